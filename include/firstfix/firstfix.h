@@ -1,0 +1,85 @@
+// firstfix: what is true of this machine, what is wrong with it, and the one fix to try first.
+//
+//	struct ff_facts *facts;
+//	struct ff_error *err = ff_collect(NULL, &facts);           // this machine, in milliseconds, no Python started
+//	if (!err) {
+//		char *text;
+//		err = ff_facts_render(facts, FF_JSON, NULL, &text); // firstfix.facts/1, secrets masked
+//		...
+//	}
+//	if (err) {
+//		fprintf(stderr, "%s\n", ff_error_message(err));
+//		ff_error_free(err);
+//	}
+//
+// Every function that can fail returns NULL on success and an error otherwise; results go to the last parameter and are
+// untouched on failure. Nothing here prints, exits, or changes signals, environment or working folder. Documents are those
+// of the contract: firstfix.facts/1, firstfix.diagnosis/1. What ff_*_render() returns is masked; nothing else leaves.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FF_PUBLIC __attribute__((visibility("default")))
+
+struct ff_error;
+struct ff_facts;     /**< one machine at one time */
+struct ff_diagnosis; /**< what is wrong, ranked */
+
+/** One line, valid until the error is freed. */
+FF_PUBLIC const char *ff_error_message(const struct ff_error *err);
+/** True when the caller or the input was at fault (exit code 2). */
+FF_PUBLIC bool ff_error_is_usage(const struct ff_error *err);
+FF_PUBLIC void ff_error_free(struct ff_error *err);
+
+FF_PUBLIC const char *ff_version(void);
+
+/** Which machine to look at and how; all zero is this one, everything, default deadline. */
+struct ff_collect_options {
+	const char *root;    /**< a captured machine (ff_capture()), NULL for this one */
+	pid_t pid;	     /**< look at this process: its interpreter, environment and mapped libraries; 0 for none */
+	const char *only;    /**< comma-separated probe names, NULL for all */
+	const char *python;  /**< the interpreter to look at, NULL to find the one a worker would use */
+	const char *trigger; /**< stands in the document: "report" (default), "startup", "failure", ... */
+	unsigned deadline_ms; /**< for everything; what has not answered by then is a miss. 0 is 5000 */
+};
+
+FF_PUBLIC struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_facts **ret);
+
+/** Read a firstfix.facts/1 document; partial ones are fine. */
+FF_PUBLIC struct ff_error *ff_facts_read(const char *path, struct ff_facts **ret);
+FF_PUBLIC void ff_facts_free(struct ff_facts *facts);
+
+/** Copy what a report reads into a folder, masked, so that ff_collect() with `root` gives the same report elsewhere.
+    The folder must not exist or be empty. */
+FF_PUBLIC struct ff_error *ff_capture(const struct ff_collect_options *options, const char *dir);
+
+/** The probes: name and one line of help; false when index is past the last. */
+FF_PUBLIC bool ff_probe_at(size_t index, const char **ret_name, const char **ret_help);
+
+enum ff_format {
+	FF_TEXT,     /**< for a person */
+	FF_JSON,     /**< one document of the contract */
+	FF_MARKDOWN, /**< to paste in an issue */
+};
+
+/** How text looks; NULL or all zero is plain ASCII without colour, 80 columns. */
+struct ff_style {
+	bool colour;
+	bool utf8;    /**< marks and emoji of the seed's sections */
+	int columns;  /**< 0 is 80 */
+	bool verbose; /**< misses and details too */
+};
+
+/** Caller frees *ret with free(). */
+FF_PUBLIC struct ff_error *ff_facts_render(
+	const struct ff_facts *facts, enum ff_format format, const struct ff_style *style, char **ret);
+
+#ifdef __cplusplus
+}
+#endif

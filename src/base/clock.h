@@ -1,0 +1,18 @@
+// Time: a monotonic clock for durations and deadlines, RFC 3339 UTC for documents.
+#pragma once
+
+#include <stdint.h>
+
+/** Nanoseconds on CLOCK_MONOTONIC. */
+uint64_t ff_clock_ns(void);
+
+/** Milliseconds with fraction since an ff_clock_ns() value. */
+double ff_clock_ms_since(uint64_t start_ns);
+
+enum { FF_TIME_LEN = sizeof("2026-11-23T03:14:03.123Z") };
+
+/** Now as RFC 3339 UTC with milliseconds. */
+void ff_clock_rfc3339(char ret[FF_TIME_LEN]);
+
+/** The same for nanoseconds since the epoch. */
+void ff_clock_format(uint64_t epoch_ns, char ret[FF_TIME_LEN]);

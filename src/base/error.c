@@ -1,0 +1,115 @@
+// Making and releasing errors. A message that cannot be allocated becomes ff_enomem: an error is never lost.
+#include "base/error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ff_error ff_enomem = {.code = FF_ENOMEM, .message = (char *)"out of memory"};
+
+static struct ff_error *wrap(enum ff_code code, int errnum, char *message)
+{
+	struct ff_error *err = message ? malloc(sizeof(*err)) : NULL;
+	if (!err) {
+		free(message);
+		return &ff_enomem;
+	}
+	*err = (struct ff_error){.code = code, .errnum = errnum, .message = message};
+	return err;
+}
+
+__attribute__((format(printf, 1, 0))) static char *vtext(const char *format, va_list ap)
+{
+	char *text = NULL;
+	if (vasprintf(&text, format, ap) < 0)
+		return NULL;
+	return text;
+}
+
+struct ff_error *ff_error_create(enum ff_code code, const char *format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	char *text = vtext(format, ap);
+	va_end(ap);
+	return wrap(code, 0, text);
+}
+
+static enum ff_code code_of_errno(int errnum)
+{
+	switch (errnum) {
+	case ENOENT:
+	case ENOTDIR:
+	case ENODEV:
+	case ENXIO:
+	case ESRCH:
+		return FF_EABSENT;
+	case EACCES:
+	case EPERM:
+		return FF_EDENIED;
+	case ENOSYS:
+	case EOPNOTSUPP:
+		return FF_EUNSUPPORTED;
+	case ETIMEDOUT:
+		return FF_ETIMEOUT;
+	case ENOMEM:
+		return FF_ENOMEM;
+	default:
+		return FF_EOS;
+	}
+}
+
+struct ff_error *ff_error_os(int errnum, const char *format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	char *what = vtext(format, ap);
+	va_end(ap);
+	if (!what)
+		return &ff_enomem;
+	char *text = NULL;
+	if (asprintf(&text, "%s: %s", what, strerror(errnum)) < 0)
+		text = NULL;
+	free(what);
+	return wrap(code_of_errno(errnum), errnum, text);
+}
+
+struct ff_error *ff_error_format(const char *file, uint64_t offset, const char *format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	char *what = vtext(format, ap);
+	va_end(ap);
+	if (!what)
+		return &ff_enomem;
+	char *text = NULL;
+	if (asprintf(&text, "%s: at 0x%llx: %s", file, (unsigned long long)offset, what) < 0)
+		text = NULL;
+	free(what);
+	return wrap(FF_EFORMAT, 0, text);
+}
+
+const char *ff_code_name(enum ff_code code)
+{
+	static const char *const names[] = {
+		[FF_EABSENT] = "missing",
+		[FF_EDENIED] = "denied",
+		[FF_EUNSUPPORTED] = "missing",
+		[FF_ETIMEOUT] = "timeout",
+		[FF_ECRASH] = "crash",
+		[FF_EFORMAT] = "error",
+		[FF_ELIMIT] = "error",
+		[FF_EUSAGE] = "error",
+		[FF_EOS] = "error",
+		[FF_ENOMEM] = "error",
+	};
+	return names[code];
+}
+
+void ff_error_destroy(struct ff_error *err)
+{
+	if (!err || err == &ff_enomem)
+		return;
+	free(err->message);
+	free(err);
+}

@@ -1,0 +1,30 @@
+// Work that may hang or crash (vendor libraries, dead network mounts) done in disposable processes.
+//
+// A lane is a forked child that runs a function and streams JSON lines back. All lanes run side by side; the parent never
+// blocks on one: at the deadline it kills it, does not wait for it (a driver call in D state cannot be reaped) and keeps
+// what had arrived. The child closes every inherited descriptor but its pipe, so that a stuck one holds nothing of ours.
+#pragma once
+
+#include "base/error.h"
+#include "base/json.h"
+
+struct ff_lane_out; /**< the child's end */
+
+/** Send one JSON document to the parent (reference stolen). What the child was doing last is what arrived last. */
+void ff_lane_send(struct ff_lane_out *out, json_t *document);
+
+/** One lane: what it runs in the child, and what the parent does with each document. */
+struct ff_lane {
+	const char *name;
+	void (*work)(struct ff_lane_out *out, void *arg); /**< in the child; returning ends it */
+	void (*receive)(json_t *document, void *arg); /**< in the parent, once per ff_lane_send(), in order; borrowed */
+	void *arg;
+
+	// Filled in by ff_lanes_run():
+	struct ff_error *
+		err; /**< NULL when the child ended by itself; FF_ETIMEOUT, FF_ECRASH ("killed by signal 11"), ...; the caller destroys it */
+	double took_ms;
+};
+
+/** Run all lanes until each has ended or `deadline_ms` has passed. Fails only when nothing could be started. */
+struct ff_error *ff_lanes_run(struct ff_lane *lanes, size_t n, unsigned deadline_ms);

@@ -1,0 +1,84 @@
+// The one door out. Every read of the machine goes through a `struct ff_host`, which can be this machine, another
+// process's view of it (--pid) or a captured machine (--root DIR); probes cannot tell the difference.
+//
+// A captured machine is a folder that holds copies of files under their own absolute paths, and `.firstfix/live.json`
+// for what is no file: {"env": {...}, "argv": [...], "uname": {...}, "affinity": 8, "rlimits": {...},
+// "statfs": {"/dev/shm": {...}}, "nvml": {...}, ...}. A live host answers the same keys by asking the kernel.
+#pragma once
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/str.h"
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+struct ff_host;
+
+/** Which machine to look at; all zero is this one as this process sees it. */
+struct ff_host_options {
+	const char *root; /**< a captured machine, or NULL */
+	pid_t pid;	  /**< look through this process's eyes (its root, environment, working folder), or 0 */
+};
+
+struct ff_error *ff_host_create(const struct ff_host_options *options, struct ff_host **ret);
+void ff_host_destroy(struct ff_host *host);
+
+static inline void ff_cleanup_host(struct ff_host **host)
+{
+	ff_host_destroy(*host);
+}
+
+#define _cleanup_host_ __attribute__((__cleanup__(ff_cleanup_host)))
+
+/** True when answers come from a captured machine: system calls and vendor libraries of this one must not be asked. */
+bool ff_host_is_captured(const struct ff_host *host);
+
+/** The process looked at, 0 for none. */
+pid_t ff_host_pid(const struct ff_host *host);
+
+/** Open for reading, never following a link out of the root; refuses FIFOs and devices (O_NONBLOCK is set).
+    Paths are absolute, as the machine itself would say them. */
+struct ff_error *ff_host_open(struct ff_host *host, const char *path, int *ret_fd);
+
+/** Read a whole file of at most `max` bytes; *ret is terminated, freed by the caller; *ret_n may be NULL. */
+struct ff_error *ff_host_read(struct ff_host *host, const char *path, size_t max, char **ret, size_t *ret_n);
+
+/** First line of a small file without its newline (sysfs, /proc); freed by the caller. */
+struct ff_error *ff_host_read_line(struct ff_host *host, const char *path, char **ret);
+
+/** stat(2) of what the path leads to; st_dev/st_ino are this machine's. */
+struct ff_error *ff_host_stat(struct ff_host *host, const char *path, struct stat *ret);
+
+static inline bool ff_host_mode_is(struct ff_host *host, const char *path, mode_t type)
+{
+	struct stat st;
+	_cleanup_error_ struct ff_error *err = ff_host_stat(host, path, &st);
+	return !err && (st.st_mode & S_IFMT) == type;
+}
+
+/** What a symbolic link says, freed by the caller. */
+struct ff_error *ff_host_readlink(struct ff_host *host, const char *path, char **ret);
+
+/** The path with every link resolved, as the machine itself would say it; freed by the caller. */
+struct ff_error *ff_host_realpath(struct ff_host *host, const char *path, char **ret);
+
+/** Names in a folder, sorted, without . and ..; at most `max` of them (FF_ELIMIT beyond). Release with ff_names_deinit(). */
+struct ff_names {
+	char **names;
+	size_t n;
+};
+
+struct ff_error *ff_host_list(struct ff_host *host, const char *path, size_t max, struct ff_names *ret);
+void ff_names_deinit(struct ff_names *names);
+
+#define _cleanup_names_ __attribute__((__cleanup__(ff_names_deinit)))
+
+/** The worker's environment variable, borrowed; NULL when not set (or when the environment cannot be read). */
+const char *ff_host_getenv(const struct ff_host *host, const char *name);
+
+/** All variables as an object of strings, borrowed; NULL when the environment cannot be read. */
+const json_t *ff_host_env(const struct ff_host *host);
+
+/** A captured machine's answer at a dotted path of .firstfix/live.json, borrowed; NULL on a live host or when absent. */
+const json_t *ff_host_captured(const struct ff_host *host, const char *path);

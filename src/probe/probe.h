@@ -1,0 +1,57 @@
+// What a probe is: one function in one file that puts facts into the document, and one line in probes.def.
+//
+// A probe reads only through ctx->host and writes only through the fact functions below. It does not fail: what cannot be
+// read becomes a miss with its reason, and the probe goes on. See doc/HOWTO-ADD-A-PROBE.md.
+#pragma once
+
+#include "base/error.h"
+#include "base/json.h"
+#include "host/host.h"
+
+#include <firstfix/firstfix.h>
+
+/** Which process a probe runs in, and after what. Probes of one lane run one after the other in the order of probes.def and
+    see the facts of those before them; lanes run side by side. The join runs last, on all facts, and does no I/O. */
+enum ff_lane_id {
+	FF_LANE_FILES,	/**< files of the local disk and /proc */
+	FF_LANE_VENDOR, /**< vendor libraries: may hang, crash, or leave things behind */
+	FF_LANE_MOUNTS, /**< network mounts may hang in statfs() */
+	FF_LANE_JOIN,	/**< pure functions of the facts */
+	FF_LANE_COUNT,
+};
+
+struct ff_probe_ctx {
+	struct ff_host *host;
+	json_t *facts;		/**< the document so far (of this lane; of all in the join) */
+	const char *probe;	/**< this probe's name, for misses */
+	const char *python;	/**< --python PATH, or NULL */
+	bool out_of_memory;	/**< sticky, set by the functions below */
+	struct ff_lane_out *to; /**< in a lane: where progress goes; NULL in the join */
+};
+
+/** Put a value at a dotted path; `value` is stolen, NULL counts as out of memory. */
+void ff_fact(struct ff_probe_ctx *ctx, const char *path, json_t *value);
+void ff_fact_text(struct ff_probe_ctx *ctx, const char *path, const char *text); /**< NULL text is nothing to say */
+void ff_fact_int(struct ff_probe_ctx *ctx, const char *path, int64_t value);
+void ff_fact_bool(struct ff_probe_ctx *ctx, const char *path, bool value);
+
+/** Say why something is not known: appended to `errors`. Takes the error. A plain absence that means nothing
+    ("no swap file") is no miss: destroy the error instead. */
+void ff_miss(struct ff_probe_ctx *ctx, const char *path, struct ff_error *err);
+
+/** Say what is about to be asked ("nvmlInit"), so that a hang has a name: "timeout in nvmlInit". */
+void ff_step(struct ff_probe_ctx *ctx, const char *step);
+
+struct ff_probe {
+	const char *name;
+	const char *help; /**< one line for `firstfix report --list` */
+	enum ff_lane_id lane;
+	void (*run)(struct ff_probe_ctx *ctx);
+};
+
+/** All probes in the order of probes.def. */
+extern const struct ff_probe ff_probes[];
+extern const size_t ff_probe_count;
+
+/** Run the probes and return a firstfix.facts/1 document (not yet masked: emit does that). */
+struct ff_error *ff_collect_facts(struct ff_host *host, const struct ff_collect_options *options, json_t **ret);

@@ -1,0 +1,138 @@
+// base: spans, the buffer, the cursor, dotted paths, errors.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/cursor.h"
+#include "base/json.h"
+#include "base/str.h"
+
+static void span_numbers_reject_everything_else(void **state)
+{
+	(void)state;
+	uint64_t v = 7;
+	assert_true(ff_span_u64(FF_SPAN("18446744073709551615"), &v));
+	assert_true(v == UINT64_MAX);
+	assert_false(ff_span_u64(FF_SPAN("18446744073709551616"), &v));
+	assert_false(ff_span_u64(FF_SPAN("-1"), &v));
+	assert_false(ff_span_u64(FF_SPAN(""), &v));
+	assert_false(ff_span_u64(FF_SPAN("1 "), &v));
+	assert_true(v == UINT64_MAX); // untouched on failure
+}
+
+static void span_pieces_include_empty_ones(void **state)
+{
+	(void)state;
+	struct ff_span rest = ff_span_of("a::b"), piece;
+	size_t lengths[3], n = 0;
+	while (ff_span_next(&rest, ':', &piece))
+		lengths[n++] = piece.n;
+	assert_int_equal(n, 3);
+	assert_int_equal(lengths[1], 0);
+}
+
+static void buffer_grows_and_finishes_empty(void **state)
+{
+	(void)state;
+	struct ff_buf b = {0};
+	char *text;
+	assert_null(ff_buf_finish(&b, &text));
+	assert_string_equal(text, "");
+	free(text);
+	for (int i = 0; i < 1000; i++)
+		ff_buf_printf(&b, "%d,", i);
+	assert_null(ff_buf_finish(&b, &text));
+	assert_int_equal(strlen(text), 10 * 2 + 90 * 3 + 900 * 4);
+	free(text);
+}
+
+static void cursor_never_reads_past_the_end(void **state)
+{
+	(void)state;
+	const uint8_t bytes[] = {1, 2, 3, 4, 5};
+	struct ff_cursor c = ff_cursor_of("x.so", bytes, sizeof(bytes));
+	assert_int_equal(ff_cursor_u32(&c), 0x04030201);
+	assert_null(ff_cursor_check(&c, "header"));
+	assert_int_equal(ff_cursor_u16(&c), 0);
+	assert_int_equal(ff_cursor_u8(&c), 0); // sticky: nothing is read after a failure
+	struct ff_error *err = ff_cursor_check(&c, "header");
+	assert_non_null(err);
+	assert_string_equal(err->message, "x.so: at 0x4: header is cut short");
+	ff_error_destroy(err);
+	c = ff_cursor_of("x.so", bytes, sizeof(bytes));
+	ff_cursor_skip(&c, UINT64_MAX);
+	assert_true(c.short_read);
+}
+
+static void json_paths(void **state)
+{
+	(void)state;
+	_cleanup_json_ json_t *doc = json_object();
+	assert_null(ff_json_put(doc, "system.os.id", json_string("debian")));
+	assert_string_equal(ff_json_text(doc, "system.os.id"), "debian");
+	assert_null(ff_json_text(doc, "system.os.id.deeper"));
+	assert_null(ff_json_at(doc, "system..id"));
+	assert_null(ff_json_put(doc, "gpus", json_pack("[{s:i}]", "index", 4)));
+	int64_t index;
+	assert_true(ff_json_int(doc, "gpus.0.index", &index));
+	assert_int_equal(index, 4);
+	assert_ptr_equal(ff_json_put(doc, "x", NULL), &ff_enomem);
+}
+
+static void json_strings_survive_any_bytes(void **state)
+{
+	(void)state;
+	_cleanup_json_ json_t *s = ff_json_string("a\xff\xed\xa0\x80z", 6);
+	assert_non_null(s);
+	assert_string_equal(json_string_value(s), "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz");
+}
+
+static void json_errors_name_the_place(void **state)
+{
+	(void)state;
+	json_t *doc = NULL;
+	struct ff_error *err = ff_json_parse("facts.json", "{\"a\": 1, \"a\": 2}", 16, &doc);
+	assert_non_null(err);
+	assert_non_null(strstr(err->message, "facts.json: line 1, column "));
+	assert_null(doc);
+	ff_error_destroy(err);
+}
+
+static void errors_carry_kind_and_place(void **state)
+{
+	(void)state;
+	struct ff_error *err = ff_error_os(EACCES, "/dev/kmsg");
+	assert_string_equal(err->message, "/dev/kmsg: Permission denied");
+	assert_string_equal(ff_code_name(err->code), "denied");
+	ff_error_destroy(err);
+	ff_error_destroy(&ff_enomem);
+	ff_error_destroy(NULL);
+}
+
+static void times_are_rfc3339(void **state)
+{
+	(void)state;
+	char text[FF_TIME_LEN];
+	ff_clock_format(1795403643123456789ULL, text);
+	assert_string_equal(text, "2026-11-23T03:14:03.123Z");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(span_numbers_reject_everything_else),
+		cmocka_unit_test(span_pieces_include_empty_ones),
+		cmocka_unit_test(buffer_grows_and_finishes_empty),
+		cmocka_unit_test(cursor_never_reads_past_the_end),
+		cmocka_unit_test(json_paths),
+		cmocka_unit_test(json_strings_survive_any_bytes),
+		cmocka_unit_test(json_errors_name_the_place),
+		cmocka_unit_test(errors_carry_kind_and_place),
+		cmocka_unit_test(times_are_rfc3339),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
