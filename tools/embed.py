@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Write files as C data: embed.py SET OUT.c FILE...
+
+For each FILE `const struct ff_span SET_<stem>`; then the list `SET_files` and its length `SET_file_count`.
+See src/base/embed.h. Run by the build only.
+"""
+import pathlib
+import re
+import sys
+
+
+def literal(data):
+    """One C string literal per line of the file; bytes outside plain ASCII as octal, so that no hex escape swallows a digit."""
+    def escape(b):
+        if b in b'"\\?':
+            return '\\' + chr(b)
+        return chr(b) if 32 <= b < 127 else f'\\{b:03o}'
+    lines = data.splitlines(keepends=True) or [b'']
+    return '\n'.join('\t"' + ''.join(map(escape, line)) + '"' for line in lines)
+
+
+def main(argv):
+    name_of_set, out, files = argv[1], argv[2], sorted(argv[3:])
+    parts = ['// Made by tools/embed.py: do not edit.', '#include "base/embed.h"',
+             '#pragma GCC diagnostic ignored "-Woverlength-strings"']
+    rows = []
+    for file in files:
+        path = pathlib.Path(file)
+        data = path.read_bytes()
+        if b'\0' in data:
+            sys.exit(f'{file}: contains a NUL byte')
+        symbol = f'{name_of_set}_{re.sub("[^A-Za-z0-9_]", "_", path.stem)}'
+        parts.append(f'static const char {symbol}_bytes[] =\n{literal(data)};')
+        parts.append(f'extern const struct ff_span {symbol};')
+        parts.append(f'const struct ff_span {symbol} = {{{symbol}_bytes, sizeof({symbol}_bytes) - 1}};')
+        rows.append(f'\t{{"{path.stem}", {{{symbol}_bytes, sizeof({symbol}_bytes) - 1}}}},')
+    parts.append(f'extern const struct ff_embedded {name_of_set}_files[];\nextern const size_t {name_of_set}_file_count;')
+    parts.append(f'const struct ff_embedded {name_of_set}_files[] = {{\n' + '\n'.join(rows) + '\n};')
+    parts.append(f'const size_t {name_of_set}_file_count = {len(rows)};')
+    pathlib.Path(out).write_text('\n'.join(parts) + '\n')
+
+
+if __name__ == '__main__':
+    main(sys.argv)
