@@ -21,10 +21,11 @@ struct ff_lane {
 	void *arg;
 
 	// Filled in by ff_lanes_run():
-	struct ff_error *
-		err; /**< NULL when the child ended by itself; FF_ETIMEOUT, FF_ECRASH ("killed by signal 11"), ...; the caller destroys it */
+	struct ff_error
+		*err; /**< NULL when the child ended by itself, else FF_ETIMEOUT or FF_ECRASH; caller destroys */
 	double took_ms;
 };
 
-/** Run all lanes until each has ended or `deadline_ms` has passed. Fails only when nothing could be started. */
-struct ff_error *ff_lanes_run(struct ff_lane *lanes, size_t n, unsigned deadline_ms);
+/** Run all lanes until each has ended or `deadline_ms` has passed. A lane whose process cannot be started (the container's
+    limit of processes is reached) is run here, after the others: slow or stuck is better than blind. */
+void ff_lanes_run(struct ff_lane *lanes, size_t n, unsigned deadline_ms);

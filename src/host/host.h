@@ -44,6 +44,18 @@ struct ff_error *ff_host_open(struct ff_host *host, const char *path, int *ret_f
 /** Read a whole file of at most `max` bytes; *ret is terminated, freed by the caller; *ret_n may be NULL. */
 struct ff_error *ff_host_read(struct ff_host *host, const char *path, size_t max, char **ret, size_t *ret_n);
 
+/** A file mapped read-only, for formats whose headers lie far apart. A file that shrinks meanwhile raises SIGBUS, which in a
+    lane is that lane's crash and nothing more. Release with ff_map_deinit(). */
+struct ff_map {
+	const void *p;
+	size_t n;
+};
+
+struct ff_error *ff_host_map(struct ff_host *host, const char *path, struct ff_map *ret);
+void ff_map_deinit(struct ff_map *map);
+
+#define _cleanup_map_ __attribute__((__cleanup__(ff_map_deinit)))
+
 /** First line of a small file without its newline (sysfs, /proc); freed by the caller. */
 struct ff_error *ff_host_read_line(struct ff_host *host, const char *path, char **ret);
 

@@ -22,6 +22,7 @@ enum ff_lane_id {
 
 struct ff_probe_ctx {
 	struct ff_host *host;
+	json_t *delta;		/**< what this probe has put so far; written by the functions below */
 	json_t *facts;		/**< the document so far (of this lane; of all in the join) */
 	const char *probe;	/**< this probe's name, for misses */
 	const char *python;	/**< --python PATH, or NULL */
@@ -35,6 +36,9 @@ void ff_fact_text(struct ff_probe_ctx *ctx, const char *path, const char *text);
 void ff_fact_int(struct ff_probe_ctx *ctx, const char *path, int64_t value);
 void ff_fact_bool(struct ff_probe_ctx *ctx, const char *path, bool value);
 
+/** Append to the array at a dotted path ("complete", "gpus"), making it when it is not there. */
+void ff_fact_append(struct ff_probe_ctx *ctx, const char *path, json_t *value);
+
 /** Say why something is not known: appended to `errors`. Takes the error. A plain absence that means nothing
     ("no swap file") is no miss: destroy the error instead. */
 void ff_miss(struct ff_probe_ctx *ctx, const char *path, struct ff_error *err);
@@ -44,10 +48,15 @@ void ff_step(struct ff_probe_ctx *ctx, const char *step);
 
 struct ff_probe {
 	const char *name;
-	const char *help; /**< one line for `firstfix report --list` */
+	const char *help;  /**< one line for `firstfix report --list` */
+	const char *needs; /**< space-separated names of probes that must have run */
 	enum ff_lane_id lane;
 	void (*run)(struct ff_probe_ctx *ctx);
 };
+
+#define PROBE(name, lane, needs, help) void ff_probe_##name(struct ff_probe_ctx *ctx);
+#include "probe/probes.def"
+#undef PROBE
 
 /** All probes in the order of probes.def. */
 extern const struct ff_probe ff_probes[];

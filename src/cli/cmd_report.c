@@ -1,0 +1,72 @@
+// firstfix report: the facts of this machine, of a process or of a captured machine.
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int list_probes(void)
+{
+	const char *name, *help;
+	for (size_t i = 0; ff_probe_at(i, &name, &help); i++)
+		printf("%-14s %s\n", name, help);
+	return 0;
+}
+
+static int print_report(const struct ff_collect_options *collect, const struct ff_output *output)
+{
+	struct ff_facts *facts;
+	struct ff_error *err = ff_collect(collect, &facts);
+	if (err)
+		return ff_fail("report", err);
+	char *text;
+	struct ff_style style = ff_output_style(output);
+	err = ff_facts_render(facts, ff_output_format(output), &style, &text);
+	ff_facts_free(facts);
+	if (err)
+		return ff_fail("report", err);
+	bool written = ff_output_write("report", output, text);
+	free(text);
+	return written ? 0 : 2;
+}
+
+int ff_cmd_report(int argc, char **argv)
+{
+	struct ff_collect_options collect = {0};
+	struct ff_output output = {0};
+	bool list = false;
+	unsigned pid = 0;
+	const struct ff_option options[] = {
+		FF_OUTPUT_OPTIONS(&output),
+		{"only", 0, FF_OPT_TEXT, "NAMES", "only these probes, comma-separated", &collect.only},
+		{"list", 0, FF_OPT_FLAG, NULL, "the probes, one line each", &list},
+		{"deadline", 0, FF_OPT_UINT, "MS", "what has not answered by then is a miss (default 5000)",
+			&collect.deadline_ms},
+		{"python", 0, FF_OPT_TEXT, "PATH", "the interpreter to look at (default: the one a worker would use)",
+			&collect.python},
+		{"pid", 0, FF_OPT_UINT, "PID", "look at this process: its interpreter, environment, mapped libraries",
+			&pid},
+		{"root", 0, FF_OPT_TEXT, "DIR", "a captured machine, made by 'firstfix capture'", &collect.root},
+		{"trigger", 0, FF_OPT_TEXT, "WORD", "why the report is made; stands in the document (default report)",
+			&collect.trigger},
+	};
+	const struct ff_usage usage = {
+		.command = "report",
+		.operands = "",
+		.summary = "the environment of a GPU worker, complete and true, in milliseconds",
+		.details = "No Python is started and torch is not imported. Secrets are masked.",
+		.options = options,
+		.n_options = sizeof(options) / sizeof(options[0]),
+	};
+	struct ff_parsed parsed = ff_options_parse(&usage, argc, argv);
+	if (parsed.leave)
+		return parsed.exit_code;
+	free(parsed.operands);
+	if (list)
+		return list_probes();
+	if (pid && collect.root)
+		return ff_usage_error("report", "--pid and --root exclude each other");
+	collect.pid = (pid_t)pid;
+	return print_report(&collect, &output);
+}

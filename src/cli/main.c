@@ -1,0 +1,50 @@
+// firstfix COMMAND ...: finds the command and runs it.
+#include "cli/command.h"
+
+#include <firstfix/firstfix.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct ff_command commands[] = {
+#define COMMAND(name, help) {#name, help, ff_cmd_##name},
+#include "cli/commands.def"
+#undef COMMAND
+};
+
+static void print_help(FILE *to)
+{
+	fputs("firstfix - why a GPU worker fails, and the one fix to try first\n\nusage: firstfix COMMAND "
+	      "[OPTIONS]\n\n",
+		to);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].help);
+	fputs("\n'firstfix COMMAND --help' tells more. Exit codes: 0 nothing wrong, 1 something is wrong and was said, "
+	      "2 wrong use.\n",
+		to);
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN); // "firstfix ... | head": the write fails and says so
+	if (argc < 2) {
+		print_help(stderr);
+		return 2;
+	}
+	const char *name = argv[1];
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+		print_help(stdout);
+		return 0;
+	}
+	if (strcmp(name, "--version") == 0) {
+		printf("firstfix %s\n", ff_version());
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	fprintf(stderr, "firstfix: no command '%s' (see 'firstfix --help')\n", name);
+	return 2;
+}

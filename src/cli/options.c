@@ -1,0 +1,157 @@
+// Table-driven option parsing over getopt_long.
+//
+//	$ firstfix report --deadline soon
+//	firstfix report: --deadline wants a whole number, not 'soon' (see 'firstfix report --help')
+#include "cli/options.h"
+
+#include "base/str.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+
+enum { OPTIONS_MAX = 48, HELP_COLUMN = 26, FIRST_LONG = 256 };
+
+int ff_usage_error(const char *command, const char *format, ...)
+{
+	va_list ap;
+	fprintf(stderr, "firstfix %s: ", command);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fprintf(stderr, " (see 'firstfix %s --help')\n", command);
+	return 2;
+}
+
+static void print_option(const struct ff_option *o)
+{
+	char left[80];
+	int n = o->letter ? snprintf(left, sizeof(left), "  -%c, --%s", o->letter, o->name)
+			  : snprintf(left, sizeof(left), "      --%s", o->name);
+	if (o->value && n > 0 && (size_t)n < sizeof(left))
+		n += snprintf(left + n, sizeof(left) - (size_t)n, " %s", o->value);
+	if (n < HELP_COLUMN)
+		printf("%-*s  %s\n", HELP_COLUMN, left, o->help);
+	else
+		printf("%s\n%*s  %s\n", left, HELP_COLUMN, "", o->help);
+}
+
+static void print_help(const struct ff_usage *u)
+{
+	printf("firstfix %s - %s\n\nusage: firstfix %s [OPTIONS]%s%s\n\noptions:\n", u->command, u->summary, u->command,
+		u->operands[0] ? " " : "", u->operands);
+	for (size_t i = 0; i < u->n_options; i++)
+		print_option(&u->options[i]);
+	print_option(&(struct ff_option){.name = "help", .letter = 'h', .help = "this text"});
+	if (u->details)
+		printf("\n%s\n", u->details);
+}
+
+static bool store(const struct ff_usage *u, const struct ff_option *o, const char *value)
+{
+	uint64_t number;
+	switch (o->kind) {
+	case FF_OPT_FLAG:
+		*(bool *)o->to = true;
+		return true;
+	case FF_OPT_TEXT:
+		*(const char **)o->to = value;
+		return true;
+	case FF_OPT_UINT:
+		if (!ff_span_u64(ff_span_of(value), &number) || number > UINT_MAX) {
+			ff_usage_error(u->command, "--%s wants a whole number, not '%s'", o->name, value);
+			return false;
+		}
+		*(unsigned *)o->to = (unsigned)number;
+		return true;
+	}
+	return false;
+}
+
+static void to_getopt(const struct ff_usage *u, struct option longs[OPTIONS_MAX + 2], char shorts[3 * OPTIONS_MAX])
+{
+	char *s = shorts;
+	*s++ = '+';
+	*s++ = ':';
+	*s++ = 'h';
+	for (size_t i = 0; i < u->n_options && i < OPTIONS_MAX; i++) {
+		const struct ff_option *o = &u->options[i];
+		longs[i] = (struct option){
+			o->name, o->kind == FF_OPT_FLAG ? no_argument : required_argument, NULL, FIRST_LONG + (int)i};
+		if (!o->letter)
+			continue;
+		*s++ = o->letter;
+		if (o->kind != FF_OPT_FLAG)
+			*s++ = ':';
+	}
+	longs[u->n_options] = (struct option){"help", no_argument, NULL, 'h'};
+	*s = 0;
+}
+
+static const struct ff_option *option_of(const struct ff_usage *u, int c)
+{
+	if (c >= FIRST_LONG)
+		return &u->options[c - FIRST_LONG];
+	for (size_t i = 0; i < u->n_options; i++) {
+		if (u->options[i].letter == c)
+			return &u->options[i];
+	}
+	return NULL;
+}
+
+static struct ff_parsed leave(int exit_code)
+{
+	return (struct ff_parsed){.leave = true, .exit_code = exit_code};
+}
+
+// Moves operands behind the options ("explain LOG --json" works) without reading past "--".
+static int next_option(
+	int argc, char **argv, const char *shorts, const struct option *longs, char **operands, size_t *n)
+{
+	for (;;) {
+		int c = getopt_long(argc, argv, shorts, longs, NULL);
+		if (c != -1 || optind >= argc)
+			return c;
+		if (optind > 1 && strcmp(argv[optind - 1], "--") == 0)
+			return -1;
+		operands[(*n)++] = argv[optind++];
+	}
+}
+
+struct ff_parsed ff_options_parse(const struct ff_usage *u, int argc, char **argv)
+{
+	struct option longs[OPTIONS_MAX + 2] = {0};
+	char shorts[3 * OPTIONS_MAX];
+	to_getopt(u, longs, shorts);
+	char **operands = calloc((size_t)argc + 1, sizeof(*operands)); // lives as long as the program
+	if (!operands)
+		return leave(2);
+	size_t n = 0;
+	opterr = 0;
+	optind = 1;
+	for (int c; (c = next_option(argc, argv, shorts, longs, operands, &n)) != -1;) {
+		if (c == 'h') {
+			print_help(u);
+			free(operands);
+			return leave(0);
+		}
+		if (c == '?' || c == ':') {
+			free(operands);
+			return leave(ff_usage_error(
+				u->command, c == ':' ? "%s wants a value" : "no option %s", argv[optind - 1]));
+		}
+		if (!store(u, option_of(u, c), optarg)) {
+			free(operands);
+			return leave(2);
+		}
+	}
+	while (optind < argc)
+		operands[n++] = argv[optind++];
+	if (n < u->operands_min || n > u->operands_max) {
+		free(operands);
+		if (n < u->operands_min)
+			return leave(ff_usage_error(u->command, "wants %s", u->operands));
+		return leave(ff_usage_error(u->command, "too many operands"));
+	}
+	return (struct ff_parsed){.operands = operands, .n_operands = n};
+}

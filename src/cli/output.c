@@ -1,0 +1,84 @@
+// Answers to stdout or to a file that appears whole or not at all; everything else to stderr.
+#include "cli/output.h"
+
+#include "base/io.h"
+
+#include <fcntl.h>
+#include <langinfo.h>
+#include <limits.h>
+#include <locale.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+enum { COLUMNS_MIN = 40, COLUMNS_MAX = 120 };
+
+enum ff_format ff_output_format(const struct ff_output *output)
+{
+	return output->json ? FF_JSON : output->markdown ? FF_MARKDOWN : FF_TEXT;
+}
+
+static bool locale_is_utf8(void)
+{
+	setlocale(LC_CTYPE, "");
+	bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	setlocale(LC_CTYPE, "C");
+	return utf8;
+}
+
+static int terminal_columns(void)
+{
+	struct winsize size;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return 0;
+	return size.ws_col < COLUMNS_MIN ? COLUMNS_MIN : size.ws_col > COLUMNS_MAX ? COLUMNS_MAX : size.ws_col;
+}
+
+struct ff_style ff_output_style(const struct ff_output *output)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	bool terminal = !output->file && isatty(STDOUT_FILENO);
+	return (struct ff_style){
+		.colour = terminal && !(no_color && no_color[0]) && !(term && strcmp(term, "dumb") == 0),
+		.utf8 = !output->ascii && locale_is_utf8(),
+		.columns = terminal ? terminal_columns() : 0,
+		.verbose = output->verbose,
+	};
+}
+
+static struct ff_error *write_file(const char *path, const char *text)
+{
+	char temporary[PATH_MAX];
+	int n = snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
+	if (n < 0 || (size_t)n >= sizeof(temporary))
+		return ff_error_os(ENAMETOOLONG, "%s", path);
+	_cleanup_close_ int fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return ff_error_os(errno, "%s", path);
+	struct ff_error *err = ff_write_all(fd, path, text, strlen(text));
+	if (!err && (fchmod(fd, 0644) < 0 || rename(temporary, path) < 0))
+		err = ff_error_os(errno, "%s", path);
+	if (err)
+		unlink(temporary);
+	return err;
+}
+
+bool ff_output_write(const char *command, const struct ff_output *output, const char *text)
+{
+	struct ff_error *err = output->file ? write_file(output->file, text)
+					    : ff_write_all(STDOUT_FILENO, "standard output", text, strlen(text));
+	if (!err)
+		return true;
+	if (err->errnum == EPIPE) // "| head" has what it wanted
+		ff_error_destroy(err);
+	else
+		ff_fail(command, err);
+	return false;
+}
+
+int ff_fail(const char *command, struct ff_error *err)
+{
+	fprintf(stderr, "firstfix %s: %s\n", command, err->message);
+	ff_error_destroy(err);
+	return 2;
+}

@@ -1,0 +1,83 @@
+// The facade behind include/firstfix: the only file that sees every room. It joins them and adds nothing of its own.
+#include <firstfix/firstfix.h>
+
+#include "host/host.h"
+#include "probe/probe.h"
+
+struct ff_facts {
+	json_t *doc;
+};
+
+const char *ff_version(void)
+{
+	return FF_VERSION;
+}
+
+const char *ff_error_message(const struct ff_error *err)
+{
+	return err->message;
+}
+
+bool ff_error_is_usage(const struct ff_error *err)
+{
+	return err->code == FF_EUSAGE || err->code == FF_EFORMAT || err->code == FF_ELIMIT;
+}
+
+void ff_error_free(struct ff_error *err)
+{
+	ff_error_destroy(err);
+}
+
+bool ff_probe_at(size_t index, const char **ret_name, const char **ret_help)
+{
+	if (index >= ff_probe_count)
+		return false;
+	*ret_name = ff_probes[index].name;
+	*ret_help = ff_probes[index].help;
+	return true;
+}
+
+static struct ff_error *facts_of(json_t *doc, struct ff_facts **ret)
+{
+	struct ff_facts *facts = malloc(sizeof(*facts));
+	if (!facts)
+		return &ff_enomem;
+	facts->doc = json_incref(doc);
+	*ret = facts;
+	return NULL;
+}
+
+struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_facts **ret)
+{
+	static const struct ff_collect_options defaults;
+	if (!options)
+		options = &defaults;
+	_cleanup_host_ struct ff_host *host = NULL;
+	struct ff_error *err =
+		ff_host_create(&(struct ff_host_options){.root = options->root, .pid = options->pid}, &host);
+	if (err)
+		return err;
+	_cleanup_json_ json_t *doc = NULL;
+	err = ff_collect_facts(host, options, &doc);
+	return err ? err : facts_of(doc, ret);
+}
+
+void ff_facts_free(struct ff_facts *facts)
+{
+	if (!facts)
+		return;
+	json_decref(facts->doc);
+	free(facts);
+}
+
+struct ff_error *ff_facts_render(
+	const struct ff_facts *facts, enum ff_format format, const struct ff_style *style, char **ret)
+{
+	(void)format;
+	(void)style;
+	char *text = json_dumps(facts->doc, JSON_INDENT(1));
+	if (!text)
+		return &ff_enomem;
+	*ret = text;
+	return NULL;
+}

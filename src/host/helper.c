@@ -1,0 +1,224 @@
+// Lanes: forked children that stream JSON lines over a pipe, all under one deadline.
+//
+// How the world lies: a child stuck in a driver call (state D) survives SIGKILL until the driver lets go, and one that has
+// closed its pipe may still hang in exit() while the driver closes its files. So nobody here waits without a limit.
+#include "host/helper.h"
+
+#include "base/clock.h"
+#include "base/io.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { LANE_BYTES_MAX = 32 << 20, LANES_MAX = 8, REAP_MS = 5 };
+
+struct ff_lane_out {
+	int fd;		      // in a child
+	struct ff_lane *lane; // without a child: delivered at once
+};
+
+enum state { STOPPED, RUNNING, DRAINED };
+
+struct child {
+	struct ff_lane *lane;
+	pid_t pid;
+	int fd;
+	enum state state;
+	struct ff_buf pending; // bytes of a line not yet complete
+	size_t total;
+	uint64_t started;
+};
+
+void ff_lane_send(struct ff_lane_out *out, json_t *document)
+{
+	if (out->lane) {
+		out->lane->receive(document, out->lane->arg);
+		json_decref(document);
+		return;
+	}
+	_cleanup_free_ char *text = json_dumps(document, JSON_COMPACT);
+	json_decref(document);
+	if (!text)
+		return;
+	_cleanup_error_ struct ff_error *err = ff_write_all(out->fd, "lane", text, strlen(text));
+	if (!err)
+		err = ff_write_all(out->fd, "lane", "\n", 1);
+}
+
+// Close everything but the pipe: a child that never ends must not keep our caller's pipes open.
+static void keep_only(int fd)
+{
+	int null = open("/dev/null", O_RDWR);
+	for (int i = 0; i <= 2 && null >= 0; i++)
+		dup2(null, i);
+	if (dup2(fd, 3) != 3)
+		_exit(1);
+	if (syscall(SYS_close_range, 4u, ~0u, 0u) == 0)
+		return;
+	for (int i = 4; i < 4096; i++) // close_range() came with Linux 5.9
+		close(i);
+}
+
+static _Noreturn void run_child(struct ff_lane *lane, int fd, pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	keep_only(fd);
+	struct ff_lane_out out = {.fd = 3};
+	lane->work(&out, lane->arg);
+	_exit(0);
+}
+
+static bool start(struct child *c, struct ff_lane *lane)
+{
+	int fds[2];
+	*c = (struct child){.lane = lane, .started = ff_clock_ns(), .fd = -1};
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return false;
+	pid_t parent = getpid();
+	c->pid = fork();
+	if (c->pid == 0)
+		run_child(lane, fds[1], parent);
+	close(fds[1]);
+	if (c->pid < 0) {
+		close(fds[0]);
+		return false;
+	}
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	c->fd = fds[0];
+	c->state = RUNNING;
+	return true;
+}
+
+static void deliver(struct child *c)
+{
+	struct ff_span rest = {c->pending.p, c->pending.n};
+	for (;;) {
+		const char *newline = rest.n ? memchr(rest.p, '\n', rest.n) : NULL;
+		if (!newline)
+			break;
+		size_t n = (size_t)(newline - rest.p);
+		_cleanup_json_ json_t *document = json_loadb(rest.p, n, 0, NULL);
+		if (document)
+			c->lane->receive(document, c->lane->arg);
+		rest = (struct ff_span){newline + 1, rest.n - n - 1};
+	}
+	if (rest.n)
+		memmove(c->pending.p, rest.p, rest.n);
+	c->pending.n = rest.n;
+}
+
+static void finish(struct child *c, struct ff_error *err)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	c->state = STOPPED;
+	c->lane->err = err;
+	c->lane->took_ms = ff_clock_ms_since(c->started);
+	ff_buf_deinit(&c->pending);
+}
+
+static void drain(struct child *c)
+{
+	char chunk[65536];
+	ssize_t n;
+	while ((n = read(c->fd, chunk, sizeof(chunk))) > 0) {
+		c->total += (size_t)n;
+		if (c->total > LANE_BYTES_MAX) {
+			kill(c->pid, SIGKILL);
+			n = 0;
+			break;
+		}
+		ff_buf_add(&c->pending, chunk, (size_t)n);
+		deliver(c);
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	close(c->fd);
+	c->fd = -1;
+	c->state = DRAINED;
+}
+
+static void reap(struct child *c)
+{
+	int status = 0;
+	pid_t pid = waitpid(c->pid, &status, WNOHANG);
+	if (pid == 0)
+		return;
+	struct ff_error *err = NULL;
+	if (pid == c->pid && WIFSIGNALED(status))
+		err = ff_error_create(
+			FF_ECRASH, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else if (pid == c->pid && WEXITSTATUS(status) != 0)
+		err = ff_error_create(FF_ECRASH, "exited with code %d", WEXITSTATUS(status));
+	finish(c, err); // pid < 0: somebody ignores SIGCHLD and the status is lost; what arrived stands
+}
+
+static bool step(struct child *children, size_t n, uint64_t deadline)
+{
+	struct pollfd fds[LANES_MAX];
+	size_t open_fds = 0;
+	bool alive = false, draining = false;
+	for (size_t i = 0; i < n; i++) {
+		alive |= children[i].state != STOPPED;
+		draining |= children[i].state == DRAINED;
+		if (children[i].fd >= 0)
+			fds[open_fds++] = (struct pollfd){.fd = children[i].fd, .events = POLLIN};
+	}
+	uint64_t now = ff_clock_ns();
+	if (!alive || now >= deadline)
+		return false;
+	int left = (int)((deadline - now) / 1000000) + 1;
+	poll(fds, open_fds, draining ? 1 : left);
+	for (size_t i = 0; i < n; i++) {
+		if (children[i].state == RUNNING)
+			drain(&children[i]);
+		if (children[i].state == DRAINED)
+			reap(&children[i]);
+	}
+	return true;
+}
+
+static void give_up(struct child *c, unsigned deadline_ms)
+{
+	if (c->state == STOPPED)
+		return;
+	kill(c->pid, SIGKILL);
+	for (int i = 0; i < REAP_MS && waitpid(c->pid, NULL, WNOHANG) == 0; i++)
+		poll(NULL, 0, 1);
+	finish(c, ff_error_create(FF_ETIMEOUT, "no answer within %u ms", deadline_ms));
+}
+
+void ff_lanes_run(struct ff_lane *lanes, size_t n, unsigned deadline_ms)
+{
+	struct child children[LANES_MAX];
+	if (n > LANES_MAX)
+		n = LANES_MAX;
+	uint64_t deadline = ff_clock_ns() + (uint64_t)deadline_ms * 1000000;
+	bool started[LANES_MAX];
+	for (size_t i = 0; i < n; i++)
+		started[i] = start(&children[i], &lanes[i]);
+	while (step(children, n, deadline))
+		;
+	for (size_t i = 0; i < n; i++) {
+		if (started[i]) {
+			give_up(&children[i], deadline_ms);
+			continue;
+		}
+		struct ff_lane_out here = {.fd = -1, .lane = &lanes[i]};
+		lanes[i].work(&here, lanes[i].arg);
+		lanes[i].took_ms = ff_clock_ms_since(children[i].started);
+	}
+}

@@ -1,0 +1,364 @@
+// Reading the machine under a root that can be this one, another process's or a captured one.
+//
+// Inside a foreign root every path is resolved by the kernel with openat2(RESOLVE_IN_ROOT): an absolute symbolic link in a
+// captured machine must lead back into it, which plain openat() does not do. Where seccomp or an old kernel refuses
+// openat2, resolve.c walks component by component. On the live root plain open() is right and cheaper.
+#include "host/host.h"
+
+#include "base/io.h"
+#include "host/resolve.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+
+extern char **environ;
+
+enum { LIVE_JSON_MAX = 16 << 20, ENVIRON_MAX = 4 << 20, LINE_MAX_BYTES = 4096 };
+
+struct ff_host {
+	int root_fd; // -1 on the live root
+	bool captured;
+	pid_t pid;
+	json_t *live; // .firstfix/live.json of a captured machine
+	json_t *env;
+};
+
+static struct ff_error *env_put(json_t *env, struct ff_span entry)
+{
+	const char *equals = entry.n ? memchr(entry.p, '=', entry.n) : NULL;
+	if (!equals || equals == entry.p)
+		return NULL; // putenv() without a value, or a shell's odd leftovers: no variable
+	size_t name_n = (size_t)(equals - entry.p);
+	_cleanup_free_ char *name = ff_span_dup((struct ff_span){entry.p, name_n});
+	json_t *value = ff_json_string(equals + 1, entry.n - name_n - 1);
+	if (!name || !value) {
+		json_decref(value);
+		return &ff_enomem;
+	}
+	// A name that is not UTF-8 is no variable that any library reads.
+	if (json_object_set_new(env, name, value) < 0)
+		return NULL;
+	return NULL;
+}
+
+static struct ff_error *env_of_ourselves(json_t *env)
+{
+	for (char **e = environ; e && *e; e++) {
+		struct ff_error *err = env_put(env, ff_span_of(*e));
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+static struct ff_error *env_of_process(pid_t pid, json_t *env)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return ff_error_os(errno, "%s", path);
+	_cleanup_buf_ struct ff_buf text = {0};
+	struct ff_error *err = ff_read_all(fd, path, ENVIRON_MAX, &text);
+	struct ff_span rest = {text.p, text.n}, entry;
+	while (!err && ff_span_next(&rest, 0, &entry))
+		err = env_put(env, entry);
+	return err;
+}
+
+static struct ff_error *open_captured(struct ff_host *host, const char *root)
+{
+	host->root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (host->root_fd < 0)
+		return ff_error_create(
+			FF_EUSAGE, "%s: %s; --root wants a folder made by 'firstfix capture'", root, strerror(errno));
+	host->captured = true;
+	_cleanup_free_ char *text = NULL;
+	size_t n = 0;
+	struct ff_error *err = ff_host_read(host, "/.firstfix/live.json", LIVE_JSON_MAX, &text, &n);
+	if (err && err->code == FF_EABSENT) { // a bare tree of files is a machine that answers no system call
+		ff_error_destroy(err);
+		host->live = json_object();
+		return host->live ? NULL : &ff_enomem;
+	}
+	if (err)
+		return err;
+	err = ff_json_parse(".firstfix/live.json", text, n, &host->live);
+	if (err)
+		return err;
+	host->env = json_incref(json_object_get(host->live, "env"));
+	return NULL;
+}
+
+// A process in our own mount namespace is looked at through our root, so that /proc magic links work as usual.
+static struct ff_error *open_process(struct ff_host *host, pid_t pid)
+{
+	char path[64], mine[PATH_MAX], theirs[PATH_MAX];
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	ssize_t a = readlink("/proc/self/ns/mnt", mine, sizeof(mine));
+	ssize_t b = readlink(path, theirs, sizeof(theirs));
+	if (a <= 0 || a != b || memcmp(mine, theirs, (size_t)a) != 0) {
+		snprintf(path, sizeof(path), "/proc/%d/root", pid);
+		host->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (host->root_fd < 0)
+			return ff_error_os(errno, "process %d: %s", pid, path);
+	}
+	host->pid = pid;
+	host->env = json_object();
+	return host->env ? env_of_process(pid, host->env) : &ff_enomem;
+}
+
+struct ff_error *ff_host_create(const struct ff_host_options *options, struct ff_host **ret)
+{
+	_cleanup_host_ struct ff_host *host = malloc(sizeof(*host));
+	if (!host)
+		return &ff_enomem;
+	*host = (struct ff_host){.root_fd = -1};
+	struct ff_error *err;
+	if (options->root) {
+		err = open_captured(host, options->root);
+	} else if (options->pid) {
+		err = open_process(host, options->pid);
+	} else {
+		host->env = json_object();
+		err = host->env ? env_of_ourselves(host->env) : &ff_enomem;
+	}
+	if (!err)
+		*ret = ff_take(&host);
+	return err;
+}
+
+void ff_host_destroy(struct ff_host *host)
+{
+	if (!host)
+		return;
+	if (host->root_fd >= 0)
+		close(host->root_fd);
+	json_decref(host->live);
+	json_decref(host->env);
+	free(host);
+}
+
+bool ff_host_is_captured(const struct ff_host *host)
+{
+	return host->captured;
+}
+
+pid_t ff_host_pid(const struct ff_host *host)
+{
+	return host->pid;
+}
+
+// Open with any flags. O_PATH opens nothing, so it is how we look at what a device node is without waking the device.
+static int open_raw(struct ff_host *host, const char *path, int flags)
+{
+	if (host->root_fd < 0)
+		return open(path, flags | O_CLOEXEC | O_NOCTTY);
+	return ff_open_in_root(host->root_fd, path, flags | O_CLOEXEC | O_NOCTTY);
+}
+
+// Opening a device can wake a GPU or hang, opening a FIFO can block. The kernel's log is the one device that is a text.
+static bool is_readable_kind(const struct stat *st)
+{
+	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode))
+		return true;
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 11);
+}
+
+struct ff_error *ff_host_open(struct ff_host *host, const char *path, int *ret_fd)
+{
+	struct stat st;
+	struct ff_error *err = ff_host_stat(host, path, &st);
+	if (err)
+		return err;
+	if (!is_readable_kind(&st))
+		return ff_error_create(FF_EUNSUPPORTED, "%s: not a regular file", path);
+	int fd = open_raw(host, path, O_RDONLY | O_NONBLOCK);
+	if (fd < 0)
+		return ff_error_os(errno, "%s", path);
+	*ret_fd = fd;
+	return NULL;
+}
+
+struct ff_error *ff_host_read(struct ff_host *host, const char *path, size_t max, char **ret, size_t *ret_n)
+{
+	_cleanup_close_ int fd = -1;
+	struct ff_error *err = ff_host_open(host, path, &fd);
+	if (err)
+		return err;
+	_cleanup_buf_ struct ff_buf text = {0};
+	err = ff_read_all(fd, path, max, &text);
+	if (err)
+		return err;
+	size_t n = text.n;
+	err = ff_buf_finish(&text, ret);
+	if (!err && ret_n)
+		*ret_n = n;
+	return err;
+}
+
+struct ff_error *ff_host_read_line(struct ff_host *host, const char *path, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct ff_error *err = ff_host_read(host, path, LINE_MAX_BYTES, &text, NULL);
+	if (err)
+		return err;
+	text[strcspn(text, "\n")] = 0;
+	*ret = ff_take(&text);
+	return NULL;
+}
+
+struct ff_error *ff_host_stat(struct ff_host *host, const char *path, struct stat *ret)
+{
+	struct stat st;
+	if (host->root_fd < 0) {
+		if (stat(path, &st) < 0)
+			return ff_error_os(errno, "%s", path);
+		*ret = st;
+		return NULL;
+	}
+	_cleanup_close_ int fd = open_raw(host, path, O_PATH);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return ff_error_os(errno, "%s", path);
+	*ret = st;
+	return NULL;
+}
+
+struct ff_error *ff_host_readlink(struct ff_host *host, const char *path, char **ret)
+{
+	char target[PATH_MAX];
+	ssize_t n;
+	if (host->root_fd < 0) {
+		n = readlink(path, target, sizeof(target));
+	} else {
+		_cleanup_close_ int fd = open_raw(host, path, O_PATH | O_NOFOLLOW);
+		if (fd < 0)
+			return ff_error_os(errno, "%s", path);
+		n = readlinkat(fd, "", target, sizeof(target));
+		if (n < 0 && errno == ENOENT)
+			errno = EINVAL; // what readlinkat("") says of a plain file
+	}
+	if (n < 0)
+		return ff_error_os(errno, "%s", path);
+	char *copy = ff_span_dup((struct ff_span){target, (size_t)n});
+	if (!copy)
+		return &ff_enomem;
+	*ret = copy;
+	return NULL;
+}
+
+struct ff_error *ff_host_realpath(struct ff_host *host, const char *path, char **ret)
+{
+	char *resolved = NULL;
+	int fd = ff_resolve_in_root(host->root_fd, path, O_PATH | O_CLOEXEC, &resolved);
+	if (fd < 0)
+		return fd == -ENOMEM ? &ff_enomem : ff_error_os(-fd, "%s", path);
+	close(fd);
+	*ret = resolved;
+	return NULL;
+}
+
+struct ff_error *ff_host_map(struct ff_host *host, const char *path, struct ff_map *ret)
+{
+	_cleanup_close_ int fd = -1;
+	struct ff_error *err = ff_host_open(host, path, &fd);
+	if (err)
+		return err;
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return ff_error_os(errno, "%s", path);
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0)
+		return ff_error_create(FF_EFORMAT, "%s: empty or not a regular file", path);
+	void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return ff_error_os(errno, "%s: mmap", path);
+	// Headers lie far apart: read-ahead would fetch megabytes between them.
+	madvise(p, (size_t)st.st_size, MADV_RANDOM);
+	*ret = (struct ff_map){.p = p, .n = (size_t)st.st_size};
+	return NULL;
+}
+
+void ff_map_deinit(struct ff_map *map)
+{
+	if (map->p)
+		munmap((void *)map->p, map->n);
+	*map = (struct ff_map){0};
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static struct ff_error *list_into(DIR *dir, const char *path, size_t max, struct ff_names *names)
+{
+	size_t cap = 0;
+	for (;;) {
+		errno = 0;
+		const struct dirent *entry = readdir(dir);
+		if (!entry)
+			return errno ? ff_error_os(errno, "%s", path) : NULL;
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (names->n == max)
+			return ff_error_create(FF_ELIMIT, "%s: more than %zu entries", path, max);
+		if (names->n == cap) {
+			cap = cap ? 2 * cap : 32;
+			char **grown = reallocarray(names->names, cap, sizeof(*grown));
+			if (!grown)
+				return &ff_enomem;
+			names->names = grown;
+		}
+		if (!(names->names[names->n] = strdup(entry->d_name)))
+			return &ff_enomem;
+		names->n++;
+	}
+}
+
+struct ff_error *ff_host_list(struct ff_host *host, const char *path, size_t max, struct ff_names *ret)
+{
+	int fd = open_raw(host, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+	if (fd < 0)
+		return ff_error_os(errno, "%s", path);
+	_cleanup_closedir_ DIR *dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return &ff_enomem;
+	}
+	_cleanup_names_ struct ff_names names = {0};
+	struct ff_error *err = list_into(dir, path, max, &names);
+	if (err)
+		return err;
+	if (names.n)
+		qsort(names.names, names.n, sizeof(*names.names), by_name);
+	*ret = names;
+	names = (struct ff_names){0};
+	return NULL;
+}
+
+void ff_names_deinit(struct ff_names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->names[i]);
+	free(names->names);
+	*names = (struct ff_names){0};
+}
+
+const char *ff_host_getenv(const struct ff_host *host, const char *name)
+{
+	return json_string_value(json_object_get(host->env, name));
+}
+
+const json_t *ff_host_env(const struct ff_host *host)
+{
+	return host->env;
+}
+
+const json_t *ff_host_captured(const struct ff_host *host, const char *path)
+{
+	return host->captured ? ff_json_at(host->live, path) : NULL;
+}

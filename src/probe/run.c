@@ -1,0 +1,237 @@
+// Runs the probes: each lane is a disposable process, the join runs here on what came back.
+//
+// A lane tells what it begins ({"begin": "gpus"}), what it is about to ask ({"step": "nvmlInit"}) and what it found
+// ({"probe": "gpus", "facts": {...}}), so a hang or a crash has a name and costs only what had not been said yet.
+#include "base/clock.h"
+#include "host/helper.h"
+#include "probe/probe.h"
+
+#include <stdio.h>
+
+enum { DEADLINE_DEFAULT_MS = 5000 };
+
+const struct ff_probe ff_probes[] = {
+#define PROBE(name, lane, needs, help) {#name, help, needs, FF_LANE_##lane, ff_probe_##name},
+#include "probe/probes.def"
+#undef PROBE
+};
+const size_t ff_probe_count = sizeof(ff_probes) / sizeof(ff_probes[0]);
+
+enum wish { LEFT_OUT, NEEDED, WANTED };
+enum { PROBES_MAX = sizeof(ff_probes) / sizeof(ff_probes[0]) };
+
+struct run {
+	struct ff_host *host;
+	const struct ff_collect_options *options;
+	enum wish wish[PROBES_MAX];
+	json_t *facts;	// everything, for the join
+	json_t *report; // what was asked for
+	bool out_of_memory;
+};
+
+struct lane_run {
+	struct run *run;
+	enum ff_lane_id id;
+	char now[64], step[64]; // where the lane is
+	bool done[PROBES_MAX];
+};
+
+static ssize_t probe_index(struct ff_span name)
+{
+	for (size_t i = 0; i < ff_probe_count; i++) {
+		if (ff_span_eq(name, ff_probes[i].name))
+			return (ssize_t)i;
+	}
+	return -1;
+}
+
+static void need(struct run *run, const char *names)
+{
+	struct ff_span rest = ff_span_of(names), name;
+	while (ff_span_next(&rest, ' ', &name)) {
+		ssize_t i = name.n ? probe_index(name) : -1;
+		if (i < 0 || run->wish[i] != LEFT_OUT)
+			continue;
+		run->wish[i] = NEEDED;
+		need(run, ff_probes[i].needs);
+	}
+}
+
+static struct ff_error *choose(struct run *run)
+{
+	const char *only = run->options->only;
+	if (!only) {
+		for (size_t i = 0; i < ff_probe_count; i++)
+			run->wish[i] = WANTED;
+		return NULL;
+	}
+	struct ff_span rest = ff_span_of(only), name;
+	while (ff_span_next(&rest, ',', &name)) {
+		name = ff_span_trim(name);
+		ssize_t i = probe_index(name);
+		if (i < 0)
+			return ff_error_create(FF_EUSAGE,
+				"no probe is called '%.*s'; 'firstfix report --list' shows them", (int)name.n, name.p);
+		need(run, ff_probes[i].needs);
+		run->wish[i] = WANTED;
+	}
+	return NULL;
+}
+
+// Runs one probe; what it found is returned as its share of the document, NULL when there was no memory for it.
+static json_t *run_probe(struct run *run, const struct ff_probe *probe, json_t *facts, struct ff_lane_out *to)
+{
+	struct ff_probe_ctx ctx = {.host = run->host,
+		.delta = json_object(),
+		.facts = facts,
+		.probe = probe->name,
+		.python = run->options->python,
+		.to = to};
+	if (!ctx.delta)
+		return NULL;
+	probe->run(&ctx);
+	if (ctx.out_of_memory) {
+		json_decref(ctx.delta);
+		return NULL;
+	}
+	return ctx.delta;
+}
+
+static void lane_work(struct ff_lane_out *out, void *arg)
+{
+	struct lane_run *lane = arg;
+	_cleanup_json_ json_t *facts = json_object();
+	for (size_t i = 0; facts && i < ff_probe_count; i++) {
+		const struct ff_probe *probe = &ff_probes[i];
+		if (probe->lane != lane->id || lane->run->wish[i] == LEFT_OUT)
+			continue;
+		ff_lane_send(out, json_pack("{s:s}", "begin", probe->name));
+		uint64_t start = ff_clock_ns();
+		json_t *found = run_probe(lane->run, probe, facts, out);
+		ff_lane_send(out,
+			json_pack("{s:s, s:o*, s:f}", "probe", probe->name, "facts", found, "ms",
+				ff_clock_ms_since(start)));
+	}
+}
+
+static void merge(struct run *run, const struct ff_probe *probe, json_t *found)
+{
+	bool wanted = run->wish[probe - ff_probes] == WANTED;
+	_cleanup_json_ json_t *copy = json_deep_copy(found);
+	_cleanup_error_ struct ff_error *all = copy ? ff_json_merge(run->facts, copy) : &ff_enomem;
+	_cleanup_error_ struct ff_error *own = wanted ? ff_json_merge(run->report, found) : NULL;
+	if (all || own)
+		run->out_of_memory = true;
+}
+
+static void lane_receive(json_t *document, void *arg)
+{
+	struct lane_run *lane = arg;
+	const char *begin = ff_json_text(document, "begin"), *step = ff_json_text(document, "step");
+	if (begin || step)
+		snprintf(lane->step, sizeof(lane->step), "%s", step ? step : "");
+	if (begin)
+		snprintf(lane->now, sizeof(lane->now), "%s", begin);
+	ssize_t i = probe_index(ff_span_of(ff_json_text(document, "probe")));
+	if (i < 0)
+		return;
+	lane->done[i] = true;
+	json_t *found = json_object_get(document, "facts");
+	if (found)
+		merge(lane->run, &ff_probes[i], found);
+	json_t *times = json_object_get(lane->run->report, "probe_ms");
+	if (json_is_object(times))
+		json_object_set(times, ff_probes[i].name, json_object_get(document, "ms"));
+}
+
+// What a lane that ended early left unsaid: the probe it was in, with the step, and those that never had their turn.
+static void lane_account(struct lane_run *lane, const struct ff_error *err)
+{
+	for (size_t i = 0; i < ff_probe_count; i++) {
+		const struct ff_probe *probe = &ff_probes[i];
+		if (probe->lane != lane->id || lane->run->wish[i] == LEFT_OUT || lane->done[i])
+			continue;
+		struct ff_probe_ctx ctx = {
+			.delta = lane->run->report, .facts = lane->run->report, .probe = probe->name};
+		bool here = strcmp(lane->now, probe->name) == 0;
+		const char *word = err->code == FF_ETIMEOUT ? "timeout" : "crash";
+		if (here)
+			ff_miss(&ctx, NULL,
+				ff_error_create(err->code, "%s%s%s: %s", word, lane->step[0] ? " in " : "", lane->step,
+					err->message));
+		else
+			ff_miss(&ctx, NULL,
+				ff_error_create(err->code, "not reached: %s in %s", word,
+					lane->now[0] ? lane->now : "the start"));
+	}
+}
+
+static void run_lanes(struct run *run)
+{
+	static const char *const names[] = {
+		[FF_LANE_FILES] = "files", [FF_LANE_VENDOR] = "vendor", [FF_LANE_MOUNTS] = "mounts"};
+	struct lane_run runs[FF_LANE_JOIN] = {0};
+	struct ff_lane lanes[FF_LANE_JOIN] = {0};
+	size_t n = 0;
+	for (int id = 0; id < FF_LANE_JOIN; id++) {
+		bool any = false;
+		for (size_t i = 0; i < ff_probe_count; i++)
+			any |= (int)ff_probes[i].lane == id && run->wish[i] != LEFT_OUT;
+		if (!any)
+			continue;
+		runs[n] = (struct lane_run){.run = run, .id = (enum ff_lane_id)id};
+		lanes[n] = (struct ff_lane){
+			.name = names[id], .work = lane_work, .receive = lane_receive, .arg = &runs[n]};
+		n++;
+	}
+	ff_lanes_run(lanes, n, run->options->deadline_ms ? run->options->deadline_ms : DEADLINE_DEFAULT_MS);
+	for (size_t i = 0; i < n; i++) {
+		if (lanes[i].err)
+			lane_account(&runs[i], lanes[i].err);
+		ff_error_destroy(lanes[i].err);
+	}
+}
+
+static void run_join(struct run *run)
+{
+	for (size_t i = 0; i < ff_probe_count; i++) {
+		if (ff_probes[i].lane != FF_LANE_JOIN || run->wish[i] == LEFT_OUT)
+			continue;
+		_cleanup_json_ json_t *found = run_probe(run, &ff_probes[i], run->facts, NULL);
+		if (!found)
+			run->out_of_memory = true;
+		else if (run->wish[i] == WANTED && ff_json_merge(run->report, found))
+			run->out_of_memory = true;
+	}
+}
+
+static json_t *new_report(const char *trigger)
+{
+	char now[FF_TIME_LEN];
+	ff_clock_rfc3339(now);
+	return json_pack("{s:s, s:s, s:f, s:s, s:s, s:[], s:[], s:{}}", "schema", "firstfix.facts/1", "taken_at", now,
+		"took_ms", 0.0, "trigger", trigger ? trigger : "report", "firstfix", FF_VERSION, "errors", "complete",
+		"probe_ms");
+}
+
+struct ff_error *ff_collect_facts(struct ff_host *host, const struct ff_collect_options *options, json_t **ret)
+{
+	uint64_t start = ff_clock_ns();
+	struct run run = {.host = host, .options = options};
+	struct ff_error *err = choose(&run);
+	if (err)
+		return err;
+	_cleanup_json_ json_t *facts = json_object();
+	_cleanup_json_ json_t *report = new_report(options->trigger);
+	if (!facts || !report)
+		return &ff_enomem;
+	run.facts = facts;
+	run.report = report;
+	run_lanes(&run);
+	run_join(&run);
+	err = ff_json_put(report, "took_ms", json_real(ff_clock_ms_since(start)));
+	if (err || run.out_of_memory)
+		return &ff_enomem;
+	*ret = ff_take(&report);
+	return NULL;
+}

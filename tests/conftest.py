@@ -1,0 +1,27 @@
+"""What every Python test of the project shares: where the built programs are."""
+import os
+import pathlib
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+
+def build_dir():
+    """The build folder under test: $FIRSTFIX_BUILD, or build/ beside tests/."""
+    return pathlib.Path(os.environ.get("FIRSTFIX_BUILD", HERE.parent / "build")).resolve()
+
+
+@pytest.fixture(scope="session")
+def build():
+    return build_dir()
+
+
+@pytest.fixture(scope="session")
+def firstfix():
+    """Path of the firstfix program under test."""
+    program = build_dir() / "src/cli/firstfix"
+    assert program.exists(), f"{program} is not built"
+    return str(program)
