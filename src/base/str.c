@@ -4,10 +4,14 @@
 #include <ctype.h>
 #include <stdio.h>
 
+bool ff_span_same(struct ff_span a, struct ff_span b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
 bool ff_span_eq(struct ff_span a, const char *b)
 {
-	size_t n = strlen(b);
-	return a.n == n && (n == 0 || memcmp(a.p, b, n) == 0);
+	return ff_span_same(a, ff_span_of(b));
 }
 
 bool ff_span_starts(struct ff_span a, const char *prefix)

@@ -20,6 +20,7 @@ static inline struct ff_span ff_span_of(const char *s)
 }
 
 bool ff_span_eq(struct ff_span a, const char *b);
+bool ff_span_same(struct ff_span a, struct ff_span b);
 bool ff_span_starts(struct ff_span a, const char *prefix);
 bool ff_span_ends(struct ff_span a, const char *suffix);
 

@@ -171,7 +171,7 @@ static bool is_readable_kind(const struct stat *st)
 
 struct ff_error *ff_host_open(struct ff_host *host, const char *path, int *ret_fd)
 {
-	struct stat st;
+	struct stat st = {0};
 	struct ff_error *err = ff_host_stat(host, path, &st);
 	if (err)
 		return err;

@@ -47,7 +47,7 @@ bool ff_table_find(struct ff_span text, struct ff_span key, struct ff_table_row 
 {
 	struct ff_table table = ff_table_of(text);
 	for (struct ff_table_row row; ff_table_next(&table, &row);)
-		if (row.cells[0].n == key.n && memcmp(row.cells[0].p, key.p, key.n) == 0) {
+		if (ff_span_same(row.cells[0], key)) {
 			*ret = row;
 			return true;
 		}
