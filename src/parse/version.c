@@ -5,6 +5,8 @@
 // none ("0.13-dev-unknown", "2.2.0a0+git1234.nv-internal!"): they sort before every version, never crash a comparison.
 #include "parse/version.h"
 
+#include "parse/chars.h"
+
 struct word {
 	const char *written, *means;
 };
@@ -24,38 +26,18 @@ static const struct word pre_words[] = {
 static const struct word post_words[] = {{"post", "post"}, {"rev", "post"}, {"r", "post"}, {NULL, NULL}};
 static const struct word dev_words[] = {{"dev", "dev"}, {NULL, NULL}};
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_separator(char c)
 {
 	return c == '.' || c == '-' || c == '_';
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool is_letter(char c)
-{
-	return lower(c) >= 'a' && lower(c) <= 'z';
-}
-
-static struct ff_span skip(struct ff_span s, size_t n)
-{
-	return (struct ff_span){s.p + n, s.n - n};
-}
-
 static struct ff_span take_digits(struct ff_span *rest)
 {
 	size_t n = 0;
-	while (n < rest->n && is_digit(rest->p[n]))
+	while (n < rest->n && ff_is_digit(rest->p[n]))
 		n++;
 	struct ff_span digits = {rest->p, n};
-	*rest = skip(*rest, n);
+	*rest = ff_span_skip(*rest, n);
 	return digits;
 }
 
@@ -70,13 +52,13 @@ static const char *take_part(struct ff_span *rest, const struct word *words, str
 {
 	struct ff_span s = *rest;
 	if (s.n && is_separator(s.p[0]))
-		s = skip(s, 1);
+		s = ff_span_skip(s, 1);
 	for (; words->written; words++) {
 		if (!starts_word(s, words->written))
 			continue;
-		s = skip(s, strlen(words->written));
+		s = ff_span_skip(s, strlen(words->written));
 		if (s.n && is_separator(s.p[0]))
-			s = skip(s, 1);
+			s = ff_span_skip(s, 1);
 		*ret_number = take_digits(&s);
 		*rest = s;
 		return words->means;
@@ -93,15 +75,15 @@ static bool take_release(struct ff_span *rest, struct ff_version *v)
 			return false;
 		if (v->n_release == 0 && v->epoch.p == NULL && s.n && s.p[0] == '!') {
 			v->epoch = digits;
-			s = skip(s, 1);
+			s = ff_span_skip(s, 1);
 			continue;
 		}
 		if (v->n_release == FF_VERSION_RELEASE_MAX)
 			return false;
 		v->release[v->n_release++] = digits;
-		if (s.n < 2 || s.p[0] != '.' || !is_digit(s.p[1]))
+		if (s.n < 2 || s.p[0] != '.' || !ff_is_digit(s.p[1]))
 			break;
-		s = skip(s, 1);
+		s = ff_span_skip(s, 1);
 	}
 	*rest = s;
 	return true;
@@ -109,8 +91,8 @@ static bool take_release(struct ff_span *rest, struct ff_version *v)
 
 static void take_post(struct ff_span *rest, struct ff_version *v)
 {
-	if (rest->n >= 2 && rest->p[0] == '-' && is_digit(rest->p[1])) {
-		*rest = skip(*rest, 1);
+	if (rest->n >= 2 && rest->p[0] == '-' && ff_is_digit(rest->p[1])) {
+		*rest = ff_span_skip(*rest, 1);
 		v->post_n = take_digits(rest);
 		v->has_post = true;
 		return;
@@ -124,7 +106,7 @@ static bool local_is_valid(struct ff_span local)
 	for (size_t i = 0; i < local.n; i++) {
 		if (is_separator(local.p[i]) && !in_piece)
 			return false;
-		if (!is_separator(local.p[i]) && !is_digit(local.p[i]) && !is_letter(local.p[i]))
+		if (!is_separator(local.p[i]) && !ff_is_digit(local.p[i]) && !ff_is_letter(local.p[i]))
 			return false;
 		in_piece = !is_separator(local.p[i]);
 	}
@@ -135,15 +117,15 @@ bool ff_version_parse(struct ff_span text, struct ff_version *ret)
 {
 	struct ff_version v = {0};
 	struct ff_span rest = ff_span_trim(text);
-	if (rest.n && lower(rest.p[0]) == 'v')
-		rest = skip(rest, 1);
+	if (rest.n && ff_lower(rest.p[0]) == 'v')
+		rest = ff_span_skip(rest, 1);
 	if (!take_release(&rest, &v))
 		return false;
 	v.pre = take_part(&rest, pre_words, &v.pre_n);
 	take_post(&rest, &v);
 	v.has_dev = take_part(&rest, dev_words, &v.dev_n) != NULL;
 	if (rest.n && rest.p[0] == '+') {
-		v.local = skip(rest, 1);
+		v.local = ff_span_skip(rest, 1);
 		if (!local_is_valid(v.local))
 			return false;
 		rest.n = 0;
@@ -157,7 +139,7 @@ bool ff_version_parse(struct ff_span text, struct ff_version *ret)
 static struct ff_span strip_zeros(struct ff_span digits)
 {
 	while (digits.n && digits.p[0] == '0')
-		digits = skip(digits, 1);
+		digits = ff_span_skip(digits, 1);
 	return digits;
 }
 
@@ -199,7 +181,7 @@ static int pre_rank(const struct ff_version *v)
 static bool is_number(struct ff_span piece)
 {
 	for (size_t i = 0; i < piece.n; i++)
-		if (!is_digit(piece.p[i]))
+		if (!ff_is_digit(piece.p[i]))
 			return false;
 	return true;
 }
@@ -207,8 +189,8 @@ static bool is_number(struct ff_span piece)
 static int order_words(struct ff_span a, struct ff_span b)
 {
 	for (size_t i = 0; i < a.n && i < b.n; i++)
-		if (lower(a.p[i]) != lower(b.p[i]))
-			return sign(lower(a.p[i]) - lower(b.p[i]));
+		if (ff_lower(a.p[i]) != ff_lower(b.p[i]))
+			return sign(ff_lower(a.p[i]) - ff_lower(b.p[i]));
 	return sign((long)a.n - (long)b.n);
 }
 
@@ -220,7 +202,7 @@ static bool next_local_piece(struct ff_span *rest, struct ff_span *ret)
 	while (n < rest->n && !is_separator(rest->p[n]))
 		n++;
 	*ret = (struct ff_span){rest->p, n};
-	*rest = n < rest->n ? skip(*rest, n + 1) : skip(*rest, n);
+	*rest = n < rest->n ? ff_span_skip(*rest, n + 1) : ff_span_skip(*rest, n);
 	return true;
 }
 
@@ -303,23 +285,23 @@ void ff_version_format(const struct ff_version *v, struct ff_buf *b)
 		if (is_number(piece))
 			format_number(b, piece);
 		for (size_t i = 0; i < piece.n && !is_number(piece); i++)
-			ff_buf_char(b, lower(piece.p[i]));
+			ff_buf_char(b, ff_lower(piece.p[i]));
 	}
 }
 
 // The next run of digits or of letters; everything else only separates.
 static struct ff_span next_run(struct ff_span *rest)
 {
-	while (rest->n && !is_digit(rest->p[0]) && !is_letter(rest->p[0]))
-		*rest = skip(*rest, 1);
+	while (rest->n && !ff_is_digit(rest->p[0]) && !ff_is_letter(rest->p[0]))
+		*rest = ff_span_skip(*rest, 1);
 	struct ff_span digits = take_digits(rest);
 	if (digits.n)
 		return digits;
 	size_t n = 0;
-	while (n < rest->n && is_letter(rest->p[n]))
+	while (n < rest->n && ff_is_letter(rest->p[n]))
 		n++;
 	struct ff_span run = {rest->p, n};
-	*rest = skip(*rest, n);
+	*rest = ff_span_skip(*rest, n);
 	return run;
 }
 

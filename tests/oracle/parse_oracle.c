@@ -3,7 +3,10 @@
 //	compare\t1.0rc1\t1.0            prints -1, 0 or 1
 //	satisfies\t2.3.1+cu121\t>=2,<3  prints yes, no or unknown
 //	format\tv1.0-RC1                prints the normal form, or nothing when it is no version
-#include "parse/version.h"
+//	requirement\tfoo[a] >=1 ; x     prints name, extras, specifiers, url, marker separated by tabs, or "error"
+//	marker\tTEXT\t{"extra": "a"}    prints yes, no, unknown or error; the names are those of PEP 508
+#include "base/json.h"
+#include "parse/requirement.h"
 
 #include <stdio.h>
 
@@ -14,11 +17,12 @@ static void answer_compare(char *const *fields)
 	printf("%d\n", ff_version_compare(fields[1], fields[2]));
 }
 
+static const char *const satisfies_names[] = {
+	[FF_SATISFIES_NO] = "no", [FF_SATISFIES_YES] = "yes", [FF_SATISFIES_UNKNOWN] = "unknown"};
+
 static void answer_satisfies(char *const *fields)
 {
-	static const char *const names[] = {
-		[FF_SATISFIES_NO] = "no", [FF_SATISFIES_YES] = "yes", [FF_SATISFIES_UNKNOWN] = "unknown"};
-	puts(names[ff_version_satisfies(fields[1], fields[2])]);
+	puts(satisfies_names[ff_version_satisfies(fields[1], fields[2])]);
 }
 
 static void answer_format(char *const *fields)
@@ -30,6 +34,35 @@ static void answer_format(char *const *fields)
 	puts(b.p ? b.p : "");
 }
 
+static void answer_requirement(char *const *fields)
+{
+	struct ff_requirement r;
+	_cleanup_error_ struct ff_error *err = ff_requirement_parse("line", ff_span_of(fields[1]), &r);
+	if (err) {
+		puts("error");
+		return;
+	}
+	_cleanup_buf_ struct ff_buf name = {0};
+	ff_package_name_format(r.name, &name);
+	printf("%s\t%.*s\t%.*s\t%.*s\t%.*s\n", name.p, (int)r.extras.n, r.extras.p, (int)r.specifiers.n, r.specifiers.p,
+		(int)r.url.n, r.url.p, (int)r.marker.n, r.marker.p);
+}
+
+static void answer_marker(char *const *fields)
+{
+	static const char *const names[FF_MARKER_NAME_COUNT] = {"os_name", "sys_platform", "platform_machine",
+		"platform_python_implementation", "platform_release", "platform_system", "platform_version",
+		"python_version", "python_full_version", "implementation_name", "implementation_version", "extra"};
+	_cleanup_json_ json_t *values = NULL;
+	_cleanup_error_ struct ff_error *bad = ff_json_parse("environment", fields[2], strlen(fields[2]), &values);
+	struct ff_marker_env env = {0};
+	for (size_t i = 0; !bad && i < FF_MARKER_NAME_COUNT; i++)
+		env.values[i] = ff_json_text(values, names[i]);
+	enum ff_satisfies answer;
+	_cleanup_error_ struct ff_error *err = ff_marker_evaluate("line", ff_span_of(fields[1]), &env, &answer);
+	puts(bad || err ? "error" : satisfies_names[answer]);
+}
+
 static const struct {
 	const char *name;
 	void (*answer)(char *const *fields);
@@ -37,6 +70,8 @@ static const struct {
 	{"compare", answer_compare},
 	{"satisfies", answer_satisfies},
 	{"format", answer_format},
+	{"requirement", answer_requirement},
+	{"marker", answer_marker},
 };
 
 static void answer_line(char *line)

@@ -1,29 +1,13 @@
 """Versions and specifiers against Python's own `packaging`, on thousands of generated pairs."""
 
-import os
 import random
-import subprocess
 
 import pytest
 
 packaging_version = pytest.importorskip("packaging.version")
 from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: E402
 from packaging.version import InvalidVersion, Version  # noqa: E402
-
-ORACLE = os.path.join(
-    os.environ.get("FIRSTFIX_BUILD", os.path.join(os.path.dirname(__file__), "..", "..", "build")),
-    "tests",
-    "parse-oracle",
-)
-
-
-def ask(questions):
-    """One answer per question: each question is a tuple of fields."""
-    lines = "".join("\t".join(q) + "\n" for q in questions)
-    out = subprocess.run([ORACLE], input=lines, capture_output=True, text=True, check=True).stdout
-    answers = out.split("\n")[:-1]
-    assert len(answers) == len(questions)
-    return answers
+import oracle  # noqa: E402
 
 
 def some_version(r, valid=True):
@@ -76,7 +60,7 @@ def test_order_and_normal_form():
         expected.append("" if va is None else str(va))
         questions.append(("compare", a, b))
         expected.append("-1" if va is None or va < vb else "1" if va > vb else "0")
-    answers = ask(questions)
+    answers = oracle.ask(questions)
     wrong = [(q, e, g) for q, e, g in zip(questions, expected, answers) if e != g]
     assert not wrong, f"{len(wrong)} of {len(questions)}: {wrong[:20]}"
 
@@ -94,6 +78,6 @@ def test_specifiers():
             answer = "unknown"
         questions.append(("satisfies", version, specifiers))
         expected.append(answer)
-    answers = ask(questions)
+    answers = oracle.ask(questions)
     wrong = [(q, e, g) for q, e, g in zip(questions, expected, answers) if e != g]
     assert not wrong, f"{len(wrong)} of {len(questions)}: {wrong[:20]}"
