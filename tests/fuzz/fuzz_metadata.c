@@ -1,0 +1,26 @@
+// Every reader of files beside packages, on the same bytes.
+#include "parse/metadata.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct ff_span text = {(const char *)data, size}, a, b;
+	struct ff_headers headers = {.rest = text};
+	while (ff_header_next(&headers, &a, &b))
+		;
+	if (ff_headers_end(text) > size)
+		__builtin_trap();
+	struct ff_egg_requires egg = {.rest = text};
+	while (ff_egg_requires_next(&egg, &a))
+		;
+	struct ff_span rest = text;
+	while (ff_pth_next(&rest, &a) != FF_PTH_END)
+		;
+	ff_ini_find(text, "home", &a);
+	struct ff_direct_url d;
+	struct ff_error *err = ff_direct_url_parse("input", text, &d);
+	if (err)
+		ff_error_destroy(err);
+	else
+		ff_direct_url_deinit(&d);
+	return 0;
+}
