@@ -1,6 +1,7 @@
 // The facade behind include/firstfix: the only file that sees every room. It joins them and adds nothing of its own.
 #include <firstfix/firstfix.h>
 
+#include "emit/emit.h"
 #include "host/host.h"
 #include "probe/probe.h"
 
@@ -73,11 +74,7 @@ void ff_facts_free(struct ff_facts *facts)
 struct ff_error *ff_facts_render(
 	const struct ff_facts *facts, enum ff_format format, const struct ff_style *style, char **ret)
 {
-	(void)format;
-	(void)style;
-	char *text = json_dumps(facts->doc, JSON_INDENT(1));
-	if (!text)
-		return &ff_enomem;
-	*ret = text;
-	return NULL;
+	_cleanup_shareable_ struct ff_shareable *s = NULL;
+	struct ff_error *err = ff_share(facts->doc, &s);
+	return err ? err : ff_emit_facts(s, format, style, ret);
 }

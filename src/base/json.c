@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 static json_t *step(const json_t *at, struct ff_span key)
 {
@@ -65,24 +66,6 @@ struct ff_error *ff_json_put(json_t *doc, const char *path, json_t *value)
 	return json_object_set_new(at, key, value) < 0 ? &ff_enomem : NULL;
 }
 
-// The length of a well-formed UTF-8 sequence at p (1..4), or 0. Rejects overlong forms, surrogates and > U+10FFFF.
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-	if (p[0] < 0x80)
-		return 1;
-	size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-		(p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 json_t *ff_json_string(const char *bytes, size_t n)
 {
 	n = n ? strnlen(bytes, n) : 0;
@@ -91,7 +74,8 @@ json_t *ff_json_string(const char *bytes, size_t n)
 		return fast;
 	_cleanup_buf_ struct ff_buf b = {0};
 	for (size_t i = 0; i < n;) {
-		size_t len = utf8_length((const unsigned char *)bytes + i, n - i);
+		uint32_t c;
+		size_t len = ff_utf8_decode(bytes + i, n - i, &c);
 		ff_buf_add(&b, len ? bytes + i : "\xef\xbf\xbd", len ? len : 3);
 		i += len ? len : 1;
 	}

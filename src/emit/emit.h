@@ -1,0 +1,14 @@
+// From a document to what a person or a program reads. Only what is masked (emit/redact.h) gets here.
+#pragma once
+
+#include "emit/redact.h"
+
+#include <firstfix/firstfix.h>
+
+/** firstfix.facts/1 in the format; `style` NULL is plain ASCII, 80 columns. The caller frees *ret. */
+struct ff_error *ff_emit_facts(
+	const struct ff_shareable *facts, enum ff_format format, const struct ff_style *style, char **ret);
+
+/** Any document as JSON: one document, newline at its end, keys in the order of the contract, only ASCII bytes (so that no
+    text in it can act on a terminal). */
+struct ff_error *ff_emit_json(const struct ff_shareable *document, char **ret);

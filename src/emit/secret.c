@@ -1,0 +1,285 @@
+// Secrets by pattern. Most text holds none, so a first look goes over the bytes once: three bytes at a time, folded to lower
+// case, against a bitmap of what the hints begin with. Only where a whole hint stands do its rows' patterns run (PCRE2, JIT,
+// compiled at first use: a report without secrets compiles none), line by line so that the work is bounded.
+//
+//	"https://u:pw@host/x" -> hint "://" -> row url -> "https://u:[masked:url:2]@host/x"
+#include "emit/secret.h"
+
+#include "emit/telling.h"
+#include "know/table.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <ctype.h>
+#include <stdatomic.h>
+#include <threads.h>
+
+FF_EMBEDDED(ff_table, secrets);
+
+enum {
+	MAX_ROWS = 64, // rows are bits of a uint64_t
+	MAX_HINTS = 160,
+	MAX_HINT = 32,
+	SLOTS = 1 << 13,
+	MATCH_LIMIT = 200000,
+	MAX_PEM_LINES = 200,
+};
+
+enum check { CHECK_NONE, CHECK_RANDOM, CHECK_NAMED };
+
+struct row {
+	struct ff_span kind, pattern;
+	enum check check;
+	_Atomic(pcre2_code *) code; // kept until the process ends
+};
+
+struct hint {
+	char text[MAX_HINT]; // lower case
+	size_t n;
+	uint64_t rows;
+};
+
+static struct row rows[MAX_ROWS];
+static size_t row_count;
+static struct hint hints[MAX_HINTS];
+static size_t hint_count;
+static uint8_t slots[SLOTS / 8];
+static uint8_t fold[256];
+static bool table_is_bad;
+static once_flag loaded = ONCE_FLAG_INIT;
+
+static unsigned slot_of(const char *p)
+{
+	uint32_t three = fold[(uint8_t)p[0]] | (uint32_t)fold[(uint8_t)p[1]] << 8 | (uint32_t)fold[(uint8_t)p[2]] << 16;
+	return three * 2654435761u >> 19;
+}
+
+static void add_hint(struct ff_span text, uint64_t row)
+{
+	if (text.n < 3 || text.n > MAX_HINT || hint_count == MAX_HINTS) {
+		table_is_bad = true;
+		return;
+	}
+	struct hint *h = &hints[hint_count++];
+	h->n = text.n;
+	h->rows = row;
+	for (size_t i = 0; i < text.n; i++)
+		h->text[i] = (char)fold[(uint8_t)text.p[i]];
+	unsigned slot = slot_of(text.p);
+	slots[slot / 8] |= (uint8_t)(1u << slot % 8);
+}
+
+static void load(void)
+{
+	for (int c = 0; c < 256; c++)
+		fold[c] = (uint8_t)(c < 128 ? tolower(c) : c);
+	struct ff_table table = ff_table_of(ff_table_secrets);
+	for (struct ff_table_row r; ff_table_next(&table, &r);) {
+		if (row_count == MAX_ROWS) {
+			table_is_bad = true;
+			return;
+		}
+		struct row *row = &rows[row_count];
+		row->kind = ff_table_cell(&table, &r, "kind");
+		row->pattern = ff_table_cell(&table, &r, "pattern");
+		struct ff_span check = ff_table_cell(&table, &r, "check"), all = ff_table_cell(&table, &r, "hints"),
+			       hint;
+		row->check = ff_span_eq(check, "named") ? CHECK_NAMED
+			: ff_span_eq(check, "random")	? CHECK_RANDOM
+							: CHECK_NONE;
+		while (ff_span_next(&all, ',', &hint))
+			add_hint(hint, (uint64_t)1 << row_count);
+		row_count++;
+	}
+}
+
+static struct ff_error *code_of(struct row *row, pcre2_code **ret)
+{
+	*ret = atomic_load(&row->code);
+	if (*ret)
+		return NULL;
+	int number;
+	PCRE2_SIZE at;
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)row->pattern.p, row->pattern.n, 0, &number, &at, NULL);
+	if (!code)
+		return ff_error_create(FF_EFORMAT, "secrets.tsv: %.*s: pattern error %d at %zu", (int)row->kind.n,
+			row->kind.p, number, at);
+	pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); // where there is no JIT the interpreter does
+	if (atomic_compare_exchange_strong(&row->code, ret, code))
+		*ret = code;
+	else
+		pcre2_code_free(code); // another thread was first; *ret is now its code
+	return NULL;
+}
+
+// The rows that have a hint in the text.
+static uint64_t suspects(struct ff_span text)
+{
+	uint64_t found = 0;
+	call_once(&loaded, load);
+	for (size_t i = 0; i + 3 <= text.n; i++) {
+		unsigned slot = slot_of(text.p + i);
+		if (!(slots[slot / 8] & 1u << slot % 8))
+			continue;
+		for (size_t k = 0; k < hint_count; k++) {
+			const struct hint *h = &hints[k];
+			size_t n = 0;
+			while (n < h->n && i + n < text.n && fold[(uint8_t)text.p[i + n]] == (uint8_t)h->text[n])
+				n++;
+			found |= n == h->n ? h->rows : 0;
+		}
+	}
+	return found;
+}
+
+bool ff_secret_suspect(struct ff_span text)
+{
+	return suspects(text) != 0;
+}
+
+struct scan {
+	pcre2_match_data *match;
+	pcre2_match_context *limits;
+	ff_secret_fn *found;
+	void *arg;
+};
+
+static void put_mask(struct scan *scan, struct ff_span kind, size_t length, struct ff_buf *out)
+{
+	ff_buf_printf(out, "[masked:%.*s:%zu]", (int)kind.n, kind.p, length);
+	if (scan->found)
+		scan->found(scan->arg, kind, length);
+}
+
+static bool passes(enum check check, struct ff_span name, struct ff_span value)
+{
+	if (ff_telling_placeholder(value))
+		return false;
+	return check == CHECK_NONE ||
+		(check == CHECK_RANDOM ? ff_telling_random(value) : ff_telling_secret(name, value));
+}
+
+// True when the place lies within a "[masked:...]" that an earlier row left.
+static bool is_masked_already(struct ff_span text, size_t at)
+{
+	size_t window = at < MAX_HINT ? at : MAX_HINT;
+	const char *open = memrchr(text.p + at - window, '[', window);
+	if (!open || !ff_span_starts((struct ff_span){open, text.n - (size_t)(open - text.p)}, "[masked:"))
+		return false;
+	return !memchr(open, ']', at - (size_t)(open - text.p));
+}
+
+// Append `text` to `out` with what one row matches masked. `rc` of PCRE2 is one more than the highest group that matched.
+static struct ff_error *mask_row(struct scan *scan, struct row *row, struct ff_span text, struct ff_buf *out)
+{
+	pcre2_code *code;
+	struct ff_error *err = code_of(row, &code);
+	if (err)
+		return err;
+	size_t done = 0, from = 0;
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(scan->match);
+	while (from <= text.n) {
+		int rc = pcre2_match(code, (PCRE2_SPTR)text.p, text.n, from, 0, scan->match, scan->limits);
+		if (rc == PCRE2_ERROR_NOMATCH)
+			break;
+		if (rc <= 0) { // a limit was reached: what cannot be judged is not shown
+			put_mask(scan, FF_SPAN("unchecked"), text.n - done, out);
+			return NULL;
+		}
+		size_t group = (size_t)rc - 1, start = at[2 * group], end = at[2 * group + 1];
+		struct ff_span name =
+			rc > 1 ? (struct ff_span){text.p + at[2], at[3] - at[2]} : (struct ff_span){NULL, 0};
+		if (end > start && !is_masked_already(text, start) &&
+			passes(row->check, name, (struct ff_span){text.p + start, end - start})) {
+			ff_buf_add(out, text.p + done, start - done);
+			put_mask(scan, row->kind, end - start, out);
+			done = end;
+		}
+		from = end > from ? end : from + 1;
+	}
+	ff_buf_add(out, text.p + done, text.n - done);
+	return NULL;
+}
+
+static struct ff_error *mask_piece(struct scan *scan, struct ff_span text, struct ff_buf *out)
+{
+	uint64_t found = suspects(text);
+	_cleanup_buf_ struct ff_buf now = {0};
+	for (size_t i = 0; found; i++, found >>= 1) {
+		if (!(found & 1))
+			continue;
+		_cleanup_buf_ struct ff_buf next = {0};
+		struct ff_error *err = mask_row(scan, &rows[i], text, &next);
+		if (err)
+			return err;
+		struct ff_buf old = now;
+		now = next;
+		next = old;
+		if (now.failed)
+			return &ff_enomem;
+		text = (struct ff_span){now.p, now.n};
+	}
+	ff_buf_span(out, text);
+	return out->failed ? &ff_enomem : NULL;
+}
+
+// One line with its newline, or a whole PEM block: a private key is the one secret that spans lines.
+static struct ff_span next_piece(struct ff_span rest)
+{
+	size_t n = 0;
+	bool inside = false;
+	for (unsigned lines = 0; n < rest.n && lines < MAX_PEM_LINES; lines++) {
+		const char *newline = memchr(rest.p + n, '\n', rest.n - n);
+		size_t end = newline ? (size_t)(newline - rest.p) + 1 : rest.n;
+		struct ff_span line = {rest.p + n, end - n};
+		n = end;
+		if (memmem(line.p, line.n, "-----END ", 9))
+			break;
+		inside |= memmem(line.p, line.n, "PRIVATE KEY", 11) && memmem(line.p, line.n, "-----BEGIN ", 11);
+		if (!inside)
+			break;
+	}
+	return (struct ff_span){rest.p, n};
+}
+
+static struct ff_error *mask_all(struct scan *scan, struct ff_span text, struct ff_buf *out)
+{
+	scan->match = pcre2_match_data_create(16, NULL);
+	scan->limits = pcre2_match_context_create(NULL);
+	if (!scan->match || !scan->limits)
+		return &ff_enomem;
+	pcre2_set_match_limit(scan->limits, MATCH_LIMIT);
+	while (text.n) {
+		struct ff_span piece = next_piece(text);
+		struct ff_error *err = mask_piece(scan, piece, out);
+		if (err)
+			return err;
+		text = (struct ff_span){text.p + piece.n, text.n - piece.n};
+	}
+	return NULL;
+}
+
+struct ff_error *ff_secret_mask(struct ff_span text, ff_secret_fn *found, void *arg, struct ff_buf *out)
+{
+	struct scan scan = {.found = found, .arg = arg};
+	struct ff_error *err = mask_all(&scan, text, out);
+	pcre2_match_data_free(scan.match);
+	pcre2_match_context_free(scan.limits);
+	return err;
+}
+
+struct ff_error *ff_secret_check(void)
+{
+	call_once(&loaded, load);
+	if (table_is_bad || !row_count)
+		return ff_error_create(
+			FF_EFORMAT, "secrets.tsv: too many rows or hints, or a hint shorter than 3 bytes");
+	for (size_t i = 0; i < row_count; i++) {
+		pcre2_code *code;
+		struct ff_error *err = code_of(&rows[i], &code);
+		if (err)
+			return err;
+	}
+	return NULL;
+}

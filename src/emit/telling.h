@@ -1,0 +1,24 @@
+// Whether a name tells that its value is a secret, and whether a value looks like one. Pure functions of text.
+#pragma once
+
+#include "base/str.h"
+
+/** How much a name tells. */
+enum ff_telling {
+	FF_TELLS_NOTHING,
+	FF_TELLS_MAYBE, /**< KEY, AUTH, a bare "token": the value must look random */
+	FF_TELLS,	/**< PASSWORD, HF_TOKEN, api_key: whatever the value is */
+};
+
+/** Names of variables, options, keys: split at _ - . and at case changes, the last word decides.
+    MAX_TOKENS, EOS_TOKEN, TOKENIZERS_PARALLELISM and HF_TOKEN_PATH tell nothing. */
+enum ff_telling ff_telling_name(struct ff_span name);
+
+/** Digits, capitals and small letters mixed as no word or path mixes them; 16 characters or more. */
+bool ff_telling_random(struct ff_span value);
+
+/** Nothing to hide: empty, a truth value, a small number, <your token>, ${VAR}, ***, "not set", masked already. */
+bool ff_telling_placeholder(struct ff_span value);
+
+/** The whole judgement: this name with this value is a secret. */
+bool ff_telling_secret(struct ff_span name, struct ff_span value);
