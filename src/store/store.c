@@ -1,0 +1,316 @@
+// Incidents and good starts in SQLite.
+//
+//	$ sqlite3 firstfix.db 'select id, count, cause from incident'
+//	20261123-031403-5f1c2a77|3|bnb.binary-missing
+#include "store/store.h"
+
+#include "base/clock.h"
+#include "store/sql.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum { SCHEMA_VERSION = 1, LOCK_WAIT_MS = 2000, ID_MAX = 64 };
+
+static const char schema[] =
+	"create table if not exists incident(id text primary key, fingerprint text not null, command_key text not null,"
+	" first_seen text not null, last_seen text not null, count integer not null, document text not null);"
+	"create unique index if not exists incident_same on incident(fingerprint, command_key);"
+	"create index if not exists incident_seen on incident(last_seen);"
+	"create table if not exists good_start(command_key text primary key, at text not null, document text not null);"
+	"pragma user_version = 1;";
+
+struct ff_store {
+	sqlite3 *db;
+	char *path;
+};
+
+static struct ff_error *check_version(struct ff_store *store)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	bool row = false;
+	struct ff_error *err = ff_sql_prepare(store->db, store->path, "pragma user_version", &stmt);
+	if (!err)
+		err = ff_sql_step(store->db, store->path, stmt, &row);
+	int version = row ? sqlite3_column_int(stmt, 0) : 0;
+	if (!err && version > SCHEMA_VERSION)
+		return ff_error_create(FF_EUSAGE,
+			"%s: written by a newer firstfix (format %d, this one knows %d); use that one, or another "
+			"FIRSTFIX_DIR",
+			store->path, version, SCHEMA_VERSION);
+	return err;
+}
+
+static struct ff_error *make_schema(struct ff_store *store)
+{
+	// NORMAL is durable against the death of every process here; only a machine crash can cost the last transaction.
+	struct ff_error *err =
+		ff_sql_exec(store->db, store->path, "pragma journal_mode=wal; pragma synchronous=normal;");
+	return err ? err : ff_sql_exec(store->db, store->path, schema);
+}
+
+// SQLite makes files with the umask's rights; one that is there keeps its own, and so do its -wal and -shm. Documents are
+// masked, and still nobody else's business.
+static struct ff_error *make_file(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? ff_error_os(errno, "%s", path) : NULL;
+}
+
+struct ff_error *ff_store_open(const char *dir, bool read_only, struct ff_store **ret)
+{
+	_cleanup_store_ struct ff_store *store = calloc(1, sizeof(*store));
+	if (!store || asprintf(&store->path, "%s/firstfix.db", dir) < 0)
+		return &ff_enomem;
+	struct stat st;
+	if (read_only && stat(store->path, &st) < 0)
+		return ff_error_os(errno, "%s", store->path);
+	int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	struct ff_error *err = read_only ? NULL : make_file(store->path);
+	if (err)
+		return err;
+	if (sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK)
+		return ff_sql_error(store->db, store->path);
+	sqlite3_busy_timeout(store->db, LOCK_WAIT_MS);
+	err = check_version(store);
+	if (!err && !read_only)
+		err = make_schema(store);
+	if (!err)
+		*ret = ff_take(&store);
+	return err;
+}
+
+void ff_store_close(struct ff_store *store)
+{
+	if (!store)
+		return;
+	sqlite3_close_v2(store->db);
+	free(store->path);
+	free(store);
+}
+
+// "2026-11-23T03:14:03.123Z" and a fingerprint -> "20261123-031403-5f1c2a77": sorts by time, says when, is short to type.
+static void make_id(const char *at, const char *fingerprint, char id[ID_MAX])
+{
+	char digits[16] = "";
+	size_t n = 0;
+	for (const char *p = at; *p && n < 14; p++) {
+		if (*p >= '0' && *p <= '9')
+			digits[n++] = *p;
+	}
+	snprintf(id, ID_MAX, "%.8s-%s-%.8s", digits, n > 8 ? digits + 8 : "000000", fingerprint);
+}
+
+static struct ff_error *required(const json_t *document, const char *key, const char **ret)
+{
+	const char *text = ff_json_text(document, key);
+	if (!text)
+		return ff_error_create(FF_EUSAGE, "incident without '%s'", key);
+	*ret = text;
+	return NULL;
+}
+
+static struct ff_error *insert(struct ff_store *store, const char *const values[4], const char *document, char **ret_id)
+{
+	static const char sql[] = "insert into incident values(?1, ?2, ?3, ?4, ?4, 1, ?5)"
+				  " on conflict(fingerprint, command_key) do update set last_seen = excluded.last_seen,"
+				  " count = count + 1, document = excluded.document returning id";
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	struct ff_error *err = ff_sql_prepare(store->db, store->path, sql, &stmt);
+	for (int i = 0; !err && i < 4; i++)
+		err = ff_sql_bind(store->db, store->path, stmt, i + 1, values[i]);
+	if (!err)
+		err = ff_sql_bind(store->db, store->path, stmt, 5, document);
+	bool row = false;
+	if (!err)
+		err = ff_sql_step(store->db, store->path, stmt, &row);
+	char *id = row ? strdup((const char *)sqlite3_column_text(stmt, 0)) : NULL;
+	if (!err && !id)
+		return &ff_enomem;
+	while (!err && row)
+		err = ff_sql_step(store->db, store->path, stmt, &row);
+	if (err)
+		free(id);
+	else
+		*ret_id = id;
+	return err;
+}
+
+struct ff_error *ff_store_add(struct ff_store *store, const struct ff_shareable *incident, char **ret_id)
+{
+	const json_t *doc = ff_shareable_document(incident);
+	const char *values[4];
+	char id[ID_MAX];
+	struct ff_error *err = required(doc, "fingerprint", &values[1]);
+	if (!err)
+		err = required(doc, "command_key", &values[2]);
+	if (!err)
+		err = required(doc, "at", &values[3]);
+	if (err)
+		return err;
+	make_id(values[3], values[1], id);
+	values[0] = id;
+	_cleanup_free_ char *text = json_dumps(doc, JSON_COMPACT);
+	return text ? insert(store, values, text, ret_id) : &ff_enomem;
+}
+
+static json_t *row_document(sqlite3_stmt *stmt, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(stmt, column);
+	return text ? json_loadb(text, (size_t)sqlite3_column_bytes(stmt, column), 0, NULL) : NULL;
+}
+
+static json_t *row_summary(sqlite3_stmt *stmt)
+{
+	_cleanup_json_ json_t *doc = row_document(stmt, 4);
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:O*, s:O*, s:O*, s:O*}", "id", sqlite3_column_text(stmt, 0),
+		"first_seen", sqlite3_column_text(stmt, 1), "last_seen", sqlite3_column_text(stmt, 2), "count",
+		(json_int_t)sqlite3_column_int64(stmt, 3), "bytes", (json_int_t)sqlite3_column_bytes(stmt, 4), "cause",
+		ff_json_at(doc, "diagnosis.diagnoses.0.cause"), "title", ff_json_at(doc, "title"), "command",
+		ff_json_at(doc, "command"), "how", ff_json_at(doc, "how"));
+}
+
+struct ff_error *ff_store_list(struct ff_store *store, json_t **ret)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	_cleanup_json_ json_t *list = json_array();
+	struct ff_error *err = list ? ff_sql_prepare(store->db, store->path,
+					      "select id, first_seen, last_seen, count, document from incident"
+					      " order by last_seen desc, id desc limit 10000",
+					      &stmt)
+				    : &ff_enomem;
+	for (bool row = true; !err && row;) {
+		err = ff_sql_step(store->db, store->path, stmt, &row);
+		if (!err && row && json_array_append_new(list, row_summary(stmt)) < 0)
+			err = &ff_enomem;
+	}
+	if (!err)
+		*ret = ff_take(&list);
+	return err;
+}
+
+// Finds the one incident that `id` means. Leaves the statement on its row.
+static struct ff_error *find(struct ff_store *store, const char *id, sqlite3_stmt **ret)
+{
+	static const char by_prefix[] = "select id, first_seen, last_seen, count, document from incident"
+					" where substr(id, 1, length(?1)) = ?1 order by id limit 2";
+	static const char newest[] = "select id, first_seen, last_seen, count, document from incident"
+				     " order by last_seen desc, id desc limit 1";
+	bool last = strcmp(id, "last") == 0, row = false;
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	struct ff_error *err = ff_sql_prepare(store->db, store->path, last ? newest : by_prefix, &stmt);
+	if (!err && !last)
+		err = ff_sql_bind(store->db, store->path, stmt, 1, id);
+	if (!err)
+		err = ff_sql_step(store->db, store->path, stmt, &row);
+	if (err)
+		return err;
+	if (!row || !id[0])
+		return ff_error_create(FF_EABSENT, "no incident '%s'; 'firstfix incidents list' shows them", id);
+	*ret = ff_take(&stmt);
+	return NULL;
+}
+
+static struct ff_error *is_ambiguous(struct ff_store *store, const char *id, sqlite3_stmt *stmt)
+{
+	if (strcmp(id, "last") == 0 || strcmp((const char *)sqlite3_column_text(stmt, 0), id) == 0)
+		return NULL;
+	bool another = false;
+	struct ff_error *err = ff_sql_step(store->db, store->path, stmt, &another);
+	if (!err && another)
+		err = ff_error_create(FF_EUSAGE, "'%s' begins more than one incident's id; give more of it", id);
+	return err;
+}
+
+struct ff_error *ff_store_get(struct ff_store *store, const char *id, json_t **ret)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	struct ff_error *err = find(store, id, &stmt);
+	if (err)
+		return err;
+	_cleanup_json_ json_t *doc = row_document(stmt, 4);
+	_cleanup_json_ json_t *row = json_pack("{s:s, s:s, s:s, s:I}", "id", sqlite3_column_text(stmt, 0), "first_seen",
+		sqlite3_column_text(stmt, 1), "last_seen", sqlite3_column_text(stmt, 2), "count",
+		(json_int_t)sqlite3_column_int64(stmt, 3));
+	if (!doc || !row)
+		return ff_error_create(FF_EFORMAT, "%s: incident '%s' is damaged", store->path, id);
+	err = is_ambiguous(store, id, stmt);
+	if (!err && json_object_update(doc, row) < 0)
+		err = &ff_enomem;
+	if (!err)
+		*ret = ff_take(&doc);
+	return err;
+}
+
+struct ff_error *ff_store_attempt(struct ff_store *store, const char *id, json_t *attempt)
+{
+	_cleanup_json_ json_t *doc = NULL;
+	struct ff_error *err = ff_store_get(store, id, &doc);
+	if (err)
+		return err;
+	json_t *attempts = json_object_get(doc, "attempts");
+	if (!json_is_array(attempts)) {
+		attempts = json_array();
+		if (json_object_set_new(doc, "attempts", attempts) < 0)
+			return &ff_enomem;
+	}
+	_cleanup_shareable_ struct ff_shareable *masked = NULL;
+	err = json_array_append(attempts, attempt) < 0 ? &ff_enomem : ff_share(doc, &masked);
+	if (err)
+		return err;
+	_cleanup_free_ char *text = json_dumps(ff_shareable_document(masked), JSON_COMPACT);
+	const char *const values[] = {text, ff_json_text(doc, "id")};
+	return text ? ff_sql_run(store->db, store->path, "update incident set document = ?1 where id = ?2", values, 2)
+		    : &ff_enomem;
+}
+
+struct ff_error *ff_store_put_good(struct ff_store *store, const char *command_key, const struct ff_shareable *facts)
+{
+	_cleanup_free_ char *text = json_dumps(ff_shareable_document(facts), JSON_COMPACT);
+	char now[FF_TIME_LEN];
+	ff_clock_rfc3339(now);
+	const char *const values[] = {command_key, now, text};
+	return text
+		? ff_sql_run(store->db, store->path, "insert or replace into good_start values(?1, ?2, ?3)", values, 3)
+		: &ff_enomem;
+}
+
+struct ff_error *ff_store_get_good(struct ff_store *store, const char *command_key, json_t **ret)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	bool row = false;
+	struct ff_error *err =
+		ff_sql_prepare(store->db, store->path, "select document from good_start where command_key = ?1", &stmt);
+	if (!err)
+		err = ff_sql_bind(store->db, store->path, stmt, 1, command_key);
+	if (!err)
+		err = ff_sql_step(store->db, store->path, stmt, &row);
+	if (err)
+		return err;
+	json_t *doc = row ? row_document(stmt, 0) : NULL;
+	if (!doc)
+		return ff_error_create(FF_EABSENT, "no good start of this command is on record");
+	*ret = doc;
+	return NULL;
+}
+
+struct ff_error *ff_store_prune(struct ff_store *store, int64_t max_count, int64_t max_bytes, int64_t *ret_deleted)
+{
+	// Newest first, a running total of bytes; what lies beyond either limit goes.
+	static const char sql[] = "delete from incident where id in (select id from (select id,"
+				  " row_number() over w as n, sum(length(document)) over w as total from incident"
+				  " window w as (order by last_seen desc, id desc)) where n > ?1 or total > ?2)";
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	struct ff_error *err = ff_sql_prepare(store->db, store->path, sql, &stmt);
+	if (!err &&
+		(sqlite3_bind_int64(stmt, 1, max_count) != SQLITE_OK ||
+			sqlite3_bind_int64(stmt, 2, max_bytes) != SQLITE_OK))
+		err = ff_sql_error(store->db, store->path);
+	bool row = false;
+	if (!err)
+		err = ff_sql_step(store->db, store->path, stmt, &row);
+	if (!err)
+		*ret_deleted = sqlite3_changes(store->db);
+	return err;
+}
