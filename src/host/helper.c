@@ -50,18 +50,29 @@ void ff_lane_send(struct ff_lane_out *out, json_t *document)
 		err = ff_write_all(out->fd, "lane", "\n", 1);
 }
 
-// Close everything but the pipe: a child that never ends must not keep our caller's pipes open.
-static void keep_only(int fd)
+static void close_between(unsigned first, unsigned last)
+{
+	if (first > last || syscall(SYS_close_range, first, last, 0u) == 0)
+		return;
+	for (unsigned i = first; i <= last && i < 4096; i++) // close_range() came with Linux 5.9
+		close((int)i);
+}
+
+// Close everything but the pipe and one more (0 for none): a child that never ends must not keep our caller's pipes open.
+static void keep_only(int pipe_fd, int keep_fd)
 {
 	int null = open("/dev/null", O_RDWR);
 	for (int i = 0; i <= 2 && null >= 0; i++)
 		dup2(null, i);
-	if (dup2(fd, 3) != 3)
-		_exit(1);
-	if (syscall(SYS_close_range, 4u, ~0u, 0u) == 0)
-		return;
-	for (int i = 4; i < 4096; i++) // close_range() came with Linux 5.9
-		close(i);
+	unsigned low = (unsigned)pipe_fd, high = keep_fd > 2 ? (unsigned)keep_fd : low;
+	if (low > high) {
+		unsigned swap = low;
+		low = high;
+		high = swap;
+	}
+	close_between(3, low - 1);
+	close_between(low + 1, high - 1);
+	close_between(high + 1, ~0u);
 }
 
 static _Noreturn void run_child(struct ff_lane *lane, int fd, pid_t parent)
@@ -74,8 +85,11 @@ static _Noreturn void run_child(struct ff_lane *lane, int fd, pid_t parent)
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	keep_only(fd);
-	struct ff_lane_out out = {.fd = 3};
+	fd = fcntl(fd, F_DUPFD, 3); // above those that become /dev/null
+	if (fd < 0)
+		_exit(1);
+	keep_only(fd, lane->keep_fd);
+	struct ff_lane_out out = {.fd = fd};
 	lane->work(&out, lane->arg);
 	_exit(0);
 }

@@ -19,6 +19,7 @@ struct ff_lane {
 	void (*work)(struct ff_lane_out *out, void *arg); /**< in the child; returning ends it */
 	void (*receive)(json_t *document, void *arg); /**< in the parent, once per ff_lane_send(), in order; borrowed */
 	void *arg;
+	int keep_fd; /**< one descriptor that the child keeps open (ff_host_root_fd()), 0 for none */
 
 	// Filled in by ff_lanes_run():
 	struct ff_error

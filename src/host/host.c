@@ -6,6 +6,7 @@
 #include "host/host.h"
 
 #include "base/io.h"
+#include "host/internal.h"
 #include "host/resolve.h"
 
 #include <dirent.h>
@@ -18,14 +19,6 @@
 extern char **environ;
 
 enum { LIVE_JSON_MAX = 16 << 20, ENVIRON_MAX = 4 << 20, LINE_MAX_BYTES = 4096 };
-
-struct ff_host {
-	int root_fd; // -1 on the live root
-	bool captured;
-	pid_t pid;
-	json_t *live; // .firstfix/live.json of a captured machine
-	json_t *env;
-};
 
 static struct ff_error *env_put(json_t *env, struct ff_span entry)
 {
@@ -117,7 +110,7 @@ struct ff_error *ff_host_create(const struct ff_host_options *options, struct ff
 	_cleanup_host_ struct ff_host *host = malloc(sizeof(*host));
 	if (!host)
 		return &ff_enomem;
-	*host = (struct ff_host){.root_fd = -1};
+	*host = (struct ff_host){.root_fd = -1, .self = getpid()};
 	struct ff_error *err;
 	if (options->root) {
 		err = open_captured(host, options->root);
@@ -153,8 +146,13 @@ pid_t ff_host_pid(const struct ff_host *host)
 	return host->pid;
 }
 
+int ff_host_root_fd(const struct ff_host *host)
+{
+	return host->root_fd >= 0 ? host->root_fd : 0;
+}
+
 // Open with any flags. O_PATH opens nothing, so it is how we look at what a device node is without waking the device.
-static int open_raw(struct ff_host *host, const char *path, int flags)
+int ff_host_open_raw(struct ff_host *host, const char *path, int flags)
 {
 	if (host->root_fd < 0)
 		return open(path, flags | O_CLOEXEC | O_NOCTTY);
@@ -177,7 +175,7 @@ struct ff_error *ff_host_open(struct ff_host *host, const char *path, int *ret_f
 		return err;
 	if (!is_readable_kind(&st))
 		return ff_error_create(FF_EUNSUPPORTED, "%s: not a regular file", path);
-	int fd = open_raw(host, path, O_RDONLY | O_NONBLOCK);
+	int fd = ff_host_open_raw(host, path, O_RDONLY | O_NONBLOCK);
 	if (fd < 0)
 		return ff_error_os(errno, "%s", path);
 	*ret_fd = fd;
@@ -221,7 +219,7 @@ struct ff_error *ff_host_stat(struct ff_host *host, const char *path, struct sta
 		*ret = st;
 		return NULL;
 	}
-	_cleanup_close_ int fd = open_raw(host, path, O_PATH);
+	_cleanup_close_ int fd = ff_host_open_raw(host, path, O_PATH);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return ff_error_os(errno, "%s", path);
 	*ret = st;
@@ -235,7 +233,7 @@ struct ff_error *ff_host_readlink(struct ff_host *host, const char *path, char *
 	if (host->root_fd < 0) {
 		n = readlink(path, target, sizeof(target));
 	} else {
-		_cleanup_close_ int fd = open_raw(host, path, O_PATH | O_NOFOLLOW);
+		_cleanup_close_ int fd = ff_host_open_raw(host, path, O_PATH | O_NOFOLLOW);
 		if (fd < 0)
 			return ff_error_os(errno, "%s", path);
 		n = readlinkat(fd, "", target, sizeof(target));
@@ -321,7 +319,7 @@ static struct ff_error *list_into(DIR *dir, const char *path, size_t max, struct
 
 struct ff_error *ff_host_list(struct ff_host *host, const char *path, size_t max, struct ff_names *ret)
 {
-	int fd = open_raw(host, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+	int fd = ff_host_open_raw(host, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
 	if (fd < 0)
 		return ff_error_os(errno, "%s", path);
 	_cleanup_closedir_ DIR *dir = fdopendir(fd);

@@ -12,6 +12,7 @@
 
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 
 struct ff_host;
 
@@ -36,6 +37,9 @@ bool ff_host_is_captured(const struct ff_host *host);
 
 /** The process looked at, 0 for none. */
 pid_t ff_host_pid(const struct ff_host *host);
+
+/** The descriptor that lanes must keep (struct ff_lane), 0 for none. */
+int ff_host_root_fd(const struct ff_host *host);
 
 /** Open for reading, never following a link out of the root; refuses FIFOs and devices (O_NONBLOCK is set).
     Paths are absolute, as the machine itself would say them. */
@@ -85,6 +89,27 @@ struct ff_error *ff_host_list(struct ff_host *host, const char *path, size_t max
 void ff_names_deinit(struct ff_names *names);
 
 #define _cleanup_names_ __attribute__((__cleanup__(ff_names_deinit)))
+
+/** Read a file of /proc/PID: `pid` 0 is the worker (--pid, else ourselves, else the captured machine's /proc/self). Always by the
+    /proc of this machine, also when the worker's root is another one. */
+struct ff_error *ff_host_read_process(
+	struct ff_host *host, pid_t pid, const char *name, size_t max, char **ret, size_t *ret_n);
+
+/** What a link of /proc/PID says ("cwd", "exe"), freed by the caller. */
+struct ff_error *ff_host_readlink_process(struct ff_host *host, pid_t pid, const char *name, char **ret);
+
+/** uname(2), or live.json's "uname" (release, version, machine; nodename is not kept). */
+struct ff_error *ff_host_uname(struct ff_host *host, struct utsname *ret);
+
+/** statvfs(2) of the file system that a path lies on: may hang on a dead network mount. A captured machine answers from
+    live.json's "statfs": {"/dev/shm": {"total": 0, "available": 0, "inodes": 0, "inodes_free": 0, "read_only": false}}. */
+struct ff_space {
+	uint64_t total, available; /**< bytes; available is what an ordinary user may still write */
+	uint64_t inodes, inodes_free;
+	bool read_only;
+};
+
+struct ff_error *ff_host_space(struct ff_host *host, const char *path, struct ff_space *ret);
 
 /** The worker's environment variable, borrowed; NULL when not set (or when the environment cannot be read). */
 const char *ff_host_getenv(const struct ff_host *host, const char *name);

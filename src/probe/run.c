@@ -180,8 +180,11 @@ static void run_lanes(struct run *run)
 		if (!any)
 			continue;
 		runs[n] = (struct lane_run){.run = run, .id = (enum ff_lane_id)id};
-		lanes[n] = (struct ff_lane){
-			.name = names[id], .work = lane_work, .receive = lane_receive, .arg = &runs[n]};
+		lanes[n] = (struct ff_lane){.name = names[id],
+			.work = lane_work,
+			.receive = lane_receive,
+			.arg = &runs[n],
+			.keep_fd = ff_host_root_fd(run->host)};
 		n++;
 	}
 	ff_lanes_run(lanes, n, run->options->deadline_ms ? run->options->deadline_ms : DEADLINE_DEFAULT_MS);

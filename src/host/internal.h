@@ -1,0 +1,16 @@
+// What the files of this folder share. For src/host only.
+#pragma once
+
+#include "host/host.h"
+
+struct ff_host {
+	int root_fd; // -1 on the live root
+	bool captured;
+	pid_t pid;    // --pid, or 0
+	pid_t self;   // who made the host: lanes are other processes
+	json_t *live; // .firstfix/live.json of a captured machine
+	json_t *env;
+};
+
+// Open with any flags below the root; -1 and errno. O_PATH wakes no device and needs no permission to read.
+int ff_host_open_raw(struct ff_host *host, const char *path, int flags);

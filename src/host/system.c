@@ -1,0 +1,112 @@
+// Answers of the kernel that are no file of the machine's tree: /proc/PID of the worker, uname, free space.
+//
+// With --pid the worker's root may be another one (a container seen from its host), where /proc/self means nothing and process
+// numbers differ; /proc/PID is therefore always read in our own root, and its root only for ordinary files.
+#include "base/io.h"
+#include "host/internal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+
+enum { PROCESS_PATH = 96 };
+
+static void process_path(const struct ff_host *host, pid_t pid, const char *name, char ret[PROCESS_PATH])
+{
+	if (host->captured && !pid)
+		snprintf(ret, PROCESS_PATH, "/proc/self/%s", name);
+	else
+		snprintf(ret, PROCESS_PATH, "/proc/%d/%s", pid ? pid : host->pid ? host->pid : host->self, name);
+}
+
+struct ff_error *ff_host_read_process(
+	struct ff_host *host, pid_t pid, const char *name, size_t max, char **ret, size_t *ret_n)
+{
+	char path[PROCESS_PATH];
+	process_path(host, pid, name, path);
+	if (host->root_fd < 0 || host->captured)
+		return ff_host_read(host, path, max, ret, ret_n);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return ff_error_os(errno, "%s", path);
+	_cleanup_buf_ struct ff_buf text = {0};
+	struct ff_error *err = ff_read_all(fd, path, max, &text);
+	size_t n = text.n;
+	if (!err)
+		err = ff_buf_finish(&text, ret);
+	if (!err && ret_n)
+		*ret_n = n;
+	return err;
+}
+
+struct ff_error *ff_host_readlink_process(struct ff_host *host, pid_t pid, const char *name, char **ret)
+{
+	char path[PROCESS_PATH], target[4096];
+	process_path(host, pid, name, path);
+	if (host->root_fd < 0 || host->captured)
+		return ff_host_readlink(host, path, ret);
+	ssize_t n = readlink(path, target, sizeof(target));
+	if (n < 0)
+		return ff_error_os(errno, "%s", path);
+	char *copy = ff_span_dup((struct ff_span){target, (size_t)n});
+	if (!copy)
+		return &ff_enomem;
+	*ret = copy;
+	return NULL;
+}
+
+static void copy_text(char *into, size_t size, const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	snprintf(into, size, "%s", text ? text : "");
+}
+
+struct ff_error *ff_host_uname(struct ff_host *host, struct utsname *ret)
+{
+	struct utsname u = {0};
+	if (host->captured) {
+		const json_t *live = ff_host_captured(host, "uname");
+		if (!json_is_object(live))
+			return ff_error_create(FF_EABSENT, "uname: the captured machine does not say");
+		copy_text(u.release, sizeof(u.release), live, "release");
+		copy_text(u.version, sizeof(u.version), live, "version");
+		copy_text(u.machine, sizeof(u.machine), live, "machine");
+	} else if (uname(&u) < 0) {
+		return ff_error_os(errno, "uname");
+	}
+	*ret = u;
+	return NULL;
+}
+
+static struct ff_error *captured_space(struct ff_host *host, const char *path, struct ff_space *ret)
+{
+	const json_t *fs = json_object_get(ff_host_captured(host, "statfs"), path);
+	if (!json_is_object(fs))
+		return ff_error_create(FF_EABSENT, "%s: the captured machine does not say how full it is", path);
+	*ret = (struct ff_space){
+		.total = (uint64_t)json_integer_value(json_object_get(fs, "total")),
+		.available = (uint64_t)json_integer_value(json_object_get(fs, "available")),
+		.inodes = (uint64_t)json_integer_value(json_object_get(fs, "inodes")),
+		.inodes_free = (uint64_t)json_integer_value(json_object_get(fs, "inodes_free")),
+		.read_only = json_is_true(json_object_get(fs, "read_only")),
+	};
+	return NULL;
+}
+
+struct ff_error *ff_host_space(struct ff_host *host, const char *path, struct ff_space *ret)
+{
+	if (host->captured)
+		return captured_space(host, path, ret);
+	_cleanup_close_ int fd = ff_host_open_raw(host, path, O_PATH);
+	struct statvfs fs;
+	if (fd < 0 || fstatvfs(fd, &fs) < 0)
+		return ff_error_os(errno, "%s", path);
+	*ret = (struct ff_space){
+		.total = (uint64_t)fs.f_blocks * fs.f_frsize,
+		.available = (uint64_t)fs.f_bavail * fs.f_frsize,
+		.inodes = fs.f_files,
+		.inodes_free = fs.f_favail,
+		.read_only = fs.f_flag & ST_RDONLY,
+	};
+	return NULL;
+}
