@@ -15,7 +15,7 @@ FF_EMBEDDED(ff_table, arch);
 FF_EMBEDDED(ff_table, gpus);
 FF_EMBEDDED(ff_table, pci_gpus);
 
-enum { ARCH_CC, ARCH_NAME, ARCH_TEGRA, ARCH_FIRST, ARCH_LAST, ARCH_FAMILY };
+enum { ARCH_CC, ARCH_NAME, ARCH_TEGRA, ARCH_FIRST, ARCH_LAST, ARCH_FAMILY, ARCH_CORES };
 enum { GPU_NAME, GPU_CC, GPU_MEMORY };
 enum { PCI_ID, PCI_NAME, PCI_CHIP, PCI_CC };
 
@@ -152,8 +152,13 @@ bool ff_know_arch_info(const char *cc, struct ff_arch_info *ret)
 	struct ff_table_row row;
 	if (!ff_arch_parse(ff_span_of(cc), &arch) || !find_arch(arch, &row))
 		return false;
-	*ret = (struct ff_arch_info){
-		row.cells[ARCH_NAME], row.cells[ARCH_FIRST], row.cells[ARCH_LAST], row.cells[ARCH_TEGRA].n > 0};
+	uint64_t cores = 0;
+	ff_span_u64(row.cells[ARCH_CORES], &cores);
+	*ret = (struct ff_arch_info){.name = row.cells[ARCH_NAME],
+		.first_cuda = row.cells[ARCH_FIRST],
+		.last_cuda = row.cells[ARCH_LAST],
+		.tegra = row.cells[ARCH_TEGRA].n > 0,
+		.cores_per_sm = (unsigned)cores};
 	return true;
 }
 

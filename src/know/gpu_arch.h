@@ -38,6 +38,7 @@ struct ff_arch_info {
 	struct ff_span first_cuda; /**< the first toolkit that compiles for it */
 	struct ff_span last_cuda;  /**< the last one; empty: still supported */
 	bool tegra;
+	unsigned cores_per_sm; /**< FP32 cores of one multiprocessor; 0: not in the table */
 };
 
 /** False when the table does not know the capability. */

@@ -67,3 +67,12 @@ void ff_step(struct ff_probe_ctx *ctx, const char *step)
 	if (ctx->to)
 		ff_lane_send(ctx->to, json_pack("{s:s}", "step", step));
 }
+
+void ff_flush(struct ff_probe_ctx *ctx)
+{
+	json_t *empty = ctx->to ? json_object() : NULL;
+	if (!empty)
+		return;
+	ff_lane_send(ctx->to, json_pack("{s:s, s:o}", "so_far", ctx->probe, "facts", ctx->delta));
+	ctx->delta = empty;
+}

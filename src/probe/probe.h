@@ -46,6 +46,9 @@ void ff_miss(struct ff_probe_ctx *ctx, const char *path, struct ff_error *err);
 /** Say what is about to be asked ("nvmlInit"), so that a hang has a name: "timeout in nvmlInit". */
 void ff_step(struct ff_probe_ctx *ctx, const char *step);
 
+/** Send what this probe has put so far, so that a hang or a crash in what follows cannot take it along. */
+void ff_flush(struct ff_probe_ctx *ctx);
+
 struct ff_probe {
 	const char *name;
 	const char *help;  /**< one line for `firstfix report --list` */

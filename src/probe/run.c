@@ -1,7 +1,8 @@
 // Runs the probes: each lane is a disposable process, the join runs here on what came back.
 //
-// A lane tells what it begins ({"begin": "gpus"}), what it is about to ask ({"step": "nvmlInit"}) and what it found
-// ({"probe": "gpus", "facts": {...}}), so a hang or a crash has a name and costs only what had not been said yet.
+// A lane tells what it begins ({"begin": "gpus"}), what it is about to ask ({"step": "nvmlInit"}), what it has so far
+// ({"so_far": "gpus", "facts": {...}}) and what it found ({"probe": "gpus", "facts": {...}}), so a hang or a crash has a
+// name and costs only what had not been said yet.
 #include "base/clock.h"
 #include "host/helper.h"
 #include "probe/probe.h"
@@ -132,13 +133,16 @@ static void lane_receive(json_t *document, void *arg)
 		snprintf(lane->step, sizeof(lane->step), "%s", step ? step : "");
 	if (begin)
 		snprintf(lane->now, sizeof(lane->now), "%s", begin);
-	ssize_t i = probe_index(ff_span_of(ff_json_text(document, "probe")));
+	const char *ended = ff_json_text(document, "probe"), *so_far = ff_json_text(document, "so_far");
+	ssize_t i = probe_index(ff_span_of(ended ? ended : so_far));
 	if (i < 0)
 		return;
-	lane->done[i] = true;
 	json_t *found = json_object_get(document, "facts");
 	if (found)
 		merge(lane->run, &ff_probes[i], found);
+	if (!ended)
+		return;
+	lane->done[i] = true;
 	json_t *times = json_object_get(lane->run->report, "probe_ms");
 	if (json_is_object(times))
 		json_object_set(times, ff_probes[i].name, json_object_get(document, "ms"));
