@@ -9,6 +9,10 @@
 struct ff_error *ff_emit_facts(
 	const struct ff_shareable *facts, enum ff_format format, const struct ff_style *style, char **ret);
 
+/** The same for firstfix.diagnosis/1. */
+struct ff_error *ff_emit_diagnosis(
+	const struct ff_shareable *diagnosis, enum ff_format format, const struct ff_style *style, char **ret);
+
 /** Any document as JSON: one document, newline at its end, keys in the order of the contract, only ASCII bytes (so that no
     text in it can act on a terminal). */
 struct ff_error *ff_emit_json(const struct ff_shareable *document, char **ret);

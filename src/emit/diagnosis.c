@@ -1,0 +1,259 @@
+// firstfix.diagnosis/1 for a person: the root cause, what shows it, and the one fix to try first, on one screen. Everything
+// else (other diagnoses, other fixes, lines without an explanation) comes after and short.
+//
+//	ROOT CAUSE: bitsandbytes ships no library for this CUDA version  bnb.binary-missing
+//	❌ error, almost certain (0.97)
+//	   Looked for: libbitsandbytes_cuda128.so
+//	   Not set: BNB_CUDA_VERSION
+//	Fix to try first: Set BNB_CUDA_VERSION to 121.
+//	    export BNB_CUDA_VERSION=121
+#include "emit/diagnosis.h"
+
+#include "emit/page.h"
+#include "emit/report.h"
+
+enum { FEW_EVIDENCE = 8, FEW_UNEXPLAINED = 5 };
+
+struct writer {
+	struct ff_page *page;
+	const json_t *doc;
+};
+
+static const char *confidence_word(double confidence)
+{
+	static const struct {
+		double least;
+		const char *word;
+	} words[] = {{0.95, "almost certain"}, {0.8, "very likely"}, {0.6, "likely"}, {0.4, "possible"}};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (confidence >= words[i].least)
+			return words[i].word;
+	}
+	return "a guess";
+}
+
+static bool is_error(const json_t *d)
+{
+	const char *severity = ff_json_text(d, "severity");
+	return !severity || strcmp(severity, "warning") != 0;
+}
+
+static void say_verdict(struct writer *w, const json_t *d)
+{
+	const json_t *confidence = json_object_get(d, "confidence");
+	enum ff_mark mark = is_error(d) ? FF_MARK_FAIL : FF_MARK_WARN;
+	const char *severity = is_error(d) ? "error" : "warning";
+	if (json_is_number(confidence))
+		ff_page_say(w->page, mark, "", "%s, %s (%.2f)", severity,
+			confidence_word(json_number_value(confidence)), json_number_value(confidence));
+	else
+		ff_page_say(w->page, mark, "", "%s", severity);
+}
+
+// How the seed names what was looked for and what is there; the last part of a fact's path decides.
+static const struct {
+	const char *end, *label;
+} labels[] = {
+	{".wanted", "Looked for"},
+	{".binaries", "There is"},
+	{".archs", "Compiled for"},
+	{".compute_capability", "This GPU has"},
+};
+
+static const char *label_of(const char *path)
+{
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		if (ff_ends(path, labels[i].end))
+			return labels[i].label;
+	}
+	return path;
+}
+
+static void say_fact(struct writer *w, const char *path, const json_t *evidence)
+{
+	_cleanup_buf_ struct ff_buf text = {0};
+	const json_t *value = json_object_get(evidence, "value");
+	const char *label = ff_json_text(evidence, "label");
+	bool known = value && ff_value_text(value, &text);
+	w->page->out.failed |= text.failed;
+	if (ff_starts(path, "env.") && !label)
+		ff_page_say(w->page, FF_MARK_NONE, known ? "Set" : "Not set", "%s%s%s", path + strlen("env."),
+			known ? "=" : "", text.p ? text.p : "");
+	else
+		ff_page_say(w->page, FF_MARK_NONE, label ? label : label_of(path), "%s",
+			known && text.p ? text.p : "not there");
+}
+
+static void say_evidence(struct writer *w, const json_t *d)
+{
+	const json_t *list = json_object_get(d, "evidence");
+	size_t n = json_array_size(list), shown = 0;
+	// facts first: what was looked for and what is there; then the lines that say so
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < n && (shown < FEW_EVIDENCE || w->page->style->verbose); i++) {
+			const json_t *e = json_array_get(list, i);
+			const char *path = ff_json_text(e, "fact"), *text = ff_json_text(e, "text");
+			int64_t number;
+			char label[40];
+			if (pass == 0 && path)
+				say_fact(w, path, e);
+			else if (pass == 1 && !path && text && ff_json_int(e, "log", &number)) {
+				snprintf(label, sizeof(label), "Log line %lld", (long long)number);
+				ff_page_say(w->page, FF_MARK_NONE, label, "%s", text);
+			} else
+				continue;
+			shown++;
+		}
+	}
+	if (shown < n && shown >= FEW_EVIDENCE)
+		ff_page_say(w->page, FF_MARK_NONE, "", "and %zu more: --verbose lists them", n - shown);
+}
+
+// What the trial on paper showed: text, or {"result": ..., "text": ...}.
+static void say_trial(struct writer *w, const json_t *fix)
+{
+	const json_t *trial = json_object_get(fix, "trial");
+	const char *result = json_is_string(trial) ? json_string_value(trial) : ff_json_text(trial, "result");
+	const char *text = ff_json_text(trial, "text");
+	if (result || text)
+		ff_page_say(w->page, FF_MARK_NONE, "Tried on the facts", "%s%s%s", result ? result : "",
+			result && text ? ": " : "", text ? text : "");
+}
+
+static void say_fix(struct writer *w, const char *label, const json_t *fix)
+{
+	const char *sentence = ff_json_text(fix, "say"), *command = ff_json_text(fix, "command");
+	const char *kind = ff_json_text(fix, "kind");
+	ff_page_say(w->page, FF_MARK_SETTING, label, "%s", sentence ? sentence : kind ? kind : "(not said)");
+	if (command && command[0])
+		ff_page_box(w->page, ff_span_of(command));
+	say_trial(w, fix);
+	if (json_is_true(json_object_get(fix, "automatic")))
+		ff_page_say(w->page, FF_MARK_NONE, "", "Safe to apply automatically.");
+}
+
+static void say_other_fixes(struct writer *w, const json_t *fixes)
+{
+	for (size_t i = 1; i < json_array_size(fixes); i++) {
+		const json_t *fix = json_array_get(fixes, i);
+		const char *sentence = ff_json_text(fix, "say"), *command = ff_json_text(fix, "command");
+		const char *kind = ff_json_text(fix, "kind");
+		if (!sentence)
+			sentence = kind ? kind : "(not said)";
+		ff_page_say(w->page, FF_MARK_NONE, i == 1 ? "If that does not help" : "Or", "%s%s%s", sentence,
+			command ? "  $ " : "", command ? command : "");
+		if (w->page->style->verbose)
+			say_trial(w, fix);
+	}
+}
+
+static const char *title_of(const json_t *d)
+{
+	const char *title = ff_json_text(d, "title"), *cause = ff_json_text(d, "cause");
+	return title ? title : cause ? cause : "(no title)";
+}
+
+static void say_root(struct writer *w, const json_t *d)
+{
+	_cleanup_free_ char *title = NULL;
+	const char *cause = ff_json_text(d, "cause"), *why = ff_json_text(d, "why");
+	if (asprintf(&title, "%s: %s", is_error(d) ? "ROOT CAUSE" : "WARNING", title_of(d)) < 0) {
+		title = NULL;
+		w->page->out.failed = true;
+		return;
+	}
+	ff_page_title(w->page, title, cause ? cause : "");
+	say_verdict(w, d);
+	if (why) {
+		ff_page_gap(w->page);
+		ff_page_paragraph(w->page, ff_span_of(why));
+	}
+	if (json_array_size(json_object_get(d, "evidence"))) {
+		ff_page_gap(w->page);
+		say_evidence(w, d);
+	}
+	const json_t *fixes = json_object_get(d, "fixes");
+	ff_page_gap(w->page);
+	if (json_array_size(fixes))
+		say_fix(w, "Fix to try first", json_array_get(fixes, 0));
+	else
+		ff_page_say(w->page, FF_MARK_SETTING, "Fix to try first", "none is known for this cause");
+	say_other_fixes(w, fixes);
+}
+
+static void say_others(struct writer *w, const json_t *diagnoses)
+{
+	ff_page_section(w->page, "Also found");
+	for (size_t i = 1; i < json_array_size(diagnoses); i++) {
+		const json_t *d = json_array_get(diagnoses, i);
+		const json_t *fix = json_array_get(json_object_get(d, "fixes"), 0);
+		const char *cause = ff_json_text(d, "cause"), *command = ff_json_text(fix, "command");
+		const char *sentence = ff_json_text(fix, "say");
+		ff_page_say(w->page, is_error(d) ? FF_MARK_FAIL : FF_MARK_WARN, cause ? cause : "?", "%s", title_of(d));
+		if (sentence)
+			ff_page_say(w->page, FF_MARK_NONE, "Fix", "%s%s%s", sentence, command ? "  $ " : "",
+				command ? command : "");
+	}
+}
+
+static void say_unexplained(struct writer *w)
+{
+	const json_t *list = json_object_get(w->doc, "unexplained");
+	size_t n = json_array_size(list), shown = 0;
+	ff_page_section(w->page, "Lines without an explanation");
+	for (; shown < n && (shown < FEW_UNEXPLAINED || w->page->style->verbose); shown++) {
+		const json_t *line = json_array_get(list, shown);
+		const char *text = ff_json_text(line, "text"), *decides = ff_json_text(line, "would_decide");
+		int64_t number = 0;
+		char label[40] = "Log";
+		if (ff_json_int(line, "log", &number))
+			snprintf(label, sizeof(label), "Log line %lld", (long long)number);
+		if (text)
+			ff_page_say(w->page, FF_MARK_NONE, label, "%s", text);
+		if (decides)
+			ff_page_say(w->page, FF_MARK_NONE, "Would decide", "%s", decides);
+	}
+	if (shown < n)
+		ff_page_say(w->page, FF_MARK_NONE, "", "and %zu more: --verbose lists them", n - shown);
+}
+
+static void say_nothing_found(struct writer *w)
+{
+	_cleanup_buf_ struct ff_buf looked = {0};
+	bool open = json_array_size(json_object_get(w->doc, "unexplained")) > 0;
+	const json_t *at = json_object_get(w->doc, "looked_at");
+	ff_page_title(w->page, open ? "NO KNOWN CAUSE" : "Nothing wrong found", "");
+	if (open)
+		ff_page_paragraph(w->page, FF_SPAN("There are error lines, and no rule explains them."));
+	if (at && ff_value_text(at, &looked))
+		ff_page_line(
+			w->page, open ? FF_MARK_WARN : FF_MARK_OK, "Looked at", (struct ff_span){looked.p, looked.n});
+	else if (!open)
+		ff_page_line(w->page, FF_MARK_OK, "", FF_SPAN("No rule found a cause in what it was given."));
+	w->page->out.failed |= looked.failed;
+}
+
+static struct ff_error *write_diagnosis(const json_t *doc, struct ff_page *page, char **ret)
+{
+	struct writer w = {.page = page, .doc = doc};
+	const json_t *diagnoses = json_object_get(doc, "diagnoses");
+	if (json_array_size(diagnoses)) {
+		say_root(&w, json_array_get(diagnoses, 0));
+		say_others(&w, diagnoses);
+	} else
+		say_nothing_found(&w);
+	say_unexplained(&w);
+	return ff_page_finish(page, ret);
+}
+
+struct ff_error *ff_diagnosis_text(const json_t *doc, const struct ff_style *style, char **ret)
+{
+	struct ff_page page = {.look = &ff_look_text, .style = style};
+	return write_diagnosis(doc, &page, ret);
+}
+
+struct ff_error *ff_diagnosis_markdown(const json_t *doc, const struct ff_style *style, char **ret)
+{
+	struct ff_page page = {.look = &ff_look_markdown, .style = style};
+	return write_diagnosis(doc, &page, ret);
+}

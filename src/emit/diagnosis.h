@@ -1,0 +1,9 @@
+// A diagnosis for a person. Only emit.c includes this.
+#pragma once
+
+#include "base/json.h"
+
+#include <firstfix/firstfix.h>
+
+struct ff_error *ff_diagnosis_text(const json_t *doc, const struct ff_style *style, char **ret);
+struct ff_error *ff_diagnosis_markdown(const json_t *doc, const struct ff_style *style, char **ret);

@@ -1,0 +1,141 @@
+// The page for a person at a terminal or reading a log, in the look of the seed note.
+//
+//	----------------------------------------------------------------------
+//	PyTorch & CUDA Configuration
+//	----------------------------------------------------------------------
+//	✅ PyTorch Version: 2.3.1+cu121
+//
+// Prose is wrapped at spaces, under an indent, so that no part of a value can stand where a line begins. Paths and commands
+// are never broken: they are to be copied.
+#include "emit/clean.h"
+#include "emit/page.h"
+
+enum { RULE_COLUMNS = 70, INDENT = 5, BOX_INDENT = 4 };
+
+static const struct {
+	const char *utf8, *ascii, *colour;
+} marks[FF_MARKS] = {
+	[FF_MARK_NONE] = {"  ", "   ", ""},
+	[FF_MARK_OK] = {"\u2705", "[ok]", "\033[32m"},
+	[FF_MARK_WARN] = {"\u26a0\ufe0f ", "[warn]", "\033[33m"},
+	[FF_MARK_FAIL] = {"\u274c", "[fail]", "\033[31m"},
+	[FF_MARK_GPU] = {"\U0001f3ae", "[gpu]", ""},
+	[FF_MARK_MEMORY] = {"\U0001f4be", "[mem]", ""},
+	[FF_MARK_PACKAGE] = {"\U0001f4e6", "[pkg]", ""},
+	[FF_MARK_SETTING] = {"\U0001f527", "[set]", ""},
+	[FF_MARK_NUMBER] = {"\U0001f522", "[info]", ""},
+	[FF_MARK_COUNT] = {"\U0001f4ca", "[info]", ""},
+	[FF_MARK_PYTHON] = {"\U0001f40d", "[info]", ""},
+	[FF_MARK_MACHINE] = {"\U0001f5a5\ufe0f ", "[info]", ""},
+	[FF_MARK_LIST] = {"\U0001f4cb", "[info]", ""},
+};
+
+static void colour(struct ff_page *page, const char *code)
+{
+	if (page->style->colour && code[0])
+		ff_buf_str(&page->out, code);
+}
+
+static void rule(struct ff_page *page, char c)
+{
+	size_t n = ff_page_columns(page);
+	for (n = n > RULE_COLUMNS ? RULE_COLUMNS : n; n; n--)
+		ff_buf_char(&page->out, c);
+	ff_buf_char(&page->out, '\n');
+}
+
+static void section(struct ff_page *page, struct ff_span text)
+{
+	ff_buf_char(&page->out, '\n');
+	rule(page, '-');
+	colour(page, "\033[1m");
+	ff_buf_span(&page->out, text);
+	colour(page, "\033[0m");
+	ff_buf_char(&page->out, '\n');
+	rule(page, '-');
+}
+
+static void end_section(struct ff_page *page)
+{
+	(void)page;
+}
+
+// Words of `text`, going on at column `at`; a new line begins with `indent` spaces.
+static void wrap(struct ff_page *page, struct ff_span text, size_t at, size_t indent)
+{
+	struct ff_span rest = text, word;
+	size_t columns = ff_page_columns(page);
+	for (bool first = true; ff_span_next(&rest, ' ', &word); first = false) {
+		size_t width = ff_clean_width(word);
+		if (!first && at + 1 + width > columns) {
+			ff_buf_printf(&page->out, "\n%*s", (int)indent, "");
+			at = indent;
+		} else if (!first) {
+			ff_buf_char(&page->out, ' ');
+			at++;
+		}
+		ff_buf_span(&page->out, word);
+		at += width;
+	}
+}
+
+static void title(struct ff_page *page, struct ff_span text, struct ff_span beside)
+{
+	rule(page, '=');
+	colour(page, "\033[1m");
+	wrap(page, text, 0, INDENT);
+	colour(page, "\033[0m");
+	if (beside.n) {
+		bool fits = ff_clean_width(text) + 2 + ff_clean_width(beside) <= ff_page_columns(page);
+		ff_buf_str(&page->out, fits ? "  " : "\n");
+	}
+	ff_buf_span(&page->out, beside);
+	ff_buf_char(&page->out, '\n');
+	rule(page, '=');
+}
+
+static void line(struct ff_page *page, enum ff_mark mark, struct ff_span label, struct ff_span value)
+{
+	const char *sign = page->style->utf8 ? marks[mark].utf8 : marks[mark].ascii;
+	colour(page, marks[mark].colour);
+	ff_buf_printf(&page->out, "%s ", sign);
+	ff_buf_span(&page->out, label);
+	if (value.n)
+		ff_buf_str(&page->out, label.n ? ": " : "");
+	wrap(page, value, ff_clean_width(label) + INDENT, INDENT);
+	colour(page, marks[mark].colour[0] ? "\033[0m" : "");
+	ff_buf_char(&page->out, '\n');
+}
+
+static void paragraph(struct ff_page *page, struct ff_span text)
+{
+	wrap(page, text, 0, 0);
+	ff_buf_char(&page->out, '\n');
+}
+
+static void box_rule(struct ff_page *page)
+{
+	size_t n = ff_page_columns(page);
+	n = n > RULE_COLUMNS ? RULE_COLUMNS : n;
+	ff_buf_printf(&page->out, "%*s", BOX_INDENT, "");
+	for (n -= BOX_INDENT; n; n--)
+		ff_buf_str(&page->out, page->style->utf8 ? "\u2500" : "-");
+	ff_buf_char(&page->out, '\n');
+}
+
+// No sides: what stands between the rules is copied as it is.
+static void box(struct ff_page *page, struct ff_span text)
+{
+	struct ff_span rest = text, one;
+	box_rule(page);
+	while (ff_span_next(&rest, '\n', &one)) {
+		ff_buf_printf(&page->out, "%*s", BOX_INDENT, "");
+		colour(page, "\033[1m");
+		ff_buf_span(&page->out, one);
+		colour(page, "\033[0m");
+		ff_buf_char(&page->out, '\n');
+	}
+	box_rule(page);
+}
+
+const struct ff_page_look ff_look_text = {title, section, end_section, line, paragraph, box};

@@ -1,0 +1,94 @@
+// `firstfix report`: a document of facts as sections of lines, in the look and with the labels of the seed note. A section is a
+// table of lines; this file walks the tables. A fact that is not there shows no line, except where a reader would look for it:
+// then the line says "not known" and why.
+#include "emit/report.h"
+
+static const struct {
+	const char *title;
+	void (*write)(struct ff_report *r);
+} sections[] = {
+	{"PyTorch & CUDA Configuration", ff_report_torch},
+	{"BitsAndBytes Configuration", ff_report_quantization},
+	{"Transformers Integration", ff_report_packages},
+	{"System & Container Info", ff_report_system},
+	{"Critical Environment Variables", ff_report_env},
+	{"Driver & GPU Health", ff_report_driver},
+	{"CUDA Libraries", ff_report_libraries},
+	{"All other facts", ff_report_rest},
+	{"Not known", ff_report_misses},
+};
+
+// An entry of `errors` explains a path when it names it, or something above or below it.
+static bool explains(const char *fact, const char *path)
+{
+	size_t n = strlen(fact), m = strlen(path), least = n < m ? n : m;
+	return memcmp(fact, path, least) == 0 && (n == m || (n < m ? path : fact)[least] == '.');
+}
+
+const char *ff_report_reason(const json_t *doc, const char *path)
+{
+	const json_t *errors = json_object_get(doc, "errors");
+	for (size_t i = 0; i < json_array_size(errors); i++) {
+		const json_t *miss = json_array_get(errors, i);
+		const char *fact = json_string_value(json_object_get(miss, "fact"));
+		const char *probe = json_string_value(json_object_get(miss, "probe"));
+		if ((fact && explains(fact, path)) || (!fact && probe && ff_starts(path, probe)))
+			return json_string_value(json_object_get(miss, "text"));
+	}
+	return NULL;
+}
+
+static void say_unknown(struct ff_report *r, const struct ff_report_line *line)
+{
+	const char *reason = ff_report_reason(r->doc, line->path);
+	ff_page_say(r->page, FF_MARK_NONE, line->label, "not known%s%s%s", reason ? " (" : "", reason ? reason : "",
+		reason ? ")" : "");
+}
+
+void ff_report_show(struct ff_report *r, const json_t *scope, const struct ff_report_line *line)
+{
+	_cleanup_buf_ struct ff_buf text = {0};
+	const json_t *value = line->path ? ff_json_at(scope, line->path) : NULL;
+	struct ff_cell cell = {.doc = r->doc,
+		.scope = scope,
+		.value = value,
+		.out = &text,
+		.mark = line->mark,
+		.verbose = r->page->style->verbose};
+	bool shown = line->write ? (!line->path || value) && line->write(&cell) : value && ff_value_text(value, &text);
+	r->page->out.failed |= text.failed;
+	if (shown)
+		ff_page_line(r->page, cell.mark, line->label, (struct ff_span){text.p, text.n});
+	else if (line->expected && (!line->expected[0] || ff_json_at(r->doc, line->expected)))
+		say_unknown(r, line);
+}
+
+void ff_report_lines(struct ff_report *r, const json_t *scope, const struct ff_report_line *lines, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ff_report_show(r, scope, &lines[i]);
+}
+
+static struct ff_error *write_report(const json_t *doc, struct ff_page *page, char **ret)
+{
+	struct ff_report r = {.doc = doc, .page = page};
+	const char *at = ff_json_text(doc, "taken_at");
+	ff_page_title(page, "FIRSTFIX REPORT", at ? at : "");
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		ff_page_section(page, sections[i].title);
+		sections[i].write(&r);
+	}
+	return ff_page_finish(page, ret);
+}
+
+struct ff_error *ff_report_text(const json_t *doc, const struct ff_style *style, char **ret)
+{
+	struct ff_page page = {.look = &ff_look_text, .style = style};
+	return write_report(doc, &page, ret);
+}
+
+struct ff_error *ff_report_markdown(const json_t *doc, const struct ff_style *style, char **ret)
+{
+	struct ff_page page = {.look = &ff_look_markdown, .style = style, .fold = true};
+	return write_report(doc, &page, ret);
+}
