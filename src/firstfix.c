@@ -1,9 +1,12 @@
 // The facade behind include/firstfix: the only file that sees every room. It joins them and adds nothing of its own.
+#include <firstfix/event.h>
 #include <firstfix/firstfix.h>
 
 #include "emit/emit.h"
+#include "emit/event.h"
 #include "host/host.h"
 #include "probe/probe.h"
+#include "ring/json.h"
 
 struct ff_facts {
 	json_t *doc;
@@ -77,4 +80,15 @@ struct ff_error *ff_facts_render(
 	_cleanup_shareable_ struct ff_shareable *s = NULL;
 	struct ff_error *err = ff_share(facts->doc, &s);
 	return err ? err : ff_emit_facts(s, format, style, ret);
+}
+
+struct ff_error *ff_event_render(
+	const struct ff_event *event, enum ff_format format, const struct ff_style *style, char **ret)
+{
+	_cleanup_json_ json_t *doc = ff_event_to_json(event);
+	if (!doc)
+		return &ff_enomem;
+	_cleanup_shareable_ struct ff_shareable *masked = NULL;
+	struct ff_error *err = ff_share(doc, &masked);
+	return err ? err : ff_emit_event(masked, format, style, ret);
 }

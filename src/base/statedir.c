@@ -1,0 +1,170 @@
+// Finds and makes the state folder. A folder that somebody else can write to would let him put lanes and incidents there,
+// so it must belong to us (or we are root, or it belongs to root) and not be writable by everybody.
+#include "base/statedir.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+enum { VERSION = 1 }; // of the folder's layout, in its file `version`
+
+// A relative XDG_STATE_HOME is to be ignored (XDG Base Directory Specification).
+static const char *absolute_env(const char *name)
+{
+	const char *value = getenv(name);
+	return value && value[0] == '/' ? value : NULL;
+}
+
+static struct ff_error *default_path(struct ff_buf *out)
+{
+	const char *state = absolute_env("XDG_STATE_HOME"), *home = absolute_env("HOME");
+	if (geteuid() == 0)
+		ff_buf_str(out, "/var/lib/firstfix");
+	else if (state)
+		ff_buf_printf(out, "%s/firstfix", state);
+	else if (home)
+		ff_buf_printf(out, "%s/.local/state/firstfix", home);
+	else
+		return ff_error_create(
+			FF_EABSENT, "no state folder: neither FIRSTFIX_DIR nor XDG_STATE_HOME nor HOME is set");
+	return NULL;
+}
+
+struct ff_error *ff_statedir_path(const char *given, char **ret)
+{
+	_cleanup_buf_ struct ff_buf out = {0};
+	const char *from = given && *given ? given : getenv("FIRSTFIX_DIR");
+	if (from && *from) {
+		if (from[0] != '/') {
+			_cleanup_free_ char *cwd = getcwd(NULL, 0);
+			if (!cwd)
+				return ff_error_os(errno, "current folder");
+			ff_buf_printf(&out, "%s/", cwd);
+		}
+		ff_buf_str(&out, from);
+	} else {
+		struct ff_error *err = default_path(&out);
+		if (err)
+			return err;
+	}
+	return ff_buf_finish(&out, ret);
+}
+
+// mkdir -p; every part that is missing gets mode 0700.
+static struct ff_error *make_parents(const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	if (!copy)
+		return &ff_enomem;
+	for (char *slash = copy + 1;; slash++) {
+		bool last = *slash == '\0';
+		if (*slash != '/' && !last)
+			continue;
+		*slash = '\0';
+		if (mkdir(copy, 0700) < 0 && errno != EEXIST) {
+			int errnum = errno;
+			struct stat st;
+			// A folder we may not write to, or on a read-only disk, may well be there already.
+			if (stat(copy, &st) < 0 || !S_ISDIR(st.st_mode))
+				return ff_error_os(errnum, "cannot make the folder %s", copy);
+		}
+		if (last)
+			return NULL;
+		*slash = '/';
+	}
+}
+
+static struct ff_error *check_owner(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) < 0)
+		return ff_error_os(errno, "%s", path);
+	if (!S_ISDIR(st.st_mode))
+		return ff_error_os(ENOTDIR, "%s", path);
+	uid_t me = geteuid();
+	if (st.st_uid != me && st.st_uid != 0 && me != 0)
+		return ff_error_create(
+			FF_EDENIED, "%s belongs to another user (uid %u, we are %u)", path, st.st_uid, me);
+	if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
+		return ff_error_create(FF_EDENIED, "%s is writable by everybody (mode %04o)", path, st.st_mode & 07777);
+	if (faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) < 0)
+		return ff_error_os(errno, "cannot write to %s", path);
+	return NULL;
+}
+
+static struct ff_error *check_version(const char *path)
+{
+	_cleanup_buf_ struct ff_buf name = {0}, text = {0};
+	ff_buf_printf(&name, "%s/version", path);
+	if (name.failed)
+		return &ff_enomem;
+	_cleanup_close_ int fd = open(name.p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT) {
+		_cleanup_close_ int made = open(name.p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		// Two that start at once: the second finds the file of the first. A full disk says so when a lane is made.
+		if (made < 0 && errno != EEXIST && errno != ENOSPC)
+			return ff_error_os(errno, "cannot write to %s", path);
+		if (made >= 0)
+			ff_error_destroy(ff_write_all(made, name.p, "1\n", 2));
+		return NULL;
+	}
+	if (fd < 0)
+		return ff_error_os(errno, "%s", name.p);
+	struct ff_error *err = ff_read_all(fd, name.p, 64, &text);
+	if (err)
+		return err;
+	uint64_t version;
+	struct ff_span span = ff_span_trim((struct ff_span){text.p, text.n});
+	if (span.n && (!ff_span_u64(span, &version) || version > VERSION))
+		return ff_error_create(FF_EFORMAT,
+			"%s was made by another version of firstfix (its layout is %.*s, ours %d)", path, (int)span.n,
+			span.p, VERSION);
+	return NULL;
+}
+
+struct ff_error *ff_statedir_make(const char *given, const char *sub, char **ret)
+{
+	_cleanup_free_ char *path = NULL;
+	struct ff_error *err = ff_statedir_path(given, &path);
+	if (!err)
+		err = make_parents(path);
+	if (!err)
+		err = check_owner(path);
+	if (!err)
+		err = check_version(path);
+	if (err)
+		return err;
+	if (sub) {
+		_cleanup_buf_ struct ff_buf full = {0};
+		ff_buf_printf(&full, "%s/%s", path, sub);
+		if (full.failed)
+			return &ff_enomem;
+		err = make_parents(full.p);
+		if (!err)
+			err = check_owner(full.p);
+		return err ? err : ff_buf_finish(&full, ret);
+	}
+	*ret = ff_take(&path);
+	return NULL;
+}
+
+bool ff_statedir_is_network(const char *path)
+{
+	// 9p and FUSE are not here: gVisor and rootless containers show local disks as these. SMB2 and CIFS by number: old headers
+	// lack their names.
+	static const uint32_t network[] = {
+		NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, 0xfe534d42, 0xff534d42, AFS_SUPER_MAGIC, CEPH_SUPER_MAGIC};
+	struct statfs fs;
+	if (statfs(path, &fs) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(network) / sizeof(*network); i++)
+		if ((uint32_t)fs.f_type == network[i])
+			return true;
+	return false;
+}

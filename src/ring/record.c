@@ -1,0 +1,310 @@
+// The recorder of this process: one lane, opened by ff_record_start(), and again by the first event of a forked child.
+//
+// What must not be shared with a child lies on pages that the kernel empties in it (MADV_WIPEONFORK), so that even a child
+// made by a bare clone() finds "no lane yet" and makes its own, with system calls only. Folder and options lie in ordinary
+// memory: the child needs them.
+#include "ring/record.h"
+
+#include "base/cleanup.h"
+#include "base/statedir.h"
+#include "ring/keys.h"
+#include "ring/lane.h"
+#include "ring/prune.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NAMES_TRIED = 64, WAITS = 10000 };
+
+enum state { NONE, OPENING, READY, FAILED };
+
+// Emptied in a child.
+struct process {
+	_Atomic int state;
+	_Atomic pid_t opener;	  // the thread that opens the lane
+	_Atomic uint64_t dropped; // by a signal handler that interrupted it
+	struct ff_lane lane;
+	int fd;
+	enum place { IN_FOLDER, IN_SHM, IN_MEMORY } place;
+	int folder_errno; // why it is not IN_FOLDER
+	char path[PATH_MAX];
+};
+
+static struct process *_Atomic process;
+
+// Set before `process`, inherited by children.
+static struct {
+	_Atomic bool enabled;
+	struct ff_lane_spec spec;
+	char folder[PATH_MAX]; // "" where the state folder refuses
+	char refusal[512];     // and why
+	char shm[64];	       // "" where it refuses too
+	bool no_fallback;
+} config;
+
+bool ff_record_shm_dir(size_t n, char *ret)
+{
+	return snprintf(ret, n, "/dev/shm/firstfix-%u", geteuid()) < (int)n;
+}
+
+static int make_lane(struct process *p, int fd)
+{
+	int err = ff_lane_make(fd, &config.spec, &p->lane);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	p->fd = fd;
+	return 0;
+}
+
+// A new file in `dir`. Its lock lasts as long as this process (and its children) and tells others, across PID
+// namespaces too, that it lives.
+static int open_in(struct process *p, const char *dir)
+{
+	uint64_t start = 0;
+	ff_lane_start_time((uint32_t)getpid(), &start);
+	for (unsigned again = 0; again < NAMES_TRIED; again++) {
+		if (!ff_lane_path(dir, (uint32_t)getpid(), start, again, sizeof(p->path), p->path))
+			return ENAMETOOLONG;
+		int fd = open(p->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0 && errno == EEXIST)
+			continue;
+		if (fd < 0)
+			return errno;
+		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+		fcntl(fd, F_OFD_SETLK, &lock); // where locks do not work, prune goes by PID and start time
+		int err = make_lane(p, fd);
+		if (err)
+			unlink(p->path);
+		return err;
+	}
+	return EEXIST;
+}
+
+static int open_memory(struct process *p)
+{
+	static const char name[] = "memory of this process";
+	int fd = memfd_create("firstfix-lane", MFD_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	memcpy(p->path, name, sizeof(name));
+	return make_lane(p, fd);
+}
+
+static int open_lane(struct process *p)
+{
+	p->folder_errno = EACCES;
+	if (config.folder[0] && !(p->folder_errno = open_in(p, config.folder))) {
+		p->place = IN_FOLDER;
+		return 0;
+	}
+	if (config.no_fallback)
+		return p->folder_errno;
+	p->place = IN_SHM;
+	if (config.shm[0] && !open_in(p, config.shm))
+		return 0;
+	p->place = IN_MEMORY;
+	return open_memory(p);
+}
+
+// Ready from here on; keys that came while the lane was made are added now.
+static void become_ready(struct process *p)
+{
+	if (p->dropped)
+		atomic_fetch_add(&p->lane.live->dropped, p->dropped);
+	atomic_store_explicit(&p->state, READY, memory_order_release);
+	ff_keys_copy(p->lane.keys);
+}
+
+// Another thread opens the lane: wait for it, which takes well under a millisecond. A signal handler that interrupted that
+// very thread would wait forever; its event is dropped and counted.
+static bool wait_until_ready(struct process *p)
+{
+	const struct timespec moment = {.tv_nsec = 50000};
+	for (int i = 0; i < WAITS && p->state == OPENING && p->opener != gettid(); i++)
+		nanosleep(&moment, NULL);
+	if (p->state == OPENING)
+		atomic_fetch_add(&p->dropped, 1);
+	return p->state == READY;
+}
+
+// Not the common way: the first event of a forked child.
+__attribute__((noinline, cold)) static bool open_late(struct process *p)
+{
+	int none = NONE, saved = errno;
+	if (!config.enabled)
+		return false;
+	if (!atomic_compare_exchange_strong(&p->state, &none, OPENING)) {
+		bool ready = none == READY || (none == OPENING && wait_until_ready(p));
+		errno = saved;
+		return ready;
+	}
+	p->opener = gettid();
+	if (open_lane(p)) {
+		p->state = FAILED;
+		errno = saved;
+		return false;
+	}
+	become_ready(p);
+	const struct ff_field fields[] = {FF_INT(PROCESS_PARENT_PID, getppid()), FF_BOOL(FORKED, true)};
+	ff_lane_write(&p->lane, FF_EV_PROCESS_START, fields, 2);
+	errno = saved;
+	return true;
+}
+
+void ff_event_write(enum ff_event_kind kind, const struct ff_field *fields, size_t n)
+{
+	struct process *p = atomic_load_explicit(&process, memory_order_acquire);
+	if (!p)
+		return;
+	if (__builtin_expect(atomic_load_explicit(&p->state, memory_order_acquire) != READY, 0) && !open_late(p))
+		return;
+	ff_lane_write(&p->lane, kind, fields, n);
+}
+
+uint16_t ff_key(const char *name)
+{
+	struct process *p = process;
+	bool ready = p && p->state == READY;
+	uint16_t id = ff_keys_id(name, ready ? p->lane.keys : NULL);
+	p = process; // opened meanwhile, and perhaps copied the table before the new row was in it
+	if (!ready && p && p->state == READY)
+		ff_keys_copy(p->lane.keys);
+	return id;
+}
+
+static void wipe_in_child(void)
+{
+	struct process *p = process;
+	if (p)
+		memset(p, 0, sizeof(*p));
+}
+
+static struct ff_error *make_process(struct process **ret)
+{
+	struct process *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return ff_error_os(errno, "memory for the recorder");
+	// Kernels before 4.14 and some sandboxes do not know it; fork() itself can still be caught there.
+	if (madvise(p, sizeof(*p), MADV_WIPEONFORK) < 0 && pthread_atfork(NULL, NULL, wipe_in_child)) {
+		munmap(p, sizeof(*p));
+		return &ff_enomem;
+	}
+	*ret = p;
+	return NULL;
+}
+
+// A folder of ours in /dev/shm; somebody else may have made one of this name.
+static void find_shm(void)
+{
+	struct stat st;
+	if (!ff_record_shm_dir(sizeof(config.shm), config.shm))
+		config.shm[0] = '\0';
+	mkdir(config.shm, 0700);
+	if (lstat(config.shm, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
+		config.shm[0] = '\0';
+}
+
+static struct ff_error *find_folder(const struct ff_record_options *options)
+{
+	_cleanup_free_ char *folder = NULL;
+	struct ff_error *err = ff_statedir_make(options->dir, "lanes", &folder);
+	if (!err && ff_statedir_is_network(folder))
+		err = ff_error_create(FF_EUNSUPPORTED, "%s is on a network file system", folder);
+	if (!err && strlen(folder) >= sizeof(config.folder))
+		err = ff_error_os(ENAMETOOLONG, "%s", folder);
+	config.folder[0] = config.refusal[0] = '\0';
+	if (!err) {
+		memcpy(config.folder, folder, strlen(folder) + 1);
+		ff_lanes_prune(folder);
+		return NULL;
+	}
+	if (options->no_fallback)
+		return err;
+	snprintf(config.refusal, sizeof(config.refusal), "%s", err->message);
+	ff_error_destroy(err);
+	return NULL;
+}
+
+static void record_start(struct process *p)
+{
+	char exe[512];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe));
+	const struct ff_field fields[] = {
+		FF_INT(PROCESS_PARENT_PID, getppid()), FF_STRN(PROCESS_EXECUTABLE_PATH, exe, n > 0 ? (size_t)n : 0)};
+	ff_lane_write(&p->lane, FF_EV_PROCESS_START, fields, n > 0 ? 2 : 1);
+}
+
+struct ff_error *ff_record_start(const struct ff_record_options *options)
+{
+	static const struct ff_record_options defaults;
+	if (!options)
+		options = &defaults;
+	struct process *p = process;
+	if (p && p->state == READY)
+		return NULL;
+	struct ff_error *err = find_folder(options);
+	if (!err) // a new one after a stop, too: other threads may still be inside a write to the old one
+		err = make_process(&p);
+	if (err)
+		return err;
+	find_shm();
+	config.no_fallback = options->no_fallback;
+	config.spec = (struct ff_lane_spec){.size = options->size, .sync = options->sync};
+	ff_lane_boot_id(config.spec.boot_id);
+	p->state = OPENING;
+	int errnum = open_lane(p);
+	if (errnum) {
+		p->state = FAILED;
+		process = p;
+		return ff_error_os(errnum, "cannot make a lane in %s", config.folder);
+	}
+	config.enabled = true;
+	become_ready(p);
+	atomic_store_explicit(&process, p, memory_order_release);
+	ff_keys_copy(p->lane.keys);
+	record_start(p);
+	return NULL;
+}
+
+void ff_record_stop(void)
+{
+	struct process *p = process;
+	if (!p || p->state != READY)
+		return;
+	ff_lane_write(&p->lane, FF_EV_PROCESS_STOP, NULL, 0);
+	config.enabled = false;
+	p->state = FAILED;
+	atomic_store(&p->lane.live->state, FF_RING_CLOSED);
+	// Other threads may be inside a write: the mapping stays. The lock goes with the descriptor.
+	close(p->fd);
+}
+
+const char *ff_record_where(const char **ret_why)
+{
+	static char why[sizeof(config.refusal) + PATH_MAX + 64];
+	struct process *p = process;
+	if (!p || p->state != READY)
+		return NULL;
+	if (ret_why)
+		*ret_why = p->place == IN_FOLDER ? NULL : why;
+	if (config.refusal[0])
+		snprintf(why, sizeof(why), "%s", config.refusal);
+	else
+		snprintf(why, sizeof(why), "cannot make a lane in %s: %s", config.folder, strerror(p->folder_errno));
+	return p->path;
+}
+
+uint64_t ff_record_dropped(void)
+{
+	struct process *p = process;
+	if (!p)
+		return 0;
+	return p->state == READY ? atomic_load(&p->lane.live->dropped) : atomic_load(&p->dropped);
+}
