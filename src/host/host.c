@@ -154,9 +154,12 @@ int ff_host_root_fd(const struct ff_host *host)
 // Open with any flags. O_PATH opens nothing, so it is how we look at what a device node is without waking the device.
 int ff_host_open_raw(struct ff_host *host, const char *path, int flags)
 {
+	flags |= O_CLOEXEC;
+	if (!(flags & O_PATH)) // openat2() refuses the two together
+		flags |= O_NOCTTY;
 	if (host->root_fd < 0)
-		return open(path, flags | O_CLOEXEC | O_NOCTTY);
-	return ff_open_in_root(host->root_fd, path, flags | O_CLOEXEC | O_NOCTTY);
+		return open(path, flags);
+	return ff_open_in_root(host->root_fd, path, flags);
 }
 
 // Opening a device can wake a GPU or hang, opening a FIFO can block. The kernel's log is the one device that is a text.

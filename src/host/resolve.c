@@ -56,7 +56,7 @@ static int open_done(int root_fd, const char *done, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-static int walk_step(int root_fd, struct walk *w, const char *name, size_t n, const char *rest)
+static int walk_step(int root_fd, struct walk *w, const char *name, size_t n, const char *rest, bool follow)
 {
 	size_t at = strlen(w->done);
 	if (n == 2 && memcmp(name, "..", 2) == 0) {
@@ -70,6 +70,8 @@ static int walk_step(int root_fd, struct walk *w, const char *name, size_t n, co
 	w->done[at] = '/';
 	memcpy(w->done + at + 1, name, n);
 	w->done[at + 1 + n] = 0;
+	if (!follow)
+		return 0;
 	char target[PATH_MAX];
 	ssize_t len = root_fd < 0 ? readlink(w->done, target, sizeof(target) - 1)
 				  : readlinkat(root_fd, w->done + 1, target, sizeof(target) - 1);
@@ -104,7 +106,8 @@ int ff_resolve_in_root(int root_fd, const char *path, int flags, char **ret_path
 			return -ENAMETOOLONG;
 		memcpy(component, name, n);
 		strcpy(w.todo, rest);
-		int err = walk_step(root_fd, &w, component, n, rest);
+		bool last = !rest[strspn(rest, "/")];
+		int err = walk_step(root_fd, &w, component, n, rest, !last || !(flags & O_NOFOLLOW));
 		if (err)
 			return err;
 	}

@@ -26,7 +26,7 @@ static size_t fit(struct ff_span line, struct ff_span name)
 // Four hundred rows for each variable of the environment: only the line that fits is split into cells.
 bool ff_env_var_find(struct ff_span name, struct ff_env_var *ret)
 {
-	struct ff_span rest = ff_table_env_vars, line, best = {0};
+	struct ff_span rest = ff_table_of(ff_table_env_vars).rest, line, best = {0};
 	size_t best_fit = 0;
 	while (best_fit != SIZE_MAX && ff_span_next(&rest, '\n', &line)) {
 		size_t fits = line.n && name.n && line.p[0] == name.p[0] ? fit(line, name) : 0;

@@ -50,6 +50,7 @@ static int make_root(void **state)
 	put_link("/a/absolute", "/etc/hostname");
 	put_link("/a/up", "../../../../../../etc/hostname");
 	put_link("/a/loop", "loop");
+	put_link("/a/dangling", "/nowhere");
 	put_link("/a/dir", "../etc");
 	snprintf(path, sizeof(path), "%s/fifo", root);
 	assert_int_equal(mkfifo(path, 0644), 0);
@@ -109,6 +110,49 @@ static void walk_answers_like_openat2(void **state)
 	close(fd);
 }
 
+static void a_link_is_read_not_followed(void **state)
+{
+	(void)state;
+	_cleanup_host_ struct ff_host *host = captured();
+	_cleanup_free_ char *target = NULL;
+	assert_null(ff_host_readlink(host, "/a/dangling", &target));
+	assert_string_equal(target, "/nowhere");
+	int fd = open(root, O_PATH | O_DIRECTORY);
+	int found = ff_resolve_in_root(fd, "/a/dangling", O_PATH | O_NOFOLLOW, NULL);
+	assert_true(found >= 0);
+	close(found);
+	close(fd);
+}
+
+static void read_work(struct ff_lane_out *out, void *arg)
+{
+	char *line = NULL;
+	struct ff_error *err = ff_host_read_line(arg, "/etc/hostname", &line);
+	ff_lane_send(out, json_pack("{s:s}", "line", err ? err->message : line));
+	ff_error_destroy(err);
+	free(line);
+}
+
+static char *lane_line;
+
+static void keep_line(json_t *document, void *arg)
+{
+	(void)arg;
+	lane_line = strdup(ff_json_text(document, "line"));
+}
+
+static void a_lane_reads_a_captured_root(void **state)
+{
+	(void)state;
+	_cleanup_host_ struct ff_host *host = captured();
+	struct ff_lane lane = {
+		.name = "read", .work = read_work, .receive = keep_line, .arg = host, .keep_fd = ff_host_root_fd(host)};
+	ff_lanes_run(&lane, 1, 2000);
+	assert_null(lane.err);
+	assert_string_equal(lane_line, "captured");
+	free(lane_line);
+}
+
 static void misses_have_their_reason(void **state)
 {
 	(void)state;
@@ -129,7 +173,7 @@ static void misses_have_their_reason(void **state)
 	assert_int_equal(err->code, FF_ELIMIT);
 	ff_error_destroy(err);
 	assert_null(ff_host_list(host, "/a", 10, &names));
-	assert_int_equal(names.n, 4);
+	assert_int_equal(names.n, 5);
 	assert_string_equal(names.names[0], "absolute");
 	ff_names_deinit(&names);
 }
@@ -186,6 +230,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(links_stay_inside_a_captured_root),
 		cmocka_unit_test(walk_answers_like_openat2),
+		cmocka_unit_test(a_link_is_read_not_followed),
+		cmocka_unit_test(a_lane_reads_a_captured_root),
 		cmocka_unit_test(misses_have_their_reason),
 		cmocka_unit_test(lanes_keep_what_was_said_before_a_hang_or_crash),
 	};
