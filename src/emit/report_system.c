@@ -38,8 +38,7 @@ static bool write_oom_kills(struct ff_cell *cell)
 	if (!json_is_integer(cell->value) || !json_integer_value(cell->value))
 		return false;
 	cell->mark = FF_MARK_WARN;
-	ff_buf_printf(cell->out, "%lld (the memory limit killed processes in this container)",
-		(long long)json_integer_value(cell->value));
+	ff_buf_printf(cell->out, "%lld processes, by the memory limit", (long long)json_integer_value(cell->value));
 	return true;
 }
 
@@ -97,27 +96,68 @@ static bool write_libstdcxx(struct ff_cell *cell)
 	return true;
 }
 
-static void show_disks(struct ff_report *r)
+// "nofile 1048576, memlock 8388608": the soft limits that are limits.
+static bool write_limits(struct ff_cell *cell)
 {
-	const json_t *disks = ff_json_at(r->doc, "system.disks");
-	for (size_t i = 0; i < json_array_size(disks); i++) {
-		const json_t *disk = json_array_get(disks, i);
-		const char *path = ff_json_text(disk, "path");
-		_cleanup_buf_ struct ff_buf text = {0};
-		struct ff_cell cell = {.doc = r->doc, .scope = disk, .out = &text};
-		bool read_only = json_is_true(json_object_get(disk, "read_only"));
-		const json_t *uses = json_object_get(disk, "for");
-		if (!path || !size_of(&cell, "free", "total", " free"))
+	const char *name;
+	json_t *value;
+	size_t shown = 0;
+	json_object_foreach ((json_t *)cell->value, name, value) {
+		if (!json_is_integer(value) || (ff_ends(name, "_hard") && !cell->verbose))
 			continue;
-		if (uses) {
-			ff_buf_str(&text, ", for ");
-			ff_value_text(uses, &text);
-		}
-		ff_buf_str(&text, read_only ? ", read-only" : "");
-		r->page->out.failed |= text.failed;
-		if (text.p)
-			ff_page_say(r->page, read_only ? FF_MARK_WARN : FF_MARK_MEMORY, "Disk", "%s: %s", path, text.p);
+		ff_buf_printf(cell->out, "%s%s %lld", shown++ ? ", " : "", name, (long long)json_integer_value(value));
 	}
+	return shown > 0;
+}
+
+static const char *mount_of(const json_t *disk)
+{
+	const char *mount = ff_json_text(disk, "mount");
+	return mount ? mount : ff_json_text(disk, "path");
+}
+
+// True when an entry before stands for the same file system.
+static bool is_shown(const json_t *disks, size_t index)
+{
+	const char *mount = mount_of(json_array_get(disks, index));
+	for (size_t i = 0; mount && i < index; i++) {
+		const char *other = mount_of(json_array_get(disks, i));
+		if (other && strcmp(other, mount) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void list_uses(const json_t *disks, size_t index, struct ff_buf *out)
+{
+	const char *mount = mount_of(json_array_get(disks, index));
+	for (size_t i = index, n = 0; i < json_array_size(disks); i++) {
+		const char *other = mount_of(json_array_get(disks, i));
+		const json_t *use = json_object_get(json_array_get(disks, i), "for");
+		if (!use || !other || strcmp(other, mount) != 0)
+			continue;
+		ff_buf_str(out, n++ ? ", " : ", for ");
+		ff_value_text(use, out);
+	}
+}
+
+// One line a file system, with everything that lies on it.
+static void show_disk(struct ff_report *r, const json_t *disks, size_t index)
+{
+	const json_t *disk = json_array_get(disks, index);
+	const char *mount = mount_of(disk), *type = ff_json_text(disk, "type");
+	bool read_only = json_is_true(json_object_get(disk, "read_only"));
+	_cleanup_buf_ struct ff_buf text = {0};
+	struct ff_cell cell = {.doc = r->doc, .scope = disk, .out = &text};
+	if (!mount || is_shown(disks, index) || !size_of(&cell, "free", "total", " free"))
+		return;
+	if (type)
+		ff_buf_printf(&text, ", %s", type);
+	ff_buf_str(&text, read_only ? ", read-only" : "");
+	list_uses(disks, index, &text);
+	r->page->out.failed |= text.failed;
+	if (text.p)
+		ff_page_say(r->page, read_only ? FF_MARK_WARN : FF_MARK_MEMORY, "Disk", "%s: %s", mount, text.p);
 }
 
 void ff_report_system(struct ff_report *r)
@@ -139,12 +179,14 @@ void ff_report_system(struct ff_report *r)
 		{FF_MARK_MEMORY, "Memory", NULL, write_memory, NULL},
 		{FF_MARK_MEMORY, "Memory limit", "system.memory.limit", ff_write_size, NULL},
 		{FF_MARK_MEMORY, "Swap", "system.memory.swap", ff_write_size, NULL},
-		{FF_MARK_WARN, "Killed for memory", "system.memory.events.oom_kill", write_oom_kills, NULL},
+		{FF_MARK_WARN, "Killed for memory", "system.memory.oom_kill", write_oom_kills, NULL},
 		{FF_MARK_MEMORY, "Shared memory (/dev/shm)", NULL, write_shm, NULL},
-		{FF_MARK_NUMBER, "Limits", "system.limits", NULL, NULL},
+		{FF_MARK_NUMBER, "Limits", "system.limits", write_limits, NULL},
 	};
 	ff_report_lines(r, r->doc, lines, sizeof(lines) / sizeof(lines[0]));
-	show_disks(r);
+	const json_t *disks = ff_json_at(r->doc, "system.disks");
+	for (size_t i = 0; i < json_array_size(disks); i++)
+		show_disk(r, disks, i);
 }
 
 // The variables of the seed come first and in its order.

@@ -21,7 +21,8 @@ static const char *obstacle(const json_t *doc)
 		return "this torch is a CPU build";
 	if (visible && (!visible[0] || strcmp(visible, "-1") == 0))
 		return "CUDA_VISIBLE_DEVICES hides every GPU";
-	if (ff_json_at(doc, "driver.error"))
+	int64_t init;
+	if (ff_json_at(doc, "driver.error") || (ff_json_int(doc, "cuda.driver_init.code", &init) && init))
 		return "the driver answers with an error";
 	if (cuda && driver && ff_know_driver_runs(driver, cuda, NULL) == FF_DRIVER_TOO_OLD)
 		return "the driver is too old for the CUDA of this torch";
@@ -114,10 +115,17 @@ static bool write_torch_version(struct ff_cell *cell)
 
 static bool write_count(struct ff_cell *cell)
 {
-	if (!json_is_array(cell->value))
-		return false;
-	cell->mark = json_array_size(cell->value) ? FF_MARK_OK : FF_MARK_WARN;
-	ff_buf_printf(cell->out, "%zu", json_array_size(cell->value));
+	const json_t *gpus = ff_json_at(cell->doc, "gpus");
+	if (json_is_array(gpus)) {
+		cell->mark = json_array_size(gpus) ? FF_MARK_OK : FF_MARK_WARN;
+		ff_buf_printf(cell->out, "%zu", json_array_size(gpus));
+		return true;
+	}
+	const char *reason = ff_report_reason(cell->doc, "gpus");
+	if (!reason)
+		reason = ff_report_reason(cell->doc, "driver");
+	cell->mark = FF_MARK_NONE;
+	ff_buf_printf(cell->out, "not known%s%s%s", reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
 	return true;
 }
 
@@ -131,7 +139,7 @@ void ff_report_torch(struct ff_report *r)
 		{FF_MARK_OK, "CUDA Runtime Version", NULL, write_runtime, NULL},
 		{FF_MARK_OK, "cuDNN Version", "torch.cudnn", ff_write_cudnn, NULL},
 		{FF_MARK_OK, "PyTorch GPU code", "torch.archs", write_archs, "torch.version"},
-		{FF_MARK_OK, "Number of GPUs", "gpus", write_count, ""},
+		{FF_MARK_OK, "Number of GPUs", NULL, write_count, NULL},
 	};
 	static const struct ff_report_line version = {FF_MARK_OK, "PyTorch Version", "torch.version", NULL, NULL};
 	static const struct ff_report_line none = {FF_MARK_OK, "PyTorch Version", NULL, write_torch_version, NULL};

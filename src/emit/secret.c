@@ -1,5 +1,5 @@
 // Secrets by pattern. Most text holds none, so a first look goes over the bytes once: three bytes at a time, folded to lower
-// case, against a bitmap of what the hints begin with. Only where a whole hint stands do its rows' patterns run (PCRE2, JIT,
+// case, against a table of what the hints begin with. Only where a whole hint stands do its rows' patterns run (PCRE2, JIT,
 // compiled at first use: a report without secrets compiles none), line by line so that the work is bounded.
 //
 //	"https://u:pw@host/x" -> hint "://" -> row url -> "https://u:[masked:url:2]@host/x"
@@ -19,7 +19,7 @@ FF_EMBEDDED(ff_table, secrets);
 
 enum {
 	MAX_ROWS = 64, // rows are bits of a uint64_t
-	MAX_HINTS = 160,
+	MAX_HINTS = 200,
 	MAX_HINT = 32,
 	SLOTS = 1 << 13,
 	MATCH_LIMIT = 200000,
@@ -38,20 +38,20 @@ struct hint {
 	char text[MAX_HINT]; // lower case
 	size_t n;
 	uint64_t rows;
+	uint8_t next; // another hint of this slot, 0 for none (the first hint is 1)
 };
 
 static struct row rows[MAX_ROWS];
 static size_t row_count;
-static struct hint hints[MAX_HINTS];
+static struct hint hints[MAX_HINTS + 1];
 static size_t hint_count;
-static uint8_t slots[SLOTS / 8];
+static uint8_t slots[SLOTS]; // by the first three bytes: a hint, 0 for none
 static uint8_t fold[256];
 static bool table_is_bad;
 static once_flag loaded = ONCE_FLAG_INIT;
 
-static unsigned slot_of(const char *p)
+static unsigned slot_of(uint32_t three)
 {
-	uint32_t three = fold[(uint8_t)p[0]] | (uint32_t)fold[(uint8_t)p[1]] << 8 | (uint32_t)fold[(uint8_t)p[2]] << 16;
 	return three * 2654435761u >> 19;
 }
 
@@ -61,13 +61,14 @@ static void add_hint(struct ff_span text, uint64_t row)
 		table_is_bad = true;
 		return;
 	}
-	struct hint *h = &hints[hint_count++];
+	struct hint *h = &hints[++hint_count];
 	h->n = text.n;
 	h->rows = row;
 	for (size_t i = 0; i < text.n; i++)
 		h->text[i] = (char)fold[(uint8_t)text.p[i]];
-	unsigned slot = slot_of(text.p);
-	slots[slot / 8] |= (uint8_t)(1u << slot % 8);
+	uint8_t *slot = &slots[slot_of((uint32_t)h->text[0] | (uint32_t)h->text[1] << 8 | (uint32_t)h->text[2] << 16)];
+	h->next = *slot;
+	*slot = (uint8_t)hint_count;
 }
 
 static void load(void)
@@ -113,22 +114,29 @@ static struct ff_error *code_of(struct row *row, pcre2_code **ret)
 	return NULL;
 }
 
+// True when the hint stands at p, of which `left` bytes may be read.
+static bool stands(const struct hint *h, const char *p, size_t left)
+{
+	if (h->n > left)
+		return false;
+	for (size_t i = 0; i < h->n; i++) {
+		if (fold[(uint8_t)p[i]] != (uint8_t)h->text[i])
+			return false;
+	}
+	return true;
+}
+
 // The rows that have a hint in the text.
 static uint64_t suspects(struct ff_span text)
 {
 	uint64_t found = 0;
+	uint32_t three = 0; // the last three bytes, folded
 	call_once(&loaded, load);
-	for (size_t i = 0; i + 3 <= text.n; i++) {
-		unsigned slot = slot_of(text.p + i);
-		if (!(slots[slot / 8] & 1u << slot % 8))
-			continue;
-		for (size_t k = 0; k < hint_count; k++) {
-			const struct hint *h = &hints[k];
-			size_t n = 0;
-			while (n < h->n && i + n < text.n && fold[(uint8_t)text.p[i + n]] == (uint8_t)h->text[n])
-				n++;
-			found |= n == h->n ? h->rows : 0;
-		}
+	for (size_t i = 0; i < text.n; i++) {
+		three = three >> 8 | (uint32_t)fold[(uint8_t)text.p[i]] << 16;
+		unsigned k = i < 2 ? 0 : slots[slot_of(three)];
+		for (; k; k = hints[k].next)
+			found |= stands(&hints[k], text.p + i - 2, text.n - i + 2) ? hints[k].rows : 0;
 	}
 	return found;
 }

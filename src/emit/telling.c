@@ -9,8 +9,9 @@ enum { MAX_WORDS = 12, MIN_RANDOM = 16 };
 
 static bool is_word(struct ff_span w, const char *const *list)
 {
-	for (; *list; list++) {
-		if (strlen(*list) == w.n && strncasecmp(*list, w.p, w.n) == 0)
+	for (; w.n && *list; list++) {
+		bool begins = (*list[0] | 0x20) == (w.p[0] | 0x20); // most words end here
+		if (begins && strlen(*list) == w.n && strncasecmp(*list, w.p, w.n) == 0)
 			return true;
 	}
 	return false;
