@@ -5,6 +5,7 @@
 #include "emit/emit.h"
 #include "emit/event.h"
 #include "host/host.h"
+#include "probe/native.h"
 #include "probe/probe.h"
 #include "ring/json.h"
 
@@ -91,4 +92,34 @@ struct ff_error *ff_event_render(
 	_cleanup_shareable_ struct ff_shareable *masked = NULL;
 	struct ff_error *err = ff_share(doc, &masked);
 	return err ? err : ff_emit_event(masked, format, style, ret);
+}
+
+struct ff_error *ff_libs(const struct ff_collect_options *options, const char *path, enum ff_format format,
+	const struct ff_style *style, bool *ret_ok, char **ret)
+{
+	static const struct ff_collect_options defaults;
+	if (!options)
+		options = &defaults;
+	// Links are not resolved: $ORIGIN is the folder that was named, for us as for the loader.
+	_cleanup_free_ char *here = options->root || path[0] == '/' ? strdup("") : getcwd(NULL, 0);
+	_cleanup_buf_ struct ff_buf absolute = {0};
+	if (!here)
+		return ff_error_os(errno, "the working folder");
+	ff_buf_printf(&absolute, "%s%s%s", here, path[0] == '/' ? "" : "/", path);
+	if (absolute.failed)
+		return &ff_enomem;
+	_cleanup_host_ struct ff_host *host = NULL;
+	_cleanup_json_ json_t *doc = NULL;
+	_cleanup_shareable_ struct ff_shareable *s = NULL;
+	struct ff_error *err =
+		ff_host_create(&(struct ff_host_options){.root = options->root, .pid = options->pid}, &host);
+	if (!err)
+		err = ff_native_libs(host, absolute.p, &doc);
+	if (!err)
+		err = ff_share(doc, &s);
+	if (!err)
+		err = ff_emit_libs(s, format, style, ret);
+	if (!err)
+		*ret_ok = json_is_true(json_object_get(doc, "ok"));
+	return err;
 }

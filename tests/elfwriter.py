@@ -115,7 +115,7 @@ def elf(spec):
     one = {k: v[0] for k, v in properties if v}
     machine = MACHINES[one.get("machine", "x86_64")]
     if one.get("class") == "32":
-        return b"\x7fELF\x01\x01\x01" + b"\0" * 9 + struct.pack("<HHI", 3, MACHINES["i386"], 1) + b"\0" * 28
+        return b"\x7fELF\x01\x01\x01" + b"\0" * 9 + struct.pack("<HHI", 3, MACHINES["i386"], 1) + b"\0" * 60
     strings = Strings()
     verneed, needs_n, verdef, defines_n, index = version_tables(properties, strings, one.get("soname"))
     symbols, versions = symbol_tables(properties, strings, index)
@@ -167,7 +167,7 @@ def elf(spec):
     total = head + len(body)
     interp = (PT_INTERP, 4, at[b".interp"], at[b".interp"], 0, len(one["interp"]) + 1, 0, 1) if "interp" in one else (0,) * 8
     segments = b"".join(struct.pack("<IIQQQQQQ", *p) for p in (
-        (PT_LOAD, 5, 0, 0, 0, total, total, 4096), interp,
+        (PT_LOAD, 7, 0, 0, 0, total, total, 4096), interp,
         (PT_DYNAMIC, 6, at[b".dynamic"], at[b".dynamic"], 0, len(table), len(table), 8)))
     ident = b"\x7fELF\x02\x01\x01" + b"\0" * 9
     header = ident + struct.pack("<HHIQQQIHHHHHH", 3, machine, 1, 0, 64, total, 0, 64, 56, 3, 64, len(sections), len(sections) - 1)

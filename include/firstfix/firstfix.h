@@ -80,6 +80,13 @@ struct ff_style {
 FF_PUBLIC struct ff_error *ff_facts_render(
 	const struct ff_facts *facts, enum ff_format format, const struct ff_style *style, char **ret);
 
+/** What a native library (or program) carries and needs, without running it: GPU architectures, dependencies as the dynamic
+    loader would resolve them, symbol versions. `path` is a file, absolute or from the working folder; of `options` only root
+    and pid count, NULL is this machine. *ret_ok is false when something that it needs is missing. JSON is firstfix.libs/1.
+    Caller frees *ret. FF_MARKDOWN is text in a fence. */
+FF_PUBLIC struct ff_error *ff_libs(const struct ff_collect_options *options, const char *path, enum ff_format format,
+	const struct ff_style *style, bool *ret_ok, char **ret);
+
 #ifdef __cplusplus
 }
 #endif

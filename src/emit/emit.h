@@ -16,3 +16,7 @@ struct ff_error *ff_emit_diagnosis(
 /** Any document as JSON: one document, newline at its end, keys in the order of the contract, only ASCII bytes (so that no
     text in it can act on a terminal). */
 struct ff_error *ff_emit_json(const struct ff_shareable *document, char **ret);
+
+/** firstfix.libs/1 in the format; Markdown is the text in a fence. */
+struct ff_error *ff_emit_libs(
+	const struct ff_shareable *libs, enum ff_format format, const struct ff_style *style, char **ret);

@@ -55,6 +55,8 @@ static struct ff_error *read_segment(struct ff_elf *elf, const Elf64_Phdr *p, st
 			return ff_error_create(
 				FF_ELIMIT, "%s: more than %d loaded segments", elf->bytes->name, MAX_LOADS);
 		loads->at[loads->n++] = (struct load){p->p_vaddr, p->p_filesz, p->p_offset};
+		if (p->p_offset + p->p_filesz > elf->loaded_end)
+			elf->loaded_end = p->p_offset + p->p_filesz;
 		return NULL;
 	case PT_INTERP:
 		if (elf->interp || !p->p_filesz)

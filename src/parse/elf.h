@@ -34,8 +34,9 @@ struct ff_elf {
 	char *runpath; /**< DT_RUNPATH as written */
 	char **needed; /**< in order */
 	size_t needed_n;
-	uint64_t flags_1; /**< DT_FLAGS_1: DF_1_NODEFLIB, ... */
-	bool dynamic;	  /**< it has a dynamic section at all */
+	uint64_t flags_1;    /**< DT_FLAGS_1: DF_1_NODEFLIB, ... */
+	bool dynamic;	     /**< it has a dynamic section at all */
+	uint64_t loaded_end; /**< the file's bytes that are loaded end here; past bytes->size: the file is cut short */
 
 	struct ff_elf_version *needs; /**< symbol versions needed */
 	size_t needs_n;

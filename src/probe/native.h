@@ -1,0 +1,33 @@
+// Native libraries as facts: GPU code of one file, and all that `firstfix libs` says of it.
+#pragma once
+
+#include "host/loader.h"
+#include "parse/fatbin.h"
+
+/** {"archs": ["sm_80"], "ptx": ["compute_90"], "lto": [...], "hip": [...], "ptx_isa": "9.0", "opaque": 1}; keys without
+    content are absent; an empty object says that there is no GPU code. */
+struct ff_error *ff_native_gpu_of(const struct ff_fatbin *code, json_t **ret);
+
+/** The same of a file on the machine. */
+struct ff_error *ff_native_gpu(struct ff_host *host, const char *path, json_t **ret);
+
+/** Add the GPU code of one file (as from ff_native_gpu) to that of several: lists without doubles, in order. */
+struct ff_error *ff_native_gpu_merge(json_t *into, const json_t *gpu);
+
+/** Why object `of` got this file: "RPATH of libtorch_cuda.so", "LD_LIBRARY_PATH entry 2", "ld.so.cache". */
+struct ff_error *ff_native_because(const struct ff_loader *ld, const struct ff_ld_choice *choice, char **ret);
+
+/** A JSON string of text that may be anything; NULL for NULL. */
+static inline json_t *ff_native_text(const char *text)
+{
+	return text ? ff_json_string(text, strlen(text)) : NULL;
+}
+
+/** What is wrong with `root` and all below it, added to three lists of `into`:
+    "missing" [{"library", "needed_by", "error"?}], "missing_versions" [{"version", "library", "path", "needed_by"}],
+    both absent when empty. */
+struct ff_error *ff_native_problems(const struct ff_loader *ld, size_t root, json_t *into);
+
+/** firstfix.libs/1 of one file: what it is, its GPU code, its dependencies as the loader resolves them, needed versions.
+    "ok" is false when something is missing. FF_EFORMAT, FF_EABSENT when it cannot be read. */
+struct ff_error *ff_native_libs(struct ff_host *host, const char *path, json_t **ret);
