@@ -1,5 +1,5 @@
-// Opens libcuda and names its errors. The names are ours as well, because a stub libcuda (the one of the toolkit, to link
-// against) answers every call with 34, also the call that should name it.
+// Opens libcuda and names its errors. The names are ours as well, because a stub libcuda (the one of the toolkit, to
+// link against) answers every call with 34, also the call that should name it.
 #include "host/cuda_driver.h"
 
 #define SLOT(member) offsetof(struct ff_cuda, member)

@@ -1,8 +1,8 @@
-// Finds and opens vendor libraries: first as the loader would (LD_LIBRARY_PATH, ld.so.cache), then where the NVIDIA container
-// toolkit, WSL, Jetson, NixOS and GKE put them without telling the loader.
+// Finds and opens vendor libraries: first as the loader would (LD_LIBRARY_PATH, ld.so.cache), then where the NVIDIA
+// container toolkit, WSL, Jetson, NixOS and GKE put them without telling the loader.
 //
-// How the world lies: images built with a GPU mounted keep empty libcuda.so.1 and libnvidia-ml.so.1 files; they are found
-// first, cannot be loaded ("file too short"), and hide the driver. That is said, not passed over.
+// How the world lies: images built with a GPU mounted keep empty libcuda.so.1 and libnvidia-ml.so.1 files; they are
+// found first, cannot be loaded ("file too short"), and hide the driver. That is said, not passed over.
 #include "host/dl.h"
 
 #include "base/str.h"

@@ -1,5 +1,5 @@
-// Opening a vendor's library at run time. Nothing of it is needed to build or to test: our own declarations of its ABI, and
-// every symbol optional, because a driver can be ten years old or newer than us.
+// Opening a vendor's library at run time. Nothing of it is needed to build or to test: our own declarations of its
+// ABI, and every symbol optional, because a driver can be ten years old or newer than us.
 //
 // For tests a stand-in is named by an environment variable: FIRSTFIX_NVML=/path/libnvidia-ml.so.1, FIRSTFIX_CUDA=... An
 // empty value means "there is none".
@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 
-/** Where a symbol goes: `offset` of a function pointer in the caller's struct. Of several rows for one slot the first that the
-    library has wins, so list the newest name first; only rows of the same signature may share a slot. */
+/** Where a symbol goes: `offset` of a function pointer in the caller's struct. Of several rows for one slot the
+    first that the library has wins, so list the newest name first; only rows of the same signature may share a slot. */
 struct ff_dl_symbol {
 	const char *name;
 	size_t offset;
@@ -30,8 +30,9 @@ struct ff_dl {
 	char *path; /**< what was loaded, links resolved; NULL when the loader does not say */
 };
 
-/** Open the library and fill the slots of `table`; those it lacks are NULL. FF_EABSENT when it is nowhere; FF_EFORMAT with the
-    loader's words when a file is there that cannot be loaded (an empty stub left by an image build). */
+/** Open the library and fill the slots of `table`; those it lacks are NULL. FF_EABSENT when it is nowhere;
+    FF_EFORMAT with the loader's words when a file is there that cannot be loaded (an empty stub left by an image
+    build). */
 struct ff_error *ff_dl_open(const struct ff_dl_spec *spec, void *table, struct ff_dl *ret);
 
 /** Frees the names; the library itself stays loaded: vendor libraries start threads and do not survive dlclose(). */

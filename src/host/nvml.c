@@ -114,8 +114,8 @@ char *ff_nvml_lacking(const struct ff_nvml *nvml)
 	_cleanup_buf_ struct ff_buf names = {0};
 	size_t last = SIZE_MAX;
 	for (size_t i = 0; i < SYMBOLS; i++) {
-		// Of the names of one slot the newest stands first, and one is enough. That a version of a call or a mark of
-		// the driver's age is not there is no loss.
+		// Of the names of one slot the newest stands first, and one is enough. That a version of a call or a
+		// mark of the driver's age is not there is no loss.
 		bool choice = symbols[i].offset == SLOT(processes_v1) || symbols[i].offset == SLOT(processes_v2) ||
 			symbols[i].offset == SLOT(processes_v3) || symbols[i].offset == SLOT(memory) ||
 			symbols[i].offset == SLOT(process_detail_list) ||

@@ -67,10 +67,11 @@ const char *ff_nvml_error_text(const struct ff_nvml *nvml, int code);
 /** One process on a GPU; numbers that NVML does not know are NVML_USED_NOT_KNOWN and NVML_NO_INSTANCE. */
 enum { FF_NVML_PROCESSES_MAX = 256 };
 
-/** The compute processes of a device, through whichever version of the call this driver has. *ret_n on entry is the room in
-    `ret`. Returns NVML's code; NVML_FUNCTION_NOT_FOUND when there is no such call. More processes than room are cut off. */
+/** The compute processes of a device, through whichever version of the call this driver has. *ret_n on entry is the
+    room in `ret`. Returns NVML's code; NVML_FUNCTION_NOT_FOUND when there is no such call. More processes than room
+    are cut off. */
 int ff_nvml_processes(const struct ff_nvml *nvml, ff_nvml_device device, struct nvml_process_v2 *ret, unsigned *ret_n);
 
-/** Names of functions that this driver lacks and ours could use, comma-separated, for one miss; NULL when it has all. Freed by
-    the caller. */
+/** Names of functions that this driver lacks and ours could use, comma-separated, for one miss; NULL when it has
+    all. Freed by the caller. */
 char *ff_nvml_lacking(const struct ff_nvml *nvml);

@@ -1,9 +1,9 @@
 // The part of NVML's ABI that we use, declared by us: facts of the interface (sizes, order, numbers), no vendor header.
 //
-// How the ABI lies: a function's suffix and its struct's are counted separately. *RunningProcesses without suffix fills 16
-// bytes a process, _v2 24, _v3 24 again; but in drivers from 530 to early 535 _v3 filled 32 (a field that was taken back).
-// MemoryInfo without suffix counts the driver's reserve as used, _v2 tells it apart and wants `version` set.
-// Source: nvidia-ml-py 13.615.71 and nvitop 1.7.2 from PyPI, read 2026-11-23.
+// How the ABI lies: a function's suffix and its struct's are counted separately. *RunningProcesses without suffix
+// fills 16 bytes a process, _v2 24, _v3 24 again; but in drivers from 530 to early 535 _v3 filled 32 (a field that was
+// taken back). MemoryInfo without suffix counts the driver's reserve as used, _v2 tells it apart and wants `version`
+// set. Source: nvidia-ml-py 13.615.71 and nvitop 1.7.2 from PyPI, read 2026-11-23.
 #pragma once
 
 #include <stdint.h>

@@ -11,22 +11,23 @@ struct ff_arch {
 	bool ptx;    /**< compute_*: text that the driver compiles */
 };
 
-/** Reads "sm_90a", "compute_100f", "sm_120", "9.0", "12.0a", "90", "8.6+PTX" (the +PTX is dropped). False on anything else. */
+/** Reads "sm_90a", "compute_100f", "sm_120", "9.0", "12.0a", "90", "8.6+PTX" (the +PTX is dropped). False on
+    anything else. */
 bool ff_arch_parse(struct ff_span text, struct ff_arch *ret);
 
 enum ff_arch_verdict {
 	FF_ARCH_NONE, /**< "no kernel image is available" */
 	FF_ARCH_SASS, /**< machine code for it is there */
-	FF_ARCH_PTX, /**< the driver must compile it: slow first start, and error 222 if the driver is older than that PTX */
+	FF_ARCH_PTX, /**< the driver must compile it; error 222 if it is older than that PTX */
 	FF_ARCH_NOT_KNOWN, /**< the capability could not be read, or nothing is known about what is carried */
 };
 
-/** Does machine code of target `code` run on capability `gpu`? Same major, equal or higher minor; `a` only on itself, `f` in
-    its family; system-on-chip parts (5.3, 6.2, 7.2, 8.7, 10.1) exchange no machine code with cards. */
+/** Does machine code of target `code` run on capability `gpu`? Same major, equal or higher minor; `a` only on
+    itself, `f` in its family; system-on-chip parts (5.3, 6.2, 7.2, 8.7, 10.1) exchange no machine code with cards. */
 bool ff_arch_runs(struct ff_arch code, struct ff_arch gpu);
 
-/** Which of the targets in the lists of strings cover capability `cc` ("12.0"). Either list may be NULL. `compute_*` counts as
-    PTX in either list; entries that are no target are passed over. */
+/** Which of the targets in the lists of strings cover capability `cc` ("12.0"). Either list may be NULL. `compute_*`
+    counts as PTX in either list; entries that are no target are passed over. */
 enum ff_arch_verdict ff_know_arch_covers(const json_t *archs, const json_t *ptx, const char *cc);
 
 /** "none", "sass", "ptx", "not-known". */

@@ -2,9 +2,10 @@
 //
 //	{"cuda": {"driver_init": {"code": 802, "name": "CUDA_ERROR_SYSTEM_NOT_READY", "text": "system not yet initialized"}}}
 //
-// NVML can be well while CUDA is not: 802 the fabric manager does not run, 803 this libcuda is not the kernel module's, 804 a
-// compat libcuda on a GPU that does not allow it, 999 the uvm module or its device node, 34 the toolkit's stub was loaded.
-// The code is the fact. CUDA_VISIBLE_DEVICES of this process applies, as it would to a worker started beside it.
+// NVML can be well while CUDA is not: 802 the fabric manager does not run, 803 this libcuda is not the kernel
+// module's, 804 a compat libcuda on a GPU that does not allow it, 999 the uvm module or its device node, 34 the
+// toolkit's stub was loaded. The code is the fact. CUDA_VISIBLE_DEVICES of this process applies, as it would to a
+// worker started beside it.
 #include "host/cuda_driver.h"
 
 #include "probe/probe.h"

@@ -3,9 +3,9 @@
 //	{"index": 0, "name": "NVIDIA GeForce RTX 5090", "uuid": "GPU-...", "compute_capability": "12.0",
 //	 "memory": {"total": 34190917632, "free": ..., "used": ...}, "sm_count": 170, "pcie": {"generation": 5, "width": 16}}
 //
-// How the source lies: the PCIe generation falls to 1 on an idle card (compare the maximum only under load); memory without
-// _v2 counts the driver's reserve as used; process ids are those of the host, not of this container; the process list is
-// empty in most containers although `used` says otherwise.
+// How the source lies: the PCIe generation falls to 1 on an idle card (compare the maximum only under load); memory
+// without _v2 counts the driver's reserve as used; process ids are those of the host, not of this container; the
+// process list is empty in most containers although `used` says otherwise.
 #include "probe/gpu_nvml.h"
 
 #include "know/gpu_arch.h"

@@ -20,8 +20,8 @@ struct ff_gpu_reader {
 /** Announce a call; false when it should not be made: the driver has no such function, or the GPU is lost. */
 bool ff_gpu_begin(struct ff_gpu_reader *r, const char *call, bool exists);
 
-/** True when the call went well. What a GPU does not support is no miss; any other code is one, and a lost GPU is remembered
-    in its `error`. */
+/** True when the call went well. What a GPU does not support is no miss; any other code is one, and a lost GPU is
+    remembered in its `error`. */
 bool ff_gpu_ok(struct ff_gpu_reader *r, int code);
 
 /** Put a value at a dotted path of the GPU; stolen. */

@@ -75,8 +75,8 @@ static void read_links(struct gpus *g)
 	}
 }
 
-// Xids that the driver hands out to whoever listens: what happened before us it does not repeat, so this sees a GPU that is
-// failing right now. The kernel's log (probe xid) has the past.
+// Xids that the driver hands out to whoever listens: what happened before us it does not repeat, so this sees a GPU
+// that is failing right now. The kernel's log (probe xid) has the past.
 static void read_events(struct gpus *g)
 {
 	const struct ff_nvml *nvml = g->nvml;

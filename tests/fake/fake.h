@@ -1,10 +1,11 @@
-// The scenario that both stand-in libraries play: the JSON file named by FIRSTFIX_FAKE, in the shape of a facts document.
+// The scenario that both stand-in libraries play: the JSON file named by FIRSTFIX_FAKE, in the shape of a facts
+// document.
 //
 //	{"driver": {"version": "570.86.10", "cuda": "12.8"}, "gpus": [{"name": "NVIDIA GeForce RTX 5090", ...}],
 //	 "cuda": {"init": 0}, "behave": {"nvmlInit_v2": "hang", "nvmlDeviceGetPowerUsage": 15, "cuInit": "crash"}}
 //
-// `behave` says what a function does instead of answering: "hang", "crash", or an error code. What a GPU of the scenario does
-// not mention is answered "not supported".
+// `behave` says what a function does instead of answering: "hang", "crash", or an error code. What a GPU of the
+// scenario does not mention is answered "not supported".
 #pragma once
 
 #include <jansson.h>

@@ -1,5 +1,5 @@
-// A stand-in libcuda.so.1: the ABI of the CUDA driver API, the answers of a scenario (fake.h). `cuda.init` is what cuInit
-// answers. A context cannot be made here: cuCtxCreate is there and ends the process, so that a test notices.
+// A stand-in libcuda.so.1: the ABI of the CUDA driver API, the answers of a scenario (fake.h). `cuda.init` is what
+// cuInit answers. A context cannot be made here: cuCtxCreate is there and ends the process, so that a test notices.
 #include "fake.h"
 
 #include "host/cuda_abi.h"

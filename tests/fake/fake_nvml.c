@@ -1,7 +1,7 @@
 // A stand-in libnvidia-ml.so.1: the ABI of NVML, the answers of a scenario (fake.h).
 //
-// Built twice: as a driver of today, and with FAKE_OLD as one of 2017, which has only the first version of every call. A third
-// build, FAKE_WIDE, is the driver of 2023 whose process list was 32 bytes an entry.
+// Built twice: as a driver of today, and with FAKE_OLD as one of 2017, which has only the first version of every call.
+// A third build, FAKE_WIDE, is the driver of 2023 whose process list was 32 bytes an entry.
 #include "fake.h"
 
 #include "host/nvml_abi.h"
