@@ -51,7 +51,7 @@ struct ff_field {
 
 static inline struct ff_field ff_strn(uint16_t key, const char *s, size_t n)
 {
-	struct ff_field f = {key, FF_FIELD_STRING, false, n > UINT32_MAX ? UINT32_MAX : (uint32_t)n, {s}};
+	struct ff_field f = {key, FF_FIELD_STRING, false, !s ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n, {s}};
 	return f;
 }
 static inline struct ff_field ff_int(uint16_t key, int64_t i)

@@ -36,19 +36,36 @@ struct slot {
 	struct ff_ring_block *block;
 };
 
-static uint32_t record_crc(const struct ff_lane *lane, uint64_t pos, uint64_t word0, const uint64_t *body, size_t n)
+// Words on their way into the ring; the CRC goes over them while they are still in registers.
+struct stream {
+	uint64_t *p;
+	uint32_t crc;
+	bool hardware;
+};
+
+static inline __attribute__((always_inline)) uint32_t crc_word(bool hardware, uint32_t crc, uint64_t word)
 {
-	const uint64_t head[] = {pos, word0};
-	uint32_t crc = ff_crc_words(lane->crc_hardware, lane->seed, head, 2);
-	return ff_crc_words(lane->crc_hardware, crc, body, n);
+	return hardware ? ff_crc_word_hardware(crc, word) : ff_crc_word_portable(crc, word);
+}
+
+static inline __attribute__((always_inline)) void put(struct stream *s, uint64_t word)
+{
+	*s->p++ = word;
+	s->crc = crc_word(s->hardware, s->crc, word);
+}
+
+static inline __attribute__((always_inline)) struct stream begin(
+	const struct ff_lane *lane, const struct slot *slot, uint64_t word0)
+{
+	uint32_t crc = crc_word(lane->crc_hardware, lane->seed, slot->pos);
+	return (struct stream){slot->words + 1, crc_word(lane->crc_hardware, crc, word0), lane->crc_hardware};
 }
 
 // Word 0 makes the record exist; the second add tells that nobody writes to these bytes any more.
-static void publish(const struct ff_lane *lane, const struct slot *slot, uint64_t word0, size_t body, uint32_t bytes)
+static inline void publish(const struct slot *slot, uint64_t word0, uint32_t crc, uint32_t events, uint32_t bytes)
 {
-	word0 |= record_crc(lane, slot->pos, word0, slot->words + 1, body);
-	atomic_store_explicit((_Atomic uint64_t *)slot->words, word0, memory_order_release);
-	atomic_fetch_add_explicit(&slot->block->done, (body ? UINT64_C(1) << 24 : 0) | bytes, memory_order_release);
+	atomic_store_explicit((_Atomic uint64_t *)slot->words, word0 | crc, memory_order_release);
+	atomic_fetch_add_explicit(&slot->block->done, (uint64_t)events << 24 | bytes, memory_order_release);
 }
 
 static struct slot slot_of(struct ff_lane *lane, struct ff_ring_block *block, uint32_t lap, uint32_t at)
@@ -67,8 +84,8 @@ static void close_block(struct ff_lane *lane, struct ff_ring_block *block, uint3
 {
 	struct slot slot = slot_of(lane, block, lap, at);
 	uint32_t rest = lane->block_size - at;
-	publish(lane, &slot, ff_ring_word0(rest / FF_RING_WORD, FF_RING_KIND_END, ff_ring_mark(lane->seed, slot.pos)),
-		0, rest);
+	uint64_t word0 = ff_ring_word0(rest / FF_RING_WORD, FF_RING_KIND_END, ff_ring_mark(lane->seed, slot.pos));
+	publish(&slot, word0, begin(lane, &slot, word0).crc, 0, rest);
 }
 
 static void note_clock(struct ff_lane *lane, struct ff_ring_block *block, uint64_t number)
@@ -159,68 +176,88 @@ static bool reserve(struct ff_lane *lane, uint32_t bytes, struct slot *ret)
 // `ret_left` is what they have to share.
 static uint32_t measure(const struct ff_field *fields, size_t n, uint32_t *ret_left)
 {
-	static const uint8_t fixed[] = {
-		[FF_FIELD_STRING] = 8, [FF_FIELD_INT] = 16, [FF_FIELD_REAL] = 16, [FF_FIELD_BOOL] = 8};
 	uint32_t bytes = FF_RING_RECORD_WORDS * FF_RING_WORD;
 	uint64_t text = 0;
 	for (size_t i = 0; i < n; i++) {
-		bytes += fixed[fields[i].type & 7];
-		if (fields[i].type == FF_FIELD_STRING)
+		uint8_t type = fields[i].type;
+		bytes += type == FF_FIELD_STRING || type == FF_FIELD_BOOL ? 8 : 16;
+		if (type == FF_FIELD_STRING)
 			text += ((uint64_t)fields[i].n + 7) & ~UINT64_C(7);
 	}
 	*ret_left = FF_RING_RECORD_MAX - bytes;
 	return bytes + (text < *ret_left ? (uint32_t)text : *ret_left);
 }
 
-// One field at p; returns the word after it.
-static uint64_t *encode(uint64_t *p, const struct ff_field *f, uint32_t *left)
+// The last n bytes (1 to 8) of a text of which at least `before` bytes lie in front of them, as a word padded with zeros.
+// Loads of fixed size: a copy of n bytes into a word that is read back at once stalls the CPU for longer than the rest takes.
+static inline uint64_t last_word(const char *s, uint32_t n, uint32_t before)
+{
+	uint64_t word = 0;
+	uint32_t low, high;
+	if (before + n >= 8) {
+		memcpy(&word, s + n - 8, 8);
+		return word >> (64 - 8 * n);
+	}
+	if (n >= 4) {
+		memcpy(&low, s, 4);
+		memcpy(&high, s + n - 4, 4);
+		return low | (uint64_t)high << (8 * n - 32);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		word |= (uint64_t)(uint8_t)s[i] << (8 * i);
+	return word;
+}
+
+static inline void put_text(struct stream *s, const char *text, uint32_t n)
+{
+	uint32_t at = 0;
+	for (uint64_t word; n - at > 8; at += 8) {
+		memcpy(&word, text + at, 8);
+		put(s, word);
+	}
+	if (n)
+		put(s, last_word(text + at, n - at, at));
+}
+
+static inline __attribute__((always_inline)) void put_field(struct stream *s, const struct ff_field *f, uint32_t *left)
 {
 	uint64_t head = (uint64_t)f->key | (uint64_t)f->type << 16;
 	switch (f->type) {
 	case FF_FIELD_STRING: {
 		uint32_t take = f->n < *left ? f->n : *left;
-		if (!f->s)
-			take = 0;
 		if (take < f->n)
 			head |= (uint64_t)FF_RING_CUT << 24;
-		*p++ = head | (uint64_t)take << 32;
-		if (!take)
-			return p;
-		size_t words = (take + 7) / 8;
-		p[words - 1] = 0; // the padding is part of the CRC
-		memcpy(p, f->s, take);
-		*left -= (uint32_t)words * 8;
-		return p + words;
+		put(s, head | (uint64_t)take << 32);
+		put_text(s, f->s, take);
+		*left -= (take + 7) & ~7u;
+		return;
 	}
 	case FF_FIELD_BOOL:
-		*p++ = head | (uint64_t)f->b << 32;
-		return p;
+		put(s, head | (uint64_t)f->b << 32);
+		return;
 	default:
-		*p++ = head;
-		memcpy(p, &f->i, sizeof(f->i));
-		return p + 1;
+		put(s, head);
+		put(s, (uint64_t)f->i); // the bits of a real as well
 	}
 }
 
 void ff_lane_write(struct ff_lane *lane, uint32_t kind, const struct ff_field *fields, size_t n)
 {
-	bool cut = n > FF_RING_FIELDS_MAX;
+	uint64_t ticks = ff_ring_ticks(lane->clock);
+	uint64_t cut = n > FF_RING_FIELDS_MAX ? FF_RING_CUT : 0;
 	if (cut)
 		n = FF_RING_FIELDS_MAX;
 	uint32_t left, bytes = measure(fields, n, &left);
 	struct slot slot;
 	if (!reserve(lane, bytes, &slot))
 		return;
-	uint64_t *p = slot.words + FF_RING_RECORD_WORDS;
+	uint64_t word0 = ff_ring_word0(bytes / FF_RING_WORD, (uint8_t)kind, ff_ring_mark(lane->seed, slot.pos));
+	struct stream s = begin(lane, &slot, word0);
+	put(&s, ticks);
+	put(&s, thread_id(lane->pid) | (uint64_t)n << 32 | cut << 40);
 	for (size_t i = 0; i < n; i++)
-		p = encode(p, &fields[i], &left);
-	while (p < slot.words + bytes / FF_RING_WORD)
-		*p++ = 0; // a string without a pointer took less than its length said
-	slot.words[1] = ff_ring_ticks(lane->clock);
-	slot.words[2] = thread_id(lane->pid) | (uint64_t)n << 32 | (uint64_t)(cut ? FF_RING_CUT : 0) << 40;
-	size_t words = bytes / FF_RING_WORD;
-	publish(lane, &slot, ff_ring_word0((uint32_t)words, (uint8_t)kind, ff_ring_mark(lane->seed, slot.pos)),
-		words - 1, bytes);
+		put_field(&s, &fields[i], &left);
+	publish(&slot, word0, s.crc, 1, bytes);
 	if (lane->sync)
 		ff_lane_sync(lane);
 }
