@@ -26,8 +26,8 @@ static void make_pattern(void)
 	if (ff_lane_make(fd, &spec, &lane))
 		abort();
 	for (int i = 0; i < 40; i++) {
-		const struct ff_field fields[] = {FF_INT(COUNT, i), FF_STR(BODY, "a line of a log"), FF_REAL(DURATION_MS, i / 3.0),
-			FF_BOOL(FORKED, i & 1), FF_STR(EXCEPTION_MESSAGE, "")};
+		const struct ff_field fields[] = {FF_INT(COUNT, i), FF_STR(BODY, "a line of a log"),
+			FF_REAL(DURATION_MS, i / 3.0), FF_BOOL(FORKED, i & 1), FF_STR(EXCEPTION_MESSAGE, "")};
 		ff_lane_write(&lane, 1 + (uint32_t)i % (FF_EV_END_ - 1), fields, (size_t)i % 6);
 	}
 	pattern = lane.base;
@@ -49,7 +49,8 @@ static void seal_records(uint8_t *bytes)
 {
 	uint64_t *words = (uint64_t *)(void *)(bytes + (lane.data - lane.base));
 	size_t n = lane.block_size / 8;
-	for (size_t at = 0, length; at < n && (length = words[at] >> 32 & 0xffff) >= 3 && length <= n - at; at += length) {
+	for (size_t at = 0, length; at < n && (length = words[at] >> 32 & 0xffff) >= 3 && length <= n - at;
+		at += length) {
 		const uint64_t head[] = {at * 8, words[at] & ~UINT64_C(0xffffffff)};
 		uint32_t crc = ff_crc_words(ff_crc_hardware(), lane.seed, head, 2);
 		words[at] = head[1] | ff_crc_words(ff_crc_hardware(), crc, words + at + 1, length - 1);
@@ -87,7 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(bytes, pattern, pattern_size);
 	for (size_t at = 1; size - at > 4;) {
-		size_t to = (size_t)(data[at] << 16 | data[at + 1] << 8 | data[at + 2]) % pattern_size, n = data[at + 3];
+		size_t to = (size_t)(data[at] << 16 | data[at + 1] << 8 | data[at + 2]) % pattern_size,
+		       n = data[at + 3];
 		at += 4;
 		n = n < size - at ? n : size - at;
 		n = n < pattern_size - to ? n : pattern_size - to;
