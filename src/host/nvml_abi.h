@@ -14,6 +14,7 @@ typedef void *ff_nvml_event_set;
 enum {
 	NVML_OK = 0,
 	NVML_NOT_SUPPORTED = 3,
+	NVML_NO_PERMISSION = 4,
 	NVML_INSUFFICIENT_SIZE = 7,
 	NVML_TIMEOUT = 10,
 	NVML_FUNCTION_NOT_FOUND = 13,

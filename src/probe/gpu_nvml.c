@@ -31,7 +31,7 @@ bool ff_gpu_ok(struct ff_gpu_reader *r, int code)
 		return false;
 	const char *text = ff_nvml_error_text(r->nvml, code);
 	ff_miss(r->ctx, "gpus",
-		ff_error_create(code == 4 ? FF_EDENIED : FF_EOS, "GPU %u: %s: %s (NVML error %d)", r->index, r->call,
+		ff_error_create(code == NVML_NO_PERMISSION ? FF_EDENIED : FF_EOS, "GPU %u: %s: %s (NVML error %d)", r->index, r->call,
 			text, code));
 	if (code == NVML_GPU_IS_LOST || code == NVML_RESET_REQUIRED) {
 		r->lost = true;
@@ -239,7 +239,7 @@ static void read_throttle(struct ff_gpu_reader *r)
 		const char *name;
 	} reasons[] = {
 		{0x001, "idle"},
-		{0x002, "application-clocks"},
+		{0x002, "applications-clocks"},
 		{0x004, "power-cap"},
 		{0x008, "hardware-slowdown"},
 		{0x010, "sync-boost"},

@@ -1,4 +1,5 @@
-// What NVIDIA's kernel module writes: versions, GPU information, Xids.
+// What the kernel drivers of GPUs write: versions, GPU information, Xids, AMD's targets.
+#include "parse/kfd.h"
 #include "parse/nvidia_text.h"
 #include "parse/xid.h"
 
@@ -116,6 +117,25 @@ static void xid_lines(void **state)
 	assert_true(ff_xid_parse(ff_span_of(rows[1].line), &xid) && !xid.has_time);
 }
 
+static void amd_targets(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t version;
+		const char *gfx;
+	} rows[] = {{90402, "gfx942"}, {90010, "gfx90a"}, {110000, "gfx1100"}, {120001, "gfx1201"}, {90008, "gfx908"}};
+	char gfx[FF_GFX_LEN];
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_true(ff_kfd_gfx(rows[i].version, gfx));
+		assert_string_equal(gfx, rows[i].gfx);
+	}
+	assert_false(
+		ff_kfd_gfx(0, gfx) || ff_kfd_gfx(UINT64_MAX, gfx) || ff_kfd_gfx(91600, gfx) || ff_kfd_gfx(90099, gfx));
+	uint64_t n;
+	assert_true(ff_kfd_number(FF_SPAN("a 1\nab 2\n"), "ab", &n) && n == 2);
+	assert_false(ff_kfd_number(FF_SPAN("a\nb x\n"), "a", &n) || ff_kfd_number(FF_SPAN("b x"), "b", &n));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +143,7 @@ int main(void)
 		cmocka_unit_test(information_fields),
 		cmocka_unit_test(small_texts),
 		cmocka_unit_test(xid_lines),
+		cmocka_unit_test(amd_targets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
