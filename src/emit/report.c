@@ -38,11 +38,23 @@ const char *ff_report_reason(const json_t *doc, const char *path)
 	return NULL;
 }
 
-static void say_unknown(struct ff_report *r, const struct ff_report_line *line)
+// False when --only left out the probe that would know (probes are named as the top of what they find).
+static bool was_asked(const json_t *doc, const char *path)
 {
-	const char *reason = ff_report_reason(r->doc, line->path);
-	ff_page_say(r->page, FF_MARK_NONE, line->label, "not known%s%s%s", reason ? " (" : "", reason ? reason : "",
-		reason ? ")" : "");
+	const json_t *ran = json_object_get(doc, "probe_ms");
+	_cleanup_free_ char *probe = strndup(path, strcspn(path, "."));
+	return !ran || (probe && json_object_get(ran, probe));
+}
+
+bool ff_report_unknown(const json_t *doc, const char *path, const char *or_path, struct ff_buf *out)
+{
+	const char *reason = ff_report_reason(doc, path);
+	if (!reason && or_path)
+		reason = ff_report_reason(doc, or_path);
+	if (!reason && !was_asked(doc, path))
+		return false;
+	ff_buf_printf(out, "not known%s%s%s", reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
+	return true;
 }
 
 void ff_report_show(struct ff_report *r, const json_t *scope, const struct ff_report_line *line)
@@ -57,10 +69,14 @@ void ff_report_show(struct ff_report *r, const json_t *scope, const struct ff_re
 		.verbose = r->page->style->verbose};
 	bool shown = line->write ? (!line->path || value) && line->write(&cell) : value && ff_value_text(value, &text);
 	r->page->out.failed |= text.failed;
+	bool expected = line->expected && (!line->expected[0] || ff_json_at(r->doc, line->expected));
+	if (!shown && expected && ff_report_unknown(r->doc, line->path, NULL, &text)) {
+		shown = true;
+		cell.mark = FF_MARK_NONE;
+	}
+	r->page->out.failed |= text.failed;
 	if (shown)
 		ff_page_line(r->page, cell.mark, line->label, (struct ff_span){text.p, text.n});
-	else if (line->expected && (!line->expected[0] || ff_json_at(r->doc, line->expected)))
-		say_unknown(r, line);
 }
 
 void ff_report_lines(struct ff_report *r, const json_t *scope, const struct ff_report_line *lines, size_t n)

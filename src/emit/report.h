@@ -39,6 +39,10 @@ void ff_report_lines(struct ff_report *r, const json_t *scope, const struct ff_r
 /** Why a fact is not there, as `errors` tells; NULL when nothing does. Borrowed. */
 const char *ff_report_reason(const json_t *doc, const char *path);
 
+/** Append "not known (why)" for a fact that is not there; `or_path` (or NULL) is where else the reason may stand. False when
+    nobody asked for the fact. */
+bool ff_report_unknown(const json_t *doc, const char *path, const char *or_path, struct ff_buf *out);
+
 /** A value as a person reads it: lists joined, masked secrets named, truth as True and False. False for null and empty lists. */
 bool ff_value_text(const json_t *value, struct ff_buf *out);
 /** 33672527872 -> "31.4 GB", as the seed's lines and torch count (1024^3). */

@@ -211,6 +211,45 @@ static void show_variable(struct ff_report *r, const char *name, const json_t *v
 		has_value ? (struct ff_span){text.p, text.n} : FF_SPAN("(set, but empty)"));
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void show_other_variables(struct ff_report *r, const json_t *env)
+{
+	const char *names[MANY_VARIABLES], *name;
+	json_t *value;
+	size_t n = 0;
+	json_object_foreach ((json_t *)env, name, value) {
+		if (n < MANY_VARIABLES && !is_leading(name))
+			names[n++] = name;
+	}
+	qsort(names, n, sizeof(*names), by_name);
+	for (size_t i = 0; i < n; i++)
+		show_variable(r, names[i], json_object_get(env, names[i]));
+}
+
+// What is odd about the variables: malformed, ignored, deprecated; and what torch's allocator will refuse.
+static void show_notes(struct ff_report *r)
+{
+	const json_t *notes = ff_json_at(r->doc, "env_notes"), *errors = ff_json_at(r->doc, "allocator.errors");
+	const char *variable = ff_json_text(r->doc, "allocator.name");
+	for (size_t i = 0; i < json_array_size(notes); i++) {
+		const char *name = ff_json_text(json_array_get(notes, i), "name");
+		const char *text = ff_json_text(json_array_get(notes, i), "text");
+		if (name && text)
+			ff_page_say(r->page, FF_MARK_WARN, name, "%s", text);
+	}
+	for (size_t i = 0; i < json_array_size(errors); i++) {
+		const char *key = ff_json_text(json_array_get(errors, i), "key");
+		const char *text = ff_json_text(json_array_get(errors, i), "text");
+		if (text)
+			ff_page_say(r->page, FF_MARK_WARN, variable ? variable : "Allocator", "%s%s%s", key ? key : "",
+				key ? ": " : "", text);
+	}
+}
+
 void ff_report_env(struct ff_report *r)
 {
 	const json_t *env = json_object_get(r->doc, "env");
@@ -219,18 +258,6 @@ void ff_report_env(struct ff_report *r)
 		if (value)
 			show_variable(r, leading[i], value);
 	}
-	const char *name;
-	json_t *value;
-	size_t shown = 0;
-	json_object_foreach ((json_t *)env, name, value) {
-		if (!is_leading(name) && shown++ < MANY_VARIABLES)
-			show_variable(r, name, value);
-	}
-	const json_t *notes = ff_json_at(r->doc, "env_notes");
-	for (size_t i = 0; i < json_array_size(notes); i++) {
-		const char *variable = ff_json_text(json_array_get(notes, i), "name");
-		const char *text = ff_json_text(json_array_get(notes, i), "text");
-		if (variable && text)
-			ff_page_say(r->page, FF_MARK_WARN, variable, "%s", text);
-	}
+	show_other_variables(r, env);
+	show_notes(r);
 }

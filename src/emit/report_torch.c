@@ -121,12 +121,8 @@ static bool write_count(struct ff_cell *cell)
 		ff_buf_printf(cell->out, "%zu", json_array_size(gpus));
 		return true;
 	}
-	const char *reason = ff_report_reason(cell->doc, "gpus");
-	if (!reason)
-		reason = ff_report_reason(cell->doc, "driver");
 	cell->mark = FF_MARK_NONE;
-	ff_buf_printf(cell->out, "not known%s%s%s", reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
-	return true;
+	return ff_report_unknown(cell->doc, "gpus", "driver", cell->out);
 }
 
 void ff_report_torch(struct ff_report *r)

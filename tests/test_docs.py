@@ -1,0 +1,79 @@
+"""--help, man pages and completions name the same commands and options, and the shells and man accept them."""
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+COMMANDS = re.findall(r"^COMMAND\((\w+),", (TOP / "src/cli/commands.def").read_text(encoding="utf-8"), re.M)
+
+
+@pytest.fixture(scope="session")
+def docs(build):
+    folder = build / "src/cli/docs"
+    assert (folder / "firstfix.1").exists()
+    return folder
+
+
+def help_of(firstfix, command):
+    return subprocess.run([firstfix, command, "--help"], check=True, capture_output=True, text=True).stdout
+
+
+def plain(roff):
+    """The words of a page, as a reader sees them."""
+    text = re.sub(r"\\f[BIR]", "", roff)
+    for mark, char in (("\\(aq", "'"), ("\\(ga", "`"), ("\\(ha", "^"), ("\\-", "-"), ("\\&", ""), ("\\e", "\\")):
+        text = text.replace(mark, char)
+    return text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_man_page_says_what_help_says(firstfix, docs, command):
+    told = help_of(firstfix, command)
+    page = plain((docs / f"firstfix-{command}.1").read_text(encoding="utf-8"))
+    options = re.findall(r"^  (?:-(\w), |    )--([\w-]+)(?: ([^\s]+))?", told, re.M)
+    assert options and ("h", "help", "") in options
+    for letter, name, value in options:
+        wanted = (f"-{letter}, " if letter else "") + f"--{name}" + (f" {value}" if value else "")
+        assert f"\n{wanted}\n" in page, wanted
+    assert len(re.findall(r"\n(?:-\w, )?--[\w-]+(?: \S+)?\n", page)) == len(options)
+    for line in told.split("\n\noptions:\n")[1].partition("\n\n")[2].strip("\n").split("\n"):
+        assert line in page
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_completions_know_every_option(firstfix, docs, command):
+    options = re.findall(r"^  (?:-\w, |    )--([\w-]+)", help_of(firstfix, command), re.M)
+    words = re.search(rf'^\t{command}\) options="(.*)"', (docs / "firstfix.bash").read_text(), re.M)[1].split()
+    zsh, fish = (docs / "_firstfix").read_text(), (docs / "firstfix.fish").read_text()
+    for name in options:
+        assert f"--{name}" in words
+        assert f"'--{name}[" in zsh
+        assert f'from {command}" -l {name} ' in fish
+
+
+def test_the_main_page_lists_every_command(docs):
+    page = plain((docs / "firstfix.1").read_text(encoding="utf-8"))
+    for command in COMMANDS:
+        assert f".B {command}\n" in page and f"firstfix-{command}" in page
+
+
+def test_bash_completes(docs):
+    script = f""". {docs}/firstfix.bash
+COMP_WORDS=(firstfix report --only os,memo); COMP_CWORD=3; _firstfix; echo "${{COMPREPLY[@]}}"
+COMP_WORDS=(firstfix repo); COMP_CWORD=1; _firstfix; echo "${{COMPREPLY[@]}}"
+COMP_WORDS=(firstfix report --dead); COMP_CWORD=2; _firstfix; echo "${{COMPREPLY[@]}}"
+"""
+    done = subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["os,memory", "report", "--deadline"] and not done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("mandoc") and not shutil.which("groff"), reason="no mandoc, no groff")
+def test_pages_are_sound(docs):
+    for page in docs.glob("*.1"):
+        tool = ["mandoc", "-T", "lint", "-W", "warning"] if shutil.which("mandoc") else ["groff", "-man", "-Tutf8", "-ww", "-z"]
+        done = subprocess.run([*tool, str(page)], capture_output=True, text=True)
+        complaints = [l for l in (done.stdout + done.stderr).splitlines() if "missing date" not in l]
+        assert not complaints, complaints
