@@ -4,8 +4,10 @@
 //	satisfies\t2.3.1+cu121\t>=2,<3  prints yes, no or unknown
 //	format\tv1.0-RC1                prints the normal form, or nothing when it is no version
 //	requirement\tfoo[a] >=1 ; x     prints name, extras, specifiers, url, marker separated by tabs, or "error"
+//	bnb\t{"version": "0.42.0", ...}  prints outcome and wanted library; keys as in answer_bnb()
 //	marker\tTEXT\t{"extra": "a"}    prints yes, no, unknown or error; the names are those of PEP 508
 #include "base/json.h"
+#include "know/bnb.h"
 #include "parse/requirement.h"
 
 #include <stdio.h>
@@ -63,10 +65,35 @@ static void answer_marker(char *const *fields)
 	puts(bad || err ? "error" : satisfies_names[answer]);
 }
 
+static void answer_bnb(char *const *fields)
+{
+	_cleanup_json_ json_t *doc = NULL;
+	_cleanup_error_ struct ff_error *bad = ff_json_parse("question", fields[1], strlen(fields[1]), &doc);
+	const char *shipped[64];
+	struct ff_bnb_question q = {.version = ff_json_text(doc, "version"),
+		.torch_cuda = ff_json_text(doc, "torch_cuda"),
+		.torch_hip = ff_json_text(doc, "torch_hip"),
+		.cudart = ff_json_text(doc, "cudart"),
+		.override_cuda = ff_json_text(doc, "override_cuda"),
+		.override_rocm = ff_json_text(doc, "override_rocm"),
+		.capability = ff_json_text(doc, "capability"),
+		.gpu = json_is_true(ff_json_at(doc, "gpu")) ? FF_KNOWN_YES : FF_KNOWN_NO,
+		.shipped = shipped};
+	const json_t *list = ff_json_at(doc, "shipped");
+	for (size_t i = 0; i < json_array_size(list) && i < 64; i++)
+		shipped[q.n_shipped++] = json_string_value(json_array_get(list, i));
+	struct ff_bnb_choice choice;
+	if (bad || !ff_know_bnb_select(&q, &choice))
+		puts("not known");
+	else
+		printf("%s\t%s\n", ff_bnb_outcome_name(choice.outcome), choice.wanted);
+}
+
 static const struct {
 	const char *name;
 	void (*answer)(char *const *fields);
 } questions[] = {
+	{"bnb", answer_bnb},
 	{"compare", answer_compare},
 	{"satisfies", answer_satisfies},
 	{"format", answer_format},
