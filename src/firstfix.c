@@ -4,7 +4,9 @@
 
 #include "emit/emit.h"
 #include "emit/event.h"
+#include "host/capture.h"
 #include "host/host.h"
+#include "know/env_vars.h"
 #include "probe/native.h"
 #include "probe/probe.h"
 #include "ring/json.h"
@@ -65,6 +67,109 @@ struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_
 	_cleanup_json_ json_t *doc = NULL;
 	err = ff_collect_facts(host, options, &doc);
 	return err ? err : facts_of(doc, ret);
+}
+
+static struct ff_error *mask_text(struct ff_span text, struct ff_buf *out)
+{
+	return ff_share_text(text, "capture", NULL, out);
+}
+
+// The environment masked as a document is, without variables that are no business of any probe.
+static struct ff_error *live_env(const struct ff_host *host, json_t *live)
+{
+	_cleanup_json_ json_t *whole = json_pack("{s:O}", "env", ff_host_env(host));
+	_cleanup_shareable_ struct ff_shareable *masked = NULL;
+	json_t *env = json_object();
+	struct ff_error *err = whole ? ff_share(whole, &masked) : &ff_enomem;
+	const char *name;
+	json_t *value;
+	if (err || json_object_set_new(live, "env", env) < 0)
+		return err ? err : &ff_enomem;
+	json_object_foreach (ff_json_at(ff_shareable_document(masked), "env"), name, value) {
+		struct ff_env_var var;
+		if (ff_env_var_find(ff_span_of(name), &var) && json_object_set(env, name, value) < 0)
+			return &ff_enomem;
+	}
+	return NULL;
+}
+
+// What vendor libraries said: a captured machine is not asked again.
+static struct ff_error *live_vendor(const json_t *facts, json_t *live)
+{
+	static const struct {
+		const char *fact, *live;
+	} answers[] = {
+		{"driver", "nvml.driver"},
+		{"gpus", "nvml.gpus"},
+		{"gpu_links", "nvml.gpu_links"},
+		{"cuda", "cuda_driver"},
+	};
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		json_t *value = ff_json_at(facts, answers[i].fact);
+		struct ff_error *err = value ? ff_json_put(live, answers[i].live, json_incref(value)) : NULL;
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+// Nor does it say again why they did not answer.
+static struct ff_error *live_misses(const json_t *facts, json_t *live)
+{
+	json_t *misses = json_array(), *miss;
+	size_t i;
+	if (json_object_set_new(live, "errors", misses) < 0)
+		return &ff_enomem;
+	json_array_foreach (json_object_get(facts, "errors"), i, miss) {
+		const char *name = ff_json_text(miss, "probe");
+		for (size_t p = 0; name && p < ff_probe_count; p++) {
+			if (ff_probes[p].lane == FF_LANE_VENDOR && strcmp(ff_probes[p].name, name) == 0 &&
+				json_array_append(misses, miss) < 0)
+				return &ff_enomem;
+		}
+	}
+	return NULL;
+}
+
+static struct ff_error *capture_into(
+	struct ff_host *host, const struct ff_collect_options *options, json_t *doc, int dir_fd)
+{
+	_cleanup_trace_ struct ff_trace *trace = ff_trace_stop(host);
+	_cleanup_shareable_ struct ff_shareable *facts = NULL;
+	_cleanup_json_ json_t *live = json_object();
+	struct ff_error *err = live ? ff_share(doc, &facts) : &ff_enomem;
+	if (!err && options->pid)
+		err = ff_json_put(live, "pid", json_integer(options->pid));
+	if (!err)
+		err = live_env(host, live);
+	if (!err)
+		err = live_vendor(ff_shareable_document(facts), live);
+	if (!err)
+		err = live_misses(ff_shareable_document(facts), live);
+	const struct ff_capture_job job = {.mask = mask_text,
+		.live = live,
+		.cmdline = err ? NULL : ff_json_at(ff_shareable_document(facts), "process.cmdline")};
+	return err ? err : ff_capture_write(host, trace, &job, dir_fd);
+}
+
+struct ff_error *ff_capture(const struct ff_collect_options *options, const char *dir)
+{
+	static const struct ff_collect_options defaults;
+	if (!options)
+		options = &defaults;
+	_cleanup_host_ struct ff_host *host = NULL;
+	_cleanup_json_ json_t *doc = NULL;
+	_cleanup_close_ int dir_fd = -1;
+	if (options->root)
+		return ff_error_create(FF_EUSAGE, "%s is a captured machine already", options->root);
+	struct ff_error *err = ff_host_create(&(struct ff_host_options){.pid = options->pid}, &host);
+	if (!err)
+		err = ff_capture_open(dir, &dir_fd);
+	if (!err)
+		err = ff_trace_start(host);
+	if (!err)
+		err = ff_collect_facts(host, options, &doc);
+	return err ? err : capture_into(host, options, doc, dir_fd);
 }
 
 void ff_facts_free(struct ff_facts *facts)

@@ -2,11 +2,14 @@
 // kernel would fetch 128 KiB around each from a network disk.
 #include "host/bytes.h"
 
+#include "host/trace.h"
+
 #include <fcntl.h>
 
 static bool read_fd(const void *from, uint64_t offset, void *to, size_t n)
 {
 	const struct ff_file *file = from;
+	ff_trace_note(file->host, FF_TRACE_RANGE, file->path, offset, n);
 	for (size_t done = 0; done < n;) {
 		ssize_t got = pread(file->fd, (char *)to + done, n - done, (off_t)(offset + done));
 		if (got < 0 && errno == EINTR)
@@ -35,6 +38,7 @@ struct ff_error *ff_file_open(struct ff_host *host, const char *path, struct ff_
 	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
 	file->fd = ff_take_fd(&fd);
 	file->path = name;
+	file->host = host;
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
 	ff_bytes_init(&file->bytes, name, NULL, (uint64_t)st.st_size);

@@ -6,6 +6,7 @@
 
 struct ff_file {
 	struct ff_bytes bytes;
+	struct ff_host *host; /**< borrowed */
 	int fd;
 	char *path;
 	dev_t dev;

@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "host/internal.h"
+#include "host/trace.h"
 #include "host/resolve.h"
 
 #include <dirent.h>
@@ -133,6 +134,7 @@ void ff_host_destroy(struct ff_host *host)
 		close(host->root_fd);
 	json_decref(host->live);
 	json_decref(host->env);
+	ff_trace_destroy(host->trace);
 	free(host);
 }
 
@@ -176,6 +178,9 @@ struct ff_error *ff_host_open(struct ff_host *host, const char *path, int *ret_f
 	struct ff_error *err = ff_host_stat(host, path, &st);
 	if (err)
 		return err;
+	ff_trace_note(host, FF_TRACE_OPEN, path, 0, 0);
+	if (json_object_get(ff_host_captured(host, "denied"), path))
+		return ff_error_os(EACCES, "%s", path);
 	if (!is_readable_kind(&st))
 		return ff_error_create(FF_EUNSUPPORTED, "%s: not a regular file", path);
 	int fd = ff_host_open_raw(host, path, O_RDONLY | O_NONBLOCK);
@@ -213,9 +218,28 @@ struct ff_error *ff_host_read_line(struct ff_host *host, const char *path, char 
 	return NULL;
 }
 
+// Devices cannot be made by an ordinary user: a captured machine has them in live.json.
+static bool captured_node(const struct ff_host *host, const char *path, struct stat *ret)
+{
+	const json_t *node = json_object_get(ff_host_captured(host, "stat"), path);
+	if (!json_is_object(node))
+		return false;
+	*ret = (struct stat){
+		.st_mode = (mode_t)json_integer_value(json_object_get(node, "mode")),
+		.st_uid = (uid_t)json_integer_value(json_object_get(node, "uid")),
+		.st_gid = (gid_t)json_integer_value(json_object_get(node, "gid")),
+		.st_rdev = makedev((unsigned)json_integer_value(json_object_get(node, "major")),
+			(unsigned)json_integer_value(json_object_get(node, "minor"))),
+	};
+	return true;
+}
+
 struct ff_error *ff_host_stat(struct ff_host *host, const char *path, struct stat *ret)
 {
 	struct stat st;
+	ff_trace_note(host, FF_TRACE_STAT, path, 0, 0);
+	if (host->captured && captured_node(host, path, ret))
+		return NULL;
 	if (host->root_fd < 0) {
 		if (stat(path, &st) < 0)
 			return ff_error_os(errno, "%s", path);
@@ -233,6 +257,7 @@ struct ff_error *ff_host_readlink(struct ff_host *host, const char *path, char *
 {
 	char target[PATH_MAX];
 	ssize_t n;
+	ff_trace_note(host, FF_TRACE_LINK, path, 0, 0);
 	if (host->root_fd < 0) {
 		n = readlink(path, target, sizeof(target));
 	} else {
@@ -255,6 +280,7 @@ struct ff_error *ff_host_readlink(struct ff_host *host, const char *path, char *
 struct ff_error *ff_host_realpath(struct ff_host *host, const char *path, char **ret)
 {
 	char *resolved = NULL;
+	ff_trace_note(host, FF_TRACE_STAT, path, 0, 0);
 	int fd = ff_resolve_in_root(host->root_fd, path, O_PATH | O_CLOEXEC, &resolved);
 	if (fd < 0)
 		return fd == -ENOMEM ? &ff_enomem : ff_error_os(-fd, "%s", path);
@@ -322,6 +348,7 @@ static struct ff_error *list_into(DIR *dir, const char *path, size_t max, struct
 
 struct ff_error *ff_host_list(struct ff_host *host, const char *path, size_t max, struct ff_names *ret)
 {
+	ff_trace_note(host, FF_TRACE_LIST, path, 0, 0);
 	int fd = ff_host_open_raw(host, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
 	if (fd < 0)
 		return ff_error_os(errno, "%s", path);

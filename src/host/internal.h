@@ -10,6 +10,7 @@ struct ff_host {
 	pid_t self;   // who made the host: lanes are other processes
 	json_t *live; // .firstfix/live.json of a captured machine
 	json_t *env;
+	struct ff_trace *trace; // trace.c; NULL when nothing is recorded
 };
 
 // Open with any flags below the root; -1 and errno. O_PATH wakes no device and needs no permission to read.

@@ -4,6 +4,7 @@
 // numbers differ; /proc/PID is therefore always read in our own root, and its root only for ordinary files.
 #include "base/io.h"
 #include "host/internal.h"
+#include "host/trace.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,7 +25,8 @@ struct ff_error *ff_host_read_process(
 {
 	char path[PROCESS_PATH];
 	process_path(host, pid, name, path);
-	if (host->root_fd < 0 || host->captured)
+	ff_trace_note(host, FF_TRACE_PROCESS, name, (uint64_t)pid, 0);
+	if (host->captured)
 		return ff_host_read(host, path, max, ret, ret_n);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -43,7 +45,8 @@ struct ff_error *ff_host_readlink_process(struct ff_host *host, pid_t pid, const
 {
 	char path[PROCESS_PATH], target[4096];
 	process_path(host, pid, name, path);
-	if (host->root_fd < 0 || host->captured)
+	ff_trace_note(host, FF_TRACE_PROCESS_LINK, name, (uint64_t)pid, 0);
+	if (host->captured)
 		return ff_host_readlink(host, path, ret);
 	ssize_t n = readlink(path, target, sizeof(target));
 	if (n < 0)
@@ -95,6 +98,7 @@ static struct ff_error *captured_space(struct ff_host *host, const char *path, s
 
 struct ff_error *ff_host_space(struct ff_host *host, const char *path, struct ff_space *ret)
 {
+	ff_trace_note(host, FF_TRACE_SPACE, path, 0, 0);
 	if (host->captured)
 		return captured_space(host, path, ret);
 	_cleanup_close_ int fd = ff_host_open_raw(host, path, O_PATH);

@@ -212,6 +212,18 @@ static void run_join(struct run *run)
 	}
 }
 
+// What vendor libraries did not answer when the machine was captured.
+static void repeat_misses(struct run *run)
+{
+	size_t i;
+	json_t *miss, *errors = json_object_get(run->report, "errors");
+	json_array_foreach (ff_host_captured(run->host, "errors"), i, miss) {
+		ssize_t probe = probe_index(ff_span_of(ff_json_text(miss, "probe")));
+		if (probe >= 0 && run->wish[probe] == WANTED && json_array_append(errors, miss) < 0)
+			run->out_of_memory = true;
+	}
+}
+
 static json_t *new_report(const char *trigger)
 {
 	char now[FF_TIME_LEN];
@@ -234,6 +246,7 @@ struct ff_error *ff_collect_facts(struct ff_host *host, const struct ff_collect_
 		return &ff_enomem;
 	run.facts = facts;
 	run.report = report;
+	repeat_misses(&run);
 	run_lanes(&run);
 	run_join(&run);
 	err = ff_json_put(report, "took_ms", json_real(ff_clock_ms_since(start)));
