@@ -240,6 +240,25 @@ static void stop_and_start_again(void **state)
 	assert_int_equal(count_events(FF_EV_LOG, "between"), 0);
 }
 
+static void record_synced(void)
+{
+	const struct ff_record_options options = {.dir = folder, .sync = true, .no_fallback = true};
+	if (ff_record_start(&options))
+		_exit(100);
+	errno = 77;
+	ff_event(FF_EV_LOG, FF_STR(BODY, "on disk"));
+	if (errno != 77)
+		_exit(101);
+	raise(SIGKILL);
+}
+
+static void synced_events_are_there_and_errno_is_kept(void **state)
+{
+	(void)state;
+	assert_int_equal(WTERMSIG(in_child(record_synced)), SIGKILL);
+	assert_int_equal(count_events(FF_EV_LOG, "on disk"), 1);
+}
+
 // Folders that refuse.
 
 static void refused(const char *dir, const char *why)
@@ -324,6 +343,7 @@ int main(void)
 		cmocka_unit_test(handlers_may_record),
 		cmocka_unit_test(a_childs_lane_can_be_made_in_a_handler),
 		cmocka_unit_test(stop_and_start_again),
+		cmocka_unit_test(synced_events_are_there_and_errno_is_kept),
 		cmocka_unit_test(bad_folders_are_named),
 		cmocka_unit_test(a_folder_that_refuses_is_replaced_and_said_so),
 		cmocka_unit_test(one_bad_lane_does_not_hide_the_others),

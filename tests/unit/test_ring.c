@@ -280,6 +280,27 @@ static void threads_lose_nothing(void **state)
 	drop_lane(&b);
 }
 
+static void threads_that_overwrite_add_up(void **state)
+{
+	(void)state;
+	struct bench_lane b = make_lane(SMALL);
+	pthread_t threads[4];
+	for (int i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, write_many, &b.lane);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	_cleanup_lane_reader_ struct ff_lane_reader *r = read_lane(&b);
+	const struct ff_event *e;
+	uint64_t n = 0;
+	while (ff_lane_reader_next(r, &e) == FF_LANE_EVENT)
+		n++;
+	struct ff_lane_counts counts = ff_lane_reader_counts(r);
+	assert_int_equal(n + counts.lost + counts.dropped, 80000);
+	assert_int_equal(counts.torn, 0);
+	assert_true(n > 500);
+	drop_lane(&b);
+}
+
 // Every event that is read from a damaged lane was written, numbers only rise, and it ends.
 static size_t read_damaged(const uint8_t *bytes, size_t n)
 {
@@ -382,6 +403,7 @@ int main(void)
 		cmocka_unit_test(a_dead_writer_hides_nothing),
 		cmocka_unit_test(recorded_text_cannot_pose_as_a_record),
 		cmocka_unit_test(threads_lose_nothing),
+		cmocka_unit_test(threads_that_overwrite_add_up),
 		cmocka_unit_test(torn_lanes_give_what_is_whole),
 		cmocka_unit_test(other_versions_and_other_files_are_refused_with_a_reason),
 	};
