@@ -59,4 +59,4 @@ static inline void ff_cleanup_error(struct ff_error **err)
 	ff_error_destroy(*err);
 }
 
-#define _cleanup_error_ __attribute__((__cleanup__(ff_cleanup_error)))
+#define _cleanup_error_ __attribute__((__cleanup__(ff_cleanup_error), __unused__))

@@ -160,12 +160,22 @@ static void put_mask(struct scan *scan, struct ff_span kind, size_t length, stru
 		scan->found(scan->arg, kind, length);
 }
 
-static bool passes(enum check check, struct ff_span name, struct ff_span value)
+// "use_auth_token=self.token" in a traceback is code. A password, a shell variable or an option is never taken for that.
+static bool is_code(struct ff_span name, struct ff_span value)
+{
+	bool may_be = ff_span_ends(name, "token") || ff_span_ends(name, "key");
+	return may_be && name.p[0] != '-' && ff_telling_code(value);
+}
+
+static bool passes(const struct row *row, struct ff_span name, struct ff_span value, bool quoted)
 {
 	if (ff_telling_placeholder(value))
 		return false;
-	return check == CHECK_NONE ||
-		(check == CHECK_RANDOM ? ff_telling_random(value) : ff_telling_secret(name, value));
+	if (row->check == CHECK_RANDOM)
+		return ff_telling_random(value);
+	if (row->check == CHECK_NONE)
+		return true;
+	return (quoted || !is_code(name, value)) && ff_telling_secret(name, value);
 }
 
 // True when the place lies within a "[masked:...]" that an earlier row left.
@@ -199,7 +209,8 @@ static struct ff_error *mask_row(struct scan *scan, struct row *row, struct ff_s
 		struct ff_span name =
 			rc > 1 ? (struct ff_span){text.p + at[2], at[3] - at[2]} : (struct ff_span){NULL, 0};
 		if (end > start && !is_masked_already(text, start) &&
-			passes(row->check, name, (struct ff_span){text.p + start, end - start})) {
+			passes(row, name, (struct ff_span){text.p + start, end - start},
+				start && strchr("\"'", text.p[start - 1]))) {
 			ff_buf_add(out, text.p + done, start - done);
 			put_mask(scan, row->kind, end - start, out);
 			done = end;

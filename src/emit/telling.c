@@ -30,7 +30,8 @@ static const char *const key_of[] = {"api", "access", "secret", "private", "acco
 static const char *const harmless[] = {"bos", "eos", "pad", "unk", "sep", "cls", "mask", "stop", "next", "image",
 	"video", "audio", "special", "added", "new", "max", "min", "prompt", "start", "end", "first", "last", "per",
 	"think", "draft", "tool", "cache", "hash", "config", "graph", "public", "primary", "foreign", "sort", "state",
-	"dict", "vision", "num", "id", "decoder", "placeholder", "invalid", "unexpected", "missing", "begin", NULL};
+	"dict", "vision", "num", "id", "decoder", "split", "delimiter", "running", "current", "input", "output",
+	"reversed", "speech", "language", "placeholder", "invalid", "unexpected", "missing", "begin", NULL};
 // In last place they only number or encode what stands before.
 static const char *const trailing[] = {"value", "base64", "b64", "raw", "text", "0", "1", "2", "3", NULL};
 
@@ -116,7 +117,8 @@ bool ff_telling_placeholder(struct ff_span value)
 {
 	static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "none", "null", "nil", "set",
 		"unset", "not", "missing", "required", "empty", "redacted", "masked", "hidden", "xxx", "changeme",
-		"undefined", "str", "string", "optional", "default", "auto", "nan", NULL};
+		"undefined", "str", "int", "bool", "float", "bytes", "string", "optional", "default", "auto", "nan",
+		NULL};
 	value = ff_span_trim(value);
 	size_t digits = 0, stars = 0;
 	for (size_t i = 0; i < value.n; i++) {
@@ -127,8 +129,17 @@ bool ff_telling_placeholder(struct ff_span value)
 		return true;
 	if (ff_span_starts(value, "-----BEGIN ") && memmem(value.p, value.n, "[masked:", 8))
 		return true;
-	return strchr("<$%{[(|", value.p[0]) || ff_span_starts(value, "Optional[") ||
+	return strchr("<$%{[(|=", value.p[0]) || ff_span_starts(value, "Optional[") ||
 		ff_span_starts(value, "\xe2\x80\xa6");
+}
+
+// Small letters in words joined by "_" or ".", then the end or a bracket. One plain word is no code: it can be a password.
+bool ff_telling_code(struct ff_span value)
+{
+	size_t joints = 0, i = 0;
+	for (; i < value.n && (islower((unsigned char)value.p[i]) || strchr("_.", value.p[i])); i++)
+		joints += !islower((unsigned char)value.p[i]);
+	return i && (i < value.n ? strchr("([", value.p[i]) != NULL : joints > 0);
 }
 
 // Names of contents (git, sha256, md5): random, and no secret unless the name is certain.

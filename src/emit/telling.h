@@ -20,5 +20,8 @@ bool ff_telling_random(struct ff_span value);
 /** Nothing to hide: empty, a truth value, a small number, <your token>, ${VAR}, ***, "not set", masked already. */
 bool ff_telling_placeholder(struct ff_span value);
 
+/** A piece of program text as tracebacks quote it, no value: self.token, kwargs.pop(, use_auth_token. */
+bool ff_telling_code(struct ff_span value);
+
 /** The whole judgement: this name with this value is a secret. */
 bool ff_telling_secret(struct ff_span name, struct ff_span value);

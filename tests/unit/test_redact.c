@@ -124,6 +124,11 @@ static void test_secrets_in_text(void **state)
 		{"headers={'Authorization': 'Bearer {alnum:24}'}" + 0, "authorization"},
 		{"MYSQL_PASSWORD={letters:8}", "named"},
 		{"password: {letters:9}", "named"},
+		{"serve --hf-token=my_own_{letters:6}_token", "named"},
+		{"serve --hf-token my_own_{letters:6}_token", "named"},
+		{"password: correct_{letters:7}_horse", "named"},
+		{"db_password={letters:9}", "named"},
+		{"export DB_PASSWORD=correct_{letters:8}_horse", "named"},
 		{"client_secret='{alnum:12}'", "named"},
 		{"pip install --extra-index-url https://__token__:{alnum:20}@pypi.example.com/simple", "url"},
 		{"\"private_key\": \"-----BEGIN PRIVATE KEY-----\\n{base64:64}\\n{base64:64}\\n-----END PRIVATE "
@@ -202,6 +207,9 @@ static const char *const ordinary[] = {
 	"compute_89,code=sm_89 -DTORCH_EXTENSION_NAME=fused_adam",
 	"2024-05-01T12:00:00.123456789Z stdout F ready",
 	"public_key: ssh-ed25519",
+	"    use_auth_token = kwargs.pop(\"use_auth_token\", None)",
+	"    self.tokenizer = load(path, token=use_auth_token, running_token=self.token)",
+	"def f(ctc_token: str, split_token=\"Thought:\"):",
 	"max_new_tokens=4096 token_count: 17 secret santa",
 };
 
