@@ -13,6 +13,8 @@ import json
 import pathlib
 import re
 
+import elfwriter
+
 
 @dataclasses.dataclass
 class Section:
@@ -41,12 +43,14 @@ def build_root(sections, root):
         at = root / s.argument.split(" -> ")[0].lstrip("/")
         if s.name == "dir":
             at.mkdir(parents=True, exist_ok=True)
-        elif s.name in ("file", "hex", "link"):
+        elif s.name in ("file", "hex", "elf", "link"):
             at.parent.mkdir(parents=True, exist_ok=True)
             if s.name == "link":
                 at.symlink_to(s.argument.split(" -> ")[1])
             elif s.name == "hex":
                 at.write_bytes(bytes.fromhex("".join(s.body.split())))
+            elif s.name == "elf":
+                at.write_bytes(elfwriter.elf(s.body))
             else:
                 at.write_text(s.body)
         elif s.name == "live":

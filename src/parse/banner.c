@@ -4,8 +4,6 @@
 //	GNU C Library (Debian GLIBC 2.36-9+deb12u13) stable release version 2.36.
 #include "parse/banner.h"
 
-#include "parse/version.h"
-
 #include <ctype.h>
 
 static bool find(struct ff_span *at, const char *text)
@@ -46,19 +44,4 @@ bool ff_glibc_banner(struct ff_span library, struct ff_span *ret_version, struct
 		return true;
 	}
 	return false;
-}
-
-bool ff_highest_symbol_version(struct ff_span library, const char *prefix, struct ff_span *ret)
-{
-	struct ff_span best = {0};
-	while (find(&library, prefix)) {
-		struct ff_span version = number_at(library);
-		bool ends = version.n && version.n < library.n && library.p[version.n] == 0;
-		if (ends && (!best.n || ff_version_compare_spans(version, best) > 0))
-			best = version;
-	}
-	if (!best.n)
-		return false;
-	*ret = best;
-	return true;
 }

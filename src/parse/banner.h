@@ -6,7 +6,3 @@
 /** glibc's own words: "GNU C Library (Ubuntu GLIBC 2.35-0ubuntu3.8) stable release version 2.35." Spans into the bytes; false
     when this is no glibc. */
 bool ff_glibc_banner(struct ff_span library, struct ff_span *ret_version, struct ff_span *ret_build);
-
-/** The highest of the terminated texts that begin with the prefix and go on as a version: of "GLIBCXX_" in libstdc++.so.6 it is
-    "3.4.30". False when there is none. */
-bool ff_highest_symbol_version(struct ff_span library, const char *prefix, struct ff_span *ret);

@@ -1,15 +1,19 @@
 // system.os, kernel, arch, libc and libstdcxx: /etc/os-release, uname, and the C library's own words read from its file (that of
-// the machine looked at: asking gnu_get_libc_version() would tell of ours). The libstdc++ is the one that LD_LIBRARY_PATH and
-// the default folders give; an old one first on that path is why "GLIBCXX_3.4.32 not found" meets a new enough system.
+// the machine looked at: asking gnu_get_libc_version() would tell of ours). The libstdc++ is the one that
+// ld.so would take (host/loader.h); an old one first on that path is why "GLIBCXX_3.4.32 not found" meets a new enough system.
 //
 //	{"os": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12 (bookworm)"}, "kernel": "6.1.0", "arch": "x86_64",
 //	 "libc": {"name": "glibc", "version": "2.36", "build": "Debian GLIBC 2.36-9", "path": "/usr/lib/x86_64-linux-gnu/libc.so.6"},
 //	 "libstdcxx": {"path": "/usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30", "glibcxx": "3.4.30", "cxxabi": "1.3.13"}}
+#include "host/bytes.h"
+#include "host/loader.h"
 #include "parse/banner.h"
+#include "parse/elf.h"
 #include "parse/os_release.h"
+#include "parse/version.h"
 #include "probe/source.h"
 
-enum { RELEASE_MAX = 1 << 16, PATH_LENGTH = 4096 };
+enum { RELEASE_MAX = 1 << 16, PATH_LENGTH = 4096, RODATA_MAX = 2 << 20 };
 
 static const char *const default_dirs[] = {"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu",
 	"/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"};
@@ -50,15 +54,10 @@ static bool file_in(struct ff_probe_ctx *ctx, struct ff_span dir, const char *na
 	return ff_host_mode_is(ctx->host, ret, S_IFREG);
 }
 
-static bool find_library(struct ff_probe_ctx *ctx, const char *name, bool by_variable, char ret[PATH_LENGTH])
+static bool find_libc(struct ff_probe_ctx *ctx, char ret[PATH_LENGTH])
 {
-	struct ff_span dirs = ff_span_of(ff_host_getenv(ctx->host, "LD_LIBRARY_PATH")), dir;
-	while (by_variable && ff_span_next(&dirs, ':', &dir)) {
-		if (file_in(ctx, dir, name, ret))
-			return true;
-	}
 	for (size_t i = 0; i < sizeof(default_dirs) / sizeof(default_dirs[0]); i++) {
-		if (file_in(ctx, ff_span_of(default_dirs[i]), name, ret))
+		if (file_in(ctx, ff_span_of(default_dirs[i]), "libc.so.6", ret))
 			return true;
 	}
 	return false;
@@ -87,51 +86,97 @@ static void put_musl(struct ff_probe_ctx *ctx)
 	ff_fact_text(ctx, "system.libc.path", path);
 }
 
-static void put_libc(struct ff_probe_ctx *ctx)
+// The highest version that a library defines under a prefix, "3.4.30" of GLIBCXX_3.4.30; empty when there is none.
+static struct ff_span highest(const struct ff_elf *elf, const char *prefix)
 {
-	char path[PATH_LENGTH];
-	if (!find_library(ctx, "libc.so.6", false, path)) {
-		put_musl(ctx);
-		return;
+	struct ff_span best = {0};
+	size_t n = strlen(prefix);
+	for (size_t i = 0; i < elf->defines_n; i++) {
+		const char *name = elf->defines[i].version;
+		struct ff_version v;
+		if (ff_starts(name, prefix) && ff_version_parse(ff_span_of(name + n), &v) &&
+			(!best.n || ff_version_compare_spans(ff_span_of(name + n), best) > 0))
+			best = ff_span_of(name + n);
 	}
-	_cleanup_map_ struct ff_map map = {0};
-	struct ff_span version, build;
-	struct ff_error *err = ff_host_map(ctx->host, path, &map);
-	if (!err && !ff_glibc_banner((struct ff_span){map.p, map.n}, &version, &build))
-		err = ff_error_create(FF_EFORMAT, "%s: says no version", path);
-	if (err) {
-		ff_miss(ctx, "system.libc", err);
-		return;
-	}
-	ff_fact_text(ctx, "system.libc.name", "glibc");
-	put_version(ctx, "system.libc.version", version);
-	put_version(ctx, "system.libc.build", build);
-	put_real_path(ctx, "system.libc.path", path);
+	return best;
 }
 
-static void put_libstdcxx(struct ff_probe_ctx *ctx)
+// The library's own words, in its read-only data; false where they are not found.
+static bool put_banner(struct ff_probe_ctx *ctx, const struct ff_elf *elf)
 {
-	char path[PATH_LENGTH];
-	if (!find_library(ctx, "libstdc++.so.6", true, path))
-		return; // a slim image without it: torch brings none either, and says so when it is loaded
-	_cleanup_map_ struct ff_map map = {0};
-	struct ff_error *err = ff_host_map(ctx->host, path, &map);
+	struct ff_elf_section rodata;
+	struct ff_span version, build;
+	bool found = false;
+	_cleanup_error_ struct ff_error *err = ff_elf_find_section(elf, ".rodata", &found, &rodata);
+	if (err || !found)
+		return false;
+	size_t n = rodata.size < RODATA_MAX ? (size_t)rodata.size : RODATA_MAX;
+	_cleanup_free_ char *bytes = malloc(n);
+	if (bytes)
+		err = ff_bytes_read_far(elf->bytes, rodata.offset, bytes, n, ".rodata");
+	if (!bytes || err || !ff_glibc_banner((struct ff_span){bytes, n}, &version, &build))
+		return false;
+	put_version(ctx, "system.libc.version", version);
+	put_version(ctx, "system.libc.build", build);
+	return true;
+}
+
+static bool put_libc(struct ff_probe_ctx *ctx, char path[PATH_LENGTH])
+{
+	if (!find_libc(ctx, path)) {
+		put_musl(ctx);
+		return false;
+	}
+	_cleanup_file_ struct ff_file file = FF_FILE_CLOSED;
+	_cleanup_elf_ struct ff_elf *elf = NULL;
+	struct ff_error *err = ff_file_open(ctx->host, path, &file);
+	if (!err)
+		err = ff_elf_create(&file.bytes, &elf);
+	if (err) {
+		ff_miss(ctx, "system.libc", err);
+		return false;
+	}
+	ff_fact_text(ctx, "system.libc.name", "glibc");
+	put_real_path(ctx, "system.libc.path", path);
+	struct ff_span newest = highest(elf, "GLIBC_");
+	if (!put_banner(ctx, elf) && newest.n)
+		put_version(ctx, "system.libc.version", newest);
+	return true;
+}
+
+// What dlopen("libstdc++.so.6") gives a program without a path of its own.
+static void put_libstdcxx(struct ff_probe_ctx *ctx, const char *libc)
+{
+	_cleanup_loader_ struct ff_loader *ld = NULL;
+	size_t program, library;
+	struct ff_error *err = ff_loader_create(ctx->host, NULL, &ld);
+	if (!err)
+		err = ff_loader_start(ld, libc, &program);
+	if (!err)
+		err = ff_loader_open(ld, "libstdc++.so.6", program, &library);
+	if (err && err->code == FF_EABSENT) { // a slim image has none, and says so itself when torch is loaded
+		ff_error_destroy(err);
+		return;
+	}
 	if (err) {
 		ff_miss(ctx, "system.libstdcxx", err);
 		return;
 	}
-	struct ff_span library = {map.p, map.n}, version;
-	put_real_path(ctx, "system.libstdcxx.path", path);
-	if (ff_highest_symbol_version(library, "GLIBCXX_", &version))
-		put_version(ctx, "system.libstdcxx.glibcxx", version);
-	if (ff_highest_symbol_version(library, "CXXABI_", &version))
-		put_version(ctx, "system.libstdcxx.cxxabi", version);
+	const struct ff_ld_object *object = ff_loader_object(ld, library);
+	struct ff_span glibcxx = highest(object->elf, "GLIBCXX_"), cxxabi = highest(object->elf, "CXXABI_");
+	put_real_path(ctx, "system.libstdcxx.path", object->path);
+	ff_fact_text(ctx, "system.libstdcxx.chosen_by", ff_ld_rule_name(object->choice.rule));
+	if (glibcxx.n)
+		put_version(ctx, "system.libstdcxx.glibcxx", glibcxx);
+	if (cxxabi.n)
+		put_version(ctx, "system.libstdcxx.cxxabi", cxxabi);
 }
 
 void ff_probe_os(struct ff_probe_ctx *ctx)
 {
+	char libc[PATH_LENGTH];
 	put_release(ctx);
 	put_kernel(ctx);
-	put_libc(ctx);
-	put_libstdcxx(ctx);
+	if (put_libc(ctx, libc))
+		put_libstdcxx(ctx, libc);
 }
