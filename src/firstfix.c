@@ -2,6 +2,8 @@
 #include <firstfix/event.h>
 #include <firstfix/firstfix.h>
 
+#include "base/io.h"
+#include "diagnose/diagnose.h"
 #include "emit/emit.h"
 #include "emit/event.h"
 #include "host/capture.h"
@@ -11,9 +13,17 @@
 #include "probe/probe.h"
 #include "ring/json.h"
 
+#include <fcntl.h>
+
 struct ff_facts {
 	json_t *doc;
 };
+
+struct ff_diagnosis {
+	json_t *doc;
+};
+
+enum { FACTS_FILE_MAX = 64 << 20 };
 
 const char *ff_version(void)
 {
@@ -170,6 +180,78 @@ struct ff_error *ff_capture(const struct ff_collect_options *options, const char
 	if (!err)
 		err = ff_collect_facts(host, options, &doc);
 	return err ? err : capture_into(host, options, doc, dir_fd);
+}
+
+struct ff_error *ff_facts_read(const char *path, struct ff_facts **ret)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return ff_error_create(FF_EUSAGE, "%s: %s", path, strerror(errno));
+	_cleanup_buf_ struct ff_buf text = {0};
+	struct ff_error *err = ff_read_all(fd, path, FACTS_FILE_MAX, &text);
+	if (err)
+		return err;
+	_cleanup_json_ json_t *doc = NULL;
+	err = ff_json_parse(path, text.p ? text.p : "", text.n, &doc);
+	if (err)
+		return err;
+	const char *schema = ff_json_text(doc, "schema");
+	if (!schema || strcmp(schema, "firstfix.facts/1") != 0)
+		return ff_error_create(FF_EUSAGE,
+			"%s: its schema is '%.60s', not 'firstfix.facts/1'; make one with 'firstfix report --json'",
+			path, schema ? schema : "missing");
+	return facts_of(doc, ret);
+}
+
+struct ff_error *ff_explain(const struct ff_explain_options *options, struct ff_diagnosis **ret)
+{
+	const struct ff_diagnose_options diagnose = {
+		.facts = options->facts ? options->facts->doc : NULL,
+		.log_fd = options->log_fd,
+		.log_name = options->log_name ? options->log_name : "log",
+		.rules_dir = options->rules_dir,
+		.checks = options->check,
+		.stop = options->stop,
+	};
+	struct ff_diagnosis *diagnosis = calloc(1, sizeof(*diagnosis));
+	struct ff_error *err = diagnosis ? ff_diagnose(&diagnose, &diagnosis->doc) : &ff_enomem;
+	if (err)
+		free(diagnosis);
+	else
+		*ret = diagnosis;
+	return err;
+}
+
+void ff_diagnosis_free(struct ff_diagnosis *diagnosis)
+{
+	if (!diagnosis)
+		return;
+	json_decref(diagnosis->doc);
+	free(diagnosis);
+}
+
+bool ff_diagnosis_is_error(const struct ff_diagnosis *diagnosis)
+{
+	size_t i;
+	json_t *d;
+	json_array_foreach (json_object_get(diagnosis->doc, "diagnoses"), i, d) {
+		const char *severity = ff_json_text(d, "severity");
+		if (severity && strcmp(severity, "error") == 0)
+			return true;
+	}
+	return false;
+}
+
+struct ff_error *ff_diagnosis_render(
+	const struct ff_diagnosis *diagnosis, enum ff_format format, const struct ff_style *style, char **ret)
+{
+	_cleanup_shareable_ struct ff_shareable *s = NULL;
+	struct ff_error *err = ff_share(diagnosis->doc, &s);
+	if (err)
+		return err;
+	(void)format;
+	(void)style;
+	return ff_emit_json(s, ret);
 }
 
 void ff_facts_free(struct ff_facts *facts)

@@ -59,9 +59,6 @@ FF_PUBLIC void ff_facts_free(struct ff_facts *facts);
     The folder must not exist or be empty. */
 FF_PUBLIC struct ff_error *ff_capture(const struct ff_collect_options *options, const char *dir);
 
-/** The probes: name and one line of help; false when index is past the last. */
-FF_PUBLIC bool ff_probe_at(size_t index, const char **ret_name, const char **ret_help);
-
 enum ff_format {
 	FF_TEXT,     /**< for a person */
 	FF_JSON,     /**< one document of the contract */
@@ -75,6 +72,31 @@ struct ff_style {
 	int columns;  /**< 0 is 80 */
 	bool verbose; /**< misses and details too */
 };
+
+/** What to explain; all zero explains nothing but the facts. */
+struct ff_explain_options {
+	const struct ff_facts *facts; /**< the machine that failed, NULL when nothing is known of it */
+	int log_fd;		      /**< the log, read to its end once in constant memory; -1 for none */
+	const char *log_name;	      /**< for messages */
+	const char *
+		rules_dir; /**< a folder of more rules, NULL for none ($FIRSTFIX_RULES and /etc/firstfix/rules.d are read) */
+	bool check;	   /**< also evaluate the facts alone: what will fail on this machine */
+	const volatile int *stop; /**< set it to end reading early (a signal handler may); what was read is explained */
+};
+
+/** Join a log with facts: root causes ranked, each with evidence and fixes (firstfix.diagnosis/1). */
+FF_PUBLIC struct ff_error *ff_explain(const struct ff_explain_options *options, struct ff_diagnosis **ret);
+FF_PUBLIC void ff_diagnosis_free(struct ff_diagnosis *diagnosis);
+
+/** Caller frees *ret with free(). */
+FF_PUBLIC struct ff_error *ff_diagnosis_render(
+	const struct ff_diagnosis *diagnosis, enum ff_format format, const struct ff_style *style, char **ret);
+
+/** True when it names at least one error, not only warnings (exit code 1). */
+FF_PUBLIC bool ff_diagnosis_is_error(const struct ff_diagnosis *diagnosis);
+
+/** The probes: name and one line of help; false when index is past the last. */
+FF_PUBLIC bool ff_probe_at(size_t index, const char **ret_name, const char **ret_help);
 
 /** Caller frees *ret with free(). */
 FF_PUBLIC struct ff_error *ff_facts_render(

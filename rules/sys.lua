@@ -1,0 +1,222 @@
+-- The system below Python: C library, CPU, limits, disks, ports, interpreter.
+
+rule {
+  id = "sys.glibc",
+  signatures = {
+    glibc = [[version [`'"](?<version>GLIBC_2\.\d+)['"`] not found \((?:required by )?\s*(?<file>[^)\s]+)]],
+    libstdcxx = [[version [`'"](?<version>(?:GLIBCXX_3\.4\.\d+|CXXABI_1\.3\.\d+))['"`] not found \((?:required by )?\s*(?<file>[^)\s]+)]],
+    old = [[(?:GLIBC_2\.\d+|GLIBCXX_3\.4\.\d+|CXXABI_1\.3\.\d+)['"`]? not found]],
+    manylinux = [[(?:is not a supported wheel on this platform|not compatible with this (?:platform|Python))[^\n]*manylinux_2_(?<minor>\d+)|manylinux_2_(?<minor2>\d+)[^\n]{0,60}is not a supported wheel]],
+  },
+  context = {bnb_file = [[not found \((?:required by )?[^)]*bitsandbytes/libbitsandbytes]]},
+  unless = {"bnb_file"},
+  facts = {"system.libc.version", "system.libstdcxx.glibcxx", "system.os.name"},
+  confidence = 0.93,
+  when = function(f, log)
+    local hit = log.glibc
+    local have = f"system.libc.version"
+    if hit then
+      local package = hit.file:match[[(?:site|dist)-packages/([A-Za-z0-9_]+)]] or hit.file:match[[([^/]+)$]]
+      return {hit = hit, evidence = {have and "system.libc.version" or nil},
+        why = ("%s needs %s, and this system's C library is older%s. It cannot be upgraded apart from the system."):format(hit.file:match[[([^/]+)$]] or hit.file, hit.version, have and " (" .. have .. ")" or ""),
+        fixes = {
+          {kind = "os", say = "Use a newer base image or system (Ubuntu 22.04 has glibc 2.35, Debian 12 has 2.36)."},
+          {kind = "pip-downgrade:" .. (package or "package"), say = "Or an older release of that package whose wheel was built for this glibc."},
+          {kind = "rebuild:extension", say = "Or build it from source on this system."},
+        }}
+    end
+    hit = log.libstdcxx
+    if hit then
+      return {hit = hit,
+        why = ("%s needs %s, and the libstdc++ that was loaded first is older. A conda environment usually brings a newer one, which must come first."):format(hit.file:match[[([^/]+)$]] or hit.file, hit.version),
+        fixes = {
+          {kind = "conda", say = "Install a newer libstdc++ into the environment and let it come first.", command = "conda install -c conda-forge libstdcxx-ng && export LD_LIBRARY_PATH=$CONDA_PREFIX/lib:$LD_LIBRARY_PATH"},
+          {kind = "apt:libstdc++6", say = "Or upgrade the system's libstdc++6.", command = "apt-get install --only-upgrade libstdc++6"},
+          {kind = "os", say = "Or use a newer base image."},
+        }}
+    end
+    hit = log.old or log.manylinux
+    return {hit = hit, confidence = 0.85, why = "A binary was built for a newer glibc or libstdc++ than this system has.",
+      fixes = {{kind = "os", say = "Use a newer base image or system."}, {kind = "pip-downgrade:package", say = "Or an older release of the package that names it."}}}
+  end,
+  doc = {looks = "version `GLIBC_2.32' not found, version `GLIBCXX_3.4.29' not found.", check = "`ldd --version`, and which libstdc++.so.6 comes first (firstfix libs FILE)."},
+}
+
+rule {
+  id = "sys.illegal-instruction",
+  signatures = {
+    sigill = [[(?:Illegal instruction|SIGILL|signal(?: number)?[ =:]*4\b|exit(?:ed with)? code:? ?(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],
+    avx = [[(?:CPU does not (?:have|support) (?:AVX|vector extensions)|does not have AVX or AVX2|was compiled to use (?:AVX|SSE|FMA)\S* instructions,? but|requires (?:a CPU with )?AVX|AVX2? instructions? (?:is|are) (?:not supported|required)|CPU type does not support)]],
+    x86_v2 = [[(?:CPU|glibc) does not support x86-64-v[234]|NumPy was built with baseline optimizations]],
+  },
+  context = {driver = [[driver version is insufficient|no kernel image is available]]},
+  unless = {"driver"},
+  facts = {"system.cpu.flags"},
+  confidence = 0.88,
+  why = "The CPU (often the CPU type that a virtual machine shows) lacks instructions that this binary was compiled for.",
+  fixes = {
+    {kind = "hardware", say = "Run on a CPU with AVX2; in a virtual machine set the CPU type to 'host' so that the guest sees it."},
+    {kind = "rebuild:package", say = "Or use a build without those instructions (compile it here)."},
+    {kind = "pip-downgrade:package", say = "Or an older release of the package that still ran on this CPU."},
+  },
+  doc = {looks = "'Illegal instruction (core dumped)', exit code 132, 'CPU does not have AVX'.", check = "flags in /proc/cpuinfo against what the package needs."},
+}
+
+rule {
+  id = "sys.lib-missing",
+  signatures = {
+    shared = [[(?<lib>lib(?:GL|GLX|EGL|gthread-2\.0|glib-2\.0|SM|ICE|Xext|Xrender|X11|xcb|gomp|sndfile|numa|aio|ibverbs|rdmacm|mpi|mpi_cxx|openblas|blas|lapack|gfortran|quadmath|ffi|ssl|crypto|sqlite3|tcmalloc|jemalloc|python3\.\d+|avcodec|avformat|avutil|sox|tinfo|ncurses\w*|xml2|jpeg|png16|tiff|webp|magic|portaudio|gflags|glog|hwloc|unwind|uuid|z|bz2|lzma|stdc\+\+|gcc_s|atomic|dl|crypt|nsl|effa|event\w*|zmq|cufile|mkl_\w+|iomp5|tbb\w*|omp)[\w.+-]*\.so(?:\.\d+)*): cannot open shared object file]],
+    load_library = [[OSError: (?:cannot load library|could not load) ['"]?(?<lib>lib(?:sndfile|portaudio|GL|magic)[\w.]*)]],
+    sndfile = [[(?<lib>sndfile|libsndfile) (?:library )?not found]],
+    binary = [=[(?:FileNotFoundError: \[Errno 2\][^\n]*|ffmpeg: )['"](?<tool>ffmpeg|ffprobe|git|git-lfs|sox|espeak|tesseract|ninja|cmake|pdftoppm)['"]]=],
+  },
+  context = {
+    plugin = [[(?:NET/Plugin|TUNER/Plugin|PROFILER/Plugin|libnccl-net|Unable to initialize backend 'tpu'|libibverbs)]],
+  },
+  unless = {"plugin"},
+  confidence = 0.9,
+  when = function(f, log)
+    local hit = log.shared or log.load_library or log.sndfile
+    if not hit then
+      hit = log.binary
+      return {hit = hit, why = ("The program %s is not installed in this system."):format(hit.tool),
+        fixes = {{kind = "apt:" .. hit.tool, say = "Install it.", command = "apt-get update && apt-get install -y " .. hit.tool}}}
+    end
+    local packages = {
+      {[[libGL\.]], "libgl1"}, {[[libgthread|libglib]], "libglib2.0-0"}, {[[libSM]], "libsm6"}, {[[libICE]], "libice6"}, {[[libXext]], "libxext6"},
+      {[[libXrender]], "libxrender1"}, {[[libX11]], "libx11-6"}, {[[libEGL]], "libegl1"}, {[[libgomp]], "libgomp1"}, {[[sndfile]], "libsndfile1"}, {[[libnuma]], "libnuma1"},
+      {[[libaio]], "libaio1"}, {[[libibverbs]], "libibverbs1"}, {[[librdmacm]], "librdmacm1"}, {[[libmpi]], "libopenmpi3"}, {[[libopenblas]], "libopenblas0"}, {[[libtcmalloc]], "libgoogle-perftools4"},
+      {[[libportaudio]], "libportaudio2"}, {[[libgfortran]], "libgfortran5"}, {[[libav]], "ffmpeg"}, {[[libmagic]], "libmagic1"}, {[[libpython3\.(\d+)]], "libpython3-dev"},
+      {[[libxcb]], "libxcb1"}, {[[libssl|libcrypto]], "libssl3"}, {[[libtinfo]], "libtinfo6"}, {[[libstdc]], "libstdc++6"}, {[[libatomic]], "libatomic1"}, {[[libxml2]], "libxml2"}, {[[libomp]], "libomp5"},
+    }
+    local package
+    for _, p in ipairs(packages) do if hit.lib:match(p[1]) then package = p[2] break end end
+    return {hit = hit, why = ("The system library %s is not installed."):format(hit.lib),
+      fixes = {
+        {kind = "apt:" .. (package or hit.lib:match[[^(lib[A-Za-z0-9_+-]+)]] or hit.lib), say = "Install the package that brings it.", command = "apt-get update && apt-get install -y " .. (package or hit.lib:match[[^(lib[A-Za-z0-9_+-]+)]] or hit.lib)},
+        {kind = "pip:opencv-python-headless", say = "For OpenCV without a display, the headless build needs none of these.", command = "pip install opencv-python-headless", cond = function() return hit.lib:match[[libGL|libgthread|libSM|libXext|libXrender]] ~= nil end},
+      }}
+  end,
+  doc = {looks = "libGL.so.1: cannot open shared object file.", check = "Which package of this distribution brings that library."},
+}
+
+rule {
+  id = "sys.python-version",
+  signatures = {
+    requires = [[requires a different Python: (?<have>[\d.]+) not in ['"]?(?<spec>[^'"\n]+)]],
+    requires2 = [[(?:Requires-Python|requires Python) ?['"]?(?<spec2>[<>=!~][^\s'";,)]+)]],
+    syntax_walrus = [[SyntaxError: invalid syntax[^\n]*]],
+    match = [[(?:TypeError: unsupported operand type\(s\) for \|: '(?:type|_GenericAlias|NoneType|ABCMeta)' and|TypeError: 'type' object is not subscriptable|AttributeError: module 'collections' has no attribute '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)'|ImportError: cannot import name '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)' from 'collections')]],
+    imp = [=[No module named ['"](?:imp|distutils|asyncore|pipes|cgi|tomllib)['"]]=],
+    importer = [[module ['"]?pkgutil['"]? has no attribute ['"]?ImpImporter]],
+    typing = [=[cannot import name ['"](?:Literal|TypeAlias|ParamSpec|Self|Annotated|Final|Protocol|TypedDict|NotRequired|override|StrEnum|EnumType)['"] from ['"](?:typing|enum)['"]]=],
+    dynamo = [[(?:Dynamo is not supported on Python 3\.1\d|torch\.compile is not supported on Python|Python 3\.1\d\+? not (?:yet )?supported)]],
+    python_needed = [[Python (?:version )?>= ?(?<need>3\.\d+) (?:is )?required|(?:needs|requires) (?:at least )?Python (?<need2>3\.\d+)]],
+  },
+  confidence = 0.85,
+  facts = {"python.version"},
+  when = function(f, log)
+    if log.syntax_walrus and not (log.requires or log.requires2 or log.match or log.imp or log.importer or log.typing or log.dynamo or log.python_needed) then
+      local hit = log.syntax_walrus
+      local old = (f"python.version" or ""):match[[^(3\.[0-8])\b|^(2\.)]]
+      if not old then return nil end
+      return {hit = hit, confidence = 0.6, why = "This Python is older than the syntax that a package uses.", fixes = {{kind = "os", say = "Use a newer Python (3.10 or later)."}}}
+    end
+    return {why = "This Python is too old or too new for a package: a module was removed, a syntax is not there yet, or no wheel exists for it.",
+      fixes = {
+        {kind = "conda", say = "Make an environment with a Python that the package supports (3.10 or 3.11 suit most).", command = "uv venv --python 3.11   # or: conda create -n worker python=3.11"},
+        {kind = "os", say = "Or use a base image with that Python."},
+        {kind = "pip:package", say = "Or a release of the package that supports this Python."},
+      }}
+  end,
+  doc = {looks = "'requires a different Python', removed modules (imp, distutils), 'type' object is not subscriptable.", check = "python.version in the report against Requires-Python of the package."},
+}
+
+rule {
+  id = "sys.ulimit",
+  signatures = {
+    files = [[(?:\[Errno 24\]|Too many open files|OS can't start new thread|Resource temporarily unavailable[^\n]{0,80}(?:pthread|thread|fork)|EMFILE)]],
+    threads = [[(?:can't start new thread|pthread_create failed|libgomp: Thread creation failed|OpenBLAS blas_thread_init: pthread_create failed|std::system_error[^\n]*Resource temporarily unavailable|BlockingIOError: \[Errno 11\])]],
+    memlock = [[(?:ibv_reg_mr\S* failed|ibv_create_cq failed|RLIMIT_MEMLOCK|failed to (?:mlock|lock) memory|mlock[^\n]{0,40}Cannot allocate memory)]],
+  },
+  context = {mlock_warning = [[warning: failed to mlock]]},
+  facts = {"system.limits.nofile", "system.limits.nproc", "system.limits.memlock"},
+  confidence = 0.9,
+  when = function(f, log)
+    local hit = log.files or log.threads
+    if hit then
+      local what = log.files and "open files (nofile)" or "threads and processes (nproc or the container's pids limit)"
+      return {hit = hit, why = "The limit of " .. what .. " is reached.",
+        fixes = {
+          {kind = "container-flag:ulimit", say = "Raise the limit for the container.", command = log.files and "docker run --ulimit nofile=1048576:1048576 ..." or "docker run --ulimit nproc=-1 --pids-limit -1 ..."},
+          {kind = "os", say = "On a host: raise it in /etc/security/limits.conf or the service unit (LimitNOFILE, TasksMax)."},
+        }}
+    end
+    if log.mlock_warning and not log.memlock.event.type then return nil end
+    return {hit = log.memlock, why = "Memory could not be locked: the memlock limit is too low (RDMA and pinned memory need it unlimited).",
+      fixes = {{kind = "container-flag:ulimit", say = "Lift it.", command = "docker run --ulimit memlock=-1 --ulimit stack=67108864 ..."}}}
+  end,
+  doc = {looks = "'Too many open files', 'can't start new thread', ibv_reg_mr failures.", check = "system.limits in the report; pids.max of the cgroup."},
+}
+
+rule {
+  id = "sys.port-in-use",
+  signatures = {
+    in_use = [[(?:\[Errno (?:98|48)\][^\n]*(?:address|port)|Address already in use|address already in use|EADDRINUSE|error while attempting to bind on address \('(?<host>[^']+)', (?<port>\d+)\))]],
+    rendezvous = [[The server socket has failed to (?:listen on any local network address|bind to)[^\n]*port: (?<port2>\d+)]],
+  },
+  confidence = 0.93,
+  why = "Another process already listens on that port (often an earlier run of this same worker).",
+  fixes = {
+    {kind = "free-port", say = "Find and end the process that holds it.", command = "ss -ltnp | grep :PORT"},
+    {kind = "param:port", say = "Or choose another port (torchrun: --master_port, vLLM: --port)."},
+  },
+  doc = {looks = "Errno 98, EADDRINUSE.", check = "ss -ltnp."},
+}
+
+rule {
+  id = "sys.arch",
+  signatures = {
+    exec = [[(?:exec format error|Exec format error|cannot execute binary file)]],
+    wrong_class = [[wrong ELF class: ELFCLASS(?<class>\d+)]],
+    platform = [[requested image's platform \((?<image>[^)]+)\) does not match the detected host platform \((?<host>[^)]+)\)]],
+    wheel = [[\S+(?:x86_64|aarch64|amd64|arm64)\.whl is not a supported wheel on this platform]],
+    rosetta = [[(?:incompatible architecture \(have ['"]?(?<have>\w+)|mach-o[^\n]*but wrong architecture)]],
+  },
+  facts = {"system.arch"},
+  confidence = 0.92,
+  why = "A binary of another CPU architecture was started (x86-64 on ARM or the other way round).",
+  fixes = {
+    {kind = "os", say = "Use the image or wheel for this architecture (docker: --platform linux/amd64 or linux/arm64 at build time, a multi-arch tag)."},
+    {kind = "rebuild:package", say = "Or build the package here."},
+  },
+  doc = {looks = "'exec format error', 'wrong ELF class'.", check = "`uname -m` against the image's architecture."},
+}
+
+rule {
+  id = "disk.full",
+  signatures = {
+    no_space = [[(?:No space left on device|\[Errno 28\]|ENOSPC|Disk quota exceeded|\[Errno 122\]|os error 28|Not enough (?:free )?(?:disk|space)|not enough free disk space)]],
+  },
+  context = {
+    shm = [[(?:/dev/shm|/torch_\d+|nccl-\w+|SemLock|shared memory|shm_open|multiprocessing/(?:queues|synchronize|context|heap)|mp\.Queue|shared memory segment)]],
+    download = [[(?:huggingface|hub|hf_|xet|snapshot_download|models--)]],
+    tmp = [[(?:pip|tempfile|/tmp/|_pip|unpack|setuptools)]],
+    warning = [[UserWarning: Not enough free disk space to download the file]],
+  },
+  facts = {"system.disks"},
+  confidence = 0.92,
+  when = function(f, log)
+    if log.shm then return nil end -- shared memory, not a disk: oom.shm
+    local first
+    if log.download then
+      first = {kind = "env:HF_HOME", say = "Point HF_HOME at a volume with room for the model (weights need about their size once, twice while downloading).", command = "export HF_HOME=/path/to/large/volume/huggingface"}
+    elseif log.tmp then
+      first = {kind = "env:TMPDIR", say = "Point TMPDIR at a disk with room; pip and tempfile unpack there.", command = "export TMPDIR=/path/with/room"}
+    end
+    local fixes = {{kind = "disk", say = "Free space or enlarge the disk that the path in the message is on.", command = "df -h; df -i"}}
+    if first then fixes = {fixes[1], first} end
+    return {why = "A file system is full (or its quota or inodes are used up).", fixes = fixes}
+  end,
+  doc = {looks = "'No space left on device', Errno 28, quota exceeded.", check = "df -h and df -i for the path; a path in /dev/shm or torch_* is shared memory instead (oom.shm)."},
+}

@@ -1,0 +1,198 @@
+// One way through: rules, log, findings, document.
+//
+//	{"schema": "firstfix.diagnosis/1", "diagnoses": [{"cause": "bnb.binary-missing", ...}], "unexplained": [{"log": 40, "text": "..."}]}
+#include "diagnose/diagnose.h"
+
+#include "diagnose/finding.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { READ_SIZE = 1 << 20, UNEXPLAINED_MAX = 12, UNEXPLAINED_TEXT = 400, POLL_MS = 200 };
+
+static const char system_rules[] = "/etc/firstfix/rules.d";
+
+static void cleanup_rules(struct ff_rules **rules)
+{
+	ff_rules_destroy(*rules);
+}
+
+#define _cleanup_rules_ __attribute__((__cleanup__(cleanup_rules)))
+#define _cleanup_findings_ __attribute__((__cleanup__(ff_findings_deinit)))
+
+struct ff_error *ff_rules_load(const char *rules_dir, bool no_extra_rules, struct ff_rules **ret)
+{
+	_cleanup_rules_ struct ff_rules *rules = NULL;
+	struct ff_error *err = ff_rules_create(&rules);
+	if (!err)
+		err = ff_rules_add_built_in(rules);
+	const char *env = getenv("FIRSTFIX_RULES");
+	struct stat st;
+	if (!err && !no_extra_rules && stat(system_rules, &st) == 0)
+		err = ff_rules_add_dir(rules, system_rules);
+	if (!err && !no_extra_rules && env && *env)
+		err = ff_rules_add_dir(rules, env);
+	if (!err && rules_dir)
+		err = ff_rules_add_dir(rules, rules_dir);
+	if (!err)
+		*ret = ff_take(&rules);
+	return err;
+}
+
+static bool stopped(const struct ff_diagnose_options *o)
+{
+	return o->stop && *o->stop;
+}
+
+static struct ff_error *read_log(const struct ff_diagnose_options *o, struct ff_scan *scan)
+{
+	_cleanup_free_ char *buffer = malloc(READ_SIZE);
+	if (!buffer)
+		return &ff_enomem;
+	while (!stopped(o)) {
+		ssize_t n = read(o->log_fd, buffer, READ_SIZE);
+		if (n == 0)
+			break;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			poll(&(struct pollfd){.fd = o->log_fd, .events = POLLIN}, 1, POLL_MS);
+			continue;
+		}
+		if (n < 0)
+			return ff_error_os(errno, "%s", o->log_name);
+		struct ff_error *err = ff_scan_feed(scan, buffer, (size_t)n);
+		if (err)
+			return err;
+	}
+	return ff_scan_end(scan);
+}
+
+// The contract's view of a finding.
+static json_t *diagnosis_of(const struct ff_rules *rules, const struct ff_finding *f)
+{
+	const struct ff_rule *rule = ff_rules_at(rules, f->rule);
+	const char *title = ff_json_text(f->answer, "title"), *severity = ff_json_text(f->answer, "severity");
+	json_t *d = json_pack("{s:s, s:s, s:f, s:s, s:O*, s:O*, s:O*, s:s}", "cause", rule->cause, "title",
+		title ? title : rule->title, "confidence", f->confidence, "severity",
+		severity		? severity
+			: rule->warning ? "warning"
+					: "error",
+		"why", json_object_get(f->answer, "why"), "evidence", json_object_get(f->answer, "evidence"), "fixes",
+		json_object_get(f->answer, "fixes"), "rule", rule->id);
+	json_t *needs = json_object_get(f->answer, "needs"), *values = json_object_get(f->answer, "values");
+	if (json_array_size(needs))
+		json_object_set(d, "would_decide", needs);
+	if (json_object_size(values))
+		json_object_set(d, "values", values);
+	return d;
+}
+
+static bool explained(const struct ff_findings *findings, const struct ff_events *events, size_t index)
+{
+	const struct ff_event *e = ff_events_at(events, index);
+	for (size_t i = 0; e && i < findings->n; i++) {
+		if (findings->list[i].event == index ||
+			(findings->list[i].line >= e->first && findings->list[i].line <= e->last))
+			return true;
+	}
+	return false;
+}
+
+// Part of a chain that some finding stands in: the outer exceptions follow from the inner one.
+static bool chain_explained(const struct ff_findings *findings, const struct ff_events *events, size_t index)
+{
+	for (int steps = 0; index != FF_EVENT_NO_INNER && steps < 64; steps++) {
+		if (explained(findings, events, index))
+			return true;
+		const struct ff_event *e = ff_events_at(events, index);
+		index = e ? e->inner : FF_EVENT_NO_INNER;
+	}
+	return false;
+}
+
+static json_t *unexplained_entry(const struct ff_event *e)
+{
+	_cleanup_buf_ struct ff_buf text = {0};
+	if (e->qualified[0])
+		ff_buf_printf(&text, "%s: ", e->qualified);
+	ff_buf_add(&text, e->message, strcspn(e->message, "\n"));
+	size_t n = text.n < UNEXPLAINED_TEXT ? text.n : UNEXPLAINED_TEXT;
+	return text.failed ? NULL
+			   : json_pack("{s:I, s:o*}", "log", (json_int_t)e->last, "text", ff_json_string(text.p, n));
+}
+
+static json_t *unexplained(const struct ff_findings *findings, const struct ff_events *events)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; list && i < ff_events_count(events); i++) {
+		const struct ff_event *e = ff_events_at(events, i);
+		bool inner = false;
+		if (!e || e->kind == FF_EVENT_LINE || ff_event_tier(events, i) < 3 ||
+			chain_explained(findings, events, i))
+			continue;
+		const struct ff_event *next = ff_events_at(events, i + 1);
+		inner = next && next->inner == i; // the end of its chain stands for it
+		if (!inner && json_array_size(list) < UNEXPLAINED_MAX)
+			json_array_append_new(list, unexplained_entry(e));
+	}
+	return list;
+}
+
+static json_t *document_of(
+	const struct ff_rules *rules, const struct ff_findings *findings, json_t *left, json_t *broken)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < findings->n; i++) {
+		if (!findings->list[i].dropped)
+			json_array_append_new(list, diagnosis_of(rules, &findings->list[i]));
+	}
+	json_t *doc =
+		json_pack("{s:s, s:o, s:o}", "schema", "firstfix.diagnosis/1", "diagnoses", list, "unexplained", left);
+	if (doc && json_array_size(broken))
+		json_object_set(doc, "broken_rules", broken);
+	return doc;
+}
+
+static struct ff_error *judge(const struct ff_diagnose_options *o, struct ff_rules *rules, const struct ff_scan *scan,
+	struct ff_findings *findings, json_t *broken)
+{
+	struct ff_error *err = ff_judge_facts(rules, o->facts);
+	if (!err && scan)
+		err = ff_judge_log(rules, scan, findings, broken);
+	if (!err && o->checks)
+		err = ff_judge_checks(rules, findings, broken);
+	if (err)
+		return err;
+	ff_findings_rank(rules, findings);
+	for (size_t i = 0; i < findings->n && !err; i++) {
+		if (!findings->list[i].dropped)
+			err = ff_findings_try(rules, o->facts, &findings->list[i]);
+	}
+	return err;
+}
+
+struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
+{
+	_cleanup_rules_ struct ff_rules *rules = NULL;
+	_cleanup_scan_ struct ff_scan *scan = NULL;
+	_cleanup_findings_ struct ff_findings findings = {0};
+	_cleanup_json_ json_t *broken = json_array();
+	struct ff_error *err = ff_rules_load(o->rules_dir, o->no_extra_rules, &rules);
+	if (!err && o->log_fd >= 0)
+		err = ff_scan_create(rules, &scan);
+	if (!err && scan)
+		err = read_log(o, scan);
+	if (!err)
+		err = judge(o, rules, scan, &findings, broken);
+	if (err)
+		return err;
+	json_t *doc = document_of(
+		rules, &findings, scan ? unexplained(&findings, ff_scan_events(scan)) : json_array(), broken);
+	if (!doc)
+		return &ff_enomem;
+	*ret = doc;
+	return NULL;
+}

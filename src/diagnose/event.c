@@ -1,0 +1,445 @@
+// Builds events out of lines that come in order. Each source (rank, pod, worker) has its own place to build in, so that
+// interleaved tracebacks do not mix. What a line is was decided by shape.c; here stands only what follows from it.
+//
+//	Traceback (most recent call last):          opens
+//	  File "a.py", line 1, in f                 a frame; one line of source may follow, also without its indentation
+//	KeyError: 'x'                               closes the frames, opens the message
+//	                                            a blank line ends the message
+//	During handling of the above exception, another exception occurred:    links the next one to it
+#include "diagnose/event.h"
+
+#include "diagnose/shape.h"
+
+#include <stdio.h>
+
+enum { SOURCES = 32, STRANGERS_MAX = 3, BUSY_LINES = 40 };
+
+enum state { IDLE, FRAMES, MESSAGE };
+
+// What one source is building.
+struct open {
+	char source[96];
+	enum state state;
+	uint64_t used;	    // for choosing whom to push out
+	size_t event;	    // being built
+	size_t previous;    // last finished exception, for the chain
+	enum ff_chain next; // how the next one follows from it
+	enum ff_level level;
+	unsigned indent, lines, strangers;
+	bool source_line; // a line of source code may come
+	struct ff_buf message;
+};
+
+struct ff_events {
+	struct ff_event *slots[2 * FF_EVENTS_KEPT];
+	size_t count;
+	struct open open[SOURCES];
+	struct ff_shapes *shapes;
+	uint64_t number, last_hit;
+	size_t current; // event that holds the line just taken
+	size_t healthy; // events below this index already have their sign of health
+	bool lost;
+};
+
+static size_t slot_of(size_t index)
+{
+	return index < FF_EVENTS_KEPT ? index : FF_EVENTS_KEPT + index % FF_EVENTS_KEPT;
+}
+
+static void event_destroy(struct ff_event *e)
+{
+	if (!e)
+		return;
+	for (size_t i = 0; i < e->frame_count; i++) {
+		free(e->frames[i].file);
+		free(e->frames[i].func);
+	}
+	free(e->frames);
+	free(e->source);
+	free(e->type);
+	free(e->qualified);
+	free(e->message);
+	free(e);
+}
+
+struct ff_error *ff_events_create(struct ff_events **ret)
+{
+	struct ff_events *events = calloc(1, sizeof(*events));
+	if (!events)
+		return &ff_enomem;
+	struct ff_error *err = ff_shapes_create(&events->shapes);
+	if (err) {
+		free(events);
+		return err;
+	}
+	for (size_t i = 0; i < SOURCES; i++)
+		events->open[i].previous = events->open[i].event = FF_EVENT_NO_INNER;
+	events->current = FF_EVENT_NO_INNER;
+	*ret = events;
+	return NULL;
+}
+
+void ff_events_destroy(struct ff_events *events)
+{
+	if (!events)
+		return;
+	for (size_t i = 0; i < 2 * FF_EVENTS_KEPT; i++)
+		event_destroy(events->slots[i]);
+	for (size_t i = 0; i < SOURCES; i++)
+		ff_buf_deinit(&events->open[i].message);
+	ff_shapes_destroy(events->shapes);
+	free(events);
+}
+
+size_t ff_events_count(const struct ff_events *events)
+{
+	return events->count;
+}
+
+static struct ff_event *event_at(const struct ff_events *events, size_t index)
+{
+	if (index >= events->count || (index >= FF_EVENTS_KEPT && index + FF_EVENTS_KEPT < events->count))
+		return NULL;
+	return events->slots[slot_of(index)];
+}
+
+const struct ff_event *ff_events_at(const struct ff_events *events, size_t index)
+{
+	return event_at(events, index);
+}
+
+static char *text_of(struct ff_events *events, struct ff_span s)
+{
+	char *copy = ff_span_dup(s);
+	if (!copy)
+		events->lost = true;
+	return copy;
+}
+
+static size_t event_add(struct ff_events *events, enum ff_event_kind kind, const struct ff_line *line)
+{
+	struct ff_event *e = calloc(1, sizeof(*e));
+	if (!e) {
+		events->lost = true;
+		return FF_EVENT_NO_INNER;
+	}
+	e->kind = kind;
+	e->level = line->level;
+	e->first = e->last = line->number;
+	e->inner = FF_EVENT_NO_INNER;
+	e->source = text_of(events, line->source);
+	e->type = text_of(events, FF_SPAN(""));
+	e->qualified = text_of(events, FF_SPAN(""));
+	e->message = text_of(events, FF_SPAN(""));
+	if (!e->source || !e->type || !e->qualified || !e->message) {
+		event_destroy(e);
+		return FF_EVENT_NO_INNER;
+	}
+	struct ff_event **slot = &events->slots[slot_of(events->count)];
+	event_destroy(*slot);
+	*slot = e;
+	return events->count++;
+}
+
+static void replace(struct ff_events *events, char **text, struct ff_span by)
+{
+	char *copy = text_of(events, by);
+	if (copy) {
+		free(*text);
+		*text = copy;
+	}
+}
+
+// ---- one source ----
+
+static void close_open(struct ff_events *events, struct open *o)
+{
+	struct ff_event *e = event_at(events, o->event);
+	if (e && o->state == MESSAGE)
+		replace(events, &e->message, (struct ff_span){o->message.p, o->message.n});
+	if (e && o->state != IDLE)
+		o->previous = o->event;
+	o->state = IDLE;
+	o->event = FF_EVENT_NO_INNER;
+	ff_buf_deinit(&o->message);
+}
+
+static struct open *open_of(struct ff_events *events, const struct ff_line *line)
+{
+	struct open *oldest = &events->open[0];
+	size_t n = line->source.n < sizeof(oldest->source) ? line->source.n : sizeof(oldest->source) - 1;
+	for (size_t i = 0; i < SOURCES; i++) {
+		struct open *o = &events->open[i];
+		if (o->used && strlen(o->source) == n && (n == 0 || memcmp(o->source, line->source.p, n) == 0)) {
+			o->used = line->number;
+			return o;
+		}
+		if (o->used < oldest->used)
+			oldest = o;
+	}
+	close_open(events, oldest);
+	*oldest = (struct open){.used = line->number, .event = FF_EVENT_NO_INNER, .previous = FF_EVENT_NO_INNER};
+	if (n)
+		memcpy(oldest->source, line->source.p, n);
+	return oldest;
+}
+
+static void begin_exception(struct ff_events *events, struct open *o, const struct ff_line *line)
+{
+	close_open(events, o);
+	size_t index = event_add(events, FF_EVENT_EXCEPTION, line);
+	struct ff_event *e = event_at(events, index);
+	if (!e)
+		return;
+	if (e->level == FF_LEVEL_NONE)
+		e->level = FF_LEVEL_ERROR;
+	if (o->next != FF_CHAIN_NONE && o->previous != FF_EVENT_NO_INNER) {
+		e->inner = o->previous;
+		e->chain = o->next;
+	}
+	o->next = FF_CHAIN_NONE;
+	o->event = index;
+	o->state = FRAMES;
+	o->level = line->level;
+	o->lines = o->strangers = 0;
+	o->source_line = false;
+}
+
+static void add_frame(struct ff_events *events, struct open *o, const struct ff_shape *shape)
+{
+	struct ff_event *e = event_at(events, o->event);
+	if (!e)
+		return;
+	if (!e->frames) {
+		e->frames = calloc(FF_FRAMES_MAX, sizeof(*e->frames));
+		if (!e->frames) {
+			events->lost = true;
+			return;
+		}
+	}
+	enum { OUTER = 8 };
+	if (e->frame_count == FF_FRAMES_MAX) { // the innermost tell most: forget one from the middle
+		free(e->frames[OUTER].file);
+		free(e->frames[OUTER].func);
+		memmove(e->frames + OUTER, e->frames + OUTER + 1, (FF_FRAMES_MAX - OUTER - 1) * sizeof(*e->frames));
+		e->frame_count--;
+	}
+	struct ff_frame frame = {text_of(events, shape->file), text_of(events, shape->func), shape->frame_line};
+	if (!frame.file || !frame.func) {
+		free(frame.file);
+		free(frame.func);
+		return;
+	}
+	e->frames[e->frame_count++] = frame;
+	o->source_line = true;
+	o->strangers = 0;
+}
+
+static void begin_message(
+	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape)
+{
+	struct ff_event *e = event_at(events, o->event);
+	if (!e)
+		return;
+	replace(events, &e->type, shape->type);
+	replace(events, &e->qualified, shape->qualified);
+	o->state = MESSAGE;
+	o->level = line->level;
+	o->lines = 1;
+	ff_buf_span(&o->message, shape->message);
+}
+
+// ---- what a line does in each state ----
+
+static void in_idle(struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape);
+
+// True when the line belongs to the traceback.
+static bool in_frames(
+	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape)
+{
+	if (shape->kind == FF_SHAPE_FRAME) {
+		add_frame(events, o, shape);
+		return true;
+	}
+	if (shape->kind == FF_SHAPE_EXCEPTION) {
+		begin_message(events, o, line, shape);
+		return true;
+	}
+	if (shape->kind != FF_SHAPE_OTHER && shape->kind != FF_SHAPE_LOOSE && shape->kind != FF_SHAPE_MARK)
+		return false;
+	if (o->source_line || shape->kind == FF_SHAPE_MARK || shape->indent > o->indent) {
+		o->source_line = shape->kind == FF_SHAPE_MARK;
+		return true;
+	}
+	const struct ff_event *e = event_at(events, o->event);
+	if (shape->kind == FF_SHAPE_LOOSE && e && e->frame_count) {
+		begin_message(events, o, line, shape);
+		return true;
+	}
+	return ++o->strangers <= STRANGERS_MAX && shape->indent > 0;
+}
+
+static bool in_message(
+	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape)
+{
+	struct ff_event *e = event_at(events, o->event);
+	bool goes_on = shape->kind == FF_SHAPE_OTHER || shape->kind == FF_SHAPE_LOOSE ||
+		shape->kind == FF_SHAPE_LOADER || (shape->kind == FF_SHAPE_MARK && !shape->blank);
+	if (!e || !goes_on || shape->blank || line->level != o->level || o->lines >= FF_MESSAGE_LINES ||
+		o->message.n + line->text.n > FF_MESSAGE_MAX)
+		return false;
+	ff_buf_char(&o->message, '\n');
+	ff_buf_span(&o->message, line->text);
+	o->lines++;
+	return true;
+}
+
+static const enum ff_event_kind kind_of_shape[] = {
+	[FF_SHAPE_LOADER] = FF_EVENT_LOADER,
+	[FF_SHAPE_KERNEL] = FF_EVENT_KERNEL,
+	[FF_SHAPE_NCCL] = FF_EVENT_NCCL,
+	[FF_SHAPE_DEATH] = FF_EVENT_DEATH,
+	[FF_SHAPE_WARNING] = FF_EVENT_WARNING,
+};
+
+static void line_event(struct ff_events *events, const struct ff_line *line, const struct ff_shape *shape)
+{
+	events->current = event_add(events, kind_of_shape[shape->kind], line);
+	struct ff_event *e = event_at(events, events->current);
+	if (!e)
+		return;
+	replace(events, &e->message, shape->message.n ? shape->message : line->text);
+	replace(events, &e->type, shape->type);
+	if (shape->kind == FF_SHAPE_WARNING)
+		e->level = FF_LEVEL_WARNING;
+	else if (e->level == FF_LEVEL_NONE || shape->kind == FF_SHAPE_KERNEL)
+		e->level = FF_LEVEL_ERROR;
+}
+
+static void in_idle(struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape)
+{
+	switch (shape->kind) {
+	case FF_SHAPE_CHAIN_CAUSE:
+	case FF_SHAPE_CHAIN_CONTEXT:
+		o->next = shape->kind == FF_SHAPE_CHAIN_CAUSE ? FF_CHAIN_CAUSE : FF_CHAIN_CONTEXT;
+		return;
+	case FF_SHAPE_TRACEBACK:
+	case FF_SHAPE_FRAME:
+		begin_exception(events, o, line);
+		o->indent = shape->indent;
+		if (shape->kind == FF_SHAPE_FRAME) {
+			o->indent = shape->indent > 2 ? shape->indent - 2 : 0;
+			add_frame(events, o, shape);
+		}
+		break;
+	case FF_SHAPE_EXCEPTION:
+		begin_exception(events, o, line);
+		begin_message(events, o, line, shape);
+		break;
+	case FF_SHAPE_OTHER:
+	case FF_SHAPE_LOOSE:
+	case FF_SHAPE_MARK:
+		return;
+	default:
+		line_event(events, line, shape);
+		return;
+	}
+	struct ff_event *e = event_at(events, o->event);
+	if (e)
+		e->traceback = shape->kind != FF_SHAPE_EXCEPTION;
+	events->current = o->event;
+}
+
+void ff_events_line(struct ff_events *events, const struct ff_line *line)
+{
+	struct ff_shape shape;
+	ff_shapes_look(events->shapes, line->text, &shape);
+	struct open *o = open_of(events, line);
+	events->number = line->number;
+	events->current = FF_EVENT_NO_INNER;
+	if (shape.progress)
+		ff_events_progress(events, line->number);
+	bool held = o->state == FRAMES ? in_frames(events, o, line, &shape)
+		: o->state == MESSAGE  ? in_message(events, o, line, &shape)
+				       : false;
+	if (held) {
+		struct ff_event *e = event_at(events, o->event);
+		if (e)
+			e->last = line->number;
+		events->current = o->event;
+		return;
+	}
+	if (o->state != IDLE)
+		close_open(events, o);
+	in_idle(events, o, line, &shape);
+}
+
+size_t ff_events_place(struct ff_events *events, const struct ff_line *line)
+{
+	events->last_hit = line->number;
+	if (events->current != FF_EVENT_NO_INNER)
+		return events->current;
+	events->current = event_add(events, FF_EVENT_LINE, line);
+	struct ff_event *e = event_at(events, events->current);
+	if (!e)
+		return FF_EVENT_NO_INNER;
+	replace(events, &e->message, line->text);
+	if (e->level == FF_LEVEL_NONE)
+		e->level = ff_shape_level(line->text);
+	return events->current;
+}
+
+void ff_events_progress(struct ff_events *events, uint64_t number)
+{
+	size_t from = events->healthy;
+	if (events->count > FF_EVENTS_KEPT && from + FF_EVENTS_KEPT < events->count)
+		from = events->count - FF_EVENTS_KEPT;
+	for (size_t i = from; i < events->count; i++) {
+		struct ff_event *e = event_at(events, i);
+		if (e && !e->progress && e->last < number)
+			e->progress = number;
+	}
+	events->healthy = events->count;
+}
+
+bool ff_events_busy(const struct ff_events *events, uint64_t number)
+{
+	if (events->last_hit && number < events->last_hit + BUSY_LINES)
+		return true;
+	for (size_t i = 0; i < SOURCES; i++) {
+		const struct open *o = &events->open[i];
+		if (o->state != IDLE && number < o->used + BUSY_LINES)
+			return true;
+	}
+	return false;
+}
+
+struct ff_error *ff_events_end(struct ff_events *events)
+{
+	for (size_t i = 0; i < SOURCES; i++)
+		close_open(events, &events->open[i]);
+	return events->lost ? &ff_enomem : NULL;
+}
+
+size_t ff_events_fatal(const struct ff_events *events)
+{
+	for (size_t i = events->count; i-- > 0;) {
+		const struct ff_event *e = event_at(events, i);
+		if (!e && i < FF_EVENTS_KEPT)
+			break;
+		if (e && e->kind == FF_EVENT_EXCEPTION && e->level >= FF_LEVEL_ERROR && !e->progress)
+			return i;
+	}
+	return FF_EVENT_NO_INNER;
+}
+
+size_t ff_events_deepest(const struct ff_events *events, size_t index)
+{
+	for (size_t steps = 0; steps < FF_EVENTS_KEPT; steps++) {
+		const struct ff_event *e = event_at(events, index);
+		if (!e || e->inner == FF_EVENT_NO_INNER || !event_at(events, e->inner))
+			break;
+		index = e->inner;
+	}
+	return index;
+}

@@ -1,0 +1,84 @@
+// The unit of diagnosis: an exception with its frames and its chain, a loader line, a kernel line, a death; not a line.
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+#include "diagnose/line.h"
+
+enum ff_event_kind {
+	FF_EVENT_LINE,	    /**< any other line */
+	FF_EVENT_EXCEPTION, /**< a Python exception, with or without its traceback */
+	FF_EVENT_WARNING,   /**< a Python warning ("file.py:1: UserWarning: ...") */
+	FF_EVENT_LOADER,    /**< the dynamic loader: a library or a symbol version that is not there */
+	FF_EVENT_KERNEL,    /**< the kernel: NVRM Xid, OOM killer */
+	FF_EVENT_NCCL,	    /**< NCCL WARN */
+	FF_EVENT_DEATH,	    /**< a process ended: Killed, SIGKILL, exit code 137, core dumped */
+};
+
+enum ff_chain {
+	FF_CHAIN_NONE,
+	FF_CHAIN_CONTEXT, /**< "During handling of the above exception, another exception occurred" */
+	FF_CHAIN_CAUSE,	  /**< "The above exception was the direct cause of the following exception" */
+};
+
+struct ff_frame {
+	char *file, *func; /**< func may be "" */
+	uint32_t line;
+};
+
+enum {
+	FF_EVENTS_KEPT = 2048,	/**< so many of the first and so many of the newest events of a log are kept */
+	FF_FRAMES_MAX = 64,	/**< frames of one traceback: the outermost 8 and the innermost */
+	FF_MESSAGE_MAX = 16384, /**< bytes of one message */
+	FF_MESSAGE_LINES = 60,	/**< lines of one message */
+};
+
+struct ff_event {
+	enum ff_event_kind kind;
+	enum ff_level level;  /**< warning, error, ... ; exceptions are errors unless a prefix says less */
+	char *source;	      /**< "" when nobody is named */
+	uint64_t first, last; /**< line numbers */
+	char *type;	      /**< "OutOfMemoryError"; "" for what is no exception */
+	char *qualified;      /**< "torch.OutOfMemoryError" */
+	char *message;	      /**< without the type; lines joined by '\n' */
+	struct ff_frame *frames;
+	size_t frame_count;
+	size_t inner;	     /**< index of the exception that this one follows from, FF_EVENT_NO_INNER for none */
+	enum ff_chain chain; /**< how */
+	bool traceback;	     /**< a traceback stood above it */
+	uint64_t progress;   /**< line number of the first sign of health after it, 0 for none */
+};
+
+#define FF_EVENT_NO_INNER ((size_t)-1)
+
+struct ff_events;
+
+struct ff_error *ff_events_create(struct ff_events **ret);
+void ff_events_destroy(struct ff_events *events);
+
+/** Take the next line. Lines come in order; a gap in the numbers ends what is open. */
+void ff_events_line(struct ff_events *events, const struct ff_line *line);
+
+/** A place that a signature matched in the line just taken: the event it belongs to. Makes a LINE event where no other
+    holds it. An exception whose message is still being read is given too; its fields are complete after
+    ff_events_end(). Returns FF_EVENT_NO_INNER when memory is out. */
+size_t ff_events_place(struct ff_events *events, const struct ff_line *line);
+
+/** A sign of health (a request answered, a training step) at this line, seen by the scanner. */
+void ff_events_progress(struct ff_events *events, uint64_t number);
+
+/** True when lines that follow are needed to finish what is open. */
+bool ff_events_busy(const struct ff_events *events, uint64_t number);
+
+/** No more lines. FF_ENOMEM when anything was lost for want of memory. */
+struct ff_error *ff_events_end(struct ff_events *events);
+
+/** Events are numbered from 0; of very many, those in the middle are forgotten and are NULL. */
+size_t ff_events_count(const struct ff_events *events);
+const struct ff_event *ff_events_at(const struct ff_events *events, size_t index);
+
+/** The exception that ended it all: the last error exception with no sign of health after it; FF_EVENT_NO_INNER. */
+size_t ff_events_fatal(const struct ff_events *events);
+
+/** The deepest exception of the chain that `index` ends. */
+size_t ff_events_deepest(const struct ff_events *events, size_t index);

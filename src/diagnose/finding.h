@@ -1,0 +1,41 @@
+// What rules answer: evaluated against a log and facts, ranked, tried.
+#pragma once
+
+#include "diagnose/scan.h"
+
+/** One rule's answer. */
+struct ff_finding {
+	size_t rule;
+	json_t *answer; /**< {confidence, why, evidence, fixes, needs, event, line, ...} as prelude.lua makes it */
+	double confidence;
+	size_t event; /**< FF_EVENT_NO_INNER for a finding on facts alone */
+	uint64_t line;
+	int tier;     /**< how close to the root of the failure, see rank.c */
+	bool dropped; /**< explained by another one, or harmless */
+};
+
+struct ff_findings {
+	struct ff_finding *list;
+	size_t n;
+};
+
+void ff_findings_deinit(struct ff_findings *findings);
+
+/** What rules see besides the log: facts and events stay in the Lua state until the next call. */
+struct ff_error *ff_judge_facts(struct ff_rules *rules, const json_t *facts);
+
+/** Evaluate every rule with a hit. A rule that fails is reported in *ret_broken ("<file>:<line>: ...") and left out. */
+struct ff_error *ff_judge_log(
+	struct ff_rules *rules, const struct ff_scan *scan, struct ff_findings *ret, json_t *broken);
+
+/** Evaluate the `check` of every rule against the facts given last. */
+struct ff_error *ff_judge_checks(struct ff_rules *rules, struct ff_findings *ret, json_t *broken);
+
+/** Where an event stands: 5 the deepest of the fatal chain ... 1 a plain line, 0 harmless. */
+int ff_event_tier(const struct ff_events *events, size_t index);
+
+/** Mark what another finding explains, and sort: root cause first, dropped ones last. */
+void ff_findings_rank(const struct ff_rules *rules, struct ff_findings *findings);
+
+/** Try the fixes of a finding on paper: sets `trial` in each and moves those that fail behind those that do not. */
+struct ff_error *ff_findings_try(struct ff_rules *rules, const json_t *facts, struct ff_finding *finding);

@@ -1,0 +1,359 @@
+// Hands the log's hits and events to the rules and takes their answers.
+#include "diagnose/finding.h"
+
+#include "base/embed.h"
+#include "know/driver.h"
+#include "know/gpu_arch.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+FF_EMBEDDED(ff_prelude, prelude);
+
+enum { EVENT_FRAMES = 24, ANSWERS_BROKEN_MAX = 20 };
+
+static const char engine_key[] = "ff.engine", facts_key[] = "ff.facts";
+
+// ---- what rules may ask of src/know ----
+
+static int know_gpu_cc(lua_State *L)
+{
+	struct ff_gpu_info info;
+	if (!ff_know_gpu_by_name(luaL_checkstring(L, 1), &info) || !info.cc.n)
+		return 0;
+	lua_pushlstring(L, info.cc.p, info.cc.n);
+	return 1;
+}
+
+// know.arch_covers(archs, ptx, cc) -> "sass", "ptx", "none", or nil for not known
+static int know_arch_covers(lua_State *L)
+{
+	_cleanup_json_ json_t *archs = ff_sandbox_json(L, 1), *ptx = ff_sandbox_json(L, 2);
+	enum ff_arch_verdict v = ff_know_arch_covers(archs, ptx, luaL_checkstring(L, 3));
+	if (v == FF_ARCH_NOT_KNOWN)
+		return 0;
+	lua_pushstring(L, ff_arch_verdict_name(v));
+	return 1;
+}
+
+// know.driver_runs(driver, cuda) -> "ok", "no-ptx", "too-old", or nil; then the floor and the toolkit's own driver
+static int know_driver_runs(lua_State *L)
+{
+	struct ff_driver_needs needs = {0};
+	enum ff_driver_verdict v = ff_know_driver_runs(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &needs);
+	if (v == FF_DRIVER_NOT_KNOWN)
+		return 0;
+	lua_pushstring(L, ff_driver_verdict_name(v));
+	lua_pushlstring(L, needs.floor.n ? needs.floor.p : "", needs.floor.n);
+	lua_pushlstring(L, needs.own.n ? needs.own.p : "", needs.own.n);
+	return 3;
+}
+
+static int know_driver_cuda(lua_State *L)
+{
+	struct ff_span cuda = ff_know_driver_cuda(luaL_checkstring(L, 1));
+	if (!cuda.n)
+		return 0;
+	lua_pushlstring(L, cuda.p, cuda.n);
+	return 1;
+}
+
+static void open_know(struct ff_sandbox *sandbox, lua_State *L)
+{
+	static const luaL_Reg functions[] = {{"gpu_cc", know_gpu_cc}, {"arch_covers", know_arch_covers},
+		{"driver_runs", know_driver_runs}, {"driver_cuda", know_driver_cuda}, {NULL, NULL}};
+	luaL_newlib(L, functions);
+	lua_pushvalue(L, -1);
+	lua_setglobal(L, "know"); // for the prelude
+	ff_sandbox_set(sandbox, "know");
+}
+
+// The prelude is ours and sees all of the library; its functions land in the registry.
+static struct ff_error *open_engine(struct ff_rules *rules)
+{
+	struct ff_sandbox *sandbox = ff_rules_sandbox(rules);
+	lua_State *L = ff_sandbox_lua(sandbox);
+	bool there = lua_getfield(L, LUA_REGISTRYINDEX, engine_key) == LUA_TTABLE;
+	lua_pop(L, 1);
+	if (there)
+		return NULL;
+	open_know(sandbox, L);
+	if (luaL_loadbufferx(L, ff_prelude_prelude.p, ff_prelude_prelude.n, "@prelude.lua", "t") != LUA_OK) {
+		struct ff_error *err = ff_error_create(FF_EFORMAT, "%s", lua_tostring(L, -1));
+		lua_pop(L, 1);
+		return err;
+	}
+	struct ff_error *err = ff_sandbox_call(sandbox, 0, 1);
+	if (!err)
+		lua_setfield(L, LUA_REGISTRYINDEX, engine_key);
+	return err;
+}
+
+static void push_function(lua_State *L, const char *name)
+{
+	lua_getfield(L, LUA_REGISTRYINDEX, engine_key);
+	lua_getfield(L, -1, name);
+	lua_remove(L, -2);
+}
+
+struct ff_error *ff_judge_facts(struct ff_rules *rules, const json_t *facts)
+{
+	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	struct ff_error *err = open_engine(rules);
+	if (err)
+		return err;
+	push_function(L, "facts");
+	if (facts)
+		ff_sandbox_push_json(L, facts);
+	else
+		lua_newtable(L);
+	err = ff_sandbox_call(ff_rules_sandbox(rules), 1, 1);
+	if (!err)
+		lua_setfield(L, LUA_REGISTRYINDEX, facts_key);
+	return err;
+}
+
+// ---- events as rules see them ----
+
+static const char *const kind_names[] = {
+	[FF_EVENT_LINE] = "line",
+	[FF_EVENT_EXCEPTION] = "exception",
+	[FF_EVENT_WARNING] = "warning",
+	[FF_EVENT_LOADER] = "loader",
+	[FF_EVENT_KERNEL] = "kernel",
+	[FF_EVENT_NCCL] = "nccl",
+	[FF_EVENT_DEATH] = "death",
+};
+static const char *const level_names[] = {
+	[FF_LEVEL_NONE] = "none",
+	[FF_LEVEL_DEBUG] = "debug",
+	[FF_LEVEL_INFO] = "info",
+	[FF_LEVEL_WARNING] = "warning",
+	[FF_LEVEL_ERROR] = "error",
+	[FF_LEVEL_FATAL] = "fatal",
+};
+
+static void set_text(lua_State *L, const char *name, const char *text)
+{
+	lua_pushstring(L, text);
+	lua_setfield(L, -2, name);
+}
+
+static void set_int(lua_State *L, const char *name, lua_Integer value)
+{
+	lua_pushinteger(L, value);
+	lua_setfield(L, -2, name);
+}
+
+static void push_frames(lua_State *L, const struct ff_event *e)
+{
+	size_t from = e->frame_count > EVENT_FRAMES ? e->frame_count - EVENT_FRAMES : 0;
+	lua_newtable(L);
+	for (size_t i = from; i < e->frame_count; i++) {
+		lua_newtable(L);
+		set_text(L, "file", e->frames[i].file);
+		set_text(L, "func", e->frames[i].func);
+		set_int(L, "line", e->frames[i].line);
+		lua_rawseti(L, -2, (lua_Integer)(i - from) + 1);
+	}
+}
+
+static void push_event(lua_State *L, const struct ff_events *events, size_t index)
+{
+	const struct ff_event *e = ff_events_at(events, index);
+	lua_newtable(L);
+	if (!e)
+		return;
+	set_int(L, "index", (lua_Integer)index);
+	set_text(L, "kind", kind_names[e->kind]);
+	set_text(L, "level", level_names[e->level]);
+	set_text(L, "source", e->source);
+	set_text(L, "type", e->type);
+	set_text(L, "qualified", e->qualified);
+	set_text(L, "message", e->message);
+	set_int(L, "first", (lua_Integer)e->first);
+	set_int(L, "last", (lua_Integer)e->last);
+	set_int(L, "tier", ff_event_tier(events, index));
+	lua_pushboolean(L, e->progress != 0);
+	lua_setfield(L, -2, "progress");
+	if (e->inner != FF_EVENT_NO_INNER)
+		set_int(L, "inner", (lua_Integer)e->inner);
+	push_frames(L, e);
+	lua_setfield(L, -2, "frames");
+}
+
+static void put_event(lua_State *L, const struct ff_events *events, size_t index)
+{
+	// The table `list` is on top.
+	if (index == FF_EVENT_NO_INNER)
+		return;
+	bool there = lua_rawgeti(L, -1, (lua_Integer)index) != LUA_TNIL;
+	lua_pop(L, 1);
+	if (there)
+		return;
+	push_event(L, events, index);
+	lua_rawseti(L, -2, (lua_Integer)index);
+}
+
+// {list = {[index] = event}, fatal = event}: those with a hit, and the fatal chain.
+static void push_events(lua_State *L, struct ff_rules *rules, const struct ff_scan *scan)
+{
+	const struct ff_events *events = ff_scan_events(scan);
+	size_t fatal = ff_events_fatal(events), n;
+	lua_newtable(L);
+	lua_newtable(L);
+	for (size_t s = 0; s < ff_rules_signature_count(rules); s++) {
+		const struct ff_hit *hits = ff_scan_hits(scan, s, &n, NULL);
+		for (size_t i = 0; i < n; i++)
+			put_event(L, events, hits[i].event);
+	}
+	for (size_t i = fatal, steps = 0; i != FF_EVENT_NO_INNER && steps < 64; steps++) {
+		put_event(L, events, i);
+		const struct ff_event *e = ff_events_at(events, i);
+		i = e ? e->inner : FF_EVENT_NO_INNER;
+	}
+	if (fatal != FF_EVENT_NO_INNER) {
+		lua_rawgeti(L, -1, (lua_Integer)fatal);
+		lua_setfield(L, -3, "fatal");
+	}
+	lua_setfield(L, -2, "list");
+}
+
+// ---- hits of one rule ----
+
+static void push_hit(lua_State *L, const struct ff_signature *s, const struct ff_hit *hit, uint64_t total)
+{
+	lua_newtable(L);
+	set_text(L, "name", s->name);
+	set_text(L, "text", hit->text ? hit->text : "");
+	set_int(L, "line", (lua_Integer)hit->line);
+	set_int(L, "event", (lua_Integer)hit->event);
+	set_int(L, "total", (lua_Integer)total);
+	lua_pushboolean(L, s->context);
+	lua_setfield(L, -2, "context");
+	ff_sandbox_push_json(L, hit->captures);
+	if (lua_isnil(L, -1)) {
+		lua_pop(L, 1);
+		lua_newtable(L);
+	}
+	lua_setfield(L, -2, "captures");
+}
+
+// All hits of the rule's signatures as a list; false (and nothing pushed) when none of them speaks.
+static bool push_hits(lua_State *L, struct ff_rules *rules, const struct ff_scan *scan, size_t rule)
+{
+	lua_Integer count = 0;
+	bool speaks = false;
+	lua_newtable(L);
+	for (size_t i = 0; i < ff_rules_signature_count(rules); i++) {
+		const struct ff_signature *s = ff_rules_signature_at(rules, i);
+		size_t n;
+		uint64_t total;
+		if (s->rule != rule)
+			continue;
+		const struct ff_hit *hits = ff_scan_hits(scan, i, &n, &total);
+		for (size_t k = 0; k < n; k++) {
+			push_hit(L, s, &hits[k], total);
+			lua_rawseti(L, -2, ++count);
+		}
+		speaks |= n && !s->context;
+	}
+	if (!speaks)
+		lua_pop(L, 1);
+	return speaks;
+}
+
+// ---- answers ----
+
+static void say_broken(const struct ff_rule *rule, struct ff_error *err, json_t *broken)
+{
+	if (json_array_size(broken) < ANSWERS_BROKEN_MAX)
+		json_array_append_new(
+			broken, json_sprintf("%s:%d: rule '%s': %s", rule->file, rule->line, rule->id, err->message));
+	ff_error_destroy(err);
+}
+
+static struct ff_error *keep(struct ff_findings *findings, size_t rule, json_t *answer)
+{
+	struct ff_finding *grown = reallocarray(findings->list, findings->n + 1, sizeof(*grown));
+	if (!grown || !answer) {
+		json_decref(answer);
+		return &ff_enomem;
+	}
+	findings->list = grown;
+	int64_t event = 0, line = 0;
+	bool tied = ff_json_int(answer, "event", &event);
+	ff_json_int(answer, "line", &line);
+	grown[findings->n++] = (struct ff_finding){.rule = rule,
+		.answer = answer,
+		.event = tied ? (size_t)event : FF_EVENT_NO_INNER,
+		.line = (uint64_t)line,
+		.confidence = json_number_value(json_object_get(answer, "confidence"))};
+	return NULL;
+}
+
+// The function, the rule's block and `arguments` more are on the stack.
+static struct ff_error *ask(struct ff_rules *rules, size_t rule, int arguments, struct ff_findings *ret, json_t *broken)
+{
+	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	struct ff_error *err = ff_sandbox_call(ff_rules_sandbox(rules), arguments + 1, 1);
+	if (err) {
+		say_broken(ff_rules_at(rules, rule), err, broken);
+		return NULL;
+	}
+	err = lua_istable(L, -1) ? keep(ret, rule, ff_sandbox_json(L, -1)) : NULL;
+	lua_pop(L, 1);
+	return err;
+}
+
+struct ff_error *ff_judge_log(
+	struct ff_rules *rules, const struct ff_scan *scan, struct ff_findings *ret, json_t *broken)
+{
+	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	struct ff_error *err = NULL;
+	int top = lua_gettop(L);
+	push_events(L, rules, scan);
+	int events = lua_gettop(L);
+	for (size_t i = 0; !err && i < ff_rules_count(rules); i++) {
+		lua_settop(L, events);
+		if (!ff_rules_at(rules, i)->id || !push_hits(L, rules, scan, i))
+			continue;
+		int hits = lua_gettop(L);
+		push_function(L, "evaluate");
+		ff_rules_push(rules, i);
+		lua_pushvalue(L, hits);
+		lua_pushvalue(L, events);
+		lua_getfield(L, LUA_REGISTRYINDEX, facts_key);
+		err = ask(rules, i, 3, ret, broken);
+	}
+	for (size_t i = 0; i < ret->n; i++)
+		ret->list[i].tier = ff_event_tier(ff_scan_events(scan), ret->list[i].event);
+	lua_settop(L, top);
+	return err;
+}
+
+struct ff_error *ff_judge_checks(struct ff_rules *rules, struct ff_findings *ret, json_t *broken)
+{
+	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	struct ff_error *err = NULL;
+	int top = lua_gettop(L);
+	for (size_t i = 0; !err && i < ff_rules_count(rules); i++) {
+		lua_settop(L, top);
+		if (!ff_rules_at(rules, i)->id || !ff_rules_at(rules, i)->has_check)
+			continue;
+		push_function(L, "check");
+		ff_rules_push(rules, i);
+		lua_getfield(L, LUA_REGISTRYINDEX, facts_key);
+		err = ask(rules, i, 1, ret, broken);
+	}
+	lua_settop(L, top);
+	return err;
+}
+
+void ff_findings_deinit(struct ff_findings *findings)
+{
+	for (size_t i = 0; i < findings->n; i++)
+		json_decref(findings->list[i].answer);
+	free(findings->list);
+	*findings = (struct ff_findings){0};
+}

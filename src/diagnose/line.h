@@ -1,0 +1,37 @@
+// A log line as it was meant: without colours, timestamps, rank and pod prefixes, container and JSON wrappers.
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdint.h>
+
+enum ff_level { FF_LEVEL_NONE, FF_LEVEL_DEBUG, FF_LEVEL_INFO, FF_LEVEL_WARNING, FF_LEVEL_ERROR, FF_LEVEL_FATAL };
+
+/** One meant line. Spans are valid during the callback only. One line of the file can hold several (progress bars
+    divided by carriage returns, a traceback inside a JSON string); they share a number. */
+struct ff_line {
+	uint64_t number;       /**< in the file, from 1 */
+	struct ff_span text;   /**< without prefixes; indentation that belongs to the text is kept */
+	struct ff_span whole;  /**< with prefixes, without colours and control characters */
+	struct ff_span source; /**< who said it ("rank0", "EngineCore_DP0 pid=164"), empty when nobody is named */
+	enum ff_level level;   /**< what a prefix said, FF_LEVEL_NONE when none did */
+};
+
+enum { FF_LINE_MAX = 16384 }; /**< a longer line is cut here; what is behind is not looked at as an event */
+
+struct ff_liner;
+
+struct ff_error *ff_liner_create(struct ff_liner **ret);
+void ff_liner_destroy(struct ff_liner *liner);
+
+typedef void ff_line_fn(const struct ff_line *line, void *context);
+
+/** Take one line of the file (without its newline) apart and hand out what was meant, at least one line. */
+void ff_liner_read(struct ff_liner *liner, struct ff_span raw, uint64_t number, ff_line_fn *fn, void *context);
+
+/** The level a word names ("WARN", "e", "Critical"), FF_LEVEL_NONE for any other word. */
+enum ff_level ff_level_of(struct ff_span word);
+
+/** Length of the escape sequence at p (p[0] is ESC), at least 1 when n is. */
+size_t ff_escape_length(const char *p, size_t n);

@@ -1,0 +1,27 @@
+// All signatures at once: one Vectorscan database over the patterns of all rules, plus the marks that lines are read for.
+// A match there is a candidate only; PCRE2 (the signature's own regex) has the last word and takes the captures.
+#pragma once
+
+#include "base/error.h"
+#include "diagnose/rule.h"
+
+struct ff_matcher;
+
+/** What a match in raw text means: a signature (its index), a mark of structure (traceback, frame, exception, loader and
+    kernel line: the line must be read), or a sign of health. */
+enum { FF_MATCH_STRUCTURE = -1, FF_MATCH_PROGRESS = -2 };
+
+/** Make the database for these rules: the one built into the program when they are the built-in ones, else compiled now. */
+struct ff_error *ff_matcher_create(struct ff_rules *rules, struct ff_matcher **ret);
+void ff_matcher_destroy(struct ff_matcher *matcher);
+
+typedef void ff_match_fn(int what, size_t end, void *context);
+
+/** Report every match in these bytes, in order of their end offset. */
+struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span bytes, ff_match_fn *fn, void *context);
+
+/** The database as bytes, for tools/rulec. */
+struct ff_error *ff_matcher_serialize(struct ff_matcher *matcher, char **ret, size_t *ret_n);
+
+/** What the built-in database must have been made from: a hash of all patterns and their flags. */
+struct ff_error *ff_matcher_key(struct ff_rules *rules, uint64_t *ret);

@@ -1,0 +1,21 @@
+// The prefixes that launchers, container runtimes and loggers put before a line: a table of patterns.
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+#include "diagnose/line.h"
+
+/** What the prefixes said. */
+struct ff_prefix {
+	char source[96]; /**< outer and inner names joined by '/' */
+	size_t source_n;
+	enum ff_level level;
+};
+
+struct ff_prefixes;
+
+struct ff_error *ff_prefixes_create(struct ff_prefixes **ret);
+void ff_prefixes_destroy(struct ff_prefixes *prefixes);
+
+/** Take every known prefix off `text`; what they say is added to *prefix. Returns what is left. */
+struct ff_span ff_prefixes_strip(struct ff_prefixes *prefixes, struct ff_span text, struct ff_prefix *prefix);

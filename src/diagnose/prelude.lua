@@ -1,0 +1,287 @@
+-- What surrounds a rule: the facts and the log as it sees them, templates, and the finding made of its answer.
+-- Runs outside the sandbox's list of names, before any rule; gives the engine its functions as a table.
+
+local function get(doc, path)
+  local at = doc
+  for step in path:gmatch[[[^.]+]] do
+    if type(at) ~= "table" then return nil end
+    local next = at[step]
+    if next == nil and tonumber(step) then next = at[tonumber(step) + 1] end
+    at = next
+  end
+  return at
+end
+
+local function normal(name) -- PEP 503
+  return (name:lower():gsub([[[-_.]+]], "-"))
+end
+
+local function set_of(list)
+  local set = {}
+  for _, name in ipairs(type(list) == "table" and list or {}) do set[name] = true end
+  return set
+end
+
+-- f"driver.version" is a value, false where the document says null, nil where nothing is known.
+local function facts(doc)
+  local complete, packages = set_of(doc.complete), {}
+  for name, entry in pairs(get(doc, "python.packages") or {}) do
+    if type(entry) == "table" then packages[normal(name)] = entry end
+  end
+  local f = {doc = doc}
+  -- version of a package; false when it is certainly not installed
+  function f.pkg(name)
+    local entry = packages[normal(name)]
+    local version = entry and entry.version or get(doc, normal(name):gsub("-", "_") .. ".version")
+    if version then return version end
+    if complete["python.packages"] then return false end
+    return nil
+  end
+  -- an environment variable; false when it is certainly not set
+  function f.env(name)
+    local value = type(doc.env) == "table" and doc.env[name]
+    if type(value) == "table" then return "(masked)" end
+    if type(value) == "string" then return value end
+    if complete["env"] then return false end
+    return nil
+  end
+  function f.gpus()
+    return type(doc.gpus) == "table" and doc.gpus or {}
+  end
+  -- compute capabilities of all GPUs; by the table of names where a GPU's own answer is missing
+  function f.capabilities()
+    local list = {}
+    for _, gpu in ipairs(f.gpus()) do
+      local cc = gpu.compute_capability or (gpu.name and know.gpu_cc(gpu.name))
+      if cc then list[#list + 1] = cc end
+    end
+    return list
+  end
+  return setmetatable(f, {__call = function(_, path) return get(doc, path) end})
+end
+
+local methods = {}
+
+function methods.all(log)
+  return function(name) return log["\0" .. name] or {} end
+end
+
+function methods.count(log)
+  return function(name)
+    local list = log["\0" .. name]
+    return list and (list.total or #list) or 0
+  end
+end
+
+-- the event whose exception ended it all, nil when nothing did
+function methods.fatal(log)
+  return log["\0events"].fatal
+end
+
+function methods.events(log)
+  return log["\0events"]
+end
+
+-- true when a frame of any exception with a hit, or of the fatal chain, stands in such a file or function
+function methods.has_frame(log)
+  return function(pattern)
+    for _, e in pairs(log["\0events"].list) do
+      for _, frame in ipairs(e.frames or {}) do
+        if (frame.file .. " " .. frame.func):match(pattern) then return true end
+      end
+    end
+    return false
+  end
+end
+
+local function hit_of(raw, events)
+  local hit = {line = raw.line, text = raw.text, name = raw.name, context = raw.context, event = events.list[raw.event] or {}}
+  for name, text in pairs(raw.captures) do hit[name] = text end
+  return hit
+end
+
+local function log_of(raw, events)
+  local log, speaking = setmetatable({["\0events"] = events}, {__index = function(log, name)
+    local method = methods[name]
+    return method and method(log)
+  end}), {}
+  for _, entry in ipairs(raw) do
+    local hit = hit_of(entry, events)
+    local list = log["\0" .. hit.name]
+    if not list then
+      list = {total = entry.total}
+      log["\0" .. hit.name] = list
+      rawset(log, hit.name, hit)
+    end
+    list[#list + 1] = hit
+    if not hit.context then speaking[#speaking + 1] = hit end
+  end
+  return log, speaking
+end
+
+-- The hit that stands closest to the root of the failure, then the first one.
+local function best(hits)
+  local found
+  for _, hit in ipairs(hits) do
+    local tier = hit.event.tier or 0
+    if not found or tier > (found.event.tier or 0) or (tier == (found.event.tier or 0) and hit.line < found.line) then found = hit end
+  end
+  return found
+end
+
+local function show(value)
+  if type(value) == "table" then
+    local words = {}
+    for i, item in ipairs(value) do words[i] = show(item) end
+    return table.concat(words, ", ")
+  end
+  return tostring(value)
+end
+
+-- "{found} {fact:driver.version}": nil when a name has no value here.
+local function expand(text, captures, f)
+  local out, from = {}, 1
+  while true do
+    local rest = text:sub(from)
+    local a, b = rest:find([[\{[A-Za-z_][\w.:-]*\}]])
+    if not a then break end
+    local name = rest:sub(a + 1, b - 1)
+    local fact = name:match[[^fact:(.+)$]]
+    local value
+    if fact then value = f(fact) else value = captures[name] end
+    if value == nil or value == "" then return nil end
+    out[#out + 1] = rest:sub(1, a - 1) .. show(value)
+    from = from + b
+  end
+  return table.concat(out) .. text:sub(from)
+end
+
+local function sentences(why, captures, f)
+  local out = {}
+  for _, sentence in ipairs(type(why) == "table" and why or {why}) do
+    local text = expand(sentence, captures, f)
+    if text then out[#out + 1] = text end
+  end
+  return table.concat(out, " ")
+end
+
+local function expanded(values, captures, f)
+  local out = {}
+  for name, value in pairs(values) do out[name] = type(value) == "string" and expand(value, captures, f) or value end
+  return out
+end
+
+local function fixes_of(list, captures, f, log)
+  local out = {}
+  for _, fix in ipairs(list or {}) do
+    local kind, say = expand(fix.kind, captures, f), expand(fix.say, captures, f)
+    if kind and say and (not fix.cond or fix.cond(f, log)) then
+      out[#out + 1] = {kind = kind, say = say, command = fix.command and expand(fix.command, captures, f), automatic = fix.automatic or false,
+        set = type(fix.set) == "table" and expanded(fix.set, captures, f) or nil, unset = fix.unset, effect = fix.effect}
+    end
+  end
+  return out
+end
+
+local function fact_evidence(list, f, out, needs)
+  for _, path in ipairs(list or {}) do
+    local value = f(path)
+    local package = path:match[[^python\.packages\.(.+)\.version$]]
+    local name = path:match[[^env\.(.+)$]]
+    if value == nil and package then value = f.pkg(package) end
+    if value == nil and name then value = f.env(name) end
+    if value == nil then
+      needs[#needs + 1] = path
+    else
+      out[#out + 1] = {fact = path, value = value}
+    end
+  end
+end
+
+local function finding(rule, answer, hit, captures, f, log)
+  local r = answer == true and {} or answer
+  local evidence, needs = {}, {}
+  if hit then evidence[1] = {log = hit.line, text = hit.text} end
+  for _, other in ipairs(r.evidence or {}) do
+    if type(other) == "table" and other.line and other ~= hit then evidence[#evidence + 1] = {log = other.line, text = other.text} end
+  end
+  local paths = {}
+  for _, other in ipairs(r.evidence or {}) do
+    if type(other) == "string" then paths[#paths + 1] = other end
+  end
+  fact_evidence(paths, f, evidence, {})
+  fact_evidence(rule.facts, f, evidence, needs)
+  return {
+    title = r.title, confidence = r.confidence or rule.confidence or 0.7, why = sentences(r.why or rule.why or "", captures, f),
+    fixes = fixes_of(r.fixes or rule.fixes, captures, f, log), evidence = evidence, needs = needs, severity = r.severity,
+    event = hit and hit.event.index, line = hit and hit.line, values = r.values,
+  }
+end
+
+local function silenced(rule, log)
+  for _, name in ipairs(rule.unless or {}) do
+    if log[name] then return true end
+  end
+  for _, name in ipairs(rule.all or {}) do
+    if not log[name] then return true end
+  end
+  return false
+end
+
+local function evaluate(rule, raw, events, f)
+  local log, speaking = log_of(raw, events)
+  local hit = best(speaking)
+  if not hit or silenced(rule, log) then return nil end
+  local answer = true
+  if rule.when then answer = rule.when(f, log) end
+  if not answer then return nil end
+  if type(answer) == "table" and answer.hit then hit = answer.hit end
+  local captures = {}
+  for _, other in ipairs(speaking) do
+    for name, value in pairs(other) do
+      if type(value) == "string" and captures[name] == nil then captures[name] = value end
+    end
+  end
+  for name, value in pairs(hit) do
+    if type(value) == "string" then captures[name] = value end
+  end
+  return finding(rule, answer, hit, captures, f, log)
+end
+
+local function check(rule, f)
+  local answer = rule.check(f)
+  if not answer then return nil end
+  return finding(rule, answer, nil, {}, f, nil)
+end
+
+-- Facts as they would be after a fix; nil when its effect on them is not known.
+local function applied(doc, fix)
+  local after = {}
+  for key, value in pairs(doc) do after[key] = value end
+  local effect = fix.effect or {}
+  local set, unset = effect.set or fix.set, effect.unset or fix.unset
+  local known = false
+  if set or unset then
+    local env = {}
+    for name, value in pairs(type(doc.env) == "table" and doc.env or {}) do env[name] = value end
+    for name, value in pairs(set or {}) do env[name] = value end
+    for _, name in ipairs(unset or {}) do env[name] = nil end
+    after.env, known = env, true
+  end
+  for path, value in pairs(effect.facts or {}) do
+    local at, last = after, nil
+    for step in path:gmatch[[[^.]+]] do
+      if last then
+        local copy = {}
+        for k, v in pairs(type(at[last]) == "table" and at[last] or {}) do copy[k] = v end
+        at[last] = copy
+        at = copy
+      end
+      last = step
+    end
+    at[last], known = value, true
+  end
+  return known and after or nil
+end
+
+return {facts = facts, evaluate = evaluate, check = check, applied = applied}

@@ -1,0 +1,130 @@
+// Which finding is the root cause. Rules state what they explain and what they are more specific than; the log's structure
+// says the rest: the deepest exception of the chain that ended it beats an error line, an error line beats a warning, and a
+// warning after which the worker went on well was none.
+#include "diagnose/finding.h"
+
+#include <lauxlib.h>
+
+enum { TIER_HARMLESS, TIER_LINE, TIER_ERROR_LINE, TIER_EVENT, TIER_FATAL, TIER_ROOT };
+
+static bool in_chain(const struct ff_events *events, size_t fatal, size_t index)
+{
+	for (int steps = 0; fatal != FF_EVENT_NO_INNER && steps < 64; steps++) {
+		if (fatal == index)
+			return true;
+		const struct ff_event *e = ff_events_at(events, fatal);
+		fatal = e ? e->inner : FF_EVENT_NO_INNER;
+	}
+	return false;
+}
+
+static int tier_without_progress(const struct ff_event *e)
+{
+	bool solid = e->kind == FF_EVENT_EXCEPTION || e->kind == FF_EVENT_LOADER || e->kind == FF_EVENT_KERNEL ||
+		e->kind == FF_EVENT_NCCL || e->kind == FF_EVENT_DEATH;
+	if (solid && e->level >= FF_LEVEL_ERROR)
+		return TIER_EVENT;
+	return e->level >= FF_LEVEL_ERROR ? TIER_ERROR_LINE : TIER_LINE;
+}
+
+int ff_event_tier(const struct ff_events *events, size_t index)
+{
+	const struct ff_event *e = ff_events_at(events, index);
+	if (!e)
+		return TIER_LINE;
+	size_t fatal = ff_events_fatal(events);
+	if (in_chain(events, fatal, index))
+		return index == ff_events_deepest(events, fatal) ? TIER_ROOT : TIER_FATAL;
+	int tier = tier_without_progress(e);
+	if (!e->progress || e->kind == FF_EVENT_KERNEL)
+		return tier;
+	// The worker went on well. An exception of one request still failed that request.
+	return e->kind == FF_EVENT_EXCEPTION && e->level >= FF_LEVEL_ERROR ? TIER_ERROR_LINE : TIER_HARMLESS;
+}
+
+static bool lists(const struct ff_rules *rules, size_t rule, const char *field, const char *cause)
+{
+	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	bool found = false;
+	ff_rules_push(rules, rule);
+	if (lua_getfield(L, -1, field) == LUA_TTABLE) {
+		lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+		for (lua_Integer i = 1; i <= n && !found; i++) {
+			lua_rawgeti(L, -1, i);
+			const char *text = lua_tostring(L, -1);
+			size_t len = text ? strlen(text) : 0;
+			found = text &&
+				(strcmp(text, cause) == 0 ||
+					(len && text[len - 1] == '*' && strncmp(text, cause, len - 1) == 0));
+			lua_pop(L, 1);
+		}
+	}
+	lua_pop(L, 2);
+	return found;
+}
+
+static double score(const struct ff_rules *rules, const struct ff_finding *f)
+{
+	static const double role_weight[] = {[FF_ROLE_CAUSE] = 0, [FF_ROLE_SYMPTOM] = -0.5, [FF_ROLE_WRAPPER] = -1};
+	return f->confidence + 0.12 * f->tier + role_weight[ff_rules_at(rules, f->rule)->role];
+}
+
+// True when a stands before b as the root cause.
+static bool before(const struct ff_rules *rules, const struct ff_finding *a, const struct ff_finding *b)
+{
+	if (a->dropped != b->dropped)
+		return b->dropped;
+	double sa = score(rules, a), sb = score(rules, b);
+	if (sa != sb)
+		return sa > sb;
+	return a->line != b->line ? a->line < b->line : a->rule < b->rule;
+}
+
+static void drop_explained(const struct ff_rules *rules, struct ff_findings *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct ff_rule *mine = ff_rules_at(rules, f->list[i].rule);
+		if (f->list[i].dropped)
+			continue;
+		for (size_t k = 0; k < f->n; k++) {
+			const struct ff_rule *other = ff_rules_at(rules, f->list[k].rule);
+			if (k == i || f->list[k].dropped || strcmp(mine->cause, other->cause) == 0)
+				continue;
+			if (lists(rules, f->list[i].rule, "explains", other->cause) ||
+				lists(rules, f->list[i].rule, "specific_over", other->cause))
+				f->list[k].dropped = true;
+		}
+	}
+}
+
+static void sort(const struct ff_rules *rules, struct ff_findings *f)
+{
+	for (size_t i = 1; i < f->n; i++) { // few findings: insertion keeps equal ones in the order of the rules
+		struct ff_finding moving = f->list[i];
+		size_t k = i;
+		for (; k > 0 && before(rules, &moving, &f->list[k - 1]); k--)
+			f->list[k] = f->list[k - 1];
+		f->list[k] = moving;
+	}
+}
+
+void ff_findings_rank(const struct ff_rules *rules, struct ff_findings *f)
+{
+	bool cause = false;
+	for (size_t i = 0; i < f->n; i++) {
+		f->list[i].dropped = f->list[i].event != FF_EVENT_NO_INNER && f->list[i].tier == TIER_HARMLESS;
+		cause |= !f->list[i].dropped && ff_rules_at(rules, f->list[i].rule)->role == FF_ROLE_CAUSE;
+	}
+	drop_explained(rules, f);
+	sort(rules, f);
+	for (size_t i = 0; i < f->n; i++) {
+		const struct ff_rule *mine = ff_rules_at(rules, f->list[i].rule);
+		if (cause && mine->role != FF_ROLE_CAUSE)
+			f->list[i].dropped = true;
+		for (size_t k = 0; k < i; k++) { // one finding a cause: the best
+			if (strcmp(ff_rules_at(rules, f->list[k].rule)->cause, mine->cause) == 0)
+				f->list[i].dropped = true;
+		}
+	}
+	sort(rules, f);
+}

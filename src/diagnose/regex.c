@@ -1,0 +1,113 @@
+// PCRE2 behind a small interface. Bytes, not UTF-8: logs are not always text, and `.` on a byte is good enough to find
+// a message. The JIT is used where it is allowed (SELinux may forbid it; the interpreter gives the same answers).
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "diagnose/regex.h"
+
+#include <pcre2.h>
+
+enum { MATCH_LIMIT = 200000, HEAP_LIMIT_KIB = 4096, DEPTH_LIMIT = 2000 };
+
+struct ff_regex {
+	pcre2_code *code;
+	pcre2_match_data *data;
+	pcre2_match_context *context;
+	char *names[FF_REGEX_GROUPS];
+};
+
+void ff_regex_destroy(struct ff_regex *regex)
+{
+	if (!regex)
+		return;
+	for (unsigned i = 0; i < FF_REGEX_GROUPS; i++)
+		free(regex->names[i]);
+	pcre2_match_context_free(regex->context);
+	pcre2_match_data_free(regex->data);
+	pcre2_code_free(regex->code);
+	free(regex);
+}
+
+static struct ff_error *read_names(struct ff_regex *regex)
+{
+	uint32_t n = 0, size = 0;
+	PCRE2_SPTR table = NULL;
+	pcre2_pattern_info(regex->code, PCRE2_INFO_NAMECOUNT, &n);
+	pcre2_pattern_info(regex->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+	pcre2_pattern_info(regex->code, PCRE2_INFO_NAMETABLE, &table);
+	for (uint32_t i = 0; i < n; i++) {
+		PCRE2_SPTR entry = table + (size_t)i * size;
+		unsigned group = (unsigned)entry[0] << 8 | entry[1];
+		if (group >= FF_REGEX_GROUPS || regex->names[group])
+			continue;
+		regex->names[group] = strdup((const char *)entry + 2);
+		if (!regex->names[group])
+			return &ff_enomem;
+	}
+	return NULL;
+}
+
+struct ff_error *ff_regex_create(const char *pattern, bool caseless, bool anchored, struct ff_regex **ret)
+{
+	struct ff_regex *regex = calloc(1, sizeof(*regex));
+	if (!regex)
+		return &ff_enomem;
+	int code;
+	PCRE2_SIZE at;
+	uint32_t groups = 0;
+	uint32_t options =
+		PCRE2_NEVER_UTF | PCRE2_DUPNAMES | (caseless ? PCRE2_CASELESS : 0) | (anchored ? PCRE2_ANCHORED : 0);
+	regex->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &code, &at, NULL);
+	if (!regex->code) {
+		char text[160];
+		pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof(text));
+		free(regex);
+		return ff_error_create(FF_EUSAGE, "%s (at character %zu of '%s')", text, (size_t)at + 1, pattern);
+	}
+	pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &groups);
+	if (groups >= FF_REGEX_GROUPS) {
+		ff_regex_destroy(regex);
+		return ff_error_create(FF_EUSAGE, "more than %d groups in '%s'", FF_REGEX_GROUPS - 1, pattern);
+	}
+	pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); // a refusal leaves the interpreter
+	regex->data = pcre2_match_data_create(FF_REGEX_GROUPS, NULL);
+	regex->context = pcre2_match_context_create(NULL);
+	struct ff_error *err = regex->data && regex->context ? read_names(regex) : &ff_enomem;
+	if (err) {
+		ff_regex_destroy(regex);
+		return err;
+	}
+	pcre2_set_match_limit(regex->context, MATCH_LIMIT);
+	pcre2_set_heap_limit(regex->context, HEAP_LIMIT_KIB);
+	pcre2_set_depth_limit(regex->context, DEPTH_LIMIT);
+	*ret = regex;
+	return NULL;
+}
+
+bool ff_regex_match(const struct ff_regex *regex, struct ff_span subject, size_t from, struct ff_match *ret)
+{
+	int n = pcre2_match(
+		regex->code, (PCRE2_SPTR)(subject.p ? subject.p : ""), subject.n, from, 0, regex->data, regex->context);
+	if (n <= 0)
+		return false;
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(regex->data);
+	ret->n = (unsigned)n;
+	for (unsigned i = 0; i < FF_REGEX_GROUPS; i++) {
+		bool there = i < (unsigned)n && at[2 * i] != PCRE2_UNSET && at[2 * i] <= at[2 * i + 1];
+		ret->group[i] = there ? (struct ff_span){subject.p + at[2 * i], at[2 * i + 1] - at[2 * i]}
+				      : (struct ff_span){NULL, 0};
+	}
+	return true;
+}
+
+unsigned ff_regex_group(const struct ff_regex *regex, const char *name)
+{
+	for (unsigned i = 1; i < FF_REGEX_GROUPS; i++) {
+		if (regex->names[i] && strcmp(regex->names[i], name) == 0)
+			return i;
+	}
+	return 0;
+}
+
+const char *ff_regex_group_name(const struct ff_regex *regex, unsigned group)
+{
+	return group < FF_REGEX_GROUPS ? regex->names[group] : NULL;
+}

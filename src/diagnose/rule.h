@@ -1,0 +1,58 @@
+// Rules: loading, checking of every field, and what the engine keeps of each.
+#pragma once
+
+#include "diagnose/regex.h"
+#include "diagnose/sandbox.h"
+
+enum ff_role { FF_ROLE_CAUSE, FF_ROLE_SYMPTOM, FF_ROLE_WRAPPER };
+
+struct ff_rule {
+	char *id;    /**< "torch.driver-too-old/found" */
+	char *cause; /**< the part before the '/' */
+	char *title; /**< from the rule or from causes.tsv */
+	char *file;  /**< where it was read from */
+	int line;
+	enum ff_role role;
+	bool warning; /**< severity "warning": reported, but not an error for the exit code */
+	bool has_when, has_check;
+	int ref; /**< the block, in the Lua registry */
+	bool built_in;
+};
+
+struct ff_signature {
+	size_t rule;
+	char *name, *pattern;
+	bool context;		/**< seen by the rule, but does not make it speak */
+	struct ff_regex *regex; /**< compiled when first needed */
+	unsigned seen;		/**< for scan.c: the subject it was last tried on */
+};
+
+struct ff_rules;
+
+struct ff_error *ff_rules_create(struct ff_rules **ret);
+void ff_rules_destroy(struct ff_rules *rules);
+
+/** Read the built-in rules. */
+struct ff_error *ff_rules_add_built_in(struct ff_rules *rules);
+
+/** Read one file of rules from memory. A rule whose id is known already replaces it. Nothing is added on failure; the
+    message names file and line. */
+struct ff_error *ff_rules_add_text(struct ff_rules *rules, const char *name, const char *text, size_t n);
+
+/** Read every *.lua of a folder, in order of name. */
+struct ff_error *ff_rules_add_dir(struct ff_rules *rules, const char *dir);
+
+struct ff_sandbox *ff_rules_sandbox(const struct ff_rules *rules);
+size_t ff_rules_count(const struct ff_rules *rules);
+const struct ff_rule *ff_rules_at(const struct ff_rules *rules, size_t index);
+size_t ff_rules_signature_count(const struct ff_rules *rules);
+struct ff_signature *ff_rules_signature_at(struct ff_rules *rules, size_t index);
+
+/** Push the block of a rule. */
+void ff_rules_push(const struct ff_rules *rules, size_t index);
+
+/** What causes.tsv says of a cause; empty spans when it does not know it. */
+struct ff_cause {
+	struct ff_span title, fix_kinds, counts_as;
+};
+bool ff_cause_find(const char *id, struct ff_cause *ret);

@@ -1,0 +1,13 @@
+// The fields of a rule block and their types, checked when a rule is loaded.
+#pragma once
+
+#include "base/error.h"
+
+#include <lua.h>
+
+/** Check the block on top of the stack. The message is "<file>:<line>: rule '<id>': <what>". `built_in` rules must name a
+    cause of causes.tsv; others must do so or have a title. */
+struct ff_error *ff_rule_check(lua_State *L, const char *file, bool built_in);
+
+/** True for a kind of fix that the contract knows: "driver", "env:NAME", "pip:PACKAGE" (names may be {templates}). */
+bool ff_fix_kind_ok(const char *kind);

@@ -1,0 +1,389 @@
+// Reads a log in chunks that end at line ends. The healthy bulk is only scanned: a line is taken apart when the matcher
+// found something in it, or while the event before it is still open.
+//
+// Lines with escape sequences are cleaned before the scan, for a colour can stand in the middle of a message; lines that
+// begin like JSON are marked by the matcher, for their text is escaped.
+#include "diagnose/scan.h"
+
+enum { CHUNK = 256 << 10, TEXT_MAX = 2000 };
+
+struct hits {
+	struct ff_hit list[FF_HITS_PER_SIGNATURE];
+	size_t n;
+	uint64_t total;
+};
+
+struct ff_scan {
+	struct ff_rules *rules;
+	struct ff_matcher *matcher;
+	struct ff_liner *liner;
+	struct ff_events *events;
+	struct hits **hits; // by signature, made when needed
+	char *chunk, *clean;
+	size_t n;
+	uint64_t line; // lines before the chunk
+	struct ff_error *err;
+	// While a chunk is scanned:
+	struct ff_span bytes;
+	size_t at;	 // start of the line `number`
+	uint64_t number; // of the line at `at`
+	bool reading;	 // that line has been read already
+	// While a line is matched:
+	const struct ff_line *meant;
+	struct ff_span subject;
+	size_t message_of; // event whose message is matched, FF_EVENT_NO_INNER for a line
+	unsigned matched;
+};
+
+void ff_scan_destroy(struct ff_scan *scan)
+{
+	if (!scan)
+		return;
+	for (size_t i = 0; scan->hits && i < ff_rules_signature_count(scan->rules); i++) {
+		for (size_t k = 0; scan->hits[i] && k < scan->hits[i]->n; k++) {
+			free(scan->hits[i]->list[k].text);
+			json_decref(scan->hits[i]->list[k].captures);
+		}
+		free(scan->hits[i]);
+	}
+	free(scan->hits);
+	free(scan->chunk);
+	free(scan->clean);
+	ff_matcher_destroy(scan->matcher);
+	ff_liner_destroy(scan->liner);
+	ff_events_destroy(scan->events);
+	ff_error_destroy(scan->err);
+	free(scan);
+}
+
+struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_scan **ret)
+{
+	_cleanup_scan_ struct ff_scan *scan = calloc(1, sizeof(*scan));
+	if (!scan)
+		return &ff_enomem;
+	scan->rules = rules;
+	scan->hits = calloc(ff_rules_signature_count(rules) + 1, sizeof(*scan->hits));
+	scan->chunk = malloc(CHUNK);
+	scan->clean = malloc(CHUNK);
+	struct ff_error *err = scan->hits && scan->chunk && scan->clean ? NULL : &ff_enomem;
+	if (!err)
+		err = ff_matcher_create(rules, &scan->matcher);
+	if (!err)
+		err = ff_liner_create(&scan->liner);
+	if (!err)
+		err = ff_events_create(&scan->events);
+	if (!err)
+		*ret = ff_take(&scan);
+	return err;
+}
+
+// ---- hits ----
+
+static json_t *captures_of(const struct ff_regex *regex, const struct ff_match *m)
+{
+	json_t *captures = json_object();
+	for (unsigned g = 1; captures && g < FF_REGEX_GROUPS; g++) {
+		const char *name = ff_regex_group_name(regex, g);
+		if (name && g < m->n && m->group[g].p && !json_object_get(captures, name))
+			json_object_set_new(captures, name, ff_json_string(m->group[g].p, m->group[g].n));
+	}
+	return captures;
+}
+
+static struct ff_hit *new_hit(struct ff_scan *scan, size_t signature)
+{
+	struct hits **slot = &scan->hits[signature];
+	if (!*slot)
+		*slot = calloc(1, sizeof(**slot));
+	if (!*slot)
+		return NULL;
+	struct hits *hits = *slot;
+	hits->total++;
+	if (hits->n < FF_HITS_PER_SIGNATURE)
+		return &hits->list[hits->n++];
+	struct ff_hit *last = &hits->list[FF_HITS_PER_SIGNATURE - 1];
+	free(last->text);
+	json_decref(last->captures);
+	return last;
+}
+
+static bool has_hit(const struct ff_scan *scan, size_t signature, size_t event)
+{
+	const struct hits *hits = scan->hits[signature];
+	for (size_t i = 0; hits && i < hits->n; i++) {
+		if (hits->list[i].event == event)
+			return true;
+	}
+	return false;
+}
+
+static void add_hit(struct ff_scan *scan, size_t signature, const struct ff_regex *regex, const struct ff_match *m)
+{
+	bool message = scan->message_of != FF_EVENT_NO_INNER;
+	size_t event = message ? scan->message_of : ff_events_place(scan->events, scan->meant);
+	if (event == FF_EVENT_NO_INNER || (message && has_hit(scan, signature, event)))
+		return;
+	struct ff_hit *hit = new_hit(scan, signature);
+	if (!hit)
+		return;
+	struct ff_span text = scan->subject;
+	if (text.n > TEXT_MAX)
+		text.n = TEXT_MAX;
+	const struct ff_event *e = ff_events_at(scan->events, event);
+	*hit = (struct ff_hit){.signature = signature,
+		.event = event,
+		.line = message && e ? e->first : scan->meant->number,
+		.text = ff_span_dup(text),
+		.captures = captures_of(regex, m)};
+}
+
+// A candidate of the matcher in a line or message: PCRE2 decides.
+static void confirm(int what, size_t end, void *context)
+{
+	struct ff_scan *scan = context;
+	(void)end;
+	if (what < 0 || scan->err)
+		return;
+	struct ff_signature *s = ff_rules_signature_at(scan->rules, (size_t)what);
+	if (!ff_rules_at(scan->rules, s->rule)->id)
+		return; // replaced by a user's rule
+	if (s->seen == scan->matched)
+		return; // Vectorscan reports every end offset
+	s->seen = scan->matched;
+	if (!s->regex)
+		scan->err = ff_regex_create(s->pattern, true, false, &s->regex);
+	struct ff_match m;
+	if (s->regex && ff_regex_match(s->regex, scan->subject, 0, &m))
+		add_hit(scan, (size_t)what, s->regex, &m);
+}
+
+static void match_subject(struct ff_scan *scan, struct ff_span subject)
+{
+	scan->subject = subject;
+	scan->matched++;
+	struct ff_error *err = ff_matcher_scan(scan->matcher, subject, confirm, scan);
+	if (scan->err)
+		ff_error_destroy(err);
+	else
+		scan->err = err;
+}
+
+// ---- lines ----
+
+static void on_line(const struct ff_line *line, void *context)
+{
+	struct ff_scan *scan = context;
+	ff_events_line(scan->events, line);
+	scan->meant = line;
+	scan->message_of = FF_EVENT_NO_INNER;
+	match_subject(scan, line->text);
+}
+
+static size_t line_end(const struct ff_scan *scan, size_t from)
+{
+	const char *newline = memchr(scan->bytes.p + from, '\n', scan->bytes.n - from);
+	return newline ? (size_t)(newline - scan->bytes.p) : scan->bytes.n;
+}
+
+static void read_line(struct ff_scan *scan)
+{
+	scan->reading = true;
+	ff_liner_read(scan->liner, (struct ff_span){scan->bytes.p + scan->at, line_end(scan, scan->at) - scan->at},
+		scan->number, on_line, scan);
+}
+
+static bool next_line(struct ff_scan *scan)
+{
+	size_t end = line_end(scan, scan->at);
+	if (end >= scan->bytes.n)
+		return false;
+	scan->at = end + 1;
+	scan->number++;
+	scan->reading = false;
+	return scan->at < scan->bytes.n;
+}
+
+// Go to the line that holds this offset, reading on the way what open events still need.
+static void go_to(struct ff_scan *scan, size_t offset)
+{
+	while (line_end(scan, scan->at) < offset) {
+		if (!scan->reading && ff_events_busy(scan->events, scan->number))
+			read_line(scan);
+		if (!next_line(scan))
+			return;
+	}
+}
+
+struct candidate {
+	struct ff_scan *scan;
+	size_t line_at, line_to; // the last line known
+	size_t *offsets, n, cap; // of candidate lines, in order
+	bool *progress_only;
+};
+
+// Matches come in order of their ends; several in one line are one candidate.
+static void on_raw(int what, size_t end, void *context)
+{
+	struct candidate *c = context;
+	size_t offset = end ? end - 1 : 0;
+	if (c->n && offset < c->line_to) {
+		c->progress_only[c->n - 1] &= what == FF_MATCH_PROGRESS;
+		return;
+	}
+	if (c->n == c->cap)
+		return;
+	c->line_to = line_end(c->scan, offset);
+	c->offsets[c->n] = offset;
+	c->progress_only[c->n++] = what == FF_MATCH_PROGRESS;
+}
+
+static struct ff_error *find_candidates(struct ff_scan *scan, struct candidate *c)
+{
+	// A line has at least two bytes with its newline, and a shorter one matches nothing.
+	c->cap = scan->bytes.n / 2 + 1;
+	c->offsets = malloc(c->cap * sizeof(*c->offsets));
+	c->progress_only = malloc(c->cap * sizeof(*c->progress_only));
+	if (!c->offsets || !c->progress_only)
+		return &ff_enomem;
+	return ff_matcher_scan(scan->matcher, scan->bytes, on_raw, c);
+}
+
+static void read_candidates(struct ff_scan *scan, const struct candidate *c)
+{
+	for (size_t i = 0; i < c->n && !scan->err; i++) {
+		go_to(scan, c->offsets[i]);
+		if (scan->reading)
+			continue;
+		if (c->progress_only[i] && !ff_events_busy(scan->events, scan->number))
+			ff_events_progress(scan->events, scan->number);
+		else
+			read_line(scan);
+	}
+	while (scan->at < scan->bytes.n) {
+		if (!scan->reading && ff_events_busy(scan->events, scan->number))
+			read_line(scan);
+		if (!next_line(scan))
+			break;
+	}
+}
+
+// Without escape sequences; newlines stay where they are counted.
+static struct ff_span cleaned(struct ff_scan *scan, struct ff_span raw)
+{
+	if (!memchr(raw.p, 0x1b, raw.n))
+		return raw;
+	size_t n = 0;
+	for (size_t i = 0; i < raw.n;) {
+		if (raw.p[i] != 0x1b) {
+			scan->clean[n++] = raw.p[i++];
+			continue;
+		}
+		const char *newline = memchr(raw.p + i, '\n', raw.n - i);
+		size_t left = newline ? (size_t)(newline - raw.p) - i : raw.n - i;
+		i += ff_escape_length(raw.p + i, left);
+	}
+	return (struct ff_span){scan->clean, n};
+}
+
+static uint64_t count_lines(struct ff_span s)
+{
+	uint64_t n = 0;
+	const char *p = s.p, *end = s.p + s.n;
+	while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
+		n++;
+		p++;
+	}
+	return n;
+}
+
+// A chunk of whole lines (the last one may lack its newline).
+static void read_chunk(struct ff_scan *scan, struct ff_span raw)
+{
+	scan->bytes = cleaned(scan, raw);
+	scan->at = 0;
+	scan->number = scan->line + 1;
+	scan->reading = false;
+	struct candidate c = {.scan = scan};
+	struct ff_error *err = scan->bytes.n ? find_candidates(scan, &c) : NULL;
+	if (err)
+		scan->err = err;
+	else
+		read_candidates(scan, &c);
+	free(c.offsets);
+	free(c.progress_only);
+	scan->line += count_lines(raw);
+}
+
+static struct ff_error *take_error(struct ff_scan *scan)
+{
+	struct ff_error *err = scan->err;
+	scan->err = NULL;
+	return err;
+}
+
+struct ff_error *ff_scan_feed(struct ff_scan *scan, const char *bytes, size_t n)
+{
+	while (n && !scan->err) {
+		size_t take = n < CHUNK - scan->n ? n : CHUNK - scan->n;
+		memcpy(scan->chunk + scan->n, bytes, take);
+		scan->n += take;
+		bytes += take;
+		n -= take;
+		if (scan->n < CHUNK)
+			break;
+		// A line longer than a chunk is cut; what is behind the cut counts as a line of its own.
+		const char *newline = memrchr(scan->chunk, '\n', scan->n);
+		size_t whole = newline ? (size_t)(newline - scan->chunk) + 1 : scan->n;
+		read_chunk(scan, (struct ff_span){scan->chunk, whole});
+		memmove(scan->chunk, scan->chunk + whole, scan->n - whole);
+		scan->n -= whole;
+	}
+	return take_error(scan);
+}
+
+// A pattern may reach over the lines of one message.
+static void match_message(struct ff_scan *scan, size_t index)
+{
+	const struct ff_event *e = ff_events_at(scan->events, index);
+	if (!e || e->kind != FF_EVENT_EXCEPTION || !strchr(e->message, '\n'))
+		return;
+	_cleanup_buf_ struct ff_buf text = {0};
+	ff_buf_printf(&text, "%s: %s", e->qualified, e->message);
+	scan->message_of = index;
+	if (!text.failed)
+		match_subject(scan, (struct ff_span){text.p, text.n});
+}
+
+struct ff_error *ff_scan_end(struct ff_scan *scan)
+{
+	if (scan->n)
+		read_chunk(scan, (struct ff_span){scan->chunk, scan->n});
+	if (scan->n && scan->chunk[scan->n - 1] != '\n')
+		scan->line++;
+	scan->n = 0;
+	struct ff_error *err = ff_events_end(scan->events);
+	if (err)
+		return err;
+	for (size_t i = 0; i < ff_events_count(scan->events) && !scan->err; i++)
+		match_message(scan, i);
+	return take_error(scan);
+}
+
+const struct ff_events *ff_scan_events(const struct ff_scan *scan)
+{
+	return scan->events;
+}
+
+const struct ff_hit *ff_scan_hits(const struct ff_scan *scan, size_t signature, size_t *ret_n, uint64_t *ret_total)
+{
+	const struct hits *hits = scan->hits[signature];
+	*ret_n = hits ? hits->n : 0;
+	if (ret_total)
+		*ret_total = hits ? hits->total : 0;
+	return hits ? hits->list : NULL;
+}
+
+uint64_t ff_scan_lines(const struct ff_scan *scan)
+{
+	return scan->line;
+}

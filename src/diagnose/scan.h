@@ -1,0 +1,41 @@
+// A log, read once in constant memory: what was said (events) and where signatures matched (hits).
+#pragma once
+
+#include "diagnose/event.h"
+#include "diagnose/matcher.h"
+
+/** A place where a signature of a rule stands. */
+struct ff_hit {
+	size_t signature, event;
+	uint64_t line;
+	char *text;	  /**< the line, without prefixes, bounded */
+	json_t *captures; /**< named groups that took part */
+};
+
+enum { FF_HITS_PER_SIGNATURE = 24 }; /**< the first ones, and the newest in the last place */
+
+struct ff_scan;
+
+struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_scan **ret);
+void ff_scan_destroy(struct ff_scan *scan);
+
+static inline void ff_cleanup_scan(struct ff_scan **scan)
+{
+	ff_scan_destroy(*scan);
+}
+
+#define _cleanup_scan_ __attribute__((__cleanup__(ff_cleanup_scan)))
+
+/** Take the next bytes of the log, cut anywhere. */
+struct ff_error *ff_scan_feed(struct ff_scan *scan, const char *bytes, size_t n);
+
+/** No more bytes: finish what is open, and look for signatures in messages of several lines. */
+struct ff_error *ff_scan_end(struct ff_scan *scan);
+
+const struct ff_events *ff_scan_events(const struct ff_scan *scan);
+
+/** Hits of one signature in order: their number, and how many there really were. */
+const struct ff_hit *ff_scan_hits(const struct ff_scan *scan, size_t signature, size_t *ret_n, uint64_t *ret_total);
+
+/** Lines of the log so far. */
+uint64_t ff_scan_lines(const struct ff_scan *scan);

@@ -1,0 +1,224 @@
+// The table of line shapes. First row that fits decides. Python prints a frame in several forms: the interpreter's,
+// IPython's ("x.py in f(args)", "File /x.py:3, in f()"), rich's and pytest's ("/x.py:3 in f", "x.py:3: in f").
+#include "diagnose/shape.h"
+
+#include "diagnose/regex.h"
+
+#include <stdlib.h>
+
+#define QUALIFIED "(?<q>(?:[A-Za-z_]\\w*(?:\\.|::))*"
+#define RAISED "(?:Error|Exception|Interrupt|Exit|Fault|Failure|Timeout|NotFound|CannotStart|Unavailable|error)"
+
+static const struct {
+	enum ff_shape_kind kind;
+	const char *pattern;
+} rows[] = {
+	{FF_SHAPE_MARK, "[\\s~^|\\xe2\\x94\\x80-\\xe2\\x95\\xaf-]*$|\\s*\\[Previous line repeated \\d+"},
+	{FF_SHAPE_TRACEBACK, ".{0,80}Traceback \\(most recent call last\\)"},
+	{FF_SHAPE_FRAME, "\\s*File \"(?<file>[^\"]+)\", line (?<line>\\d+)(?:, in (?<func>.+))?"},
+	{FF_SHAPE_FRAME, "\\s*File (?<file>[^\\s:]+):(?<line>\\d+),? in (?<func>[^(]+)"},
+	{FF_SHAPE_FRAME,
+		"(?:\\s*|\\xe2\\x9d\\xb1 )(?<file>(?:[A-Za-z]:)?[^\\s:]+\\.pyx?):(?<line>\\d+):? in (?<func>\\S+)"},
+	{FF_SHAPE_FRAME, "(?<file>[^\\s:]+\\.py) in (?<func>[\\w<>]+)\\("},
+	{FF_SHAPE_CHAIN_CONTEXT, "\\s*During handling of the above exception, another exception occurred"},
+	{FF_SHAPE_CHAIN_CAUSE, "\\s*The above exception was the direct cause of the following exception"},
+	{FF_SHAPE_KERNEL,
+		".*(?:NVRM: |oom-kill:|oom_reaper|Out of memory: Kill|Memory cgroup out of memory"
+		"|traps: .* trap |segfault at [0-9a-f]+ ip)"},
+	{FF_SHAPE_NCCL, ".*NCCL WARN (?<m>.*)"},
+	{FF_SHAPE_WARNING, "\\s*\\S+:\\d+: (?<q>(?<t>\\w*Warning)): (?<m>.*)"},
+	{FF_SHAPE_EXCEPTION, "terminate called after throwing an instance of '(?<q>(?:\\w+::)*(?<t>\\w+)).*(?<m>)"},
+	{FF_SHAPE_EXCEPTION,
+		"(?:E? {0,4}|[^:]{0,60} raised )" QUALIFIED "(?<t>[A-Za-z_]\\w*" RAISED
+		"))(?:\\(\\w+\\))?: +(?<m>\\S.*)"},
+	{FF_SHAPE_EXCEPTION, " {0,4}" QUALIFIED "(?<t>[A-Z]\\w*(?:Error|Exception|Interrupt)))(?:\\(\\w+\\))?:?\\s*$"},
+	{FF_SHAPE_LOADER,
+		".*(?:error while loading shared libraries|cannot open shared object file"
+		"|version `[^']+' not found|undefined symbol|symbol lookup error|wrong ELF class"
+		"|invalid ELF header|cannot allocate memory in static TLS block)"},
+	{FF_SHAPE_DEATH,
+		"(?:.*[\\s:])?Killed\\.?\\s*$|.*(?:\\(core dumped\\)|Signals\\.SIG|OOMKilled|Segmentation fault"
+		"|Illegal instruction|Bus error|bus error|Fatal Python error|received signal \\d"
+		"|exit(?:ed)?(?: with)? (?:code|status):? (?:137|139|132|134|135|-\\d+)"
+		"|exitcode ?: ?-?\\d|died with <|non-zero exit status|SIGKILL|signal: killed)"},
+	{FF_SHAPE_LOOSE, "\\s*(?:E +)?" QUALIFIED "(?<t>[A-Za-z_]\\w*))(?:\\(\\w+\\))?(?:: (?<m>.*)|$)"},
+};
+
+// Signs of health. Loading bars do not count: what fails most often fails right after loading.
+const char ff_shape_progress[] =
+	"\"(?:GET|POST|PUT) [^\"]*\" 20\\d|Application startup complete|Uvicorn running on|Server started at"
+	"|server is (?:ready|listening)|Starting vLLM API server|Shard ready in|fired up and ready|Running on local URL"
+	"|throughput: *[\\d.]*[1-9]|gen throughput \\(token/s\\): *[\\d.]*[1-9]|tokens per second|done request"
+	"|init engine .* took|Capturing CUDA graphs?.*100%|'(?:train_)?loss': *\\d|\\bloss[=: ]+\\d+\\.\\d+"
+	"|\\bstep[=: ]+\\d+.*\\bloss\\b|Epoch \\d+.*(?:100%|it/s)|max_epochs=\\d+` reached|Training completed"
+	"|Prompt executed in|Init COMPLETE|Avg bus bandwidth|Finished restoring checkpoint|loading binary .*cuda\\d"
+	"|Loaded model|model loaded|Ready to serve|Generation complete";
+
+// Cheap versions of the rows above, and the beginnings of JSON lines, whose text is escaped and must be unwrapped first.
+const char *const ff_shape_marks[] = {
+	"Traceback \\(most recent",
+	"File \"[^\"\\n]+\", line \\d",
+	"\\.pyx?:\\d+:? in ",
+	"\\.py in \\w+\\(",
+	"above exception, another exception",
+	"direct cause of the following",
+	"(?:[Ee]rror|Exception|Interrupt|Exit|Fault|Failure|NotFound|CannotStart|Unavailable)\\b[:(]",
+	"\\w(?:Error|Exception)[ \\t]*$",
+	"NVRM: ",
+	"oom-kill:",
+	"oom_reaper",
+	"Out of memory: Kill",
+	"out of memory: Kill",
+	"segfault at",
+	"traps: ",
+	"NCCL WARN",
+	"Warning: ",
+	"loading shared libraries",
+	"shared object file",
+	"not found \\(",
+	"undefined symbol",
+	"symbol lookup",
+	"wrong ELF",
+	"invalid ELF",
+	"static TLS",
+	"Killed",
+	"core dumped",
+	"Signals\\.SIG",
+	"OOMKilled",
+	"Segmentation fault",
+	"Illegal instruction",
+	"[Bb]us error",
+	"Fatal Python",
+	"received signal",
+	"exit(?:ed)?(?: with)? (?:code|status)",
+	"exitcode",
+	"died with <",
+	"non-zero exit",
+	"SIGKILL",
+	"signal: killed",
+	"terminate called",
+	"\\b(?:ERROR|FATAL|CRITICAL)\\b",
+	"^\\{\"",
+	" [FP] \\{\"",
+};
+const size_t ff_shape_mark_count = sizeof(ff_shape_marks) / sizeof(*ff_shape_marks);
+
+enum { ROWS = sizeof(rows) / sizeof(*rows), LOOK_MAX = 4096 };
+
+struct ff_shapes {
+	struct ff_regex *regex[ROWS];
+	unsigned q[ROWS], t[ROWS], m[ROWS], file[ROWS], line[ROWS], func[ROWS];
+	struct ff_regex *progress;
+};
+
+void ff_shapes_destroy(struct ff_shapes *shapes)
+{
+	if (!shapes)
+		return;
+	for (size_t i = 0; i < ROWS; i++)
+		ff_regex_destroy(shapes->regex[i]);
+	ff_regex_destroy(shapes->progress);
+	free(shapes);
+}
+
+struct ff_error *ff_shapes_create(struct ff_shapes **ret)
+{
+	struct ff_shapes *s = calloc(1, sizeof(*s));
+	if (!s)
+		return &ff_enomem;
+	struct ff_error *err = ff_regex_create(ff_shape_progress, true, false, &s->progress);
+	for (size_t i = 0; i < ROWS && !err; i++) {
+		err = ff_regex_create(rows[i].pattern, false, true, &s->regex[i]);
+		if (err)
+			break;
+		s->q[i] = ff_regex_group(s->regex[i], "q");
+		s->t[i] = ff_regex_group(s->regex[i], "t");
+		s->m[i] = ff_regex_group(s->regex[i], "m");
+		s->file[i] = ff_regex_group(s->regex[i], "file");
+		s->line[i] = ff_regex_group(s->regex[i], "line");
+		s->func[i] = ff_regex_group(s->regex[i], "func");
+	}
+	if (err) {
+		ff_shapes_destroy(s);
+		return err;
+	}
+	*ret = s;
+	return NULL;
+}
+
+static struct ff_span group(const struct ff_match *m, unsigned g)
+{
+	return g ? m->group[g] : (struct ff_span){NULL, 0};
+}
+
+// An ExceptionGroup draws its members behind bars: "  | Traceback ...", "  +-+---- 1 ----".
+static struct ff_span behind_bars(struct ff_span text)
+{
+	size_t i = 0;
+	while (i < text.n && text.p[i] == ' ')
+		i++;
+	if (i < 2 || i + 1 >= text.n || (text.p[i] != '|' && text.p[i] != '+') || text.p[i + 1] != ' ')
+		return text;
+	return (struct ff_span){text.p + i + 2, text.n - i - 2};
+}
+
+void ff_shapes_look(const struct ff_shapes *s, struct ff_span text, struct ff_shape *ret)
+{
+	struct ff_match m;
+	*ret = (struct ff_shape){.kind = FF_SHAPE_OTHER};
+	text = behind_bars(text);
+	if (text.n > LOOK_MAX)
+		text.n = LOOK_MAX;
+	while (ret->indent < text.n && (text.p[ret->indent] == ' ' || text.p[ret->indent] == '\t'))
+		ret->indent++;
+	ret->blank = ret->indent == text.n;
+	for (size_t i = 0; i < ROWS; i++) {
+		if (!ff_regex_match(s->regex[i], text, 0, &m))
+			continue;
+		uint64_t line = 0;
+		ret->kind = rows[i].kind;
+		ret->qualified = group(&m, s->q[i]);
+		ret->type = group(&m, s->t[i]);
+		ret->message = group(&m, s->m[i]);
+		ret->file = group(&m, s->file[i]);
+		ret->func = ff_span_trim(group(&m, s->func[i]));
+		if (s->line[i] && ff_span_u64(group(&m, s->line[i]), &line) && line <= UINT32_MAX)
+			ret->frame_line = (uint32_t)line;
+		break;
+	}
+	bool plain = ret->kind == FF_SHAPE_OTHER || ret->kind == FF_SHAPE_LOOSE;
+	ret->progress = plain && ff_regex_match(s->progress, text, 0, &m);
+}
+
+static bool has_word(struct ff_span text, const char *word)
+{
+	size_t n = strlen(word);
+	for (size_t i = 0; i + n <= text.n; i++) {
+		if (strncasecmp(text.p + i, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+enum ff_level ff_shape_level(struct ff_span text)
+{
+	static const struct {
+		const char *word;
+		enum ff_level level;
+	} words[] = {
+		{"warning", FF_LEVEL_WARNING},
+		{"deprecat", FF_LEVEL_WARNING},
+		{"fatal", FF_LEVEL_FATAL},
+		{"panic", FF_LEVEL_FATAL},
+		{"error", FF_LEVEL_ERROR},
+		{"failed", FF_LEVEL_ERROR},
+		{"cannot", FF_LEVEL_ERROR},
+		{"could not", FF_LEVEL_ERROR},
+		{"not found", FF_LEVEL_ERROR},
+	};
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (has_word(text, words[i].word))
+			return words[i].level;
+	}
+	return FF_LEVEL_NONE;
+}

@@ -1,0 +1,72 @@
+"""Every rules/cases/*.case: logs (and facts), and the cause and first fix that must come out.
+
+A file holds many cases, each begun by `== log NAME`:
+
+    == log shm of a DataLoader
+    RuntimeError: DataLoader worker (pid 7) is killed by signal: Bus error.
+    == facts                          optional: a partial firstfix.facts/1 document
+    {"system": {"container": {"runtime": "docker"}}}
+    == expect
+    {"cause": "oom.shm", "fix": "container-flag:shm-size"}
+
+`expect` is one JSON object: cause (or "none"), and optionally fix (kind of the first fix), why (text that must stand in it),
+confidence_min, confidence_max, command (text that must stand in the first fix's command).
+"""
+import json
+import pathlib
+import subprocess
+
+import pytest
+
+import casefile
+
+FOLDER = pathlib.Path(__file__).resolve().parents[1] / "rules/cases"
+
+
+def load(path):
+    """[(name, log, facts or None, expectation)] of one file."""
+    cases = []
+    for s in casefile.read(path):
+        if s.name == "log":
+            cases.append([s.argument, s.body, None, None])
+        elif s.name == "facts":
+            cases[-1][2] = {"schema": "firstfix.facts/1", **json.loads(s.body)}
+        elif s.name == "expect":
+            cases[-1][3] = json.loads(s.body)
+        else:
+            raise ValueError(f"{path}: no section '{s.name}' in a rule case")
+    return cases
+
+
+CASES = [(path.stem, *case) for path in sorted(FOLDER.glob("*.case")) for case in load(path)]
+
+
+def explain(firstfix, log, facts, tmp_path):
+    """The diagnoses of one case."""
+    (tmp_path / "log").write_text(log)
+    options = ["--no-facts"]
+    if facts is not None:
+        (tmp_path / "facts.json").write_text(json.dumps(facts))
+        options = ["--facts", tmp_path / "facts.json"]
+    run = subprocess.run([firstfix, "explain", "--json", *options, tmp_path / "log"], capture_output=True, text=True, timeout=30)
+    assert run.returncode in (0, 1), run.stderr
+    document = json.loads(run.stdout)
+    assert "broken_rules" not in document, document["broken_rules"]
+    return document["diagnoses"]
+
+
+@pytest.mark.parametrize("file, name, log, facts, want", CASES, ids=[f"{c[0]}: {c[1]}" for c in CASES])
+def test_case(file, name, log, facts, want, firstfix, tmp_path):
+    found = explain(firstfix, log, facts, tmp_path)
+    if want["cause"] == "none":
+        assert not found, [d["cause"] for d in found]
+        return
+    assert found, "nothing was diagnosed"
+    top = found[0]
+    assert top["cause"] == want["cause"], [(d["cause"], round(d["confidence"], 2)) for d in found]
+    first = top["fixes"][0] if top["fixes"] else {}
+    if "fix" in want:
+        assert first.get("kind") == want["fix"], [f["kind"] for f in top["fixes"]]
+    assert want.get("command", "") in first.get("command", "")
+    assert want.get("why", "") in top["why"]
+    assert want.get("confidence_min", 0) <= top["confidence"] <= want.get("confidence_max", 1)
