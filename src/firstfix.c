@@ -249,9 +249,7 @@ struct ff_error *ff_diagnosis_render(
 	struct ff_error *err = ff_share(diagnosis->doc, &s);
 	if (err)
 		return err;
-	(void)format;
-	(void)style;
-	return ff_emit_json(s, ret);
+	return ff_emit_diagnosis(s, format, style, ret);
 }
 
 void ff_facts_free(struct ff_facts *facts)
