@@ -4,8 +4,8 @@
 #include "base/str.h"
 
 enum ff_driver_verdict {
-	FF_DRIVER_OK, /**< as new as the toolkit's own driver: everything works */
-	FF_DRIVER_NO_PTX, /**< runs by minor-version compatibility; PTX of this toolkit does not (error 222) */
+	FF_DRIVER_OK,	     /**< as new as the toolkit's own driver: everything works */
+	FF_DRIVER_NO_PTX,    /**< runs by minor-version compatibility; PTX of this toolkit does not (error 222) */
 	FF_DRIVER_TOO_OLD,   /**< "CUDA driver version is insufficient" */
 	FF_DRIVER_NOT_KNOWN, /**< the table does not know this toolkit, or a version could not be read */
 };

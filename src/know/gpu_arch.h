@@ -16,9 +16,9 @@ struct ff_arch {
 bool ff_arch_parse(struct ff_span text, struct ff_arch *ret);
 
 enum ff_arch_verdict {
-	FF_ARCH_NONE, /**< "no kernel image is available" */
-	FF_ARCH_SASS, /**< machine code for it is there */
-	FF_ARCH_PTX, /**< the driver must compile it; error 222 if it is older than that PTX */
+	FF_ARCH_NONE,	   /**< "no kernel image is available" */
+	FF_ARCH_SASS,	   /**< machine code for it is there */
+	FF_ARCH_PTX,	   /**< the driver must compile it; error 222 if it is older than that PTX */
 	FF_ARCH_NOT_KNOWN, /**< the capability could not be read, or nothing is known about what is carried */
 };
 

@@ -14,7 +14,7 @@ enum { FALLEN_OFF = 79, XID_MAX = 9999 };
 
 static bool find(struct ff_span s, const char *text, size_t *ret)
 {
-	const char *at = s.n ? memmem(s.p, s.n, text, strlen(text)) : NULL;
+	const char *at = s.p && s.n ? memmem(s.p, s.n, text, strlen(text)) : NULL;
 	if (!at)
 		return false;
 	*ret = (size_t)(at - s.p);

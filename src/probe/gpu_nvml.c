@@ -31,8 +31,8 @@ bool ff_gpu_ok(struct ff_gpu_reader *r, int code)
 		return false;
 	const char *text = ff_nvml_error_text(r->nvml, code);
 	ff_miss(r->ctx, "gpus",
-		ff_error_create(code == NVML_NO_PERMISSION ? FF_EDENIED : FF_EOS, "GPU %u: %s: %s (NVML error %d)", r->index, r->call,
-			text, code));
+		ff_error_create(code == NVML_NO_PERMISSION ? FF_EDENIED : FF_EOS, "GPU %u: %s: %s (NVML error %d)",
+			r->index, r->call, text, code));
 	if (code == NVML_GPU_IS_LOST || code == NVML_RESET_REQUIRED) {
 		r->lost = true;
 		ff_gpu_put(r, "error",

@@ -84,7 +84,8 @@ static json_t *mig_entry(struct ff_gpu_reader *r, ff_nvml_device instance)
 		ff_gpu_ok(&mig, r->nvml->attributes(instance, &a))) {
 		ff_gpu_put(&mig, "sm_count", json_integer(a.sm_count));
 		ff_gpu_put(&mig, "gpu_slices", json_integer(a.gpu_slices));
-		ff_gpu_put(&mig, "memory.total", json_integer((json_int_t)(a.memory_mib << 20)));
+		uint64_t bytes = a.memory_mib << 20;
+		ff_gpu_put(&mig, "memory.total", json_integer((json_int_t)bytes));
 	}
 	r->lost = mig.lost;
 	return mig.gpu;
@@ -100,7 +101,7 @@ static void read_mig(struct ff_gpu_reader *r)
 	ff_gpu_put(r, "mig", json_boolean(now == 1));
 	if (now != next)
 		ff_gpu_put(r, "mig_after_reset", json_boolean(next == 1));
-	if (now != 1 || !ff_gpu_begin(r, "nvmlDeviceGetMaxMigDeviceCount", nvml->mig_count && nvml->mig_device) ||
+	if (now != 1 || !nvml->mig_device || !ff_gpu_begin(r, "nvmlDeviceGetMaxMigDeviceCount", nvml->mig_count) ||
 		!ff_gpu_ok(r, nvml->mig_count(r->device, &room)))
 		return;
 	json_t *list = json_array();
