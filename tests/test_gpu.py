@@ -169,3 +169,17 @@ def test_empty_library_file(report, tmp_path, firstfix):
     done = subprocess.run([firstfix, "report", "--json", "--only", "driver"], env=dict(os.environ, FIRSTFIX_NVML=str(empty)),
                           capture_output=True, text=True, timeout=30)
     miss(json.loads(done.stdout), probe="driver", kind="error", says="file too short")
+
+
+@pytest.mark.parametrize("scenario", ["rtx5090", "h200x8", "fabric-manager-down", "mismatch"])
+def test_captured_machine_gives_the_same_facts(report, scenario, firstfix, build, tmp_path):
+    """What NVML and CUDA answered travels in a capture, and nothing is asked twice."""
+    live = report(scenario)
+    env = dict(os.environ, FIRSTFIX_FAKE=str(SCENARIOS / f"{scenario}.json"),
+               FIRSTFIX_NVML=str(build / "tests/fake/libnvidia-ml-now.so"), FIRSTFIX_CUDA=str(build / "tests/fake/libcuda-fake.so"))
+    subprocess.run([firstfix, "capture", tmp_path / "there"], env=env, check=True, capture_output=True, timeout=60)
+    done = subprocess.run([firstfix, "report", "--json", "--root", tmp_path / "there", "--only", "driver,gpus,cuda_driver"],
+                          env=dict(os.environ, FIRSTFIX_NVML="", FIRSTFIX_CUDA=""), check=True, capture_output=True, text=True)
+    there = json.loads(done.stdout)
+    for key in ("driver", "gpus", "gpu_links", "cuda"):
+        assert there.get(key) == live.get(key), key

@@ -157,12 +157,20 @@ static void ask(struct ff_probe_ctx *ctx, const struct ff_nvml *nvml)
 		nvml->shutdown();
 }
 
+// What others than NVML had seen on the captured machine its own files tell again.
+static bool was_nvml(const json_t *entry)
+{
+	const char *seen_by = ff_json_text(entry, "seen_by");
+	return !seen_by || strcmp(seen_by, "nvml") == 0;
+}
+
 static void replay(struct ff_probe_ctx *ctx, const char *from, const char *to)
 {
 	size_t i;
 	json_t *entry;
 	json_array_foreach (ff_host_captured(ctx->host, from), i, entry) {
-		ff_fact_append(ctx, to, json_deep_copy(entry));
+		if (was_nvml(entry))
+			ff_fact_append(ctx, to, json_deep_copy(entry));
 	}
 }
 
@@ -171,6 +179,9 @@ void ff_probe_gpus(struct ff_probe_ctx *ctx)
 	if (ff_host_is_captured(ctx->host)) {
 		replay(ctx, "nvml.gpus", "gpus");
 		replay(ctx, "nvml.gpu_links", "gpu_links");
+		const json_t *count = ff_host_captured(ctx->host, "nvml.driver.gpu_count");
+		if (json_is_integer(count))
+			ff_fact_int(ctx, "driver.gpu_count", json_integer_value(count));
 		return;
 	}
 	struct ff_nvml nvml;

@@ -1,4 +1,5 @@
-// gpus, when the management library could not list them: from CUDA, else from the kernel driver, else from the PCI bus.
+// gpus, when the management library could not list them: from CUDA, else the kernel driver, else the PCI bus or device
+// tree.
 //
 //	{"gpus": [{"index": 0, "seen_by": "pci", "vendor": "nvidia", "name": "GeForce RTX 5090", "compute_capability": "12.0",
 //	           "derived": ["compute_capability"], "pcie": {"bus_id": "0000:01:00.0"}}]}
@@ -70,5 +71,10 @@ void ff_probe_gpus_unseen(struct ff_probe_ctx *ctx)
 			if (is_nvidia(gpu))
 				add(ctx, gpu, sources[k].seen_by, index++);
 		}
+	}
+	const char *tegra = ff_json_text(ctx->facts, "tegra.gpu");
+	if (tegra && !index) {
+		_cleanup_json_ json_t *chip = json_pack("{s:s}", "name", tegra);
+		add(ctx, chip, "device-tree", index);
 	}
 }
