@@ -43,14 +43,16 @@ def build_root(sections, root):
         at = root / s.argument.split(" -> ")[0].lstrip("/")
         if s.name == "dir":
             at.mkdir(parents=True, exist_ok=True)
-        elif s.name in ("file", "hex", "elf", "link"):
+        elif s.name in ("file", "hex", "link", "elf", "ldcache"):
             at.parent.mkdir(parents=True, exist_ok=True)
             if s.name == "link":
                 at.symlink_to(s.argument.split(" -> ")[1])
             elif s.name == "hex":
                 at.write_bytes(bytes.fromhex("".join(s.body.split())))
-            elif s.name == "elf":
+            elif s.name == "elf":  # one property a line, see elfwriter.py
                 at.write_bytes(elfwriter.elf(s.body))
+            elif s.name == "ldcache":  # one "name path" a line
+                at.write_bytes(elfwriter.ldcache([tuple(line.split()) for line in s.body.splitlines()]))
             else:
                 at.write_text(s.body)
         elif s.name == "live":

@@ -1,4 +1,4 @@
-// Random access to the bytes of a file, bounded by its size, with the block read last kept. Every offset and count in an
+// Random access to the bytes of a file, bounded by its size, with the blocks read last kept. Every offset and count in an
 // ELF file or a fat binary is a claim of that file: only here is one turned into an access.
 #include "parse/bytes.h"
 
@@ -17,7 +17,9 @@ void ff_bytes_init(struct ff_bytes *b, const char *name, const void *memory, uin
 	b->read = read_memory;
 	b->from = memory;
 	b->reads = b->bytes_read = 0;
-	b->window_n = 0;
+	b->next_block = 0;
+	for (size_t i = 0; i < FF_BYTES_BLOCKS; i++)
+		b->blocks[i].n = 0;
 }
 
 static bool fetch(struct ff_bytes *b, uint64_t offset, void *to, size_t n)
@@ -42,32 +44,40 @@ struct ff_error *ff_bytes_read_far(struct ff_bytes *b, uint64_t offset, void *to
 	return err;
 }
 
-static bool in_window(const struct ff_bytes *b, uint64_t offset, size_t n)
+/** Bytes of a kept block, or NULL. */
+static const uint8_t *kept(const struct ff_bytes *b, uint64_t offset, size_t n)
 {
-	return b->window_n && offset >= b->window_at && offset - b->window_at <= b->window_n &&
-		n <= b->window_n - (offset - b->window_at);
+	for (size_t i = 0; i < FF_BYTES_BLOCKS; i++) {
+		uint64_t skip = offset - b->blocks[i].at;
+		if (offset >= b->blocks[i].at && skip < b->blocks[i].n && n <= b->blocks[i].n - skip)
+			return b->blocks[i].bytes + skip;
+	}
+	return NULL;
 }
 
 struct ff_error *ff_bytes_read(struct ff_bytes *b, uint64_t offset, void *to, size_t n, const char *what)
 {
-	if (in_window(b, offset, n)) {
-		memcpy(to, b->window + (offset - b->window_at), n);
+	const uint8_t *have = kept(b, offset, n);
+	if (have) {
+		memcpy(to, have, n);
 		return NULL;
 	}
-	uint64_t at = offset / sizeof(b->window) * sizeof(b->window);
-	if (offset - at + n > sizeof(b->window))
+	uint64_t at = offset / FF_BYTES_BLOCK * FF_BYTES_BLOCK;
+	if (offset - at + n > FF_BYTES_BLOCK)
 		return ff_bytes_read_far(b, offset, to, n, what);
 	struct ff_error *err = check(b, offset, n, what);
-	if (err)
+	if (err || !n)
 		return err;
 	uint64_t left = b->size - at;
-	size_t block = left < sizeof(b->window) ? (size_t)left : sizeof(b->window);
-	b->window_n = 0;
-	if (!fetch(b, at, b->window, block))
+	size_t size = left < FF_BYTES_BLOCK ? (size_t)left : FF_BYTES_BLOCK;
+	unsigned block = b->next_block;
+	b->blocks[block].n = 0;
+	if (!fetch(b, at, b->blocks[block].bytes, size))
 		return ff_error_format(b->name, offset, "%s cannot be read", what);
-	b->window_at = at;
-	b->window_n = block;
-	memcpy(to, b->window + (offset - at), n);
+	b->next_block = (block + 1) % FF_BYTES_BLOCKS;
+	b->blocks[block].at = at;
+	b->blocks[block].n = size;
+	memcpy(to, b->blocks[block].bytes + (offset - at), n);
 	return NULL;
 }
 

@@ -8,7 +8,9 @@
 #include "base/error.h"
 #include "base/str.h"
 
-/** Random access to bytes. Reads are little and near each other, so the last 4 KiB block read is kept. */
+enum { FF_BYTES_BLOCK = 4096, FF_BYTES_BLOCKS = 4 };
+
+/** Random access to bytes. Reads are little and go back and forth between a few tables, so the blocks read last are kept. */
 struct ff_bytes {
 	const char *name; /**< for messages; borrowed */
 	uint64_t size;
@@ -19,9 +21,12 @@ struct ff_bytes {
 	// What was asked of `read` so far: how much of the file is touched.
 	uint64_t reads, bytes_read;
 
-	uint64_t window_at; /**< where the kept block starts; meaningless when window_n is 0 */
-	size_t window_n;
-	uint8_t window[4096];
+	struct {
+		uint64_t at; /**< meaningless when n is 0 */
+		size_t n;
+		uint8_t bytes[FF_BYTES_BLOCK];
+	} blocks[FF_BYTES_BLOCKS];
+	unsigned next_block; /**< the one to be replaced */
 };
 
 /** Bytes in memory, owned by the caller. */
@@ -30,7 +35,7 @@ void ff_bytes_init(struct ff_bytes *b, const char *name, const void *memory, uin
 /** Copy n bytes at offset; FF_EFORMAT "<file>: at 0x..: <what> is cut short" when they lie outside. */
 struct ff_error *ff_bytes_read(struct ff_bytes *b, uint64_t offset, void *to, size_t n, const char *what);
 
-/** The same past the kept block: for places far from each other, where reading a block each would be waste. */
+/** The same past the kept blocks: for places far from each other, where reading a block each would be waste. */
 struct ff_error *ff_bytes_read_far(struct ff_bytes *b, uint64_t offset, void *to, size_t n, const char *what);
 
 /** The terminated text at offset, which must end before `end`, as a copy the caller frees. */

@@ -13,6 +13,7 @@
 
 enum {
 	MAGIC = 0xba55ed50,
+	CONTAINER_HEADER = 16,
 	ENTRY_READ = 64,
 	MAX_ENTRIES = 262144, // libcublasLt 13 has 5,424
 	MAX_GAP = 65536,
@@ -114,18 +115,29 @@ static struct ff_error *note_entry(struct ff_bytes *b, uint64_t at, const struct
 	return NULL;
 }
 
+/** A container's header and, since one read costs as much as the next, its first entry's. */
+struct container {
+	uint64_t at, end; // of the entries
+	uint8_t first[ENTRY_READ];
+	bool has_first;
+};
+
 static struct ff_error *walk_entries(
-	struct ff_bytes *b, uint64_t at, uint64_t end, uint64_t *entries, struct ff_fatbin *into)
+	struct ff_bytes *b, const struct container *c, uint64_t *entries, struct ff_fatbin *into)
 {
-	while (at < end) {
+	for (uint64_t at = c->at; at < c->end;) {
 		uint8_t raw[ENTRY_READ];
-		if (end - at < sizeof(raw))
+		struct ff_error *err = NULL;
+		if (c->end - at < sizeof(raw))
 			return ff_error_format(b->name, at, "a fat binary entry is cut short");
-		struct ff_error *err = ff_bytes_read_far(b, at, raw, sizeof(raw), "a fat binary entry");
+		if (at == c->at && c->has_first)
+			memcpy(raw, c->first, sizeof(raw));
+		else
+			err = ff_bytes_read_far(b, at, raw, sizeof(raw), "a fat binary entry");
 		if (err)
 			return err;
 		struct entry e = entry_of(raw);
-		if (e.header_size < sizeof(raw) || e.header_size > end - at || e.size > end - at - e.header_size)
+		if (e.header_size < sizeof(raw) || e.header_size > c->end - at || e.size > c->end - at - e.header_size)
 			return ff_error_format(b->name, at,
 				"a fat binary entry of %u + %llu bytes does not fit its container", e.header_size,
 				(unsigned long long)e.size);
@@ -139,41 +151,62 @@ static struct ff_error *walk_entries(
 	return NULL;
 }
 
+/** Read the header at `at`; *ret_padding is set when there is none but padding of the linker. */
+static struct ff_error *open_container(
+	struct ff_bytes *b, uint64_t at, uint64_t end, struct container *ret, bool *ret_padding)
+{
+	uint8_t raw[CONTAINER_HEADER + ENTRY_READ];
+	bool whole = end - at >= sizeof(raw);
+	struct ff_error *err =
+		ff_bytes_read_far(b, at, raw, whole ? sizeof(raw) : CONTAINER_HEADER, "a fat binary header");
+	if (err)
+		return err;
+	uint32_t magic;
+	uint16_t header_size;
+	uint64_t body;
+	memcpy(&magic, raw, 4);
+	memcpy(&header_size, raw + 6, 2);
+	memcpy(&body, raw + 8, 8);
+	*ret_padding = magic == 0;
+	if (magic == 0)
+		return NULL;
+	if (magic != MAGIC)
+		return ff_error_format(b->name, at, "no fat binary header where one is due (0x%08x)", magic);
+	if (header_size < CONTAINER_HEADER || header_size > end - at || body > end - at - header_size)
+		return ff_error_format(
+			b->name, at, "a fat binary of %llu bytes goes past its section", (unsigned long long)body);
+	ret->at = at + header_size;
+	ret->end = ret->at + body;
+	ret->has_first = whole && header_size == CONTAINER_HEADER;
+	memcpy(ret->first, raw + CONTAINER_HEADER, sizeof(ret->first));
+	return NULL;
+}
+
 struct ff_error *ff_fatbin_walk(struct ff_bytes *bytes, uint64_t offset, uint64_t size, struct ff_fatbin *into)
 {
 	uint64_t end, entries = 0, gap = 0;
 	if (__builtin_add_overflow(offset, size, &end))
 		return ff_error_format(
 			bytes->name, offset, "a fat binary section of %llu bytes", (unsigned long long)size);
-	for (uint64_t at = offset; end - at >= 16;) {
-		uint8_t raw[16];
-		struct ff_error *err = ff_bytes_read_far(bytes, at, raw, sizeof(raw), "a fat binary header");
+	for (uint64_t at = offset; end - at >= CONTAINER_HEADER;) {
+		struct container c = {0};
+		bool padding = false;
+		struct ff_error *err = open_container(bytes, at, end, &c, &padding);
 		if (err)
 			return err;
-		uint32_t magic;
-		uint16_t header_size;
-		uint64_t body;
-		memcpy(&magic, raw, 4);
-		memcpy(&header_size, raw + 6, 2);
-		memcpy(&body, raw + 8, 8);
-		if (magic == 0 && gap < MAX_GAP) { // the linker pads between containers
+		if (padding) {
+			if ((gap += 8) > MAX_GAP)
+				return ff_error_format(bytes->name, at, "nothing but zeros in a fat binary section");
 			at += 8;
-			gap += 8;
 			continue;
 		}
-		if (magic != MAGIC)
-			return ff_error_format(
-				bytes->name, at, "no fat binary header where one is due (0x%08x)", magic);
-		if (header_size < 16 || header_size > end - at || body > end - at - header_size)
-			return ff_error_format(bytes->name, at, "a fat binary of %llu bytes goes past its section",
-				(unsigned long long)body);
 		if (++entries > MAX_ENTRIES)
 			return ff_error_create(FF_ELIMIT, "%s: more than %d fat binaries", bytes->name, MAX_ENTRIES);
 		into->containers++;
-		err = walk_entries(bytes, at + header_size, at + header_size + body, &entries, into);
+		err = walk_entries(bytes, &c, &entries, into);
 		if (err)
 			return err;
-		at += header_size + body;
+		at = c.end;
 		gap = 0;
 	}
 	return NULL;

@@ -1,0 +1,251 @@
+// Plays `import torch` and the loading of the bitsandbytes library, and says which copy of each CUDA library comes out.
+//
+//	{"cuda": {"conflicts": [{"library": "libnvJitLink.so.12", "chosen": "/usr/local/cuda-12.1/lib64/libnvJitLink.so.12",
+//	 "expected": ".../nvidia/nvjitlink/lib/libnvJitLink.so.12", "because": "LD_LIBRARY_PATH entry 1", "for": "torch",
+//	 "needed_by": "libcusparse.so.12", "missing_symbols": ["__nvJitLinkComplete_12_4"]}]}}
+// How the source lies: a library that is chosen differently is no failure yet; only a symbol or a version that it lacks is.
+#include "probe/cuda_choice.h"
+
+#include <stdio.h>
+
+enum { SYMBOLS_TOLD = 8 };
+
+struct choice {
+	struct ff_cuda_libraries *libraries;
+	struct ff_probe_ctx *ctx;
+	struct ff_world world;
+	const char *who; // "torch", "bitsandbytes"
+	json_t *told;	 // paths of conflicts that were told already
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+static void set_text(struct choice *c, json_t *object, const char *key, const char *text)
+{
+	if (text && json_object_set_new(object, key, ff_native_text(text)) < 0)
+		c->ctx->out_of_memory = true;
+}
+
+static bool failed(struct choice *c, const char *fact, struct ff_error *err)
+{
+	if (err)
+		ff_miss(c->ctx, fact, err);
+	return err != NULL;
+}
+
+/** pip's own copy of a library, which torch's wheel was built with. */
+static json_t *pip_copy(const struct choice *c, const char *soname)
+{
+	size_t i;
+	json_t *entry;
+	json_array_foreach (c->libraries->list, i, entry) {
+		const char *from = ff_json_text(entry, "from"), *other = ff_json_text(entry, "soname");
+		if (from && other && strcmp(from, "pip") == 0 && strcmp(other, soname) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+struct symbols {
+	struct choice *choice;
+	json_t *list;
+};
+
+static void tell_symbol(const char *symbol, void *arg)
+{
+	struct symbols *s = arg;
+	if (json_array_size(s->list) < SYMBOLS_TOLD && json_array_append_new(s->list, ff_native_text(symbol)) < 0)
+		s->choice->ctx->out_of_memory = true;
+}
+
+/** Symbols that any mapped object takes from `library` and would not get; *ret_by is the first that does. */
+static json_t *missing_symbols(struct choice *c, size_t library, const char **ret_by)
+{
+	struct symbols s = {c, json_array()};
+	if (!s.list)
+		c->ctx->out_of_memory = true;
+	for (size_t i = 0; s.list && i < ff_loader_count(c->world.ld); i++) {
+		const struct ff_ld_object *o = ff_loader_object(c->world.ld, i);
+		bool needs = false;
+		for (size_t k = 0; o->needs && k < o->elf->needed_n; k++)
+			needs = needs || o->needs[k].object == (ssize_t)library;
+		if (!needs || (strstr(o->path, "/libtorch") && o->elf->needed_n > 12))
+			continue; // libtorch_cuda.so has 50,000 symbols; CUDA's own libraries are where versions part
+		*ret_by = *ret_by ? *ret_by : o->path;
+		size_t before = json_array_size(s.list);
+		if (failed(c, "cuda.conflicts", ff_loader_check_symbols(c->world.ld, i, library, tell_symbol, &s)))
+			break;
+		if (json_array_size(s.list) > before)
+			*ret_by = o->path;
+	}
+	return s.list;
+}
+
+static void tell_conflict(struct choice *c, size_t object, const json_t *entry, const json_t *expected)
+{
+	const struct ff_ld_object *o = ff_loader_object(c->world.ld, object);
+	const char *path = ff_json_text(entry, "path"), *by = NULL;
+	_cleanup_free_ char *because = NULL;
+	if (!path || json_object_get(c->told, path) ||
+		failed(c, "cuda.conflicts", ff_native_because(c->world.ld, &o->choice, &because)))
+		return;
+	if (json_object_set_new(c->told, path, json_true()) < 0)
+		c->ctx->out_of_memory = true;
+	_cleanup_json_ json_t *symbols = missing_symbols(c, object, &by);
+	json_t *conflict = json_pack("{s:o*, s:O*, s:O*, s:O*, s:O*, s:o*, s:s, s:o*}", "library",
+		ff_native_text(base_name(o->name)), "chosen", json_object_get(entry, "path"), "chosen_version",
+		json_object_get(entry, "version"), "expected", json_object_get(expected, "path"), "expected_version",
+		json_object_get(expected, "version"), "because", ff_native_text(because), "for", c->who, "needed_by",
+		ff_native_text(by ? base_name(by) : NULL));
+	if (conflict && json_array_size(symbols) && json_object_set(conflict, "missing_symbols", symbols) < 0)
+		c->ctx->out_of_memory = true;
+	const char *variable = o->choice.rule == FF_LD_LIBRARY_PATH ? "LD_LIBRARY_PATH"
+		: o->choice.rule == FF_LD_PRELOAD		    ? "LD_PRELOAD"
+								    : NULL;
+	if (conflict)
+		set_text(c, conflict, "variable", variable);
+	ff_fact_append(c->ctx, "cuda.conflicts", conflict);
+}
+
+/** One mapped object: if it is a CUDA library, its entry says who gets it and why. */
+static void note_object(struct choice *c, size_t object)
+{
+	const struct ff_ld_object *o = ff_loader_object(c->world.ld, object);
+	json_t *entry = ff_cuda_entry(c->libraries, o->path, "system");
+	if (!entry)
+		return;
+	_cleanup_free_ char *because = NULL;
+	if (!json_object_get(entry, "chosen_by")) {
+		if (failed(c, "cuda.libraries", ff_native_because(c->world.ld, &o->choice, &because)))
+			return;
+		set_text(c, entry, "chosen_by", c->who);
+		set_text(c, entry, "because", because);
+	}
+	json_t *users = json_object_get(entry, "used_by");
+	if (!users && json_object_set_new(entry, "used_by", users = json_array()) < 0)
+		c->ctx->out_of_memory = true;
+	if (json_array_append_new(users, json_string(c->who)) < 0)
+		c->ctx->out_of_memory = true;
+	const json_t *expected = pip_copy(c, base_name(o->name));
+	if (expected && expected != entry)
+		tell_conflict(c, object, entry, expected);
+}
+
+/** All that is mapped below several roots, each object once. */
+static void note_roots(struct choice *c, const size_t *roots, size_t roots_n)
+{
+	_cleanup_free_ bool *seen = calloc(ff_loader_count(c->world.ld) + 1, sizeof(*seen));
+	if (!seen)
+		c->ctx->out_of_memory = true;
+	for (size_t r = 0; seen && r < roots_n; r++) {
+		_cleanup_free_ size_t *list = NULL;
+		size_t n = 0;
+		if (failed(c, "cuda.libraries", ff_loader_closure(c->world.ld, roots[r], &list, &n)))
+			return;
+		for (size_t i = 0; i < n; i++) {
+			if (!seen[list[i]])
+				note_object(c, list[i]);
+			seen[list[i]] = true;
+		}
+	}
+}
+
+static bool contains(const json_t *list, const json_t *item)
+{
+	size_t i;
+	json_t *other;
+	json_array_foreach (list, i, other) {
+		if (json_equal(other, item))
+			return true;
+	}
+	return false;
+}
+
+/** Put a list of problems at "<who>.<key>", each once. */
+static void put_problems(struct choice *c, const json_t *problems, const char *key)
+{
+	_cleanup_json_ json_t *once = json_array();
+	size_t i;
+	json_t *item;
+	char fact[64];
+	snprintf(fact, sizeof(fact), "%s.%s", c->who, key);
+	json_array_foreach (json_object_get(problems, key), i, item) {
+		if (!contains(once, item) && json_array_append(once, item) < 0)
+			c->ctx->out_of_memory = true;
+	}
+	if (json_array_size(once))
+		ff_fact(c->ctx, fact, ff_take(&once));
+}
+
+static void put_torch(struct choice *c)
+{
+	_cleanup_json_ json_t *problems = json_object();
+	c->who = "torch";
+	note_roots(c, c->world.torch_roots, c->world.torch_roots_n);
+	for (size_t i = 0; problems && i < c->world.torch_roots_n; i++)
+		if (failed(c, "torch.missing", ff_native_problems(c->world.ld, c->world.torch_roots[i], problems)))
+			return;
+	put_problems(c, problems, "missing");
+	put_problems(c, problems, "missing_versions");
+}
+
+/** {"soname", "path"?, "because"?, "error"?} of each library that an object needs by name. */
+static json_t *needs_of(struct choice *c, size_t object)
+{
+	const struct ff_ld_object *o = ff_loader_object(c->world.ld, object);
+	_cleanup_json_ json_t *list = json_array();
+	for (size_t i = 0; list && o->needs && i < o->elf->needed_n; i++) {
+		const struct ff_ld_need *need = &o->needs[i];
+		_cleanup_free_ char *because = NULL;
+		if (need->object >= 0 &&
+			failed(c, "bitsandbytes.needs", ff_native_because(c->world.ld, &need->choice, &because)))
+			return NULL;
+		const char *path = need->object < 0 ? NULL : ff_loader_object(c->world.ld, (size_t)need->object)->path;
+		json_t *one = json_pack("{s:o*, s:o*, s:o*, s:o*}", "soname", ff_native_text(need->name), "path",
+			ff_native_text(path), "because", ff_native_text(because), "error",
+			ff_native_text(need->err ? need->err->message : NULL));
+		if (json_array_append_new(list, one) < 0)
+			return NULL;
+	}
+	return ff_take(&list);
+}
+
+static void put_bitsandbytes(struct choice *c)
+{
+	const char *wanted = ff_json_text(c->ctx->facts, "bitsandbytes.wanted");
+	_cleanup_free_ char *folder = ff_world_find(c->ctx, "bitsandbytes", NULL), *path = NULL;
+	_cleanup_json_ json_t *problems = json_object();
+	size_t object;
+	if (!wanted || !folder || !problems || asprintf(&path, "%s/%s", folder, wanted) < 0)
+		return;
+	struct ff_error *err = ff_loader_open(c->world.ld, path, 0, &object);
+	if (err && err->code == FF_EABSENT) { // the probe bitsandbytes says that it is not shipped
+		ff_error_destroy(err);
+		return;
+	}
+	if (failed(c, "bitsandbytes.needs", err))
+		return;
+	c->who = "bitsandbytes";
+	note_roots(c, &object, 1);
+	ff_fact(c->ctx, "bitsandbytes.needs", needs_of(c, object));
+	if (failed(c, "bitsandbytes.needs", ff_native_problems(c->world.ld, object, problems)))
+		return;
+	put_problems(c, problems, "missing");
+	put_problems(c, problems, "missing_versions");
+}
+
+void ff_cuda_choose(struct ff_cuda_libraries *libraries)
+{
+	_cleanup_json_ json_t *told = json_object();
+	struct choice c = {.libraries = libraries, .ctx = libraries->ctx, .told = told};
+	failed(&c, "cuda.libraries", ff_world_init(c.ctx, &c.world));
+	if (c.world.ld && c.world.torch_roots_n) {
+		put_torch(&c);
+		put_bitsandbytes(&c);
+	}
+	ff_world_deinit(&c.world);
+}
