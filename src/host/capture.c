@@ -77,50 +77,92 @@ static char *link_at(struct capture *c, const char *path)
 	return target;
 }
 
+// A walk along a path: `at` (without a trailing slash) is where it stands, `rest` of `todo` what remains.
+struct walk {
+	char todo[PATH_MAX];
+	char *rest;
+	char *at; // PATH_MAX bytes
+	size_t n;
+	unsigned links;
+};
+
+static void step_up(struct walk *w)
+{
+	while (w->n && w->at[--w->n] != '/')
+		;
+	w->at[w->n] = 0;
+}
+
+static bool step_into(struct walk *w, size_t name_n)
+{
+	if (w->n + name_n + 2 > PATH_MAX)
+		return false;
+	w->at[w->n] = '/';
+	memcpy(w->at + w->n + 1, w->rest, name_n);
+	w->at[w->n + 1 + name_n] = 0;
+	return true;
+}
+
+// Go on at the link's target; what stood behind the link stays to do.
+static bool step_through(struct walk *w, const char *target, size_t name_n)
+{
+	char next[PATH_MAX];
+	int n = snprintf(next, sizeof(next), "%s%s", target, w->rest + name_n);
+	if (++w->links > LINKS_MAX || n < 0 || n >= (int)sizeof(next))
+		return false;
+	memcpy(w->todo, next, (size_t)n + 1);
+	w->rest = w->todo;
+	if (target[0] == '/')
+		w->n = 0;
+	w->at[w->n] = 0;
+	return true;
+}
+
+// One component. False ends the walk: it leads nowhere, or stops before the last link.
+static bool step(struct capture *c, struct walk *w, size_t name_n, bool last_too)
+{
+	bool last = !w->rest[name_n + strspn(w->rest + name_n, "/")];
+	if (name_n == 1 && w->rest[0] == '.') {
+		w->rest += name_n;
+		return true;
+	}
+	if (name_n == 2 && w->rest[0] == '.' && w->rest[1] == '.') {
+		step_up(w);
+		w->rest += name_n;
+		return true;
+	}
+	if (!step_into(w, name_n))
+		return false;
+	_cleanup_free_ char *target = link_at(c, w->at);
+	if (!target) {
+		w->n += 1 + name_n;
+		w->rest += name_n;
+		return true;
+	}
+	if (is_first(c, 'l', w->at))
+		made(c, w->at, ff_tree_link(c->dir_fd, w->at, target));
+	return (!last || last_too) && step_through(w, target, name_n);
+}
+
 // Walk a path as the kernel would, copying every link that is met; `ret` is where it ends. False when it leads nowhere.
 static bool follow(struct capture *c, const char *path, bool last_too, char ret[PATH_MAX])
 {
-	char todo[PATH_MAX], next[PATH_MAX];
-	size_t done = 0;
-	unsigned links = 0;
-	if (snprintf(todo, sizeof(todo), "%s", path) >= (int)sizeof(todo))
+	struct walk w = {.at = ret};
+	size_t n = strlen(path);
+	if (n >= sizeof(w.todo))
 		return false;
-	for (char *rest = todo;;) {
-		rest += strspn(rest, "/");
-		size_t n = strcspn(rest, "/");
+	memcpy(w.todo, path, n + 1);
+	w.rest = w.todo;
+	ret[0] = 0;
+	for (;;) {
+		w.rest += strspn(w.rest, "/");
+		n = strcspn(w.rest, "/");
 		if (!n)
 			break;
-		bool last = !rest[n + strspn(rest + n, "/")];
-		if (n == 2 && rest[0] == '.' && rest[1] == '.') {
-			while (done && ret[--done] != '/')
-				;
-		} else if (n != 1 || rest[0] != '.') {
-			if (done + n + 2 > PATH_MAX)
-				return false;
-			ret[done] = '/';
-			memcpy(ret + done + 1, rest, n);
-			ret[done + 1 + n] = 0;
-			_cleanup_free_ char *target = link_at(c, ret);
-			if (target) {
-				if (is_first(c, 'l', ret))
-					made(c, ret, ff_tree_link(c->dir_fd, ret, target));
-				if (last && !last_too)
-					return false;
-				if (++links > LINKS_MAX ||
-					snprintf(next, sizeof(next), "%s%s", target, rest + n) >= (int)sizeof(next))
-					return false;
-				if (target[0] == '/')
-					done = 0;
-				memcpy(todo, next, strlen(next) + 1);
-				rest = todo;
-				continue;
-			}
-			done += 1 + n;
-		}
-		rest += n;
+		if (!step(c, &w, n, last_too))
+			return false;
 	}
-	ret[done] = 0;
-	if (!done)
+	if (!w.n)
 		memcpy(ret, "/", 2);
 	return true;
 }

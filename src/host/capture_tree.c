@@ -43,7 +43,7 @@ static struct ff_error *open_parent(int dir_fd, const char *path, int *ret_fd, c
 struct ff_error *ff_tree_dir(int dir_fd, const char *path)
 {
 	_cleanup_close_ int at = -1;
-	const char *name;
+	const char *name = "";
 	struct ff_error *err = open_parent(dir_fd, path, &at, &name);
 	if (!err && *name && mkdirat(at, name, 0755) < 0 && errno != EEXIST)
 		err = ff_error_os(errno, "%s", path);
@@ -53,7 +53,7 @@ struct ff_error *ff_tree_dir(int dir_fd, const char *path)
 struct ff_error *ff_tree_link(int dir_fd, const char *path, const char *target)
 {
 	_cleanup_close_ int at = -1;
-	const char *name;
+	const char *name = "";
 	struct ff_error *err = open_parent(dir_fd, path, &at, &name);
 	if (!err && symlinkat(target, at, name) < 0 && errno != EEXIST)
 		err = ff_error_os(errno, "%s", path);
@@ -63,7 +63,7 @@ struct ff_error *ff_tree_link(int dir_fd, const char *path, const char *target)
 struct ff_error *ff_tree_file(int dir_fd, const char *path, int *ret_fd, bool *ret_made)
 {
 	_cleanup_close_ int at = -1;
-	const char *name;
+	const char *name = "";
 	struct ff_error *err = open_parent(dir_fd, path, &at, &name);
 	if (err)
 		return err;

@@ -126,7 +126,7 @@ static void put_table(const struct signs *signs)
 	struct ff_span found = {0};
 	for (struct ff_table_row row; ff_table_next(&table, &row);) {
 		struct ff_span kind = row.cells[0];
-		if (found.n == kind.n && memcmp(found.p, kind.p, kind.n) == 0)
+		if (found.p && found.n == kind.n && memcmp(found.p, kind.p, kind.n) == 0)
 			continue; // rows of one kind stand together
 		if (shows(signs, row.cells[2], row.cells[3])) {
 			put_sign(signs, &row);
