@@ -36,7 +36,10 @@ struct ff_events {
 
 static void note_problem(struct ff_events *events, struct ff_error *err)
 {
-	char *text = events->n_problems < PROBLEMS_MAX ? strdup(err->message) : NULL;
+	bool known = events->n_problems == PROBLEMS_MAX;
+	for (size_t i = 0; i < events->n_problems; i++) // a follower looks again and again
+		known |= strcmp(events->problems[i], err->message) == 0;
+	char *text = known ? NULL : strdup(err->message);
 	if (text)
 		events->problems[events->n_problems++] = text;
 	ff_error_destroy(err);
@@ -77,6 +80,8 @@ static void add_folder(struct ff_events *events, const char *folder)
 	if (!d) {
 		if (errno != ENOENT)
 			note_problem(events, ff_error_os(errno, "%s", folder));
+		else if (folder == events->folder)
+			note_problem(events, ff_error_create(FF_EABSENT, "%s: nothing was recorded here yet", folder));
 		return;
 	}
 	for (const struct dirent *e; (e = readdir(d));) {
