@@ -5,6 +5,8 @@
 #include "host/helper.h"
 #include "probe/probe.h"
 
+#include <stdio.h>
+
 void ff_fact(struct ff_probe_ctx *ctx, const char *path, json_t *value)
 {
 	_cleanup_error_ struct ff_error *own = ff_json_put(ctx->delta, path, json_incref(value));
@@ -64,8 +66,8 @@ void ff_miss(struct ff_probe_ctx *ctx, const char *path, struct ff_error *err)
 
 void ff_step(struct ff_probe_ctx *ctx, const char *step)
 {
-	if (ctx->to)
-		ff_lane_send(ctx->to, json_pack("{s:s}", "step", step));
+	if (ctx->place)
+		snprintf(ctx->place->step, sizeof(ctx->place->step), "%s", step);
 }
 
 void ff_flush(struct ff_probe_ctx *ctx)

@@ -20,6 +20,11 @@ enum ff_lane_id {
 	FF_LANE_COUNT,
 };
 
+/** Where a lane is, in memory that its parent reads after a hang or a crash: announcing a step costs no system call. */
+struct ff_place {
+	char probe[64], step[64];
+};
+
 struct ff_probe_ctx {
 	struct ff_host *host;
 	json_t *delta;		/**< what this probe has put so far; written by the functions below */
@@ -27,7 +32,8 @@ struct ff_probe_ctx {
 	const char *probe;	/**< this probe's name, for misses */
 	const char *python;	/**< --python PATH, or NULL */
 	bool out_of_memory;	/**< sticky, set by the functions below */
-	struct ff_lane_out *to; /**< in a lane: where progress goes; NULL in the join */
+	struct ff_lane_out *to; /**< in a lane: where facts go; NULL in the join */
+	struct ff_place *place; /**< in a lane: what ff_step() writes; NULL in the join */
 };
 
 /** Put a value at a dotted path; `value` is stolen, NULL counts as out of memory. */

@@ -1,13 +1,14 @@
 // Runs the probes: each lane is a disposable process, the join runs here on what came back.
 //
-// A lane tells what it begins ({"begin": "gpus"}), what it is about to ask ({"step": "nvmlInit"}), what it has so far
-// ({"so_far": "gpus", "facts": {...}}) and what it found ({"probe": "gpus", "facts": {...}}), so a hang or a crash has a
-// name and costs only what had not been said yet.
+// A lane tells what it has so far ({"so_far": "gpus", "facts": {...}}) and what it found ({"probe": "gpus", "facts": {...}});
+// which probe it is in and what it is about to ask ("nvmlInit") it notes in memory shared with us. So a hang or a crash has
+// a name and costs only what had not been said yet.
 #include "base/clock.h"
 #include "host/helper.h"
 #include "probe/probe.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
 
 enum { DEADLINE_DEFAULT_MS = 5000 };
 
@@ -33,7 +34,7 @@ struct run {
 struct lane_run {
 	struct run *run;
 	enum ff_lane_id id;
-	char now[64], step[64]; // where the lane is
+	struct ff_place *place; // shared with the lane's process
 	bool done[PROBES_MAX];
 };
 
@@ -80,14 +81,16 @@ static struct ff_error *choose(struct run *run)
 }
 
 // Runs one probe; what it found is returned as its share of the document, NULL when there was no memory for it.
-static json_t *run_probe(struct run *run, const struct ff_probe *probe, json_t *facts, struct ff_lane_out *to)
+static json_t *run_probe(
+	struct run *run, const struct ff_probe *probe, json_t *facts, struct lane_run *lane, struct ff_lane_out *to)
 {
 	struct ff_probe_ctx ctx = {.host = run->host,
 		.delta = json_object(),
 		.facts = facts,
 		.probe = probe->name,
 		.python = run->options->python,
-		.to = to};
+		.to = to,
+		.place = lane ? lane->place : NULL};
 	if (!ctx.delta)
 		return NULL;
 	probe->run(&ctx);
@@ -106,9 +109,10 @@ static void lane_work(struct ff_lane_out *out, void *arg)
 		const struct ff_probe *probe = &ff_probes[i];
 		if (probe->lane != lane->id || lane->run->wish[i] == LEFT_OUT)
 			continue;
-		ff_lane_send(out, json_pack("{s:s}", "begin", probe->name));
+		snprintf(lane->place->probe, sizeof(lane->place->probe), "%s", probe->name);
+		lane->place->step[0] = 0;
 		uint64_t start = ff_clock_ns();
-		json_t *found = run_probe(lane->run, probe, facts, out);
+		json_t *found = run_probe(lane->run, probe, facts, lane, out);
 		ff_lane_send(out,
 			json_pack("{s:s, s:o*, s:f}", "probe", probe->name, "facts", found, "ms",
 				ff_clock_ms_since(start)));
@@ -128,11 +132,6 @@ static void merge(struct run *run, const struct ff_probe *probe, json_t *found)
 static void lane_receive(json_t *document, void *arg)
 {
 	struct lane_run *lane = arg;
-	const char *begin = ff_json_text(document, "begin"), *step = ff_json_text(document, "step");
-	if (begin || step)
-		snprintf(lane->step, sizeof(lane->step), "%s", step ? step : "");
-	if (begin)
-		snprintf(lane->now, sizeof(lane->now), "%s", begin);
 	const char *ended = ff_json_text(document, "probe"), *so_far = ff_json_text(document, "so_far");
 	ssize_t i = probe_index(ff_span_of(ended ? ended : so_far));
 	if (i < 0)
@@ -151,22 +150,24 @@ static void lane_receive(json_t *document, void *arg)
 // What a lane that ended early left unsaid: the probe it was in, with the step, and those that never had their turn.
 static void lane_account(struct lane_run *lane, const struct ff_error *err)
 {
+	struct ff_place at = *lane->place; // a crashing library may have written anything there
+	at.probe[sizeof(at.probe) - 1] = at.step[sizeof(at.step) - 1] = 0;
 	for (size_t i = 0; i < ff_probe_count; i++) {
 		const struct ff_probe *probe = &ff_probes[i];
 		if (probe->lane != lane->id || lane->run->wish[i] == LEFT_OUT || lane->done[i])
 			continue;
 		struct ff_probe_ctx ctx = {
 			.delta = lane->run->report, .facts = lane->run->report, .probe = probe->name};
-		bool here = strcmp(lane->now, probe->name) == 0;
+		bool here = strcmp(at.probe, probe->name) == 0;
 		const char *word = err->code == FF_ETIMEOUT ? "timeout" : "crash";
 		if (here)
 			ff_miss(&ctx, NULL,
-				ff_error_create(err->code, "%s%s%s: %s", word, lane->step[0] ? " in " : "", lane->step,
+				ff_error_create(err->code, "%s%s%s: %s", word, at.step[0] ? " in " : "", at.step,
 					err->message));
 		else
 			ff_miss(&ctx, NULL,
 				ff_error_create(err->code, "not reached: %s in %s", word,
-					lane->now[0] ? lane->now : "the start"));
+					at.probe[0] ? at.probe : "the start"));
 	}
 }
 
@@ -176,6 +177,10 @@ static void run_lanes(struct run *run)
 		[FF_LANE_FILES] = "files", [FF_LANE_VENDOR] = "vendor", [FF_LANE_MOUNTS] = "mounts"};
 	struct lane_run runs[FF_LANE_JOIN] = {0};
 	struct ff_lane lanes[FF_LANE_JOIN] = {0};
+	struct ff_place unshared[FF_LANE_JOIN] = {0}; // without memory to share a hang has no name, and that is all
+	struct ff_place *places =
+		mmap(NULL, sizeof(unshared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	bool shared = places != MAP_FAILED;
 	size_t n = 0;
 	for (int id = 0; id < FF_LANE_JOIN; id++) {
 		bool any = false;
@@ -183,7 +188,8 @@ static void run_lanes(struct run *run)
 			any |= (int)ff_probes[i].lane == id && run->wish[i] != LEFT_OUT;
 		if (!any)
 			continue;
-		runs[n] = (struct lane_run){.run = run, .id = (enum ff_lane_id)id};
+		runs[n] = (struct lane_run){
+			.run = run, .id = (enum ff_lane_id)id, .place = &(shared ? places : unshared)[n]};
 		lanes[n] = (struct ff_lane){.name = names[id],
 			.work = lane_work,
 			.receive = lane_receive,
@@ -197,6 +203,8 @@ static void run_lanes(struct run *run)
 			lane_account(&runs[i], lanes[i].err);
 		ff_error_destroy(lanes[i].err);
 	}
+	if (shared)
+		munmap(places, sizeof(unshared));
 }
 
 static void run_join(struct run *run)
@@ -204,7 +212,7 @@ static void run_join(struct run *run)
 	for (size_t i = 0; i < ff_probe_count; i++) {
 		if (ff_probes[i].lane != FF_LANE_JOIN || run->wish[i] == LEFT_OUT)
 			continue;
-		_cleanup_json_ json_t *found = run_probe(run, &ff_probes[i], run->facts, NULL);
+		_cleanup_json_ json_t *found = run_probe(run, &ff_probes[i], run->facts, NULL, NULL);
 		if (!found)
 			run->out_of_memory = true;
 		else if (run->wish[i] == WANTED && ff_json_merge(run->report, found))
