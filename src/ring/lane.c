@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -169,6 +170,9 @@ int ff_lane_make(int fd, const struct ff_lane_spec *spec, struct ff_lane *ret)
 	struct ff_ring_header h = plan(spec->size);
 	h.clock = ff_ring_clock_choose();
 	h.first = ff_ring_anchor_now(h.clock);
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < h.file_size)
+		return EFBIG; // trying would send SIGXFSZ, which kills the worker
 	int err = posix_fallocate(fd, 0, (off_t)h.file_size);
 	if (err)
 		return err;

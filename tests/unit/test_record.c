@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -305,6 +306,24 @@ static void fall_back(void)
 	unlink(where);
 }
 
+static void under_file_size_limit(void)
+{
+	const struct rlimit limit = {4096, 4096};
+	setrlimit(RLIMIT_FSIZE, &limit);
+	const struct ff_record_options options = {.dir = folder};
+	struct ff_error *err = ff_record_start(&options);
+	if (!err || !strstr(err->message, "File too large"))
+		_exit(1);
+	ff_event(FF_EV_LOG, FF_STR(BODY, "nowhere"));
+	ff_error_destroy(err);
+}
+
+static void a_limit_on_file_sizes_does_not_kill_the_worker(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(under_file_size_limit), 0);
+}
+
 static void a_folder_that_refuses_is_replaced_and_said_so(void **state)
 {
 	(void)state;
@@ -345,6 +364,7 @@ int main(void)
 		cmocka_unit_test(stop_and_start_again),
 		cmocka_unit_test(synced_events_are_there_and_errno_is_kept),
 		cmocka_unit_test(bad_folders_are_named),
+		cmocka_unit_test(a_limit_on_file_sizes_does_not_kill_the_worker),
 		cmocka_unit_test(a_folder_that_refuses_is_replaced_and_said_so),
 		cmocka_unit_test(one_bad_lane_does_not_hide_the_others),
 		cmocka_unit_test(threads_of_a_child_wait_for_its_lane),
