@@ -38,6 +38,13 @@ const char *ff_report_reason(const json_t *doc, const char *path)
 	return NULL;
 }
 
+const char *ff_report_version(const json_t *doc, const char *package)
+{
+	const char *own = ff_json_text(json_object_get(doc, package), "version");
+	const json_t *listed = json_object_get(ff_json_at(doc, "python.packages"), package);
+	return own ? own : ff_json_text(listed, "version");
+}
+
 // False when --only left out the probe that would know (probes are named as the top of what they find).
 static bool was_asked(const json_t *doc, const char *path)
 {

@@ -39,6 +39,9 @@ void ff_report_lines(struct ff_report *r, const json_t *scope, const struct ff_r
 /** Why a fact is not there, as `errors` tells; NULL when nothing does. Borrowed. */
 const char *ff_report_reason(const json_t *doc, const char *path);
 
+/** The version of a package: from its own branch, else from the list of distributions. NULL: not known. */
+const char *ff_report_version(const json_t *doc, const char *package);
+
 /** Append "not known (why)" for a fact that is not there; `or_path` (or NULL) is where else the reason may stand. False when
     nobody asked for the fact. */
 bool ff_report_unknown(const json_t *doc, const char *path, const char *or_path, struct ff_buf *out);

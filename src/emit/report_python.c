@@ -58,7 +58,7 @@ static bool write_loaded(struct ff_cell *cell)
 // Not run: only whether the installed version has it at all. 4-bit came with bitsandbytes 0.39.0.
 static bool write_bnb_import(struct ff_cell *cell)
 {
-	const char *version = ff_json_text(cell->doc, "bitsandbytes.version");
+	const char *version = ff_report_version(cell->doc, "bitsandbytes");
 	if (!version)
 		return false;
 	if (ff_know_version_compare(ff_span_of(version), FF_SPAN("0.39.0")) < 0) {
@@ -71,7 +71,7 @@ static bool write_bnb_import(struct ff_cell *cell)
 
 static bool write_transformers_import(struct ff_cell *cell)
 {
-	if (!ff_json_text(cell->doc, "transformers.version"))
+	if (!ff_report_version(cell->doc, "transformers"))
 		return false;
 	ff_buf_str(cell->out, "not run (firstfix check --deep runs it)");
 	return true;
@@ -106,10 +106,27 @@ static bool write_override(struct ff_cell *cell)
 	return cell->out->n > 0;
 }
 
+static bool write_version(struct ff_cell *cell, const char *package)
+{
+	const char *version = ff_report_version(cell->doc, package);
+	ff_buf_str(cell->out, version ? version : "");
+	return version;
+}
+
+static bool write_bnb_version(struct ff_cell *cell)
+{
+	return write_version(cell, "bitsandbytes");
+}
+
+static bool write_transformers_version(struct ff_cell *cell)
+{
+	return write_version(cell, "transformers");
+}
+
 void ff_report_quantization(struct ff_report *r)
 {
 	static const struct ff_report_line lines[] = {
-		{FF_MARK_OK, "BitsAndBytes version", "bitsandbytes.version", NULL, NULL},
+		{FF_MARK_OK, "BitsAndBytes version", NULL, write_bnb_version, NULL},
 		{FF_MARK_PACKAGE, "BitsAndBytes location", "bitsandbytes.location", NULL, NULL},
 		{FF_MARK_SETTING, "BNB_CUDA_VERSION env", NULL, write_override, NULL},
 		{FF_MARK_OK, "CUDA library loaded", "bitsandbytes.found", write_loaded, "bitsandbytes.version"},
@@ -119,7 +136,7 @@ void ff_report_quantization(struct ff_report *r)
 		{FF_MARK_NONE, "Linear4bit import", NULL, write_bnb_import, NULL},
 		{FF_MARK_NONE, "quantize_4bit import", NULL, write_bnb_import, NULL},
 	};
-	if (ff_json_at(r->doc, "bitsandbytes"))
+	if (ff_report_version(r->doc, "bitsandbytes"))
 		ff_report_lines(r, r->doc, lines, sizeof(lines) / sizeof(lines[0]));
 }
 
@@ -153,7 +170,7 @@ static void show_conflicts(struct ff_report *r)
 void ff_report_packages(struct ff_report *r)
 {
 	static const struct ff_report_line lines[] = {
-		{FF_MARK_OK, "Transformers version", "transformers.version", NULL, NULL},
+		{FF_MARK_OK, "Transformers version", NULL, write_transformers_version, NULL},
 		{FF_MARK_PACKAGE, "Transformers location", "transformers.location", NULL, NULL},
 		{FF_MARK_NONE, "BitsAndBytes integration import", NULL, write_transformers_import, NULL},
 		{FF_MARK_NONE, "BitsAndBytes backend validation", NULL, write_transformers_import, NULL},
@@ -163,7 +180,7 @@ void ff_report_packages(struct ff_report *r)
 	static const char *const neighbours[] = {"accelerate", "peft", "tokenizers", "huggingface-hub", "safetensors",
 		"triton", "vllm", "sglang", "flash-attn", "xformers", "torchvision", "torchaudio", "deepspeed", "ray",
 		"numpy"};
-	if (ff_json_at(r->doc, "transformers"))
+	if (ff_report_version(r->doc, "transformers"))
 		ff_report_lines(r, r->doc, lines, sizeof(lines) / sizeof(lines[0]));
 	for (size_t i = 0; i < sizeof(neighbours) / sizeof(neighbours[0]); i++) {
 		const char *version = ff_json_text(package(r->doc, neighbours[i]), "version");

@@ -104,11 +104,15 @@ static bool write_archs(struct ff_cell *cell)
 
 static bool write_torch_version(struct ff_cell *cell)
 {
-	if (cell->value)
-		return ff_value_text(cell->value, cell->out);
-	if (!ff_json_at(cell->doc, "python.packages"))
-		return false;
+	const char *version = ff_report_version(cell->doc, "torch");
+	const json_t *packages = ff_json_at(cell->doc, "python.packages");
+	if (version) {
+		ff_buf_str(cell->out, version);
+		return true;
+	}
 	cell->mark = FF_MARK_NONE;
+	if (!packages || json_object_get(packages, "torch") || json_object_get(cell->doc, "torch"))
+		return false;
 	ff_buf_str(cell->out, "not installed");
 	return true;
 }
@@ -128,6 +132,7 @@ static bool write_count(struct ff_cell *cell)
 void ff_report_torch(struct ff_report *r)
 {
 	static const struct ff_report_line lines[] = {
+		{FF_MARK_OK, "PyTorch Version", NULL, write_torch_version, NULL},
 		{FF_MARK_OK, "PyTorch CUDA Compiled", "torch.cuda", write_cuda_build, NULL},
 		{FF_MARK_OK, "CUDA Available", NULL, ff_write_cuda_available, NULL},
 		{FF_MARK_OK, "CUDA Version (PyTorch)", "torch.cuda", NULL, NULL},
@@ -137,9 +142,6 @@ void ff_report_torch(struct ff_report *r)
 		{FF_MARK_OK, "PyTorch GPU code", "torch.archs", write_archs, "torch.version"},
 		{FF_MARK_OK, "Number of GPUs", NULL, write_count, NULL},
 	};
-	static const struct ff_report_line version = {FF_MARK_OK, "PyTorch Version", "torch.version", NULL, NULL};
-	static const struct ff_report_line none = {FF_MARK_OK, "PyTorch Version", NULL, write_torch_version, NULL};
-	ff_report_show(r, r->doc, ff_json_at(r->doc, "torch.version") ? &version : &none);
 	ff_report_lines(r, r->doc, lines, sizeof(lines) / sizeof(lines[0]));
 	ff_report_gpus(r);
 }
