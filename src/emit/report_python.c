@@ -140,6 +140,20 @@ void ff_report_quantization(struct ff_report *r)
 		ff_report_lines(r, r->doc, lines, sizeof(lines) / sizeof(lines[0]));
 }
 
+// Of its sixty requirements those that fail in practice; the rest is verbose.
+static bool write_requires(struct ff_cell *cell)
+{
+	static const char *const telling[] = {
+		"torch", "bitsandbytes", "accelerate", "peft", "tokenizers", "huggingface-hub", "safetensors", "numpy"};
+	size_t shown = 0;
+	for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]); i++) {
+		const char *wants = ff_json_text(cell->value, telling[i]);
+		if (wants && wants[0])
+			ff_buf_printf(cell->out, "%s%s%s", shown++ ? ", " : "", telling[i], wants);
+	}
+	return shown > 0;
+}
+
 static void show_conflicts(struct ff_report *r)
 {
 	const json_t *conflicts = ff_json_at(r->doc, "python.conflicts");
@@ -175,7 +189,7 @@ void ff_report_packages(struct ff_report *r)
 		{FF_MARK_NONE, "BitsAndBytes integration import", NULL, write_transformers_import, NULL},
 		{FF_MARK_NONE, "BitsAndBytes backend validation", NULL, write_transformers_import, NULL},
 		{FF_MARK_NONE, "BitsAndBytesConfig import", NULL, write_transformers_import, NULL},
-		{FF_MARK_LIST, "Transformers requires", "transformers.requires", NULL, NULL},
+		{FF_MARK_LIST, "Transformers requires", "transformers.requires", write_requires, NULL},
 	};
 	static const char *const neighbours[] = {"accelerate", "peft", "tokenizers", "huggingface-hub", "safetensors",
 		"triton", "vllm", "sglang", "flash-attn", "xformers", "torchvision", "torchaudio", "deepspeed", "ray",
