@@ -97,7 +97,24 @@ static struct ff_error *note_value(const char *name, const struct ff_env_var *va
 	return note(notes, name, "malformed", &text);
 }
 
-struct ff_error *ff_env_notes(const json_t *env, const json_t *packages, json_t **ret)
+static struct ff_error *note_absent(const json_t *env, const json_t *absent, json_t *notes)
+{
+	size_t i;
+	json_t *name;
+	json_array_foreach (absent, i, name) {
+		const char *value = json_string_value(json_object_get(env, json_string_value(name)));
+		_cleanup_buf_ struct ff_buf text = {0};
+		if (!value)
+			continue;
+		ff_buf_printf(&text, "%s does not exist", value);
+		struct ff_error *err = note(notes, json_string_value(name), "absent", &text);
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+struct ff_error *ff_env_notes(const json_t *env, const json_t *packages, const json_t *absent, json_t **ret)
 {
 	_cleanup_json_ json_t *notes = json_array();
 	const char *name;
@@ -115,6 +132,8 @@ struct ff_error *ff_env_notes(const json_t *env, const json_t *packages, json_t 
 		if (err)
 			return err;
 	}
-	*ret = ff_take(&notes);
-	return NULL;
+	struct ff_error *err = note_absent(env, absent, notes);
+	if (!err)
+		*ret = ff_take(&notes);
+	return err;
 }

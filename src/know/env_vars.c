@@ -68,6 +68,12 @@ static const char *bad_bool(struct ff_span value)
 	return "1, on, yes or true is wanted, or their opposites";
 }
 
+bool ff_env_value_must_exist(const struct ff_env_var *var, struct ff_span value)
+{
+	bool names_one = ff_span_eq(var->values, "home") || ff_span_eq(var->values, "path");
+	return names_one && ff_span_starts(value, "/") && !memchr(value.p, ':', value.n);
+}
+
 static const char *bad_int(struct ff_span value)
 {
 	return is_digits(value) ? NULL : "a whole number is wanted";
@@ -241,9 +247,10 @@ const char *ff_env_value_bad(const struct ff_env_var *var, struct ff_span value)
 		const char *kind;
 		const char *(*bad)(struct ff_span value);
 	} kinds[] = {{"bool", bad_bool}, {"int", bad_int}, {"sint", bad_sint}, {"float", bad_float}, {"port", bad_port},
-		{"intlist", bad_intlist}, {"path", bad_path}, {"dir", bad_dir}, {"preload", bad_preload},
-		{"url", bad_url}, {"token", bad_token}, {"archs", bad_archs}, {"cudaver", bad_cudaver},
-		{"workspace", bad_workspace}, {"caps", bad_caps}, {"gpus", bad_gpus}};
+		{"intlist", bad_intlist}, {"path", bad_path}, {"newpath", bad_path}, {"dir", bad_dir},
+		{"home", bad_dir}, {"preload", bad_preload}, {"url", bad_url}, {"token", bad_token},
+		{"archs", bad_archs}, {"cudaver", bad_cudaver}, {"workspace", bad_workspace}, {"caps", bad_caps},
+		{"gpus", bad_gpus}};
 	if (!value.n)
 		return NULL;
 	if (ff_span_starts(var->values, "enum:"))

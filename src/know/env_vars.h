@@ -19,6 +19,10 @@ bool ff_env_var_find(struct ff_span name, struct ff_env_var *ret);
 /** Why a value is malformed for its variable ("a whole number is wanted"), or NULL. An empty value is not judged. */
 const char *ff_env_value_bad(const struct ff_env_var *var, struct ff_span value);
 
-/** What is odd about an environment: [{"name", "kind": "deprecated|malformed|ignored|empty", "text"}]. `env` holds strings, or
-    objects for masked ones; `packages` is python.packages, or NULL when not known. Never quotes a secret's value. */
-struct ff_error *ff_env_notes(const json_t *env, const json_t *packages, json_t **ret);
+/** True when the value is the absolute path of a file or folder that the variable's readers do not make themselves. */
+bool ff_env_value_must_exist(const struct ff_env_var *var, struct ff_span value);
+
+/** What is odd about an environment: [{"name", "kind": "deprecated|malformed|ignored|empty|absent", "text"}]. `env` holds
+    strings, or objects for masked ones; `packages` is python.packages, or NULL when not known; `absent` lists variables whose
+    path does not exist, or is NULL. Never quotes a secret's value. */
+struct ff_error *ff_env_notes(const json_t *env, const json_t *packages, const json_t *absent, json_t **ret);

@@ -11,7 +11,8 @@ void ff_probe_env_notes(struct ff_probe_ctx *ctx)
 	json_t *notes = NULL;
 	if (!env)
 		return;
-	struct ff_error *err = ff_env_notes(env, ff_json_at(ctx->facts, "python.packages"), &notes);
+	struct ff_error *err = ff_env_notes(
+		env, ff_json_at(ctx->facts, "python.packages"), ff_json_at(ctx->facts, "env_absent"), &notes);
 	if (err)
 		ff_miss(ctx, "env_notes", err);
 	else

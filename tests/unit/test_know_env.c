@@ -35,7 +35,7 @@ static json_t *notes_of(const char *env, const char *packages)
 	json_t *notes = NULL;
 	assert_non_null(e);
 	assert_non_null(p);
-	assert_null(ff_env_notes(e, p, &notes));
+	assert_null(ff_env_notes(e, p, NULL, &notes));
 	return notes;
 }
 
