@@ -77,7 +77,7 @@ static bool write_nvlink(struct ff_cell *cell)
 	int64_t up = count_at(cell->value, "up"), down = count_at(cell->value, "down");
 	if (!up && !down)
 		return false;
-	if (down)
+	if (up && down) // a PCIe card without a bridge has all its links down
 		cell->mark = FF_MARK_WARN;
 	ff_buf_printf(cell->out, "%lld links up, %lld down", (long long)up, (long long)down);
 	return true;

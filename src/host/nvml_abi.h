@@ -22,7 +22,7 @@ enum {
 	NVML_RESET_REQUIRED = 16,
 };
 
-enum { NVML_TEXT = 96, NVML_NVLINK_MAX = 18 };
+enum { NVML_TEXT = 96, NVML_NVLINK_MAX = 36 };
 
 struct nvml_memory {
 	uint64_t total, free, used;
