@@ -132,8 +132,9 @@ struct ff_error *ff_statedir_make(const char *given, const char *sub, char **ret
 {
 	_cleanup_free_ char *path = NULL;
 	struct ff_error *err = ff_statedir_path(given, &path);
-	if (!err)
-		err = make_parents(path);
+	if (err || !path)
+		return err;
+	err = make_parents(path);
 	if (!err)
 		err = check_owner(path);
 	if (!err)

@@ -43,9 +43,13 @@ enum {
 	FF_RING_CUT = 1,      // flag of a record: fields are missing; of a field: the string is cut
 };
 
-/** The magic is "FFLANE1\n". It stands XOR'd in the code, so that a search through memory finds lanes, not programs. */
-#define FF_RING_MAGIC_XOR UINT64_C(0x5a5a5a5a5a5a5a5a)
-#define FF_RING_MAGIC_X (UINT64_C(0x0a31454e414c4646) ^ FF_RING_MAGIC_XOR)
+/** The magic: "FFLANE1\n". It stands XOR'd in the code, and behind a volatile so that the compiler does not undo that: a search
+    through memory finds lanes, not programs. */
+static inline uint64_t ff_ring_magic(void)
+{
+	static const volatile uint64_t hidden = UINT64_C(0x506b1f141b161c1c);
+	return hidden ^ UINT64_C(0x5a5a5a5a5a5a5a5a);
+}
 #define FF_RING_BYTE_ORDER 0x01020304u
 
 /** One moment on three clocks. */

@@ -46,17 +46,17 @@ uint16_t ff_keys_id(const char *name, struct ff_ring_name *lane)
 	size_t n = strlen(name);
 	if (!n || n >= FF_RING_NAME_MAX)
 		return FF_KEY_OVERFLOW;
-	for (uint16_t i = 0; i < FF_RING_KEYS; i++) {
+	for (size_t i = 0; i < FF_RING_KEYS; i++) {
 		uint16_t have = atomic_load_explicit(&keys[i].n, memory_order_acquire);
 		if (have == n && !memcmp(keys[i].name, name, n))
-			return i;
+			return (uint16_t)i;
 		if (have || !atomic_compare_exchange_strong(&keys[i].n, &have, UINT16_MAX))
 			continue;
 		memcpy(keys[i].name, name, n);
 		if (lane)
 			ff_lane_name(&lane[i], name, n);
 		atomic_store_explicit(&keys[i].n, (uint16_t)n, memory_order_release);
-		return i;
+		return (uint16_t)i;
 	}
 	return FF_KEY_OVERFLOW;
 }

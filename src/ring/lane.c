@@ -142,7 +142,7 @@ static struct ff_ring_header plan(size_t size)
 
 static void seal_header(struct ff_ring_header *h, uint8_t *base)
 {
-	h->magic = FF_RING_MAGIC_X ^ FF_RING_MAGIC_XOR;
+	h->magic = ff_ring_magic();
 	h->crc = 0;
 	uint64_t words[sizeof(*h) / 8];
 	memcpy(words, h, sizeof(words));

@@ -90,7 +90,7 @@ static struct ff_error *read_header(struct ff_lane_reader *r)
 	if (!whole || h->magic == 0)
 		return ff_error_create(
 			FF_EABSENT, "%s: not finished: its writer is making it, or died doing so", r->name);
-	if (h->magic != (FF_RING_MAGIC_X ^ FF_RING_MAGIC_XOR))
+	if (h->magic != ff_ring_magic())
 		return ff_error_create(FF_EFORMAT, "%s: not a lane of firstfix", r->name);
 	if (h->byte_order != FF_RING_BYTE_ORDER)
 		return ff_error_create(FF_EUNSUPPORTED, "%s: written on a machine of the other byte order", r->name);

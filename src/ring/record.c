@@ -249,10 +249,11 @@ struct ff_error *ff_record_start(const struct ff_record_options *options)
 	struct process *p = process;
 	if (p && p->state == READY)
 		return NULL;
+	p = NULL;
 	struct ff_error *err = find_folder(options);
 	if (!err) // a new one after a stop, too: other threads may still be inside a write to the old one
 		err = make_process(&p);
-	if (err)
+	if (err || !p)
 		return err;
 	find_shm();
 	config.no_fallback = options->no_fallback;

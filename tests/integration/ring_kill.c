@@ -236,6 +236,13 @@ static void read_all(void)
 	for_each_lane(remove_lane);
 }
 
+static void wait_for_work(void)
+{
+	const struct timespec moment = {.tv_nsec = 100000};
+	for (int i = 0; i < 5000 && !(shared->published[0][0] && shared->published[1][0]); i++)
+		nanosleep(&moment, NULL);
+}
+
 static void one_round(void)
 {
 	memset(shared, 0, sizeof(*shared));
@@ -247,9 +254,11 @@ static void one_round(void)
 		be_writers(lane_size);
 	}
 	setpgid(writer, writer);
-	// Half of the rounds die while they begin, the others within a few milliseconds of work.
-	const struct timespec start = {.tv_nsec = (long)(x % (rounds % 2 ? 4000000 : 1500000))};
-	nanosleep(&start, NULL);
+	// Half of the rounds die while they begin, the others within three milliseconds of work.
+	if (rounds % 2)
+		wait_for_work();
+	const struct timespec moment = {.tv_nsec = (long)(x % (rounds % 2 ? 3000000 : 1500000))};
+	nanosleep(&moment, NULL);
 	kill(-writer, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0) {
 	}
