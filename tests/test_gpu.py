@@ -183,3 +183,15 @@ def test_captured_machine_gives_the_same_facts(report, scenario, firstfix, build
     there = json.loads(done.stdout)
     for key in ("driver", "gpus", "gpu_links", "cuda"):
         assert there.get(key) == live.get(key), key
+
+
+def rows(path):
+    return [line.split("\t") for line in path.read_text().splitlines() if line and not line.startswith("#")]
+
+
+def test_xids_lead_to_causes_that_exist():
+    root = pathlib.Path(__file__).parents[1] / "rules"
+    causes = {row[0] for row in rows(root / "causes.tsv")}
+    header, *xids = rows(root / "data/xid.tsv")
+    named = {row[header.index("cause")] for row in xids} - {"-"}
+    assert named and named <= causes, named - causes
