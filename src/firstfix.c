@@ -279,27 +279,49 @@ struct ff_error *ff_event_render(
 	return err ? err : ff_emit_event(masked, format, style, ret);
 }
 
-struct ff_error *ff_libs(const struct ff_collect_options *options, const char *path, enum ff_format format,
-	const struct ff_style *style, bool *ret_ok, char **ret)
+/** A word without a slash that is no file here is the name of a package. */
+static bool is_package(const struct ff_collect_options *options, const char *name)
 {
-	static const struct ff_collect_options defaults;
-	if (!options)
-		options = &defaults;
+	return !strchr(name, '/') && (options->root || access(name, F_OK) != 0);
+}
+
+static struct ff_error *libs_of_file(
+	struct ff_host *host, const struct ff_collect_options *options, const char *path, json_t **ret)
+{
 	// Links are not resolved: $ORIGIN is the folder that was named, for us as for the loader.
 	_cleanup_free_ char *here = options->root || path[0] == '/' ? strdup("") : getcwd(NULL, 0);
 	_cleanup_buf_ struct ff_buf absolute = {0};
 	if (!here)
 		return ff_error_os(errno, "the working folder");
 	ff_buf_printf(&absolute, "%s%s%s", here, path[0] == '/' ? "" : "/", path);
-	if (absolute.failed)
-		return &ff_enomem;
+	return absolute.failed ? &ff_enomem : ff_native_libs(host, absolute.p, ret);
+}
+
+static struct ff_error *libs_of_package(
+	struct ff_host *host, const struct ff_collect_options *options, const char *name, json_t **ret)
+{
+	struct ff_collect_options python = *options;
+	python.only = "python";
+	_cleanup_json_ json_t *facts = NULL;
+	struct ff_error *err = ff_collect_facts(host, &python, &facts);
+	return err ? err : ff_native_libs_package(host, facts, name, ret);
+}
+
+struct ff_error *ff_libs(const struct ff_collect_options *options, const char *what, enum ff_format format,
+	const struct ff_style *style, bool *ret_ok, char **ret)
+{
+	static const struct ff_collect_options defaults;
+	if (!options)
+		options = &defaults;
 	_cleanup_host_ struct ff_host *host = NULL;
 	_cleanup_json_ json_t *doc = NULL;
 	_cleanup_shareable_ struct ff_shareable *s = NULL;
 	struct ff_error *err =
 		ff_host_create(&(struct ff_host_options){.root = options->root, .pid = options->pid}, &host);
-	if (!err)
-		err = ff_native_libs(host, absolute.p, &doc);
+	if (!err && is_package(options, what))
+		err = libs_of_package(host, options, what, &doc);
+	else if (!err)
+		err = libs_of_file(host, options, what, &doc);
 	if (!err)
 		err = ff_share(doc, &s);
 	if (!err)

@@ -1,10 +1,12 @@
 """The emulated loader beside the real one: on libraries of this system, and on written ones where each rule decides."""
 import json
 import os
+import pathlib
 import subprocess
 
 import pytest
 
+import casefile
 import elfwriter
 import loader_compare
 
@@ -128,3 +130,29 @@ def test_a_library_cut_short_is_said(tmp_path, firstfix):
 def test_an_absent_file(firstfix):
     run = subprocess.run([firstfix, "libs", "/nowhere/libx.so"], capture_output=True, text=True, timeout=30)
     assert run.returncode == 2 and "/nowhere/libx.so" in run.stderr
+
+
+def captured(tmp_path):
+    """The machine of a probe case as a root."""
+    sections = casefile.read(pathlib.Path(__file__).parent / "probe/extensions/packages.case")
+    casefile.build_root(sections, tmp_path)
+    return tmp_path
+
+
+def test_a_package(tmp_path, firstfix):
+    root = captured(tmp_path)
+    run = subprocess.run([firstfix, "libs", "--json", "--root", root, "torch"], capture_output=True, text=True, timeout=30)
+    document = json.loads(run.stdout)
+    assert run.returncode == 0 and document["package"] == "torch" and document["location"] == "/usr/lib/python3/dist-packages/torch"
+    assert {os.path.basename(f["file"]): f["gpu"].get("archs") for f in document["files"]} == {
+        "libtorch_cpu.so": None, "libtorch_cuda.so": ["sm_80", "sm_90a", "sm_120f"], "libtorch_cuda_linalg.so": ["sm_75", "sm_80"]}
+
+
+def test_a_package_with_a_file_that_is_none(tmp_path, firstfix):
+    run = subprocess.run([firstfix, "libs", "--root", captured(tmp_path), "torchvision"], capture_output=True, text=True, timeout=30)
+    assert run.returncode == 1 and "image.so: at 0x0: no ELF file" in run.stdout
+
+
+def test_an_absent_package(tmp_path, firstfix):
+    run = subprocess.run([firstfix, "libs", "--root", captured(tmp_path), "nosuchpackage"], capture_output=True, text=True, timeout=30)
+    assert run.returncode == 2 and "no package of this name" in run.stderr

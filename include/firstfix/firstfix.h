@@ -102,11 +102,12 @@ FF_PUBLIC bool ff_probe_at(size_t index, const char **ret_name, const char **ret
 FF_PUBLIC struct ff_error *ff_facts_render(
 	const struct ff_facts *facts, enum ff_format format, const struct ff_style *style, char **ret);
 
-/** What a native library (or program) carries and needs, without running it: GPU architectures, dependencies as the dynamic
-    loader would resolve them, symbol versions. `path` is a file, absolute or from the working folder; of `options` only root
-    and pid count, NULL is this machine. *ret_ok is false when something that it needs is missing. JSON is firstfix.libs/1.
-    Caller frees *ret. FF_MARKDOWN is text in a fence. */
-FF_PUBLIC struct ff_error *ff_libs(const struct ff_collect_options *options, const char *path, enum ff_format format,
+/** What native code carries and needs, without running it: GPU architectures, dependencies as the dynamic loader would resolve
+    them, symbol versions. `what` is a file, absolute or from the working folder, or (a word without a slash that is no file) an
+    installed Python package, whose files are looked at as if loaded after torch. Of `options` root, pid and python count, NULL
+    is this machine. *ret_ok is false when something that it needs is missing. JSON is firstfix.libs/1; FF_MARKDOWN is text in
+    a fence. Caller frees *ret. */
+FF_PUBLIC struct ff_error *ff_libs(const struct ff_collect_options *options, const char *what, enum ff_format format,
 	const struct ff_style *style, bool *ret_ok, char **ret);
 
 #ifdef __cplusplus

@@ -12,12 +12,14 @@ int ff_cmd_libs(int argc, char **argv)
 	unsigned pid = 0;
 	const struct ff_option options[] = {
 		FF_OUTPUT_OPTIONS(&output),
+		{"python", 0, FF_OPT_TEXT, "PATH",
+			"whose packages to look in (default: those of a worker's interpreter)", &collect.python},
 		{"pid", 0, FF_OPT_UINT, "PID", "with the environment and the files of this process", &pid},
 		{"root", 0, FF_OPT_TEXT, "DIR", "a captured machine, made by 'firstfix capture'", &collect.root},
 	};
 	const struct ff_usage usage = {
 		.command = "libs",
-		.operands = "FILE",
+		.operands = "FILE|PACKAGE",
 		.summary = "what a native library carries and needs: GPU code, dependencies, symbol versions",
 		.details = "ldd, cuobjdump --list-elf and readelf -V in one, and nothing of the file is executed. Exit "
 			   "code 1 when a\n"

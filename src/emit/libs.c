@@ -131,18 +131,35 @@ static void say_missing(struct page *page, const json_t *doc)
 	}
 }
 
+static void say_file(struct page *page, const json_t *doc)
+{
+	size_t i;
+	const json_t *d;
+	if (json_object_get(doc, "error")) {
+		say_line(page, "UNREADABLE", json_object_get(doc, "error"));
+		return;
+	}
+	say_head(page, doc);
+	json_array_foreach (json_object_get(doc, "dependencies"), i, d)
+		say_dependency(page, d);
+	say_versions(page, json_object_get(doc, "versions_needed"));
+	say_missing(page, doc);
+}
+
 static struct ff_error *text_of(const json_t *doc, const struct ff_style *style, bool fence, char **ret)
 {
 	struct page page = {.utf8 = style && style->utf8};
+	const json_t *files = json_object_get(doc, "files"), *file;
 	size_t i;
-	const json_t *d;
 	if (fence)
 		ff_buf_str(&page.out, "```\n");
-	say_head(&page, doc);
-	json_array_foreach (json_object_get(doc, "dependencies"), i, d)
-		say_dependency(&page, d);
-	say_versions(&page, json_object_get(doc, "versions_needed"));
-	say_missing(&page, doc);
+	if (!files)
+		say_file(&page, doc);
+	json_array_foreach (files, i, file) {
+		if (i)
+			ff_buf_char(&page.out, '\n');
+		say_file(&page, file);
+	}
 	if (fence)
 		ff_buf_str(&page.out, "```\n");
 	return ff_buf_finish(&page.out, ret);

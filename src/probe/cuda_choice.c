@@ -15,6 +15,7 @@ struct choice {
 	struct ff_probe_ctx *ctx;
 	struct ff_world world;
 	const char *who; // "torch", "bitsandbytes"
+	bool lazy;	 // what is noted now is loaded when first used
 	json_t *told;	 // paths of conflicts that were told already
 };
 
@@ -124,6 +125,8 @@ static void note_object(struct choice *c, size_t object)
 			return;
 		set_text(c, entry, "chosen_by", c->who);
 		set_text(c, entry, "because", because);
+		if (c->lazy && json_object_set_new(entry, "lazy", json_true()) < 0)
+			c->ctx->out_of_memory = true;
 	}
 	json_t *users = json_object_get(entry, "used_by");
 	if (!users && json_object_set_new(entry, "used_by", users = json_array()) < 0)
@@ -165,32 +168,63 @@ static bool contains(const json_t *list, const json_t *item)
 	return false;
 }
 
-/** Put a list of problems at "<who>.<key>", each once. */
-static void put_problems(struct choice *c, const json_t *problems, const char *key)
+/** A CUDA library that is nowhere stands in the list too, without a path. */
+static void note_missing(struct choice *c, const json_t *missing)
 {
-	_cleanup_json_ json_t *once = json_array();
 	size_t i;
-	json_t *item;
-	char fact[64];
-	snprintf(fact, sizeof(fact), "%s.%s", c->who, key);
-	json_array_foreach (json_object_get(problems, key), i, item) {
-		if (!contains(once, item) && json_array_append(once, item) < 0)
+	json_t *item, *entry;
+	json_array_foreach (missing, i, item) {
+		const char *soname = ff_json_text(item, "library"), *other;
+		struct ff_span name = ff_cuda_library_name(soname ? soname : "");
+		size_t k;
+		bool listed = name.n == 0;
+		json_array_foreach (c->libraries->list, k, entry) {
+			other = ff_json_text(entry, "soname");
+			listed = listed || (!json_object_get(entry, "path") && other && strcmp(other, soname) == 0);
+		}
+		if (!listed &&
+			json_array_append_new(c->libraries->list,
+				json_pack("{s:s%, s:s, s:O*}", "name", name.p, name.n, "soname", soname, "needed_by",
+					json_object_get(item, "needed_by"))) < 0)
 			c->ctx->out_of_memory = true;
 	}
-	if (json_array_size(once))
-		ff_fact(c->ctx, fact, ff_take(&once));
+}
+
+/** Put what is wrong below the roots at "<who>.missing<ending>" and "<who>.missing_versions<ending>", each once. */
+static void put_problems(struct choice *c, const size_t *roots, size_t roots_n, const char *ending)
+{
+	static const char *const keys[] = {"missing", "missing_versions"};
+	_cleanup_json_ json_t *problems = json_object();
+	for (size_t i = 0; problems && i < roots_n; i++)
+		if (failed(c, "cuda.libraries", ff_native_problems(c->world.ld, roots[i], problems)))
+			return;
+	note_missing(c, json_object_get(problems, "missing"));
+	for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
+		_cleanup_json_ json_t *once = json_array();
+		size_t i;
+		json_t *item;
+		char fact[64];
+		snprintf(fact, sizeof(fact), "%s.%s%s", c->who, keys[k], ending);
+		json_array_foreach (json_object_get(problems, keys[k]), i, item) {
+			if (!contains(once, item) && json_array_append(once, item) < 0)
+				c->ctx->out_of_memory = true;
+		}
+		if (json_array_size(once))
+			ff_fact(c->ctx, fact, ff_take(&once));
+	}
 }
 
 static void put_torch(struct choice *c)
 {
-	_cleanup_json_ json_t *problems = json_object();
+	const size_t *roots = c->world.torch_roots;
+	size_t eager = c->world.torch_eager_n, lazy = c->world.torch_roots_n - eager;
 	c->who = "torch";
-	note_roots(c, c->world.torch_roots, c->world.torch_roots_n);
-	for (size_t i = 0; problems && i < c->world.torch_roots_n; i++)
-		if (failed(c, "torch.missing", ff_native_problems(c->world.ld, c->world.torch_roots[i], problems)))
-			return;
-	put_problems(c, problems, "missing");
-	put_problems(c, problems, "missing_versions");
+	note_roots(c, roots, eager);
+	put_problems(c, roots, eager, "");
+	c->lazy = true;
+	note_roots(c, roots + eager, lazy);
+	put_problems(c, roots + eager, lazy, "_later");
+	c->lazy = false;
 }
 
 /** {"soname", "path"?, "because"?, "error"?} of each library that an object needs by name. */
@@ -218,9 +252,8 @@ static void put_bitsandbytes(struct choice *c)
 {
 	const char *wanted = ff_json_text(c->ctx->facts, "bitsandbytes.wanted");
 	_cleanup_free_ char *folder = ff_world_find(c->ctx, "bitsandbytes", NULL), *path = NULL;
-	_cleanup_json_ json_t *problems = json_object();
 	size_t object;
-	if (!wanted || !folder || !problems || asprintf(&path, "%s/%s", folder, wanted) < 0)
+	if (!wanted || !folder || asprintf(&path, "%s/%s", folder, wanted) < 0)
 		return;
 	struct ff_error *err = ff_loader_open(c->world.ld, path, 0, &object);
 	if (err && err->code == FF_EABSENT) { // the probe bitsandbytes says that it is not shipped
@@ -232,10 +265,7 @@ static void put_bitsandbytes(struct choice *c)
 	c->who = "bitsandbytes";
 	note_roots(c, &object, 1);
 	ff_fact(c->ctx, "bitsandbytes.needs", needs_of(c, object));
-	if (failed(c, "bitsandbytes.needs", ff_native_problems(c->world.ld, object, problems)))
-		return;
-	put_problems(c, problems, "missing");
-	put_problems(c, problems, "missing_versions");
+	put_problems(c, &object, 1, "");
 }
 
 void ff_cuda_choose(struct ff_cuda_libraries *libraries)

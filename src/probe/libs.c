@@ -69,8 +69,7 @@ static struct ff_error *dependencies(const struct ff_loader *ld, json_t **ret)
 	return NULL;
 }
 
-/** What stands in the file's own headers. */
-static struct ff_error *describe(struct ff_host *host, const char *path, json_t *doc)
+struct ff_error *ff_native_describe(struct ff_host *host, const char *path, json_t **ret)
 {
 	_cleanup_file_ struct ff_file file = FF_FILE_CLOSED;
 	_cleanup_elf_ struct ff_elf *elf = NULL;
@@ -86,13 +85,16 @@ static struct ff_error *describe(struct ff_host *host, const char *path, json_t 
 	if (err)
 		return err;
 	char spare[16];
-	_cleanup_json_ json_t *own = json_pack("{s:s, s:s, s:o*, s:o*, s:o*, s:o*, s:O, s:o, s:{s:I, s:I}}", "machine",
-		ff_elf_machine_name(elf->machine, spare), "type", type_name(elf->type, elf->interp != NULL), "soname",
-		ff_native_text(elf->soname), "interpreter", ff_native_text(elf->interp), "rpath",
-		ff_native_text(elf->rpath), "runpath", ff_native_text(elf->runpath), "gpu", gpu, "versions_needed",
-		versions_needed(elf), "read", "size", (json_int_t)file.bytes.size, "bytes",
-		(json_int_t)file.bytes.bytes_read);
-	return json_object_update_missing(doc, own) < 0 ? &ff_enomem : NULL;
+	json_t *own = json_pack("{s:o*, s:s, s:s, s:o*, s:o*, s:o*, s:o*, s:O, s:o, s:{s:I, s:I}}", "file",
+		ff_native_text(path), "machine", ff_elf_machine_name(elf->machine, spare), "type",
+		type_name(elf->type, elf->interp != NULL), "soname", ff_native_text(elf->soname), "interpreter",
+		ff_native_text(elf->interp), "rpath", ff_native_text(elf->rpath), "runpath",
+		ff_native_text(elf->runpath), "gpu", gpu, "versions_needed", versions_needed(elf), "read", "size",
+		(json_int_t)file.bytes.size, "bytes", (json_int_t)file.bytes.bytes_read);
+	if (!own)
+		return &ff_enomem;
+	*ret = own;
+	return NULL;
 }
 
 struct ff_error *ff_native_libs(struct ff_host *host, const char *path, json_t **ret)
@@ -102,9 +104,9 @@ struct ff_error *ff_native_libs(struct ff_host *host, const char *path, json_t *
 	_cleanup_loader_ struct ff_loader *ld = NULL;
 	_cleanup_json_ json_t *found = NULL;
 	size_t program;
-	if (!doc)
-		return &ff_enomem;
-	struct ff_error *err = describe(host, path, doc);
+	struct ff_error *err = ff_native_describe(host, path, &doc);
+	if (!err && json_object_set_new(doc, "schema", json_string("firstfix.libs/1")) < 0)
+		err = &ff_enomem;
 	if (!err)
 		err = ff_loader_create(host, NULL, &ld);
 	if (!err)

@@ -117,7 +117,8 @@ static struct ff_error *open_part(struct ff_world *world, const char *name, bool
 
 static struct ff_error *import_torch(struct ff_probe_ctx *ctx, struct ff_world *world, bool by_path, bool *ret_complete)
 {
-	static const char *const parts[] = {"libtorch_python.so", "libtorch_cuda.so", "libtorch_cuda_linalg.so"};
+	static const char *const eager[] = {"libtorch_python.so", "libtorch_cuda.so"};
+	static const char *const lazy[] = {"libtorch_cuda_linalg.so", "libcaffe2_nvrtc.so"};
 	bool part_complete;
 	struct ff_error *err = start(ctx, world);
 	if (!err && by_path)
@@ -130,8 +131,11 @@ static struct ff_error *import_torch(struct ff_probe_ctx *ctx, struct ff_world *
 		if (!err)
 			err = open_by_path(ctx, world, FF_SPAN("nvjitlink"), FF_SPAN("libnvJitLink"));
 	}
-	for (size_t i = 0; !err && i < sizeof(parts) / sizeof(parts[0]); i++)
-		err = open_part(world, parts[i], &part_complete);
+	for (size_t i = 0; !err && i < sizeof(eager) / sizeof(eager[0]); i++)
+		err = open_part(world, eager[i], &part_complete);
+	world->torch_eager_n = world->torch_roots_n;
+	for (size_t i = 0; !err && i < sizeof(lazy) / sizeof(lazy[0]); i++)
+		err = open_part(world, lazy[i], &part_complete);
 	return err;
 }
 
@@ -140,13 +144,18 @@ struct ff_error *ff_world_init(struct ff_probe_ctx *ctx, struct ff_world *world)
 	const char *site = NULL;
 	bool complete = true;
 	*world = (struct ff_world){.torch = ff_world_find(ctx, "torch", &site)};
-	if (!world->torch)
+	if (!world->torch) {
+		struct ff_error *none = start(ctx, world);
+		if (!none || none->code != FF_EABSENT)
+			return none;
+		ff_error_destroy(none);
 		return NULL;
+	}
 	world->site = strdup(site);
 	struct ff_error *err = world->site ? import_torch(ctx, world, false, &complete) : &ff_enomem;
 	if (!err && !complete) { // the first attempt fails as a whole; torch opens what it can by path and tries again
 		ff_loader_destroy(ff_take(&world->ld));
-		world->torch_roots_n = 0;
+		world->torch_roots_n = world->torch_eager_n = 0;
 		err = import_torch(ctx, world, true, &complete);
 	}
 	return err;
