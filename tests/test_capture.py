@@ -2,8 +2,11 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+
+import pytest
 
 TOKEN = "hf_" + "abcdefghijklmnopqrstuvwxyz01234567"
 # What differs between two looks at a living machine.
@@ -50,6 +53,27 @@ def test_capture_of_a_process_gives_the_same_facts(firstfix, tmp_path):
     for path in pathlib.Path(tmp_path / "machine").rglob("*"):
         if path.is_file() and not path.is_symlink():
             assert TOKEN.encode() not in path.read_bytes(), path
+
+
+def test_what_is_refused_stays_refused(firstfix, tmp_path):
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("only root can become another user")
+    program = tmp_path / "firstfix"
+    shutil.copy(firstfix, program)
+    (tmp_path / "locked/cache").mkdir(parents=True)
+    (tmp_path / "locked").chmod(0o700)
+    (tmp_path / "out").mkdir()
+    os.chown(tmp_path / "out", 65534, 65534)
+    for folder in [tmp_path, *tmp_path.parents]:
+        if folder.stat().st_uid == 0 and folder.is_relative_to("/tmp") and folder != pathlib.Path("/tmp"):
+            folder.chmod(0o755)
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", f"HF_HOME={tmp_path}/locked/cache", program]
+    live = subprocess.run([*nobody, "report", "--json", "--only", "disks"], capture_output=True, text=True, check=True)
+    subprocess.run([*nobody, "capture", tmp_path / "out/machine"], check=True)
+    captured = report(firstfix, "--only", "disks", "--root", tmp_path / "out/machine")
+    disk = next(d for d in captured["system"]["disks"] if d["for"] == "HF_HOME")
+    assert disk["denied"] is True and "exists" not in disk and "writable" not in disk
+    assert stable(captured)["system"] == stable(json.loads(live.stdout))["system"]
 
 
 def test_a_folder_in_use_is_refused(firstfix, tmp_path):

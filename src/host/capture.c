@@ -231,11 +231,11 @@ static void put_node(struct capture *c, const char *path, const struct stat *st)
 static void put_existence(struct capture *c, const char *asked, const char *path)
 {
 	struct stat st;
-	struct ff_error *err = ff_host_stat(c->host, path, &st);
-	if (err) {
-		ff_error_destroy(err);
+	_cleanup_error_ struct ff_error *err = ff_host_stat(c->host, path, &st);
+	if (err && err->code == FF_EDENIED)
+		json_object_set_new(json_object_get(c->live, "stat"), asked, json_pack("{s:b}", "denied", 1));
+	if (err)
 		return;
-	}
 	if (S_ISDIR(st.st_mode)) {
 		made(c, path, ff_tree_dir(c->dir_fd, path));
 	} else {
@@ -431,6 +431,16 @@ static void take_space(struct capture *c, const char *path)
 		c->out_of_memory = true;
 }
 
+static void take_writable(struct capture *c, const char *path)
+{
+	bool writable;
+	if (!is_first(c, 'w', path))
+		return;
+	_cleanup_error_ struct ff_error *err = ff_host_writable(c->host, path, &writable);
+	if (!err && json_object_set_new(json_object_get(c->live, "writable"), path, json_boolean(writable)) < 0)
+		c->out_of_memory = true;
+}
+
 static void take(struct capture *c, const struct ff_trace_entry *e)
 {
 	// Paths of our own process by any other way than ff_host_read_process() mean the worker's.
@@ -448,6 +458,8 @@ static void take(struct capture *c, const struct ff_trace_entry *e)
 		follow(c, e->path, false, (char[PATH_MAX]){0});
 	else if (e->kind == FF_TRACE_SPACE)
 		take_space(c, e->path);
+	else if (e->kind == FF_TRACE_WRITABLE)
+		take_writable(c, e->path);
 	else if (e->kind == FF_TRACE_PROCESS)
 		take_process(c, e->at, e->path);
 	else if (e->kind == FF_TRACE_PROCESS_LINK)
@@ -541,7 +553,8 @@ struct ff_error *ff_capture_write(
 	if (!live || !left_out || !ranges || !plain || !done ||
 		json_object_set_new(live, "statfs", json_object()) < 0 ||
 		json_object_set_new(live, "stat", json_object()) < 0 ||
-		json_object_set_new(live, "denied", json_object()) < 0)
+		json_object_set_new(live, "denied", json_object()) < 0 ||
+		json_object_set_new(live, "writable", json_object()) < 0)
 		return &ff_enomem;
 	struct capture c = {.host = host,
 		.job = job,

@@ -7,8 +7,8 @@
 
 #include "base/io.h"
 #include "host/internal.h"
-#include "host/trace.h"
 #include "host/resolve.h"
+#include "host/trace.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -238,6 +238,8 @@ struct ff_error *ff_host_stat(struct ff_host *host, const char *path, struct sta
 {
 	struct stat st;
 	ff_trace_note(host, FF_TRACE_STAT, path, 0, 0);
+	if (json_is_true(ff_json_at(json_object_get(ff_host_captured(host, "stat"), path), "denied")))
+		return ff_error_os(EACCES, "%s", path);
 	if (host->captured && captured_node(host, path, ret))
 		return NULL;
 	if (host->root_fd < 0) {

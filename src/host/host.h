@@ -111,6 +111,10 @@ struct ff_space {
 
 struct ff_error *ff_host_space(struct ff_host *host, const char *path, struct ff_space *ret);
 
+/** May the worker write there, as access(2) says (a read-only file system is "no")? Only known when the worker is of our own user,
+    or from live.json's "writable": {"/root/.cache": true}; else FF_EUNSUPPORTED or FF_EABSENT. */
+struct ff_error *ff_host_writable(struct ff_host *host, const char *path, bool *ret);
+
 /** The worker's environment variable, borrowed; NULL when not set (or when the environment cannot be read). */
 const char *ff_host_getenv(const struct ff_host *host, const char *name);
 

@@ -114,3 +114,37 @@ struct ff_error *ff_host_space(struct ff_host *host, const char *path, struct ff
 	};
 	return NULL;
 }
+
+static bool is_our_user(const struct ff_host *host)
+{
+	char path[PROCESS_PATH];
+	struct stat st;
+	if (!host->pid)
+		return true;
+	process_path(host, 0, "status", path);
+	return stat(path, &st) == 0 && st.st_uid == geteuid();
+}
+
+struct ff_error *ff_host_writable(struct ff_host *host, const char *path, bool *ret)
+{
+	ff_trace_note(host, FF_TRACE_WRITABLE, path, 0, 0);
+	if (host->captured) {
+		const json_t *answer = json_object_get(ff_host_captured(host, "writable"), path);
+		if (!json_is_boolean(answer))
+			return ff_error_create(FF_EABSENT, "%s: the captured machine does not say who may write", path);
+		*ret = json_is_true(answer);
+		return NULL;
+	}
+	if (!is_our_user(host))
+		return ff_error_create(FF_EUNSUPPORTED, "%s: only another user's rights could be told", path);
+	_cleanup_close_ int fd = ff_host_open_raw(host, path, O_PATH);
+	if (fd < 0)
+		return ff_error_os(errno, "%s", path);
+	char link[PROCESS_PATH];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	bool writable = faccessat(AT_FDCWD, link, W_OK, AT_EACCESS) == 0;
+	if (!writable && errno != EACCES && errno != EPERM && errno != EROFS)
+		return ff_error_os(errno, "%s", path);
+	*ret = writable;
+	return NULL;
+}

@@ -10,6 +10,7 @@ enum ff_trace_kind {
 	FF_TRACE_LIST = 'L',
 	FF_TRACE_LINK = 'K',
 	FF_TRACE_SPACE = 'U',
+	FF_TRACE_WRITABLE = 'W',
 	FF_TRACE_PROCESS = 'P',	     /**< /proc/PID/<path> of process `at`, 0 the worker */
 	FF_TRACE_PROCESS_LINK = 'Q', /**< the same for a link */
 };

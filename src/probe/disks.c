@@ -1,9 +1,9 @@
 // system.disks and system.shm: the file systems behind the folders that a worker fills, how full they are, of what type, and
-// whether they can be written. A folder that does not exist yet is judged by the nearest one above that does. statvfs() on a dead
+// whether the worker may write there. A folder that does not exist yet is judged by the nearest one above that does. statvfs() on a dead
 // network mount hangs for ever, so this probe has its own lane and says which path it is about to ask.
 //
 //	{"path": "/runpod-volume/hf", "for": "HF_HOME", "exists": true, "mount": "/runpod-volume", "type": "fuse.mfs", "network": true,
-//	 "total": 0, "free": 0, "inodes": 0, "inodes_free": 0, "read_only": false}
+//	 "total": 0, "free": 0, "inodes": 0, "inodes_free": 0, "read_only": false, "writable": true}
 #include "parse/mountinfo.h"
 #include "probe/source.h"
 
@@ -39,20 +39,25 @@ struct disks {
 	size_t seen_n;
 };
 
-// Cut the path until something of it exists; true when it was there at once.
-static bool nearest(struct ff_host *host, char *path)
+enum reach { WHOLE, IN_PART, REFUSED };
+
+// Cut the path until something of it can be reached: it may not exist yet, or lie where this user may not look.
+static enum reach nearest(struct ff_host *host, char *path)
 {
-	bool whole = true;
+	enum reach reach = WHOLE;
 	struct stat st;
 	for (;;) {
 		_cleanup_error_ struct ff_error *err = ff_host_stat(host, path, &st);
-		if (!err || err->code != FF_EABSENT)
-			return whole;
-		whole = false;
+		if (!err || (err->code != FF_EABSENT && err->code != FF_EDENIED))
+			return reach;
+		if (err->code == FF_EDENIED)
+			reach = REFUSED;
+		else if (reach == WHOLE)
+			reach = IN_PART;
 		char *slash = strrchr(path, '/');
 		if (!slash || slash == path) {
 			path[1] = 0;
-			return false;
+			return reach;
 		}
 		*slash = 0;
 	}
@@ -99,6 +104,15 @@ static void put_space(json_t *disk, struct ff_probe_ctx *ctx, const char *path)
 		json_object_set_new(disk, "read_only", json_true());
 }
 
+// Of a folder that is not there yet it is said whether it can be made.
+static void put_writable(json_t *disk, struct ff_probe_ctx *ctx, const char *path)
+{
+	bool writable;
+	_cleanup_error_ struct ff_error *err = ff_host_writable(ctx->host, path, &writable);
+	if (!err)
+		json_object_set_new(disk, "writable", json_boolean(writable));
+}
+
 static bool is_new(struct disks *disks, const char *name, const char *path)
 {
 	char key[PATH_LENGTH + 64];
@@ -125,12 +139,14 @@ static void put_disk(struct disks *disks, const char *name, const char *path)
 	memcpy(existing, path, n + 1);
 	for (; n > 1 && existing[n - 1] == '/'; n--)
 		existing[n - 1] = 0;
-	bool exists = nearest(disks->ctx->host, existing);
+	enum reach reach = nearest(disks->ctx->host, existing);
 	json_t *disk = json_object();
 	json_object_set_new(disk, "path", ff_json_string(path, strlen(path)));
 	json_object_set_new(disk, "for", json_string(name));
-	json_object_set_new(disk, "exists", json_boolean(exists));
+	json_object_set_new(disk, reach == REFUSED ? "denied" : "exists", json_boolean(reach != IN_PART));
 	put_mount(disk, disks, existing);
+	if (reach != REFUSED)
+		put_writable(disk, disks->ctx, existing);
 	put_space(disk, disks->ctx, existing);
 	ff_fact_append(disks->ctx, "system.disks", disk);
 }
