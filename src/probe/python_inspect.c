@@ -35,6 +35,13 @@ static bool is_versioned(const char *name)
 	return dots == 1 && digits_after_dot && (!s.n || (s.n == 1 && ff_is_letter(s.p[0])));
 }
 
+// The flags of old builds ("python3.7m") and of debug builds ("python3.11d") are in the program's name alone.
+static char *library_name(const char *program)
+{
+	size_t n = strlen(program);
+	return ff_span_dup((struct ff_span){program, program[n - 1] == 'm' || program[n - 1] == 'd' ? n - 1 : n});
+}
+
 static bool holds_library(struct ff_probe_ctx *ctx, const char *folder, const char *lib_name)
 {
 	for (size_t i = 0; i < LIB_FOLDERS; i++) {
@@ -162,23 +169,25 @@ static char *version_from_conda(struct ff_probe_ctx *ctx, const struct ff_python
 	return NULL;
 }
 
-// "\0003.11.7\0" or "\0003.11.7+\0": what Py_GetVersion() begins with stands alone in the constants.
+// "3.11.7" or "3.11.7+", ended by NUL: what Py_GetVersion() begins with. The linker may have made it the tail of a longer
+// text ("Python 3.11.7"), so only a digit or a dot must not stand before it.
 static char *version_from_bytes(struct ff_probe_ctx *ctx, const char *path, const char *short_version)
 {
 	_cleanup_map_ struct ff_map map = {0};
 	_cleanup_error_ struct ff_error *err = ff_host_map(ctx->host, path, &map);
-	char wanted[32] = "";
-	int n = err ? 0 : snprintf(wanted + 1, sizeof(wanted) - 1, "%s.", short_version) + 1;
+	char wanted[32];
+	int n = err ? 0 : snprintf(wanted, sizeof(wanted), "%s.", short_version);
 	if (n <= 1 || n >= (int)sizeof(wanted))
 		return NULL;
 	struct ff_span rest = {map.p, map.n < SCAN_MAX ? map.n : SCAN_MAX};
 	for (const char *hit; (hit = memmem(rest.p, rest.n, wanted, (size_t)n));) {
+		bool begins = hit == map.p || (!ff_is_digit(hit[-1]) && hit[-1] != '.');
 		rest = ff_span_skip(rest, (size_t)(hit - rest.p) + (size_t)n);
 		size_t digits = 0;
 		while (digits < rest.n && digits < 3 && ff_is_digit(rest.p[digits]))
 			digits++;
-		if (digits && digits < rest.n && (rest.p[digits] == 0 || rest.p[digits] == '+'))
-			return ff_span_dup((struct ff_span){hit + 1, (size_t)n - 1 + digits});
+		if (begins && digits && digits < rest.n && (rest.p[digits] == 0 || rest.p[digits] == '+'))
+			return ff_span_dup((struct ff_span){hit, (size_t)n + digits});
 	}
 	return NULL;
 }
@@ -223,7 +232,7 @@ struct ff_error *ff_python_inspect(struct ff_probe_ctx *ctx, struct ff_python *p
 		return err;
 	const char *slash = strrchr(p->binary, '/');
 	if (slash && is_versioned(slash + 1))
-		p->lib_name = strdup(slash + 1);
+		p->lib_name = library_name(slash + 1);
 	read_venv(ctx, p, &cfg);
 	if (cfg.home)
 		find_base(ctx, p, cfg.home);
