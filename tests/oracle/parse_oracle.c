@@ -5,9 +5,12 @@
 //	format\tv1.0-RC1                prints the normal form, or nothing when it is no version
 //	requirement\tfoo[a] >=1 ; x     prints name, extras, specifiers, url, marker separated by tabs, or "error"
 //	bnb\t{"version": "0.42.0", ...}  prints outcome and wanted library; keys as in answer_bnb()
+//	model\tFILE                     prints tensors, parameters, bytes, file bytes, then layers, heads, kv_heads; or the error
 //	marker\tTEXT\t{"extra": "a"}    prints yes, no, unknown or error; the names are those of PEP 508
+#include "base/io.h"
 #include "base/json.h"
 #include "know/bnb.h"
+#include "parse/model_file.h"
 #include "parse/requirement.h"
 
 #include <stdio.h>
@@ -89,6 +92,34 @@ static void answer_bnb(char *const *fields)
 		printf("%s\t%s\n", ff_bnb_outcome_name(choice.outcome), choice.wanted);
 }
 
+static struct ff_error *read_model(
+	const char *path, struct ff_span bytes, struct ff_model_tensors *tensors, struct ff_model_shape *shape)
+{
+	uint64_t n;
+	if (ff_ends(path, ".gguf"))
+		return ff_gguf_parse(path, bytes, tensors, shape);
+	struct ff_error *err = ff_safetensors_header(path, bytes, bytes.n, &n);
+	return err ? err : ff_safetensors_parse(path, (struct ff_span){bytes.p + 8, n}, tensors);
+}
+
+static void answer_model(char *const *fields)
+{
+	_cleanup_fclose_ FILE *f = fopen(fields[1], "rb");
+	_cleanup_buf_ struct ff_buf bytes = {0};
+	struct ff_model_tensors t = {0};
+	struct ff_model_shape s = {0};
+	_cleanup_error_ struct ff_error *unread = f ? ff_read_all(fileno(f), fields[1], 64 << 20, &bytes) : &ff_enomem;
+	_cleanup_error_ struct ff_error *err =
+		unread ? &ff_enomem : read_model(fields[1], (struct ff_span){bytes.p, bytes.n}, &t, &s);
+	if (err) {
+		printf("error: %s\n", err->message);
+		return;
+	}
+	printf("%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n", (unsigned long long)t.tensors,
+		(unsigned long long)t.parameters, (unsigned long long)t.bytes, (unsigned long long)t.file_bytes,
+		(unsigned long long)s.layers, (unsigned long long)s.heads, (unsigned long long)s.kv_heads);
+}
+
 static const struct {
 	const char *name;
 	void (*answer)(char *const *fields);
@@ -99,6 +130,7 @@ static const struct {
 	{"format", answer_format},
 	{"requirement", answer_requirement},
 	{"marker", answer_marker},
+	{"model", answer_model},
 };
 
 static void answer_line(char *line)

@@ -1,0 +1,39 @@
+// Memory of a model by arithmetic: rules/data/weight_bits.tsv and the shape from config.json or GGUF.
+//
+//	Mixtral 8x7B, 46.7e9 weights in nf4: 46.7e9 * 4.5 / 8 = 26.3e9 bytes
+//	cache of one token: 2 (key and value) * 32 layers * 8 heads * 128 * 2 bytes = 131072 bytes
+#include "know/model_size.h"
+
+#include "know/table.h"
+
+FF_EMBEDDED(ff_table, weight_bits);
+
+uint64_t ff_know_bits_per_weight(const char *scheme)
+{
+	struct ff_table_row row;
+	uint64_t value;
+	if (!ff_table_find(ff_table_weight_bits, ff_span_of(scheme), &row) || !ff_span_u64(row.cells[1], &value))
+		return 0;
+	return value;
+}
+
+bool ff_know_weight_bytes(uint64_t parameters, const char *scheme, uint64_t *ret)
+{
+	uint64_t each = ff_know_bits_per_weight(scheme), whole, rest = parameters % 8000;
+	if (!each || __builtin_mul_overflow(parameters / 8000, each, &whole) ||
+		__builtin_add_overflow(whole, (rest * each + 7999) / 8000, &whole))
+		return false;
+	*ret = whole;
+	return true;
+}
+
+bool ff_know_kv_bytes_per_token(const struct ff_model_shape *shape, unsigned element_bytes, uint64_t *ret)
+{
+	uint64_t bytes = 2;
+	const uint64_t factors[] = {shape->layers, shape->kv_heads, shape->head_dim, element_bytes};
+	for (size_t i = 0; i < sizeof(factors) / sizeof(factors[0]); i++)
+		if (!factors[i] || __builtin_mul_overflow(bytes, factors[i], &bytes))
+			return false;
+	*ret = bytes;
+	return true;
+}

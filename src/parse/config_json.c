@@ -1,0 +1,80 @@
+// config.json of a transformers model: the numbers that memory arithmetic needs.
+//
+//	{"model_type": "mixtral", "num_hidden_layers": 32, "hidden_size": 4096, "num_attention_heads": 32,
+//	 "num_key_value_heads": 8, "torch_dtype": "bfloat16", "quantization_config": {"quant_method": "gptq", "bits": 4}}
+//
+// Names differ by family (GPT-2: n_layer, n_embd); models that also see or hear keep the language part under text_config.
+#include "parse/model_file.h"
+
+#include <stdio.h>
+
+enum { SPELLINGS = 4 };
+
+static uint64_t number_of(const json_t *doc, const char *const names[SPELLINGS])
+{
+	int64_t value;
+	for (size_t i = 0; i < SPELLINGS && names[i]; i++)
+		if (ff_json_int(doc, names[i], &value) && value > 0)
+			return (uint64_t)value;
+	return 0;
+}
+
+static void copy_text(const json_t *doc, const char *path, char *ret, size_t size)
+{
+	const char *text = ff_json_text(doc, path);
+	if (text && !ret[0])
+		snprintf(ret, size, "%s", text);
+}
+
+static void read_quantization(const json_t *doc, struct ff_model_shape *shape)
+{
+	const json_t *quantization = ff_json_at(doc, "quantization_config");
+	int64_t bits;
+	copy_text(quantization, "quant_method", shape->quantization, sizeof(shape->quantization));
+	if (ff_json_int(quantization, "bits", &bits) && bits > 0 && bits <= 64)
+		shape->quantization_bits = (uint64_t)bits;
+	if (json_is_true(ff_json_at(quantization, "load_in_4bit")))
+		shape->quantization_bits = 4;
+	if (json_is_true(ff_json_at(quantization, "load_in_8bit")))
+		shape->quantization_bits = 8;
+}
+
+struct ff_error *ff_config_json_parse(const char *file, struct ff_span text, struct ff_model_shape *ret)
+{
+	_cleanup_json_ json_t *whole = NULL;
+	struct ff_error *err = ff_json_parse(file, text.p ? text.p : "", text.n, &whole);
+	if (err)
+		return err;
+	if (!json_is_object(whole))
+		return ff_error_create(FF_EFORMAT, "%s: no JSON object", file);
+	const json_t *part = ff_json_at(whole, "text_config");
+	const json_t *doc = json_is_object(part) ? part : whole;
+	struct ff_model_shape s = {0};
+	const struct {
+		uint64_t *slot;
+		const char *names[SPELLINGS];
+	} numbers[] = {
+		{&s.layers, {"num_hidden_layers", "n_layer", "num_layers", "n_layers"}},
+		{&s.hidden, {"hidden_size", "n_embd", "d_model"}},
+		{&s.heads, {"num_attention_heads", "n_head", "n_heads"}},
+		{&s.kv_heads, {"num_key_value_heads", "multi_query_group_num", "num_kv_heads"}},
+		{&s.head_dim, {"head_dim", "kv_channels"}},
+		{&s.vocabulary, {"vocab_size", "padded_vocab_size"}},
+		{&s.intermediate, {"intermediate_size", "ffn_hidden_size", "n_inner"}},
+		{&s.experts, {"num_local_experts", "num_experts", "n_routed_experts"}},
+		{&s.context, {"max_position_embeddings", "n_positions", "seq_length"}},
+	};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		*numbers[i].slot = number_of(doc, numbers[i].names);
+	if (!s.kv_heads)
+		s.kv_heads = s.heads;
+	if (!s.head_dim && s.heads)
+		s.head_dim = s.hidden / s.heads;
+	copy_text(whole, "model_type", s.type, sizeof(s.type));
+	copy_text(doc, "torch_dtype", s.dtype, sizeof(s.dtype));
+	copy_text(whole, "torch_dtype", s.dtype, sizeof(s.dtype));
+	copy_text(whole, "dtype", s.dtype, sizeof(s.dtype));
+	read_quantization(whole, &s);
+	*ret = s;
+	return NULL;
+}
