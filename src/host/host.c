@@ -98,6 +98,10 @@ static struct ff_error *open_process(struct ff_host *host, pid_t pid)
 	if (a <= 0 || a != b || memcmp(mine, theirs, (size_t)a) != 0) {
 		snprintf(path, sizeof(path), "/proc/%d/root", pid);
 		host->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (host->root_fd < 0 && (errno == EACCES || errno == EPERM))
+			return ff_error_create(FF_EDENIED,
+				"process %d belongs to another user or to a sealed one; run as that user or as root",
+				pid);
 		if (host->root_fd < 0)
 			return ff_error_os(errno, "process %d: %s", pid, path);
 	}
