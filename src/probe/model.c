@@ -1,0 +1,221 @@
+// model: where models are cached, what lies there, whether a Hugging Face token is there (never the token).
+//
+//	{"model": {"cache": {"path": "/runpod-volume/huggingface/hub", "because": "HF_HOME", "exists": true},
+//	           "token": {"present": true, "from": "HF_TOKEN"},
+//	           "repos": [{"name": "mistralai/Mixtral-8x7B-v0.1", "type": "model", "revisions": 1, "incomplete": 2,
+//	                      "config": {"type": "mixtral", "layers": 32, ...}}]}}
+//
+// transformers before 5 looks into TRANSFORMERS_CACHE instead of the hub's cache when that is set, so files downloaded by one
+// are not seen by the other. A download that broke off leaves blobs/*.incomplete. The cache may lie on a network mount.
+#include "parse/model_file.h"
+#include "probe/probe.h"
+#include "probe/python_find.h"
+
+enum { REPOS_MAX = 64, NAMES_MAX = 65536, CONFIG_MAX = 1 << 20 };
+
+struct cache {
+	char *path;
+	const char *because;
+};
+
+static const char *variable(const struct ff_probe_ctx *ctx, const char *name)
+{
+	const char *value = ff_host_getenv(ctx->host, name);
+	return value && *value ? value : NULL;
+}
+
+static char *hf_home(const struct ff_probe_ctx *ctx, const char **ret_because)
+{
+	static const struct {
+		const char *name, *below;
+	} places[] = {{"HF_HOME", ""}, {"XDG_CACHE_HOME", "/huggingface"}, {"HOME", "/.cache/huggingface"}};
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const char *value = variable(ctx, places[i].name);
+		*ret_because = places[i].name;
+		if (value)
+			return ff_path_printf("%s%s", value, places[i].below);
+	}
+	return NULL;
+}
+
+static struct cache hub_cache(const struct ff_probe_ctx *ctx)
+{
+	static const char *const names[] = {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = variable(ctx, names[i]);
+		if (value)
+			return (struct cache){strdup(value), names[i]};
+	}
+	struct cache cache = {NULL, NULL};
+	_cleanup_free_ char *home = hf_home(ctx, &cache.because);
+	cache.path = home ? ff_path_printf("%s/hub", home) : NULL;
+	return cache;
+}
+
+// What transformers 4 uses in its place.
+static struct cache transformers_cache(const struct ff_probe_ctx *ctx)
+{
+	static const char *const names[] = {
+		"TRANSFORMERS_CACHE", "PYTORCH_TRANSFORMERS_CACHE", "PYTORCH_PRETRAINED_BERT_CACHE"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = variable(ctx, names[i]);
+		if (value)
+			return (struct cache){strdup(value), names[i]};
+	}
+	return (struct cache){NULL, NULL};
+}
+
+static void put_cache(struct ff_probe_ctx *ctx, const char *fact, const struct cache *cache)
+{
+	json_t *entry = json_object();
+	json_object_set_new(entry, "path", ff_json_string(cache->path, strlen(cache->path)));
+	json_object_set_new(entry, "because", json_string(cache->because));
+	json_object_set_new(entry, "exists", json_boolean(ff_host_mode_is(ctx->host, cache->path, S_IFDIR)));
+	ff_fact(ctx, fact, entry);
+}
+
+static bool is_filled(struct ff_probe_ctx *ctx, const char *path)
+{
+	struct stat st;
+	_cleanup_error_ struct ff_error *err = path ? ff_host_stat(ctx->host, path, &st) : &ff_enomem;
+	return !err && S_ISREG(st.st_mode) && st.st_size > 0;
+}
+
+static void put_token(struct ff_probe_ctx *ctx)
+{
+	static const char *const names[] = {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"};
+	const char *from = NULL, *because;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !from; i++)
+		from = variable(ctx, names[i]) ? names[i] : NULL;
+	const char *set = variable(ctx, "HF_TOKEN_PATH");
+	_cleanup_free_ char *home = hf_home(ctx, &because);
+	_cleanup_free_ char *file = set ? strdup(set) : home ? ff_path_printf("%s/token", home) : NULL;
+	if (!from && is_filled(ctx, file))
+		from = "file";
+	ff_fact_bool(ctx, "model.token.present", from != NULL);
+	ff_fact_text(ctx, "model.token.from", from);
+}
+
+static size_t count_names(struct ff_probe_ctx *ctx, const char *folder, const char *ending, struct ff_names *ret)
+{
+	size_t n = 0;
+	_cleanup_error_ struct ff_error *err = folder ? ff_host_list(ctx->host, folder, NAMES_MAX, ret) : &ff_enomem;
+	for (size_t i = 0; !err && i < ret->n; i++)
+		n += ff_ends(ret->names[i], ending);
+	return n;
+}
+
+static void put_number(json_t *object, const char *key, uint64_t value)
+{
+	if (value && value <= INT64_MAX)
+		json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static json_t *config_entry(struct ff_probe_ctx *ctx, const char *repo, const char *revision)
+{
+	struct ff_model_shape s;
+	size_t n;
+	_cleanup_free_ char *path = ff_path_printf("%s/snapshots/%s/config.json", repo, revision), *text = NULL;
+	_cleanup_error_ struct ff_error *absent =
+		path ? ff_host_read(ctx->host, path, CONFIG_MAX, &text, &n) : &ff_enomem;
+	if (absent)
+		return NULL;
+	struct ff_error *err = ff_config_json_parse(path, (struct ff_span){text, n}, &s);
+	if (err) {
+		ff_miss(ctx, "model.repos", err);
+		return NULL;
+	}
+	json_t *config = json_object();
+	const struct {
+		const char *key, *text;
+	} texts[] = {{"type", s.type}, {"dtype", s.dtype}, {"quantization", s.quantization}};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (*texts[i].text)
+			json_object_set_new(config, texts[i].key, ff_json_string(texts[i].text, strlen(texts[i].text)));
+	put_number(config, "quantization_bits", s.quantization_bits);
+	put_number(config, "layers", s.layers);
+	put_number(config, "hidden", s.hidden);
+	put_number(config, "heads", s.heads);
+	put_number(config, "kv_heads", s.kv_heads);
+	put_number(config, "head_dim", s.head_dim);
+	put_number(config, "vocabulary", s.vocabulary);
+	put_number(config, "experts", s.experts);
+	put_number(config, "context", s.context);
+	return config;
+}
+
+// "models--mistralai--Mixtral-8x7B-v0.1": type and name.
+static json_t *repo_entry(struct ff_probe_ctx *ctx, const char *cache, const char *folder)
+{
+	_cleanup_free_ char *repo = ff_path_printf("%s/%s", cache, folder);
+	_cleanup_free_ char *snapshots = repo ? ff_path_printf("%s/snapshots", repo) : NULL;
+	_cleanup_free_ char *blobs = repo ? ff_path_printf("%s/blobs", repo) : NULL;
+	_cleanup_names_ struct ff_names revisions = {0}, files = {0};
+	_cleanup_buf_ struct ff_buf name = {0};
+	const char *dashes = strstr(folder, "s--");
+	for (const char *c = dashes + strlen("s--"); *c; c++) {
+		bool is_slash = c[0] == '-' && c[1] == '-';
+		ff_buf_char(&name, is_slash ? '/' : *c);
+		c += is_slash;
+	}
+	json_t *entry = json_object();
+	size_t incomplete = count_names(ctx, blobs, ".incomplete", &files);
+	size_t n = count_names(ctx, snapshots, "", &revisions);
+	json_object_set_new(entry, "name", ff_json_string(name.p ? name.p : "", name.n));
+	json_object_set_new(entry, "type", ff_json_string(folder, (size_t)(dashes - folder)));
+	json_object_set_new(entry, "revisions", json_integer((json_int_t)n));
+	json_object_set_new(entry, "incomplete", json_integer((json_int_t)incomplete));
+	json_t *config = n && repo ? config_entry(ctx, repo, revisions.names[n - 1]) : NULL;
+	if (config)
+		json_object_set_new(entry, "config", config);
+	return entry;
+}
+
+static bool is_repo(const char *name)
+{
+	return ff_starts(name, "models--") || ff_starts(name, "datasets--") || ff_starts(name, "spaces--");
+}
+
+static void put_repos(struct ff_probe_ctx *ctx, const char *cache)
+{
+	_cleanup_names_ struct ff_names names = {0};
+	ff_step(ctx, cache);
+	struct ff_error *err = ff_host_list(ctx->host, cache, NAMES_MAX, &names);
+	if (err && err->code == FF_EABSENT) {
+		ff_error_destroy(err);
+		return;
+	}
+	if (err) {
+		ff_miss(ctx, "model.repos", err);
+		return;
+	}
+	size_t n = 0;
+	for (size_t i = 0; i < names.n && n <= REPOS_MAX; i++) {
+		if (!is_repo(names.names[i]))
+			continue;
+		if (n++ < REPOS_MAX)
+			ff_fact_append(ctx, "model.repos", repo_entry(ctx, cache, names.names[i]));
+	}
+	if (n > REPOS_MAX)
+		ff_miss(ctx, "model.repos",
+			ff_error_create(
+				FF_ELIMIT, "%s: more than %d repositories; the rest is left out", cache, REPOS_MAX));
+}
+
+void ff_probe_model(struct ff_probe_ctx *ctx)
+{
+	struct cache hub = hub_cache(ctx), own = transformers_cache(ctx);
+	put_token(ctx);
+	if (hub.path) {
+		ff_step(ctx, hub.path);
+		put_cache(ctx, "model.cache", &hub);
+		put_repos(ctx, hub.path);
+	}
+	if (own.path) {
+		put_cache(ctx, "model.transformers_cache", &own);
+		if (!hub.path || strcmp(hub.path, own.path) != 0)
+			put_repos(ctx, own.path);
+	}
+	free(hub.path);
+	free(own.path);
+}
