@@ -90,3 +90,9 @@ char *ff_cgroup_file(struct ff_probe_ctx *ctx, const struct ff_cgroup_dir *dir, 
 	_cleanup_error_ struct ff_error *err = ff_host_read(ctx->host, path, FILE_MAX, &text, NULL);
 	return text;
 }
+
+bool ff_cgroup_number(struct ff_probe_ctx *ctx, const struct ff_cgroup_dir *dir, const char *name, uint64_t *ret)
+{
+	_cleanup_free_ char *text = ff_cgroup_file(ctx, dir, name);
+	return text && ff_cgroup_limit(ff_span_of(text), ret);
+}

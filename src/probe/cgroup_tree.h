@@ -21,3 +21,6 @@ bool ff_cgroup_up(struct ff_cgroup_dir *dir);
 
 /** A small file in it, terminated, freed by the caller; NULL when it cannot be read (silent: not every group has each file). */
 char *ff_cgroup_file(struct ff_probe_ctx *ctx, const struct ff_cgroup_dir *dir, const char *name);
+
+/** The number in such a file; false when it cannot be read or says that there is no limit. */
+bool ff_cgroup_number(struct ff_probe_ctx *ctx, const struct ff_cgroup_dir *dir, const char *name, uint64_t *ret);

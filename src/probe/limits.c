@@ -4,25 +4,18 @@
 // `pids_current` is how many run in the group that sets it.
 //
 //	{"nofile": 1024, "nofile_hard": 1048576, "memlock": 65536, "memlock_hard": "unlimited", "nproc": 63304, "pids": 256, ...}
-#include "parse/cgroup.h"
 #include "parse/proc_fields.h"
 #include "probe/cgroup_tree.h"
 #include "probe/source.h"
 
 enum { LIMITS_MAX = 1 << 16 };
 
-static bool number_at(struct ff_probe_ctx *ctx, const struct ff_cgroup_dir *dir, const char *file, uint64_t *ret)
-{
-	_cleanup_free_ char *text = ff_cgroup_file(ctx, dir, file);
-	return text && ff_cgroup_limit(ff_span_of(text), ret);
-}
-
 static void put_pids(struct ff_probe_ctx *ctx)
 {
 	struct ff_cgroup_dir dir, least_dir = {0};
 	uint64_t least = UINT64_MAX, limit, current;
 	for (bool more = ff_cgroup_leaf(ctx, "pids", &dir); more; more = ff_cgroup_up(&dir)) {
-		if (!number_at(ctx, &dir, "pids.max", &limit) || limit >= least)
+		if (!ff_cgroup_number(ctx, &dir, "pids.max", &limit) || limit >= least)
 			continue;
 		least = limit;
 		least_dir = dir;
@@ -30,7 +23,7 @@ static void put_pids(struct ff_probe_ctx *ctx)
 	if (least == UINT64_MAX)
 		return;
 	ff_fact_u64(ctx, "system.limits.pids", least);
-	if (number_at(ctx, &least_dir, "pids.current", &current))
+	if (ff_cgroup_number(ctx, &least_dir, "pids.current", &current))
 		ff_fact_u64(ctx, "system.limits.pids_current", current);
 }
 

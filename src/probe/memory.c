@@ -4,7 +4,6 @@
 // they can be had back, so inactive_file is taken off.
 //
 //	{"total": 540000000000, "available": 21000000000, "swap": 0, "limit": 34359738368, "current": 13000000000, "oom_kill": 2}
-#include "parse/cgroup.h"
 #include "parse/proc_fields.h"
 #include "probe/cgroup_tree.h"
 #include "probe/source.h"
@@ -26,12 +25,6 @@ static const struct names version_2 = {.limit = "memory.max",
 	.current = "memory.current",
 	.peak = "memory.peak",
 	.reclaimable = "inactive_file"};
-
-static bool number_at(struct ff_probe_ctx *ctx, const struct ff_cgroup_dir *dir, const char *file, uint64_t *ret)
-{
-	_cleanup_free_ char *text = ff_cgroup_file(ctx, dir, file);
-	return text && ff_cgroup_limit(ff_span_of(text), ret);
-}
 
 static bool reclaimable_at(
 	struct ff_probe_ctx *ctx, const struct ff_cgroup_dir *dir, const struct names *names, uint64_t *ret)
@@ -59,11 +52,11 @@ static void read_group(struct ff_probe_ctx *ctx, const struct ff_cgroup_dir *dir
 {
 	const struct names *names = dir->unified ? &version_2 : &version_1;
 	uint64_t limit, current, reclaimable = 0;
-	if (!number_at(ctx, dir, names->limit, &limit))
+	if (!ff_cgroup_number(ctx, dir, names->limit, &limit))
 		return;
 	if (limit < budget->limit)
 		budget->limit = limit;
-	if (!number_at(ctx, dir, names->current, &current))
+	if (!ff_cgroup_number(ctx, dir, names->current, &current))
 		return;
 	reclaimable_at(ctx, dir, names, &reclaimable);
 	uint64_t held = current > reclaimable ? current - reclaimable : 0;
@@ -80,11 +73,11 @@ static void put_groups(struct ff_probe_ctx *ctx, struct budget *budget)
 	const struct names *names = dir.unified ? &version_2 : &version_1;
 	uint64_t value;
 	ff_fact_int(ctx, "system.memory.cgroup", dir.unified ? 2 : 1);
-	if (number_at(ctx, &dir, names->current, &value))
+	if (ff_cgroup_number(ctx, &dir, names->current, &value))
 		ff_fact_u64(ctx, "system.memory.current", value);
-	if (number_at(ctx, &dir, names->peak, &value))
+	if (ff_cgroup_number(ctx, &dir, names->peak, &value))
 		ff_fact_u64(ctx, "system.memory.peak", value);
-	if (number_at(ctx, &dir, names->swap_limit, &value))
+	if (ff_cgroup_number(ctx, &dir, names->swap_limit, &value))
 		ff_fact_u64(ctx, "system.memory.swap_limit", value);
 	put_kills(ctx, &dir);
 	do
