@@ -210,7 +210,7 @@ static bool next_local_piece(struct ff_span *rest, struct ff_span *ret)
 static int order_locals(struct ff_span a, struct ff_span b)
 {
 	for (;;) {
-		struct ff_span piece_a, piece_b;
+		struct ff_span piece_a = {0}, piece_b = {0};
 		bool more_a = next_local_piece(&a, &piece_a), more_b = next_local_piece(&b, &piece_b);
 		if (!more_a || !more_b)
 			return more_a - more_b;
