@@ -79,6 +79,17 @@ void ff_loader_destroy(struct ff_loader *ld)
 	free(ld);
 }
 
+void ff_loader_forget(struct ff_loader *ld, size_t n)
+{
+	while (ld->n > n) {
+		ld->n--;
+		free_object(&ld->objects[ld->n]);
+		free(ld->places[ld->n].at);
+	}
+	while (ld->names_n && ld->names[ld->names_n - 1].object >= n)
+		free(ld->names[--ld->names_n].name);
+}
+
 size_t ff_loader_count(const struct ff_loader *ld)
 {
 	return ld->n;

@@ -83,6 +83,10 @@ struct ff_error *ff_loader_start(struct ff_loader *ld, const char *path, size_t 
 /** dlopen() of a path or a name by object `caller`. FF_EABSENT when it is not found. */
 struct ff_error *ff_loader_open(struct ff_loader *ld, const char *name, size_t caller, size_t *ret);
 
+/** Unmap all objects from number n on, so that another library can be tried in the same process state. n is not less than
+    what ff_loader_count() was after a ff_loader_start() or ff_loader_open() that shall stay. */
+void ff_loader_forget(struct ff_loader *ld, size_t n);
+
 size_t ff_loader_count(const struct ff_loader *ld);
 const struct ff_ld_object *ff_loader_object(const struct ff_loader *ld, size_t i);
 

@@ -1,4 +1,4 @@
-// Plays `import torch` and the loading of the bitsandbytes library, and says which copy of each CUDA library comes out.
+// Plays `import torch` and says which copy of each CUDA library comes out.
 //
 //	{"cuda": {"conflicts": [{"library": "libnvJitLink.so.12", "chosen": "/usr/local/cuda-12.1/lib64/libnvJitLink.so.12",
 //	 "expected": ".../nvidia/nvjitlink/lib/libnvJitLink.so.12", "because": "LD_LIBRARY_PATH entry 1", "for": "torch",
@@ -14,9 +14,8 @@ struct choice {
 	struct ff_cuda_libraries *libraries;
 	struct ff_probe_ctx *ctx;
 	struct ff_world world;
-	const char *who; // "torch", "bitsandbytes"
-	bool lazy;	 // what is noted now is loaded when first used
-	json_t *told;	 // paths of conflicts that were told already
+	bool lazy;    // what is noted now is loaded when first used
+	json_t *told; // paths of conflicts that were told already
 };
 
 static const char *base_name(const char *path)
@@ -100,7 +99,7 @@ static void tell_conflict(struct choice *c, size_t object, const json_t *entry, 
 	json_t *conflict = json_pack("{s:o*, s:O*, s:O*, s:O*, s:O*, s:o*, s:s, s:o*}", "library",
 		ff_native_text(base_name(o->name)), "chosen", json_object_get(entry, "path"), "chosen_version",
 		json_object_get(entry, "version"), "expected", json_object_get(expected, "path"), "expected_version",
-		json_object_get(expected, "version"), "because", ff_native_text(because), "for", c->who, "needed_by",
+		json_object_get(expected, "version"), "because", ff_native_text(because), "for", "torch", "needed_by",
 		ff_native_text(by ? base_name(by) : NULL));
 	if (conflict && json_array_size(symbols) && json_object_set(conflict, "missing_symbols", symbols) < 0)
 		c->ctx->out_of_memory = true;
@@ -123,7 +122,7 @@ static void note_object(struct choice *c, size_t object)
 	if (!json_object_get(entry, "chosen_by")) {
 		if (failed(c, "cuda.libraries", ff_native_because(c->world.ld, &o->choice, &because)))
 			return;
-		set_text(c, entry, "chosen_by", c->who);
+		set_text(c, entry, "chosen_by", "torch");
 		set_text(c, entry, "because", because);
 		if (c->lazy && json_object_set_new(entry, "lazy", json_true()) < 0)
 			c->ctx->out_of_memory = true;
@@ -131,7 +130,7 @@ static void note_object(struct choice *c, size_t object)
 	json_t *users = json_object_get(entry, "used_by");
 	if (!users && json_object_set_new(entry, "used_by", users = json_array()) < 0)
 		c->ctx->out_of_memory = true;
-	if (json_array_append_new(users, json_string(c->who)) < 0)
+	if (json_array_append_new(users, json_string("torch")) < 0)
 		c->ctx->out_of_memory = true;
 	const json_t *expected = pip_copy(c, base_name(o->name));
 	if (expected && expected != entry)
@@ -190,7 +189,7 @@ static void note_missing(struct choice *c, const json_t *missing)
 	}
 }
 
-/** Put what is wrong below the roots at "<who>.missing<ending>" and "<who>.missing_versions<ending>", each once. */
+/** Put what is wrong below the roots at "torch.missing<ending>" and "torch.missing_versions<ending>", each once. */
 static void put_problems(struct choice *c, const size_t *roots, size_t roots_n, const char *ending)
 {
 	static const char *const keys[] = {"missing", "missing_versions"};
@@ -204,7 +203,7 @@ static void put_problems(struct choice *c, const size_t *roots, size_t roots_n, 
 		size_t i;
 		json_t *item;
 		char fact[64];
-		snprintf(fact, sizeof(fact), "%s.%s%s", c->who, keys[k], ending);
+		snprintf(fact, sizeof(fact), "torch.%s%s", keys[k], ending);
 		json_array_foreach (json_object_get(problems, keys[k]), i, item) {
 			if (!contains(once, item) && json_array_append(once, item) < 0)
 				c->ctx->out_of_memory = true;
@@ -218,54 +217,12 @@ static void put_torch(struct choice *c)
 {
 	const size_t *roots = c->world.torch_roots;
 	size_t eager = c->world.torch_eager_n, lazy = c->world.torch_roots_n - eager;
-	c->who = "torch";
 	note_roots(c, roots, eager);
 	put_problems(c, roots, eager, "");
 	c->lazy = true;
 	note_roots(c, roots + eager, lazy);
 	put_problems(c, roots + eager, lazy, "_later");
 	c->lazy = false;
-}
-
-/** {"soname", "path"?, "because"?, "error"?} of each library that an object needs by name. */
-static json_t *needs_of(struct choice *c, size_t object)
-{
-	const struct ff_ld_object *o = ff_loader_object(c->world.ld, object);
-	_cleanup_json_ json_t *list = json_array();
-	for (size_t i = 0; list && o->needs && i < o->elf->needed_n; i++) {
-		const struct ff_ld_need *need = &o->needs[i];
-		_cleanup_free_ char *because = NULL;
-		if (need->object >= 0 &&
-			failed(c, "bitsandbytes.needs", ff_native_because(c->world.ld, &need->choice, &because)))
-			return NULL;
-		const char *path = need->object < 0 ? NULL : ff_loader_object(c->world.ld, (size_t)need->object)->path;
-		json_t *one = json_pack("{s:o*, s:o*, s:o*, s:o*}", "soname", ff_native_text(need->name), "path",
-			ff_native_text(path), "because", ff_native_text(because), "error",
-			ff_native_text(need->err ? need->err->message : NULL));
-		if (json_array_append_new(list, one) < 0)
-			return NULL;
-	}
-	return ff_take(&list);
-}
-
-static void put_bitsandbytes(struct choice *c)
-{
-	const char *wanted = ff_json_text(c->ctx->facts, "bitsandbytes.wanted");
-	_cleanup_free_ char *folder = ff_world_find(c->ctx, "bitsandbytes", NULL), *path = NULL;
-	size_t object;
-	if (!wanted || !folder || asprintf(&path, "%s/%s", folder, wanted) < 0)
-		return;
-	struct ff_error *err = ff_loader_open(c->world.ld, path, 0, &object);
-	if (err && err->code == FF_EABSENT) { // the probe bitsandbytes says that it is not shipped
-		ff_error_destroy(err);
-		return;
-	}
-	if (failed(c, "bitsandbytes.needs", err))
-		return;
-	c->who = "bitsandbytes";
-	note_roots(c, &object, 1);
-	ff_fact(c->ctx, "bitsandbytes.needs", needs_of(c, object));
-	put_problems(c, &object, 1, "");
 }
 
 void ff_cuda_choose(struct ff_cuda_libraries *libraries)
@@ -275,7 +232,7 @@ void ff_cuda_choose(struct ff_cuda_libraries *libraries)
 	failed(&c, "cuda.libraries", ff_world_init(c.ctx, &c.world));
 	if (c.world.ld && c.world.torch_roots_n) {
 		put_torch(&c);
-		put_bitsandbytes(&c);
+		ff_cuda_try_bitsandbytes(libraries, &c.world);
 	}
 	ff_world_deinit(&c.world);
 }

@@ -1,8 +1,7 @@
 // GPU code of installed packages: which architectures torch, bitsandbytes, flash-attn, vllm, ... were built for, read from
 // their libraries' headers (rules/data/native_packages.tsv says where those lie).
 //
-//	{"torch": {"archs": ["sm_50", "sm_90"]}, "bitsandbytes": {"archs": ["sm_75"], "libraries": {"libbitsandbytes_cuda121.so":
-//	 ["sm_75"]}}, "extensions": [{"package": "flash_attn", "file": "...", "archs": ["sm_80", "sm_90"]}]}
+//	{"torch": {"archs": ["sm_50", "sm_90"]}, "bitsandbytes": {"libraries": {"libbitsandbytes_cuda121.so": ["sm_75"]}}, "extensions": [{"package": "flash_attn", "file": "...", "archs": ["sm_80", "sm_90"]}]}
 // How the source lies: a wheel built from source on a build machine carries only that machine's architecture; torch's list
 // (torch.cuda.get_arch_list) is that of libtorch_cuda.so, other libraries beside it can carry fewer.
 #include "know/table.h"
@@ -120,11 +119,7 @@ static void put_torch(struct ff_probe_ctx *ctx, const json_t *gpu)
 
 static void put_bitsandbytes(struct ff_probe_ctx *ctx, json_t *libraries)
 {
-	const char *wanted = ff_json_text(ctx->facts, "bitsandbytes.wanted");
-	json_t *archs = wanted ? json_object_get(libraries, wanted) : NULL;
-	if (archs)
-		ff_fact(ctx, "bitsandbytes.archs", json_incref(archs));
-	if (json_object_size(libraries))
+	if (json_object_size(libraries)) // which of them counts is known only in the join: bitsandbytes_needs.c
 		ff_fact(ctx, "bitsandbytes.libraries", json_incref(libraries));
 }
 
