@@ -149,7 +149,10 @@ bool ff_host_is_captured(const struct ff_host *host)
 
 pid_t ff_host_pid(const struct ff_host *host)
 {
-	return host->pid;
+	if (!host->captured)
+		return host->pid;
+	int64_t pid;
+	return ff_json_int(host->live, "pid", &pid) && pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
 }
 
 int ff_host_root_fd(const struct ff_host *host)

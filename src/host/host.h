@@ -35,7 +35,7 @@ static inline void ff_cleanup_host(struct ff_host **host)
 /** True when answers come from a captured machine: system calls and vendor libraries of this one must not be asked. */
 bool ff_host_is_captured(const struct ff_host *host);
 
-/** The process looked at, 0 for none. */
+/** The process looked at, 0 for none; a captured machine says which one it was. Read it by ff_host_read_process(). */
 pid_t ff_host_pid(const struct ff_host *host);
 
 /** The descriptor that lanes must keep (struct ff_lane), 0 for none. */

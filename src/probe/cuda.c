@@ -82,14 +82,11 @@ static void look_everywhere(struct ff_cuda_libraries *l, const json_t *toolkits)
 /** With --pid: what the process has really mapped. */
 static void note_mapped(struct ff_cuda_libraries *l)
 {
-	char file[64];
 	_cleanup_free_ char *text = NULL;
 	size_t n;
-	pid_t pid = ff_host_pid(l->ctx->host);
-	if (!pid)
+	if (!ff_host_pid(l->ctx->host))
 		return;
-	snprintf(file, sizeof(file), "/proc/%d/maps", pid);
-	struct ff_error *err = ff_host_read(l->ctx->host, file, MAPS_MAX, &text, &n);
+	struct ff_error *err = ff_host_read_process(l->ctx->host, 0, "maps", MAPS_MAX, &text, &n);
 	if (err) {
 		ff_miss(l->ctx, "cuda.libraries", err);
 		return;

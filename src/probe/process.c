@@ -164,6 +164,6 @@ void ff_probe_process(struct ff_probe_ctx *ctx)
 		put_start(ctx, stat.start_ticks);
 		put_parents(ctx, stat.ppid);
 	}
-	if (ff_host_pid(ctx->host) || ff_host_captured(ctx->host, "pid"))
+	if (ff_host_pid(ctx->host))
 		put_libraries(ctx);
 }
