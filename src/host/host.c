@@ -387,7 +387,8 @@ void ff_names_deinit(struct ff_names *names)
 
 const char *ff_host_getenv(const struct ff_host *host, const char *name)
 {
-	return json_string_value(json_object_get(host->env, name));
+	const json_t *value = json_object_get(host->env, name);
+	return json_is_object(value) ? "[masked]" : json_string_value(value);
 }
 
 const json_t *ff_host_env(const struct ff_host *host)

@@ -115,7 +115,8 @@ struct ff_error *ff_host_space(struct ff_host *host, const char *path, struct ff
     or from live.json's "writable": {"/root/.cache": true}; else FF_EUNSUPPORTED or FF_EABSENT. */
 struct ff_error *ff_host_writable(struct ff_host *host, const char *path, bool *ret);
 
-/** The worker's environment variable, borrowed; NULL when not set (or when the environment cannot be read). */
+/** The worker's environment variable, borrowed; NULL when not set (or when the environment cannot be read). A secret of a captured
+    machine is set, and "[masked]". */
 const char *ff_host_getenv(const struct ff_host *host, const char *name);
 
 /** All variables as an object of strings, borrowed; NULL when the environment cannot be read. */

@@ -46,7 +46,8 @@ static int make_root(void **state)
 		assert_int_equal(mkdir(path, 0755), 0);
 	}
 	put("/etc/hostname", "captured\nsecond\n");
-	put("/.firstfix/live.json", "{\"env\": {\"HOME\": \"/root\"}, \"affinity\": 8}");
+	put("/.firstfix/live.json",
+		"{\"env\": {\"HOME\": \"/root\", \"HF_TOKEN\": {\"masked\": true}}, \"affinity\": 8}");
 	put_link("/a/absolute", "/etc/hostname");
 	put_link("/a/up", "../../../../../../etc/hostname");
 	put_link("/a/loop", "loop");
@@ -86,6 +87,8 @@ static void links_stay_inside_a_captured_root(void **state)
 		assert_string_equal(resolved, "/etc/hostname");
 	}
 	assert_string_equal(ff_host_getenv(host, "HOME"), "/root");
+	assert_string_equal(ff_host_getenv(host, "HF_TOKEN"), "[masked]");
+	assert_null(ff_host_getenv(host, "OTHER"));
 	assert_int_equal(json_integer_value(ff_host_captured(host, "affinity")), 8);
 }
 
