@@ -28,10 +28,10 @@ static inline bool ff_is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/** The span without its first n bytes; n must not be more than it has. */
+/** The span without its first n bytes; n must not be more than it has. NULL + 0 is undefined in C. */
 static inline struct ff_span ff_span_skip(struct ff_span s, size_t n)
 {
-	return (struct ff_span){s.p + n, s.n - n};
+	return n ? (struct ff_span){s.p + n, s.n - n} : s;
 }
 
 static inline struct ff_span ff_span_first(struct ff_span s, size_t n)
