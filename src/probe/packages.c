@@ -9,8 +9,11 @@
 #include "probe/packages_read.h"
 
 #include "parse/chars.h"
+#include "probe/python_find.h"
 
 #include <stdio.h>
+
+enum { CONDA_MAX = 65536 };
 
 static const char *text_of(const char *text)
 {
@@ -152,6 +155,32 @@ static void make_env(const struct ff_probe_ctx *ctx, char short_version[16], str
 		}};
 }
 
+// "pytorch-2.3.1-py3.10_cuda12.1_cudnn8.9.2_0.json": conda also installs what is no Python distribution (cuda-toolkit).
+static void put_conda(struct ff_probe_ctx *ctx)
+{
+	const char *prefix = ff_json_text(ctx->facts, "python.prefix");
+	_cleanup_free_ char *folder = prefix ? ff_path_printf("%s/conda-meta", prefix) : NULL;
+	_cleanup_names_ struct ff_names names = {0};
+	_cleanup_error_ struct ff_error *absent =
+		folder ? ff_host_list(ctx->host, folder, CONDA_MAX, &names) : &ff_enomem;
+	json_t *packages = absent ? NULL : json_object();
+	for (size_t i = 0; packages && i < names.n; i++) {
+		const char *name = names.names[i], *build = strrchr(name, '-');
+		const char *version = build ? memrchr(name, '-', (size_t)(build - name)) : NULL;
+		if (!version || !ff_ends(name, ".json"))
+			continue;
+		_cleanup_free_ char *key = ff_span_dup((struct ff_span){name, (size_t)(version - name)});
+		size_t build_n = strlen(build + 1) - strlen(".json");
+		if (key)
+			json_object_set_new(packages, key,
+				json_pack("{s:o, s:o}", "version",
+					ff_json_string(version + 1, (size_t)(build - version - 1)), "build",
+					ff_json_string(build + 1, build_n)));
+	}
+	if (packages)
+		ff_fact(ctx, "python.conda", packages);
+}
+
 void ff_probe_packages(struct ff_probe_ctx *ctx)
 {
 	const json_t *site = ff_json_at(ctx->facts, "python.site"), *folder;
@@ -166,6 +195,7 @@ void ff_probe_packages(struct ff_probe_ctx *ctx)
 		ff_dists_read(ctx, json_string_value(folder), (unsigned)i, &env, &dists);
 	ff_dists_sort(&dists);
 	put_packages(ctx, &dists);
+	put_conda(ctx);
 	put_conflicts(ctx, &dists, env.values[FF_MARKER_PYTHON_FULL_VERSION]);
 	if (!dists.incomplete)
 		ff_fact_append(ctx, "complete", json_string("python.packages"));
