@@ -156,3 +156,20 @@ def test_a_package_with_a_file_that_is_none(tmp_path, firstfix):
 def test_an_absent_package(tmp_path, firstfix):
     run = subprocess.run([firstfix, "libs", "--root", captured(tmp_path), "nosuchpackage"], capture_output=True, text=True, timeout=30)
     assert run.returncode == 2 and "no package of this name" in run.stderr
+
+
+def test_a_search_without_end_is_ended(tmp_path, firstfix):
+    """4,000 needed names along 500 folders would be two million files to look for."""
+    for i in range(500):
+        (tmp_path / f"d{i}").mkdir()
+    spec = "rpath " + ":".join(f"{tmp_path}/d{i}" for i in range(500)) + "\n" + "\n".join(f"needed libx{i}.so" for i in range(4000))
+    path = write(tmp_path, "libbad.so", spec)
+    run = subprocess.run([firstfix, "libs", path], capture_output=True, text=True, timeout=30)
+    assert run.returncode == 2 and "takes more than" in run.stderr
+
+
+def test_libraries_that_need_each_other(tmp_path, firstfix):
+    for i in range(40):
+        write(tmp_path, f"lib{i}.so", "rpath $ORIGIN\n" + "\n".join(f"needed lib{k}.so" for k in range(40)) + f"\nmachine {os.uname().machine}")
+    why = loader_compare.difference(firstfix, str(tmp_path / "lib0.so"), QUIET)
+    assert not why, why

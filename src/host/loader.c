@@ -242,6 +242,10 @@ static struct ff_error *each_path(struct ff_loader *ld, const char *name, size_t
 		return err;
 	size_t n = places->n;
 	for (size_t i = 0; i < n; i++) {
+		if (++ld->tries > LD_TRIES_MAX)
+			return ff_error_create(FF_ELIMIT,
+				"%s: the search for %.100s and others takes more than %d tries", ld->objects[by].path,
+				name, LD_TRIES_MAX);
 		struct ld_place place = ld->places[by].at[i];
 		if (!each_in_place(ld, name, by, &place, each, arg))
 			return NULL;

@@ -8,6 +8,7 @@ enum {
 	LD_OBJECTS_MAX = 2048,
 	LD_FOLDERS_MAX = 1024,
 	LD_NAMES_MAX = 4096,
+	LD_TRIES_MAX = 200000, // files looked for; importing torch takes some hundred
 };
 
 /** A folder that is searched; looked at once. */
@@ -45,6 +46,7 @@ struct ff_loader {
 	struct ff_ld_object *objects;
 	struct ld_places *places; // of each object; made when first searched
 	size_t n, cap;
+	unsigned tries;
 
 	struct ld_folder *folders;
 	size_t folders_n;

@@ -99,8 +99,7 @@ struct ff_error *ff_native_describe(struct ff_host *host, const char *path, json
 
 struct ff_error *ff_native_libs(struct ff_host *host, const char *path, json_t **ret)
 {
-	_cleanup_json_ json_t *doc =
-		json_pack("{s:s, s:o*}", "schema", "firstfix.libs/1", "file", ff_native_text(path));
+	_cleanup_json_ json_t *doc = NULL;
 	_cleanup_loader_ struct ff_loader *ld = NULL;
 	_cleanup_json_ json_t *found = NULL;
 	size_t program;

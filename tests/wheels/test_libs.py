@@ -99,3 +99,26 @@ def test_an_old_nvjitlink_first_on_the_path(firstfix, python):
     died = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True, env={**QUIET, "LD_LIBRARY_PATH": path}, timeout=300)
     symbol = re.search(r"undefined symbol: (\w+), version libnvJitLink", died.stderr)
     assert died.returncode and symbol and symbol[1] in conflict["missing_symbols"]
+
+
+def test_a_running_process_and_its_capture(firstfix, python, tmp_path):
+    """--pid says which files are really mapped; a captured machine gives the same answers elsewhere."""
+    process = subprocess.Popen([python, "-c", "import torch, sys; print(flush=True); sys.stdin.read()"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, env=QUIET)
+    try:
+        process.stdout.readline()
+        run = subprocess.run([firstfix, "report", "--json", "--pid", str(process.pid)], capture_output=True, text=True, check=True, timeout=60)
+    finally:
+        process.communicate(b"")
+    live = json.loads(run.stdout)
+    libraries = live["cuda"]["libraries"]
+    assert {lib["path"] for lib in libraries if lib.get("mapped")} == {
+        lib["path"] for lib in libraries if lib.get("chosen_by") == "torch" and not lib.get("lazy")}
+
+    subprocess.run([firstfix, "capture", "--python", python, tmp_path / "machine"], check=True, env=QUIET, timeout=120)
+    run = subprocess.run([firstfix, "report", "--json", "--root", tmp_path / "machine", "--python", python], capture_output=True, text=True,
+                         check=True, timeout=60)
+    captured = json.loads(run.stdout)
+    here = report(firstfix, python, "extensions,cuda,torch")
+    assert captured["torch"] == here["torch"]
+    assert captured["cuda"]["libraries"] == here["cuda"]["libraries"]
