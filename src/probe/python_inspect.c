@@ -23,7 +23,7 @@ enum { LIB_FOLDERS = sizeof(lib_folders) / sizeof(lib_folders[0]) };
 static bool is_versioned(const char *name)
 {
 	struct ff_span s = ff_span_of(name);
-	if (!ff_span_starts(s, "python"))
+	if (!s.p || !ff_span_starts(s, "python"))
 		return false;
 	s = ff_span_skip(s, strlen("python"));
 	size_t dots = 0, digits_after_dot = 0;
