@@ -43,6 +43,20 @@ rule {
 }
 
 rule {
+  id = "sys.glibc/wheel",
+  signatures = {resolver = [[(?:Could not find a version that satisfies the requirement|No matching distribution found for) (?<package>[\w.-]+)(?<spec>[<>=!~][^\s;"(]*)?]]},
+  facts = {"system.libc.version", "system.os.name"},
+  when = function(f, log)
+    local libc, os = f"system.libc.version", f"system.os.name" or ""
+    local old = libc and version.cmp(libc, "2.28") == -1 or os:match[=[(?i)(?:centos|rhel|red hat|oracle|scientific)[^\d]*7\b]=]
+    if not old then return nil end
+    return {confidence = 0.8, why = {"pip finds no fitting release of {package}: newer wheels are built for a newer C library than this system has.", "glibc is {fact:system.libc.version}.", "The system is {fact:system.os.name}."},
+      fixes = {{kind = "os", say = "Use a newer system or base image."}, {kind = "pip-downgrade:" .. log.resolver.package, say = "Or the newest release that still fits."}, {kind = "rebuild:" .. log.resolver.package, say = "Or build it from source here."}}}
+  end,
+  doc = {looks = "'No matching distribution found' on an old system, with only old versions offered.", check = "ldd --version against the wheel's manylinux tag."},
+}
+
+rule {
   id = "sys.illegal-instruction",
   signatures = {
     sigill = [[(?:Illegal instruction|SIGILL|signal(?: number)?[ =:]*4\b|exit(?:ed with)? code:? ?(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],

@@ -46,7 +46,7 @@ static const struct {
 
 // Signs of health. Loading bars do not count: what fails most often fails right after loading.
 const char ff_shape_progress[] =
-	"\"(?:GET|POST|PUT) [^\"]*\" 20\\d|Application startup complete|Uvicorn running on|Server started at"
+	"\"(?:GET|POST|PUT) [^\"]*\" 20\\d|Application startup complete|Uvicorn running on|Server started (?:at|on)"
 	"|server is (?:ready|listening)|Starting vLLM API server|Shard ready in|fired up and ready|Running on local URL"
 	"|throughput: *[\\d.]*[1-9]|gen throughput \\(token/s\\): *[\\d.]*[1-9]|tokens per second|done request"
 	"|init engine .* took|Capturing CUDA graphs?.*100%|'(?:train_)?loss': *\\d|\\bloss[=: ]+\\d+\\.\\d+"

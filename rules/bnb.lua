@@ -1,0 +1,375 @@
+-- bitsandbytes: which native library it wanted, why it was not there, and what hides behind "CUDA Setup failed".
+
+rule {
+  id = "bnb.binary-missing",
+  signatures = {
+    required = [[Required library version not found: (?<lib>libbitsandbytes_\w+\.so)]],
+    configured = [=[Configured (?:CUDA|ROCm|HIP|XPU) binary not found at (?:\w+Path\()?['"]?(?<path>[^'")\s]+)]=],
+    could_not = [=[Could not find the bitsandbytes (?:CUDA |ROCm |HIP )?binary at (?:\w+Path\()?['"]?(?<path2>[^'")\s]+)]=],
+    mismatch = [[CUDA VERSION MISMATCH]],
+    open_lib = [[(?<lib2>libbitsandbytes_(?:cuda\d+(?:_nocublaslt\d*)?|cpu|rocm\d+)\.so): cannot open shared object file]],
+    attempted = [[Attempted to use bitsandbytes native library functionality but it's not available]],
+    not_distributed = [[The version you're trying to use is NOT distributed with this package]],
+    no_gpu_build = [[The installed version of bitsandbytes was compiled without GPU support]],
+    setup = [[CUDA Setup failed despite (?:GPU|CUDA) being available]],
+    none_attribute = [[(?:'NoneType' object has no attribute|undefined symbol:?|function) ['"]?(?<symbol>c(?:get_col_row_stats|get_managed_ptr|int8_vector_quant|adam\w+|dequantize\w+|quantize\w+|lion\w+|gemm_\w+|batched_igemm\w*|igemmlt\w*|ptr_to\w+))['"]?]],
+    optimizer = [[name '(?<symbol2>str2optimizer\w+)' is not defined]],
+  },
+  context = {
+    requested = [[Requested CUDA version:\s+(?<requested>[\d.]+)]],
+    available = [[^\s*- (?<available>\d+\.\d+)\s*$]],
+    override = [[BNB_CUDA_VERSION=(?<override>\d*) environment variable detected|Manual override via BNB_CUDA_VERSION]],
+    glibc = [[version [`'"](?:GLIBC|GLIBCXX|CXXABI)_[\d.]+['"`] not found]],
+    dependency = [[(?<dependency>lib(?:cusparse|cublas|cublasLt|cudart|nvJitLink|cuda|cusolver|cudnn)\.so[\d.]*): cannot open shared object file]],
+    cudart = [[libcudart\.so (?:path is None|not found)|did not contain (?:\[?['"]?libcudart\.so|libcudart)|CUDA_SETUP: WARNING! libcudart|No GPU detected|undefined symbol: cudaRuntimeGetVersion]],
+    loaded_cpu = [[Loading binary \S+libbitsandbytes_cpu]],
+    no_split = [['NoneType' object has no attribute 'split']],
+    triton_ops = [[No module named 'triton\.ops']],
+    rocm = [[(?:ROCm|HIP|rocm\d|gfx\d{3,4}|AMD)]],
+    windows = [[(?:\.dll\b|[A-Z]:\\|WindowsPath)]],
+    module_missing = [[ModuleNotFoundError: No module named '(?!bitsandbytes|triton)]],
+  },
+  unless = {"glibc", "no_split", "triton_ops"},
+  facts = {"bitsandbytes.version", "bitsandbytes.binaries", "bitsandbytes.wanted", "torch.version", "torch.cuda", "env.BNB_CUDA_VERSION"},
+  explains = {"bnb.cpu-only"},
+  when = function(f, log)
+    if log.module_missing and not log.setup then return nil end
+    local wanted = log.required and log.required.lib or log.open_lib and log.open_lib.lib2
+    local path = log.configured and log.configured.path or log.could_not and log.could_not.path2
+    wanted = wanted or path and path:match[[([^/\\]+)$]] or f"bitsandbytes.wanted"
+    local requested = log.requested and log.requested.requested
+    if requested and (requested:match[[^[4567]\.]]) then return nil end -- a ROCm number: rocm.mismatch
+    if wanted and wanted:match[[rocm|hip]] then return nil end
+    if log.override or f.env"BNB_CUDA_VERSION" then
+      if wanted and (log.could_not or log.configured or log.mismatch or log.required) then return nil end -- bnb.override-wrong
+    end
+    local specific = log.required or log.configured or log.could_not or log.mismatch or log.open_lib or log.not_distributed
+    if not specific and log.dependency then return nil end -- bnb.dependency-missing
+    if not specific and log.cudart then return nil end -- bnb.cudart-not-found
+    if wanted == "libbitsandbytes_cpu.so" and log.open_lib then
+      return {hit = log.open_lib, confidence = 0.85, why = "Not even the CPU library is there: this is a source tree whose native part was never compiled, or a broken install.",
+        fixes = {{kind = "pip:bitsandbytes", say = "Install the wheel from PyPI, and start Python outside the source tree.", command = "pip install --force-reinstall bitsandbytes"},
+                 {kind = "rebuild:bitsandbytes", say = "Or compile it: cmake -DCOMPUTE_BACKEND=cuda -S . && make && pip install ."}}}
+    end
+    local asked = wanted and wanted:match[[cuda(\d+)]]
+    local shipped = {}
+    for _, name in ipairs(f"bitsandbytes.binaries" or {}) do
+      local v = type(name) == "string" and name:match[[libbitsandbytes_cuda(\d+)\.so]]
+      if v then shipped[#shipped + 1] = v end
+    end
+    for _, hit in ipairs(log.all"available") do shipped[#shipped + 1] = (hit.available:gsub([[\.]], "")) end
+    local fits
+    local torch_cuda = f"torch.cuda"
+    local own = type(torch_cuda) == "string" and torch_cuda:gsub([[\.]], "") or nil
+    for _, v in ipairs(shipped) do
+      if v == own then fits = v end
+    end
+    if not fits and asked then -- the nearest shipped one of the same major version, lower ones first
+      for _, v in ipairs(shipped) do
+        if v:sub(1, 2) == asked:sub(1, 2) and (not fits or (tonumber(v) <= tonumber(asked) and tonumber(v) > tonumber(fits)) or tonumber(fits) > tonumber(asked) and tonumber(v) < tonumber(fits)) then fits = v end
+      end
+    end
+    local why = {}
+    local bnb = f.pkg"bitsandbytes"
+    if asked then why[#why + 1] = ("bitsandbytes%s looks for libbitsandbytes_cuda%s.so, and the installed package does not ship it."):format(bnb and " " .. bnb or "", asked)
+    else why[#why + 1] = "bitsandbytes loaded no CUDA library: the installed package brings none for this CUDA version (or for this platform)." end
+    if #shipped > 0 then why[#why + 1] = "It ships: " .. table.concat(shipped, ", ") .. "." end
+    local fixes = {}
+    local override_works = not bnb or version.matches(bnb, ">=0.41") ~= false
+    if fits and override_works and not log.windows then
+      fixes[#fixes + 1] = {kind = "env:BNB_CUDA_VERSION", say = ("Let bitsandbytes load the library that it ships for CUDA %s.%s."):format(fits:sub(1, -2), fits:sub(-1)),
+        command = "export BNB_CUDA_VERSION=" .. fits, set = {BNB_CUDA_VERSION = fits}, automatic = true}
+    end
+    if log.no_gpu_build and not specific or log.windows then
+      fixes[#fixes + 1] = {kind = "pip:bitsandbytes", say = "Reinstall bitsandbytes: this copy has no CUDA library in it (Windows wheels carry them since 0.43).", command = "pip install -U --force-reinstall bitsandbytes"}
+    else
+      fixes[#fixes + 1] = {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to a release that ships a library for this CUDA version.", command = "pip install -U bitsandbytes"}
+    end
+    if asked and not fits and not log.windows then
+      fixes[#fixes + 1] = {kind = "env:BNB_CUDA_VERSION", say = "Or name a CUDA version that it ships and that is installed here.", command = "export BNB_CUDA_VERSION=<shipped version, such as 121>"}
+    end
+    fixes[#fixes + 1] = {kind = "pip:torch", say = "Or install a torch built for a CUDA version that this bitsandbytes ships."}
+    return {hit = specific, confidence = specific and 0.9 or (log.setup or log.no_gpu_build) and 0.6 or 0.45, why = why, fixes = fixes}
+  end,
+  check = function(f)
+    if f"bitsandbytes.found" ~= false or not f"bitsandbytes.wanted" then return nil end
+    if f"torch.hip" or f"torch.cuda" == false then return nil end
+    if f.env"BNB_CUDA_VERSION" then return nil end
+    local wanted, shipped, fits = f"bitsandbytes.wanted", {}, nil
+    local own = type(f"torch.cuda") == "string" and f"torch.cuda":gsub([[\.]], "")
+    for _, name in ipairs(f"bitsandbytes.binaries" or {}) do
+      local v = type(name) == "string" and name:match[[libbitsandbytes_cuda(\d+)\.so]]
+      if v then
+        shipped[#shipped + 1] = v
+        if own and v:sub(1, 2) == own:sub(1, 2) and (not fits or (tonumber(v) <= tonumber(own) and tonumber(v) > tonumber(fits))) then fits = v end
+      end
+    end
+    local fixes = {}
+    if fits then
+      fixes[1] = {kind = "env:BNB_CUDA_VERSION", say = "Let bitsandbytes load the library that it ships.", command = "export BNB_CUDA_VERSION=" .. fits, set = {BNB_CUDA_VERSION = fits}, automatic = true}
+    end
+    fixes[#fixes + 1] = {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to a release that ships a library for this CUDA version.", command = "pip install -U bitsandbytes"}
+    return {confidence = 0.95, why = {("bitsandbytes will look for %s and does not find it."):format(wanted), #shipped > 0 and "It ships: " .. table.concat(shipped, ", ") .. "." or "It ships no CUDA library."}, fixes = fixes}
+  end,
+  doc = {looks = "'Required library version not found: libbitsandbytes_cudaXXX.so', 'CUDA Setup failed despite GPU being available'.", check = "bitsandbytes.wanted against bitsandbytes.binaries in the report; torch.cuda."},
+}
+
+rule {
+  id = "bnb.override-wrong",
+  signatures = {
+    detected = [[BNB_CUDA_VERSION=(?<set>\d*) environment variable detected]],
+    manual = [[Manual override via BNB_CUDA_VERSION env var detected]],
+    empty = [[BNB_CUDA_VERSION[^\n]{0,60}(?:must be|invalid|not a valid|cannot be|is empty)]],
+    broken_name = [[libbitsandbytes_cuda\d+_nocublaslt\d+\.so]],
+  },
+  context = {
+    not_found = [=[(?:Could not find the bitsandbytes|Configured \w+ binary not found|Required library version not found|CUDA VERSION MISMATCH|NOT distributed with this package)]=],
+    failed = [[(?:CUDA Setup failed|compiled without GPU support|cannot open shared object file|native library functionality)]],
+    rocm = [[(?:ROCm|rocm\d|HIP_VERSION|gfx\d{3,4})]],
+  },
+  facts = {"env.BNB_CUDA_VERSION", "bitsandbytes.binaries", "torch.cuda"},
+  explains = {"bnb.binary-missing", "bnb.cpu-only"},
+  when = function(f, log)
+    if not (log.not_found or log.failed or log.empty or log.broken_name) then return nil end -- the override worked
+    local set = log.detected and log.detected.set or f.env"BNB_CUDA_VERSION"
+    return {confidence = 0.9,
+      why = {set and set ~= "" and ("BNB_CUDA_VERSION=%s makes bitsandbytes look for a library that this package does not ship (or not for this GPU)."):format(set) or "The BNB_CUDA_VERSION override asks for a library that is not there.",
+             "Without it the library for torch's own CUDA version is taken."},
+      fixes = {{kind = "env:BNB_CUDA_VERSION", say = "Unset the override, or set it to a version that bitsandbytes ships (see bitsandbytes.binaries).", command = "unset BNB_CUDA_VERSION", unset = {"BNB_CUDA_VERSION"}, automatic = true},
+               {kind = "pip:bitsandbytes", say = "Or upgrade bitsandbytes."}}}
+  end,
+  check = function(f)
+    local set = f.env"BNB_CUDA_VERSION"
+    if not set or f"bitsandbytes.found" ~= false then return nil end
+    return {confidence = 0.95, why = ("BNB_CUDA_VERSION=%s asks for a library that bitsandbytes does not ship."):format(set),
+      fixes = {{kind = "env:BNB_CUDA_VERSION", say = "Unset it, or set it to a shipped version.", command = "unset BNB_CUDA_VERSION", unset = {"BNB_CUDA_VERSION"}, automatic = true}}}
+  end,
+  doc = {looks = "'BNB_CUDA_VERSION=... environment variable detected' followed by a failure to find the library.", check = "The variable against the shipped libraries."},
+}
+
+rule {
+  id = "bnb.cpu-only",
+  signatures = {
+    no_gpu = [[(?:No GPU detected! Check your CUDA paths|CUDA is required but not available for bitsandbytes|bitsandbytes was compiled without GPU support|None of the available devices `available_devices = [^`]*` are supported by the bitsandbytes version)]],
+    loading = [[Loading binary \S*libbitsandbytes_cpu\.(?:so|dll)]],
+    unavailable = [[(?:8-bit optimizers, 8-bit multiplication, and GPU quantization are unavailable|The 8-bit optimizer is not available on your device, only available on CUDA)]],
+    no_cuda_quant = [[(?:No GPU found\. A GPU is needed for quantization|GPU is required to (?:run|quantize)|`?bitsandbytes`? quantization (?:requires|needs) (?:a )?(?:GPU|CUDA))]],
+    requires = [[Using `bitsandbytes` (?:4|8)-bit quantization requires (?:the latest version of )?bitsandbytes]],
+  },
+  context = {
+    available = [[CUDA available:? True|cuda available: True]],
+    harmless_end = [[ModuleNotFoundError: No module named '(?!bitsandbytes)]],
+  },
+  unless = {"harmless_end"},
+  facts = {"torch.version", "torch.cuda", "driver.version", "bitsandbytes.version"},
+  when = function(f, log)
+    local torch = f.pkg"torch"
+    local cpu = f"torch.cuda" == false or torch and torch:match[[\+cpu]]
+    if log.requires and not log.no_cuda_quant and not cpu then return nil end
+    if cpu then
+      return {confidence = 0.85, why = {"torch is a CPU-only build, so bitsandbytes finds no CUDA and falls back to its CPU library."},
+        fixes = {{kind = "pip:torch", say = "Install a CUDA build of torch.", command = "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu126"}}}
+    end
+    return {confidence = 0.62, why = "bitsandbytes saw no CUDA device (or no CUDA build of torch) and fell back to its CPU library.",
+      fixes = {{kind = "pip:torch", say = "Make torch see the GPU first: install its CUDA build and check torch.cuda.is_available().", command = "python -c 'import torch; print(torch.version.cuda, torch.cuda.is_available())'"},
+               {kind = "pip:bitsandbytes", say = "Then a current bitsandbytes.", command = "pip install -U bitsandbytes"},
+               {kind = "driver", say = "If torch has CUDA and still sees no device, the driver or the container's GPU access is missing."}}}
+  end,
+  doc = {looks = "'compiled without GPU support', 'No GPU found. A GPU is needed for quantization'.", check = "torch.cuda in the report; is the GPU visible in the container?"},
+}
+
+rule {
+  id = "bnb.cudart-not-found",
+  signatures = {
+    none = [[CUDA[ _]SETUP: libcudart\.so path is None]],
+    not_found = [[(?:CUDA_SETUP: WARNING! )?libcudart\.so not found in any environmental path]],
+    not_contain = [=[did not contain (?:\[?['"]?)libcudart\.so]=],
+    runtime_symbol = [[undefined symbol: cudaRuntimeGetVersion]],
+    could_not = [[(?:CUDA SETUP: )?(?:Something unexpected happened\. Please compile from source|CUDA runtime path not found|CUDA SETUP: (?:Problem|WARNING): The main issue seems to be that the main CUDA (?:runtime )?library was not (?:detected|found))]],
+    libcuda = [[(?:CUDA SETUP: (?:WARNING! )?libcuda\.so not found|Found no(?:thing| CUDA driver)|libcuda\.so(?:\.1)? (?:not found|is not in))]],
+    optimizer = [[name 'str2optimizer\w*' is not defined]],
+  },
+  context = {
+    found_later = [[CUDA SETUP: (?:CUDA runtime path found|Loading binary \S*libbitsandbytes_cuda)|CUDA_SETUP: CUDA path found]],
+    symptom = [[(?:libbitsandbytes_cpu|str2optimizer|cget_col_row_stats|compiled without GPU support|CUDA SETUP: CUDA detection failed|CUDA Setup failed|path is None|No GPU detected)]],
+    required = [[Required library version not found]],
+  },
+  unless = {"found_later", "required"},
+  facts = {"env.LD_LIBRARY_PATH", "bitsandbytes.version", "torch.cuda"},
+  explains = {"bnb.cpu-only", "bnb.binary-missing", "cuda.lib-missing"},
+  when = function(f, log)
+    if log.not_contain and not (log.none or log.not_found or log.runtime_symbol or log.could_not or log.libcuda or log.symptom) then return nil end
+    local alone = log.optimizer and not (log.none or log.not_found or log.runtime_symbol or log.not_contain or log.could_not)
+    return {confidence = alone and 0.6 or 0.88,
+      why = "This bitsandbytes looks for libcudart.so itself, on the library path, and did not find it; so it loaded its CPU library, which lacks the GPU functions.",
+      fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds libcudart.so on LD_LIBRARY_PATH.", command = "export LD_LIBRARY_PATH=$(dirname $(find / -name 'libcudart.so*' 2>/dev/null | head -1)):$LD_LIBRARY_PATH"},
+               {kind = "pip:bitsandbytes", say = "Or upgrade bitsandbytes: since 0.41 it takes the CUDA version from torch.", command = "pip install -U bitsandbytes"},
+               {kind = "toolkit", say = "Or install a CUDA runtime (conda install cudatoolkit, apt cuda-cudart)."}}}
+  end,
+  doc = {looks = "'libcudart.so not found in any environmental path', 'libcudart.so path is None'.", check = "Where libcudart is, and LD_LIBRARY_PATH. 'CUDA runtime path found' afterwards means it was harmless."},
+}
+
+rule {
+  id = "bnb.dependency-missing",
+  signatures = {
+    cannot_open = [=[(?<lib>lib(?:cusparse|cublas|cublasLt|cudart|nvJitLink|cusolver|cufft|curand|cudnn)\.so[\d.]*): cannot open shared object file]=],
+    undefined = [=[(?:libbitsandbytes_cuda\d+\.so|libcusparse\.so[\d.]*): undefined symbol: (?<symbol>__?nvJitLink\w+|\w+)]=],
+  },
+  context = {
+    bnb = [[(?:bitsandbytes|CUDA SETUP|cget_col_row_stats|bnb\.)]],
+    other = [[(?:import torch$|libtorch\S*\.so: cannot|flash_attn|vllm/_C|xformers|onnxruntime|llama_cpp|auto_gptq)]],
+  },
+  all = {"bnb"},
+  facts = {"env.LD_LIBRARY_PATH", "bitsandbytes.version", "torch.cuda", "bitsandbytes.needs"},
+  explains = {"bnb.cpu-only", "bnb.binary-missing", "cuda.lib-missing"},
+  when = function(f, log)
+    local hit = log.cannot_open or log.undefined
+    if log.undefined and log.undefined.symbol:match[=[^c[a-z]]=] then return nil end
+    return {hit = hit, confidence = log.other and 0.6 or 0.88,
+      why = {"The bitsandbytes library is there, but a CUDA library that it needs cannot be loaded: {lib}.", "What it says about compiling from source is beside the point."},
+      fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds that library on LD_LIBRARY_PATH (pip's nvidia/*/lib, or the toolkit's lib64).",
+                command = "export LD_LIBRARY_PATH=$(python -c 'import nvidia,glob,os; print(\":\".join(glob.glob(os.path.join(list(nvidia.__path__)[0],\"*/lib\"))))'):$LD_LIBRARY_PATH"},
+               {kind = "pip:torch", say = "Or reinstall torch with its nvidia-* packages, so that the libraries come with it."},
+               {kind = "toolkit", say = "Or install the CUDA toolkit of that version."}}}
+  end,
+  doc = {looks = "libcusparse.so.12 (libcublas, libnvJitLink): cannot open shared object file, while bitsandbytes loads.", check = "`firstfix libs bitsandbytes`."},
+}
+
+rule {
+  id = "bnb.too-old",
+  signatures = {
+    latest = [[requires (?:the latest version of|a (?:more )?recent version of|an? updated version of) ?`?bitsandbytes]],
+    needs = [[(?:bitsandbytes|`bitsandbytes`)(?: library)?(?: version)? ?(?:>=|>|at least|version) ?(?<need>0\.\d+[\d.]*)]],
+    minimum = [[(?:minimum|required) (?:bitsandbytes )?version (?:of bitsandbytes )?(?:is )?(?<need2>0\.\d+\.\d+)]],
+    attribute = [[(?:module 'bitsandbytes(?:\.nn)?' has no attribute|cannot import name '\w+' from 'bitsandbytes|__init__\(\) got an unexpected keyword argument '(?:quant_storage|compress_statistics|bnb_4bit_\w+)')]],
+    frozenset = [['frozenset' object has no attribute 'discard']],
+  },
+  context = {
+    accelerate = [[(?:requires Accelerate|pip install accelerate)]],
+    cpu_torch = [[Torch not compiled with CUDA|\+cpu\b|CUDA available:? False]],
+    resolver = [[No matching distribution found for bitsandbytes]],
+  },
+  unless = {"resolver"},
+  facts = {"bitsandbytes.version", "transformers.version", "torch.version", "torch.cuda"},
+  when = function(f, log)
+    local have, torch = f.pkg"bitsandbytes", f.pkg"torch"
+    if log.cpu_torch or f"torch.cuda" == false or torch and torch:match[[\+cpu]] then return nil end -- the check also fails without CUDA
+    local hit = log.attribute or log.needs or log.minimum or log.frozenset or log.latest
+    if log.frozenset then
+      return {hit = hit, confidence = 0.85, why = "bitsandbytes and transformers are of releases that do not fit: an old bitsandbytes integration meets a newer one.",
+        fixes = {{kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes (and accelerate) to match transformers.", command = "pip install -U bitsandbytes accelerate"}}}
+    end
+    if have and log.latest and version.matches(have, ">=0.46") then
+      return {hit = hit, confidence = 0.5, why = {"The message asks for a newer bitsandbytes, but {fact:bitsandbytes.version} is installed.", "The check also fails when the process was started before the install, or when torch sees no CUDA device."},
+        fixes = {{kind = "restart", say = "Restart the process (kernel, runtime), so that it sees what is installed now."}, {kind = "pip:torch", say = "Then look whether torch is a CUDA build and sees the GPU."}}}
+    end
+    return {hit = hit, confidence = (have or log.needs or log.attribute) and 0.86 or 0.72, why = {"bitsandbytes is older than what the loading library asks for.", "Installed is {fact:bitsandbytes.version}."},
+      fixes = {{kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes, then restart the process.", command = "pip install -U bitsandbytes"}}}
+  end,
+  doc = {looks = "'requires the latest version of bitsandbytes'.", check = "The same check fails without a CUDA device: torch build and GPU first, then a stale process, then the version."},
+}
+
+rule {
+  id = "bnb.triton-mismatch",
+  signatures = {ops = [[No module named 'triton\.ops']], perf = [[cannot import name '(?:early_config_prune|estimate_matmul_time)']]},
+  facts = {"bitsandbytes.version", "python.packages.triton.version"},
+  confidence = 0.93,
+  why = "This bitsandbytes imports triton.ops, which triton 3.0 and later no longer have.",
+  fixes = {
+    {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to 0.45.1 or later, which does without it.", command = "pip install -U 'bitsandbytes>=0.45.1'"},
+    {kind = "pip-downgrade:triton", say = "Or go back to the triton that this torch was released with."},
+  },
+  check = function(f)
+    local b, t = f.pkg"bitsandbytes", f.pkg"triton"
+    if not b or not t or version.matches(t, ">=3.2") ~= true or version.matches(b, ">=0.45.1") ~= false or version.matches(b, ">=0.41.2") == false then return nil end
+    return {confidence = 0.85, why = "bitsandbytes {fact:bitsandbytes.version} imports triton.ops, which this triton does not have."}
+  end,
+  doc = {looks = "No module named 'triton.ops'.", check = "Versions of bitsandbytes and triton."},
+}
+
+rule {
+  id = "bnb.arch-unsupported",
+  signatures = {
+    no_image = [[(?:Error no kernel image is available for execution on the device at line \d+ in file \S*(?:ops\.cu|bitsandbytes\S*)|(?:bitsandbytes|csrc/ops)\S*[^\n]{0,160}no kernel image)]],
+    named_symbol = [[(?:Error )?named symbol not found at line \d+ in file]],
+    status15 = [[cuBLAS API failed with status 15]],
+    igemm = [[(?:Error|error):? ?(?:Your GPU does not support Int8 Matmul|int8 (?:matmul|operations) (?:is|are) not supported|Int8 Matmul[^\n]{0,40}(?:7\.5|Turing))]],
+    no_igemmlt = [[(?:cublasLt|igemmlt)[^\n]{0,80}(?:not supported|unsupported)]],
+  },
+  facts = {"gpus.0.compute_capability", "bitsandbytes.version", "bitsandbytes.archs"},
+  specific_over = {"torch.no-kernel-image"},
+  when = function(f, log)
+    if log.status15 or log.igemm then
+      return {hit = log.status15 or log.igemm, confidence = 0.85, why = "The int8 path of this bitsandbytes does not run on this GPU (int8 matrix products need 7.5 or later; on Hopper, releases before 0.45 fail with cuBLAS status 15).",
+        fixes = {{kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes.", command = "pip install -U bitsandbytes"}, {kind = "param:load_in_8bit", say = "Or use 4-bit (load_in_4bit) instead of 8-bit."}}}
+    end
+    return {confidence = 0.85, why = "The bitsandbytes library carries no code for this GPU.",
+      fixes = {{kind = "pip:bitsandbytes", say = "Install a release whose wheel covers this GPU.", command = "pip install -U bitsandbytes"},
+               {kind = "rebuild:bitsandbytes", say = "Or compile it here for this compute capability (-DCOMPUTE_CAPABILITY=...)."}}}
+  end,
+  doc = {looks = "'no kernel image ... in file .../csrc/ops.cu', 'named symbol not found', 'cuBLAS API failed with status 15'.", check = "bitsandbytes.archs against the GPU's compute capability."},
+}
+
+rule {
+  id = "bnb.glibcxx",
+  signatures = {
+    required_by = [=[version [`'"](?<version>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]+)['"`] not found \((?:required by )?[^)]*(?<lib>libbitsandbytes_\w+\.so)]=],
+  },
+  facts = {"system.libc.version", "system.libstdcxx.glibcxx", "bitsandbytes.version"},
+  specific_over = {"sys.glibc"},
+  explains = {"bnb.binary-missing", "bnb.cpu-only", "bnb.dependency-missing", "bnb.cudart-not-found"},
+  confidence = 0.95,
+  when = function(f, log)
+    local hit = log.required_by
+    if hit.version:match[[^GLIBC_]] then
+      return {why = "{lib} needs {version}, and this system's C library is older; the later 'NoneType' errors only say that the library did not load.",
+        fixes = {{kind = "pip:bitsandbytes", say = "Install a bitsandbytes release whose wheel was built for an older glibc (0.46 and later have a lower floor).", command = "pip install -U bitsandbytes"},
+                 {kind = "os", say = "Or use a newer base image."}, {kind = "rebuild:bitsandbytes", say = "Or compile it here."}}}
+    end
+    return {why = "{lib} needs {version}, and the libstdc++ that is loaded first is older.",
+      fixes = {{kind = "conda", say = "Put a newer libstdc++ first (conda's libstdcxx-ng).", command = "conda install -c conda-forge libstdcxx-ng && export LD_LIBRARY_PATH=$CONDA_PREFIX/lib:$LD_LIBRARY_PATH"},
+               {kind = "os", say = "Or use a newer base image."}, {kind = "apt:libstdc++6", say = "Or upgrade libstdc++6."}}}
+  end,
+  doc = {looks = "version `GLIBCXX_...' not found (required by .../libbitsandbytes_cudaXXX.so).", check = "system.libc, system.libstdcxx."},
+}
+
+rule {
+  id = "bnb.not-installed",
+  signatures = {
+    metadata = [[No package metadata was found for (?:The ')?bitsandbytes]],
+    module = [=[No module named ['"]bitsandbytes['"]]=],
+    please = [[(?:Please|please|you need to) (?:pip )?install bitsandbytes|pip install (?:-U |-i \S+ )?[`']?bitsandbytes|requires bitsandbytes\b(?! version)|bitsandbytes (?:is )?not installed|No bitsandbytes]],
+  },
+  context = {
+    broken = [[No module named ['"]bitsandbytes\.]],
+    latest = [[the latest version of bitsandbytes]],
+    cpu = [[Torch not compiled with CUDA]],
+    setup = [[CUDA Setup failed|python -m bitsandbytes]],
+  },
+  unless = {"broken", "cpu", "setup"},
+  facts = {"python.packages.bitsandbytes.version"},
+  when = function(f, log)
+    if f.pkg"bitsandbytes" then return nil end
+    if log.latest and not (log.metadata or log.module) then return nil end
+    return {confidence = (log.metadata or log.module) and 0.92 or 0.75, why = "A quantized load was asked for, and bitsandbytes is not installed in the interpreter that runs.",
+      fixes = {{kind = "pip:bitsandbytes", say = "Install it.", command = "pip install bitsandbytes"}}}
+  end,
+  doc = {looks = "No module named 'bitsandbytes', 'No package metadata was found for bitsandbytes'.", check = "The interpreter of the traceback against the one that pip installs into."},
+}
+
+rule {
+  id = "bnb.platform-wheel",
+  signatures = {
+    resolver = [[(?:Could not find a version that satisfies the requirement|No matching distribution found for) bitsandbytes(?<spec>[<>=!~][^\s;"(]*)]],
+  },
+  context = {versions = [[from versions: (?<versions>[\d., ]+)]]},
+  facts = {"system.libc.version", "system.arch", "system.os.name"},
+  when = function(f, log)
+    local libc = f"system.libc.version"
+    local os = f"system.os.name" or ""
+    if libc and version.cmp(libc, "2.24") == -1 or os:match[=[(?i)(?:centos|rhel|red hat|oracle|scientific)[^\d]*7]=] then return nil end -- sys.glibc/wheel
+    return {confidence = 0.65, why = "pip finds no release of bitsandbytes in that range for this platform: the newer wheels do not fit its C library, architecture or Python.",
+      fixes = {{kind = "os", say = "Use a platform that the wheels are built for (glibc 2.24 or later, x86-64 or aarch64)."}, {kind = "rebuild:bitsandbytes", say = "Or compile it here."}}}
+  end,
+  doc = {looks = "'No matching distribution found for bitsandbytes>=...' with only old versions offered.", check = "glibc, architecture, Python version."},
+}

@@ -1,0 +1,119 @@
+-- NCCL and torch.distributed.
+
+rule {
+  id = "nccl.init",
+  signatures = {
+    unhandled = [[(?:unhandled (?:system|cuda) error|ncclUnhandledCudaError|ncclSystemError|ncclInternalError|NCCL error in: \S+|NCCL Error \d)]],
+    interface = [[(?:Bootstrap : no socket interface found|No (?:socket )?interface found|no socket interface found|NCCL_SOCKET_IFNAME|network interface[^\n]{0,40}not found|family \d+ is neither AF_INET)]],
+    connect = [[(?:(?:socket|connect|Connection)[^\n]{0,60}(?:refused|timed out|failed)[^\n]{0,80}(?:nccl|rank|store|master)|NCCL WARN[^\n]*(?:Connect to|socketStartConnect|socketProgress|Connection (?:refused|closed by remote))|Connection closed by (?:localRank|remote) peer)]],
+    version = [[(?:Mismatched NCCL version|NCCL version mismatch|ncclInvalidArgument)]],
+    cumem = [[NCCL WARN Cuda failure[^\n]*(?<code>'[^']+')]],
+    rendezvous = [[(?:RendezvousConnectionError|The client socket has (?:timed out|failed to connect)|Timed out after \d+ seconds waiting for clients|DistStoreError|gloo[^\n]{0,80}(?:connectFullMesh failed|Unable to find address)|makeDeviceForHostname)]],
+    plugin = [[(?:libnccl-net\.so[^\n]*(?:version|symbol)|NET/OFI[^\n]*(?:fail|error))]],
+  },
+  context = {
+    driver = [[driver version is insufficient]],
+    oom = [[(?:out of memory|No space left|shared memory)]],
+    duplicate = [[Duplicate GPU detected]],
+    image = [[no kernel image]],
+    illegal = [[(?:illegal memory access|unspecified launch failure|device-side assert)]],
+    invalid_usage = [[(?:invalid usage|ncclInvalidUsage)]],
+    harmless = [[(?:NET/Plugin: (?:No plugin found|Could not find)|Failed to open libibverbs)]],
+  },
+  unless = {"driver", "oom", "duplicate", "image", "illegal"},
+  facts = {"env.NCCL_SOCKET_IFNAME", "system.shm.size", "gpus"},
+  when = function(f, log)
+    local hit = log.interface or log.connect or log.rendezvous or log.version or log.cumem or log.unhandled or log.plugin
+    if hit == log.plugin and not log.unhandled then return nil end
+    if log.interface or log.rendezvous or (log.connect and (hit.event.tier or 0) >= 2) then
+      return {hit = log.interface or log.rendezvous or log.connect, confidence = 0.82, why = "The ranks cannot reach each other: the interface that NCCL or gloo took does not exist, or leads nowhere, or the address of the master is wrong.",
+        fixes = {{kind = "env:NCCL_SOCKET_IFNAME", say = "Name the interface that connects the hosts (and GLOO_SOCKET_IFNAME), and check MASTER_ADDR and MASTER_PORT.", command = "ip -br addr; export NCCL_SOCKET_IFNAME=eth0 GLOO_SOCKET_IFNAME=eth0"}, {kind = "env:NCCL_IB_DISABLE", say = "Without InfiniBand, switch it off.", command = "export NCCL_IB_DISABLE=1"}}}
+    end
+    if log.version then return {hit = log.version, confidence = 0.82, why = "The ranks (or the library and its headers) use different NCCL versions.", fixes = {{kind = "pip:nvidia-nccl", say = "Install one NCCL version everywhere (the one that torch asks for).", command = "pip install --force-reinstall torch"}}} end
+    return {hit = hit, confidence = 0.62, why = "NCCL could not set up its communication; its own WARN line above says why (run once with NCCL_DEBUG=WARN if there is none).",
+      fixes = {{kind = "env:NCCL_P2P_DISABLE", say = "Try without peer-to-peer, the most common obstacle on one machine (IOMMU, virtual machines, mixed cards).", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true},
+               {kind = "container-flag:shm-size", say = "In a container: enlarge /dev/shm.", command = "docker run --shm-size=16g --ipc=host ..."},
+               {kind = "env:NCCL_DEBUG", say = "Let NCCL say what fails.", command = "export NCCL_DEBUG=WARN"}}}
+  end,
+  doc = {looks = "'NCCL error ... unhandled system error'.", check = "The NCCL WARN line before it; NCCL_DEBUG=WARN."},
+}
+
+rule {
+  id = "nccl.timeout",
+  signatures = {
+    watchdog = [[Watchdog caught collective operation timeout]],
+    ran_for = [[WorkNCCL\(SeqNum=\d+, OpType=(?<op>\w+)[^)]*\) ran for (?<ms>\d+) milliseconds before timing out]],
+    monitored = [[(?:monitoredBarrier|Rank \d+ failed to pass monitoredBarrier|Timed out waiting \d+ms for (?:recv|send) operation|Broken pipe[^\n]*(?:nccl|rank)|heartbeat monitor|HeartbeatMonitor[^\n]*(?:timeout|stuck))]],
+    vllm_shm = [[(?:TimeoutError: RPC call to \w+ timed out|No available shared memory broadcast block found in \d+ second)]],
+    store = [[(?:wait timeout after \d+ms, keys:|Socket Timeout|StoreTimeout)]],
+  },
+  context = {
+    preprocessing = [[(?:Running tokenizer|Map(?: \(num_proc=\d+\))?: |Tokenizing|preprocess|Generating train split|Filter)]],
+    oom = [[CUDA out of memory]],
+    error = [[(?:illegal memory access|device-side assert|Killed|SIGKILL)]],
+    progress_warning = [[No available shared memory broadcast block]],
+    xid = [[NVRM: Xid]],
+    numel1 = [[NumelIn=1\b]],
+  },
+  unless = {"oom", "xid"},
+  facts = {"gpus", "env.NCCL_P2P_DISABLE"},
+  when = function(f, log)
+    local hit = log.watchdog or log.ran_for or log.monitored or log.vllm_shm or log.store
+    if hit == log.vllm_shm and hit.text:match[[No available shared]] and not log.fatal then return nil end
+    if hit == log.store and not log.fatal then return nil end
+    local fixes = {{kind = "code", say = "Find the rank that did not arrive: look for an exception on another rank, ranks with unequal numbers of steps, or long work on one rank only (tokenizing, saving, evaluation)."},
+                   {kind = "param:timeout", say = "If one rank just works longer, raise the timeout (init_process_group(timeout=...), ddp_timeout)."},
+                   {kind = "env:NCCL_P2P_DISABLE", say = "If every rank hangs in the first collective, try without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1"}}
+    return {hit = hit, confidence = log.error and 0.6 or 0.84, why = {"A collective waited for a rank that did not come.", log.preprocessing and "A long preprocessing step stands before it: the other ranks waited for it." or nil, log.numel1 and "The waiting operation has one element: ranks with unequal numbers of steps." or nil}, fixes = fixes}
+  end,
+  doc = {looks = "'Watchdog caught collective operation timeout', 'ran for 1800000 milliseconds'.", check = "Which rank is behind (SeqNum), and what it did before."},
+}
+
+rule {
+  id = "nccl.p2p",
+  signatures = {
+    p2p = [[(?:peer access is not supported between these two devices|cudaErrorPeerAccess\w+|P2P (?:is )?(?:not supported|disabled|test failed)[^\n]*|GPU P2P capability test failed|iommu[^\n]{0,60}(?:p2p|peer)|ACS[^\n]{0,40}(?:enabled|peer))]],
+    last_line = [[vLLM is using nccl==]],
+    custom = [[Custom allreduce (?:is disabled because|failed)[^\n]*P2P]],
+  },
+  context = {after = [[(?:Loading model weights|Model loading took|init engine|Starting to load model|Memory profiling)]], hang = [[(?:stuck|hang|no response|timed? ?out)]]},
+  facts = {"gpus", "env.NCCL_P2P_DISABLE"},
+  when = function(f, log)
+    if log.p2p and (log.p2p.event.level == "error" or log.p2p.event.level == "fatal" or log.p2p.event.kind == "exception") then
+      return {hit = log.p2p, confidence = 0.85, why = "Direct copies between the GPUs do not work on this machine (IOMMU, ACS, a virtual machine, or cards that cannot).",
+        fixes = {{kind = "env:NCCL_P2P_DISABLE", say = "Do without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true}, {kind = "os", say = "Or switch ACS and IOMMU off (bare metal)."}}}
+    end
+    if log.last_line and not log.after and not log.fatal and log.count"last_line" > 0 then
+      return {hit = log.last_line, confidence = 0.55, why = "The log ends where NCCL was set up, without an error: mostly peer-to-peer copies that hang (IOMMU, ACS), or a library in LD_PRELOAD.",
+        fixes = {{kind = "env:NCCL_P2P_DISABLE", say = "Try without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true}, {kind = "os", say = "Or switch ACS and IOMMU off (bare metal)."}}}
+    end
+  end,
+  doc = {looks = "A hang after 'vLLM is using nccl==...' or Init COMPLETE.", check = "nvidia-smi topo -p2p r; NCCL_P2P_DISABLE=1 as a test."},
+}
+
+rule {
+  id = "nccl.network",
+  signatures = {ib = [[(?:NET/IB[^\n]*(?:Got completion|error|status=\d+)|ibv_\w+ failed|Got completion from peer \S+ with (?:error|status)|transport retry counter exceeded|local protection error|ncclRemoteError)]]},
+  facts = {"env.NCCL_IB_HCA", "env.NCCL_IB_GID_INDEX"},
+  specific_over = {"nccl.init", "nccl.timeout"},
+  confidence = 0.8,
+  why = "InfiniBand or RoCE fails after set-up: a link, the GID index, MTU or the switch.",
+  fixes = {
+    {kind = "os", say = "Check the links and counters (ibstat, perfquery) and the GID index of RoCE.", command = "ibstat; show_gids"},
+    {kind = "env:NCCL_IB_DISABLE", say = "As a test, use TCP.", command = "export NCCL_IB_DISABLE=1"},
+  },
+  doc = {looks = "NET/IB: Got completion ... with error.", check = "ibstat, counters."},
+}
+
+rule {
+  id = "app.bug/duplicate-gpu",
+  signatures = {duplicate = [[Duplicate GPU detected : rank \d+ and rank \d+ both on CUDA device (?<device>\w+)]]},
+  specific_over = {"nccl.init"},
+  confidence = 0.85,
+  why = "Two ranks use the same GPU: the code (or CUDA_VISIBLE_DEVICES) gives every rank one fixed device instead of its local rank.",
+  fixes = {
+    {kind = "code", say = "Use torch.cuda.set_device(local_rank) before the process group is made, and start no more ranks than GPUs."},
+    {kind = "env:CUDA_VISIBLE_DEVICES", say = "Or make as many GPUs visible as there are ranks."},
+  },
+  doc = {looks = "'Duplicate GPU detected : rank 0 and rank 1 both on CUDA device'.", check = "set_device and CUDA_VISIBLE_DEVICES of each rank."},
+}

@@ -1,0 +1,255 @@
+-- Out of memory: whose memory, and which of five causes, by the numbers of the message.
+
+local unit = {B = 1, bytes = 1, KiB = 1024, MiB = 1048576, GiB = 1073741824, TiB = 1099511627776, KB = 1000, MB = 1000000, GB = 1000000000}
+
+local function bytes(text)
+  if not text then return nil end
+  local n, u = text:match[[([\d.]+)\s*([KMGT]?i?B|bytes)]]
+  return n and tonumber(n) * (unit[u] or 1) or nil
+end
+
+local function gib(n)
+  return ("%.2f GiB"):format(n / unit.GiB)
+end
+
+-- Numbers of one torch message, in bytes; nil where it does not say.
+local function numbers(text)
+  local m = {
+    ask = bytes(text:match[[Tried to allocate ([\d.]+ \w+)]]),
+    total = bytes(text:match[[([\d.]+ \w+) total capacity]] or text:match[[total capaci?ty of ([\d.]+ \w+)]]),
+    free = bytes(text:match[[of which ([\d.]+ \w+) is free]] or text:match[[([\d.]+ \w+) free]]),
+    allocated = bytes(text:match[[([\d.]+ \w+) is allocated by PyTorch]] or text:match[[([\d.]+ \w+) already allocated]]),
+    idle = bytes(text:match[[([\d.]+ \w+) is reserved by PyTorch but unallocated]]),
+    reserved = bytes(text:match[[([\d.]+ \w+) reserved in total by PyTorch]]),
+    ours = bytes(text:match[[this process has ([\d.]+ \w+) memory in use]]),
+    pools = bytes(text:match[[with ([\d.]+ \w+) allocated in private pools]]),
+  }
+  local others, processes = 0, 0
+  for size in text:gmatch[[Process \d+ has ([\d.]+ \w+) memory in use]] do
+    others = others + (bytes(size) or 0)
+    processes = processes + 1
+  end
+  m.processes = processes
+  m.listed = others
+  if m.reserved and m.allocated and not m.idle then m.idle = m.reserved - m.allocated end
+  if m.allocated and m.idle and not m.reserved then m.reserved = m.allocated + m.idle end
+  local mine = m.ours or m.reserved and m.reserved + 0.5 * unit.GiB -- context
+  -- A message that names "Process N has X" without "this process" counts ourselves among them (inside containers).
+  if processes == 1 and not m.ours and m.reserved and others >= m.reserved and others - m.reserved < 1.5 * unit.GiB then
+    mine, others = others, 0
+  end
+  if m.total and m.free and mine then m.foreign = math.max(0, m.total - m.free - mine) end
+  if m.foreign and others > m.foreign and m.ours then m.foreign = others end
+  return m
+end
+
+local function describe(m)
+  local out = {}
+  if m.total then out[#out + 1] = "total " .. gib(m.total) end
+  if m.allocated then out[#out + 1] = "allocated by torch " .. gib(m.allocated) end
+  if m.idle then out[#out + 1] = "reserved but unallocated " .. gib(m.idle) end
+  if m.foreign and m.foreign > 0.3 * unit.GiB then out[#out + 1] = "others " .. gib(m.foreign) end
+  if m.free then out[#out + 1] = "free " .. gib(m.free) end
+  if m.ask then out[#out + 1] = "asked for " .. gib(m.ask) end
+  return table.concat(out, ", ") .. "."
+end
+
+local function loading(log)
+  return log.has_frame[[load_model|from_pretrained|load_state_dict|load_weights|set_module_tensor|_load_|create_weights|dispatch_model|init_device|empty_weights|\.cuda\b|convert|initialize_model|_apply|make_layers|load_checkpoint|to_empty|model_loader|modeling_utils|linear\.py create]]
+end
+
+local function training(log)
+  return log.has_frame[[backward|optimizer|trainer|training_step|train\.py|train_loop|\.step\b|accelerator|finetune]]
+end
+
+-- Which cause the numbers speak for.
+local function classify(m, log, f)
+  local g = unit.GiB
+  if m.foreign and m.total and m.foreign > 0.25 * m.total and m.foreign > 1.5 * g and (m.allocated or 0) < 0.75 * m.total then return "oom.other-process", 0.88 end
+  if m.idle and m.ask and m.idle > m.ask and m.idle > 0.08 * (m.total or m.idle) and m.idle > 0.5 * g then return "oom.fragmentation", 0.85 end
+  if m.free and m.ask and m.free > 3 * m.ask and m.total and m.free > 0.3 * m.total then return "oom.fragmentation", 0.6 end
+  -- What is free and what is reserved would do together, were it in one piece.
+  if m.idle and m.ask and m.idle > 0.5 * g and m.idle > 0.5 * m.ask and m.idle + (m.free or 0) > m.ask then return "oom.fragmentation", 0.6 end
+  local full = m.total and (m.allocated and m.allocated > 0.88 * m.total or not m.allocated and m.free and m.free < 0.08 * m.total)
+  if log.grows then return "oom.leak", 0.75 end
+  if loading(log) and not training(log) then return "oom.model-too-big", 0.86 end
+  if training(log) then return "oom.activation", 0.82 end
+  if full and log.has_frame[[gradio|fastapi|streamlit|handler|runpod|flask|uvicorn]] then return "oom.leak", 0.6 end
+  if full and m.ask and m.ask < 0.6 * g and #f.gpus() > 1 then return "oom.model-too-big", 0.75 end
+  if full and log.has_frame[[vllm|sglang]] and m.ask and m.ask >= 0.1 * g then return "oom.model-too-big", 0.72 end
+  if full and m.ask and m.ask >= 1.5 * g then return "oom.activation", 0.7 end
+  if full and m.ask and m.ask >= 0.19 * g and m.ask <= 0.6 * g then return "oom.model-too-big", 0.6 end
+  return "oom.activation", full and 0.5 or 0.6 -- a leak would need readings over time
+end
+
+local texts = {
+  ["oom.other-process"] = "Another process holds most of the GPU's memory.",
+  ["oom.fragmentation"] = "Enough memory is reserved, but in pieces: fragmentation.",
+  ["oom.model-too-big"] = "The weights do not fit this GPU: it is nearly full of them before anything is computed.",
+  ["oom.activation"] = "The weights fit; what is computed on top (KV cache, activations, batch, sequence length) does not.",
+  ["oom.leak"] = "Memory filled up over time: something keeps tensors (history, caches, graphs) from request to request.",
+}
+
+local function fixes_for(cause, f, log)
+  local alloc = f.pkg"torch" and version.matches(f.pkg"torch", ">=2.10") and "PYTORCH_ALLOC_CONF" or "PYTORCH_CUDA_ALLOC_CONF"
+  local wsl = (f"system.kernel" or ""):match[[(?i)microsoft|wsl]]
+  if cause == "oom.other-process" then
+    return {{kind = "free-gpu", say = "Find the other processes and end those that are yours (an earlier run that did not stop).", command = "nvidia-smi --query-compute-apps=pid,name,used_memory --format=csv"},
+            {kind = "env:CUDA_VISIBLE_DEVICES", say = "Or use a free GPU.", command = "export CUDA_VISIBLE_DEVICES=<index of a free GPU>"}}
+  elseif cause == "oom.fragmentation" then
+    local value = wsl and "max_split_size_mb:128" or "expandable_segments:True"
+    return {{kind = "env:PYTORCH_CUDA_ALLOC_CONF", say = "Let the allocator grow segments instead of fixed blocks.", command = ("export %s=%s"):format(alloc, value), set = {[alloc] = value}, automatic = true},
+            {kind = "param:batch_size", say = "If that is not enough, leave more headroom: smaller batch, shorter sequences, fewer weights on this GPU."}}
+  elseif cause == "oom.model-too-big" then
+    local many = #f.gpus() > 1
+    local split = {kind = "param:tensor_parallel_size", say = many and ("Split the model over the %d GPUs."):format(#f.gpus()) or "Or split it over several GPUs.", command = many and ("--tensor-parallel-size %d   # transformers: device_map='auto'"):format(#f.gpus()) or nil}
+    local quant = {kind = "param:quantization", say = "Load it quantized (4 or 8 bits), or choose a smaller model.", command = "load_in_4bit=True   # vLLM: an AWQ/GPTQ/FP8 checkpoint"}
+    local offload = {kind = "param:device_map", say = "Or place part of it on the CPU (device_map='auto', --cpu-offload-gb).", command = "device_map='auto'"}
+    return many and {split, quant, offload} or {quant, split, offload, {kind = "hardware", say = "Or use a GPU with more memory."}}
+  elseif cause == "oom.leak" then
+    return {{kind = "code", say = "Find what is kept from request to request (chat history, outputs on the GPU, graphs without no_grad) and let it go; torch.cuda.memory_summary() between requests shows it."},
+            {kind = "restart", say = "Until then, restart the worker before it is full."}}
+  end
+  if log.vllm then
+    return {{kind = "param:max_model_len", say = "Lower --max-model-len and --max-num-seqs.", command = "--max-model-len 8192 --max-num-seqs 64"}, {kind = "param:gpu_memory_utilization", say = "Or leave more room: lower --gpu-memory-utilization.", command = "--gpu-memory-utilization 0.85"}}
+  end
+  return {{kind = "param:batch_size", say = "Halve the batch size (use gradient accumulation or checkpointing in training), or shorten the sequences."},
+          {kind = "param:max_new_tokens", say = "In generation: fewer tokens, fewer requests at once."}}
+end
+
+local oom_signatures = {
+  torch = [[CUDA out of memory\. Tried to allocate]],
+  plain = [[(?:CUDA out of memory|CUDA error: out of memory|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|cudaMalloc failed: out of memory|CUDA driver error: out of memory|HIP out of memory)]],
+  ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|ggml_cuda_host_malloc|alloc_tensor_range)[^\n]*(?:failed|out of memory)|unable to allocate CUDA\d* buffer]],
+  handle = [[CUBLAS_STATUS_(?:NOT_INITIALIZED|ALLOC_FAILED) when calling `?cublasCreate|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED|CUDNN_STATUS_NOT_INITIALIZED|CUSOLVER_STATUS_ALLOC_FAILED]],
+  tf = [[(?:OOM when allocating tensor|RESOURCE_EXHAUSTED: Out of memory while trying to allocate|failed to allocate [\d.]+\w* bytes? from device)]],
+}
+
+local oom_context = {
+  vllm = [[(?:vllm/|\[core\.py|EngineCore|sglang|--max-model-len|gpu_memory_utilization)]],
+  grows = [[(?:memory (?:usage )?(?:grows|increas|leak)|after (?:\d+|several|some|a few) (?:requests|generations|images|questions|hours|iterations))]],
+  shm = [[(?:/dev/shm|Bus error)]],
+  utilisation = [[less than desired GPU memory utilization]],
+  assert_seen = [[(?:device-side assert|srcIndex|illegal memory access)]],
+}
+
+local function judge(wanted)
+  return function(f, log)
+    if log.utilisation or (log.assert_seen and not log.torch) then return nil end
+    local hit = log.torch or log.plain or log.ggml or log.tf or log.handle
+    local cause, confidence, values
+    if log.torch then
+      -- the last message tells most: what was free when it ended
+      local all = log.all"torch"
+      hit = all[#all]
+      for _, h in ipairs(all) do if (h.event.tier or 0) > (hit.event.tier or 0) then hit = h end end
+      local message = hit.event.message or hit.text
+      values = numbers(message:has("Tried to allocate") and message or hit.text)
+      cause, confidence = classify(values, log, f)
+    elseif log.handle and not (log.plain or log.ggml or log.tf) then
+      cause, confidence, values = "oom.activation", 0.62, {}
+    elseif log.ggml then
+      cause, confidence, values = "oom.model-too-big", 0.8, {}
+    else
+      values = {}
+      if loading(log) then cause, confidence = "oom.model-too-big", 0.72 else cause, confidence = "oom.activation", 0.6 end
+      for _, gpu in ipairs(f.gpus()) do
+        local m = gpu.memory or {}
+        if m.free and m.total and m.free < 0.5 * m.total and not training(log) then cause, confidence = "oom.other-process", 0.6 end
+      end
+    end
+    if cause ~= wanted then return nil end
+    local why = {texts[cause]}
+    if values.total or values.allocated then why[#why + 1] = "The message's own numbers: " .. describe(values) end
+    if cause ~= "oom.fragmentation" and values.idle and values.idle < 0.4 * unit.GiB then why[#why + 1] = "Fragmentation is ruled out, whatever the message says of allocator settings: almost nothing is reserved but unallocated." end
+    local shown = {}
+    for name, value in pairs(values) do
+      if type(value) == "number" and name ~= "processes" then shown[name] = math.floor(value) end
+    end
+    return {hit = hit, confidence = confidence, why = why, fixes = fixes_for(cause, f, log), values = shown}
+  end
+end
+
+local looks = {looks = "'CUDA out of memory. Tried to allocate ...'.", check = "The numbers: total, allocated, reserved but unallocated, free; what is missing is another process's."}
+for cause in pairs(texts) do
+  rule {id = cause, signatures = oom_signatures, context = oom_context, facts = {"gpus.0.name", "gpus.0.memory.total", "gpus.0.memory.free", "gpus.0.processes"}, when = judge(cause), doc = looks}
+end
+
+rule {
+  id = "oom.host",
+  signatures = {
+    killer = [[(?:Out of memory: Kill(?:ed)? process \d+ \((?<process>[^)]+)|oom-kill:|oom_reaper: reaped|Memory cgroup out of memory|OOMKilled|oom_kill_process|invoked oom-killer)]],
+    minus9 = [[(?:exit(?:s|ed)?(?: with)?(?: return)? ?code ?[=:]?\s*-9\b|exitcode ?: ?-9|return code = -9|exit(?:ed)? (?:with )?(?:code|status):? ?137|died with <Signals\.SIGKILL|Signal 9 \(SIGKILL\)|terminated by signal 9|signal: 9|was killed by signal: Killed|returned non-zero exit status 137|returncode=-9)]],
+    killed = [[^\s*(?:\S+: line \d+: +\d+ )?Killed(?:\s+python|\s+\S+|\s*$)]],
+    bad_alloc = [[(?:std::bad_alloc|Cannot allocate memory|\[Errno 12\]|DefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory|MemoryError(?::|$)|_ArrayMemoryError|failed to allocate \d+ bytes of (?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],
+    ray = [[(?:ray\.exceptions\.OutOfMemoryError|Task was killed due to the node running low on memory|Workers \(tasks / actors\) killed due to memory pressure)]],
+    sigkill_shard = [[Shard process was signaled to shutdown with signal 9]],
+    mmap = [[(?:unable to mmap \d+ bytes|mmap failed: Cannot allocate memory|failed to allocate buffer of size)]],
+    win = [[(?:The paging file is too small for this operation|os error 1455|WinError 1455)]],
+  },
+  context = {
+    timeout = [[(?:Watchdog caught collective operation timeout|SIGTERM)]],
+    cuda = [[CUDA out of memory]],
+    xid = [[NVRM: Xid]],
+    disk = [[No space left]],
+    shm = [[(?:/dev/shm|Bus error|shared memory)]],
+    first_error = [[^(?:\S*Error|\S*Exception): ]],
+  },
+  unless = {"cuda", "disk"},
+  facts = {"system.memory.total", "system.memory.limit", "system.memory.oom_kill"},
+  when = function(f, log)
+    local hit = log.killer or log.ray or log.bad_alloc or log.mmap or log.win or log.sigkill_shard or log.minus9 or log.killed
+    if log.win then
+      return {hit = hit, confidence = 0.88, why = "Windows could not commit memory: the paging file is too small for mapping the weights.", fixes = {{kind = "os", say = "Enlarge the paging file."}, {kind = "hardware", say = "Or add memory."}}}
+    end
+    local sure = log.killer or log.ray or log.bad_alloc or log.mmap
+    if not sure and log.fatal and not (log.minus9 and log.minus9.event.tier >= 4) and log.fatal.type ~= "ChildFailedError" and log.fatal.type ~= "CalledProcessError" and log.fatal.type ~= "BrokenProcessPool" and log.fatal.type ~= "WorkerLostError" and not log.sigkill_shard then
+      return {hit = hit, confidence = 0.45, why = "A process was killed with SIGKILL; another error stands beside it."}
+    end
+    return {hit = hit, confidence = sure and 0.92 or 0.82,
+      why = {sure and "Host memory (RAM, or the container's limit) ran out." or "A process ended by SIGKILL without a word of its own: the kernel (or the container's memory limit) killed it, mostly while loading weights into host memory.", "Memory limit: {fact:system.memory.limit} bytes.", "RAM: {fact:system.memory.total} bytes."},
+      fixes = {{kind = "hardware", say = "Give it more RAM (a bigger node, a higher container limit): loading needs about the size of the weights, more for old .bin checkpoints or with offload.", command = "docker run --memory ...   # Kubernetes: resources.limits.memory"},
+               {kind = "container-flag:memory", say = "In a container: raise its memory limit."},
+               {kind = "param:low_cpu_mem_usage", say = "Or need less: safetensors, low_cpu_mem_usage=True, fewer loader processes, less offload to the CPU."}}}
+  end,
+  doc = {looks = "'Killed', exit code 137 or -9, 'Out of memory: Killed process', std::bad_alloc.", check = "dmesg, memory.events (oom_kill), the container's limit."},
+}
+
+rule {
+  id = "oom.shm",
+  signatures = {
+    dataloader = [[DataLoader worker \(pid\(?s?\)?[^)]*\) is killed by signal: Bus error]],
+    hint = [[(?:It is possible that dataloader's workers are out of shared memory|Unexpected bus error encountered in worker|insufficient shared memory \(shm\))]],
+    torch_shm = [[(?:unable to (?:write to|open|resize|allocate|mmap) (?:file |shared memory )?(?:object )?<?/?torch_\d+|could not unlink the shared memory file|unable to open shared memory object|No space left on device[^\n]*/torch_|ftruncate[^\n]*torch_)]],
+    nccl = [[(?:Error while (?:creating|attaching to) shared memory segment|Call to (?:posix_fallocate|ftruncate|shm_open)[^\n]*(?:nccl|No space)|/dev/shm/nccl-\S+[^\n]*(?:No space|failed))]],
+    bus = [[(?:Fatal Python error: Bus error|Bus error \(core dumped\)|exit(?:ed)? (?:with )?(?:code|status):? ?(?:135|-7)\b|Signals\.SIGBUS|signal(?: number)? 7\b|signal: bus error|Bus error$)]],
+    shm_full = [[/dev/shm[^\n]{0,80}(?:No space|full|too small|only \d+)|(?:No space left|not enough space)[^\n]{0,80}(?:/dev/shm|shared memory)]],
+    semlock = [[No space left on device]],
+    ray = [[The object store is using /tmp instead of /dev/shm]],
+    reduce = [[RuntimeError: (?:received 0 items of ancdata|unable to share)]],
+  },
+  context = {
+    mp = [[(?:SemLock|mp\.Queue|multiprocessing/(?:queues|synchronize|context|heap)|shm_open|/dev/shm|/torch_\d+|nccl-\w+|shared memory)]],
+    mmap_file = [[(?:safetensors|\.gguf|truncated)]],
+  },
+  facts = {"system.shm.size", "system.container.runtime"},
+  specific_over = {"disk.full", "nccl.init"},
+  when = function(f, log)
+    if log.semlock and not (log.dataloader or log.hint or log.torch_shm or log.nccl or log.bus or log.shm_full) then
+      if not (log.mp or log.has_frame[[multiprocessing/(?:queues|synchronize|context|heap)|SemLock]]) then return nil end
+    end
+    if log.reduce and not (log.dataloader or log.hint) then return {hit = log.reduce, confidence = 0.6, why = "Tensors could not be shared between processes: too many open files or too little shared memory.", fixes = {{kind = "container-flag:ulimit", say = "Raise the limit of open files."}, {kind = "container-flag:shm-size", say = "And enlarge /dev/shm."}}} end
+    if log.ray and not (log.bus or log.shm_full or log.torch_shm or log.nccl) then return nil end
+    local sure = log.dataloader or log.hint or log.torch_shm or log.nccl or log.shm_full
+    return {confidence = sure and 0.93 or 0.8, why = {"/dev/shm is too small (a container has 64 MB of it by default): workers, NCCL and tensor-parallel processes exchange data there.", "Its size is {fact:system.shm.size} bytes."},
+      fixes = {{kind = "container-flag:shm-size", say = "Start the container with more shared memory.", command = "docker run --shm-size=16g ...   # or --ipc=host; Kubernetes: an emptyDir with medium: Memory at /dev/shm"},
+               {kind = "param:num_workers", say = "Or use fewer worker processes (DataLoader num_workers=0)."}}}
+  end,
+  check = function(f)
+    local size = f"system.shm.size"
+    if not size or size > 256 * 1048576 or size == 0 then return nil end
+    return {confidence = 0.8, severity = "warning", why = ("/dev/shm has only %d MB: several workers, NCCL or tensor parallelism need gigabytes of it."):format(size // 1048576),
+      fixes = {{kind = "container-flag:shm-size", say = "Start the container with more.", command = "docker run --shm-size=16g ..."}}}
+  end,
+  doc = {looks = "Bus error in a container, 'unable to write to file </torch_...>', NCCL 'Error while creating shared memory segment'.", check = "df -h /dev/shm."},
+}

@@ -1,0 +1,208 @@
+-- Python packages: missing, broken, shadowed, or of versions that the resolver could not join.
+
+rule {
+  id = "pip.module-missing",
+  signatures = {
+    module = [=[(?:ModuleNotFoundError|ImportError): No module named ['"]?(?<module>[A-Za-z_][\w.]*)['"]?]=],
+    package = [[(?:PackageNotFoundError: (?:No package metadata was found for )?(?<package>[\w.-]+)|The '(?<package2>[\w.-]+)[^']*' distribution was not found and is required)]],
+    requires = [[(?:ImportError|RuntimeError|ValueError)?:? ?[^\n]{0,80}(?:requires|needs) the (?<library>[\w.-]+) library but it was not found in your environment]],
+    please = [[(?:ImportError|ModuleNotFoundError|RuntimeError)[^\n]{0,200}[Pp]lease (?:run )?[`'"]?(?:pip )?install (?:-U |--upgrade )?[`'"]?(?<name2>[\w.-]+)]],
+  },
+  context = {
+    ignored = [[(?:Ignore import error|Could not import|will not be available|falling back|optional)]],
+    warned = [[^\s*(?:WARN|WARNING|INFO)]],
+  },
+  facts = {"python.executable", "python.kind"},
+  when = function(f, log)
+    local hit = log.module or log.package or log.requires or log.please
+    local module = hit.module or hit.package or hit.package2 or hit.library or hit.name2 or ""
+    local top = module:match[[^([^.]+)]] or module
+    local own = {bitsandbytes = 1, accelerate = 1, triton = 1, torch_C = 1, flash_attn = 1, sentencepiece = 1, tiktoken = 1, hf_transfer = 1, _C = 1, flash_attn_2_cuda = 1, imp = 1, distutils = 1, asyncore = 1, fused_layer_norm_cuda = 1, amp_C = 1, exllama_kernels = 1}
+    if own[top] and not (top == "triton" and module == "triton") then return nil end
+    if module:match[[^(?:transformers|huggingface_hub|vllm|numpy|torch|torchvision|peft|google)\.]] then return nil end
+    if top == "torch" and module == "torch" and log.has_frame[[setup\.py|build_meta|get_requires_for_build]] then
+      return {hit = hit, confidence = 0.88, why = "A package is built in pip's isolated environment, where torch is not visible.", fixes = {{kind = "pip:package", say = "Install torch first, then the package without build isolation.", command = "pip install torch && pip install --no-build-isolation <package>"}}}
+    end
+    local names = {cv2 = "opencv-python-headless", PIL = "pillow", sklearn = "scikit-learn", yaml = "pyyaml", skimage = "scikit-image", bs4 = "beautifulsoup4", dotenv = "python-dotenv", attr = "attrs", google = "protobuf", fitz = "pymupdf", Crypto = "pycryptodome", llama_cpp = "llama-cpp-python", OpenSSL = "pyopenssl", serial = "pyserial", git = "gitpython", sentence_transformers = "sentence-transformers", pkg_resources = "setuptools", mpi4py = "mpi4py", MeCab = "mecab-python3", flash_attn = "flash-attn", pytorch_lightning = "pytorch-lightning", open_clip = "open-clip-torch", clip = "clip", websocket = "websocket-client", jose = "python-jose", multipart = "python-multipart", psycopg2 = "psycopg2-binary", ruamel = "ruamel.yaml", zmq = "pyzmq", grpc = "grpcio", gi = "PyGObject", faiss = "faiss-cpu", pynvml = "nvidia-ml-py", mamba_ssm = "mamba-ssm", causal_conv1d = "causal-conv1d", einops = "einops", timm = "timm"}
+    local package = names[top] or (module == "" and "package") or top:gsub("_", "-")
+    if f.pkg(package) then
+      return {hit = hit, confidence = 0.55, why = {"The module " .. module .. " is not found although " .. package .. " is installed: the process runs another interpreter, was started before the install, or the install is broken.", "The interpreter looked at is {fact:python.executable}."},
+        fixes = {{kind = "restart", say = "Restart the process; then check that it runs the interpreter that the package was installed into.", command = "python -c 'import sys; print(sys.executable)'"}, {kind = "pip:" .. package, say = "Or reinstall it there."}}}
+    end
+    return {hit = hit, confidence = (hit == log.module and (hit.event.tier or 0) >= 4) and 0.9 or 0.72, why = ("The Python package for '%s' is not installed in the interpreter that runs."):format(module),
+      fixes = {{kind = "pip:" .. package, say = "Install it into the interpreter that runs.", command = "python -m pip install " .. package}}}
+  end,
+  doc = {looks = "ModuleNotFoundError: No module named '...'.", check = "sys.executable of the process against `which pip`."},
+}
+
+rule {
+  id = "pip.conflict",
+  signatures = {
+    resolver = [[(?:ResolutionImpossible|Cannot install [^\n]+ because these package versions have conflicting dependencies|conflicting dependencies)]],
+    incompatible = [[(?:has requirement (?<req>[^\n,]+), but you(?:'ll)? have|requires (?<req2>[\w.-]+[<>=!~]=?[^\n,]+), (?:but you have|which is incompatible)|pip's dependency resolver does not currently take into account)]],
+    uv = [[(?:No solution found when resolving dependencies|your requirements are unsatisfiable)]],
+    contextual = [[pkg_resources\.(?:ContextualVersionConflict|VersionConflict|DistributionNotFound): \((?<dist>[^)]+)\)]],
+    shadow_torch = [[(?:No module named _C\b|cannot import name '?_C'? from partially initialized module '?torch|module 'torch' has no attribute '(?:_C|Tensor|nn|cuda|float32)'|partially initialized module '(?<shadow>\w+)' has no attribute)]],
+  },
+  context = {
+    ok = [[Successfully installed]],
+    wrong_site = [=[(?:/\.local/(?:bin|lib)/|of binary: (?<binary>\S+))]=],
+  },
+  facts = {"python.conflicts", "python.duplicates", "python.prefix"},
+  when = function(f, log)
+    if log.shadow_torch then
+      local hit = log.shadow_torch
+      local what = hit.shadow or "torch"
+      if what == "torchvision" then return nil end
+      return {hit = hit, confidence = 0.82, why = ("A folder or file named %s in the current directory (a source checkout, an own script) shadows the installed package, or two copies are mixed."):format(what),
+        fixes = {{kind = "code", say = "Start Python from another directory, or rename the file or folder that shadows it.", command = "cd / && python -c 'import " .. what .. "; print(" .. what .. ".__file__)'"}, {kind = "pip:" .. what, say = "If it still fails, reinstall the package."}}}
+    end
+    local hit = log.resolver or log.uv or log.contextual or log.incompatible
+    if hit == log.incompatible and log.ok and not log.fatal then
+      return {hit = hit, confidence = 0.5, severity = "warning", why = "pip says that an installed package is outside what another one accepts; it may still work.", fixes = {{kind = "pip:package", say = "Install the two in versions that go together.", command = "pip check"}}}
+    end
+    return {hit = hit, confidence = 0.85, why = "The requirements of two packages exclude each other (or an installed version is outside what another one accepts).",
+      fixes = {{kind = "pip:package", say = "Loosen or align the pins that the message names; install into a fresh environment.", command = "pip check; python -m venv fresh && fresh/bin/pip install <the two packages together>"}, {kind = "conda", say = "Or give the two programs environments of their own."}}}
+  end,
+  doc = {looks = "ResolutionImpossible, 'has requirement ... but you have', a folder that shadows a package.", check = "python.conflicts and python.duplicates in the report."},
+}
+
+rule {
+  id = "pip.conflict/user-site",
+  signatures = {
+    local_launcher = [=[(?:File ['"])?(?<launcher>/(?:home/\w+|root)/\.local/bin/(?:deepspeed|accelerate|torchrun|vllm|transformers-cli|jupyter\S*|streamlit|gradio|huggingface-cli))['"]?]=],
+    binary = [=[failed \(exitcode: \d+\) local_rank: \d+ \(pid: \d+\) of binary: (?<binary>/usr/bin/python\S*|/usr/local/bin/python\S*)]=],
+    local_lib = [=[/\.local/lib/python3\.\d+/site-packages/(?<package>\w+)]=],
+  },
+  context = {
+    env = [=[/(?:envs|\.?venv|miniconda3?|anaconda3?)/]=],
+    missing = [=[(?:No module named|ImportError)]=],
+  },
+  facts = {"python.executable", "python.duplicates"},
+  specific_over = {"pip.module-missing"},
+  when = function(f, log)
+    if not log.missing then return nil end
+    local hit = log.local_launcher or log.binary or log.local_lib
+    if hit == log.local_lib and not log.env then return nil end
+    if hit == log.binary and not log.env then return nil end
+    return {hit = hit, confidence = 0.72, why = "Another interpreter or copy runs than the one that was prepared: a launcher or package of ~/.local (or the system) comes before the environment's.",
+      fixes = {{kind = "conda", say = "Use the environment's own program (python -m ...), and keep ~/.local out.", command = "export PYTHONNOUSERSITE=1; hash -r; python -m <launcher> ..."}, {kind = "pip:package", say = "Or remove the copy in ~/.local."}}}
+  end,
+  doc = {looks = "A traceback that begins in ~/.local/bin/..., 'of binary: /usr/bin/python3' outside the venv.", check = "which -a python pip; sys.executable."},
+}
+
+rule {
+  id = "pip.broken-install",
+  signatures = {
+    submodule = [=[No module named ['"](?<package>bitsandbytes|xformers|flash_attn|deepspeed|diffusers|accelerate|sentencepiece|tokenizers|gradio|pydantic|pydantic_core|scipy|pandas|sklearn|PIL|cv2|regex|safetensors)\.(?<module>[\w.]+)['"]]=],
+    core = [[(?:No module named 'pydantic_core\._pydantic_core'|No module named 'PIL\._imaging'|cannot import name '_imaging'|No module named 'regex\._regex'|No module named 'rpds\.rpds'|Importing the numpy C-extensions failed)]],
+    circular = [[cannot import name '\w+' from partially initialized module '(?<package2>[\w.]+)' \(most likely due to a circular import\)]],
+    null_bytes = [[source code string cannot contain null bytes]],
+    metadata = [[(?:Ignoring invalid distribution -?(?<dist>\S+)|expected string or bytes-like object, got 'NoneType'|RuntimeError: Failed to import \S+ because of the following error)]],
+  },
+  context = {glibc = [[GLIBC]], cuda = [[cannot open shared object]], symbol = [[undefined symbol]]},
+  unless = {"glibc", "cuda", "symbol"},
+  specific_over = {"pip.module-missing", "bnb.not-installed", "hf.version-conflict"},
+  when = function(f, log)
+    local hit = log.submodule or log.core or log.circular or log.null_bytes
+    if not hit then
+      if log.metadata and log.metadata.text:match[[NoneType]] and log.has_frame[[importlib/?_?metadata|packaging/version|versions\.py]] then hit = log.metadata else return nil end
+    end
+    local package = (hit.package or hit.package2 or hit.dist or hit.text:match[['(pydantic_core|PIL|regex|rpds|numpy)]] or "package"):match[[^[\w-]+]]
+    if hit == log.submodule and log.submodule.module:match[[_C$|_cuda|kernels]] then return nil end
+    return {hit = hit, confidence = 0.8, why = ("%s is installed, but its own files are incomplete or mixed: the install is broken (two versions over each other, an interrupted install, or a build for another Python)."):format(package),
+      fixes = {{kind = "pip:" .. package:gsub("_", "-"), say = "Remove it completely and install it again.", command = ("pip uninstall -y %s && pip install --no-cache-dir %s"):format(package, package)}}}
+  end,
+  doc = {looks = "No module named 'package.submodule' although the package is installed.", check = "Two dist-info folders of one package; python.duplicates."},
+}
+
+rule {
+  id = "accelerate.missing",
+  signatures = {
+    requires = [[(?:requires Accelerate|requires `?accelerate|`?accelerate`?[^\n]{0,40}(?:is not installed|not found|is required|to be installed)|Please (?:run `)?(?:pip )?install (?:-U |--upgrade )?[`'"]?accelerate|pip install [`'"]?(?:-U |transformers\[torch\]|'?accelerate))]],
+    module = [=[No module named ['"]accelerate['"]]=],
+    low_cpu = [[Using `low_cpu_mem_usage=True`[^\n]*requires]],
+    quant = [[Using `bitsandbytes` (?:4|8)-bit quantization requires Accelerate]],
+    name = [[(?:name 'init_empty_weights' is not defined|cannot import name '\w+' from 'accelerate(?:\.\w+)*')]],
+    partial = [[(?:NameError: name 'PartialState' is not defined|name 'AcceleratorState' is not defined)]],
+  },
+  context = {broken = [[No module named ['"]accelerate\.]]},
+  facts = {"python.packages.accelerate.version", "transformers.version", "torch.cuda"},
+  explains = {"bnb.too-old", "pip.module-missing"},
+  when = function(f, log)
+    local have = f.pkg"accelerate"
+    local hit = log.requires or log.low_cpu or log.quant or log.module or log.name or log.partial
+    local torch = f.pkg"torch"
+    if have and (log.requires or log.low_cpu or log.quant) and not log.name then
+      if log.quant and (f"torch.cuda" == false or torch and torch:match[[\+cpu]]) then
+        return {hit = hit, confidence = 0.6, why = "accelerate is installed; this check also fails when torch sees no CUDA device.", fixes = {{kind = "pip:torch", say = "Install a CUDA build of torch."}}}
+      end
+      local need = hit.text:match[[accelerate ?>=? ?([\d.]+)]]
+      if not (need and version.matches(have, "<" .. need)) then
+        return {hit = hit, confidence = 0.8, why = {"accelerate {fact:python.packages.accelerate.version} is installed: the running process was started (or had imported transformers) before the install, or another interpreter runs."},
+          fixes = {{kind = "restart", say = "Restart the process (the notebook's runtime), so that it sees the installed package."}, {kind = "pip:accelerate", say = "If it persists: upgrade it in the interpreter that runs.", command = "python -m pip install -U accelerate"}}}
+      end
+    end
+    return {hit = hit, confidence = 0.9, why = {"accelerate is needed (device_map, low_cpu_mem_usage, Trainer, quantization) and is missing or too old.", "Installed: {fact:python.packages.accelerate.version}."},
+      fixes = {{kind = "pip:accelerate", say = "Install or upgrade accelerate, then restart the process.", command = "pip install -U accelerate"}}}
+  end,
+  doc = {looks = "'requires Accelerate: pip install accelerate'.", check = "Is it installed in the interpreter that runs, and was the process restarted since?"},
+}
+
+rule {
+  id = "flash-attn.missing",
+  signatures = {
+    asked = [[FlashAttention2 has been toggled on, but it cannot be used]],
+    package = [[(?:the package flash_attn seems to be not installed|flash_attn (?:is )?not (?:installed|available)|Please install (?:the )?flash[-_]attn|No module named ['"]flash_attn['"]|requires the following packages[^\n]*flash_attn|flash[-_]attn(?:ention)? (?:package )?(?:is )?required)]],
+    fa3 = [[(?:flash_attn_3|flash_attn_interface)[^\n]{0,60}(?:not installed|not found|No module)]],
+  },
+  context = {fallback = [[(?:falling back|fallback|will use|Using (?:xformers|sdpa|eager)|optional|Warning: Flash attention)]], abi = [[undefined symbol]]},
+  unless = {"abi"},
+  facts = {"python.packages.flash-attn.version", "gpus.0.compute_capability"},
+  explains = {"hf.trust-remote-code", "pip.module-missing"},
+  when = function(f, log)
+    local hit = log.asked or log.package or log.fa3
+    if log.fallback and (hit.event.tier or 0) < 3 then return nil end
+    return {confidence = 0.9, why = "flash_attention_2 was asked for, and the flash-attn package is not installed here.",
+      fixes = {{kind = "pip:flash-attn", say = "Install it (a prebuilt wheel for this torch, CUDA and Python saves an hour of compiling).", command = "pip install flash-attn --no-build-isolation"},
+               {kind = "param:attn_implementation", say = "Or do without: attn_implementation='sdpa'."}}}
+  end,
+  doc = {looks = "'FlashAttention2 has been toggled on, but it cannot be used: the package flash_attn seems to be not installed'.", check = "The package; a GPU of at least 8.0."},
+}
+
+rule {
+  id = "quant.offload-unsupported",
+  signatures = {
+    offload = [[Some modules are dispatched on the CPU or the disk]],
+    enough = [[Make sure you have enough GPU RAM to fit the quantized model]],
+    dispatch = [[(?:llm_int8_enable_fp32_cpu_offload|You (?:can't|cannot) (?:train|move) a model that has been loaded in 8-bit|doesn't support (?:CPU|disk) offload|device_map[^\n]{0,60}(?:contains|includes) (?:a )?(?:CPU|disk)[^\n]{0,60}(?:not supported|unsupported))]],
+    meta = [[(?:Cannot copy out of meta tensor; no data!|Tensor on device meta is not on the expected device|You can't move a model that has some modules offloaded to cpu or disk)]],
+    to_quant = [[`\.to` is not supported for `?(?:4-bit|8-bit)`?]],
+  },
+  facts = {"gpus.0.memory.total", "gpus.0.memory.free"},
+  when = function(f, log)
+    if log.to_quant and not (log.offload or log.enough) then
+      return {hit = log.to_quant, confidence = 0.75, title = "a quantized model was moved with .to()", why = "A quantized model stays where it was placed; the code moves it with .to() or .cuda().", fixes = {{kind = "param:device_map", say = "Place it at load time (device_map={'': 0}) and remove the .to() call."}, {kind = "pip:accelerate", say = "Or upgrade accelerate and diffusers, which allow it for some types."}}}
+    end
+    local hit = log.offload or log.enough or log.dispatch or log.meta
+    return {hit = hit, confidence = (log.offload or log.enough) and 0.93 or 0.7, why = {"device_map='auto' put part of the quantized model on the CPU or disk, because the GPU has too little free memory, and the quantizer refuses that.", "Free GPU memory: {fact:gpus.0.memory.free} bytes."},
+      fixes = {{kind = "param:device_map", say = "If it fits: force the GPU with device_map={'': 0}; else free GPU memory or take a smaller model.", command = "device_map={'': 0}"},
+               {kind = "free-gpu", say = "End other processes on that GPU."},
+               {kind = "param:llm_int8_enable_fp32_cpu_offload", say = "Or allow it: llm_int8_enable_fp32_cpu_offload=True with an own device_map (slow)."}}}
+  end,
+  doc = {looks = "'Some modules are dispatched on the CPU or the disk'.", check = "Free GPU memory against the quantized size of the model."},
+}
+
+rule {
+  id = "pip.restart-needed",
+  signatures = {
+    restart = [[(?:(?:You must|Please|You need to|you may need to) restart (?:the )?(?:runtime|kernel|session|process|notebook)|Restart the runtime|Note: you may need to restart the kernel to use updated packages)]],
+  },
+  context = {failed = [[(?:Error|Exception)]]},
+  facts = {},
+  when = function(f, log)
+    if not log.fatal then return nil end
+    return {confidence = 0.55, why = "Packages were changed under a running interpreter, which still holds the old ones.", fixes = {{kind = "restart", say = "Restart the process."}}}
+  end,
+  doc = {looks = "An import error right after an install in the same session.", check = "When the process started, and when the package was installed."},
+}

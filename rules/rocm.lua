@@ -1,0 +1,44 @@
+-- AMD GPUs and ROCm.
+
+rule {
+  id = "rocm.mismatch",
+  signatures = {
+    hip_error = [[(?:HIP error: (?:invalid device function|the operation cannot be performed|shared object initialization failed|no kernel image)|hipErrorNoBinaryForGpu|hipErrorInvalidDeviceFunction|HIP error: [^\n]*)]],
+    tensile = [[(?:Cannot read \S*TensileLibrary|TensileLibrary\S*\.dat[^\n]*(?:No such|not found)|rocBLAS error: (?:Cannot read|Could not)[^\n]*)]],
+    gfx = [[(?:no (?:kernel|code object)[^\n]{0,60}gfx\d+|gfx\d+\w* is not supported|Unsupported (?:AMD )?GPU (?:arch\w*|target)[^\n]{0,40}gfx|unsupported (?:architecture|target):? ?gfx)]],
+    bnb_split = [[(?:Could not load bitsandbytes native library: )?'NoneType' object has no attribute 'split']],
+    bnb_version = [[Requested CUDA version:\s+(?<version>[4567]\.\d+)]],
+    lib = [[lib(?:amdhip64|hipblas\w*|rocblas|MIOpen|hsa-runtime64|hiprtc|rccl|rocm_smi64|rocsolver)\.so[\d.]*: cannot open shared object file]],
+    no_device = [[(?:HIP (?:error|runtime)[^\n]*no (?:ROCm|HIP)-capable device|No HIP GPUs are available|hipErrorNoDevice|amdgpu[^\n]{0,40}not (?:loaded|found)|ROCk module is NOT loaded|Unable to open /dev/kfd)]],
+    cuda_on_amd = [[bitsandbytes[^\n]{0,80}(?:ROCm|HIP)[^\n]{0,80}(?:not|unsupported|missing)]],
+  },
+  context = {
+    cuda_specs = [[(?:get_cuda_version|cuda_specs|torch\.version\.cuda)]],
+    nvidia = [[(?:NVIDIA GeForce|Tesla|NVIDIA-SMI)]],
+    oom = [[HIP out of memory]],
+  },
+  unless = {"nvidia", "oom"},
+  facts = {"gpus.0.name", "torch.hip", "torch.version", "bitsandbytes.version"},
+  explains = {"bnb.binary-missing", "bnb.cpu-only", "bnb.override-wrong", "torch.no-kernel-image"},
+  when = function(f, log)
+    if log.bnb_split or log.bnb_version or log.cuda_on_amd then
+      if log.bnb_split and not log.bnb_version and not log.cuda_specs and not log.has_frame[[bitsandbytes]] then return nil end
+      local name = f"gpus.0.name" or ""
+      if log.bnb_split and not log.bnb_version and not (f"torch.hip" or name:match[[(?i)amd|radeon|gfx|instinct|MI\d]]) then
+        local torch = f.pkg"torch"
+        if torch and torch:match[[\+cpu]] or f"torch.cuda" == false then return nil end
+      end
+      return {hit = log.bnb_version or log.bnb_split or log.cuda_on_amd, confidence = log.bnb_version and 0.93 or 0.82, why = {"torch is a ROCm build (the 'CUDA version' that bitsandbytes names is ROCm's, or it has none), and this bitsandbytes has only CUDA libraries. BNB_CUDA_VERSION does not help."},
+        fixes = {{kind = "pip:bitsandbytes", say = "Install a bitsandbytes with ROCm support for this ROCm version, or uninstall it if it is not needed.", command = "pip install -U bitsandbytes   # or build: cmake -DCOMPUTE_BACKEND=hip -S ."}, {kind = "rebuild:bitsandbytes", say = "Or build it for ROCm."}}}
+    end
+    if log.no_device then
+      return {hit = log.no_device, confidence = 0.82, why = "ROCm sees no GPU: /dev/kfd and /dev/dri are not passed in or not permitted, or the amdgpu driver is not loaded.", fixes = {{kind = "driver", say = "Load amdgpu on the host; pass the devices into the container and add the groups.", command = "docker run --device=/dev/kfd --device=/dev/dri --group-add video --group-add render ..."}}}
+    end
+    if log.lib then
+      return {hit = log.lib, confidence = 0.85, why = "A ROCm library cannot be loaded: torch (or the extension) is for another ROCm version, or ROCm is not installed.", fixes = {{kind = "pip:torch", say = "Install the torch built for the installed ROCm.", command = "pip install torch --index-url https://download.pytorch.org/whl/rocm6.2"}, {kind = "env:LD_LIBRARY_PATH", say = "Or put /opt/rocm/lib on the library path."}}}
+    end
+    return {hit = log.tensile or log.gfx or log.hip_error, confidence = 0.84, why = {"The ROCm libraries carry no code for this GPU's gfx target.", "{fact:gpus.0.name}."},
+      fixes = {{kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Let ROCm treat the GPU as the nearest supported one of its family.", command = "export HSA_OVERRIDE_GFX_VERSION=11.0.0   # RDNA3; 10.3.0 for RDNA2"}, {kind = "pip:torch", say = "Or install a torch for a ROCm that supports it."}}}
+  end,
+  doc = {looks = "HIP error: invalid device function, TensileLibrary not found, a 'CUDA' version 6.x in bitsandbytes.", check = "rocminfo | grep gfx; torch.version.hip."},
+}

@@ -1,0 +1,326 @@
+-- PyTorch itself and compiled extensions: builds that do not fit the GPU, each other, or the interpreter.
+
+rule {
+  id = "torch.cpu-build",
+  signatures = {
+    not_compiled = [[Torch not compiled with CUDA enabled]],
+    libtorch_cuda = [[libtorch_cuda(?:_cpp|_cu)?\.so: cannot open shared object file]],
+    version_cpu = [[(?:torch|PyTorch)(?: version)?\W{1,8}\d[\w.]*\+cpu\b]],
+    none_found = [[No NVIDIA GPU found\? ?Unsloth|Unsloth cannot find any torch accelerator]],
+    deserialize = [[Attempting to deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is False]],
+    not_linked = [[(?:PyTorch is not linked with support for cuda devices|Cannot find (?:a )?CUDA (?:build|support) (?:of|in) (?:torch|PyTorch))]],
+    triton_cpu = [[(?:0 active drivers \(\[\]\)\. There should only be one|Found no active (?:triton )?driver)]],
+  },
+  context = {
+    hip = [[(?:ROCm|\bhip\b|gfx\d{3})]],
+    mac = [[(?:/Users/\w+/|Apple M\d|darwin)]],
+    driver = [[(?:driver on your system is too old|Found no NVIDIA driver|Driver/library|system not yet initialized|CUDA unknown error|forward compatibility)]],
+  },
+  unless = {"driver"},
+  facts = {"torch.version", "torch.cuda", "gpus.0.name"},
+  explains = {"bnb.cpu-only", "bnb.too-old", "bnb.not-installed", "cuda.lib-missing", "cuda.nvcc-missing", "container.no-gpu", "host.no-gpu", "pip.conflict"},
+  when = function(f, log)
+    local hit = log.not_compiled or log.libtorch_cuda or log.none_found or log.not_linked or log.deserialize or log.triton_cpu
+    local torch = f.pkg"torch"
+    local cpu = f"torch.cuda" == false or torch and torch:match[[\+cpu]] or log.version_cpu
+    if log.hip and f"torch.hip" then return nil end
+    if not hit then return nil end
+    if torch and torch:match[[\+cu\d]] then return nil end
+    local sure = (log.not_compiled or log.libtorch_cuda or log.not_linked or cpu) and true
+    local fixes = {{kind = "pip:torch", say = "Reinstall torch as a CUDA build (and torchvision, torchaudio with it); check that no later install replaces it.",
+      command = "pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/cu126"}}
+    return {hit = hit, confidence = sure and 0.92 or 0.68,
+      why = {"The torch that runs is a CPU-only build, and CUDA was asked for.", "torch is {fact:torch.version}."},
+      fixes = fixes}
+  end,
+  check = function(f)
+    local torch = f.pkg"torch"
+    if not torch or #f.gpus() == 0 then return nil end
+    if not (torch:match[[\+cpu]] or f"torch.cuda" == false and not f"torch.hip") then return nil end
+    return {confidence = 0.9, why = "There is a GPU, and the installed torch ({fact:torch.version}) is a CPU-only build.", fixes = {{kind = "pip:torch", say = "Install the CUDA build of torch."}}}
+  end,
+  doc = {looks = "'Torch not compiled with CUDA enabled', libtorch_cuda.so missing.", check = "torch.version.cuda; a resolver may have replaced the CUDA build."},
+}
+
+local function wheel_for(cc)
+  local major = tonumber((cc or ""):match[[^(\d+)\.]])
+  if not major then return nil end
+  if major >= 10 then return "cu128", "2.7" end
+  if major < 7 or cc == "7.0" then return "cu126", nil end
+  return "cu126", nil
+end
+
+rule {
+  id = "torch.no-kernel-image",
+  signatures = {
+    no_image = [[no kernel image is available for execution on (?:the|this) device]],
+    code209 = [[(?:cudaErrorNoKernelImageForDevice|CUDA_ERROR_NO_BINARY_FOR_GPU|error code 209|Error 209)]],
+    not_compatible = [[(?<gpu>[\w .()-]+?) with CUDA capability sm_(?<sm>\d+) is not compatible with the current PyTorch installation]],
+    too_old_gpu = [[(?:Found GPU\d+ (?<gpu2>[^\n]+?) which is of (?:cuda|compute) capability (?<cap>[\d.]+)|PyTorch no longer supports this GPU because it is too old)]],
+    invalid_fn = [[(?:CUDA error: invalid device function|invalid device function|CUDA error 98\b)]],
+    ggml_arch = [[(?:ggml_cuda_compute_forward|ggml_cuda\w*)[^\n]{0,80}(?:no kernel image|was not compiled for|compiled for: )]],
+    flash_gpu = [[(?:named symbol not found|CUDA error: the provided PTX[^\n]*incompatible|device kernel image is invalid)]],
+    sm_support = [[(?:is not compiled (?:for|with)|does not support|unsupported|not supported on) (?:this )?(?:GPU architecture |compute capability |arch(?:itecture)? )?(?:sm_?|SM ?)?(?<sm2>12[01]|100|103|110|5\d|6\d|37)\b]],
+  },
+  context = {
+    extension = [[(?:cpm_kernels|flash_attn|xformers|mmcv|detectron2|apex|deepspeed|auto_?gptq|exllama|awq|mamba|causal_conv1d|tiny-?cuda-?nn|pytorch3d|gsplat|diff_gaussian|nvdiffrast|MultiScaleDeformableAttention|onnxruntime|ctranslate2|llama_cpp|ggml|tensorrt|fastllm|turbomind|lmdeploy|selective_scan|fused_\w+|bitsandbytes|cupy)]],
+    torch_frame = [[(?:torch/(?:cuda|nn|_tensor|_ops|functional|utils)|vllm/|sglang/|transformers/|diffusers/)]],
+    archs = [[The current PyTorch install supports CUDA capabilities (?<archs>[\w .]+)]],
+    ptx = [[unsupported toolchain]],
+    bnb = [[(?:csrc/ops\.cu|libbitsandbytes)]],
+  },
+  unless = {"ptx", "bnb"},
+  facts = {"gpus.0.name", "gpus.0.compute_capability", "torch.version", "torch.archs"},
+  explains = {"cuda.illegal-access", "bnb.arch-unsupported", "vllm.arg-unsupported", "oom.activation"},
+  when = function(f, log)
+    local hit = log.not_compatible or log.too_old_gpu or log.no_image or log.code209 or log.invalid_fn or log.ggml_arch or log.sm_support or log.flash_gpu
+    local sm = log.not_compatible and log.not_compatible.sm
+    local cc = f.capabilities()[1] or sm and (sm:sub(1, -2) .. "." .. sm:sub(-1)) or log.too_old_gpu and log.too_old_gpu.cap
+    local covered = cc and (f"torch.archs" or f"torch.ptx") and know.arch_covers(f"torch.archs" or {}, f"torch.ptx" or {}, cc)
+    if (log.flash_gpu or log.sm_support) and not (log.no_image or log.code209 or log.not_compatible) and not (cc and covered == "none") then
+      if log.flash_gpu and log.flash_gpu.text:match[[kernel image is invalid]] then
+        return {hit = hit, confidence = 0.7, why = "The driver refuses the kernel image: it was built for another GPU or a newer CUDA.", fixes = {{kind = "pip:torch", say = "Install builds for this GPU and driver."}, {kind = "driver", say = "Or upgrade the driver."}}}
+      end
+      if log.flash_gpu or not cc then return nil end
+    end
+    if log.invalid_fn and not (log.no_image or log.not_compatible or log.code209) and covered ~= "none" and not (f"torch.hip" or cc) then
+      return {hit = hit, confidence = 0.6, why = "A kernel was called that this build does not carry for this GPU.", fixes = {{kind = "rebuild:extension", say = "Rebuild the extension for this GPU's compute capability.", command = "export TORCH_CUDA_ARCH_LIST=<cc>"}, {kind = "pip:torch", say = "Or install builds for this GPU."}}}
+    end
+    local old = tonumber((cc or ""):match[[^(\d+)\.]] or "99") < 7
+    local extension = log.extension and not log.not_compatible and covered ~= "none"
+    local index, at_least = wheel_for(cc)
+    local to_torch = {kind = "pip:torch", say = old and ("Install a torch whose wheel still carries code for compute capability %s."):format(cc) or ("Install a torch build that carries code for this GPU%s."):format(cc and " (compute capability " .. cc .. ")" or ""),
+      command = index and ("pip install %s--index-url https://download.pytorch.org/whl/%s"):format(at_least and ("'torch>=%s' torchvision "):format(at_least) or "torch torchvision ", index) or "pip install -U torch torchvision"}
+    local rebuild = {kind = "rebuild:extension", say = "Rebuild the extension for this GPU.", command = ("TORCH_CUDA_ARCH_LIST=%s pip install --no-build-isolation --force-reinstall --no-binary :all: <package>"):format(cc or "<cc>")}
+    local hardware = {kind = "hardware", say = "Or use a GPU that this software supports."}
+    local why = {log.not_compatible and "torch itself says that its build carries no code for this GPU." or extension and "An extension (not torch) carries no code for this GPU: torch gives its own warning when it is torch." or "The program carries no code for this GPU's compute capability.",
+                 "GPU: {fact:gpus.0.name}, compute capability " .. (cc or "not known") .. "."}
+    if log.archs then why[#why + 1] = "This torch carries: " .. log.archs.archs .. "." end
+    return {hit = hit, confidence = (log.not_compatible or covered == "none") and 0.95 or extension and 0.82 or 0.86, why = why,
+      fixes = extension and (old and {hardware, rebuild, to_torch} or {rebuild, {kind = "pip:torch", say = "Or install builds (torch and extension) for this GPU."}, hardware}) or {to_torch, rebuild, hardware}}
+  end,
+  check = function(f)
+    local archs, ptx = f"torch.archs", f"torch.ptx"
+    if not archs and not ptx then return nil end
+    for i, gpu in ipairs(f.gpus()) do
+      local cc = gpu.compute_capability or gpu.name and know.gpu_cc(gpu.name)
+      if cc and (gpu.vendor or "nvidia") == "nvidia" and know.arch_covers(archs or {}, ptx or {}, cc) == "none" then
+        local index, at_least = wheel_for(cc)
+        return {confidence = 0.96, why = {("%s has compute capability %s, and torch %s carries no code for it."):format(gpu.name or "GPU " .. i - 1, cc, f"torch.version" or ""), "It carries: {fact:torch.archs}."},
+          evidence = {"torch.archs", "gpus"},
+          fixes = {{kind = "pip:torch", say = ("Install a torch whose wheel carries code for %s."):format(cc),
+                    command = ("pip install %s--index-url https://download.pytorch.org/whl/%s"):format(at_least and ("'torch>=%s' torchvision "):format(at_least) or "torch torchvision ", index)},
+                   {kind = "hardware", say = "Or run on a GPU that it supports."}}}
+      end
+    end
+  end,
+  doc = {looks = "'no kernel image is available for execution on the device', 'sm_120 is not compatible with the current PyTorch installation'.", check = "torch.archs against the GPU's compute capability; without torch's own warning it is an extension."},
+}
+
+rule {
+  id = "torch.torchvision-mismatch",
+  signatures = {
+    nms = [[(?:operator torchvision::nms does not exist|Couldn't load custom C\+\+ ops|No such operator torchvision::nms|torchvision::\w+ does not exist)]],
+    compiled = [[(?:Detected that PyTorch and torchvision were compiled with different CUDA (?:major )?versions|PyTorch and torchvision were compiled with different)]],
+    audio = [[(?:libtorchaudio|_torchaudio|torchaudio/lib/\S+)\S*[^\n]{0,80}(?:undefined symbol|cannot open)|Could not load this library:[^\n]*torchaudio]],
+    image = [[Failed to load image Python extension[^\n]*undefined symbol]],
+    extension = [[torchvision/(?:_C|image)\.so[^\n]*undefined symbol]],
+    circular = [[partially initialized module 'torchvision' has no attribute]],
+    meta = [[(?:_meta_registrations|torchvision/extension)\S*[^\n]{0,120}does not exist]],
+  },
+  facts = {"torch.version", "python.packages.torchvision.version", "python.packages.torchaudio.version"},
+  confidence = 0.92,
+  specific_over = {"ext.abi-mismatch"},
+  when = function(f, log)
+    if log.image and not (log.nms or log.compiled or log.audio or log.extension) and log.image.event.level == "warning" then return nil end
+    local audio = log.audio and not (log.nms or log.compiled)
+    return {why = {"torch and " .. (audio and "torchaudio" or "torchvision") .. " do not belong together: other versions, or the same versions of other builds (+cpu beside +cu).", "torch {fact:torch.version}, torchvision {fact:python.packages.torchvision.version}."},
+      fixes = {{kind = audio and "pip:torchaudio" or "pip:torchvision", say = "Reinstall it from the same index as torch, in the version that goes with it.", command = "pip install --force-reinstall torchvision torchaudio --index-url <the index torch came from>"},
+               {kind = "pip:torch", say = "Or install all three together in one command.", command = "pip install torch torchvision torchaudio --index-url https://download.pytorch.org/whl/cu126"}}}
+  end,
+  doc = {looks = "'operator torchvision::nms does not exist'.", check = "The version pair and the +cpu/+cuNNN suffixes."},
+}
+
+rule {
+  id = "numpy.abi",
+  signatures = {
+    compiled = [[A module that was compiled using NumPy 1\.x cannot be run in NumPy]],
+    not_available = [[RuntimeError: Numpy is not available]],
+    dtype_size = [[numpy\.(?:dtype|ndarray|ufunc) size changed, may indicate binary incompatibility]],
+    multiarray = [[(?:numpy\.core\.multiarray failed to import|_ARRAY_API not found|No module named 'numpy\.(?:_core|core\._multiarray_umath|core\.multiarray)|cannot import name '_?ARRAY_API')]],
+    module_attr = [[module 'numpy' has no attribute '(?<symbol>\w+)'|`?np\.(?<symbol2>float_|int|float|bool|object|complex|long|unicode|NaN|Inf|infty|product|cumproduct|in1d|trapz|string_|unicode_|cfloat|row_stack|sctypes|alltrue|sometrue)`? was (?:removed|a deprecated alias)]],
+    numba = [[Numba needs NumPy (?<need>[\d.]+ or (?:less|greater))]],
+    abi_version = [[module compiled against (?:API|ABI) version (?:0x)?\w+ but this version of numpy is]],
+  },
+  facts = {"python.packages.numpy.version", "torch.version"},
+  when = function(f, log)
+    local hit = log.not_available or log.compiled or log.dtype_size or log.multiarray or log.abi_version or log.numba or log.module_attr
+    if log.compiled and not (log.not_available or log.dtype_size or log.multiarray or log.module_attr or log.abi_version) and not log.fatal and log.compiled.event.progress then return nil end
+    local old = log.dtype_size and not (log.compiled or log.multiarray)
+    return {hit = hit, confidence = old and 0.84 or 0.9, why = {"A compiled module and NumPy do not fit: it was built against another major version of NumPy's binary interface.", "NumPy is {fact:python.packages.numpy.version}."},
+      fixes = {{kind = "pip-downgrade:numpy", say = "Install NumPy 1.x, which such modules were built for.", command = "pip install 'numpy<2'"},
+               {kind = "pip:package", say = "Or upgrade the module that the traceback names to a release built for NumPy 2."}}}
+  end,
+  check = function(f)
+    local np, torch = f.pkg"numpy", f.pkg"torch"
+    if np and torch and version.matches(np, ">=2") and version.matches(torch, "<2.3") then
+      return {confidence = 0.9, severity = "error", why = "torch {fact:torch.version} was built against NumPy 1.x and cannot use NumPy 2.", evidence = {"python.packages.numpy.version"}, fixes = {{kind = "pip-downgrade:numpy", say = "Install NumPy 1.x.", command = "pip install 'numpy<2'"}}}
+    end
+  end,
+  doc = {looks = "'A module that was compiled using NumPy 1.x cannot be run in NumPy 2', 'Numpy is not available'.", check = "numpy's version against the module's."},
+}
+
+rule {
+  id = "ext.abi-mismatch",
+  signatures = {
+    mangled = [=[(?<file>[^\s:'"]+\.so[\w.]*): undefined symbol: (?<symbol>_Z\w*(?:c10|2at|3c10|N2at|torch|caffe2)\w*)]=],
+    mangled_any = [=[undefined symbol: (?<symbol2>_Z\w+)]=],
+    torch_python = [[(?<file2>[^\s:'"]+\.so[\w.]*): undefined symbol: (?<symbol3>(?:THP\w+|PyInit_\w+|_PyThreadState\w+|Py\w+|aoti_torch\w+))]],
+    wrong_python = [[(?:dynamic module does not define module export function|Python version mismatch: module was compiled for Python|ImportError: Module use of python\d+\.dll conflicts)]],
+    built_for = [[(?:was (?:built|compiled) (?:for|with|against) (?:a different |another )?(?:PyTorch|torch|CUDA|version)|xFormers can't load C\+\+/CUDA extensions|xFormers was built for)]],
+    dll = [[DLL load failed while importing (?<module>\w+): The specified (?:procedure|module) could not be found]],
+    libc10 = [[lib(?:c10|c10_cuda|torch|torch_cpu|torch_python)\.so: cannot open shared object file]],
+    vllm_c = [[(?:No module named 'vllm\._C'|Failed to import from vllm\._C with ImportError|'_OpNamespace' '(?:_C|_C_cache_ops|_moe_C|_vllm_fa\w*|sgl_kernel)' object has no attribute)]],
+    flash_c = [[cannot import name '(?:flash_attn_cuda|flash_attn_2_cuda)'|No module named '(?:flash_attn_2_cuda|flash_attn_cuda|fused_layer_norm_cuda|amp_C|dropout_layer_norm|rotary_emb|exllama_kernels|exllamav2_kernels|awq_ext|awq_inference_engine|_ext|pointnet2_ops\._ext)']],
+  },
+  context = {
+    nvjitlink = [[undefined symbol: _{0,2}(?:nvJitLink|cublas|cudnn|cusparse|nccl|cuda)\w+]],
+    cublas_file = [=[lib(?:cusparse|cublas|cudnn|cusolver|nvrtc|cufft|nccl)\w*\.so[\d.]*: undefined symbol]=],
+    torchvision = [[(?:torchvision|torchaudio)]],
+    cpu_torch = [[libtorch_cuda\S*: cannot open]],
+    glibcxx = [[GLIBCXX|GLIBC_2|CXXABI]],
+  },
+  unless = {"nvjitlink", "cublas_file", "glibcxx"},
+  facts = {"torch.version", "python.version", "torch.cxx11_abi"},
+  when = function(f, log)
+    local hit = log.mangled or log.mangled_any or log.torch_python or log.libc10 or log.wrong_python or log.vllm_c or log.built_for or log.flash_c or log.dll
+    if log.torchvision and (hit.text:match[[torchvision|torchaudio]]) then return nil end
+    local file = hit.file or hit.file2 or hit.text:match[[([^\s:'"]+\.so)]] or ""
+    local package = (file:match[[(?:site|dist)-packages/([A-Za-z0-9_]+)]] or file:match[[([A-Za-z0-9_]+?)(?:_cuda|_C)?\.(?:cpython|so|abi)]] or log.vllm_c and "vllm" or log.built_for and log.built_for.text:match[[(?i)(xformers)]] or "package")
+    package = package:lower():gsub("_", "-")
+    if package:match[[^flash-attn]] then package = "flash-attn" end
+    if package == "torch" and (log.mangled or log.mangled_any) then return {hit = hit, confidence = 0.75, why = "torch's own libraries do not fit each other: two versions of torch are mixed in one folder, or a foreign libtorch stands first on the library path.", fixes = {{kind = "pip:torch", say = "Remove torch fully and install it again.", command = "pip uninstall -y torch && pip install --no-cache-dir torch"}, {kind = "env:LD_LIBRARY_PATH", say = "And take foreign libtorch folders off LD_LIBRARY_PATH."}}} end
+    local old_abi = hit.symbol and hit.symbol:match[[Ss$|SsE]]
+    local weak = log.dll and not (log.mangled or log.libc10) or log.mangled_any and not log.mangled
+    return {hit = hit, confidence = weak and 0.72 or 0.9,
+      why = {("The compiled extension %s was built for another torch (or Python) than the one that is installed%s."):format(file ~= "" and file:match[[([^/\\]+)$]] or package, old_abi and ", with the old C++ ABI" or ""), "torch is {fact:torch.version}."},
+      fixes = {{kind = "pip:" .. package, say = "Install the build of " .. package .. " made for this torch, CUDA and Python.", command = ("pip uninstall -y %s && pip install --no-cache-dir --no-build-isolation %s"):format(package, package)},
+               {kind = "rebuild:extension", say = "Or rebuild it against the installed torch."},
+               {kind = "pip:torch", say = "Or install the torch that it was built for."}}}
+  end,
+  doc = {looks = "undefined symbol: _ZN3c10..., _ZN2at...; No module named 'vllm._C'.", check = "Which torch the extension was built for; `firstfix libs FILE.so`."},
+}
+
+rule {
+  id = "cuda.fork",
+  signatures = {fork = [[Cannot re-initialize CUDA in forked subprocess]], forkserver = [[(?:CUDA (?:context|was) (?:already )?initialized before[^\n]{0,60}fork|spawn' start method)]], poison = [[(?:cudaErrorInitializationError|CUDA error: initialization error|CUDA_ERROR_NOT_INITIALIZED)]]},
+  when = function(f, log)
+    if not log.fork and not (log.poison and log.has_frame[[multiprocessing|fork|dataloader]]) and not (log.forkserver and log.forkserver.event.kind == "exception") then return nil end
+    local vllm = log.has_frame[[vllm/]]
+    return {confidence = log.fork and 0.95 or 0.7, why = "A process that had already used CUDA was forked, and the child used CUDA again, which CUDA does not allow.",
+      fixes = vllm and {{kind = "env:VLLM_WORKER_MULTIPROC_METHOD", say = "Let vLLM spawn its workers.", command = "export VLLM_WORKER_MULTIPROC_METHOD=spawn", set = {VLLM_WORKER_MULTIPROC_METHOD = "spawn"}, automatic = true}, {kind = "code", say = "And keep the start of the engine behind if __name__ == '__main__'."}}
+        or {{kind = "code", say = "Start the workers with the 'spawn' method, or use CUDA only in the children (no CUDA call, not even device_count of an old torch, before the fork).", command = "torch.multiprocessing.set_start_method('spawn')"}, {kind = "env:VLLM_WORKER_MULTIPROC_METHOD", say = "In vLLM: set this to spawn."}}}
+  end,
+  doc = {looks = "'Cannot re-initialize CUDA in forked subprocess'.", check = "What used CUDA before the fork."},
+}
+
+rule {
+  id = "cuda.device-assert",
+  signatures = {
+    assert_text = [[(?:device-side assert triggered|cudaErrorAssert|CUDA_ERROR_ASSERT)]],
+    assertion = [=[\.cu:\d+: \S+: block: \[\d+,\d+,\d+\], thread: \[\d+,\d+,\d+\] Assertion `(?<assertion>[^`']+)' failed]=],
+    probability = [[probability tensor contains either `inf`, `nan` or element < 0]],
+  },
+  when = function(f, log)
+    local a = log.assertion and log.assertion.assertion or ""
+    local what = a:match[[srcIndex|index|idx|ind]] and "an index lies outside its table: a token or label id that the embedding (or the classes) does not have" or a:match[[t >= 0|n_classes|target]] and "a label lies outside the number of classes" or a:match[[input_val|target_val]] and "a loss got values outside 0 to 1" or log.probability and "sampling got NaN or infinite probabilities (numeric overflow, often float16)" or "a kernel checked its input and found it invalid"
+    if log.probability and not log.assert_text then
+      return {hit = log.probability, confidence = 0.7, why = "Sampling got NaN or infinite probabilities: the model overflowed (often float16, a broken quantization, or a damaged checkpoint).", fixes = {{kind = "code", say = "Load in bfloat16 or float32 and check the logits; with a quantized model try another."}}}
+    end
+    return {hit = log.assertion or log.assert_text, confidence = 0.92, why = "A device-side assertion failed: " .. what .. ". Everything that CUDA says afterwards in this process is a consequence.",
+      fixes = {{kind = "code", say = "Check ids and labels before the call (max id < vocabulary size; resize_token_embeddings after adding tokens; valid pad_token_id)."},
+               {kind = "env:CUDA_LAUNCH_BLOCKING", say = "To find the line, run once with synchronous launches, or on the CPU.", command = "export CUDA_LAUNCH_BLOCKING=1", set = {CUDA_LAUNCH_BLOCKING = "1"}}}}
+  end,
+  doc = {looks = "'device-side assert triggered' with an Assertion line before it.", check = "The Assertion line says what was out of range."},
+}
+
+rule {
+  id = "cuda.illegal-access",
+  signatures = {
+    illegal = [[(?:an illegal memory access was encountered|cudaErrorIllegalAddress|CUDA_ERROR_ILLEGAL_ADDRESS|Invalid __global__ (?:read|write))]],
+  },
+  context = {
+    xid = [[NVRM: Xid \([^)]+\): (?:48|63|64|79|94|95|119|74)]],
+    oom = [[CUDA out of memory]],
+    cublas = [[CUBLAS_STATUS_\w+]],
+  },
+  facts = {"gpus.0.name", "torch.version"},
+  confidence = 0.8,
+  why = "A kernel read or wrote memory that is not its own. It is a bug of the kernel, or inputs that it does not expect; the trace shows a later call, for kernels run asynchronously.",
+  fixes = {
+    {kind = "pip:package", say = "Upgrade the library whose kernel it is (vLLM, flash-attn, xformers, triton), or switch that kernel or backend off."},
+    {kind = "code", say = "Check shapes, strides, dtypes and device of the inputs."},
+    {kind = "env:CUDA_LAUNCH_BLOCKING", say = "To find the kernel, run once with synchronous launches (or compute-sanitizer).", command = "export CUDA_LAUNCH_BLOCKING=1"},
+  },
+  doc = {looks = "'an illegal memory access was encountered'.", check = "Run once with CUDA_LAUNCH_BLOCKING=1; does another GPU show it too?"},
+}
+
+rule {
+  id = "cuda.launch-failure",
+  signatures = {
+    unspecified = [[(?:unspecified launch failure|cudaErrorLaunchFailure|CUDA_ERROR_LAUNCH_FAILED)]],
+    misaligned = [[(?:misaligned address|cudaErrorMisalignedAddress|CUDA_ERROR_MISALIGNED_ADDRESS)]],
+    illegal_instruction = [[(?:CUDA error: an illegal instruction was encountered|cudaErrorIllegalInstruction|CUDA_ERROR_ILLEGAL_INSTRUCTION)]],
+    hardware_stack = [[(?:cudaErrorHardwareStackError|CUDA_ERROR_HARDWARE_STACK_ERROR|CUDA error: (?:hardware stack error|invalid program counter))]],
+    timeout = [[(?:the launch timed out and was terminated|cudaErrorLaunchTimeout|CUDA_ERROR_LAUNCH_TIMEOUT)]],
+    cudnn_exec = [[(?:CUDNN_STATUS_EXECUTION_FAILED|CUBLAS_STATUS_EXECUTION_FAILED)]],
+  },
+  context = {xid = [[NVRM: Xid]], oom = [[out of memory]]},
+  unless = {"xid"},
+  facts = {"gpus.0.name", "driver.version", "gpus.0.temperature_c"},
+  when = function(f, log)
+    if log.cudnn_exec and not (log.unspecified or log.misaligned or log.illegal_instruction or log.hardware_stack or log.timeout) then
+      return {hit = log.cudnn_exec, confidence = 0.6, why = "A CUDA library failed while it ran: mostly too little free GPU memory or a bad input, sometimes two CUDA libraries that do not fit.", fixes = {{kind = "code", say = "Run once with CUDA_LAUNCH_BLOCKING=1, and look at GPU memory just before."}, {kind = "pip:package", say = "Then upgrade torch with its nvidia-* packages."}}}
+    end
+    if log.timeout then
+      return {hit = log.timeout, confidence = 0.85, why = "A kernel ran longer than the display watchdog of this GPU allows.", fixes = {{kind = "hardware", say = "Use a GPU without a display attached, or shorten the kernels."}}}
+    end
+    return {confidence = 0.78, why = "A kernel crashed on the GPU without a nearer reason. If it appears with different programs, the card, its power or memory is at fault; if only with one, its kernel.",
+      fixes = {{kind = "hardware", say = "Run the same on another GPU of the same model, and look in the kernel log for Xid lines; the card may be defective, too hot or underpowered.", command = "dmesg | grep -i xid; nvidia-smi -q -d ECC,TEMPERATURE,POWER"},
+               {kind = "driver", say = "Upgrade the driver."}, {kind = "code", say = "If only one program does it: run it with CUDA_LAUNCH_BLOCKING=1 or compute-sanitizer."}}}
+  end,
+  doc = {looks = "'unspecified launch failure', 'misaligned address'.", check = "Xid lines in the kernel log; another card."},
+}
+
+rule {
+  id = "dtype.unsupported",
+  signatures = {
+    bf16 = [[(?:Bfloat16 is only supported on GPUs with compute capability of at least 8\.0|Your (?:setup|GPU) doesn't support bf16(?:/gpu)?|bf16 (?:is )?not supported|does not support bfloat16)]],
+    fp8 = [[(?:fp8|FP8|float8|e4nv|fp8e4nv|torch\._scaled_mm)[^\n]{0,120}(?:only supported|not supported|requires|supported on(?:ly)?|compute capability)]],
+    flash = [[(?:FlashAttention only supports (?:Ampere|Hopper|Turing)[^\n]*|FlashAttention-3 (?:only|requires)[^\n]*|flash[- ]?attention[^\n]{0,60}(?:requires|only support\w*)[^\n]{0,60}(?:Ampere|compute capability|sm_?\d+|GPUs?))]],
+    capability = [[(?:The quantization method (?<method>\S+) is not supported for the current GPU\. Minimum capability: (?<min>\d+)|requires (?:GPU with )?(?:compute )?capability (?:of )?(?:at least |>= ?)?(?<need>\d\.?\d))]],
+    flash_dtype = [[FlashAttention only support fp16 and bf16 data type]],
+    half_cpu = [=[["'](?:addmm_impl_cpu_|LayerNormKernelImpl|baddbmm_with_gemm|softmax_lastdim_kernel_impl|slow_conv2d_cpu|compute_indices_weights_cubic|upsample\w*|erfinv_vml_cpu|addmv_impl_cpu|clamp_min_scalar_cpu|log|mse_cpu|rsqrt_vml_cpu|index_add_cuda_|triu_tril_cuda_template|multinomial\w*|\w+_cpu)["'] not implemented for ['"](?<dtype>Half|BFloat16|Float8\w*)['"]]=],
+    xformers = [[(?:No operator found for `memory_efficient_attention|requires device with capability > \(\d+, \d+\) but your GPU has capability)]],
+  },
+  context = {bitsandbytes = [[int8]]},
+  facts = {"gpus.0.compute_capability", "gpus.0.name"},
+  when = function(f, log)
+    if log.half_cpu and not (log.bf16 or log.flash) then
+      return {hit = log.half_cpu, confidence = 0.84, why = ("The CPU (or this kernel) has no %s version of that operation: the model was loaded in half precision and runs where half precision is not implemented."):format(log.half_cpu.dtype),
+        fixes = {{kind = "param:dtype", say = "Run on the GPU, or load in float32 on the CPU.", command = "torch_dtype=torch.float32"}}}
+    end
+    if log.flash_dtype and not (log.flash and log.flash.text:match[[Ampere|Hopper]]) then
+      return {hit = log.flash_dtype, confidence = 0.85, why = "FlashAttention was asked to work on float32 tensors.", fixes = {{kind = "param:dtype", say = "Load the model in float16 or bfloat16.", command = "torch_dtype=torch.bfloat16"}, {kind = "param:attn_implementation", say = "Or use attn_implementation='sdpa'."}}}
+    end
+    local hit = log.bf16 or log.flash or log.fp8 or log.capability or log.xformers
+    if hit == log.xformers and hit then
+      return {hit = hit, confidence = 0.78, why = "xformers has no attention kernel for this dtype, shape or GPU.", fixes = {{kind = "param:attn_implementation", say = "Use torch's own attention (sdpa), or float16 inputs."}, {kind = "pip:xformers", say = "Or install the xformers build made for this torch."}}}
+    end
+    local attention = hit == log.flash
+    return {hit = hit, confidence = 0.92, why = {"This GPU is older than what that data type or kernel needs.", "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
+      fixes = attention and {{kind = "param:attn_implementation", say = "Use another attention: attn_implementation='sdpa' (or 'eager'); vLLM: VLLM_ATTENTION_BACKEND=XFORMERS."}, {kind = "hardware", say = "Or a GPU of the Ampere generation or later."}}
+        or {{kind = "param:dtype", say = "Use float16 instead.", command = "--dtype half   # torch_dtype=torch.float16"}, {kind = "hardware", say = "Or a GPU that supports it (bf16: 8.0 and later; fp8: 8.9 and later)."}}}
+  end,
+  doc = {looks = "'Bfloat16 is only supported on GPUs with compute capability of at least 8.0', 'FlashAttention only supports Ampere GPUs or newer'.", check = "The GPU's compute capability."},
+}

@@ -1,0 +1,127 @@
+-- Serving engines: vLLM, SGLang, TGI, llama.cpp and what wraps their failures.
+
+
+rule {
+  id = "vllm.kv-cache",
+  signatures = {
+    no_blocks = [[No available memory for the cache blocks]],
+    max_len = [[The model's max seq(?:uence)? len \((?<len>\d+)\) is larger than the maximum number of tokens that can be stored in (?:the )?KV cache \((?<fits>\d+)\)]],
+    to_serve = [[To serve at least one request with the models?'s max seq len \((?<len2>\d+)\),? \(?(?<need>[\d.]+) ?GiB KV cache is needed, which is larger than the available KV cache memory \((?<have>[\d.]+) ?GiB\)]],
+    estimated = [[estimated maximum model length is (?<estimate>\d+)]],
+    sglang = [[(?:Not enough memory\. Please try to increase --mem-fraction-static|mem[-_]fraction[-_]static[^\n]{0,60}(?:too|increase|decrease)|Memory pool size is too small|max_total_num_tokens[^\n]{0,40}(?:<=? ?0|too small))]],
+    tgi = [[Not enough memory to handle \d+ (?:prefill|total) tokens]],
+    prefill = [[(?:CacheFull|KV cache[^\n]{0,60}(?:not enough|insufficient|too small)|failed to find (?:a )?(?:free )?(?:KV|kv) (?:cache )?slot)]],
+  },
+  facts = {"gpus.0.memory.total", "gpus.0.name"},
+  explains = {"oom.activation"},
+  when = function(f, log)
+    local hit = log.to_serve or log.max_len or log.no_blocks or log.sglang or log.tgi or log.prefill
+    if not hit then return nil end
+    local fits = log.estimated and log.estimated.estimate or log.max_len and log.max_len.fits
+    if not fits and log.to_serve then fits = math.floor(tonumber(log.to_serve.len2) * tonumber(log.to_serve.have) / tonumber(log.to_serve.need)) end
+    local len = fits and math.max(256, math.floor(tonumber(fits) / 256) * 256)
+    local to_len = {kind = "param:max_model_len", say = len and ("Serve a shorter context: at most %d tokens fit."):format(len) or "Serve a shorter context (lower --max-model-len, --max-num-seqs).", command = len and ("--max-model-len %d"):format(len) or "--max-model-len 8192"}
+    local to_util = {kind = "param:gpu_memory_utilization", say = "Give the engine more of the GPU.", command = "--gpu-memory-utilization 0.95"}
+    local fixes = log.no_blocks and {to_util, to_len} or log.sglang and {{kind = "param:gpu_memory_utilization", say = "Raise --mem-fraction-static.", command = "--mem-fraction-static 0.9"}, to_len} or {to_len, to_util}
+    fixes[#fixes + 1] = {kind = "param:tensor_parallel_size", say = "Or split the model over more GPUs."}
+    fixes[#fixes + 1] = {kind = "hardware", say = "Or use a GPU with more memory."}
+    return {hit = hit, confidence = 0.94, why = {"After the weights are loaded, too little GPU memory is left for the KV cache.", "The context of {len} tokens does not fit; {fits} do.", "{need} GiB are needed for one request of full length, {have} GiB are there."}, fixes = fixes}
+  end,
+  doc = {looks = "'No available memory for the cache blocks', 'larger than the maximum number of tokens that can be stored in KV cache'.", check = "Weights against GPU memory; max_model_len; gpu_memory_utilization."},
+}
+
+rule {
+  id = "vllm.free-memory",
+  signatures = {
+    less = [[Free memory on device[^\n]*\((?<free>[\d.]+)/(?<total>[\d.]+) ?GiB\) on startup is less than desired GPU memory utilization \((?<util>[\d.]+)]],
+    less_old = [[(?:less than desired GPU memory utilization|Error in memory profiling\. Initial free memory)]],
+  },
+  facts = {"gpus.0.processes", "gpus.0.memory.free"},
+  explains = {"oom.other-process", "vllm.kv-cache"},
+  when = function(f, log)
+    local hit = log.less or log.less_old
+    local util
+    if log.less then util = math.floor(100 * tonumber(log.less.free) / tonumber(log.less.total) - 2) / 100 end
+    return {hit = hit, confidence = 0.94, why = {"At its start the engine found less free GPU memory than gpu_memory_utilization asks for: another process (often an earlier run of the same worker) holds the rest.", "{free} of {total} GiB are free, {util} was asked for."},
+      fixes = {{kind = "param:gpu_memory_utilization", say = util and ("Lower it below what is free (%.2f)."):format(util) or "Lower it below what is free.", command = util and ("--gpu-memory-utilization %.2f"):format(util) or nil},
+               {kind = "free-gpu", say = "Or end the other process.", command = "nvidia-smi --query-compute-apps=pid,name,used_memory --format=csv"}}}
+  end,
+  doc = {looks = "'Free memory on device ... is less than desired GPU memory utilization'.", check = "Who holds the rest: nvidia-smi."},
+}
+
+rule {
+  id = "vllm.arg-unsupported",
+  signatures = {
+    unknown_arg = [[(?:error: (?:unrecognized arguments|argument --[\w-]+: (?:invalid choice|expected))[^\n]*|unexpected keyword argument '(?<arg>\w+)'[^\n]*(?:EngineArgs|LLM|vllm)|EngineArgs\.__init__\(\) got an unexpected keyword argument|No such option:? --[\w-]+|unknown (?:argument|flag|option):? ?-{1,2}[\w-]+)]],
+    quant = [[(?:Unknown quantization method: (?<method>[\w.]+)|Quantization method specified in the model config \([\w-]+\) does not match|quantization (?:method )?['"]?(?<method2>\w+)['"]? (?:is )?(?:not|un)supported|Unsupported quantization)]],
+    model = [[(?:is not supported (?:by|in|on|for) (?:vLLM|V1|SGLang|TGI|this (?:engine|backend|platform))|(?:vLLM|TGI|SGLang) (?:does not|doesn't) (?:yet )?support|not supported for now|Unsupported model type \w+)]],
+    heads = [[Total number of attention heads \((?<heads>\d+)\) must be divisible by tensor parallel size \((?<tp>\d+)\)]],
+    divisible = [[(?:must be divisible by (?:the )?(?:tensor parallel|tp|world)[ _]?size|is not divisible by (?:weight quantization block_[nk]|tp_?size|tensor parallel))]],
+    feature = [[(?:(?:VLLM_USE_V1=1|V1 engine|V0 engine)[^\n]{0,60}(?:is )?not supported|NotImplementedError: (?!.*torch\.)[^\n]*(?:not (?:implemented|supported)|unsupported)[^\n]*)]],
+    sliding = [[(?:User-specified max_model_len \((?<len>\d+)\) is greater than the derived max_model_len)]],
+  },
+  context = {capability = [[(?:compute capability|Minimum capability|no kernel image)]], engine = [[(?:vllm|sglang|text_generation|tgi|lmdeploy|tensorrt_llm|llama-server|llama_cpp)]], unsloth = [[Unsloth: No NVIDIA GPU]], not_cuda = [[(?:No NVIDIA GPU found|No CUDA)]]},
+  unless = {"capability", "not_cuda"},
+  facts = {"python.packages.vllm.version", "gpus.0.name"},
+  when = function(f, log)
+    local hit = log.heads or log.divisible or log.quant or log.unknown_arg or log.sliding or log.model or log.feature
+    if hit == log.heads or hit == log.divisible then
+      return {hit = hit, confidence = 0.88, why = "The model cannot be split over that many GPUs: its attention heads (or quantization blocks) are not divisible by the tensor-parallel size.", fixes = {{kind = "param:tensor_parallel_size", say = "Choose a tensor-parallel size that divides the heads (2, 4, 8), with pipeline parallelism for the rest."}}}
+    end
+    if hit == log.sliding then return {hit = hit, confidence = 0.85, why = "The context asked for is longer than the model's own.", fixes = {{kind = "param:max_model_len", say = "Lower --max-model-len to the model's length."}}} end
+    if not log.engine and hit ~= log.quant and not log.has_frame[[vllm|sglang|text_generation|lmdeploy]] then return nil end
+    if hit == log.feature and (hit.event.tier or 0) < 3 then return nil end
+    return {hit = hit, confidence = hit == log.feature and 0.62 or 0.82, why = {"This version of the engine does not know or support what was asked of it (argument, model, quantization or feature).", "vLLM is {fact:python.packages.vllm.version}."},
+      fixes = hit == log.quant and {{kind = "param:quantization", say = "Use a quantization that this version supports on this GPU, or leave --quantization out."}, {kind = "pip:vllm", say = "Or upgrade the engine.", command = "pip install -U vllm"}} or {{kind = "pip:vllm", say = "Upgrade the engine (or use the release whose documentation you follow).", command = "pip install -U vllm"}, {kind = "param:dtype", say = "Or leave the argument out."}}}
+  end,
+  doc = {looks = "'unrecognized arguments', 'Unknown quantization method', '... is not supported by vLLM'.", check = "The engine's version against its documentation."},
+}
+
+rule {
+  id = "engine.plugin-skew",
+  signatures = {
+    kernels = [[(?:Could not load any common_ops library|sgl[-_]kernel(?: is)? (?:not installed|version)|sgl_kernel[^\n]{0,60}(?:ImportError|pip install)|flashinfer[^\n]{0,80}(?:version|requires|mismatch|has no attribute)|flashinfer-cubin version \(\S+\) does not match)]],
+    plugin = [[(?:Failed to load plugin (?<plugin>\S+)|Error loading plugin|plugin[^\n]{0,40}(?:is not compatible|requires vllm|built for))]],
+    compressed = [[(?:compressed[-_]tensors|xgrammar|outlines|lm[-_]format[-_]enforcer|mistral[-_]common|lmcache|triton_kernels|deep_gemm|deep_ep)[^\n]{0,80}(?:has no attribute|cannot import name|unexpected keyword)]],
+    reverse = [[cannot import name '\w+' from '(?:vllm|sglang|flashinfer|lmcache|xgrammar|mistral_common|compressed_tensors|outlines)[\w.]*']],
+  },
+  context = {import_error = [[(?<lib>lib[\w.-]+\.so[\d.]*): cannot open shared object]]},
+  facts = {"python.packages.vllm.version", "python.packages.sglang.version"},
+  specific_over = {"hf.version-conflict"},
+  when = function(f, log)
+    local hit = log.kernels or log.plugin or log.compressed or log.reverse
+    if log.import_error then return nil end
+    if (hit.event.tier or 0) < 3 and not log.kernels then return nil end
+    local package = hit.text:match[[(?i)(sgl[-_]kernel|flashinfer|compressed[-_]tensors|xgrammar|outlines|mistral[-_]common|lmcache|deep_gemm|vllm|sglang)]] or "package"
+    return {hit = hit, confidence = 0.8, why = "The engine and a package it loads (kernels, plugin, grammar backend) are of releases that do not belong together.",
+      fixes = {{kind = "pip:" .. package:lower():gsub("_", "-"), say = "Install the release of it that this engine pins (reinstall the engine with its dependencies).", command = "pip install --upgrade --force-reinstall " .. package:lower():gsub("_", "-")}}}
+  end,
+  doc = {looks = "cannot import name ... from 'flashinfer'/'sgl_kernel'/'compressed_tensors'.", check = "pip check; the engine's own pins."},
+}
+
+rule {
+  id = "vllm.engine-died",
+  role = "wrapper",
+  signatures = {
+    core = [[(?:Engine core initialization failed|EngineDeadError|EngineCore (?:encountered a fatal error|died unexpectedly|failed to start)|Engine process failed to start|AsyncEngineDeadError|Background loop (?:has errored already|is not running)|MQEngineDeadError|Engine loop has died|WorkerProc initialization failed|Worker proc VllmWorker-?\d* died unexpectedly)]],
+    shard = [[(?:ShardCannotStart|Shard \d+ failed to start|Shard process was signaled|WebserverFailed|ShardFailed)]],
+    sglang = [[(?:Received sigquit from a child process|Scheduler hit an exception|Detokenizer(?:Manager)? hit an exception|Child process unexpectedly failed)]],
+    ray = [[(?:RayTaskError|ActorDiedError|The actor died unexpectedly before finishing this task|RayActorError)]],
+    torchrun = [[ChildFailedError]],
+  },
+  confidence = 0.4,
+  why = "An engine or worker process died; what it died of stands earlier in its log, which is not in this excerpt.",
+  fixes = {{kind = "code", say = "Look (or explain) further up: the first exception of a worker process, a loader or NCCL line, or the kernel log."}},
+  doc = {looks = "'Engine core initialization failed. See root cause above'.", check = "The first exception of a worker, above."},
+}
+
+rule {
+  id = "app.bug/regression",
+  signatures = {
+    ggml = [[GGML_ASSERT\([^\n]*\) failed]],
+  },
+  confidence = 0.5,
+  why = "An internal assertion of the engine failed: mostly a regression of that build with this model.",
+  fixes = {{kind = "code", say = "Use the previous build, or the newest one; report it with the model's name."}, {kind = "pip-downgrade:package", say = "Go back to the release that worked."}},
+  doc = {looks = "GGML_ASSERT(...) failed.", check = "Does the build before it load the same model?"},
+}
