@@ -30,7 +30,7 @@ rule {
     module_missing = [[ModuleNotFoundError: No module named '(?!bitsandbytes|triton)]],
   },
   unless = {"glibc", "no_split", "triton_ops"},
-  facts = {"bitsandbytes.version", "bitsandbytes.binaries", "bitsandbytes.wanted", "torch.version", "torch.cuda", "env.BNB_CUDA_VERSION"},
+  facts = {"bitsandbytes.version", "bitsandbytes.binaries", "torch.version", "torch.cuda", "env.BNB_CUDA_VERSION"},
   explains = {"bnb.cpu-only"},
   when = function(f, log)
     if log.module_missing and not log.setup then return nil end
@@ -88,7 +88,7 @@ rule {
     if asked and not fits and not log.windows then
       fixes[#fixes + 1] = {kind = "env:BNB_CUDA_VERSION", say = "Or name a CUDA version that it ships and that is installed here.", command = "export BNB_CUDA_VERSION=<shipped version, such as 121>"}
     end
-    fixes[#fixes + 1] = {kind = "pip:torch", say = "Or install a torch built for a CUDA version that this bitsandbytes ships."}
+    fixes[#fixes + 1] = {kind = "pip:torch", say = "Install a torch built for a CUDA version that this bitsandbytes ships."}
     return {hit = specific, confidence = specific and 0.9 or (log.setup or log.no_gpu_build) and 0.6 or 0.45, why = why, fixes = fixes}
   end,
   check = function(f)

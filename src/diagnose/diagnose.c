@@ -3,6 +3,7 @@
 //	{"schema": "firstfix.diagnosis/1", "diagnoses": [{"cause": "bnb.binary-missing", ...}], "unexplained": [{"log": 40, "text": "..."}]}
 #include "diagnose/diagnose.h"
 
+#include "base/str.h"
 #include "diagnose/finding.h"
 
 #include <fcntl.h>
@@ -70,11 +71,24 @@ static struct ff_error *read_log(const struct ff_diagnose_options *o, struct ff_
 	return ff_scan_end(scan);
 }
 
+// Lua has no null: a variable that is certainly not set arrives as false.
+static void null_for_unset(json_t *evidence)
+{
+	size_t i;
+	json_t *entry;
+	json_array_foreach (evidence, i, entry) {
+		const char *fact = ff_json_text(entry, "fact");
+		if (fact && ff_starts(fact, "env.") && json_is_false(json_object_get(entry, "value")))
+			json_object_set_new(entry, "value", json_null());
+	}
+}
+
 // The contract's view of a finding.
 static json_t *diagnosis_of(const struct ff_rules *rules, const struct ff_finding *f)
 {
 	const struct ff_rule *rule = ff_rules_at(rules, f->rule);
 	const char *title = ff_json_text(f->answer, "title"), *severity = ff_json_text(f->answer, "severity");
+	null_for_unset(json_object_get(f->answer, "evidence"));
 	json_t *d = json_pack("{s:s, s:s, s:f, s:s, s:O*, s:O*, s:O*, s:s}", "cause", rule->cause, "title",
 		title ? title : rule->title, "confidence", f->confidence, "severity",
 		severity		? severity
@@ -90,24 +104,47 @@ static json_t *diagnosis_of(const struct ff_rules *rules, const struct ff_findin
 	return d;
 }
 
-static bool explained(const struct ff_findings *findings, const struct ff_events *events, size_t index)
+// What was found in a log.
+struct story {
+	struct ff_rules *rules;
+	const struct ff_scan *scan;
+	const struct ff_findings *findings;
+};
+
+// A signature of a rule that answered stands in this event.
+static bool spoke_in(const struct story *story, size_t rule, size_t event)
 {
-	const struct ff_event *e = ff_events_at(events, index);
-	for (size_t i = 0; e && i < findings->n; i++) {
-		if (findings->list[i].event == index ||
-			(findings->list[i].line >= e->first && findings->list[i].line <= e->last))
+	for (size_t s = 0; s < ff_rules_signature_count(story->rules); s++) {
+		size_t n;
+		if (ff_rules_signature_at(story->rules, s)->rule != rule)
+			continue;
+		const struct ff_hit *hits = ff_scan_hits(story->scan, s, &n, NULL);
+		for (size_t i = 0; i < n; i++) {
+			if (hits[i].event == event)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool explained(const struct story *story, size_t index)
+{
+	const struct ff_event *e = ff_events_at(ff_scan_events(story->scan), index);
+	for (size_t i = 0; e && i < story->findings->n; i++) {
+		const struct ff_finding *f = &story->findings->list[i];
+		if (f->event == index || (f->line >= e->first && f->line <= e->last) || spoke_in(story, f->rule, index))
 			return true;
 	}
 	return false;
 }
 
 // Part of a chain that some finding stands in: the outer exceptions follow from the inner one.
-static bool chain_explained(const struct ff_findings *findings, const struct ff_events *events, size_t index)
+static bool chain_explained(const struct story *story, size_t index)
 {
 	for (int steps = 0; index != FF_EVENT_NO_INNER && steps < 64; steps++) {
-		if (explained(findings, events, index))
+		if (explained(story, index))
 			return true;
-		const struct ff_event *e = ff_events_at(events, index);
+		const struct ff_event *e = ff_events_at(ff_scan_events(story->scan), index);
 		index = e ? e->inner : FF_EVENT_NO_INNER;
 	}
 	return false;
@@ -118,23 +155,23 @@ static json_t *unexplained_entry(const struct ff_event *e)
 	_cleanup_buf_ struct ff_buf text = {0};
 	if (e->qualified[0])
 		ff_buf_printf(&text, "%s: ", e->qualified);
-	ff_buf_add(&text, e->message, strcspn(e->message, "\n"));
+	const char *said = e->message + strspn(e->message, " \t\n");
+	ff_buf_add(&text, said, strcspn(said, "\n"));
 	size_t n = text.n < UNEXPLAINED_TEXT ? text.n : UNEXPLAINED_TEXT;
 	return text.failed ? NULL
 			   : json_pack("{s:I, s:o*}", "log", (json_int_t)e->last, "text", ff_json_string(text.p, n));
 }
 
-static json_t *unexplained(const struct ff_findings *findings, const struct ff_events *events)
+static json_t *unexplained(const struct story *story)
 {
+	const struct ff_events *events = ff_scan_events(story->scan);
 	json_t *list = json_array();
 	for (size_t i = 0; list && i < ff_events_count(events); i++) {
 		const struct ff_event *e = ff_events_at(events, i);
-		bool inner = false;
-		if (!e || e->kind == FF_EVENT_LINE || ff_event_tier(events, i) < 3 ||
-			chain_explained(findings, events, i))
+		if (!e || e->kind == FF_EVENT_LINE || ff_event_tier(events, i) < 3 || chain_explained(story, i))
 			continue;
 		const struct ff_event *next = ff_events_at(events, i + 1);
-		inner = next && next->inner == i; // the end of its chain stands for it
+		bool inner = next && next->inner == i; // the end of its chain stands for it
 		if (!inner && json_array_size(list) < UNEXPLAINED_MAX)
 			json_array_append_new(list, unexplained_entry(e));
 	}
@@ -190,7 +227,7 @@ struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
 	if (err)
 		return err;
 	json_t *doc = document_of(
-		rules, &findings, scan ? unexplained(&findings, ff_scan_events(scan)) : json_array(), broken);
+		rules, &findings, scan ? unexplained(&(struct story){rules, scan, &findings}) : json_array(), broken);
 	if (!doc)
 		return &ff_enomem;
 	*ret = doc;
