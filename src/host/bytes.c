@@ -1,5 +1,5 @@
-// pread() behind parse/bytes.h. Read-ahead is switched off: we touch some hundred bytes of a library of a gigabyte, and the
-// kernel would fetch 128 KiB around each from a network disk.
+// pread() behind parse/bytes.h. Read-ahead is switched off: we touch some hundred bytes of a library of a gigabyte, and
+// the kernel would fetch 128 KiB around each from a network disk.
 #include "host/bytes.h"
 
 #include "host/trace.h"

@@ -1,7 +1,8 @@
-// Mapping objects as ld.so does, on paper: a name is first sought among what is mapped (SONAME, names asked before), then
-// along the places of loader_search.c; dependencies follow breadth first. One ELF header read per file, however often named.
-// How the source lies: a file of another machine or class is passed over silently, but one that is no ELF file at all (a
-// linker script, an empty file) ends the search and the program with it.
+// Mapping objects as ld.so does, on paper: a name is first sought among what is mapped (SONAME, names asked before),
+// then along the places of loader_search.c; dependencies follow breadth first. One ELF header read per file, however
+// often named.
+// How the source lies: a file of another machine or class is passed over silently, but one that is no ELF file at all
+// (a linker script, an empty file) ends the search and the program with it.
 //
 //	libcusparse.so.12 of libtorch_cuda.so: RPATH of libtorch_cuda.so, piece 9
 //	libnvJitLink.so.12 of libcusparse.so.12: LD_LIBRARY_PATH, piece 1
@@ -289,7 +290,7 @@ static struct ff_error *map_name(
 	}
 	if (err)
 		return err;
-	if (s.verdict == BROKEN && s.err->code == FF_ENOMEM)
+	if (s.err && s.err->code == FF_ENOMEM)
 		return s.err;
 	ret->choice = s.like.choice;
 	ret->err = s.err;

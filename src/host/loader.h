@@ -5,11 +5,11 @@
 //	err = ff_loader_start(ld, "/usr/bin/python3.11", &python);           // a program (or, as ldd does, a library)
 //	err = ff_loader_open(ld, ".../torch/lib/libtorch_cuda.so", python, &torch);   // dlopen() by that object
 //
-// Objects are numbered in the order they are mapped; what is mapped stays, as in a process, so that a later dlopen finds
-// names "already loaded". Covered: DT_RPATH of the object and its loaders, LD_LIBRARY_PATH, DT_RUNPATH, ld.so.cache, default
-// folders, glibc-hwcaps, $ORIGIN $LIB $PLATFORM, DF_1_NODEFLIB, LD_PRELOAD and /etc/ld.so.preload, files of another machine
-// passed over, names matched by SONAME and by inode. Not: audit libraries, filters, setuid programs, the hwcap folders that
-// glibc 2.36 and older looked into (tls/, haswell/).
+// Objects are numbered in the order they are mapped; what is mapped stays, as in a process, so that a later dlopen
+// finds names "already loaded". Covered: DT_RPATH of the object and its loaders, LD_LIBRARY_PATH, DT_RUNPATH,
+// ld.so.cache, default folders, glibc-hwcaps, $ORIGIN $LIB $PLATFORM, DF_1_NODEFLIB, LD_PRELOAD and /etc/ld.so.preload,
+// files of another machine passed over, names matched by SONAME and by inode. Not: audit libraries, filters, setuid
+// programs, the hwcap folders that glibc 2.36 and older looked into (tls/, haswell/).
 #pragma once
 
 #include "host/host.h"
@@ -77,14 +77,15 @@ static inline void ff_cleanup_loader(struct ff_loader **ld)
 
 #define _cleanup_loader_ __attribute__((__cleanup__(ff_cleanup_loader)))
 
-/** Map a program and all it needs; it sets the machine. Once, first. Missing libraries are no error: see their needs. */
+/** Map a program and all it needs; it sets the machine. Once, first. Missing libraries are
+    no error: see their needs. */
 struct ff_error *ff_loader_start(struct ff_loader *ld, const char *path, size_t *ret);
 
 /** dlopen() of a path or a name by object `caller`. FF_EABSENT when it is not found. */
 struct ff_error *ff_loader_open(struct ff_loader *ld, const char *name, size_t caller, size_t *ret);
 
-/** Unmap all objects from number n on, so that another library can be tried in the same process state. n is not less than
-    what ff_loader_count() was after a ff_loader_start() or ff_loader_open() that shall stay. */
+/** Unmap all objects from number n on, so that another library can be tried in the same process state. n is not less
+    than what ff_loader_count() was after a ff_loader_start() or ff_loader_open() that shall stay. */
 void ff_loader_forget(struct ff_loader *ld, size_t n);
 
 size_t ff_loader_count(const struct ff_loader *ld);
@@ -96,7 +97,8 @@ ssize_t ff_loader_find(const struct ff_loader *ld, const char *name);
 /** `root` and all that it needs, directly or not, each once, breadth first as ld.so lists them; freed by the caller. */
 struct ff_error *ff_loader_closure(const struct ff_loader *ld, size_t root, size_t **ret, size_t *ret_n);
 
-/** Where object `by` would also find a file of that name, in search order, the chosen one first. Stops when `each` is false. */
+/** Where object `by` would also find a file of that name, in search order, the chosen one first. Stops when `each` is
+    false. */
 struct ff_error *ff_loader_candidates(struct ff_loader *ld, const char *name, size_t by,
 	bool (*each)(const char *path, const struct ff_ld_choice *choice, void *arg), void *arg);
 

@@ -1,7 +1,8 @@
-// Does what was found fit? Symbol versions as ld.so checks them at start ("version `GLIBC_2.38' not found"), and symbols of
-// one library in another, which ld.so checks only when they are bound ("undefined symbol: __nvJitLinkComplete_12_4").
-// How the source lies: a library without version definitions satisfies every demand (ld.so only warns), and a version may be
-// there while a symbol that carries it is not: all of CUDA 12's nvJitLink symbols carry "libnvJitLink.so.12".
+// Does what was found fit? Symbol versions as ld.so checks them at start ("version `GLIBC_2.38' not found"), and
+// symbols of one library in another, which ld.so checks only when they are bound ("undefined symbol:
+// __nvJitLinkComplete_12_4").
+// How the source lies: a library without version definitions satisfies every demand (ld.so only warns), and a version
+// may be there while a symbol that carries it is not: all of CUDA 12's nvJitLink symbols carry "libnvJitLink.so.12".
 #include "host/bytes.h"
 #include "host/loader_private.h"
 

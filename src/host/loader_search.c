@@ -2,8 +2,8 @@
 //	DT_RPATH of the object, of who loaded it, ... and of the program, unless the object has a DT_RUNPATH;
 //	LD_LIBRARY_PATH; DT_RUNPATH of the object; /etc/ld.so.cache; the default folders.
 // How the source lies: an RPATH stops counting when the same object has a RUNPATH too; a RUNPATH is not inherited, so a
-// library found beside torch looks for its own needs elsewhere (torch's RPATH finds libcusparse, whose RUNPATH then loses to
-// LD_LIBRARY_PATH); folders of the processor's level (glibc-hwcaps/x86-64-v3) come before each folder itself.
+// library found beside torch looks for its own needs elsewhere (torch's RPATH finds libcusparse, whose RUNPATH then
+// loses to LD_LIBRARY_PATH); folders of the processor's level (glibc-hwcaps/x86-64-v3) come before each folder itself.
 #include "host/loader_private.h"
 
 #include <stdio.h>
@@ -164,7 +164,7 @@ static struct ff_error *folder_of(struct ff_loader *ld, const char *path, size_t
 
 static struct ff_error *add_place(struct ld_places *places, const struct ld_place *place)
 {
-	if (!(places->n & (places->n - 1))) { // grow at powers of two
+	if (!places->at || !(places->n & (places->n - 1))) { // grow at powers of two
 		struct ld_place *more = realloc(places->at, (places->n ? places->n * 2 : 1) * sizeof(*more));
 		if (!more)
 			return &ff_enomem;
@@ -174,7 +174,8 @@ static struct ff_error *add_place(struct ld_places *places, const struct ld_plac
 	return NULL;
 }
 
-/** The pieces of a search path. Pieces that are not absolute depend on the working folder, which is not ours to know. */
+/** The pieces of a search path. Pieces that are not absolute depend on the working folder, which is not ours to know.
+    */
 static struct ff_error *add_path(struct ff_loader *ld, struct ld_places *places, const char *path,
 	const char *separators, const struct ld_place *like)
 {

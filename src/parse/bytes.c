@@ -1,5 +1,5 @@
-// Random access to the bytes of a file, bounded by its size, with the blocks read last kept. Every offset and count in an
-// ELF file or a fat binary is a claim of that file: only here is one turned into an access.
+// Random access to the bytes of a file, bounded by its size, with the blocks read last kept. Every offset and count in
+// an ELF file or a fat binary is a claim of that file: only here is one turned into an access.
 #include "parse/bytes.h"
 
 enum { MAX_TEXT = 65536 };

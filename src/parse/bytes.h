@@ -10,7 +10,8 @@
 
 enum { FF_BYTES_BLOCK = 4096, FF_BYTES_BLOCKS = 4 };
 
-/** Random access to bytes. Reads are little and go back and forth between a few tables, so the blocks read last are kept. */
+/** Random access to bytes. Reads are little and go back and forth between a few tables, so the blocks read last are
+    kept. */
 struct ff_bytes {
 	const char *name; /**< for messages; borrowed */
 	uint64_t size;

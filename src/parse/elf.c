@@ -1,7 +1,8 @@
-// ELF headers as ld.so reads them: program headers lead to the dynamic section, that to strings and version tables. Section
-// headers are asked only for names that have no other way in (.nv_fatbin), since a library works without them.
-// How the source lies: patchelf moves tables behind the end of the original file, `strip --only-keep-debug` leaves headers
-// whose bytes are gone, auditwheel renames NEEDED entries, and a download cut short has all its headers but not its end.
+// ELF headers as ld.so reads them: program headers lead to the dynamic section, that to strings and version tables.
+// Section headers are asked only for names that have no other way in (.nv_fatbin), since a library works without them.
+// How the source lies: patchelf moves tables behind the end of the original file, `strip --only-keep-debug` leaves
+// headers whose bytes are gone, auditwheel renames NEEDED entries, and a download cut short has all its headers but not
+// its end.
 //
 //	libtorch_cuda.so: NEEDED libc10_cuda.so, libcudart.so.12, ... RPATH $ORIGIN/../../nvidia/cublas/lib:...
 //	                  needs GLIBC_2.17 of libc.so.6, libcudart.so.12 of libcudart.so.12

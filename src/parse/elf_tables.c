@@ -1,6 +1,6 @@
 // The parts of an ELF file that only some readers want: sections by name, dynamic symbols, names of machines.
-// How the source lies: the section count of a file with more than 65279 sections stands in section 0; a section may claim
-// to lie past the end of the file (stripped debug files, cut downloads).
+// How the source lies: the section count of a file with more than 65279 sections stands in section 0; a section may
+// claim to lie past the end of the file (stripped debug files, cut downloads).
 #include "parse/elf.h"
 
 #include <stdio.h>
@@ -23,7 +23,7 @@ static struct ff_error *section_numbers(const struct ff_elf *elf, uint64_t *coun
 	*names = elf->at.section_names;
 	if (*count && *names != SHN_XINDEX)
 		return NULL;
-	Elf64_Shdr first;
+	Elf64_Shdr first = {0};
 	struct ff_error *err = read_section(elf, 0, &first);
 	if (err)
 		return err;
@@ -66,16 +66,16 @@ struct ff_error *ff_elf_find_section(
 	const struct ff_elf *elf, const char *name, bool *ret_found, struct ff_elf_section *ret)
 {
 	*ret_found = false;
-	uint64_t count, names_index;
+	uint64_t count = 0, names_index = 0;
 	if (!elf->at.sections)
 		return NULL;
 	struct ff_error *err = section_numbers(elf, &count, &names_index);
 	if (err || names_index == SHN_UNDEF || names_index >= count)
 		return err;
-	Elf64_Shdr names;
+	Elf64_Shdr names = {0};
 	err = read_section(elf, names_index, &names);
 	for (uint64_t i = 1; !err && i < count; i++) {
-		Elf64_Shdr section;
+		Elf64_Shdr section = {0};
 		bool named = false;
 		err = read_section(elf, i, &section);
 		if (!err && section.sh_type != SHT_NOBITS && section.sh_size)
@@ -95,13 +95,13 @@ struct ff_error *ff_elf_find_section(
 /** Symbols carry no count of their own in the dynamic section; the section table has it. */
 static struct ff_error *count_symbols(const struct ff_elf *elf, uint64_t *ret)
 {
-	uint64_t count, names;
+	uint64_t count = 0, names = 0;
 	*ret = 0;
 	if (!elf->at.sections || !elf->at.symbols)
 		return NULL;
 	struct ff_error *err = section_numbers(elf, &count, &names);
 	for (uint64_t i = 1; !err && i < count; i++) {
-		Elf64_Shdr section;
+		Elf64_Shdr section = {0};
 		err = read_section(elf, i, &section);
 		if (err || section.sh_type != SHT_DYNSYM)
 			continue;
@@ -114,7 +114,7 @@ static struct ff_error *count_symbols(const struct ff_elf *elf, uint64_t *ret)
 struct ff_error *ff_elf_each_symbol(
 	const struct ff_elf *elf, uint64_t max, bool (*each)(const struct ff_elf_symbol *symbol, void *arg), void *arg)
 {
-	uint64_t n;
+	uint64_t n = 0;
 	struct ff_error *err = count_symbols(elf, &n);
 	if (err || n == 0)
 		return err;

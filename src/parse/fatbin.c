@@ -1,12 +1,13 @@
-// GPU architectures from fat binary headers. A section is a row of containers, each a row of entries (header, code); only
-// headers are read. The format is not published; fields were found by building known input with nvcc and reading it back
-// (tests/wheels/compare_cuobjdump.py repeats that comparison on real wheels):
+// GPU architectures from fat binary headers. A section is a row of containers, each a row of entries (header, code);
+// only headers are read. The format is not published; fields were found by building known input with nvcc and reading
+// it back (tests/wheels/test_libs.py compares with cuobjdump on real wheels):
 //
 //	container  u32 magic 0xba55ed50, u16 version, u16 header size, u64 bytes of all entries
 //	entry      u16 kind (1 PTX, 2 SASS, 8 LTO), u16, u32 header size, u64 code size, u32 compressed size, u32,
 //	           u16 PTX minor, u16 PTX major, u32 architecture, u32 x2, u64 flags, u64, u64 unpacked size
 //	flags      0x2000 LZ4, 0x8000 zstd, 0x100000 'a' (this chip only), 0x200000 'f' (this family)
-// How the source lies: cuobjdump names sm_100f code "sm_100"; one library holds thousands of entries for seven architectures.
+// How the source lies: cuobjdump names sm_100f code "sm_100"; one library holds thousands of entries for seven
+// architectures.
 #include "parse/fatbin.h"
 
 #include <stdio.h>
@@ -248,7 +249,7 @@ static struct ff_error *note_hip_target(
 static struct ff_error *walk_bundle(
 	struct ff_bytes *b, uint64_t start, uint64_t end, uint64_t *ret_next, struct ff_fatbin *into)
 {
-	uint64_t n, at = start + sizeof(hip_magic) + 8, reach = 0;
+	uint64_t n = 0, at = start + sizeof(hip_magic) + 8, reach = 0;
 	struct ff_error *err = ff_bytes_read(b, start + sizeof(hip_magic), &n, 8, "an offload bundle");
 	if (err)
 		return err;
@@ -284,7 +285,7 @@ struct ff_error *ff_fatbin_walk_hip(struct ff_bytes *bytes, uint64_t offset, uin
 		if (++bundles > MAX_ENTRIES / 8)
 			return ff_error_create(
 				FF_ELIMIT, "%s: more than %d offload bundles", bytes->name, MAX_ENTRIES / 8);
-		uint64_t next;
+		uint64_t next = 0;
 		err = walk_bundle(bytes, at, end, &next, into);
 		if (err)
 			return err;

@@ -32,7 +32,8 @@ struct ff_fatbin {
 	uint64_t opaque; /**< compressed AMD bundles: their targets cannot be named without unpacking */
 };
 
-/** Walk the headers of one stretch of NVIDIA fat binaries and add what is found. On an error *into keeps what came before. */
+/** Walk the headers of one stretch of NVIDIA fat binaries and add what is found. On an error *into keeps what came
+    before. */
 struct ff_error *ff_fatbin_walk(struct ff_bytes *bytes, uint64_t offset, uint64_t size, struct ff_fatbin *into);
 
 /** The same for AMD's offload bundles. */

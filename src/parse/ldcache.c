@@ -1,12 +1,12 @@
-// /etc/ld.so.cache, written by ldconfig. The loader searches it by bisection, so an entry out of order is never found by it,
-// nor by us.
+// /etc/ld.so.cache, written by ldconfig. The loader searches it by bisection, so an entry out of order is never found
+// by it, nor by us.
 //
 //	old  "ld.so-1.7.0\0" u32 count, count x {i32 flags, u32 name, u32 path}, then texts; the new format may follow, 8-aligned
 //	new  "glibc-ld.so.cache1.1" u32 count, u32 bytes of texts, u8 byte order, u8 x3, u32 extensions, u32 x3,
 //	     count x {i32 flags, u32 name, u32 path, u32 OS version, u64 hwcap}
 //	     extensions: u32 magic, u32 count, count x {u32 tag, u32 flags, u32 offset, u32 bytes}; tag 1 names hwcaps folders
-// How the source lies: an image copied between machines keeps a cache that names files which are not there; containers add
-// libraries (nvidia-container-toolkit mounts libcuda.so.1) and run ldconfig after, or forget to.
+// How the source lies: an image copied between machines keeps a cache that names files which are not there; containers
+// add libraries (nvidia-container-toolkit mounts libcuda.so.1) and run ldconfig after, or forget to.
 #include "parse/ldcache.h"
 
 static const char old_magic[] = "ld.so-1.7.0";
@@ -217,7 +217,7 @@ const char *ff_ldcache_find(
 	const char *best = NULL;
 	int best_rank = 0;
 	for (size_t i = left; i < cache->count && side_of(cache, i, name) == 0; i++) {
-		struct ff_ldcache_entry e;
+		struct ff_ldcache_entry e = {0};
 		struct ff_error *err = ff_ldcache_at(cache, i, &e);
 		if (err) {
 			ff_error_destroy(err);

@@ -1,5 +1,5 @@
-// The loader's cache of library names, /etc/ld.so.cache, as glibc writes it (both the format of libc5 days with the new one
-// behind it, and the new one alone).
+// The loader's cache of library names, /etc/ld.so.cache, as glibc writes it (both the format of libc5 days with the new
+// one behind it, and the new one alone).
 #pragma once
 
 #include "base/error.h"
@@ -33,7 +33,7 @@ enum {
 /** Entry i; FF_EFORMAT when its texts lie outside the file. */
 struct ff_error *ff_ldcache_at(const struct ff_ldcache *cache, size_t i, struct ff_ldcache_entry *ret);
 
-/** The path the loader takes for a name, or NULL: entries of the wrong kind are passed over, the first of `subdirs` (the
-    machine's glibc-hwcaps folders, best first, NULL ends) wins over a plain entry. Borrowed from the cache. */
+/** The path the loader takes for a name, or NULL: entries of the wrong kind are passed over, the first of `subdirs`
+    (the machine's glibc-hwcaps folders, best first, NULL ends) wins over a plain entry. Borrowed from the cache. */
 const char *ff_ldcache_find(
 	const struct ff_ldcache *cache, const char *name, uint32_t flags, const char *const *subdirs);

@@ -1,5 +1,5 @@
-// What each library of bitsandbytes would get if it were loaded after torch. One is loaded and forgotten before the next, so
-// that none finds what another brought.
+// What each library of bitsandbytes would get if it were loaded after torch. One is loaded and forgotten before the
+// next, so that none finds what another brought.
 //
 //	{"bitsandbytes": {"library_needs": {"libbitsandbytes_cuda118.so": ["libcudart.so.11.0", "libc.so.6"]},
 //	 "resolved": {"libc.so.6": {"path": "/lib/...", "because": "already loaded"}, "libcudart.so.11.0": {}}}}

@@ -3,7 +3,8 @@
 //	{"cuda": {"conflicts": [{"library": "libnvJitLink.so.12", "chosen": "/usr/local/cuda-12.1/lib64/libnvJitLink.so.12",
 //	 "expected": ".../nvidia/nvjitlink/lib/libnvJitLink.so.12", "because": "LD_LIBRARY_PATH entry 1", "for": "torch",
 //	 "needed_by": "libcusparse.so.12", "missing_symbols": ["__nvJitLinkComplete_12_4"]}]}}
-// How the source lies: a library that is chosen differently is no failure yet; only a symbol or a version that it lacks is.
+// How the source lies: a library that is chosen differently is no failure yet; only a symbol or a version that it lacks
+// is.
 #include "probe/cuda_choice.h"
 
 #include <stdio.h>
@@ -85,6 +86,21 @@ static json_t *missing_symbols(struct choice *c, size_t library, const char **re
 	return s.list;
 }
 
+static bool tell_candidate(const char *path, const struct ff_ld_choice *choice, void *arg)
+{
+	(void)choice;
+	return json_array_append_new(arg, ff_native_text(path)) == 0;
+}
+
+/** Every copy that the object which brought this library would find, in search order. */
+static json_t *candidates(struct choice *c, const struct ff_ld_object *o)
+{
+	json_t *list = json_array();
+	failed(c, "cuda.conflicts",
+		ff_loader_candidates(c->world.ld, base_name(o->name), o->loader, tell_candidate, list));
+	return list;
+}
+
 static void tell_conflict(struct choice *c, size_t object, const json_t *entry, const json_t *expected)
 {
 	const struct ff_ld_object *o = ff_loader_object(c->world.ld, object);
@@ -102,6 +118,8 @@ static void tell_conflict(struct choice *c, size_t object, const json_t *entry, 
 		json_object_get(expected, "version"), "because", ff_native_text(because), "for", "torch", "needed_by",
 		ff_native_text(by ? base_name(by) : NULL));
 	if (conflict && json_array_size(symbols) && json_object_set(conflict, "missing_symbols", symbols) < 0)
+		c->ctx->out_of_memory = true;
+	if (conflict && json_object_set_new(conflict, "candidates", candidates(c, o)) < 0)
 		c->ctx->out_of_memory = true;
 	const char *variable = o->choice.rule == FF_LD_LIBRARY_PATH ? "LD_LIBRARY_PATH"
 		: o->choice.rule == FF_LD_PRELOAD		    ? "LD_PRELOAD"
@@ -176,7 +194,9 @@ static void note_missing(struct choice *c, const json_t *missing)
 		const char *soname = ff_json_text(item, "library"), *other;
 		struct ff_span name = ff_cuda_library_name(soname ? soname : "");
 		size_t k;
-		bool listed = name.n == 0;
+		bool listed = false;
+		if (!soname || !name.n)
+			continue;
 		json_array_foreach (c->libraries->list, k, entry) {
 			other = ff_json_text(entry, "soname");
 			listed = listed || (!json_object_get(entry, "path") && other && strcmp(other, soname) == 0);

@@ -1,9 +1,9 @@
 // CUDA libraries on the search paths, in pip's and conda's folders and in the loader's cache.
 //
 //	{"name": "libcudart", "soname": "libcudart.so.12", "version": "12.1.105", "path": "...", "from": "pip"}
-// How the source lies: pip's files are named by soname only (libcudart.so.12), so their version is that of the distribution;
-// a toolkit's libcudart.so.12 is a link to libcudart.so.12.4.127; conda's and Debian's versions are their own numbering;
-// stubs/libcuda.so is for linkers and fails at run time.
+// How the source lies: pip's files are named by soname only (libcudart.so.12), so their version is that of the
+// distribution; a toolkit's libcudart.so.12 is a link to libcudart.so.12.4.127; conda's and Debian's versions are their
+// own numbering; stubs/libcuda.so is for linkers and fails at run time.
 #include "probe/cuda_libraries.h"
 
 #include "know/table.h"
@@ -115,7 +115,8 @@ static json_t *make_entry(struct ff_cuda_libraries *libraries, const char *path,
 	return entry;
 }
 
-/** Names as sonames look are better than links for compilers: "libcudart.so.12" over "libcudart.so" and "libcudart.so.12.4". */
+/** Names as sonames look are better than links for compilers: "libcudart.so.12" over "libcudart.so" and
+    "libcudart.so.12.4". */
 static void prefer_soname(json_t *entry, const char *path)
 {
 	const char *name = base_name(path), *so = strstr(name, ".so.");

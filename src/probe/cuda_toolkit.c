@@ -1,11 +1,11 @@
-// CUDA toolkits, without running nvcc. The order is that of torch.utils.cpp_extension: CUDA_HOME, CUDA_PATH, the nvcc on PATH,
-// /usr/local/cuda; others on the machine are listed behind.
+// CUDA toolkits, without running nvcc. The order is that of torch.utils.cpp_extension: CUDA_HOME, CUDA_PATH, the nvcc
+// on PATH, /usr/local/cuda; others on the machine are listed behind.
 //
 //	version.json  {"cuda": {"name": "CUDA SDK", "version": "12.4.1"}, "cuda_nvcc": {"version": "12.4.131"}, ...}
 //	version.txt   CUDA Version 10.2.89
 //	cuda.h        #define CUDA_VERSION 12040
-// How the source lies: runtime-only images have the libraries and version.json but no nvcc; CUDA_HOME may be a list with
-// colons, which no reader of it splits; "runtime" numbers (12.4.127) are not those of the SDK (12.4.1).
+// How the source lies: runtime-only images have the libraries and version.json but no nvcc; CUDA_HOME may be a list
+// with colons, which no reader of it splits; "runtime" numbers (12.4.127) are not those of the SDK (12.4.1).
 #include "probe/cuda_toolkit.h"
 
 #include "probe/native.h"

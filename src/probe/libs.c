@@ -1,9 +1,10 @@
-// firstfix.libs/1: one library or program, seen as ldd, cuobjdump --list-elf and readelf -V would show it, without running it.
+// firstfix.libs/1: one library or program, seen as ldd, cuobjdump --list-elf and readelf -V would show it, without
+// running it.
 //
 //	{"schema": "firstfix.libs/1", "file": "...", "machine": "x86_64", "gpu": {"archs": ["sm_80"]}, "dependencies":
 //	 [{"name": "libc.so.6", "path": "/lib/...", "because": "ld.so.cache", "needed_by": ["libx.so"]}], "ok": true}
-// How the source lies: what is found here is what a program of its own would find; inside a running Python other copies may
-// be loaded already. `firstfix report` plays that order through.
+// How the source lies: what is found here is what a program of its own would find; inside a running Python other copies
+// may be loaded already. `firstfix report` plays that order through.
 #include "host/bytes.h"
 #include "probe/native.h"
 

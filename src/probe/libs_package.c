@@ -2,8 +2,8 @@
 // imported torch. Alone, most extensions find nothing: they count on torch's libraries being loaded already.
 //
 //	{"schema": "firstfix.libs/1", "package": "flash_attn", "files": [{"file": "...", "gpu": {...}, "missing": [...]}], "ok": false}
-// How the source lies: a package of this name can lie in several folders of the path; Python imports the first. flash_attn has
-// its code beside its folder (flash_attn_2_cuda.cpython-311-x86_64-linux-gnu.so).
+// How the source lies: a package of this name can lie in several folders of the path; Python imports the first.
+// flash_attn has its code beside its folder (flash_attn_2_cuda.cpython-311-x86_64-linux-gnu.so).
 #include "probe/native_world.h"
 
 #include <stdio.h>

@@ -28,13 +28,14 @@ static inline json_t *ff_native_text(const char *text)
     both absent when empty. */
 struct ff_error *ff_native_problems(const struct ff_loader *ld, size_t root, json_t *into);
 
-/** What stands in a file's own headers: file, machine, type, soname, interpreter, rpath, runpath, gpu, versions_needed, read. */
+/** What stands in a file's own headers: file, machine, type, soname, interpreter, rpath, runpath, gpu, versions_needed,
+    read. */
 struct ff_error *ff_native_describe(struct ff_host *host, const char *path, json_t **ret);
 
-/** firstfix.libs/1 of one file: what it is, its GPU code, its dependencies as the loader resolves them, needed versions.
-    "ok" is false when something is missing. FF_EFORMAT, FF_EABSENT when it cannot be read. */
+/** firstfix.libs/1 of one file: what it is, its GPU code, its dependencies as the loader resolves them, needed
+    versions. "ok" is false when something is missing. FF_EFORMAT, FF_EABSENT when it cannot be read. */
 struct ff_error *ff_native_libs(struct ff_host *host, const char *path, json_t **ret);
 
-/** firstfix.libs/1 of an installed package: its native files with GPU code and what each would not find when it is loaded after
-    torch. `facts` holds python.site. FF_EABSENT when no such package is there. */
+/** firstfix.libs/1 of an installed package: its native files with GPU code and what each would not find when it is
+    loaded after torch. `facts` holds python.site. FF_EABSENT when no such package is there. */
 struct ff_error *ff_native_libs_package(struct ff_host *host, json_t *facts, const char *package, json_t **ret);

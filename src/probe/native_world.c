@@ -1,7 +1,8 @@
-// Plays `import torch` on paper. torch/__init__.py opens lib/libtorch_global_deps.so; when a CUDA library is missing there,
-// it opens those of site-packages/nvidia/* by path and tries again; newer ones then open nvrtc and nvJitLink by path, so
-// that LD_LIBRARY_PATH cannot bring others (pytorch#138460). Only then comes the module itself.
-// How the source lies: with system packages (conda, NGC images) there is no nvidia/ folder and nothing is opened by path.
+// Plays `import torch` on paper. torch/__init__.py opens lib/libtorch_global_deps.so; when a CUDA library is missing
+// there, it opens those of site-packages/nvidia/* by path and tries again; newer ones then open nvrtc and nvJitLink by
+// path, so that LD_LIBRARY_PATH cannot bring others (pytorch#138460). Only then comes the module itself.
+// How the source lies: with system packages (conda, NGC images) there is no nvidia/ folder and nothing is opened by
+// path.
 #include "probe/native_world.h"
 
 #include "know/table.h"
@@ -151,7 +152,7 @@ struct ff_error *ff_world_init(struct ff_probe_ctx *ctx, struct ff_world *world)
 		ff_error_destroy(none);
 		return NULL;
 	}
-	world->site = strdup(site);
+	world->site = strdup(site ? site : "");
 	struct ff_error *err = world->site ? import_torch(ctx, world, false, &complete) : &ff_enomem;
 	if (!err && !complete) { // the first attempt fails as a whole; torch opens what it can by path and tries again
 		ff_loader_destroy(ff_take(&world->ld));

@@ -13,11 +13,12 @@ struct ff_world {
 	size_t torch_eager_n; /**< those that `import torch` opens; the rest is opened when first used (solvers, compiler) */
 };
 
-/** The first folder on the interpreter's path that holds `name`, as "<folder>/<name>"; NULL when none does. *ret_site (may
-    be NULL) is the folder, borrowed from the facts. Caller frees. */
+/** The first folder on the interpreter's path that holds `name`, as "<folder>/<name>"; NULL when none does. *ret_site
+    (may be NULL) is the folder, borrowed from the facts. Caller frees. */
 char *ff_world_find(struct ff_probe_ctx *ctx, const char *name, const char **ret_site);
 
-/** Play `import torch`; without torch only the interpreter is started, without an interpreter ld is NULL and no error. */
+/** Play `import torch`; without torch only the interpreter is started, without an interpreter ld is NULL and no error.
+    */
 struct ff_error *ff_world_init(struct ff_probe_ctx *ctx, struct ff_world *world);
 void ff_world_deinit(struct ff_world *world);
 

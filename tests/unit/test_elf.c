@@ -1,6 +1,6 @@
-// ELF headers, fat binaries and the loader cache: what is read from good files (written by tests/elfwriter.py), and that
-// no damaged one is believed. Damage is exhaustive: every length cut, every byte replaced, in memory that ends at a page
-// that cannot be read.
+// ELF headers, fat binaries and the loader cache: what is read from good files (written by tests/elfwriter.py), and
+// that no damaged one is believed. Damage is exhaustive: every length cut, every byte replaced, in memory that ends at
+// a page that cannot be read.
 #include "base/cleanup.h"
 #include "parse/elf.h"
 #include "parse/fatbin.h"
