@@ -204,11 +204,7 @@ static struct ff_error *judge(const struct ff_diagnose_options *o, struct ff_rul
 	if (err)
 		return err;
 	ff_findings_rank(rules, findings);
-	for (size_t i = 0; i < findings->n && !err; i++) {
-		if (!findings->list[i].dropped)
-			err = ff_findings_try(rules, o->facts, &findings->list[i]);
-	}
-	return err;
+	return o->facts ? ff_findings_try(rules, findings) : NULL;
 }
 
 struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)

@@ -31,11 +31,17 @@ struct ff_error *ff_judge_log(
 /** Evaluate the `check` of every rule against the facts given last. */
 struct ff_error *ff_judge_checks(struct ff_rules *rules, struct ff_findings *ret, json_t *broken);
 
+/** The same against the facts as they would be after a fix; *ret_known is false, and nothing is asked, when its effect on
+    them is not known. */
+struct ff_error *ff_judge_checks_after(
+	struct ff_rules *rules, const json_t *fix, bool *ret_known, struct ff_findings *ret, json_t *broken);
+
 /** Where an event stands: 5 the deepest of the fatal chain ... 1 a plain line, 0 harmless. */
 int ff_event_tier(const struct ff_events *events, size_t index);
 
 /** Mark what another finding explains, and sort: root cause first, dropped ones last. */
 void ff_findings_rank(const struct ff_rules *rules, struct ff_findings *findings);
 
-/** Try the fixes of a finding on paper: sets `trial` in each and moves those that fail behind those that do not. */
-struct ff_error *ff_findings_try(struct ff_rules *rules, const json_t *facts, struct ff_finding *finding);
+/** Try the fixes of all findings on paper: sets `trial` {"result", "text"} in each and moves those that leave the cause or bring
+    another one behind those that do not. */
+struct ff_error *ff_findings_try(struct ff_rules *rules, struct ff_findings *findings);

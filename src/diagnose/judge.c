@@ -2,8 +2,8 @@
 #include "diagnose/finding.h"
 
 #include "base/embed.h"
-#include "know/driver.h"
-#include "know/gpu_arch.h"
+#include "diagnose/lua_know.h"
+#include "diagnose/lua_text.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -12,61 +12,7 @@ FF_EMBEDDED(ff_prelude, prelude);
 
 enum { EVENT_FRAMES = 24, ANSWERS_BROKEN_MAX = 20 };
 
-static const char engine_key[] = "ff.engine", facts_key[] = "ff.facts";
-
-// ---- what rules may ask of src/know ----
-
-static int know_gpu_cc(lua_State *L)
-{
-	struct ff_gpu_info info;
-	if (!ff_know_gpu_by_name(luaL_checkstring(L, 1), &info) || !info.cc.n)
-		return 0;
-	lua_pushlstring(L, info.cc.p, info.cc.n);
-	return 1;
-}
-
-// know.arch_covers(archs, ptx, cc) -> "sass", "ptx", "none", or nil for not known
-static int know_arch_covers(lua_State *L)
-{
-	_cleanup_json_ json_t *archs = ff_sandbox_json(L, 1), *ptx = ff_sandbox_json(L, 2);
-	enum ff_arch_verdict v = ff_know_arch_covers(archs, ptx, luaL_checkstring(L, 3));
-	if (v == FF_ARCH_NOT_KNOWN)
-		return 0;
-	lua_pushstring(L, ff_arch_verdict_name(v));
-	return 1;
-}
-
-// know.driver_runs(driver, cuda) -> "ok", "no-ptx", "too-old", or nil; then the floor and the toolkit's own driver
-static int know_driver_runs(lua_State *L)
-{
-	struct ff_driver_needs needs = {0};
-	enum ff_driver_verdict v = ff_know_driver_runs(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &needs);
-	if (v == FF_DRIVER_NOT_KNOWN)
-		return 0;
-	lua_pushstring(L, ff_driver_verdict_name(v));
-	lua_pushlstring(L, needs.floor.n ? needs.floor.p : "", needs.floor.n);
-	lua_pushlstring(L, needs.own.n ? needs.own.p : "", needs.own.n);
-	return 3;
-}
-
-static int know_driver_cuda(lua_State *L)
-{
-	struct ff_span cuda = ff_know_driver_cuda(luaL_checkstring(L, 1));
-	if (!cuda.n)
-		return 0;
-	lua_pushlstring(L, cuda.p, cuda.n);
-	return 1;
-}
-
-static void open_know(struct ff_sandbox *sandbox, lua_State *L)
-{
-	static const luaL_Reg functions[] = {{"gpu_cc", know_gpu_cc}, {"arch_covers", know_arch_covers},
-		{"driver_runs", know_driver_runs}, {"driver_cuda", know_driver_cuda}, {NULL, NULL}};
-	luaL_newlib(L, functions);
-	lua_pushvalue(L, -1);
-	lua_setglobal(L, "know"); // for the prelude
-	ff_sandbox_set(sandbox, "know");
-}
+static const char engine_key[] = "ff.engine", facts_key[] = "ff.facts", facts_after_key[] = "ff.facts_after";
 
 // The prelude is ours and sees all of the library; its functions land in the registry.
 static struct ff_error *open_engine(struct ff_rules *rules)
@@ -77,7 +23,12 @@ static struct ff_error *open_engine(struct ff_rules *rules)
 	lua_pop(L, 1);
 	if (there)
 		return NULL;
-	open_know(sandbox, L);
+	ff_lua_version_open(L);
+	lua_setglobal(L, "version");
+	ff_lua_know_open(L);
+	lua_pushvalue(L, -1);
+	lua_setglobal(L, "know"); // for the prelude
+	ff_sandbox_set(sandbox, "know");
 	if (luaL_loadbufferx(L, ff_prelude_prelude.p, ff_prelude_prelude.n, "@prelude.lua", "t") != LUA_OK) {
 		struct ff_error *err = ff_error_create(FF_EFORMAT, "%s", lua_tostring(L, -1));
 		lua_pop(L, 1);
@@ -332,7 +283,8 @@ struct ff_error *ff_judge_log(
 	return err;
 }
 
-struct ff_error *ff_judge_checks(struct ff_rules *rules, struct ff_findings *ret, json_t *broken)
+// Asks every check about the facts that stand in the registry under `key`.
+static struct ff_error *ask_checks(struct ff_rules *rules, const char *key, struct ff_findings *ret, json_t *broken)
 {
 	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
 	struct ff_error *err = NULL;
@@ -343,11 +295,31 @@ struct ff_error *ff_judge_checks(struct ff_rules *rules, struct ff_findings *ret
 			continue;
 		push_function(L, "check");
 		ff_rules_push(rules, i);
-		lua_getfield(L, LUA_REGISTRYINDEX, facts_key);
+		lua_getfield(L, LUA_REGISTRYINDEX, key);
 		err = ask(rules, i, 1, ret, broken);
 	}
 	lua_settop(L, top);
 	return err;
+}
+
+struct ff_error *ff_judge_checks(struct ff_rules *rules, struct ff_findings *ret, json_t *broken)
+{
+	return ask_checks(rules, facts_key, ret, broken);
+}
+
+struct ff_error *ff_judge_checks_after(
+	struct ff_rules *rules, const json_t *fix, bool *ret_known, struct ff_findings *ret, json_t *broken)
+{
+	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	push_function(L, "facts_after");
+	lua_getfield(L, LUA_REGISTRYINDEX, facts_key);
+	ff_sandbox_push_json(L, fix);
+	struct ff_error *err = ff_sandbox_call(ff_rules_sandbox(rules), 2, 1);
+	if (err)
+		return err;
+	*ret_known = lua_istable(L, -1);
+	lua_setfield(L, LUA_REGISTRYINDEX, facts_after_key);
+	return *ret_known ? ask_checks(rules, facts_after_key, ret, broken) : NULL;
 }
 
 void ff_findings_deinit(struct ff_findings *findings)

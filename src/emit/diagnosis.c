@@ -74,9 +74,10 @@ static void say_fact(struct writer *w, const char *path, const json_t *evidence)
 	_cleanup_buf_ struct ff_buf text = {0};
 	const json_t *value = json_object_get(evidence, "value");
 	const char *label = ff_json_text(evidence, "label");
-	bool known = value && ff_value_text(value, &text);
+	bool env = ff_starts(path, "env."), unset = env && (json_is_false(value) || json_is_null(value));
+	bool known = value && !unset && ff_value_text(value, &text);
 	w->page->out.failed |= text.failed;
-	if (ff_starts(path, "env.") && !label)
+	if (env && !label)
 		ff_page_say(w->page, FF_MARK_NONE, known ? "Set" : "Not set", "%s%s%s", path + strlen("env."),
 			known ? "=" : "", text.p ? text.p : "");
 	else
@@ -115,7 +116,8 @@ static void say_trial(struct writer *w, const json_t *fix)
 	const json_t *trial = json_object_get(fix, "trial");
 	const char *result = json_is_string(trial) ? json_string_value(trial) : ff_json_text(trial, "result");
 	const char *text = ff_json_text(trial, "text");
-	if (result || text)
+	bool unknown = result && strcmp(result, "unknown") == 0;
+	if ((result || text) && (!unknown || w->page->style->verbose))
 		ff_page_say(w->page, FF_MARK_NONE, "Tried on the facts", "%s%s%s", result ? result : "",
 			result && text ? ": " : "", text ? text : "");
 }

@@ -1,0 +1,156 @@
+// What rules may ask of src/know.
+#include "diagnose/lua_know.h"
+
+#include "diagnose/rule.h"
+#include "know/allocator.h"
+#include "know/bnb.h"
+#include "know/bnb_facts.h"
+#include "know/driver.h"
+#include "know/gpu_arch.h"
+#include "know/torch_pairs.h"
+#include "know/torch_wheel.h"
+#include "know/xid.h"
+
+#include <lauxlib.h>
+
+static int know_gpu_cc(lua_State *L)
+{
+	struct ff_gpu_info info;
+	if (!ff_know_gpu_by_name(luaL_checkstring(L, 1), &info) || !info.cc.n)
+		return 0;
+	lua_pushlstring(L, info.cc.p, info.cc.n);
+	return 1;
+}
+
+// know.arch_covers(archs, ptx, cc) -> "sass", "ptx", "none", or nil for not known
+static int know_arch_covers(lua_State *L)
+{
+	const char *cc = luaL_checkstring(L, 3); // may not return: before anything is allocated
+	_cleanup_json_ json_t *archs = ff_sandbox_json(L, 1), *ptx = ff_sandbox_json(L, 2);
+	enum ff_arch_verdict v = ff_know_arch_covers(archs, ptx, cc);
+	if (v == FF_ARCH_NOT_KNOWN)
+		return 0;
+	lua_pushstring(L, ff_arch_verdict_name(v));
+	return 1;
+}
+
+// know.driver_runs(driver, cuda) -> "ok", "no-ptx", "too-old", or nil; then the floor and the toolkit's own driver
+static int know_driver_runs(lua_State *L)
+{
+	struct ff_driver_needs needs = {0};
+	enum ff_driver_verdict v = ff_know_driver_runs(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &needs);
+	if (v == FF_DRIVER_NOT_KNOWN)
+		return 0;
+	lua_pushstring(L, ff_driver_verdict_name(v));
+	lua_pushlstring(L, needs.floor.n ? needs.floor.p : "", needs.floor.n);
+	lua_pushlstring(L, needs.own.n ? needs.own.p : "", needs.own.n);
+	return 3;
+}
+
+static int know_driver_cuda(lua_State *L)
+{
+	struct ff_span cuda = ff_know_driver_cuda(luaL_checkstring(L, 1));
+	if (!cuda.n)
+		return 0;
+	lua_pushlstring(L, cuda.p, cuda.n);
+	return 1;
+}
+
+// A table for a document, nil for NULL or an error: what is not known is nil.
+static int push_answer(lua_State *L, struct ff_error *err, json_t *answer)
+{
+	_cleanup_json_ json_t *doc = answer;
+	ff_error_destroy(err);
+	ff_sandbox_push_json(L, doc);
+	return 1;
+}
+
+static int know_torch_wheel(lua_State *L)
+{
+	json_t *wheel = NULL;
+	struct ff_error *err = ff_know_torch_wheel(luaL_checkstring(L, 1), &wheel);
+	return push_answer(L, err, wheel);
+}
+
+static int know_torch_partner(lua_State *L)
+{
+	struct ff_span wants;
+	if (!ff_know_torch_partner(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &wants))
+		return 0;
+	lua_pushlstring(L, wants.p, wants.n);
+	return 1;
+}
+
+static int know_bnb_choice(lua_State *L)
+{
+	_cleanup_json_ json_t *facts = ff_sandbox_json(L, 1);
+	json_t *choice = NULL;
+	struct ff_error *err = ff_bnb_choice_of(facts, json_object_get(facts, "env"), &choice);
+	return push_answer(L, err, choice);
+}
+
+static int know_bnb_ships(lua_State *L)
+{
+	enum ff_known ships = ff_know_bnb_ships(luaL_checkstring(L, 1), luaL_checkstring(L, 2));
+	if (ships == FF_KNOWN_NOT)
+		return 0;
+	lua_pushboolean(L, ships == FF_KNOWN_YES);
+	return 1;
+}
+
+static int know_allocator(lua_State *L)
+{
+	const char *torch = luaL_optstring(L, 2, NULL);
+	_cleanup_json_ json_t *env = ff_sandbox_json(L, 1);
+	json_t *settings = NULL;
+	struct ff_error *err = ff_allocator_settings(env, torch, &settings);
+	return push_answer(L, err, settings);
+}
+
+static void set_span(lua_State *L, const char *name, struct ff_span text)
+{
+	lua_pushlstring(L, text.n ? text.p : "", text.n);
+	lua_setfield(L, -2, name);
+}
+
+static int know_xid(lua_State *L)
+{
+	struct ff_xid_info info;
+	lua_Integer number = luaL_checkinteger(L, 1);
+	if (number < 0 || number > 10000 || !ff_know_xid((unsigned)number, &info))
+		return 0;
+	lua_newtable(L);
+	set_span(L, "name", info.name);
+	set_span(L, "kind", info.kind);
+	set_span(L, "action", info.action);
+	set_span(L, "cause", info.cause);
+	return 1;
+}
+
+static int know_cause_title(lua_State *L)
+{
+	struct ff_cause cause;
+	if (!ff_cause_find(luaL_checkstring(L, 1), &cause))
+		return 0;
+	lua_pushlstring(L, cause.title.p, cause.title.n);
+	return 1;
+}
+
+void ff_lua_know_open(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{"allocator", know_allocator},
+		{"arch_covers", know_arch_covers},
+		{"bnb_choice", know_bnb_choice},
+		{"bnb_ships", know_bnb_ships},
+		{"cause_title", know_cause_title},
+		{"driver_cuda", know_driver_cuda},
+		{"driver_runs", know_driver_runs},
+		{"gpu_cc", know_gpu_cc},
+		{"torch_partner", know_torch_partner},
+		{"torch_wheel", know_torch_wheel},
+		{"xid", know_xid},
+		{NULL, NULL},
+	};
+	luaL_newlib(L, functions);
+}

@@ -1,0 +1,63 @@
+// The facts that a torch wheel would bring, from its version and CUDA tag.
+//
+//	"2.7.1+cu128" -> {"version": "2.7.1+cu128", "cuda": "12.8", "archs": ["sm_75", ...], "ptx": ["compute_120"]}
+#include "know/torch_wheel.h"
+
+#include "know/table.h"
+#include "parse/version.h"
+
+FF_EMBEDDED(ff_table, torch_wheels);
+
+static bool find_row(const struct ff_version *v, struct ff_table *table, struct ff_table_row *ret)
+{
+	while (ff_table_next(table, ret)) {
+		struct ff_version release;
+		if (ff_version_parse(ret->cells[0], &release) && ff_span_same(release.release[0], v->release[0]) &&
+			v->n_release > 1 && ff_span_same(release.release[1], v->release[1]) &&
+			ff_span_same(ff_table_cell(table, ret, "cuda"), v->local))
+			return true;
+	}
+	return false;
+}
+
+static json_t *targets_of(struct ff_span cell, const char *prefix)
+{
+	json_t *list = json_array();
+	for (struct ff_span one; cell.n && ff_span_next(&cell, ',', &one);)
+		json_array_append_new(list, json_sprintf("%s%.*s", prefix, (int)one.n, one.p));
+	return list;
+}
+
+// "cu128" -> "12.8"; false for a tag of another kind.
+static bool cuda_of(struct ff_span tag, char ret[24])
+{
+	uint64_t number;
+	struct ff_span digits = {tag.p + 2, tag.n - 2};
+	if (tag.n < 4 || tag.n > 6 || !ff_span_starts(tag, "cu") || !ff_span_u64(digits, &number))
+		return false;
+	snprintf(ret, 24, "%u.%u", (unsigned)number / 10, (unsigned)number % 10);
+	return true;
+}
+
+struct ff_error *ff_know_torch_wheel(const char *version, json_t **ret)
+{
+	struct ff_version v;
+	struct ff_table table = ff_table_of(ff_table_torch_wheels);
+	struct ff_table_row row;
+	char cuda[24];
+	*ret = NULL;
+	if (!ff_version_parse(ff_span_of(version), &v) || !v.local.n)
+		return NULL;
+	bool cpu = ff_span_eq(v.local, "cpu");
+	if (!cpu && !cuda_of(v.local, cuda))
+		return NULL;
+	json_t *facts = json_pack("{s:s, s:s?}", "version", version, "cuda", cpu ? NULL : cuda);
+	if (!facts)
+		return &ff_enomem;
+	if (!cpu && find_row(&v, &table, &row)) {
+		json_object_set_new(facts, "archs", targets_of(ff_table_cell(&table, &row, "archs"), "sm_"));
+		json_object_set_new(facts, "ptx", targets_of(ff_table_cell(&table, &row, "ptx"), "compute_"));
+	}
+	*ret = facts;
+	return NULL;
+}
