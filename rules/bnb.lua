@@ -91,6 +91,7 @@ rule {
     fixes[#fixes + 1] = {kind = "pip:torch", say = "Install a torch built for a CUDA version that this bitsandbytes ships."}
     return {hit = specific, confidence = specific and 0.9 or (log.setup or log.no_gpu_build) and 0.6 or 0.45, why = why, fixes = fixes}
   end,
+  applies = {"transformers", "vllm"},
   check = function(f)
     if f"bitsandbytes.found" ~= false or not f"bitsandbytes.wanted" then return nil end
     if f"torch.hip" or f"torch.cuda" == false then return nil end
@@ -138,6 +139,7 @@ rule {
       fixes = {{kind = "env:BNB_CUDA_VERSION", say = "Unset the override, or set it to a version that bitsandbytes ships (see bitsandbytes.binaries).", command = "unset BNB_CUDA_VERSION", unset = {"BNB_CUDA_VERSION"}, automatic = true},
                {kind = "pip:bitsandbytes", say = "Or upgrade bitsandbytes."}}}
   end,
+  applies = {"transformers", "vllm"},
   check = function(f)
     local set = f.env"BNB_CUDA_VERSION"
     if not set or f"bitsandbytes.found" ~= false then return nil end
@@ -279,6 +281,7 @@ rule {
     {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to 0.45.1 or later, which does without it.", command = "pip install -U 'bitsandbytes>=0.45.1'"},
     {kind = "pip-downgrade:triton", say = "Or go back to the triton that this torch was released with."},
   },
+  applies = {"transformers", "vllm"},
   check = function(f)
     local b, t = f.pkg"bitsandbytes", f.pkg"triton"
     if not b or not t or version.matches(t, ">=3.2") ~= true or version.matches(b, ">=0.45.1") ~= false or version.matches(b, ">=0.41.2") == false then return nil end

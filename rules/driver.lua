@@ -39,13 +39,14 @@ rule {
       why = {cuda and ("The driver offers CUDA %s, and the CUDA runtime of this torch or engine is newer."):format(cuda) or "The driver is older than the CUDA runtime that was started.", "Driver {fact:driver.version}, torch for CUDA {fact:torch.cuda}."},
       fixes = fixes}
   end,
+  applies = {"transformers", "vllm"},
   check = function(f)
     local driver, runtime = f"driver.version", f"torch.cuda"
     if not driver or not runtime then return nil end
     local verdict, floor = know.driver_runs(driver, runtime)
     if verdict ~= "too-old" then return nil end
     return {confidence = 0.95, why = ("torch is built for CUDA %s, which needs driver %s or later; this one is %s."):format(runtime, floor, driver),
-      fixes = {{kind = "driver", say = "Upgrade the NVIDIA driver on the host to " .. floor .. " or later."}, {kind = "pip-downgrade:torch", say = "Or install a torch built for an older CUDA."}}}
+      fixes = {{kind = "driver", say = "Upgrade the NVIDIA driver on the host to " .. floor .. " or later.", effect = {facts = {["driver.version"] = floor}}}, {kind = "pip-downgrade:torch", say = "Or install a torch built for an older CUDA."}}}
   end,
   doc = {looks = "'The NVIDIA driver on your system is too old (found version 11040)': CUDA 11.4. 'CUDA driver version is insufficient'.", check = "driver.version and driver.cuda against torch.cuda. In a container on a new enough host it is the GPU that was not passed in."},
 }

@@ -70,7 +70,7 @@ rule {
   check = function(f)
     for _, gpu in ipairs(f.gpus()) do
       for _, reason in ipairs(type(gpu.throttle) == "table" and gpu.throttle or {}) do
-        if tostring(reason):match[[(?i)thermal|hw_slowdown|power_brake]] then
+        if tostring(reason):match[[thermal|hardware-slowdown|power-brake]] then
           return {confidence = 0.8, severity = "warning", why = ("GPU %s is throttled: %s."):format(gpu.index or 0, reason), evidence = {"gpus"}, fixes = {{kind = "hardware", say = "Check cooling and power.", command = "nvidia-smi -q -d TEMPERATURE,POWER,PERFORMANCE"}}}
         end
       end

@@ -245,6 +245,7 @@ rule {
       fixes = {{kind = "container-flag:shm-size", say = "Start the container with more shared memory.", command = "docker run --shm-size=16g ...   # or --ipc=host; Kubernetes: an emptyDir with medium: Memory at /dev/shm"},
                {kind = "param:num_workers", say = "Or use fewer worker processes (DataLoader num_workers=0)."}}}
   end,
+  applies = {"transformers", "vllm"},
   check = function(f)
     local size = f"system.shm.size"
     if not size or size > 256 * 1048576 or size == 0 then return nil end

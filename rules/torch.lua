@@ -33,6 +33,7 @@ rule {
       why = {"The torch that runs is a CPU-only build, and CUDA was asked for.", "torch is {fact:torch.version}."},
       fixes = fixes}
   end,
+  applies = {"transformers", "vllm"},
   check = function(f)
     local torch = f.pkg"torch"
     if not torch or #f.gpus() == 0 then return nil end
@@ -99,6 +100,7 @@ rule {
     return {hit = hit, confidence = (log.not_compatible or covered == "none") and 0.95 or extension and 0.82 or 0.86, why = why,
       fixes = extension and (old and {hardware, rebuild, to_torch} or {rebuild, {kind = "pip:torch", say = "Or install builds (torch and extension) for this GPU."}, hardware}) or {to_torch, rebuild, hardware}}
   end,
+  applies = {"transformers", "vllm"},
   check = function(f)
     local archs, ptx = f"torch.archs", f"torch.ptx"
     if not archs and not ptx then return nil end
@@ -109,7 +111,8 @@ rule {
         return {confidence = 0.96, why = {("%s has compute capability %s, and torch %s carries no code for it."):format(gpu.name or "GPU " .. i - 1, cc, f"torch.version" or ""), "It carries: {fact:torch.archs}."},
           evidence = {"torch.archs", "gpus"},
           fixes = {{kind = "pip:torch", say = ("Install a torch whose wheel carries code for %s."):format(cc),
-                    command = ("pip install %s--index-url https://download.pytorch.org/whl/%s"):format(at_least and ("'torch>=%s' torchvision "):format(at_least) or "torch torchvision ", index)},
+                    command = ("pip install %s--index-url https://download.pytorch.org/whl/%s"):format(at_least and ("'torch>=%s' torchvision "):format(at_least) or "torch torchvision ", index),
+                    effect = index == "cu128" and {package = {torch = "2.7.1+cu128"}} or nil},
                    {kind = "hardware", say = "Or run on a GPU that it supports."}}}
       end
     end
@@ -161,6 +164,7 @@ rule {
       fixes = {{kind = "pip-downgrade:numpy", say = "Install NumPy 1.x, which such modules were built for.", command = "pip install 'numpy<2'"},
                {kind = "pip:package", say = "Or upgrade the module that the traceback names to a release built for NumPy 2."}}}
   end,
+  applies = {"transformers", "vllm"},
   check = function(f)
     local np, torch = f.pkg"numpy", f.pkg"torch"
     if np and torch and version.matches(np, ">=2") and version.matches(torch, "<2.3") then

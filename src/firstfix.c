@@ -211,6 +211,7 @@ struct ff_error *ff_explain(const struct ff_explain_options *options, struct ff_
 		.log_name = options->log_name ? options->log_name : "log",
 		.rules_dir = options->rules_dir,
 		.checks = options->check,
+		.engine = options->engine,
 		.stop = options->stop,
 	};
 	struct ff_diagnosis *diagnosis = calloc(1, sizeof(*diagnosis));

@@ -9,8 +9,11 @@ A file holds many cases, each begun by `== log NAME`:
     == expect
     {"cause": "oom.shm", "fix": "container-flag:shm-size"}
 
+`== check NAME` instead of `== log NAME` begins a case without a log: `firstfix check` on the facts.
+
 `expect` is one JSON object: cause (or "none"), and optionally fix (kind of the first fix), why (text that must stand in it),
-confidence_min, confidence_max, command (text that must stand in the first fix's command).
+confidence_min, confidence_max, command (text that must stand in the first fix's command), trial (what the first fix's trial on
+the facts showed), also (a cause that must stand behind the first), severity.
 """
 import json
 import pathlib
@@ -29,6 +32,8 @@ def load(path):
     for s in casefile.read(path):
         if s.name == "log":
             cases.append([s.argument, s.body, None, None])
+        elif s.name == "check":
+            cases.append([s.argument, None, None, None])
         elif s.name == "facts":
             cases[-1][2] = {"schema": "firstfix.facts/1", **json.loads(s.body)}
         elif s.name == "expect":
@@ -43,12 +48,15 @@ CASES = [(path.stem, *case) for path in sorted(FOLDER.glob("*.case")) for case i
 
 def explain(firstfix, log, facts, tmp_path):
     """The diagnoses of one case."""
-    (tmp_path / "log").write_text(log)
     options = ["--no-facts"]
     if facts is not None:
         (tmp_path / "facts.json").write_text(json.dumps(facts))
         options = ["--facts", tmp_path / "facts.json"]
-    run = subprocess.run([firstfix, "explain", "--json", *options, tmp_path / "log"], capture_output=True, text=True, timeout=30)
+    command = ["check", "--json", *options]
+    if log is not None:
+        (tmp_path / "log").write_text(log)
+        command = ["explain", "--json", *options, tmp_path / "log"]
+    run = subprocess.run([firstfix, *command], capture_output=True, text=True, timeout=30)
     assert run.returncode in (0, 1), run.stderr
     document = json.loads(run.stdout)
     assert "broken_rules" not in document, document["broken_rules"]
@@ -69,4 +77,9 @@ def test_case(file, name, log, facts, want, firstfix, tmp_path):
         assert first.get("kind") == want["fix"], [f["kind"] for f in top["fixes"]]
     assert want.get("command", "") in first.get("command", "")
     assert want.get("why", "") in top["why"]
+    assert want.get("severity", top["severity"]) == top["severity"]
+    if "trial" in want:
+        assert first.get("trial", {}).get("result") == want["trial"], [(f["kind"], f.get("trial")) for f in top["fixes"]]
+    if "also" in want:
+        assert want["also"] in [d["cause"] for d in found[1:]], [d["cause"] for d in found]
     assert want.get("confidence_min", 0) <= top["confidence"] <= want.get("confidence_max", 1)

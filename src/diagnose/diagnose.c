@@ -199,6 +199,8 @@ static struct ff_error *judge(const struct ff_diagnose_options *o, struct ff_rul
 	struct ff_error *err = ff_judge_facts(rules, o->facts);
 	if (!err && scan)
 		err = ff_judge_log(rules, scan, findings, broken);
+	if (!err && o->checks && o->engine)
+		ff_rules_narrow(rules, o->engine);
 	if (!err && o->checks)
 		err = ff_judge_checks(rules, findings, broken);
 	if (err)
@@ -224,6 +226,8 @@ struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
 		return err;
 	json_t *doc = document_of(
 		rules, &findings, scan ? unexplained(&(struct story){rules, scan, &findings}) : json_array(), broken);
+	if (doc && o->checks && o->log_fd < 0)
+		json_object_set_new(doc, "looked_at", ff_looked_at(o->facts, rules));
 	if (!doc)
 		return &ff_enomem;
 	*ret = doc;

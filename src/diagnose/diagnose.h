@@ -11,6 +11,7 @@ struct ff_diagnose_options {
 	bool no_extra_rules;	  /**< leave $FIRSTFIX_RULES and /etc/firstfix/rules.d alone (tests) */
 	const volatile int *stop; /**< ends reading early when it becomes true; may be NULL */
 	bool checks;		  /**< evaluate rules on facts alone, and say what they find */
+	const char *engine;	  /**< leave out checks that do not apply to this engine ("vllm"); NULL for all */
 };
 
 struct ff_error *ff_diagnose(const struct ff_diagnose_options *options, json_t **ret);

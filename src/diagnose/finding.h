@@ -42,6 +42,9 @@ int ff_event_tier(const struct ff_events *events, size_t index);
 /** Mark what another finding explains, and sort: root cause first, dropped ones last. */
 void ff_findings_rank(const struct ff_rules *rules, struct ff_findings *findings);
 
+/** What checks on facts alone could look at: ["driver 570.86.10", "1 GPU", "no torch found", ..., "41 checks"]. */
+json_t *ff_looked_at(const json_t *facts, const struct ff_rules *rules);
+
 /** Try the fixes of all findings on paper: sets `trial` {"result", "text"} in each and moves those that leave the cause or bring
     another one behind those that do not. */
 struct ff_error *ff_findings_try(struct ff_rules *rules, struct ff_findings *findings);

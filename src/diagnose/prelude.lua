@@ -184,6 +184,8 @@ local function fixes_of(list, captures, f, log)
 end
 
 local function fact_evidence(list, f, out, needs)
+  local told = {}
+  for _, item in ipairs(out) do told[item.fact or ""] = true end
   for _, path in ipairs(list or {}) do
     local value = f(path)
     local package = path:match[[^python\.packages\.(.+)\.version$]]
@@ -192,7 +194,8 @@ local function fact_evidence(list, f, out, needs)
     if value == nil and name then value = f.env(name) end
     if value == nil then
       needs[#needs + 1] = path
-    else
+    elseif not told[path] then
+      told[path] = true
       out[#out + 1] = {fact = path, value = value}
     end
   end

@@ -3,8 +3,6 @@
 // warning after which the worker went on well was none.
 #include "diagnose/finding.h"
 
-#include <lauxlib.h>
-
 enum { TIER_HARMLESS, TIER_LINE, TIER_ERROR_LINE, TIER_EVENT, TIER_FATAL, TIER_ROOT };
 
 static bool in_chain(const struct ff_events *events, size_t fatal, size_t index)
@@ -42,27 +40,6 @@ int ff_event_tier(const struct ff_events *events, size_t index)
 	return e->kind == FF_EVENT_EXCEPTION && e->level >= FF_LEVEL_ERROR ? TIER_ERROR_LINE : TIER_HARMLESS;
 }
 
-static bool lists(const struct ff_rules *rules, size_t rule, const char *field, const char *cause)
-{
-	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
-	bool found = false;
-	ff_rules_push(rules, rule);
-	if (lua_getfield(L, -1, field) == LUA_TTABLE) {
-		lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
-		for (lua_Integer i = 1; i <= n && !found; i++) {
-			lua_rawgeti(L, -1, i);
-			const char *text = lua_tostring(L, -1);
-			size_t len = text ? strlen(text) : 0;
-			found = text &&
-				(strcmp(text, cause) == 0 ||
-					(len && text[len - 1] == '*' && strncmp(text, cause, len - 1) == 0));
-			lua_pop(L, 1);
-		}
-	}
-	lua_pop(L, 2);
-	return found;
-}
-
 static double score(const struct ff_rules *rules, const struct ff_finding *f)
 {
 	static const double role_weight[] = {[FF_ROLE_CAUSE] = 0, [FF_ROLE_SYMPTOM] = -0.5, [FF_ROLE_WRAPPER] = -1};
@@ -90,8 +67,8 @@ static void drop_explained(const struct ff_rules *rules, struct ff_findings *f)
 			const struct ff_rule *other = ff_rules_at(rules, f->list[k].rule);
 			if (k == i || f->list[k].dropped || strcmp(mine->cause, other->cause) == 0)
 				continue;
-			if (lists(rules, f->list[i].rule, "explains", other->cause) ||
-				lists(rules, f->list[i].rule, "specific_over", other->cause))
+			if (ff_rules_lists(rules, f->list[i].rule, "explains", other->cause) ||
+				ff_rules_lists(rules, f->list[i].rule, "specific_over", other->cause))
 				f->list[k].dropped = true;
 		}
 	}

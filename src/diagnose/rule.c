@@ -14,9 +14,9 @@
 
 enum { RULES_MAX = 4096, SIGNATURES_MAX = 16384, FILE_MAX = 1 << 20 };
 
-extern const struct ff_embedded ff_rule_files[];
-extern const size_t ff_rule_file_count;
-FF_EMBEDDED(ff_rule, causes);
+extern const struct ff_embedded ff_ruleset_files[];
+extern const size_t ff_ruleset_file_count;
+FF_EMBEDDED(ff_ruleset, causes);
 
 struct ff_rules {
 	struct ff_sandbox *sandbox;
@@ -61,7 +61,7 @@ void ff_rules_destroy(struct ff_rules *rules)
 
 bool ff_cause_find(const char *id, struct ff_cause *ret)
 {
-	struct ff_span rest = ff_rule_causes, line, cell;
+	struct ff_span rest = ff_ruleset_causes, line, cell;
 	while (ff_span_next(&rest, '\n', &line)) {
 		if (!line.n || line.p[0] == '#' || !ff_span_next(&line, '\t', &cell) || !ff_span_eq(cell, id))
 			continue;
@@ -267,12 +267,12 @@ struct ff_error *ff_rules_add_built_in(struct ff_rules *rules)
 {
 	struct ff_error *err = NULL;
 	rules->built_in = true;
-	for (size_t i = 0; i < ff_rule_file_count && !err; i++) {
+	for (size_t i = 0; i < ff_ruleset_file_count && !err; i++) {
 		char name[128];
-		if (strcmp(ff_rule_files[i].name, "causes") == 0)
+		if (strcmp(ff_ruleset_files[i].name, "causes") == 0)
 			continue;
-		snprintf(name, sizeof(name), "rules/%s.lua", ff_rule_files[i].name);
-		err = ff_rules_add_text(rules, name, ff_rule_files[i].text.p, ff_rule_files[i].text.n);
+		snprintf(name, sizeof(name), "rules/%s.lua", ff_ruleset_files[i].name);
+		err = ff_rules_add_text(rules, name, ff_ruleset_files[i].text.p, ff_ruleset_files[i].text.n);
 	}
 	rules->built_in = false;
 	return err;
@@ -339,4 +339,39 @@ struct ff_signature *ff_rules_signature_at(struct ff_rules *rules, size_t index)
 void ff_rules_push(const struct ff_rules *rules, size_t index)
 {
 	lua_rawgeti(ff_sandbox_lua(rules->sandbox), LUA_REGISTRYINDEX, rules->list[index].ref);
+}
+
+bool ff_rules_lists(const struct ff_rules *rules, size_t rule, const char *field, const char *value)
+{
+	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	bool found = false;
+	ff_rules_push(rules, rule);
+	if (lua_getfield(L, -1, field) == LUA_TTABLE) {
+		lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+		for (lua_Integer i = 1; i <= n && !found; i++) {
+			lua_rawgeti(L, -1, i);
+			const char *text = lua_tostring(L, -1);
+			size_t len = text ? strlen(text) : 0;
+			found = text &&
+				(strcmp(text, value) == 0 ||
+					(len && text[len - 1] == '*' && strncmp(text, value, len - 1) == 0));
+			lua_pop(L, 1);
+		}
+	}
+	lua_pop(L, 2);
+	return found;
+}
+
+void ff_rules_narrow(struct ff_rules *rules, const char *engine)
+{
+	lua_State *L = ff_sandbox_lua(rules->sandbox);
+	for (size_t i = 0; i < rules->count; i++) {
+		if (!rules->list[i].id)
+			continue;
+		ff_rules_push(rules, i);
+		bool narrow = lua_getfield(L, -1, "applies") == LUA_TTABLE;
+		lua_pop(L, 2);
+		if (narrow && !ff_rules_lists(rules, i, "applies", engine))
+			rules->list[i].has_check = false;
+	}
 }

@@ -51,6 +51,12 @@ struct ff_signature *ff_rules_signature_at(struct ff_rules *rules, size_t index)
 /** Push the block of a rule. */
 void ff_rules_push(const struct ff_rules *rules, size_t index);
 
+/** True when a list of the rule ("explains", "applies") holds the value; an entry "bnb.*" holds all that begin so. */
+bool ff_rules_lists(const struct ff_rules *rules, size_t index, const char *field, const char *value);
+
+/** Leave out the checks of rules that say what they apply to, and not to this engine ("vllm"). */
+void ff_rules_narrow(struct ff_rules *rules, const char *engine);
+
 /** What causes.tsv says of a cause; empty spans when it does not know it. */
 struct ff_cause {
 	struct ff_span title, fix_kinds, counts_as;

@@ -1,0 +1,258 @@
+-- What only facts can tell, before anything has failed: `firstfix check`. Checks that belong to a failure with a log of its own
+-- stand with it in the other files.
+
+local torch_family = {"transformers", "vllm"}
+
+-- a number of bytes for a person
+local function size(bytes)
+  if bytes >= 1 << 30 then return ("%.1f GiB"):format(bytes / (1 << 30)) end
+  return ("%d MiB"):format(bytes // (1 << 20))
+end
+
+local function list(value)
+  return type(value) == "table" and value or {}
+end
+
+rule {
+  id = "env.allocator-invalid",
+  signatures = {
+    unrecognized = [[Unrecognized (?:key|CachingAllocator option|config option)[^\n]{0,40}[: '"](?<key>\w+)]],
+    parser = [[(?:AllocatorConfig|CUDAAllocatorConfig|CachingAllocator\w*)\.(?:cpp|h):\d+[^\n]{0,120}(?:Expected|Error, expect|Unrecognized|option)]],
+    value = [[(?:Error, expecting \d* ?for|Expected a single (?:True/False|True or False) argument for|(?:Invalid|invalid) value for) (?<setting>expandable_segments|max_split_size_mb|garbage_collection_threshold|roundup_power2_divisions|pinned_\w+|backend)]],
+    too_small = [[CachingAllocator option (?<option>max_split_size_mb|garbage_collection_threshold|roundup_power2_divisions) too (?:small|big)]],
+  },
+  facts = {"allocator.name", "allocator.value", "torch.version"},
+  applies = torch_family,
+  confidence = 0.93,
+  why = {"torch refuses its allocator settings: a key or value that this version does not know raises at the first use of CUDA.", "{fact:allocator.name} is {fact:allocator.value}."},
+  fixes = {
+    {kind = "env:PYTORCH_CUDA_ALLOC_CONF", say = "Unset the variable, or keep only settings that this torch knows (Booleans are exactly True or False).",
+     command = "unset PYTORCH_CUDA_ALLOC_CONF PYTORCH_ALLOC_CONF", unset = {"PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"}, automatic = true},
+  },
+  check = function(f)
+    local bad = list(f"allocator.errors")[1]
+    if not bad then return nil end
+    local name = f"allocator.name" or "PYTORCH_CUDA_ALLOC_CONF"
+    local kept = {} -- the settings that are right
+    for key, value in pairs(list(f"allocator.keys")) do
+      local wrong = false
+      for _, e in ipairs(f"allocator.errors") do wrong = wrong or e.key == key end
+      if not wrong then kept[#kept + 1] = key .. ":" .. tostring(value) end
+    end
+    table.sort(kept)
+    local value = table.concat(kept, ",")
+    return {confidence = 0.93, why = {("%s holds '%s:%s': %s. torch raises at the first use of CUDA."):format(name, bad.key, tostring(bad.value), bad.text), "torch is {fact:torch.version}."},
+      fixes = {#kept > 0 and {kind = "env:" .. name, say = "Keep only the settings that this torch takes.", command = ("export %s=%s"):format(name, value), set = {[name] = value}, automatic = true}
+        or {kind = "env:" .. name, say = "Unset it.", command = "unset " .. name, unset = {name}, automatic = true}}}
+  end,
+  doc = {looks = "'Unrecognized CachingAllocator option' or 'Expected a single True/False argument' at the first use of CUDA.",
+         check = "PYTORCH_CUDA_ALLOC_CONF (PYTORCH_ALLOC_CONF from torch 2.10 on) against the keys of the installed torch."},
+}
+
+rule {
+  id = "env.variable-ignored",
+  severity = "warning",
+  check = function(f)
+    local said, names = {}, {}
+    for _, note in ipairs(list(f"env_notes")) do
+      if note.name ~= "CUDA_VISIBLE_DEVICES" and #said < 6 then
+        said[#said + 1] = ("%s (%s): %s."):format(note.name, note.kind, note.text)
+        names[#names + 1] = "env." .. note.name
+      end
+    end
+    if #said == 0 then return nil end
+    local first = list(f"env_notes")[1].name
+    return {confidence = 0.8, why = said, evidence = names,
+      fixes = {{kind = "env:" .. first, say = "Correct or remove what is deprecated, ignored or malformed; use the name that is given."}}}
+  end,
+  doc = {looks = "A setting has no effect; a warning that a variable is deprecated.", check = "env_notes in the report: name, kind and what takes its place."},
+}
+
+rule {
+  id = "cuda.lib-conflict/check",
+  applies = torch_family,
+  check = function(f)
+    local worst
+    for _, c in ipairs(list(f"cuda.conflicts")) do
+      if not worst or c.missing_symbols and not worst.missing_symbols then worst = c end
+    end
+    if not worst then return nil end
+    local variable, lacks = worst.variable, list(worst.missing_symbols)[1]
+    local fixes = {}
+    if variable then
+      fixes[1] = {kind = "env:" .. variable, say = ("Take the folder of %s off %s."):format(tostring(worst.chosen), variable), command = "unset " .. variable,
+                  unset = {variable}, effect = {unset = {variable}, facts = {["cuda.conflicts"] = {}}}}
+    end
+    fixes[#fixes + 1] = {kind = "pip:torch", say = "Or reinstall torch with the nvidia-* packages that it asks for.", command = "pip install --force-reinstall torch"}
+    return {confidence = lacks and 0.9 or 0.5, severity = lacks and "error" or "warning",
+      why = {("%s is loaded from %s instead of %s (%s)."):format(tostring(worst.library), tostring(worst.chosen), tostring(worst.expected or "torch's own"), tostring(worst.because or "its place")),
+             lacks and ("It lacks %s, which %s needs."):format(lacks, tostring(worst.needed_by or "torch")) or nil},
+      evidence = {"cuda.conflicts"}, fixes = fixes}
+  end,
+}
+
+-- a conflict between these breaks loading or is refused at import; others of pip check are noise here
+local telling = {torch = true, torchvision = true, torchaudio = true, transformers = true, tokenizers = true, ["huggingface-hub"] = true,
+                 accelerate = true, bitsandbytes = true, vllm = true, triton = true, numpy = true, peft = true, xformers = true, ["flash-attn"] = true}
+
+local function requirement(text)
+  return (tostring(text):match[[^[A-Za-z0-9._-]+]] or ""):lower():gsub("[_.]+", "-")
+end
+
+rule {
+  id = "pip.conflict/check",
+  severity = "warning",
+  applies = torch_family,
+  check = function(f)
+    local said, first = {}, nil
+    for _, c in ipairs(list(f"python.conflicts")) do
+      local wanted = requirement(c.requires)
+      if telling[wanted] and telling[requirement(c.package)] and #said < 5 then
+        first = first or {name = wanted, requires = tostring(c.requires):match[[^[^;]+]]}
+        said[#said + 1] = ("%s requires %s, and %s."):format(c.package, c.requires, c.found and c.found .. " is installed" or "it is not installed")
+      end
+    end
+    if not first then return nil end
+    return {confidence = 0.7, why = said, evidence = {"python.conflicts"},
+      fixes = {{kind = "pip:" .. first.name, say = "Install the version that is asked for.", command = ("pip install '%s'"):format((first.requires:gsub([[\s+$]], "")))}}}
+  end,
+}
+
+rule {
+  id = "torch.torchvision-mismatch/check",
+  applies = torch_family,
+  check = function(f)
+    for _, p in ipairs(list(f"torch.partners")) do
+      if p.fits == false then
+        return {confidence = 0.85, severity = "warning", why = ("%s %s does not belong to torch {fact:torch.version}, which goes with %s."):format(p.package, p.found, p.wants), evidence = {"torch.partners"},
+          fixes = {{kind = "pip:" .. p.package, say = "Install the release that goes with this torch.", command = ("pip install '%s%s'"):format(p.package, p.wants), effect = {package = {[p.package] = (p.wants:gsub([[^==]], ""))}}}}}
+      end
+    end
+  end,
+}
+
+local caches = {HF_HOME = true, HF_HUB_CACHE = true, TRANSFORMERS_CACHE = true, HUGGINGFACE_HUB_CACHE = true}
+
+rule {
+  id = "disk.full/check",
+  severity = "warning",
+  check = function(f)
+    for _, disk in ipairs(list(f"system.disks")) do
+      local cache, free = caches[disk["for"]], disk.free
+      if free and (cache and free < 5 << 30 or disk["for"] == "TMPDIR" and free < 64 << 20) then
+        local full = free < 64 << 20
+        return {confidence = full and 0.9 or 0.6, severity = full and "error" or "warning",
+          why = ("%s (%s) has only %s free; a model of 7 billion parameters takes 13 GiB in 16 bits."):format(disk["for"], disk.path, size(free)), evidence = {"system.disks"},
+          fixes = {{kind = "disk", say = "Free space there or mount a larger volume."}, cache and {kind = "env:HF_HOME", say = "Or point HF_HOME at a folder with room."} or nil}}
+      end
+      if disk.inodes == 0 then free = nil end -- file systems without a count
+      if free and disk.inodes_free == 0 then
+        return {confidence = 0.85, severity = "error", why = ("%s has no inode left: no new file can be made."):format(disk.path), fixes = {{kind = "disk", say = "Remove files there, or use another volume."}}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "hf.cache-permission/check",
+  severity = "warning",
+  check = function(f)
+    for _, disk in ipairs(list(f"system.disks")) do
+      if caches[disk["for"]] and (disk.writable == false or disk.read_only) then
+        return {confidence = 0.8, why = ("%s (%s) cannot be written to: a model that is not there yet cannot be downloaded."):format(disk["for"], disk.path), evidence = {"system.disks"},
+          fixes = {{kind = "env:HF_HOME", say = "Point HF_HOME at a folder that this user may write to."}, {kind = "disk", say = "Or mount the volume writable."}}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "hf.incomplete/check",
+  severity = "warning",
+  check = function(f)
+    for _, repo in ipairs(list(f"model.repos")) do
+      if (repo.incomplete or 0) > 0 then
+        return {confidence = 0.6, why = ("%d downloads of %s broke off or still run."):format(repo.incomplete, repo.name), evidence = {"model.repos"},
+          fixes = {{kind = "param:force_download", say = "Download it again to the end.", command = "hf download " .. tostring(repo.name)}}}
+      end
+    end
+  end,
+}
+
+-- The least bytes that the weights of a dense model take, from its shape: attention and a feed-forward part of 2.7 times the hidden
+-- size. Of models with many small experts the shape does not say enough.
+local function least_bytes(config)
+  local h, layers, vocabulary = config.hidden, config.layers, config.vocabulary or 0
+  local experts = config.experts or 1
+  if not h or not layers or experts > 8 then return nil end
+  local parameters = layers * (2 + 8 * experts) * h * h + vocabulary * h
+  local bits = config.quantization_bits or ({float32 = 32, bfloat16 = 16, float16 = 16})[config.dtype] or 16
+  return parameters * bits // 8
+end
+
+rule {
+  id = "oom.host/check",
+  severity = "warning",
+  check = function(f)
+    local room = f"system.memory.limit" or f"system.memory.total"
+    if not room then return nil end
+    for _, repo in ipairs(list(f"model.repos")) do
+      local least = type(repo.config) == "table" and repo.type == "model" and least_bytes(repo.config)
+      if least and least > room then
+        return {confidence = 0.6, why = ("The weights of %s take at least %s, and this container may use %s of memory: loading them whole into host memory will be killed."):format(repo.name, size(least), size(room)),
+          evidence = {"system.memory.limit", "system.memory.total"},
+          fixes = {{kind = "hardware", say = "Give the container more memory."}, {kind = "param:low_cpu_mem_usage", say = "Load safetensors straight to the GPU (device_map, low_cpu_mem_usage), one shard at a time."}}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "gpu.ecc/check",
+  check = function(f)
+    for _, gpu in ipairs(f.gpus()) do
+      local ecc = list(gpu.ecc)
+      local rows, pages = list(ecc.remapped_rows), list(ecc.retired_pages)
+      local name = ("GPU %s (%s)"):format(tostring(gpu.index or 0), gpu.name or "?")
+      if rows.failed then
+        return {confidence = 0.9, why = name .. " could not remap a faulty row of its memory: it has to be replaced.", evidence = {"gpus"}, fixes = {{kind = "hardware", say = "Take this GPU out of service and have it replaced.", command = "nvidia-smi -q -d ECC,ROW_REMAPPER"}}}
+      end
+      if rows.pending or pages.pending then
+        return {confidence = 0.85, severity = "warning", why = name .. " waits for a reset to take a faulty row or page of its memory out of use.", evidence = {"gpus"}, fixes = {{kind = "restart", say = "Reset the GPU or reboot the host when it is idle.", command = "nvidia-smi --gpu-reset"}, {kind = "hardware", say = "If it comes back, have the GPU replaced."}}}
+      end
+      if (ecc.uncorrected or 0) > 0 then
+        return {confidence = 0.8, severity = "warning", why = ("%s counts %d uncorrected memory errors since the driver was loaded."):format(name, ecc.uncorrected), evidence = {"gpus"}, fixes = {{kind = "restart", say = "Reset the GPU or reboot the host."}, {kind = "hardware", say = "If it comes back, have the GPU replaced."}}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "bnb.dependency-missing/check",
+  applies = torch_family,
+  check = function(f)
+    if not f"torch.cuda" then return nil end
+    for _, need in ipairs(list(f"bitsandbytes.needs")) do
+      if not need.path and need.soname ~= "libcuda.so.1" then
+        return {confidence = 0.85, severity = "error", why = ("The library that bitsandbytes would load needs %s, and nothing provides it."):format(tostring(need.soname)), evidence = {"bitsandbytes.needs"},
+          fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds it on LD_LIBRARY_PATH."}, {kind = "pip:torch", say = "Or reinstall torch with its nvidia-* packages."}}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "bnb.arch-unsupported/check",
+  applies = torch_family,
+  check = function(f)
+    local archs = f"bitsandbytes.archs"
+    if type(archs) ~= "table" or #archs == 0 or not f"bitsandbytes.found" then return nil end
+    for _, gpu in ipairs(f.gpus()) do
+      local cc = gpu.compute_capability or gpu.name and know.gpu_cc(gpu.name)
+      if cc and (gpu.vendor or "nvidia") == "nvidia" and know.arch_covers(archs, {}, cc) == "none" then
+        return {confidence = 0.85, severity = "warning", why = ("%s has compute capability %s, and %s carries no code for it."):format(gpu.name or "The GPU", cc, f"bitsandbytes.wanted" or "bitsandbytes"), evidence = {"bitsandbytes.archs"},
+          fixes = {{kind = "pip:bitsandbytes", say = "Install a release whose library covers this GPU.", command = "pip install -U bitsandbytes"}}}
+      end
+    end
+  end,
+}

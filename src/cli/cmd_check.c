@@ -1,0 +1,81 @@
+// firstfix check: what will fail on this machine, said before the first request.
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct check {
+	struct ff_collect_options collect;
+	const char *facts, *rules, *engine;
+};
+
+static int check(const struct check *c, const struct ff_output *output)
+{
+	struct ff_facts *facts = NULL;
+	struct ff_diagnosis *diagnosis = NULL;
+	char *text = NULL;
+	struct ff_error *err = c->facts ? ff_facts_read(c->facts, &facts) : ff_collect(&c->collect, &facts);
+	if (!err)
+		err = ff_explain(&(struct ff_explain_options){.facts = facts,
+					 .log_fd = -1,
+					 .rules_dir = c->rules,
+					 .check = true,
+					 .engine = c->engine},
+			&diagnosis);
+	struct ff_style style = ff_output_style(output);
+	if (!err)
+		err = ff_diagnosis_render(diagnosis, ff_output_format(output), &style, &text);
+	int code = err ? ff_fail("check", err) : ff_diagnosis_is_error(diagnosis) ? 1 : 0;
+	if (!err && !ff_output_write("check", output, text))
+		code = 2;
+	free(text);
+	ff_diagnosis_free(diagnosis);
+	ff_facts_free(facts);
+	return code;
+}
+
+static bool engine_known(const char *engine)
+{
+	static const char *const engines[] = {"vllm", "transformers", "llama.cpp"};
+	for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+		if (strcmp(engines[i], engine) == 0)
+			return true;
+	}
+	return false;
+}
+
+int ff_cmd_check(int argc, char **argv)
+{
+	struct check c = {.collect.trigger = "check"};
+	struct ff_output output = {0};
+	const struct ff_option options[] = {
+		FF_OUTPUT_OPTIONS(&output),
+		{"for", 0, FF_OPT_TEXT, "ENGINE", "only what concerns vllm, transformers or llama.cpp", &c.engine},
+		{"facts", 0, FF_OPT_TEXT, "FILE", "facts of another machine ('firstfix report --json')", &c.facts},
+		{"root", 0, FF_OPT_TEXT, "DIR", "a captured machine, made by 'firstfix capture'", &c.collect.root},
+		{"python", 0, FF_OPT_TEXT, "PATH", "the interpreter to look at (default: the one a worker would use)",
+			&c.collect.python},
+		{"rules", 0, FF_OPT_TEXT, "DIR", "a folder of more rules", &c.rules},
+	};
+	const struct ff_usage usage = {
+		.command = "check",
+		.operands = "",
+		.summary = "what will fail on this machine, before anything does",
+		.details = "Exit code 0: nothing that would fail; 1: something is wrong and was said; 2: wrong use or "
+			   "unreadable input.",
+		.options = options,
+		.n_options = sizeof(options) / sizeof(options[0]),
+	};
+	struct ff_parsed parsed = ff_options_parse(&usage, argc, argv);
+	if (parsed.leave)
+		return parsed.exit_code;
+	free(parsed.operands);
+	if (c.facts && c.collect.root)
+		return ff_usage_error("check", "--facts and --root exclude each other");
+	if (c.engine && !engine_known(c.engine))
+		return ff_usage_error("check", "--for takes vllm, transformers or llama.cpp, not '%s'", c.engine);
+	return check(&c, &output);
+}
