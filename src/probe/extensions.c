@@ -1,7 +1,8 @@
 // GPU code of installed packages: which architectures torch, bitsandbytes, flash-attn, vllm, ... were built for, read
 // from their libraries' headers (rules/data/native_packages.tsv says where those lie).
 //
-//	{"torch": {"archs": ["sm_50", "sm_90"]}, "bitsandbytes": {"libraries": {"libbitsandbytes_cuda121.so": ["sm_75"]}}, "extensions": [{"package": "flash_attn", "file": "...", "archs": ["sm_80", "sm_90"]}]}
+//	{"torch": {"archs": ["sm_50", "sm_90"]}, "bitsandbytes": {"libraries": {"libbitsandbytes_cuda121.so": ["sm_75"]}},
+//	 "extensions": [{"package": "flash_attn", "file": "...", "archs": ["sm_80", "sm_90"]}]}
 // How the source lies: a wheel built from source on a build machine carries only that machine's architecture; torch's
 // list (torch.cuda.get_arch_list) is that of libtorch_cuda.so, other libraries beside it can carry fewer.
 #include "know/table.h"
