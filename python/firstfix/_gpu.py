@@ -1,0 +1,99 @@
+"""Memory of GPUs and of this process, read only from what the worker itself has loaded and initialised.
+
+torch is looked up in sys.modules, never imported; CUDA is never initialised by us.
+"""
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NamedTuple, Optional
+
+
+class Reading(NamedTuple):
+    """One device as torch's allocator sees it, in bytes; free and total are the device's own words."""
+
+    gpu: int
+    name: str
+    allocated: int
+    reserved: int
+    peak: int
+    free: int
+    total: int
+
+
+def torch_cuda() -> Any:
+    """torch.cuda when the worker has initialised it, else None."""
+    torch = sys.modules.get("torch")
+    cuda = getattr(torch, "cuda", None)
+    try:
+        return cuda if cuda is not None and cuda.is_initialized() else None
+    except Exception:
+        return None
+
+
+def read() -> list[Reading]:
+    """Every visible device on which this process has reserved memory, and the current one."""
+    cuda = torch_cuda()
+    if cuda is None:
+        return []
+    found = []
+    for index in range(cuda.device_count()):
+        reserved = int(cuda.memory_reserved(index))
+        if not reserved and index != cuda.current_device():
+            continue
+        free, total = cuda.mem_get_info(index)
+        found.append(Reading(index, str(cuda.get_device_name(index)), int(cuda.memory_allocated(index)), reserved,
+                             int(cuda.max_memory_allocated(index)), int(free), int(total)))
+    return found
+
+
+def allocated() -> Optional[tuple[int, int]]:
+    """Bytes that torch's allocator has given out on the current device and their peak: the quick reading of a request."""
+    cuda = torch_cuda()
+    if cuda is None:
+        return None
+    stats = cuda.memory_stats_as_nested_dict()["allocated_bytes"]["all"]
+    return int(stats["current"]), int(stats["peak"])
+
+
+def rss() -> Optional[int]:
+    """Resident bytes of this process."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def oom_lines() -> list[str]:
+    """The seed's GPU MEMORY DIAGNOSTICS and what torch's allocator knows beyond it."""
+    from firstfix._say import size
+
+    lines = []
+    cuda = torch_cuda()
+    for r in read():
+        lines += [f"GPU {r.gpu}: {r.name}", f"Total VRAM: {size(r.total)}", f"Allocated: {size(r.allocated)}",
+                  f"Reserved: {size(r.reserved)}", f"Peak: {size(r.peak)}", f"Free: {size(r.free)}"]
+        stats = cuda.memory_stats(r.gpu)
+        others = r.total - r.free - r.reserved
+        lines.append(f"Reserved but not allocated: {size(r.reserved - r.allocated)}")
+        lines.append(f"Inactive pieces (fragments): {size(stats.get('inactive_split_bytes.all.current', 0))}")
+        lines.append(f"Used by other processes and the CUDA context: {size(max(others, 0))}")
+        lines.append(f"Allocation retries: {stats.get('num_alloc_retries', 0)}, failures: {stats.get('num_ooms', 0)}")
+        lines += _largest(cuda, r.gpu)
+    return lines
+
+
+def _largest(cuda: Any, index: int) -> list[str]:
+    """The largest live blocks with the Python line that asked for them; only when the worker records history."""
+    blocks = []
+    for segment in cuda.memory_snapshot():
+        if segment.get("device") == index:
+            blocks += [b for b in segment.get("blocks", ()) if b.get("state") == "active_allocated"]
+    lines = []
+    for block in sorted(blocks, key=lambda b: -int(b.get("size", 0)))[:5]:
+        frames = block.get("frames") or (block.get("history") or [{}])[0].get("frames") or []
+        python = next((f for f in frames if str(f.get("filename", "")).endswith(".py")), None)
+        place = f" by {python['filename']}:{python['line']} in {python['name']}" if python else ""
+        lines.append(f"Large block: {block.get('size', 0) / (1 << 20):.1f} MB{place}")
+    return lines

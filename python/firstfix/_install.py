@@ -1,0 +1,32 @@
+"""install(): the lane, the import hooks and the hooks on the process' end. Quick: nothing large is imported here."""
+from __future__ import annotations
+
+from firstfix import _ring
+from firstfix._settings import settings
+
+_done = False
+
+
+def install(capture_inputs: bool = False) -> bool:
+    """See firstfix.install()."""
+    global _done
+    settings.capture_inputs = settings.capture_inputs or capture_inputs
+    if _done:
+        return True
+    settings.read()
+    settings.capture_inputs = capture_inputs
+    if not settings.on("all"):
+        return False
+    try:
+        _ring.start(None)
+        from firstfix import _ends, _imports
+
+        _ends.install()
+        _imports.install()
+    except Exception as failure:
+        from firstfix import _say
+
+        _say.once(f"does not record: {type(failure).__name__}: {failure}")
+        return False
+    _done = True
+    return True

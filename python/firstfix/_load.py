@@ -1,0 +1,243 @@
+"""Model loads: the state before, a summary after, and on failure the block with its diagnosis; the seed's section 2.
+
+Loads nest (a pipeline calls AutoModel, which calls the model's class): the outermost one speaks.
+"""
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import time
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Callable, Optional
+
+from firstfix import _exceptions, _failure, _gpu, _imports, _model, _ring, _say
+from firstfix._table import Row
+
+NOT_SET = "not set"
+_inside: ContextVar[bool] = ContextVar("firstfix_load", default=False)
+_downloads = [0, 0]  # files and bytes fetched from the hub by this process
+
+
+def version(name: str) -> str:
+    """Of a package, imported or only installed; "" when it is neither."""
+    module = sys.modules.get(name)
+    said = getattr(module, "__version__", None)
+    if isinstance(said, str):
+        return said
+    from importlib import metadata
+
+    try:
+        return metadata.version(name)
+    except Exception:
+        return ""
+
+
+def _mark(good: bool) -> str:
+    """The seed's marks where stderr can show them."""
+    encoding = (getattr(sys.stderr, "encoding", None) or "").lower().replace("-", "")
+    if encoding.startswith("utf"):
+        return "✅" if good else "⚠️ "
+    return "ok:" if good else "warning:"
+
+
+def _allocator() -> str:
+    for name in ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"):
+        if os.environ.get(name):
+            return f"{name}={os.environ[name]}"
+    return NOT_SET
+
+
+def _token() -> str:
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        if os.environ.get(name):
+            return f"set by {name} ({len(os.environ[name])} characters)"
+    home = os.environ.get("HF_HOME") or os.path.join(os.path.expanduser("~"), ".cache", "huggingface")
+    path = os.environ.get("HF_TOKEN_PATH") or os.path.join(home, "token")
+    return "in a file" if os.path.exists(path) else NOT_SET
+
+
+def _before() -> list[str]:
+    """The seed's Pre-Load State, from what this process knows without touching the GPU."""
+    torch = sys.modules.get("torch")
+    lines = [f"PyTorch version: {version('torch') or 'not installed'}"]
+    if torch is not None:
+        lines.append(f"CUDA version (PyTorch): {getattr(getattr(torch, 'version', None), 'cuda', None) or 'none: a CPU build'}")
+    for r in _failure.guarded(_gpu.read) or ():
+        lines += [f"GPU {r.gpu}: {r.name}", f"VRAM: {_say.size(r.total)}", f"Free memory: {_say.size(r.free)}"]
+    if torch is not None and _gpu.torch_cuda() is None:
+        lines.append("CUDA: not initialised yet in this process")
+    bnb = version("bitsandbytes")
+    if bnb:
+        lines += [f"BitsAndBytes version: {bnb}", f"BNB_CUDA_VERSION env: {os.environ.get('BNB_CUDA_VERSION', NOT_SET)}"]
+    for name, shown in (("transformers", "Transformers"), ("accelerate", "Accelerate"), ("vllm", "vLLM")):
+        if version(name):
+            lines.append(f"{shown} version: {version(name)}")
+    return lines + [f"PyTorch allocator settings: {_allocator()}", f"Hugging Face token: {_token()}"]
+
+
+def _name(thing: Any) -> str:
+    """How a person calls the model that was asked for."""
+    if isinstance(thing, (str, os.PathLike)):
+        return str(thing)[:300]
+    for attribute in ("name_or_path", "model"):
+        value = getattr(thing, attribute, None)
+        if isinstance(value, str) and value:
+            return value[:300]
+    config = getattr(thing, "model_config", None)
+    return _name(config) if config is not None else type(thing).__name__
+
+
+class Load:
+    """One load of a model, from `with` to its end. `result` is what was loaded, where that is known."""
+
+    def __init__(self, name: str, quiet: bool = False) -> None:
+        """quiet: say nothing unless it fails."""
+        self.name = name
+        self.quiet = quiet
+        self.result: Any = None
+        self._outer = False
+
+    def __enter__(self) -> "Load":
+        """Begin: the state before."""
+        self._outer = not _inside.get()
+        if self._outer:
+            self._token = _inside.set(True)
+            self._phase = _ring.next_id()
+            self._began = time.perf_counter()
+            self._fetched = list(_downloads)
+            _failure.guarded(self._begin)
+        return self
+
+    def _begin(self) -> None:
+        _ring.event(_ring.PHASE_BEGIN, {"firstfix.phase": "model.load", "firstfix.phase.id": self._phase,
+                                        "gen_ai.request.model": self.name})
+        if not self.quiet:
+            lines = _before()
+            _say.say("firstfix.model.load.begin", "\n".join(
+                [_say.title(f"MODEL INITIALIZATION: {self.name}"), _say.section("DIAGNOSTIC: Environment & Dependencies"),
+                 *lines, _say.LIGHT]), {"gen_ai.request.model": self.name, "firstfix.before": lines})
+
+    def __exit__(self, kind: Optional[type[BaseException]], exc: Optional[BaseException],
+                 traceback: Optional[TracebackType]) -> None:
+        """End: the summary, or the block of a failure. The exception goes on as it came."""
+        if not self._outer:
+            return
+        try:
+            _inside.reset(self._token)
+        except ValueError:
+            _inside.set(False)
+        took = time.perf_counter() - self._began
+        _failure.guarded(self._end, exc, took)
+
+    def _end(self, exc: Optional[BaseException], took: float) -> None:
+        row: dict[str, Any] = {"firstfix.phase": "model.load", "firstfix.phase.id": self._phase,
+                               "gen_ai.request.model": self.name, "firstfix.duration_ms": took * 1e3, "firstfix.outcome": "ok"}
+        if exc is not None:
+            failure = _exceptions.is_failure(exc)
+            row["firstfix.outcome"] = "error" if failure else "cancelled"
+            row["error.type"] = _exceptions.type_name(exc)
+            _ring.event(_ring.PHASE_END, row)
+            if failure:
+                about = {"firstfix.phase.id": self._phase, "gen_ai.request.model": self.name, "firstfix.duration_ms": took * 1e3}
+                _failure.handle(exc, "model.load", "MODEL INITIALIZATION FAILED", about)
+            return
+        made = _failure.guarded(_model.summary, self.result) if self.result is not None else None
+        if made is not None:
+            row.update({"firstfix.model.parameters": made.parameters, "firstfix.model.bytes": made.bytes,
+                        "firstfix.model.quantization": made.quantization or None, "firstfix.model.devices": made.devices})
+        gpus = _failure.guarded(_gpu.read) or []
+        row["firstfix.model.from"] = self._source()
+        _ring.event(_ring.PHASE_END, row)
+        for r in gpus:
+            _ring.event(_ring.MEMORY, {
+                "firstfix.phase.id": self._phase, "firstfix.gpu.index": r.gpu, "firstfix.gpu.memory.total": r.total,
+                "firstfix.gpu.memory.free": r.free, "firstfix.gpu.memory.allocated": r.allocated,
+                "firstfix.gpu.memory.reserved": r.reserved, "firstfix.gpu.memory.peak": r.peak})
+        if not self.quiet:
+            _say.say("firstfix.model.load.end", "\n".join(self._after(took, made, gpus)), row)
+
+    def _source(self) -> str:
+        files, fetched = _downloads[0] - self._fetched[0], _downloads[1] - self._fetched[1]
+        if files:
+            return f"the network ({files} files, {_say.size(fetched)})" if fetched else f"the network ({files} files)"
+        return "a local folder" if os.path.exists(self.name) else "the cache"
+
+    def _after(self, took: float, made: Optional[_model.Summary], gpus: list[_gpu.Reading]) -> list[str]:
+        """The seed's Post-Load State."""
+        source = "" if made is None else f" from {self._source()}"
+        lines = [_say.section("MODEL LOADING SUMMARY"), f"{_mark(True)} Model loaded{source} in {took:.1f} seconds"]
+        if made is not None:
+            quantized = f" ({made.quantization})" if made.quantization else ""
+            lines.append(f"{_mark(True)} {_model.count(made.parameters)} parameters{quantized}: {made.kinds}; {_say.size(made.bytes)}")
+            lines.append(f"{_mark(not made.off_gpu)} " + (
+                f"Not all layers are on the GPU: {made.devices}" if made.off_gpu else made.devices[:1].upper() + made.devices[1:]))
+            if made.off_gpu:
+                lines.append(f"   Sample mapping: {made.sample}")
+        for r in gpus:
+            lines.append(f"GPU {r.gpu} Memory: {_say.size(r.allocated)} allocated, {_say.size(r.reserved)} reserved, "
+                         f"{_say.size(r.free)} free, peak {_say.size(r.peak)}")
+        return [*lines, _say.LIGHT]
+
+
+def model_load(name: str) -> Load:
+    """Record the load of a model that no hook knows; set `.result` to have its parameters and devices summarised.
+
+        with firstfix.model_load("my-model") as load:
+            load.result = model = build(...)
+    """
+    return Load(name)
+
+
+def _begin(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any], quiet: bool) -> Optional[Load]:
+    """The load to enter, or None inside another one or when the row is off."""
+    if row.broken or _inside.get():
+        return None
+    try:
+        asked = kwargs[row.note] if row.note in kwargs else args[1] if len(args) > 1 else type(args[0]) if args else ""
+        return Load(_name(asked), quiet)
+    except Exception as failure:
+        _imports.disable(row, failure)
+        return None
+
+
+def _wrapped(original: Callable[..., Any], row: Row, quiet: bool, constructor: bool) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def load(*args: Any, **kwargs: Any) -> Any:
+        span = _begin(row, args, kwargs, quiet)
+        if span is None:
+            return original(*args, **kwargs)
+        with span:
+            made = original(*args, **kwargs)
+            # peft and sentence-transformers: a module; from_pretrained(output_loading_info=True): a pair
+            span.result = args[0] if constructor else made[0] if isinstance(made, tuple) and made else made
+            return made
+    return load
+
+
+def wrap(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
+    """For a function that returns a model."""
+    return _wrapped(original, row, False, False)
+
+
+def wrap_init(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
+    """For a constructor that loads a model."""
+    return _wrapped(original, row, False, True)
+
+
+def wrap_quiet(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
+    """For what belongs to a load and only speaks when it fails."""
+    return _wrapped(original, row, True, False)
+
+
+def wrap_download(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
+    """Count the files and bytes that come from the hub."""
+    @functools.wraps(original)
+    def fetch(*args: Any, **kwargs: Any) -> Any:
+        done = original(*args, **kwargs)
+        size = kwargs.get("expected_size")
+        _downloads[0] += 1
+        _downloads[1] += size if isinstance(size, int) else 0
+        return done
+    return fetch

@@ -1,0 +1,22 @@
+"""Secrets out of text that this process prints itself; what the programs print is masked by them.
+
+Two ways: the values of environment variables whose names speak of secrets, and tokens that are known by their shape.
+"""
+from __future__ import annotations
+
+import os
+
+NAMES = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "APIKEY", "ACCESS_KEY", "CREDENTIAL")
+SHAPES = (r"\bhf_[A-Za-z0-9]{8,}|\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{20,}|\brpa_[A-Za-z0-9]{16,}"
+          r"|\bAKIA[A-Z0-9]{16}\b|\bxox[abprs]-[A-Za-z0-9-]{10,}|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+"
+          r"|(?<=Bearer )[A-Za-z0-9._~+/-]{8,}=*|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
+
+
+def mask(text: str) -> str:
+    """The text with secrets replaced by their length."""
+    import re
+
+    for name, value in list(os.environ.items()):
+        if len(value) >= 8 and any(word in name.upper() for word in NAMES) and value in text:
+            text = text.replace(value, f"[masked, {len(value)} characters]")
+    return re.sub(SHAPES, lambda match: f"[masked, {len(match.group())} characters]", text)

@@ -1,0 +1,79 @@
+"""What a person or a log collector sees: blocks of text in the look of `firstfix`, or one JSON object a line.
+
+Goes to stderr or to FIRSTFIX_LOG_FILE. Never raises: a closed or full stderr is the worker's business, not ours.
+"""
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Mapping
+
+from firstfix._settings import settings
+
+HEAVY = "=" * 70
+LIGHT = "-" * 70
+_said: set[str] = set()
+
+
+def title(text: str) -> str:
+    """The heading of a block."""
+    return f"{HEAVY}\n{text}\n{HEAVY}"
+
+
+def section(text: str) -> str:
+    """A heading inside a block."""
+    return f"{LIGHT}\n{text}\n{LIGHT}"
+
+
+def _write(text: str) -> None:
+    try:
+        if settings.log_file:
+            fd = os.open(settings.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(fd, text.encode("utf-8", "backslashreplace"))
+            finally:
+                os.close(fd)
+            return
+        stream = sys.stderr
+        if stream is not None:
+            encoding = getattr(stream, "encoding", None) or "utf-8"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding, "replace"))
+            stream.flush()
+    except Exception:
+        pass
+
+
+def say(event: str, text: str, fields: Mapping[str, Any]) -> None:
+    """Show `text`, or with FIRSTFIX_LOG=json the fields as one line; `event` names what happened."""
+    if settings.log == "text":
+        _write(text if text.endswith("\n") else text + "\n")
+    elif settings.log == "json":
+        _write(json_line(event, fields))
+
+
+def json_line(event: str, fields: Mapping[str, Any]) -> str:
+    """One firstfix.event/1 object and a newline."""
+    import json
+    import time
+
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
+    record: dict[str, Any] = {"schema": "firstfix.event/1", "timestamp": stamp, "event.name": event,
+                              "process.pid": os.getpid()}
+    record.update((key, value) for key, value in fields.items() if value is not None)
+    return json.dumps(record, default=str, ensure_ascii=True) + "\n"
+
+
+def once(text: str) -> None:
+    """One line on what of ours does not work; the same line is said once per process."""
+    if text not in _said and len(_said) < 64:
+        _said.add(text)
+        say("firstfix.notice", f"firstfix: {text}", {"body": text})
+
+
+def size(n: float) -> str:
+    """Bytes for a person, as the seed's blocks print them: 13.45 GB, 12.0 MB."""
+    for unit, scale, places in (("GB", 1 << 30, 2), ("MB", 1 << 20, 1), ("kB", 1 << 10, 1)):
+        if abs(n) >= scale:
+            return f"{n / scale:.{places}f} {unit}"
+    return f"{int(n)} bytes"

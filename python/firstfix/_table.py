@@ -1,0 +1,53 @@
+"""What is hooked: one row per integration point. A row is data; nothing here imports the library it names.
+
+`module` is patched right after it was imported: its `attribute` (dotted inside a class) becomes what `wrapper`, a
+"module:function" of ours, makes of it and of the row. `FIRSTFIX_DISABLE=name` leaves out all rows of that name.
+"""
+from __future__ import annotations
+
+
+class Row:
+    """One integration point."""
+
+    __slots__ = ("name", "module", "attribute", "wrapper", "note", "broken")
+
+    def __init__(self, name: str, module: str, attribute: str, wrapper: str, note: str = "") -> None:
+        """`note` is what the wrapper wants to know: how a model is named in the arguments, or what kind of hook it is."""
+        self.name, self.module, self.attribute, self.wrapper, self.note = name, module, attribute, wrapper, note
+        self.broken = False
+
+
+LOAD = "firstfix._load:wrap"          # the call returns a model; note: position of its name in the arguments
+LOAD_SELF = "firstfix._load:wrap_init"  # a constructor; the model is self
+QUIET = "firstfix._load:wrap_quiet"   # only a failure is shown
+ENDS = "firstfix._ends:"
+
+ROWS = (
+    Row("transformers", "transformers.modeling_utils", "PreTrainedModel.from_pretrained", LOAD, "pretrained_model_name_or_path"),
+    Row("transformers", "transformers.models.auto.auto_factory", "_BaseAutoModelClass.from_pretrained", LOAD,
+        "pretrained_model_name_or_path"),
+    Row("transformers", "transformers.pipelines", "pipeline", LOAD, "model"),
+    Row("transformers", "transformers.models.auto.tokenization_auto", "AutoTokenizer.from_pretrained", QUIET,
+        "pretrained_model_name_or_path"),
+    Row("diffusers", "diffusers.pipelines.pipeline_utils", "DiffusionPipeline.from_pretrained", LOAD,
+        "pretrained_model_name_or_path"),
+    Row("vllm", "vllm.entrypoints.llm", "LLM.__init__", LOAD_SELF, "model"),
+    Row("vllm", "vllm.engine.llm_engine", "LLMEngine.__init__", LOAD_SELF, "model"),
+    Row("vllm", "vllm.engine.async_llm_engine", "AsyncLLMEngine.__init__", LOAD_SELF, "model"),
+    Row("vllm", "vllm.v1.engine.llm_engine", "LLMEngine.__init__", LOAD_SELF, "vllm_config"),
+    Row("vllm", "vllm.v1.engine.async_llm", "AsyncLLM.__init__", LOAD_SELF, "vllm_config"),
+    Row("vllm", "vllm.v1.engine.core", "EngineCore.__init__", LOAD_SELF, "vllm_config"),
+    Row("llama_cpp", "llama_cpp.llama", "Llama.__init__", LOAD_SELF, "model_path"),
+    Row("sentence_transformers", "sentence_transformers.SentenceTransformer", "SentenceTransformer.__init__", LOAD_SELF,
+        "model_name_or_path"),
+    Row("peft", "peft.peft_model", "PeftModel.from_pretrained", LOAD, "model_id"),
+    Row("accelerate", "accelerate.big_modeling", "load_checkpoint_and_dispatch", LOAD, "checkpoint"),
+    Row("huggingface_hub", "huggingface_hub.file_download", "http_get", "firstfix._load:wrap_download"),
+    Row("huggingface_hub", "huggingface_hub.file_download", "xet_get", "firstfix._load:wrap_download"),
+    Row("runpod", "runpod.serverless", "start", "firstfix.integrations.runpod:wrap_start"),
+    Row("gradio", "gradio.blocks", "Blocks.process_api", "firstfix.integrations.gradio:wrap_process"),
+    Row("threading", "threading", "excepthook", ENDS + "wrap_thread_hook"),
+    Row("asyncio", "asyncio.base_events", "BaseEventLoop.call_exception_handler", ENDS + "wrap_loop_handler"),
+    Row("multiprocessing", "multiprocessing.process", "BaseProcess.run", ENDS + "wrap_process_run"),
+    Row("warnings", "warnings", "showwarning", ENDS + "wrap_showwarning"),
+)

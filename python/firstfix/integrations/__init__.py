@@ -1,0 +1,1 @@
+"""One module per kind of server; each is imported only when it is used."""

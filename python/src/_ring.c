@@ -1,0 +1,220 @@
+// firstfix._ring: the flight recorder for Python. Nothing but the lane of this process; all else is Python or the program.
+//
+//	_ring.start(None)                                             open the lane: path, and why it is not in the folder
+//	_ring.event(_ring.PHASE_BEGIN, {"firstfix.phase": "request", "firstfix.phase.id": 7})
+//
+// Limited API of CPython 3.9, so one file fits every later CPython. Ids of keys are asked once and kept, for ever, in one
+// dictionary: that is why only the main interpreter may load this, and no build without the GIL.
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "base/error.h"
+
+#include <firstfix/event.h>
+
+#ifdef Py_GIL_DISABLED
+#error "firstfix needs a Python with the GIL: free-threaded builds have no limited API and are not supported"
+#endif
+
+// In the stable ABI since 3.10; 3.9 has both, with this value and this signature.
+#ifndef METH_FASTCALL
+#define METH_FASTCALL 0x0080
+#endif
+extern const char *PyUnicode_AsUTF8AndSize(PyObject *unicode, Py_ssize_t *size);
+
+enum { FIELDS_MAX = 64 };
+
+static PyObject *ids;	  // name of a key -> its id
+static long long phases;  // the last id that next_id() gave; the GIL guards both
+static long long in_work; // requests
+
+// The id of a key; 0 with an exception on failure. Names beyond what the lane takes become "firstfix.key.overflow".
+static bool key_id(PyObject *name, uint16_t *ret)
+{
+	PyObject *known = PyDict_GetItemWithError(ids, name);
+	if (known) {
+		*ret = (uint16_t)PyLong_AsLong(known);
+		return true;
+	}
+	const char *text = PyErr_Occurred() ? NULL : PyUnicode_AsUTF8AndSize(name, NULL);
+	if (!text)
+		return false;
+	uint16_t id = ff_key(text);
+	PyObject *number = PyLong_FromLong(id);
+	bool ok = number && !PyDict_SetItem(ids, name, number);
+	Py_XDECREF(number);
+	*ret = id;
+	return ok;
+}
+
+// Text with lone surrogates (bytes that were no UTF-8) is encoded with escapes; what was made stays in *keep.
+static bool text_of(PyObject *value, uint16_t key, PyObject **keep, struct ff_field *ret)
+{
+	Py_ssize_t n = 0;
+	const char *text = PyUnicode_AsUTF8AndSize(value, &n);
+	if (!text) {
+		PyErr_Clear();
+		*keep = PyUnicode_AsEncodedString(value, "utf-8", "backslashreplace");
+		char *bytes = NULL;
+		if (!*keep || PyBytes_AsStringAndSize(*keep, &bytes, &n))
+			return false;
+		text = bytes;
+	}
+	*ret = ff_strn(key, text, (size_t)n);
+	return true;
+}
+
+static bool field_of(PyObject *name, PyObject *value, PyObject **keep, struct ff_field *ret)
+{
+	uint16_t key = 0;
+	if (!key_id(name, &key))
+		return false;
+	if (PyUnicode_Check(value))
+		return text_of(value, key, keep, ret);
+	if (PyBool_Check(value)) {
+		*ret = ff_bool(key, value == Py_True);
+		return true;
+	}
+	if (PyFloat_Check(value)) {
+		*ret = ff_real(key, PyFloat_AsDouble(value));
+		return true;
+	}
+	if (!PyLong_Check(value)) {
+		PyErr_SetString(PyExc_TypeError, "a field of an event is a str, an int, a float or a bool");
+		return false;
+	}
+	int overflow = 0;
+	long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
+	*ret = overflow ? ff_real(key, PyLong_AsDouble(value)) : ff_int(key, number);
+	return !PyErr_Occurred();
+}
+
+// event(kind, fields)
+static PyObject *event(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+	(void)self;
+	if (n != 2 || !PyLong_Check(args[0]) || !PyDict_Check(args[1])) {
+		PyErr_SetString(PyExc_TypeError, "event(kind: int, fields: dict[str, str | int | float | bool])");
+		return NULL;
+	}
+	struct ff_field fields[FIELDS_MAX];
+	PyObject *keep[FIELDS_MAX], *name, *value;
+	size_t filled = 0, kept = 0;
+	Py_ssize_t at = 0;
+	bool ok = true;
+	while (ok && filled < FIELDS_MAX && PyDict_Next(args[1], &at, &name, &value)) {
+		if (value == Py_None)
+			continue;
+		keep[kept] = NULL;
+		ok = field_of(name, value, &keep[kept], &fields[filled]);
+		kept += keep[kept] != NULL;
+		filled++;
+	}
+	long kind = PyLong_AsLong(args[0]);
+	if (ok && kind > FF_EV_NONE && kind < FF_EV_END_)
+		ff_event_write((enum ff_event_kind)kind, fields, filled);
+	while (kept)
+		Py_DECREF(keep[--kept]);
+	if (!ok || (kind == -1 && PyErr_Occurred()))
+		return NULL;
+	Py_RETURN_NONE;
+}
+
+// start(folder or None): begin to record
+static PyObject *start(PyObject *self, PyObject *args)
+{
+	(void)self;
+	const char *dir = NULL;
+	if (!PyArg_ParseTuple(args, "z:start", &dir))
+		return NULL;
+	struct ff_error *err = ff_record_start(&(struct ff_record_options){.dir = dir});
+	if (err) {
+		PyErr_SetString(PyExc_OSError, err->message);
+		ff_error_destroy(err);
+		return NULL;
+	}
+	Py_RETURN_NONE;
+}
+
+static PyObject *stop(PyObject *self, PyObject *args)
+{
+	(void)self, (void)args;
+	ff_record_stop();
+	Py_RETURN_NONE;
+}
+
+// where(): path of the lane and why it is not in the state folder, each None where there is none
+static PyObject *where(PyObject *self, PyObject *args)
+{
+	(void)self, (void)args;
+	const char *why = NULL, *path = ff_record_where(&why);
+	return Py_BuildValue("zz", path, why);
+}
+
+static PyObject *dropped(PyObject *self, PyObject *args)
+{
+	(void)self, (void)args;
+	return PyLong_FromUnsignedLongLong(ff_record_dropped());
+}
+
+// next_id(): a number for a phase, never the same twice in a process
+static PyObject *next_id(PyObject *self, PyObject *args)
+{
+	(void)self, (void)args;
+	return PyLong_FromLongLong(++phases);
+}
+
+// working(change): requests in work after the change
+static PyObject *working(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+	(void)self;
+	long change = n == 1 ? PyLong_AsLong(args[0]) : 0;
+	if (change == -1 && PyErr_Occurred())
+		return NULL;
+	in_work += change;
+	return PyLong_FromLongLong(in_work);
+}
+
+// Through void *: the type of a METH_FASTCALL function is not that of ml_meth.
+static PyMethodDef functions[] = {
+	{"event", (PyCFunction)(void *)event, METH_FASTCALL, "event(kind, fields): record one event"},
+	{"start", start, METH_VARARGS, "start(folder): open the lane of this process; None is the state folder"},
+	{"stop", stop, METH_NOARGS, "stop(): record nothing from here on"},
+	{"where", where, METH_NOARGS, "where(): path of the lane and why it is not in the state folder"},
+	{"dropped", dropped, METH_NOARGS, "dropped(): events that could not be recorded"},
+	{"next_id", next_id, METH_NOARGS, "next_id(): a number for a phase"},
+	{"working", (PyCFunction)(void *)working, METH_FASTCALL, "working(change): requests in work after the change"},
+	{NULL, NULL, 0, NULL},
+};
+
+static int exec_module(PyObject *module)
+{
+	PyInterpreterState *here = PyInterpreterState_Get();
+	if (PyInterpreterState_GetID(here) != 0) {
+		PyErr_SetString(
+			PyExc_ImportError, "firstfix records in the main interpreter only, not in a sub-interpreter");
+		return -1;
+	}
+	if (!ids && !(ids = PyDict_New()))
+		return -1;
+#define FF_KIND(id, name, help)                               \
+	if (PyModule_AddIntConstant(module, #id, FF_EV_##id)) \
+		return -1;
+#include <firstfix/event.def>
+	return PyModule_AddStringConstant(module, "VERSION", FF_VERSION);
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)exec_module}, {0, NULL}};
+static struct PyModuleDef definition = {
+	PyModuleDef_HEAD_INIT,
+	.m_name = "firstfix._ring",
+	.m_doc = "The lane of this process (doc/RING-FORMAT.md).",
+	.m_methods = functions,
+	.m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__ring(void);
+PyMODINIT_FUNC PyInit__ring(void)
+{
+	return PyModuleDef_Init(&definition);
+}

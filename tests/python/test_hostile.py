@@ -1,0 +1,170 @@
+"""Bad input: the worker behaves as it would without us, and what is recorded is as complete as can be."""
+import os
+
+import pytest
+
+from python_worker import hooks, worker  # noqa: F401
+
+
+def quiet(done):
+    """Exit code 0 and nothing on stderr."""
+    return (done.returncode, done.stderr) == (0, "")
+
+
+def test_install_twice_and_after_fork(worker):
+    done = worker.run("""
+        import firstfix, os, sys
+        hook, finders = sys.excepthook, list(sys.meta_path)
+        assert firstfix.install() and firstfix.install()
+        assert sys.excepthook is hook and sys.meta_path == finders
+        if os.fork() == 0:
+            assert firstfix.install()
+            firstfix.event("child"); os._exit(0)
+        assert os.wait()[1] == 0
+        firstfix.event("parent")
+    """)
+    assert quiet(done), done.stderr
+    assert sorted(row["firstfix.event"] for row in worker.events("firstfix.custom")) == ["child", "parent"]
+
+
+BAD = {
+    "raises": "class Bad(Exception):\n    def __str__(self): raise KeyboardInterrupt",
+    "no text": "class Bad(Exception):\n    def __str__(self): return 7",
+    "long": "class Bad(Exception):\n    def __str__(self): return 'x' * 100_000_000",
+    "bytes": "class Bad(Exception):\n    def __str__(self): return '\\udcff\\ud800 \\x00'",
+    "recursive": "class Bad(Exception):\n    def __str__(self): return str(self)",
+    "no attributes": "class Bad(Exception):\n    def __setattr__(self, *a): raise RuntimeError",
+    "base": "class Bad(BaseException): pass",
+}
+
+
+@pytest.mark.parametrize("how", BAD)
+def test_exceptions_that_cannot_say_what_they_are(worker, how):
+    done = worker.run(BAD[how] + """
+import firstfix
+@firstfix.request
+def handler(): raise Bad("x")
+try: handler()
+except Bad as exc: assert exc.__context__ is None and type(exc) is Bad
+else: raise SystemExit(3)
+""")
+    assert done.returncode == 0, done.stderr
+    assert "REQUEST FAILED" in done.stderr and len(done.stderr) < 100_000
+    row, = worker.events("exception")
+    assert row["exception.type"] == "Bad" and len(row["exception.message"]) < 10_000
+
+
+def test_recursion_and_memory_errors(worker):
+    done = worker.run("""
+        import firstfix
+        @firstfix.request
+        def deep(n): return deep(n + 1)
+        try: deep(0)
+        except RecursionError as exc: print("RecursionError")
+        @firstfix.request
+        def big(): raise MemoryError
+        try: big()
+        except MemoryError: print("MemoryError")
+    """)
+    assert done.returncode == 0 and done.stdout == "RecursionError\nMemoryError\n", done.stderr
+    assert {row["exception.type"] for row in worker.events("exception")} >= {"MemoryError"}
+
+
+def test_out_of_memory_under_a_limit(worker):
+    done = worker.run("""
+        import resource, firstfix
+        resource.setrlimit(resource.RLIMIT_AS, (256 << 20, 256 << 20))
+        @firstfix.request
+        def load(): return bytearray(1 << 30)
+        try: load()
+        except MemoryError: print("MemoryError")
+    """)
+    assert done.returncode == 0 and done.stdout == "MemoryError\n", done.stderr
+    assert [row["exception.type"] for row in worker.events("exception")] == ["MemoryError"]
+
+
+def test_chains_and_groups_are_bounded(worker):
+    done = worker.run("""
+        from firstfix import _exceptions
+        a, b = ValueError("a"), ValueError("b")
+        a.__context__, b.__context__ = b, a
+        assert _exceptions.text(a).count("ValueError") == 2
+        last = None
+        for i in range(1000):
+            new = RuntimeError(str(i)); new.__cause__ = last; last = new
+        assert _exceptions.text(last).count("RuntimeError") == _exceptions.CHAIN_MAX
+        def deep(n):
+            if n: return deep(n - 1)
+            raise ValueError
+        try: deep(900)
+        except ValueError as exc: text = _exceptions.text(exc)
+        assert "841 frames left out" in text or "842 frames left out" in text, text[:2000]
+    """)
+    assert quiet(done), done.stderr
+
+
+def test_shutdown_and_closed_stderr(worker):
+    assert worker.run("import sys; sys.stderr.close(); raise ValueError").returncode == 1
+    done = worker.run("import sys; sys.stderr = None; raise ValueError")
+    assert done.returncode == 1
+    done = worker.run("""
+        import atexit, firstfix
+        class Late:
+            def __del__(self, request=firstfix.request):
+                with request(): pass
+        keep = Late(); import builtins; builtins.keep = keep
+        atexit.register(lambda: firstfix.event("late"))
+    """)
+    assert quiet(done), done.stderr
+    assert worker.events("firstfix.custom")[0]["firstfix.event"] == "late"
+
+
+@pytest.mark.parametrize("folder", ["/proc/nowhere", "/dev/null"])
+def test_state_folder_that_refuses(worker, folder):
+    done = worker.run("""
+        import firstfix, os
+        from firstfix import _ring
+        assert firstfix.install(); firstfix.event("x")
+        path, why = _ring.where()
+        assert why, path
+        if path.startswith("/dev/shm"): os.unlink(path)
+    """, FIRSTFIX_DIR=folder)
+    assert quiet(done), done.stderr
+
+
+def test_program_missing_or_hanging(worker, tmp_path):
+    script = """
+        import firstfix
+        try:
+            with firstfix.request(): raise ValueError("x")
+        except ValueError: pass
+        try: firstfix.report()
+        except firstfix.ProgramError as error: print("ProgramError", error)
+    """
+    done = worker.run(script, FIRSTFIX_PROGRAM="/nowhere", PATH="/nowhere")
+    assert done.returncode == 0 and "ProgramError the program `firstfix`" in done.stdout
+    assert "no diagnosis: the program `firstfix`" in done.stderr
+
+
+def test_disable(worker):
+    done = worker.run("import sys, firstfix; assert not firstfix.install(); raise ValueError", FIRSTFIX_DISABLE="all")
+    assert done.returncode == 1 and "FAILED" not in done.stderr and not (worker.state / "lanes").exists()
+    done = worker.run("import threading as t; assert not hasattr(t.excepthook, '__firstfix__')\n"
+                      "import asyncio.base_events as b; assert b.BaseEventLoop.call_exception_handler.__firstfix__ == 'asyncio'",
+                      FIRSTFIX_DISABLE="threading, excepthook")
+    assert quiet(done), done.stderr
+
+
+def test_sub_interpreters_are_refused_clearly(worker):
+    done = worker.run("""
+        import sys
+        try: import _xxsubinterpreters as sub
+        except ImportError: import _interpreters as sub
+        id = sub.create() if sys.version_info < (3, 13) else sub.create("legacy")
+        try:
+            failure = sub.run_string(id, "import firstfix")
+        except Exception as error:
+            failure = error
+        print(failure)
+    """)
+    assert "main interpreter only" in done.stdout, done.stdout + done.stderr
