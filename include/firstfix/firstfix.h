@@ -71,6 +71,7 @@ struct ff_style {
 	bool utf8;    /**< marks and emoji of the seed's sections */
 	int columns;  /**< 0 is 80 */
 	bool verbose; /**< misses and details too */
+	bool brief;   /**< of a report only what decides whether a worker starts: torch, quantization, driver */
 };
 
 /** What to explain; all zero explains nothing but the facts. */

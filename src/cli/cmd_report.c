@@ -14,32 +14,53 @@ static int list_probes(void)
 	return 0;
 }
 
-static int print_report(const struct ff_collect_options *collect, const struct ff_output *output)
+// The document that --save keeps beside the text: what `firstfix run` does at a start.
+static struct ff_error *save(const struct ff_facts *facts, const char *path, bool *ret_written)
+{
+	char *text;
+	struct ff_error *err = ff_facts_render(facts, FF_JSON, NULL, &text);
+	if (err)
+		return err;
+	*ret_written = ff_output_write("report", &(struct ff_output){.file = path}, text);
+	free(text);
+	return NULL;
+}
+
+static int print_report(
+	const struct ff_collect_options *collect, const struct ff_output *output, const char *save_to, bool brief)
 {
 	struct ff_facts *facts;
 	struct ff_error *err = ff_collect(collect, &facts);
 	if (err)
 		return ff_fail("report", err);
 	char *text;
+	bool saved = true;
 	struct ff_style style = ff_output_style(output);
-	err = ff_facts_render(facts, ff_output_format(output), &style, &text);
+	style.brief = brief;
+	if (save_to)
+		err = save(facts, save_to, &saved);
+	if (!err)
+		err = ff_facts_render(facts, ff_output_format(output), &style, &text);
 	ff_facts_free(facts);
 	if (err)
 		return ff_fail("report", err);
 	bool written = ff_output_write("report", output, text);
 	free(text);
-	return written ? 0 : 2;
+	return written && saved ? 0 : 2;
 }
 
 int ff_cmd_report(int argc, char **argv)
 {
 	struct ff_collect_options collect = {0};
 	struct ff_output output = {0};
-	bool list = false;
+	const char *save_to = NULL;
+	bool list = false, brief = false;
 	unsigned pid = 0;
 	const struct ff_option options[] = {
 		FF_OUTPUT_OPTIONS(&output),
 		{"only", 0, FF_OPT_TEXT, "NAMES", "only these probes, comma-separated", &collect.only},
+		{"brief", 0, FF_OPT_FLAG, NULL, "only what decides whether a worker starts", &brief},
+		{"save", 0, FF_OPT_TEXT, "FILE", "also keep the JSON document there", &save_to},
 		{"list", 0, FF_OPT_FLAG, NULL, "the probes, one line each", &list},
 		{"deadline", 0, FF_OPT_UINT, "MS", "what has not answered by then is a miss (default 5000)",
 			&collect.deadline_ms},
@@ -68,5 +89,5 @@ int ff_cmd_report(int argc, char **argv)
 	if (pid && collect.root)
 		return ff_usage_error("report", "--pid and --root exclude each other");
 	collect.pid = (pid_t)pid;
-	return print_report(&collect, &output);
+	return print_report(&collect, &output, save_to, brief);
 }

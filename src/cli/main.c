@@ -27,7 +27,8 @@ static void print_help(FILE *to)
 
 int main(int argc, char **argv)
 {
-	signal(SIGPIPE, SIG_IGN); // "firstfix ... | head": the write fails and says so
+	if (argc < 2 || strcmp(argv[1], "run") != 0) // which executes the worker: it finds its signals as they were
+		signal(SIGPIPE, SIG_IGN);	     // "firstfix ... | head": the write fails and says so
 	if (argc < 2) {
 		print_help(stderr);
 		return 2;

@@ -6,13 +6,14 @@
 static const struct {
 	const char *title;
 	void (*write)(struct ff_report *r);
+	bool brief; // also in a brief report
 } sections[] = {
-	{"PyTorch & CUDA Configuration", ff_report_torch},
-	{"BitsAndBytes Configuration", ff_report_quantization},
+	{"PyTorch & CUDA Configuration", ff_report_torch, true},
+	{"BitsAndBytes Configuration", ff_report_quantization, true},
 	{"Transformers Integration", ff_report_packages},
 	{"System & Container Info", ff_report_system},
 	{"Critical Environment Variables", ff_report_env},
-	{"Driver & GPU Health", ff_report_driver},
+	{"Driver & GPU Health", ff_report_driver, true},
 	{"CUDA Libraries", ff_report_libraries},
 	{"All other facts", ff_report_rest},
 	{"Not known", ff_report_misses},
@@ -98,6 +99,8 @@ static struct ff_error *write_report(const json_t *doc, struct ff_page *page, ch
 	const char *at = ff_json_text(doc, "taken_at");
 	ff_page_title(page, "FIRSTFIX REPORT", at ? at : "");
 	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		if (page->style->brief && !sections[i].brief)
+			continue;
 		ff_page_section(page, sections[i].title);
 		sections[i].write(&r);
 	}

@@ -1,0 +1,167 @@
+// firstfix run: hands over to firstfix-supervise, a small program that stays beside the worker. This one, with its rules and
+// tables, is gone before the worker starts.
+//
+//	$ firstfix run --recover env python handler.py
+//	firstfix run: the command must stand behind --
+//	firstfix run: try: firstfix run --recover env -- python handler.py
+#include "cli/command.h"
+#include "cli/options.h"
+
+#include "base/str.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum run_kind { FLAG, COUNT, SECONDS, KIBIBYTES, CHOICE };
+
+enum {
+#define OPTION(name, kind, member, preset, argument, help) OPT_##member,
+#include "supervise/options.def"
+#undef OPTION
+	N_OPTIONS
+};
+
+static const char *texts[N_OPTIONS];
+static bool flags[N_OPTIONS];
+
+static const struct ff_option options[] = {
+#define OPTION(name, kind, member, preset, argument, help)                  \
+	{name, 0, kind == FLAG ? FF_OPT_FLAG : FF_OPT_TEXT, argument, help, \
+		kind == FLAG ? (void *)&flags[OPT_##member] : (void *)&texts[OPT_##member]},
+#include "supervise/options.def"
+#undef OPTION
+};
+
+static const struct ff_usage usage = {
+	.command = "run",
+	.operands = "-- COMMAND [ARGUMENT...]",
+	.summary = "start a worker and stay beside it: as a container's entry point (PID 1) or anywhere else",
+	.details = "The worker's output passes through unchanged, signals are forwarded, orphans are reaped. Its exit "
+		   "code becomes\n"
+		   "ours: 128+N when signal N ended it, 127 when it is not found, 126 when it cannot be executed. When "
+		   "it dies by\n"
+		   "itself, hangs or is killed, an incident is printed and stored.\n"
+		   "\n"
+		   "Each option can be set as FIRSTFIX_<NAME> in the environment: FIRSTFIX_RECOVER=env, "
+		   "FIRSTFIX_HANG_AFTER=600.\n"
+		   "The worker gets FIRSTFIX_DIR, FIRSTFIX_RUN_ID and FIRSTFIX_ATTEMPT; after a recovery also "
+		   "FIRSTFIX_RECOVERED.\n"
+		   "\n"
+		   "    ENTRYPOINT [\"firstfix\", \"run\", \"--\", \"python\", \"handler.py\"]",
+	.options = options,
+	.n_options = N_OPTIONS,
+	.operands_max = SIZE_MAX,
+};
+
+static const struct ff_option *option_of(const char *word)
+{
+	size_t n = strcspn(word, "=");
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (strlen(options[i].name) == n && strncmp(options[i].name, word, n) == 0)
+			return &options[i];
+	return NULL;
+}
+
+// Where the command begins although no "--" stands before it; 0 when all is well so far.
+static int bare_command(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		const struct ff_option *o = strncmp(argv[i], "--", 2) == 0 ? option_of(argv[i] + 2) : NULL;
+		if (argv[i][0] != '-')
+			return i;
+		if (o && o->kind != FF_OPT_FLAG && !strchr(argv[i], '='))
+			i++;
+	}
+	return 0;
+}
+
+static void quote(struct ff_buf *out, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+	if (*word && !word[strspn(word, plain)]) {
+		ff_buf_str(out, word);
+		return;
+	}
+	ff_buf_str(out, "'");
+	for (const char *c = word; *c; c++)
+		ff_buf_printf(out, *c == '\'' ? "'\\%c'" : "%c", *c);
+	ff_buf_str(out, "'");
+}
+
+static int forgot_dashes(int argc, char **argv, int command)
+{
+	_cleanup_buf_ struct ff_buf line = {0};
+	for (int i = 1; i < argc; i++) {
+		ff_buf_str(&line, i == command ? " -- " : " ");
+		quote(&line, argv[i]);
+	}
+	fprintf(stderr, "firstfix run: the command must stand behind --\n");
+	if (!line.failed)
+		fprintf(stderr, "firstfix run: try: firstfix run%.*s\n", (int)line.n, line.p);
+	return 2;
+}
+
+// The supervisor: beside this program, where it is installed, or where it was built.
+static bool find_supervisor(const char *self, size_t n, char *ret)
+{
+	static const char *const places[] = {"", "../libexec/firstfix/", "../supervise/"};
+	const char *slash = strrchr(self, '/');
+	for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
+		int length = snprintf(ret, n, "%.*s/%sfirstfix-supervise", (int)(slash - self), self, places[i]);
+		if (length > 0 && (size_t)length < n && access(ret, X_OK) == 0)
+			return true;
+	}
+	snprintf(ret, n, "%s", FF_SUPERVISE);
+	return access(ret, X_OK) == 0;
+}
+
+static int hand_over(const char *supervisor, const char *self, char **command, size_t n_command)
+{
+	char words[N_OPTIONS][256], tool[PATH_MAX + 8];
+	char **argv = calloc(n_command + N_OPTIONS + 4, sizeof(*argv));
+	size_t n = 0;
+	if (!argv)
+		return 2;
+	argv[n++] = (char *)"firstfix-supervise";
+	snprintf(tool, sizeof(tool), "--tool=%s", self);
+	argv[n++] = tool;
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		if (!texts[i] && !flags[i])
+			continue;
+		snprintf(words[i], sizeof(words[i]), "--%s%s%s", options[i].name, texts[i] ? "=" : "",
+			texts[i] ? texts[i] : "");
+		argv[n++] = words[i];
+	}
+	argv[n++] = (char *)"--";
+	memcpy(argv + n, command, n_command * sizeof(*argv));
+	execv(supervisor, argv);
+	fprintf(stderr, "firstfix run: %s: %s\n", supervisor, strerror(errno));
+	free(argv);
+	return 2;
+}
+
+int ff_cmd_run(int argc, char **argv)
+{
+	char self[PATH_MAX], supervisor[PATH_MAX + 64];
+	int bare = bare_command(argc, argv);
+	if (bare)
+		return forgot_dashes(argc, argv, bare);
+	struct ff_parsed parsed = ff_options_parse(&usage, argc, argv);
+	if (parsed.leave)
+		return parsed.exit_code;
+	if (parsed.n_operands == 0) {
+		free(parsed.operands);
+		return ff_usage_error("run", "which command? try: firstfix run -- python handler.py");
+	}
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[n > 0 ? n : 0] = '\0';
+	int code = 2;
+	if (find_supervisor(self, sizeof(supervisor), supervisor))
+		code = hand_over(supervisor, self, parsed.operands, parsed.n_operands);
+	else
+		fprintf(stderr, "firstfix run: firstfix-supervise is not beside %s, nor at %s\n", self, FF_SUPERVISE);
+	free(parsed.operands);
+	return code;
+}

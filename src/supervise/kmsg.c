@@ -1,0 +1,87 @@
+// Kernel messages: the OOM killer's victim, the address of a segmentation fault, the GPU's Xid.
+//
+//	6,1234,98765,-;Memory cgroup out of memory: Killed process 77 (python) total-vm:...
+//	6,1235,98799,-;python[77]: segfault at 0 ip 00007f... sp ... error 4 in libfoo.so[...]
+//	4,1236,98811,-;NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.
+//
+// Process numbers in it are the host's, which in a container are not ours: lines are chosen by subject, not by number.
+#include "supervise/kmsg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_READS = 10000 };
+
+static const char *const subjects[] = {
+	"Killed process",
+	"oom-kill:",
+	"invoked oom-killer",
+	"segfault at",
+	"general protection",
+	"traps:",
+	"NVRM: Xid",
+	"NVRM: GPU",
+	"I/O error",
+	"MCE",
+	"Hardware Error",
+};
+
+void kmsg_open(struct kmsg *k)
+{
+	k->fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (k->fd >= 0)
+		lseek(k->fd, 0, SEEK_END);
+}
+
+static bool is_wanted(const char *text)
+{
+	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
+		if (strstr(text, subjects[i]))
+			return true;
+	return false;
+}
+
+void kmsg_collect(struct kmsg *k)
+{
+	char record[2048];
+	for (int i = 0; k->fd >= 0 && i < MOST_READS; i++) {
+		ssize_t n = read(k->fd, record, sizeof(record) - 1);
+		if (n < 0 && errno == EPIPE) // overtaken by newer records: go on with the oldest that is left
+			continue;
+		if (n <= 0)
+			break;
+		record[n] = '\0';
+		char *text = strchr(record, ';');
+		if (!text || !is_wanted(text))
+			continue;
+		size_t length = strcspn(text + 1, "\n");
+		if (k->n + length + 2 > sizeof(k->text))
+			break;
+		memcpy(k->text + k->n, text + 1, length);
+		k->n += length;
+		k->text[k->n++] = '\n';
+		k->text[k->n] = '\0';
+	}
+}
+
+bool kmsg_mentions(const struct kmsg *k, const char *text)
+{
+	return k->n && strstr(k->text, text);
+}
+
+void kmsg_write(struct kmsg *k, struct json_out *j)
+{
+	if (!k->n)
+		return;
+	json_open(j, "kmsg", '[');
+	for (const char *at = k->text; *at;) {
+		size_t n = strcspn(at, "\n");
+		json_text_n(j, NULL, at, n);
+		at += n + (at[n] == '\n');
+	}
+	json_close(j, ']');
+	k->n = 0;
+	k->text[0] = '\0';
+}

@@ -1,0 +1,236 @@
+// firstfix-supervise: stays beside a worker, as PID 1 or anywhere else. `firstfix run` executes it.
+//
+// One loop over epoll: signals (signalfd), the worker's output, pipes of the steps; deadlines are the loop's timeout. What
+// happens goes as an event to the table in states.c.
+#include "base/clock.h"
+#include "supervise/say.h"
+#include "supervise/spawn.h"
+#include "supervise/supervise.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EVENTS_AT_ONCE = 16, PACE_US = 700 };
+
+static struct supervisor the;
+
+// Signals of our own making must kill us as ever; all others are the worker's.
+static const int ours[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+
+static void worker_changed(struct supervisor *s, int status, const struct rusage *usage)
+{
+	if (WIFSTOPPED(status)) {
+		terminal_stopped(s);
+		return;
+	}
+	if (WIFCONTINUED(status))
+		return;
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	s->worker.status = status;
+	s->worker.usage = *usage;
+	s->worker.ended_ns = ff_clock_ns();
+	s->worker.ended_epoch_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	terminal_ended(s);
+	dispatch(s, EV_CHILD_EXIT);
+}
+
+static void orphan_ended(struct supervisor *s, pid_t pid, int status)
+{
+	bool bad = WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM && WTERMSIG(status) != SIGINT;
+	if (bad && s->n_orphans < N_ORPHANS)
+		s->orphans[s->n_orphans++] = (struct orphan){pid, status};
+}
+
+static void reap(struct supervisor *s)
+{
+	struct rusage usage;
+	int status;
+	pid_t pid;
+	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED, &usage)) > 0) {
+		if (pid == s->worker.pid && !s->worker.ended_ns)
+			worker_changed(s, status, &usage);
+		else if (!WIFSTOPPED(status) && !step_reaped(s, pid, status))
+			orphan_ended(s, pid, status);
+	}
+}
+
+static bool asks_to_stop(int signal)
+{
+	return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGHUP;
+}
+
+static void take_signal(struct supervisor *s, const struct signalfd_siginfo *info)
+{
+	int signal = (int)info->ssi_signo;
+	if (signal == SIGCHLD) {
+		reap(s);
+	} else if (signal == SIGCONT) {
+		terminal_continued(s);
+	} else if (signal == SIGWINCH && s->terminal.own) {
+		terminal_resized(&s->terminal);
+	} else if (signal != SIGPIPE && signal != SIGTTIN && signal != SIGTTOU) {
+		// A terminal sends to all of its foreground group; everybody else meant the worker alone.
+		forward(s, signal, info->ssi_code > 0);
+		if (asks_to_stop(signal)) {
+			s->stop_signal = signal;
+			dispatch(s, EV_STOP);
+		}
+	}
+}
+
+static void signals_ready(struct supervisor *s, struct watch *w, uint32_t events)
+{
+	(void)events;
+	struct signalfd_siginfo info;
+	while (read(w->fd, &info, sizeof(info)) == sizeof(info))
+		take_signal(s, &info);
+}
+
+// A page of a tail is gone, because somebody cut the file: the ring goes on in memory.
+static void bus_error(int signal, siginfo_t *info, void *context)
+{
+	(void)context;
+	for (int i = 0; i < N_STREAMS; i++)
+		if (tail_rescue(&the.streams[i].tail, info->si_addr))
+			return;
+	sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+}
+
+static int catch_signals(struct supervisor *s)
+{
+	sigset_t set;
+	sigfillset(&set);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		sigdelset(&set, ours[i]);
+	sigprocmask(SIG_SETMASK, &set, &s->outer_mask);
+	s->outer_sigpipe = signal(SIGPIPE, SIG_IGN);
+	s->outer_sigchld = signal(SIGCHLD, SIG_DFL);
+	sigaction(SIGBUS, &(struct sigaction){.sa_sigaction = bus_error, .sa_flags = SA_SIGINFO}, NULL);
+	s->signals = (struct watch){.ready = signals_ready, .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
+	if (s->signals.fd < 0)
+		return -errno;
+	return watch_set(s->epoll, &s->signals, EPOLLIN);
+}
+
+static bool same_file(int a, int b)
+{
+	struct stat x, y;
+	return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static int begin(struct supervisor *s)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(s->run_id, sizeof(s->run_id), "%llx-%x",
+		(unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / NS_PER_MS, getpid());
+	for (int i = 0; i < N_STREAMS; i++) {
+		struct stream *st = &s->streams[i];
+		out_init(&st->out, STDOUT_FILENO + i);
+		st->open = st->out.way != OUT_CLOSED;
+		st->in.fd = st->drain.fd = st->tail.fd = -1;
+	}
+	s->one_output = same_file(STDOUT_FILENO, STDERR_FILENO);
+	s->exec_status.fd = -1;
+	terminal_init(&s->terminal, s->options.terminal == TERMINAL_AUTO);
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	int error = s->epoll < 0 ? -errno : catch_signals(s);
+	if (error)
+		return error;
+	if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1))
+		say("orphans of the command are not ours to reap: %s", strerror(errno));
+	steps_init(s);
+	state_dir_open(&s->dir);
+	cgroup_find(&s->cgroup);
+	kmsg_open(&s->kmsg);
+	return 0;
+}
+
+static void sooner(uint64_t *next, uint64_t at)
+{
+	if (at && (!*next || at < *next))
+		*next = at;
+}
+
+// What the clock brings; returns the milliseconds until it brings the next, -1 for never.
+static int tick(struct supervisor *s)
+{
+	uint64_t now = ff_clock_ns(), next = 0;
+	if (s->deadline_ns && now >= s->deadline_ns) {
+		s->deadline_ns = 0;
+		dispatch(s, EV_TIMER);
+	}
+	sooner(&next, step_tick(s, now));
+	sooner(&next, hang_tick(s, now));
+	sooner(&next, recovery_tick(s, now));
+	sooner(&next, s->deadline_ns);
+	if (!next)
+		return -1;
+	now = ff_clock_ns();
+	uint64_t ms = next > now ? (next - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+	return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+// A worker that prints line by line would wake us for each of them. After a small read we look away for a moment, in
+// which the next lines gather in the pipe; a flood never comes here.
+static void pace(struct supervisor *s)
+{
+	if (!s->busy)
+		return;
+	s->busy = false;
+	struct pollfd p = {.fd = s->signals.fd, .events = POLLIN};
+	ppoll(&p, 1, &(struct timespec){.tv_nsec = PACE_US * 1000}, NULL);
+}
+
+static void drained(struct supervisor *s)
+{
+	bool notes = s->steps[STEP_GOOD].pid || s->steps[STEP_RESULT].pid;
+	bool written = streams_written(s);
+	if (s->state == ST_DRAINING ? written && streams_read(s) : s->state == ST_LEAVING && written && !notes)
+		dispatch(s, EV_DRAINED);
+}
+
+static void loop(struct supervisor *s)
+{
+	while (s->state != ST_GONE) {
+		struct epoll_event events[EVENTS_AT_ONCE];
+		pace(s);
+		int timeout = tick(s);
+		drained(s);
+		if (s->state == ST_GONE)
+			break;
+		if (s->busy || s->state == ST_DRAINING)
+			timeout = timeout < 0 || timeout > 1 ? 1 : timeout;
+		int n = epoll_wait(s->epoll, events, EVENTS_AT_ONCE, timeout);
+		for (int i = 0; i < n; i++) {
+			struct watch *w = events[i].data.ptr;
+			if (w->fd >= 0 && w->armed)
+				w->ready(s, w, events[i].events);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct supervisor *s = &the;
+	if (options_parse(argc, argv, &s->options))
+		return 2;
+	int error = begin(s);
+	if (error) {
+		say("cannot start: %s", strerror(-error));
+		return 2;
+	}
+	states_begin(s);
+	loop(s);
+	return s->exit_code;
+}

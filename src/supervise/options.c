@@ -1,0 +1,158 @@
+// Options of `firstfix run`, as cli/cmd_run.c hands them over. options.def is the one list; values are judged here alone.
+//
+//	firstfix-supervise --tool=/usr/bin/firstfix --recover=env --check -- python handler.py --port 80
+//	firstfix run: --recover wants off|env|restart, not 'yes'
+//
+// The environment of a container image may hold a value of another version: that is said and passed over, never fatal.
+#include "supervise/options.h"
+
+#include "supervise/say.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { FLAG, COUNT, SECONDS, KIBIBYTES, CHOICE, N_KINDS };
+
+struct option_row {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+	int preset;
+	const char *argument;
+};
+
+static const struct option_row rows[] = {
+#define OPTION(name, kind, member, preset, argument, help) \
+	{name, kind, offsetof(struct options, member), preset, argument},
+#include "supervise/options.def"
+#undef OPTION
+};
+
+enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+static const struct {
+	long least, most;
+	const char *wants;
+} ranges[N_KINDS] = {
+	[FLAG] = {0, 1, "0 or 1"},
+	[COUNT] = {1, 1000, "a number from 1 to 1000"},
+	[SECONDS] = {0, 1000000, "seconds from 0 to 1000000"},
+	[KIBIBYTES] = {4, 65536, "KiB from 4 to 65536"},
+};
+
+static int *member_of(struct options *o, const struct option_row *row)
+{
+	return (int *)((char *)o + row->offset);
+}
+
+static const struct option_row *row_of(const char *name, size_t n)
+{
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (strlen(rows[i].name) == n && !strncmp(rows[i].name, name, n))
+			return &rows[i];
+	return NULL;
+}
+
+static int choice_of(const char *choices, const char *word)
+{
+	for (int i = 0; choices; i++) {
+		size_t n = strcspn(choices, "|");
+		if (strlen(word) == n && !strncmp(choices, word, n))
+			return i;
+		choices = choices[n] ? choices + n + 1 : NULL;
+	}
+	return -EINVAL;
+}
+
+static int value_of(const struct option_row *row, const char *text)
+{
+	if (row->kind == CHOICE)
+		return choice_of(row->argument, text);
+	char *end;
+	errno = 0;
+	long value = strtol(text, &end, 10);
+	bool sane = isdigit((unsigned char)*text) && !*end && !errno;
+	return sane && value >= ranges[row->kind].least && value <= ranges[row->kind].most ? (int)value : -EINVAL;
+}
+
+static const char *wants(const struct option_row *row)
+{
+	return row->kind == CHOICE ? row->argument : ranges[row->kind].wants;
+}
+
+const char *options_word(const char *name, int value)
+{
+	static char word[16];
+	const char *at = row_of(name, strlen(name))->argument;
+	while (value-- > 0)
+		at += strcspn(at, "|") + 1;
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, "|"), at);
+	return word;
+}
+
+static void set_presets(struct options *o)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		*member_of(o, &rows[i]) = rows[i].preset;
+		char name[64] = "FIRSTFIX_";
+		size_t n = strlen(name);
+		for (const char *c = rows[i].name; *c; c++)
+			name[n++] = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+		name[n] = '\0';
+		const char *text = getenv(name);
+		if (!text || !*text)
+			continue;
+		int value = value_of(&rows[i], text);
+		if (value < 0)
+			say("%s wants %s, not '%s'; ignored", name, wants(&rows[i]), text);
+		else
+			*member_of(o, &rows[i]) = value;
+	}
+}
+
+static int take_option(struct options *o, const char *word)
+{
+	size_t n = strcspn(word, "=");
+	const char *text = word[n] ? word + n + 1 : "1";
+	if (n == 4 && !strncmp(word, "tool", n)) {
+		o->tool = text;
+		return 0;
+	}
+	const struct option_row *row = row_of(word, n);
+	if (!row) {
+		say_plain("firstfix run: no option --%.*s (see 'firstfix run --help')", (int)n, word);
+		return -EINVAL;
+	}
+	int value = value_of(row, text);
+	if (value < 0) {
+		say_plain("firstfix run: --%s wants %s, not '%s'", row->name, wants(row), text);
+		return -EINVAL;
+	}
+	*member_of(o, row) = value;
+	return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *ret)
+{
+	struct options o = {0};
+	int i = 1, error = 0;
+	set_presets(&o);
+	for (; i < argc && strcmp(argv[i], "--") && !error; i++)
+		error = strncmp(argv[i], "--", 2) ? -EINVAL : take_option(&o, argv[i] + 2);
+	const char *tool = getenv("FIRSTFIX_TOOL");
+	if (tool && *tool)
+		o.tool = tool;
+	if (!error && (i >= argc - 1 || !o.tool)) {
+		say_plain("firstfix-supervise is started by 'firstfix run [OPTIONS] -- COMMAND [ARGUMENT...]'");
+		error = -EINVAL;
+	}
+	if (error)
+		return error;
+	o.argv = argv + i + 1;
+	*ret = o;
+	return 0;
+}

@@ -1,0 +1,84 @@
+// Messages on our stderr, with the rule that a terminal which takes nothing must not hold us up.
+#include "supervise/say.h"
+
+#include "supervise/out.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int raw_lines;
+
+void say_raw(int raw)
+{
+	raw_lines = raw;
+}
+
+static void put(const char *line, size_t n)
+{
+	static struct out err = {.fd = -1};
+	if (err.fd < 0)
+		out_init(&err, STDERR_FILENO);
+	struct iovec iov = {(char *)line, n};
+	for (int tries = 0; iov.iov_len && tries < 4 && err.way != OUT_CLOSED; tries++) {
+		ssize_t done = out_write(&err, &iov, 1);
+		if (done > 0) {
+			iov.iov_base = (char *)iov.iov_base + done;
+			iov.iov_len -= (size_t)done;
+		} else if (done == -EAGAIN) {
+			struct pollfd p = {.fd = err.fd, .events = POLLOUT};
+			poll(&p, 1, 25);
+		} else {
+			return;
+		}
+	}
+}
+
+static void vsay(const char *prefix, const char *format, va_list args)
+{
+	char line[2048];
+	int n = snprintf(line, sizeof(line), "%s", prefix);
+	int more = vsnprintf(line + n, sizeof(line) - (size_t)n - 2, format, args);
+	if (more < 0)
+		return;
+	n += more;
+	if (n > (int)sizeof(line) - 3)
+		n = sizeof(line) - 3;
+	if (raw_lines)
+		line[n++] = '\r';
+	line[n++] = '\n';
+	put(line, (size_t)n);
+}
+
+void say_bytes(const char *text, size_t n)
+{
+	while (n) {
+		const char *end = raw_lines ? memchr(text, '\n', n) : NULL;
+		size_t length = end ? (size_t)(end - text) : n;
+		if (length)
+			put(text, length);
+		if (end)
+			put("\r\n", 2);
+		n -= length + (end ? 1 : 0);
+		text += length + (end ? 1 : 0);
+	}
+}
+
+void say(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsay("firstfix: ", format, args);
+	va_end(args);
+}
+
+void say_plain(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsay("", format, args);
+	va_end(args);
+}

@@ -1,0 +1,56 @@
+// The last bytes of one output stream, in a file that survives us.
+//
+// The file is a ring: a head of one page, then `capacity` bytes. Reading a worker's pipe goes straight into the mapping,
+// so whatever we have read is in the file the moment it is read, also when we get SIGKILL. Byte number k of the stream
+// stands at data + k % capacity. Readable are the bytes from max(0, reserved - capacity) up to total.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#define TAIL_MAGIC "FFTAIL1\n"
+
+/** The head of the file; little-endian, as both our architectures are. */
+struct tail_head {
+	char magic[8];
+	uint32_t version, data; /**< 1; offset of the ring in the file */
+	uint64_t capacity;
+	uint64_t total;	   /**< bytes of the stream that were read */
+	uint64_t reserved; /**< a read was begun that may overwrite up to reserved - capacity */
+	uint64_t started;  /**< nanoseconds since the epoch */
+	int32_t pid;	   /**< of the supervisor */
+	char stream[12];   /**< "stdout", "stderr", or "output" when both are one file */
+};
+
+struct tail {
+	struct tail_head *head;
+	char *ring;
+	uint64_t capacity, total; /**< as in the head, which a cut file can take away */
+	char path[512];		  /**< what another process opens; /proc/PID/fd/N when it lies in memory only */
+	int fd;
+};
+
+/** Make the tail in folder `dir` (a descriptor, or -1 for memory only) of about `capacity` bytes. Falls back to memory when the
+    folder cannot take it (full, read-only, a network file system), and says so. 0 or -errno. */
+int tail_open(struct tail *t, int dir, const char *dir_path, const char *name, const char *stream, uint64_t capacity);
+
+/** The ring's place for up to `n` bytes from stream position `at`: one or two pieces; returns how many. */
+int tail_pieces(const struct tail *t, uint64_t at, uint64_t n, struct iovec ret[2]);
+
+/** Before a read of up to `n` bytes into the ring, and after one that gave `n`. */
+void tail_reserve(struct tail *t, uint64_t n);
+void tail_commit(struct tail *t, uint64_t n);
+
+/** A page of the mapping is gone (the file was cut): go on in memory. True when `address` lay in this tail. */
+int tail_rescue(struct tail *t, const void *address);
+
+/** Write the last `most` bytes to `fd`; *ret says how many there were. 0 or -errno. */
+int tail_copy(const struct tail *t, uint64_t most, int fd, uint64_t *ret);
+
+/** The last up to `n` bytes, from the beginning of a line where there is one. Returns how many. */
+size_t tail_last(const struct tail *t, size_t n, char *ret);
+
+/** Remove the file, if there is one; the mapping stays. */
+void tail_remove(struct tail *t);
+void tail_close(struct tail *t);
