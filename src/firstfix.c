@@ -6,6 +6,7 @@
 #include "diagnose/diagnose.h"
 #include "emit/emit.h"
 #include "emit/event.h"
+#include "facade.h"
 #include "host/capture.h"
 #include "host/host.h"
 #include "know/env_vars.h"
@@ -24,6 +25,16 @@ struct ff_diagnosis {
 };
 
 enum { FACTS_FILE_MAX = 64 << 20 };
+
+const json_t *ff_facts_document(const struct ff_facts *facts)
+{
+	return facts->doc;
+}
+
+const json_t *ff_diagnosis_document(const struct ff_diagnosis *diagnosis)
+{
+	return diagnosis->doc;
+}
 
 const char *ff_version(void)
 {

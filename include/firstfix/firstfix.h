@@ -112,6 +112,41 @@ FF_PUBLIC struct ff_error *ff_facts_render(
 FF_PUBLIC struct ff_error *ff_libs(const struct ff_collect_options *options, const char *what, enum ff_format format,
 	const struct ff_style *style, bool *ret_ok, char **ret);
 
+/** A failure as one document: firstfix.incident/1. `dir` below is the state folder, NULL for the usual one. */
+struct ff_incident;
+
+/** The incident step of the supervisor: read its firstfix.death/1, collect, diagnose, store. *ret_stored may be NULL; it gets
+    why the incident could not be stored (it is complete all the same), else NULL. */
+FF_PUBLIC struct ff_error *ff_incident_from_death(
+	const char *death_path, struct ff_incident **ret, struct ff_error **ret_stored);
+/** Store what was explained without a supervisor. */
+FF_PUBLIC struct ff_error *ff_incident_save(const char *dir, const char *log_name, const struct ff_facts *facts,
+	const struct ff_diagnosis *diagnosis, struct ff_incident **ret);
+/** From the state folder (an id, the beginning of one, or "last") or from a bundle (a path). */
+FF_PUBLIC struct ff_error *ff_incident_read(const char *dir, const char *id_or_bundle, struct ff_incident **ret);
+FF_PUBLIC struct ff_error *ff_incident_render(
+	const struct ff_incident *incident, enum ff_format format, const struct ff_style *style, char **ret);
+/** Its id in the store, NULL when it is not stored; borrowed. */
+FF_PUBLIC const char *ff_incident_id(const struct ff_incident *incident);
+/** firstfix.verdict/1 for the supervisor; caller frees. */
+FF_PUBLIC struct ff_error *ff_incident_verdict_text(const struct ff_incident *incident, char **ret);
+/** Pack it into a .tar.zst, masked, with a list of what was masked. */
+FF_PUBLIC struct ff_error *ff_incident_bundle(const struct ff_incident *incident, const char *path);
+/** What changed between the facts of two incidents, most telling first. */
+FF_PUBLIC struct ff_error *ff_incident_diff(
+	const struct ff_incident *before, const struct ff_incident *after, char **ret);
+FF_PUBLIC void ff_incident_free(struct ff_incident *incident);
+
+FF_PUBLIC struct ff_error *ff_incidents_render(
+	const char *dir, enum ff_format format, const struct ff_style *style, char **ret);
+/** Delete the oldest beyond these limits. */
+FF_PUBLIC struct ff_error *ff_incidents_prune(
+	const char *dir, unsigned max_count, unsigned max_mib, unsigned *ret_deleted);
+/** What became of an attempt that a verdict asked for. */
+FF_PUBLIC struct ff_error *ff_incident_attempted(const char *dir, const char *id, const char *result, const char *say);
+/** Remember a start-up report as the last good start of a command. */
+FF_PUBLIC struct ff_error *ff_incident_good_start(const char *dir, const char *report_path, const char *command_key);
+
 #ifdef __cplusplus
 }
 #endif

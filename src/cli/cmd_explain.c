@@ -28,7 +28,7 @@ static void catch_interrupt(void)
 
 struct sources {
 	const char *facts, *rules;
-	bool no_facts;
+	bool no_facts, save;
 };
 
 static struct ff_error *facts_for(const struct sources *from, struct ff_facts **ret)
@@ -36,6 +36,16 @@ static struct ff_error *facts_for(const struct sources *from, struct ff_facts **
 	if (from->no_facts)
 		return NULL;
 	return from->facts ? ff_facts_read(from->facts, ret) : ff_collect(NULL, ret);
+}
+
+static struct ff_error *save(const char *name, const struct ff_facts *facts, const struct ff_diagnosis *diagnosis)
+{
+	struct ff_incident *incident = NULL;
+	struct ff_error *err = ff_incident_save(NULL, name, facts, diagnosis, &incident);
+	if (!err)
+		fprintf(stderr, "Stored as incident %s\n", ff_incident_id(incident));
+	ff_incident_free(incident);
+	return err;
 }
 
 static int explain(const struct sources *from, int fd, const char *name, const struct ff_output *output)
@@ -52,6 +62,8 @@ static int explain(const struct sources *from, int fd, const char *name, const s
 					 .rules_dir = from->rules,
 					 .stop = &interrupted},
 			&diagnosis);
+	if (!err && from->save)
+		err = save(name, facts, diagnosis);
 	struct ff_style style = ff_output_style(output);
 	if (!err)
 		err = ff_diagnosis_render(diagnosis, ff_output_format(output), &style, &text);
@@ -90,6 +102,7 @@ int ff_cmd_explain(int argc, char **argv)
 			"facts of the machine that failed ('firstfix report --json'); default: this one", &from.facts},
 		{"no-facts", 0, FF_OPT_FLAG, NULL, "use the log alone", &from.no_facts},
 		{"rules", 0, FF_OPT_TEXT, "DIR", "a folder of more rules", &from.rules},
+		{"save", 0, FF_OPT_FLAG, NULL, "store it as an incident ('firstfix incidents')", &from.save},
 		FF_OUTPUT_OPTIONS(&output),
 	};
 	const struct ff_usage usage = {

@@ -178,6 +178,25 @@ static json_t *unexplained(const struct story *story)
 	return list;
 }
 
+// The exception that ended it, for who wants to store the failure.
+static json_t *fatal_exception(const struct ff_events *events)
+{
+	enum { FRAMES_KEPT = 24 };
+	const struct ff_event *e = ff_events_at(events, ff_events_fatal(events));
+	if (!e)
+		return NULL;
+	json_t *frames = json_array();
+	for (size_t i = e->frame_count > FRAMES_KEPT ? e->frame_count - FRAMES_KEPT : 0; i < e->frame_count; i++) {
+		const struct ff_frame *f = &e->frames[i];
+		json_array_append_new(frames,
+			json_pack("{s:o, s:o, s:i}", "file", ff_json_string(f->file, strlen(f->file)), "func",
+				ff_json_string(f->func, strlen(f->func)), "line", (int)f->line));
+	}
+	const char *said = e->message + strspn(e->message, " \t\n");
+	return json_pack("{s:o, s:o, s:I, s:o}", "type", ff_json_string(e->qualified, strlen(e->qualified)), "message",
+		ff_json_string(said, strlen(said)), "log", (json_int_t)e->last, "frames", frames);
+}
+
 static json_t *document_of(
 	const struct ff_rules *rules, const struct ff_findings *findings, json_t *left, json_t *broken)
 {
@@ -230,6 +249,9 @@ struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
 		json_object_set_new(doc, "looked_at", ff_looked_at(o->facts, rules));
 	if (!doc)
 		return &ff_enomem;
+	json_t *exception = scan ? fatal_exception(ff_scan_events(scan)) : NULL;
+	if (exception)
+		json_object_set_new(doc, "exception", exception);
 	*ret = doc;
 	return NULL;
 }

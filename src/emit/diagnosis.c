@@ -235,7 +235,7 @@ static void say_nothing_found(struct writer *w)
 	w->page->out.failed |= looked.failed;
 }
 
-static struct ff_error *write_diagnosis(const json_t *doc, struct ff_page *page, char **ret)
+void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
 {
 	struct writer w = {.page = page, .doc = doc};
 	const json_t *diagnoses = json_object_get(doc, "diagnoses");
@@ -245,17 +245,18 @@ static struct ff_error *write_diagnosis(const json_t *doc, struct ff_page *page,
 	} else
 		say_nothing_found(&w);
 	say_unexplained(&w);
-	return ff_page_finish(page, ret);
 }
 
 struct ff_error *ff_diagnosis_text(const json_t *doc, const struct ff_style *style, char **ret)
 {
 	struct ff_page page = {.look = &ff_look_text, .style = style};
-	return write_diagnosis(doc, &page, ret);
+	ff_diagnosis_write(doc, &page);
+	return ff_page_finish(&page, ret);
 }
 
 struct ff_error *ff_diagnosis_markdown(const json_t *doc, const struct ff_style *style, char **ret)
 {
 	struct ff_page page = {.look = &ff_look_markdown, .style = style};
-	return write_diagnosis(doc, &page, ret);
+	ff_diagnosis_write(doc, &page);
+	return ff_page_finish(&page, ret);
 }

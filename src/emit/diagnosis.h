@@ -7,3 +7,8 @@
 
 struct ff_error *ff_diagnosis_text(const json_t *doc, const struct ff_style *style, char **ret);
 struct ff_error *ff_diagnosis_markdown(const json_t *doc, const struct ff_style *style, char **ret);
+
+struct ff_page;
+
+/** The same as part of another page. */
+void ff_diagnosis_write(const json_t *doc, struct ff_page *page);

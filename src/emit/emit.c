@@ -2,6 +2,7 @@
 #include "emit/emit.h"
 
 #include "emit/diagnosis.h"
+#include "emit/incident.h"
 #include "emit/report.h"
 
 typedef struct ff_error *writer_fn(const json_t *doc, const struct ff_style *style, char **ret);
@@ -26,4 +27,21 @@ struct ff_error *ff_emit_diagnosis(
 	const struct ff_shareable *diagnosis, enum ff_format format, const struct ff_style *style, char **ret)
 {
 	return emit(diagnosis, format, style, ff_diagnosis_text, ff_diagnosis_markdown, ret);
+}
+
+struct ff_error *ff_emit_incident(
+	const struct ff_shareable *incident, enum ff_format format, const struct ff_style *style, char **ret)
+{
+	return emit(incident, format, style, ff_incident_text, ff_incident_markdown, ret);
+}
+
+static struct ff_error *list_text(const json_t *doc, const struct ff_style *style, char **ret)
+{
+	return ff_incidents_text(json_object_get(doc, "incidents"), style, ret);
+}
+
+struct ff_error *ff_emit_incidents(
+	const struct ff_shareable *list, enum ff_format format, const struct ff_style *style, char **ret)
+{
+	return emit(list, format, style, list_text, list_text, ret);
 }

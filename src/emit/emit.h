@@ -13,6 +13,14 @@ struct ff_error *ff_emit_facts(
 struct ff_error *ff_emit_diagnosis(
 	const struct ff_shareable *diagnosis, enum ff_format format, const struct ff_style *style, char **ret);
 
+/** The same for firstfix.incident/1. */
+struct ff_error *ff_emit_incident(
+	const struct ff_shareable *incident, enum ff_format format, const struct ff_style *style, char **ret);
+
+/** What ff_store_list() gives: {"incidents": [...]}. */
+struct ff_error *ff_emit_incidents(
+	const struct ff_shareable *list, enum ff_format format, const struct ff_style *style, char **ret);
+
 /** Any document as JSON: one document, newline at its end, keys in the order of the contract, only ASCII bytes (so that no
     text in it can act on a terminal). */
 struct ff_error *ff_emit_json(const struct ff_shareable *document, char **ret);

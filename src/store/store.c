@@ -90,16 +90,22 @@ void ff_store_close(struct ff_store *store)
 	free(store);
 }
 
-// "2026-11-23T03:14:03.123Z" and a fingerprint -> "20261123-031403-5f1c2a77": sorts by time, says when, is short to type.
-static void make_id(const char *at, const char *fingerprint, char id[ID_MAX])
+// "2026-11-23T03:14:03.123Z" -> "20261123-031403-5f1c2a77": sorts by time, says when, is short to type. The end tells apart what
+// failed alike in the same second under two commands.
+static void make_id(const char *at, const char *fingerprint, const char *command_key, char id[ID_MAX])
 {
 	char digits[16] = "";
 	size_t n = 0;
+	uint32_t h = 0x811c9dc5;
 	for (const char *p = at; *p && n < 14; p++) {
 		if (*p >= '0' && *p <= '9')
 			digits[n++] = *p;
 	}
-	snprintf(id, ID_MAX, "%.8s-%s-%.8s", digits, n > 8 ? digits + 8 : "000000", fingerprint);
+	for (const char *p = fingerprint; *p; p++)
+		h = (h ^ (unsigned char)*p) * 0x01000193;
+	for (const char *p = command_key; *p; p++)
+		h = (h ^ (unsigned char)*p) * 0x01000193;
+	snprintf(id, ID_MAX, "%.8s-%s-%08x", digits, n > 8 ? digits + 8 : "000000", h);
 }
 
 static struct ff_error *required(const json_t *document, const char *key, const char **ret)
@@ -149,7 +155,7 @@ struct ff_error *ff_store_add(struct ff_store *store, const struct ff_shareable 
 		err = required(doc, "at", &values[3]);
 	if (err)
 		return err;
-	make_id(values[3], values[1], id);
+	make_id(values[3], values[1], values[2], id);
 	values[0] = id;
 	_cleanup_free_ char *text = json_dumps(doc, JSON_COMPACT);
 	return text ? insert(store, values, text, ret_id) : &ff_enomem;

@@ -1,0 +1,84 @@
+// firstfix incident: the step that the supervisor runs at a death; for people there is `firstfix incidents`.
+//
+// The verdict goes to stdout, what is for people to stderr, which is the worker's own: whoever reads its log reads it there.
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct ff_style style_of_stderr(void)
+{
+	struct ff_style style = ff_output_style(&(struct ff_output){0});
+	style.colour = style.colour && isatty(STDERR_FILENO);
+	style.columns = 0;
+	return style;
+}
+
+static int record(const char *death)
+{
+	struct ff_incident *incident = NULL;
+	struct ff_error *unstored = NULL;
+	char *text = NULL, *verdict = NULL;
+	struct ff_error *err = ff_incident_from_death(death, &incident, &unstored);
+	struct ff_style style = style_of_stderr();
+	if (!err)
+		err = ff_incident_render(incident, FF_TEXT, &style, &text);
+	if (!err)
+		fputs(text, stderr);
+	if (unstored) {
+		fprintf(stderr, "firstfix: the incident could not be stored: %s\n", ff_error_message(unstored));
+		ff_error_free(unstored);
+	} else if (!err) {
+		fprintf(stderr, "Stored as incident %s: firstfix incidents show %s; firstfix bundle %s\n",
+			ff_incident_id(incident), ff_incident_id(incident), ff_incident_id(incident));
+	}
+	if (!err)
+		err = ff_incident_verdict_text(incident, &verdict);
+	if (!err)
+		fputs(verdict, stdout);
+	free(text);
+	free(verdict);
+	ff_incident_free(incident);
+	return err ? ff_fail("incident", err) : 0;
+}
+
+int ff_cmd_incident(int argc, char **argv)
+{
+	const char *from = NULL, *attempt = NULL, *result = NULL, *say = NULL, *good = NULL, *key = NULL, *dir = NULL;
+	const struct ff_option options[] = {
+		{"from", 0, FF_OPT_TEXT, "DEATH.json", "diagnose and store this death; the verdict goes to stdout",
+			&from},
+		{"attempt", 0, FF_OPT_TEXT, "ID", "note what became of an attempt to recover from this incident",
+			&attempt},
+		{"result", 0, FF_OPT_TEXT, "WORD", "with --attempt: passed or failed", &result},
+		{"say", 0, FF_OPT_TEXT, "TEXT", "with --attempt: one sentence", &say},
+		{"good-start", 0, FF_OPT_TEXT, "REPORT.json", "remember this start-up report as the last good start",
+			&good},
+		{"command-key", 0, FF_OPT_TEXT, "KEY", "with --good-start: of which command", &key},
+		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder (default $FIRSTFIX_DIR)", &dir},
+	};
+	const struct ff_usage usage = {.command = "incident",
+		.operands = "",
+		.summary = "the step that 'firstfix run' takes when its worker dies",
+		.details = "People want 'firstfix incidents'. The documents are described in src/supervise/death.h.",
+		.options = options,
+		.n_options = sizeof(options) / sizeof(options[0])};
+	struct ff_parsed parsed = ff_options_parse(&usage, argc, argv);
+	if (parsed.leave)
+		return parsed.exit_code;
+	free(parsed.operands);
+	if (from)
+		return record(from);
+	struct ff_error *err;
+	if (attempt && result)
+		err = ff_incident_attempted(dir, attempt, result, say);
+	else if (good && key)
+		err = ff_incident_good_start(dir, good, key);
+	else
+		return ff_usage_error(
+			"incident", "wants --from, --attempt with --result, or --good-start with --command-key");
+	return err ? ff_fail("incident", err) : 0;
+}

@@ -1,0 +1,120 @@
+// firstfix incidents: what is stored about failures.
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/output.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct request {
+	struct ff_output output;
+	const char *dir;
+	unsigned keep, keep_mib;
+	char **operands;
+	size_t n;
+};
+
+static int answer(const struct request *r, struct ff_error *err, char *text)
+{
+	bool written = !err && ff_output_write("incidents", &r->output, text);
+	free(text);
+	return err ? ff_fail("incidents", err) : written ? 0 : 2;
+}
+
+static int list(const struct request *r)
+{
+	char *text = NULL;
+	struct ff_style style = ff_output_style(&r->output);
+	struct ff_error *err = ff_incidents_render(r->dir, ff_output_format(&r->output), &style, &text);
+	return answer(r, err, text);
+}
+
+static int show_as(const struct request *r, enum ff_format format)
+{
+	char *text = NULL;
+	struct ff_incident *incident = NULL;
+	struct ff_style style = ff_output_style(&r->output);
+	struct ff_error *err = ff_incident_read(r->dir, r->n > 1 ? r->operands[1] : "last", &incident);
+	if (!err)
+		err = ff_incident_render(incident, format, &style, &text);
+	ff_incident_free(incident);
+	return answer(r, err, text);
+}
+
+static int show(const struct request *r)
+{
+	return show_as(r, ff_output_format(&r->output));
+}
+
+static int export(const struct request *r)
+{
+	return show_as(r, FF_JSON);
+}
+
+static int diff(const struct request *r)
+{
+	char *text = NULL;
+	struct ff_incident *a = NULL, *b = NULL;
+	if (r->n != 3)
+		return ff_usage_error("incidents", "diff wants two incidents");
+	struct ff_error *err = ff_incident_read(r->dir, r->operands[1], &a);
+	if (!err)
+		err = ff_incident_read(r->dir, r->operands[2], &b);
+	if (!err)
+		err = ff_incident_diff(a, b, &text);
+	ff_incident_free(a);
+	ff_incident_free(b);
+	return answer(r, err, text);
+}
+
+static int prune(const struct request *r)
+{
+	unsigned deleted = 0;
+	struct ff_error *err = ff_incidents_prune(r->dir, r->keep, r->keep_mib, &deleted);
+	if (err)
+		return ff_fail("incidents", err);
+	printf("%u incident%s deleted\n", deleted, deleted == 1 ? "" : "s");
+	return 0;
+}
+
+static const struct {
+	const char *verb;
+	int (*run)(const struct request *r);
+} verbs[] = {{"list", list}, {"show", show}, {"diff", diff}, {"export", export}, {"prune", prune}};
+
+int ff_cmd_incidents(int argc, char **argv)
+{
+	struct request r = {.keep = 200, .keep_mib = 256};
+	const struct ff_option options[] = {
+		FF_OUTPUT_OPTIONS(&r.output),
+		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder (default $FIRSTFIX_DIR)", &r.dir},
+		{"keep", 0, FF_OPT_UINT, "N", "with prune: how many stay (default 200)", &r.keep},
+		{"keep-mib", 0, FF_OPT_UINT, "MIB", "with prune: how large they may be together (default 256)",
+			&r.keep_mib},
+	};
+	const struct ff_usage usage = {.command = "incidents",
+		.operands = "[list | show ID | diff A B | export ID | prune]",
+		.summary = "what is stored about failures",
+		.details = "ID is an id of the list, the beginning of one, 'last', or the path of a bundle made on "
+			   "another machine.",
+		.options = options,
+		.n_options = sizeof(options) / sizeof(options[0]),
+		.operands_max = 3};
+	struct ff_parsed parsed = ff_options_parse(&usage, argc, argv);
+	if (parsed.leave)
+		return parsed.exit_code;
+	r.operands = parsed.operands;
+	r.n = parsed.n_operands;
+	const char *verb = r.n ? r.operands[0] : "list";
+	int code = -1;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]) && code < 0; i++) {
+		if (strcmp(verbs[i].verb, verb) == 0)
+			code = verbs[i].run(&r);
+	}
+	if (code < 0)
+		code = ff_usage_error("incidents", "no verb '%s'", verb);
+	free(parsed.operands);
+	return code;
+}

@@ -1,0 +1,255 @@
+// From a death document to an incident. Every part that cannot be read is left out: an incident is as complete as can be.
+#include "incident/incident.h"
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "diagnose/diagnose.h"
+#include "host/host.h"
+#include "know/facts_diff.h"
+#include "probe/probe.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+enum { DEATH_MAX = 4 << 20, TAIL_MAX = 1 << 20, REPORT_MAX = 64 << 20, COLLECT_MS = 3000, CHANGES_KEPT = 60 };
+
+static struct ff_error *read_file(const char *path, size_t max, struct ff_buf *ret)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? ff_error_os(errno, "%s", path) : ff_read_all(fd, path, max, ret);
+}
+
+static struct ff_error *read_json(const char *path, size_t max, const char *schema, json_t **ret)
+{
+	_cleanup_buf_ struct ff_buf text = {0};
+	_cleanup_json_ json_t *doc = NULL;
+	struct ff_error *err = read_file(path, max, &text);
+	if (!err)
+		err = ff_json_parse(path, text.p ? text.p : "", text.n, &doc);
+	const char *found = ff_json_text(doc, "schema");
+	if (!err && (!found || strcmp(found, schema) != 0))
+		err = ff_error_create(
+			FF_EFORMAT, "%s: its schema is '%.60s', not '%s'", path, found ? found : "missing", schema);
+	if (!err)
+		*ret = ff_take(&doc);
+	return err;
+}
+
+struct ff_error *ff_death_read(const char *path, json_t **ret)
+{
+	return read_json(path, DEATH_MAX, "firstfix.death/1", ret);
+}
+
+// A part that failed is not worth the incident.
+static void optional(struct ff_error *err)
+{
+	ff_error_destroy(err);
+}
+
+static void put_tails(const json_t *death, json_t *incident)
+{
+	size_t i;
+	json_t *tail;
+	json_array_foreach (json_object_get(death, "tails"), i, tail) {
+		const char *path = ff_json_text(tail, "path"), *stream = ff_json_text(tail, "stream");
+		_cleanup_buf_ struct ff_buf text = {0};
+		if (!path || !stream || strchr(stream, '.'))
+			continue;
+		_cleanup_error_ struct ff_error *err = read_file(path, TAIL_MAX, &text);
+		char key[64];
+		snprintf(key, sizeof(key), "tail.%.40s", stream);
+		if (!err)
+			optional(ff_json_put(incident, key, ff_json_string(text.p ? text.p : "", text.n)));
+	}
+}
+
+// The interpreter that the command names; a bare "python" is found on PATH, which is ours too.
+static const char *python_of(const json_t *death)
+{
+	const char *program = ff_json_text(death, "argv.0");
+	const char *slash = program ? strrchr(program, '/') : NULL;
+	return slash && ff_starts(slash + 1, "python") ? program : NULL;
+}
+
+static json_t *collect_now(const json_t *death)
+{
+	_cleanup_host_ struct ff_host *host = NULL;
+	json_t *facts = NULL;
+	_cleanup_error_ struct ff_error *err = ff_host_create(&(struct ff_host_options){0}, &host);
+	if (err)
+		return NULL;
+	const struct ff_collect_options options = {
+		.trigger = "failure", .deadline_ms = COLLECT_MS, .python = python_of(death)};
+	_cleanup_error_ struct ff_error *failed = ff_collect_facts(host, &options, &facts);
+	return facts;
+}
+
+static void put_facts(const json_t *death, json_t *incident)
+{
+	const char *report = ff_json_text(death, "report");
+	json_t *startup = NULL, *now = collect_now(death);
+	if (report)
+		optional(read_json(report, REPORT_MAX, "firstfix.facts/1", &startup));
+	if (startup)
+		optional(ff_json_put(incident, "facts.startup", startup));
+	if (now)
+		optional(ff_json_put(incident, "facts.failure", now));
+}
+
+// What the system said of the death, as lines that rules know, behind what the worker printed.
+static void add_system_lines(const json_t *death, struct ff_buf *log)
+{
+	static const char *const lists[] = {"kmsg", "oom"};
+	size_t k;
+	json_t *line;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		json_array_foreach (json_object_get(death, lists[i]), k, line)
+			ff_buf_printf(log, "%s\n", json_is_string(line) ? json_string_value(line) : "");
+	}
+	const char *how = ff_json_text(death, "how"), *name = ff_json_text(death, "exit.name");
+	if (how && strcmp(how, "oom-kill") == 0)
+		ff_buf_str(log, "Memory cgroup out of memory: Killed process (worker)\n");
+	else if (name)
+		ff_buf_printf(log, "worker died with <Signals.%s>\n", name);
+}
+
+static struct ff_error *log_of(const json_t *death, const json_t *incident, int *ret_fd)
+{
+	static const char *const streams[] = {"tail.stdout", "tail.output", "tail.stderr"};
+	_cleanup_buf_ struct ff_buf log = {0};
+	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
+		const char *text = ff_json_text(incident, streams[i]);
+		if (text)
+			ff_buf_printf(&log, "%s\n", text);
+	}
+	const char *trace = ff_json_text(incident, "exception.stacktrace");
+	if (trace)
+		ff_buf_printf(&log, "%s\n", trace);
+	add_system_lines(death, &log);
+	_cleanup_close_ int fd = memfd_create("firstfix-log", MFD_CLOEXEC);
+	if (log.failed)
+		return &ff_enomem;
+	if (fd < 0)
+		return ff_error_os(errno, "memfd");
+	struct ff_error *err = ff_write_all(fd, "log", log.p ? log.p : "", log.n);
+	if (!err && lseek(fd, 0, SEEK_SET) < 0)
+		err = ff_error_os(errno, "memfd");
+	if (!err)
+		*ret_fd = ff_take_fd(&fd);
+	return err;
+}
+
+static struct ff_error *put_diagnosis(const json_t *death, json_t *incident)
+{
+	_cleanup_close_ int fd = -1;
+	json_t *diagnosis = NULL;
+	struct ff_error *err = log_of(death, incident, &fd);
+	const json_t *facts = ff_json_at(incident, "facts.failure");
+	if (!facts)
+		facts = ff_json_at(incident, "facts.startup");
+	if (!err)
+		err = ff_diagnose(
+			&(struct ff_diagnose_options){.facts = facts, .log_fd = fd, .log_name = "the worker's output"},
+			&diagnosis);
+	if (err)
+		return err;
+	json_t *exception = json_object_get(diagnosis, "exception");
+	if (exception && !json_object_get(incident, "exception"))
+		optional(ff_json_put(incident, "exception", json_incref(exception)));
+	return ff_json_put(incident, "diagnosis", diagnosis);
+}
+
+static void put_changes(struct ff_store *store, json_t *incident)
+{
+	const char *key = ff_json_text(incident, "command_key");
+	_cleanup_json_ json_t *good = NULL, *changes = NULL, *matters = json_array();
+	const json_t *now = ff_json_at(incident, "facts.failure");
+	size_t i;
+	json_t *entry;
+	if (!store || !key || !now)
+		return;
+	_cleanup_error_ struct ff_error *none = ff_store_get_good(store, key, &good);
+	if (none)
+		return;
+	json_array_foreach (ff_json_at(incident, "diagnosis.diagnoses.0.evidence"), i, entry) {
+		if (json_object_get(entry, "fact"))
+			json_array_append(matters, json_object_get(entry, "fact"));
+	}
+	_cleanup_error_ struct ff_error *err = ff_facts_diff(good, now, matters, &changes);
+	while (json_array_size(changes) > CHANGES_KEPT)
+		json_array_remove(changes, json_array_size(changes) - 1);
+	if (changes)
+		optional(ff_json_put(incident, "changed", json_incref(changes)));
+}
+
+static const char *title_of(const json_t *incident)
+{
+	const char *phase = ff_json_text(incident, "phase"), *how = ff_json_text(incident, "how");
+	if (phase && strcmp(phase, "model.load") == 0)
+		return "MODEL INITIALIZATION FAILED";
+	if (phase && strcmp(phase, "request") == 0)
+		return "REQUEST FAILED";
+	static const struct {
+		const char *how, *title;
+	} titles[] = {{"signal", "WORKER CRASHED"}, {"oom-kill", "WORKER KILLED: OUT OF MEMORY"},
+		{"hang", "WORKER HANGS"}, {"preflight", "WORKER NOT STARTED: PREFLIGHT FAILED"},
+		{"not-started", "WORKER NOT STARTED"}, {"log", "FAILURE"}};
+	for (size_t i = 0; how && i < sizeof(titles) / sizeof(titles[0]); i++) {
+		if (strcmp(titles[i].how, how) == 0)
+			return titles[i].title;
+	}
+	return "WORKER FAILED";
+}
+
+static struct ff_error *put_identity(json_t *incident)
+{
+	char *fingerprint = NULL, now[FF_TIME_LEN];
+	struct ff_error *err = ff_incident_fingerprint(incident, &fingerprint);
+	if (!err)
+		err = ff_json_put(incident, "fingerprint", json_string(fingerprint));
+	free(fingerprint);
+	ff_clock_rfc3339(now);
+	if (!err && !json_object_get(incident, "at"))
+		err = ff_json_put(incident, "at", json_string(now));
+	if (!err && !json_object_get(incident, "command_key"))
+		err = ff_json_put(incident, "command_key", json_string("0000000000000000"));
+	return err ? err : ff_json_put(incident, "title", json_string(title_of(incident)));
+}
+
+struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *store, json_t **ret)
+{
+	static const char *const copied[] = {"command", "argv", "cwd", "command_key", "how", "exit", "lasted_ms",
+		"started_at", "ended_at", "error", "hang", "rusage", "cgroup", "attempt"};
+	_cleanup_json_ json_t *incident = json_pack("{s:s}", "schema", "firstfix.incident/1");
+	if (!incident)
+		return &ff_enomem;
+	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++) {
+		json_t *value = json_object_get(death, copied[i]);
+		if (value && json_object_set(incident, copied[i], value) < 0)
+			return &ff_enomem;
+	}
+	put_tails(death, incident);
+	optional(ff_incident_lanes(death, incident));
+	put_facts(death, incident);
+	optional(put_diagnosis(death, incident));
+	put_changes(store, incident);
+	struct ff_error *err = put_identity(incident);
+	if (!err)
+		*ret = ff_take(&incident);
+	return err;
+}
+
+struct ff_error *ff_incident_of_log(const char *log_name, const json_t *facts, const json_t *diagnosis, json_t **ret)
+{
+	_cleanup_json_ json_t *incident =
+		json_pack("{s:s, s:s, s:s, s:O*, s:O*}", "schema", "firstfix.incident/1", "how", "log", "command",
+			log_name, "diagnosis", diagnosis, "exception", json_object_get(diagnosis, "exception"));
+	struct ff_error *err = incident ? NULL : &ff_enomem;
+	if (!err && facts)
+		err = ff_json_put(incident, "facts.failure", json_incref((json_t *)facts));
+	if (!err)
+		err = put_identity(incident);
+	if (!err)
+		*ret = ff_take(&incident);
+	return err;
+}

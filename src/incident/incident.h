@@ -1,0 +1,27 @@
+// A failure as one document: what died, what was true before and then, what was said, what it means, what to do.
+//
+// firstfix.incident/1: schema, at, fingerprint, command_key, command, argv, cwd, how, exit, lasted_ms, started_at, ended_at, phase,
+// exception {type, message, frames}, facts {startup, failure}, changed (against the last good start), last_good (bool), events,
+// memory [{at, ...}], tail {stdout, stderr}, diagnosis (firstfix.diagnosis/1), attempts, death (the supervisor's document), title.
+#pragma once
+
+#include "base/json.h"
+#include "store/store.h"
+
+/** A firstfix.death/1 document (src/supervise/death.h says what is in it). */
+struct ff_error *ff_death_read(const char *path, json_t **ret);
+
+/** Put together what is known of a death: reads tails, start-up report and lanes, collects facts now, diagnoses. `store` may be
+    NULL (a locked or full disk): then there is no last good start to compare with. What cannot be had is left out. */
+struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *store, json_t **ret);
+
+/** The same without a supervisor: a log, the facts it was explained with, and the diagnosis. */
+struct ff_error *ff_incident_of_log(const char *log_name, const json_t *facts, const json_t *diagnosis, json_t **ret);
+
+/** What the lanes of a run say: events (newest FF_INCIDENT_EVENTS), memory samples, and the phase that was open at the end. */
+struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident);
+
+/** The verdict for the supervisor, key=value lines. `death` may be NULL: then nothing is restarted. Caller frees. */
+struct ff_error *ff_incident_verdict(const json_t *death, const json_t *incident, const char *id, char **ret);
+
+enum { FF_INCIDENT_EVENTS = 200, FF_INCIDENT_SAMPLES = 500 };

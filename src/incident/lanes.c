@@ -1,0 +1,114 @@
+// What the ring lanes of a run tell about its end: the last events, memory over time, and which phase was open.
+//
+// Lanes may be torn, of other runs, or not there at all; then there is nothing to say and that is no failure of the incident.
+#include "incident/incident.h"
+
+#include "ring/json.h"
+
+#include <firstfix/event.h>
+
+enum { EVENTS_READ_MAX = 200000, PHASES_MAX = 64 };
+
+struct story {
+	json_t *events, *memory, *phases; // phases: stack of begin events that have not ended
+	const json_t *pids;
+};
+
+static bool is_ours(const struct story *s, uint32_t pid)
+{
+	size_t i;
+	json_t *value;
+	json_array_foreach (s->pids, i, value) {
+		if (json_integer_value(value) == pid)
+			return true;
+	}
+	return !json_array_size(s->pids);
+}
+
+static void keep_newest(json_t *list, json_t *entry, size_t max)
+{
+	if (json_array_size(list) >= max)
+		json_array_remove(list, 0);
+	json_array_append(list, entry);
+}
+
+// Phases nest; an end without its begin (overwritten) is passed over.
+static void end_phase(json_t *phases, const json_t *end)
+{
+	const json_t *id = json_object_get(end, "firstfix.phase.id");
+	for (size_t i = json_array_size(phases); i-- > 0;) {
+		if (json_equal(json_object_get(json_array_get(phases, i), "firstfix.phase.id"), id)) {
+			json_array_remove(phases, i);
+			return;
+		}
+	}
+}
+
+static void take(struct story *s, const struct ff_event *event)
+{
+	_cleanup_json_ json_t *entry = ff_event_to_json(event);
+	if (!entry)
+		return;
+	if (event->kind == FF_EV_MEMORY)
+		keep_newest(s->memory, entry, FF_INCIDENT_SAMPLES);
+	else
+		keep_newest(s->events, entry, FF_INCIDENT_EVENTS);
+	if (event->kind == FF_EV_PHASE_BEGIN)
+		keep_newest(s->phases, entry, PHASES_MAX);
+	else if (event->kind == FF_EV_PHASE_END)
+		end_phase(s->phases, entry);
+}
+
+static void read_lanes(struct story *s, const char *dir)
+{
+	struct ff_events *events = NULL;
+	_cleanup_error_ struct ff_error *err = ff_events_open(&(struct ff_events_options){.dir = dir}, &events);
+	if (err)
+		return;
+	for (size_t n = 0; n < EVENTS_READ_MAX; n++) {
+		const struct ff_event *event = NULL;
+		struct ff_error *failed = ff_events_next(events, &event);
+		if (failed || !event) {
+			ff_error_destroy(failed);
+			break;
+		}
+		if (is_ours(s, event->pid))
+			take(s, event);
+	}
+	ff_events_close(events);
+}
+
+// The worker's own account of the exception is better than what its output shows: it has no prefixes and is not cut.
+static struct ff_error *put_exception(const json_t *events, json_t *incident)
+{
+	for (size_t i = json_array_size(events); i-- > 0;) {
+		const json_t *e = json_array_get(events, i);
+		const char *name = ff_json_text(e, "event.name");
+		if (!name || strcmp(name, "exception") != 0 || json_object_get(incident, "exception"))
+			continue;
+		json_t *exception = json_pack("{s:O*, s:O*, s:O*}", "type", json_object_get(e, "exception.type"),
+			"message", json_object_get(e, "exception.message"), "stacktrace",
+			json_object_get(e, "exception.stacktrace"));
+		return ff_json_put(incident, "exception", exception);
+	}
+	return NULL;
+}
+
+struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident)
+{
+	_cleanup_json_ json_t *events = json_array(), *memory = json_array(), *phases = json_array();
+	const char *dir = ff_json_text(death, "state_dir");
+	if (!events || !memory || !phases)
+		return &ff_enomem;
+	struct story s = {events, memory, phases, json_object_get(death, "pids")};
+	if (dir)
+		read_lanes(&s, dir);
+	json_t *open = json_array_get(phases, json_array_size(phases) ? json_array_size(phases) - 1 : 0);
+	json_t *phase = json_object_get(open, "firstfix.phase");
+	struct ff_error *err = ff_json_put(incident, "events", json_incref(events));
+	if (!err)
+		err = ff_json_put(incident, "memory", json_incref(memory));
+	if (!err && phase)
+		err = ff_json_put(incident, "phase", json_incref(phase));
+	return err ? err : put_exception(events, incident);
+}

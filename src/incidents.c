@@ -1,0 +1,212 @@
+// The second half of the facade: incidents, their store and bundles, behind include/firstfix/firstfix.h.
+#include <firstfix/firstfix.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/statedir.h"
+#include "emit/emit.h"
+#include "facade.h"
+#include "incident/incident.h"
+#include "know/facts_diff.h"
+#include "store/bundle.h"
+#include "store/store.h"
+
+enum { KEEP_COUNT = 200, KEEP_MIB = 256 };
+
+struct ff_incident {
+	json_t *doc, *death;
+	char *id;
+};
+
+static struct ff_error *incident_of(json_t *doc, const json_t *death, struct ff_incident **ret)
+{
+	struct ff_incident *incident = calloc(1, sizeof(*incident));
+	if (!incident)
+		return &ff_enomem;
+	const char *id = ff_json_text(doc, "id");
+	incident->doc = json_incref(doc);
+	incident->death = json_incref((json_t *)death);
+	incident->id = id ? strdup(id) : NULL;
+	*ret = incident;
+	return NULL;
+}
+
+void ff_incident_free(struct ff_incident *incident)
+{
+	if (!incident)
+		return;
+	json_decref(incident->doc);
+	json_decref(incident->death);
+	free(incident->id);
+	free(incident);
+}
+
+const char *ff_incident_id(const struct ff_incident *incident)
+{
+	return incident->id;
+}
+
+static struct ff_error *open_store(const char *dir, bool read_only, struct ff_store **ret)
+{
+	_cleanup_free_ char *path = NULL;
+	struct ff_error *err = read_only ? ff_statedir_path(dir, &path) : ff_statedir_make(dir, NULL, &path);
+	return err ? err : ff_store_open(path, read_only, ret);
+}
+
+// Masks and stores; the document gets its id.
+static struct ff_error *add_to(struct ff_store *store, json_t *doc)
+{
+	_cleanup_shareable_ struct ff_shareable *masked = NULL;
+	_cleanup_free_ char *id = NULL;
+	int64_t deleted = 0;
+	struct ff_error *err = ff_share(doc, &masked);
+	if (!err)
+		err = ff_store_add(store, masked, &id);
+	if (!err)
+		err = ff_json_put(doc, "id", json_string(id));
+	return err ? err : ff_store_prune(store, KEEP_COUNT, (int64_t)KEEP_MIB << 20, &deleted);
+}
+
+struct ff_error *ff_incident_from_death(const char *death_path, struct ff_incident **ret, struct ff_error **ret_stored)
+{
+	_cleanup_json_ json_t *death = NULL, *doc = NULL;
+	_cleanup_store_ struct ff_store *store = NULL;
+	struct ff_error *err = ff_death_read(death_path, &death);
+	if (err)
+		return err;
+	struct ff_error *stored = open_store(ff_json_text(death, "state_dir"), false, &store);
+	err = ff_incident_assemble(death, store, &doc);
+	if (!err && store)
+		stored = add_to(store, doc);
+	if (!err)
+		err = incident_of(doc, death, ret);
+	if (err || !ret_stored)
+		ff_error_destroy(stored);
+	else
+		*ret_stored = stored;
+	return err;
+}
+
+struct ff_error *ff_incident_save(const char *dir, const char *log_name, const struct ff_facts *facts,
+	const struct ff_diagnosis *diagnosis, struct ff_incident **ret)
+{
+	_cleanup_json_ json_t *doc = NULL;
+	_cleanup_store_ struct ff_store *store = NULL;
+	struct ff_error *err = ff_incident_of_log(
+		log_name, facts ? ff_facts_document(facts) : NULL, ff_diagnosis_document(diagnosis), &doc);
+	if (!err)
+		err = open_store(dir, false, &store);
+	if (!err)
+		err = add_to(store, doc);
+	return err ? err : incident_of(doc, NULL, ret);
+}
+
+struct ff_error *ff_incident_read(const char *dir, const char *id_or_bundle, struct ff_incident **ret)
+{
+	_cleanup_json_ json_t *doc = NULL;
+	_cleanup_store_ struct ff_store *store = NULL;
+	struct ff_error *err;
+	if (ff_bundle_is(id_or_bundle)) {
+		err = ff_bundle_read(id_or_bundle, &doc);
+	} else {
+		err = open_store(dir, true, &store);
+		if (!err)
+			err = ff_store_get(store, id_or_bundle, &doc);
+	}
+	return err ? err : incident_of(doc, NULL, ret);
+}
+
+struct ff_error *ff_incident_render(
+	const struct ff_incident *incident, enum ff_format format, const struct ff_style *style, char **ret)
+{
+	_cleanup_shareable_ struct ff_shareable *s = NULL;
+	struct ff_error *err = ff_share(incident->doc, &s);
+	return err ? err : ff_emit_incident(s, format, style, ret);
+}
+
+struct ff_error *ff_incident_verdict_text(const struct ff_incident *incident, char **ret)
+{
+	return ff_incident_verdict(incident->death, incident->doc, incident->id, ret);
+}
+
+struct ff_error *ff_incident_bundle(const struct ff_incident *incident, const char *path)
+{
+	_cleanup_shareable_ struct ff_shareable *s = NULL;
+	_cleanup_free_ char *markdown = NULL;
+	struct ff_error *err = ff_share(incident->doc, &s);
+	if (!err)
+		err = ff_emit_incident(s, FF_MARKDOWN, NULL, &markdown);
+	return err ? err : ff_bundle_write(path, s, markdown);
+}
+
+struct ff_error *ff_incident_diff(const struct ff_incident *before, const struct ff_incident *after, char **ret)
+{
+	_cleanup_json_ json_t *changes = NULL, *doc = NULL;
+	_cleanup_shareable_ struct ff_shareable *s = NULL;
+	const json_t *a = ff_json_at(before->doc, "facts.failure"), *b = ff_json_at(after->doc, "facts.failure");
+	if (!a || !b)
+		return ff_error_create(FF_EABSENT, "one of the two incidents holds no facts");
+	struct ff_error *err = ff_facts_diff(a, b, NULL, &changes);
+	if (err)
+		return err;
+	doc = json_pack("{s:s, s:O}", "schema", "firstfix.diff/1", "changed", changes);
+	err = doc ? ff_share(doc, &s) : &ff_enomem;
+	return err ? err : ff_emit_json(s, ret);
+}
+
+struct ff_error *ff_incidents_render(const char *dir, enum ff_format format, const struct ff_style *style, char **ret)
+{
+	_cleanup_store_ struct ff_store *store = NULL;
+	_cleanup_shareable_ struct ff_shareable *s = NULL;
+	json_t *list = NULL;
+	struct ff_error *err = open_store(dir, true, &store);
+	if (err && err->code == FF_EABSENT) { // nothing was ever stored
+		ff_error_destroy(err);
+		err = NULL;
+		list = json_array();
+	} else if (!err) {
+		err = ff_store_list(store, &list);
+	}
+	_cleanup_json_ json_t *doc =
+		err ? NULL : json_pack("{s:s, s:o}", "schema", "firstfix.incidents/1", "incidents", list);
+	if (!err)
+		err = doc ? ff_share(doc, &s) : &ff_enomem;
+	return err ? err : ff_emit_incidents(s, format, style, ret);
+}
+
+struct ff_error *ff_incidents_prune(const char *dir, unsigned max_count, unsigned max_mib, unsigned *ret_deleted)
+{
+	_cleanup_store_ struct ff_store *store = NULL;
+	int64_t deleted = 0;
+	struct ff_error *err = open_store(dir, false, &store);
+	if (!err)
+		err = ff_store_prune(store, max_count, (int64_t)max_mib << 20, &deleted);
+	if (!err)
+		*ret_deleted = (unsigned)deleted;
+	return err;
+}
+
+struct ff_error *ff_incident_attempted(const char *dir, const char *id, const char *result, const char *say)
+{
+	_cleanup_store_ struct ff_store *store = NULL;
+	char now[FF_TIME_LEN];
+	ff_clock_rfc3339(now);
+	_cleanup_json_ json_t *attempt = json_pack("{s:s, s:s, s:s*}", "at", now, "result", result, "say", say);
+	struct ff_error *err = attempt ? open_store(dir, false, &store) : &ff_enomem;
+	return err ? err : ff_store_attempt(store, id, attempt);
+}
+
+struct ff_error *ff_incident_good_start(const char *dir, const char *report_path, const char *command_key)
+{
+	_cleanup_store_ struct ff_store *store = NULL;
+	_cleanup_shareable_ struct ff_shareable *s = NULL;
+	struct ff_facts *facts = NULL;
+	struct ff_error *err = ff_facts_read(report_path, &facts);
+	if (err)
+		return err;
+	err = ff_share(ff_facts_document(facts), &s);
+	ff_facts_free(facts);
+	if (!err)
+		err = open_store(dir, false, &store);
+	return err ? err : ff_store_put_good(store, command_key, s);
+}

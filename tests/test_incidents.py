@@ -1,0 +1,118 @@
+"""Incidents from a death document and from a log: stored, counted, shown, packed, and the verdict for the supervisor."""
+import json
+import os
+import subprocess
+
+import pytest
+
+LOG = """Traceback (most recent call last):
+  File "/app/handler.py", line 9, in load
+    open("/models/x")
+OSError: [Errno 28] No space left on device
+"""
+
+
+@pytest.fixture
+def run(firstfix, tmp_path):
+    """Run firstfix with a state folder of its own."""
+    env = {**os.environ, "FIRSTFIX_DIR": str(tmp_path / "state"), "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": ""}
+
+    def call(*args, code=0, **kwargs):
+        done = subprocess.run([firstfix, *map(str, args)], capture_output=True, text=True, timeout=60, env={**env, **kwargs})
+        assert done.returncode == code, done.stderr
+        return done
+
+    return call
+
+
+def death(tmp_path, **changes):
+    """A death document as the supervisor writes it."""
+    (tmp_path / "stderr.txt").write_text(LOG)
+    document = {"schema": "firstfix.death/1", "run_id": "r1", "attempt": 1, "attempts_max": 3, "recover": "off",
+                "command": "python handler.py", "argv": ["python", "handler.py"], "cwd": "/app", "command_key": "00000000000000aa",
+                "how": "exit", "exit": {"code": 1}, "lasted_ms": 1500, "state_dir": str(tmp_path / "state"), "pids": [1],
+                "tails": [{"stream": "stderr", "path": str(tmp_path / "stderr.txt"), "bytes": len(LOG), "total": len(LOG)}], **changes}
+    path = tmp_path / "death.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def verdict(text):
+    lines = text.splitlines()
+    assert lines[0] == "firstfix.verdict/1"
+    return dict(line.split("=", 1) for line in lines[1:])
+
+
+def test_a_death_becomes_an_incident(run, tmp_path):
+    done = run("incident", "--from", death(tmp_path))
+    said = verdict(done.stdout)
+    assert said["action"] == "give-up" and said["cause"] == "disk.full"
+    assert "No space left on device" in done.stderr and "Fix to try first" in done.stderr
+    shown = json.loads(run("incidents", "show", said["incident"], "--json").stdout)
+    assert shown["schema"] == "firstfix.incident/1" and shown["count"] == 1
+    assert shown["exception"]["type"] == "OSError" and shown["exception"]["frames"][0]["func"] == "load"
+    assert shown["facts"]["failure"]["schema"] == "firstfix.facts/1"
+    run("incident", "--from", death(tmp_path))
+    listed = json.loads(run("incidents", "--json").stdout)["incidents"]
+    assert [(i["id"], i["count"]) for i in listed] == [(said["incident"], 2)], "the same failure is counted, not repeated"
+
+
+def test_attempts_stand_in_the_incident(run, tmp_path):
+    said = verdict(run("incident", "--from", death(tmp_path)).stdout)
+    run("incident", "--attempt", said["incident"], "--result", "passed", "--say", "with A=1")
+    shown = json.loads(run("incidents", "show", "last", "--json").stdout)
+    assert shown["attempts"][0]["result"] == "passed"
+    assert "with A=1" in run("incidents", "show", "last").stdout
+
+
+def test_what_changed_since_the_last_good_start(run, tmp_path):
+    facts = json.loads(run("report", "--json").stdout)
+    facts["env"]["HF_HOME"] = "/was/here"
+    (tmp_path / "good.json").write_text(json.dumps(facts))
+    run("incident", "--good-start", tmp_path / "good.json", "--command-key", "00000000000000aa")
+    run("incident", "--from", death(tmp_path))
+    shown = json.loads(run("incidents", "show", "last", "--json").stdout)
+    assert [(c["path"], c["before"]) for c in shown["changed"]] == [("env.HF_HOME", "/was/here")]
+
+
+def test_a_bundle_goes_to_another_machine_masked(run, tmp_path):
+    secret = "hf_" + "Zq9" * 11 + "x"
+    (tmp_path / "log").write_text(LOG + f"login with {secret} failed\n")
+    run("explain", "--save", "--no-facts", tmp_path / "log", code=1)
+    bundle = tmp_path / "out.tar.zst"
+    run("bundle", "last", "-o", bundle)
+    assert secret.encode() not in bundle.read_bytes()
+    shown = run("incidents", "show", bundle, FIRSTFIX_DIR=str(tmp_path / "elsewhere")).stdout
+    assert "No space left on device" in shown
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_store_that_cannot_be_used_does_not_cost_the_incident(run, tmp_path):
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state/firstfix.db").write_text("this is no database, and it is longer than a header of one\n" * 4)
+    done = run("incident", "--from", death(tmp_path))
+    assert "could not be stored" in done.stderr and "Fix to try first" in done.stderr
+    assert verdict(done.stdout)["action"] == "give-up"
+
+
+def test_bad_input_is_named(run, tmp_path):
+    assert "test_incidents.py" in run("incident", "--from", __file__, code=2).stderr
+    (tmp_path / "x.json").write_text('{"schema": "firstfix.death/9"}')
+    assert "firstfix.death/9" in run("incident", "--from", tmp_path / "x.json", code=2).stderr
+    assert "wants --from" in run("incident", code=2).stderr
+    assert "firstfix.db" in run("incidents", "show", "zz", code=2).stderr
+
+
+def test_safe_fix_is_applied_once(run, tmp_path):
+    log = tmp_path / "stderr.txt"
+    document = death(tmp_path, recover="env")
+    log.write_text("Fast download using 'hf_transfer' is enabled (HF_HUB_ENABLE_HF_TRANSFER=1) but 'hf_transfer' package is not "
+                   "available in your environment. Try `pip install hf_transfer`.\n")
+    text = log.read_text()
+    log.write_text(f"Traceback (most recent call last):\n  File \"/app/h.py\", line 1, in <module>\n    f()\nValueError: {text}")
+    said = verdict(run("incident", "--from", document).stdout)
+    assert (said["action"], said["set"]) == ("restart", "HF_HUB_ENABLE_HF_TRANSFER=0")
+    body = json.loads(document.read_text())
+    body.update(attempt=2, applied={"HF_HUB_ENABLE_HF_TRANSFER": "0"})
+    document.write_text(json.dumps(body))
+    assert verdict(run("incident", "--from", document).stdout)["action"] == "give-up", "the same fix is not tried twice"
