@@ -215,13 +215,16 @@ static json_t *document_of(
 static struct ff_error *judge(const struct ff_diagnose_options *o, struct ff_rules *rules, const struct ff_scan *scan,
 	struct ff_findings *findings, json_t *broken)
 {
+	_cleanup_findings_ struct ff_findings checks = {0};
 	struct ff_error *err = ff_judge_facts(rules, o->facts);
 	if (!err && scan)
 		err = ff_judge_log(rules, scan, findings, broken);
 	if (!err && o->checks && o->engine)
 		ff_rules_narrow(rules, o->engine);
-	if (!err && o->checks)
-		err = ff_judge_checks(rules, findings, broken);
+	if (!err && o->facts && (o->checks || findings->n))
+		err = ff_judge_checks(rules, o->checks ? findings : &checks, broken);
+	if (!err && scan)
+		err = ff_findings_confirm(rules, &checks, findings);
 	if (err)
 		return err;
 	ff_findings_rank(rules, findings);

@@ -39,8 +39,15 @@ struct ff_error *ff_judge_checks_after(
 /** Where an event stands: 5 the deepest of the fatal chain ... 1 a plain line, 0 harmless. */
 int ff_event_tier(const struct ff_events *events, size_t index);
 
+/** True unless the rule or its answer says "warning". */
+bool ff_finding_is_error(const struct ff_rules *rules, const struct ff_finding *finding);
+
 /** Mark what another finding explains, and sort: root cause first, dropped ones last. */
 void ff_findings_rank(const struct ff_rules *rules, struct ff_findings *findings);
+
+/** Add to the log's findings those checks that explain one of them: what the facts prove outranks what a line suggests. */
+struct ff_error *ff_findings_confirm(
+	const struct ff_rules *rules, const struct ff_findings *checks, struct ff_findings *log);
 
 /** What checks on facts alone could look at: ["driver 570.86.10", "1 GPU", "no torch found", ..., "41 checks"]. */
 json_t *ff_looked_at(const json_t *facts, const struct ff_rules *rules);

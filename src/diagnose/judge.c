@@ -322,6 +322,12 @@ struct ff_error *ff_judge_checks_after(
 	return *ret_known ? ask_checks(rules, facts_after_key, ret, broken) : NULL;
 }
 
+bool ff_finding_is_error(const struct ff_rules *rules, const struct ff_finding *finding)
+{
+	const char *severity = ff_json_text(finding->answer, "severity");
+	return severity ? strcmp(severity, "error") == 0 : !ff_rules_at(rules, finding->rule)->warning;
+}
+
 void ff_findings_deinit(struct ff_findings *findings)
 {
 	for (size_t i = 0; i < findings->n; i++)

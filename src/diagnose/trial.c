@@ -14,12 +14,6 @@ struct ground {
 	json_t *broken; // checks that fail are reported by the judgement itself
 };
 
-static bool is_error(const struct ff_rules *rules, const struct ff_finding *f)
-{
-	const char *severity = ff_json_text(f->answer, "severity");
-	return severity ? strcmp(severity, "error") == 0 : !ff_rules_at(rules, f->rule)->warning;
-}
-
 static bool shows(const struct ff_rules *rules, const struct ff_findings *findings, const char *cause)
 {
 	for (size_t i = 0; i < findings->n; i++) {
@@ -35,7 +29,7 @@ static const char *other_error(const struct ff_rules *rules, const struct ground
 {
 	for (size_t i = 0; i < after->n; i++) {
 		const char *other = ff_rules_at(rules, after->list[i].rule)->cause;
-		if (strcmp(other, cause) != 0 && is_error(rules, &after->list[i]) &&
+		if (strcmp(other, cause) != 0 && ff_finding_is_error(rules, &after->list[i]) &&
 			shows(rules, &g->before, other) == known)
 			return other;
 	}
