@@ -10,11 +10,13 @@
 #include "host/capture.h"
 #include "host/host.h"
 #include "know/env_vars.h"
+#include "probe/deep.h"
 #include "probe/native.h"
 #include "probe/probe.h"
 #include "ring/json.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 
 struct ff_facts {
 	json_t *doc;
@@ -214,11 +216,39 @@ struct ff_error *ff_facts_read(const char *path, struct ff_facts **ret)
 	return facts_of(doc, ret);
 }
 
+// The steps' output is read like a log: the rules explain it.
+static struct ff_error *run_deep(const struct ff_explain_options *options, int *ret_log, json_t **ret)
+{
+	_cleanup_buf_ struct ff_buf log = {0};
+	_cleanup_json_ json_t *steps = NULL;
+	_cleanup_close_ int fd = -1;
+	const char *python = options->facts ? ff_json_text(options->facts->doc, "python.executable") : NULL;
+	struct ff_error *err = ff_deep_run(python, options->deep_ms, &log, &steps);
+	if (err)
+		return err;
+	fd = memfd_create("firstfix-deep", MFD_CLOEXEC);
+	if (fd < 0)
+		return ff_error_os(errno, "memfd");
+	err = ff_write_all(fd, "memfd", log.p, log.n);
+	if (!err && lseek(fd, 0, SEEK_SET) < 0)
+		err = ff_error_os(errno, "memfd");
+	if (err)
+		return err;
+	*ret_log = ff_take_fd(&fd);
+	*ret = ff_take(&steps);
+	return NULL;
+}
+
 struct ff_error *ff_explain(const struct ff_explain_options *options, struct ff_diagnosis **ret)
 {
+	_cleanup_json_ json_t *deep = NULL;
+	_cleanup_close_ int deep_log = -1;
+	struct ff_error *err = options->deep_ms ? run_deep(options, &deep_log, &deep) : NULL;
+	if (err)
+		return err;
 	const struct ff_diagnose_options diagnose = {
 		.facts = options->facts ? options->facts->doc : NULL,
-		.log_fd = options->log_fd,
+		.log_fd = deep ? deep_log : options->log_fd,
 		.log_name = options->log_name ? options->log_name : "log",
 		.rules_dir = options->rules_dir,
 		.checks = options->check,
@@ -226,9 +256,11 @@ struct ff_error *ff_explain(const struct ff_explain_options *options, struct ff_
 		.stop = options->stop,
 	};
 	struct ff_diagnosis *diagnosis = calloc(1, sizeof(*diagnosis));
-	struct ff_error *err = diagnosis ? ff_diagnose(&diagnose, &diagnosis->doc) : &ff_enomem;
+	err = diagnosis ? ff_diagnose(&diagnose, &diagnosis->doc) : &ff_enomem;
+	if (!err && deep && json_object_set(diagnosis->doc, "deep", deep) < 0)
+		err = &ff_enomem;
 	if (err)
-		free(diagnosis);
+		ff_diagnosis_free(diagnosis);
 	else
 		*ret = diagnosis;
 	return err;
@@ -249,6 +281,10 @@ bool ff_diagnosis_is_error(const struct ff_diagnosis *diagnosis)
 	json_array_foreach (json_object_get(diagnosis->doc, "diagnoses"), i, d) {
 		const char *severity = ff_json_text(d, "severity");
 		if (severity && strcmp(severity, "error") == 0)
+			return true;
+	}
+	json_array_foreach (json_object_get(diagnosis->doc, "deep"), i, d) {
+		if (json_is_false(json_object_get(d, "ok")))
 			return true;
 	}
 	return false;

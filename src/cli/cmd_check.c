@@ -7,9 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DEADLINE_S = 60, DEADLINE_MAX_S = 3600 };
+
 struct check {
 	struct ff_collect_options collect;
 	const char *facts, *rules, *engine;
+	bool deep;
+	unsigned deadline_s;
 };
 
 static int check(const struct check *c, const struct ff_output *output)
@@ -23,7 +27,8 @@ static int check(const struct check *c, const struct ff_output *output)
 					 .log_fd = -1,
 					 .rules_dir = c->rules,
 					 .check = true,
-					 .engine = c->engine},
+					 .engine = c->engine,
+					 .deep_ms = c->deep ? c->deadline_s * 1000 : 0},
 			&diagnosis);
 	struct ff_style style = ff_output_style(output);
 	if (!err)
@@ -49,10 +54,13 @@ static bool engine_known(const char *engine)
 
 int ff_cmd_check(int argc, char **argv)
 {
-	struct check c = {.collect.trigger = "check"};
+	struct check c = {.collect.trigger = "check", .deadline_s = DEADLINE_S};
 	struct ff_output output = {0};
 	const struct ff_option options[] = {
 		FF_OUTPUT_OPTIONS(&output),
+		{"deep", 0, FF_OPT_FLAG, NULL,
+			"prove it: import and use torch, bitsandbytes and transformers, a process a step", &c.deep},
+		{"deadline", 0, FF_OPT_UINT, "S", "seconds that a step of --deep may take (default 60)", &c.deadline_s},
 		{"for", 0, FF_OPT_TEXT, "ENGINE", "only what concerns vllm, transformers or llama.cpp", &c.engine},
 		{"facts", 0, FF_OPT_TEXT, "FILE", "facts of another machine ('firstfix report --json')", &c.facts},
 		{"root", 0, FF_OPT_TEXT, "DIR", "a captured machine, made by 'firstfix capture'", &c.collect.root},
@@ -75,6 +83,11 @@ int ff_cmd_check(int argc, char **argv)
 	free(parsed.operands);
 	if (c.facts && c.collect.root)
 		return ff_usage_error("check", "--facts and --root exclude each other");
+	if (c.deep && (c.facts || c.collect.root))
+		return ff_usage_error(
+			"check", "--deep runs programs of this machine: --facts and --root are of another");
+	if (c.deadline_s == 0 || c.deadline_s > DEADLINE_MAX_S)
+		return ff_usage_error("check", "--deadline takes 1 to %d seconds", DEADLINE_MAX_S);
 	if (c.engine && !engine_known(c.engine))
 		return ff_usage_error("check", "--for takes vllm, transformers or llama.cpp, not '%s'", c.engine);
 	return check(&c, &output);

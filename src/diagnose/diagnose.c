@@ -248,7 +248,7 @@ struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
 		return err;
 	json_t *doc = document_of(
 		rules, &findings, scan ? unexplained(&(struct story){rules, scan, &findings}) : json_array(), broken);
-	if (doc && o->checks && o->log_fd < 0)
+	if (doc && o->checks)
 		json_object_set_new(doc, "looked_at", ff_looked_at(o->facts, rules));
 	if (!doc)
 		return &ff_enomem;

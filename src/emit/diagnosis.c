@@ -235,6 +235,29 @@ static void say_nothing_found(struct writer *w)
 	w->page->out.failed |= looked.failed;
 }
 
+static void say_deep(struct writer *w)
+{
+	size_t i;
+	json_t *step;
+	ff_page_section(w->page, "Proved by running it");
+	json_array_foreach (json_object_get(w->doc, "deep"), i, step) {
+		const char *name = ff_json_text(step, "step"), *skipped = ff_json_text(step, "skipped");
+		const char *error = ff_json_text(step, "error"), *said = ff_json_text(step, "said");
+		double ms = json_number_value(json_object_get(step, "ms"));
+		int64_t rss = 0;
+		ff_json_int(step, "peak_rss", &rss);
+		if (skipped)
+			ff_page_say(w->page, FF_MARK_NONE, name ? name : "?", "not tried: %s", skipped);
+		else
+			ff_page_say(w->page, json_is_true(json_object_get(step, "ok")) ? FF_MARK_OK : FF_MARK_FAIL,
+				name ? name : "?", "%s (%.1f s, %lld MiB)",
+				error	       ? error
+					: said ? said
+					       : "",
+				ms / 1000, (long long)(rss >> 20));
+	}
+}
+
 void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
 {
 	struct writer w = {.page = page, .doc = doc};
@@ -244,6 +267,7 @@ void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
 		say_others(&w, diagnoses);
 	} else
 		say_nothing_found(&w);
+	say_deep(&w);
 	say_unexplained(&w);
 }
 
