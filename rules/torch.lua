@@ -108,12 +108,16 @@ rule {
       local cc = gpu.compute_capability or gpu.name and know.gpu_cc(gpu.name)
       if cc and (gpu.vendor or "nvidia") == "nvidia" and know.arch_covers(archs or {}, ptx or {}, cc) == "none" then
         local index, at_least = wheel_for(cc)
+        -- An older bitsandbytes ships no library for that CUDA version: the two go together.
+        local bnb = index == "cu128" and f.pkg"bitsandbytes"
+        local with_bnb = bnb and version.matches(bnb, "<0.45.3")
+        local packages = (at_least and ("'torch>=%s' torchvision"):format(at_least) or "torch torchvision")
+        local effect = index == "cu128" and {package = {torch = "2.7.1+cu128", bitsandbytes = with_bnb and "0.45.5" or nil}} or nil
         return {confidence = 0.96, why = {("%s has compute capability %s, and torch %s carries no code for it."):format(gpu.name or "GPU " .. i - 1, cc, f"torch.version" or ""), "It carries: {fact:torch.archs}."},
-          evidence = {"torch.archs", "gpus"},
-          fixes = {{kind = "pip:torch", say = ("Install a torch whose wheel carries code for %s."):format(cc),
-                    command = ("pip install %s--index-url https://download.pytorch.org/whl/%s"):format(at_least and ("'torch>=%s' torchvision "):format(at_least) or "torch torchvision ", index),
-                    effect = index == "cu128" and {package = {torch = "2.7.1+cu128"}} or nil},
-                   {kind = "hardware", say = "Or run on a GPU that it supports."}}}
+          evidence = {"torch.archs"},
+          fixes = {{kind = "pip:torch", say = ("Install a torch whose wheel carries code for %s%s."):format(cc, with_bnb and ", and with it a bitsandbytes that ships a library for its CUDA" or ""),
+                    command = ("pip install %s --index-url https://download.pytorch.org/whl/%s%s"):format(packages, index, with_bnb and " && pip install 'bitsandbytes>=0.45.3'" or ""), effect = effect},
+                   {kind = "hardware", say = "Run on a GPU that it supports."}}}
       end
     end
   end,
