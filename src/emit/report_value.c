@@ -1,6 +1,8 @@
 // Values of facts as a person reads them.
 #include "emit/report.h"
 
+#include <ctype.h>
+
 #include <math.h>
 
 enum { MAX_LISTED = 64 };
@@ -24,8 +26,55 @@ void ff_value_size(int64_t bytes, struct ff_buf *out)
 	ff_buf_printf(out, "%lld bytes", (long long)bytes);
 }
 
+// What all of the list's texts begin with, or end with; 0 when one is no text.
+static size_t shared_part(const json_t *list, bool end)
+{
+	struct ff_span first = ff_span_of(json_string_value(json_array_get(list, 0)));
+	size_t shared = first.n, i;
+	json_t *item;
+	json_array_foreach (list, i, item) {
+		struct ff_span s = ff_span_of(json_string_value(item));
+		size_t n = 0;
+		while (n < shared && n < s.n &&
+			(end ? s.p[s.n - 1 - n] == first.p[first.n - 1 - n] : s.p[n] == first.p[n]))
+			n++;
+		shared = n;
+	}
+	return shared;
+}
+
+// Many names of one family in one word: "libbitsandbytes_{cpu,cuda118,cuda121}.so".
+static bool family_text(const json_t *list, struct ff_buf *out)
+{
+	enum { FEW = 4, WORTH_IT = 8 };
+	size_t n = json_array_size(list), i;
+	json_t *item;
+	if (n < FEW)
+		return false;
+	size_t head = shared_part(list, false), tail = shared_part(list, true);
+	struct ff_span first = ff_span_of(json_string_value(json_array_get(list, 0)));
+	while (head && isalnum((unsigned char)first.p[head - 1])) // whole words only
+		head--;
+	while (tail && isalnum((unsigned char)first.p[first.n - tail]))
+		tail--;
+	if (head < WORTH_IT || head + tail >= first.n)
+		return false;
+	ff_buf_add(out, first.p, head);
+	json_array_foreach (list, i, item) {
+		struct ff_span s = ff_span_of(json_string_value(item));
+		ff_buf_str(out, i ? ", " : "{");
+		if (s.n > head + tail)
+			ff_buf_add(out, s.p + head, s.n - head - tail);
+	}
+	ff_buf_char(out, '}');
+	ff_buf_add(out, first.p + first.n - tail, tail);
+	return true;
+}
+
 static bool list_text(const json_t *list, struct ff_buf *out)
 {
+	if (family_text(list, out))
+		return true;
 	size_t n = json_array_size(list);
 	for (size_t i = 0; i < n && i < MAX_LISTED; i++) {
 		ff_buf_str(out, i ? ", " : "");
