@@ -50,8 +50,9 @@ rule {
   signatures = {
     nvjitlink = [=[(?<file>[^\s:'"]+\.so[\d.]*): undefined symbol: (?<symbol>_{0,2}(?:nvJitLink|nvrtc|cublas|cublasLt|cusparse|cusolver|cufft|curand|cudnn|nccl|cuda)[A-Za-z]\w*)(?:, version (?<version>\S+))?]=],
     version = [=[(?<file2>[^\s:'"]+lib(?:cudart|cublas|cublasLt|cudnn|cusparse|nvJitLink|nvrtc|nccl|cufft|cusolver)[\w.]*): version [`'"](?<version2>[^'"`]+)['"`] not found]=],
-    symbol_version = [[symbol (?<symbol2>\w+) version (?<version3>\S+) not defined in file (?<lib>lib(?:cu|nv)\w+\.so[\d.]*)]],
+    symbol_version = [[symbol (?<symbol2>\w+),? version (?<version3>\S+) not defined in file (?<lib>lib(?:cu|nv)\w+\.so[\d.]*)]],
     nccl_symbol = [[undefined symbol: (?<symbol3>nccl(?:CommRegister|CommWindow\w*|MemAlloc|CommSplit|CommInitRankConfig|\w+))]],
+    jax = [[Unable to load (?<jax>cuSPARSE|cuBLAS|cuDNN|cuSOLVER|cuFFT|CUPTI|cuda runtime)\. Is it installed\?]],
     multiple = [[(?:Multiple (?:CUDA|cuDNN|libcudart) (?:versions|libraries)|two different versions of lib(?:cudart|cudnn))]],
     cublas_lt = [[(?:CUBLAS_STATUS_NOT_INITIALIZED|CUBLAS_STATUS_INVALID_VALUE) when calling `?cublas(?:GemmEx|LtMatmul|SgemmStridedBatched|Sgemm)]],
   },
@@ -66,6 +67,10 @@ rule {
   explains = {"ext.abi-mismatch", "cuda.lib-missing"},
   when = function(f, log)
     local hit = log.nvjitlink or log.version or log.symbol_version or log.nccl_symbol or log.multiple
+    if not hit and log.jax then
+      return {hit = log.jax, confidence = 0.66, why = {"JAX finds no usable {jax}: mostly LD_LIBRARY_PATH puts a toolkit's libraries before those that came with its wheels.", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
+        fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Start once without LD_LIBRARY_PATH.", command = "unset LD_LIBRARY_PATH", unset = {"LD_LIBRARY_PATH"}}, {kind = "pip:nvidia-cusparse-cu12", say = "Or reinstall JAX with its CUDA libraries.", command = "pip install -U 'jax[cuda12]'"}}}
+    end
     if not hit then
       if log.assert_seen then return nil end
       return {hit = log.cublas_lt, confidence = 0.5, why = "cuBLAS fails in its first product: a bad index or too little memory just before, or a foreign cuBLAS that was loaded first.",
@@ -104,7 +109,8 @@ rule {
   id = "cuda.nvcc-missing",
   signatures = {
     nvcc_file = [=[No such file or directory: ['"](?<path>[^'"\n]*nvcc)['"]]=],
-    could_not = [[(?:Could not find nvcc|nvcc (?:was )?not found|nvcc: (?:command )?not found|Unable to find nvcc|nvcc compiler not found|No CUDA compiler|Failed to find nvcc|Could not find `?nvcc`?)]],
+    nvcc_list = [=[(?<list>[^\s'"]*:[^\s'"]*/bin/nvcc)['"]?(?:: not found|: No such file| failed)]=],
+    could_not = [[(?:nvcc binary could not be located|(?:sh|bash): (?:line )?(?:\d+: )?\S*nvcc: (?:command )?not found|Could not find nvcc|nvcc (?:was )?not found|nvcc: (?:command )?not found|Unable to find nvcc|nvcc compiler not found|No CUDA compiler|Failed to find nvcc|Could not find `?nvcc`?)]],
     cuda_home = [[(?:CUDA_HOME (?:environment variable )?(?:is not set|does not exist|not found)|CUDA_HOME environment variable is not set|Please set it to your CUDA install root|Cannot find CUDA_HOME|CUDA_HOME does not exist|unable to find CUDA_HOME)]],
     cmake = [[(?:No CMAKE_CUDA_COMPILER could be found|Failed to find nvcc|CMAKE_CUDA_COMPILER-NOTFOUND|Could NOT find CUDA|Could not find CUDAToolkit|CUDA Toolkit not found)]],
     nvcc_required = [[(?:nvcc is (?:required|needed)|requires nvcc|CUDA toolkit is required|FlashAttention[^\n]*requires nvcc)]],
@@ -120,13 +126,13 @@ rule {
   facts = {"cuda.toolkit.version", "env.CUDA_HOME", "torch.cuda"},
   explains = {"pip.broken-install"},
   when = function(f, log)
-    local hit = log.nvcc_file or log.could_not or log.cuda_home or log.headers or log.cmake or log.nvcc_required
+    local hit = log.nvcc_list or log.nvcc_file or log.could_not or log.cuda_home or log.headers or log.cmake or log.nvcc_required
     local home = f.env"CUDA_HOME"
     if not hit then
       if not log.cuda_path.event.tier or log.cuda_path.event.tier < 4 or not log.has_frame[[setup\.py|cpp_extension|build]] then return nil end
       hit = log.cuda_path
     end
-    local path = log.nvcc_file and log.nvcc_file.path or ""
+    local path = log.nvcc_list and log.nvcc_list.list or log.nvcc_file and log.nvcc_file.path or ""
     if path:match[[:]] or type(home) == "string" and home:match[[:]] then
       return {hit = hit, confidence = 0.93, why = "CUDA_HOME is a list with colons (" .. (path ~= "" and path or home) .. "); it must be one folder. nvcc itself may well be there.",
         fixes = {{kind = "env:CUDA_HOME", say = "Set CUDA_HOME to the one toolkit folder.", command = "export CUDA_HOME=/usr/local/cuda", set = {CUDA_HOME = "/usr/local/cuda"}}}}
@@ -147,11 +153,12 @@ rule {
 rule {
   id = "cuda.toolkit-mismatch",
   signatures = {
-    detected = [[The detected CUDA version \((?<have>[\d.]+)\) mismatches the version that was used to compile\s+PyTorch \((?<want>[\d.]+)\)]],
+    detected = [[The detected CUDA version \((?<have>[\d.]+)\) mismatches the version that was used to compile(?:\s+PyTorch \((?<want>[\d.]+)\))?]],
+    wanted = [[^\s*PyTorch \((?<want2>[\d.]+)\)\. Please make sure to use the same CUDA]],
     minor = [[(?:Cuda extensions are being compiled with a version of Cuda that does not match|CUDA version mismatch|Pytorch binaries were compiled with Cuda)]],
     requires_newer = [[(?:SM (?<sm>\d+\.\w) requires CUDA >= (?<need>[\d.]+)|requires CUDA (?:version )?(?:>=|at least|of at least) ?(?<need2>\d+\.\d+)|is only supported on CUDA (?<need3>[\d.]+) and above|nvcc (?:version )?(?:must be|>=) ?(?<need4>\d+\.\d+))]],
     unsupported_arch = [[(?:nvcc fatal\s*: Unsupported gpu architecture '(?<arch>compute_\w+|sm_\w+)'|Unknown CUDA arch \((?<arch2>[\w.+]+)\) or GPU not supported|Unsupported gpu architecture)]],
-    gcc = [[(?:unsupported GNU version! gcc versions later than (?<gcc>\d+)|#error -- unsupported (?:GNU|clang) version)]],
+    gcc = [[(?:unsupported GNU version! gcc versions later than (?<gcc>\d+)|#error -- unsupported (?:GNU|clang) version|The current installed version of \S+ \([\d.]+\) is greater than the maximum required version|error: parameter packs not expanded with)]],
     installed_cuda = [[Installed CUDA version (?<have5>[\d.]+) does not match the version torch was compiled with (?<want5>[\d.]+)]],
   },
   facts = {"cuda.toolkit.version", "torch.cuda", "env.CUDA_HOME"},
@@ -162,7 +169,7 @@ rule {
       return {hit = log.gcc, why = "This CUDA toolkit does not accept the installed compiler: gcc is newer than it knows.", fixes = {{kind = "apt:gcc-" .. (log.gcc.gcc or "11"), say = "Install an older gcc and build with it.", command = ("apt-get install -y g++-%s && export CC=gcc-%s CXX=g++-%s NVCC_PREPEND_FLAGS='-ccbin g++-%s'"):format(log.gcc.gcc or "11", log.gcc.gcc or "11", log.gcc.gcc or "11", log.gcc.gcc or "11")}, {kind = "toolkit", say = "Or use a newer CUDA toolkit."}}}
     end
     local hit = log.detected or log.installed_cuda or log.requires_newer or log.unsupported_arch or log.minor
-    local want = hit.want or hit.want5 or f"torch.cuda"
+    local want = hit.want or log.wanted and log.wanted.want2 or hit.want5 or f"torch.cuda"
     local fixes = {{kind = "env:CUDA_HOME", say = "If a toolkit" .. (type(want) == "string" and (" " .. want) or " of torch's CUDA version") .. " is installed, point CUDA_HOME and PATH at it.", command = type(want) == "string" and ("export CUDA_HOME=/usr/local/cuda-%s PATH=/usr/local/cuda-%s/bin:$PATH"):format(want, want) or nil},
                    {kind = "toolkit", say = "Otherwise install it beside the other one.", command = type(want) == "string" and ("apt-get install -y cuda-toolkit-" .. want:gsub([[\.]], "-")) or nil},
                    {kind = "pip:torch", say = "Or install a torch built for the toolkit that is here."}}
@@ -185,12 +192,14 @@ rule {
     llvm = [[(?:LLVM ERROR: Cannot select|triton[^\n]*(?:unsupported|not supported) (?:target|arch)|'sm_\w+' is not a recognized processor)]],
     gpu_old = [[Found \S[^\n]*which is too old to be supported by the triton GPU compiler]],
   },
+  context = {too_old = [[(?:Feature|Instruction) '[^']+' (?:with [^\n]{0,40} )?requires \.target sm_\d+ or higher]]},
   facts = {"python.packages.triton.version", "gpus.0.compute_capability", "env.TRITON_PTXAS_PATH"},
   explains = {"ext.abi-mismatch", "cuda.nvcc-missing", "pip.module-missing"},
   when = function(f, log)
     if log.gpu_old then
       return {hit = log.gpu_old, confidence = 0.9, why = "Triton needs compute capability 7.0 or later; torch.compile cannot run on this GPU.", fixes = {{kind = "hardware", say = "Run without torch.compile (TORCHDYNAMO_DISABLE=1), or use a newer GPU."}}}
     end
+    if log.ptxas and log.too_old then return nil end -- the kernel wants a newer GPU: dtype.unsupported
     if log.ptxas and not log.no_cc then
       return {hit = log.ptxas, confidence = 0.9, why = "The ptxas that triton uses (its own copy) does not know this GPU or this PTX: it is older than the GPU.",
         fixes = {{kind = "env:TRITON_PTXAS_PATH", say = "Let triton use the ptxas of a CUDA toolkit that knows the GPU.", command = "export TRITON_PTXAS_PATH=/usr/local/cuda/bin/ptxas   # newer triton on Blackwell: TRITON_PTXAS_BLACKWELL_PATH too", set = {TRITON_PTXAS_PATH = "/usr/local/cuda/bin/ptxas"}}, {kind = "pip:triton", say = "Or upgrade triton (with torch)."}}}
@@ -201,7 +210,8 @@ rule {
     if log.libcuda then
       return {hit = log.libcuda, confidence = 0.9, why = "The linker does not find libcuda.so when triton compiles its launcher: the folder of the driver's library is not on its path.", fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds libcuda.so on the library path (and make libcuda.so beside libcuda.so.1).", command = "ldconfig -p | grep libcuda; export LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu:$LD_LIBRARY_PATH LIBRARY_PATH=/usr/lib/x86_64-linux-gnu"}, {kind = "pip:triton", say = "Or upgrade triton."}}}
     end
-    if log.no_triton or log.llvm then
+    if (log.no_triton or log.llvm) and not (log.no_cc or log.gcc_failed) then
+      if ((log.no_triton or log.llvm).event.tier or 0) < 3 then return nil end -- a notice: it goes on without
       return {hit = log.no_triton or log.llvm, confidence = 0.78, why = "torch.compile needs a triton that fits this torch and GPU.", fixes = {{kind = "pip:triton", say = "Install the triton that belongs to this torch.", command = "pip install --force-reinstall torch triton"}}}
     end
     local hit = log.no_cc or log.gcc_failed or log.inductor

@@ -8,7 +8,8 @@ rule {
     restricted = [[Access to model (?<model>\S+) is restricted]],
     awaiting = [[(?:you are not in the authorized list|ask for access|must be authenticated to access it|Your request to access model \S+ is awaiting)]],
     gated_text = [[You are trying to access a gated repo]],
-    private_404 = [[is not a local folder and is not a valid model identifier listed on .{0,80}\n?.{0,40}private repository]],
+    gated_repo2 = [[(?:Repo model \S+ is gated|is a gated (?:dataset|model|repo)|enable access to public gated repositories|might be because the pipeline is private or gated)]],
+    known_gated = [=[\b(?<model2>(?:meta-llama|mistralai|google/gemma|google/medgemma|bigcode/starcoder|black-forest-labs/FLUX|stabilityai/stable-diffusion-3|CohereForAI|CohereLabs|pyannote|databricks/dbrx|tiiuae/falcon-180|nvidia/\w+-gated)[\w./-]*) is not a local folder and is not a valid model identifier]=],
   },
   context = {
     bad_token = [[Invalid credentials in Authorization header|Invalid user token|token .{0,40}(?:is )?(?:invalid|expired)]],
@@ -16,6 +17,7 @@ rule {
     anonymous = [[401 (?:Client Error|Unauthorized)]],
   },
   unless = {"bad_token"},
+  explains = {"hf.not-found"},
   facts = {"env.HF_TOKEN"},
   confidence = 0.92,
   why = "The hub refuses this repository: it is gated or private. 401 means nobody is logged in, 403 means the account has no grant for it yet.",
@@ -63,8 +65,12 @@ rule {
     not_local = [[(?<model>\S+) is not a local folder and is not a valid model identifier]],
     invalid_path = [[Incorrect path_or_model_id: ['"](?<model>[^'"]+)]],
     no_config = [[(?:can'?t|cannot|couldn'?t) find (?:a )?(?:'?config\.json'?|adapter_config\.json|model_index\.json)(?: (?:at|in) ['"]?(?<model>[^\s'"]+))?]],
-    tokenizer = [=[Can't load (?:tokenizer|feature extractor|image processor|the configuration|the model) (?:for|of) ['"](?<model>(?:/|\./|\.\./|[A-Za-z]:\\)[^'"]+)['"]]=],
-    gguf = [[(?:failed to open|unable to open|error loading model:.{0,40}open) ?(?:GGUF file |model file )?['"]?(?<model>[^\s'"]+\.gguf)]],
+    tokenizer = [=[Can't load (?:tokenizer|feature extractor|image processor|the configuration|the model) (?:for|of) ['"](?<model>(?:(?:/|\./|\.\./|~|[A-Za-z]:\\)[^'"]+|[^'"/\s]+|[^'"\s]+/[^'"\s]+/[^'"\s]+))['"]]=],
+    repository_id = [[(?:Invalid repository ID or local directory specified|Please verify the following requirements:|No config file found - are you sure the `model_name` is correct)]],
+    comfy = [[Value not in list: (?:ckpt|unet|clip|vae|lora|control_net|style_model|model)_?(?:name)?\d?: '(?<model>[^'\n]+)' not in]],
+    a1111 = [[No checkpoints found\. When searching for checkpoints]],
+    tgi = [[No (?:local )?(?:\.\w+ )?weights found (?:in|for)]],
+    gguf = [[(?:failed to open|unable to open|error loading model:.{0,40}open|Model path does not exist:) ?(?:GGUF file |model file )?['"]?(?<model>[^\s'"]+\.(?:gguf|bin))]],
     missing_shard = [[No such file or directory: ['"]?(?<file>[^'"\n]*(?:\.safetensors|pytorch_model[^'"\n]*\.bin|\.gguf|\.ckpt|config\.json|model\.index\.json))]],
     oserror = [[Model path does not exist|Checkpoint (?:file|path|directory) (?:does )?not (?:exist|found)|Invalid (?:model|repository) ID]],
   },
@@ -74,11 +80,18 @@ rule {
     gated = [[gated repo]],
   },
   unless = {"bad_token", "offline", "gated"},
-  confidence = 0.85,
+  confidence = 0.88,
+  when = function(_, log)
+    local first = log.not_local or log.invalid_path
+    local only = first and not (log.repo_id or log.repo_id_plain or log.not_found or log.entry or log.revision or log.no_file or log.no_weights)
+    if not (only and first == log.not_local and first.model:match[[^[\w.-]+/[\w.-]+$]]) then return true end
+    return {hit = first, confidence = 0.72, why = {"{model} is neither a folder here nor a repository that the hub shows to this process: a wrong name, a folder that does not exist in this container, or a private repository asked for without a token."}}
+  end,
   why = "The repository, revision or file that was asked for does not exist under that name. A local path that does not exist is taken for a hub id.",
   fixes = {
     {kind = "param:model", say = "Give the right model id, or a path to a folder that exists in this container and holds config.json and the weights."},
     {kind = "code", say = "Correct the file name, revision or subfolder that the code asks for."},
+    {kind = "auth", say = "If it is a private repository: log in with an account that may read it.", command = "hf auth login", cond = function(_, log) return log.not_local ~= nil or log.not_found ~= nil end},
   },
   doc = {looks = "'Repository Not Found', 'does not appear to have a file named', 'Repo id must be in the form'.", check = "Does the path exist inside the container? Is the id spelt as on the hub?"},
 }
@@ -94,6 +107,8 @@ rule {
     unreachable = [[(?:huggingface\.co|hf\.co).{0,160}(?:Network is unreachable|No route to host|Connection refused|ConnectTimeout)]],
     proxy = [[ProxyError.{0,200}huggingface]],
     ssl = [[(?:SSLError|CERTIFICATE_VERIFY_FAILED|SSLEOFError).{0,200}(?:huggingface|hf\.co)|(?:huggingface|hf\.co).{0,200}(?:SSLError|CERTIFICATE_VERIFY_FAILED|SSLEOFError)]],
+    connect = [[HTTPSConnectionPool\(host='(?:openaipublic\.blob\.core\.windows\.net|raw\.githubusercontent\.com|github\.com|download\.pytorch\.org|dl\.fbaipublicfiles\.com|(?:www\.)?modelscope\.cn)', port=443\): Max retries exceeded]],
+    no_address = [[(?:Network is unreachable|Connection refused|Connection timed out|Temporary failure in name resolution)[^\n]{0,120}\.(?:no_exist|huggingface|hf\.co)]],
     tokenizer_org = [=[Can't load (?:tokenizer|feature extractor|image processor|the configuration|the model) (?:for|of) ['"](?<model>[\w.-]+/[\w.-]+)['"]]=],
   },
   context = {
@@ -104,10 +119,15 @@ rule {
   unless = {"limited", "http", "down"},
   facts = {"env.HF_HUB_OFFLINE", "env.HF_HOME", "env.HF_ENDPOINT"},
   confidence = 0.88,
+  when = function(_, log)
+    local hit = log.couldnt or log.host_dns or log.dns or log.unreachable or log.proxy or log.ssl or log.cache_miss or log.disabled or log.connect or log.no_address
+    return {hit = hit or log.tokenizer_org, confidence = not hit and 0.6 or hit == log.connect and 0.75 or nil}
+  end,
   why = "The model is not in this machine's cache, and the hub cannot be reached from here (offline mode, no network, proxy or certificates).",
   fixes = {
     {kind = "env:HF_HUB_OFFLINE", say = "If offline mode was set on purpose, download the model beforehand; otherwise unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE.",
-     command = "unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE", cond = function(f) return f.env"HF_HUB_OFFLINE" or f.env"TRANSFORMERS_OFFLINE" end},
+     command = "unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE", unset = {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"},
+     cond = function(f, log) return f.env"HF_HUB_OFFLINE" or f.env"TRANSFORMERS_OFFLINE" or log.disabled ~= nil end},
     {kind = "network", say = "Let the container reach huggingface.co (DNS, proxy, firewall, certificates), or set HF_ENDPOINT to a mirror that it can reach."},
     {kind = "env:HF_HOME", say = "Or mount a cache that already holds the model and point HF_HOME at it."},
   },
@@ -151,22 +171,29 @@ rule {
 rule {
   id = "hf.incomplete",
   signatures = {
-    header = [[Error while deserializing header: (?<what>HeaderTooLarge|HeaderTooSmall|InvalidHeader\w*|MetadataIncompleteBuffer|InvalidTensorView|InvalidOffset\S*|incomplete metadata[^\n]*)]],
+    header = [[Error while deserializing header: (?<what>[^\n]+)]],
     incomplete_meta = [[(?:MetadataIncompleteBuffer|incomplete metadata, file not fully covered|invalid JSON in header)]],
     lfs = [[(?:invalid load key, 'v'|Unsupported operand 118|git-lfs\.github\.com/spec|seems to be a git-?lfs pointer|unpack requires a buffer of)]],
     html = [[(?:invalid load key, '<'|Unsupported operand 60\b)]],
-    pickle = [[UnpicklingError: (?:invalid load key|pickle data was truncated|unpickling stack underflow)]],
+    pickle = [[UnpicklingError: (?:invalid load key|pickle data was truncated|unpickling stack underflow|could not find MARK|A load persistent id)]],
     eof = [[EOFError: Ran out of input]],
-    zip = [[PytorchStreamReader failed (?:reading zip archive|locating file|finding file)[^\n]*|(?:failed finding central directory|not a ZIP archive)]],
+    zip = [[PytorchStreamReader failed (?:reading zip archive|locating file|finding file)[^\n]*|(?:failed finding central directory|not a ZIP archive|Invalid magic number; corrupt file)]],
     unable_to_load = [[Unable to load weights from (?:pytorch )?checkpoint file for]],
     size = [[(?:Consistency check failed: file should be of size (?<want>\d+) but has size (?<got>\d+)|IncompleteRead\(|ChunkedEncodingError|ContentTooShortError|incomplete download)]],
-    gguf = [[(?:invalid magic characters|tensor ['"][^'"]+['"] data is not within the file bounds|gguf_init_from_file(?:_impl)?: (?:failed to read|invalid magic)|model is corrupted or incomplete|failed to read (?:tensor|magic))]],
+    gguf = [[(?:invalid magic characters|tensor ['"][^'"]+['"] data is not within the file bounds|gguf_init_from_file(?:_impl)?: (?:failed to read|invalid magic)|model is corrupted or incomplete|failed to read (?:tensor|magic)|unexpectedly reached end of file)]],
     sp = [[Internal: (?:could not parse ModelProto|src/sentencepiece_processor\.cc.{0,60}model_proto->ParseFromArray)|Internal: .{0,80}ParseFromArray\(]],
     json = [[(?:config|tokenizer(?:_config)?|index)\.json['"]? is not a valid JSON file]],
+    tokenizer_json = [[Exception: (?:EOF while parsing a \w+|expected (?:value|ident|`[^`]+`[^\n]{0,20})|control character [^\n]{0,60}|invalid type: [^\n]{0,60}) at line \d+ column \d+]],
+    truncated_h5 = [[(?:Unable to (?:synchronously )?open file|Unable to open object) \((?:truncated file|file signature not found)]],
     storage = [[(?:storage has wrong byte size: expected|unexpected EOF, expected \d+ more bytes|The file might be corrupted)]],
   },
   facts = {"model.path"},
-  confidence = 0.85,
+  confidence = 0.87,
+  when = function(_, log)
+    local other = log.header or log.incomplete_meta or log.lfs or log.html or log.pickle or log.zip or log.unable_to_load or log.size or log.gguf or log.sp or log.json or log.storage or log.tokenizer_json or log.truncated_h5
+    if not other and log.has_frame[[multiprocessing/(?:spawn|reduction|connection)]] then return nil end -- a child that could not be started
+    return true
+  end,
   why = "A model file is not what it should be: cut short, a git-lfs pointer, or a web page saved under its name. The reader found bytes that this format cannot begin or end with.",
   fixes = {
     {kind = "param:force_download", say = "Delete that file and download it again, then compare its size with the hub's (a git clone without git-lfs brings only pointers of about 130 bytes).",
@@ -204,17 +231,41 @@ rule {
     no_arch = [=[Model architectures \[['"](?<type>\w+)['"][^\]]*\] (?:are not supported|failed to be inspected)]=],
     not_implemented_arch = [[(?:unknown model architecture: ['"](?<type>[\w.-]+)|Unsupported (?:model )?(?:architecture|type):? ['"]?(?<type2>[\w.-]+)|Model type (?<type3>[\w.-]+) (?:is )?not (?:currently )?supported)]],
     rope = [[`?rope_scaling`? must be a dictionary (?:of the form|with (?:two|with) fields)|KeyError: ['"](?:rope_type|type)['"][^\n]{0,40}rope]],
-    import_class = [[cannot import name ['"](?<type>\w+(?:ForCausalLM|ForConditionalGeneration|Config|Processor|Model|Tokenizer|TokenizerFast))['"] from ['"]transformers]],
+    import_class = [=[cannot import name ['"](?<type>\w+(?:ForCausalLM|ForConditionalGeneration|Config|Processor|Model|Tokenizer|TokenizerFast))['"] from ['"]transformers['"]]=],
     list_keys = [[_set_model_specific_special_tokens]],
+    quant_type = [[Unknown quantization type, got (?<type>[\w-]+)]],
+    could_not_find = [[Could not find (?<type>\w+) neither in <module 'transformers]],
+    gguf_tensors = [[(?:wrong number of tensors; expected \d+, got \d+|unknown pre-tokenizer type: '(?<type>[^']+)'|missing tensor '[\w.]+'|bad magic \[got 0x46554747|unknown \(magic, version\) combination: 46554747|unsupported model architecture: '(?<type2>[^']+)')]],
+    any_key = [=[KeyError: ['"](?<key>[a-z][\w.-]*)['"]\s*$]=],
     attribute = [[module ['"]?transformers['"]? has no attribute ['"]?(?<type>\w+)]],
   },
   context = {
+    mapping = [[(?:CONFIG_MAPPING\[config_dict|configuration_auto\.py|raise KeyError\(key\))]],
+    llama_cpp = [[(?:llama_model_load|llama_load_model|llama\.cpp|gguf|ggml|ollama)]],
+    engine_frame = [[\b(?:vllm|sglang|text_generation_server|lmdeploy)/]],
     custom = [[trust_remote_code=True]],
     driver = [[NVIDIA driver on your system is too old]],
   },
   unless = {"driver"},
   facts = {"transformers.version", "python.packages.vllm.version"},
   confidence = 0.87,
+  when = function(_, log)
+    local hit = log.architecture or log.no_arch or log.not_implemented_arch or log.gguf_tensors or log.tokenizer_class or log.rope or log.quant_type or log.could_not_find or log.list_keys or log.keyerror or log.import_class or log.attribute or log.unrecognized
+    if not hit then -- a bare KeyError: of a model type when transformers' own table was asked
+      if not (log.mapping or log.has_frame[[configuration_auto|tokenization_auto]]) then return nil end
+      return {hit = log.any_key, why = "transformers has no entry '" .. log.any_key.key .. "' in its table of model types: it is older than this model."}
+    end
+    if hit == log.gguf_tensors or hit == log.not_implemented_arch and log.llama_cpp and not log.engine_frame then
+      return {hit = hit, why = "This build of llama.cpp (or what embeds it) is older than the model file: it does not know its architecture, tokenizer or tensors.",
+        fixes = {{kind = "pip:llama-cpp-python", say = "Upgrade llama.cpp (ollama, llama-cpp-python, LM Studio: the program that embeds it) to a release that knows this model.", command = "pip install -U llama-cpp-python   # or: the newest llama.cpp build"}, {kind = "rebuild:llama.cpp", say = "Built from source: pull and build it again."}, {kind = "param:model", say = "Or take a GGUF file that was converted for this build."}}}
+    end
+    if hit == log.no_arch then
+      return {hit = hit, why = {"This release of the engine has no implementation of {type}.", "vLLM is {fact:python.packages.vllm.version}."},
+        fixes = {{kind = "pip:vllm", say = "Upgrade the engine to a release that lists this architecture.", command = "pip install -U vllm"}, {kind = "pip:transformers", say = "And transformers with it.", command = "pip install -U transformers"}}}
+    end
+    if hit == log.unrecognized and not log.architecture then return {hit = hit, confidence = 0.7} end
+    return {hit = hit}
+  end,
   why = "The installed library is older than this model: it does not know its type or a key of its configuration.",
   fixes = {
     {kind = "pip:transformers", say = "Upgrade transformers to a release that knows this model, in the environment that runs it.", command = "pip install -U transformers"},
@@ -244,12 +295,18 @@ rule {
     sp_missing = [[(?:You need to have sentencepiece installed|Cannot instantiate this tokenizer from a slow version|sentencepiece.{0,40}(?:is )?not (?:installed|found)|No module named ['"](?:sentencepiece|tiktoken)['"])]],
     tiktoken = [[`?tiktoken`? is required to read|Converting from (?:SentencePiece and )?Tiktoken failed]],
     pb2 = [[cannot import name ['"](?:builder|sentencepiece_model_pb2)['"] from]],
-    protobuf = [[(?:No module named ['"]google\.protobuf['"]|requires the protobuf library|ImportError:[^\n]*protobuf)]],
+    protobuf = [[(?:No module named ['"]google\.protobuf['"]|requires the protobuf library|ImportError:[^\n]*protobuf|local variable 'sentencepiece_model_pb2')]],
+    gencode = [[(?:Detected incompatible Protobuf Gencode/Runtime versions|cannot import name 'runtime_version' from 'google\.protobuf')]],
+    too_new = [[(?:'MessageFactory' object has no attribute 'GetPrototype'|'FieldDescriptor' object has no attribute 'label'|Couldn't build proto file into descriptor pool|duplicate file name sentencepiece)]],
   },
   facts = {"python.packages.sentencepiece.version", "python.packages.protobuf.version"},
   confidence = 0.88,
   when = function(f, log)
-    local hit = log.descriptors or log.pb2
+    if log.gencode then
+      return {hit = log.gencode, confidence = 0.9, why = {"A package's generated code asks for a newer protobuf than the installed one.", "protobuf is {fact:python.packages.protobuf.version}."},
+        fixes = {{kind = "pip:protobuf", say = "Upgrade protobuf.", command = "pip install -U protobuf"}}}
+    end
+    local hit = log.descriptors or log.pb2 or log.too_new
     if hit then
       return {hit = hit, confidence = 0.92,
         why = "The installed protobuf does not fit the generated code of sentencepiece (or another package): it is too new for old generated files.",
@@ -259,7 +316,12 @@ rule {
         }}
     end
     hit = log.tiktoken
-    if hit then
+    local needs_tiktoken = hit and (hit.text:match[[is required]] or f.pkg"tiktoken" == false)
+    if hit and not needs_tiktoken and not log.protobuf then
+      return {hit = hit, why = {"The tokenizer could be converted from neither SentencePiece nor tiktoken: the attempt with SentencePiece comes first, and fails without sentencepiece and protobuf.", "sentencepiece is {fact:python.packages.sentencepiece.version}."},
+        fixes = {{kind = "pip:sentencepiece", say = "Install sentencepiece and protobuf, then restart the process.", command = "pip install sentencepiece protobuf"}, {kind = "pip:tiktoken", say = "A tokenizer of tiktoken's own form needs tiktoken.", command = "pip install tiktoken"}}}
+    end
+    if needs_tiktoken and not log.protobuf then
       return {hit = hit, why = "This tokenizer needs tiktoken to be converted, and it is not installed.",
         fixes = {{kind = "pip:tiktoken", say = "Install tiktoken.", command = "pip install tiktoken"}}}
     end
@@ -333,64 +395,4 @@ rule {
     {kind = "pip:hf-transfer", say = "Or install the package.", command = "pip install hf_transfer"},
   },
   doc = {looks = "'hf_transfer' package is not available.", check = "The variable and the package."},
-}
-
-rule {
-  id = "hf.version-conflict",
-  signatures = {
-    required = [[(?<package>[\w.-]+)(?:\[[\w,]+\])?(?<spec>[<>=!~]+[\w.,<>=!*]+) is required for a normal functioning of this module, but found (?<found>[\w.-]+==\S+)]],
-    cached_download = [[cannot import name ['"](?<symbol>cached_download|HfFolder|split_torch_state_dict_into_shards|is_offline_mode|ModelFilter|DatasetFilter|get_full_repo_name|OfflineModeIsEnabled|EntryNotFoundError|errors|snapshot_download|CommitOperationAdd|list_repo_tree|ImageClassificationInput|DatasetCard|add_collection_item|dataclasses)['"] from ['"]huggingface_hub]],
-    hub_module = [=[No module named ['"]huggingface_hub\.(?:utils\._errors|errors|dataclasses|inference\._text_generation|\w+)['"]]=],
-    peft = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"](?:peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum)[\w.]*['"]]=],
-    transformers_name = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"]transformers(?:\.[\w.]+)?['"]]=],
-    modeling_layers = [=[No module named ['"]transformers\.(?:modeling_layers|deepspeed|utils\.model_parallel_utils|generation_utils|models\.\w+\.\w+|integrations\.\w+|\w+)['"]]=],
-    kwargs = [[(?:TypeError|AttributeError)[^\n]*?(?:Accelerator\.__init__\(\)|Trainer\.__init__\(\)|SFTTrainer\.__init__\(\)|TrainingArguments\.__init__\(\)|dispatch_model\(\)|LoraConfig\.__init__\(\)) got an unexpected keyword argument ['"](?<symbol>\w+)]],
-    cache_api = [[(?:'DynamicCache' object has no attribute|module 'transformers\.cache_utils' has no attribute|'\w+' object has no attribute '(?:get_max_length|seen_tokens|get_usable_length|_supports_sdpa|all_tied_weights_keys|all_special_tokens_extended)')]],
-    peft_requires = [[(?:peft|accelerate|transformers|tokenizers|huggingface[-_]hub|safetensors)(?:>=|==|<=|<|>)[\d.]+[^\n]{0,80}(?:is required|but (?:found|you have))]],
-    newer_needed = [[(?:Please|please) (?:upgrade|update|install)[^\n]{0,40}(?:transformers|accelerate|peft|huggingface[-_]hub|tokenizers)[^\n]{0,40}(?:>=|version|to at least)]],
-  },
-  context = {
-    bnb = [[bitsandbytes]],
-  },
-  facts = {"python.packages.transformers.version", "python.packages.huggingface-hub.version", "python.packages.tokenizers.version", "python.packages.peft.version", "python.packages.accelerate.version"},
-  confidence = 0.85,
-  when = function(f, log)
-    local hit = log.required
-    if hit then
-      local package = hit.package:gsub("_", "-")
-      if package == "accelerate" or package == "bitsandbytes" then return nil end
-      return {hit = hit, confidence = 0.93,
-        why = ("The installed %s is outside what the importing library accepts (%s%s)."):format(hit.found, package, hit.spec),
-        fixes = {
-          {kind = "pip:" .. package, say = "Install a version in that range.", command = ("pip install '%s%s'"):format(package, hit.spec)},
-          {kind = "pip:transformers", say = "Or move transformers to a release that accepts the installed one."},
-        }}
-    end
-    hit = log.cached_download or log.hub_module
-    if hit then
-      return {hit = hit, confidence = 0.9,
-        why = "huggingface_hub and the library that imports it are of releases that do not belong together: a name was removed from, or not yet added to, huggingface_hub.",
-        fixes = {
-          {kind = hit.symbol == "cached_download" and "pip-downgrade:huggingface-hub" or "pip:huggingface-hub",
-           say = "Bring the two together: upgrade the importing library, or install the huggingface_hub it was made for.",
-           command = hit.symbol == "cached_download" and "pip install 'huggingface_hub<0.26'" or "pip install -U huggingface_hub transformers"},
-          {kind = "pip:transformers", say = "Or upgrade the importing library (transformers, diffusers, sentence-transformers ...)."},
-        }}
-    end
-    hit = log.transformers_name or log.modeling_layers or log.cache_api
-    if hit then
-      return {hit = hit, confidence = 0.82,
-        why = "A library asks transformers for a name that the installed transformers does not have: the two releases do not belong together.",
-        fixes = {
-          {kind = "pip:transformers", say = "Install the transformers release that this library (or model code) was written for; see its requirements.", command = "pip install -U transformers"},
-          {kind = "pip-downgrade:transformers", say = "If the code is older than the library, go back to the release that it pins."},
-        }}
-    end
-    hit = log.peft or log.kwargs or log.peft_requires or log.newer_needed
-    local package = hit.text:match[[(peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|huggingface.hub|transformers)]] or "transformers"
-    return {hit = hit, confidence = 0.82,
-      why = "Two of transformers, peft, accelerate, tokenizers and huggingface_hub are of releases that do not belong together.",
-      fixes = {{kind = "pip:" .. package:gsub("_", "-"), say = "Upgrade them together.", command = "pip install -U transformers accelerate peft huggingface_hub"}}}
-  end,
-  doc = {looks = "'is required for a normal functioning of this module', 'cannot import name ... from huggingface_hub/transformers/peft'.", check = "Their versions side by side; `firstfix report --only packages` lists conflicts with their own pins."},
 }

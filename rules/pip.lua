@@ -91,6 +91,17 @@ rule {
   doc = {looks = "A traceback that begins in ~/.local/bin/..., 'of binary: /usr/bin/python3' outside the venv.", check = "which -a python pip; sys.executable."},
 }
 
+-- A file outside site-packages that stands twice in one chain of imports: the second time a package meant another module.
+local function own_file_twice(event)
+  local seen = {}
+  for _, frame in ipairs(event.frames or {}) do
+    if not frame.file:match[=[(?:site|dist)-packages|^<|lib/python\d]=] and (frame.func == "<module>" or frame.func == "") then
+      if seen[frame.file] then return frame.file end
+      seen[frame.file] = true
+    end
+  end
+end
+
 rule {
   id = "pip.broken-install",
   signatures = {
@@ -104,6 +115,12 @@ rule {
   unless = {"glibc", "cuda", "symbol"},
   specific_over = {"pip.module-missing", "bnb.not-installed", "hf.version-conflict"},
   when = function(f, log)
+    local own = log.circular and own_file_twice(log.circular.event)
+    if own then
+      local name = own:match[=[([^/\\]+)$]=]
+      return {hit = log.circular, confidence = 0.88, title = "an own file shadows a package", why = ("%s is imported where a package of that name was meant: the file in the working directory comes first on the search path."):format(name),
+        fixes = {{kind = "code", say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found.", command = ("mv %s my_%s"):format(own, name)}}}
+    end
     local hit = log.submodule or log.core or log.circular or log.null_bytes
     if not hit then
       if log.metadata and log.metadata.text:match[[NoneType]] and log.has_frame[[importlib/?_?metadata|packaging/version|versions\.py]] then hit = log.metadata else return nil end

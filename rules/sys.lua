@@ -61,13 +61,14 @@ rule {
   signatures = {
     sigill = [[(?:Illegal instruction|SIGILL|signal(?: number)?[ =:]*4\b|exit(?:ed with)? code:? ?(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],
     avx = [[(?:CPU does not (?:have|support) (?:AVX|vector extensions)|does not have AVX or AVX2|was compiled to use (?:AVX|SSE|FMA)\S* instructions,? but|requires (?:a CPU with )?AVX|AVX2? instructions? (?:is|are) (?:not supported|required)|CPU type does not support)]],
+    kernel = [[traps: (?<program>\S+?)\[\d+\] trap invalid opcode[^\n]*? in (?<library>[^\s\[]+)]],
     x86_v2 = [[(?:CPU|glibc) does not support x86-64-v[234]|NumPy was built with baseline optimizations]],
   },
   context = {driver = [[driver version is insufficient|no kernel image is available]]},
   unless = {"driver"},
   facts = {"system.cpu.flags"},
   confidence = 0.88,
-  why = "The CPU (often the CPU type that a virtual machine shows) lacks instructions that this binary was compiled for.",
+  why = {"The CPU (often the CPU type that a virtual machine shows) lacks instructions that this binary was compiled for.", "It is in {library}, loaded by {program}."},
   fixes = {
     {kind = "hardware", say = "Run on a CPU with AVX2; in a virtual machine set the CPU type to 'host' so that the guest sees it."},
     {kind = "rebuild:package", say = "Or use a build without those instructions (compile it here)."},
@@ -114,6 +115,63 @@ rule {
   doc = {looks = "libGL.so.1: cannot open shared object file.", check = "Which package of this distribution brings that library."},
 }
 
+-- The Pythons that wheels of torch exist for: from torch 0 up to Python, from Python up to torch.
+local FIRST_TORCH = {["3.8"] = "1.4", ["3.9"] = "1.8", ["3.10"] = "1.11", ["3.11"] = "1.13", ["3.12"] = "2.2", ["3.13"] = "2.5", ["3.14"] = "2.9"}
+
+-- What pip's list of releases says: the one asked for is below all of them, above all of them, or there are none.
+local function where_stands(want, list)
+  if list == "none" or list == "" then return "none" end
+  local below, above = true, true
+  for version_text in list:gmatch[[[\d][\w.+]*]] do
+    local order = version.cmp(want, version_text)
+    if not order then return nil end
+    if order ~= -1 then below = false end
+    if order ~= 1 then above = false end
+  end
+  return below and "below" or above and "above" or "between"
+end
+
+rule {
+  id = "sys.python-version/no-wheel",
+  signatures = {
+    versions = [[Could not find a version that satisfies the requirement (?<package>[\w.-]+)(?:\[[\w,]+\])?(?:[=~]=(?<want>[\w.+]+)|(?<range>[<>!][^\s(]*))?[^(\n]*\(from versions:? (?<list>[^)\n]*)\)]],
+  },
+  context = {ignored = [[Ignored the following versions that require a different python version]], network = [[(?:Retrying \(Retry|NewConnectionError|ProxyError|SSLError|Max retries exceeded)]], musl = [[(?:musllinux|alpine)]]},
+  unless = {"network"},
+  facts = {"python.version", "system.libc.version", "system.arch"},
+  when = function(f, log)
+    local hit = log.versions
+    local package, python = hit.package:lower(), f"python.version"
+    local python_short = type(python) == "string" and python:match[[^3\.\d+]]
+    local libc, os = f"system.libc.version", f"system.os.name" or ""
+    if libc and version.cmp(libc, "2.28") == -1 or os:match[=[(?i)(?:centos|rhel|red hat|oracle)[^\d]*7\b]=] then return nil end
+    local stands = where_stands(hit.want or "0", hit.list)
+    local torch = package:match[[^torch(?:vision|audio)?$]]
+    local placeholder = torch and hit.list:match[[^0\.1\.2]]
+    local why, confidence
+    if placeholder or torch and stands == "none" and not (hit.want or ""):match[[\+]] then
+      why, confidence = "pip sees no wheel of " .. package .. " for this Python at all: it is newer (or older) than what " .. package .. " is built for, or a 32-bit one.", 0.84
+    elseif stands == "below" then
+      why, confidence = ("%s %s has no wheel for this Python: all releases that pip can use here are newer, because this Python is."):format(package, hit.want), torch and 0.84 or 0.72
+    elseif stands == "above" and log.ignored then
+      why, confidence = ("%s %s exists, but asks for a newer Python than this one."):format(package, hit.want), 0.84
+    elseif stands == "above" or stands == "none" and hit.want and not torch then
+      why, confidence = ("pip finds no %s %s that fits this Python and platform."):format(package, hit.want or ""), 0.55
+    elseif stands == "none" and log.ignored then
+      why, confidence = "All releases of " .. package .. " ask for another Python than this one.", 0.84
+    else
+      return nil
+    end
+    local older = stands == "below" or placeholder or stands == "none"
+    local first = torch and python_short and FIRST_TORCH[python_short]
+    return {hit = hit, confidence = confidence, why = {why, "Python is {fact:python.version}.", first and ("The first torch for Python %s is %s."):format(python_short, first) or nil},
+      fixes = {{kind = "conda", say = older and "Make an environment with an older Python, which that release was built for." or "Make an environment with a newer Python.", command = older and "uv venv --python 3.10   # or: conda create -n worker python=3.10" or "uv venv --python 3.12   # or: conda create -n worker python=3.12"},
+               {kind = "pip:" .. package, say = "Or take a release that this Python has a wheel of.", command = "pip index versions " .. package},
+               {kind = "os", say = "Or use a base image with that Python."}}}
+  end,
+  doc = {looks = "'Could not find a version that satisfies the requirement ... (from versions: ...)'.", check = "Are all the listed versions newer than the one asked for? Then the Python is too new for it."},
+}
+
 rule {
   id = "sys.python-version",
   signatures = {
@@ -122,6 +180,8 @@ rule {
     syntax_walrus = [[SyntaxError: invalid syntax[^\n]*]],
     match = [[(?:TypeError: unsupported operand type\(s\) for \|: '(?:type|_GenericAlias|NoneType|ABCMeta)' and|TypeError: 'type' object is not subscriptable|AttributeError: module 'collections' has no attribute '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)'|ImportError: cannot import name '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)' from 'collections')]],
     imp = [=[No module named ['"](?:imp|distutils|asyncore|pipes|cgi|tomllib)['"]]=],
+    removed = [[(?:module 'inspect' has no attribute '(?:getargspec|formatargspec)'|cannot import name '(?:formatargspec|getargspec)' from 'inspect'|mutable default <class '[^']+'> for field \w+ is not allowed: use default_factory|module 'asyncio' has no attribute '(?:coroutine|to_thread|timeout)'|cannot import name 'gcd' from 'fractions'|module 'time' has no attribute 'clock'|module 'configparser' has no attribute 'SafeConfigParser')]],
+    not_yet = [[(?:'str' object has no attribute 'remove(?:prefix|suffix)'|dataclass\(\) got an unexpected keyword argument '(?:kw_only|slots)'|cannot import name '(?:cache|cached_property)' from 'functools'|zip\(\) takes no keyword arguments|module 'math' has no attribute '(?:prod|lcm|cbrt)'|module 'ast' has no attribute 'unparse')]],
     importer = [[module ['"]?pkgutil['"]? has no attribute ['"]?ImpImporter]],
     typing = [=[cannot import name ['"](?:Literal|TypeAlias|ParamSpec|Self|Annotated|Final|Protocol|TypedDict|NotRequired|override|StrEnum|EnumType)['"] from ['"](?:typing|enum)['"]]=],
     dynamo = [[(?:Dynamo is not supported on Python 3\.1\d|torch\.compile is not supported on Python|Python 3\.1\d\+? not (?:yet )?supported)]],
@@ -130,11 +190,17 @@ rule {
   confidence = 0.85,
   facts = {"python.version"},
   when = function(f, log)
-    if log.syntax_walrus and not (log.requires or log.requires2 or log.match or log.imp or log.importer or log.typing or log.dynamo or log.python_needed) then
+    if log.syntax_walrus and not (log.requires or log.requires2 or log.match or log.imp or log.importer or log.typing or log.dynamo or log.python_needed or log.removed or log.not_yet) then
       local hit = log.syntax_walrus
       local old = (f"python.version" or ""):match[[^(3\.[0-8])\b|^(2\.)]]
       if not old then return nil end
       return {hit = hit, confidence = 0.6, why = "This Python is older than the syntax that a package uses.", fixes = {{kind = "os", say = "Use a newer Python (3.10 or later)."}}}
+    end
+    local new, old = log.removed or log.imp or log.importer, log.not_yet or log.typing
+    if new or old then
+      return {hit = new or old, why = {new and "This Python is too new for a package that uses a part of the standard library which was removed." or "This Python is too old for a package that uses a newer part of the standard library.", "Python is {fact:python.version}."},
+        fixes = {{kind = "conda", say = new and "Make an environment with an older Python." or "Make an environment with a newer Python.", command = new and "uv venv --python 3.10   # or: conda create -n worker python=3.10" or "uv venv --python 3.11   # or: conda create -n worker python=3.11"},
+                 {kind = "pip:package", say = "Or a release of that package which supports this Python."}, {kind = "os", say = "Or use a base image with that Python."}}}
     end
     return {why = "This Python is too old or too new for a package: a module was removed, a syntax is not there yet, or no wheel exists for it.",
       fixes = {
@@ -151,6 +217,7 @@ rule {
   signatures = {
     files = [[(?:\[Errno 24\]|Too many open files|OS can't start new thread|Resource temporarily unavailable[^\n]{0,80}(?:pthread|thread|fork)|EMFILE)]],
     threads = [[(?:can't start new thread|pthread_create failed|libgomp: Thread creation failed|OpenBLAS blas_thread_init: pthread_create failed|std::system_error[^\n]*Resource temporarily unavailable|BlockingIOError: \[Errno 11\])]],
+    not_permitted = [[pthread_create failed for thread \d+ of \d+: Operation not permitted]],
     memlock = [[(?:ibv_reg_mr\S* failed|ibv_create_cq failed|RLIMIT_MEMLOCK|failed to (?:mlock|lock) memory|mlock[^\n]{0,40}Cannot allocate memory)]],
   },
   context = {mlock_warning = [[warning: failed to mlock]]},
@@ -158,6 +225,11 @@ rule {
   confidence = 0.9,
   when = function(f, log)
     local hit = log.files or log.threads
+    if log.not_permitted and not log.files then
+      return {hit = log.not_permitted, confidence = 0.88, why = "Threads cannot be started although the limits allow it: 'Operation not permitted' comes from the container's seccomp filter. A docker older than 20.10.10 (or an old libseccomp) does not know the system call clone3 that newer images use.",
+        fixes = {{kind = "os", say = "Upgrade docker (20.10.10 or later) and libseccomp on the host.", command = "apt-get install --only-upgrade docker-ce containerd.io libseccomp2"},
+                 {kind = "container-flag:security-opt", say = "Until then run the container without the filter.", command = "docker run --security-opt seccomp=unconfined ..."}}}
+    end
     if hit then
       local what = log.files and "open files (nofile)" or "threads and processes (nproc or the container's pids limit)"
       return {hit = hit, why = "The limit of " .. what .. " is reached.",
@@ -195,6 +267,7 @@ rule {
     wrong_class = [[wrong ELF class: ELFCLASS(?<class>\d+)]],
     platform = [[requested image's platform \((?<image>[^)]+)\) does not match the detected host platform \((?<host>[^)]+)\)]],
     wheel = [[\S+(?:x86_64|aarch64|amd64|arm64)\.whl is not a supported wheel on this platform]],
+    manifest = [[no match(?:ing manifest)? for (?:linux/(?<image2>\w+)|platform)[^\n]*(?:manifest|not found)]],
     rosetta = [[(?:incompatible architecture \(have ['"]?(?<have>\w+)|mach-o[^\n]*but wrong architecture)]],
   },
   facts = {"system.arch"},

@@ -1,4 +1,4 @@
--- PyTorch itself and compiled extensions: builds that do not fit the GPU, each other, or the interpreter.
+-- PyTorch itself: builds that do not fit the GPU, and what kernels die of.
 
 rule {
   id = "torch.cpu-build",
@@ -122,101 +122,6 @@ rule {
     end
   end,
   doc = {looks = "'no kernel image is available for execution on the device', 'sm_120 is not compatible with the current PyTorch installation'.", check = "torch.archs against the GPU's compute capability; without torch's own warning it is an extension."},
-}
-
-rule {
-  id = "torch.torchvision-mismatch",
-  signatures = {
-    nms = [[(?:operator torchvision::nms does not exist|Couldn't load custom C\+\+ ops|No such operator torchvision::nms|torchvision::\w+ does not exist)]],
-    compiled = [[(?:Detected that PyTorch and torchvision were compiled with different CUDA (?:major )?versions|PyTorch and torchvision were compiled with different)]],
-    audio = [[(?:libtorchaudio|_torchaudio|torchaudio/lib/\S+)\S*[^\n]{0,80}(?:undefined symbol|cannot open)|Could not load this library:[^\n]*torchaudio]],
-    image = [[Failed to load image Python extension[^\n]*undefined symbol]],
-    extension = [[torchvision/(?:_C|image)\.so[^\n]*undefined symbol]],
-    circular = [[partially initialized module 'torchvision' has no attribute]],
-    meta = [[(?:_meta_registrations|torchvision/extension)\S*[^\n]{0,120}does not exist]],
-  },
-  facts = {"torch.version", "python.packages.torchvision.version", "python.packages.torchaudio.version"},
-  confidence = 0.92,
-  specific_over = {"ext.abi-mismatch"},
-  when = function(f, log)
-    if log.image and not (log.nms or log.compiled or log.audio or log.extension) and log.image.event.level == "warning" then return nil end
-    local audio = log.audio and not (log.nms or log.compiled)
-    return {why = {"torch and " .. (audio and "torchaudio" or "torchvision") .. " do not belong together: other versions, or the same versions of other builds (+cpu beside +cu).", "torch {fact:torch.version}, torchvision {fact:python.packages.torchvision.version}."},
-      fixes = {{kind = audio and "pip:torchaudio" or "pip:torchvision", say = "Reinstall it from the same index as torch, in the version that goes with it.", command = "pip install --force-reinstall torchvision torchaudio --index-url <the index torch came from>"},
-               {kind = "pip:torch", say = "Or install all three together in one command.", command = "pip install torch torchvision torchaudio --index-url https://download.pytorch.org/whl/cu126"}}}
-  end,
-  doc = {looks = "'operator torchvision::nms does not exist'.", check = "The version pair and the +cpu/+cuNNN suffixes."},
-}
-
-rule {
-  id = "numpy.abi",
-  signatures = {
-    compiled = [[A module that was compiled using NumPy 1\.x cannot be run in NumPy]],
-    not_available = [[RuntimeError: Numpy is not available]],
-    dtype_size = [[numpy\.(?:dtype|ndarray|ufunc) size changed, may indicate binary incompatibility]],
-    multiarray = [[(?:numpy\.core\.multiarray failed to import|_ARRAY_API not found|No module named 'numpy\.(?:_core|core\._multiarray_umath|core\.multiarray)|cannot import name '_?ARRAY_API')]],
-    module_attr = [[module 'numpy' has no attribute '(?<symbol>\w+)'|`?np\.(?<symbol2>float_|int|float|bool|object|complex|long|unicode|NaN|Inf|infty|product|cumproduct|in1d|trapz|string_|unicode_|cfloat|row_stack|sctypes|alltrue|sometrue)`? was (?:removed|a deprecated alias)]],
-    numba = [[Numba needs NumPy (?<need>[\d.]+ or (?:less|greater))]],
-    abi_version = [[module compiled against (?:API|ABI) version (?:0x)?\w+ but this version of numpy is]],
-  },
-  facts = {"python.packages.numpy.version", "torch.version"},
-  when = function(f, log)
-    local hit = log.not_available or log.compiled or log.dtype_size or log.multiarray or log.abi_version or log.numba or log.module_attr
-    if log.compiled and not (log.not_available or log.dtype_size or log.multiarray or log.module_attr or log.abi_version) and not log.fatal and log.compiled.event.progress then return nil end
-    local old = log.dtype_size and not (log.compiled or log.multiarray)
-    return {hit = hit, confidence = old and 0.84 or 0.9, why = {"A compiled module and NumPy do not fit: it was built against another major version of NumPy's binary interface.", "NumPy is {fact:python.packages.numpy.version}."},
-      fixes = {{kind = "pip-downgrade:numpy", say = "Install NumPy 1.x, which such modules were built for.", command = "pip install 'numpy<2'"},
-               {kind = "pip:package", say = "Or upgrade the module that the traceback names to a release built for NumPy 2."}}}
-  end,
-  applies = {"transformers", "vllm"},
-  check = function(f)
-    local np, torch = f.pkg"numpy", f.pkg"torch"
-    if np and torch and version.matches(np, ">=2") and version.matches(torch, "<2.3") then
-      return {confidence = 0.9, severity = "error", why = "torch {fact:torch.version} was built against NumPy 1.x and cannot use NumPy 2.", evidence = {"python.packages.numpy.version"}, fixes = {{kind = "pip-downgrade:numpy", say = "Install NumPy 1.x.", command = "pip install 'numpy<2'"}}}
-    end
-  end,
-  doc = {looks = "'A module that was compiled using NumPy 1.x cannot be run in NumPy 2', 'Numpy is not available'.", check = "numpy's version against the module's."},
-}
-
-rule {
-  id = "ext.abi-mismatch",
-  signatures = {
-    mangled = [=[(?<file>[^\s:'"]+\.so[\w.]*): undefined symbol: (?<symbol>_Z\w*(?:c10|2at|3c10|N2at|torch|caffe2)\w*)]=],
-    mangled_any = [=[undefined symbol: (?<symbol2>_Z\w+)]=],
-    torch_python = [[(?<file2>[^\s:'"]+\.so[\w.]*): undefined symbol: (?<symbol3>(?:THP\w+|PyInit_\w+|_PyThreadState\w+|Py\w+|aoti_torch\w+))]],
-    wrong_python = [[(?:dynamic module does not define module export function|Python version mismatch: module was compiled for Python|ImportError: Module use of python\d+\.dll conflicts)]],
-    built_for = [[(?:was (?:built|compiled) (?:for|with|against) (?:a different |another )?(?:PyTorch|torch|CUDA|version)|xFormers can't load C\+\+/CUDA extensions|xFormers was built for)]],
-    dll = [[DLL load failed while importing (?<module>\w+): The specified (?:procedure|module) could not be found]],
-    libc10 = [[lib(?:c10|c10_cuda|torch|torch_cpu|torch_python)\.so: cannot open shared object file]],
-    vllm_c = [[(?:No module named 'vllm\._C'|Failed to import from vllm\._C with ImportError|'_OpNamespace' '(?:_C|_C_cache_ops|_moe_C|_vllm_fa\w*|sgl_kernel)' object has no attribute)]],
-    flash_c = [[cannot import name '(?:flash_attn_cuda|flash_attn_2_cuda)'|No module named '(?:flash_attn_2_cuda|flash_attn_cuda|fused_layer_norm_cuda|amp_C|dropout_layer_norm|rotary_emb|exllama_kernels|exllamav2_kernels|awq_ext|awq_inference_engine|_ext|pointnet2_ops\._ext)']],
-  },
-  context = {
-    nvjitlink = [[undefined symbol: _{0,2}(?:nvJitLink|cublas|cudnn|cusparse|nccl|cuda)\w+]],
-    cublas_file = [=[lib(?:cusparse|cublas|cudnn|cusolver|nvrtc|cufft|nccl)\w*\.so[\d.]*: undefined symbol]=],
-    torchvision = [[(?:torchvision|torchaudio)]],
-    cpu_torch = [[libtorch_cuda\S*: cannot open]],
-    glibcxx = [[GLIBCXX|GLIBC_2|CXXABI]],
-  },
-  unless = {"nvjitlink", "cublas_file", "glibcxx"},
-  facts = {"torch.version", "python.version", "torch.cxx11_abi"},
-  when = function(f, log)
-    local hit = log.mangled or log.mangled_any or log.torch_python or log.libc10 or log.wrong_python or log.vllm_c or log.built_for or log.flash_c or log.dll
-    if log.torchvision and (hit.text:match[[torchvision|torchaudio]]) then return nil end
-    local file = hit.file or hit.file2 or hit.text:match[[([^\s:'"]+\.so)]] or ""
-    local package = (file:match[[(?:site|dist)-packages/([A-Za-z0-9_]+)]] or file:match[[([A-Za-z0-9_]+?)(?:_cuda|_C)?\.(?:cpython|so|abi)]] or log.vllm_c and "vllm" or log.built_for and log.built_for.text:match[[(?i)(xformers)]] or "package")
-    package = package:lower():gsub("_", "-")
-    if package:match[[^flash-attn]] then package = "flash-attn" end
-    if package == "torch" and (log.mangled or log.mangled_any) then return {hit = hit, confidence = 0.75, why = "torch's own libraries do not fit each other: two versions of torch are mixed in one folder, or a foreign libtorch stands first on the library path.", fixes = {{kind = "pip:torch", say = "Remove torch fully and install it again.", command = "pip uninstall -y torch && pip install --no-cache-dir torch"}, {kind = "env:LD_LIBRARY_PATH", say = "And take foreign libtorch folders off LD_LIBRARY_PATH."}}} end
-    local old_abi = hit.symbol and hit.symbol:match[[Ss$|SsE]]
-    local weak = log.dll and not (log.mangled or log.libc10) or log.mangled_any and not log.mangled
-    return {hit = hit, confidence = weak and 0.72 or 0.9,
-      why = {("The compiled extension %s was built for another torch (or Python) than the one that is installed%s."):format(file ~= "" and file:match[[([^/\\]+)$]] or package, old_abi and ", with the old C++ ABI" or ""), "torch is {fact:torch.version}."},
-      fixes = {{kind = "pip:" .. package, say = "Install the build of " .. package .. " made for this torch, CUDA and Python.", command = ("pip uninstall -y %s && pip install --no-cache-dir --no-build-isolation %s"):format(package, package)},
-               {kind = "rebuild:extension", say = "Or rebuild it against the installed torch."},
-               {kind = "pip:torch", say = "Or install the torch that it was built for."}}}
-  end,
-  doc = {looks = "undefined symbol: _ZN3c10..., _ZN2at...; No module named 'vllm._C'.", check = "Which torch the extension was built for; `firstfix libs FILE.so`."},
 }
 
 rule {

@@ -1,0 +1,156 @@
+-- Compiled modules that do not fit what they run with: another torch, another Python, another NumPy, another build of a sibling.
+
+-- The module's file name says which distribution brought it where the two differ.
+local BROUGHT_BY = {
+  exllamav2_ext = "exllamav2", exllama_kernels = "auto-gptq", exllamav2_kernels = "auto-gptq", autogptq_cuda_64 = "auto-gptq", autogptq_cuda_256 = "auto-gptq",
+  flash_attn_2_cuda = "flash-attn", flash_attn_cuda = "flash-attn", flash_attn_3_cuda = "flash-attn-3", dropout_layer_norm = "flash-attn", rotary_emb = "flash-attn",
+  fused_layer_norm_cuda = "apex", amp_C = "apex", apex_C = "apex", fused_weight_gradient_mlp_cuda = "apex", awq_ext = "autoawq-kernels", awq_inference_engine = "autoawq",
+  causal_conv1d_cuda = "causal-conv1d", selective_scan_cuda = "mamba-ssm", detectron2 = "detectron2", mmcv = "mmcv", transformer_engine_torch = "transformer-engine",
+  transformer_engine_extensions = "transformer-engine", pointnet2_ops = "pointnet2-ops", vllm_flash_attn = "vllm", sgl_kernel = "sgl-kernel", torch_scatter = "torch-scatter",
+  torch_sparse = "torch-sparse", torch_cluster = "torch-cluster", pytorch3d = "pytorch3d", _kernels = "flash-attn", grouped_gemm_backend = "grouped-gemm", awq_v2_ext = "autoawq-kernels",
+  torchtext = "torchtext", torchaudio = "torchaudio", MultiScaleDeformableAttention = "package", inplace_abn = "inplace-abn", natten = "natten", xformers = "xformers",
+}
+
+local function module_of(file)
+  return file:match[[(?:site|dist)-packages/([A-Za-z0-9_]+)/]] or file:match[=[([A-Za-z0-9_]+)(?:\.cpython[^/]*|\.abi3)?\.(?:so|pyd)]=] or ""
+end
+
+local function package_of(file)
+  local module = module_of(file)
+  local package = BROUGHT_BY[module] or BROUGHT_BY[module:gsub("_C$", "")] or module:gsub("_(?:cuda|C|ext|cpp)$", "")
+  if package == "" then package = "package" end
+  return (package:lower():gsub("_", "-"))
+end
+
+rule {
+  id = "torch.torchvision-mismatch",
+  signatures = {
+    nms = [[(?:operator torchvision::nms does not exist|Couldn't load custom C\+\+ ops|No such operator torchvision::nms|torchvision::\w+ does not exist)]],
+    compiled = [[(?:Detected that PyTorch and (?:torchvision|TorchAudio) were compiled with different CUDA (?:major )?versions|PyTorch and (?:torchvision|TorchAudio) were compiled with different)]],
+    audio = [[(?:libtorchaudio|_torchaudio|torchaudio/lib/\S+)\S*[^\n]{0,80}(?:undefined symbol|cannot open)|Could not load this library:[^\n]*torchaudio]],
+    image = [[Failed to load image Python extension[^\n]*undefined symbol]],
+    extension = [[torchvision/(?:_C|image)\.so[^\n]*undefined symbol]],
+    circular = [[partially initialized module 'torchvision' has no attribute]],
+    meta = [[(?:_meta_registrations|torchvision/extension)\S*[^\n]{0,120}does not exist]],
+    register_fake = [[module 'torch\.library' has no attribute '(?:register_fake|impl_abstract)']],
+    functional = [[No module named 'torchvision\.transforms\.functional_tensor']],
+    cuda_ops = [[Could not run 'torchvision::\w+' with arguments from the 'CUDA' backend]],
+  },
+  facts = {"torch.version", "python.packages.torchvision.version", "python.packages.torchaudio.version"},
+  confidence = 0.92,
+  specific_over = {"ext.abi-mismatch", "pip.module-missing", "hf.version-conflict", "pip.conflict"},
+  when = function(f, log)
+    local only_image = log.image and not (log.nms or log.compiled or log.audio or log.extension or log.circular or log.meta or log.register_fake)
+    if only_image and (log.image.event.level == "warning" or (log.image.event.tier or 0) < 3) then return nil end
+    if log.functional and not (log.nms or log.compiled) then
+      return {hit = log.functional, confidence = 0.7, title = "torchvision is newer than the package that imports it", why = {"torchvision 0.17 removed transforms.functional_tensor; the package that imports it (basicsr and what builds on it) was written for an older torchvision.", "torchvision is {fact:python.packages.torchvision.version}."},
+        fixes = {{kind = "pip-downgrade:torchvision", say = "Go back to torchvision 0.16 with torch 2.1 (or change the import to torchvision.transforms.functional).", command = "pip install 'torch<2.2' 'torchvision<0.17'"}, {kind = "code", say = "Or replace the import by torchvision.transforms.functional in the package named in the traceback."}}}
+    end
+    local audio = (log.audio or log.compiled and log.compiled.text:match[[TorchAudio]]) and not log.nms
+    local torch = f.pkg"torch" or ""
+    local cu = torch:match[[\+(cu\d+|cpu)]] or "cu126"
+    return {why = {"torch and " .. (audio and "torchaudio" or "torchvision") .. " do not belong together: other versions, or the same versions of other builds (+cpu beside +cu).", "torch is {fact:torch.version}.", "torchvision is {fact:python.packages.torchvision.version}.", "torchaudio is {fact:python.packages.torchaudio.version}."},
+      fixes = {{kind = audio and "pip:torchaudio" or "pip:torchvision", say = "Reinstall it from the same index as torch, in the version that goes with it.",
+                command = ("pip install --force-reinstall %storchvision torchaudio --index-url https://download.pytorch.org/whl/%s"):format(torch ~= "" and "torch==" .. torch:gsub([[\+.*]], "") .. " " or "torch ", cu)},
+               {kind = "pip:torch", say = "Or install the newest three together.", command = "pip install -U torch torchvision torchaudio --index-url https://download.pytorch.org/whl/cu126"}}}
+  end,
+  doc = {looks = "'operator torchvision::nms does not exist'.", check = "The version pair and the +cpu/+cuNNN suffixes: torch 2.N goes with torchvision 0.(N+15)."},
+}
+
+rule {
+  id = "numpy.abi",
+  signatures = {
+    compiled = [[A module that was compiled using NumPy 1\.x cannot be run in]],
+    not_available = [[RuntimeError: Numpy is not available]],
+    dtype_size = [[numpy\.(?:dtype|ndarray|ufunc) size changed, may indicate binary incompatibility(?:\. Expected (?<want>\d+) from C header, got (?<got>\d+))?]],
+    multiarray = [[(?:numpy\.core\.multiarray failed to import|numpy\.core\.umath failed to import|_ARRAY_API not found|No module named 'numpy\.core\._?multiarray|cannot import name '_?ARRAY_API')]],
+    newer_pickle = [[No module named 'numpy\._core]],
+    module_attr = [[module 'numpy' has no attribute '(?<symbol>\w+)'|`?np\.(?<symbol2>float_|int|float|bool|object|complex|str|long|unicode|NaN|Inf|infty|product|cumproduct|in1d|trapz|string_|unicode_|cfloat|row_stack|sctypes|alltrue|sometrue|asfarray|obj2sctype)`? was (?:removed|a deprecated alias)]],
+    numba = [[Numba needs NumPy (?<need>[\d.]+ or (?:less|greater))]],
+    abi_version = [[module compiled against (?:API|ABI) version (?:0x)?\w+ but this version of numpy is]],
+  },
+  facts = {"python.packages.numpy.version", "torch.version"},
+  when = function(f, log)
+    local hit = log.not_available or log.dtype_size or log.multiarray or log.abi_version or log.numba or log.module_attr or log.newer_pickle or log.compiled
+    if hit == log.compiled and not log.fatal then return nil end -- the notice alone: the import went on
+    local have = f.pkg"numpy"
+    local to_old = {kind = "pip-downgrade:numpy", say = "Install NumPy 1.x, which such modules were built for.", command = "pip install 'numpy<2'"}
+    local to_new = {kind = "pip:numpy", say = "Upgrade NumPy to the release that the module (or the pickled file) was made with.", command = "pip install -U numpy"}
+    local module = {kind = "pip:package", say = "Or upgrade the module that the traceback names to a release built for the installed NumPy."}
+    if hit == log.newer_pickle or (hit == log.dtype_size and hit.got and tonumber(hit.got) < tonumber(hit.want)) or hit == log.abi_version then
+      return {hit = hit, confidence = 0.82, why = {"A module (or a pickled file) was made with a newer NumPy than the one that runs.", "NumPy is {fact:python.packages.numpy.version}."}, fixes = {to_new, module}}
+    end
+    if hit == log.numba then
+      local less = hit.need:match[[^([\d.]+) or less]]
+      return {hit = hit, confidence = 0.92, why = {"The installed numba accepts NumPy " .. hit.need .. " only.", "NumPy is {fact:python.packages.numpy.version}."},
+        fixes = {less and {kind = "pip-downgrade:numpy", say = "Install that NumPy.", command = ("pip install 'numpy==%s.*'"):format(less)} or to_new, {kind = "pip:numba", say = "Or upgrade numba.", command = "pip install -U numba"}}}
+    end
+    if hit == log.module_attr then
+      local name = hit.symbol or hit.symbol2
+      if not name:match[[^(?:int|float|bool|object|complex|str|long|unicode|bool8|typeDict|float_|complex_|NaN|Inf|infty|PINF|NINF|product|cumproduct|in1d|trapz|string_|unicode_|cfloat|singlecomplex|row_stack|sctypes|alltrue|sometrue|asfarray|obj2sctype|find_common_type|cast|source|mat|msort|round_|issubclass_|safe_eval|deprecate|disp|byte_bounds|compat|geterrobj|seterrobj|recfromcsv|recfromtxt|set_string_function|lookfor|who|DataSource|add_newdoc\w*|maximum_sctype|longfloat|longcomplex|clongfloat|NAN|Infinity|issctype|tracemalloc_domain|nbytes|registerproperty|chararray|core)$]] then return nil end
+      local alias = name:match[[^(?:int|float|bool|object|complex|str|unicode|long|typeDict|bool8)$]]
+      local limit = alias and (name == "bool8" and "2" or "1.24") or "2"
+      return {hit = hit, confidence = 0.85, why = {("np.%s was removed in NumPy %s; the code that uses it is older."):format(name, alias and limit or "2.0"), "NumPy is {fact:python.packages.numpy.version}."},
+        fixes = {{kind = "pip-downgrade:numpy", say = "Install a NumPy that still has it.", command = ("pip install 'numpy<%s'"):format(limit)}, {kind = "code", say = "Or change the code (np.int becomes int, np.float_ becomes np.float64)."}, module}}
+    end
+    if have and version.matches(have, "<2") and hit ~= log.not_available then
+      return {hit = hit, confidence = 0.7, why = {"A compiled module and NumPy {fact:python.packages.numpy.version} do not fit, or the NumPy install itself is mixed."}, fixes = {{kind = "pip:numpy", say = "Reinstall NumPy cleanly.", command = "pip install --force-reinstall --no-cache-dir 'numpy<2'"}, module}}
+    end
+    return {hit = hit, confidence = log.compiled and 0.93 or 0.86, why = {"A compiled module and NumPy do not fit: it was built against another major version of NumPy's binary interface.", "NumPy is {fact:python.packages.numpy.version}."}, fixes = {to_old, module}}
+  end,
+  check = function(f)
+    local np, torch = f.pkg"numpy", f.pkg"torch"
+    if np and torch and version.matches(np, ">=2") and version.matches(torch, "<2.3") then
+      return {confidence = 0.9, severity = "error", why = "torch {fact:torch.version} was built against NumPy 1.x and cannot use NumPy 2.", evidence = {"python.packages.numpy.version"}, fixes = {{kind = "pip-downgrade:numpy", say = "Install NumPy 1.x.", command = "pip install 'numpy<2'"}}}
+    end
+  end,
+  doc = {looks = "'A module that was compiled using NumPy 1.x cannot be run in NumPy 2', 'Numpy is not available'.", check = "numpy's version against the module's."},
+}
+
+rule {
+  id = "ext.abi-mismatch",
+  signatures = {
+    mangled = [=[(?<file>[^\s:'"]+\.so[\w.]*): undefined symbol: (?<symbol>_Z\w*(?:c10|2at|3c10|N2at|torch|caffe2)\w*)]=],
+    mangled_any = [=[undefined symbol: (?<symbol2>_Z\w+)]=],
+    torch_python = [[(?<file2>[^\s:'"]+\.so[\w.]*): undefined symbol: (?<symbol3>(?:THP\w+|PyInit_\w+|_PyThreadState\w+|Py\w+|aoti_torch\w+|torch_\w+))]],
+    wrong_python = [[(?:dynamic module does not define module export function|Python version mismatch: module was compiled for Python|ImportError: Module use of python\d+\.dll conflicts)]],
+    built_for = [[(?:was (?:built|compiled) (?:for|with|against) (?:a different |another )?(?:PyTorch|torch|CUDA|version)|xFormers can't load C\+\+/CUDA extensions|xFormers was built for)]],
+    have = [[PyTorch (?<wants>\d[\w.+]*) with CUDA \S+ \(you have (?<has>\d[\w.+]*)\)]],
+    dll = [[DLL load failed while importing (?<module>\w+): The specified (?:procedure|module) could not be found]],
+    libc10 = [[lib(?:c10|c10_cuda|torch|torch_cpu|torch_python)\.so: cannot open shared object file]],
+    vllm_c = [[(?:No module named 'vllm\._C'|Failed to import from vllm\._C with ImportError|'_OpNamespace' '(?:_C|_C_cache_ops|_moe_C|_vllm_fa\w*|sgl_kernel)' object has no attribute)]],
+    flash_c = [[cannot import name '(?:flash_attn_cuda|flash_attn_2_cuda)'|No module named '(?<missing>flash_attn_2_cuda|flash_attn_cuda|fused_layer_norm_cuda|amp_C|dropout_layer_norm|rotary_emb|exllama_kernels|exllamav2_kernels|awq_ext|awq_inference_engine|_ext|pointnet2_ops\._ext|mmcv\._ext|detectron2\._C|MultiScaleDeformableAttention|selective_scan_cuda|causal_conv1d_cuda|sgl_kernel\.common_ops|gptqmodel_\w+|quant_cuda|cuda_ext)']],
+  },
+  context = {
+    nvjitlink = [[undefined symbol: _{0,2}(?:nvJitLink|cublas|cudnn|cusparse|nccl|cuda)\w+]],
+    cublas_file = [=[lib(?:cusparse|cublas|cudnn|cusolver|nvrtc|cufft|nccl)\w*\.so[\d.]*: undefined symbol]=],
+    torchvision = [[(?:torchvision|torchaudio)]],
+    glibcxx = [[GLIBCXX|GLIBC_2|CXXABI]],
+  },
+  unless = {"nvjitlink", "cublas_file", "glibcxx"},
+  facts = {"torch.version", "python.version", "torch.cxx11_abi"},
+  when = function(f, log)
+    local hit = log.mangled or log.mangled_any or log.torch_python or log.libc10 or log.wrong_python or log.vllm_c or log.built_for or log.have or log.flash_c or log.dll
+    if log.torchvision and (hit.text:match[[torchvision|torchaudio]]) then return nil end
+    local file = hit.file or hit.file2 or hit.text:match[[([^\s:'"]+\.(?:so|pyd))]] or ""
+    local package = file ~= "" and package_of(file) or log.vllm_c and "vllm" or log.built_for and log.built_for.text:match[[(?i)(xformers)]] or hit.missing and package_of(hit.missing .. ".so") or hit == log.have and "xformers" or "package"
+    package = package:lower()
+    if log.have and log.have.has:match[[\+cpu]] and not (log.mangled or log.mangled_any) then
+      return {hit = log.have, confidence = 0.8, why = {"xformers was built for torch {wants}, and the torch here is the CPU-only build {has}: torch is the wrong one."},
+        fixes = {{kind = "pip:torch", say = "Install the CUDA build of torch that xformers wants.", command = ("pip install --force-reinstall torch==%s --index-url https://download.pytorch.org/whl/%s"):format(log.have.wants:match[[^[\d.]+]], log.have.wants:match[[\+(cu\d+)]] or "cu121")}, {kind = "pip:xformers", say = "Then reinstall xformers."}}}
+    end
+    if package == "torch" and (log.mangled or log.mangled_any) then return {hit = hit, confidence = 0.75, why = "torch's own libraries do not fit each other: two versions of torch are mixed in one folder, or a foreign libtorch stands first on the library path.", fixes = {{kind = "pip:torch", say = "Remove torch fully and install it again.", command = "pip uninstall -y torch && pip install --no-cache-dir torch"}, {kind = "env:LD_LIBRARY_PATH", say = "And take foreign libtorch folders off LD_LIBRARY_PATH."}}} end
+    local old_abi = hit.symbol and hit.symbol:match[[Ss$|SsE]]
+    local weak = log.dll and not (log.mangled or log.libc10) or log.mangled_any and not log.mangled
+    local why = {("The compiled extension %s was built for another torch (or Python) than the one that is installed%s."):format(file ~= "" and file:match[[([^/\\]+)$]] or package, old_abi and ", with the old C++ ABI" or ""), "torch is {fact:torch.version}.", "It was built for torch {wants}, and {has} is here."}
+    local built_here = file:match[[^(.*/\.cache/torch_extensions/.*)/[^/]+$]]
+    if built_here then
+      return {hit = hit, confidence = 0.9, why = why, fixes = {{kind = "rebuild:extension", say = "It was compiled here at run time, for the torch of that day: remove it, and it is compiled again at the next start.", command = "rm -rf " .. built_here}, {kind = "pip:" .. package, say = "Or install a wheel of " .. package .. " made for this torch."}}}
+    end
+    return {hit = hit, confidence = weak and 0.72 or 0.9, why = why,
+      fixes = {{kind = "pip:" .. package, say = "Install the build of " .. package .. " made for this torch, CUDA and Python.", command = package ~= "package" and ("pip uninstall -y %s && pip install --no-cache-dir --no-build-isolation %s"):format(package, package) or nil},
+               {kind = "rebuild:extension", say = "Or rebuild it against the installed torch."},
+               {kind = "pip:torch", say = "Or install the torch that it was built for.", command = log.have and ("pip install torch==%s"):format(log.have.wants:match[[^[\d.]+]]) or nil}}}
+  end,
+  doc = {looks = "undefined symbol: _ZN3c10..., _ZN2at...; No module named 'vllm._C'; 'xFormers was built for'.", check = "Which torch the extension was built for; `firstfix libs FILE.so`."},
+}

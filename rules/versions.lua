@@ -1,0 +1,185 @@
+-- Python libraries of releases that do not belong together: a name, an argument or an attribute that one side does not have.
+
+-- Who owns a class that a TypeError or AttributeError names.
+local OWNERS = {
+  {[[^(?:Accelerator|AcceleratorState|PartialState|DataLoaderConfiguration|FullyShardedDataParallelPlugin|DeepSpeedPlugin|dispatch_model|GradientAccumulationPlugin|ProjectConfiguration)$]], "accelerate"},
+  {[[^(?:SFT|DPO|PPO|ORPO|KTO|CPO|GRPO|RLOO|Reward|Online|BCO)\w*(?:Trainer|Config)$|^(?:AutoModelForCausalLMWithValueHead|DataCollatorForCompletionOnlyLM)$]], "trl"},
+  {[[^(?:Lora|Peft|PromptTuning|PrefixTuning|IA3|AdaLora|Vera|OFT|LoHa|LoKr)\w*(?:Config|Model|Layer|Linear)?$|^(?:get_peft_model|prepare_model_for_kbit_training)$]], "peft"},
+  {[[^(?:\w*Trainer|\w*TrainingArguments|BitsAndBytesConfig|GenerationConfig|DynamicCache|StaticCache|Cache|PreTrained\w+|GenerationMixin|AutoTokenizer|AutoModel\w*|AutoProcessor|Llama\w+|Qwen\w+|Mistral\w+|CLIP\w+|Whisper\w+|Bert\w+|Gemma\w+)$]], "transformers"},
+  {[[^(?:\w*Pipeline|\w*Scheduler|AutoencoderKL\w*|UNet\w+|\w*Transformer2DModel|ControlNet\w*)$]], "diffusers"},
+  {[[^(?:hf_hub_download|snapshot_download|HfApi|HfFolder|InferenceClient)$]], "huggingface-hub"},
+  {[[^(?:Tokenizer|AddedToken)$]], "tokenizers"},
+  {[[^(?:Client|AsyncClient|SyncHttpxClientWrapper)$]], "httpx"},
+}
+
+local function owner_of(class)
+  for _, row in ipairs(OWNERS) do
+    if class:match(row[1]) then return row[2] end
+  end
+end
+
+local DISTRIBUTIONS = {huggingface_hub = "huggingface-hub", sentence_transformers = "sentence-transformers", PIL = "pillow", sklearn = "scikit-learn", cv2 = "opencv-python", google = "protobuf", llama_index = "llama-index", pytorch_lightning = "pytorch-lightning", flash_attn = "flash-attn", open_clip = "open-clip-torch", jinja2 = "jinja2"}
+
+local function distribution(module)
+  local top = module:match[[^[\w-]+]]
+  return (DISTRIBUTIONS[top] or top:gsub("_", "-"))
+end
+
+-- Arguments that came or went between releases; another one that is not known is rather a mistake in the calling code.
+local CHANGED = {}
+for name in ([[tokenizer processing_class max_seq_length max_length max_prompt_length dataset_text_field packing evaluation_strategy eval_strategy torch_dtype dtype use_auth_token token
+  load_in_4bit load_in_8bit quantization_config dispatch_batches split_batches even_batches use_seedable_sampler no_cuda use_cpu attn_implementation low_cpu_mem_usage num_items_in_batch
+  cache_position position_ids layer_replication use_dora use_rslora exclude_modules eva_config corda_config trust_remote_code overwrite_output_dir variant use_safetensors proxies
+  resume_download local_dir_use_symlinks push_to_hub_token keep_torch_compile logging_dir device_map offload_state_dict offload_buffers peft_config bnb_4bit_quant_storage enable
+  gradient_checkpointing_kwargs neftune_noise_alpha optim_target_modules fsdp save_safetensors report_to llm_int8_skip_modules force_hooks skip_keys safe_serialization]]):gmatch[[\w+]] do
+  CHANGED[name] = true
+end
+
+-- The newest release that still had a name, where one is known to have been removed.
+local LAST_WITH = {
+  cached_download = {"huggingface-hub", "huggingface_hub<0.26"}, HfFolder = {"huggingface-hub", "huggingface_hub<1.0"}, ModelFilter = {"huggingface-hub", "huggingface_hub<0.24"},
+  DatasetFilter = {"huggingface-hub", "huggingface_hub<0.24"}, is_torch_greater_or_equal_than_1_13 = {"transformers", "transformers<4.48"}, is_torch_less_than_1_11 = {"transformers", "transformers<4.36"},
+  soft_unicode = {"markupsafe", "markupsafe==2.0.1"}, url_quote = {"werkzeug", "werkzeug<3"}, AdamW = {"transformers", "transformers<4.49"}, AutoModelForVision2Seq = {"transformers", "transformers<5"},
+  is_flash_attn_greater_or_equal_2_10 = {"transformers", "transformers<5"}, top_k_top_p_filtering = {"transformers", "transformers<4.39"}, LLAMA_INPUTS_DOCSTRING = {"transformers", "transformers<4.48"},
+  rank_zero_only = {"pytorch-lightning", "pytorch-lightning<2.0"}, Mapping = {"package", nil}, prepare_model_for_int8_training = {"peft", "peft<0.10"}, DummyOptim = {"accelerate", nil},
+  get_full_repo_name = {"huggingface-hub", nil}, FLAX_WEIGHTS_NAME = {"transformers", "transformers<5"}, SlidingWindowCache = {"transformers", "transformers<4.56"}, Conv1D = {"transformers", nil},
+  is_torch_fx_available = {"transformers", "transformers<5"}, apply_chunking_to_forward = {"transformers", "transformers<4.40"}, find_pruneable_heads_and_indices = {"transformers", "transformers<4.57"},
+  EncoderDecoderCache = {"transformers", nil}, HybridCache = {"transformers", nil},
+}
+
+rule {
+  id = "hf.version-conflict",
+  signatures = {
+    required = [[(?<package>[\w.-]+)(?:\[[\w,]+\])?(?<spec>[<>=!~]+[\w.,<>=!*]+) is required for a normal functioning of this module, but found (?<found>[\w.-]+==\S+)]],
+    hub_name = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>huggingface_hub[\w.]*)['"]]=],
+    hub_module = [=[No module named ['"](?<module>huggingface_hub\.\w[\w.]*)['"]]=],
+    hf_name = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>(?:peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|datasets|transformers|sentence_transformers|auto_gptq|gptqmodel|evaluate)[\w.]*)['"]]=],
+    hf_module = [=[No module named ['"](?<module>(?:transformers|diffusers|peft|accelerate|trl|datasets)\.[\w.]+)['"]]=],
+    attribute = [=[module ['"](?<module>(?:diffusers|peft|accelerate|trl|datasets|tokenizers|huggingface_hub|transformers\.[\w.]+)[\w.]*)['"] has no attribute ['"](?<symbol>\w+)]=],
+    keyword = [=[TypeError: (?:(?<class>\w+)\.)?(?<call>\w+)\(\) got an unexpected keyword argument ['"](?<symbol>\w+)]=],
+    cache_api = [[(?:'\w*Cache' object has no attribute|module 'transformers\.cache_utils' has no attribute|'\w+' object has no attribute '(?:get_max_length|seen_tokens|get_usable_length|_supports_sdpa|all_tied_weights_keys|all_special_tokens_extended|_tied_weights_keys|is_quantized|hf_device_map_)')]],
+    remote_code = [=[File ['"][^'"\n]*/(?<remote>transformers_modules/[^'"\n]+\.py)['"], line \d+, in]=],
+    old_code = [[(?:_set_gradient_checkpointing\(\) got an unexpected keyword argument|'(?:ChatGLM|QWen|Baichuan|InternLM|Aquila|XVERSE)\w*Tokenizer' object has no attribute|_pad\(\) got an unexpected keyword argument 'padding_side'|_extract_past_from_model_output\(\))]],
+    peft_requires = [[(?:peft|accelerate|transformers|tokenizers|huggingface[-_]hub|safetensors)(?:>=|==|<=|<|>)[\d.]+[^\n]{0,80}(?:is required|but (?:found|you have))]],
+    newer_needed = [[(?:Please|please) (?:upgrade|update|install)[^\n]{0,40}(?:transformers|accelerate|peft|huggingface[-_]hub|tokenizers|diffusers)[^\n]{0,40}(?:>=|version|to at least)]],
+  },
+  facts = {"python.packages.transformers.version", "python.packages.huggingface-hub.version", "python.packages.tokenizers.version", "python.packages.peft.version", "python.packages.accelerate.version"},
+  confidence = 0.85,
+  when = function(f, log)
+    local hit = log.required
+    if hit then
+      local package = hit.package:gsub("_", "-")
+      if package == "accelerate" or package == "bitsandbytes" then return nil end
+      return {hit = hit, confidence = 0.93,
+        why = ("The installed %s is outside what the importing library accepts (%s%s)."):format(hit.found, package, hit.spec),
+        fixes = {
+          {kind = "pip:" .. package, say = "Install a version in that range.", command = ("pip install '%s%s'"):format(package, hit.spec)},
+          {kind = "pip:transformers", say = "Or move transformers to a release that accepts the installed one.", command = "pip install -U transformers"},
+        }}
+    end
+    hit = log.hub_name or log.hub_module or log.hf_name or log.hf_module or log.attribute
+    if hit and hit.text:match[[partially initialized]] then hit = nil end
+    if hit then
+      local package = distribution(hit.module)
+      local known = LAST_WITH[hit.symbol or ""]
+      local old = known and known[1] == package and known[2]
+      local have = f.pkg(package)
+      local importer = hit.event.frames and hit.event.frames[#hit.event.frames]
+      importer = importer and importer.file:match[[(?:site|dist)-packages/(\w+)/]]
+      if importer and importer ~= hit.module:match[[^\w+]] then importer = distribution(importer) else importer = nil end
+      local upgrade = {kind = "pip:" .. package, say = ("Install the %s that this code was written for: usually the newest, together with what imports it."):format(package), command = "pip install -U " .. package .. (importer and " " .. importer or "")}
+      local back = {kind = "pip-downgrade:" .. package, say = old and "Go back to a release that still has it." or "If the importing code is the older one: go back to the release that it pins.", command = old and ("pip install '%s'"):format(old) or nil}
+      local follow = importer and {kind = "pip:" .. importer, say = "Or upgrade what imports it: newer releases no longer ask for that name.", command = "pip install -U " .. importer}
+      return {hit = hit, confidence = old and 0.92 or 0.84,
+        why = {("%s has no %s in its installed release: it and the code that asks for it belong to different releases."):format(package, hit.symbol or hit.module), have and ("%s is %s."):format(package, have) or nil},
+        fixes = old and {back, follow or upgrade} or {upgrade, back, follow}}
+    end
+    hit = log.old_code
+    if hit or log.cache_api and log.remote_code then
+      return {hit = hit or log.cache_api, confidence = 0.82, why = {"The model's own code was written for an older transformers and calls an interface that has changed.", "transformers is {fact:python.packages.transformers.version}."},
+        fixes = {{kind = "pip-downgrade:transformers", say = "Install the transformers release that the model's config.json names (transformers_version).", command = "pip install 'transformers<4.42'"}, {kind = "code", say = "Or take the newest revision of the model's code, if its author has followed."}}}
+    end
+    hit = log.cache_api
+    if hit then
+      return {hit = hit, confidence = 0.82, why = "A library asks transformers for a name that the installed transformers does not have: the two releases do not belong together.",
+        fixes = {{kind = "pip:transformers", say = "Install the transformers release that this library (or model code) was written for; see its requirements.", command = "pip install -U transformers"}, {kind = "pip-downgrade:transformers", say = "If the code is older than the library, go back to the release that it pins."}}}
+    end
+    hit = log.keyword
+    if hit then
+      local frames = hit.event.frames or {}
+      local caller = #frames > 0 and frames[#frames].file or ""
+      local from = caller:match[[(?:site|dist)-packages/(\w+)/]]
+      local owner = owner_of(hit.class or hit.call) or hit.class == nil and log.remote_code and "transformers"
+      if owner == "transformers" and hit.class and not hit.class:match[[^(?:\w*Trainer|\w*TrainingArguments|BitsAndBytesConfig|GenerationConfig|Cache|\w*Cache|Auto\w+)$]] and not from and not log.remote_code then owner = nil end
+      if owner and from and distribution(from) == owner then
+        if not (hit.class or ""):match[[Config$]] then return nil end
+        return {hit = hit, confidence = 0.84, why = {("The saved configuration has '%s', which the installed %s does not know: it was written by a newer release."):format(hit.symbol, owner)},
+          fixes = {{kind = "pip:" .. owner, say = "Upgrade it to the release that saved the file (or newer).", command = "pip install -U " .. owner}, {kind = "code", say = "Or remove that key from the configuration file."}}}
+      end
+      if owner and (from or CHANGED[hit.symbol]) then
+        local say = from and ("%s passes an argument that the installed %s does not know: bring the two together."):format(from, owner) or ("Install the %s that knows (or still knows) this argument."):format(owner)
+        return {hit = hit, confidence = from and 0.84 or 0.72, why = {("%s has no argument '%s' in the installed release of %s."):format((hit.class and hit.class .. "." or "") .. hit.call, hit.symbol, owner)},
+          fixes = {{kind = "pip:" .. owner, say = say, command = "pip install -U " .. owner .. (from and " " .. distribution(from) or "")},
+                   {kind = "pip-downgrade:" .. owner, say = "If the argument was removed: go back to the release that the code was written for."},
+                   {kind = "code", say = "Or change the argument in your own code.", cond = function() return not from end}}}
+      end
+      hit = nil
+    end
+    if log.remote_code then
+      local e = log.remote_code.event
+      if not (e.type and e.type:match[[^(?:AttributeError|TypeError|ImportError)$]]) or (e.tier or 0) < 4 then return nil end
+      if e.message and e.message:match[[NoneType|cannot access|partially initialized|flash_attn|not callable]] then return nil end
+      return {hit = log.remote_code, confidence = 0.62, why = {"The code that came with the model fails inside transformers: it was written for another release.", "transformers is {fact:python.packages.transformers.version}."},
+        fixes = {{kind = "pip-downgrade:transformers", say = "Install the transformers release that the model's config.json names (transformers_version)."}, {kind = "pip:transformers", say = "Or upgrade transformers, if the model is newer."}}}
+    end
+    hit = log.peft_requires or log.newer_needed
+    if not hit then return nil end
+    local package = hit.text:match[[(peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|huggingface.hub|transformers)]] or "transformers"
+    return {hit = hit, confidence = 0.82,
+      why = "Two of transformers, peft, accelerate, tokenizers and huggingface_hub are of releases that do not belong together.",
+      fixes = {{kind = "pip:" .. package:gsub("_", "-"), say = "Upgrade them together.", command = "pip install -U transformers accelerate peft huggingface_hub"}}}
+  end,
+  doc = {looks = "'is required for a normal functioning of this module', 'cannot import name ... from huggingface_hub/transformers/peft', 'got an unexpected keyword argument' between two libraries.", check = "Their versions side by side; `firstfix report --only packages` lists conflicts with their own pins."},
+}
+
+rule {
+  id = "pip.conflict/names",
+  signatures = {
+    name = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>(?!transformers|huggingface_hub|peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|datasets|numpy|vllm|sglang|flashinfer|flash_attn|typing|collections|enum|inspect|google|bitsandbytes|triton|torchvision|xgrammar|compressed_tensors)[A-Za-z_][\w.]*)['"] \((?<path>[^)\n]+)\)]=],
+    attribute = [=[AttributeError: module ['"](?<module>(?:pydantic|gradio|starlette|fastapi|pkg_resources|setuptools|werkzeug|jinja2|httpx|click|ray|wandb|pandas|scipy|PIL\.\w+|pkgutil|importlib_metadata|openai|torch\.\w[\w.]*|torch|librosa|cv2\.\w+)[\w.]*)['"] has no attribute ['"](?<symbol>\w+)]=],
+    pydantic = [[(?:`BaseSettings` has been moved to the `pydantic-settings` package|pydantic\.errors\.PydanticUserError|'?regex'? is removed\. use '?pattern'? instead|No module named 'pydantic\.(?:_internal|v1|fields_)|Unable to (?:generate|infer) (?:pydantic-core )?(?:type|schema) for)]],
+    httpx = [[(?:Client|AsyncClient)\.__init__\(\) got an unexpected keyword argument 'proxies']],
+  },
+  facts = {"python.conflicts"},
+  when = function(f, log)
+    if log.httpx then
+      return {hit = log.httpx, confidence = 0.9, why = "httpx 0.28 removed the argument proxies, and the library that calls it (openai, anthropic, groq) still passes it.",
+        fixes = {{kind = "pip-downgrade:httpx", say = "Go back to httpx 0.27.", command = "pip install 'httpx<0.28'"}, {kind = "pip:openai", say = "Or upgrade the library that calls it.", command = "pip install -U openai"}}}
+    end
+    if log.pydantic and (log.pydantic.event.tier or 0) >= 3 then
+      return {hit = log.pydantic, confidence = 0.8, why = {"pydantic 2 is installed, and a package here was written for pydantic 1 (or the other way round).", "pydantic is {fact:python.packages.pydantic.version}."},
+        fixes = {{kind = "pip-downgrade:pydantic", say = "Install pydantic 1, which that package was written for.", command = "pip install 'pydantic<2'"}, {kind = "pip:package", say = "Or upgrade the package named in the traceback."}}}
+    end
+    local hit = log.name
+    if hit and not hit.text:match[[partially initialized]] and hit.path:match[=[(?:site|dist)-packages[/\\]]=] then
+      local frames = hit.event.frames or {}
+      local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
+      local top = hit.module:match[[^\w+]]
+      if importer == top then return {hit = hit, confidence = 0.72, why = "The files of " .. top .. " do not fit each other: two releases are mixed in one folder.", fixes = {{kind = "pip:" .. distribution(top), say = "Reinstall it cleanly.", command = ("pip uninstall -y %s && pip install --no-cache-dir %s"):format(distribution(top), distribution(top))}}} end
+      local known = LAST_WITH[hit.symbol]
+      local package = distribution(hit.module)
+      return {hit = hit, confidence = known and 0.88 or importer and 0.75 or 0.62, why = ("The installed %s has no %s; what imports it was written for another release."):format(package, hit.symbol),
+        fixes = {{kind = (known and "pip-downgrade:" or "pip:") .. package, say = "Install the release of it that the importing code was written for.", command = known and known[2] and ("pip install '%s'"):format(known[2]) or "pip install -U " .. package},
+                 importer and {kind = "pip:" .. distribution(importer), say = "Or upgrade what imports it.", command = "pip install -U " .. distribution(importer)} or nil}}
+    end
+    hit = log.attribute
+    if not hit or (hit.event.tier or 0) < 3 or hit.text:match[[partially initialized]] then return nil end
+    local frames = hit.event.frames or {}
+    local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
+    if not importer or hit.module:match[[^torch$]] and hit.symbol:match[[^(?:_C|Tensor|nn|cuda|float32|library)$]] then return nil end
+    local package = distribution(hit.module)
+    return {hit = hit, confidence = 0.7, why = ("The installed %s has no %s, which %s asks for: their releases do not belong together."):format(package, hit.symbol, importer),
+      fixes = {{kind = "pip:" .. package, say = ("Install the release of %s that %s was written for."):format(package, importer), command = ("pip install -U %s %s"):format(package, distribution(importer))}, {kind = "pip:" .. distribution(importer), say = "Or move the package that asks for it."}}}
+  end,
+  doc = {looks = "'cannot import name X from package', 'module has no attribute' between two installed packages.", check = "pip check; the release notes of the package that lacks the name."},
+}
