@@ -1,6 +1,9 @@
 // Whole reads and writes.
 #include "base/io.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct ff_error *ff_read_all(int fd, const char *name, size_t max, struct ff_buf *ret)
@@ -35,4 +38,48 @@ struct ff_error *ff_write_all(int fd, const char *name, const void *bytes, size_
 		n -= (size_t)written;
 	}
 	return NULL;
+}
+
+struct ff_error *ff_new_file_open(const char *path, struct ff_new_file *ret)
+{
+	struct stat st;
+	struct ff_new_file file = {.fd = -1};
+	bool there = stat(path, &st) == 0;
+	_cleanup_free_ char *target = there ? realpath(path, NULL) : strdup(path);
+	if (!target)
+		return ff_error_os(errno, "%s", path);
+	int n = snprintf(file.path, sizeof(file.path), "%s", target);
+	int m = snprintf(file.temporary, sizeof(file.temporary), "%s.XXXXXX", target);
+	if (n < 0 || (size_t)n >= sizeof(file.path) || m < 0 || (size_t)m >= sizeof(file.temporary))
+		return ff_error_os(ENAMETOOLONG, "%s", path);
+	if (there && !S_ISREG(st.st_mode)) {
+		file.temporary[0] = 0;
+		file.fd = open(target, O_WRONLY | O_CLOEXEC);
+	} else {
+		file.fd = mkostemp(file.temporary, O_CLOEXEC);
+	}
+	if (file.fd < 0)
+		return ff_error_os(errno, "%s", path);
+	*ret = file;
+	return NULL;
+}
+
+struct ff_error *ff_new_file_commit(struct ff_new_file *file, mode_t mode)
+{
+	if (!file->temporary[0])
+		return NULL;
+	if (fchmod(file->fd, mode) < 0 || rename(file->temporary, file->path) < 0)
+		return ff_error_os(errno, "%s", file->path);
+	file->temporary[0] = 0;
+	return NULL;
+}
+
+void ff_new_file_deinit(struct ff_new_file *file)
+{
+	if (file->fd < 0)
+		return;
+	close(file->fd);
+	file->fd = -1;
+	if (file->temporary[0])
+		unlink(file->temporary);
 }

@@ -3,13 +3,10 @@
 
 #include "base/io.h"
 
-#include <fcntl.h>
 #include <langinfo.h>
-#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 
 enum { COLUMNS_MIN = 40, COLUMNS_MAX = 120 };
 
@@ -48,19 +45,11 @@ struct ff_style ff_output_style(const struct ff_output *output)
 
 static struct ff_error *write_file(const char *path, const char *text)
 {
-	char temporary[PATH_MAX];
-	int n = snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
-	if (n < 0 || (size_t)n >= sizeof(temporary))
-		return ff_error_os(ENAMETOOLONG, "%s", path);
-	_cleanup_close_ int fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return ff_error_os(errno, "%s", path);
-	struct ff_error *err = ff_write_all(fd, path, text, strlen(text));
-	if (!err && (fchmod(fd, 0644) < 0 || rename(temporary, path) < 0))
-		err = ff_error_os(errno, "%s", path);
-	if (err)
-		unlink(temporary);
-	return err;
+	_cleanup_new_file_ struct ff_new_file file = {.fd = -1};
+	struct ff_error *err = ff_new_file_open(path, &file);
+	if (!err)
+		err = ff_write_all(file.fd, path, text, strlen(text));
+	return err ? err : ff_new_file_commit(&file, 0644);
 }
 
 bool ff_output_write(const char *command, const struct ff_output *output, const char *text)

@@ -7,8 +7,6 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -90,19 +88,11 @@ static struct ff_error *write_to(int fd, const char *path, const struct ff_share
 
 struct ff_error *ff_bundle_write(const char *path, const struct ff_shareable *incident, const char *markdown)
 {
-	char temporary[PATH_MAX];
-	int n = snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
-	if (n < 0 || (size_t)n >= sizeof(temporary))
-		return ff_error_os(ENAMETOOLONG, "%s", path);
-	_cleanup_close_ int fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return ff_error_os(errno, "%s", path);
-	struct ff_error *err = write_to(fd, path, incident, markdown);
-	if (!err && (fchmod(fd, 0600) < 0 || rename(temporary, path) < 0))
-		err = ff_error_os(errno, "%s", path);
-	if (err)
-		unlink(temporary);
-	return err;
+	_cleanup_new_file_ struct ff_new_file file = {.fd = -1};
+	struct ff_error *err = ff_new_file_open(path, &file);
+	if (!err)
+		err = write_to(file.fd, path, incident, markdown);
+	return err ? err : ff_new_file_commit(&file, 0600);
 }
 
 static struct ff_error *read_member(struct archive *a, const char *path, json_t **ret)

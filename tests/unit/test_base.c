@@ -8,8 +8,13 @@
 
 #include "base/clock.h"
 #include "base/cursor.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "base/str.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 static void span_numbers_reject_everything_else(void **state)
 {
@@ -121,6 +126,42 @@ static void times_are_rfc3339(void **state)
 	assert_string_equal(text, "2026-11-23T03:14:03.123Z");
 }
 
+static void a_new_file_replaces_only_files(void **state)
+{
+	(void)state;
+	char dir[] = "/tmp/ff-new-XXXXXX", path[64], link[64], fifo[64];
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/f", dir);
+	snprintf(link, sizeof(link), "%s/l", dir);
+	snprintf(fifo, sizeof(fifo), "%s/p", dir);
+	assert_int_equal(symlink("f", link), 0);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	struct stat st;
+	struct ff_new_file file = {.fd = -1};
+	assert_null(ff_new_file_open(link, &file));
+	assert_null(ff_write_all(file.fd, "x", "text", 4));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 0); // not before the commit
+	assert_null(ff_new_file_commit(&file, 0644));
+	ff_new_file_deinit(&file);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 4);
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	int reader = open(fifo, O_RDONLY | O_NONBLOCK);
+	assert_null(ff_new_file_open(fifo, &file));
+	assert_null(ff_new_file_commit(&file, 0644));
+	ff_new_file_deinit(&file);
+	close(reader);
+	assert_int_equal(lstat(fifo, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode)); // /dev/null stays a device, too
+	unlink(path);
+	unlink(link);
+	unlink(fifo);
+	assert_int_equal(rmdir(dir), 0); // and no temporary is left
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +174,7 @@ int main(void)
 		cmocka_unit_test(json_errors_name_the_place),
 		cmocka_unit_test(errors_carry_kind_and_place),
 		cmocka_unit_test(times_are_rfc3339),
+		cmocka_unit_test(a_new_file_replaces_only_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
