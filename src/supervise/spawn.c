@@ -48,13 +48,37 @@ void spawn_restore(struct supervisor *s)
 	sigprocmask(SIG_SETMASK, &s->outer_mask, NULL);
 }
 
-// Python's hooks (the firstfix package's sitecustomize) come first on its path; other languages do not look at it.
-static void inject_hooks(const char *hooks)
+static bool is_folder(const char *path)
 {
-	char path[8192];
-	const char *old = getenv("PYTHONPATH");
 	struct stat st;
-	if (stat(hooks, &st) || !S_ISDIR(st.st_mode))
+	return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+// Python's hooks (the firstfix package's sitecustomize): where this build installs them or, in a wheel, whose prefix is known
+// only once it is installed, ../share/firstfix/hooks from here. NULL when there are none or FIRSTFIX_HOOKS is empty.
+static const char *find_hooks(size_t n, char *place)
+{
+	const char *given = getenv("FIRSTFIX_HOOKS");
+	if (given)
+		return *given ? given : NULL;
+	if (is_folder(FF_HOOKS_DIR))
+		return FF_HOOKS_DIR;
+	ssize_t length = readlink("/proc/self/exe", place, n - 1);
+	place[length > 0 ? length : 0] = '\0';
+	char *slash = strrchr(place, '/');
+	static const char rest[] = "/../share/firstfix/hooks";
+	if (!slash || (size_t)(slash - place) + sizeof(rest) > n)
+		return NULL;
+	memcpy(slash, rest, sizeof(rest));
+	return place;
+}
+
+// They come first on Python's path; other languages do not look at it.
+static void inject_hooks(void)
+{
+	char path[8192], place[4096];
+	const char *old = getenv("PYTHONPATH"), *hooks = find_hooks(sizeof(place), place);
+	if (!hooks || !is_folder(hooks))
 		return;
 	int n = snprintf(path, sizeof(path), "%s%s%s", hooks, old && *old ? ":" : "", old ?: "");
 	if (n > 0 && (size_t)n < sizeof(path))
@@ -70,9 +94,7 @@ static void set_environment(struct supervisor *s)
 	if (s->dir.path[0])
 		setenv("FIRSTFIX_DIR", s->dir.path, 1);
 	recovery_apply(&s->recovery);
-	const char *hooks = getenv("FIRSTFIX_HOOKS");
-	if (!hooks || *hooks)
-		inject_hooks(hooks ?: FF_HOOKS_DIR);
+	inject_hooks();
 }
 
 // The worker's stdout or stderr: `from` is a descriptor, -1 when ours is closed.

@@ -113,7 +113,7 @@ def test_inputs_are_recorded_only_when_asked_for_and_masked(worker):
         import firstfix
         @firstfix.request{}
         def handler(prompt): pass
-        handler("my secret plan hf_abcdefghijklmnopqrstuvwxyz" + "x" * 9999)
+        handler("my secret plan hf_abcdefghijklmnopqrstuvwxyz0123456789" + "x" * 9999)
     """
     worker.run(script.format(""))
     assert "secret plan" not in json.dumps(worker.events())
@@ -191,7 +191,7 @@ def test_logging_and_structlog_go_to_the_lane(worker):
         out = io.StringIO(); stream = logging.StreamHandler(out); stream.setFormatter(logs.JsonFormatter())
         logging.basicConfig(handlers=[logs.Handler(), stream], level=logging.INFO)
         with firstfix.request(id="r1"):
-            logging.getLogger("acme").warning("disk %d%% full, key hf_abcdefghijklmnopqrstuvwxyz", 93)
+            logging.getLogger("acme").warning("disk %d%% full, key hf_abcdefghijklmnopqrstuvwxyz0123456789", 93)
             event = logs.structlog_processor(None, "error", {"event": "boom", "depth": 3})
         line = json.loads(out.getvalue())
         assert line["firstfix.request.id"] == "r1" and line["severity_text"] == "WARN" and "hf_abc" not in line["body"]
