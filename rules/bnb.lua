@@ -192,7 +192,7 @@ rule {
     optimizer = [[name 'str2optimizer\w*' is not defined]],
   },
   context = {
-    found_later = [[CUDA SETUP: (?:CUDA runtime path found|Loading binary \S*libbitsandbytes_cuda)|CUDA_SETUP: CUDA path found]],
+    found_later = [[CUDA SETUP: (?:CUDA runtime path found: *\S|Loading binary \S*libbitsandbytes_cuda)|CUDA_SETUP: CUDA path found: *\S]],
     symptom = [[(?:libbitsandbytes_cpu|str2optimizer|cget_col_row_stats|compiled without GPU support|CUDA SETUP: CUDA detection failed|CUDA Setup failed|path is None|No GPU detected)]],
     required = [[Required library version not found]],
   },
@@ -245,6 +245,7 @@ rule {
     minimum = [[(?:minimum|required) (?:bitsandbytes )?version (?:of bitsandbytes )?(?:is )?(?<need2>0\.\d+\.\d+)]],
     attribute = [[(?:module 'bitsandbytes(?:\.nn)?' has no attribute|cannot import name '\w+' from 'bitsandbytes|__init__\(\) got an unexpected keyword argument '(?:quant_storage|compress_statistics|bnb_4bit_\w+)')]],
     frozenset = [['frozenset' object has no attribute 'discard']],
+    layer = [['(?:Linear4bit|Linear8bitLt|Params4bit|Int8Params)' object has no attribute '(?<member>compute_dtype|compress_statistics|quant_storage|bnb_quantized|blocksize)']],
   },
   context = {
     accelerate = [[(?:requires Accelerate|pip install accelerate)]],
@@ -256,7 +257,7 @@ rule {
   when = function(f, log)
     local have, torch = f.pkg"bitsandbytes", f.pkg"torch"
     if log.cpu_torch or f"torch.cuda" == false or torch and torch:match[[\+cpu]] then return nil end -- the check also fails without CUDA
-    local hit = log.attribute or log.needs or log.minimum or log.frozenset or log.latest
+    local hit = log.attribute or log.layer or log.needs or log.minimum or log.frozenset or log.latest
     if log.frozenset then
       return {hit = hit, confidence = 0.85, why = "bitsandbytes and transformers are of releases that do not fit: an old bitsandbytes integration meets a newer one.",
         fixes = {{kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes (and accelerate) to match transformers.", command = "pip install -U bitsandbytes accelerate"}}}
@@ -265,7 +266,7 @@ rule {
       return {hit = hit, confidence = 0.5, why = {"The message asks for a newer bitsandbytes, but {fact:bitsandbytes.version} is installed.", "The check also fails when the process was started before the install, or when torch sees no CUDA device."},
         fixes = {{kind = "restart", say = "Restart the process (kernel, runtime), so that it sees what is installed now."}, {kind = "pip:torch", say = "Then look whether torch is a CUDA build and sees the GPU."}}}
     end
-    return {hit = hit, confidence = (have or log.needs or log.attribute) and 0.86 or 0.72, why = {"bitsandbytes is older than what the loading library asks for.", "Installed is {fact:bitsandbytes.version}."},
+    return {hit = hit, confidence = hit == log.layer and 0.7 or (have or log.needs or log.attribute) and 0.86 or 0.72, why = {"bitsandbytes is older than what the loading library asks for.", "Installed is {fact:bitsandbytes.version}."},
       fixes = {{kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes, then restart the process.", command = "pip install -U bitsandbytes"}}}
   end,
   doc = {looks = "'requires the latest version of bitsandbytes'.", check = "The same check fails without a CUDA device: torch build and GPU first, then a stale process, then the version."},

@@ -15,19 +15,22 @@ end
 -- Numbers of one torch message, in bytes; nil where it does not say.
 local function numbers(text)
   local m = {
-    ask = bytes(text:match[[Tried to allocate ([\d.]+ \w+)]]),
-    total = bytes(text:match[[([\d.]+ \w+) total capacity]] or text:match[[total capaci?ty of ([\d.]+ \w+)]]),
-    free = bytes(text:match[[of which ([\d.]+ \w+) is free]] or text:match[[([\d.]+ \w+) free]]),
-    allocated = bytes(text:match[[([\d.]+ \w+) is allocated by PyTorch]] or text:match[[([\d.]+ \w+) already allocated]]),
-    idle = bytes(text:match[[([\d.]+ \w+) is reserved by PyTorch but unallocated]]),
+    ask = bytes(text:match[[Tried to allocate ([\d.]+ \w+)]] or text:match[[Requested\s*: ([\d.]+ \w+)]]),
+    total = bytes(text:match[[([\d.]+ \w+) total capacity]] or text:match[[total capaci?ty of ([\d.]+ \w+)]] or text:match[[Device limit\s*: ([\d.]+ \w+)]]),
+    free = bytes(text:match[[of which ([\d.]+ \w+) is free]] or text:match[[([\d.]+ \w+) free]] or text:match[[Free \(according to CUDA\)\s*: ([\d.]+ \w+)]]),
+    allocated = bytes(text:match[[([\d.]+ \w+) is allocated by PyTorch]] or text:match[[([\d.]+ \w+) already allocated]] or text:match[[Currently allocated\s*: ([\d.]+ \w+)]]),
+    idle = bytes(text:match[[([\d.]+ \w+) is reserved by PyTorch but unallocated]] or text:match[[free; ([\d.]+ \w+) cached]]),
     reserved = bytes(text:match[[([\d.]+ \w+) reserved in total by PyTorch]]),
     ours = bytes(text:match[[this process has ([\d.]+ \w+) memory in use]]),
     pools = bytes(text:match[[with ([\d.]+ \w+) allocated in private pools]]),
   }
-  local others, processes = 0, 0
-  for size in text:gmatch[[Process \d+ has ([\d.]+ \w+) memory in use]] do
-    others = others + (bytes(size) or 0)
-    processes = processes + 1
+  local others, processes, largest = 0, 0, 0
+  for pid, size in text:gmatch[[Process (\d+) has ([\d.]+ \w+) memory in use]] do
+    local n = bytes(size) or 0
+    if not m.total or n <= m.total then -- WSL prints 17179869184 GiB where it does not know
+      others, processes = others + n, processes + 1
+      if n > largest then largest, m.pid = n, pid end
+    end
   end
   m.processes = processes
   m.listed = others
@@ -36,7 +39,7 @@ local function numbers(text)
   local mine = m.ours or m.reserved and m.reserved + 0.5 * unit.GiB -- context
   -- A message that names "Process N has X" without "this process" counts ourselves among them (inside containers).
   if processes == 1 and not m.ours and m.reserved and others >= m.reserved and others - m.reserved < 1.5 * unit.GiB then
-    mine, others = others, 0
+    mine, others, m.pid = others, 0, nil
   end
   if m.total and m.free and mine then m.foreign = math.max(0, m.total - m.free - mine) end
   if m.foreign and others > m.foreign and m.ours then m.foreign = others end
@@ -58,12 +61,26 @@ local function loading(log)
   return log.has_frame[[load_model|from_pretrained|load_state_dict|load_weights|set_module_tensor|_load_|create_weights|dispatch_model|init_device|empty_weights|\.cuda\b|convert|initialize_model|_apply|make_layers|load_checkpoint|to_empty|model_loader|modeling_utils|linear\.py create]]
 end
 
+-- What the innermost frames do decides, whatever the script around them is for.
+local function tail(event, pattern)
+  local frames = event.frames or {}
+  for i = math.max(1, #frames - 5), #frames do
+    if (frames[i].file .. " " .. frames[i].func):match(pattern) then return true end
+  end
+  return false
+end
+
+local function moves_weights(log, event)
+  return tail(event, [[ (?:_apply|convert|to_empty|load_state_dict|_load_from_state_dict|load_weights|create_weights|set_module_tensor\w*|weight_loader|load_model)$]])
+    or log.shards and not log.shards_done
+end
+
 local function training(log)
   return log.has_frame[[backward|optimizer|trainer|training_step|train\.py|train_loop|\.step\b|accelerator|finetune]]
 end
 
 -- Which cause the numbers speak for.
-local function classify(m, log, f)
+local function classify(m, log, f, event)
   local g = unit.GiB
   if m.foreign and m.total and m.foreign > 0.25 * m.total and m.foreign > 1.5 * g and (m.allocated or 0) < 0.75 * m.total then return "oom.other-process", 0.88 end
   if m.idle and m.ask and m.idle > m.ask and m.idle > 0.08 * (m.total or m.idle) and m.idle > 0.5 * g then return "oom.fragmentation", 0.85 end
@@ -72,7 +89,9 @@ local function classify(m, log, f)
   if m.idle and m.ask and m.idle > 0.5 * g and m.idle > 0.5 * m.ask and m.idle + (m.free or 0) > m.ask then return "oom.fragmentation", 0.6 end
   local full = m.total and (m.allocated and m.allocated > 0.88 * m.total or not m.allocated and m.free and m.free < 0.08 * m.total)
   if log.grows then return "oom.leak", 0.75 end
-  if loading(log) and not training(log) then return "oom.model-too-big", 0.86 end
+  if tail(event, [[ (?:profile_run|_dummy_run|_dummy_sampler_run|capture_model|capture|initialize_kv_cache\w*|determine_\w+|warm_?up\w*|kernel_warmup)$]]) then return "oom.activation", 0.82 end
+  if moves_weights(log, event) then return "oom.model-too-big", 0.86 end
+  if loading(log) and not training(log) then return "oom.model-too-big", tail(event, [[ (?:forward|generate|_sample|decode|encode|sample)$]]) and 0.6 or 0.84 end
   if training(log) then return "oom.activation", 0.82 end
   if full and log.has_frame[[gradio|fastapi|streamlit|handler|runpod|flask|uvicorn]] then return "oom.leak", 0.6 end
   if full and m.ask and m.ask < 0.6 * g and #f.gpus() > 1 then return "oom.model-too-big", 0.75 end
@@ -103,12 +122,25 @@ local function fixes_for(cause, f, log)
   elseif cause == "oom.model-too-big" then
     local many = #f.gpus() > 1
     local split = {kind = "param:tensor_parallel_size", say = many and ("Split the model over the %d GPUs."):format(#f.gpus()) or "Or split it over several GPUs.", command = many and ("--tensor-parallel-size %d   # transformers: device_map='auto'"):format(#f.gpus()) or nil}
+    if log.ggml or log.ggml_weights then
+      return {{kind = "param:device_map", say = "Keep some layers on the CPU (fewer GPU layers), or take a smaller quantization of the model.", command = "--n-gpu-layers <fewer>   # ollama: num_gpu"}, {kind = "param:quantization", say = "Or a smaller quantization."}, {kind = "hardware", say = "Or use a GPU with more memory."}}
+    end
     local quant = {kind = "param:quantization", say = "Load it quantized (4 or 8 bits), or choose a smaller model.", command = "load_in_4bit=True   # vLLM: an AWQ/GPTQ/FP8 checkpoint"}
     local offload = {kind = "param:device_map", say = "Or place part of it on the CPU (device_map='auto', --cpu-offload-gb).", command = "device_map='auto'"}
     return many and {split, quant, offload} or {quant, split, offload, {kind = "hardware", say = "Or use a GPU with more memory."}}
   elseif cause == "oom.leak" then
     return {{kind = "code", say = "Find what is kept from request to request (chat history, outputs on the GPU, graphs without no_grad) and let it go; torch.cuda.memory_summary() between requests shows it."},
             {kind = "restart", say = "Until then, restart the worker before it is full."}}
+  end
+  if log.ggml_compute then
+    return {{kind = "param:max_model_len", say = "Ask for a shorter context and a smaller batch, or quantize the KV cache.", command = "llama-server -c 4096 -ub 256 --flash-attn on --cache-type-k q8_0 --cache-type-v q8_0   # ollama: num_ctx"},
+            {kind = "param:device_map", say = "Or leave some layers on the CPU.", command = "--n-gpu-layers <fewer>"}}
+  end
+  if log.warming and log.warming.text:match[[(?i)sampler]] then
+    return {{kind = "param:max_num_seqs", say = "Lower --max-num-seqs.", command = "--max-num-seqs 64"}, {kind = "param:gpu_memory_utilization", say = "Or leave more room: lower --gpu-memory-utilization.", command = "--gpu-memory-utilization 0.85"}}
+  end
+  if log.warming then
+    return {{kind = "param:gpu_memory_utilization", say = "Leave more room beside weights and cache: lower --mem-fraction-static.", command = "--mem-fraction-static 0.8"}, {kind = "param:batch_size", say = "Or capture fewer batch sizes.", command = "--cuda-graph-max-bs 16"}}
   end
   if log.vllm then
     return {{kind = "param:max_model_len", say = "Lower --max-model-len and --max-num-seqs.", command = "--max-model-len 8192 --max-num-seqs 64"}, {kind = "param:gpu_memory_utilization", say = "Or leave more room: lower --gpu-memory-utilization.", command = "--gpu-memory-utilization 0.85"}}
@@ -118,7 +150,9 @@ local function fixes_for(cause, f, log)
 end
 
 local oom_signatures = {
-  torch = [[CUDA out of memory\. Tried to allocate]],
+  torch = [[(?:CUDA|HIP|XPU|MPS backend) out of memory\.? (?:Tried to allocate|\(MPS allocated)|Allocation on device (?:\d+ )?(?:would exceed allowed memory|$)]],
+  warming = [[out of memory occurred when warming up|Capture cuda graph failed: (?:CUDA )?out of memory]],
+  library = [[(?:Error out of memory at line \d+ in file|cupy\.cuda\.memory\.OutOfMemoryError|CUDA failure 2: out of memory|Out of memory error on GPU \d+|ErrorOutOfDeviceMemory|\[TM\]\[ERROR\][^\n]*out of memory)]],
   plain = [[(?:CUDA out of memory|CUDA error: out of memory|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|cudaMalloc failed: out of memory|CUDA driver error: out of memory|HIP out of memory)]],
   ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|ggml_cuda_host_malloc|alloc_tensor_range)[^\n]*(?:failed|out of memory)|unable to allocate CUDA\d* buffer]],
   handle = [[CUBLAS_STATUS_(?:NOT_INITIALIZED|ALLOC_FAILED) when calling `?cublasCreate|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED|CUDNN_STATUS_NOT_INITIALIZED|CUSOLVER_STATUS_ALLOC_FAILED]],
@@ -130,13 +164,17 @@ local oom_context = {
   grows = [[(?:memory (?:usage )?(?:grows|increas|leak)|after (?:\d+|several|some|a few) (?:requests|generations|images|questions|hours|iterations))]],
   shm = [[(?:/dev/shm|Bus error)]],
   utilisation = [[less than desired GPU memory utilization]],
+  shards = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +(?!100%)\d+%]],
+  shards_done = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +100%|Loading (?:model )?weights took|Model loading took]],
+  ggml_compute = [[(?:ggml_gallocr_reserve|graph_reserve|failed to allocate compute|compute buffer|failed to initialize the context|failed to create context|kv.?cache[^\n]*failed|llama_kv_cache\w*: failed|ggml_cuda_pool|failed to allocate buffer for kv)]],
+  ggml_weights = [[(?:alloc_tensor_range|unable to allocate (?:CUDA|ROCm)?\d* ?(?:backend )?buffer|error loading model)]],
   assert_seen = [[(?:device-side assert|srcIndex|illegal memory access)]],
 }
 
 local function judge(wanted)
   return function(f, log)
     if log.utilisation or (log.assert_seen and not log.torch) then return nil end
-    local hit = log.torch or log.plain or log.ggml or log.tf or log.handle
+    local hit = log.torch or log.warming or log.plain or log.library or log.ggml or log.tf or log.handle
     local cause, confidence, values
     if log.torch then
       -- the last message tells most: what was free when it ended
@@ -145,11 +183,14 @@ local function judge(wanted)
       for _, h in ipairs(all) do if (h.event.tier or 0) > (hit.event.tier or 0) then hit = h end end
       local message = hit.event.message or hit.text
       values = numbers(message:has("Tried to allocate") and message or hit.text)
-      cause, confidence = classify(values, log, f)
-    elseif log.handle and not (log.plain or log.ggml or log.tf) then
+      cause, confidence = classify(values, log, f, hit.event)
+    elseif log.warming then
+      cause, confidence, values = "oom.activation", 0.85, {}
+    elseif log.handle and not (log.plain or log.ggml or log.tf or log.library) then
       cause, confidence, values = "oom.activation", 0.62, {}
-    elseif log.ggml then
-      cause, confidence, values = "oom.model-too-big", 0.8, {}
+    elseif log.ggml or log.plain and (log.ggml_compute or log.ggml_weights) then
+      local compute = log.ggml_compute and not log.ggml_weights
+      cause, confidence, values = compute and "oom.activation" or "oom.model-too-big", 0.82, {}
     else
       values = {}
       if loading(log) then cause, confidence = "oom.model-too-big", 0.72 else cause, confidence = "oom.activation", 0.6 end
@@ -161,6 +202,7 @@ local function judge(wanted)
     if cause ~= wanted then return nil end
     local why = {texts[cause]}
     if values.total or values.allocated then why[#why + 1] = "The message's own numbers: " .. describe(values) end
+    if cause == "oom.other-process" and values.pid then why[#why + 1] = ("Process %s holds most of it (its number on the host)."):format(values.pid) end
     if cause ~= "oom.fragmentation" and values.idle and values.idle < 0.4 * unit.GiB then why[#why + 1] = "Fragmentation is ruled out, whatever the message says of allocator settings: almost nothing is reserved but unallocated." end
     local shown = {}
     for name, value in pairs(values) do
@@ -178,11 +220,11 @@ end
 rule {
   id = "oom.host",
   signatures = {
-    killer = [[(?:Out of memory: Kill(?:ed)? process \d+ \((?<process>[^)]+)|oom-kill:|oom_reaper: reaped|Memory cgroup out of memory|OOMKilled|oom_kill_process|invoked oom-killer)]],
-    minus9 = [[(?:exit(?:s|ed)?(?: with)?(?: return)? ?code ?[=:]?\s*-9\b|exitcode ?: ?-9|return code = -9|exit(?:ed)? (?:with )?(?:code|status):? ?137|died with <Signals\.SIGKILL|Signal 9 \(SIGKILL\)|terminated by signal 9|signal: 9|was killed by signal: Killed|returned non-zero exit status 137|returncode=-9)]],
+    killer = [[(?:Out of memory: Kill(?:ed)? process \d+ \((?<process>[^)]+)|oom-kill:|oom_reaper: reaped|Memory cgroup out of memory|OOMKilled|Failed with result 'oom-kill'|oom_kill_process|invoked oom-killer)]],
+    minus9 = [[(?:exit(?:s|ed)?(?: with)?(?: return)? ?code ?[=:]?\s*-9\b|exitcode ?: ?-9|return code = -9|exit(?:ed)? (?:with )?(?:code|status):? ?137|died with <Signals\.SIGKILL|Signal 9 \(SIGKILL\)|terminated by signal 9|signal: 9|was killed by signal: Killed|returned non-zero exit status 137|returncode=-9|signal: killed|code=killed, (?:signal|status)=(?:9/)?KILL|exit status 137|received signal 9\b|was sent SIGKILL! Perhaps out of memory)]],
     killed = [[^\s*(?:\S+: line \d+: +\d+ )?Killed(?:\s+python|\s+\S+|\s*$)]],
-    bad_alloc = [[(?:std::bad_alloc|Cannot allocate memory|\[Errno 12\]|DefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory|MemoryError(?::|$)|_ArrayMemoryError|failed to allocate \d+ bytes of (?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],
-    ray = [[(?:ray\.exceptions\.OutOfMemoryError|Task was killed due to the node running low on memory|Workers \(tasks / actors\) killed due to memory pressure)]],
+    bad_alloc = [[(?:std::bad_alloc|Cannot allocate memory(?! in static TLS)|Buy new RAM|model requires more system memory \((?<needs>[\d.]+ [KMGT]iB)\) than is available \((?<there>[\d.]+ [KMGT]iB)\)|\[Errno 12\]|DefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory|MemoryError(?::|$)|_ArrayMemoryError|failed to allocate \d+ bytes of (?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],
+    ray = [[(?:ray\.exceptions\.OutOfMemoryError|ray-oom-prevention|due to the node running low on memory|Task was killed due to the node running low on memory|Workers \(tasks / actors\) killed due to memory pressure)]],
     sigkill_shard = [[Shard process was signaled to shutdown with signal 9]],
     mmap = [[(?:unable to mmap \d+ bytes|mmap failed: Cannot allocate memory|failed to allocate buffer of size)]],
     win = [[(?:The paging file is too small for this operation|os error 1455|WinError 1455)]],
@@ -199,6 +241,7 @@ rule {
   facts = {"system.memory.total", "system.memory.limit", "system.memory.oom_kill"},
   when = function(f, log)
     local hit = log.killer or log.ray or log.bad_alloc or log.mmap or log.win or log.sigkill_shard or log.minus9 or log.killed
+    if hit == log.bad_alloc and hit.text:match[[ibv_|ibvwrap|NCCL WARN]] then return nil end -- locked memory: nccl.init
     if log.win then
       return {hit = hit, confidence = 0.88, why = "Windows could not commit memory: the paging file is too small for mapping the weights.", fixes = {{kind = "os", say = "Enlarge the paging file."}, {kind = "hardware", say = "Or add memory."}}}
     end
@@ -241,7 +284,8 @@ rule {
     if log.reduce and not (log.dataloader or log.hint) then return {hit = log.reduce, confidence = 0.6, why = "Tensors could not be shared between processes: too many open files or too little shared memory.", fixes = {{kind = "container-flag:ulimit", say = "Raise the limit of open files."}, {kind = "container-flag:shm-size", say = "And enlarge /dev/shm."}}} end
     if log.ray and not (log.bus or log.shm_full or log.torch_shm or log.nccl) then return nil end
     local sure = log.dataloader or log.hint or log.torch_shm or log.nccl or log.shm_full
-    return {confidence = sure and 0.93 or 0.8, why = {"/dev/shm is too small (a container has 64 MB of it by default): workers, NCCL and tensor-parallel processes exchange data there.", "Its size is {fact:system.shm.size} bytes."},
+    local container = f"system.container.runtime" or (f"system.shm.size" or 1e12) < 256 * 1048576 or log.mp
+    return {confidence = sure and 0.93 or container and 0.82 or 0.7, why = {"/dev/shm is too small (a container has 64 MB of it by default): workers, NCCL and tensor-parallel processes exchange data there.", "Its size is {fact:system.shm.size} bytes."},
       fixes = {{kind = "container-flag:shm-size", say = "Start the container with more shared memory.", command = "docker run --shm-size=16g ...   # or --ipc=host; Kubernetes: an emptyDir with medium: Memory at /dev/shm"},
                {kind = "param:num_workers", say = "Or use fewer worker processes (DataLoader num_workers=0)."}}}
   end,

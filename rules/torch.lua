@@ -44,7 +44,7 @@ rule {
 }
 
 local function wheel_for(cc)
-  local major = tonumber((cc or ""):match[[^(\d+)\.]])
+  local major = tonumber((cc or ""):match[[^(\d+)\.]] or nil)
   if not major then return nil end
   if major >= 10 then return "cu128", "2.7" end
   if major < 7 or cc == "7.0" then return "cu126", nil end
