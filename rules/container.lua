@@ -11,13 +11,16 @@ rule {
     vllm_platform = [[(?:Failed to infer device type|No platform detected, vLLM is running on UnspecifiedPlatform|Device string must not be empty)]],
     zero = [[(?:device_count\(\) ?(?:==|=|is|>) ?0|Number of GPUs: 0|GPU count: 0|Attempting to deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is False)]],
     insufficient = [[CUDA driver version is insufficient for CUDA runtime version]],
+    permissions = [[Failed to initialize NVML: Insufficient Permissions]],
+    scheduler = [[Insufficient nvidia\.com/gpu]],
+    unknown_device = [[nvidia-container-cli[^\n]*device error: (?<device>[^:\n]+): unknown device]],
   },
   context = {
     container = [[(?:docker|containerd|kubernetes|kubectl|k8s|/dist-packages/|pod/|/workspace/|/app/|runpod)]],
     cpu_build = [[(?:Torch not compiled with CUDA|\+cpu\b)]],
     visible = [=[CUDA_VISIBLE_DEVICES ?[=:] ?(?:['"]?['"]?\s|-1|''|\[\])]=],
     old = [[is too old \(found version]],
-    cli = [[nvidia-container-cli|could not select device driver|unknown runtime specified nvidia]],
+    cli = [[nvidia-container-cli(?![^\n]*unknown device)|could not select device driver|unknown runtime specified nvidia]],
     mismatch = [[(?:Driver/library version mismatch|couldn't communicate with the NVIDIA driver|forward compatibility|system not yet initialized|CUDA unknown error)]],
     build = [[(?:running build_ext|Building wheel|setup\.py|triton|ld: cannot find)]],
   },
@@ -26,6 +29,18 @@ rule {
   explains = {"bnb.cpu-only"},
   when = function(f, log)
     local torch = f.pkg"torch"
+    if log.unknown_device then
+      return {hit = log.unknown_device, confidence = 0.88, why = "The container asks for GPU {device}, and this host has no such GPU (its UUID or number changed, or it was removed).",
+        fixes = {{kind = "env:NVIDIA_VISIBLE_DEVICES", say = "Ask for GPUs that exist: correct NVIDIA_VISIBLE_DEVICES or --gpus device=...", command = "nvidia-smi -L   # on the host"}, {kind = "container-flag:gpus", say = "Or pass all of them.", command = "docker run --gpus all ..."}}}
+    end
+    if log.scheduler then
+      return {hit = log.scheduler, confidence = 0.72, why = "No node offers the GPUs that the pod asks for: the device plugin reports none (driver, toolkit or runtime class on the node), or all are taken.",
+        fixes = {{kind = "apt:nvidia-container-toolkit", say = "Look at what the nodes offer and at the device plugin's log; the node needs driver, toolkit and the NVIDIA runtime.", command = "kubectl describe nodes | grep -A7 Allocatable; kubectl logs -n kube-system -l name=nvidia-device-plugin-ds"}, {kind = "container-flag:gpus", say = "Or ask for fewer GPUs (resources.limits nvidia.com/gpu)."}}}
+    end
+    if log.permissions then
+      return {hit = log.permissions, confidence = 0.75, why = "The device nodes are in the container, and it may not open them (SELinux, or no-cgroups in the toolkit's configuration).",
+        fixes = {{kind = "container-flag:device", say = "Allow it: an SELinux type for GPU containers, and no-cgroups = false in /etc/nvidia-container-runtime/config.toml.", command = "docker run --gpus all --security-opt=label=disable ..."}, {kind = "apt:nvidia-container-toolkit", say = "Then configure the toolkit again and restart the engine."}}}
+    end
     if f"torch.cuda" == false or torch and torch:match[[\+cpu]] then return nil end
     if f.env"CUDA_VISIBLE_DEVICES" == "" or f.env"CUDA_VISIBLE_DEVICES" == "-1" or log.visible then return nil end
     local container = f"system.container.runtime" or log.container
@@ -97,7 +112,8 @@ rule {
     runtime = [[(?:[Uu]nknown (?:or invalid )?runtime (?:name|specified)[: ]*['"]?nvidia|runtime ['"]?nvidia['"]? (?:is )?not (?:found|configured)|unknown runtime specified nvidia)]],
     hook = [[nvidia-container-(?:runtime|toolkit|cli)(?:-hook)?['"]?:? (?:executable file )?not found|exec: \\?["']?nvidia-container-(?:cli|runtime)[^\n]*(?:not found|no such file)]],
     cdi = [[(?:unresolvable CDI devices|failed to inject CDI devices|CDI device injection failed)]],
-    ldcache = [[nvidia-container-cli: (?:ldcache error|initialization error: load library failed|detection error)]],
+    ldcache = [[nvidia-container-cli: (?:ldcache error|detection error|container error: cgroup subsystem devices not found|mount error: failed to add device rules)]],
+    kubernetes = [[(?:no runtime for ["']?nvidia["']? is configured|RuntimeClass[^\n]{0,40}nvidia[^\n]{0,40}not found|failed to discover GPU vendor from CDI|nvidia-container-runtime did not terminate successfully|nvidia-container-runtime: no such file)]],
   },
   context = {not_loaded = [[driver not loaded]]},
   unless = {"not_loaded"},
@@ -156,9 +172,10 @@ rule {
     index = [[(?:Device index must not be negative|device >= 0 && device < num_gpus|Expected cuda device index|device_index[^\n]{0,40}out of range)]],
     int_uuid = [[invalid literal for int\(\) with base 10: '(?:GPU|MIG)-]],
     printed_empty = [=[CUDA_VISIBLE_DEVICES(?:=|: ?)(?:['"]['"]|-1\b|<empty>)]=],
+    no_device = [[(?:No CUDA GPUs are available|no CUDA-capable device is detected|CUDA_ERROR_NO_DEVICE)]],
   },
   context = {
-    no_device = [[(?:No CUDA GPUs are available|no CUDA-capable device is detected)]],
+    set = [=[CUDA_VISIBLE_DEVICES['"]?\]? ?[=:] ?['"]?(?<set>\d+(?:,\d+)*)]=],
     ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed|world_size|tensor[-_]parallel)]],
   },
   facts = {"env.CUDA_VISIBLE_DEVICES", "gpus"},
@@ -166,6 +183,17 @@ rule {
     local hit = log.ordinal or log.index
     if hit and log.ranks then return nil end -- launch.too-many-ranks
     hit = log.int_uuid or log.invalid_id or log.printed_empty or hit
+    if not hit then -- no device, although the variable names some: do they exist?
+      local set, n, highest = log.set and log.set.set or f.env"CUDA_VISIBLE_DEVICES", #f.gpus(), nil
+      for _, item in ipairs(type(set) == "string" and set:split(",") or {}) do
+        local i = tonumber(item)
+        if i and (not highest or i > highest) then highest = i end
+      end
+      if not highest or highest == 0 or n > highest then return nil end
+      return {hit = log.no_device, confidence = n > 0 and 0.9 or 0.66, why = {("CUDA_VISIBLE_DEVICES is %s, and CUDA finds no such device%s."):format(set, n > 0 and (" (this machine has %d)"):format(n) or "")},
+        fixes = {{kind = "env:CUDA_VISIBLE_DEVICES", say = "Name devices that exist, counted from 0.", command = "nvidia-smi -L; export CUDA_VISIBLE_DEVICES=0"}}}
+    end
+    if f"gpus.0.mig.mode" == "enabled" or (f"gpus.0.name" or ""):match[[\bMIG\b]] then return nil end -- gpu.mig-no-instance
     return {hit = hit, confidence = log.no_device and log.printed_empty and 0.9 or 0.82,
       why = {"A device was asked for that CUDA_VISIBLE_DEVICES (or the machine) does not offer; behind the variable, devices are counted from 0.", "CUDA_VISIBLE_DEVICES is {fact:env.CUDA_VISIBLE_DEVICES}."},
       fixes = {{kind = "env:CUDA_VISIBLE_DEVICES", say = "Set it, before the process starts, to devices that exist; then use indices from 0.", command = "nvidia-smi -L; export CUDA_VISIBLE_DEVICES=0"}, {kind = "code", say = "Or correct the device index in the code (cuda:0)."}}}
@@ -192,12 +220,13 @@ rule {
 rule {
   id = "launch.too-many-ranks",
   signatures = {ordinal = [[invalid device ordinal]], world = [[(?:world[_ ]size|num_processes|nproc_per_node)[^\n]{0,60}(?:exceeds|larger than|greater than|more than)[^\n]{0,40}(?:GPUs|devices)]],
+    not_enough = [[(?:NotEnoughCUDADevices|world_size \(\d+\) is less than than max local gpu count|The number of required GPUs exceeds the total number of available GPUs|No slot '\d+' specified on host|local rank \d+ is out of bounds)]],
     vllm = [[(?:Tensor parallel size|tensor_parallel_size|World size)[^\n]{0,80}(?:cannot exceed|exceeds|is (?:larger|greater) than)[^\n]{0,60}(?:GPUs|devices|number of available)]]},
   context = {ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed\.|world_size|tensor[-_]parallel|accelerate launch|deepspeed)]]},
   facts = {"gpus", "env.CUDA_VISIBLE_DEVICES"},
   specific_over = {"visible-devices.wrong"},
   when = function(f, log)
-    if not log.ranks and not log.world and not log.vllm then return nil end
+    if not log.ranks and not log.world and not log.vllm and not log.not_enough then return nil end
     return {confidence = 0.85, why = "More ranks were started than there are visible GPUs.",
       fixes = {{kind = "param:nproc_per_node", say = "Start as many processes as there are visible GPUs (--nproc_per_node, num_processes, tensor_parallel_size).", command = "nvidia-smi -L | wc -l"},
                {kind = "env:CUDA_VISIBLE_DEVICES", say = "Or make all GPUs visible."}}}

@@ -4,7 +4,7 @@
 rule {
   id = "torch.driver-too-old",
   signatures = {
-    too_old = [[NVIDIA driver on your system is too old \(found version (?<found>\d+)\)]],
+    too_old = [[NVIDIA driver on your system is too old \(found version (?<found>\d{4,6})\)]],
     insufficient = [[(?:CUDA driver version is insufficient for (?:the )?CUDA runtime version|cudaErrorInsufficientDriver|CUDA_ERROR_INSUFFICIENT_DRIVER)]],
     initialise = [[forward compatibility was attempted[^\n]*driver]],
     jax = [[(?:The NVIDIA driver's CUDA version is|CUDA versions? \S+ (?:is|are) newer than the driver's)]],
@@ -72,7 +72,7 @@ rule {
 rule {
   id = "driver.library-mismatch",
   signatures = {
-    nvml = [[Driver/library version mismatch]],
+    nvml = [[(?:Driver/library version mismatch|kernel version [\d.]+ does not match DSO version|NVML_ERROR_LIB_RM_VERSION_MISMATCH)]],
     api = [[API mismatch: the (?:client|NVIDIA kernel module) has the? ?version]],
     system803 = [[(?:Error 803|error code 803|cudaErrorSystemDriverMismatch|system has unsupported display driver / cuda driver combination|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH)]],
   },
@@ -102,7 +102,9 @@ rule {
     smi = [[NVIDIA-SMI has failed because it couldn'?t communicate with the NVIDIA driver]],
     modprobe = [[modprobe: (?:FATAL|ERROR):[^\n]*nvidia|could not insert 'nvidia|Module nvidia not found|nvidia(?:-\w+)? kernel module (?:is )?(?:missing|not (?:found|loaded))]],
     nvml_driver = [[(?:Failed to initialize NVML: Driver Not Loaded|NVMLError_DriverNotLoaded|nvml error: driver not loaded|NVML_ERROR_DRIVER_NOT_LOADED)]],
-    cli = [[nvidia-container-cli: initialization error:(?: nvml error:)? (?:driver not loaded|load library failed: libnvidia-ml)]],
+    cli = [[nvidia-container-cli(?:\.real)?: initialization error:(?: nvml error:)? (?:driver not loaded|load library failed: libnvidia-ml|driver rpc error)]],
+    installer = [[(?:Unable to (?:load|build) the (?:kernel module 'nvidia|NVIDIA kernel module)|nvidia: version magic '[^']+' should be|kernel driver does not appear to be running on this host)]],
+    adapter = [[(?:RmInitAdapter failed|^No devices were found$)]],
     secure = [[(?:Key was rejected by service|Required key not available)]],
     dkms = [[(?:Error! Bad return status for module build on kernel|DKMS[^\n]*nvidia[^\n]*(?:error|fail))]],
     no_module = [[NVRM: (?:No NVIDIA (?:GPU|graphics adapter) found|The NVIDIA probe routine was not called|This can occur when a driver such as)]],
@@ -116,7 +118,12 @@ rule {
       return {hit = hit, why = "Secure Boot refuses the NVIDIA kernel module, because it is not signed with an enrolled key.",
         fixes = {{kind = "driver", say = "Sign the module and enroll the key (mokutil), or switch Secure Boot off."}, {kind = "restart", say = "Then reboot."}}}
     end
-    if hit and not (log.smi or log.modprobe or log.nvml_driver or log.cli) then return nil end
+    if hit and not (log.smi or log.modprobe or log.nvml_driver or log.cli or log.installer) then return nil end
+    if log.installer and log.installer.text:match[[does not appear to be running]] and f"system.container.runtime" then return nil end -- container.no-gpu
+    if log.adapter and not (log.smi or log.modprobe or log.nvml_driver or log.cli or log.installer or log.no_module) then
+      return {hit = log.adapter, confidence = 0.65, why = "The NVIDIA module is loaded and cannot bring the GPU up (wrong or damaged driver, GSP firmware, power, or a defect of the card).",
+        fixes = {{kind = "driver", say = "Install a driver made for this card (open kernel modules from the 50 series on) and look at what the kernel says beside it.", command = "sudo dmesg | grep -iE 'nvrm|xid'"}, {kind = "restart", say = "Power the host off and on."}, {kind = "hardware", say = "If it stays: reseat or replace the card."}}}
+    end
     return {why = "The NVIDIA kernel module is not loaded on the host (not built for the running kernel, blocked, or nouveau holds the card).",
       fixes = {{kind = "driver", say = "Install or rebuild the driver for the running kernel (a kernel upgrade without its headers breaks DKMS).", command = "sudo apt-get install --reinstall linux-headers-$(uname -r) nvidia-dkms-XXX && sudo modprobe nvidia"},
                {kind = "restart", say = "Then load the module, or reboot into the kernel it was built for."}}}
@@ -132,7 +139,7 @@ rule {
 rule {
   id = "driver.unknown-error",
   signatures = {
-    unknown = [[(?:CUDA unknown error - this may be due to an incorrectly set up environment|CUDA_ERROR_UNKNOWN|cudaErrorUnknown|error 999|Error 999: unknown error|\(999\)|CUDA error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}(?:999|unknown error))]],
+    unknown = [[(?:CUDA unknown error - this may be due to an incorrectly set up environment|CUDA_ERROR_UNKNOWN|cudaErrorUnknown|\berror(?: code)?[ :=(]*999\b|cu(?:da)?\w*[^\n]{0,60}\(999\)|CUDA error: unknown error|initialization error: cuda error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}(?:999|unknown error))]],
   },
   context = {
     xid = [[NVRM: Xid|RmInitAdapter failed|fallen off the bus]],
@@ -141,7 +148,11 @@ rule {
   unless = {"xid"},
   facts = {"driver.version", "driver.devices", "env.CUDA_VISIBLE_DEVICES"},
   explains = {"torch.cpu-build", "bnb.cpu-only"},
-  confidence = 0.85,
+  confidence = 0.84,
+  when = function(f, log)
+    if log.unknown.text:match[[CUDA error: unknown error|cudaErrorUnknown]] and not log.unknown.text:match[[999]] then return {confidence = 0.66} end
+    return true
+  end,
   why = {"cuInit answers 999 (unknown error): mostly the nvidia_uvm module is in a bad state (after suspend) or /dev/nvidia-uvm is missing; it is rarely CUDA_VISIBLE_DEVICES, whatever the message says."},
   fixes = {
     {kind = "restart", say = "Reload the module, or reboot; for a container, make the device nodes first and restart it.", command = "sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm   # then: nvidia-modprobe -u -c=0"},
@@ -154,7 +165,7 @@ rule {
   id = "driver.forward-compat",
   signatures = {
     text = [[forward compatibility was attempted on non[- ]supported (?:HW|hardware)]],
-    code = [[(?:Error 804|error code 804|\(804\)|cudaErrorCompatNotSupportedOnDevice|CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE)]],
+    code = [[(?:Error 804|error code 804|cu(?:da)?\w*[^\n]{0,60}\(804\)|cudaErrorCompatNotSupportedOnDevice|CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE)]],
   },
   facts = {"driver.version", "env.LD_LIBRARY_PATH", "gpus.0.name"},
   explains = {"torch.cpu-build", "torch.driver-too-old"},
@@ -223,8 +234,13 @@ rule {
 
 rule {
   id = "gpu.mig-no-instance",
-  signatures = {mig = [[(?:MIG (?:mode is )?enabled[^\n]{0,80}(?:no|without) (?:MIG )?(?:devices|instances)|No MIG devices found|MIG device[^\n]{0,40}not found|Invalid MIG)]]},
+  signatures = {index = [[device >= 0 && device < num_gpus]], no_device = [[(?:No CUDA GPUs are available|no CUDA-capable device is detected)]], mig = [[(?:MIG (?:mode is )?enabled[^\n]{0,80}(?:no|without) (?:MIG )?(?:devices|instances)|No MIG devices found|MIG device[^\n]{0,40}not found|Invalid MIG)]]},
   facts = {"gpus.0.mig"},
+  specific_over = {"visible-devices.wrong"},
+  when = function(f, log)
+    local mode, name = f"gpus.0.mig.mode", f"gpus.0.name" or ""
+    return log.mig or mode == "enabled" or name:match[[\bMIG\b]] and true or nil
+  end,
   confidence = 0.85,
   why = "MIG mode is on, and no instance exists or is selected.",
   fixes = {

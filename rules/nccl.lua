@@ -3,18 +3,21 @@
 rule {
   id = "nccl.init",
   signatures = {
-    unhandled = [[(?:unhandled (?:system|cuda) error|ncclUnhandledCudaError|ncclSystemError|ncclInternalError|NCCL error in: \S+|NCCL Error \d)]],
+    unhandled = [[(?:unhandled (?:system|cuda) error|ncclUnhandledCudaError|ncclSystemError|ncclInternalError|NCCL error in: \S+|NCCL error: |NCCL_ERROR_\w+|NCCL Error \d)]],
+    memlock = [[ibv_\w+ failed with error (?:Cannot allocate memory|12)|ibv_(?:reg|create)\w*[^\n]*(?:Cannot allocate memory|errno 12)]],
+    graph = [[NCCL cannot be captured in a graph]],
     interface = [[(?:Bootstrap : no socket interface found|No (?:socket )?interface found|no socket interface found|NCCL_SOCKET_IFNAME|network interface[^\n]{0,40}not found|family \d+ is neither AF_INET)]],
     connect = [[(?:(?:socket|connect|Connection)[^\n]{0,60}(?:refused|timed out|failed)[^\n]{0,80}(?:nccl|rank|store|master)|NCCL WARN[^\n]*(?:Connect to|socketStartConnect|socketProgress|Connection (?:refused|closed by remote))|Connection closed by (?:localRank|remote) peer)]],
     version = [[(?:Mismatched NCCL version|NCCL version mismatch|ncclInvalidArgument)]],
     cumem = [[NCCL WARN Cuda failure[^\n]*(?<code>'[^']+')]],
-    rendezvous = [[(?:RendezvousConnectionError|The client socket has (?:timed out|failed to connect)|Timed out after \d+ seconds waiting for clients|DistStoreError|gloo[^\n]{0,80}(?:connectFullMesh failed|Unable to find address)|makeDeviceForHostname)]],
+    rendezvous = [[(?:RendezvousConnectionError|The client socket has (?:timed out|failed to connect)|Timed out after \d+ seconds waiting for clients|DistStoreError|gloo[^\n]{0,80}(?:connectFullMesh failed|Unable to find (?:address|interface for))|makeDeviceForHostname|Unable to resolve hostname to a \(local\) address)]],
     plugin = [[(?:libnccl-net\.so[^\n]*(?:version|symbol)|NET/OFI[^\n]*(?:fail|error))]],
   },
   context = {
     driver = [[driver version is insufficient]],
     oom = [[(?:out of memory|No space left|shared memory)]],
     duplicate = [[Duplicate GPU detected]],
+    system = [[(?:unhandled system error|ncclSystemError)]],
     image = [[no kernel image]],
     illegal = [[(?:illegal memory access|unspecified launch failure|device-side assert)]],
     invalid_usage = [[(?:invalid usage|ncclInvalidUsage)]],
@@ -24,16 +27,27 @@ rule {
   facts = {"env.NCCL_SOCKET_IFNAME", "system.shm.size", "gpus"},
   when = function(f, log)
     local hit = log.interface or log.connect or log.rendezvous or log.version or log.cumem or log.unhandled or log.plugin
-    if hit == log.plugin and not log.unhandled then return nil end
+    if log.memlock then
+      return {hit = log.memlock, confidence = 0.82, why = "InfiniBand could not register memory: the limit of locked memory (memlock) is too small in this shell or container.",
+        fixes = {{kind = "container-flag:ulimit", say = "Raise the memlock limit.", command = "docker run --ulimit memlock=-1 ...   # bare metal: ulimit -l unlimited"}, {kind = "env:NCCL_BUFFSIZE", say = "Leave NCCL_BUFFSIZE at its default.", command = "unset NCCL_BUFFSIZE", unset = {"NCCL_BUFFSIZE"}}, {kind = "env:NCCL_IB_DISABLE", say = "Or do without InfiniBand.", command = "export NCCL_IB_DISABLE=1"}}}
+    end
+    if log.graph then
+      return {hit = log.graph, confidence = 0.82, why = "This NCCL was built for a CUDA before 11.3 (or the driver is older than R465), so it cannot be used in CUDA graphs.",
+        fixes = {{kind = "pip:nvidia-nccl", say = "Install torch with the NCCL that belongs to it, built for the CUDA that this driver offers.", command = "pip install --force-reinstall torch"}, {kind = "driver", say = "Or upgrade the driver."}}}
+    end
+    if not hit or hit == log.plugin and not log.unhandled then return nil end
     if log.interface or log.rendezvous or (log.connect and (hit.event.tier or 0) >= 2) then
       return {hit = log.interface or log.rendezvous or log.connect, confidence = 0.82, why = "The ranks cannot reach each other: the interface that NCCL or gloo took does not exist, or leads nowhere, or the address of the master is wrong.",
         fixes = {{kind = "env:NCCL_SOCKET_IFNAME", say = "Name the interface that connects the hosts (and GLOO_SOCKET_IFNAME), and check MASTER_ADDR and MASTER_PORT.", command = "ip -br addr; export NCCL_SOCKET_IFNAME=eth0 GLOO_SOCKET_IFNAME=eth0"}, {kind = "env:NCCL_IB_DISABLE", say = "Without InfiniBand, switch it off.", command = "export NCCL_IB_DISABLE=1"}}}
     end
     if log.version then return {hit = log.version, confidence = 0.82, why = "The ranks (or the library and its headers) use different NCCL versions.", fixes = {{kind = "pip:nvidia-nccl", say = "Install one NCCL version everywhere (the one that torch asks for).", command = "pip install --force-reinstall torch"}}} end
+    -- A system call that fails is mostly shared memory, a CUDA call mostly a copy between two GPUs.
+    local shm = {kind = "container-flag:shm-size", say = "In a container: enlarge /dev/shm.", command = "docker run --shm-size=16g --ipc=host ..."}
+    local p2p = {kind = "env:NCCL_P2P_DISABLE", say = "Try without peer-to-peer, the most common obstacle on one machine (IOMMU, virtual machines, mixed cards).", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true}
+    local say = {kind = "env:NCCL_DEBUG", say = "Let NCCL say what fails.", command = "export NCCL_DEBUG=WARN"}
+    local system = log.system and f"system.container.runtime"
     return {hit = hit, confidence = 0.62, why = "NCCL could not set up its communication; its own WARN line above says why (run once with NCCL_DEBUG=WARN if there is none).",
-      fixes = {{kind = "env:NCCL_P2P_DISABLE", say = "Try without peer-to-peer, the most common obstacle on one machine (IOMMU, virtual machines, mixed cards).", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true},
-               {kind = "container-flag:shm-size", say = "In a container: enlarge /dev/shm.", command = "docker run --shm-size=16g --ipc=host ..."},
-               {kind = "env:NCCL_DEBUG", say = "Let NCCL say what fails.", command = "export NCCL_DEBUG=WARN"}}}
+      fixes = system and {shm, p2p, say} or {p2p, shm, say}}
   end,
   doc = {looks = "'NCCL error ... unhandled system error'.", check = "The NCCL WARN line before it; NCCL_DEBUG=WARN."},
 }
@@ -41,7 +55,7 @@ rule {
 rule {
   id = "nccl.timeout",
   signatures = {
-    watchdog = [[Watchdog caught collective operation timeout]],
+    watchdog = [[(?:Watchdog caught collective operation timeout|Some NCCL operations have failed or timed out)]],
     ran_for = [[WorkNCCL\(SeqNum=\d+, OpType=(?<op>\w+)[^)]*\) ran for (?<ms>\d+) milliseconds before timing out]],
     monitored = [[(?:monitoredBarrier|Rank \d+ failed to pass monitoredBarrier|Timed out waiting \d+ms for (?:recv|send) operation|Broken pipe[^\n]*(?:nccl|rank)|heartbeat monitor|HeartbeatMonitor[^\n]*(?:timeout|stuck))]],
     vllm_shm = [[(?:TimeoutError: RPC call to \w+ timed out|No available shared memory broadcast block found in \d+ second)]],
@@ -74,17 +88,19 @@ rule {
   signatures = {
     p2p = [[(?:peer access is not supported between these two devices|cudaErrorPeerAccess\w+|P2P (?:is )?(?:not supported|disabled|test failed)[^\n]*|GPU P2P capability test failed|iommu[^\n]{0,60}(?:p2p|peer)|ACS[^\n]{0,40}(?:enabled|peer))]],
     last_line = [[vLLM is using nccl==]],
+    complete = [[NCCL INFO[^\n]*Init COMPLETE]],
     custom = [[Custom allreduce (?:is disabled because|failed)[^\n]*P2P]],
   },
-  context = {after = [[(?:Loading model weights|Model loading took|init engine|Starting to load model|Memory profiling)]], hang = [[(?:stuck|hang|no response|timed? ?out)]]},
+  context = {after = [[(?:Loading model weights|Model loading took|init engine|Starting to load model|Memory profiling|GPU blocks|startup complete|Graph capturing|quantization)]], hang = [[(?:stuck|hang|no response|timed? ?out)]]},
   facts = {"gpus", "env.NCCL_P2P_DISABLE"},
   when = function(f, log)
     if log.p2p and (log.p2p.event.level == "error" or log.p2p.event.level == "fatal" or log.p2p.event.kind == "exception") then
       return {hit = log.p2p, confidence = 0.85, why = "Direct copies between the GPUs do not work on this machine (IOMMU, ACS, a virtual machine, or cards that cannot).",
         fixes = {{kind = "env:NCCL_P2P_DISABLE", say = "Do without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true}, {kind = "os", say = "Or switch ACS and IOMMU off (bare metal)."}}}
     end
-    if log.last_line and not log.after and not log.fatal and log.count"last_line" > 0 then
-      return {hit = log.last_line, confidence = 0.55, why = "The log ends where NCCL was set up, without an error: mostly peer-to-peer copies that hang (IOMMU, ACS), or a library in LD_PRELOAD.",
+    if log.last_line and not log.after and not log.fatal then
+      local done = log.all"complete"
+      return {hit = done[#done] or log.last_line, confidence = 0.55, why = "The log ends where NCCL was set up, without an error: mostly peer-to-peer copies that hang (IOMMU, ACS), or a library in LD_PRELOAD.",
         fixes = {{kind = "env:NCCL_P2P_DISABLE", say = "Try without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true}, {kind = "os", say = "Or switch ACS and IOMMU off (bare metal)."}}}
     end
   end,
@@ -93,7 +109,7 @@ rule {
 
 rule {
   id = "nccl.network",
-  signatures = {ib = [[(?:NET/IB[^\n]*(?:Got completion|error|status=\d+)|ibv_\w+ failed|Got completion from peer \S+ with (?:error|status)|transport retry counter exceeded|local protection error|ncclRemoteError)]]},
+  signatures = {ib = [[(?:NET/IB[^\n]*(?:Got completion|error|status=\d+)|ibv_\w+ failed(?! with error Cannot allocate)|Got completion from peer \S+ with (?:error|status)|transport retry counter exceeded|local protection error|ncclRemoteError)]]},
   facts = {"env.NCCL_IB_HCA", "env.NCCL_IB_GID_INDEX"},
   specific_over = {"nccl.init", "nccl.timeout"},
   confidence = 0.8,

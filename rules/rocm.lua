@@ -1,5 +1,14 @@
 -- AMD GPUs and ROCm.
 
+-- The gfx version that a GPU outside ROCm's list can pass for: the nearest one of its family whose code runs on it.
+local passes_for = {{[[^gfx103]], "10.3.0"}, {[[^gfx101]], "10.1.0"}, {[[^gfx110]], "11.0.0"}, {[[^gfx115]], "11.0.0"}, {[[^gfx120]], "12.0.0"}, {[[^gfx90[0c]|^gfx909]], "9.0.0"}}
+
+local function override(gfx)
+  for _, row in ipairs(passes_for) do
+    if gfx and gfx:match(row[1]) then return row[2] end
+  end
+end
+
 rule {
   id = "rocm.mismatch",
   signatures = {
@@ -10,9 +19,13 @@ rule {
     bnb_version = [[Requested CUDA version:\s+(?<version>[4567]\.\d+)]],
     lib = [[lib(?:amdhip64|hipblas\w*|rocblas|MIOpen|hsa-runtime64|hiprtc|rccl|rocm_smi64|rocsolver)\.so[\d.]*: cannot open shared object file]],
     no_device = [[(?:HIP (?:error|runtime)[^\n]*no (?:ROCm|HIP)-capable device|No HIP GPUs are available|hipErrorNoDevice|amdgpu[^\n]{0,40}not (?:loaded|found)|ROCk module is NOT loaded|Unable to open /dev/kfd)]],
+    ollama = [[(?:amdgpu(?: \[\d+\])? (?:is not supported|too old|is too old)|amdgpu detected, but no compatible rocm library)]],
+    isa = [[HSA_STATUS_ERROR_INVALID_ISA]],
     cuda_on_amd = [[bitsandbytes[^\n]{0,80}(?:ROCm|HIP)[^\n]{0,80}(?:not|unsupported|missing)]],
   },
   context = {
+    target = [[(?:GPU arch ?: |code object for |Name: +|amdhsa--)(?<gfx>gfx\d{3,4}[a-c]?)\b]],
+    own = [[gpu_type=(?<own>gfx\w+)]],
     cuda_specs = [[(?:get_cuda_version|cuda_specs|torch\.version\.cuda)]],
     nvidia = [[(?:NVIDIA GeForce|Tesla|NVIDIA-SMI)]],
     oom = [[HIP out of memory]],
@@ -37,8 +50,14 @@ rule {
     if log.lib then
       return {hit = log.lib, confidence = 0.85, why = "A ROCm library cannot be loaded: torch (or the extension) is for another ROCm version, or ROCm is not installed.", fixes = {{kind = "pip:torch", say = "Install the torch built for the installed ROCm.", command = "pip install torch --index-url https://download.pytorch.org/whl/rocm6.2"}, {kind = "env:LD_LIBRARY_PATH", say = "Or put /opt/rocm/lib on the library path."}}}
     end
-    return {hit = log.tensile or log.gfx or log.hip_error, confidence = 0.84, why = {"The ROCm libraries carry no code for this GPU's gfx target.", "{fact:gpus.0.name}."},
-      fixes = {{kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Let ROCm treat the GPU as the nearest supported one of its family.", command = "export HSA_OVERRIDE_GFX_VERSION=11.0.0   # RDNA3; 10.3.0 for RDNA2"}, {kind = "pip:torch", say = "Or install a torch for a ROCm that supports it."}}}
+    local gfx = log.own and log.own.own or f"gpus.0.arch" or log.target and log.target.gfx
+    local value = override(gfx)
+    if log.isa or gfx and not value and log.ollama then
+      return {hit = log.isa or log.ollama, confidence = 0.8, why = ("This ROCm build has no code for %s, and no supported target of its family."):format(gfx or "this GPU"),
+        fixes = {{kind = "pip-downgrade:package", say = "Use a build with an older ROCm that still carries it, or the Vulkan backend."}, {kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Unset HSA_OVERRIDE_GFX_VERSION if it names another family.", command = "unset HSA_OVERRIDE_GFX_VERSION"}, {kind = "hardware", say = "Or use a supported GPU."}}}
+    end
+    return {hit = log.tensile or log.gfx or log.hip_error or log.ollama, confidence = 0.84, why = {"The ROCm libraries carry no code for this GPU's gfx target.", "{fact:gpus.0.name}."},
+      fixes = {{kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Let ROCm treat the GPU as the nearest supported one of its family.", command = "export HSA_OVERRIDE_GFX_VERSION=" .. (value or "11.0.0   # RDNA3; 10.3.0 for RDNA2, 9.0.0 for Vega"), set = value and {HSA_OVERRIDE_GFX_VERSION = value} or nil, automatic = value and true or false}, {kind = "pip:torch", say = "Or install a torch for a ROCm that supports it."}}}
   end,
   doc = {looks = "HIP error: invalid device function, TensileLibrary not found, a 'CUDA' version 6.x in bitsandbytes.", check = "rocminfo | grep gfx; torch.version.hip."},
 }

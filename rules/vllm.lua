@@ -53,12 +53,12 @@ rule {
   id = "vllm.arg-unsupported",
   signatures = {
     unknown_arg = [[(?:error: (?:unrecognized arguments|argument --[\w-]+: (?:invalid choice|expected))[^\n]*|unexpected keyword argument '(?<arg>\w+)'[^\n]*(?:EngineArgs|LLM|vllm)|EngineArgs\.__init__\(\) got an unexpected keyword argument|No such option:? --[\w-]+|unknown (?:argument|flag|option):? ?-{1,2}[\w-]+)]],
-    quant = [[(?:Unknown quantization method: (?<method>[\w.]+)|Quantization method specified in the model config \([\w-]+\) does not match|quantization (?:method )?['"]?(?<method2>\w+)['"]? (?:is )?(?:not|un)supported|Unsupported quantization)]],
+    quant = [[(?:Unknown quantization method: (?<method>[\w.]+)|Quantization method specified in the model config \([\w-]+\) does not match|quantization (?:method )?['"]?(?<method2>\w+)['"]? (?:is )?(?:not|un)supported|Unsupported quantization|quantization[^\n]{0,60} only supports? [^\n]{0,40}(?:load format|dtype))]],
     model = [[(?:is not supported (?:by|in|on|for) (?:vLLM|V1|SGLang|TGI|this (?:engine|backend|platform))|(?:vLLM|TGI|SGLang) (?:does not|doesn't) (?:yet )?support|not supported for now|Unsupported model type \w+)]],
     heads = [[Total number of attention heads \((?<heads>\d+)\) must be divisible by tensor parallel size \((?<tp>\d+)\)]],
     divisible = [[(?:must be divisible by (?:the )?(?:tensor parallel|tp|world)[ _]?size|is not divisible by (?:weight quantization block_[nk]|tp_?size|tensor parallel))]],
     feature = [[(?:(?:VLLM_USE_V1=1|V1 engine|V0 engine)[^\n]{0,60}(?:is )?not supported|NotImplementedError: (?!.*torch\.)[^\n]*(?:not (?:implemented|supported)|unsupported)[^\n]*)]],
-    sliding = [[(?:User-specified max_model_len \((?<len>\d+)\) is greater than the derived max_model_len)]],
+    sliding = [[(?:User-specified max_model_len \((?<len>\d+)\) is greater than the derived max_model_len(?: \((?:[\w.]+=)?(?<derived>\d+))?)]],
   },
   context = {capability = [[(?:compute capability|Minimum capability|no kernel image)]], engine = [[(?:vllm|sglang|text_generation|tgi|lmdeploy|tensorrt_llm|llama-server|llama_cpp)]], unsloth = [[Unsloth: No NVIDIA GPU]], not_cuda = [[(?:No NVIDIA GPU found|No CUDA)]]},
   unless = {"capability", "not_cuda"},
@@ -66,9 +66,13 @@ rule {
   when = function(f, log)
     local hit = log.heads or log.divisible or log.quant or log.unknown_arg or log.sliding or log.model or log.feature
     if hit == log.heads or hit == log.divisible then
-      return {hit = hit, confidence = 0.88, why = "The model cannot be split over that many GPUs: its attention heads (or quantization blocks) are not divisible by the tensor-parallel size.", fixes = {{kind = "param:tensor_parallel_size", say = "Choose a tensor-parallel size that divides the heads (2, 4, 8), with pipeline parallelism for the rest."}}}
+      local fits
+      for n = 1, log.heads and math.min(tonumber(log.heads.tp), 64) or 0 do
+        if tonumber(log.heads.heads) % n == 0 then fits = n end
+      end
+      return {hit = hit, confidence = 0.88, why = "The model cannot be split over that many GPUs: its attention heads (or quantization blocks) are not divisible by the tensor-parallel size.", fixes = {{kind = "param:tensor_parallel_size", say = "Choose a tensor-parallel size that divides the heads, with pipeline parallelism for the rest.", command = fits and ("--tensor-parallel-size %d"):format(fits) or nil}}}
     end
-    if hit == log.sliding then return {hit = hit, confidence = 0.85, why = "The context asked for is longer than the model's own.", fixes = {{kind = "param:max_model_len", say = "Lower --max-model-len to the model's length."}}} end
+    if hit == log.sliding then return {hit = hit, confidence = 0.85, why = "The context asked for is longer than the model's own.", fixes = {{kind = "param:max_model_len", say = "Lower --max-model-len to the model's length.", command = hit.derived and "--max-model-len " .. hit.derived or nil}}} end
     if not log.engine and hit ~= log.quant and not log.has_frame[[vllm|sglang|text_generation|lmdeploy]] then return nil end
     if hit == log.feature and (hit.event.tier or 0) < 3 then return nil end
     return {hit = hit, confidence = hit == log.feature and 0.62 or 0.82, why = {"This version of the engine does not know or support what was asked of it (argument, model, quantization or feature).", "vLLM is {fact:python.packages.vllm.version}."},
@@ -110,6 +114,15 @@ rule {
     torchrun = [[ChildFailedError]],
   },
   confidence = 0.4,
+  context = {
+    other = [=[^(?:\w+\.)*(?<type>(?:Assertion|Index|Key|Type|Attribute|Value|NotImplemented|Runtime|Import|Name|ZeroDivision|UnboundLocal|Accelerator|OS|FileNotFound|ModuleNotFound|Unicode|Validation|Memory|Timeout)Error)\b(?!.*(?:Engine core initialization|Engine process failed|EngineCore|Engine loop|Background loop|WorkerProc init|Rank 0 scheduler|Server terminated|Initialization failed))]=],
+  },
+  when = function(f, log) -- an exception that no rule knows stands in the log: that is what it died of
+    for _, hit in ipairs(log.all"other") do
+      if hit.event.kind == "exception" and hit.event.level == "error" then return nil end
+    end
+    return true
+  end,
   why = "An engine or worker process died; what it died of stands earlier in its log, which is not in this excerpt.",
   fixes = {{kind = "code", say = "Look (or explain) further up: the first exception of a worker process, a loader or NCCL line, or the kernel log."}},
   doc = {looks = "'Engine core initialization failed. See root cause above'.", check = "The first exception of a worker, above."},
