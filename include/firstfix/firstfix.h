@@ -82,8 +82,10 @@ struct ff_explain_options {
 	const char *
 		rules_dir; /**< a folder of more rules, NULL for none ($FIRSTFIX_RULES and /etc/firstfix/rules.d are read) */
 	bool check;	   /**< also evaluate the facts alone: what will fail on this machine */
-	unsigned deep_ms; /**< with check: also import and use what a worker uses, in processes of their own, each with this deadline; 0: no */
-	const char *engine; /**< with check: leave out what does not concern "vllm", "transformers", "llama.cpp"; NULL for all */
+	unsigned
+		deep_ms; /**< with check: also import and use what a worker uses, in processes of their own, each with this deadline; 0: no */
+	const char *
+		engine; /**< with check: leave out what does not concern "vllm", "transformers", "llama.cpp"; NULL for all */
 	const volatile int *stop; /**< set it to end reading early (a signal handler may); what was read is explained */
 };
 
