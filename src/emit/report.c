@@ -78,7 +78,7 @@ void ff_report_show(struct ff_report *r, const json_t *scope, const struct ff_re
 	bool shown = line->write ? (!line->path || value) && line->write(&cell) : value && ff_value_text(value, &text);
 	r->page->out.failed |= text.failed;
 	bool expected = line->expected && (!line->expected[0] || ff_json_at(r->doc, line->expected));
-	if (!shown && expected && ff_report_unknown(r->doc, line->path, NULL, &text)) {
+	if (!shown && expected && line->path && ff_report_unknown(r->doc, line->path, NULL, &text)) {
 		shown = true;
 		cell.mark = FF_MARK_NONE;
 	}

@@ -1,4 +1,4 @@
-// The driver, the health of each GPU and who uses it, the CUDA libraries and who chose them.
+// The driver, the health of each GPU and who uses it.
 //
 // Warnings are for what NVIDIA's own documents call a fault (uncorrected errors, rows that could not be remapped, links that are
 // down) and for what slows a GPU down. A GPU at rest is throttled by "idle" and its PCIe link is slow: neither is one.
@@ -161,9 +161,13 @@ static void show_xids(struct ff_report *r)
 		const json_t *xid = json_array_get(xids, i);
 		const char *name = ff_json_text(xid, "name"), *from = ff_json_text(xid, "from");
 		_cleanup_buf_ struct ff_buf gpu = {0};
+		const char *bus_id = ff_json_text(xid, "bus_id"); // all that the kernel's log says of the GPU
 		const json_t *which = json_object_get(xid, "gpu");
-		if (which && ff_value_text(which, &gpu))
-			r->page->out.failed |= gpu.failed;
+		if (which)
+			ff_value_text(which, &gpu);
+		else if (bus_id)
+			ff_buf_str(&gpu, bus_id);
+		r->page->out.failed |= gpu.failed;
 		ff_page_say(r->page, FF_MARK_WARN, "Xid", "%lld %s%s%s%s%s", (long long)count_at(xid, "number"),
 			name ? name : "", gpu.p ? ", GPU " : "", gpu.p ? gpu.p : "", from ? ", from " : "",
 			from ? from : "");
@@ -223,50 +227,4 @@ void ff_report_driver(struct ff_report *r)
 		show_processes(r, gpu);
 	}
 	show_xids(r);
-}
-
-static void show_library(struct ff_report *r, const json_t *library)
-{
-	const char *name = ff_json_text(library, "soname"), *path = ff_json_text(library, "path");
-	const char *version = ff_json_text(library, "version");
-	_cleanup_buf_ struct ff_buf text = {0};
-	if (!name)
-		name = ff_json_text(library, "name");
-	if (!name)
-		return;
-	ff_buf_printf(&text, "%s%s%s", version ? version : "", version ? " " : "", path ? path : "not found");
-	static const char *const keys[][2] = {
-		{"from", ", from "}, {"chosen_by", ", loaded by "}, {"because", ", because of "}};
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const json_t *value = json_object_get(library, keys[i][0]);
-		if (!value || json_is_null(value))
-			continue;
-		ff_buf_str(&text, keys[i][1]);
-		ff_value_text(value, &text);
-	}
-	r->page->out.failed |= text.failed;
-	ff_page_line(r->page, path ? FF_MARK_PACKAGE : FF_MARK_WARN, name, (struct ff_span){text.p, text.n});
-}
-
-void ff_report_libraries(struct ff_report *r)
-{
-	static const struct ff_report_line toolkit[] = {
-		{FF_MARK_OK, "CUDA toolkit", "cuda.toolkit.version", NULL, NULL},
-		{FF_MARK_SETTING, "CUDA toolkit home", "cuda.toolkit.home", NULL, NULL},
-		{FF_MARK_SETTING, "nvcc", "cuda.toolkit.nvcc", NULL, NULL},
-	};
-	ff_report_lines(r, r->doc, toolkit, sizeof(toolkit) / sizeof(toolkit[0]));
-	const json_t *libraries = ff_json_at(r->doc, "cuda.libraries");
-	size_t hidden = 0;
-	for (size_t i = 0; i < json_array_size(libraries); i++) {
-		const json_t *library = json_array_get(libraries, i);
-		bool chosen = ff_json_at(library, "chosen_by") || !ff_json_at(library, "path");
-		if (chosen || r->page->style->verbose)
-			show_library(r, library);
-		else
-			hidden++;
-	}
-	if (hidden)
-		ff_page_say(r->page, FF_MARK_LIST, "Also on the search paths",
-			"%zu more, loaded by nothing (--verbose lists them)", hidden);
 }

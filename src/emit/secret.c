@@ -164,7 +164,7 @@ static void put_mask(struct scan *scan, struct ff_span kind, size_t length, stru
 static bool is_code(struct ff_span name, struct ff_span value)
 {
 	bool may_be = ff_span_ends(name, "token") || ff_span_ends(name, "key");
-	return may_be && name.p[0] != '-' && ff_telling_code(value);
+	return may_be && !ff_span_starts(name, "-") && ff_telling_code(value);
 }
 
 static bool passes(const struct row *row, struct ff_span name, struct ff_span value, bool quoted)
