@@ -8,6 +8,8 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+from runner import Runner  # noqa: E402 (found through the path set above)
+
 
 def build_dir():
     """The build folder under test: $FIRSTFIX_BUILD, or build/ beside tests/."""
@@ -25,3 +27,9 @@ def firstfix():
     program = build_dir() / "src/cli/firstfix"
     assert program.exists(), f"{program} is not built"
     return str(program)
+
+
+@pytest.fixture
+def runner(firstfix, tmp_path):
+    """`firstfix run` with a state folder and a stand-in for its steps of their own."""
+    return Runner(firstfix, tmp_path)

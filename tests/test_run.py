@@ -9,12 +9,7 @@ import time
 
 import pytest
 
-from runner import PYTHON, Runner
-
-
-@pytest.fixture
-def runner(firstfix, tmp_path):
-    return Runner(firstfix, tmp_path)
+from runner import PYTHON
 
 
 def test_output_passes_byte_for_byte(runner):

@@ -9,12 +9,12 @@
 
 #include "base/clock.h"
 #include "supervise/lanes.h"
+#include "supervise/process.h"
 #include "supervise/say.h"
 #include "supervise/supervise.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,37 +54,16 @@ uint64_t hang_tick(struct supervisor *s, uint64_t now)
 	return h->next_ns;
 }
 
-// Text of /proc/<path>, without its last newline; false when it cannot be read or is empty.
-static bool read_text(const char *path, size_t n, char *ret)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	ssize_t got = fd < 0 ? -1 : read(fd, ret, n - 1);
-	if (fd >= 0)
-		close(fd);
-	ret[got > 0 ? got : 0] = '\0';
-	if (got > 0 && ret[got - 1] == '\n')
-		ret[got - 1] = '\0';
-	return ret[0] != '\0';
-}
-
-static bool catches(pid_t pid, int signal)
-{
-	char path[64], text[TEXT_MAX];
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	const char *at = read_text(path, sizeof(text), text) ? strstr(text, "\nSigCgt:") : NULL;
-	return at && strtoull(at + strlen("\nSigCgt:"), NULL, 16) >> (signal - 1) & 1;
-}
-
 static bool ask(struct supervisor *s, const char *name)
 {
 	static const char prefix[] = "armed-";
 	char path[512], text[32];
 	pid_t pid = strncmp(name, prefix, strlen(prefix)) ? 0 : (pid_t)strtol(name + strlen(prefix), NULL, 10);
 	if (pid <= 1 || !is_descendant(pid) || !state_dir_file(&s->dir, DIR_armed, name, sizeof(path), path) ||
-		!read_text(path, sizeof(text), text))
+		!process_text(path, sizeof(text), text))
 		return false;
 	int signal = atoi(text);
-	return signal >= 1 && signal <= 64 && catches(pid, signal) && !kill(pid, signal);
+	return signal >= 1 && signal <= 64 && process_has_signal(pid, "SigCgt", signal) && !kill(pid, signal);
 }
 
 uint64_t hang_ask_for_stacks(struct supervisor *s)
@@ -120,11 +99,11 @@ static void write_thread(struct json_out *j, pid_t pid, const char *tid)
 	json_u64(j, "tid", strtoull(tid, NULL, 10));
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/%s", pid, tid, files[i]);
-		if (read_text(path, sizeof(text), text) && strcmp(text, "0"))
+		if (process_text(path, sizeof(text), text) && strcmp(text, "0"))
 			json_text(j, keys[i], text);
 	}
 	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/status", pid, tid);
-	const char *state = read_text(path, sizeof(text), text) ? strstr(text, "\nState:\t") : NULL;
+	const char *state = process_text(path, sizeof(text), text) ? strstr(text, "\nState:\t") : NULL;
 	if (state)
 		json_text_n(j, "state", state + strlen("\nState:\t"), strcspn(state + strlen("\nState:\t"), "\n"));
 	json_close(j, '}');

@@ -3,6 +3,7 @@
 #include "supervise/lanes.h"
 
 #include "ring/format.h"
+#include "supervise/process.h"
 #include "supervise/supervise.h"
 
 #include <dirent.h>
@@ -13,32 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_LANES = 4096, MOST_PARENTS = 64 };
-
-static pid_t parent_of(pid_t pid)
-{
-	char path[32], text[512];
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	const char *at = strrchr(text, ')'); // the name before it may hold anything
-	int parent = 0;
-	return at && sscanf(at + 1, " %*c %d", &parent) == 1 ? parent : 0;
-}
-
-bool is_descendant(pid_t pid)
-{
-	pid_t me = getpid();
-	for (int i = 0; i < MOST_PARENTS && pid > 1; i++) {
-		pid = parent_of(pid);
-		if (pid == me)
-			return true;
-	}
-	return false;
-}
+enum { MOST_LANES = 4096 };
 
 static uint64_t position(int fd)
 {

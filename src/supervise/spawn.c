@@ -193,6 +193,7 @@ int spawn_worker(struct supervisor *s)
 	cgroup_read(&s->cgroup, &s->cgroup_before);
 	s->worker.started_ns = ff_clock_ns();
 	s->worker.started_epoch_ns = epoch_ns();
+	terminal_before_start(&s->terminal);
 	pid_t pid = fork();
 	if (pid == 0)
 		run(s, theirs, status[1]);

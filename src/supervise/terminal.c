@@ -8,6 +8,7 @@
 // stop ourselves; when the shell continues us, we continue the worker.
 #include "supervise/terminal.h"
 
+#include "supervise/process.h"
 #include "supervise/say.h"
 #include "supervise/supervise.h"
 
@@ -56,12 +57,16 @@ int terminal_open(struct terminal *t, int ends[2])
 	return 0;
 }
 
+void terminal_before_start(struct terminal *t)
+{
+	t->front = t->jobs && in_foreground();
+}
+
 void terminal_enter(struct terminal *t, int slave)
 {
 	if (!t->own) {
-		bool front = t->jobs && in_foreground();
 		setpgid(0, 0);
-		if (front)
+		if (t->front)
 			tcsetpgrp(STDIN_FILENO, getpid());
 		return;
 	}
@@ -96,6 +101,20 @@ static void pass_typed(struct supervisor *s)
 	}
 }
 
+// The worker leads a session of its own, so its group counts as orphaned, and the kernel drops the SIGTSTP that ^Z makes in
+// its terminal unless a handler waits for it. Where none does, SIGSTOP is what the key means.
+static void stop_key(struct terminal *t)
+{
+	struct termios inner;
+	pid_t group;
+	if (tcgetattr(t->master, &inner) || !(inner.c_lflag & ISIG) || ioctl(t->master, TIOCGPGRP, &group))
+		return;
+	if (!memchr(t->text, inner.c_cc[VSUSP], t->n) || process_has_signal(group, "SigCgt", SIGTSTP) ||
+		process_has_signal(group, "SigIgn", SIGTSTP))
+		return;
+	kill(-group, SIGSTOP);
+}
+
 static void input_ready(struct supervisor *s, struct watch *w, uint32_t events)
 {
 	(void)events;
@@ -109,6 +128,8 @@ static void input_ready(struct supervisor *s, struct watch *w, uint32_t events)
 	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
 		watch_set(s->epoll, w, 0); // the terminal has gone; SIGHUP tells the rest
 	pass_typed(s);
+	if (t->n)
+		stop_key(t);
 }
 
 void terminal_started(struct supervisor *s)

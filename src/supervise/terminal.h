@@ -12,6 +12,7 @@ struct terminal {
 	bool own;   /**< the worker gets a terminal of its own */
 	bool typed; /**< our stdin is the terminal too: what is typed goes to the worker */
 	bool jobs;  /**< our stdin is a terminal: the shell's job control is ours to keep */
+	bool front; /**< we were the foreground group when the worker was started: it becomes that */
 	bool raw;   /**< our terminal is in raw mode now */
 	int master; /**< of the worker's terminal; the stream has its own; -1: none */
 	struct termios outer;
@@ -25,6 +26,9 @@ void terminal_init(struct terminal *t, bool allow);
 
 /** A new pseudo-terminal with the settings and the size of ours: ends[0] the master, ends[1] for the worker. 0 or -errno. */
 int terminal_open(struct terminal *t, int ends[2]);
+
+/** In us before the fork: after it our group and the child's are two. */
+void terminal_before_start(struct terminal *t);
 
 /** In the child before exec: session and controlling terminal, or process group and foreground. */
 void terminal_enter(struct terminal *t, int slave);

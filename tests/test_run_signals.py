@@ -1,0 +1,177 @@
+"""firstfix run: signals, grace, zombies, orphans and PID 1, beside tini where it is installed."""
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from runner import PYTHON
+
+# The same as tini does: every signal that can be forwarded arrives once, at the worker alone.
+FORWARDED = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGWINCH,
+             signal.SIGALRM, signal.SIGURG, signal.SIGIO, signal.SIGRTMIN + 3]
+
+LISTENER = """
+import os, signal, sys, time
+def got(n, _):
+    os.write(1, b'%d\\n' % n)
+    if n == signal.SIGTERM: os._exit(42)
+for n in (1, 2, 3, 10, 12, 15, 28, 14, 23, 29, 37): signal.signal(n, got)
+if os.fork() == 0:
+    for n in (10, 12): signal.signal(n, lambda *_: os.write(1, b'CHILD\\n'))
+    time.sleep(30); os._exit(0)
+os.write(1, b'ready\\n')
+while True: time.sleep(1)
+"""
+
+
+def wrappers():
+    return ["firstfix"] + (["tini"] if shutil.which("tini") else [])
+
+
+def start(runner, wrapper, *worker, options=()):
+    if wrapper == "firstfix":
+        return runner.start(*worker, options=options)
+    return subprocess.Popen(["tini", "-s", *options, "--", *worker], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("wrapper", wrappers())
+def test_every_signal_is_forwarded_to_the_worker_alone(runner, wrapper):
+    p = start(runner, wrapper, PYTHON, "-c", LISTENER)
+    assert p.stdout.readline() == b"ready\n"
+    for number in FORWARDED:
+        if number != signal.SIGTERM:
+            p.send_signal(number)
+            assert p.stdout.readline() == b"%d\n" % number
+    p.send_signal(signal.SIGTERM)
+    assert p.stdout.readline() == b"15\n"
+    assert p.wait(timeout=5) == 42
+    assert not runner.deaths(), "a stop that was asked for is no incident"
+
+
+@pytest.mark.parametrize("wrapper", wrappers())
+def test_death_by_signal_gives_128_and_its_number(runner, wrapper):
+    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT):
+        p = start(runner, wrapper, "sh", "-c", f"kill -{int(number)} $$")
+        p.communicate(timeout=10)
+        assert p.returncode == 128 + number
+
+
+def test_worker_that_ignores_sigterm_is_killed_after_grace(runner):
+    code = "trap '' TERM; sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.1; done'"
+    p = runner.start("sh", "-c", code, options=["--grace", "1"])
+    grandchild = int(p.stdout.readline())
+    began = time.monotonic()
+    p.terminate()
+    _, err = p.communicate(timeout=10)
+    assert p.returncode == 137 and 0.8 < time.monotonic() - began < 4
+    assert b"SIGKILL" in err and runner.deaths() == []
+    time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{grandchild}"), "the whole process group goes"
+
+
+def test_without_grace_nothing_is_killed(runner):
+    p = runner.start("sh", "-c", "trap '' TERM; echo; sleep 0.8; exit 3")
+    p.stdout.readline()
+    p.terminate()
+    p.communicate(timeout=10)
+    assert p.returncode == 3
+
+
+def test_crash_while_stopping_is_an_incident(runner):
+    code = "import signal, os, sys; signal.signal(15, lambda *_: os.abort()); print(flush=True); signal.pause()"
+    p = runner.start(PYTHON, "-c", code)
+    p.stdout.readline()
+    p.terminate()
+    p.communicate(timeout=10)
+    assert p.returncode == 134
+    assert runner.deaths()[0]["exit"]["name"] == "SIGABRT" and runner.deaths()[0]["stop_signal"] == 15
+
+
+def test_stop_during_the_incident_hurries_it(runner):
+    (runner.steps / "sleep").touch()
+    p = runner.start("sh", "-c", "exit 4", options=["--incident-timeout", "30"])
+    while not runner.deaths():
+        time.sleep(0.02)
+    p.terminate()
+    _, err = p.communicate(timeout=5)
+    assert p.returncode == 4 and b"WORKER FAILED" in err
+
+
+def test_double_forked_orphans_are_reaped(runner):
+    code = """
+import os, time
+for i in range(20):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            time.sleep(0.05); os._exit(i)
+        os._exit(0)
+for i in range(20): os.wait()
+time.sleep(0.5)
+parent = os.getppid()
+children = open(f'/proc/{parent}/task/{parent}/children').read().split()
+states = [open(f'/proc/{p}/stat').read().split(') ')[1][0] for p in children]
+print('Z' in states)
+"""
+    assert runner.python(code).stdout == b"False\n"
+
+
+def namespace_works():
+    got = subprocess.run(["unshare", "-Ufpr", "--mount-proc", "true"], capture_output=True, check=False)
+    return got.returncode == 0, got.stderr.decode().strip()
+
+
+def as_pid_1(runner, *worker, options=(), **kwargs):
+    works, why = namespace_works()
+    if not works:
+        pytest.skip(f"NO NAMESPACE: the kernel lets us make no user and PID namespace: {why}")
+    return subprocess.Popen(["unshare", "-Ufpr", "--mount-proc", "--kill-child", *runner.command(*worker, options=options)],
+                            env=runner.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+
+
+def test_as_pid_1(runner):
+    code = """
+import os, sys, time
+assert os.getppid() == 1, os.getppid()
+if os.fork() == 0:
+    if os.fork() == 0:
+        time.sleep(0.1); os._exit(0)
+    os._exit(0)
+os.wait(); time.sleep(0.3)
+zombies = [p for p in os.listdir('/proc') if p.isdigit() and open(f'/proc/{p}/stat').read().split(') ')[1][0] == 'Z']
+print('zombies', zombies, flush=True)
+sys.exit(11)
+"""
+    p = as_pid_1(runner, PYTHON, "-c", code)
+    out, err = p.communicate(timeout=10)
+    assert (out, p.returncode) == (b"zombies []\n", 11), err
+    assert runner.deaths()[0]["supervisor_pid"] == 1
+
+
+def test_as_pid_1_a_worker_that_segfaults(runner):
+    p = as_pid_1(runner, PYTHON, "-c", "import ctypes; ctypes.string_at(0)")
+    p.communicate(timeout=10)
+    assert p.returncode == 139 and runner.deaths()[0]["exit"]["name"] == "SIGSEGV"
+
+
+def test_as_pid_1_sigterm_reaches_the_worker(runner):
+    code = "import os, signal, sys; signal.signal(15, lambda *_: os._exit(33)); print(flush=True); signal.pause()"
+    p = as_pid_1(runner, PYTHON, "-c", code)
+    p.stdout.readline()
+    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(p.pid)], capture_output=True, text=True, check=True)
+    os.kill(int(children.stdout.split()[0]), signal.SIGTERM)
+    p.communicate(timeout=10)
+    assert p.returncode == 33
+
+
+def test_stopped_and_continued_worker_lives_on(runner):
+    p = runner.start("sh", "-c", "echo $$; sleep 0.3; echo end")
+    worker = int(p.stdout.readline())
+    os.kill(worker, signal.SIGSTOP)
+    time.sleep(0.1)
+    p.send_signal(signal.SIGCONT)
+    out, _ = p.communicate(timeout=5)
+    assert out == b"end\n" and p.returncode == 0
