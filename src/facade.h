@@ -5,6 +5,9 @@
 
 #include <firstfix/firstfix.h>
 
+/** Facts of a document; with a reference of their own to it. */
+struct ff_error *ff_facts_of_document(json_t *doc, struct ff_facts **ret);
+
 /** The documents inside, borrowed. */
 const json_t *ff_facts_document(const struct ff_facts *facts);
 const json_t *ff_diagnosis_document(const struct ff_diagnosis *diagnosis);

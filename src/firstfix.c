@@ -67,7 +67,7 @@ bool ff_probe_at(size_t index, const char **ret_name, const char **ret_help)
 	return true;
 }
 
-static struct ff_error *facts_of(json_t *doc, struct ff_facts **ret)
+struct ff_error *ff_facts_of_document(json_t *doc, struct ff_facts **ret)
 {
 	struct ff_facts *facts = malloc(sizeof(*facts));
 	if (!facts)
@@ -89,7 +89,7 @@ struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_
 		return err;
 	_cleanup_json_ json_t *doc = NULL;
 	err = ff_collect_facts(host, options, &doc);
-	return err ? err : facts_of(doc, ret);
+	return err ? err : ff_facts_of_document(doc, ret);
 }
 
 static struct ff_error *mask_text(struct ff_span text, struct ff_buf *out)
@@ -213,7 +213,7 @@ struct ff_error *ff_facts_read(const char *path, struct ff_facts **ret)
 		return ff_error_create(FF_EUSAGE,
 			"%s: its schema is '%.60s', not 'firstfix.facts/1'; make one with 'firstfix report --json'",
 			path, schema ? schema : "missing");
-	return facts_of(doc, ret);
+	return ff_facts_of_document(doc, ret);
 }
 
 // The steps' output is read like a log: the rules explain it.

@@ -139,19 +139,56 @@ struct ff_error *ff_incident_bundle(const struct ff_incident *incident, const ch
 	return err ? err : ff_bundle_write(path, s, markdown);
 }
 
-struct ff_error *ff_incident_diff(const struct ff_incident *before, const struct ff_incident *after, char **ret)
+static struct ff_error *render_diff(const json_t *before, const json_t *after, const json_t *matters,
+	enum ff_format format, const struct ff_style *style, size_t *ret_changes, char **ret)
 {
 	_cleanup_json_ json_t *changes = NULL, *doc = NULL;
 	_cleanup_shareable_ struct ff_shareable *s = NULL;
-	const json_t *a = ff_json_at(before->doc, "facts.failure"), *b = ff_json_at(after->doc, "facts.failure");
-	if (!a || !b)
-		return ff_error_create(FF_EABSENT, "one of the two incidents holds no facts");
-	struct ff_error *err = ff_facts_diff(a, b, NULL, &changes);
+	struct ff_error *err = ff_facts_diff(before, after, matters, &changes);
 	if (err)
 		return err;
 	doc = json_pack("{s:s, s:O}", "schema", "firstfix.diff/1", "changed", changes);
 	err = doc ? ff_share(doc, &s) : &ff_enomem;
-	return err ? err : ff_emit_json(s, ret);
+	if (!err)
+		err = ff_emit_diff(s, format, style, ret);
+	if (!err && ret_changes)
+		*ret_changes = json_array_size(changes);
+	return err;
+}
+
+struct ff_error *ff_incident_diff(const struct ff_incident *before, const struct ff_incident *after, char **ret)
+{
+	const json_t *a = ff_json_at(before->doc, "facts.failure"), *b = ff_json_at(after->doc, "facts.failure");
+	if (!a || !b)
+		return ff_error_create(FF_EABSENT, "one of the two incidents holds no facts");
+	return render_diff(a, b, NULL, FF_JSON, NULL, NULL, ret);
+}
+
+struct ff_error *ff_facts_compare(const struct ff_facts *before, const struct ff_facts *after,
+	const struct ff_diagnosis *diagnosis, enum ff_format format, const struct ff_style *style, size_t *ret_changes,
+	char **ret)
+{
+	_cleanup_json_ json_t *matters = json_array();
+	size_t i, k;
+	json_t *d, *entry;
+	if (diagnosis) {
+		json_array_foreach (json_object_get(ff_diagnosis_document(diagnosis), "diagnoses"), i, d)
+			json_array_foreach (json_object_get(d, "evidence"), k, entry)
+				if (json_object_get(entry, "fact"))
+					json_array_append(matters, json_object_get(entry, "fact"));
+	}
+	return render_diff(
+		ff_facts_document(before), ff_facts_document(after), matters, format, style, ret_changes, ret);
+}
+
+struct ff_error *ff_facts_last_good(const char *dir, const char *command_key, struct ff_facts **ret)
+{
+	_cleanup_store_ struct ff_store *store = NULL;
+	_cleanup_json_ json_t *doc = NULL;
+	struct ff_error *err = open_store(dir, true, &store);
+	if (!err)
+		err = ff_store_get_good(store, command_key, &doc);
+	return err ? err : ff_facts_of_document(doc, ret);
 }
 
 struct ff_error *ff_incidents_render(const char *dir, enum ff_format format, const struct ff_style *style, char **ret)

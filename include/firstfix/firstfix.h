@@ -135,6 +135,14 @@ FF_PUBLIC const char *ff_incident_id(const struct ff_incident *incident);
 FF_PUBLIC struct ff_error *ff_incident_verdict_text(const struct ff_incident *incident, char **ret);
 /** Pack it into a .tar.zst, masked, with a list of what was masked. */
 FF_PUBLIC struct ff_error *ff_incident_bundle(const struct ff_incident *incident, const char *path);
+/** What changed between two machines, or one machine at two times (firstfix.diff/1), most telling first: what the evidence of
+    `diagnosis` (NULL for none) rests on, then what breaks workers most often. Free memory, temperatures and times do not count.
+    *ret_changes may be NULL. Caller frees *ret. */
+FF_PUBLIC struct ff_error *ff_facts_compare(const struct ff_facts *before, const struct ff_facts *after,
+	const struct ff_diagnosis *diagnosis, enum ff_format format, const struct ff_style *style, size_t *ret_changes,
+	char **ret);
+/** The facts of the last good start of a command (its key), or of any with NULL. */
+FF_PUBLIC struct ff_error *ff_facts_last_good(const char *dir, const char *command_key, struct ff_facts **ret);
 /** What changed between the facts of two incidents, most telling first. */
 FF_PUBLIC struct ff_error *ff_incident_diff(
 	const struct ff_incident *before, const struct ff_incident *after, char **ret);

@@ -2,6 +2,7 @@
 #include "emit/emit.h"
 
 #include "emit/diagnosis.h"
+#include "emit/diff.h"
 #include "emit/incident.h"
 #include "emit/report.h"
 
@@ -33,6 +34,12 @@ struct ff_error *ff_emit_incident(
 	const struct ff_shareable *incident, enum ff_format format, const struct ff_style *style, char **ret)
 {
 	return emit(incident, format, style, ff_incident_text, ff_incident_markdown, ret);
+}
+
+struct ff_error *ff_emit_diff(
+	const struct ff_shareable *diff, enum ff_format format, const struct ff_style *style, char **ret)
+{
+	return emit(diff, format, style, ff_diff_text, ff_diff_markdown, ret);
 }
 
 static struct ff_error *list_text(const json_t *doc, const struct ff_style *style, char **ret)

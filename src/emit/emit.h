@@ -25,6 +25,10 @@ struct ff_error *ff_emit_incidents(
     text in it can act on a terminal). */
 struct ff_error *ff_emit_json(const struct ff_shareable *document, char **ret);
 
+/** firstfix.diff/1: what changed between two facts documents. */
+struct ff_error *ff_emit_diff(
+	const struct ff_shareable *diff, enum ff_format format, const struct ff_style *style, char **ret);
+
 /** firstfix.libs/1 in the format; Markdown is the text in a fence. */
 struct ff_error *ff_emit_libs(
 	const struct ff_shareable *libs, enum ff_format format, const struct ff_style *style, char **ret);

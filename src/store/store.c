@@ -286,9 +286,9 @@ struct ff_error *ff_store_get_good(struct ff_store *store, const char *command_k
 {
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
 	bool row = false;
-	struct ff_error *err =
-		ff_sql_prepare(store->db, store->path, "select document from good_start where command_key = ?1", &stmt);
-	if (!err)
+	struct ff_error *err = ff_sql_prepare(store->db, store->path,
+		"select document from good_start where ?1 is null or command_key = ?1 order by at desc limit 1", &stmt);
+	if (!err && command_key)
 		err = ff_sql_bind(store->db, store->path, stmt, 1, command_key);
 	if (!err)
 		err = ff_sql_step(store->db, store->path, stmt, &row);

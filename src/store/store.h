@@ -35,7 +35,8 @@ struct ff_error *ff_store_get(struct ff_store *store, const char *id, json_t **r
 /** Append to `attempts` of an incident: [{"at", "action", "set", "result"}]. */
 struct ff_error *ff_store_attempt(struct ff_store *store, const char *id, json_t *attempt);
 
-/** Remember these facts as the last good start of a command, or read them back (FF_EABSENT when there was none). */
+/** Remember these facts as the last good start of a command, or read them back (FF_EABSENT when there was none; a NULL key
+    reads the newest of any command). */
 struct ff_error *ff_store_put_good(struct ff_store *store, const char *command_key, const struct ff_shareable *facts);
 struct ff_error *ff_store_get_good(struct ff_store *store, const char *command_key, json_t **ret);
 
