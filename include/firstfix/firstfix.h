@@ -135,6 +135,17 @@ FF_PUBLIC const char *ff_incident_id(const struct ff_incident *incident);
 FF_PUBLIC struct ff_error *ff_incident_verdict_text(const struct ff_incident *incident, char **ret);
 /** Pack it into a .tar.zst, masked, with a list of what was masked. */
 FF_PUBLIC struct ff_error *ff_incident_bundle(const struct ff_incident *incident, const char *path);
+/** The rules (firstfix.rules/1): built-in ones and those of the folders that apply. Caller frees *ret. */
+FF_PUBLIC struct ff_error *ff_rules_render(
+	const char *rules_dir, enum ff_format format, const struct ff_style *style, char **ret);
+/** Check a file or folder of rules; the message names file and line of what is wrong. */
+FF_PUBLIC struct ff_error *ff_rules_lint(const char *path);
+/** Run every *.case of a folder of rules and of its folder `cases` (firstfix.cases/1). Caller frees *ret. */
+FF_PUBLIC struct ff_error *ff_rules_run_cases(
+	const char *dir, enum ff_format format, const struct ff_style *style, size_t *ret_failed, char **ret);
+/** A page on a cause, or on every cause with NULL (firstfix.playbook/1). Caller frees *ret. */
+FF_PUBLIC struct ff_error *ff_playbook_render(const char *cause, const char *rules_dir, enum ff_format format,
+	const struct ff_style *style, char **ret);
 /** What changed between two machines, or one machine at two times (firstfix.diff/1), most telling first: what the evidence of
     `diagnosis` (NULL for none) rests on, then what breaks workers most often. Free memory, temperatures and times do not count.
     *ret_changes may be NULL. Caller frees *ret. */

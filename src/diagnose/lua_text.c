@@ -5,6 +5,7 @@
 #include "diagnose/lua_text.h"
 
 #include "diagnose/regex.h"
+#include "diagnose/sandbox.h"
 
 #include <lauxlib.h>
 
@@ -19,7 +20,7 @@ static int regex_gc(lua_State *L)
 }
 
 // The compiled pattern at this argument, made once a pattern.
-static const struct ff_regex *regex_at(lua_State *L, int argument)
+static struct ff_regex *regex_at(lua_State *L, int argument)
 {
 	luaL_checkstring(L, argument);
 	if (!luaL_getsubtable(L, LUA_REGISTRYINDEX, "ff.regex"))
@@ -51,6 +52,17 @@ static const struct ff_regex *regex_at(lua_State *L, int argument)
 	return *box;
 }
 
+// A match; one that is given up at PCRE2's limits ends the rule, which would only try again.
+static bool find(lua_State *L, struct ff_regex *regex, struct ff_span subject, size_t from, struct ff_match *ret)
+{
+	ff_sandbox_charge(L, 10 + (long)((subject.n - from) / 64));
+	if (ff_regex_match(regex, subject, from, ret))
+		return true;
+	if (ff_regex_limited(regex))
+		luaL_error(L, "a pattern takes too many steps");
+	return false;
+}
+
 static struct ff_span subject_at(lua_State *L, int argument)
 {
 	struct ff_span s;
@@ -76,7 +88,7 @@ static int text_match(lua_State *L)
 {
 	struct ff_match m;
 	struct ff_span s = subject_at(L, 1);
-	if (!ff_regex_match(regex_at(L, 2), s, 0, &m))
+	if (!find(L, regex_at(L, 2), s, 0, &m))
 		return 0;
 	return push_groups(L, &m);
 }
@@ -85,7 +97,7 @@ static int text_find(lua_State *L)
 {
 	struct ff_match m;
 	struct ff_span s = subject_at(L, 1);
-	if (!ff_regex_match(regex_at(L, 2), s, 0, &m))
+	if (!find(L, regex_at(L, 2), s, 0, &m))
 		return 0;
 	lua_pushinteger(L, m.group[0].p - s.p + 1);
 	lua_pushinteger(L, m.group[0].p - s.p + (lua_Integer)m.group[0].n);
@@ -97,7 +109,7 @@ static int gmatch_next(lua_State *L)
 	struct ff_match m;
 	struct ff_span s = subject_at(L, lua_upvalueindex(1));
 	size_t from = (size_t)lua_tointeger(L, lua_upvalueindex(3));
-	if (from > s.n || !ff_regex_match(regex_at(L, lua_upvalueindex(2)), s, from, &m))
+	if (from > s.n || !find(L, regex_at(L, lua_upvalueindex(2)), s, from, &m))
 		return 0;
 	size_t end = (size_t)(m.group[0].p - s.p) + m.group[0].n;
 	lua_pushinteger(L, (lua_Integer)(m.group[0].n ? end : end + 1));
@@ -121,10 +133,10 @@ static int text_gsub(lua_State *L)
 	luaL_Buffer b;
 	size_t n, from = 0;
 	struct ff_span s = subject_at(L, 1);
-	const struct ff_regex *regex = regex_at(L, 2);
+	struct ff_regex *regex = regex_at(L, 2);
 	const char *by = luaL_checklstring(L, 3, &n);
 	luaL_buffinit(L, &b);
-	for (int i = 0; i < PIECES_MAX && from <= s.n && ff_regex_match(regex, s, from, &m); i++) {
+	for (int i = 0; i < PIECES_MAX && from <= s.n && find(L, regex, s, from, &m); i++) {
 		size_t at = (size_t)(m.group[0].p - s.p), end = at + m.group[0].n;
 		luaL_addlstring(&b, s.p + from, at - from);
 		luaL_addlstring(&b, by, n);

@@ -20,6 +20,9 @@ typedef void ff_match_fn(int what, size_t end, void *context);
 /** Report every match in these bytes, in order of their end offset. */
 struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span bytes, ff_match_fn *fn, void *context);
 
+/** True when the program carries a database: the build then read and checked every built-in rule (tools/rulec). */
+bool ff_matcher_built_in(void);
+
 /** The database as bytes, for tools/rulec. */
 struct ff_error *ff_matcher_serialize(struct ff_matcher *matcher, char **ret, size_t *ret_n);
 

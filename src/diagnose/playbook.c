@@ -74,6 +74,14 @@ static void add_text(json_t *list, struct ff_span text)
 static void add_fix(json_t *fixes, struct ff_span kind, struct ff_span say, struct ff_span command)
 {
 	_cleanup_free_ char *name = ff_span_dup(kind);
+	_cleanup_free_ char *sentence = NULL;
+	if (ff_span_starts(say, "Or ") && say.n > 3) { // one of several there, a sentence of its own here
+		say = (struct ff_span){say.p + 3, say.n - 3};
+		sentence = ff_span_dup(say);
+		if (sentence && sentence[0] >= 'a' && sentence[0] <= 'z')
+			sentence[0] = (char)(sentence[0] - 'a' + 'A');
+		say.p = sentence ? sentence : say.p;
+	}
 	// names made at run time ("env:" .. name) are no kinds
 	if (name && kind.n && kind.p[kind.n - 1] != ':' && !memchr(kind.p, '{', kind.n) && !has_kind(fixes, name))
 		json_array_append_new(fixes,
@@ -101,7 +109,7 @@ static struct ff_span block_text(const struct ff_rules *rules, size_t index)
 	return text;
 }
 
-static void add_literal_fixes(struct ff_span text, const struct ff_regex *regex, json_t *fixes)
+static void add_literal_fixes(struct ff_span text, struct ff_regex *regex, json_t *fixes)
 {
 	struct ff_match m;
 	size_t from = 0;
@@ -119,13 +127,18 @@ static void add_doc(struct ff_rules *rules, size_t index, json_t *doc)
 	ff_rules_push(rules, index);
 	lua_getfield(L, -1, "doc");
 	_cleanup_json_ json_t *said = lua_istable(L, -1) ? ff_sandbox_json(L, -1) : NULL;
+	lua_getfield(L, top + 1, "fixes");
+	_cleanup_json_ json_t *fixes = lua_istable(L, -1) ? ff_sandbox_json(L, -1) : NULL;
 	lua_getfield(L, top + 1, "facts");
 	_cleanup_json_ json_t *facts = lua_istable(L, -1) ? ff_sandbox_json(L, -1) : NULL;
 	lua_settop(L, top);
 	add_text(json_object_get(doc, "looks"), ff_span_of(ff_json_text(said, "looks")));
 	add_text(json_object_get(doc, "check"), ff_span_of(ff_json_text(said, "check")));
 	size_t i;
-	json_t *path;
+	json_t *path, *fix;
+	json_array_foreach (fixes, i, fix)
+		add_fix(json_object_get(doc, "fixes"), ff_span_of(ff_json_text(fix, "kind")),
+			ff_span_of(ff_json_text(fix, "say")), ff_span_of(ff_json_text(fix, "command")));
 	json_array_foreach (facts, i, path)
 		add_text(json_object_get(doc, "facts"), ff_span_of(json_string_value(path)));
 	add_text(json_object_get(doc, "rules"), ff_span_of(ff_rules_at(rules, index)->id));
@@ -145,28 +158,46 @@ static void add_signatures(struct ff_rules *rules, size_t index, json_t *list)
 	}
 }
 
-static void add_general_fixes(struct ff_span kinds, json_t *fixes)
+static void add_general_fix(struct ff_span kind, json_t *fixes)
 {
-	for (struct ff_span kind; kinds.n && ff_span_next(&kinds, ' ', &kind);) {
-		for (size_t i = 0; i < sizeof(general) / sizeof(general[0]); i++) {
-			size_t n = strlen(general[i].kind);
-			bool named = general[i].kind[n - 1] == ':';
-			if (named ? !ff_span_starts(kind, general[i].kind) : !ff_span_eq(kind, general[i].kind))
-				continue;
-			_cleanup_buf_ struct ff_buf say = {0};
-			_cleanup_free_ char *name = named ? strndup(kind.p + n, kind.n - n) : NULL;
-			const char *at = strstr(general[i].say, "%s");
-			ff_buf_add(&say, general[i].say, at ? (size_t)(at - general[i].say) : strlen(general[i].say));
-			if (at)
-				ff_buf_printf(&say, "%s%s", name ? name : "", at + 2);
-			if (!say.failed)
-				add_fix(fixes, kind, (struct ff_span){say.p, say.n}, (struct ff_span){0});
-			break;
-		}
+	for (size_t i = 0; i < sizeof(general) / sizeof(general[0]); i++) {
+		size_t n = strlen(general[i].kind);
+		bool named = general[i].kind[n - 1] == ':';
+		if (named ? !ff_span_starts(kind, general[i].kind) : !ff_span_eq(kind, general[i].kind))
+			continue;
+		_cleanup_buf_ struct ff_buf say = {0};
+		const char *at = strstr(general[i].say, "%s");
+		ff_buf_add(&say, general[i].say, at ? (size_t)(at - general[i].say) : strlen(general[i].say));
+		if (at)
+			ff_buf_add(&say, kind.p + n, kind.n - n);
+		if (at)
+			ff_buf_str(&say, at + 2);
+		if (!say.failed)
+			add_fix(fixes, kind, (struct ff_span){say.p, say.n}, (struct ff_span){0});
+		return;
 	}
 }
 
-static void add_rule(struct ff_rules *rules, size_t index, const struct ff_regex *regex, json_t *doc)
+// In the order of causes.tsv, which names the likeliest first; what rules name besides comes behind.
+static json_t *fixes_in_order(struct ff_span kinds, json_t *literals)
+{
+	json_t *fixes = json_array(), *fix;
+	size_t i;
+	for (struct ff_span kind; kinds.n && ff_span_next(&kinds, ' ', &kind);) {
+		json_array_foreach (literals, i, fix) {
+			if (ff_span_eq(kind, ff_json_text(fix, "kind")))
+				json_array_append(fixes, fix);
+		}
+		add_general_fix(kind, fixes);
+	}
+	json_array_foreach (literals, i, fix) {
+		if (!has_kind(fixes, ff_json_text(fix, "kind")))
+			json_array_append(fixes, fix);
+	}
+	return fixes;
+}
+
+static void add_rule(struct ff_rules *rules, size_t index, struct ff_regex *regex, json_t *doc)
 {
 	add_doc(rules, index, doc);
 	add_signatures(rules, index, json_object_get(doc, "signatures"));
@@ -197,7 +228,7 @@ struct ff_error *ff_playbook(struct ff_rules *rules, const char *cause, json_t *
 		json_object_set_new(doc, "title", ff_json_string(known.title.p, known.title.n));
 	if (known.counts_as.n)
 		json_object_set_new(doc, "counts_as", ff_json_string(known.counts_as.p, known.counts_as.n));
-	add_general_fixes(known.fix_kinds, json_object_get(doc, "fixes"));
+	json_object_set_new(doc, "fixes", fixes_in_order(known.fix_kinds, json_object_get(doc, "fixes")));
 	*ret = ff_take(&doc);
 	return NULL;
 }

@@ -1,17 +1,20 @@
 // PCRE2 behind a small interface. Bytes, not UTF-8: logs are not always text, and `.` on a byte is good enough to find
-// a message. The JIT is used where it is allowed (SELinux may forbid it; the interpreter gives the same answers).
+// a message. The JIT, which costs more than a few matches, is used for what is used often and where it is
+// allowed (SELinux may forbid it; the interpreter gives the same answers).
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "diagnose/regex.h"
 
 #include <pcre2.h>
 
-enum { MATCH_LIMIT = 200000, HEAP_LIMIT_KIB = 4096, DEPTH_LIMIT = 2000 };
+enum { MATCH_LIMIT = 200000, HEAP_LIMIT_KIB = 4096, DEPTH_LIMIT = 2000, USES_BEFORE_JIT = 16 };
 
 struct ff_regex {
 	pcre2_code *code;
 	pcre2_match_data *data;
 	pcre2_match_context *context;
 	char *names[FF_REGEX_GROUPS];
+	unsigned used;
+	bool limited;
 };
 
 void ff_regex_destroy(struct ff_regex *regex)
@@ -67,7 +70,6 @@ struct ff_error *ff_regex_create(const char *pattern, bool caseless, bool anchor
 		ff_regex_destroy(regex);
 		return ff_error_create(FF_EUSAGE, "more than %d groups in '%s'", FF_REGEX_GROUPS - 1, pattern);
 	}
-	pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); // a refusal leaves the interpreter
 	regex->data = pcre2_match_data_create(FF_REGEX_GROUPS, NULL);
 	regex->context = pcre2_match_context_create(NULL);
 	struct ff_error *err = regex->data && regex->context ? read_names(regex) : &ff_enomem;
@@ -82,10 +84,14 @@ struct ff_error *ff_regex_create(const char *pattern, bool caseless, bool anchor
 	return NULL;
 }
 
-bool ff_regex_match(const struct ff_regex *regex, struct ff_span subject, size_t from, struct ff_match *ret)
+bool ff_regex_match(struct ff_regex *regex, struct ff_span subject, size_t from, struct ff_match *ret)
 {
+	if (++regex->used == USES_BEFORE_JIT)
+		pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); // a refusal leaves the interpreter
 	int n = pcre2_match(
 		regex->code, (PCRE2_SPTR)(subject.p ? subject.p : ""), subject.n, from, 0, regex->data, regex->context);
+	regex->limited = n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT || n == PCRE2_ERROR_HEAPLIMIT ||
+		n == PCRE2_ERROR_JIT_STACKLIMIT;
 	if (n <= 0)
 		return false;
 	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(regex->data);
@@ -96,6 +102,11 @@ bool ff_regex_match(const struct ff_regex *regex, struct ff_span subject, size_t
 				      : (struct ff_span){NULL, 0};
 	}
 	return true;
+}
+
+bool ff_regex_limited(const struct ff_regex *regex)
+{
+	return regex->limited;
 }
 
 unsigned ff_regex_group(const struct ff_regex *regex, const char *name)

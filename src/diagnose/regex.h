@@ -21,7 +21,10 @@ struct ff_error *ff_regex_create(const char *pattern, bool caseless, bool anchor
 void ff_regex_destroy(struct ff_regex *regex);
 
 /** Find the first match at or after `from`; false when there is none or a limit was hit. */
-bool ff_regex_match(const struct ff_regex *regex, struct ff_span subject, size_t from, struct ff_match *ret);
+bool ff_regex_match(struct ff_regex *regex, struct ff_span subject, size_t from, struct ff_match *ret);
+
+/** True when the last match was given up at a limit. */
+bool ff_regex_limited(const struct ff_regex *regex);
 
 /** Number of the group with this name, 0 when there is none. */
 unsigned ff_regex_group(const struct ff_regex *regex, const char *name);

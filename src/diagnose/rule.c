@@ -5,6 +5,7 @@
 #include "base/embed.h"
 #include "base/io.h"
 #include "diagnose/lua_text.h"
+#include "diagnose/matcher.h"
 #include "diagnose/rule_check.h"
 #include "know/table.h"
 
@@ -232,7 +233,8 @@ static struct ff_error *add_blocks(struct ff_rules *rules, lua_State *L)
 	int blocks = lua_gettop(L);
 	size_t n = lua_rawlen(L, blocks);
 	struct ff_error *err = NULL;
-	for (size_t i = 1; i <= n && !err; i++) {
+	bool checked = rules->built_in && ff_matcher_built_in();
+	for (size_t i = 1; i <= n && !err && !checked; i++) {
 		lua_rawgeti(L, blocks, (lua_Integer)i);
 		err = ff_rule_check(L, rules->file, rules->built_in);
 		lua_settop(L, blocks);
@@ -266,6 +268,8 @@ struct ff_error *ff_rules_add_text(struct ff_rules *rules, const char *name, con
 struct ff_error *ff_rules_add_built_in(struct ff_rules *rules)
 {
 	struct ff_error *err = NULL;
+	lua_State *L = ff_sandbox_lua(rules->sandbox);
+	lua_gc(L, LUA_GCSTOP); // what is read now stays
 	rules->built_in = true;
 	for (size_t i = 0; i < ff_ruleset_file_count && !err; i++) {
 		char name[128];
@@ -275,10 +279,11 @@ struct ff_error *ff_rules_add_built_in(struct ff_rules *rules)
 		err = ff_rules_add_text(rules, name, ff_ruleset_files[i].text.p, ff_ruleset_files[i].text.n);
 	}
 	rules->built_in = false;
+	lua_gc(L, LUA_GCRESTART);
 	return err;
 }
 
-static struct ff_error *add_file(struct ff_rules *rules, const char *path)
+struct ff_error *ff_rules_add_file(struct ff_rules *rules, const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	_cleanup_buf_ struct ff_buf text = {0};
@@ -304,7 +309,7 @@ struct ff_error *ff_rules_add_dir(struct ff_rules *rules, const char *dir)
 		_cleanup_buf_ struct ff_buf path = {0};
 		ff_buf_printf(&path, "%s/%s", dir, entries[i]->d_name);
 		if (!err)
-			err = path.failed ? &ff_enomem : add_file(rules, path.p);
+			err = path.failed ? &ff_enomem : ff_rules_add_file(rules, path.p);
 		free(entries[i]);
 	}
 	free(entries);

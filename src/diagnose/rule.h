@@ -39,6 +39,9 @@ struct ff_error *ff_rules_add_built_in(struct ff_rules *rules);
     message names file and line. */
 struct ff_error *ff_rules_add_text(struct ff_rules *rules, const char *name, const char *text, size_t n);
 
+/** Read one file. */
+struct ff_error *ff_rules_add_file(struct ff_rules *rules, const char *path);
+
 /** Read every *.lua of a folder, in order of name. */
 struct ff_error *ff_rules_add_dir(struct ff_rules *rules, const char *dir);
 

@@ -46,13 +46,18 @@ static struct ff_sandbox *sandbox_of(lua_State *L)
 	return *(struct ff_sandbox **)lua_getextraspace(L);
 }
 
+void ff_sandbox_charge(lua_State *L, long steps)
+{
+	struct ff_sandbox *s = sandbox_of(L);
+	s->steps -= steps;
+	if (s->steps <= 0)
+		luaL_error(L, "the rule takes too many steps");
+}
+
 static void tick(lua_State *L, lua_Debug *ar)
 {
 	(void)ar;
-	struct ff_sandbox *s = sandbox_of(L);
-	s->steps -= STEPS_PER_TICK;
-	if (s->steps <= 0)
-		luaL_error(L, "the rule takes too many steps");
+	ff_sandbox_charge(L, STEPS_PER_TICK);
 }
 
 // What remains visible of the standard library.
@@ -190,7 +195,9 @@ struct ff_error *ff_sandbox_run(struct ff_sandbox *sandbox, const char *name, co
 	if (chunk.failed)
 		return &ff_enomem;
 	if (luaL_loadbufferx(L, text, n, chunk.p, "t") != LUA_OK) {
-		struct ff_error *err = ff_error_create(FF_EUSAGE, "%s", lua_tostring(L, -1));
+		bool binary = n && text[0] == LUA_SIGNATURE[0];
+		struct ff_error *err = binary ? ff_error_create(FF_EUSAGE, "%s:1: compiled Lua is not taken", name)
+					      : ff_error_create(FF_EUSAGE, "%s", lua_tostring(L, -1));
 		lua_pop(L, 1);
 		return err;
 	}

@@ -4,6 +4,7 @@
 #include "emit/diagnosis.h"
 #include "emit/diff.h"
 #include "emit/incident.h"
+#include "emit/playbook.h"
 #include "emit/report.h"
 
 typedef struct ff_error *writer_fn(const json_t *doc, const struct ff_style *style, char **ret);
@@ -40,6 +41,18 @@ struct ff_error *ff_emit_diff(
 	const struct ff_shareable *diff, enum ff_format format, const struct ff_style *style, char **ret)
 {
 	return emit(diff, format, style, ff_diff_text, ff_diff_markdown, ret);
+}
+
+struct ff_error *ff_emit_playbook(
+	const struct ff_shareable *playbook, enum ff_format format, const struct ff_style *style, char **ret)
+{
+	return emit(playbook, format, style, ff_playbook_text, ff_playbook_markdown, ret);
+}
+
+struct ff_error *ff_emit_rules(
+	const struct ff_shareable *rules, enum ff_format format, const struct ff_style *style, char **ret)
+{
+	return emit(rules, format, style, ff_rules_text, ff_rules_text, ret);
 }
 
 static struct ff_error *list_text(const json_t *doc, const struct ff_style *style, char **ret)

@@ -29,6 +29,14 @@ struct ff_error *ff_emit_json(const struct ff_shareable *document, char **ret);
 struct ff_error *ff_emit_diff(
 	const struct ff_shareable *diff, enum ff_format format, const struct ff_style *style, char **ret);
 
+/** firstfix.playbook/1: pages on causes. */
+struct ff_error *ff_emit_playbook(
+	const struct ff_shareable *playbook, enum ff_format format, const struct ff_style *style, char **ret);
+
+/** firstfix.rules/1 (the list of rules) or firstfix.cases/1 (results of their cases); Markdown is text. */
+struct ff_error *ff_emit_rules(
+	const struct ff_shareable *rules, enum ff_format format, const struct ff_style *style, char **ret);
+
 /** firstfix.libs/1 in the format; Markdown is the text in a fence. */
 struct ff_error *ff_emit_libs(
 	const struct ff_shareable *libs, enum ff_format format, const struct ff_style *style, char **ret);
