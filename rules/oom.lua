@@ -36,7 +36,7 @@ local function numbers(text)
   m.listed = others
   if m.reserved and m.allocated and not m.idle then m.idle = m.reserved - m.allocated end
   if m.allocated and m.idle and not m.reserved then m.reserved = m.allocated + m.idle end
-  local mine = m.ours or m.reserved and m.reserved + 0.5 * unit.GiB -- context
+  local mine = m.ours or (m.reserved or m.allocated) and (m.reserved or m.allocated) + 0.5 * unit.GiB -- context
   -- A message that names "Process N has X" without "this process" counts ourselves among them (inside containers).
   if processes == 1 and not m.ours and m.reserved and others >= m.reserved and others - m.reserved < 1.5 * unit.GiB then
     mine, others, m.pid = others, 0, nil
@@ -223,7 +223,7 @@ rule {
     killer = [[(?:Out of memory: Kill(?:ed)? process \d+ \((?<process>[^)]+)|oom-kill:|oom_reaper: reaped|Memory cgroup out of memory|OOMKilled|Failed with result 'oom-kill'|oom_kill_process|invoked oom-killer)]],
     minus9 = [[(?:exit(?:s|ed)?(?: with)?(?: return)? ?code ?[=:]?\s*-9\b|exitcode ?: ?-9|return code = -9|exit(?:ed)? (?:with )?(?:code|status):? ?137|died with <Signals\.SIGKILL|Signal 9 \(SIGKILL\)|terminated by signal 9|signal: 9|was killed by signal: Killed|returned non-zero exit status 137|returncode=-9|signal: killed|code=killed, (?:signal|status)=(?:9/)?KILL|exit status 137|received signal 9\b|was sent SIGKILL! Perhaps out of memory)]],
     killed = [[^\s*(?:\S+: line \d+: +\d+ )?Killed(?:\s+python|\s+\S+|\s*$)]],
-    bad_alloc = [[(?:std::bad_alloc|Cannot allocate memory(?! in static TLS)|Buy new RAM|model requires more system memory \((?<needs>[\d.]+ [KMGT]iB)\) than is available \((?<there>[\d.]+ [KMGT]iB)\)|\[Errno 12\]|DefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory|MemoryError(?::|$)|_ArrayMemoryError|failed to allocate \d+ bytes of (?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],
+    bad_alloc = [[(?:std::bad_alloc|Cannot allocate memory(?! in static TLS)|Buy new RAM|model requires more system memory \((?<needs>[\d.]+ [KMGT]iB)\) than is available \((?<there>[\d.]+ [KMGT]iB)\)|\[Errno 12\]|DefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory|(?<![A-Za-z])MemoryError(?::|$)|_ArrayMemoryError|failed to allocate \d+ bytes of (?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],
     ray = [[(?:ray\.exceptions\.OutOfMemoryError|ray-oom-prevention|due to the node running low on memory|Task was killed due to the node running low on memory|Workers \(tasks / actors\) killed due to memory pressure)]],
     sigkill_shard = [[Shard process was signaled to shutdown with signal 9]],
     mmap = [[(?:unable to mmap \d+ bytes|mmap failed: Cannot allocate memory|failed to allocate buffer of size)]],

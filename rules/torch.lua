@@ -126,9 +126,9 @@ rule {
 
 rule {
   id = "cuda.fork",
-  signatures = {fork = [[Cannot re-initialize CUDA in forked subprocess]], forkserver = [[(?:CUDA (?:context|was) (?:already )?initialized before[^\n]{0,60}fork|spawn' start method)]], poison = [[(?:cudaErrorInitializationError|CUDA error: initialization error|CUDA_ERROR_NOT_INITIALIZED)]]},
+  signatures = {fork = [[Cannot re-initialize CUDA in forked subprocess]], forkserver = [[(?:CUDA (?:context|was) (?:already )?initialized before[^\n]{0,60}fork|spawn' start method)]], poison = [[(?:CUDA driver initialization failed, you might not have a CUDA gpu|cudaErrorInitializationError|CUDA error: initialization error|CUDA_ERROR_NOT_INITIALIZED)]]},
   when = function(f, log)
-    if not log.fork and not (log.poison and log.has_frame[[multiprocessing|fork|dataloader]]) and not (log.forkserver and log.forkserver.event.kind == "exception") then return nil end
+    if not log.fork and not (log.poison and log.has_frame[[multiprocessing|fork|_utils/worker]]) and not (log.forkserver and log.forkserver.event.kind == "exception") then return nil end
     local vllm = log.has_frame[[vllm/]]
     return {confidence = log.fork and 0.95 or 0.7, why = "A process that had already used CUDA was forked, and the child used CUDA again, which CUDA does not allow.",
       fixes = vllm and {{kind = "env:VLLM_WORKER_MULTIPROC_METHOD", say = "Let vLLM spawn its workers.", command = "export VLLM_WORKER_MULTIPROC_METHOD=spawn", set = {VLLM_WORKER_MULTIPROC_METHOD = "spawn"}, automatic = true}, {kind = "code", say = "And keep the start of the engine behind if __name__ == '__main__'."}}
@@ -211,7 +211,7 @@ rule {
     bf16 = [[(?:Bfloat16 is only supported on GPUs with compute capability of at least 8\.0|Your (?:setup|GPU) doesn't support bf16(?:/gpu)?|bf16 (?:is )?not supported|does not support bfloat16)]],
     fp8 = [[(?:fp8|FP8|float8|e4nv|fp8e4nv|torch\._scaled_mm)[^\n]{0,120}(?:only supported|not supported|requires|supported on(?:ly)?|compute capability)]],
     flash = [[(?:FlashAttention only supports (?:Ampere|Hopper|Turing)[^\n]*|FlashAttention-3 (?:only|requires)[^\n]*|flash[- ]?attention[^\n]{0,60}(?:requires|only support\w*)[^\n]{0,60}(?:Ampere|compute capability|sm_?\d+|GPUs?))]],
-    capability = [[(?:The quantization method (?<method>\S+) is not supported for the current GPU\. Minimum capability: (?<min>\d+)|requires (?:GPU with )?(?:compute )?capability (?:of )?(?:at least |>= ?)?(?<need>\d\.?\d))]],
+    capability = [[(?:The quantization method (?<method>\S+) is not supported for the current GPU\. Minimum capability: (?<min>\d+)|requires (?:GPU with )?(?:compute )?capability (?:of )?(?:at least |>= ?)?(?<need>\d\.?\d)|GPUs with compute capability below (?<below>[\d.]+) are not supported)]],
     flash_dtype = [[FlashAttention only support fp16 and bf16 data type]],
     half_cpu = [=[["'](?:addmm_impl_cpu_|LayerNormKernelImpl|baddbmm_with_gemm|softmax_lastdim_kernel_impl|slow_conv2d_cpu|compute_indices_weights_cubic|upsample\w*|erfinv_vml_cpu|addmv_impl_cpu|clamp_min_scalar_cpu|log|mse_cpu|rsqrt_vml_cpu|index_add_cuda_|triu_tril_cuda_template|multinomial\w*|\w+_cpu)["'] not implemented for ['"](?<dtype>Half|BFloat16|Float8\w*)['"]]=],
     xformers = [[(?:No operator found for `memory_efficient_attention|requires device with capability > \(\d+, \d+\) but your GPU has capability)]],
@@ -229,6 +229,10 @@ rule {
     local hit = log.bf16 or log.flash or log.fp8 or log.capability or log.xformers
     if hit == log.xformers and hit then
       return {hit = hit, confidence = 0.78, why = "xformers has no attention kernel for this dtype, shape or GPU.", fixes = {{kind = "param:attn_implementation", say = "Use torch's own attention (sdpa), or float16 inputs."}, {kind = "pip:xformers", say = "Or install the xformers build made for this torch."}}}
+    end
+    if hit == log.capability and hit.below then
+      return {hit = hit, confidence = 0.78, why = {"This engine runs on GPUs of compute capability {below} and later only.", "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
+        fixes = {{kind = "hardware", say = "Use a newer GPU, or an engine that still supports this one (llama.cpp, transformers)."}}}
     end
     local attention = hit == log.flash
     return {hit = hit, confidence = 0.92, why = {"This GPU is older than what that data type or kernel needs.", "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
