@@ -44,6 +44,7 @@ rule {
       if wanted and (log.could_not or log.configured or log.mismatch or log.required) then return nil end -- bnb.override-wrong
     end
     local specific = log.required or log.configured or log.could_not or log.mismatch or log.open_lib or log.not_distributed
+    if not specific and (f"torch.cuda" == false and not f"torch.hip" or (f.pkg"torch" or ""):match[[\+cpu]]) then return nil end -- bnb.cpu-only
     if not specific and log.dependency then return nil end -- bnb.dependency-missing
     if not specific and log.cudart then return nil end -- bnb.cudart-not-found
     if wanted == "libbitsandbytes_cpu.so" and log.open_lib then
@@ -367,6 +368,7 @@ rule {
     resolver = [[(?:Could not find a version that satisfies the requirement|No matching distribution found for) bitsandbytes(?<spec>[<>=!~][^\s;"(]*)]],
   },
   context = {versions = [[from versions: (?<versions>[\d., ]+)]]},
+  specific_over = {"sys.python-version"},
   facts = {"system.libc.version", "system.arch", "system.os.name"},
   when = function(f, log)
     local libc = f"system.libc.version"

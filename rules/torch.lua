@@ -141,12 +141,12 @@ rule {
   id = "cuda.device-assert",
   signatures = {
     assert_text = [[(?:device-side assert triggered|cudaErrorAssert|CUDA_ERROR_ASSERT)]],
-    assertion = [=[\.cu:\d+: \S+: block: \[\d+,\d+,\d+\], thread: \[\d+,\d+,\d+\] Assertion `(?<assertion>[^`']+)' failed]=],
+    assertion = [=[:\d+: [^\n]*block: \[\d+,\d+,\d+\], thread: \[\d+,\d+,\d+\] Assertion [`'](?<assertion>[^`']+)[`'] failed]=],
     probability = [[probability tensor contains either `inf`, `nan` or element < 0]],
   },
   when = function(f, log)
     local a = log.assertion and log.assertion.assertion or ""
-    local what = a:match[[srcIndex|index|idx|ind]] and "an index lies outside its table: a token or label id that the embedding (or the classes) does not have" or a:match[[t >= 0|n_classes|target]] and "a label lies outside the number of classes" or a:match[[input_val|target_val]] and "a loss got values outside 0 to 1" or log.probability and "sampling got NaN or infinite probabilities (numeric overflow, often float16)" or "a kernel checked its input and found it invalid"
+    local what = a:match[[(?i)index|idx|\bind\b]] and "an index lies outside its table: a token or label id that the embedding (or the classes) does not have" or a:match[[t >= 0|n_classes|target]] and "a label lies outside the number of classes" or a:match[[input_val|target_val]] and "a loss got values outside 0 to 1" or log.probability and "sampling got NaN or infinite probabilities (numeric overflow, often float16)" or "a kernel checked its input and found it invalid"
     if log.probability and not log.assert_text then
       return {hit = log.probability, confidence = 0.7, why = "Sampling got NaN or infinite probabilities: the model overflowed (often float16, a broken quantization, or a damaged checkpoint).", fixes = {{kind = "code", say = "Load in bfloat16 or float32 and check the logits; with a quantized model try another."}}}
     end
