@@ -136,7 +136,7 @@ rule {
 rule {
   id = "accelerate.missing",
   signatures = {
-    requires = [[(?:requires Accelerate|requires `?accelerate|`?accelerate`?[^\n]{0,40}(?:is not installed|not found|is required|to be installed)|Please (?:run `)?(?:pip )?install (?:-U |--upgrade )?[`'"]?accelerate|pip install [`'"]?(?:-U |transformers\[torch\]|'?accelerate))]],
+    requires = [[(?:requires Accelerate|requires `?accelerate|`?accelerate`?[^\n]{0,40}(?:is not installed|not found|is required|to be installed)|Please (?:run `)?(?:pip )?install (?:-U |--upgrade )?[`'"]?accelerate|pip install (?:-U |--upgrade )?[`'"]?(?:transformers\[torch\]|accelerate))]],
     module = [=[No module named ['"]accelerate['"]]=],
     low_cpu = [[Using `low_cpu_mem_usage=True`[^\n]*requires]],
     quant = [[Using `bitsandbytes` (?:4|8)-bit quantization requires Accelerate]],
