@@ -242,7 +242,7 @@ static int write_tail(struct supervisor *s, struct json_out *j, const struct str
 	char name[64], path[512];
 	if (!st->used)
 		return 0;
-	snprintf(name, sizeof(name), "%s.%d.%.12s", s->run_id, s->worker.attempt, st->tail.head->stream);
+	snprintf(name, sizeof(name), "%s.%d.%.12s", s->run_id, s->worker.attempt, st->tail.stream);
 	int fd = new_file(s, on_disk, name, sizeof(path), path);
 	if (fd < 0)
 		return fd;
@@ -250,7 +250,7 @@ static int write_tail(struct supervisor *s, struct json_out *j, const struct str
 	int error = tail_copy(&st->tail, (uint64_t)s->options.tail_kib * 1024, fd, &kept);
 	finish_file(s, on_disk, fd);
 	json_open(j, NULL, '{');
-	json_text(j, "stream", st->tail.head->stream);
+	json_text(j, "stream", st->tail.stream);
 	json_text(j, "path", path);
 	json_u64(j, "bytes", kept);
 	json_u64(j, "total", st->tail.total);
@@ -330,8 +330,7 @@ static void say_tail(const struct stream *st, uint64_t most)
 	if (!st->used || !st->tail.total)
 		return;
 	size_t n = tail_last(&st->tail, most < sizeof(text) ? most : sizeof(text), text);
-	say_plain("--- the end of its %s (%llu bytes in all) ---", st->tail.head->stream,
-		(unsigned long long)st->tail.total);
+	say_plain("--- the end of its %s (%llu bytes in all) ---", st->tail.stream, (unsigned long long)st->tail.total);
 	say_bytes(text, n);
 	if (n && text[n - 1] != '\n')
 		say_plain("%s", "");

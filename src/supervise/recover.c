@@ -143,11 +143,8 @@ static bool take(struct supervisor *s, const struct verdict *v)
 		const char *name = v->variables[i].name, *value = v->variables[i].value;
 		if (!set_variable(r, name, value))
 			return false;
-		int length = snprintf(r->what + n, sizeof(r->what) - n, "%s%s%s%s",
-			n		? " "
-				: value ? ""
-					: "without ",
-			name, value ? "=" : "", value ?: "");
+		int length = snprintf(r->what + n, sizeof(r->what) - n, "%s%s%s%s%s", n ? " " : "",
+			value ? "" : "without ", name, value ? "=" : "", value ?: "");
 		n = length > 0 && n + (size_t)length < sizeof(r->what) ? n + (size_t)length : sizeof(r->what) - 1;
 	}
 	return true;

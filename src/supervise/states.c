@@ -166,7 +166,8 @@ static bool say_step_failed(struct supervisor *s, const struct step *step)
 {
 	if (step_ok(step))
 		return false;
-	death_obituary(s, step->late ? "the diagnosis took too long" : "the diagnosis failed");
+	bool missing = !step->late && WIFEXITED(step->status) && WEXITSTATUS(step->status) == 127;
+	death_obituary(s, step->late ? "it took too long" : missing ? "it could not be started" : "it failed");
 	return true;
 }
 

@@ -40,8 +40,7 @@ static void drop(struct supervisor *s, struct stream *st, int error)
 		if (!st->all)
 			stop_reading(s, st);
 	} else if (!st->lost) {
-		say("%s: %s; what the command prints is lost there, its end is kept", st->tail.head->stream,
-			strerror(error));
+		say("%s: %s; what the command prints is lost there, its end is kept", st->tail.stream, strerror(error));
 	}
 	st->lost += pending(st);
 	st->done = st->tail.total;
@@ -188,7 +187,7 @@ void stream_leave(struct supervisor *s, struct stream *st, bool keep_tail)
 		return;
 	uint64_t left = pending(st);
 	if (left && st->out.way != OUT_CLOSED)
-		say("%s: the last %llu bytes were not taken by its reader%s%s", st->tail.head->stream,
+		say("%s: the last %llu bytes were not taken by its reader%s%s", st->tail.stream,
 			(unsigned long long)left, keep_tail ? "; they are in " : "", keep_tail ? st->tail.path : "");
 	if (!keep_tail)
 		tail_remove(&st->tail);

@@ -79,7 +79,8 @@ int tail_open(struct tail *t, int dir, const char *dir_path, const char *name, c
 		.capacity = capacity,
 		.started = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
 		.pid = getpid()};
-	snprintf(t->head->stream, sizeof(t->head->stream), "%s", stream);
+	snprintf(t->stream, sizeof(t->stream), "%s", stream);
+	memcpy(t->head->stream, t->stream, sizeof(t->head->stream));
 	memcpy(t->head->magic, TAIL_MAGIC, sizeof(t->head->magic));
 	return 0;
 }

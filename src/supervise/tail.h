@@ -27,7 +27,8 @@ struct tail {
 	struct tail_head *head;
 	char *ring;
 	uint64_t capacity, total; /**< as in the head, which a cut file can take away */
-	char path[512];		  /**< what another process opens; /proc/PID/fd/N when it lies in memory only */
+	char stream[12];
+	char path[512]; /**< what another process opens; /proc/PID/fd/N when it lies in memory only */
 	int fd;
 };
 
