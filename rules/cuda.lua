@@ -158,7 +158,7 @@ rule {
     minor = [[(?:Cuda extensions are being compiled with a version of Cuda that does not match|CUDA version mismatch|Pytorch binaries were compiled with Cuda)]],
     requires_newer = [[(?:SM (?<sm>\d+\.\w) requires CUDA >= (?<need>[\d.]+)|requires CUDA (?:version )?(?:>=|at least|of at least) ?(?<need2>\d+\.\d+)|is only supported on CUDA (?<need3>[\d.]+) and above|nvcc (?:version )?(?:must be|>=) ?(?<need4>\d+\.\d+))]],
     unsupported_arch = [[(?:nvcc fatal\s*: Unsupported gpu architecture '(?<arch>compute_\w+|sm_\w+)'|Unknown CUDA arch \((?<arch2>[\w.+]+)\) or GPU not supported|Unsupported gpu architecture)]],
-    gcc = [[(?:unsupported GNU version! gcc versions later than (?<gcc>\d+)|#error -- unsupported (?:GNU|clang) version|The current installed version of \S+ \([\d.]+\) is greater than the maximum required version|error: parameter packs not expanded with)]],
+    gcc = [[(?:(?:#error -- )?unsupported GNU version! gcc versions later than (?<gcc>\d+)|#error -- unsupported (?:GNU|clang) version|The current installed version of \S+ \([\d.]+\) is greater than the maximum required version|error: parameter packs not expanded with)]],
     installed_cuda = [[Installed CUDA version (?<have5>[\d.]+) does not match the version torch was compiled with (?<want5>[\d.]+)]],
   },
   facts = {"cuda.toolkit.version", "torch.cuda", "env.CUDA_HOME"},

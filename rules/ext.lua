@@ -119,7 +119,7 @@ rule {
     dll = [[DLL load failed while importing (?<module>\w+): The specified (?:procedure|module) could not be found]],
     libc10 = [[lib(?:c10|c10_cuda|torch|torch_cpu|torch_python)\.so: cannot open shared object file]],
     vllm_c = [[(?:No module named 'vllm\._C'|Failed to import from vllm\._C with ImportError|'_OpNamespace' '(?:_C|_C_cache_ops|_moe_C|_vllm_fa\w*|sgl_kernel)' object has no attribute)]],
-    flash_c = [[cannot import name '(?:flash_attn_cuda|flash_attn_2_cuda)'|No module named '(?<missing>flash_attn_2_cuda|flash_attn_cuda|fused_layer_norm_cuda|amp_C|dropout_layer_norm|rotary_emb|exllama_kernels|exllamav2_kernels|awq_ext|awq_inference_engine|_ext|pointnet2_ops\._ext|mmcv\._ext|detectron2\._C|MultiScaleDeformableAttention|selective_scan_cuda|causal_conv1d_cuda|sgl_kernel\.common_ops|gptqmodel_\w+|quant_cuda|cuda_ext)']],
+    flash_c = [[cannot import name '(?:flash_attn_cuda|flash_attn_2_cuda|_\w+_C)'|No module named '(?<missing>flash_attn_2_cuda|flash_attn_cuda|fused_layer_norm_cuda|amp_C|dropout_layer_norm|rotary_emb|exllama_kernels|exllamav2_kernels|awq_ext|awq_inference_engine|_ext|pointnet2_ops\._ext|mmcv\._ext|detectron2\._C|MultiScaleDeformableAttention|selective_scan_cuda|causal_conv1d_cuda|sgl_kernel\.common_ops|gptqmodel_\w+|quant_cuda|cuda_ext)']],
   },
   context = {
     nvjitlink = [[undefined symbol: _{0,2}(?:nvJitLink|cublas|cudnn|cusparse|nccl|cuda)\w+]],
@@ -128,6 +128,7 @@ rule {
     glibcxx = [[GLIBCXX|GLIBC_2|CXXABI]],
   },
   unless = {"nvjitlink", "cublas_file", "glibcxx"},
+  specific_over = {"engine.plugin-skew"},
   facts = {"torch.version", "python.version", "torch.cxx11_abi"},
   when = function(f, log)
     local hit = log.mangled or log.mangled_any or log.torch_python or log.libc10 or log.wrong_python or log.vllm_c or log.built_for or log.have or log.flash_c or log.dll

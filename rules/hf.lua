@@ -173,7 +173,7 @@ rule {
   signatures = {
     header = [[Error while deserializing header: (?<what>[^\n]+)]],
     incomplete_meta = [[(?:MetadataIncompleteBuffer|incomplete metadata, file not fully covered|invalid JSON in header)]],
-    lfs = [[(?:invalid load key, 'v'|Unsupported operand 118|git-lfs\.github\.com/spec|seems to be a git-?lfs pointer|unpack requires a buffer of)]],
+    lfs = [[(?:invalid load key, 'v'|Unsupported operand (?:\d|[1-9]\d|1[01]\d|12[0-7])\b|git-lfs\.github\.com/spec|seems to be a git-?lfs pointer|unpack requires a buffer of)]],
     html = [[(?:invalid load key, '<'|Unsupported operand 60\b)]],
     pickle = [[UnpicklingError: (?:invalid load key|pickle data was truncated|unpickling stack underflow|could not find MARK|A load persistent id)]],
     eof = [[EOFError: Ran out of input]],
@@ -209,7 +209,7 @@ rule {
     changed = [[Weights only load failed]],
     unsafe = [[Unsupported (?:global|class): GLOBAL \S+ was not an allowed global|WeightsUnpickler error: Unsupported (?:global|class)]],
   },
-  context = {corrupt = [[Unsupported operand \d+|invalid load key]]},
+  context = {corrupt = [[Unsupported operand (?:\d|[1-9]\d|1[01]\d|12[0-7])\b|invalid load key]]}, -- 128 and more: newer pickle protocols
   unless = {"corrupt"},
   facts = {"torch.version"},
   confidence = 0.88,
@@ -235,7 +235,7 @@ rule {
     list_keys = [[_set_model_specific_special_tokens]],
     quant_type = [[Unknown quantization type, got (?<type>[\w-]+)]],
     could_not_find = [[Could not find (?<type>\w+) neither in <module 'transformers]],
-    gguf_tensors = [[(?:wrong number of tensors; expected \d+, got \d+|unknown pre-tokenizer type: '(?<type>[^']+)'|missing tensor '[\w.]+'|bad magic \[got 0x46554747|unknown \(magic, version\) combination: 46554747|unsupported model architecture: '(?<type2>[^']+)')]],
+    gguf_tensors = [[(?:wrong number of tensors; expected \d+, got \d+|unknown pre-tokenizer type: '(?<type>[^']+)'|missing tensor '[\w.]+'|tensor '[\w.]+' (?:not found|is missing from model)|bad magic \[got 0x46554747|unknown \(magic, version\) combination: 46554747|unsupported model architecture: '(?<type2>[^']+)')]],
     any_key = [=[KeyError: ['"](?<key>[a-z][\w.-]*)['"]\s*$]=],
     attribute = [[module ['"]?transformers['"]? has no attribute ['"]?(?<type>\w+)]],
   },
@@ -342,7 +342,7 @@ rule {
 rule {
   id = "hf.trust-remote-code",
   signatures = {
-    flag = [[trust_remote_code=True]],
+    flag = [[(?:trust_remote_code|--trust-remote-code)]],
     contains = [[(?:contains|requires you to execute) (?:custom code|the configuration file in that repo|the \w+ file in that repo)]],
     packages = [[This modeling file requires the following packages that were not found in your environment: (?<packages>[^.\n]+)]],
   },
@@ -354,8 +354,10 @@ rule {
         fixes = {{kind = "pip:package", say = "Install what it names.", command = "pip install " .. (log.packages.packages:gsub([[,\s*]], " "))}}}
     end
     local hit = log.contains or log.flag
-    if not log.contains and not (hit.event and hit.event.type and hit.event.type ~= "") then return nil end
-    return {hit = hit,
+    local message = hit.event.message or ""
+    if not log.contains and (not hit.event.type or hit.event.type == "" or not message:match[[trust[_-]remote[_-]code]]) then return nil end
+    if not log.contains and message:match[[got an unexpected|ignored|has no effect|multiple values]] then return nil end
+    return {hit = hit, confidence = not log.contains and message:match[[consider setting]] and 0.62 or nil,
       why = "The repository brings its own model code, and running it must be allowed explicitly.",
       fixes = {{kind = "param:trust_remote_code", say = "If you trust the author, pin a revision and pass trust_remote_code=True (vLLM: --trust-remote-code)."}}}
   end,

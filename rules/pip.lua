@@ -17,11 +17,20 @@ rule {
     local hit = log.module or log.package or log.requires or log.please
     local module = hit.module or hit.package or hit.package2 or hit.library or hit.name2 or ""
     local top = module:match[[^([^.]+)]] or module
-    local own = {bitsandbytes = 1, accelerate = 1, triton = 1, torch_C = 1, flash_attn = 1, sentencepiece = 1, tiktoken = 1, hf_transfer = 1, _C = 1, flash_attn_2_cuda = 1, imp = 1, distutils = 1, asyncore = 1, fused_layer_norm_cuda = 1, amp_C = 1, exllama_kernels = 1}
+    local own = {bitsandbytes = 1, accelerate = 1, triton = 1, torch_C = 1, flash_attn = 1, sentencepiece = 1, tiktoken = 1, hf_transfer = 1, _C = 1, flash_attn_2_cuda = 1, imp = 1, distutils = 1, asyncore = 1, fused_layer_norm_cuda = 1, amp_C = 1, exllama_kernels = 1, common_ops = 1}
     if own[top] and not (top == "triton" and module == "triton") then return nil end
-    if module:match[[^(?:transformers|huggingface_hub|vllm|numpy|torch|torchvision|peft|google)\.]] then return nil end
+    -- 'a.b' is only ever said when a is there: another release of it, or another a. Namespaces apart.
+    if hit == log.module and module:match[[^(?!(?:google|nvidia|azure|ruamel|mpl_toolkits|backports|zope|sphinxcontrib|jaraco|cuda)\.)\w+\.]] or module:match[[^google\.protobuf]] then return nil end
     if top == "torch" and module == "torch" and log.has_frame[[setup\.py|build_meta|get_requires_for_build]] then
       return {hit = hit, confidence = 0.88, why = "A package is built in pip's isolated environment, where torch is not visible.", fixes = {{kind = "pip:package", say = "Install torch first, then the package without build isolation.", command = "pip install torch && pip install --no-build-isolation <package>"}}}
+    end
+    local split = {tkinter = "python3-tk", _tkinter = "python3-tk", ensurepip = "python3-venv", venv = "python3-venv", apt_pkg = "python3-apt"}
+    local built_without = {_ctypes = "libffi-dev", _lzma = "liblzma-dev", _bz2 = "libbz2-dev", _sqlite3 = "libsqlite3-dev", _ssl = "libssl-dev", readline = "libreadline-dev"}
+    if split[top] then
+      return {hit = hit, confidence = 0.9, why = ("%s belongs to Python itself; this distribution ships it in a package of its own."):format(top), fixes = {{kind = "apt:" .. split[top], say = "Install that package of the system.", command = "apt-get update && apt-get install -y " .. split[top]}}}
+    end
+    if built_without[top] then
+      return {hit = hit, confidence = 0.86, why = ("%s belongs to Python itself; this Python was compiled without the library that it needs."):format(top), fixes = {{kind = "apt:" .. built_without[top], say = "Install the headers and build Python again (pyenv install --force), or use a Python of the distribution.", command = "apt-get update && apt-get install -y " .. built_without[top]}, {kind = "os", say = "Or use a Python that was built with it."}}}
     end
     local names = {cv2 = "opencv-python-headless", PIL = "pillow", sklearn = "scikit-learn", yaml = "pyyaml", skimage = "scikit-image", bs4 = "beautifulsoup4", dotenv = "python-dotenv", attr = "attrs", google = "protobuf", fitz = "pymupdf", Crypto = "pycryptodome", llama_cpp = "llama-cpp-python", OpenSSL = "pyopenssl", serial = "pyserial", git = "gitpython", sentence_transformers = "sentence-transformers", pkg_resources = "setuptools", mpi4py = "mpi4py", MeCab = "mecab-python3", flash_attn = "flash-attn", pytorch_lightning = "pytorch-lightning", open_clip = "open-clip-torch", clip = "clip", websocket = "websocket-client", jose = "python-jose", multipart = "python-multipart", psycopg2 = "psycopg2-binary", ruamel = "ruamel.yaml", zmq = "pyzmq", grpc = "grpcio", gi = "PyGObject", faiss = "faiss-cpu", pynvml = "nvidia-ml-py", mamba_ssm = "mamba-ssm", causal_conv1d = "causal-conv1d", einops = "einops", timm = "timm"}
     local package = names[top] or (module == "" and "package") or top:gsub("_", "-")

@@ -36,6 +36,11 @@ rule {
         }}
     end
     hit = log.old or log.manylinux
+    if hit == log.old and hit.text:match[[GLIBCXX|CXXABI]] then
+      return {hit = hit, confidence = 0.88, why = "The libstdc++ that was loaded first is older than the one a binary was built with.",
+        fixes = {{kind = "conda", say = "Install a newer libstdc++ into the environment and let it come first.", command = "conda install -c conda-forge libstdcxx-ng && export LD_LIBRARY_PATH=$CONDA_PREFIX/lib:$LD_LIBRARY_PATH"},
+                 {kind = "apt:libstdc++6", say = "Or upgrade the system's libstdc++6.", command = "apt-get update && apt-get install -y --only-upgrade libstdc++6"}, {kind = "os", say = "Or use a newer base image."}}}
+    end
     return {hit = hit, confidence = 0.85, why = "A binary was built for a newer glibc or libstdc++ than this system has.",
       fixes = {{kind = "os", say = "Use a newer base image or system."}, {kind = "pip-downgrade:package", say = "Or an older release of the package that names it."}}}
   end,
@@ -138,6 +143,7 @@ rule {
   },
   context = {ignored = [[Ignored the following versions that require a different python version]], network = [[(?:Retrying \(Retry|NewConnectionError|ProxyError|SSLError|Max retries exceeded)]], musl = [[(?:musllinux|alpine)]]},
   unless = {"network"},
+  explains = {"pip.module-missing"},
   facts = {"python.version", "system.libc.version", "system.arch"},
   when = function(f, log)
     local hit = log.versions
@@ -149,7 +155,7 @@ rule {
     local torch = package:match[[^torch(?:vision|audio)?$]]
     local placeholder = torch and hit.list:match[[^0\.1\.2]]
     local why, confidence
-    if placeholder or torch and stands == "none" and not (hit.want or ""):match[[\+]] then
+    if placeholder or torch and stands == "none" then
       why, confidence = "pip sees no wheel of " .. package .. " for this Python at all: it is newer (or older) than what " .. package .. " is built for, or a 32-bit one.", 0.84
     elseif stands == "below" then
       why, confidence = ("%s %s has no wheel for this Python: all releases that pip can use here are newer, because this Python is."):format(package, hit.want), torch and 0.84 or 0.72
@@ -268,10 +274,22 @@ rule {
     platform = [[requested image's platform \((?<image>[^)]+)\) does not match the detected host platform \((?<host>[^)]+)\)]],
     wheel = [[\S+(?:x86_64|aarch64|amd64|arm64)\.whl is not a supported wheel on this platform]],
     manifest = [[no match(?:ing manifest)? for (?:linux/(?<image2>\w+)|platform)[^\n]*(?:manifest|not found)]],
+    no_wheel = [[(?:has|have) no wheels with a matching platform tag]],
     rosetta = [[(?:incompatible architecture \(have ['"]?(?<have>\w+)|mach-o[^\n]*but wrong architecture)]],
   },
+  context = {arm_tag = [[manylinux\w*_aarch64|linux_aarch64|macosx\w*_arm64|win_arm64]]},
   facts = {"system.arch"},
+  specific_over = {"pip.conflict"},
   confidence = 0.92,
+  when = function(f, log)
+    local hit = log.exec or log.wrong_class or log.manifest or log.wheel or log.rosetta
+    if hit then return {hit = hit} end
+    if log.no_wheel then
+      if not log.arm_tag and f"system.arch" ~= "aarch64" then return nil end
+      return {hit = log.no_wheel, confidence = 0.82, why = "A package has no wheel for this CPU architecture (ARM)."}
+    end
+    return log.platform.event.level ~= "warning" and {hit = log.platform, confidence = 0.7} or nil -- emulated, it may well run
+  end,
   why = "A binary of another CPU architecture was started (x86-64 on ARM or the other way round).",
   fixes = {
     {kind = "os", say = "Use the image or wheel for this architecture (docker: --platform linux/amd64 or linux/arm64 at build time, a multi-arch tag)."},
@@ -285,6 +303,7 @@ rule {
   signatures = {
     no_space = [[(?:No space left on device|\[Errno 28\]|ENOSPC|Disk quota exceeded|\[Errno 122\]|os error 28|Not enough (?:free )?(?:disk|space)|not enough free disk space)]],
   },
+  explains = {"pip.module-missing", "hf.incomplete", "pip.broken-install"},
   context = {
     shm = [[(?:/dev/shm|/torch_\d+|nccl-\w+|SemLock|shared memory|shm_open|multiprocessing/(?:queues|synchronize|context|heap)|mp\.Queue|shared memory segment)]],
     download = [[(?:huggingface|hub|hf_|xet|snapshot_download|models--)]],

@@ -5,7 +5,7 @@ local OWNERS = {
   {[[^(?:Accelerator|AcceleratorState|PartialState|DataLoaderConfiguration|FullyShardedDataParallelPlugin|DeepSpeedPlugin|dispatch_model|GradientAccumulationPlugin|ProjectConfiguration)$]], "accelerate"},
   {[[^(?:SFT|DPO|PPO|ORPO|KTO|CPO|GRPO|RLOO|Reward|Online|BCO)\w*(?:Trainer|Config)$|^(?:AutoModelForCausalLMWithValueHead|DataCollatorForCompletionOnlyLM)$]], "trl"},
   {[[^(?:Lora|Peft|PromptTuning|PrefixTuning|IA3|AdaLora|Vera|OFT|LoHa|LoKr)\w*(?:Config|Model|Layer|Linear)?$|^(?:get_peft_model|prepare_model_for_kbit_training)$]], "peft"},
-  {[[^(?:\w*Trainer|\w*TrainingArguments|BitsAndBytesConfig|GenerationConfig|DynamicCache|StaticCache|Cache|PreTrained\w+|GenerationMixin|AutoTokenizer|AutoModel\w*|AutoProcessor|Llama\w+|Qwen\w+|Mistral\w+|CLIP\w+|Whisper\w+|Bert\w+|Gemma\w+)$]], "transformers"},
+  {[[^(?:\w*Trainer|\w*TrainingArguments|BitsAndBytesConfig|GenerationConfig|DynamicCache|StaticCache|Cache|PreTrained\w+|GenerationMixin|Auto(?:Tokenizer|Model\w*|Processor|ImageProcessor|VideoProcessor|Config|FeatureExtractor)|Llama\w+|Qwen\w+|Mistral\w+|CLIP\w+|Whisper\w+|Bert\w+|Gemma\w+)$]], "transformers"},
   {[[^(?:\w*Pipeline|\w*Scheduler|AutoencoderKL\w*|UNet\w+|\w*Transformer2DModel|ControlNet\w*)$]], "diffusers"},
   {[[^(?:hf_hub_download|snapshot_download|HfApi|HfFolder|InferenceClient)$]], "huggingface-hub"},
   {[[^(?:Tokenizer|AddedToken)$]], "tokenizers"},
@@ -57,6 +57,8 @@ rule {
     hf_module = [=[No module named ['"](?<module>(?:transformers|diffusers|peft|accelerate|trl|datasets)\.[\w.]+)['"]]=],
     attribute = [=[module ['"](?<module>(?:diffusers|peft|accelerate|trl|datasets|tokenizers|huggingface_hub|transformers\.[\w.]+)[\w.]*)['"] has no attribute ['"](?<symbol>\w+)]=],
     keyword = [=[TypeError: (?:(?<class>\w+)\.)?(?<call>\w+)\(\) got an unexpected keyword argument ['"](?<symbol>\w+)]=],
+    custom_config = [['(?<class2>\w+)' object has no attribute '(?<symbol>_attn_implementation\w*|get_text_config|_supports_\w+|_no_split_modules|_tp_plan|_tied_weights_keys|all_tied_weights_keys|use_return_dict|_keep_in_fp32_modules\w*|_checkpoint_conversion_mapping|generate|_init_weights|is_remote_code|_is_stateful|prepare_inputs_for_generation|standardize_rope_params)']],
+    arity = [=[TypeError: (?<class3>\w+)\.(?<call3>\w+)\(\) (?:takes \d+ positional arguments? but \d+|got multiple values for argument|missing \d+ required (?:positional|keyword-only))]=],
     cache_api = [[(?:'\w*Cache' object has no attribute|module 'transformers\.cache_utils' has no attribute|'\w+' object has no attribute '(?:get_max_length|seen_tokens|get_usable_length|_supports_sdpa|all_tied_weights_keys|all_special_tokens_extended|_tied_weights_keys|is_quantized|hf_device_map_)')]],
     remote_code = [=[File ['"][^'"\n]*/(?<remote>transformers_modules/[^'"\n]+\.py)['"], line \d+, in]=],
     old_code = [[(?:_set_gradient_checkpointing\(\) got an unexpected keyword argument|'(?:ChatGLM|QWen|Baichuan|InternLM|Aquila|XVERSE)\w*Tokenizer' object has no attribute|_pad\(\) got an unexpected keyword argument 'padding_side'|_extract_past_from_model_output\(\))]],
@@ -99,6 +101,11 @@ rule {
       return {hit = hit or log.cache_api, confidence = 0.82, why = {"The model's own code was written for an older transformers and calls an interface that has changed.", "transformers is {fact:python.packages.transformers.version}."},
         fixes = {{kind = "pip-downgrade:transformers", say = "Install the transformers release that the model's config.json names (transformers_version).", command = "pip install 'transformers<4.42'"}, {kind = "code", say = "Or take the newest revision of the model's code, if its author has followed."}}}
     end
+    hit = log.custom_config
+    if hit then
+      return {hit = hit, confidence = 0.78, why = {"transformers asks a class that is not its own ({class2}) for {symbol}, which only newer transformers expects: the code was written for an older release.", "transformers is {fact:python.packages.transformers.version}."},
+        fixes = {{kind = "pip-downgrade:transformers", say = "Go back to the transformers release that this code was written for.", command = "pip install 'transformers<" .. (hit.symbol == "get_text_config" and "4.47" or hit.symbol:match[[^_attn]] and "4.41" or hit.symbol:match[[generate|prepare_inputs]] and "4.50" or "5") .. "'"}, {kind = "pip:package", say = "Or upgrade the package (or the model's code) that brings that class."}}}
+    end
     hit = log.cache_api
     if hit then
       return {hit = hit, confidence = 0.82, why = "A library asks transformers for a name that the installed transformers does not have: the two releases do not belong together.",
@@ -125,6 +132,16 @@ rule {
       end
       hit = nil
     end
+    hit = log.arity
+    if hit then -- only between two packages: within one it is a bug
+      local frames = hit.event.frames or {}
+      local from = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
+      local owner = owner_of(hit.class3)
+      if owner and from and distribution(from) ~= owner then
+        return {hit = hit, confidence = 0.82, why = {("%s calls %s.%s of %s in a way that the installed release does not know."):format(from, hit.class3, hit.call3, owner), ("%s is {fact:python.packages.%s.version}."):format(owner, owner)},
+          fixes = {{kind = "pip:" .. owner, say = ("Install the %s that %s pins (see its requirements), or upgrade %s."):format(owner, from, from), command = ("pip install -U %s && pip check"):format(distribution(from))}, {kind = "pip:" .. distribution(from), say = "Or upgrade the caller."}}}
+      end
+    end
     if log.remote_code then
       local e = log.remote_code.event
       if not (e.type and e.type:match[[^(?:AttributeError|TypeError|ImportError)$]]) or (e.tier or 0) < 4 then return nil end
@@ -146,6 +163,7 @@ rule {
   id = "pip.conflict/names",
   signatures = {
     name = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>(?!transformers|huggingface_hub|peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|datasets|numpy|vllm|sglang|flashinfer|flash_attn|typing|collections|enum|inspect|google|bitsandbytes|triton|torchvision|xgrammar|compressed_tensors)[A-Za-z_][\w.]*)['"] \((?<path>[^)\n]+)\)]=],
+    submodule = [=[No module named ['"](?<module>(?!transformers\.|huggingface_hub\.|peft\.|accelerate\.|diffusers\.|trl\.|datasets\.|numpy\.|vllm\._|google\.|nvidia\.|azure\.|ruamel\.|mpl_toolkits\.|backports\.|comfy|utils\.|models?\.|src\.|lib\.|modules\.|core\.|common\.|config\.|data\.|tools\.|scripts\.|torchvision\.transforms\.functional_tensor|triton\.|bitsandbytes\.|cuda\.)[A-Za-z_]\w*\.[\w.]+)['"]]=],
     attribute = [=[AttributeError: module ['"](?<module>(?:pydantic|gradio|starlette|fastapi|pkg_resources|setuptools|werkzeug|jinja2|httpx|click|ray|wandb|pandas|scipy|PIL\.\w+|pkgutil|importlib_metadata|openai|torch\.\w[\w.]*|torch|librosa|cv2\.\w+)[\w.]*)['"] has no attribute ['"](?<symbol>\w+)]=],
     pydantic = [[(?:`BaseSettings` has been moved to the `pydantic-settings` package|pydantic\.errors\.PydanticUserError|'?regex'? is removed\. use '?pattern'? instead|No module named 'pydantic\.(?:_internal|v1|fields_)|Unable to (?:generate|infer) (?:pydantic-core )?(?:type|schema) for)]],
     httpx = [[(?:Client|AsyncClient)\.__init__\(\) got an unexpected keyword argument 'proxies']],
@@ -172,6 +190,18 @@ rule {
         fixes = {{kind = (known and "pip-downgrade:" or "pip:") .. package, say = "Install the release of it that the importing code was written for.", command = known and known[2] and ("pip install '%s'"):format(known[2]) or "pip install -U " .. package},
                  importer and {kind = "pip:" .. distribution(importer), say = "Or upgrade what imports it.", command = "pip install -U " .. distribution(importer)} or nil}}
     end
+    hit = log.submodule
+    if hit and (hit.event.tier or 0) >= 3 then
+      local frames = hit.event.frames or {}
+      local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
+      local top = hit.module:match[[^\w+]]
+      if importer == top or hit.module:match[[(?:\._C|_cuda|_ext|kernels)$]] then return nil end
+      local package = distribution(hit.module)
+      local back = {kind = "pip-downgrade:" .. package, say = "Or go back to the release that still had it.", command = hit.module:match[[^torch\._six]] and "pip install 'torch<2'" or hit.module:match[[^pytorch_lightning\.utilities\.distributed]] and "pip install 'pytorch-lightning<1.8'" or nil}
+      local up = {kind = "pip:" .. package, say = ("Install the release of %s that has it."):format(package), command = "pip install -U " .. package}
+      return {hit = hit, confidence = 0.72, why = ("%s is installed (Python would else name only '%s'), but this release has no %s: what imports it was written for another one."):format(package, top, hit.module),
+        fixes = back.command and {back, up} or {up, back, importer and {kind = "pip:" .. distribution(importer), say = "Or upgrade what imports it.", command = "pip install -U " .. distribution(importer)} or nil}}
+    end
     hit = log.attribute
     if not hit or (hit.event.tier or 0) < 3 or hit.text:match[[partially initialized]] then return nil end
     local frames = hit.event.frames or {}
@@ -182,4 +212,21 @@ rule {
       fixes = {{kind = "pip:" .. package, say = ("Install the release of %s that %s was written for."):format(package, importer), command = ("pip install -U %s %s"):format(package, distribution(importer))}, {kind = "pip:" .. distribution(importer), say = "Or move the package that asks for it."}}}
   end,
   doc = {looks = "'cannot import name X from package', 'module has no attribute' between two installed packages.", check = "pip check; the release notes of the package that lacks the name."},
+}
+
+rule {
+  id = "engine.plugin-skew/host",
+  signatures = {
+    comfy = [=[(?:cannot import name ['"](?<symbol>\w+)['"] from|No module named|module ['"](?=comfy)[\w.]+['"] has no attribute) ?['"]?(?<module>comfy(?:_api|_extras|_execution)?(?:\.[\w.]+)?)]=],
+    comfy_attribute = [=[module ['"](?<module2>comfy[\w.]*)['"] has no attribute ['"](?<symbol2>\w+)]=],
+    webui = [=[cannot import name ['"](?<symbol3>\w+)['"] from ['"]modules\.\w+['"] \([^)\n]*(?:webui|forge|textgen|text-generation)]=],
+  },
+  specific_over = {"pip.module-missing", "hf.version-conflict", "pip.conflict"},
+  confidence = 0.84,
+  why = "A custom node or extension asks its host program for something that the installed host does not have: the host is older (or newer) than the extension.",
+  fixes = {
+    {kind = "pip:comfyui", say = "Update the host program itself, not only the extension, then restart it.", command = "git -C ComfyUI pull && pip install -r ComfyUI/requirements.txt"},
+    {kind = "code", say = "Or go back to the extension's release of the host's time."},
+  },
+  doc = {looks = "cannot import name ... from 'comfy....'; No module named 'comfy.ldm...'.", check = "Release of the host against what the extension's page asks for."},
 }

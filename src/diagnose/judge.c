@@ -257,6 +257,57 @@ static struct ff_error *ask(struct ff_rules *rules, size_t rule, int arguments, 
 	return err;
 }
 
+// ---- wrappers ----
+
+// The hit must be the exception's own line: a launcher's last words can stand in its message.
+static bool wrapped(struct ff_rules *rules, const struct ff_scan *scan, size_t event)
+{
+	const struct ff_event *e = ff_events_at(ff_scan_events(scan), event);
+	for (size_t s = 0; s < ff_rules_signature_count(rules); s++) {
+		const struct ff_signature *signature = ff_rules_signature_at(rules, s);
+		if (signature->context || ff_rules_at(rules, signature->rule)->role != FF_ROLE_WRAPPER)
+			continue;
+		size_t n;
+		const struct ff_hit *hits = ff_scan_hits(scan, s, &n, NULL);
+		for (size_t i = 0; i < n; i++) {
+			if (e && hits[i].event == event && hits[i].text && strstr(hits[i].text, e->type))
+				return true;
+		}
+	}
+	return false;
+}
+
+// True when the log holds an exception that is no wrapper itself and follows from none: that one is what happened,
+// whether a rule knows it or not.
+static bool own_exception(struct ff_rules *rules, const struct ff_scan *scan)
+{
+	const struct ff_events *events = ff_scan_events(scan);
+	for (size_t i = 0; i < ff_events_count(events); i++) {
+		const struct ff_event *e = ff_events_at(events, i);
+		if (!e || e->kind != FF_EVENT_EXCEPTION || e->level < FF_LEVEL_ERROR || !e->traceback || e->progress)
+			continue;
+		static const char *const ends[] = {"KeyboardInterrupt", "SystemExit", "CancelledError"};
+		bool end = false;
+		for (size_t k = 0; k < sizeof(ends) / sizeof(*ends); k++)
+			end |= strcmp(e->type, ends[k]) == 0;
+		if (!end && !wrapped(rules, scan, i) && !wrapped(rules, scan, ff_events_deepest(events, i)))
+			return true;
+	}
+	return false;
+}
+
+static void drop_wrappers(const struct ff_rules *rules, struct ff_findings *f)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < f->n; i++) {
+		if (ff_rules_at(rules, f->list[i].rule)->role == FF_ROLE_WRAPPER)
+			json_decref(f->list[i].answer);
+		else
+			f->list[kept++] = f->list[i];
+	}
+	f->n = kept;
+}
+
 struct ff_error *ff_judge_log(
 	struct ff_rules *rules, const struct ff_scan *scan, struct ff_findings *ret, json_t *broken)
 {
@@ -277,6 +328,8 @@ struct ff_error *ff_judge_log(
 		lua_getfield(L, LUA_REGISTRYINDEX, facts_key);
 		err = ask(rules, i, 3, ret, broken);
 	}
+	if (own_exception(rules, scan))
+		drop_wrappers(rules, ret);
 	for (size_t i = 0; i < ret->n; i++)
 		ret->list[i].tier = ff_event_tier(ff_scan_events(scan), ret->list[i].event);
 	lua_settop(L, top);
