@@ -50,7 +50,13 @@ static struct ff_error *open_store(const char *dir, bool read_only, struct ff_st
 {
 	_cleanup_free_ char *path = NULL;
 	struct ff_error *err = read_only ? ff_statedir_path(dir, &path) : ff_statedir_make(dir, NULL, &path);
-	return err ? err : ff_store_open(path, read_only, ret);
+	if (!err)
+		err = ff_store_open(path, read_only, ret);
+	if (!err || !read_only || err->code != FF_EABSENT)
+		return err;
+	ff_error_destroy(err);
+	return ff_error_create(
+		FF_EABSENT, "nothing is stored in %s yet (another state folder: FIRSTFIX_DIR or --dir)", path);
 }
 
 // Masks and stores; the document gets its id.
@@ -156,12 +162,13 @@ static struct ff_error *render_diff(const json_t *before, const json_t *after, c
 	return err;
 }
 
-struct ff_error *ff_incident_diff(const struct ff_incident *before, const struct ff_incident *after, char **ret)
+struct ff_error *ff_incident_diff(const struct ff_incident *before, const struct ff_incident *after,
+	enum ff_format format, const struct ff_style *style, char **ret)
 {
 	const json_t *a = ff_json_at(before->doc, "facts.failure"), *b = ff_json_at(after->doc, "facts.failure");
 	if (!a || !b)
 		return ff_error_create(FF_EABSENT, "one of the two incidents holds no facts");
-	return render_diff(a, b, NULL, FF_JSON, NULL, NULL, ret);
+	return render_diff(a, b, NULL, format, style, NULL, ret);
 }
 
 struct ff_error *ff_facts_compare(const struct ff_facts *before, const struct ff_facts *after,

@@ -100,7 +100,7 @@ def test_bad_input_is_named(run, tmp_path):
     (tmp_path / "x.json").write_text('{"schema": "firstfix.death/9"}')
     assert "firstfix.death/9" in run("incident", "--from", tmp_path / "x.json", code=2).stderr
     assert "wants --from" in run("incident", code=2).stderr
-    assert "firstfix.db" in run("incidents", "show", "zz", code=2).stderr
+    assert "nothing is stored in" in run("incidents", "show", "zz", code=2).stderr
 
 
 def test_safe_fix_is_applied_once(run, tmp_path):

@@ -155,8 +155,8 @@ FF_PUBLIC struct ff_error *ff_facts_compare(const struct ff_facts *before, const
 /** The facts of the last good start of a command (its key), or of any with NULL. */
 FF_PUBLIC struct ff_error *ff_facts_last_good(const char *dir, const char *command_key, struct ff_facts **ret);
 /** What changed between the facts of two incidents, most telling first. */
-FF_PUBLIC struct ff_error *ff_incident_diff(
-	const struct ff_incident *before, const struct ff_incident *after, char **ret);
+FF_PUBLIC struct ff_error *ff_incident_diff(const struct ff_incident *before, const struct ff_incident *after,
+	enum ff_format format, const struct ff_style *style, char **ret);
 FF_PUBLIC void ff_incident_free(struct ff_incident *incident);
 
 FF_PUBLIC struct ff_error *ff_incidents_render(

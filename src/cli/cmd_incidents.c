@@ -57,13 +57,14 @@ static int diff(const struct request *r)
 {
 	char *text = NULL;
 	struct ff_incident *a = NULL, *b = NULL;
+	struct ff_style style = ff_output_style(&r->output);
 	if (r->n != 3)
 		return ff_usage_error("incidents", "diff wants two incidents");
 	struct ff_error *err = ff_incident_read(r->dir, r->operands[1], &a);
 	if (!err)
 		err = ff_incident_read(r->dir, r->operands[2], &b);
 	if (!err)
-		err = ff_incident_diff(a, b, &text);
+		err = ff_incident_diff(a, b, ff_output_format(&r->output), &style, &text);
 	ff_incident_free(a);
 	ff_incident_free(b);
 	return answer(r, err, text);
