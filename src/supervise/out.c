@@ -38,11 +38,10 @@ void out_init(struct out *o, int fd)
 		o->fd = own;
 }
 
-void out_grow(struct out *o)
+void out_grow(struct out *o, int bytes)
 {
-	enum { PIPE_MAX = 1024 * 1024 };
-	if (o->pipe)
-		fcntl(o->fd, F_SETPIPE_SZ, PIPE_MAX);
+	if (o->pipe && fcntl(o->fd, F_GETPIPE_SZ) < bytes)
+		fcntl(o->fd, F_SETPIPE_SZ, bytes);
 }
 
 static ssize_t write_small(int fd, const struct iovec *iov)

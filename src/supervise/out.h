@@ -21,8 +21,8 @@ struct out {
 	bool terminal;
 };
 
-/** Make a pipe larger, so that it takes what its reader has not come to read. */
-void out_grow(struct out *o);
+/** Make a pipe larger, if it is smaller; it may be refused. */
+void out_grow(struct out *o, int bytes);
 
 /** Look at descriptor `fd` (1 or 2) and choose the way. */
 void out_init(struct out *o, int fd);

@@ -24,6 +24,7 @@ enum {
 	STOPPED_STEP_S = 2, // what a running incident step gets once somebody wants us to end
 	HANG_GRACE_MS = 10 * 1000,
 	RETRY_MS = 1000,
+	PIPE_MAX = 1024 * 1024, // what an ordinary user may ask for
 };
 
 void enter(struct supervisor *s, enum state state, uint64_t timeout_ms)
@@ -62,7 +63,7 @@ static void leave(struct supervisor *s)
 {
 	for (int i = 0; i < N_STREAMS; i++)
 		if (!stream_is_written(&s->streams[i]))
-			out_grow(&s->streams[i].out);
+			out_grow(&s->streams[i].out, PIPE_MAX); // so that it takes what its reader has not come to read
 	enter(s, ST_LEAVING, LEAVE_MS);
 }
 

@@ -77,6 +77,10 @@ static void hand_over(struct stream *st)
 {
 	if (!st->out.pipe || st->out.way == OUT_CLOSED || st->small || pending(st))
 		return;
+	if (!st->grown)
+		out_grow(&st->out,
+			PIPE_BYTES); // once it is worth it: a flood through 64 KiB is all switching between processes
+	st->grown = true;
 	ssize_t n = tee(st->in.fd, st->out.fd, room_of(st), SPLICE_F_NONBLOCK);
 	st->handed = n > 0 ? (uint64_t)n : 0;
 }
@@ -115,7 +119,7 @@ static bool step(struct supervisor *s, struct stream *st)
 		st->small = n < FLOOD;
 		s->busy |= n < SMALL;
 		s->progress++;
-		return true;
+		return (uint64_t)n == room; // less than asked for: the pipe is empty now
 	}
 	if (n == -EAGAIN || n == -EINTR)
 		return n == -EINTR;
@@ -152,6 +156,7 @@ void stream_start(struct supervisor *s, struct stream *st, int in, bool terminal
 	st->used = true;
 	st->all = false;
 	st->handed = 0;
+	st->grown = false;
 	st->moved_ns = ff_clock_ns();
 	watch_set(s->epoll, &st->in, EPOLLIN);
 }

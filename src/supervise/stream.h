@@ -20,6 +20,7 @@ struct stream {
 	uint64_t lost;	   /**< bytes that `out` refused for good (disk full) */
 	uint64_t moved_ns; /**< when `out` last took something */
 	bool terminal; /**< `in` is the master of a terminal: it ends with EIO and may lag behind the worker's exit */
+	bool grown;    /**< our pipe was made as large as the worker's */
 	bool small;    /**< the last read was a small one */
 	bool open;     /**< our stdout or stderr was open when we began */
 	bool used;     /**< a worker writes, or wrote, to it */
