@@ -144,8 +144,8 @@ def _sections(answer: dict[str, Any]) -> str:
     for prefix, heading, probes in SECTIONS:
         if causes and causes[0].startswith(prefix):
             try:
-                return f"{_say.section(heading)}\n" + _program.run(
-                    ["report", "--pid", str(os.getpid()), "--only", probes])[1]
+                page = _program.run(["report", "--pid", str(os.getpid()), "--only", probes])[1]
+                return f"{_say.section(heading)}\n{page[page.find(_say.LIGHT):]}"
             except _program.ProgramError:
                 return ""
     return ""

@@ -195,7 +195,9 @@ def _begin(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any], quiet: bool)
     if row.broken or _inside.get():
         return None
     try:
-        asked = kwargs[row.note] if row.note in kwargs else args[1] if len(args) > 1 else type(args[0]) if args else ""
+        name, _, digits = row.note.partition(":")
+        position = int(digits or 1)
+        asked = kwargs[name] if name in kwargs else args[position] if len(args) > position else type(args[0]) if args else ""
         return Load(_name(asked), quiet)
     except Exception as failure:
         _imports.disable(row, failure)

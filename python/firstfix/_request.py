@@ -123,6 +123,11 @@ class Request:
         _failure.handle(exc, self.kind, self.heading, about, wait=False)
 
 
+def current_request() -> Optional[Request]:
+    """The request that this code runs for, to add tokens or fields to it; None outside of one."""
+    return current.get()
+
+
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """The row with values that the lane does not know as text."""
     return {key: value if isinstance(value, (str, int, float)) else repr(value)[:INPUT_MAX]

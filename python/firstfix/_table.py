@@ -12,12 +12,12 @@ class Row:
     __slots__ = ("name", "module", "attribute", "wrapper", "note", "broken")
 
     def __init__(self, name: str, module: str, attribute: str, wrapper: str, note: str = "") -> None:
-        """`note` is what the wrapper wants to know: how a model is named in the arguments, or what kind of hook it is."""
+        """`note` is what the wrapper wants to know: which argument names the model (NAME or NAME:POSITION; default 1)."""
         self.name, self.module, self.attribute, self.wrapper, self.note = name, module, attribute, wrapper, note
         self.broken = False
 
 
-LOAD = "firstfix._load:wrap"          # the call returns a model; note: position of its name in the arguments
+LOAD = "firstfix._load:wrap"          # the call returns a model; note: the argument that names it, NAME or NAME:POSITION
 LOAD_SELF = "firstfix._load:wrap_init"  # a constructor; the model is self
 QUIET = "firstfix._load:wrap_quiet"   # only a failure is shown
 ENDS = "firstfix._ends:"
@@ -40,7 +40,7 @@ ROWS = (
     Row("llama_cpp", "llama_cpp.llama", "Llama.__init__", LOAD_SELF, "model_path"),
     Row("sentence_transformers", "sentence_transformers.SentenceTransformer", "SentenceTransformer.__init__", LOAD_SELF,
         "model_name_or_path"),
-    Row("peft", "peft.peft_model", "PeftModel.from_pretrained", LOAD, "model_id"),
+    Row("peft", "peft.peft_model", "PeftModel.from_pretrained", LOAD, "model_id:2"),
     Row("accelerate", "accelerate.big_modeling", "load_checkpoint_and_dispatch", LOAD, "checkpoint"),
     Row("huggingface_hub", "huggingface_hub.file_download", "http_get", "firstfix._load:wrap_download"),
     Row("huggingface_hub", "huggingface_hub.file_download", "xet_get", "firstfix._load:wrap_download"),
