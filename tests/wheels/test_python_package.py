@@ -18,7 +18,7 @@ from wheelhouse import wheelhouse  # noqa: E402
 
 ROOT = SOURCE.parent
 NO_DEPENDENCIES = ["accelerate==1.0.1", "peft==0.13.2", "psutil"]  # theirs are the seed's
-OTHERS = ["fastapi", "httpx", "flask", "aiohttp", "runpod", "structlog"]
+OTHERS = ["fastapi", "httpx", "flask", "aiohttp", "runpod", "structlog", "loguru"]  # loguru: bench/run_python
 MAKE = """
 import sys
 from tokenizers import Tokenizer, models, pre_tokenizers
