@@ -368,8 +368,11 @@ struct ff_error *ff_judge_checks_after(
 	lua_getfield(L, LUA_REGISTRYINDEX, facts_key);
 	ff_sandbox_push_json(L, fix);
 	struct ff_error *err = ff_sandbox_call(ff_rules_sandbox(rules), 2, 1);
-	if (err)
-		return err;
+	if (err) { // facts of odd types: what a fix would do to them is not known
+		ff_error_destroy(err);
+		*ret_known = false;
+		return NULL;
+	}
 	*ret_known = lua_istable(L, -1);
 	lua_setfield(L, LUA_REGISTRYINDEX, facts_after_key);
 	return *ret_known ? ask_checks(rules, facts_after_key, ret, broken) : NULL;

@@ -9,14 +9,22 @@
 
 #include <hs.h>
 
-enum { SIGNATURE_IDS = 16 }; // ids below are marks
+enum { SIGNATURE_IDS = 16 /* ids below are marks */, FOUND_MAX = 1 << 21 };
 
 // In these the host's own instruction set does not matter: the same bytes serve every x86-64 (or arm64) machine.
 static const hs_platform_info_t portable = {.tune = HS_TUNE_FAMILY_GENERIC};
 
+struct match {
+	int what;
+	size_t end;
+};
+
 struct ff_matcher {
-	hs_database_t *db;
+	hs_database_t *db;    // built-in rules and marks
+	hs_database_t *extra; // users' rules, NULL for none
 	hs_scratch_t *scratch;
+	struct match *found; // of both databases, to be put in order
+	size_t n, cap;
 };
 
 extern const unsigned char ff_signature_db[] __attribute__((weak));
@@ -43,18 +51,20 @@ static void add(struct patterns *p, const char *text, unsigned flags, unsigned i
 	p->ids[p->n++] = id;
 }
 
-static struct ff_error *gather(struct ff_rules *rules, struct patterns *ret)
+// Of the signatures from `from` to `to`; the marks stand before the first one.
+static struct ff_error *gather(struct ff_rules *rules, size_t from, size_t to, struct patterns *ret)
 {
-	size_t n = ff_rules_signature_count(rules) + ff_shape_mark_count + 1;
+	size_t n = to - from + ff_shape_mark_count + 1;
 	struct patterns p = {calloc(n, sizeof(*p.text)), calloc(n, sizeof(*p.flags)), calloc(n, sizeof(*p.ids)), 0};
 	if (!p.text || !p.flags || !p.ids) {
 		patterns_deinit(&p);
 		return &ff_enomem;
 	}
-	for (size_t i = 0; i < ff_shape_mark_count; i++)
+	for (size_t i = 0; i < ff_shape_mark_count && from == 0; i++)
 		add(&p, ff_shape_marks[i], HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, 1);
-	add(&p, ff_shape_progress, HS_FLAG_CASELESS | HS_FLAG_PREFILTER, 0);
-	for (size_t i = 0; i < ff_rules_signature_count(rules); i++)
+	if (from == 0)
+		add(&p, ff_shape_progress, HS_FLAG_CASELESS | HS_FLAG_PREFILTER, 0);
+	for (size_t i = from; i < to; i++)
 		add(&p, ff_rules_signature_at(rules, i)->pattern, HS_FLAG_CASELESS | HS_FLAG_PREFILTER,
 			(unsigned)i + SIGNATURE_IDS);
 	*ret = p;
@@ -85,10 +95,10 @@ static bool use_built_in(const struct patterns *p, struct ff_matcher *m)
 	return hs_deserialize_database((const char *)ff_signature_db, ff_signature_db_size, &m->db) == HS_SUCCESS;
 }
 
-static struct ff_error *compile(const struct patterns *p, struct ff_matcher *m)
+static struct ff_error *compile(const struct patterns *p, hs_database_t **ret)
 {
 	hs_compile_error_t *e = NULL;
-	if (hs_compile_multi(p->text, p->flags, p->ids, p->n, HS_MODE_BLOCK, &portable, &m->db, &e) == HS_SUCCESS)
+	if (hs_compile_multi(p->text, p->flags, p->ids, p->n, HS_MODE_BLOCK, &portable, ret, &e) == HS_SUCCESS)
 		return NULL;
 	struct ff_error *err = ff_error_create(FF_EUSAGE, "signature '%s': %s",
 		e && e->expression >= 0 ? p->text[e->expression] : "?", e ? e->message : "cannot be compiled");
@@ -96,15 +106,40 @@ static struct ff_error *compile(const struct patterns *p, struct ff_matcher *m)
 	return err;
 }
 
+// Built-in signatures come first, also when a user's rule replaces one: their database always fits.
+static size_t built_in_count(struct ff_rules *rules)
+{
+	size_t n = ff_rules_signature_count(rules);
+	while (n > 0 && !ff_rules_signature_at(rules, n - 1)->built_in)
+		n--;
+	return n;
+}
+
+static struct ff_error *make_extra(struct ff_rules *rules, size_t from, struct ff_matcher *m)
+{
+	struct patterns p = {0};
+	size_t to = ff_rules_signature_count(rules);
+	struct ff_error *err = from < to ? gather(rules, from, to, &p) : NULL;
+	if (!err && p.n)
+		err = compile(&p, &m->extra);
+	patterns_deinit(&p);
+	return err;
+}
+
 struct ff_error *ff_matcher_create(struct ff_rules *rules, struct ff_matcher **ret)
 {
 	struct ff_matcher *m = calloc(1, sizeof(*m));
 	struct patterns p = {0};
-	struct ff_error *err = m ? gather(rules, &p) : &ff_enomem;
+	size_t built_in = built_in_count(rules), first = built_in ? built_in : ff_rules_signature_count(rules);
+	struct ff_error *err = m ? gather(rules, 0, first, &p) : &ff_enomem;
 	if (!err && !use_built_in(&p, m))
-		err = compile(&p, m);
+		err = compile(&p, &m->db);
 	patterns_deinit(&p);
-	if (!err && hs_alloc_scratch(m->db, &m->scratch) != HS_SUCCESS)
+	if (!err)
+		err = make_extra(rules, first, m);
+	if (!err &&
+		(hs_alloc_scratch(m->db, &m->scratch) != HS_SUCCESS ||
+			(m->extra && hs_alloc_scratch(m->extra, &m->scratch) != HS_SUCCESS)))
 		err = &ff_enomem;
 	if (err)
 		ff_matcher_destroy(m);
@@ -119,6 +154,8 @@ void ff_matcher_destroy(struct ff_matcher *matcher)
 		return;
 	hs_free_scratch(matcher->scratch);
 	hs_free_database(matcher->db);
+	hs_free_database(matcher->extra);
+	free(matcher->found);
 	free(matcher);
 }
 
@@ -137,13 +174,56 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	return 0;
 }
 
+static struct ff_error *scan_one(
+	struct ff_matcher *m, const hs_database_t *db, struct ff_span bytes, const struct scan *s)
+{
+	hs_error_t code = hs_scan(db, bytes.p, (unsigned)bytes.n, 0, m->scratch, on_match, (void *)s);
+	return code == HS_SUCCESS ? NULL : ff_error_create(FF_EOS, "Vectorscan: error %d", code);
+}
+
+static void keep(int what, size_t end, void *context)
+{
+	struct ff_matcher *m = context;
+	if (m->n == m->cap) {
+		size_t cap = m->cap ? m->cap * 2 : 1024;
+		struct match *grown = cap <= FOUND_MAX ? reallocarray(m->found, cap, sizeof(*grown)) : NULL;
+		if (!grown)
+			return; // more matches than any log worth reading has
+		m->found = grown;
+		m->cap = cap;
+	}
+	m->found[m->n++] = (struct match){what, end};
+}
+
+static int by_end(const void *a, const void *b)
+{
+	size_t x = ((const struct match *)a)->end, y = ((const struct match *)b)->end;
+	return (x > y) - (x < y);
+}
+
+static struct ff_error *scan_both(struct ff_matcher *m, struct ff_span bytes, const struct scan *s)
+{
+	const struct scan gather_all = {keep, m};
+	m->n = 0;
+	struct ff_error *err = scan_one(m, m->extra, bytes, &gather_all);
+	if (!err && !m->n)
+		return scan_one(m, m->db, bytes, s);
+	if (!err)
+		err = scan_one(m, m->db, bytes, &gather_all);
+	if (err)
+		return err;
+	qsort(m->found, m->n, sizeof(*m->found), by_end);
+	for (size_t i = 0; i < m->n; i++)
+		s->fn(m->found[i].what, m->found[i].end, s->context);
+	return NULL;
+}
+
 struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span bytes, ff_match_fn *fn, void *context)
 {
-	struct scan s = {fn, context};
+	const struct scan s = {fn, context};
 	if (!bytes.n)
 		return NULL;
-	hs_error_t code = hs_scan(matcher->db, bytes.p, (unsigned)bytes.n, 0, matcher->scratch, on_match, &s);
-	return code == HS_SUCCESS ? NULL : ff_error_create(FF_EOS, "Vectorscan: error %d", code);
+	return matcher->extra ? scan_both(matcher, bytes, &s) : scan_one(matcher, matcher->db, bytes, &s);
 }
 
 struct ff_error *ff_matcher_serialize(struct ff_matcher *matcher, char **ret, size_t *ret_n)
@@ -154,7 +234,7 @@ struct ff_error *ff_matcher_serialize(struct ff_matcher *matcher, char **ret, si
 struct ff_error *ff_matcher_key(struct ff_rules *rules, uint64_t *ret)
 {
 	struct patterns p = {0};
-	struct ff_error *err = gather(rules, &p);
+	struct ff_error *err = gather(rules, 0, ff_rules_signature_count(rules), &p);
 	if (!err)
 		*ret = key_of(&p);
 	patterns_deinit(&p);

@@ -11,7 +11,7 @@ struct ff_matcher;
     kernel line: the line must be read), or a sign of health. */
 enum { FF_MATCH_STRUCTURE = -1, FF_MATCH_PROGRESS = -2 };
 
-/** Make the database for these rules: the one built into the program when they are the built-in ones, else compiled now. */
+/** Make the database for these rules. That of the built-in ones is in the program; a second one is compiled now for users' rules. */
 struct ff_error *ff_matcher_create(struct ff_rules *rules, struct ff_matcher **ret);
 void ff_matcher_destroy(struct ff_matcher *matcher);
 

@@ -26,7 +26,7 @@ end
 local function facts(doc)
   local complete, packages = set_of(doc.complete), {}
   for name, entry in pairs(get(doc, "python.packages") or {}) do
-    if type(entry) == "table" then packages[normal(name)] = entry end
+    if type(name) == "string" and type(entry) == "table" then packages[normal(name)] = entry end
   end
   local f = {doc = doc}
   -- version of a package; false when it is certainly not installed
@@ -280,7 +280,7 @@ end
 local function filter(list, keep)
   local out = {}
   for _, item in ipairs(type(list) == "table" and list or {}) do
-    if keep(item) then out[#out + 1] = item end
+    if type(item) == "table" and keep(item) then out[#out + 1] = item end
   end
   return out
 end
@@ -337,7 +337,7 @@ local function with_package(doc, name, release)
   if branches[name] then branch = branches[name](release) end
   if not branch then return nil end
   for key in pairs(get(doc, "python.packages") or {}) do
-    if key ~= name and normal(key) == name then doc = with(doc, {"python", "packages", key}, {version = release}) end
+    if type(key) == "string" and key ~= name and normal(key) == name then doc = with(doc, {"python", "packages", key}, {version = release}) end
   end
   doc = with(doc, {"python", "packages", name}, {version = release})
   local key = name:gsub("-", "_")
@@ -347,9 +347,9 @@ end
 
 local function with_pairs(doc, packages)
   local torch, partners = get(doc, "torch.version"), get(doc, "torch.partners")
-  if not torch or not partners then return doc end
+  if type(torch) ~= "string" or not partners then return doc end
   local out = {}
-  for i, p in ipairs(partners) do
+  for i, p in ipairs(filter(partners, function(p) return type(p.package) == "string" and type(p.found) == "string" end)) do
     local wants = know.torch_partner(torch, p.package)
     local found = packages[p.package] or p.found
     out[i] = {package = p.package, found = found, wants = wants, fits = not wants or version.matches(found, wants) ~= false}
@@ -371,7 +371,7 @@ local allocator_variables = {"PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"}
 -- What follows from other facts is worked out again, as the probes would; what no change bears on stays as it was read.
 local function derived(doc, before)
   if get(doc, "driver.version") ~= get(before, "driver.version") then
-    doc = with(doc, {"driver", "cuda"}, know.driver_cuda(get(doc, "driver.version")))
+    doc = with(doc, {"driver", "cuda"}, know.driver_cuda(tostring(get(doc, "driver.version"))))
   end
   if doc.bitsandbytes and (doc.torch ~= before.torch or doc.bitsandbytes ~= before.bitsandbytes or env_differs(doc, before, bnb_variables)) then
     for key, value in pairs(know.bnb_choice{bitsandbytes = doc.bitsandbytes, torch = doc.torch, gpus = doc.gpus, cuda = doc.cuda,
@@ -380,7 +380,7 @@ local function derived(doc, before)
     end
   end
   if doc.torch ~= before.torch or env_differs(doc, before, allocator_variables) then
-    doc = with(doc, {"allocator"}, know.allocator(doc.env or {}, get(doc, "torch.version") or nil))
+    doc = with(doc, {"allocator"}, know.allocator(doc.env or {}, get(doc, "torch.version") and tostring(get(doc, "torch.version")) or nil))
   end
   return doc
 end

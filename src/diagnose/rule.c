@@ -128,8 +128,11 @@ static int by_signature_name(const void *a, const void *b)
 
 static struct ff_error *add_signature(struct ff_rules *rules, const char *name, const char *pattern, bool context)
 {
-	struct ff_signature s = {
-		.rule = rules->count, .context = context, .name = strdup(name), .pattern = strdup(pattern)};
+	struct ff_signature s = {.rule = rules->count,
+		.built_in = rules->built_in,
+		.context = context,
+		.name = strdup(name),
+		.pattern = strdup(pattern)};
 	struct ff_error *err = !s.name || !s.pattern ? &ff_enomem
 		: rules->signature_count >= SIGNATURES_MAX
 		? ff_error_create(FF_ELIMIT, "more than %d signatures", SIGNATURES_MAX)

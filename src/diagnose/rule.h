@@ -22,6 +22,7 @@ struct ff_rule {
 struct ff_signature {
 	size_t rule;
 	char *name, *pattern;
+	bool built_in;
 	bool context;		/**< seen by the rule, but does not make it speak */
 	struct ff_regex *regex; /**< compiled when first needed */
 	unsigned seen;		/**< for scan.c: the subject it was last tried on */

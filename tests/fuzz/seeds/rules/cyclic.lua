@@ -1,0 +1,1 @@
+local a = {} a.a = a rule {id = 'x', title = 'x', why = 'x', doc = a, fixes = a, facts = a, check = function() return a end}

@@ -1,0 +1,1 @@
+local s = ('a'):rep(60) while true do s:match[[^(a|a)+\d$]] end

@@ -1,0 +1,106 @@
+"""firstfix explain as a user meets it: pipes, Ctrl-C, hostile logs and facts."""
+import json
+import os
+import resource
+import signal
+import subprocess
+import time
+
+import pytest
+
+OOM = b"Traceback (most recent call last):\n  File \"/app/a.py\", line 1, in f\n    x()\n" \
+      b"torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 23.65 GiB of which " \
+      b"11.00 MiB is free. Process 9 has 23.60 GiB memory in use. Of the allocated memory 22.00 GiB is allocated by PyTorch, and 1.00 GiB " \
+      b"is reserved by PyTorch but unallocated.\n"
+
+
+def explain(firstfix, log, *options, **more):
+    run = subprocess.run([firstfix, "explain", "--no-facts", "--json", *options], input=log, capture_output=True, timeout=60, **more)
+    assert run.returncode in (0, 1), run.stderr
+    return json.loads(run.stdout)
+
+
+def causes(answer):
+    return [d["cause"] for d in answer["diagnoses"]]
+
+
+def limited(kib):
+    return lambda: resource.setrlimit(resource.RLIMIT_AS, (kib * 1024, kib * 1024))
+
+
+def test_an_empty_log_is_healthy(firstfix):
+    answer = explain(firstfix, b"")
+    assert answer["diagnoses"] == [] and answer["unexplained"] == []
+
+
+@pytest.mark.parametrize("noise", [
+    b"\0" * 5000, bytes(range(256)) * 400, b"\xff\xfe\xc3(" * 3000 + b"\n", b"\r" * 9999 + b"\n", b"\x1b[" * 9999 + b"\n", b"\x1b]0;" + b"x" * 70000 + b"\n",
+    b"{" * 50000 + b"\n", b'{"log":"' + b"\\u0000" * 9000 + b'"}\n', b"Traceback (most recent call last):\n" * 20000,
+    b"\nDuring handling of the above exception, another exception occurred:\n\n" * 5000, b"  File \"a\", line 1, in b\n" * 20000,
+    b"[rank0]: " * 9000 + b"\n", b"a" * 16383 + b"\nb" * 16385, os.urandom(200000),
+], ids=lambda noise: repr(noise[:12]))
+def test_noise_hides_nothing(firstfix, noise):
+    assert causes(explain(firstfix, noise + b"\n" + OOM))[:1] == causes(explain(firstfix, OOM))[:1]
+
+
+def test_a_huge_line_takes_no_memory(firstfix, tmp_path):
+    with open(tmp_path / "log", "wb") as log:
+        log.write(OOM)
+        log.truncate(300 << 20)  # a hole: NULs without a newline
+        log.seek(0, 2)
+        log.write(b"\n" + OOM)
+    run = subprocess.run([firstfix, "explain", "--no-facts", "--json", tmp_path / "log"], capture_output=True, timeout=60,
+                         preexec_fn=limited(160 << 10))
+    assert run.returncode == 1, run.stderr
+    assert causes(json.loads(run.stdout))[0].startswith("oom.")
+
+
+def test_a_log_that_never_ends_is_explained_at_ctrl_c(firstfix):
+    process = subprocess.Popen([firstfix, "explain", "--no-facts", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdin.write(OOM)
+    process.stdin.flush()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out = process.stdout.read()  # standard input stays open
+    assert process.wait(10) == 1 and causes(json.loads(out))[0].startswith("oom.")
+
+
+def test_log_text_cannot_act_on_the_terminal(firstfix):
+    hostile = b"RuntimeError: CUDA error: no kernel image is available for execution on the device \x1b[2J\x1b]52;c;ZXZpbA==\x07\x9b31m\x08\x08 \xe2\x80\xae\n"
+    for form in ((), ("--markdown",), ("--json",), ("--verbose",)):
+        out = subprocess.run([firstfix, "explain", "--no-facts", *form], input=hostile, capture_output=True, timeout=20).stdout
+        assert out and not [b for b in out if b < 32 and b != 10], out
+        assert b"\x9b" not in out.decode(errors="replace").encode("latin-1", "ignore") and "\u202e" not in out.decode()
+
+
+@pytest.mark.parametrize("facts", [
+    b"", b"{", b"[]", b"null", b'{"schema": "firstfix.facts/2"}', b'{"schema": 1}', b"[" * 100000, b'{"a":' * 100000, b"\0", b'{"schema": "firstfix.facts/1", "a": 1e999}',
+    b'{"schema": "firstfix.facts/1", "a": 1, "a": 2}', b'{"schema": "firstfix.facts/1", "x": "\xff"}'], ids=lambda f: repr(f[:40]))
+def test_bad_facts_are_refused_with_a_reason(firstfix, tmp_path, facts):
+    (tmp_path / "f.json").write_bytes(facts)
+    run = subprocess.run([firstfix, "explain", "--facts", tmp_path / "f.json"], input=OOM, capture_output=True, timeout=20)
+    assert run.returncode == 2 and b"f.json" in run.stderr and run.stdout == b""
+
+
+ODD = {"env": ["x"], "complete": "env", "gpus": {"0": 1}, "torch": {"archs": [1, None, {}], "version": 5, "cuda": []}, "driver": {"version": 1e308},
+       "python": {"packages": [["torch"]], "conflicts": [{"requires": 1}, 3, None]}, "bitsandbytes": {"binaries": {"a": 1}, "version": [], "found": "no"},
+       "system": {"disks": [7, {"for": [], "free": "x"}], "memory": [], "shm": {"size": -1}, "container": 3}, "allocator": {"errors": [1, {"key": {}}]},
+       "env_notes": [4, {"name": 1}], "xids": {"number": 79}, "model": {"repos": [None, {"config": 3, "incomplete": "x"}]}, "cuda": {"conflicts": [[], 1]}}
+
+
+@pytest.mark.parametrize("key", [*ODD, None])
+def test_facts_of_wrong_types_break_no_answer(firstfix, tmp_path, key):
+    facts = {"schema": "firstfix.facts/1", **(ODD if key is None else {key: ODD[key]})}
+    (tmp_path / "f.json").write_text(json.dumps(facts))
+    for command in (("explain", "--json", "--facts", tmp_path / "f.json"), ("check", "--json", "--facts", tmp_path / "f.json")):
+        run = subprocess.run([firstfix, *command], input=OOM, capture_output=True, timeout=20)
+        assert run.returncode in (0, 1), run.stderr
+        document = json.loads(run.stdout)
+        if command[0] == "explain":
+            assert causes(document)[0].startswith("oom.")
+
+
+def test_wrong_use_is_said(firstfix, tmp_path):
+    for wrong in (("--facts", "x", "--no-facts"), (tmp_path / "missing",), ("--rules", tmp_path / "missing", "--no-facts"), (tmp_path, "--no-facts"), ("--nonsense",)):
+        run = subprocess.run([firstfix, "explain", *wrong], input=b"", capture_output=True, timeout=20)
+        assert run.returncode == 2 and run.stderr, wrong
