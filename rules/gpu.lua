@@ -21,7 +21,7 @@ end
 xid_rule("gpu.fallen-off", {"79"}, "The GPU has fallen off the bus: the PCIe link is gone (power, slot, riser, overheating or a defect).",
   {{kind = "hardware", say = "Take the host out of service: reseat the card, check power and cooling; another host for now."}, {kind = "restart", say = "A cold restart of the host may bring it back."}},
   {looks = "Xid 79, 'GPU has fallen off the bus'.", check = "Power cables, temperature, PCIe errors."},
-  {xid = [=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): 79,]=], words = [[(?:GPU has fallen off the bus|GPU is lost(?:\. ?Reboot the system|\b)|fallen off the bus|rm_init_adapter failed[^\n]*fallen|ERROR_GPU_IS_LOST|NVMLError_GpuIsLost)]]})
+  {xid = [=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): 79,]=], words = [[(?:GPU has fallen off the bus|GPU is lost(?:\.| ?\(|$)|fallen off the bus|rm_init_adapter failed[^\n]*fallen|ERROR_GPU_IS_LOST|NVMLError_GpuIsLost)]]})
 xid_rule("gpu.ecc", {"48", "63", "64", "92", "94", "95", "140", "171", "172"}, "The GPU's memory has uncorrectable errors (double-bit ECC, row remapping or page retirement).",
   {{kind = "hardware", say = "Drain this GPU and have it replaced if the errors come back; Xid 94 (contained) needs only a restart of the program.", command = "nvidia-smi -q -d ECC,ROW_REMAPPER"}, {kind = "restart", say = "Reset the GPU or reboot the host, so that pending row remappings take effect."}},
   {looks = "Xid 48, 63, 64, 94, 95; 'uncorrectable ECC error encountered'.", check = "nvidia-smi -q -d ECC,ROW_REMAPPER."},

@@ -78,7 +78,10 @@ rule {
     local fixes = {{kind = "code", say = "Find the rank that did not arrive: look for an exception on another rank, ranks with unequal numbers of steps, or long work on one rank only (tokenizing, saving, evaluation)."},
                    {kind = "param:timeout", say = "If one rank just works longer, raise the timeout (init_process_group(timeout=...), ddp_timeout)."},
                    {kind = "env:NCCL_P2P_DISABLE", say = "If every rank hangs in the first collective, try without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1"}}
-    return {hit = hit, confidence = log.error and 0.6 or 0.84, why = {"A collective waited for a rank that did not come.", log.preprocessing and "A long preprocessing step stands before it: the other ranks waited for it." or nil, log.numel1 and "The waiting operation has one element: ranks with unequal numbers of steps." or nil}, fixes = fixes}
+    local why = {"A collective waited for a rank that did not come."}
+    if log.preprocessing then why[#why + 1] = "A long preprocessing step stands before it: the other ranks waited for it." end
+    if log.numel1 then why[#why + 1] = "The waiting operation has one element: ranks with unequal numbers of steps." end
+    return {hit = hit, confidence = log.error and 0.6 or 0.84, why = why, fixes = fixes}
   end,
   doc = {looks = "'Watchdog caught collective operation timeout', 'ran for 1800000 milliseconds'.", check = "Which rank is behind (SeqNum), and what it did before."},
 }
