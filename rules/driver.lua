@@ -139,7 +139,7 @@ rule {
 rule {
   id = "driver.unknown-error",
   signatures = {
-    unknown = [[(?:CUDA driver initialization failed, you might not have a CUDA gpu|CUDA unknown error - this may be due to an incorrectly set up environment|CUDA_ERROR_UNKNOWN|cudaErrorUnknown|\berror(?: code)?[ :=(]*999\b|cu(?:da)?\w*[^\n]{0,60}\(999\)|CUDA error: unknown error|initialization error: cuda error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}(?:999|unknown error))]],
+    unknown = [[(?:cudaGetDeviceCount\(\)[^\n]*Error (?:2: out of memory|3: initialization error)|CUDA driver initialization failed, you might not have a CUDA gpu|CUDA unknown error - this may be due to an incorrectly set up environment|CUDA_ERROR_UNKNOWN|cudaErrorUnknown|\berror(?: code)?[ :=(]*999\b|cu(?:da)?\w*[^\n]{0,60}\(999\)|CUDA error: unknown error|initialization error: cuda error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}(?:999|unknown error))]],
   },
   context = {
     xid = [[NVRM: Xid|RmInitAdapter failed|fallen off the bus]],
@@ -150,7 +150,7 @@ rule {
   explains = {"torch.cpu-build", "bnb.cpu-only"},
   confidence = 0.84,
   when = function(f, log)
-    if log.unknown.text:match[[CUDA error: unknown error|cudaErrorUnknown|driver initialization failed]] and not log.unknown.text:match[[999]] then return {confidence = 0.66} end
+    if log.unknown.text:match[[CUDA error: unknown error|cudaErrorUnknown|driver initialization failed|cudaGetDeviceCount]] and not log.unknown.text:match[[999]] then return {confidence = 0.66} end
     return true
   end,
   why = {"cuInit answers 999 (unknown error): mostly the nvidia_uvm module is in a bad state (after suspend) or /dev/nvidia-uvm is missing; it is rarely CUDA_VISIBLE_DEVICES, whatever the message says."},

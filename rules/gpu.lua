@@ -51,7 +51,7 @@ rule {
 rule {
   id = "gpu.throttle",
   signatures = {
-    slowdown = [[(?:(?:HW|SW) (?:Thermal |Power Brake )?Slowdown\s*: Active|clocks_(?:throttle|event)_reasons\.\w+[^\n]*\bActive|thermal throttl\w+|GPU (?:is )?(?:thermal )?throttl\w+|SW Power Cap\s*: Active|power brake)]],
+    slowdown = [[(?:(?:HW|SW) (?:Thermal |Power Brake )?Slowdown\s*: Active|clocks_(?:throttle|event)_reasons\.\w+[^\n]*\bActive|due to thermal violation|thermal violations totaling (?!0\.0)|thermal throttl\w+|GPU (?:is )?(?:thermal )?throttl\w+|SW Power Cap\s*: Active|power brake)]],
     max_temp = [[GPU Max Operating Temp\s*: (?<max>\d+) C]],
     overheating = [[(?:GPU (?:temperature|overheat\w*)[^\n]{0,40}(?:too high|exceed|critical)|overheating)]],
   },

@@ -71,7 +71,7 @@ local function tail(event, pattern)
 end
 
 local function moves_weights(log, event)
-  return tail(event, [[ (?:_apply|convert|to_empty|load_state_dict|_load_from_state_dict|load_weights|create_weights|set_module_tensor\w*|weight_loader|load_model)$]])
+  return tail(event, [[nn[/\\]modules[/\\]module\.py <lambda>| (?:_apply|convert|to_empty|load_state_dict|_load_from_state_dict|load_weights|create_weights|set_module_tensor\w*|weight_loader|load_model)$]])
     or log.shards and not log.shards_done
 end
 
@@ -266,7 +266,7 @@ rule {
     torch_shm = [[(?:unable to (?:write to|open|resize|allocate|mmap) (?:file |shared memory )?(?:object )?<?/?torch_\d+|could not unlink the shared memory file|unable to open shared memory object|No space left on device[^\n]*/torch_|ftruncate[^\n]*torch_)]],
     nccl = [[(?:Error while (?:creating|attaching to) shared memory segment|Call to (?:posix_fallocate|ftruncate|shm_open)[^\n]*(?:nccl|No space)|/dev/shm/nccl-\S+[^\n]*(?:No space|failed))]],
     bus = [[(?:Fatal Python error: Bus error|Bus error \(core dumped\)|exit(?:ed)? (?:with )?(?:code|status):? ?(?:135|-7)\b|Signals\.SIGBUS|signal(?: number)? 7\b|signal: bus error|Bus error$)]],
-    shm_full = [[/dev/shm[^\n]{0,80}(?:No space|full|too small|only \d+)|(?:No space left|not enough space)[^\n]{0,80}(?:/dev/shm|shared memory)]],
+    shm_full = [[exceeds memory available in /dev/shm|/dev/shm[^\n]{0,80}(?:No space|full|too small|only \d+)|(?:No space left|not enough space)[^\n]{0,80}(?:/dev/shm|shared memory)]],
     semlock = [[No space left on device]],
     ray = [[The object store is using /tmp instead of /dev/shm]],
     reduce = [[RuntimeError: (?:received 0 items of ancdata|unable to share)]],

@@ -36,8 +36,9 @@ struct ff_events {
 	struct open open[SOURCES];
 	struct ff_shapes *shapes;
 	uint64_t number, last_hit;
-	size_t current; // event that holds the line just taken
-	size_t healthy; // events below this index already have their sign of health
+	size_t current;	  // event that holds the line just taken
+	bool source_code; // that line is source code, shown below a frame
+	size_t healthy;	  // events below this index already have their sign of health
 	bool lost;
 };
 
@@ -269,6 +270,7 @@ static bool in_frames(
 		return false;
 	if (o->source_line || shape->kind == FF_SHAPE_MARK || shape->indent > o->indent) {
 		o->source_line = shape->kind == FF_SHAPE_MARK;
+		events->source_code = true;
 		return true;
 	}
 	const struct ff_event *e = event_at(events, o->event);
@@ -357,6 +359,7 @@ void ff_events_line(struct ff_events *events, const struct ff_line *line)
 	struct open *o = open_of(events, line);
 	events->number = line->number;
 	events->current = FF_EVENT_NO_INNER;
+	events->source_code = false;
 	if (shape.progress)
 		ff_events_progress(events, line->number);
 	bool held = o->state == FRAMES ? in_frames(events, o, line, &shape)
@@ -372,6 +375,11 @@ void ff_events_line(struct ff_events *events, const struct ff_line *line)
 	if (o->state != IDLE)
 		close_open(events, o);
 	in_idle(events, o, line, &shape);
+}
+
+bool ff_events_source_code(const struct ff_events *events)
+{
+	return events->source_code;
 }
 
 size_t ff_events_place(struct ff_events *events, const struct ff_line *line)

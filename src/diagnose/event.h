@@ -59,6 +59,9 @@ void ff_events_destroy(struct ff_events *events);
 /** Take the next line. Lines come in order; a gap in the numbers ends what is open. */
 void ff_events_line(struct ff_events *events, const struct ff_line *line);
 
+/** True when the line just taken is source code, shown below a frame of a traceback: what it says did not happen. */
+bool ff_events_source_code(const struct ff_events *events);
+
 /** A place that a signature matched in the line just taken: the event it belongs to. Makes a LINE event where no other
     holds it. An exception whose message is still being read is given too; its fields are complete after
     ff_events_end(). Returns FF_EVENT_NO_INNER when memory is out. */

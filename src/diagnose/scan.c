@@ -120,6 +120,8 @@ static bool has_hit(const struct ff_scan *scan, size_t signature, size_t event)
 static void add_hit(struct ff_scan *scan, size_t signature, const struct ff_regex *regex, const struct ff_match *m)
 {
 	bool message = scan->message_of != FF_EVENT_NO_INNER;
+	if (!message && ff_events_source_code(scan->events) && !ff_rules_signature_at(scan->rules, signature)->context)
+		return;
 	size_t event = message ? scan->message_of : ff_events_place(scan->events, scan->meant);
 	if (event == FF_EVENT_NO_INNER || (message && has_hit(scan, signature, event)))
 		return;
