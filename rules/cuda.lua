@@ -174,7 +174,7 @@ rule {
                    {kind = "toolkit", say = "Otherwise install it beside the other one.", command = type(want) == "string" and ("apt-get install -y cuda-toolkit-" .. want:gsub([[\.]], "-")) or nil},
                    {kind = "pip:torch", say = "Or install a torch built for the toolkit that is here."}}
     if log.detected or log.unsupported_arch then fixes[1], fixes[2] = fixes[2], fixes[1] end
-    return {hit = hit, why = {"The CUDA toolkit that compiles is not the one this torch was built with (or is too old for this GPU).", "Toolkit {fact:cuda.toolkit.version}, torch for CUDA {fact:torch.cuda}.", "Found {have}, torch was built with {want}."}, fixes = fixes}
+    return {hit = hit, why = {"The CUDA toolkit that compiles is not the one this torch was built with (or is too old for this GPU).", "Toolkit {fact:cuda.toolkit.version}, torch for CUDA {fact:torch.cuda}.", "Found {have}, torch was built with {want}.", "Found {have}, torch was built with {want2}."}, fixes = fixes}
   end,
   doc = {looks = "'The detected CUDA version (11.8) mismatches the version that was used to compile PyTorch (12.1)', 'Unsupported gpu architecture'.", check = "nvcc --version, CUDA_HOME, torch.version.cuda."},
 }

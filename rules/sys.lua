@@ -64,7 +64,7 @@ rule {
 rule {
   id = "sys.illegal-instruction",
   signatures = {
-    sigill = [[(?:Illegal instruction|SIGILL|signal(?: number)?[ =:]*4\b|exit(?:ed with)? code:? ?(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],
+    sigill = [[(?:Illegal instruction(?! was encountered)|SIGILL|signal(?: number)?[ =:]*4\b|exit(?:ed with)? code:? ?(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],
     avx = [[(?:CPU does not (?:have|support) (?:AVX|vector extensions)|does not have AVX or AVX2|was compiled to use (?:AVX|SSE|FMA)\S* instructions,? but|requires (?:a CPU with )?AVX|AVX2? instructions? (?:is|are) (?:not supported|required)|CPU type does not support)]],
     kernel = [[traps: (?<program>\S+?)\[\d+\] trap invalid opcode[^\n]*? in (?<library>[^\s\[]+)]],
     x86_v2 = [[(?:CPU|glibc) does not support x86-64-v[234]|NumPy was built with baseline optimizations]],
