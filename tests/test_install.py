@@ -42,7 +42,7 @@ def sanitizers(build):
 
 
 @pytest.mark.parametrize("pattern", [
-    "bin/firstfix", "libexec/firstfix/firstfix-supervise", "lib/**/libfirstfix.so.0", "lib/**/pkgconfig/firstfix.pc",
+    "bin/firstfix", "libexec/firstfix/firstfix-supervise", "lib*/**/libfirstfix.so.0", "lib*/**/pkgconfig/firstfix.pc",
     "include/firstfix/firstfix.h", "include/firstfix/event.h", "include/firstfix/event.def", "share/man/man1/firstfix.1",
     "share/man/man1/firstfix-report.1", "share/bash-completion/completions/firstfix*", "share/zsh/site-functions/_firstfix",
     "share/fish/vendor_completions.d/firstfix.fish"])
@@ -53,7 +53,7 @@ def test_it_is_there(root, pattern):
 def test_a_program_builds_against_what_is_installed(build, root, tmp_path):
     source = tmp_path / "program.c"
     source.write_text("#include <stdlib.h>\n" + PROGRAM)
-    pc = next(root.glob("usr/local/lib/**/pkgconfig/firstfix.pc"))
+    pc = next(root.glob("usr/local/lib*/**/pkgconfig/firstfix.pc"))
     env = dict(os.environ, PKG_CONFIG_PATH=str(pc.parent), PKG_CONFIG_SYSROOT_DIR=str(root))
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "firstfix"], check=True, capture_output=True, text=True, env=env).stdout.split()
     program = tmp_path / "program"
@@ -64,7 +64,7 @@ def test_a_program_builds_against_what_is_installed(build, root, tmp_path):
 
 
 def test_every_symbol_of_the_library_is_in_a_header(root):
-    library = next(pathlib.Path(root).glob("usr/local/lib/**/libfirstfix.so.0"))
+    library = next(pathlib.Path(root).glob("usr/local/lib*/**/libfirstfix.so.0"))
     listed = subprocess.run(["nm", "-D", "--defined-only", "--format=posix", library], check=True, capture_output=True, text=True).stdout
     ours = {line.split()[0] for line in listed.splitlines() if line.split()[1] in "TDBR" and not line.startswith("_")}
     headers = "".join(p.read_text() for p in (root / "usr/local/include/firstfix").iterdir())

@@ -23,8 +23,7 @@ static int regex_gc(lua_State *L)
 static struct ff_regex *regex_at(lua_State *L, int argument)
 {
 	luaL_checkstring(L, argument);
-	if (!luaL_getsubtable(L, LUA_REGISTRYINDEX, "ff.regex"))
-		lua_settop(L, lua_gettop(L));
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, "ff.regex");
 	lua_pushvalue(L, argument);
 	if (lua_rawget(L, -2) == LUA_TUSERDATA) {
 		struct ff_regex **box = lua_touserdata(L, -1);
@@ -34,7 +33,7 @@ static struct ff_regex *regex_at(lua_State *L, int argument)
 	lua_pop(L, 1);
 	struct ff_regex **box = lua_newuserdatauv(L, sizeof(*box), 0);
 	*box = NULL;
-	if (luaL_newmetatable(L, "ff.regex")) {
+	if (luaL_newmetatable(L, "ff.regex.box")) { // not the name of the cache: both live in the registry
 		lua_pushcfunction(L, regex_gc);
 		lua_setfield(L, -2, "__gc");
 	}

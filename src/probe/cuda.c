@@ -63,7 +63,7 @@ static void look_everywhere(struct ff_cuda_libraries *l, const json_t *toolkits)
 			look_in_site(l, folder);
 	}
 	const char *torch_site = l->site;
-	_cleanup_free_ char *torch = ff_world_find(l->ctx, "torch", &torch_site);
+	free(ff_world_find(l->ctx, "torch", &torch_site)); // its site folder is what is asked for
 	l->site = torch_site;
 	json_array_foreach (toolkits, i, item) {
 		const char *home = ff_json_text(item, "real");

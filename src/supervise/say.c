@@ -37,7 +37,7 @@ static void put(const char *line, size_t n)
 	}
 }
 
-static void vsay(const char *prefix, const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) void vsay(const char *prefix, const char *format, va_list args)
 {
 	char line[2048];
 	int n = snprintf(line, sizeof(line), "%s", prefix);
