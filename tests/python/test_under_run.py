@@ -1,0 +1,34 @@
+"""`firstfix run -- python`: the worker is hooked without a line of its own, and its hang shows Python's stacks."""
+import os
+import subprocess
+import sys
+
+from python_worker import hooks, worker  # noqa: F401
+
+
+def run(worker, script, *options):  # noqa: F811
+    env = worker.environment()
+    del env["PYTHONPATH"], env["FIRSTFIX_PROGRAM"]
+    env["FIRSTFIX_HOOKS"] = str(worker.hooks)
+    return subprocess.run([worker.program, "run", "--report", "off", *options, "--", sys.executable, "-c", script],
+                          env=env, capture_output=True, text=True, timeout=90, check=False)
+
+
+def test_an_exception_is_recorded_from_inside_and_shown_once(worker):  # noqa: F811
+    done = run(worker, "print('up')\nraise OSError(28, 'No space left on device')")
+    assert (done.returncode, done.stdout) == (1, "up\n")
+    assert "PROCESS FAILED" not in done.stderr and "disk.full" in done.stderr
+    assert [row["exception.type"] for row in worker.events("exception")] == ["OSError"]
+    assert not os.listdir(worker.state / "armed")
+
+
+def test_a_hang_shows_the_stacks_of_python(worker):  # noqa: F811
+    done = run(worker, "import threading\ndef waiting(): threading.Event().wait()\nwaiting()",
+               "--hang-after", "2", "--hang-action", "kill")
+    assert "in waiting" in done.stderr and "HANGS" in done.stderr, done.stderr
+
+
+def test_a_clean_end_says_nothing(worker):  # noqa: F811
+    done = run(worker, "print('done')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+    assert [row["event.name"] for row in worker.events() if row["event.name"] != "firstfix.child.exit"][-1] == "firstfix.process.stop"
