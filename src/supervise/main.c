@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_AT_ONCE = 16, PACE_US = 2000 };
+enum { EVENTS_AT_ONCE = 16, PACE_US = 5000 };
 
 static struct supervisor the;
 

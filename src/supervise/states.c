@@ -88,6 +88,11 @@ static void start_report(struct supervisor *s)
 	bool quiet = s->options.report == REPORT_OFF;
 	if (quiet && !s->report[0])
 		return;
+	const char *slash = strrchr(s->options.argv[0], '/'); // a bare "python" is found on PATH, by the report too
+	if (slash && !strncmp(slash + 1, "python", strlen("python"))) {
+		argv[n++] = "--python";
+		argv[n++] = s->options.argv[0];
+	}
 	if (s->options.report == REPORT_BRIEF)
 		argv[n++] = "--brief";
 	if (quiet)
