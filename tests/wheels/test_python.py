@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from wheelhouse import wheelhouse
+from seed_env import seed_python
 
 
 def normal(name):
@@ -143,11 +143,8 @@ def test_interpreters_of_this_machine(firstfix, python):
 
 
 def test_seed_environment(firstfix):
-    """The environment of the seed note, when the large wheel test has made it."""
-    python = next((p for p in (wheelhouse() / "seed/bin/python", pathlib.Path("/work/wheels/seed/bin/python")) if p.exists()), None)
-    if not python:
-        pytest.skip("no seed environment in the wheelhouse")
-    facts = compare_with_pip(firstfix, python, clean_env())
+    """The environment of the seed note."""
+    facts = compare_with_pip(firstfix, seed_python(), clean_env())
     assert facts["python"]["packages"]["transformers"]["version"] == "4.45.0"
 
 
