@@ -6,7 +6,7 @@ rule {
     shared = [[(?<lib>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusparseLt|cusolver|cufft|curand|nvrtc(?:-builtins)?|nvJitLink|nccl|cupti|nvToolsExt|nvinfer\w*|cufile|nvshmem\w*|cuda_nvrtc)[\w.-]*\.so[\d.]*): cannot open shared object file]],
     load = [[(?:Could not load (?:dynamic )?library|Unable to load any of \{?|Failed to load library|Could not locate) ['"]?(?<lib2>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusolver|nvrtc|nccl|nvinfer)[\w.]*)]],
     nvrtc = [[(?:nvrtc: error: failed to open (?<lib3>libnvrtc-builtins\.so[\d.]*)|Failed to dlopen (?<lib4>lib\w+\.so[\d.]*))]],
-    dll = [[(?:Could not locate|Error loading|Library) ['"]?(?<lib5>(?:cudnn|cublas|cudart|zlibwapi)\w*(?:\.dll)?)['"]?(?: is not found| not found)]],
+    dll = [[(?:Could not (?:locate|load library)|Error loading|Library) ['"]?(?<lib5>(?:cudnn|cublas|cudart|zlibwapi)\w*(?:\.dll)?)['"]?(?: is not found| not found|\. Error code 126|\. Please make sure it is in your library path)]],
     onnx = [[Failed to create CUDAExecutionProvider|Failed to load library libonnxruntime_providers_cuda\.so[^\n]*: (?<lib6>lib\w+\.so[\d.]*)]],
   },
   context = {
@@ -28,14 +28,14 @@ rule {
     local from = hit.text:match[=[([^\s:'"]+\.so[\w.]*): ?(?:lib|undefined)]=] or frames:match[=[(?:site|dist)-packages/(?!torch/|importlib|transformers/)([A-Za-z0-9_]+)/[^\n]*\n?$]=]
     local major = lib:match[[\.so\.(\d+)]]
     local names = {cudart = "cuda-runtime", cublas = "cublas", cublasLt = "cublas", cudnn = "cudnn", cusparse = "cusparse", cusparseLt = "cusparselt", cusolver = "cusolver", cufft = "cufft", curand = "curand", nvrtc = "cuda-nvrtc", nvJitLink = "nvjitlink", nccl = "nccl", cupti = "cuda-cupti", nvToolsExt = "nvtx"}
-    local base = lib:match[[^lib([A-Za-z]+)]]
+    local base = lib:match[[^lib([A-Za-z]+)]] or lib:match[[^(cudnn|cublasLt|cublas|cudart|nvrtc|cufft)]]
     local torch_cuda = f"torch.cuda"
     local cu = base ~= "cudnn" and major or type(torch_cuda) == "string" and torch_cuda:match[[^(\d+)]] or "12"
     local package = base and names[base:gsub("_.*", "")] and ("nvidia-%s-cu%s"):format(names[base], cu)
     local other_major = major and type(torch_cuda) == "string" and base == "cudart" and major ~= torch_cuda:match[[^(\d+)]]
     local extension = hit.text:match[[(?:flash_attn|vllm|xformers|sgl_kernel|deep_gemm|auto_gptq|llama_cpp|exllama|awq|apex|mamba|deepspeed|common_ops)]] or other_major
     local fixes = {}
-    local pip = package and {kind = "pip:" .. package, say = "Install the package that brings it, in the CUDA version that is asked for.", command = "pip install " .. package}
+    local pip = package and {kind = "pip:" .. package, say = "Install the package that brings it, in the CUDA version that is asked for.", command = base == "cudnn" and (major == "8" or lib:match[[_8\b]]) and ("pip install '%s<9'"):format(package) or "pip install " .. package}
     local path = {kind = "env:LD_LIBRARY_PATH", say = "If it is installed already, put its folder on LD_LIBRARY_PATH.", command = "find / -name '" .. lib .. "*' 2>/dev/null"}
     local reinstall = {kind = "pip:" .. (type(extension) == "string" and extension:gsub("_", "-") or "torch"), say = other_major and ("The program that asks was built for CUDA %s, torch here is for CUDA %s: install builds of one CUDA version."):format(major, torch_cuda) or "Reinstall what asks for it, in the build for this torch's CUDA.", command = nil}
     if other_major then fixes = {reinstall, pip or path, path} else fixes = {pip or reinstall, reinstall, path} end

@@ -126,8 +126,9 @@ rule {
     cublas_file = [=[lib(?:cusparse|cublas|cudnn|cusolver|nvrtc|cufft|nccl)\w*\.so[\d.]*: undefined symbol]=],
     torchvision = [[(?:torchvision|torchaudio)]],
     glibcxx = [[GLIBCXX|GLIBC_2|CXXABI]],
+    mkl = [[undefined symbol: iJIT_]],
   },
-  unless = {"nvjitlink", "cublas_file", "glibcxx"},
+  unless = {"nvjitlink", "cublas_file", "glibcxx", "mkl"},
   specific_over = {"engine.plugin-skew"},
   facts = {"torch.version", "python.version", "torch.cxx11_abi"},
   when = function(f, log)
@@ -154,4 +155,20 @@ rule {
                {kind = "pip:torch", say = "Or install the torch that it was built for.", command = log.have and ("pip install torch==%s"):format(log.have.wants:match[[^[\d.]+]]) or nil}}}
   end,
   doc = {looks = "undefined symbol: _ZN3c10..., _ZN2at...; No module named 'vllm._C'; 'xFormers was built for'.", check = "Which torch the extension was built for; `firstfix libs FILE.so`."},
+}
+
+rule {
+  id = "torch.cpu-build/no-cuda",
+  signatures = {unavailable = [[(?:torch\.cuda\.is_available\(\) (?:should be True but is|returned|==) False|Torch (?:is not able to use GPU|reports CUDA not available))]]},
+  context = {other = [[(?:driver on your system is too old|Found no NVIDIA driver|CUDA unknown error|forward compatibility|not yet initialized|nvidia-smi)]], cpu = [[\d\+cpu\b]]},
+  unless = {"other"},
+  facts = {"torch.version", "torch.cuda", "gpus.0.name"},
+  when = function(f, log)
+    local torch = f.pkg"torch" or ""
+    local cpu = torch:match[[\+cpu]] or f"torch.cuda" == false and not f"torch.hip" or log.cpu
+    if torch:match[[\+cu\d]] or (log.unavailable.event.tier or 0) < 2 and not cpu then return nil end
+    return {confidence = cpu and 0.92 or 0.6, why = {cpu and "The torch that runs is a CPU-only build." or "torch sees no CUDA device: most often it is a CPU-only build, else the driver or the container.", "torch is {fact:torch.version}."},
+      fixes = {{kind = "pip:torch", say = "Install the CUDA build of torch.", command = "pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/cu126"}, {kind = "driver", say = "If it is a CUDA build: check the driver.", command = "nvidia-smi"}}}
+  end,
+  doc = {looks = "'torch.cuda.is_available() should be True but is False'.", check = "python -c 'import torch; print(torch.__version__, torch.version.cuda)'"},
 }

@@ -222,11 +222,20 @@ rule {
 rule {
   id = "pip.restart-needed",
   signatures = {
+    mid_session = [[(?:(?<what>\w+) was upgraded mid-session|kernel still has the old version in memory)]],
+    numpy_mixed = [[(?:cannot import name '_\w+' from 'numpy\.[\w.]+'|module 'numpy\.[\w.]+' has no attribute '_\w+')]],
     restart = [[(?:(?:You must|Please|You need to|you may need to) restart (?:the )?(?:runtime|kernel|session|process|notebook)|Restart the runtime|Note: you may need to restart the kernel to use updated packages)]],
   },
-  context = {failed = [[(?:Error|Exception)]]},
+  context = {notebook = [[(?:<ipython-input|ipykernel|localhost:8080|/content/|Successfully installed [^\n]*numpy-)]]},
   facts = {},
   when = function(f, log)
+    if log.mid_session then
+      return {hit = log.mid_session, confidence = 0.93, why = "A package was upgraded while this process had the old one loaded; compiled modules cannot be exchanged under it.", fixes = {{kind = "restart", say = "Restart the process (the notebook's runtime) after the install, before anything else."}}}
+    end
+    if log.numpy_mixed then
+      return {hit = log.numpy_mixed, confidence = log.notebook and 0.78 or 0.62, why = "NumPy's own files are of two releases: it was upgraded while this process had the old one loaded, or one install lies over another.",
+        fixes = {{kind = "restart", say = "Restart the process (the notebook's runtime)."}, {kind = "pip:numpy", say = "If it persists, reinstall NumPy cleanly.", command = "pip uninstall -y numpy && pip install --no-cache-dir numpy"}}}
+    end
     if not log.fatal then return nil end
     return {confidence = 0.55, why = "Packages were changed under a running interpreter, which still holds the old ones.", fixes = {{kind = "restart", say = "Restart the process."}}}
   end,

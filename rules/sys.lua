@@ -87,6 +87,7 @@ rule {
   signatures = {
     shared = [[(?<lib>lib(?:GL|GLX|EGL|gthread-2\.0|glib-2\.0|SM|ICE|Xext|Xrender|X11|xcb|gomp|sndfile|numa|aio|ibverbs|rdmacm|mpi|mpi_cxx|openblas|blas|lapack|gfortran|quadmath|ffi|ssl|crypto|sqlite3|tcmalloc|jemalloc|python3\.\d+|avcodec|avformat|avutil|sox|tinfo|ncurses\w*|xml2|jpeg|png16|tiff|webp|magic|portaudio|gflags|glog|hwloc|unwind|uuid|z|bz2|lzma|stdc\+\+|gcc_s|atomic|dl|crypt|nsl|effa|event\w*|zmq|cufile|mkl_\w+|iomp5|tbb\w*|omp)[\w.+-]*\.so(?:\.\d+)*): cannot open shared object file]],
     load_library = [[OSError: (?:cannot load library|could not load) ['"]?(?<lib>lib(?:sndfile|portaudio|GL|magic)[\w.]*)]],
+    blas = [[undefined symbol: (?<symbol>[sdcz](?:gesdd|gemm|getrf|potrf|syev|gels|geqrf|trsm|dot)\w*)]],
     sndfile = [[(?<lib>sndfile|libsndfile) (?:library )?not found]],
     binary = [=[(?:FileNotFoundError: \[Errno 2\][^\n]*|ffmpeg: )['"](?<tool>ffmpeg|ffprobe|git|git-lfs|sox|espeak|tesseract|ninja|cmake|pdftoppm)['"]]=],
   },
@@ -97,6 +98,10 @@ rule {
   confidence = 0.9,
   when = function(f, log)
     local hit = log.shared or log.load_library or log.sndfile
+    if not hit and log.blas then
+      return {hit = log.blas, confidence = 0.85, why = {"{symbol} is a function of BLAS and LAPACK, and no library with it is installed; this build was not linked with one."},
+        fixes = {{kind = "apt:libopenblas0", say = "Install OpenBLAS.", command = "apt-get update && apt-get install -y libopenblas0"}}}
+    end
     if not hit then
       hit = log.binary
       return {hit = hit, why = ("The program %s is not installed in this system."):format(hit.tool),

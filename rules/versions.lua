@@ -230,3 +230,16 @@ rule {
   },
   doc = {looks = "cannot import name ... from 'comfy....'; No module named 'comfy.ldm...'.", check = "Release of the host against what the extension's page asks for."},
 }
+
+rule {
+  id = "pip.conflict/mkl",
+  signatures = {symbol = [[undefined symbol: (?<symbol>iJIT_\w+)]]},
+  facts = {"python.packages.mkl.version"},
+  confidence = 0.92,
+  why = {"conda's torch takes {symbol} from MKL, and MKL 2024.1 no longer has it.", "mkl is {fact:python.packages.mkl.version}."},
+  fixes = {
+    {kind = "conda", say = "Go back to an older MKL in this environment.", command = "conda install 'mkl<2024.1'"},
+    {kind = "pip:torch", say = "Or install torch from PyPI, which brings its own.", command = "pip install --force-reinstall torch"},
+  },
+  doc = {looks = "libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent.", check = "conda list mkl."},
+}

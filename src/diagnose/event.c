@@ -268,12 +268,14 @@ static bool in_frames(
 	}
 	if (shape->kind != FF_SHAPE_OTHER && shape->kind != FF_SHAPE_LOOSE && shape->kind != FF_SHAPE_MARK)
 		return false;
-	if (o->source_line || shape->kind == FF_SHAPE_MARK || shape->indent > o->indent) {
+	const struct ff_event *e = event_at(events, o->event);
+	// Where all of a traceback is indented (pip shows one of its child), its source lines are indented further.
+	bool back = o->indent > 0 && shape->indent == o->indent && shape->kind == FF_SHAPE_LOOSE;
+	if (!back && (o->source_line || shape->kind == FF_SHAPE_MARK || shape->indent > o->indent)) {
 		o->source_line = shape->kind == FF_SHAPE_MARK;
 		events->source_code = true;
 		return true;
 	}
-	const struct ff_event *e = event_at(events, o->event);
 	if (shape->kind == FF_SHAPE_LOOSE && e && e->frame_count) {
 		begin_message(events, o, line, shape);
 		return true;
