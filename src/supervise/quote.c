@@ -18,8 +18,8 @@ static size_t quote(char *to, size_t room, const char *word)
 		to[n++] = '\'';
 	for (const char *c = word; *c && n + 6 < room; c++) {
 		if (*c == '\'') {
-			memcpy(to + n, "'\\''", 4);
-			n += 4;
+			for (const char *e = "'\\''"; *e; e++)
+				to[n++] = *e;
 		} else {
 			to[n++] = *c;
 		}

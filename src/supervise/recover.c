@@ -122,7 +122,7 @@ static const char *keep(struct recovery *r, const char *text)
 static bool set_variable(struct recovery *r, const char *name, const char *value)
 {
 	unsigned i = 0;
-	while (i < r->n_variables && strcmp(r->variables[i].name, name))
+	while (i < r->n_variables && strcmp(r->variables[i].name, name) != 0)
 		i++;
 	const char *kept_name = keep(r, name), *kept_value = value ? keep(r, value) : NULL;
 	if (i == RECOVERED_VARIABLES || !kept_name || (value && !kept_value))

@@ -153,7 +153,7 @@ size_t tail_last(const struct tail *t, size_t n, char *ret)
 
 void tail_remove(struct tail *t)
 {
-	if (t->path[0] && strncmp(t->path, "/proc/", 6))
+	if (t->path[0] && strncmp(t->path, "/proc/", 6) != 0)
 		unlink(t->path);
 }
 

@@ -55,7 +55,7 @@ bool verdict_read(char *text, size_t n, struct verdict *ret)
 	*ret = (struct verdict){0};
 	for (char *line = text, *end; (end = memchr(line, '\n', n - (size_t)(line - text))); line = end + 1) {
 		*end = '\0';
-		if (!known && strcmp(line, "firstfix.verdict/1"))
+		if (!known && strcmp(line, "firstfix.verdict/1") != 0)
 			return false;
 		if (known)
 			take_line(ret, line);
