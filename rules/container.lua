@@ -64,9 +64,12 @@ rule {
     return {hit = hit, confidence = (sure or plugin) and 0.86 or 0.7, why = {"The process runs in a container and sees no NVIDIA device: the GPU was not passed into it.", "The host's driver is {fact:driver.version}."}, fixes = fixes}
   end,
   check = function(f)
-    if not f"system.container.runtime" or f"driver.version" or f"gpus.0" or not f"torch.cuda" then return nil end
+    if not f"system.container.runtime" or f"driver.version" or not f"torch.cuda" then return nil end
+    local seen = f"gpus.0.seen_by"
+    if f"gpus.0" and seen ~= "pci" and seen ~= "kernel" or f"gpus.0.vendor" == "amd" then return nil end
     local v = f.env"NVIDIA_VISIBLE_DEVICES"
-    if v == nil and not f"driver.devices" then return nil end
+    if v == nil and not f"driver.devices" and not seen then return nil end
+    if f"driver.devices.0" then return nil end
     if v == false and not f"pci.gpus.0" then return nil end
     return {confidence = 0.7, why = {"This container has a CUDA build of torch and no NVIDIA driver or device in it.", "NVIDIA_VISIBLE_DEVICES is {fact:env.NVIDIA_VISIBLE_DEVICES}."},
       fixes = {{kind = "container-flag:gpus", say = "Start the container with the GPU.", command = "docker run --gpus all ..."}}}
@@ -193,7 +196,7 @@ rule {
       return {hit = log.no_device, confidence = n > 0 and 0.9 or 0.66, why = {("CUDA_VISIBLE_DEVICES is %s, and CUDA finds no such device%s."):format(set, n > 0 and (" (this machine has %d)"):format(n) or "")},
         fixes = {{kind = "env:CUDA_VISIBLE_DEVICES", say = "Name devices that exist, counted from 0.", command = "nvidia-smi -L; export CUDA_VISIBLE_DEVICES=0"}}}
     end
-    if f"gpus.0.mig.mode" == "enabled" or (f"gpus.0.name" or ""):match[[\bMIG\b]] then return nil end -- gpu.mig-no-instance
+    if f"gpus.0.mig" == true or (f"gpus.0.name" or ""):match[[\bMIG\b]] then return nil end -- gpu.mig-no-instance
     return {hit = hit, confidence = log.no_device and log.printed_empty and 0.9 or 0.82,
       why = {"A device was asked for that CUDA_VISIBLE_DEVICES (or the machine) does not offer; behind the variable, devices are counted from 0.", "CUDA_VISIBLE_DEVICES is {fact:env.CUDA_VISIBLE_DEVICES}."},
       fixes = {{kind = "env:CUDA_VISIBLE_DEVICES", say = "Set it, before the process starts, to devices that exist; then use indices from 0.", command = "nvidia-smi -L; export CUDA_VISIBLE_DEVICES=0"}, {kind = "code", say = "Or correct the device index in the code (cuda:0)."}}}

@@ -76,7 +76,7 @@ rule {
     api = [[API mismatch: the (?:client|NVIDIA kernel module) has the? ?version]],
     system803 = [[(?:Error 803|error code 803|cudaErrorSystemDriverMismatch|system has unsupported display driver / cuda driver combination|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH)]],
   },
-  facts = {"driver.kernel_module", "driver.user_library", "driver.version"},
+  facts = {"driver.kernel_module", "driver.user_library_version", "driver.version"},
   explains = {"container.no-gpu", "torch.cpu-build", "driver.not-loaded", "host.no-gpu"},
   when = function(f, log)
     if log.system803 and not log.nvml then
@@ -89,7 +89,12 @@ rule {
                {kind = "driver", say = "If it persists: reinstall the driver packages, all of one version."}}}
   end,
   check = function(f)
-    local module, lib = f"driver.kernel_module", f"driver.user_library.version" or f"driver.version"
+    local module, lib = f"driver.kernel_module", f"driver.user_library_version" or f"driver.version"
+    if f"cuda.driver_init.code" == 803 then
+      return {confidence = 0.92, why = "cuInit answers 803: the libcuda that is loaded does not belong to the kernel module {fact:driver.kernel_module}.", evidence = {"cuda.driver_init"},
+        fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Take the cuda-compat folder off the library path.", command = "export LD_LIBRARY_PATH=$(echo $LD_LIBRARY_PATH | tr ':' '\\n' | grep -v compat | paste -sd:)"}, {kind = "restart", say = "Or, if the driver was updated just now, reboot the host."}}}
+    end
+    if f"driver.version" and f"driver.error.code" ~= 18 then return nil end -- it answers
     if not module or type(lib) ~= "string" or module == lib or not lib:match[[^\d+\.\d+]] then return nil end
     return {confidence = 0.9, why = ("The kernel module is %s, the user library %s."):format(module, lib), fixes = {{kind = "restart", say = "Reboot the host, so that the new module is loaded."}, {kind = "driver", say = "Or reinstall the driver, all of one version."}}}
   end,
@@ -129,7 +134,7 @@ rule {
                {kind = "restart", say = "Then load the module, or reboot into the kernel it was built for."}}}
   end,
   check = function(f)
-    if not f"pci.gpus.0" or f"driver.version" or f"driver.kernel_module" then return nil end
+    if f"system.container.runtime" or not f"pci.gpus.0" or f"driver.version" or f"driver.kernel_module" then return nil end
     if f"pci.gpus.0.vendor" and f"pci.gpus.0.vendor" ~= "nvidia" then return nil end
     return {confidence = 0.75, why = "An NVIDIA GPU is on the PCI bus, and no driver answers for it.", fixes = {{kind = "driver", say = "Load or install the NVIDIA driver on the host.", command = "sudo modprobe nvidia"}}}
   end,
@@ -158,6 +163,10 @@ rule {
     {kind = "restart", say = "Reload the module, or reboot; for a container, make the device nodes first and restart it.", command = "sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm   # then: nvidia-modprobe -u -c=0"},
     {kind = "driver", say = "If it comes back, reinstall or upgrade the driver."},
   },
+  check = function(f)
+    if f"cuda.driver_init.code" ~= 999 then return nil end
+    return {confidence = 0.8, why = "cuInit answers 999: often the nvidia_uvm module or its device node.", evidence = {"cuda.driver_init"}}
+  end,
   doc = {looks = "'CUDA unknown error - this may be due to an incorrectly set up environment'.", check = "/dev/nvidia-uvm, lsmod | grep uvm, suspend in the kernel log."},
 }
 
@@ -175,6 +184,10 @@ rule {
     {kind = "env:LD_LIBRARY_PATH", say = "Take the compat folder off the library path, so that the host's libcuda.so.1 is used.", command = "export LD_LIBRARY_PATH=$(echo $LD_LIBRARY_PATH | tr ':' '\\n' | grep -v compat | paste -sd:)   # and remove /etc/ld.so.conf.d/*compat*"},
     {kind = "driver", say = "Or upgrade the host's driver to one that runs this CUDA itself."},
   },
+  check = function(f)
+    if f"cuda.driver_init.code" ~= 804 then return nil end
+    return {confidence = 0.93, why = "cuInit answers 804: a cuda-compat libcuda was loaded, and this GPU does not allow forward compatibility.", evidence = {"cuda.driver_init"}}
+  end,
   doc = {looks = "Error 804: forward compatibility was attempted on non supported HW.", check = "Which libcuda.so.1 is loaded (firstfix report --only cuda)."},
 }
 
@@ -204,6 +217,11 @@ rule {
     return {hit = hit, confidence = 0.93, why = "Error 802: on machines with NVSwitch, CUDA waits for nvidia-fabricmanager, which is not running or not of the driver's version.",
       fixes = {{kind = "apt:nvidia-fabricmanager", say = "Install nvidia-fabricmanager in exactly the driver's version and start it on the host.", command = "sudo systemctl status nvidia-fabricmanager; sudo apt-get install nvidia-fabricmanager-<driver branch>"}, {kind = "restart", say = "Then restart it: systemctl restart nvidia-fabricmanager."}}}
   end,
+  check = function(f)
+    if f"cuda.driver_init.code" ~= 802 then return nil end
+    return {confidence = 0.9, why = {"cuInit answers 802, system not yet initialized: the NVSwitch fabric is not up, since the fabric manager does not run or is not the driver's version.", "Driver {fact:driver.version}."}, evidence = {"cuda.driver_init"},
+      fixes = {{kind = "apt:nvidia-fabricmanager", say = "Start the fabric manager; install it in exactly the driver's version if it is missing.", command = "sudo systemctl enable --now nvidia-fabricmanager; systemctl status nvidia-fabricmanager"}}}
+  end,
   doc = {looks = "Error 802: system not yet initialized.", check = "systemctl status nvidia-fabricmanager; its version against the driver's."},
 }
 
@@ -215,6 +233,10 @@ rule {
   confidence = 0.95,
   why = "The toolkit's stub libcuda (made for linking only) was loaded instead of the driver's.",
   fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Take the .../stubs folder off LD_LIBRARY_PATH.", command = "export LD_LIBRARY_PATH=$(echo $LD_LIBRARY_PATH | tr ':' '\\n' | grep -v stubs | paste -sd:)"}},
+  check = function(f)
+    if f"cuda.driver_init.code" ~= 34 then return nil end
+    return {confidence = 0.95, why = "cuInit answers 34: the toolkit's stub libcuda was loaded instead of the driver's.", evidence = {"cuda.driver_init"}}
+  end,
   doc = {looks = "'CUDA driver is a stub library', error 34.", check = "A stubs folder on LD_LIBRARY_PATH."},
 }
 
@@ -229,6 +251,14 @@ rule {
     {kind = "os", say = "Or set the compute mode back to default.", command = "sudo nvidia-smi -c 0"},
     {kind = "env:CUDA_VISIBLE_DEVICES", say = "Or use another GPU."},
   },
+  check = function(f)
+    for _, gpu in ipairs(f.gpus()) do
+      if gpu.compute_mode == "prohibited" then
+        return {confidence = 0.9, why = ("GPU %s takes no compute process: its compute mode is prohibited."):format(gpu.index or 0), evidence = {"gpus"},
+          fixes = {{kind = "os", say = "Set the compute mode back to default.", command = ("sudo nvidia-smi -i %s -c 0"):format(gpu.index or 0)}}}
+      end
+    end
+  end,
   doc = {looks = "'all CUDA-capable devices are busy or unavailable'.", check = "Compute mode and processes in nvidia-smi."},
 }
 
@@ -238,8 +268,8 @@ rule {
   facts = {"gpus.0.mig"},
   specific_over = {"visible-devices.wrong"},
   when = function(f, log)
-    local mode, name = f"gpus.0.mig.mode", f"gpus.0.name" or ""
-    return log.mig or mode == "enabled" or name:match[[\bMIG\b]] and true or nil
+    local name = f"gpus.0.name" or ""
+    return log.mig or f"gpus.0.mig" == true or name:match[[\bMIG\b]] and true or nil
   end,
   confidence = 0.85,
   why = "MIG mode is on, and no instance exists or is selected.",
@@ -247,5 +277,10 @@ rule {
     {kind = "env:CUDA_VISIBLE_DEVICES", say = "Select an instance by its UUID.", command = "nvidia-smi -L; export CUDA_VISIBLE_DEVICES=MIG-<uuid>"},
     {kind = "os", say = "Or make one, or switch MIG off.", command = "sudo nvidia-smi mig -cgi 0 -C   # or: sudo nvidia-smi -mig 0"},
   },
+  check = function(f)
+    if f"gpus.0.mig" ~= true or type(f"gpus.0.mig_devices") ~= "table" or f"gpus.0.mig_devices.0" or f"gpus.1" or f"cuda.devices.0" then return nil end
+    return {confidence = 0.85, why = "MIG mode is on, and the GPU has no instance: CUDA finds no device.", evidence = {"gpus"},
+      fixes = {{kind = "os", say = "Make an instance, or switch MIG off.", command = "sudo nvidia-smi mig -cgi 0 -C   # or: sudo nvidia-smi -mig 0"}}}
+  end,
   doc = {looks = "No CUDA device although the card is there, with MIG enabled.", check = "nvidia-smi -L."},
 }

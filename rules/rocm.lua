@@ -50,7 +50,7 @@ rule {
     if log.lib then
       return {hit = log.lib, confidence = 0.85, why = "A ROCm library cannot be loaded: torch (or the extension) is for another ROCm version, or ROCm is not installed.", fixes = {{kind = "pip:torch", say = "Install the torch built for the installed ROCm.", command = "pip install torch --index-url https://download.pytorch.org/whl/rocm6.2"}, {kind = "env:LD_LIBRARY_PATH", say = "Or put /opt/rocm/lib on the library path."}}}
     end
-    local gfx = log.own and log.own.own or f"gpus.0.arch" or log.target and log.target.gfx
+    local gfx = log.own and log.own.own or f"gpus.0.gfx" or log.target and log.target.gfx
     local value = override(gfx)
     if log.isa or gfx and not value and log.ollama then
       return {hit = log.isa or log.ollama, confidence = 0.8, why = ("This ROCm build has no code for %s, and no supported target of its family."):format(gfx or "this GPU"),
