@@ -294,6 +294,7 @@ rule {
     descriptors = [[Descriptors cannot (?:not )?be created directly]],
     sp_missing = [[(?:You need to have sentencepiece installed|Cannot instantiate this tokenizer from a slow version|sentencepiece.{0,40}(?:is )?not (?:installed|found)|No module named ['"](?:sentencepiece|tiktoken)['"])]],
     tiktoken = [[`?tiktoken`? is required to read|Converting from (?:SentencePiece and )?Tiktoken failed]],
+    placeholder = [[tokenization_\w+\._LazyModule\.__getattr__\.<locals>\.Placeholder]],
     pb2 = [[cannot import name ['"](?:builder|sentencepiece_model_pb2)['"] from]],
     protobuf = [[(?:No module named ['"]google\.protobuf['"]|requires the protobuf library|ImportError:[^\n]*protobuf|local variable 'sentencepiece_model_pb2')]],
     gencode = [[(?:Detected incompatible Protobuf Gencode/Runtime versions|cannot import name 'runtime_version' from 'google\.protobuf')]],
@@ -330,7 +331,7 @@ rule {
       return {hit = hit, why = "The tokenizer needs protobuf, and it is not installed.",
         fixes = {{kind = "pip:protobuf", say = "Install protobuf.", command = "pip install protobuf"}}}
     end
-    hit = log.requires or log.sp_missing or log.slow
+    hit = log.requires or log.sp_missing or log.slow or log.placeholder
     return {hit = hit, why = "The slow tokenizer must be converted and that needs sentencepiece (or the package it names), which is not installed.",
       fixes = {
         {kind = "pip:sentencepiece", say = "Install sentencepiece (and protobuf, which some tokenizers need too), then restart the process.", command = "pip install sentencepiece protobuf"},

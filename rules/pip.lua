@@ -134,6 +134,11 @@ rule {
     if not hit then
       if log.metadata and log.metadata.text:match[[NoneType]] and log.has_frame[[importlib/?_?metadata|packaging/version|versions\.py]] then hit = log.metadata else return nil end
     end
+    if hit == log.submodule and not hit.package:match[[^(?:bitsandbytes|xformers|flash_attn|PIL|cv2|regex|pydantic_core|tokenizers|safetensors)$]] then
+      -- a package that lacks a module of its own is broken; one asked for a module by another is of another release
+      local frames = hit.event.frames or {}
+      if not (#frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=] == hit.package) then return nil end
+    end
     local package = (hit.package or hit.package2 or hit.dist or hit.text:match[['(pydantic_core|PIL|regex|rpds|numpy)]] or "package"):match[[^[\w-]+]]
     if hit == log.submodule and log.submodule.module:match[[_C$|_cuda|kernels]] then return nil end
     return {hit = hit, confidence = 0.8, why = ("%s is installed, but its own files are incomplete or mixed: the install is broken (two versions over each other, an interrupted install, or a build for another Python)."):format(package),

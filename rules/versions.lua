@@ -59,6 +59,7 @@ rule {
     keyword = [=[TypeError: (?:(?<class>\w+)\.)?(?<call>\w+)\(\) got an unexpected keyword argument ['"](?<symbol>\w+)]=],
     custom_config = [['(?<class2>\w+)' object has no attribute '(?<symbol>_attn_implementation\w*|get_text_config|_supports_\w+|_no_split_modules|_tp_plan|_tied_weights_keys|all_tied_weights_keys|use_return_dict|_keep_in_fp32_modules\w*|_checkpoint_conversion_mapping|generate|_init_weights|is_remote_code|_is_stateful|prepare_inputs_for_generation|standardize_rope_params)']],
     arity = [=[TypeError: (?<class3>\w+)\.(?<call3>\w+)\(\) (?:takes \d+ positional arguments? but \d+|got multiple values for argument|missing \d+ required (?:positional|keyword-only))]=],
+    undefined = [[name '(?<symbol>PreTrained\w+|Pretrained\w+|AutoModel\w*|AutoTokenizer|LossKwargs|FlashAttentionKwargs|Replicate|DTensor)' is not defined]],
     cache_api = [[(?:'\w*Cache' object has no attribute|module 'transformers\.cache_utils' has no attribute|'\w+' object has no attribute '(?:get_max_length|seen_tokens|get_usable_length|_supports_sdpa|all_tied_weights_keys|all_special_tokens_extended|_tied_weights_keys|is_quantized|hf_device_map_)')]],
     remote_code = [=[File ['"][^'"\n]*/(?<remote>transformers_modules/[^'"\n]+\.py)['"], line \d+, in]=],
     old_code = [[(?:_set_gradient_checkpointing\(\) got an unexpected keyword argument|'(?:ChatGLM|QWen|Baichuan|InternLM|Aquila|XVERSE)\w*Tokenizer' object has no attribute|_pad\(\) got an unexpected keyword argument 'padding_side'|_extract_past_from_model_output\(\))]],
@@ -148,6 +149,11 @@ rule {
       if e.message and e.message:match[[NoneType|cannot access|partially initialized|flash_attn|not callable]] then return nil end
       return {hit = log.remote_code, confidence = 0.62, why = {"The code that came with the model fails inside transformers: it was written for another release.", "transformers is {fact:python.packages.transformers.version}."},
         fixes = {{kind = "pip-downgrade:transformers", say = "Install the transformers release that the model's config.json names (transformers_version)."}, {kind = "pip:transformers", say = "Or upgrade transformers, if the model is newer."}}}
+    end
+    hit = log.undefined
+    if hit and (hit.event.tier or 0) >= 3 then
+      return {hit = hit, confidence = 0.68, why = {"A library was imported with {symbol} left out, because what brings it (transformers, torch) is missing or of another release."},
+        fixes = {{kind = "pip:transformers", say = "Bring transformers and what imports it to releases that belong together, then restart the process.", command = "pip install -U transformers diffusers accelerate"}, {kind = "pip:torch", say = "If the name is torch's: upgrade torch."}}}
     end
     hit = log.peft_requires or log.newer_needed
     if not hit then return nil end
