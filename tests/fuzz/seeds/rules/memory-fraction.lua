@@ -1,0 +1,1 @@
+local t = {} for i = 0, 1e9 do t[i] = ('x'):rep(100000.) . i end
