@@ -13,6 +13,7 @@ enum {
 	MEMORY_MAX = 48 << 20,
 	STEPS_PER_CALL = 5000000,
 	STEPS_PER_TICK = 10000,
+	BYTES_PER_STEP = 64,
 	JSON_DEPTH_MAX = 32,
 	JSON_ITEMS_MAX = 100000,
 };
@@ -35,6 +36,7 @@ static void *limited_alloc(void *context, void *p, size_t old, size_t size)
 	}
 	if (size > before && s->used + (size - before) > MEMORY_MAX)
 		return NULL;
+	s->steps -= (long)(size / BYTES_PER_STEP); // making a long text is one step for Lua, and work all the same
 	void *q = realloc(p, size);
 	if (q)
 		s->used += size - before;
