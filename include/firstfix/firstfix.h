@@ -144,8 +144,8 @@ FF_PUBLIC struct ff_error *ff_rules_lint(const char *path);
 FF_PUBLIC struct ff_error *ff_rules_run_cases(
 	const char *dir, enum ff_format format, const struct ff_style *style, size_t *ret_failed, char **ret);
 /** A page on a cause, or on every cause with NULL (firstfix.playbook/1). Caller frees *ret. */
-FF_PUBLIC struct ff_error *ff_playbook_render(const char *cause, const char *rules_dir, enum ff_format format,
-	const struct ff_style *style, char **ret);
+FF_PUBLIC struct ff_error *ff_playbook_render(
+	const char *cause, const char *rules_dir, enum ff_format format, const struct ff_style *style, char **ret);
 /** What changed between two machines, or one machine at two times (firstfix.diff/1), most telling first: what the evidence of
     `diagnosis` (NULL for none) rests on, then what breaks workers most often. Free memory, temperatures and times do not count.
     *ret_changes may be NULL. Caller frees *ret. */
