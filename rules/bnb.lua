@@ -120,7 +120,7 @@ rule {
   id = "bnb.override-wrong",
   signatures = {
     detected = [[BNB_CUDA_VERSION=(?<set>\d*) environment variable detected]],
-    manual = [[Manual override via BNB_CUDA_VERSION env var detected]],
+    manual = [[Manual override via BNB_CUDA_VERSION env var\w* detected]],
     empty = [[BNB_CUDA_VERSION[^\n]{0,60}(?:must be|invalid|not a valid|cannot be|is empty)]],
     broken_name = [[libbitsandbytes_cuda\d+_nocublaslt\d+\.so]],
   },

@@ -1,11 +1,12 @@
-// firstfix run: hands over to firstfix-supervise, a small program that stays beside the worker. This one, with its rules and
-// tables, is gone before the worker starts.
+// firstfix run: hands over to firstfix-supervise, a small program that stays beside the worker; this one is gone before the worker
+// starts. Part of the launcher too, so nothing but base may be linked to it.
 //
 //	$ firstfix run --recover env python handler.py
 //	firstfix run: the command must stand behind --
 //	firstfix run: try: firstfix run --recover env -- python handler.py
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/sibling.h"
 
 #include "base/str.h"
 
@@ -103,20 +104,6 @@ static int forgot_dashes(int argc, char **argv, int command)
 	return 2;
 }
 
-// The supervisor: beside this program, where it is installed, or where it was built.
-static bool find_supervisor(const char *self, size_t n, char *ret)
-{
-	static const char *const places[] = {"", "../libexec/firstfix/", "../supervise/"};
-	const char *slash = strrchr(self, '/');
-	for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
-		int length = snprintf(ret, n, "%.*s/%sfirstfix-supervise", (int)(slash - self), self, places[i]);
-		if (length > 0 && (size_t)length < n && access(ret, X_OK) == 0)
-			return true;
-	}
-	snprintf(ret, n, "%s", FF_SUPERVISE);
-	return access(ret, X_OK) == 0;
-}
-
 static int hand_over(const char *supervisor, const char *self, char **command, size_t n_command)
 {
 	char words[N_OPTIONS][256], tool[PATH_MAX + 8];
@@ -155,13 +142,13 @@ int ff_cmd_run(int argc, char **argv)
 		free(parsed.operands);
 		return ff_usage_error("run", "which command? try: firstfix run -- python handler.py");
 	}
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	self[n > 0 ? n : 0] = '\0';
 	int code = 2;
-	if (find_supervisor(self, sizeof(supervisor), supervisor))
+	if (ff_sibling_self(self, sizeof(self)) &&
+		ff_sibling_find("firstfix-supervise", FF_SUPERVISE, supervisor, sizeof(supervisor)))
 		code = hand_over(supervisor, self, parsed.operands, parsed.n_operands);
 	else
-		fprintf(stderr, "firstfix run: firstfix-supervise is not beside %s, nor at %s\n", self, FF_SUPERVISE);
+		fprintf(stderr, "firstfix run: firstfix-supervise is neither beside this program nor at %s\n",
+			FF_SUPERVISE);
 	free(parsed.operands);
 	return code;
 }

@@ -168,7 +168,8 @@ static json_t *unexplained(const struct story *story)
 	json_t *list = json_array();
 	for (size_t i = 0; list && i < ff_events_count(events); i++) {
 		const struct ff_event *e = ff_events_at(events, i);
-		if (!e || e->kind == FF_EVENT_LINE || ff_event_tier(events, i) < 3 || chain_explained(story, i))
+		if (!e || e->kind == FF_EVENT_LINE || (!e->qualified[0] && !e->message[0]) ||
+			ff_event_tier(events, i) < 3 || chain_explained(story, i))
 			continue;
 		const struct ff_event *next = ff_events_at(events, i + 1);
 		bool inner = next && next->inner == i; // the end of its chain stands for it

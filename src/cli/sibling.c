@@ -1,0 +1,30 @@
+// Finding firstfix-tool and firstfix-supervise: a relocated prefix, a wheel and a build tree all work without settings.
+#include "cli/sibling.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+bool ff_sibling_self(char *ret, size_t n)
+{
+	ssize_t length = readlink("/proc/self/exe", ret, n - 1);
+	if (length <= 0)
+		return false;
+	ret[length] = 0;
+	return true;
+}
+
+bool ff_sibling_find(const char *name, const char *installed, char *ret, size_t n)
+{
+	static const char *const places[] = {"", "../libexec/firstfix/", "../supervise/"};
+	char self[PATH_MAX];
+	const char *slash = ff_sibling_self(self, sizeof(self)) ? strrchr(self, '/') : NULL;
+	for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
+		int length = snprintf(ret, n, "%.*s/%s%s", (int)(slash - self), self, places[i], name);
+		if (length > 0 && (size_t)length < n && access(ret, X_OK) == 0)
+			return true;
+	}
+	snprintf(ret, n, "%s", installed);
+	return access(ret, X_OK) == 0;
+}
