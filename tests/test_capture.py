@@ -59,7 +59,7 @@ def test_what_is_refused_stays_refused(firstfix, tmp_path):
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         pytest.skip("only root can become another user")
     program = tmp_path / "firstfix"
-    shutil.copy(firstfix, program)
+    shutil.copy(f"{firstfix}-tool", program)
     (tmp_path / "locked/cache").mkdir(parents=True)
     (tmp_path / "locked").chmod(0o700)
     (tmp_path / "out").mkdir()
