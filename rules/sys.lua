@@ -315,11 +315,15 @@ rule {
     tmp = [[(?:pip|tempfile|/tmp/|_pip|unpack|setuptools)]],
     warning = [[UserWarning: Not enough free disk space to download the file]],
   },
-  facts = {"system.disks"},
   confidence = 0.92,
   when = function(f, log)
     if log.shm then return nil end -- shared memory, not a disk: oom.shm
-    local first
+    local why, first = {"A file system is full (or its quota or inodes are used up)."}, nil
+    for _, disk in ipairs(f"system.disks" or {}) do
+      if type(disk) == "table" and disk.free and disk.path and disk.free < 1 << 30 then
+        why[#why + 1] = ("%s has %d MiB free (%s)."):format(disk.path, disk.free >> 20, type(disk["for"]) == "string" and disk["for"] or "a disk of this machine")
+      end
+    end
     if log.download then
       first = {kind = "env:HF_HOME", say = "Point HF_HOME at a volume with room for the model (weights need about their size once, twice while downloading).", command = "export HF_HOME=/path/to/large/volume/huggingface"}
     elseif log.tmp then
@@ -327,7 +331,7 @@ rule {
     end
     local fixes = {{kind = "disk", say = "Free space or enlarge the disk that the path in the message is on.", command = "df -h; df -i"}}
     if first then fixes = {fixes[1], first} end
-    return {why = "A file system is full (or its quota or inodes are used up).", fixes = fixes}
+    return {why = why, fixes = fixes}
   end,
   doc = {looks = "'No space left on device', Errno 28, quota exceeded.", check = "df -h and df -i for the path; a path in /dev/shm or torch_* is shared memory instead (oom.shm)."},
 }
