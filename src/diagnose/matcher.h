@@ -23,8 +23,9 @@ struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span byte
 /** True when the program carries a database: the build then read and checked every built-in rule (tools/rulec). */
 bool ff_matcher_built_in(void);
 
-/** The database as bytes, for tools/rulec. */
-struct ff_error *ff_matcher_serialize(struct ff_matcher *matcher, char **ret, size_t *ret_n);
+/** The database of these rules as bytes, for tools/rulec: for every machine of the architecture, or (wide) for those with AVX2.
+    *ret is NULL when this architecture has no wide one. Caller frees. */
+struct ff_error *ff_matcher_serialize(struct ff_rules *rules, bool wide, char **ret, size_t *ret_n);
 
 /** What the built-in database must have been made from: a hash of all patterns and their flags. */
 struct ff_error *ff_matcher_key(struct ff_rules *rules, uint64_t *ret);
