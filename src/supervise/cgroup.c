@@ -72,13 +72,13 @@ static bool try_mount(char *line, int version, const char *own, struct cgroup *c
 	if (!dash || sscanf(line, "%*s %*s %*s %255s %255s", root, at) != 2 ||
 		sscanf(dash, " - %31s %*s %255s", type, options) != 2)
 		return false;
-	if (strcmp(type, version == 2 ? "cgroup2" : "cgroup") || (version == 1 && !strstr(options, "memory")))
+	if (strcmp(type, version == 2 ? "cgroup2" : "cgroup") != 0 || (version == 1 && !strstr(options, "memory")))
 		return false;
 	size_t cut = strcmp(root, "/") && !strncmp(own, root, strlen(root)) ? strlen(root) : 0;
 	const char *tries[] = {own + cut, ""};
 	for (int i = 0; i < 2; i++) {
 		char file[640], text[64];
-		snprintf(cg->path, sizeof(cg->path), "%s%s", at, strcmp(tries[i], "/") ? tries[i] : "");
+		snprintf(cg->path, sizeof(cg->path), "%s%s", at, strcmp(tries[i], "/") != 0 ? tries[i] : "");
 		snprintf(file, sizeof(file), "%s/%s", cg->path, version == 2 ? "memory.events" : "memory.oom_control");
 		if (!read_small(file, text, sizeof(text))) {
 			cg->version = version;
@@ -120,7 +120,7 @@ void cgroup_read(const struct cgroup *cg, struct cgroup_counts *ret)
 		if (read_small(path, text, sizeof(text)))
 			continue;
 		size_t n = from->key ? strlen(from->key) : 0;
-		while (n && at && (strncmp(at, from->key, n) || at[n] != ' ')) {
+		while (n && at && (strncmp(at, from->key, n) != 0 || at[n] != ' ')) {
 			at = strchr(at, '\n');
 			at = at ? at + 1 : NULL;
 		}

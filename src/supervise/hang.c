@@ -58,7 +58,7 @@ static bool ask(struct supervisor *s, const char *name)
 {
 	static const char prefix[] = "armed-";
 	char path[512], text[32];
-	pid_t pid = strncmp(name, prefix, strlen(prefix)) ? 0 : (pid_t)strtol(name + strlen(prefix), NULL, 10);
+	pid_t pid = strncmp(name, prefix, strlen(prefix)) != 0 ? 0 : (pid_t)strtol(name + strlen(prefix), NULL, 10);
 	if (pid <= 1 || !is_descendant(pid) || !state_dir_file(&s->dir, DIR_armed, name, sizeof(path), path) ||
 		!process_text(path, sizeof(text), text))
 		return false;
@@ -99,7 +99,7 @@ static void write_thread(struct json_out *j, pid_t pid, const char *tid)
 	json_u64(j, "tid", strtoull(tid, NULL, 10));
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/%s", pid, tid, files[i]);
-		if (process_text(path, sizeof(text), text) && strcmp(text, "0"))
+		if (process_text(path, sizeof(text), text) && strcmp(text, "0") != 0)
 			json_text(j, keys[i], text);
 	}
 	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/status", pid, tid);
