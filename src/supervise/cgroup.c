@@ -74,7 +74,7 @@ static bool try_mount(char *line, int version, const char *own, struct cgroup *c
 		return false;
 	if (strcmp(type, version == 2 ? "cgroup2" : "cgroup") != 0 || (version == 1 && !strstr(options, "memory")))
 		return false;
-	size_t cut = strcmp(root, "/") && !strncmp(own, root, strlen(root)) ? strlen(root) : 0;
+	size_t cut = strcmp(root, "/") != 0 && !strncmp(own, root, strlen(root)) ? strlen(root) : 0;
 	const char *tries[] = {own + cut, ""};
 	for (int i = 0; i < 2; i++) {
 		char file[640], text[64];

@@ -141,7 +141,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	struct options o = {0};
 	int i = 1, error = 0;
 	set_presets(&o);
-	for (; i < argc && strcmp(argv[i], "--") != 0 != 0 && !error; i++)
+	for (; i < argc && strcmp(argv[i], "--") != 0 && !error; i++)
 		error = strncmp(argv[i], "--", 2) != 0 ? -EINVAL : take_option(&o, argv[i] + 2);
 	const char *tool = getenv("FIRSTFIX_TOOL");
 	if (tool && *tool)
