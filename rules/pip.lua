@@ -10,7 +10,6 @@ rule {
   },
   context = {
     ignored = [[(?:Ignore import error|Could not import|will not be available|falling back|optional)]],
-    warned = [[^\s*(?:WARN|WARNING|INFO)]],
   },
   facts = {"python.executable", "python.kind"},
   when = function(f, log)
