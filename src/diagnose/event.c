@@ -384,9 +384,10 @@ bool ff_events_source_code(const struct ff_events *events)
 	return events->source_code;
 }
 
-size_t ff_events_place(struct ff_events *events, const struct ff_line *line)
+size_t ff_events_place(struct ff_events *events, const struct ff_line *line, bool read_on)
 {
-	events->last_hit = line->number;
+	if (read_on)
+		events->last_hit = line->number;
 	if (events->current != FF_EVENT_NO_INNER)
 		return events->current;
 	events->current = event_add(events, FF_EVENT_LINE, line);

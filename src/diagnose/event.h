@@ -64,8 +64,9 @@ bool ff_events_source_code(const struct ff_events *events);
 
 /** A place that a signature matched in the line just taken: the event it belongs to. Makes a LINE event where no other
     holds it. An exception whose message is still being read is given too; its fields are complete after
-    ff_events_end(). Returns FF_EVENT_NO_INNER when memory is out. */
-size_t ff_events_place(struct ff_events *events, const struct ff_line *line);
+    ff_events_end(). With `read_on` the lines that follow are wanted (ff_events_busy()). Returns FF_EVENT_NO_INNER when
+    memory is out. */
+size_t ff_events_place(struct ff_events *events, const struct ff_line *line, bool read_on);
 
 /** A sign of health (a request answered, a training step) at this line, seen by the scanner. */
 void ff_events_progress(struct ff_events *events, uint64_t number);

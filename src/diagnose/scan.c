@@ -120,9 +120,11 @@ static bool has_hit(const struct ff_scan *scan, size_t signature, size_t event)
 static void add_hit(struct ff_scan *scan, size_t signature, const struct ff_regex *regex, const struct ff_match *m)
 {
 	bool message = scan->message_of != FF_EVENT_NO_INNER;
-	if (!message && ff_events_source_code(scan->events) && !ff_rules_signature_at(scan->rules, signature)->context)
+	// Context is common in healthy logs ("Loading checkpoint shards: 100%"): it alone must not have line after line read.
+	bool context = ff_rules_signature_at(scan->rules, signature)->context;
+	if (!message && ff_events_source_code(scan->events) && !context)
 		return;
-	size_t event = message ? scan->message_of : ff_events_place(scan->events, scan->meant);
+	size_t event = message ? scan->message_of : ff_events_place(scan->events, scan->meant, !context);
 	if (event == FF_EVENT_NO_INNER || (message && has_hit(scan, signature, event)))
 		return;
 	struct ff_hit *hit = new_hit(scan, signature);
