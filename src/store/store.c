@@ -146,7 +146,7 @@ static struct ff_error *insert(struct ff_store *store, const char *const values[
 struct ff_error *ff_store_add(struct ff_store *store, const struct ff_shareable *incident, char **ret_id)
 {
 	const json_t *doc = ff_shareable_document(incident);
-	const char *values[4];
+	const char *values[4] = {0};
 	char id[ID_MAX];
 	struct ff_error *err = required(doc, "fingerprint", &values[1]);
 	if (!err)
