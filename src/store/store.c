@@ -108,15 +108,6 @@ static void make_id(const char *at, const char *fingerprint, const char *command
 	snprintf(id, ID_MAX, "%.8s-%s-%08x", digits, n > 8 ? digits + 8 : "000000", h);
 }
 
-static struct ff_error *required(const json_t *document, const char *key, const char **ret)
-{
-	const char *text = ff_json_text(document, key);
-	if (!text)
-		return ff_error_create(FF_EUSAGE, "incident without '%s'", key);
-	*ret = text;
-	return NULL;
-}
-
 static struct ff_error *insert(struct ff_store *store, const char *const values[4], const char *document, char **ret_id)
 {
 	static const char sql[] = "insert into incident values(?1, ?2, ?3, ?4, ?4, 1, ?5)"
@@ -146,17 +137,12 @@ static struct ff_error *insert(struct ff_store *store, const char *const values[
 struct ff_error *ff_store_add(struct ff_store *store, const struct ff_shareable *incident, char **ret_id)
 {
 	const json_t *doc = ff_shareable_document(incident);
-	const char *values[4] = {0};
 	char id[ID_MAX];
-	struct ff_error *err = required(doc, "fingerprint", &values[1]);
-	if (!err)
-		err = required(doc, "command_key", &values[2]);
-	if (!err)
-		err = required(doc, "at", &values[3]);
-	if (err)
-		return err;
+	const char *values[4] = {
+		id, ff_json_text(doc, "fingerprint"), ff_json_text(doc, "command_key"), ff_json_text(doc, "at")};
+	if (!values[1] || !values[2] || !values[3])
+		return ff_error_create(FF_EUSAGE, "an incident needs fingerprint, command_key and at");
 	make_id(values[3], values[1], values[2], id);
-	values[0] = id;
 	_cleanup_free_ char *text = json_dumps(doc, JSON_COMPACT);
 	return text ? insert(store, values, text, ret_id) : &ff_enomem;
 }

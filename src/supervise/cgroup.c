@@ -90,7 +90,7 @@ static bool try_mount(char *line, int version, const char *own, struct cgroup *c
 
 static bool find_version(int version, struct cgroup *cg)
 {
-	char text[4096], own[256], line[2048];
+	char text[4096] = "", own[256], line[2048];
 	if (read_small("/proc/self/cgroup", text, sizeof(text)) ||
 		!own_path(text, version == 2 ? "" : "memory", own, sizeof(own)))
 		return false;
