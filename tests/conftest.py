@@ -1,4 +1,5 @@
 """What every Python test of the project shares: where the built programs are."""
+import json
 import os
 import pathlib
 import sys
@@ -16,9 +17,23 @@ def build_dir():
     return pathlib.Path(os.environ.get("FIRSTFIX_BUILD", HERE.parent / "build")).resolve()
 
 
+def sanitizers(build):
+    """The flags that a program needs which is linked with the library of this build."""
+    options = json.loads((build / "meson-info/intro-buildoptions.json").read_text())
+    chosen = next(o["value"] for o in options if o["name"] == "b_sanitize")
+    return [] if chosen == "none" else [f"-fsanitize={chosen}"]
+
+
 @pytest.fixture(scope="session")
 def build():
     return build_dir()
+
+
+@pytest.fixture
+def unsanitized(build):
+    """For tests that a sanitized build cannot pass: its shadow memory needs terabytes of addresses, and an ordinary Python cannot load it."""
+    if sanitizers(build):
+        pytest.skip("needs a build without sanitizers")
 
 
 @pytest.fixture(scope="session")

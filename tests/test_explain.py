@@ -43,6 +43,7 @@ def test_noise_hides_nothing(firstfix, noise):
     assert causes(explain(firstfix, noise + b"\n" + OOM))[:1] == causes(explain(firstfix, OOM))[:1]
 
 
+@pytest.mark.usefixtures("unsanitized")
 def test_a_huge_line_takes_no_memory(firstfix, tmp_path):
     with open(tmp_path / "log", "wb") as log:
         log.write(OOM)

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 
 import pytest
+from conftest import sanitizers
 
 PROGRAM = r"""
 #include <firstfix/event.h>
@@ -32,13 +33,6 @@ def root(build, tmp_path_factory):
     folder = tmp_path_factory.mktemp("destdir")
     subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", folder], check=True, capture_output=True, text=True)
     return folder
-
-
-def sanitizers(build):
-    """The flags that a program needs which is linked with the library of this build."""
-    options = json.loads((build / "meson-info/intro-buildoptions.json").read_text())
-    chosen = next(o["value"] for o in options if o["name"] == "b_sanitize")
-    return [] if chosen == "none" else [f"-fsanitize={chosen}"]
 
 
 @pytest.mark.parametrize("pattern", [

@@ -202,6 +202,7 @@ def test_output_is_no_hang(runner):
     assert got.returncode == 0 and runner.deaths() == []
 
 
+@pytest.mark.usefixtures("unsanitized")
 def test_recorded_events_are_no_hang(runner, build):
     code = f"""
 import ctypes, time

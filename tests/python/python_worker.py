@@ -9,7 +9,7 @@ import sys
 import textwrap
 
 import pytest
-from conftest import build_dir
+from conftest import build_dir, sanitizers
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2] / "python"
 
@@ -35,7 +35,7 @@ def hooks(tmp_path_factory):
     ring = build_dir() / "python/_ring.abi3.so"
     if not ring.exists():
         pytest.skip(f"{ring} is not built: PYTHON PACKAGE NOT TESTED (install python3-dev; meson configure -Dpython=true)")
-    if "sanitize" in str(build_dir()):
+    if sanitizers(build_dir()):
         pytest.skip("a sanitized extension cannot be loaded into an ordinary Python")
     folder = tmp_path_factory.mktemp("prefix") / "hooks"
     folder.mkdir()
