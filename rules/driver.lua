@@ -130,7 +130,7 @@ rule {
         fixes = {{kind = "driver", say = "Install a driver made for this card (open kernel modules from the 50 series on) and look at what the kernel says beside it.", command = "sudo dmesg | grep -iE 'nvrm|xid'"}, {kind = "restart", say = "Power the host off and on."}, {kind = "hardware", say = "If it stays: reseat or replace the card."}}}
     end
     return {why = "The NVIDIA kernel module is not loaded on the host (not built for the running kernel, blocked, or nouveau holds the card).",
-      fixes = {{kind = "driver", say = "Install or rebuild the driver for the running kernel (a kernel upgrade without its headers breaks DKMS).", command = "sudo apt-get install --reinstall linux-headers-$(uname -r) nvidia-dkms-XXX && sudo modprobe nvidia"},
+      fixes = {{kind = "driver", say = "Install or rebuild the driver for the running kernel (a kernel upgrade without its headers breaks DKMS).", command = "sudo apt-get install linux-headers-$(uname -r) && sudo dkms autoinstall && sudo modprobe nvidia"},
                {kind = "restart", say = "Then load the module, or reboot into the kernel it was built for."}}}
   end,
   check = function(f)
