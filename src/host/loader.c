@@ -331,6 +331,18 @@ static struct ff_error *resolve_needs(struct ff_loader *ld, size_t object)
 	return NULL;
 }
 
+/** Add to a list what an object needs and the list does not have yet; `list` has room for every object. */
+static void append_needs(const struct ff_ld_object *o, bool *seen, size_t *list, size_t *n)
+{
+	for (size_t k = 0; o->needs && k < o->elf->needed_n; k++) {
+		ssize_t to = o->needs[k].object;
+		if (to >= 0 && !seen[to]) {
+			seen[to] = true;
+			list[(*n)++] = (size_t)to;
+		}
+	}
+}
+
 struct ff_error *ff_loader_closure(const struct ff_loader *ld, size_t root, size_t **ret, size_t *ret_n)
 {
 	size_t *list = malloc((ld->n + 1) * sizeof(*list)), n = 0;
@@ -341,16 +353,8 @@ struct ff_error *ff_loader_closure(const struct ff_loader *ld, size_t root, size
 	}
 	list[n++] = root;
 	seen[root] = true;
-	for (size_t i = 0; i < n; i++) {
-		const struct ff_ld_object *o = &ld->objects[list[i]];
-		for (size_t k = 0; o->needs && k < o->elf->needed_n; k++) {
-			ssize_t to = o->needs[k].object;
-			if (to >= 0 && !seen[to]) {
-				seen[to] = true;
-				list[n++] = (size_t)to;
-			}
-		}
-	}
+	for (size_t i = 0; i < n; i++)
+		append_needs(&ld->objects[list[i]], seen, list, &n);
 	*ret = list;
 	*ret_n = n;
 	return NULL;
@@ -373,14 +377,7 @@ static struct ff_error *load_needs(struct ff_loader *ld, const size_t *first, si
 		struct ff_error *err = resolve_needs(ld, list[i]);
 		if (err)
 			return err;
-		const struct ff_ld_object *o = &ld->objects[list[i]];
-		for (size_t k = 0; o->needs && k < o->elf->needed_n; k++) {
-			ssize_t to = o->needs[k].object;
-			if (to >= 0 && !seen[to]) {
-				seen[to] = true;
-				list[n++] = (size_t)to;
-			}
-		}
+		append_needs(&ld->objects[list[i]], seen, list, &n);
 	}
 	return NULL;
 }
