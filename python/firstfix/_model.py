@@ -62,11 +62,11 @@ def _kind(parameter: Any) -> tuple[str, int]:
 
 
 def _tensors(parts: list[Any]) -> Iterator[tuple[str, Any]]:
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}  # keeps each tensor alive: the id of one that is gone may be given to the next
     for part in parts:
         for name, parameter in part.named_parameters():
             if id(parameter) not in seen:
-                seen.add(id(parameter))
+                seen[id(parameter)] = parameter
                 yield name, parameter
 
 
