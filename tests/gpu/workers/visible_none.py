@@ -1,0 +1,5 @@
+# cause: visible-devices.wrong
+# fix: env:CUDA_VISIBLE_DEVICES
+# env: CUDA_VISIBLE_DEVICES=
+import torch
+torch.ones(1, device="cuda")
