@@ -134,13 +134,16 @@ rule {
   id = "container.gpu-lost",
   signatures = {
     nvml_unknown = [[Failed to initialize NVML: Unknown Error]],
-    unable = [[Unable to determine the device handle for (?:GPU|gpu)[^\n]*: Unknown Error]],
+    unable = [[Unable to determine the device handle for GPU[^\n]*: Unknown Error]],
     nvml_error = [[(?:NVMLError_Unknown|nvmlInit\S* (?:failed|returned)[^\n]*Unknown Error)]],
   },
   context = {xid = [[fallen off the bus|Xid \(|GPU is lost]]},
   unless = {"xid"},
   facts = {"system.container.runtime", "driver.devices"},
-  confidence = 0.88,
+  when = function(f, log) -- on the host it is the card itself: gpu.fallen-off/handle
+    if log.nvml_unknown or log.nvml_error then return {confidence = 0.88} end
+    return f"system.container.runtime" and {confidence = 0.66} or nil
+  end,
   why = "A running container lost its access to the GPU devices: 'systemctl daemon-reload' (or another cgroup update) on the host revoked it.",
   fixes = {
     {kind = "restart", say = "Recreate the container; a restart of the process inside is not enough."},
@@ -223,9 +226,9 @@ rule {
 rule {
   id = "launch.too-many-ranks",
   signatures = {ordinal = [[invalid device ordinal]], world = [[(?:world[_ ]size|num_processes|nproc_per_node)[^\n]{0,60}(?:exceeds|larger than|greater than|more than)[^\n]{0,40}(?:GPUs|devices)]],
-    not_enough = [[(?:NotEnoughCUDADevices|world_size \(\d+\) is less than than max local gpu count|The number of required GPUs exceeds the total number of available GPUs|No slot '\d+' specified on host|local rank \d+ is out of bounds)]],
+    not_enough = [[(?:NotEnoughCUDADevices|world_size \(\d+\) is less than than max local gpu count|The number of required GPUs exceeds the total number of available GPUs|No slot '\d+' specified on host|local rank \d+ is out of bounds|`?sharded`? is true but only found \d+ CUDA devices|not enough slots available in the system to satisfy|But your machine only has: \[|Total number of devices \(\d+\) is larger than available GPUs)]],
     vllm = [[(?:Tensor parallel size|tensor_parallel_size|World size)[^\n]{0,80}(?:cannot exceed|exceeds|is (?:larger|greater) than)[^\n]{0,60}(?:GPUs|devices|number of available)]]},
-  context = {ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed\.|world_size|tensor[-_]parallel|accelerate launch|deepspeed)]]},
+  context = {ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed\.|world_size|tensor[-_]parallel|accelerate launch|deepspeed|Error\w*Error: CUDA error: invalid device ordinal)]]},
   facts = {"gpus", "env.CUDA_VISIBLE_DEVICES"},
   specific_over = {"visible-devices.wrong"},
   when = function(f, log)

@@ -1,10 +1,10 @@
 -- The hardware: what the kernel's Xid lines, ECC counters and temperatures say.
 
-local function xid_rule(id, numbers, why, fixes, doc, extra)
+local function xid_rule(id, numbers, why, fixes, doc, words)
   local list = table.concat(numbers, "|")
   rule {
     id = id,
-    signatures = extra or {xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(list), short = ([=[\bXid[ :=]+(?:\(PCI:[^)]*\): )?(?<number2>%s)\b]=]):format(list)},
+    signatures = {words = words, xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(list), short = ([=[\bXid[ :=]+(?:\(PCI:[^)]*\): )?(?<number2>%s)\b]=]):format(list)},
     facts = {"gpus.0.name", "xids"},
     explains = {"cuda.launch-failure", "cuda.illegal-access", "nccl.timeout", "nccl.init", "driver.unknown-error", "container.gpu-lost", "gpu.app-fault"},
     confidence = 0.93, why = why, fixes = fixes, doc = doc,
@@ -21,17 +21,32 @@ end
 xid_rule("gpu.fallen-off", {"79"}, "The GPU has fallen off the bus: the PCIe link is gone (power, slot, riser, overheating or a defect).",
   {{kind = "hardware", say = "Take the host out of service: reseat the card, check power and cooling; another host for now."}, {kind = "restart", say = "A cold restart of the host may bring it back."}},
   {looks = "Xid 79, 'GPU has fallen off the bus'.", check = "Power cables, temperature, PCIe errors."},
-  {xid = [=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): 79,]=], words = [[(?:GPU has fallen off the bus|GPU is lost(?:\.| ?\(|$)|fallen off the bus|rm_init_adapter failed[^\n]*fallen|ERROR_GPU_IS_LOST|NVMLError_GpuIsLost)]]})
-xid_rule("gpu.ecc", {"48", "63", "64", "92", "94", "95", "140", "171", "172"}, "The GPU's memory has uncorrectable errors (double-bit ECC, row remapping or page retirement).",
+  [[(?:GPU is lost(?:\.| ?\(|$)|fallen off the bus|ERROR_GPU_IS_LOST|NVMLError_GpuIsLost)]])
+
+rule {
+  id = "gpu.fallen-off/handle",
+  signatures = {unable = [[Unable to determine the device handle for GPU[^\n]*: Unknown Error]]},
+  facts = {"xids", "system.container.runtime"},
+  when = function(f) return not f"system.container.runtime" and {confidence = 0.82} or nil end,
+  why = "The driver lists a GPU that does not answer any more: mostly it has fallen off the bus (seat, power, overheating, a defect).",
+  fixes = {
+    {kind = "hardware", say = "Look for Xid 79 in the kernel log; reseat the card, check its power and cooling.", command = "dmesg | grep -E 'NVRM|Xid'"},
+    {kind = "restart", say = "A cold restart of the host may bring it back."},
+  },
+  doc = {looks = "'Unable to determine the device handle for GPU 0000:3B:00.0: Unknown Error' on the host.", check = "dmesg for NVRM lines; the same words inside a container only: container.gpu-lost."},
+}
+
+xid_rule("gpu.ecc", {"48", "64", "94", "95", "140", "171", "172"}, "The GPU's memory has uncorrectable errors (double-bit ECC, row remapping or page retirement).",
   {{kind = "hardware", say = "Drain this GPU and have it replaced if the errors come back; Xid 94 (contained) needs only a restart of the program.", command = "nvidia-smi -q -d ECC,ROW_REMAPPER"}, {kind = "restart", say = "Reset the GPU or reboot the host, so that pending row remappings take effect."}},
   {looks = "Xid 48, 63, 64, 94, 95; 'uncorrectable ECC error encountered'.", check = "nvidia-smi -q -d ECC,ROW_REMAPPER."},
-  {xid = [=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>48|64|94|95|140|171|172),]=], words = [[(?:uncorrectable (?:NVLink |double bit )?(?:ECC )?error (?:was |has been )?(?:encountered|detected)|uncorrectable ECC error|cudaErrorECCUncorrectable|CUDA_ERROR_ECC_UNCORRECTABLE|Double Bit (?:ECC )?Error|DBE\) has been detected|row remap\w* (?:pending|failure))]]})
+  [[(?:uncorrectable (?:double bit )?(?:ECC )?error (?:was |has been )?(?:encountered|detected)|uncorrectable ECC error|cudaErrorECCUncorrectable|CUDA_ERROR_ECC_UNCORRECTABLE|Double Bit (?:ECC )?Error|DBE\) has been detected|row remap\w* (?:pending|failure)|Remapping Failure Occurred\s*: Yes)]])
 xid_rule("gpu.gsp", {"119", "120"}, "The GPU's system processor (GSP) does not answer: a known failure of driver releases, sometimes a follow-up of another fault.",
   {{kind = "driver", say = "Upgrade the driver (or disable GSP firmware: NVreg_EnableGpuFirmware=0 where the card allows it)."}, {kind = "restart", say = "Reset the GPU or reboot the host to bring it back."}},
   {looks = "Xid 119/120, 'Timeout waiting for RPC from GSP'.", check = "Earlier Xid 74 or 145/149 lines are the root."})
 xid_rule("gpu.nvlink", {"74", "144", "145", "146", "147", "148", "149", "150"}, "An NVLink fails (link error, switch, cable or bridge).",
   {{kind = "hardware", say = "Check the NVLink counters and the bridge or NVSwitch; take the host out of service if it repeats.", command = "nvidia-smi nvlink -e; nvidia-smi nvlink -s"}, {kind = "restart", say = "Reset the GPUs or reboot the host."}},
-  {looks = "Xid 74, 144 to 150.", check = "nvidia-smi nvlink -e."})
+  {looks = "Xid 74, 144 to 150; SXid lines of the NVSwitch driver.", check = "nvidia-smi nvlink -e."},
+  [[(?:uncorrectable NVLink error|cudaErrorNvlinkUncorrectable|CUDA_ERROR_NVLINK_UNCORRECTABLE|Invalid access of peer GPU memory over nvlink|SXid \([^)]*\): \d+, Fatal)]])
 
 rule {
   id = "gpu.app-fault",

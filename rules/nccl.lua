@@ -7,10 +7,12 @@ rule {
     memlock = [[ibv_\w+ failed with error (?:Cannot allocate memory|12)|ibv_(?:reg|create)\w*[^\n]*(?:Cannot allocate memory|errno 12)]],
     graph = [[NCCL cannot be captured in a graph]],
     interface = [[(?:Bootstrap : no socket interface found|No (?:socket )?interface found|no socket interface found|NCCL_SOCKET_IFNAME|network interface[^\n]{0,40}not found|family \d+ is neither AF_INET)]],
-    connect = [[(?:(?:socket|connect|Connection)[^\n]{0,60}(?:refused|timed out|failed)[^\n]{0,80}(?:nccl|rank|store|master)|NCCL WARN[^\n]*(?:Connect to|socketStartConnect|socketProgress|Connection (?:refused|closed by remote))|Connection closed by (?:localRank|remote) peer)]],
-    version = [[(?:Mismatched NCCL version|NCCL version mismatch|ncclInvalidArgument)]],
+    connect = [[(?:(?:socket|connect|Connection)[^\n]{0,60}(?:refused|timed out|failed)[^\n]{0,80}(?:nccl|rank|store|master)|NCCL WARN[^\n]*(?:Connect to|socketStartConnect|socketProgress|Connection (?:refused|closed by remote)|No route to host)|Connection closed by (?:localRank|remote) peer)]],
+    version = [[(?:Mismatched NCCL version|NCCL version mismatch)]],
     cumem = [[NCCL WARN Cuda failure[^\n]*(?<code>'[^']+')]],
     rendezvous = [[(?:RendezvousConnectionError|The client socket has (?:timed out|failed to connect)|Timed out after \d+ seconds waiting for clients|DistStoreError|gloo[^\n]{0,80}(?:connectFullMesh failed|Unable to find (?:address|interface for))|makeDeviceForHostname|Unable to resolve hostname to a \(local\) address)]],
+    net_missing = [[NCCL WARN Error: network (?<net>[^\n]+?) not found]],
+    nvls = [[(?:Failed to bind NVLink SHARP|transport/nvls\.cc:\d+ NCCL WARN)]],
     plugin = [[(?:libnccl-net\.so[^\n]*(?:version|symbol)|NET/OFI[^\n]*(?:fail|error))]],
   },
   context = {
@@ -21,6 +23,7 @@ rule {
     image = [[no kernel image]],
     illegal = [[(?:illegal memory access|unspecified launch failure|device-side assert)]],
     invalid_usage = [[(?:invalid usage|ncclInvalidUsage)]],
+    forced = [[NCCL INFO (?<variable>NCCL_(?:GRAPH|TOPO)_FILE) set by environment to (?<value>\S+)]],
     harmless = [[(?:NET/Plugin: (?:No plugin found|Could not find)|Failed to open libibverbs)]],
   },
   unless = {"driver", "oom", "duplicate", "image", "illegal"},
@@ -34,6 +37,20 @@ rule {
     if log.graph then
       return {hit = log.graph, confidence = 0.82, why = "This NCCL was built for a CUDA before 11.3 (or the driver is older than R465), so it cannot be used in CUDA graphs.",
         fixes = {{kind = "pip:nvidia-nccl", say = "Install torch with the NCCL that belongs to it, built for the CUDA that this driver offers.", command = "pip install --force-reinstall torch"}, {kind = "driver", say = "Or upgrade the driver."}}}
+    end
+    if log.nvls then
+      return {hit = log.nvls, confidence = 0.75, why = "NCCL could not set up NVLink SHARP (multicast through the NVSwitch): the fabric manager, the driver or the container does not offer it to this process.",
+        fixes = {{kind = "env:NCCL_NVLS_ENABLE", say = "Do without it.", command = "export NCCL_NVLS_ENABLE=0", set = {NCCL_NVLS_ENABLE = "0"}, automatic = true}, {kind = "restart", say = "Or bring the fabric manager into order (same version as the driver) and restart."}}}
+    end
+    if log.net_missing then
+      return {hit = log.net_missing, confidence = 0.88, why = "NCCL was told to use the network {net} (NCCL_NET), and there is none or its plugin does not load.",
+        fixes = {{kind = "env:NCCL_NET", say = "Let NCCL choose.", command = "unset NCCL_NET NCCL_NET_PLUGIN", unset = {"NCCL_NET", "NCCL_NET_PLUGIN"}}, {kind = "env:NCCL_DEBUG", say = "And let it say what it finds.", command = "export NCCL_DEBUG=INFO"}}}
+    end
+    if log.invalid_usage then return nil end -- app.bug/duplicate-gpu
+    if log.forced and log.unhandled then
+      local name = log.forced.variable
+      return {hit = log.unhandled, evidence = {log.forced}, confidence = 0.72, why = {("%s makes NCCL take a prepared file (%s) for the machine's topology; here it does not fit."):format(name, log.forced.value)},
+        fixes = {{kind = "env:" .. name, say = "Unset it (it may also stand in /etc/nccl.conf or ~/.nccl.conf).", command = "unset " .. name, unset = {name}}, {kind = "env:NCCL_DEBUG", say = "If it fails still, let NCCL say why.", command = "export NCCL_DEBUG=WARN"}}}
     end
     if not hit or hit == log.plugin and not log.unhandled then return nil end
     if log.interface or log.rendezvous or (log.connect and (hit.event.tier or 0) >= 2) then
@@ -59,6 +76,8 @@ rule {
     ran_for = [[WorkNCCL\(SeqNum=\d+, OpType=(?<op>\w+)[^)]*\) ran for (?<ms>\d+) milliseconds before timing out]],
     monitored = [[(?:monitoredBarrier|Rank \d+ failed to pass monitoredBarrier|Timed out waiting \d+ms for (?:recv|send) operation|Broken pipe[^\n]*(?:nccl|rank)|heartbeat monitor|HeartbeatMonitor[^\n]*(?:timeout|stuck))]],
     vllm_shm = [[(?:TimeoutError: RPC call to \w+ timed out|No available shared memory broadcast block found in \d+ second)]],
+    stuck = [[watchdog got stuck for \d+ seconds without making progress]],
+    gone = [[(?:may indicate a possible application crash on rank 0|Failed to recv, got 0 bytes\. Connection was likely closed)]],
     store = [[(?:wait timeout after \d+ms, keys:|Socket Timeout|StoreTimeout)]],
   },
   context = {
@@ -72,12 +91,16 @@ rule {
   unless = {"oom", "xid"},
   facts = {"gpus", "env.NCCL_P2P_DISABLE"},
   when = function(f, log)
-    local hit = log.watchdog or log.ran_for or log.monitored or log.vllm_shm or log.store
+    local hit = log.watchdog or log.ran_for or log.monitored or log.stuck or log.vllm_shm or log.store or log.gone
     if hit == log.vllm_shm and hit.text:match[[No available shared]] and not log.fatal then return nil end
     if hit == log.store and not log.fatal then return nil end
     local fixes = {{kind = "code", say = "Find the rank that did not arrive: look for an exception on another rank, ranks with unequal numbers of steps, or long work on one rank only (tokenizing, saving, evaluation)."},
                    {kind = "param:timeout", say = "If one rank just works longer, raise the timeout (init_process_group(timeout=...), ddp_timeout)."},
                    {kind = "env:NCCL_P2P_DISABLE", say = "If every rank hangs in the first collective, try without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1"}}
+    if hit == log.gone then
+      return {hit = hit, confidence = 0.55, why = "Another rank (mostly rank 0) ended, so that the store that the ranks meet at is gone; why it ended stands in its own output.",
+        fixes = {{kind = "code", say = "Look at the output of that rank (or node) for its first exception, or a kill."}}}
+    end
     local why = {"A collective waited for a rank that did not come."}
     if log.preprocessing then why[#why + 1] = "A long preprocessing step stands before it: the other ranks waited for it." end
     if log.numel1 then why[#why + 1] = "The waiting operation has one element: ranks with unequal numbers of steps." end
@@ -90,6 +113,7 @@ rule {
   id = "nccl.p2p",
   signatures = {
     p2p = [[(?:peer access is not supported between these two devices|cudaErrorPeerAccess\w+|P2P (?:is )?(?:not supported|disabled|test failed)[^\n]*|GPU P2P capability test failed|iommu[^\n]{0,60}(?:p2p|peer)|ACS[^\n]{0,40}(?:enabled|peer))]],
+    iommu = [[NCCL WARN Missing "iommu=pt" from kernel command line]],
     last_line = [[vLLM is using nccl==]],
     complete = [[NCCL INFO[^\n]*Init COMPLETE]],
     custom = [[Custom allreduce (?:is disabled because|failed)[^\n]*P2P]],
@@ -100,6 +124,10 @@ rule {
     if log.p2p and (log.p2p.event.level == "error" or log.p2p.event.level == "fatal" or log.p2p.event.kind == "exception") then
       return {hit = log.p2p, confidence = 0.85, why = "Direct copies between the GPUs do not work on this machine (IOMMU, ACS, a virtual machine, or cards that cannot).",
         fixes = {{kind = "env:NCCL_P2P_DISABLE", say = "Do without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true}, {kind = "os", say = "Or switch ACS and IOMMU off (bare metal)."}}}
+    end
+    if log.iommu and not log.after and not log.fatal then
+      return {hit = log.iommu, confidence = 0.6, why = "The log ends where RCCL was set up: with the IOMMU translating, direct copies between the GPUs can hang.",
+        fixes = {{kind = "os", say = "Start the kernel with iommu=pt.", command = "GRUB_CMDLINE_LINUX=\"... iommu=pt\" in /etc/default/grub; update-grub; reboot"}, {kind = "env:NCCL_P2P_DISABLE", say = "Or do without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}}}}
     end
     if log.last_line and not log.after and not log.fatal then
       local done = log.all"complete"
@@ -115,7 +143,9 @@ rule {
   signatures = {ib = [[(?:NET/IB[^\n]*(?:Got completion|error|status=\d+)|ibv_\w+ failed(?! with error Cannot allocate)|Got completion from peer \S+ with (?:error|status)|transport retry counter exceeded|local protection error|ncclRemoteError)]]},
   facts = {"env.NCCL_IB_HCA", "env.NCCL_IB_GID_INDEX"},
   specific_over = {"nccl.init", "nccl.timeout"},
-  confidence = 0.8,
+  when = function(f, log) -- a peer that ended looks like a network error to the others
+    return {confidence = log.ib.text:match[[NET/IB|ibv_|transport retry|protection]] and 0.8 or 0.55}
+  end,
   why = "InfiniBand or RoCE fails after set-up: a link, the GID index, MTU or the switch.",
   fixes = {
     {kind = "os", say = "Check the links and counters (ibstat, perfquery) and the GID index of RoCE.", command = "ibstat; show_gids"},
@@ -126,9 +156,11 @@ rule {
 
 rule {
   id = "app.bug/duplicate-gpu",
-  signatures = {duplicate = [[Duplicate GPU detected : rank \d+ and rank \d+ both on CUDA device (?<device>\w+)]]},
+  signatures = {duplicate = [[Duplicate GPU detected : rank \d+ and rank \d+ both on CUDA device (?<device>\w+)]], invalid = [[(?:NCCL error in: [^\n]*invalid usage|ncclInvalidUsage)]]},
+  context = {net = [[NCCL WARN Error: network]]},
+  unless = {"net"},
   specific_over = {"nccl.init"},
-  confidence = 0.85,
+  when = function(f, log) return {hit = log.duplicate or log.invalid, confidence = log.duplicate and 0.85 or 0.6} end,
   why = "Two ranks use the same GPU: the code (or CUDA_VISIBLE_DEVICES) gives every rank one fixed device instead of its local rank.",
   fixes = {
     {kind = "code", say = "Use torch.cuda.set_device(local_rank) before the process group is made, and start no more ranks than GPUs."},

@@ -152,11 +152,15 @@ end
 local oom_signatures = {
   torch = [[(?:CUDA|HIP|XPU|MPS backend) out of memory\.? (?:Tried to allocate|\(MPS allocated)|Allocation on device (?:\d+ )?(?:would exceed allowed memory|$)]],
   warming = [[out of memory occurred when warming up|Capture cuda graph failed: (?:CUDA )?out of memory]],
-  library = [[(?:Error out of memory at line \d+ in file|cupy\.cuda\.memory\.OutOfMemoryError|CUDA failure 2: out of memory|Out of memory error on GPU \d+|ErrorOutOfDeviceMemory|\[TM\]\[ERROR\][^\n]*out of memory)]],
+  library = [[(?:Error out of memory at line \d+ in file|cupy\.cuda\.memory\.OutOfMemoryError|CUDA failure 2: out of memory|Out of memory error on GPU \d+|ErrorOutOfDeviceMemory|\[TM\]\[ERROR\][^\n]*out of memory|CUDA failed with error out of memory|CUDA error 2 at [^\n]*: out of memory|hipErrorOutOfMemory|CallbackErrorOutOfMemory|Cuda failure (?:\d+ )?'out of memory')]],
+  runtime = [[(?:BFCArena::AllocateRawInternal[^\n]*Failed to allocate|Error Code \d: (?:OutOfMemory|Cuda Runtime \(out of memory\))|Requested amount of GPU memory \(\d+ bytes\) could not be allocated|CUDA runtime error in [^\n]*: out of memory)]],
+  batch = [[(?:Prefill|Decode|Extend) out of memory\. Try to lower your batch size]],
+  unbalanced = [[The memory capacity is unbalanced\. Some GPUs may be occupied by other processes]],
+  no_algorithm = [[(?:Unable to find a valid cuDNN algorithm to run convolution|was unable to find an engine to execute this computation)]],
   plain = [[(?:CUDA out of memory|CUDA error: out of memory|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|cudaMalloc failed: out of memory|CUDA driver error: out of memory|HIP out of memory)]],
   ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|ggml_cuda_host_malloc|alloc_tensor_range)[^\n]*(?:failed|out of memory)|unable to allocate CUDA\d* buffer]],
   handle = [[CUBLAS_STATUS_(?:NOT_INITIALIZED|ALLOC_FAILED) when calling `?cublasCreate|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED|CUDNN_STATUS_NOT_INITIALIZED|CUSOLVER_STATUS_ALLOC_FAILED]],
-  tf = [[(?:OOM when allocating tensor|RESOURCE_EXHAUSTED: Out of memory while trying to allocate|failed to allocate [\d.]+\w* bytes? from device)]],
+  tf = [[(?:OOM when allocating tensor|RESOURCE_EXHAUSTED: Out of memory while trying to allocate|failed to allocate [\d.]+\w* bytes? from device|RESOURCE_EXHAUSTED: Failed to allocate request for)]],
 }
 
 local oom_context = {
@@ -174,9 +178,11 @@ local oom_context = {
 local function judge(wanted)
   return function(f, log)
     if log.utilisation or (log.assert_seen and not log.torch) then return nil end
-    local hit = log.torch or log.warming or log.plain or log.library or log.ggml or log.tf or log.handle
+    local hit = log.torch or log.unbalanced or log.warming or log.plain or log.library or log.runtime or log.ggml or log.tf or log.batch or log.handle or log.no_algorithm
     local cause, confidence, values
-    if log.torch then
+    if log.warming and not log.torch or log.warming and log.warming.text:has("Capture cuda graph") then
+      hit, cause, confidence, values = log.warming, "oom.activation", 0.85, numbers(log.warming.event.message or log.warming.text)
+    elseif log.torch then
       -- the last message tells most: what was free when it ended
       local all = log.all"torch"
       hit = all[#all]
@@ -184,10 +190,12 @@ local function judge(wanted)
       local message = hit.event.message or hit.text
       values = numbers(message:has("Tried to allocate") and message or hit.text)
       cause, confidence = classify(values, log, f, hit.event)
-    elseif log.warming then
+    elseif hit == log.unbalanced then
+      cause, confidence, values = "oom.other-process", 0.88, {}
+    elseif hit == log.batch then
       cause, confidence, values = "oom.activation", 0.85, {}
-    elseif log.handle and not (log.plain or log.ggml or log.tf or log.library) then
-      cause, confidence, values = "oom.activation", 0.62, {}
+    elseif hit == log.handle or hit == log.no_algorithm then
+      cause, confidence, values = "oom.activation", hit == log.handle and 0.62 or 0.5, {}
     elseif log.ggml or log.plain and (log.ggml_compute or log.ggml_weights) then
       local compute = log.ggml_compute and not log.ggml_weights
       cause, confidence, values = compute and "oom.activation" or "oom.model-too-big", 0.82, {}
@@ -216,85 +224,3 @@ local looks = {looks = "'CUDA out of memory. Tried to allocate ...'.", check = "
 for cause in pairs(texts) do
   rule {id = cause, signatures = oom_signatures, context = oom_context, facts = {"gpus.0.name", "gpus.0.memory.total", "gpus.0.memory.free", "gpus.0.processes"}, when = judge(cause), doc = looks}
 end
-
-rule {
-  id = "oom.host",
-  signatures = {
-    killer = [[(?:Out of memory: Kill(?:ed)? process \d+ \((?<process>[^)]+)|oom-kill:|oom_reaper: reaped|Memory cgroup out of memory|OOMKilled|Failed with result 'oom-kill'|oom_kill_process|invoked oom-killer)]],
-    minus9 = [[(?:exit(?:s|ed)?(?: with)?(?: return)? ?code ?[=:]?\s*-9\b|exitcode ?: ?-9|return code = -9|exit(?:ed)? (?:with )?(?:code|status):? ?137|died with <Signals\.SIGKILL|Signal 9 \(SIGKILL\)|terminated by signal 9|signal: 9|was killed by signal: Killed|returned non-zero exit status 137|returncode=-9|signal: killed|code=killed, (?:signal|status)=(?:9/)?KILL|exit status 137|received signal 9\b|was sent SIGKILL! Perhaps out of memory)]],
-    killed = [[^\s*(?:\S+: line \d+: +\d+ )?Killed(?:\s+python|\s+\S+|\s*$)]],
-    bad_alloc = [[(?:std::bad_alloc|Cannot allocate memory(?! in static TLS)|Buy new RAM|model requires more system memory \((?<needs>[\d.]+ [KMGT]iB)\) than is available \((?<there>[\d.]+ [KMGT]iB)\)|\[Errno 12\]|DefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory|(?<![A-Za-z])MemoryError(?::|$)|_ArrayMemoryError|failed to allocate \d+ bytes of (?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],
-    ray = [[(?:ray\.exceptions\.OutOfMemoryError|ray-oom-prevention|due to the node running low on memory|Task was killed due to the node running low on memory|Workers \(tasks / actors\) killed due to memory pressure)]],
-    sigkill_shard = [[Shard process was signaled to shutdown with signal 9]],
-    mmap = [[(?:unable to mmap \d+ bytes|mmap failed: Cannot allocate memory|failed to allocate buffer of size)]],
-    win = [[(?:The paging file is too small for this operation|os error 1455|WinError 1455)]],
-  },
-  context = {
-    timeout = [[(?:Watchdog caught collective operation timeout|SIGTERM)]],
-    cuda = [[CUDA out of memory]],
-    xid = [[NVRM: Xid]],
-    disk = [[No space left]],
-    shm = [[(?:/dev/shm|Bus error|shared memory)]],
-    first_error = [[^(?:\S*Error|\S*Exception): ]],
-  },
-  unless = {"cuda", "disk"},
-  facts = {"system.memory.total", "system.memory.limit", "system.memory.oom_kill"},
-  when = function(f, log)
-    local hit = log.killer or log.ray or log.bad_alloc or log.mmap or log.win or log.sigkill_shard or log.minus9 or log.killed
-    if hit == log.bad_alloc and hit.text:match[[ibv_|ibvwrap|NCCL WARN]] then return nil end -- locked memory: nccl.init
-    if log.win then
-      return {hit = hit, confidence = 0.88, why = "Windows could not commit memory: the paging file is too small for mapping the weights.", fixes = {{kind = "os", say = "Enlarge the paging file."}, {kind = "hardware", say = "Or add memory."}}}
-    end
-    local sure = log.killer or log.ray or log.bad_alloc or log.mmap
-    if not sure and log.fatal and not (log.minus9 and log.minus9.event.tier >= 4) and log.fatal.type ~= "ChildFailedError" and log.fatal.type ~= "CalledProcessError" and log.fatal.type ~= "BrokenProcessPool" and log.fatal.type ~= "WorkerLostError" and not log.sigkill_shard then
-      return {hit = hit, confidence = 0.45, why = "A process was killed with SIGKILL; another error stands beside it."}
-    end
-    return {hit = hit, confidence = sure and 0.92 or 0.82,
-      why = {sure and "Host memory (RAM, or the container's limit) ran out." or "A process ended by SIGKILL without a word of its own: the kernel (or the container's memory limit) killed it, mostly while loading weights into host memory.", "Memory limit: {fact:system.memory.limit} bytes.", "RAM: {fact:system.memory.total} bytes."},
-      fixes = {{kind = "hardware", say = "Give it more RAM (a bigger node, a higher container limit): loading needs about the size of the weights, more for old .bin checkpoints or with offload.", command = "docker run --memory ...   # Kubernetes: resources.limits.memory"},
-               {kind = "container-flag:memory", say = "In a container: raise its memory limit."},
-               {kind = "param:low_cpu_mem_usage", say = "Or need less: safetensors, low_cpu_mem_usage=True, fewer loader processes, less offload to the CPU."}}}
-  end,
-  doc = {looks = "'Killed', exit code 137 or -9, 'Out of memory: Killed process', std::bad_alloc.", check = "dmesg, memory.events (oom_kill), the container's limit."},
-}
-
-rule {
-  id = "oom.shm",
-  signatures = {
-    dataloader = [[DataLoader worker \(pid\(?s?\)?[^)]*\) is killed by signal: Bus error]],
-    hint = [[(?:It is possible that dataloader's workers are out of shared memory|Unexpected bus error encountered in worker|insufficient shared memory \(shm\))]],
-    torch_shm = [[(?:unable to (?:write to|open|resize|allocate|mmap) (?:file |shared memory )?(?:object )?<?/?torch_\d+|could not unlink the shared memory file|unable to open shared memory object|No space left on device[^\n]*/torch_|ftruncate[^\n]*torch_)]],
-    nccl = [[(?:Error while (?:creating|attaching to) shared memory segment|Call to (?:posix_fallocate|ftruncate|shm_open)[^\n]*(?:nccl|No space)|/dev/shm/nccl-\S+[^\n]*(?:No space|failed))]],
-    bus = [[(?:Fatal Python error: Bus error|Bus error \(core dumped\)|exit(?:ed)? (?:with )?(?:code|status):? ?(?:135|-7)\b|Signals\.SIGBUS|signal(?: number)? 7\b|signal: bus error|Bus error$)]],
-    shm_full = [[exceeds memory available in /dev/shm|/dev/shm[^\n]{0,80}(?:No space|full|too small|only \d+)|(?:No space left|not enough space)[^\n]{0,80}(?:/dev/shm|shared memory)]],
-    semlock = [[No space left on device]],
-    ray = [[The object store is using /tmp instead of /dev/shm]],
-    reduce = [[RuntimeError: (?:received 0 items of ancdata|unable to share)]],
-  },
-  context = {
-    mp = [[(?:SemLock|mp\.Queue|multiprocessing/(?:queues|synchronize|context|heap)|shm_open|/dev/shm|/torch_\d+|nccl-\w+|shared memory)]],
-    mmap_file = [[(?:safetensors|\.gguf|truncated)]],
-  },
-  facts = {"system.shm.size", "system.container.runtime"},
-  specific_over = {"disk.full", "nccl.init"},
-  when = function(f, log)
-    if log.semlock and not (log.dataloader or log.hint or log.torch_shm or log.nccl or log.bus or log.shm_full) then
-      if not (log.mp or log.has_frame[[multiprocessing/(?:queues|synchronize|context|heap)|SemLock]]) then return nil end
-    end
-    if log.reduce and not (log.dataloader or log.hint) then return {hit = log.reduce, confidence = 0.6, why = "Tensors could not be shared between processes: too many open files or too little shared memory.", fixes = {{kind = "container-flag:ulimit", say = "Raise the limit of open files."}, {kind = "container-flag:shm-size", say = "And enlarge /dev/shm."}}} end
-    if log.ray and not (log.bus or log.shm_full or log.torch_shm or log.nccl) then return nil end
-    local sure = log.dataloader or log.hint or log.torch_shm or log.nccl or log.shm_full
-    local container = f"system.container.runtime" or (f"system.shm.size" or 1e12) < 256 * 1048576 or log.mp
-    return {confidence = sure and 0.93 or container and 0.82 or 0.7, why = {"/dev/shm is too small (a container has 64 MB of it by default): workers, NCCL and tensor-parallel processes exchange data there.", "Its size is {fact:system.shm.size} bytes."},
-      fixes = {{kind = "container-flag:shm-size", say = "Start the container with more shared memory.", command = "docker run --shm-size=16g ...   # or --ipc=host; Kubernetes: an emptyDir with medium: Memory at /dev/shm"},
-               {kind = "param:num_workers", say = "Or use fewer worker processes (DataLoader num_workers=0)."}}}
-  end,
-  applies = {"transformers", "vllm"},
-  check = function(f)
-    local size = f"system.shm.size"
-    if not size or size > 256 * 1048576 or size == 0 then return nil end
-    return {confidence = 0.8, severity = "warning", why = ("/dev/shm has only %d MB: several workers, NCCL or tensor parallelism need gigabytes of it."):format(size // 1048576),
-      fixes = {{kind = "container-flag:shm-size", say = "Start the container with more.", command = "docker run --shm-size=16g ..."}}}
-  end,
-  doc = {looks = "Bus error in a container, 'unable to write to file </torch_...>', NCCL 'Error while creating shared memory segment'.", check = "df -h /dev/shm."},
-}

@@ -12,7 +12,7 @@ end
 rule {
   id = "rocm.mismatch",
   signatures = {
-    hip_error = [[(?:HIP error: (?:invalid device function|the operation cannot be performed|shared object initialization failed|no kernel image)|hipErrorNoBinaryForGpu|hipErrorInvalidDeviceFunction|HIP error: [^\n]*)]],
+    hip_error = [[(?:HIP error: (?:invalid device function|the operation cannot be performed|shared object initialization failed|no kernel image)|hipErrorNoBinaryForGpu|hipErrorInvalidDeviceFunction|HIP error: (?!device-side|an illegal memory|unspecified launch|out of memory|invalid device ordinal)[^\n]*)]],
     tensile = [[(?:Cannot read \S*TensileLibrary|TensileLibrary\S*\.dat[^\n]*(?:No such|not found)|rocBLAS error: (?:Cannot read|Could not)[^\n]*)]],
     gfx = [[(?:no (?:kernel|code object)[^\n]{0,60}gfx\d+|gfx\d+\w* is not supported|Unsupported (?:AMD )?GPU (?:arch\w*|target)[^\n]{0,40}gfx|unsupported (?:architecture|target):? ?gfx)]],
     bnb_split = [[(?:Could not load bitsandbytes native library: )?'NoneType' object has no attribute 'split']],

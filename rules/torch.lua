@@ -140,7 +140,7 @@ rule {
 rule {
   id = "cuda.device-assert",
   signatures = {
-    assert_text = [[(?:device-side assert triggered|cudaErrorAssert|CUDA_ERROR_ASSERT)]],
+    assert_text = [[(?:device-side assert(?:ion)? triggered|cudaErrorAssert|CUDA_ERROR_ASSERT)]],
     assertion = [=[:\d+: [^\n]*block: \[\d+,\d+,\d+\], thread: \[\d+,\d+,\d+\] Assertion [`'](?<assertion>[^`']+)[`'] failed]=],
     probability = [[probability tensor contains either `inf`, `nan` or element < 0]],
   },

@@ -10,18 +10,23 @@ rule {
     estimated = [[estimated maximum model length is (?<estimate>\d+)]],
     sglang = [[(?:Not enough memory\. Please try to increase --mem-fraction-static|mem[-_]fraction[-_]static[^\n]{0,60}(?:too|increase|decrease)|Memory pool size is too small|max_total_num_tokens[^\n]{0,40}(?:<=? ?0|too small))]],
     tgi = [[Not enough memory to handle \d+ (?:prefill|total) tokens]],
+    trtllm = [[Executor creation failed due to insufficient GPU memory]],
     prefill = [[(?:CacheFull|KV cache[^\n]{0,60}(?:not enough|insufficient|too small)|failed to find (?:a )?(?:free )?(?:KV|kv) (?:cache )?slot)]],
   },
   facts = {"gpus.0.memory.total", "gpus.0.name"},
   explains = {"oom.activation"},
   when = function(f, log)
-    local hit = log.to_serve or log.max_len or log.no_blocks or log.sglang or log.tgi or log.prefill
+    local hit = log.to_serve or log.max_len or log.no_blocks or log.sglang or log.tgi or log.trtllm or log.prefill
     if not hit then return nil end
     local fits = log.estimated and log.estimated.estimate or log.max_len and log.max_len.fits
     if not fits and log.to_serve then fits = math.floor(tonumber(log.to_serve.len2) * tonumber(log.to_serve.have) / tonumber(log.to_serve.need)) end
     local len = fits and math.max(256, math.floor(tonumber(fits) / 256) * 256)
     local to_len = {kind = "param:max_model_len", say = len and ("Serve a shorter context: at most %d tokens fit."):format(len) or "Serve a shorter context (lower --max-model-len, --max-num-seqs).", command = len and ("--max-model-len %d"):format(len) or "--max-model-len 8192"}
     local to_util = {kind = "param:gpu_memory_utilization", say = "Give the engine more of the GPU.", command = "--gpu-memory-utilization 0.95"}
+    if hit == log.trtllm then
+      return {hit = hit, confidence = 0.85, why = "TensorRT-LLM could not create all parts of its executor in the GPU's memory; which one is said below that line, with what was free.",
+        fixes = {{kind = "param:gpu_memory_utilization", say = "Lower kv_cache_config.free_gpu_memory_fraction when the KV cache is named.", command = "--kv_cache_free_gpu_memory_fraction 0.7"}, {kind = "param:max_num_seqs", say = "Or lower max_batch_size and max_num_tokens (model, graphs, temporary cache)."}, {kind = "param:tensor_parallel_size", say = "Or split the model over more GPUs."}}}
+    end
     local fixes = log.no_blocks and {to_util, to_len} or log.sglang and {{kind = "param:gpu_memory_utilization", say = "Raise --mem-fraction-static.", command = "--mem-fraction-static 0.9"}, to_len} or {to_len, to_util}
     fixes[#fixes + 1] = {kind = "param:tensor_parallel_size", say = "Or split the model over more GPUs."}
     fixes[#fixes + 1] = {kind = "hardware", say = "Or use a GPU with more memory."}
@@ -58,19 +63,24 @@ rule {
     heads = [[Total number of attention heads \((?<heads>\d+)\) must be divisible by tensor parallel size \((?<tp>\d+)\)]],
     divisible = [[(?:must be divisible by (?:the )?(?:tensor parallel|tp|world)[ _]?size|is not divisible by (?:weight quantization block_[nk]|tp_?size|tensor parallel))]],
     feature = [[(?:(?:VLLM_USE_V1=1|V1 engine|V0 engine)[^\n]{0,60}(?:is )?not supported|NotImplementedError: (?!.*torch\.)[^\n]*(?:not (?:implemented|supported)|unsupported)[^\n]*)]],
+    batched = [[max_num_batched_tokens \((?<batched>\d+)\) is smaller than max_model_len \((?<model_len>\d+)\)]],
     sliding = [[(?:User-specified max_model_len \((?<len>\d+)\) is greater than the derived max_model_len(?: \((?:[\w.]+=)?(?<derived>\d+))?)]],
   },
-  context = {capability = [[(?:compute capability|Minimum capability|no kernel image)]], engine = [[(?:vllm|sglang|text_generation|tgi|lmdeploy|tensorrt_llm|llama-server|llama_cpp)]], unsloth = [[Unsloth: No NVIDIA GPU]], not_cuda = [[(?:No NVIDIA GPU found|No CUDA)]]},
+  context = {capability = [[(?:compute capability|Minimum capability|no kernel image)]], engine = [[(?:vllm|sglang|text_generation|tgi|lmdeploy|tensorrt_llm|llama-server|llama_cpp|api_server)]], unsloth = [[Unsloth: No NVIDIA GPU]], not_cuda = [[(?:No NVIDIA GPU found|No CUDA)]]},
   unless = {"capability", "not_cuda"},
   facts = {"python.packages.vllm.version", "gpus.0.name"},
   when = function(f, log)
-    local hit = log.heads or log.divisible or log.quant or log.unknown_arg or log.sliding or log.model or log.feature
+    local hit = log.heads or log.divisible or log.batched or log.quant or log.unknown_arg or log.sliding or log.model or log.feature
     if hit == log.heads or hit == log.divisible then
       local fits
       for n = 1, log.heads and math.min(tonumber(log.heads.tp), 64) or 0 do
         if tonumber(log.heads.heads) % n == 0 then fits = n end
       end
       return {hit = hit, confidence = 0.88, why = "The model cannot be split over that many GPUs: its attention heads (or quantization blocks) are not divisible by the tensor-parallel size.", fixes = {{kind = "param:tensor_parallel_size", say = "Choose a tensor-parallel size that divides the heads, with pipeline parallelism for the rest.", command = fits and ("--tensor-parallel-size %d"):format(fits) or nil}}}
+    end
+    if hit == log.batched then
+      return {hit = hit, confidence = 0.85, why = "Without chunked prefill a prompt is computed in one batch, and {batched} tokens at once are allowed where the context is {model_len}.",
+        fixes = {{kind = "param:max_num_batched_tokens", say = "Raise --max-num-batched-tokens to the context's length.", command = "--max-num-batched-tokens " .. hit.model_len}, {kind = "param:max_model_len", say = "Or serve a shorter context.", command = "--max-model-len " .. hit.batched}}}
     end
     if hit == log.sliding then return {hit = hit, confidence = 0.85, why = "The context asked for is longer than the model's own.", fixes = {{kind = "param:max_model_len", say = "Lower --max-model-len to the model's length.", command = hit.derived and "--max-model-len " .. hit.derived or nil}}} end
     if not log.engine and hit ~= log.quant and not log.has_frame[[vllm|sglang|text_generation|lmdeploy]] then return nil end
