@@ -243,7 +243,7 @@ rule {
   signatures = {
     latest = [[requires (?:the latest version of|a (?:more )?recent version of|an? updated version of) ?`?bitsandbytes]],
     needs = [[(?:bitsandbytes|`bitsandbytes`)(?: library)?(?: version)? ?(?:>=|>|at least|version) ?(?<need>0\.\d+[\d.]*)]],
-    minimum = [[(?:minimum|required) (?:bitsandbytes )?version (?:of bitsandbytes )?(?:is )?(?<need2>0\.\d+\.\d+)]],
+    minimum = [[(?:minimum|required) (?:bitsandbytes version|version of bitsandbytes) (?:is )?(?<need2>0\.\d+\.\d+)]],
     attribute = [[(?:module 'bitsandbytes(?:\.nn)?' has no attribute|cannot import name '\w+' from 'bitsandbytes|__init__\(\) got an unexpected keyword argument '(?:quant_storage|compress_statistics|bnb_4bit_\w+)')]],
     frozenset = [['frozenset' object has no attribute 'discard']],
     layer = [['(?:Linear4bit|Linear8bitLt|Params4bit|Int8Params)' object has no attribute '(?<member>compute_dtype|compress_statistics|quant_storage|bnb_quantized|blocksize)']],

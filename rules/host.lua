@@ -58,7 +58,7 @@ rule {
     shm_full = [[exceeds memory available in /dev/shm|/dev/shm[^\n]{0,80}(?:No space|full|too small)|object store size \([^)]*\) exceeds /dev/shm size|(?:No space left|not enough space)[^\n]{0,80}(?:/dev/shm|shared memory)]],
     semlock = [[No space left on device]],
     ray = [[The object store is using /tmp instead of /dev/shm]],
-    reduce = [[RuntimeError: (?:received 0 items of ancdata|unable to share)]],
+    reduce = [[RuntimeError: unable to share]],
   },
   context = {
     mp = [[(?:SemLock|mp\.Queue|multiprocessing/(?:queues|synchronize|context|heap)|shm_open|/dev/shm|/torch_\d+|nccl-\w+|shared memory)]],

@@ -4,17 +4,21 @@ rule {
   id = "pip.module-missing",
   signatures = {
     module = [=[(?:ModuleNotFoundError|ImportError): No module named ['"]?(?<module>[A-Za-z_][\w.]*)['"]?]=],
+    interpreter = [[python[\w.]*: No module named (?<module2>[A-Za-z_][\w.]*)]],
+    xformers = [[Refer to https://github\.com/facebookresearch/xformers for more information on how to install]],
     package = [[(?:PackageNotFoundError: (?:No package metadata was found for )?(?<package>[\w.-]+)|The '(?<package2>[\w.-]+)[^']*' distribution was not found and is required)]],
     requires = [[(?:ImportError|RuntimeError|ValueError)?:? ?[^\n]{0,80}(?:requires|needs) the (?<library>[\w.-]+) library but it was not found in your environment]],
     please = [[(?:ImportError|ModuleNotFoundError|RuntimeError)[^\n]{0,200}[Pp]lease (?:run )?[`'"]?(?:pip )?install (?:-U |--upgrade )?[`'"]?(?<name2>[\w.-]+)]],
   },
   context = {
     ignored = [[(?:Ignore import error|Could not import|will not be available|falling back|optional)]],
+    file = [['[\w.]+' is not a package]],
   },
   facts = {"python.executable", "python.kind"},
   when = function(f, log)
-    local hit = log.module or log.package or log.requires or log.please
-    local module = hit.module or hit.package or hit.package2 or hit.library or hit.name2 or ""
+    local hit = log.module or log.interpreter or log.package or log.requires or log.xformers or log.please
+    if log.file and hit == log.module then return nil end -- a file of that name stands before the package: pip.broken-install
+    local module = hit == log.xformers and "xformers" or hit.module or hit.module2 or hit.package or hit.package2 or hit.library or hit.name2 or ""
     local top = module:match[[^([^.]+)]] or module
     local own = {bitsandbytes = 1, accelerate = 1, triton = 1, torch_C = 1, flash_attn = 1, sentencepiece = 1, tiktoken = 1, hf_transfer = 1, _C = 1, flash_attn_2_cuda = 1, imp = 1, distutils = 1, asyncore = 1, fused_layer_norm_cuda = 1, amp_C = 1, exllama_kernels = 1, common_ops = 1}
     if own[top] and not (top == "triton" and module == "triton") then return nil end
@@ -31,7 +35,11 @@ rule {
     if built_without[top] then
       return {hit = hit, confidence = 0.86, why = ("%s belongs to Python itself; this Python was compiled without the library that it needs."):format(top), fixes = {{kind = "apt:" .. built_without[top], say = "Install the headers and build Python again (pyenv install --force), or use a Python of the distribution.", command = "apt-get update && apt-get install -y " .. built_without[top]}, {kind = "os", say = "Or use a Python that was built with it."}}}
     end
-    local names = {cv2 = "opencv-python-headless", PIL = "pillow", sklearn = "scikit-learn", yaml = "pyyaml", skimage = "scikit-image", bs4 = "beautifulsoup4", dotenv = "python-dotenv", attr = "attrs", google = "protobuf", fitz = "pymupdf", Crypto = "pycryptodome", llama_cpp = "llama-cpp-python", OpenSSL = "pyopenssl", serial = "pyserial", git = "gitpython", sentence_transformers = "sentence-transformers", pkg_resources = "setuptools", mpi4py = "mpi4py", MeCab = "mecab-python3", flash_attn = "flash-attn", pytorch_lightning = "pytorch-lightning", open_clip = "open-clip-torch", clip = "clip", websocket = "websocket-client", jose = "python-jose", multipart = "python-multipart", psycopg2 = "psycopg2-binary", ruamel = "ruamel.yaml", zmq = "pyzmq", grpc = "grpcio", gi = "PyGObject", faiss = "faiss-cpu", pynvml = "nvidia-ml-py", mamba_ssm = "mamba-ssm", causal_conv1d = "causal-conv1d", einops = "einops", timm = "timm"}
+    if module == "pip" then
+      return {hit = hit, confidence = 0.9, why = "The interpreter that runs has no pip of its own (a virtual environment that was not made to the end, or a Python without it).",
+        fixes = {{kind = "pip:pip", say = "Put pip into it, or make the environment anew.", command = "python -m ensurepip --upgrade"}, {kind = "apt:python3-venv", say = "On Debian and Ubuntu ensurepip is a package of its own.", command = "apt-get update && apt-get install -y python3-venv python3-pip"}}}
+    end
+    local names = {PyTorch = "torch", TensorFlow = "tensorflow", Torchvision = "torchvision", Flax = "flax", Vision = "pillow", cv2 = "opencv-python-headless", PIL = "pillow", sklearn = "scikit-learn", yaml = "pyyaml", skimage = "scikit-image", bs4 = "beautifulsoup4", dotenv = "python-dotenv", attr = "attrs", google = "protobuf", fitz = "pymupdf", Crypto = "pycryptodome", llama_cpp = "llama-cpp-python", OpenSSL = "pyopenssl", serial = "pyserial", git = "gitpython", sentence_transformers = "sentence-transformers", pkg_resources = "setuptools", mpi4py = "mpi4py", MeCab = "mecab-python3", flash_attn = "flash-attn", pytorch_lightning = "pytorch-lightning", open_clip = "open-clip-torch", clip = "clip", websocket = "websocket-client", jose = "python-jose", multipart = "python-multipart", psycopg2 = "psycopg2-binary", ruamel = "ruamel.yaml", zmq = "pyzmq", grpc = "grpcio", gi = "PyGObject", faiss = "faiss-cpu", pynvml = "nvidia-ml-py", mamba_ssm = "mamba-ssm", causal_conv1d = "causal-conv1d", einops = "einops", timm = "timm"}
     local package = names[top] or (module == "" and "package") or top:gsub("_", "-")
     if f.pkg(package) then
       return {hit = hit, confidence = 0.55, why = {"The module " .. module .. " is not found although " .. package .. " is installed: the process runs another interpreter, was started before the install, or the install is broken.", "The interpreter looked at is {fact:python.executable}."},
@@ -76,6 +84,34 @@ rule {
 }
 
 rule {
+  id = "pip.conflict/managed",
+  signatures = {
+    managed = [[externally-managed-environment]],
+    distutils = [[Cannot uninstall '?(?<package>[\w.-]+?)'?[\s.][^\n]{0,40}(?:It is a distutils installed project|RECORD file|no RECORD)]],
+    owned = [[Cannot uninstall (?<package2>[\w.-]+) [\d.]\S*, RECORD file not found]],
+  },
+  confidence = 0.88,
+  why = "This Python belongs to the operating system, whose package manager put files there that pip must not (or cannot) replace.",
+  fixes = {
+    {kind = "conda", say = "Use an environment of your own.", command = "python3 -m venv /opt/worker && . /opt/worker/bin/activate"},
+    {kind = "pip:package", say = "In a container that serves nothing else: let pip write over it.", command = "pip install --break-system-packages --ignore-installed <package>"},
+  },
+  doc = {looks = "'externally-managed-environment', 'It is a distutils installed project'.", check = "which python: the system's, or one of an environment?"},
+}
+
+rule {
+  id = "pip.conflict/openmp",
+  signatures = {twice = [[OMP: Error #15: Initializing (?<library>\S+?), but found]]},
+  confidence = 0.88,
+  why = "Two packages each brought an OpenMP runtime of their own ({library}), and both are loaded into one process.",
+  fixes = {
+    {kind = "env:KMP_DUPLICATE_LIB_OK", say = "Let the process run with both.", command = "export KMP_DUPLICATE_LIB_OK=TRUE", set = {KMP_DUPLICATE_LIB_OK = "TRUE"}},
+    {kind = "conda", say = "Better: take numpy, MKL and torch of this environment from one source, conda or pip.", command = "conda install nomkl"},
+  },
+  doc = {looks = "OMP: Error #15: Initializing libiomp5md.dll, but found libiomp5md.dll already initialized.", check = "Which packages bring libiomp5 or libomp."},
+}
+
+rule {
   id = "pip.conflict/user-site",
   signatures = {
     local_launcher = [=[(?:File ['"])?(?<launcher>/(?:home/\w+|root)/\.local/bin/(?:deepspeed|accelerate|torchrun|vllm|transformers-cli|jupyter\S*|streamlit|gradio|huggingface-cli))['"]?]=],
@@ -116,18 +152,30 @@ rule {
     submodule = [=[No module named ['"](?<package>bitsandbytes|xformers|flash_attn|deepspeed|diffusers|accelerate|sentencepiece|tokenizers|gradio|pydantic|pydantic_core|scipy|pandas|sklearn|PIL|cv2|regex|safetensors)\.(?<module>[\w.]+)['"]]=],
     core = [[(?:No module named 'pydantic_core\._pydantic_core'|No module named 'PIL\._imaging'|cannot import name '_imaging'|No module named 'regex\._regex'|No module named 'rpds\.rpds'|Importing the numpy C-extensions failed)]],
     circular = [[cannot import name '\w+' from partially initialized module '(?<package2>[\w.]+)' \(most likely due to a circular import\)]],
+    nowhere = [[cannot import name '\w+' from '(?<package3>[\w.]+)' \(unknown location\)]],
+    not_package = [['(?<file>[\w.]+)' is not a package]],
     null_bytes = [[source code string cannot contain null bytes]],
     metadata = [[(?:Ignoring invalid distribution -?(?<dist>\S+)|expected string or bytes-like object, got 'NoneType'|RuntimeError: Failed to import \S+ because of the following error)]],
   },
   context = {glibc = [[GLIBC]], cuda = [[cannot open shared object]], symbol = [[undefined symbol]]},
   unless = {"glibc", "cuda", "symbol"},
-  specific_over = {"pip.module-missing", "bnb.not-installed", "hf.version-conflict"},
+  specific_over = {"pip.module-missing", "bnb.not-installed", "hf.version-conflict", "hf.model-too-new"},
   when = function(f, log)
     local own = log.circular and own_file_twice(log.circular.event)
     if own then
       local name = own:match[=[([^/\\]+)$]=]
       return {hit = log.circular, confidence = 0.88, title = "an own file shadows a package", why = ("%s is imported where a package of that name was meant: the file in the working directory comes first on the search path."):format(name),
         fixes = {{kind = "code", say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found.", command = ("mv %s my_%s"):format(own, name)}}}
+    end
+    if log.not_package then
+      local name = log.not_package.file .. ".py"
+      return {hit = log.not_package, confidence = 0.86, title = "an own file shadows a package", why = ("A single file %s is imported where a package of that name was meant: it comes first on the search path."):format(name),
+        fixes = {{kind = "code", say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found.", command = ("mv %s my_%s"):format(name, name)}}}
+    end
+    if log.nowhere then
+      local name = log.nowhere.package3
+      return {hit = log.nowhere, confidence = 0.82, why = ("%s was found as a bare folder without its __init__.py: an emptied install, or a folder of that name in the working directory that comes first."):format(name),
+        fixes = {{kind = "pip:" .. name:match[[^\w+]]:gsub("_", "-"), say = "Remove it completely and install it again.", command = ("pip uninstall -y %s && pip install --no-cache-dir %s"):format(name, name)}, {kind = "code", say = "Or start Python where no folder of that name stands.", command = "python -c 'import " .. name .. "; print(" .. name .. ".__path__)'"}}}
     end
     local hit = log.submodule or log.core or log.circular or log.null_bytes
     if not hit then

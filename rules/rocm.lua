@@ -18,8 +18,13 @@ rule {
     bnb_split = [[(?:Could not load bitsandbytes native library: )?'NoneType' object has no attribute 'split']],
     bnb_version = [[Requested CUDA version:\s+(?<version>[4567]\.\d+)]],
     lib = [[lib(?:amdhip64|hipblas\w*|rocblas|MIOpen|hsa-runtime64|hiprtc|rccl|rocm_smi64|rocsolver)\.so[\d.]*: cannot open shared object file]],
-    no_device = [[(?:HIP (?:error|runtime)[^\n]*no (?:ROCm|HIP)-capable device|No HIP GPUs are available|hipErrorNoDevice|amdgpu[^\n]{0,40}not (?:loaded|found)|ROCk module is NOT loaded|Unable to open /dev/kfd)]],
+    no_device = [[(?:HIP (?:error|runtime)[^\n]*no (?:ROCm|HIP)-capable device|No HIP GPUs are available|hipErrorNoDevice|amdgpu[^\n]{0,40}not (?:loaded|found)|ROCk module is NOT loaded|Unable to open /dev/kfd|is not member of \W?(?:render|video)\W? group)]],
     ollama = [[(?:amdgpu(?: \[\d+\])? (?:is not supported|too old|is too old)|amdgpu detected, but no compatible rocm library)]],
+    code_object = [[No compatible code objects found for: (?<gfx2>gfx\w+)]],
+    miopen = [[(?:miopenStatusUnknownError|MIOpen Error: [^\n]*(?:Code object build failed|No suitable algorithm|kernel)|MIOpen\(HIP\): Error)]],
+    device_library = [[cannot find ROCm device library]],
+    target_id = [[invalid target ID '(?<gfx3>gfx\w+)]],
+    fault = [[Memory access fault by GPU node-\d+]],
     isa = [[HSA_STATUS_ERROR_INVALID_ISA]],
     cuda_on_amd = [[bitsandbytes[^\n]{0,80}(?:ROCm|HIP)[^\n]{0,80}(?:not|unsupported|missing)]],
   },
@@ -50,13 +55,27 @@ rule {
     if log.lib then
       return {hit = log.lib, confidence = 0.85, why = "A ROCm library cannot be loaded: torch (or the extension) is for another ROCm version, or ROCm is not installed.", fixes = {{kind = "pip:torch", say = "Install the torch built for the installed ROCm.", command = "pip install torch --index-url https://download.pytorch.org/whl/rocm6.2"}, {kind = "env:LD_LIBRARY_PATH", say = "Or put /opt/rocm/lib on the library path."}}}
     end
-    local gfx = log.own and log.own.own or f"gpus.0.gfx" or log.target and log.target.gfx
+    local forced = f.env"HSA_OVERRIDE_GFX_VERSION"
+    if log.fault and not (log.hip_error or log.tensile or log.gfx or log.code_object) then
+      if forced then
+        return {hit = log.fault, confidence = 0.8, why = ("HSA_OVERRIDE_GFX_VERSION=%s makes ROCm send this GPU code of another one, which accesses memory wrongly."):format(forced), evidence = {"env.HSA_OVERRIDE_GFX_VERSION"},
+          fixes = {{kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Unset it, or set the version of this GPU's own family.", command = "unset HSA_OVERRIDE_GFX_VERSION", unset = {"HSA_OVERRIDE_GFX_VERSION"}}}}
+      end
+      return {hit = log.fault, confidence = 0.5, why = "A kernel on the AMD GPU accessed memory that is not its own: code of another gfx target (HSA_OVERRIDE_GFX_VERSION), or a fault of this ROCm release.",
+        fixes = {{kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "See whether HSA_OVERRIDE_GFX_VERSION is set and names this GPU's family.", command = "env | grep HSA_; rocminfo | grep gfx"}, {kind = "pip:torch", say = "Or try a torch of another ROCm release."}}}
+    end
+    if log.device_library or log.target_id then
+      return {hit = log.target_id or log.device_library, confidence = 0.84, why = {log.target_id and "The installed ROCm's compiler does not know {gfx3}: it is older than this GPU." or "ROCm's compiler does not find its device library: ROCm is installed in part, or at another place."},
+        fixes = {{kind = "driver", say = "Install a ROCm release that knows this GPU, with its developer packages.", command = "apt-get install rocm-dev   # or: export ROCM_PATH=/opt/rocm"}, {kind = "pip:torch", say = "And a torch built for that ROCm."}}}
+    end
+    local gfx = log.own and log.own.own or f"gpus.0.gfx" or log.code_object and log.code_object.gfx2 or log.target and log.target.gfx
     local value = override(gfx)
+    if log.code_object and gfx:match[=[^gfx115[1-3]$]=] then value = "11.5.0" end -- a HIP that says it so is young enough to have code for gfx1150
     if log.isa or gfx and not value and log.ollama then
       return {hit = log.isa or log.ollama, confidence = 0.8, why = ("This ROCm build has no code for %s, and no supported target of its family."):format(gfx or "this GPU"),
         fixes = {{kind = "pip-downgrade:package", say = "Use a build with an older ROCm that still carries it, or the Vulkan backend."}, {kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Unset HSA_OVERRIDE_GFX_VERSION if it names another family.", command = "unset HSA_OVERRIDE_GFX_VERSION"}, {kind = "hardware", say = "Or use a supported GPU."}}}
     end
-    return {hit = log.tensile or log.gfx or log.hip_error or log.ollama, confidence = 0.84, why = {"The ROCm libraries carry no code for this GPU's gfx target.", "{fact:gpus.0.name}."},
+    return {hit = log.tensile or log.gfx or log.code_object or log.hip_error or log.ollama or log.miopen, confidence = 0.84, why = {"The ROCm libraries carry no code for this GPU's gfx target.", "{fact:gpus.0.name}."},
       fixes = {{kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Let ROCm treat the GPU as the nearest supported one of its family.", command = "export HSA_OVERRIDE_GFX_VERSION=" .. (value or "11.0.0   # RDNA3; 10.3.0 for RDNA2, 9.0.0 for Vega"), set = value and {HSA_OVERRIDE_GFX_VERSION = value} or nil, automatic = value and true or false}, {kind = "pip:torch", say = "Or install a torch for a ROCm that supports it."}}}
   end,
   doc = {looks = "HIP error: invalid device function, TensileLibrary not found, a 'CUDA' version 6.x in bitsandbytes.", check = "rocminfo | grep gfx; torch.version.hip."},

@@ -89,6 +89,12 @@ rule {
     load_library = [[OSError: (?:cannot load library|could not load) ['"]?(?<lib>lib(?:sndfile|portaudio|GL|magic)[\w.]*)]],
     blas = [[undefined symbol: (?<symbol>[sdcz](?:gesdd|gemm|getrf|potrf|syev|gels|geqrf|trsm|dot)\w*)]],
     sndfile = [[(?<lib>sndfile|libsndfile) (?:library )?not found]],
+    command = [[(?:^|[\s:])(?<tool2>ffmpeg|ffprobe|git|git-lfs|cmake|ninja|make|gcc|g\+\+|sox|espeak|espeak-ng|aria2c|wget|curl|unzip|cargo|rustc|numactl|mpirun): (?:command )?not found\b]],
+    stated = [[(?<tool3>ffmpeg|espeak|espeak-ng|sox|tesseract|git-lfs|poppler) (?:was not found but|is not installed or|not installed on your system|is not installed on|is not recognized as)]],
+    lfs = [[git: 'lfs' is not a git command]],
+    compiler = [[(?:unable to execute '[^'\n]*(?:gcc|g\+\+|cc)'|error: command '[^'\n]*(?:gcc|g\+\+|cc|cl\.exe)' failed: No such file|Microsoft Visual C\+\+ 14\.0 or greater is required|No CMAKE_CXX_COMPILER could be found)]],
+    codec = [[Could not load libtorchcodec]],
+    cffi = [[no library called "(?<cffi>[\w.+-]+)" was found]],
     binary = [=[(?:FileNotFoundError: \[Errno 2\][^\n]*|ffmpeg: )['"](?<tool>ffmpeg|ffprobe|git|git-lfs|sox|espeak|tesseract|ninja|cmake|pdftoppm)['"]]=],
   },
   context = {
@@ -98,14 +104,31 @@ rule {
   confidence = 0.9,
   when = function(f, log)
     local hit = log.shared or log.load_library or log.sndfile
+    if not hit and log.codec then
+      return {hit = log.codec, confidence = 0.78, why = "torchcodec cannot load FFmpeg's libraries: FFmpeg is not installed, or this torchcodec is for another FFmpeg or another torch.",
+        fixes = {{kind = "apt:ffmpeg", say = "Install FFmpeg (4 to 7).", command = "apt-get update && apt-get install -y ffmpeg"}, {kind = "pip:torchcodec", say = "If it is there: install the torchcodec that belongs to this torch.", command = "pip install -U torchcodec"}}}
+    end
+    if not hit and log.compiler then
+      local windows = log.compiler.text:match[[Microsoft|cl\.exe]]
+      return {hit = log.compiler, confidence = 0.88, why = "A package is to be compiled here, and there is no C or C++ compiler.",
+        fixes = windows and {{kind = "os", say = "Install the Visual Studio Build Tools with the C++ workload.", command = "winget install Microsoft.VisualStudio.2022.BuildTools"}, {kind = "pip:package", say = "Or take a release of the package that has a wheel for this Python."}} or
+                {{kind = "apt:gcc", say = "Install a compiler.", command = "apt-get update && apt-get install -y build-essential"}, {kind = "pip:package", say = "Or take a release of the package that has a wheel for this Python."}}}
+    end
+    if not hit and log.cffi then
+      local name = log.cffi.cffi:lower()
+      local package = name:match[[pango]] and "libpango-1.0-0" or name:match[[cairo]] and "libcairo2" or name:match[[magic]] and "libmagic1" or name:match[[sndfile]] and "libsndfile1" or name:match[[gobject|glib]] and "libglib2.0-0" or "lib" .. name:gsub([[\.so.*]], "")
+      return {hit = log.cffi, why = ("The system library %s is not installed."):format(log.cffi.cffi), fixes = {{kind = "apt:" .. package, say = "Install the package that brings it.", command = "apt-get update && apt-get install -y " .. package}}}
+    end
     if not hit and log.blas then
       return {hit = log.blas, confidence = 0.85, why = {"{symbol} is a function of BLAS and LAPACK, and no library with it is installed; this build was not linked with one."},
         fixes = {{kind = "apt:libopenblas0", say = "Install OpenBLAS.", command = "apt-get update && apt-get install -y libopenblas0"}}}
     end
     if not hit then
-      hit = log.binary
-      return {hit = hit, why = ("The program %s is not installed in this system."):format(hit.tool),
-        fixes = {{kind = "apt:" .. hit.tool, say = "Install it.", command = "apt-get update && apt-get install -y " .. hit.tool}}}
+      hit = log.binary or log.lfs or log.stated or log.command
+      local tool = hit == log.lfs and "git-lfs" or hit.tool or hit.tool2 or hit.tool3
+      local package = ({ffprobe = "ffmpeg", ["g++"] = "g++", espeak = "espeak-ng", ninja = "ninja-build", tesseract = "tesseract-ocr", aria2c = "aria2", poppler = "poppler-utils", pdftoppm = "poppler-utils", rustc = "cargo", mpirun = "openmpi-bin"})[tool] or tool
+      return {hit = hit, confidence = hit == log.command and 0.8 or nil, why = ("The program %s is not installed in this system."):format(tool),
+        fixes = {{kind = "apt:" .. package, say = "Install it.", command = "apt-get update && apt-get install -y " .. package}}}
     end
     local packages = {
       {[[libGL\.]], "libgl1"}, {[[libgthread|libglib]], "libglib2.0-0"}, {[[libSM]], "libsm6"}, {[[libICE]], "libice6"}, {[[libXext]], "libxext6"},
@@ -125,107 +148,12 @@ rule {
   doc = {looks = "libGL.so.1: cannot open shared object file.", check = "Which package of this distribution brings that library."},
 }
 
--- The Pythons that wheels of torch exist for: from torch 0 up to Python, from Python up to torch.
-local FIRST_TORCH = {["3.8"] = "1.4", ["3.9"] = "1.8", ["3.10"] = "1.11", ["3.11"] = "1.13", ["3.12"] = "2.2", ["3.13"] = "2.5", ["3.14"] = "2.9"}
-
--- What pip's list of releases says: the one asked for is below all of them, above all of them, or there are none.
-local function where_stands(want, list)
-  if list == "none" or list == "" then return "none" end
-  local below, above = true, true
-  for version_text in list:gmatch[[[\d][\w.+]*]] do
-    local order = version.cmp(want, version_text)
-    if not order then return nil end
-    if order ~= -1 then below = false end
-    if order ~= 1 then above = false end
-  end
-  return below and "below" or above and "above" or "between"
-end
-
-rule {
-  id = "sys.python-version/no-wheel",
-  signatures = {
-    versions = [[Could not find a version that satisfies the requirement (?<package>[\w.-]+)(?:\[[\w,]+\])?(?:[=~]=(?<want>[\w.+]+)|(?<range>[<>!][^\s(]*))?[^(\n]*\(from versions:? (?<list>[^)\n]*)\)]],
-  },
-  context = {ignored = [[Ignored the following versions that require a different python version]], network = [[(?:Retrying \(Retry|NewConnectionError|ProxyError|SSLError|Max retries exceeded)]], musl = [[(?:musllinux|alpine)]]},
-  unless = {"network"},
-  explains = {"pip.module-missing"},
-  facts = {"python.version", "system.libc.version", "system.arch"},
-  when = function(f, log)
-    local hit = log.versions
-    local package, python = hit.package:lower(), f"python.version"
-    local python_short = type(python) == "string" and python:match[[^3\.\d+]]
-    local libc, os = f"system.libc.version", f"system.os.name" or ""
-    if libc and version.cmp(libc, "2.28") == -1 or os:match[=[(?i)(?:centos|rhel|red hat|oracle)[^\d]*7\b]=] then return nil end
-    local stands = where_stands(hit.want or "0", hit.list)
-    local torch = package:match[[^torch(?:vision|audio)?$]]
-    local placeholder = torch and hit.list:match[[^0\.1\.2]]
-    local why, confidence
-    if placeholder or torch and stands == "none" then
-      why, confidence = "pip sees no wheel of " .. package .. " for this Python at all: it is newer (or older) than what " .. package .. " is built for, or a 32-bit one.", 0.84
-    elseif stands == "below" then
-      why, confidence = ("%s %s has no wheel for this Python: all releases that pip can use here are newer, because this Python is."):format(package, hit.want), torch and 0.84 or 0.72
-    elseif stands == "above" and log.ignored then
-      why, confidence = ("%s %s exists, but asks for a newer Python than this one."):format(package, hit.want), 0.84
-    elseif stands == "above" or stands == "none" and hit.want and not torch then
-      why, confidence = ("pip finds no %s %s that fits this Python and platform."):format(package, hit.want or ""), 0.55
-    elseif stands == "none" and log.ignored then
-      why, confidence = "All releases of " .. package .. " ask for another Python than this one.", 0.84
-    else
-      return nil
-    end
-    local older = stands == "below" or placeholder or stands == "none"
-    local first = torch and python_short and FIRST_TORCH[python_short]
-    return {hit = hit, confidence = confidence, why = {why, "Python is {fact:python.version}.", first and ("The first torch for Python %s is %s."):format(python_short, first) or nil},
-      fixes = {{kind = "conda", say = older and "Make an environment with an older Python, which that release was built for." or "Make an environment with a newer Python.", command = older and "uv venv --python 3.10   # or: conda create -n worker python=3.10" or "uv venv --python 3.12   # or: conda create -n worker python=3.12"},
-               {kind = "pip:" .. package, say = "Or take a release that this Python has a wheel of.", command = "pip index versions " .. package},
-               {kind = "os", say = "Or use a base image with that Python."}}}
-  end,
-  doc = {looks = "'Could not find a version that satisfies the requirement ... (from versions: ...)'.", check = "Are all the listed versions newer than the one asked for? Then the Python is too new for it."},
-}
-
-rule {
-  id = "sys.python-version",
-  signatures = {
-    requires = [[requires a different Python: (?<have>[\d.]+) not in ['"]?(?<spec>[^'"\n]+)]],
-    requires2 = [[(?:Requires-Python|requires Python) ?['"]?(?<spec2>[<>=!~][^\s'";,)]+)]],
-    syntax_walrus = [[SyntaxError: invalid syntax[^\n]*]],
-    match = [[(?:TypeError: unsupported operand type\(s\) for \|: '(?:type|_GenericAlias|NoneType|ABCMeta)' and|TypeError: 'type' object is not subscriptable|AttributeError: module 'collections' has no attribute '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)'|ImportError: cannot import name '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)' from 'collections')]],
-    imp = [=[No module named ['"](?:imp|distutils|asyncore|pipes|cgi|tomllib)['"]]=],
-    removed = [[(?:module 'inspect' has no attribute '(?:getargspec|formatargspec)'|cannot import name '(?:formatargspec|getargspec)' from 'inspect'|mutable default <class '[^']+'> for field \w+ is not allowed: use default_factory|module 'asyncio' has no attribute '(?:coroutine|to_thread|timeout)'|cannot import name 'gcd' from 'fractions'|module 'time' has no attribute 'clock'|module 'configparser' has no attribute 'SafeConfigParser')]],
-    not_yet = [[(?:'str' object has no attribute 'remove(?:prefix|suffix)'|dataclass\(\) got an unexpected keyword argument '(?:kw_only|slots)'|cannot import name '(?:cache|cached_property)' from 'functools'|zip\(\) takes no keyword arguments|module 'math' has no attribute '(?:prod|lcm|cbrt)'|module 'ast' has no attribute 'unparse')]],
-    importer = [[module ['"]?pkgutil['"]? has no attribute ['"]?ImpImporter]],
-    typing = [=[cannot import name ['"](?:Literal|TypeAlias|ParamSpec|Self|Annotated|Final|Protocol|TypedDict|NotRequired|override|StrEnum|EnumType)['"] from ['"](?:typing|enum)['"]]=],
-    dynamo = [[(?:Dynamo is not supported on Python 3\.1\d|torch\.compile is not supported on Python|Python 3\.1\d\+? not (?:yet )?supported)]],
-    python_needed = [[Python (?:version )?>= ?(?<need>3\.\d+) (?:is )?required|(?:needs|requires) (?:at least )?Python (?<need2>3\.\d+)]],
-  },
-  confidence = 0.85,
-  facts = {"python.version"},
-  when = function(f, log)
-    if log.syntax_walrus and not (log.requires or log.requires2 or log.match or log.imp or log.importer or log.typing or log.dynamo or log.python_needed or log.removed or log.not_yet) then
-      local hit = log.syntax_walrus
-      local old = (f"python.version" or ""):match[[^(3\.[0-8])\b|^(2\.)]]
-      if not old then return nil end
-      return {hit = hit, confidence = 0.6, why = "This Python is older than the syntax that a package uses.", fixes = {{kind = "os", say = "Use a newer Python (3.10 or later)."}}}
-    end
-    local new, old = log.removed or log.imp or log.importer, log.not_yet or log.typing
-    if new or old then
-      return {hit = new or old, why = {new and "This Python is too new for a package that uses a part of the standard library which was removed." or "This Python is too old for a package that uses a newer part of the standard library.", "Python is {fact:python.version}."},
-        fixes = {{kind = "conda", say = new and "Make an environment with an older Python." or "Make an environment with a newer Python.", command = new and "uv venv --python 3.10   # or: conda create -n worker python=3.10" or "uv venv --python 3.11   # or: conda create -n worker python=3.11"},
-                 {kind = "pip:package", say = "Or a release of that package which supports this Python."}, {kind = "os", say = "Or use a base image with that Python."}}}
-    end
-    return {why = "This Python is too old or too new for a package: a module was removed, a syntax is not there yet, or no wheel exists for it.",
-      fixes = {
-        {kind = "conda", say = "Make an environment with a Python that the package supports (3.10 or 3.11 suit most).", command = "uv venv --python 3.11   # or: conda create -n worker python=3.11"},
-        {kind = "os", say = "Or use a base image with that Python."},
-        {kind = "pip:package", say = "Or a release of the package that supports this Python."},
-      }}
-  end,
-  doc = {looks = "'requires a different Python', removed modules (imp, distutils), 'type' object is not subscriptable.", check = "python.version in the report against Requires-Python of the package."},
-}
-
 rule {
   id = "sys.ulimit",
   signatures = {
+    watches = [[(?:inotify watch limit reached|System limit for number of file watchers reached|inotify instance limit reached)]],
+    descriptors = [[received 0 items of ancdata]],
+    fork = [[(?:fork: retry: Resource temporarily unavailable|fork: Cannot allocate memory|failed to create new OS thread \(have \d+ already; errno=11\)|unable to create native thread)]],
     files = [[(?:\[Errno 24\]|Too many open files|OS can't start new thread|Resource temporarily unavailable[^\n]{0,80}(?:pthread|thread|fork)|EMFILE)]],
     threads = [[(?:can't start new thread|pthread_create failed|libgomp: Thread creation failed|OpenBLAS blas_thread_init: pthread_create failed|std::system_error[^\n]*Resource temporarily unavailable|BlockingIOError: \[Errno 11\])]],
     not_permitted = [[pthread_create failed for thread \d+ of \d+: Operation not permitted]],
@@ -235,7 +163,15 @@ rule {
   facts = {"system.limits.nofile", "system.limits.nproc", "system.limits.memlock"},
   confidence = 0.9,
   when = function(f, log)
-    local hit = log.files or log.threads
+    if log.watches then
+      return {hit = log.watches, why = "The kernel's limit of watched files is reached (inotify), whatever the error number says of space on a device.",
+        fixes = {{kind = "os", say = "Raise it on the host, or let the program watch fewer folders.", command = "sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024"}}}
+    end
+    if log.descriptors and not (log.files or log.threads) then
+      return {hit = log.descriptors, confidence = 0.84, why = {"Tensors go from process to process as file descriptors, one each, and the limit of open files is reached.", "It is {fact:system.limits.nofile}."},
+        fixes = {{kind = "container-flag:ulimit", say = "Raise the limit of open files.", command = "ulimit -n 65536   # docker run --ulimit nofile=1048576:1048576 ..."}, {kind = "code", say = "Or share by file name.", command = "torch.multiprocessing.set_sharing_strategy('file_system')"}}}
+    end
+    local hit = log.files or log.threads or log.fork
     if log.not_permitted and not log.files then
       return {hit = log.not_permitted, confidence = 0.88, why = "Threads cannot be started although the limits allow it: 'Operation not permitted' comes from the container's seccomp filter. A docker older than 20.10.10 (or an old libseccomp) does not know the system call clone3 that newer images use.",
         fixes = {{kind = "os", say = "Upgrade docker (20.10.10 or later) and libseccomp on the host.", command = "apt-get install --only-upgrade docker-ce containerd.io libseccomp2"},
@@ -259,6 +195,7 @@ rule {
 rule {
   id = "sys.port-in-use",
   signatures = {
+    program = [[(?:Cannot find empty port in range|couldn't bind HTTP server socket|Only one usage of each socket address|port is already allocated|but another process is utilizing it|Port \d+ is (?:already in use|in use|occupied|not available)|port \d+ is (?:already in use|in use by another)|\[WinError 10013\])]],
     in_use = [[(?:\[Errno (?:98|48)\][^\n]*(?:address|port)|Address already in use|address already in use|EADDRINUSE|error while attempting to bind on address \('(?<host>[^']+)', (?<port>\d+)\))]],
     rendezvous = [[The server socket has failed to (?:listen on any local network address|bind to)[^\n]*port: (?<port2>\d+)]],
   },
@@ -275,6 +212,7 @@ rule {
   id = "sys.arch",
   signatures = {
     exec = [[(?:exec format error|Exec format error|cannot execute binary file)]],
+    windows = [[WinError 193\b]],
     wrong_class = [[wrong ELF class: ELFCLASS(?<class>\d+)]],
     platform = [[requested image's platform \((?<image>[^)]+)\) does not match the detected host platform \((?<host>[^)]+)\)]],
     wheel = [[\S+(?:x86_64|aarch64|amd64|arm64)\.whl is not a supported wheel on this platform]],
@@ -287,7 +225,7 @@ rule {
   specific_over = {"pip.conflict"},
   confidence = 0.92,
   when = function(f, log)
-    local hit = log.exec or log.wrong_class or log.manifest or log.wheel or log.rosetta
+    local hit = log.exec or log.windows or log.wrong_class or log.manifest or log.wheel or log.rosetta
     if hit then return {hit = hit} end
     if log.no_wheel then
       if not log.arm_tag and f"system.arch" ~= "aarch64" then return nil end
@@ -306,6 +244,8 @@ rule {
 rule {
   id = "disk.full",
   signatures = {
+    writer = [[(?:PytorchStreamWriter failed writing file|inline_container\.cc:\d+\] \. unexpected pos \d+ vs \d+)]],
+    windows = [[(?:\[WinError 112\]|There is not enough space on the disk|database or disk is full)]],
     no_space = [[(?:No space left on device|\[Errno 28\]|ENOSPC|Disk quota exceeded|\[Errno 122\]|os error 28|Not enough (?:free )?(?:disk|space)|not enough free disk space)]],
   },
   explains = {"pip.module-missing", "hf.incomplete", "pip.broken-install"},
@@ -313,10 +253,16 @@ rule {
     shm = [[(?:/dev/shm|/torch_\d+|nccl-\w+|SemLock|shared memory|shm_open|multiprocessing/(?:queues|synchronize|context|heap)|mp\.Queue|shared memory segment)]],
     download = [[(?:huggingface|hub|hf_|xet|snapshot_download|models--)]],
     tmp = [[(?:pip|tempfile|/tmp/|_pip|unpack|setuptools)]],
+    watches = [[(?:inotify|file watchers)]],
     warning = [[UserWarning: Not enough free disk space to download the file]],
   },
   confidence = 0.92,
   when = function(f, log)
+    if log.watches then return nil end -- a limit of the kernel: sys.ulimit
+    if log.writer and not (log.no_space or log.windows) then
+      return {hit = log.writer, confidence = 0.78, why = "torch.save could not write its file to the end: the disk (or its quota) is full, or a network file system refused.",
+        fixes = {{kind = "disk", say = "Free space where the checkpoint is written, then remove the torn file.", command = "df -h; df -i"}}}
+    end
     if log.shm then return nil end -- shared memory, not a disk: oom.shm
     local why, first = {"A file system is full (or its quota or inodes are used up)."}, nil
     for _, disk in ipairs(f"system.disks" or {}) do
@@ -334,4 +280,37 @@ rule {
     return {why = why, fixes = fixes}
   end,
   doc = {looks = "'No space left on device', Errno 28, quota exceeded.", check = "df -h and df -i for the path; a path in /dev/shm or torch_* is shared memory instead (oom.shm)."},
+}
+
+-- A library of none of the families that other rules know.
+rule {
+  id = "sys.lib-missing/other",
+  role = "symptom",
+  signatures = {
+    other = [[(?<lib>lib[\w+.-]*?\.so[\w.]*): cannot open shared object file]],
+    windows = [[\[WinError (?:126|127|182|1114)\][^\n]*?(?<dll>[\w.+-]+\.dll)]],
+  },
+  context = {program = [[(?<program>/\S+): error while loading shared libraries]]},
+  facts = {"system.os.name"},
+  when = function(_, log)
+    if log.windows and not log.other then
+      local torch = log.windows.text:match[=[torch[\\/]+lib]=]
+      return {hit = log.windows, confidence = 0.72, why = ("Windows finds %s, and not all that it needs in turn: usually the Microsoft Visual C++ runtime is missing or too old."):format(log.windows.dll),
+        fixes = {{kind = "os", say = "Install the newest Microsoft Visual C++ Redistributable (x64), then restart.", command = "winget install Microsoft.VCRedist.2015+.x64"},
+                 torch and {kind = "pip:torch", say = "Or reinstall torch in another release.", command = "pip install --force-reinstall --no-cache-dir torch"} or nil}}
+    end
+    local lib = log.other.lib
+    if lib:match[[^lib(?:cu|nv|torch|c10|hip|roc|hsa|MIOpen|rccl|tensorrt|xla|jax)]] then return nil end
+    local at = log.program and log.program.text:match[=[(?:site|dist)-packages/(\w+)/]=]
+    if at and lib:match[[^lib(?:llama|ggml|mtmd|whisper|stable-diffusion)]] then
+      return {hit = log.other, confidence = 0.8, title = "a package lacks a library of its own", why = ("%s is a part of %s itself: its files are incomplete, or the links between them were lost on the way (a copy or archive without symbolic links)."):format(lib, at),
+        fixes = {{kind = "pip:" .. at:gsub("_", "-"), say = "Reinstall that package, in the image itself and not by copying its folder.", command = "pip install --force-reinstall --no-cache-dir " .. at:gsub("_", "-")}}}
+    end
+    local package = lib:match[[^(lib[a-zA-Z_+-]+\d*[a-zA-Z_+]*)]]
+    local number = lib:match[=[\.so\.(\d+)]=]
+    package = (package:match[[\d$]] and number and package .. "-" .. number or package .. (number or "")):lower():gsub("_", "-")
+    return {hit = log.other, confidence = 0.72, why = ("The shared library %s is not installed in this system, or not where the loader looks."):format(lib),
+      fixes = {{kind = "apt:" .. package, say = "Install the package of this distribution that brings it (apt-file finds its name).", command = ("apt-get update && apt-get install -y %s   # apt-file search %s"):format(package, lib)}, {kind = "env:LD_LIBRARY_PATH", say = "If the file is on this machine: name its folder."}}}
+  end,
+  doc = {looks = "'lib....so.N: cannot open shared object file' of a library that belongs to no CUDA package.", check = "ldd FILE; apt-file search NAME."},
 }

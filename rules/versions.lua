@@ -10,7 +10,14 @@ local OWNERS = {
   {[[^(?:hf_hub_download|snapshot_download|HfApi|HfFolder|InferenceClient)$]], "huggingface-hub"},
   {[[^(?:Tokenizer|AddedToken)$]], "tokenizers"},
   {[[^(?:Client|AsyncClient|SyncHttpxClientWrapper)$]], "httpx"},
+  {[[^(?:FieldInfo|ModelField|BaseModel|ModelMetaclass|BaseSettings)$]], "pydantic"},
+  {[[^(?:Blocks|Interface|ChatInterface|Chatbot|Dataframe|Textbox|Dropdown|Gallery|Slider|EventListener\w*|Accordion|Radio|Checkbox\w*)$]], "gradio"},
 }
+
+-- The libraries whose mutual skew is hf.version-conflict; any other pair is pip.conflict.
+local HF = {}
+for name in ([[transformers peft accelerate huggingface-hub tokenizers safetensors diffusers trl datasets optimum sentence-transformers evaluate auto-gptq gptqmodel awq unsloth unsloth-zoo
+  llamafactory axolotl lm-eval setfit adapters controlnet-aux]]):gmatch[[[\w-]+]] do HF[name] = true end
 
 local function owner_of(class)
   for _, row in ipairs(OWNERS) do
@@ -19,6 +26,9 @@ local function owner_of(class)
 end
 
 local DISTRIBUTIONS = {huggingface_hub = "huggingface-hub", sentence_transformers = "sentence-transformers", PIL = "pillow", sklearn = "scikit-learn", cv2 = "opencv-python", google = "protobuf", llama_index = "llama-index", pytorch_lightning = "pytorch-lightning", flash_attn = "flash-attn", open_clip = "open-clip-torch", jinja2 = "jinja2"}
+
+-- Libraries that rename and remove so often that a name which they do not have is no mistake of the caller.
+local CHURN = {gradio = true, pydantic = true, pyarrow = true, moviepy = true, librosa = true, PIL = true, openai = true, langchain = true, keras = true, jax = true}
 
 local function distribution(module)
   local top = module:match[[^[\w-]+]]
@@ -45,6 +55,7 @@ local LAST_WITH = {
   get_full_repo_name = {"huggingface-hub", nil}, FLAX_WEIGHTS_NAME = {"transformers", "transformers<5"}, SlidingWindowCache = {"transformers", "transformers<4.56"}, Conv1D = {"transformers", nil},
   is_torch_fx_available = {"transformers", "transformers<5"}, apply_chunking_to_forward = {"transformers", "transformers<4.40"}, find_pruneable_heads_and_indices = {"transformers", "transformers<4.57"},
   EncoderDecoderCache = {"transformers", nil}, HybridCache = {"transformers", nil},
+  FormComponent = {"gradio", "gradio<3.35"}, PyExtensionType = {"pyarrow", "pyarrow<21"}, ANTIALIAS = {"pillow", "pillow<10"},
 }
 
 rule {
@@ -145,6 +156,10 @@ rule {
     end
     if log.remote_code then
       local e = log.remote_code.event
+      if e.message and e.message:match[[^'default'$]] and e.type == "KeyError" then -- ROPE_INIT_FUNCTIONS of transformers 5
+        return {hit = log.remote_code, confidence = 0.82, why = {"The code that came with the model asks for the 'default' rotary embedding, which transformers 5 no longer lists.", "transformers is {fact:python.packages.transformers.version}."},
+          fixes = {{kind = "pip-downgrade:transformers", say = "Go back to transformers 4.", command = "pip install 'transformers<5'"}, {kind = "code", say = "Or take the newest revision of the model's code."}}}
+      end
       if not (e.type and e.type:match[[^(?:AttributeError|TypeError|ImportError)$]]) or (e.tier or 0) < 4 then return nil end
       if e.message and e.message:match[[NoneType|cannot access|partially initialized|flash_attn|not callable]] then return nil end
       return {hit = log.remote_code, confidence = 0.62, why = {"The code that came with the model fails inside transformers: it was written for another release.", "transformers is {fact:python.packages.transformers.version}."},
@@ -170,8 +185,11 @@ rule {
   signatures = {
     name = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>(?!transformers|huggingface_hub|peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|datasets|numpy|vllm|sglang|flashinfer|flash_attn|typing|collections|enum|inspect|google|bitsandbytes|triton|torchvision|xgrammar|compressed_tensors)[A-Za-z_][\w.]*)['"] \((?<path>[^)\n]+)\)]=],
     submodule = [=[No module named ['"](?<module>(?!transformers\.|huggingface_hub\.|peft\.|accelerate\.|diffusers\.|trl\.|datasets\.|numpy\.|vllm\._|google\.|nvidia\.|azure\.|ruamel\.|mpl_toolkits\.|backports\.|comfy|utils\.|models?\.|src\.|lib\.|modules\.|core\.|common\.|config\.|data\.|tools\.|scripts\.|torchvision\.transforms\.functional_tensor|triton\.|bitsandbytes\.|cuda\.)[A-Za-z_]\w*\.[\w.]+)['"]]=],
-    attribute = [=[AttributeError: module ['"](?<module>(?:pydantic|gradio|starlette|fastapi|pkg_resources|setuptools|werkzeug|jinja2|httpx|click|ray|wandb|pandas|scipy|PIL\.\w+|pkgutil|importlib_metadata|openai|torch\.\w[\w.]*|torch|librosa|cv2\.\w+)[\w.]*)['"] has no attribute ['"](?<symbol>\w+)]=],
-    pydantic = [[(?:`BaseSettings` has been moved to the `pydantic-settings` package|pydantic\.errors\.PydanticUserError|'?regex'? is removed\. use '?pattern'? instead|No module named 'pydantic\.(?:_internal|v1|fields_)|Unable to (?:generate|infer) (?:pydantic-core )?(?:type|schema) for)]],
+    attribute = [=[AttributeError: module ['"](?<module>(?:pydantic|gradio|pyarrow|moviepy|keras|jax|langchain|starlette|fastapi|pkg_resources|setuptools|werkzeug|jinja2|httpx|click|ray|wandb|pandas|scipy|PIL\.\w+|pkgutil|importlib_metadata|openai|torch\.\w[\w.]*|torch|librosa|cv2\.\w+)[\w.]*)['"] has no attribute ['"](?<symbol>\w+)]=],
+    core_schema = [[AttributeError: __pydantic_core_schema__]],
+    pydantic = [[(?:'FieldInfo' object has no attribute '(?:required|field_info|outer_type_|type_)'|`\w+` has been removed in V2|PydanticImportError|`const` is removed, use `Literal` instead|`BaseSettings` has been moved to the `pydantic-settings` package|pydantic\.errors\.PydanticUserError|'?regex'? is removed\. use '?pattern'? instead|No module named 'pydantic\.(?:_internal|v1|fields_)|Unable to (?:generate|infer) (?:pydantic-core )?(?:type|schema) for)]],
+    gradio3 = [[(?:type object '(?:Dropdown|Textbox|Image|Checkbox|CheckboxGroup|Gallery|Slider|Button|Radio|Row|Column|Audio|Video|Chatbot|Dataframe|Markdown|Tab|Accordion|HTML|File|Group|Number)' has no attribute 'update'|module 'gradio' has no attribute '(?:Box|inputs|outputs|Variable)'|got an unexpected keyword argument '(?:_js|concurrency_count|enable_queue)')]],
+    schema = [[argument of type 'bool' is not iterable]],
     httpx = [[(?:Client|AsyncClient)\.__init__\(\) got an unexpected keyword argument 'proxies']],
   },
   facts = {"python.conflicts"},
@@ -179,6 +197,14 @@ rule {
     if log.httpx then
       return {hit = log.httpx, confidence = 0.9, why = "httpx 0.28 removed the argument proxies, and the library that calls it (openai, anthropic, groq) still passes it.",
         fixes = {{kind = "pip-downgrade:httpx", say = "Go back to httpx 0.27.", command = "pip install 'httpx<0.28'"}, {kind = "pip:openai", say = "Or upgrade the library that calls it.", command = "pip install -U openai"}}}
+    end
+    if log.gradio3 and (log.gradio3.event.tier or 0) >= 3 then
+      return {hit = log.gradio3, confidence = 0.86, why = {"This code was written for gradio 3, and gradio 4 took that name away.", "gradio is {fact:python.packages.gradio.version}."},
+        fixes = {{kind = "pip-downgrade:gradio", say = "Go back to the last gradio 3.", command = "pip install 'gradio<4'", effect = {package = {gradio = "3.50.2"}}}, {kind = "pip:package", say = "Or take a release of the program that was moved to gradio 4 and later."}}}
+    end
+    if log.schema and log.has_frame[[gradio_client]] or log.core_schema then
+      return {hit = log.core_schema or log.schema, confidence = 0.8, why = {"This gradio (or fastapi) cannot read the schemas that the installed pydantic makes: pydantic is newer than it.", "pydantic is {fact:python.packages.pydantic.version}."},
+        fixes = {{kind = "pip-downgrade:pydantic", say = "Go back to the pydantic of that time.", command = "pip install 'pydantic==2.10.6'"}, {kind = "pip:gradio", say = "Or upgrade gradio together with fastapi.", command = "pip install -U gradio fastapi"}}}
     end
     if log.pydantic and (log.pydantic.event.tier or 0) >= 3 then
       return {hit = log.pydantic, confidence = 0.8, why = {"pydantic 2 is installed, and a package here was written for pydantic 1 (or the other way round).", "pydantic is {fact:python.packages.pydantic.version}."},
@@ -212,10 +238,17 @@ rule {
     if not hit or (hit.event.tier or 0) < 3 or hit.text:match[[partially initialized]] then return nil end
     local frames = hit.event.frames or {}
     local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
-    if not importer or hit.module:match[[^torch$]] and hit.symbol:match[[^(?:_C|Tensor|nn|cuda|float32|library)$]] then return nil end
-    local package = distribution(hit.module)
+    local top = hit.module:match[[^\w+]]
+    if not importer and not CHURN[top] or hit.module:match[[^torch$]] and hit.symbol:match[[^(?:_C|Tensor|nn|cuda|float32|library)$]] then return nil end
+    local package, known = distribution(hit.module), LAST_WITH[hit.symbol]
+    if not known and importer and HF[distribution(importer)] then return nil end -- hf.version-conflict/api
+    if known then
+      return {hit = hit, confidence = 0.88, why = ("%s removed %s, which the calling code still asks for."):format(known[1], hit.symbol),
+        fixes = {{kind = "pip-downgrade:" .. known[1], say = "Go back to a release that still has it.", command = ("pip install '%s'"):format(known[2])}, {kind = "pip:package", say = "Or upgrade what asks for it."}}}
+    end
+    importer = importer or "the program"
     return {hit = hit, confidence = 0.7, why = ("The installed %s has no %s, which %s asks for: their releases do not belong together."):format(package, hit.symbol, importer),
-      fixes = {{kind = "pip:" .. package, say = ("Install the release of %s that %s was written for."):format(package, importer), command = ("pip install -U %s %s"):format(package, distribution(importer))}, {kind = "pip:" .. distribution(importer), say = "Or move the package that asks for it."}}}
+      fixes = {{kind = "pip:" .. package, say = ("Install the release of %s that %s was written for."):format(package, importer), command = "pip install -U " .. package}, {kind = "pip:package", say = "Or move what asks for it."}}}
   end,
   doc = {looks = "'cannot import name X from package', 'module has no attribute' between two installed packages.", check = "pip check; the release notes of the package that lacks the name."},
 }
@@ -248,4 +281,99 @@ rule {
     {kind = "pip:torch", say = "Or install torch from PyPI, which brings its own.", command = "pip install --force-reinstall torch"},
   },
   doc = {looks = "libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent.", check = "conda list mkl."},
+}
+
+-- What libraries say of each other in words of their own: the message decides.
+local STATED = {
+  {[[Dataset scripts are no longer supported]], "pip-downgrade:datasets", "datasets<4", "datasets 4 no longer runs a dataset's own loading script.", "Go back to a release that still runs it."},
+  {[[Loading a dataset cached in a LocalFileSystem is not supported]], "pip:datasets", "datasets", "The installed fsspec is newer than this datasets knows.", "Upgrade datasets."},
+  {[[Invalid pattern: '\*\*' can only be an entire path component]], "pip:datasets", "datasets", "The installed fsspec is newer than this datasets knows.", "Upgrade datasets."},
+  {[[we now require users to upgrade torch to at least v(?<need1>[\d.]*\d)]], "pip:torch", "torch>={need1}", "transformers refuses to read pickled weights with this torch, because its torch.load has a vulnerability (CVE-2025-32434).", "Upgrade torch, with torchvision and torchaudio, or take a repository with safetensors."},
+  {[[Disabling PyTorch because PyTorch >= (?<need2>[\d.]+) is required but found]], "pip:torch", "torch>={need2}", "transformers is newer than this torch and goes on without it; the classes that are missing afterwards follow from that.", "Upgrade torch, with torchvision and torchaudio."},
+  {[[backwards-compatible tf-keras package]], "pip:tf-keras", "tf-keras", "Keras 3 is installed, and transformers' TensorFlow part needs Keras 2 under the name tf-keras.", "Install it, or set USE_TF=0 where TensorFlow is not used."},
+  {[[Found an incompatible version of (?<package1>[\w-]+)\. Found version \S+, but only versions above (?<need3>[\d.]*\d)]], "pip:{package1}", "{package1}>{need3}", "{package1} is older than what peft accepts.", "Upgrade it."},
+  {[[requires (?<package2>[\w.-]+)>=(?<need4>[\d.]*\d) to be installed\. Your version is]], "pip:{package2}", "{package2}>={need4}", "{package2} is older than what transformers needs here.", "Upgrade it."},
+  {[[getattr\(\): attribute name must be string]], "pip:diffusers", "diffusers transformers", "This diffusers is older than the pipeline's model_index.json, and does not know one of its classes.", "Upgrade both."},
+}
+local stated = {}
+for i, row in ipairs(STATED) do stated["s" .. i] = row[1] end
+
+rule {
+  id = "hf.version-conflict/stated",
+  signatures = stated,
+  facts = {"python.packages.transformers.version", "python.packages.datasets.version", "torch.version"},
+  explains = {"pip.module-missing"},
+  when = function(_, log)
+    for i, row in ipairs(STATED) do
+      local hit = log["s" .. i]
+      if hit and (row[2] ~= "pip:diffusers" or log.has_frame[[diffusers]]) then
+        return {hit = hit, confidence = 0.9, why = row[4], fixes = {{kind = row[2], say = row[5], command = "pip install " .. (row[3]:match[=[[<>]]=] and "'" .. row[3] .. "'" or "-U " .. row[3])}}}
+      end
+    end
+  end,
+  doc = {looks = "'Dataset scripts are no longer supported', 'we now require users to upgrade torch', 'Disabling PyTorch because', 'requires X>=Y to be installed. Your version is'.", check = "The two versions that the message names."},
+}
+
+-- Nothing but the frames: one library asks another for an attribute or an argument that it does not have.
+local API = {
+  attribute = [[AttributeError: (?:type object )?'(?<class>\w+)'(?: object)? has no attribute '(?<symbol>\w+)']],
+  module = [[AttributeError: module '(?<module>[\w.]+)' has no attribute '(?<symbol2>\w+)']],
+  call = [[TypeError: (?:[\w.]+\.)?(?<call>\w+)\(\) (?:got an unexpected keyword argument|missing \d+ required|takes \d+ positional)]],
+}
+
+local function package_of(frame)
+  local top = frame and frame.file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
+  return top and distribution(top)
+end
+
+-- The library that lacks something and the one that asks for it; nil when the frames do not tell two apart.
+local function sides(log)
+  local hit = log.attribute or log.module or log.call
+  local frames = hit.event.frames or {}
+  local asks = package_of(frames[#frames])
+  if (hit.event.tier or 0) < 3 or not asks then return nil end
+  local lacks
+  if hit == log.attribute then lacks = owner_of(hit.class)
+  elseif hit == log.module then lacks = distribution(hit.module)
+  else
+    for i = #frames - 1, 1, -1 do -- who called whom wrongly is not said: the two libraries at the border
+      local other = package_of(frames[i])
+      if other and other ~= asks then lacks, asks = asks, other break end
+    end
+  end
+  if not lacks or lacks == asks then return nil end
+  return hit, lacks, asks
+end
+
+local function skew(hit, lacks, asks)
+  -- what trl looks for in the arguments are its own: the program gives it those of transformers
+  local own_arguments = asks == "trl" and hit.class == "TrainingArguments"
+  local first = {kind = "pip:" .. lacks, say = ("Install the %s that %s asks for in its requirements."):format(lacks, asks), command = ("pip install -U %s %s && pip check"):format(lacks, asks)}
+  local back = {kind = "pip-downgrade:" .. asks, say = ("Or go back to the %s that this program was written for."):format(asks)}
+  return {hit = hit, confidence = 0.62, why = {("%s asks %s for something that its installed release does not have: the two are of different times."):format(asks, lacks), ("%s is {fact:python.packages.%s.version}."):format(lacks, lacks), ("%s is {fact:python.packages.%s.version}."):format(asks, asks)},
+    fixes = own_arguments and {back, first} or {first, {kind = "pip:" .. asks, say = "Or upgrade what asks.", command = "pip install -U " .. asks}, back}}
+end
+
+rule {
+  id = "hf.version-conflict/api",
+  role = "symptom",
+  signatures = API,
+  when = function(_, log)
+    local hit, lacks, asks = sides(log)
+    if not hit or not (HF[lacks] or HF[asks]) then return nil end
+    return skew(hit, lacks, asks)
+  end,
+  doc = {looks = "An AttributeError or TypeError on the border of two libraries, in whatever words.", check = "Their versions side by side; pip check."},
+}
+
+rule {
+  id = "pip.conflict/api",
+  role = "symptom",
+  signatures = API,
+  when = function(_, log)
+    local hit, lacks, asks = sides(log)
+    if not hit or HF[lacks] or HF[asks] or lacks == "torch" and hit == log.call or asks == "torch" then return nil end
+    return skew(hit, lacks, asks)
+  end,
+  doc = {looks = "An AttributeError or TypeError on the border of two packages.", check = "pip check."},
 }

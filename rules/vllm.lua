@@ -95,6 +95,7 @@ rule {
   id = "engine.plugin-skew",
   signatures = {
     kernels = [[(?:Could not load any common_ops library|sgl[-_]kernel(?: is)? (?:not installed|version)|sgl_kernel[^\n]{0,60}(?:ImportError|pip install)|flashinfer[^\n]{0,80}(?:version|requires|mismatch|has no attribute)|flashinfer-cubin version \(\S+\) does not match)]],
+    minimum = [[(?<package>[\w-]+) is installed with version \S+,? which is less than the minimum required version (?<need>[\w.]+?)\.? ]],
     plugin = [[(?:Failed to load plugin (?<plugin>\S+)|Error loading plugin|plugin[^\n]{0,40}(?:is not compatible|requires vllm|built for))]],
     compressed = [[(?:compressed[-_]tensors|xgrammar|outlines|lm[-_]format[-_]enforcer|mistral[-_]common|lmcache|triton_kernels|deep_gemm|deep_ep)[^\n]{0,80}(?:has no attribute|cannot import name|unexpected keyword)]],
     reverse = [[cannot import name '\w+' from '(?:vllm|sglang|flashinfer|lmcache|xgrammar|mistral_common|compressed_tensors|outlines)[\w.]*']],
@@ -103,10 +104,16 @@ rule {
   facts = {"python.packages.vllm.version", "python.packages.sglang.version"},
   specific_over = {"hf.version-conflict"},
   when = function(f, log)
+    if log.minimum then
+      local name = log.minimum.package:gsub("_", "-")
+      return {hit = log.minimum, confidence = 0.92, why = {"This engine asks for {package} {need} or newer, and an older one is installed."},
+        fixes = {{kind = "pip:" .. name, say = "Upgrade it.", command = ("pip install -U '%s>=%s'"):format(name, log.minimum.need)}}}
+    end
     local hit = log.kernels or log.plugin or log.compressed or log.reverse
     if log.import_error then return nil end
     if (hit.event.tier or 0) < 3 and not log.kernels then return nil end
-    local package = hit.text:match[[(?i)(sgl[-_]kernel|flashinfer|compressed[-_]tensors|xgrammar|outlines|mistral[-_]common|lmcache|deep_gemm|vllm|sglang)]] or "package"
+    local package = hit.text:match[[(?i)(sgl[-_]kernel|flashinfer[-_](?:cubin|python|jit-cache)|flashinfer|compressed[-_]tensors|xgrammar|outlines|mistral[-_]common|lmcache|deep_gemm|vllm|sglang)]] or "package"
+    if package == "flashinfer" then package = "flashinfer-python" end
     return {hit = hit, confidence = 0.8, why = "The engine and a package it loads (kernels, plugin, grammar backend) are of releases that do not belong together.",
       fixes = {{kind = "pip:" .. package:lower():gsub("_", "-"), say = "Install the release of it that this engine pins (reinstall the engine with its dependencies).", command = "pip install --upgrade --force-reinstall " .. package:lower():gsub("_", "-")}}}
   end,
