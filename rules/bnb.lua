@@ -5,7 +5,7 @@ rule {
   signatures = {
     required = [[Required library version not found: (?<lib>libbitsandbytes_\w+\.so)]],
     configured = [=[Configured (?:CUDA|ROCm|HIP|XPU) binary not found at (?:\w+Path\()?['"]?(?<path>[^'")\s]+)]=],
-    could_not = [=[Could not find the bitsandbytes (?:CUDA |ROCm |HIP )?binary at (?:\w+Path\()?['"]?(?<path2>[^'")\s]+)]=],
+    could_not = [=[(?:Could not find the bitsandbytes (?:CUDA |ROCm |HIP )?|No compatible (?:CUDA |ROCm |HIP |XPU )?)binary (?:found )?at (?:\w+Path\()?['"]?(?<path2>[^'")\s]+)]=],
     mismatch = [[CUDA VERSION MISMATCH]],
     open_lib = [[(?<lib2>libbitsandbytes_(?:cuda\d+(?:_nocublaslt\d*)?|cpu|rocm\d+)\.so): cannot open shared object file]],
     attempted = [[Attempted to use bitsandbytes native library functionality but it's not available]],
@@ -63,6 +63,10 @@ rule {
     local torch_cuda = f"torch.cuda"
     local own = type(torch_cuda) == "string" and torch_cuda:gsub([[\.]], "") or nil
     for _, v in ipairs(shipped) do
+      if v == asked and specific then -- the facts' copy has it, and the one that ran did not find it
+        return {hit = specific, confidence = 0.85, why = ("bitsandbytes found no libbitsandbytes_cuda%s.so, which its release ships: files are missing in the copy that was loaded, or it is another copy than the installed one."):format(asked),
+          fixes = {{kind = "pip:bitsandbytes", say = "Install it anew, and see that no other copy stands before it on sys.path.", command = "pip install --force-reinstall --no-deps bitsandbytes" .. (f.pkg"bitsandbytes" and "==" .. f.pkg"bitsandbytes" or "")}}}
+      end
       if v == own then fits = v end
     end
     if not fits and asked then -- the nearest shipped one of the same major version, lower ones first
@@ -116,6 +120,11 @@ rule {
   doc = {looks = "'Required library version not found: libbitsandbytes_cudaXXX.so', 'CUDA Setup failed despite GPU being available'.", check = "bitsandbytes.wanted against bitsandbytes.binaries in the report; torch.cuda."},
 }
 
+local unset_override = {
+  {kind = "env:BNB_CUDA_VERSION", say = "Unset the override, or set it to a version that bitsandbytes ships (see bitsandbytes.binaries).", command = "unset BNB_CUDA_VERSION", unset = {"BNB_CUDA_VERSION"}, automatic = true},
+  {kind = "pip:bitsandbytes", say = "Or upgrade bitsandbytes."},
+}
+
 rule {
   id = "bnb.override-wrong",
   signatures = {
@@ -123,22 +132,28 @@ rule {
     manual = [[Manual override via BNB_CUDA_VERSION env var\w* detected]],
     empty = [[BNB_CUDA_VERSION[^\n]{0,60}(?:must be|invalid|not a valid|cannot be|is empty)]],
     broken_name = [[libbitsandbytes_cuda\d+_nocublaslt\d+\.so]],
+    dependency = [[CUDA SETUP ERROR: Missing dependency]],
   },
   context = {
-    not_found = [=[(?:Could not find the bitsandbytes|Configured \w+ binary not found|Required library version not found|CUDA VERSION MISMATCH|NOT distributed with this package)]=],
+    not_found = [=[(?:Could not find the bitsandbytes|No compatible \w+ binary found at|Configured \w+ binary not found|Required library version not found|CUDA VERSION MISMATCH|NOT distributed with this package)]=],
     failed = [[(?:CUDA Setup failed|compiled without GPU support|cannot open shared object file|native library functionality)]],
     rocm = [[(?:ROCm|rocm\d|HIP_VERSION|gfx\d{3,4})]],
   },
   facts = {"env.BNB_CUDA_VERSION", "bitsandbytes.binaries", "torch.cuda"},
-  explains = {"bnb.binary-missing", "bnb.cpu-only"},
+  explains = {"bnb.binary-missing", "bnb.cpu-only", "bnb.dependency-missing", "cuda.lib-missing"},
   when = function(f, log)
-    if not (log.not_found or log.failed or log.empty or log.broken_name) then return nil end -- the override worked
+    if not (log.not_found or log.failed or log.empty or log.broken_name or log.dependency) then return nil end -- the override worked
     local set = log.detected and log.detected.set or f.env"BNB_CUDA_VERSION"
+    if log.dependency and not set then return nil end
+    -- A library that is there and fails to load, for another CUDA major version than torch's, fails because of the override.
+    local torch_major, major = tostring(f"torch.cuda" or ""):match[[^(\d+)\.]], set and set:match[[^(\d+)\d$]]
+    if (log.failed or log.dependency) and not log.not_found and torch_major and major and torch_major ~= major then
+      return {confidence = 0.93, why = {("BNB_CUDA_VERSION=%s makes bitsandbytes load a library of CUDA %s, whose libraries are not here: torch brings those of CUDA %s."):format(set, major, f"torch.cuda")}, fixes = unset_override}
+    end
     return {confidence = 0.9,
       why = {set and set ~= "" and ("BNB_CUDA_VERSION=%s makes bitsandbytes look for a library that this package does not ship (or not for this GPU)."):format(set) or "The BNB_CUDA_VERSION override asks for a library that is not there.",
              "Without it the library for torch's own CUDA version is taken."},
-      fixes = {{kind = "env:BNB_CUDA_VERSION", say = "Unset the override, or set it to a version that bitsandbytes ships (see bitsandbytes.binaries).", command = "unset BNB_CUDA_VERSION", unset = {"BNB_CUDA_VERSION"}, automatic = true},
-               {kind = "pip:bitsandbytes", say = "Or upgrade bitsandbytes."}}}
+      fixes = unset_override}
   end,
   applies = {"transformers", "vllm"},
   check = function(f)

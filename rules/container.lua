@@ -191,6 +191,10 @@ rule {
     hit = log.int_uuid or log.invalid_id or log.printed_empty or hit
     if not hit then -- no device, although the variable names some: do they exist?
       local set, n, highest = log.set and log.set.set or f.env"CUDA_VISIBLE_DEVICES", #f.gpus(), nil
+      if set == "" or set == "-1" then
+        return {hit = log.no_device, confidence = n > 0 and 0.93 or 0.8, why = ("CUDA_VISIBLE_DEVICES is set to %s: it hides every GPU."):format(set == "" and "nothing" or set),
+          fixes = {{kind = "env:CUDA_VISIBLE_DEVICES", say = "Unset it, or name a device.", command = "unset CUDA_VISIBLE_DEVICES", unset = {"CUDA_VISIBLE_DEVICES"}, automatic = n > 0}}}
+      end
       for _, item in ipairs(type(set) == "string" and set:split(",") or {}) do
         local i = tonumber(item)
         if i and (not highest or i > highest) then highest = i end

@@ -51,9 +51,12 @@ xid_rule("gpu.nvlink", {"74", "144", "145", "146", "147", "148", "149", "150"}, 
 rule {
   id = "gpu.app-fault",
   signatures = {xid = [=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>8|11|13|31|32|43|45|68|69|80|109),]=]},
+  context = {fault = [[(?:illegal memory access|unspecified launch failure|device-side assert triggered|misaligned address|illegal instruction|cudaErrorIllegal\w+|cudaErrorLaunchFailure|CUDA_ERROR_(?:ILLEGAL_\w+|LAUNCH_FAILED|ASSERT|MISALIGNED_ADDRESS)|CUDA error|CUDNN_STATUS_EXECUTION_FAILED|CUBLAS_STATUS_EXECUTION_FAILED)]]},
   facts = {"gpus.0.name", "driver.version"},
   explains = {"cuda.illegal-access", "cuda.launch-failure"},
   confidence = 0.84,
+  -- The kernel's log speaks of every process of the host: a worker that died of something else is not explained by it.
+  when = function(f, log) return log.fault or not log.fatal end,
   why = "The kernel names a fault of a program on the GPU (Xid {number}): a kernel used a wrong address or raised an exception. The same fault on several multiprocessors is a bug of the kernel, not a broken card.",
   fixes = {
     {kind = "pip:package", say = "Upgrade (or change the backend of) the library whose kernel runs there; try another attention or GEMM backend."},

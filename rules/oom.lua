@@ -75,6 +75,11 @@ local function moves_weights(log, event)
     or log.shards and not log.shards_done
 end
 
+-- A layer that makes its own parameters: the model is being built where it will run.
+local function builds_weights(event)
+  return tail(event, [[nn[/\\]modules[/\\]\w+\.py __init__$| (?:reset_parameters|_init_weights|init_weights|kaiming_uniform_|_no_grad_\w+_)$]])
+end
+
 local function training(log)
   return log.has_frame[[backward|optimizer|trainer|training_step|train\.py|train_loop|\.step\b|accelerator|finetune]]
 end
@@ -90,7 +95,7 @@ local function classify(m, log, f, event)
   local full = m.total and (m.allocated and m.allocated > 0.88 * m.total or not m.allocated and m.free and m.free < 0.08 * m.total)
   if log.grows then return "oom.leak", 0.75 end
   if tail(event, [[ (?:profile_run|_dummy_run|_dummy_sampler_run|capture_model|capture|initialize_kv_cache\w*|determine_\w+|warm_?up\w*|kernel_warmup)$]]) then return "oom.activation", 0.82 end
-  if moves_weights(log, event) then return "oom.model-too-big", 0.86 end
+  if moves_weights(log, event) or builds_weights(event) then return "oom.model-too-big", 0.86 end
   if loading(log) and not training(log) then return "oom.model-too-big", tail(event, [[ (?:forward|generate|_sample|decode|encode|sample)$]]) and 0.6 or 0.84 end
   if training(log) then return "oom.activation", 0.82 end
   if full and log.has_frame[[gradio|fastapi|streamlit|handler|runpod|flask|uvicorn]] then return "oom.leak", 0.6 end
@@ -172,7 +177,7 @@ local oom_context = {
   shards_done = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +100%|Loading (?:model )?weights took|Model loading took]],
   ggml_compute = [[(?:ggml_gallocr_reserve|graph_reserve|failed to allocate compute|compute buffer|failed to initialize the context|failed to create context|kv.?cache[^\n]*failed|llama_kv_cache\w*: failed|ggml_cuda_pool|failed to allocate buffer for kv)]],
   ggml_weights = [[(?:alloc_tensor_range|unable to allocate (?:CUDA|ROCm)?\d* ?(?:backend )?buffer|error loading model)]],
-  assert_seen = [[(?:device-side assert|srcIndex|illegal memory access)]],
+  assert_seen = [[(?:device-side assert triggered|srcIndex|illegal memory access)]],
 }
 
 local function judge(wanted)

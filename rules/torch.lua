@@ -144,6 +144,7 @@ rule {
     assertion = [=[:\d+: [^\n]*block: \[\d+,\d+,\d+\], thread: \[\d+,\d+,\d+\] Assertion [`'](?<assertion>[^`']+)[`'] failed]=],
     probability = [[probability tensor contains either `inf`, `nan` or element < 0]],
   },
+  explains = {"gpu.app-fault"}, -- Xid 43 or 13 follows
   when = function(f, log)
     local a = log.assertion and log.assertion.assertion or ""
     local what = a:match[[(?i)index|idx|\bind\b]] and "an index lies outside its table: a token or label id that the embedding (or the classes) does not have" or a:match[[t >= 0|n_classes|target]] and "a label lies outside the number of classes" or a:match[[input_val|target_val]] and "a loss got values outside 0 to 1" or log.probability and "sampling got NaN or infinite probabilities (numeric overflow, often float16)" or "a kernel checked its input and found it invalid"

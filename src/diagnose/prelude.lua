@@ -171,10 +171,16 @@ local function expanded(values, captures, f)
   return out
 end
 
+-- Rules write "Or lower ..." for what comes second; a trial may put it first, and the page says "Or:" itself.
+local function imperative(say)
+  local rest = say and say:match[[^Or ([a-z].*)$]]
+  return rest and rest:sub(1, 1):upper() .. rest:sub(2) or say
+end
+
 local function fixes_of(list, captures, f, log)
   local out = {}
   for _, fix in ipairs(list or {}) do
-    local kind, say = expand(fix.kind, captures, f), expand(fix.say, captures, f)
+    local kind, say = expand(fix.kind, captures, f), imperative(expand(fix.say, captures, f))
     if kind and say and (not fix.cond or fix.cond(f, log)) then
       out[#out + 1] = {kind = kind, say = say, command = fix.command and expand(fix.command, captures, f), automatic = fix.automatic or false,
         set = type(fix.set) == "table" and expanded(fix.set, captures, f) or nil, unset = fix.unset, effect = fix.effect}

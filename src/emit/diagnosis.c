@@ -69,12 +69,31 @@ static const char *label_of(const char *path)
 	return path;
 }
 
+// Of libraries that are needed, those that were not found tell something: "libcudart.so.12, libcublas.so.12".
+static bool missing_text(const json_t *list, struct ff_buf *out)
+{
+	size_t i;
+	json_t *need;
+	json_array_foreach (list, i, need) {
+		const char *soname = ff_json_text(need, "soname");
+		if (!soname)
+			return false;
+		if (!ff_json_text(need, "path"))
+			ff_buf_printf(out, "%s%s", out->n ? ", " : "", soname);
+	}
+	return out->n;
+}
+
 static void say_fact(struct writer *w, const char *path, const json_t *evidence)
 {
 	_cleanup_buf_ struct ff_buf text = {0};
 	const json_t *value = json_object_get(evidence, "value");
 	const char *label = ff_json_text(evidence, "label");
 	bool env = ff_starts(path, "env."), unset = env && (json_is_false(value) || json_is_null(value));
+	if (json_is_array(value) && missing_text(value, &text)) {
+		ff_page_say(w->page, FF_MARK_NONE, label ? label : "Needed and not found", "%s", text.p);
+		return;
+	}
 	bool known = value && !unset && ff_value_text(value, &text);
 	w->page->out.failed |= text.failed;
 	if (env && !label)

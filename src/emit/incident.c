@@ -18,6 +18,19 @@ static void say_text(struct ff_page *page, const char *label, const json_t *valu
 		ff_page_line(page, FF_MARK_NONE, label, ff_span_of(text));
 }
 
+// The first line beside its label, what follows (CUDA's errors have six lines) in a box.
+static void say_message(struct ff_page *page, const json_t *value)
+{
+	struct ff_span rest = ff_span_trim(ff_span_of(json_string_value(value))), first;
+	if (!rest.n)
+		return;
+	ff_span_next(&rest, '\n', &first);
+	ff_page_line(page, FF_MARK_NONE, "Error Message", first);
+	rest = ff_span_trim(rest);
+	if (rest.n)
+		ff_page_box(page, rest);
+}
+
 static void say_end(struct ff_page *page, const json_t *doc)
 {
 	int64_t code, ms;
@@ -139,7 +152,7 @@ static struct ff_error *write_incident(const json_t *doc, struct ff_page *page, 
 	say_text(page, "Reason", json_object_get(doc, "error"));
 	say_text(page, "Phase", json_object_get(doc, "phase"));
 	say_text(page, "Error Type", ff_json_at(doc, "exception.type"));
-	say_text(page, "Error Message", ff_json_at(doc, "exception.message"));
+	say_message(page, ff_json_at(doc, "exception.message"));
 	say_trace(page, doc);
 	say_tail(page, doc);
 	const json_t *diagnosis = json_object_get(doc, "diagnosis");

@@ -139,15 +139,28 @@ static void put_nodes(struct ff_probe_ctx *ctx)
 	}
 }
 
-static bool put_library(struct ff_probe_ctx *ctx, const char *folder, const char *name)
+// Two of the folders may be one, by a link.
+static bool is_listed(const struct ff_probe_ctx *ctx, const char *path)
+{
+	size_t i;
+	json_t *library;
+	json_array_foreach (ff_json_at(ctx->facts, "driver.user_libraries"), i, library) {
+		const char *other = ff_json_text(library, "path");
+		if (other && strcmp(other, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void put_library(struct ff_probe_ctx *ctx, const char *folder, const char *name)
 {
 	char path[512];
 	_cleanup_free_ char *real = NULL;
 	struct ff_span version;
 	snprintf(path, sizeof(path), "%s/%s.so.1", folder, name);
 	_cleanup_error_ struct ff_error *err = ff_host_realpath(ctx->host, path, &real);
-	if (err || !ff_host_mode_is(ctx->host, real, S_IFREG))
-		return false;
+	if (err || !ff_host_mode_is(ctx->host, real, S_IFREG) || is_listed(ctx, real))
+		return;
 	const char *slash = strrchr(real, '/');
 	json_t *library = json_pack("{s:s, s:o}", "name", name, "path", ff_json_string(real, strlen(real)));
 	if (library && ff_driver_library_version(ff_span_of(slash ? slash + 1 : real), &version)) {
@@ -156,7 +169,6 @@ static bool put_library(struct ff_probe_ctx *ctx, const char *folder, const char
 			ff_fact(ctx, "driver.user_library_version", json_stringn(version.p, version.n));
 	}
 	ff_fact_append(ctx, "driver.user_libraries", library);
-	return true;
 }
 
 // Where the driver's libraries are mounted, and where the image may bring its own (forward compatibility).

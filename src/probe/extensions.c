@@ -26,11 +26,11 @@ struct search {
 
 static void file_fact(struct search *s, const char *name, const char *path, json_t *gpu)
 {
-	bool torch = ff_span_eq(s->package, "torch");
-	if (torch) {
-		_cleanup_error_ struct ff_error *err = ff_native_gpu_merge(s->torch, gpu);
-		s->ctx->out_of_memory |= err != NULL;
-	}
+	_cleanup_error_ struct ff_error *err =
+		ff_span_eq(s->package, "torch") ? ff_native_gpu_merge(s->torch, gpu) : NULL;
+	if (!err)
+		err = ff_native_gpu_narrow(gpu);
+	s->ctx->out_of_memory |= err != NULL;
 	if (ff_span_eq(s->package, "bitsandbytes") &&
 		json_object_set(s->libraries, name, json_object_get(gpu, "archs")) < 0)
 		return; // no machine code, or a name that is not UTF-8
@@ -109,8 +109,8 @@ static void look_in_site(struct search *s)
 
 static void put_torch(struct ff_probe_ctx *ctx, const json_t *gpu)
 {
-	static const char *const facts[][2] = {
-		{"archs", "torch.archs"}, {"ptx", "torch.ptx"}, {"ptx_isa", "torch.ptx_isa"}, {"hip", "torch.archs"}};
+	static const char *const facts[][2] = {{"archs", "torch.archs"}, {"ptx", "torch.ptx"},
+		{"ptx_isa", "torch.ptx_isa"}, {"hip", "torch.archs"}, {"partial", "torch.partial"}};
 	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
 		json_t *value = json_object_get(gpu, facts[i][0]);
 		if (value)
@@ -139,6 +139,8 @@ void ff_probe_extensions(struct ff_probe_ctx *ctx)
 		if (s.site)
 			look_in_site(&s);
 	}
+	_cleanup_error_ struct ff_error *err = ff_native_gpu_narrow(torch);
+	ctx->out_of_memory |= err != NULL;
 	put_torch(ctx, torch);
 	put_bitsandbytes(ctx, libraries);
 	if (s.files > FILES_MAX)

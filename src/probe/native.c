@@ -22,6 +22,16 @@ static struct ff_error *append(json_t *object, const char *key, json_t *value)
 	return json_array_append_new(list, value) < 0 ? &ff_enomem : NULL;
 }
 
+/** Add to how many kernels' images there are for an architecture. */
+static struct ff_error *count(json_t *gpu, const char *name, json_int_t more)
+{
+	json_t *entries = json_object_get(gpu, "entries");
+	if (!entries && json_object_set_new(gpu, "entries", entries = json_object()) < 0)
+		return &ff_enomem;
+	json_int_t before = json_integer_value(json_object_get(entries, name));
+	return json_object_set_new(entries, name, json_integer(before + more)) < 0 ? &ff_enomem : NULL;
+}
+
 struct ff_error *ff_native_gpu_of(const struct ff_fatbin *code, json_t **ret)
 {
 	_cleanup_json_ json_t *gpu = json_object();
@@ -29,6 +39,8 @@ struct ff_error *ff_native_gpu_of(const struct ff_fatbin *code, json_t **ret)
 	for (size_t i = 0; i < code->n; i++) {
 		const struct ff_gpu_code *c = &code->codes[i];
 		struct ff_error *err = append(gpu, gpu_lists[c->kind], json_string(c->name));
+		if (!err)
+			err = count(gpu, c->name, (json_int_t)c->entries);
 		if (err)
 			return err;
 		if (c->ptx_major > major || (c->ptx_major == major && c->ptx_minor > minor)) {
@@ -100,12 +112,47 @@ struct ff_error *ff_native_gpu_merge(json_t *into, const json_t *gpu)
 	struct ff_error *err = NULL;
 	for (size_t i = 0; !err && i < sizeof(gpu_lists) / sizeof(gpu_lists[0]); i++)
 		err = merge_list(into, gpu, gpu_lists[i]);
+	const char *name;
+	json_t *entries;
+	json_object_foreach (json_object_get(gpu, "entries"), name, entries) {
+		if (!err)
+			err = count(into, name, json_integer_value(entries));
+	}
 	const char *isa = json_string_value(json_object_get(gpu, "ptx_isa"));
 	const char *before = json_string_value(json_object_get(into, "ptx_isa"));
 	if (!err && isa && (!before || strtod(isa, NULL) > strtod(before, NULL)))
 		if (json_object_set(into, "ptx_isa", json_object_get(gpu, "ptx_isa")) < 0)
 			return &ff_enomem;
 	return err;
+}
+
+// Half of the images is the line: what a library is built for stands in every container, what a few kernels alone are
+// built for (sm_90a, PTX in libtorch_nvshmem) in a handful.
+struct ff_error *ff_native_gpu_narrow(json_t *gpu)
+{
+	json_t *entries = json_object_get(gpu, "entries"), *number, *item;
+	const char *name;
+	json_int_t most = 0;
+	json_object_foreach (entries, name, number)
+		most = json_integer_value(number) > most ? json_integer_value(number) : most;
+	for (size_t list = 0; list < sizeof(gpu_lists) / sizeof(gpu_lists[0]); list++) {
+		json_t *names = json_object_get(gpu, gpu_lists[list]);
+		for (size_t i = json_array_size(names); i-- > 0;) {
+			item = json_array_get(names, i);
+			if (json_integer_value(json_object_get(entries, json_string_value(item))) * 2 >= most)
+				continue;
+			struct ff_error *err = append(gpu, "partial", json_incref(item));
+			if (err)
+				return err;
+			json_array_remove(names, i);
+		}
+		if (names && !json_array_size(names))
+			json_object_del(gpu, gpu_lists[list]);
+	}
+	if (!json_object_get(gpu, "ptx"))
+		json_object_del(gpu, "ptx_isa");
+	json_object_del(gpu, "entries");
+	return NULL;
 }
 
 static const char *base_name(const char *path)

@@ -15,6 +15,7 @@
 enum ff_lane_id {
 	FF_LANE_FILES,	/**< files of the local disk and /proc */
 	FF_LANE_VENDOR, /**< vendor libraries: may hang, crash, or leave things behind */
+	FF_LANE_CUDA,	/**< the CUDA driver, whose start takes as long as NVML's: beside it, not behind */
 	FF_LANE_MOUNTS, /**< network mounts may hang in statfs() */
 	FF_LANE_JOIN,	/**< pure functions of the facts */
 	FF_LANE_COUNT,

@@ -173,8 +173,10 @@ static void lane_account(struct lane_run *lane, const struct ff_error *err)
 
 static void run_lanes(struct run *run)
 {
-	static const char *const names[] = {
-		[FF_LANE_FILES] = "files", [FF_LANE_VENDOR] = "vendor", [FF_LANE_MOUNTS] = "mounts"};
+	static const char *const names[] = {[FF_LANE_FILES] = "files",
+		[FF_LANE_VENDOR] = "vendor",
+		[FF_LANE_CUDA] = "cuda",
+		[FF_LANE_MOUNTS] = "mounts"};
 	struct lane_run runs[FF_LANE_JOIN] = {0};
 	struct ff_lane lanes[FF_LANE_JOIN] = {0};
 	struct ff_place unshared[FF_LANE_JOIN] = {0}; // without memory to share a hang has no name, and that is all

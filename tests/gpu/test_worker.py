@@ -47,7 +47,7 @@ print(model.generate(torch.tensor([[1, 2, 3]], device="cuda"), max_new_tokens=4,
     assert died.code == 0 and not died.incident(), died.stderr
     load = died.events("firstfix.phase.end")[0]
     assert load["firstfix.model.quantization"] == "bitsandbytes 4-bit nf4" and load["firstfix.model.devices"] == "all layers on cuda:0"
-    assert load["firstfix.model.bytes"] < load["firstfix.model.parameters"]
+    assert load["firstfix.model.bytes"] < 1.5 * load["firstfix.model.parameters"]  # bf16 would be 2, with the embedding of 65.5 M left so
 
 
 def test_healthy_logs_stay_without_a_diagnosis(firstfix, kept, facts):  # noqa: F811

@@ -1,4 +1,4 @@
-# cause: cuda.illegal-access
+# cause: cuda.illegal-access gpu.app-fault
 # fix: code pip: env:CUDA_LAUNCH_BLOCKING
 # needs: triton
 import torch, triton, triton.language as tl

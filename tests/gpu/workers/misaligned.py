@@ -1,4 +1,4 @@
-# cause: cuda.launch-failure
+# cause: cuda.launch-failure gpu.app-fault
 # fix: code pip: driver hardware
 # needs: cupy
 import cupy

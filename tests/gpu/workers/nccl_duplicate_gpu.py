@@ -1,4 +1,4 @@
-# cause: launch.too-many-ranks nccl.init
+# cause: launch.too-many-ranks nccl.init app.bug
 # fix: param: env:CUDA_VISIBLE_DEVICES code
 # with: torchrun --nproc-per-node 2 --standalone
 import torch, torch.distributed as dist

@@ -6,4 +6,4 @@ free, total = torch.cuda.mem_get_info()
 blocks = [torch.empty(9 << 20, dtype=torch.uint8, device="cuda") for _ in range(int(free * 0.97) // (10 << 20))]
 del blocks[::2]
 print("half of it is free again", flush=True)
-torch.empty(4 << 30, dtype=torch.uint8, device="cuda")
+torch.empty(16 << 30, dtype=torch.uint8, device="cuda")

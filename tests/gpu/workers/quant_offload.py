@@ -7,4 +7,4 @@ folder = tempfile.mkdtemp()
 LlamaForCausalLM(LlamaConfig(vocab_size=32000, hidden_size=1024, intermediate_size=2048, num_hidden_layers=8,
                              num_attention_heads=8)).save_pretrained(folder)
 AutoModelForCausalLM.from_pretrained(folder, quantization_config=BitsAndBytesConfig(load_in_8bit=True), device_map="auto",
-                                     max_memory={0: "60MB", "cpu": "20GB"})
+                                     max_memory={0: "250MB", "cpu": "20GB"})
