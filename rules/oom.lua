@@ -226,6 +226,9 @@ local function judge(wanted)
 end
 
 local looks = {looks = "'CUDA out of memory. Tried to allocate ...'.", check = "The numbers: total, allocated, reserved but unallocated, free; what is missing is another process's."}
-for cause in pairs(texts) do
+local causes = {}
+for cause in pairs(texts) do causes[#causes + 1] = cause end
+table.sort(causes) -- the order of rules must not differ from build to build
+for _, cause in ipairs(causes) do
   rule {id = cause, signatures = oom_signatures, context = oom_context, facts = {"gpus.0.name", "gpus.0.memory.total", "gpus.0.memory.free", "gpus.0.processes"}, when = judge(cause), doc = looks}
 end

@@ -1,52 +1,166 @@
-// Compiles the signatures of all built-in rules into one Vectorscan database and writes it as C. Run by the build only:
+// Writes the book of the built-in rules (src/diagnose/book.h) as C. Run by the build only:
 //
 //	rulec OUT.c
 //
-// One database serves every machine of the architecture, a second one (wide) those with AVX2; the key lets the program see that
-// they were made from exactly the rules that travel beside them.
+// Every rule is read and checked here, so that no start has to; a wrong one ends the build. The databases come in two forms: one
+// that serves every machine of the architecture, and a wide one for those with AVX2.
 #include "base/io.h"
+#include "diagnose/book.h"
 #include "diagnose/diagnose.h"
 #include "diagnose/matcher.h"
 
+#include <lauxlib.h>
 #include <stdio.h>
 
-static void write_array(FILE *out, const char *name, const char *bytes, size_t n)
+static void put_bytes(FILE *out, const char *name, size_t number, const char *bytes, size_t n)
 {
-	fprintf(out, "extern const unsigned char %s[];\nextern const size_t %s_size;\n", name, name);
-	fprintf(out, "const size_t %s_size = %zu;\n_Alignas(64) const unsigned char %s[] = {\n", name, n, name);
+	fprintf(out, "_Alignas(64) static const char %s_%zu[%zu] = {", name, number, n);
 	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%u,%s", (unsigned char)bytes[i], i % 32 == 31 ? "\n" : "");
-	fputs(n ? "\n};\n" : "0};\n", out);
+		fprintf(out, "%s%d,", i % 32 ? "" : "\n", bytes[i]);
+	fputs("\n};\n", out);
 }
 
-static struct ff_error *write_database(FILE *out, const char *name, struct ff_rules *rules, bool wide)
+static void put_text(FILE *out, const char *text)
 {
-	char *bytes = NULL;
-	size_t n = 0;
-	struct ff_error *err = ff_matcher_serialize(rules, wide, &bytes, &n);
-	if (!err)
-		write_array(out, name, bytes, n);
-	free(bytes);
+	fputc('"', out);
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+		if (*c < ' ' || *c > '~' || strchr("\"\\?", *c))
+			fprintf(out, "\\%03o", *c);
+		else
+			fputc(*c, out);
+	}
+	fputs("\", ", out);
+}
+
+// ---- databases ----
+
+static struct ff_error *put_databases(
+	FILE *out, struct ff_rules *rules, size_t sizes[FF_BOOK_DATABASES * FF_BOOK_FORMS])
+{
+	struct ff_error *err = NULL;
+	for (size_t i = 0; i < FF_BOOK_DATABASES * FF_BOOK_FORMS && !err; i++) {
+		_cleanup_free_ char *bytes = NULL;
+		err = ff_matcher_serialize(rules, i / FF_BOOK_FORMS, i % FF_BOOK_FORMS, &bytes, &sizes[i]);
+		if (!err && sizes[i])
+			put_bytes(out, "database", i, bytes, sizes[i]);
+	}
 	return err;
+}
+
+// ---- code ----
+
+static int add_code(lua_State *L, const void *bytes, size_t n, void *context)
+{
+	struct ff_buf *code = context;
+	(void)L;
+	ff_buf_add(code, bytes, n);
+	return code->failed;
+}
+
+// With line numbers, for messages of rules that fail.
+static struct ff_error *put_code(FILE *out, const char *file, size_t number)
+{
+	_cleanup_buf_ struct ff_buf code = {0};
+	lua_State *L = luaL_newstate();
+	struct ff_error *err = L ? ff_book_load(L, file) : &ff_enomem;
+	if (!err && lua_dump(L, add_code, &code, 0) != 0)
+		err = &ff_enomem;
+	if (!err)
+		put_bytes(out, "code", number, code.p, code.n);
+	if (L)
+		lua_close(L);
+	return err;
+}
+
+static struct ff_error *put_files(FILE *out, size_t *ret_n)
+{
+	char name[FF_BOOK_NAME_MAX];
+	size_t n = 0;
+	struct ff_error *err = put_code(out, FF_BOOK_PRELUDE, n++);
+	for (; !err && ff_book_rules_name(n - 1, name); n++)
+		err = put_code(out, name, n);
+	fputs("static const struct ff_book_file files[] = {\n", out);
+	for (size_t i = 0; i < n; i++) {
+		fputs("\t{", out);
+		put_text(out, i && ff_book_rules_name(i - 1, name) ? name : FF_BOOK_PRELUDE);
+		fprintf(out, "{code_%zu, sizeof(code_%zu)}},\n", i, i);
+	}
+	fputs("};\n", out);
+	*ret_n = n;
+	return err;
+}
+
+// ---- rules ----
+
+static struct ff_error *put_rules(FILE *out, const struct ff_rules *rules)
+{
+	fputs("static const struct ff_rule rules[] = {\n", out);
+	for (size_t i = 0; i < ff_rules_count(rules); i++) {
+		const struct ff_rule *r = ff_rules_at(rules, i);
+		if (!r->id)
+			return ff_error_create(FF_EUSAGE, "a built-in rule stands twice (number %zu)", i + 1);
+		fputs("\t{", out);
+		put_text(out, r->id);
+		put_text(out, r->cause);
+		put_text(out, r->title);
+		put_text(out, r->file);
+		fprintf(out, ".line = %d, .role = %d, .warning = %d, .has_when = %d, .has_check = %d, ", r->line,
+			r->role, r->warning, r->has_when, r->has_check);
+		fprintf(out,
+			".ref = LUA_NOREF, .built_in = true, .in_book = true, .first_signature = %zu, .signature_count "
+			"= %zu},\n",
+			r->first_signature, r->signature_count);
+	}
+	fputs("};\n", out);
+	return NULL;
+}
+
+static void put_signatures(FILE *out, struct ff_rules *rules)
+{
+	fputs("static const struct ff_signature signatures[] = {\n", out);
+	for (size_t i = 0; i < ff_rules_signature_count(rules); i++) {
+		const struct ff_signature *s = ff_rules_signature_at(rules, i);
+		fprintf(out, "\t{%zu, ", s->rule);
+		put_text(out, s->name);
+		put_text(out, s->pattern);
+		fprintf(out, ".built_in = true, .in_book = true, .context = %d},\n", s->context);
+	}
+	fputs("};\n", out);
+}
+
+static struct ff_error *put_book(FILE *out, struct ff_rules *rules)
+{
+	size_t sizes[FF_BOOK_DATABASES * FF_BOOK_FORMS] = {0}, files = 0;
+	fputs("// Made by tools/rulec: do not edit.\n#include \"diagnose/book.h\"\n#include <lauxlib.h>\n", out);
+	struct ff_error *err = put_databases(out, rules, sizes);
+	if (!err)
+		err = put_files(out, &files);
+	if (!err)
+		err = put_rules(out, rules);
+	if (err)
+		return err;
+	put_signatures(out, rules);
+	fputs("const struct ff_book ff_book = {\n\t.lua = ", out);
+	put_text(out, lua_ident);
+	fputs("\n\t.databases = {", out);
+	for (size_t i = 0; i < FF_BOOK_DATABASES * FF_BOOK_FORMS; i++) {
+		if (sizes[i])
+			fprintf(out, "[%zu][%zu] = {database_%zu, sizeof(database_%zu)}, ", i / FF_BOOK_FORMS,
+				i % FF_BOOK_FORMS, i, i);
+	}
+	fprintf(out, "},\n\t.files = files, .rules = rules, .signatures = signatures, .file_count = %zu,", files);
+	fprintf(out, " .rule_count = %zu, .signature_count = %zu};\n", ff_rules_count(rules),
+		ff_rules_signature_count(rules));
+	return NULL;
 }
 
 static struct ff_error *compile_to(const char *path)
 {
 	struct ff_rules *rules = NULL;
-	uint64_t key = 0;
 	_cleanup_fclose_ FILE *out = fopen(path, "w");
 	struct ff_error *err = out ? ff_rules_load(NULL, true, &rules) : ff_error_os(errno, "%s", path);
 	if (!err)
-		err = ff_matcher_key(rules, &key);
-	if (!err) {
-		fputs("// Made by tools/rulec: do not edit.\n#include <stddef.h>\n#include <stdint.h>\n", out);
-		fprintf(out,
-			"extern const uint64_t ff_signature_db_key;\nconst uint64_t ff_signature_db_key = 0x%llxu;\n",
-			(unsigned long long)key);
-		err = write_database(out, "ff_signature_db", rules, false);
-	}
-	if (!err)
-		err = write_database(out, "ff_signature_db_wide", rules, true);
+		err = put_book(out, rules);
 	if (!err && ferror(out))
 		err = ff_error_os(EIO, "%s", path);
 	ff_rules_destroy(rules);

@@ -114,10 +114,9 @@ struct story {
 // A signature of a rule that answered stands in this event.
 static bool spoke_in(const struct story *story, size_t rule, size_t event)
 {
-	for (size_t s = 0; s < ff_rules_signature_count(story->rules); s++) {
+	const struct ff_rule *r = ff_rules_at(story->rules, rule);
+	for (size_t s = r->first_signature; s < r->first_signature + r->signature_count; s++) {
 		size_t n;
-		if (ff_rules_signature_at(story->rules, s)->rule != rule)
-			continue;
 		const struct ff_hit *hits = ff_scan_hits(story->scan, s, &n, NULL);
 		for (size_t i = 0; i < n; i++) {
 			if (hits[i].event == event)
@@ -221,7 +220,7 @@ static struct ff_error *judge(const struct ff_diagnose_options *o, struct ff_rul
 	if (!err && scan)
 		err = ff_judge_log(rules, scan, findings, broken);
 	if (!err && o->checks && o->engine)
-		ff_rules_narrow(rules, o->engine);
+		err = ff_rules_narrow(rules, o->engine);
 	if (!err && o->facts && (o->checks || findings->n))
 		err = ff_judge_checks(rules, o->checks ? findings : &checks, broken);
 	if (!err && scan)

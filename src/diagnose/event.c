@@ -413,6 +413,11 @@ void ff_events_progress(struct ff_events *events, uint64_t number)
 	events->healthy = events->count;
 }
 
+bool ff_events_ailing(const struct ff_events *events)
+{
+	return events->healthy < events->count;
+}
+
 bool ff_events_busy(const struct ff_events *events, uint64_t number)
 {
 	if (events->last_hit && number < events->last_hit + BUSY_LINES)

@@ -71,6 +71,9 @@ size_t ff_events_place(struct ff_events *events, const struct ff_line *line, boo
 /** A sign of health (a request answered, a training step) at this line, seen by the scanner. */
 void ff_events_progress(struct ff_events *events, uint64_t number);
 
+/** True while an event waits for a sign of health. */
+bool ff_events_ailing(const struct ff_events *events);
+
 /** True when lines that follow are needed to finish what is open. */
 bool ff_events_busy(const struct ff_events *events, uint64_t number);
 

@@ -1,14 +1,12 @@
 // Hands the log's hits and events to the rules and takes their answers.
 #include "diagnose/finding.h"
 
-#include "base/embed.h"
+#include "diagnose/book.h"
 #include "diagnose/lua_know.h"
 #include "diagnose/lua_text.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
-
-FF_EMBEDDED(ff_prelude, prelude);
 
 enum { EVENT_FRAMES = 24, ANSWERS_BROKEN_MAX = 20 };
 
@@ -29,12 +27,9 @@ static struct ff_error *open_engine(struct ff_rules *rules)
 	lua_pushvalue(L, -1);
 	lua_setglobal(L, "know"); // for the prelude
 	ff_sandbox_set(sandbox, "know");
-	if (luaL_loadbufferx(L, ff_prelude_prelude.p, ff_prelude_prelude.n, "@prelude.lua", "t") != LUA_OK) {
-		struct ff_error *err = ff_error_create(FF_EFORMAT, "%s", lua_tostring(L, -1));
-		lua_pop(L, 1);
-		return err;
-	}
-	struct ff_error *err = ff_sandbox_call(sandbox, 0, 1);
+	struct ff_error *err = ff_book_load(L, FF_BOOK_PRELUDE);
+	if (!err)
+		err = ff_sandbox_call(sandbox, 0, 1);
 	if (!err)
 		lua_setfield(L, LUA_REGISTRYINDEX, engine_key);
 	return err;
@@ -196,12 +191,11 @@ static bool push_hits(lua_State *L, struct ff_rules *rules, const struct ff_scan
 	lua_Integer count = 0;
 	bool speaks = false;
 	lua_newtable(L);
-	for (size_t i = 0; i < ff_rules_signature_count(rules); i++) {
+	const struct ff_rule *r = ff_rules_at(rules, rule);
+	for (size_t i = r->first_signature; i < r->first_signature + r->signature_count; i++) {
 		const struct ff_signature *s = ff_rules_signature_at(rules, i);
 		size_t n;
 		uint64_t total;
-		if (s->rule != rule)
-			continue;
 		const struct ff_hit *hits = ff_scan_hits(scan, i, &n, &total);
 		for (size_t k = 0; k < n; k++) {
 			push_hit(L, s, &hits[k], total);
@@ -241,6 +235,16 @@ static struct ff_error *keep(struct ff_findings *findings, size_t rule, json_t *
 		.line = (uint64_t)line,
 		.confidence = json_number_value(json_object_get(answer, "confidence"))};
 	return NULL;
+}
+
+// The engine's function and the rule's block; false when that could not be read.
+static bool push_question(lua_State *L, const char *function, struct ff_rules *rules, size_t rule, json_t *broken)
+{
+	push_function(L, function);
+	struct ff_error *err = ff_rules_push(rules, rule);
+	if (err)
+		say_broken(ff_rules_at(rules, rule), err, broken);
+	return !err;
 }
 
 // The function, the rule's block and `arguments` more are on the stack.
@@ -321,8 +325,8 @@ struct ff_error *ff_judge_log(
 		if (!ff_rules_at(rules, i)->id || !push_hits(L, rules, scan, i))
 			continue;
 		int hits = lua_gettop(L);
-		push_function(L, "evaluate");
-		ff_rules_push(rules, i);
+		if (!push_question(L, "evaluate", rules, i, broken))
+			continue;
 		lua_pushvalue(L, hits);
 		lua_pushvalue(L, events);
 		lua_getfield(L, LUA_REGISTRYINDEX, facts_key);
@@ -346,8 +350,8 @@ static struct ff_error *ask_checks(struct ff_rules *rules, const char *key, stru
 		lua_settop(L, top);
 		if (!ff_rules_at(rules, i)->id || !ff_rules_at(rules, i)->has_check)
 			continue;
-		push_function(L, "check");
-		ff_rules_push(rules, i);
+		if (!push_question(L, "check", rules, i, broken))
+			continue;
 		lua_getfield(L, LUA_REGISTRYINDEX, key);
 		err = ask(rules, i, 1, ret, broken);
 	}

@@ -1,15 +1,15 @@
 // Vectorscan in block mode over chunks that end at line ends: a pattern never needs to reach across a chunk.
 //
 // Every pattern is compiled with HS_FLAG_PREFILTER: look-arounds and large repeats that Vectorscan cannot do exactly become
-// something wider, and PCRE2 decides. The database in the program is portable (no AVX2); see tools/rulec.c.
+// something wider, and PCRE2 decides. The databases in the program were made by tools/rulec.
 #include "diagnose/matcher.h"
 
-#include "base/embed.h"
+#include "diagnose/book.h"
 #include "diagnose/shape.h"
 
 #include <hs.h>
 
-enum { SIGNATURE_IDS = 16 /* ids below are marks */, FOUND_MAX = 1 << 21 };
+enum { FOUND_MAX = 1 << 21 };
 
 // The same bytes serve every x86-64 (or arm64) machine; the wide ones only those with AVX2, a third quicker on large logs.
 static const hs_platform_info_t portable = {.tune = HS_TUNE_FAMILY_GENERIC};
@@ -21,18 +21,13 @@ struct match {
 };
 
 struct ff_matcher {
-	hs_database_t *db;    // built-in rules and marks
-	hs_database_t *extra; // users' rules, NULL for none
+	hs_database_t *db;     // built-in rules and marks
+	hs_database_t *extra;  // users' rules, NULL for none
+	hs_database_t *health; // signs of health, made when first asked for
 	hs_scratch_t *scratch;
 	struct match *found; // of both databases, to be put in order
 	size_t n, cap;
 };
-
-extern const unsigned char ff_signature_db[] __attribute__((weak));
-extern const size_t ff_signature_db_size __attribute__((weak));
-extern const unsigned char ff_signature_db_wide[] __attribute__((weak));
-extern const size_t ff_signature_db_wide_size __attribute__((weak));
-extern const uint64_t ff_signature_db_key __attribute__((weak));
 
 struct patterns {
 	const char **text;
@@ -57,52 +52,30 @@ static void add(struct patterns *p, const char *text, unsigned flags, unsigned i
 // Of the signatures from `from` to `to`; the marks stand before the first one.
 static struct ff_error *gather(struct ff_rules *rules, size_t from, size_t to, struct patterns *ret)
 {
-	size_t n = to - from + ff_shape_mark_count + 1;
+	size_t n = to - from + ff_shape_mark_count;
 	struct patterns p = {calloc(n, sizeof(*p.text)), calloc(n, sizeof(*p.flags)), calloc(n, sizeof(*p.ids)), 0};
 	if (!p.text || !p.flags || !p.ids) {
 		patterns_deinit(&p);
 		return &ff_enomem;
 	}
 	for (size_t i = 0; i < ff_shape_mark_count && from == 0; i++)
-		add(&p, ff_shape_marks[i], HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, 1);
-	if (from == 0)
-		add(&p, ff_shape_progress, HS_FLAG_CASELESS | HS_FLAG_PREFILTER, 0);
+		add(&p, ff_shape_marks[i], HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, (unsigned)(FF_MATCH_STRUCTURE + 1));
 	for (size_t i = from; i < to; i++)
 		add(&p, ff_rules_signature_at(rules, i)->pattern, HS_FLAG_CASELESS | HS_FLAG_PREFILTER,
-			(unsigned)i + SIGNATURE_IDS);
+			(unsigned)i + 1);
 	*ret = p;
 	return NULL;
 }
 
-static uint64_t key_of(const struct patterns *p)
+// What the build made of the built-in rules.
+static bool use_book(size_t database, hs_database_t **ret)
 {
-	uint64_t h = 0xcbf29ce484222325;
-	for (unsigned i = 0; i < p->n; i++) {
-		for (const char *c = p->text[i]; *c; c++)
-			h = (h ^ (unsigned char)*c) * 0x100000001b3;
-		h = (h ^ 0xff ^ p->flags[i]) * 0x100000001b3;
-	}
-	return h;
-}
-
-bool ff_matcher_built_in(void)
-{
-	return &ff_signature_db_key;
-}
-
-// The one in the program fits when it was made from exactly these patterns.
-static bool use_built_in(const struct patterns *p, struct ff_matcher *m)
-{
-	if (!&ff_signature_db_key || ff_signature_db_key != key_of(p))
-		return false;
+	const struct ff_span *forms = ff_book.databases[database], *wide = &forms[FF_BOOK_WIDE];
 	hs_platform_info_t host = {0};
-	bool wide = ff_signature_db_wide_size && hs_populate_platform(&host) == HS_SUCCESS &&
-		(host.cpu_features & HS_CPU_FEATURES_AVX2);
-	if (wide &&
-		hs_deserialize_database((const char *)ff_signature_db_wide, ff_signature_db_wide_size, &m->db) ==
-			HS_SUCCESS)
-		return true;
-	return hs_deserialize_database((const char *)ff_signature_db, ff_signature_db_size, &m->db) == HS_SUCCESS;
+	bool take_wide =
+		wide->n && hs_populate_platform(&host) == HS_SUCCESS && (host.cpu_features & HS_CPU_FEATURES_AVX2);
+	return (take_wide && hs_deserialize_database(wide->p, wide->n, ret) == HS_SUCCESS) ||
+		hs_deserialize_database(forms->p, forms->n, ret) == HS_SUCCESS;
 }
 
 static struct ff_error *compile(const struct patterns *p, const hs_platform_info_t *platform, hs_database_t **ret)
@@ -136,15 +109,23 @@ static struct ff_error *make_extra(struct ff_rules *rules, size_t from, struct f
 	return err;
 }
 
+static struct ff_error *make_built_in(struct ff_rules *rules, size_t built_in, size_t to, struct ff_matcher *m)
+{
+	struct patterns p = {0};
+	if (&ff_book && built_in == ff_book.signature_count && use_book(FF_BOOK_SIGNATURES, &m->db))
+		return NULL;
+	struct ff_error *err = gather(rules, 0, to, &p);
+	if (!err)
+		err = compile(&p, &portable, &m->db);
+	patterns_deinit(&p);
+	return err;
+}
+
 struct ff_error *ff_matcher_create(struct ff_rules *rules, struct ff_matcher **ret)
 {
 	struct ff_matcher *m = calloc(1, sizeof(*m));
-	struct patterns p = {0};
 	size_t built_in = built_in_count(rules), first = built_in ? built_in : ff_rules_signature_count(rules);
-	struct ff_error *err = m ? gather(rules, 0, first, &p) : &ff_enomem;
-	if (!err && !use_built_in(&p, m))
-		err = compile(&p, &portable, &m->db);
-	patterns_deinit(&p);
+	struct ff_error *err = m ? make_built_in(rules, built_in, first, m) : &ff_enomem;
 	if (!err)
 		err = make_extra(rules, first, m);
 	if (!err &&
@@ -165,6 +146,7 @@ void ff_matcher_destroy(struct ff_matcher *matcher)
 	hs_free_scratch(matcher->scratch);
 	hs_free_database(matcher->db);
 	hs_free_database(matcher->extra);
+	hs_free_database(matcher->health);
 	free(matcher->found);
 	free(matcher);
 }
@@ -179,8 +161,7 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	(void)from;
 	(void)flags;
 	const struct scan *s = context;
-	int what = id == 0 ? FF_MATCH_PROGRESS : id < SIGNATURE_IDS ? FF_MATCH_STRUCTURE : (int)(id - SIGNATURE_IDS);
-	s->fn(what, (size_t)to, s->context);
+	s->fn((int)id - 1, (size_t)to, s->context);
 	return 0;
 }
 
@@ -236,6 +217,46 @@ struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span byte
 	return matcher->extra ? scan_both(matcher, bytes, &s) : scan_one(matcher, matcher->db, bytes, &s);
 }
 
+// ---- signs of health ----
+
+static struct ff_error *compile_health(const hs_platform_info_t *platform, hs_database_t **ret)
+{
+	const char *text = ff_shape_progress;
+	unsigned flags = HS_FLAG_CASELESS | HS_FLAG_PREFILTER, id = 0;
+	return compile(&(struct patterns){&text, &flags, &id, 1}, platform, ret);
+}
+
+static struct ff_error *make_health(struct ff_matcher *m)
+{
+	struct ff_error *err =
+		&ff_book && use_book(FF_BOOK_HEALTH, &m->health) ? NULL : compile_health(&portable, &m->health);
+	return err || hs_alloc_scratch(m->health, &m->scratch) == HS_SUCCESS ? err : &ff_enomem;
+}
+
+static int on_health(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+{
+	(void)id;
+	(void)from;
+	(void)flags;
+	*(size_t *)context = (size_t)to - 1;
+	return 1; // the first one is enough
+}
+
+struct ff_error *ff_matcher_health(struct ff_matcher *m, struct ff_span bytes, size_t *ret)
+{
+	struct ff_error *err = m->health ? NULL : make_health(m);
+	size_t at = bytes.n;
+	if (err)
+		return err;
+	hs_error_t code = hs_scan(m->health, bytes.p, (unsigned)bytes.n, 0, m->scratch, on_health, &at);
+	if (code != HS_SUCCESS && code != HS_SCAN_TERMINATED)
+		return ff_error_create(FF_EOS, "Vectorscan: error %d", code);
+	*ret = at;
+	return NULL;
+}
+
+// ---- for the build ----
+
 static bool architecture_has_wide(void)
 {
 #ifdef __x86_64__
@@ -245,30 +266,21 @@ static bool architecture_has_wide(void)
 #endif
 }
 
-struct ff_error *ff_matcher_serialize(struct ff_rules *rules, bool wide, char **ret, size_t *ret_n)
+struct ff_error *ff_matcher_serialize(struct ff_rules *rules, size_t database, size_t form, char **ret, size_t *ret_n)
 {
 	struct patterns p = {0};
 	hs_database_t *db = NULL;
+	const hs_platform_info_t *platform = form == FF_BOOK_WIDE ? &wide_platform : &portable;
 	*ret = NULL;
 	*ret_n = 0;
-	if (wide && !architecture_has_wide())
+	if (form == FF_BOOK_WIDE && !architecture_has_wide())
 		return NULL;
 	struct ff_error *err = gather(rules, 0, ff_rules_signature_count(rules), &p);
 	if (!err)
-		err = compile(&p, wide ? &wide_platform : &portable, &db);
+		err = database == FF_BOOK_HEALTH ? compile_health(platform, &db) : compile(&p, platform, &db);
 	if (!err && hs_serialize_database(db, ret, ret_n) != HS_SUCCESS)
 		err = &ff_enomem;
 	patterns_deinit(&p);
 	hs_free_database(db);
-	return err;
-}
-
-struct ff_error *ff_matcher_key(struct ff_rules *rules, uint64_t *ret)
-{
-	struct patterns p = {0};
-	struct ff_error *err = gather(rules, 0, ff_rules_signature_count(rules), &p);
-	if (!err)
-		*ret = key_of(&p);
-	patterns_deinit(&p);
 	return err;
 }

@@ -7,9 +7,9 @@
 
 struct ff_matcher;
 
-/** What a match in raw text means: a signature (its index), a mark of structure (traceback, frame, exception, loader and
-    kernel line: the line must be read), or a sign of health. */
-enum { FF_MATCH_STRUCTURE = -1, FF_MATCH_PROGRESS = -2 };
+/** What a match in raw text means: a signature (its index), or a mark of structure (traceback, frame, exception, loader and
+    kernel line: the line must be read). */
+enum { FF_MATCH_STRUCTURE = -1 };
 
 /** Make the database for these rules. That of the built-in ones is in the program; a second one is compiled now for users' rules. */
 struct ff_error *ff_matcher_create(struct ff_rules *rules, struct ff_matcher **ret);
@@ -20,12 +20,9 @@ typedef void ff_match_fn(int what, size_t end, void *context);
 /** Report every match in these bytes, in order of their end offset. */
 struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span bytes, ff_match_fn *fn, void *context);
 
-/** True when the program carries a database: the build then read and checked every built-in rule (tools/rulec). */
-bool ff_matcher_built_in(void);
+/** Where the first sign of health in these bytes ends (its last byte); bytes.n when there is none. Healthy logs are full of them,
+    so they have a database of their own that is asked only while an event waits for one. */
+struct ff_error *ff_matcher_health(struct ff_matcher *matcher, struct ff_span bytes, size_t *ret);
 
-/** The database of these rules as bytes, for tools/rulec: for every machine of the architecture, or (wide) for those with AVX2.
-    *ret is NULL when this architecture has no wide one. Caller frees. */
-struct ff_error *ff_matcher_serialize(struct ff_rules *rules, bool wide, char **ret, size_t *ret_n);
-
-/** What the built-in database must have been made from: a hash of all patterns and their flags. */
-struct ff_error *ff_matcher_key(struct ff_rules *rules, uint64_t *ret);
+/** A database of the book as bytes, for tools/rulec. *ret is NULL when this architecture has no such form. Caller frees. */
+struct ff_error *ff_matcher_serialize(struct ff_rules *rules, size_t database, size_t form, char **ret, size_t *ret_n);

@@ -3,11 +3,10 @@
 #include "diagnose/playbook.h"
 
 #include "base/embed.h"
+#include "diagnose/book.h"
 #include "diagnose/plain.h"
 
-extern const struct ff_embedded ff_ruleset_files[];
-extern const size_t ff_ruleset_file_count;
-FF_EMBEDDED(ff_ruleset, causes);
+FF_EMBEDDED(ff_engine, causes);
 
 enum { SIGNATURES_SHOWN = 12, LITERALS_MAX = 64 };
 
@@ -92,13 +91,7 @@ static void add_fix(json_t *fixes, struct ff_span kind, struct ff_span say, stru
 static struct ff_span block_text(const struct ff_rules *rules, size_t index)
 {
 	const struct ff_rule *rule = ff_rules_at(rules, index);
-	struct ff_span text = {0}, line;
-	for (size_t i = 0; rule->built_in && i < ff_ruleset_file_count; i++) {
-		char name[128];
-		snprintf(name, sizeof(name), "rules/%s.lua", ff_ruleset_files[i].name);
-		if (strcmp(name, rule->file) == 0)
-			text = ff_ruleset_files[i].text;
-	}
+	struct ff_span text = rule->built_in ? ff_book_text(rule->file) : FF_SPAN(""), line;
 	for (int n = 1; n < rule->line && ff_span_next(&text, '\n', &line); n++)
 		;
 	struct ff_span rest = text;
@@ -120,11 +113,13 @@ static void add_literal_fixes(struct ff_span text, struct ff_regex *regex, json_
 	}
 }
 
-static void add_doc(struct ff_rules *rules, size_t index, json_t *doc)
+static struct ff_error *add_doc(struct ff_rules *rules, size_t index, json_t *doc)
 {
 	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
 	int top = lua_gettop(L);
-	ff_rules_push(rules, index);
+	struct ff_error *err = ff_rules_push(rules, index);
+	if (err)
+		return err;
 	lua_getfield(L, -1, "doc");
 	_cleanup_json_ json_t *said = lua_istable(L, -1) ? ff_sandbox_json(L, -1) : NULL;
 	lua_getfield(L, top + 1, "fixes");
@@ -142,14 +137,16 @@ static void add_doc(struct ff_rules *rules, size_t index, json_t *doc)
 	json_array_foreach (facts, i, path)
 		add_text(json_object_get(doc, "facts"), ff_span_of(json_string_value(path)));
 	add_text(json_object_get(doc, "rules"), ff_span_of(ff_rules_at(rules, index)->id));
+	return NULL;
 }
 
 static void add_signatures(struct ff_rules *rules, size_t index, json_t *list)
 {
-	for (size_t i = 0; i < ff_rules_signature_count(rules); i++) {
+	const struct ff_rule *rule = ff_rules_at(rules, index);
+	for (size_t i = rule->first_signature; i < rule->first_signature + rule->signature_count; i++) {
 		const struct ff_signature *s = ff_rules_signature_at(rules, i);
 		_cleanup_buf_ struct ff_buf text = {0};
-		if (s->rule != index || s->context || json_array_size(list) >= SIGNATURES_SHOWN)
+		if (s->context || json_array_size(list) >= SIGNATURES_SHOWN)
 			continue;
 		ff_pattern_plain(s->pattern, &text);
 		struct ff_span trimmed = ff_span_trim((struct ff_span){text.p, text.n});
@@ -197,11 +194,14 @@ static json_t *fixes_in_order(struct ff_span kinds, json_t *literals)
 	return fixes;
 }
 
-static void add_rule(struct ff_rules *rules, size_t index, struct ff_regex *regex, json_t *doc)
+static struct ff_error *add_rule(struct ff_rules *rules, size_t index, struct ff_regex *regex, json_t *doc)
 {
-	add_doc(rules, index, doc);
+	struct ff_error *err = add_doc(rules, index, doc);
+	if (err)
+		return err;
 	add_signatures(rules, index, json_object_get(doc, "signatures"));
 	add_literal_fixes(block_text(rules, index), regex, json_object_get(doc, "fixes"));
+	return NULL;
 }
 
 struct ff_error *ff_playbook(struct ff_rules *rules, const char *cause, json_t **ret)
@@ -219,7 +219,7 @@ struct ff_error *ff_playbook(struct ff_rules *rules, const char *cause, json_t *
 		found = true;
 		if (!json_object_get(doc, "title"))
 			json_object_set_new(doc, "title", json_string(rule->title));
-		add_rule(rules, i, regex, doc);
+		err = add_rule(rules, i, regex, doc);
 	}
 	ff_regex_destroy(regex);
 	if (err || !found)
@@ -235,7 +235,7 @@ struct ff_error *ff_playbook(struct ff_rules *rules, const char *cause, json_t *
 
 json_t *ff_causes(const struct ff_rules *rules)
 {
-	struct ff_span rest = ff_ruleset_causes, line, cell;
+	struct ff_span rest = ff_engine_causes, line, cell;
 	json_t *list = json_array();
 	while (ff_span_next(&rest, '\n', &line)) {
 		if (line.n && line.p[0] != '#' && ff_span_next(&line, '\t', &cell) && !ff_span_eq(cell, "none"))
@@ -258,9 +258,8 @@ json_t *ff_rules_listed(struct ff_rules *rules)
 		int signatures = 0;
 		if (!rule->id)
 			continue;
-		for (size_t k = 0; k < ff_rules_signature_count(rules); k++)
-			signatures +=
-				ff_rules_signature_at(rules, k)->rule == i && !ff_rules_signature_at(rules, k)->context;
+		for (size_t k = rule->first_signature; k < rule->first_signature + rule->signature_count; k++)
+			signatures += !ff_rules_signature_at(rules, k)->context;
 		json_array_append_new(list,
 			json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:b, s:b}", "id", rule->id, "cause",
 				rule->cause, "title", rule->title, "file", rule->file, "line", rule->line, "role",

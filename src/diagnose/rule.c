@@ -4,8 +4,8 @@
 
 #include "base/embed.h"
 #include "base/io.h"
+#include "diagnose/book.h"
 #include "diagnose/lua_text.h"
-#include "diagnose/matcher.h"
 #include "diagnose/rule_check.h"
 #include "know/table.h"
 
@@ -15,9 +15,7 @@
 
 enum { RULES_MAX = 4096, SIGNATURES_MAX = 16384, FILE_MAX = 1 << 20 };
 
-extern const struct ff_embedded ff_ruleset_files[];
-extern const size_t ff_ruleset_file_count;
-FF_EMBEDDED(ff_ruleset, causes);
+FF_EMBEDDED(ff_engine, causes);
 
 struct ff_rules {
 	struct ff_sandbox *sandbox;
@@ -31,17 +29,18 @@ struct ff_rules {
 
 static void rule_deinit(struct ff_rule *rule)
 {
-	free(rule->id);
-	free(rule->cause);
-	free(rule->title);
-	free(rule->file);
+	const char *const texts[] = {rule->id, rule->cause, rule->title, rule->file};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts) && !rule->in_book; i++)
+		free((char *)texts[i]);
 	*rule = (struct ff_rule){0};
 }
 
 static void signature_deinit(struct ff_signature *s)
 {
-	free(s->name);
-	free(s->pattern);
+	if (!s->in_book) {
+		free((char *)s->name);
+		free((char *)s->pattern);
+	}
 	ff_regex_destroy(s->regex);
 	*s = (struct ff_signature){0};
 }
@@ -62,7 +61,7 @@ void ff_rules_destroy(struct ff_rules *rules)
 
 bool ff_cause_find(const char *id, struct ff_cause *ret)
 {
-	struct ff_span rest = ff_ruleset_causes, line, cell;
+	struct ff_span rest = ff_engine_causes, line, cell;
 	while (ff_span_next(&rest, '\n', &line)) {
 		if (!line.n || line.p[0] == '#' || !ff_span_next(&line, '\t', &cell) || !ff_span_eq(cell, id))
 			continue;
@@ -208,9 +207,11 @@ static struct ff_error *add_rule(struct ff_rules *rules, lua_State *L)
 		return &ff_enomem;
 	}
 	forget_rule(rules, id);
+	rule.first_signature = rules->signature_count;
 	struct ff_error *err = add_signatures(rules, L, "signatures", false);
 	if (!err)
 		err = add_signatures(rules, L, "context", true);
+	rule.signature_count = rules->signature_count - rule.first_signature;
 	lua_pushvalue(L, -1);
 	rule.ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	rules->list[rules->count++] = rule;
@@ -236,8 +237,7 @@ static struct ff_error *add_blocks(struct ff_rules *rules, lua_State *L)
 	int blocks = lua_gettop(L);
 	size_t n = lua_rawlen(L, blocks);
 	struct ff_error *err = NULL;
-	bool checked = rules->built_in && ff_matcher_built_in();
-	for (size_t i = 1; i <= n && !err && !checked; i++) {
+	for (size_t i = 1; i <= n && !err; i++) {
 		lua_rawgeti(L, blocks, (lua_Integer)i);
 		err = ff_rule_check(L, rules->file, rules->built_in);
 		lua_settop(L, blocks);
@@ -252,13 +252,18 @@ static struct ff_error *add_blocks(struct ff_rules *rules, lua_State *L)
 	return err;
 }
 
+static void expect_blocks(lua_State *L)
+{
+	lua_newtable(L);
+	lua_setfield(L, LUA_REGISTRYINDEX, "ff.blocks");
+}
+
 struct ff_error *ff_rules_add_text(struct ff_rules *rules, const char *name, const char *text, size_t n)
 {
 	lua_State *L = ff_sandbox_lua(rules->sandbox);
 	int top = lua_gettop(L);
 	rules->file = name;
-	lua_newtable(L);
-	lua_setfield(L, LUA_REGISTRYINDEX, "ff.blocks");
+	expect_blocks(L);
 	struct ff_error *err = ff_sandbox_run(rules->sandbox, name, text, n);
 	if (!err) {
 		lua_getfield(L, LUA_REGISTRYINDEX, "ff.blocks");
@@ -268,20 +273,75 @@ struct ff_error *ff_rules_add_text(struct ff_rules *rules, const char *name, con
 	return err;
 }
 
-struct ff_error *ff_rules_add_built_in(struct ff_rules *rules)
+// ---- the built-in ones ----
+
+static struct ff_error *add_built_in_texts(struct ff_rules *rules)
 {
 	struct ff_error *err = NULL;
-	lua_State *L = ff_sandbox_lua(rules->sandbox);
-	lua_gc(L, LUA_GCSTOP); // what is read now stays
 	rules->built_in = true;
-	for (size_t i = 0; i < ff_ruleset_file_count && !err; i++) {
-		char name[128];
-		if (strcmp(ff_ruleset_files[i].name, "causes") == 0)
-			continue;
-		snprintf(name, sizeof(name), "rules/%s.lua", ff_ruleset_files[i].name);
-		err = ff_rules_add_text(rules, name, ff_ruleset_files[i].text.p, ff_ruleset_files[i].text.n);
+	char name[FF_BOOK_NAME_MAX];
+	for (size_t i = 0; !err && ff_book_rules_name(i, name); i++) {
+		struct ff_span text = ff_book_text(name);
+		err = ff_rules_add_text(rules, name, text.p, text.n);
 	}
 	rules->built_in = false;
+	return err;
+}
+
+struct ff_error *ff_rules_add_built_in(struct ff_rules *rules)
+{
+	if (!&ff_book)
+		return add_built_in_texts(rules);
+	rules->file = "book";
+	struct ff_error *err = grow(rules, ff_book.rule_count);
+	if (err)
+		return err;
+	memcpy(rules->list, ff_book.rules, ff_book.rule_count * sizeof(*rules->list));
+	memcpy(rules->signatures, ff_book.signatures, ff_book.signature_count * sizeof(*rules->signatures));
+	rules->count = ff_book.rule_count;
+	rules->signature_count = ff_book.signature_count;
+	return NULL;
+}
+
+static struct ff_rule *find_in_book(const struct ff_rules *rules, const char *file, const char *id)
+{
+	for (size_t i = 0; i < ff_book.rule_count; i++) {
+		if (strcmp(ff_book.rules[i].file, file) == 0 && strcmp(ff_book.rules[i].id, id) == 0)
+			return &rules->list[i];
+	}
+	return NULL;
+}
+
+// Gives the rules of a file their blocks; one that a user's rule replaced needs none.
+static struct ff_error *take_blocks(const struct ff_rules *rules, const char *file)
+{
+	lua_State *L = ff_sandbox_lua(rules->sandbox);
+	lua_getfield(L, LUA_REGISTRYINDEX, "ff.blocks");
+	lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+	bool known = true;
+	for (lua_Integer i = 1; i <= n && known; i++) {
+		lua_rawgeti(L, -1, i);
+		struct ff_rule *rule = find_in_book(rules, file, field_text(L, "id"));
+		known = rule;
+		if (known && rule->id)
+			rule->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+		else
+			lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	return known ? NULL : ff_error_create(FF_EFORMAT, "%s: not the rules that the program was built with", file);
+}
+
+static struct ff_error *read_file(const struct ff_rules *rules, const char *file)
+{
+	lua_State *L = ff_sandbox_lua(rules->sandbox);
+	lua_gc(L, LUA_GCSTOP); // what is read now stays
+	expect_blocks(L);
+	struct ff_error *err = ff_book_load(L, file);
+	if (!err)
+		err = ff_sandbox_start(rules->sandbox);
+	if (!err)
+		err = take_blocks(rules, file);
 	lua_gc(L, LUA_GCRESTART);
 	return err;
 }
@@ -344,16 +404,24 @@ struct ff_signature *ff_rules_signature_at(struct ff_rules *rules, size_t index)
 	return &rules->signatures[index];
 }
 
-void ff_rules_push(const struct ff_rules *rules, size_t index)
+struct ff_error *ff_rules_push(const struct ff_rules *rules, size_t index)
 {
-	lua_rawgeti(ff_sandbox_lua(rules->sandbox), LUA_REGISTRYINDEX, rules->list[index].ref);
+	struct ff_rule *rule = &rules->list[index];
+	struct ff_error *err = rule->ref == LUA_NOREF ? read_file(rules, rule->file) : NULL;
+	if (!err)
+		lua_rawgeti(ff_sandbox_lua(rules->sandbox), LUA_REGISTRYINDEX, rule->ref);
+	return err;
 }
 
 bool ff_rules_lists(const struct ff_rules *rules, size_t rule, const char *field, const char *value)
 {
 	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
 	bool found = false;
-	ff_rules_push(rules, rule);
+	struct ff_error *err = ff_rules_push(rules, rule);
+	if (err) { // it could not be asked either
+		ff_error_destroy(err);
+		return false;
+	}
 	if (lua_getfield(L, -1, field) == LUA_TTABLE) {
 		lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
 		for (lua_Integer i = 1; i <= n && !found; i++) {
@@ -370,16 +438,19 @@ bool ff_rules_lists(const struct ff_rules *rules, size_t rule, const char *field
 	return found;
 }
 
-void ff_rules_narrow(struct ff_rules *rules, const char *engine)
+struct ff_error *ff_rules_narrow(struct ff_rules *rules, const char *engine)
 {
 	lua_State *L = ff_sandbox_lua(rules->sandbox);
 	for (size_t i = 0; i < rules->count; i++) {
-		if (!rules->list[i].id)
+		if (!rules->list[i].id || !rules->list[i].has_check)
 			continue;
-		ff_rules_push(rules, i);
+		struct ff_error *err = ff_rules_push(rules, i);
+		if (err)
+			return err;
 		bool narrow = lua_getfield(L, -1, "applies") == LUA_TTABLE;
 		lua_pop(L, 2);
 		if (narrow && !ff_rules_lists(rules, i, "applies", engine))
 			rules->list[i].has_check = false;
 	}
+	return NULL;
 }

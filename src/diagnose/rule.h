@@ -7,22 +7,24 @@
 enum ff_role { FF_ROLE_CAUSE, FF_ROLE_SYMPTOM, FF_ROLE_WRAPPER };
 
 struct ff_rule {
-	char *id;    /**< "torch.driver-too-old/found" */
-	char *cause; /**< the part before the '/' */
-	char *title; /**< from the rule or from causes.tsv */
-	char *file;  /**< where it was read from */
+	const char *id;	   /**< "torch.driver-too-old/found" */
+	const char *cause; /**< the part before the '/' */
+	const char *title; /**< from the rule or from causes.tsv */
+	const char *file;  /**< where it was read from */
 	int line;
 	enum ff_role role;
 	bool warning; /**< severity "warning": reported, but not an error for the exit code */
 	bool has_when, has_check;
-	int ref; /**< the block, in the Lua registry */
+	int ref; /**< the block, in the Lua registry; LUA_NOREF until its file of the book is run */
 	bool built_in;
+	bool in_book;				 /**< its texts belong to the book */
+	size_t first_signature, signature_count; /**< its signatures lie together */
 };
 
 struct ff_signature {
 	size_t rule;
-	char *name, *pattern;
-	bool built_in;
+	const char *name, *pattern;
+	bool built_in, in_book;
 	bool context;		/**< seen by the rule, but does not make it speak */
 	struct ff_regex *regex; /**< compiled when first needed */
 	unsigned seen;		/**< for scan.c: the subject it was last tried on */
@@ -52,14 +54,14 @@ const struct ff_rule *ff_rules_at(const struct ff_rules *rules, size_t index);
 size_t ff_rules_signature_count(const struct ff_rules *rules);
 struct ff_signature *ff_rules_signature_at(struct ff_rules *rules, size_t index);
 
-/** Push the block of a rule. */
-void ff_rules_push(const struct ff_rules *rules, size_t index);
+/** Push the block of a rule. One that stands in the book is read now, with its file. */
+struct ff_error *ff_rules_push(const struct ff_rules *rules, size_t index);
 
 /** True when a list of the rule ("explains", "applies") holds the value; an entry "bnb.*" holds all that begin so. */
 bool ff_rules_lists(const struct ff_rules *rules, size_t index, const char *field, const char *value);
 
 /** Leave out the checks of rules that say what they apply to, and not to this engine ("vllm"). */
-void ff_rules_narrow(struct ff_rules *rules, const char *engine);
+struct ff_error *ff_rules_narrow(struct ff_rules *rules, const char *engine);
 
 /** What causes.tsv says of a cause; empty spans when it does not know it. */
 struct ff_cause {

@@ -203,8 +203,13 @@ struct ff_error *ff_sandbox_run(struct ff_sandbox *sandbox, const char *name, co
 		lua_pop(L, 1);
 		return err;
 	}
-	lua_getfield(L, LUA_REGISTRYINDEX, "ff.visible");
-	lua_setupvalue(L, -2, 1); // _ENV
+	return ff_sandbox_start(sandbox);
+}
+
+struct ff_error *ff_sandbox_start(struct ff_sandbox *sandbox)
+{
+	lua_getfield(sandbox->L, LUA_REGISTRYINDEX, "ff.visible");
+	lua_setupvalue(sandbox->L, -2, 1); // _ENV
 	return ff_sandbox_call(sandbox, 0, 0);
 }
 

@@ -17,6 +17,9 @@ lua_State *ff_sandbox_lua(struct ff_sandbox *sandbox);
 /** Run source text as a chunk. `name` stands in messages ("rules/torch.lua:12: ..."). Binary chunks are refused. */
 struct ff_error *ff_sandbox_run(struct ff_sandbox *sandbox, const char *name, const char *text, size_t n);
 
+/** Run the chunk on top of the stack with the names that rules see. */
+struct ff_error *ff_sandbox_start(struct ff_sandbox *sandbox);
+
 /** Like lua_call() with a fresh budget of steps; on failure the stack is as before without function and arguments. */
 struct ff_error *ff_sandbox_call(struct ff_sandbox *sandbox, int arguments, int results);
 

@@ -1,5 +1,6 @@
 // Reads a log in chunks that end at line ends. The healthy bulk is only scanned: a line is taken apart when the matcher
-// found something in it, or while the event before it is still open.
+// found something in it, or while the event before it is still open. Signs of health are looked for from such an event on, and
+// only up to the first one.
 //
 // Lines with escape sequences are cleaned before the scan, for a colour can stand in the middle of a message; lines that
 // begin like JSON are marked by the matcher, for their text is escaped.
@@ -21,13 +22,15 @@ struct ff_scan {
 	struct hits **hits; // by signature, made when needed
 	char *chunk, *clean;
 	size_t n;
-	uint64_t line; // lines before the chunk
+	uint32_t *candidates; // offsets into the chunk, one a line
+	uint64_t line;	      // lines before the chunk
 	struct ff_error *err;
 	// While a chunk is scanned:
 	struct ff_span bytes;
 	size_t at;	 // start of the line `number`
 	uint64_t number; // of the line at `at`
 	bool reading;	 // that line has been read already
+	size_t health;	 // offset of the next sign of health, as far as it was looked for; the chunk's length for none
 	// While a line is matched:
 	const struct ff_line *meant;
 	struct ff_span subject;
@@ -49,6 +52,7 @@ void ff_scan_destroy(struct ff_scan *scan)
 	free(scan->hits);
 	free(scan->chunk);
 	free(scan->clean);
+	free(scan->candidates);
 	ff_matcher_destroy(scan->matcher);
 	ff_liner_destroy(scan->liner);
 	ff_events_destroy(scan->events);
@@ -65,7 +69,9 @@ struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_scan **ret)
 	scan->hits = calloc(ff_rules_signature_count(rules) + 1, sizeof(*scan->hits));
 	scan->chunk = malloc(CHUNK);
 	scan->clean = malloc(CHUNK);
-	struct ff_error *err = scan->hits && scan->chunk && scan->clean ? NULL : &ff_enomem;
+	// A line has at least two bytes with its newline, and a shorter one matches nothing.
+	scan->candidates = calloc(CHUNK / 2 + 1, sizeof(*scan->candidates));
+	struct ff_error *err = scan->hits && scan->chunk && scan->clean && scan->candidates ? NULL : &ff_enomem;
 	if (!err)
 		err = ff_matcher_create(rules, &scan->matcher);
 	if (!err)
@@ -196,79 +202,81 @@ static void read_line(struct ff_scan *scan)
 		scan->number, on_line, scan);
 }
 
-static bool next_line(struct ff_scan *scan)
+static uint64_t count_lines(struct ff_span s)
 {
-	size_t end = line_end(scan, scan->at);
-	if (end >= scan->bytes.n)
-		return false;
-	scan->at = end + 1;
-	scan->number++;
-	scan->reading = false;
-	return scan->at < scan->bytes.n;
+	uint64_t n = 0;
+	const char *p = s.p, *end = s.p + s.n;
+	while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
+		n++;
+		p++;
+	}
+	return n;
 }
 
-// Go to the line that holds this offset, reading on the way what open events still need.
-static void go_to(struct ff_scan *scan, size_t offset)
+// To the line that begins at `to`.
+static void skip(struct ff_scan *scan, size_t to)
 {
-	while (line_end(scan, scan->at) < offset) {
-		if (!scan->reading && ff_events_busy(scan->events, scan->number))
+	scan->number += count_lines((struct ff_span){scan->bytes.p + scan->at, to - scan->at});
+	scan->at = to;
+	scan->reading = false;
+}
+
+static void next_line(struct ff_scan *scan)
+{
+	size_t end = line_end(scan, scan->at);
+	skip(scan, end < scan->bytes.n ? end + 1 : end);
+}
+
+static size_t line_start(const struct ff_scan *scan, size_t offset)
+{
+	const char *newline = memrchr(scan->bytes.p + scan->at, '\n', offset - scan->at);
+	return newline ? (size_t)(newline - scan->bytes.p) + 1 : scan->at;
+}
+
+// The first sign of health that does not stand before the present line.
+static size_t next_health(struct ff_scan *scan)
+{
+	if (scan->at < scan->health)
+		return scan->health;
+	size_t found = 0;
+	struct ff_span rest = {scan->bytes.p + scan->at, scan->bytes.n - scan->at};
+	scan->err = ff_matcher_health(scan->matcher, rest, &found);
+	scan->health = scan->at + found;
+	return scan->health;
+}
+
+// Go to the line that begins at `to`: what open events still need is read on the way, and the rest skipped.
+static void go_to(struct ff_scan *scan, size_t to)
+{
+	while (scan->at < to && !scan->err) {
+		if (scan->reading) {
+			next_line(scan);
+		} else if (ff_events_busy(scan->events, scan->number)) {
 			read_line(scan);
-		if (!next_line(scan))
-			return;
+		} else if (ff_events_ailing(scan->events) && next_health(scan) < to) {
+			skip(scan, line_start(scan, scan->health));
+			ff_events_progress(scan->events, scan->number);
+		} else {
+			skip(scan, to);
+		}
 	}
 }
 
-struct candidate {
+struct candidates {
 	struct ff_scan *scan;
-	size_t line_at, line_to; // the last line known
-	size_t *offsets, n, cap; // of candidate lines, in order
-	bool *progress_only;
+	size_t n, line_to; // where the last line known ends
 };
 
 // Matches come in order of their ends; several in one line are one candidate.
 static void on_raw(int what, size_t end, void *context)
 {
-	struct candidate *c = context;
+	struct candidates *c = context;
+	(void)what;
 	size_t offset = end ? end - 1 : 0;
-	if (c->n && offset < c->line_to) {
-		c->progress_only[c->n - 1] &= what == FF_MATCH_PROGRESS;
-		return;
-	}
-	if (c->n == c->cap)
+	if ((c->n && offset < c->line_to) || c->n > CHUNK / 2)
 		return;
 	c->line_to = line_end(c->scan, offset);
-	c->offsets[c->n] = offset;
-	c->progress_only[c->n++] = what == FF_MATCH_PROGRESS;
-}
-
-static struct ff_error *find_candidates(struct ff_scan *scan, struct candidate *c)
-{
-	// A line has at least two bytes with its newline, and a shorter one matches nothing.
-	c->cap = scan->bytes.n / 2 + 1;
-	c->offsets = malloc(c->cap * sizeof(*c->offsets));
-	c->progress_only = malloc(c->cap * sizeof(*c->progress_only));
-	if (!c->offsets || !c->progress_only)
-		return &ff_enomem;
-	return ff_matcher_scan(scan->matcher, scan->bytes, on_raw, c);
-}
-
-static void read_candidates(struct ff_scan *scan, const struct candidate *c)
-{
-	for (size_t i = 0; i < c->n && !scan->err; i++) {
-		go_to(scan, c->offsets[i]);
-		if (scan->reading)
-			continue;
-		if (c->progress_only[i] && !ff_events_busy(scan->events, scan->number))
-			ff_events_progress(scan->events, scan->number);
-		else
-			read_line(scan);
-	}
-	while (scan->at < scan->bytes.n) {
-		if (!scan->reading && ff_events_busy(scan->events, scan->number))
-			read_line(scan);
-		if (!next_line(scan))
-			break;
-	}
+	c->scan->candidates[c->n++] = (uint32_t)offset;
 }
 
 // Without escape sequences; newlines stay where they are counted.
@@ -289,33 +297,22 @@ static struct ff_span cleaned(struct ff_scan *scan, struct ff_span raw)
 	return (struct ff_span){scan->clean, n};
 }
 
-static uint64_t count_lines(struct ff_span s)
-{
-	uint64_t n = 0;
-	const char *p = s.p, *end = s.p + s.n;
-	while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
-		n++;
-		p++;
-	}
-	return n;
-}
-
 // A chunk of whole lines (the last one may lack its newline).
 static void read_chunk(struct ff_scan *scan, struct ff_span raw)
 {
 	scan->bytes = cleaned(scan, raw);
-	scan->at = 0;
+	scan->at = scan->health = 0;
 	scan->number = scan->line + 1;
 	scan->reading = false;
-	struct candidate c = {.scan = scan};
-	struct ff_error *err = scan->bytes.n ? find_candidates(scan, &c) : NULL;
-	if (err)
-		scan->err = err;
-	else
-		read_candidates(scan, &c);
-	free(c.offsets);
-	free(c.progress_only);
-	scan->line += count_lines(raw);
+	struct candidates c = {.scan = scan};
+	scan->err = ff_matcher_scan(scan->matcher, scan->bytes, on_raw, &c);
+	for (size_t i = 0; i < c.n && !scan->err; i++) {
+		go_to(scan, line_start(scan, scan->candidates[i]));
+		if (!scan->reading)
+			read_line(scan);
+	}
+	go_to(scan, scan->bytes.n);
+	scan->line = scan->number - 1;
 }
 
 static struct ff_error *take_error(struct ff_scan *scan)
