@@ -204,25 +204,35 @@ rule {
     not_contain = [=[did not contain (?:\[?['"]?)libcudart\.so]=],
     runtime_symbol = [[undefined symbol: cudaRuntimeGetVersion]],
     could_not = [[(?:CUDA SETUP: )?(?:Something unexpected happened\. Please compile from source|CUDA runtime path not found|CUDA SETUP: (?:Problem|WARNING): The main issue seems to be that the main CUDA (?:runtime )?library was not (?:detected|found))]],
-    libcuda = [[(?:CUDA SETUP: (?:WARNING! )?libcuda\.so not found|Found no(?:thing| CUDA driver)|libcuda\.so(?:\.1)? (?:not found|is not in))]],
+    libcuda = [[(?:CUDA SETUP: (?:(?:WARNING|ERROR)! )?libcuda\.so not found|Found no(?:thing| CUDA driver)|libcuda\.so(?:\.1)? (?:not found|is not in))]],
     optimizer = [[name 'str2optimizer\w*' is not defined]],
   },
   context = {
-    found_later = [[CUDA SETUP: (?:CUDA runtime path found: *\S|Loading binary \S*libbitsandbytes_cuda)|CUDA_SETUP: CUDA path found: *\S]],
+    found_later = [[CUDA SETUP: CUDA runtime path found: *\S|CUDA_SETUP: CUDA path found: *\S]],
+    loaded = [[CUDA SETUP: Loading binary \S*libbitsandbytes_cuda]],
     symptom = [[(?:libbitsandbytes_cpu|str2optimizer|cget_col_row_stats|compiled without GPU support|CUDA SETUP: CUDA detection failed|CUDA Setup failed|path is None|No GPU detected)]],
     required = [[Required library version not found]],
   },
-  unless = {"found_later", "required"},
+  unless = {"loaded", "required"},
   facts = {"env.LD_LIBRARY_PATH", "bitsandbytes.version", "torch.cuda"},
   explains = {"bnb.cpu-only", "bnb.binary-missing", "cuda.lib-missing"},
   when = function(f, log)
+    local driver_only = log.libcuda and not (log.none or log.not_found or log.runtime_symbol) -- the runtime is there, the driver's library is not
+    if log.found_later and not driver_only then return nil end
     if log.not_contain and not (log.none or log.not_found or log.runtime_symbol or log.could_not or log.libcuda or log.symptom) then return nil end
     local alone = log.optimizer and not (log.none or log.not_found or log.runtime_symbol or log.not_contain or log.could_not)
-    return {confidence = alone and 0.6 or 0.88,
-      why = "This bitsandbytes looks for libcudart.so itself, on the library path, and did not find it; so it loaded its CPU library, which lacks the GPU functions.",
-      fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds libcudart.so on LD_LIBRARY_PATH.", command = "export LD_LIBRARY_PATH=$(dirname $(find / -name 'libcudart.so*' 2>/dev/null | head -1)):$LD_LIBRARY_PATH"},
-               {kind = "pip:bitsandbytes", say = "Or upgrade bitsandbytes: since 0.41 it takes the CUDA version from torch.", command = "pip install -U bitsandbytes"},
-               {kind = "toolkit", say = "Or install a CUDA runtime (conda install cudatoolkit, apt cuda-cudart)."}}}
+    if not driver_only then
+      return {confidence = alone and 0.6 or 0.88,
+        why = "This bitsandbytes looks for libcudart.so itself, on the library path, and did not find it; so it loaded its CPU library, which lacks the GPU functions.",
+        fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds libcudart.so on LD_LIBRARY_PATH.", command = "export LD_LIBRARY_PATH=$(dirname $(find / -name 'libcudart.so*' 2>/dev/null | head -1)):$LD_LIBRARY_PATH"},
+                 {kind = "pip:bitsandbytes", say = "Or upgrade bitsandbytes: since 0.41 it takes the CUDA version from torch.", command = "pip install -U bitsandbytes"},
+                 {kind = "toolkit", say = "Or install a CUDA runtime (conda install cudatoolkit, apt cuda-cudart)."}}}
+    end
+    local wsl = (f"system.kernel" or ""):match[[(?i)microsoft]]
+    return {hit = log.libcuda, confidence = 0.8, why = "This bitsandbytes looks for libcuda.so (the driver's library) on the library path and does not find it, so it sees no GPU.",
+      fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds libcuda.so on LD_LIBRARY_PATH (under WSL2 /usr/lib/wsl/lib).", command = wsl and "export LD_LIBRARY_PATH=/usr/lib/wsl/lib:$LD_LIBRARY_PATH" or "export LD_LIBRARY_PATH=$(dirname $(find / -name 'libcuda.so*' 2>/dev/null | grep -v stubs | head -1)):$LD_LIBRARY_PATH"},
+               {kind = "pip:bitsandbytes", say = "Or upgrade bitsandbytes: since 0.41 it asks torch instead.", command = "pip install -U bitsandbytes"},
+               {kind = "driver", say = "If there is none: install the driver (on Windows for WSL2), or pass the GPU into the container."}}}
   end,
   doc = {looks = "'libcudart.so not found in any environmental path', 'libcudart.so path is None'.", check = "Where libcudart is, and LD_LIBRARY_PATH. 'CUDA runtime path found' afterwards means it was harmless."},
 }
@@ -310,10 +320,11 @@ rule {
 rule {
   id = "bnb.arch-unsupported",
   signatures = {
-    no_image = [[(?:Error no kernel image is available for execution on the device at line \d+ in file \S*(?:ops\.cu|bitsandbytes\S*)|(?:bitsandbytes|csrc/ops)\S*[^\n]{0,160}no kernel image)]],
+    no_image = [[(?:Error (?:no kernel image is available for execution on the device|invalid device function) at line \d+ in file \S*(?:ops\.(?:cu|hip)|bitsandbytes\S*)|(?:bitsandbytes|csrc/ops)\S*[^\n]{0,160}no kernel image)]],
     named_symbol = [[(?:Error )?named symbol not found at line \d+ in file]],
     status15 = [[cuBLAS API failed with status 15]],
     igemm = [[(?:Error|error):? ?(?:Your GPU does not support Int8 Matmul|int8 (?:matmul|operations) (?:is|are) not supported|Int8 Matmul[^\n]{0,40}(?:7\.5|Turing))]],
+    cublaslt = [[cublasLt ran into an error!]],
     no_igemmlt = [[(?:cublasLt|igemmlt)[^\n]{0,80}(?:not supported|unsupported)]],
   },
   facts = {"gpus.0.compute_capability", "bitsandbytes.version", "bitsandbytes.archs"},

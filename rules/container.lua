@@ -4,9 +4,9 @@ rule {
   id = "container.no-gpu",
   signatures = {
     no_driver = [[Found no NVIDIA driver on your system]],
-    no_device = [[(?:no CUDA-capable device is detected|cudaErrorNoDevice|CUDA_ERROR_NO_DEVICE|No CUDA GPUs are available|no NVIDIA GPU detected|WARNING: The NVIDIA Driver was not detected)]],
+    no_device = [[(?:no CUDA-capable device is detected|cudaErrorNoDevice|CUDA_ERROR_NO_DEVICE|No CUDA GPUs are available|no NVIDIA GPU detected|No visible GPU devices|no supported devices found for platform CUDA|no nvidia devices detected by library|WARNING: The NVIDIA Driver was not detected)]],
     no_devices_found = [[(?:No devices found\. Waiting indefinitely|Failed to initialize NVML: (?:could not load NVML library|ERROR_LIBRARY_NOT_FOUND)|Detected non-NVML platform: could not load NVML library|No GPU(?:s)? (?:found|detected|available))]],
-    nvml_missing = [[(?:NVML Shared Library Not Found|libnvidia-ml\.so(?:\.1)?: cannot open shared object file|NVMLError_LibraryNotFound|nvidia-smi: (?:command )?not found|could not find nvidia-smi)]],
+    nvml_missing = [[(?:NVML Shared Library Not Found|couldn't find libnvidia-ml\.so library|libnvidia-ml\.so(?:\.1)?: cannot open shared object file|NVMLError_LibraryNotFound|nvidia-smi: (?:command )?not found|could not find nvidia-smi)]],
     libcuda = [[libcuda\.so(?:\.1)?: cannot open shared object file]],
     vllm_platform = [[(?:Failed to infer device type|No platform detected, vLLM is running on UnspecifiedPlatform|Device string must not be empty)]],
     zero = [[(?:device_count\(\) ?(?:==|=|is|>) ?0|Number of GPUs: 0|GPU count: 0|Attempting to deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is False)]],
@@ -81,9 +81,9 @@ rule {
   id = "host.no-gpu",
   signatures = {
     no_driver = [[Found no NVIDIA driver on your system]],
-    no_device = [[(?:no CUDA-capable device is detected|No CUDA GPUs are available|CUDA_ERROR_NO_DEVICE)]],
+    no_device = [[(?:no CUDA-capable device is detected|No CUDA GPUs are available|CUDA_ERROR_NO_DEVICE|No visible GPU devices|no supported devices found for platform CUDA)]],
     no_smi = [[(?:nvidia-smi: command not found|'nvidia-smi' is not recognized)]],
-    mac = [[(?:Torch not compiled with CUDA enabled|mps)[^\n]*(?:darwin|macOS|/Users/)]],
+    not_compiled = [[Torch not compiled with CUDA enabled]],
     need = [[(?:No (?:NVIDIA )?GPU found\? ?[^\n]*only supports GPUs|requires a CUDA-capable GPU|GPU is required)]],
   },
   context = {
@@ -99,8 +99,11 @@ rule {
   facts = {"gpus.0.name", "pci.gpus", "driver.version"},
   when = function(f, log)
     if f"system.container.runtime" or #f.gpus() > 0 or f"driver.version" then return nil end
-    if log.cpu_build and not log.mac_path then return nil end
-    if log.need and not log.mac_path then return nil end
+    if (log.cpu_build or log.need) and not log.mac_path then return nil end
+    if log.not_compiled then
+      return {hit = log.not_compiled, confidence = 0.8, title = "CUDA is asked for on a Mac", why = "This is a Mac: there is no CUDA for it, and the program asks for it all the same.",
+        fixes = {{kind = "code", say = "Choose the device that is there: 'mps' or 'cpu' instead of .cuda() and 'cuda'.", command = "PYTORCH_ENABLE_MPS_FALLBACK=1 python ...   # with device='mps'"}, {kind = "hardware", say = "Or run on a machine with an NVIDIA GPU."}}}
+    end
     return {confidence = log.mac_path and 0.85 or 0.6, why = "No NVIDIA driver and no GPU is visible on this machine.",
       fixes = {{kind = "hardware", say = "Run on a machine with an NVIDIA GPU (or use a CPU build or backend)."}, {kind = "driver", say = "If a GPU is built in: install its driver."}}}
   end,
@@ -128,6 +131,56 @@ rule {
     {kind = "restart", say = "If it is installed already: restart the engine."},
   },
   doc = {looks = "could not select device driver \"\" with capabilities: [[gpu]]; unknown runtime specified nvidia.", check = "docker info | grep -i runtime."},
+}
+
+rule {
+  id = "container.toolkit-missing/wsl",
+  signatures = {
+    symbol = [[(?:cudaGetDeviceCount\(\)[^\n]*Error 500|CUDA failed with error named symbol not found|(?:failed to initialize CUDA|initialization error): (?:cuda error: )?named symbol not found)]],
+  },
+  facts = {"system.kernel", "system.container.runtime", "driver.version"},
+  explains = {"container.no-gpu", "driver.fabric-manager", "torch.no-kernel-image", "bnb.arch-unsupported"},
+  confidence = 0.8,
+  title = "the container engine does not know all libraries of this driver",
+  why = {"CUDA does not start in the container (error 500, named symbol not found): the engine's NVIDIA toolkit is older than the driver and does not hand over a library that the driver's others need. It is seen with Docker Desktop on WSL2 after a driver upgrade.", "Kernel {fact:system.kernel}."},
+  fixes = {
+    {kind = "apt:nvidia-container-toolkit", say = "Upgrade Docker Desktop (4.31 or later for drivers from 555 on), or the nvidia-container-toolkit of the engine, and restart it."},
+    {kind = "driver", say = "Or go back to the driver that worked."},
+  },
+  doc = {looks = "'cudaGetDeviceCount() ... Error 500: named symbol not found' in a container under WSL2.", check = "nvidia-smi works and CUDA does not; versions of the driver and of Docker Desktop."},
+}
+
+rule {
+  id = "container.no-gpu/wsl",
+  signatures = {
+    adapters = [[WSL environment detected but no adapters were found]],
+    blocked = [[GPU access blocked by the operating system]],
+  },
+  facts = {"system.kernel", "driver.version"},
+  explains = {"container.toolkit-missing", "driver.not-loaded"},
+  when = function(_, log)
+    local restart = {kind = "restart", say = "Restart WSL (and Docker Desktop), after updating it.", command = "wsl --update; wsl --shutdown"}
+    local driver = {kind = "driver", say = "Install a current NVIDIA driver on Windows; inside WSL no Linux driver may be installed, nor an image's own libcuda or libnvidia-ml stand on the library path."}
+    if log.adapters then
+      return {confidence = 0.85, title = "WSL2 offers no GPU to the container", why = "Windows hands no GPU to WSL2: its NVIDIA driver has no WSL support or is missing, or WSL has to be restarted.", fixes = {driver, restart}}
+    end
+    return {confidence = 0.7, title = "WSL2 blocks access to the GPU", why = "NVML may not reach the GPU through WSL2: the Windows driver and the NVIDIA library that is loaded (one of the distribution or the image, not /usr/lib/wsl/lib) do not fit.", fixes = {driver, restart}}
+  end,
+  doc = {looks = "'WSL environment detected but no adapters were found', 'GPU access blocked by the operating system'.", check = "nvidia-smi on Windows; ls /usr/lib/wsl/lib; wsl --version."},
+}
+
+rule {
+  id = "container.toolkit-missing/files-in-image",
+  signatures = {exists = [[nvidia-container-cli[^\n]*mount error: file creation failed: (?<path>\S+): file exists]]},
+  confidence = 0.9,
+  title = "the image contains files of the NVIDIA driver",
+  why = "The toolkit mounts the host's driver files into the container, and one is there already: {path}. The image was committed, or built, with a GPU runtime.",
+  fixes = {
+    {kind = "rebuild:image", say = "Build the image anew without them (not by 'docker commit' of a GPU container, and with the default runtime); or remove the empty libnvidia-*, libcuda* files and the nvidia-* programs from it.",
+     command = "RUN rm -f /usr/lib/x86_64-linux-gnu/lib{cuda,nvidia-,nvcuvid}*.so.* /usr/bin/nvidia-*   # in a Dockerfile, FROM that image"},
+    {kind = "container-flag:gpus", say = "Or start from the original image."},
+  },
+  doc = {looks = "nvidia-container-cli: mount error: file creation failed: ...libnvidia-ml.so.1: file exists.", check = "ls -l of that path in the image."},
 }
 
 rule {

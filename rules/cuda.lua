@@ -7,6 +7,7 @@ rule {
     load = [[(?:Could not load (?:dynamic )?library|Unable to load any of \{?|Failed to load library|Could not locate) ['"]?(?<lib2>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusolver|nvrtc|nccl|nvinfer)[\w.]*)]],
     nvrtc = [[(?:nvrtc: error: failed to open (?<lib3>libnvrtc-builtins\.so[\d.]*)|Failed to dlopen (?<lib4>lib\w+\.so[\d.]*))]],
     dll = [[(?:Could not (?:locate|load library)|Error loading|Library) ['"]?(?<lib5>(?:cudnn|cublas|cudart|zlibwapi)\w*(?:\.dll)?)['"]?(?: is not found| not found|\. Error code 126|\. Please make sure it is in your library path)]],
+    tf_dlopen = [[Cannot dlopen some GPU libraries]],
     onnx = [[Failed to create CUDAExecutionProvider|Failed to load library libonnxruntime_providers_cuda\.so[^\n]*: (?<lib6>lib\w+\.so[\d.]*)]],
   },
   context = {
@@ -18,6 +19,11 @@ rule {
   unless = {"plugin"},
   facts = {"torch.version", "torch.cuda", "env.LD_LIBRARY_PATH", "cuda.toolkit.version"},
   when = function(f, log)
+    if log.tf_dlopen and not (log.shared or log.load) then
+      if log.tf_dlopen.event.progress then return nil end
+      return {hit = log.tf_dlopen, confidence = 0.7, title = "TensorFlow finds no CUDA libraries and leaves the GPU unused", why = "TensorFlow sees the GPU and cannot load the CUDA libraries that it was built for (TF_CPP_MAX_VLOG_LEVEL=3 names them), so it computes on the CPU.",
+        fixes = {{kind = "pip:tensorflow", say = "Install TensorFlow with its own CUDA libraries.", command = "pip install 'tensorflow[and-cuda]'"}, {kind = "env:LD_LIBRARY_PATH", say = "Or put the folders of CUDA and cuDNN on LD_LIBRARY_PATH."}, {kind = "toolkit", say = "Or install the CUDA and cuDNN that this TensorFlow names."}}}
+    end
     local hit = log.shared or log.nvrtc or log.load or log.dll or log.onnx
     local lib = hit.lib or hit.lib2 or hit.lib3 or hit.lib4 or hit.lib5 or hit.lib6 or "a CUDA library"
     if log.tf and not log.shared then return nil end
@@ -32,13 +38,14 @@ rule {
     local torch_cuda = f"torch.cuda"
     local cu = base ~= "cudnn" and major or type(torch_cuda) == "string" and torch_cuda:match[[^(\d+)]] or "12"
     local package = base and names[base:gsub("_.*", "")] and ("nvidia-%s-cu%s"):format(names[base], cu)
-    local other_major = major and type(torch_cuda) == "string" and base == "cudart" and major ~= torch_cuda:match[[^(\d+)]]
+    local other_major = major and type(torch_cuda) == "string" and (base == "cudart" or base == "cublas" or base == "cublasLt") and major ~= torch_cuda:match[[^(\d+)]]
     local extension = hit.text:match[[(?:flash_attn|vllm|xformers|sgl_kernel|deep_gemm|auto_gptq|llama_cpp|exllama|awq|apex|mamba|deepspeed|common_ops)]] or other_major
     local fixes = {}
     local pip = package and {kind = "pip:" .. package, say = "Install the package that brings it, in the CUDA version that is asked for.", command = base == "cudnn" and (major == "8" or lib:match[[_8\b]]) and ("pip install '%s<9'"):format(package) or "pip install " .. package}
     local path = {kind = "env:LD_LIBRARY_PATH", say = "If it is installed already, put its folder on LD_LIBRARY_PATH.", command = "find / -name '" .. lib .. "*' 2>/dev/null"}
     local reinstall = {kind = "pip:" .. (type(extension) == "string" and extension:gsub("_", "-") or "torch"), say = other_major and ("The program that asks was built for CUDA %s, torch here is for CUDA %s: install builds of one CUDA version."):format(major, torch_cuda) or "Reinstall what asks for it, in the build for this torch's CUDA.", command = nil}
-    if other_major then fixes = {reinstall, pip or path, path} else fixes = {pip or reinstall, reinstall, path} end
+    local onnx = log.onnx and {kind = "pip:onnxruntime-gpu", say = "Install the onnxruntime-gpu built for the CUDA that is here, with the libraries it asks for (releases up to 1.18 on PyPI are for CUDA 11).", command = "pip install -U 'onnxruntime-gpu[cuda,cudnn]'   # then, before the first session: onnxruntime.preload_dlls() or import torch"}
+    if onnx then fixes = {onnx, pip or path, path} elseif other_major then fixes = {reinstall, pip or path, path} else fixes = {pip or reinstall, reinstall, path} end
     fixes[#fixes + 1] = {kind = "toolkit", say = "Or install the CUDA toolkit of that version."}
     return {hit = hit, confidence = log.bnb and 0.6 or 0.88, why = {lib .. " cannot be loaded: it is not installed, or not where the loader looks.", "torch is {fact:torch.version}."}, fixes = fixes}
   end,
@@ -97,6 +104,10 @@ rule {
   facts = {"env.LD_LIBRARY_PATH", "torch.cudnn", "torch.version"},
   specific_over = {"cuda.lib-conflict", "cuda.lib-missing"},
   confidence = 0.93,
+  when = function(_, log)
+    local absent = log.sublibrary and log.sublibrary.text:match[[: cannot open shared object file]]
+    return not (absent and not (log.incompatibility or log.loaded or log.invalid_handle)) -- not there at all: cuda.lib-missing
+  end,
   why = {"The cuDNN that was loaded is not the one that this torch (or program) was built with: another copy stands first on the library path.", "Built against {built}, found {found}.", "Built against {built2}, found {found2}."},
   fixes = {
     {kind = "env:LD_LIBRARY_PATH", say = "Take the folder with the other cuDNN off LD_LIBRARY_PATH; torch brings its own.", command = "unset LD_LIBRARY_PATH", unset = {"LD_LIBRARY_PATH"}},
@@ -114,7 +125,7 @@ rule {
     cuda_home = [[(?:CUDA_HOME (?:environment variable )?(?:is not set|does not exist|not found)|CUDA_HOME environment variable is not set|Please set it to your CUDA install root|Cannot find CUDA_HOME|CUDA_HOME does not exist|unable to find CUDA_HOME)]],
     cmake = [[(?:No CMAKE_CUDA_COMPILER could be found|Failed to find nvcc|CMAKE_CUDA_COMPILER-NOTFOUND|Could NOT find CUDA|Could not find CUDAToolkit|CUDA Toolkit not found)]],
     nvcc_required = [[(?:nvcc is (?:required|needed)|requires nvcc|CUDA toolkit is required|FlashAttention[^\n]*requires nvcc)]],
-    headers = [[fatal error: (?<header>cuda_runtime(?:_api)?\.h|cuda\.h|cublas_v2\.h|cusparse\.h|cusolverDn\.h|nv/target|curand_kernel\.h|cuda_fp16\.h|thrust/\S+): No such file]],
+    headers = [[fatal error: (?<header>cuda_runtime(?:_api)?\.h|cuda\.h|cublas_v2\.h|cusparse\.h|cusolverDn\.h|nv/target|curand_kernel\.h|cuda_fp16\.h|cuda_bf16\.h|cuda_profiler_api\.h|curand\.h|cublasLt\.h|nvrtc\.h|nvToolsExt\.h|cub/\S+|thrust/\S+)["']?: No such file]],
     cuda_path = [[(?:bare_metal_version|raw_output)[^\n]*(?:None|NoneType)|unsupported operand type\(s\) for \+: 'NoneType' and 'str']],
   },
   context = {
@@ -185,7 +196,7 @@ rule {
     no_cc = [[(?:Failed to find C compiler\. Please specify via CC|RuntimeError: Failed to find C compiler)]],
     python_h = [[fatal error: Python\.h: No such file]],
     gcc_failed = [[(?:subprocess\.CalledProcessError: Command '\[?'?(?:/usr/bin/)?(?:x86_64-linux-gnu-)?(?:gcc|cc|clang)[^\n]*(?:triton|cuda_utils|__triton_launcher|torchinductor|/tmp/tmp)[^\n]*|returned non-zero exit status 1[^\n]*(?:cuda_utils|triton_launcher))]],
-    libcuda = [[(?:cannot find -lcuda|libcuda\.so cannot found|AssertionError: libcuda\.so cannot found)]],
+    libcuda = [[(?:cannot find -lcuda\b|libcuda\.so cannot found|AssertionError: libcuda\.so cannot found)]],
     ptxas = [[(?:ptxas (?:fatal|error)[^\n]*|PTXAS error|Internal Triton PTX codegen error|`ptxas` (?:stderr|failed)|Cannot find ptxas)]],
     inductor = [[(?:torch\._inductor\.exc\.\w+: (?:CppCompileError|RuntimeError: Failed to find C compiler|InvalidCxxCompiler|FileNotFoundError)|InvalidCxxCompiler: No working C\+\+ compiler found|BackendCompilerFailed: backend='inductor' raised:)]],
     no_triton = [[(?:Cannot find a working triton installation|TritonMissing|Triton is not available|torch\._inductor\.exc\.TritonMissing)]],

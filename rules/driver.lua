@@ -9,7 +9,8 @@ rule {
     initialise = [[forward compatibility was attempted[^\n]*driver]],
     jax = [[(?:The NVIDIA driver's CUDA version is|CUDA versions? \S+ (?:is|are) newer than the driver's)]],
     driver_requires = [[(?:requires|needs) (?:an? )?(?:NVIDIA )?driver (?:version )?(?:>=|of at least|newer than|at least) ?(?<need>\d{3}[\d.]*)]],
-    ollama = [[(?:cudart|cuda driver library) (?:initialization failure|init failed)[^\n]*\b35\b|your nvidia driver is too old or missing]],
+    ollama = [[(?:cudart|nvcuda|cuda driver library) init failure: 35\b|your nvidia driver is too old or missing]],
+    newer_call = [[API call is not supported in the installed CUDA driver|cudaErrorCallRequiresNewerDriver]],
   },
   context = {
     no_driver = [[Found no NVIDIA driver on your system]],
@@ -19,7 +20,7 @@ rule {
   facts = {"driver.version", "driver.cuda", "torch.cuda", "torch.version"},
   explains = {"torch.cpu-build", "hf.model-too-new", "bnb.cpu-only", "host.no-gpu", "container.no-gpu", "nccl.init", "sys.illegal-instruction", "visible-devices.wrong"},
   when = function(f, log)
-    local hit = log.too_old or log.insufficient or log.jax or log.driver_requires or log.ollama or log.initialise
+    local hit = log.too_old or log.insufficient or log.jax or log.driver_requires or log.ollama or log.newer_call or log.initialise
     local driver, runtime = f"driver.version", f"torch.cuda"
     local verdict, floor = nil, nil
     if driver and runtime then verdict, floor = know.driver_runs(driver, runtime) end
@@ -104,7 +105,7 @@ rule {
 rule {
   id = "driver.not-loaded",
   signatures = {
-    smi = [[NVIDIA-SMI has failed because it couldn'?t communicate with the NVIDIA driver]],
+    smi = [[NVIDIA-SMI (?:has failed because it couldn'?t communicate with the NVIDIA driver|couldn't find libnvidia-ml\.so library)]],
     modprobe = [[modprobe: (?:FATAL|ERROR):[^\n]*nvidia|could not insert 'nvidia|Module nvidia not found|nvidia(?:-\w+)? kernel module (?:is )?(?:missing|not (?:found|loaded))]],
     nvml_driver = [[(?:Failed to initialize NVML: Driver Not Loaded|NVMLError_DriverNotLoaded|nvml error: driver not loaded|NVML_ERROR_DRIVER_NOT_LOADED)]],
     cli = [[nvidia-container-cli(?:\.real)?: initialization error:(?: nvml error:)? (?:driver not loaded|load library failed: libnvidia-ml|driver rpc error)]],
@@ -124,7 +125,7 @@ rule {
         fixes = {{kind = "driver", say = "Sign the module and enroll the key (mokutil), or switch Secure Boot off."}, {kind = "restart", say = "Then reboot."}}}
     end
     if hit and not (log.smi or log.modprobe or log.nvml_driver or log.cli or log.installer) then return nil end
-    if log.installer and log.installer.text:match[[does not appear to be running]] and f"system.container.runtime" then return nil end -- container.no-gpu
+    if f"system.container.runtime" and (log.installer and log.installer.text:match[[does not appear to be running]] or log.smi and log.smi.text:has("libnvidia-ml")) then return nil end -- container.no-gpu
     if log.adapter and not (log.smi or log.modprobe or log.nvml_driver or log.cli or log.installer or log.no_module) then
       return {hit = log.adapter, confidence = 0.65, why = "The NVIDIA module is loaded and cannot bring the GPU up (wrong or damaged driver, GSP firmware, power, or a defect of the card).",
         fixes = {{kind = "driver", say = "Install a driver made for this card (open kernel modules from the 50 series on) and look at what the kernel says beside it.", command = "sudo dmesg | grep -iE 'nvrm|xid'"}, {kind = "restart", say = "Power the host off and on."}, {kind = "hardware", say = "If it stays: reseat or replace the card."}}}
@@ -144,7 +145,7 @@ rule {
 rule {
   id = "driver.unknown-error",
   signatures = {
-    unknown = [[(?:cudaGetDeviceCount\(\)[^\n]*Error (?:2: out of memory|3: initialization error)|CUDA driver initialization failed, you might not have a CUDA gpu|CUDA unknown error - this may be due to an incorrectly set up environment|CUDA_ERROR_UNKNOWN|cudaErrorUnknown|\berror(?: code)?[ :=(]*999\b|cu(?:da)?\w*[^\n]{0,60}\(999\)|CUDA error: unknown error|initialization error: cuda error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}(?:999|unknown error))]],
+    unknown = [[(?:cudaGetDeviceCount\(\)[^\n]*Error (?:2: out of memory|3: initialization error)|CUDA driver initialization failed, you might not have a CUDA gpu|CUDA unknown error - this may be due to an incorrectly set up environment|CUDA_ERROR_UNKNOWN|cudaErrorUnknown|\berror(?: code)?[ :=(]*999\b|cu(?:da)?\w*[^\n]{0,60}\(999\)|CUDA error: unknown error|initialization error: cuda error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}(?:999|unknown error)|(?:cudart|nvcuda|cuda driver library) init failure: 999|cudaGetDeviceCount\(\)[^\n]*Error 304)]],
   },
   context = {
     xid = [[NVRM: Xid|RmInitAdapter failed|fallen off the bus]],
@@ -155,7 +156,7 @@ rule {
   explains = {"torch.cpu-build", "bnb.cpu-only"},
   confidence = 0.84,
   when = function(f, log)
-    if log.unknown.text:match[[CUDA error: unknown error|cudaErrorUnknown|driver initialization failed|cudaGetDeviceCount]] and not log.unknown.text:match[[999]] then return {confidence = 0.66} end
+    if log.unknown.text:match[[CUDA error: unknown error|cudaErrorUnknown|Error 304|driver initialization failed|cudaGetDeviceCount]] and not log.unknown.text:match[[999]] then return {confidence = 0.66} end
     return true
   end,
   why = {"cuInit answers 999 (unknown error): mostly the nvidia_uvm module is in a bad state (after suspend) or /dev/nvidia-uvm is missing; it is rarely CUDA_VISIBLE_DEVICES, whatever the message says."},

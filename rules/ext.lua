@@ -114,7 +114,7 @@ rule {
     mangled_any = [=[undefined symbol: (?<symbol2>_Z\w+)]=],
     torch_python = [[(?<file2>[^\s:'"]+\.so[\w.]*): undefined symbol: (?<symbol3>(?:THP\w+|PyInit_\w+|_PyThreadState\w+|Py\w+|aoti_torch\w+|torch_\w+))]],
     wrong_python = [[(?:dynamic module does not define module export function|Python version mismatch: module was compiled for Python|ImportError: Module use of python\d+\.dll conflicts)]],
-    built_for = [[(?:was (?:built|compiled) (?:for|with|against) (?:a different |another )?(?:PyTorch|torch|CUDA|version)|xFormers can't load C\+\+/CUDA extensions|xFormers was built for)]],
+    built_for = [[(?:was (?:built|compiled) (?:for|with|against) (?:(?:a different |another )?(?:PyTorch|torch|CUDA)|(?:a different|another) version)|xFormers can't load C\+\+/CUDA extensions|xFormers was built for)]],
     have = [[PyTorch (?<wants>\d[\w.+]*) with CUDA \S+ \(you have (?<has>\d[\w.+]*)\)]],
     dll = [[DLL load failed while importing (?<module>\w+): The specified (?:procedure|module) could not be found]],
     libc10 = [[lib(?:c10|c10_cuda|torch|torch_cpu|torch_python)\.so: cannot open shared object file]],
@@ -155,6 +155,102 @@ rule {
                {kind = "pip:torch", say = "Or install the torch that it was built for.", command = log.have and ("pip install torch==%s"):format(log.have.wants:match[[^[\d.]+]]) or nil}}}
   end,
   doc = {looks = "undefined symbol: _ZN3c10..., _ZN2at...; No module named 'vllm._C'; 'xFormers was built for'.", check = "Which torch the extension was built for; `firstfix libs FILE.so`."},
+}
+
+-- Where such an extension has wheels of its own for each torch, those serve better than a build.
+local HAS_WHEELS = {["torch-scatter"] = true, ["torch-sparse"] = true, ["torch-cluster"] = true, ["torch-spline-conv"] = true, mmcv = true, ["mmcv-full"] = true, dgl = true, ["auto-gptq"] = true, autoawq = true, detectron2 = false}
+
+-- The package of the innermost frame that lies in an installed package other than torch itself.
+local function package_of_frames(log)
+  local found
+  for _, e in pairs(log.events.list) do
+    for _, frame in ipairs(e.frames or {}) do
+      local module = frame.file:match[[(?:site|dist)-packages/(?!torch/|importlib)([A-Za-z0-9_]+)/]]
+      found = module and package_of(module .. ".so") or found
+    end
+  end
+  return found
+end
+
+rule {
+  id = "ext.abi-mismatch/no-cuda",
+  signatures = {
+    not_compiled = [[(?:(?<op>\w+) is not compiled with GPU support|\bNot compiled with (?:GPU|CUDA) support)]],
+    implementation = [[(?<op2>\w+): implementation for device cuda:\d+ not found]],
+    custom_ops = [[name '_C' is not defined]],
+    dgl = [[Device API cuda is not enabled]],
+    kernels = [[name '(?<kernel>autogptq_cuda(?:_\d+)?|awq_inference_engine|exl_ext|make_q4|exllama_\w+)' is not defined]],
+  },
+  facts = {"torch.version", "torch.cuda", "env.CUDA_HOME"},
+  explains = {"cuda.nvcc-missing"},
+  confidence = 0.88,
+  when = function(f, log)
+    local hit = log.not_compiled or log.implementation or log.dgl or log.kernels or log.custom_ops
+    if hit == log.custom_ops and (hit.event.tier or 0) < 3 then return nil end
+    local package = package_of_frames(log) or log.dgl and "dgl" or log.kernels and (log.kernels.kernel:match[[awq]] and "autoawq" or "auto-gptq") or log.implementation and "mmcv" or "package"
+    local install = {kind = "pip:" .. package, say = "Install the build of " .. package .. " with CUDA for this torch (from its own index of wheels)."}
+    local rebuild = {kind = "rebuild:extension", say = "Build it again with a CUDA compiler in reach; setting the architectures builds CUDA code even where no GPU is visible, as in docker build.",
+      command = ("export CUDA_HOME=/usr/local/cuda FORCE_CUDA=1 TORCH_CUDA_ARCH_LIST=%s; pip install --no-build-isolation --force-reinstall <source>"):format(f.capabilities()[1] or "<compute capability>")}
+    return {hit = hit, title = "an extension was built without CUDA",
+      why = {"The compiled part of " .. package .. " holds no CUDA code, or was not built at all: no nvcc (CUDA_HOME) or no GPU was in reach when it was installed.", "torch is {fact:torch.version}."},
+      fixes = HAS_WHEELS[package] and {install, rebuild} or {rebuild, install}}
+  end,
+  doc = {looks = "'Not compiled with GPU support', 'implementation for device cuda:0 not found', name '_C' is not defined.", check = "CUDA_HOME and a visible GPU when the extension was built."},
+}
+
+rule {
+  id = "ext.abi-mismatch/other-build",
+  signatures = {
+    other_cuda = [[PyTorch and (?!torchvision|TorchAudio|torchaudio)(?<module>\w+) were compiled with different CUDA]],
+    pyd = [[Could not find module '[^'\n]*?[\\/](?<folder>\w+)[\\/](?<pyd>_?\w+)\.pyd']],
+    torch_library = [[Cannot find (?<dgl>DGL C\+\+ \w+) library]],
+    codec = [[FFmpeg version \d: [^\n]*(?<codec>torchcodec)\S*\.so: undefined symbol]],
+  },
+  facts = {"torch.version", "torch.cuda"},
+  explains = {"sys.lib-missing"},
+  confidence = 0.9,
+  when = function(_, log)
+    local hit = log.other_cuda or log.codec or log.torch_library or log.pyd
+    local package = hit.dgl and "dgl" or hit.codec or (hit.module or hit.folder):lower():gsub("_", "-")
+    return {hit = hit, title = "a compiled extension belongs to another torch or CUDA",
+      why = {"The compiled part of " .. package .. " was built for another torch or CUDA version than the one that is installed.", "torch is {fact:torch.version}."},
+      fixes = {{kind = "pip:" .. package, say = "Install the build of " .. package .. " for this torch and CUDA (its installation page has a table).", command = ("pip uninstall -y %s && pip install --no-cache-dir %s"):format(package, package)},
+               {kind = "pip:torch", say = "Or install the torch that it was built for."}}}
+  end,
+  doc = {looks = "'PyTorch and torch_scatter were compiled with different CUDA versions', 'Cannot find DGL C++ graphbolt library'.", check = "The release table of the extension against torch.__version__."},
+}
+
+rule {
+  id = "engine.plugin-skew/mmcv",
+  signatures = {incompatible = [[(?<mm>MMCV|MMEngine|MMDetection|MMDet)==(?<have>[\w.]+) is used but incompatible\. Please install (?<spec>mm\w+ ?[><=][^\n]*?)\.?\s*$]]},
+  facts = {"torch.version"},
+  confidence = 0.95,
+  why = "The OpenMMLab package that is imported refuses {mm} {have}: it wants {spec}.",
+  when = function(_, log)
+    local package = log.incompatible.mm:lower():gsub("mmdetection", "mmdet")
+    local range = log.incompatible.spec:match[=[[><=].*$]=]
+    local newer = version.matches(log.incompatible.have, range:match[=[>=?[^,]+]=] or ">=0") == false
+    return {title = "packages of OpenMMLab are of releases that do not belong together",
+      fixes = {{kind = (newer and "pip:" or "pip-downgrade:") .. package, say = "Install it in that range.", command = ("mim install '%s%s'"):format(package, range:gsub(" ", ""))},
+               {kind = "pip:package", say = "Or upgrade the package that imports it."}}}
+  end,
+  doc = {looks = "'MMCV==2.2.0 is used but incompatible. Please install mmcv>=2.0.0rc4, <2.2.0'.", check = "pip list | grep mm."},
+}
+
+rule {
+  id = "pip.broken-install/apex",
+  signatures = {pyramid = [[(?:UnencryptedCookieSessionFactoryConfig|No module named 'pyramid)]]},
+  context = {apex = [[\bapex\b]]},
+  confidence = 0.93,
+  when = function(_, log)
+    if not log.apex and not log.has_frame[[/apex/]] then return nil end
+    return {title = "the package 'apex' of PyPI is another one than NVIDIA's", why = "The installed apex is a web package of the same name on PyPI, not NVIDIA's apex."}
+  end,
+  fixes = {
+    {kind = "pip:apex", say = "Remove it and install NVIDIA's from its repository (or do without: torch has its own fused and mixed-precision parts).",
+     command = "pip uninstall -y apex && git clone https://github.com/NVIDIA/apex && pip install -v --no-build-isolation ./apex"},
+  },
+  doc = {looks = "cannot import name 'UnencryptedCookieSessionFactoryConfig', in apex/__init__.py.", check = "pip show apex."},
 }
 
 rule {

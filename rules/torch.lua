@@ -23,7 +23,7 @@ rule {
     local hit = log.not_compiled or log.libtorch_cuda or log.none_found or log.not_linked or log.deserialize or log.triton_cpu
     local torch = f.pkg"torch"
     local cpu = f"torch.cuda" == false or torch and torch:match[[\+cpu]] or log.version_cpu
-    if log.hip and f"torch.hip" then return nil end
+    if log.hip and f"torch.hip" or log.mac then return nil end -- no torch for macOS has CUDA: host.no-gpu
     if not hit then return nil end
     if torch and torch:match[[\+cu\d]] then return nil end
     local sure = (log.not_compiled or log.libtorch_cuda or log.not_linked or cpu) and true
@@ -59,7 +59,7 @@ rule {
     not_compatible = [[(?<gpu>[\w .()-]+?) with CUDA capability sm_(?<sm>\d+) is not compatible with the current PyTorch installation]],
     too_old_gpu = [[(?:Found GPU\d+ (?<gpu2>[^\n]+?) which is of (?:cuda|compute) capability (?<cap>[\d.]+)|PyTorch no longer supports this GPU because it is too old)]],
     invalid_fn = [[(?:CUDA error: invalid device function|invalid device function|CUDA error 98\b)]],
-    ggml_arch = [[(?:ggml_cuda_compute_forward|ggml_cuda\w*)[^\n]{0,80}(?:no kernel image|was not compiled for|compiled for: )]],
+    ggml_arch = [[(?:ggml_cuda_compute_forward|ggml_cuda\w*)[^\n]{0,80}(?:no kernel image|was not compiled for|compiled for: )|has no device code compatible with CUDA arch \d+]],
     flash_gpu = [[(?:named symbol not found|CUDA error: the provided PTX[^\n]*incompatible|device kernel image is invalid)]],
     sm_support = [[(?:is not compiled (?:for|with)|does not support|unsupported|not supported on) (?:this )?(?:GPU architecture |compute capability |arch(?:itecture)? )?(?:sm_?|SM ?)?(?<sm2>12[01]|100|103|110|5\d|6\d|37)\b]],
   },
@@ -211,7 +211,7 @@ rule {
   signatures = {
     bf16 = [[(?:Bfloat16 is only supported on GPUs with compute capability of at least 8\.0|Your (?:setup|GPU) doesn't support bf16(?:/gpu)?|bf16 (?:is )?not supported|does not support bfloat16)]],
     fp8 = [[(?:fp8|FP8|float8|e4nv|fp8e4nv|torch\._scaled_mm)[^\n]{0,120}(?:only supported|not supported|requires|supported on(?:ly)?|compute capability)]],
-    flash = [[(?:FlashAttention only supports (?:Ampere|Hopper|Turing)[^\n]*|FlashAttention-3 (?:only|requires)[^\n]*|flash[- ]?attention[^\n]{0,60}(?:requires|only support\w*)[^\n]{0,60}(?:Ampere|compute capability|sm_?\d+|GPUs?))]],
+    flash = [[(?:FlashAttention only supports (?:Ampere|Hopper|Turing)[^\n]*|FlashAttention-3 (?:only|requires)[^\n]*|FlashAttention (?:backward for head dim > \d+ requires|forward only supports head dimension at most)[^\n]*|flash[- ]?attention[^\n]{0,60}(?:requires|only support\w*)[^\n]{0,60}(?:Ampere|compute capability|sm_?\d+|GPUs?))]],
     capability = [[(?:The quantization method (?<method>\S+) is not supported for the current GPU\. Minimum capability: (?<min>\d+)|requires (?:GPU with )?(?:compute )?capability (?:of )?(?:at least |>= ?)?(?<need>\d\.?\d)|GPUs with compute capability below (?<below>[\d.]+) are not supported)]],
     flash_dtype = [[FlashAttention only support fp16 and bf16 data type]],
     half_cpu = [=[["'](?:addmm_impl_cpu_|LayerNormKernelImpl|baddbmm_with_gemm|softmax_lastdim_kernel_impl|slow_conv2d_cpu|compute_indices_weights_cubic|upsample\w*|erfinv_vml_cpu|addmv_impl_cpu|clamp_min_scalar_cpu|log|mse_cpu|rsqrt_vml_cpu|index_add_cuda_|triu_tril_cuda_template|multinomial\w*|\w+_cpu)["'] not implemented for ['"](?<dtype>Half|BFloat16|Float8\w*)['"]]=],
@@ -241,4 +241,68 @@ rule {
         or {{kind = "param:dtype", say = "Use float16 instead.", command = "--dtype half   # torch_dtype=torch.float16"}, {kind = "hardware", say = "Or a GPU that supports it (bf16: 8.0 and later; fp8: 8.9 and later)."}}}
   end,
   doc = {looks = "'Bfloat16 is only supported on GPUs with compute capability of at least 8.0', 'FlashAttention only supports Ampere GPUs or newer'.", check = "The GPU's compute capability."},
+}
+
+rule {
+  id = "dtype.unsupported/library",
+  signatures = {
+    cublas = [[CUBLAS_STATUS_NOT_SUPPORTED when calling [^\n]*CUDA_R_(?<type>16BF|8F_E\dM\d)]],
+    arch = [[CUBLAS_STATUS_ARCH_MISMATCH]],
+    no_kernel = [[(?:No available kernel\. +Aborting execution|cutlass[FB]: no kernel found to launch)]],
+  },
+  facts = {"gpus.0.name", "gpus.0.compute_capability", "torch.version"},
+  when = function(f, log)
+    local cc = f.capabilities()[1]
+    local too_new = cc and version.cmp(cc, "10.0") ~= -1
+    local hit = log.cublas or log.arch or log.no_kernel
+    local dtype = {kind = "param:dtype", say = "Load in float16 instead (float32 where that overflows).", command = "torch_dtype=torch.float16"}
+    local attention = {kind = "param:attn_implementation", say = "Allow another attention: attn_implementation='eager', or all of torch's back ends (no sdpa_kernel/enable_math=False around the call)."}
+    local torch = {kind = "pip:torch", say = "Install a torch whose kernels cover this GPU.", command = "pip install -U torch --index-url https://download.pytorch.org/whl/cu128"}
+    if hit == log.no_kernel then
+      return {hit = hit, confidence = 0.68, title = "torch's attention has no kernel for this GPU, dtype and shape", why = {"None of the attention kernels that are allowed here covers this GPU, data type and shape.", "{fact:gpus.0.name}, compute capability {fact:gpus.0.compute_capability}."},
+        fixes = too_new and {torch, attention} or {attention, dtype, torch}}
+    end
+    local older = {["16BF"] = "8.0", ["8F_E4M3"] = "8.9", ["8F_E5M2"] = "8.9"}
+    local need = hit.type and older[hit.type] or "8.0"
+    if cc and hit == log.cublas and version.cmp(cc, need) ~= -1 then return nil end -- the GPU can: a mixture of libraries or shapes
+    return {hit = hit, confidence = cc and 0.88 or 0.6, why = {"cuBLAS has no product of that data type for this GPU" .. (hit.type and (", which would need compute capability " .. need .. " or later") or "") .. ".", "{fact:gpus.0.name}, compute capability {fact:gpus.0.compute_capability}."},
+      fixes = {dtype, {kind = "hardware", say = "Or use a GPU that has it."}}}
+  end,
+  doc = {looks = "CUBLAS_STATUS_NOT_SUPPORTED with CUDA_R_16BF, 'No available kernel. Aborting execution.'", check = "The GPU's compute capability and the dtype of the model."},
+}
+
+rule {
+  id = "cudnn.mismatch/engine",
+  signatures = {
+    engine = [[(?:GET|FIND) was unable to find an engine to execute this computation]],
+    frontend = [[\[cudnn_frontend\] Error: No (?:valid )?execution plans support the graph|No valid execution plans (?:built|found)]],
+    algorithm = [[(?:Unable to find a valid cuDNN algorithm to run convolution|no valid convolution algorithms available in CuDNN|Failed to get convolution algorithm|No algorithm worked!)]],
+  },
+  context = {oom = [[out of memory]], mismatch = [[(?:cuDNN version incompatibility|source was compiled with|VERSION_MISMATCH)]]},
+  unless = {"oom", "mismatch"},
+  facts = {"torch.version", "torch.cudnn", "env.LD_LIBRARY_PATH", "gpus.0.memory.free"},
+  when = function(_, log)
+    if log.algorithm and not (log.engine or log.frontend) then return nil end -- mostly memory: oom.activation/cudnn
+    return {confidence = 0.55, title = "cuDNN finds no way to compute this", why = "cuDNN offers no engine for this operation: another cuDNN or cuBLAS than torch's stands first on the library path, or this release has none for this GPU, dtype and shape.",
+      fixes = {{kind = "pip:torch", say = "Reinstall torch with torchvision and the nvidia-* packages of one CUDA version (a newer release of torch for a newer GPU).", command = "pip install -U --force-reinstall torch torchvision"},
+               {kind = "env:LD_LIBRARY_PATH", say = "Rule out a foreign library: start once without LD_LIBRARY_PATH.", command = "env -u LD_LIBRARY_PATH python ..."}, {kind = "param:dtype", say = "Or compute that part in float32, or with torch.backends.cudnn.enabled = False."}}}
+  end,
+  doc = {looks = "'GET was unable to find an engine to execute this computation', 'No execution plans support the graph'.", check = "torch.backends.cudnn.version(); which libcudnn is loaded."},
+}
+
+rule {
+  id = "oom.activation/cudnn",
+  signatures = {algorithm = [[(?:Unable to find a valid cuDNN algorithm to run convolution|no valid convolution algorithms available in CuDNN|Failed to get convolution algorithm|No algorithm worked!)]]},
+  context = {mismatch = [[(?:cuDNN version incompatibility|source was compiled with|VERSION_MISMATCH)]], oom = [[CUDA out of memory]]},
+  unless = {"mismatch", "oom"},
+  facts = {"gpus.0.memory.free"},
+  confidence = 0.6,
+  title = "cuDNN found no algorithm that fits in the free GPU memory",
+  why = "cuDNN tries its algorithms and found none that runs: mostly too little GPU memory is left for their workspace (another process, or this framework's own pool), sometimes a cuDNN of another version.",
+  fixes = {
+    {kind = "param:batch_size", say = "Use a smaller batch or image; in TensorFlow let memory grow (TF_FORCE_GPU_ALLOW_GROWTH=true).", command = "nvidia-smi   # who holds the memory?"},
+    {kind = "free-gpu", say = "End other processes on this GPU."},
+    {kind = "env:LD_LIBRARY_PATH", say = "If memory is free: rule out a foreign cuDNN on LD_LIBRARY_PATH."},
+  },
+  doc = {looks = "'Unable to find a valid cuDNN algorithm to run convolution', 'Failed to get convolution algorithm'.", check = "Free GPU memory at that moment."},
 }

@@ -1,0 +1,129 @@
+-- Compiling an extension: the compilers, headers, libraries and memory that the build needs, and sources older than torch's headers.
+
+rule {
+  id = "ext.abi-mismatch/source",
+  signatures = {
+    thc = [[(?:THC/THC\w*\.(?:h|cuh)['"]?: No such file|(?:cannot open source file|Cannot open include file:) ['"]THC/THC)]],
+    gone = [=[(?:['‘"](?:AT_CHECK|THCState_getCurrentStream|THCudaMalloc|THCCeilDiv)['’"] was not declared|identifier ['"](?:AT_CHECK|THCCeilDiv|THCudaMalloc|THCState_getCurrentStream)['"] (?:is undefined|not found))]=],
+    deprecated = [[no suitable conversion function from "(?:const )?at::DeprecatedTypeProperties"]],
+    standard = [[#error C\+\+(?<standard>1[47]|20) or later compatible compiler is required]],
+  },
+  facts = {"torch.version"},
+  explains = {"cuda.toolkit-mismatch", "sys.lib-missing"},
+  confidence = 0.86,
+  title = "an extension's sources are older than the installed torch",
+  when = function(_, log)
+    local why = log.standard and not (log.thc or log.gone or log.deprecated)
+      and "This torch's headers need C++{standard}, and the extension's build asks for an older standard."
+      or "The extension uses a part of torch's C++ interface that this torch no longer has."
+    return {title = "the extension's sources are older than the installed torch", why = {why, "torch is {fact:torch.version}."}}
+  end,
+  fixes = {
+    {kind = "pip:package", say = "Install a release of the extension that was written for this torch (or its prebuilt wheel)."},
+    {kind = "pip-downgrade:torch", say = "Or install the torch that its documentation names."},
+    {kind = "code", say = "Or port it: THC headers went with torch 1.11, AT_CHECK became TORCH_CHECK, type() became scalar_type(), and torch 2.1 needs -std=c++17."},
+  },
+  doc = {looks = "THC/THC.h: No such file, 'AT_CHECK' was not declared, 'C++17 or later compatible compiler is required'.", check = "Which torch the extension was written for."},
+}
+
+rule {
+  id = "oom.host/compiler",
+  signatures = {
+    killed = [[(?:Killed signal terminated program (?:cc1plus|cc1|cicc|as|ptxas)|nvcc error\s*: '(?:cicc|ptxas|cudafe\+\+|cc1plus)' died due to signal 9|internal compiler error: Killed \(program cc1plus\))]],
+  },
+  facts = {"system.memory.total", "env.MAX_JOBS"},
+  explains = {"cuda.toolkit-mismatch", "pip.broken-install"},
+  confidence = 0.93,
+  why = {"The compiler was killed for want of memory: a build starts as many compilers as there are cores, and each takes several GB.", "MAX_JOBS is {fact:env.MAX_JOBS}."},
+  fixes = {
+    {kind = "env:MAX_JOBS", say = "Let fewer compilers run at once.", command = "export MAX_JOBS=2", set = {MAX_JOBS = "2"}},
+    {kind = "pip:package", say = "Or install a prebuilt wheel."},
+    {kind = "hardware", say = "Or build on a machine with more memory."},
+  },
+  doc = {looks = "'Killed signal terminated program cc1plus', 'cicc died due to signal 9'.", check = "MAX_JOBS, memory while it builds."},
+}
+
+rule {
+  id = "cuda.lib-missing/linker",
+  signatures = {
+    linker = [[(?:cannot find|unable to find library) -l(?<library>cudart|cudart_static|cudadevrt|cublas|cublasLt|cudnn|curand|cusparse|cusolver|cufft|nvrtc|nvToolsExt|nccl)\b]],
+    header = [[(?:(?:fatal|catastrophic) error: |cannot open source file "|Cannot open include file: ')(?<header>cudnn\w*\.h|nccl\.h|NvInfer\w*\.h|cusparseLt\.h)\b]],
+  },
+  facts = {"cuda.toolkit.version", "env.CUDA_HOME", "torch.cuda"},
+  specific_over = {"cuda.nvcc-missing", "triton.compile"},
+  confidence = 0.88,
+  when = function(f, log)
+    if log.header and not log.linker then
+      local package = log.header.header:match[[^cudnn]] and "cudnn" or log.header.header:match[[^nccl]] and "nccl" or log.header.header:match[[^cusparseLt]] and "cusparselt" or nil
+      local cu = type(f"torch.cuda") == "string" and f"torch.cuda":match[[^\d+]] or "12"
+      return {hit = log.header, why = "The build needs {header}, which does not come with the CUDA toolkit, and it is not on the include path.",
+        fixes = {{kind = package and ("pip:nvidia-%s-cu%s"):format(package, cu) or "pip:tensorrt", say = "Install the package that brings it and name its include folder.",
+                  command = package and ("pip install nvidia-%s-cu%s && export CPATH=$(python -c 'import nvidia.%s as p; print(list(p.__path__)[0])')/include:$CPATH"):format(package, cu, package) or nil},
+                 {kind = "toolkit", say = "Or install its development package (an image with -cudnn-devel in its name has cuDNN's)."}, {kind = "pip:package", say = "Or install a prebuilt wheel of what is built."}}}
+    end
+    return {why = {"The linker does not find lib{library}.so: the toolkit that CUDA_HOME names has no development libraries (often a conda environment with nvcc alone), or they lie elsewhere.", "CUDA_HOME is {fact:env.CUDA_HOME}."}}
+  end,
+  fixes = {
+    {kind = "toolkit", say = "Use one complete toolkit: install its development libraries, and let CUDA_HOME name that toolkit.", command = "apt-get install -y cuda-libraries-dev-12-4   # conda: conda install -c nvidia cuda-libraries-dev"},
+    {kind = "env:CUDA_HOME", say = "If one is installed, point CUDA_HOME at it.", command = "export CUDA_HOME=/usr/local/cuda LIBRARY_PATH=/usr/local/cuda/lib64:$LIBRARY_PATH"},
+    {kind = "env:LIBRARY_PATH", say = "Or name the folder that holds the library.", command = "export LIBRARY_PATH=/usr/local/cuda/lib64:$LIBRARY_PATH"},
+  },
+  doc = {looks = "cannot find -lcudart (-lcurand, -lcublas), cudnn.h: No such file.", check = "ls $CUDA_HOME/lib64; which toolkit nvcc belongs to."},
+}
+
+rule {
+  id = "sys.lib-missing/compiler",
+  signatures = {
+    unix = [=[(?:error: command '[\w./+-]*(?:gcc|g\+\+|clang|c\+\+|/cc)' failed: No such file or directory|unable to execute '[\w./+-]*(?:gcc|g\+\+|c\+\+|cc)': No such file|No CMAKE_C(?:XX)?_COMPILER could be found|CMAKE_C(?:XX)?_COMPILER not set, after EnableLanguage|Command '\['which', '(?:c\+\+|g\+\+|x86_64-conda-linux-gnu-c\+\+)'\]' returned non-zero|(?:sh|bash): (?:line )?(?:\d+: )?(?:g\+\+|gcc|c\+\+): (?:command )?not found)]=],
+    windows = [=[(?:Microsoft Visual C\+\+ 1\d\.\d (?:or greater )?is required|Error checking compiler version for cl: |Command '\['where', 'cl'\]' returned non-zero|Cannot find compiler 'cl\.exe' in PATH)]=],
+  },
+  explains = {"pip.broken-install", "triton.compile"},
+  facts = {"system.os.name"},
+  confidence = 0.88,
+  when = function(_, log)
+    if log.windows and not log.unix then
+      return {hit = log.windows, why = "Something is compiled at install time, and Microsoft's C++ compiler is not installed (or not on the path of this console).",
+        fixes = {{kind = "os", say = "Install the Visual Studio Build Tools with the C++ workload and work in their 'x64 Native Tools' console.", command = "winget install Microsoft.VisualStudio.2022.BuildTools"},
+                 {kind = "pip:package", say = "Or install a prebuilt wheel made for this Python."}}}
+    end
+    return true
+  end,
+  title = "no C or C++ compiler is installed",
+  why = "Something is compiled at install or run time, and no C/C++ compiler is installed.",
+  fixes = {
+    {kind = "apt:build-essential", say = "Install a compiler.", command = "apt-get update && apt-get install -y build-essential"},
+    {kind = "conda", say = "Without root: conda's compilers.", command = "conda install -c conda-forge gxx_linux-64"},
+    {kind = "pip:package", say = "Or install a prebuilt wheel."},
+  },
+  doc = {looks = "command 'gcc' failed: No such file or directory, 'Microsoft Visual C++ 14.0 or greater is required'.", check = "c++ --version in the environment that builds."},
+}
+
+rule {
+  id = "pip.module-missing/ninja",
+  signatures = {ninja = [[Ninja is required to load C\+\+ extensions]]},
+  confidence = 0.93,
+  why = "torch compiles an extension at run time with ninja, and ninja is not on the path.",
+  fixes = {{kind = "pip:ninja", say = "Install it in this environment (and have its bin folder on PATH).", command = "pip install ninja"}},
+  doc = {looks = "'Ninja is required to load C++ extensions'.", check = "ninja --version in the process's own environment."},
+}
+
+rule {
+  id = "cuda.toolkit-mismatch/host",
+  signatures = {
+    math = [[exception specification is incompatible with that of previous function ["'](?<fn>\w+)]],
+    old_gcc = [[The current installed version of (?<cc>\S+) \((?<have>[\d.]+)\) is less than the minimum required version by CUDA (?<cuda>[\d.]+) \((?<need>[\d.]+)\)]],
+    msvc = [[unsupported Microsoft Visual Studio version]],
+  },
+  facts = {"cuda.toolkit.version", "system.libc.version"},
+  confidence = 0.9,
+  when = function(_, log)
+    if log.old_gcc then
+      return {hit = log.old_gcc, title = "the host compiler is too old for this CUDA toolkit", why = "CUDA {cuda} needs {cc} {need} or later, and {have} is installed.",
+        fixes = {{kind = "apt:g++", say = "Install a newer compiler and build with it.", command = "export CC=gcc-11 CXX=g++-11"}, {kind = "conda", say = "Without root: conda's compilers.", command = "conda install -c conda-forge gxx_linux-64=11"}, {kind = "os", say = "Or use a newer base image."}}}
+    end
+    return {title = "this CUDA toolkit is too old for the system's compiler and headers",
+      why = {log.math and "The C library's headers declare {fn} otherwise than this CUDA toolkit's: the toolkit is older than the system." or "This CUDA toolkit does not accept the installed Visual Studio: it is newer than the toolkit knows.", "Toolkit {fact:cuda.toolkit.version}."},
+      fixes = {{kind = "toolkit", say = "Install a newer CUDA toolkit (of the major version that torch was built with).", command = "nvcc --version"}, {kind = "os", say = "Or build in an image of the system that this toolkit was made for."}}}
+  end,
+  doc = {looks = "'exception specification is incompatible with that of previous function', 'unsupported Microsoft Visual Studio version'.", check = "nvcc --version, gcc --version, ldd --version."},
+}
