@@ -72,33 +72,6 @@ rule {
 }
 
 rule {
-  id = "sys.lib-missing/compiler",
-  signatures = {
-    unix = [=[(?:error: command '[\w./+-]*(?:gcc|g\+\+|clang|c\+\+|/cc)' failed: No such file or directory|unable to execute '[\w./+-]*(?:gcc|g\+\+|c\+\+|cc)': No such file|No CMAKE_C(?:XX)?_COMPILER could be found|CMAKE_C(?:XX)?_COMPILER not set, after EnableLanguage|Command '\['which', '(?:c\+\+|g\+\+|x86_64-conda-linux-gnu-c\+\+)'\]' returned non-zero|(?:sh|bash): (?:line )?(?:\d+: )?(?:g\+\+|gcc|c\+\+): (?:command )?not found)]=],
-    windows = [=[(?:Microsoft Visual C\+\+ 1\d\.\d (?:or greater )?is required|Error checking compiler version for cl: |Command '\['where', 'cl'\]' returned non-zero|Cannot find compiler 'cl\.exe' in PATH)]=],
-  },
-  explains = {"pip.broken-install", "triton.compile"},
-  facts = {"system.os.name"},
-  confidence = 0.88,
-  when = function(_, log)
-    if log.windows and not log.unix then
-      return {hit = log.windows, why = "Something is compiled at install time, and Microsoft's C++ compiler is not installed (or not on the path of this console).",
-        fixes = {{kind = "os", say = "Install the Visual Studio Build Tools with the C++ workload and work in their 'x64 Native Tools' console.", command = "winget install Microsoft.VisualStudio.2022.BuildTools"},
-                 {kind = "pip:package", say = "Or install a prebuilt wheel made for this Python."}}}
-    end
-    return true
-  end,
-  title = "no C or C++ compiler is installed",
-  why = "Something is compiled at install or run time, and no C/C++ compiler is installed.",
-  fixes = {
-    {kind = "apt:build-essential", say = "Install a compiler.", command = "apt-get update && apt-get install -y build-essential"},
-    {kind = "conda", say = "Without root: conda's compilers.", command = "conda install -c conda-forge gxx_linux-64"},
-    {kind = "pip:package", say = "Or install a prebuilt wheel."},
-  },
-  doc = {looks = "command 'gcc' failed: No such file or directory, 'Microsoft Visual C++ 14.0 or greater is required'.", check = "c++ --version in the environment that builds."},
-}
-
-rule {
   id = "pip.module-missing/ninja",
   signatures = {ninja = [[Ninja is required to load C\+\+ extensions]]},
   confidence = 0.93,

@@ -1,5 +1,5 @@
 -- Triton and torch.compile beside their build at run time (triton.compile stands in cuda.lua): releases that do not fit, limits of the
--- GPU, what Windows lacks.
+-- GPU.
 
 rule {
   id = "triton.compile/skew",
@@ -64,21 +64,4 @@ rule {
     {kind = "hardware", say = "Or use a GPU with more shared memory per multiprocessor."},
   },
   doc = {looks = "OutOfResources: out of resource: shared memory, Required: ..., Hardware limit: ...", check = "Which kernel; consumer GPUs have about 100 KB, data-centre ones 164 to 228 KB."},
-}
-
-rule {
-  id = "sys.lib-missing/windows",
-  signatures = {
-    torch = [[\[WinError (?<code>126|127|182|1114)\][^\n]{0,160}Error loading ["'][^"'\n]*[\\/]torch[\\/]lib[\\/](?<dll>\w+\.dll)]],
-    triton = [[DLL load failed while importing libtriton]],
-  },
-  facts = {"system.os.name", "torch.version"},
-  confidence = 0.85,
-  title = "Windows lacks the C++ runtime that torch's libraries need",
-  why = {"A library of torch cannot be loaded ({dll}): what it needs itself is missing or too old, nearly always Microsoft's C++ runtime (or its OpenMP part, libomp140).", "torch is {fact:torch.version}."},
-  fixes = {
-    {kind = "os", say = "Install the current Visual C++ redistributable (x64) and start a new console.", command = "winget install Microsoft.VCRedist.2015+.x64"},
-    {kind = "pip:torch", say = "If it stays: reinstall torch (torch 2.4.0's fbgemm.dll needs libomp140, which 2.4.1 brings).", command = "pip install --force-reinstall torch"},
-  },
-  doc = {looks = "[WinError 126] ... Error loading \"...\\torch\\lib\\fbgemm.dll\" or one of its dependencies.", check = "Which DLL it names; the installed redistributables."},
 }

@@ -92,7 +92,7 @@ rule {
     command = [[(?:^|[\s:])(?<tool2>ffmpeg|ffprobe|git|git-lfs|cmake|ninja|make|gcc|g\+\+|sox|espeak|espeak-ng|aria2c|wget|curl|unzip|cargo|rustc|numactl|mpirun): (?:command )?not found\b]],
     stated = [[(?<tool3>ffmpeg|espeak|espeak-ng|sox|tesseract|git-lfs|poppler) (?:was not found but|is not installed or|not installed on your system|is not installed on|is not recognized as)]],
     lfs = [[git: 'lfs' is not a git command]],
-    compiler = [[(?:unable to execute '[^'\n]*(?:gcc|g\+\+|cc)'|error: command '[^'\n]*(?:gcc|g\+\+|cc|cl\.exe)' failed: No such file|Microsoft Visual C\+\+ 14\.0 or greater is required|No CMAKE_CXX_COMPILER could be found)]],
+    compiler = [=[(?:unable to execute '[^'\n]*(?:gcc|g\+\+|cc)'|error: command '[^'\n]*(?:gcc|g\+\+|cc|cl\.exe)' failed: No such file|Microsoft Visual C\+\+ 14\.0 (?:or greater )?is required|No CMAKE_C(?:XX)?_COMPILER could be found|CMAKE_C(?:XX)?_COMPILER not set, after EnableLanguage|'(?:which|where)', '(?:c\+\+|g\+\+|cl)'\]' returned non-zero|Error checking compiler version for cl: )]=],
     codec = [[Could not load libtorchcodec]],
     cffi = [[no library called "(?<cffi>[\w.+-]+)" was found]],
     binary = [=[(?:FileNotFoundError: \[Errno 2\][^\n]*|ffmpeg: )['"](?<tool>ffmpeg|ffprobe|git|git-lfs|sox|espeak|tesseract|ninja|cmake|pdftoppm)['"]]=],
@@ -109,7 +109,7 @@ rule {
         fixes = {{kind = "apt:ffmpeg", say = "Install FFmpeg (4 to 7).", command = "apt-get update && apt-get install -y ffmpeg"}, {kind = "pip:torchcodec", say = "If it is there: install the torchcodec that belongs to this torch.", command = "pip install -U torchcodec"}}}
     end
     if not hit and log.compiler then
-      local windows = log.compiler.text:match[[Microsoft|cl\.exe]]
+      local windows = log.compiler.text:match[[Microsoft|cl\.exe|\bcl\b]]
       return {hit = log.compiler, confidence = 0.88, why = "A package is to be compiled here, and there is no C or C++ compiler.",
         fixes = windows and {{kind = "os", say = "Install the Visual Studio Build Tools with the C++ workload.", command = "winget install Microsoft.VisualStudio.2022.BuildTools"}, {kind = "pip:package", say = "Or take a release of the package that has a wheel for this Python."}} or
                 {{kind = "apt:gcc", say = "Install a compiler.", command = "apt-get update && apt-get install -y build-essential"}, {kind = "pip:package", say = "Or take a release of the package that has a wheel for this Python."}}}
@@ -289,13 +289,15 @@ rule {
   signatures = {
     other = [[(?<lib>lib[\w+.-]*?\.so[\w.]*): cannot open shared object file]],
     windows = [[\[WinError (?:126|127|182|1114)\][^\n]*?(?<dll>[\w.+-]+\.dll)]],
+    triton = [[DLL load failed while importing (?<dll2>libtriton)]],
   },
   context = {program = [[(?<program>/\S+): error while loading shared libraries]]},
   facts = {"system.os.name"},
   when = function(_, log)
-    if log.windows and not log.other then
-      local torch = log.windows.text:match[=[torch[\\/]+lib]=]
-      return {hit = log.windows, confidence = 0.72, why = ("Windows finds %s, and not all that it needs in turn: usually the Microsoft Visual C++ runtime is missing or too old."):format(log.windows.dll),
+    local dll = log.windows or log.triton
+    if dll and not log.other then
+      local torch = dll.text:match[=[torch[\\/]+lib]=]
+      return {hit = dll, confidence = 0.72, why = ("Windows finds %s, and not all that it needs in turn: usually the Microsoft Visual C++ runtime is missing or too old."):format(dll.dll or dll.dll2),
         fixes = {{kind = "os", say = "Install the newest Microsoft Visual C++ Redistributable (x64), then restart.", command = "winget install Microsoft.VCRedist.2015+.x64"},
                  torch and {kind = "pip:torch", say = "Or reinstall torch in another release.", command = "pip install --force-reinstall --no-cache-dir torch"} or nil}}
     end
