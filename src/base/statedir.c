@@ -157,10 +157,10 @@ struct ff_error *ff_statedir_make(const char *given, const char *sub, char **ret
 
 bool ff_statedir_is_network(const char *path)
 {
-	// 9p and FUSE are not here: gVisor and rootless containers show local disks as these. SMB2 and CIFS by number: old headers
-	// lack their names.
+	// 9p and FUSE are not here: gVisor and rootless containers show local disks as these. SMB2, CIFS and Ceph by number:
+	// old headers lack their names.
 	static const uint32_t network[] = {
-		NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, 0xfe534d42, 0xff534d42, AFS_SUPER_MAGIC, CEPH_SUPER_MAGIC};
+		NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, 0xfe534d42, 0xff534d42, AFS_SUPER_MAGIC, 0x00c36400};
 	struct statfs fs;
 	if (statfs(path, &fs) < 0)
 		return false;

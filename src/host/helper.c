@@ -52,7 +52,7 @@ void ff_lane_send(struct ff_lane_out *out, json_t *document)
 
 static void close_between(unsigned first, unsigned last)
 {
-	if (first > last || syscall(SYS_close_range, first, last, 0u) == 0)
+	if (first > last || syscall(__NR_close_range, first, last, 0u) == 0)
 		return;
 	for (unsigned i = first; i <= last && i < 4096; i++) // close_range() came with Linux 5.9
 		close((int)i);

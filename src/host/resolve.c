@@ -17,7 +17,7 @@ enum { LINKS_MAX = 40 };
 static int openat2_in_root(int root_fd, const char *path, int flags)
 {
 	struct open_how how = {.flags = (unsigned)flags, .resolve = RESOLVE_IN_ROOT};
-	return (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+	return (int)syscall(__NR_openat2, root_fd, path, &how, sizeof(how));
 }
 
 int ff_open_in_root(int root_fd, const char *path, int flags)

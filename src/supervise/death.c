@@ -62,6 +62,18 @@ static const char *how_of(const struct supervisor *s, bool oom)
 	return WIFSIGNALED(s->worker.status) ? "signal" : "exit";
 }
 
+// sigabbrev_np(3), which came with glibc 2.32: the program runs on 2.31.
+static const char *signal_name(int signal)
+{
+#define S(name) [SIG##name] = "SIG" #name
+	static const char *const names[] = {S(HUP), S(INT), S(QUIT), S(ILL), S(TRAP), S(ABRT), S(BUS), S(FPE), S(KILL),
+		S(USR1), S(SEGV), S(USR2), S(PIPE), S(ALRM), S(TERM), S(STKFLT), S(CHLD), S(CONT), S(STOP), S(TSTP),
+		S(TTIN), S(TTOU), S(URG), S(XCPU), S(XFSZ), S(VTALRM), S(PROF), S(WINCH), S(IO), S(PWR), S(SYS)};
+#undef S
+	bool known = signal > 0 && (size_t)signal < sizeof(names) / sizeof(*names) && names[signal];
+	return known ? names[signal] : "SIG?";
+}
+
 const char *death_words(const struct supervisor *s)
 {
 	static char words[128];
@@ -72,7 +84,7 @@ const char *death_words(const struct supervisor *s)
 		snprintf(words, sizeof(words), "has shown no sign of life for %llu s",
 			(unsigned long long)s->hang.quiet_ms / 1000);
 	else if (WIFSIGNALED(status))
-		snprintf(words, sizeof(words), "was killed by SIG%s%s", sigabbrev_np(WTERMSIG(status)) ?: "?",
+		snprintf(words, sizeof(words), "was killed by %s%s", signal_name(WTERMSIG(status)),
 			WCOREDUMP(status) ? " (core dumped)" : "");
 	else
 		snprintf(words, sizeof(words), "ended with exit code %d", WEXITSTATUS(status));
@@ -81,12 +93,10 @@ const char *death_words(const struct supervisor *s)
 
 static void write_exit(struct json_out *j, int status)
 {
-	char name[32];
 	json_open(j, "exit", '{');
 	if (WIFSIGNALED(status)) {
-		snprintf(name, sizeof(name), "SIG%s", sigabbrev_np(WTERMSIG(status)) ?: "?");
 		json_u64(j, "signal", (uint64_t)WTERMSIG(status));
-		json_text(j, "name", name);
+		json_text(j, "name", signal_name(WTERMSIG(status)));
 		json_bool(j, "core", WCOREDUMP(status));
 	} else {
 		json_u64(j, "code", (uint64_t)WEXITSTATUS(status));
