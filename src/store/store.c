@@ -108,43 +108,48 @@ static void make_id(const char *at, const char *fingerprint, const char *command
 	snprintf(id, ID_MAX, "%.8s-%s-%08x", digits, n > 8 ? digits + 8 : "000000", h);
 }
 
-static struct ff_error *insert(struct ff_store *store, const char *const values[4], const char *document, char **ret_id)
+// The id of a row stays what it was when the incident came first. Asked for in a second statement: RETURNING needs SQLite 3.35.
+static struct ff_error *stored_id(struct ff_store *store, const char *fingerprint, const char *command_key, char **ret)
 {
-	static const char sql[] = "insert into incident values(?1, ?2, ?3, ?4, ?4, 1, ?5)"
-				  " on conflict(fingerprint, command_key) do update set last_seen = excluded.last_seen,"
-				  " count = count + 1, document = excluded.document returning id";
+	static const char sql[] = "select id from incident where fingerprint = ?1 and command_key = ?2";
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	struct ff_error *err = ff_sql_prepare(store->db, store->path, sql, &stmt);
-	for (int i = 0; !err && i < 4; i++)
-		err = ff_sql_bind(store->db, store->path, stmt, i + 1, values[i]);
-	if (!err)
-		err = ff_sql_bind(store->db, store->path, stmt, 5, document);
 	bool row = false;
+	struct ff_error *err = ff_sql_prepare(store->db, store->path, sql, &stmt);
 	if (!err)
-		err = ff_sql_step(store->db, store->path, stmt, &row);
-	char *id = row ? strdup((const char *)sqlite3_column_text(stmt, 0)) : NULL;
-	if (!err && !id)
-		return &ff_enomem;
-	while (!err && row)
+		err = ff_sql_bind(store->db, store->path, stmt, 1, fingerprint);
+	if (!err)
+		err = ff_sql_bind(store->db, store->path, stmt, 2, command_key);
+	if (!err)
 		err = ff_sql_step(store->db, store->path, stmt, &row);
 	if (err)
-		free(id);
-	else
-		*ret_id = id;
-	return err;
+		return err;
+	if (!row)
+		return ff_error_create(FF_EABSENT, "%s: the incident is gone again", store->path);
+	char *id = strdup((const char *)sqlite3_column_text(stmt, 0));
+	if (!id)
+		return &ff_enomem;
+	*ret = id;
+	return NULL;
 }
 
 struct ff_error *ff_store_add(struct ff_store *store, const struct ff_shareable *incident, char **ret_id)
 {
 	const json_t *doc = ff_shareable_document(incident);
 	char id[ID_MAX];
-	const char *values[4] = {
-		id, ff_json_text(doc, "fingerprint"), ff_json_text(doc, "command_key"), ff_json_text(doc, "at")};
+	static const char sql[] = "insert into incident values(?1, ?2, ?3, ?4, ?4, 1, ?5)"
+				  " on conflict(fingerprint, command_key) do update set last_seen = excluded.last_seen,"
+				  " count = count + 1, document = excluded.document";
+	const char *values[5] = {
+		id, ff_json_text(doc, "fingerprint"), ff_json_text(doc, "command_key"), ff_json_text(doc, "at"), NULL};
 	if (!values[1] || !values[2] || !values[3])
 		return ff_error_create(FF_EUSAGE, "an incident needs fingerprint, command_key and at");
 	make_id(values[3], values[1], values[2], id);
 	_cleanup_free_ char *text = json_dumps(doc, JSON_COMPACT);
-	return text ? insert(store, values, text, ret_id) : &ff_enomem;
+	if (!text)
+		return &ff_enomem;
+	values[4] = text;
+	struct ff_error *err = ff_sql_run(store->db, store->path, sql, values, 5);
+	return err ? err : stored_id(store, values[1], values[2], ret_id);
 }
 
 static json_t *row_document(sqlite3_stmt *stmt, int column)
