@@ -316,17 +316,3 @@ def test_structlog(real):
     assert json.loads(done.stdout) == {"event": "slow", "seconds": 3.5, "level": "warning", "firstfix.request.id": "r1"}
     row, = real.events("log")
     assert row["body"] == "slow" and row["app.seconds"] == 3.5 and row["severity_text"] == "WARN"
-
-
-def test_the_wheel(tmp_path):
-    """pip wheel and pip install, then the program, the package and the hooks of `firstfix run` from that installation."""
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    python = str(tmp_path / "venv/bin/python")
-    subprocess.run([python, "-m", "pip", "install", "-q", ROOT], check=True, timeout=600)
-    state = {"FIRSTFIX_DIR": str(tmp_path / "state"), "PATH": "/usr/bin:/bin"}
-    script = "import firstfix, sys; print(firstfix.report(only='os')['schema'], sys.excepthook.__module__); sys.exit(7)"
-    done = subprocess.run([tmp_path / "venv/bin/firstfix", "run", "--report", "off", "--", python, "-c", script], env=state,
-                          capture_output=True, text=True, check=False)
-    assert done.stdout.startswith("firstfix.facts/1 firstfix._ends\n") and done.returncode == 7, done.stderr
-    version = subprocess.run([python, "-m", "firstfix", "--version"], env=state, capture_output=True, text=True, check=True).stdout
-    assert version == subprocess.run([tmp_path / "venv/bin/firstfix", "--version"], capture_output=True, text=True, check=True).stdout
