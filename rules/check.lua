@@ -179,17 +179,6 @@ rule {
   end,
 }
 
--- The least bytes that the weights of a dense model take, from its shape: attention and a feed-forward part of 2.7 times the hidden
--- size. Of models with many small experts the shape does not say enough.
-local function least_bytes(config)
-  local h, layers, vocabulary = config.hidden, config.layers, config.vocabulary or 0
-  local experts = config.experts or 1
-  if not h or not layers or experts > 8 then return nil end
-  local parameters = layers * (2 + 8 * experts) * h * h + vocabulary * h
-  local bits = config.quantization_bits or ({float32 = 32, bfloat16 = 16, float16 = 16})[config.dtype] or 16
-  return parameters * bits // 8
-end
-
 rule {
   id = "oom.host/check",
   severity = "warning",
@@ -197,7 +186,7 @@ rule {
     local room = f"system.memory.limit" or f"system.memory.total"
     if not room then return nil end
     for _, repo in ipairs(list(f"model.repos")) do
-      local least = type(repo.config) == "table" and repo.type == "model" and least_bytes(repo.config)
+      local least = repo.type == "model" and (repo.weights or type(repo.config) == "table" and know.least_weights(repo.config))
       if least and least > room then
         return {confidence = 0.6, why = ("The weights of %s take at least %s, and this container may use %s of memory: loading them whole into host memory will be killed."):format(repo.name, size(least), size(room)),
           evidence = {"system.memory.limit", "system.memory.total"},

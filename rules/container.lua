@@ -238,6 +238,7 @@ rule {
     ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed|world_size|tensor[-_]parallel)]],
   },
   facts = {"env.CUDA_VISIBLE_DEVICES", "gpus"},
+  explains = {"hf.model-too-new"}, -- "failed to be inspected" only wraps it
   when = function(f, log)
     local hit = log.ordinal or log.index
     if hit and log.ranks then return nil end -- launch.too-many-ranks

@@ -23,6 +23,7 @@ rule {
     image = [[no kernel image]],
     illegal = [[(?:illegal memory access|unspecified launch failure|device-side assert)]],
     invalid_usage = [[(?:invalid usage|ncclInvalidUsage)]],
+    port = [[The server socket has failed to (?:bind|listen)]],
     forced = [[NCCL INFO (?<variable>NCCL_(?:GRAPH|TOPO)_FILE) set by environment to (?<value>\S+)]],
     harmless = [[(?:NET/Plugin: (?:No plugin found|Could not find)|Failed to open libibverbs)]],
   },
@@ -46,7 +47,7 @@ rule {
       return {hit = log.net_missing, confidence = 0.88, why = "NCCL was told to use the network {net} (NCCL_NET), and there is none or its plugin does not load.",
         fixes = {{kind = "env:NCCL_NET", say = "Let NCCL choose.", command = "unset NCCL_NET NCCL_NET_PLUGIN", unset = {"NCCL_NET", "NCCL_NET_PLUGIN"}}, {kind = "env:NCCL_DEBUG", say = "And let it say what it finds.", command = "export NCCL_DEBUG=INFO"}}}
     end
-    if log.invalid_usage then return nil end -- app.bug/duplicate-gpu
+    if log.invalid_usage or log.port then return nil end -- app.bug/duplicate-gpu, sys.port-in-use
     if log.forced and log.unhandled then
       local name = log.forced.variable
       return {hit = log.unhandled, evidence = {log.forced}, confidence = 0.72, why = {("%s makes NCCL take a prepared file (%s) for the machine's topology; here it does not fit."):format(name, log.forced.value)},

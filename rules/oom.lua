@@ -1,6 +1,7 @@
 -- Out of memory: whose memory, and which of five causes, by the numbers of the message.
 
 local unit = {B = 1, bytes = 1, KiB = 1024, MiB = 1048576, GiB = 1073741824, TiB = 1099511627776, KB = 1000, MB = 1000000, GB = 1000000000}
+local G = unit.GiB
 
 local function bytes(text)
   if not text then return nil end
@@ -9,38 +10,50 @@ local function bytes(text)
 end
 
 local function gib(n)
-  return ("%.2f GiB"):format(n / unit.GiB)
+  return ("%.2f GiB"):format(n / G)
 end
 
--- Numbers of one torch message, in bytes; nil where it does not say.
-local function numbers(text)
-  local m = {
-    ask = bytes(text:match[[Tried to allocate ([\d.]+ \w+)]] or text:match[[Requested\s*: ([\d.]+ \w+)]]),
-    total = bytes(text:match[[([\d.]+ \w+) total capacity]] or text:match[[total capaci?ty of ([\d.]+ \w+)]] or text:match[[Device limit\s*: ([\d.]+ \w+)]]),
-    free = bytes(text:match[[of which ([\d.]+ \w+) is free]] or text:match[[([\d.]+ \w+) free]] or text:match[[Free \(according to CUDA\)\s*: ([\d.]+ \w+)]]),
-    allocated = bytes(text:match[[([\d.]+ \w+) is allocated by PyTorch]] or text:match[[([\d.]+ \w+) already allocated]] or text:match[[Currently allocated\s*: ([\d.]+ \w+)]]),
-    idle = bytes(text:match[[([\d.]+ \w+) is reserved by PyTorch but unallocated]] or text:match[[free; ([\d.]+ \w+) cached]]),
-    reserved = bytes(text:match[[([\d.]+ \w+) reserved in total by PyTorch]]),
-    ours = bytes(text:match[[this process has ([\d.]+ \w+) memory in use]]),
-    pools = bytes(text:match[[with ([\d.]+ \w+) allocated in private pools]]),
-  }
-  local others, processes, largest = 0, 0, 0
-  for pid, size in text:gmatch[[Process (\d+) has ([\d.]+ \w+) memory in use]] do
+-- What each library calls the numbers: torch in its three wordings, torch's own allocator on Windows, Paddle.
+local wordings = {
+  ask = {[[Tried to allocate ([\d.]+ \w+)]], [[Requested\s*: ([\d.]+ \w+)]], [[Cannot allocate ([\d.]+[KMG]B)]]},
+  total = {[[([\d.]+ \w+) total capacity]], [[total capaci?ty of ([\d.]+ \w+)]], [[Device limit\s*: ([\d.]+ \w+)]]},
+  free = {[[of which ([\d.]+ \w+) is free]], [[([\d.]+ \w+) free]], [[Free \(according to CUDA\)\s*: ([\d.]+ \w+)]], [[available memory is only ([\d.]+[KMG]B)]]},
+  allocated = {[[([\d.]+ \w+) is allocated by PyTorch]], [[([\d.]+ \w+) already allocated]], [[Currently allocated\s*: ([\d.]+ \w+)]], [[([\d.]+[KMG]B) memory has been allocated]]},
+  idle = {[[([\d.]+ \w+) is reserved by PyTorch but unallocated]], [[free; ([\d.]+ \w+) cached]]},
+  reserved = {[[([\d.]+ \w+) reserved in total by PyTorch]]},
+  ours = {[[this process has ([\d.]+ \w+) memory in use]]},
+}
+
+-- The processes that the message lists: their memory together, how many, and the largest one's number.
+local function listed(text, total)
+  local others, processes, largest, pid = 0, 0, 0, nil
+  for number, size in text:gmatch[[Process (\d+) has ([\d.]+ \w+) memory in use]] do
     local n = bytes(size) or 0
-    if not m.total or n <= m.total then -- WSL prints 17179869184 GiB where it does not know
+    if not total or n <= total then -- WSL prints 17179869184 GiB where it does not know
       others, processes = others + n, processes + 1
-      if n > largest then largest, m.pid = n, pid end
+      if n > largest then largest, pid = n, number end
     end
   end
-  m.processes = processes
-  m.listed = others
+  return others, processes, pid
+end
+
+-- Numbers of one message, in bytes; nil where it does not say. The total may stand in the facts.
+local function numbers(text, f)
+  local m = {}
+  for name, patterns in pairs(wordings) do
+    for _, pattern in ipairs(patterns) do m[name] = m[name] or bytes(text:match(pattern)) end
+  end
+  if not m.total and m.ask and #f.gpus() == 1 then m.total = f"gpus.0.memory.total" or nil end
+  local others
+  others, m.processes, m.pid = listed(text, m.total)
   if m.reserved and m.allocated and not m.idle then m.idle = m.reserved - m.allocated end
   if m.allocated and m.idle and not m.reserved then m.reserved = m.allocated + m.idle end
-  local mine = m.ours or (m.reserved or m.allocated) and (m.reserved or m.allocated) + 0.5 * unit.GiB -- context
+  local mine = m.ours or (m.reserved or m.allocated) and (m.reserved or m.allocated) + 0.5 * G -- context
   -- A message that names "Process N has X" without "this process" counts ourselves among them (inside containers).
-  if processes == 1 and not m.ours and m.reserved and others >= m.reserved and others - m.reserved < 1.5 * unit.GiB then
+  if m.processes == 1 and not m.ours and m.reserved and others >= m.reserved and others - m.reserved < 1.5 * G then
     mine, others, m.pid = others, 0, nil
   end
+  m.ours = mine
   if m.total and m.free and mine then m.foreign = math.max(0, m.total - m.free - mine) end
   if m.foreign and others > m.foreign and m.ours then m.foreign = others end
   return m
@@ -48,12 +61,14 @@ end
 
 local function describe(m)
   local out = {}
-  if m.total then out[#out + 1] = "total " .. gib(m.total) end
-  if m.allocated then out[#out + 1] = "allocated by torch " .. gib(m.allocated) end
-  if m.idle then out[#out + 1] = "reserved but unallocated " .. gib(m.idle) end
-  if m.foreign and m.foreign > 0.3 * unit.GiB then out[#out + 1] = "others " .. gib(m.foreign) end
-  if m.free then out[#out + 1] = "free " .. gib(m.free) end
-  if m.ask then out[#out + 1] = "asked for " .. gib(m.ask) end
+  local function say(name, n) out[#out + 1] = n and name .. " " .. gib(n) or nil end
+  say("total", m.total)
+  say("this process", m.ours)
+  say("allocated by torch", m.allocated)
+  say("reserved but unallocated", m.idle)
+  if m.foreign and m.foreign > 0.3 * G then say("others", m.foreign) end
+  say("free", m.free)
+  say("asked for", m.ask)
   return table.concat(out, ", ") .. "."
 end
 
@@ -62,9 +77,9 @@ local function loading(log)
 end
 
 -- What the innermost frames do decides, whatever the script around them is for.
-local function tail(event, pattern)
+local function tail(event, pattern, depth)
   local frames = event.frames or {}
-  for i = math.max(1, #frames - 5), #frames do
+  for i = math.max(1, #frames - (depth or 6) + 1), #frames do
     if (frames[i].file .. " " .. frames[i].func):match(pattern) then return true end
   end
   return false
@@ -72,6 +87,7 @@ end
 
 local function moves_weights(log, event)
   return tail(event, [[nn[/\\]modules[/\\]module\.py <lambda>| (?:_apply|convert|to_empty|load_state_dict|_load_from_state_dict|load_weights|create_weights|set_module_tensor\w*|weight_loader|load_model)$]])
+    or tail(event, [[transcribe(?:\.py)? (?:__init__|init)$]], 1)
     or log.shards and not log.shards_done
 end
 
@@ -84,14 +100,24 @@ local function training(log)
   return log.has_frame[[backward|optimizer|trainer|training_step|train\.py|train_loop|\.step\b|accelerator|finetune]]
 end
 
+-- Loading takes blocks of the weights' own sizes and gives none back: next to nothing is reserved and unallocated.
+local function as_while_loading(m)
+  return not m.idle or m.idle < math.max(0.01 * (m.total or 0), 96 * unit.MiB)
+end
+
 -- Which cause the numbers speak for.
-local function classify(m, log, f, event)
-  local g = unit.GiB
-  if m.foreign and m.total and m.foreign > 0.25 * m.total and m.foreign > 1.5 * g and (m.allocated or 0) < 0.75 * m.total then return "oom.other-process", 0.88 end
-  if m.idle and m.ask and m.idle > m.ask and m.idle > 0.08 * (m.total or m.idle) and m.idle > 0.5 * g then return "oom.fragmentation", 0.85 end
-  if m.free and m.ask and m.free > 3 * m.ask and m.total and m.free > 0.3 * m.total then return "oom.fragmentation", 0.6 end
+local function by_numbers(m)
+  if m.foreign and m.total and m.foreign > 0.25 * m.total and m.foreign > 1.5 * G and (m.allocated or 0) < 0.75 * m.total then return "oom.other-process", 0.88 end
+  if not m.ask then return nil end
+  if m.idle and m.idle > m.ask and m.idle > 0.08 * (m.total or m.idle) and m.idle > 0.5 * G then return "oom.fragmentation", 0.85 end
+  if m.free and m.free > 3 * m.ask and m.total and m.free > 0.3 * m.total then return "oom.fragmentation", 0.6 end
   -- What is free and what is reserved would do together, were it in one piece.
-  if m.idle and m.ask and m.idle > 0.5 * g and m.idle > 0.5 * m.ask and m.idle + (m.free or 0) > m.ask then return "oom.fragmentation", 0.6 end
+  if m.idle and m.idle > 0.5 * G and m.idle > 0.5 * m.ask and m.idle < m.ask and m.idle + (m.free or 0) > m.ask then return "oom.fragmentation", 0.6 end
+end
+
+local function classify(m, log, f, event)
+  local cause, confidence = by_numbers(m)
+  if cause then return cause, confidence end
   local full = m.total and (m.allocated and m.allocated > 0.88 * m.total or not m.allocated and m.free and m.free < 0.08 * m.total)
   if log.grows then return "oom.leak", 0.75 end
   if tail(event, [[ (?:profile_run|_dummy_run|_dummy_sampler_run|capture_model|capture|initialize_kv_cache\w*|determine_\w+|warm_?up\w*|kernel_warmup)$]]) then return "oom.activation", 0.82 end
@@ -99,10 +125,11 @@ local function classify(m, log, f, event)
   if loading(log) and not training(log) then return "oom.model-too-big", tail(event, [[ (?:forward|generate|_sample|decode|encode|sample)$]]) and 0.6 or 0.84 end
   if training(log) then return "oom.activation", 0.82 end
   if full and log.has_frame[[gradio|fastapi|streamlit|handler|runpod|flask|uvicorn]] then return "oom.leak", 0.6 end
-  if full and m.ask and m.ask < 0.6 * g and #f.gpus() > 1 then return "oom.model-too-big", 0.75 end
-  if full and log.has_frame[[vllm|sglang]] and m.ask and m.ask >= 0.1 * g then return "oom.model-too-big", 0.72 end
-  if full and m.ask and m.ask >= 1.5 * g then return "oom.activation", 0.7 end
-  if full and m.ask and m.ask >= 0.19 * g and m.ask <= 0.6 * g then return "oom.model-too-big", 0.6 end
+  local ask = m.ask or 0
+  if full and ask < 0.6 * G and #f.gpus() > 1 and as_while_loading(m) then return "oom.model-too-big", 0.75 end
+  if full and log.has_frame[[vllm|sglang]] and ask >= 0.1 * G then return "oom.model-too-big", 0.72 end
+  if full and ask >= 1.5 * G then return "oom.activation", 0.7 end
+  if full and ask >= 0.19 * G and ask <= 0.6 * G and as_while_loading(m) then return "oom.model-too-big", 0.6 end
   return "oom.activation", full and 0.5 or 0.6 -- a leak would need readings over time
 end
 
@@ -114,64 +141,169 @@ local texts = {
   ["oom.leak"] = "Memory filled up over time: something keeps tensors (history, caches, graphs) from request to request.",
 }
 
-local function fixes_for(cause, f, log)
-  local alloc = f.pkg"torch" and version.matches(f.pkg"torch", ">=2.10") and "PYTORCH_ALLOC_CONF" or "PYTORCH_CUDA_ALLOC_CONF"
-  local wsl = (f"system.kernel" or ""):match[[(?i)microsoft|wsl]]
-  if cause == "oom.other-process" then
-    return {{kind = "free-gpu", say = "Find the other processes and end those that are yours (an earlier run that did not stop).", command = "nvidia-smi --query-compute-apps=pid,name,used_memory --format=csv"},
-            {kind = "env:CUDA_VISIBLE_DEVICES", say = "Or use a free GPU.", command = "export CUDA_VISIBLE_DEVICES=<index of a free GPU>"}}
-  elseif cause == "oom.fragmentation" then
-    local value = wsl and "max_split_size_mb:128" or "expandable_segments:True"
-    return {{kind = "env:PYTORCH_CUDA_ALLOC_CONF", say = "Let the allocator grow segments instead of fixed blocks.", command = ("export %s=%s"):format(alloc, value), set = {[alloc] = value}, automatic = true},
-            {kind = "param:batch_size", say = "If that is not enough, leave more headroom: smaller batch, shorter sequences, fewer weights on this GPU."}}
-  elseif cause == "oom.model-too-big" then
-    local many = #f.gpus() > 1
-    local split = {kind = "param:tensor_parallel_size", say = many and ("Split the model over the %d GPUs."):format(#f.gpus()) or "Or split it over several GPUs.", command = many and ("--tensor-parallel-size %d   # transformers: device_map='auto'"):format(#f.gpus()) or nil}
-    if log.ggml or log.ggml_weights then
-      return {{kind = "param:device_map", say = "Keep some layers on the CPU (fewer GPU layers), or take a smaller quantization of the model.", command = "--n-gpu-layers <fewer>   # ollama: num_gpu"}, {kind = "param:quantization", say = "Or a smaller quantization."}, {kind = "hardware", say = "Or use a GPU with more memory."}}
+-- ---- what the model takes, by its files or its shape ----
+
+-- The model that the log names, or the only one in the cache.
+local function model_of(f, log)
+  local only, n = nil, 0
+  for _, repo in ipairs(f"model.repos" or {}) do
+    if type(repo) == "table" and repo.type == "model" then
+      if log.named and repo.name == log.named.model then return repo end
+      only, n = repo, n + 1
     end
-    local quant = {kind = "param:quantization", say = "Load it quantized (4 or 8 bits), or choose a smaller model.", command = "load_in_4bit=True   # vLLM: an AWQ/GPTQ/FP8 checkpoint"}
-    local offload = {kind = "param:device_map", say = "Or place part of it on the CPU (device_map='auto', --cpu-offload-gb).", command = "device_map='auto'"}
-    return many and {split, quant, offload} or {quant, split, offload, {kind = "hardware", say = "Or use a GPU with more memory."}}
-  elseif cause == "oom.leak" then
-    return {{kind = "code", say = "Find what is kept from request to request (chat history, outputs on the GPU, graphs without no_grad) and let it go; torch.cuda.memory_summary() between requests shows it."},
-            {kind = "restart", say = "Until then, restart the worker before it is full."}}
   end
-  if log.ggml_compute then
-    return {{kind = "param:max_model_len", say = "Ask for a shorter context and a smaller batch, or quantize the KV cache.", command = "llama-server -c 4096 -ub 256 --flash-attn on --cache-type-k q8_0 --cache-type-v q8_0   # ollama: num_ctx"},
-            {kind = "param:device_map", say = "Or leave some layers on the CPU.", command = "--n-gpu-layers <fewer>"}}
-  end
-  if log.warming and log.warming.text:match[[(?i)sampler]] then
-    return {{kind = "param:max_num_seqs", say = "Lower --max-num-seqs.", command = "--max-num-seqs 64"}, {kind = "param:gpu_memory_utilization", say = "Or leave more room: lower --gpu-memory-utilization.", command = "--gpu-memory-utilization 0.85"}}
-  end
-  if log.warming then
-    return {{kind = "param:gpu_memory_utilization", say = "Leave more room beside weights and cache: lower --mem-fraction-static.", command = "--mem-fraction-static 0.8"}, {kind = "param:batch_size", say = "Or capture fewer batch sizes.", command = "--cuda-graph-max-bs 16"}}
-  end
-  if log.vllm then
-    return {{kind = "param:max_model_len", say = "Lower --max-model-len and --max-num-seqs.", command = "--max-model-len 8192 --max-num-seqs 64"}, {kind = "param:gpu_memory_utilization", say = "Or leave more room: lower --gpu-memory-utilization.", command = "--gpu-memory-utilization 0.85"}}
-  end
-  return {{kind = "param:batch_size", say = "Halve the batch size (use gradient accumulation or checkpointing in training), or shorten the sequences."},
-          {kind = "param:max_new_tokens", say = "In generation: fewer tokens, fewer requests at once."}}
+  return n == 1 and not log.named and only or nil
 end
+
+-- Bytes of its weights as they are, and in 4 bits where they are not quantized yet.
+local function weights_of(repo)
+  if not repo then return nil end
+  local config = type(repo.config) == "table" and repo.config or {}
+  local whole = repo.weights or know.least_weights(config)
+  local small = not config.quantization_bits and know.least_weights(config, "nf4") or nil
+  return whole, small
+end
+
+local function memory_of(m, f)
+  return m.total or f"gpus.0.memory.total" or nil
+end
+
+-- ---- fixes ----
+
+local function floor2(n) return math.floor(n * 100) / 100 end
+
+-- The fraction of the GPU that leaves room for what was asked for; nil where the message does not say enough.
+local function fraction(m, log, default)
+  local now = tonumber(log.fraction and log.fraction.fraction) or default
+  if not (m.ask and m.free and m.total) or m.ask <= m.free then return nil end
+  local value = floor2(now - (m.ask - m.free) / m.total - 0.02)
+  return value >= 0.3 and value or nil
+end
+
+-- How many GPUs of this kind hold the weights with a sixth left for the rest.
+local function gpus_needed(weights, total, gpus)
+  if not weights or not total then return gpus end
+  for _, n in ipairs{2, 4, 8, 16} do
+    if n <= gpus and weights / n < 0.83 * total then return n end
+  end
+  return nil
+end
+
+local function other_process(f, log, m)
+  return {{kind = "free-gpu", say = "Find the other processes and end those that are yours (an earlier run that did not stop).", command = "nvidia-smi --query-compute-apps=pid,name,used_memory --format=csv"},
+          {kind = "env:CUDA_VISIBLE_DEVICES", say = "Or use a free GPU.", command = "export CUDA_VISIBLE_DEVICES=<index of a free GPU>"}}
+end
+
+local function fragmentation(f, log, m)
+  local name = f.pkg"torch" and version.matches(f.pkg"torch", ">=2.10") and "PYTORCH_ALLOC_CONF" or "PYTORCH_CUDA_ALLOC_CONF"
+  local value = (f"system.kernel" or ""):match[[(?i)microsoft|wsl]] and "max_split_size_mb:128" or "expandable_segments:True"
+  return {{kind = "env:PYTORCH_CUDA_ALLOC_CONF", say = "Let the allocator grow segments instead of fixed blocks.", command = ("export %s=%s"):format(name, value), set = {[name] = value}, automatic = true},
+          {kind = "param:batch_size", say = "If that is not enough, leave more headroom: smaller batch, shorter sequences, fewer weights on this GPU."}}
+end
+
+local function too_big(f, log, m)
+  if log.ggml or log.ggml_weights or log.ollama then
+    return {{kind = "param:device_map", say = "Keep some layers on the CPU (fewer GPU layers), or take a smaller quantization of the model.", command = "--n-gpu-layers <fewer>   # ollama: num_gpu"}, {kind = "param:quantization", say = "Or a smaller quantization."}, {kind = "hardware", say = "Or use a GPU with more memory."}}
+  end
+  local gpus, total = #f.gpus(), memory_of(m, f)
+  local weights, small = weights_of(model_of(f, log))
+  local split = gpus > 1 and gpus_needed(weights, total, gpus)
+  local fits = small and total and small < 0.83 * total
+  local over = {kind = "param:tensor_parallel_size", say = split and ("Split the model over %d GPUs."):format(split) or "Or split it over several GPUs.", command = split and ("--tensor-parallel-size %d   # transformers: device_map='auto'"):format(split) or nil}
+  local quant = {kind = "param:quantization", say = fits and ("Load it in 4 bits: its weights then take about %s."):format(gib(small)) or "Load it quantized (4 or 8 bits), or choose a smaller model.", command = "load_in_4bit=True   # vLLM: an AWQ/GPTQ/FP8 checkpoint"}
+  local offload = {kind = "param:device_map", say = "Or place part of it on the CPU (device_map='auto', --cpu-offload-gb).", command = weights and total and ("device_map='auto'   # vLLM: --cpu-offload-gb %d"):format(math.max(1, math.ceil((weights - 0.83 * total) / G))) or "device_map='auto'"}
+  local bigger = {kind = "hardware", say = "Or use a GPU with more memory."}
+  if split then return {over, quant, offload, bigger} end
+  if small and total and not fits then return {offload, bigger, over} end -- not even 4 bits fit
+  return {quant, over, offload, bigger}
+end
+
+local function leak(f, log, m)
+  return {{kind = "code", say = "Find what is kept from request to request (chat history, outputs on the GPU, graphs without no_grad) and let it go; torch.cuda.memory_summary() between requests shows it."},
+          {kind = "restart", say = "Until then, restart the worker before it is full."}}
+end
+
+-- Who runs there, the first that fits: what to lower, and by how much.
+local runners = {
+  {"ggml_compute", function(f, log)
+    local ctx = log.n_ctx and tonumber(log.n_ctx.ctx)
+    local less = ctx and ctx > 8192 and math.max(4096, ctx // 4) or 4096
+    return {{kind = "param:max_model_len", say = ctx and ("Ask for a shorter context than %d tokens and a smaller batch, or quantize the KV cache."):format(ctx) or "Ask for a shorter context and a smaller batch, or quantize the KV cache.", command = ("llama-server -c %d -ub 256 --flash-attn on --cache-type-k q8_0 --cache-type-v q8_0   # ollama: num_ctx"):format(less)},
+            {kind = "param:device_map", say = "Or leave some layers on the CPU.", command = "--n-gpu-layers <fewer>"}}
+  end},
+  {"sampler", function(f, log)
+    local seqs = math.max(1, tonumber(log.sampler.seqs) // 4)
+    return {{kind = "param:max_num_seqs", say = "Lower --max-num-seqs.", command = "--max-num-seqs " .. seqs}, {kind = "param:gpu_memory_utilization", say = "Or leave more room: lower --gpu-memory-utilization.", command = "--gpu-memory-utilization 0.85"}}
+  end},
+  {"slots", function()
+    return {{kind = "param:max_num_seqs", say = "Allow fewer requests at once.", command = "--max-running-requests 16"}, {kind = "pip:sglang", say = "If that changes nothing, its own accounting is wrong: use another release.", command = "pip install -U sglang"}}
+  end},
+  {"sglang", function(f, log, m)
+    local value = fraction(m, log, 0.88)
+    return {{kind = "param:gpu_memory_utilization", say = "Leave more room beside weights and cache: lower --mem-fraction-static.", command = ("--mem-fraction-static %.2f"):format(value or 0.8)}, {kind = "param:batch_size", say = "Or capture fewer batch sizes.", command = "--cuda-graph-max-bs 16"}}
+  end},
+  {"turbomind", function()
+    return {{kind = "param:gpu_memory_utilization", say = "Give the KV cache less of what is free.", command = "--cache-max-entry-count 0.4"}, {kind = "param:max_model_len", say = "Or shorten the sessions.", command = "--session-len 8192"}}
+  end},
+  {"trtllm", function()
+    return {{kind = "param:batch_size", say = "Build or run with a smaller max_batch_size and max_num_tokens."}, {kind = "param:gpu_memory_utilization", say = "Or give the KV cache less of what is free.", command = "--kv_cache_free_gpu_memory_fraction 0.7"}}
+  end},
+  {"vllm", function(f, log, m)
+    local value = fraction(m, log, 0.9)
+    local length = {kind = "param:max_model_len", say = "Lower --max-model-len and --max-num-seqs.", command = "--max-model-len 8192 --max-num-seqs 64"}
+    local room = {kind = "param:gpu_memory_utilization", say = value and ("Or leave more room: %.2f leaves what was asked for."):format(value) or "Or leave more room: lower --gpu-memory-utilization.", command = ("--gpu-memory-utilization %.2f"):format(value or 0.85)}
+    return {length, room}
+  end},
+}
+
+-- A loop of the user's own that only evaluates, and no frame of torch's no_grad around it.
+local function keeps_graph(log)
+  return log.has_frame[[ (?:validate\w*|validation\w*|evaluate|eval_\w+|val_\w+|valid_\w+|test_epoch)$]] and not log.has_frame[[(?:_contextlib|grad_mode)\.py|transformers/|lightning]]
+end
+
+local function activation(f, log, m, event)
+  for _, runner in ipairs(runners) do
+    if log[runner[1]] then return runner[2](f, log, m) end
+  end
+  local batch = log.batch_size and tonumber(log.batch_size.size)
+  local smaller = {kind = "param:batch_size", say = batch and batch > 1 and ("Halve the batch size to %d (use gradient accumulation or checkpointing in training), or shorten the sequences."):format(batch // 2)
+    or batch and "The batch is one already: switch on gradient checkpointing, or shorten the sequences."
+    or "Halve the batch size (use gradient accumulation or checkpointing in training), or shorten the sequences."}
+  if keeps_graph(log) then
+    return {{kind = "code", say = "Evaluate under torch.no_grad(): as it is, every step keeps what a backward pass would need.", command = "with torch.no_grad(): ..."}, smaller}
+  end
+  return {smaller, {kind = "param:max_new_tokens", say = "In generation: fewer tokens, fewer requests at once."}}
+end
+
+local fixes_for = {["oom.other-process"] = other_process, ["oom.fragmentation"] = fragmentation, ["oom.model-too-big"] = too_big, ["oom.activation"] = activation, ["oom.leak"] = leak}
 
 local oom_signatures = {
   torch = [[(?:CUDA|HIP|XPU|MPS backend) out of memory\.? (?:Tried to allocate|\(MPS allocated)|Allocation on device (?:\d+ )?(?:would exceed allowed memory|$)]],
   warming = [[out of memory occurred when warming up|Capture cuda graph failed: (?:CUDA )?out of memory]],
-  library = [[(?:Error out of memory at line \d+ in file|cupy\.cuda\.memory\.OutOfMemoryError|CUDA failure 2: out of memory|Out of memory error on GPU \d+|ErrorOutOfDeviceMemory|\[TM\]\[ERROR\][^\n]*out of memory|CUDA failed with error out of memory|CUDA error 2 at [^\n]*: out of memory|hipErrorOutOfMemory|CallbackErrorOutOfMemory|Cuda failure (?:\d+ )?'out of memory')]],
-  runtime = [[(?:BFCArena::AllocateRawInternal[^\n]*Failed to allocate|Error Code \d: (?:OutOfMemory|Cuda Runtime \(out of memory\))|Requested amount of GPU memory \(\d+ bytes\) could not be allocated|CUDA runtime error in [^\n]*: out of memory)]],
-  batch = [[(?:Prefill|Decode|Extend) out of memory\. Try to lower your batch size]],
+  library = [[(?:Error out of memory at line \d+ in file|cupy\.cuda\.memory\.OutOfMemoryError|CUDA failure 2: out of memory|Out of memory error on GPU \d+|ErrorOutOfDeviceMemory|CUDA failed with error out of memory|CUDA error 2 at [^\n]*: out of memory|hipErrorOutOfMemory|CallbackErrorOutOfMemory|Cuda failure (?:\d+ )?'out of memory')]],
+  runtime = [[(?:BFCArena::AllocateRawInternal[^\n]*Failed to allocate|Error Code \d: (?:OutOfMemory|Cuda Runtime \(out of memory\))|CUDA runtime error(?: in [^\n]*)?: out of memory)]],
+  batch = [[(?:(?:Prefill|Decode|Extend) out of memory\. Try to lower your batch size|alloc_\w+ runs out of memory)]],
   unbalanced = [[The memory capacity is unbalanced\. Some GPUs may be occupied by other processes]],
   no_algorithm = [[(?:Unable to find a valid cuDNN algorithm to run convolution|was unable to find an engine to execute this computation)]],
   plain = [[(?:CUDA out of memory|CUDA error: out of memory|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|cudaMalloc failed: out of memory|CUDA driver error: out of memory|HIP out of memory)]],
   ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|ggml_cuda_host_malloc|alloc_tensor_range)[^\n]*(?:failed|out of memory)|unable to allocate CUDA\d* buffer]],
+  ollama = [[llama runner exited, you may not have enough available memory]],
   handle = [[CUBLAS_STATUS_(?:NOT_INITIALIZED|ALLOC_FAILED) when calling `?cublasCreate|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED|CUDNN_STATUS_NOT_INITIALIZED|CUSOLVER_STATUS_ALLOC_FAILED]],
   tf = [[(?:OOM when allocating tensor|RESOURCE_EXHAUSTED: Out of memory while trying to allocate|failed to allocate [\d.]+\w* bytes? from device|RESOURCE_EXHAUSTED: Failed to allocate request for)]],
 }
 
 local oom_context = {
-  vllm = [[(?:vllm/|\[core\.py|EngineCore|sglang|--max-model-len|gpu_memory_utilization)]],
+  vllm = [[(?:vllm/|\[core\.py|EngineCore|--max-model-len|gpu_memory_utilization)]],
+  sglang = [[(?:sglang/|sgl-workspace|Capture cuda graph failed|mem[-_]fraction[-_]static)]],
+  turbomind = [[(?:\[TM\]\[ERROR\]|lmdeploy/)]],
+  trtllm = [[(?:\[TensorRT-LLM\]|\[TRT-LLM\]|tensorrt_llm/)]],
+  sampler = [[warming up sampler with (?<seqs>\d+) dummy requests]],
+  slots = [[alloc_req_slots runs out of memory]],
+  n_ctx = [[llama_(?:new_)?context\w*: n_ctx +?= (?<ctx>\d+)]],
+  fraction = [[(?:gpu[-_]memory[-_]utilization|mem[-_]fraction[-_]static)['"]?[=: ]+(?<fraction>0\.\d+)]],
+  named = [[LLM engine [^\n]*\bmodel='(?<model>[\w.-]+/[\w.-]+)']],
+  batch_size = [[(?:train_batch_size|micro_batch_size(?:_per_gpu)?|train_micro_batch_size_per_gpu)['"]?\s*[:= ]\s*(?<size>\d+)\b]],
   grows = [[(?:memory (?:usage )?(?:grows|increas|leak)|after (?:\d+|several|some|a few) (?:requests|generations|images|questions|hours|iterations))]],
-  shm = [[(?:/dev/shm|Bus error)]],
   utilisation = [[less than desired GPU memory utilization]],
   shards = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +(?!100%)\d+%]],
   shards_done = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +100%|Loading (?:model )?weights took|Model loading took]],
@@ -180,48 +312,77 @@ local oom_context = {
   assert_seen = [[(?:device-side assert triggered|srcIndex|illegal memory access)]],
 }
 
+-- The message that tells most: the one nearest to the root, else the last, for it was written when it ended.
+local function fullest(list)
+  local hit = list[#list]
+  for _, h in ipairs(list) do
+    if (h.event.tier or 0) > (hit.event.tier or 0) then hit = h end
+  end
+  return hit
+end
+
+-- Without torch's numbers: the frames, and what the facts say of free memory.
+local function without_numbers(log, f, event)
+  local cause, confidence = "oom.activation", 0.6
+  if moves_weights(log, event) or loading(log) then cause, confidence = "oom.model-too-big", 0.72 end
+  for _, gpu in ipairs(f.gpus()) do
+    local memory = gpu.memory or {}
+    if memory.free and memory.total and memory.free < 0.5 * memory.total and not training(log) then return "oom.other-process", 0.6 end
+  end
+  return cause, confidence
+end
+
+-- What kinds of message decide by themselves; the others by their numbers and frames.
+local function decide(log, f)
+  if log.warming and (not log.torch or log.sglang) then return log.warming, "oom.activation", 0.85 end
+  if log.torch then
+    local hit = fullest(log.all"torch")
+    local message = hit.event.message or hit.text
+    local m = numbers(message:has("Tried to allocate") and message or hit.text, f)
+    local cause, confidence = classify(m, log, f, hit.event)
+    return hit, cause, confidence, m
+  end
+  if log.unbalanced then return log.unbalanced, "oom.other-process", 0.88 end
+  if log.ollama then return log.ollama, "oom.model-too-big", 0.8 end
+  local hit = log.plain or log.library or log.runtime or log.ggml or log.tf
+  if log.ggml or log.plain and (log.ggml_compute or log.ggml_weights) then
+    return hit, log.ggml_compute and not log.ggml_weights and "oom.activation" or "oom.model-too-big", 0.82
+  end
+  if hit then
+    local m = numbers(hit.event.message or hit.text, f)
+    local cause, confidence = by_numbers(m)
+    if not cause then cause, confidence = without_numbers(log, f, hit.event) end
+    return hit, cause, confidence, m
+  end
+  if log.batch then return log.batch, "oom.activation", 0.85 end
+  if log.handle then return log.handle, "oom.activation", 0.62 end
+  return log.no_algorithm, "oom.activation", 0.5
+end
+
+local function explained(cause, m, f, log)
+  local why = {texts[cause]}
+  if m.total or m.allocated then why[#why + 1] = "The message's own numbers: " .. describe(m) end
+  if cause == "oom.other-process" and m.pid then why[#why + 1] = ("Process %s holds most of it (its number on the host)."):format(m.pid) end
+  if cause ~= "oom.fragmentation" and m.idle and m.idle < 0.4 * G then why[#why + 1] = "Fragmentation is ruled out, whatever the message says of allocator settings: almost nothing is reserved but unallocated." end
+  local repo = model_of(f, log)
+  local weights = cause == "oom.model-too-big" and weights_of(repo)
+  if weights then why[#why + 1] = ("The weights of %s take %s%s."):format(repo.name, repo.weights and "" or "at least ", gib(weights)) end
+  local token = cause == "oom.activation" and repo and type(repo.config) == "table" and know.kv_bytes(repo.config)
+  if token then why[#why + 1] = ("1,000 tokens of context take %.2f GiB of KV cache in 16 bits."):format(1000 * token / G) end
+  return why
+end
+
 local function judge(wanted)
   return function(f, log)
     if log.utilisation or (log.assert_seen and not log.torch) then return nil end
-    local hit = log.torch or log.unbalanced or log.warming or log.plain or log.library or log.runtime or log.ggml or log.tf or log.batch or log.handle or log.no_algorithm
-    local cause, confidence, values
-    if log.warming and not log.torch or log.warming and log.warming.text:has("Capture cuda graph") then
-      hit, cause, confidence, values = log.warming, "oom.activation", 0.85, numbers(log.warming.event.message or log.warming.text)
-    elseif log.torch then
-      -- the last message tells most: what was free when it ended
-      local all = log.all"torch"
-      hit = all[#all]
-      for _, h in ipairs(all) do if (h.event.tier or 0) > (hit.event.tier or 0) then hit = h end end
-      local message = hit.event.message or hit.text
-      values = numbers(message:has("Tried to allocate") and message or hit.text)
-      cause, confidence = classify(values, log, f, hit.event)
-    elseif hit == log.unbalanced then
-      cause, confidence, values = "oom.other-process", 0.88, {}
-    elseif hit == log.batch then
-      cause, confidence, values = "oom.activation", 0.85, {}
-    elseif hit == log.handle or hit == log.no_algorithm then
-      cause, confidence, values = "oom.activation", hit == log.handle and 0.62 or 0.5, {}
-    elseif log.ggml or log.plain and (log.ggml_compute or log.ggml_weights) then
-      local compute = log.ggml_compute and not log.ggml_weights
-      cause, confidence, values = compute and "oom.activation" or "oom.model-too-big", 0.82, {}
-    else
-      values = {}
-      if loading(log) then cause, confidence = "oom.model-too-big", 0.72 else cause, confidence = "oom.activation", 0.6 end
-      for _, gpu in ipairs(f.gpus()) do
-        local m = gpu.memory or {}
-        if m.free and m.total and m.free < 0.5 * m.total and not training(log) then cause, confidence = "oom.other-process", 0.6 end
-      end
-    end
+    local hit, cause, confidence, m = decide(log, f)
     if cause ~= wanted then return nil end
-    local why = {texts[cause]}
-    if values.total or values.allocated then why[#why + 1] = "The message's own numbers: " .. describe(values) end
-    if cause == "oom.other-process" and values.pid then why[#why + 1] = ("Process %s holds most of it (its number on the host)."):format(values.pid) end
-    if cause ~= "oom.fragmentation" and values.idle and values.idle < 0.4 * unit.GiB then why[#why + 1] = "Fragmentation is ruled out, whatever the message says of allocator settings: almost nothing is reserved but unallocated." end
+    m = m or numbers(hit.event.message or hit.text, f)
     local shown = {}
-    for name, value in pairs(values) do
+    for name, value in pairs(m) do
       if type(value) == "number" and name ~= "processes" then shown[name] = math.floor(value) end
     end
-    return {hit = hit, confidence = confidence, why = why, fixes = fixes_for(cause, f, log), values = shown}
+    return {hit = hit, confidence = confidence, why = explained(cause, m, f, log), fixes = fixes_for[cause](f, log, m, hit.event), values = shown}
   end
 end
 

@@ -6,8 +6,10 @@ rule {
   signatures = {
     no_blocks = [[No available memory for the cache blocks]],
     max_len = [[The model's max seq(?:uence)? len \((?<len>\d+)\) is larger than the maximum number of tokens that can be stored in (?:the )?KV cache \((?<fits>\d+)\)]],
-    to_serve = [[To serve at least one request with the models?'s max seq len \((?<len2>\d+)\),? \(?(?<need>[\d.]+) ?GiB KV cache is needed, which is larger than the available KV cache memory \((?<have>[\d.]+) ?GiB\)]],
+    to_serve = [[To serve at least one request with the models?'s max seq len \((?<len2>\d+)\),? \(?(?<need>[\d.]+) ?Gi?B KV cache is ?needed, which is larger than the available KV cache memory \((?<have>[\d.]+) ?Gi?B\)]],
     estimated = [[estimated maximum model length is (?<estimate>\d+)]],
+    no_room = [[Loaded weights leave no GPU memory for the KV cache under --mem-fraction-static=(?<static>[\d.]+)]],
+    above = [[Raise --mem-fraction-static above (?<above>[\d.]+)]],
     sglang = [[(?:Not enough memory\. Please try to increase --mem-fraction-static|mem[-_]fraction[-_]static[^\n]{0,60}(?:too|increase|decrease)|Memory pool size is too small|max_total_num_tokens[^\n]{0,40}(?:<=? ?0|too small))]],
     tgi = [[Not enough memory to handle \d+ (?:prefill|total) tokens]],
     trtllm = [[Executor creation failed due to insufficient GPU memory]],
@@ -16,18 +18,20 @@ rule {
   facts = {"gpus.0.memory.total", "gpus.0.name"},
   explains = {"oom.activation"},
   when = function(f, log)
-    local hit = log.to_serve or log.max_len or log.no_blocks or log.sglang or log.tgi or log.trtllm or log.prefill
+    local hit = log.to_serve or log.max_len or log.no_blocks or log.no_room or log.sglang or log.tgi or log.trtllm or log.prefill
     if not hit then return nil end
     local fits = log.estimated and log.estimated.estimate or log.max_len and log.max_len.fits
     if not fits and log.to_serve then fits = math.floor(tonumber(log.to_serve.len2) * tonumber(log.to_serve.have) / tonumber(log.to_serve.need)) end
     local len = fits and math.max(256, math.floor(tonumber(fits) / 256) * 256)
     local to_len = {kind = "param:max_model_len", say = len and ("Serve a shorter context: at most %d tokens fit."):format(len) or "Serve a shorter context (lower --max-model-len, --max-num-seqs).", command = len and ("--max-model-len %d"):format(len) or "--max-model-len 8192"}
     local to_util = {kind = "param:gpu_memory_utilization", say = "Give the engine more of the GPU.", command = "--gpu-memory-utilization 0.95"}
+    local above = log.above and tonumber(log.above.above)
+    local to_static = {kind = "param:gpu_memory_utilization", say = above and ("Raise --mem-fraction-static above %.3f, which the weights alone take."):format(above) or "Raise --mem-fraction-static.", command = ("--mem-fraction-static %.2f"):format(above and math.min(0.97, math.ceil(above * 100 + 3) / 100) or 0.9)}
     if hit == log.trtllm then
       return {hit = hit, confidence = 0.85, why = "TensorRT-LLM could not create all parts of its executor in the GPU's memory; which one is said below that line, with what was free.",
         fixes = {{kind = "param:gpu_memory_utilization", say = "Lower kv_cache_config.free_gpu_memory_fraction when the KV cache is named.", command = "--kv_cache_free_gpu_memory_fraction 0.7"}, {kind = "param:max_num_seqs", say = "Or lower max_batch_size and max_num_tokens (model, graphs, temporary cache)."}, {kind = "param:tensor_parallel_size", say = "Or split the model over more GPUs."}}}
     end
-    local fixes = log.no_blocks and {to_util, to_len} or log.sglang and {{kind = "param:gpu_memory_utilization", say = "Raise --mem-fraction-static.", command = "--mem-fraction-static 0.9"}, to_len} or {to_len, to_util}
+    local fixes = log.no_blocks and {to_util, to_len} or (log.no_room or log.sglang) and {to_static, to_len} or {to_len, to_util}
     fixes[#fixes + 1] = {kind = "param:tensor_parallel_size", say = "Or split the model over more GPUs."}
     fixes[#fixes + 1] = {kind = "hardware", say = "Or use a GPU with more memory."}
     return {hit = hit, confidence = 0.94, why = {"After the weights are loaded, too little GPU memory is left for the KV cache.", "The context of {len} tokens does not fit; {fits} do.", "{need} GiB are needed for one request of full length, {have} GiB are there."}, fixes = fixes}

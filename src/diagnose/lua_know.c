@@ -7,6 +7,7 @@
 #include "know/bnb_facts.h"
 #include "know/driver.h"
 #include "know/gpu_arch.h"
+#include "know/model_size.h"
 #include "know/torch_pairs.h"
 #include "know/torch_wheel.h"
 #include "know/xid.h"
@@ -127,6 +128,57 @@ static int know_xid(lua_State *L)
 	return 1;
 }
 
+// The shape of a model as the facts give it (model.repos.N.config).
+static struct ff_model_shape shape_at(lua_State *L, int index)
+{
+	struct ff_model_shape s = {0};
+	const struct {
+		const char *name;
+		uint64_t *value;
+	} numbers[] = {{"layers", &s.layers}, {"hidden", &s.hidden}, {"heads", &s.heads}, {"kv_heads", &s.kv_heads},
+		{"head_dim", &s.head_dim}, {"vocabulary", &s.vocabulary}, {"intermediate", &s.intermediate},
+		{"experts", &s.experts}, {"quantization_bits", &s.quantization_bits}};
+	luaL_checktype(L, index, LUA_TTABLE);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		lua_getfield(L, index, numbers[i].name);
+		lua_Integer value = lua_tointeger(L, -1); // 0 for what is no number
+		*numbers[i].value = value > 0 ? (uint64_t)value : 0;
+		lua_pop(L, 1);
+	}
+	return s;
+}
+
+static int push_bytes(lua_State *L, bool known, uint64_t bytes)
+{
+	if (!known || bytes > INT64_MAX)
+		return 0;
+	lua_pushinteger(L, (lua_Integer)bytes);
+	return 1;
+}
+
+// know.kv_bytes(config) -> bytes of one token in a 16-bit cache, or nil
+static int know_kv_bytes(lua_State *L)
+{
+	struct ff_model_shape shape = shape_at(L, 1);
+	uint64_t bytes = 0;
+	bool known = ff_know_kv_bytes_per_token(&shape, 2, &bytes);
+	return push_bytes(L, known, bytes);
+}
+
+// know.least_weights(config, scheme) -> bytes that the weights take at least, or nil; by the scheme of the config where none is named
+static int know_least_weights(lua_State *L)
+{
+	struct ff_model_shape shape = shape_at(L, 1);
+	uint64_t parameters = 0, bytes = 0;
+	bool known = ff_know_least_parameters(&shape, &parameters);
+	if (lua_isnoneornil(L, 2) && shape.quantization_bits) {
+		known &= !__builtin_mul_overflow(parameters / 8, shape.quantization_bits, &bytes);
+		return push_bytes(L, known, bytes);
+	}
+	known = known && ff_know_weight_bytes(parameters, luaL_optstring(L, 2, "bf16"), &bytes);
+	return push_bytes(L, known, bytes);
+}
+
 static int know_cause_title(lua_State *L)
 {
 	struct ff_cause cause;
@@ -147,6 +199,8 @@ void ff_lua_know_open(lua_State *L)
 		{"driver_cuda", know_driver_cuda},
 		{"driver_runs", know_driver_runs},
 		{"gpu_cc", know_gpu_cc},
+		{"kv_bytes", know_kv_bytes},
+		{"least_weights", know_least_weights},
 		{"torch_partner", know_torch_partner},
 		{"torch_wheel", know_torch_wheel},
 		{"xid", know_xid},

@@ -37,3 +37,17 @@ bool ff_know_kv_bytes_per_token(const struct ff_model_shape *shape, unsigned ele
 	*ret = bytes;
 	return true;
 }
+
+enum { EXPERTS_MAX = 8, SIZE_SAID_MAX = 1 << 20 };
+
+bool ff_know_least_parameters(const struct ff_model_shape *shape, uint64_t *ret)
+{
+	uint64_t experts = shape->experts ? shape->experts : 1;
+	uint64_t forward = shape->intermediate ? 3 * shape->intermediate : 8 * shape->hidden; // three matrices
+	if (!shape->layers || !shape->hidden || experts > EXPERTS_MAX || shape->hidden > SIZE_SAID_MAX ||
+		shape->intermediate > SIZE_SAID_MAX || shape->vocabulary > INT32_MAX || shape->layers > 10000)
+		return false;
+	*ret = shape->layers * shape->hidden * (2 * shape->hidden + forward * experts) +
+		shape->vocabulary * shape->hidden;
+	return true;
+}

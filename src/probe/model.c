@@ -2,7 +2,7 @@
 //
 //	{"model": {"cache": {"path": "/runpod-volume/huggingface/hub", "because": "HF_HOME", "exists": true},
 //	           "token": {"present": true, "from": "HF_TOKEN"},
-//	           "repos": [{"name": "mistralai/Mixtral-8x7B-v0.1", "type": "model", "revisions": 1, "incomplete": 2,
+//	           "repos": [{"name": "mistralai/Mixtral-8x7B-v0.1", "type": "model", "revisions": 1, "incomplete": 2, "weights": 93405585408,
 //	                      "config": {"type": "mixtral", "layers": 32, ...}}]}}
 //
 // transformers before 5 looks into TRANSFORMERS_CACHE instead of the hub's cache when that is set, so files downloaded by one
@@ -11,7 +11,7 @@
 #include "probe/probe.h"
 #include "probe/python_find.h"
 
-enum { REPOS_MAX = 64, NAMES_MAX = 65536, CONFIG_MAX = 1 << 20 };
+enum { REPOS_MAX = 64, NAMES_MAX = 65536, CONFIG_MAX = 1 << 20, WEIGHT_FILES_MAX = 512 };
 
 struct cache {
 	char *path;
@@ -139,9 +139,33 @@ static json_t *config_entry(struct ff_probe_ctx *ctx, const char *repo, const ch
 	put_number(config, "kv_heads", s.kv_heads);
 	put_number(config, "head_dim", s.head_dim);
 	put_number(config, "vocabulary", s.vocabulary);
+	put_number(config, "intermediate", s.intermediate);
 	put_number(config, "experts", s.experts);
 	put_number(config, "context", s.context);
 	return config;
+}
+
+// How many bytes of weights a revision holds, all files of one format together; Mistral's "consolidated" files hold the same again.
+static uint64_t weight_bytes(struct ff_probe_ctx *ctx, const char *repo, const char *revision)
+{
+	static const char *const formats[] = {".safetensors", ".bin", ".gguf", ".pth"};
+	_cleanup_names_ struct ff_names names = {0};
+	_cleanup_free_ char *folder = ff_path_printf("%s/snapshots/%s", repo, revision);
+	_cleanup_error_ struct ff_error *err = folder ? ff_host_list(ctx->host, folder, NAMES_MAX, &names) : &ff_enomem;
+	uint64_t bytes = 0;
+	for (size_t k = 0; !err && !bytes && k < sizeof(formats) / sizeof(formats[0]); k++) {
+		for (size_t i = 0, files = 0; i < names.n && files < WEIGHT_FILES_MAX; i++) {
+			if (!ff_ends(names.names[i], formats[k]) || ff_starts(names.names[i], "consolidated"))
+				continue;
+			struct stat st;
+			_cleanup_free_ char *path = ff_path_printf("%s/%s", folder, names.names[i]);
+			_cleanup_error_ struct ff_error *gone = path ? ff_host_stat(ctx->host, path, &st) : &ff_enomem;
+			if (!gone)
+				bytes += (uint64_t)st.st_size;
+			files++;
+		}
+	}
+	return bytes;
 }
 
 // "models--mistralai--Mixtral-8x7B-v0.1": type and name.
@@ -168,6 +192,8 @@ static json_t *repo_entry(struct ff_probe_ctx *ctx, const char *cache, const cha
 	json_t *config = n && repo ? config_entry(ctx, repo, revisions.names[n - 1]) : NULL;
 	if (config)
 		json_object_set_new(entry, "config", config);
+	if (n && repo)
+		put_number(entry, "weights", weight_bytes(ctx, repo, revisions.names[n - 1]));
 	return entry;
 }
 

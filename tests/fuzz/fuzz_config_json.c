@@ -6,8 +6,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ff_model_shape shape;
 	struct ff_error *err = ff_config_json_parse("input", (struct ff_span){(const char *)data, size}, &shape);
 	uint64_t bytes;
-	if (!err)
+	if (!err) {
 		ff_know_kv_bytes_per_token(&shape, 2, &bytes);
+		ff_know_least_parameters(&shape, &bytes);
+	}
 	ff_error_destroy(err);
 	return 0;
 }

@@ -88,6 +88,22 @@ static void weights_by_scheme(void **state)
 	assert_false(ff_know_weight_bytes(UINT64_MAX, "fp32", &bytes));
 }
 
+static void parameters_by_shape(void **state)
+{
+	(void)state;
+	// Llama 3.1 8B has 8.03e9 weights; an embedding that is not shared with the output counts once here.
+	struct ff_model_shape llama = {.layers = 32, .hidden = 4096, .intermediate = 14336, .vocabulary = 128256};
+	uint64_t n;
+	assert_true(ff_know_least_parameters(&llama, &n));
+	assert_in_range(n, 7200000000, 8030000000);
+	llama.experts = 128;
+	assert_false(ff_know_least_parameters(&llama, &n));
+	llama = (struct ff_model_shape){.layers = 10000, .hidden = 1 << 20, .intermediate = 1 << 20, .experts = 8};
+	assert_true(ff_know_least_parameters(&llama, &n));
+	llama.hidden = UINT64_MAX;
+	assert_false(ff_know_least_parameters(&llama, &n));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +111,7 @@ int main(void)
 		cmocka_unit_test(safetensors_that_lie_are_refused),
 		cmocka_unit_test(config_has_many_spellings),
 		cmocka_unit_test(weights_by_scheme),
+		cmocka_unit_test(parameters_by_shape),
 	};
 	return cmocka_run_group_tests_name("model_file", tests, NULL, NULL);
 }
