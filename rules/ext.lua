@@ -77,6 +77,10 @@ rule {
     local to_old = {kind = "pip-downgrade:numpy", say = "Install NumPy 1.x, which such modules were built for.", command = "pip install 'numpy<2'"}
     local to_new = {kind = "pip:numpy", say = "Upgrade NumPy to the release that the module (or the pickled file) was made with.", command = "pip install -U numpy"}
     local module = {kind = "pip:package", say = "Or upgrade the module that the traceback names to a release built for the installed NumPy."}
+    if hit == log.dtype_size and log.has_frame[=[packages[/\\]numpy[/\\]]=] then
+      return {hit = hit, confidence = 0.84, why = {"NumPy's own files are of two releases: it was exchanged while this process had the other one loaded, or one install lies over another."},
+        fixes = {{kind = "restart", say = "Restart the process (the notebook's runtime), so that it loads the installed NumPy from the start."}, {kind = "pip:numpy", say = "If it persists, reinstall NumPy cleanly.", command = "pip uninstall -y numpy && pip install --no-cache-dir numpy"}}}
+    end
     if hit == log.newer_pickle or (hit == log.dtype_size and hit.got and tonumber(hit.got) < tonumber(hit.want)) or hit == log.abi_version then
       return {hit = hit, confidence = 0.82, why = {"A module (or a pickled file) was made with a newer NumPy than the one that runs.", "NumPy is {fact:python.packages.numpy.version}."}, fixes = {to_new, module}}
     end

@@ -75,7 +75,7 @@ rule {
     list_keys = [[_set_model_specific_special_tokens]],
     quant_type = [[Unknown quantization type, got (?<type>[\w-]+)]],
     could_not_find = [[Could not find (?<type>\w+) neither in <module 'transformers]],
-    gguf_tensors = [[(?:wrong number of tensors; expected \d+, got \d+|unknown pre-tokenizer type: '(?<type>[^']+)'|missing tensor '[\w.]+'|tensor '[\w.]+' (?:not found|is missing from model)|bad magic \[got 0x46554747|unknown \(magic, version\) combination: 46554747|unsupported model architecture: '(?<type2>[^']+)')]],
+    gguf_tensors = [[(?:llama\.cpp: tensor '[^'\n]*' should not be \d+-dimensional|wrong number of tensors; expected \d+, got \d+|unknown pre-tokenizer type: '(?<type>[^']+)'|missing tensor '[\w.]+'|tensor '[\w.]+' (?:not found|is missing from model)|bad magic \[got 0x46554747|unknown \(magic, version\) combination: 46554747|unsupported model architecture: '(?<type2>[^']+)')]],
     sglang = [[Unsupported architectures: (?<type>\w+)]],
     ollama = [[requires a newer version of Ollama]],
     any_key = [=[KeyError: ['"](?<key>[a-z][\w.-]*)['"]\s*$]=],

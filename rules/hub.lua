@@ -14,6 +14,7 @@ rule {
     git = [[(?:Authentication failed for|could not read Username for) 'https://huggingface\.co|Password authentication in git is no longer supported]],
     no_grant = [[Cannot access content at: https://huggingface\.co]],
     refused = [[(?<code>40[13]) Client Error: (?:Unauthorized|Forbidden) for url: https://huggingface\.co/(?!api/whoami)(?:api/models/)?[\w.-]+/[\w.-]+/]],
+    refused2 = [[(?:\b(?:Unauthorized|Forbidden|40[13])\b[^\n]{0,80}https://huggingface\.co/[\w.-]+/[\w.-]+/(?:resolve|raw|blob)/|https://huggingface\.co/[\w.-]+/[\w.-]+/(?:resolve|raw|blob)/[^\n]{0,120}\b(?:Unauthorized|Forbidden|40[13])\b)]],
     known_gated = [=[\b(?<model2>(?:meta-llama|mistralai|google/gemma|google/medgemma|bigcode/starcoder|black-forest-labs/FLUX|stabilityai/stable-diffusion-3|CohereForAI|CohereLabs|pyannote|databricks/dbrx|tiiuae/falcon-180|nvidia/\w+-gated)[\w./-]*) is not a local folder and is not a valid model identifier]=],
   },
   context = {
@@ -27,7 +28,11 @@ rule {
   facts = {"env.HF_TOKEN"},
   confidence = 0.92,
   when = function(_, log)
-    if not log.refused or log.gated_repo or log.gated_error or log.restricted or log.gated_text or log.gated_repo2 or log.known_gated then return true end
+    local own_words = {"gated_repo", "gated_error", "restricted", "awaiting", "gated_text", "gated_repo2", "http_status", "llama_cpp", "git", "no_grant", "known_gated"}
+    for _, name in ipairs(own_words) do
+      if log[name] then return true end
+    end
+    if not log.refused then return not log.unknown and {hit = log.refused2, confidence = 0.76} or nil end
     -- the inner exception of any refusal: a name that does not exist answers 401 too
     if log.refused.code == "401" and log.unknown then return nil end
     return {hit = log.refused, confidence = 0.84}
@@ -50,11 +55,18 @@ rule {
     missing_token = [[LocalTokenNotFoundError|Token is required(?: \(`?token=True`?\))?, but no token found|You need to provide a `?token`? or be logged in to Hugging Face]],
     oauth = [[User Access Token .{0,60}(?:expired|invalid)]],
     header = [[(?:Invalid leading whitespace|Illegal header value|Invalid header value)[^\n]{0,120}Bearer]],
+    login = [[Invalid username or password\.]],
     rights = [[(?:You don't have the rights to create a \w+ under the namespace|must use a (?:write|user access) token|token with (?:the )?.?write.? (?:role|permission|access))]],
     whoami = [[(?:401|Unauthorized).{0,80}whoami-v2|whoami-v2.{0,80}(?:401|Unauthorized)]],
   },
-  context = {limited = [[\b429\b|Too Many Requests|rate limit]]},
+  context = {limited = [[\b429\b|Too Many Requests|rate limit]], hub = [[huggingface|hf\.co]], unknown = [[Repository Not Found for url]]},
   unless = {"limited"},
+  when = function(_, log)
+    for _, name in ipairs{"credentials", "user_token", "not_valid", "illegal_header", "missing_token", "oauth", "header", "rights", "whoami"} do
+      if log[name] then return true end
+    end
+    return log.hub and not log.unknown and {hit = log.login, confidence = 0.84} or nil -- a name that does not exist answers so too
+  end,
   explains = {"hf.not-found", "hf.gated"},
   facts = {"env.HF_TOKEN"},
   confidence = 0.93,

@@ -4,6 +4,7 @@
 local OWNERS = {
   {[[^(?:Accelerator|AcceleratorState|PartialState|DataLoaderConfiguration|FullyShardedDataParallelPlugin|DeepSpeedPlugin|dispatch_model|GradientAccumulationPlugin|ProjectConfiguration)$]], "accelerate"},
   {[[^(?:SFT|DPO|PPO|ORPO|KTO|CPO|GRPO|RLOO|Reward|Online|BCO)\w*(?:Trainer|Config)$|^(?:AutoModelForCausalLMWithValueHead|DataCollatorForCompletionOnlyLM)$]], "trl"},
+  {[[^PeftAdapterMixin$]], "transformers"},
   {[[^(?:Lora|Peft|PromptTuning|PrefixTuning|IA3|AdaLora|Vera|OFT|LoHa|LoKr)\w*(?:Config|Model|Layer|Linear)?$|^(?:get_peft_model|prepare_model_for_kbit_training)$]], "peft"},
   {[[^(?:\w*Trainer|\w*TrainingArguments|BitsAndBytesConfig|GenerationConfig|DynamicCache|StaticCache|Cache|PreTrained\w+|GenerationMixin|Auto(?:Tokenizer|Model\w*|Processor|ImageProcessor|VideoProcessor|Config|FeatureExtractor)|Llama\w+|Qwen\w+|Mistral\w+|CLIP\w+|Whisper\w+|Bert\w+|Gemma\w+)$]], "transformers"},
   {[[^(?:\w*Pipeline|\w*Scheduler|AutoencoderKL\w*|UNet\w+|\w*Transformer2DModel|ControlNet\w*)$]], "diffusers"},
@@ -33,6 +34,12 @@ local CHURN = {gradio = true, pydantic = true, pyarrow = true, moviepy = true, l
 local function distribution(module)
   local top = module:match[[^[\w-]+]]
   return (DISTRIBUTIONS[top] or top:gsub("_", "-"))
+end
+
+-- The package that a frame is in, in a source checkout too; nil for a program's own file.
+local function package_of(frame)
+  local top = frame and (frame.file:match[=[(?:site|dist)-packages[/\\](\w+)]=] or frame.file:match[=[[/\\](transformers|peft|accelerate|diffusers|trl|datasets)[/\\](?:\w+[/\\])*\w+\.py$]=])
+  return top and distribution(top)
 end
 
 -- Arguments that came or went between releases; another one that is not known is rather a mistake in the calling code.
@@ -126,19 +133,18 @@ rule {
     hit = log.keyword
     if hit then
       local frames = hit.event.frames or {}
-      local caller = #frames > 0 and frames[#frames].file or ""
-      local from = caller:match[[(?:site|dist)-packages/(\w+)/]]
+      local from = package_of(frames[#frames])
       local owner = owner_of(hit.class or hit.call) or hit.class == nil and log.remote_code and "transformers"
-      if owner == "transformers" and hit.class and not hit.class:match[[^(?:\w*Trainer|\w*TrainingArguments|BitsAndBytesConfig|GenerationConfig|Cache|\w*Cache|Auto\w+)$]] and not from and not log.remote_code then owner = nil end
-      if owner and from and distribution(from) == owner then
+      if owner == "transformers" and hit.class and not hit.class:match[[^(?:\w*Trainer|\w*TrainingArguments|BitsAndBytesConfig|GenerationConfig|GenerationMixin|PeftAdapterMixin|PreTrained\w+|Cache|\w*Cache|Auto\w+)$]] and not from and not log.remote_code then owner = nil end
+      if owner and from == owner then
         if not (hit.class or ""):match[[Config$]] then return nil end
         return {hit = hit, confidence = 0.84, why = {("The saved configuration has '%s', which the installed %s does not know: it was written by a newer release."):format(hit.symbol, owner)},
           fixes = {{kind = "pip:" .. owner, say = "Upgrade it to the release that saved the file (or newer).", command = "pip install -U " .. owner}, {kind = "code", say = "Or remove that key from the configuration file."}}}
       end
-      if owner and (from or CHANGED[hit.symbol]) then
+      if owner and (from or CHANGED[hit.symbol] or hit.class and #frames == 0) then
         local say = from and ("%s passes an argument that the installed %s does not know: bring the two together."):format(from, owner) or ("Install the %s that knows (or still knows) this argument."):format(owner)
         return {hit = hit, confidence = from and 0.84 or 0.72, why = {("%s has no argument '%s' in the installed release of %s."):format((hit.class and hit.class .. "." or "") .. hit.call, hit.symbol, owner)},
-          fixes = {{kind = "pip:" .. owner, say = say, command = "pip install -U " .. owner .. (from and " " .. distribution(from) or "")},
+          fixes = {{kind = "pip:" .. owner, say = say, command = "pip install -U " .. owner .. (from and " " .. from or "")},
                    {kind = "pip-downgrade:" .. owner, say = "If the argument was removed: go back to the release that the code was written for."},
                    {kind = "code", say = "Or change the argument in your own code.", cond = function() return not from end}}}
       end
@@ -183,13 +189,14 @@ rule {
 rule {
   id = "pip.conflict/names",
   signatures = {
-    name = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>(?!transformers|huggingface_hub|peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|datasets|numpy|vllm|sglang|flashinfer|flash_attn|typing|collections|enum|inspect|google|bitsandbytes|triton|torchvision|xgrammar|compressed_tensors)[A-Za-z_][\w.]*)['"] \((?<path>[^)\n]+)\)]=],
+    name = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>(?!(?:transformers|huggingface_hub|peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|datasets|numpy|vllm|sglang|flashinfer|flash_attn|typing|collections|enum|inspect|google|bitsandbytes|triton|torchvision|xgrammar|compressed_tensors)\b)[A-Za-z_][\w.]*)['"] \((?<path>[^)\n]+)\)]=],
     submodule = [=[No module named ['"](?<module>(?!transformers\.|huggingface_hub\.|peft\.|accelerate\.|diffusers\.|trl\.|datasets\.|numpy\.|vllm\._|google\.|nvidia\.|azure\.|ruamel\.|mpl_toolkits\.|backports\.|comfy|utils\.|models?\.|src\.|lib\.|modules\.|core\.|common\.|config\.|data\.|tools\.|scripts\.|torchvision\.transforms\.functional_tensor|triton\.|bitsandbytes\.|cuda\.)[A-Za-z_]\w*\.[\w.]+)['"]]=],
     attribute = [=[AttributeError: module ['"](?<module>(?:pydantic|gradio|pyarrow|moviepy|keras|jax|langchain|starlette|fastapi|pkg_resources|setuptools|werkzeug|jinja2|httpx|click|ray|wandb|pandas|scipy|PIL\.\w+|pkgutil|importlib_metadata|openai|torch\.\w[\w.]*|torch|librosa|cv2\.\w+)[\w.]*)['"] has no attribute ['"](?<symbol>\w+)]=],
     core_schema = [[AttributeError: __pydantic_core_schema__]],
     pydantic = [[(?:'FieldInfo' object has no attribute '(?:required|field_info|outer_type_|type_)'|`\w+` has been removed in V2|PydanticImportError|`const` is removed, use `Literal` instead|`BaseSettings` has been moved to the `pydantic-settings` package|pydantic\.errors\.PydanticUserError|'?regex'? is removed\. use '?pattern'? instead|No module named 'pydantic\.(?:_internal|v1|fields_)|Unable to (?:generate|infer) (?:pydantic-core )?(?:type|schema) for)]],
     gradio3 = [[(?:type object '(?:Dropdown|Textbox|Image|Checkbox|CheckboxGroup|Gallery|Slider|Button|Radio|Row|Column|Audio|Video|Chatbot|Dataframe|Markdown|Tab|Accordion|HTML|File|Group|Number)' has no attribute 'update'|module 'gradio' has no attribute '(?:Box|inputs|outputs|Variable)'|got an unexpected keyword argument '(?:_js|concurrency_count|enable_queue)')]],
     schema = [[argument of type 'bool' is not iterable]],
+    stated = [[(?<package>\w+)==(?<have>\S+) is used but incompatible\. Please install \w+(?<want>[<>=]+[^\n]+?)\.?$]],
     httpx = [[(?:Client|AsyncClient)\.__init__\(\) got an unexpected keyword argument 'proxies']],
   },
   facts = {"python.conflicts"},
@@ -197,6 +204,13 @@ rule {
     if log.httpx then
       return {hit = log.httpx, confidence = 0.9, why = "httpx 0.28 removed the argument proxies, and the library that calls it (openai, anthropic, groq) still passes it.",
         fixes = {{kind = "pip-downgrade:httpx", say = "Go back to httpx 0.27.", command = "pip install 'httpx<0.28'"}, {kind = "pip:openai", say = "Or upgrade the library that calls it.", command = "pip install -U openai"}}}
+    end
+    if log.stated then
+      local hit = log.stated
+      local name, low = hit.package:lower(), hit.want:match[[>=?\s*([\d.]+\w*)]]
+      local newer = low and version.cmp(hit.have, low) == -1
+      return {hit = hit, confidence = 0.9, why = {"The library that is imported accepts {package} {want}, and {have} is installed."},
+        fixes = {{kind = (newer and "pip:" or "pip-downgrade:") .. name, say = "Install a release in that range (a build of it for the installed torch and CUDA).", command = ("pip install '%s%s'"):format(name, (hit.want:gsub([[\s]], "")))}, {kind = "pip:package", say = "Or move the library that asks to the release of the installed one's time."}}}
     end
     if log.gradio3 and (log.gradio3.event.tier or 0) >= 3 then
       return {hit = log.gradio3, confidence = 0.86, why = {"This code was written for gradio 3, and gradio 4 took that name away.", "gradio is {fact:python.packages.gradio.version}."},
@@ -211,7 +225,7 @@ rule {
         fixes = {{kind = "pip-downgrade:pydantic", say = "Install pydantic 1, which that package was written for.", command = "pip install 'pydantic<2'"}, {kind = "pip:package", say = "Or upgrade the package named in the traceback."}}}
     end
     local hit = log.name
-    if hit and not hit.text:match[[partially initialized]] and hit.path:match[=[(?:site|dist)-packages[/\\]]=] then
+    if hit and not hit.text:match[[partially initialized]] and hit.path:match[=[(?:site|dist)-packages[/\\]|typing_extensions\.py]=] then
       local frames = hit.event.frames or {}
       local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
       local top = hit.module:match[[^\w+]]
@@ -320,11 +334,6 @@ local API = {
   module = [[AttributeError: module '(?<module>[\w.]+)' has no attribute '(?<symbol2>\w+)']],
   call = [[TypeError: (?:[\w.]+\.)?(?<call>\w+)\(\) (?:got an unexpected keyword argument|missing \d+ required|takes \d+ positional)]],
 }
-
-local function package_of(frame)
-  local top = frame and frame.file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
-  return top and distribution(top)
-end
 
 -- The library that lacks something and the one that asks for it; nil when the frames do not tell two apart.
 local function sides(log)

@@ -1,5 +1,6 @@
 // The table of line shapes. First row that fits decides. Python prints a frame in several forms: the interpreter's,
-// IPython's ("x.py in f(args)", "File /x.py:3, in f()"), rich's and pytest's ("/x.py:3 in f", "x.py:3: in f").
+// IPython's ("x.py in f(args)", "File /x.py:3, in f()", "Cell In[2], line 3"), Colab's ("[/x.py](http://...) in f(args)"), rich's
+// and pytest's ("/x.py:3 in f", "x.py:3: in f").
 #include "diagnose/shape.h"
 
 #include "diagnose/regex.h"
@@ -13,12 +14,17 @@ static const struct {
 	enum ff_shape_kind kind;
 	const char *pattern;
 } rows[] = {
-	{FF_SHAPE_MARK, "[\\s~^|\\xe2\\x94\\x80-\\xe2\\x95\\xaf-]*$|\\s*\\[Previous line repeated \\d+"},
+	{FF_SHAPE_MARK,
+		"[\\s~^|\\xe2\\x94\\x80-\\xe2\\x95\\xaf-]*$|\\s*\\[Previous line repeated \\d+"
+		"|-+> ?\\d+(?: |$)|\\d+ frames\\s*$"},
 	{FF_SHAPE_TRACEBACK, ".{0,80}Traceback \\(most recent call last\\)"},
 	{FF_SHAPE_FRAME, "\\s*File \"(?<file>[^\"]+)\", line (?<line>\\d+)(?:, in (?<func>.+))?"},
-	{FF_SHAPE_FRAME, "\\s*File (?<file>[^\\s:]+):(?<line>\\d+),? in (?<func>[^(]+)"},
+	{FF_SHAPE_FRAME, "\\s*File (?<file>(?:[A-Za-z]:)?[^\\s:]+):(?<line>\\d+),? in (?<func>[^(]+)"},
 	{FF_SHAPE_FRAME,
 		"(?:\\s*|\\xe2\\x9d\\xb1 )(?<file>(?:[A-Za-z]:)?[^\\s:]+\\.pyx?):(?<line>\\d+):? in (?<func>\\S+)"},
+	{FF_SHAPE_FRAME, "\\s*(?<file>(?:Cell|Input) In ?\\[\\d+\\]),(?: line (?<line>\\d+))?(?: in (?<func>[^(]+))?"},
+	{FF_SHAPE_FRAME,
+		"\\[?(?<file><ipython-input-[^>]+>|/[^\\s\\]]+\\.pyx?)(?:\\]\\(http[^)]*\\))? in (?<func>[^(]+)"},
 	{FF_SHAPE_FRAME, "(?<file>[^\\s:]+\\.py) in (?<func>[\\w<>]+)\\("},
 	{FF_SHAPE_CHAIN_CONTEXT, "\\s*During handling of the above exception, another exception occurred"},
 	{FF_SHAPE_CHAIN_CAUSE, "\\s*The above exception was the direct cause of the following exception"},
@@ -60,6 +66,9 @@ const char *const ff_shape_marks[] = {
 	"File \"[^\"\\n]+\", line \\d",
 	"\\.pyx?:\\d+:? in ",
 	"\\.py in \\w+\\(",
+	"localhost:\\d+[^)\\n]*\\) in ",
+	"ipython-input-",
+	"Cell In ?\\[",
 	"above exception, another exception",
 	"direct cause of the following",
 	"(?:[Ee]rror|Exception|Interrupt|Exit|Fault|Failure|NotFound|CannotStart|Unavailable)\\b[:(]",
