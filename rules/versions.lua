@@ -196,7 +196,6 @@ rule {
     pydantic = [[(?:'FieldInfo' object has no attribute '(?:required|field_info|outer_type_|type_)'|`\w+` has been removed in V2|PydanticImportError|`const` is removed, use `Literal` instead|`BaseSettings` has been moved to the `pydantic-settings` package|pydantic\.errors\.PydanticUserError|'?regex'? is removed\. use '?pattern'? instead|No module named 'pydantic\.(?:_internal|v1|fields_)|Unable to (?:generate|infer) (?:pydantic-core )?(?:type|schema) for)]],
     gradio3 = [[(?:type object '(?:Dropdown|Textbox|Image|Checkbox|CheckboxGroup|Gallery|Slider|Button|Radio|Row|Column|Audio|Video|Chatbot|Dataframe|Markdown|Tab|Accordion|HTML|File|Group|Number)' has no attribute 'update'|module 'gradio' has no attribute '(?:Box|inputs|outputs|Variable)'|got an unexpected keyword argument '(?:_js|concurrency_count|enable_queue)')]],
     schema = [[argument of type 'bool' is not iterable]],
-    stated = [[(?<package>\w+)==(?<have>\S+) is used but incompatible\. Please install \w+(?<want>[<>=]+[^\n]+?)\.?$]],
     httpx = [[(?:Client|AsyncClient)\.__init__\(\) got an unexpected keyword argument 'proxies']],
   },
   facts = {"python.conflicts"},
@@ -204,13 +203,6 @@ rule {
     if log.httpx then
       return {hit = log.httpx, confidence = 0.9, why = "httpx 0.28 removed the argument proxies, and the library that calls it (openai, anthropic, groq) still passes it.",
         fixes = {{kind = "pip-downgrade:httpx", say = "Go back to httpx 0.27.", command = "pip install 'httpx<0.28'"}, {kind = "pip:openai", say = "Or upgrade the library that calls it.", command = "pip install -U openai"}}}
-    end
-    if log.stated then
-      local hit = log.stated
-      local name, low = hit.package:lower(), hit.want:match[[>=?\s*([\d.]+\w*)]]
-      local newer = low and version.cmp(hit.have, low) == -1
-      return {hit = hit, confidence = 0.9, why = {"The library that is imported accepts {package} {want}, and {have} is installed."},
-        fixes = {{kind = (newer and "pip:" or "pip-downgrade:") .. name, say = "Install a release in that range (a build of it for the installed torch and CUDA).", command = ("pip install '%s%s'"):format(name, (hit.want:gsub([[\s]], "")))}, {kind = "pip:package", say = "Or move the library that asks to the release of the installed one's time."}}}
     end
     if log.gradio3 and (log.gradio3.event.tier or 0) >= 3 then
       return {hit = log.gradio3, confidence = 0.86, why = {"This code was written for gradio 3, and gradio 4 took that name away.", "gradio is {fact:python.packages.gradio.version}."},
