@@ -104,9 +104,14 @@ rule {
   facts = {"env.LD_LIBRARY_PATH", "torch.cudnn", "torch.version"},
   specific_over = {"cuda.lib-conflict", "cuda.lib-missing"},
   confidence = 0.93,
-  when = function(_, log)
+  when = function(f, log)
     local absent = log.sublibrary and log.sublibrary.text:match[[: cannot open shared object file]]
-    return not (absent and not (log.incompatibility or log.loaded or log.invalid_handle)) -- not there at all: cuda.lib-missing
+    if absent and not (log.incompatibility or log.loaded or log.invalid_handle) then return nil end -- not there at all: cuda.lib-missing
+    local preload = f.env"LD_PRELOAD"
+    if type(preload) == "string" and preload:match[[libcudnn]] then
+      return {evidence = {"env.LD_PRELOAD"}, fixes = {{kind = "env:LD_PRELOAD", say = "Take the other cuDNN out of LD_PRELOAD; torch brings its own.", command = "unset LD_PRELOAD", unset = {"LD_PRELOAD"}}}}
+    end
+    return true
   end,
   why = {"The cuDNN that was loaded is not the one that this torch (or program) was built with: another copy stands first on the library path.", "Built against {built}, found {found}.", "Built against {built2}, found {found2}."},
   fixes = {

@@ -56,7 +56,12 @@ rule {
   explains = {"cuda.illegal-access", "cuda.launch-failure"},
   confidence = 0.84,
   -- The kernel's log speaks of every process of the host: a worker that died of something else is not explained by it.
-  when = function(f, log) return log.fault or not log.fatal end,
+  when = function(_, log)
+    for _, fault in ipairs(log.all"fault") do
+      if fault.event.kind ~= "kernel" then return true end
+    end
+    return not log.fatal
+  end,
   why = "The kernel names a fault of a program on the GPU (Xid {number}): a kernel used a wrong address or raised an exception. The same fault on several multiprocessors is a bug of the kernel, not a broken card.",
   fixes = {
     {kind = "pip:package", say = "Upgrade (or change the backend of) the library whose kernel runs there; try another attention or GEMM backend."},

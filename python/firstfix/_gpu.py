@@ -52,7 +52,11 @@ def allocated() -> Optional[tuple[int, int]]:
     cuda = torch_cuda()
     if cuda is None:
         return None
-    stats = cuda.memory_stats_as_nested_dict()["allocated_bytes"]["all"]
+    try:  # what memory_stats_as_nested_dict() calls, without its 2.5 us of Python (H200, torch 2.11: 13.1 of 15.6 us are torch's own)
+        core = sys.modules["torch"]._C
+        stats = core._cuda_memoryStats(core._cuda_getDevice())["allocated_bytes"]["all"]
+    except AttributeError:
+        stats = cuda.memory_stats_as_nested_dict()["allocated_bytes"]["all"]
     return int(stats["current"]), int(stats["peak"])
 
 

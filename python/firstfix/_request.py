@@ -143,11 +143,17 @@ def _lost(failure: Exception) -> None:
         pass
 
 
-def _memory() -> Optional[tuple[int, int]]:
-    from firstfix import _gpu
+_allocated: Optional[Callable[[], Optional[tuple[int, int]]]] = None
 
+
+def _memory() -> Optional[tuple[int, int]]:
+    global _allocated
     try:
-        return _gpu.allocated()
+        if _allocated is None:  # only a worker that has torch needs it
+            from firstfix import _gpu
+
+            _allocated = _gpu.allocated
+        return _allocated()
     except Exception:
         return None
 

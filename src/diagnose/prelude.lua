@@ -177,9 +177,27 @@ local function imperative(say)
   return rest and rest:sub(1, 1):upper() .. rest:sub(2) or say
 end
 
+-- Where container runtimes and WSL put the driver's own libraries: without them there is no libcuda.
+local driver_folders = set_of{"/usr/local/nvidia/lib", "/usr/local/nvidia/lib64", "/usr/lib/wsl/lib", "/usr/lib64-nvidia"}
+
+-- A fix that would unset LD_LIBRARY_PATH leaves the driver's folders on it, where these facts show some.
+local function keep_driver(fix, f)
+  local path, kept = f.env"LD_LIBRARY_PATH", {}
+  if not set_of(fix.unset).LD_LIBRARY_PATH or type(path) ~= "string" then return fix end
+  for _, folder in ipairs(path:split(":")) do
+    if driver_folders[folder:match[[^(.+?)/*$]] or ""] then kept[#kept + 1] = folder end
+  end
+  if #kept == 0 then return fix end
+  local value, safe = table.concat(kept, ":"), {}
+  for key, old in pairs(fix) do safe[key] = old end
+  safe.unset, safe.set, safe.command = nil, {LD_LIBRARY_PATH = value}, "export LD_LIBRARY_PATH=" .. value
+  return safe
+end
+
 local function fixes_of(list, captures, f, log)
   local out = {}
   for _, fix in ipairs(list or {}) do
+    fix = keep_driver(fix, f)
     local kind, say = expand(fix.kind, captures, f), imperative(expand(fix.say, captures, f))
     if kind and say and (not fix.cond or fix.cond(f, log)) then
       out[#out + 1] = {kind = kind, say = say, command = fix.command and expand(fix.command, captures, f), automatic = fix.automatic or false,
