@@ -14,6 +14,7 @@ rule {
     setup = [[CUDA Setup failed despite (?:GPU|CUDA) being available]],
     none_attribute = [[(?:'NoneType' object has no attribute|undefined symbol:?|function) ['"]?(?<symbol>c(?:get_col_row_stats|get_managed_ptr|int8_vector_quant|adam\w+|dequantize\w+|quantize\w+|lion\w+|gemm_\w+|batched_igemm\w*|igemmlt\w*|ptr_to\w+))['"]?]],
     optimizer = [[name '(?<symbol2>str2optimizer\w+)' is not defined]],
+    windows_so = [[(?:'WindowsPath' is not iterable|[A-Z]:\\[^\n]{0,200}\\libbitsandbytes_\w+\.so|WindowsPath\('/usr/local/cuda/lib64'\))]],
   },
   context = {
     requested = [[Requested CUDA version:\s+(?<requested>[\d.]+)]],
@@ -34,6 +35,10 @@ rule {
   explains = {"bnb.cpu-only"},
   when = function(f, log)
     if log.module_missing and not log.setup then return nil end
+    if log.windows_so then
+      return {confidence = 0.88, why = {"This bitsandbytes looks for Linux libraries (.so) on Windows: releases before 0.43 bring no others.", "Installed is {fact:bitsandbytes.version}."},
+        fixes = {{kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to a release with Windows libraries.", command = "pip uninstall -y bitsandbytes bitsandbytes-windows && pip install 'bitsandbytes>=0.43'", effect = {package = {bitsandbytes = "0.45.5"}}}}}
+    end
     local wanted = log.required and log.required.lib or log.open_lib and log.open_lib.lib2
     local path = log.configured and log.configured.path or log.could_not and log.could_not.path2
     wanted = wanted or path and path:match[[([^/\\]+)$]] or f"bitsandbytes.wanted"
@@ -212,8 +217,9 @@ rule {
     loaded = [[CUDA SETUP: Loading binary \S*libbitsandbytes_cuda]],
     symptom = [[(?:libbitsandbytes_cpu|str2optimizer|cget_col_row_stats|compiled without GPU support|CUDA SETUP: CUDA detection failed|CUDA Setup failed|path is None|No GPU detected)]],
     required = [[Required library version not found]],
+    windows = [[(?:[A-Z]:\\[^\n]*bitsandbytes|WindowsPath\()]],
   },
-  unless = {"loaded", "required"},
+  unless = {"loaded", "required", "windows"},
   facts = {"env.LD_LIBRARY_PATH", "bitsandbytes.version", "torch.cuda"},
   explains = {"bnb.cpu-only", "bnb.binary-missing", "cuda.lib-missing"},
   when = function(f, log)

@@ -21,6 +21,7 @@ rule {
     visible = [=[CUDA_VISIBLE_DEVICES ?[=:] ?(?:['"]?['"]?\s|-1|''|\[\])]=],
     old = [[is too old \(found version]],
     cli = [[nvidia-container-cli(?![^\n]*unknown device)|could not select device driver|unknown runtime specified nvidia]],
+    device_plugin = [[If this is a GPU node, did you (?:set|configure)]],
     mismatch = [[(?:Driver/library version mismatch|couldn't communicate with the NVIDIA driver|forward compatibility|system not yet initialized|CUDA unknown error)]],
     build = [[(?:running build_ext|Building wheel|setup\.py|triton|ld: cannot find)]],
   },
@@ -51,7 +52,7 @@ rule {
     local hit = log.no_driver or log.no_device or log.no_devices_found or log.nvml_missing or log.libcuda or log.insufficient or log.vllm_platform or log.zero
     if log.libcuda and log.build and not (log.no_driver or log.no_device) then return nil end
     local sure = f"system.container.runtime" and (#f.gpus() > 0 or driver)
-    local plugin = log.no_devices_found and log.no_devices_found.text:match[[Waiting indefinitely|NVML platform]]
+    local plugin = log.device_plugin or log.no_devices_found and log.no_devices_found.text:match[[Waiting indefinitely|NVML platform]]
     local fixes = {
       {kind = "container-flag:gpus", say = "Pass the GPU into the container and restart it.", command = "docker run --gpus all ...   # Kubernetes: resources.limits nvidia.com/gpu: 1"},
       {kind = "env:NVIDIA_VISIBLE_DEVICES", say = "Check that NVIDIA_VISIBLE_DEVICES is neither empty, 'void' nor 'none', and NVIDIA_DRIVER_CAPABILITIES includes compute,utility."},
@@ -252,6 +253,11 @@ rule {
       for _, item in ipairs(type(set) == "string" and set:split(",") or {}) do
         local i = tonumber(item)
         if i and (not highest or i > highest) then highest = i end
+      end
+      local cuda = f"torch.cuda" ~= false and not (f.pkg"torch" or ""):match[[\+cpu]]
+      if n > 0 and f"driver.version" and not f"system.container.runtime" and cuda and (not highest or n > highest) then
+        return {hit = log.no_device, confidence = 0.66, why = "This machine has a GPU and a driver, and CUDA counts none: CUDA_VISIBLE_DEVICES of the process names another one (it may be set in the program itself), or the scheduler gave the job no GPU.",
+          fixes = {{kind = "env:CUDA_VISIBLE_DEVICES", say = "Look for what sets it (os.environ in the code, the job script) and name a GPU that exists, counted from 0.", command = "grep -rn CUDA_VISIBLE_DEVICES . ; export CUDA_VISIBLE_DEVICES=0"}, {kind = "code", say = "Or take the assignment out of the code; under Slurm ask for a GPU (--gres=gpu:1)."}}}
       end
       if not highest or highest == 0 or n > highest then return nil end
       return {hit = log.no_device, confidence = n > 0 and 0.9 or 0.66, why = {("CUDA_VISIBLE_DEVICES is %s, and CUDA finds no such device%s."):format(set, n > 0 and (" (this machine has %d)"):format(n) or "")},

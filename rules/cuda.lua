@@ -4,7 +4,7 @@ rule {
   id = "cuda.lib-missing",
   signatures = {
     shared = [[(?<lib>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusparseLt|cusolver|cufft|curand|nvrtc(?:-builtins)?|nvJitLink|nccl|cupti|nvToolsExt|nvinfer\w*|cufile|nvshmem\w*|cuda_nvrtc)[\w.-]*\.so[\d.]*): cannot open shared object file]],
-    load = [[(?:Could not load (?:dynamic )?library|Unable to load any of \{?|Failed to load library|Could not locate) ['"]?(?<lib2>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusolver|nvrtc|nccl|nvinfer)[\w.]*)]],
+    load = [[(?:Could not load (?:dynamic )?library|Unable to load any of|Failed to load library|Could not locate) \{?['"]?(?<lib2>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusolver|nvrtc|nccl|nvinfer)[\w.]*)]],
     nvrtc = [[(?:nvrtc: error: failed to open (?<lib3>libnvrtc-builtins\.so[\d.]*)|Failed to dlopen (?<lib4>lib\w+\.so[\d.]*))]],
     dll = [[(?:Could not (?:locate|load library)|Error loading|Library) ['"]?(?<lib5>(?:cudnn|cublas|cudart|zlibwapi)\w*(?:\.dll)?)['"]?(?: is not found| not found|\. Error code 126|\. Please make sure it is in your library path)]],
     tf_dlopen = [[Cannot dlopen some GPU libraries]],
@@ -15,6 +15,7 @@ rule {
     tf = [[(?:tensorflow/|TF-TRT|dso_loader|Cannot dlopen some GPU libraries)]],
     plugin = [[NET/Plugin]],
     torch_cuda = [[libtorch_cuda\S*\.so: cannot]],
+    whisper = [[(?:ctranslate2|faster[-_]whisper|whisperx|Processing audio with duration|Detected language|Performing transcription|pyannote)]],
   },
   unless = {"plugin"},
   facts = {"torch.version", "torch.cuda", "env.LD_LIBRARY_PATH", "cuda.toolkit.version"},
@@ -46,6 +47,12 @@ rule {
     local reinstall = {kind = "pip:" .. (type(extension) == "string" and extension:gsub("_", "-") or "torch"), say = other_major and ("The program that asks was built for CUDA %s, torch here is for CUDA %s: install builds of one CUDA version."):format(major, torch_cuda) or "Reinstall what asks for it, in the build for this torch's CUDA.", command = nil}
     local onnx = log.onnx and {kind = "pip:onnxruntime-gpu", say = "Install the onnxruntime-gpu built for the CUDA that is here, with the libraries it asks for (releases up to 1.18 on PyPI are for CUDA 11).", command = "pip install -U 'onnxruntime-gpu[cuda,cudnn]'   # then, before the first session: onnxruntime.preload_dlls() or import torch"}
     if onnx then fixes = {onnx, pip or path, path} elseif other_major then fixes = {reinstall, pip or path, path} else fixes = {pip or reinstall, reinstall, path} end
+    local cudnn = base == "cudnn" and log.whisper and lib:match[=[(?:so\.|_)([89])]=]
+    local torch8 = cudnn == "9" and version.matches(f.pkg"torch" or "", "<2.4") == true -- brings cuDNN 8
+    if cudnn then
+      table.insert(fixes, torch8 and 1 or 2, cudnn == "9" and {kind = "pip-downgrade:ctranslate2", say = "Or stay with cuDNN 8: ctranslate2 4.4 is the last release built for it.", command = "pip install 'ctranslate2<4.5'"}
+        or {kind = "pip:ctranslate2", say = "Or upgrade ctranslate2: from 4.5 on it takes cuDNN 9, which torch 2.4 and later bring.", command = "pip install -U 'ctranslate2>=4.5'"})
+    end
     fixes[#fixes + 1] = {kind = "toolkit", say = "Or install the CUDA toolkit of that version."}
     return {hit = hit, confidence = log.bnb and 0.6 or 0.88, why = {lib .. " cannot be loaded: it is not installed, or not where the loader looks.", "torch is {fact:torch.version}."}, fixes = fixes}
   end,
@@ -99,14 +106,13 @@ rule {
     incompatibility = [[cuDNN version incompatibility: PyTorch was compiled\s+against \((?<built>[\d, ]+)\) but found runtime version \((?<found>[\d, ]+)\)]],
     loaded = [[Loaded runtime CuDNN library: (?<found2>[\d.]+) but source was compiled with: (?<built2>[\d.]+)]],
     sublibrary = [[(?:CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH|CUDNN_STATUS_VERSION_MISMATCH|Could not load library libcudnn_\w+\.so[\d.]*|cudnn\w*: (?:version )?mismatch)]],
-    invalid_handle = [[Unable to load any of \{libcudnn_\w+\.so[^}]*\}]],
   },
   facts = {"env.LD_LIBRARY_PATH", "torch.cudnn", "torch.version"},
   specific_over = {"cuda.lib-conflict", "cuda.lib-missing"},
   confidence = 0.93,
   when = function(f, log)
     local absent = log.sublibrary and log.sublibrary.text:match[[: cannot open shared object file]]
-    if absent and not (log.incompatibility or log.loaded or log.invalid_handle) then return nil end -- not there at all: cuda.lib-missing
+    if absent and not (log.incompatibility or log.loaded) then return nil end -- not there at all: cuda.lib-missing
     local preload = f.env"LD_PRELOAD"
     if type(preload) == "string" and preload:match[[libcudnn]] then
       return {evidence = {"env.LD_PRELOAD"}, fixes = {{kind = "env:LD_PRELOAD", say = "Take the other cuDNN out of LD_PRELOAD; torch brings its own.", command = "unset LD_PRELOAD", unset = {"LD_PRELOAD"}}}}
@@ -201,6 +207,7 @@ rule {
     no_cc = [[(?:Failed to find C compiler\. Please specify via CC|RuntimeError: Failed to find C compiler)]],
     python_h = [[fatal error: Python\.h: No such file]],
     gcc_failed = [[(?:subprocess\.CalledProcessError: Command '\[?'?(?:/usr/bin/)?(?:x86_64-linux-gnu-)?(?:gcc|cc|clang)[^\n]*(?:triton|cuda_utils|__triton_launcher|torchinductor|/tmp/tmp)[^\n]*|returned non-zero exit status 1[^\n]*(?:cuda_utils|triton_launcher))]],
+    msvc = [[Command '\['[^\n]*\\cl\.exe'[^\n]*(?:triton|cuda_utils|main\.c|__triton_launcher)[^\n]*returned non-zero exit status]],
     libcuda = [[(?:cannot find -lcuda\b|libcuda\.so cannot found|AssertionError: libcuda\.so cannot found)]],
     ptxas = [[(?:ptxas (?:fatal|error)[^\n]*|PTXAS error|Internal Triton PTX codegen error|`ptxas` (?:stderr|failed)|Cannot find ptxas)]],
     inductor = [[(?:torch\._inductor\.exc\.\w+: (?:CppCompileError|RuntimeError: Failed to find C compiler|InvalidCxxCompiler|FileNotFoundError)|InvalidCxxCompiler: No working C\+\+ compiler found|BackendCompilerFailed: backend='inductor' raised:)]],
@@ -214,6 +221,10 @@ rule {
   when = function(f, log)
     if log.gpu_old then
       return {hit = log.gpu_old, confidence = 0.9, why = "Triton needs compute capability 7.0 or later; torch.compile cannot run on this GPU.", fixes = {{kind = "hardware", say = "Run without torch.compile (TORCHDYNAMO_DISABLE=1), or use a newer GPU."}}}
+    end
+    if log.msvc then
+      return {hit = log.msvc, confidence = 0.85, why = "Triton compiles a small C file at run time with Microsoft's compiler, and that failed: mostly Python's headers and libraries are not there (the embedded Python of portable packages has none), or the compiler's own.",
+        fixes = {{kind = "pip:triton-windows", say = "Upgrade triton-windows to the newest release for this torch, which brings a compiler of its own.", command = "pip install -U triton-windows"}, {kind = "os", say = "Put the folders include and libs of the same Python's full installation beside the embedded python.exe; else repair the Visual Studio Build Tools."}}}
     end
     if log.ptxas and log.too_old then return nil end -- the kernel wants a newer GPU: dtype.unsupported
     if log.ptxas and not log.no_cc then

@@ -162,7 +162,7 @@ rule {
 }
 
 -- Where such an extension has wheels of its own for each torch, those serve better than a build.
-local HAS_WHEELS = {["torch-scatter"] = true, ["torch-sparse"] = true, ["torch-cluster"] = true, ["torch-spline-conv"] = true, mmcv = true, ["mmcv-full"] = true, dgl = true, ["auto-gptq"] = true, autoawq = true, detectron2 = false}
+local HAS_WHEELS = {["torch-scatter"] = true, ["torch-sparse"] = true, ["torch-cluster"] = true, ["torch-spline-conv"] = true, mmcv = true, ["mmcv-full"] = true, dgl = true, ["auto-gptq"] = true, ["autoawq-kernels"] = true}
 
 -- The package of the innermost frame that lies in an installed package other than torch itself.
 local function package_of_frames(log)
@@ -183,15 +183,16 @@ rule {
     implementation = [[(?<op2>\w+): implementation for device cuda:\d+ not found]],
     custom_ops = [[name '_C' is not defined]],
     dgl = [[Device API cuda is not enabled]],
-    kernels = [[name '(?<kernel>autogptq_cuda(?:_\d+)?|awq_inference_engine|exl_ext|make_q4|exllama_\w+)' is not defined]],
+    kernels = [[name '(?<kernel>autogptq_cuda(?:_\d+)?|awq_inference_engine|awq(?:_v2)?_ext|exlv?2?_ext|make_q4|exllama_\w+)' is not defined]],
+    awq = [[(?:AWQ kernels (?:could not be loaded|not found)|auto-awq kernels is needed to be installed)]],
   },
   facts = {"torch.version", "torch.cuda", "env.CUDA_HOME"},
   explains = {"cuda.nvcc-missing"},
   confidence = 0.88,
   when = function(f, log)
-    local hit = log.not_compiled or log.implementation or log.dgl or log.kernels or log.custom_ops
+    local hit = log.not_compiled or log.implementation or log.dgl or log.kernels or log.awq or log.custom_ops
     if hit == log.custom_ops and (hit.event.tier or 0) < 3 then return nil end
-    local package = package_of_frames(log) or log.dgl and "dgl" or log.kernels and (log.kernels.kernel:match[[awq]] and "autoawq" or "auto-gptq") or log.implementation and "mmcv" or "package"
+    local package = (log.awq or log.kernels and log.kernels.kernel:match[[awq|exlv?2?_ext]]) and "autoawq-kernels" or package_of_frames(log) or log.dgl and "dgl" or log.kernels and "auto-gptq" or log.implementation and "mmcv" or "package"
     local install = {kind = "pip:" .. package, say = "Install the build of " .. package .. " with CUDA for this torch (from its own index of wheels)."}
     local rebuild = {kind = "rebuild:extension", say = "Build it again with a CUDA compiler in reach; setting the architectures builds CUDA code even where no GPU is visible, as in docker build.",
       command = ("export CUDA_HOME=/usr/local/cuda FORCE_CUDA=1 TORCH_CUDA_ARCH_LIST=%s; pip install --no-build-isolation --force-reinstall <source>"):format(f.capabilities()[1] or "<compute capability>")}

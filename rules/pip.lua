@@ -4,6 +4,7 @@ rule {
   id = "pip.module-missing",
   signatures = {
     module = [=[(?:ModuleNotFoundError|ImportError): No module named ['"]?(?<module>[A-Za-z_][\w.]*)['"]?]=],
+    wrapped = [=[(?:[Cc]an't|[Cc]ould not|[Cc]annot|[Ff]ailed to|[Uu]nable to) import [^\n]{0,80}: No module named ['"](?<module3>[A-Za-z_][\w.]*)['"]]=],
     interpreter = [[python[\w.]*: No module named (?<module2>[A-Za-z_][\w.]*)]],
     xformers = [[Refer to https://github\.com/facebookresearch/xformers for more information on how to install]],
     package = [[(?:PackageNotFoundError: (?:No package metadata was found for )?(?<package>[\w.-]+)|The '(?<package2>[\w.-]+)[^']*' distribution was not found and is required)]],
@@ -16,9 +17,13 @@ rule {
   },
   facts = {"python.executable", "python.kind"},
   when = function(f, log)
-    local hit = log.module or log.interpreter or log.package or log.requires or log.xformers or log.please
-    if log.file and hit == log.module then return nil end -- a file of that name stands before the package: pip.broken-install
-    local module = hit == log.xformers and "xformers" or hit.module or hit.module2 or hit.package or hit.package2 or hit.library or hit.name2 or ""
+    local wrapped
+    for _, other in ipairs(log.all"wrapped") do
+      if (other.event.tier or 0) >= 4 then wrapped = other end -- as a line alone it is often a notice
+    end
+    local hit = log.module or wrapped or log.interpreter or log.package or log.requires or log.xformers or log.please
+    if not hit or log.file and hit == log.module then return nil end -- a file of that name stands before the package: pip.broken-install
+    local module = hit == log.xformers and "xformers" or hit.module or hit.module2 or hit.module3 or hit.package or hit.package2 or hit.library or hit.name2 or ""
     local top = module:match[[^([^.]+)]] or module
     local own = {bitsandbytes = 1, accelerate = 1, triton = 1, torch_C = 1, flash_attn = 1, sentencepiece = 1, tiktoken = 1, hf_transfer = 1, _C = 1, flash_attn_2_cuda = 1, imp = 1, distutils = 1, asyncore = 1, fused_layer_norm_cuda = 1, amp_C = 1, exllama_kernels = 1, common_ops = 1}
     if own[top] and not (top == "triton" and module == "triton") then return nil end

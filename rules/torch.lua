@@ -59,6 +59,7 @@ rule {
     not_compatible = [[(?<gpu>[\w .()-]+?) with CUDA capability sm_(?<sm>\d+) is not compatible with the current PyTorch installation]],
     too_old_gpu = [[(?:Found GPU\d+ (?<gpu2>[^\n]+?) which is of (?:cuda|compute) capability (?<cap>[\d.]+)|PyTorch no longer supports this GPU because it is too old)]],
     invalid_fn = [[(?:CUDA error: invalid device function|invalid device function|CUDA error 98\b)]],
+    guard = [[This kernel only supports sm_?\d+]],
     ggml_arch = [[(?:ggml_cuda_compute_forward|ggml_cuda\w*)[^\n]{0,80}(?:no kernel image|was not compiled for|compiled for: )|has no device code compatible with CUDA arch \d+]],
     flash_gpu = [[(?:named symbol not found|CUDA error: the provided PTX[^\n]*incompatible|device kernel image is invalid)]],
     sm_support = [[(?:is not compiled (?:for|with)|does not support|unsupported|not supported on) (?:this )?(?:GPU architecture |compute capability |arch(?:itecture)? )?(?:sm_?|SM ?)?(?<sm2>12[01]|100|103|110|5\d|6\d|37)\b]],
@@ -72,9 +73,9 @@ rule {
   },
   unless = {"ptx", "bnb"},
   facts = {"gpus.0.name", "gpus.0.compute_capability", "torch.version", "torch.archs"},
-  explains = {"cuda.illegal-access", "bnb.arch-unsupported", "vllm.arg-unsupported", "oom.activation"},
+  explains = {"cuda.illegal-access", "cuda.launch-failure", "bnb.arch-unsupported", "vllm.arg-unsupported", "oom.activation"},
   when = function(f, log)
-    local hit = log.not_compatible or log.too_old_gpu or log.no_image or log.code209 or log.invalid_fn or log.ggml_arch or log.sm_support or log.flash_gpu
+    local hit = log.not_compatible or log.too_old_gpu or log.no_image or log.code209 or log.guard or log.invalid_fn or log.ggml_arch or log.sm_support or log.flash_gpu
     local sm = log.not_compatible and log.not_compatible.sm
     local cc = f.capabilities()[1] or sm and (sm:sub(1, -2) .. "." .. sm:sub(-1)) or log.too_old_gpu and log.too_old_gpu.cap
     local covered = cc and (f"torch.archs" or f"torch.ptx") and know.arch_covers(f"torch.archs" or {}, f"torch.ptx" or {}, cc)
@@ -88,7 +89,7 @@ rule {
       return {hit = hit, confidence = 0.6, why = "A kernel was called that this build does not carry for this GPU.", fixes = {{kind = "rebuild:extension", say = "Rebuild the extension for this GPU's compute capability.", command = "export TORCH_CUDA_ARCH_LIST=<cc>"}, {kind = "pip:torch", say = "Or install builds for this GPU."}}}
     end
     local old = tonumber((cc or ""):match[[^(\d+)\.]] or "99") < 7
-    local extension = log.extension and not log.not_compatible and covered ~= "none"
+    local extension = (log.extension or log.guard) and not log.not_compatible and covered ~= "none"
     local index, at_least = wheel_for(cc)
     local to_torch = {kind = "pip:torch", say = old and ("Install a torch whose wheel still carries code for compute capability %s."):format(cc) or ("Install a torch build that carries code for this GPU%s."):format(cc and " (compute capability " .. cc .. ")" or ""),
       command = index and ("pip install %s--index-url https://download.pytorch.org/whl/%s"):format(at_least and ("'torch>=%s' torchvision "):format(at_least) or "torch torchvision ", index) or "pip install -U torch torchvision"}

@@ -57,7 +57,7 @@ const char ff_shape_progress[] =
 	"|throughput: *[\\d.]*[1-9]|gen throughput \\(token/s\\): *[\\d.]*[1-9]|tokens per second|done request"
 	"|init engine .* took|Capturing CUDA graphs?.*100%|'(?:train_)?loss': *\\d|\\bloss[=: ]+\\d+\\.\\d+"
 	"|\\bstep[=: ]+\\d+.*\\bloss\\b|Epoch \\d+.*(?:100%|it/s)|max_epochs=\\d+` reached|Training completed"
-	"|Prompt executed in|Init COMPLETE|Avg bus bandwidth|Finished restoring checkpoint|loading binary .*cuda\\d"
+	"|Init COMPLETE|Avg bus bandwidth|Finished restoring checkpoint|loading binary .*cuda\\d"
 	"|Loaded model|model loaded|Ready to serve|Generation complete";
 
 // Cheap versions of the rows above, and the beginnings of JSON lines, whose text is escaped and must be unwrapped first.
