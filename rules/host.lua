@@ -10,7 +10,7 @@ rule {
     bad_alloc = [[(?:std::bad_alloc(?!: (?:out_of_memory: )?cuda)|Cannot allocate memory(?! in static TLS)|Buy new RAM|model requires more system memory \((?<needs>[\d.]+ [KMGT]iB)\) than is available \((?<there>[\d.]+ [KMGT]iB)\)|\[Errno 12\]|DefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory|(?<![A-Za-z])MemoryError(?:: (?!std::bad_alloc)|$)|memory allocation of \d+ bytes failed|insufficient memory \(attempted to allocate|crashed after using all available RAM|_ArrayMemoryError|failed to allocate \d+ bytes of (?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],
     ray = [[(?:ray\.exceptions\.OutOfMemoryError|ray-oom-prevention|due to the node running low on memory|Task was killed due to the node running low on memory|Workers \(tasks / actors\) killed due to memory pressure)]],
     sigkill_shard = [[Shard process was signaled to shutdown with signal 9]],
-    swap_space = [[Too large swap space\. (?<swap>[\d.]+) GiB out of the (?<ram>[\d.]+) GiB total CPU memory]],
+    swap_space = [[(?<!Possibly )Too large swap space\. (?<swap>[\d.]+) GiB out of the (?<ram>[\d.]+) GiB total CPU memory]],
     mmap = [[(?:unable to mmap \d+ bytes|mmap failed: Cannot allocate memory|failed to allocate buffer of size)]],
     win = [[(?:The paging file is too small for this operation|os error 1455|WinError 1455)]],
   },
@@ -20,6 +20,7 @@ rule {
     xid = [[NVRM: Xid]],
     disk = [[No space left]],
     shm = [[(?:/dev/shm|Bus error|shared memory)]],
+    dataloader = [[DataLoader worker \(pid]],
     first_error = [[^(?:\S*Error|\S*Exception): ]],
   },
   unless = {"cuda", "disk"},
@@ -38,11 +39,14 @@ rule {
     if not sure and log.fatal and not (log.minus9 and log.minus9.event.tier >= 4) and log.fatal.type ~= "ChildFailedError" and log.fatal.type ~= "CalledProcessError" and log.fatal.type ~= "BrokenProcessPool" and log.fatal.type ~= "WorkerLostError" and not log.sigkill_shard then
       return {hit = hit, confidence = 0.45, why = "A process was killed with SIGKILL; another error stands beside it."}
     end
-    return {hit = hit, confidence = sure and 0.92 or 0.82,
-      why = {sure and "Host memory (RAM, or the container's limit) ran out." or "A process ended by SIGKILL without a word of its own: the kernel (or the container's memory limit) killed it, mostly while loading weights into host memory.", "Memory limit: {fact:system.memory.limit} bytes.", "RAM: {fact:system.memory.total} bytes."},
-      fixes = {{kind = "hardware", say = "Give it more RAM (a bigger node, a higher container limit): loading needs about the size of the weights, more for old .bin checkpoints or with offload.", command = "docker run --memory ...   # Kubernetes: resources.limits.memory"},
+    local fixes = {{kind = "hardware", say = "Give it more RAM (a bigger node, a higher container limit): loading needs about the size of the weights, more for old .bin checkpoints or with offload.", command = "docker run --memory ...   # Kubernetes: resources.limits.memory"},
                {kind = "container-flag:memory", say = "In a container: raise its memory limit."},
-               {kind = "param:low_cpu_mem_usage", say = "Or need less: safetensors, low_cpu_mem_usage=True, fewer loader processes, less offload to the CPU."}}}
+               {kind = "param:low_cpu_mem_usage", say = "Or need less: safetensors, low_cpu_mem_usage=True, fewer loader processes, less offload to the CPU."}}
+    if log.dataloader then
+      table.insert(fixes, 1, {kind = "param:num_workers", say = "Load with fewer worker processes (each holds its own copy of what the dataset keeps).", command = "num_workers=0"})
+    end
+    return {hit = hit, confidence = sure and 0.92 or 0.82, fixes = fixes,
+      why = {sure and "Host memory (RAM, or the container's limit) ran out." or "A process ended by SIGKILL without a word of its own: the kernel (or the container's memory limit) killed it, mostly while loading weights into host memory.", "Memory limit: {fact:system.memory.limit} bytes.", "RAM: {fact:system.memory.total} bytes."}}
   end,
   doc = {looks = "'Killed', exit code 137 or -9, 'Out of memory: Killed process', std::bad_alloc.", check = "dmesg, memory.events (oom_kill), the container's limit."},
 }

@@ -8,9 +8,11 @@ rule {
     graph = [[NCCL cannot be captured in a graph]],
     interface = [[(?:Bootstrap : no socket interface found|No (?:socket )?interface found|no socket interface found|NCCL_SOCKET_IFNAME|network interface[^\n]{0,40}not found|family \d+ is neither AF_INET)]],
     connect = [[(?:(?:socket|connect|Connection)[^\n]{0,60}(?:refused|timed out|failed)[^\n]{0,80}(?:nccl|rank|store|master)|NCCL WARN[^\n]*(?:Connect to|socketStartConnect|socketProgress|Connection (?:refused|closed by remote)|No route to host)|Connection closed by (?:localRank|remote) peer)]],
-    version = [[(?:Mismatched NCCL version|NCCL version mismatch)]],
+    version = [[(?:Mismatched NCCL version|NCCL version mismatch|Message truncated : received \d+ bytes instead of)]],
     cumem = [[NCCL WARN Cuda failure[^\n]*(?<code>'[^']+')]],
-    rendezvous = [[(?:RendezvousConnectionError|The client socket has (?:timed out|failed to connect)|Timed out after \d+ seconds waiting for clients|DistStoreError|gloo[^\n]{0,80}(?:connectFullMesh failed|Unable to find (?:address|interface for))|makeDeviceForHostname|Unable to resolve hostname to a \(local\) address)]],
+    rendezvous = [[(?:RendezvousConnectionError|The client socket has (?:timed out|failed to connect to any)|connect\(\) timed out|Timed out after \d+ seconds waiting for clients|DistStoreError|gloo[^\n]{0,80}(?:connectFullMesh failed|Unable to find (?:address|interface for))|makeDeviceForHostname|Unable to resolve hostname to a \(local\) address)]],
+    barrier = [[store based barrier on rank: \d+, for key: \S+ \(world_size=(?<world>\d+), worker_count=(?<workers>\d+)]],
+    store = [[RuntimeError: Connection (?:timed out|refused)\.?$]],
     net_missing = [[NCCL WARN Error: network (?<net>[^\n]+?) not found]],
     nvls = [[(?:Failed to bind NVLink SHARP|transport/nvls\.cc:\d+ NCCL WARN)]],
     plugin = [[(?:libnccl-net\.so[^\n]*(?:version|symbol)|NET/OFI[^\n]*(?:fail|error))]],
@@ -30,7 +32,8 @@ rule {
   unless = {"driver", "oom", "duplicate", "image", "illegal"},
   facts = {"env.NCCL_SOCKET_IFNAME", "system.shm.size", "gpus"},
   when = function(f, log)
-    local hit = log.interface or log.connect or log.rendezvous or log.version or log.cumem or log.unhandled or log.plugin
+    local store = log.store and log.has_frame[[torch[/\\]distributed[/\\]rendezvous]] and log.store
+    local hit = log.interface or log.connect or log.rendezvous or log.barrier or store or log.version or log.cumem or log.unhandled or log.plugin
     if log.memlock then
       return {hit = log.memlock, confidence = 0.82, why = "InfiniBand could not register memory: the limit of locked memory (memlock) is too small in this shell or container.",
         fixes = {{kind = "container-flag:ulimit", say = "Raise the memlock limit.", command = "docker run --ulimit memlock=-1 ...   # bare metal: ulimit -l unlimited"}, {kind = "env:NCCL_BUFFSIZE", say = "Leave NCCL_BUFFSIZE at its default.", command = "unset NCCL_BUFFSIZE", unset = {"NCCL_BUFFSIZE"}}, {kind = "env:NCCL_IB_DISABLE", say = "Or do without InfiniBand.", command = "export NCCL_IB_DISABLE=1"}}}
@@ -54,9 +57,14 @@ rule {
         fixes = {{kind = "env:" .. name, say = "Unset it (it may also stand in /etc/nccl.conf or ~/.nccl.conf).", command = "unset " .. name, unset = {name}}, {kind = "env:NCCL_DEBUG", say = "If it fails still, let NCCL say why.", command = "export NCCL_DEBUG=WARN"}}}
     end
     if not hit or hit == log.plugin and not log.unhandled then return nil end
-    if log.interface or log.rendezvous or (log.connect and (hit.event.tier or 0) >= 2) then
-      return {hit = log.interface or log.rendezvous or log.connect, confidence = 0.82, why = "The ranks cannot reach each other: the interface that NCCL or gloo took does not exist, or leads nowhere, or the address of the master is wrong.",
-        fixes = {{kind = "env:NCCL_SOCKET_IFNAME", say = "Name the interface that connects the hosts (and GLOO_SOCKET_IFNAME), and check MASTER_ADDR and MASTER_PORT.", command = "ip -br addr; export NCCL_SOCKET_IFNAME=eth0 GLOO_SOCKET_IFNAME=eth0"}, {kind = "env:NCCL_IB_DISABLE", say = "Without InfiniBand, switch it off.", command = "export NCCL_IB_DISABLE=1"}}}
+    if log.barrier and tonumber(log.barrier.workers) > tonumber(log.barrier.world) then
+      return {hit = log.barrier, confidence = 0.82, why = "{workers} workers met at the store, and the group is to have {world}: the program was started more often than the world size says (a launcher inside a launcher, or a store that is left from an earlier run).",
+        fixes = {{kind = "code", say = "Start each rank once: either srun/torchrun or mp.spawn, not both, with one world size; use a new port or file for the store."}, {kind = "param:nproc_per_node", say = "Or correct the number of processes."}}}
+    end
+    if log.interface or log.rendezvous or log.barrier or store or (log.connect and (hit.event.tier or 0) >= 2) then
+      local gloo = log.rendezvous and log.rendezvous.text:match[[(?i)gloo]] and not log.interface
+      return {hit = log.interface or log.rendezvous or log.barrier or store or log.connect, confidence = 0.82, why = "The ranks cannot reach each other: the interface that NCCL or gloo took does not exist, or leads nowhere, or the address of the master is wrong.",
+        fixes = {{kind = gloo and "env:GLOO_SOCKET_IFNAME" or "env:NCCL_SOCKET_IFNAME", say = "Name the interface that connects the hosts, for gloo and for NCCL, and check MASTER_ADDR and MASTER_PORT.", command = "ip -br addr; export NCCL_SOCKET_IFNAME=eth0 GLOO_SOCKET_IFNAME=eth0"}, {kind = "env:NCCL_IB_DISABLE", say = "Without InfiniBand, switch it off.", command = "export NCCL_IB_DISABLE=1"}}}
     end
     if log.version then return {hit = log.version, confidence = 0.82, why = "The ranks (or the library and its headers) use different NCCL versions.", fixes = {{kind = "pip:nvidia-nccl", say = "Install one NCCL version everywhere (the one that torch asks for).", command = "pip install --force-reinstall torch"}}} end
     -- A system call that fails is mostly shared memory, a CUDA call mostly a copy between two GPUs.
@@ -77,8 +85,8 @@ rule {
     ran_for = [[WorkNCCL\(SeqNum=\d+, OpType=(?<op>\w+)[^)]*\) ran for (?<ms>\d+) milliseconds before timing out]],
     monitored = [[(?:monitoredBarrier|Rank \d+ failed to pass monitoredBarrier|Timed out waiting \d+ms for (?:recv|send) operation|Broken pipe[^\n]*(?:nccl|rank)|heartbeat monitor|HeartbeatMonitor[^\n]*(?:timeout|stuck))]],
     vllm_shm = [[(?:TimeoutError: RPC call to \w+ timed out|No available shared memory broadcast block found in \d+ second)]],
-    stuck = [[watchdog got stuck for \d+ seconds without making progress]],
-    gone = [[(?:may indicate a possible application crash on rank 0|Failed to recv, got 0 bytes\. Connection was likely closed)]],
+    stuck = [[(?:watchdog got stuck for \d+ seconds without making progress|Watchdog timeout \(self\.watchdog_timeout)]],
+    gone = [[(?:may indicate a possible application crash on rank 0|Failed to recv, got 0 bytes\. Connection was likely closed|Could not receive type from localRank|waitForInput: socket [^\n]*timed out after)]],
     store = [[(?:wait timeout after \d+ms, keys:|Socket Timeout|StoreTimeout)]],
   },
   context = {
@@ -114,6 +122,7 @@ rule {
   id = "nccl.p2p",
   signatures = {
     p2p = [[(?:peer access is not supported between these two devices|cudaErrorPeerAccess\w+|P2P (?:is )?(?:not supported|disabled|test failed)[^\n]*|GPU P2P capability test failed|iommu[^\n]{0,60}(?:p2p|peer)|ACS[^\n]{0,40}(?:enabled|peer))]],
+    custom_op = [[custom_all_reduce\.cuh:\d+ ']],
     iommu = [[NCCL WARN Missing "iommu=pt" from kernel command line]],
     last_line = [[vLLM is using nccl==]],
     complete = [[NCCL INFO[^\n]*Init COMPLETE]],
@@ -125,6 +134,10 @@ rule {
     if log.p2p and (log.p2p.event.level == "error" or log.p2p.event.level == "fatal" or log.p2p.event.kind == "exception") then
       return {hit = log.p2p, confidence = 0.85, why = "Direct copies between the GPUs do not work on this machine (IOMMU, ACS, a virtual machine, or cards that cannot).",
         fixes = {{kind = "env:NCCL_P2P_DISABLE", say = "Do without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true}, {kind = "os", say = "Or switch ACS and IOMMU off (bare metal)."}}}
+    end
+    if log.custom_op then
+      return {hit = log.custom_op, confidence = 0.75, why = "vLLM's own all-reduce copies between the GPUs directly, and that does not work here (no peer-to-peer, or memory that cannot be shared, as with expandable segments).",
+        fixes = {{kind = "param:disable_custom_all_reduce", say = "Use NCCL's instead.", command = "--disable-custom-all-reduce"}, {kind = "env:NCCL_P2P_DISABLE", say = "If NCCL fails too, do without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1"}}}
     end
     if log.iommu and not log.after and not log.fatal then
       return {hit = log.iommu, confidence = 0.6, why = "The log ends where RCCL was set up: with the IOMMU translating, direct copies between the GPUs can hang.",

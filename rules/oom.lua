@@ -202,7 +202,7 @@ local function fragmentation(f, log, m)
 end
 
 local function too_big(f, log, m)
-  if log.ggml or log.ggml_weights or log.ollama then
+  if log.ggml or log.ggml_weights or log.ollama or log.llama then
     return {{kind = "param:device_map", say = "Keep some layers on the CPU (fewer GPU layers), or take a smaller quantization of the model.", command = "--n-gpu-layers <fewer>   # ollama: num_gpu"}, {kind = "param:quantization", say = "Or a smaller quantization."}, {kind = "hardware", say = "Or use a GPU with more memory."}}
   end
   local gpus, total = #f.gpus(), memory_of(m, f)
@@ -225,7 +225,7 @@ end
 
 -- Who runs there, the first that fits: what to lower, and by how much.
 local runners = {
-  {"ggml_compute", function(f, log)
+  {"llama", function(f, log)
     local ctx = log.n_ctx and tonumber(log.n_ctx.ctx)
     local less = ctx and ctx > 8192 and math.max(4096, ctx // 4) or 4096
     return {{kind = "param:max_model_len", say = ctx and ("Ask for a shorter context than %d tokens and a smaller batch, or quantize the KV cache."):format(ctx) or "Ask for a shorter context and a smaller batch, or quantize the KV cache.", command = ("llama-server -c %d -ub 256 --flash-attn on --cache-type-k q8_0 --cache-type-v q8_0   # ollama: num_ctx"):format(less)},
@@ -284,9 +284,9 @@ local oom_signatures = {
   runtime = [[(?:BFCArena::AllocateRawInternal[^\n]*Failed to allocate|Error Code \d: (?:OutOfMemory|Cuda Runtime \(out of memory\))|CUDA runtime error(?: in [^\n]*)?: out of memory)]],
   batch = [[(?:(?:Prefill|Decode|Extend) out of memory\. Try to lower your batch size|alloc_\w+ runs out of memory)]],
   unbalanced = [[The memory capacity is unbalanced\. Some GPUs may be occupied by other processes]],
-  no_algorithm = [[(?:Unable to find a valid cuDNN algorithm to run convolution|was unable to find an engine to execute this computation)]],
+  no_algorithm = [[(?:Unable to find a valid cuDNN algorithm to run convolution|cuDNN error: CUDNN_STATUS_INTERNAL_ERROR)]],
   plain = [[(?:CUDA out of memory|CUDA error: out of memory|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|cudaMalloc failed: out of memory|CUDA driver error: out of memory|HIP out of memory)]],
-  ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|ggml_cuda_host_malloc|alloc_tensor_range)[^\n]*(?:failed|out of memory)|unable to allocate CUDA\d* buffer]],
+  ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|alloc_tensor_range)[^\n]*(?:failed|out of memory)|unable to allocate CUDA\d* buffer]],
   ollama = [[llama runner exited, you may not have enough available memory]],
   handle = [[CUBLAS_STATUS_(?:NOT_INITIALIZED|ALLOC_FAILED) when calling `?cublasCreate|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED|CUDNN_STATUS_NOT_INITIALIZED|CUSOLVER_STATUS_ALLOC_FAILED]],
   tf = [[(?:OOM when allocating tensor|RESOURCE_EXHAUSTED: Out of memory while trying to allocate|failed to allocate [\d.]+\w* bytes? from device|RESOURCE_EXHAUSTED: Failed to allocate request for)]],
@@ -309,6 +309,8 @@ local oom_context = {
   shards_done = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +100%|Loading (?:model )?weights took|Model loading took]],
   ggml_compute = [[(?:ggml_gallocr_reserve|graph_reserve|failed to allocate compute|compute buffer|failed to initialize the context|failed to create context|kv.?cache[^\n]*failed|llama_kv_cache\w*: failed|ggml_cuda_pool|failed to allocate buffer for kv)]],
   ggml_weights = [[(?:alloc_tensor_range|unable to allocate (?:CUDA|ROCm)?\d* ?(?:backend )?buffer|error loading model)]],
+  llama = [[(?:ggml_backend_cuda|ggml_gallocr|llama_init_from_model|llama_new_context|ggml-cuda(?:\.cu|/)|llama runner (?:process has )?terminated|error loading llama server)]],
+  llama_loads = [[error loading llama server]],
   assert_seen = [[(?:device-side assert triggered|srcIndex|illegal memory access)]],
 }
 
@@ -348,6 +350,7 @@ local function decide(log, f)
   if log.ggml or log.plain and (log.ggml_compute or log.ggml_weights) then
     return hit, log.ggml_compute and not log.ggml_weights and "oom.activation" or "oom.model-too-big", 0.82
   end
+  if hit and log.llama then return hit, log.llama_loads and "oom.model-too-big" or "oom.activation", 0.66 end
   if hit then
     local m = numbers(hit.event.message or hit.text, f)
     local cause, confidence = by_numbers(m)

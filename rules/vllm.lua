@@ -58,14 +58,53 @@ rule {
   doc = {looks = "'Free memory on device ... is less than desired GPU memory utilization'.", check = "Who holds the rest: nvidia-smi."},
 }
 
+-- The smallest rank that the engine offers and that holds this one.
+local function lora_rank(rank)
+  for _, n in ipairs{16, 32, 64, 128, 256, 320, 512} do
+    if n >= rank then return n end
+  end
+  return rank
+end
+
+-- What says itself which argument is wrong: the first that matched answers.
+local arguments = {
+  {"batched", function(hit)
+    return {confidence = 0.85, why = "Without chunked prefill a prompt is computed in one batch, and {batched} tokens at once are allowed where the context is {model_len}.",
+      fixes = {{kind = "param:max_num_batched_tokens", say = "Raise --max-num-batched-tokens to the context's length.", command = "--max-num-batched-tokens " .. hit.model_len}, {kind = "param:max_model_len", say = "Or serve a shorter context.", command = "--max-model-len " .. hit.batched}}}
+  end},
+  {"sliding", function(hit)
+    return {confidence = 0.85, why = "The context asked for is longer than the model's own.", fixes = {{kind = "param:max_model_len", say = "Lower --max-model-len to the model's length.", command = hit.derived and "--max-model-len " .. hit.derived or nil}}}
+  end},
+  {"lora", function(hit)
+    return {confidence = 0.9, why = "The adapter's rank, {rank}, is larger than what the engine was started for ({max_rank}).",
+      fixes = {{kind = "param:max_lora_rank", say = "Start it with a rank that holds the adapter's.", command = ("--max-lora-rank %d"):format(lora_rank(tonumber(hit.rank)))}}}
+  end},
+  {"dtype", function(hit)
+    local name = hit.dtypes:match[[torch\.(\w+)]] or "float16"
+    return {confidence = 0.88, why = "The kernels of {qmethod} do not compute in {dtype}.", fixes = {{kind = "param:dtype", say = "Use a type that they know.", command = "--dtype " .. name}, {kind = "param:quantization", say = "Or another kernel of that quantization (--quantization awq_marlin, gptq_marlin)."}}}
+  end},
+  {"backend", function()
+    return {confidence = 0.88, why = "VLLM_ATTENTION_BACKEND (or --attention-backend) names a backend that this release does not have: {backend}.", fixes = {{kind = "env:VLLM_ATTENTION_BACKEND", say = "Let the engine choose.", command = "unset VLLM_ATTENTION_BACKEND", unset = {"VLLM_ATTENTION_BACKEND"}}}}
+  end},
+  {"validation", function(hit)
+    local name = hit.rule:match[[^`?-{0,2}([\w-]+)]] or "max_total_tokens"
+    return {confidence = 0.88, why = "Arguments of the launcher contradict each other: {rule}.", fixes = {{kind = "param:" .. name:gsub("-", "_"), say = "Change it (or the other one) so that this holds.", command = "--" .. name:gsub("_", "-") .. " <number>"}}}
+  end},
+}
+
 rule {
   id = "vllm.arg-unsupported",
   signatures = {
     unknown_arg = [[(?:error: (?:unrecognized arguments|argument --[\w-]+: (?:invalid choice|expected))[^\n]*|unexpected keyword argument '(?<arg>\w+)'[^\n]*(?:EngineArgs|LLM|vllm)|EngineArgs\.__init__\(\) got an unexpected keyword argument|No such option:? --[\w-]+|unknown (?:argument|flag|option):? ?-{1,2}[\w-]+)]],
-    quant = [[(?:Unknown quantization method: (?<method>[\w.]+)|Quantization method specified in the model config \([\w-]+\) does not match|quantization (?:method )?['"]?(?<method2>\w+)['"]? (?:is )?(?:not|un)supported|Unsupported quantization|quantization[^\n]{0,60} only supports? [^\n]{0,40}(?:load format|dtype))]],
+    quant = [[(?:Unknown quantization method: (?<method>[\w.]+)|Quantization method specified in the model config \([\w-]+\) does not match|quantization (?:method )?['"]?(?<method2>\w+)['"]? (?:is )?(?:not|un)supported|Unsupported quantization|Cannot find the config file for (?:awq|gptq|bitsandbytes|fp8|\w+)$|does not support BitsAndBytes quantization|BitsAndBytes[^\n]{0,40} with (?:TP|PP|tensor parallel|pipeline)[^\n]{0,40}not supported|quantization[^\n]{0,60} only supports? [^\n]{0,40}(?:load format|dtype))]],
     model = [[(?:is not supported (?:by|in|on|for) (?:vLLM|V1|SGLang|TGI|this (?:engine|backend|platform))|(?:vLLM|TGI|SGLang) (?:does not|doesn't) (?:yet )?support|not supported for now|Unsupported model type \w+)]],
     heads = [[Total number of attention heads \((?<heads>\d+)\) must be divisible by tensor parallel size \((?<tp>\d+)\)]],
-    divisible = [[(?:must be divisible by (?:the )?(?:tensor parallel|tp|world)[ _]?size|is not divisible by (?:weight quantization block_[nk]|tp_?size|tensor parallel))]],
+    divisible = [[(?:must be divisible by (?:the )?(?:tensor parallel|tp|world)[ _]?size|is not divisible by (?:weight quantization block_[nk]|tp_?size|tensor parallel|min_thread_[nk]|tile_[nk]_size)|must be divisible by `?num_shards|is not aligned with the quantized weight shape|number of GPUs per node is not divisible)]],
+    assertion = [[AssertionError: \d+ is not divisible by \d+]],
+    lora = [[LoRA rank (?<rank>\d+) is greater than max_lora_rank (?<max_rank>\d+)]],
+    dtype = [=[torch\.(?<dtype>\w+) is not supported for quantization method (?<qmethod>\w+)\. Supported dtypes: \[(?<dtypes>[^\]\n]+)\]]=],
+    backend = [[Invalid attention backend: '(?<backend>\w+)']],
+    validation = [[ArgumentValidation\("(?<rule>[^"\n]+)]],
     feature = [[(?:(?:VLLM_USE_V1=1|V1 engine|V0 engine)[^\n]{0,60}(?:is )?not supported|NotImplementedError: (?!.*torch\.)[^\n]*(?:not (?:implemented|supported)|unsupported)[^\n]*)]],
     batched = [[max_num_batched_tokens \((?<batched>\d+)\) is smaller than max_model_len \((?<model_len>\d+)\)]],
     sliding = [[(?:User-specified max_model_len \((?<len>\d+)\) is greater than the derived max_model_len(?: \((?:[\w.]+=)?(?<derived>\d+))?)]],
@@ -74,20 +113,22 @@ rule {
   unless = {"capability", "not_cuda"},
   facts = {"python.packages.vllm.version", "gpus.0.name"},
   when = function(f, log)
-    local hit = log.heads or log.divisible or log.batched or log.quant or log.unknown_arg or log.sliding or log.model or log.feature
-    if hit == log.heads or hit == log.divisible then
+    local hit = log.heads or log.divisible or log.has_frame[[vllm|sglang]] and log.assertion or log.quant or log.unknown_arg or log.model or log.feature
+    if hit and (hit == log.heads or hit == log.divisible or hit == log.assertion) then
       local fits
       for n = 1, log.heads and math.min(tonumber(log.heads.tp), 64) or 0 do
         if tonumber(log.heads.heads) % n == 0 then fits = n end
       end
       return {hit = hit, confidence = 0.88, why = "The model cannot be split over that many GPUs: its attention heads (or quantization blocks) are not divisible by the tensor-parallel size.", fixes = {{kind = "param:tensor_parallel_size", say = "Choose a tensor-parallel size that divides the heads, with pipeline parallelism for the rest.", command = fits and ("--tensor-parallel-size %d"):format(fits) or nil}}}
     end
-    if hit == log.batched then
-      return {hit = hit, confidence = 0.85, why = "Without chunked prefill a prompt is computed in one batch, and {batched} tokens at once are allowed where the context is {model_len}.",
-        fixes = {{kind = "param:max_num_batched_tokens", say = "Raise --max-num-batched-tokens to the context's length.", command = "--max-num-batched-tokens " .. hit.model_len}, {kind = "param:max_model_len", say = "Or serve a shorter context.", command = "--max-model-len " .. hit.batched}}}
+    for _, row in ipairs(arguments) do
+      if log[row[1]] then
+        local answer = row[2](log[row[1]])
+        answer.hit = log[row[1]]
+        return answer
+      end
     end
-    if hit == log.sliding then return {hit = hit, confidence = 0.85, why = "The context asked for is longer than the model's own.", fixes = {{kind = "param:max_model_len", say = "Lower --max-model-len to the model's length.", command = hit.derived and "--max-model-len " .. hit.derived or nil}}} end
-    if not log.engine and hit ~= log.quant and not log.has_frame[[vllm|sglang|text_generation|lmdeploy]] then return nil end
+    if not hit or not log.engine and hit ~= log.quant and not log.has_frame[[vllm|sglang|text_generation|lmdeploy]] then return nil end
     if hit == log.feature and (hit.event.tier or 0) < 3 then return nil end
     return {hit = hit, confidence = hit == log.feature and 0.62 or 0.82, why = {"This version of the engine does not know or support what was asked of it (argument, model, quantization or feature).", "vLLM is {fact:python.packages.vllm.version}."},
       fixes = hit == log.quant and {{kind = "param:quantization", say = "Use a quantization that this version supports on this GPU, or leave --quantization out."}, {kind = "pip:vllm", say = "Or upgrade the engine.", command = "pip install -U vllm"}} or {{kind = "pip:vllm", say = "Upgrade the engine (or use the release whose documentation you follow).", command = "pip install -U vllm"}, {kind = "param:dtype", say = "Or leave the argument out."}}}
@@ -130,7 +171,7 @@ rule {
   signatures = {
     core = [[(?:Engine core initialization failed|EngineDeadError|EngineCore (?:encountered a fatal error|died unexpectedly|failed to start)|Engine process failed to start|AsyncEngineDeadError|Background loop (?:has errored already|is not running)|MQEngineDeadError|Engine loop has died|WorkerProc initialization failed|Worker proc VllmWorker-?\d* died unexpectedly)]],
     shard = [[(?:ShardCannotStart|Shard \d+ failed to start|Shard process was signaled|WebserverFailed|ShardFailed)]],
-    sglang = [[(?:Received sigquit from a child process|Scheduler hit an exception|Detokenizer(?:Manager)? hit an exception|Child process unexpectedly failed)]],
+    sglang = [[(?:Received sigquit from a child process|Scheduler hit an exception|Detokenizer(?:Manager)? hit an exception|Child process unexpectedly failed|Rank \d+ scheduler is dead|Initialization failed\. Please see the error messages above)]],
     ray = [[(?:RayTaskError|ActorDiedError|The actor died unexpectedly before finishing this task|RayActorError)]],
     torchrun = [[ChildFailedError]],
   },
