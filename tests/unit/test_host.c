@@ -12,8 +12,10 @@
 #include "host/resolve.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
 static char root[64];
 
@@ -228,6 +230,24 @@ static void lanes_keep_what_was_said_before_a_hang_or_crash(void **state)
 	ff_error_destroy(lanes[2].err);
 }
 
+// A child that has done its work may be long in exit(): it is left behind, and the next run takes it along.
+static void a_lane_that_is_done_is_reaped_by_the_next_run(void **state)
+{
+	(void)state;
+	int sum = 0;
+	struct ff_lane lane = {.name = "ok", .work = ok_work, .receive = count, .arg = &sum};
+	while (waitpid(-1, NULL, 0) > 0) // of the tests before
+		;
+	for (int i = 0; i < 3; i++) {
+		ff_lanes_run(&lane, 1, 2000);
+		assert_null(lane.err);
+		poll(NULL, 0, 50);
+	}
+	assert_int_equal(sum, 9);
+	assert_true(waitpid(-1, NULL, 0) > 0);	    // the last one
+	assert_int_equal(waitpid(-1, NULL, 0), -1); // and no other
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +257,7 @@ int main(void)
 		cmocka_unit_test(a_lane_reads_a_captured_root),
 		cmocka_unit_test(misses_have_their_reason),
 		cmocka_unit_test(lanes_keep_what_was_said_before_a_hang_or_crash),
+		cmocka_unit_test(a_lane_that_is_done_is_reaped_by_the_next_run),
 	};
 	return cmocka_run_group_tests(tests, make_root, remove_root);
 }
