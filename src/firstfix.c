@@ -146,8 +146,8 @@ static struct ff_error *live_misses(const json_t *facts, json_t *live)
 	json_array_foreach (json_object_get(facts, "errors"), i, miss) {
 		const char *name = ff_json_text(miss, "probe");
 		for (size_t p = 0; name && p < ff_probe_count; p++) {
-			if (ff_probes[p].lane == FF_LANE_VENDOR && strcmp(ff_probes[p].name, name) == 0 &&
-				json_array_append(misses, miss) < 0)
+			bool vendor = ff_probes[p].lane == FF_LANE_VENDOR || ff_probes[p].lane == FF_LANE_CUDA;
+			if (vendor && strcmp(ff_probes[p].name, name) == 0 && json_array_append(misses, miss) < 0)
 				return &ff_enomem;
 		}
 	}
