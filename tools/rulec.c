@@ -14,7 +14,7 @@
 
 static void put_bytes(FILE *out, const char *name, size_t number, const char *bytes, size_t n)
 {
-	fprintf(out, "_Alignas(64) static const char %s_%zu[%zu] = {", name, number, n);
+	fprintf(out, "_Alignas(%d) static const char %s_%zu[%zu] = {", FF_BOOK_ALIGNMENT, name, number, n);
 	for (size_t i = 0; i < n; i++)
 		fprintf(out, "%s%d,", i % 32 ? "" : "\n", bytes[i]);
 	fputs("\n};\n", out);
@@ -40,7 +40,7 @@ static struct ff_error *put_databases(
 	struct ff_error *err = NULL;
 	for (size_t i = 0; i < FF_BOOK_DATABASES * FF_BOOK_FORMS && !err; i++) {
 		_cleanup_free_ char *bytes = NULL;
-		err = ff_matcher_serialize(rules, i / FF_BOOK_FORMS, i % FF_BOOK_FORMS, &bytes, &sizes[i]);
+		err = ff_matcher_image(rules, i / FF_BOOK_FORMS, i % FF_BOOK_FORMS, &bytes, &sizes[i]);
 		if (!err && sizes[i])
 			put_bytes(out, "database", i, bytes, sizes[i]);
 	}

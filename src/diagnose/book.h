@@ -8,6 +8,7 @@
 
 enum { FF_BOOK_SIGNATURES, FF_BOOK_HEALTH, FF_BOOK_DATABASES };
 enum { FF_BOOK_PORTABLE, FF_BOOK_WIDE /* needs AVX2; empty where the architecture has none */, FF_BOOK_FORMS };
+enum { FF_BOOK_ALIGNMENT = 64 /* of a database, as Vectorscan lays it out */ };
 
 /** One file of ours as Lua bytecode, with line numbers. */
 struct ff_book_file {
@@ -17,7 +18,7 @@ struct ff_book_file {
 
 struct ff_book {
 	const char *lua; /**< lua_ident of the liblua that made the code: another one is not given it */
-	struct ff_span databases[FF_BOOK_DATABASES][FF_BOOK_FORMS]; /**< of Vectorscan, serialized */
+	struct ff_span databases[FF_BOOK_DATABASES][FF_BOOK_FORMS]; /**< of Vectorscan, as they lie in memory */
 	const struct ff_book_file *files;
 	const struct ff_rule *rules;
 	const struct ff_signature *signatures;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { READ_SIZE = 1 << 20, UNEXPLAINED_MAX = 12, UNEXPLAINED_TEXT = 400, POLL_MS = 200 };
+enum { READ_SIZE = 1 << 18, UNEXPLAINED_MAX = 12, UNEXPLAINED_TEXT = 400, POLL_MS = 200 };
 
 static const char system_rules[] = "/etc/firstfix/rules.d";
 
@@ -216,6 +216,8 @@ static struct ff_error *judge(const struct ff_diagnose_options *o, struct ff_rul
 	struct ff_findings *findings, json_t *broken)
 {
 	_cleanup_findings_ struct ff_findings checks = {0};
+	if (!o->checks && !(scan && ff_scan_spoke(scan)))
+		return NULL;
 	struct ff_error *err = ff_judge_facts(rules, o->facts);
 	if (!err && scan)
 		err = ff_judge_log(rules, scan, findings, broken);

@@ -20,10 +20,15 @@ struct match {
 	size_t end;
 };
 
+struct database {
+	const hs_database_t *db; // NULL for none
+	hs_database_t *made;	 // the same when it was made now; one of the book is used where it lies
+};
+
 struct ff_matcher {
-	hs_database_t *db;     // built-in rules and marks
-	hs_database_t *extra;  // users' rules, NULL for none
-	hs_database_t *health; // signs of health, made when first asked for
+	struct database built_in; // built-in rules and marks
+	struct database extra;	  // users' rules
+	struct database health;	  // signs of health, opened when first asked for
 	hs_scratch_t *scratch;
 	struct match *found; // of both databases, to be put in order
 	size_t n, cap;
@@ -67,22 +72,28 @@ static struct ff_error *gather(struct ff_rules *rules, size_t from, size_t to, s
 	return NULL;
 }
 
-// What the build made of the built-in rules.
-static bool use_book(size_t database, hs_database_t **ret)
+// What the build made of the built-in rules. Vectorscan itself refuses what another release of it made.
+static bool use_book(size_t database, struct database *ret)
 {
-	const struct ff_span *forms = ff_book.databases[database], *wide = &forms[FF_BOOK_WIDE];
+	const struct ff_span *forms = ff_book.databases[database];
 	hs_platform_info_t host = {0};
-	bool take_wide =
-		wide->n && hs_populate_platform(&host) == HS_SUCCESS && (host.cpu_features & HS_CPU_FEATURES_AVX2);
-	return (take_wide && hs_deserialize_database(wide->p, wide->n, ret) == HS_SUCCESS) ||
-		hs_deserialize_database(forms->p, forms->n, ret) == HS_SUCCESS;
+	bool wide = forms[FF_BOOK_WIDE].n && hs_populate_platform(&host) == HS_SUCCESS &&
+		(host.cpu_features & HS_CPU_FEATURES_AVX2);
+	const hs_database_t *db = (const void *)forms[wide ? FF_BOOK_WIDE : FF_BOOK_PORTABLE].p;
+	size_t n;
+	bool fits = hs_database_size(db, &n) == HS_SUCCESS;
+	if (fits)
+		ret->db = db;
+	return fits;
 }
 
-static struct ff_error *compile(const struct patterns *p, const hs_platform_info_t *platform, hs_database_t **ret)
+static struct ff_error *compile(const struct patterns *p, const hs_platform_info_t *platform, struct database *ret)
 {
 	hs_compile_error_t *e = NULL;
-	if (hs_compile_multi(p->text, p->flags, p->ids, p->n, HS_MODE_BLOCK, platform, ret, &e) == HS_SUCCESS)
+	if (hs_compile_multi(p->text, p->flags, p->ids, p->n, HS_MODE_BLOCK, platform, &ret->made, &e) == HS_SUCCESS) {
+		ret->db = ret->made;
 		return NULL;
+	}
 	struct ff_error *err = ff_error_create(FF_EUSAGE, "signature '%s': %s",
 		e && e->expression >= 0 ? p->text[e->expression] : "?", e ? e->message : "cannot be compiled");
 	hs_free_compile_error(e);
@@ -109,14 +120,19 @@ static struct ff_error *make_extra(struct ff_rules *rules, size_t from, struct f
 	return err;
 }
 
+static struct ff_error *make_room(struct ff_matcher *m, const struct database *d)
+{
+	return hs_alloc_scratch(d->db, &m->scratch) == HS_SUCCESS ? NULL : &ff_enomem;
+}
+
 static struct ff_error *make_built_in(struct ff_rules *rules, size_t built_in, size_t to, struct ff_matcher *m)
 {
 	struct patterns p = {0};
-	if (&ff_book && built_in == ff_book.signature_count && use_book(FF_BOOK_SIGNATURES, &m->db))
+	if (&ff_book && built_in == ff_book.signature_count && use_book(FF_BOOK_SIGNATURES, &m->built_in))
 		return NULL;
 	struct ff_error *err = gather(rules, 0, to, &p);
 	if (!err)
-		err = compile(&p, &portable, &m->db);
+		err = compile(&p, &portable, &m->built_in);
 	patterns_deinit(&p);
 	return err;
 }
@@ -128,10 +144,10 @@ struct ff_error *ff_matcher_create(struct ff_rules *rules, struct ff_matcher **r
 	struct ff_error *err = m ? make_built_in(rules, built_in, first, m) : &ff_enomem;
 	if (!err)
 		err = make_extra(rules, first, m);
-	if (!err &&
-		(hs_alloc_scratch(m->db, &m->scratch) != HS_SUCCESS ||
-			(m->extra && hs_alloc_scratch(m->extra, &m->scratch) != HS_SUCCESS)))
-		err = &ff_enomem;
+	if (!err)
+		err = make_room(m, &m->built_in);
+	if (!err && m->extra.db)
+		err = make_room(m, &m->extra);
 	if (err)
 		ff_matcher_destroy(m);
 	else
@@ -144,9 +160,9 @@ void ff_matcher_destroy(struct ff_matcher *matcher)
 	if (!matcher)
 		return;
 	hs_free_scratch(matcher->scratch);
-	hs_free_database(matcher->db);
-	hs_free_database(matcher->extra);
-	hs_free_database(matcher->health);
+	hs_free_database(matcher->built_in.made);
+	hs_free_database(matcher->extra.made);
+	hs_free_database(matcher->health.made);
 	free(matcher->found);
 	free(matcher);
 }
@@ -166,9 +182,9 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 }
 
 static struct ff_error *scan_one(
-	struct ff_matcher *m, const hs_database_t *db, struct ff_span bytes, const struct scan *s)
+	struct ff_matcher *m, const struct database *d, struct ff_span bytes, const struct scan *s)
 {
-	hs_error_t code = hs_scan(db, bytes.p, (unsigned)bytes.n, 0, m->scratch, on_match, (void *)s);
+	hs_error_t code = hs_scan(d->db, bytes.p, (unsigned)bytes.n, 0, m->scratch, on_match, (void *)s);
 	return code == HS_SUCCESS ? NULL : ff_error_create(FF_EOS, "Vectorscan: error %d", code);
 }
 
@@ -196,11 +212,11 @@ static struct ff_error *scan_both(struct ff_matcher *m, struct ff_span bytes, co
 {
 	const struct scan gather_all = {keep, m};
 	m->n = 0;
-	struct ff_error *err = scan_one(m, m->extra, bytes, &gather_all);
+	struct ff_error *err = scan_one(m, &m->extra, bytes, &gather_all);
 	if (!err && !m->n)
-		return scan_one(m, m->db, bytes, s);
+		return scan_one(m, &m->built_in, bytes, s);
 	if (!err)
-		err = scan_one(m, m->db, bytes, &gather_all);
+		err = scan_one(m, &m->built_in, bytes, &gather_all);
 	if (err)
 		return err;
 	qsort(m->found, m->n, sizeof(*m->found), by_end);
@@ -214,12 +230,12 @@ struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span byte
 	const struct scan s = {fn, context};
 	if (!bytes.n)
 		return NULL;
-	return matcher->extra ? scan_both(matcher, bytes, &s) : scan_one(matcher, matcher->db, bytes, &s);
+	return matcher->extra.db ? scan_both(matcher, bytes, &s) : scan_one(matcher, &matcher->built_in, bytes, &s);
 }
 
 // ---- signs of health ----
 
-static struct ff_error *compile_health(const hs_platform_info_t *platform, hs_database_t **ret)
+static struct ff_error *compile_health(const hs_platform_info_t *platform, struct database *ret)
 {
 	const char *text = ff_shape_progress;
 	unsigned flags = HS_FLAG_CASELESS | HS_FLAG_PREFILTER, id = 0;
@@ -230,7 +246,7 @@ static struct ff_error *make_health(struct ff_matcher *m)
 {
 	struct ff_error *err =
 		&ff_book && use_book(FF_BOOK_HEALTH, &m->health) ? NULL : compile_health(&portable, &m->health);
-	return err || hs_alloc_scratch(m->health, &m->scratch) == HS_SUCCESS ? err : &ff_enomem;
+	return err ? err : make_room(m, &m->health);
 }
 
 static int on_health(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
@@ -244,11 +260,11 @@ static int on_health(unsigned id, unsigned long long from, unsigned long long to
 
 struct ff_error *ff_matcher_health(struct ff_matcher *m, struct ff_span bytes, size_t *ret)
 {
-	struct ff_error *err = m->health ? NULL : make_health(m);
+	struct ff_error *err = m->health.db ? NULL : make_health(m);
 	size_t at = bytes.n;
 	if (err)
 		return err;
-	hs_error_t code = hs_scan(m->health, bytes.p, (unsigned)bytes.n, 0, m->scratch, on_health, &at);
+	hs_error_t code = hs_scan(m->health.db, bytes.p, (unsigned)bytes.n, 0, m->scratch, on_health, &at);
 	if (code != HS_SUCCESS && code != HS_SCAN_TERMINATED)
 		return ff_error_create(FF_EOS, "Vectorscan: error %d", code);
 	*ret = at;
@@ -266,10 +282,30 @@ static bool architecture_has_wide(void)
 #endif
 }
 
-struct ff_error *ff_matcher_serialize(struct ff_rules *rules, size_t database, size_t form, char **ret, size_t *ret_n)
+// A copy as it will lie in the program. Only its place modulo the alignment matters: it holds no addresses.
+static struct ff_error *image_of(const hs_database_t *db, char **ret, size_t *ret_n)
+{
+	_cleanup_free_ char *bytes = NULL, *image = NULL;
+	size_t packed, n;
+	if (hs_serialize_database(db, &bytes, &packed) != HS_SUCCESS ||
+		hs_serialized_database_size(bytes, packed, &n) != HS_SUCCESS)
+		return &ff_enomem;
+	size_t room = (n + FF_BOOK_ALIGNMENT - 1) / FF_BOOK_ALIGNMENT * FF_BOOK_ALIGNMENT;
+	image = aligned_alloc(FF_BOOK_ALIGNMENT, room);
+	if (!image)
+		return &ff_enomem;
+	memset(image, 0, room);
+	if (hs_deserialize_database_at(bytes, packed, (hs_database_t *)image) != HS_SUCCESS)
+		return ff_error_create(FF_EFORMAT, "Vectorscan does not read its own database");
+	*ret_n = n;
+	*ret = ff_take(&image);
+	return NULL;
+}
+
+struct ff_error *ff_matcher_image(struct ff_rules *rules, size_t database, size_t form, char **ret, size_t *ret_n)
 {
 	struct patterns p = {0};
-	hs_database_t *db = NULL;
+	struct database made = {0};
 	const hs_platform_info_t *platform = form == FF_BOOK_WIDE ? &wide_platform : &portable;
 	*ret = NULL;
 	*ret_n = 0;
@@ -277,10 +313,10 @@ struct ff_error *ff_matcher_serialize(struct ff_rules *rules, size_t database, s
 		return NULL;
 	struct ff_error *err = gather(rules, 0, ff_rules_signature_count(rules), &p);
 	if (!err)
-		err = database == FF_BOOK_HEALTH ? compile_health(platform, &db) : compile(&p, platform, &db);
-	if (!err && hs_serialize_database(db, ret, ret_n) != HS_SUCCESS)
-		err = &ff_enomem;
+		err = database == FF_BOOK_HEALTH ? compile_health(platform, &made) : compile(&p, platform, &made);
+	if (!err)
+		err = image_of(made.db, ret, ret_n);
 	patterns_deinit(&p);
-	hs_free_database(db);
+	hs_free_database(made.made);
 	return err;
 }

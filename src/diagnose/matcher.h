@@ -24,5 +24,6 @@ struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span byte
     so they have a database of their own that is asked only while an event waits for one. */
 struct ff_error *ff_matcher_health(struct ff_matcher *matcher, struct ff_span bytes, size_t *ret);
 
-/** A database of the book as bytes, for tools/rulec. *ret is NULL when this architecture has no such form. Caller frees. */
-struct ff_error *ff_matcher_serialize(struct ff_rules *rules, size_t database, size_t form, char **ret, size_t *ret_n);
+/** A database of the book as it will lie in the program, for tools/rulec. *ret is NULL when this architecture has no such form.
+    Caller frees. */
+struct ff_error *ff_matcher_image(struct ff_rules *rules, size_t database, size_t form, char **ret, size_t *ret_n);

@@ -36,6 +36,7 @@ struct ff_scan {
 	struct ff_span subject;
 	size_t message_of; // event whose message is matched, FF_EVENT_NO_INNER for a line
 	unsigned matched;
+	bool spoke; // a signature that is no context has a hit
 };
 
 void ff_scan_destroy(struct ff_scan *scan)
@@ -136,6 +137,7 @@ static void add_hit(struct ff_scan *scan, size_t signature, const struct ff_rege
 	struct ff_hit *hit = new_hit(scan, signature);
 	if (!hit)
 		return;
+	scan->spoke |= !context;
 	struct ff_span text = scan->subject;
 	if (text.n > TEXT_MAX)
 		text.n = TEXT_MAX;
@@ -382,6 +384,11 @@ const struct ff_hit *ff_scan_hits(const struct ff_scan *scan, size_t signature, 
 	if (ret_total)
 		*ret_total = hits ? hits->total : 0;
 	return hits ? hits->list : NULL;
+}
+
+bool ff_scan_spoke(const struct ff_scan *scan)
+{
+	return scan->spoke;
 }
 
 uint64_t ff_scan_lines(const struct ff_scan *scan)

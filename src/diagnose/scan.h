@@ -37,5 +37,8 @@ const struct ff_events *ff_scan_events(const struct ff_scan *scan);
 /** Hits of one signature in order: their number, and how many there really were. */
 const struct ff_hit *ff_scan_hits(const struct ff_scan *scan, size_t signature, size_t *ret_n, uint64_t *ret_total);
 
+/** True when some rule has something to answer: a hit that is not context. */
+bool ff_scan_spoke(const struct ff_scan *scan);
+
 /** Lines of the log so far. */
 uint64_t ff_scan_lines(const struct ff_scan *scan);
