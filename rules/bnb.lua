@@ -373,7 +373,7 @@ rule {
 rule {
   id = "bnb.not-installed",
   signatures = {
-    metadata = [[No package metadata was found for (?:The ')?bitsandbytes]],
+    metadata = [[(?:No package metadata was found for (?:The ')?bitsandbytes|The 'bitsandbytes[^'\n]*' distribution was not found)]],
     module = [=[No module named ['"]bitsandbytes['"]]=],
     please = [[(?:Please|please|you need to) (?:pip )?install bitsandbytes|pip install (?:-U |-i \S+ )?[`']?bitsandbytes|requires bitsandbytes\b(?! version)|bitsandbytes (?:is )?not installed|No bitsandbytes]],
   },

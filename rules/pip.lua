@@ -6,8 +6,9 @@ rule {
     module = [=[(?:ModuleNotFoundError|ImportError): No module named ['"]?(?<module>[A-Za-z_][\w.]*)['"]?]=],
     wrapped = [=[(?:[Cc]an't|[Cc]ould not|[Cc]annot|[Ff]ailed to|[Uu]nable to) import [^\n]{0,80}: No module named ['"](?<module3>[A-Za-z_][\w.]*)['"]]=],
     interpreter = [[python[\w.]*: No module named (?<module2>[A-Za-z_][\w.]*)]],
+    command = [[error: invalid command '(?<tool>bdist_wheel)']],
     xformers = [[Refer to https://github\.com/facebookresearch/xformers for more information on how to install]],
-    package = [[(?:PackageNotFoundError: (?:No package metadata was found for )?(?<package>[\w.-]+)|The '(?<package2>[\w.-]+)[^']*' distribution was not found and is required)]],
+    package = [[(?:PackageNotFoundError: (?:No package metadata was found for (?!The ')|(?!The '|No package))(?<package>[\w.-]+)|The '(?<package2>[\w.-]+)[^']*' distribution was not found and is required)]],
     requires = [[(?:ImportError|RuntimeError|ValueError)?:? ?[^\n]{0,80}(?:requires|needs) the (?<library>[\w.-]+) library but it was not found in your environment]],
     please = [[(?:ImportError|ModuleNotFoundError|RuntimeError)[^\n]{0,200}[Pp]lease (?:run )?[`'"]?(?:pip )?install (?:-U |--upgrade )?[`'"]?(?<name2>[\w.-]+)]],
   },
@@ -21,9 +22,9 @@ rule {
     for _, other in ipairs(log.all"wrapped") do
       if (other.event.tier or 0) >= 4 then wrapped = other end -- as a line alone it is often a notice
     end
-    local hit = log.module or wrapped or log.interpreter or log.package or log.requires or log.xformers or log.please
+    local hit = log.module or wrapped or log.interpreter or log.command or log.package or log.requires or log.xformers or log.please
     if not hit or log.file and hit == log.module then return nil end -- a file of that name stands before the package: pip.broken-install
-    local module = hit == log.xformers and "xformers" or hit.module or hit.module2 or hit.module3 or hit.package or hit.package2 or hit.library or hit.name2 or ""
+    local module = hit == log.xformers and "xformers" or hit == log.command and "wheel" or hit.module or hit.module2 or hit.module3 or hit.package or hit.package2 or hit.library or hit.name2 or ""
     local top = module:match[[^([^.]+)]] or module
     local own = {bitsandbytes = 1, accelerate = 1, triton = 1, torch_C = 1, flash_attn = 1, sentencepiece = 1, tiktoken = 1, hf_transfer = 1, _C = 1, flash_attn_2_cuda = 1, imp = 1, distutils = 1, asyncore = 1, fused_layer_norm_cuda = 1, amp_C = 1, exllama_kernels = 1, common_ops = 1}
     if own[top] and not (top == "triton" and module == "triton") then return nil end
@@ -51,7 +52,7 @@ rule {
         fixes = {{kind = "restart", say = "Restart the process; then check that it runs the interpreter that the package was installed into.", command = "python -c 'import sys; print(sys.executable)'"}, {kind = "pip:" .. package, say = "Or reinstall it there."}}}
     end
     return {hit = hit, confidence = (hit == log.module and (hit.event.tier or 0) >= 4) and 0.9 or 0.72, why = ("The Python package for '%s' is not installed in the interpreter that runs."):format(module),
-      fixes = {{kind = "pip:" .. package, say = "Install it into the interpreter that runs.", command = "python -m pip install " .. package}}}
+      fixes = {{kind = "pip:" .. package, say = "Install it into the interpreter that runs.", command = "python -m pip install " .. (top == "pkg_resources" and "'setuptools<81'" or package)}}}
   end,
   doc = {looks = "ModuleNotFoundError: No module named '...'.", check = "sys.executable of the process against `which pip`."},
 }
@@ -60,6 +61,7 @@ rule {
   id = "pip.conflict",
   signatures = {
     resolver = [[(?:ResolutionImpossible|Cannot install [^\n]+ because these package versions have conflicting dependencies|conflicting dependencies)]],
+    conda = [[(?:LibMambaUnsatisfiableError|UnsatisfiableError: The following specifications)]],
     incompatible = [[(?:has requirement (?<req>[^\n,]+), but you(?:'ll)? have|requires (?<req2>[\w.-]+[<>=!~]=?[^\n,]+), (?:but you have|which is incompatible)|pip's dependency resolver does not currently take into account)]],
     uv = [[(?:No solution found when resolving dependencies|your requirements are unsatisfiable)]],
     contextual = [[pkg_resources\.(?:ContextualVersionConflict|VersionConflict|DistributionNotFound): \((?<dist>[^)]+)\)]],
@@ -74,11 +76,11 @@ rule {
     if log.shadow_torch then
       local hit = log.shadow_torch
       local what = hit.shadow or "torch"
-      if what == "torchvision" then return nil end
+      if what == "torchvision" or what == "cv2" then return nil end
       return {hit = hit, confidence = 0.82, why = ("A folder or file named %s in the current directory (a source checkout, an own script) shadows the installed package, or two copies are mixed."):format(what),
         fixes = {{kind = "code", say = "Start Python from another directory, or rename the file or folder that shadows it.", command = "cd / && python -c 'import " .. what .. "; print(" .. what .. ".__file__)'"}, {kind = "pip:" .. what, say = "If it still fails, reinstall the package."}}}
     end
-    local hit = log.resolver or log.uv or log.contextual or log.incompatible
+    local hit = log.resolver or log.uv or log.conda or log.contextual or log.incompatible
     if hit == log.incompatible and log.ok and not log.fatal then
       return {hit = hit, confidence = 0.5, severity = "warning", why = "pip says that an installed package is outside what another one accepts; it may still work.", fixes = {{kind = "pip:package", say = "Install the two in versions that go together.", command = "pip check"}}}
     end
@@ -157,6 +159,8 @@ rule {
     submodule = [=[No module named ['"](?<package>bitsandbytes|xformers|flash_attn|deepspeed|diffusers|accelerate|sentencepiece|tokenizers|gradio|pydantic|pydantic_core|scipy|pandas|sklearn|PIL|cv2|regex|safetensors)\.(?<module>[\w.]+)['"]]=],
     core = [[(?:No module named 'pydantic_core\._pydantic_core'|No module named 'PIL\._imaging'|cannot import name '_imaging'|No module named 'regex\._regex'|No module named 'rpds\.rpds'|Importing the numpy C-extensions failed)]],
     circular = [[cannot import name '\w+' from partially initialized module '(?<package2>[\w.]+)' \(most likely due to a circular import\)]],
+    opencv = [[(?:partially initialized module 'cv2' has no attribute|recursion is detected during loading of "cv2" binary extensions)]],
+    dist_info = [[No such file or directory: '[^'\n]*(?:site|dist)-packages[/\\]+(?<dist2>[\w.]+?)-[\w.+]+\.dist-info[/\\]+METADATA']],
     nowhere = [[cannot import name '\w+' from '(?<package3>[\w.]+)' \(unknown location\)]],
     not_package = [['(?<file>[\w.]+)' is not a package]],
     null_bytes = [[source code string cannot contain null bytes]],
@@ -171,6 +175,15 @@ rule {
       local name = own:match[=[([^/\\]+)$]=]
       return {hit = log.circular, confidence = 0.88, title = "an own file shadows a package", why = ("%s is imported where a package of that name was meant: the file in the working directory comes first on the search path."):format(name),
         fixes = {{kind = "code", say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found.", command = ("mv %s my_%s"):format(own, name)}}}
+    end
+    if log.opencv then
+      return {hit = log.opencv, confidence = 0.84, why = "The files of two OpenCV packages lie over each other in one folder (opencv-python, -headless and -contrib all bring cv2).",
+        fixes = {{kind = "pip:opencv-python-headless", say = "Remove all of them and install one.", command = "pip uninstall -y opencv-python opencv-python-headless opencv-contrib-python && pip install opencv-python-headless"}}}
+    end
+    if log.dist_info then
+      local name = log.dist_info.dist2:gsub("_", "-")
+      return {hit = log.dist_info, confidence = 0.84, why = ("The record of %s in this environment is torn: an install or removal of it broke off."):format(name),
+        fixes = {{kind = "pip:" .. name, say = "Remove its dist-info folder and install it again.", command = ("pip install --force-reinstall --no-cache-dir %s"):format(name)}}}
     end
     if log.not_package then
       local name = log.not_package.file .. ".py"
@@ -191,8 +204,10 @@ rule {
       local frames = hit.event.frames or {}
       if not (#frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=] == hit.package) then return nil end
     end
+    local names = {PIL = "pillow", cv2 = "opencv-python-headless", sklearn = "scikit-learn"}
     local package = (hit.package or hit.package2 or hit.dist or hit.text:match[['(pydantic_core|PIL|regex|rpds|numpy)]] or "package"):match[[^[\w-]+]]
     if hit == log.submodule and log.submodule.module:match[[_C$|_cuda|kernels]] then return nil end
+    package = names[package] or package
     return {hit = hit, confidence = 0.8, why = ("%s is installed, but its own files are incomplete or mixed: the install is broken (two versions over each other, an interrupted install, or a build for another Python)."):format(package),
       fixes = {{kind = "pip:" .. package:gsub("_", "-"), say = "Remove it completely and install it again.", command = ("pip uninstall -y %s && pip install --no-cache-dir %s"):format(package, package)}}}
   end,

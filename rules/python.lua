@@ -78,7 +78,9 @@ rule {
   confidence = 0.85,
   facts = {"python.version"},
   specific_over = {"pip.conflict"},
+  context = {conda = [[(?:MambaUnsatisfiableError|UnsatisfiableError)]]},
   when = function(f, log)
+    if log.conda and log.requires2 then return nil end -- one line of many of a solver
     if log.syntax_walrus and not (log.requires or log.requires2 or log.match or log.imp or log.importer or log.typing or log.dynamo or log.python_needed or log.removed or log.not_yet or log.program or log.resolver) then
       local hit = log.syntax_walrus
       local old = (f"python.version" or ""):match[[^(3\.[0-8])\b|^(2\.)]]

@@ -65,7 +65,7 @@ rule {
   id = "sys.illegal-instruction",
   signatures = {
     sigill = [[(?:Illegal instruction(?! was encountered)|SIGILL|signal(?: number)?[ =:]*4\b|exit(?:ed with)? code:? ?(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],
-    avx = [[(?:CPU does not (?:have|support) (?:AVX|vector extensions)|does not have AVX or AVX2|was compiled to use (?:AVX|SSE|FMA)\S* instructions,? but|requires (?:a CPU with )?AVX|AVX2? instructions? (?:is|are) (?:not supported|required)|CPU type does not support)]],
+    avx = [[(?:CPU does not (?:have|support) (?:AVX|vector extensions)|does not have AVX or AVX2|was compiled to use (?:AVX|SSE|FMA)\S* instructions,? but|built using AVX\S* instructions, which your CPU|compiled with AVX\S* support|requires (?:a CPU with )?AVX|AVX2? instructions? (?:is|are) (?:not supported|required)|CPU type does not support)]],
     kernel = [[traps: (?<program>\S+?)\[\d+\] trap invalid opcode[^\n]*? in (?<library>[^\s\[]+)]],
     x86_v2 = [[(?:CPU|glibc) does not support x86-64-v[234]|NumPy was built with baseline optimizations]],
   },
@@ -93,6 +93,8 @@ rule {
     stated = [[(?<tool3>ffmpeg|espeak|espeak-ng|sox|tesseract|git-lfs|poppler) (?:was not found but|is not installed or|not installed on your system|is not installed on|is not recognized as)]],
     lfs = [[git: 'lfs' is not a git command]],
     compiler = [=[(?:unable to execute '[^'\n]*(?:gcc|g\+\+|cc)'|error: command '[^'\n]*(?:gcc|g\+\+|cc|cl\.exe)' failed: No such file|Microsoft Visual C\+\+ 14\.0 (?:or greater )?is required|No CMAKE_C(?:XX)?_COMPILER could be found|CMAKE_C(?:XX)?_COMPILER not set, after EnableLanguage|'(?:which|where)', '(?:c\+\+|g\+\+|cl)'\]' returned non-zero|Error checking compiler version for cl: )]=],
+    rust = [[(?:can't find Rust compiler|Cargo, the Rust package manager, is not installed)]],
+    header = [[fatal error: (?<header>(?!Python\.h|cu\w*\.h|cu\w+/|nv\w*|torch/|ATen/|c10/|thrust/)[\w/.+-]+\.h(?:pp)?): No such file]],
     codec = [[Could not load libtorchcodec]],
     cffi = [[no library called "(?<cffi>[\w.+-]+)" was found]],
     binary = [=[(?:FileNotFoundError: \[Errno 2\][^\n]*|ffmpeg: )['"](?<tool>ffmpeg|ffprobe|git|git-lfs|sox|espeak|tesseract|ninja|cmake|pdftoppm)['"]]=],
@@ -113,6 +115,17 @@ rule {
       return {hit = log.compiler, confidence = 0.88, why = "A package is to be compiled here, and there is no C or C++ compiler.",
         fixes = windows and {{kind = "os", say = "Install the Visual Studio Build Tools with the C++ workload.", command = "winget install Microsoft.VisualStudio.2022.BuildTools"}, {kind = "pip:package", say = "Or take a release of the package that has a wheel for this Python."}} or
                 {{kind = "apt:gcc", say = "Install a compiler.", command = "apt-get update && apt-get install -y build-essential"}, {kind = "pip:package", say = "Or take a release of the package that has a wheel for this Python."}}}
+    end
+    if not hit and log.rust then
+      return {hit = log.rust, confidence = 0.74, why = "A package written in Rust (tokenizers, safetensors) is to be compiled, because pip found no wheel of it for this Python and platform.",
+        fixes = {{kind = "pip:package", say = "Take a release that has a wheel for this Python; an old pip does not see newer wheels.", command = "pip install -U pip"}, {kind = "apt:cargo", say = "Or install the Rust compiler.", command = "apt-get update && apt-get install -y cargo"}}}
+    end
+    if not hit and log.header then
+      local name = log.header.header
+      local known = {["libaio.h"] = "libaio-dev", ["portaudio.h"] = "portaudio19-dev", ["numa.h"] = "libnuma-dev", ["mpi.h"] = "libopenmpi-dev", ["ffi.h"] = "libffi-dev", ["sndfile.h"] = "libsndfile1-dev", ["cblas.h"] = "libopenblas-dev", ["zlib.h"] = "zlib1g-dev",
+                     ["crypt.h"] = "libcrypt-dev", ["openssl/ssl.h"] = "libssl-dev", ["glog/logging.h"] = "libgoogle-glog-dev", ["infiniband/verbs.h"] = "libibverbs-dev", ["boost/version.hpp"] = "libboost-dev", ["Eigen/Core"] = "libeigen3-dev", ["GL/gl.h"] = "libgl-dev", ["EGL/egl.h"] = "libegl-dev", ["sparsehash/dense_hash_map.h"] = "libsparsehash-dev"}
+      if not known[name] then return nil end -- a header of the package itself or of one that another rule knows
+      return {hit = log.header, why = ("A package is compiled here and needs the header %s."):format(name), fixes = {{kind = "apt:" .. known[name], say = "Install the developer package that brings it.", command = "apt-get update && apt-get install -y " .. known[name]}}}
     end
     if not hit and log.cffi then
       local name = log.cffi.cffi:lower()
@@ -288,7 +301,7 @@ rule {
   role = "symptom",
   signatures = {
     other = [[(?<lib>lib[\w+.-]*?\.so[\w.]*): cannot open shared object file]],
-    windows = [[\[WinError (?:126|127|182|1114)\][^\n]*?(?<dll>[\w.+-]+\.dll)]],
+    windows = [[(?:\[WinError (?:126|127|182|1114)\][^\n]*?|Could not find module '[^'\n]*?)(?<dll>[\w.+-]+\.dll)]],
     triton = [[DLL load failed while importing (?<dll2>libtriton)]],
   },
   context = {program = [[(?<program>/\S+): error while loading shared libraries]]},

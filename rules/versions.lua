@@ -11,6 +11,8 @@ local OWNERS = {
   {[[^(?:hf_hub_download|snapshot_download|HfApi|HfFolder|InferenceClient)$]], "huggingface-hub"},
   {[[^(?:Tokenizer|AddedToken)$]], "tokenizers"},
   {[[^(?:Client|AsyncClient|SyncHttpxClientWrapper)$]], "httpx"},
+  {[[^(?:Starlette|Router|Mount)$]], "starlette"},
+  {[[^(?:Parameter|Option|Argument)$]], "click"},
   {[[^(?:FieldInfo|ModelField|BaseModel|ModelMetaclass|BaseSettings)$]], "pydantic"},
   {[[^(?:Blocks|Interface|ChatInterface|Chatbot|Dataframe|Textbox|Dropdown|Gallery|Slider|EventListener\w*|Accordion|Radio|Checkbox\w*)$]], "gradio"},
 }
@@ -26,10 +28,10 @@ local function owner_of(class)
   end
 end
 
-local DISTRIBUTIONS = {huggingface_hub = "huggingface-hub", sentence_transformers = "sentence-transformers", PIL = "pillow", sklearn = "scikit-learn", cv2 = "opencv-python", google = "protobuf", llama_index = "llama-index", pytorch_lightning = "pytorch-lightning", flash_attn = "flash-attn", open_clip = "open-clip-torch", jinja2 = "jinja2"}
+local DISTRIBUTIONS = {huggingface_hub = "huggingface-hub", sentence_transformers = "sentence-transformers", PIL = "pillow", sklearn = "scikit-learn", cv2 = "opencv-python", google = "protobuf", llama_index = "llama-index", pytorch_lightning = "pytorch-lightning", flash_attn = "flash-attn", pkg_resources = "setuptools", open_clip = "open-clip-torch", jinja2 = "jinja2"}
 
 -- Libraries that rename and remove so often that a name which they do not have is no mistake of the caller.
-local CHURN = {gradio = true, pydantic = true, pyarrow = true, moviepy = true, librosa = true, PIL = true, openai = true, langchain = true, keras = true, jax = true}
+local CHURN = {marshmallow = true, pkg_resources = true, gradio = true, pydantic = true, pyarrow = true, moviepy = true, librosa = true, PIL = true, openai = true, langchain = true, keras = true, jax = true}
 
 local function distribution(module)
   local top = module:match[[^[\w-]+]]
@@ -62,7 +64,8 @@ local LAST_WITH = {
   get_full_repo_name = {"huggingface-hub", nil}, FLAX_WEIGHTS_NAME = {"transformers", "transformers<5"}, SlidingWindowCache = {"transformers", "transformers<4.56"}, Conv1D = {"transformers", nil},
   is_torch_fx_available = {"transformers", "transformers<5"}, apply_chunking_to_forward = {"transformers", "transformers<4.40"}, find_pruneable_heads_and_indices = {"transformers", "transformers<4.57"},
   EncoderDecoderCache = {"transformers", nil}, HybridCache = {"transformers", nil},
-  FormComponent = {"gradio", "gradio<3.35"}, PyExtensionType = {"pyarrow", "pyarrow<21"}, ANTIALIAS = {"pillow", "pillow<10"},
+  ModelMetaclass = {"pydantic", "pydantic<2"}, tril = {"scipy", "scipy<1.13"}, packaging = {"setuptools", "setuptools<70"}, preserve_channel_dim = {"albucore", "albucore==0.0.16"},
+  error = {"openai", "openai<1"}, __version_info__ = {"marshmallow", "marshmallow<4"}, linear_util = {"jax", nil}, tree_map = {"jax", nil}, FormComponent = {"gradio", "gradio<3.35"}, PyExtensionType = {"pyarrow", "pyarrow<21"}, ANTIALIAS = {"pillow", "pillow<10"},
 }
 
 rule {
@@ -135,6 +138,7 @@ rule {
       local frames = hit.event.frames or {}
       local from = package_of(frames[#frames])
       local owner = owner_of(hit.class or hit.call) or hit.class == nil and log.remote_code and "transformers"
+      if not HF[owner or ""] then owner = nil end
       if owner == "transformers" and hit.class and not hit.class:match[[^(?:\w*Trainer|\w*TrainingArguments|BitsAndBytesConfig|GenerationConfig|GenerationMixin|PeftAdapterMixin|PreTrained\w+|Cache|\w*Cache|Auto\w+)$]] and not from and not log.remote_code then owner = nil end
       if owner and from == owner then
         if not (hit.class or ""):match[[Config$]] then return nil end
@@ -155,7 +159,7 @@ rule {
       local frames = hit.event.frames or {}
       local from = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
       local owner = owner_of(hit.class3)
-      if owner and from and distribution(from) ~= owner then
+      if HF[owner or ""] and from and distribution(from) ~= owner then
         return {hit = hit, confidence = 0.82, why = {("%s calls %s.%s of %s in a way that the installed release does not know."):format(from, hit.class3, hit.call3, owner), ("%s is {fact:python.packages.%s.version}."):format(owner, owner)},
           fixes = {{kind = "pip:" .. owner, say = ("Install the %s that %s pins (see its requirements), or upgrade %s."):format(owner, from, from), command = ("pip install -U %s && pip check"):format(distribution(from))}, {kind = "pip:" .. distribution(from), say = "Or upgrade the caller."}}}
       end
@@ -191,10 +195,10 @@ rule {
   signatures = {
     name = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>(?!(?:transformers|huggingface_hub|peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|datasets|numpy|vllm|sglang|flashinfer|flash_attn|typing|collections|enum|inspect|google|bitsandbytes|triton|torchvision|xgrammar|compressed_tensors)\b)[A-Za-z_][\w.]*)['"] \((?<path>[^)\n]+)\)]=],
     submodule = [=[No module named ['"](?<module>(?!transformers\.|huggingface_hub\.|peft\.|accelerate\.|diffusers\.|trl\.|datasets\.|numpy\.|vllm\._|google\.|nvidia\.|azure\.|ruamel\.|mpl_toolkits\.|backports\.|comfy|utils\.|models?\.|src\.|lib\.|modules\.|core\.|common\.|config\.|data\.|tools\.|scripts\.|torchvision\.transforms\.functional_tensor|triton\.|bitsandbytes\.|cuda\.)[A-Za-z_]\w*\.[\w.]+)['"]]=],
-    attribute = [=[AttributeError: module ['"](?<module>(?:pydantic|gradio|pyarrow|moviepy|keras|jax|langchain|starlette|fastapi|pkg_resources|setuptools|werkzeug|jinja2|httpx|click|ray|wandb|pandas|scipy|PIL\.\w+|pkgutil|importlib_metadata|openai|torch\.\w[\w.]*|torch|librosa|cv2\.\w+)[\w.]*)['"] has no attribute ['"](?<symbol>\w+)]=],
+    attribute = [=[AttributeError: module ['"](?<module>(?:pydantic|gradio|pyarrow|moviepy|keras|jax|langchain|marshmallow|starlette|fastapi|pkg_resources|setuptools|werkzeug|jinja2|httpx|click|ray|wandb|pandas|scipy|PIL\.\w+|pkgutil|importlib_metadata|openai|torch\.\w[\w.]*|torch|librosa|cv2\.\w+)[\w.]*)['"] has no attribute ['"](?<symbol>\w+)]=],
     core_schema = [[AttributeError: __pydantic_core_schema__]],
     pydantic = [[(?:'FieldInfo' object has no attribute '(?:required|field_info|outer_type_|type_)'|`\w+` has been removed in V2|PydanticImportError|`const` is removed, use `Literal` instead|`BaseSettings` has been moved to the `pydantic-settings` package|pydantic\.errors\.PydanticUserError|'?regex'? is removed\. use '?pattern'? instead|No module named 'pydantic\.(?:_internal|v1|fields_)|Unable to (?:generate|infer) (?:pydantic-core )?(?:type|schema) for)]],
-    gradio3 = [[(?:type object '(?:Dropdown|Textbox|Image|Checkbox|CheckboxGroup|Gallery|Slider|Button|Radio|Row|Column|Audio|Video|Chatbot|Dataframe|Markdown|Tab|Accordion|HTML|File|Group|Number)' has no attribute 'update'|module 'gradio' has no attribute '(?:Box|inputs|outputs|Variable)'|got an unexpected keyword argument '(?:_js|concurrency_count|enable_queue)')]],
+    gradio3 = [[(?:type object '(?:Dropdown|Textbox|Image|Checkbox|CheckboxGroup|Gallery|Slider|Button|Radio|Row|Column|Audio|Video|Chatbot|Dataframe|Markdown|Tab|Accordion|HTML|File|Group|Number)' has no attribute 'update'|'(?:Textbox|Chatbot|Gallery|Dropdown|Image|Button|Column|Row|Dataframe|Audio|Video|Markdown|HTML)' object has no attribute 'style'|module 'gradio' has no attribute '(?:Box|inputs|outputs|Variable)'|got an unexpected keyword argument '(?:_js|concurrency_count|enable_queue)')]],
     schema = [[argument of type 'bool' is not iterable]],
     httpx = [[(?:Client|AsyncClient)\.__init__\(\) got an unexpected keyword argument 'proxies']],
   },
@@ -222,8 +226,8 @@ rule {
       local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
       local top = hit.module:match[[^\w+]]
       if importer == top then return {hit = hit, confidence = 0.72, why = "The files of " .. top .. " do not fit each other: two releases are mixed in one folder.", fixes = {{kind = "pip:" .. distribution(top), say = "Reinstall it cleanly.", command = ("pip uninstall -y %s && pip install --no-cache-dir %s"):format(distribution(top), distribution(top))}}} end
-      local known = LAST_WITH[hit.symbol]
-      local package = distribution(hit.module)
+      local package, known = distribution(hit.module), LAST_WITH[hit.symbol]
+      if known and known[1] ~= package then known = nil end
       return {hit = hit, confidence = known and 0.88 or importer and 0.75 or 0.62, why = ("The installed %s has no %s; what imports it was written for another release."):format(package, hit.symbol),
         fixes = {{kind = (known and "pip-downgrade:" or "pip:") .. package, say = "Install the release of it that the importing code was written for.", command = known and known[2] and ("pip install '%s'"):format(known[2]) or "pip install -U " .. package},
                  importer and {kind = "pip:" .. distribution(importer), say = "Or upgrade what imports it.", command = "pip install -U " .. distribution(importer)} or nil}}
@@ -235,7 +239,7 @@ rule {
       local top = hit.module:match[[^\w+]]
       if importer == top or hit.module:match[[(?:\._C|_cuda|_ext|kernels)$]] then return nil end
       local package = distribution(hit.module)
-      local back = {kind = "pip-downgrade:" .. package, say = "Or go back to the release that still had it.", command = hit.module:match[[^torch\._six]] and "pip install 'torch<2'" or hit.module:match[[^pytorch_lightning\.utilities\.distributed]] and "pip install 'pytorch-lightning<1.8'" or nil}
+      local back = {kind = "pip-downgrade:" .. package, say = "Or go back to the release that still had it.", command = hit.module:match[[^torch\._six]] and "pip install 'torch<2'" or hit.module:match[[^pytorch_lightning\.utilities\.distributed]] and "pip install 'pytorch-lightning<1.8'" or hit.module:match[[^moviepy\.editor]] and "pip install 'moviepy<2'" or nil}
       local up = {kind = "pip:" .. package, say = ("Install the release of %s that has it."):format(package), command = "pip install -U " .. package}
       return {hit = hit, confidence = 0.72, why = ("%s is installed (Python would else name only '%s'), but this release has no %s: what imports it was written for another one."):format(package, top, hit.module),
         fixes = back.command and {back, up} or {up, back, importer and {kind = "pip:" .. distribution(importer), say = "Or upgrade what imports it.", command = "pip install -U " .. distribution(importer)} or nil}}
@@ -247,10 +251,11 @@ rule {
     local top = hit.module:match[[^\w+]]
     if not importer and not CHURN[top] or hit.module:match[[^torch$]] and hit.symbol:match[[^(?:_C|Tensor|nn|cuda|float32|library)$]] then return nil end
     local package, known = distribution(hit.module), LAST_WITH[hit.symbol]
+    if known and known[1] ~= package then known = nil end
     if not known and importer and HF[distribution(importer)] then return nil end -- hf.version-conflict/api
     if known then
       return {hit = hit, confidence = 0.88, why = ("%s removed %s, which the calling code still asks for."):format(known[1], hit.symbol),
-        fixes = {{kind = "pip-downgrade:" .. known[1], say = "Go back to a release that still has it.", command = ("pip install '%s'"):format(known[2])}, {kind = "pip:package", say = "Or upgrade what asks for it."}}}
+        fixes = {{kind = "pip-downgrade:" .. known[1], say = "Go back to a release that still has it.", command = known[2] and ("pip install '%s'"):format(known[2])}, {kind = "pip:package", say = "Or upgrade what asks for it."}}}
     end
     importer = importer or "the program"
     return {hit = hit, confidence = 0.7, why = ("The installed %s has no %s, which %s asks for: their releases do not belong together."):format(package, hit.symbol, importer),
@@ -301,6 +306,11 @@ local STATED = {
   {[[requires (?<package2>[\w.-]+)>=(?<need4>[\d.]*\d) to be installed\. Your version is]], "pip:{package2}", "{package2}>={need4}", "{package2} is older than what transformers needs here.", "Upgrade it."},
   {[[getattr\(\): attribute name must be string]], "pip:diffusers", "diffusers transformers", "This diffusers is older than the pipeline's model_index.json, and does not know one of its classes.", "Upgrade both."},
 }
+
+local function answer(hit, row)
+  return {hit = hit, confidence = 0.9, why = row[4], fixes = {{kind = row[2], say = row[5], command = "pip install " .. (row[3]:match[=[[<>]]=] and "'" .. row[3] .. "'" or "-U " .. row[3])}}}
+end
+
 local stated = {}
 for i, row in ipairs(STATED) do stated["s" .. i] = row[1] end
 
@@ -313,18 +323,43 @@ rule {
     for i, row in ipairs(STATED) do
       local hit = log["s" .. i]
       if hit and (row[2] ~= "pip:diffusers" or log.has_frame[[diffusers]]) then
-        return {hit = hit, confidence = 0.9, why = row[4], fixes = {{kind = row[2], say = row[5], command = "pip install " .. (row[3]:match[=[[<>]]=] and "'" .. row[3] .. "'" or "-U " .. row[3])}}}
+        return answer(hit, row)
       end
     end
   end,
   doc = {looks = "'Dataset scripts are no longer supported', 'we now require users to upgrade torch', 'Disabling PyTorch because', 'requires X>=Y to be installed. Your version is'.", check = "The two versions that the message names."},
 }
 
+-- The same of packages outside the family.
+local OTHERS = {
+  {[[installed pydantic-core version \([\w.]+\) is incompatible with the current pydantic version, which requires (?<need1>[\w.]*\w)]], "pip:pydantic-core", "pydantic-core=={need1}", "pydantic and its compiled half are of two releases.", "Install the half that pydantic names."},
+  {[[(?:APIRemovedInV1|no longer supported in openai>=1\.0\.0)]], "pip-downgrade:openai", "openai<1", "This code was written for openai 0.28, and 1.0 replaced its interface.", "Go back to the old interface, or run `openai migrate` on the code."},
+  {[[urllib3 v2\S* only supports OpenSSL 1\.1\.1]], "pip-downgrade:urllib3", "urllib3<2", "This Python's ssl is built with an OpenSSL that urllib3 2 no longer accepts.", "Go back to urllib3 1."},
+  {[[module 'lib' has no attribute '(?:X509_V_FLAG|OpenSSL|GEN_EMAIL)\w*]], "pip:pyopenssl", "pyopenssl", "pyOpenSSL is older than the installed cryptography.", "Upgrade pyOpenSSL."},
+  {[[AttributeError: install_layout]], "pip:setuptools", "setuptools pip", "The distribution's pip and a newer setuptools do not fit.", "Upgrade both in an environment of your own."},
+  {[[module '(?:setuptools\._)?distutils' has no attribute 'version']], "pip-downgrade:setuptools", "setuptools<59.6", "An older torch (or tensorboard) uses distutils.version, which newer setuptools do not bring along.", "Go back to an older setuptools, or upgrade torch."},
+}
+local others = {}
+for i, row in ipairs(OTHERS) do others["o" .. i] = row[1] end
+
+rule {
+  id = "pip.conflict/stated",
+  signatures = others,
+  facts = {"python.conflicts"},
+  when = function(_, log)
+    for i, row in ipairs(OTHERS) do
+      local hit = log["o" .. i]
+      if hit then return answer(hit, row) end
+    end
+  end,
+  doc = {looks = "'pydantic-core version is incompatible', 'no longer supported in openai>=1.0.0', 'urllib3 v2 only supports OpenSSL 1.1.1+'.", check = "pip check."},
+}
+
 -- Nothing but the frames: one library asks another for an attribute or an argument that it does not have.
 local API = {
   attribute = [[AttributeError: (?:type object )?'(?<class>\w+)'(?: object)? has no attribute '(?<symbol>\w+)']],
   module = [[AttributeError: module '(?<module>[\w.]+)' has no attribute '(?<symbol2>\w+)']],
-  call = [[TypeError: (?:[\w.]+\.)?(?<call>\w+)\(\) (?:got an unexpected keyword argument|missing \d+ required|takes \d+ positional)]],
+  call = [[TypeError: (?:(?<class2>\w+)\.)?(?<call>\w+)\(\) (?:got an unexpected keyword argument|missing \d+ required|takes \d+ positional)]],
 }
 
 -- The library that lacks something and the one that asks for it; nil when the frames do not tell two apart.
@@ -337,7 +372,8 @@ local function sides(log)
   if hit == log.attribute then lacks = owner_of(hit.class)
   elseif hit == log.module then lacks = distribution(hit.module)
   else
-    for i = #frames - 1, 1, -1 do -- who called whom wrongly is not said: the two libraries at the border
+    lacks = hit.class2 and owner_of(hit.class2)
+    for i = lacks and 0 or #frames - 1, 1, -1 do -- who called whom wrongly is not said: the two libraries at the border
       local other = package_of(frames[i])
       if other and other ~= asks then lacks, asks = asks, other break end
     end
