@@ -68,3 +68,32 @@ for n in range(60): handler(n)
 """])
     assert died.code == 0 and "MB a request" in died.stderr, died.stderr
     assert [row for row in died.events("firstfix.custom") if row.get("firstfix.event") == "memory.growth"]
+
+
+def test_an_oom_names_the_lines_that_hold_the_memory(run, torch_python, tmp_path):  # noqa: F811
+    script = tmp_path / "holder.py"
+    script.write_text("""
+import torch
+torch.cuda.memory._record_memory_history()
+def weights(): return torch.empty(int(torch.cuda.mem_get_info()[0] * 0.6), dtype=torch.uint8, device="cuda")
+held = weights()
+torch.empty(int(torch.cuda.mem_get_info()[1] * 0.6), dtype=torch.uint8, device="cuda")
+""", encoding="utf-8")
+    died = run([torch_python, script])
+    assert died.code == 1 and "GPU MEMORY DIAGNOSTICS" in died.stderr, died.stderr
+    assert f"by {script}:4 in weights" in died.stderr, died.stderr
+
+
+def test_a_kernel_that_does_not_end_is_a_hang(run, torch_python):  # noqa: F811
+    if subprocess.run([torch_python, "-c", "import cupy"], capture_output=True, timeout=120, check=False).returncode:
+        pytest.skip("no cupy")
+    died = run([torch_python, "-c", """
+import cupy
+spin = cupy.RawKernel('extern "C" __global__ void f(long long n) { long long a = clock64(); while (clock64() - a < n); }', "f")
+print("waits for the GPU", flush=True)
+def wait():
+    spin((1,), (1,), (60_000_000_000,))  # half a minute at 1.98 GHz
+    cupy.cuda.Device().synchronize()
+wait()
+"""], FIRSTFIX_HANG_AFTER="6", FIRSTFIX_HANG_ACTION="kill")
+    assert died.code != 0 and "HANGS" in died.stderr and "in wait" in died.stderr, died.stderr
