@@ -42,7 +42,8 @@ xid_rule("gpu.ecc", {"48", "64", "94", "95", "140", "171", "172"}, "The GPU's me
   [[(?:uncorrectable (?:double bit )?(?:ECC )?error (?:was |has been )?(?:encountered|detected)|uncorrectable ECC error|cudaErrorECCUncorrectable|CUDA_ERROR_ECC_UNCORRECTABLE|Double Bit (?:ECC )?Error|DBE\) has been detected|row remap\w* (?:pending|failure)|Remapping Failure Occurred\s*: Yes)]])
 xid_rule("gpu.gsp", {"119", "120"}, "The GPU's system processor (GSP) does not answer: a known failure of driver releases, sometimes a follow-up of another fault.",
   {{kind = "driver", say = "Upgrade the driver (or disable GSP firmware: NVreg_EnableGpuFirmware=0 where the card allows it)."}, {kind = "restart", say = "Reset the GPU or reboot the host to bring it back."}},
-  {looks = "Xid 119/120, 'Timeout waiting for RPC from GSP'.", check = "Earlier Xid 74 or 145/149 lines are the root."})
+  {looks = "Xid 119/120, 'Timeout waiting for RPC from GSP'.", check = "Earlier Xid 74 or 145/149 lines are the root."},
+  [[(?:RPC event history \(CPU <- GSP\)|Timeout waiting for RPC from GSP)]])
 xid_rule("gpu.nvlink", {"74", "144", "145", "146", "147", "148", "149", "150"}, "An NVLink fails (link error, switch, cable or bridge).",
   {{kind = "hardware", say = "Check the NVLink counters and the bridge or NVSwitch; take the host out of service if it repeats.", command = "nvidia-smi nvlink -e; nvidia-smi nvlink -s"}, {kind = "restart", say = "Reset the GPUs or reboot the host."}},
   {looks = "Xid 74, 144 to 150; SXid lines of the NVSwitch driver.", check = "nvidia-smi nvlink -e."},
@@ -50,7 +51,7 @@ xid_rule("gpu.nvlink", {"74", "144", "145", "146", "147", "148", "149", "150"}, 
 
 rule {
   id = "gpu.app-fault",
-  signatures = {xid = [=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>8|11|13|31|32|43|45|68|69|80|109),]=]},
+  signatures = {xid = [=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>8|11|13|31|32|43|45|68|69|80|109),]=], short = [[\bXid=(?<number2>8|11|13|31|32|43|45|68|69|80|109)\b]]},
   context = {fault = [[(?:illegal memory access|unspecified launch failure|device-side assert triggered|misaligned address|illegal instruction|cudaErrorIllegal\w+|cudaErrorLaunchFailure|CUDA_ERROR_(?:ILLEGAL_\w+|LAUNCH_FAILED|ASSERT|MISALIGNED_ADDRESS)|CUDA error|CUDNN_STATUS_EXECUTION_FAILED|CUBLAS_STATUS_EXECUTION_FAILED)]]},
   facts = {"gpus.0.name", "driver.version"},
   explains = {"cuda.illegal-access", "cuda.launch-failure"},
@@ -60,9 +61,9 @@ rule {
     for _, fault in ipairs(log.all"fault") do
       if fault.event.kind ~= "kernel" then return true end
     end
-    return not log.fatal
+    return not log.fatal or log.fatal.type == "XidCriticalError" -- the device plugin's own words
   end,
-  why = "The kernel names a fault of a program on the GPU (Xid {number}): a kernel used a wrong address or raised an exception. The same fault on several multiprocessors is a bug of the kernel, not a broken card.",
+  why = {"The kernel names a fault of a program on the GPU: a kernel used a wrong address or raised an exception. The same fault on several multiprocessors is a bug of the kernel, not a broken card.", "Xid {number}.", "Xid {number2}."},
   fixes = {
     {kind = "pip:package", say = "Upgrade (or change the backend of) the library whose kernel runs there; try another attention or GEMM backend."},
     {kind = "code", say = "Run once with CUDA_LAUNCH_BLOCKING=1 or compute-sanitizer to find the kernel."},

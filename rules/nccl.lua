@@ -6,7 +6,7 @@ rule {
     unhandled = [[(?:unhandled (?:system|cuda) error|ncclUnhandledCudaError|ncclSystemError|ncclInternalError|NCCL error in: \S+|NCCL error: |NCCL_ERROR_\w+|NCCL Error \d)]],
     memlock = [[ibv_\w+ failed with error (?:Cannot allocate memory|12)|ibv_(?:reg|create)\w*[^\n]*(?:Cannot allocate memory|errno 12)]],
     graph = [[NCCL cannot be captured in a graph]],
-    interface = [[(?:Bootstrap : no socket interface found|No (?:socket )?interface found|no socket interface found|NCCL_SOCKET_IFNAME|network interface[^\n]{0,40}not found|family \d+ is neither AF_INET)]],
+    interface = [[(?:Bootstrap : no socket interface found|No (?:socket )?interface found|no socket interface found|NCCL_SOCKET_IFNAME|network interface[^\n]{0,40}not found|family \d+ is neither AF_INET|Socket creation failed : Address family not supported)]],
     connect = [[(?:(?:socket|connect|Connection)[^\n]{0,60}(?:refused|timed out|failed)[^\n]{0,80}(?:nccl|rank|store|master)|NCCL WARN[^\n]*(?:Connect to|socketStartConnect|socketProgress|Connection (?:refused|closed by remote)|No route to host)|Connection closed by (?:localRank|remote) peer)]],
     version = [[(?:Mismatched NCCL version|NCCL version mismatch|Message truncated : received \d+ bytes instead of)]],
     cumem = [[NCCL WARN Cuda failure[^\n]*(?<code>'[^']+')]],

@@ -49,8 +49,8 @@ local function numbers(text, f)
   if m.reserved and m.allocated and not m.idle then m.idle = m.reserved - m.allocated end
   if m.allocated and m.idle and not m.reserved then m.reserved = m.allocated + m.idle end
   local mine = m.ours or (m.reserved or m.allocated) and (m.reserved or m.allocated) + 0.5 * G -- context
-  -- A message that names "Process N has X" without "this process" counts ourselves among them (inside containers).
-  if m.processes == 1 and not m.ours and m.reserved and others >= m.reserved and others - m.reserved < 1.5 * G then
+  -- Where a container hides the numbers of processes, ours is listed like another's. We hold some memory, so a list of one is us.
+  if m.processes == 1 and not m.ours and others >= (m.reserved or 0) then
     mine, others, m.pid = others, 0, nil
   end
   m.ours = mine
@@ -73,7 +73,7 @@ local function describe(m)
 end
 
 local function loading(log)
-  return log.has_frame[[load_model|from_pretrained|load_state_dict|load_weights|set_module_tensor|_load_|create_weights|dispatch_model|init_device|empty_weights|\.cuda\b|convert|initialize_model|_apply|make_layers|load_checkpoint|to_empty|model_loader|modeling_utils|linear\.py create]]
+  return log.has_frame[[load_model|from_pretrained|load_state_dict|load_weights|set_module_tensor|_load_|create_weights|dispatch_model|init_device|empty_weights|\.cuda\b|\bconvert$|initialize_model|_apply|make_layers|load_checkpoint|to_empty|model_loader|modeling_utils|linear\.py create]]
 end
 
 -- What the innermost frames do decides, whatever the script around them is for.
@@ -97,12 +97,17 @@ local function builds_weights(event)
 end
 
 local function training(log)
-  return log.has_frame[[backward|optimizer|trainer|training_step|train\.py|train_loop|\.step\b|accelerator|finetune]]
+  return log.has_frame[[backward|optimizer|trainer|training_step|train\.py|train_loop|\.step\b|accelerator|accelerate[/\\]utils[/\\]operations|finetune]]
 end
 
 -- Loading takes blocks of the weights' own sizes and gives none back: next to nothing is reserved and unallocated.
 local function as_while_loading(m)
   return not m.idle or m.idle < math.max(0.01 * (m.total or 0), 96 * unit.MiB)
+end
+
+-- An engine's pool, a second framework: memory of this process that torch does not know.
+local function outside_torch(m)
+  return m.ours and m.reserved and m.total and m.ours - m.reserved > 0.4 * m.total
 end
 
 -- Which cause the numbers speak for.
@@ -122,6 +127,8 @@ local function classify(m, log, f, event)
   if log.grows then return "oom.leak", 0.75 end
   if tail(event, [[ (?:profile_run|_dummy_run|_dummy_sampler_run|capture_model|capture|initialize_kv_cache\w*|determine_\w+|warm_?up\w*|kernel_warmup)$]]) then return "oom.activation", 0.82 end
   if moves_weights(log, event) or builds_weights(event) then return "oom.model-too-big", 0.86 end
+  if m.ask and m.total and m.ask > 0.25 * m.total then return "oom.activation", 0.8 end -- no single weight is that large
+  if outside_torch(m) then return "oom.activation", 0.7 end
   if loading(log) and not training(log) then return "oom.model-too-big", tail(event, [[ (?:forward|generate|_sample|decode|encode|sample)$]]) and 0.6 or 0.84 end
   if training(log) then return "oom.activation", 0.82 end
   if full and log.has_frame[[gradio|fastapi|streamlit|handler|runpod|flask|uvicorn]] then return "oom.leak", 0.6 end
@@ -278,7 +285,7 @@ end
 local fixes_for = {["oom.other-process"] = other_process, ["oom.fragmentation"] = fragmentation, ["oom.model-too-big"] = too_big, ["oom.activation"] = activation, ["oom.leak"] = leak}
 
 local oom_signatures = {
-  torch = [[(?:CUDA|HIP|XPU|MPS backend) out of memory\.? (?:Tried to allocate|\(MPS allocated)|Allocation on device (?:\d+ )?(?:would exceed allowed memory|$)]],
+  torch = [[(?:(?:CUDA|HIP|XPU|MPS backend) out of memory\.? (?:Tried to allocate|\(MPS allocated)|Allocation on device(?: \d+)?(?: would exceed allowed memory| ?$))]],
   warming = [[out of memory occurred when warming up|Capture cuda graph failed: (?:CUDA )?out of memory]],
   library = [[(?:Error out of memory at line \d+ in file|cupy\.cuda\.memory\.OutOfMemoryError|CUDA failure 2: out of memory|Out of memory error on GPU \d+|ErrorOutOfDeviceMemory|CUDA failed with error out of memory|CUDA error 2 at [^\n]*: out of memory|hipErrorOutOfMemory|CallbackErrorOutOfMemory|Cuda failure (?:\d+ )?'out of memory')]],
   runtime = [[(?:BFCArena::AllocateRawInternal[^\n]*Failed to allocate|Error Code \d: (?:OutOfMemory|Cuda Runtime \(out of memory\))|CUDA runtime error(?: in [^\n]*)?: out of memory)]],
@@ -302,7 +309,7 @@ local oom_context = {
   n_ctx = [[llama_(?:new_)?context\w*: n_ctx +?= (?<ctx>\d+)]],
   fraction = [[(?:gpu[-_]memory[-_]utilization|mem[-_]fraction[-_]static)['"]?[=: ]+(?<fraction>0\.\d+)]],
   named = [[LLM engine [^\n]*\bmodel='(?<model>[\w.-]+/[\w.-]+)']],
-  batch_size = [[(?:train_batch_size|micro_batch_size(?:_per_gpu)?|train_micro_batch_size_per_gpu)['"]?\s*[:= ]\s*(?<size>\d+)\b]],
+  batch_size = [[(?:Batch size per device|train_batch_size|micro_batch_size(?:_per_gpu)?|train_micro_batch_size_per_gpu)['"]?\s*[:= ]\s*(?<size>\d+)\b]],
   grows = [[(?:memory (?:usage )?(?:grows|increas|leak)|after (?:\d+|several|some|a few) (?:requests|generations|images|questions|hours|iterations))]],
   utilisation = [[less than desired GPU memory utilization]],
   shards = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +(?!100%)\d+%]],
@@ -367,6 +374,7 @@ local function explained(cause, m, f, log)
   if m.total or m.allocated then why[#why + 1] = "The message's own numbers: " .. describe(m) end
   if cause == "oom.other-process" and m.pid then why[#why + 1] = ("Process %s holds most of it (its number on the host)."):format(m.pid) end
   if cause ~= "oom.fragmentation" and m.idle and m.idle < 0.4 * G then why[#why + 1] = "Fragmentation is ruled out, whatever the message says of allocator settings: almost nothing is reserved but unallocated." end
+  if outside_torch(m) then why[#why + 1] = ("%s of this process are held outside torch, by the pool of an engine or another framework."):format(gib(m.ours - m.reserved)) end
   local repo = model_of(f, log)
   local weights = cause == "oom.model-too-big" and weights_of(repo)
   if weights then why[#why + 1] = ("The weights of %s take %s%s."):format(repo.name, repo.weights and "" or "at least ", gib(weights)) end

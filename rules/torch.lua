@@ -127,11 +127,13 @@ rule {
 
 rule {
   id = "cuda.fork",
-  signatures = {fork = [[Cannot re-initialize CUDA in forked subprocess]], forkserver = [[(?:CUDA (?:context|was) (?:already )?initialized before[^\n]{0,60}fork|spawn' start method)]], poison = [[(?:CUDA driver initialization failed, you might not have a CUDA gpu|cudaErrorInitializationError|CUDA error: initialization error|CUDA_ERROR_NOT_INITIALIZED)]]},
+  signatures = {fork = [[Cannot re-initialize CUDA in forked subprocess]], forkserver = [[(?:CUDA (?:context|was) (?:already )?initialized before[^\n]{0,60}fork|spawn' start method)]], poison = [[(?:CUDA driver initialization failed, you might not have a CUDA gpu|cudaErrorInitializationError|CUDA error: initialization error|cuda runtime error \(3\) : initialization error|CUDA_ERROR_NOT_INITIALIZED)]]},
   when = function(f, log)
-    if not log.fork and not (log.poison and log.has_frame[[multiprocessing|fork|_utils/worker]]) and not (log.forkserver and log.forkserver.event.kind == "exception") then return nil end
+    local worker = log.has_frame[[multiprocessing|fork|_utils/worker|dataloader\.py]]
+    local bare = log.poison and not log.poison.text:match[[you might not have a CUDA gpu]]
+    if not log.fork and not (log.poison and worker) and not bare and not (log.forkserver and log.forkserver.event.kind == "exception") then return nil end
     local vllm = log.has_frame[[vllm/]]
-    return {confidence = log.fork and 0.95 or 0.7, why = "A process that had already used CUDA was forked, and the child used CUDA again, which CUDA does not allow.",
+    return {confidence = log.fork and 0.95 or worker and 0.78 or 0.6, why = "A process that had already used CUDA was forked, and the child used CUDA again, which CUDA does not allow.",
       fixes = vllm and {{kind = "env:VLLM_WORKER_MULTIPROC_METHOD", say = "Let vLLM spawn its workers.", command = "export VLLM_WORKER_MULTIPROC_METHOD=spawn", set = {VLLM_WORKER_MULTIPROC_METHOD = "spawn"}, automatic = true}, {kind = "code", say = "And keep the start of the engine behind if __name__ == '__main__'."}}
         or {{kind = "code", say = "Start the workers with the 'spawn' method, or use CUDA only in the children (no CUDA call, not even device_count of an old torch, before the fork).", command = "torch.multiprocessing.set_start_method('spawn')"}, {kind = "env:VLLM_WORKER_MULTIPROC_METHOD", say = "In vLLM: set this to spawn."}}}
   end,
