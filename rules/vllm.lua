@@ -177,7 +177,7 @@ rule {
   },
   confidence = 0.4,
   context = {
-    other = [=[^(?:\w+\.)*(?<type>(?:Assertion|Index|Key|Type|Attribute|Value|NotImplemented|Runtime|Import|Name|ZeroDivision|UnboundLocal|Accelerator|OS|FileNotFound|ModuleNotFound|Unicode|Validation|Memory|Timeout)Error)\b(?!.*(?:Engine core initialization|Engine process failed|EngineCore|Engine loop|Background loop|WorkerProc init|Rank 0 scheduler|Server terminated|Initialization failed))]=],
+    other = [=[^(?:\w+\.)*(?<type>(?:Assertion|Index|Key|Type|Attribute|Value|NotImplemented|Runtime|Import|Name|ZeroDivision|UnboundLocal|Accelerator|OS|FileNotFound|ModuleNotFound|Unicode|Validation|Memory|Timeout)Error)\b(?!\s+Traceback|.*(?:Engine core initialization|Engine process failed|EngineCore|Engine loop|Background loop|WorkerProc init|Rank 0 scheduler|Server terminated|Initialization failed))]=],
   },
   when = function(f, log) -- an exception that no rule knows stands in the log: that is what it died of
     for _, hit in ipairs(log.all"other") do

@@ -153,12 +153,47 @@ static void replace(struct ff_events *events, char **text, struct ff_span by)
 
 // ---- one source ----
 
+// Length of the first word of a text that may go on behind it.
+static size_t word_length(const char *p, const char *end)
+{
+	size_t n = 0;
+	while (p + n < end && p[n] != ' ' && p[n] != '\n')
+		n++;
+	return n;
+}
+
+// rich and terminals break a line where the next word does not fit any more. Put such a message together again.
+static bool rejoin(struct ff_buf *message)
+{
+	enum { NARROW = 60 };
+	size_t widest = 0, breaks = 0;
+	struct ff_span rest = {message->p, message->n}, line;
+	while (message->n && ff_span_next(&rest, '\n', &line)) {
+		const char *next = line.p + line.n + 1, *end = message->p + message->n;
+		widest = line.n > widest ? line.n : widest;
+		if (next > end)
+			break;
+		if (line.n < NARROW || line.n + 1 + word_length(next, end) <= widest || *next == ' ')
+			return false;
+		breaks++;
+	}
+	for (size_t i = 0; i < message->n; i++) {
+		if (message->p[i] == '\n')
+			message->p[i] = ' ';
+	}
+	return breaks > 0;
+}
+
 static void close_open(struct ff_events *events, struct open *o)
 {
 	struct ff_event *e = event_at(events, o->event);
 	if (e && o->state == MESSAGE)
+		e->rejoined = rejoin(&o->message);
+	if (e && o->state == MESSAGE)
 		replace(events, &e->message, (struct ff_span){o->message.p, o->message.n});
-	if (e && o->state != IDLE)
+	if (e && o->state == FRAMES && !e->frame_count)
+		e->kind = FF_EVENT_LINE; // a headline alone: what belongs to it came from somewhere else, or not at all
+	else if (e && o->state != IDLE)
 		o->previous = o->event;
 	o->state = IDLE;
 	o->event = FF_EVENT_NO_INNER;
@@ -244,6 +279,8 @@ static void begin_message(
 		return;
 	replace(events, &e->type, shape->type);
 	replace(events, &e->qualified, shape->qualified);
+	if (e->level < FF_LEVEL_WARNING) // collectors and launchers hand all they get on as INFO
+		e->level = FF_LEVEL_ERROR;
 	o->state = MESSAGE;
 	o->level = line->level;
 	o->lines = 1;
@@ -266,13 +303,18 @@ static bool in_frames(
 		begin_message(events, o, line, shape);
 		return true;
 	}
+	if (shape->kind == FF_SHAPE_CODE) {
+		events->source_code = true;
+		return true;
+	}
 	if (shape->kind != FF_SHAPE_OTHER && shape->kind != FF_SHAPE_LOOSE && shape->kind != FF_SHAPE_MARK)
 		return false;
 	const struct ff_event *e = event_at(events, o->event);
 	// Where all of a traceback is indented (pip shows one of its child), its source lines are indented further.
 	bool back = o->indent > 0 && shape->indent == o->indent && shape->kind == FF_SHAPE_LOOSE;
 	if (!back && (o->source_line || shape->kind == FF_SHAPE_MARK || shape->indent > o->indent)) {
-		o->source_line = shape->kind == FF_SHAPE_MARK;
+		// Marks stand below the source; where a paste lost all indentation, more of it may follow.
+		o->source_line = shape->kind == FF_SHAPE_MARK && !shape->blank && shape->indent == 0;
 		events->source_code = true;
 		return true;
 	}
@@ -287,7 +329,7 @@ static bool in_message(
 	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape)
 {
 	struct ff_event *e = event_at(events, o->event);
-	bool goes_on = shape->kind == FF_SHAPE_OTHER || shape->kind == FF_SHAPE_LOOSE ||
+	bool goes_on = shape->kind == FF_SHAPE_OTHER || shape->kind == FF_SHAPE_LOOSE || shape->kind == FF_SHAPE_CODE ||
 		shape->kind == FF_SHAPE_LOADER || (shape->kind == FF_SHAPE_MARK && !shape->blank);
 	if (!e || !goes_on || shape->blank || line->level != o->level || o->lines >= FF_MESSAGE_LINES ||
 		o->message.n + line->text.n > FF_MESSAGE_MAX)
@@ -342,6 +384,7 @@ static void in_idle(struct ff_events *events, struct open *o, const struct ff_li
 		break;
 	case FF_SHAPE_OTHER:
 	case FF_SHAPE_LOOSE:
+	case FF_SHAPE_CODE:
 	case FF_SHAPE_MARK:
 		return;
 	default:
@@ -407,7 +450,7 @@ void ff_events_progress(struct ff_events *events, uint64_t number)
 		from = events->count - FF_EVENTS_KEPT;
 	for (size_t i = from; i < events->count; i++) {
 		struct ff_event *e = event_at(events, i);
-		if (e && !e->progress && e->last < number)
+		if (e && !e->progress && e->last <= number)
 			e->progress = number;
 	}
 	events->healthy = events->count;

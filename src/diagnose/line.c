@@ -1,21 +1,31 @@
-// Takes a line of a log apart: colours and control characters, carriage returns, JSON wrappers (docker's json-file,
-// structured logs, journald -o json) and the prefixes of prefix.c. A prefix can stand before, inside and behind a
-// wrapper, so the steps repeat a bounded number of times.
+// Takes a line of a log apart: colours and control characters (paint.c), carriage returns, wrappers of loggers and collectors
+// (unwrap.c), the prefixes of prefix.c and the log's own (learn.c), and the bars that trees and boxes are drawn with. A prefix
+// can stand before, inside and behind a wrapper, so the steps repeat a bounded number of times. What a container runtime wrote
+// in parts is put together first.
 //
 //	2026-01-02T03:04:05Z stdout F \e[36m(EngineCore_DP0 pid=164)\e[0m ERROR 01-02 03:04:05 [core.py:1] KeyError: 'x'
 //	-> source "EngineCore_DP0 pid=164", level error, text "KeyError: 'x'"
 #include "diagnose/line.h"
 
-#include "base/json.h"
+#include "diagnose/learn.h"
 #include "diagnose/prefix.h"
+#include "diagnose/unwrap.h"
 
 #include <ctype.h>
 
-enum { NESTING_MAX = 3, PIECES_MAX = 512 };
+enum { NESTING_MAX = 3, PIECES_MAX = 512, PARTS_MAX = 256 << 10 };
 
 struct ff_liner {
 	struct ff_prefixes *prefixes;
-	char clean[NESTING_MAX + 1][FF_LINE_MAX]; // one a level of wrapping
+	struct ff_learner learner;
+	bool pretty; // in a pretty-printed object
+	// One a level of wrapping:
+	struct ff_buf clean[NESTING_MAX + 1];
+	struct ff_unwrapped unwrapped[NESTING_MAX + 1];
+	// A line that arrives in parts:
+	struct ff_buf parts, joined;
+	bool goes_on;
+	bool lost;
 };
 
 struct reading {
@@ -45,100 +55,73 @@ void ff_liner_destroy(struct ff_liner *liner)
 {
 	if (!liner)
 		return;
+	for (size_t i = 0; i <= NESTING_MAX; i++) {
+		ff_buf_deinit(&liner->clean[i]);
+		ff_buf_deinit(&liner->unwrapped[i].text);
+	}
+	ff_buf_deinit(&liner->parts);
+	ff_buf_deinit(&liner->joined);
 	ff_prefixes_destroy(liner->prefixes);
 	free(liner);
 }
 
-size_t ff_escape_length(const char *p, size_t n)
+bool ff_liner_goes_on(const struct ff_liner *liner)
 {
-	size_t i = 2;
-	if (n < 2)
-		return n;
-	if (p[1] == '[') { // CSI: parameters, then one final byte
-		while (i < n && !(p[i] >= 0x40 && p[i] <= 0x7e))
-			i++;
-		return i < n ? i + 1 : n;
-	}
-	if (p[1] == ']' || p[1] == 'P' || p[1] == '_' || p[1] == '^') { // OSC and the like: up to BEL or ESC backslash
-		while (i < n && p[i] != '\a' && p[i] != 0x1b)
-			i++;
-		return i < n && p[i] == 0x1b && i + 1 < n ? i + 2 : i < n ? i + 1 : n;
-	}
-	return 2;
-}
-
-// Colours and control characters out (C1 in its UTF-8 form too); a NUL becomes a space. Returns the new length.
-static size_t clean(struct ff_span raw, char *to, size_t max)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < raw.n && n < max;) {
-		unsigned char c = (unsigned char)raw.p[i];
-		if (c == 0x1b) {
-			i += ff_escape_length(raw.p + i, raw.n - i);
-			continue;
-		}
-		bool c1 = c == 0xc2 && i + 1 < raw.n && ((unsigned char)raw.p[i + 1] & 0xe0) == 0x80;
-		if (c >= 0x20 ? c != 0x7f && !c1 : c == '\t')
-			to[n++] = (char)c;
-		else if (c == 0)
-			to[n++] = ' ';
-		i += c1 ? 2 : 1;
-	}
-	return n;
+	return liner->goes_on;
 }
 
 static void read_raw(struct reading *r, struct ff_span raw, unsigned depth);
 
-// The texts of a structured line: the message first, then the exception that goes with it.
-static const char *const message_keys[] = {"log", "message", "msg", "MESSAGE", "event", "text", "short_message"};
-static const char *const exception_keys[] = {"exc_info", "exception", "stack_trace", "stacktrace", "traceback", "error",
-	"stack", "full_message", "exc_text"};
-static const char *const level_keys[] = {"level", "levelname", "severity", "lvl", "log.level", "PRIORITY"};
-
-static const json_t *first_of(const json_t *object, const char *const *keys, size_t n)
+// The lines of a wrapper, one level deeper.
+static void read_lines(struct reading *r, struct ff_span rest, const struct ff_prefix *carried, unsigned depth)
 {
-	for (size_t i = 0; i < n; i++) {
-		const json_t *value = json_object_get(object, keys[i]);
-		if (json_is_string(value) || json_is_object(value))
-			return value;
-	}
-	return NULL;
-}
-
-static void read_text(struct reading *r, const json_t *text, unsigned depth)
-{
-	if (json_is_object(text)) // {"exception": {"stacktrace": "..."}}
-		text = first_of(text, exception_keys, sizeof(exception_keys) / sizeof(*exception_keys));
-	if (!json_is_string(text))
-		return;
-	struct ff_span rest = {json_string_value(text), json_string_length(text)}, line;
-	if (rest.n && rest.p[rest.n - 1] == '\n')
-		rest.n--;
+	struct ff_span line;
+	const struct ff_prefix before = r->carried;
+	r->carried = *carried;
+	if (!rest.p)
+		rest.p = "";
 	while (r->pieces < PIECES_MAX && ff_span_next(&rest, '\n', &line))
-		read_raw(r, line, depth);
+		read_raw(r, line, depth + 1);
+	r->carried = before;
 }
 
-static bool read_json(struct reading *r, struct ff_span text, unsigned depth)
+static void hold(struct ff_liner *liner, struct ff_span part)
 {
-	text = ff_span_trim(text);
-	if (depth >= NESTING_MAX || text.n < 8 || text.p[0] != '{' || text.p[text.n - 1] != '}')
+	if (liner->parts.n + part.n <= PARTS_MAX)
+		ff_buf_span(&liner->parts, part);
+	liner->goes_on = true;
+}
+
+// True when the text is the last part of a line: then all of it has been read.
+static bool read_parts(struct reading *r, struct ff_span last, const struct ff_prefix *carried, unsigned depth)
+{
+	struct ff_liner *liner = r->liner;
+	if (!liner->parts.n || depth >= NESTING_MAX)
 		return false;
-	_cleanup_json_ json_t *doc = json_loadb(text.p, text.n, JSON_ALLOW_NUL, NULL);
-	const json_t *from = doc;
-	const json_t *message = first_of(doc, message_keys, sizeof(message_keys) / sizeof(*message_keys));
-	if (!message && (from = json_object_get(doc, "fields")))
-		message = first_of(from, message_keys, sizeof(message_keys) / sizeof(*message_keys));
-	const json_t *exception = first_of(doc, exception_keys, sizeof(exception_keys) / sizeof(*exception_keys));
-	if (!json_is_string(message) && !exception)
+	struct ff_buf swapped = liner->joined;
+	ff_buf_span(&liner->parts, last);
+	liner->joined = liner->parts;
+	liner->parts = swapped;
+	liner->parts.n = 0;
+	liner->goes_on = false;
+	read_lines(r, (struct ff_span){liner->joined.p, liner->joined.n}, carried, depth);
+	return true;
+}
+
+static bool read_wrapped(struct reading *r, struct ff_span text, const struct ff_prefix *prefix, unsigned depth)
+{
+	struct ff_unwrapped *in = &r->liner->unwrapped[depth];
+	if (depth >= NESTING_MAX || !ff_unwrap(text, &r->liner->pretty, in))
 		return false;
-	const json_t *level = first_of(doc, level_keys, sizeof(level_keys) / sizeof(*level_keys));
-	enum ff_level said = ff_level_of(ff_span_of(json_string_value(level)));
-	struct ff_prefix before = r->carried;
-	if (said != FF_LEVEL_NONE)
-		r->carried.level = said;
-	read_text(r, message, depth + 1);
-	read_text(r, exception, depth + 1);
-	r->carried = before;
+	struct ff_span inner = {in->text.p, in->text.n};
+	struct ff_prefix carried = *prefix;
+	if (in->level != FF_LEVEL_NONE)
+		carried.level = in->level;
+	if (in->part)
+		hold(r->liner, inner);
+	else if (!r->liner->pretty || inner.n)
+		if (!read_parts(r, inner, &carried, depth))
+			read_lines(r, inner, &carried, depth);
 	return true;
 }
 
@@ -163,29 +146,53 @@ static struct ff_span unbox(struct ff_span text)
 	return text;
 }
 
+// An ExceptionGroup draws its members behind bars: "  | Traceback ...", "  +-+---- 1 ----".
+static struct ff_span behind_bars(struct ff_span text)
+{
+	size_t i = 0;
+	while (i < text.n && text.p[i] == ' ')
+		i++;
+	if (i < 2 || i >= text.n || (text.p[i] != '|' && text.p[i] != '+') || (i + 1 < text.n && text.p[i + 1] != ' '))
+		return text;
+	size_t bars = i + 2 < text.n ? i + 2 : text.n;
+	return (struct ff_span){text.p + bars, text.n - bars};
+}
+
+static void hand_out(struct reading *r, struct ff_span text, const struct ff_prefix *prefix, unsigned depth)
+{
+	static const struct ff_prefix nothing;
+	read_parts(r, FF_SPAN(""), &nothing, depth); // the last part never came
+	struct ff_line line = {
+		.number = r->number,
+		.source = {prefix->source, prefix->source_n},
+		.level = prefix->level,
+	};
+	do {
+		line.text = (struct ff_span){text.p, text.n < FF_LINE_MAX ? text.n : FF_LINE_MAX};
+		text.p += line.text.n;
+		text.n -= line.text.n;
+		r->fn(&line, r->context);
+	} while (text.n);
+}
+
 static void read_piece(struct reading *r, struct ff_span text, unsigned depth)
 {
 	r->pieces++;
-	if (read_json(r, text, depth))
+	if (read_wrapped(r, text, &r->carried, depth))
 		return;
 	struct ff_prefix prefix = r->carried;
+	prefix.part = 0;
 	struct ff_span rest = ff_prefixes_strip(r->liner->prefixes, text, &prefix);
-	if (rest.n && rest.p != text.p && *rest.p == '{') {
-		struct ff_prefix before = r->carried;
-		r->carried = prefix;
-		bool done = read_json(r, rest, depth);
-		r->carried = before;
-		if (done)
-			return;
-	}
-	struct ff_line line = {
-		.number = r->number,
-		.text = unbox(rest),
-		.whole = text,
-		.source = {prefix.source, prefix.source_n},
-		.level = prefix.level,
-	};
-	r->fn(&line, r->context);
+	if (prefix.part == 'P')
+		hold(r->liner, rest);
+	if (prefix.part == 'P' || (prefix.part == 'F' && read_parts(r, rest, &prefix, depth)) ||
+		(rest.p != text.p && read_wrapped(r, rest, &prefix, depth)))
+		return;
+	char source[FF_LEARNED_MAX];
+	size_t n;
+	rest = ff_learner_strip(&r->liner->learner, rest, source, &n);
+	ff_prefix_add_source(&prefix, (struct ff_span){source, n});
+	hand_out(r, behind_bars(unbox(rest)), &prefix, depth);
 }
 
 static void read_raw(struct reading *r, struct ff_span raw, unsigned depth)
@@ -196,8 +203,10 @@ static void read_raw(struct reading *r, struct ff_span raw, unsigned depth)
 	while (raw.n && raw.p[raw.n - 1] == '\r')
 		raw.n--;
 	while (r->pieces < PIECES_MAX && ff_span_next(&raw, '\r', &piece)) {
-		char *to = r->liner->clean[depth];
-		read_piece(r, (struct ff_span){to, clean(piece, to, FF_LINE_MAX)}, depth);
+		struct ff_buf *to = &r->liner->clean[depth];
+		ff_line_clean(piece, to);
+		r->liner->lost |= to->failed;
+		read_piece(r, (struct ff_span){to->p ? to->p : "", to->n}, depth);
 	}
 }
 
@@ -205,6 +214,13 @@ void ff_liner_read(struct ff_liner *liner, struct ff_span raw, uint64_t number, 
 {
 	struct reading r = {.liner = liner, .number = number, .fn = fn, .context = context};
 	read_raw(&r, raw, 0);
+}
+
+struct ff_error *ff_liner_end(struct ff_liner *liner, uint64_t number, ff_line_fn *fn, void *context)
+{
+	struct reading r = {.liner = liner, .number = number, .fn = fn, .context = context};
+	read_parts(&r, FF_SPAN(""), &r.carried, 0);
+	return liner->lost ? &ff_enomem : NULL;
 }
 
 enum ff_level ff_level_of(struct ff_span word)

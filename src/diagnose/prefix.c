@@ -9,6 +9,8 @@
 #define DATE "\\d{4}[-/]\\d\\d[-/]\\d\\d"
 #define CLOCK "\\d\\d:\\d\\d:\\d\\d(?:[.,]\\d+)?"
 #define ZONE "(?: ?(?:Z|UTC|[+-]\\d\\d:?\\d\\d))?"
+// Kubernetes makes the end of a pod's name of letters and digits that form no words.
+#define POD "[a-z0-9](?:[a-z0-9.-]*)-[bcdfghjklmnpqrstvwxz2456789]{5}"
 
 enum { STEPS_MAX = 10, DIGIT = 1, LETTER, BLANK };
 
@@ -16,42 +18,82 @@ static const struct {
 	char first; // the character it begins with, or a class above
 	const char *pattern;
 } rows[] = {
-	// 2026-01-02T03:04:05.678Z stdout F TEXT (CRI), then any other timestamp: docker -t, compose, TGI, tensorflow
-	{DIGIT, DATE "T" CLOCK ZONE " std(?:out|err) [FP] "},
+	// 2026-01-02T03:04:05.678Z stdout F TEXT (CRI)
+	{DIGIT, DATE "T" CLOCK ZONE " std(?:out|err) (?<part>[FP])(?: |$)"},
+	// 2026-01-02T03:04:05+0000 host python3[7]: TEXT (journald, rsyslog), app[web.1]: TEXT (Heroku), app[1a2b] ams [info]TEXT (Fly)
+	{DIGIT, DATE "[T ]" CLOCK ZONE " (?<src>(?:[\\w.-]+ )?[\\w./@-]+\\[[\\w.]+\\]|[\\w.-]+ kernel):(?: |$)"},
+	{DIGIT, DATE "T" CLOCK ZONE " (?<src>app\\[\\w+\\]) \\w+ \\[(?<lvl>\\w+)\\]"},
+	// Behind the time: a path of aws logs tail, labels of logcli, GitLab's stream, a logger's name and level
+	{DIGIT, DATE "T" CLOCK ZONE " (?<src>\\S+/\\S+/[0-9a-f]{8,}) "},
+	{DIGIT, DATE "T" CLOCK ZONE " \\{[^{}\"]*=\"[^{}]*\\} "},
+	{DIGIT, DATE "T" CLOCK "Z \\d\\d[OE][ +]"},
 	{DIGIT, DATE "[T ]" CLOCK ZONE " - (?:[\\w.]+ - )?(?<lvl>" LEVELS ") - (?:\\S+\\.py:\\d+ - )?"},
+	{DIGIT, DATE "[T ]" CLOCK ZONE " \\| (?<lvl>" LEVELS ") *\\| (?:[\\w.<>]*:[\\w.<>]*:\\d+ - )?"},
+	// any other time: docker -t, compose, TGI, tensorflow
 	{DIGIT,
 		DATE "[T ]" CLOCK ZONE "(?: ?\\||:)?(?: +(?<lvl>" LEVELS
-		     "|[IWEF])(?=[ :])(?: \\S+\\.\\w+:\\d+\\])?:?)?(?: |$)"},
+		     "|[IWEF])(?=[ :])(?: \\S+\\.\\w+:\\d+\\])?:?)?(?:[ \\t]|$)"},
 	{DIGIT, "\\d\\d/\\d\\d/\\d{4} " CLOCK " - (?<lvl>" LEVELS ") - [\\w.]+ - +"},
+	{DIGIT, "\\d{10}\\.\\d{6} (?<src>[\\w.-]+ [\\w./@-]+\\[\\d+\\]):(?: |$)"},
 	{DIGIT, CLOCK "(?: - | \\| | )(?:(?<lvl>" LEVELS ") )?"},
-	{DIGIT, "(?<src>\\d{1,4}): (?=  |Traceback|File |[\\w.]+Error\\b|\\[)"},
-	// [rank0]: TEXT, [1,0]<stderr>:TEXT, [pod/x/y] TEXT, [0] TEXT
+	// 0: TEXT (srun -l), 10.0.0.4: TEXT (pdsh), 0|worker  | TEXT (pm2)
+	{DIGIT, "(?<src>\\d{1,4}|\\d{1,3}(?:\\.\\d{1,3}){3}):(?: |$)"},
+	{DIGIT, "\\d+\\|(?<src>[\\w.-]+) *\\|(?: |$)"},
+	{BLANK, " {1,3}(?<src>\\d{1,3}):(?: |$)"},
+	// [rank0]: TEXT, [default0]:TEXT (torchrun --tee), [1,0]<stderr>:TEXT, [prterun-host-7@1,0]<stdout>: TEXT, [0] TEXT
 	{'[', "\\[(?<src>rank\\d+)\\]:(?: |$)?"},
-	{'[', "\\[(?<src>\\d+(?:,\\d+)?)\\](?:<std(?:err|out)>:?)?(?: |$)"},
+	{'[', "\\[(?<src>[a-z_]+\\d+)\\]:"},
+	{'[', "\\[(?<src>\\d+,\\d+)\\](?:<std(?:err|out)>:?)?"},
+	{'[', "\\[(?<src>[\\w.-]+@\\d+,\\d+)\\]<std(?:err|out)>:(?: |$)"},
+	{'[', "\\[(?<src>\\d+)\\](?: |$)"},
+	// [pod/x/y] TEXT (kubectl), [worker-7d9f8b6c5d-x2x4z] TEXT (kubetail)
 	{'[', "\\[(?<src>(?:pod/)?[\\w.-]+/[\\w./-]+)\\] "},
-	// [2026-05-11 00:52:38 TP0] TEXT (SGLang), [2023-05-15 13:14:32,960] [ERROR] [launch.py:434:f] TEXT (DeepSpeed)
+	{'[', "\\[(?<src>" POD ")\\] "},
+	// [2026-05-11 00:52:38 TP0] TEXT (SGLang), [...][name][ERROR] - TEXT (Hydra), [...: ERROR/ForkPoolWorker-1] TEXT (Celery),
+	// [2023-05-15 13:14:32,960] [ERROR] [launch.py:434:f] TEXT (DeepSpeed)
+	{'[', "\\[" DATE " " CLOCK "\\]\\[[\\w.]+\\]\\[(?<lvl>" LEVELS ")\\](?: -)? "},
+	{'[', "\\[" DATE " " CLOCK ": (?<lvl>" LEVELS ")/(?<src>[^\\]]+)\\] "},
 	{'[', "\\[" DATE "[T ]" CLOCK ZONE "(?:,? (?<src>(?:TP|DP|PP|EP)\\d[^\\]]*))?\\] ?"},
-	{'[', "\\[ *\\d+\\.\\d{6}\\] "},
+	// [  12.345678] TEXT (dmesg), the same with host and program (journald)
+	{'[', "\\[ *\\d+\\.\\d{6}\\] (?:(?<src>[\\w.-]+ [\\w./@-]+\\[\\d+\\]):(?: |$))?"},
 	{'[', "\\[(?<lvl>[IWEFC])(?:\\d{3,4})? [\\d:.-]{6,}[^\\]]*\\] ?"},
 	{'[', "\\[(?<lvl>[IWEF]) [\\w./-]+\\.(?:cpp|cc|cu|h|hpp):\\d+\\] ?"},
 	{'[', "\\[(?<lvl>" LEVELS ")\\|[^\\]]*\\](?: [\\d:, -]+)?(?: ?>>)? "},
-	{'[', "\\[ ?(?<lvl>" LEVELS ")\\] +"},
+	{'[', "\\[ *(?<lvl>" LEVELS ") *\\] "},
 	{'[', "\\[[\\w./-]+\\.(?:py|cc|cpp|cu|rs|go|pyx)(?::\\d+)(?::\\w+)?\\](?: |$)"},
 	{BLANK, " +(?<lvl>" LEVELS ") +(?=\\w)"},
 	{BLANK, " +\\[(?<lvl>" LEVELS ")\\] +"},
-	// (EngineCore_DP0 pid=164) TEXT, (RayWorkerWrapper pid=12, ip=10.0.0.2) [repeated 3x across cluster] TEXT
+	{BLANK, "    MESSAGE="}, // journalctl -o verbose
+	// (EngineCore_DP0 pid=164) TEXT, (RayWorkerWrapper pid=12, ip=10.0.0.2) [repeated 3x across cluster] TEXT, (raylet) TEXT
 	{'(', "\\((?<src>[^()]{0,80}\\b(?:pid|PID)=\\w+[^()]{0,60})\\)(?: \\[repeated [^\\]]*\\])?(?: |$)"},
+	{'(', "\\((?<src>raylet|autoscaler|gcs_server)\\b[^()]{0,60}\\)(?: |$)"},
+	// <11>1 2026-01-02T03:04:05Z host app 7 - [a@1 b="c"] TEXT (RFC 5424), <11>Mar  4 ... (RFC 3164)
+	{'<',
+		"<\\d{1,3}>1 \\S+ (?<src>\\S+ \\S+ \\S+) \\S+ "
+		"(?:-|(?:\\[(?:[^\\]\"]|\"(?:\\\\.|[^\"\\\\])*\")*\\])+)(?: |$)"},
+	{'<', "<\\d{1,3}>(?=[A-Z][a-z]{2} )"},
+	// ##[error]TEXT (Actions), #12 3.456 TEXT (docker build), > TEXT (a quotation), a byte order mark
+	{'#', "##\\[(?<lvl>\\w+)\\]"},
+	{'#', "#\\d{1,3} \\d+\\.\\d{1,3} "},
+	{'>', ">(?: |$)"},
+	{'\xef', "\\xef\\xbb\\xbf"},
 	// ERROR 05-26 07:50:26 [core.py:396] TEXT (vLLM), ERROR | 2025-03-23 12:10:41 | module:f:138 - TEXT (loguru)
 	{LETTER, "(?<lvl>" LEVELS ") \\d\\d-\\d\\d " CLOCK " (?:\\[[^\\]]+\\]|\\S+\\.py:\\d+\\])(?: |$)"},
 	{LETTER, "(?<lvl>" LEVELS ")\\s*\\| " DATE " " CLOCK " \\| [\\w.:<>]+ - "},
-	{LETTER, "(?<lvl>" LEVELS "):[\\w.]*: ?"},
+	{LETTER, "(?<lvl>" LEVELS "):[\\w.]*:"},
 	{LETTER, "(?<lvl>" LEVELS "): +"},
 	{LETTER, "(?<lvl>[IWEF])\\d{4} " CLOCK " +\\d+ [^\\]]*\\] "},
-	{LETTER, "[A-Z][a-z]{2} [ \\d]\\d " CLOCK " (?<src>\\S+) [^:\\[ ]+(?:\\[\\d+\\])?: "},
+	// Mar  4 05:06:07 host python3[7]: TEXT (journald, syslog), Wed 2026-03-04 05:06:07 UTC host python3[7]: TEXT
+	{LETTER, "[A-Z][a-z]{2} [ \\d]\\d " CLOCK " (?<src>\\S+ [^:\\[ ]+(?:\\[\\d+\\])?):(?: |$)"},
+	{LETTER, "[A-Z][a-z]{2} " DATE " " CLOCK " [A-Z]+ (?<src>\\S+ [^:\\[ ]+(?:\\[\\d+\\])?):(?: |$)"},
 	{LETTER, "text_generation_(?:launcher|router)(?:::\\w+)*: (?:[\\w./-]+\\.rs:\\d+: )?"},
 	{LETTER, "shard-manager: "},
-	{LETTER, "(?<src>[A-Za-z][\\w.-]*-?\\d*) +\\| "},
-	{LETTER, "time=\\S+ level=(?<lvl>\\w+) (?=source=|msg=)"},
+	{LETTER, "PyProcess - (?<src>W-[\\w.-]+?)(?:-std(?:out|err))?: "},
+	{LETTER, "(?<src>W-\\d*-?[\\w.-]+?)(?:-std(?:out|err))? [\\w.]+ - "}, // TorchServe, MMS
+	{LETTER, "(?<src>[A-Za-z][\\w.-]*-?\\d*) +\\|(?: |$)"},
+	{LETTER, "(?<src>" POD ") [a-z0-9-]+ "},				     // stern
+	{LETTER, "[^\\t]{1,80}\\t[^\\t]{1,80}\\t(?=(?:\\xef\\xbb\\xbf)?" DATE "T)"}, // gh run view --log
+	{LETTER, "[\\w.*-]+\\t(?=\\{)"},					     // fluentd
 	{LETTER, "std(?:out|err) [FP] "},
 };
 
@@ -59,7 +101,7 @@ enum { ROWS = sizeof(rows) / sizeof(*rows) };
 
 struct ff_prefixes {
 	struct ff_regex *regex[ROWS];
-	unsigned source[ROWS], level[ROWS]; // group numbers
+	unsigned source[ROWS], level[ROWS], part[ROWS]; // group numbers
 };
 
 void ff_prefixes_destroy(struct ff_prefixes *prefixes)
@@ -84,6 +126,7 @@ struct ff_error *ff_prefixes_create(struct ff_prefixes **ret)
 		}
 		prefixes->source[i] = ff_regex_group(prefixes->regex[i], "src");
 		prefixes->level[i] = ff_regex_group(prefixes->regex[i], "lvl");
+		prefixes->part[i] = ff_regex_group(prefixes->regex[i], "part");
 	}
 	*ret = prefixes;
 	return NULL;
@@ -100,7 +143,7 @@ static bool can_begin(char first, unsigned char c)
 	return c == (unsigned char)first;
 }
 
-static void add_source(struct ff_prefix *prefix, struct ff_span name)
+void ff_prefix_add_source(struct ff_prefix *prefix, struct ff_span name)
 {
 	if (!name.n || prefix->source_n + name.n + 1 > sizeof(prefix->source))
 		return;
@@ -108,6 +151,11 @@ static void add_source(struct ff_prefix *prefix, struct ff_span name)
 		prefix->source[prefix->source_n++] = '/';
 	memcpy(prefix->source + prefix->source_n, name.p, name.n);
 	prefix->source_n += name.n;
+}
+
+static struct ff_span group(const struct ff_match *m, unsigned number)
+{
+	return number && m->group[number].p ? m->group[number] : (struct ff_span){NULL, 0};
 }
 
 static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct ff_prefix *prefix)
@@ -118,11 +166,12 @@ static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct
 	for (size_t i = 0; i < ROWS; i++) {
 		if (!can_begin(rows[i].first, c) || !ff_regex_match(prefixes->regex[i], head, 0, &m) || !m.group[0].n)
 			continue;
-		add_source(prefix,
-			m.group[prefixes->source[i]].p && prefixes->source[i] ? m.group[prefixes->source[i]]
-									      : (struct ff_span){NULL, 0});
-		if (prefixes->level[i] && m.group[prefixes->level[i]].n)
-			prefix->level = ff_level_of(m.group[prefixes->level[i]]);
+		ff_prefix_add_source(prefix, group(&m, prefixes->source[i]));
+		enum ff_level level = ff_level_of(group(&m, prefixes->level[i]));
+		if (level != FF_LEVEL_NONE)
+			prefix->level = level;
+		if (prefixes->part[i])
+			prefix->part = *group(&m, prefixes->part[i]).p;
 		text->p += m.group[0].n;
 		text->n -= m.group[0].n;
 		return true;

@@ -6,6 +6,8 @@
 // begin like JSON are marked by the matcher, for their text is escaped.
 #include "diagnose/scan.h"
 
+#include "diagnose/decode.h"
+
 enum { CHUNK = 256 << 10, TEXT_MAX = 2000 };
 
 struct hits {
@@ -16,6 +18,7 @@ struct hits {
 
 struct ff_scan {
 	struct ff_rules *rules;
+	struct ff_decoder decoder;
 	struct ff_matcher *matcher;
 	struct ff_liner *liner;
 	struct ff_events *events;
@@ -247,13 +250,19 @@ static size_t next_health(struct ff_scan *scan)
 	return scan->health;
 }
 
+// The next line is needed, whatever stands in it.
+static bool busy(const struct ff_scan *scan)
+{
+	return ff_events_busy(scan->events, scan->number) || ff_liner_goes_on(scan->liner);
+}
+
 // Go to the line that begins at `to`: what open events still need is read on the way, and the rest skipped.
 static void go_to(struct ff_scan *scan, size_t to)
 {
 	while (scan->at < to && !scan->err) {
 		if (scan->reading) {
 			next_line(scan);
-		} else if (ff_events_busy(scan->events, scan->number)) {
+		} else if (busy(scan)) {
 			read_line(scan);
 		} else if (ff_events_ailing(scan->events) && next_health(scan) < to) {
 			skip(scan, line_start(scan, scan->health));
@@ -324,7 +333,7 @@ static struct ff_error *take_error(struct ff_scan *scan)
 	return err;
 }
 
-struct ff_error *ff_scan_feed(struct ff_scan *scan, const char *bytes, size_t n)
+static struct ff_error *feed(struct ff_scan *scan, const char *bytes, size_t n)
 {
 	while (n && !scan->err) {
 		size_t take = n < CHUNK - scan->n ? n : CHUNK - scan->n;
@@ -344,11 +353,25 @@ struct ff_error *ff_scan_feed(struct ff_scan *scan, const char *bytes, size_t n)
 	return take_error(scan);
 }
 
+static struct ff_error *feed_decoded(struct ff_scan *scan, struct ff_span bytes, bool end)
+{
+	_cleanup_buf_ struct ff_buf text = {0};
+	ff_decode(&scan->decoder, bytes, end, &text);
+	return text.failed ? &ff_enomem : feed(scan, text.p, text.n);
+}
+
+struct ff_error *ff_scan_feed(struct ff_scan *scan, const char *bytes, size_t n)
+{
+	if (scan->decoder.encoding == FF_ENCODING_BYTES)
+		return feed(scan, bytes, n);
+	return feed_decoded(scan, (struct ff_span){bytes, n}, false);
+}
+
 // A pattern may reach over the lines of one message.
 static void match_message(struct ff_scan *scan, size_t index)
 {
 	const struct ff_event *e = ff_events_at(scan->events, index);
-	if (!e || e->kind != FF_EVENT_EXCEPTION || !strchr(e->message, '\n'))
+	if (!e || e->kind != FF_EVENT_EXCEPTION || (!e->rejoined && !strchr(e->message, '\n')))
 		return;
 	_cleanup_buf_ struct ff_buf text = {0};
 	ff_buf_printf(&text, "%s: %s", e->qualified, e->message);
@@ -359,12 +382,17 @@ static void match_message(struct ff_scan *scan, size_t index)
 
 struct ff_error *ff_scan_end(struct ff_scan *scan)
 {
+	struct ff_error *err = feed_decoded(scan, (struct ff_span){NULL, 0}, true);
+	if (err)
+		return err;
 	if (scan->n)
 		read_chunk(scan, (struct ff_span){scan->chunk, scan->n});
 	if (scan->n && scan->chunk[scan->n - 1] != '\n')
 		scan->line++;
 	scan->n = 0;
-	struct ff_error *err = ff_events_end(scan->events);
+	err = ff_liner_end(scan->liner, scan->line, on_line, scan);
+	if (!err)
+		err = ff_events_end(scan->events);
 	if (err)
 		return err;
 	for (size_t i = 0; i < ff_events_count(scan->events) && !scan->err; i++)

@@ -15,8 +15,8 @@ static const struct {
 	const char *pattern;
 } rows[] = {
 	{FF_SHAPE_MARK,
-		"[\\s~^|\\xe2\\x94\\x80-\\xe2\\x95\\xaf-]*$|\\s*\\[Previous line repeated \\d+"
-		"|-+> ?\\d+(?: |$)|\\d+ frames\\s*$"},
+		"[\\s~^|\\xe2\\x94\\x80-\\xe2\\x95\\xaf-]*$|\\s*\\[Previous line repeated \\d+|\\d+ frames\\s*$"
+		"|\\s*\\+[+-]+(?: \\d+ -+)?\\s*$"},
 	{FF_SHAPE_TRACEBACK, ".{0,80}Traceback \\(most recent call last\\)"},
 	{FF_SHAPE_FRAME, "\\s*File \"(?<file>[^\"]+)\", line (?<line>\\d+)(?:, in (?<func>.+))?"},
 	{FF_SHAPE_FRAME, "\\s*File (?<file>(?:[A-Za-z]:)?[^\\s:]+):(?<line>\\d+),? in (?<func>[^(]+)"},
@@ -25,7 +25,8 @@ static const struct {
 	{FF_SHAPE_FRAME, "\\s*(?<file>(?:Cell|Input) In ?\\[\\d+\\]),(?: line (?<line>\\d+))?(?: in (?<func>[^(]+))?"},
 	{FF_SHAPE_FRAME,
 		"\\[?(?<file><ipython-input-[^>]+>|/[^\\s\\]]+\\.pyx?)(?:\\]\\(http[^)]*\\))? in (?<func>[^(]+)"},
-	{FF_SHAPE_FRAME, "(?<file>[^\\s:]+\\.py) in (?<func>[\\w<>]+)\\("},
+	{FF_SHAPE_FRAME, "(?<file>[^\\s:]+\\.py) in (?<func><[^>]*>|\\w+)(?:\\(|$)"},
+	{FF_SHAPE_CODE, "(?:-{2,}>|\\xe2\\x9d\\xb1) *\\d+(?: |$)"},
 	{FF_SHAPE_CHAIN_CONTEXT, "\\s*During handling of the above exception, another exception occurred"},
 	{FF_SHAPE_CHAIN_CAUSE, "\\s*The above exception was the direct cause of the following exception"},
 	{FF_SHAPE_KERNEL,
@@ -35,9 +36,10 @@ static const struct {
 	{FF_SHAPE_WARNING, "\\s*\\S+:\\d+: (?<q>(?<t>\\w*Warning)): (?<m>.*)"},
 	{FF_SHAPE_EXCEPTION, "terminate called after throwing an instance of '(?<q>(?:\\w+::)*(?<t>\\w+)).*(?<m>)"},
 	{FF_SHAPE_EXCEPTION,
-		"(?:E? {0,4}|[^:]{0,60} raised )" QUALIFIED "(?<t>[A-Za-z_]\\w*" RAISED
-		"))(?:\\(\\w+\\))?: +(?<m>\\S.*)"},
-	{FF_SHAPE_EXCEPTION, " {0,4}" QUALIFIED "(?<t>[A-Z]\\w*(?:Error|Exception|Interrupt)))(?:\\(\\w+\\))?:?\\s*$"},
+		"(?:(?: {0,4}|\\t)(?:E {1,7})?|[^:]{0,60} raised )" QUALIFIED "(?<t>[A-Za-z_]\\w*" RAISED
+		"|Exception))(?:\\(\\w+\\))?: +(?<m>\\S.*)"},
+	{FF_SHAPE_EXCEPTION,
+		"(?: {0,4}|\\t)" QUALIFIED "(?<t>[A-Z]\\w*(?:Error|Exception|Interrupt)))(?:\\(\\w+\\))?:?\\s*$"},
 	{FF_SHAPE_LOADER,
 		".*(?:error while loading shared libraries|cannot open shared object file"
 		"|version `[^']+' not found|undefined symbol|symbol lookup error|wrong ELF class"
@@ -47,6 +49,7 @@ static const struct {
 		"|Illegal instruction|Bus error|bus error|Fatal Python error|received signal \\d"
 		"|exit(?:ed)?(?: with)? (?:code|status):? (?:137|139|132|134|135|-\\d+)"
 		"|exitcode ?: ?-?\\d|died with <|non-zero exit status|SIGKILL|signal: killed)"},
+	{FF_SHAPE_CODE, " *\\d+ (?: |\\xe2\\x94\\x82|\\S)| *\\d+ *$"},
 	{FF_SHAPE_LOOSE, "\\s*(?:E +)?" QUALIFIED "(?<t>[A-Za-z_]\\w*))(?:\\(\\w+\\))?(?:: (?<m>.*)|$)"},
 };
 
@@ -60,7 +63,7 @@ const char ff_shape_progress[] =
 	"|Init COMPLETE|Avg bus bandwidth|Finished restoring checkpoint|loading binary .*cuda\\d"
 	"|Loaded model|model loaded|Ready to serve|Generation complete";
 
-// Cheap versions of the rows above, and the beginnings of JSON lines, whose text is escaped and must be unwrapped first.
+// Cheap versions of the rows above, and lines whose text is escaped or goes on in the next: they must be unwrapped first.
 const char *const ff_shape_marks[] = {
 	"Traceback \\(most recent",
 	"File \"[^\"\\n]+\", line \\d",
@@ -107,8 +110,13 @@ const char *const ff_shape_marks[] = {
 	"signal: killed",
 	"terminate called",
 	"\\b(?:ERROR|FATAL|CRITICAL)\\b",
-	"^\\{\"",
-	" [FP] \\{\"",
+	"^\\{ ?\"",
+	"[ \\t]\\{ ?\"[\\w@.]+\" ?:",
+	"^[ \\t]+\"(?:textPayload|[Mm]essage|MESSAGE|log|msg)\" ?: \"",
+	"msg=\"[^\"\\n]*\\\\\"",
+	" std(?:out|err) P ",
+	"^[^\" \\n]*,\"[^\\n]*\"\"",
+	"&(?:quot|apos|amp|lt|gt|#34|#39|#x27);",
 };
 const size_t ff_shape_mark_count = sizeof(ff_shape_marks) / sizeof(*ff_shape_marks);
 
@@ -160,22 +168,10 @@ static struct ff_span group(const struct ff_match *m, unsigned g)
 	return g ? m->group[g] : (struct ff_span){NULL, 0};
 }
 
-// An ExceptionGroup draws its members behind bars: "  | Traceback ...", "  +-+---- 1 ----".
-static struct ff_span behind_bars(struct ff_span text)
-{
-	size_t i = 0;
-	while (i < text.n && text.p[i] == ' ')
-		i++;
-	if (i < 2 || i + 1 >= text.n || (text.p[i] != '|' && text.p[i] != '+') || text.p[i + 1] != ' ')
-		return text;
-	return (struct ff_span){text.p + i + 2, text.n - i - 2};
-}
-
 void ff_shapes_look(const struct ff_shapes *s, struct ff_span text, struct ff_shape *ret)
 {
 	struct ff_match m;
 	*ret = (struct ff_shape){.kind = FF_SHAPE_OTHER};
-	text = behind_bars(text);
 	if (text.n > LOOK_MAX)
 		text.n = LOOK_MAX;
 	while (ret->indent < text.n && (text.p[ret->indent] == ' ' || text.p[ret->indent] == '\t'))

@@ -11,6 +11,7 @@ enum ff_shape_kind {
 	FF_SHAPE_MARK,	/**< "   ^^^^", "[Previous line repeated 9 more times]", blank */
 	FF_SHAPE_TRACEBACK,
 	FF_SHAPE_FRAME,
+	FF_SHAPE_CODE, /**< "---> 12 source", as IPython and rich show it; nothing elsewhere */
 	FF_SHAPE_EXCEPTION,
 	FF_SHAPE_CHAIN_CONTEXT,
 	FF_SHAPE_CHAIN_CAUSE,

@@ -1,0 +1,97 @@
+"""It does not matter how a log arrives: the first cause is that of the plain log.
+
+Each form of arrivals.py is tried on the logs below and on a part of the rule cases, another part each; FIRSTFIX_ARRIVALS=all tries all.
+"""
+import json
+import os
+import subprocess
+
+import pytest
+
+import arrivals
+from test_rule_cases import CASES
+
+EVERY = 1 if os.environ.get("FIRSTFIX_ARRIVALS") == "all" else 24
+
+# Logs whose answer hangs on their structure, not on one line.
+STORIES = {
+    "an engine that dies of what its worker died of": ("oom", """\
+INFO 03-04 05:06:07 [core.py:58] Initializing a V1 LLM engine
+Traceback (most recent call last):
+  File "/srv/vllm/v1/worker/gpu_worker.py", line 172, in load_model
+    self.model_runner.load_model()
+torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.02 GiB. GPU 0 has a total capacity of 23.57 GiB of which 406.00 MiB is free. \
+Including non-PyTorch memory, this process has 23.17 GiB memory in use. Of the allocated memory 22.70 GiB is allocated by PyTorch, and 24.10 MiB \
+is reserved by PyTorch but unallocated.
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/srv/vllm/v1/engine/core.py", line 700, in run_engine_core
+    engine_core = EngineCoreProc(*args, **kwargs)
+RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}
+"""),
+    "an import that failed before the worker went on well": ("hf.gated", """\
+Traceback (most recent call last):
+  File "/srv/app/kernels.py", line 3, in <module>
+    import flash_attn
+ModuleNotFoundError: No module named 'flash_attn'
+INFO:     Application startup complete.
+INFO:     127.0.0.1:51234 - "POST /v1/completions HTTP/1.1" 200 OK
+Traceback (most recent call last):
+  File "/srv/huggingface_hub/utils/_http.py", line 409, in hf_raise_for_status
+    response.raise_for_status()
+huggingface_hub.errors.GatedRepoError: 403 Client Error. (Request ID: Root=1-67)
+
+Cannot access gated repo for url https://huggingface.co/ex/model/resolve/main/config.json.
+Access to model ex/model is restricted and you are not in the authorized list.
+"""),
+    "source code that names another failure": ("pip.module-missing", """\
+Traceback (most recent call last):
+  File "/srv/app/guard.py", line 12, in load
+    raise MemoryError("CUDA out of memory. Tried to allocate 2.00 GiB") if free < need else ImportError(name)
+  File "/srv/app/load.py", line 41, in pick
+    import einops
+ModuleNotFoundError: No module named 'einops'
+"""),
+    "a service that is well": (None, """\
+INFO:     Started server process [7]
+/srv/torch/cuda/__init__.py:61: FutureWarning: The pynvml package is deprecated.
+INFO:     Application startup complete.
+INFO:     127.0.0.1:51234 - "GET /health HTTP/1.1" 200 OK
+"""),
+}
+
+def first_cause(firstfix, log, facts, folder):
+    options = ["--no-facts"]
+    if facts is not None:
+        (folder / "facts.json").write_text(json.dumps(facts))
+        options = ["--facts", folder / "facts.json"]
+    run = subprocess.run([firstfix, "explain", "--json", *options], input=log, capture_output=True, timeout=60)
+    assert run.returncode in (0, 1), run.stderr
+    document = json.loads(run.stdout)
+    assert "broken_rules" not in document, document["broken_rules"]
+    return document["diagnoses"][0]["cause"] if document["diagnoses"] else None
+
+
+@pytest.mark.parametrize("form", arrivals.FORMS)
+@pytest.mark.parametrize("story", STORIES)
+def test_structure_survives(story, form, firstfix, tmp_path):
+    want, log = STORIES[story]
+    got = first_cause(firstfix, arrivals.arrive(form, log), None, tmp_path)
+    assert got == want or (want and got and got.startswith(want + "."))
+
+
+LOGS = [case for case in CASES if case[2] is not None]
+
+
+@pytest.mark.parametrize("form", arrivals.FORMS)
+def test_answers_survive(form, firstfix, tmp_path):
+    at = list(arrivals.FORMS).index(form)
+    changed = []
+    for file, name, log, facts, want in LOGS[at % EVERY::EVERY]:
+        plain = first_cause(firstfix, log.encode(), facts, tmp_path)
+        got = first_cause(firstfix, arrivals.arrive(form, log), facts, tmp_path)
+        if got != plain:
+            changed.append((file, name, plain, got))
+    assert not changed
