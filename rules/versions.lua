@@ -82,7 +82,7 @@ rule {
     arity = [=[TypeError: (?<class3>\w+)\.(?<call3>\w+)\(\) (?:takes \d+ positional arguments? but \d+|got multiple values for argument|missing \d+ required (?:positional|keyword-only))]=],
     undefined = [[name '(?<symbol>PreTrained\w+|Pretrained\w+|AutoModel\w*|AutoTokenizer|LossKwargs|FlashAttentionKwargs|Replicate|DTensor)' is not defined]],
     cache_api = [[(?:'\w*Cache' object has no attribute|module 'transformers\.cache_utils' has no attribute|'\w+' object has no attribute '(?:get_max_length|seen_tokens|get_usable_length|_supports_sdpa|all_tied_weights_keys|all_special_tokens_extended|_tied_weights_keys|is_quantized|hf_device_map_)')]],
-    remote_code = [=[File ['"][^'"\n]*/(?<remote>transformers_modules/[^'"\n]+\.py)['"], line \d+, in]=],
+    remote_code = [=[File ['"]?[^'"\n]*/(?<remote>transformers_modules/[^'"\n:]+\.py)(?:['"], line |:)\d+, in]=],
     old_code = [[(?:_set_gradient_checkpointing\(\) got an unexpected keyword argument|'(?:ChatGLM|QWen|Baichuan|InternLM|Aquila|XVERSE)\w*Tokenizer' object has no attribute|_pad\(\) got an unexpected keyword argument 'padding_side'|_extract_past_from_model_output\(\))]],
     peft_requires = [[(?:peft|accelerate|transformers|tokenizers|huggingface[-_]hub|safetensors)(?:>=|==|<=|<|>)[\d.]+[^\n]{0,80}(?:is required|but (?:found|you have))]],
     newer_needed = [[(?:Please|please) (?:upgrade|update|install)[^\n]{0,40}(?:transformers|accelerate|peft|huggingface[-_]hub|tokenizers|diffusers)[^\n]{0,40}(?:>=|version|to at least)]],

@@ -103,8 +103,11 @@ def notebook(head, frame):
         name = re.split(r"[:\s]", t.error)[0].rpartition(".")[2]
         yield "-" * 75
         yield name + "Traceback (most recent call last)".rjust(75 - len(name))
-        for k, (file, number, function, source) in enumerate(t.frames):
-            yield head.format(number=number) if k == 0 and head else frame.format(file=file, number=number, function=function)
+        yield head.format(number=1)
+        yield "----> 1 serve()"
+        yield ""
+        for file, number, function, source in t.frames:
+            yield frame.format(file=file, number=number, function=function)
             yield f"{number - 1:>7} def {function}():"
             yield f"{'--' * 2}> {number} {source or 'pass'}"
             yield f"{number + 1:>7} "
@@ -158,14 +161,12 @@ def exception_group(t):
     yield "    +------------------------------------"
 
 
-def pytest_long(t):
-    """pytest shows the source with > and the error with E."""
+def pytest_short(t):
+    """pytest --tb=short"""
     for file, number, function, source in t.frames:
-        yield f"    def {function}():"
-        yield f">       {source or 'pass'}"
-        yield f"E       {t.error}" if [file, number, function, source] == t.frames[-1] else ""
-        yield f"{file}:{number}: {re.split('[: ]', t.error)[0] if [file, number, function, source] == t.frames[-1] else ''}"
-        yield "_ " * 39 + "_"
+        yield f"{file}:{number}: in {function}"
+        yield f"    {source or 'pass'}"
+    yield f"E   {t.error}"
 
 
 def retold(how):
@@ -275,7 +276,7 @@ def multi_bar(log):
 
 def colours_lost(log):
     """Colours after the escape character was lost in a paste."""
-    return each(lambda i, line: f"[36m(EngineCore_0 pid=164)[0;0m {line}" if i % 2 else f"[1;31m{line}[0m")(log)
+    return each(lambda i, line: f"[36m(EngineCore_0 pid=164)[0;0m [1;31m{line}[0m")(log)
 
 
 def quoted_and_fenced(log):
@@ -307,7 +308,7 @@ FORMS = {
     "kubectl --prefix --timestamps": before("[pod/worker-7d9f8b6c5d-x2x4z/vllm] {stamp} "),
     "kubectl --timestamps=true of vLLM": before("{stamp} (EngineCore_0 pid=164) "),
     "stern": before("worker-7d9f8b6c5d-x2x4z vllm "),
-    "stern, coloured, of a set": before("\x1b[35mworker-0\x1b[0m \x1b[92mvllm\x1b[0m "),
+    "stern, coloured, of a set": before("\x1b[35mworker-0\x1b[0m \x1b[92mmain\x1b[0m "),
     "kubetail": before("[worker-7d9f8b6c5d-x2x4z] "),
     "aws logs tail": before("2026-03-04T05:06:{s:02d}.{us:06d}+00:00 worker/vllm/0a1b2c3d4e5f "),
     "logcli": before('2026-03-04T05:06:{s:02d}Z {{app="worker", pod="worker-0"}} '),
@@ -419,7 +420,7 @@ FORMS = {
     "rich": retold(rich),
     "loguru": retold(loguru_pretty),
     "exception group": retold(exception_group),
-    "pytest": retold(pytest_long),
+    "pytest": retold(pytest_short),
     # several at once
     "vllm in compose": before("worker-1  | {stamp} (EngineCore_0 pid=164) ERROR 03-04 05:06:{s:02d} [core.py:396] "),
     "colours in json-file": record(lambda i, line: {"log": f"\x1b[36m(Worker_TP0 pid=7)\x1b[0;0m {line}\n", "stream": "stderr", "time": stamp(i)}),

@@ -267,7 +267,7 @@ static void add_frame(struct ff_events *events, struct open *o, const struct ff_
 		return;
 	}
 	e->frames[e->frame_count++] = frame;
-	o->source_line = true;
+	o->source_line = !shape->behind;
 	o->strangers = 0;
 }
 
@@ -291,6 +291,18 @@ static void begin_message(
 
 static void in_idle(struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape);
 
+// rich breaks a frame where the box ends: "/a/b.py:3 in", and the function stands in the next line.
+static bool rest_of_frame(
+	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape)
+{
+	struct ff_event *e = event_at(events, o->event);
+	if (!o->source_line || shape->kind != FF_SHAPE_LOOSE || shape->message.p || !e || !e->frame_count ||
+		*e->frames[e->frame_count - 1].func)
+		return false;
+	replace(events, &e->frames[e->frame_count - 1].func, ff_span_trim(line->text));
+	return true;
+}
+
 // True when the line belongs to the traceback.
 static bool in_frames(
 	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape)
@@ -303,7 +315,7 @@ static bool in_frames(
 		begin_message(events, o, line, shape);
 		return true;
 	}
-	if (shape->kind == FF_SHAPE_CODE) {
+	if (shape->kind == FF_SHAPE_CODE || rest_of_frame(events, o, line, shape)) {
 		events->source_code = true;
 		return true;
 	}

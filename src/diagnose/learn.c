@@ -1,5 +1,6 @@
 // Launchers put what they like before a line: a host, a rank, a clock. Python's own first line of a traceback is never
-// behind anything, so what stands before it is the prefix, if the next frame has it too. Numbers may differ between the two.
+// behind anything and a frame only behind two blanks: what stands before them is the prefix, if the next line
+// has it too. Numbers may differ between the two.
 //
 //	12.000041 >> stage-2 >> Traceback (most recent call last):
 //	12.000057 >> stage-2 >>   File "serve.py", line 3, in f         -> the prefix is "<number> >> stage-2 >> "
@@ -111,24 +112,37 @@ static bool nested(const char *before, size_t n)
 	return n < PASTED && strspn(before, " ") >= n;
 }
 
+// What a line of a traceback has before it may be a prefix; 0 when it is no such line.
+static size_t before_traceback(struct ff_span text)
+{
+	enum { HEAD = 400 };
+	size_t n = text.n < HEAD ? text.n : HEAD;
+	const char *found = memmem(text.p, n, first_line, sizeof(first_line) - 1);
+	if (!found)
+		found = memmem(text.p, n, frame, sizeof(frame) - 1);
+	size_t before = found ? (size_t)(found - text.p) : 0;
+	return before <= FF_LEARNED_MAX && !memchr(text.p, VARIES, before) && !nested(text.p, before) ? before : 0;
+}
+
 struct ff_span ff_learner_strip(struct ff_learner *learner, struct ff_span text, char *source, size_t *ret_n)
 {
 	*ret_n = 0;
 	size_t n = *learner->wanted ? prefix_length(learner->wanted, text) : 0;
-	if (n && ff_span_starts((struct ff_span){text.p + n, text.n - n}, frame)) {
+	bool blank = strspn(learner->wanted, " \t") == strlen(learner->wanted);
+	if (n && (!blank || ff_span_starts((struct ff_span){text.p + n, text.n - n}, "  "))) {
 		learn(learner, text);
+		learner->own_n = source_of(learner->prefix, text, learner->own);
 		*learner->wanted = 0;
 	}
 	n = *learner->prefix ? prefix_length(learner->prefix, text) : 0;
 	if (n) {
-		*ret_n = source_of(learner->prefix, text, source);
+		size_t named = source_of(learner->prefix, text, source);
+		bool own = named == learner->own_n && memcmp(source, learner->own, named) == 0;
+		*ret_n = own ? 0 : named;
 		return (struct ff_span){text.p + n, text.n - n};
 	}
-	const char *found = memmem(text.p, text.n < 400 ? text.n : 400, first_line, sizeof(first_line) - 1);
-	size_t before = found ? (size_t)(found - text.p) : 0;
-	if (before && before <= FF_LEARNED_MAX && !memchr(text.p, VARIES, before) && !nested(text.p, before)) {
-		memcpy(learner->wanted, text.p, before);
-		learner->wanted[before] = 0;
-	}
+	n = before_traceback(text);
+	memcpy(learner->wanted, text.p, n);
+	learner->wanted[n] = 0;
 	return text;
 }

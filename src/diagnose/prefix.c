@@ -49,10 +49,11 @@ static const struct {
 	// [pod/x/y] TEXT (kubectl), [worker-7d9f8b6c5d-x2x4z] TEXT (kubetail)
 	{'[', "\\[(?<src>(?:pod/)?[\\w.-]+/[\\w./-]+)\\] "},
 	{'[', "\\[(?<src>" POD ")\\] "},
-	// [2026-05-11 00:52:38 TP0] TEXT (SGLang), [...][name][ERROR] - TEXT (Hydra), [...: ERROR/ForkPoolWorker-1] TEXT (Celery),
+	// [2026-05-11 00:52:38 TP0] TEXT (SGLang), [...][name][ERROR] - TEXT (Hydra), [...: ERROR/ForkPoolWorker-1] TEXT (Celery, which
+	// hands on all that a task prints as WARNING),
 	// [2023-05-15 13:14:32,960] [ERROR] [launch.py:434:f] TEXT (DeepSpeed)
 	{'[', "\\[" DATE " " CLOCK "\\]\\[[\\w.]+\\]\\[(?<lvl>" LEVELS ")\\](?: -)? "},
-	{'[', "\\[" DATE " " CLOCK ": (?<lvl>" LEVELS ")/(?<src>[^\\]]+)\\] "},
+	{'[', "\\[" DATE " " CLOCK ": (?:(?<lvl>ERROR|CRITICAL)|[A-Z]+)/(?<src>[^\\]]+)\\] "},
 	{'[', "\\[" DATE "[T ]" CLOCK ZONE "(?:,? (?<src>(?:TP|DP|PP|EP)\\d[^\\]]*))?\\] ?"},
 	// [  12.345678] TEXT (dmesg), the same with host and program (journald)
 	{'[', "\\[ *\\d+\\.\\d{6}\\] (?:(?<src>[\\w.-]+ [\\w./@-]+\\[\\d+\\]):(?: |$))?"},

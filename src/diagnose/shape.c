@@ -18,10 +18,11 @@ static const struct {
 		"[\\s~^|\\xe2\\x94\\x80-\\xe2\\x95\\xaf-]*$|\\s*\\[Previous line repeated \\d+|\\d+ frames\\s*$"
 		"|\\s*\\+[+-]+(?: \\d+ -+)?\\s*$"},
 	{FF_SHAPE_TRACEBACK, ".{0,80}Traceback \\(most recent call last\\)"},
-	{FF_SHAPE_FRAME, "\\s*File \"(?<file>[^\"]+)\", line (?<line>\\d+)(?:, in (?<func>.+))?"},
+	{FF_SHAPE_FRAME, "(?:.{0,80}  |\\s*)File \"(?<file>[^\"]+)\", line (?<line>\\d+)(?:, in (?<func>.+))?"},
 	{FF_SHAPE_FRAME, "\\s*File (?<file>(?:[A-Za-z]:)?[^\\s:]+):(?<line>\\d+),? in (?<func>[^(]+)"},
 	{FF_SHAPE_FRAME,
-		"(?:\\s*|\\xe2\\x9d\\xb1 )(?<file>(?:[A-Za-z]:)?[^\\s:]+\\.pyx?):(?<line>\\d+):? in (?<func>\\S+)"},
+		"(?:\\s*|\\xe2\\x9d\\xb1 )(?<file>(?:[A-Za-z]:)?[^\\s:]+\\.pyx?):(?<line>\\d+):? in(?: "
+		"(?<func>\\S+)|$)"},
 	{FF_SHAPE_FRAME, "\\s*(?<file>(?:Cell|Input) In ?\\[\\d+\\]),(?: line (?<line>\\d+))?(?: in (?<func>[^(]+))?"},
 	{FF_SHAPE_FRAME,
 		"\\[?(?<file><ipython-input-[^>]+>|/[^\\s\\]]+\\.pyx?)(?:\\]\\(http[^)]*\\))? in (?<func>[^(]+)"},
@@ -191,6 +192,7 @@ void ff_shapes_look(const struct ff_shapes *s, struct ff_span text, struct ff_sh
 			ret->frame_line = (uint32_t)line;
 		break;
 	}
+	ret->behind = ret->kind == FF_SHAPE_FRAME && ret->file.p > text.p + ret->indent + strlen("File \"");
 	bool plain = ret->kind == FF_SHAPE_OTHER || ret->kind == FF_SHAPE_LOOSE;
 	ret->progress = plain && ff_regex_match(s->progress, text, 0, &m);
 }

@@ -27,6 +27,7 @@ struct ff_shape {
 	enum ff_shape_kind kind;
 	unsigned indent;
 	bool blank;
+	bool behind;			/**< of a frame: behind something that nobody knows */
 	bool progress;			/**< a sign of health: a request answered, a step trained, a server ready */
 	struct ff_span qualified, type; /**< of an exception, a warning */
 	struct ff_span message;
