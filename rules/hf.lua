@@ -5,7 +5,7 @@ rule {
   signatures = {
     header = [[Error while deserializing header: (?<what>[^\n]+)]],
     incomplete_meta = [[(?:MetadataIncompleteBuffer|incomplete metadata, file not fully covered|invalid JSON in header)]],
-    lfs = [[(?:invalid load key, 'v'|Unsupported operand (?:\d|[1-9]\d|1[01]\d|12[0-7])\b|git-lfs\.github\.com/spec|seems to be a git-?lfs pointer|unpack requires a buffer of)]],
+    lfs = [[(?:invalid load key, 'v'|Unsupported operand (?:\d|[1-9]\d|1[01]\d|12[0-7])\b|git-lfs\.github\.com/spec|seems to be a git-?lfs pointer|cloned a repository without having git-lfs|unpack requires a buffer of)]],
     html = [[(?:invalid load key, '<'|Unsupported operand 60\b)]],
     pickle = [[UnpicklingError: (?:invalid load key|pickle data was truncated|unpickling stack underflow|could not find MARK|A load persistent id)]],
     eof = [[EOFError: Ran out of input]],

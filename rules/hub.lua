@@ -153,6 +153,7 @@ rule {
     httpx = [[(?:httpx|httpcore)\.(?:ConnectError|ConnectTimeout|ProxyError)]],
     urlopen = [[<urlopen error (?:\[Errno -?\d+\] (?:Temporary failure in name|Name or service|Network is unreachable|No route to host|Connection (?:timed out|reset)|getaddrinfo|nodename)|\[SSL: |timed out|EOF occurred|Tunnel connection failed|_ssl\.c)]],
     git = [[fatal: unable to access 'https://[^\n]{0,160}(?:Could not resolve|Failed to connect|Connection timed out|gnutls_handshake|TLS connection was non-properly|SSL certificate problem|Recv failure|SSL_connect|SSL_ERROR|Empty reply)]],
+    go = [[(?:Get|Post|Head|Put) "https://[^\n]{0,300}(?:dial tcp|TLS handshake timeout|proxyconnect tcp|request canceled while waiting for connection|context deadline exceeded)]],
     xet = [[Data processing error: [^\n]{0,60}(?:Reqwest|Request failed|error sending request)]],
     tokenizer_org = [=[Can't load (?:tokenizer|feature extractor|image processor|the configuration|the model) (?:for|of) ['"](?<model>[\w.-]+/[\w.-]+)['"]]=],
   },
@@ -171,8 +172,8 @@ rule {
         fixes = {{kind = "env:HF_HUB_DISABLE_XET", say = "Download without Xet.", command = "export HF_HUB_DISABLE_XET=1", set = {HF_HUB_DISABLE_XET = "1"}}, {kind = "network", say = "Or let the container reach the Xet servers (proxy, firewall)."}}}
     end
     if not hit and log.httpx and log.has_frame[[huggingface_hub|transformers/|diffusers/|datasets/]] then hit = log.httpx end
-    if not hit and (log.urlopen or log.git) then
-      return {hit = log.git or log.urlopen, confidence = 0.76, why = "A file is to be downloaded at start, and its server cannot be reached from here (no network, DNS, proxy or certificates).",
+    if not hit and (log.urlopen or log.git or log.go) then
+      return {hit = log.git or log.go or log.urlopen, confidence = 0.76, why = "A file is to be downloaded at start, and its server cannot be reached from here (no network, DNS, proxy or certificates).",
         fixes = {{kind = "network", say = "Let this machine reach that server (DNS, proxy variables, the company's certificate), or fetch the file elsewhere and put it where the program looks.", command = "curl -vI https://huggingface.co"}, {kind = "env:HF_ENDPOINT", say = "For the hub: use a mirror that you trust."}}}
     end
     if not hit and not log.tokenizer_org then return nil end
@@ -229,7 +230,7 @@ rule {
     denied = [[PermissionError: \[Errno 13\][^\n]*?['"](?<path>[^'"\n]*(?:huggingface|\.cache|hub|models--|transformers|datasets|/data|torch_extensions|triton|vllm|matplotlib|numba|inductor|modelscope|nltk_data)[^'"\n]*)]],
     read_only = [[(?:OSError|IOError): \[Errno 30\][^\n]*?(?:['"](?<path>[^'"\n]+))?]],
     writable = [[There was a problem when trying to write in your cache folder \((?<path>[^)\n]+)\)]],
-    lock = [[(?:Permission denied|Read-only file system)[^\n]{0,120}(?:\.lock|/hub/|huggingface)]],
+    lock = [[(?:Permission denied|Read-only file system)[^\n]{0,120}(?:/hub/|huggingface|/\.cache/)]],
   },
   facts = {"env.HF_HOME"},
   confidence = 0.9,

@@ -17,6 +17,24 @@ local function where_stands(want, list)
 end
 
 rule {
+  id = "sys.python-version/wheel-tag",
+  signatures = {wheel = [[-cp(?<tag>3\d+)-\w+-(?<platform>[\w.]+)\.whl is not a supported wheel on this platform]]},
+  facts = {"python.version", "system.arch"},
+  when = function(f, log)
+    local tag = log.wheel.tag:gsub([[^3]], "3.")
+    local python = f"python.version"
+    local machine, wheel = f"system.arch", log.wheel.platform:match[[(x86_64|aarch64|amd64|arm64)]]
+    wheel = ({amd64 = "x86_64", arm64 = "aarch64"})[wheel or ""] or wheel
+    if machine and wheel and machine ~= wheel then return nil end -- sys.arch
+    local have = type(python) == "string" and python:match[[^3\.\d+]]
+    if have == tag then return nil end -- the tag fits: the platform does not
+    return {confidence = have and 0.9 or 0.66, why = {("The wheel was built for Python %s, and another one runs pip."):format(tag), "Python is {fact:python.version}."},
+      fixes = {{kind = "conda", say = "Make an environment with that Python, or call the pip that belongs to it.", command = ("uv venv --python %s   # or: python%s -m pip install ..."):format(tag, tag)}, {kind = "pip:package", say = "Or take the wheel for this Python."}}}
+  end,
+  doc = {looks = "'...-cp310-cp310-linux_x86_64.whl is not a supported wheel on this platform'.", check = "python --version against the cpNNN in the wheel's name; pip --version names the Python that it serves."},
+}
+
+rule {
   id = "sys.python-version/no-wheel",
   signatures = {
     versions = [[Could not find a version that satisfies the requirement (?<package>[\w.-]+)(?:\[[\w,]+\])?(?:[=~]=(?<want>[\w.+]+)|(?<range>[<>!][^\s(]*))?[^(\n]*\(from versions:? (?<list>[^)\n]*)\)]],

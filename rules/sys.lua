@@ -228,18 +228,29 @@ rule {
     windows = [[WinError 193\b]],
     wrong_class = [[wrong ELF class: ELFCLASS(?<class>\d+)]],
     platform = [[requested image's platform \((?<image>[^)]+)\) does not match the detected host platform \((?<host>[^)]+)\)]],
-    wheel = [[\S+(?:x86_64|aarch64|amd64|arm64)\.whl is not a supported wheel on this platform]],
+    wheel = [[\S+?(?<machine>x86_64|aarch64|amd64|arm64)\.whl is not a supported wheel on this platform]],
+    none = [[No matching distribution found for (?<package>[\w.-]+)]],
     manifest = [[no match(?:ing manifest)? for (?:linux/(?<image2>\w+)|platform)[^\n]*(?:manifest|not found)]],
     no_wheel = [[(?:has|have) no wheels with a matching platform tag]],
     rosetta = [[(?:incompatible architecture \(have ['"]?(?<have>\w+)|mach-o[^\n]*but wrong architecture)]],
   },
-  context = {arm_tag = [[manylinux\w*_aarch64|linux_aarch64|macosx\w*_arm64|win_arm64]]},
+  context = {nothing = [[\(from versions: none\)]], other_python = [[Ignored the following versions that require a different python]], network = [[(?:Retrying \(Retry|ProxyError|Max retries exceeded)]], arm_tag = [[manylinux\w*_aarch64|linux_aarch64|macosx\w*_arm64|win_arm64]]},
   facts = {"system.arch"},
   specific_over = {"pip.conflict"},
   confidence = 0.92,
   when = function(f, log)
-    local hit = log.exec or log.windows or log.wrong_class or log.manifest or log.wheel or log.rosetta
+    local hit = log.exec or log.windows or log.wrong_class or log.manifest or log.rosetta
     if hit then return {hit = hit} end
+    local machine = f"system.arch"
+    if log.wheel then -- the same words are said of a wheel for another Python
+      local wheel = ({amd64 = "x86_64", arm64 = "aarch64"})[log.wheel.machine] or log.wheel.machine
+      if not machine or machine == wheel then return not machine and wheel == "aarch64" and {hit = log.wheel, confidence = 0.5} or nil end
+      return {hit = log.wheel}
+    end
+    if log.none and not log.no_wheel and not log.platform then
+      if not (machine == "aarch64" and log.nothing) or log.other_python or log.network then return nil end
+      return {hit = log.none, confidence = 0.74, why = {"pip finds no release of {package} at all for this CPU architecture (ARM): its makers build wheels for x86-64 only, or for ARM under another name."}}
+    end
     if log.no_wheel then
       if not log.arm_tag and f"system.arch" ~= "aarch64" then return nil end
       return {hit = log.no_wheel, confidence = 0.82, why = "A package has no wheel for this CPU architecture (ARM)."}

@@ -54,19 +54,127 @@ for name in ([[tokenizer processing_class max_seq_length max_length max_prompt_l
   CHANGED[name] = true
 end
 
--- The newest release that still had a name, where one is known to have been removed.
-local LAST_WITH = {
-  cached_download = {"huggingface-hub", "huggingface_hub<0.26"}, HfFolder = {"huggingface-hub", "huggingface_hub<1.0"}, ModelFilter = {"huggingface-hub", "huggingface_hub<0.24"},
-  DatasetFilter = {"huggingface-hub", "huggingface_hub<0.24"}, is_torch_greater_or_equal_than_1_13 = {"transformers", "transformers<4.48"}, is_torch_less_than_1_11 = {"transformers", "transformers<4.36"},
-  soft_unicode = {"markupsafe", "markupsafe==2.0.1"}, url_quote = {"werkzeug", "werkzeug<3"}, AdamW = {"transformers", "transformers<4.49"}, AutoModelForVision2Seq = {"transformers", "transformers<5"},
-  is_flash_attn_greater_or_equal_2_10 = {"transformers", "transformers<5"}, top_k_top_p_filtering = {"transformers", "transformers<4.39"}, LLAMA_INPUTS_DOCSTRING = {"transformers", "transformers<4.48"},
-  rank_zero_only = {"pytorch-lightning", "pytorch-lightning<2.0"}, Mapping = {"package", nil}, prepare_model_for_int8_training = {"peft", "peft<0.10"}, DummyOptim = {"accelerate", nil},
-  get_full_repo_name = {"huggingface-hub", nil}, FLAX_WEIGHTS_NAME = {"transformers", "transformers<5"}, SlidingWindowCache = {"transformers", "transformers<4.56"}, Conv1D = {"transformers", nil},
-  is_torch_fx_available = {"transformers", "transformers<5"}, apply_chunking_to_forward = {"transformers", "transformers<4.40"}, find_pruneable_heads_and_indices = {"transformers", "transformers<4.57"},
-  EncoderDecoderCache = {"transformers", nil}, HybridCache = {"transformers", nil},
-  ModelMetaclass = {"pydantic", "pydantic<2"}, tril = {"scipy", "scipy<1.13"}, packaging = {"setuptools", "setuptools<70"}, preserve_channel_dim = {"albucore", "albucore==0.0.16"},
-  error = {"openai", "openai<1"}, __version_info__ = {"marshmallow", "marshmallow<4"}, linear_util = {"jax", nil}, tree_map = {"jax", nil}, FormComponent = {"gradio", "gradio<3.35"}, PyExtensionType = {"pyarrow", "pyarrow<21"}, ANTIALIAS = {"pillow", "pillow<10"},
-}
+-- Names that were removed, by the newest release that was seen to have them: package, its version, the bound for pip, names. A dotted one
+-- is a module. Read from the wheels themselves (18 releases of transformers, 15 of huggingface_hub, 13 of diffusers, 10 of trl, 9 of
+-- accelerate and peft each, 5 of datasets) in November 2026; other packages from their own change notes.
+local GONE = [[
+huggingface-hub 0.25.2 <0.26 cached_download
+huggingface-hub 0.36.0 <1.0 HfFolder Repository InferenceApi
+huggingface-hub 0.23.5 <0.24 ModelFilter DatasetFilter
+huggingface-hub 0.24.7 <0.25 huggingface_hub.utils._errors
+peft 0.9.0 <0.10 prepare_model_for_int8_training
+accelerate 0.27.2 <0.28 is_tpu_available
+trl 0.19.1 <0.20 DataCollatorForCompletionOnlyLM ConstantLengthDataset
+trl 0.11.4 <0.12 neftune_post_forward_hook
+diffusers 0.21.4 <0.22 diffusers.pipeline_utils
+diffusers 0.28.2 <0.29 diffusers.models.unet_2d_condition diffusers.models.unet_2d_blocks diffusers.models.transformer_2d diffusers.models.dual_transformer_2d
+diffusers 0.24.0 <0.25 diffusers.models.vae diffusers.models.autoencoder_kl
+diffusers 0.18.2 <0.19 diffusers.models.cross_attention randn_tensor is_compiled_module
+diffusers 0.14.0 <0.15 CrossAttention
+diffusers 0.32.2 <0.33 load_model_dict_into_meta
+datasets 2.21.0 <3 load_metric datasets.tasks
+transformers 4.57.1 <5 HybridCache SlidingWindowCache OffloadedCache FLAX_WEIGHTS_NAME is_torch_fx_available is_torch_sdpa_available get_parameter_dtype AutoModelForVision2Seq AutoModelWithLMHead
+transformers 4.57.1 <5 transformers.utils.bitsandbytes transformers.modeling_tf_utils transformers.onnx transformers.utils.model_parallel_utils transformers.tokenization_utils_fast
+transformers 4.57.1 <5 SampleOutput GreedySearchOutput SampleDecoderOnlyOutput infer_framework is_flash_attn_greater_or_equal_2_10
+transformers 4.55.4 <4.56 apply_chunking_to_forward find_pruneable_heads_and_indices prune_linear_layer QuantizedCacheConfig NEED_SETUP_CACHE_CLASSES_MAPPING
+transformers 4.53.3 <4.54 LossKwargs _crop_past_key_values _flash_supports_window_size _validate_images_text_input_order
+transformers 4.51.3 <4.52 LLAMA_INPUTS_DOCSTRING MISTRAL_INPUTS_DOCSTRING VideoInput make_batched_videos
+transformers 4.49.0 <4.50 AdamW is_torch_tpu_available _load_state_dict_into_model
+transformers 4.47.1 <4.48 LLAMA_ATTENTION_CLASSES LlamaFlashAttention2 LlamaSdpaAttention LlamaLinearScalingRotaryEmbedding LlamaDynamicNTKScalingRotaryEmbedding is_torch_greater_or_equal_than_1_13 CLIPFeatureExtractor
+transformers 4.46.3 <4.47 shard_checkpoint
+transformers 4.44.2 <4.45 transformers.deepspeed
+transformers 4.38.2 <4.39 top_k_top_p_filtering transformers.generation_utils is_flash_attn_available
+transformers 4.36.2 <4.37 _make_causal_mask is_torch_less_than_1_11
+transformers 4.34.1 <4.35 _expand_mask ShardedDDPOption
+gradio 3.34.0 <3.35 FormComponent
+markupsafe 2.0.1 ==2.0.1 soft_unicode
+werkzeug - <3 url_quote
+pytorch-lightning - <2.0 rank_zero_only
+pytorch-lightning - <1.8 pytorch_lightning.utilities.distributed
+pydantic - <2 ModelMetaclass
+scipy - <1.13 tril
+setuptools - <70 packaging
+albucore - ==0.0.16 preserve_channel_dim
+openai - <1 error
+marshmallow - <4 __version_info__
+moviepy - <2 moviepy.editor
+torch - <2 torch._six
+jax - - linear_util tree_map
+pyarrow - <21 PyExtensionType
+pillow - <10 ANTIALIAS
+]]
+-- Names that came, by the oldest release that was seen to have them (same source).
+local CAME = [[
+huggingface-hub 0.23.5 split_torch_state_dict_into_shards ChatCompletionInputTool
+huggingface-hub 1.2.3 is_offline_mode
+huggingface-hub 0.28.1 DDUFEntry
+huggingface-hub 0.22.2 huggingface_hub.errors
+huggingface-hub 0.16.4 InferenceClient AsyncInferenceClient
+peft 0.5.0 prepare_model_for_kbit_training inject_adapter_in_model
+peft 0.12.0 VeraConfig
+peft 0.14.0 EvaConfig
+accelerate 0.34.2 clear_device_cache
+accelerate 0.29.3 DataLoaderConfiguration is_mlu_available
+accelerate 0.25.0 is_npu_available
+trl 0.14.0 GRPOTrainer GRPOConfig
+trl 0.11.4 is_conversational
+trl 0.9.6 SFTConfig DPOConfig
+trl 0.8.6 ORPOTrainer unwrap_model_for_generation
+diffusers 0.35.1 QwenImagePipeline WanTransformer3DModel AutoencoderKLWan
+diffusers 0.32.2 HunyuanVideoTransformer3DModel LTXPipeline GGUFQuantizationConfig
+diffusers 0.30.3 FluxPipeline FluxTransformer2DModel FluxAttnProcessor2_0 CogVideoXPipeline
+diffusers 0.29.2 StableDiffusion3Pipeline
+diffusers 0.28.2 get_2d_rotary_pos_embed
+diffusers 0.18.2 FromSingleFileMixin
+diffusers 0.16.1 diffusers.models.attention_processor VaeImageProcessor LoRAAttnProcessor AttnProcessor2_0
+transformers 5.0.0 transformers.tokenization_utils_tokenizers
+transformers 4.55.4 TransformersKwargs check_model_inputs OutputRecorder CacheLayerMixin
+transformers 4.53.3 transformers.modeling_layers transformers.masking_utils transformers.video_utils layer_type_validation
+transformers 4.51.3 dynamic_rope_update use_kernel_forward_from_hub
+transformers 4.48.3 ALL_ATTENTION_FUNCTIONS
+transformers 4.47.1 FlashAttentionKwargs
+transformers 4.46.3 isin_mps_friendly Unpack
+transformers 4.44.2 transformers.modeling_rope_utils EncoderDecoderCache HybridCache SlidingWindowCache OffloadedCache
+transformers 4.40.2 is_torch_xla_available is_torch_mlu_available
+transformers 4.38.2 StaticCache
+transformers 4.36.2 transformers.modeling_attn_mask_utils DynamicCache Cache AwqConfig is_flash_attn_2_available
+transformers 4.34.1 transformers.integrations.deepspeed is_torch_npu_available
+transformers 4.31.0 repeat_kv
+]]
+
+local LAST_WITH, FIRST_WITH = {}, {}
+for package, release, bound, names in GONE:gmatch[[(?m)^(\S+) (\S+) (\S+) (.+)$]] do
+  for name in names:gmatch[[\S+]] do
+    LAST_WITH[name] = {package, bound ~= "-" and package .. bound or nil, release ~= "-" and release or nil}
+  end
+end
+for package, release, names in CAME:gmatch[[(?m)^(\S+) (\S+) (.+)$]] do
+  for name in names:gmatch[[\S+]] do FIRST_WITH[name] = {package, package .. ">=" .. release, release} end
+end
+
+-- What is known of a name (or module) of a package: where it was removed, or where it came.
+local function history(package, name, module)
+  local gone, came = LAST_WITH[name or module], FIRST_WITH[name or module]
+  return gone and gone[1] == package and gone or nil, came and came[1] == package and came or nil
+end
+
+-- A name (hit.symbol, or the module hit.module itself) that the installed release does not have, and what imports it.
+local function lacking(f, hit, importer, unsure)
+  local package = distribution(hit.module)
+  local gone, came = history(package, hit.symbol, hit.module)
+  local have = f.pkg(package)
+  if gone and came then -- it came and went: the installed release says which of the two it is
+    if have and gone[3] and version.cmp(have, gone[3]) == 1 then came = nil else gone = nil end
+  end
+  local upgrade = {kind = "pip:" .. package, say = came and "Upgrade it to a release that has it." or ("Install the %s that this code was written for: usually the newest, together with what imports it."):format(package),
+    command = came and ("pip install '%s'"):format(came[2]) or "pip install -U " .. package .. (importer and " " .. importer or ""), effect = came and {package = {[package] = came[3]}} or nil}
+  local back = {kind = "pip-downgrade:" .. package, say = gone and "Go back to a release that still has it." or "If the importing code is the older one: go back to the release that it pins.",
+    command = gone and gone[2] and ("pip install '%s'"):format(gone[2]) or nil, effect = gone and gone[3] and {package = {[package] = gone[3]}} or nil}
+  local follow = importer and {kind = "pip:" .. importer, say = "Or upgrade what imports it: newer releases no longer ask for that name.", command = "pip install -U " .. importer} or nil
+  return {hit = hit, confidence = gone and 0.92 or came and 0.9 or unsure,
+    why = {("%s has no %s in its installed release: it and the code that asks for it belong to different releases."):format(package, hit.symbol or hit.module), have and ("%s is %s."):format(package, have) or nil},
+    fixes = gone and {back, follow or upgrade} or {upgrade, back, follow}}
+end
 
 rule {
   id = "hf.version-conflict",
@@ -104,19 +212,9 @@ rule {
     hit = log.hub_name or log.hub_module or log.hf_name or log.hf_module or log.attribute
     if hit and hit.text:match[[partially initialized]] then hit = nil end
     if hit then
-      local package = distribution(hit.module)
-      local known = LAST_WITH[hit.symbol or ""]
-      local old = known and known[1] == package and known[2]
-      local have = f.pkg(package)
-      local importer = hit.event.frames and hit.event.frames[#hit.event.frames]
-      importer = importer and importer.file:match[[(?:site|dist)-packages/(\w+)/]]
-      if importer and importer ~= hit.module:match[[^\w+]] then importer = distribution(importer) else importer = nil end
-      local upgrade = {kind = "pip:" .. package, say = ("Install the %s that this code was written for: usually the newest, together with what imports it."):format(package), command = "pip install -U " .. package .. (importer and " " .. importer or "")}
-      local back = {kind = "pip-downgrade:" .. package, say = old and "Go back to a release that still has it." or "If the importing code is the older one: go back to the release that it pins.", command = old and ("pip install '%s'"):format(old) or nil}
-      local follow = importer and {kind = "pip:" .. importer, say = "Or upgrade what imports it: newer releases no longer ask for that name.", command = "pip install -U " .. importer}
-      return {hit = hit, confidence = old and 0.92 or 0.84,
-        why = {("%s has no %s in its installed release: it and the code that asks for it belong to different releases."):format(package, hit.symbol or hit.module), have and ("%s is %s."):format(package, have) or nil},
-        fixes = old and {back, follow or upgrade} or {upgrade, back, follow}}
+      local frames = hit.event.frames or {}
+      local importer = package_of(frames[#frames])
+      return lacking(f, hit, importer ~= distribution(hit.module) and importer or nil, 0.84)
     end
     hit = log.old_code
     if hit or log.cache_api and log.remote_code then
@@ -226,11 +324,7 @@ rule {
       local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
       local top = hit.module:match[[^\w+]]
       if importer == top then return {hit = hit, confidence = 0.72, why = "The files of " .. top .. " do not fit each other: two releases are mixed in one folder.", fixes = {{kind = "pip:" .. distribution(top), say = "Reinstall it cleanly.", command = ("pip uninstall -y %s && pip install --no-cache-dir %s"):format(distribution(top), distribution(top))}}} end
-      local package, known = distribution(hit.module), LAST_WITH[hit.symbol]
-      if known and known[1] ~= package then known = nil end
-      return {hit = hit, confidence = known and 0.88 or importer and 0.75 or 0.62, why = ("The installed %s has no %s; what imports it was written for another release."):format(package, hit.symbol),
-        fixes = {{kind = (known and "pip-downgrade:" or "pip:") .. package, say = "Install the release of it that the importing code was written for.", command = known and known[2] and ("pip install '%s'"):format(known[2]) or "pip install -U " .. package},
-                 importer and {kind = "pip:" .. distribution(importer), say = "Or upgrade what imports it.", command = "pip install -U " .. distribution(importer)} or nil}}
+      return lacking(f, hit, importer and distribution(importer), importer and 0.75 or 0.62)
     end
     hit = log.submodule
     if hit and (hit.event.tier or 0) >= 3 then
@@ -238,11 +332,7 @@ rule {
       local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
       local top = hit.module:match[[^\w+]]
       if importer == top or hit.module:match[[(?:\._C|_cuda|_ext|kernels)$]] then return nil end
-      local package = distribution(hit.module)
-      local back = {kind = "pip-downgrade:" .. package, say = "Or go back to the release that still had it.", command = hit.module:match[[^torch\._six]] and "pip install 'torch<2'" or hit.module:match[[^pytorch_lightning\.utilities\.distributed]] and "pip install 'pytorch-lightning<1.8'" or hit.module:match[[^moviepy\.editor]] and "pip install 'moviepy<2'" or nil}
-      local up = {kind = "pip:" .. package, say = ("Install the release of %s that has it."):format(package), command = "pip install -U " .. package}
-      return {hit = hit, confidence = 0.72, why = ("%s is installed (Python would else name only '%s'), but this release has no %s: what imports it was written for another one."):format(package, top, hit.module),
-        fixes = back.command and {back, up} or {up, back, importer and {kind = "pip:" .. distribution(importer), say = "Or upgrade what imports it.", command = "pip install -U " .. distribution(importer)} or nil}}
+      return lacking(f, hit, importer and distribution(importer), 0.72)
     end
     hit = log.attribute
     if not hit or (hit.event.tier or 0) < 3 or hit.text:match[[partially initialized]] then return nil end
@@ -250,16 +340,8 @@ rule {
     local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
     local top = hit.module:match[[^\w+]]
     if not importer and not CHURN[top] or hit.module:match[[^torch$]] and hit.symbol:match[[^(?:_C|Tensor|nn|cuda|float32|library)$]] then return nil end
-    local package, known = distribution(hit.module), LAST_WITH[hit.symbol]
-    if known and known[1] ~= package then known = nil end
-    if not known and importer and HF[distribution(importer)] then return nil end -- hf.version-conflict/api
-    if known then
-      return {hit = hit, confidence = 0.88, why = ("%s removed %s, which the calling code still asks for."):format(known[1], hit.symbol),
-        fixes = {{kind = "pip-downgrade:" .. known[1], say = "Go back to a release that still has it.", command = known[2] and ("pip install '%s'"):format(known[2])}, {kind = "pip:package", say = "Or upgrade what asks for it."}}}
-    end
-    importer = importer or "the program"
-    return {hit = hit, confidence = 0.7, why = ("The installed %s has no %s, which %s asks for: their releases do not belong together."):format(package, hit.symbol, importer),
-      fixes = {{kind = "pip:" .. package, say = ("Install the release of %s that %s was written for."):format(package, importer), command = "pip install -U " .. package}, {kind = "pip:package", say = "Or move what asks for it."}}}
+    if not history(distribution(hit.module), hit.symbol) and importer and HF[distribution(importer)] then return nil end -- hf.version-conflict/api
+    return lacking(f, hit, importer and distribution(importer), 0.7)
   end,
   doc = {looks = "'cannot import name X from package', 'module has no attribute' between two installed packages.", check = "pip check; the release notes of the package that lacks the name."},
 }
@@ -353,6 +435,25 @@ rule {
     end
   end,
   doc = {looks = "'pydantic-core version is incompatible', 'no longer supported in openai>=1.0.0', 'urllib3 v2 only supports OpenSSL 1.1.1+'.", check = "pip check."},
+}
+
+-- unsloth rewrites the code of transformers, trl and peft while they are imported: whatever breaks in what it wrote is skew first of all.
+rule {
+  id = "hf.version-conflict/unsloth",
+  role = "symptom",
+  signatures = {
+    frame = [=[(?:File |^|\[)["']?[^\s"']*(?:unsloth|unsloth_zoo|unsloth_compiled_cache)[/\\][\w/\\]+\.py]=],
+    call = [[TypeError: _?unsloth_\w+\(\) (?:takes|got|missing)]],
+  },
+  facts = {"python.packages.unsloth.version", "python.packages.trl.version", "python.packages.transformers.version"},
+  when = function(_, log)
+    local e = (log.call or log.frame).event
+    if (e.tier or 0) < 4 or not (e.type or ""):match[[^(?:AttributeError|TypeError|NameError|ImportError|UnboundLocalError|KeyError)$]] then return nil end
+    if (e.message or ""):match[[NoneType]] then return nil end
+    return {hit = log.call or log.frame, confidence = 0.66, why = {"It fails in code that unsloth put in place of a library's own: unsloth and transformers, trl or peft are of releases that do not fit.", "unsloth is {fact:python.packages.unsloth.version}."},
+      fixes = {{kind = "pip:unsloth", say = "Upgrade unsloth and unsloth_zoo together, then restart the process.", command = "pip install --upgrade --no-cache-dir unsloth unsloth_zoo"}, {kind = "pip-downgrade:transformers", say = "Or go back to the transformers and trl of the last run that worked."}}}
+  end,
+  doc = {looks = "An exception in unsloth/, unsloth_zoo/ or unsloth_compiled_cache/.", check = "Which packages changed since it last ran: firstfix diff last-good."},
 }
 
 -- Nothing but the frames: one library asks another for an attribute or an argument that it does not have.
