@@ -290,7 +290,7 @@ rule {
 rule {
   id = "launch.too-many-ranks",
   signatures = {ordinal = [[invalid device ordinal]], world = [[(?:world[_ ]size|num_processes|nproc_per_node)[^\n]{0,60}(?:exceeds|larger than|greater than|more than)[^\n]{0,40}(?:GPUs|devices)]],
-    not_enough = [[(?:NotEnoughCUDADevices|world_size \(\d+\) is less than than max local gpu count|The number of required GPUs exceeds the total number of available GPUs|No slot '\d+' specified on host|local rank \d+ is out of bounds|`?sharded`? is true but only found \d+ CUDA devices|not enough slots available in the system to satisfy|But your machine only has: \[|Total number of devices \(\d+\) is larger than available GPUs)]],
+    not_enough = [[(?:NotEnoughCUDADevices|world_size \(\d+\) is less than than max local gpu count|The number of required GPUs exceeds the total number of available GPUs|No slot '\d+' specified on host|GPUs required \d+ but only \d+|(?i:number of gpus)[^\n]{0,20} \(\d+\) more than available|local rank \d+ is out of bounds|`?sharded`? is true but only found \d+ CUDA devices|not enough slots available in the system to satisfy|But your machine only has: \[|Total number of devices \(\d+\) is larger than available GPUs)]],
     vllm = [[(?:Tensor parallel size|tensor_parallel_size|World size)[^\n]{0,80}(?:cannot exceed|exceeds|is (?:larger|greater) than)[^\n]{0,60}(?:GPUs|devices|number of available)]]},
   context = {ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed\.|world_size|tensor[-_]parallel|accelerate launch|deepspeed|Error\w*Error: CUDA error: invalid device ordinal)]]},
   facts = {"gpus", "env.CUDA_VISIBLE_DEVICES"},

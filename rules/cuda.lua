@@ -6,7 +6,7 @@ rule {
     shared = [[(?<lib>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusparseLt|cusolver|cufft|curand|nvrtc(?:-builtins)?|nvJitLink|nccl|cupti|nvToolsExt|nvinfer\w*|cufile|nvshmem\w*|cuda_nvrtc)[\w.-]*\.so[\d.]*): cannot open shared object file]],
     load = [[(?:Could not load (?:dynamic )?library|Unable to load any of|Failed to load library|Could not locate) \{?['"]?(?<lib2>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusolver|nvrtc|nccl|nvinfer)[\w.]*)]],
     nvrtc = [[(?:nvrtc: error: failed to open (?<lib3>libnvrtc-builtins\.so[\d.]*)|Failed to dlopen (?<lib4>lib\w+\.so[\d.]*))]],
-    dll = [[(?:Could not (?:locate|load library)|Error loading|Library) ['"]?(?<lib5>(?:cudnn|cublas|cudart|zlibwapi)\w*(?:\.dll)?)['"]?(?: is not found| not found|\. Error code 126|\. Please make sure it is in your library path)]],
+    dll = [[(?:Could not (?:locate|load library)|Error loading|Library) ['"]?(?<lib5>(?:lib)?(?:cudnn|cublas|cudart|zlibwapi)\w*(?:\.dll|\.so[\d.]*)?)['"]?(?: is not found| not found|\. Error code 126|\. Please make sure it is in your library path)]],
     tf_dlopen = [[Cannot dlopen some GPU libraries]],
     onnx = [[Failed to create CUDAExecutionProvider|Failed to load library libonnxruntime_providers_cuda\.so[^\n]*: (?<lib6>lib\w+\.so[\d.]*)]],
   },

@@ -70,7 +70,7 @@ rule {
     tokenizer_class = [[Tokenizer class (?<type>\w+) does not exist or is not currently imported]],
     no_arch = [=[Model architectures \[['"](?<type>\w+)['"][^\]]*\] (?:are not supported|failed to be inspected)]=],
     not_implemented_arch = [[(?:unknown model architecture: ['"](?<type>[\w.-]+)|Unsupported (?:model )?(?:architecture|type):? ['"]?(?<type2>[\w.-]+)|Model type (?<type3>[\w.-]+) (?:is )?not (?:currently )?supported)]],
-    rope = [[`?rope_scaling`? must be a dictionary (?:of the form|with (?:two|with) fields)|KeyError: ['"](?:rope_type|type)['"][^\n]{0,40}rope]],
+    rope = [[`?rope_scaling`? must be a dictionary (?:of the form|(?:with )+two fields)|KeyError: ['"](?:rope_type|type)['"][^\n]{0,40}rope]],
     import_class = [=[cannot import name ['"](?<type>\w+(?:ForCausalLM|ForConditionalGeneration|Config|Processor|Model|Tokenizer|TokenizerFast))['"] from ['"]transformers['"](?! \(unknown location)]=],
     list_keys = [[_set_model_specific_special_tokens]],
     quant_type = [[Unknown quantization type, got (?<type>[\w-]+)]],

@@ -97,7 +97,7 @@ rule {
     a1111 = [[No checkpoints found\. When searching for checkpoints]],
     tgi = [[No (?:local )?(?:\.\w+ )?weights found (?:in|for)]],
     gguf = [[(?:failed to open|unable to open|error loading model:.{0,40}open|Model path does not exist:) ?(?:GGUF file |model file )?['"]?(?<model>[^\s'"]+\.(?:gguf|bin))]],
-    missing_shard = [[No such file or directory: ['"]?(?<file>[^'"\n]*(?:\.safetensors|pytorch_model[^'"\n]*\.bin|\.gguf|\.ckpt|config\.json|model\.index\.json))]],
+    missing_shard = [[No such file or directory: ['"]?(?<file>[^'"\n]*(?:\.safetensors|pytorch_model[^'"\n]*\.bin|\.gguf|\.ckpt|\.pth|tokenizer\.(?:model|json)|config\.json|model\.index\.json))]],
     dataset = [[(?:DatasetNotFoundError|Dataset '[^'\n]+' doesn't exist on the Hub|Couldn't find (?:a dataset script|any data file) at)]],
     rust = [[HTTP status client error \(404 Not Found\) for url \(https://[\w.-]*huggingface]],
     engine = [[(?:No supported config format found in|pull model manifest: file does not exist|model ['"][^'"\n]+['"] not found, try pulling it first|Model \S+ not found; available models =|Invalid model size '|Unable to open file 'model\.bin' in model)]],

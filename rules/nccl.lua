@@ -174,7 +174,7 @@ rule {
   context = {net = [[NCCL WARN Error: network]]},
   unless = {"net"},
   specific_over = {"nccl.init"},
-  when = function(f, log) return {hit = log.duplicate or log.invalid, confidence = log.duplicate and 0.85 or 0.6} end,
+  when = function(f, log) return {hit = log.duplicate or log.invalid, confidence = log.duplicate and 0.78 or 0.6} end,
   why = "Two ranks use the same GPU: the code (or CUDA_VISIBLE_DEVICES) gives every rank one fixed device instead of its local rank.",
   fixes = {
     {kind = "code", say = "Use torch.cuda.set_device(local_rank) before the process group is made, and start no more ranks than GPUs."},

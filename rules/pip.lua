@@ -10,6 +10,7 @@ rule {
     xformers = [[Refer to https://github\.com/facebookresearch/xformers for more information on how to install]],
     package = [[(?:PackageNotFoundError: (?:No package metadata was found for (?!The ')|(?!The '|No package))(?<package>[\w.-]+)|The '(?<package2>[\w.-]+)[^']*' distribution was not found and is required)]],
     requires = [[(?:ImportError|RuntimeError|ValueError)?:? ?[^\n]{0,80}(?:requires|needs) the (?<library>[\w.-]+) library but it was not found in your environment]],
+    stated = [[(?:Error: [^\n]{0,100}(?:requires|needs) (?:the )?["'`]?(?<library2>[\w.-]+)["'`]? (?:library|package|to be installed)|Error: Unable to import required dependenc(?:y|ies):? ?(?<library3>\w+)|(?:ImportError|ModuleNotFoundError): ['"`]?(?<library4>[\w.-]+)['"`]? (?:package |library |module )?is not installed)]],
     please = [[(?:ImportError|ModuleNotFoundError|RuntimeError)[^\n]{0,200}[Pp]lease (?:run )?[`'"]?(?:pip )?install (?:-U |--upgrade )?[`'"]?(?<name2>[\w.-]+)]],
   },
   context = {
@@ -22,9 +23,9 @@ rule {
     for _, other in ipairs(log.all"wrapped") do
       if (other.event.tier or 0) >= 4 then wrapped = other end -- as a line alone it is often a notice
     end
-    local hit = log.module or wrapped or log.interpreter or log.command or log.package or log.requires or log.xformers or log.please
+    local hit = log.module or wrapped or log.interpreter or log.command or log.package or log.requires or log.xformers or log.please or log.stated
     if not hit or log.file and hit == log.module then return nil end -- a file of that name stands before the package: pip.broken-install
-    local module = hit == log.xformers and "xformers" or hit == log.command and "wheel" or hit.module or hit.module2 or hit.module3 or hit.package or hit.package2 or hit.library or hit.name2 or ""
+    local module = hit == log.xformers and "xformers" or hit == log.command and "wheel" or hit.module or hit.module2 or hit.module3 or hit.package or hit.package2 or hit.library or hit.name2 or hit == log.stated and (hit.text:match[[pip install (?:-U |--upgrade )?[`'"]?([\w.-]+)]] or hit.library2 or hit.library3 or hit.library4) or ""
     local top = module:match[[^([^.]+)]] or module
     local own = {bitsandbytes = 1, accelerate = 1, triton = 1, torch_C = 1, flash_attn = 1, sentencepiece = 1, tiktoken = 1, hf_transfer = 1, _C = 1, flash_attn_2_cuda = 1, imp = 1, distutils = 1, asyncore = 1, fused_layer_norm_cuda = 1, amp_C = 1, exllama_kernels = 1, common_ops = 1}
     if own[top] and not (top == "triton" and module == "triton") then return nil end

@@ -220,9 +220,10 @@ rule {
     half_cpu = [=[["'](?:addmm_impl_cpu_|LayerNormKernelImpl|baddbmm_with_gemm|softmax_lastdim_kernel_impl|slow_conv2d_cpu|compute_indices_weights_cubic|upsample\w*|erfinv_vml_cpu|addmv_impl_cpu|clamp_min_scalar_cpu|log|mse_cpu|rsqrt_vml_cpu|index_add_cuda_|triu_tril_cuda_template|multinomial\w*|\w+_cpu)["'] not implemented for ['"](?<dtype>Half|BFloat16|Float8\w*)['"]]=],
     xformers = [[(?:No operator found for `memory_efficient_attention|requires device with capability > \(\d+, \d+\) but your GPU has capability)]],
   },
-  context = {bitsandbytes = [[int8]]},
+  context = {built_for = [[xFormers can't load C\+\+/CUDA extensions]]},
   facts = {"gpus.0.compute_capability", "gpus.0.name"},
   when = function(f, log)
+    if log.xformers and log.built_for then return nil end -- it has no operator because its extension did not load: ext.abi-mismatch
     if log.half_cpu and not (log.bf16 or log.flash) then
       return {hit = log.half_cpu, confidence = 0.84, why = ("The CPU (or this kernel) has no %s version of that operation: the model was loaded in half precision and runs where half precision is not implemented."):format(log.half_cpu.dtype),
         fixes = {{kind = "param:dtype", say = "Run on the GPU, or load in float32 on the CPU.", command = "torch_dtype=torch.float32"}}}
