@@ -27,7 +27,7 @@ rule {
     no_split = [['NoneType' object has no attribute 'split']],
     triton_ops = [[No module named 'triton\.ops']],
     rocm = [[(?:ROCm|HIP|rocm\d|gfx\d{3,4}|AMD)]],
-    windows = [[(?:\.dll\b|[A-Z]:\\|WindowsPath)]],
+    windows = [[(?:\.dll\b|C:\\|D:\\|E:\\|F:\\|G:\\|H:\\|WindowsPath)]],
     module_missing = [[ModuleNotFoundError: No module named '(?!bitsandbytes|triton)]],
   },
   unless = {"glibc", "no_split", "triton_ops"},

@@ -128,7 +128,7 @@ rule {
     complete = [[NCCL INFO[^\n]*Init COMPLETE]],
     custom = [[Custom allreduce (?:is disabled because|failed)[^\n]*P2P]],
   },
-  context = {after = [[(?:Loading model weights|Model loading took|init engine|Starting to load model|Memory profiling|GPU blocks|startup complete|Graph capturing|quantization)]], hang = [[(?:stuck|hang|no response|timed? ?out)]]},
+  context = {after = [[(?:Loading model weights|Model loading took|init engine|Starting to load model|Memory profiling|GPU blocks|startup complete|Graph capturing|quantization)]], hang = [[(?:stuck|hang|no response|timeout|timedout|time out|timed out)]]},
   facts = {"gpus", "env.NCCL_P2P_DISABLE"},
   when = function(f, log)
     if log.p2p and (log.p2p.event.level == "error" or log.p2p.event.level == "fatal" or log.p2p.event.kind == "exception") then

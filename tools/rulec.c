@@ -1,14 +1,17 @@
 // Writes the book of the built-in rules (src/diagnose/book.h) as C. Run by the build only:
 //
-//	rulec OUT.c
+//	rulec OUT.c HEALTHY.txt
 //
 // Every rule is read and checked here, so that no start has to; a wrong one ends the build. The databases come in two forms: one
-// that serves every machine of the architecture, and a wide one for those with AVX2.
+// that serves every machine of the architecture, and a wide one for those with AVX2. HEALTHY.txt tells which texts are common in healthy
+// logs, so that the filter looks for others.
 #include "base/io.h"
 #include "diagnose/book.h"
 #include "diagnose/diagnose.h"
 #include "diagnose/matcher.h"
 
+#include <ctype.h>
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <stdio.h>
 
@@ -35,12 +38,12 @@ static void put_text(FILE *out, const char *text)
 // ---- databases ----
 
 static struct ff_error *put_databases(
-	FILE *out, struct ff_rules *rules, size_t sizes[FF_BOOK_DATABASES * FF_BOOK_FORMS])
+	FILE *out, struct ff_rules *rules, struct ff_span healthy, size_t sizes[FF_BOOK_DATABASES * FF_BOOK_FORMS])
 {
 	struct ff_error *err = NULL;
 	for (size_t i = 0; i < FF_BOOK_DATABASES * FF_BOOK_FORMS && !err; i++) {
 		_cleanup_free_ char *bytes = NULL;
-		err = ff_matcher_image(rules, i / FF_BOOK_FORMS, i % FF_BOOK_FORMS, &bytes, &sizes[i]);
+		err = ff_matcher_image(rules, healthy, i / FF_BOOK_FORMS, i % FF_BOOK_FORMS, &bytes, &sizes[i]);
 		if (!err && sizes[i])
 			put_bytes(out, "database", i, bytes, sizes[i]);
 	}
@@ -128,11 +131,11 @@ static void put_signatures(FILE *out, struct ff_rules *rules)
 	fputs("};\n", out);
 }
 
-static struct ff_error *put_book(FILE *out, struct ff_rules *rules)
+static struct ff_error *put_book(FILE *out, struct ff_rules *rules, struct ff_span healthy)
 {
 	size_t sizes[FF_BOOK_DATABASES * FF_BOOK_FORMS] = {0}, files = 0;
 	fputs("// Made by tools/rulec: do not edit.\n#include \"diagnose/book.h\"\n#include <lauxlib.h>\n", out);
-	struct ff_error *err = put_databases(out, rules, sizes);
+	struct ff_error *err = put_databases(out, rules, healthy, sizes);
 	if (!err)
 		err = put_files(out, &files);
 	if (!err)
@@ -154,13 +157,26 @@ static struct ff_error *put_book(FILE *out, struct ff_rules *rules)
 	return NULL;
 }
 
-static struct ff_error *compile_to(const char *path)
+static struct ff_error *read_healthy(const char *path, struct ff_buf *ret)
+{
+	enum { SAMPLE_MAX = 1 << 20 };
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct ff_error *err = fd < 0 ? ff_error_os(errno, "%s", path) : ff_read_all(fd, path, SAMPLE_MAX, ret);
+	for (size_t i = 0; i < ret->n; i++)
+		ret->p[i] = (char)tolower((unsigned char)ret->p[i]);
+	return err;
+}
+
+static struct ff_error *compile_to(const char *path, const char *sample)
 {
 	struct ff_rules *rules = NULL;
+	_cleanup_buf_ struct ff_buf healthy = {0};
 	_cleanup_fclose_ FILE *out = fopen(path, "w");
 	struct ff_error *err = out ? ff_rules_load(NULL, true, &rules) : ff_error_os(errno, "%s", path);
 	if (!err)
-		err = put_book(out, rules);
+		err = read_healthy(sample, &healthy);
+	if (!err)
+		err = put_book(out, rules, (struct ff_span){healthy.p, healthy.n});
 	if (!err && ferror(out))
 		err = ff_error_os(EIO, "%s", path);
 	ff_rules_destroy(rules);
@@ -169,11 +185,11 @@ static struct ff_error *compile_to(const char *path)
 
 int main(int argc, char **argv)
 {
-	if (argc != 2) {
-		fputs("usage: rulec OUT.c\n", stderr);
+	if (argc != 3) {
+		fputs("usage: rulec OUT.c HEALTHY.txt\n", stderr);
 		return 2;
 	}
-	struct ff_error *err = compile_to(argv[1]);
+	struct ff_error *err = compile_to(argv[1], argv[2]);
 	if (!err)
 		return 0;
 	fprintf(stderr, "rulec: %s\n", err->message);

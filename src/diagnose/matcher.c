@@ -5,6 +5,7 @@
 #include "diagnose/matcher.h"
 
 #include "diagnose/book.h"
+#include "diagnose/literal.h"
 #include "diagnose/shape.h"
 
 #include <hs.h>
@@ -27,6 +28,7 @@ struct database {
 
 struct ff_matcher {
 	struct database built_in; // built-in rules and marks
+	struct database filter;	  // texts without which none of them matches; of the book only
 	struct database extra;	  // users' rules
 	struct database health;	  // signs of health, opened when first asked for
 	hs_scratch_t *scratch;
@@ -129,7 +131,7 @@ static struct ff_error *make_built_in(struct ff_rules *rules, size_t built_in, s
 {
 	struct patterns p = {0};
 	if (&ff_book && built_in == ff_book.signature_count && use_book(FF_BOOK_SIGNATURES, &m->built_in))
-		return NULL;
+		return use_book(FF_BOOK_FILTER, &m->filter) ? make_room(m, &m->filter) : NULL;
 	struct ff_error *err = gather(rules, 0, to, &p);
 	if (!err)
 		err = compile(&p, &portable, &m->built_in);
@@ -208,15 +210,16 @@ static int by_end(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static struct ff_error *scan_both(struct ff_matcher *m, struct ff_span bytes, const struct scan *s)
+static struct ff_error *scan_both(
+	struct ff_matcher *m, const struct database *built_in, struct ff_span bytes, const struct scan *s)
 {
 	const struct scan gather_all = {keep, m};
 	m->n = 0;
 	struct ff_error *err = scan_one(m, &m->extra, bytes, &gather_all);
 	if (!err && !m->n)
-		return scan_one(m, &m->built_in, bytes, s);
+		return scan_one(m, built_in, bytes, s);
 	if (!err)
-		err = scan_one(m, &m->built_in, bytes, &gather_all);
+		err = scan_one(m, built_in, bytes, &gather_all);
 	if (err)
 		return err;
 	qsort(m->found, m->n, sizeof(*m->found), by_end);
@@ -225,12 +228,22 @@ static struct ff_error *scan_both(struct ff_matcher *m, struct ff_span bytes, co
 	return NULL;
 }
 
-struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span bytes, ff_match_fn *fn, void *context)
+static struct ff_error *scan_with(
+	struct ff_matcher *m, const struct database *built_in, struct ff_span bytes, const struct scan *s)
 {
-	const struct scan s = {fn, context};
 	if (!bytes.n)
 		return NULL;
-	return matcher->extra.db ? scan_both(matcher, bytes, &s) : scan_one(matcher, &matcher->built_in, bytes, &s);
+	return m->extra.db ? scan_both(m, built_in, bytes, s) : scan_one(m, built_in, bytes, s);
+}
+
+struct ff_error *ff_matcher_scan(struct ff_matcher *m, struct ff_span bytes, ff_match_fn *fn, void *context)
+{
+	return scan_with(m, &m->built_in, bytes, &(struct scan){fn, context});
+}
+
+struct ff_error *ff_matcher_sift(struct ff_matcher *m, struct ff_span lines, ff_match_fn *fn, void *context)
+{
+	return scan_with(m, m->filter.db ? &m->filter : &m->built_in, lines, &(struct scan){fn, context});
 }
 
 // ---- signs of health ----
@@ -302,7 +315,81 @@ static struct ff_error *image_of(const hs_database_t *db, char **ret, size_t *re
 	return NULL;
 }
 
-struct ff_error *ff_matcher_image(struct ff_rules *rules, size_t database, size_t form, char **ret, size_t *ret_n)
+// ---- the filter: what one of the patterns needs, as patterns of their own ----
+
+enum { ESCAPED = 4, TEXT_ROOM = ESCAPED * FF_LITERAL_MAX + 1 };
+
+struct filter {
+	struct patterns p;
+	char (*texts)[TEXT_ROOM];
+	size_t n;
+};
+
+static void filter_deinit(struct filter *f)
+{
+	patterns_deinit(&f->p);
+	free(f->texts);
+}
+
+static void add_literal(struct filter *f, const struct ff_literal *literal)
+{
+	char *text = f->texts[f->n];
+	for (size_t i = 0; i < literal->n; i++)
+		snprintf(text + ESCAPED * i, ESCAPED + 1, "\\x%02x", (unsigned char)literal->text[i]);
+	for (size_t i = 0; i < f->n; i++) {
+		if (strcmp(f->texts[i], text) == 0)
+			return;
+	}
+	f->n++;
+	add(&f->p, text, HS_FLAG_CASELESS, 0);
+}
+
+// A pattern that needs no text of three bytes is taken whole; lines end at newlines here.
+static struct ff_error *gather_filter(const struct patterns *all, struct ff_span healthy, struct filter *ret)
+{
+	size_t room = (size_t)all->n * FF_LITERALS_MAX;
+	struct ff_literals *set = malloc(sizeof(*set));
+	struct filter f = {.texts = calloc(room, sizeof(*f.texts))};
+	f.p = (struct patterns){
+		calloc(room, sizeof(*f.p.text)), calloc(room, sizeof(*f.p.flags)), calloc(room, sizeof(*f.p.ids)), 0};
+	if (!set || !f.texts || !f.p.text || !f.p.flags || !f.p.ids) {
+		free(set);
+		filter_deinit(&f);
+		return &ff_enomem;
+	}
+	for (unsigned i = 0; i < all->n; i++) {
+		if (!ff_literals_of(all->text[i], healthy, set))
+			add(&f.p, all->text[i], all->flags[i] | HS_FLAG_MULTILINE, 0);
+		else
+			for (size_t k = 0; k < set->n; k++)
+				add_literal(&f, &set->list[k]);
+	}
+	free(set);
+	*ret = f;
+	return NULL;
+}
+
+static struct ff_error *compile_filter(
+	const struct patterns *all, struct ff_span healthy, const hs_platform_info_t *platform, struct database *ret)
+{
+	struct filter f = {0};
+	struct ff_error *err = gather_filter(all, healthy, &f);
+	if (!err)
+		err = compile(&f.p, platform, ret);
+	filter_deinit(&f);
+	return err;
+}
+
+static struct ff_error *compile_database(const struct patterns *all, struct ff_span healthy, size_t database,
+	const hs_platform_info_t *platform, struct database *ret)
+{
+	return database == FF_BOOK_FILTER    ? compile_filter(all, healthy, platform, ret)
+		: database == FF_BOOK_HEALTH ? compile_health(platform, ret)
+					     : compile(all, platform, ret);
+}
+
+struct ff_error *ff_matcher_image(
+	struct ff_rules *rules, struct ff_span healthy, size_t database, size_t form, char **ret, size_t *ret_n)
 {
 	struct patterns p = {0};
 	struct database made = {0};
@@ -313,7 +400,7 @@ struct ff_error *ff_matcher_image(struct ff_rules *rules, size_t database, size_
 		return NULL;
 	struct ff_error *err = gather(rules, 0, ff_rules_signature_count(rules), &p);
 	if (!err)
-		err = database == FF_BOOK_HEALTH ? compile_health(platform, &made) : compile(&p, platform, &made);
+		err = compile_database(&p, healthy, database, platform, &made);
 	if (!err)
 		err = image_of(made.db, ret, ret_n);
 	patterns_deinit(&p);

@@ -20,10 +20,15 @@ typedef void ff_match_fn(int what, size_t end, void *context);
 /** Report every match in these bytes, in order of their end offset. */
 struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span bytes, ff_match_fn *fn, void *context);
 
+/** Report places in whole lines without which none of the lines can match, in order; `what` says nothing. Many times quicker than
+    ff_matcher_scan(), which decides on the lines found. */
+struct ff_error *ff_matcher_sift(struct ff_matcher *matcher, struct ff_span lines, ff_match_fn *fn, void *context);
+
 /** Where the first sign of health in these bytes ends (its last byte); bytes.n when there is none. Healthy logs are full of them,
     so they have a database of their own that is asked only while an event waits for one. */
 struct ff_error *ff_matcher_health(struct ff_matcher *matcher, struct ff_span bytes, size_t *ret);
 
 /** A database of the book as it will lie in the program, for tools/rulec. *ret is NULL when this architecture has no such form.
-    Caller frees. */
-struct ff_error *ff_matcher_image(struct ff_rules *rules, size_t database, size_t form, char **ret, size_t *ret_n);
+    `healthy` is a sample of healthy logs in lower case. Caller frees. */
+struct ff_error *ff_matcher_image(
+	struct ff_rules *rules, struct ff_span healthy, size_t database, size_t form, char **ret, size_t *ret_n);

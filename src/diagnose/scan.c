@@ -290,6 +290,24 @@ static void on_raw(int what, size_t end, void *context)
 	c->scan->candidates[c->n++] = (uint32_t)offset;
 }
 
+static void on_match(int what, size_t end, void *context)
+{
+	(void)what;
+	(void)end;
+	*(bool *)context = true;
+}
+
+// A candidate came through the filter only.
+static bool matches(struct ff_scan *scan, size_t start)
+{
+	size_t end = line_end(scan, start);
+	struct ff_span line = {
+		scan->bytes.p + start, (end < scan->bytes.n ? end + 1 : end) - start}; // a pattern may want the newline
+	bool found = false;
+	scan->err = ff_matcher_scan(scan->matcher, line, on_match, &found);
+	return found;
+}
+
 // Without escape sequences; newlines stay where they are counted.
 static struct ff_span cleaned(struct ff_scan *scan, struct ff_span raw)
 {
@@ -316,9 +334,12 @@ static void read_chunk(struct ff_scan *scan, struct ff_span raw)
 	scan->number = scan->line + 1;
 	scan->reading = false;
 	struct candidates c = {.scan = scan};
-	scan->err = ff_matcher_scan(scan->matcher, scan->bytes, on_raw, &c);
+	scan->err = ff_matcher_sift(scan->matcher, scan->bytes, on_raw, &c);
 	for (size_t i = 0; i < c.n && !scan->err; i++) {
-		go_to(scan, line_start(scan, scan->candidates[i]));
+		size_t start = line_start(scan, scan->candidates[i]);
+		if (!matches(scan, start))
+			continue;
+		go_to(scan, start);
 		if (!scan->reading)
 			read_line(scan);
 	}

@@ -56,7 +56,7 @@ static const struct {
 
 // Signs of health. Loading bars do not count: what fails most often fails right after loading.
 const char ff_shape_progress[] =
-	"\"(?:GET|POST|PUT) [^\"]*\" 20\\d|Application startup complete|Uvicorn running on|Server started (?:at|on)"
+	"\"(?:GET|POST|PUT) [^\"\\n]*\" 20\\d|Application startup complete|Uvicorn running on|Server started (?:at|on)"
 	"|server is (?:ready|listening)|Starting vLLM API server|Shard ready in|fired up and ready|Running on local URL"
 	"|throughput: *[\\d.]*[1-9]|gen throughput \\(token/s\\): *[\\d.]*[1-9]|tokens per second|done request"
 	"|init engine .* took|Capturing CUDA graphs?.*100%|'(?:train_)?loss': *\\d|\\bloss[=: ]+\\d+\\.\\d+"
@@ -68,14 +68,17 @@ const char ff_shape_progress[] =
 const char *const ff_shape_marks[] = {
 	"Traceback \\(most recent",
 	"File \"[^\"\\n]+\", line \\d",
-	"\\.pyx?:\\d+:? in ",
+	"\\.pyx?:\\d+: in ",
+	"\\.pyx?:\\d*(?:0 in |1 in |2 in |3 in |4 in |5 in |6 in |7 in |8 in |9 in )", // each is rarer than " in "
 	"\\.py in \\w+\\(",
 	"localhost:\\d+[^)\\n]*\\) in ",
 	"ipython-input-",
 	"Cell In ?\\[",
 	"above exception, another exception",
 	"direct cause of the following",
-	"(?:[Ee]rror|Exception|Interrupt|Exit|Fault|Failure|NotFound|CannotStart|Unavailable)\\b[:(]",
+	"(?:[Ee]rror|Exception|Interrupt|Exit|Failure|NotFound|CannotStart|Unavailable)\\b[:(]",
+	"Fault:",
+	"Fault\\(", // apart, for "default" is common
 	"\\w(?:Error|Exception)[ \\t]*$",
 	"NVRM: ",
 	"oom-kill:",

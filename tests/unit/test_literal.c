@@ -1,0 +1,95 @@
+// What a pattern needs: a text that is left out of the filter by mistake would be a failure that is never found.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "diagnose/literal.h"
+
+#include <stdio.h>
+
+static const char healthy[] = "loading weights took 3 s\nloading done\ndefault\n";
+
+// The set as "a|b", "" for none.
+static const char *needs(const char *pattern)
+{
+	static char text[FF_LITERALS_MAX * (FF_LITERAL_MAX + 1)];
+	struct ff_literals set;
+	size_t n = 0;
+	if (ff_literals_of(pattern, FF_SPAN(healthy), &set)) {
+		for (size_t i = 0; i < set.n; i++) {
+			if (i)
+				text[n++] = '|';
+			memcpy(text + n, set.list[i].text, set.list[i].n);
+			n += set.list[i].n;
+		}
+	}
+	text[n] = 0;
+	return text;
+}
+
+static void finds_what_is_needed(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *pattern, *needs;
+	} cases[] = {
+		{"SIGBUS", "sigbus"},
+		{"Bus error: core", "bus erro"}, // eight bytes, the first of equal ones
+		{"(?:SIGBUS|core dumped)", "sigbus|core dum"},
+		{"cu\\w*[^\\n]{0,60}\\(804\\)", "(804)"},
+		{"\\bXid[ :=]+(?<n>79)\\b", "xid"},
+		{"colou?red", "colo"}, // an optional character ends a text
+		{"abc(?:def)?ghij", "ghij"},
+		{"abc(?:def){0,2}", "abc"},
+		{"(?:abcd)+x", "abcd"},
+		{"ab+cde", "cde"},
+		{"abx*cde", "cde"},
+		{"abc{2}defg", "defg"},
+		{"abcd(?!efghij)", "abcd"}, // look-arounds need nothing
+		{"(?<=efghij)abcd", "abcd"},
+		{"a\\.b\\[c", "a.b[c"},
+		{"abc[]x]def[^]]ghi", "abc"},
+		{"ab[.]cd", "ab.cd"},
+		{"loading (?:shards|failed)", "shards|failed"}, // the rarer part
+		{"^Killed$", "killed"},
+		{"caf\xc3\xa9", "caf\xc3\xa9"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_string_equal(needs(cases[i].pattern), cases[i].needs);
+}
+
+// What it does not understand, or what needs no text of three bytes, is left to the whole pattern.
+static void leaves_the_rest(void **state)
+{
+	(void)state;
+	static const char *const patterns[] = {"", "ab", "\\d+", "abc|de", "abc|", "(?:abcdef)?", "(?i)abcdef",
+		"abc\\x41def", "(abc)\\1def", "abcdef(", "abcdef)", "abc[de", "abc[[:alpha:]]def", "(?>abcdef)",
+		"(?P<n>abcdef)", "\\Qabcdef\\E", "abcdef\\"};
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++)
+		assert_string_equal(needs(patterns[i]), "");
+}
+
+static void bounded(void **state)
+{
+	(void)state;
+	char deep[256], many[4096] = "abcdef";
+	memset(deep, '(', sizeof(deep) - 1);
+	deep[sizeof(deep) - 1] = 0;
+	assert_string_equal(needs(deep), "");
+	for (size_t i = 0, n = strlen(many); i < FF_LITERALS_MAX; i++)
+		n += (size_t)snprintf(many + n, sizeof(many) - n, "|word%zu", i);
+	assert_string_equal(needs(many), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds_what_is_needed),
+		cmocka_unit_test(leaves_the_rest),
+		cmocka_unit_test(bounded),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
