@@ -191,10 +191,15 @@ rule {
     unable = [[Unable to determine the device handle for GPU[^\n]*: Unknown Error]],
     nvml_error = [[(?:NVMLError_Unknown|nvmlInit\S* (?:failed|returned)[^\n]*Unknown Error)]],
   },
-  context = {xid = [[fallen off the bus|Xid \(|GPU is lost]]},
+  context = {xid = [[fallen off the bus|Xid \(|GPU is lost]], start = [[\b(?:docker|podman|nerdctl) run\b]]},
   unless = {"xid"},
   facts = {"system.container.runtime", "driver.devices"},
   when = function(f, log) -- on the host it is the card itself: gpu.fallen-off/handle
+    if log.nvml_unknown and log.start and log.count"nvml_unknown" == 1 then
+      return {confidence = 0.82, why = "The container has no access to the GPU devices from its start on: the toolkit leaves the cgroup alone (no-cgroups = true in its configuration, made for rootless engines), or SELinux forbids it.",
+        fixes = {{kind = "apt:nvidia-container-toolkit", say = "Set no-cgroups = false in the toolkit's configuration (or configure it anew) and restart the engine.", command = "sudo sed -i 's/^#\\?no-cgroups.*/no-cgroups = false/' /etc/nvidia-container-runtime/config.toml && sudo systemctl restart docker"},
+                 {kind = "container-flag:device", say = "Or pass the device nodes explicitly; with SELinux add --security-opt=label=disable.", command = "docker run --gpus all --device /dev/nvidia0 --device /dev/nvidiactl --device /dev/nvidia-uvm ..."}}}
+    end
     if log.nvml_unknown or log.nvml_error then return {confidence = 0.88} end
     return f"system.container.runtime" and {confidence = 0.66} or nil
   end,

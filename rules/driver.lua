@@ -156,6 +156,10 @@ rule {
   explains = {"torch.cpu-build", "bnb.cpu-only"},
   confidence = 0.84,
   when = function(f, log)
+    if log.unknown.text:match[=[CUDA error 999 at [^:]+:\d+]=] then
+      return {confidence = 0.66, title = "CUDA answers 999 (unknown error) in the middle of work", why = "CUDA answered 999 (unknown error) to a call of a program that had already started on the GPU: mostly the driver (too old or broken), else the card.",
+        fixes = {{kind = "driver", say = "Upgrade the driver."}, {kind = "restart", say = "Reboot the host, and look at what the kernel says (dmesg | grep -iE 'nvrm|xid')."}, {kind = "hardware", say = "If it stays with another driver: try another card."}}}
+    end
     if log.unknown.text:match[[CUDA error: unknown error|cudaErrorUnknown|Error 304|driver initialization failed|cudaGetDeviceCount]] and not log.unknown.text:match[[999]] then return {confidence = 0.66} end
     return true
   end,

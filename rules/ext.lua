@@ -181,7 +181,7 @@ rule {
   signatures = {
     not_compiled = [[(?:(?<op>\w+) is not compiled with GPU support|\bNot compiled with (?:GPU|CUDA) support)]],
     implementation = [[(?<op2>\w+): implementation for device cuda:\d+ not found]],
-    custom_ops = [[name '_C' is not defined]],
+    custom_ops = [[(?:name '_C' is not defined|cannot import name '_C' from '(?!torch')(?<ext>[\w.]+)'|Cannot import '(?<ext2>\w+)\._C', therefore)]],
     dgl = [[Device API cuda is not enabled]],
     kernels = [[name '(?<kernel>autogptq_cuda(?:_\d+)?|awq_inference_engine|awq(?:_v2)?_ext|exlv?2?_ext|make_q4|exllama_\w+)' is not defined]],
     awq = [[(?:AWQ kernels (?:could not be loaded|not found)|auto-awq kernels is needed to be installed)]],
@@ -192,7 +192,7 @@ rule {
   when = function(f, log)
     local hit = log.not_compiled or log.implementation or log.dgl or log.kernels or log.awq or log.custom_ops
     if hit == log.custom_ops and (hit.event.tier or 0) < 3 then return nil end
-    local package = (log.awq or log.kernels and log.kernels.kernel:match[[awq|exlv?2?_ext]]) and "autoawq-kernels" or package_of_frames(log) or log.dgl and "dgl" or log.kernels and "auto-gptq" or log.implementation and "mmcv" or "package"
+    local package = (log.awq or log.kernels and log.kernels.kernel:match[[awq|exlv?2?_ext]]) and "autoawq-kernels" or log.custom_ops and (log.custom_ops.ext or log.custom_ops.ext2) or package_of_frames(log) or log.dgl and "dgl" or log.kernels and "auto-gptq" or log.implementation and "mmcv" or "package"
     local install = {kind = "pip:" .. package, say = "Install the build of " .. package .. " with CUDA for this torch (from its own index of wheels)."}
     local rebuild = {kind = "rebuild:extension", say = "Build it again with a CUDA compiler in reach; setting the architectures builds CUDA code even where no GPU is visible, as in docker build.",
       command = ("export CUDA_HOME=/usr/local/cuda FORCE_CUDA=1 TORCH_CUDA_ARCH_LIST=%s; pip install --no-build-isolation --force-reinstall <source>"):format(f.capabilities()[1] or "<compute capability>")}

@@ -31,6 +31,39 @@ rule {
 }
 
 rule {
+  id = "engine.plugin-skew/jax",
+  signatures = {
+    pjrt = [[Mismatched PJRT plugin PJRT API version]],
+    jaxlib = [[(?:jaxlib (?:is )?version [\w.]+(?:,| is newer than| is too old)|jaxlib version [\w.]+ is newer than and incompatible with jax)]],
+    plugin = [[(?:jax_cuda\d+_plugin|JAX plugin \S+) version [\w.]+ (?:is installed, but it is not compatible|is not compatible) with]],
+  },
+  facts = {"python.packages.jax.version", "python.packages.jaxlib.version"},
+  confidence = 0.9,
+  why = {"jax, jaxlib and the CUDA plugin are of releases that do not belong together.", "jax is {fact:python.packages.jax.version}, jaxlib {fact:python.packages.jaxlib.version}."},
+  when = function(_, log)
+    return (log.pjrt or log.jaxlib or log.plugin and not log.plugin.event.progress) and true -- the last is a notice as long as nothing fails
+  end,
+  fixes = {{kind = "pip:jax", say = "Install all of them in one release.", command = "pip install -U 'jax[cuda12]'"}},
+  doc = {looks = "'Mismatched PJRT plugin PJRT API version', 'jaxlib version X is newer than and incompatible with jax version Y'.", check = "pip list | grep jax."},
+}
+
+rule {
+  id = "cuda.lib-conflict/jax-start",
+  signatures = {start = [[CUDA backend failed to initialize: (?!Found |Unable to load )(?<reason>[^\n]{0,200})]]},
+  context = {known = [[(?:NO_DEVICE|no CUDA-capable|insufficient|CUDA_ERROR_UNKNOWN|No visible GPU)]]},
+  unless = {"known"},
+  facts = {"env.LD_LIBRARY_PATH", "python.packages.jaxlib.version"},
+  confidence = 0.5,
+  title = "JAX's CUDA part does not start",
+  why = {"JAX's CUDA part does not start, so JAX computes on the CPU: mostly its packages (jax, jaxlib, the plugin, nvidia-*) are not of one release, or other CUDA libraries stand first.", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
+  fixes = {
+    {kind = "pip:jax", say = "Install JAX with its CUDA packages in one release.", command = "pip install -U 'jax[cuda12]'"},
+    {kind = "env:LD_LIBRARY_PATH", say = "Then rule out foreign libraries: start once without LD_LIBRARY_PATH.", command = "env -u LD_LIBRARY_PATH python ..."},
+  },
+  doc = {looks = "'CUDA backend failed to initialize: ... CUDA_ERROR_NOT_INITIALIZED'.", check = "pip list | grep -E 'jax|nvidia'."},
+}
+
+rule {
   id = "torch.cpu-build/jax",
   signatures = {
     backend = [[Unknown backend:? '?(?:gpu|cuda)'? requested, but no platforms that are instances of (?:gpu|cuda) are present]],

@@ -73,7 +73,7 @@ rule {
   },
   unless = {"ptx", "bnb"},
   facts = {"gpus.0.name", "gpus.0.compute_capability", "torch.version", "torch.archs"},
-  explains = {"cuda.illegal-access", "cuda.launch-failure", "bnb.arch-unsupported", "vllm.arg-unsupported", "oom.activation"},
+  explains = {"cuda.illegal-access", "cuda.launch-failure", "cuda.lib-missing", "bnb.arch-unsupported", "vllm.arg-unsupported", "oom.activation"},
   when = function(f, log)
     local hit = log.not_compatible or log.too_old_gpu or log.no_image or log.code209 or log.guard or log.invalid_fn or log.ggml_arch or log.sm_support or log.flash_gpu
     local sm = log.not_compatible and log.not_compatible.sm
