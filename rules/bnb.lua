@@ -173,7 +173,7 @@ rule {
 rule {
   id = "bnb.cpu-only",
   signatures = {
-    no_gpu = [[(?:No GPU detected! Check your CUDA paths|CUDA is required but not available for bitsandbytes|bitsandbytes was compiled without GPU support|None of the available devices `available_devices = [^`]*` are supported by the bitsandbytes version)]],
+    no_gpu = [[(?:No GPU detected! Check your CUDA paths|CUDA is required but not available for bitsandbytes|version of bitsandbytes [^\n]{0,20}requires CUDA, but CUDA is not available|bitsandbytes was compiled without GPU support|None of the available devices `available_devices = [^`]*` are supported by the bitsandbytes version)]],
     loading = [[Loading binary \S*libbitsandbytes_cpu\.(?:so|dll)]],
     unavailable = [[(?:8-bit optimizers, 8-bit multiplication, and GPU quantization are unavailable|The 8-bit optimizer is not available on your device, only available on CUDA)]],
     no_cuda_quant = [[(?:No GPU found\. A GPU is needed for quantization|GPU is required to (?:run|quantize)|`?bitsandbytes`? quantization (?:requires|needs) (?:a )?(?:GPU|CUDA))]],

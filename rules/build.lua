@@ -100,3 +100,72 @@ rule {
   end,
   doc = {looks = "'exception specification is incompatible with that of previous function', 'unsupported Microsoft Visual Studio version'.", check = "nvcc --version, gcc --version, ldd --version."},
 }
+
+rule {
+  id = "sys.lib-missing/aio",
+  signatures = {aio = [[(?:cannot find -laio\b|libaio\.h: No such file|Unable to JIT load the async_io op)]]},
+  confidence = 0.9,
+  title = "libaio's development files are not installed",
+  why = "DeepSpeed's async_io (offload to NVMe) is compiled against libaio, and its headers and library are not installed.",
+  fixes = {{kind = "apt:libaio-dev", say = "Install them.", command = "apt-get update && apt-get install -y libaio-dev"}, {kind = "conda", say = "Without root: conda's.", command = "conda install -c conda-forge libaio && export CFLAGS=-I$CONDA_PREFIX/include LDFLAGS=-L$CONDA_PREFIX/lib"}},
+  doc = {looks = "cannot find -laio, 'Unable to JIT load the async_io op'.", check = "ds_report."},
+}
+
+rule {
+  id = "ext.abi-mismatch/jit-cache",
+  signatures = {cache = [[(?<folder>/[^\s:'"]*torch_extensions/[^\s:'"]+)/(?<name2>\w+)\.so: cannot open shared object file]]},
+  facts = {"cuda.toolkit.version", "env.CUDA_HOME"},
+  confidence = 0.66,
+  title = "an extension that torch compiles at run time was not built to the end",
+  why = "{name2}.so is compiled at the first use and is not there: an earlier build of it failed or was broken off (its error stands in that run's log), and its folder was left behind.",
+  fixes = {
+    {kind = "rebuild:extension", say = "Remove its folder and start once more, with one process; what then fails is the build itself.", command = "rm -rf {folder}"},
+    {kind = "toolkit", say = "The build needs ninja, a C++ compiler and the CUDA toolkit of torch's version (CUDA_HOME)."},
+  },
+  doc = {looks = ".../torch_extensions/.../cpu_adam.so: cannot open shared object file.", check = "The first error of the first run; ds_report."},
+}
+
+rule {
+  id = "pip.broken-install/libtorch",
+  signatures = {lib = [[(?<lib>libtorch_(?:global_deps|cuda_linalg|python|cpu)|libc10|libshm)\.so: cannot open shared object file]]},
+  context = {extension = [=[(?:site|dist)-packages/(?!torch/)(?<other>\w+)/]=]},
+  facts = {"torch.version"},
+  specific_over = {"ext.abi-mismatch"},
+  when = function(_, log)
+    local text = log.lib.text
+    if not (text:has("/torch/lib/") or text:has("global_deps") or text:has("cuda_linalg")) then return nil end
+    return {confidence = 0.85, title = "torch's own libraries are not all there", why = "{lib}.so belongs to torch itself and is missing: the install is torn (two releases mixed, files removed, or broken off).",
+      fixes = {{kind = "pip:torch", say = "Remove torch fully and install it again.", command = "pip uninstall -y torch && pip install --no-cache-dir torch"}}}
+  end,
+  doc = {looks = "libtorch_global_deps.so, libtorch_cuda_linalg.so: cannot open shared object file.", check = "ls .../site-packages/torch/lib."},
+}
+
+rule {
+  id = "sys.glibc/execstack",
+  signatures = {stack = [[(?<file>[\w.+-]+\.so[\w.-]*): cannot enable executable stack as shared object requires]]},
+  facts = {"system.libc.version", "system.kernel"},
+  confidence = 0.88,
+  title = "a library asks for an executable stack, which this system no longer gives",
+  why = {"{file} is marked as needing an executable stack; glibc 2.41 and hardened kernels refuse to load such libraries.", "glibc is {fact:system.libc.version}."},
+  fixes = {
+    {kind = "pip:package", say = "Upgrade the package that brings it: newer builds have no such mark."},
+    {kind = "rebuild:package", say = "Or clear the mark in the file.", command = "patchelf --clear-execstack $(find / -name '{file}' 2>/dev/null | head -1)"},
+    {kind = "os", say = "Or use an image with an older glibc."},
+  },
+  doc = {looks = "cannot enable executable stack as shared object requires: Invalid argument.", check = "ldd --version; readelf -lW FILE.so | grep STACK."},
+}
+
+rule {
+  id = "sys.lib-missing/static-tls",
+  signatures = {tls = [[(?<path>\S+?/)?(?<file>[\w.+-]+\.so[\w.-]*): cannot allocate memory in static TLS block]]},
+  facts = {"system.arch", "system.libc.version"},
+  confidence = 0.88,
+  title = "a library has to be loaded at the process's start",
+  why = "{file} keeps thread-local data in a block of fixed size, which is full by the time it is loaded.",
+  fixes = {
+    {kind = "env:LD_PRELOAD", say = "Load it first (or import the package that brings it before all others).", command = "export LD_PRELOAD={path}{file}"},
+    {kind = "code", say = "Or import that package first in the program."},
+    {kind = "os", say = "Or enlarge that block, where the C library allows it (GLIBC_TUNABLES=glibc.rtld.optional_static_tls=16384)."},
+  },
+  doc = {looks = "libgomp.so.1: cannot allocate memory in static TLS block.", check = "The order of imports; architecture (often aarch64)."},
+}

@@ -3,7 +3,7 @@
 rule {
   id = "cuda.lib-missing",
   signatures = {
-    shared = [[(?<lib>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusparseLt|cusolver|cufft|curand|nvrtc(?:-builtins)?|nvJitLink|nccl|cupti|nvToolsExt|nvinfer\w*|cufile|nvshmem\w*|cuda_nvrtc)[\w.-]*\.so[\d.]*): cannot open shared object file]],
+    shared = [[(?<lib>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusparseLt|cusolver|cufft|curand|nvrtc(?:-builtins)?|nvJitLink|nccl|cupti|nvToolsExt|nvinfer\w*|cufile|cudss|nvshmem\w*|cuda_nvrtc)[\w.-]*\.so[\d.]*): cannot open shared object file]],
     load = [[(?:Could not load (?:dynamic )?library|Unable to load any of|Failed to load library|Could not locate) \{?['"]?(?<lib2>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusolver|nvrtc|nccl|nvinfer)[\w.]*)]],
     nvrtc = [[(?:nvrtc: error: failed to open (?<lib3>libnvrtc-builtins\.so[\d.]*)|Failed to dlopen (?<lib4>lib\w+\.so[\d.]*))]],
     dll = [[(?:Could not (?:locate|load library)|Error loading|Library) ['"]?(?<lib5>(?:lib)?(?:cudnn|cublas|cudart|zlibwapi)\w*(?:\.dll|\.so[\d.]*)?)['"]?(?: is not found| not found|\. Error code 126|\. Please make sure it is in your library path)]],
@@ -34,7 +34,7 @@ rule {
     end
     local from = hit.text:match[=[([^\s:'"]+\.so[\w.]*): ?(?:lib|undefined)]=] or frames:match[=[(?:site|dist)-packages/(?!torch/|importlib|transformers/)([A-Za-z0-9_]+)/[^\n]*\n?$]=]
     local major = lib:match[[\.so\.(\d+)]]
-    local names = {cudart = "cuda-runtime", cublas = "cublas", cublasLt = "cublas", cudnn = "cudnn", cusparse = "cusparse", cusparseLt = "cusparselt", cusolver = "cusolver", cufft = "cufft", curand = "curand", nvrtc = "cuda-nvrtc", nvJitLink = "nvjitlink", nccl = "nccl", cupti = "cuda-cupti", nvToolsExt = "nvtx"}
+    local names = {cudart = "cuda-runtime", cublas = "cublas", cublasLt = "cublas", cudnn = "cudnn", cusparse = "cusparse", cusparseLt = "cusparselt", cusolver = "cusolver", cufft = "cufft", curand = "curand", nvrtc = "cuda-nvrtc", nvJitLink = "nvjitlink", nccl = "nccl", cupti = "cuda-cupti", nvToolsExt = "nvtx", cufile = "cufile", cudss = "cudss"}
     local base = lib:match[[^lib([A-Za-z]+)]] or lib:match[[^(cudnn|cublasLt|cublas|cudart|nvrtc|cufft)]]
     local torch_cuda = f"torch.cuda"
     local cu = base ~= "cudnn" and major or type(torch_cuda) == "string" and torch_cuda:match[[^(\d+)]] or "12"
@@ -68,7 +68,7 @@ rule {
     nccl_symbol = [[undefined symbol: (?<symbol3>nccl(?:CommRegister|CommWindow\w*|MemAlloc|CommSplit|CommInitRankConfig|\w+))]],
     jax = [[Unable to load (?<jax>cuSPARSE|cuBLAS|cuDNN|cuSOLVER|cuFFT|CUPTI|cuda runtime)\. Is it installed\?]],
     multiple = [[(?:Multiple (?:CUDA|cuDNN|libcudart) (?:versions|libraries)|two different versions of lib(?:cudart|cudnn))]],
-    cublas_lt = [[(?:CUBLAS_STATUS_NOT_INITIALIZED|CUBLAS_STATUS_INVALID_VALUE) when calling `?cublas(?:GemmEx|LtMatmul|SgemmStridedBatched|Sgemm)]],
+    cublas_lt = [[(?:(?:CUBLAS_STATUS_NOT_INITIALIZED|CUBLAS_STATUS_INVALID_VALUE|CUBLAS_STATUS_INTERNAL_ERROR) when calling `?cublas(?:GemmEx|LtMatmul|SgemmStridedBatched|Sgemm)|CUSOLVER_STATUS_INTERNAL_ERROR)]],
   },
   context = {
     cudnn_version = [[cuDNN version incompatibility]],
@@ -213,12 +213,18 @@ rule {
     inductor = [[(?:torch\._inductor\.exc\.\w+: (?:CppCompileError|RuntimeError: Failed to find C compiler|InvalidCxxCompiler|FileNotFoundError)|InvalidCxxCompiler: No working C\+\+ compiler found|BackendCompilerFailed: backend='inductor' raised:)]],
     no_triton = [[(?:Cannot find a working triton installation|TritonMissing|Triton is not available|torch\._inductor\.exc\.TritonMissing)]],
     llvm = [[(?:LLVM ERROR: Cannot select|triton[^\n]*(?:unsupported|not supported) (?:target|arch)|'sm_\w+' is not a recognized processor)]],
+    pass = [[PassManager::run failed]],
     gpu_old = [[Found \S[^\n]*which is too old to be supported by the triton GPU compiler]],
   },
   context = {too_old = [[(?:Feature|Instruction) '[^']+' (?:with [^\n]{0,40} )?requires \.target sm_\d+ or higher]]},
   facts = {"python.packages.triton.version", "gpus.0.compute_capability", "env.TRITON_PTXAS_PATH"},
   explains = {"ext.abi-mismatch", "cuda.nvcc-missing", "pip.module-missing"},
   when = function(f, log)
+    if log.pass and not (log.no_cc or log.gcc_failed or log.ptxas) then
+      local cc = f.capabilities()[1]
+      return {hit = log.pass, confidence = 0.55, title = "triton cannot compile a kernel for this GPU", why = {"Triton's compiler gave up on a kernel" .. (cc and version.cmp(cc, "8.0") == -1 and ": this GPU is older than what it was written for (bfloat16 and much of newer triton want 8.0)." or "."), "triton is {fact:python.packages.triton.version}."},
+        fixes = {{kind = "pip:triton", say = "Install the triton that belongs to this torch.", command = "pip install --force-reinstall torch triton"}, {kind = "param:dtype", say = "On an older GPU: float16 instead of bfloat16, or a back end without triton."}}}
+    end
     if log.gpu_old then
       return {hit = log.gpu_old, confidence = 0.9, why = "Triton needs compute capability 7.0 or later; torch.compile cannot run on this GPU.", fixes = {{kind = "hardware", say = "Run without torch.compile (TORCHDYNAMO_DISABLE=1), or use a newer GPU."}}}
     end

@@ -110,7 +110,7 @@ rule {
     nvml_driver = [[(?:Failed to initialize NVML: Driver Not Loaded|NVMLError_DriverNotLoaded|nvml error: driver not loaded|NVML_ERROR_DRIVER_NOT_LOADED)]],
     cli = [[nvidia-container-cli(?:\.real)?: initialization error:(?: nvml error:)? (?:driver not loaded|load library failed: libnvidia-ml|driver rpc error)]],
     installer = [[(?:Unable to (?:load|build) the (?:kernel module 'nvidia|NVIDIA kernel module)|nvidia: version magic '[^']+' should be|kernel driver does not appear to be running on this host)]],
-    adapter = [[(?:RmInitAdapter failed|^No devices were found$)]],
+    adapter = [[(?:RmInitAdapter failed|\bNo devices were found\b)]],
     secure = [[(?:Key was rejected by service|Required key not available)]],
     dkms = [[(?:Error! Bad return status for module build on kernel|DKMS[^\n]*nvidia[^\n]*(?:error|fail))]],
     no_module = [[NVRM: (?:No NVIDIA (?:GPU|graphics adapter) found|The NVIDIA probe routine was not called|This can occur when a driver such as)]],

@@ -34,6 +34,8 @@ rule {
     meta = [[(?:_meta_registrations|torchvision/extension)\S*[^\n]{0,120}does not exist]],
     register_fake = [[module 'torch\.library' has no attribute '(?:register_fake|impl_abstract)']],
     functional = [[No module named 'torchvision\.transforms\.functional_tensor']],
+    audio_api = [[module 'torchaudio' has no attribute '(?<audio_name>list_audio_backends|set_audio_backend|get_audio_backend|info|AudioMetaData)']],
+    older = [[cannot import name '(?<vision_name>\w+)' from 'torchvision\.]],
     cuda_ops = [[Could not run 'torchvision::\w+' with arguments from the 'CUDA' backend]],
   },
   facts = {"torch.version", "python.packages.torchvision.version", "python.packages.torchaudio.version"},
@@ -42,6 +44,15 @@ rule {
   when = function(f, log)
     local only_image = log.image and not (log.nms or log.compiled or log.audio or log.extension or log.circular or log.meta or log.register_fake)
     if only_image and (log.image.event.level == "warning" or (log.image.event.tier or 0) < 3) then return nil end
+    if log.audio_api then
+      return {hit = log.audio_api, confidence = 0.88, title = "torchaudio is newer than the package that uses it", why = {"torchaudio 2.9 removed {audio_name}; the package that calls it was written for an older one.", "torchaudio is {fact:python.packages.torchaudio.version}."},
+        fixes = {{kind = "pip-downgrade:torchaudio", say = "Go back to torchaudio 2.8, with the torch that goes with it.", command = "pip install 'torch==2.8.*' 'torchaudio==2.8.*'"}, {kind = "pip:package", say = "Or upgrade the package named in the traceback."}}}
+    end
+    if log.older and not (log.nms or log.compiled or log.functional) then
+      if (log.older.event.tier or 0) < 3 then return nil end
+      return {hit = log.older, confidence = 0.72, title = "torchvision and the package that imports it are of releases that do not fit", why = {"The installed torchvision has no {vision_name}: it is older (or newer) than what the importing package was written for.", "torchvision is {fact:python.packages.torchvision.version}."},
+        fixes = {{kind = "pip:torchvision", say = "Upgrade torchvision, with torch.", command = "pip install -U torch torchvision"}, {kind = "pip:package", say = "Or install another release of the package named in the traceback."}}}
+    end
     if log.functional and not (log.nms or log.compiled) then
       return {hit = log.functional, confidence = 0.7, title = "torchvision is newer than the package that imports it", why = {"torchvision 0.17 removed transforms.functional_tensor; the package that imports it (basicsr and what builds on it) was written for an older torchvision.", "torchvision is {fact:python.packages.torchvision.version}."},
         fixes = {{kind = "pip-downgrade:torchvision", say = "Go back to torchvision 0.16 with torch 2.1 (or change the import to torchvision.transforms.functional).", command = "pip install 'torch<2.2' 'torchvision<0.17'"}, {kind = "code", say = "Or replace the import by torchvision.transforms.functional in the package named in the traceback."}}}
@@ -123,7 +134,7 @@ rule {
     dll = [[DLL load failed while importing (?<module>\w+): The specified (?:procedure|module) could not be found]],
     libc10 = [[lib(?:c10|c10_cuda|torch|torch_cpu|torch_python)\.so: cannot open shared object file]],
     vllm_c = [[(?:No module named 'vllm\._C'|Failed to import from vllm\._C with ImportError|'_OpNamespace' '(?:_C|_C_cache_ops|_moe_C|_vllm_fa\w*|sgl_kernel)' object has no attribute)]],
-    flash_c = [[cannot import name '(?:flash_attn_cuda|flash_attn_2_cuda|_\w+_C)'|No module named '(?<missing>flash_attn_2_cuda|flash_attn_cuda|fused_layer_norm_cuda|amp_C|dropout_layer_norm|rotary_emb|exllama_kernels|exllamav2_kernels|awq_ext|awq_inference_engine|_ext|pointnet2_ops\._ext|mmcv\._ext|detectron2\._C|MultiScaleDeformableAttention|selective_scan_cuda|causal_conv1d_cuda|sgl_kernel\.common_ops|gptqmodel_\w+|quant_cuda|cuda_ext)']],
+    flash_c = [[cannot import name '(?:flash_attn_cuda|flash_attn_[23]_cuda|_\w+_C)'|No module named '(?<missing>flash_attn_2_cuda|flash_attn_cuda|fused_layer_norm_cuda|amp_C|dropout_layer_norm|rotary_emb|exllama_kernels|exllamav2_kernels|awq_ext|awq_inference_engine|_ext|pointnet2_ops\._ext|mmcv\._ext|detectron2\._C|MultiScaleDeformableAttention|selective_scan_cuda|causal_conv1d_cuda|sgl_kernel\.common_ops|gptqmodel_\w+|quant_cuda|cuda_ext)']],
   },
   context = {
     nvjitlink = [[undefined symbol: _{0,2}(?:nvJitLink|cublas|cudnn|cusparse|nccl|cuda)\w+]],
@@ -162,7 +173,7 @@ rule {
 }
 
 -- Where such an extension has wheels of its own for each torch, those serve better than a build.
-local HAS_WHEELS = {["torch-scatter"] = true, ["torch-sparse"] = true, ["torch-cluster"] = true, ["torch-spline-conv"] = true, mmcv = true, ["mmcv-full"] = true, dgl = true, ["auto-gptq"] = true, ["autoawq-kernels"] = true}
+local HAS_WHEELS = {["torch-scatter"] = true, ["torch-sparse"] = true, ["torch-cluster"] = true, ["torch-spline-conv"] = true, mmcv = true, ["mmcv-full"] = true, dgl = true, ["auto-gptq"] = true, ["autoawq-kernels"] = true, xformers = true}
 
 -- The package of the innermost frame that lies in an installed package other than torch itself.
 local function package_of_frames(log)
@@ -179,10 +190,11 @@ end
 rule {
   id = "ext.abi-mismatch/no-cuda",
   signatures = {
-    not_compiled = [[(?:(?<op>\w+) is not compiled with GPU support|\bNot compiled with (?:GPU|CUDA) support)]],
+    not_compiled = [[(?:(?<op>\w+) is not compiled with GPU support|(?:^|Error: )Not compiled with (?:GPU|CUDA) support|library is compiled without CUDA support)]],
     implementation = [[(?<op2>\w+): implementation for device cuda:\d+ not found]],
     custom_ops = [[(?:name '_C' is not defined|cannot import name '_C' from '(?!torch')(?<ext>[\w.]+)'|Cannot import '(?<ext2>\w+)\._C', therefore)]],
     dgl = [[Device API cuda is not enabled]],
+    xformers = [[xFormers wasn't buil[dt] with CUDA support]],
     kernels = [[name '(?<kernel>autogptq_cuda(?:_\d+)?|awq_inference_engine|awq(?:_v2)?_ext|exlv?2?_ext|make_q4|exllama_\w+)' is not defined]],
     awq = [[(?:AWQ kernels (?:could not be loaded|not found)|auto-awq kernels is needed to be installed)]],
   },
@@ -190,9 +202,9 @@ rule {
   explains = {"cuda.nvcc-missing"},
   confidence = 0.88,
   when = function(f, log)
-    local hit = log.not_compiled or log.implementation or log.dgl or log.kernels or log.awq or log.custom_ops
+    local hit = log.not_compiled or log.implementation or log.dgl or log.xformers or log.kernels or log.awq or log.custom_ops
     if hit == log.custom_ops and (hit.event.tier or 0) < 3 then return nil end
-    local package = (log.awq or log.kernels and log.kernels.kernel:match[[awq|exlv?2?_ext]]) and "autoawq-kernels" or log.custom_ops and (log.custom_ops.ext or log.custom_ops.ext2) or package_of_frames(log) or log.dgl and "dgl" or log.kernels and "auto-gptq" or log.implementation and "mmcv" or "package"
+    local package = (log.awq or log.kernels and log.kernels.kernel:match[[awq|exlv?2?_ext]]) and "autoawq-kernels" or log.xformers and "xformers" or log.custom_ops and (log.custom_ops.ext or log.custom_ops.ext2) or package_of_frames(log) or log.dgl and "dgl" or log.kernels and "auto-gptq" or log.implementation and "mmcv" or "package"
     local install = {kind = "pip:" .. package, say = "Install the build of " .. package .. " with CUDA for this torch (from its own index of wheels)."}
     local rebuild = {kind = "rebuild:extension", say = "Build it again with a CUDA compiler in reach; setting the architectures builds CUDA code even where no GPU is visible, as in docker build.",
       command = ("export CUDA_HOME=/usr/local/cuda FORCE_CUDA=1 TORCH_CUDA_ARCH_LIST=%s; pip install --no-build-isolation --force-reinstall <source>"):format(f.capabilities()[1] or "<compute capability>")}
@@ -260,7 +272,7 @@ rule {
 
 rule {
   id = "torch.cpu-build/no-cuda",
-  signatures = {unavailable = [[(?:torch\.cuda\.is_available\(\) (?:should be True but is|returned|==) False|Torch (?:is not able to use GPU|reports CUDA not available))]]},
+  signatures = {unavailable = [[(?:Flash Attention 2 is not available on CPU|torch\.cuda\.is_available\(\) (?:should be True but is|returned|==) False|Torch (?:is not able to use GPU|reports CUDA not available))]]},
   context = {other = [[(?:driver on your system is too old|Found no NVIDIA driver|CUDA unknown error|forward compatibility|not yet initialized|nvidia-smi)]], cpu = [[\d\+cpu\b]]},
   unless = {"other"},
   facts = {"torch.version", "torch.cuda", "gpus.0.name"},

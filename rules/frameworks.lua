@@ -53,6 +53,7 @@ rule {
   context = {known = [[(?:NO_DEVICE|no CUDA-capable|insufficient|CUDA_ERROR_UNKNOWN|No visible GPU)]]},
   unless = {"known"},
   facts = {"env.LD_LIBRARY_PATH", "python.packages.jaxlib.version"},
+  explains = {"cuda.fork"},
   confidence = 0.5,
   title = "JAX's CUDA part does not start",
   why = {"JAX's CUDA part does not start, so JAX computes on the CPU: mostly its packages (jax, jaxlib, the plugin, nvidia-*) are not of one release, or other CUDA libraries stand first.", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},

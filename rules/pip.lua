@@ -255,8 +255,8 @@ rule {
     package = [[(?:the package flash_attn seems to be not installed|flash_attn (?:is )?not (?:installed|available)|Please install (?:the )?flash[-_]attn|No module named ['"]flash_attn['"]|requires the following packages[^\n]*flash_attn|flash[-_]attn(?:ention)? (?:package )?(?:is )?required)]],
     fa3 = [[(?:flash_attn_3|flash_attn_interface)[^\n]{0,60}(?:not installed|not found|No module)]],
   },
-  context = {fallback = [[(?:falling back|fallback|will use|Using (?:xformers|sdpa|eager)|optional|Warning: Flash attention)]], abi = [[undefined symbol]]},
-  unless = {"abi"},
+  context = {fallback = [[(?:falling back|fallback|will use|Using (?:xformers|sdpa|eager)|optional|Warning: Flash attention)]], abi = [[undefined symbol]], cpu = [[Flash Attention 2 is not available on CPU]]},
+  unless = {"abi", "cpu"},
   facts = {"python.packages.flash-attn.version", "gpus.0.compute_capability"},
   explains = {"hf.trust-remote-code", "pip.module-missing"},
   when = function(f, log)

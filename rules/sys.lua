@@ -85,14 +85,14 @@ rule {
 rule {
   id = "sys.lib-missing",
   signatures = {
-    shared = [[(?<lib>lib(?:GL|GLX|EGL|gthread-2\.0|glib-2\.0|SM|ICE|Xext|Xrender|X11|xcb|gomp|sndfile|numa|aio|ibverbs|rdmacm|mpi|mpi_cxx|openblas|blas|lapack|gfortran|quadmath|ffi|ssl|crypto|sqlite3|tcmalloc|jemalloc|python3\.\d+|avcodec|avformat|avutil|sox|tinfo|ncurses\w*|xml2|jpeg|png16|tiff|webp|magic|portaudio|gflags|glog|hwloc|unwind|uuid|z|bz2|lzma|stdc\+\+|gcc_s|atomic|dl|crypt|nsl|effa|event\w*|zmq|cufile|mkl_\w+|iomp5|tbb\w*|omp)[\w.+-]*\.so(?:\.\d+)*): cannot open shared object file]],
+    shared = [[(?<lib>lib(?:GL|GLX|EGL|gthread-2\.0|glib-2\.0|SM|ICE|Xext|Xrender|X11|xcb|gomp|sndfile|numa|aio|ibverbs|rdmacm|mpi|mpi_cxx|openblas|blas|lapack|gfortran|quadmath|ffi|ssl|crypto|sqlite3|tcmalloc|jemalloc|python3\.\d+|avcodec|avformat|avutil|sox|tinfo|ncurses\w*|xml2|jpeg|png16|tiff|webp|magic|portaudio|gflags|glog|hwloc|unwind|uuid|z|bz2|lzma|stdc\+\+|gcc_s|atomic|dl|crypt|nsl|effa|event\w*|zmq|mkl_\w+|iomp5|tbb\w*|omp)[\w.+-]*\.so(?:\.\d+)*): cannot open shared object file]],
     load_library = [[OSError: (?:cannot load library|could not load) ['"]?(?<lib>lib(?:sndfile|portaudio|GL|magic)[\w.]*)]],
     blas = [[undefined symbol: (?<symbol>[sdcz](?:gesdd|gemm|getrf|potrf|syev|gels|geqrf|trsm|dot)\w*)]],
     sndfile = [[(?<lib>sndfile|libsndfile) (?:library )?not found]],
     command = [[(?:^|[\s:])(?<tool2>ffmpeg|ffprobe|git|git-lfs|cmake|ninja|make|gcc|g\+\+|sox|espeak|espeak-ng|aria2c|wget|curl|unzip|cargo|rustc|numactl|mpirun): (?:command )?not found\b]],
     stated = [[(?<tool3>ffmpeg|espeak|espeak-ng|sox|tesseract|git-lfs|poppler) (?:was not found but|is not installed or|not installed on your system|is not installed on|is not recognized as)]],
     lfs = [[git: 'lfs' is not a git command]],
-    compiler = [=[(?:unable to execute '[^'\n]*(?:gcc|g\+\+|cc)'|error: command '[^'\n]*(?:gcc|g\+\+|cc|cl\.exe)' failed: No such file|Microsoft Visual C\+\+ 14\.0 (?:or greater )?is required|No CMAKE_C(?:XX)?_COMPILER could be found|CMAKE_C(?:XX)?_COMPILER not set, after EnableLanguage|'(?:which|where)', '(?:c\+\+|g\+\+|cl)'\]' returned non-zero|Error checking compiler version for cl: )]=],
+    compiler = [=[(?:unable to execute '[^'\n]*(?:gcc|g\+\+|cc)'|error: command '[^'\n]*(?:gcc|g\+\+|cc|cl\.exe)' failed: No such file|Microsoft Visual C\+\+ 14\.0 (?:or greater )?is required|No CMAKE_C(?:XX)?_COMPILER could be found|CMAKE_C(?:XX)?_COMPILER not set, after EnableLanguage|'(?:which|where)', '(?:c\+\+|g\+\+|cl)'\]' returned non-zero|Error checking compiler version for cl: |Could not locate a supported Microsoft Visual C\+\+ installation)]=],
     rust = [[(?:can't find Rust compiler|Cargo, the Rust package manager, is not installed)]],
     header = [[fatal error: (?<header>(?!Python\.h|cu\w*\.h|cu\w+/|nv\w*|torch/|ATen/|c10/|thrust/)[\w/.+-]+\.h(?:pp)?): No such file]],
     codec = [[Could not load libtorchcodec]],

@@ -8,7 +8,7 @@ rule {
     version_cpu = [[(?:torch|PyTorch)(?: version)?\W{1,8}\d[\w.]*\+cpu\b]],
     none_found = [[No NVIDIA GPU found\? ?Unsloth|Unsloth cannot find any torch accelerator]],
     deserialize = [[Attempting to deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is False]],
-    not_linked = [[(?:PyTorch is not linked with support for cuda devices|Cannot find (?:a )?CUDA (?:build|support) (?:of|in) (?:torch|PyTorch))]],
+    not_linked = [[(?:PyTorch is not linked with support for cuda devices|PyTorch was not compiled with CUDA support|Cannot find (?:a )?CUDA (?:build|support) (?:of|in) (?:torch|PyTorch))]],
     triton_cpu = [[(?:0 active drivers \(\[\]\)\. There should only be one|Found no active (?:triton )?driver)]],
   },
   context = {
@@ -59,7 +59,8 @@ rule {
     not_compatible = [[(?<gpu>[\w .()-]+?) with CUDA capability sm_(?<sm>\d+) is not compatible with the current PyTorch installation]],
     too_old_gpu = [[(?:Found GPU\d+ (?<gpu2>[^\n]+?) which is of (?:cuda|compute) capability (?<cap>[\d.]+)|PyTorch no longer supports this GPU because it is too old)]],
     invalid_fn = [[(?:CUDA error: invalid device function|invalid device function|CUDA error 98\b)]],
-    guard = [[This kernel only supports sm_?\d+]],
+    guard = [[(?:This kernel only supports sm_?\d+|Arch conditional MMA instruction used without targeting|is for sm\d+(?:-sm\d+)?, but was built for sm\d+|don't compiled with sm_?\d+|Could not find compatible tinycudann extension for compute capability)]],
+    nvrtc_arch = [[nvrtc: error: invalid value for --gpu-architecture]],
     ggml_arch = [[(?:ggml_cuda_compute_forward|ggml_cuda\w*)[^\n]{0,80}(?:no kernel image|was not compiled for|compiled for: )|has no device code compatible with CUDA arch \d+]],
     flash_gpu = [[(?:named symbol not found|CUDA error: the provided PTX[^\n]*incompatible|device kernel image is invalid)]],
     sm_support = [[(?:is not compiled (?:for|with)|does not support|unsupported|not supported on) (?:this )?(?:GPU architecture |compute capability |arch(?:itecture)? )?(?:sm_?|SM ?)?(?<sm2>12[01]|100|103|110|5\d|6\d|37)\b]],
@@ -75,7 +76,7 @@ rule {
   facts = {"gpus.0.name", "gpus.0.compute_capability", "torch.version", "torch.archs"},
   explains = {"cuda.illegal-access", "cuda.launch-failure", "cuda.lib-missing", "bnb.arch-unsupported", "vllm.arg-unsupported", "oom.activation"},
   when = function(f, log)
-    local hit = log.not_compatible or log.too_old_gpu or log.no_image or log.code209 or log.guard or log.invalid_fn or log.ggml_arch or log.sm_support or log.flash_gpu
+    local hit = log.not_compatible or log.too_old_gpu or log.no_image or log.code209 or log.guard or log.nvrtc_arch or log.invalid_fn or log.ggml_arch or log.sm_support or log.flash_gpu
     local sm = log.not_compatible and log.not_compatible.sm
     local cc = f.capabilities()[1] or sm and (sm:sub(1, -2) .. "." .. sm:sub(-1)) or log.too_old_gpu and log.too_old_gpu.cap
     local covered = cc and (f"torch.archs" or f"torch.ptx") and know.arch_covers(f"torch.archs" or {}, f"torch.ptx" or {}, cc)
@@ -215,15 +216,14 @@ rule {
     bf16 = [[(?:Bfloat16 is only supported on GPUs with compute capability of at least 8\.0|Your (?:setup|GPU) doesn't support bf16(?:/gpu)?|bf16 (?:is )?not supported|does not support bfloat16)]],
     fp8 = [[(?:fp8|FP8|float8|e4nv|fp8e4nv|torch\._scaled_mm)[^\n]{0,120}(?:only supported|not supported|requires|supported on(?:ly)?|compute capability)]],
     flash = [[(?:FlashAttention only supports (?:Ampere|Hopper|Turing)[^\n]*|FlashAttention-3 (?:only|requires)[^\n]*|FlashAttention (?:backward for head dim > \d+ requires|forward only supports head dimension at most)[^\n]*|flash[- ]?attention[^\n]{0,60}(?:requires|only support\w*)[^\n]{0,60}(?:Ampere|compute capability|sm_?\d+|GPUs?))]],
-    capability = [[(?:The quantization method (?<method>\S+) is not supported for the current GPU\. Minimum capability: (?<min>\d+)|requires (?:GPU with )?(?:compute )?capability (?:of )?(?:at least |>= ?)?(?<need>\d\.?\d)|GPUs with compute capability below (?<below>[\d.]+) are not supported)]],
+    capability = [[(?:The quantization method (?<method>\S+) is not supported for the current GPU\. Minimum capability: (?<min>\d+)|[Cc]ompute [Cc]apability (?<need2>[\d.]+)\)? or (?:higher|newer architecture is) required|requires (?:GPU with )?(?:compute )?capability (?:of )?(?:at least |>= ?)?(?<need>\d\.?\d)|GPUs with compute capability below (?<below>[\d.]+) are not supported)]],
     flash_dtype = [[FlashAttention only support fp16 and bf16 data type]],
     half_cpu = [=[["'](?:addmm_impl_cpu_|LayerNormKernelImpl|baddbmm_with_gemm|softmax_lastdim_kernel_impl|slow_conv2d_cpu|compute_indices_weights_cubic|upsample\w*|erfinv_vml_cpu|addmv_impl_cpu|clamp_min_scalar_cpu|log|mse_cpu|rsqrt_vml_cpu|index_add_cuda_|triu_tril_cuda_template|multinomial\w*|\w+_cpu)["'] not implemented for ['"](?<dtype>Half|BFloat16|Float8\w*)['"]]=],
     xformers = [[(?:No operator found for `memory_efficient_attention|requires device with capability > \(\d+, \d+\) but your GPU has capability)]],
   },
-  context = {built_for = [[xFormers can't load C\+\+/CUDA extensions]]},
+  context = {not_built = [[xFormers (?:can't load C\+\+/CUDA extensions|wasn't buil[dt] with CUDA support)]]},
   facts = {"gpus.0.compute_capability", "gpus.0.name"},
   when = function(f, log)
-    if log.xformers and log.built_for then return nil end -- it has no operator because its extension did not load: ext.abi-mismatch
     if log.half_cpu and not (log.bf16 or log.flash) then
       return {hit = log.half_cpu, confidence = 0.84, why = ("The CPU (or this kernel) has no %s version of that operation: the model was loaded in half precision and runs where half precision is not implemented."):format(log.half_cpu.dtype),
         fixes = {{kind = "param:dtype", say = "Run on the GPU, or load in float32 on the CPU.", command = "torch_dtype=torch.float32"}}}
@@ -232,6 +232,7 @@ rule {
       return {hit = log.flash_dtype, confidence = 0.85, why = "FlashAttention was asked to work on float32 tensors.", fixes = {{kind = "param:dtype", say = "Load the model in float16 or bfloat16.", command = "torch_dtype=torch.bfloat16"}, {kind = "param:attn_implementation", say = "Or use attn_implementation='sdpa'."}}}
     end
     local hit = log.bf16 or log.flash or log.fp8 or log.capability or log.xformers
+    if log.xformers and log.not_built then return nil end -- its own kernels did not load or are not in it: ext.abi-mismatch
     if hit == log.xformers and hit then
       return {hit = hit, confidence = 0.78, why = "xformers has no attention kernel for this dtype, shape or GPU.", fixes = {{kind = "param:attn_implementation", say = "Use torch's own attention (sdpa), or float16 inputs."}, {kind = "pip:xformers", say = "Or install the xformers build made for this torch."}}}
     end
