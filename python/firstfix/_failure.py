@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Sequence
 
 from firstfix import _exceptions, _gpu, _mask, _program, _ring, _say
 from firstfix._settings import settings
@@ -66,8 +66,9 @@ def _repeated(exc: BaseException) -> int:
 
 
 def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[str, Any]] = None,
-           wait: bool = True) -> None:
+           wait: bool = True, said: Sequence[str] = ()) -> None:
     """Record, show and diagnose. wait=False: the diagnosis follows from a thread, since an event loop must not stand still.
+    `said` are lines that a library printed before it failed.
 
     Raises nothing, but Ctrl-C passes through. A failure inside of this is said in one line.
     """
@@ -80,7 +81,7 @@ def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[s
         repeated = _repeated(exc)
         if repeated or settings.log == "off":
             return
-        _show(exc, heading, fields or {}, wait)
+        _show(exc, heading, fields or {}, wait, said)
     except Exception as failure:
         _say.once(f"could not report a failure: {type(failure).__name__}")
     finally:
@@ -96,16 +97,16 @@ def _memory_lines(exc: BaseException) -> list[str]:
         return []
 
 
-def _show(exc: BaseException, heading: str, fields: dict[str, Any], wait: bool) -> None:
+def _show(exc: BaseException, heading: str, fields: dict[str, Any], wait: bool, said: Sequence[str]) -> None:
     trace = _mask.mask(_exceptions.text(exc))
-    kind, said = _exceptions.type_name(exc), _mask.mask(_exceptions.message(exc))
+    kind, message = _exceptions.type_name(exc), _mask.mask(_exceptions.message(exc))
     memory = _memory_lines(exc)
-    lines = [_say.title(heading), f"Error Type: {kind}", f"Error Message: {said}", "", "Full Traceback:", trace.rstrip()]
+    lines = [_say.title(heading), f"Error Type: {kind}", f"Error Message: {message}", "", "Full Traceback:", trace.rstrip()]
     if memory:
         lines += ["", _say.section("GPU MEMORY DIAGNOSTICS"), *memory]
-    record_ = dict(fields, **{"exception.type": kind, "exception.message": said, "exception.stacktrace": trace})
+    record_ = dict(fields, **{"exception.type": kind, "exception.message": message, "exception.stacktrace": trace})
     _say.say("exception", "\n".join(lines), record_)
-    log = "\n".join([*hints, trace, *memory])
+    log = "\n".join([*hints, *said, trace, *memory])
     if wait:
         diagnose(log)
     else:

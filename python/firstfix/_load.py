@@ -8,6 +8,7 @@ import functools
 import os
 import sys
 import time
+from collections import deque
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Callable, Optional
@@ -16,8 +17,10 @@ from firstfix import _exceptions, _failure, _gpu, _imports, _model, _ring, _say
 from firstfix._table import Row
 
 NOT_SET = "not set"
+LIBRARY_LINES = 30
 _inside: ContextVar[bool] = ContextVar("firstfix_load", default=False)
 _downloads = [0, 0]  # files and bytes fetched from the hub by this process
+library_log: deque[str] = deque(maxlen=500)  # pieces of what a library's native code printed since the load began
 
 
 def version(name: str) -> str:
@@ -107,6 +110,7 @@ class Load:
             self._phase = _ring.next_id()
             self._began = time.perf_counter()
             self._fetched = list(_downloads)
+            library_log.clear()
             _failure.guarded(self._begin)
         return self
 
@@ -140,8 +144,10 @@ class Load:
             row["error.type"] = _exceptions.type_name(exc)
             _ring.event(_ring.PHASE_END, row)
             if failure:
-                about = {"firstfix.phase.id": self._phase, "gen_ai.request.model": self.name, "firstfix.duration_ms": took * 1e3}
-                _failure.handle(exc, "model.load", "MODEL INITIALIZATION FAILED", about)
+                said = "".join(library_log).splitlines()[-LIBRARY_LINES:]
+                about = {"firstfix.phase.id": self._phase, "gen_ai.request.model": self.name, "firstfix.duration_ms": took * 1e3,
+                         "body": _exceptions.cut("\n".join(said)) or None}
+                _failure.handle(exc, "model.load", "MODEL INITIALIZATION FAILED", about, said=said)
             return
         made = _failure.guarded(_model.summary, self.result) if self.result is not None else None
         if made is not None:
@@ -171,9 +177,9 @@ class Load:
         if made is not None:
             quantized = f" ({made.quantization})" if made.quantization else ""
             lines.append(f"{_mark(True)} {_model.count(made.parameters)} parameters{quantized}: {made.kinds}; {_say.size(made.bytes)}")
-            lines.append(f"{_mark(not made.off_gpu)} " + (
-                f"Not all layers are on the GPU: {made.devices}" if made.off_gpu else made.devices[:1].upper() + made.devices[1:]))
-            if made.off_gpu:
+            lines.append(f"{_mark(not made.away)} " + (
+                f"Not all layers are {made.away}: {made.devices}" if made.away else made.devices[:1].upper() + made.devices[1:]))
+            if made.away:
                 lines.append(f"   Sample mapping: {made.sample}")
         for r in gpus:
             lines.append(f"GPU {r.gpu} Memory: {_say.size(r.allocated)} allocated, {_say.size(r.reserved)} reserved, "

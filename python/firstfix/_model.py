@@ -16,7 +16,7 @@ class Summary(NamedTuple):
     kinds: str          # "7.2 B bfloat16, 1.1 B 4-bit nf4"
     quantization: str   # "" when none is known
     devices: str        # "all layers on cuda:0"
-    off_gpu: bool       # some layers are on CPU or disk while others are on a GPU
+    away: str           # "on the GPU" or "in memory": where the others are while some layers are not; "" when none is away
     sample: str         # two entries of the device map
 
 
@@ -87,16 +87,19 @@ def _places(parts: list[Any], by_tensor: dict[str, list[str]]) -> dict[str, list
     return by_tensor
 
 
-def _devices(places: dict[str, list[str]]) -> tuple[str, bool]:
-    gpus = [d for d in places if d not in ("cpu", "disk", "meta")]
+def _devices(places: dict[str, list[str]]) -> tuple[str, str]:
+    """Where the layers are, in words, and what those that are slower to reach miss."""
     if len(places) == 1:
-        return f"all layers on {next(iter(places))}", False
+        return f"all layers on {next(iter(places))}", ""
+    near = [d for d in places if d not in ("cpu", "disk", "meta")]
+    where = "on the GPU" if near else "in memory"
+    near = near or ["cpu"]
     parts = []
     for device, names in places.items():
-        away = bool(gpus) and device not in gpus
+        away = device not in near
         which = f" ({names[0]} … {names[-1]})" if away and len(names) > 1 else f" ({names[0]})" if away and names else ""
         parts.append(f"{len(names)} on {device}{which}")
-    return ", ".join(parts), bool(gpus) and len(gpus) < len(places)
+    return ", ".join(parts), where if len(near) < len(places) else ""
 
 
 def _quantization(parts: list[Any], kinds: dict[str, int]) -> str:
@@ -110,7 +113,12 @@ def _quantization(parts: list[Any], kinds: dict[str, int]) -> str:
 
 
 def summary(thing: Any) -> Optional[Summary]:
-    """What `thing` is made of; None when it holds no PyTorch module that we can see."""
+    """What `thing` is made of; None when it holds no PyTorch module that we can see and is no Llama of llama.cpp."""
+    llama = getattr(sys.modules.get("llama_cpp"), "Llama", None)
+    if llama is not None and isinstance(thing, llama):
+        from firstfix.integrations import llama_cpp
+
+        return llama_cpp.summary(thing)
     parts = modules(thing)
     if not parts:
         return None

@@ -39,7 +39,7 @@ class Request:
         self.phase = 0
         self.fields: Optional[dict[str, Any]] = None
         self._memory: Optional[tuple[int, int]] = None
-        self._status: Optional[str] = None
+        self._status: Union[str, BaseException, None] = None
 
     def tokens(self, input: Optional[int] = None, output: Optional[int] = None) -> None:
         """How many tokens went in and came out."""
@@ -49,8 +49,8 @@ class Request:
         """More fields for the event at the end."""
         self.fields = {**(self.fields or {}), **fields}
 
-    def failed(self, why: str) -> None:
-        """It ends without an exception and yet did not work, such as an answer with status 500."""
+    def failed(self, why: Union[str, BaseException]) -> None:
+        """It did not work although nothing is raised: an answer with status 500, an exception that somebody catches."""
         self._status = why
 
     def __enter__(self) -> "Request":
@@ -86,13 +86,15 @@ class Request:
 
     def _end(self, exc: Optional[BaseException], took: float, alone: bool) -> None:
         row: dict[str, Any] = {"firstfix.phase": self.kind, "firstfix.phase.id": self.phase, "firstfix.duration_ms": took,
-                               "firstfix.outcome": "ok" if exc is None and not self._status else "error"}
+                               "firstfix.outcome": "ok" if exc is None and self._status is None else "error"}
         if self.fields:
             row.update(self.fields)
         if self._memory is not None:
             _memory_after(self._memory, row, alone)
-        if self._status:
+        if isinstance(self._status, str):
             row["error.type"] = self._status
+        elif exc is None:
+            exc = self._status
         if exc is not None:
             self._failed(exc, row)
         try:
