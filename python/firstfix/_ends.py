@@ -23,6 +23,7 @@ _marker = ""
 
 def _handle(exc: BaseException, where: str, heading: str, wait: bool) -> None:
     """Show and record it; under `firstfix run` the supervisor shows a death, so it is only recorded here."""
+    settings.give_spare(exc)
     try:
         from firstfix import _exceptions, _failure
 

@@ -86,6 +86,7 @@ def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[s
         _say.once(f"could not report a failure: {type(failure).__name__}")
     finally:
         _busy.on = False
+        settings.keep_spare()
 
 
 def _memory_lines(exc: BaseException) -> list[str]:

@@ -23,6 +23,7 @@ def install(capture_inputs: bool = False) -> bool:
 
         _ends.install()
         _imports.install()
+        settings.keep_spare()
     except Exception as failure:
         from firstfix import _say
 

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Callable, Optional
 
 from firstfix import _exceptions, _failure, _gpu, _imports, _model, _ring, _say
+from firstfix._settings import settings
 from firstfix._table import Row
 
 NOT_SET = "not set"
@@ -133,6 +134,8 @@ class Load:
         except ValueError:
             _inside.set(False)
         took = time.perf_counter() - self._began
+        if exc is not None:
+            settings.give_spare(exc)
         _failure.guarded(self._end, exc, took)
 
     def _end(self, exc: Optional[BaseException], took: float) -> None:

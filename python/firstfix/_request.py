@@ -73,6 +73,8 @@ class Request:
         """End, with an exception or without; it always goes on as it came."""
         took = (_clock() - self._began) / 1e6
         alone = working(-1) == 0
+        if exc is not None:
+            settings.give_spare(exc)
         try:
             self._end(exc, took, alone)
         except Exception as failure:  # a recursion limit or memory that is used up must not hide the worker's own

@@ -6,13 +6,18 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
 MODES = ("text", "json", "off")
+SPARE = 8 << 20
 
 
 class Settings:
     """The switches of this process; one object, `settings`, that every module looks at."""
 
-    __slots__ = ("log", "log_file", "disabled", "gpu_reads", "capture_inputs", "supervised")
+    __slots__ = ("log", "log_file", "disabled", "gpu_reads", "capture_inputs", "supervised", "_spare")
 
     def __init__(self) -> None:
         """Defaults; read() fills them from the environment."""
@@ -22,16 +27,29 @@ class Settings:
         self.gpu_reads = True
         self.capture_inputs = False
         self.supervised = False
+        self._spare: Optional[bytes] = None
 
     def read(self) -> None:
         """Take the environment's word; a value that makes no sense is the default."""
         get = os.environ.get
-        mode = get("FIRSTFIX_LOG", "text").strip().lower()
-        self.log = mode if mode in MODES else "text"
-        self.log_file = get("FIRSTFIX_LOG_FILE", "")
         self.disabled = frozenset(name.strip() for name in get("FIRSTFIX_DISABLE", "").split(",") if name.strip())
+        mode = get("FIRSTFIX_LOG", "text").strip().lower()
+        self.log = "off" if not self.on("all") else mode if mode in MODES else "text"
+        self.log_file = get("FIRSTFIX_LOG_FILE", "")
         self.gpu_reads = get("FIRSTFIX_GPU_READS", "1") != "0"
         self.supervised = bool(get("FIRSTFIX_RUN_ID"))
+
+    def keep_spare(self) -> None:
+        """Hold back address space (hardly a page of it is ever touched) for the report of a MemoryError."""
+        try:
+            self._spare = self._spare or bytes(SPARE)
+        except MemoryError:
+            pass
+
+    def give_spare(self, exc: BaseException) -> None:
+        """The worker has no memory left: what was held back is for what comes now."""
+        if isinstance(exc, MemoryError):
+            self._spare = None
 
     def on(self, hook: str) -> bool:
         """Whether the hook of this name may be used."""

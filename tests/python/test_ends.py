@@ -30,6 +30,14 @@ def test_a_hook_of_the_worker_wins(worker):
     assert (done.returncode, done.stdout, done.stderr) == (1, "mine 3\n", "")
 
 
+def test_a_hook_of_the_worker_that_calls_ours(worker):
+    done = worker.run("import sys; ours = sys.excepthook\n"
+                      "def hook(*args): print('mine'); ours(*args)\nsys.excepthook = hook; import firstfix; firstfix.install()\n"
+                      "raise ValueError(3)")
+    assert (done.returncode, done.stdout) == (1, "mine\n") and done.stderr.count("PROCESS FAILED") == 1, done.stderr
+    assert done.stderr.rstrip().endswith("ValueError: 3") and exceptions(worker) == [("process", "ValueError")]
+
+
 @pytest.mark.parametrize("end, code", [("raise SystemExit(7)", 7), ("raise KeyboardInterrupt", -2), ("import os; os._exit(3)", 3)])
 def test_good_ends_are_no_failures(worker, end, code):
     done = worker.run(end)

@@ -1,98 +1,15 @@
-"""The package with the real libraries on CPU: torch, transformers, accelerate, peft, FastAPI, Flask, aiohttp, runpod, structlog.
+"""The package with the real libraries of the seed's time on CPU: torch, transformers, accelerate, peft, FastAPI, Flask, aiohttp,
+runpod, structlog. Today's versions, and the libraries that only load: test_python_loaders.py.
 
 Models are made from a config with random weights; they load, generate and fail in the ways the seed names.
 """
 import json
-import pathlib
-import shutil
 import subprocess
 import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
-
-from python_worker import SOURCE, hooks, worker  # noqa: E402, F401
-from seed_env import seed_python, site_packages  # noqa: E402
-from wheelhouse import wheelhouse  # noqa: E402
-
-ROOT = SOURCE.parent
-NO_DEPENDENCIES = ["accelerate==1.0.1", "peft==0.13.2", "psutil"]  # theirs are the seed's
-OTHERS = ["fastapi", "httpx", "flask", "aiohttp", "runpod", "structlog", "loguru"]  # loguru: bench/run_python
-MAKE = """
-import sys
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import BertConfig, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-folder = sys.argv[1]
-words = {w: i for i, w in enumerate("[UNK] [PAD] hello world this is a test of the worker".split())}
-raw = Tokenizer(models.WordLevel(words, unk_token="[UNK]")); raw.pre_tokenizer = pre_tokenizers.Whitespace()
-tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, unk_token="[UNK]", pad_token="[PAD]",
-                                    model_input_names=["input_ids", "attention_mask"])
-llama = LlamaConfig(vocab_size=64, hidden_size=32, intermediate_size=64, num_hidden_layers=4, num_attention_heads=4,
-                    max_position_embeddings=64, bos_token_id=None, eos_token_id=None, pad_token_id=1)
-LlamaForCausalLM(llama).save_pretrained(folder + "/llama", max_shard_size="40KB")
-tokenizer.save_pretrained(folder + "/llama")
-bert = BertConfig(vocab_size=64, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
-BertForSequenceClassification(bert).save_pretrained(folder + "/bert")
-tokenizer.save_pretrained(folder + "/bert")
-"""
-
-
-@pytest.fixture(scope="session")
-def libraries():
-    """An interpreter with the seed's environment and the servers beside it."""
-    folder, base = wheelhouse() / "python-package", seed_python()
-    python = folder / "bin/python"
-    done = folder / "complete"
-    if not done.exists():
-        subprocess.run([base, "-m", "venv", folder], check=True)
-        (pathlib.Path(site_packages(str(python))) / "seed.pth").write_text(site_packages(base) + "\n")
-        subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", *NO_DEPENDENCIES], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *OTHERS], check=True)
-        done.write_text("")
-    return str(python)
-
-
-@pytest.fixture(scope="session")
-def models(libraries):
-    folder = wheelhouse() / "tiny-models"
-    if not (folder / "bert/tokenizer.json").exists():
-        subprocess.run([libraries, "-c", MAKE, folder], check=True)
-    return folder
-
-
-@pytest.fixture
-def real(worker, libraries):  # noqa: F811
-    """A worker in that environment, off line."""
-    worker.python = libraries
-    run = worker.run
-
-    def offline(script, *words, **env):
-        return run(script, *words, **{"timeout": 180, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", **env})
-    worker.run = offline
-    return worker
-
-
-@pytest.fixture
-def broken(models, tmp_path):
-    """A copy of the llama model to break."""
-    return pathlib.Path(shutil.copytree(models / "llama", tmp_path / "llama"))
-
-
-def diagnoses(done):
-    """The documents printed by a run with FIRSTFIX_LOG=json."""
-    rows = []
-    for line in done.stderr.splitlines():
-        try:
-            row = json.loads(line[line.index('{"schema"'):])
-        except ValueError:
-            continue
-        rows.append(row)
-    return [d for row in rows for d in row.get("firstfix.diagnosis", {}).get("diagnoses", [])]
-
-
-def ends(worker, outcome):  # noqa: F811
-    return [row for row in worker.events("firstfix.phase.end") if row["firstfix.outcome"] == outcome]
+from python_libraries import ROOT, broken, diagnoses, ends, hooks, libraries, models, real, worker  # noqa: F401
 
 
 def test_load_and_generate(real, models):

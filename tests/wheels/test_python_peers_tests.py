@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
 
 from python_worker import hooks, worker  # noqa: E402, F401
-from test_python_package import libraries  # noqa: E402, F401
+from python_libraries import libraries  # noqa: E402, F401
 from wheelhouse import wheelhouse  # noqa: E402
 
 EXTRAS = ["pytest", "trio", "itsdangerous", "python-multipart", "jinja2", "pyyaml", "parameterized"]
