@@ -1,6 +1,7 @@
 """Bad input: the worker behaves as it would without us, and what is recorded is as complete as can be."""
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -183,18 +184,32 @@ def test_state_folder_that_refuses(worker, folder):
     assert quiet(done), done.stderr
 
 
-def test_program_missing_or_hanging(worker, tmp_path):
-    script = """
-        import firstfix
-        try:
-            with firstfix.request(): raise ValueError("x")
-        except ValueError: pass
-        try: firstfix.report()
-        except firstfix.ProgramError as error: print("ProgramError", error)
-    """
-    done = worker.run(script, FIRSTFIX_PROGRAM="/nowhere", PATH="/nowhere")
+FAILING = """
+import firstfix
+try:
+    with firstfix.request(): raise ValueError("x")
+except ValueError: pass
+"""
+
+
+def test_program_missing(worker):
+    done = worker.run(FAILING + """
+try: firstfix.report()
+except firstfix.ProgramError as error: print("ProgramError", error)
+""", FIRSTFIX_PROGRAM="/nowhere", PATH="/nowhere")
     assert done.returncode == 0 and "ProgramError the program `firstfix`" in done.stdout
     assert "no diagnosis: the program `firstfix`" in done.stderr
+
+
+@pytest.mark.parametrize("body, said", [("sleep(20);", ""), ("abort();", "no diagnosis: `firstfix report` ended with -6"),
+                                        ("puts(\"nonsense\");", "could not diagnose a failure")])
+def test_program_that_hangs_crashes_or_talks_nonsense(worker, tmp_path, body, said):
+    """The exception is shown and recorded all the same, and the worker's end waits 5 seconds at most."""
+    (tmp_path / "bad.c").write_text(f"#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\nint main(void) {{ {body} return 0; }}\n")
+    subprocess.run(["cc", "-o", tmp_path / "bad", tmp_path / "bad.c"], check=True)
+    done = worker.run(FAILING, FIRSTFIX_PROGRAM=str(tmp_path / "bad"), timeout=15)
+    assert done.returncode == 0 and "Error Message: x" in done.stderr and said in done.stderr, done.stderr
+    assert [row["exception.type"] for row in worker.events("exception")] == ["ValueError"]
 
 
 def test_disable(worker):

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -29,6 +30,7 @@ LLAMA_CPP_BUILD = ("-DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DGGML_LLAMAFILE=OFF -DL
 MAKE = """
 import sys
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import BertConfig, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 folder = sys.argv[1]
@@ -46,6 +48,7 @@ tokenizer.save_pretrained(folder + "/bert")
 unet = UNet2DModel(sample_size=8, layers_per_block=1, block_out_channels=(32, 32), norm_num_groups=8,
                    down_block_types=("DownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "UpBlock2D"))
 DDPMPipeline(unet, DDPMScheduler(num_train_timesteps=10)).save_pretrained(folder + "/ddpm")
+get_peft_model(LlamaForCausalLM(llama), LoraConfig(target_modules=["q_proj"])).save_pretrained(folder + "/lora")
 """
 
 
@@ -60,8 +63,8 @@ def environment(name, base, packages, install):
     return str(python)
 
 
-def pip(python, *words, **env):
-    subprocess.run([python, "-m", "pip", "install", "-q", *words], check=True, env={**os.environ, **env})
+def pip(python, *words):
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-compile", *words], check=True)
 
 
 @pytest.fixture(scope="session")
@@ -80,15 +83,19 @@ def libraries():
 def today():
     """An interpreter with the libraries as PyPI has them now, and llama-cpp-python."""
     def install(python):
-        pip(python, *TODAY)
-        pip(python, LLAMA_CPP, CMAKE_ARGS=LLAMA_CPP_BUILD, CMAKE_BUILD_PARALLEL_LEVEL=str(os.cpu_count()))
+        with tempfile.TemporaryDirectory() as folder:
+            command = [python, "-m", "pip", "wheel", "-q", "--no-deps", LLAMA_CPP, "-w", folder]
+            with subprocess.Popen(command, env={**os.environ, "CMAKE_ARGS": LLAMA_CPP_BUILD}) as build:  # while the others arrive
+                pip(python, *TODAY)
+            assert build.returncode == 0, LLAMA_CPP
+            pip(python, *pathlib.Path(folder).glob("*.whl"))
     return environment("python-today", sys.executable, [*TODAY, LLAMA_CPP, LLAMA_CPP_BUILD], install)
 
 
 @pytest.fixture(scope="session")
 def models(libraries):
     folder = wheelhouse() / "tiny-models"
-    if not (folder / "ddpm/model_index.json").exists():
+    if not (folder / "lora/adapter_config.json").exists():
         subprocess.run([libraries, "-c", MAKE, folder], check=True)
     return folder
 
@@ -125,8 +132,8 @@ def broken(models, tmp_path):
     return pathlib.Path(shutil.copytree(models / "llama", tmp_path / "llama"))
 
 
-def diagnoses(done):
-    """The documents printed by a run with FIRSTFIX_LOG=json."""
+def diagnoses(done, first=False):
+    """What a run with FIRSTFIX_LOG=json found; first=True: the root cause of each failure alone."""
     rows = []
     for line in done.stderr.splitlines():
         try:
@@ -134,7 +141,7 @@ def diagnoses(done):
         except ValueError:
             continue
         rows.append(row)
-    return [d for row in rows for d in row.get("firstfix.diagnosis", {}).get("diagnoses", [])]
+    return [d for row in rows for d in row.get("firstfix.diagnosis", {}).get("diagnoses", [])[:1 if first else None]]
 
 
 def ends(worker, outcome):  # noqa: F811

@@ -1,4 +1,7 @@
-"""A slice of the hooked libraries' own tests, from their source packages on PyPI, with and without us: the same outcomes."""
+"""A slice of the hooked libraries' own tests, from their source packages on PyPI, with and without us: the same outcomes.
+
+starlette and fastapi are not hooked but given a middleware, so with us every application of their tests gets ours.
+"""
 import os
 import pathlib
 import re
@@ -14,13 +17,26 @@ from python_worker import hooks, worker  # noqa: E402, F401
 from python_libraries import libraries  # noqa: E402, F401
 from wheelhouse import wheelhouse  # noqa: E402
 
-EXTRAS = ["pytest", "trio", "itsdangerous", "python-multipart", "jinja2", "pyyaml", "parameterized"]
+EXTRAS = ["pytest", "trio", "itsdangerous", "python-multipart", "jinja2", "pyyaml", "parameterized", "inline-snapshot", "dirty-equals"]
 SLICES = {
     "starlette": ["tests/test_applications.py", "tests/test_routing.py", "tests/test_background.py", "tests/middleware",
-                  "tests/test_exceptions.py"],
+                  "tests/test_exceptions.py", "tests/test_responses.py", "tests/test_requests.py", "tests/test_websockets.py"],
+    "fastapi": ["tests/test_application.py", "tests/test_exception_handlers.py", "tests/test_custom_middleware_exception.py",
+                "tests/test_dependency_after_yield_streaming.py", "tests/test_dependency_contextmanager.py",
+                "tests/test_dependency_contextvars.py", "tests/test_dependency_after_yield_raise.py", "tests/test_sse.py",
+                "tests/test_stream_cancellation.py", "tests/test_stream_json_validation_error.py", "tests/test_ws_dependencies.py",
+                "tests/test_ws_router.py"],
     "accelerate": ["tests/test_hooks.py", "tests/test_big_modeling.py", "tests/test_offload.py", "tests/test_logging.py"],
     "peft": ["tests/test_vera.py", "tests/test_vblora.py"],
 }
+OTHER_CONFIG = {"fastapi", "peft"}  # whose pyproject.toml has settings that this pytest refuses
+MIDDLEWARE = """
+import starlette.testclient
+from firstfix.integrations.asgi import Middleware
+plain = starlette.testclient.TestClient.__init__
+def wrapped(self, app, *args, **kwargs): plain(self, Middleware(app), *args, **kwargs)
+starlette.testclient.TestClient.__init__ = wrapped
+"""
 
 
 def source(python, name):
@@ -37,11 +53,10 @@ def source(python, name):
     return unpacked
 
 
-def outcomes(python, folder, files, env):
+def outcomes(python, folder, name, env, *options):
     """Test -> PASSED, FAILED ..."""
-    # peft's pyproject.toml has settings that this pytest refuses
-    config = ["-c", os.devnull, "--rootdir", "."] if "peft" in folder.name else ["-o", "addopts="]
-    command = [python, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--tb=no", *config, *files]
+    config = ["-c", os.devnull, "--rootdir", "."] if name in OTHER_CONFIG else ["-o", "addopts="]
+    command = [python, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--tb=no", *config, *options, *SLICES[name]]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=1200, check=False)
     rows = re.findall(r"^(PASSED|FAILED|ERROR|XFAIL|XPASS) (\S+)", done.stdout, re.M)
     assert rows, done.stdout[-3000:] + done.stderr[-3000:]
@@ -49,13 +64,15 @@ def outcomes(python, folder, files, env):
 
 
 @pytest.mark.parametrize("name", SLICES)
-def test_the_same_outcomes_with_and_without_us(worker, libraries, name):  # noqa: F811
+def test_the_same_outcomes_with_and_without_us(worker, libraries, tmp_path, name):  # noqa: F811
     subprocess.run([libraries, "-m", "pip", "install", "-q", *EXTRAS], check=True)
     folder = source(libraries, name)
-    worker.env = {"HF_HUB_OFFLINE": "1", "FIRSTFIX_LOG": "off"}
-    with_us = outcomes(libraries, folder, SLICES[name], worker.environment())
+    served = name in ("starlette", "fastapi")
+    (tmp_path / "middleware.py").write_text(MIDDLEWARE)
+    worker.env = {"HF_HUB_OFFLINE": "1", "FIRSTFIX_LOG": "off", "PYTHONPATH": f"{worker.hooks}:{tmp_path}"}
+    with_us = outcomes(libraries, folder, name, worker.environment(), *(["-p", "middleware"] if served else []))
     worker.env["FIRSTFIX_DISABLE"] = "all"
-    without = outcomes(libraries, folder, SLICES[name], {**worker.environment(), "PYTHONPATH": ""})
+    without = outcomes(libraries, folder, name, {**worker.environment(), "PYTHONPATH": ""})
     assert with_us == without
     assert list(with_us.values()).count("PASSED") > 10
-    assert worker.events("firstfix.process.start")
+    assert worker.events("firstfix.phase.end" if served else "firstfix.process.start")
