@@ -76,6 +76,7 @@ rule {
     quant_type = [[Unknown quantization type, got (?<type>[\w-]+)]],
     could_not_find = [[Could not find (?<type>\w+) neither in <module 'transformers]],
     gguf_tensors = [[(?:llama\.cpp: tensor '[^'\n]*' should not be \d+-dimensional|wrong number of tensors; expected \d+, got \d+|unknown pre-tokenizer type: '(?<type>[^']+)'|missing tensor '[\w.]+'|tensor '[\w.]+' (?:not found|is missing from model)|bad magic \[got 0x46554747|unknown \(magic, version\) combination: 46554747|unsupported model architecture: '(?<type2>[^']+)')]],
+    attention = [[(?<type>\w+) does not support (?<what>Flash Attention 2\.0|Flash Attention 3|Flex Attention|an attention implementation through torch\S*scaled_dot_product_attention) yet]],
     sglang = [[Unsupported architectures: (?<type>\w+)]],
     ollama = [[requires a newer version of Ollama]],
     any_key = [=[KeyError: ['"](?<key>[a-z][\w.-]*)['"]\s*$]=],
@@ -94,6 +95,13 @@ rule {
   when = function(_, log)
     if log.ollama then
       return {hit = log.ollama, confidence = 0.93, why = "This ollama is older than the model.", fixes = {{kind = "pip:ollama", say = "Upgrade ollama and start it again.", command = "curl -fsSL https://ollama.com/install.sh | sh"}}}
+    end
+    if log.attention then
+      local sdpa = log.attention.what:match[[scaled_dot]]
+      local up = {kind = "pip:transformers", say = "Upgrade transformers to a release in which this model has it.", command = "pip install -U transformers"}
+      local without = {kind = "param:attn_implementation", say = "Do without: load it with the plain attention.", command = sdpa and "attn_implementation='eager'" or "attn_implementation='sdpa'   # or 'eager'"}
+      return {hit = log.attention, confidence = 0.74, why = {"In this release of transformers {type} has no such attention implementation, and it was asked for explicitly or by the model's own code.", "transformers is {fact:python.packages.transformers.version}."},
+        fixes = sdpa and {without, up} or {up, without}}
     end
     if log.sglang then
       return {hit = log.sglang, why = {"This release of the engine has no implementation of {type}.", "SGLang is {fact:python.packages.sglang.version}."},

@@ -153,6 +153,7 @@ rule {
     httpx = [[(?:httpx|httpcore)\.(?:ConnectError|ConnectTimeout|ProxyError)]],
     urlopen = [[<urlopen error (?:\[Errno -?\d+\] (?:Temporary failure in name|Name or service|Network is unreachable|No route to host|Connection (?:timed out|reset)|getaddrinfo|nodename)|\[SSL: |timed out|EOF occurred|Tunnel connection failed|_ssl\.c)]],
     git = [[fatal: unable to access 'https://[^\n]{0,160}(?:Could not resolve|Failed to connect|Connection timed out|gnutls_handshake|TLS connection was non-properly|SSL certificate problem|Recv failure|SSL_connect|SSL_ERROR|Empty reply)]],
+    connect_timeout = [[Connection to (?:huggingface\.co|hf\.co|hf-mirror\.com|cdn-lfs[\w.-]*|[\w.-]*xethub\.hf\.co) timed out]],
     go = [[(?:Get|Post|Head|Put) "https://[^\n]{0,300}(?:dial tcp|TLS handshake timeout|proxyconnect tcp|request canceled while waiting for connection|context deadline exceeded)]],
     xet = [[Data processing error: [^\n]{0,60}(?:Reqwest|Request failed|error sending request)]],
     tokenizer_org = [=[Can't load (?:tokenizer|feature extractor|image processor|the configuration|the model) (?:for|of) ['"](?<model>[\w.-]+/[\w.-]+)['"]]=],
@@ -166,7 +167,7 @@ rule {
   facts = {"env.HF_HUB_OFFLINE", "env.HF_HOME", "env.HF_ENDPOINT"},
   confidence = 0.88,
   when = function(_, log)
-    local hit = log.couldnt or log.host_dns or log.dns or log.unreachable or log.proxy or log.ssl or log.cache_miss or log.disabled or log.connect or log.no_address or log.unreached or log.cached_path
+    local hit = log.couldnt or log.host_dns or log.dns or log.unreachable or log.proxy or log.ssl or log.cache_miss or log.disabled or log.connect or log.no_address or log.unreached or log.cached_path or log.connect_timeout
     if not hit and log.xet then
       return {hit = log.xet, confidence = 0.72, why = "The transfer over the hub's Xet storage fails, which has servers and ports of its own; the plain download may well be reachable.",
         fixes = {{kind = "env:HF_HUB_DISABLE_XET", say = "Download without Xet.", command = "export HF_HUB_DISABLE_XET=1", set = {HF_HUB_DISABLE_XET = "1"}}, {kind = "network", say = "Or let the container reach the Xet servers (proxy, firewall)."}}}

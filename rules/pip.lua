@@ -252,16 +252,16 @@ rule {
   id = "flash-attn.missing",
   signatures = {
     asked = [[FlashAttention2 has been toggled on, but it cannot be used]],
-    package = [[(?:the package flash_attn seems to be not installed|flash_attn (?:is )?not (?:installed|available)|Please install (?:the )?flash[-_]attn|No module named ['"]flash_attn['"]|requires the following packages[^\n]*flash_attn|flash[-_]attn(?:ention)? (?:package )?(?:is )?required)]],
+    package = [[(?:the package flash_attn seems to be not installed|flash_attn (?:is )?not (?:installed|available)|Please install (?:the )?flash[-_]attn|No module named ['"]flash_attn['"]|requires the following packages[^\n]*flash_attn|flash[-_]attn(?:ention)? (?:package )?(?:is )?required|Flash ?Attention(?: 2)? is not (?:available|installed), but|flash attention is not installed)]],
     fa3 = [[(?:flash_attn_3|flash_attn_interface)[^\n]{0,60}(?:not installed|not found|No module)]],
   },
-  context = {fallback = [[(?:falling back|fallback|will use|Using (?:xformers|sdpa|eager)|optional|Warning: Flash attention)]], abi = [[undefined symbol]], cpu = [[Flash Attention 2 is not available on CPU]]},
+  context = {fallback = [[(?:falling back|fallback|will use|Using (?:xformers|sdpa|eager)|optional|consider installing|for better performance|Warning: Flash attention)]], abi = [[undefined symbol]], cpu = [[Flash Attention 2 is not available on CPU]]},
   unless = {"abi", "cpu"},
   facts = {"python.packages.flash-attn.version", "gpus.0.compute_capability"},
   explains = {"hf.trust-remote-code", "pip.module-missing"},
   when = function(f, log)
     local hit = log.asked or log.package or log.fa3
-    if log.fallback and (hit.event.tier or 0) < 3 then return nil end
+    if (log.fallback or hit == log.package and (hit.event.tier or 0) < 2) and (hit.event.tier or 0) < 3 then return nil end
     return {confidence = 0.9, why = "flash_attention_2 was asked for, and the flash-attn package is not installed here.",
       fixes = {{kind = "pip:flash-attn", say = "Install it (a prebuilt wheel for this torch, CUDA and Python saves an hour of compiling).", command = "pip install flash-attn --no-build-isolation"},
                {kind = "param:attn_implementation", say = "Or do without: attn_implementation='sdpa'."}}}
