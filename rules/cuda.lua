@@ -46,7 +46,8 @@ rule {
     local path = {kind = "env:LD_LIBRARY_PATH", say = "If it is installed already, put its folder on LD_LIBRARY_PATH.", command = "find / -name '" .. lib .. "*' 2>/dev/null"}
     local reinstall = {kind = "pip:" .. (type(extension) == "string" and extension:gsub("_", "-") or "torch"), say = other_major and ("The program that asks was built for CUDA %s, torch here is for CUDA %s: install builds of one CUDA version."):format(major, torch_cuda) or "Reinstall what asks for it, in the build for this torch's CUDA.", command = nil}
     local onnx = log.onnx and {kind = "pip:onnxruntime-gpu", say = "Install the onnxruntime-gpu built for the CUDA that is here, with the libraries it asks for (releases up to 1.18 on PyPI are for CUDA 11).", command = "pip install -U 'onnxruntime-gpu[cuda,cudnn]'   # then, before the first session: onnxruntime.preload_dlls() or import torch"}
-    if onnx then fixes = {onnx, pip or path, path} elseif other_major then fixes = {reinstall, pip or path, path} else fixes = {pip or reinstall, reinstall, path} end
+    if hit.text:match[[error while loading shared libraries]] then fixes = {path} -- a program of its own: pip's folders are not on its loader's path
+    elseif onnx then fixes = {onnx, pip or path, path} elseif other_major then fixes = {reinstall, pip or path, path} else fixes = {pip or reinstall, reinstall, path} end
     local cudnn = base == "cudnn" and log.whisper and lib:match[=[(?:so\.|_)([89])]=]
     local torch8 = cudnn == "9" and version.matches(f.pkg"torch" or "", "<2.4") == true -- brings cuDNN 8
     if cudnn then

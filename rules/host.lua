@@ -65,14 +65,14 @@ rule {
     reduce = [[RuntimeError: unable to share]],
   },
   context = {
-    mp = [[(?:SemLock|mp\.Queue|multiprocessing/(?:queues|synchronize|context|heap)|shm_open|/dev/shm|/torch_\d+|nccl-\w+|shared memory)]],
+    mp = [[(?:SemLock|mp\.Queue|(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|shm_open|/dev/shm|/torch_\d+|nccl-\w+|shared memory)]],
     mmap_file = [[(?:safetensors|\.gguf|truncated)]],
   },
   facts = {"system.shm.size", "system.container.runtime"},
   specific_over = {"disk.full", "nccl.init"},
   when = function(f, log)
     if log.semlock and not (log.dataloader or log.hint or log.torch_shm or log.nccl or log.bus or log.shm_full) then
-      if not (log.mp or log.has_frame[[multiprocessing/(?:queues|synchronize|context|heap)|SemLock]]) then return nil end
+      if not (log.mp or log.has_frame[[(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|SemLock]]) then return nil end
     end
     if log.reduce and not (log.dataloader or log.hint) then return {hit = log.reduce, confidence = 0.6, why = "Tensors could not be shared between processes: too many open files or too little shared memory.", fixes = {{kind = "container-flag:ulimit", say = "Raise the limit of open files."}, {kind = "container-flag:shm-size", say = "And enlarge /dev/shm."}}} end
     if log.ray and not (log.bus or log.shm_full or log.torch_shm or log.nccl) then return nil end

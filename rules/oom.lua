@@ -91,8 +91,10 @@ local function moves_weights(log, event)
     or log.shards and not log.shards_done
 end
 
--- A layer that makes its own parameters: the model is being built where it will run.
+-- Layers that make their own parameters, one inside the other: the model is being built where it will run.
 local function builds_weights(event)
+  local frames = event.frames or {}
+  if #frames > 1 and frames[#frames].func == "__init__" and frames[#frames - 1].func == "__init__" then return true end
   return tail(event, [[nn[/\\]modules[/\\]\w+\.py __init__$| (?:reset_parameters|_init_weights|init_weights|kaiming_uniform_|_no_grad_\w+_)$]])
 end
 
@@ -255,11 +257,13 @@ local runners = {
   {"trtllm", function()
     return {{kind = "param:batch_size", say = "Build or run with a smaller max_batch_size and max_num_tokens."}, {kind = "param:gpu_memory_utilization", say = "Or give the KV cache less of what is free.", command = "--kv_cache_free_gpu_memory_fraction 0.7"}}
   end},
-  {"vllm", function(f, log, m)
+  {"vllm", function(f, log, m, event)
     local value = fraction(m, log, 0.9)
-    local length = {kind = "param:max_model_len", say = "Lower --max-model-len and --max-num-seqs.", command = "--max-model-len 8192 --max-num-seqs 64"}
-    local room = {kind = "param:gpu_memory_utilization", say = value and ("Or leave more room: %.2f leaves what was asked for."):format(value) or "Or leave more room: lower --gpu-memory-utilization.", command = ("--gpu-memory-utilization %.2f"):format(value or 0.85)}
-    return {length, room}
+    local length = {kind = "param:max_model_len", say = "Ask for less at once: lower --max-model-len and --max-num-seqs.", command = "--max-model-len 8192 --max-num-seqs 64"}
+    local room = {kind = "param:gpu_memory_utilization", say = value and ("Leave more room beside weights and KV cache: %.2f leaves what was asked for."):format(value) or "Leave more room beside weights and KV cache: lower --gpu-memory-utilization.", command = ("--gpu-memory-utilization %.2f"):format(value or 0.85)}
+    -- What is taken after the KV cache comes out of what that fraction spares; before it, the profiling run is too large.
+    local cached = log.private_pools or log.wakes or tail(event, [[ (?:capture_model|capture|wake_up|create_and_map)$]])
+    return cached and {room, length} or {length, room}
   end},
 }
 
@@ -270,7 +274,7 @@ end
 
 local function activation(f, log, m, event)
   for _, runner in ipairs(runners) do
-    if log[runner[1]] then return runner[2](f, log, m) end
+    if log[runner[1]] then return runner[2](f, log, m, event) end
   end
   local batch = log.batch_size and tonumber(log.batch_size.size)
   local smaller = {kind = "param:batch_size", say = batch and batch > 1 and ("Halve the batch size to %d (use gradient accumulation or checkpointing in training), or shorten the sequences."):format(batch // 2)
@@ -305,6 +309,8 @@ local oom_context = {
   turbomind = [[(?:\[TM\]\[ERROR\]|lmdeploy/)]],
   trtllm = [[(?:\[TensorRT-LLM\]|\[TRT-LLM\]|tensorrt_llm/)]],
   sampler = [[warming up sampler with (?<seqs>\d+) dummy requests]],
+  private_pools = [[allocated in private pools \(e\.g\., CUDA Graphs\)]],
+  wakes = [[CUDA Error: out of memory at [^\n]*cumem_allocator\.cpp]],
   slots = [[alloc_req_slots runs out of memory]],
   n_ctx = [[llama_(?:new_)?context\w*: n_ctx +?= (?<ctx>\d+)]],
   fraction = [[(?:gpu[-_]memory[-_]utilization|mem[-_]fraction[-_]static)['"]?[=: ]+(?<fraction>0\.\d+)]],

@@ -1,5 +1,15 @@
 -- Serving engines: vLLM, SGLang, TGI, llama.cpp and what wraps their failures.
 
+-- The share of the GPU that holds the KV cache asked for, by the message and the GPU's size (0.95 where they do not say); nil where none does.
+local function larger_share(f, log)
+  local now, total = tonumber(log.fraction and log.fraction.fraction) or 0.9, f"gpus.0.memory.total"
+  local value = 0.95
+  if log.to_serve and total then
+    local missing = tonumber(log.to_serve.need) - tonumber(log.to_serve.have)
+    value = math.ceil(100 * (now + missing * (1 << 30) / total) + 0.5) / 100
+  end
+  return value > now and value <= 0.97 and value or nil
+end
 
 rule {
   id = "vllm.kv-cache",
@@ -15,6 +25,7 @@ rule {
     trtllm = [[Executor creation failed due to insufficient GPU memory]],
     prefill = [[(?:CacheFull|KV cache[^\n]{0,60}(?:not enough|insufficient|too small)|failed to find (?:a )?(?:free )?(?:KV|kv) (?:cache )?slot)]],
   },
+  context = {fraction = [[gpu[-_]memory[-_]utilization['"]?[=: ]+(?<fraction>0\.\d+|1\.0)]]},
   facts = {"gpus.0.memory.total", "gpus.0.name"},
   explains = {"oom.activation"},
   when = function(f, log)
@@ -24,17 +35,18 @@ rule {
     if not fits and log.to_serve then fits = math.floor(tonumber(log.to_serve.len2) * tonumber(log.to_serve.have) / tonumber(log.to_serve.need)) end
     local len = fits and math.max(256, math.floor(tonumber(fits) / 256) * 256)
     local to_len = {kind = "param:max_model_len", say = len and ("Serve a shorter context: at most %d tokens fit."):format(len) or "Serve a shorter context (lower --max-model-len, --max-num-seqs).", command = len and ("--max-model-len %d"):format(len) or "--max-model-len 8192"}
-    local to_util = {kind = "param:gpu_memory_utilization", say = "Give the engine more of the GPU.", command = "--gpu-memory-utilization 0.95"}
+    local share = larger_share(f, log)
+    local to_util = share and {kind = "param:gpu_memory_utilization", say = "Give the engine more of the GPU.", command = ("--gpu-memory-utilization %.2f"):format(share)}
     local above = log.above and tonumber(log.above.above)
     local to_static = {kind = "param:gpu_memory_utilization", say = above and ("Raise --mem-fraction-static above %.3f, which the weights alone take."):format(above) or "Raise --mem-fraction-static.", command = ("--mem-fraction-static %.2f"):format(above and math.min(0.97, math.ceil(above * 100 + 3) / 100) or 0.9)}
     if hit == log.trtllm then
       return {hit = hit, confidence = 0.85, why = "TensorRT-LLM could not create all parts of its executor in the GPU's memory; which one is said below that line, with what was free.",
         fixes = {{kind = "param:gpu_memory_utilization", say = "Lower kv_cache_config.free_gpu_memory_fraction when the KV cache is named.", command = "--kv_cache_free_gpu_memory_fraction 0.7"}, {kind = "param:max_num_seqs", say = "Or lower max_batch_size and max_num_tokens (model, graphs, temporary cache)."}, {kind = "param:tensor_parallel_size", say = "Or split the model over more GPUs."}}}
     end
-    local fixes = log.no_blocks and {to_util, to_len} or (log.no_room or log.sglang) and {to_static, to_len} or {to_len, to_util}
+    local fixes = (log.no_room or log.sglang) and {to_static, to_len} or log.no_blocks and to_util and {to_util, to_len} or {to_len, to_util}
     fixes[#fixes + 1] = {kind = "param:tensor_parallel_size", say = "Or split the model over more GPUs."}
     fixes[#fixes + 1] = {kind = "hardware", say = "Or use a GPU with more memory."}
-    return {hit = hit, confidence = 0.94, why = {"After the weights are loaded, too little GPU memory is left for the KV cache.", "The context of {len} tokens does not fit; {fits} do.", "{need} GiB are needed for one request of full length, {have} GiB are there."}, fixes = fixes}
+    return {hit = hit, confidence = 0.94, why = {"After the weights are loaded, too little GPU memory is left for the KV cache.", "The context of {len} tokens does not fit; {fits} do.", "{need} GiB are needed for one request of full length, {have} GiB are there.", share and log.to_serve and f"gpus.0.memory.total" and ("A share of %.2f of the GPU would hold it."):format(share) or nil}, fixes = fixes}
   end,
   doc = {looks = "'No available memory for the cache blocks', 'larger than the maximum number of tokens that can be stored in KV cache'.", check = "Weights against GPU memory; max_model_len; gpu_memory_utilization."},
 }
@@ -92,6 +104,16 @@ local arguments = {
   end},
 }
 
+-- The package of the engine that speaks.
+local packages = {{[[sglang|launch_server\.py]], "sglang", "SGLang"}, {[[lmdeploy]], "lmdeploy", "LMDeploy"}, {[[tensorrt_llm]], "tensorrt-llm", "TensorRT-LLM"}}
+
+local function engine_of(log)
+  for _, row in ipairs(packages) do
+    if log.engine and log.engine.text:match(row[1]) or log.has_frame(row[1]) then return row[2], row[3] end
+  end
+  return "vllm", "vLLM"
+end
+
 rule {
   id = "vllm.arg-unsupported",
   signatures = {
@@ -109,7 +131,7 @@ rule {
     batched = [[max_num_batched_tokens \((?<batched>\d+)\) is smaller than max_model_len \((?<model_len>\d+)\)]],
     sliding = [[(?:User-specified max_model_len \((?<len>\d+)\) is greater than the derived max_model_len(?: \((?:[\w.]+=)?(?<derived>\d+))?)]],
   },
-  context = {capability = [[(?:compute capability|Minimum capability|no kernel image)]], engine = [[(?:vllm|sglang|text_generation|tgi|lmdeploy|tensorrt_llm|llama-server|llama_cpp|api_server)]], unsloth = [[Unsloth: No NVIDIA GPU]], not_cuda = [[(?:No NVIDIA GPU found|No CUDA)]]},
+  context = {capability = [[(?:compute capability|Minimum capability|no kernel image)]], engine = [[(?:vllm|sglang|text_generation|tgi|lmdeploy|tensorrt_llm|llama-server|llama_cpp|api_server|launch_server\.py)]], unsloth = [[Unsloth: No NVIDIA GPU]], not_cuda = [[(?:No NVIDIA GPU found|No CUDA)]]},
   unless = {"capability", "not_cuda"},
   facts = {"python.packages.vllm.version", "gpus.0.name"},
   when = function(f, log)
@@ -130,8 +152,12 @@ rule {
     end
     if not hit or not log.engine and hit ~= log.quant and not log.has_frame[[vllm|sglang|text_generation|lmdeploy]] then return nil end
     if hit == log.feature and (hit.event.tier or 0) < 3 then return nil end
-    return {hit = hit, confidence = hit == log.feature and 0.62 or 0.82, why = {"This version of the engine does not know or support what was asked of it (argument, model, quantization or feature).", "vLLM is {fact:python.packages.vllm.version}."},
-      fixes = hit == log.quant and {{kind = "param:quantization", say = "Use a quantization that this version supports on this GPU, or leave --quantization out."}, {kind = "pip:vllm", say = "Or upgrade the engine.", command = "pip install -U vllm"}} or {{kind = "pip:vllm", say = "Upgrade the engine (or use the release whose documentation you follow).", command = "pip install -U vllm"}, {kind = "param:dtype", say = "Or leave the argument out."}}}
+    local package, name = engine_of(log)
+    local why = {"This version of the engine does not know or support what was asked of it (argument, model, quantization or feature)."}
+    if f.pkg(package) then why[2] = ("%s is %s."):format(name, f.pkg(package)) end
+    local upgrade = {kind = "pip:" .. package, say = "Upgrade the engine (or use the release whose documentation you follow).", command = "pip install -U " .. package}
+    return {hit = hit, confidence = hit == log.feature and 0.62 or 0.82, why = why,
+      fixes = hit == log.quant and {{kind = "param:quantization", say = "Use a quantization that this version supports on this GPU, or leave --quantization out."}, upgrade} or {upgrade, {kind = "param:dtype", say = "Or leave the argument out."}}}
   end,
   doc = {looks = "'unrecognized arguments', 'Unknown quantization method', '... is not supported by vLLM'.", check = "The engine's version against its documentation."},
 }
