@@ -87,6 +87,15 @@ def test_a_bundle_goes_to_another_machine_masked(run, tmp_path):
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_a_machine_without_libarchive_is_told_so(run, tmp_path):
+    (tmp_path / "libarchive.so.13").write_text("")
+    (tmp_path / "log").write_text(LOG)
+    run("explain", "--save", "--no-facts", tmp_path / "log", code=1, LD_LIBRARY_PATH=str(tmp_path))
+    said = run("bundle", "last", "-o", tmp_path / "out.tar.zst", code=2, LD_LIBRARY_PATH=str(tmp_path)).stderr
+    assert "bundles need libarchive" in said and "libarchive.so.13" in said
+    assert not (tmp_path / "out.tar.zst").exists()
+
+
 def test_a_store_that_cannot_be_used_does_not_cost_the_incident(run, tmp_path):
     (tmp_path / "state").mkdir(mode=0o700)
     (tmp_path / "state/firstfix.db").write_text("this is no database, and it is longer than a header of one\n" * 4)
