@@ -3,7 +3,7 @@
 rule {
   id = "cuda.lib-missing",
   signatures = {
-    shared = [[(?<lib>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusparseLt|cusolver|cufft|curand|nvrtc(?:-builtins)?|nvJitLink|nccl|cupti|nvToolsExt|nvinfer\w*|cufile|cudss|nvshmem\w*|cuda_nvrtc)[\w.-]*\.so[\d.]*): cannot open shared object file]],
+    shared = [[(?<lib>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusparseLt|cusolver|cufft|curand|nvrtc(?:-builtins)?|nvJitLink|nccl|cupti|nvToolsExt|nvinfer\w*|nvonnxparser|cufile|cudss|nvshmem\w*|cuda_nvrtc)[\w.-]*\.so[\d.]*): cannot open shared object file]],
     load = [[(?:Could not load (?:dynamic )?library|Unable to load any of|Failed to load library|Could not locate) \{?['"]?(?<lib2>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusolver|nvrtc|nccl|nvinfer)[\w.]*)]],
     nvrtc = [[(?:nvrtc: error: failed to open (?<lib3>libnvrtc-builtins\.so[\d.]*)|Failed to dlopen (?<lib4>lib\w+\.so[\d.]*))]],
     dll = [[(?:Could not (?:locate|load library)|Error loading|Library) ['"]?(?<lib5>(?:lib)?(?:cudnn|cublas|cudart|zlibwapi)\w*(?:\.dll|\.so[\d.]*)?)['"]?(?: is not found| not found|\. Error code 126|\. Please make sure it is in your library path)]],
@@ -39,10 +39,11 @@ rule {
     local torch_cuda = f"torch.cuda"
     local cu = base ~= "cudnn" and major or type(torch_cuda) == "string" and torch_cuda:match[[^(\d+)]] or "12"
     local package = base and names[base:gsub("_.*", "")] and ("nvidia-%s-cu%s"):format(names[base], cu)
+    if base == "nvinfer" or base == "nvonnxparser" then package = "tensorrt" end
     local other_major = major and type(torch_cuda) == "string" and (base == "cudart" or base == "cublas" or base == "cublasLt") and major ~= torch_cuda:match[[^(\d+)]]
     local extension = hit.text:match[[(?:flash_attn|vllm|xformers|sgl_kernel|deep_gemm|auto_gptq|llama_cpp|exllama|awq|apex|mamba|deepspeed|common_ops)]] or other_major
     local fixes = {}
-    local pip = package and {kind = "pip:" .. package, say = "Install the package that brings it, in the CUDA version that is asked for.", command = base == "cudnn" and (major == "8" or lib:match[[_8\b]]) and ("pip install '%s<9'"):format(package) or "pip install " .. package}
+    local pip = package and {kind = "pip:" .. package, say = "Install the package that brings it, in the CUDA version that is asked for.", command = base == "cudnn" and (major == "8" or lib:match[[_8\b]]) and ("pip install '%s<9'"):format(package) or package == "tensorrt" and major and ("pip install 'tensorrt==%s.*'"):format(major) or "pip install " .. package}
     local path = {kind = "env:LD_LIBRARY_PATH", say = "If it is installed already, put its folder on LD_LIBRARY_PATH.", command = "find / -name '" .. lib .. "*' 2>/dev/null"}
     local reinstall = {kind = "pip:" .. (type(extension) == "string" and extension:gsub("_", "-") or "torch"), say = other_major and ("The program that asks was built for CUDA %s, torch here is for CUDA %s: install builds of one CUDA version."):format(major, torch_cuda) or "Reinstall what asks for it, in the build for this torch's CUDA.", command = nil}
     local onnx = log.onnx and {kind = "pip:onnxruntime-gpu", say = "Install the onnxruntime-gpu built for the CUDA that is here, with the libraries it asks for (releases up to 1.18 on PyPI are for CUDA 11).", command = "pip install -U 'onnxruntime-gpu[cuda,cudnn]'   # then, before the first session: onnxruntime.preload_dlls() or import torch"}
@@ -68,6 +69,7 @@ rule {
     symbol_version = [[symbol (?<symbol2>\w+),? version (?<version3>\S+) not defined in file (?<lib>lib(?:cu|nv)\w+\.so[\d.]*)]],
     nccl_symbol = [[undefined symbol: (?<symbol3>nccl(?:CommRegister|CommWindow\w*|MemAlloc|CommSplit|CommInitRankConfig|\w+))]],
     jax = [[Unable to load (?<jax>cuSPARSE|cuBLAS|cuDNN|cuSOLVER|cuFFT|CUPTI|cuda runtime)\. Is it installed\?]],
+    myelin = [[Compiled against (?<built>cu\w+ [\d.]+) but running against (?<found>cu\w+ [\d.]+)]],
     multiple = [[(?:Multiple (?:CUDA|cuDNN|libcudart) (?:versions|libraries)|two different versions of lib(?:cudart|cudnn))]],
     cublas_lt = [[(?:(?:CUBLAS_STATUS_NOT_INITIALIZED|CUBLAS_STATUS_INVALID_VALUE|CUBLAS_STATUS_INTERNAL_ERROR) when calling `?cublas(?:GemmEx|LtMatmul|SgemmStridedBatched|Sgemm)|CUSOLVER_STATUS_INTERNAL_ERROR)]],
   },
@@ -81,7 +83,7 @@ rule {
   facts = {"env.LD_LIBRARY_PATH", "torch.version", "torch.cuda", "cuda.conflicts"},
   explains = {"ext.abi-mismatch", "cuda.lib-missing"},
   when = function(f, log)
-    local hit = log.nvjitlink or log.version or log.symbol_version or log.nccl_symbol or log.multiple
+    local hit = log.nvjitlink or log.version or log.symbol_version or log.nccl_symbol or log.myelin or log.multiple
     if not hit and log.jax then
       return {hit = log.jax, confidence = 0.66, why = {"JAX finds no usable {jax}: mostly LD_LIBRARY_PATH puts a toolkit's libraries before those that came with its wheels.", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
         fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Start once without LD_LIBRARY_PATH.", command = "unset LD_LIBRARY_PATH", unset = {"LD_LIBRARY_PATH"}}, {kind = "pip:nvidia-cusparse-cu12", say = "Or reinstall JAX with its CUDA libraries.", command = "pip install -U 'jax[cuda12]'"}}}

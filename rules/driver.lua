@@ -36,7 +36,9 @@ rule {
     fixes[2] = {kind = "pip-downgrade:torch", say = "Or install a torch built for the CUDA that this driver offers" .. (cuda and " (" .. cuda .. ")" or "") .. ".",
       command = major and wheel[major] and ("pip install torch --index-url https://download.pytorch.org/whl/" .. wheel[major]) or nil}
     fixes[3] = {kind = "container-flag:compat", say = "On a data-centre GPU: an image with the cuda-compat package of that CUDA."}
-    return {hit = hit, confidence = (log.too_old or verdict == "too-old") and 0.95 or 0.84,
+    local fatal = log.fatal -- torch only warns and computes on the CPU: what ended it may be something else
+    local beside = hit == log.too_old and hit.event.level == "warning" and fatal and not ((fatal.message or ""):match[[(?i)cuda|gpu|driver|nvidia|device|bitsandbytes]])
+    return {hit = hit, confidence = beside and 0.6 or (log.too_old or verdict == "too-old") and 0.95 or 0.84,
       why = {cuda and ("The driver offers CUDA %s, and the CUDA runtime of this torch or engine is newer."):format(cuda) or "The driver is older than the CUDA runtime that was started.", "Driver {fact:driver.version}, torch for CUDA {fact:torch.cuda}."},
       fixes = fixes}
   end,

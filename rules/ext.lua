@@ -132,7 +132,7 @@ rule {
     built_for = [[(?:was (?:built|compiled) (?:for|with|against) (?:(?:a different |another )?(?:PyTorch|torch|CUDA)|(?:a different|another) version)|xFormers can't load C\+\+/CUDA extensions|xFormers was built for)]],
     have = [[PyTorch (?<wants>\d[\w.+]*) with CUDA \S+ \(you have (?<has>\d[\w.+]*)\)]],
     dll = [[DLL load failed while importing (?<module>\w+): The specified (?:procedure|module) could not be found]],
-    libc10 = [[lib(?:c10|c10_cuda|torch|torch_cpu|torch_python)\.so: cannot open shared object file]],
+    libc10 = [[lib(?:c10|c10_cuda|torch|torch_cpu|torch_cuda_cu|torch_cuda_cpp|torch_python)\.so: cannot open shared object file]],
     vllm_c = [[(?:No module named 'vllm\._C'|Failed to import from vllm\._C with ImportError|'_OpNamespace' '(?:_C|_C_cache_ops|_moe_C|_vllm_fa\w*|sgl_kernel)' object has no attribute)]],
     flash_c = [[cannot import name '(?:flash_attn_cuda|flash_attn_[23]_cuda|_\w+_C)'|No module named '(?<missing>flash_attn_2_cuda|flash_attn_cuda|fused_layer_norm_cuda|amp_C|dropout_layer_norm|rotary_emb|exllama_kernels|exllamav2_kernels|awq_ext|awq_inference_engine|_ext|pointnet2_ops\._ext|mmcv\._ext|detectron2\._C|MultiScaleDeformableAttention|selective_scan_cuda|causal_conv1d_cuda|sgl_kernel\.common_ops|gptqmodel_\w+|quant_cuda|cuda_ext)']],
   },

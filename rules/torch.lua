@@ -4,7 +4,8 @@ rule {
   id = "torch.cpu-build",
   signatures = {
     not_compiled = [[Torch not compiled with CUDA enabled]],
-    libtorch_cuda = [[libtorch_cuda(?:_cpp|_cu)?\.so: cannot open shared object file]],
+    libtorch_cuda = [[libtorch_cuda\.so: cannot open shared object file]],
+    xformers = [[\(you have \d[\w.]*\+cpu\)]],
     version_cpu = [[(?:torch|PyTorch)(?: version)?\W{1,8}\d[\w.]*\+cpu\b]],
     none_found = [[No NVIDIA GPU found\? ?Unsloth|Unsloth cannot find any torch accelerator]],
     deserialize = [[Attempting to deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is False]],
@@ -12,23 +13,24 @@ rule {
     triton_cpu = [[(?:0 active drivers \(\[\]\)\. There should only be one|Found no active (?:triton )?driver)]],
   },
   context = {
+    built_for = [[PyTorch (?<wants>\d[\d.]*)\+(?<cu>cu\d+) with CUDA]],
     hip = [[(?:ROCm|\bhip\b|gfx\d{3})]],
     mac = [[(?:/Users/\w+/|Apple M\d|darwin)]],
     driver = [[(?:driver on your system is too old|Found no NVIDIA driver|Driver/library|system not yet initialized|CUDA unknown error|forward compatibility)]],
   },
   unless = {"driver"},
   facts = {"torch.version", "torch.cuda", "gpus.0.name"},
-  explains = {"bnb.cpu-only", "bnb.too-old", "bnb.not-installed", "cuda.lib-missing", "cuda.nvcc-missing", "container.no-gpu", "host.no-gpu", "pip.conflict"},
+  explains = {"bnb.cpu-only", "bnb.too-old", "bnb.not-installed", "cuda.lib-missing", "cuda.nvcc-missing", "container.no-gpu", "host.no-gpu", "pip.conflict", "torch.torchvision-mismatch", "ext.abi-mismatch"},
   when = function(f, log)
-    local hit = log.not_compiled or log.libtorch_cuda or log.none_found or log.not_linked or log.deserialize or log.triton_cpu
+    local hit = log.not_compiled or log.libtorch_cuda or log.xformers or log.none_found or log.not_linked or log.deserialize or log.triton_cpu
     local torch = f.pkg"torch"
     local cpu = f"torch.cuda" == false or torch and torch:match[[\+cpu]] or log.version_cpu
     if log.hip and f"torch.hip" or log.mac then return nil end -- no torch for macOS has CUDA: host.no-gpu
     if not hit then return nil end
     if torch and torch:match[[\+cu\d]] then return nil end
-    local sure = (log.not_compiled or log.libtorch_cuda or log.not_linked or cpu) and true
+    local sure = (log.not_compiled or log.libtorch_cuda or log.xformers or log.not_linked or cpu) and true
     local fixes = {{kind = "pip:torch", say = "Reinstall torch as a CUDA build (and torchvision, torchaudio with it); check that no later install replaces it.",
-      command = "pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/cu126"}}
+      command = log.built_for and ("pip install --force-reinstall torch==%s torchvision --index-url https://download.pytorch.org/whl/%s"):format(log.built_for.wants, log.built_for.cu) or "pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/cu126"}}
     return {hit = hit, confidence = sure and 0.92 or 0.68,
       why = {"The torch that runs is a CPU-only build, and CUDA was asked for.", "torch is {fact:torch.version}."},
       fixes = fixes}
