@@ -163,17 +163,19 @@ static size_t word_length(const char *p, const char *end)
 }
 
 // rich and terminals break a line where the next word does not fit any more. Put such a message together again.
-static bool rejoin(struct ff_buf *message)
+// `lead` is the length of what stood before the message in its first line.
+static bool rejoin(struct ff_buf *message, size_t lead)
 {
 	enum { NARROW = 60 };
 	size_t widest = 0, breaks = 0;
 	struct ff_span rest = {message->p, message->n}, line;
 	while (message->n && ff_span_next(&rest, '\n', &line)) {
 		const char *next = line.p + line.n + 1, *end = message->p + message->n;
-		widest = line.n > widest ? line.n : widest;
+		size_t width = line.n + (breaks ? 0 : lead);
+		widest = width > widest ? width : widest;
 		if (next > end)
 			break;
-		if (line.n < NARROW || line.n + 1 + word_length(next, end) <= widest || *next == ' ')
+		if (width < NARROW || width + 1 + word_length(next, end) <= widest || *next == ' ')
 			return false;
 		breaks++;
 	}
@@ -188,7 +190,7 @@ static void close_open(struct ff_events *events, struct open *o)
 {
 	struct ff_event *e = event_at(events, o->event);
 	if (e && o->state == MESSAGE)
-		e->rejoined = rejoin(&o->message);
+		e->rejoined = rejoin(&o->message, strlen(e->qualified) + strlen(": "));
 	if (e && o->state == MESSAGE)
 		replace(events, &e->message, (struct ff_span){o->message.p, o->message.n});
 	if (e && o->state == FRAMES && !e->frame_count)

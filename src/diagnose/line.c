@@ -111,7 +111,8 @@ static bool read_parts(struct reading *r, struct ff_span last, const struct ff_p
 static bool read_wrapped(struct reading *r, struct ff_span text, const struct ff_prefix *prefix, unsigned depth)
 {
 	struct ff_unwrapped *in = &r->liner->unwrapped[depth];
-	if (depth >= NESTING_MAX || !ff_unwrap(text, &r->liner->pretty, in))
+	bool inside = false, *pretty = depth ? &inside : &r->liner->pretty;
+	if (depth >= NESTING_MAX || !ff_unwrap(text, pretty, in))
 		return false;
 	struct ff_span inner = {in->text.p, in->text.n};
 	struct ff_prefix carried = *prefix;
@@ -119,7 +120,7 @@ static bool read_wrapped(struct reading *r, struct ff_span text, const struct ff
 		carried.level = in->level;
 	if (in->part)
 		hold(r->liner, inner);
-	else if (!r->liner->pretty || inner.n)
+	else if (!*pretty || inner.n)
 		if (!read_parts(r, inner, &carried, depth))
 			read_lines(r, inner, &carried, depth);
 	return true;

@@ -1,6 +1,7 @@
 // The sandbox: which names a rule sees, how much memory and how many steps it may use.
 // Lua's own string patterns run in C where no step is counted and some are exponential, so string.match and its kin are
-// replaced by functions on PCRE2 (match, find, gmatch, gsub with PCRE2 syntax), and string.rep is bounded by memory.
+// replaced by functions on PCRE2 (match, find, gmatch, gsub with PCRE2 syntax). Functions of the library that do much in one
+// step (table.sort, string.rep) are charged for it, no single value may be large, and a clock ends what slips through.
 #include "diagnose/sandbox.h"
 
 #include "base/str.h"
@@ -8,11 +9,14 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <time.h>
 
 enum {
 	MEMORY_MAX = 48 << 20,
+	VALUE_MAX = 2 << 20, // a comparison of two texts is one step, however long they are
 	STEPS_PER_CALL = 5000000,
-	STEPS_PER_TICK = 10000,
+	STEPS_PER_TICK = 1000,
+	SECONDS_MAX = 2, // of this thread's own time: a loaded machine changes no answer
 	BYTES_PER_STEP = 64,
 	JSON_DEPTH_MAX = 32,
 	JSON_ITEMS_MAX = 100000,
@@ -22,7 +26,7 @@ struct ff_sandbox {
 	lua_State *L;
 	size_t used;
 	long steps;
-	bool limited; // from now on memory is counted
+	time_t deadline;
 };
 
 static void *limited_alloc(void *context, void *p, size_t old, size_t size)
@@ -34,7 +38,7 @@ static void *limited_alloc(void *context, void *p, size_t old, size_t size)
 		s->used -= before;
 		return NULL;
 	}
-	if (size > before && s->used + (size - before) > MEMORY_MAX)
+	if (size > before && (size > VALUE_MAX || s->used + (size - before) > MEMORY_MAX))
 		return NULL;
 	s->steps -= (long)(size / BYTES_PER_STEP); // making a long text is one step for Lua, and work all the same
 	void *q = realloc(p, size);
@@ -56,10 +60,66 @@ void ff_sandbox_charge(lua_State *L, long steps)
 		luaL_error(L, "the rule takes too many steps");
 }
 
+static time_t seconds_used(void)
+{
+	struct timespec now;
+	return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) ? 0 : now.tv_sec;
+}
+
 static void tick(lua_State *L, lua_Debug *ar)
 {
-	(void)ar;
-	ff_sandbox_charge(L, STEPS_PER_TICK);
+	struct ff_sandbox *s = sandbox_of(L);
+	s->steps -= STEPS_PER_TICK;
+	bool late = seconds_used() > s->deadline;
+	if (s->steps > 0 && !late)
+		return;
+	lua_getinfo(L, "Sl", ar);
+	luaL_error(
+		L, "%s:%d: the rule takes too %s", ar->short_src, ar->currentline, late ? "much time" : "many steps");
+}
+
+// Functions whose work in one step grows with what they are given: from how many arguments on, and steps for eight elements.
+static const struct {
+	const char *name;
+	int arguments, weight;
+} prices[] = {
+	{"sort", 1, 64},
+	{"concat", 1, 16},
+	{"unpack", 1, 8},
+	{"insert", 3, 1},
+	{"remove", 2, 1},
+	{"rep", 2, 1},
+};
+
+// Calls the function that it stands for. Its messages name the line of the rule all the same.
+static int priced(lua_State *L)
+{
+	int price = (int)lua_tointeger(L, lua_upvalueindex(2)), arguments = lua_gettop(L);
+	bool rep = strcmp(prices[price].name, "rep") == 0;
+	lua_Integer elements = rep ? lua_tointeger(L, 2) : (lua_Integer)lua_rawlen(L, 1);
+	if (arguments >= prices[price].arguments && elements > 0)
+		ff_sandbox_charge(
+			L, elements / 8 > STEPS_PER_CALL ? STEPS_PER_CALL : (long)elements / 8 * prices[price].weight);
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	int rc = lua_pcall(L, arguments, LUA_MULTRET, 0);
+	if (rc == LUA_OK)
+		return lua_gettop(L);
+	const char *text = lua_tostring(L, -1);
+	if (rc == LUA_ERRMEM)
+		return luaL_error(L, "the rule takes too much memory");
+	return text && !strchr(text, ':') ? luaL_error(L, "%s", text) : lua_error(L);
+}
+
+// Puts the function on top behind its price.
+static void put_price(lua_State *L, const char *name)
+{
+	for (size_t i = 0; i < sizeof(prices) / sizeof(*prices); i++) {
+		if (strcmp(prices[i].name, name) != 0)
+			continue;
+		lua_pushinteger(L, (lua_Integer)i);
+		lua_pushcclosure(L, priced, 2);
+	}
 }
 
 // What remains visible of the standard library.
@@ -89,6 +149,7 @@ static void copy_names(lua_State *L, int from, int to, const char *const *names)
 {
 	for (size_t i = 0; i < 24 && names[i]; i++) {
 		lua_getfield(L, from, names[i]);
+		put_price(L, names[i]);
 		lua_setfield(L, to, names[i]);
 	}
 }
@@ -176,6 +237,7 @@ struct ff_error *ff_sandbox_call(struct ff_sandbox *sandbox, int arguments, int 
 {
 	lua_State *L = sandbox->L;
 	sandbox->steps = STEPS_PER_CALL;
+	sandbox->deadline = seconds_used() + SECONDS_MAX;
 	lua_sethook(L, tick, LUA_MASKCOUNT, STEPS_PER_TICK);
 	int rc = lua_pcall(L, arguments, results, 0);
 	lua_sethook(L, NULL, 0, 0);

@@ -272,6 +272,7 @@ static bool unwrap_escaped(struct ff_span text, struct ff_unwrapped *ret)
 		text = (struct ff_span){open + 1, (size_t)(text.p + text.n - open) - 2};
 	}
 	unescape(text, false, &ret->text);
+	ret->text.n -= ret->text.n && ret->text.p[ret->text.n - 1] == '\n';
 	return true;
 }
 
