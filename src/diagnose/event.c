@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-enum { SOURCES = 32, STRANGERS_MAX = 3, BUSY_LINES = 40 };
+enum { SOURCES = 32, STRANGERS_MAX = 3, BUSY_LINES = 40, LINE_TEXT_MAX = 4096 };
 
 enum state { IDLE, FRAMES, MESSAGE };
 
@@ -149,6 +149,12 @@ static void replace(struct ff_events *events, char **text, struct ff_span by)
 		free(*text);
 		*text = copy;
 	}
+}
+
+// Lines can be long and many are kept.
+static struct ff_span cut(struct ff_span text)
+{
+	return (struct ff_span){text.p, text.n < LINE_TEXT_MAX ? text.n : LINE_TEXT_MAX};
 }
 
 // ---- one source ----
@@ -368,7 +374,7 @@ static void line_event(struct ff_events *events, const struct ff_line *line, con
 	struct ff_event *e = event_at(events, events->current);
 	if (!e)
 		return;
-	replace(events, &e->message, shape->message.n ? shape->message : line->text);
+	replace(events, &e->message, cut(shape->message.n ? shape->message : line->text));
 	replace(events, &e->type, shape->type);
 	if (shape->kind == FF_SHAPE_WARNING)
 		e->level = FF_LEVEL_WARNING;
@@ -451,7 +457,7 @@ size_t ff_events_place(struct ff_events *events, const struct ff_line *line, boo
 	struct ff_event *e = event_at(events, events->current);
 	if (!e)
 		return FF_EVENT_NO_INNER;
-	replace(events, &e->message, line->text);
+	replace(events, &e->message, cut(line->text));
 	if (e->level == FF_LEVEL_NONE)
 		e->level = ff_shape_level(line->text);
 	return events->current;
