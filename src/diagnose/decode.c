@@ -82,11 +82,11 @@ void ff_decode(struct ff_decoder *decoder, struct ff_span bytes, bool end, struc
 {
 	if (decoder->encoding == FF_ENCODING_UNKNOWN) {
 		size_t take = FF_DECODER_WINDOW - decoder->n < bytes.n ? FF_DECODER_WINDOW - decoder->n : bytes.n;
-		if (take)
+		if (take) {
 			memcpy(decoder->held + decoder->n, bytes.p, take);
-		decoder->n += take;
-		bytes.p += take;
-		bytes.n -= take;
+			decoder->n += take;
+			bytes = (struct ff_span){bytes.p + take, bytes.n - take};
+		}
 		if (decoder->n < FF_DECODER_WINDOW && !end)
 			return;
 		unsigned char window[FF_DECODER_WINDOW];

@@ -13,10 +13,10 @@
 
 enum {
 	MEMORY_MAX = 48 << 20,
-	VALUE_MAX = 2 << 20, // a comparison of two texts is one step, however long they are
+	VALUE_MAX = 1 << 20, // a comparison of two texts is one step, however long they are
 	STEPS_PER_CALL = 5000000,
 	STEPS_PER_TICK = 1000,
-	SECONDS_MAX = 2, // of this thread's own time: a loaded machine changes no answer
+	SECONDS_MAX = 1, // of this thread's own time: a loaded machine changes no answer
 	BYTES_PER_STEP = 64,
 	JSON_DEPTH_MAX = 32,
 	JSON_ITEMS_MAX = 100000,
@@ -88,7 +88,7 @@ static const struct {
 	{"unpack", 1, 8},
 	{"insert", 3, 1},
 	{"remove", 2, 1},
-	{"rep", 2, 1},
+	{"rep", 2, 8},
 };
 
 // Calls the function that it stands for. Its messages name the line of the rule all the same.
