@@ -210,7 +210,7 @@ rule {
   id = "hf.trust-remote-code",
   signatures = {
     flag = [[(?:trust_remote_code|--trust-remote-code)]],
-    contains = [[(?:contains|requires you to execute) (?:custom code|the configuration file in that repo|the \w+ file in that repo)]],
+    contains = [[(?:You can avoid this prompt in future by passing the argument|Do you wish to run the custom code\?|(?:contains|requires you to execute) (?:custom code|the configuration file in that repo|the \w+ file in that repo))]],
     packages = [[This modeling file requires the following packages that were not found in your environment: (?<packages>[^.\n]+)]],
   },
   confidence = 0.88,

@@ -332,6 +332,9 @@ rule {
       local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
       local top = hit.module:match[[^\w+]]
       if importer == top or hit.module:match[[(?:\._C|_cuda|_ext|kernels)$]] then return nil end
+      for _, frame in ipairs(frames) do -- a part of the program itself that its author left out
+        if frame.file:find(top) and not package_of(frame) then return nil end
+      end
       return lacking(f, hit, importer and distribution(importer), 0.72)
     end
     hit = log.attribute
@@ -349,13 +352,19 @@ rule {
 rule {
   id = "engine.plugin-skew/host",
   signatures = {
-    comfy = [=[(?:cannot import name ['"](?<symbol>\w+)['"] from|No module named|module ['"](?=comfy)[\w.]+['"] has no attribute) ?['"]?(?<module>comfy(?:_api|_extras|_execution)?(?:\.[\w.]+)?)]=],
+    comfy = [=[(?:cannot import name ['"](?<symbol>\w+)['"] from|No module named|module ['"](?=comfy)[\w.]+['"] has no attribute) ?['"]?(?<module>(?-i:comfy)(?:_api|_extras|_execution)?(?:\.[\w.]+|(?=['"\s]|$)))]=],
+    server = [['PromptServer' object has no attribute '(?<symbol4>\w+)']],
     comfy_attribute = [=[module ['"](?<module2>comfy[\w.]*)['"] has no attribute ['"](?<symbol2>\w+)]=],
     webui = [=[cannot import name ['"](?<symbol3>\w+)['"] from ['"]modules\.\w+['"] \([^)\n]*(?:webui|forge|textgen|text-generation)]=],
   },
   specific_over = {"pip.module-missing", "hf.version-conflict", "pip.conflict"},
   confidence = 0.84,
   why = "A custom node or extension asks its host program for something that the installed host does not have: the host is older (or newer) than the extension.",
+  when = function(_, log)
+    if not log.comfy_attribute then return true end
+    -- a module that is there and lacks a name has lost it: the extension is the older one
+    return {hit = log.comfy_attribute, fixes = {{kind = "pip:package", say = "Update the extension to a release that follows the host, or remove it.", command = "git -C ComfyUI/custom_nodes/<the node> pull"}, {kind = "pip-downgrade:comfyui", say = "Or go back to the host's release of its time."}}}
+  end,
   fixes = {
     {kind = "pip:comfyui", say = "Update the host program itself, not only the extension, then restart it.", command = "git -C ComfyUI pull && pip install -r ComfyUI/requirements.txt"},
     {kind = "code", say = "Or go back to the extension's release of the host's time."},
