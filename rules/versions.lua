@@ -456,10 +456,14 @@ rule {
   },
   facts = {"python.packages.unsloth.version", "python.packages.trl.version", "python.packages.transformers.version"},
   when = function(_, log)
-    local e = (log.call or log.frame).event
+    local hit = log.call
+    for _, frame in ipairs(log.all"frame") do
+      if (frame.event.tier or 0) >= 4 then hit = hit or frame end
+    end
+    local e = hit and hit.event or {}
     if (e.tier or 0) < 4 or not (e.type or ""):match[[^(?:AttributeError|TypeError|NameError|ImportError|UnboundLocalError|KeyError)$]] then return nil end
     if (e.message or ""):match[[NoneType]] then return nil end
-    return {hit = log.call or log.frame, confidence = 0.66, why = {"It fails in code that unsloth put in place of a library's own: unsloth and transformers, trl or peft are of releases that do not fit.", "unsloth is {fact:python.packages.unsloth.version}."},
+    return {hit = hit, confidence = 0.66, why = {"It fails in code that unsloth put in place of a library's own: unsloth and transformers, trl or peft are of releases that do not fit.", "unsloth is {fact:python.packages.unsloth.version}."},
       fixes = {{kind = "pip:unsloth", say = "Upgrade unsloth and unsloth_zoo together, then restart the process.", command = "pip install --upgrade --no-cache-dir unsloth unsloth_zoo"}, {kind = "pip-downgrade:transformers", say = "Or go back to the transformers and trl of the last run that worked."}}}
   end,
   doc = {looks = "An exception in unsloth/, unsloth_zoo/ or unsloth_compiled_cache/.", check = "Which packages changed since it last ran: firstfix diff last-good."},
