@@ -1,5 +1,13 @@
 -- bitsandbytes: which native library it wanted, why it was not there, and what hides behind "CUDA Setup failed".
 
+-- What an upgrade does: the first of these releases that ships a library for torch's CUDA version.
+local function upgraded(torch_cuda)
+  local number = type(torch_cuda) == "string" and torch_cuda:gsub([[\.]], "")
+  for _, release in ipairs(number and {"0.45.5", "0.48.2", "0.50.2"} or {}) do
+    if know.bnb_ships(release, number) then return {package = {bitsandbytes = release}} end
+  end
+end
+
 rule {
   id = "bnb.binary-missing",
   signatures = {
@@ -93,7 +101,7 @@ rule {
     if log.no_gpu_build and not specific or log.windows then
       fixes[#fixes + 1] = {kind = "pip:bitsandbytes", say = "Reinstall bitsandbytes: this copy has no CUDA library in it (Windows wheels carry them since 0.43).", command = "pip install -U --force-reinstall bitsandbytes"}
     else
-      fixes[#fixes + 1] = {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to a release that ships a library for this CUDA version.", command = "pip install -U bitsandbytes"}
+      fixes[#fixes + 1] = {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to a release that ships a library for this CUDA version.", command = "pip install -U bitsandbytes", effect = upgraded(f"torch.cuda")}
     end
     if asked and not fits and not log.windows then
       fixes[#fixes + 1] = {kind = "env:BNB_CUDA_VERSION", say = "Or name a CUDA version that it ships and that is installed here.", command = "export BNB_CUDA_VERSION=<shipped version, such as 121>"}
@@ -119,7 +127,7 @@ rule {
     if fits then
       fixes[1] = {kind = "env:BNB_CUDA_VERSION", say = "Let bitsandbytes load the library that it ships.", command = "export BNB_CUDA_VERSION=" .. fits, set = {BNB_CUDA_VERSION = fits}, automatic = true}
     end
-    fixes[#fixes + 1] = {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to a release that ships a library for this CUDA version.", command = "pip install -U bitsandbytes"}
+    fixes[#fixes + 1] = {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to a release that ships a library for this CUDA version.", command = "pip install -U bitsandbytes", effect = upgraded(f"torch.cuda")}
     return {confidence = 0.95, why = {("bitsandbytes will look for %s and does not find it."):format(wanted), #shipped > 0 and "It ships: " .. table.concat(shipped, ", ") .. "." or "It ships no CUDA library."}, fixes = fixes}
   end,
   doc = {looks = "'Required library version not found: libbitsandbytes_cudaXXX.so', 'CUDA Setup failed despite GPU being available'.", check = "bitsandbytes.wanted against bitsandbytes.binaries in the report; torch.cuda."},
@@ -311,7 +319,7 @@ rule {
   confidence = 0.93,
   why = "This bitsandbytes imports triton.ops, which triton 3.0 and later no longer have.",
   fixes = {
-    {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to 0.45.1 or later, which does without it.", command = "pip install -U 'bitsandbytes>=0.45.1'"},
+    {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to 0.45.1 or later, which does without it.", command = "pip install -U 'bitsandbytes>=0.45.1'", effect = {package = {bitsandbytes = "0.45.5"}}},
     {kind = "pip-downgrade:triton", say = "Or go back to the triton that this torch was released with."},
   },
   applies = {"transformers", "vllm"},

@@ -32,8 +32,9 @@ rule {
     local wheel = {["11"] = "cu118", ["12"] = "cu121"}
     local major = (cuda or f"driver.cuda" or ""):match[[^(\d+)]]
     local fixes = {}
-    fixes[1] = {kind = "driver", say = "Upgrade the NVIDIA driver on the host" .. (floor and floor ~= "" and (" to " .. floor .. " or later") or "") .. ".", command = "nvidia-smi   # on the host: shows the driver and the CUDA it offers"}
-    fixes[2] = {kind = "pip-downgrade:torch", say = "Or install a torch built for the CUDA that this driver offers" .. (cuda and " (" .. cuda .. ")" or "") .. ".",
+    local last = {cu118 = "2.7.1+cu118", cu121 = "2.5.1+cu121"} -- the last releases on those indexes
+    fixes[1] = {kind = "driver", effect = floor and floor ~= "" and {facts = {["driver.version"] = floor}} or nil, say = "Upgrade the NVIDIA driver on the host" .. (floor and floor ~= "" and (" to " .. floor .. " or later") or "") .. ".", command = "nvidia-smi   # on the host: shows the driver and the CUDA it offers"}
+    fixes[2] = {kind = "pip-downgrade:torch", effect = major and wheel[major] and {package = {torch = last[wheel[major]]}} or nil, say = "Or install a torch built for the CUDA that this driver offers" .. (cuda and " (" .. cuda .. ")" or "") .. ".",
       command = major and wheel[major] and ("pip install torch --index-url https://download.pytorch.org/whl/" .. wheel[major]) or nil}
     fixes[3] = {kind = "container-flag:compat", say = "On a data-centre GPU: an image with the cuda-compat package of that CUDA."}
     local fatal = log.fatal -- torch only warns and computes on the CPU: what ended it may be something else
@@ -49,7 +50,7 @@ rule {
     local verdict, floor = know.driver_runs(driver, runtime)
     if verdict ~= "too-old" then return nil end
     return {confidence = 0.95, why = ("torch is built for CUDA %s, which needs driver %s or later; this one is %s."):format(runtime, floor, driver),
-      fixes = {{kind = "driver", say = "Upgrade the NVIDIA driver on the host to " .. floor .. " or later.", effect = {facts = {["driver.version"] = floor}}}, {kind = "pip-downgrade:torch", say = "Or install a torch built for an older CUDA."}}}
+      fixes = {{kind = "driver", say = "Upgrade the NVIDIA driver on the host to " .. floor .. " or later.", effect = {facts = {["driver.version"] = floor}}}, {kind = "pip-downgrade:torch", say = "Or install a torch built for an older CUDA.", effect = know.driver_runs(driver, "11.8") ~= "too-old" and {package = {torch = "2.7.1+cu118"}} or nil}}}
   end,
   doc = {looks = "'The NVIDIA driver on your system is too old (found version 11040)': CUDA 11.4. 'CUDA driver version is insufficient'.", check = "driver.version and driver.cuda against torch.cuda. In a container on a new enough host it is the GPU that was not passed in."},
 }

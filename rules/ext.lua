@@ -116,7 +116,7 @@ rule {
   check = function(f)
     local np, torch = f.pkg"numpy", f.pkg"torch"
     if np and torch and version.matches(np, ">=2") and version.matches(torch, "<2.3") then
-      return {confidence = 0.9, severity = "error", why = "torch {fact:torch.version} was built against NumPy 1.x and cannot use NumPy 2.", evidence = {"python.packages.numpy.version"}, fixes = {{kind = "pip-downgrade:numpy", say = "Install NumPy 1.x.", command = "pip install 'numpy<2'"}}}
+      return {confidence = 0.9, severity = "error", why = "torch {fact:torch.version} was built against NumPy 1.x and cannot use NumPy 2.", evidence = {"python.packages.numpy.version"}, fixes = {{kind = "pip-downgrade:numpy", say = "Install NumPy 1.x.", command = "pip install 'numpy<2'", effect = {package = {numpy = "1.26.4"}}}}}
     end
   end,
   doc = {looks = "'A module that was compiled using NumPy 1.x cannot be run in NumPy 2', 'Numpy is not available'.", check = "numpy's version against the module's."},

@@ -1,5 +1,29 @@
 -- PyTorch itself: builds that do not fit the GPU, and what kernels die of.
 
+-- The index of torch's wheels with code for a GPU, and the first release there that has it.
+local function wheel_for(cc)
+  local major = tonumber((cc or ""):match[[^(\d+)\.]] or nil)
+  if not major then return nil end
+  if major >= 10 then return "cu128", "2.7" end
+  return "cu126", nil
+end
+
+-- What installing from that index does to the facts, by a release of data/torch_wheels.tsv; and whether bitsandbytes has to go
+-- with it, since an older one ships no library for that CUDA version.
+local function from_index(f, index)
+  if not index then return nil end
+  local bnb = index == "cu128" and f.pkg"bitsandbytes"
+  local with_bnb = bnb and version.matches(bnb, "<0.45.3")
+  return {package = {torch = "2.7.1+" .. index, bitsandbytes = with_bnb and "0.45.5" or nil}}, with_bnb
+end
+
+-- The index for this machine as a whole: its GPU, and a driver that may be too old for the newest.
+local function index_here(f)
+  local index, driver = wheel_for(f.capabilities()[1]) or "cu126", f"driver.version"
+  if index == "cu126" and type(driver) == "string" and know.driver_runs(driver, "12.6") == "too-old" then return "cu118" end
+  return index
+end
+
 rule {
   id = "torch.cpu-build",
   signatures = {
@@ -29,8 +53,9 @@ rule {
     if not hit then return nil end
     if torch and torch:match[[\+cu\d]] then return nil end
     local sure = (log.not_compiled or log.libtorch_cuda or log.xformers or log.not_linked or cpu) and true
-    local fixes = {{kind = "pip:torch", say = "Reinstall torch as a CUDA build (and torchvision, torchaudio with it); check that no later install replaces it.",
-      command = log.built_for and ("pip install --force-reinstall torch==%s torchvision --index-url https://download.pytorch.org/whl/%s"):format(log.built_for.wants, log.built_for.cu) or "pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/cu126"}}
+    local index = index_here(f)
+    local fixes = {{kind = "pip:torch", say = "Reinstall torch as a CUDA build (and torchvision, torchaudio with it); check that no later install replaces it.", effect = not log.built_for and from_index(f, index) or nil,
+      command = log.built_for and ("pip install --force-reinstall torch==%s torchvision --index-url https://download.pytorch.org/whl/%s"):format(log.built_for.wants, log.built_for.cu) or "pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/" .. index}}
     return {hit = hit, confidence = sure and 0.92 or 0.68,
       why = {"The torch that runs is a CPU-only build, and CUDA was asked for.", "torch is {fact:torch.version}."},
       fixes = fixes}
@@ -40,18 +65,10 @@ rule {
     local torch = f.pkg"torch"
     if not torch or #f.gpus() == 0 then return nil end
     if not (torch:match[[\+cpu]] or f"torch.cuda" == false and not f"torch.hip") then return nil end
-    return {confidence = 0.9, why = "There is a GPU, and the installed torch ({fact:torch.version}) is a CPU-only build.", fixes = {{kind = "pip:torch", say = "Install the CUDA build of torch."}}}
+    return {confidence = 0.9, why = "There is a GPU, and the installed torch ({fact:torch.version}) is a CPU-only build.", fixes = {{kind = "pip:torch", say = "Install the CUDA build of torch.", command = "pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/" .. index_here(f), effect = from_index(f, index_here(f))}}}
   end,
   doc = {looks = "'Torch not compiled with CUDA enabled', libtorch_cuda.so missing.", check = "torch.version.cuda; a resolver may have replaced the CUDA build."},
 }
-
-local function wheel_for(cc)
-  local major = tonumber((cc or ""):match[[^(\d+)\.]] or nil)
-  if not major then return nil end
-  if major >= 10 then return "cu128", "2.7" end
-  if major < 7 or cc == "7.0" then return "cu126", nil end
-  return "cu126", nil
-end
 
 rule {
   id = "torch.no-kernel-image",
@@ -94,7 +111,7 @@ rule {
     local old = tonumber((cc or ""):match[[^(\d+)\.]] or "99") < 7
     local extension = (log.extension or log.guard) and not log.not_compatible and covered ~= "none"
     local index, at_least = wheel_for(cc)
-    local to_torch = {kind = "pip:torch", say = old and ("Install a torch whose wheel still carries code for compute capability %s."):format(cc) or ("Install a torch build that carries code for this GPU%s."):format(cc and " (compute capability " .. cc .. ")" or ""),
+    local to_torch = {kind = "pip:torch", effect = from_index(f, index), say = old and ("Install a torch whose wheel still carries code for compute capability %s."):format(cc) or ("Install a torch build that carries code for this GPU%s."):format(cc and " (compute capability " .. cc .. ")" or ""),
       command = index and ("pip install %s--index-url https://download.pytorch.org/whl/%s"):format(at_least and ("'torch>=%s' torchvision "):format(at_least) or "torch torchvision ", index) or "pip install -U torch torchvision"}
     local rebuild = {kind = "rebuild:extension", say = "Rebuild the extension for this GPU.", command = ("TORCH_CUDA_ARCH_LIST=%s pip install --no-build-isolation --force-reinstall --no-binary :all: <package>"):format(cc or "<cc>")}
     local hardware = {kind = "hardware", say = "Or use a GPU that this software supports."}
@@ -112,11 +129,8 @@ rule {
       local cc = gpu.compute_capability or gpu.name and know.gpu_cc(gpu.name)
       if cc and (gpu.vendor or "nvidia") == "nvidia" and know.arch_covers(archs or {}, ptx or {}, cc) == "none" then
         local index, at_least = wheel_for(cc)
-        -- An older bitsandbytes ships no library for that CUDA version: the two go together.
-        local bnb = index == "cu128" and f.pkg"bitsandbytes"
-        local with_bnb = bnb and version.matches(bnb, "<0.45.3")
+        local effect, with_bnb = from_index(f, index)
         local packages = (at_least and ("'torch>=%s' torchvision"):format(at_least) or "torch torchvision")
-        local effect = index == "cu128" and {package = {torch = "2.7.1+cu128", bitsandbytes = with_bnb and "0.45.5" or nil}} or nil
         return {confidence = 0.96, why = {("%s has compute capability %s, and torch %s carries no code for it."):format(gpu.name or "GPU " .. i - 1, cc, f"torch.version" or ""), "It carries: {fact:torch.archs}."},
           evidence = {"torch.archs"},
           fixes = {{kind = "pip:torch", say = ("Install a torch whose wheel carries code for %s%s."):format(cc, with_bnb and ", and with it a bitsandbytes that ships a library for its CUDA" or ""),
