@@ -149,6 +149,7 @@ rule {
   when = function(f, log)
     local hit = log.mangled or log.mangled_any or log.torch_python or log.libc10 or log.wrong_python or log.vllm_c or log.built_for or log.have or log.flash_c or log.dll
     if log.torchvision and (hit.text:match[[torchvision|torchaudio]]) then return nil end
+    if hit == log.vllm_c and hit.text:match[[cannot open shared object file]] then return nil end -- that file is what is wrong
     local file = hit.file or hit.file2 or hit.text:match[[([^\s:'"]+\.(?:so|pyd))]] or ""
     local package = file ~= "" and package_of(file) or log.vllm_c and "vllm" or log.built_for and log.built_for.text:match[[(?i)(xformers)]] or hit.missing and package_of(hit.missing .. ".so") or hit == log.have and "xformers" or "package"
     package = package:lower()

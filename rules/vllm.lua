@@ -54,7 +54,7 @@ rule {
 rule {
   id = "vllm.free-memory",
   signatures = {
-    less = [[Free memory on device[^\n]*\((?<free>[\d.]+)/(?<total>[\d.]+) ?GiB\) on startup is less than desired GPU memory utilization \((?<util>[\d.]+)]],
+    less = [[(?:Free|Available) memory on (?:device|node)[^\n]*\((?<free>[\d.]+)/(?<total>[\d.]+) ?GiB\) on startup is less than desired (?<kind>GPU|CPU) memory utilization \((?<util>[\d.]+)]],
     less_old = [[(?:less than desired GPU memory utilization|Error in memory profiling\. Initial free memory)]],
   },
   facts = {"gpus.0.processes", "gpus.0.memory.free"},
@@ -63,6 +63,10 @@ rule {
     local hit = log.less or log.less_old
     local util
     if log.less then util = math.floor(100 * tonumber(log.less.free) / tonumber(log.less.total) - 2) / 100 end
+    if log.less and log.less.kind == "CPU" then
+      return {hit = hit, confidence = 0.94, why = "The CPU backend reserves {util} of the machine's memory (gpu_memory_utilization, despite its name), and {free} of {total} GiB are free.",
+        fixes = {{kind = "param:gpu_memory_utilization", say = ("Lower it below what is free (%.2f)."):format(util), command = ("--gpu-memory-utilization %.2f"):format(util)}}}
+    end
     return {hit = hit, confidence = 0.94, why = {"At its start the engine found less free GPU memory than gpu_memory_utilization asks for: another process (often an earlier run of the same worker) holds the rest.", "{free} of {total} GiB are free, {util} was asked for."},
       fixes = {{kind = "param:gpu_memory_utilization", say = util and ("Lower it below what is free (%.2f)."):format(util) or "Lower it below what is free.", command = util and ("--gpu-memory-utilization %.2f"):format(util) or nil},
                {kind = "free-gpu", say = "Or end the other process.", command = "nvidia-smi --query-compute-apps=pid,name,used_memory --format=csv"}}}
