@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any, Optional, Union
 
 from firstfix import _exceptions, _program, _ring
@@ -37,7 +36,8 @@ def _of(answer: str, text: str) -> Document:
 
 def report(only: str = "", pid: Optional[int] = None) -> Document:
     """firstfix.facts/1 of this process and its machine; `only` names probes, `pid` looks at another process."""
-    words = ["report", "--pid", str(os.getpid() if pid is None else pid)] + (["--only", only] if only else [])
+    whom = _program.this_process() if pid is None else ["--pid", str(pid)]
+    words = ["report", *whom] + (["--only", only] if only else [])
     return _of(_program.run([*words, "--json"])[1], _program.run(words)[1])
 
 

@@ -5,13 +5,12 @@ first, because it survives whatever follows.
 """
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
 from typing import Any, Callable, Optional, Sequence
 
-from firstfix import _exceptions, _gpu, _mask, _program, _ring, _say
+from firstfix import _children, _exceptions, _gpu, _mask, _program, _ring, _say
 from firstfix._settings import settings
 
 SAME_FAILURE_S = 60.0
@@ -66,9 +65,9 @@ def _repeated(exc: BaseException) -> int:
 
 
 def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[str, Any]] = None,
-           wait: bool = True, said: Sequence[str] = ()) -> None:
+           wait: bool = True, said: Sequence[str] = (), show: bool = True) -> None:
     """Record, show and diagnose. wait=False: the diagnosis follows from a thread, since an event loop must not stand still.
-    `said` are lines that a library printed before it failed.
+    `said` are lines that a library printed before it failed. show=False: recorded, and not shown further up either.
 
     Raises nothing, but Ctrl-C passes through. A failure inside of this is said in one line.
     """
@@ -79,7 +78,7 @@ def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[s
         _mark(exc)
         record(exc, where, fields)
         repeated = _repeated(exc)
-        if repeated or settings.log == "off":
+        if repeated or not show or settings.log == "off":
             return
         _show(exc, heading, fields or {}, wait, said)
     except Exception as failure:
@@ -126,10 +125,11 @@ def _diagnose_quietly(log: str) -> None:
 
 
 def diagnose(log: str) -> None:
-    """Join the traceback with the facts of this process and show cause, evidence and fix."""
+    """Join the traceback with those of the processes below and the facts of this one; show cause, evidence and fix."""
     import json
 
     try:
+        log = "\n".join([*_children.failures(), log])
         facts = _program.report_self("failure")
         answer = json.loads(_program.explain(log, facts, True))
         if settings.log == "json":
@@ -146,7 +146,7 @@ def _sections(answer: dict[str, Any]) -> str:
     for prefix, heading, probes in SECTIONS:
         if causes and causes[0].startswith(prefix):
             try:
-                page = _program.run(["report", "--pid", str(os.getpid()), "--only", probes])[1]
+                page = _program.run(["report", *_program.this_process(), "--only", probes])[1]
                 return f"{_say.section(heading)}\n{page[page.find(_say.LIGHT):]}"
             except _program.ProgramError:
                 return ""

@@ -13,13 +13,13 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Callable, Optional
 
-from firstfix import _exceptions, _failure, _gpu, _imports, _model, _ring, _say
+from firstfix import _children, _exceptions, _failure, _gpu, _imports, _model, _ring, _say
 from firstfix._settings import settings
 from firstfix._table import Row
 
 NOT_SET = "not set"
 LIBRARY_LINES = 30
-_inside: ContextVar[bool] = ContextVar("firstfix_load", default=False)
+_outermost: ContextVar[Optional["Load"]] = ContextVar("firstfix_load", default=None)
 _downloads = [0, 0]  # files and bytes fetched from the hub by this process
 library_log: deque[str] = deque(maxlen=500)  # pieces of what a library's native code printed since the load began
 
@@ -94,20 +94,24 @@ def _name(thing: Any) -> str:
 
 
 class Load:
-    """One load of a model, from `with` to its end. `result` is what was loaded, where that is known."""
+    """One load of a model, from `with` to its end. `result` is what was loaded, where that is known.
+
+    `part` is what the first load inside of it gave: an engine (vLLM's LLM) does not show the model that it made.
+    """
 
     def __init__(self, name: str, quiet: bool = False) -> None:
-        """quiet: say nothing unless it fails."""
+        """quiet: say nothing unless it fails, or holds a model."""
         self.name = name
         self.quiet = quiet
         self.result: Any = None
+        self.part: Any = None
         self._outer = False
 
     def __enter__(self) -> "Load":
         """Begin: the state before."""
-        self._outer = not _inside.get()
+        self._outer = _outermost.get() is None
         if self._outer:
-            self._token = _inside.set(True)
+            self._token = _outermost.set(self)
             self._phase = _ring.next_id()
             self._began = time.perf_counter()
             self._fetched = list(_downloads)
@@ -130,9 +134,9 @@ class Load:
         if not self._outer:
             return
         try:
-            _inside.reset(self._token)
+            _outermost.reset(self._token)
         except ValueError:
-            _inside.set(False)
+            _outermost.set(None)
         took = time.perf_counter() - self._began
         if exc is not None:
             settings.give_spare(exc)
@@ -150,9 +154,11 @@ class Load:
                 said = "".join(library_log).splitlines()[-LIBRARY_LINES:]
                 about = {"firstfix.phase.id": self._phase, "gen_ai.request.model": self.name, "firstfix.duration_ms": took * 1e3,
                          "body": _exceptions.cut("\n".join(said)) or None}
-                _failure.handle(exc, "model.load", "MODEL INITIALIZATION FAILED", about, said=said)
+                told = self.quiet and bool(_failure.guarded(_children.failures))  # a process below has shown why
+                _failure.handle(exc, "model.load", "MODEL INITIALIZATION FAILED", about, said=said, show=not told)
             return
-        made = _failure.guarded(_model.summary, self.result) if self.result is not None else None
+        made = next((m for each in (self.result, self.part) if each is not None
+                     for m in [_failure.guarded(_model.summary, each)] if m), None)
         if made is not None:
             row.update({"firstfix.model.parameters": made.parameters, "firstfix.model.bytes": made.bytes,
                         "firstfix.model.quantization": made.quantization or None, "firstfix.model.devices": made.devices})
@@ -164,7 +170,7 @@ class Load:
                 "firstfix.phase.id": self._phase, "firstfix.gpu.index": r.gpu, "firstfix.gpu.memory.total": r.total,
                 "firstfix.gpu.memory.free": r.free, "firstfix.gpu.memory.allocated": r.allocated,
                 "firstfix.gpu.memory.reserved": r.reserved, "firstfix.gpu.memory.peak": r.peak})
-        if not self.quiet:
+        if not self.quiet or made is not None:
             _say.say("firstfix.model.load.end", "\n".join(self._after(took, made, gpus)), row)
 
     def _source(self) -> str:
@@ -200,13 +206,14 @@ def model_load(name: str) -> Load:
 
 
 def _begin(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any], quiet: bool) -> Optional[Load]:
-    """The load to enter, or None inside another one or when the row is off."""
-    if row.broken or _inside.get():
+    """The load to enter, or None when the row is off."""
+    if row.broken:
         return None
     try:
         name, _, digits = row.note.partition(":")
         position = int(digits or 1)
-        asked = kwargs[name] if name in kwargs else args[position] if len(args) > position else type(args[0]) if args else ""
+        asked = kwargs[name] if name in kwargs else args[position] if len(args) > position else \
+            type(args[0]) if args else next(iter(kwargs.values()), "")
         return Load(_name(asked), quiet)
     except Exception as failure:
         _imports.disable(row, failure)
@@ -214,16 +221,23 @@ def _begin(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any], quiet: bool)
 
 
 def _wrapped(original: Callable[..., Any], row: Row, quiet: bool, constructor: bool) -> Callable[..., Any]:
+    def result(args: tuple[Any, ...], made: Any) -> Any:
+        # peft and sentence-transformers: a module; from_pretrained(output_loading_info=True): a pair
+        return args[0] if constructor else made[0] if isinstance(made, tuple) and made else made
+
     @functools.wraps(original)
     def load(*args: Any, **kwargs: Any) -> Any:
-        span = _begin(row, args, kwargs, quiet)
-        if span is None:
-            return original(*args, **kwargs)
-        with span:
-            made = original(*args, **kwargs)
-            # peft and sentence-transformers: a module; from_pretrained(output_loading_info=True): a pair
-            span.result = args[0] if constructor else made[0] if isinstance(made, tuple) and made else made
-            return made
+        outer = _outermost.get()
+        span = _begin(row, args, kwargs, quiet) if outer is None else None
+        if span is not None:
+            with span:
+                made = original(*args, **kwargs)
+                span.result = result(args, made)
+                return made
+        made = original(*args, **kwargs)
+        if outer is not None and outer.part is None and not quiet:
+            outer.part = result(args, made)
+        return made
     return load
 
 
@@ -240,6 +254,11 @@ def wrap_init(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
 def wrap_quiet(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
     """For what belongs to a load and only speaks when it fails."""
     return _wrapped(original, row, True, False)
+
+
+def wrap_init_quiet(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
+    """For a constructor in a process whose parent shows the load already."""
+    return _wrapped(original, row, True, True)
 
 
 def wrap_download(original: Callable[..., Any], row: Row) -> Callable[..., Any]:

@@ -79,9 +79,15 @@ def document(words: list[str], text: Optional[bytes] = None, keep: tuple[int, ..
     return dict(parsed)
 
 
+def this_process() -> list[str]:
+    """The words by which `firstfix report` looks at this process; its Python by name, as setproctitle hides a venv's."""
+    known = os.path.isabs(sys.executable or "")
+    return ["--pid", str(os.getpid())] + (["--python", sys.executable] if known else [])
+
+
 def report_self(trigger: str, only: str = "") -> str:
     """firstfix.facts/1 of this very process, as JSON text."""
-    words = ["report", "--json", "--pid", str(os.getpid()), "--trigger", trigger]
+    words = ["report", "--json", *this_process(), "--trigger", trigger]
     return run(words + (["--only", only] if only else []))[1]
 
 

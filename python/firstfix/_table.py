@@ -20,6 +20,7 @@ class Row:
 LOAD = "firstfix._load:wrap"          # the call returns a model; note: the argument that names it, NAME or NAME:POSITION
 LOAD_SELF = "firstfix._load:wrap_init"  # a constructor; the model is self
 QUIET = "firstfix._load:wrap_quiet"   # only a failure is shown
+QUIET_SELF = "firstfix._load:wrap_init_quiet"
 ENDS = "firstfix._ends:"
 
 ROWS = (
@@ -37,7 +38,9 @@ ROWS = (
     Row("vllm", "vllm.engine.async_llm_engine", "AsyncLLMEngine.__init__", LOAD_SELF, "model"),
     Row("vllm", "vllm.v1.engine.llm_engine", "LLMEngine.__init__", LOAD_SELF, "vllm_config"),
     Row("vllm", "vllm.v1.engine.async_llm", "AsyncLLM.__init__", LOAD_SELF, "vllm_config"),
-    Row("vllm", "vllm.v1.engine.core", "EngineCore.__init__", LOAD_SELF, "vllm_config"),
+    Row("vllm", "vllm.v1.engine.core", "EngineCore.__init__", QUIET_SELF, "vllm_config"),
+    Row("vllm", "vllm.v1.executor.multiproc_executor", "WorkerProc.__init__", QUIET_SELF, "vllm_config"),
+    Row("vllm", "vllm.model_executor.model_loader", "get_model", LOAD, "vllm_config"),  # inside of one of these
     Row("llama_cpp", "llama_cpp.llama", "Llama.__init__", LOAD_SELF, "model_path"),
     Row("llama_cpp", "llama_cpp._logger", "llama_log_callback", "firstfix.integrations.llama_cpp:wrap_log"),
     Row("sentence_transformers", "sentence_transformers.SentenceTransformer", "SentenceTransformer.__init__", LOAD_SELF,
@@ -50,6 +53,8 @@ ROWS = (
     Row("huggingface_hub", "huggingface_hub.file_download", "http_get", "firstfix._load:wrap_download"),
     Row("huggingface_hub", "huggingface_hub.file_download", "xet_get", "firstfix._load:wrap_download"),
     Row("runpod", "runpod.serverless", "start", "firstfix.integrations.runpod:wrap_start"),
+    Row("celery", "celery.app.trace", "build_tracer", "firstfix.integrations.celery:wrap_tracer"),
+    Row("ray", "ray.serve._private.replica", "Replica._wrap_request", "firstfix.integrations.rayserve:wrap_request"),
     Row("gradio", "gradio.blocks", "Blocks.process_api", "firstfix.integrations.gradio:wrap_process"),
     Row("gradio", "gradio.queueing", "Queue.process_events", "firstfix.integrations.gradio:wrap_events"),
     Row("threading", "threading", "excepthook", ENDS + "wrap_thread_hook"),
