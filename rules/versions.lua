@@ -91,13 +91,13 @@ markupsafe 2.0.1 ==2.0.1 soft_unicode
 werkzeug - <3 url_quote
 pytorch-lightning - <2.0 rank_zero_only
 pytorch-lightning - <1.8 pytorch_lightning.utilities.distributed
-pydantic - <2 ModelMetaclass
+pydantic 1.10.26 <2 ModelMetaclass
 scipy - <1.13 tril
-setuptools - <70 packaging
-albucore - ==0.0.16 preserve_channel_dim
-openai - <1 error
-marshmallow - <4 __version_info__
-moviepy - <2 moviepy.editor
+setuptools 69.5.1 <70 packaging
+albucore 0.0.16 ==0.0.16 preserve_channel_dim
+openai 0.28.1 <1 error
+marshmallow 3.26.1 <4 __version_info__
+moviepy 1.0.3 <2 moviepy.editor
 torch - <2 torch._six
 jax - - linear_util tree_map
 pyarrow - <21 PyExtensionType
@@ -304,7 +304,7 @@ rule {
   when = function(f, log)
     if log.httpx then
       return {hit = log.httpx, confidence = 0.9, why = "httpx 0.28 removed the argument proxies, and the library that calls it (openai, anthropic, groq) still passes it.",
-        fixes = {{kind = "pip-downgrade:httpx", say = "Go back to httpx 0.27.", command = "pip install 'httpx<0.28'"}, {kind = "pip:openai", say = "Or upgrade the library that calls it.", command = "pip install -U openai"}}}
+        fixes = {{kind = "pip-downgrade:httpx", say = "Go back to httpx 0.27.", command = "pip install 'httpx<0.28'", effect = {package = {httpx = "0.27.2"}}}, {kind = "pip:openai", say = "Or upgrade the library that calls it.", command = "pip install -U openai"}}}
     end
     if log.gradio3 and (log.gradio3.event.tier or 0) >= 3 then
       return {hit = log.gradio3, confidence = 0.86, why = {"This code was written for gradio 3, and gradio 4 took that name away.", "gradio is {fact:python.packages.gradio.version}."},
@@ -312,11 +312,11 @@ rule {
     end
     if log.schema and log.has_frame[[gradio_client]] or log.core_schema then
       return {hit = log.core_schema or log.schema, confidence = 0.8, why = {"This gradio (or fastapi) cannot read the schemas that the installed pydantic makes: pydantic is newer than it.", "pydantic is {fact:python.packages.pydantic.version}."},
-        fixes = {{kind = "pip-downgrade:pydantic", say = "Go back to the pydantic of that time.", command = "pip install 'pydantic==2.10.6'"}, {kind = "pip:gradio", say = "Or upgrade gradio together with fastapi.", command = "pip install -U gradio fastapi"}}}
+        fixes = {{kind = "pip-downgrade:pydantic", say = "Go back to the pydantic of that time.", command = "pip install 'pydantic==2.10.6'", effect = {package = {pydantic = "2.10.6"}}}, {kind = "pip:gradio", say = "Or upgrade gradio together with fastapi.", command = "pip install -U gradio fastapi"}}}
     end
     if log.pydantic and (log.pydantic.event.tier or 0) >= 3 then
       return {hit = log.pydantic, confidence = 0.8, why = {"pydantic 2 is installed, and a package here was written for pydantic 1 (or the other way round).", "pydantic is {fact:python.packages.pydantic.version}."},
-        fixes = {{kind = "pip-downgrade:pydantic", say = "Install pydantic 1, which that package was written for.", command = "pip install 'pydantic<2'"}, {kind = "pip:package", say = "Or upgrade the package named in the traceback."}}}
+        fixes = {{kind = "pip-downgrade:pydantic", say = "Install pydantic 1, which that package was written for.", command = "pip install 'pydantic<2'", effect = {package = {pydantic = "1.10.26"}}}, {kind = "pip:package", say = "Or upgrade the package named in the traceback."}}}
     end
     local hit = log.name
     if hit and not hit.text:match[[partially initialized]] and hit.path:match[=[(?:site|dist)-packages[/\\]|typing_extensions\.py]=] then
@@ -387,7 +387,7 @@ rule {
 
 -- What libraries say of each other in words of their own: the message decides.
 local STATED = {
-  {[[Dataset scripts are no longer supported]], "pip-downgrade:datasets", "datasets<4", "datasets 4 no longer runs a dataset's own loading script.", "Go back to a release that still runs it."},
+  {[[Dataset scripts are no longer supported]], "pip-downgrade:datasets", "datasets<4", "datasets 4 no longer runs a dataset's own loading script.", "Go back to a release that still runs it.", {datasets = "3.6.0"}},
   {[[Loading a dataset cached in a LocalFileSystem is not supported]], "pip:datasets", "datasets", "The installed fsspec is newer than this datasets knows.", "Upgrade datasets."},
   {[[Invalid pattern: '\*\*' can only be an entire path component]], "pip:datasets", "datasets", "The installed fsspec is newer than this datasets knows.", "Upgrade datasets."},
   {[[we now require users to upgrade torch to at least v(?<need1>[\d.]*\d)]], "pip:torch", "torch>={need1}", "transformers refuses to read pickled weights with this torch, because its torch.load has a vulnerability (CVE-2025-32434).", "Upgrade torch, with torchvision and torchaudio, or take a repository with safetensors."},
@@ -399,7 +399,7 @@ local STATED = {
 }
 
 local function answer(hit, row)
-  return {hit = hit, confidence = 0.9, why = row[4], fixes = {{kind = row[2], say = row[5], command = "pip install " .. (row[3]:match[=[[<>]]=] and "'" .. row[3] .. "'" or "-U " .. row[3])}}}
+  return {hit = hit, confidence = 0.9, why = row[4], fixes = {{kind = row[2], say = row[5], command = "pip install " .. (row[3]:match[=[[<>]]=] and "'" .. row[3] .. "'" or "-U " .. row[3]), effect = row[6] and {package = row[6]} or nil}}}
 end
 
 local stated = {}
@@ -424,11 +424,11 @@ rule {
 -- The same of packages outside the family.
 local OTHERS = {
   {[[installed pydantic-core version \([\w.]+\) is incompatible with the current pydantic version, which requires (?<need1>[\w.]*\w)]], "pip:pydantic-core", "pydantic-core=={need1}", "pydantic and its compiled half are of two releases.", "Install the half that pydantic names."},
-  {[[(?:APIRemovedInV1|no longer supported in openai>=1\.0\.0)]], "pip-downgrade:openai", "openai<1", "This code was written for openai 0.28, and 1.0 replaced its interface.", "Go back to the old interface, or run `openai migrate` on the code."},
-  {[[urllib3 v2\S* only supports OpenSSL 1\.1\.1]], "pip-downgrade:urllib3", "urllib3<2", "This Python's ssl is built with an OpenSSL that urllib3 2 no longer accepts.", "Go back to urllib3 1."},
+  {[[(?:APIRemovedInV1|no longer supported in openai>=1\.0\.0)]], "pip-downgrade:openai", "openai<1", "This code was written for openai 0.28, and 1.0 replaced its interface.", "Go back to the old interface, or run `openai migrate` on the code.", {openai = "0.28.1"}},
+  {[[urllib3 v2\S* only supports OpenSSL 1\.1\.1]], "pip-downgrade:urllib3", "urllib3<2", "This Python's ssl is built with an OpenSSL that urllib3 2 no longer accepts.", "Go back to urllib3 1.", {urllib3 = "1.26.20"}},
   {[[module 'lib' has no attribute '(?:X509_V_FLAG|OpenSSL|GEN_EMAIL)\w*]], "pip:pyopenssl", "pyopenssl", "pyOpenSSL is older than the installed cryptography.", "Upgrade pyOpenSSL."},
   {[[AttributeError: install_layout]], "pip:setuptools", "setuptools pip", "The distribution's pip and a newer setuptools do not fit.", "Upgrade both in an environment of your own."},
-  {[[module '(?:setuptools\._)?distutils' has no attribute 'version']], "pip-downgrade:setuptools", "setuptools<59.6", "An older torch (or tensorboard) uses distutils.version, which newer setuptools do not bring along.", "Go back to an older setuptools, or upgrade torch."},
+  {[[module '(?:setuptools\._)?distutils' has no attribute 'version']], "pip-downgrade:setuptools", "setuptools<59.6", "An older torch (or tensorboard) uses distutils.version, which newer setuptools do not bring along.", "Go back to an older setuptools, or upgrade torch.", {setuptools = "59.5.0"}},
 }
 local others = {}
 for i, row in ipairs(OTHERS) do others["o" .. i] = row[1] end
