@@ -45,13 +45,14 @@ from accelerate import init_empty_weights, load_checkpoint_and_dispatch
 from diffusers import DiffusionPipeline, UNet2DModel
 from peft import PeftModel
 from sentence_transformers import CrossEncoder, SentenceTransformer
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, pipeline
 models, out = sys.argv[1:]
 pipe = DiffusionPipeline.from_pretrained(models + "/ddpm")
 assert pipe(batch_size=1, num_inference_steps=2, output_type="np").images.shape == (1, 8, 8, 3)
 UNet2DModel.from_pretrained(models + "/ddpm/unet")
 assert SentenceTransformer(models + "/bert").encode(["hello world"]).shape == (1, 32)
 CrossEncoder(models + "/bert").predict([("hello", "world")])
+assert pipeline("text-classification", model=models + "/bert")("hello world")[0]["label"].startswith("LABEL_")
 llama = AutoModelForCausalLM.from_pretrained(models + "/llama", torch_dtype=torch.bfloat16)
 tuned = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(models + "/llama"), models + "/lora")
 assert tuned.generate(input_ids=torch.tensor([[2, 3]]), max_new_tokens=3, do_sample=False).shape == (1, 5)
@@ -67,10 +68,11 @@ def test_good_loads(either, models, tmp_path):  # noqa: F811
     assert done.returncode == 0, done.stderr
     rows = ends(either, "ok")
     assert [row["gen_ai.request.model"].rpartition("/")[2] for row in rows] == [
-        "ddpm", "unet", "bert", "bert", "llama", "llama", "lora", "llama"]
-    pipe, unet, sentence, cross, half, _, lora, dispatched = map(summary, rows)
+        "ddpm", "unet", "bert", "bert", "bert", "llama", "llama", "lora", "llama"]
+    pipe, unet, sentence, cross, classify, half, _, lora, dispatched = map(summary, rows)
     assert pipe == {"parameters": 272803, "bytes": 4 * 272803, "devices": "all layers on cpu", "from": "a local folder"} == unet
     assert sentence["devices"] == cross["devices"] == "all layers on cpu" and 30_000 < sentence["parameters"] < cross["parameters"]
+    assert classify["devices"] == "all layers on cpu" and classify["parameters"] >= cross["parameters"]
     assert half["parameters"] == 45344 and half["bytes"] == 2 * 45344
     assert lora["parameters"] == 45344 + 4 * 2 * 8 * 32
     assert dispatched["parameters"] == 45344 and dispatched["devices"] == "4 on cpu, 1 on disk (model.layers)"
@@ -82,6 +84,12 @@ def test_good_loads(either, models, tmp_path):  # noqa: F811
 
 FLOAT8 = "model = AutoModelForCausalLM.from_pretrained({!r}).to(torch.float8_e4m3fn)\n" \
          "with firstfix.request(): model(torch.tensor([[2, 3]]))"
+OOM = """import resource
+used = int(open("/proc/self/statm").read().split()[0]) * 4096
+resource.setrlimit(resource.RLIMIT_AS, (used + (300 << 20), used + (300 << 20)))
+with firstfix.model_load("too big"):
+    AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(models + "/llama", vocab_size=4_000_000))
+"""
 DISPATCH = "with init_empty_weights(): empty = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained({0!r}))\n" \
            "load_checkpoint_and_dispatch(empty, {0!r}, device_map={{'': 'cpu'}})"
 ADAPTER = "PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(models + '/llama'), {!r})"
@@ -99,7 +107,9 @@ from firstfix import _failure
 models = sys.argv[1]
 for script in json.loads(sys.argv[2]):
     try: exec(script)
-    except Exception: _failure._recent.clear()  # the same failure is diagnosed once a minute
+    except Exception:
+        _failure.finish(60)  # a request is diagnosed from a thread
+        _failure._recent.clear()  # the same failure is diagnosed once a minute
 """
 
 
@@ -112,17 +122,16 @@ def test_bad_loads(either, models, tmp_path):  # noqa: F811
             harm(folder / file)
             scripts.append(script.format(str(folder)))
             expected.append((str(folder), causes, fixes))
+    expected += [(None, {"dtype.unsupported"}, {"param:dtype"}), ("too big", {"oom.host"}, {"hardware", "code", "param:low_cpu_mem_usage"})]
     imports = GOOD.partition("models, out")[0]
-    done = either.run(imports + BAD, str(models), json.dumps([*scripts, FLOAT8.format(str(models / "llama"))]), FIRSTFIX_LOG="json")
+    done = either.run(imports + BAD, str(models), json.dumps([*scripts, FLOAT8.format(str(models / "llama")), OOM]), FIRSTFIX_LOG="json")
     assert done.returncode == 0, done.stderr
     failed, found = either.events("exception"), diagnoses(done, first=True)
-    assert [row["firstfix.phase"] for row in failed] == ["model.load"] * len(expected) + ["request"]
-    assert len(found) == len(failed), done.stderr
-    for (folder, causes, fixes), row, first in zip(expected, failed, found):
-        assert row["gen_ai.request.model"] == folder
-        assert first["cause"] in causes and first["fixes"][0]["kind"] in fixes, (folder, first)
-    assert (found[-1]["cause"], found[-1]["fixes"][0]["kind"]) == ("dtype.unsupported", "param:dtype"), found[-1]
-    assert len(ends(either, "error")) == len(failed)
+    assert [row["firstfix.phase"] for row in failed] == ["model.load"] * len(scripts) + ["request", "model.load"]
+    assert len(found) == len(failed) == len(ends(either, "error")), done.stderr
+    for (name, causes, fixes), row, first in zip(expected, failed, found):
+        assert row.get("gen_ai.request.model") == name
+        assert first["cause"] in causes and first["fixes"][0]["kind"] in fixes, (name, first)
 
 
 def test_quantized_and_real(real_today, models):  # noqa: F811

@@ -1,5 +1,8 @@
-"""Servers, loops, shells and type checkers of today with the real packages: Gradio, uvloop, gevent, IPython, rich, mypy."""
+"""Servers, loops, shells and type checkers of today with the real packages: Gradio, uvicorn, uvloop, gevent, IPython, rich, mypy."""
+import http.client
+import socket
 import subprocess
+import time
 
 import pytest
 
@@ -53,6 +56,71 @@ def test_gradio_without_us_is_the_same(real_today):  # noqa: F811
     script = GRADIO.replace("firstfix.current_request().tokens(input=1, output=2)", "pass")
     with_us, without = real_today.run(script), real_today.run(script, FIRSTFIX_DISABLE="all")
     assert with_us.stdout.splitlines()[:3] == without.stdout.splitlines()[:3] and without.returncode == 0, without.stderr
+
+
+SERVED = """
+import asyncio, fastapi, firstfix
+from fastapi.responses import StreamingResponse
+from firstfix.integrations.asgi import Middleware
+app = fastapi.FastAPI()
+app.add_middleware(Middleware, model="m")
+@app.get("/ok")
+def ok(): return {"loop": True}
+@app.get("/missing")
+async def missing(): raise fastapi.HTTPException(404)
+@app.get("/bad")
+async def bad(): raise OSError(28, "No space left on device")
+async def pieces(n):
+    for i in range(n):
+        yield b"x" * 1000
+        await asyncio.sleep(0.05)
+@app.get("/stream")
+async def stream(n: int): return StreamingResponse(pieces(n))
+"""
+
+
+def test_fastapi_under_uvicorn_and_the_supervisor(real_today, tmp_path):  # noqa: F811
+    """`firstfix run -- uvicorn`: not a line in the worker but the middleware; streams, a client that leaves, SIGTERM."""
+    (tmp_path / "app.py").write_text(SERVED)
+    real_today.env = {"FIRSTFIX_HOOKS": str(real_today.hooks), "PYTHONPATH": str(tmp_path)}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [real_today.program, "run", "--report", "off", "--", real_today.python, "-m", "uvicorn", "app:app", "--port", str(port)]
+    log = tmp_path / "log"
+    with log.open("wb") as file, subprocess.Popen(command, env=real_today.environment(), stdout=file, stderr=file) as server:
+        try:
+            wait_for(port)
+            assert [status(port, path) for path in ("/ok", "/missing", "/bad", "/stream?n=3")] == [200, 404, 500, 200]
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.sendall(b"GET /stream?n=200 HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert client.recv(100).startswith(b"HTTP/1.1 200")
+            time.sleep(0.5)
+        finally:
+            server.terminate()
+    said = log.read_text()
+    assert server.returncode in (0, 128 + 15), said
+    rows = [(row["url.path"], row["firstfix.outcome"]) for row in real_today.events("firstfix.phase.end")]
+    assert rows[:4] == [("/ok", "ok"), ("/missing", "ok"), ("/bad", "error"), ("/stream", "ok")] and len(rows) == 5, rows
+    assert "REQUEST FAILED" in said and "disk.full" in said
+    assert [row["exception.type"] for row in real_today.events("exception")] == ["OSError"]
+
+
+def wait_for(port):
+    for _ in range(600):
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("no server")
+
+
+def status(port, path):
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    client.request("GET", path)
+    answer = client.getresponse()
+    answer.read()
+    client.close()
+    return answer.status
 
 
 def test_uvloop(real_today):  # noqa: F811
