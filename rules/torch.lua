@@ -227,6 +227,23 @@ rule {
 }
 
 rule {
+  id = "app.bug/dtype-mismatch",
+  signatures = {
+    matmul = [=[(?:\w+ and \w+ must have the same dtype,? but got|expected m1 and m2 to have the same dtype, but got)[: ]]=],
+    scalar = [[expected scalar type (?:Half|BFloat16|Float|Double) but found (?:Half|BFloat16|Float|Double)\b]],
+    layer = [[Input type \((?:c10::Half|c10::BFloat16|float|double)\) and (?:weight|bias) type \((?:c10::Half|c10::BFloat16|float|double)\) should be the same]],
+    index_put = [[Index put requires the source and destination dtypes match, got]],
+  },
+  confidence = 0.75,
+  why = "Two tensors of one operation have different floating point types: the model was loaded in another type than its inputs (or a part of it, such as an adapter or a norm, than the rest).",
+  fixes = {
+    {kind = "code", say = "Give the model inputs of its own type, or run the call under autocast.", command = "inputs = inputs.to(model.dtype)   # or: with torch.autocast('cuda', dtype=torch.bfloat16):"},
+    {kind = "param:dtype", say = "Or load every part of the model in the same type (torch_dtype of the base model and of the adapter)."},
+  },
+  doc = {looks = "'mat1 and mat2 must have the same dtype, but got Float and Half'.", check = "The dtypes of the parameters and of the inputs at the last line of the traceback."},
+}
+
+rule {
   id = "dtype.unsupported",
   signatures = {
     bf16 = [[(?:Bfloat16 is only supported on GPUs with compute capability of at least 8\.0|Your (?:setup|GPU) doesn't support bf16(?:/gpu)?|bf16 (?:is )?not supported|does not support bfloat16)]],

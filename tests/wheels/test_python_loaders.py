@@ -84,6 +84,8 @@ def test_good_loads(either, models, tmp_path):  # noqa: F811
 
 FLOAT8 = "model = AutoModelForCausalLM.from_pretrained({!r}).to(torch.float8_e4m3fn)\n" \
          "with firstfix.request(): model(torch.tensor([[2, 3]]))"
+MIXED = "model = AutoModelForCausalLM.from_pretrained({!r}, torch_dtype=torch.bfloat16)\n" \
+        "with firstfix.request(): model(inputs_embeds=torch.zeros(1, 2, 32))"
 OOM = """import resource
 used = int(open("/proc/self/statm").read().split()[0]) * 4096
 resource.setrlimit(resource.RLIMIT_AS, (used + (300 << 20), used + (300 << 20)))
@@ -101,6 +103,7 @@ LOADS = {  # folder of the models -> what loads it, and the file to harm
 }
 HARM = {"truncated": (lambda path: os.truncate(path, os.path.getsize(path) - 100), {"hf.incomplete"}, {"param:force_download", "disk"}),
         "missing": (os.unlink, {"hf.incomplete", "hf.not-found"}, {"param:force_download", "param:model", "disk", "code"})}
+OOM_FIXES = {"hardware", "code", "param:low_cpu_mem_usage"}
 BAD = """
 import firstfix, json, sys
 from firstfix import _failure
@@ -122,12 +125,13 @@ def test_bad_loads(either, models, tmp_path):  # noqa: F811
             harm(folder / file)
             scripts.append(script.format(str(folder)))
             expected.append((str(folder), causes, fixes))
-    expected += [(None, {"dtype.unsupported"}, {"param:dtype"}), ("too big", {"oom.host"}, {"hardware", "code", "param:low_cpu_mem_usage"})]
+    requests = [script.format(str(models / "llama")) for script in (FLOAT8, MIXED)]
+    expected += [(None, {"dtype.unsupported"}, {"param:dtype"}), (None, {"app.bug"}, {"code"}), ("too big", {"oom.host"}, OOM_FIXES)]
     imports = GOOD.partition("models, out")[0]
-    done = either.run(imports + BAD, str(models), json.dumps([*scripts, FLOAT8.format(str(models / "llama")), OOM]), FIRSTFIX_LOG="json")
+    done = either.run(imports + BAD, str(models), json.dumps([*scripts, *requests, OOM]), FIRSTFIX_LOG="json")
     assert done.returncode == 0, done.stderr
     failed, found = either.events("exception"), diagnoses(done, first=True)
-    assert [row["firstfix.phase"] for row in failed] == ["model.load"] * len(scripts) + ["request", "model.load"]
+    assert [row["firstfix.phase"] for row in failed] == ["model.load"] * len(scripts) + ["request", "request", "model.load"]
     assert len(found) == len(failed) == len(ends(either, "error")), done.stderr
     for (name, causes, fixes), row, first in zip(expected, failed, found):
         assert row.get("gen_ai.request.model") == name
