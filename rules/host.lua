@@ -58,7 +58,7 @@ rule {
     hint = [[(?:It is possible that dataloader's workers are out of shared memory|Unexpected bus error encountered in worker|insufficient shared memory \(shm\))]],
     torch_shm = [[(?:unable to (?:write to|open|resize|allocate|mmap) (?:file |shared memory )?(?:object )?<?/?torch_\d+|could not unlink the shared memory file|unable to open shared memory object|No space left on device[^\n]*/torch_|ftruncate[^\n]*torch_)]],
     nccl = [[(?:Error while (?:creating|attaching to) shared memory segment|Call to (?:posix_fallocate|ftruncate|shm_open)[^\n]*(?:nccl|No space)|/dev/shm/nccl-\S+[^\n]*(?:No space|failed))]],
-    bus = [[(?:Fatal Python error: Bus error|Bus error \(core dumped\)|exit(?:ed)? (?:with )?(?:code|status):? ?(?:135|-7)\b|Signals\.SIGBUS|signal(?: number)? 7\b|signal: bus error|with signal SIGBUS|terminated with -7\b|Bus error$)]],
+    bus = [[(?:Fatal Python error: Bus error|Bus error \(core dumped\)|exit(?:s|ed)?(?: with)?(?: return)? ?(?:code|status) *[:=]? ?(?:135|-7)\b|Signal 7 \(SIGBUS\)|Signals\.SIGBUS|signal(?: number)? 7\b|signal: bus error|with signal SIGBUS|terminated with -7\b|Bus error$)]],
     shm_full = [[exceeds memory available in /dev/shm|/dev/shm[^\n]{0,80}(?:No space|full|too small)|object store size \([^)]*\) exceeds /dev/shm size|(?:No space left|not enough space)[^\n]{0,80}(?:/dev/shm|shared memory)]],
     semlock = [[No space left on device]],
     ray = [[The object store is using /tmp instead of /dev/shm]],

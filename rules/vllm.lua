@@ -99,6 +99,9 @@ local arguments = {
     local name = hit.dtypes:match[[torch\.(\w+)]] or "float16"
     return {confidence = 0.88, why = "The kernels of {qmethod} do not compute in {dtype}.", fixes = {{kind = "param:dtype", say = "Use a type that they know.", command = "--dtype " .. name}, {kind = "param:quantization", say = "Or another kernel of that quantization (--quantization awq_marlin, gptq_marlin)."}}}
   end},
+  {"sharded", function()
+    return {confidence = 0.82, why = "TGI splits this model only in its flash-attention form, which this GPU or this installation has not (an earlier line says why).", fixes = {{kind = "param:tensor_parallel_size", say = "Serve it on one GPU.", command = "--num-shard 1"}, {kind = "hardware", say = "Or use a GPU of capability 7.5 or newer, in TGI's own image."}}}
+  end},
   {"backend", function()
     return {confidence = 0.88, why = "VLLM_ATTENTION_BACKEND (or --attention-backend) names a backend that this release does not have: {backend}.", fixes = {{kind = "env:VLLM_ATTENTION_BACKEND", say = "Let the engine choose.", command = "unset VLLM_ATTENTION_BACKEND", unset = {"VLLM_ATTENTION_BACKEND"}}}}
   end},
@@ -129,6 +132,7 @@ rule {
     assertion = [[AssertionError: \d+ is not divisible by \d+]],
     lora = [[LoRA rank (?<rank>\d+) is greater than max_lora_rank (?<max_rank>\d+)]],
     dtype = [=[torch\.(?<dtype>\w+) is not supported for quantization method (?<qmethod>\w+)\. Supported dtypes: \[(?<dtypes>[^\]\n]+)\]]=],
+    sharded = [[Sharded \w+ requires Flash Attention enabled models]],
     backend = [[Invalid attention backend: '(?<backend>\w+)']],
     validation = [[ArgumentValidation\("(?<rule>[^"\n]+)]],
     feature = [[(?:(?:VLLM_USE_V1=1|V1 engine|V0 engine)[^\n]{0,60}(?:is )?not supported|NotImplementedError: (?!.*torch\.)[^\n]*(?:not (?:implemented|supported)|unsupported)[^\n]*)]],
