@@ -118,6 +118,14 @@ rule {
   doc = {looks = "'Watchdog caught collective operation timeout', 'ran for 1800000 milliseconds'.", check = "Which rank is behind (SeqNum), and what it did before."},
 }
 
+-- Nothing of the work that comes next stands below it: the log ends there. An earlier run's work may stand above.
+local function ends_at(log, hit)
+  for _, other in ipairs(log.all"after") do
+    if other.line > hit.line then return false end
+  end
+  return not log.fatal
+end
+
 rule {
   id = "nccl.p2p",
   signatures = {
@@ -139,11 +147,11 @@ rule {
       return {hit = log.custom_op, confidence = 0.75, why = "vLLM's own all-reduce copies between the GPUs directly, and that does not work here (no peer-to-peer, or memory that cannot be shared, as with expandable segments).",
         fixes = {{kind = "param:disable_custom_all_reduce", say = "Use NCCL's instead.", command = "--disable-custom-all-reduce"}, {kind = "env:NCCL_P2P_DISABLE", say = "If NCCL fails too, do without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1"}}}
     end
-    if log.iommu and not log.after and not log.fatal then
+    if log.iommu and ends_at(log, log.iommu) then
       return {hit = log.iommu, confidence = 0.6, why = "The log ends where RCCL was set up: with the IOMMU translating, direct copies between the GPUs can hang.",
         fixes = {{kind = "os", say = "Start the kernel with iommu=pt.", command = "GRUB_CMDLINE_LINUX=\"... iommu=pt\" in /etc/default/grub; update-grub; reboot"}, {kind = "env:NCCL_P2P_DISABLE", say = "Or do without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}}}}
     end
-    if log.last_line and not log.after and not log.fatal then
+    if log.last_line and ends_at(log, log.last_line) then
       local done = log.all"complete"
       return {hit = done[#done] or log.last_line, confidence = 0.55, why = "The log ends where NCCL was set up, without an error: mostly peer-to-peer copies that hang (IOMMU, ACS), or a library in LD_PRELOAD.",
         fixes = {{kind = "env:NCCL_P2P_DISABLE", say = "Try without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true}, {kind = "os", say = "Or switch ACS and IOMMU off (bare metal)."}}}
