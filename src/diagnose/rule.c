@@ -303,10 +303,12 @@ struct ff_error *ff_rules_add_built_in(struct ff_rules *rules)
 	return NULL;
 }
 
-static struct ff_rule *find_in_book(const struct ff_rules *rules, const char *file, const char *id)
+// The rules of a file lie together in the book, from `first` on.
+static struct ff_rule *find_in_book(const struct ff_rules *rules, size_t first, const char *id)
 {
-	for (size_t i = 0; i < ff_book.rule_count; i++) {
-		if (strcmp(ff_book.rules[i].file, file) == 0 && strcmp(ff_book.rules[i].id, id) == 0)
+	const char *file = ff_book.rules[first].file;
+	for (size_t i = first; i < ff_book.rule_count && strcmp(ff_book.rules[i].file, file) == 0; i++) {
+		if (strcmp(ff_book.rules[i].id, id) == 0)
 			return &rules->list[i];
 	}
 	return NULL;
@@ -318,10 +320,13 @@ static struct ff_error *take_blocks(const struct ff_rules *rules, const char *fi
 	lua_State *L = ff_sandbox_lua(rules->sandbox);
 	lua_getfield(L, LUA_REGISTRYINDEX, "ff.blocks");
 	lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+	size_t first = 0;
+	while (strcmp(ff_book.rules[first].file, file) != 0)
+		first++;
 	bool known = true;
 	for (lua_Integer i = 1; i <= n && known; i++) {
 		lua_rawgeti(L, -1, i);
-		struct ff_rule *rule = find_in_book(rules, file, field_text(L, "id"));
+		struct ff_rule *rule = find_in_book(rules, first, field_text(L, "id"));
 		known = rule;
 		if (known && rule->id)
 			rule->ref = luaL_ref(L, LUA_REGISTRYINDEX);
