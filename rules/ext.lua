@@ -22,6 +22,18 @@ local function package_of(file)
   return (package:lower():gsub("_", "-"))
 end
 
+-- The package of the innermost frame that lies in an installed package other than torch itself.
+local function package_of_frames(log)
+  local found
+  for _, e in pairs(log.events.list) do
+    for _, frame in ipairs(e.frames or {}) do
+      local module = frame.file:match[=[(?:site|dist)-packages[\\/](?!torch[\\/]|importlib)([A-Za-z0-9_]+)[\\/]]=]
+      found = module and package_of(module .. ".so") or found
+    end
+  end
+  return found
+end
+
 rule {
   id = "torch.torchvision-mismatch",
   signatures = {
@@ -131,7 +143,7 @@ rule {
     wrong_python = [[(?:dynamic module does not define module export function|Python version mismatch: module was compiled for Python|ImportError: Module use of python\d+\.dll conflicts)]],
     built_for = [[(?:was (?:built|compiled) (?:for|with|against) (?:(?:a different |another )?(?:PyTorch|torch|CUDA)|(?:a different|another) version)|xFormers can't load C\+\+/CUDA extensions|xFormers was built for)]],
     have = [[PyTorch (?<wants>\d[\w.+]*) with CUDA \S+ \(you have (?<has>\d[\w.+]*)\)]],
-    dll = [[DLL load failed while importing (?<module>\w+): The specified (?:procedure|module) could not be found]],
+    dll = [[DLL load failed while importing (?<module>(?!libtriton)\w+): (?!A dynamic link library|%1 is not a valid)]], -- Windows says the rest in its own language
     libc10 = [[lib(?:c10|c10_cuda|torch|torch_cpu|torch_cuda_cu|torch_cuda_cpp|torch_python)\.so: cannot open shared object file]],
     vllm_c = [[(?:No module named 'vllm\._C'|Failed to import from vllm\._C with ImportError|'_OpNamespace' '(?:_C|_C_cache_ops|_moe_C|_vllm_fa\w*|sgl_kernel)' object has no attribute)]],
     flash_c = [[cannot import name '(?:flash_attn_cuda|flash_attn_[23]_cuda|_\w+_C)'|No module named '(?<missing>flash_attn_2_cuda|flash_attn_cuda|fused_layer_norm_cuda|amp_C|dropout_layer_norm|rotary_emb|exllama_kernels|exllamav2_kernels|awq_ext|awq_inference_engine|_ext|pointnet2_ops\._ext|mmcv\._ext|detectron2\._C|MultiScaleDeformableAttention|selective_scan_cuda|causal_conv1d_cuda|sgl_kernel\.common_ops|gptqmodel_\w+|quant_cuda|cuda_ext)']],
@@ -151,7 +163,7 @@ rule {
     if log.torchvision and (hit.text:match[[torchvision|torchaudio]]) then return nil end
     if hit == log.vllm_c and hit.text:match[[cannot open shared object file]] then return nil end -- that file is what is wrong
     local file = hit.file or hit.file2 or hit.text:match[[([^\s:'"]+\.(?:so|pyd))]] or ""
-    local package = file ~= "" and package_of(file) or log.vllm_c and "vllm" or log.built_for and log.built_for.text:match[[(?i)(xformers)]] or hit.missing and package_of(hit.missing .. ".so") or hit == log.have and "xformers" or "package"
+    local package = file ~= "" and package_of(file) or log.vllm_c and "vllm" or log.built_for and log.built_for.text:match[[(?i)(xformers)]] or hit.missing and package_of(hit.missing .. ".so") or hit == log.have and "xformers" or hit == log.dll and package_of_frames(log) or "package"
     package = package:lower()
     if log.have and log.have.has:match[[\+cpu]] and not (log.mangled or log.mangled_any) then
       return {hit = log.have, confidence = 0.8, why = {"xformers was built for torch {wants}, and the torch here is the CPU-only build {has}: torch is the wrong one."},
@@ -175,18 +187,6 @@ rule {
 
 -- Where such an extension has wheels of its own for each torch, those serve better than a build.
 local HAS_WHEELS = {["torch-scatter"] = true, ["torch-sparse"] = true, ["torch-cluster"] = true, ["torch-spline-conv"] = true, mmcv = true, ["mmcv-full"] = true, dgl = true, ["auto-gptq"] = true, ["autoawq-kernels"] = true, xformers = true}
-
--- The package of the innermost frame that lies in an installed package other than torch itself.
-local function package_of_frames(log)
-  local found
-  for _, e in pairs(log.events.list) do
-    for _, frame in ipairs(e.frames or {}) do
-      local module = frame.file:match[[(?:site|dist)-packages/(?!torch/|importlib)([A-Za-z0-9_]+)/]]
-      found = module and package_of(module .. ".so") or found
-    end
-  end
-  return found
-end
 
 rule {
   id = "ext.abi-mismatch/no-cuda",
@@ -222,14 +222,19 @@ rule {
     other_cuda = [[PyTorch and (?!torchvision|TorchAudio|torchaudio)(?<module>\w+) were compiled with different CUDA]],
     pyd = [[Could not find module '[^'\n]*?[\\/](?<folder>\w+)[\\/](?<pyd>_?\w+)\.pyd']],
     torch_library = [[Cannot find (?<dgl>DGL C\+\+ \w+) library]],
+    no_part = [[No module named '(?<part>(?!torch|vllm|mmcv|detectron2)\w+)\._(?:C|ext)\b]],
     codec = [[FFmpeg version \d: [^\n]*(?<codec>torchcodec)\S*\.so: undefined symbol]],
   },
   facts = {"torch.version", "torch.cuda"},
   explains = {"sys.lib-missing"},
   confidence = 0.9,
   when = function(_, log)
-    local hit = log.other_cuda or log.codec or log.torch_library or log.pyd
-    local package = hit.dgl and "dgl" or hit.codec or (hit.module or hit.folder):lower():gsub("_", "-")
+    local hit = log.other_cuda or log.codec or log.torch_library or log.pyd or log.no_part
+    local package = hit.dgl and "dgl" or hit.codec or (hit.module or hit.folder or hit.part):lower():gsub("_", "-")
+    if hit == log.no_part then
+      return {hit = hit, confidence = 0.8, title = "a package is installed without its compiled part", why = {("%s is there and its compiled part is not: a source folder of that name stands before the installed package, another package of that name was installed, or it was built without its extension."):format(hit.part)},
+        fixes = {{kind = "pip:" .. package, say = "Install the wheel that the project names for this torch, CUDA and Python, and start outside its source folder.", command = ("pip uninstall -y %s && pip install --no-cache-dir %s"):format(package, package)}, {kind = "rebuild:extension", say = "Or build its extension against the installed torch."}}}
+    end
     return {hit = hit, title = "a compiled extension belongs to another torch or CUDA",
       why = {"The compiled part of " .. package .. " was built for another torch or CUDA version than the one that is installed.", "torch is {fact:torch.version}."},
       fixes = {{kind = "pip:" .. package, say = "Install the build of " .. package .. " for this torch and CUDA (its installation page has a table).", command = ("pip uninstall -y %s && pip install --no-cache-dir %s"):format(package, package)},
