@@ -150,7 +150,7 @@ rule {
     no_address = [[(?:Network is unreachable|Connection refused|Connection timed out|Temporary failure in name resolution)[^\n]{0,120}\.(?:no_exist|huggingface|hf\.co)]],
     unreached = [[Couldn't reach (?:'[^'\n]+' on the Hub|https?://)]],
     cached_path = [[Connection error, and we cannot find the requested files in the (?:cached path|disk cache)]],
-    httpx = [[(?:httpx|httpcore)\.(?:ConnectError|ConnectTimeout|ProxyError)]],
+    httpx = [[(?:(?:httpx|httpcore)\.(?:ConnectError|ConnectTimeout|ProxyError)|^ConnectError: (?:\[Errno|All connection))]],
     urlopen = [[<urlopen error (?:\[Errno -?\d+\] (?:Temporary failure in name|Name or service|Network is unreachable|No route to host|Connection (?:timed out|reset)|getaddrinfo|nodename)|\[SSL: |timed out|EOF occurred|Tunnel connection failed|_ssl\.c)]],
     git = [[fatal: unable to access 'https://[^\n]{0,160}(?:Could not resolve|Failed to connect|Connection timed out|gnutls_handshake|TLS connection was non-properly|SSL certificate problem|Recv failure|SSL_connect|SSL_ERROR|Empty reply)]],
     connect_timeout = [[Connection to (?:huggingface\.co|hf\.co|hf-mirror\.com|cdn-lfs[\w.-]*|[\w.-]*xethub\.hf\.co) timed out]],

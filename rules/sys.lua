@@ -333,6 +333,7 @@ rule {
         fixes = {{kind = "pip:" .. at:gsub("_", "-"), say = "Reinstall that package, in the image itself and not by copying its folder.", command = "pip install --force-reinstall --no-cache-dir " .. at:gsub("_", "-")}}}
     end
     local package = lib:match[[^(lib[a-zA-Z_+-]+\d*[a-zA-Z_+]*)]]
+    if not package then return nil end
     local number = lib:match[=[\.so\.(\d+)]=]
     package = (package:match[[\d$]] and number and package .. "-" .. number or package .. (number or "")):lower():gsub("_", "-")
     return {hit = log.other, confidence = 0.72, why = ("The shared library %s is not installed in this system, or not where the loader looks."):format(lib),

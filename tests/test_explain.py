@@ -56,6 +56,22 @@ def test_a_huge_line_takes_no_memory(firstfix, tmp_path):
     assert causes(json.loads(run.stdout))[0].startswith("oom.")
 
 
+@pytest.mark.usefixtures("unsanitized")
+@pytest.mark.parametrize("piece", [b"x" * (1 << 20), b"CUDA out of memory Error: " * 40330, b"2026-01-02T03:04:05Z stderr P xxxxxxxxxxxxxxxxxxxx\n" * 20000],
+                         ids=["one line", "one line of signatures", "a line that never ends in parts"])
+def test_memory_is_constant(firstfix, piece):
+    process = subprocess.Popen([firstfix, "explain", "--no-facts", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    for _ in range(1024 if len(set(piece)) == 1 else 16):  # 1 GiB of what is only skipped
+        process.stdin.write(piece)
+    process.stdin.write(b"\n" + OOM)
+    process.stdin.close()
+    out = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 1 and causes(json.loads(out))[0].startswith("oom.")
+    assert used.ru_maxrss < 60 << 10  # KiB
+
+
 def test_a_log_that_never_ends_is_explained_at_ctrl_c(firstfix):
     process = subprocess.Popen([firstfix, "explain", "--no-facts", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdin.write(OOM)
@@ -99,6 +115,22 @@ def test_facts_of_wrong_types_break_no_answer(firstfix, tmp_path, key):
         document = json.loads(run.stdout)
         if command[0] == "explain":
             assert causes(document)[0].startswith("oom.")
+
+
+def test_facts_that_cannot_be_read_are_named(firstfix, tmp_path):
+    (tmp_path / "closed.json").write_text("{}")
+    (tmp_path / "closed.json").chmod(0)
+    for facts in (tmp_path, tmp_path / "closed.json", tmp_path / "missing.json", "/dev/null"):
+        run = subprocess.run([firstfix, "explain", "--facts", facts], input=OOM, capture_output=True, timeout=20)
+        assert run.returncode == 2 and str(facts).encode() in run.stderr and run.stdout == b""
+
+
+def test_numbers_at_the_edge_break_no_answer(firstfix, tmp_path):
+    edge = {"schema": "firstfix.facts/1", "gpus": [{"index": 2**63 - 1, "memory": {"total": 2**63 - 1, "free": -2**63}, "compute_capability": "9" * 40 + ".0"}],
+            "torch": {"version": "9" * 40 + ".1", "cuda": "-1.5"}, "driver": {"version": "1" * 400}, "system": {"memory": {"total": 1e308}}}
+    (tmp_path / "f.json").write_text(json.dumps(edge))
+    run = subprocess.run([firstfix, "explain", "--json", "--facts", tmp_path / "f.json"], input=OOM, capture_output=True, timeout=20)
+    assert run.returncode == 1 and causes(json.loads(run.stdout))[0].startswith("oom.") and "broken_rules" not in json.loads(run.stdout)
 
 
 def test_wrong_use_is_said(firstfix, tmp_path):

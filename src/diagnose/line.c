@@ -176,6 +176,19 @@ static void hand_out(struct reading *r, struct ff_span text, const struct ff_pre
 	} while (text.n);
 }
 
+// Length of a progress bar that something else was printed behind, 0 when there is none.
+static size_t bar_length(struct ff_span text)
+{
+	static const char *const ends[] = {"it/s]", "s/it]", "B/s]"};
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		const char *end = memmem(text.p, text.n, ends[i], strlen(ends[i]));
+		size_t n = end ? (size_t)(end - text.p) + strlen(ends[i]) : 0;
+		if (n && n < text.n && isalpha((unsigned char)text.p[n]) && memmem(text.p, n, "%|", 2))
+			return n;
+	}
+	return 0;
+}
+
 static void read_piece(struct reading *r, struct ff_span text, unsigned depth)
 {
 	r->pieces++;
@@ -193,6 +206,10 @@ static void read_piece(struct reading *r, struct ff_span text, unsigned depth)
 	size_t n;
 	rest = ff_learner_strip(&r->liner->learner, rest, source, &n);
 	ff_prefix_add_source(&prefix, (struct ff_span){source, n});
+	size_t bar = bar_length(rest);
+	if (bar)
+		hand_out(r, (struct ff_span){rest.p, bar}, &prefix, depth);
+	rest = (struct ff_span){rest.p + bar, rest.n - bar};
 	hand_out(r, behind_bars(unbox(rest)), &prefix, depth);
 }
 

@@ -1,6 +1,7 @@
 // The table of line prefixes. Each row says with which characters it can begin, so that most rows cost nothing. A row
 // takes off exactly its own blank, for the indentation behind it belongs to the traceback. Group `src` names who
-// speaks, group `lvl` how loud. Rows are tried again until none fits: prefixes nest in any order.
+// speaks, `lvl` how loud; `relay` says that the level before it is that of who hands on all that a worker prints. Rows
+// are tried again until none fits: prefixes nest in any order.
 #include "diagnose/prefix.h"
 
 #include "diagnose/regex.h"
@@ -89,12 +90,16 @@ static const struct {
 	{LETTER, "[A-Z][a-z]{2} " DATE " " CLOCK " [A-Z]+ (?<src>\\S+ [^:\\[ ]+(?:\\[\\d+\\])?):(?: |$)"},
 	{LETTER, "text_generation_(?:launcher|router)(?:::\\w+)*: (?:[\\w./-]+\\.rs:\\d+: )?"},
 	{LETTER, "shard-manager: "},
-	{LETTER, "PyProcess - (?<src>W-[\\w.-]+?)(?:-std(?:out|err))?: "},
-	{LETTER, "(?<src>W-\\d*-?[\\w.-]+?)(?:-std(?:out|err))? [\\w.]+ - "}, // TorchServe, MMS
+	{LETTER, "(?<relay>)PyProcess - (?<src>W-[\\w.-]+?)(?:-std(?:out|err))?: "},
+	{LETTER, "(?<relay>)(?<src>W-\\d*-?[\\w.-]+?)(?:-std(?:out|err))? [\\w.]+ - "}, // TorchServe, MMS
 	{LETTER, "(?<src>[A-Za-z][\\w.-]*-?\\d*) +\\|(?: |$)"},
 	{LETTER, "(?<src>" POD ") [a-z0-9-]+ "},				     // stern
 	{LETTER, "[^\\t]{1,80}\\t[^\\t]{1,80}\\t(?=(?:\\xef\\xbb\\xbf)?" DATE "T)"}, // gh run view --log
 	{LETTER, "[\\w.*-]+\\t(?=\\{)"},					     // fluentd
+	// A host, as pdsh and GNU parallel write it, where what follows leaves no doubt
+	{LETTER,
+		"(?<src>[a-z][\\w.-]*\\d)(?:: |\\t)(?=  File \"|Traceback "
+		"\\(|(?:[A-Za-z_]\\w*\\.)*[A-Za-z_]\\w*(?:Error|Exception): )"},
 	{LETTER, "std(?:out|err) [FP] "},
 };
 
@@ -102,7 +107,7 @@ enum { ROWS = sizeof(rows) / sizeof(*rows) };
 
 struct ff_prefixes {
 	struct ff_regex *regex[ROWS];
-	unsigned source[ROWS], level[ROWS], part[ROWS]; // group numbers
+	unsigned source[ROWS], level[ROWS], part[ROWS], relay[ROWS]; // group numbers
 };
 
 void ff_prefixes_destroy(struct ff_prefixes *prefixes)
@@ -128,6 +133,7 @@ struct ff_error *ff_prefixes_create(struct ff_prefixes **ret)
 		prefixes->source[i] = ff_regex_group(prefixes->regex[i], "src");
 		prefixes->level[i] = ff_regex_group(prefixes->regex[i], "lvl");
 		prefixes->part[i] = ff_regex_group(prefixes->regex[i], "part");
+		prefixes->relay[i] = ff_regex_group(prefixes->regex[i], "relay");
 	}
 	*ret = prefixes;
 	return NULL;
@@ -169,7 +175,7 @@ static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct
 			continue;
 		ff_prefix_add_source(prefix, group(&m, prefixes->source[i]));
 		enum ff_level level = ff_level_of(group(&m, prefixes->level[i]));
-		if (level != FF_LEVEL_NONE)
+		if (level != FF_LEVEL_NONE || prefixes->relay[i])
 			prefix->level = level;
 		if (prefixes->part[i])
 			prefix->part = *group(&m, prefixes->part[i]).p;

@@ -13,9 +13,9 @@
 
 enum {
 	MEMORY_MAX = 48 << 20,
-	VALUE_MAX = 1 << 20, // a comparison of two texts is one step, however long they are
+	VALUE_MAX = 256 << 10, // a comparison of two texts is one step, however long they are
 	STEPS_PER_CALL = 5000000,
-	STEPS_PER_TICK = 1000,
+	STEPS_PER_TICK = 500,
 	SECONDS_MAX = 1, // of this thread's own time: a loaded machine changes no answer
 	BYTES_PER_STEP = 64,
 	JSON_DEPTH_MAX = 32,

@@ -148,15 +148,17 @@ static void launchers_of_ranks(void **state)
 		{"[prterun-gpu3-411@1,0]<stderr>: x", "x", "prterun-gpu3-411@1,0", 0},
 		{"12: x", "x", "12", 0},
 		{" 7:   x", "  x", "7", 0},
+		{"gpu-node-3: KeyError: 1", "KeyError: 1", "gpu-node-3", 0},
+		{"gpu-3\tKeyError: 1", "KeyError: 1", "gpu-3", 0},
+		{"libx.so.12: x", "libx.so.12: x", "", 0},
 		{"10.0.0.4: x", "x", "10.0.0.4", 0},
 		{"(RayWorkerWrapper pid=1, ip=10.0.0.2)   x", "  x", "RayWorkerWrapper pid=1, ip=10.0.0.2", 0},
 		{"(raylet) x", "x", "raylet", 0},
 		{"(EngineCore_0 pid=7) ERROR 03-04 05:06:07 [core.py:396]   x", "  x", "EngineCore_0 pid=7",
 			FF_LEVEL_ERROR},
 		{"[2026-03-04 05:06:07 TP0] x", "x", "TP0", 0},
-		{"2026-03-04T05:06:07,891 [INFO ] W-9000-m_1.0-stdout MODEL_LOG -   x", "  x", "W-9000-m_1.0",
-			FF_LEVEL_INFO},
-		{"[INFO ] PyProcess - W-103-m-stdout: x", "x", "W-103-m", FF_LEVEL_INFO},
+		{"2026-03-04T05:06:07,891 [INFO ] W-9000-m_1.0-stdout MODEL_LOG -   x", "  x", "W-9000-m_1.0", 0},
+		{"[INFO ] PyProcess - W-103-m-stdout: x", "x", "W-103-m", 0},
 	};
 	ASSERT_SAMPLES(samples);
 }
@@ -210,6 +212,8 @@ static void colours_and_controls(void **state)
 	assert_string_equal(r.lines[0].text, "a b\xff\xfe");
 	forget(&r);
 	assert_lines("10%|#  |\r100%|###|Traceback", (const char *const[]){"10%|#  |", "100%|###|Traceback", NULL});
+	assert_lines("a: 100%|##| 4/4 [00:11<00:00,  2.81s/it]KeyError: 1",
+		(const char *const[]){"a: 100%|##| 4/4 [00:11<00:00,  2.81s/it]", "KeyError: 1", NULL});
 	assert_lines("\xe2\x94\x82 \xe2\x9d\xb1 3 x    \xe2\x94\x82", (const char *const[]){"\xe2\x9d\xb1 3 x", NULL});
 	assert_lines("  |   File \"a\"\n    | KeyError: 1\n  | ",
 		(const char *const[]){"  File \"a\"", "KeyError: 1", "", NULL});
