@@ -90,6 +90,8 @@ rule {
     typing = [=[cannot import name ['"](?:Literal|TypeAlias|ParamSpec|Self|Annotated|Final|Protocol|TypedDict|NotRequired|override|StrEnum|EnumType)['"] from ['"](?:typing|enum)['"]]=],
     dynamo = [[(?:Dynamo is not supported on Python 3\.1\d|torch\.compile is not supported on Python|Python 3\.1\d\+? not (?:yet )?supported)]],
     program = [[(?:Incompatible Python version|This program is tested with [\d.]+ Python, but you have|version of python[^\n]{0,120} is not appropriate|python version needs to be (?:greater|less|between)|Unsupported Python version|Cannot install on Python version|supported Python range|incompatible with the project's Python requirement|does not support Python 3\.\d+|Python 3\.\d+ is not (?:yet )?supported)]],
+    only = [[only has wheels with the following Python (?:ABI|implementation|version) tags?]],
+    poetry = [[Unable to find installation candidates for (?<package>[\w.-]+)]],
     resolver = [[(?:current|requested) Python version \((?:Python)?[^)\n]*\) does not satisfy Python]],
     python_needed = [[Python (?:version )?>= ?(?<need>3\.\d+) (?:is )?required|(?:needs|requires) (?:at least )?Python (?<need2>3\.\d+)]],
   },
@@ -99,7 +101,13 @@ rule {
   context = {conda = [[(?:MambaUnsatisfiableError|UnsatisfiableError)]]},
   when = function(f, log)
     if log.conda and log.requires2 then return nil end -- one line of many of a solver
-    if log.syntax_walrus and not (log.requires or log.requires2 or log.match or log.imp or log.importer or log.typing or log.dynamo or log.python_needed or log.removed or log.not_yet or log.program or log.resolver) then
+    if log.poetry then
+      local machine = f"system.arch"
+      if machine == "aarch64" or machine == "arm64" then return nil end -- sys.arch
+      return {hit = log.poetry, confidence = 0.6, why = {"The lock file names a release of {package} that has no wheel for this Python and system.", "Python is {fact:python.version}."},
+        fixes = {{kind = "conda", say = "Make an environment with a Python that this release has wheels for.", command = "uv venv --python 3.11   # or: conda create -n worker python=3.11"}, {kind = "pip:package", say = "Or lock again, on this machine.", command = "poetry lock && poetry install"}}}
+    end
+    if log.syntax_walrus and not (log.requires or log.requires2 or log.match or log.imp or log.importer or log.typing or log.dynamo or log.python_needed or log.removed or log.not_yet or log.program or log.resolver or log.only) then
       local hit = log.syntax_walrus
       local old = (f"python.version" or ""):match[[^(3\.[0-8])\b|^(2\.)]]
       if not old then return nil end

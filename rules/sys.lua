@@ -232,6 +232,8 @@ rule {
     none = [[No matching distribution found for (?<package>[\w.-]+)]],
     manifest = [[no match(?:ing manifest)? for (?:linux/(?<image2>\w+)|platform)[^\n]*(?:manifest|not found)]],
     no_wheel = [[(?:has|have) no wheels with a matching platform tag]],
+    only = [[only has wheels (?:for the following platforms?|with the following platform tags?)]],
+    poetry = [[Unable to find installation candidates for (?<package2>[\w.-]+)]],
     rosetta = [[(?:incompatible architecture \(have ['"]?(?<have>\w+)|mach-o[^\n]*but wrong architecture)]],
   },
   context = {nothing = [[\(from versions: none\)]], other_python = [[Ignored the following versions that require a different python]], network = [[(?:Retrying \(Retry|ProxyError|Max retries exceeded)]], arm_tag = [[manylinux\w*_aarch64|linux_aarch64|macosx\w*_arm64|win_arm64]]},
@@ -242,6 +244,12 @@ rule {
     local hit = log.exec or log.windows or log.wrong_class or log.manifest or log.rosetta
     if hit then return {hit = hit} end
     local machine = f"system.arch"
+    local arm = machine == "aarch64" or machine == "arm64"
+    if log.only then return {hit = log.only, confidence = 0.84, why = "That release has wheels for other systems or CPU architectures only, as the message lists them.", fixes = {{kind = "os", say = "Take a release (or a build, without a local version like +cpu or +cu128) that has a wheel for this system, or another system."}, {kind = "rebuild:package", say = "Or build it here."}}} end
+    if log.poetry then
+      if not arm then return nil end
+      return {hit = log.poetry, confidence = 0.66, why = {"The lock file names a release of {package2} that has no wheel for this ARM machine."}}
+    end
     if log.wheel then -- the same words are said of a wheel for another Python
       local wheel = ({amd64 = "x86_64", arm64 = "aarch64"})[log.wheel.machine] or log.wheel.machine
       if not machine or machine == wheel then return not machine and wheel == "aarch64" and {hit = log.wheel, confidence = 0.5} or nil end
@@ -312,12 +320,18 @@ rule {
   role = "symptom",
   signatures = {
     other = [[(?<lib>lib[\w+.-]*?\.so[\w.]*): cannot open shared object file]],
+    macos = [[Library not loaded: ['"]?(?<dylib>[^'"\n]*?(?<brew>lib[\w+-]+)[\w.]*\.dylib)]],
     windows = [[(?:\[WinError (?:126|127|182|1114)\][^\n]*?|Could not find module '[^'\n]*?)(?<dll>[\w.+-]+\.dll)]],
     triton = [[DLL load failed while importing (?<dll2>libtriton)]],
   },
   context = {program = [[(?<program>/\S+): error while loading shared libraries]]},
   facts = {"system.os.name"},
   when = function(_, log)
+    if log.macos then
+      local package = log.macos.brew:gsub([[\d+$]], "")
+      return {hit = log.macos, confidence = 0.74, why = ("macOS does not find %s, which this library was linked against."):format(log.macos.dylib),
+        fixes = {{kind = "apt:" .. package, say = "Install it with Homebrew (for the same architecture as the Python that runs).", command = "brew install " .. package}, {kind = "pip:package", say = "Or reinstall the package that needs it."}}}
+    end
     local dll = log.windows or log.triton
     if dll and not log.other then
       local torch = dll.text:match[=[torch[\\/]+lib]=]
