@@ -122,9 +122,6 @@ static struct ff_error *log_of(const json_t *death, const json_t *incident, int 
 		if (text)
 			ff_buf_printf(&log, "%s\n", text);
 	}
-	const char *trace = ff_json_text(incident, "exception.stacktrace");
-	if (trace)
-		ff_buf_printf(&log, "%s\n", trace);
 	add_system_lines(death, &log);
 	_cleanup_close_ int fd = memfd_create("firstfix-log", MFD_CLOEXEC);
 	if (log.failed)
@@ -154,8 +151,10 @@ static struct ff_error *put_diagnosis(const json_t *death, json_t *incident)
 	if (err)
 		return err;
 	json_t *exception = json_object_get(diagnosis, "exception");
-	if (exception && !json_object_get(incident, "exception"))
+	if (exception) {
 		optional(ff_json_put(incident, "exception", json_incref(exception)));
+		optional(ff_incident_own_words(incident));
+	}
 	return ff_json_put(incident, "diagnosis", diagnosis);
 }
 

@@ -21,6 +21,10 @@ struct ff_error *ff_incident_of_log(const char *log_name, const json_t *facts, c
 /** What the lanes of a run say: events (newest FF_INCIDENT_EVENTS), memory samples, and the phase that was open at the end. */
 struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident);
 
+/** The worker's own account of its exception in place of what the output shows: without prefixes, and without what was printed
+    behind it, such as our own diagnosis of a request. */
+struct ff_error *ff_incident_own_words(json_t *incident);
+
 /** The verdict for the supervisor, key=value lines. `death` may be NULL: then nothing is restarted. Caller frees. */
 struct ff_error *ff_incident_verdict(const json_t *death, const json_t *incident, const char *id, char **ret);
 

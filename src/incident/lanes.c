@@ -78,18 +78,18 @@ static void read_lanes(struct story *s, const char *dir)
 	ff_events_close(events);
 }
 
-// The worker's own account of the exception is better than what its output shows: it has no prefixes and is not cut.
-static struct ff_error *put_exception(const json_t *events, json_t *incident)
+struct ff_error *ff_incident_own_words(json_t *incident)
 {
-	for (size_t i = json_array_size(events); i-- > 0;) {
-		const json_t *e = json_array_get(events, i);
-		const char *name = ff_json_text(e, "event.name");
-		if (!name || strcmp(name, "exception") != 0 || json_object_get(incident, "exception"))
-			continue;
-		json_t *exception = json_pack("{s:O*, s:O*, s:O*}", "type", json_object_get(e, "exception.type"),
-			"message", json_object_get(e, "exception.message"), "stacktrace",
-			json_object_get(e, "exception.stacktrace"));
-		return ff_json_put(incident, "exception", exception);
+	json_t *shown = json_object_get(incident, "exception");
+	const char *type = ff_json_text(shown, "type"), *message = ff_json_text(shown, "message");
+	const json_t *events = json_object_get(incident, "events");
+	for (size_t i = json_array_size(events); type && message && i-- > 0;) {
+		const json_t *event = json_array_get(events, i); // its keys hold dots: no paths
+		const char *name = json_string_value(json_object_get(event, "exception.type"));
+		json_t *said = json_object_get(event, "exception.message");
+		size_t n = json_string_length(said);
+		if (name && n && strcmp(name, type) == 0 && strncmp(message, json_string_value(said), n) == 0)
+			return ff_json_put(shown, "message", json_incref(said));
 	}
 	return NULL;
 }
@@ -110,5 +110,5 @@ struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident)
 		err = ff_json_put(incident, "memory", json_incref(memory));
 	if (!err && phase)
 		err = ff_json_put(incident, "phase", json_incref(phase));
-	return err ? err : put_exception(events, incident);
+	return err;
 }

@@ -1,4 +1,5 @@
 """`firstfix run -- python`: the worker is hooked without a line of its own, and its hang shows Python's stacks."""
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,15 @@ def test_an_exception_is_recorded_from_inside_and_shown_once(worker):  # noqa: F
     assert "PROCESS FAILED" not in done.stderr and "disk.full" in done.stderr
     assert [row["exception.type"] for row in worker.events("exception")] == ["OSError"]
     assert not os.listdir(worker.state / "armed")
+
+
+def test_what_we_print_ourselves_is_no_part_of_the_message(worker):  # noqa: F811
+    done = run(worker, "import firstfix\nwith firstfix.request(): raise OSError(28, 'No space left on device')")
+    assert done.returncode == 1 and done.stderr.count("ROOT CAUSE") == 2  # the request's and the incident's
+    listed = subprocess.run([worker.program, "incidents", "--json", "--dir", worker.state], capture_output=True, text=True, check=True)
+    ident = json.loads(listed.stdout)["incidents"][0]["id"]
+    shown = subprocess.run([worker.program, "incidents", "show", "--json", "--dir", worker.state, ident], capture_output=True, text=True, check=True)
+    assert json.loads(shown.stdout)["exception"]["message"] == "[Errno 28] No space left on device"
 
 
 def test_a_hang_shows_the_stacks_of_python(worker):  # noqa: F811
