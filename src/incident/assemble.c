@@ -113,6 +113,30 @@ static void add_system_lines(const json_t *death, struct ff_buf *log)
 		ff_buf_printf(log, "worker died with <Signals.%s>\n", name);
 }
 
+// The output without the parts of a report that our Python package printed with a failure: "Shared memory (/dev/shm): 8 GB free"
+// behind "No space left on device" is no evidence. Such a part ends where its diagnosis begins.
+static void add_output(struct ff_buf *log, const char *text)
+{
+	static const char light[] = "----------------------------------------------------------------------\n",
+			  ending[] = " DIAGNOSTICS\n",
+			  heavy[] = "\n======================================================================\n";
+	const char *from = text, *start = text;
+	while ((start = strstr(start, light))) {
+		const char *heading = start + sizeof(light) - 1, *line_end = strchr(heading, '\n');
+		const char *body = line_end ? line_end + 1 : heading;
+		const char *end = strstr(body, heavy);
+		bool ours = end && (size_t)(body - heading) >= sizeof(ending) &&
+			strncmp(body - (sizeof(ending) - 1), ending, sizeof(ending) - 1) == 0 &&
+			strncmp(heading, "GPU ", 4) != 0; // what torch's allocator said at that moment
+		if (ours) {
+			ff_buf_add(log, from, (size_t)(start - from));
+			from = end + 1;
+		}
+		start = ours ? from : heading;
+	}
+	ff_buf_printf(log, "%s\n", from);
+}
+
 static struct ff_error *log_of(const json_t *death, const json_t *incident, int *ret_fd)
 {
 	static const char *const streams[] = {"tail.stdout", "tail.output", "tail.stderr"};
@@ -120,7 +144,7 @@ static struct ff_error *log_of(const json_t *death, const json_t *incident, int 
 	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
 		const char *text = ff_json_text(incident, streams[i]);
 		if (text)
-			ff_buf_printf(&log, "%s\n", text);
+			add_output(&log, text);
 	}
 	add_system_lines(death, &log);
 	_cleanup_close_ int fd = memfd_create("firstfix-log", MFD_CLOEXEC);
