@@ -44,6 +44,21 @@ rule {
 }
 
 rule {
+  id = "hf.incomplete/shard",
+  signatures = {
+    shard = [[(?:No such file or directory: |does not appear to have a file named )['"]?(?<shard>[^'"\s]*-\d{5}-of-\d{5}\.(?:safetensors|bin|gguf))]],
+  },
+  specific_over = {"hf.not-found"},
+  confidence = 0.85,
+  why = "The model's index is there and names {shard}, which is not: the download or copy stopped, or that file was left out or deleted.",
+  fixes = {
+    {kind = "param:force_download", say = "Fetch the missing file into the same place, then compare the list of files with the hub's.", command = "hf download MODEL"},
+    {kind = "disk", say = "If it is missing again, look for a full disk or a quota at that folder."},
+  },
+  doc = {looks = "'No such file or directory: .../model-00002-of-00006.safetensors'.", check = "The names in model.safetensors.index.json against the files of the folder."},
+}
+
+rule {
   id = "torch.weights-only",
   signatures = {
     changed = [[Weights only load failed]],
