@@ -21,6 +21,7 @@ rule {
     disk = [[No space left]],
     shm = [[(?:/dev/shm|Bus error|shared memory)]],
     dataloader = [[DataLoader worker \(pid]],
+    kv_cache = [[failed to allocate buffer for kv cache]],
     first_error = [[^(?:\S*Error|\S*Exception): ]],
   },
   unless = {"cuda", "disk"},
@@ -44,6 +45,9 @@ rule {
                {kind = "param:low_cpu_mem_usage", say = "Or need less: safetensors, low_cpu_mem_usage=True, fewer loader processes, less offload to the CPU."}}
     if log.dataloader then
       table.insert(fixes, 1, {kind = "param:num_workers", say = "Load with fewer worker processes (each holds its own copy of what the dataset keeps).", command = "num_workers=0"})
+    end
+    if log.kv_cache then
+      table.insert(fixes, 1, {kind = "param:max_model_len", say = "Ask for a shorter context: without one, the whole context that the model was trained for is allocated.", command = "llama-server -c 8192"})
     end
     return {hit = hit, confidence = sure and 0.92 or 0.82, fixes = fixes,
       why = {sure and "Host memory (RAM, or the container's limit) ran out." or "A process ended by SIGKILL without a word of its own: the kernel (or the container's memory limit) killed it, mostly while loading weights into host memory.", "Memory limit: {fact:system.memory.limit} bytes.", "RAM: {fact:system.memory.total} bytes."}}

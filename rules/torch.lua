@@ -149,7 +149,8 @@ rule {
     local worker = log.has_frame[[multiprocessing|fork|_utils/worker|dataloader\.py]]
     local bare = log.poison and not log.poison.text:match[[you might not have a CUDA gpu]]
     if not log.fork and not (log.poison and worker) and not bare and not (log.forkserver and log.forkserver.event.kind == "exception") then return nil end
-    local vllm = log.has_frame[[vllm/]]
+    local said_by = log.fork and log.fork.event.source or ""
+    local vllm = log.has_frame[[vllm/]] or said_by:match[[(?i)vllm]]
     return {confidence = log.fork and 0.95 or worker and 0.78 or 0.6, why = "A process that had already used CUDA was forked, and the child used CUDA again, which CUDA does not allow.",
       fixes = vllm and {{kind = "env:VLLM_WORKER_MULTIPROC_METHOD", say = "Let vLLM spawn its workers.", command = "export VLLM_WORKER_MULTIPROC_METHOD=spawn", set = {VLLM_WORKER_MULTIPROC_METHOD = "spawn"}, automatic = true}, {kind = "code", say = "And keep the start of the engine behind if __name__ == '__main__'."}}
         or {{kind = "code", say = "Start the workers with the 'spawn' method, or use CUDA only in the children (no CUDA call, not even device_count of an old torch, before the fork).", command = "torch.multiprocessing.set_start_method('spawn')"}, {kind = "env:VLLM_WORKER_MULTIPROC_METHOD", say = "In vLLM: set this to spawn."}}}
@@ -218,6 +219,10 @@ rule {
     end
     if log.timeout then
       return {hit = log.timeout, confidence = 0.85, why = "A kernel ran longer than the display watchdog of this GPU allows.", fixes = {{kind = "hardware", say = "Use a GPU without a display attached, or shorten the kernels."}}}
+    end
+    if log.misaligned then
+      return {hit = log.misaligned, confidence = 0.78, why = "A kernel read or wrote at an address that its access does not allow: a fault of that kernel (or of what it was given), hardly ever of the card.",
+        fixes = {{kind = "code", say = "Find the kernel: run once with CUDA_LAUNCH_BLOCKING=1 or under compute-sanitizer; a view that starts inside another tensor is a frequent reason (.contiguous(), .clone()).", command = "CUDA_LAUNCH_BLOCKING=1 python ..."}, {kind = "pip:package", say = "Upgrade the package whose kernel it is."}}}
     end
     return {confidence = 0.78, why = "A kernel crashed on the GPU without a nearer reason. If it appears with different programs, the card, its power or memory is at fault; if only with one, its kernel.",
       fixes = {{kind = "hardware", say = "Run the same on another GPU of the same model, and look in the kernel log for Xid lines; the card may be defective, too hot or underpowered.", command = "dmesg | grep -i xid; nvidia-smi -q -d ECC,TEMPERATURE,POWER"},
