@@ -11,7 +11,7 @@ import pytest
 import arrivals
 from test_rule_cases import CASES
 
-EVERY = 1 if os.environ.get("FIRSTFIX_ARRIVALS") == "all" else 24
+EVERY = 1 if os.environ.get("FIRSTFIX_ARRIVALS") == "all" else 48
 
 # Logs whose answer hangs on their structure, not on one line.
 STORIES = {
