@@ -202,6 +202,7 @@ except firstfix.ProgramError as error: print("ProgramError", error)
 
 
 @pytest.mark.parametrize("body, said", [("sleep(20);", ""), ("abort();", "no diagnosis: `firstfix report` ended with -6"),
+                                        ("fputs(\"version `GLIBC_2.99' not found\", stderr); return 1;", "GLIBC_2.99' not found"),
                                         ("puts(\"nonsense\");", "could not diagnose a failure")])
 def test_program_that_hangs_crashes_or_talks_nonsense(worker, tmp_path, body, said):
     """The exception is shown and recorded all the same, and the worker's end waits 5 seconds at most."""
