@@ -1,8 +1,40 @@
 -- bitsandbytes: which native library it wanted, why it was not there, and what hides behind "CUDA Setup failed".
 
+-- 12.1 as bitsandbytes writes it in file names; nil when torch has no CUDA or it is not known.
+local function cuda_number(torch_cuda)
+  return type(torch_cuda) == "string" and (torch_cuda:gsub([[\.]], "")) or nil
+end
+
+local function shipped_versions(f)
+  local shipped = {}
+  for _, name in ipairs(f"bitsandbytes.binaries" or {}) do
+    shipped[#shipped + 1] = type(name) == "string" and name:match[[libbitsandbytes_cuda(\d+)\.so]] or nil
+  end
+  return shipped
+end
+
+-- The shipped version to use: torch's own, else the nearest to what is asked for of the same major version, lower ones first.
+local function nearest(shipped, own, asked)
+  local fits
+  for _, v in ipairs(shipped) do
+    if v == own then return v end
+  end
+  for _, v in ipairs(shipped) do
+    local n, a = tonumber(v), tonumber(asked)
+    if a and v:sub(1, 2) == asked:sub(1, 2) and (not fits or n <= a and n > tonumber(fits) or tonumber(fits) > a and n < tonumber(fits)) then fits = v end
+  end
+  return fits
+end
+
+-- The facts' copy has the library, and the one that ran did not find it.
+local function torn_copy(f, hit, asked)
+  return {hit = hit, confidence = 0.85, why = ("bitsandbytes found no libbitsandbytes_cuda%s.so, which its release ships: files are missing in the copy that was loaded, or it is another copy than the installed one."):format(asked),
+    fixes = {{kind = "pip:bitsandbytes", say = "Install it anew, and see that no other copy stands before it on sys.path.", command = "pip install --force-reinstall --no-deps bitsandbytes" .. (f.pkg"bitsandbytes" and "==" .. f.pkg"bitsandbytes" or "")}}}
+end
+
 -- What an upgrade does: the first of these releases that ships a library for torch's CUDA version.
 local function upgraded(torch_cuda)
-  local number = type(torch_cuda) == "string" and torch_cuda:gsub([[\.]], "")
+  local number = cuda_number(torch_cuda)
   for _, release in ipairs(number and {"0.45.5", "0.48.2", "0.50.2"} or {}) do
     if know.bnb_ships(release, number) then return {package = {bitsandbytes = release}} end
   end
@@ -66,27 +98,10 @@ rule {
                  {kind = "rebuild:bitsandbytes", say = "Or compile it: cmake -DCOMPUTE_BACKEND=cuda -S . && make && pip install ."}}}
     end
     local asked = wanted and wanted:match[[cuda(\d+)]]
-    local shipped = {}
-    for _, name in ipairs(f"bitsandbytes.binaries" or {}) do
-      local v = type(name) == "string" and name:match[[libbitsandbytes_cuda(\d+)\.so]]
-      if v then shipped[#shipped + 1] = v end
-    end
+    local shipped = shipped_versions(f)
     for _, hit in ipairs(log.all"available") do shipped[#shipped + 1] = (hit.available:gsub([[\.]], "")) end
-    local fits
-    local torch_cuda = f"torch.cuda"
-    local own = type(torch_cuda) == "string" and torch_cuda:gsub([[\.]], "") or nil
-    for _, v in ipairs(shipped) do
-      if v == asked and specific then -- the facts' copy has it, and the one that ran did not find it
-        return {hit = specific, confidence = 0.85, why = ("bitsandbytes found no libbitsandbytes_cuda%s.so, which its release ships: files are missing in the copy that was loaded, or it is another copy than the installed one."):format(asked),
-          fixes = {{kind = "pip:bitsandbytes", say = "Install it anew, and see that no other copy stands before it on sys.path.", command = "pip install --force-reinstall --no-deps bitsandbytes" .. (f.pkg"bitsandbytes" and "==" .. f.pkg"bitsandbytes" or "")}}}
-      end
-      if v == own then fits = v end
-    end
-    if not fits and asked then -- the nearest shipped one of the same major version, lower ones first
-      for _, v in ipairs(shipped) do
-        if v:sub(1, 2) == asked:sub(1, 2) and (not fits or (tonumber(v) <= tonumber(asked) and tonumber(v) > tonumber(fits)) or tonumber(fits) > tonumber(asked) and tonumber(v) < tonumber(fits)) then fits = v end
-      end
-    end
+    if specific and nearest(shipped, asked) == asked and asked then return torn_copy(f, specific, asked) end
+    local fits = nearest(shipped, cuda_number(f"torch.cuda"), asked)
     local why = {}
     local bnb = f.pkg"bitsandbytes"
     if asked then why[#why + 1] = ("bitsandbytes%s looks for libbitsandbytes_cuda%s.so, and the installed package does not ship it."):format(bnb and " " .. bnb or "", asked)
@@ -114,15 +129,8 @@ rule {
     if f"bitsandbytes.found" ~= false or not f"bitsandbytes.wanted" then return nil end
     if f"torch.hip" or f"torch.cuda" == false then return nil end
     if f.env"BNB_CUDA_VERSION" then return nil end
-    local wanted, shipped, fits = f"bitsandbytes.wanted", {}, nil
-    local own = type(f"torch.cuda") == "string" and f"torch.cuda":gsub([[\.]], "")
-    for _, name in ipairs(f"bitsandbytes.binaries" or {}) do
-      local v = type(name) == "string" and name:match[[libbitsandbytes_cuda(\d+)\.so]]
-      if v then
-        shipped[#shipped + 1] = v
-        if own and v:sub(1, 2) == own:sub(1, 2) and (not fits or (tonumber(v) <= tonumber(own) and tonumber(v) > tonumber(fits))) then fits = v end
-      end
-    end
+    local wanted, shipped = f"bitsandbytes.wanted", shipped_versions(f)
+    local fits = nearest(shipped, nil, cuda_number(f"torch.cuda"))
     local fixes = {}
     if fits then
       fixes[1] = {kind = "env:BNB_CUDA_VERSION", say = "Let bitsandbytes load the library that it ships.", command = "export BNB_CUDA_VERSION=" .. fits, set = {BNB_CUDA_VERSION = fits}, automatic = true}
