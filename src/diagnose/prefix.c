@@ -98,8 +98,8 @@ static const struct {
 	{LETTER, "[\\w.*-]+\\t(?=\\{)"},					     // fluentd
 	// A host, as pdsh and GNU parallel write it, where what follows leaves no doubt
 	{LETTER,
-		"(?<src>[a-z][\\w.-]*\\d)(?:: |\\t)(?=  File \"|Traceback "
-		"\\(|(?:[A-Za-z_]\\w*\\.)*[A-Za-z_]\\w*(?:Error|Exception): )"},
+		"(?<src>[a-z][\\w.-]*\\d)(?:\\t|: (?=  File \"|Traceback "
+		"\\(|(?:[A-Za-z_]\\w*\\.)*[A-Za-z_]\\w*(?:Error|Exception): ))"},
 	{LETTER, "std(?:out|err) [FP] "},
 };
 
