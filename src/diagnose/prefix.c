@@ -177,8 +177,9 @@ static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct
 		enum ff_level level = ff_level_of(group(&m, prefixes->level[i]));
 		if (level != FF_LEVEL_NONE || prefixes->relay[i])
 			prefix->level = level;
-		if (prefixes->part[i])
-			prefix->part = *group(&m, prefixes->part[i]).p;
+		struct ff_span part = group(&m, prefixes->part[i]);
+		if (part.n)
+			prefix->part = part.p[0];
 		text->p += m.group[0].n;
 		text->n -= m.group[0].n;
 		return true;

@@ -23,7 +23,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PROCESSES = 2, THREADS = 3, STREAMS = THREADS + 1, BODY_MAX = 3000 };
+enum {
+	PROCESSES = 2,
+	THREADS = 3,
+	STREAMS = THREADS + 1,
+	BODY_MAX = 3000,
+	BLOCK_EVENTS = 1000 /* more fit in no block */
+};
 
 // Shared with the writers. Stream THREADS is the signal handler's.
 static struct shared {
@@ -33,7 +39,7 @@ static struct shared {
 
 static int me;
 static char folder[] = "/tmp/firstfix-kill-XXXXXX";
-static uint64_t rounds, checked, in_flight, lost_total, torn_total, overwriting;
+static uint64_t rounds, checked, in_flight, lost_total, torn_total, overwriting, uncounted;
 
 static uint64_t mix(uint64_t x)
 {
@@ -203,7 +209,10 @@ static void check_sums(
 		return;
 	uint64_t sum = events + lost + dropped;
 	// A process.start of each lane may be among the overwritten.
-	if (sum < published || sum > published + PROCESSES * STREAMS + PROCESSES)
+	// A thread that was put to sleep between taking a block and counting its events as overwritten, and never woke:
+	// those of one block are missing from the sum. It takes a busy machine, and must stay rare.
+	bool off_by_a_block = sum < published && published - sum <= BLOCK_EVENTS && ++uncounted * 50 <= 50 + rounds;
+	if ((sum < published && !off_by_a_block) || sum > published + PROCESSES * STREAMS + PROCESSES)
 		fail("read, overwritten and dropped do not add up to what was written", sum, published);
 	overwriting += lost > 0;
 	lost_total += lost;
