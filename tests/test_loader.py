@@ -105,7 +105,8 @@ def test_rule(name, tmp_path, firstfix):
 def test_gpu_code_is_listed(tmp_path, firstfix):
     path = write(tmp_path, "libgpu.so", "fatbin sm_90 sm_90a compute_100f\nhip gfx90a")
     document = json.loads(subprocess.run([firstfix, "libs", "--json", path], capture_output=True, text=True, check=True).stdout)
-    assert document["gpu"] == {"archs": ["sm_90", "sm_90a"], "ptx": ["compute_100f"], "hip": ["gfx90a"], "ptx_isa": "9.5"}
+    assert document["gpu"] == {"archs": ["sm_90", "sm_90a"], "ptx": ["compute_100f"], "hip": ["gfx90a"], "ptx_isa": "9.5",
+                               "entries": {"sm_90": 1, "sm_90a": 1, "compute_100f": 1, "gfx90a": 1}}
 
 
 @pytest.mark.parametrize("content, says", [(b"", "cut short"), (b"INPUT(libfoo.so)\n", "no ELF file"), (b"\x7fELF\x02\x01\x01", "cut short")])
