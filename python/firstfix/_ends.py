@@ -29,7 +29,7 @@ def _handle(exc: BaseException, where: str, heading: str, wait: bool) -> None:
 
         if _exceptions.is_failure(exc) and not _failure.seen(exc):
             if where == "process" and settings.supervised:
-                _failure.guarded(_failure.record, exc, where)
+                _failure.guarded(_failure.last_words, exc, where)
             else:
                 _failure.handle(exc, where, heading, None, wait)
     except Exception:

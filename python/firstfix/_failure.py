@@ -88,10 +88,20 @@ def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[s
         settings.keep_spare()
 
 
+def last_words(exc: BaseException, where: str) -> None:
+    """The end of a process that `firstfix run` will diagnose: the event, and what this process alone knows of the GPU's memory."""
+    record(exc, where)
+    memory = _memory_lines(exc)
+    if memory and settings.log != "off":
+        _say.say("firstfix.memory", "\n".join([_say.section("GPU MEMORY DIAGNOSTICS"), *memory]), {"body": "\n".join(memory)})
+
+
 def _memory_lines(exc: BaseException) -> list[str]:
     if "OutOfMemory" not in type(exc).__name__ and "out of memory" not in _exceptions.message(exc):
         return []
     try:
+        for reading in _gpu.read():
+            _ring.event(_ring.MEMORY, reading.fields())
         return _gpu.oom_lines()
     except Exception:
         return []

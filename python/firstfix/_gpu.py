@@ -20,6 +20,12 @@ class Reading(NamedTuple):
     free: int
     total: int
 
+    def fields(self) -> dict[str, int]:
+        """As an event's fields."""
+        return {"firstfix.gpu.index": self.gpu, "firstfix.gpu.memory.total": self.total, "firstfix.gpu.memory.free": self.free,
+                "firstfix.gpu.memory.allocated": self.allocated, "firstfix.gpu.memory.reserved": self.reserved,
+                "firstfix.gpu.memory.peak": self.peak}
+
 
 def torch_cuda() -> Any:
     """torch.cuda when the worker has initialised it, else None."""

@@ -166,10 +166,7 @@ class Load:
         row["firstfix.model.from"] = self._source()
         _ring.event(_ring.PHASE_END, row)
         for r in gpus:
-            _ring.event(_ring.MEMORY, {
-                "firstfix.phase.id": self._phase, "firstfix.gpu.index": r.gpu, "firstfix.gpu.memory.total": r.total,
-                "firstfix.gpu.memory.free": r.free, "firstfix.gpu.memory.allocated": r.allocated,
-                "firstfix.gpu.memory.reserved": r.reserved, "firstfix.gpu.memory.peak": r.peak})
+            _ring.event(_ring.MEMORY, {"firstfix.phase.id": self._phase, **r.fields()})
         if not self.quiet or made is not None:
             _say.say("firstfix.model.load.end", "\n".join(self._after(took, made, gpus)), row)
 

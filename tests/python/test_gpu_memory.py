@@ -3,6 +3,7 @@
 The stand-in is a module called torch: the border that the package reads, in sys.modules. Real torch: tests/wheels.
 """
 import json
+import subprocess
 
 from python_worker import hooks, worker  # noqa: F401
 
@@ -76,6 +77,18 @@ except RuntimeError: pass
         assert line in done.stderr, done.stderr
     assert "9216.0 MB" not in done.stderr
     assert "VRAM: 24.00 GB" in done.stderr and "CUDA version (PyTorch): 12.1" in done.stderr
+
+
+def test_an_oom_that_ends_a_supervised_process_leaves_its_memory_behind(worker):  # noqa: F811
+    """`firstfix run` diagnoses from outside, where torch's allocator cannot be asked."""
+    script = TORCH + 'raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")'
+    env = {**worker.environment(), "FIRSTFIX_HOOKS": str(worker.hooks)}
+    done = subprocess.run([worker.program, "run", "--report", "off", "--", worker.python, "-c", script], env=env, capture_output=True,
+                          text=True, timeout=60, check=False)
+    assert done.returncode == 1 and "WORKER FAILED" in done.stderr, done.stderr
+    assert "Large block: 1024.0 MB by /srv/cache.py:7 in grow" in done.stderr and "PROCESS FAILED" not in done.stderr
+    memory, = worker.events("firstfix.memory")
+    assert (memory["firstfix.gpu.memory.free"], memory["firstfix.gpu.memory.allocated"]) == (10 << 30, 2 << 30)
 
 
 def test_torch_that_answers_with_errors_is_left_alone(worker):  # noqa: F811
