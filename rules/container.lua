@@ -44,6 +44,7 @@ rule {
     end
     if f"torch.cuda" == false or torch and torch:match[[\+cpu]] then return nil end
     if f.env"CUDA_VISIBLE_DEVICES" == "" or f.env"CUDA_VISIBLE_DEVICES" == "-1" or log.visible then return nil end
+    if f"cuda.driver_init.code" == 0 then return nil end -- CUDA came up where these facts were taken: visible-devices.wrong
     local container = f"system.container.runtime" or log.container
     local driver, runtime = f"driver.version", f"torch.cuda"
     if log.insufficient and not (log.no_driver or log.no_device) then
@@ -260,7 +261,8 @@ rule {
         if i and (not highest or i > highest) then highest = i end
       end
       local cuda = f"torch.cuda" ~= false and not (f.pkg"torch" or ""):match[[\+cpu]]
-      if n > 0 and f"driver.version" and not f"system.container.runtime" and cuda and (not highest or n > highest) then
+      local inside = not f"system.container.runtime" or f"cuda.driver_init.code" == 0
+      if n > 0 and f"driver.version" and inside and cuda and (not highest or n > highest) then
         return {hit = log.no_device, confidence = 0.66, why = "This machine has a GPU and a driver, and CUDA counts none: CUDA_VISIBLE_DEVICES of the process names another one (it may be set in the program itself), or the scheduler gave the job no GPU.",
           fixes = {{kind = "env:CUDA_VISIBLE_DEVICES", say = "Look for what sets it (os.environ in the code, the job script) and name a GPU that exists, counted from 0.", command = "grep -rn CUDA_VISIBLE_DEVICES . ; export CUDA_VISIBLE_DEVICES=0"}, {kind = "code", say = "Or take the assignment out of the code; under Slurm ask for a GPU (--gres=gpu:1)."}}}
       end
