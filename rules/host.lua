@@ -69,7 +69,7 @@ rule {
     reduce = [[RuntimeError: unable to share]],
   },
   context = {
-    mp = [[(?:SemLock|mp\.Queue|(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|shm_open|/dev/shm|/torch_\d+|nccl-\w+|shared memory)]],
+    mp = [[(?:SemLock|mp\.Queue|(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|shm_open|(?<!memory \()/dev/shm|/torch_\d+|nccl-\w+|shared memory(?! \())]], -- our own report prints "Shared memory (/dev/shm): 8 GB free"
     mmap_file = [[(?:safetensors|\.gguf|truncated)]],
   },
   facts = {"system.shm.size", "system.container.runtime"},
