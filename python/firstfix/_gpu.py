@@ -20,7 +20,7 @@ class Reading(NamedTuple):
     free: int
     total: int
 
-    def fields(self) -> dict[str, int]:
+    def fields(self) -> dict[str, Any]:
         """As an event's fields."""
         return {"firstfix.gpu.index": self.gpu, "firstfix.gpu.memory.total": self.total, "firstfix.gpu.memory.free": self.free,
                 "firstfix.gpu.memory.allocated": self.allocated, "firstfix.gpu.memory.reserved": self.reserved,
