@@ -139,3 +139,15 @@ def test_wrong_use_is_said(firstfix, tmp_path):
     for wrong in (("--facts", "x", "--no-facts"), (tmp_path / "missing",), ("--rules", tmp_path / "missing", "--no-facts"), (tmp_path, "--no-facts"), ("--nonsense",)):
         run = subprocess.run([firstfix, "explain", *wrong], input=b"", capture_output=True, timeout=20)
         assert run.returncode == 2 and run.stderr, wrong
+
+
+@pytest.mark.parametrize("needs, shown", [
+    ([{"soname": "libcudart.so.12"}, {"soname": "libm.so.6", "path": "/lib/libm.so.6"}], "Needed and not found: libcudart.so.12\n"),
+    ([{"soname": "libcudart.so.12"}, {"other": 1}], "bitsandbytes.needs: soname libcudart.so.12, other 1\n"),
+])
+def test_of_needed_libraries_the_missing_are_shown(firstfix, tmp_path, needs, shown):
+    facts = {"schema": "firstfix.facts/1", "bitsandbytes": {"version": "0.50.2", "needs": needs}, "torch": {"cuda": "12.4"}}
+    (tmp_path / "facts.json").write_text(json.dumps(facts))
+    log = b"bitsandbytes library load error: libcudart.so.12: cannot open shared object file: No such file or directory\n"
+    run = subprocess.run([firstfix, "explain", "--facts", tmp_path / "facts.json", "-"], input=log, capture_output=True, timeout=30)
+    assert shown in run.stdout.decode(), run.stdout.decode()

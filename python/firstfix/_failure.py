@@ -49,6 +49,18 @@ def record(exc: BaseException, where: str, fields: Optional[dict[str, Any]] = No
     row["exception.message"] = _exceptions.message(exc)
     row["exception.stacktrace"] = _exceptions.text(exc)
     _ring.event(_ring.EXCEPTION, row)
+    if _out_of_memory(exc):
+        guarded(_record_memory)
+
+
+def _out_of_memory(exc: BaseException) -> bool:
+    return "OutOfMemory" in type(exc).__name__ or "out of memory" in _exceptions.message(exc)
+
+
+def _record_memory() -> None:
+    """What torch's allocator holds at that moment, beside the exception."""
+    for reading in _gpu.read():
+        _ring.event(_ring.MEMORY, reading.fields())
 
 
 def _repeated(exc: BaseException) -> int:
@@ -97,11 +109,9 @@ def last_words(exc: BaseException, where: str) -> None:
 
 
 def _memory_lines(exc: BaseException) -> list[str]:
-    if "OutOfMemory" not in type(exc).__name__ and "out of memory" not in _exceptions.message(exc):
+    if not _out_of_memory(exc):
         return []
     try:
-        for reading in _gpu.read():
-            _ring.event(_ring.MEMORY, reading.fields())
         return _gpu.oom_lines()
     except Exception:
         return []

@@ -90,8 +90,9 @@ static void say_fact(struct writer *w, const char *path, const json_t *evidence)
 	const json_t *value = json_object_get(evidence, "value");
 	const char *label = ff_json_text(evidence, "label");
 	bool env = ff_starts(path, "env."), unset = env && (json_is_false(value) || json_is_null(value));
-	if (json_is_array(value) && missing_text(value, &text)) {
-		ff_page_say(w->page, FF_MARK_NONE, label ? label : "Needed and not found", "%s", text.p);
+	_cleanup_buf_ struct ff_buf missing = {0};
+	if (json_is_array(value) && missing_text(value, &missing) && missing.p) {
+		ff_page_say(w->page, FF_MARK_NONE, label ? label : "Needed and not found", "%s", missing.p);
 		return;
 	}
 	bool known = value && !unset && ff_value_text(value, &text);

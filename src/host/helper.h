@@ -22,11 +22,11 @@ struct ff_lane {
 	int keep_fd; /**< one descriptor that the child keeps open (ff_host_root_fd()), 0 for none */
 
 	// Filled in by ff_lanes_run():
-	struct ff_error
-		*err; /**< NULL when the child ended by itself, else FF_ETIMEOUT or FF_ECRASH; caller destroys */
+	struct ff_error *err; /**< NULL when the child did its work, else FF_ETIMEOUT or FF_ECRASH; caller destroys */
 	double took_ms;
 };
 
-/** Run all lanes until each has ended or `deadline_ms` has passed. A lane whose process cannot be started (the container's
+/** Run all lanes until each has done its work or `deadline_ms` has passed. A child that is still in exit() then is left behind and
+    reaped by the next run (it ends with us at the latest). A lane whose process cannot be started (the container's
     limit of processes is reached) is run here, after the others: slow or stuck is better than blind. */
 void ff_lanes_run(struct ff_lane *lanes, size_t n, unsigned deadline_ms);
