@@ -48,4 +48,4 @@ def test_a_clean_end_says_nothing(worker):  # noqa: F811
 def test_a_message_of_several_lines_is_shown_as_lines(worker):  # noqa: F811
     done = run(worker, "raise RuntimeError('CUDA error: out of memory\\nSearch for `cudaErrorMemoryAllocation` in the documentation')")
     assert "Error Message: CUDA error: out of memory\n" in done.stderr and "    Search for `cudaErrorMemoryAllocation`" in done.stderr, done.stderr
-    assert "memory\\nSearch" not in done.stderr
+    assert "Error Message: CUDA error: out of memory\\n" not in done.stderr
