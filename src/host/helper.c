@@ -3,7 +3,7 @@
 // An empty line says that the work is done.
 //
 // How the world lies: a child stuck in a driver call (state D) survives SIGKILL until the driver lets go, and one that has
-// done its work still spends 35 ms and more in exit() while the driver closes its files (H200, 580.159). So nobody here waits
+// done its work still spends tens of milliseconds in exit() while the driver closes its files (H200). So nobody here waits
 // without a limit, and who is done is not waited for: it is reaped by the next run.
 #include "host/helper.h"
 
