@@ -12,7 +12,7 @@ A file holds many cases, each begun by `== log NAME`:
 `== check NAME` instead of `== log NAME` begins a case without a log: `firstfix check` on the facts.
 
 `expect` is one JSON object: cause (or "none"), and optionally fix (kind of the first fix), why (text that must stand in it),
-confidence_min, confidence_max, command (text that must stand in the first fix's command), trial (what the first fix's trial on
+confidence_min, confidence_max, command (text that must stand in the first fix's command), tried (what the first fix's trial on
 the facts showed), also (a cause that must stand behind the first), severity.
 """
 import json
@@ -78,8 +78,8 @@ def test_case(file, name, log, facts, want, firstfix, tmp_path):
     assert want.get("command", "") in first.get("command", "")
     assert want.get("why", "") in top["why"]
     assert want.get("severity", top["severity"]) == top["severity"]
-    if "trial" in want:
-        assert first.get("trial", {}).get("result") == want["trial"], [(f["kind"], f.get("trial")) for f in top["fixes"]]
+    if "tried" in want:
+        assert first.get("tried", {}).get("result") == want["tried"], [(f["kind"], f.get("tried")) for f in top["fixes"]]
     if "also" in want:
         assert want["also"] in [d["cause"] for d in found[1:]], [d["cause"] for d in found]
     assert want.get("confidence_min", 0) <= top["confidence"] <= want.get("confidence_max", 1)

@@ -41,6 +41,26 @@ bool ff_json_int(const json_t *doc, const char *path, int64_t *ret)
 	return true;
 }
 
+// The place that a step names: a member, or an element that is there.
+static json_t *step_into(json_t *at, const char *step)
+{
+	uint64_t index;
+	if (json_is_array(at))
+		return ff_span_u64(ff_span_of(step), &index) ? json_array_get(at, (size_t)index) : NULL;
+	return json_object_get(at, step);
+}
+
+static int put_at(json_t *at, const char *step, json_t *value)
+{
+	uint64_t index;
+	if (!json_is_array(at))
+		return json_object_set_new(at, step, value);
+	if (ff_span_u64(ff_span_of(step), &index))
+		return json_array_set_new(at, (size_t)index, value);
+	json_decref(value);
+	return -1;
+}
+
 struct ff_error *ff_json_put(json_t *doc, const char *path, json_t *value)
 {
 	_cleanup_free_ char *copy = strdup(path);
@@ -52,10 +72,10 @@ struct ff_error *ff_json_put(json_t *doc, const char *path, json_t *value)
 	char *key = copy;
 	for (char *dot = strchr(key, '.'); dot; dot = strchr(key, '.')) {
 		*dot = 0;
-		json_t *next = json_object_get(at, key);
-		if (!json_is_object(next)) {
+		json_t *next = step_into(at, key);
+		if (!json_is_object(next) && !json_is_array(next)) {
 			next = json_object();
-			if (!next || json_object_set_new(at, key, next) < 0) {
+			if (!next || put_at(at, key, next) < 0) {
 				json_decref(value);
 				return &ff_enomem;
 			}
@@ -63,7 +83,7 @@ struct ff_error *ff_json_put(json_t *doc, const char *path, json_t *value)
 		at = next;
 		key = dot + 1;
 	}
-	return json_object_set_new(at, key, value) < 0 ? &ff_enomem : NULL;
+	return put_at(at, key, value) < 0 ? &ff_enomem : NULL;
 }
 
 json_t *ff_json_string(const char *bytes, size_t n)

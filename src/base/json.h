@@ -22,7 +22,7 @@ const char *ff_json_text(const json_t *doc, const char *path);
 /** True and *ret set when an integer stands at the path. */
 bool ff_json_int(const json_t *doc, const char *path, int64_t *ret);
 
-/** Put a value at a dotted path, making the objects on the way. Steals `value`, also on failure.
+/** Put a value at a dotted path, making the objects on the way (a number steps into an array that is there). Steals `value`, also on failure.
     `value` NULL (a failed json_*() constructor) or no memory gives &ff_enomem. */
 struct ff_error *ff_json_put(json_t *doc, const char *path, json_t *value);
 

@@ -230,7 +230,9 @@ static struct ff_error *judge(const struct ff_diagnose_options *o, struct ff_rul
 	if (err)
 		return err;
 	ff_findings_rank(rules, findings);
-	return o->facts ? ff_findings_try(rules, findings) : NULL;
+	const struct ff_ground ground = {.facts = o->facts};
+	err = ff_findings_fix(rules, &ground, findings, broken);
+	return err || !o->facts ? err : ff_findings_try(rules, &ground, findings);
 }
 
 struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)

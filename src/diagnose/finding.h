@@ -31,10 +31,9 @@ struct ff_error *ff_judge_log(
 /** Evaluate the `check` of every rule against the facts given last. */
 struct ff_error *ff_judge_checks(struct ff_rules *rules, struct ff_findings *ret, json_t *broken);
 
-/** The same against the facts as they would be after a fix; *ret_known is false, and nothing is asked, when its effect on
-    them is not known. */
+/** The same against the facts as they would be after a fix. */
 struct ff_error *ff_judge_checks_after(
-	struct ff_rules *rules, const json_t *fix, bool *ret_known, struct ff_findings *ret, json_t *broken);
+	struct ff_rules *rules, const json_t *facts, struct ff_findings *ret, json_t *broken);
 
 /** Where an event stands: 5 the deepest of the fatal chain ... 1 a plain line, 0 harmless. */
 int ff_event_tier(const struct ff_events *events, size_t index);
@@ -52,6 +51,16 @@ struct ff_error *ff_findings_confirm(
 /** What checks on facts alone could look at: ["driver 570.86.10", "1 GPU", "no torch found", ..., "41 checks"]. */
 json_t *ff_looked_at(const json_t *facts, const struct ff_rules *rules);
 
-/** Try the fixes of all findings on paper: sets `trial` {"result", "text"} in each and moves those that leave the cause or bring
-    another one behind those that do not. */
-struct ff_error *ff_findings_try(struct ff_rules *rules, struct ff_findings *findings);
+/** What a fix is written for and tried on; each may be NULL. */
+struct ff_ground {
+	const json_t *facts; /**< firstfix.facts/1 */
+	const json_t *said;  /**< what the log says of its own machine */
+};
+
+/** Turn what the answers intend into fixes for this machine. A rule that intends what is no intention is reported in `broken`. */
+struct ff_error *ff_findings_fix(
+	const struct ff_rules *rules, const struct ff_ground *ground, struct ff_findings *findings, json_t *broken);
+
+/** Try the fixes of all findings on paper: sets `tried` {"result", "text"} in each and moves those that change nothing, leave the
+    cause or bring another one behind those that do not. */
+struct ff_error *ff_findings_try(struct ff_rules *rules, const struct ff_ground *ground, struct ff_findings *findings);

@@ -42,21 +42,25 @@ static void push_function(lua_State *L, const char *name)
 	lua_remove(L, -2);
 }
 
-struct ff_error *ff_judge_facts(struct ff_rules *rules, const json_t *facts)
+// A document as rules see it, kept in the registry under `key`.
+static struct ff_error *put_facts(struct ff_rules *rules, const json_t *facts, const char *key)
 {
 	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
-	struct ff_error *err = open_engine(rules);
-	if (err)
-		return err;
 	push_function(L, "facts");
 	if (facts)
 		ff_sandbox_push_json(L, facts);
 	else
 		lua_newtable(L);
-	err = ff_sandbox_call(ff_rules_sandbox(rules), 1, 1);
+	struct ff_error *err = ff_sandbox_call(ff_rules_sandbox(rules), 1, 1);
 	if (!err)
-		lua_setfield(L, LUA_REGISTRYINDEX, facts_key);
+		lua_setfield(L, LUA_REGISTRYINDEX, key);
 	return err;
+}
+
+struct ff_error *ff_judge_facts(struct ff_rules *rules, const json_t *facts)
+{
+	struct ff_error *err = open_engine(rules);
+	return err ? err : put_facts(rules, facts, facts_key);
 }
 
 // ---- events as rules see them ----
@@ -365,21 +369,10 @@ struct ff_error *ff_judge_checks(struct ff_rules *rules, struct ff_findings *ret
 }
 
 struct ff_error *ff_judge_checks_after(
-	struct ff_rules *rules, const json_t *fix, bool *ret_known, struct ff_findings *ret, json_t *broken)
+	struct ff_rules *rules, const json_t *facts, struct ff_findings *ret, json_t *broken)
 {
-	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
-	push_function(L, "facts_after");
-	lua_getfield(L, LUA_REGISTRYINDEX, facts_key);
-	ff_sandbox_push_json(L, fix);
-	struct ff_error *err = ff_sandbox_call(ff_rules_sandbox(rules), 2, 1);
-	if (err) { // facts of odd types: what a fix would do to them is not known
-		ff_error_destroy(err);
-		*ret_known = false;
-		return NULL;
-	}
-	*ret_known = lua_istable(L, -1);
-	lua_setfield(L, LUA_REGISTRYINDEX, facts_after_key);
-	return *ret_known ? ask_checks(rules, facts_after_key, ret, broken) : NULL;
+	struct ff_error *err = put_facts(rules, facts, facts_after_key);
+	return err ? err : ask_checks(rules, facts_after_key, ret, broken);
 }
 
 bool ff_finding_is_error(const struct ff_rules *rules, const struct ff_finding *finding)

@@ -165,9 +165,15 @@ local function sentences(why, captures, f)
   return table.concat(out, " ")
 end
 
-local function expanded(values, captures, f)
+-- A fix with every text filled in; nil when one of them is not known here.
+local function filled(value, captures, f)
+  if type(value) == "string" then return expand(value, captures, f) end
+  if type(value) ~= "table" then return value end
   local out = {}
-  for name, value in pairs(values) do out[name] = type(value) == "string" and expand(value, captures, f) or value end
+  for name, item in pairs(value) do
+    out[name] = filled(item, captures, f)
+    if out[name] == nil then return nil end
+  end
   return out
 end
 
@@ -194,14 +200,31 @@ local function keep_driver(fix, f)
   return safe
 end
 
+-- What a fix with a command of its own says it does to the facts.
+local function stated(fix)
+  local effect = fix.effect or {}
+  local env = {}
+  for name, value in pairs(effect.set or fix.set or {}) do env[name] = value end
+  for _, name in ipairs(effect.unset or fix.unset or {}) do env[name] = false end
+  if not (next(env) or effect.package or effect.facts) then return nil end
+  return {packages = effect.package, facts = effect.facts, env = next(env) and env or nil}
+end
+
 local function fixes_of(list, captures, f, log)
   local out = {}
   for _, fix in ipairs(list or {}) do
-    fix = keep_driver(fix, f)
-    local kind, say = expand(fix.kind, captures, f), imperative(expand(fix.say, captures, f))
-    if kind and say and (not fix.cond or fix.cond(f, log)) then
-      out[#out + 1] = {kind = kind, say = say, command = fix.command and expand(fix.command, captures, f), automatic = fix.automatic or false,
-        set = type(fix.set) == "table" and expanded(fix.set, captures, f) or nil, unset = fix.unset, effect = fix.effect}
+    if not fix.cond or fix.cond(f, log) then
+      fix = keep_driver(fix, f)
+      local plain = {}
+      for name, value in pairs(fix) do
+        if name ~= "cond" then plain[name] = value end
+      end
+      plain = filled(plain, captures, f)
+      if plain then
+        plain.say = imperative(plain.say)
+        if plain.command then plain.effect = stated(plain) end
+        out[#out + 1] = plain
+      end
     end
   end
   return out
@@ -281,153 +304,4 @@ local function check(rule, f)
   return finding(rule, answer, nil, {}, f, nil)
 end
 
--- ---- trial of a fix: the facts as they would be after it ----
-
--- A copy of a document with a value at a path (a list of steps): tables on the way are copied, all else is shared.
-local function with(doc, steps, value, i)
-  i = i or 1
-  if i > #steps then return value end
-  local copy = {}
-  for key, old in pairs(type(doc) == "table" and doc or {}) do copy[key] = old end
-  local step = steps[i]
-  if copy[step] == nil and tonumber(step) then step = math.tointeger(tonumber(step)) + 1 end
-  copy[step] = with(copy[step], steps, value, i + 1)
-  return copy
-end
-
-local function steps_of(path)
-  local steps = {}
-  for step in path:gmatch[[[^.]+]] do steps[#steps + 1] = step end
-  return steps
-end
-
-local function filter(list, keep)
-  local out = {}
-  for _, item in ipairs(type(list) == "table" and list or {}) do
-    if type(item) == "table" and keep(item) then out[#out + 1] = item end
-  end
-  return out
-end
-
--- variables set or unset; what was odd about the old values is gone with them
-local function with_env(doc, set, unset)
-  local env, touched = {}, {}
-  for name, value in pairs(type(doc.env) == "table" and doc.env or {}) do env[name] = value end
-  for name, value in pairs(set or {}) do env[name], touched[name] = value, true end
-  for _, name in ipairs(unset or {}) do env[name], touched[name] = nil, true end
-  doc = with(doc, {"env"}, env)
-  if doc.env_notes then doc = with(doc, {"env_notes"}, filter(doc.env_notes, function(note) return not touched[note.name] end)) end
-  return doc
-end
-
--- The libraries that a release of bitsandbytes brings, by the table of its wheels; nil when that is not known.
-local function bnb_binaries(release)
-  local names = {"libbitsandbytes_cpu.so"}
-  for number = 110, 139 do
-    local ships = know.bnb_ships(release, tostring(number))
-    if ships == nil then return nil end
-    if ships then names[#names + 1] = "libbitsandbytes_cuda" .. number .. ".so" end
-  end
-  return names
-end
-
--- requirements that the new version meets are no conflicts any more, nor are those of the version that is gone
-local function without_conflicts(doc, name, release)
-  local conflicts = get(doc, "python.conflicts")
-  if not conflicts then return doc end
-  return with(doc, {"python", "conflicts"}, filter(conflicts, function(c)
-    local wanted, specifier = tostring(c.requires or ""):match[=[^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*([^;]*)]=]
-    if normal(tostring(c.package or "")) == name then return false end
-    return not (wanted and normal(wanted) == name and version.matches(release, specifier))
-  end))
-end
-
--- What a package's own branch of the facts becomes; nil when what a check would look at there is not known.
-local branches = {}
-
-function branches.torch(release)
-  local wheel = know.torch_wheel(release)
-  return wheel and (wheel.archs or wheel.cuda == false) and wheel
-end
-
-function branches.bitsandbytes(release)
-  local binaries = bnb_binaries(release)
-  return binaries and {version = release, binaries = binaries}
-end
-
-local function with_package(doc, name, release)
-  name = normal(name)
-  local branch = {version = release}
-  if branches[name] then branch = branches[name](release) end
-  if not branch then return nil end
-  for key in pairs(get(doc, "python.packages") or {}) do
-    if type(key) == "string" and key ~= name and normal(key) == name then doc = with(doc, {"python", "packages", key}, {version = release}) end
-  end
-  doc = with(doc, {"python", "packages", name}, {version = release})
-  local key = name:gsub("-", "_")
-  if doc[key] or branches[name] then doc = with(doc, {key}, branch) end
-  return without_conflicts(doc, name, release)
-end
-
-local function with_pairs(doc, packages)
-  local torch, partners = get(doc, "torch.version"), get(doc, "torch.partners")
-  if type(torch) ~= "string" or not partners then return doc end
-  local out = {}
-  for i, p in ipairs(filter(partners, function(p) return type(p.package) == "string" and type(p.found) == "string" end)) do
-    local wants = know.torch_partner(torch, p.package)
-    local found = packages[p.package] or p.found
-    out[i] = {package = p.package, found = found, wants = wants, fits = not wants or version.matches(found, wants) ~= false}
-  end
-  return with(doc, {"torch", "partners"}, out)
-end
-
--- Do two documents differ in one of these variables?
-local function env_differs(a, b, names)
-  for _, name in ipairs(names) do
-    if get(a, "env." .. name) ~= get(b, "env." .. name) then return true end
-  end
-  return false
-end
-
-local bnb_variables = {"BNB_CUDA_VERSION", "BNB_ROCM_VERSION", "CUDA_VISIBLE_DEVICES"}
-local allocator_variables = {"PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"}
-
--- What follows from other facts is worked out again, as the probes would; what no change bears on stays as it was read.
-local function derived(doc, before)
-  if get(doc, "driver.version") ~= get(before, "driver.version") then
-    doc = with(doc, {"driver", "cuda"}, know.driver_cuda(tostring(get(doc, "driver.version"))))
-  end
-  if doc.bitsandbytes and (doc.torch ~= before.torch or doc.bitsandbytes ~= before.bitsandbytes or env_differs(doc, before, bnb_variables)) then
-    for key, value in pairs(know.bnb_choice{bitsandbytes = doc.bitsandbytes, torch = doc.torch, gpus = doc.gpus, cuda = doc.cuda,
-                                            driver = doc.driver, env = doc.env} or {}) do
-      doc = with(doc, {"bitsandbytes", key}, value)
-    end
-  end
-  if doc.torch ~= before.torch or env_differs(doc, before, allocator_variables) then
-    doc = with(doc, {"allocator"}, know.allocator(doc.env or {}, get(doc, "torch.version") and tostring(get(doc, "torch.version")) or nil))
-  end
-  return doc
-end
-
--- Facts as they would be after a fix; nil when its effect on them is not known.
-local function applied(doc, fix)
-  local effect, after = fix.effect or {}, doc
-  local set, unset, packages = effect.set or fix.set, effect.unset or fix.unset, effect.package or {}
-  if set or unset then after = with_env(after, set, unset) end
-  for name, release in pairs(packages) do
-    after = with_package(after, name, release)
-    if not after then return nil end
-  end
-  if next(packages) then after = with_pairs(after, packages) end
-  for path, value in pairs(effect.facts or {}) do after = with(after, steps_of(path), value) end
-  if after == doc then return nil end
-  return derived(after, doc)
-end
-
--- The same, as rules see them.
-local function facts_after(f, fix)
-  local after = applied(f.doc, fix)
-  return after and facts(after)
-end
-
-return {facts = facts, evaluate = evaluate, check = check, facts_after = facts_after}
+return {facts = facts, evaluate = evaluate, check = check}

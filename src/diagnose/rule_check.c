@@ -6,6 +6,7 @@
 
 #include "diagnose/regex.h"
 #include "diagnose/rule.h"
+#include "fix/fix.h"
 
 #include <lauxlib.h>
 
@@ -47,26 +48,8 @@ static const struct {
 	{"_line", T_ANY},
 };
 
-static const struct {
-	const char *name;
-	enum type type;
-} fix_fields[] = {
-	{"kind", T_TEXT},
-	{"say", T_TEXT},
-	{"command", T_TEXT},
-	{"set", T_ANY},
-	{"unset", T_ANY},
-	{"automatic", T_ANY},
-	{"effect", T_ANY},
-	{"cond", T_FUNCTION},
-};
-
 static const char *const roles[] = {"cause", "symptom", "wrapper"};
 static const char *const severities[] = {"error", "warning"};
-static const char *const plain_kinds[] = {"driver", "toolkit", "code", "hardware", "disk", "auth", "restart",
-	"free-gpu", "wait", "conda", "os", "network", "free-port"};
-static const char *const named_kinds[] = {
-	"env:", "pip:", "pip-downgrade:", "apt:", "container-flag:", "param:", "rebuild:"};
 static const char *const reserved[] = {"line", "text", "event", "name", "level", "source", "progress", "whole"};
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
@@ -75,17 +58,6 @@ static bool one_of(const char *text, const char *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(text, list[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-bool ff_fix_kind_ok(const char *kind)
-{
-	if (one_of(kind, plain_kinds, COUNT(plain_kinds)))
-		return true;
-	for (size_t i = 0; i < COUNT(named_kinds); i++) {
-		if (ff_starts(kind, named_kinds[i]) && kind[strlen(named_kinds[i])])
 			return true;
 	}
 	return false;
@@ -146,32 +118,47 @@ static struct ff_error *check_patterns(lua_State *L, int index, const char *fiel
 	return NULL;
 }
 
+// The key that makes it an intention; NULL when there is none.
+static const char *intention_of(lua_State *L, int fix)
+{
+	const char *found = NULL;
+	for (lua_pushnil(L); lua_next(L, fix); lua_pop(L, 1)) {
+		if (lua_type(L, -2) == LUA_TSTRING && ff_intention_known(NULL, lua_tostring(L, -2)))
+			found = lua_tostring(L, -2);
+	}
+	return found;
+}
+
+static struct ff_error *check_fix_field(lua_State *L, const char *intention, const char *key)
+{
+	static const char *const old[] = {"command", "set", "unset"};
+	if (!ff_intention_known(intention, key) && !one_of(key, old, COUNT(old)))
+		return ff_error_create(FF_EUSAGE, "a fix of '%s' has no field '%s'", intention, key);
+	if (strcmp(key, "cond") == 0 && !lua_isfunction(L, -1))
+		return wrong(key, "a function");
+	if ((strcmp(key, "say") == 0 || strcmp(key, "kind") == 0) && lua_type(L, -1) != LUA_TSTRING)
+		return wrong(key, "text");
+	if (strcmp(key, "kind") == 0 && !ff_fix_kind_ok(lua_tostring(L, -1)))
+		return ff_error_create(FF_EUSAGE, "'%s' is no kind of fix (see causes.tsv)", lua_tostring(L, -1));
+	return NULL;
+}
+
 static struct ff_error *check_fix(lua_State *L, int fix)
 {
-	bool kind = false, say = false;
 	if (!lua_istable(L, fix))
 		return wrong("fixes", "a list of tables");
+	const char *intention = intention_of(L, fix);
+	bool old = lua_getfield(L, fix, "kind") == LUA_TSTRING, say = lua_getfield(L, fix, "say") == LUA_TSTRING;
+	lua_pop(L, 2);
+	if ((!intention && !old) || !say)
+		return ff_error_create(FF_EUSAGE, "a fix needs 'say' and one of: %s", ff_intention_names());
 	for (lua_pushnil(L); lua_next(L, fix); lua_pop(L, 1)) {
 		const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-		size_t i = 0;
-		while (i < COUNT(fix_fields) && strcmp(fix_fields[i].name, key) != 0)
-			i++;
-		if (i == COUNT(fix_fields))
-			return ff_error_create(FF_EUSAGE,
-				"a fix has no field '%s' (known: kind, say, command, set, unset, automatic, effect, "
-				"cond)",
-				key);
-		if (fix_fields[i].type == T_TEXT && lua_type(L, -1) != LUA_TSTRING)
-			return wrong(key, "text");
-		if (fix_fields[i].type == T_FUNCTION && !lua_isfunction(L, -1))
-			return wrong(key, "a function");
-		kind = kind || strcmp(key, "kind") == 0;
-		say = say || strcmp(key, "say") == 0;
-		if (strcmp(key, "kind") == 0 && !ff_fix_kind_ok(lua_tostring(L, -1)))
-			return ff_error_create(
-				FF_EUSAGE, "'%s' is no kind of fix (see causes.tsv)", lua_tostring(L, -1));
+		struct ff_error *err = check_fix_field(L, intention ? intention : "code", key);
+		if (err)
+			return err;
 	}
-	return kind && say ? NULL : ff_error_create(FF_EUSAGE, "a fix needs 'kind' and 'say'");
+	return NULL;
 }
 
 static struct ff_error *check_fixes(lua_State *L, int index)

@@ -8,6 +8,3 @@
 /** Check the block on top of the stack. The message is "<file>:<line>: rule '<id>': <what>". `built_in` rules must name a
     cause of causes.tsv; others must do so or have a title. */
 struct ff_error *ff_rule_check(lua_State *L, const char *file, bool built_in);
-
-/** True for a kind of fix that the contract knows: "driver", "env:NAME", "pip:PACKAGE" (names may be {templates}). */
-bool ff_fix_kind_ok(const char *kind);

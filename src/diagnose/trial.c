@@ -1,14 +1,17 @@
-// Every fix is tried on paper: its effect is applied to the facts and the rules' checks are asked again. A fix that leaves
-// the cause, or brings another error, does not stand first.
+// Every fix is tried on paper: its effect is applied to the facts and the rules' checks are asked again. A fix that changes nothing,
+// leaves the cause or brings another error does not stand first.
 //
-//	"trial": {"result": "leaves-cause", "text": "the facts would still show torch.no-kernel-image"}
+//	"tried": {"result": "leaves-cause", "text": "the facts would still show torch.no-kernel-image"}
 #include "diagnose/finding.h"
+
+#include "fix/fix.h"
 
 #define _cleanup_findings_ __attribute__((__cleanup__(ff_findings_deinit)))
 
 // What checks say of the facts as they are, asked once for all fixes.
-struct ground {
+struct trial {
 	struct ff_rules *rules;
+	const struct ff_ground *ground;
 	struct ff_findings before;
 	bool asked;
 	json_t *broken; // checks that fail are reported by the judgement itself
@@ -24,56 +27,85 @@ static bool shows(const struct ff_rules *rules, const struct ff_findings *findin
 }
 
 // The first error among `after` that is not `cause`; `known` says whether it was there before.
-static const char *other_error(const struct ff_rules *rules, const struct ground *g, const struct ff_findings *after,
-	const char *cause, bool known)
+static const char *other_error(const struct trial *t, const struct ff_findings *after, const char *cause, bool known)
 {
 	for (size_t i = 0; i < after->n; i++) {
-		const char *other = ff_rules_at(rules, after->list[i].rule)->cause;
-		if (strcmp(other, cause) != 0 && ff_finding_is_error(rules, &after->list[i]) &&
-			shows(rules, &g->before, other) == known)
+		const char *other = ff_rules_at(t->rules, after->list[i].rule)->cause;
+		if (strcmp(other, cause) != 0 && ff_finding_is_error(t->rules, &after->list[i]) &&
+			shows(t->rules, &t->before, other) == known)
 			return other;
 	}
 	return NULL;
 }
 
-static json_t *verdict(const struct ground *g, const struct ff_findings *after, const char *cause)
+static json_t *result(const char *word, json_t *text)
 {
-	const char *brings = other_error(g->rules, g, after, cause, false);
-	const char *remains = other_error(g->rules, g, after, cause, true);
-	if (shows(g->rules, after, cause))
-		return json_pack("{s:s, s:o}", "result", "leaves-cause", "text",
-			json_sprintf("the facts would still show %s", cause));
+	return json_pack("{s:s, s:o}", "result", word, "text", text);
+}
+
+static json_t *verdict(const struct trial *t, const struct ff_findings *after, const char *cause)
+{
+	const char *brings = other_error(t, after, cause, false);
+	const char *remains = other_error(t, after, cause, true);
+	if (shows(t->rules, after, cause))
+		return result("leaves-cause", json_sprintf("the facts would still show %s", cause));
 	if (brings)
-		return json_pack("{s:o, s:o}", "result", json_sprintf("brings:%s", brings), "text",
-			json_sprintf("the facts would show %s", brings));
-	if (!shows(g->rules, &g->before, cause))
-		return json_pack("{s:s, s:s}", "result", "unknown", "text", "the facts alone do not show this cause");
-	return json_pack("{s:s, s:o}", "result", "passes", "text",
+		return result("brings", json_sprintf("the facts would show %s", brings));
+	if (!shows(t->rules, &t->before, cause))
+		return result("unknown", json_string("the facts alone do not show this cause"));
+	return result("passes",
 		remains ? json_sprintf("the facts would no longer show it; %s remains", remains)
 			: json_string("the facts would no longer show it"));
 }
 
-static struct ff_error *try_fix(struct ground *g, const char *cause, json_t *fix)
+static struct ff_error *judge_after(struct trial *t, const char *cause, const json_t *facts, json_t **ret)
 {
 	_cleanup_findings_ struct ff_findings after = {0};
-	bool known = false;
-	struct ff_error *err = ff_judge_checks_after(g->rules, fix, &known, &after, g->broken);
-	if (!err && known && !g->asked) {
-		g->asked = true;
-		err = ff_judge_checks(g->rules, &g->before, g->broken);
+	struct ff_error *err = ff_judge_checks_after(t->rules, facts, &after, t->broken);
+	if (!err && !t->asked) {
+		t->asked = true;
+		err = ff_judge_checks(t->rules, &t->before, t->broken);
 	}
-	if (err)
-		return err;
-	json_t *trial = known
-		? verdict(g, &after, cause)
-		: json_pack("{s:s, s:s}", "result", "unknown", "text", "what it does to the facts is not known");
-	return json_object_set_new(fix, "trial", trial) < 0 ? &ff_enomem : NULL;
+	if (!err)
+		*ret = verdict(t, &after, cause);
+	return err;
+}
+
+// A variable that these facts do not show may well have been set where the worker ran.
+static bool of_variables_alone(const json_t *effect)
+{
+	return json_object_get(effect, "env") && json_object_size(effect) == 1;
+}
+
+static struct ff_error *try_fix(struct trial *t, const char *cause, json_t *fix)
+{
+	const json_t *effect = json_object_get(fix, "effect");
+	const char *refused = ff_json_text(fix, "refused");
+	_cleanup_json_ json_t *after = NULL;
+	json_t *tried = NULL;
+	struct ff_error *err = refused ? NULL : ff_fix_apply(t->ground->facts, effect, &after);
+	if (refused)
+		tried = result("no-effect", json_string(refused));
+	else if (!err && after == t->ground->facts && after && !of_variables_alone(effect))
+		tried = result("no-effect", json_string("it changes nothing that is known of this machine"));
+	else if (!err && after)
+		err = judge_after(t, cause, after, &tried);
+	else if (!err)
+		tried = result("unknown", json_string("what it does to the facts is not known"));
+	json_object_del(fix, "refused");
+	if (err || json_object_set_new(fix, "tried", tried) < 0)
+		return err ? err : &ff_enomem;
+	return NULL;
 }
 
 static bool fails(const json_t *fix)
 {
-	const char *result = ff_json_text(fix, "trial.result");
-	return result && (strcmp(result, "leaves-cause") == 0 || ff_starts(result, "brings:"));
+	static const char *const failing[] = {"no-effect", "leaves-cause", "brings"};
+	const char *word = ff_json_text(fix, "tried.result");
+	for (size_t i = 0; word && i < sizeof(failing) / sizeof(*failing); i++)
+		if (strcmp(word, failing[i]) == 0)
+			return true;
+	return false;
 }
 
 // Those that do not fail first; the order is kept otherwise.
@@ -91,27 +123,27 @@ static struct ff_error *sort_fixes(json_t *answer, const json_t *fixes)
 	return json_object_set(answer, "fixes", sorted) < 0 ? &ff_enomem : NULL;
 }
 
-static struct ff_error *try_finding(struct ground *g, struct ff_finding *f)
+static struct ff_error *try_finding(struct trial *t, struct ff_finding *f)
 {
 	json_t *fixes = json_object_get(f->answer, "fixes"), *fix;
 	struct ff_error *err = NULL;
 	size_t i;
 	json_array_foreach (fixes, i, fix) {
 		if (!err)
-			err = try_fix(g, ff_rules_at(g->rules, f->rule)->cause, fix);
+			err = try_fix(t, ff_rules_at(t->rules, f->rule)->cause, fix);
 	}
 	return err || !json_array_size(fixes) ? err : sort_fixes(f->answer, fixes);
 }
 
-struct ff_error *ff_findings_try(struct ff_rules *rules, struct ff_findings *findings)
+struct ff_error *ff_findings_try(struct ff_rules *rules, const struct ff_ground *ground, struct ff_findings *findings)
 {
 	_cleanup_json_ json_t *broken = json_array();
-	struct ground g = {.rules = rules, .broken = broken};
+	struct trial t = {.rules = rules, .ground = ground, .broken = broken};
 	struct ff_error *err = broken ? NULL : &ff_enomem;
 	for (size_t i = 0; i < findings->n && !err; i++) {
 		if (!findings->list[i].dropped)
-			err = try_finding(&g, &findings->list[i]);
+			err = try_finding(&t, &findings->list[i]);
 	}
-	ff_findings_deinit(&g.before);
+	ff_findings_deinit(&t.before);
 	return err;
 }

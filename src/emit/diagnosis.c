@@ -130,11 +130,11 @@ static void say_evidence(struct writer *w, const json_t *d)
 		ff_page_say(w->page, FF_MARK_NONE, "", "and %zu more: --verbose lists them", n - shown);
 }
 
-// What the trial on paper showed: text, or {"result": ..., "text": ...}.
+// What the trial on paper showed: {"result": ..., "text": ...}.
 static void say_trial(struct writer *w, const json_t *fix)
 {
-	const json_t *trial = json_object_get(fix, "trial");
-	const char *result = json_is_string(trial) ? json_string_value(trial) : ff_json_text(trial, "result");
+	const json_t *trial = json_object_get(fix, "tried");
+	const char *result = ff_json_text(trial, "result");
 	const char *text = ff_json_text(trial, "text");
 	bool unknown = result && strcmp(result, "unknown") == 0;
 	if ((result || text) && (!unknown || w->page->style->verbose))

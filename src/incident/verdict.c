@@ -22,7 +22,7 @@ static bool applied_before(const json_t *death, const json_t *set)
 
 static bool trial_failed(const json_t *fix)
 {
-	const char *result = ff_json_text(fix, "trial.result");
+	const char *result = ff_json_text(fix, "tried.result");
 	return result && (strcmp(result, "leaves-cause") == 0 || ff_starts(result, "brings"));
 }
 

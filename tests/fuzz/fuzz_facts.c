@@ -30,8 +30,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		err = ff_judge_facts(rules, facts);
 	if (!err)
 		err = ff_judge_checks(rules, &findings, broken);
+	const struct ff_ground ground = {.facts = facts};
 	if (!err)
-		err = ff_findings_try(rules, &findings);
+		err = ff_findings_fix(rules, &ground, &findings, broken);
+	if (!err)
+		err = ff_findings_try(rules, &ground, &findings);
 	if (!err)
 		json_decref(ff_looked_at(facts, rules));
 	ff_error_destroy(err);

@@ -64,7 +64,9 @@ static json_t *tried(const char *facts, const char *cause, const char *fixes)
 		assert_int_equal(json_object_set_new(answer, "fixes", json_loads(fixes, 0, NULL)), 0);
 	}
 	assert_non_null(answer);
-	assert_null(ff_findings_try(rules, &findings));
+	json_t *document = json_loads(facts, 0, NULL);
+	assert_null(ff_findings_try(rules, &(struct ff_ground){.facts = document}, &findings));
+	json_decref(document);
 	json_t *result = json_incref(json_object_get(answer, "fixes"));
 	ff_findings_deinit(&findings);
 	json_decref(broken);
@@ -77,8 +79,8 @@ static void assert_trial(const char *facts, const char *cause, const char *fix, 
 	char fixes[512];
 	snprintf(fixes, sizeof(fixes), "[%s]", fix);
 	json_t *list = tried(facts, cause, fixes);
-	assert_string_equal(ff_json_text(list, "0.trial.result"), result);
-	assert_non_null(ff_json_text(list, "0.trial.text"));
+	assert_string_equal(ff_json_text(list, "0.tried.result"), result);
+	assert_non_null(ff_json_text(list, "0.tried.text"));
 	json_decref(list);
 }
 
@@ -86,9 +88,9 @@ static void a_variable_selects_another_library(void **state)
 {
 	(void)state;
 	const char *cause = "bnb.binary-missing";
-	assert_trial(machine, cause, "{\"set\": {\"BNB_CUDA_VERSION\": \"121\"}}", "passes");
-	assert_trial(machine, cause, "{\"set\": {\"BNB_CUDA_VERSION\": \"124\"}}", "brings:bnb.override-wrong");
-	assert_trial(machine, cause, "{\"effect\": {\"package\": {\"bitsandbytes\": \"0.43.0\"}}}", "passes");
+	assert_trial(machine, cause, "{\"effect\": {\"env\": {\"BNB_CUDA_VERSION\": \"121\"}}}", "passes");
+	assert_trial(machine, cause, "{\"effect\": {\"env\": {\"BNB_CUDA_VERSION\": \"124\"}}}", "brings");
+	assert_trial(machine, cause, "{\"effect\": {\"packages\": {\"bitsandbytes\": \"0.43.0\"}}}", "passes");
 	assert_trial(machine, cause, "{\"command\": \"pip install -U bitsandbytes\"}", "unknown");
 }
 
@@ -96,11 +98,11 @@ static void a_wheel_brings_its_code(void **state)
 {
 	(void)state;
 	const char *cause = "torch.no-kernel-image";
-	assert_trial(machine, cause, "{\"effect\": {\"package\": {\"torch\": \"2.7.1+cu126\"}}}", "leaves-cause");
-	assert_trial(machine, cause, "{\"effect\": {\"package\": {\"torch\": \"2.7.1+cu128\"}}}", "passes");
-	assert_trial(machine, cause, "{\"effect\": {\"package\": {\"torch\": \"2.7.1+cu999\"}}}", "unknown");
-	assert_trial(machine, cause, "{\"effect\": {\"package\": {\"torch\": \"2.13.0+cu130\"}}}", "unknown");
-	assert_trial(machine, cause, "{\"effect\": {\"package\": {\"torch\": \"nonsense\"}}}", "unknown");
+	assert_trial(machine, cause, "{\"effect\": {\"packages\": {\"torch\": \"2.7.1+cu126\"}}}", "leaves-cause");
+	assert_trial(machine, cause, "{\"effect\": {\"packages\": {\"torch\": \"2.7.1+cu128\"}}}", "passes");
+	assert_trial(machine, cause, "{\"effect\": {\"packages\": {\"torch\": \"2.7.1+cu999\"}}}", "unknown");
+	assert_trial(machine, cause, "{\"effect\": {\"packages\": {\"torch\": \"2.13.0+cu130\"}}}", "unknown");
+	assert_trial(machine, cause, "{\"effect\": {\"packages\": {\"torch\": \"nonsense\"}}}", "unknown");
 }
 
 static void a_new_error_is_seen(void **state)
@@ -109,13 +111,15 @@ static void a_new_error_is_seen(void **state)
 	const char *old_driver =
 		"{\"gpus\": [{\"compute_capability\": \"8.0\"}], \"driver\": {\"version\": \"470.82.01\"},"
 		" \"torch\": {\"version\": \"1.13.1+cu117\", \"cuda\": \"11.7\", \"archs\": [\"sm_90\"]}}";
-	assert_trial(old_driver, "torch.no-kernel-image", "{\"effect\": {\"package\": {\"torch\": \"2.3.1+cu121\"}}}",
-		"brings:torch.driver-too-old");
+	assert_trial(old_driver, "torch.no-kernel-image", "{\"effect\": {\"packages\": {\"torch\": \"2.3.1+cu121\"}}}",
+		"brings");
 	assert_trial(machine, "torch.no-kernel-image",
-		"{\"set\": {\"PYTORCH_CUDA_ALLOC_CONF\": \"throw_on_cudamalloc_oom:True\"}}", "leaves-cause");
+		"{\"effect\": {\"env\": {\"PYTORCH_CUDA_ALLOC_CONF\": \"throw_on_cudamalloc_oom:True\"}}}",
+		"leaves-cause");
 	assert_trial(machine, "bnb.binary-missing",
-		"{\"set\": {\"BNB_CUDA_VERSION\": \"121\", \"PYTORCH_CUDA_ALLOC_CONF\": \"expandable_segment:True\"}}",
-		"brings:oom.fragmentation");
+		"{\"effect\": {\"env\": {\"BNB_CUDA_VERSION\": \"121\", \"PYTORCH_CUDA_ALLOC_CONF\": "
+		"\"expandable_segment:True\"}}}",
+		"brings");
 }
 
 static void a_new_driver_and_a_met_requirement_count(void **state)
@@ -127,17 +131,18 @@ static void a_new_driver_and_a_met_requirement_count(void **state)
 		"passes");
 	assert_trial(facts, "torch.driver-too-old", "{\"effect\": {\"facts\": {\"driver.version\": \"510.39.01\"}}}",
 		"leaves-cause");
-	assert_trial(machine, "pip.conflict", "{\"effect\": {\"package\": {\"torch\": \"2.7.1+cu128\"}}}", "passes");
+	assert_trial(machine, "pip.conflict", "{\"effect\": {\"packages\": {\"torch\": \"2.7.1+cu128\"}}}", "passes");
 	assert_trial(
-		machine, "pip.conflict", "{\"effect\": {\"package\": {\"Torch\": \"2.6.0+cu124\"}}}", "leaves-cause");
+		machine, "pip.conflict", "{\"effect\": {\"packages\": {\"Torch\": \"2.6.0+cu124\"}}}", "leaves-cause");
 }
 
 static void fixes_that_fail_go_behind(void **state)
 {
 	(void)state;
 	json_t *fixes = tried(machine, "bnb.binary-missing",
-		"[{\"say\": \"a\", \"set\": {\"BNB_CUDA_VERSION\": \"124\"}}, {\"say\": \"b\"},"
-		" {\"say\": \"c\", \"set\": {\"BNB_CUDA_VERSION\": \"121\"}}, {\"say\": \"d\", \"unset\": [\"X\"]}]");
+		"[{\"say\": \"a\", \"effect\": {\"env\": {\"BNB_CUDA_VERSION\": \"124\"}}}, {\"say\": \"b\"},"
+		" {\"say\": \"c\", \"effect\": {\"env\": {\"BNB_CUDA_VERSION\": \"121\"}}}, {\"say\": \"d\", "
+		"\"effect\": {\"env\": {\"X\": null}}}]");
 	const char *order[] = {"b", "c", "a", "d"};
 	for (size_t i = 0; i < 4; i++)
 		assert_string_equal(ff_json_text(json_array_get(fixes, i), "say"), order[i]);

@@ -1,0 +1,215 @@
+// The closed vocabulary of intentions: which there are, what fields each may have, which file writes its command.
+//
+//	{install = "transformers", need = ">=4.51,<5", say = "Install a transformers that knows this model."}
+//	{flag = "max_model_len", value = 8192, say = "Ask for a shorter context."}
+#include "fix/machine.h"
+
+#include <stdarg.h>
+
+static const struct intention {
+	const char *name;
+	ff_fix_family *write;
+	const char *kind;      // of those that a person acts on
+	const char *fields[8]; // besides say, kind, automatic, side_effects, effect and cond
+} intentions[] = {
+	{"install", ff_fix_install, NULL, {"need", "with", "fresh", "alone", "build", "extra", "older", "index"}},
+	{"remove", ff_fix_remove, NULL, {NULL}},
+	{"rebuild", ff_fix_rebuild, NULL, {"need", "jobs", "arch"}},
+	{"conda", ff_fix_conda, NULL, {"need"}},
+	{"set", ff_fix_set, NULL, {NULL}},
+	{"unset", ff_fix_unset, NULL, {NULL}},
+	{"drop", ff_fix_drop, NULL, {"entry"}},
+	{"prepend", ff_fix_prepend, NULL, {"entry"}},
+	{"flag", ff_fix_flag, NULL, {"value", "engine", "toward"}},
+	{"argument", ff_fix_argument, NULL, {"value"}},
+	{"limit", ff_fix_limit, NULL, {"value"}},
+	{"container", ff_fix_container, NULL, {"value"}},
+	{"free", ff_fix_free, NULL, {"pid", "port", "path", "gpu"}},
+	{"fetch", ff_fix_fetch, NULL, {"path"}},
+	{"move", ff_fix_move, NULL, {"to"}},
+	{"system", ff_fix_system, NULL, {"need"}},
+	{"driver", ff_fix_driver, "driver", {"need"}},
+	{"toolkit", ff_fix_toolkit, "toolkit", {"need"}},
+	{"restart", ff_fix_restart, "restart", {NULL}},
+	{"login", ff_fix_login, "auth", {NULL}},
+	{"code", ff_fix_words, "code", {NULL}},
+	{"network", ff_fix_words, "network", {NULL}},
+	{"host", ff_fix_words, "os", {NULL}},
+	{"hardware", ff_fix_words, "hardware", {NULL}},
+	{"wait", ff_fix_words, "wait", {NULL}},
+};
+
+static const char *const common[] = {"say", "kind", "automatic", "side_effects", "effect", "cond"};
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+
+static const struct intention *find(const char *name)
+{
+	for (size_t i = 0; i < COUNT(intentions); i++)
+		if (strcmp(intentions[i].name, name) == 0)
+			return &intentions[i];
+	return NULL;
+}
+
+static bool listed(const char *word, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n && list[i]; i++)
+		if (strcmp(list[i], word) == 0)
+			return true;
+	return false;
+}
+
+bool ff_intention_known(const char *intention, const char *field)
+{
+	const struct intention *found = find(intention ? intention : field);
+	if (!intention || !found)
+		return found != NULL;
+	return strcmp(intention, field) == 0 || listed(field, found->fields, COUNT(found->fields)) ||
+		listed(field, common, COUNT(common));
+}
+
+const char *ff_intention_names(void)
+{
+	return "install, remove, rebuild, conda, set, unset, drop, prepend, flag, argument, limit, container, free, "
+	       "fetch, "
+	       "move, system, driver, toolkit, restart, login, code, network, host, hardware, wait";
+}
+
+// ---- kinds of the contract ----
+
+static const char *const plain_kinds[] = {"driver", "toolkit", "code", "hardware", "disk", "auth", "restart",
+	"free-gpu", "wait", "conda", "os", "network", "free-port"};
+static const char *const named_kinds[] = {
+	"env:", "pip:", "pip-downgrade:", "apt:", "container-flag:", "param:", "rebuild:"};
+
+bool ff_fix_kind_ok(const char *kind)
+{
+	if (listed(kind, plain_kinds, COUNT(plain_kinds)))
+		return true;
+	for (size_t i = 0; i < COUNT(named_kinds); i++)
+		if (ff_starts(kind, named_kinds[i]) && kind[strlen(named_kinds[i])])
+			return true;
+	return false;
+}
+
+struct ff_error *ff_fix_kind(json_t *fix, const char *family, const char *name)
+{
+	if (json_object_get(fix, "kind"))
+		return NULL;
+	json_t *kind = name ? json_sprintf("%s:%s", family, name) : json_string(family);
+	return kind && json_object_set_new(fix, "kind", kind) == 0 ? NULL : &ff_enomem;
+}
+
+// ---- what all families say ----
+
+struct ff_error *ff_fix_command(json_t *fix, struct ff_buf *command)
+{
+	_cleanup_free_ char *text = NULL;
+	struct ff_error *err = ff_buf_finish(command, &text);
+	if (err)
+		return err;
+	return json_object_set_new(fix, "command", ff_json_string(text, strlen(text))) == 0 ? NULL : &ff_enomem;
+}
+
+static struct ff_error *sentence(json_t *fix, const char *key, bool list, const char *format, va_list args)
+{
+	json_t *text = json_vsprintf(format, args);
+	if (!text)
+		return &ff_enomem;
+	if (!list)
+		return json_object_set_new(fix, key, text) == 0 ? NULL : &ff_enomem;
+	json_t *all = json_object_get(fix, key);
+	if (!all && json_object_set_new(fix, key, all = json_array()) < 0) {
+		json_decref(text);
+		return &ff_enomem;
+	}
+	return json_array_append_new(all, text) == 0 ? NULL : &ff_enomem;
+}
+
+struct ff_error *ff_fix_refuse(json_t *fix, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	struct ff_error *err = sentence(fix, "refused", false, format, args);
+	va_end(args);
+	return err;
+}
+
+struct ff_error *ff_fix_side_effect(json_t *fix, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	struct ff_error *err = sentence(fix, "side_effects", true, format, args);
+	va_end(args);
+	return err;
+}
+
+// Keys may hold dots (paths of facts, names of packages), so no dotted path is used here.
+struct ff_error *ff_fix_effect(json_t *fix, const char *group, const char *key, json_t *value)
+{
+	json_t *effect = json_object_get(fix, "effect");
+	if (!effect && json_object_set_new(fix, "effect", effect = json_object()) < 0)
+		effect = NULL;
+	json_t *of = json_object_get(effect, group);
+	if (effect && !of && json_object_set_new(effect, group, of = json_object()) < 0)
+		of = NULL;
+	return of && json_object_set_new(of, key, value) == 0 ? NULL : &ff_enomem;
+}
+
+struct ff_error *ff_fix_words(const struct ff_fix_machine *machine, const json_t *intention, json_t *fix)
+{
+	(void)machine, (void)intention, (void)fix; // one sentence says who must do what; there is no command
+	return NULL;
+}
+
+// ---- one intention ----
+
+static const struct intention *intention_of(const json_t *intention)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach ((json_t *)intention, key, value) {
+		const struct intention *found = find(key);
+		if (found && !json_is_null(value) && !json_is_false(value))
+			return found;
+	}
+	return NULL;
+}
+
+// What the rule itself says it does to the facts: paths and values, beside what the family knows.
+static struct ff_error *stated_effect(const json_t *intention, json_t *fix)
+{
+	const char *path;
+	json_t *value;
+	struct ff_error *err = NULL;
+	json_object_foreach (json_object_get(intention, "effect"), path, value) {
+		if (!err)
+			err = ff_fix_effect(fix, "facts", path, json_incref(value));
+	}
+	return err;
+}
+
+struct ff_error *ff_fix_write(const struct ff_fix_machine *machine, const json_t *intention, json_t **ret)
+{
+	const struct intention *what = intention_of(intention);
+	const char *say = ff_json_text(intention, "say"), *kind = ff_json_text(intention, "kind");
+	if (!what || !say)
+		return ff_error_create(FF_EUSAGE, "a fix needs 'say' and one of: %s", ff_intention_names());
+	_cleanup_json_ json_t *fix = json_pack("{s:s, s:b, s:O*}", "say", say, "automatic",
+		json_is_true(json_object_get(intention, "automatic")), "side_effects",
+		json_object_get(intention, "side_effects"));
+	if (!fix || (kind && json_object_set_new(fix, "kind", json_string(kind)) < 0))
+		return &ff_enomem;
+	struct ff_error *err = what->write(machine, intention, fix);
+	if (!err && what->kind)
+		err = ff_fix_kind(fix, what->kind, NULL);
+	if (!err)
+		err = stated_effect(intention, fix);
+	if (err)
+		return err;
+	const char *made = ff_json_text(fix, "kind");
+	if (!made || !ff_fix_kind_ok(made))
+		return ff_error_create(FF_EUSAGE, "'%s' is no kind of fix (see causes.tsv)", made ? made : "");
+	*ret = json_incref(fix);
+	return NULL;
+}

@@ -1,0 +1,187 @@
+// The machine as the families see it: which interpreter, which installer reaches it, which distribution, runtime and engine. What was
+// read here (facts) comes before what the log says of its own machine.
+//
+//	facts  python.executable /srv/venv/bin/python, python.packages without pip (uv made it), system.os.id ubuntu
+//	said   {"engine": {"name": "vllm", "version": "0.8.5"}, "runtime": ["docker"], "platform": "linux"}
+//
+// How it lies: the interpreter on PATH is not always the one that failed; where the log's frames name another prefix, that one counts.
+#include "fix/machine.h"
+
+#include "parse/requirement.h"
+
+static const char *text_of(const struct ff_fix_machine *m, const char *path)
+{
+	const char *text = m->facts ? ff_json_text(m->facts, path) : NULL;
+	if (!text)
+		text = m->said ? ff_json_text(m->said, path) : NULL;
+	return text && *text ? text : NULL;
+}
+
+// ---- packages ----
+
+static const json_t *package_entry(const json_t *packages, const char *name)
+{
+	const char *key;
+	json_t *entry;
+	json_object_foreach ((json_t *)packages, key, entry) {
+		if (ff_package_name_equal(ff_span_of(key), ff_span_of(name)))
+			return entry;
+	}
+	return NULL;
+}
+
+static bool complete(const json_t *facts, const char *what)
+{
+	size_t i;
+	json_t *item;
+	json_array_foreach (json_object_get(facts, "complete"), i, item) {
+		if (json_is_string(item) && strcmp(json_string_value(item), what) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *ff_machine_package(const struct ff_fix_machine *m, const char *name, bool *ret_absent)
+{
+	const json_t *here = m->facts ? package_entry(ff_json_at(m->facts, "python.packages"), name) : NULL;
+	const json_t *told = m->said ? package_entry(json_object_get(m->said, "packages"), name) : NULL;
+	*ret_absent = m->facts && !here && complete(m->facts, "python.packages");
+	if (here)
+		return ff_json_text(here, "version");
+	return told ? json_string_value(told) : NULL;
+}
+
+// ---- what it is ----
+
+static enum ff_platform platform_of(const struct ff_fix_machine *m)
+{
+	static const struct {
+		const char *word;
+		enum ff_platform platform;
+	} words[] = {{"windows", FF_PLATFORM_WINDOWS}, {"macos", FF_PLATFORM_MACOS}, {"wsl", FF_PLATFORM_WSL}};
+	const char *said = m->said ? ff_json_text(m->said, "platform") : NULL;
+	for (size_t i = 0; said && i < sizeof(words) / sizeof(*words); i++)
+		if (strcmp(said, words[i].word) == 0)
+			return words[i].platform;
+	const char *kernel = text_of(m, "system.kernel");
+	return kernel && (strstr(kernel, "icrosoft") || strstr(kernel, "WSL")) ? FF_PLATFORM_WSL : FF_PLATFORM_LINUX;
+}
+
+static enum ff_runtime runtime_named(const char *name)
+{
+	static const struct {
+		const char *name;
+		enum ff_runtime runtime;
+	} names[] = {{"docker", FF_RUNTIME_DOCKER}, {"containerd", FF_RUNTIME_DOCKER}, {"podman", FF_RUNTIME_PODMAN},
+		{"kubernetes", FF_RUNTIME_KUBERNETES}, {"apptainer", FF_RUNTIME_APPTAINER},
+		{"singularity", FF_RUNTIME_APPTAINER}, {"enroot", FF_RUNTIME_ENROOT}, {"pyxis", FF_RUNTIME_ENROOT},
+		{"slurm", FF_RUNTIME_SLURM}, {"runpod", FF_RUNTIME_RUNPOD}};
+	for (size_t i = 0; name && i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i].name) == 0)
+			return names[i].runtime;
+	return FF_RUNTIME_UNKNOWN;
+}
+
+// Who orchestrates decides how a limit is written, so it comes before the runtime below it.
+static enum ff_runtime runtime_of(const struct ff_fix_machine *m)
+{
+	static const char *const facts[] = {
+		"system.container.platform", "system.container.orchestrator", "system.container.runtime"};
+	enum ff_runtime found = FF_RUNTIME_UNKNOWN, one;
+	size_t i;
+	json_t *item;
+	json_array_foreach (m->said ? json_object_get(m->said, "runtime") : NULL, i, item) {
+		one = runtime_named(json_string_value(item));
+		found = one > found ? one : found;
+	}
+	for (i = 0; i < 3 && !found; i++)
+		found = runtime_named(text_of(m, facts[i]));
+	if (!found && m->facts && json_object_get(m->facts, "system") && complete(m->facts, "env") &&
+		!ff_json_at(m->facts, "system.container"))
+		return FF_RUNTIME_SHELL;
+	return found;
+}
+
+// ---- the interpreter ----
+
+static char *join(const char *prefix, const char *program)
+{
+	_cleanup_buf_ struct ff_buf b = {0};
+	char *path = NULL;
+	ff_buf_printf(&b, "%s/%s", prefix, program);
+	ff_error_destroy(ff_buf_finish(&b, &path));
+	return path;
+}
+
+static bool is_path(const char *text)
+{
+	return text && text[0] == '/' && !text[strcspn(text, "\n\r")];
+}
+
+static bool has_packages(const struct ff_fix_machine *m)
+{
+	return m->facts && json_object_size(ff_json_at(m->facts, "python.packages"));
+}
+
+static void find_python(struct ff_fix_machine *m)
+{
+	const char *here = m->facts ? ff_json_text(m->facts, "python.executable") : NULL;
+	const char *said = m->said ? ff_json_text(m->said, "python.executable") : NULL;
+	const char *prefix = m->said ? ff_json_text(m->said, "python.prefix") : NULL;
+	if (is_path(here))
+		m->python = strdup(here);
+	else if (is_path(said))
+		m->python = strdup(said);
+	else if (is_path(prefix))
+		m->python = join(prefix, "bin/python3");
+	bool no_pip = false;
+	ff_machine_package(m, "pip", &no_pip);
+	const char *uv = text_of(m, "python.tools.uv");
+	if (no_pip && has_packages(m))
+		m->installer = uv ? FF_INSTALLER_UV : FF_INSTALLER_ENSURE;
+	m->externally_managed = m->facts && json_is_true(ff_json_at(m->facts, "python.externally_managed"));
+	m->site_writable = !(m->facts && json_is_false(ff_json_at(m->facts, "python.site_writable")));
+}
+
+struct ff_error *ff_fix_machine_create(const json_t *facts, const json_t *said, struct ff_fix_machine **ret)
+{
+	struct ff_fix_machine *m = calloc(1, sizeof(*m));
+	if (!m)
+		return &ff_enomem;
+	*m = (struct ff_fix_machine){.facts = facts, .said = said};
+	int64_t uid = 0;
+	m->root = !(facts && ff_json_int(facts, "process.uid", &uid)) || uid == 0;
+	m->platform = platform_of(m);
+	m->runtime = runtime_of(m);
+	m->distribution = text_of(m, "system.os.id");
+	m->engine = said ? ff_json_text(said, "engine.name") : NULL;
+	m->settings = said ? ff_json_at(said, "engine.settings") : NULL;
+	find_python(m);
+	*ret = m;
+	return NULL;
+}
+
+void ff_fix_machine_destroy(struct ff_fix_machine *machine)
+{
+	if (!machine)
+		return;
+	free(machine->python);
+	free(machine);
+}
+
+void ff_shell_word(struct ff_buf *b, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
+	if (*word && !word[strspn(word, plain)]) {
+		ff_buf_str(b, word);
+		return;
+	}
+	ff_buf_char(b, '\'');
+	for (; *word; word++) {
+		if (*word == '\'')
+			ff_buf_str(b, "'\\''");
+		else
+			ff_buf_char(b, *word);
+	}
+	ff_buf_char(b, '\'');
+}

@@ -1,0 +1,85 @@
+// What the families of this room share: the machine as they see it, and the words of a command.
+#pragma once
+
+#include "base/str.h"
+#include "fix/fix.h"
+
+enum ff_platform {
+	FF_PLATFORM_LINUX, /**< also what is assumed */
+	FF_PLATFORM_WSL,
+	FF_PLATFORM_WINDOWS,
+	FF_PLATFORM_MACOS,
+};
+
+enum ff_installer {
+	FF_INSTALLER_PIP,    /**< the interpreter's own pip */
+	FF_INSTALLER_UV,     /**< an environment without pip, and uv is there */
+	FF_INSTALLER_ENSURE, /**< an environment without pip and without uv: ensurepip first */
+};
+
+/** How the worker runs, as far as it matters for limits, GPUs and restarts; the columns of rules/data/container_flags.tsv. */
+enum ff_runtime {
+	FF_RUNTIME_UNKNOWN,
+	FF_RUNTIME_SHELL, /**< no container */
+	FF_RUNTIME_DOCKER,
+	FF_RUNTIME_PODMAN,
+	FF_RUNTIME_KUBERNETES,
+	FF_RUNTIME_APPTAINER,
+	FF_RUNTIME_ENROOT,
+	FF_RUNTIME_SLURM,
+	FF_RUNTIME_RUNPOD,
+	FF_RUNTIME_COUNT,
+};
+
+struct ff_fix_machine {
+	const json_t *facts, *said; /**< borrowed, may be NULL */
+	enum ff_platform platform;
+	enum ff_runtime runtime;
+	enum ff_installer installer;
+	char *python;		  /**< path of the failing interpreter; NULL when not known */
+	bool externally_managed;  /**< PEP 668: pip refuses without --break-system-packages */
+	bool site_writable;	  /**< false only when that is known */
+	bool root;		  /**< uid 0, or not known */
+	const char *distribution; /**< os-release's ID ("debian"); NULL when not known */
+	const char *engine;	  /**< "vllm", "sglang", ...; NULL when not known */
+	const json_t *settings;	  /**< the engine's settings in effect by their general names; NULL */
+};
+
+/** The version of an installed package, borrowed; *ret_absent is set when it is certainly not there. NULL: not there, or unknown. */
+const char *ff_machine_package(const struct ff_fix_machine *machine, const char *name, bool *ret_absent);
+
+/** A word quoted for the shell where it needs to be, appended. */
+void ff_shell_word(struct ff_buf *b, const char *word);
+
+/** A family: fills in `fix`, which has kind (if the rule gave one), say and automatic already. */
+typedef struct ff_error *ff_fix_family(const struct ff_fix_machine *machine, const json_t *intention, json_t *fix);
+
+ff_fix_family ff_fix_install, ff_fix_remove, ff_fix_rebuild, ff_fix_conda;		  /* packages.c */
+ff_fix_family ff_fix_set, ff_fix_unset, ff_fix_drop, ff_fix_prepend;			  /* variables.c */
+ff_fix_family ff_fix_flag, ff_fix_argument;						  /* engine.c */
+ff_fix_family ff_fix_limit, ff_fix_container;						  /* container.c */
+ff_fix_family ff_fix_free, ff_fix_fetch, ff_fix_move;					  /* files.c */
+ff_fix_family ff_fix_system, ff_fix_driver, ff_fix_toolkit, ff_fix_restart, ff_fix_login; /* host.c */
+ff_fix_family ff_fix_words; /* intent.c: a person must act */
+
+/** Set the command from a buffer (left empty); a failed buffer is &ff_enomem. */
+struct ff_error *ff_fix_command(json_t *fix, struct ff_buf *command);
+
+/** Set "kind" unless the rule gave one: `family` or "family:name". */
+struct ff_error *ff_fix_kind(json_t *fix, const char *family, const char *name);
+
+/** Say why this fix must not be tried here. */
+struct ff_error *ff_fix_refuse(json_t *fix, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** Add a sentence on what else it does. */
+struct ff_error *ff_fix_side_effect(json_t *fix, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** Note what it does to the facts: effect[group][key] = value (stolen; NULL is &ff_enomem). */
+struct ff_error *ff_fix_effect(json_t *fix, const char *group, const char *key, json_t *value);
+
+/** Is it the name of a package that is known: installed here, or in rules/data/packages.tsv? Others get no command. */
+bool ff_fix_package_known(const struct ff_fix_machine *machine, const char *name);
+
+/** The release that an installer would take for these bounds: the newest that is known to fit; appended to `ret`, nothing when
+    none is known (rules/data/releases.tsv). */
+void ff_fix_release(const char *name, const char *need, struct ff_buf *ret);

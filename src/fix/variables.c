@@ -1,0 +1,225 @@
+// Variables of the worker's next start: set, unset, one entry out of a path variable or in front of it.
+//
+//	{"set": {"BNB_CUDA_VERSION": "121"}}            ->  export BNB_CUDA_VERSION=121
+//	{"drop": "LD_LIBRARY_PATH", "entry": "/opt/old"}  ->  export LD_LIBRARY_PATH=/usr/local/nvidia/lib64   (what is left of it)
+//
+// The folders in which container runtimes and WSL put the driver's own libraries stay on LD_LIBRARY_PATH, whatever a rule wants.
+#include "fix/machine.h"
+
+enum { ENTRIES_MAX = 256 };
+
+static bool is_variable(const char *name)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+	return *name && strlen(name) < 100 && strspn(name, plain) == strlen(name) && (*name < '0' || *name > '9');
+}
+
+static bool is_line(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return false;
+	return true;
+}
+
+static const char *value_here(const struct ff_fix_machine *m, const char *name)
+{
+	const json_t *env = m->facts ? json_object_get(m->facts, "env") : NULL;
+	return json_string_value(json_object_get(env, name));
+}
+
+static struct ff_error *put(json_t *fix, const char *name, const char *value)
+{
+	json_t *set = json_object_get(fix, "set");
+	if (!set && json_object_set_new(fix, "set", set = json_object()) < 0)
+		return &ff_enomem;
+	if (json_object_set_new(set, name, json_string(value)) < 0)
+		return &ff_enomem;
+	return ff_fix_effect(fix, "env", name, json_string(value));
+}
+
+static struct ff_error *take_away(json_t *fix, const char *name)
+{
+	json_t *unset = json_object_get(fix, "unset");
+	if (!unset && json_object_set_new(fix, "unset", unset = json_array()) < 0)
+		return &ff_enomem;
+	if (json_array_append_new(unset, json_string(name)) < 0)
+		return &ff_enomem;
+	return ff_fix_effect(fix, "env", name, json_null());
+}
+
+// The shell lines for what `set` and `unset` of the fix say.
+static struct ff_error *write_command(const struct ff_fix_machine *m, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf b = {0};
+	bool windows = m->platform == FF_PLATFORM_WINDOWS;
+	const char *name;
+	json_t *value;
+	size_t i;
+	json_object_foreach (json_object_get(fix, "set"), name, value) {
+		ff_buf_printf(&b, "%s%s %s=", b.n ? (windows ? " & " : "; ") : "", windows ? "set" : "export", name);
+		if (windows)
+			ff_buf_str(&b, json_string_value(value));
+		else
+			ff_shell_word(&b, json_string_value(value));
+	}
+	json_array_foreach (json_object_get(fix, "unset"), i, value) {
+		const char *gone = json_string_value(value);
+		if (windows)
+			ff_buf_printf(&b, "%sset %s=", b.n ? " & " : "", gone);
+		else
+			ff_buf_printf(&b, "%s %s", i ? "" : b.n ? "; unset" : "unset", gone);
+	}
+	return b.n ? ff_fix_command(fix, &b) : NULL;
+}
+
+struct ff_error *ff_fix_set(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+{
+	const char *name;
+	json_t *value;
+	bool changes = false;
+	struct ff_error *err = NULL;
+	json_object_foreach (json_object_get(intention, "set"), name, value) {
+		const char *text = json_string_value(value), *have = value_here(m, name);
+		if (!is_variable(name) || !text || !is_line(text))
+			return ff_error_create(FF_EUSAGE, "'set' must be a table of NAME = \"value\"");
+		err = ff_fix_kind(fix, "env", name);
+		if (!err)
+			err = put(fix, name, text);
+		if (err)
+			return err;
+		changes |= !have || strcmp(have, text) != 0;
+	}
+	if (!json_object_get(fix, "set"))
+		return ff_error_create(FF_EUSAGE, "'set' must be a table of NAME = \"value\"");
+	if (!changes)
+		err = ff_fix_refuse(fix, "it is set to that already");
+	return err ? err : write_command(m, fix);
+}
+
+// ---- path variables ----
+
+static bool driver_folder(struct ff_span entry)
+{
+	static const char *const folders[] = {
+		"/usr/local/nvidia/lib", "/usr/local/nvidia/lib64", "/usr/lib/wsl/lib", "/usr/lib64-nvidia"};
+	while (entry.n > 1 && entry.p[entry.n - 1] == '/')
+		entry.n--;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		if (ff_span_eq(entry, folders[i]))
+			return true;
+	return false;
+}
+
+static bool same_folder(struct ff_span a, const char *b)
+{
+	struct ff_span other = ff_span_of(b);
+	while (a.n > 1 && a.p[a.n - 1] == '/')
+		a.n--;
+	while (other.n > 1 && other.p[other.n - 1] == '/')
+		other.n--;
+	return ff_span_same(a, other);
+}
+
+// What stays of a path variable: the driver's folders, and all but `entry` where one is named.
+static void rest_of(const char *value, const char *entry, struct ff_buf *ret)
+{
+	struct ff_span rest = ff_span_of(value), one;
+	for (size_t n = 0; n < ENTRIES_MAX && rest.n && ff_span_next(&rest, ':', &one); n++) {
+		bool stays = driver_folder(one) || (entry && !same_folder(one, entry));
+		if (!one.n || !stays)
+			continue;
+		if (ret->n)
+			ff_buf_char(ret, ':');
+		ff_buf_span(ret, one);
+	}
+}
+
+// A variable away; of LD_LIBRARY_PATH the driver's folders stay.
+static struct ff_error *unset_one(const struct ff_fix_machine *m, const char *name, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf kept = {0};
+	const char *have = value_here(m, name);
+	if (have && strcmp(name, "LD_LIBRARY_PATH") == 0)
+		rest_of(have, NULL, &kept);
+	if (kept.failed)
+		return &ff_enomem;
+	return kept.n ? put(fix, name, kept.p) : take_away(fix, name);
+}
+
+struct ff_error *ff_fix_unset(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+{
+	size_t i;
+	json_t *value;
+	struct ff_error *err = NULL;
+	json_array_foreach (json_object_get(intention, "unset"), i, value) {
+		const char *name = json_string_value(value);
+		if (!name || !is_variable(name))
+			return ff_error_create(FF_EUSAGE, "'unset' must be a list of variables");
+		err = ff_fix_kind(fix, "env", name);
+		if (!err)
+			err = unset_one(m, name, fix);
+		if (err)
+			return err;
+	}
+	if (!json_object_get(fix, "kind"))
+		return ff_error_create(FF_EUSAGE, "'unset' must be a list of variables");
+	return write_command(m, fix);
+}
+
+static const char *path_variable(const json_t *intention, const char *key, const char **ret_entry)
+{
+	const char *name = ff_json_text(intention, key);
+	*ret_entry = ff_json_text(intention, "entry");
+	return name && is_variable(name) && *ret_entry && **ret_entry && is_line(*ret_entry) ? name : NULL;
+}
+
+struct ff_error *ff_fix_drop(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+{
+	const char *entry, *name = path_variable(intention, "drop", &entry);
+	if (!name)
+		return ff_error_create(FF_EUSAGE, "'drop' must be a path variable, 'entry' one of its folders");
+	const char *have = value_here(m, name);
+	_cleanup_buf_ struct ff_buf kept = {0};
+	struct ff_error *err = ff_fix_kind(fix, "env", name);
+	if (err)
+		return err;
+	if (!have) { // its value is not known here: the shell works it out
+		_cleanup_buf_ struct ff_buf b = {0};
+		ff_buf_printf(&b, "export %s=$(printf %%s \"$%s\" | tr : '\\n' | grep -vxF -e ", name, name);
+		ff_shell_word(&b, entry);
+		ff_buf_str(&b, " | paste -sd:)");
+		return ff_fix_command(fix, &b);
+	}
+	rest_of(have, entry, &kept);
+	if (kept.failed)
+		return &ff_enomem;
+	if (kept.n == strlen(have))
+		err = ff_fix_refuse(fix, "%s does not stand on %s", entry, name);
+	if (!err)
+		err = kept.n ? put(fix, name, kept.p) : take_away(fix, name);
+	return err ? err : write_command(m, fix);
+}
+
+struct ff_error *ff_fix_prepend(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+{
+	const char *entry, *name = path_variable(intention, "prepend", &entry);
+	if (!name)
+		return ff_error_create(FF_EUSAGE, "'prepend' must be a path variable, 'entry' a folder");
+	const char *have = value_here(m, name);
+	_cleanup_buf_ struct ff_buf b = {0};
+	struct ff_error *err = ff_fix_kind(fix, "env", name);
+	if (err)
+		return err;
+	if (have || (m->facts && json_object_get(m->facts, "env"))) {
+		ff_buf_printf(&b, "%s%s%s", entry, have && *have ? ":" : "", have ? have : "");
+		if (b.failed)
+			return &ff_enomem;
+		err = put(fix, name, b.p);
+		return err ? err : write_command(m, fix);
+	}
+	ff_buf_printf(&b, "export %s=", name);
+	ff_shell_word(&b, entry);
+	ff_buf_printf(&b, "${%s:+:$%s}", name, name);
+	return ff_fix_command(fix, &b);
+}
