@@ -1,8 +1,10 @@
-"""What every Python test of the project shares: where the built programs are."""
+"""What every Python test of the project shares: where the built programs are, and a world without traces of other firstfixes."""
 import json
 import os
 import pathlib
+import shutil
 import sys
+import tempfile
 
 import pytest
 
@@ -10,6 +12,20 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from runner import Runner  # noqa: E402 (found through the path set above)
+
+FOR_TESTS = ("FIRSTFIX_BUILD", "FIRSTFIX_ARRIVALS", "FIRSTFIX_BLESS", "FIRSTFIX_MANY", "FIRSTFIX_WHEELS", "FIRSTFIX_BIG_WHEELS",
+             "FIRSTFIX_GPU_OUT", "FIRSTFIX_GPU_PYTHON", "FIRSTFIX_GPU_READS")
+
+
+def pytest_configure():
+    """Nothing that a test starts sees the settings or the state folder of whoever runs the tests."""
+    for name in [n for n in os.environ if n.startswith("FIRSTFIX_") and n not in FOR_TESTS]:
+        del os.environ[name]
+    os.environ["FIRSTFIX_DIR"] = tempfile.mkdtemp(prefix="firstfix-tests-")
+
+
+def pytest_unconfigure():
+    shutil.rmtree(os.environ["FIRSTFIX_DIR"], ignore_errors=True)
 
 
 def build_dir():

@@ -1,5 +1,5 @@
 // All lanes of a folder as one stream. Each lane gives its events in order; of all lanes' next events the oldest is given.
-// Lanes are looked for in the state folder and in /dev/shm, where a recorder goes when the folder refuses.
+// Lanes are looked for in the state folder and in what stands in for it in /dev/shm where it refuses.
 #include "base/cleanup.h"
 #include "base/statedir.h"
 #include "base/str.h"
@@ -25,7 +25,7 @@ struct lane {
 struct ff_events {
 	uint64_t since_ns;
 	bool follow, one_lane;
-	char *folder;
+	char *folder, shm[64];
 	uint64_t looked_ns;
 	struct lane lanes[LANES_MAX];
 	size_t n;
@@ -99,11 +99,10 @@ static void add_folder(struct ff_events *events, const char *folder)
 
 static void look_for_lanes(struct ff_events *events)
 {
-	char shm[64];
 	events->looked_ns = ff_ring_ns(CLOCK_MONOTONIC);
 	add_folder(events, events->folder);
-	if (ff_record_shm_dir(sizeof(shm), shm))
-		add_folder(events, shm);
+	if (events->shm[0])
+		add_folder(events, events->shm);
 }
 
 static struct ff_error *open_source(struct ff_events *events, const struct ff_events_options *options)
@@ -120,6 +119,8 @@ static struct ff_error *open_source(struct ff_events *events, const struct ff_ev
 		events->folder = NULL;
 		return &ff_enomem;
 	}
+	if (!ff_record_shm_dir(dir, sizeof(events->shm), events->shm))
+		events->shm[0] = '\0';
 	look_for_lanes(events);
 	return NULL;
 }

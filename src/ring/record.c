@@ -43,13 +43,20 @@ static struct {
 	struct ff_lane_spec spec;
 	char folder[PATH_MAX]; // "" where the state folder refuses
 	char refusal[512];     // and why
-	char shm[64];	       // "" where it refuses too
+	char shm[64];	       // stands in for the folder; made when it is needed
 	bool no_fallback;
 } config;
 
-bool ff_record_shm_dir(size_t n, char *ret)
+// The hash (FNV-1a) is of the path as it is written, but for slashes that say nothing: the folder itself may not be there.
+bool ff_record_shm_dir(const char *state_dir, size_t n, char *ret)
 {
-	return snprintf(ret, n, "/dev/shm/firstfix-%u", geteuid()) < (int)n;
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	for (const char *p = state_dir; *p; p++) {
+		if (*p == '/' && (p[1] == '/' || !p[1]))
+			continue;
+		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+	}
+	return snprintf(ret, n, "/dev/shm/firstfix-%u-%016llx", geteuid(), (unsigned long long)hash) < (int)n;
 }
 
 static int make_lane(struct process *p, int fd)
@@ -97,6 +104,15 @@ static int open_memory(struct process *p)
 	return make_lane(p, fd);
 }
 
+// The stand-in folder, of ours alone; somebody else may have made one of this name. Only system calls.
+static bool make_shm(void)
+{
+	struct stat st;
+	if (!config.shm[0] || (mkdir(config.shm, 0700) < 0 && errno != EEXIST))
+		return false;
+	return lstat(config.shm, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022);
+}
+
 static int open_lane(struct process *p)
 {
 	p->folder_errno = EACCES;
@@ -107,7 +123,7 @@ static int open_lane(struct process *p)
 	if (config.no_fallback)
 		return p->folder_errno;
 	p->place = IN_SHM;
-	if (config.shm[0] && !open_in(p, config.shm))
+	if (make_shm() && !open_in(p, config.shm))
 		return 0;
 	p->place = IN_MEMORY;
 	return open_memory(p);
@@ -200,15 +216,14 @@ static struct ff_error *make_process(struct process **ret)
 	return NULL;
 }
 
-// A folder of ours in /dev/shm; somebody else may have made one of this name.
-static void find_shm(void)
+static void find_shm(const char *given)
 {
-	struct stat st;
-	if (!ff_record_shm_dir(sizeof(config.shm), config.shm))
+	_cleanup_free_ char *folder = NULL;
+	_cleanup_error_ struct ff_error *none = ff_statedir_path(given, &folder);
+	if (!ff_record_shm_dir(none || !folder ? "" : folder, sizeof(config.shm), config.shm))
 		config.shm[0] = '\0';
-	mkdir(config.shm, 0700);
-	if (lstat(config.shm, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
-		config.shm[0] = '\0';
+	else if (!config.folder[0])
+		ff_lanes_prune(config.shm);
 }
 
 static struct ff_error *find_folder(const struct ff_record_options *options)
@@ -255,7 +270,7 @@ struct ff_error *ff_record_start(const struct ff_record_options *options)
 		err = make_process(&p);
 	if (err || !p)
 		return err;
-	find_shm();
+	find_shm(options->dir);
 	config.no_fallback = options->no_fallback;
 	config.spec = (struct ff_lane_spec){.size = options->size, .sync = options->sync};
 	ff_lane_boot_id(config.spec.boot_id);

@@ -5,5 +5,6 @@
 
 #include <stddef.h>
 
-/** "/dev/shm/firstfix-<uid>": survives the process, not the machine. False when it does not fit. */
-bool ff_record_shm_dir(size_t n, char *ret);
+/** "/dev/shm/firstfix-<uid>-<hash>", where <hash> stands for the path of the state folder that refused (an absolute path; "" where
+    there is none): survives the process, not the machine. False when it does not fit. */
+bool ff_record_shm_dir(const char *state_dir, size_t n, char *ret);
