@@ -95,7 +95,7 @@ rule {
   check = function(f)
     local module, lib = f"driver.kernel_module", f"driver.user_library_version" or f"driver.version"
     if f"cuda.driver_init.code" == 803 then
-      return {confidence = 0.92, why = "cuInit answers 803: the libcuda that is loaded does not belong to the kernel module {fact:driver.kernel_module}.", evidence = {"cuda.driver_init"},
+      return {confidence = 0.92, why = {"cuInit answers 803: the libcuda that is loaded does not belong to the kernel module.", "The module is {fact:driver.kernel_module}.", "The library is {fact:driver.user_library_version}."}, evidence = {"cuda.driver_init"},
         fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Take the cuda-compat folder off the library path.", command = "export LD_LIBRARY_PATH=$(echo $LD_LIBRARY_PATH | tr ':' '\\n' | grep -v compat | paste -sd:)"}, {kind = "restart", say = "Or, if the driver was updated just now, reboot the host."}}}
     end
     if f"driver.version" and f"driver.error.code" ~= 18 then return nil end -- it answers
@@ -171,10 +171,6 @@ rule {
     {kind = "restart", say = "Reload the module, or reboot; for a container, make the device nodes first and restart it.", command = "sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm   # then: nvidia-modprobe -u -c=0"},
     {kind = "driver", say = "If it comes back, reinstall or upgrade the driver."},
   },
-  check = function(f)
-    if f"cuda.driver_init.code" ~= 999 then return nil end
-    return {confidence = 0.8, why = "cuInit answers 999: often the nvidia_uvm module or its device node.", evidence = {"cuda.driver_init"}}
-  end,
   doc = {looks = "'CUDA unknown error - this may be due to an incorrectly set up environment'.", check = "/dev/nvidia-uvm, lsmod | grep uvm, suspend in the kernel log."},
 }
 
@@ -262,7 +258,7 @@ rule {
   check = function(f)
     for _, gpu in ipairs(f.gpus()) do
       if gpu.compute_mode == "prohibited" then
-        return {confidence = 0.9, why = ("GPU %s takes no compute process: its compute mode is prohibited."):format(gpu.index or 0), evidence = {"gpus"},
+        return {confidence = 0.9, why = ("GPU %s takes no compute process: its compute mode is prohibited."):format(gpu.index or 0), evidence = {("gpus.%s.compute_mode"):format(gpu.index or 0)},
           fixes = {{kind = "os", say = "Set the compute mode back to default.", command = ("sudo nvidia-smi -i %s -c 0"):format(gpu.index or 0)}}}
       end
     end
@@ -285,10 +281,5 @@ rule {
     {kind = "env:CUDA_VISIBLE_DEVICES", say = "Select an instance by its UUID.", command = "nvidia-smi -L; export CUDA_VISIBLE_DEVICES=MIG-<uuid>"},
     {kind = "os", say = "Or make one, or switch MIG off.", command = "sudo nvidia-smi mig -cgi 0 -C   # or: sudo nvidia-smi -mig 0"},
   },
-  check = function(f)
-    if f"gpus.0.mig" ~= true or type(f"gpus.0.mig_devices") ~= "table" or f"gpus.0.mig_devices.0" or f"gpus.1" or f"cuda.devices.0" then return nil end
-    return {confidence = 0.85, why = "MIG mode is on, and the GPU has no instance: CUDA finds no device.", evidence = {"gpus"},
-      fixes = {{kind = "os", say = "Make an instance, or switch MIG off.", command = "sudo nvidia-smi mig -cgi 0 -C   # or: sudo nvidia-smi -mig 0"}}}
-  end,
   doc = {looks = "No CUDA device although the card is there, with MIG enabled.", check = "nvidia-smi -L."},
 }

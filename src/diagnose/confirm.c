@@ -1,11 +1,18 @@
-// Facts outrank words: when a check on the facts alone finds an error whose rule explains what the log shows, the log's line is
-// its symptom, and it takes that line's place.
+// Facts outrank words. A check on the facts alone that finds the cause which the log names too is the same finding: its evidence
+// and its fixes, made for this machine, join the log's. One whose rule explains what the log shows takes the place of that line,
+// its symptom. What it finds besides stands behind what the log says of a failure.
 //
 //	log:   RuntimeError: CUDA Setup failed despite GPU being available     (bnb.binary-missing, a guess)
 //	facts: BNB_CUDA_VERSION=128, and the package ships 121 only            -> bnb.override-wrong
+#include "base/str.h"
 #include "diagnose/finding.h"
 
-enum { SURE_PERCENT = 85 };
+enum { SURE_PERCENT = 85, PROVED_PERCENT = 80 };
+
+static const char *cause_of(const struct ff_rules *rules, const struct ff_finding *finding)
+{
+	return ff_rules_at(rules, finding->rule)->cause;
+}
 
 // The finding of the log that stands closest to the root among those that the check's rule explains.
 static const struct ff_finding *symptom_of(
@@ -13,9 +20,7 @@ static const struct ff_finding *symptom_of(
 {
 	const struct ff_finding *found = NULL;
 	for (size_t i = 0; i < n; i++) {
-		const char *cause = ff_rules_at(rules, log->list[i].rule)->cause;
-		if (strcmp(cause, ff_rules_at(rules, check->rule)->cause) == 0)
-			return NULL; // the log names it itself
+		const char *cause = cause_of(rules, &log->list[i]);
 		if (ff_rules_lists(rules, check->rule, "explains", cause) &&
 			(!found || log->list[i].tier > found->tier))
 			found = &log->list[i];
@@ -23,14 +28,29 @@ static const struct ff_finding *symptom_of(
 	return found;
 }
 
+static struct ff_finding *same_cause(
+	const struct ff_rules *rules, const struct ff_finding *check, struct ff_findings *log, size_t n)
+{
+	struct ff_finding *found = NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(cause_of(rules, check), cause_of(rules, &log->list[i])) == 0 &&
+			(!found || log->list[i].tier > found->tier))
+			found = &log->list[i];
+	}
+	return found;
+}
+
+// The finding joins the log's, at the event of `symptom` (NULL: at none).
 static struct ff_error *adopt(struct ff_findings *log, const struct ff_finding *check, const struct ff_finding *symptom)
 {
 	json_t *evidence = json_object_get(check->answer, "evidence");
-	json_t *line = json_array_get(json_object_get(symptom->answer, "evidence"), 0);
+	json_t *line = symptom ? json_array_get(json_object_get(symptom->answer, "evidence"), 0) : NULL;
 	struct ff_finding taken = *check;
-	taken.event = symptom->event;
-	taken.line = symptom->line;
-	taken.tier = symptom->tier;
+	if (symptom) {
+		taken.event = symptom->event;
+		taken.line = symptom->line;
+		taken.tier = symptom->tier;
+	}
 	if (line && json_array_insert(evidence, 0, line) < 0)
 		return &ff_enomem;
 	struct ff_finding *grown = reallocarray(log->list, log->n + 1, sizeof(*grown)); // `symptom` is no longer valid
@@ -42,18 +62,88 @@ static struct ff_error *adopt(struct ff_findings *log, const struct ff_finding *
 	return NULL;
 }
 
+static bool same_text(const json_t *a, const json_t *b, const char *key)
+{
+	return json_equal(json_object_get(a, key), json_object_get(b, key));
+}
+
+static bool is_same_fact(const json_t *a, const json_t *b)
+{
+	return json_object_get(a, "fact") && same_text(a, b, "fact");
+}
+
+static bool is_same_fix(const json_t *a, const json_t *b)
+{
+	return same_text(a, b, "kind") && (same_text(a, b, "command") || !json_object_get(a, "command"));
+}
+
+// `first`, then what of `then` is not in it.
+static json_t *joined(const json_t *first, const json_t *then, bool (*same)(const json_t *a, const json_t *b))
+{
+	json_t *list = json_array(), *item, *other;
+	size_t i, k;
+	if (!list || json_array_extend(list, (json_t *)first) < 0)
+		return list;
+	json_array_foreach (then, i, item) {
+		bool there = false;
+		json_array_foreach (first, k, other)
+			there |= same(item, other);
+		if (!there && json_array_append(list, item) < 0)
+			return list;
+	}
+	return list;
+}
+
+static bool has_command(const json_t *fixes)
+{
+	return ff_json_text(json_array_get(fixes, 0), "command") || json_object_get(json_array_get(fixes, 0), "set");
+}
+
+// The check's fixes are written from what is there; the log's may be general. One that can be run stands first.
+static struct ff_error *merge(struct ff_finding *said, const struct ff_finding *check)
+{
+	json_t *fixes = json_object_get(said->answer, "fixes"), *proved = json_object_get(check->answer, "fixes");
+	json_t *evidence = joined(
+		json_object_get(said->answer, "evidence"), json_object_get(check->answer, "evidence"), is_same_fact);
+	json_t *order = json_array_size(proved) && (has_command(proved) || !has_command(fixes))
+		? joined(proved, fixes, is_same_fix)
+		: joined(fixes, proved, is_same_fix);
+	const char *why = ff_json_text(said->answer, "why"), *facts = ff_json_text(check->answer, "why");
+	if (json_object_set_new(said->answer, "evidence", evidence) < 0 ||
+		json_object_set_new(said->answer, "fixes", order) < 0)
+		return &ff_enomem;
+	if (facts && (!why || !strstr(why, facts)) &&
+		json_object_set_new(
+			said->answer, "why", why && *why ? json_sprintf("%s %s", why, facts) : json_string(facts)) < 0)
+		return &ff_enomem;
+	said->confirmed = true;
+	said->by = check->rule;
+	if (check->confidence > said->confidence)
+		said->confidence = check->confidence;
+	return NULL;
+}
+
+static struct ff_error *weigh(
+	const struct ff_rules *rules, const struct ff_finding *check, size_t said, bool failed, struct ff_findings *log)
+{
+	bool sure = check->confidence * 100 >= SURE_PERCENT, proved = check->confidence * 100 >= PROVED_PERCENT;
+	struct ff_finding *same = same_cause(rules, check, log, said);
+	if (!ff_finding_is_error(rules, check))
+		return NULL;
+	if (same)
+		return proved ? merge(same, check) : NULL;
+	const struct ff_finding *symptom = sure ? symptom_of(rules, check, log, said) : NULL;
+	if (symptom)
+		return adopt(log, check, symptom);
+	return sure && failed && !same_cause(rules, check, log, log->n) ? adopt(log, check, NULL) : NULL;
+}
+
 struct ff_error *ff_findings_confirm(
-	const struct ff_rules *rules, const struct ff_findings *checks, struct ff_findings *log)
+	const struct ff_rules *rules, const struct ff_findings *checks, bool failed, struct ff_findings *log)
 {
 	size_t said = log->n;
 	struct ff_error *err = NULL;
-	for (size_t i = 0; i < checks->n && !err; i++) {
-		const struct ff_finding *check = &checks->list[i];
-		if (!ff_finding_is_error(rules, check) || check->confidence * 100 < SURE_PERCENT)
-			continue;
-		const struct ff_finding *symptom = symptom_of(rules, check, log, said);
-		if (symptom)
-			err = adopt(log, check, symptom);
-	}
+	for (size_t i = 0; i < checks->n && !err; i++)
+		err = weigh(rules, &checks->list[i], said, failed, log);
 	return err;
 }

@@ -216,17 +216,18 @@ static struct ff_error *judge(const struct ff_diagnose_options *o, struct ff_rul
 	struct ff_findings *findings, json_t *broken)
 {
 	_cleanup_findings_ struct ff_findings checks = {0};
-	if (!o->checks && !(scan && ff_scan_spoke(scan)))
+	bool failed = scan && ff_events_fatal(ff_scan_events(scan)) != FF_EVENT_NO_INNER;
+	if (!o->checks && !failed && !(scan && ff_scan_spoke(scan)))
 		return NULL;
 	struct ff_error *err = ff_judge_facts(rules, o->facts);
 	if (!err && scan)
 		err = ff_judge_log(rules, scan, findings, broken);
 	if (!err && o->checks && o->engine)
 		err = ff_rules_narrow(rules, o->engine);
-	if (!err && o->facts && (o->checks || findings->n))
+	if (!err && o->facts && (o->checks || findings->n || failed))
 		err = ff_judge_checks(rules, o->checks ? findings : &checks, broken);
 	if (!err && scan)
-		err = ff_findings_confirm(rules, &checks, findings);
+		err = ff_findings_confirm(rules, &checks, failed, findings);
 	if (err)
 		return err;
 	ff_findings_rank(rules, findings);

@@ -10,8 +10,10 @@ struct ff_finding {
 	double confidence;
 	size_t event; /**< FF_EVENT_NO_INNER for a finding on facts alone */
 	uint64_t line;
-	int tier;     /**< how close to the root of the failure, see rank.c */
-	bool dropped; /**< explained by another one, or harmless */
+	int tier;	/**< how close to the root of the failure, see rank.c */
+	bool dropped;	/**< explained by another one, or harmless */
+	bool confirmed; /**< the check of rule `by` finds the same cause in the facts */
+	size_t by;
 };
 
 struct ff_findings {
@@ -44,9 +46,10 @@ bool ff_finding_is_error(const struct ff_rules *rules, const struct ff_finding *
 /** Mark what another finding explains, and sort: root cause first, dropped ones last. */
 void ff_findings_rank(const struct ff_rules *rules, struct ff_findings *findings);
 
-/** Add to the log's findings those checks that explain one of them: what the facts prove outranks what a line suggests. */
+/** Join the log's findings with the checks': one of the same cause becomes part of it, one that explains a line takes its
+    place, and where the log shows a failure (`failed`) errors that it does not speak of stand behind. */
 struct ff_error *ff_findings_confirm(
-	const struct ff_rules *rules, const struct ff_findings *checks, struct ff_findings *log);
+	const struct ff_rules *rules, const struct ff_findings *checks, bool failed, struct ff_findings *log);
 
 /** What checks on facts alone could look at: ["driver 570.86.10", "1 GPU", "no torch found", ..., "41 checks"]. */
 json_t *ff_looked_at(const json_t *facts, const struct ff_rules *rules);

@@ -45,6 +45,13 @@ local function facts(doc)
     if complete["env"] then return false end
     return nil
   end
+  -- why a probe has no fact: the text of its first miss of this kind ("timeout", "crash", "denied", ...)
+  function f.miss(probe, kind)
+    for _, e in ipairs(type(doc.errors) == "table" and doc.errors or {}) do
+      if type(e) == "table" and e.probe == probe and e.kind == kind and type(e.text) == "string" then return e.text end
+    end
+    return nil
+  end
   function f.gpus()
     return type(doc.gpus) == "table" and doc.gpus or {}
   end
@@ -258,6 +265,7 @@ local function finding(rule, answer, hit, captures, f, log)
   local paths = {}
   for _, other in ipairs(r.evidence or {}) do
     if type(other) == "string" then paths[#paths + 1] = other end
+    if type(other) == "table" and other.fact and other.value ~= nil then evidence[#evidence + 1] = {fact = other.fact, value = other.value, label = other.label} end
   end
   fact_evidence(paths, f, evidence, {})
   fact_evidence(rule.facts, f, evidence, needs)

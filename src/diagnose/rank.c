@@ -57,6 +57,11 @@ static bool before(const struct ff_rules *rules, const struct ff_finding *a, con
 	return a->line != b->line ? a->line < b->line : a->rule < b->rule;
 }
 
+static bool covers(const struct ff_rules *rules, size_t rule, const char *cause)
+{
+	return ff_rules_lists(rules, rule, "explains", cause) || ff_rules_lists(rules, rule, "specific_over", cause);
+}
+
 static void drop_explained(const struct ff_rules *rules, struct ff_findings *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
@@ -67,8 +72,8 @@ static void drop_explained(const struct ff_rules *rules, struct ff_findings *f)
 			const struct ff_rule *other = ff_rules_at(rules, f->list[k].rule);
 			if (k == i || f->list[k].dropped || strcmp(mine->cause, other->cause) == 0)
 				continue;
-			if (ff_rules_lists(rules, f->list[i].rule, "explains", other->cause) ||
-				ff_rules_lists(rules, f->list[i].rule, "specific_over", other->cause))
+			if (covers(rules, f->list[i].rule, other->cause) ||
+				(f->list[i].confirmed && covers(rules, f->list[i].by, other->cause)))
 				f->list[k].dropped = true;
 		}
 	}

@@ -335,6 +335,30 @@ void ff_sandbox_push_json(lua_State *L, const json_t *value)
 
 static json_t *json_of(lua_State *L, int index, int depth, int *items);
 
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// Lua walks a table in an order that changes from run to run; an answer must not.
+static json_t *sorted(const json_t *object)
+{
+	size_t n = json_object_size(object), i = 0;
+	_cleanup_free_ const char **keys = calloc(n + 1, sizeof(*keys));
+	json_t *out = json_object(), *value;
+	const char *key;
+	if (!keys || !out) {
+		json_decref(out);
+		return NULL;
+	}
+	json_object_foreach ((json_t *)object, key, value)
+		keys[i++] = key;
+	qsort(keys, n, sizeof(*keys), compare_keys);
+	for (i = 0; i < n; i++)
+		json_object_set(out, keys[i], json_object_get(object, keys[i]));
+	return out;
+}
+
 static json_t *json_of_table(lua_State *L, int index, int depth, int *items)
 {
 	lua_Unsigned n = lua_rawlen(L, index);
@@ -347,7 +371,7 @@ static json_t *json_of_table(lua_State *L, int index, int depth, int *items)
 		}
 		return array;
 	}
-	json_t *object = json_object();
+	_cleanup_json_ json_t *object = json_object();
 	lua_pushnil(L);
 	while (lua_next(L, index) != 0) {
 		json_t *value = lua_type(L, -2) == LUA_TSTRING ? json_of(L, lua_gettop(L), depth + 1, items) : NULL;
@@ -355,7 +379,7 @@ static json_t *json_of_table(lua_State *L, int index, int depth, int *items)
 			json_object_set_new(object, lua_tostring(L, -2), value);
 		lua_pop(L, 1);
 	}
-	return object;
+	return sorted(object);
 }
 
 static json_t *json_of(lua_State *L, int index, int depth, int *items)

@@ -34,6 +34,14 @@ static void *try_open(const char *path, struct ff_error **why)
 	return handle;
 }
 
+static bool is_mapped(const char *name)
+{
+	void *handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+	if (handle)
+		dlclose(handle); // only the count: whoever mapped it holds it
+	return handle;
+}
+
 static void *search(const struct ff_dl_spec *spec, struct ff_error **why)
 {
 	void *handle = try_open(spec->soname, why);
@@ -58,6 +66,7 @@ struct ff_error *ff_dl_open(const struct ff_dl_spec *spec, void *table, struct f
 {
 	struct ff_error *why = NULL;
 	const char *override = secure_getenv(spec->override);
+	bool inherited = is_mapped(override && override[0] ? override : spec->soname);
 	void *handle = override ? (override[0] ? try_open(override, &why) : NULL) : search(spec, &why);
 	if (!handle)
 		return why ? why
@@ -72,7 +81,7 @@ struct ff_error *ff_dl_open(const struct ff_dl_spec *spec, void *table, struct f
 		if (!now)
 			memcpy(slot, &symbol, sizeof(symbol));
 	}
-	*ret = (struct ff_dl){handle, loaded_path(handle)};
+	*ret = (struct ff_dl){handle, loaded_path(handle), inherited};
 	return NULL;
 }
 

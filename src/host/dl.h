@@ -27,7 +27,8 @@ extern const char *const ff_dl_driver_folders[];
 /** An opened library. */
 struct ff_dl {
 	void *handle;
-	char *path; /**< what was loaded, links resolved; NULL when the loader does not say */
+	char *path;	/**< what was loaded, links resolved; NULL when the loader does not say */
+	bool inherited; /**< it was mapped before: by the process that we were forked from */
 };
 
 /** Open the library and fill the slots of `table`; those it lacks are NULL. FF_EABSENT when it is nowhere;

@@ -4,7 +4,8 @@
 //
 // NVML can be well while CUDA is not: 802 the fabric manager does not run, 803 this libcuda is not the kernel
 // module's, 804 a compat libcuda on a GPU that does not allow it, 999 the uvm module or its device node, 34 the
-// toolkit's stub was loaded. The code is the fact. CUDA_VISIBLE_DEVICES of this process applies, as it would to a
+// toolkit's stub was loaded, 46 every GPU is taken or may not be used, 3 initialisation failed (or this is a fork of a
+// process that uses CUDA, which is no answer). The code is the fact. CUDA_VISIBLE_DEVICES of this process applies, as it would to a
 // worker started beside it.
 #include "host/cuda_driver.h"
 
@@ -77,7 +78,7 @@ static void ask(struct ff_probe_ctx *ctx, const struct ff_cuda *cuda)
 	ff_flush(ctx);
 	ff_step(ctx, "cuInit");
 	int code = cuda->init(0);
-	if (code == CUDA_NOT_INITIALIZED) {
+	if (code == CUDA_NOT_INITIALIZED && cuda->lib.inherited) {
 		// We were forked from a worker that uses CUDA; its state does not survive that, and says nothing.
 		ff_miss(ctx, "cuda.driver_init",
 			ff_error_create(FF_EUNSUPPORTED, "cuInit cannot be asked from a fork"));
