@@ -4,7 +4,7 @@
 //	text:gmatch[[sm_(\d+)]], text:gsub([[\s+]], " "), text:has("literal"), text:split(",")
 #include "diagnose/lua_text.h"
 
-#include "diagnose/regex.h"
+#include "base/regex.h"
 #include "diagnose/sandbox.h"
 
 #include <lauxlib.h>

@@ -6,7 +6,7 @@
 
 #include "diagnose/book.h"
 #include "diagnose/literal.h"
-#include "diagnose/shape.h"
+#include "log/classify.h"
 
 #include <hs.h>
 
@@ -59,14 +59,14 @@ static void add(struct patterns *p, const char *text, unsigned flags, unsigned i
 // Of the signatures from `from` to `to`; the marks stand before the first one.
 static struct ff_error *gather(struct ff_rules *rules, size_t from, size_t to, struct patterns *ret)
 {
-	size_t n = to - from + ff_shape_mark_count;
+	size_t n = to - from + ff_line_mark_count;
 	struct patterns p = {calloc(n, sizeof(*p.text)), calloc(n, sizeof(*p.flags)), calloc(n, sizeof(*p.ids)), 0};
 	if (!p.text || !p.flags || !p.ids) {
 		patterns_deinit(&p);
 		return &ff_enomem;
 	}
-	for (size_t i = 0; i < ff_shape_mark_count && from == 0; i++)
-		add(&p, ff_shape_marks[i], HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, (unsigned)(FF_MATCH_STRUCTURE + 1));
+	for (size_t i = 0; i < ff_line_mark_count && from == 0; i++)
+		add(&p, ff_line_marks[i], HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, (unsigned)(FF_MATCH_STRUCTURE + 1));
 	for (size_t i = from; i < to; i++)
 		add(&p, ff_rules_signature_at(rules, i)->pattern, HS_FLAG_CASELESS | HS_FLAG_PREFILTER,
 			(unsigned)i + 1);
@@ -250,7 +250,7 @@ struct ff_error *ff_matcher_sift(struct ff_matcher *m, struct ff_span lines, ff_
 
 static struct ff_error *compile_health(const hs_platform_info_t *platform, struct database *ret)
 {
-	const char *text = ff_shape_progress;
+	const char *text = ff_health_pattern;
 	unsigned flags = HS_FLAG_CASELESS | HS_FLAG_PREFILTER, id = 0;
 	return compile(&(struct patterns){&text, &flags, &id, 1}, platform, ret);
 }

@@ -4,7 +4,7 @@
 
 #include "base/embed.h"
 #include "diagnose/book.h"
-#include "diagnose/plain.h"
+#include "diagnose/pattern_text.h"
 
 FF_EMBEDDED(ff_engine, causes);
 
@@ -148,7 +148,7 @@ static void add_signatures(struct ff_rules *rules, size_t index, json_t *list)
 		_cleanup_buf_ struct ff_buf text = {0};
 		if (s->context || json_array_size(list) >= SIGNATURES_SHOWN)
 			continue;
-		ff_pattern_plain(s->pattern, &text);
+		ff_pattern_text(s->pattern, &text);
 		struct ff_span trimmed = ff_span_trim((struct ff_span){text.p, text.n});
 		if (trimmed.n > 3 && !text.failed)
 			add_text(list, trimmed);

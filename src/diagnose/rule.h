@@ -1,7 +1,7 @@
 // Rules: loading, checking of every field, and what the engine keeps of each.
 #pragma once
 
-#include "diagnose/regex.h"
+#include "base/regex.h"
 #include "diagnose/sandbox.h"
 
 enum ff_role { FF_ROLE_CAUSE, FF_ROLE_SYMPTOM, FF_ROLE_WRAPPER };

@@ -4,7 +4,7 @@
 //	rules/torch.lua:12: rule 'torch.driver-too-old': no field 'confidance' (known: id, title, ...)
 #include "diagnose/rule_check.h"
 
-#include "diagnose/regex.h"
+#include "base/regex.h"
 #include "diagnose/rule.h"
 #include "fix/fix.h"
 

@@ -1,14 +1,13 @@
-// Reads a log in chunks that end at line ends. The healthy bulk is only scanned: a line is taken apart when the matcher
-// found something in it, or while the event before it is still open. Signs of health are looked for from such an event on, and
-// only up to the first one.
+// Asks the signatures about a log, in chunks that end at line ends. The healthy bulk is only scanned: a line is taken apart when the
+// matcher found something in it, or while the event before it is still open. Signs of health are looked for from such an event on,
+// and only up to the first one.
 //
-// Lines with escape sequences are cleaned before the scan, for a colour can stand in the middle of a message; lines that
-// begin like JSON are marked by the matcher, for their text is escaped.
+// Lines that begin like JSON are marked by the matcher, for their text is escaped.
 #include "diagnose/scan.h"
 
-#include "diagnose/decode.h"
+#include "log/chunk.h"
 
-enum { CHUNK = 256 << 10, TEXT_MAX = 2000 };
+enum { TEXT_MAX = 2000 };
 
 struct hits {
 	struct ff_hit list[FF_HITS_PER_SIGNATURE];
@@ -18,15 +17,14 @@ struct hits {
 
 struct ff_scan {
 	struct ff_rules *rules;
-	struct ff_decoder decoder;
+	struct ff_chunks *chunks;
 	struct ff_matcher *matcher;
 	struct ff_liner *liner;
 	struct ff_events *events;
-	struct hits **hits; // by signature, made when needed
-	char *chunk, *clean;
-	size_t n;
+	struct hits **hits;   // by signature, made when needed
 	uint32_t *candidates; // offsets into the chunk, one a line
 	uint64_t line;	      // lines before the chunk
+	bool unfinished;      // the last line of the chunk lacks its newline
 	struct ff_error *err;
 	// While a chunk is scanned:
 	struct ff_span bytes;
@@ -54,8 +52,7 @@ void ff_scan_destroy(struct ff_scan *scan)
 		free(scan->hits[i]);
 	}
 	free(scan->hits);
-	free(scan->chunk);
-	free(scan->clean);
+	ff_chunks_destroy(scan->chunks);
 	free(scan->candidates);
 	ff_matcher_destroy(scan->matcher);
 	ff_liner_destroy(scan->liner);
@@ -64,6 +61,8 @@ void ff_scan_destroy(struct ff_scan *scan)
 	free(scan);
 }
 
+static ff_chunk_fn read_chunk;
+
 struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_scan **ret)
 {
 	_cleanup_scan_ struct ff_scan *scan = calloc(1, sizeof(*scan));
@@ -71,11 +70,11 @@ struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_scan **ret)
 		return &ff_enomem;
 	scan->rules = rules;
 	scan->hits = calloc(ff_rules_signature_count(rules) + 1, sizeof(*scan->hits));
-	scan->chunk = malloc(CHUNK);
-	scan->clean = malloc(CHUNK);
 	// A line has at least two bytes with its newline, and a shorter one matches nothing.
-	scan->candidates = calloc(CHUNK / 2 + 1, sizeof(*scan->candidates));
-	struct ff_error *err = scan->hits && scan->chunk && scan->clean && scan->candidates ? NULL : &ff_enomem;
+	scan->candidates = calloc(FF_CHUNK_MAX / 2 + 1, sizeof(*scan->candidates));
+	struct ff_error *err = scan->hits && scan->candidates ? NULL : &ff_enomem;
+	if (!err)
+		err = ff_chunks_create(read_chunk, scan, &scan->chunks);
 	if (!err)
 		err = ff_matcher_create(rules, &scan->matcher);
 	if (!err)
@@ -284,7 +283,7 @@ static void on_raw(int what, size_t end, void *context)
 	struct candidates *c = context;
 	(void)what;
 	size_t offset = end ? end - 1 : 0;
-	if ((c->n && offset < c->line_to) || c->n > CHUNK / 2)
+	if ((c->n && offset < c->line_to) || c->n > FF_CHUNK_MAX / 2)
 		return;
 	c->line_to = line_end(c->scan, offset);
 	c->scan->candidates[c->n++] = (uint32_t)offset;
@@ -308,28 +307,17 @@ static bool matches(struct ff_scan *scan, size_t start)
 	return found;
 }
 
-// Without escape sequences; newlines stay where they are counted.
-static struct ff_span cleaned(struct ff_scan *scan, struct ff_span raw)
+static struct ff_error *take_error(struct ff_scan *scan)
 {
-	if (!memchr(raw.p, 0x1b, raw.n))
-		return raw;
-	size_t n = 0;
-	for (size_t i = 0; i < raw.n;) {
-		if (raw.p[i] != 0x1b) {
-			scan->clean[n++] = raw.p[i++];
-			continue;
-		}
-		const char *newline = memchr(raw.p + i, '\n', raw.n - i);
-		size_t left = newline ? (size_t)(newline - raw.p) - i : raw.n - i;
-		i += ff_escape_length(raw.p + i, left);
-	}
-	return (struct ff_span){scan->clean, n};
+	struct ff_error *err = scan->err;
+	scan->err = NULL;
+	return err;
 }
 
-// A chunk of whole lines (the last one may lack its newline).
-static void read_chunk(struct ff_scan *scan, struct ff_span raw)
+static struct ff_error *read_chunk(struct ff_span lines, void *context)
 {
-	scan->bytes = cleaned(scan, raw);
+	struct ff_scan *scan = context;
+	scan->bytes = lines;
 	scan->at = scan->health = 0;
 	scan->number = scan->line + 1;
 	scan->reading = false;
@@ -345,47 +333,13 @@ static void read_chunk(struct ff_scan *scan, struct ff_span raw)
 	}
 	go_to(scan, scan->bytes.n);
 	scan->line = scan->number - 1;
-}
-
-static struct ff_error *take_error(struct ff_scan *scan)
-{
-	struct ff_error *err = scan->err;
-	scan->err = NULL;
-	return err;
-}
-
-static struct ff_error *feed(struct ff_scan *scan, const char *bytes, size_t n)
-{
-	while (n && !scan->err) {
-		size_t take = n < CHUNK - scan->n ? n : CHUNK - scan->n;
-		memcpy(scan->chunk + scan->n, bytes, take);
-		scan->n += take;
-		bytes += take;
-		n -= take;
-		if (scan->n < CHUNK)
-			break;
-		// A line longer than a chunk is cut; what is behind the cut counts as a line of its own.
-		const char *newline = memrchr(scan->chunk, '\n', scan->n);
-		size_t whole = newline ? (size_t)(newline - scan->chunk) + 1 : scan->n;
-		read_chunk(scan, (struct ff_span){scan->chunk, whole});
-		memmove(scan->chunk, scan->chunk + whole, scan->n - whole);
-		scan->n -= whole;
-	}
+	scan->unfinished = lines.n && lines.p[lines.n - 1] != '\n';
 	return take_error(scan);
-}
-
-static struct ff_error *feed_decoded(struct ff_scan *scan, struct ff_span bytes, bool end)
-{
-	_cleanup_buf_ struct ff_buf text = {0};
-	ff_decode(&scan->decoder, bytes, end, &text);
-	return text.failed ? &ff_enomem : feed(scan, text.p, text.n);
 }
 
 struct ff_error *ff_scan_feed(struct ff_scan *scan, const char *bytes, size_t n)
 {
-	if (scan->decoder.encoding == FF_ENCODING_BYTES)
-		return feed(scan, bytes, n);
-	return feed_decoded(scan, (struct ff_span){bytes, n}, false);
+	return ff_chunks_feed(scan->chunks, bytes, n);
 }
 
 // A pattern may reach over the lines of one message.
@@ -403,14 +357,10 @@ static void match_message(struct ff_scan *scan, size_t index)
 
 struct ff_error *ff_scan_end(struct ff_scan *scan)
 {
-	struct ff_error *err = feed_decoded(scan, (struct ff_span){NULL, 0}, true);
+	struct ff_error *err = ff_chunks_end(scan->chunks);
 	if (err)
 		return err;
-	if (scan->n)
-		read_chunk(scan, (struct ff_span){scan->chunk, scan->n});
-	if (scan->n && scan->chunk[scan->n - 1] != '\n')
-		scan->line++;
-	scan->n = 0;
+	scan->line += scan->unfinished;
 	err = ff_liner_end(scan->liner, scan->line, on_line, scan);
 	if (!err)
 		err = ff_events_end(scan->events);

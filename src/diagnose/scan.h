@@ -1,8 +1,8 @@
 // A log, read once in constant memory: what was said (events) and where signatures matched (hits).
 #pragma once
 
-#include "diagnose/event.h"
 #include "diagnose/matcher.h"
+#include "log/event.h"
 
 /** A place where a signature of a rule stands. */
 struct ff_hit {

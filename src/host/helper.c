@@ -21,9 +21,9 @@
 
 enum { LANE_BYTES_MAX = 32 << 20, LANES_MAX = 8, REAP_MS = 5 };
 
-struct ff_lane_out {
-	int fd;		      // in a child
-	struct ff_lane *lane; // without a child: delivered at once
+struct ff_helper_out {
+	int fd;			  // in a child
+	struct ff_helper *helper; // without a child: delivered at once
 };
 
 enum state { STOPPED, RUNNING, DRAINED };
@@ -32,7 +32,7 @@ enum state { STOPPED, RUNNING, DRAINED };
 static _Atomic pid_t late[2 * LANES_MAX];
 
 struct child {
-	struct ff_lane *lane;
+	struct ff_helper *helper;
 	pid_t pid;
 	int fd;
 	enum state state;
@@ -60,10 +60,10 @@ static void reap_late(void)
 	}
 }
 
-void ff_lane_send(struct ff_lane_out *out, json_t *document)
+void ff_helper_send(struct ff_helper_out *out, json_t *document)
 {
-	if (out->lane) {
-		out->lane->receive(document, out->lane->arg);
+	if (out->helper) {
+		out->helper->receive(document, out->helper->arg);
 		json_decref(document);
 		return;
 	}
@@ -71,9 +71,9 @@ void ff_lane_send(struct ff_lane_out *out, json_t *document)
 	json_decref(document);
 	if (!text)
 		return;
-	_cleanup_error_ struct ff_error *err = ff_write_all(out->fd, "lane", text, strlen(text));
+	_cleanup_error_ struct ff_error *err = ff_write_all(out->fd, "helper", text, strlen(text));
 	if (!err)
-		err = ff_write_all(out->fd, "lane", "\n", 1);
+		err = ff_write_all(out->fd, "helper", "\n", 1);
 }
 
 static void close_between(unsigned first, unsigned last)
@@ -101,7 +101,7 @@ static void keep_only(int pipe_fd, int keep_fd)
 	close_between(high + 1, ~0u);
 }
 
-static _Noreturn void run_child(struct ff_lane *lane, int fd, pid_t parent)
+static _Noreturn void run_child(struct ff_helper *helper, int fd, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -114,23 +114,23 @@ static _Noreturn void run_child(struct ff_lane *lane, int fd, pid_t parent)
 	fd = fcntl(fd, F_DUPFD, 3); // above those that become /dev/null
 	if (fd < 0)
 		_exit(1);
-	keep_only(fd, lane->keep_fd);
-	struct ff_lane_out out = {.fd = fd};
-	lane->work(&out, lane->arg);
-	ff_error_destroy(ff_write_all(fd, "lane", "\n", 1));
+	keep_only(fd, helper->keep_fd);
+	struct ff_helper_out out = {.fd = fd};
+	helper->work(&out, helper->arg);
+	ff_error_destroy(ff_write_all(fd, "helper", "\n", 1));
 	_exit(0);
 }
 
-static bool start(struct child *c, struct ff_lane *lane)
+static bool start(struct child *c, struct ff_helper *helper)
 {
 	int fds[2];
-	*c = (struct child){.lane = lane, .started = ff_clock_ns(), .fd = -1};
+	*c = (struct child){.helper = helper, .started = ff_clock_ns(), .fd = -1};
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return false;
 	pid_t parent = getpid();
 	c->pid = fork();
 	if (c->pid == 0)
-		run_child(lane, fds[1], parent);
+		run_child(helper, fds[1], parent);
 	close(fds[1]);
 	if (c->pid < 0) {
 		close(fds[0]);
@@ -153,7 +153,7 @@ static void deliver(struct child *c)
 		c->done |= n == 0;
 		_cleanup_json_ json_t *document = json_loadb(rest.p, n, 0, NULL);
 		if (document)
-			c->lane->receive(document, c->lane->arg);
+			c->helper->receive(document, c->helper->arg);
 		rest = (struct ff_span){newline + 1, rest.n - n - 1};
 	}
 	if (rest.n)
@@ -167,8 +167,8 @@ static void finish(struct child *c, struct ff_error *err)
 		close(c->fd);
 	c->fd = -1;
 	c->state = STOPPED;
-	c->lane->err = err;
-	c->lane->took_ms = ff_clock_ms_since(c->started);
+	c->helper->err = err;
+	c->helper->took_ms = ff_clock_ms_since(c->started);
 	ff_buf_deinit(&c->pending);
 }
 
@@ -253,7 +253,7 @@ static void give_up(struct child *c, unsigned deadline_ms)
 	finish(c, ff_error_create(FF_ETIMEOUT, "no answer within %u ms", deadline_ms));
 }
 
-void ff_lanes_run(struct ff_lane *lanes, size_t n, unsigned deadline_ms)
+void ff_helpers_run(struct ff_helper *helpers, size_t n, unsigned deadline_ms)
 {
 	struct child children[LANES_MAX];
 	if (n > LANES_MAX)
@@ -262,7 +262,7 @@ void ff_lanes_run(struct ff_lane *lanes, size_t n, unsigned deadline_ms)
 	reap_late();
 	bool started[LANES_MAX];
 	for (size_t i = 0; i < n; i++)
-		started[i] = start(&children[i], &lanes[i]);
+		started[i] = start(&children[i], &helpers[i]);
 	while (step(children, n, deadline))
 		;
 	for (size_t i = 0; i < n; i++) {
@@ -270,8 +270,8 @@ void ff_lanes_run(struct ff_lane *lanes, size_t n, unsigned deadline_ms)
 			give_up(&children[i], deadline_ms);
 			continue;
 		}
-		struct ff_lane_out here = {.fd = -1, .lane = &lanes[i]};
-		lanes[i].work(&here, lanes[i].arg);
-		lanes[i].took_ms = ff_clock_ms_since(children[i].started);
+		struct ff_helper_out here = {.fd = -1, .helper = &helpers[i]};
+		helpers[i].work(&here, helpers[i].arg);
+		helpers[i].took_ms = ff_clock_ms_since(children[i].started);
 	}
 }

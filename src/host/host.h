@@ -38,7 +38,7 @@ bool ff_host_is_captured(const struct ff_host *host);
 /** The process looked at, 0 for none; a captured machine says which one it was. Read it by ff_host_read_process(). */
 pid_t ff_host_pid(const struct ff_host *host);
 
-/** The descriptor that lanes must keep (struct ff_lane), 0 for none. */
+/** The descriptor that helpers must keep (struct ff_helper), 0 for none. */
 int ff_host_root_fd(const struct ff_host *host);
 
 /** Open for reading, never following a link out of the root; refuses FIFOs and devices (O_NONBLOCK is set).
@@ -49,7 +49,7 @@ struct ff_error *ff_host_open(struct ff_host *host, const char *path, int *ret_f
 struct ff_error *ff_host_read(struct ff_host *host, const char *path, size_t max, char **ret, size_t *ret_n);
 
 /** A file mapped read-only, for formats whose headers lie far apart. A file that shrinks meanwhile raises SIGBUS, which in a
-    lane is that lane's crash and nothing more. Release with ff_map_deinit(). */
+    helper is that helper's crash and nothing more. Release with ff_map_deinit(). */
 struct ff_map {
 	const void *p;
 	size_t n;

@@ -7,7 +7,7 @@ struct ff_host {
 	int root_fd; // -1 on the live root
 	bool captured;
 	pid_t pid;    // --pid, or 0
-	pid_t self;   // who made the host: lanes are other processes
+	pid_t self;   // who made the host: helpers are other processes
 	json_t *live; // .firstfix/live.json of a captured machine
 	json_t *env;
 	struct ff_trace *trace; // trace.c; NULL when nothing is recorded

@@ -1,4 +1,4 @@
-// What was asked of a host, kept for a capture: paths, links, byte ranges, from every lane.
+// What was asked of a host, kept for a capture: paths, links, byte ranges, from every helper.
 #pragma once
 
 #include "host/host.h"
@@ -17,7 +17,7 @@ enum ff_trace_kind {
 
 struct ff_trace;
 
-/** Start to record what is asked of this host, here and in lanes started from now on. */
+/** Start to record what is asked of this host, here and in helpers started from now on. */
 struct ff_error *ff_trace_start(struct ff_host *host);
 
 /** End it and take the record out of the host; release with ff_trace_destroy(). NULL when it was never started. */
@@ -31,7 +31,7 @@ static inline void ff_cleanup_trace(struct ff_trace **trace)
 
 #define _cleanup_trace_ __attribute__((__cleanup__(ff_cleanup_trace)))
 
-/** Note one thing; does nothing when the host is not recorded. Lock-free: lanes write side by side. */
+/** Note one thing; does nothing when the host is not recorded. Lock-free: helpers write side by side. */
 void ff_trace_note(const struct ff_host *host, enum ff_trace_kind kind, const char *path, uint64_t at, uint64_t n);
 
 struct ff_trace_entry {

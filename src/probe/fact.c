@@ -75,6 +75,6 @@ void ff_flush(struct ff_probe_ctx *ctx)
 	json_t *empty = ctx->to ? json_object() : NULL;
 	if (!empty)
 		return;
-	ff_lane_send(ctx->to, json_pack("{s:s, s:o}", "so_far", ctx->probe, "facts", ctx->delta));
+	ff_helper_send(ctx->to, json_pack("{s:s, s:o}", "so_far", ctx->probe, "facts", ctx->delta));
 	ctx->delta = empty;
 }

@@ -10,31 +10,31 @@
 
 #include <firstfix/firstfix.h>
 
-/** Which process a probe runs in, and after what. Probes of one lane run one after the other in the order of probes.def and
-    see the facts of those before them; lanes run side by side. The join runs last, on all facts, and does no I/O. */
-enum ff_lane_id {
-	FF_LANE_FILES,	/**< files of the local disk and /proc */
-	FF_LANE_VENDOR, /**< vendor libraries: may hang, crash, or leave things behind */
-	FF_LANE_CUDA,	/**< the CUDA driver, whose start takes as long as NVML's: beside it, not behind */
-	FF_LANE_MOUNTS, /**< network mounts may hang in statfs() */
-	FF_LANE_JOIN,	/**< pure functions of the facts */
-	FF_LANE_COUNT,
+/** Which process a probe runs in, and after what. Probes of one helper run one after the other in the order of probes.def and
+    see the facts of those before them; helpers run side by side. The join runs last, on all facts, and does no I/O. */
+enum ff_helper_id {
+	FF_HELPER_FILES,  /**< files of the local disk and /proc */
+	FF_HELPER_VENDOR, /**< vendor libraries: may hang, crash, or leave things behind */
+	FF_HELPER_CUDA,	  /**< the CUDA driver, whose start takes as long as NVML's: beside it, not behind */
+	FF_HELPER_MOUNTS, /**< network mounts may hang in statfs() */
+	FF_HELPER_JOIN,	  /**< pure functions of the facts */
+	FF_HELPER_COUNT,
 };
 
-/** Where a lane is, in memory that its parent reads after a hang or a crash: announcing a step costs no system call. */
+/** Where a helper is, in memory that its parent reads after a hang or a crash: announcing a step costs no system call. */
 struct ff_place {
 	char probe[64], step[64];
 };
 
 struct ff_probe_ctx {
 	struct ff_host *host;
-	json_t *delta;		/**< what this probe has put so far; written by the functions below */
-	json_t *facts;		/**< the document so far (of this lane; of all in the join) */
-	const char *probe;	/**< this probe's name, for misses */
-	const char *python;	/**< --python PATH, or NULL */
-	bool out_of_memory;	/**< sticky, set by the functions below */
-	struct ff_lane_out *to; /**< in a lane: where facts go; NULL in the join */
-	struct ff_place *place; /**< in a lane: what ff_step() writes; NULL in the join */
+	json_t *delta;		  /**< what this probe has put so far; written by the functions below */
+	json_t *facts;		  /**< the document so far (of this helper; of all in the join) */
+	const char *probe;	  /**< this probe's name, for misses */
+	const char *python;	  /**< --python PATH, or NULL */
+	bool out_of_memory;	  /**< sticky, set by the functions below */
+	struct ff_helper_out *to; /**< in a helper: where facts go; NULL in the join */
+	struct ff_place *place;	  /**< in a helper: what ff_step() writes; NULL in the join */
 };
 
 /** Put a value at a dotted path; `value` is stolen, NULL counts as out of memory. */
@@ -60,11 +60,11 @@ struct ff_probe {
 	const char *name;
 	const char *help;  /**< one line for `firstfix report --list` */
 	const char *needs; /**< space-separated names of probes that must have run */
-	enum ff_lane_id lane;
+	enum ff_helper_id helper;
 	void (*run)(struct ff_probe_ctx *ctx);
 };
 
-#define PROBE(name, lane, needs, help) void ff_probe_##name(struct ff_probe_ctx *ctx);
+#define PROBE(name, helper, needs, help) void ff_probe_##name(struct ff_probe_ctx *ctx);
 #include "probe/probes.def"
 #undef PROBE
 

@@ -1,6 +1,6 @@
-// Runs the probes: each lane is a disposable process, the join runs here on what came back.
+// Runs the probes: each helper is a disposable process, the join runs here on what came back.
 //
-// A lane tells what it has so far ({"so_far": "gpus", "facts": {...}}) and what it found ({"probe": "gpus", "facts": {...}});
+// A helper tells what it has so far ({"so_far": "gpus", "facts": {...}}) and what it found ({"probe": "gpus", "facts": {...}});
 // which probe it is in and what it is about to ask ("nvmlInit") it notes in memory shared with us. So a hang or a crash has
 // a name and costs only what had not been said yet.
 #include "base/clock.h"
@@ -13,7 +13,7 @@
 enum { DEADLINE_DEFAULT_MS = 5000 };
 
 const struct ff_probe ff_probes[] = {
-#define PROBE(name, lane, needs, help) {#name, help, needs, FF_LANE_##lane, ff_probe_##name},
+#define PROBE(name, helper, needs, help) {#name, help, needs, FF_HELPER_##helper, ff_probe_##name},
 #include "probe/probes.def"
 #undef PROBE
 };
@@ -31,10 +31,10 @@ struct run {
 	bool out_of_memory;
 };
 
-struct lane_run {
+struct helper_run {
 	struct run *run;
-	enum ff_lane_id id;
-	struct ff_place *place; // shared with the lane's process
+	enum ff_helper_id id;
+	struct ff_place *place; // shared with the helper's process
 	bool done[PROBES_MAX];
 };
 
@@ -81,8 +81,8 @@ static struct ff_error *choose(struct run *run)
 }
 
 // Runs one probe; what it found is returned as its share of the document, NULL when there was no memory for it.
-static json_t *run_probe(
-	struct run *run, const struct ff_probe *probe, json_t *facts, struct lane_run *lane, struct ff_lane_out *to)
+static json_t *run_probe(struct run *run, const struct ff_probe *probe, json_t *facts, struct helper_run *helper,
+	struct ff_helper_out *to)
 {
 	struct ff_probe_ctx ctx = {.host = run->host,
 		.delta = json_object(),
@@ -90,7 +90,7 @@ static json_t *run_probe(
 		.probe = probe->name,
 		.python = run->options->python,
 		.to = to,
-		.place = lane ? lane->place : NULL};
+		.place = helper ? helper->place : NULL};
 	if (!ctx.delta)
 		return NULL;
 	probe->run(&ctx);
@@ -101,19 +101,19 @@ static json_t *run_probe(
 	return ctx.delta;
 }
 
-static void lane_work(struct ff_lane_out *out, void *arg)
+static void helper_work(struct ff_helper_out *out, void *arg)
 {
-	struct lane_run *lane = arg;
+	struct helper_run *helper = arg;
 	_cleanup_json_ json_t *facts = json_object();
 	for (size_t i = 0; facts && i < ff_probe_count; i++) {
 		const struct ff_probe *probe = &ff_probes[i];
-		if (probe->lane != lane->id || lane->run->wish[i] == LEFT_OUT)
+		if (probe->helper != helper->id || helper->run->wish[i] == LEFT_OUT)
 			continue;
-		snprintf(lane->place->probe, sizeof(lane->place->probe), "%s", probe->name);
-		lane->place->step[0] = 0;
+		snprintf(helper->place->probe, sizeof(helper->place->probe), "%s", probe->name);
+		helper->place->step[0] = 0;
 		uint64_t start = ff_clock_ns();
-		json_t *found = run_probe(lane->run, probe, facts, lane, out);
-		ff_lane_send(out,
+		json_t *found = run_probe(helper->run, probe, facts, helper, out);
+		ff_helper_send(out,
 			json_pack("{s:s, s:o*, s:f}", "probe", probe->name, "facts", found, "ms",
 				ff_clock_ms_since(start)));
 	}
@@ -129,35 +129,35 @@ static void merge(struct run *run, const struct ff_probe *probe, json_t *found)
 		run->out_of_memory = true;
 }
 
-static void lane_receive(json_t *document, void *arg)
+static void helper_receive(json_t *document, void *arg)
 {
-	struct lane_run *lane = arg;
+	struct helper_run *helper = arg;
 	const char *ended = ff_json_text(document, "probe"), *so_far = ff_json_text(document, "so_far");
 	ssize_t i = probe_index(ff_span_of(ended ? ended : so_far));
 	if (i < 0)
 		return;
 	json_t *found = json_object_get(document, "facts");
 	if (found)
-		merge(lane->run, &ff_probes[i], found);
+		merge(helper->run, &ff_probes[i], found);
 	if (!ended)
 		return;
-	lane->done[i] = true;
-	json_t *times = json_object_get(lane->run->report, "probe_ms");
+	helper->done[i] = true;
+	json_t *times = json_object_get(helper->run->report, "probe_ms");
 	if (json_is_object(times))
 		json_object_set(times, ff_probes[i].name, json_object_get(document, "ms"));
 }
 
-// What a lane that ended early left unsaid: the probe it was in, with the step, and those that never had their turn.
-static void lane_account(struct lane_run *lane, const struct ff_error *err)
+// What a helper that ended early left unsaid: the probe it was in, with the step, and those that never had their turn.
+static void helper_account(struct helper_run *helper, const struct ff_error *err)
 {
-	struct ff_place at = *lane->place; // a crashing library may have written anything there
+	struct ff_place at = *helper->place; // a crashing library may have written anything there
 	at.probe[sizeof(at.probe) - 1] = at.step[sizeof(at.step) - 1] = 0;
 	for (size_t i = 0; i < ff_probe_count; i++) {
 		const struct ff_probe *probe = &ff_probes[i];
-		if (probe->lane != lane->id || lane->run->wish[i] == LEFT_OUT || lane->done[i])
+		if (probe->helper != helper->id || helper->run->wish[i] == LEFT_OUT || helper->done[i])
 			continue;
 		struct ff_probe_ctx ctx = {
-			.delta = lane->run->report, .facts = lane->run->report, .probe = probe->name};
+			.delta = helper->run->report, .facts = helper->run->report, .probe = probe->name};
 		bool here = strcmp(at.probe, probe->name) == 0;
 		const char *word = err->code == FF_ETIMEOUT ? "timeout" : "crash";
 		if (here)
@@ -171,39 +171,39 @@ static void lane_account(struct lane_run *lane, const struct ff_error *err)
 	}
 }
 
-static void run_lanes(struct run *run)
+static void run_helpers(struct run *run)
 {
-	static const char *const names[] = {[FF_LANE_FILES] = "files",
-		[FF_LANE_VENDOR] = "vendor",
-		[FF_LANE_CUDA] = "cuda",
-		[FF_LANE_MOUNTS] = "mounts"};
-	struct lane_run runs[FF_LANE_JOIN] = {0};
-	struct ff_lane lanes[FF_LANE_JOIN] = {0};
-	struct ff_place unshared[FF_LANE_JOIN] = {0}; // without memory to share a hang has no name, and that is all
+	static const char *const names[] = {[FF_HELPER_FILES] = "files",
+		[FF_HELPER_VENDOR] = "vendor",
+		[FF_HELPER_CUDA] = "cuda",
+		[FF_HELPER_MOUNTS] = "mounts"};
+	struct helper_run runs[FF_HELPER_JOIN] = {0};
+	struct ff_helper helpers[FF_HELPER_JOIN] = {0};
+	struct ff_place unshared[FF_HELPER_JOIN] = {0}; // without memory to share a hang has no name, and that is all
 	struct ff_place *places =
 		mmap(NULL, sizeof(unshared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	bool shared = places != MAP_FAILED;
 	size_t n = 0;
-	for (int id = 0; id < FF_LANE_JOIN; id++) {
+	for (int id = 0; id < FF_HELPER_JOIN; id++) {
 		bool any = false;
 		for (size_t i = 0; i < ff_probe_count; i++)
-			any |= (int)ff_probes[i].lane == id && run->wish[i] != LEFT_OUT;
+			any |= (int)ff_probes[i].helper == id && run->wish[i] != LEFT_OUT;
 		if (!any)
 			continue;
-		runs[n] = (struct lane_run){
-			.run = run, .id = (enum ff_lane_id)id, .place = &(shared ? places : unshared)[n]};
-		lanes[n] = (struct ff_lane){.name = names[id],
-			.work = lane_work,
-			.receive = lane_receive,
+		runs[n] = (struct helper_run){
+			.run = run, .id = (enum ff_helper_id)id, .place = &(shared ? places : unshared)[n]};
+		helpers[n] = (struct ff_helper){.name = names[id],
+			.work = helper_work,
+			.receive = helper_receive,
 			.arg = &runs[n],
 			.keep_fd = ff_host_root_fd(run->host)};
 		n++;
 	}
-	ff_lanes_run(lanes, n, run->options->deadline_ms ? run->options->deadline_ms : DEADLINE_DEFAULT_MS);
+	ff_helpers_run(helpers, n, run->options->deadline_ms ? run->options->deadline_ms : DEADLINE_DEFAULT_MS);
 	for (size_t i = 0; i < n; i++) {
-		if (lanes[i].err)
-			lane_account(&runs[i], lanes[i].err);
-		ff_error_destroy(lanes[i].err);
+		if (helpers[i].err)
+			helper_account(&runs[i], helpers[i].err);
+		ff_error_destroy(helpers[i].err);
 	}
 	if (shared)
 		munmap(places, sizeof(unshared));
@@ -212,7 +212,7 @@ static void run_lanes(struct run *run)
 static void run_join(struct run *run)
 {
 	for (size_t i = 0; i < ff_probe_count; i++) {
-		if (ff_probes[i].lane != FF_LANE_JOIN || run->wish[i] == LEFT_OUT)
+		if (ff_probes[i].helper != FF_HELPER_JOIN || run->wish[i] == LEFT_OUT)
 			continue;
 		_cleanup_json_ json_t *found = run_probe(run, &ff_probes[i], run->facts, NULL, NULL);
 		if (!found)
@@ -257,7 +257,7 @@ struct ff_error *ff_collect_facts(struct ff_host *host, const struct ff_collect_
 	run.facts = facts;
 	run.report = report;
 	repeat_misses(&run);
-	run_lanes(&run);
+	run_helpers(&run);
 	run_join(&run);
 	err = ff_json_put(report, "took_ms", json_real(ff_clock_ms_since(start)));
 	if (err || run.out_of_memory)

@@ -1,4 +1,4 @@
-// host: a captured root cannot be left, devices are not opened; lanes survive hangs and crashes.
+// host: a captured root cannot be left, devices are not opened; helpers survive hangs and crashes.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -129,33 +129,33 @@ static void a_link_is_read_not_followed(void **state)
 	close(fd);
 }
 
-static void read_work(struct ff_lane_out *out, void *arg)
+static void read_work(struct ff_helper_out *out, void *arg)
 {
 	char *line = NULL;
 	struct ff_error *err = ff_host_read_line(arg, "/etc/hostname", &line);
-	ff_lane_send(out, json_pack("{s:s}", "line", err ? err->message : line));
+	ff_helper_send(out, json_pack("{s:s}", "line", err ? err->message : line));
 	ff_error_destroy(err);
 	free(line);
 }
 
-static char *lane_line;
+static char *helper_line;
 
 static void keep_line(json_t *document, void *arg)
 {
 	(void)arg;
-	lane_line = strdup(ff_json_text(document, "line"));
+	helper_line = strdup(ff_json_text(document, "line"));
 }
 
-static void a_lane_reads_a_captured_root(void **state)
+static void a_helper_reads_a_captured_root(void **state)
 {
 	(void)state;
 	_cleanup_host_ struct ff_host *host = captured();
-	struct ff_lane lane = {
+	struct ff_helper helper = {
 		.name = "read", .work = read_work, .receive = keep_line, .arg = host, .keep_fd = ff_host_root_fd(host)};
-	ff_lanes_run(&lane, 1, 2000);
-	assert_null(lane.err);
-	assert_string_equal(lane_line, "captured");
-	free(lane_line);
+	ff_helpers_run(&helper, 1, 2000);
+	assert_null(helper.err);
+	assert_string_equal(helper_line, "captured");
+	free(helper_line);
 }
 
 static void misses_have_their_reason(void **state)
@@ -183,14 +183,14 @@ static void misses_have_their_reason(void **state)
 	ff_names_deinit(&names);
 }
 
-static void ok_work(struct ff_lane_out *out, void *arg)
+static void ok_work(struct ff_helper_out *out, void *arg)
 {
 	(void)arg;
-	ff_lane_send(out, json_pack("{s:i}", "n", 1));
-	ff_lane_send(out, json_pack("{s:i}", "n", 2));
+	ff_helper_send(out, json_pack("{s:i}", "n", 1));
+	ff_helper_send(out, json_pack("{s:i}", "n", 2));
 }
 
-static void hang_work(struct ff_lane_out *out, void *arg)
+static void hang_work(struct ff_helper_out *out, void *arg)
 {
 	ok_work(out, arg);
 	signal(SIGTERM, SIG_IGN);
@@ -198,7 +198,7 @@ static void hang_work(struct ff_lane_out *out, void *arg)
 		pause();
 }
 
-static void crash_work(struct ff_lane_out *out, void *arg)
+static void crash_work(struct ff_helper_out *out, void *arg)
 {
 	ok_work(out, arg);
 	raise(SIGSEGV);
@@ -209,38 +209,38 @@ static void count(json_t *document, void *arg)
 	*(int *)arg += (int)json_integer_value(json_object_get(document, "n"));
 }
 
-static void lanes_keep_what_was_said_before_a_hang_or_crash(void **state)
+static void helpers_keep_what_was_said_before_a_hang_or_crash(void **state)
 {
 	(void)state;
 	int sums[3] = {0};
-	struct ff_lane lanes[] = {
+	struct ff_helper helpers[] = {
 		{.name = "ok", .work = ok_work, .receive = count, .arg = &sums[0]},
 		{.name = "hang", .work = hang_work, .receive = count, .arg = &sums[1]},
 		{.name = "crash", .work = crash_work, .receive = count, .arg = &sums[2]},
 	};
 	uint64_t start = ff_clock_ns();
-	ff_lanes_run(lanes, 3, 200);
+	ff_helpers_run(helpers, 3, 200);
 	assert_true(ff_clock_ms_since(start) < 5000);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(sums[i], 3);
-	assert_null(lanes[0].err);
-	assert_int_equal(lanes[1].err->code, FF_ETIMEOUT);
-	assert_int_equal(lanes[2].err->code, FF_ECRASH);
-	ff_error_destroy(lanes[1].err);
-	ff_error_destroy(lanes[2].err);
+	assert_null(helpers[0].err);
+	assert_int_equal(helpers[1].err->code, FF_ETIMEOUT);
+	assert_int_equal(helpers[2].err->code, FF_ECRASH);
+	ff_error_destroy(helpers[1].err);
+	ff_error_destroy(helpers[2].err);
 }
 
 // A child that has done its work may be long in exit(): it is left behind, and the next run takes it along.
-static void a_lane_that_is_done_is_reaped_by_the_next_run(void **state)
+static void a_helper_that_is_done_is_reaped_by_the_next_run(void **state)
 {
 	(void)state;
 	int sum = 0;
-	struct ff_lane lane = {.name = "ok", .work = ok_work, .receive = count, .arg = &sum};
+	struct ff_helper helper = {.name = "ok", .work = ok_work, .receive = count, .arg = &sum};
 	while (waitpid(-1, NULL, 0) > 0) // of the tests before
 		;
 	for (int i = 0; i < 3; i++) {
-		ff_lanes_run(&lane, 1, 2000);
-		assert_null(lane.err);
+		ff_helpers_run(&helper, 1, 2000);
+		assert_null(helper.err);
 		poll(NULL, 0, 50);
 	}
 	assert_int_equal(sum, 9);
@@ -254,10 +254,10 @@ int main(void)
 		cmocka_unit_test(links_stay_inside_a_captured_root),
 		cmocka_unit_test(walk_answers_like_openat2),
 		cmocka_unit_test(a_link_is_read_not_followed),
-		cmocka_unit_test(a_lane_reads_a_captured_root),
+		cmocka_unit_test(a_helper_reads_a_captured_root),
 		cmocka_unit_test(misses_have_their_reason),
-		cmocka_unit_test(lanes_keep_what_was_said_before_a_hang_or_crash),
-		cmocka_unit_test(a_lane_that_is_done_is_reaped_by_the_next_run),
+		cmocka_unit_test(helpers_keep_what_was_said_before_a_hang_or_crash),
+		cmocka_unit_test(a_helper_that_is_done_is_reaped_by_the_next_run),
 	};
 	return cmocka_run_group_tests(tests, make_root, remove_root);
 }

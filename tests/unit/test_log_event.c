@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
-#include "diagnose/event.h"
 #include "diagnose/finding.h"
-#include "diagnose/shape.h"
+#include "log/classify.h"
+#include "log/event.h"
 
 #include <stdlib.h>
 

@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
-#include "diagnose/decode.h"
-#include "diagnose/learn.h"
-#include "diagnose/line.h"
+#include "log/encoding.h"
+#include "log/line.h"
+#include "log/prefix_learned.h"
 
 #include <stdio.h>
 #include <stdlib.h>

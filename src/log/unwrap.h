@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/str.h"
-#include "diagnose/line.h"
+#include "log/line.h"
 
 /** What was in a line. Zero-initialise; the buffer is reused from line to line. */
 struct ff_unwrapped {

@@ -2,7 +2,7 @@
 // a message. The JIT, which costs more than a few matches, is used for what is used often and where it is
 // allowed (SELinux may forbid it; the interpreter gives the same answers).
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "diagnose/regex.h"
+#include "base/regex.h"
 
 #include <pcre2.h>
 

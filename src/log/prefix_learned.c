@@ -4,7 +4,7 @@
 //
 //	12.000041 >> stage-2 >> Traceback (most recent call last):
 //	12.000057 >> stage-2 >>   File "serve.py", line 3, in f         -> the prefix is "<number> >> stage-2 >> "
-#include "diagnose/learn.h"
+#include "log/prefix_learned.h"
 
 #include <ctype.h>
 

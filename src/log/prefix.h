@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
-#include "diagnose/line.h"
+#include "log/line.h"
 
 /** What the prefixes said. */
 struct ff_prefix {

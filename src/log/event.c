@@ -1,14 +1,14 @@
 // Builds events out of lines that come in order. Each source (rank, pod, worker) has its own place to build in, so that
-// interleaved tracebacks do not mix. What a line is was decided by shape.c; here stands only what follows from it.
+// interleaved tracebacks do not mix. What a line is was decided by classify.c; here stands only what follows from it.
 //
 //	Traceback (most recent call last):          opens
 //	  File "a.py", line 1, in f                 a frame; one line of source may follow, also without its indentation
 //	KeyError: 'x'                               closes the frames, opens the message
 //	                                            a blank line ends the message
 //	During handling of the above exception, another exception occurred:    links the next one to it
-#include "diagnose/event.h"
+#include "log/event.h"
 
-#include "diagnose/shape.h"
+#include "log/classify.h"
 
 #include <stdio.h>
 
@@ -34,7 +34,7 @@ struct ff_events {
 	struct ff_event *slots[2 * FF_EVENTS_KEPT];
 	size_t count;
 	struct open open[SOURCES];
-	struct ff_shapes *shapes;
+	struct ff_classifier *classifier;
 	uint64_t number, last_hit;
 	size_t current;	  // event that holds the line just taken
 	bool source_code; // that line is source code, shown below a frame
@@ -68,7 +68,7 @@ struct ff_error *ff_events_create(struct ff_events **ret)
 	struct ff_events *events = calloc(1, sizeof(*events));
 	if (!events)
 		return &ff_enomem;
-	struct ff_error *err = ff_shapes_create(&events->shapes);
+	struct ff_error *err = ff_classifier_create(&events->classifier);
 	if (err) {
 		free(events);
 		return err;
@@ -88,7 +88,7 @@ void ff_events_destroy(struct ff_events *events)
 		event_destroy(events->slots[i]);
 	for (size_t i = 0; i < SOURCES; i++)
 		ff_buf_deinit(&events->open[i].message);
-	ff_shapes_destroy(events->shapes);
+	ff_classifier_destroy(events->classifier);
 	free(events);
 }
 
@@ -249,7 +249,7 @@ static void begin_exception(struct ff_events *events, struct open *o, const stru
 	o->source_line = false;
 }
 
-static void add_frame(struct ff_events *events, struct open *o, const struct ff_shape *shape)
+static void add_frame(struct ff_events *events, struct open *o, const struct ff_classified *classified)
 {
 	struct ff_event *e = event_at(events, o->event);
 	if (!e)
@@ -268,43 +268,45 @@ static void add_frame(struct ff_events *events, struct open *o, const struct ff_
 		memmove(e->frames + OUTER, e->frames + OUTER + 1, (FF_FRAMES_MAX - OUTER - 1) * sizeof(*e->frames));
 		e->frame_count--;
 	}
-	struct ff_frame frame = {text_of(events, shape->file), text_of(events, shape->func), shape->frame_line};
+	struct ff_frame frame = {
+		text_of(events, classified->file), text_of(events, classified->func), classified->frame_line};
 	if (!frame.file || !frame.func) {
 		free(frame.file);
 		free(frame.func);
 		return;
 	}
 	e->frames[e->frame_count++] = frame;
-	o->source_line = !shape->behind;
+	o->source_line = !classified->behind;
 	o->strangers = 0;
 }
 
 static void begin_message(
-	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape)
+	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_classified *classified)
 {
 	struct ff_event *e = event_at(events, o->event);
 	if (!e)
 		return;
-	replace(events, &e->type, shape->type);
-	replace(events, &e->qualified, shape->qualified);
+	replace(events, &e->type, classified->type);
+	replace(events, &e->qualified, classified->qualified);
 	if (e->level < FF_LEVEL_WARNING) // collectors and launchers hand all they get on as INFO
 		e->level = FF_LEVEL_ERROR;
 	o->state = MESSAGE;
 	o->level = line->level;
 	o->lines = 1;
-	ff_buf_span(&o->message, shape->message);
+	ff_buf_span(&o->message, classified->message);
 }
 
 // ---- what a line does in each state ----
 
-static void in_idle(struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape);
+static void in_idle(
+	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_classified *classified);
 
 // rich breaks a frame where the box ends: "/a/b.py:3 in", and the function stands in the next line.
 static bool rest_of_frame(
-	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape)
+	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_classified *classified)
 {
 	struct ff_event *e = event_at(events, o->event);
-	if (!o->source_line || shape->kind != FF_SHAPE_LOOSE || shape->message.p || !e || !e->frame_count ||
+	if (!o->source_line || classified->kind != FF_CLASS_LOOSE || classified->message.p || !e || !e->frame_count ||
 		*e->frames[e->frame_count - 1].func)
 		return false;
 	replace(events, &e->frames[e->frame_count - 1].func, ff_span_trim(line->text));
@@ -313,45 +315,47 @@ static bool rest_of_frame(
 
 // True when the line belongs to the traceback.
 static bool in_frames(
-	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape)
+	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_classified *classified)
 {
-	if (shape->kind == FF_SHAPE_FRAME) {
-		add_frame(events, o, shape);
+	if (classified->kind == FF_CLASS_FRAME) {
+		add_frame(events, o, classified);
 		return true;
 	}
-	if (shape->kind == FF_SHAPE_EXCEPTION) {
-		begin_message(events, o, line, shape);
+	if (classified->kind == FF_CLASS_EXCEPTION) {
+		begin_message(events, o, line, classified);
 		return true;
 	}
-	if (shape->kind == FF_SHAPE_CODE || rest_of_frame(events, o, line, shape)) {
+	if (classified->kind == FF_CLASS_CODE || rest_of_frame(events, o, line, classified)) {
 		events->source_code = true;
 		return true;
 	}
-	if (shape->kind != FF_SHAPE_OTHER && shape->kind != FF_SHAPE_LOOSE && shape->kind != FF_SHAPE_MARK)
+	if (classified->kind != FF_CLASS_OTHER && classified->kind != FF_CLASS_LOOSE &&
+		classified->kind != FF_CLASS_MARK)
 		return false;
 	const struct ff_event *e = event_at(events, o->event);
 	// Where all of a traceback is indented (pip shows one of its child), its source lines are indented further.
-	bool back = o->indent > 0 && shape->indent == o->indent && shape->kind == FF_SHAPE_LOOSE;
-	if (!back && (o->source_line || shape->kind == FF_SHAPE_MARK || shape->indent > o->indent)) {
+	bool back = o->indent > 0 && classified->indent == o->indent && classified->kind == FF_CLASS_LOOSE;
+	if (!back && (o->source_line || classified->kind == FF_CLASS_MARK || classified->indent > o->indent)) {
 		// Marks stand below the source; where a paste lost all indentation, more of it may follow.
-		o->source_line = shape->kind == FF_SHAPE_MARK && !shape->blank && shape->indent == 0;
+		o->source_line = classified->kind == FF_CLASS_MARK && !classified->blank && classified->indent == 0;
 		events->source_code = true;
 		return true;
 	}
-	if (shape->kind == FF_SHAPE_LOOSE && e && e->frame_count) {
-		begin_message(events, o, line, shape);
+	if (classified->kind == FF_CLASS_LOOSE && e && e->frame_count) {
+		begin_message(events, o, line, classified);
 		return true;
 	}
-	return ++o->strangers <= STRANGERS_MAX && shape->indent > 0;
+	return ++o->strangers <= STRANGERS_MAX && classified->indent > 0;
 }
 
 static bool in_message(
-	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape)
+	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_classified *classified)
 {
 	struct ff_event *e = event_at(events, o->event);
-	bool goes_on = shape->kind == FF_SHAPE_OTHER || shape->kind == FF_SHAPE_LOOSE || shape->kind == FF_SHAPE_CODE ||
-		shape->kind == FF_SHAPE_LOADER || (shape->kind == FF_SHAPE_MARK && !shape->blank);
-	if (!e || !goes_on || shape->blank || line->level != o->level || o->lines >= FF_MESSAGE_LINES ||
+	bool goes_on = classified->kind == FF_CLASS_OTHER || classified->kind == FF_CLASS_LOOSE ||
+		classified->kind == FF_CLASS_CODE || classified->kind == FF_CLASS_LOADER ||
+		(classified->kind == FF_CLASS_MARK && !classified->blank);
+	if (!e || !goes_on || classified->blank || line->level != o->level || o->lines >= FF_MESSAGE_LINES ||
 		o->message.n + line->text.n > FF_MESSAGE_MAX)
 		return false;
 	ff_buf_char(&o->message, '\n');
@@ -360,75 +364,76 @@ static bool in_message(
 	return true;
 }
 
-static const enum ff_event_kind kind_of_shape[] = {
-	[FF_SHAPE_LOADER] = FF_EVENT_LOADER,
-	[FF_SHAPE_KERNEL] = FF_EVENT_KERNEL,
-	[FF_SHAPE_NCCL] = FF_EVENT_NCCL,
-	[FF_SHAPE_DEATH] = FF_EVENT_DEATH,
-	[FF_SHAPE_WARNING] = FF_EVENT_WARNING,
+static const enum ff_event_kind kind_of_class[] = {
+	[FF_CLASS_LOADER] = FF_EVENT_LOADER,
+	[FF_CLASS_KERNEL] = FF_EVENT_KERNEL,
+	[FF_CLASS_NCCL] = FF_EVENT_NCCL,
+	[FF_CLASS_DEATH] = FF_EVENT_DEATH,
+	[FF_CLASS_WARNING] = FF_EVENT_WARNING,
 };
 
-static void line_event(struct ff_events *events, const struct ff_line *line, const struct ff_shape *shape)
+static void line_event(struct ff_events *events, const struct ff_line *line, const struct ff_classified *classified)
 {
-	events->current = event_add(events, kind_of_shape[shape->kind], line);
+	events->current = event_add(events, kind_of_class[classified->kind], line);
 	struct ff_event *e = event_at(events, events->current);
 	if (!e)
 		return;
-	replace(events, &e->message, cut(shape->message.n ? shape->message : line->text));
-	replace(events, &e->type, shape->type);
-	if (shape->kind == FF_SHAPE_WARNING)
+	replace(events, &e->message, cut(classified->message.n ? classified->message : line->text));
+	replace(events, &e->type, classified->type);
+	if (classified->kind == FF_CLASS_WARNING)
 		e->level = FF_LEVEL_WARNING;
-	else if (e->level == FF_LEVEL_NONE || shape->kind == FF_SHAPE_KERNEL)
+	else if (e->level == FF_LEVEL_NONE || classified->kind == FF_CLASS_KERNEL)
 		e->level = FF_LEVEL_ERROR;
 }
 
-static void in_idle(struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_shape *shape)
+static void in_idle(
+	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_classified *classified)
 {
-	switch (shape->kind) {
-	case FF_SHAPE_CHAIN_CAUSE:
-	case FF_SHAPE_CHAIN_CONTEXT:
-		o->next = shape->kind == FF_SHAPE_CHAIN_CAUSE ? FF_CHAIN_CAUSE : FF_CHAIN_CONTEXT;
+	switch (classified->kind) {
+	case FF_CLASS_CHAIN_CAUSE:
+	case FF_CLASS_CHAIN_CONTEXT:
+		o->next = classified->kind == FF_CLASS_CHAIN_CAUSE ? FF_CHAIN_CAUSE : FF_CHAIN_CONTEXT;
 		return;
-	case FF_SHAPE_TRACEBACK:
-	case FF_SHAPE_FRAME:
+	case FF_CLASS_TRACEBACK:
+	case FF_CLASS_FRAME:
 		begin_exception(events, o, line);
-		o->indent = shape->indent;
-		if (shape->kind == FF_SHAPE_FRAME) {
-			o->indent = shape->indent > 2 ? shape->indent - 2 : 0;
-			add_frame(events, o, shape);
+		o->indent = classified->indent;
+		if (classified->kind == FF_CLASS_FRAME) {
+			o->indent = classified->indent > 2 ? classified->indent - 2 : 0;
+			add_frame(events, o, classified);
 		}
 		break;
-	case FF_SHAPE_EXCEPTION:
+	case FF_CLASS_EXCEPTION:
 		begin_exception(events, o, line);
-		begin_message(events, o, line, shape);
+		begin_message(events, o, line, classified);
 		break;
-	case FF_SHAPE_OTHER:
-	case FF_SHAPE_LOOSE:
-	case FF_SHAPE_CODE:
-	case FF_SHAPE_MARK:
+	case FF_CLASS_OTHER:
+	case FF_CLASS_LOOSE:
+	case FF_CLASS_CODE:
+	case FF_CLASS_MARK:
 		return;
 	default:
-		line_event(events, line, shape);
+		line_event(events, line, classified);
 		return;
 	}
 	struct ff_event *e = event_at(events, o->event);
 	if (e)
-		e->traceback = shape->kind != FF_SHAPE_EXCEPTION;
+		e->traceback = classified->kind != FF_CLASS_EXCEPTION;
 	events->current = o->event;
 }
 
 void ff_events_line(struct ff_events *events, const struct ff_line *line)
 {
-	struct ff_shape shape;
-	ff_shapes_look(events->shapes, line->text, &shape);
+	struct ff_classified classified;
+	ff_classify(events->classifier, line->text, &classified);
 	struct open *o = open_of(events, line);
 	events->number = line->number;
 	events->current = FF_EVENT_NO_INNER;
 	events->source_code = false;
-	if (shape.progress)
+	if (classified.progress)
 		ff_events_progress(events, line->number);
-	bool held = o->state == FRAMES ? in_frames(events, o, line, &shape)
-		: o->state == MESSAGE  ? in_message(events, o, line, &shape)
+	bool held = o->state == FRAMES ? in_frames(events, o, line, &classified)
+		: o->state == MESSAGE  ? in_message(events, o, line, &classified)
 				       : false;
 	if (held) {
 		struct ff_event *e = event_at(events, o->event);
@@ -439,7 +444,7 @@ void ff_events_line(struct ff_events *events, const struct ff_line *line)
 	}
 	if (o->state != IDLE)
 		close_open(events, o);
-	in_idle(events, o, line, &shape);
+	in_idle(events, o, line, &classified);
 }
 
 bool ff_events_source_code(const struct ff_events *events)
@@ -459,7 +464,7 @@ size_t ff_events_place(struct ff_events *events, const struct ff_line *line, boo
 		return FF_EVENT_NO_INNER;
 	replace(events, &e->message, cut(line->text));
 	if (e->level == FF_LEVEL_NONE)
-		e->level = ff_shape_level(line->text);
+		e->level = ff_level_of_words(line->text);
 	return events->current;
 }
 

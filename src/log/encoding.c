@@ -2,7 +2,7 @@
 // mostly characters below 256, for logs are. Noise that happens to begin with FF FE stays bytes.
 //
 //	FF FE 54 00 72 00 61 00  ->  Tra
-#include "diagnose/decode.h"
+#include "log/encoding.h"
 
 static unsigned unit_at(const unsigned char *p, enum ff_encoding encoding)
 {

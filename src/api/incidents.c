@@ -1,11 +1,11 @@
 // The second half of the facade: incidents, their store and bundles, behind include/firstfix/firstfix.h.
 #include <firstfix/firstfix.h>
 
+#include "api/api.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/statedir.h"
 #include "emit/emit.h"
-#include "facade.h"
 #include "incident/incident.h"
 #include "know/facts_diff.h"
 #include "store/bundle.h"

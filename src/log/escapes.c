@@ -2,7 +2,7 @@
 // as \x1b, and a paste loses it. Pastes out of a web page bring entities.
 //
 //	^[[31mError^[[0m: [36m(EngineCore_0 pid=7)[0;0m &quot;x&quot;   ->   Error: (EngineCore_0 pid=7) "x"
-#include "diagnose/line.h"
+#include "log/line.h"
 
 size_t ff_escape_length(const char *p, size_t n)
 {

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
-#include "diagnose/line.h"
+#include "log/line.h"
 
 enum ff_event_kind {
 	FF_EVENT_LINE,	    /**< any other line */

@@ -2,9 +2,9 @@
 // takes off exactly its own blank, for the indentation behind it belongs to the traceback. Group `src` names who
 // speaks, `lvl` how loud; `relay` says that the level before it is that of who hands on all that a worker prints. Rows
 // are tried again until none fits: prefixes nest in any order.
-#include "diagnose/prefix.h"
+#include "log/prefix.h"
 
-#include "diagnose/regex.h"
+#include "base/regex.h"
 
 #define LEVELS "DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|CRITICAL|FATAL|TRACE|EXCEPTION"
 #define DATE "\\d{4}[-/]\\d\\d[-/]\\d\\d"

@@ -5,4 +5,4 @@
 
 /** Append the text that a pattern looks for, simplified and bounded: the first of several alternatives, <name> for a named group,
     N for digits, "..." for what may be anything. */
-void ff_pattern_plain(const char *pattern, struct ff_buf *out);
+void ff_pattern_text(const char *pattern, struct ff_buf *out);

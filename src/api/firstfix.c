@@ -2,11 +2,11 @@
 #include <firstfix/event.h>
 #include <firstfix/firstfix.h>
 
+#include "api/api.h"
 #include "base/io.h"
 #include "diagnose/diagnose.h"
 #include "emit/emit.h"
 #include "emit/event.h"
-#include "facade.h"
 #include "host/capture.h"
 #include "host/host.h"
 #include "know/env_vars.h"
@@ -146,7 +146,7 @@ static struct ff_error *live_misses(const json_t *facts, json_t *live)
 	json_array_foreach (json_object_get(facts, "errors"), i, miss) {
 		const char *name = ff_json_text(miss, "probe");
 		for (size_t p = 0; name && p < ff_probe_count; p++) {
-			bool vendor = ff_probes[p].lane == FF_LANE_VENDOR || ff_probes[p].lane == FF_LANE_CUDA;
+			bool vendor = ff_probes[p].helper == FF_HELPER_VENDOR || ff_probes[p].helper == FF_HELPER_CUDA;
 			if (vendor && strcmp(ff_probes[p].name, name) == 0 && json_array_append(misses, miss) < 0)
 				return &ff_enomem;
 		}

@@ -1,9 +1,9 @@
-// The table of line shapes. First row that fits decides. Python prints a frame in several forms: the interpreter's,
+// The table of line classes. First row that fits decides. Python prints a frame in several forms: the interpreter's,
 // IPython's ("x.py in f(args)", "File /x.py:3, in f()", "Cell In[2], line 3"), Colab's ("[/x.py](http://...) in f(args)"), rich's
 // and pytest's ("/x.py:3 in f", "x.py:3: in f").
-#include "diagnose/shape.h"
+#include "log/classify.h"
 
-#include "diagnose/regex.h"
+#include "base/regex.h"
 
 #include <stdlib.h>
 
@@ -11,51 +11,51 @@
 #define RAISED "(?:Error|Exception|Interrupt|Exit|Fault|Failure|Timeout|NotFound|CannotStart|Unavailable|error)"
 
 static const struct {
-	enum ff_shape_kind kind;
+	enum ff_line_class kind;
 	const char *pattern;
 } rows[] = {
-	{FF_SHAPE_MARK,
+	{FF_CLASS_MARK,
 		"[\\s~^|\\xe2\\x94\\x80-\\xe2\\x95\\xaf-]*$|\\s*\\[Previous line repeated \\d+|\\d+ frames\\s*$"
 		"|\\s*\\+[+-]+(?: \\d+ -+)?\\s*$"},
-	{FF_SHAPE_TRACEBACK, ".{0,80}Traceback \\(most recent call last\\)"},
-	{FF_SHAPE_FRAME, "(?:.{0,80}  |\\s*)File \"(?<file>[^\"]+)\", line (?<line>\\d+)(?:, in (?<func>.+))?"},
-	{FF_SHAPE_FRAME, "\\s*File (?<file>(?:[A-Za-z]:)?[^\\s:]+):(?<line>\\d+),? in (?<func>[^(]+)"},
-	{FF_SHAPE_FRAME,
+	{FF_CLASS_TRACEBACK, ".{0,80}Traceback \\(most recent call last\\)"},
+	{FF_CLASS_FRAME, "(?:.{0,80}  |\\s*)File \"(?<file>[^\"]+)\", line (?<line>\\d+)(?:, in (?<func>.+))?"},
+	{FF_CLASS_FRAME, "\\s*File (?<file>(?:[A-Za-z]:)?[^\\s:]+):(?<line>\\d+),? in (?<func>[^(]+)"},
+	{FF_CLASS_FRAME,
 		"(?:\\s*|\\xe2\\x9d\\xb1 )(?<file>(?:[A-Za-z]:)?[^\\s:]+\\.pyx?):(?<line>\\d+):? in(?: "
 		"(?<func>\\S+)|$)"},
-	{FF_SHAPE_FRAME, "\\s*(?<file>(?:Cell|Input) In ?\\[\\d+\\]),(?: line (?<line>\\d+))?(?: in (?<func>[^(]+))?"},
-	{FF_SHAPE_FRAME,
+	{FF_CLASS_FRAME, "\\s*(?<file>(?:Cell|Input) In ?\\[\\d+\\]),(?: line (?<line>\\d+))?(?: in (?<func>[^(]+))?"},
+	{FF_CLASS_FRAME,
 		"\\[?(?<file><ipython-input-[^>]+>|/[^\\s\\]]+\\.pyx?)(?:\\]\\(http[^)]*\\))? in (?<func>[^(]+)"},
-	{FF_SHAPE_FRAME, "(?<file>[^\\s:]+\\.py) in (?<func><[^>]*>|\\w+)(?:\\(|$)"},
-	{FF_SHAPE_CODE, "(?:-{2,}>|\\xe2\\x9d\\xb1) *\\d+(?: |$)"},
-	{FF_SHAPE_CHAIN_CONTEXT, "\\s*During handling of the above exception, another exception occurred"},
-	{FF_SHAPE_CHAIN_CAUSE, "\\s*The above exception was the direct cause of the following exception"},
-	{FF_SHAPE_KERNEL,
+	{FF_CLASS_FRAME, "(?<file>[^\\s:]+\\.py) in (?<func><[^>]*>|\\w+)(?:\\(|$)"},
+	{FF_CLASS_CODE, "(?:-{2,}>|\\xe2\\x9d\\xb1) *\\d+(?: |$)"},
+	{FF_CLASS_CHAIN_CONTEXT, "\\s*During handling of the above exception, another exception occurred"},
+	{FF_CLASS_CHAIN_CAUSE, "\\s*The above exception was the direct cause of the following exception"},
+	{FF_CLASS_KERNEL,
 		".*(?:NVRM: |oom-kill:|oom_reaper|Out of memory: Kill|Memory cgroup out of memory"
 		"|traps: .* trap |segfault at [0-9a-f]+ ip)"},
-	{FF_SHAPE_NCCL, ".*NCCL WARN (?<m>.*)"},
-	{FF_SHAPE_WARNING, "\\s*\\S+:\\d+: (?<q>(?<t>\\w*Warning)): (?<m>.*)"},
-	{FF_SHAPE_EXCEPTION, "terminate called after throwing an instance of '(?<q>(?:\\w+::)*(?<t>\\w+)).*(?<m>)"},
-	{FF_SHAPE_EXCEPTION,
+	{FF_CLASS_NCCL, ".*NCCL WARN (?<m>.*)"},
+	{FF_CLASS_WARNING, "\\s*\\S+:\\d+: (?<q>(?<t>\\w*Warning)): (?<m>.*)"},
+	{FF_CLASS_EXCEPTION, "terminate called after throwing an instance of '(?<q>(?:\\w+::)*(?<t>\\w+)).*(?<m>)"},
+	{FF_CLASS_EXCEPTION,
 		"(?:(?: {0,4}|\\t)(?:E {1,7})?|[^:]{0,60} raised )" QUALIFIED "(?<t>[A-Za-z_]\\w*" RAISED
 		"|Exception))(?:\\(\\w+\\))?: +(?<m>\\S.*)"},
-	{FF_SHAPE_EXCEPTION,
+	{FF_CLASS_EXCEPTION,
 		"(?: {0,4}|\\t)" QUALIFIED "(?<t>[A-Z]\\w*(?:Error|Exception|Interrupt)))(?:\\(\\w+\\))?:?\\s*$"},
-	{FF_SHAPE_LOADER,
+	{FF_CLASS_LOADER,
 		".*(?:error while loading shared libraries|cannot open shared object file"
 		"|version `[^']+' not found|undefined symbol|symbol lookup error|wrong ELF class"
 		"|invalid ELF header|cannot allocate memory in static TLS block)"},
-	{FF_SHAPE_DEATH,
+	{FF_CLASS_DEATH,
 		"(?:.*[\\s:])?Killed\\.?\\s*$|.*(?:\\(core dumped\\)|Signals\\.SIG|OOMKilled|Segmentation fault"
 		"|Illegal instruction|Bus error|bus error|Fatal Python error|received signal \\d"
 		"|exit(?:ed)?(?: with)? (?:code|status):? (?:137|139|132|134|135|-\\d+)"
 		"|exitcode ?: ?-?\\d|died with <|non-zero exit status|SIGKILL|signal: killed)"},
-	{FF_SHAPE_CODE, " *\\d+ (?: |\\xe2\\x94\\x82|\\S)| *\\d+ *$"},
-	{FF_SHAPE_LOOSE, "\\s*(?:E +)?" QUALIFIED "(?<t>[A-Za-z_]\\w*))(?:\\(\\w+\\))?(?:: (?<m>.*)|$)"},
+	{FF_CLASS_CODE, " *\\d+ (?: |\\xe2\\x94\\x82|\\S)| *\\d+ *$"},
+	{FF_CLASS_LOOSE, "\\s*(?:E +)?" QUALIFIED "(?<t>[A-Za-z_]\\w*))(?:\\(\\w+\\))?(?:: (?<m>.*)|$)"},
 };
 
 // Signs of health. Loading bars do not count: what fails most often fails right after loading.
-const char ff_shape_progress[] =
+const char ff_health_pattern[] =
 	"\"(?:GET|POST|PUT) [^\"\\n]*\" 20\\d|Application startup complete|Uvicorn running on|Server started (?:at|on)"
 	"|server is (?:ready|listening)|Starting vLLM API server|Shard ready in|fired up and ready|Running on local URL"
 	"|throughput: *[\\d.]*[1-9]|gen throughput \\(token/s\\): *[\\d.]*[1-9]|tokens per second|done request"
@@ -65,7 +65,7 @@ const char ff_shape_progress[] =
 	"|Loaded model|model loaded|Ready to serve|Generation complete";
 
 // Cheap versions of the rows above, and lines whose text is escaped or goes on in the next: they must be unwrapped first.
-const char *const ff_shape_marks[] = {
+const char *const ff_line_marks[] = {
 	"Traceback \\(most recent",
 	"File \"[^\"\\n]+\", line \\d",
 	"\\.pyx?:\\d+: in ",
@@ -122,32 +122,32 @@ const char *const ff_shape_marks[] = {
 	"^[^\" \\n]*,\"[^\\n]*\"\"",
 	"&(?:quot|apos|amp|lt|gt|#34|#39|#x27);",
 };
-const size_t ff_shape_mark_count = sizeof(ff_shape_marks) / sizeof(*ff_shape_marks);
+const size_t ff_line_mark_count = sizeof(ff_line_marks) / sizeof(*ff_line_marks);
 
 enum { ROWS = sizeof(rows) / sizeof(*rows), LOOK_MAX = 4096 };
 
-struct ff_shapes {
+struct ff_classifier {
 	struct ff_regex *regex[ROWS];
 	unsigned q[ROWS], t[ROWS], m[ROWS], file[ROWS], line[ROWS], func[ROWS];
 	struct ff_regex *progress;
 };
 
-void ff_shapes_destroy(struct ff_shapes *shapes)
+void ff_classifier_destroy(struct ff_classifier *classifier)
 {
-	if (!shapes)
+	if (!classifier)
 		return;
 	for (size_t i = 0; i < ROWS; i++)
-		ff_regex_destroy(shapes->regex[i]);
-	ff_regex_destroy(shapes->progress);
-	free(shapes);
+		ff_regex_destroy(classifier->regex[i]);
+	ff_regex_destroy(classifier->progress);
+	free(classifier);
 }
 
-struct ff_error *ff_shapes_create(struct ff_shapes **ret)
+struct ff_error *ff_classifier_create(struct ff_classifier **ret)
 {
-	struct ff_shapes *s = calloc(1, sizeof(*s));
+	struct ff_classifier *s = calloc(1, sizeof(*s));
 	if (!s)
 		return &ff_enomem;
-	struct ff_error *err = ff_regex_create(ff_shape_progress, true, false, &s->progress);
+	struct ff_error *err = ff_regex_create(ff_health_pattern, true, false, &s->progress);
 	for (size_t i = 0; i < ROWS && !err; i++) {
 		err = ff_regex_create(rows[i].pattern, false, true, &s->regex[i]);
 		if (err)
@@ -160,7 +160,7 @@ struct ff_error *ff_shapes_create(struct ff_shapes **ret)
 		s->func[i] = ff_regex_group(s->regex[i], "func");
 	}
 	if (err) {
-		ff_shapes_destroy(s);
+		ff_classifier_destroy(s);
 		return err;
 	}
 	*ret = s;
@@ -172,10 +172,10 @@ static struct ff_span group(const struct ff_match *m, unsigned g)
 	return g ? m->group[g] : (struct ff_span){NULL, 0};
 }
 
-void ff_shapes_look(const struct ff_shapes *s, struct ff_span text, struct ff_shape *ret)
+void ff_classify(const struct ff_classifier *s, struct ff_span text, struct ff_classified *ret)
 {
 	struct ff_match m;
-	*ret = (struct ff_shape){.kind = FF_SHAPE_OTHER};
+	*ret = (struct ff_classified){.kind = FF_CLASS_OTHER};
 	if (text.n > LOOK_MAX)
 		text.n = LOOK_MAX;
 	while (ret->indent < text.n && (text.p[ret->indent] == ' ' || text.p[ret->indent] == '\t'))
@@ -195,8 +195,8 @@ void ff_shapes_look(const struct ff_shapes *s, struct ff_span text, struct ff_sh
 			ret->frame_line = (uint32_t)line;
 		break;
 	}
-	ret->behind = ret->kind == FF_SHAPE_FRAME && ret->file.p > text.p + ret->indent + strlen("File \"");
-	bool plain = ret->kind == FF_SHAPE_OTHER || ret->kind == FF_SHAPE_LOOSE;
+	ret->behind = ret->kind == FF_CLASS_FRAME && ret->file.p > text.p + ret->indent + strlen("File \"");
+	bool plain = ret->kind == FF_CLASS_OTHER || ret->kind == FF_CLASS_LOOSE;
 	ret->progress = plain && ff_regex_match(s->progress, text, 0, &m);
 }
 
@@ -210,7 +210,7 @@ static bool has_word(struct ff_span text, const char *word)
 	return false;
 }
 
-enum ff_level ff_shape_level(struct ff_span text)
+enum ff_level ff_level_of_words(struct ff_span text)
 {
 	static const struct {
 		const char *word;

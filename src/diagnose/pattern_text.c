@@ -1,7 +1,7 @@
 // A pattern as the text it looks for, for people: the first of several alternatives, "..." for what may be anything.
 //
 //	[[driver on your system is too old \(found version (?<found>\d+)\)]] -> driver on your system is too old (found version <found>)
-#include "diagnose/plain.h"
+#include "diagnose/pattern_text.h"
 
 enum { DEPTH_MAX = 16, TEXT_MAX = 160 };
 
@@ -132,7 +132,7 @@ static void skip_group(struct plain *s, int depth)
 	ff_buf_deinit(&nothing);
 }
 
-void ff_pattern_plain(const char *pattern, struct ff_buf *out)
+void ff_pattern_text(const char *pattern, struct ff_buf *out)
 {
 	struct plain s = {.p = pattern, .end = pattern + strlen(pattern), .out = out};
 	while (s.p < s.end && *s.p != '|') {

@@ -6,7 +6,7 @@
 //	2026-01-02T03:04:05Z,worker-0,"KeyError: ""x"""
 //	worker failed: 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nKeyError: 1\n'
 //	        "textPayload": "KeyError: 'x'",
-#include "diagnose/unwrap.h"
+#include "log/unwrap.h"
 
 #include "base/json.h"
 

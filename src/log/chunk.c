@@ -1,0 +1,110 @@
+// Gathers the bytes of a log into chunks that end at line ends. A colour can stand in the middle of a message, so escape sequences
+// are taken off here, before anything is looked for; newlines stay where they are counted.
+//
+//	"Runt" "imeError: \x1b[31mno kernel\x1b[0m\nnext"   ->   "RuntimeError: no kernel\n" "next"
+#include "log/chunk.h"
+
+#include "log/encoding.h"
+#include "log/line.h"
+
+#include <stdlib.h>
+
+struct ff_chunks {
+	ff_chunk_fn *fn;
+	void *context;
+	struct ff_decoder decoder;
+	char *held, *clean;
+	size_t n;
+};
+
+void ff_chunks_destroy(struct ff_chunks *chunks)
+{
+	if (!chunks)
+		return;
+	free(chunks->held);
+	free(chunks->clean);
+	free(chunks);
+}
+
+struct ff_error *ff_chunks_create(ff_chunk_fn *fn, void *context, struct ff_chunks **ret)
+{
+	struct ff_chunks *chunks = calloc(1, sizeof(*chunks));
+	if (!chunks)
+		return &ff_enomem;
+	chunks->fn = fn;
+	chunks->context = context;
+	chunks->held = malloc(FF_CHUNK_MAX);
+	chunks->clean = malloc(FF_CHUNK_MAX);
+	if (!chunks->held || !chunks->clean) {
+		ff_chunks_destroy(chunks);
+		return &ff_enomem;
+	}
+	*ret = chunks;
+	return NULL;
+}
+
+static struct ff_span without_escapes(struct ff_chunks *chunks, struct ff_span raw)
+{
+	if (!memchr(raw.p, 0x1b, raw.n))
+		return raw;
+	size_t n = 0;
+	for (size_t i = 0; i < raw.n;) {
+		if (raw.p[i] != 0x1b) {
+			chunks->clean[n++] = raw.p[i++];
+			continue;
+		}
+		const char *newline = memchr(raw.p + i, '\n', raw.n - i);
+		size_t left = newline ? (size_t)(newline - raw.p) - i : raw.n - i;
+		i += ff_escape_length(raw.p + i, left);
+	}
+	return (struct ff_span){chunks->clean, n};
+}
+
+static struct ff_error *hand_out(struct ff_chunks *chunks, size_t n)
+{
+	return chunks->fn(without_escapes(chunks, (struct ff_span){chunks->held, n}), chunks->context);
+}
+
+static struct ff_error *feed(struct ff_chunks *chunks, const char *bytes, size_t n)
+{
+	while (n) {
+		size_t take = n < FF_CHUNK_MAX - chunks->n ? n : FF_CHUNK_MAX - chunks->n;
+		memcpy(chunks->held + chunks->n, bytes, take);
+		chunks->n += take;
+		bytes += take;
+		n -= take;
+		if (chunks->n < FF_CHUNK_MAX)
+			break;
+		const char *newline = memrchr(chunks->held, '\n', chunks->n);
+		size_t whole = newline ? (size_t)(newline - chunks->held) + 1 : chunks->n;
+		struct ff_error *err = hand_out(chunks, whole);
+		if (err)
+			return err;
+		memmove(chunks->held, chunks->held + whole, chunks->n - whole);
+		chunks->n -= whole;
+	}
+	return NULL;
+}
+
+static struct ff_error *feed_decoded(struct ff_chunks *chunks, struct ff_span bytes, bool end)
+{
+	_cleanup_buf_ struct ff_buf text = {0};
+	ff_decode(&chunks->decoder, bytes, end, &text);
+	return text.failed ? &ff_enomem : feed(chunks, text.p, text.n);
+}
+
+struct ff_error *ff_chunks_feed(struct ff_chunks *chunks, const char *bytes, size_t n)
+{
+	if (chunks->decoder.encoding == FF_ENCODING_BYTES)
+		return feed(chunks, bytes, n);
+	return feed_decoded(chunks, (struct ff_span){bytes, n}, false);
+}
+
+struct ff_error *ff_chunks_end(struct ff_chunks *chunks)
+{
+	struct ff_error *err = feed_decoded(chunks, (struct ff_span){NULL, 0}, true);
+	if (!err && chunks->n)
+		err = hand_out(chunks, chunks->n);
+	chunks->n = 0;
+	return err;
+}

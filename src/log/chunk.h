@@ -1,0 +1,23 @@
+// Whole lines out of a log that arrives in pieces cut anywhere.
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum {
+	FF_CHUNK_MAX = 256 << 10
+}; /**< bytes; a longer line is cut, and what is behind the cut counts as a line of its own */
+
+/** Takes the next whole lines (the log's last one may lack its newline), as UTF-8 and without escape sequences. An error ends the
+    reading and is given to who feeds. */
+typedef struct ff_error *ff_chunk_fn(struct ff_span lines, void *context);
+
+struct ff_chunks;
+
+struct ff_error *ff_chunks_create(ff_chunk_fn *fn, void *context, struct ff_chunks **ret);
+void ff_chunks_destroy(struct ff_chunks *chunks);
+
+struct ff_error *ff_chunks_feed(struct ff_chunks *chunks, const char *bytes, size_t n);
+
+/** No more bytes: hand out what waits for the end of its line. */
+struct ff_error *ff_chunks_end(struct ff_chunks *chunks);
