@@ -5,6 +5,7 @@
 //	firstfix run: the command must stand behind --
 //	firstfix run: try: firstfix run --recover env -- python handler.py
 #include "cli/command.h"
+#include "cli/next_start.h"
 #include "cli/options.h"
 #include "cli/sibling.h"
 
@@ -121,6 +122,7 @@ static int hand_over(const char *supervisor, const char *self, char **command, s
 			texts[i] ? texts[i] : "");
 		argv[n++] = words[i];
 	}
+	ff_next_start_apply();
 	argv[n++] = (char *)"--";
 	memcpy(argv + n, command, n_command * sizeof(*argv));
 	execv(supervisor, argv);

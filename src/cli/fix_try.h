@@ -1,0 +1,14 @@
+// A fix tried for real, in a copy: the packages changed there, the machine checked with its own interpreter, the failing command run.
+#pragma once
+
+#include "base/json.h"
+#include "cli/fix_plan.h"
+
+struct ff_try {
+	char **command; /**< the failing command, NULL-terminated; NULL: only what `check --deep` shows */
+	unsigned deadline_ms, command_ms;
+	const char *cause; /**< that the fix is for */
+};
+
+/** {"result": "passes|leaves-cause|brings|unknown", "text": "one sentence"}. Fails only for want of memory. */
+struct ff_error *ff_fix_try(const struct ff_try *job, const struct ff_fix_plan *plan, json_t **ret);
