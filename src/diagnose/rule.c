@@ -4,10 +4,10 @@
 
 #include "base/embed.h"
 #include "base/io.h"
+#include "base/table.h"
 #include "diagnose/book.h"
 #include "diagnose/lua_text.h"
 #include "diagnose/rule_check.h"
-#include "know/table.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
 //	"https://u:pw@host/x" -> hint "://" -> row url -> "https://u:[masked:url:2]@host/x"
 #include "emit/secret.h"
 
+#include "base/table.h"
 #include "emit/telling.h"
-#include "know/table.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>

@@ -5,8 +5,8 @@
 //	{"limit": "nofile", "value": 65536}         bare shell  ->  ulimit -n 65536   (where the hard limit allows it)
 //
 // rules/data/container_flags.tsv and rules/data/limits.tsv hold the spellings.
+#include "base/table.h"
 #include "fix/machine.h"
-#include "know/table.h"
 
 FF_EMBEDDED(ff_table, container_flags);
 

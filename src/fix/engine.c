@@ -6,8 +6,8 @@
 //
 // rules/data/engine_flags.tsv spells each setting for each engine. A number goes the way the rule means it ("toward"): where the
 // settings in effect are known and the new value is not on that side of the old one, the fix is refused.
+#include "base/table.h"
 #include "fix/machine.h"
-#include "know/table.h"
 
 #include <math.h>
 

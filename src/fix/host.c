@@ -5,8 +5,8 @@
 //	{"driver": "upgrade", "need": "570.26"}  no command: whoever runs the host must do it, and it needs a reboot
 //
 // rules/data/system_packages.tsv says what each distribution calls a thing; one that it does not know gets no command.
+#include "base/table.h"
 #include "fix/machine.h"
-#include "know/table.h"
 
 FF_EMBEDDED(ff_table, system_packages);
 

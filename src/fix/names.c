@@ -3,8 +3,8 @@
 //	rules/data/packages.tsv: names seen on the registry when the table was made. A name that is neither there nor installed here may
 //	be free for anybody to register, so no command ever holds it.
 //	rules/data/releases.tsv: releases by package, newest first.
+#include "base/table.h"
 #include "fix/machine.h"
-#include "know/table.h"
 #include "parse/requirement.h"
 #include "parse/version.h"
 

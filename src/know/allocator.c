@@ -6,7 +6,7 @@
 //	 "errors": [{"key": "expandable_segments", "value": "true", "text": "True or False is wanted, in this spelling"}]}
 #include "know/allocator.h"
 
-#include "know/table.h"
+#include "base/table.h"
 #include "parse/alloc_conf.h"
 #include "parse/version.h"
 

@@ -6,7 +6,7 @@
 //	0.50.0 with torch 12.9, shipped 12.8                         -> libbitsandbytes_cuda128.so
 #include "know/bnb.h"
 
-#include "know/table.h"
+#include "base/table.h"
 #include "parse/chars.h"
 #include "parse/version.h"
 

@@ -4,7 +4,7 @@
 //	12.8	570.26	525.60.13
 #include "know/driver.h"
 
-#include "know/table.h"
+#include "base/table.h"
 
 FF_EMBEDDED(ff_table, driver_cuda);
 

@@ -5,7 +5,7 @@
 //	HF_HUB_ENABLE_HF_TRANSFER=1 with huggingface_hub 1.2 -> {"kind": "ignored", "text": "huggingface_hub 1.2 ignores it; use ..."}
 #include "know/env_vars.h"
 
-#include "know/table.h"
+#include "base/table.h"
 
 #include <ctype.h>
 

@@ -5,8 +5,8 @@
 // torch prints the same list ("sm_80 sm_86 sm_90"), and leaves out sm_89, which it does not need.
 #include "know/gpu_arch.h"
 
+#include "base/table.h"
 #include "know/driver.h"
-#include "know/table.h"
 
 #include <ctype.h>
 #include <stdio.h>

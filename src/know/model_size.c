@@ -4,7 +4,7 @@
 //	cache of one token: 2 (key and value) * 32 layers * 8 heads * 128 * 2 bytes = 131072 bytes
 #include "know/model_size.h"
 
-#include "know/table.h"
+#include "base/table.h"
 
 FF_EMBEDDED(ff_table, weight_bits);
 

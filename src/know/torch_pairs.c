@@ -1,7 +1,7 @@
 // The partner of a torch release, from the table; a local part ("+cu121") and a suffix do not matter.
 #include "know/torch_pairs.h"
 
-#include "know/table.h"
+#include "base/table.h"
 #include "parse/version.h"
 
 FF_EMBEDDED(ff_table, torch_pairs);

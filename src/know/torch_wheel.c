@@ -3,7 +3,7 @@
 //	"2.7.1+cu128" -> {"version": "2.7.1+cu128", "cuda": "12.8", "archs": ["sm_75", ...], "ptx": ["compute_120"]}
 #include "know/torch_wheel.h"
 
-#include "know/table.h"
+#include "base/table.h"
 #include "parse/version.h"
 
 FF_EMBEDDED(ff_table, torch_wheels);

@@ -3,7 +3,7 @@
 //	NVRM: Xid (PCI:0000:05:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.
 #include "know/xid.h"
 
-#include "know/table.h"
+#include "base/table.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
 // ways; so each kind is found by itself, and `signs` says which one it was.
 //
 //	{"runtime": "docker", "platform": "runpod", "id": "1c5f...", "root_fs": "overlay", "signs": {"runtime": "file /.dockerenv"}}
-#include "know/table.h"
+#include "base/table.h"
 #include "parse/cgroup.h"
 #include "parse/mountinfo.h"
 #include "probe/source.h"

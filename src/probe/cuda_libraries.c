@@ -6,7 +6,7 @@
 // own numbering; stubs/libcuda.so is for linkers and fails at run time.
 #include "probe/cuda_libraries.h"
 
-#include "know/table.h"
+#include "base/table.h"
 #include "parse/ldcache.h"
 
 #include <stdio.h>

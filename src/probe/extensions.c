@@ -5,7 +5,7 @@
 //	 "extensions": [{"package": "flash_attn", "file": "...", "archs": ["sm_80", "sm_90"]}]}
 // How the source lies: a wheel built from source on a build machine carries only that machine's architecture; torch's
 // list (torch.cuda.get_arch_list) is that of libtorch_cuda.so, other libraries beside it can carry fewer.
-#include "know/table.h"
+#include "base/table.h"
 #include "probe/native_world.h"
 
 #include <stdio.h>

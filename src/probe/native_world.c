@@ -5,7 +5,7 @@
 // path.
 #include "probe/native_world.h"
 
-#include "know/table.h"
+#include "base/table.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 // What runs where: drivers and CUDA, architectures and capabilities, names, PCI ids, Xids.
+#include "base/table.h"
 #include "know/driver.h"
 #include "know/gpu_arch.h"
-#include "know/table.h"
 #include "know/xid.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // Tables of rules/data: the reader on odd input, and every shipped table well-formed.
-#include "know/table.h"
+#include "base/table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 //	# NVIDIA Xid catalogue, ...
 //	xid	name	class	action	cause
 //	79	GPU has fallen off the bus	node	reboot	gpu.fell-off-bus
-#include "know/table.h"
+#include "base/table.h"
 
 static bool next_line(struct ff_table *table, struct ff_table_row *ret)
 {
