@@ -13,7 +13,7 @@ DIES = "import sys; print('x' * 100000); print('Traceback: boom', file=sys.stder
 def in_namespace(runner, prepare, *options):
     """Run the worker in a mount namespace where `prepare` has changed what lies at the state folder."""
     runner.state.mkdir(exist_ok=True, mode=0o700)
-    script = f'mount -t tmpfs -o size=16m none {runner.state} && {prepare} && exec "$@"'
+    script = f'mount -t tmpfs -o size=16m,mode=700 none {runner.state} && {prepare} && exec "$@"'
     worker = runner.command(PYTHON, "-c", DIES, options=options)
     got = subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", *worker], env=runner.env, capture_output=True,
                          stdin=subprocess.DEVNULL, timeout=20, check=False)
@@ -47,7 +47,7 @@ def test_full_folder(runner):
 def test_folder_that_fills_up_while_the_worker_runs(runner):
     code = f"import sys; f = open('{runner.state}/fill', 'wb', 0)\ntry:\n while True: f.write(bytes(1 << 16))\nexcept OSError: pass\n"
     runner.state.mkdir(mode=0o700)
-    script = f'mount -t tmpfs -o size=4m none {runner.state} && exec "$@"'
+    script = f'mount -t tmpfs -o size=4m,mode=700 none {runner.state} && exec "$@"'
     got = subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", *runner.command(PYTHON, "-c", code + DIES)],
                          env=runner.env, capture_output=True, stdin=subprocess.DEVNULL, timeout=20, check=False)
     if b"unshare" in got.stderr or b"mount:" in got.stderr:

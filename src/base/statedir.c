@@ -1,15 +1,15 @@
-// Finds and makes the state folder. A folder that somebody else can write to would let him put lanes and incidents there,
-// so it must belong to us (or we are root, or it belongs to root) and not be writable by everybody.
+// Finds and makes the state folder. A folder that somebody else can write to would let him put documents and databases there
+// that we, who may be root, then read: base/safedir.h says which folders will do.
 #include "base/statedir.h"
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/safedir.h"
 #include "base/str.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/statfs.h>
 
 enum { VERSION = 1 }; // of the folder's layout, in its file `version`
@@ -56,48 +56,6 @@ struct ff_error *ff_statedir_path(const char *given, char **ret)
 	return ff_buf_finish(&out, ret);
 }
 
-// mkdir -p; every part that is missing gets mode 0700.
-static struct ff_error *make_parents(const char *path)
-{
-	_cleanup_free_ char *copy = strdup(path);
-	if (!copy)
-		return &ff_enomem;
-	for (char *slash = copy + 1;; slash++) {
-		bool last = *slash == '\0';
-		if (*slash != '/' && !last)
-			continue;
-		*slash = '\0';
-		if (mkdir(copy, 0700) < 0 && errno != EEXIST) {
-			int errnum = errno;
-			struct stat st;
-			// A folder we may not write to, or on a read-only disk, may well be there already.
-			if (stat(copy, &st) < 0 || !S_ISDIR(st.st_mode))
-				return ff_error_os(errnum, "cannot make the folder %s", copy);
-		}
-		if (last)
-			return NULL;
-		*slash = '/';
-	}
-}
-
-static struct ff_error *check_owner(const char *path)
-{
-	struct stat st;
-	if (stat(path, &st) < 0)
-		return ff_error_os(errno, "%s", path);
-	if (!S_ISDIR(st.st_mode))
-		return ff_error_os(ENOTDIR, "%s", path);
-	uid_t me = geteuid();
-	if (st.st_uid != me && st.st_uid != 0 && me != 0)
-		return ff_error_create(
-			FF_EDENIED, "%s belongs to another user (uid %u, we are %u)", path, st.st_uid, me);
-	if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
-		return ff_error_create(FF_EDENIED, "%s is writable by everybody (mode %04o)", path, st.st_mode & 07777);
-	if (faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) < 0)
-		return ff_error_os(errno, "cannot write to %s", path);
-	return NULL;
-}
-
 static struct ff_error *check_version(const char *path)
 {
 	_cleanup_buf_ struct ff_buf name = {0}, text = {0};
@@ -130,29 +88,17 @@ static struct ff_error *check_version(const char *path)
 
 struct ff_error *ff_statedir_make(const char *given, const char *sub, char **ret)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = NULL, *real = NULL, *below = NULL;
 	struct ff_error *err = ff_statedir_path(given, &path);
-	if (err || !path)
-		return err;
-	err = make_parents(path);
 	if (!err)
-		err = check_owner(path);
+		err = ff_safedir_open(path, &real);
 	if (!err)
-		err = check_version(path);
-	if (err)
-		return err;
-	if (sub) {
-		_cleanup_buf_ struct ff_buf full = {0};
-		ff_buf_printf(&full, "%s/%s", path, sub);
-		if (full.failed)
-			return &ff_enomem;
-		err = make_parents(full.p);
-		if (!err)
-			err = check_owner(full.p);
-		return err ? err : ff_buf_finish(&full, ret);
-	}
-	*ret = ff_take(&path);
-	return NULL;
+		err = check_version(real);
+	if (!err && sub)
+		err = asprintf(&below, "%s/%s", real, sub) < 0 ? &ff_enomem : ff_safedir_open(below, ret);
+	if (!err && !sub)
+		*ret = ff_take(&real);
+	return err;
 }
 
 bool ff_statedir_is_network(const char *path)

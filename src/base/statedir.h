@@ -8,7 +8,8 @@
 struct ff_error *ff_statedir_path(const char *given, char **ret);
 
 /** The same after making it (mode 0700, with its parents) and its folder `sub` (NULL: none), which is what is returned.
-    Refuses, with a clear reason: read-only, not a folder, of another user, writable by everybody, of a later version. */
+    Refuses, with a clear reason: read-only, not a folder, of a later version, or one that others can put files into or replace
+    (base/safedir.h), on the way to it too. */
 struct ff_error *ff_statedir_make(const char *given, const char *sub, char **ret);
 
 /** True when the folder lies on a network file system, where a shared mapping can fail at any later time. */

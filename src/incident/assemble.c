@@ -3,20 +3,22 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/safedir.h"
 #include "diagnose/diagnose.h"
 #include "host/host.h"
 #include "know/facts_diff.h"
 #include "probe/probe.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 
 enum { DEATH_MAX = 4 << 20, TAIL_MAX = 1 << 20, REPORT_MAX = 64 << 20, COLLECT_MS = 3000, CHANGES_KEPT = 60 };
 
+// We may be root, and the worker not: what is read here was written by our own side or is not read at all.
 static struct ff_error *read_file(const char *path, size_t max, struct ff_buf *ret)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	return fd < 0 ? ff_error_os(errno, "%s", path) : ff_read_all(fd, path, max, ret);
+	_cleanup_close_ int fd = -1;
+	struct ff_error *err = ff_safe_file_open(path, &fd);
+	return err ? err : ff_read_all(fd, path, max, ret);
 }
 
 static struct ff_error *read_json(const char *path, size_t max, const char *schema, json_t **ret)

@@ -101,7 +101,7 @@ static void look_for_lanes(struct ff_events *events)
 {
 	events->looked_ns = ff_ring_ns(CLOCK_MONOTONIC);
 	add_folder(events, events->folder);
-	if (events->shm[0])
+	if (events->shm[0] && ff_record_shm_is_ours(events->shm))
 		add_folder(events, events->shm);
 }
 

@@ -59,6 +59,12 @@ bool ff_record_shm_dir(const char *state_dir, size_t n, char *ret)
 	return snprintf(ret, n, "/dev/shm/firstfix-%u-%016llx", geteuid(), (unsigned long long)hash) < (int)n;
 }
 
+bool ff_record_shm_is_ours(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022);
+}
+
 static int make_lane(struct process *p, int fd)
 {
 	int err = ff_lane_make(fd, &config.spec, &p->lane);
@@ -107,10 +113,9 @@ static int open_memory(struct process *p)
 // The stand-in folder, of ours alone; somebody else may have made one of this name. Only system calls.
 static bool make_shm(void)
 {
-	struct stat st;
 	if (!config.shm[0] || (mkdir(config.shm, 0700) < 0 && errno != EEXIST))
 		return false;
-	return lstat(config.shm, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022);
+	return ff_record_shm_is_ours(config.shm);
 }
 
 static int open_lane(struct process *p)
@@ -222,7 +227,7 @@ static void find_shm(const char *given)
 	_cleanup_error_ struct ff_error *none = ff_statedir_path(given, &folder);
 	if (!ff_record_shm_dir(none || !folder ? "" : folder, sizeof(config.shm), config.shm))
 		config.shm[0] = '\0';
-	else if (!config.folder[0])
+	else if (!config.folder[0] && ff_record_shm_is_ours(config.shm))
 		ff_lanes_prune(config.shm);
 }
 

@@ -5,6 +5,7 @@
 #include "store/store.h"
 
 #include "base/clock.h"
+#include "base/safedir.h"
 #include "store/sql.h"
 
 #include <fcntl.h>
@@ -51,11 +52,13 @@ static struct ff_error *make_schema(struct ff_store *store)
 }
 
 // SQLite makes files with the umask's rights; one that is there keeps its own, and so do its -wal and -shm. Documents are
-// masked, and still nobody else's business.
+// masked, and still nobody else's business. A database that somebody else could have prepared is not opened.
 static struct ff_error *make_file(const char *path)
 {
-	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd < 0 ? ff_error_os(errno, "%s", path) : NULL;
+	_cleanup_close_ int made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600), fd = -1;
+	if (made < 0 && errno != EEXIST)
+		return ff_error_os(errno, "%s", path);
+	return ff_safe_file_open(path, &fd);
 }
 
 struct ff_error *ff_store_open(const char *dir, bool read_only, struct ff_store **ret)

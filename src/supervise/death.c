@@ -228,7 +228,9 @@ static int new_file(struct supervisor *s, bool on_disk, const char *name, size_t
 	if (on_disk) {
 		if (!state_dir_file(&s->dir, DIR_deaths, name, n, path))
 			return -ENOENT;
-		int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+		unlinkat(s->dir.fd[DIR_deaths], name, 0); // of a hang that this attempt survived
+		int fd =
+			openat(s->dir.fd[DIR_deaths], name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 		return fd < 0 ? -errno : fd;
 	}
 	int fd = memfd_create(name, MFD_CLOEXEC);

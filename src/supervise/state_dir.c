@@ -6,6 +6,7 @@
 //	firstfix: cannot write to /var/lib/firstfix: Read-only file system; incidents are only printed (FIRSTFIX_DIR names another folder)
 #include "supervise/state_dir.h"
 
+#include "base/safedir.h"
 #include "base/statedir.h"
 #include "supervise/say.h"
 
@@ -33,6 +34,9 @@ static int folder(int root, const char *name)
 		return -errno;
 	int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	int error = fd < 0 ? -errno : 0;
+	struct stat st;
+	if (!error && (fstat(fd, &st) || ff_safedir_doubt(&st)))
+		error = -EPERM; // somebody else can put files there
 	if (!error && faccessat(root, name, W_OK | X_OK, AT_EACCESS))
 		error = -errno;
 	if (error && fd >= 0)
@@ -58,7 +62,7 @@ void state_dir_open(struct state_dir *d)
 		return;
 	}
 	int n = snprintf(d->path, sizeof(d->path), "%s", path);
-	int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	free(path);
 	if (root < 0 || n >= (int)sizeof(d->path)) {
 		unusable(d, "the state folder", strerror(root < 0 ? errno : ENAMETOOLONG));
