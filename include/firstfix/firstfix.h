@@ -47,6 +47,7 @@ struct ff_collect_options {
 	const char *python;  /**< the interpreter to look at, NULL to find the one a worker would use */
 	const char *trigger; /**< stands in the document: "report" (default), "startup", "failure", ... */
 	unsigned deadline_ms; /**< for everything; what has not answered by then is a miss. 0 is 5000 */
+	const char *environ_file; /**< with pid: its variables as they are now, NUL-separated; /proc/PID/environ is of its start */
 };
 
 FF_PUBLIC struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_facts **ret);
@@ -122,6 +123,15 @@ struct ff_incident;
     why the incident could not be stored (it is complete all the same), else NULL. */
 FF_PUBLIC struct ff_error *ff_incident_from_death(
 	const char *death_path, struct ff_incident **ret, struct ff_error **ret_stored);
+/** True when the process told of this very failure while it lived: it is shown already, and this adds how it ended. */
+FF_PUBLIC bool ff_incident_was_told(const struct ff_incident *incident);
+/** A failure inside a living process (firstfix.failure/1 in a file, or "-"): collect, diagnose, store, count. *ret is
+    firstfix.recorded/1: {"incident": ID, "count", "unstored": why, "known": true when another process of the run told of it,
+    "cause", "diagnosis", "text": for a person}. Caller frees *ret. */
+FF_PUBLIC struct ff_error *ff_incident_from_failure(
+	const char *dir, const char *path, const struct ff_style *style, char **ret);
+/** An incident that is stored came `times` times more. */
+FF_PUBLIC struct ff_error *ff_incident_again(const char *dir, const char *id, unsigned times);
 /** Store what was explained without a supervisor. */
 FF_PUBLIC struct ff_error *ff_incident_save(const char *dir, const char *log_name, const struct ff_facts *facts,
 	const struct ff_diagnosis *diagnosis, struct ff_incident **ret);

@@ -73,6 +73,14 @@ static struct ff_error *add_to(struct ff_store *store, json_t *doc)
 	return err ? err : ff_store_prune(store, KEEP_COUNT, (int64_t)KEEP_MIB << 20, &deleted);
 }
 
+// A stored one of which more is known.
+static struct ff_error *put_back(struct ff_store *store, const json_t *doc)
+{
+	_cleanup_shareable_ struct ff_shareable *masked = NULL;
+	struct ff_error *err = ff_share(doc, &masked);
+	return err ? err : ff_store_replace(store, masked);
+}
+
 struct ff_error *ff_incident_from_death(const char *death_path, struct ff_incident **ret, struct ff_error **ret_stored)
 {
 	_cleanup_json_ json_t *death = NULL, *doc = NULL;
@@ -83,7 +91,7 @@ struct ff_error *ff_incident_from_death(const char *death_path, struct ff_incide
 	struct ff_error *stored = open_store(ff_json_text(death, "state_dir"), false, &store);
 	err = ff_incident_assemble(death, store, &doc);
 	if (!err && store)
-		stored = add_to(store, doc);
+		stored = json_object_get(doc, "id") ? put_back(store, doc) : add_to(store, doc);
 	if (!err)
 		err = incident_of(doc, death, ret);
 	if (err || !ret_stored)
@@ -91,6 +99,77 @@ struct ff_error *ff_incident_from_death(const char *death_path, struct ff_incide
 	else
 		*ret_stored = stored;
 	return err;
+}
+
+bool ff_incident_was_told(const struct ff_incident *incident)
+{
+	return json_object_get(incident->doc, "ended_by") && json_object_get(incident->doc, "id");
+}
+
+// True when another process of the same run has told of the same failure already: it is counted, and said in a line.
+static bool is_known(struct ff_store *store, const json_t *doc)
+{
+	_cleanup_json_ json_t *before = NULL;
+	_cleanup_error_ struct ff_error *err = ff_store_find(store, doc, &before);
+	const char *run = ff_json_text(doc, "run_id"), *then = ff_json_text(before, "run_id");
+	return run && then && strcmp(run, then) == 0;
+}
+
+// How often, since when.
+static void put_count(struct ff_store *store, json_t *doc)
+{
+	static const char *const kept[] = {"count", "first_seen", "last_seen"};
+	_cleanup_json_ json_t *row = NULL;
+	_cleanup_error_ struct ff_error *err = ff_store_get(store, ff_json_text(doc, "id"), &row);
+	for (size_t i = 0; !err && i < sizeof(kept) / sizeof(kept[0]); i++)
+		json_object_set(doc, kept[i], json_object_get(row, kept[i]));
+}
+
+// firstfix.recorded/1, for the process that asked.
+static struct ff_error *recorded(
+	const json_t *doc, bool known, const struct ff_error *unstored, const struct ff_style *style, char **ret)
+{
+	_cleanup_shareable_ struct ff_shareable *masked = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct ff_style brief = *style;
+	brief.brief = known;
+	struct ff_error *err = ff_share(doc, &masked);
+	if (!err)
+		err = ff_emit_incident(masked, FF_TEXT, &brief, &text);
+	if (err)
+		return err;
+	const json_t *shown = ff_shareable_document(masked);
+	_cleanup_json_ json_t *answer = json_pack("{s:s, s:O*, s:O*, s:s*, s:b, s:O*, s:O*, s:s}", "schema",
+		"firstfix.recorded/1", "incident", json_object_get(shown, "id"), "count", json_object_get(shown, "count"),
+		"unstored", unstored ? ff_error_message(unstored) : NULL, "known", known, "cause",
+		ff_json_at(shown, "diagnosis.diagnoses.0.cause"), "diagnosis", json_object_get(shown, "diagnosis"), "text",
+		text);
+	*ret = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+	return *ret ? NULL : &ff_enomem;
+}
+
+struct ff_error *ff_incident_from_failure(const char *dir, const char *path, const struct ff_style *style, char **ret)
+{
+	_cleanup_json_ json_t *failure = NULL, *doc = NULL;
+	_cleanup_store_ struct ff_store *store = NULL;
+	struct ff_error *err = ff_failure_read(path, &failure);
+	if (err)
+		return err;
+	_cleanup_error_ struct ff_error *unopened = open_store(dir, false, &store), *unstored = NULL;
+	err = ff_incident_of_failure(failure, store, &doc);
+	bool known = !err && store && is_known(store, doc);
+	if (!err && store)
+		unstored = add_to(store, doc);
+	if (!err && store && !unstored)
+		put_count(store, doc);
+	return err ? err : recorded(doc, known, unopened ? unopened : unstored, style, ret);
+}
+
+struct ff_error *ff_incident_again(const char *dir, const char *id, unsigned times)
+{
+	_cleanup_store_ struct ff_store *store = NULL;
+	struct ff_error *err = open_store(dir, false, &store);
+	return err ? err : ff_store_again(store, id, times);
 }
 
 struct ff_error *ff_incident_save(const char *dir, const char *log_name, const struct ff_facts *facts,

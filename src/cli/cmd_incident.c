@@ -24,6 +24,7 @@ static int record(const char *death)
 	char *text = NULL, *verdict = NULL;
 	struct ff_error *err = ff_incident_from_death(death, &incident, &unstored);
 	struct ff_style style = style_of_stderr();
+	style.brief = !err && ff_incident_was_told(incident);
 	if (!err)
 		err = ff_incident_render(incident, FF_TEXT, &style, &text);
 	if (!err)
@@ -45,12 +46,30 @@ static int record(const char *death)
 	return err ? ff_fail("incident", err) : 0;
 }
 
+static int record_failure(const char *dir, const char *failure)
+{
+	char *answer = NULL;
+	struct ff_style style = ff_output_style(&(struct ff_output){0});
+	style.colour = false;
+	struct ff_error *err = ff_incident_from_failure(dir, failure, &style, &answer);
+	if (!err)
+		puts(answer);
+	free(answer);
+	return err ? ff_fail("incident", err) : 0;
+}
+
 int ff_cmd_incident(int argc, char **argv)
 {
-	const char *from = NULL, *attempt = NULL, *result = NULL, *say = NULL, *good = NULL, *key = NULL, *dir = NULL;
+	const char *from = NULL, *attempt = NULL, *result = NULL, *say = NULL, *good = NULL, *key = NULL, *dir = NULL,
+		   *failure = NULL, *again = NULL;
+	unsigned times = 1;
 	const struct ff_option options[] = {
 		{"from", 0, FF_OPT_TEXT, "DEATH.json", "diagnose and store this death; the verdict goes to stdout",
 			&from},
+		{"failure", 0, FF_OPT_TEXT, "FAILURE.json",
+			"diagnose and store what a living process tells of itself; '-' is standard input", &failure},
+		{"again", 0, FF_OPT_TEXT, "ID", "this incident came again", &again},
+		{"times", 0, FF_OPT_UINT, "N", "with --again: so often (default 1)", &times},
 		{"attempt", 0, FF_OPT_TEXT, "ID", "note what became of an attempt to recover from this incident",
 			&attempt},
 		{"result", 0, FF_OPT_TEXT, "WORD", "with --attempt: passed or failed", &result},
@@ -62,8 +81,9 @@ int ff_cmd_incident(int argc, char **argv)
 	};
 	const struct ff_usage usage = {.command = "incident",
 		.operands = "",
-		.summary = "the step that 'firstfix run' takes when its worker dies",
-		.details = "People want 'firstfix incidents'. The documents are described in src/supervise/death.h.",
+		.summary = "the step that 'firstfix run' takes when its worker dies, and a worker at a failure",
+		.details = "People want 'firstfix incidents'. The documents are described in src/supervise/death.h and "
+			   "src/incident/incident.h.",
 		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0])};
 	struct ff_parsed parsed = ff_options_parse(&usage, argc, argv);
@@ -72,13 +92,17 @@ int ff_cmd_incident(int argc, char **argv)
 	free(parsed.operands);
 	if (from)
 		return record(from);
+	if (failure)
+		return record_failure(dir, failure);
 	struct ff_error *err;
-	if (attempt && result)
+	if (again)
+		err = ff_incident_again(dir, again, times);
+	else if (attempt && result)
 		err = ff_incident_attempted(dir, attempt, result, say);
 	else if (good && key)
 		err = ff_incident_good_start(dir, good, key);
 	else
 		return ff_usage_error(
-			"incident", "wants --from, --attempt with --result, or --good-start with --command-key");
+			"incident", "wants --from, --failure, --again, --attempt with --result, or --good-start with --command-key");
 	return err ? ff_fail("incident", err) : 0;
 }

@@ -68,6 +68,9 @@ int ff_cmd_report(int argc, char **argv)
 			&collect.python},
 		{"pid", 0, FF_OPT_UINT, "PID", "look at this process: its interpreter, environment, mapped libraries",
 			&pid},
+		{"environ", 0, FF_OPT_TEXT, "FILE",
+			"with --pid: its variables as they are now, NUL-separated (/proc/PID/environ is of its start)",
+			&collect.environ_file},
 		{"root", 0, FF_OPT_TEXT, "DIR", "a captured machine, made by 'firstfix capture'", &collect.root},
 		{"trigger", 0, FF_OPT_TEXT, "WORD", "why the report is made; stands in the document (default report)",
 			&collect.trigger},
@@ -88,6 +91,8 @@ int ff_cmd_report(int argc, char **argv)
 		return list_probes();
 	if (pid && collect.root)
 		return ff_usage_error("report", "--pid and --root exclude each other");
+	if (collect.environ_file && !pid)
+		return ff_usage_error("report", "--environ goes with --pid");
 	collect.pid = (pid_t)pid;
 	return print_report(&collect, &output, save_to, brief);
 }

@@ -8,8 +8,72 @@
 
 #include "emit/diagnosis.h"
 #include "emit/page.h"
+#include "emit/report.h"
 
-enum { TRACE_LINES = 40, TAIL_LINES = 15, FEW_CHANGES = 8 };
+enum { TRACE_LINES = 40, TAIL_LINES = 15, FEW_CHANGES = 8, FRAMES_FIRST = 2, FRAMES_LAST = 10, FEW_REQUESTS = 4 };
+
+// "\"a\", \"b\" and c" of what is there, parted by `joint`.
+static void add_part(struct ff_buf *out, const char *joint, const char *before, const json_t *value)
+{
+	if (!json_is_string(value) && !json_is_integer(value))
+		return;
+	ff_buf_printf(out, "%s%s", out->n ? joint : "", before);
+	if (json_is_string(value))
+		ff_buf_str(out, json_string_value(value));
+	else
+		ff_buf_printf(out, "%lld", (long long)json_integer_value(value));
+}
+
+static void say_parts(struct ff_page *page, const char *label, const struct ff_buf *parts)
+{
+	page->out.failed |= parts->failed;
+	if (parts->n && !parts->failed)
+		ff_page_line(page, FF_MARK_NONE, label, (struct ff_span){parts->p, parts->n});
+}
+
+static void add_request(struct ff_buf *out, const json_t *request)
+{
+	static const char *const parts[] = {"id", "method", "path", "function"};
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		add_part(out, " ", "", json_object_get(request, parts[i]));
+}
+
+// Who it was: "pid 4711, SpawnProcess-1, worker pod-7".
+static void add_who(struct ff_buf *out, const json_t *doc)
+{
+	add_part(out, ", ", "pid ", json_object_get(doc, "pid"));
+	add_part(out, ", ", "", json_object_get(doc, "process"));
+	add_part(out, ", ", "worker ", json_object_get(doc, "worker"));
+}
+
+// Phases that were open when it died: begin events, whose keys hold dots.
+static void say_working_on(struct ff_page *page, const json_t *doc)
+{
+	static const char *const parts[] = {
+		"firstfix.request.id", "http.request.method", "url.path", "code.function.name", "gen_ai.request.model"};
+	const json_t *open = json_object_get(doc, "working_on");
+	size_t n = json_array_size(open), from = n > FEW_REQUESTS ? n - FEW_REQUESTS : 0;
+	for (size_t i = from; i < n && json_object_get(doc, "exit"); i++) {
+		_cleanup_buf_ struct ff_buf text = {0};
+		add_part(&text, " ", "", json_object_get(json_array_get(open, i), "firstfix.phase"));
+		for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
+			add_part(&text, " ", "", json_object_get(json_array_get(open, i), parts[k]));
+		say_parts(page, "Was working on", &text);
+	}
+}
+
+static void say_who(struct ff_page *page, const json_t *doc)
+{
+	_cleanup_buf_ struct ff_buf who = {0}, request = {0};
+	add_who(&who, doc);
+	say_parts(page, "Process", &who);
+	add_request(&request, json_object_get(doc, "request"));
+	if (request.n && json_is_string(json_object_get(doc, "model")))
+		add_part(&request, ", ", "model ", json_object_get(doc, "model"));
+	if (!json_object_get(doc, "working_on") || !json_object_get(doc, "exit"))
+		say_parts(page, "Request", &request);
+	say_working_on(page, doc);
+}
 
 static void say_text(struct ff_page *page, const char *label, const json_t *value)
 {
@@ -74,7 +138,13 @@ static void say_trace(struct ff_page *page, const json_t *doc)
 	if (!json_array_size(ff_json_at(doc, "exception.frames")))
 		return;
 	_cleanup_buf_ struct ff_buf text = {0};
+	size_t n = json_array_size(ff_json_at(doc, "exception.frames"));
 	json_array_foreach (ff_json_at(doc, "exception.frames"), i, frame) {
+		bool left_out = n > FRAMES_FIRST + FRAMES_LAST && i >= FRAMES_FIRST && i < n - FRAMES_LAST;
+		if (left_out && i == FRAMES_FIRST)
+			ff_buf_printf(&text, "... %zu more (--json)\n", n - FRAMES_FIRST - FRAMES_LAST);
+		if (left_out)
+			continue;
 		const char *file = ff_json_text(frame, "file"), *func = ff_json_text(frame, "func");
 		ff_buf_printf(&text, "File \"%s\", line %lld, in %s\n", file ? file : "?",
 			(long long)json_integer_value(json_object_get(frame, "line")), func ? func : "?");
@@ -138,23 +208,138 @@ static void say_attempts(struct ff_page *page, const json_t *doc)
 	}
 }
 
+static void say_gpu_memory(struct ff_page *page, const json_t *doc)
+{
+	size_t i;
+	json_t *line;
+	ff_page_section(page, "GPU MEMORY DIAGNOSTICS");
+	json_array_foreach (json_object_get(doc, "gpu_memory"), i, line)
+		say_text(page, "", line);
+}
+
+// What the first cause's family wants to see of the machine, as the seed's failure blocks do: only these facts are shown.
+static const struct {
+	const char *causes, *title, *facts[6];
+	void (*write[2])(struct ff_report *r);
+} families[] = {
+	{"bnb.", "BITSANDBYTES FAILURE DIAGNOSTICS", {"bitsandbytes", "torch", "cuda", "env"},
+		{ff_report_quantization, ff_report_torch}},
+	{"oom.host", "MEMORY DIAGNOSTICS", {"system.memory", "system.limits", "system.shm"}, {ff_report_system}},
+	{"hf.", "MODEL FILES DIAGNOSTICS", {"transformers", "system.disks"}, {ff_report_packages, ff_report_system}},
+	{"disk.", "DISK DIAGNOSTICS", {"system.disks", "system.shm"}, {ff_report_system}},
+	{"torch.", "PYTORCH/CUDA DIAGNOSTICS", {"torch", "driver", "cuda", "gpus"}, {ff_report_torch, ff_report_driver}},
+	{"cuda.", "PYTORCH/CUDA DIAGNOSTICS", {"torch", "driver", "cuda", "gpus"}, {ff_report_torch, ff_report_driver}},
+};
+
+static struct ff_error *say_machine(struct ff_page *page, const json_t *doc)
+{
+	const char *cause = ff_json_text(doc, "diagnosis.diagnoses.0.cause");
+	const json_t *facts = ff_json_at(doc, "facts.failure");
+	for (size_t i = 0; cause && facts && i < sizeof(families) / sizeof(families[0]); i++) {
+		if (!ff_starts(cause, families[i].causes))
+			continue;
+		// Nothing was asked for but these: no line says "not known" of the rest.
+		_cleanup_json_ json_t *part = json_pack("{s:{}}", "probe_ms");
+		for (size_t k = 0; part && k < sizeof(families[i].facts) / sizeof(families[i].facts[0]); k++) {
+			const char *path = families[i].facts[k];
+			json_t *value = path ? ff_json_at(facts, path) : NULL;
+			struct ff_error *err = value ? ff_json_put(part, path, json_incref(value)) : NULL;
+			if (err)
+				return err;
+		}
+		struct ff_report r = {.doc = part, .page = page};
+		ff_page_section(page, families[i].title);
+		for (size_t k = 0; part && k < 2 && families[i].write[k]; k++)
+			families[i].write[k](&r);
+		return part ? NULL : &ff_enomem;
+	}
+	return NULL;
+}
+
+static void say_stored(struct ff_page *page, const json_t *doc)
+{
+	const char *id = ff_json_text(doc, "id");
+	if (id)
+		ff_page_say(page, FF_MARK_NONE, "Stored", "firstfix incidents show %s", id);
+}
+
+// Nothing is said twice: cause and first fix in a line each, and where all of it stands.
+static void say_conclusion(struct ff_page *page, const json_t *doc)
+{
+	say_text(page, "Cause", ff_json_at(doc, "diagnosis.diagnoses.0.title"));
+	say_text(page, "Fix to try first", ff_json_at(doc, "diagnosis.diagnoses.0.fixes.0.say"));
+	say_stored(page, doc);
+}
+
+static void add_error(struct ff_buf *out, const json_t *doc)
+{
+	struct ff_span rest = ff_span_of(ff_json_text(doc, "exception.message")), first = {0};
+	add_part(out, "", "", ff_json_at(doc, "exception.type"));
+	if (ff_span_next(&rest, '\n', &first) && first.n)
+		ff_buf_printf(out, ": %.*s", (int)first.n, first.p);
+}
+
+// The end of a process whose failure is shown above.
+static struct ff_error *write_end(const json_t *doc, struct ff_page *page, char **ret)
+{
+	_cleanup_buf_ struct ff_buf error = {0};
+	ff_page_title(page, "WORKER FAILED", ff_json_text(doc, "id") ? ff_json_text(doc, "id") : "");
+	say_text(page, "Command", json_object_get(doc, "command"));
+	say_end(page, doc);
+	add_error(&error, doc);
+	say_parts(page, "By the failure shown above", &error);
+	say_conclusion(page, doc);
+	return ff_page_finish(page, ret);
+}
+
+// The same failure in another process of the run.
+static struct ff_error *write_again(const json_t *doc, struct ff_page *page, char **ret)
+{
+	_cleanup_buf_ struct ff_buf text = {0};
+	int64_t count = 0;
+	add_error(&text, doc);
+	add_who(&text, doc);
+	if (ff_json_at(doc, "request.id"))
+		add_part(&text, ", ", "request ", ff_json_at(doc, "request.id"));
+	if (ff_json_int(doc, "count", &count))
+		ff_buf_printf(&text, "; %lld times so far; incident %s", (long long)count,
+			ff_json_text(doc, "id") ? ff_json_text(doc, "id") : "");
+	say_parts(page, "Again", &text);
+	return ff_page_finish(page, ret);
+}
+
+static struct ff_error *write_brief(const json_t *doc, struct ff_page *page, char **ret)
+{
+	return json_object_get(doc, "ended_by") ? write_end(doc, page, ret) : write_again(doc, page, ret);
+}
+
 static struct ff_error *write_incident(const json_t *doc, struct ff_page *page, char **ret)
 {
 	const char *title = ff_json_text(doc, "title"), *id = ff_json_text(doc, "id");
 	int64_t count = 0;
+	if (page->style->brief)
+		return write_brief(doc, page, ret);
 	ff_page_title(page, title ? title : "FAILURE", id ? id : "");
 	say_text(page, "Command", json_object_get(doc, "command"));
+	say_who(page, doc);
 	say_text(page, "At", json_object_get(doc, "at"));
+	if (json_object_get(doc, "pid"))
+		say_stored(page, doc);
 	if (ff_json_int(doc, "count", &count) && count > 1)
 		ff_page_say(page, FF_MARK_WARN, "Seen", "%lld times, first %s", (long long)count,
 			ff_json_text(doc, "first_seen") ? ff_json_text(doc, "first_seen") : "?");
 	say_end(page, doc);
+	say_text(page, "Sent by", json_object_get(doc, "sent_by"));
 	say_text(page, "Reason", json_object_get(doc, "error"));
 	say_text(page, "Phase", json_object_get(doc, "phase"));
 	say_text(page, "Error Type", ff_json_at(doc, "exception.type"));
 	say_message(page, ff_json_at(doc, "exception.message"));
 	say_trace(page, doc);
 	say_tail(page, doc);
+	say_gpu_memory(page, doc);
+	struct ff_error *err = json_object_get(doc, "pid") ? say_machine(page, doc) : NULL;
+	if (err)
+		return err;
 	const json_t *diagnosis = json_object_get(doc, "diagnosis");
 	if (diagnosis)
 		ff_diagnosis_write(diagnosis, page);

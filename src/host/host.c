@@ -49,10 +49,8 @@ static struct ff_error *env_of_ourselves(json_t *env)
 	return NULL;
 }
 
-static struct ff_error *env_of_process(pid_t pid, json_t *env)
+static struct ff_error *env_of_file(const char *path, json_t *env)
 {
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return ff_error_os(errno, "%s", path);
@@ -62,6 +60,41 @@ static struct ff_error *env_of_process(pid_t pid, json_t *env)
 	while (!err && ff_span_next(&rest, 0, &entry))
 		err = env_put(env, entry);
 	return err;
+}
+
+static struct ff_error *env_of_process(pid_t pid, json_t *env)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	return env_of_file(path, env);
+}
+
+// The dynamic loader and Python read theirs once, at the start: a later change reaches children only.
+static bool counts_at_start(const char *name)
+{
+	return ff_starts(name, "LD_") || ff_starts(name, "PYTHON");
+}
+
+static struct ff_error *env_of_now(const char *path, json_t **env)
+{
+	_cleanup_json_ json_t *now = json_object();
+	const char *name;
+	json_t *value;
+	void *next;
+	struct ff_error *err = now ? env_of_file(path, now) : &ff_enomem;
+	json_object_foreach_safe (now, next, name, value) {
+		if (counts_at_start(name))
+			json_object_del(now, name);
+	}
+	json_object_foreach (*env, name, value) {
+		if (!err && counts_at_start(name) && json_object_set(now, name, value) < 0)
+			err = &ff_enomem;
+	}
+	if (err)
+		return err;
+	json_decref(*env);
+	*env = ff_take(&now);
+	return NULL;
 }
 
 static struct ff_error *open_captured(struct ff_host *host, const char *root)
@@ -125,6 +158,8 @@ struct ff_error *ff_host_create(const struct ff_host_options *options, struct ff
 		host->env = json_object();
 		err = host->env ? env_of_ourselves(host->env) : &ff_enomem;
 	}
+	if (!err && options->environ_file)
+		err = env_of_now(options->environ_file, &host->env);
 	if (!err)
 		*ret = ff_take(&host);
 	return err;

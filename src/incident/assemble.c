@@ -1,4 +1,5 @@
 // From a death document to an incident. Every part that cannot be read is left out: an incident is as complete as can be.
+#include "incident/assemble.h"
 #include "incident/incident.h"
 
 #include "base/clock.h"
@@ -42,8 +43,7 @@ struct ff_error *ff_death_read(const char *path, json_t **ret)
 	return read_json(path, DEATH_MAX, "firstfix.death/1", ret);
 }
 
-// A part that failed is not worth the incident.
-static void optional(struct ff_error *err)
+void ff_incident_optional(struct ff_error *err)
 {
 	ff_error_destroy(err);
 }
@@ -61,7 +61,7 @@ static void put_tails(const json_t *death, json_t *incident)
 		char key[64];
 		snprintf(key, sizeof(key), "tail.%.40s", stream);
 		if (!err)
-			optional(ff_json_put(incident, key, ff_json_string(text.p ? text.p : "", text.n)));
+			ff_incident_optional(ff_json_put(incident, key, ff_json_string(text.p ? text.p : "", text.n)));
 	}
 }
 
@@ -70,7 +70,7 @@ static const char *python_of(const json_t *death)
 {
 	const char *program = ff_json_text(death, "argv.0");
 	const char *slash = program ? strrchr(program, '/') : NULL;
-	return slash && ff_starts(slash + 1, "python") ? program : NULL;
+	return program && ff_starts(slash ? slash + 1 : program, "python") ? program : NULL;
 }
 
 static json_t *collect_now(const json_t *death)
@@ -91,11 +91,11 @@ static void put_facts(const json_t *death, json_t *incident)
 	const char *report = ff_json_text(death, "report");
 	json_t *startup = NULL, *now = collect_now(death);
 	if (report)
-		optional(read_json(report, REPORT_MAX, "firstfix.facts/1", &startup));
+		ff_incident_optional(read_json(report, REPORT_MAX, "firstfix.facts/1", &startup));
 	if (startup)
-		optional(ff_json_put(incident, "facts.startup", startup));
+		ff_incident_optional(ff_json_put(incident, "facts.startup", startup));
 	if (now)
-		optional(ff_json_put(incident, "facts.failure", now));
+		ff_incident_optional(ff_json_put(incident, "facts.failure", now));
 }
 
 // What the system said of the death, as lines that rules know, behind what the worker printed.
@@ -139,6 +139,21 @@ static void add_output(struct ff_buf *log, const char *text)
 	ff_buf_printf(log, "%s\n", from);
 }
 
+struct ff_error *ff_incident_log_fd(const struct ff_buf *log, int *ret_fd)
+{
+	_cleanup_close_ int fd = memfd_create("firstfix-log", MFD_CLOEXEC);
+	if (log->failed)
+		return &ff_enomem;
+	if (fd < 0)
+		return ff_error_os(errno, "memfd");
+	struct ff_error *err = ff_write_all(fd, "log", log->p ? log->p : "", log->n);
+	if (!err && lseek(fd, 0, SEEK_SET) < 0)
+		err = ff_error_os(errno, "memfd");
+	if (!err)
+		*ret_fd = ff_take_fd(&fd);
+	return err;
+}
+
 static struct ff_error *log_of(const json_t *death, const json_t *incident, int *ret_fd)
 {
 	static const char *const streams[] = {"tail.stdout", "tail.output", "tail.stderr"};
@@ -149,17 +164,7 @@ static struct ff_error *log_of(const json_t *death, const json_t *incident, int 
 			add_output(&log, text);
 	}
 	add_system_lines(death, &log);
-	_cleanup_close_ int fd = memfd_create("firstfix-log", MFD_CLOEXEC);
-	if (log.failed)
-		return &ff_enomem;
-	if (fd < 0)
-		return ff_error_os(errno, "memfd");
-	struct ff_error *err = ff_write_all(fd, "log", log.p ? log.p : "", log.n);
-	if (!err && lseek(fd, 0, SEEK_SET) < 0)
-		err = ff_error_os(errno, "memfd");
-	if (!err)
-		*ret_fd = ff_take_fd(&fd);
-	return err;
+	return ff_incident_log_fd(&log, ret_fd);
 }
 
 static struct ff_error *put_diagnosis(const json_t *death, json_t *incident)
@@ -178,13 +183,13 @@ static struct ff_error *put_diagnosis(const json_t *death, json_t *incident)
 		return err;
 	json_t *exception = json_object_get(diagnosis, "exception");
 	if (exception) {
-		optional(ff_json_put(incident, "exception", json_incref(exception)));
-		optional(ff_incident_own_words(incident));
+		ff_incident_optional(ff_json_put(incident, "exception", json_incref(exception)));
+		ff_incident_optional(ff_incident_own_words(incident));
 	}
 	return ff_json_put(incident, "diagnosis", diagnosis);
 }
 
-static void put_changes(struct ff_store *store, json_t *incident)
+void ff_incident_put_changes(struct ff_store *store, json_t *incident)
 {
 	const char *key = ff_json_text(incident, "command_key");
 	_cleanup_json_ json_t *good = NULL, *changes = NULL, *matters = json_array();
@@ -204,7 +209,7 @@ static void put_changes(struct ff_store *store, json_t *incident)
 	while (json_array_size(changes) > CHANGES_KEPT)
 		json_array_remove(changes, json_array_size(changes) - 1);
 	if (changes)
-		optional(ff_json_put(incident, "changed", json_incref(changes)));
+		ff_incident_optional(ff_json_put(incident, "changed", json_incref(changes)));
 }
 
 static const char *title_of(const json_t *incident)
@@ -226,9 +231,11 @@ static const char *title_of(const json_t *incident)
 	return "WORKER FAILED";
 }
 
-static struct ff_error *put_identity(json_t *incident)
+struct ff_error *ff_incident_put_identity(json_t *incident)
 {
 	char *fingerprint = NULL, now[FF_TIME_LEN];
+	if (json_object_get(incident, "id")) // of one that is stored already
+		return NULL;
 	struct ff_error *err = ff_incident_fingerprint(incident, &fingerprint);
 	if (!err)
 		err = ff_json_put(incident, "fingerprint", json_string(fingerprint));
@@ -238,7 +245,25 @@ static struct ff_error *put_identity(json_t *incident)
 		err = ff_json_put(incident, "at", json_string(now));
 	if (!err && !json_object_get(incident, "command_key"))
 		err = ff_json_put(incident, "command_key", json_string("0000000000000000"));
-	return err ? err : ff_json_put(incident, "title", json_string(title_of(incident)));
+	return err || ff_json_text(incident, "title") ? err : ff_json_put(incident, "title", json_string(title_of(incident)));
+}
+
+// The worker ended by an exception that it told of itself while it lived: the incident of that is this one.
+static bool put_told(struct ff_store *store, json_t *incident)
+{
+	static const char *const kept[] = {"id", "at", "fingerprint", "command_key", "title", "pid", "process", "worker", "phase",
+		"request", "model", "exception", "gpu_memory", "diagnosis", "changed", "facts", "run_id"};
+	const char *id = ff_json_text(incident, "ended_by");
+	_cleanup_json_ json_t *told = NULL;
+	if (!id || !store)
+		return false;
+	_cleanup_error_ struct ff_error *err = ff_store_get(store, id, &told);
+	for (size_t i = 0; !err && i < sizeof(kept) / sizeof(kept[0]); i++) {
+		json_t *value = json_object_get(told, kept[i]);
+		if (value && json_object_set(incident, kept[i], value) < 0)
+			return false;
+	}
+	return !err;
 }
 
 struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *store, json_t **ret)
@@ -254,11 +279,13 @@ struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *stor
 			return &ff_enomem;
 	}
 	put_tails(death, incident);
-	optional(ff_incident_lanes(death, incident));
-	put_facts(death, incident);
-	optional(put_diagnosis(death, incident));
-	put_changes(store, incident);
-	struct ff_error *err = put_identity(incident);
+	ff_incident_optional(ff_incident_lanes(death, incident));
+	if (!put_told(store, incident)) {
+		put_facts(death, incident);
+		ff_incident_optional(put_diagnosis(death, incident));
+		ff_incident_put_changes(store, incident);
+	}
+	struct ff_error *err = ff_incident_put_identity(incident);
 	if (!err)
 		*ret = ff_take(&incident);
 	return err;
@@ -273,7 +300,7 @@ struct ff_error *ff_incident_of_log(const char *log_name, const json_t *facts, c
 	if (!err && facts)
 		err = ff_json_put(incident, "facts.failure", json_incref((json_t *)facts));
 	if (!err)
-		err = put_identity(incident);
+		err = ff_incident_put_identity(incident);
 	if (!err)
 		*ret = ff_take(&incident);
 	return err;

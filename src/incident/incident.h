@@ -2,7 +2,9 @@
 //
 // firstfix.incident/1: schema, at, fingerprint, command_key, command, argv, cwd, how, exit, lasted_ms, started_at, ended_at, phase,
 // exception {type, message, frames}, facts {startup, failure}, changed (against the last good start), last_good (bool), events,
-// memory [{at, ...}], tail {stdout, stderr}, diagnosis (firstfix.diagnosis/1), attempts, death (the supervisor's document), title.
+// memory [{at, ...}], tail {stdout, stderr}, diagnosis (firstfix.diagnosis/1), attempts, death (the supervisor's document), title;
+// working_on [begin event]: the phases that were open; ended_by: id of the incident whose exception ended the process (this one);
+// of a failure inside a living process also pid, process, worker, run_id, request, model, gpu_memory, sent_by.
 #pragma once
 
 #include "base/json.h"
@@ -15,10 +17,21 @@ struct ff_error *ff_death_read(const char *path, json_t **ret);
     NULL (a locked or full disk): then there is no last good start to compare with. What cannot be had is left out. */
 struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *store, json_t **ret);
 
+/** What a living process tells of a failure inside of it, or of a child of it that died (firstfix.failure/1), from a file or "-":
+    how ("failure", or "signal" of a child), title, pid, process (its name), worker (the machine's), run_id, command, argv, cwd,
+    command_key, python, environ (a file with its variables of now), lane (path), pids (whose events count in it), phase, request
+    {id, method, path, function, phase_id}, model, lasted_ms, exit and sent_by (of a child), exception {type, message, frames},
+    gpu_memory [line], log (the traceback and what was said before it). All but `schema` may be missing. */
+struct ff_error *ff_failure_read(const char *path, json_t **ret);
+
+/** The incident of it. `store` as above. */
+struct ff_error *ff_incident_of_failure(const json_t *failure, struct ff_store *store, json_t **ret);
+
 /** The same without a supervisor: a log, the facts it was explained with, and the diagnosis. */
 struct ff_error *ff_incident_of_log(const char *log_name, const json_t *facts, const json_t *diagnosis, json_t **ret);
 
-/** What the lanes of a run say: events (newest FF_INCIDENT_EVENTS), memory samples, and the phase that was open at the end. */
+/** What the lanes of a run say (or the one file that `lane` names): events (newest FF_INCIDENT_EVENTS), memory samples, the phases
+    that were open at the end, and the incident that ended it. */
 struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident);
 
 /** The worker's own account of its exception in place of what the output shows: without prefixes, and without what was printed

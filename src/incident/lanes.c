@@ -11,6 +11,7 @@ enum { EVENTS_READ_MAX = 200000, PHASES_MAX = 64 };
 
 struct story {
 	json_t *events, *memory, *phases; // phases: stack of begin events that have not ended
+	json_t *ended_by;		  // id of an incident
 	const json_t *pids;
 };
 
@@ -57,12 +58,18 @@ static void take(struct story *s, const struct ff_event *event)
 		keep_newest(s->phases, entry, PHASES_MAX);
 	else if (event->kind == FF_EV_PHASE_END)
 		end_phase(s->phases, entry);
+	const char *custom = json_string_value(json_object_get(entry, "firstfix.event")); // its keys hold dots: no paths
+	if (custom && strcmp(custom, "ended.by") == 0) {
+		json_decref(s->ended_by);
+		s->ended_by = json_incref(json_object_get(entry, "firstfix.incident"));
+	}
 }
 
-static void read_lanes(struct story *s, const char *dir)
+static void read_lanes(struct story *s, const char *dir, const char *lane)
 {
 	struct ff_events *events = NULL;
-	_cleanup_error_ struct ff_error *err = ff_events_open(&(struct ff_events_options){.dir = dir}, &events);
+	_cleanup_error_ struct ff_error *err =
+		ff_events_open(&(struct ff_events_options){.dir = dir, .lane = lane}, &events);
 	if (err)
 		return;
 	for (size_t n = 0; n < EVENTS_READ_MAX; n++) {
@@ -97,18 +104,23 @@ struct ff_error *ff_incident_own_words(json_t *incident)
 struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident)
 {
 	_cleanup_json_ json_t *events = json_array(), *memory = json_array(), *phases = json_array();
-	const char *dir = ff_json_text(death, "state_dir");
+	const char *dir = ff_json_text(death, "state_dir"), *lane = ff_json_text(death, "lane");
 	if (!events || !memory || !phases)
 		return &ff_enomem;
-	struct story s = {events, memory, phases, json_object_get(death, "pids")};
-	if (dir)
-		read_lanes(&s, dir);
+	struct story s = {events, memory, phases, NULL, json_object_get(death, "pids")};
+	if (dir || lane)
+		read_lanes(&s, dir, lane);
+	_cleanup_json_ json_t *ended_by = s.ended_by;
 	json_t *open = json_array_get(phases, json_array_size(phases) ? json_array_size(phases) - 1 : 0);
 	json_t *phase = json_object_get(open, "firstfix.phase");
 	struct ff_error *err = ff_json_put(incident, "events", json_incref(events));
 	if (!err)
 		err = ff_json_put(incident, "memory", json_incref(memory));
-	if (!err && phase)
+	if (!err && phase && !json_object_get(incident, "phase"))
 		err = ff_json_put(incident, "phase", json_incref(phase));
+	if (!err && open)
+		err = ff_json_put(incident, "working_on", json_incref(phases));
+	if (!err && ended_by)
+		err = ff_json_put(incident, "ended_by", json_incref(ended_by));
 	return err;
 }

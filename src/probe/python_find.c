@@ -1,5 +1,6 @@
-// The interpreter that `python handler.py` or a running worker uses: --python, the process itself, VIRTUAL_ENV, CONDA_PREFIX,
-// .venv in the working folder, PATH (through pyenv's shims), and at last the usual places.
+// The interpreter that `python handler.py` or a running worker uses: --python, the process itself, the virtual environment that
+// this very program was installed into, VIRTUAL_ENV, CONDA_PREFIX, .venv in the working folder, PATH (through pyenv's shims), and
+// at last the usual places. An environment that pipx or uv made for a program alone holds nobody's worker.
 //
 // /proc/PID/exe lies about virtual environments: it shows the base interpreter, as bin/python there is a link. The way the
 // process was called (argv[0]) leads to the environment. pyenv's shims are shell scripts; which version they start stands in
@@ -9,8 +10,10 @@
 #include "parse/chars.h"
 #include "parse/version.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum { SHIM_MAX = 4096, ARGV_MAX = 4 << 20, DEPTH_MAX = 64, VERSIONS_MAX = 1000 };
 
@@ -231,6 +234,32 @@ static struct ff_error *find_given(struct ff_probe_ctx *ctx, struct ff_python *r
 	return ff_error_create(FF_EABSENT, "--python %s: no such interpreter", ctx->python);
 }
 
+static bool holds(struct ff_probe_ctx *ctx, const char *folder, const char *name)
+{
+	_cleanup_free_ char *path = ff_path_printf("%s/%s", folder, name);
+	return is_file(ctx, path);
+}
+
+// "/srv/venv/bin/firstfix report", by whatever way it was called.
+static bool find_beside_ourselves(struct ff_probe_ctx *ctx, struct ff_python *ret)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n <= 0)
+		return false;
+	self[n] = '\0';
+	for (int up = 0; up < 3; up++) { // bin/firstfix-tool, libexec/firstfix/firstfix-tool
+		char *slash = strrchr(self, '/');
+		if (!slash || slash == self)
+			return false;
+		*slash = '\0';
+		if (holds(ctx, self, "pyvenv.cfg"))
+			return !holds(ctx, self, "pipx_metadata.json") && !holds(ctx, self, "uv-receipt.toml") &&
+				take_in_folder(ctx, ret, self, "this program's environment");
+	}
+	return false;
+}
+
 static bool find_by_environment(struct ff_probe_ctx *ctx, struct ff_python *ret)
 {
 	static const char *const variables[] = {"VIRTUAL_ENV", "CONDA_PREFIX"};
@@ -259,6 +288,8 @@ struct ff_error *ff_python_find(struct ff_probe_ctx *ctx, struct ff_python *ret)
 		return find_given(ctx, ret);
 	bool running = ff_host_pid(ctx->host) != 0 || ff_host_is_captured(ctx->host);
 	if (running && take_from_process(ctx, ret))
+		return NULL;
+	if (!running && find_beside_ourselves(ctx, ret))
 		return NULL;
 	if (find_by_environment(ctx, ret))
 		return NULL;

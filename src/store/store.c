@@ -243,6 +243,39 @@ struct ff_error *ff_store_get(struct ff_store *store, const char *id, json_t **r
 	return err;
 }
 
+// Puts a document in the place of the one that is stored.
+static struct ff_error *replace(struct ff_store *store, const char *id, const struct ff_shareable *incident)
+{
+	_cleanup_free_ char *text = json_dumps(ff_shareable_document(incident), JSON_COMPACT);
+	const char *const values[] = {text, id};
+	return text ? ff_sql_run(store->db, store->path, "update incident set document = ?1 where id = ?2", values, 2)
+		    : &ff_enomem;
+}
+
+struct ff_error *ff_store_replace(struct ff_store *store, const struct ff_shareable *incident)
+{
+	const char *id = ff_json_text(ff_shareable_document(incident), "id");
+	return id ? replace(store, id, incident) : ff_error_create(FF_EUSAGE, "an incident that is stored has an id");
+}
+
+struct ff_error *ff_store_again(struct ff_store *store, const char *id, unsigned times)
+{
+	char now[FF_TIME_LEN], number[16];
+	ff_clock_rfc3339(now);
+	snprintf(number, sizeof(number), "%u", times);
+	const char *const values[] = {number, now, id};
+	return ff_sql_run(store->db, store->path,
+		"update incident set count = count + cast(?1 as integer), last_seen = ?2 where id = ?3", values, 3);
+}
+
+struct ff_error *ff_store_find(struct ff_store *store, const json_t *incident, json_t **ret)
+{
+	const char *fingerprint = ff_json_text(incident, "fingerprint"), *key = ff_json_text(incident, "command_key");
+	_cleanup_free_ char *id = NULL;
+	struct ff_error *err = stored_id(store, fingerprint ? fingerprint : "", key ? key : "", &id);
+	return err ? err : ff_store_get(store, id, ret);
+}
+
 struct ff_error *ff_store_attempt(struct ff_store *store, const char *id, json_t *attempt)
 {
 	_cleanup_json_ json_t *doc = NULL;
@@ -257,12 +290,7 @@ struct ff_error *ff_store_attempt(struct ff_store *store, const char *id, json_t
 	}
 	_cleanup_shareable_ struct ff_shareable *masked = NULL;
 	err = json_array_append(attempts, attempt) < 0 ? &ff_enomem : ff_share(doc, &masked);
-	if (err)
-		return err;
-	_cleanup_free_ char *text = json_dumps(ff_shareable_document(masked), JSON_COMPACT);
-	const char *const values[] = {text, ff_json_text(doc, "id")};
-	return text ? ff_sql_run(store->db, store->path, "update incident set document = ?1 where id = ?2", values, 2)
-		    : &ff_enomem;
+	return err ? err : replace(store, ff_json_text(doc, "id"), masked);
 }
 
 struct ff_error *ff_store_put_good(struct ff_store *store, const char *command_key, const struct ff_shareable *facts)

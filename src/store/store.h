@@ -26,6 +26,15 @@ static inline void ff_cleanup_store(struct ff_store **store)
     must carry `fingerprint`, `command_key` and `at` (RFC 3339). */
 struct ff_error *ff_store_add(struct ff_store *store, const struct ff_shareable *incident, char **ret_id);
 
+/** The document of an incident that is stored (its `id` says which) anew; it is not counted. */
+struct ff_error *ff_store_replace(struct ff_store *store, const struct ff_shareable *incident);
+
+/** An incident that is stored came `times` times more. */
+struct ff_error *ff_store_again(struct ff_store *store, const char *id, unsigned times);
+
+/** The stored incident with the fingerprint and command of this one; FF_EABSENT where there is none. */
+struct ff_error *ff_store_find(struct ff_store *store, const json_t *incident, json_t **ret);
+
 /** Newest first: [{"id", "first_seen", "last_seen", "count", "cause", "title", "command", "bytes"}]. */
 struct ff_error *ff_store_list(struct ff_store *store, json_t **ret);
 

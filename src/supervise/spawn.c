@@ -6,6 +6,7 @@
 #include "supervise/spawn.h"
 
 #include "base/clock.h"
+#include "supervise/quote.h"
 #include "supervise/say.h"
 #include "supervise/supervise.h"
 
@@ -85,10 +86,21 @@ static void inject_hooks(void)
 		setenv("PYTHONPATH", path, 1);
 }
 
+// So that what the worker tells of itself is counted with its deaths.
+static void set_command_key(const struct supervisor *s)
+{
+	char key[17], cwd[4096];
+	if (!getcwd(cwd, sizeof(cwd)))
+		cwd[0] = '\0';
+	command_key(s->options.argv, cwd, key);
+	setenv("FIRSTFIX_COMMAND_KEY", key, 1);
+}
+
 static void set_environment(struct supervisor *s)
 {
 	char number[16];
 	setenv("FIRSTFIX_RUN_ID", s->run_id, 1);
+	set_command_key(s);
 	snprintf(number, sizeof(number), "%d", s->worker.attempt);
 	setenv("FIRSTFIX_ATTEMPT", number, 1);
 	if (s->dir.path[0])

@@ -89,7 +89,7 @@ static void start_report(struct supervisor *s)
 	if (quiet && !s->report[0])
 		return;
 	const char *slash = strrchr(s->options.argv[0], '/'); // a bare "python" is found on PATH, by the report too
-	if (slash && !strncmp(slash + 1, "python", strlen("python"))) {
+	if (!strncmp(slash ? slash + 1 : s->options.argv[0], "python", strlen("python"))) {
 		argv[n++] = "--python";
 		argv[n++] = s->options.argv[0];
 	}

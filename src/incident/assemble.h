@@ -1,0 +1,18 @@
+// What the makers of incidents share. Only src/incident includes this.
+#pragma once
+
+#include "base/json.h"
+#include "base/str.h"
+#include "store/store.h"
+
+/** A part that failed is not worth the incident. */
+void ff_incident_optional(struct ff_error *err);
+
+/** A log in memory, to be read from its beginning; takes nothing of `log`. */
+struct ff_error *ff_incident_log_fd(const struct ff_buf *log, int *ret_fd);
+
+/** `changed`: against the last good start of the command. */
+void ff_incident_put_changes(struct ff_store *store, json_t *incident);
+
+/** fingerprint, at, command_key, title. */
+struct ff_error *ff_incident_put_identity(json_t *incident);

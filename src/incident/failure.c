@@ -1,0 +1,123 @@
+// From a failure inside a living process to an incident: a request that failed, a model that was not loaded, a child that died.
+//
+// The process tells what it alone knows (firstfix.failure/1, incident.h says what is in it); facts are collected of it while it
+// lives. It tells in good faith and may be in a bad way: sizes are bounded, what has the wrong type is left out.
+//
+//	{"schema": "firstfix.failure/1", "how": "failure", "title": "REQUEST FAILED", "pid": 4711, "phase": "request",
+//	 "request": {"id": "42", "method": "POST", "path": "/generate"}, "exception": {"type": "OSError", "message": "..."},
+//	 "log": "Traceback (most recent call last): ..."}
+#include "incident/incident.h"
+
+#include "base/io.h"
+#include "diagnose/diagnose.h"
+#include "host/host.h"
+#include "incident/assemble.h"
+#include "probe/probe.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { FAILURE_MAX = 4 << 20, COLLECT_MS = 3000 };
+
+struct ff_error *ff_failure_read(const char *path, json_t **ret)
+{
+	_cleanup_buf_ struct ff_buf text = {0};
+	_cleanup_json_ json_t *doc = NULL;
+	bool stdin_ = strcmp(path, "-") == 0;
+	_cleanup_close_ int opened = stdin_ ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (!stdin_ && opened < 0)
+		return ff_error_os(errno, "%s", path);
+	const char *name = stdin_ ? "standard input" : path;
+	struct ff_error *err = ff_read_all(stdin_ ? STDIN_FILENO : opened, name, FAILURE_MAX, &text);
+	if (!err)
+		err = ff_json_parse(name, text.p ? text.p : "", text.n, &doc);
+	const char *found = ff_json_text(doc, "schema");
+	if (!err && (!found || strcmp(found, "firstfix.failure/1") != 0))
+		err = ff_error_create(FF_EFORMAT, "%s: its schema is '%.60s', not 'firstfix.failure/1'", name,
+			found ? found : "missing");
+	if (!err)
+		*ret = ff_take(&doc);
+	return err;
+}
+
+static void put_facts(const json_t *failure, json_t *incident)
+{
+	_cleanup_host_ struct ff_host *host = NULL;
+	int64_t pid = 0;
+	json_t *facts = NULL;
+	ff_json_int(failure, "pid", &pid);
+	const struct ff_host_options whom = {
+		.pid = pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0, .environ_file = ff_json_text(failure, "environ")};
+	_cleanup_error_ struct ff_error *err = ff_host_create(&whom, &host);
+	if (err) { // it ended meanwhile, or is sealed: its child sees the same machine and was given the same variables
+		_cleanup_error_ struct ff_error *unseen = ff_host_create(&(struct ff_host_options){0}, &host);
+		if (unseen)
+			return;
+	}
+	const struct ff_collect_options options = {
+		.trigger = "failure", .deadline_ms = COLLECT_MS, .python = ff_json_text(failure, "python")};
+	_cleanup_error_ struct ff_error *failed = ff_collect_facts(host, &options, &facts);
+	if (facts)
+		ff_incident_optional(ff_json_put(incident, "facts.failure", facts));
+}
+
+// What was said, and where the process is dead what the kernel's signal means.
+static struct ff_error *put_diagnosis(const json_t *failure, json_t *incident)
+{
+	_cleanup_buf_ struct ff_buf log = {0};
+	_cleanup_close_ int fd = -1;
+	const char *said = ff_json_text(failure, "log"), *signal = ff_json_text(failure, "exit.name");
+	json_t *diagnosis = NULL;
+	if (said)
+		ff_buf_printf(&log, "%s\n", said);
+	if (signal)
+		ff_buf_printf(&log, "worker died with <Signals.%s>\n", signal);
+	struct ff_error *err = ff_incident_log_fd(&log, &fd);
+	if (!err)
+		err = ff_diagnose(&(struct ff_diagnose_options){.facts = ff_json_at(incident, "facts.failure"),
+					  .log_fd = fd,
+					  .log_name = "the worker's own account"},
+			&diagnosis);
+	return err ? err : ff_json_put(incident, "diagnosis", diagnosis);
+}
+
+// A dead child's last request stands in its lane as a begin without an end.
+static void put_request_of_child(json_t *incident)
+{
+	static const struct {
+		const char *key, *path;
+	} told[] = {{"firstfix.request.id", "request.id"}, {"http.request.method", "request.method"},
+		{"url.path", "request.path"}, {"code.function.name", "request.function"},
+		{"gen_ai.request.model", "model"}, {"firstfix.phase.id", "request.phase_id"}};
+	const json_t *open = json_object_get(incident, "working_on");
+	const json_t *newest = json_array_get(open, json_array_size(open) ? json_array_size(open) - 1 : 0);
+	for (size_t i = 0; newest && i < sizeof(told) / sizeof(told[0]); i++) {
+		json_t *value = json_object_get(newest, told[i].key); // its keys hold dots: no paths
+		if (value)
+			ff_incident_optional(ff_json_put(incident, told[i].path, json_incref(value)));
+	}
+}
+
+struct ff_error *ff_incident_of_failure(const json_t *failure, struct ff_store *store, json_t **ret)
+{
+	static const char *const copied[] = {"how", "title", "pid", "process", "worker", "run_id", "command", "argv", "cwd",
+		"command_key", "phase", "request", "model", "lasted_ms", "exit", "sent_by", "exception", "gpu_memory"};
+	_cleanup_json_ json_t *incident = json_pack("{s:s}", "schema", "firstfix.incident/1");
+	if (!incident)
+		return &ff_enomem;
+	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++) {
+		json_t *value = json_object_get(failure, copied[i]);
+		if (value && json_object_set(incident, copied[i], value) < 0)
+			return &ff_enomem;
+	}
+	ff_incident_optional(ff_incident_lanes(failure, incident));
+	if (json_object_get(failure, "exit"))
+		put_request_of_child(incident);
+	put_facts(failure, incident);
+	ff_incident_optional(put_diagnosis(failure, incident));
+	ff_incident_put_changes(store, incident);
+	struct ff_error *err = ff_incident_put_identity(incident);
+	if (!err)
+		*ret = ff_take(&incident);
+	return err;
+}
