@@ -57,6 +57,47 @@ def test_a_death_becomes_an_incident(run, tmp_path):
     assert [(i["id"], i["count"]) for i in listed] == [(said["incident"], 2)], "the same failure is counted, not repeated"
 
 
+def failure(tmp_path, **changes):
+    """What a living process tells of itself, as the Python package does."""
+    document = {"schema": "firstfix.failure/1", "how": "failure", "title": "REQUEST FAILED", "pid": os.getpid(), "phase": "request",
+                "request": {"id": "42", "method": "POST", "path": "/generate"}, "command_key": "00000000000000aa", "log": LOG,
+                "exception": {"type": "OSError", "message": "[Errno 28] No space left on device",
+                              "frames": [{"file": "/app/handler.py", "line": n, "func": f"f{n}"} for n in range(20)]}, **changes}
+    path = tmp_path / "failure.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_a_living_process_tells_of_a_failure(run, tmp_path):
+    said = json.loads(run("incident", "--failure", failure(tmp_path)).stdout)
+    assert said["schema"] == "firstfix.recorded/1" and said["cause"] == "disk.full" and said["count"] == 1 and not said["known"]
+    for line in ("42 POST /generate", f"pid {os.getpid()}", "line 0, in f0", "... 8 more", "line 19, in f19", "DISK DIAGNOSTICS", "Fix to try first"):
+        assert line in said["text"], said["text"]
+    assert "line 5, in f5" not in said["text"]
+    run("incident", "--again", said["incident"], "--times", "5")
+    shown = json.loads(run("incidents", "show", said["incident"], "--json").stdout)
+    assert shown["count"] == 6 and len(shown["exception"]["frames"]) == 20 and shown["facts"]["failure"]["trigger"] == "failure"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": "firstfix.death/1"}', '{"schema": "firstfix.failure/1"}',
+                                  '{"schema": "firstfix.failure/1", "pid": -7, "pids": 3, "exception": [1], "request": "x", "log": {}, '
+                                  '"environ": "/nowhere", "lane": "/etc/passwd", "exit": 9, "gpu_memory": {"a": 1}, "python": 1}'])
+def test_a_damaged_account_is_refused_or_used_as_far_as_it_goes(run, tmp_path, text):
+    (tmp_path / "f").write_text(text)
+    good = '"firstfix.failure/1"' in text
+    done = run("incident", "--failure", tmp_path / "f", code=0 if good else 2)
+    assert (json.loads(done.stdout)["incident"] if good else "f: " in done.stderr)
+
+
+def test_what_our_own_blocks_say_is_no_evidence(run, tmp_path):
+    block = json.loads(run("incident", "--failure", failure(tmp_path)).stdout)["text"]
+    path = death(tmp_path, how="signal", exit={"signal": 9, "name": "SIGKILL"}, command_key="00000000000000bb")
+    (tmp_path / "stderr.txt").write_text("up\n" + block + "serving\n")
+    said = verdict(run("incident", "--from", path).stdout)
+    assert said.get("cause") != "disk.full"
+    assert "exception" not in json.loads(run("incidents", "show", said["incident"], "--json").stdout)
+
+
 def test_attempts_stand_in_the_incident(run, tmp_path):
     said = verdict(run("incident", "--from", death(tmp_path)).stdout)
     run("incident", "--attempt", said["incident"], "--result", "passed", "--say", "with A=1")
@@ -66,7 +107,7 @@ def test_attempts_stand_in_the_incident(run, tmp_path):
 
 
 def test_what_changed_since_the_last_good_start(run, tmp_path):
-    facts = json.loads(run("report", "--json").stdout)
+    facts = json.loads(run("report", "--json", "--python", "python").stdout)
     facts["env"]["HF_HOME"] = "/was/here"
     (tmp_path / "good.json").write_text(json.dumps(facts))
     run("incident", "--good-start", tmp_path / "good.json", "--command-key", "00000000000000aa")

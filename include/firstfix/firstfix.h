@@ -47,7 +47,8 @@ struct ff_collect_options {
 	const char *python;  /**< the interpreter to look at, NULL to find the one a worker would use */
 	const char *trigger; /**< stands in the document: "report" (default), "startup", "failure", ... */
 	unsigned deadline_ms; /**< for everything; what has not answered by then is a miss. 0 is 5000 */
-	const char *environ_file; /**< with pid: its variables as they are now, NUL-separated; /proc/PID/environ is of its start */
+	const char *
+		environ_file; /**< with pid: its variables as they are now, NUL-separated; /proc/PID/environ is of its start */
 };
 
 FF_PUBLIC struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_facts **ret);

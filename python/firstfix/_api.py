@@ -36,9 +36,11 @@ def _of(answer: str, text: str) -> Document:
 
 def report(only: str = "", pid: Optional[int] = None) -> Document:
     """firstfix.facts/1 of this process and its machine; `only` names probes, `pid` looks at another process."""
-    whom = _program.this_process() if pid is None else ["--pid", str(pid)]
-    words = ["report", *whom] + (["--only", only] if only else [])
-    return _of(_program.run([*words, "--json"])[1], _program.run(words)[1])
+    words = ["--only", only] if only else []
+    if pid is None:
+        return _of(_program.report([*words, "--json"]), _program.report(words))
+    whom = ["report", "--pid", str(pid), *words]
+    return _of(_program.run([*whom, "--json"])[1], _program.run(whom)[1])
 
 
 def explain(what: Union[str, bytes, BaseException], facts: Optional[dict[str, Any]] = None) -> Document:

@@ -27,7 +27,8 @@ def _handle(exc: BaseException, where: str, heading: str, wait: bool) -> None:
     try:
         from firstfix import _exceptions, _failure
 
-        if _exceptions.is_failure(exc) and not _failure.seen(exc):
+        told = _exceptions.is_failure(exc) and where == "process" and _failure.ended_by(exc)
+        if _exceptions.is_failure(exc) and not told and not _failure.seen(exc):
             if where == "process" and settings.supervised:
                 _failure.guarded(_failure.last_words, exc, where)
             else:
@@ -93,6 +94,8 @@ def wrap_process_run(original: Callable[..., Any], row: Row) -> Callable[..., An
         except BaseException as exc:
             _handle(exc, "child", f"CHILD PROCESS FAILED: {getattr(self, 'name', '')}", True)
             raise
+        finally:
+            _finish()  # it ends by os._exit()
     run.__wrapped__ = original  # type: ignore[attr-defined]
     return run
 
@@ -156,13 +159,17 @@ def _faulthandler() -> None:
         pass  # stderr without a descriptor, a folder that refuses: no stacks then
 
 
+def _finish() -> None:
+    incident = sys.modules.get("firstfix._incident")
+    if incident is not None:
+        incident.finish()
+
+
 def _at_exit() -> None:
     try:
         import os
 
-        failure = sys.modules.get("firstfix._failure")
-        if failure is not None:
-            failure.finish()
+        _finish()
         if _marker.endswith(f"-{os.getpid()}"):
             os.unlink(_marker)
     except Exception:

@@ -107,6 +107,19 @@ def text(exc: BaseException) -> str:
     return cut("".join(lines), TEXT_MAX)
 
 
+def chain(exc: BaseException) -> list[BaseException]:
+    """The exception and what led to it, the newest first."""
+    return [each for each, _ in _chain(exc)][::-1]
+
+
+def document(exc: BaseException) -> dict[str, object]:
+    """As an incident holds it: type, message, frames with their functions, and what led to it."""
+    rows = [{"file": file, "line": line, "func": name} for file, line, name in frames(exc.__traceback__)]
+    led = [{"type": type_name(each), "message": cut(message(each), 1000)} for each in chain(exc)[1:]]
+    made: dict[str, object] = {"type": type_name(exc), "message": message(exc), "frames": rows}
+    return {**made, "led_to_it": led} if led else made
+
+
 def fingerprint(exc: BaseException) -> str:
     """The same failure has the same one: type and innermost frames."""
     rows = frames(exc.__traceback__)[-3:]

@@ -1,33 +1,23 @@
-"""A failure inside the worker: one event in the lane, one block for people, and the diagnosis.
+"""A failure inside the worker: one event in the lane, one incident, one block for people.
 
 Everything here is called while the worker's own exception is on its way; nothing here may replace it. The event comes
 first, because it survives whatever follows.
 """
 from __future__ import annotations
 
+import sys
 import threading
-import time
 from collections import deque
 from typing import Any, Callable, Optional, Sequence
 
-from firstfix import _children, _exceptions, _gpu, _mask, _program, _ring, _say
+from firstfix import _exceptions, _gpu, _incident, _install, _mask, _ring, _say
 from firstfix._settings import settings
 
-SAME_FAILURE_S = 60.0
 MARK = "_firstfix_reported"
-# What the first cause's family wants to see of the machine, as the seed's failure blocks do.
-SECTIONS = (
-    ("bnb.", "BITSANDBYTES FAILURE DIAGNOSTICS", "bitsandbytes,bitsandbytes_choice,torch,cuda"),
-    ("oom.host", "MEMORY DIAGNOSTICS", "memory,limits,disks"),
-    ("hf.", "MODEL FILES DIAGNOSTICS", "transformers,disks"),
-    ("disk.", "DISK DIAGNOSTICS", "disks"),
-    ("torch.", "PYTORCH/CUDA DIAGNOSTICS", "torch,driver,cuda,gpus"),
-    ("cuda.", "PYTORCH/CUDA DIAGNOSTICS", "torch,driver,cuda,gpus"),
-)
 hints: deque[str] = deque(maxlen=20)  # warnings that matter for a later failure
-_recent: dict[str, list[float]] = {}  # fingerprint -> when last shown, how often since
 _busy = threading.local()
-_threads: list[threading.Thread] = []
+_REQUEST = (("id", "firstfix.request.id"), ("method", "http.request.method"), ("path", "url.path"),
+            ("function", "code.function.name"), ("phase_id", "firstfix.phase.id"))
 
 
 def seen(exc: BaseException) -> bool:
@@ -35,9 +25,9 @@ def seen(exc: BaseException) -> bool:
     return bool(getattr(exc, MARK, False))
 
 
-def _mark(exc: BaseException) -> None:
+def _mark(exc: BaseException, key: str) -> None:
     try:
-        setattr(exc, MARK, True)
+        setattr(exc, MARK, key)
     except Exception:
         pass  # an exception with slots: it is said twice
 
@@ -63,22 +53,9 @@ def _record_memory() -> None:
         _ring.event(_ring.MEMORY, reading.fields())
 
 
-def _repeated(exc: BaseException) -> int:
-    """How often this failure came again within a minute; 0 the first time."""
-    key, now = _exceptions.fingerprint(exc), time.monotonic()
-    entry = _recent.get(key)
-    if entry and now - entry[0] < SAME_FAILURE_S:
-        entry[1] += 1
-        return int(entry[1])
-    if len(_recent) > 256:
-        _recent.clear()
-    _recent[key] = [now, 0]
-    return 0
-
-
 def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[str, Any]] = None,
            wait: bool = True, said: Sequence[str] = (), show: bool = True) -> None:
-    """Record, show and diagnose. wait=False: the diagnosis follows from a thread, since an event loop must not stand still.
+    """Record, store, show and diagnose. wait=False: that follows from a thread, since an event loop must not stand still.
     `said` are lines that a library printed before it failed. show=False: recorded, and not shown further up either.
 
     Raises nothing, but Ctrl-C passes through. A failure inside of this is said in one line.
@@ -87,17 +64,43 @@ def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[s
         return
     _busy.on = True
     try:
-        _mark(exc)
+        key = _exceptions.fingerprint(exc)
+        _mark(exc, key)
         record(exc, where, fields)
-        repeated = _repeated(exc)
-        if repeated or not show or settings.log == "off":
-            return
-        _show(exc, heading, fields or {}, wait, said)
+        if show and _incident.known(key) is None:
+            _tell(exc, key, where, heading, fields or {}, wait, said)
     except Exception as failure:
         _say.once(f"could not report a failure: {type(failure).__name__}")
     finally:
         _busy.on = False
         settings.keep_spare()
+
+
+def _tell(exc: BaseException, key: str, where: str, heading: str, fields: dict[str, Any], wait: bool, said: Sequence[str]) -> None:
+    kind, message = _exceptions.type_name(exc), _exceptions.message(exc)
+    memory, trace = _memory_lines(exc), _exceptions.text(exc)
+    if settings.log == "json":
+        _say.say("exception", "", dict(fields, **{"exception.type": kind, "exception.message": _mask.mask(message),
+                                                  "exception.stacktrace": _mask.mask(trace)}))
+    failure = _incident.about_process()
+    failure.update({
+        "title": heading, "phase": where, "model": fields.get("gen_ai.request.model"), "gpu_memory": memory or None,
+        "request": {name: fields[field] for name, field in _REQUEST if fields.get(field) is not None} or None,
+        "lasted_ms": round(fields["firstfix.duration_ms"]) if "firstfix.duration_ms" in fields else None,
+        "exception": _exceptions.document(exc), "log": "\n".join([*hints, *said, trace, *memory]),
+        "children_since_ns": int(_install.began * 1e9) if "multiprocessing.process" in sys.modules else None,
+    })
+    about = _incident.remember(key, _exceptions.cut(f"{kind}: {message}".partition("\n")[0], 300))
+
+    def plain() -> str:
+        lines = [_say.title(heading), f"Error Type: {kind}", f"Error Message: {message}", "", "Full Traceback:", trace.rstrip()]
+        return _mask.mask("\n".join(lines + (["", _say.section("GPU MEMORY DIAGNOSTICS"), *memory] if memory else [])))
+
+    telling = _incident.Telling(failure, plain, about)
+    if wait:
+        _incident.tell(telling)
+    else:
+        _incident.later(telling)
 
 
 def last_words(exc: BaseException, where: str) -> None:
@@ -108,6 +111,20 @@ def last_words(exc: BaseException, where: str) -> None:
         _say.say("firstfix.memory", "\n".join([_say.section("GPU MEMORY DIAGNOSTICS"), *memory]), {"body": "\n".join(memory)})
 
 
+def ended_by(exc: BaseException) -> bool:
+    """True when this exception, or one that led to it, was told already: then the end of the process refers to that."""
+    for each in _exceptions.chain(exc):
+        if seen(each):
+            _incident.finish()
+            known = _incident.peek(str(getattr(each, MARK)))
+            if known is not None and known.incident:
+                if each is not exc:
+                    record(exc, "process")
+                _ring.event(_ring.CUSTOM, {"firstfix.event": "ended.by", "firstfix.incident": known.incident})
+                return True
+    return False
+
+
 def _memory_lines(exc: BaseException) -> list[str]:
     if not _out_of_memory(exc):
         return []
@@ -115,69 +132,6 @@ def _memory_lines(exc: BaseException) -> list[str]:
         return _gpu.oom_lines()
     except Exception:
         return []
-
-
-def _show(exc: BaseException, heading: str, fields: dict[str, Any], wait: bool, said: Sequence[str]) -> None:
-    trace = _mask.mask(_exceptions.text(exc))
-    kind, message = _exceptions.type_name(exc), _mask.mask(_exceptions.message(exc))
-    memory = _memory_lines(exc)
-    lines = [_say.title(heading), f"Error Type: {kind}", f"Error Message: {message}", "", "Full Traceback:", trace.rstrip()]
-    if memory:
-        lines += ["", _say.section("GPU MEMORY DIAGNOSTICS"), *memory]
-    record_ = dict(fields, **{"exception.type": kind, "exception.message": message, "exception.stacktrace": trace})
-    _say.say("exception", "\n".join(lines), record_)
-    log = "\n".join([*hints, *said, trace, *memory])
-    if wait:
-        diagnose(log)
-    else:
-        thread = threading.Thread(target=_diagnose_quietly, args=(log,), name="firstfix", daemon=True)
-        _threads[:] = [t for t in _threads if t.is_alive()]
-        if len(_threads) < 2:
-            _threads.append(thread)
-            thread.start()
-
-
-def _diagnose_quietly(log: str) -> None:
-    try:
-        diagnose(log)
-    except Exception as failure:
-        _say.once(f"could not diagnose a failure: {type(failure).__name__}")
-
-
-def diagnose(log: str) -> None:
-    """Join the traceback with those of the processes below and the facts of this one; show cause, evidence and fix."""
-    import json
-
-    try:
-        log = "\n".join([*_children.failures(), log])
-        facts = _program.report_self("failure")
-        answer = json.loads(_program.explain(log, facts, True))
-        if settings.log == "json":
-            _say.say("firstfix.diagnosis", "", {"firstfix.diagnosis": answer})
-            return
-        _say.say("firstfix.diagnosis", _sections(answer) + _program.explain(log, facts, False), {})
-    except _program.ProgramError as error:
-        _say.once(f"no diagnosis: {error}")
-
-
-def _sections(answer: dict[str, Any]) -> str:
-    """The part of the report that the first cause is about."""
-    causes = [str(d.get("cause", "")) for d in answer.get("diagnoses", ())][:1]
-    for prefix, heading, probes in SECTIONS:
-        if causes and causes[0].startswith(prefix):
-            try:
-                page = _program.run(["report", *_program.this_process(), "--only", probes])[1]
-                return f"{_say.section(heading)}\n{page[page.find(_say.LIGHT):]}"
-            except _program.ProgramError:
-                return ""
-    return ""
-
-
-def finish(timeout: float = 5.0) -> None:
-    """At exit: let a diagnosis that is under way come to its end, for a moment."""
-    end = time.monotonic() + timeout
-    for thread in _threads:
-        thread.join(max(0.0, end - time.monotonic()))
 
 
 def guarded(call: Callable[..., Any], *args: Any) -> Any:

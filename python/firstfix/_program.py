@@ -7,7 +7,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, Iterable, Optional
+from contextlib import contextmanager
+from typing import Any, Iterable, Iterator, Optional
 
 DEADLINE_S = 20.0
 _found: list[str] = []
@@ -79,6 +80,21 @@ def document(words: list[str], text: Optional[bytes] = None, keep: tuple[int, ..
     return dict(parsed)
 
 
+@contextmanager
+def environment() -> Iterator[tuple[int, str]]:
+    """A descriptor, and its path in a child that is given it: the variables of this process as they are now.
+
+    /proc/PID/environ holds those of its start, and a worker sets many by os.environ.
+    """
+    fd = os.memfd_create("firstfix-environ", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(os.dup(fd), "wb") as file:
+            file.write(b"".join(name + b"=" + value + b"\0" for name, value in list(os.environb.items())))
+        yield fd, f"/proc/self/fd/{fd}"
+    finally:
+        os.close(fd)
+
+
 def this_process() -> list[str]:
     """The words by which `firstfix report` looks at this process; its Python by name, as setproctitle hides a venv's."""
     known = os.path.isabs(sys.executable or "")
@@ -87,8 +103,13 @@ def this_process() -> list[str]:
 
 def report_self(trigger: str, only: str = "") -> str:
     """firstfix.facts/1 of this very process, as JSON text."""
-    words = ["report", "--json", *this_process(), "--trigger", trigger]
-    return run(words + (["--only", only] if only else []))[1]
+    return report(["--json", "--trigger", trigger] + (["--only", only] if only else []))
+
+
+def report(words: list[str]) -> str:
+    """What `firstfix report WORDS` says of this very process."""
+    with environment() as (fd, path):
+        return run(["report", *this_process(), "--environ", path, *words], None, (fd,))[1]
 
 
 def explain(log: str, facts: Optional[str], as_json: bool) -> str:

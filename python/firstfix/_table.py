@@ -60,5 +60,6 @@ ROWS = (
     Row("threading", "threading", "excepthook", ENDS + "wrap_thread_hook"),
     Row("asyncio", "asyncio.base_events", "BaseEventLoop.call_exception_handler", ENDS + "wrap_loop_handler"),
     Row("multiprocessing", "multiprocessing.process", "BaseProcess.run", ENDS + "wrap_process_run"),
+    Row("celery", "billiard.process", "BaseProcess.run", ENDS + "wrap_process_run"),
     Row("warnings", "warnings", "showwarning", ENDS + "wrap_showwarning"),
 )

@@ -83,11 +83,10 @@ struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_
 	if (!options)
 		options = &defaults;
 	_cleanup_host_ struct ff_host *host = NULL;
-	struct ff_error *err =
-		ff_host_create(&(struct ff_host_options){.root = options->root,
-						      .pid = options->pid,
-						      .environ_file = options->environ_file},
-			&host);
+	struct ff_error *err = ff_host_create(
+		&(struct ff_host_options){
+			.root = options->root, .pid = options->pid, .environ_file = options->environ_file},
+		&host);
 	if (err)
 		return err;
 	_cleanup_json_ json_t *doc = NULL;

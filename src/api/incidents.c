@@ -140,10 +140,10 @@ static struct ff_error *recorded(
 		return err;
 	const json_t *shown = ff_shareable_document(masked);
 	_cleanup_json_ json_t *answer = json_pack("{s:s, s:O*, s:O*, s:s*, s:b, s:O*, s:O*, s:s}", "schema",
-		"firstfix.recorded/1", "incident", json_object_get(shown, "id"), "count", json_object_get(shown, "count"),
-		"unstored", unstored ? ff_error_message(unstored) : NULL, "known", known, "cause",
-		ff_json_at(shown, "diagnosis.diagnoses.0.cause"), "diagnosis", json_object_get(shown, "diagnosis"), "text",
-		text);
+		"firstfix.recorded/1", "incident", json_object_get(shown, "id"), "count",
+		json_object_get(shown, "count"), "unstored", unstored ? ff_error_message(unstored) : NULL, "known",
+		known, "cause", ff_json_at(shown, "diagnosis.diagnoses.0.cause"), "diagnosis",
+		json_object_get(shown, "diagnosis"), "text", text);
 	*ret = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
 	return *ret ? NULL : &ff_enomem;
 }

@@ -32,7 +32,7 @@ static int record(const char *death)
 	if (unstored) {
 		fprintf(stderr, "firstfix: the incident could not be stored: %s\n", ff_error_message(unstored));
 		ff_error_free(unstored);
-	} else if (!err) {
+	} else if (!err && !style.brief) { // what was told already says where it lies
 		fprintf(stderr, "Stored as incident %s: firstfix incidents show %s; firstfix bundle %s\n",
 			ff_incident_id(incident), ff_incident_id(incident), ff_incident_id(incident));
 	}
@@ -102,7 +102,8 @@ int ff_cmd_incident(int argc, char **argv)
 	else if (good && key)
 		err = ff_incident_good_start(dir, good, key);
 	else
-		return ff_usage_error(
-			"incident", "wants --from, --failure, --again, --attempt with --result, or --good-start with --command-key");
+		return ff_usage_error("incident",
+			"wants --from, --failure, --again, --attempt with --result, or --good-start with "
+			"--command-key");
 	return err ? ff_fail("incident", err) : 0;
 }

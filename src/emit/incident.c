@@ -107,7 +107,8 @@ static void say_end(struct ff_page *page, const json_t *doc)
 	if (how && strcmp(how, "oom-kill") == 0)
 		ff_page_line(page, FF_MARK_FAIL, "Killed by", FF_SPAN("the kernel's OOM killer"));
 	if (ff_json_int(doc, "lasted_ms", &ms))
-		ff_page_say(page, FF_MARK_NONE, "Lived", "%.1f s", (double)ms / 1000);
+		ff_page_say(page, FF_MARK_NONE, how && strcmp(how, "failure") == 0 ? "After" : "Lived", "%.1f s",
+			(double)ms / 1000);
 }
 
 // The last lines of a text, at most n.
@@ -227,7 +228,8 @@ static const struct {
 	{"oom.host", "MEMORY DIAGNOSTICS", {"system.memory", "system.limits", "system.shm"}, {ff_report_system}},
 	{"hf.", "MODEL FILES DIAGNOSTICS", {"transformers", "system.disks"}, {ff_report_packages, ff_report_system}},
 	{"disk.", "DISK DIAGNOSTICS", {"system.disks", "system.shm"}, {ff_report_system}},
-	{"torch.", "PYTORCH/CUDA DIAGNOSTICS", {"torch", "driver", "cuda", "gpus"}, {ff_report_torch, ff_report_driver}},
+	{"torch.", "PYTORCH/CUDA DIAGNOSTICS", {"torch", "driver", "cuda", "gpus"},
+		{ff_report_torch, ff_report_driver}},
 	{"cuda.", "PYTORCH/CUDA DIAGNOSTICS", {"torch", "driver", "cuda", "gpus"}, {ff_report_torch, ff_report_driver}},
 };
 
@@ -313,6 +315,19 @@ static struct ff_error *write_brief(const json_t *doc, struct ff_page *page, cha
 	return json_object_get(doc, "ended_by") ? write_end(doc, page, ret) : write_again(doc, page, ret);
 }
 
+static void say_what_led_to_it(struct ff_page *page, const json_t *doc)
+{
+	size_t i;
+	json_t *each;
+	json_array_foreach (ff_json_at(doc, "exception.led_to_it"), i, each) {
+		struct ff_span rest = ff_span_of(ff_json_text(each, "message")), first = {0};
+		const char *type = ff_json_text(each, "type");
+		ff_span_next(&rest, '\n', &first);
+		ff_page_say(page, FF_MARK_NONE, "Led to it", "%s: %.*s", type ? type : "?", (int)first.n,
+			first.p ? first.p : "");
+	}
+}
+
 static struct ff_error *write_incident(const json_t *doc, struct ff_page *page, char **ret)
 {
 	const char *title = ff_json_text(doc, "title"), *id = ff_json_text(doc, "id");
@@ -323,8 +338,6 @@ static struct ff_error *write_incident(const json_t *doc, struct ff_page *page, 
 	say_text(page, "Command", json_object_get(doc, "command"));
 	say_who(page, doc);
 	say_text(page, "At", json_object_get(doc, "at"));
-	if (json_object_get(doc, "pid"))
-		say_stored(page, doc);
 	if (ff_json_int(doc, "count", &count) && count > 1)
 		ff_page_say(page, FF_MARK_WARN, "Seen", "%lld times, first %s", (long long)count,
 			ff_json_text(doc, "first_seen") ? ff_json_text(doc, "first_seen") : "?");
@@ -334,6 +347,7 @@ static struct ff_error *write_incident(const json_t *doc, struct ff_page *page, 
 	say_text(page, "Phase", json_object_get(doc, "phase"));
 	say_text(page, "Error Type", ff_json_at(doc, "exception.type"));
 	say_message(page, ff_json_at(doc, "exception.message"));
+	say_what_led_to_it(page, doc);
 	say_trace(page, doc);
 	say_tail(page, doc);
 	say_gpu_memory(page, doc);
@@ -341,10 +355,18 @@ static struct ff_error *write_incident(const json_t *doc, struct ff_page *page, 
 	if (err)
 		return err;
 	const json_t *diagnosis = json_object_get(doc, "diagnosis");
+	bool unexplained = json_object_get(doc, "pid") && !json_array_size(json_object_get(diagnosis, "diagnoses"));
 	if (diagnosis)
+		ff_page_end_section(page);
+	if (unexplained) // its error stands above: to list its lines again would tell nothing
+		ff_page_line(page, FF_MARK_NONE, "Cause", FF_SPAN("not known: no rule explains it"));
+	else if (diagnosis)
 		ff_diagnosis_write(diagnosis, page);
 	say_changes(page, doc);
 	say_attempts(page, doc);
+	ff_page_end_section(page);
+	if (json_object_get(doc, "pid"))
+		say_stored(page, doc);
 	return ff_page_finish(page, ret);
 }
 

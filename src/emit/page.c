@@ -18,7 +18,7 @@ static struct ff_span clean(struct ff_page *page, struct ff_span text, struct ff
 	return (struct ff_span){room->p, room->failed ? 0 : room->n};
 }
 
-static void end_section(struct ff_page *page)
+void ff_page_end_section(struct ff_page *page)
 {
 	if (page->in_section)
 		page->look->end_section(page);
@@ -39,13 +39,13 @@ static void begin_content(struct ff_page *page)
 void ff_page_title(struct ff_page *page, const char *title, const char *beside)
 {
 	_cleanup_buf_ struct ff_buf one = {0}, two = {0};
-	end_section(page);
+	ff_page_end_section(page);
 	page->look->title(page, clean(page, ff_span_of(title), &one), clean(page, ff_span_of(beside), &two));
 }
 
 void ff_page_section(struct ff_page *page, const char *title)
 {
-	end_section(page);
+	ff_page_end_section(page);
 	page->waiting = title;
 }
 
@@ -97,6 +97,6 @@ void ff_page_gap(struct ff_page *page)
 
 struct ff_error *ff_page_finish(struct ff_page *page, char **ret)
 {
-	end_section(page);
+	ff_page_end_section(page);
 	return ff_buf_finish(&page->out, ret);
 }

@@ -55,6 +55,8 @@ struct ff_page {
 void ff_page_title(struct ff_page *page, const char *title, const char *beside);
 /** Start a section; `title` must outlive the page. */
 void ff_page_section(struct ff_page *page, const char *title);
+/** What follows belongs to no section. */
+void ff_page_end_section(struct ff_page *page);
 void ff_page_line(struct ff_page *page, enum ff_mark mark, const char *label, struct ff_span value);
 /** The same, put together by a printf format. */
 void ff_page_say(struct ff_page *page, enum ff_mark mark, const char *label, const char *format, ...)

@@ -31,7 +31,7 @@ static const char *const harmless[] = {"bos", "eos", "pad", "unk", "sep", "cls",
 	"video", "audio", "special", "added", "new", "max", "min", "prompt", "start", "end", "first", "last", "per",
 	"think", "draft", "tool", "cache", "hash", "config", "graph", "public", "primary", "foreign", "sort", "state",
 	"dict", "vision", "num", "id", "decoder", "split", "delimiter", "running", "current", "input", "output",
-	"reversed", "speech", "language", "placeholder", "invalid", "unexpected", "missing", "begin", NULL};
+	"reversed", "speech", "language", "placeholder", "invalid", "unexpected", "missing", "begin", "command", NULL};
 // In last place they only number or encode what stands before.
 static const char *const trailing[] = {"value", "base64", "b64", "raw", "text", "0", "1", "2", "3", NULL};
 

@@ -82,7 +82,8 @@ static struct ff_error *env_of_now(const char *path, json_t **env)
 	json_t *value;
 	void *next;
 	struct ff_error *err = now ? env_of_file(path, now) : &ff_enomem;
-	json_object_foreach_safe (now, next, name, value) {
+	json_object_foreach_safe(now, next, name, value)
+	{
 		if (counts_at_start(name))
 			json_object_del(now, name);
 	}

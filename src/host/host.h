@@ -20,7 +20,8 @@ struct ff_host;
 struct ff_host_options {
 	const char *root; /**< a captured machine, or NULL */
 	pid_t pid;	  /**< look through this process's eyes (its root, environment, working folder), or 0 */
-	const char *environ_file; /**< the worker's variables as they are now, NUL-separated, or NULL: /proc/PID/environ holds those
+	const char *
+		environ_file; /**< the worker's variables as they are now, NUL-separated, or NULL: /proc/PID/environ holds those
 				       of its start. What only counts at a start (LD_*, PYTHON*) is still taken from there */
 };
 

@@ -115,30 +115,6 @@ static void add_system_lines(const json_t *death, struct ff_buf *log)
 		ff_buf_printf(log, "worker died with <Signals.%s>\n", name);
 }
 
-// The output without the parts of a report that our Python package printed with a failure: "Shared memory (/dev/shm): 8 GB free"
-// behind "No space left on device" is no evidence. Such a part ends where its diagnosis begins.
-static void add_output(struct ff_buf *log, const char *text)
-{
-	static const char light[] = "----------------------------------------------------------------------\n",
-			  ending[] = " DIAGNOSTICS\n",
-			  heavy[] = "\n======================================================================\n";
-	const char *from = text, *start = text;
-	while ((start = strstr(start, light))) {
-		const char *heading = start + sizeof(light) - 1, *line_end = strchr(heading, '\n');
-		const char *body = line_end ? line_end + 1 : heading;
-		const char *end = strstr(body, heavy);
-		bool ours = end && (size_t)(body - heading) >= sizeof(ending) &&
-			strncmp(body - (sizeof(ending) - 1), ending, sizeof(ending) - 1) == 0 &&
-			strncmp(heading, "GPU ", 4) != 0; // what torch's allocator said at that moment
-		if (ours) {
-			ff_buf_add(log, from, (size_t)(start - from));
-			from = end + 1;
-		}
-		start = ours ? from : heading;
-	}
-	ff_buf_printf(log, "%s\n", from);
-}
-
 struct ff_error *ff_incident_log_fd(const struct ff_buf *log, int *ret_fd)
 {
 	_cleanup_close_ int fd = memfd_create("firstfix-log", MFD_CLOEXEC);
@@ -161,7 +137,7 @@ static struct ff_error *log_of(const json_t *death, const json_t *incident, int 
 	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
 		const char *text = ff_json_text(incident, streams[i]);
 		if (text)
-			add_output(&log, text);
+			ff_incident_add_output(&log, text);
 	}
 	add_system_lines(death, &log);
 	return ff_incident_log_fd(&log, ret_fd);
@@ -245,14 +221,16 @@ struct ff_error *ff_incident_put_identity(json_t *incident)
 		err = ff_json_put(incident, "at", json_string(now));
 	if (!err && !json_object_get(incident, "command_key"))
 		err = ff_json_put(incident, "command_key", json_string("0000000000000000"));
-	return err || ff_json_text(incident, "title") ? err : ff_json_put(incident, "title", json_string(title_of(incident)));
+	return err || ff_json_text(incident, "title") ? err
+						      : ff_json_put(incident, "title", json_string(title_of(incident)));
 }
 
 // The worker ended by an exception that it told of itself while it lived: the incident of that is this one.
 static bool put_told(struct ff_store *store, json_t *incident)
 {
-	static const char *const kept[] = {"id", "at", "fingerprint", "command_key", "title", "pid", "process", "worker", "phase",
-		"request", "model", "exception", "gpu_memory", "diagnosis", "changed", "facts", "run_id"};
+	static const char *const kept[] = {"id", "at", "fingerprint", "command_key", "title", "pid", "process",
+		"worker", "phase", "request", "model", "exception", "gpu_memory", "diagnosis", "changed", "facts",
+		"run_id"};
 	const char *id = ff_json_text(incident, "ended_by");
 	_cleanup_json_ json_t *told = NULL;
 	if (!id || !store)
@@ -264,6 +242,23 @@ static bool put_told(struct ff_store *store, json_t *incident)
 			return false;
 	}
 	return !err;
+}
+
+// The exception of its last words was told while it lived, and caught: logged, and sys.exit(1) behind it.
+static void find_told(json_t *incident)
+{
+	const char *type = ff_json_text(incident, "exception.type"),
+		   *message = ff_json_text(incident, "exception.message"), *how = ff_json_text(incident, "how");
+	size_t i;
+	json_t *told;
+	json_array_foreach (json_object_get(incident, "told"), i, told) {
+		const char *its = ff_json_text(told, "type"), *said = ff_json_text(told, "message");
+		bool same = how && strcmp(how, "exit") == 0 && type && message && its && said && ff_ends(its, type) &&
+			strcmp(message, said) == 0;
+		if (same)
+			ff_incident_optional(
+				ff_json_put(incident, "ended_by", json_incref(json_object_get(told, "incident"))));
+	}
 }
 
 struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *store, json_t **ret)
@@ -283,7 +278,9 @@ struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *stor
 	if (!put_told(store, incident)) {
 		put_facts(death, incident);
 		ff_incident_optional(put_diagnosis(death, incident));
-		ff_incident_put_changes(store, incident);
+		find_told(incident);
+		if (!put_told(store, incident))
+			ff_incident_put_changes(store, incident);
 	}
 	struct ff_error *err = ff_incident_put_identity(incident);
 	if (!err)

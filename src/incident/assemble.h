@@ -11,6 +11,9 @@ void ff_incident_optional(struct ff_error *err);
 /** A log in memory, to be read from its beginning; takes nothing of `log`. */
 struct ff_error *ff_incident_log_fd(const struct ff_buf *log, int *ret_fd);
 
+/** Append what a worker printed, without our own blocks in it. */
+void ff_incident_add_output(struct ff_buf *log, const char *text);
+
 /** `changed`: against the last good start of the command. */
 void ff_incident_put_changes(struct ff_store *store, json_t *incident);
 

@@ -14,10 +14,12 @@
 #include "incident/assemble.h"
 #include "probe/probe.h"
 
+#include <firstfix/event.h>
+
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { FAILURE_MAX = 4 << 20, COLLECT_MS = 3000 };
+enum { FAILURE_MAX = 4 << 20, COLLECT_MS = 3000, BELOW_MAX = 1024, CHILDREN_KEPT = 4, EVENTS_READ_MAX = 200000 };
 
 struct ff_error *ff_failure_read(const char *path, json_t **ret)
 {
@@ -61,6 +63,71 @@ static void put_facts(const json_t *failure, json_t *incident)
 		ff_incident_optional(ff_json_put(incident, "facts.failure", facts));
 }
 
+// The processes below the one that failed.
+struct below {
+	uint32_t pids[BELOW_MAX];
+	size_t n, kept;
+	struct ff_buf *log;
+};
+
+static bool is_below(const struct below *b, uint32_t pid)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->pids[i] == pid)
+			return true;
+	}
+	return false;
+}
+
+static const struct ff_field *field_of(const struct ff_event *event, const char *key)
+{
+	for (size_t i = 0; i < event->n; i++) {
+		if (strcmp(event->keys[i], key) == 0)
+			return &event->fields[i];
+	}
+	return NULL;
+}
+
+// A process recorded its start before it started others.
+static void take_of_child(struct below *b, const struct ff_event *event)
+{
+	if (event->kind == FF_EV_PROCESS_START) {
+		const struct ff_field *parent = field_of(event, "process.parent_pid");
+		bool ours = parent && parent->type == FF_FIELD_INT && is_below(b, (uint32_t)parent->i);
+		if (ours && b->n < BELOW_MAX)
+			b->pids[b->n++] = event->pid;
+		return;
+	}
+	if (event->kind != FF_EV_EXCEPTION || event->pid == b->pids[0] || !is_below(b, event->pid))
+		return;
+	const struct ff_field *trace = field_of(event, "exception.stacktrace");
+	if (trace && trace->type == FF_FIELD_STRING && b->kept < CHILDREN_KEPT) {
+		ff_buf_add(b->log, trace->s, trace->n);
+		ff_buf_char(b->log, '\n');
+		b->kept++;
+	}
+}
+
+// An engine's parent learns that a child died and not of what: vLLM's says "See root cause above". The child's lane has it.
+static void add_children(const json_t *failure, struct ff_buf *log)
+{
+	int64_t since = 0, pid = 0;
+	struct ff_events *events = NULL;
+	if (!ff_json_int(failure, "children_since_ns", &since) || !ff_json_int(failure, "pid", &pid) || since < 0)
+		return;
+	struct below b = {.pids = {(uint32_t)pid}, .n = 1, .log = log};
+	_cleanup_error_ struct ff_error *err =
+		ff_events_open(&(struct ff_events_options){.since_ns = (uint64_t)since}, &events);
+	const struct ff_event *event = NULL;
+	for (size_t n = 0; !err && n < EVENTS_READ_MAX; n++) {
+		err = ff_events_next(events, &event);
+		if (err || !event)
+			break;
+		take_of_child(&b, event);
+	}
+	ff_events_close(events);
+}
+
 // What was said, and where the process is dead what the kernel's signal means.
 static struct ff_error *put_diagnosis(const json_t *failure, json_t *incident)
 {
@@ -68,6 +135,7 @@ static struct ff_error *put_diagnosis(const json_t *failure, json_t *incident)
 	_cleanup_close_ int fd = -1;
 	const char *said = ff_json_text(failure, "log"), *signal = ff_json_text(failure, "exit.name");
 	json_t *diagnosis = NULL;
+	add_children(failure, &log);
 	if (said)
 		ff_buf_printf(&log, "%s\n", said);
 	if (signal)
@@ -100,8 +168,9 @@ static void put_request_of_child(json_t *incident)
 
 struct ff_error *ff_incident_of_failure(const json_t *failure, struct ff_store *store, json_t **ret)
 {
-	static const char *const copied[] = {"how", "title", "pid", "process", "worker", "run_id", "command", "argv", "cwd",
-		"command_key", "phase", "request", "model", "lasted_ms", "exit", "sent_by", "exception", "gpu_memory"};
+	static const char *const copied[] = {"how", "title", "pid", "process", "worker", "run_id", "command", "argv",
+		"cwd", "command_key", "phase", "request", "model", "lasted_ms", "exit", "sent_by", "exception",
+		"gpu_memory"};
 	_cleanup_json_ json_t *incident = json_pack("{s:s}", "schema", "firstfix.incident/1");
 	if (!incident)
 		return &ff_enomem;

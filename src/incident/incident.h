@@ -3,7 +3,8 @@
 // firstfix.incident/1: schema, at, fingerprint, command_key, command, argv, cwd, how, exit, lasted_ms, started_at, ended_at, phase,
 // exception {type, message, frames}, facts {startup, failure}, changed (against the last good start), last_good (bool), events,
 // memory [{at, ...}], tail {stdout, stderr}, diagnosis (firstfix.diagnosis/1), attempts, death (the supervisor's document), title;
-// working_on [begin event]: the phases that were open; ended_by: id of the incident whose exception ended the process (this one);
+// working_on [begin event]: the phases that were open; told [{incident, type,
+// message}]: what it told of itself while it lived; ended_by: id of the incident whose exception ended the process (this one);
 // of a failure inside a living process also pid, process, worker, run_id, request, model, gpu_memory, sent_by.
 #pragma once
 
@@ -20,8 +21,8 @@ struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *stor
 /** What a living process tells of a failure inside of it, or of a child of it that died (firstfix.failure/1), from a file or "-":
     how ("failure", or "signal" of a child), title, pid, process (its name), worker (the machine's), run_id, command, argv, cwd,
     command_key, python, environ (a file with its variables of now), lane (path), pids (whose events count in it), phase, request
-    {id, method, path, function, phase_id}, model, lasted_ms, exit and sent_by (of a child), exception {type, message, frames},
-    gpu_memory [line], log (the traceback and what was said before it). All but `schema` may be missing. */
+    {id, method, path, function, phase_id}, model, lasted_ms, exit and sent_by (of a child), children_since_ns (what processes below
+    it recorded since then belongs to the diagnosis), exception {type, message, frames, led_to_it [{type, message}]}, gpu_memory [line], log (the traceback and what was said before it). All but `schema` may be missing. */
 struct ff_error *ff_failure_read(const char *path, json_t **ret);
 
 /** The incident of it. `store` as above. */

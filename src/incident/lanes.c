@@ -7,11 +7,11 @@
 
 #include <firstfix/event.h>
 
-enum { EVENTS_READ_MAX = 200000, PHASES_MAX = 64 };
+enum { EVENTS_READ_MAX = 200000, PHASES_MAX = 64, TOLD_MAX = 64 };
 
 struct story {
 	json_t *events, *memory, *phases; // phases: stack of begin events that have not ended
-	json_t *ended_by;		  // id of an incident
+	json_t *ended_by, *told;	  // id of an incident; [{incident, type, message}]
 	const json_t *pids;
 };
 
@@ -45,6 +45,23 @@ static void end_phase(json_t *phases, const json_t *end)
 	}
 }
 
+// What the process told of its own incidents. Its keys hold dots: no paths.
+static void take_incident(struct story *s, const json_t *entry)
+{
+	const char *custom = json_string_value(json_object_get(entry, "firstfix.event"));
+	json_t *id = json_object_get(entry, "firstfix.incident");
+	if (custom && strcmp(custom, "ended.by") == 0) {
+		json_decref(s->ended_by);
+		s->ended_by = json_incref(id);
+	} else if (custom && strcmp(custom, "incident") == 0 && json_string_length(id)) {
+		_cleanup_json_ json_t *told =
+			json_pack("{s:O, s:O*, s:O*}", "incident", id, "type", json_object_get(entry, "exception.type"),
+				"message", json_object_get(entry, "exception.message"));
+		if (told)
+			keep_newest(s->told, told, TOLD_MAX);
+	}
+}
+
 static void take(struct story *s, const struct ff_event *event)
 {
 	_cleanup_json_ json_t *entry = ff_event_to_json(event);
@@ -58,11 +75,7 @@ static void take(struct story *s, const struct ff_event *event)
 		keep_newest(s->phases, entry, PHASES_MAX);
 	else if (event->kind == FF_EV_PHASE_END)
 		end_phase(s->phases, entry);
-	const char *custom = json_string_value(json_object_get(entry, "firstfix.event")); // its keys hold dots: no paths
-	if (custom && strcmp(custom, "ended.by") == 0) {
-		json_decref(s->ended_by);
-		s->ended_by = json_incref(json_object_get(entry, "firstfix.incident"));
-	}
+	take_incident(s, entry);
 }
 
 static void read_lanes(struct story *s, const char *dir, const char *lane)
@@ -107,7 +120,10 @@ struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident)
 	const char *dir = ff_json_text(death, "state_dir"), *lane = ff_json_text(death, "lane");
 	if (!events || !memory || !phases)
 		return &ff_enomem;
-	struct story s = {events, memory, phases, NULL, json_object_get(death, "pids")};
+	_cleanup_json_ json_t *told = json_array();
+	if (!told)
+		return &ff_enomem;
+	struct story s = {events, memory, phases, NULL, told, json_object_get(death, "pids")};
 	if (dir || lane)
 		read_lanes(&s, dir, lane);
 	_cleanup_json_ json_t *ended_by = s.ended_by;
@@ -120,6 +136,8 @@ struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident)
 		err = ff_json_put(incident, "phase", json_incref(phase));
 	if (!err && open)
 		err = ff_json_put(incident, "working_on", json_incref(phases));
+	if (!err && json_array_size(told))
+		err = ff_json_put(incident, "told", json_incref(told));
 	if (!err && ended_by)
 		err = ff_json_put(incident, "ended_by", json_incref(ended_by));
 	return err;

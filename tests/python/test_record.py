@@ -89,7 +89,7 @@ def test_a_failed_request_is_shown_diagnosed_and_raised_untouched(worker):
         else: raise SystemExit(3)
     """)
     assert done.returncode == 0, done.stderr
-    assert "REQUEST FAILED\n====" in done.stderr and "Error Type: OSError" in done.stderr
+    assert "REQUEST FAILED  2" in done.stderr and "Error Type: OSError" in done.stderr
     assert "disk" in done.stderr.lower()
     row, = worker.events("exception")
     assert row["exception.type"] == "OSError" and "in handler" in row["exception.stacktrace"]

@@ -230,7 +230,8 @@ static void test_names(void **state)
 		"AZURE_STORAGE_CONNECTION_STRING", "--hf-token"};
 	static const char *const silent[] = {"MAX_TOKENS", "EOS_TOKEN", "TOKENIZERS_PARALLELISM", "HF_TOKEN_PATH",
 		"PATH", "LD_LIBRARY_PATH", "CUDA_HOME", "TORCH_CUDA_ARCH_LIST", "OLDPWD", "SSH_AUTH_SOCK", "KEYBOARD",
-		"eos_token_id", "TRITON_CACHE_KEY", "VLLM_ATTENTION_BACKEND", "CONNECTION", "__CFBundleIdentifier"};
+		"eos_token_id", "TRITON_CACHE_KEY", "VLLM_ATTENTION_BACKEND", "CONNECTION", "__CFBundleIdentifier",
+		"command_key"};
 	for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]); i++)
 		assert_int_equal(ff_telling_name(ff_span_of(telling[i])), FF_TELLS);
 	for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++)

@@ -1,0 +1,253 @@
+"""Failures of this process as incidents: one run of the program each, from a thread where an event loop must not stand still.
+
+The program collects the facts of this process, diagnoses, stores and counts, and gives back the block to show. What comes again
+is counted here and told every few seconds. Callable from signal handlers: no lock is taken.
+"""
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import deque
+from typing import Any, Callable, Optional
+
+from firstfix import _mask, _program, _ring, _say
+from firstfix._settings import settings
+
+AGAIN_S = 2.0      # how long counts are gathered before they are told
+REMINDER_S = 60.0  # a failure that goes on is said in one line this often
+WAITING_MAX = 64
+WORKER_NAMES = ("FIRSTFIX_WORKER", "RUNPOD_POD_ID", "POD_NAME", "HOSTNAME")
+
+
+class Known:
+    """A failure that was told: its incident, and how often it came since."""
+
+    __slots__ = ("incident", "what", "more", "since", "said_at")
+
+    def __init__(self, what: str) -> None:
+        """`what` is the error in a line."""
+        self.incident = ""
+        self.what = what
+        self.more = 0   # not yet told to the program
+        self.since = 0  # not yet said
+        self.said_at = time.monotonic()
+
+
+class Telling:
+    """A failure on its way: what the program gets, and the block to show where it gives no answer."""
+
+    __slots__ = ("failure", "plain", "about", "shown")
+
+    def __init__(self, failure: dict[str, Any], plain: Callable[[], str], about: Optional[Known] = None) -> None:
+        """`about` gets the incident's id."""
+        self.failure, self.plain, self.about, self.shown = failure, plain, about, False
+
+    def show_plain(self) -> None:
+        """Once, and nothing where the program has answered."""
+        if not self.shown:
+            self.shown = True
+            if settings.log == "text":
+                _say.say("exception", self.plain(), {})
+
+
+_known: dict[str, Known] = {}
+_waiting: deque[Telling] = deque()
+_at_work: list[Telling] = []
+_state = {"pid": 0, "running": False}
+
+
+def _own() -> None:
+    """A child by fork() has none of its parent's work."""
+    if _state["pid"] != os.getpid():
+        _known.clear()
+        _waiting.clear()
+        _at_work.clear()
+        _state.update(pid=os.getpid(), running=False)
+
+
+def known(key: str) -> Optional[Known]:
+    """The failure of this fingerprint when this process told of it before; it is counted."""
+    _own()
+    found = _known.get(key)
+    if found is not None:
+        found.more += 1
+        found.since += 1
+        if time.monotonic() - found.said_at >= REMINDER_S:
+            _say.say("firstfix.again", f"firstfix: again, {found.since} times: {found.what} (incident {found.incident})",
+                     {"firstfix.incident": found.incident, "firstfix.count": found.since})
+            found.said_at, found.since = time.monotonic(), 0
+        _start()
+    return found
+
+
+def peek(key: str) -> Optional[Known]:
+    """The same, not counted."""
+    return _known.get(key)
+
+
+def remember(key: str, what: str) -> Known:
+    """It will be told now."""
+    if len(_known) >= 256:
+        _known.clear()
+    _known[key] = made = Known(what)
+    return made
+
+
+def later(telling: Telling) -> None:
+    """Have it told by the thread; with very many waiting it is dropped: the lane has the events."""
+    _own()
+    if len(_waiting) < WAITING_MAX:
+        _waiting.append(telling)
+        _start()
+
+
+def _start() -> None:
+    if not _state["running"]:
+        _state["running"] = True
+        try:
+            import _thread
+
+            _thread.start_new_thread(_work, ())
+        except RuntimeError:  # no thread can be had, or the interpreter ends: finish() does it
+            _state["running"] = False
+
+
+def _work() -> None:
+    until = 0.0
+    while _waiting or _uncounted():
+        now = time.monotonic()
+        if _waiting:
+            _do(_waiting.popleft())
+        elif until == 0.0:
+            until = now + AGAIN_S
+        elif now >= until:
+            until = 0.0
+            _tell_again()
+        else:
+            time.sleep(0.05)
+    _state["running"] = False
+    if _waiting:  # came while we were leaving
+        _start()
+
+
+def _do(telling: Telling) -> None:
+    _at_work.append(telling)
+    try:
+        tell(telling)
+    except Exception as failure:
+        _say.once(f"could not diagnose a failure: {type(failure).__name__}")
+    finally:
+        if telling in _at_work:
+            _at_work.remove(telling)
+
+
+def _uncounted() -> bool:
+    return any(each.more and each.incident for each in list(_known.values()))
+
+
+def _tell_again() -> None:
+    for each in list(_known.values()):
+        if not each.more or not each.incident:
+            continue
+        times, each.more = each.more, 0
+        try:
+            _program.run(["incident", "--again", each.incident, "--times", str(times)])
+        except _program.ProgramError as error:
+            _say.once(f"a failure that came again is not counted: {error}")
+
+
+def finish(timeout: float = 5.0) -> None:
+    """Let what is under way come to its end, for a moment, and tell the last counts."""
+    if _state["pid"] != os.getpid():
+        return
+    end = time.monotonic() + timeout
+    while time.monotonic() < end and (_waiting or _state["running"]):
+        if not _state["running"]:
+            _do(_waiting.popleft())
+        elif not _waiting and not _at_work:
+            break  # it only waits to count
+        else:
+            time.sleep(0.01)
+    for late in [*_at_work, *_waiting]:
+        late.show_plain()
+    if not _at_work:
+        _tell_again()
+
+
+def _command() -> dict[str, Any]:
+    """What was started, as the supervisor names it."""
+    import shlex
+
+    try:
+        with open("/proc/self/cmdline", "rb") as file:
+            words = [w.decode("utf-8", "replace") for w in file.read(1 << 16).split(b"\0")[:-1]]
+    except OSError:
+        words = list(sys.argv)
+    try:
+        folder = os.getcwd()
+    except OSError:
+        folder = ""
+    return {"argv": words, "command": " ".join(map(shlex.quote, words))[:4096], "cwd": folder,
+            "command_key": os.environ.get("FIRSTFIX_COMMAND_KEY") or _key([folder, *words])}
+
+
+def _key(words: list[str]) -> str:
+    """16 digits that are the same for the same folder and words: FNV-1a, as the supervisor's."""
+    value = 0xcbf29ce484222325
+    for byte in b"\0".join(w.encode("utf-8", "replace") for w in words) + b"\0":
+        value = ((value ^ byte) * 0x100000001b3) & 0xffffffffffffffff
+    return f"{value:016x}"
+
+
+def _process_name() -> Optional[str]:
+    """The name that multiprocessing gave this process."""
+    module = sys.modules.get("multiprocessing.process")
+    try:
+        name = module.current_process().name if module is not None else None
+    except Exception:
+        return None
+    return None if name in (None, "MainProcess") else str(name)[:128]
+
+
+def about_process() -> dict[str, Any]:
+    """What of a firstfix.failure/1 is the same for every failure of this process."""
+    lane, _ = _ring.where()
+    worker = next((os.environ[name] for name in WORKER_NAMES if os.environ.get(name)), os.uname().nodename)
+    return {"schema": "firstfix.failure/1", "how": "failure", "pid": os.getpid(), "pids": [os.getpid()], "process": _process_name(),
+            "worker": worker[:128], "run_id": os.environ.get("FIRSTFIX_RUN_ID"), "lane": lane if lane and lane.startswith("/") else None,
+            "python": sys.executable if os.path.isabs(sys.executable or "") else None, **_command()}
+
+
+def record(failure: dict[str, Any]) -> dict[str, Any]:
+    """firstfix.recorded/1 of a firstfix.failure/1; ProgramError where the program cannot be had."""
+    import json
+
+    words = ["incident", "--failure", "-"]
+    with _program.environment() as (fd, path):
+        text = json.dumps({k: v for k, v in {**failure, "environ": path}.items() if v is not None}, default=str, ensure_ascii=False)
+        _, answer = _program.run(words, text.encode("utf-8", "replace"), (fd,))
+    parsed = json.loads(answer)
+    if parsed.get("unstored"):
+        _say.once(f"the incident could not be stored: {parsed['unstored']}")
+    return dict(parsed)
+
+
+def tell(telling: Telling) -> None:
+    """Store it and show what the program says of it."""
+    try:
+        answer = record(telling.failure)
+    except (_program.ProgramError, ValueError) as error:
+        telling.show_plain()
+        _say.once(f"no diagnosis: {error}")
+        return
+    exception, incident = telling.failure.get("exception", {}), str(answer.get("incident") or "")
+    if telling.about is not None:
+        telling.about.incident = incident
+    _ring.event(_ring.CUSTOM, {"firstfix.event": "incident", "firstfix.incident": incident,
+                               "exception.type": exception.get("type"), "exception.message": exception.get("message")})
+    if not telling.shown:
+        telling.shown = True
+        _say.say("firstfix.diagnosis", _mask.mask(str(answer.get("text", ""))), {
+            "firstfix.incident": incident or None, "firstfix.count": answer.get("count"),
+            "firstfix.diagnosis": answer.get("diagnosis")})

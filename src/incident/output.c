@@ -1,0 +1,66 @@
+// What a worker printed, without what our Python package printed in it: a line that we wrote ourselves is no evidence.
+//
+//	----------------------------------------------------------------------
+//	DISK DIAGNOSTICS                                         a part of a report, up to the diagnosis behind it
+//	...
+//	======================================================================
+//	REQUEST FAILED  20261123-031403-5f1c2a77                 a block, up to the line that says where it is stored
+//	======================================================================
+//	...
+//	   Stored: firstfix incidents show 20261123-031403-5f1c2a77
+//
+// What torch's allocator said at that moment ("GPU MEMORY DIAGNOSTICS" of a process that ends) stays: nobody else knows it.
+#include "incident/assemble.h"
+
+#include <stdio.h>
+
+static const char heavy[] = "======================================================================\n",
+		  light[] = "----------------------------------------------------------------------\n",
+		  ending[] = " DIAGNOSTICS\n";
+
+enum { ID_LENGTH = 8 + 1 + 6 + 1 + 8 };
+
+// The first byte behind the block whose title stands at `title`, NULL when it is none of ours.
+static const char *end_of_block(const char *title)
+{
+	const char *end = strchr(title, '\n');
+	char stored[64];
+	if (!end || end - title < ID_LENGTH + 2 || strncmp(end + 1, heavy, sizeof(heavy) - 1) != 0)
+		return NULL;
+	const char *id = end - ID_LENGTH;
+	if (id[-1] != ' ' || id[8] != '-' || id[15] != '-')
+		return NULL;
+	snprintf(stored, sizeof(stored), "firstfix incidents show %.*s\n", (int)ID_LENGTH, id);
+	const char *last = strstr(end, stored);
+	return last ? last + strlen(stored) : NULL;
+}
+
+// The same of a part of a report, which ends where a diagnosis begins.
+static const char *end_of_part(const char *heading)
+{
+	const char *line_end = strchr(heading, '\n');
+	const char *body = line_end ? line_end + 1 : heading;
+	const char *end = strstr(body, heavy);
+	bool ours = end && (size_t)(body - heading) >= sizeof(ending) &&
+		strncmp(body - (sizeof(ending) - 1), ending, sizeof(ending) - 1) == 0 &&
+		strncmp(heading, "GPU ", 4) != 0;
+	return ours ? end : NULL;
+}
+
+void ff_incident_add_output(struct ff_buf *log, const char *text)
+{
+	const char *from = text;
+	for (const char *line = text; line && *line;) {
+		const char *end = NULL, *next = strchr(line, '\n');
+		if (ff_starts(line, heavy))
+			end = end_of_block(line + sizeof(heavy) - 1);
+		else if (ff_starts(line, light))
+			end = end_of_part(line + sizeof(light) - 1);
+		if (end) {
+			ff_buf_add(log, from, (size_t)(line - from));
+			from = end;
+		}
+		line = end ? end : next ? next + 1 : NULL;
+	}
+	ff_buf_printf(log, "%s\n", from);
+}
