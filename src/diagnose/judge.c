@@ -4,6 +4,7 @@
 #include "diagnose/book.h"
 #include "diagnose/lua_know.h"
 #include "diagnose/lua_text.h"
+#include "log/emitter.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -108,6 +109,18 @@ static void push_frames(lua_State *L, const struct ff_event *e)
 	}
 }
 
+// {vllm = true, torch = true}
+static void push_emitters(lua_State *L, const struct ff_event *e)
+{
+	struct ff_emitters said = ff_event_emitters(e);
+	lua_newtable(L);
+	for (size_t i = 0; i < said.n; i++) {
+		lua_pushlstring(L, said.names[i].p, said.names[i].n);
+		lua_pushboolean(L, true);
+		lua_rawset(L, -3);
+	}
+}
+
 static void push_event(lua_State *L, const struct ff_events *events, size_t index)
 {
 	const struct ff_event *e = ff_events_at(events, index);
@@ -124,6 +137,8 @@ static void push_event(lua_State *L, const struct ff_events *events, size_t inde
 	set_int(L, "first", (lua_Integer)e->first);
 	set_int(L, "last", (lua_Integer)e->last);
 	set_int(L, "tier", ff_event_tier(events, index));
+	push_emitters(L, e);
+	lua_setfield(L, -2, "emitters");
 	lua_pushboolean(L, e->progress != 0);
 	lua_setfield(L, -2, "progress");
 	if (e->inner != FF_EVENT_NO_INNER)
@@ -189,6 +204,15 @@ static void push_hit(lua_State *L, const struct ff_signature *s, const struct ff
 	lua_setfield(L, -2, "captures");
 }
 
+// A rule that says whom it listens to is not asked about what others said. What nobody is shown to have said may be theirs.
+static bool heard(const struct ff_rules *rules, size_t rule, const struct ff_event *event)
+{
+	struct ff_emitters said = {.n = 0};
+	if (event)
+		said = ff_event_emitters(event);
+	return !said.n || ff_rules_listen(rules, rule, &said);
+}
+
 // All hits of the rule's signatures as a list; false (and nothing pushed) when none of them speaks.
 static bool push_hits(lua_State *L, struct ff_rules *rules, const struct ff_scan *scan, size_t rule)
 {
@@ -202,10 +226,12 @@ static bool push_hits(lua_State *L, struct ff_rules *rules, const struct ff_scan
 		uint64_t total;
 		const struct ff_hit *hits = ff_scan_hits(scan, i, &n, &total);
 		for (size_t k = 0; k < n; k++) {
+			if (!s->context && !heard(rules, rule, ff_events_at(ff_scan_events(scan), hits[k].event)))
+				continue;
 			push_hit(L, s, &hits[k], total);
 			lua_rawseti(L, -2, ++count);
+			speaks |= !s->context;
 		}
-		speaks |= n && !s->context;
 	}
 	if (!speaks)
 		lua_pop(L, 1);

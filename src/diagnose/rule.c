@@ -443,6 +443,25 @@ bool ff_rules_lists(const struct ff_rules *rules, size_t rule, const char *field
 	return found;
 }
 
+bool ff_rules_listen(const struct ff_rules *rules, size_t rule, const struct ff_emitters *said)
+{
+	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	struct ff_error *err = ff_rules_push(rules, rule);
+	if (err) {
+		ff_error_destroy(err);
+		return false;
+	}
+	bool listens = lua_getfield(L, -1, "from") != LUA_TTABLE;
+	lua_Integer n = listens ? 0 : (lua_Integer)lua_rawlen(L, -1);
+	for (lua_Integer i = 1; i <= n && !listens; i++) {
+		lua_rawgeti(L, -1, i);
+		listens = ff_emitters_include(said, ff_span_of(lua_tostring(L, -1)));
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 2);
+	return listens;
+}
+
 struct ff_error *ff_rules_narrow(struct ff_rules *rules, const char *engine)
 {
 	lua_State *L = ff_sandbox_lua(rules->sandbox);

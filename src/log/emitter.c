@@ -1,0 +1,158 @@
+// Reads who said it off an event: the innermost frame that is not the standard library's, the module of the exception's class, the
+// logger's name, the program in front of the text, the kind of the line.
+//
+//	File "/usr/lib/python3/dist-packages/transformers/models/auto/configuration_auto.py", line 1, in from_pretrained   transformers
+//	torch.OutOfMemoryError: CUDA out of memory                                                                       torch
+//	nvidia-container-cli: initialization error                                                                       nvidia-container-cli
+//	(EngineCore pid=7) ERROR [vllm.v1.engine.core]                                                                   vllm
+//
+// How it lies: an extension in C leaves no frame, so its error stands in the frame of whoever called it.
+#include "log/emitter.h"
+
+#include "base/table.h"
+
+FF_EMBEDDED(ff_table, emitters);
+
+enum { COLUMN_NAME, COLUMN_CLASS, COLUMN_ALIASES };
+
+static bool among(struct ff_span list, struct ff_span word)
+{
+	for (struct ff_span one; list.n && ff_span_next(&list, ' ', &one);)
+		if (ff_span_same(one, word))
+			return true;
+	return false;
+}
+
+// The table's row for a name as it stands in paths, loggers and texts.
+static bool find(struct ff_span word, struct ff_table_row *ret)
+{
+	struct ff_table table = ff_table_of(ff_table_emitters);
+	while (word.n && ff_table_next(&table, ret))
+		if (ff_span_same(ret->cells[COLUMN_NAME], word) || among(ret->cells[COLUMN_ALIASES], word))
+			return true;
+	return false;
+}
+
+static void add(struct ff_emitters *e, struct ff_span name)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (ff_span_same(e->names[i], name))
+			return;
+	if (name.n && e->n < FF_EMITTERS_MAX)
+		e->names[e->n++] = name;
+}
+
+static bool add_known(struct ff_emitters *e, struct ff_span word)
+{
+	struct ff_table_row row;
+	if (!find(word, &row))
+		return false;
+	add(e, row.cells[COLUMN_NAME]);
+	return true;
+}
+
+// ---- frames ----
+
+static struct ff_span up_to(const char *p, const char *stops)
+{
+	return (struct ff_span){p, strcspn(p, stops)};
+}
+
+// The package that a file belongs to; empty for the standard library, "app" for the worker's own.
+static struct ff_span package_of(const char *file)
+{
+	static const char *const sites[] = {"site-packages/", "dist-packages/", "site-packages\\"};
+	const char *after = NULL;
+	for (size_t i = 0; i < sizeof(sites) / sizeof(*sites); i++)
+		for (const char *at = file; (at = strstr(at, sites[i])); at++)
+			after = at + strlen(sites[i]);
+	if (after)
+		return up_to(after, "/\\.");
+	if (strstr(file, "/lib/python3") || strncmp(file, "<frozen", 7) == 0)
+		return (struct ff_span){NULL, 0};
+	struct ff_span found = FF_SPAN("app"), rest = ff_span_of(file), part; // a source checkout: the last folder that has a known name
+	struct ff_table_row row;
+	while (rest.n && ff_span_next(&rest, '/', &part))
+		if (rest.n && find(part, &row))
+			found = row.cells[COLUMN_NAME];
+	return found;
+}
+
+static void add_frames(struct ff_emitters *e, const struct ff_event *event)
+{
+	for (size_t i = event->frame_count; i-- > 0;) {
+		struct ff_span package = package_of(event->frames[i].file);
+		if (!package.n)
+			continue;
+		if (!add_known(e, package))
+			add(e, package);
+		return;
+	}
+}
+
+// ---- words ----
+
+// "vllm.v1.engine.core" and "rank0/transformers.modeling_utils": the first word of each part that the table knows.
+static void add_source(struct ff_emitters *e, const char *source)
+{
+	struct ff_span rest = ff_span_of(source), part;
+	while (rest.n && ff_span_next(&rest, '/', &part)) {
+		part = ff_span_trim(part);
+		size_t n = 0;
+		while (n < part.n && !strchr(". :[(", part.p[n]))
+			n++;
+		add_known(e, (struct ff_span){part.p, n});
+	}
+}
+
+// "nvidia-container-cli: initialization error", "slurmstepd[12]: error: ..."
+static void add_program(struct ff_emitters *e, const char *text)
+{
+	text += strspn(text, " \t");
+	size_t n = strcspn(text, ": [(");
+	bool marked = text[n] == ':' || text[n] == '[' || text[n] == '(';
+	if (marked)
+		add_known(e, (struct ff_span){text, n});
+}
+
+static void add_kind(struct ff_emitters *e, const struct ff_event *event)
+{
+	static const char *const names[] = {
+		[FF_EVENT_LOADER] = "loader", [FF_EVENT_KERNEL] = "kernel", [FF_EVENT_NCCL] = "nccl", [FF_EVENT_DEATH] = "system"};
+	if ((size_t)event->kind < sizeof(names) / sizeof(*names) && names[event->kind])
+		add(e, ff_span_of(names[event->kind]));
+}
+
+struct ff_emitters ff_event_emitters(const struct ff_event *event)
+{
+	struct ff_emitters e = {.n = 0};
+	add_kind(&e, event);
+	add_frames(&e, event);
+	if (strchr(event->qualified, '.'))
+		add_known(&e, up_to(event->qualified, "."));
+	add_source(&e, event->source);
+	if (event->kind == FF_EVENT_LINE || event->kind == FF_EVENT_WARNING)
+		add_program(&e, event->message);
+	return e;
+}
+
+bool ff_emitters_include(const struct ff_emitters *emitters, struct ff_span name)
+{
+	struct ff_table_row row;
+	for (size_t i = 0; i < emitters->n; i++) {
+		if (ff_span_same(emitters->names[i], name))
+			return true;
+		if (find(emitters->names[i], &row) && among(row.cells[COLUMN_CLASS], name))
+			return true;
+	}
+	return false;
+}
+
+bool ff_emitter_known(struct ff_span name)
+{
+	struct ff_table table = ff_table_of(ff_table_emitters);
+	for (struct ff_table_row row; ff_table_next(&table, &row);)
+		if (ff_span_same(row.cells[COLUMN_NAME], name) || among(row.cells[COLUMN_CLASS], name))
+			return true;
+	return ff_span_eq(name, "app");
+}
