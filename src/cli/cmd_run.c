@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/sibling.h"
 
+#include "base/shell.h"
 #include "base/str.h"
 
 #include <limits.h>
@@ -79,25 +80,12 @@ static int bare_command(int argc, char **argv)
 	return 0;
 }
 
-static void quote(struct ff_buf *out, const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
-	if (*word && !word[strspn(word, plain)]) {
-		ff_buf_str(out, word);
-		return;
-	}
-	ff_buf_str(out, "'");
-	for (const char *c = word; *c; c++)
-		ff_buf_printf(out, *c == '\'' ? "'\\%c'" : "%c", *c);
-	ff_buf_str(out, "'");
-}
-
 static int forgot_dashes(int argc, char **argv, int command)
 {
 	_cleanup_buf_ struct ff_buf line = {0};
 	for (int i = 1; i < argc; i++) {
 		ff_buf_str(&line, i == command ? " -- " : " ");
-		quote(&line, argv[i]);
+		ff_shell_quote(&line, ff_span_of(argv[i]));
 	}
 	fprintf(stderr, "firstfix run: the command must stand behind --\n");
 	if (!line.failed)

@@ -5,12 +5,14 @@
 //	{"argv": ["serve", "--api-key", "abc123"]} -> {"argv": ["serve", "--api-key", "[masked:named:6]"]}
 #include "emit/redact.h"
 
+#include "base/shell.h"
 #include "emit/secret.h"
 #include "emit/telling.h"
+#include "know/env_vars.h"
 
 #include <stdlib.h>
 
-enum { MAX_DEPTH = 128 };
+enum { MAX_DEPTH = 128, MAX_NAME = 100 };
 
 struct ff_shareable {
 	json_t *document;
@@ -97,23 +99,55 @@ static bool is_env_key(const char *key)
 	return strcmp(key, "env") == 0 || strcmp(key, "environ") == 0 || strcmp(key, "environment") == 0;
 }
 
-static struct ff_error *copy_member(
-	struct walk *w, const char *key, json_t *value, unsigned depth, bool in_env, json_t **ret)
+// One member of an object on its way into the copy.
+struct member {
+	json_t *object;
+	const char *key;
+	bool in_env;
+};
+
+// Libraries have more variables than our table, and some begin as theirs do and are the user's own: one that no row names by
+// its full name is shown where its value is plain words, numbers and paths.
+static bool is_unknown_variable(struct ff_span name, struct ff_span value)
 {
-	struct ff_span text = {json_string_value(value), json_string_length(value)};
-	if (json_is_string(value) && ff_telling_secret(ff_span_of(key), text)) {
-		*ret = mask_whole(w, FF_SPAN("named"), text, in_env);
+	struct ff_env_var var;
+	bool known = ff_env_var_find(name, &var) && !var.prefix;
+	return !known && !ff_telling_plain(value);
+}
+
+// {"name": "HF_TOKEN", "value": "..."}, as Kubernetes and Docker write an environment.
+static struct ff_span name_of(const struct member *m)
+{
+	const char *name = ff_json_text(m->object, "name");
+	return ff_span_of(name && strcmp(m->key, "value") == 0 ? name : m->key);
+}
+
+static bool is_argv_key(const char *key)
+{
+	return strcmp(key, "argv") == 0 || strcmp(key, "cmdline") == 0;
+}
+
+static struct ff_error *copy_argv(struct walk *w, json_t *argv, unsigned depth, json_t **ret);
+
+static struct ff_error *copy_member(struct walk *w, const struct member *m, json_t *value, unsigned depth, json_t **ret)
+{
+	struct ff_span text = {json_string_value(value), json_string_length(value)}, name = name_of(m);
+	bool secret = json_is_string(value) &&
+		(ff_telling_secret(name, text) || (m->in_env && text.n && is_unknown_variable(name, text)));
+	if (secret) {
+		*ret = mask_whole(w, FF_SPAN("named"), text, m->in_env);
 		return *ret ? NULL : &ff_enomem;
 	}
-	return copy_value(w, value, depth + 1, is_env_key(key), ret);
+	if (json_is_array(value) && is_argv_key(m->key))
+		return copy_argv(w, value, depth + 1, ret);
+	return copy_value(w, value, depth + 1, is_env_key(m->key), ret);
 }
 
 // A key is text like any other: a secret in it is masked, in the copy and in the place that notes name.
-static struct ff_error *copy_entry(
-	struct walk *w, json_t *copy, const char *key, json_t *value, unsigned depth, bool in_env)
+static struct ff_error *copy_entry(struct walk *w, json_t *copy, const struct member *m, json_t *value, unsigned depth)
 {
 	_cleanup_buf_ struct ff_buf masked = {0};
-	struct ff_span name = ff_span_of(key);
+	struct ff_span name = ff_span_of(m->key);
 	struct ff_error *err = NULL;
 	if (ff_secret_suspect(name))
 		err = ff_secret_mask(name, note, w, &masked);
@@ -125,11 +159,34 @@ static struct ff_error *copy_entry(
 	ff_buf_str(&w->place, at ? "." : "");
 	ff_buf_span(&w->place, name);
 	json_t *mine;
-	err = copy_member(w, key, value, depth, in_env, &mine);
+	err = copy_member(w, m, value, depth, &mine);
 	if (!err && json_object_set_new(copy, name.p, mine) < 0)
 		err = &ff_enomem;
 	w->place.n = at;
 	return err;
+}
+
+static struct ff_error *quote_words(const json_t *argv, struct ff_buf *out)
+{
+	size_t i;
+	const json_t *word;
+	json_array_foreach (argv, i, word) {
+		ff_buf_str(out, i ? " " : "");
+		ff_shell_quote(out, (struct ff_span){json_string_value(word), json_string_length(word)});
+	}
+	return out->failed ? &ff_enomem : NULL;
+}
+
+// A command line is quoted for people, and what quotes do to a secret hides it from the patterns. So it is made anew from its
+// words, which were masked one by one.
+static struct ff_error *put_command(json_t *copy)
+{
+	const json_t *argv = json_object_get(copy, "argv");
+	if (!json_is_array(argv) || !json_is_string(json_object_get(copy, "command")))
+		return NULL;
+	_cleanup_buf_ struct ff_buf line = {0};
+	struct ff_error *err = quote_words(argv, &line);
+	return err ? err : ff_json_put(copy, "command", ff_json_string(line.p ? line.p : "", line.n));
 }
 
 static struct ff_error *copy_object(struct walk *w, json_t *object, unsigned depth, bool is_env, json_t **ret)
@@ -140,12 +197,15 @@ static struct ff_error *copy_object(struct walk *w, json_t *object, unsigned dep
 	const char *key;
 	json_t *value;
 	json_object_foreach (object, key, value) {
-		struct ff_error *err = copy_entry(w, copy, key, value, depth, is_env);
+		struct member m = {object, key, is_env};
+		struct ff_error *err = copy_entry(w, copy, &m, value, depth);
 		if (err)
 			return err;
 	}
-	*ret = ff_take(&copy);
-	return NULL;
+	struct ff_error *err = put_command(copy);
+	if (!err)
+		*ret = ff_take(&copy);
+	return err;
 }
 
 // "--hf-token": the next element is its value.
@@ -187,6 +247,75 @@ static struct ff_error *copy_array(struct walk *w, json_t *array, unsigned depth
 	}
 	*ret = ff_take(&copy);
 	return NULL;
+}
+
+// The words of a masked line, in the place of those that it was made of. Where the line no longer falls into as many, a mask took
+// more than a word: then nothing of what follows the program is shown.
+static struct ff_error *split_again(struct walk *w, struct ff_span line, json_t *words)
+{
+	_cleanup_json_ json_t *again = json_array();
+	_cleanup_buf_ struct ff_buf word = {0};
+	while (again && ff_shell_next(&line, &word))
+		json_array_append_new(again, ff_json_string(word.p ? word.p : "", word.n));
+	if (!again || word.failed)
+		return &ff_enomem;
+	bool fits = json_array_size(again) == json_array_size(words);
+	for (size_t i = 0; i < json_array_size(words); i++) {
+		size_t n = json_string_length(json_array_get(words, i));
+		json_t *shown = fits ? json_incref(json_array_get(again, i))
+			: i	     ? mask_whole(w, FF_SPAN("unchecked"), (struct ff_span){NULL, n}, false)
+				     : json_incref(json_array_get(words, i));
+		if (json_array_set_new(words, i, shown) < 0)
+			return &ff_enomem;
+	}
+	return NULL;
+}
+
+static bool all_strings(const json_t *array)
+{
+	size_t i;
+	const json_t *entry;
+	json_array_foreach (array, i, entry) {
+		if (!json_is_string(entry))
+			return false;
+	}
+	return true;
+}
+
+// "--db-password=it's on": in an argument the value ends where the argument does. "DB_PASS=..." before a program is one too.
+static struct ff_error *mask_assigned(struct walk *w, json_t *words, size_t i)
+{
+	const json_t *word = json_array_get(words, i);
+	struct ff_span value = {json_string_value(word), json_string_length(word)}, name;
+	bool assigns = json_is_string(word) && ff_span_next(&value, '=', &name) && value.n && name.n < MAX_NAME &&
+		!memchr(name.p, ' ', name.n);
+	if (!assigns || !ff_telling_secret(name, value))
+		return NULL;
+	note(w, FF_SPAN("named"), value.n);
+	json_t *masked = json_sprintf("%.*s=[masked:named:%zu]", (int)name.n, name.p, value.n);
+	return json_array_set_new(words, i, masked) < 0 ? &ff_enomem : NULL;
+}
+
+// Arguments of a process: each by itself, then as the line that they are, because what "-p" means the program's name tells.
+static struct ff_error *copy_argv(struct walk *w, json_t *argv, unsigned depth, json_t **ret)
+{
+	_cleanup_json_ json_t *own = json_copy(argv), *words = NULL;
+	struct ff_error *err = own ? NULL : &ff_enomem;
+	for (size_t i = 0; !err && i < json_array_size(own); i++)
+		err = mask_assigned(w, own, i);
+	if (!err)
+		err = copy_array(w, own, depth, &words);
+	_cleanup_buf_ struct ff_buf line = {0}, masked = {0};
+	if (!err && all_strings(words))
+		err = quote_words(words, &line);
+	struct ff_span text = {line.p, line.n};
+	if (!err && text.n && ff_secret_suspect(text))
+		err = ff_secret_mask(text, note, w, &masked);
+	if (!err && masked.n && !ff_span_same(text, (struct ff_span){masked.p, masked.n}))
+		err = split_again(w, (struct ff_span){masked.p, masked.n}, words);
+	if (!err)
+		*ret = ff_take(&words);
+	return err;
 }
 
 static struct ff_error *copy_value(struct walk *w, json_t *value, unsigned depth, bool is_env, json_t **ret)

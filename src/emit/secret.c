@@ -18,15 +18,16 @@
 FF_EMBEDDED(ff_table, secrets);
 
 enum {
-	MAX_ROWS = 64, // rows are bits of a uint64_t
-	MAX_HINTS = 200,
+	SET_WORDS = 4,
+	MAX_ROWS = 64 * SET_WORDS,
+	MAX_HINTS = 500,
 	MAX_HINT = 32,
 	SLOTS = 1 << 13,
 	MATCH_LIMIT = 200000,
 	MAX_PEM_LINES = 200,
 };
 
-enum check { CHECK_NONE, CHECK_RANDOM, CHECK_NAMED };
+enum check { CHECK_NONE, CHECK_RANDOM, CHECK_OPAQUE, CHECK_NAMED };
 
 struct row {
 	struct ff_span kind, pattern;
@@ -34,18 +35,23 @@ struct row {
 	_Atomic(pcre2_code *) code; // kept until the process ends
 };
 
+// Rows as bits.
+struct set {
+	uint64_t bits[SET_WORDS];
+};
+
 struct hint {
 	char text[MAX_HINT]; // lower case
 	size_t n;
-	uint64_t rows;
-	uint8_t next; // another hint of this slot, 0 for none (the first hint is 1)
+	struct set rows;
+	uint16_t next; // another hint of this slot, 0 for none (the first hint is 1)
 };
 
 static struct row rows[MAX_ROWS];
 static size_t row_count;
 static struct hint hints[MAX_HINTS + 1];
 static size_t hint_count;
-static uint8_t slots[SLOTS]; // by the first three bytes: a hint, 0 for none
+static uint16_t slots[SLOTS]; // by the first three bytes: a hint, 0 for none
 static uint8_t fold[256];
 static bool table_is_bad;
 static once_flag loaded = ONCE_FLAG_INIT;
@@ -55,20 +61,53 @@ static unsigned slot_of(uint32_t three)
 	return three * 2654435761u >> 19;
 }
 
-static void add_hint(struct ff_span text, uint64_t row)
+static void add(struct set *set, const struct set *more)
 {
-	if (text.n < 3 || text.n > MAX_HINT || hint_count == MAX_HINTS) {
-		table_is_bad = true;
-		return;
+	for (unsigned i = 0; i < SET_WORDS; i++)
+		set->bits[i] |= more->bits[i];
+}
+
+static bool has(const struct set *set, size_t row)
+{
+	return set->bits[row / 64] >> row % 64 & 1;
+}
+
+static bool is_empty(const struct set *set)
+{
+	uint64_t any = 0;
+	for (unsigned i = 0; i < SET_WORDS; i++)
+		any |= set->bits[i];
+	return !any;
+}
+
+// The hint in its slot, new or as another row brought it.
+static struct hint *hint_of(const struct hint *wanted)
+{
+	uint16_t *slot = &slots[slot_of(
+		(uint32_t)wanted->text[0] | (uint32_t)wanted->text[1] << 8 | (uint32_t)wanted->text[2] << 16)];
+	for (unsigned k = *slot; k; k = hints[k].next) {
+		if (hints[k].n == wanted->n && memcmp(hints[k].text, wanted->text, wanted->n) == 0)
+			return &hints[k];
 	}
+	if (hint_count == MAX_HINTS)
+		return NULL;
 	struct hint *h = &hints[++hint_count];
-	h->n = text.n;
-	h->rows = row;
-	for (size_t i = 0; i < text.n; i++)
-		h->text[i] = (char)fold[(uint8_t)text.p[i]];
-	uint8_t *slot = &slots[slot_of((uint32_t)h->text[0] | (uint32_t)h->text[1] << 8 | (uint32_t)h->text[2] << 16)];
+	*h = *wanted;
 	h->next = *slot;
-	*slot = (uint8_t)hint_count;
+	*slot = (uint16_t)hint_count;
+	return h;
+}
+
+static void add_hint(struct ff_span text, size_t row)
+{
+	struct hint wanted = {.n = text.n};
+	for (size_t i = 0; i < text.n && i < MAX_HINT; i++)
+		wanted.text[i] = (char)fold[(uint8_t)text.p[i]];
+	struct hint *h = text.n < 3 || text.n > MAX_HINT ? NULL : hint_of(&wanted);
+	if (h)
+		h->rows.bits[row / 64] |= (uint64_t)1 << row % 64;
+	else
+		table_is_bad = true;
 }
 
 static void load(void)
@@ -87,10 +126,11 @@ static void load(void)
 		struct ff_span check = ff_table_cell(&table, &r, "check"), all = ff_table_cell(&table, &r, "hints"),
 			       hint;
 		row->check = ff_span_eq(check, "named") ? CHECK_NAMED
+			: ff_span_eq(check, "opaque")	? CHECK_OPAQUE
 			: ff_span_eq(check, "random")	? CHECK_RANDOM
 							: CHECK_NONE;
 		while (ff_span_next(&all, ',', &hint))
-			add_hint(hint, (uint64_t)1 << row_count);
+			add_hint(hint, row_count);
 		row_count++;
 	}
 }
@@ -127,23 +167,26 @@ static bool stands(const struct hint *h, const char *p, size_t left)
 }
 
 // The rows that have a hint in the text.
-static uint64_t suspects(struct ff_span text)
+static struct set suspects(struct ff_span text)
 {
-	uint64_t found = 0;
+	struct set found = {0};
 	uint32_t three = 0; // the last three bytes, folded
 	call_once(&loaded, load);
 	for (size_t i = 0; i < text.n; i++) {
 		three = three >> 8 | (uint32_t)fold[(uint8_t)text.p[i]] << 16;
 		unsigned k = i < 2 ? 0 : slots[slot_of(three)];
-		for (; k; k = hints[k].next)
-			found |= stands(&hints[k], text.p + i - 2, text.n - i + 2) ? hints[k].rows : 0;
+		for (; k; k = hints[k].next) {
+			if (stands(&hints[k], text.p + i - 2, text.n - i + 2))
+				add(&found, &hints[k].rows);
+		}
 	}
 	return found;
 }
 
 bool ff_secret_suspect(struct ff_span text)
 {
-	return suspects(text) != 0;
+	struct set found = suspects(text);
+	return !is_empty(&found);
 }
 
 struct scan {
@@ -173,6 +216,8 @@ static bool passes(const struct row *row, struct ff_span name, struct ff_span va
 		return false;
 	if (row->check == CHECK_RANDOM)
 		return ff_telling_random(value);
+	if (row->check == CHECK_OPAQUE)
+		return ff_telling_random(value) && !ff_telling_digest(value);
 	if (row->check == CHECK_NONE)
 		return true;
 	return (quoted || !is_code(name, value)) && ff_telling_secret(name, value);
@@ -223,10 +268,10 @@ static struct ff_error *mask_row(struct scan *scan, struct row *row, struct ff_s
 
 static struct ff_error *mask_piece(struct scan *scan, struct ff_span text, struct ff_buf *out)
 {
-	uint64_t found = suspects(text);
+	struct set found = suspects(text);
 	_cleanup_buf_ struct ff_buf now = {0};
-	for (size_t i = 0; found; i++, found >>= 1) {
-		if (!(found & 1))
+	for (size_t i = 0; i < row_count; i++) {
+		if (!has(&found, i))
 			continue;
 		_cleanup_buf_ struct ff_buf next = {0};
 		struct ff_error *err = mask_row(scan, &rows[i], text, &next);

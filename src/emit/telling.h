@@ -17,8 +17,14 @@ enum ff_telling ff_telling_name(struct ff_span name);
 /** Digits, capitals and small letters mixed as no word or path mixes them; 16 characters or more. */
 bool ff_telling_random(struct ff_span value);
 
+/** The name of a content or a thing (git, sha256, md5, UUID): random, and no secret where nothing says so. */
+bool ff_telling_digest(struct ff_span value);
+
 /** Nothing to hide: empty, a truth value, a small number, <your token>, ${VAR}, ***, "not set", masked already. */
 bool ff_telling_placeholder(struct ff_span value);
+
+/** Words, numbers, paths and lists of them, as settings have: nothing in it looks made by a generator. */
+bool ff_telling_plain(struct ff_span value);
 
 /** A piece of program text as tracebacks quote it, no value: self.token, kwargs.pop(, use_auth_token. */
 bool ff_telling_code(struct ff_span value);
