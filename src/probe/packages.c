@@ -3,6 +3,7 @@
 //	{"python": {"packages": {"torch": {"version": "2.3.1", "location": "/srv/venv/lib/python3.10/site-packages"}},
 //	            "conflicts": [{"package": "vllm", "requires": "torch==2.6.0", "found": "2.3.1"},
 //	                          {"package": "vllm", "requires": "xformers", "missing": true}],
+//	            "required_by": {"torch": {"vllm": "==2.6.0"}},
 //	            "duplicates": [{"package": "numpy", "copies": [{"version": "1.26.4", "location": "..."}]}]}}
 //
 // The first folder of sys.path wins, as at import. Conflicts are those of `pip check`, and Requires-Python besides.
@@ -13,7 +14,7 @@
 
 #include <stdio.h>
 
-enum { CONDA_MAX = 65536 };
+enum { CONDA_MAX = 65536, BOUNDS_MAX = 1000 };
 
 static const char *text_of(const char *text)
 {
@@ -80,15 +81,28 @@ static char *normal_name(struct ff_span name)
 	return err ? NULL : text;
 }
 
+// The bounds that others hold a package in, whether it is here or not: {"torch": {"vllm": "==2.6.0"}}.
+static void note_bounds(const struct ff_dist *d, const char *name, struct ff_span specifiers, json_t *bounds)
+{
+	specifiers = ff_span_trim(specifiers);
+	if (!specifiers.n || json_object_size(bounds) >= BOUNDS_MAX)
+		return;
+	json_t *by = json_object_get(bounds, name);
+	if (!by && json_object_set_new(bounds, name, by = json_object()) < 0)
+		return;
+	json_object_set_new(by, d->name, ff_json_string(specifiers.p, specifiers.n));
+}
+
 // What a person reads: the requirement without its marker, which holds.
 static void check_requirement(struct ff_probe_ctx *ctx, const struct ff_dists *dists, const struct ff_dist *d,
-	struct ff_span line, json_t *conflicts)
+	struct ff_span line, json_t *conflicts, json_t *bounds)
 {
 	struct ff_requirement r;
 	_cleanup_error_ struct ff_error *err = ff_requirement_parse(d->name, line, &r);
 	_cleanup_free_ char *name = err ? NULL : normal_name(r.name);
 	if (!name)
 		return;
+	note_bounds(d, name, r.specifiers, bounds);
 	_cleanup_buf_ struct ff_buf said = {0};
 	ff_buf_str(&said, name);
 	ff_buf_span(&said, r.specifiers);
@@ -120,15 +134,19 @@ static void check_python(const struct ff_dist *d, const char *version, json_t *c
 
 static void put_conflicts(struct ff_probe_ctx *ctx, const struct ff_dists *dists, const char *python_version)
 {
-	json_t *conflicts = json_array();
+	json_t *conflicts = json_array(), *bounds = json_object();
 	for (size_t i = 0; i < dists->n; i += copies_of(dists, i)) {
 		const struct ff_dist *d = &dists->items[i];
 		struct ff_span rest = ff_span_of(text_of(d->requires)), line;
 		while (ff_span_line(&rest, &line))
-			check_requirement(ctx, dists, d, line, conflicts);
+			check_requirement(ctx, dists, d, line, conflicts, bounds);
 		check_python(d, python_version, conflicts);
 	}
 	ff_fact(ctx, "python.conflicts", conflicts);
+	if (json_object_size(bounds))
+		ff_fact(ctx, "python.required_by", bounds);
+	else
+		json_decref(bounds);
 }
 
 // The marker environment of PEP 508, as far as it is known without running the interpreter.

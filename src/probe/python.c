@@ -2,7 +2,9 @@
 //
 //	{"python": {"version": "3.10.12", "executable": "/srv/venv/bin/python3", "chosen_by": "VIRTUAL_ENV",
 //	            "binary": "/usr/local/bin/python3.10", "prefix": "/srv/venv", "base_prefix": "/usr/local", "kind": "venv",
-//	            "site": ["/srv/venv/lib/python3.10/site-packages"], "pth_code": [".../distutils-precedence.pth"]}}
+//	            "site": ["/srv/venv/lib/python3.10/site-packages"], "pth_code": [".../distutils-precedence.pth"],
+//	            "externally_managed": false, "site_writable": true, "tools": {"uv": "/usr/local/bin/uv"}, "made_by": "uv",
+//	            "project": "uv", "own_index": false}}
 #include "parse/chars.h"
 #include "probe/python_find.h"
 
@@ -51,4 +53,5 @@ void ff_probe_python(struct ff_probe_ctx *ctx)
 		ff_fact_bool(ctx, "python.system_site", p.system_site);
 	put_abi(ctx, &p);
 	ff_python_site(ctx, &p);
+	ff_python_tools(ctx, &p);
 }

@@ -25,6 +25,9 @@ struct ff_error *ff_python_inspect(struct ff_probe_ctx *ctx, struct ff_python *p
 /** The folders of packages in the order of sys.path, as the interpreter would make it, into python.site and facts beside it. */
 void ff_python_site(struct ff_probe_ctx *ctx, const struct ff_python *python);
 
+/** What may change the environment: python.externally_managed, site_writable, tools, made_by, project, own_index. */
+void ff_python_tools(struct ff_probe_ctx *ctx, const struct ff_python *python);
+
 void ff_python_deinit(struct ff_python *python);
 
 #define _cleanup_python_ __attribute__((__cleanup__(ff_python_deinit)))
