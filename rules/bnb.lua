@@ -29,15 +29,20 @@ end
 -- The facts' copy has the library, and the one that ran did not find it.
 local function torn_copy(f, hit, asked)
   return {hit = hit, confidence = 0.85, why = ("bitsandbytes found no libbitsandbytes_cuda%s.so, which its release ships: files are missing in the copy that was loaded, or it is another copy than the installed one."):format(asked),
-    fixes = {{kind = "pip:bitsandbytes", say = "Install it anew, and see that no other copy stands before it on sys.path.", command = "pip install --force-reinstall --no-deps bitsandbytes" .. (f.pkg"bitsandbytes" and "==" .. f.pkg"bitsandbytes" or "")}}}
+    fixes = {{install = "bitsandbytes", fresh = true, alone = true, say = "Install it anew, and see that no other copy stands before it on sys.path."}}}
 end
 
--- What an upgrade does: the first of these releases that ships a library for torch's CUDA version.
-local function upgraded(torch_cuda)
+-- The first of these releases that ships a library for torch's CUDA version.
+local function upgrade(torch_cuda)
   local number = cuda_number(torch_cuda)
-  for _, release in ipairs(number and {"0.45.5", "0.48.2", "0.50.2"} or {}) do
-    if know.bnb_ships(release, number) then return {package = {bitsandbytes = release}} end
+  local fix = {install = "bitsandbytes", say = "Upgrade bitsandbytes to a release that ships a library for this CUDA version."}
+  for _, release in ipairs(number and {"0.43.3", "0.45.5", "0.48.2", "0.50.2"} or {}) do
+    if know.bnb_ships(release, number) then
+      fix.need = ">=" .. release
+      return fix
+    end
   end
+  return fix
 end
 
 rule {
@@ -77,7 +82,7 @@ rule {
     if log.module_missing and not log.setup then return nil end
     if log.windows_so then
       return {confidence = 0.88, why = {"This bitsandbytes looks for Linux libraries (.so) on Windows: releases before 0.43 bring no others.", "Installed is {fact:bitsandbytes.version}."},
-        fixes = {{kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to a release with Windows libraries.", command = "pip uninstall -y bitsandbytes bitsandbytes-windows && pip install 'bitsandbytes>=0.43'", effect = {package = {bitsandbytes = "0.45.5"}}}}}
+        fixes = {{install = "bitsandbytes", need = ">=0.43", say = "Upgrade bitsandbytes to a release with Windows libraries."}}}
     end
     local wanted = log.required and log.required.lib or log.open_lib and log.open_lib.lib2
     local path = log.configured and log.configured.path or log.could_not and log.could_not.path2
@@ -94,8 +99,8 @@ rule {
     if not specific and log.cudart then return nil end -- bnb.cudart-not-found
     if wanted == "libbitsandbytes_cpu.so" and log.open_lib then
       return {hit = log.open_lib, confidence = 0.85, why = "Not even the CPU library is there: this is a source tree whose native part was never compiled, or a broken install.",
-        fixes = {{kind = "pip:bitsandbytes", say = "Install the wheel from PyPI, and start Python outside the source tree.", command = "pip install --force-reinstall bitsandbytes"},
-                 {kind = "rebuild:bitsandbytes", say = "Or compile it: cmake -DCOMPUTE_BACKEND=cuda -S . && make && pip install ."}}}
+        fixes = {{install = "bitsandbytes", fresh = true, say = "Install the wheel from PyPI, and start Python outside the source tree."},
+                 {rebuild = "bitsandbytes", say = "Or compile it: cmake -DCOMPUTE_BACKEND=cuda -S . && make && pip install ."}}}
     end
     local asked = wanted and wanted:match[[cuda(\d+)]]
     local shipped = shipped_versions(f)
@@ -104,24 +109,22 @@ rule {
     local fits = nearest(shipped, cuda_number(f"torch.cuda"), asked)
     local why = {}
     local bnb = f.pkg"bitsandbytes"
-    if asked then why[#why + 1] = ("bitsandbytes%s looks for libbitsandbytes_cuda%s.so, and the installed package does not ship it."):format(bnb and " " .. bnb or "", asked)
-    else why[#why + 1] = "bitsandbytes loaded no CUDA library: the installed package brings none for this CUDA version (or for this platform)." end
+    if asked then why[#why + 1] = ("bitsandbytes%s looks for libbitsandbytes_cuda%s.so, and %s."):format(bnb and " " .. bnb or "", asked,
+        #shipped > 0 and "the installed package does not ship it" or "did not find it")
+    else why[#why + 1] = "bitsandbytes loaded no CUDA library." end
     if #shipped > 0 then why[#why + 1] = "It ships: " .. table.concat(shipped, ", ") .. "." end
     local fixes = {}
     local override_works = not bnb or version.matches(bnb, ">=0.41") ~= false
     if fits and override_works and not log.windows then
-      fixes[#fixes + 1] = {kind = "env:BNB_CUDA_VERSION", say = ("Let bitsandbytes load the library that it ships for CUDA %s.%s."):format(fits:sub(1, -2), fits:sub(-1)),
-        command = "export BNB_CUDA_VERSION=" .. fits, set = {BNB_CUDA_VERSION = fits}, automatic = true}
+      fixes[#fixes + 1] = {set = {BNB_CUDA_VERSION = fits}, automatic = true,
+        say = ("Let bitsandbytes load the library that it ships for CUDA %s.%s."):format(fits:sub(1, -2), fits:sub(-1))}
     end
     if log.no_gpu_build and not specific or log.windows then
-      fixes[#fixes + 1] = {kind = "pip:bitsandbytes", say = "Reinstall bitsandbytes: this copy has no CUDA library in it (Windows wheels carry them since 0.43).", command = "pip install -U --force-reinstall bitsandbytes"}
+      fixes[#fixes + 1] = {install = "bitsandbytes", fresh = true, say = "Reinstall bitsandbytes: this copy has no CUDA library in it (Windows wheels carry them since 0.43)."}
     else
-      fixes[#fixes + 1] = {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to a release that ships a library for this CUDA version.", command = "pip install -U bitsandbytes", effect = upgraded(f"torch.cuda")}
+      fixes[#fixes + 1] = upgrade(f"torch.cuda")
     end
-    if asked and not fits and not log.windows then
-      fixes[#fixes + 1] = {kind = "env:BNB_CUDA_VERSION", say = "Or name a CUDA version that it ships and that is installed here.", command = "export BNB_CUDA_VERSION=<shipped version, such as 121>"}
-    end
-    fixes[#fixes + 1] = {kind = "pip:torch", say = "Install a torch built for a CUDA version that this bitsandbytes ships."}
+    fixes[#fixes + 1] = {install = "torch", say = "Install a torch built for a CUDA version that this bitsandbytes ships."}
     return {hit = specific, confidence = specific and 0.9 or (log.setup or log.no_gpu_build) and 0.6 or 0.45, why = why, fixes = fixes}
   end,
   applies = {"transformers", "vllm"},
@@ -133,17 +136,17 @@ rule {
     local fits = nearest(shipped, nil, cuda_number(f"torch.cuda"))
     local fixes = {}
     if fits then
-      fixes[1] = {kind = "env:BNB_CUDA_VERSION", say = "Let bitsandbytes load the library that it ships.", command = "export BNB_CUDA_VERSION=" .. fits, set = {BNB_CUDA_VERSION = fits}, automatic = true}
+      fixes[1] = {set = {BNB_CUDA_VERSION = fits}, say = "Let bitsandbytes load the library that it ships.", automatic = true}
     end
-    fixes[#fixes + 1] = {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to a release that ships a library for this CUDA version.", command = "pip install -U bitsandbytes", effect = upgraded(f"torch.cuda")}
+    fixes[#fixes + 1] = upgrade(f"torch.cuda")
     return {confidence = 0.95, why = {("bitsandbytes will look for %s and does not find it."):format(wanted), #shipped > 0 and "It ships: " .. table.concat(shipped, ", ") .. "." or "It ships no CUDA library."}, fixes = fixes}
   end,
   doc = {looks = "'Required library version not found: libbitsandbytes_cudaXXX.so', 'CUDA Setup failed despite GPU being available'.", check = "bitsandbytes.wanted against bitsandbytes.binaries in the report; torch.cuda."},
 }
 
 local unset_override = {
-  {kind = "env:BNB_CUDA_VERSION", say = "Unset the override, or set it to a version that bitsandbytes ships (see bitsandbytes.binaries).", command = "unset BNB_CUDA_VERSION", unset = {"BNB_CUDA_VERSION"}, automatic = true},
-  {kind = "pip:bitsandbytes", say = "Or upgrade bitsandbytes."},
+  {unset = {"BNB_CUDA_VERSION"}, say = "Unset the override: the library for torch's own CUDA version is taken then.", automatic = true},
+  {install = "bitsandbytes", say = "Or upgrade bitsandbytes."},
 }
 
 rule {
@@ -181,7 +184,7 @@ rule {
     local set = f.env"BNB_CUDA_VERSION"
     if not set or f"bitsandbytes.found" ~= false then return nil end
     return {confidence = 0.95, why = ("BNB_CUDA_VERSION=%s asks for a library that bitsandbytes does not ship."):format(set),
-      fixes = {{kind = "env:BNB_CUDA_VERSION", say = "Unset it, or set it to a shipped version.", command = "unset BNB_CUDA_VERSION", unset = {"BNB_CUDA_VERSION"}, automatic = true}}}
+      fixes = {unset_override[1]}}
   end,
   doc = {looks = "'BNB_CUDA_VERSION=... environment variable detected' followed by a failure to find the library.", check = "The variable against the shipped libraries."},
 }
@@ -207,12 +210,12 @@ rule {
     if log.requires and not log.no_cuda_quant and not cpu then return nil end
     if cpu then
       return {confidence = 0.85, why = {"torch is a CPU-only build, so bitsandbytes finds no CUDA and falls back to its CPU library."},
-        fixes = {{kind = "pip:torch", say = "Install a CUDA build of torch.", command = "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu126"}}}
+        fixes = {{install = "torch", say = "Install a CUDA build of torch."}}}
     end
     return {confidence = 0.62, why = "bitsandbytes saw no CUDA device (or no CUDA build of torch) and fell back to its CPU library.",
-      fixes = {{kind = "pip:torch", say = "Make torch see the GPU first: install its CUDA build and check torch.cuda.is_available().", command = "python -c 'import torch; print(torch.version.cuda, torch.cuda.is_available())'"},
-               {kind = "pip:bitsandbytes", say = "Then a current bitsandbytes.", command = "pip install -U bitsandbytes"},
-               {kind = "driver", say = "If torch has CUDA and still sees no device, the driver or the container's GPU access is missing."}}}
+      fixes = {{install = "torch", say = "Make torch see the GPU first: install its CUDA build, and look at torch.cuda.is_available()."},
+               {install = "bitsandbytes", say = "Then a current bitsandbytes."},
+               {driver = "upgrade", say = "If torch has CUDA and still sees no device, the driver or the container's GPU access is missing."}}}
   end,
   doc = {looks = "'compiled without GPU support', 'No GPU found. A GPU is needed for quantization'.", check = "torch.cuda in the report; is the GPU visible in the container?"},
 }
@@ -246,15 +249,16 @@ rule {
     if not driver_only then
       return {confidence = alone and 0.6 or 0.88,
         why = "This bitsandbytes looks for libcudart.so itself, on the library path, and did not find it; so it loaded its CPU library, which lacks the GPU functions.",
-        fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds libcudart.so on LD_LIBRARY_PATH.", command = "export LD_LIBRARY_PATH=$(dirname $(find / -name 'libcudart.so*' 2>/dev/null | head -1)):$LD_LIBRARY_PATH"},
-                 {kind = "pip:bitsandbytes", say = "Or upgrade bitsandbytes: since 0.41 it takes the CUDA version from torch.", command = "pip install -U bitsandbytes"},
-                 {kind = "toolkit", say = "Or install a CUDA runtime (conda install cudatoolkit, apt cuda-cudart)."}}}
+        fixes = {{host = true, kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds libcudart.so on LD_LIBRARY_PATH."},
+                 {install = "bitsandbytes", say = "Or upgrade bitsandbytes: since 0.41 it takes the CUDA version from torch."},
+                 {toolkit = "install", say = "Or install a CUDA runtime (conda install cudatoolkit, apt cuda-cudart)."}}}
     end
     local wsl = (f"system.kernel" or ""):match[[(?i)microsoft]]
     return {hit = log.libcuda, confidence = 0.8, why = "This bitsandbytes looks for libcuda.so (the driver's library) on the library path and does not find it, so it sees no GPU.",
-      fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds libcuda.so on LD_LIBRARY_PATH (under WSL2 /usr/lib/wsl/lib).", command = wsl and "export LD_LIBRARY_PATH=/usr/lib/wsl/lib:$LD_LIBRARY_PATH" or "export LD_LIBRARY_PATH=$(dirname $(find / -name 'libcuda.so*' 2>/dev/null | grep -v stubs | head -1)):$LD_LIBRARY_PATH"},
-               {kind = "pip:bitsandbytes", say = "Or upgrade bitsandbytes: since 0.41 it asks torch instead.", command = "pip install -U bitsandbytes"},
-               {kind = "driver", say = "If there is none: install the driver (on Windows for WSL2), or pass the GPU into the container."}}}
+      fixes = {wsl and {prepend = "LD_LIBRARY_PATH", entry = "/usr/lib/wsl/lib", say = "Put the folder of WSL's libcuda.so on LD_LIBRARY_PATH."}
+                 or {host = true, kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds libcuda.so on LD_LIBRARY_PATH."},
+               {install = "bitsandbytes", say = "Or upgrade bitsandbytes: since 0.41 it asks torch instead."},
+               {driver = "upgrade", say = "If there is none: install the driver (on Windows for WSL2), or pass the GPU into the container."}}}
   end,
   doc = {looks = "'libcudart.so not found in any environmental path', 'libcudart.so path is None'.", check = "Where libcudart is, and LD_LIBRARY_PATH. 'CUDA runtime path found' afterwards means it was harmless."},
 }
@@ -274,13 +278,15 @@ rule {
   explains = {"bnb.cpu-only", "bnb.binary-missing", "cuda.lib-missing"},
   when = function(f, log)
     local hit = log.cannot_open or log.undefined
+    local library = log.cannot_open and log.cannot_open.lib
     if log.undefined and log.undefined.symbol:match[=[^c[a-z]]=] then return nil end
     return {hit = hit, confidence = log.other and 0.6 or 0.88,
       why = {"The bitsandbytes library is there, but a CUDA library that it needs cannot be loaded: {lib}.", "What it says about compiling from source is beside the point."},
-      fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds that library on LD_LIBRARY_PATH (pip's nvidia/*/lib, or the toolkit's lib64).",
-                command = "export LD_LIBRARY_PATH=$(python -c 'import nvidia,glob,os; print(\":\".join(glob.glob(os.path.join(list(nvidia.__path__)[0],\"*/lib\"))))'):$LD_LIBRARY_PATH"},
-               {kind = "pip:torch", say = "Or reinstall torch with its nvidia-* packages, so that the libraries come with it."},
-               {kind = "toolkit", say = "Or install the CUDA toolkit of that version."}}}
+      fixes = {not library and {unset = {"LD_LIBRARY_PATH"}, say = "Take foreign CUDA libraries off LD_LIBRARY_PATH: they stand before those that torch brings."}
+               or f"torch.cuda" and {install = library, say = "Install the package that brings {lib}, in the release that torch asks for."}
+               or {host = true, kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds {lib} on LD_LIBRARY_PATH (pip's nvidia/*/lib, or the toolkit's lib64)."},
+               {install = "torch", say = "Or reinstall torch with its nvidia-* packages, so that the libraries come with it."},
+               {toolkit = "install", say = "Or install the CUDA toolkit of that version."}}}
   end,
   doc = {looks = "libcusparse.so.12 (libcublas, libnvJitLink): cannot open shared object file, while bitsandbytes loads.", check = "`firstfix libs bitsandbytes`."},
 }
@@ -308,14 +314,14 @@ rule {
     local hit = log.attribute or log.layer or log.needs or log.minimum or log.frozenset or log.latest
     if log.frozenset then
       return {hit = hit, confidence = 0.85, why = "bitsandbytes and transformers are of releases that do not fit: an old bitsandbytes integration meets a newer one.",
-        fixes = {{kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes (and accelerate) to match transformers.", command = "pip install -U bitsandbytes accelerate"}}}
+        fixes = {{install = "bitsandbytes", with = {"accelerate"}, say = "Upgrade bitsandbytes (and accelerate) to match transformers."}}}
     end
     if have and log.latest and version.matches(have, ">=0.46") then
       return {hit = hit, confidence = 0.5, why = {"The message asks for a newer bitsandbytes, but {fact:bitsandbytes.version} is installed.", "The check also fails when the process was started before the install, or when torch sees no CUDA device."},
-        fixes = {{kind = "restart", say = "Restart the process (kernel, runtime), so that it sees what is installed now."}, {kind = "pip:torch", say = "Then look whether torch is a CUDA build and sees the GPU."}}}
+        fixes = {{restart = "process", say = "Restart the process (kernel, runtime), so that it sees what is installed now."}, {install = "torch", say = "Then look whether torch is a CUDA build and sees the GPU."}}}
     end
     return {hit = hit, confidence = hit == log.layer and 0.7 or (have or log.needs or log.attribute) and 0.86 or 0.72, why = {"bitsandbytes is older than what the loading library asks for.", "Installed is {fact:bitsandbytes.version}."},
-      fixes = {{kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes, then restart the process.", command = "pip install -U bitsandbytes"}}}
+      fixes = {{install = "bitsandbytes", say = "Upgrade bitsandbytes, then restart the process."}}}
   end,
   doc = {looks = "'requires the latest version of bitsandbytes'.", check = "The same check fails without a CUDA device: torch build and GPU first, then a stale process, then the version."},
 }
@@ -327,8 +333,8 @@ rule {
   confidence = 0.93,
   why = "This bitsandbytes imports triton.ops, which triton 3.0 and later no longer have.",
   fixes = {
-    {kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes to 0.45.1 or later, which does without it.", command = "pip install -U 'bitsandbytes>=0.45.1'", effect = {package = {bitsandbytes = "0.45.5"}}},
-    {kind = "pip-downgrade:triton", say = "Or go back to the triton that this torch was released with."},
+    {install = "bitsandbytes", need = ">=0.45.1", say = "Upgrade bitsandbytes to 0.45.1 or later, which does without it."},
+    {install = "triton", older = true, say = "Or go back to the triton that this torch was released with."},
   },
   applies = {"transformers", "vllm"},
   check = function(f)
@@ -354,11 +360,11 @@ rule {
   when = function(f, log)
     if log.status15 or log.igemm then
       return {hit = log.status15 or log.igemm, confidence = 0.85, why = "The int8 path of this bitsandbytes does not run on this GPU (int8 matrix products need 7.5 or later; on Hopper, releases before 0.45 fail with cuBLAS status 15).",
-        fixes = {{kind = "pip:bitsandbytes", say = "Upgrade bitsandbytes.", command = "pip install -U bitsandbytes"}, {kind = "param:load_in_8bit", say = "Or use 4-bit (load_in_4bit) instead of 8-bit."}}}
+        fixes = {{install = "bitsandbytes", say = "Upgrade bitsandbytes."}, {argument = "load_in_8bit", say = "Or use 4-bit (load_in_4bit) instead of 8-bit."}}}
     end
     return {confidence = 0.85, why = "The bitsandbytes library carries no code for this GPU.",
-      fixes = {{kind = "pip:bitsandbytes", say = "Install a release whose wheel covers this GPU.", command = "pip install -U bitsandbytes"},
-               {kind = "rebuild:bitsandbytes", say = "Or compile it here for this compute capability (-DCOMPUTE_CAPABILITY=...)."}}}
+      fixes = {{install = "bitsandbytes", say = "Install a release whose wheel covers this GPU."},
+               {rebuild = "bitsandbytes", say = "Or compile it here for this compute capability (-DCOMPUTE_CAPABILITY=...)."}}}
   end,
   doc = {looks = "'no kernel image ... in file .../csrc/ops.cu', 'named symbol not found', 'cuBLAS API failed with status 15'.", check = "bitsandbytes.archs against the GPU's compute capability."},
 }
@@ -376,12 +382,12 @@ rule {
     local hit = log.required_by
     if hit.version:match[[^GLIBC_]] then
       return {why = "{lib} needs {version}, and this system's C library is older; the later 'NoneType' errors only say that the library did not load.",
-        fixes = {{kind = "pip:bitsandbytes", say = "Install a bitsandbytes release whose wheel was built for an older glibc (0.46 and later have a lower floor).", command = "pip install -U bitsandbytes"},
-                 {kind = "os", say = "Or use a newer base image."}, {kind = "rebuild:bitsandbytes", say = "Or compile it here."}}}
+        fixes = {{install = "bitsandbytes", say = "Install a bitsandbytes release whose wheel was built for an older glibc (0.46 and later have a lower floor)."},
+                 {host = true, say = "Or use a newer base image."}, {rebuild = "bitsandbytes", say = "Or compile it here."}}}
     end
     return {why = "{lib} needs {version}, and the libstdc++ that is loaded first is older.",
-      fixes = {{kind = "conda", say = "Put a newer libstdc++ first (conda's libstdcxx-ng).", command = "conda install -c conda-forge libstdcxx-ng && export LD_LIBRARY_PATH=$CONDA_PREFIX/lib:$LD_LIBRARY_PATH"},
-               {kind = "os", say = "Or use a newer base image."}, {kind = "apt:libstdc++6", say = "Or upgrade libstdc++6."}}}
+      fixes = {{conda = "libstdcxx-ng", say = "Put a newer libstdc++ first: conda's libstdcxx-ng."},
+               {host = true, say = "Or use a newer base image."}, {system = "libstdc++6", say = "Or upgrade libstdc++6."}}}
   end,
   doc = {looks = "version `GLIBCXX_...' not found (required by .../libbitsandbytes_cudaXXX.so).", check = "system.libc, system.libstdcxx."},
 }
@@ -405,7 +411,7 @@ rule {
     if f.pkg"bitsandbytes" then return nil end
     if log.latest and not (log.metadata or log.module) then return nil end
     return {confidence = (log.metadata or log.module) and 0.92 or 0.75, why = "A quantized load was asked for, and bitsandbytes is not installed in the interpreter that runs.",
-      fixes = {{kind = "pip:bitsandbytes", say = "Install it.", command = "pip install bitsandbytes"}}}
+      fixes = {{install = "bitsandbytes", say = "Install it."}}}
   end,
   doc = {looks = "No module named 'bitsandbytes', 'No package metadata was found for bitsandbytes'.", check = "The interpreter of the traceback against the one that pip installs into."},
 }
@@ -423,7 +429,7 @@ rule {
     local os = f"system.os.name" or ""
     if libc and version.cmp(libc, "2.24") == -1 or os:match[=[(?i)(?:centos|rhel|red hat|oracle|scientific)[^\d]*7]=] then return nil end -- sys.glibc/wheel
     return {confidence = 0.65, why = "pip finds no release of bitsandbytes in that range for this platform: the newer wheels do not fit its C library, architecture or Python.",
-      fixes = {{kind = "os", say = "Use a platform that the wheels are built for (glibc 2.24 or later, x86-64 or aarch64)."}, {kind = "rebuild:bitsandbytes", say = "Or compile it here."}}}
+      fixes = {{host = true, say = "Use a platform that the wheels are built for (glibc 2.24 or later, x86-64 or aarch64)."}, {rebuild = "bitsandbytes", say = "Or compile it here."}}}
   end,
   doc = {looks = "'No matching distribution found for bitsandbytes>=...' with only old versions offered.", check = "glibc, architecture, Python version."},
 }

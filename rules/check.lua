@@ -9,6 +9,10 @@ local function size(bytes)
   return ("%d MiB"):format(bytes // (1 << 20))
 end
 
+local function folder_of(path)
+  return path:match[[^(.*)/[^/]*$]] or path
+end
+
 local function list(value)
   return type(value) == "table" and value or {}
 end
@@ -26,8 +30,7 @@ rule {
   confidence = 0.93,
   why = {"torch refuses its allocator settings: a key or value that this version does not know raises at the first use of CUDA.", "{fact:allocator.name} is {fact:allocator.value}."},
   fixes = {
-    {kind = "env:PYTORCH_CUDA_ALLOC_CONF", say = "Unset the variable, or keep only settings that this torch knows (Booleans are exactly True or False).",
-     command = "unset PYTORCH_CUDA_ALLOC_CONF PYTORCH_ALLOC_CONF", unset = {"PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"}, automatic = true},
+    {unset = {"PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"}, say = "Unset the variable, or keep only settings that this torch knows (Booleans are exactly True or False).", automatic = true},
   },
   check = function(f)
     local bad = list(f"allocator.errors")[1]
@@ -42,8 +45,8 @@ rule {
     table.sort(kept)
     local value = table.concat(kept, ",")
     return {confidence = 0.93, why = {("%s holds '%s:%s': %s. torch raises at the first use of CUDA."):format(name, bad.key, tostring(bad.value), bad.text), "torch is {fact:torch.version}."},
-      fixes = {#kept > 0 and {kind = "env:" .. name, say = "Keep only the settings that this torch takes.", command = ("export %s=%s"):format(name, value), set = {[name] = value}, automatic = true}
-        or {kind = "env:" .. name, say = "Unset it.", command = "unset " .. name, unset = {name}, automatic = true}}}
+      fixes = {#kept > 0 and {set = {[name] = value}, say = "Keep only the settings that this torch takes.", automatic = true}
+        or {unset = {name}, say = "Unset it.", automatic = true}}}
   end,
   doc = {looks = "'Unrecognized CachingAllocator option' or 'Expected a single True/False argument' at the first use of CUDA.",
          check = "PYTORCH_CUDA_ALLOC_CONF (PYTORCH_ALLOC_CONF from torch 2.10 on) against the keys of the installed torch."},
@@ -63,7 +66,7 @@ rule {
     if #said == 0 then return nil end
     local first = list(f"env_notes")[1].name
     return {confidence = 0.8, why = said, evidence = names,
-      fixes = {{kind = "env:" .. first, say = "Correct or remove what is deprecated, ignored or malformed; use the name that is given."}}}
+      fixes = {{host = true, kind = "env:" .. first, say = "Correct or remove what is deprecated, ignored or malformed; use the name that is given."}}}
   end,
   doc = {looks = "A setting has no effect; a warning that a variable is deprecated.", check = "env_notes in the report: name, kind and what takes its place."},
 }
@@ -80,10 +83,10 @@ rule {
     local variable, lacks = worst.variable, list(worst.missing_symbols)[1]
     local fixes = {}
     if variable then
-      fixes[1] = {kind = "env:" .. variable, say = ("Take the folder of %s off %s."):format(tostring(worst.chosen), variable), command = "unset " .. variable,
-                  unset = {variable}, effect = {unset = {variable}, facts = {["cuda.conflicts"] = {}}}}
+      fixes[1] = {drop = variable, entry = folder_of(tostring(worst.chosen)), say = ("Take the folder of %s off %s."):format(tostring(worst.chosen), variable),
+        effect = {["cuda.conflicts"] = {}}}
     end
-    fixes[#fixes + 1] = {kind = "pip:torch", say = "Or reinstall torch with the nvidia-* packages that it asks for.", command = "pip install --force-reinstall torch"}
+    fixes[#fixes + 1] = {install = "torch", fresh = true, say = "Or reinstall torch with the nvidia-* packages that it asks for."}
     return {confidence = lacks and 0.9 or 0.5, severity = lacks and "error" or "warning",
       why = {("%s is loaded from %s instead of %s (%s)."):format(tostring(worst.library), tostring(worst.chosen), tostring(worst.expected or "torch's own"), tostring(worst.because or "its place")),
              lacks and ("It lacks %s, which %s needs."):format(lacks, tostring(worst.needed_by or "torch")) or nil},
@@ -108,13 +111,13 @@ rule {
     for _, c in ipairs(list(f"python.conflicts")) do
       local wanted = requirement(c.requires)
       if telling[wanted] and telling[requirement(c.package)] and #said < 5 then
-        first = first or {name = wanted, requires = tostring(c.requires):match[[^[^;]+]]}
+        first = first or {name = wanted, need = tostring(c.requires):match[[^[\w.-]+\s*([<>=!~][^;]*)]]}
         said[#said + 1] = ("%s requires %s, and %s."):format(c.package, c.requires, c.found and c.found .. " is installed" or "it is not installed")
       end
     end
     if not first then return nil end
     return {confidence = 0.7, why = said, evidence = {"python.conflicts"},
-      fixes = {{kind = "pip:" .. first.name, say = "Install the version that is asked for.", command = ("pip install '%s'"):format((first.requires:gsub([[\s+$]], "")))}}}
+      fixes = {{install = first.name, need = first.need, say = "Install the version that is asked for."}}}
   end,
 }
 
@@ -125,7 +128,7 @@ rule {
     for _, p in ipairs(list(f"torch.partners")) do
       if p.fits == false then
         return {confidence = 0.85, severity = "warning", why = ("%s %s does not belong to torch {fact:torch.version}, which goes with %s."):format(p.package, p.found, p.wants), evidence = {"torch.partners"},
-          fixes = {{kind = "pip:" .. p.package, say = "Install the release that goes with this torch.", command = ("pip install '%s%s'"):format(p.package, p.wants), effect = {package = {[p.package] = (p.wants:gsub([[^==]], ""))}}}}}
+          fixes = {{install = p.package, need = p.wants, say = "Install the release that goes with this torch."}}}
       end
     end
   end,
@@ -143,11 +146,11 @@ rule {
         local full = free < 64 << 20
         return {confidence = full and 0.9 or 0.6, severity = full and "error" or "warning",
           why = ("%s (%s) has only %s free; a model of 7 billion parameters takes 13 GiB in 16 bits."):format(disk["for"], disk.path, size(free)), evidence = {"system.disks"},
-          fixes = {{kind = "disk", say = "Free space there or mount a larger volume."}, cache and {kind = "env:HF_HOME", say = "Or point HF_HOME at a folder with room."} or nil}}
+          fixes = {{free = "disk", say = "Free space there or mount a larger volume."}, cache and {host = true, kind = "env:HF_HOME", say = "Or point HF_HOME at a folder with room."} or nil}}
       end
       if disk.inodes == 0 then free = nil end -- file systems without a count
       if free and disk.inodes_free == 0 then
-        return {confidence = 0.85, severity = "error", why = ("%s has no inode left: no new file can be made."):format(disk.path), fixes = {{kind = "disk", say = "Remove files there, or use another volume."}}}
+        return {confidence = 0.85, severity = "error", why = ("%s has no inode left: no new file can be made."):format(disk.path), fixes = {{free = "disk", say = "Remove files there, or use another volume."}}}
       end
     end
   end,
@@ -160,7 +163,7 @@ rule {
     for _, disk in ipairs(list(f"system.disks")) do
       if caches[disk["for"]] and (disk.writable == false or disk.read_only) then
         return {confidence = 0.8, why = ("%s (%s) cannot be written to: a model that is not there yet cannot be downloaded."):format(disk["for"], disk.path), evidence = {"system.disks"},
-          fixes = {{kind = "env:HF_HOME", say = "Point HF_HOME at a folder that this user may write to."}, {kind = "disk", say = "Or mount the volume writable."}}}
+          fixes = {{host = true, kind = "env:HF_HOME", say = "Point HF_HOME at a folder that this user may write to."}, {free = "disk", say = "Or mount the volume writable."}}}
       end
     end
   end,
@@ -173,7 +176,7 @@ rule {
     for _, repo in ipairs(list(f"model.repos")) do
       if (repo.incomplete or 0) > 0 then
         return {confidence = 0.6, why = ("%d downloads of %s broke off or still run."):format(repo.incomplete, repo.name), evidence = {"model.repos"},
-          fixes = {{kind = "param:force_download", say = "Download it again to the end.", command = "hf download " .. tostring(repo.name)}}}
+          fixes = {{fetch = true, say = "Download it again to the end."}}}
       end
     end
   end,
@@ -190,7 +193,7 @@ rule {
       if least and least > room then
         return {confidence = 0.6, why = ("The weights of %s take at least %s, and this container may use %s of memory: loading them whole into host memory will be killed."):format(repo.name, size(least), size(room)),
           evidence = {"system.memory.limit", "system.memory.total"},
-          fixes = {{kind = "hardware", say = "Give the container more memory."}, {kind = "param:low_cpu_mem_usage", say = "Load safetensors straight to the GPU (device_map, low_cpu_mem_usage), one shard at a time."}}}
+          fixes = {{hardware = true, say = "Give the container more memory."}, {argument = "low_cpu_mem_usage", say = "Load safetensors straight to the GPU (device_map, low_cpu_mem_usage), one shard at a time."}}}
       end
     end
   end,
@@ -204,13 +207,13 @@ rule {
       local rows, pages = list(ecc.remapped_rows), list(ecc.retired_pages)
       local name = ("GPU %s (%s)"):format(tostring(gpu.index or 0), gpu.name or "?")
       if rows.failed then
-        return {confidence = 0.9, why = name .. " could not remap a faulty row of its memory: it has to be replaced.", evidence = {"gpus"}, fixes = {{kind = "hardware", say = "Take this GPU out of service and have it replaced.", command = "nvidia-smi -q -d ECC,ROW_REMAPPER"}}}
+        return {confidence = 0.9, why = name .. " could not remap a faulty row of its memory: it has to be replaced.", evidence = {"gpus"}, fixes = {{hardware = true, say = "Take this GPU out of service and have it replaced."}}}
       end
       if rows.pending or pages.pending then
-        return {confidence = 0.85, severity = "warning", why = name .. " waits for a reset to take a faulty row or page of its memory out of use.", evidence = {"gpus"}, fixes = {{kind = "restart", say = "Reset the GPU or reboot the host when it is idle.", command = "nvidia-smi --gpu-reset"}, {kind = "hardware", say = "If it comes back, have the GPU replaced."}}}
+        return {confidence = 0.85, severity = "warning", why = name .. " waits for a reset to take a faulty row or page of its memory out of use.", evidence = {"gpus"}, fixes = {{restart = "gpu", say = "Reset the GPU or reboot the host when it is idle."}, {hardware = true, say = "If it comes back, have the GPU replaced."}}}
       end
       if (ecc.uncorrected or 0) > 0 then
-        return {confidence = 0.8, severity = "warning", why = ("%s counts %d uncorrected memory errors since the driver was loaded."):format(name, ecc.uncorrected), evidence = {"gpus"}, fixes = {{kind = "restart", say = "Reset the GPU or reboot the host."}, {kind = "hardware", say = "If it comes back, have the GPU replaced."}}}
+        return {confidence = 0.8, severity = "warning", why = ("%s counts %d uncorrected memory errors since the driver was loaded."):format(name, ecc.uncorrected), evidence = {"gpus"}, fixes = {{restart = "process", say = "Reset the GPU or reboot the host."}, {hardware = true, say = "If it comes back, have the GPU replaced."}}}
       end
     end
   end,
@@ -224,7 +227,7 @@ rule {
     for _, need in ipairs(list(f"bitsandbytes.needs")) do
       if not need.path and need.soname ~= "libcuda.so.1" then
         return {confidence = 0.85, severity = "error", why = ("The library that bitsandbytes would load needs %s, and nothing provides it."):format(tostring(need.soname)), evidence = {"bitsandbytes.needs"},
-          fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds it on LD_LIBRARY_PATH."}, {kind = "pip:torch", say = "Or reinstall torch with its nvidia-* packages."}}}
+          fixes = {{host = true, kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds it on LD_LIBRARY_PATH."}, {install = "torch", say = "Or reinstall torch with its nvidia-* packages."}}}
       end
     end
   end,
@@ -240,7 +243,7 @@ rule {
       local cc = gpu.compute_capability or gpu.name and know.gpu_cc(gpu.name)
       if cc and (gpu.vendor or "nvidia") == "nvidia" and know.arch_covers(archs, {}, cc) == "none" then
         return {confidence = 0.85, severity = "warning", why = ("%s has compute capability %s, and %s carries no code for it."):format(gpu.name or "The GPU", cc, f"bitsandbytes.wanted" or "bitsandbytes"), evidence = {"bitsandbytes.archs"},
-          fixes = {{kind = "pip:bitsandbytes", say = "Install a release whose library covers this GPU.", command = "pip install -U bitsandbytes"}}}
+          fixes = {{install = "bitsandbytes", say = "Install a release whose library covers this GPU."}}}
       end
     end
   end,

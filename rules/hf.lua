@@ -36,9 +36,8 @@ rule {
   end,
   why = "A model file is not what it should be: cut short, a git-lfs pointer, or a web page saved under its name. The reader found bytes that this format cannot begin or end with.",
   fixes = {
-    {kind = "param:force_download", say = "Delete that file and download it again, then compare its size with the hub's (a git clone without git-lfs brings only pointers of about 130 bytes).",
-     command = "hf download MODEL --force-download   # or: git lfs pull"},
-    {kind = "disk", say = "If it breaks again at the same place, look for a full disk or a quota at the cache folder."},
+    {fetch = true, say = "Take that file away and download it again, then compare its size with the hub's (a git clone without git-lfs brings only pointers of about 130 bytes)."},
+    {free = "disk", say = "If it breaks again at the same place, look for a full disk or a quota at the cache folder."},
   },
   doc = {looks = "safetensors header errors, 'invalid load key', 'failed finding central directory', bad GGUF magic.", check = "The first bytes and the size of the file: 'version https://git-lfs' is a pointer, '<' is a web page."},
 }
@@ -52,8 +51,8 @@ rule {
   confidence = 0.85,
   why = "The model's index is there and names {shard}, which is not: the download or copy stopped, or that file was left out or deleted.",
   fixes = {
-    {kind = "param:force_download", say = "Fetch the missing file into the same place, then compare the list of files with the hub's.", command = "hf download MODEL"},
-    {kind = "disk", say = "If it is missing again, look for a full disk or a quota at that folder."},
+    {fetch = true, say = "Fetch the missing file into the same place, then compare the list of files with the hub's."},
+    {free = "disk", say = "If it is missing again, look for a full disk or a quota at that folder."},
   },
   doc = {looks = "'No such file or directory: .../model-00002-of-00006.safetensors'.", check = "The names in model.safetensors.index.json against the files of the folder."},
 }
@@ -70,8 +69,8 @@ rule {
   confidence = 0.88,
   why = "torch 2.6 and later load checkpoints with weights_only=True and refuse objects that are not on their list. The file is healthy, only old in style.",
   fixes = {
-    {kind = "param:weights_only", say = "For a file that you trust: load it with weights_only=False, or allow the named class with torch.serialization.add_safe_globals."},
-    {kind = "pip:package", say = "Or update the library that loads it; newer releases do this themselves."},
+    {argument = "weights_only", say = "For a file that you trust: load it with weights_only=False, or allow the named class with torch.serialization.add_safe_globals."},
+    {code = true, kind = "pip:package", say = "Or update the library that loads it; newer releases do this themselves."},
   },
   doc = {looks = "'Weights only load failed' with an unsupported global.", check = "An 'Unsupported operand' in the same message means a broken file instead."},
 }
@@ -107,20 +106,20 @@ rule {
   unless = {"driver"},
   facts = {"transformers.version", "python.packages.vllm.version"},
   confidence = 0.87,
-  when = function(_, log)
+  when = function(f, log)
     if log.ollama then
-      return {hit = log.ollama, confidence = 0.93, why = "This ollama is older than the model.", fixes = {{kind = "pip:ollama", say = "Upgrade ollama and start it again.", command = "curl -fsSL https://ollama.com/install.sh | sh"}}}
+      return {hit = log.ollama, confidence = 0.93, why = "This ollama is older than the model.", fixes = {{host = true, kind = "pip:ollama", say = "Upgrade ollama with its installer or image, and start it again."}}}
     end
     if log.attention then
       local sdpa = log.attention.what:match[[scaled_dot]]
-      local up = {kind = "pip:transformers", say = "Upgrade transformers to a release in which this model has it.", command = "pip install -U transformers"}
-      local without = {kind = "param:attn_implementation", say = "Do without: load it with the plain attention.", command = sdpa and "attn_implementation='eager'" or "attn_implementation='sdpa'   # or 'eager'"}
+      local up = {install = "transformers", say = "Upgrade transformers to a release in which this model has it."}
+      local without = {argument = "attn_implementation", value = sdpa and "'eager'" or "'sdpa'", say = "Do without: load it with the plain attention."}
       return {hit = log.attention, confidence = 0.74, why = {"In this release of transformers {type} has no such attention implementation, and it was asked for explicitly or by the model's own code.", "transformers is {fact:python.packages.transformers.version}."},
         fixes = sdpa and {without, up} or {up, without}}
     end
     if log.sglang then
       return {hit = log.sglang, why = {"This release of the engine has no implementation of {type}.", "SGLang is {fact:python.packages.sglang.version}."},
-        fixes = {{kind = "pip:sglang", say = "Upgrade the engine to a release that lists this architecture.", command = "pip install -U sglang"}, {kind = "pip:transformers", say = "And transformers with it."}}}
+        fixes = {{install = "sglang", say = "Upgrade the engine to a release that lists this architecture."}, {install = "transformers", say = "And transformers with it."}}}
     end
     local hit = log.architecture or log.no_arch or log.not_implemented_arch or log.gguf_tensors or log.tokenizer_class or log.rope or log.quant_type or log.could_not_find or log.list_keys or log.keyerror or log.import_class or log.attribute or log.unrecognized
     if not hit then -- a bare KeyError: of a model type when transformers' own table was asked
@@ -129,19 +128,19 @@ rule {
     end
     if hit == log.gguf_tensors or hit == log.not_implemented_arch and log.llama_cpp and not log.engine_frame then
       return {hit = hit, why = "This build of llama.cpp (or what embeds it) is older than the model file: it does not know its architecture, tokenizer or tensors.",
-        fixes = {{kind = "pip:llama-cpp-python", say = "Upgrade llama.cpp (ollama, llama-cpp-python, LM Studio: the program that embeds it) to a release that knows this model.", command = "pip install -U llama-cpp-python   # or: the newest llama.cpp build"}, {kind = "rebuild:llama.cpp", say = "Built from source: pull and build it again."}, {kind = "param:model", say = "Or take a GGUF file that was converted for this build."}}}
+        fixes = {{install = "llama-cpp-python", say = "Upgrade llama.cpp (ollama, llama-cpp-python, LM Studio: the program that embeds it) to a release that knows this model."}, {code = true, kind = "rebuild:llama.cpp", say = "Built from source: pull and build it again."}, {argument = "model", say = "Or take a GGUF file that was converted for this build."}}}
     end
     if hit == log.no_arch then
       return {hit = hit, why = {"This release of the engine has no implementation of {type}.", "vLLM is {fact:python.packages.vllm.version}."},
-        fixes = {{kind = "pip:vllm", say = "Upgrade the engine to a release that lists this architecture.", command = "pip install -U vllm"}, {kind = "pip:transformers", say = "And transformers with it.", command = "pip install -U transformers"}}}
+        fixes = {{install = "vllm", say = "Upgrade the engine to a release that lists this architecture."}, {install = "transformers", say = "And transformers with it."}}}
     end
     if hit == log.unrecognized and not log.architecture then return {hit = hit, confidence = 0.7} end
     return {hit = hit}
   end,
   why = "The installed library is older than this model: it does not know its type or a key of its configuration.",
   fixes = {
-    {kind = "pip:transformers", say = "Upgrade transformers to a release that knows this model, in the environment that runs it.", command = "pip install -U transformers"},
-    {kind = "pip:vllm", say = "In a serving engine, upgrade the engine itself."},
+    {install = "transformers", say = "Upgrade transformers to a release that knows this model, in the environment that runs it."},
+    {install = "vllm", say = "In a serving engine, upgrade the engine itself."},
   },
   doc = {looks = "'does not recognize this architecture', KeyError of a model type, 'Model architectures [...] are not supported'.", check = "transformers_version in the model's config.json against the installed one, in the interpreter of the traceback."},
 }
@@ -153,7 +152,7 @@ rule {
   confidence = 0.92,
   why = "tokenizer.json was written by a newer tokenizers library than the installed one, which cannot read it.",
   fixes = {
-    {kind = "pip:tokenizers", say = "Upgrade tokenizers together with transformers (they are pinned to each other).", command = "pip install -U transformers tokenizers"},
+    {install = "tokenizers", with = {"transformers"}, say = "Upgrade tokenizers together with transformers (they are pinned to each other)."},
   },
   doc = {looks = "'data did not match any variant of untagged enum'.", check = "Version of tokenizers; the file itself if the versions are new (it may be cut short)."},
 }
@@ -180,42 +179,44 @@ rule {
   when = function(f, log)
     if log.gencode then
       return {hit = log.gencode, confidence = 0.9, why = {"A package's generated code asks for a newer protobuf than the installed one.", "protobuf is {fact:python.packages.protobuf.version}."},
-        fixes = {{kind = "pip:protobuf", say = "Upgrade protobuf.", command = "pip install -U protobuf"}}}
+        fixes = {{install = "protobuf", say = "Upgrade protobuf."}}}
     end
     local hit = log.descriptors or log.pb2 or log.too_new
     if hit then
       return {hit = hit, confidence = 0.92,
         why = "The installed protobuf does not fit the generated code of sentencepiece (or another package): it is too new for old generated files.",
         fixes = {
-          {kind = "pip-downgrade:protobuf", say = "Install protobuf 3.20.x.", command = "pip install 'protobuf<3.21'"},
-          {kind = "pip:sentencepiece", say = "Or upgrade the package whose generated file is old."},
+          {install = "protobuf", need = "<3.21", say = "Install protobuf 3.20.x."},
+          {install = "sentencepiece", say = "Or upgrade the package whose generated file is old."},
         }}
     end
     hit = log.tiktoken
     local needs_tiktoken = hit and (hit.text:match[[is required]] or f.pkg"tiktoken" == false)
     if hit and not needs_tiktoken and not log.protobuf then
       return {hit = hit, why = {"The tokenizer could be converted from neither SentencePiece nor tiktoken: the attempt with SentencePiece comes first, and fails without sentencepiece and protobuf.", "sentencepiece is {fact:python.packages.sentencepiece.version}."},
-        fixes = {{kind = "pip:sentencepiece", say = "Install sentencepiece and protobuf, then restart the process.", command = "pip install sentencepiece protobuf"}, {kind = "pip:tiktoken", say = "A tokenizer of tiktoken's own form needs tiktoken.", command = "pip install tiktoken"}}}
+        fixes = {{install = "sentencepiece", with = {"protobuf"}, say = "Install sentencepiece and protobuf, then restart the process."}, {install = "tiktoken", say = "A tokenizer of tiktoken's own form needs tiktoken."}}}
     end
     if needs_tiktoken and not log.protobuf then
-      return {hit = hit, why = "This tokenizer needs tiktoken to be converted, and it is not installed.",
-        fixes = {{kind = "pip:tiktoken", say = "Install tiktoken.", command = "pip install tiktoken"}}}
+      local plain = f.pkg"sentencepiece" ~= false
+      return {hit = hit, why = "This tokenizer is to be converted, and a package that reads its file is not installed.",
+        fixes = {plain and {install = "tiktoken", say = "Install tiktoken."}
+          or {install = "sentencepiece", with = {"tiktoken", "protobuf"}, say = "Install what reads tokenizers of both forms, then restart the process."}}}
     end
     hit = log.protobuf
     if hit then
       return {hit = hit, why = "The tokenizer needs protobuf, and it is not installed.",
-        fixes = {{kind = "pip:protobuf", say = "Install protobuf.", command = "pip install protobuf"}}}
+        fixes = {{install = "protobuf", say = "Install protobuf."}}}
     end
     hit = log.named or log.dictionary or log.mistral or log.requires or log.sp_missing
     local package = hit and (hit.named or hit.named2 or hit.named3 or hit.named4 or hit.package or ""):lower():gsub("_", "-") or ""
     if package ~= "" and package ~= "sentencepiece" then
       return {hit = hit, why = ("This tokenizer is built on the package %s, which is not installed."):format(package),
-        fixes = {{kind = "pip:" .. package, say = "Install it, then restart the process.", command = "python -m pip install " .. package}}}
+        fixes = {{install = package, say = "Install it, then restart the process."}}}
     end
     hit = hit or log.slow or log.placeholder
     return {hit = hit, why = "The slow tokenizer must be converted and that needs sentencepiece (or the package it names), which is not installed.",
       fixes = {
-        {kind = "pip:sentencepiece", say = "Install sentencepiece (and protobuf, which some tokenizers need too), then restart the process.", command = "pip install sentencepiece protobuf"},
+        {install = "sentencepiece", with = {"protobuf"}, say = "Install sentencepiece (and protobuf, which some tokenizers need too), then restart the process."},
       }}
   end,
   doc = {looks = "'requires the SentencePiece library', 'Couldn't instantiate the backend tokenizer', 'Descriptors cannot be created directly'.", check = "sentencepiece, protobuf and tiktoken in the interpreter that runs."},
@@ -231,9 +232,12 @@ rule {
   confidence = 0.88,
   when = function(f, log)
     if log.packages then
+      local others = {}
+      for name in log.packages.packages:gmatch[[[\w-]+]] do others[#others + 1] = know.distribution(name) or (name:gsub("_", "-")) end
+      local first = table.remove(others, 1)
       return {hit = log.packages, confidence = 0.93,
         why = "The model's own code needs packages that are not installed: " .. log.packages.packages .. ".",
-        fixes = {{kind = "pip:package", say = "Install what it names.", command = "pip install " .. (log.packages.packages:gsub([[,\s*]], " "))}}}
+        fixes = {{install = first, with = others, say = "Install what it names."}}}
     end
     local hit = log.contains or log.flag
     local message = hit.event.message or ""
@@ -241,7 +245,7 @@ rule {
     if not log.contains and message:match[[got an unexpected|ignored|has no effect|multiple values]] then return nil end
     return {hit = hit, confidence = not log.contains and message:match[[consider setting]] and 0.62 or nil,
       why = "The repository brings its own model code, and running it must be allowed explicitly.",
-      fixes = {{kind = "param:trust_remote_code", say = "If you trust the author, pin a revision and pass trust_remote_code=True (vLLM: --trust-remote-code)."}}}
+      fixes = {{argument = "trust_remote_code", say = "If you trust the author, pin a revision and pass trust_remote_code=True (vLLM: --trust-remote-code)."}}}
   end,
   doc = {looks = "'Please pass the argument trust_remote_code=True'.", check = "Is the repository one whose code you would run?"},
 }

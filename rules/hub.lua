@@ -39,8 +39,7 @@ rule {
   end,
   why = "The hub refuses this repository: it is gated or private. 401 means nobody is logged in, 403 means the account has no grant for it yet.",
   fixes = {
-    {kind = "auth", say = "Accept the model's terms on its page with your account, then log in with a token of that account that may read it.",
-     command = "hf auth login   # or: export HF_TOKEN=<token>"},
+    {login = "hub", say = "Accept the model's terms on its page with your account, then log in with a token of that account that may read it."},
   },
   doc = {looks = "401 or 403 for a model whose page asks you to accept terms.", check = "Is HF_TOKEN set, and has its account been granted access?"},
 }
@@ -72,8 +71,7 @@ rule {
   confidence = 0.93,
   why = "The hub rejects the token itself (malformed, expired or missing). With a bad token even public models answer 401, and the headline then wrongly says that the repository was not found.",
   fixes = {
-    {kind = "auth", say = "Make a new access token, put it in HF_TOKEN without a newline around it, or remove the stale one; public models need none.",
-     command = "hf auth logout && hf auth login"},
+    {login = "hub", say = "Make a new access token and log in with it, or remove the stale one (HF_TOKEN, without a newline around it); public models need none."},
   },
   doc = {looks = "401 with 'Invalid credentials in Authorization header', or a complaint about the token.", check = "The token in HF_TOKEN and in the file at HF_TOKEN_PATH: expired, or with a newline at its end?"},
 }
@@ -119,7 +117,7 @@ rule {
     if not any then -- a tokenizer was given no file: only its frames tell this from a mistake in the caller's own code
       if not log.has_frame[[tokenization_\w+\.py|sentencepiece/__init__]] then return nil end
       return {hit = log.vocabulary, confidence = 0.76, why = "The tokenizer was given no vocabulary file: the model's folder or repository has none of the kind that this tokenizer class reads (tokenizer.model, vocab.json), or the class is the wrong one for it.",
-        fixes = {{kind = "param:model", say = "Put the tokenizer's files into the model folder (or name another tokenizer), or load it as a fast tokenizer from tokenizer.json.", command = "use_fast=True"}, {kind = "code", say = "Or take the tokenizer class that the model's tokenizer_config.json names."}}}
+        fixes = {{argument = "model", say = "Put the tokenizer's files into the model folder (or name another tokenizer), or load it as a fast tokenizer from tokenizer.json."}, {code = true, say = "Or take the tokenizer class that the model's tokenizer_config.json names."}}}
     end
     local first = log.not_local or log.invalid_path
     local only = first and not (log.repo_id or log.repo_id_plain or log.not_found or log.entry or log.revision or log.no_file or log.no_weights)
@@ -128,9 +126,9 @@ rule {
   end,
   why = "The repository, revision or file that was asked for does not exist under that name. A local path that does not exist is taken for a hub id.",
   fixes = {
-    {kind = "param:model", say = "Give the right model id, or a path to a folder that exists in this container and holds config.json and the weights."},
-    {kind = "code", say = "Correct the file name, revision or subfolder that the code asks for."},
-    {kind = "auth", say = "If it is a private repository: log in with an account that may read it.", command = "hf auth login", cond = function(_, log) return log.not_local ~= nil or log.not_found ~= nil end},
+    {argument = "model", say = "Give the right model id, or a path to a folder that exists in this container and holds config.json and the weights."},
+    {code = true, say = "Correct the file name, revision or subfolder that the code asks for."},
+    {login = "hub", say = "If it is a private repository: log in with an account that may read it.", cond = function(_, log) return log.not_local ~= nil or log.not_found ~= nil end},
   },
   doc = {looks = "'Repository Not Found', 'does not appear to have a file named', 'Repo id must be in the form'.", check = "Does the path exist inside the container? Is the id spelt as on the hub?"},
 }
@@ -170,23 +168,21 @@ rule {
     local hit = log.couldnt or log.host_dns or log.dns or log.unreachable or log.proxy or log.ssl or log.cache_miss or log.disabled or log.connect or log.no_address or log.unreached or log.cached_path or log.connect_timeout
     if not hit and log.xet then
       return {hit = log.xet, confidence = 0.72, why = "The transfer over the hub's Xet storage fails, which has servers and ports of its own; the plain download may well be reachable.",
-        fixes = {{kind = "env:HF_HUB_DISABLE_XET", say = "Download without Xet.", command = "export HF_HUB_DISABLE_XET=1", set = {HF_HUB_DISABLE_XET = "1"}}, {kind = "network", say = "Or let the container reach the Xet servers (proxy, firewall)."}}}
+        fixes = {{set = {HF_HUB_DISABLE_XET = "1"}, say = "Download without Xet."}, {network = true, say = "Or let the container reach the Xet servers (proxy, firewall)."}}}
     end
     if not hit and log.httpx and log.has_frame[[huggingface_hub|transformers/|diffusers/|datasets/]] then hit = log.httpx end
     if not hit and (log.urlopen or log.git or log.go) then
       return {hit = log.git or log.go or log.urlopen, confidence = 0.76, why = "A file is to be downloaded at start, and its server cannot be reached from here (no network, DNS, proxy or certificates).",
-        fixes = {{kind = "network", say = "Let this machine reach that server (DNS, proxy variables, the company's certificate), or fetch the file elsewhere and put it where the program looks.", command = "curl -vI https://huggingface.co"}, {kind = "env:HF_ENDPOINT", say = "For the hub: use a mirror that you trust."}}}
+        fixes = {{network = true, say = "Let this machine reach that server (DNS, proxy variables, the company's certificate), or fetch the file elsewhere and put it where the program looks."}, {host = true, kind = "env:HF_ENDPOINT", say = "For the hub: use a mirror that you trust."}}}
     end
     if not hit and not log.tokenizer_org then return nil end
     return {hit = hit or log.tokenizer_org, confidence = not hit and 0.6 or hit == log.connect and 0.75 or nil}
   end,
   why = "The model is not in this machine's cache, and the hub cannot be reached from here (offline mode, no network, proxy or certificates).",
   fixes = {
-    {kind = "env:HF_HUB_OFFLINE", say = "If offline mode was set on purpose, download the model beforehand; otherwise unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE.",
-     command = "unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE", unset = {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"},
-     cond = function(f, log) return f.env"HF_HUB_OFFLINE" or f.env"TRANSFORMERS_OFFLINE" or log.disabled ~= nil end},
-    {kind = "network", say = "Let the container reach huggingface.co (DNS, proxy, firewall, certificates), or set HF_ENDPOINT to a mirror that it can reach."},
-    {kind = "env:HF_HOME", say = "Or mount a cache that already holds the model and point HF_HOME at it."},
+    {unset = {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}, say = "If offline mode was set on purpose, download the model beforehand; otherwise unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE.", cond = function(f, log) return f.env"HF_HUB_OFFLINE" or f.env"TRANSFORMERS_OFFLINE" or log.disabled ~= nil end},
+    {network = true, say = "Let the container reach huggingface.co (DNS, proxy, firewall, certificates), or set HF_ENDPOINT to a mirror that it can reach."},
+    {host = true, kind = "env:HF_HOME", say = "Or mount a cache that already holds the model and point HF_HOME at it."},
   },
   doc = {looks = "'We couldn't connect to huggingface.co', 'outgoing traffic has been disabled', name resolution errors.", check = "HF_HUB_OFFLINE, proxy variables, DNS in the container, and whether the cache at HF_HOME is the one that was filled."},
 }
@@ -202,9 +198,9 @@ rule {
   confidence = 0.9,
   why = "The hub answers 'too many requests' (or no longer answers in time). It is a limit per account or address; token and repository are not at fault.",
   fixes = {
-    {kind = "wait", say = "Wait until the limit resets, and make fewer calls: download once into a shared cache and start the workers with HF_HUB_OFFLINE=1."},
-    {kind = "auth", say = "Log in: authenticated requests have a higher limit."},
-    {kind = "env:HF_HUB_DOWNLOAD_TIMEOUT", say = "Where it only times out, allow more time.", command = "export HF_HUB_DOWNLOAD_TIMEOUT=60"},
+    {wait = true, say = "Wait until the limit resets, and make fewer calls: download once into a shared cache and start the workers with HF_HUB_OFFLINE=1."},
+    {login = "hub", say = "Log in: authenticated requests have a higher limit."},
+    {set = {HF_HUB_DOWNLOAD_TIMEOUT = "60"}, say = "Where it only times out, allow more time."},
   },
   doc = {looks = "429, 'Too Many Requests', read timeouts from the hub.", check = "How many workers start at once and each ask the hub? Is a token used?"},
 }
@@ -219,8 +215,8 @@ rule {
   confidence = 0.9,
   why = "The hub itself answers with a server error. Nothing on this machine is wrong.",
   fixes = {
-    {kind = "wait", say = "Wait and try again; with the model already in the cache, start with HF_HUB_OFFLINE=1."},
-    {kind = "env:HF_ENDPOINT", say = "Or use a mirror that you trust."},
+    {wait = true, say = "Wait and try again; with the model already in the cache, start with HF_HUB_OFFLINE=1."},
+    {host = true, kind = "env:HF_ENDPOINT", say = "Or use a mirror that you trust."},
   },
   doc = {looks = "500, 502, 503 or 504 from huggingface.co.", check = "The hub's status page."},
 }
@@ -237,8 +233,8 @@ rule {
   confidence = 0.9,
   why = "The process may not write where the cache is: a folder of another user, or a read-only file system.",
   fixes = {
-    {kind = "env:HF_HOME", say = "Point HF_HOME at a folder that this user can write, or give the volume to the user of the container.", command = "export HF_HOME=/tmp/huggingface"},
-    {kind = "disk", say = "Or mount the volume writable and correct its owner."},
+    {set = {HF_HOME = "/tmp/huggingface"}, say = "Point HF_HOME at a folder that this user can write, or give the volume to the user of the container."},
+    {free = "disk", say = "Or mount the volume writable and correct its owner."},
   },
   doc = {looks = "Errno 13 or 30 for a path in a cache folder.", check = "Owner and mount options of HF_HOME; the user that the container runs as."},
 }
@@ -253,9 +249,8 @@ rule {
   confidence = 0.95,
   why = "HF_HUB_ENABLE_HF_TRANSFER=1 asks for a downloader whose package is not installed.",
   fixes = {
-    {kind = "env:HF_HUB_ENABLE_HF_TRANSFER", say = "Switch it off; downloads work without it.", command = "export HF_HUB_ENABLE_HF_TRANSFER=0",
-     set = {HF_HUB_ENABLE_HF_TRANSFER = "0"}, automatic = true},
-    {kind = "pip:hf-transfer", say = "Or install the package.", command = "pip install hf_transfer"},
+    {set = {HF_HUB_ENABLE_HF_TRANSFER = "0"}, say = "Switch it off; downloads work without it.", automatic = true},
+    {install = "hf-transfer", say = "Or install the package."},
   },
   doc = {looks = "'hf_transfer' package is not available.", check = "The variable and the package."},
 }

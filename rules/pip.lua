@@ -1,5 +1,18 @@
 -- Python packages: missing, broken, shadowed, or of versions that the resolver could not join.
 
+-- The distribution that brings a module.
+local function distribution_of(module)
+  return know.distribution(module) or (module:gsub("_", "-"))
+end
+
+-- The environment that was looked at is not the one that PATH has first: the worker was started with another interpreter.
+local function environment_first(f)
+  local prefix, chosen = f"python.prefix", f"python.chosen_by"
+  if f"python.kind" ~= "venv" or type(prefix) ~= "string" or type(chosen) ~= "string" then return nil end
+  if not chosen:has".venv" then return nil end
+  return {prepend = "PATH", entry = prefix .. "/bin", say = "Start the worker with the environment's own interpreter."}
+end
+
 rule {
   id = "pip.module-missing",
   signatures = {
@@ -32,28 +45,27 @@ rule {
     -- 'a.b' is only ever said when a is there: another release of it, or another a. Namespaces apart.
     if hit == log.module and module:match[[^(?!(?:google|nvidia|azure|ruamel|mpl_toolkits|backports|zope|sphinxcontrib|jaraco|cuda)\.)\w+\.]] or module:match[[^google\.protobuf]] then return nil end
     if top == "torch" and module == "torch" and log.has_frame[[setup\.py|build_meta|get_requires_for_build]] then
-      return {hit = hit, confidence = 0.88, why = "A package is built in pip's isolated environment, where torch is not visible.", fixes = {{kind = "pip:package", say = "Install torch first, then the package without build isolation.", command = "pip install torch && pip install --no-build-isolation <package>"}}}
+      return {hit = hit, confidence = 0.88, why = "A package is built in pip's isolated environment, where torch is not visible.", fixes = {{code = true, kind = "pip:package", say = "Install torch first, then the package without build isolation."}}}
     end
     local split = {tkinter = "python3-tk", _tkinter = "python3-tk", ensurepip = "python3-venv", venv = "python3-venv", apt_pkg = "python3-apt"}
     local built_without = {_ctypes = "libffi-dev", _lzma = "liblzma-dev", _bz2 = "libbz2-dev", _sqlite3 = "libsqlite3-dev", _ssl = "libssl-dev", readline = "libreadline-dev"}
     if split[top] then
-      return {hit = hit, confidence = 0.9, why = ("%s belongs to Python itself; this distribution ships it in a package of its own."):format(top), fixes = {{kind = "apt:" .. split[top], say = "Install that package of the system.", command = "apt-get update && apt-get install -y " .. split[top]}}}
+      return {hit = hit, confidence = 0.9, why = ("%s belongs to Python itself; this distribution ships it in a package of its own."):format(top), fixes = {{system = split[top], say = "Install that package of the system."}}}
     end
     if built_without[top] then
-      return {hit = hit, confidence = 0.86, why = ("%s belongs to Python itself; this Python was compiled without the library that it needs."):format(top), fixes = {{kind = "apt:" .. built_without[top], say = "Install the headers and build Python again (pyenv install --force), or use a Python of the distribution.", command = "apt-get update && apt-get install -y " .. built_without[top]}, {kind = "os", say = "Or use a Python that was built with it."}}}
+      return {hit = hit, confidence = 0.86, why = ("%s belongs to Python itself; this Python was compiled without the library that it needs."):format(top), fixes = {{system = built_without[top], say = "Install the headers and build Python again (pyenv install --force), or use a Python of the distribution."}, {host = true, say = "Or use a Python that was built with it."}}}
     end
     if module == "pip" then
       return {hit = hit, confidence = 0.9, why = "The interpreter that runs has no pip of its own (a virtual environment that was not made to the end, or a Python without it).",
-        fixes = {{kind = "pip:pip", say = "Put pip into it, or make the environment anew.", command = "python -m ensurepip --upgrade"}, {kind = "apt:python3-venv", say = "On Debian and Ubuntu ensurepip is a package of its own.", command = "apt-get update && apt-get install -y python3-venv python3-pip"}}}
+        fixes = {{install = "pip", say = "Put pip into it, or make the environment anew."}, {system = "python3-venv", say = "On Debian and Ubuntu ensurepip is a package of its own."}}}
     end
-    local names = {PyTorch = "torch", TensorFlow = "tensorflow", Torchvision = "torchvision", Flax = "flax", Vision = "pillow", cv2 = "opencv-python-headless", PIL = "pillow", sklearn = "scikit-learn", yaml = "pyyaml", skimage = "scikit-image", bs4 = "beautifulsoup4", dotenv = "python-dotenv", attr = "attrs", google = "protobuf", fitz = "pymupdf", Crypto = "pycryptodome", llama_cpp = "llama-cpp-python", _turbomind = "lmdeploy", OpenSSL = "pyopenssl", serial = "pyserial", git = "gitpython", sentence_transformers = "sentence-transformers", pkg_resources = "setuptools", mpi4py = "mpi4py", MeCab = "mecab-python3", flash_attn = "flash-attn", pytorch_lightning = "pytorch-lightning", open_clip = "open-clip-torch", clip = "clip", websocket = "websocket-client", jose = "python-jose", multipart = "python-multipart", psycopg2 = "psycopg2-binary", ruamel = "ruamel.yaml", zmq = "pyzmq", grpc = "grpcio", gi = "PyGObject", faiss = "faiss-cpu", pynvml = "nvidia-ml-py", mamba_ssm = "mamba-ssm", causal_conv1d = "causal-conv1d", einops = "einops", timm = "timm"}
-    local package = names[top] or (module == "" and "package") or top:gsub("_", "-")
+    local package = distribution_of(module == "" and "package" or top)
     if f.pkg(package) then
       return {hit = hit, confidence = 0.55, why = {"The module " .. module .. " is not found although " .. package .. " is installed: the process runs another interpreter, was started before the install, or the install is broken.", "The interpreter looked at is {fact:python.executable}."},
-        fixes = {{kind = "restart", say = "Restart the process; then check that it runs the interpreter that the package was installed into.", command = "python -c 'import sys; print(sys.executable)'"}, {kind = "pip:" .. package, say = "Or reinstall it there."}}}
+        fixes = {environment_first(f) or {restart = "process", say = "Restart the process, with the interpreter that the package was installed into."}, {install = package, fresh = true, say = "Or reinstall it there."}}}
     end
     return {hit = hit, confidence = (hit == log.module and (hit.event.tier or 0) >= 4) and 0.9 or 0.72, why = ("The Python package for '%s' is not installed in the interpreter that runs."):format(module),
-      fixes = {{kind = "pip:" .. package, say = "Install it into the interpreter that runs.", command = "python -m pip install " .. (top == "pkg_resources" and "'setuptools<81'" or package)}}}
+      fixes = {{install = package, need = top == "pkg_resources" and "<81" or nil, kind = top == "pkg_resources" and "pip:setuptools" or nil, say = "Install it into the interpreter that runs."}}}
   end,
   doc = {looks = "ModuleNotFoundError: No module named '...'.", check = "sys.executable of the process against `which pip`."},
 }
@@ -79,14 +91,14 @@ rule {
       local what = hit.shadow or "torch"
       if what == "torchvision" or what == "cv2" then return nil end
       return {hit = hit, confidence = 0.82, why = ("A folder or file named %s in the current directory (a source checkout, an own script) shadows the installed package, or two copies are mixed."):format(what),
-        fixes = {{kind = "code", say = "Start Python from another directory, or rename the file or folder that shadows it.", command = "cd / && python -c 'import " .. what .. "; print(" .. what .. ".__file__)'"}, {kind = "pip:" .. what, say = "If it still fails, reinstall the package."}}}
+        fixes = {{code = true, say = "Start Python from another directory, or rename the file or folder that shadows it."}, {install = what, fresh = true, say = "If it still fails, reinstall the package."}}}
     end
     local hit = log.resolver or log.uv or log.conda or log.contextual or log.incompatible
     if hit == log.incompatible and log.ok and not log.fatal then
-      return {hit = hit, confidence = 0.5, severity = "warning", why = "pip says that an installed package is outside what another one accepts; it may still work.", fixes = {{kind = "pip:package", say = "Install the two in versions that go together.", command = "pip check"}}}
+      return {hit = hit, confidence = 0.5, severity = "warning", why = "pip says that an installed package is outside what another one accepts; it may still work.", fixes = {{code = true, kind = "pip:package", say = "Install the two in versions that go together."}}}
     end
     return {hit = hit, confidence = 0.85, why = "The requirements of two packages exclude each other (or an installed version is outside what another one accepts).",
-      fixes = {{kind = "pip:package", say = "Loosen or align the pins that the message names; install into a fresh environment.", command = "pip check; python -m venv fresh && fresh/bin/pip install <the two packages together>"}, {kind = "conda", say = "Or give the two programs environments of their own."}}}
+      fixes = {{code = true, kind = "pip:package", say = "Loosen or align the pins that the message names; install into a fresh environment."}, {conda = "python", say = "Or give the two programs environments of their own."}}}
   end,
   doc = {looks = "ResolutionImpossible, 'has requirement ... but you have', a folder that shadows a package.", check = "python.conflicts and python.duplicates in the report."},
 }
@@ -101,8 +113,8 @@ rule {
   confidence = 0.88,
   why = "This Python belongs to the operating system, whose package manager put files there that pip must not (or cannot) replace.",
   fixes = {
-    {kind = "conda", say = "Use an environment of your own.", command = "python3 -m venv /opt/worker && . /opt/worker/bin/activate"},
-    {kind = "pip:package", say = "In a container that serves nothing else: let pip write over it.", command = "pip install --break-system-packages --ignore-installed <package>"},
+    {conda = "python", say = "Use an environment of your own."},
+    {code = true, kind = "pip:package", say = "In a container that serves nothing else: let pip write over it."},
   },
   doc = {looks = "'externally-managed-environment', 'It is a distutils installed project'.", check = "which python: the system's, or one of an environment?"},
 }
@@ -113,8 +125,8 @@ rule {
   confidence = 0.88,
   why = "Two packages each brought an OpenMP runtime of their own ({library}), and both are loaded into one process.",
   fixes = {
-    {kind = "env:KMP_DUPLICATE_LIB_OK", say = "Let the process run with both.", command = "export KMP_DUPLICATE_LIB_OK=TRUE", set = {KMP_DUPLICATE_LIB_OK = "TRUE"}},
-    {kind = "conda", say = "Better: take numpy, MKL and torch of this environment from one source, conda or pip.", command = "conda install nomkl"},
+    {set = {KMP_DUPLICATE_LIB_OK = "TRUE"}, say = "Let the process run with both."},
+    {conda = "nomkl", say = "Better: take numpy and torch of this environment from one source, without MKL."},
   },
   doc = {looks = "OMP: Error #15: Initializing libiomp5md.dll, but found libiomp5md.dll already initialized.", check = "Which packages bring libiomp5 or libomp."},
 }
@@ -138,7 +150,7 @@ rule {
     if hit == log.local_lib and not log.env then return nil end
     if hit == log.binary and not log.env then return nil end
     return {hit = hit, confidence = 0.72, why = "Another interpreter or copy runs than the one that was prepared: a launcher or package of ~/.local (or the system) comes before the environment's.",
-      fixes = {{kind = "conda", say = "Use the environment's own program (python -m ...), and keep ~/.local out.", command = "export PYTHONNOUSERSITE=1; hash -r; python -m <launcher> ..."}, {kind = "pip:package", say = "Or remove the copy in ~/.local."}}}
+      fixes = {{set = {PYTHONNOUSERSITE = "1"}, kind = "conda", say = "Keep ~/.local out, and start the environment's own program (python -m ...)."}, {code = true, kind = "pip:package", say = "Or remove the copy in ~/.local."}}}
   end,
   doc = {looks = "A traceback that begins in ~/.local/bin/..., 'of binary: /usr/bin/python3' outside the venv.", check = "which -a python pip; sys.executable."},
 }
@@ -175,26 +187,26 @@ rule {
     if own then
       local name = own:match[=[([^/\\]+)$]=]
       return {hit = log.circular, confidence = 0.88, title = "an own file shadows a package", why = ("%s is imported where a package of that name was meant: the file in the working directory comes first on the search path."):format(name),
-        fixes = {{kind = "code", say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found.", command = ("mv %s my_%s"):format(own, name)}}}
+        fixes = {{move = own, kind = "code", to = own:gsub([=[[^/\\]+$]=], "my_" .. name), say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found."}}}
     end
     if log.opencv then
       return {hit = log.opencv, confidence = 0.84, why = "The files of two OpenCV packages lie over each other in one folder (opencv-python, -headless and -contrib all bring cv2).",
-        fixes = {{kind = "pip:opencv-python-headless", say = "Remove all of them and install one.", command = "pip uninstall -y opencv-python opencv-python-headless opencv-contrib-python && pip install opencv-python-headless"}}}
+        fixes = {{install = "opencv-python-headless", fresh = true, say = "Lay the files of one of them down anew, after the others are removed."}}}
     end
     if log.dist_info then
       local name = log.dist_info.dist2:gsub("_", "-")
       return {hit = log.dist_info, confidence = 0.84, why = ("The record of %s in this environment is torn: an install or removal of it broke off."):format(name),
-        fixes = {{kind = "pip:" .. name, say = "Remove its dist-info folder and install it again.", command = ("pip install --force-reinstall --no-cache-dir %s"):format(name)}}}
+        fixes = {{install = name, fresh = true, say = "Lay its files down anew; where pip refuses, remove its dist-info folder first."}}}
     end
     if log.not_package then
       local name = log.not_package.file .. ".py"
       return {hit = log.not_package, confidence = 0.86, title = "an own file shadows a package", why = ("A single file %s is imported where a package of that name was meant: it comes first on the search path."):format(name),
-        fixes = {{kind = "code", say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found.", command = ("mv %s my_%s"):format(name, name)}}}
+        fixes = {{move = name, kind = "code", to = "my_" .. name, say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found."}}}
     end
     if log.nowhere then
       local name = log.nowhere.package3
       return {hit = log.nowhere, confidence = 0.82, why = ("%s was found as a bare folder without its __init__.py: an emptied install, or a folder of that name in the working directory that comes first."):format(name),
-        fixes = {{kind = "pip:" .. name:match[[^\w+]]:gsub("_", "-"), say = "Remove it completely and install it again.", command = ("pip uninstall -y %s && pip install --no-cache-dir %s"):format(name, name)}, {kind = "code", say = "Or start Python where no folder of that name stands.", command = "python -c 'import " .. name .. "; print(" .. name .. ".__path__)'"}}}
+        fixes = {{install = distribution_of(name:match[[^\w+]]), fresh = true, say = "Lay its files down anew, in the same release."}, {code = true, say = "Or start Python where no folder of that name stands."}}}
     end
     local hit = log.submodule or log.core or log.circular or log.null_bytes
     if not hit then
@@ -205,12 +217,11 @@ rule {
       local frames = hit.event.frames or {}
       if not (#frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=] == hit.package) then return nil end
     end
-    local names = {PIL = "pillow", cv2 = "opencv-python-headless", sklearn = "scikit-learn"}
     local package = (hit.package or hit.package2 or hit.dist or hit.text:match[['(pydantic_core|PIL|regex|rpds|numpy)]] or "package"):match[[^[\w-]+]]
     if hit == log.submodule and log.submodule.module:match[[_C$|_cuda|kernels]] then return nil end
-    package = names[package] or package
+    package = distribution_of(package)
     return {hit = hit, confidence = 0.8, why = ("%s is installed, but its own files are incomplete or mixed: the install is broken (two versions over each other, an interrupted install, or a build for another Python)."):format(package),
-      fixes = {{kind = "pip:" .. package:gsub("_", "-"), say = "Remove it completely and install it again.", command = ("pip uninstall -y %s && pip install --no-cache-dir %s"):format(package, package)}}}
+      fixes = {{install = package, fresh = true, say = "Lay its files down anew, in the same release."}}}
   end,
   doc = {looks = "No module named 'package.submodule' although the package is installed.", check = "Two dist-info folders of one package; python.duplicates."},
 }
@@ -234,16 +245,16 @@ rule {
     local torch = f.pkg"torch"
     if have and (log.requires or log.low_cpu or log.quant) and not log.name then
       if log.quant and (f"torch.cuda" == false or torch and torch:match[[\+cpu]]) then
-        return {hit = hit, confidence = 0.6, why = "accelerate is installed; this check also fails when torch sees no CUDA device.", fixes = {{kind = "pip:torch", say = "Install a CUDA build of torch."}}}
+        return {hit = hit, confidence = 0.6, why = "accelerate is installed; this check also fails when torch sees no CUDA device.", fixes = {{install = "torch", say = "Install a CUDA build of torch."}}}
       end
       local need = hit.text:match[[accelerate ?>=? ?([\d.]+)]]
       if not (need and version.matches(have, "<" .. need)) then
         return {hit = hit, confidence = 0.8, why = {"accelerate {fact:python.packages.accelerate.version} is installed: the running process was started (or had imported transformers) before the install, or another interpreter runs."},
-          fixes = {{kind = "restart", say = "Restart the process (the notebook's runtime), so that it sees the installed package."}, {kind = "pip:accelerate", say = "If it persists: upgrade it in the interpreter that runs.", command = "python -m pip install -U accelerate"}}}
+          fixes = {{restart = "process", say = "Restart the process (the notebook's runtime), so that it sees the installed package."}, {install = "accelerate", say = "If it persists: upgrade it in the interpreter that runs."}}}
       end
     end
     return {hit = hit, confidence = 0.9, why = {"accelerate is needed (device_map, low_cpu_mem_usage, Trainer, quantization) and is missing or too old.", "Installed: {fact:python.packages.accelerate.version}."},
-      fixes = {{kind = "pip:accelerate", say = "Install or upgrade accelerate, then restart the process.", command = "pip install -U accelerate"}}}
+      fixes = {{install = "accelerate", say = "Install or upgrade accelerate, then restart the process."}}}
   end,
   doc = {looks = "'requires Accelerate: pip install accelerate'.", check = "Is it installed in the interpreter that runs, and was the process restarted since?"},
 }
@@ -263,8 +274,8 @@ rule {
     local hit = log.asked or log.package or log.fa3
     if (log.fallback or hit == log.package and (hit.event.tier or 0) < 2) and (hit.event.tier or 0) < 3 then return nil end
     return {confidence = 0.9, why = "flash_attention_2 was asked for, and the flash-attn package is not installed here.",
-      fixes = {{kind = "pip:flash-attn", say = "Install it (a prebuilt wheel for this torch, CUDA and Python saves an hour of compiling).", command = "pip install flash-attn --no-build-isolation"},
-               {kind = "param:attn_implementation", say = "Or do without: attn_implementation='sdpa'."}}}
+      fixes = {{install = "flash-attn", build = true, say = "Install it (a prebuilt wheel for this torch, CUDA and Python saves an hour of compiling)."},
+               {argument = "attn_implementation", say = "Or do without: attn_implementation='sdpa'."}}}
   end,
   doc = {looks = "'FlashAttention2 has been toggled on, but it cannot be used: the package flash_attn seems to be not installed'.", check = "The package; a GPU of at least 8.0."},
 }
@@ -281,13 +292,13 @@ rule {
   facts = {"gpus.0.memory.total", "gpus.0.memory.free"},
   when = function(f, log)
     if log.to_quant and not (log.offload or log.enough) then
-      return {hit = log.to_quant, confidence = 0.75, title = "a quantized model was moved with .to()", why = "A quantized model stays where it was placed; the code moves it with .to() or .cuda().", fixes = {{kind = "param:device_map", say = "Place it at load time (device_map={'': 0}) and remove the .to() call."}, {kind = "pip:accelerate", say = "Or upgrade accelerate and diffusers, which allow it for some types."}}}
+      return {hit = log.to_quant, confidence = 0.75, title = "a quantized model was moved with .to()", why = "A quantized model stays where it was placed; the code moves it with .to() or .cuda().", fixes = {{argument = "device_map", say = "Place it at load time (device_map={'': 0}) and remove the .to() call."}, {install = "accelerate", say = "Or upgrade accelerate and diffusers, which allow it for some types."}}}
     end
     local hit = log.offload or log.enough or log.dispatch or log.meta
     return {hit = hit, confidence = (log.offload or log.enough) and 0.93 or 0.7, why = {"device_map='auto' put part of the quantized model on the CPU or disk, because the GPU has too little free memory, and the quantizer refuses that.", "Free GPU memory: {fact:gpus.0.memory.free} bytes."},
-      fixes = {{kind = "param:device_map", say = "If it fits: force the GPU with device_map={'': 0}; else free GPU memory or take a smaller model.", command = "device_map={'': 0}"},
-               {kind = "free-gpu", say = "End other processes on that GPU."},
-               {kind = "param:llm_int8_enable_fp32_cpu_offload", say = "Or allow it: llm_int8_enable_fp32_cpu_offload=True with an own device_map (slow)."}}}
+      fixes = {{argument = "device_map", value = "{'': 0}", say = "If it fits: force the GPU with device_map={'': 0}; else free GPU memory or take a smaller model."},
+               {free = "gpu", say = "End other processes on that GPU."},
+               {argument = "llm_int8_enable_fp32_cpu_offload", say = "Or allow it: llm_int8_enable_fp32_cpu_offload=True with an own device_map (slow)."}}}
   end,
   doc = {looks = "'Some modules are dispatched on the CPU or the disk'.", check = "Free GPU memory against the quantized size of the model."},
 }
@@ -303,14 +314,14 @@ rule {
   facts = {},
   when = function(f, log)
     if log.mid_session then
-      return {hit = log.mid_session, confidence = 0.93, why = "A package was upgraded while this process had the old one loaded; compiled modules cannot be exchanged under it.", fixes = {{kind = "restart", say = "Restart the process (the notebook's runtime) after the install, before anything else."}}}
+      return {hit = log.mid_session, confidence = 0.93, why = "A package was upgraded while this process had the old one loaded; compiled modules cannot be exchanged under it.", fixes = {{restart = "process", say = "Restart the process (the notebook's runtime) after the install, before anything else."}}}
     end
     if log.numpy_mixed then
       return {hit = log.numpy_mixed, confidence = log.notebook and 0.78 or 0.62, why = "NumPy's own files are of two releases: it was upgraded while this process had the old one loaded, or one install lies over another.",
-        fixes = {{kind = "restart", say = "Restart the process (the notebook's runtime)."}, {kind = "pip:numpy", say = "If it persists, reinstall NumPy cleanly.", command = "pip uninstall -y numpy && pip install --no-cache-dir numpy"}}}
+        fixes = {{restart = "process", say = "Restart the process (the notebook's runtime)."}, {install = "numpy", fresh = true, say = "If it persists, reinstall NumPy cleanly."}}}
     end
     if not log.fatal then return nil end
-    return {confidence = 0.55, why = "Packages were changed under a running interpreter, which still holds the old ones.", fixes = {{kind = "restart", say = "Restart the process."}}}
+    return {confidence = 0.55, why = "Packages were changed under a running interpreter, which still holds the old ones.", fixes = {{restart = "process", say = "Restart the process."}}}
   end,
   doc = {looks = "An import error right after an install in the same session.", check = "When the process started, and when the package was installed."},
 }

@@ -29,7 +29,7 @@ rule {
     local have = type(python) == "string" and python:match[[^3\.\d+]]
     if have == tag then return nil end -- the tag fits: the platform does not
     return {confidence = have and 0.9 or 0.66, why = {("The wheel was built for Python %s, and another one runs pip."):format(tag), "Python is {fact:python.version}."},
-      fixes = {{kind = "conda", say = "Make an environment with that Python, or call the pip that belongs to it.", command = ("uv venv --python %s   # or: python%s -m pip install ..."):format(tag, tag)}, {kind = "pip:package", say = "Or take the wheel for this Python."}}}
+      fixes = {{conda = "python", need = tag, say = "Make an environment with that Python, or call the pip that belongs to it."}, {code = true, kind = "pip:package", say = "Or take the wheel for this Python."}}}
   end,
   doc = {looks = "'...-cp310-cp310-linux_x86_64.whl is not a supported wheel on this platform'.", check = "python --version against the cpNNN in the wheel's name; pip --version names the Python that it serves."},
 }
@@ -69,9 +69,9 @@ rule {
     local older = stands == "below" or placeholder or stands == "none"
     local first = torch and python_short and FIRST_TORCH[python_short]
     return {hit = hit, confidence = confidence, why = {why, "Python is {fact:python.version}.", first and ("The first torch for Python %s is %s."):format(python_short, first) or nil},
-      fixes = {{kind = "conda", say = older and "Make an environment with an older Python, which that release was built for." or "Make an environment with a newer Python.", command = older and "uv venv --python 3.10   # or: conda create -n worker python=3.10" or "uv venv --python 3.12   # or: conda create -n worker python=3.12"},
-               {kind = "pip:" .. package, say = "Or take a release that this Python has a wheel of.", command = "pip index versions " .. package},
-               {kind = "os", say = "Or use a base image with that Python."}}}
+      fixes = {{conda = "python", need = older and "3.10" or "3.12", say = older and "Make an environment with an older Python, which that release was built for." or "Make an environment with a newer Python."},
+               {install = package, say = "Or take a release that this Python has a wheel of."},
+               {host = true, say = "Or use a base image with that Python."}}}
   end,
   doc = {looks = "'Could not find a version that satisfies the requirement ... (from versions: ...)'.", check = "Are all the listed versions newer than the one asked for? Then the Python is too new for it."},
 }
@@ -105,25 +105,25 @@ rule {
       local machine = f"system.arch"
       if machine == "aarch64" or machine == "arm64" then return nil end -- sys.arch
       return {hit = log.poetry, confidence = 0.6, why = {"The lock file names a release of {package} that has no wheel for this Python and system.", "Python is {fact:python.version}."},
-        fixes = {{kind = "conda", say = "Make an environment with a Python that this release has wheels for.", command = "uv venv --python 3.11   # or: conda create -n worker python=3.11"}, {kind = "pip:package", say = "Or lock again, on this machine.", command = "poetry lock && poetry install"}}}
+        fixes = {{conda = "python", need = "3.11", say = "Make an environment with a Python that this release has wheels for."}, {code = true, kind = "pip:package", say = "Or lock again, on this machine."}}}
     end
     if log.syntax_walrus and not (log.requires or log.requires2 or log.match or log.imp or log.importer or log.typing or log.dynamo or log.python_needed or log.removed or log.not_yet or log.program or log.resolver or log.only) then
       local hit = log.syntax_walrus
       local old = (f"python.version" or ""):match[[^(3\.[0-8])\b|^(2\.)]]
       if not old then return nil end
-      return {hit = hit, confidence = 0.6, why = "This Python is older than the syntax that a package uses.", fixes = {{kind = "os", say = "Use a newer Python (3.10 or later)."}}}
+      return {hit = hit, confidence = 0.6, why = "This Python is older than the syntax that a package uses.", fixes = {{host = true, say = "Use a newer Python (3.10 or later)."}}}
     end
     local new, old = log.removed or log.imp or log.importer, log.not_yet or log.typing
     if new or old then
       return {hit = new or old, why = {new and "This Python is too new for a package that uses a part of the standard library which was removed." or "This Python is too old for a package that uses a newer part of the standard library.", "Python is {fact:python.version}."},
-        fixes = {{kind = "conda", say = new and "Make an environment with an older Python." or "Make an environment with a newer Python.", command = new and "uv venv --python 3.10   # or: conda create -n worker python=3.10" or "uv venv --python 3.11   # or: conda create -n worker python=3.11"},
-                 {kind = "pip:package", say = "Or a release of that package which supports this Python."}, {kind = "os", say = "Or use a base image with that Python."}}}
+        fixes = {{conda = "python", need = new and "3.10" or "3.11", say = new and "Make an environment with an older Python." or "Make an environment with a newer Python."},
+                 {code = true, kind = "pip:package", say = "Or a release of that package which supports this Python."}, {host = true, say = "Or use a base image with that Python."}}}
     end
     return {why = "This Python is too old or too new for a package: a module was removed, a syntax is not there yet, or no wheel exists for it.",
       fixes = {
-        {kind = "conda", say = "Make an environment with a Python that the package supports (3.10 or 3.11 suit most).", command = "uv venv --python 3.11   # or: conda create -n worker python=3.11"},
-        {kind = "os", say = "Or use a base image with that Python."},
-        {kind = "pip:package", say = "Or a release of the package that supports this Python."},
+        {conda = "python", need = "3.11", say = "Make an environment with a Python that the package supports (3.10 or 3.11 suit most)."},
+        {host = true, say = "Or use a base image with that Python."},
+        {code = true, kind = "pip:package", say = "Or a release of the package that supports this Python."},
       }}
   end,
   doc = {looks = "'requires a different Python', removed modules (imp, distutils), 'type' object is not subscriptable.", check = "python.version in the report against Requires-Python of the package."},

@@ -1,29 +1,5 @@
 -- PyTorch itself: builds that do not fit the GPU, and what kernels die of.
 
--- The index of torch's wheels with code for a GPU, and the first release there that has it.
-local function wheel_for(cc)
-  local major = tonumber((cc or ""):match[[^(\d+)\.]] or nil)
-  if not major then return nil end
-  if major >= 10 then return "cu128", "2.7" end
-  return "cu126", nil
-end
-
--- What installing from that index does to the facts, by a release of data/torch_wheels.tsv; and whether bitsandbytes has to go
--- with it, since an older one ships no library for that CUDA version.
-local function from_index(f, index)
-  if not index then return nil end
-  local bnb = index == "cu128" and f.pkg"bitsandbytes"
-  local with_bnb = bnb and version.matches(bnb, "<0.45.3")
-  return {package = {torch = "2.7.1+" .. index, bitsandbytes = with_bnb and "0.45.5" or nil}}, with_bnb
-end
-
--- The index for this machine as a whole: its GPU, and a driver that may be too old for the newest.
-local function index_here(f)
-  local index, driver = wheel_for(f.capabilities()[1]) or "cu126", f"driver.version"
-  if index == "cu126" and type(driver) == "string" and know.driver_runs(driver, "12.6") == "too-old" then return "cu118" end
-  return index
-end
-
 rule {
   id = "torch.cpu-build",
   signatures = {
@@ -53,9 +29,8 @@ rule {
     if not hit then return nil end
     if torch and torch:match[[\+cu\d]] then return nil end
     local sure = (log.not_compiled or log.libtorch_cuda or log.xformers or log.not_linked or cpu) and true
-    local index = index_here(f)
-    local fixes = {{kind = "pip:torch", say = "Reinstall torch as a CUDA build (and torchvision, torchaudio with it); check that no later install replaces it.", effect = not log.built_for and from_index(f, index) or nil,
-      command = log.built_for and ("pip install --force-reinstall torch==%s torchvision --index-url https://download.pytorch.org/whl/%s"):format(log.built_for.wants, log.built_for.cu) or "pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/" .. index}}
+    local fixes = {{install = "torch", need = log.built_for and ("==%s+%s"):format(log.built_for.wants, log.built_for.cu) or nil,
+      say = "Reinstall torch as a CUDA build (and torchvision, torchaudio with it); check that no later install replaces it."}}
     return {hit = hit, confidence = sure and 0.92 or 0.68,
       why = {"The torch that runs is a CPU-only build, and CUDA was asked for.", "torch is {fact:torch.version}."},
       fixes = fixes}
@@ -65,7 +40,7 @@ rule {
     local torch = f.pkg"torch"
     if not torch or #f.gpus() == 0 then return nil end
     if not (torch:match[[\+cpu]] or f"torch.cuda" == false and not f"torch.hip") then return nil end
-    return {confidence = 0.9, why = "There is a GPU, and the installed torch ({fact:torch.version}) is a CPU-only build.", fixes = {{kind = "pip:torch", say = "Install the CUDA build of torch.", command = "pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/" .. index_here(f), effect = from_index(f, index_here(f))}}}
+    return {confidence = 0.9, why = "There is a GPU, and the installed torch ({fact:torch.version}) is a CPU-only build.", fixes = {{install = "torch", say = "Install the CUDA build of torch."}}}
   end,
   doc = {looks = "'Torch not compiled with CUDA enabled', libtorch_cuda.so missing.", check = "torch.version.cuda; a resolver may have replaced the CUDA build."},
 }
@@ -101,25 +76,26 @@ rule {
     local covered = cc and (f"torch.archs" or f"torch.ptx") and know.arch_covers(f"torch.archs" or {}, f"torch.ptx" or {}, cc)
     if (log.flash_gpu or log.sm_support) and not (log.no_image or log.code209 or log.not_compatible) and not (cc and covered == "none") then
       if log.flash_gpu and log.flash_gpu.text:match[[kernel image is invalid]] then
-        return {hit = hit, confidence = 0.7, why = "The driver refuses the kernel image: it was built for another GPU or a newer CUDA.", fixes = {{kind = "pip:torch", say = "Install builds for this GPU and driver."}, {kind = "driver", say = "Or upgrade the driver."}}}
+        return {hit = hit, confidence = 0.7, why = "The driver refuses the kernel image: it was built for another GPU or a newer CUDA.", fixes = {{install = "torch", say = "Install builds for this GPU and driver."}, {driver = "upgrade", say = "Or upgrade the driver."}}}
       end
       if log.flash_gpu or not cc then return nil end
     end
     if log.invalid_fn and not (log.no_image or log.not_compatible or log.code209) and covered ~= "none" and not (f"torch.hip" or cc) then
-      return {hit = hit, confidence = 0.6, why = "A kernel was called that this build does not carry for this GPU.", fixes = {{kind = "rebuild:extension", say = "Rebuild the extension for this GPU's compute capability.", command = "export TORCH_CUDA_ARCH_LIST=<cc>"}, {kind = "pip:torch", say = "Or install builds for this GPU."}}}
+      return {hit = hit, confidence = 0.6, why = "A kernel was called that this build does not carry for this GPU.", fixes = {{code = true, kind = "rebuild:extension", say = "Rebuild the extension for this GPU's compute capability (TORCH_CUDA_ARCH_LIST)."}, {install = "torch", say = "Or install builds for this GPU."}}}
     end
     local old = tonumber((cc or ""):match[[^(\d+)\.]] or "99") < 7
     local extension = (log.extension or log.guard) and not log.not_compatible and covered ~= "none"
-    local index, at_least = wheel_for(cc)
-    local to_torch = {kind = "pip:torch", effect = from_index(f, index), say = old and ("Install a torch whose wheel still carries code for compute capability %s."):format(cc) or ("Install a torch build that carries code for this GPU%s."):format(cc and " (compute capability " .. cc .. ")" or ""),
-      command = index and ("pip install %s--index-url https://download.pytorch.org/whl/%s"):format(at_least and ("'torch>=%s' torchvision "):format(at_least) or "torch torchvision ", index) or "pip install -U torch torchvision"}
-    local rebuild = {kind = "rebuild:extension", say = "Rebuild the extension for this GPU.", command = ("TORCH_CUDA_ARCH_LIST=%s pip install --no-build-isolation --force-reinstall --no-binary :all: <package>"):format(cc or "<cc>")}
-    local hardware = {kind = "hardware", say = "Or use a GPU that this software supports."}
+    local to_torch = {install = "torch", arch = cc,
+      say = old and ("Install a torch whose wheel still carries code for compute capability %s."):format(cc)
+        or ("Install a torch build that carries code for this GPU%s."):format(cc and " (compute capability " .. cc .. ")" or "")}
+    local rebuild = {code = true, kind = "rebuild:extension",
+      say = ("Rebuild the extension for this GPU%s."):format(cc and ", with TORCH_CUDA_ARCH_LIST=" .. cc or "")}
+    local hardware = {hardware = true, say = "Or use a GPU that this software supports."}
     local why = {log.not_compatible and "torch itself says that its build carries no code for this GPU." or extension and "An extension (not torch) carries no code for this GPU: torch gives its own warning when it is torch." or "The program carries no code for this GPU's compute capability.",
                  "GPU: {fact:gpus.0.name}, compute capability " .. (cc or "not known") .. "."}
     if log.archs then why[#why + 1] = "This torch carries: " .. log.archs.archs .. "." end
     return {hit = hit, confidence = (log.not_compatible or covered == "none") and 0.95 or extension and 0.82 or 0.86, why = why,
-      fixes = extension and (old and {hardware, rebuild, to_torch} or {rebuild, {kind = "pip:torch", say = "Or install builds (torch and extension) for this GPU."}, hardware}) or {to_torch, rebuild, hardware}}
+      fixes = extension and (old and {hardware, rebuild, to_torch} or {rebuild, {install = "torch", say = "Or install builds (torch and extension) for this GPU."}, hardware}) or {to_torch, rebuild, hardware}}
   end,
   applies = {"transformers", "vllm"},
   check = function(f)
@@ -128,14 +104,10 @@ rule {
     for i, gpu in ipairs(f.gpus()) do
       local cc = gpu.compute_capability or gpu.name and know.gpu_cc(gpu.name)
       if cc and (gpu.vendor or "nvidia") == "nvidia" and know.arch_covers(archs or {}, ptx or {}, cc) == "none" then
-        local index, at_least = wheel_for(cc)
-        local effect, with_bnb = from_index(f, index)
-        local packages = (at_least and ("'torch>=%s' torchvision"):format(at_least) or "torch torchvision")
         return {confidence = 0.96, why = {("%s has compute capability %s, and torch %s carries no code for it."):format(gpu.name or "GPU " .. i - 1, cc, f"torch.version" or ""), "It carries: {fact:torch.archs}."},
           evidence = {"torch.archs"},
-          fixes = {{kind = "pip:torch", say = ("Install a torch whose wheel carries code for %s%s."):format(cc, with_bnb and ", and with it a bitsandbytes that ships a library for its CUDA" or ""),
-                    command = ("pip install %s --index-url https://download.pytorch.org/whl/%s%s"):format(packages, index, with_bnb and " && pip install 'bitsandbytes>=0.45.3'" or ""), effect = effect},
-                   {kind = "hardware", say = "Run on a GPU that it supports."}}}
+          fixes = {{install = "torch", arch = cc, say = ("Install a torch whose wheel carries code for %s."):format(cc)},
+                   {hardware = true, say = "Run on a GPU that it supports."}}}
       end
     end
   end,
@@ -152,8 +124,8 @@ rule {
     local said_by = log.fork and log.fork.event.source or ""
     local vllm = log.has_frame[[vllm/]] or said_by:match[[(?i)vllm]]
     return {confidence = log.fork and 0.95 or worker and 0.78 or 0.6, why = "A process that had already used CUDA was forked, and the child used CUDA again, which CUDA does not allow.",
-      fixes = vllm and {{kind = "env:VLLM_WORKER_MULTIPROC_METHOD", say = "Let vLLM spawn its workers.", command = "export VLLM_WORKER_MULTIPROC_METHOD=spawn", set = {VLLM_WORKER_MULTIPROC_METHOD = "spawn"}, automatic = true}, {kind = "code", say = "And keep the start of the engine behind if __name__ == '__main__'."}}
-        or {{kind = "code", say = "Start the workers with the 'spawn' method, or use CUDA only in the children (no CUDA call, not even device_count of an old torch, before the fork).", command = "torch.multiprocessing.set_start_method('spawn')"}, {kind = "env:VLLM_WORKER_MULTIPROC_METHOD", say = "In vLLM: set this to spawn."}}}
+      fixes = vllm and {{set = {VLLM_WORKER_MULTIPROC_METHOD = "spawn"}, say = "Let vLLM spawn its workers.", automatic = true}, {code = true, say = "And keep the start of the engine behind if __name__ == '__main__'."}}
+        or {{code = true, say = "Start the workers with torch.multiprocessing.set_start_method('spawn'), or use CUDA only in the children (no CUDA call, not even device_count of an old torch, before the fork)."}, {set = {VLLM_WORKER_MULTIPROC_METHOD = "spawn"}, say = "In vLLM: set this to spawn."}}}
   end,
   doc = {looks = "'Cannot re-initialize CUDA in forked subprocess'.", check = "What used CUDA before the fork."},
 }
@@ -170,11 +142,11 @@ rule {
     local a = log.assertion and log.assertion.assertion or ""
     local what = a:match[[(?i)index|idx|\bind\b]] and "an index lies outside its table: a token or label id that the embedding (or the classes) does not have" or a:match[[t >= 0|n_classes|target]] and "a label lies outside the number of classes" or a:match[[input_val|target_val]] and "a loss got values outside 0 to 1" or log.probability and "sampling got NaN or infinite probabilities (numeric overflow, often float16)" or "a kernel checked its input and found it invalid"
     if log.probability and not log.assert_text then
-      return {hit = log.probability, confidence = 0.7, why = "Sampling got NaN or infinite probabilities: the model overflowed (often float16, a broken quantization, or a damaged checkpoint).", fixes = {{kind = "code", say = "Load in bfloat16 or float32 and check the logits; with a quantized model try another."}}}
+      return {hit = log.probability, confidence = 0.7, why = "Sampling got NaN or infinite probabilities: the model overflowed (often float16, a broken quantization, or a damaged checkpoint).", fixes = {{code = true, say = "Load in bfloat16 or float32 and check the logits; with a quantized model try another."}}}
     end
     return {hit = log.assertion or log.assert_text, confidence = 0.92, why = "A device-side assertion failed: " .. what .. ". Everything that CUDA says afterwards in this process is a consequence.",
-      fixes = {{kind = "code", say = "Check ids and labels before the call (max id < vocabulary size; resize_token_embeddings after adding tokens; valid pad_token_id)."},
-               {kind = "env:CUDA_LAUNCH_BLOCKING", say = "To find the line, run once with synchronous launches, or on the CPU.", command = "export CUDA_LAUNCH_BLOCKING=1", set = {CUDA_LAUNCH_BLOCKING = "1"}}}}
+      fixes = {{code = true, say = "Check ids and labels before the call (max id < vocabulary size; resize_token_embeddings after adding tokens; valid pad_token_id)."},
+               {set = {CUDA_LAUNCH_BLOCKING = "1"}, say = "To find the line, run once with synchronous launches, or on the CPU."}}}
   end,
   doc = {looks = "'device-side assert triggered' with an Assertion line before it.", check = "The Assertion line says what was out of range."},
 }
@@ -193,9 +165,9 @@ rule {
   confidence = 0.8,
   why = "A kernel read or wrote memory that is not its own. It is a bug of the kernel, or inputs that it does not expect; the trace shows a later call, for kernels run asynchronously.",
   fixes = {
-    {kind = "pip:package", say = "Upgrade the library whose kernel it is (vLLM, flash-attn, xformers, triton), or switch that kernel or backend off."},
-    {kind = "code", say = "Check shapes, strides, dtypes and device of the inputs."},
-    {kind = "env:CUDA_LAUNCH_BLOCKING", say = "To find the kernel, run once with synchronous launches (or compute-sanitizer).", command = "export CUDA_LAUNCH_BLOCKING=1"},
+    {code = true, kind = "pip:package", say = "Upgrade the library whose kernel it is (vLLM, flash-attn, xformers, triton), or switch that kernel or backend off."},
+    {code = true, say = "Check shapes, strides, dtypes and device of the inputs."},
+    {set = {CUDA_LAUNCH_BLOCKING = "1"}, say = "To find the kernel, run once with synchronous launches (or compute-sanitizer)."},
   },
   doc = {looks = "'an illegal memory access was encountered'.", check = "Run once with CUDA_LAUNCH_BLOCKING=1; does another GPU show it too?"},
 }
@@ -215,18 +187,18 @@ rule {
   facts = {"gpus.0.name", "driver.version", "gpus.0.temperature_c"},
   when = function(f, log)
     if log.cudnn_exec and not (log.unspecified or log.misaligned or log.illegal_instruction or log.hardware_stack or log.timeout) then
-      return {hit = log.cudnn_exec, confidence = 0.6, why = "A CUDA library failed while it ran: mostly too little free GPU memory or a bad input, sometimes two CUDA libraries that do not fit.", fixes = {{kind = "code", say = "Run once with CUDA_LAUNCH_BLOCKING=1, and look at GPU memory just before."}, {kind = "pip:package", say = "Then upgrade torch with its nvidia-* packages."}}}
+      return {hit = log.cudnn_exec, confidence = 0.6, why = "A CUDA library failed while it ran: mostly too little free GPU memory or a bad input, sometimes two CUDA libraries that do not fit.", fixes = {{code = true, say = "Run once with CUDA_LAUNCH_BLOCKING=1, and look at GPU memory just before."}, {code = true, kind = "pip:package", say = "Then upgrade torch with its nvidia-* packages."}}}
     end
     if log.timeout then
-      return {hit = log.timeout, confidence = 0.85, why = "A kernel ran longer than the display watchdog of this GPU allows.", fixes = {{kind = "hardware", say = "Use a GPU without a display attached, or shorten the kernels."}}}
+      return {hit = log.timeout, confidence = 0.85, why = "A kernel ran longer than the display watchdog of this GPU allows.", fixes = {{hardware = true, say = "Use a GPU without a display attached, or shorten the kernels."}}}
     end
     if log.misaligned then
       return {hit = log.misaligned, confidence = 0.78, why = "A kernel read or wrote at an address that its access does not allow: a fault of that kernel (or of what it was given), hardly ever of the card.",
-        fixes = {{kind = "code", say = "Find the kernel: run once with CUDA_LAUNCH_BLOCKING=1 or under compute-sanitizer; a view that starts inside another tensor is a frequent reason (.contiguous(), .clone()).", command = "CUDA_LAUNCH_BLOCKING=1 python ..."}, {kind = "pip:package", say = "Upgrade the package whose kernel it is."}}}
+        fixes = {{code = true, say = "Find the kernel: run once with CUDA_LAUNCH_BLOCKING=1 or under compute-sanitizer; a view that starts inside another tensor is a frequent reason (.contiguous(), .clone())."}, {code = true, kind = "pip:package", say = "Upgrade the package whose kernel it is."}}}
     end
     return {confidence = 0.78, why = "A kernel crashed on the GPU without a nearer reason. If it appears with different programs, the card, its power or memory is at fault; if only with one, its kernel.",
-      fixes = {{kind = "hardware", say = "Run the same on another GPU of the same model, and look in the kernel log for Xid lines; the card may be defective, too hot or underpowered.", command = "dmesg | grep -i xid; nvidia-smi -q -d ECC,TEMPERATURE,POWER"},
-               {kind = "driver", say = "Upgrade the driver."}, {kind = "code", say = "If only one program does it: run it with CUDA_LAUNCH_BLOCKING=1 or compute-sanitizer."}}}
+      fixes = {{hardware = true, say = "Run the same on another GPU of the same model, and look in the kernel log for Xid lines; the card may be defective, too hot or underpowered."},
+               {driver = "upgrade", say = "Upgrade the driver."}, {code = true, say = "If only one program does it: run it with CUDA_LAUNCH_BLOCKING=1 or compute-sanitizer."}}}
   end,
   doc = {looks = "'unspecified launch failure', 'misaligned address'.", check = "Xid lines in the kernel log; another card."},
 }
@@ -242,8 +214,8 @@ rule {
   confidence = 0.75,
   why = "Two tensors of one operation have different floating point types: the model was loaded in another type than its inputs (or a part of it, such as an adapter or a norm, than the rest).",
   fixes = {
-    {kind = "code", say = "Give the model inputs of its own type, or run the call under autocast.", command = "inputs = inputs.to(model.dtype)   # or: with torch.autocast('cuda', dtype=torch.bfloat16):"},
-    {kind = "param:dtype", say = "Or load every part of the model in the same type (torch_dtype of the base model and of the adapter)."},
+    {code = true, say = "Give the model inputs of its own type (inputs.to(model.dtype)), or run the call under torch.autocast."},
+    {argument = "dtype", say = "Or load every part of the model in the same type (torch_dtype of the base model and of the adapter)."},
   },
   doc = {looks = "'mat1 and mat2 must have the same dtype, but got Float and Half'.", check = "The dtypes of the parameters and of the inputs at the last line of the traceback."},
 }
@@ -264,24 +236,24 @@ rule {
   when = function(f, log)
     if log.half_cpu and not (log.bf16 or log.flash) then
       return {hit = log.half_cpu, confidence = 0.84, why = ("The CPU (or this kernel) has no %s version of that operation: the model was loaded in half precision and runs where half precision is not implemented."):format(log.half_cpu.dtype),
-        fixes = {{kind = "param:dtype", say = "Run on the GPU, or load in float32 on the CPU.", command = "torch_dtype=torch.float32"}}}
+        fixes = {{argument = "torch_dtype", kind = "param:dtype", value = "torch.float32", say = "Run on the GPU, or load in float32 on the CPU."}}}
     end
     if log.flash_dtype and not (log.flash and log.flash.text:match[[Ampere|Hopper]]) then
-      return {hit = log.flash_dtype, confidence = 0.85, why = "FlashAttention was asked to work on float32 tensors.", fixes = {{kind = "param:dtype", say = "Load the model in float16 or bfloat16.", command = "torch_dtype=torch.bfloat16"}, {kind = "param:attn_implementation", say = "Or use attn_implementation='sdpa'."}}}
+      return {hit = log.flash_dtype, confidence = 0.85, why = "FlashAttention was asked to work on float32 tensors.", fixes = {{argument = "torch_dtype", kind = "param:dtype", value = "torch.bfloat16", say = "Load the model in bfloat16 (float16 on GPUs before Ampere)."}, {argument = "attn_implementation", say = "Or use attn_implementation='sdpa'."}}}
     end
     local hit = log.bf16 or log.flash or log.fp8 or log.capability or log.xformers
     if log.xformers and log.not_built then return nil end -- its own kernels did not load or are not in it: ext.abi-mismatch
     if hit == log.xformers and hit then
-      return {hit = hit, confidence = 0.78, why = "xformers has no attention kernel for this dtype, shape or GPU.", fixes = {{kind = "param:attn_implementation", say = "Use torch's own attention (sdpa), or float16 inputs."}, {kind = "pip:xformers", say = "Or install the xformers build made for this torch."}}}
+      return {hit = hit, confidence = 0.78, why = "xformers has no attention kernel for this dtype, shape or GPU.", fixes = {{argument = "attn_implementation", say = "Use torch's own attention (sdpa), or float16 inputs."}, {install = "xformers", say = "Or install the xformers build made for this torch."}}}
     end
     if hit == log.capability and hit.below then
       return {hit = hit, confidence = 0.78, why = {"This engine runs on GPUs of compute capability {below} and later only.", "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
-        fixes = {{kind = "hardware", say = "Use a newer GPU, or an engine that still supports this one (llama.cpp, transformers)."}}}
+        fixes = {{hardware = true, say = "Use a newer GPU, or an engine that still supports this one (llama.cpp, transformers)."}}}
     end
     local attention = hit == log.flash
     return {hit = hit, confidence = 0.92, why = {"This GPU is older than what that data type or kernel needs.", "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
-      fixes = attention and {{kind = "param:attn_implementation", say = "Use another attention: attn_implementation='sdpa' (or 'eager'); vLLM: VLLM_ATTENTION_BACKEND=XFORMERS."}, {kind = "hardware", say = "Or a GPU of the Ampere generation or later."}}
-        or {{kind = "param:dtype", say = "Use float16 instead.", command = "--dtype half   # torch_dtype=torch.float16"}, {kind = "hardware", say = "Or a GPU that supports it (bf16: 8.0 and later; fp8: 8.9 and later)."}}}
+      fixes = attention and {{argument = "attn_implementation", say = "Use another attention: attn_implementation='sdpa' (or 'eager'); vLLM: VLLM_ATTENTION_BACKEND=XFORMERS."}, {hardware = true, say = "Or a GPU of the Ampere generation or later."}}
+        or {{flag = "dtype", value = "half", engine = log.bf16 and log.bf16.text:has"Bfloat16 is only" and "vllm" or nil, say = "Use float16 instead."}, {hardware = true, say = "Or a GPU that supports it (bf16: 8.0 and later; fp8: 8.9 and later)."}}}
   end,
   doc = {looks = "'Bfloat16 is only supported on GPUs with compute capability of at least 8.0', 'FlashAttention only supports Ampere GPUs or newer'.", check = "The GPU's compute capability."},
 }
@@ -298,9 +270,9 @@ rule {
     local cc = f.capabilities()[1]
     local too_new = cc and version.cmp(cc, "10.0") ~= -1
     local hit = log.cublas or log.arch or log.no_kernel
-    local dtype = {kind = "param:dtype", say = "Load in float16 instead (float32 where that overflows).", command = "torch_dtype=torch.float16"}
-    local attention = {kind = "param:attn_implementation", say = "Allow another attention: attn_implementation='eager', or all of torch's back ends (no sdpa_kernel/enable_math=False around the call)."}
-    local torch = {kind = "pip:torch", say = "Install a torch whose kernels cover this GPU.", command = "pip install -U torch --index-url https://download.pytorch.org/whl/cu128"}
+    local dtype = {argument = "torch_dtype", kind = "param:dtype", value = "torch.float16", say = "Load in float16 instead (float32 where that overflows)."}
+    local attention = {argument = "attn_implementation", say = "Allow another attention: attn_implementation='eager', or all of torch's back ends (no sdpa_kernel/enable_math=False around the call)."}
+    local torch = {install = "torch", arch = cc, need = too_new and ">=2.7" or nil, say = "Install a torch whose kernels cover this GPU."}
     if hit == log.no_kernel then
       return {hit = hit, confidence = 0.68, title = "torch's attention has no kernel for this GPU, dtype and shape", why = {"None of the attention kernels that are allowed here covers this GPU, data type and shape.", "{fact:gpus.0.name}, compute capability {fact:gpus.0.compute_capability}."},
         fixes = too_new and {torch, attention} or {attention, dtype, torch}}
@@ -309,7 +281,7 @@ rule {
     local need = hit.type and older[hit.type] or "8.0"
     if cc and hit == log.cublas and version.cmp(cc, need) ~= -1 then return nil end -- the GPU can: a mixture of libraries or shapes
     return {hit = hit, confidence = cc and 0.88 or 0.6, why = {"cuBLAS has no product of that data type for this GPU" .. (hit.type and (", which would need compute capability " .. need .. " or later") or "") .. ".", "{fact:gpus.0.name}, compute capability {fact:gpus.0.compute_capability}."},
-      fixes = {dtype, {kind = "hardware", say = "Or use a GPU that has it."}}}
+      fixes = {dtype, {hardware = true, say = "Or use a GPU that has it."}}}
   end,
   doc = {looks = "CUBLAS_STATUS_NOT_SUPPORTED with CUDA_R_16BF, 'No available kernel. Aborting execution.'", check = "The GPU's compute capability and the dtype of the model."},
 }
@@ -327,8 +299,8 @@ rule {
   when = function(_, log)
     if log.algorithm and not (log.engine or log.frontend) then return nil end -- mostly memory: oom.activation/cudnn
     return {confidence = 0.55, title = "cuDNN finds no way to compute this", why = "cuDNN offers no engine for this operation: another cuDNN or cuBLAS than torch's stands first on the library path, or this release has none for this GPU, dtype and shape.",
-      fixes = {{kind = "pip:torch", say = "Reinstall torch with torchvision and the nvidia-* packages of one CUDA version (a newer release of torch for a newer GPU).", command = "pip install -U --force-reinstall torch torchvision"},
-               {kind = "env:LD_LIBRARY_PATH", say = "Rule out a foreign library: start once without LD_LIBRARY_PATH.", command = "env -u LD_LIBRARY_PATH python ..."}, {kind = "param:dtype", say = "Or compute that part in float32, or with torch.backends.cudnn.enabled = False."}}}
+      fixes = {{install = "torch", fresh = true, say = "Reinstall torch with torchvision and the nvidia-* packages of one CUDA version (a newer release of torch for a newer GPU)."},
+               {unset = {"LD_LIBRARY_PATH"}, say = "Rule out a foreign library: start once without LD_LIBRARY_PATH."}, {argument = "dtype", say = "Or compute that part in float32, or with torch.backends.cudnn.enabled = False."}}}
   end,
   doc = {looks = "'GET was unable to find an engine to execute this computation', 'No execution plans support the graph'.", check = "torch.backends.cudnn.version(); which libcudnn is loaded."},
 }
@@ -343,9 +315,9 @@ rule {
   title = "cuDNN found no algorithm that fits in the free GPU memory",
   why = "cuDNN tries its algorithms and found none that runs: mostly too little GPU memory is left for their workspace (another process, or this framework's own pool), sometimes a cuDNN of another version.",
   fixes = {
-    {kind = "param:batch_size", say = "Use a smaller batch or image; in TensorFlow let memory grow (TF_FORCE_GPU_ALLOW_GROWTH=true).", command = "nvidia-smi   # who holds the memory?"},
-    {kind = "free-gpu", say = "End other processes on this GPU."},
-    {kind = "env:LD_LIBRARY_PATH", say = "If memory is free: rule out a foreign cuDNN on LD_LIBRARY_PATH."},
+    {argument = "batch_size", say = "Use a smaller batch or image; in TensorFlow let memory grow (TF_FORCE_GPU_ALLOW_GROWTH=true)."},
+    {free = "gpu", say = "End other processes on this GPU."},
+    {host = true, kind = "env:LD_LIBRARY_PATH", say = "If memory is free: rule out a foreign cuDNN on LD_LIBRARY_PATH."},
   },
   doc = {looks = "'Unable to find a valid cuDNN algorithm to run convolution', 'Failed to get convolution algorithm'.", check = "Free GPU memory at that moment."},
 }

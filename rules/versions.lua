@@ -28,14 +28,12 @@ local function owner_of(class)
   end
 end
 
-local DISTRIBUTIONS = {huggingface_hub = "huggingface-hub", sentence_transformers = "sentence-transformers", PIL = "pillow", sklearn = "scikit-learn", cv2 = "opencv-python", google = "protobuf", llama_index = "llama-index", pytorch_lightning = "pytorch-lightning", flash_attn = "flash-attn", pkg_resources = "setuptools", open_clip = "open-clip-torch", jinja2 = "jinja2"}
-
 -- Libraries that rename and remove so often that a name which they do not have is no mistake of the caller.
 local CHURN = {marshmallow = true, pkg_resources = true, gradio = true, pydantic = true, pyarrow = true, moviepy = true, librosa = true, PIL = true, openai = true, langchain = true, keras = true, jax = true}
 
 local function distribution(module)
   local top = module:match[[^[\w-]+]]
-  return (DISTRIBUTIONS[top] or top:gsub("_", "-"))
+  return (know.distribution(top) or top:gsub("_", "-"))
 end
 
 -- The package that a frame is in, in a source checkout too; nil for a program's own file.
@@ -145,11 +143,11 @@ transformers 4.31.0 repeat_kv
 local LAST_WITH, FIRST_WITH = {}, {}
 for package, release, bound, names in GONE:gmatch[[(?m)^(\S+) (\S+) (\S+) (.+)$]] do
   for name in names:gmatch[[\S+]] do
-    LAST_WITH[name] = {package, bound ~= "-" and package .. bound or nil, release ~= "-" and release or nil}
+    LAST_WITH[name] = {package, bound ~= "-" and bound or nil, release ~= "-" and release or nil}
   end
 end
 for package, release, names in CAME:gmatch[[(?m)^(\S+) (\S+) (.+)$]] do
-  for name in names:gmatch[[\S+]] do FIRST_WITH[name] = {package, package .. ">=" .. release, release} end
+  for name in names:gmatch[[\S+]] do FIRST_WITH[name] = {package, ">=" .. release, release} end
 end
 
 -- What is known of a name (or module) of a package: where it was removed, or where it came.
@@ -166,14 +164,21 @@ local function lacking(f, hit, importer, unsure)
   if gone and came then -- it came and went: the installed release says which of the two it is
     if have and gone[3] and version.cmp(have, gone[3]) == 1 then came = nil else gone = nil end
   end
-  local upgrade = {kind = "pip:" .. package, say = came and "Upgrade it to a release that has it." or ("Install the %s that this code was written for: usually the newest, together with what imports it."):format(package),
-    command = came and ("pip install '%s'"):format(came[2]) or "pip install -U " .. package .. (importer and " " .. importer or ""), effect = came and {package = {[package] = came[3]}} or nil}
-  local back = {kind = "pip-downgrade:" .. package, say = gone and "Go back to a release that still has it." or "If the importing code is the older one: go back to the release that it pins.",
-    command = gone and gone[2] and ("pip install '%s'"):format(gone[2]) or nil, effect = gone and gone[3] and {package = {[package] = gone[3]}} or nil}
-  local follow = importer and {kind = "pip:" .. importer, say = "Or upgrade what imports it: newer releases no longer ask for that name.", command = "pip install -U " .. importer} or nil
+  local upgrade = {install = package, need = came and came[2], with = not came and importer and {importer} or nil,
+    say = came and "Upgrade it to a release that has it."
+      or ("Install the %s that this code was written for: usually the newest, together with what imports it."):format(package)}
+  local back = {install = package, need = gone and gone[2], older = true,
+    say = gone and "Go back to a release that still has it." or "If the importing code is the older one: go back to the release that it pins."}
+  local follow = importer and {install = importer, say = "Or upgrade what imports it: newer releases no longer ask for that name."} or nil
   return {hit = hit, confidence = gone and 0.92 or came and 0.9 or unsure,
     why = {("%s has no %s in its installed release: it and the code that asks for it belong to different releases."):format(package, hit.symbol or hit.module), have and ("%s is %s."):format(package, have) or nil},
     fixes = gone and {back, follow or upgrade} or {upgrade, back, follow}}
+end
+
+-- A requirement ("torch>=2.6", "diffusers transformers") as an intention.
+local function intend(requirement, say)
+  local package, need, others = requirement:match[[^([\w.{}-]+)([<>=!~]\S+)?(?: (.+))?$]]
+  return {install = package, need = need, with = others and others:split(" ") or nil, say = say}
 end
 
 rule {
@@ -205,8 +210,8 @@ rule {
       return {hit = hit, confidence = 0.93,
         why = ("The installed %s is outside what the importing library accepts (%s%s)."):format(hit.found, package, hit.spec),
         fixes = {
-          {kind = "pip:" .. package, say = "Install a version in that range.", command = ("pip install '%s%s'"):format(package, hit.spec)},
-          {kind = "pip:transformers", say = "Or move transformers to a release that accepts the installed one.", command = "pip install -U transformers"},
+          {install = package, need = hit.spec:gsub([[[.,]+$]], ""), say = "Install a version in that range."},
+          {install = "transformers", say = "Or move transformers to a release that accepts the installed one."},
         }}
     end
     hit = log.hub_name or log.hub_module or log.hf_name or log.hf_module or log.attribute
@@ -219,17 +224,18 @@ rule {
     hit = log.old_code
     if hit or log.cache_api and log.remote_code then
       return {hit = hit or log.cache_api, confidence = 0.82, why = {"The model's own code was written for an older transformers and calls an interface that has changed.", "transformers is {fact:python.packages.transformers.version}."},
-        fixes = {{kind = "pip-downgrade:transformers", say = "Install the transformers release that the model's config.json names (transformers_version).", command = "pip install 'transformers<4.42'"}, {kind = "code", say = "Or take the newest revision of the model's code, if its author has followed."}}}
+        fixes = {{install = "transformers", need = "<4.42", say = "Install the transformers release that the model's config.json names (transformers_version)."}, {code = true, say = "Or take the newest revision of the model's code, if its author has followed."}}}
     end
     hit = log.custom_config
     if hit then
       return {hit = hit, confidence = 0.78, why = {"transformers asks a class that is not its own ({class2}) for {symbol}, which only newer transformers expects: the code was written for an older release.", "transformers is {fact:python.packages.transformers.version}."},
-        fixes = {{kind = "pip-downgrade:transformers", say = "Go back to the transformers release that this code was written for.", command = "pip install 'transformers<" .. (hit.symbol == "get_text_config" and "4.47" or hit.symbol:match[[^_attn]] and "4.41" or hit.symbol:match[[generate|prepare_inputs]] and "4.50" or "5") .. "'"}, {kind = "pip:package", say = "Or upgrade the package (or the model's code) that brings that class."}}}
+        fixes = {{install = "transformers", say = "Go back to the transformers release that this code was written for.",
+          need = "<" .. (hit.symbol == "get_text_config" and "4.47" or hit.symbol:match[[^_attn]] and "4.41" or hit.symbol:match[[generate|prepare_inputs]] and "4.50" or "5")}, {code = true, kind = "pip:package", say = "Or upgrade the package (or the model's code) that brings that class."}}}
     end
     hit = log.cache_api
     if hit then
       return {hit = hit, confidence = 0.82, why = "A library asks transformers for a name that the installed transformers does not have: the two releases do not belong together.",
-        fixes = {{kind = "pip:transformers", say = "Install the transformers release that this library (or model code) was written for; see its requirements.", command = "pip install -U transformers"}, {kind = "pip-downgrade:transformers", say = "If the code is older than the library, go back to the release that it pins."}}}
+        fixes = {{install = "transformers", say = "Install the transformers release that this library (or model code) was written for; see its requirements."}, {install = "transformers", older = true, say = "If the code is older than the library, go back to the release that it pins."}}}
     end
     hit = log.keyword
     if hit then
@@ -241,14 +247,14 @@ rule {
       if owner and from == owner then
         if not (hit.class or ""):match[[Config$]] then return nil end
         return {hit = hit, confidence = 0.84, why = {("The saved configuration has '%s', which the installed %s does not know: it was written by a newer release."):format(hit.symbol, owner)},
-          fixes = {{kind = "pip:" .. owner, say = "Upgrade it to the release that saved the file (or newer).", command = "pip install -U " .. owner}, {kind = "code", say = "Or remove that key from the configuration file."}}}
+          fixes = {{install = owner, say = "Upgrade it to the release that saved the file (or newer)."}, {code = true, say = "Or remove that key from the configuration file."}}}
       end
       if owner and (from or CHANGED[hit.symbol] or hit.class and #frames == 0) then
         local say = from and ("%s passes an argument that the installed %s does not know: bring the two together."):format(from, owner) or ("Install the %s that knows (or still knows) this argument."):format(owner)
         return {hit = hit, confidence = from and 0.84 or 0.72, why = {("%s has no argument '%s' in the installed release of %s."):format((hit.class and hit.class .. "." or "") .. hit.call, hit.symbol, owner)},
-          fixes = {{kind = "pip:" .. owner, say = say, command = "pip install -U " .. owner .. (from and " " .. from or "")},
-                   {kind = "pip-downgrade:" .. owner, say = "If the argument was removed: go back to the release that the code was written for."},
-                   {kind = "code", say = "Or change the argument in your own code.", cond = function() return not from end}}}
+          fixes = {{install = owner, with = from and {from} or nil, say = say},
+                   {install = owner, older = true, say = "If the argument was removed: go back to the release that the code was written for."},
+                   {code = true, say = "Or change the argument in your own code.", cond = function() return not from end}}}
       end
       hit = nil
     end
@@ -259,31 +265,31 @@ rule {
       local owner = owner_of(hit.class3)
       if HF[owner or ""] and from and distribution(from) ~= owner then
         return {hit = hit, confidence = 0.82, why = {("%s calls %s.%s of %s in a way that the installed release does not know."):format(from, hit.class3, hit.call3, owner), ("%s is {fact:python.packages.%s.version}."):format(owner, owner)},
-          fixes = {{kind = "pip:" .. owner, say = ("Install the %s that %s pins (see its requirements), or upgrade %s."):format(owner, from, from), command = ("pip install -U %s && pip check"):format(distribution(from))}, {kind = "pip:" .. distribution(from), say = "Or upgrade the caller."}}}
+          fixes = {{install = owner, with = {distribution(from)}, say = ("Upgrade %s and %s together, so that each finds what it asks for."):format(owner, from)}, {install = distribution(from), say = "Or upgrade the caller."}}}
       end
     end
     if log.remote_code then
       local e = log.remote_code.event
       if e.message and e.message:match[[^'default'$]] and e.type == "KeyError" then -- ROPE_INIT_FUNCTIONS of transformers 5
         return {hit = log.remote_code, confidence = 0.82, why = {"The code that came with the model asks for the 'default' rotary embedding, which transformers 5 no longer lists.", "transformers is {fact:python.packages.transformers.version}."},
-          fixes = {{kind = "pip-downgrade:transformers", say = "Go back to transformers 4.", command = "pip install 'transformers<5'"}, {kind = "code", say = "Or take the newest revision of the model's code."}}}
+          fixes = {{install = "transformers", need = "<5", say = "Go back to transformers 4."}, {code = true, say = "Or take the newest revision of the model's code."}}}
       end
       if not (e.type and e.type:match[[^(?:AttributeError|TypeError|ImportError)$]]) or (e.tier or 0) < 4 then return nil end
       if e.message and e.message:match[[NoneType|cannot access|partially initialized|flash_attn|not callable]] then return nil end
       return {hit = log.remote_code, confidence = 0.62, why = {"The code that came with the model fails inside transformers: it was written for another release.", "transformers is {fact:python.packages.transformers.version}."},
-        fixes = {{kind = "pip-downgrade:transformers", say = "Install the transformers release that the model's config.json names (transformers_version)."}, {kind = "pip:transformers", say = "Or upgrade transformers, if the model is newer."}}}
+        fixes = {{install = "transformers", older = true, say = "Install the transformers release that the model's config.json names (transformers_version)."}, {install = "transformers", say = "Or upgrade transformers, if the model is newer."}}}
     end
     hit = log.undefined
     if hit and (hit.event.tier or 0) >= 3 then
       return {hit = hit, confidence = 0.68, why = {"A library was imported with {symbol} left out, because what brings it (transformers, torch) is missing or of another release."},
-        fixes = {{kind = "pip:transformers", say = "Bring transformers and what imports it to releases that belong together, then restart the process.", command = "pip install -U transformers diffusers accelerate"}, {kind = "pip:torch", say = "If the name is torch's: upgrade torch."}}}
+        fixes = {{install = "transformers", with = {"diffusers", "accelerate"}, say = "Bring transformers and what imports it to releases that belong together, then restart the process."}, {install = "torch", say = "If the name is torch's: upgrade torch."}}}
     end
     hit = log.peft_requires or log.newer_needed
     if not hit then return nil end
     local package = hit.text:match[[(peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|huggingface.hub|transformers)]] or "transformers"
     return {hit = hit, confidence = 0.82,
       why = "Two of transformers, peft, accelerate, tokenizers and huggingface_hub are of releases that do not belong together.",
-      fixes = {{kind = "pip:" .. package:gsub("_", "-"), say = "Upgrade them together.", command = "pip install -U transformers accelerate peft huggingface_hub"}}}
+      fixes = {{install = package:gsub("_", "-"), with = {"transformers", "accelerate", "peft", "huggingface-hub"}, say = "Upgrade them together."}}}
   end,
   doc = {looks = "'is required for a normal functioning of this module', 'cannot import name ... from huggingface_hub/transformers/peft', 'got an unexpected keyword argument' between two libraries.", check = "Their versions side by side; `firstfix report --only packages` lists conflicts with their own pins."},
 }
@@ -304,26 +310,26 @@ rule {
   when = function(f, log)
     if log.httpx then
       return {hit = log.httpx, confidence = 0.9, why = "httpx 0.28 removed the argument proxies, and the library that calls it (openai, anthropic, groq) still passes it.",
-        fixes = {{kind = "pip-downgrade:httpx", say = "Go back to httpx 0.27.", command = "pip install 'httpx<0.28'", effect = {package = {httpx = "0.27.2"}}}, {kind = "pip:openai", say = "Or upgrade the library that calls it.", command = "pip install -U openai"}}}
+        fixes = {{install = "httpx", need = "<0.28", say = "Go back to httpx 0.27."}, {install = "openai", say = "Or upgrade the library that calls it."}}}
     end
     if log.gradio3 and (log.gradio3.event.tier or 0) >= 3 then
       return {hit = log.gradio3, confidence = 0.86, why = {"This code was written for gradio 3, and gradio 4 took that name away.", "gradio is {fact:python.packages.gradio.version}."},
-        fixes = {{kind = "pip-downgrade:gradio", say = "Go back to the last gradio 3.", command = "pip install 'gradio<4'", effect = {package = {gradio = "3.50.2"}}}, {kind = "pip:package", say = "Or take a release of the program that was moved to gradio 4 and later."}}}
+        fixes = {{install = "gradio", need = "<4", say = "Go back to the last gradio 3."}, {code = true, kind = "pip:package", say = "Or take a release of the program that was moved to gradio 4 and later."}}}
     end
     if log.schema and log.has_frame[[gradio_client]] or log.core_schema then
       return {hit = log.core_schema or log.schema, confidence = 0.8, why = {"This gradio (or fastapi) cannot read the schemas that the installed pydantic makes: pydantic is newer than it.", "pydantic is {fact:python.packages.pydantic.version}."},
-        fixes = {{kind = "pip-downgrade:pydantic", say = "Go back to the pydantic of that time.", command = "pip install 'pydantic==2.10.6'", effect = {package = {pydantic = "2.10.6"}}}, {kind = "pip:gradio", say = "Or upgrade gradio together with fastapi.", command = "pip install -U gradio fastapi"}}}
+        fixes = {{install = "pydantic", need = "==2.10.6", older = true, say = "Go back to the pydantic of that time."}, {install = "gradio", with = {"fastapi"}, say = "Or upgrade gradio together with fastapi."}}}
     end
     if log.pydantic and (log.pydantic.event.tier or 0) >= 3 then
       return {hit = log.pydantic, confidence = 0.8, why = {"pydantic 2 is installed, and a package here was written for pydantic 1 (or the other way round).", "pydantic is {fact:python.packages.pydantic.version}."},
-        fixes = {{kind = "pip-downgrade:pydantic", say = "Install pydantic 1, which that package was written for.", command = "pip install 'pydantic<2'", effect = {package = {pydantic = "1.10.26"}}}, {kind = "pip:package", say = "Or upgrade the package named in the traceback."}}}
+        fixes = {{install = "pydantic", need = "<2", say = "Install pydantic 1, which that package was written for."}, {code = true, kind = "pip:package", say = "Or upgrade the package named in the traceback."}}}
     end
     local hit = log.name
     if hit and not hit.text:match[[partially initialized]] and hit.path:match[=[(?:site|dist)-packages[/\\]|typing_extensions\.py]=] then
       local frames = hit.event.frames or {}
       local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
       local top = hit.module:match[[^\w+]]
-      if importer == top then return {hit = hit, confidence = 0.72, why = "The files of " .. top .. " do not fit each other: two releases are mixed in one folder.", fixes = {{kind = "pip:" .. distribution(top), say = "Reinstall it cleanly.", command = ("pip uninstall -y %s && pip install --no-cache-dir %s"):format(distribution(top), distribution(top))}}} end
+      if importer == top then return {hit = hit, confidence = 0.72, why = "The files of " .. top .. " do not fit each other: two releases are mixed in one folder.", fixes = {{install = distribution(top), fresh = true, say = "Lay its files down anew, in the same release."}}} end
       return lacking(f, hit, importer and distribution(importer), importer and 0.75 or 0.62)
     end
     hit = log.submodule
@@ -363,11 +369,11 @@ rule {
   when = function(_, log)
     if not log.comfy_attribute then return true end
     -- a module that is there and lacks a name has lost it: the extension is the older one
-    return {hit = log.comfy_attribute, fixes = {{kind = "pip:package", say = "Update the extension to a release that follows the host, or remove it.", command = "git -C ComfyUI/custom_nodes/<the node> pull"}, {kind = "pip-downgrade:comfyui", say = "Or go back to the host's release of its time."}}}
+    return {hit = log.comfy_attribute, fixes = {{code = true, kind = "pip:package", say = "Update the extension to a release that follows the host, or remove it."}, {install = "comfyui", older = true, say = "Or go back to the host's release of its time."}}}
   end,
   fixes = {
-    {kind = "pip:comfyui", say = "Update the host program itself, not only the extension, then restart it.", command = "git -C ComfyUI pull && pip install -r ComfyUI/requirements.txt"},
-    {kind = "code", say = "Or go back to the extension's release of the host's time."},
+    {code = true, kind = "pip:comfyui", say = "Update the host program itself, not only the extension, then restart it."},
+    {code = true, say = "Or go back to the extension's release of the host's time."},
   },
   doc = {looks = "cannot import name ... from 'comfy....'; No module named 'comfy.ldm...'.", check = "Release of the host against what the extension's page asks for."},
 }
@@ -379,27 +385,27 @@ rule {
   confidence = 0.92,
   why = {"conda's torch takes {symbol} from MKL, and MKL 2024.1 no longer has it.", "mkl is {fact:python.packages.mkl.version}."},
   fixes = {
-    {kind = "conda", say = "Go back to an older MKL in this environment.", command = "conda install 'mkl<2024.1'"},
-    {kind = "pip:torch", say = "Or install torch from PyPI, which brings its own.", command = "pip install --force-reinstall torch"},
+    {conda = "mkl", need = "<2024.1", say = "Go back to an older MKL in this environment."},
+    {install = "torch", fresh = true, say = "Or install torch from PyPI, which brings its own."},
   },
   doc = {looks = "libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent.", check = "conda list mkl."},
 }
 
 -- What libraries say of each other in words of their own: the message decides.
 local STATED = {
-  {[[Dataset scripts are no longer supported]], "pip-downgrade:datasets", "datasets<4", "datasets 4 no longer runs a dataset's own loading script.", "Go back to a release that still runs it.", {datasets = "3.6.0"}},
-  {[[Loading a dataset cached in a LocalFileSystem is not supported]], "pip:datasets", "datasets", "The installed fsspec is newer than this datasets knows.", "Upgrade datasets."},
-  {[[Invalid pattern: '\*\*' can only be an entire path component]], "pip:datasets", "datasets", "The installed fsspec is newer than this datasets knows.", "Upgrade datasets."},
-  {[[we now require users to upgrade torch to at least v(?<need1>[\d.]*\d)]], "pip:torch", "torch>={need1}", "transformers refuses to read pickled weights with this torch, because its torch.load has a vulnerability (CVE-2025-32434).", "Upgrade torch, with torchvision and torchaudio, or take a repository with safetensors."},
-  {[[Disabling PyTorch because PyTorch >= (?<need2>[\d.]+) is required but found]], "pip:torch", "torch>={need2}", "transformers is newer than this torch and goes on without it; the classes that are missing afterwards follow from that.", "Upgrade torch, with torchvision and torchaudio."},
-  {[[backwards-compatible tf-keras package]], "pip:tf-keras", "tf-keras", "Keras 3 is installed, and transformers' TensorFlow part needs Keras 2 under the name tf-keras.", "Install it, or set USE_TF=0 where TensorFlow is not used."},
-  {[[Found an incompatible version of (?<package1>[\w-]+)\. Found version \S+, but only versions above (?<need3>[\d.]*\d)]], "pip:{package1}", "{package1}>{need3}", "{package1} is older than what peft accepts.", "Upgrade it."},
-  {[[requires (?<package2>[\w.-]+)>=(?<need4>[\d.]*\d) to be installed\. Your version is]], "pip:{package2}", "{package2}>={need4}", "{package2} is older than what transformers needs here.", "Upgrade it."},
-  {[[getattr\(\): attribute name must be string]], "pip:diffusers", "diffusers transformers", "This diffusers is older than the pipeline's model_index.json, and does not know one of its classes.", "Upgrade both."},
+  {[[Dataset scripts are no longer supported]], "datasets<4", "datasets 4 no longer runs a dataset's own loading script.", "Go back to a release that still runs it."},
+  {[[Loading a dataset cached in a LocalFileSystem is not supported]], "datasets", "The installed fsspec is newer than this datasets knows.", "Upgrade datasets."},
+  {[[Invalid pattern: '\*\*' can only be an entire path component]], "datasets", "The installed fsspec is newer than this datasets knows.", "Upgrade datasets."},
+  {[[we now require users to upgrade torch to at least v(?<need1>[\d.]*\d)]], "torch>={need1}", "transformers refuses to read pickled weights with this torch, because its torch.load has a vulnerability (CVE-2025-32434).", "Upgrade torch, with torchvision and torchaudio, or take a repository with safetensors."},
+  {[[Disabling PyTorch because PyTorch >= (?<need2>[\d.]+) is required but found]], "torch>={need2}", "transformers is newer than this torch and goes on without it; the classes that are missing afterwards follow from that.", "Upgrade torch, with torchvision and torchaudio."},
+  {[[backwards-compatible tf-keras package]], "tf-keras", "Keras 3 is installed, and transformers' TensorFlow part needs Keras 2 under the name tf-keras.", "Install it, or set USE_TF=0 where TensorFlow is not used."},
+  {[[Found an incompatible version of (?<package1>[\w-]+)\. Found version \S+, but only versions above (?<need3>[\d.]*\d)]], "{package1}>{need3}", "{package1} is older than what peft accepts.", "Upgrade it."},
+  {[[requires (?<package2>[\w.-]+)>=(?<need4>[\d.]*\d) to be installed\. Your version is]], "{package2}>={need4}", "{package2} is older than what transformers needs here.", "Upgrade it."},
+  {[[getattr\(\): attribute name must be string]], "diffusers transformers", "This diffusers is older than the pipeline's model_index.json, and does not know one of its classes.", "Upgrade both."},
 }
 
 local function answer(hit, row)
-  return {hit = hit, confidence = 0.9, why = row[4], fixes = {{kind = row[2], say = row[5], command = "pip install " .. (row[3]:match[=[[<>]]=] and "'" .. row[3] .. "'" or "-U " .. row[3]), effect = row[6] and {package = row[6]} or nil}}}
+  return {hit = hit, confidence = 0.9, why = row[3], fixes = {intend(row[2], row[4])}}
 end
 
 local stated = {}
@@ -413,7 +419,7 @@ rule {
   when = function(_, log)
     for i, row in ipairs(STATED) do
       local hit = log["s" .. i]
-      if hit and (row[2] ~= "pip:diffusers" or log.has_frame[[diffusers]]) then
+      if hit and (not row[2]:match[[^diffusers]] or log.has_frame[[diffusers]]) then
         return answer(hit, row)
       end
     end
@@ -423,12 +429,12 @@ rule {
 
 -- The same of packages outside the family.
 local OTHERS = {
-  {[[installed pydantic-core version \([\w.]+\) is incompatible with the current pydantic version, which requires (?<need1>[\w.]*\w)]], "pip:pydantic-core", "pydantic-core=={need1}", "pydantic and its compiled half are of two releases.", "Install the half that pydantic names."},
-  {[[(?:APIRemovedInV1|no longer supported in openai>=1\.0\.0)]], "pip-downgrade:openai", "openai<1", "This code was written for openai 0.28, and 1.0 replaced its interface.", "Go back to the old interface, or run `openai migrate` on the code.", {openai = "0.28.1"}},
-  {[[urllib3 v2\S* only supports OpenSSL 1\.1\.1]], "pip-downgrade:urllib3", "urllib3<2", "This Python's ssl is built with an OpenSSL that urllib3 2 no longer accepts.", "Go back to urllib3 1.", {urllib3 = "1.26.20"}},
-  {[[module 'lib' has no attribute '(?:X509_V_FLAG|OpenSSL|GEN_EMAIL)\w*]], "pip:pyopenssl", "pyopenssl", "pyOpenSSL is older than the installed cryptography.", "Upgrade pyOpenSSL."},
-  {[[AttributeError: install_layout]], "pip:setuptools", "setuptools pip", "The distribution's pip and a newer setuptools do not fit.", "Upgrade both in an environment of your own."},
-  {[[module '(?:setuptools\._)?distutils' has no attribute 'version']], "pip-downgrade:setuptools", "setuptools<59.6", "An older torch (or tensorboard) uses distutils.version, which newer setuptools do not bring along.", "Go back to an older setuptools, or upgrade torch.", {setuptools = "59.5.0"}},
+  {[[installed pydantic-core version \([\w.]+\) is incompatible with the current pydantic version, which requires (?<need1>[\w.]*\w)]], "pydantic-core=={need1}", "pydantic and its compiled half are of two releases.", "Install the half that pydantic names."},
+  {[[(?:APIRemovedInV1|no longer supported in openai>=1\.0\.0)]], "openai<1", "This code was written for openai 0.28, and 1.0 replaced its interface.", "Go back to the old interface, or run `openai migrate` on the code."},
+  {[[urllib3 v2\S* only supports OpenSSL 1\.1\.1]], "urllib3<2", "This Python's ssl is built with an OpenSSL that urllib3 2 no longer accepts.", "Go back to urllib3 1."},
+  {[[module 'lib' has no attribute '(?:X509_V_FLAG|OpenSSL|GEN_EMAIL)\w*]], "pyopenssl", "pyOpenSSL is older than the installed cryptography.", "Upgrade pyOpenSSL."},
+  {[[AttributeError: install_layout]], "setuptools pip", "The distribution's pip and a newer setuptools do not fit.", "Upgrade both in an environment of your own."},
+  {[[module '(?:setuptools\._)?distutils' has no attribute 'version']], "setuptools<59.6", "An older torch (or tensorboard) uses distutils.version, which newer setuptools do not bring along.", "Go back to an older setuptools, or upgrade torch."},
 }
 local others = {}
 for i, row in ipairs(OTHERS) do others["o" .. i] = row[1] end
@@ -464,7 +470,7 @@ rule {
     if (e.tier or 0) < 4 or not (e.type or ""):match[[^(?:AttributeError|TypeError|NameError|ImportError|UnboundLocalError|KeyError)$]] then return nil end
     if (e.message or ""):match[[NoneType]] then return nil end
     return {hit = hit, confidence = 0.66, why = {"It fails in code that unsloth put in place of a library's own: unsloth and transformers, trl or peft are of releases that do not fit.", "unsloth is {fact:python.packages.unsloth.version}."},
-      fixes = {{kind = "pip:unsloth", say = "Upgrade unsloth and unsloth_zoo together, then restart the process.", command = "pip install --upgrade --no-cache-dir unsloth unsloth_zoo"}, {kind = "pip-downgrade:transformers", say = "Or go back to the transformers and trl of the last run that worked."}}}
+      fixes = {{install = "unsloth", with = {"unsloth-zoo"}, say = "Upgrade unsloth and unsloth_zoo together, then restart the process."}, {install = "transformers", older = true, say = "Or go back to the transformers and trl of the last run that worked."}}}
   end,
   doc = {looks = "An exception in unsloth/, unsloth_zoo/ or unsloth_compiled_cache/.", check = "Which packages changed since it last ran: firstfix diff last-good."},
 }
@@ -499,10 +505,10 @@ end
 local function skew(hit, lacks, asks)
   -- what trl looks for in the arguments are its own: the program gives it those of transformers
   local own_arguments = asks == "trl" and hit.class == "TrainingArguments"
-  local first = {kind = "pip:" .. lacks, say = ("Install the %s that %s asks for in its requirements."):format(lacks, asks), command = ("pip install -U %s %s && pip check"):format(lacks, asks)}
-  local back = {kind = "pip-downgrade:" .. asks, say = ("Or go back to the %s that this program was written for."):format(asks)}
+  local first = {install = lacks, with = {asks}, say = ("Upgrade %s, together with %s, which asks it for that."):format(lacks, asks)}
+  local back = {install = asks, older = true, say = ("Or go back to the %s that this program was written for."):format(asks)}
   return {hit = hit, confidence = 0.62, why = {("%s asks %s for something that its installed release does not have: the two are of different times."):format(asks, lacks), ("%s is {fact:python.packages.%s.version}."):format(lacks, lacks), ("%s is {fact:python.packages.%s.version}."):format(asks, asks)},
-    fixes = own_arguments and {back, first} or {first, {kind = "pip:" .. asks, say = "Or upgrade what asks.", command = "pip install -U " .. asks}, back}}
+    fixes = own_arguments and {back, first} or {first, {install = asks, say = "Or upgrade what asks."}, back}}
 end
 
 rule {

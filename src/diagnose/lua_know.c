@@ -1,6 +1,7 @@
 // What rules may ask of src/know.
 #include "diagnose/lua_know.h"
 
+#include "base/table.h"
 #include "diagnose/rule.h"
 #include "know/allocator.h"
 #include "know/bnb.h"
@@ -13,6 +14,8 @@
 #include "know/xid.h"
 
 #include <lauxlib.h>
+
+FF_EMBEDDED(ff_table, modules);
 
 static int know_gpu_cc(lua_State *L)
 {
@@ -188,6 +191,16 @@ static int know_cause_title(lua_State *L)
 	return 1;
 }
 
+// know.distribution("cv2") -> "opencv-python-headless", or nil where the distribution is called like the module
+static int know_distribution(lua_State *L)
+{
+	struct ff_table_row row;
+	if (!ff_table_find(ff_table_modules, ff_span_of(luaL_checkstring(L, 1)), &row))
+		return 0;
+	lua_pushlstring(L, row.cells[1].p, row.cells[1].n);
+	return 1;
+}
+
 void ff_lua_know_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -196,6 +209,7 @@ void ff_lua_know_open(lua_State *L)
 		{"bnb_choice", know_bnb_choice},
 		{"bnb_ships", know_bnb_ships},
 		{"cause_title", know_cause_title},
+		{"distribution", know_distribution},
 		{"driver_cuda", know_driver_cuda},
 		{"driver_runs", know_driver_runs},
 		{"gpu_cc", know_gpu_cc},

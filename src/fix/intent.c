@@ -10,9 +10,9 @@ static const struct intention {
 	const char *name;
 	ff_fix_family *write;
 	const char *kind;      // of those that a person acts on
-	const char *fields[8]; // besides say, kind, automatic, side_effects, effect and cond
+	const char *fields[9]; // besides say, kind, automatic, side_effects, effect and cond
 } intentions[] = {
-	{"install", ff_fix_install, NULL, {"need", "with", "fresh", "alone", "build", "extra", "older", "index"}},
+	{"install", ff_fix_install, NULL, {"need", "with", "fresh", "alone", "build", "extra", "older", "arch"}},
 	{"remove", ff_fix_remove, NULL, {NULL}},
 	{"rebuild", ff_fix_rebuild, NULL, {"need", "jobs", "arch"}},
 	{"conda", ff_fix_conda, NULL, {"need"}},

@@ -118,11 +118,6 @@ static bool is_path(const char *text)
 	return text && text[0] == '/' && !text[strcspn(text, "\n\r")];
 }
 
-static bool has_packages(const struct ff_fix_machine *m)
-{
-	return m->facts && json_object_size(ff_json_at(m->facts, "python.packages"));
-}
-
 static void find_python(struct ff_fix_machine *m)
 {
 	const char *here = m->facts ? ff_json_text(m->facts, "python.executable") : NULL;
@@ -134,13 +129,9 @@ static void find_python(struct ff_fix_machine *m)
 		m->python = strdup(said);
 	else if (is_path(prefix))
 		m->python = join(prefix, "bin/python3");
-	bool no_pip = false;
-	ff_machine_package(m, "pip", &no_pip);
-	const char *uv = text_of(m, "python.tools.uv");
-	if (no_pip && has_packages(m))
-		m->installer = uv ? FF_INSTALLER_UV : FF_INSTALLER_ENSURE;
 	m->externally_managed = m->facts && json_is_true(ff_json_at(m->facts, "python.externally_managed"));
 	m->site_writable = !(m->facts && json_is_false(ff_json_at(m->facts, "python.site_writable")));
+	m->installer = ff_installer_of(m);
 }
 
 struct ff_error *ff_fix_machine_create(const json_t *facts, const json_t *said, struct ff_fix_machine **ret)

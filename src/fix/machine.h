@@ -15,6 +15,8 @@ enum ff_installer {
 	FF_INSTALLER_PIP,    /**< the interpreter's own pip */
 	FF_INSTALLER_UV,     /**< an environment without pip, and uv is there */
 	FF_INSTALLER_ENSURE, /**< an environment without pip and without uv: ensurepip first */
+	FF_INSTALLER_PIXI,   /**< an environment of pixi without pip */
+	FF_INSTALLER_NONE,   /**< a distribution's Python without pip, where ensurepip is disabled */
 };
 
 /** How the worker runs, as far as it matters for limits, GPUs and restarts; the columns of rules/data/container_flags.tsv. */
@@ -80,6 +82,42 @@ struct ff_error *ff_fix_effect(json_t *fix, const char *group, const char *key, 
 /** Is it the name of a package that is known: installed here, or in rules/data/packages.tsv? Others get no command. */
 bool ff_fix_package_known(const struct ff_fix_machine *machine, const char *name);
 
+/** The package that brings a shared library of CUDA here ("libcudnn.so.9" -> "nvidia-cudnn-cu12"): one that torch asks for, else the one
+    of torch's CUDA version. NULL when that is not known; the text is the buffer's. */
+const char *ff_fix_library_package(const struct ff_fix_machine *machine, const char *soname, struct ff_buf *b);
+
 /** The release that an installer would take for these bounds: the newest that is known to fit; appended to `ret`, nothing when
     none is known (rules/data/releases.tsv). */
 void ff_fix_release(const char *name, const char *need, struct ff_buf *ret);
+
+/** The bounds (`need` and those of all packages here that can be met with it), and in `also` the names of the packages that cannot
+    live with `need` and must move too. */
+struct ff_error *ff_fix_bounds(
+	const struct ff_fix_machine *m, const char *name, const char *need, struct ff_buf *ret_need, json_t *also);
+
+/** What the installed package `by` asks of `name` ("==9.1.0.70"), NULL when it asks nothing. */
+const char *ff_fix_pin(const struct ff_fix_machine *m, const char *name, const char *by);
+
+/** What is wanted of a torch. */
+struct ff_torch_wish {
+	const char *need; /**< bounds, or NULL */
+	const char *arch; /**< a compute capability that must be covered beside those of the facts, or NULL */
+	const char *tag;  /**< the build ("cu121"), or NULL */
+	bool fresh;	  /**< the same build laid down anew */
+};
+
+/** Write the install of a torch that runs on this driver and GPU. *ret_done is false when nothing is known that would decide it. */
+struct ff_error *ff_fix_torch(
+	const struct ff_fix_machine *m, const struct ff_torch_wish *wish, json_t *fix, bool *ret_done);
+
+/** Which installer reaches the interpreter. */
+enum ff_installer ff_installer_of(const struct ff_fix_machine *m);
+
+/** "/srv/venv/bin/python -m pip install", or what reaches that environment instead; `verb` is install or uninstall. */
+void ff_installer_words(const struct ff_fix_machine *m, const char *verb, struct ff_buf *b);
+
+/** Say what an install there means besides. */
+struct ff_error *ff_installer_notes(const struct ff_fix_machine *m, json_t *fix);
+
+/** False when no command reaches it: the fix is refused with the reason. */
+bool ff_installer_reaches(const struct ff_fix_machine *m, json_t *fix, struct ff_error **ret_err);

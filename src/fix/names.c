@@ -3,6 +3,8 @@
 //	rules/data/packages.tsv: names seen on the registry when the table was made. A name that is neither there nor installed here may
 //	be free for anybody to register, so no command ever holds it.
 //	rules/data/releases.tsv: releases by package, newest first.
+//	rules/data/cuda_libraries.tsv: which package brings a shared library ("libcudnn.so.9": nvidia-cudnn). How the package is called for a
+//	CUDA version is read from what torch asks for: "nvidia-cudnn-cu12"; a soname's number is not a CUDA version.
 #include "base/table.h"
 #include "fix/machine.h"
 #include "parse/requirement.h"
@@ -10,6 +12,7 @@
 
 FF_EMBEDDED(ff_table, packages);
 FF_EMBEDDED(ff_table, releases);
+FF_EMBEDDED(ff_table, cuda_libraries);
 
 static bool find_row(struct ff_span text, const char *name, struct ff_table_row *ret)
 {
@@ -28,11 +31,20 @@ bool ff_fix_package_known(const struct ff_fix_machine *machine, const char *name
 	return (here && ff_machine_package(machine, name, &absent)) || find_row(ff_table_packages, name, &row);
 }
 
+// "==9.1.0.70" names the release itself.
+static void exact_release(const char *need, struct ff_buf *ret)
+{
+	if (need && ff_starts(need, "==") && !strpbrk(need, ",*"))
+		ff_buf_str(ret, need + 2);
+}
+
 void ff_fix_release(const char *name, const char *need, struct ff_buf *ret)
 {
 	struct ff_table_row row;
-	if (!find_row(ff_table_releases, name, &row))
+	if (!find_row(ff_table_releases, name, &row)) {
+		exact_release(need, ret);
 		return;
+	}
 	struct ff_span rest = row.cells[1], one;
 	while (rest.n && ff_span_next(&rest, ' ', &one)) {
 		if (!need || ff_version_satisfies_spans(one, ff_span_of(need)) == FF_SATISFIES_YES) {
@@ -40,4 +52,47 @@ void ff_fix_release(const char *name, const char *need, struct ff_buf *ret)
 			return;
 		}
 	}
+	exact_release(need, ret);
+}
+
+// ---- shared libraries ----
+
+// "libcublas" of "libcublas.so.12": the row whose name it is.
+static struct ff_span base_package(const char *soname)
+{
+	struct ff_table table = ff_table_of(ff_table_cuda_libraries);
+	struct ff_span name = {soname, strcspn(soname, ".-")};
+	for (struct ff_table_row row; ff_table_next(&table, &row);)
+		if (ff_span_same(row.cells[0], name))
+			return ff_table_cell(&table, &row, "package");
+	return (struct ff_span){NULL, 0};
+}
+
+static bool torch_asks(const struct ff_fix_machine *m, const char *name)
+{
+	return ff_fix_pin(m, name, "torch") != NULL;
+}
+
+const char *ff_fix_library_package(const struct ff_fix_machine *m, const char *soname, struct ff_buf *b)
+{
+	static const char *const suffixes[] = {"-cu12", "-cu13", "-cu11", ""};
+	struct ff_span base = base_package(soname);
+	const char *cuda = m->facts ? ff_json_text(m->facts, "torch.cuda") : NULL;
+	char own[8];
+	if (!base.n)
+		return NULL;
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+		b->n = 0;
+		ff_buf_printf(b, "%.*s%s", (int)base.n, base.p, suffixes[i]);
+		if (!b->failed && torch_asks(m, b->p))
+			return b->p;
+	}
+	snprintf(own, sizeof(own), "-cu%.2s", cuda ? cuda : "");
+	for (int bare = 0; cuda && bare < 2; bare++) {
+		b->n = 0;
+		ff_buf_printf(b, "%.*s%s", (int)base.n, base.p, bare ? "" : own);
+		if (!b->failed && ff_fix_package_known(m, b->p) && (!bare || strncmp(own, "-cu13", 5) == 0))
+			return b->p;
+	}
+	return NULL;
 }

@@ -42,40 +42,6 @@ static void requirement(struct ff_buf *b, const char *name, const char *extra, c
 	ff_shell_word(b, word.p ? word.p : "");
 }
 
-// "PYTHON -m pip install", or what reaches that environment instead.
-static void installer(const struct ff_fix_machine *m, const char *verb, struct ff_buf *b)
-{
-	const char *python = m->python;
-	if (m->installer == FF_INSTALLER_UV && python) {
-		ff_buf_printf(b, "uv pip %s --python ", verb);
-		ff_shell_word(b, python);
-		return;
-	}
-	if (m->installer == FF_INSTALLER_ENSURE && python) {
-		ff_shell_word(b, python);
-		ff_buf_str(b, " -m ensurepip && ");
-	}
-	if (python)
-		ff_shell_word(b, python);
-	ff_buf_printf(b, "%s %s",
-		python					     ? " -m pip"
-			: m->platform == FF_PLATFORM_WINDOWS ? "python -m pip"
-							     : "pip",
-		verb);
-	if (m->externally_managed)
-		ff_buf_str(b, " --break-system-packages");
-	if (!m->site_writable && strcmp(verb, "install") == 0)
-		ff_buf_str(b, " --user");
-}
-
-static struct ff_error *note_environment(const struct ff_fix_machine *m, json_t *fix)
-{
-	if (!m->externally_managed)
-		return NULL;
-	return ff_fix_side_effect(fix,
-		"Changes packages that the distribution manages (PEP 668); a virtual environment keeps them apart.");
-}
-
 // ---- what is there, and which way the bounds go ----
 
 enum fits {
@@ -148,36 +114,54 @@ static struct ff_error *effect_of(json_t *fix, const char *name, const char *nee
 // ---- install ----
 
 struct wish {
-	const char *name, *need, *extra;
-	bool fresh, alone, build, older;
-	const json_t *with; // names of packages that must move too
+	const char *name, *need, *extra, *arch;
+	bool fresh, alone, build, older, upgrade;
+	const json_t *with; // names of packages that must move too, or names with bounds
 };
+
+// "with": names, or names with bounds.
+static void write_with(const struct ff_fix_machine *m, const json_t *with, struct ff_buf *b)
+{
+	size_t i;
+	json_t *item;
+	const char *name;
+	json_array_foreach (with, i, item) {
+		name = json_string_value(item);
+		if (name && is_name(name) && ff_fix_package_known(m, name))
+			requirement(b, name, NULL, NULL);
+	}
+	json_object_foreach ((json_t *)with, name, item) {
+		const char *need = json_string_value(item);
+		if (need && is_name(name) && ff_fix_package_known(m, name) && is_spec(need))
+			requirement(b, name, NULL, need);
+	}
+}
 
 static bool flag(const json_t *intention, const char *name)
 {
 	return json_is_true(json_object_get(intention, name));
 }
 
-static struct ff_error *write_install(const struct ff_fix_machine *m, const struct wish *w, enum fits how, json_t *fix)
+static struct ff_error *write_install(
+	const struct ff_fix_machine *m, const struct wish *w, const json_t *also, enum fits how, json_t *fix)
 {
 	_cleanup_buf_ struct ff_buf b = {0};
-	installer(m, "install", &b);
+	bool uv = m->installer == FF_INSTALLER_UV;
+	ff_installer_words(m, "install", &b);
 	if (w->fresh)
-		ff_buf_str(&b, " --force-reinstall --no-cache-dir");
-	else if (!w->need && how != FITS_ABSENT)
+		ff_buf_str(&b, uv ? " --reinstall --no-cache" : " --force-reinstall --no-cache-dir");
+	else if (w->upgrade && how != FITS_ABSENT)
 		ff_buf_str(&b, " -U");
-	if (w->alone)
+	if (w->alone || (w->fresh && how != FITS_ABSENT)) // its files alone: what it asks for stays as it is
 		ff_buf_str(&b, " --no-deps");
 	if (w->build)
 		ff_buf_str(&b, " --no-build-isolation");
 	requirement(&b, w->name, w->extra, w->need);
+	write_with(m, w->with, &b);
 	size_t i;
-	json_t *also;
-	json_array_foreach (w->with, i, also) {
-		const char *other = json_string_value(also);
-		if (other && is_name(other) && ff_fix_package_known(m, other))
-			requirement(&b, other, NULL, NULL);
-	}
+	json_t *other;
+	json_array_foreach (also, i, other)
+		requirement(&b, json_string_value(other), NULL, NULL);
 	return ff_fix_command(fix, &b);
 }
 
@@ -193,39 +177,111 @@ static const char *same_release(const struct ff_fix_machine *m, const char *name
 	return ret;
 }
 
-struct ff_error *ff_fix_install(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 {
-	char same[SPEC_MAX];
-	struct wish w = {.name = ff_json_text(intention, "install"),
+	*ret = (struct wish){.name = ff_json_text(intention, "install"),
 		.need = ff_json_text(intention, "need"),
 		.extra = ff_json_text(intention, "extra"),
+		.arch = ff_json_text(intention, "arch"),
 		.fresh = flag(intention, "fresh"),
 		.alone = flag(intention, "alone"),
 		.build = flag(intention, "build"),
 		.older = flag(intention, "older"),
 		.with = json_object_get(intention, "with")};
-	if (!w.name || !is_name(w.name))
-		return ff_error_create(FF_EUSAGE, "'install' must be the name of a package");
-	if (w.need && (!*w.need || !is_spec(w.need)))
-		w.need = NULL;
-	if (w.extra && !is_name(w.extra))
-		w.extra = NULL;
-	enum fits how = fits(m, w.name, w.need);
-	bool older = how == FITS_TOO_NEW || (how == FITS_UNKNOWN && (w.older || (w.need && only_upper(w.need))));
-	struct ff_error *err = ff_fix_kind(fix, older ? "pip-downgrade" : "pip", w.name);
-	if (err || !ff_fix_package_known(m, w.name))
+	if (!ret->name || !is_name(ret->name))
+		return ff_error_create(FF_EUSAGE, "'install' must be the name of a package or of a shared library");
+	if (ret->need && (!*ret->need || !is_spec(ret->need)))
+		ret->need = NULL;
+	if (ret->extra && !is_name(ret->extra))
+		ret->extra = NULL;
+	return NULL;
+}
+
+// Bounds that others hold it in; whoever cannot live with the need moves too, but not torch, which is no small thing to move.
+static struct ff_error *within_bounds(
+	const struct ff_fix_machine *m, struct wish *w, struct ff_buf *need, json_t *also, json_t *fix)
+{
+	struct ff_error *err = ff_fix_bounds(m, w->name, w->need, need, also);
+	size_t i;
+	json_t *other;
+	json_array_foreach (also, i, other) {
+		const char *by = json_string_value(other), *pin = ff_fix_pin(m, w->name, by);
+		if (!err && strcmp(by, "torch") == 0)
+			return ff_fix_refuse(fix, "torch asks for %s%s", w->name, pin ? pin : "");
+		if (!err)
+			err = ff_fix_side_effect(
+				fix, "%s, which asks for %s%s, moves too.", by, w->name, pin ? pin : "");
+	}
+	w->upgrade = !w->need;
+	if (!err && need->n)
+		w->need = need->p;
+	return err;
+}
+
+static struct ff_error *install_plain(const struct ff_fix_machine *m, struct wish *w, enum fits how, json_t *fix)
+{
+	char same[SPEC_MAX];
+	_cleanup_buf_ struct ff_buf need = {0};
+	_cleanup_json_ json_t *also = json_array();
+	struct ff_error *err = NULL;
+	if (w->fresh && !w->need)
+		w->need = same_release(m, w->name, same);
+	else if (!w->alone && !w->fresh)
+		err = within_bounds(m, w, &need, also, fix);
+	if (!err)
+		err = write_install(m, w, also, how, fix);
+	return err || w->fresh ? err : effect_of(fix, w->name, w->need);
+}
+
+// A need may name the build itself: "==2.5.1+cu121".
+static struct ff_error *install_torch(const struct ff_fix_machine *m, const struct wish *w, json_t *fix, bool *ret_done)
+{
+	char need[SPEC_MAX + 1], *tag = NULL;
+	snprintf(need, sizeof(need), "%s", w->need ? w->need : "");
+	if (ff_starts(need, "==") && (tag = strchr(need, '+')))
+		*tag++ = 0;
+	return ff_fix_torch(m, &(struct ff_torch_wish){w->need ? need : NULL, w->arch, tag, w->fresh}, fix, ret_done);
+}
+
+static struct ff_error *install(const struct ff_fix_machine *m, struct wish *w, json_t *fix)
+{
+	enum fits how = fits(m, w->name, w->need);
+	bool older = how == FITS_TOO_NEW || (how == FITS_UNKNOWN && (w->older || (w->need && only_upper(w->need))));
+	bool done = false;
+	struct ff_error *err = ff_fix_kind(fix, older ? "pip-downgrade" : "pip", w->name);
+	if (err || !ff_fix_package_known(m, w->name))
 		return err; // a name that nobody is known to own gets no command
-	if (how == FITS_YES && !w.fresh)
-		err = ff_fix_refuse(fix, "%s is within %s already", w.name, w.need);
-	else if (w.older && !w.need)
+	if (w->older && !w->need)
 		return NULL; // which release would be a guess
-	if (w.fresh && !w.need)
-		w.need = same_release(m, w.name, same);
-	if (!err)
-		err = write_install(m, &w, how, fix);
-	if (!err)
-		err = note_environment(m, fix);
-	return err || w.fresh ? err : effect_of(fix, w.name, w.need);
+	if (how == FITS_YES && !w->fresh)
+		err = ff_fix_refuse(fix, "%s is within %s already", w->name, w->need);
+	if (err || !ff_installer_reaches(m, fix, &err))
+		return err;
+	if (strcmp(w->name, "torch") == 0)
+		err = install_torch(m, w, fix, &done);
+	if (!err && !done)
+		err = install_plain(m, w, how, fix);
+	return err ? err : ff_installer_notes(m, fix);
+}
+
+struct ff_error *ff_fix_install(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+{
+	struct wish w;
+	bool absent = false;
+	_cleanup_buf_ struct ff_buf package = {0};
+	struct ff_error *err = read_wish(intention, &w);
+	if (err)
+		return err;
+	if (strstr(w.name, ".so")) { // the package that brings this library, as torch asks for it
+		const char *name = ff_fix_library_package(m, w.name, &package);
+		if (!name)
+			return ff_fix_kind(fix, "pip", "torch");
+		w.name = name;
+		w.need = ff_fix_pin(m, name, "torch");
+		w.fresh = ff_machine_package(m, name, &absent) != NULL;
+		w.alone = w.fresh;
+	}
+	return install(m, &w, fix);
 }
 
 struct ff_error *ff_fix_remove(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
@@ -239,10 +295,11 @@ struct ff_error *ff_fix_remove(const struct ff_fix_machine *m, const json_t *int
 	struct ff_error *err = ff_fix_kind(fix, "pip", name);
 	if (!err && absent)
 		err = ff_fix_refuse(fix, "%s is not installed", name);
-	installer(m, m->installer == FF_INSTALLER_UV ? "uninstall" : "uninstall -y", &b);
+	if (err || !ff_fix_package_known(m, name) || !ff_installer_reaches(m, fix, &err))
+		return err;
+	ff_installer_words(m, "uninstall", &b);
 	requirement(&b, name, NULL, NULL);
-	if (!err)
-		err = ff_fix_command(fix, &b);
+	err = ff_fix_command(fix, &b);
 	return err ? err : ff_fix_effect(fix, "packages", name, json_null());
 }
 
@@ -268,12 +325,43 @@ struct ff_error *ff_fix_rebuild(const struct ff_fix_machine *m, const json_t *in
 		ff_shell_word(&b, arch);
 		ff_buf_char(&b, ' ');
 	}
-	installer(m, "install", &b);
-	ff_buf_printf(&b, " --force-reinstall --no-deps --no-cache-dir --no-build-isolation --no-binary %s", name);
+	ff_installer_words(m, "install", &b);
+	ff_buf_printf(&b, " %s --no-deps --no-build-isolation --no-binary %s",
+		m->installer == FF_INSTALLER_UV ? "--reinstall --no-cache" : "--force-reinstall --no-cache-dir", name);
 	requirement(&b, name, NULL, need);
 	err = ff_fix_command(fix, &b);
 	return err ? err
 		   : ff_fix_side_effect(fix, "Compiles for minutes to an hour; needs nvcc of torch's CUDA version.");
+}
+
+// Another Python: an environment of its own, made by what is there.
+static struct ff_error *new_environment(const struct ff_fix_machine *m, const char *version, json_t *fix)
+{
+	static const char *const condas[] = {"mamba", "conda", "micromamba"};
+	_cleanup_buf_ struct ff_buf b = {0};
+	const char *kind = m->facts ? ff_json_text(m->facts, "python.kind") : NULL;
+	const char *tool = kind && strcmp(kind, "conda") == 0 ? "conda" : NULL;
+	for (size_t i = 0; i < 3 && !tool; i++) {
+		char path[40];
+		snprintf(path, sizeof(path), "python.tools.%s", condas[i]);
+		tool = m->facts && ff_json_text(m->facts, path) ? condas[i] : NULL;
+	}
+	if (m->facts && ff_json_text(m->facts, "python.tools.uv"))
+		ff_buf_printf(&b, "uv venv%s%s worker-env", version ? " --python " : "", version ? version : "");
+	else if (tool)
+		ff_buf_printf(
+			&b, "%s create -y -n worker python%s%s", tool, version ? "=" : "", version ? version : "");
+	else
+		ff_buf_printf(&b, "python%s -m venv worker-env", version ? version : "3");
+	struct ff_error *err = ff_fix_side_effect(fix, "What the worker needs has to be installed into it.");
+	return err ? err : ff_fix_command(fix, &b);
+}
+
+static const char *conda_tool(const struct ff_fix_machine *m)
+{
+	bool mamba = m->facts && !ff_json_text(m->facts, "python.tools.conda") &&
+		ff_json_text(m->facts, "python.tools.mamba");
+	return mamba ? "mamba" : "conda";
 }
 
 struct ff_error *ff_fix_conda(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
@@ -283,11 +371,13 @@ struct ff_error *ff_fix_conda(const struct ff_fix_machine *m, const json_t *inte
 	if (!name || !is_name(name))
 		return ff_error_create(FF_EUSAGE, "'conda' must be the name of a package");
 	struct ff_error *err = ff_fix_kind(fix, "conda", NULL);
+	if (!err && strcmp(name, "python") == 0)
+		return new_environment(m, need && strspn(need, "0123456789.") == strlen(need) ? need : NULL, fix);
 	if (err || (kind && strcmp(kind, "conda") != 0))
 		return err ? err : ff_fix_refuse(fix, "this Python is no conda environment");
 	_cleanup_buf_ struct ff_buf b = {0};
 	const char *prefix = kind ? ff_json_text(m->facts, "python.prefix") : NULL;
-	ff_buf_str(&b, "conda install -y -c conda-forge");
+	ff_buf_printf(&b, "%s install -y -c conda-forge", conda_tool(m));
 	if (prefix) {
 		ff_buf_str(&b, " -p ");
 		ff_shell_word(&b, prefix);

@@ -211,7 +211,9 @@ struct ff_error *ff_fix_prepend(const struct ff_fix_machine *m, const json_t *in
 	struct ff_error *err = ff_fix_kind(fix, "env", name);
 	if (err)
 		return err;
-	if (have || (m->facts && json_object_get(m->facts, "env"))) {
+	// Of PATH the facts hold nothing.
+	bool known = have || (m->facts && json_object_get(m->facts, "env") && strcmp(name, "PATH") != 0);
+	if (known) {
 		ff_buf_printf(&b, "%s%s%s", entry, have && *have ? ":" : "", have ? have : "");
 		if (b.failed)
 			return &ff_enomem;

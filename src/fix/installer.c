@@ -1,0 +1,115 @@
+// Which installer reaches the failing interpreter, and how it is called.
+//
+//	a pip in the environment                /srv/venv/bin/python -m pip install
+//	made by uv, without one                 uv pip install --python /srv/venv/bin/python
+//	without pip and without uv              /srv/venv/bin/python -m ensurepip && /srv/venv/bin/python -m pip install
+//	a distribution's own Python (PEP 668)   /usr/bin/python3 -m pip install --break-system-packages
+//	somebody else's folder                  sudo /opt/venv/bin/python -m pip install; --user where Python looks there
+//	pixi, without pip                       pixi add --pypi
+#include "fix/machine.h"
+
+static bool text_is(const struct ff_fix_machine *m, const char *path, const char *word)
+{
+	const char *text = m->facts ? ff_json_text(m->facts, path) : NULL;
+	return text && strcmp(text, word) == 0;
+}
+
+static bool has_tool(const struct ff_fix_machine *m, const char *path)
+{
+	return m->facts && ff_json_text(m->facts, path);
+}
+
+enum ff_installer ff_installer_of(const struct ff_fix_machine *m)
+{
+	bool no_pip = false, any = m->facts && json_object_size(ff_json_at(m->facts, "python.packages"));
+	ff_machine_package(m, "pip", &no_pip);
+	if (!no_pip || !any)
+		return FF_INSTALLER_PIP;
+	if (has_tool(m, "python.tools.uv"))
+		return FF_INSTALLER_UV;
+	if (text_is(m, "python.made_by", "pixi") && has_tool(m, "python.tools.pixi"))
+		return FF_INSTALLER_PIXI;
+	return m->externally_managed ? FF_INSTALLER_NONE : FF_INSTALLER_ENSURE;
+}
+
+static bool is_venv(const struct ff_fix_machine *m)
+{
+	return text_is(m, "python.kind", "venv");
+}
+
+static void pip(const struct ff_fix_machine *m, const char *verb, struct ff_buf *b)
+{
+	bool windows = m->platform == FF_PLATFORM_WINDOWS;
+	if (m->python)
+		ff_shell_word(b, m->python);
+	ff_buf_printf(b, "%s %s", m->python ? " -m pip" : windows ? "python -m pip" : "pip", verb);
+	if (m->externally_managed)
+		ff_buf_str(b, " --break-system-packages");
+	if (!m->site_writable && !is_venv(m) && strcmp(verb, "install") == 0)
+		ff_buf_str(b, " --user");
+}
+
+void ff_installer_words(const struct ff_fix_machine *m, const char *verb, struct ff_buf *b)
+{
+	bool removes = strcmp(verb, "uninstall") == 0;
+	if (!m->site_writable && is_venv(m))
+		ff_buf_str(b, "sudo ");
+	switch (m->installer) {
+	case FF_INSTALLER_UV:
+		ff_buf_printf(b, "uv pip %s", verb);
+		if (m->python) {
+			ff_buf_str(b, " --python ");
+			ff_shell_word(b, m->python);
+		}
+		if (m->externally_managed)
+			ff_buf_str(b, " --break-system-packages");
+		return;
+	case FF_INSTALLER_PIXI:
+		ff_buf_printf(b, "pixi %s --pypi", removes ? "remove" : "add");
+		return;
+	case FF_INSTALLER_ENSURE:
+		ff_shell_word(b, m->python);
+		ff_buf_str(b, " -m ensurepip && ");
+		break;
+	case FF_INSTALLER_NONE:
+	case FF_INSTALLER_PIP:
+		break;
+	}
+	pip(m, removes ? "uninstall -y" : verb, b);
+}
+
+// ---- what is to be said of it ----
+
+static struct ff_error *note_project(const struct ff_fix_machine *m, json_t *fix)
+{
+	const char *tool = m->facts ? ff_json_text(m->facts, "python.project") : NULL;
+	if (!tool)
+		tool = text_is(m, "python.made_by", "pixi") ? "pixi" : NULL;
+	if (!tool || m->installer == FF_INSTALLER_PIXI)
+		return NULL;
+	return ff_fix_side_effect(fix, "The next %s sync or install undoes this: write it into the project too.", tool);
+}
+
+struct ff_error *ff_installer_notes(const struct ff_fix_machine *m, json_t *fix)
+{
+	struct ff_error *err = note_project(m, fix);
+	if (!err && m->externally_managed)
+		err = ff_fix_side_effect(fix,
+			"Changes packages beside those that the distribution manages (PEP 668); a virtual environment "
+			"keeps them apart.");
+	if (!err && !m->site_writable && is_venv(m))
+		err = ff_fix_side_effect(fix, "This user may not write to that environment, so its owner must do it.");
+	return err;
+}
+
+bool ff_installer_reaches(const struct ff_fix_machine *m, json_t *fix, struct ff_error **ret_err)
+{
+	*ret_err = NULL;
+	if (m->installer == FF_INSTALLER_NONE)
+		*ret_err = ff_fix_refuse(fix, "the distribution's Python has no pip: install python3-pip first");
+	else if (!m->site_writable && is_venv(m) && m->runtime > FF_RUNTIME_SHELL && !m->root)
+		*ret_err = ff_fix_refuse(fix, "this user may not write to the environment; change the image");
+	else
+		return true;
+	return false;
+}
