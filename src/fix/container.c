@@ -1,19 +1,22 @@
 // What whoever starts the container or the job must give it: GPUs, shared memory, limits, and how each runtime spells that.
 //
-//	{"container": "shm-size", "value": "16g"}   docker      ->  docker run --shm-size=16g ...   is not complete, so: --shm-size=16g
-//	                                            kubernetes  ->  an emptyDir of medium Memory at /dev/shm
-//	{"limit": "nofile", "value": 65536}         bare shell  ->  ulimit -n 65536   (where the hard limit allows it)
+//	{"container": "shm-size", "value": 16}    docker      ->  docker run --shm-size=16g      (to be added to how it is started)
+//	                                          kubernetes  ->  an emptyDir of medium Memory at /dev/shm
+//	{"limit": "nofile", "value": 65536}       bare shell  ->  ulimit -n 65536   (as far as the hard limit goes)
 //
-// rules/data/container_flags.tsv and rules/data/limits.tsv hold the spellings.
+// rules/data/container_flags.tsv holds the spellings.
 #include "base/table.h"
 #include "fix/machine.h"
 
 FF_EMBEDDED(ff_table, container_flags);
 
+enum { VALUE_MAX = 32 };
+
 static const char *const columns[FF_RUNTIME_COUNT] = {
 	[FF_RUNTIME_UNKNOWN] = "docker", // the most common one is assumed where nothing is known
 	[FF_RUNTIME_SHELL] = "shell",
 	[FF_RUNTIME_DOCKER] = "docker",
+	[FF_RUNTIME_COMPOSE] = "compose",
 	[FF_RUNTIME_PODMAN] = "podman",
 	[FF_RUNTIME_KUBERNETES] = "kubernetes",
 	[FF_RUNTIME_APPTAINER] = "apptainer",
@@ -22,30 +25,55 @@ static const char *const columns[FF_RUNTIME_COUNT] = {
 	[FF_RUNTIME_RUNPOD] = "runpod",
 };
 
-// The spelling of this runtime with the value in place of %.
-static struct ff_error *spelled(const struct ff_fix_machine *m, const char *what, const json_t *value, json_t *fix)
+// The number of a value: 65536, or 16 of "16g" (the spelling has the unit). Anything else is none.
+static bool value_text(const json_t *value, char ret[static VALUE_MAX])
+{
+	const char *text = json_string_value(value);
+	if (json_is_integer(value) && json_integer_value(value) > 0)
+		return snprintf(ret, VALUE_MAX, "%lld", (long long)json_integer_value(value)) > 0;
+	size_t digits = text ? strspn(text, "0123456789") : 0;
+	if (!digits || digits >= VALUE_MAX || strlen(text + digits) > 1)
+		return false;
+	memcpy(ret, text, digits);
+	ret[digits] = 0;
+	return true;
+}
+
+static void write_spelling(struct ff_span spelling, const char *value, struct ff_buf *ret)
+{
+	for (size_t i = 0; i < spelling.n; i++) {
+		if (spelling.p[i] == '%')
+			ff_buf_str(ret, value);
+		else
+			ff_buf_char(ret, spelling.p[i]);
+	}
+}
+
+// The spelling of this runtime with the value in place of %, or the sentence that stands in its place.
+static struct ff_error *spelled(
+	const struct ff_fix_machine *m, enum ff_runtime runtime, const char *what, const json_t *value, json_t *fix)
 {
 	struct ff_table table = ff_table_of(ff_table_container_flags);
 	_cleanup_buf_ struct ff_buf b = {0};
 	struct ff_table_row row;
+	char text[VALUE_MAX] = "";
 	bool found = false;
 	while (!found && ff_table_next(&table, &row))
 		found = ff_span_eq(row.cells[0], what);
 	if (!found)
 		return ff_error_create(FF_EUSAGE, "'%s' is no row of rules/data/container_flags.tsv", what);
-	struct ff_span spelling = ff_table_cell(&table, &row, columns[m->runtime]);
-	char number[32];
-	snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
-	const char *text = json_is_string(value) ? json_string_value(value) : number;
-	for (size_t i = 0; i < spelling.n; i++) {
-		if (spelling.p[i] == '%' && !value)
-			return NULL;
-		if (spelling.p[i] == '%')
-			ff_shell_word(&b, text);
-		else
-			ff_buf_char(&b, spelling.p[i]);
-	}
-	return b.n ? ff_fix_command(fix, &b) : NULL;
+	struct ff_span spelling = ff_table_cell(&table, &row, columns[runtime]);
+	if (!spelling.n || (memchr(spelling.p, '%', spelling.n) && !value_text(value, text)))
+		return NULL;
+	bool sentence = spelling.n > 4 && memcmp(spelling.p, "say ", 4) == 0;
+	if (sentence)
+		spelling = (struct ff_span){spelling.p + 4, spelling.n - 4};
+	bool remount = runtime == FF_RUNTIME_SHELL && ff_span_starts(spelling, "mount ") && !m->root;
+	ff_buf_str(&b, remount ? "sudo " : "");
+	write_spelling(spelling, text, &b);
+	if (b.failed)
+		return &ff_enomem;
+	return sentence ? ff_fix_say_more(fix, b.p) : ff_fix_command(fix, &b);
 }
 
 struct ff_error *ff_fix_container(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
@@ -54,27 +82,59 @@ struct ff_error *ff_fix_container(const struct ff_fix_machine *m, const json_t *
 	if (!what)
 		return ff_error_create(FF_EUSAGE, "'container' must be a text");
 	struct ff_error *err = ff_fix_kind(fix, "container-flag", what);
-	return err ? err : spelled(m, what, json_object_get(intention, "value"), fix);
+	return err ? err : spelled(m, m->runtime, what, json_object_get(intention, "value"), fix);
 }
 
-// A limit of the process: the shell can raise it up to the hard one, a container gets it from outside.
+// A limit of this process as the facts give it: -1 for no bound, 0 for not known.
+static int64_t limit_here(const struct ff_fix_machine *m, const char *what, const char *suffix)
+{
+	_cleanup_buf_ struct ff_buf path = {0};
+	int64_t n = 0;
+	ff_buf_printf(&path, "system.limits.%s%s", what, suffix);
+	if (path.failed || !m->facts)
+		return 0;
+	const char *text = ff_json_text(m->facts, path.p);
+	if (text && strcmp(text, "unlimited") == 0)
+		return -1;
+	return ff_json_int(m->facts, path.p, &n) ? n : 0;
+}
+
+static struct ff_error *limit_effect(const char *what, int64_t value, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf path = {0};
+	ff_buf_printf(&path, "system.limits.%s", what);
+	if (path.failed)
+		return &ff_enomem;
+	return ff_fix_effect(fix, "facts", path.p, value < 0 ? json_string("unlimited") : json_integer(value));
+}
+
+// Root of a container has often lost the right to raise limits.
+static bool may_go_above(const struct ff_fix_machine *m)
+{
+	return m->root && (!m->facts || ff_machine_may(m, "sys_resource"));
+}
+
+// A limit of the process. Its own shell raises it as far as the hard limit goes, and root further; a container gets the rest from
+// outside. A hard limit below what is wanted, and above what is there, is taken as it is.
 struct ff_error *ff_fix_limit(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *what = ff_json_text(intention, "limit");
-	const json_t *value = json_object_get(intention, "value");
+	json_t *value = json_object_get(intention, "value");
 	if (!what)
 		return ff_error_create(FF_EUSAGE, "'limit' must be a text");
-	_cleanup_buf_ struct ff_buf path = {0};
-	ff_buf_printf(&path, "system.limits.%s_hard", what);
-	int64_t hard = 0;
-	bool capped = !path.failed && m->facts && ff_json_int(m->facts, path.p, &hard) && json_is_integer(value) &&
-		json_integer_value(value) > hard;
-	bool container = m->runtime != FF_RUNTIME_SHELL && m->runtime != FF_RUNTIME_UNKNOWN;
-	struct ff_error *err = container ? ff_fix_kind(fix, "container-flag", "ulimit") : ff_fix_kind(fix, "os", NULL);
-	if (err || (capped && !container && !m->root))
+	int64_t hard = limit_here(m, what, "_hard"), soft = limit_here(m, what, "");
+	int64_t wanted = json_is_integer(value) ? json_integer_value(value) : -1;
+	bool container = m->runtime > FF_RUNTIME_SHELL, shell = !container && m->facts;
+	bool within = hard < 0 || (wanted > 0 && hard >= wanted),
+	     raises = within || (shell && (!hard || may_go_above(m)));
+	if (!raises && soft > 0 && hard > soft * 2) {
+		wanted = hard;
+		raises = true;
+	}
+	struct ff_error *err = shell ? ff_fix_kind(fix, "os", NULL) : ff_fix_kind(fix, "container-flag", "ulimit");
+	if (err || (!raises && shell))
 		return err; // only root may go above the hard limit: the sentence says so
-	struct ff_fix_machine here = *m;
-	if (here.runtime == FF_RUNTIME_UNKNOWN)
-		here.runtime = FF_RUNTIME_SHELL;
-	return spelled(&here, what, value, fix);
+	_cleanup_json_ json_t *number = wanted > 0 ? json_integer(wanted) : NULL;
+	err = spelled(m, raises ? FF_RUNTIME_SHELL : m->runtime, what, number, fix);
+	return err ? err : limit_effect(what, wanted, fix);
 }

@@ -1,12 +1,15 @@
-// Things to make room for, to fetch again or to put out of the way.
+// Things to make room for, to fetch again, to put out of the way or to mount otherwise.
 //
-//	{"free": "port", "port": "8000"}             ->  fuser -k 8000/tcp
-//	{"free": "gpu", "pid": "4242"}               ->  kill 4242
-//	{"fetch": "/models/x/model-00002-of-00004.safetensors"}  ->  rm -f /models/x/model-00002-of-00004.safetensors
-//	{"move": "/app/tokenizers"}                  ->  mv /app/tokenizers /app/tokenizers.away
+//	{"free": "port", "port": "8000"}                ->  fuser -k -TERM 8000/tcp
+//	{"free": "gpu", "gpu": 0}                       ->  kill 4242   (the processes that the facts show on GPU 0)
+//	{"fetch": true, "path": ".../models--org--name/snapshots/1f2e/model.safetensors"}
+//	                                                ->  hf download org/name model.safetensors --force-download
+//	{"move": "/app/tokenizers"}                     ->  mv /app/tokenizers /app/tokenizers.away
+//
+// Of a log only numbers and paths that are paths reach a command; who holds a GPU comes from the facts alone.
 #include "fix/machine.h"
 
-enum { PATH_LENGTH_MAX = 1024 };
+enum { PATH_LENGTH_MAX = 1024, REPO_LENGTH_MAX = 200, PIDS_MAX = 16 };
 
 static bool is_plain_path(const char *path)
 {
@@ -30,62 +33,219 @@ static bool number_of(const json_t *intention, const char *key, int64_t *ret)
 	return true;
 }
 
-static struct ff_error *free_port(const json_t *intention, json_t *fix)
+// ---- a port ----
+
+static struct ff_error *free_port(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	int64_t port = 0;
 	_cleanup_buf_ struct ff_buf b = {0};
 	struct ff_error *err = ff_fix_kind(fix, "free-port", NULL);
 	if (err || !number_of(intention, "port", &port) || port > 65535)
 		return err;
-	ff_buf_printf(&b, "fuser -k %d/tcp", (int)port);
-	err = ff_fix_side_effect(fix, "Ends the process that listens on port %d.", (int)port);
+	int n = (int)port;
+	if (m->platform == FF_PLATFORM_WINDOWS)
+		ff_buf_printf(&b,
+			"powershell -Command \"Stop-Process -Id (Get-NetTCPConnection -LocalPort %d -State "
+			"Listen).OwningProcess\"",
+			n);
+	else if (m->platform == FF_PLATFORM_MACOS)
+		ff_buf_printf(&b, "kill $(lsof -t -i tcp:%d -s tcp:listen)", n);
+	else
+		ff_buf_printf(&b,
+			"fuser -k -TERM %d/tcp || kill $(ss -ltnpH 'sport = :%d' | grep -o 'pid=[0-9]*' | cut -d= -f2)",
+			n, n);
+	err = ff_fix_side_effect(fix, "Ends the process that listens on port %d, whatever it is working on.", n);
 	return err ? err : ff_fix_command(fix, &b);
 }
 
-// The processes of this user that hold the GPU's memory; others are not ours to end.
-static struct ff_error *free_gpu(const json_t *intention, json_t *fix)
+// ---- a GPU ----
+
+// This process and those that it descends from are not to be ended by their own hand.
+static bool is_ours(const struct ff_fix_machine *m, int64_t pid)
 {
-	int64_t pid = 0;
+	int64_t own = 0, parent = 0;
+	size_t i;
+	json_t *one;
+	if (ff_json_int(m->facts, "process.pid", &own) && own == pid)
+		return true;
+	json_array_foreach (ff_json_at(m->facts, "process.parents"), i, one) {
+		if (ff_json_int(one, "pid", &parent) && parent == pid)
+			return true;
+	}
+	return false;
+}
+
+// The pids that the facts show on the wanted GPU (-1: on any), without doubles.
+static size_t holders(const struct ff_fix_machine *m, int64_t wanted, int64_t pids[static PIDS_MAX])
+{
+	size_t n = 0, g, i;
+	json_t *gpu, *process;
+	json_array_foreach (json_object_get(m->facts, "gpus"), g, gpu) {
+		int64_t index = (int64_t)g, pid = 0;
+		ff_json_int(gpu, "index", &index);
+		if (wanted >= 0 && index != wanted)
+			continue;
+		json_array_foreach (json_object_get(gpu, "processes"), i, process) {
+			size_t k = 0;
+			if (n == PIDS_MAX || !ff_json_int(process, "pid", &pid) || pid < 2 || is_ours(m, pid))
+				continue;
+			while (k < n && pids[k] != pid)
+				k++;
+			pids[k] = pid;
+			n = k == n ? n + 1 : n;
+		}
+	}
+	return n;
+}
+
+static struct ff_error *free_gpu(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+{
+	int64_t pids[PIDS_MAX], pid = 0, gpu = -1;
+	size_t n = 0;
 	_cleanup_buf_ struct ff_buf b = {0};
 	struct ff_error *err = ff_fix_kind(fix, "free-gpu", NULL);
-	if (err || !number_of(intention, "pid", &pid) || pid < 2)
+	ff_json_int(intention, "gpu", &gpu);
+	if (number_of(intention, "pid", &pid) && pid > 1)
+		pids[n++] = pid;
+	else if (m->facts)
+		n = holders(m, gpu, pids);
+	if (err || !n)
+		return err; // a container does not see the processes of others: the sentence says who must end them
+	ff_buf_str(&b, m->platform == FF_PLATFORM_WINDOWS ? "taskkill /F" : "kill");
+	for (size_t i = 0; i < n; i++)
+		ff_buf_printf(&b, m->platform == FF_PLATFORM_WINDOWS ? " /PID %d" : " %d", (int)pids[i]);
+	err = ff_fix_side_effect(fix,
+		n == 1 ? "Ends that process, whatever it is working on."
+		       : "Ends those processes, whatever they are working on.");
+	return err ? err : ff_fix_command(fix, &b);
+}
+
+// ---- a disk ----
+
+// What is a cache by its place, and who empties it.
+static struct ff_error *free_disk(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+{
+	const char *path = ff_json_text(intention, "path");
+	_cleanup_buf_ struct ff_buf b = {0};
+	struct ff_error *err = ff_fix_kind(fix, "disk", NULL);
+	if (err || !path)
 		return err;
-	ff_buf_printf(&b, "kill %d", (int)pid);
-	err = ff_fix_side_effect(fix, "Ends process %d, whatever it is working on.", (int)pid);
+	if (ff_starts(path, "/var/lib/docker") || ff_starts(path, "/var/lib/containerd")) {
+		ff_buf_str(&b, "docker system prune -f");
+		err = ff_fix_side_effect(fix, "Removes stopped containers, unused networks and untagged images.");
+	} else if (strstr(path, "/.cache/pip") || strstr(path, "/pip-")) {
+		ff_shell_word(&b, m->python ? m->python : "python");
+		ff_buf_str(&b, " -m pip cache purge");
+	} else {
+		return NULL;
+	}
 	return err ? err : ff_fix_command(fix, &b);
 }
 
 struct ff_error *ff_fix_free(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
-	(void)m;
+	static const struct {
+		const char *what;
+		ff_fix_family *write;
+	} things[] = {{"port", free_port}, {"gpu", free_gpu}, {"disk", free_disk}};
 	const char *what = ff_json_text(intention, "free");
-	if (what && strcmp(what, "port") == 0)
-		return free_port(intention, fix);
-	if (what && strcmp(what, "gpu") == 0)
-		return free_gpu(intention, fix);
-	if (what && strcmp(what, "disk") == 0)
-		return ff_fix_kind(fix, "disk", NULL);
+	for (size_t i = 0; what && i < sizeof(things) / sizeof(*things); i++)
+		if (strcmp(things[i].what, what) == 0)
+			return things[i].write(m, intention, fix);
 	return ff_error_create(FF_EUSAGE, "'free' must be gpu, port or disk");
 }
 
-// A file that is damaged is taken away, and whoever needs it fetches it again at the next start.
+// ---- a file ----
+
+static bool is_repo(const char *repo)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./";
+	const char *slash = repo ? strchr(repo, '/') : NULL;
+	return slash && slash > repo && slash[1] && !strchr(slash + 1, '/') && *repo != '-' && *repo != '.' &&
+		strlen(repo) < REPO_LENGTH_MAX && strspn(repo, plain) == strlen(repo);
+}
+
+// ".../hub/models--org--name/snapshots/1f2e/sub/model.safetensors" is sub/model.safetensors of org/name; *ret_file points into path.
+static bool repo_of_cache(const char *path, struct ff_buf *ret_repo, const char **ret_file)
+{
+	const char *at = path ? strstr(path, "/models--") : NULL;
+	const char *end = at ? strchr(at + 9, '/') : NULL;
+	if (!end)
+		return false;
+	for (const char *p = at + 9; p < end; p++) {
+		bool two = p + 1 < end && p[0] == '-' && p[1] == '-' &&
+			!(ret_repo->n && memchr(ret_repo->p, '/', ret_repo->n));
+		ff_buf_char(ret_repo, two ? '/' : *p);
+		p += two;
+	}
+	*ret_file = NULL;
+	if (ff_starts(end, "/snapshots/")) {
+		const char *file = strchr(end + 11, '/');
+		*ret_file = file && file[1] ? file + 1 : NULL;
+	}
+	return !ret_repo->failed && is_repo(ret_repo->p);
+}
+
+static void download(
+	const struct ff_fix_machine *m, const char *repo, const char *file, const char *folder, struct ff_buf *ret)
+{
+	ff_buf_printf(ret, "%s download %s", ff_machine_has_hf(m) ? "hf" : "huggingface-cli", repo);
+	if (file) {
+		ff_buf_char(ret, ' ');
+		ff_shell_word(ret, file);
+	}
+	ff_buf_str(ret, " --force-download");
+	if (folder) {
+		ff_buf_str(ret, " --local-dir ");
+		ff_shell_word(ret, folder);
+	}
+}
+
+// A git-lfs pointer lies in a clone: git has the real file.
+static void pull_lfs(const char *path, const char *name, struct ff_buf *ret)
+{
+	_cleanup_buf_ struct ff_buf folder = {0};
+	ff_buf_add(&folder, path, name > path ? (size_t)(name - path - 1) : 0);
+	ff_buf_str(ret, "git");
+	if (folder.n) {
+		ff_buf_str(ret, " -C ");
+		ff_shell_word(ret, folder.p);
+	}
+	ff_buf_str(ret, " lfs pull --include ");
+	ff_shell_word(ret, name);
+}
+
+// A damaged file: where its repository is known, that very file is downloaded again; else it is taken away, and whoever made it must
+// bring it again.
 struct ff_error *ff_fix_fetch(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
-	(void)m;
-	const char *path = ff_json_text(intention, "path");
-	_cleanup_buf_ struct ff_buf b = {0};
+	const char *path = ff_json_text(intention, "path"), *repo = ff_json_text(intention, "repo"), *file = NULL;
+	_cleanup_buf_ struct ff_buf b = {0}, of_cache = {0}, folder = {0};
 	struct ff_error *err = ff_fix_kind(fix, "param", "force_download");
-	if (err || !is_plain_path(path) || *path != '/')
+	if (err)
 		return err;
-	ff_buf_str(&b, "rm -f ");
-	ff_shell_word(&b, path);
-	err = ff_fix_side_effect(fix, "Removes the damaged file; it is downloaded again at the next start.");
-	return err ? err : ff_fix_command(fix, &b);
+	bool plain = is_plain_path(path);
+	const char *slash = plain ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
+	if (plain && repo_of_cache(path, &of_cache, &file)) {
+		download(m, of_cache.p, file, NULL, &b);
+	} else if (plain && *name && json_is_true(json_object_get(intention, "lfs"))) {
+		pull_lfs(path, name, &b);
+	} else if (is_repo(repo)) {
+		if (slash && slash > path)
+			ff_buf_add(&folder, path, (size_t)(slash - path));
+		download(m, repo, plain && *name ? name : NULL, folder.n ? folder.p : NULL, &b);
+	} else if (plain && *name) {
+		ff_buf_str(&b, "rm -f ");
+		ff_shell_word(&b, path);
+		err = ff_fix_side_effect(fix,
+			"Removes the damaged file; a model that lies in a folder of its own has to be "
+			"copied or downloaded into it again.");
+	}
+	return err || !b.n ? err : ff_fix_command(fix, &b);
 }
 
 struct ff_error *ff_fix_move(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
-	(void)m;
 	const char *path = ff_json_text(intention, "move"), *to = ff_json_text(intention, "to");
 	_cleanup_buf_ struct ff_buf b = {0}, away = {0};
 	struct ff_error *err = ff_fix_kind(fix, "code", NULL);
@@ -94,9 +254,26 @@ struct ff_error *ff_fix_move(const struct ff_fix_machine *m, const json_t *inten
 	ff_buf_printf(&away, "%s.away", path);
 	if (away.failed)
 		return &ff_enomem;
-	ff_buf_str(&b, "mv ");
+	ff_buf_str(&b, m->platform == FF_PLATFORM_WINDOWS ? "move " : "mv ");
 	ff_shell_word(&b, path);
 	ff_buf_char(&b, ' ');
 	ff_shell_word(&b, is_plain_path(to) ? to : away.p);
 	return ff_fix_command(fix, &b);
+}
+
+// The file system that a library lies on forbids to run what is on it. Root of the machine, or of a privileged container, lifts that.
+struct ff_error *ff_fix_remount(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+{
+	const char *path = ff_json_text(intention, "remount");
+	_cleanup_buf_ struct ff_buf b = {0};
+	struct ff_error *err = ff_fix_kind(fix, "os", NULL);
+	bool container = m->runtime > FF_RUNTIME_SHELL;
+	if (err || !is_plain_path(path) || *path != '/' || (container && (!m->root || !ff_machine_may(m, "sys_admin"))))
+		return err;
+	ff_buf_printf(&b, "%smount -o remount,exec \"$(findmnt -n -o TARGET -T ", m->root ? "" : "sudo ");
+	ff_shell_word(&b, path);
+	ff_buf_str(&b, ")\"");
+	err = ff_fix_side_effect(
+		fix, "Counts until the next mount; /etc/fstab or whoever mounts the volume has to drop noexec.");
+	return err ? err : ff_fix_command(fix, &b);
 }

@@ -1,121 +1,249 @@
-// What belongs to the machine below the worker: packages of the distribution, the driver, the CUDA toolkit, restarts, logins.
+// What belongs to the host below the worker: its driver, its services, settings of its GPUs, the CUDA toolkit, logins.
 //
-//	{"system": "libgl1"}                  debian, root    ->  apt-get update && apt-get install -y libgl1
-//	                                      fedora, a user  ->  sudo dnf install -y mesa-libGL
-//	{"driver": "upgrade", "need": "570.26"}  no command: whoever runs the host must do it, and it needs a reboot
+//	{"driver": "upgrade", "need": "570.26"}   ubuntu   ->  sudo apt-get update && sudo apt-get install -y nvidia-driver-570
+//	                                          RunPod   ->  no command: whoever runs the host must do it, and the sentence says so
+//	{"setting": "compute-mode", "index": 3}            ->  sudo nvidia-smi -i 3 -c 0
+//	{"restart": "docker"}                              ->  sudo systemctl restart docker; stops every container on this host
 //
-// rules/data/system_packages.tsv says what each distribution calls a thing; one that it does not know gets no command.
+// rules/data/host_steps.tsv holds the commands. From within a container the host's distribution is not known: Ubuntu is assumed then,
+// and said.
 #include "base/table.h"
 #include "fix/machine.h"
+#include "parse/version.h"
 
-FF_EMBEDDED(ff_table, system_packages);
+FF_EMBEDDED(ff_table, host_steps);
 
-static const struct {
-	const char *id, *column, *install;
-} distributions[] = {
-	{"debian", "apt", "apt-get update && apt-get install -y"},
-	{"ubuntu", "apt", "apt-get update && apt-get install -y"},
-	{"linuxmint", "apt", "apt-get update && apt-get install -y"},
-	{"pop", "apt", "apt-get update && apt-get install -y"},
-	{"fedora", "dnf", "dnf install -y"},
-	{"rhel", "dnf", "dnf install -y"},
-	{"centos", "dnf", "dnf install -y"},
-	{"rocky", "dnf", "dnf install -y"},
-	{"almalinux", "dnf", "dnf install -y"},
-	{"ol", "dnf", "dnf install -y"},
-	{"amzn", "dnf", "dnf install -y"},
-	{"alpine", "apk", "apk add"},
-	{"opensuse-leap", "zypper", "zypper --non-interactive install"},
-	{"opensuse-tumbleweed", "zypper", "zypper --non-interactive install"},
-	{"sles", "zypper", "zypper --non-interactive install"},
-};
+enum { STEP_LENGTH_MAX = 96, VALUE_LENGTH_MAX = 48 };
 
-struct ff_error *ff_fix_system(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+// The branches of the driver that Ubuntu packages, each good for what an older one was asked for.
+static const char *const branches[] = {"470", "535", "550", "570", "580"};
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+
+// Who rents a pod or a node of a cluster cannot reach the host below it.
+static bool out_of_reach(const struct ff_fix_machine *m)
 {
-	const char *what = ff_json_text(intention, "system");
-	struct ff_table table = ff_table_of(ff_table_system_packages);
-	struct ff_table_row row;
-	bool known = false;
-	if (!what || !*what)
-		return ff_error_create(FF_EUSAGE, "'system' must be a text");
-	struct ff_error *err = ff_fix_kind(fix, "apt", what);
-	while (!known && ff_table_next(&table, &row))
-		known = ff_span_eq(row.cells[0], what);
-	if (err || !known || m->platform == FF_PLATFORM_WINDOWS || m->platform == FF_PLATFORM_MACOS)
-		return err;
-	size_t d = 0, n = sizeof(distributions) / sizeof(*distributions);
-	while (m->distribution && d < n && strcmp(distributions[d].id, m->distribution) != 0)
-		d++;
-	if (d == n)
-		return NULL;
-	struct ff_span names = ff_table_cell(&table, &row, distributions[d].column);
-	if (!names.n)
-		return NULL;
-	_cleanup_buf_ struct ff_buf b = {0};
-	const char *sudo = m->root ? "" : "sudo ";
-	const char *install = distributions[d].install, *second = strstr(install, "&& ");
-	if (second)
-		ff_buf_printf(&b, "%s%.*s%s%s ", sudo, (int)(second + 3 - install), install, sudo, second + 3);
-	else
-		ff_buf_printf(&b, "%s%s ", sudo, install);
-	ff_buf_span(&b, names);
-	return ff_fix_command(fix, &b);
+	return m->runtime == FF_RUNTIME_RUNPOD || m->runtime == FF_RUNTIME_SLURM || m->runtime == FF_RUNTIME_ENROOT ||
+		m->runtime == FF_RUNTIME_APPTAINER;
 }
 
-static struct ff_error *needed_version(const json_t *intention, const char *path, json_t *fix)
+static bool in_container(const struct ff_fix_machine *m)
 {
-	const char *need = ff_json_text(intention, "need");
-	return need ? ff_fix_effect(fix, "facts", path, json_string(need)) : NULL;
+	return m->runtime > FF_RUNTIME_SHELL;
+}
+
+// Root's own shell on the host needs no sudo.
+static bool needs_sudo(const struct ff_fix_machine *m)
+{
+	int64_t uid = -1;
+	return m->runtime != FF_RUNTIME_SHELL || !m->facts || !ff_json_int(m->facts, "process.uid", &uid) || uid != 0;
+}
+
+// ---- the row of a step ----
+
+static bool find_row(const char *family, const char *what, const char *at, struct ff_table_row *ret)
+{
+	char step[STEP_LENGTH_MAX];
+	int n = snprintf(step, sizeof(step), "%s:%s%s%s", family, what, at ? "@" : "", at ? at : "");
+	return n > 0 && n < (int)sizeof(step) && ff_table_find(ff_table_host_steps, ff_span_of(step), ret);
+}
+
+// That of this distribution, of its package manager, or the one that is the same everywhere.
+static bool find_step(const struct ff_fix_machine *m, const char *family, const char *what, bool *ret_assumed,
+	struct ff_table_row *ret)
+{
+	const char *id = in_container(m) || !m->distribution ? NULL : m->distribution;
+	const char *manager = id ? ff_fix_package_manager(id) : "apt";
+	*ret_assumed = false;
+	if (m->platform == FF_PLATFORM_WINDOWS)
+		return find_row(family, what, "windows", ret);
+	if ((id && find_row(family, what, id, ret)) || (manager && id && find_row(family, what, manager, ret)))
+		return true;
+	if (!id && (find_row(family, what, "ubuntu", ret) || find_row(family, what, "apt", ret))) {
+		*ret_assumed = true;
+		return true;
+	}
+	return find_row(family, what, NULL, ret);
+}
+
+// ---- its command ----
+
+// A version or a number, and nothing that a shell would read otherwise.
+static bool is_plain(const char *value)
+{
+	static const char plain[] = "0123456789.";
+	return *value && strlen(value) < VALUE_LENGTH_MAX && strspn(value, plain) == strlen(value);
+}
+
+static void write_text(struct ff_span text, const char *value, bool sudo, struct ff_buf *ret)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (!sudo && text.n - i > 5 && memcmp(text.p + i, "sudo ", 5) == 0) {
+			i += 4;
+		} else if (text.p[i] == '%' && i + 1 < text.n && (text.p[i + 1] == 'v' || text.p[i + 1] == 'b')) {
+			i++;
+			ff_buf_add(ret, value, text.p[i] == 'v' ? strlen(value) : strcspn(value, "."));
+		} else {
+			ff_buf_char(ret, text.p[i]);
+		}
+	}
+}
+
+// What stands in [] needs the value; false when something else does and there is none.
+static bool write_step(struct ff_span text, const char *value, bool sudo, struct ff_buf *ret)
+{
+	const char *open = memchr(text.p, '[', text.n);
+	const char *close = open ? memchr(open, ']', text.n - (size_t)(open - text.p)) : NULL;
+	bool optional = close && memmem(open, (size_t)(close - open), "%v", 2);
+	if (!optional) {
+		bool wants = memmem(text.p, text.n, "%v", 2) || memmem(text.p, text.n, "%b", 2);
+		if (wants && !value)
+			return false;
+		write_text(text, value ? value : "", sudo, ret);
+		return true;
+	}
+	size_t before = (size_t)(open - text.p), inside = (size_t)(close - open - 1);
+	write_text((struct ff_span){text.p, before}, "", sudo, ret);
+	if (value)
+		write_text((struct ff_span){open + 1, inside}, value, sudo, ret);
+	write_text((struct ff_span){close + 1, text.n - before - inside - 2}, "", sudo, ret);
+	return true;
+}
+
+// Fill in the command of a step where it can be taken at all; *ret_written says so.
+static struct ff_error *take_step(const struct ff_fix_machine *m, const char *family, const char *what,
+	const char *value, json_t *fix, bool *ret_written)
+{
+	_cleanup_buf_ struct ff_buf b = {0};
+	struct ff_table_row row;
+	bool assumed = false;
+	*ret_written = false;
+	if (out_of_reach(m) || (value && !is_plain(value)) || !find_step(m, family, what, &assumed, &row))
+		return NULL;
+	if (!write_step(row.cells[1], value, needs_sudo(m), &b))
+		return NULL;
+	*ret_written = true;
+	struct ff_span effect = row.cells[2];
+	struct ff_error *err = ff_fix_command(fix, &b);
+	if (!err && effect.n)
+		err = ff_fix_side_effect(fix, "%.*s", (int)effect.n, effect.p);
+	if (!err && in_container(m) && m->platform != FF_PLATFORM_WINDOWS)
+		err = ff_fix_say_more(fix,
+			assumed ? "Run it on the host (here for Ubuntu), not in the container."
+				: "Run it on the host, not in the container.");
+	else if (!err && assumed)
+		err = ff_fix_say_more(fix, "The command is for Ubuntu and Debian.");
+	return err;
+}
+
+// ---- intentions ----
+
+struct ff_error *ff_fix_setting(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+{
+	const char *what = ff_json_text(intention, "setting"), *need = ff_json_text(intention, "need");
+	char number[32];
+	int64_t index = 0;
+	bool written;
+	if (!what || !*what)
+		return ff_error_create(FF_EUSAGE, "'setting' must be a text");
+	if (!need && ff_json_int(intention, "index", &index) && index >= 0) {
+		snprintf(number, sizeof(number), "%lld", (long long)index);
+		need = number;
+	}
+	struct ff_error *err = ff_fix_kind(fix, "os", NULL);
+	return err ? err : take_step(m, "setting", what, need, fix, &written);
+}
+
+static int branch_of(const char *version)
+{
+	return version ? (int)strtol(version, NULL, 10) : 0;
+}
+
+// The packaged branch that has at least the needed release; the newest where no release is named.
+static const char *packaged_branch(const char *need)
+{
+	int wanted = branch_of(need);
+	for (size_t i = 0; need && i < COUNT(branches); i++)
+		if (branch_of(branches[i]) >= wanted)
+			return branches[i];
+	return need ? NULL : branches[COUNT(branches) - 1];
+}
+
+// A driver that is loaded answers with the version of its user library.
+static struct ff_error *driver_effect(const struct ff_fix_machine *m, const char *what, const char *need, json_t *fix)
+{
+	const char *library = m->facts ? ff_json_text(m->facts, "driver.user_library_version") : NULL;
+	const char *version = need;
+	if (!need && (strcmp(what, "load") == 0 || strcmp(what, "build") == 0))
+		version = library;
+	if (!version)
+		return NULL;
+	struct ff_error *err = ff_fix_effect(fix, "facts", "driver.version", json_string(version));
+	return err ? err : ff_fix_effect(fix, "facts", "driver.kernel_module", json_string(version));
 }
 
 struct ff_error *ff_fix_driver(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
-	(void)m;
-	struct ff_error *err = needed_version(intention, "driver.version", fix);
-	return err ? err
-		   : ff_fix_side_effect(fix, "Every program that uses the GPU must be stopped, and the host rebooted.");
+	const char *what = ff_json_text(intention, "driver"), *need = ff_json_text(intention, "need");
+	const char *here = m->facts ? ff_json_text(m->facts, "driver.version") : NULL;
+	bool written = false;
+	if (!what || !*what)
+		return ff_error_create(FF_EUSAGE, "'driver' must be a text");
+	bool upgrade = strcmp(what, "upgrade") == 0;
+	if (upgrade && here && need && ff_version_compare(here, need) >= 0)
+		return ff_fix_refuse(fix, "the driver is %s already", here);
+	struct ff_error *err = driver_effect(m, what, need, fix);
+	if (err)
+		return err;
+	if (m->platform == FF_PLATFORM_WSL || m->platform == FF_PLATFORM_WINDOWS)
+		return ff_fix_say_more(fix, "The driver is the one of Windows: install it there, from NVIDIA.");
+	const char *branch = packaged_branch(need);
+	if (branch)
+		err = take_step(m, "driver", what, branch, fix, &written);
+	if (!err && !written)
+		err = ff_fix_side_effect(fix, "Every program that uses a GPU must be stopped, and the host rebooted.");
+	return err;
 }
 
-struct ff_error *ff_fix_toolkit(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
-{
-	(void)m;
-	return needed_version(intention, "cuda.toolkit.version", fix);
-}
-
-// What is to be started anew, by its name.
 struct ff_error *ff_fix_restart(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
-	static const struct {
-		const char *what, *command, *effect;
-	} known[] = {
-		{"docker", "systemctl restart docker", "Stops every container on this host."},
-		{"fabricmanager", "systemctl restart nvidia-fabricmanager",
-			"Stops what runs on the GPUs of this host."},
-		{"persistenced", "systemctl restart nvidia-persistenced", NULL},
-		{"host", "reboot", "Stops everything on this host."},
-	};
 	const char *what = ff_json_text(intention, "restart");
-	for (size_t i = 0; what && i < sizeof(known) / sizeof(*known); i++) {
-		if (strcmp(known[i].what, what) != 0)
-			continue;
-		_cleanup_buf_ struct ff_buf b = {0};
-		struct ff_error *err = known[i].effect ? ff_fix_side_effect(fix, "%s", known[i].effect) : NULL;
-		ff_buf_printf(&b, "sudo %s", known[i].command);
-		bool inside = m->runtime > FF_RUNTIME_SHELL; // the host is not to be reached from a container
-		return err || inside ? err : ff_fix_command(fix, &b);
-	}
-	return NULL;
+	bool written;
+	return what ? take_step(m, "restart", what, NULL, fix, &written) : NULL;
+}
+
+// NVIDIA's own packages bring the compiler and the libraries of one release beside those of others.
+struct ff_error *ff_fix_toolkit(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+{
+	const char *need = ff_json_text(intention, "need");
+	const char *manager = m->distribution ? ff_fix_package_manager(m->distribution) : "apt";
+	_cleanup_buf_ struct ff_buf b = {0};
+	if (!need)
+		return NULL;
+	struct ff_error *err = ff_fix_effect(fix, "facts", "cuda.toolkit.version", json_string(need));
+	const char *minor = strchr(need, '.');
+	bool plain = is_plain(need) && minor && minor[1];
+	bool linux_host = m->platform == FF_PLATFORM_LINUX || m->platform == FF_PLATFORM_WSL;
+	if (err || !plain || !linux_host || !manager || (in_container(m) && !m->root))
+		return err;
+	if (strcmp(manager, "apt") != 0 && strcmp(manager, "dnf") != 0)
+		return NULL;
+	ff_buf_printf(&b, "%s%s install -y cuda-toolkit-%.*s-%.*s", m->root ? "" : "sudo ",
+		strcmp(manager, "apt") == 0 ? "apt-get" : "dnf", (int)(minor - need), need,
+		(int)strcspn(minor + 1, "."), minor + 1);
+	err = ff_fix_command(fix, &b);
+	return err ? err
+		   : ff_fix_say_more(fix, "The package comes from NVIDIA's CUDA repository, which has to be set up.");
 }
 
 struct ff_error *ff_fix_login(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *where = ff_json_text(intention, "login");
 	bool absent = false;
-	const char *hub = ff_machine_package(m, "huggingface-hub", &absent);
 	_cleanup_buf_ struct ff_buf b = {0};
+	ff_machine_package(m, "huggingface-hub", &absent);
 	if (!where || strcmp(where, "hub") != 0 || absent)
 		return NULL;
-	bool old = hub && *hub == '0' && strncmp(hub, "0.3", 3) != 0; // `hf` came with 0.34
-	ff_buf_str(&b, old ? "huggingface-cli login" : "hf auth login");
+	ff_buf_printf(&b, "%s login", ff_machine_has_hf(m) ? "hf auth" : "huggingface-cli");
 	return ff_fix_command(fix, &b);
 }

@@ -24,9 +24,11 @@ static const struct intention {
 	{"argument", ff_fix_argument, NULL, {"value"}},
 	{"limit", ff_fix_limit, NULL, {"value"}},
 	{"container", ff_fix_container, NULL, {"value"}},
+	{"setting", ff_fix_setting, NULL, {"index", "need"}},
 	{"free", ff_fix_free, NULL, {"pid", "port", "path", "gpu"}},
-	{"fetch", ff_fix_fetch, NULL, {"path"}},
+	{"fetch", ff_fix_fetch, NULL, {"path", "repo", "lfs"}},
 	{"move", ff_fix_move, NULL, {"to"}},
+	{"remount", ff_fix_remount, NULL, {NULL}},
 	{"system", ff_fix_system, NULL, {"need"}},
 	{"driver", ff_fix_driver, "driver", {"need"}},
 	{"toolkit", ff_fix_toolkit, "toolkit", {"need"}},
@@ -70,9 +72,10 @@ bool ff_intention_known(const char *intention, const char *field)
 
 const char *ff_intention_names(void)
 {
-	return "install, remove, rebuild, conda, set, unset, drop, prepend, flag, argument, limit, container, free, "
+	return "install, remove, rebuild, conda, set, unset, drop, prepend, flag, argument, limit, container, setting, "
+	       "free, "
 	       "fetch, "
-	       "move, system, driver, toolkit, restart, login, code, network, host, hardware, wait";
+	       "move, remount, system, driver, toolkit, restart, login, code, network, host, hardware, wait";
 }
 
 // ---- kinds of the contract ----
@@ -142,6 +145,12 @@ struct ff_error *ff_fix_side_effect(json_t *fix, const char *format, ...)
 	struct ff_error *err = sentence(fix, "side_effects", true, format, args);
 	va_end(args);
 	return err;
+}
+
+struct ff_error *ff_fix_say_more(json_t *fix, const char *sentence_more)
+{
+	json_t *text = json_sprintf("%s %s", ff_json_text(fix, "say"), sentence_more);
+	return text && json_object_set_new(fix, "say", text) == 0 ? NULL : &ff_enomem;
 }
 
 // Keys may hold dots (paths of facts, names of packages), so no dotted path is used here.

@@ -8,6 +8,7 @@
 #include "fix/machine.h"
 
 #include "parse/requirement.h"
+#include "parse/version.h"
 
 static const char *text_of(const struct ff_fix_machine *m, const char *path)
 {
@@ -67,18 +68,23 @@ static enum ff_platform platform_of(const struct ff_fix_machine *m)
 	return kernel && (strstr(kernel, "icrosoft") || strstr(kernel, "WSL")) ? FF_PLATFORM_WSL : FF_PLATFORM_LINUX;
 }
 
+// "containerd 1.7.34" is containerd.
 static enum ff_runtime runtime_named(const char *name)
 {
 	static const struct {
 		const char *name;
 		enum ff_runtime runtime;
-	} names[] = {{"docker", FF_RUNTIME_DOCKER}, {"containerd", FF_RUNTIME_DOCKER}, {"podman", FF_RUNTIME_PODMAN},
-		{"kubernetes", FF_RUNTIME_KUBERNETES}, {"apptainer", FF_RUNTIME_APPTAINER},
-		{"singularity", FF_RUNTIME_APPTAINER}, {"enroot", FF_RUNTIME_ENROOT}, {"pyxis", FF_RUNTIME_ENROOT},
-		{"slurm", FF_RUNTIME_SLURM}, {"runpod", FF_RUNTIME_RUNPOD}};
-	for (size_t i = 0; name && i < sizeof(names) / sizeof(*names); i++)
-		if (strcmp(name, names[i].name) == 0)
+	} names[] = {{"docker-compose", FF_RUNTIME_COMPOSE}, {"compose", FF_RUNTIME_COMPOSE},
+		{"docker", FF_RUNTIME_DOCKER}, {"containerd", FF_RUNTIME_DOCKER}, {"gvisor", FF_RUNTIME_DOCKER},
+		{"podman", FF_RUNTIME_PODMAN}, {"crio", FF_RUNTIME_KUBERNETES}, {"kubernetes", FF_RUNTIME_KUBERNETES},
+		{"apptainer", FF_RUNTIME_APPTAINER}, {"singularity", FF_RUNTIME_APPTAINER},
+		{"enroot", FF_RUNTIME_ENROOT}, {"pyxis", FF_RUNTIME_ENROOT}, {"slurm", FF_RUNTIME_SLURM},
+		{"runpod", FF_RUNTIME_RUNPOD}};
+	for (size_t i = 0; name && i < sizeof(names) / sizeof(*names); i++) {
+		size_t n = strlen(names[i].name);
+		if (strncmp(name, names[i].name, n) == 0 && (!name[n] || name[n] == ' ' || name[n] == ','))
 			return names[i].runtime;
+	}
 	return FF_RUNTIME_UNKNOWN;
 }
 
@@ -132,6 +138,25 @@ static void find_python(struct ff_fix_machine *m)
 	m->externally_managed = m->facts && json_is_true(ff_json_at(m->facts, "python.externally_managed"));
 	m->site_writable = !(m->facts && json_is_false(ff_json_at(m->facts, "python.site_writable")));
 	m->installer = ff_installer_of(m);
+}
+
+bool ff_machine_may(const struct ff_fix_machine *m, const char *capability)
+{
+	const json_t *list = m->facts ? ff_json_at(m->facts, "system.security.capabilities") : NULL;
+	size_t i;
+	json_t *one;
+	json_array_foreach (list, i, one) {
+		if (json_is_string(one) && strcmp(json_string_value(one), capability) == 0)
+			return true;
+	}
+	return !json_is_array(list);
+}
+
+bool ff_machine_has_hf(const struct ff_fix_machine *m)
+{
+	bool absent = false;
+	const char *hub = ff_machine_package(m, "huggingface-hub", &absent);
+	return !hub || ff_version_compare(hub, "0.34") >= 0;
 }
 
 struct ff_error *ff_fix_machine_create(const json_t *facts, const json_t *said, struct ff_fix_machine **ret)

@@ -24,6 +24,7 @@ enum ff_runtime {
 	FF_RUNTIME_UNKNOWN,
 	FF_RUNTIME_SHELL, /**< no container */
 	FF_RUNTIME_DOCKER,
+	FF_RUNTIME_COMPOSE,
 	FF_RUNTIME_PODMAN,
 	FF_RUNTIME_KUBERNETES,
 	FF_RUNTIME_APPTAINER,
@@ -50,18 +51,28 @@ struct ff_fix_machine {
 /** The version of an installed package, borrowed; *ret_absent is set when it is certainly not there. NULL: not there, or unknown. */
 const char *ff_machine_package(const struct ff_fix_machine *machine, const char *name, bool *ret_absent);
 
+/** Does this machine's huggingface-hub have the program `hf` (0.34 and later; assumed where nothing is known)? */
+bool ff_machine_has_hf(const struct ff_fix_machine *machine);
+
+/** May this process do what the Linux capability allows ("sys_admin")? True also where its capabilities are not known. */
+bool ff_machine_may(const struct ff_fix_machine *machine, const char *capability);
+
+/** "apt", "dnf", "apk" or "zypper" by os-release's ID; NULL for a distribution that is not known. */
+const char *ff_fix_package_manager(const char *distribution);
+
 /** A word quoted for the shell where it needs to be, appended. */
 void ff_shell_word(struct ff_buf *b, const char *word);
 
 /** A family: fills in `fix`, which has kind (if the rule gave one), say and automatic already. */
 typedef struct ff_error *ff_fix_family(const struct ff_fix_machine *machine, const json_t *intention, json_t *fix);
 
-ff_fix_family ff_fix_install, ff_fix_remove, ff_fix_rebuild, ff_fix_conda;		  /* packages.c */
-ff_fix_family ff_fix_set, ff_fix_unset, ff_fix_drop, ff_fix_prepend;			  /* variables.c */
-ff_fix_family ff_fix_flag, ff_fix_argument;						  /* engine.c */
-ff_fix_family ff_fix_limit, ff_fix_container;						  /* container.c */
-ff_fix_family ff_fix_free, ff_fix_fetch, ff_fix_move;					  /* files.c */
-ff_fix_family ff_fix_system, ff_fix_driver, ff_fix_toolkit, ff_fix_restart, ff_fix_login; /* host.c */
+ff_fix_family ff_fix_install, ff_fix_remove, ff_fix_rebuild, ff_fix_conda;		   /* packages.c */
+ff_fix_family ff_fix_set, ff_fix_unset, ff_fix_drop, ff_fix_prepend;			   /* variables.c */
+ff_fix_family ff_fix_flag, ff_fix_argument;						   /* engine.c */
+ff_fix_family ff_fix_limit, ff_fix_container;						   /* container.c */
+ff_fix_family ff_fix_free, ff_fix_fetch, ff_fix_move, ff_fix_remount;			   /* files.c */
+ff_fix_family ff_fix_system;								   /* system.c */
+ff_fix_family ff_fix_driver, ff_fix_setting, ff_fix_toolkit, ff_fix_restart, ff_fix_login; /* host.c */
 ff_fix_family ff_fix_words; /* intent.c: a person must act */
 
 /** Set the command from a buffer (left empty); a failed buffer is &ff_enomem. */
@@ -69,6 +80,9 @@ struct ff_error *ff_fix_command(json_t *fix, struct ff_buf *command);
 
 /** Set "kind" unless the rule gave one: `family` or "family:name". */
 struct ff_error *ff_fix_kind(json_t *fix, const char *family, const char *name);
+
+/** Add a sentence to what the fix says. */
+struct ff_error *ff_fix_say_more(json_t *fix, const char *sentence);
 
 /** Say why this fix must not be tried here. */
 struct ff_error *ff_fix_refuse(json_t *fix, const char *format, ...) __attribute__((format(printf, 2, 3)));
