@@ -77,6 +77,20 @@ struct ff_error *ff_facts_of_document(json_t *doc, struct ff_facts **ret)
 	return NULL;
 }
 
+// An interpreter that was asked for by name and is not there: a report on anything else would mislead.
+static struct ff_error *check_python(const struct ff_collect_options *options, const json_t *doc)
+{
+	size_t i;
+	const json_t *miss;
+	json_array_foreach (json_object_get(doc, "errors"), i, miss) {
+		const char *text = ff_json_text(miss, "text");
+		if (options->python && text && strncmp(text, "--python ", 9) == 0)
+			return ff_error_create(FF_EABSENT,
+				"%s; name the path of one, or leave it out for the one that a worker would use", text);
+	}
+	return NULL;
+}
+
 struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_facts **ret)
 {
 	static const struct ff_collect_options defaults;
@@ -91,6 +105,8 @@ struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_
 		return err;
 	_cleanup_json_ json_t *doc = NULL;
 	err = ff_collect_facts(host, options, &doc);
+	if (!err)
+		err = check_python(options, doc);
 	return err ? err : ff_facts_of_document(doc, ret);
 }
 

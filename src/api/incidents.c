@@ -59,6 +59,17 @@ static struct ff_error *open_store(const char *dir, bool read_only, struct ff_st
 		FF_EABSENT, "nothing is stored in %s yet (another state folder: FIRSTFIX_DIR or --dir)", path);
 }
 
+// A folder that was named must be there: an empty answer for a misspelt one would read as "no failures".
+static struct ff_error *check_given(const char *dir)
+{
+	if (!dir || access(dir, F_OK) == 0)
+		return NULL;
+	return ff_error_create(FF_EABSENT,
+		"%s: no such folder: --dir wants the state folder that 'firstfix run' made ($FIRSTFIX_DIR of the "
+		"worker)",
+		dir);
+}
+
 // Masks and stores; the document gets its id.
 static struct ff_error *add_to(struct ff_store *store, json_t *doc)
 {
@@ -282,7 +293,10 @@ struct ff_error *ff_incidents_render(const char *dir, enum ff_format format, con
 	_cleanup_store_ struct ff_store *store = NULL;
 	_cleanup_shareable_ struct ff_shareable *s = NULL;
 	json_t *list = NULL;
-	struct ff_error *err = open_store(dir, true, &store);
+	struct ff_error *err = check_given(dir);
+	if (err)
+		return err;
+	err = open_store(dir, true, &store);
 	if (err && err->code == FF_EABSENT) { // nothing was ever stored
 		ff_error_destroy(err);
 		err = NULL;
@@ -301,7 +315,9 @@ struct ff_error *ff_incidents_prune(const char *dir, unsigned max_count, unsigne
 {
 	_cleanup_store_ struct ff_store *store = NULL;
 	int64_t deleted = 0;
-	struct ff_error *err = open_store(dir, false, &store);
+	struct ff_error *err = check_given(dir);
+	if (!err)
+		err = open_store(dir, false, &store);
 	if (!err)
 		err = ff_store_prune(store, max_count, (int64_t)max_mib << 20, &deleted);
 	if (!err)

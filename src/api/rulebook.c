@@ -2,6 +2,7 @@
 #include <firstfix/firstfix.h>
 
 #include "base/json.h"
+#include "base/nearest.h"
 #include "diagnose/casetest.h"
 #include "diagnose/diagnose.h"
 #include "diagnose/playbook.h"
@@ -65,12 +66,25 @@ struct ff_error *ff_rules_run_cases(
 	return err;
 }
 
+static struct ff_error *no_cause(struct ff_rules *rules, const char *cause)
+{
+	char hint[128];
+	size_t i;
+	json_t *id;
+	_cleanup_json_ json_t *causes = ff_causes(rules);
+	struct ff_nearest near = {.wrong = ff_span_of(cause)};
+	json_array_foreach (causes, i, id)
+		ff_nearest_try(&near, json_string_value(id));
+	return ff_error_create(FF_EUSAGE, "no cause '%s'; 'firstfix playbook' without one lists them%s", cause,
+		ff_nearest_hint(&near, hint));
+}
+
 static struct ff_error *add_page(struct ff_rules *rules, const char *cause, json_t *pages)
 {
 	json_t *page = NULL;
 	struct ff_error *err = ff_playbook(rules, cause, &page);
 	if (!err && !page)
-		err = ff_error_create(FF_EUSAGE, "no cause '%s'; 'firstfix playbook' without one lists them", cause);
+		err = no_cause(rules, cause);
 	if (!err && json_array_append_new(pages, page) < 0)
 		err = &ff_enomem;
 	return err;

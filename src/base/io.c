@@ -57,6 +57,9 @@ struct ff_error *ff_new_file_open(const char *path, struct ff_new_file *ret)
 		file.fd = open(target, O_WRONLY | O_CLOEXEC);
 	} else {
 		file.fd = mkostemp(file.temporary, O_CLOEXEC);
+		file.mode = there ? st.st_mode & 0777 : 0;
+		file.uid = there ? st.st_uid : geteuid();
+		file.gid = there ? st.st_gid : getegid();
 	}
 	if (file.fd < 0)
 		return ff_error_os(errno, "%s", path);
@@ -68,7 +71,10 @@ struct ff_error *ff_new_file_commit(struct ff_new_file *file, mode_t mode)
 {
 	if (!file->temporary[0])
 		return NULL;
-	if (fchmod(file->fd, mode) < 0 || rename(file->temporary, file->path) < 0)
+	bool others = file->uid != geteuid() || file->gid != getegid();
+	if (others && fchown(file->fd, file->uid, file->gid) < 0)
+		file->mode &= 0700; // it stays ours: what the group might read was not meant for our group
+	if (fchmod(file->fd, file->mode ? file->mode : mode) < 0 || rename(file->temporary, file->path) < 0)
 		return ff_error_os(errno, "%s", file->path);
 	file->temporary[0] = 0;
 	return NULL;

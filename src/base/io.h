@@ -18,10 +18,15 @@ struct ff_error *ff_write_all(int fd, const char *name, const void *bytes, size_
     target is replaced, not the link. */
 struct ff_new_file {
 	int fd;
+	mode_t mode; /**< of the file that is replaced, 0 where there is none; uid and gid are its owner's */
+	uid_t uid;
+	gid_t gid;
 	char path[PATH_MAX], temporary[PATH_MAX]; /**< no temporary: written in place */
 };
 
 struct ff_error *ff_new_file_open(const char *path, struct ff_new_file *ret);
+
+/** Put it there, with `mode`, or with the mode and owner of the file that it replaces. */
 struct ff_error *ff_new_file_commit(struct ff_new_file *file, mode_t mode);
 void ff_new_file_deinit(struct ff_new_file *file);
 

@@ -3,6 +3,8 @@
 #include "cli/options.h"
 #include "cli/output.h"
 
+#include "base/complain.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +27,7 @@ static int bundle(const char *dir, const char *id, const char *to)
 	if (err)
 		return ff_fail("bundle", err);
 	printf("%s\n", path);
-	fprintf(stderr,
-		"Masked; masked.json in it lists what was masked and why. Read it with: firstfix incidents show %s\n",
+	ff_complain("Masked; masked.json in it lists what was masked and why. Read it with: firstfix incidents show %s",
 		path);
 	return 0;
 }

@@ -3,6 +3,8 @@
 #include "cli/options.h"
 #include "cli/output.h"
 
+#include "base/complain.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,7 +29,7 @@ static int log_of(const struct comparison *c)
 {
 	int fd = c->log ? open(c->log, O_RDONLY | O_CLOEXEC) : -1;
 	if (c->log && fd < 0)
-		fprintf(stderr, "firstfix diff: %s: %s\n", c->log, strerror(errno));
+		ff_complain("firstfix diff: %s: %s", c->log, strerror(errno));
 	return fd;
 }
 

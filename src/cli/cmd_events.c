@@ -4,6 +4,7 @@
 #include "cli/output.h"
 
 #include "base/cleanup.h"
+#include "base/complain.h"
 
 #include <firstfix/event.h>
 
@@ -63,7 +64,7 @@ static bool print_event(const struct ff_event *event, bool json, const struct ff
 static void say_problems(const struct ff_events *events, size_t *said)
 {
 	for (const char *problem; ff_events_problem(events, *said, &problem); (*said)++)
-		fprintf(stderr, "firstfix events: %s\n", problem);
+		ff_complain("firstfix events: %s", problem);
 }
 
 static void say_counts(const struct ff_events *events)
@@ -71,12 +72,12 @@ static void say_counts(const struct ff_events *events)
 	uint64_t torn, lost, dropped;
 	ff_events_counts(events, &torn, &lost, &dropped);
 	if (lost)
-		fprintf(stderr, "firstfix events: %llu older events were overwritten\n", (unsigned long long)lost);
+		ff_complain("firstfix events: %llu older events were overwritten", (unsigned long long)lost);
 	if (torn)
-		fprintf(stderr, "firstfix events: %llu places hold a record that was never finished\n",
-			(unsigned long long)torn);
+		ff_complain(
+			"firstfix events: %llu places hold a record that was never finished", (unsigned long long)torn);
 	if (dropped)
-		fprintf(stderr, "firstfix events: %llu events could not be recorded\n", (unsigned long long)dropped);
+		ff_complain("firstfix events: %llu events could not be recorded", (unsigned long long)dropped);
 }
 
 static int print_events(struct ff_events *events, bool follow, bool json, const struct ff_style *style)

@@ -3,6 +3,8 @@
 #include "cli/options.h"
 #include "cli/output.h"
 
+#include "base/complain.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -43,7 +45,7 @@ static struct ff_error *save(const char *name, const struct ff_facts *facts, con
 	struct ff_incident *incident = NULL;
 	struct ff_error *err = ff_incident_save(NULL, name, facts, diagnosis, &incident);
 	if (!err)
-		fprintf(stderr, "Stored as incident %s\n", ff_incident_id(incident));
+		ff_complain("Stored as incident %s", ff_incident_id(incident));
 	ff_incident_free(incident);
 	return err;
 }
@@ -80,12 +82,12 @@ static int explain_file(const struct sources *from, const char *path, const stru
 {
 	if (strcmp(path, "-") == 0) {
 		if (isatty(STDIN_FILENO))
-			fputs("firstfix explain: reading the log from the terminal; end it with Ctrl-D\n", stderr);
+			ff_complain("firstfix explain: reading the log from the terminal; end it with Ctrl-D");
 		return explain(from, STDIN_FILENO, "standard input", output);
 	}
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
-		fprintf(stderr, "firstfix explain: %s: %s\n", path, strerror(errno));
+		ff_complain("firstfix explain: %s: %s", path, strerror(errno));
 		return 2;
 	}
 	int code = explain(from, fd, path, output);

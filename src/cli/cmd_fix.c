@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 
+#include "base/complain.h"
 #include "base/str.h"
 
 #include <fcntl.h>
@@ -222,7 +223,7 @@ static int try_fixes(struct request *r, const json_t *fixes)
 	json_array_foreach (fixes, i, fix) {
 		if (err || passes || i == FIXES_TRIED)
 			break;
-		fprintf(stderr, "firstfix fix: trying on a copy: %s\n", ff_json_text(fix, "say"));
+		ff_complain("firstfix fix: trying on a copy: %s", ff_json_text(fix, "say"));
 		err = try_one(r, fix, &passes);
 		if (!err && passes)
 			json_object_set(r->answer, "fix", fix);

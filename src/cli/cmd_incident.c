@@ -5,6 +5,8 @@
 #include "cli/options.h"
 #include "cli/output.h"
 
+#include "base/complain.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,10 +32,10 @@ static int record(const char *death)
 	if (!err)
 		fputs(text, stderr);
 	if (unstored) {
-		fprintf(stderr, "firstfix: the incident could not be stored: %s\n", ff_error_message(unstored));
+		ff_complain("firstfix: the incident could not be stored: %s", ff_error_message(unstored));
 		ff_error_free(unstored);
 	} else if (!err && !style.brief) { // what was told already says where it lies
-		fprintf(stderr, "Stored as incident %s: firstfix incidents show %s; firstfix bundle %s\n",
+		ff_complain("Stored as incident %s: firstfix incidents show %s; firstfix bundle %s",
 			ff_incident_id(incident), ff_incident_id(incident), ff_incident_id(incident));
 	}
 	if (!err)

@@ -110,12 +110,14 @@ int ff_cmd_incidents(int argc, char **argv)
 	r.n = parsed.n_operands;
 	const char *verb = r.n ? r.operands[0] : "list";
 	int code = -1;
+	const char *names[sizeof(verbs) / sizeof(verbs[0])];
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]) && code < 0; i++) {
+		names[i] = verbs[i].verb;
 		if (strcmp(verbs[i].verb, verb) == 0)
 			code = verbs[i].run(&r);
 	}
 	if (code < 0)
-		code = ff_usage_error("incidents", "no verb '%s'", verb);
+		code = ff_no_verb("incidents", verb, names, sizeof(names) / sizeof(names[0]));
 	free(parsed.operands);
 	return code;
 }

@@ -91,12 +91,14 @@ int ff_cmd_rules(int argc, char **argv)
 	r.n = parsed.n_operands;
 	const char *verb = r.n ? r.operands[0] : "list";
 	int code = -1;
+	const char *names[sizeof(verbs) / sizeof(verbs[0])];
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		names[i] = verbs[i].name;
 		if (strcmp(verbs[i].name, verb) == 0)
 			code = verbs[i].run(&r);
 	}
 	if (code < 0)
-		code = ff_usage_error("rules", "list, lint or test, not '%s'", verb);
+		code = ff_no_verb("rules", verb, names, sizeof(names) / sizeof(names[0]));
 	free(parsed.operands);
 	return code;
 }

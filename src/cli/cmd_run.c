@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/sibling.h"
 
+#include "base/complain.h"
 #include "base/shell.h"
 #include "base/str.h"
 
@@ -87,9 +88,9 @@ static int forgot_dashes(int argc, char **argv, int command)
 		ff_buf_str(&line, i == command ? " -- " : " ");
 		ff_shell_quote(&line, ff_span_of(argv[i]));
 	}
-	fprintf(stderr, "firstfix run: the command must stand behind --\n");
+	ff_complain("firstfix run: the command must stand behind --");
 	if (!line.failed)
-		fprintf(stderr, "firstfix run: try: firstfix run%.*s\n", (int)line.n, line.p);
+		ff_complain("firstfix run: try: firstfix run%.*s", (int)line.n, line.p);
 	return 2;
 }
 
@@ -114,7 +115,7 @@ static int hand_over(const char *supervisor, const char *self, char **command, s
 	argv[n++] = (char *)"--";
 	memcpy(argv + n, command, n_command * sizeof(*argv));
 	execv(supervisor, argv);
-	fprintf(stderr, "firstfix run: %s: %s\n", supervisor, strerror(errno));
+	ff_complain("firstfix run: %s: %s", supervisor, strerror(errno));
 	free(argv);
 	return 2;
 }
@@ -137,8 +138,7 @@ int ff_cmd_run(int argc, char **argv)
 		ff_sibling_find("firstfix-supervise", FF_SUPERVISE, supervisor, sizeof(supervisor)))
 		code = hand_over(supervisor, self, parsed.operands, parsed.n_operands);
 	else
-		fprintf(stderr, "firstfix run: firstfix-supervise is neither beside this program nor at %s\n",
-			FF_SUPERVISE);
+		ff_complain("firstfix run: firstfix-supervise is neither beside this program nor at %s", FF_SUPERVISE);
 	free(parsed.operands);
 	return code;
 }

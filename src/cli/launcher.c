@@ -5,6 +5,8 @@
 #include "cli/command.h"
 #include "cli/sibling.h"
 
+#include "base/complain.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,10 +19,10 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "run") == 0)
 		return ff_cmd_run(argc - 1, argv + 1);
 	if (!ff_sibling_find("firstfix-tool", FF_TOOL, tool, sizeof(tool))) {
-		fprintf(stderr, "firstfix: firstfix-tool is neither beside this program nor at %s\n", FF_TOOL);
+		ff_complain("firstfix: firstfix-tool is neither beside this program nor at %s", FF_TOOL);
 		return 2;
 	}
 	execv(tool, argv);
-	fprintf(stderr, "firstfix: %s: %s\n", tool, strerror(errno));
+	ff_complain("firstfix: %s: %s", tool, strerror(errno));
 	return 2;
 }

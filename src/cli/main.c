@@ -1,6 +1,9 @@
 // firstfix COMMAND ...: finds the command and runs it.
 #include "cli/command.h"
 
+#include "base/complain.h"
+#include "base/nearest.h"
+
 #include <firstfix/firstfix.h>
 
 #include <signal.h>
@@ -25,6 +28,30 @@ static void print_help(FILE *to)
 		to);
 }
 
+static const struct ff_command *find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	char hint[128];
+	struct ff_nearest near = {.wrong = ff_span_of(name)};
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		ff_nearest_try(&near, commands[i].name);
+	ff_complain("firstfix: no command '%s'%s (see 'firstfix --help')", name, ff_nearest_hint(&near, hint));
+	return NULL;
+}
+
+// "help report" is "report --help".
+static int help(int argc, char **argv)
+{
+	const struct ff_command *command = argc > 2 ? find(argv[2]) : NULL;
+	if (argc > 2)
+		return command ? command->run(2, (char *[]){argv[2], "--help", NULL}) : 2;
+	print_help(stdout);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2 || strcmp(argv[1], "run") != 0) // which executes the worker: it finds its signals as they were
@@ -34,18 +61,12 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	const char *name = argv[1];
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-		print_help(stdout);
-		return 0;
-	}
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+		return help(argc, argv);
 	if (strcmp(name, "--version") == 0) {
 		printf("firstfix %s\n", ff_version());
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(commands[i].name, name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	}
-	fprintf(stderr, "firstfix: no command '%s' (see 'firstfix --help')\n", name);
-	return 2;
+	const struct ff_command *command = find(name);
+	return command ? command->run(argc - 1, argv + 1) : 2;
 }

@@ -6,6 +6,7 @@
 // Part of the launcher, so nothing but base may be linked to it.
 #include "cli/next_start.h"
 
+#include "base/complain.h"
 #include "base/io.h"
 #include "base/statedir.h"
 
@@ -24,7 +25,7 @@ static int open_own(const char *path)
 		return -1;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022))
 		return fd;
-	fprintf(stderr, "firstfix run: %s is not used: it is not a file that only this user can write\n", path);
+	ff_complain("firstfix run: %s is not used: it is not a file that only this user can write", path);
 	close(fd);
 	return -1;
 }
@@ -38,7 +39,7 @@ static void apply_line(char *line)
 		*eq = 0;
 	if (eq ? setenv(line, eq + 1, 1) : unsetenv(line))
 		return;
-	fprintf(stderr, "firstfix run: %s %s, as 'firstfix fix --apply' left it\n", eq ? "setting" : "without", line);
+	ff_complain("firstfix run: %s %s, as 'firstfix fix --apply' left it", eq ? "setting" : "without", line);
 }
 
 void ff_next_start_apply(void)

@@ -4,6 +4,8 @@
 //	firstfix report: --deadline wants a whole number, not 'soon' (see 'firstfix report --help')
 #include "cli/options.h"
 
+#include "base/complain.h"
+#include "base/nearest.h"
 #include "base/str.h"
 
 #include <getopt.h>
@@ -15,11 +17,13 @@ enum { OPTIONS_MAX = 48, HELP_COLUMN = 26, FIRST_LONG = 256 };
 int ff_usage_error(const char *command, const char *format, ...)
 {
 	va_list ap;
-	fprintf(stderr, "firstfix %s: ", command);
+	char *text = NULL;
 	va_start(ap, format);
-	vfprintf(stderr, format, ap);
+	if (vasprintf(&text, format, ap) < 0)
+		text = NULL;
 	va_end(ap);
-	fprintf(stderr, " (see 'firstfix %s --help')\n", command);
+	ff_complain("firstfix %s: %s (see 'firstfix %s --help')", command, text ? text : "wrong use", command);
+	free(text);
 	return 2;
 }
 
@@ -104,6 +108,30 @@ static struct ff_parsed leave(int exit_code)
 	return (struct ff_parsed){.leave = true, .exit_code = exit_code};
 }
 
+static int no_option(const struct ff_usage *u, const char *word)
+{
+	const char *name = word + strspn(word, "-");
+	struct ff_nearest near = {.wrong = {name, strcspn(name, "=")}};
+	for (size_t i = 0; i < u->n_options; i++)
+		ff_nearest_try(&near, u->options[i].name);
+	if (!near.best)
+		return ff_usage_error(u->command, "no option %s", word);
+	return ff_usage_error(u->command, "no option %s; did you mean '--%s'?", word, near.best);
+}
+
+int ff_no_verb(const char *command, const char *word, const char *const *verbs, size_t n)
+{
+	char hint[128];
+	_cleanup_buf_ struct ff_buf list = {0};
+	struct ff_nearest near = {.wrong = ff_span_of(word)};
+	for (size_t i = 0; i < n; i++) {
+		ff_nearest_try(&near, verbs[i]);
+		ff_buf_printf(&list, "%s%s", i + 1 == n ? " or " : i ? ", " : "", verbs[i]);
+	}
+	return ff_usage_error(
+		command, "%s, not '%s'%s", list.p ? list.p : "a verb", word, ff_nearest_hint(&near, hint));
+}
+
 // Moves operands behind the options ("explain LOG --json" works) without reading past "--".
 static int next_option(
 	int argc, char **argv, const char *shorts, const struct option *longs, char **operands, size_t *n)
@@ -137,8 +165,8 @@ struct ff_parsed ff_options_parse(const struct ff_usage *u, int argc, char **arg
 		}
 		if (c == '?' || c == ':') {
 			free(operands);
-			return leave(ff_usage_error(
-				u->command, c == ':' ? "%s wants a value" : "no option %s", argv[optind - 1]));
+			return leave(c == ':' ? ff_usage_error(u->command, "%s wants a value", argv[optind - 1])
+					      : no_option(u, argv[optind - 1]));
 		}
 		if (!store(u, option_of(u, c), optarg)) {
 			free(operands);

@@ -42,3 +42,6 @@ struct ff_parsed ff_options_parse(const struct ff_usage *usage, int argc, char *
 
 /** Say what is wrong with the command line, with a pointer to --help; returns 2, the exit code for it. */
 int ff_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** Say that `word` is none of a command's verbs, with those there are and the one that was meant; returns 2. */
+int ff_no_verb(const char *command, const char *word, const char *const *verbs, size_t n);

@@ -1,12 +1,14 @@
 // Answers to stdout or to a file that appears whole or not at all; everything else to stderr.
 #include "cli/output.h"
 
+#include "base/complain.h"
 #include "base/io.h"
 
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 enum { COLUMNS_MIN = 40, COLUMNS_MAX = 120 };
 
@@ -43,13 +45,21 @@ struct ff_style ff_output_style(const struct ff_output *output)
 	};
 }
 
+// What a new file gets when a shell makes it.
+static mode_t mode_of_new_files(void)
+{
+	mode_t mask = umask(0);
+	umask(mask);
+	return 0666 & ~mask;
+}
+
 static struct ff_error *write_file(const char *path, const char *text)
 {
 	_cleanup_new_file_ struct ff_new_file file = {.fd = -1};
 	struct ff_error *err = ff_new_file_open(path, &file);
 	if (!err)
 		err = ff_write_all(file.fd, path, text, strlen(text));
-	return err ? err : ff_new_file_commit(&file, 0644);
+	return err ? err : ff_new_file_commit(&file, mode_of_new_files());
 }
 
 bool ff_output_write(const char *command, const struct ff_output *output, const char *text)
@@ -67,7 +77,7 @@ bool ff_output_write(const char *command, const struct ff_output *output, const 
 
 int ff_fail(const char *command, struct ff_error *err)
 {
-	fprintf(stderr, "firstfix %s: %s\n", command, err->message);
+	ff_complain("firstfix %s: %s", command, err->message);
 	ff_error_destroy(err);
 	return 2;
 }

@@ -278,6 +278,17 @@ static void say_deep(struct writer *w)
 	}
 }
 
+// A rule of the user's that failed says nothing of this failure; he wrote it and is the one to hear of it.
+static void say_broken_rules(struct writer *w)
+{
+	size_t i;
+	const json_t *broken = json_object_get(w->doc, "broken_rules"), *why;
+	if (json_array_size(broken))
+		ff_page_section(w->page, "Rules that failed and were left out");
+	json_array_foreach (broken, i, why)
+		ff_page_say(w->page, FF_MARK_WARN, "", "%s", json_string_value(why));
+}
+
 void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
 {
 	struct writer w = {.page = page, .doc = doc};
@@ -289,6 +300,7 @@ void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
 		say_nothing_found(&w);
 	say_deep(&w);
 	say_unexplained(&w);
+	say_broken_rules(&w);
 }
 
 struct ff_error *ff_diagnosis_text(const json_t *doc, const struct ff_style *style, char **ret)

@@ -3,7 +3,7 @@
 //	2026-11-23 03:14:03.123  4711  firstfix.phase.end  firstfix.phase=request firstfix.outcome=ok firstfix.duration_ms=31.5
 #include "emit/event.h"
 
-#include "emit/clean.h"
+#include "base/clean.h"
 
 // These stand in front of the line, or are the same in every event.
 static bool is_in_front(const char *key)

@@ -4,7 +4,7 @@
 //	GPU code   sm_50 sm_60 sm_70 sm_75 sm_80 sm_86 sm_90
 //	Needs      libcudart.so.12   /.../libcudart.so.12   RPATH of libtorch_cuda.so
 //	Missing    libcuda.so.1, needed by /.../libtorch_cuda.so
-#include "emit/clean.h"
+#include "base/clean.h"
 #include "emit/emit.h"
 
 struct page {

@@ -1,7 +1,7 @@
 // What every look shares: text is made safe, empty sections vanish.
 #include "emit/page.h"
 
-#include "emit/clean.h"
+#include "base/clean.h"
 
 enum { DEFAULT_COLUMNS = 80, MIN_COLUMNS = 20 };
 

@@ -7,7 +7,7 @@
 //
 // Prose is wrapped at spaces, under an indent, so that no part of a value can stand where a line begins. Paths and commands
 // are never broken: they are to be copied.
-#include "emit/clean.h"
+#include "base/clean.h"
 #include "emit/page.h"
 
 enum { RULE_COLUMNS = 70, INDENT = 5, BOX_INDENT = 4 };

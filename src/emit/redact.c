@@ -7,7 +7,7 @@
 
 #include "base/shell.h"
 #include "emit/secret.h"
-#include "emit/telling.h"
+#include "base/telling.h"
 #include "know/env_vars.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include "emit/secret.h"
 
 #include "base/table.h"
-#include "emit/telling.h"
+#include "base/telling.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>

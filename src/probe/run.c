@@ -4,6 +4,7 @@
 // which probe it is in and what it is about to ask ("nvmlInit") it notes in memory shared with us. So a hang or a crash has
 // a name and costs only what had not been said yet.
 #include "base/clock.h"
+#include "base/nearest.h"
 #include "host/helper.h"
 #include "probe/probe.h"
 
@@ -59,6 +60,16 @@ static void need(struct run *run, const char *names)
 	}
 }
 
+static struct ff_error *no_probe(struct ff_span name)
+{
+	char hint[128];
+	struct ff_nearest near = {.wrong = name};
+	for (size_t i = 0; i < ff_probe_count; i++)
+		ff_nearest_try(&near, ff_probes[i].name);
+	return ff_error_create(FF_EUSAGE, "no probe is called '%.*s'; 'firstfix report --list' shows them%s",
+		(int)name.n, name.p, ff_nearest_hint(&near, hint));
+}
+
 static struct ff_error *choose(struct run *run)
 {
 	const char *only = run->options->only;
@@ -72,8 +83,7 @@ static struct ff_error *choose(struct run *run)
 		name = ff_span_trim(name);
 		ssize_t i = probe_index(name);
 		if (i < 0)
-			return ff_error_create(FF_EUSAGE,
-				"no probe is called '%.*s'; 'firstfix report --list' shows them", (int)name.n, name.p);
+			return no_probe(name);
 		need(run, ff_probes[i].needs);
 		run->wish[i] = WANTED;
 	}

@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #include "base/utf8.h"
-#include "emit/clean.h"
+#include "base/clean.h"
 #include "emit/redact.h"
 
 static void check_clean(struct ff_span text, bool utf8)

@@ -1,6 +1,6 @@
 // No byte string may act on a terminal or break out of its line.
 #include "base/utf8.h"
-#include "emit/clean.h"
+#include "base/clean.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #include "base/table.h"
 #include "emit/redact.h"
 #include "emit/secret.h"
-#include "emit/telling.h"
+#include "base/telling.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

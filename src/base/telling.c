@@ -1,6 +1,6 @@
 // Names and values of secrets. The trap is language models: "token" is their commonest word, so EOS_TOKEN=</s>,
 // --max-tokens 512 and "pad_token: 0" are no secrets while HF_TOKEN=abc is one. The word before decides.
-#include "emit/telling.h"
+#include "base/telling.h"
 
 #include <ctype.h>
 #include <strings.h>
