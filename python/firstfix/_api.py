@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from typing import Any, Optional, Union
 
-from firstfix import _exceptions, _program, _ring
+from firstfix import _exceptions, _incident, _program, _ring
 
 
 class Document(dict[str, Any]):
@@ -27,7 +27,7 @@ class Document(dict[str, Any]):
         printer.text(self.text)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": self.text}
+        return {"text/plain": self.text, "text/html": _incident.html(self.text)}
 
 
 def _of(answer: str, text: str) -> Document:

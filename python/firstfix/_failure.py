@@ -54,9 +54,11 @@ def _record_memory() -> None:
 
 
 def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[str, Any]] = None,
-           wait: bool = True, said: Sequence[str] = (), show: bool = True) -> None:
+           wait: bool = True, said: Sequence[str] = (), show: bool = True,
+           show_with: Optional[Callable[[dict[str, Any], str], None]] = None) -> None:
     """Record, store, show and diagnose. wait=False: that follows from a thread, since an event loop must not stand still.
     `said` are lines that a library printed before it failed. show=False: recorded, and not shown further up either.
+    show_with(answer, text) shows it instead of stderr.
 
     Raises nothing, but Ctrl-C passes through. A failure inside of this is said in one line.
     """
@@ -68,7 +70,12 @@ def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[s
         _mark(exc, key)
         record(exc, where, fields)
         if show and _incident.known(key) is None:
-            _tell(exc, key, where, heading, fields or {}, wait, said)
+            telling = _telling(exc, key, where, heading, fields or {}, said)
+            telling.show_with = show_with
+            if wait:
+                _incident.tell(telling)
+            else:
+                _incident.later(telling)
     except Exception as failure:
         _say.once(f"could not report a failure: {type(failure).__name__}")
     finally:
@@ -76,7 +83,8 @@ def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[s
         settings.keep_spare()
 
 
-def _tell(exc: BaseException, key: str, where: str, heading: str, fields: dict[str, Any], wait: bool, said: Sequence[str]) -> None:
+def _telling(exc: BaseException, key: str, where: str, heading: str, fields: dict[str, Any],
+             said: Sequence[str]) -> _incident.Telling:
     kind, message = _exceptions.type_name(exc), _exceptions.message(exc)
     memory, trace = _memory_lines(exc), _exceptions.text(exc)
     if settings.log == "json":
@@ -96,11 +104,7 @@ def _tell(exc: BaseException, key: str, where: str, heading: str, fields: dict[s
         lines = [_say.title(heading), f"Error Type: {kind}", f"Error Message: {message}", "", "Full Traceback:", trace.rstrip()]
         return _mask.mask("\n".join(lines + (["", _say.section("GPU MEMORY DIAGNOSTICS"), *memory] if memory else [])))
 
-    telling = _incident.Telling(failure, plain, about)
-    if wait:
-        _incident.tell(telling)
-    else:
-        _incident.later(telling)
+    return _incident.Telling(failure, plain, about)
 
 
 def last_words(exc: BaseException, where: str) -> None:

@@ -37,11 +37,12 @@ class Known:
 class Telling:
     """A failure on its way: what the program gets, and the block to show where it gives no answer."""
 
-    __slots__ = ("failure", "plain", "about", "shown")
+    __slots__ = ("failure", "plain", "about", "shown", "show_with")
 
-    def __init__(self, failure: dict[str, Any], plain: Callable[[], str], about: Optional[Known] = None) -> None:
-        """`about` gets the incident's id."""
-        self.failure, self.plain, self.about, self.shown = failure, plain, about, False
+    def __init__(self, failure: dict[str, Any], plain: Callable[[], str], about: Optional[Known] = None,
+                 show_with: Optional[Callable[[dict[str, Any], str], None]] = None) -> None:
+        """`about` gets the incident's id; show_with(answer, text) shows it instead of stderr."""
+        self.failure, self.plain, self.about, self.shown, self.show_with = failure, plain, about, False, show_with
 
     def show_plain(self) -> None:
         """Once, and nothing where the program has answered."""
@@ -184,6 +185,8 @@ def _command() -> dict[str, Any]:
             words = [w.decode("utf-8", "replace") for w in file.read(1 << 16).split(b"\0")[:-1]]
     except OSError:
         words = list(sys.argv)
+    if _process_name() is not None:  # "-c from multiprocessing.spawn ..." is no command that anybody gave
+        words = [sys.executable or "python", *sys.argv]
     try:
         folder = os.getcwd()
     except OSError:
@@ -226,7 +229,7 @@ def record(failure: dict[str, Any]) -> dict[str, Any]:
     words = ["incident", "--failure", "-"]
     with _program.environment() as (fd, path):
         text = json.dumps({k: v for k, v in {**failure, "environ": path}.items() if v is not None}, default=str, ensure_ascii=False)
-        _, answer = _program.run(words, text.encode("utf-8", "replace"), (fd,))
+        _, answer = _program.run(words, text.encode("utf-8", "replace"), fd)
     parsed = json.loads(answer)
     if parsed.get("unstored"):
         _say.once(f"the incident could not be stored: {parsed['unstored']}")
@@ -241,13 +244,34 @@ def tell(telling: Telling) -> None:
         telling.show_plain()
         _say.once(f"no diagnosis: {error}")
         return
+    if "text" not in answer:
+        return  # nothing that anybody wants to know
     exception, incident = telling.failure.get("exception", {}), str(answer.get("incident") or "")
     if telling.about is not None:
         telling.about.incident = incident
     _ring.event(_ring.CUSTOM, {"firstfix.event": "incident", "firstfix.incident": incident,
                                "exception.type": exception.get("type"), "exception.message": exception.get("message")})
-    if not telling.shown:
-        telling.shown = True
+    if telling.shown:
+        return
+    telling.shown = True
+    if telling.show_with is not None and settings.log == "text":
+        telling.show_with(answer, _mask.mask(str(answer.get("text", ""))))
+    else:
         _say.say("firstfix.diagnosis", _mask.mask(str(answer.get("text", ""))), {
             "firstfix.incident": incident or None, "firstfix.count": answer.get("count"),
             "firstfix.diagnosis": answer.get("diagnosis")})
+
+
+def html(text: str) -> str:
+    """The page for a notebook: what is a title there is one here, the rest keeps its columns."""
+    import html as escaping
+
+    out, box = [], False
+    for line in text.splitlines():
+        if line.strip("=-") == "" and len(line) >= 60:
+            box = not box
+        elif box:
+            out.append(f"<b>{escaping.escape(line)}</b>")
+        else:
+            out.append(escaping.escape(line))
+    return f'<pre style="line-height:1.3;white-space:pre-wrap">{chr(10).join(out)}</pre>'

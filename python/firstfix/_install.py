@@ -23,8 +23,9 @@ def install(capture_inputs: bool = False) -> bool:
     try:
         began = time()
         _ring.start(None)
-        from firstfix import _ends, _imports
+        from firstfix import _deaths, _ends, _imports
 
+        _deaths.remember()
         _ends.install()
         _imports.install()
         settings.keep_spare()

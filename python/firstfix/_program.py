@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import time
 from contextlib import contextmanager
-from typing import Any, Iterable, Iterator, Optional
+from typing import Any, ContextManager, Iterable, Iterator, Optional
 
 DEADLINE_S = 20.0
+KEPT = 9  # descriptor under which a child finds the one that it is given
 _found: list[str] = []
 
 
@@ -49,28 +52,77 @@ def path() -> str:
     return _found[0]
 
 
-def run(words: list[str], text: Optional[bytes] = None, keep: tuple[int, ...] = (),
+def run(words: list[str], text: Optional[bytes] = None, keep: Optional[int] = None,
         deadline: float = DEADLINE_S) -> tuple[int, str]:
-    """Exit code and standard output of `firstfix WORDS`; 0 and 1 are answers, all else is a ProgramError."""
-    import subprocess
+    """Exit code and standard output of `firstfix WORDS`; 0 and 1 are answers, all else is a ProgramError.
 
+    `keep` is there as descriptor KEPT. No pipes: a server that forks its next worker meanwhile would hold their ends open.
+    """
     # Variables that change what a program loads were meant for the worker; the report reads them from the worker itself.
     env = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "LD_LIBRARY_PATH")}
-    command = [path(), *words]
+    files: list[int] = []
     try:
-        done = subprocess.run(command, input=text if text is not None else b"", stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=deadline, pass_fds=keep, env=env, check=False)
-    except subprocess.TimeoutExpired:
-        raise ProgramError(f"`firstfix {words[0]}` took longer than {deadline:g} s") from None
+        for content in (text or b"", b"", b""):
+            files.append(_memory(content))
+        actions = [(os.POSIX_SPAWN_DUP2, fd, n) for n, fd in enumerate(files)]
+        if keep is not None:
+            actions.append((os.POSIX_SPAWN_DUP2, keep, KEPT))
+        pid = os.posix_spawn(path(), [path(), *words], env, file_actions=actions, setsigmask=(), setsigdef=(signal.SIGPIPE,))
+        code = _wait(pid, words[0], deadline)
+        said, errors = (_content(fd).decode("utf-8", "replace") for fd in files[1:])
     except OSError as error:
-        raise ProgramError(f"{command[0]}: {error.strerror}") from None
-    if done.returncode != 0 and (done.returncode != 1 or not done.stdout):  # 1 and silence: the loader, of a glibc too old
-        said = done.stderr.decode("utf-8", "replace").strip()[-500:]
-        raise ProgramError(f"`firstfix {words[0]}` ended with {done.returncode}: {said}")
-    return done.returncode, done.stdout.decode("utf-8", "replace")
+        raise ProgramError(f"{path()}: {error.strerror}") from None
+    finally:
+        for fd in files:
+            os.close(fd)
+    if code is None:  # somebody who reaps every child was quicker; what it printed tells whether it was an answer
+        code = 0 if said else -1
+    if code != 0 and (code != 1 or not said):  # 1 and silence: the loader, of a glibc too old
+        raise ProgramError(f"`firstfix {words[0]}` ended with {code}: {errors.strip()[-500:]}")
+    return code, said
 
 
-def document(words: list[str], text: Optional[bytes] = None, keep: tuple[int, ...] = ()) -> dict[str, Any]:
+def _memory(content: bytes) -> int:
+    """A file in memory, above every descriptor that a child is given."""
+    import fcntl
+
+    low = os.memfd_create("firstfix", os.MFD_CLOEXEC)
+    try:
+        _write(low, content)
+        os.lseek(low, 0, os.SEEK_SET)
+        return fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, KEPT + 1)
+    finally:
+        os.close(low)
+
+
+def _write(fd: int, content: bytes) -> None:
+    with os.fdopen(os.dup(fd), "wb") as file:
+        file.write(content)
+
+
+def _content(fd: int) -> bytes:
+    return os.pread(fd, os.fstat(fd).st_size, 0)
+
+
+def _wait(pid: int, word: str, deadline: float) -> Optional[int]:
+    """Its exit code, -N for signal N; None when somebody else reaped it."""
+    end, pause = time.monotonic() + deadline, 0.001
+    while True:
+        try:
+            done, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            return None
+        if done:
+            return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+        if time.monotonic() > end:
+            os.kill(pid, signal.SIGKILL)
+            _wait(pid, word, 5.0)
+            raise ProgramError(f"`firstfix {word}` took longer than {deadline:g} s")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.02)
+
+
+def document(words: list[str], text: Optional[bytes] = None, keep: Optional[int] = None) -> dict[str, Any]:
     """The answer to WORDS --json as a dictionary."""
     _, answer = run([words[0], "--json", *words[1:]], text, keep)
     try:
@@ -81,18 +133,18 @@ def document(words: list[str], text: Optional[bytes] = None, keep: tuple[int, ..
 
 
 @contextmanager
-def environment() -> Iterator[tuple[int, str]]:
-    """A descriptor, and its path in a child that is given it: the variables of this process as they are now.
-
-    /proc/PID/environ holds those of its start, and a worker sets many by os.environ.
-    """
-    fd = os.memfd_create("firstfix-environ", os.MFD_CLOEXEC)
+def kept(content: bytes) -> Iterator[tuple[int, str]]:
+    """A file in memory for a child: its descriptor here, its path there."""
+    fd = _memory(content)
     try:
-        with os.fdopen(os.dup(fd), "wb") as file:
-            file.write(b"".join(name + b"=" + value + b"\0" for name, value in list(os.environb.items())))
-        yield fd, f"/proc/self/fd/{fd}"
+        yield fd, f"/proc/self/fd/{KEPT}"
     finally:
         os.close(fd)
+
+
+def environment() -> ContextManager[tuple[int, str]]:
+    """The variables of this process as they are now: /proc/PID/environ holds those of its start, and a worker sets many by os.environ."""
+    return kept(b"".join(name + b"=" + value + b"\0" for name, value in list(os.environb.items())))
 
 
 def this_process() -> list[str]:
@@ -109,7 +161,7 @@ def report_self(trigger: str, only: str = "") -> str:
 def report(words: list[str]) -> str:
     """What `firstfix report WORDS` says of this very process."""
     with environment() as (fd, path):
-        return run(["report", *this_process(), "--environ", path, *words], None, (fd,))[1]
+        return run(["report", *this_process(), "--environ", path, *words], None, fd)[1]
 
 
 def explain(log: str, facts: Optional[str], as_json: bool) -> str:
@@ -117,11 +169,5 @@ def explain(log: str, facts: Optional[str], as_json: bool) -> str:
     words = ["explain"] + (["--json"] if as_json else [])
     if facts is None:
         return run([*words, "--no-facts", "-"], log.encode("utf-8", "backslashreplace"))[1]
-    fd = os.memfd_create("firstfix-facts", os.MFD_CLOEXEC)
-    try:
-        with os.fdopen(os.dup(fd), "wb") as file:
-            file.write(facts.encode("utf-8", "backslashreplace"))
-        words += ["--facts", f"/proc/self/fd/{fd}", "-"]
-        return run(words, log.encode("utf-8", "backslashreplace"), (fd,))[1]
-    finally:
-        os.close(fd)
+    with kept(facts.encode("utf-8", "backslashreplace")) as (fd, path_):
+        return run([*words, "--facts", path_, "-"], log.encode("utf-8", "backslashreplace"), fd)[1]

@@ -27,7 +27,7 @@ _growth: dict[str, Any] = {}
 class Request:
     """One request, from `with` to its end; may be given to `async with` as well."""
 
-    __slots__ = ("id", "model", "kind", "heading", "phase", "fields", "_began", "_token", "_memory", "_status")
+    __slots__ = ("id", "model", "kind", "heading", "phase", "fields", "_began", "_token", "_memory", "_status", "caught")
 
     def __init__(self, id: Optional[str] = None, model: Optional[str] = None, kind: str = "request",
                  heading: str = "REQUEST FAILED") -> None:
@@ -40,6 +40,7 @@ class Request:
         self.fields: Optional[dict[str, Any]] = None
         self._memory: Optional[tuple[int, int]] = None
         self._status: Union[str, BaseException, None] = None
+        self.caught: Optional[BaseException] = None
 
     def tokens(self, input: Optional[int] = None, output: Optional[int] = None) -> None:
         """How many tokens went in and came out."""
@@ -51,13 +52,22 @@ class Request:
 
     def failed(self, why: Union[str, BaseException]) -> None:
         """It did not work although nothing is raised: an answer with status 500, an exception that somebody catches."""
-        self._status = why
+        if isinstance(why, BaseException) or not isinstance(self._status, BaseException):
+            self._status = why
+
+    def answered(self, status: int) -> None:
+        """An answer of HTTP. One of 500 or more has failed, by the exception that the framework `caught` where it did."""
+        self.set(**{"http.response.status_code": status})
+        if status >= 500:
+            self.failed(self.caught if self.caught is not None else str(status))
 
     def __enter__(self) -> "Request":
         """Begin."""
         self.phase = phase = next_id()
         row: dict[str, Any] = {"firstfix.phase": self.kind, "firstfix.phase.id": phase, "firstfix.request.id": self.id,
                                "gen_ai.request.model": self.model, "firstfix.request.concurrent": working(1)}
+        if self.fields:  # a process that dies leaves no end: what it was working on stands here
+            row.update(self.fields)
         try:
             event(PHASE_BEGIN, row)
         except TypeError:

@@ -168,6 +168,8 @@ struct ff_error *ff_incident_from_failure(const char *dir, const char *path, con
 		return err;
 	_cleanup_error_ struct ff_error *unopened = open_store(dir, false, &store), *unstored = NULL;
 	err = ff_incident_of_failure(failure, store, &doc);
+	if (!err && !doc)
+		return (*ret = strdup("{\"schema\": \"firstfix.recorded/1\"}")) ? NULL : &ff_enomem;
 	bool known = !err && store && is_known(store, doc);
 	if (!err && store)
 		unstored = add_to(store, doc);

@@ -10,7 +10,7 @@
 #include "emit/page.h"
 #include "emit/report.h"
 
-enum { TRACE_LINES = 40, TAIL_LINES = 15, FEW_CHANGES = 8, FRAMES_FIRST = 2, FRAMES_LAST = 10, FEW_REQUESTS = 4 };
+enum { TRACE_LINES = 40, TAIL_LINES = 15, FEW_CHANGES = 8, FRAMES_ALL = 8, FRAMES_LAST = 2, FEW_REQUESTS = 4 };
 
 // "\"a\", \"b\" and c" of what is there, parted by `joint`.
 static void add_part(struct ff_buf *out, const char *joint, const char *before, const json_t *value)
@@ -126,6 +126,18 @@ static struct ff_span last_lines(const char *text, int n)
 	return (struct ff_span){p, (size_t)(text + len - p)};
 }
 
+// The worker's own code tells more than the thirty frames of a web framework around it.
+static bool is_library(const char *file)
+{
+	static const char *const folders[] = {"/site-packages/", "/dist-packages/", "/lib/python3",
+		"/firstfix/integrations/", "/firstfix/_", "<frozen "};
+	for (size_t i = 0; file && i < sizeof(folders) / sizeof(folders[0]); i++) {
+		if (strstr(file, folders[i]))
+			return true;
+	}
+	return false;
+}
+
 static void say_trace(struct ff_page *page, const json_t *doc)
 {
 	const char *trace = ff_json_text(doc, "exception.stacktrace");
@@ -136,22 +148,22 @@ static void say_trace(struct ff_page *page, const json_t *doc)
 		ff_page_box(page, last_lines(trace, TRACE_LINES));
 		return;
 	}
-	if (!json_array_size(ff_json_at(doc, "exception.frames")))
-		return;
 	_cleanup_buf_ struct ff_buf text = {0};
-	size_t n = json_array_size(ff_json_at(doc, "exception.frames"));
+	size_t n = json_array_size(ff_json_at(doc, "exception.frames")), left_out = 0;
 	json_array_foreach (ff_json_at(doc, "exception.frames"), i, frame) {
-		bool left_out = n > FRAMES_FIRST + FRAMES_LAST && i >= FRAMES_FIRST && i < n - FRAMES_LAST;
-		if (left_out && i == FRAMES_FIRST)
-			ff_buf_printf(&text, "... %zu more (--json)\n", n - FRAMES_FIRST - FRAMES_LAST);
-		if (left_out)
-			continue;
 		const char *file = ff_json_text(frame, "file"), *func = ff_json_text(frame, "func");
+		if (n > FRAMES_ALL && i + FRAMES_LAST < n && is_library(file)) {
+			left_out++;
+			continue;
+		}
 		ff_buf_printf(&text, "File \"%s\", line %lld, in %s\n", file ? file : "?",
 			(long long)json_integer_value(json_object_get(frame, "line")), func ? func : "?");
 	}
-	if (text.n)
-		text.n--;
+	if (left_out)
+		ff_buf_printf(&text, "(%zu frames of libraries are left out; --json has them)\n", left_out);
+	if (!text.n)
+		return;
+	text.n--;
 	ff_page_section(page, "Full Traceback");
 	ff_page_box(page, (struct ff_span){text.p, text.n});
 }
@@ -330,7 +342,7 @@ static void say_what_led_to_it(struct ff_page *page, const json_t *doc)
 
 static struct ff_error *write_incident(const json_t *doc, struct ff_page *page, char **ret)
 {
-	const char *title = ff_json_text(doc, "title"), *id = ff_json_text(doc, "id");
+	const char *title = ff_json_text(doc, "title"), *id = ff_json_text(doc, "id"), *how = ff_json_text(doc, "how");
 	int64_t count = 0;
 	if (page->style->brief)
 		return write_brief(doc, page, ret);
@@ -344,7 +356,8 @@ static struct ff_error *write_incident(const json_t *doc, struct ff_page *page, 
 	say_end(page, doc);
 	say_text(page, "Sent by", json_object_get(doc, "sent_by"));
 	say_text(page, "Reason", json_object_get(doc, "error"));
-	say_text(page, "Phase", json_object_get(doc, "phase"));
+	if (!how || strcmp(how, "failure") != 0) // else the title says it
+		say_text(page, "Phase", json_object_get(doc, "phase"));
 	say_text(page, "Error Type", ff_json_at(doc, "exception.type"));
 	say_message(page, ff_json_at(doc, "exception.message"));
 	say_what_led_to_it(page, doc);

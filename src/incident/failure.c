@@ -133,12 +133,15 @@ static struct ff_error *put_diagnosis(const json_t *failure, json_t *incident)
 {
 	_cleanup_buf_ struct ff_buf log = {0};
 	_cleanup_close_ int fd = -1;
-	const char *said = ff_json_text(failure, "log"), *signal = ff_json_text(failure, "exit.name");
+	const char *said = ff_json_text(failure, "log"), *signal = ff_json_text(failure, "exit.name"),
+		   *by = ff_json_text(failure, "sent_by");
 	json_t *diagnosis = NULL;
 	add_children(failure, &log);
 	if (said)
 		ff_buf_printf(&log, "%s\n", said);
-	if (signal)
+	if (by && strstr(by, "OOM killer"))
+		ff_buf_str(&log, "Memory cgroup out of memory: Killed process (worker)\n");
+	else if (signal && !by) // a signal that somebody sent tells nothing of the program
 		ff_buf_printf(&log, "worker died with <Signals.%s>\n", signal);
 	struct ff_error *err = ff_incident_log_fd(&log, &fd);
 	if (!err)
@@ -166,6 +169,12 @@ static void put_request_of_child(json_t *incident)
 	}
 }
 
+// A child that its parent killed and that had nothing in hand cost nobody anything.
+static bool is_worth_it(const json_t *failure, const json_t *incident)
+{
+	return !json_is_true(json_object_get(failure, "only_at_work")) || json_object_get(incident, "working_on");
+}
+
 struct ff_error *ff_incident_of_failure(const json_t *failure, struct ff_store *store, json_t **ret)
 {
 	static const char *const copied[] = {"how", "title", "pid", "process", "worker", "run_id", "command", "argv",
@@ -180,6 +189,8 @@ struct ff_error *ff_incident_of_failure(const json_t *failure, struct ff_store *
 			return &ff_enomem;
 	}
 	ff_incident_optional(ff_incident_lanes(failure, incident));
+	if (!is_worth_it(failure, incident))
+		return NULL;
 	if (json_object_get(failure, "exit"))
 		put_request_of_child(incident);
 	put_facts(failure, incident);

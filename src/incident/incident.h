@@ -21,11 +21,11 @@ struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *stor
 /** What a living process tells of a failure inside of it, or of a child of it that died (firstfix.failure/1), from a file or "-":
     how ("failure", or "signal" of a child), title, pid, process (its name), worker (the machine's), run_id, command, argv, cwd,
     command_key, python, environ (a file with its variables of now), lane (path), pids (whose events count in it), phase, request
-    {id, method, path, function, phase_id}, model, lasted_ms, exit and sent_by (of a child), children_since_ns (what processes below
+    {id, method, path, function, phase_id}, model, lasted_ms, exit, sent_by and only_at_work (of a child), children_since_ns (what processes below
     it recorded since then belongs to the diagnosis), exception {type, message, frames, led_to_it [{type, message}]}, gpu_memory [line], log (the traceback and what was said before it). All but `schema` may be missing. */
 struct ff_error *ff_failure_read(const char *path, json_t **ret);
 
-/** The incident of it. `store` as above. */
+/** The incident of it; *ret stays NULL where it is none: only_at_work, and no phase was open. `store` as above. */
 struct ff_error *ff_incident_of_failure(const json_t *failure, struct ff_store *store, json_t **ret);
 
 /** The same without a supervisor: a log, the facts it was explained with, and the diagnosis. */

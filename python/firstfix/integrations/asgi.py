@@ -1,9 +1,14 @@
-"""FastAPI, Starlette and every other ASGI application: app.add_middleware(firstfix.integrations.asgi.Middleware)."""
+"""FastAPI, Starlette and Django by themselves; every other ASGI application: firstfix.integrations.asgi.Middleware(app).
+
+app.add_middleware(firstfix.integrations.asgi.Middleware, model="mixtral") names the model as well.
+"""
 from __future__ import annotations
 
+import functools
 from typing import Any, Awaitable, Callable, MutableMapping, Optional
 
 from firstfix._request import Request
+from firstfix._table import Row
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -20,6 +25,9 @@ def header(scope: Scope, name: bytes) -> Optional[str]:
     return None
 
 
+MARK = "firstfix.request"  # in the scope: one request is recorded once, however many of us stand around it
+
+
 class Middleware:
     """Each HTTP request from its first byte to the last of its answer; an answer of 500 or more counts as failed."""
 
@@ -30,19 +38,32 @@ class Middleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; web sockets and lifespan pass through."""
-        if scope.get("type") != "http":
+        outer = scope.get(MARK)
+        if scope.get("type") != "http" or outer is not None:
+            if outer is not None and self.model is not None:
+                outer.model = self.model
             await self.app(scope, receive, send)
             return
-        with Request(header(scope, b"x-request-id"), self.model) as req:
-            req.fields = {"http.request.method": str(scope.get("method", "")), "url.path": str(scope.get("path", ""))[:512]}
-
+        req = Request(header(scope, b"x-request-id"), self.model)
+        req.fields = {"http.request.method": str(scope.get("method", "")), "url.path": str(scope.get("path", ""))[:512]}
+        scope[MARK] = req
+        with req:
             async def answer(message: Message) -> None:
                 if message.get("type") == "http.response.start":
-                    status = int(message.get("status", 0))
                     route = getattr(scope.get("route"), "path", None)
-                    req.set(**{"http.response.status_code": status, "http.route": route if isinstance(route, str) else None})
-                    if status >= 500:
-                        req.failed(str(status))
+                    req.set(**{"http.route": route if isinstance(route, str) else None})
+                    req.answered(int(message.get("status", 0)))
                 await send(message)
 
             await self.app(scope, receive, answer)
+
+
+def wrap_call(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
+    """Starlette.__call__(), ASGIHandler.__call__(): every application of theirs with the middleware around it."""
+    @functools.wraps(original)
+    async def __call__(self: Any, scope: Scope, receive: Receive, send: Send) -> None:
+        if row.broken or scope.get("type") != "http":
+            await original(self, scope, receive, send)
+        else:
+            await Middleware(functools.partial(original, self))(scope, receive, send)
+    return __call__

@@ -1,10 +1,18 @@
-"""Flask, Django and every other WSGI application: app.wsgi_app = firstfix.integrations.wsgi.Middleware(app.wsgi_app)."""
+"""Flask and Django by themselves; every other WSGI application: firstfix.integrations.wsgi.Middleware(app).
+
+Both catch what a view raises and answer with 500: their own hooks tell what it was.
+"""
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any, Callable, Iterable, Iterator, Optional
 
-from firstfix._request import Request
+from firstfix import _imports
+from firstfix._request import Request, current
+from firstfix._table import Row
+
+MARK = "firstfix.request"  # in the environ: one request is recorded once, however many of us stand around it
 
 
 class _Body:
@@ -54,18 +62,21 @@ class Middleware:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """One request."""
+        outer = environ.get(MARK)
+        if outer is not None:
+            if self.model is not None:
+                outer.model = self.model
+            return self.app(environ, start_response)
         named = environ.get("HTTP_X_REQUEST_ID")
         req = Request(str(named)[:128] if named else None, self.model)
         req.fields = {"http.request.method": str(environ.get("REQUEST_METHOD", "")),
                       "url.path": str(environ.get("PATH_INFO", ""))[:512]}
 
         def start(status: str, *rest: Any, **named: Any) -> Any:
-            code = int(status[:3]) if status[:3].isdigit() else 0
-            req.set(**{"http.response.status_code": code})
-            if code >= 500:
-                req.failed(str(code))
+            req.answered(int(status[:3]) if status[:3].isdigit() else 0)
             return start_response(status, *rest, **named)
 
+        environ[MARK] = req
         req.__enter__()
         try:
             body = self.app(environ, start)
@@ -73,3 +84,40 @@ class Middleware:
             req.__exit__(*sys.exc_info())
             raise
         return _Body(req, body)
+
+
+def wrap_call(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
+    """Flask.__call__(), WSGIHandler.__call__(): every application of theirs with the middleware around it."""
+    @functools.wraps(original)
+    def __call__(self: Any, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if row.broken:
+            return original(self, environ, start_response)
+        return Middleware(functools.partial(original, self))(environ, start_response)
+    return __call__
+
+
+def _caught(exc: Any) -> None:
+    req = current.get()
+    answer = hasattr(exc, "get_response") and isinstance(getattr(exc, "code", None), int)  # flask.abort(503)
+    if req is not None and isinstance(exc, BaseException) and not answer:
+        req.caught = exc
+
+
+def wrap_caught(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
+    """Flask.handle_user_exception(e), Flask.handle_exception(e): e is an argument, which one depends on the version."""
+    @functools.wraps(original)
+    def handle(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            _caught(next((each for each in [*args, *kwargs.values()] if isinstance(each, BaseException)), None))
+        except Exception as failure:
+            _imports.disable(row, failure)
+        return original(self, *args, **kwargs)
+    return handle
+
+
+def wrap_signal(original: Any, row: Row) -> Any:
+    """django.core.signals.got_request_exception: sent while the exception is in hand, in a view of either kind."""
+    def received(*args: Any, **kwargs: Any) -> None:
+        _caught(sys.exc_info()[1])
+    original.connect(received, weak=False, dispatch_uid="firstfix")
+    return original

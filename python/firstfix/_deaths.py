@@ -1,0 +1,132 @@
+"""Children that die by a signal: prefork servers, task queues and data loaders reap theirs by os.waitpid() and go on.
+
+What the child was working on stands in its lane as a begin without an end. A signal that this process sent itself (a stop, a
+worker that is late) is its own business, unless it cost a request.
+"""
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from typing import Any, Callable, Optional
+
+from firstfix import _ring
+from firstfix._table import Row
+
+# By these a child is told to end in good order.
+STOPS = {1, 2, 3, 13, 14, 15}
+SIGKILL = 9
+_sent: dict[int, int] = {}  # pid -> the last signal that this process sent it
+_oom_kills_before: list[int] = []
+
+
+def _oom_kills() -> int:
+    """How often the kernel's OOM killer struck in this process' control group."""
+    places = (("memory.events", "oom_kill "), ("memory.oom_control", "oom_kill "))
+    try:
+        with open("/proc/self/cgroup") as file:
+            groups = [line.rstrip("\n").split(":", 2) for line in file]
+        for _, controllers, group in groups:
+            root = "/sys/fs/cgroup" + ("" if not controllers else "/memory" if controllers == "memory" else "/none")
+            for folder in (root + group.rstrip("/"), root):
+                for name, key in places:
+                    if os.path.exists(f"{folder}/{name}"):
+                        with open(f"{folder}/{name}") as file:
+                            return sum(int(line[len(key):]) for line in file if line.startswith(key))
+    except (OSError, ValueError):
+        pass
+    return 0
+
+
+def remember() -> None:
+    """The count that a later one is compared with."""
+    _oom_kills_before[:] = [_oom_kills()]
+
+
+def _killed_by(signal: int, by_us: bool) -> Optional[str]:
+    """Who sent SIGKILL, as far as something speaks for it."""
+    if signal != SIGKILL or by_us:
+        return None
+    before, now = (_oom_kills_before or [0])[0], _oom_kills()
+    _oom_kills_before[:] = [now]
+    return "the kernel's OOM killer" if now > before else "somebody outside; nothing points to memory"
+
+
+def wrap_wait(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
+    """os.waitpid() and its likes: what they return begins with pid and status. Called in signal handlers, too."""
+    @functools.wraps(original)
+    def wait(*args: Any, **kwargs: Any) -> Any:
+        got = original(*args, **kwargs)
+        pid, status = got[0], got[1]
+        if pid > 0:
+            signal, sent = status & 0x7f, _sent.pop(pid, 0)
+            if 0 < signal < 0x7f and signal not in STOPS and not row.broken:
+                try:
+                    _died(pid, signal, bool(status & 0x80), sent == signal)
+                except Exception as failure:
+                    _give_up(row, failure)
+        return got
+    return wait
+
+
+def wrap_kill(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
+    """os.kill(), os.killpg() (whose leader it is then): who sent it, when a child dies by it."""
+    @functools.wraps(original)
+    def kill(pid: int, signal: int) -> Any:
+        done = original(pid, signal)
+        if signal and type(pid) is int and pid > 0:
+            if len(_sent) > 4096:
+                _sent.clear()
+            _sent[pid] = int(signal)
+        return done
+    return kill
+
+
+def _give_up(row: Row, failure: BaseException) -> None:
+    from firstfix import _imports
+
+    _imports.disable(row, failure)
+
+
+def _name_of(pid: int) -> Optional[str]:
+    """The name of a child that multiprocessing or billiard started; None for any other."""
+    for library in ("multiprocessing.process", "billiard.process"):
+        children = getattr(sys.modules.get(library), "_children", ())
+        for child in list(children):
+            if getattr(getattr(child, "_popen", None), "pid", None) == pid:
+                return str(getattr(child, "name", ""))[:128]
+    return None
+
+
+def _lane_of(pid: int) -> Optional[str]:
+    """The file in which the child recorded."""
+    ours, _ = _ring.where()
+    if not ours or not ours.startswith("/"):
+        return None
+    folder = os.path.dirname(ours)
+    lanes = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(f"{pid}-") and name.endswith(".ring")]
+    return max(lanes, key=os.path.getmtime) if lanes else None
+
+
+def _signal_name(number: int) -> str:
+    import signal
+
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"
+
+
+def _died(pid: int, signal: int, core: bool, by_us: bool) -> None:
+    name, lane = _name_of(pid), _lane_of(pid)
+    if name is None and lane is None:
+        return  # some program that this process ran: its exit status is its caller's business
+    from firstfix import _incident
+    _ring.event(_ring.CHILD_EXIT, {"firstfix.child.pid": pid, "firstfix.signal": signal})
+    said = _signal_name(signal)
+    failure = _incident.about_process()
+    failure.update({
+        "how": "signal", "title": "WORKER PROCESS DIED", "pid": pid, "pids": [pid], "process": name, "lane": lane,
+        "exit": {"signal": signal, "name": said, "core": core},
+        "sent_by": f"pid {os.getpid()}, its parent" if by_us else _killed_by(signal, by_us), "only_at_work": by_us or None})
+    _incident.later(_incident.Telling(failure, lambda: f"firstfix: worker process {pid} died by {said}"))

@@ -1,0 +1,72 @@
+"""A child that dies by a signal leaves an incident with what it was working on; what its parent meant to do leaves none."""
+import pytest
+
+from python_worker import hooks, worker  # noqa: F401
+from test_incidents_inside import incidents
+
+PARENT = """
+import firstfix, multiprocessing, os, signal, sys, time
+from firstfix._request import Request
+firstfix.install()
+def work(end, idle=False):
+    req = Request("r-9", "mixtral"); req.fields = {"http.request.method": "POST", "url.path": "/v1/x"}
+    req.__enter__()
+    if idle: req.__exit__(None, None, None)
+    if end: os.kill(os.getpid(), end)
+    time.sleep(60)
+def started(**more):
+    p = multiprocessing.get_context("fork").Process(target=work, args=(0,), kwargs=more); p.start(); time.sleep(0.5)
+    return p
+"""
+DIES = {
+    "multiprocessing": "p = multiprocessing.get_context('fork').Process(target=work, args=(11,)); p.start(); p.join(); assert p.exitcode == -11",
+    "fork": "pid = os.fork()\nif pid == 0: work(11)\nassert os.waitpid(-1, 0) == (pid, 11)",
+    "handler, and forks on": "def reap(s, f):\n    if os.waitpid(-1, os.WNOHANG)[1] == 11 and os.fork() == 0: time.sleep(3); os._exit(0)\n"
+                             "signal.signal(signal.SIGCHLD, reap)\nif os.fork() == 0: work(11)\ntime.sleep(1); time.sleep(1)\n"
+                             "assert not firstfix._incident._waiting and not firstfix._incident._at_work, 'told while the new child lives'",
+}
+
+
+@pytest.mark.parametrize("how", DIES)
+def test_a_death_by_a_signal_is_an_incident(worker, how):  # noqa: F811
+    done = worker.run(PARENT + DIES[how])
+    assert done.returncode == 0, done.stderr
+    one, = incidents(worker)
+    assert one["how"] == "signal" and one["exit"]["name"] == "SIGSEGV" and one["phase"] == "request"
+    assert one["request"] == {"id": "r-9", "method": "POST", "path": "/v1/x", "phase_id": 1} and one["model"] == "mixtral"
+    assert one["pid"] == worker.events("firstfix.child.exit")[0]["firstfix.child.pid"]
+    assert "WORKER PROCESS DIED" in done.stderr and "Was working on: request r-9 POST /v1/x mixtral" in done.stderr
+    assert one["facts"]["failure"]["python"]["executable"], "the machine of now"
+
+
+def test_who_killed_it(worker):  # noqa: F811
+    """From outside: nothing speaks for memory. By its parent while it worked: its parent. By its parent, idle or to stop: nothing."""
+    done = worker.run(PARENT + """
+import subprocess
+p = started(); subprocess.run(["kill", "-9", str(p.pid)]); p.join()
+""")
+    one, = incidents(worker)
+    assert one["sent_by"] == "somebody outside; nothing points to memory" and not one["diagnosis"]["diagnoses"], done.stderr
+    worker.state = worker.state.parent / "second"
+    done = worker.run(PARENT + """
+for p in (started(idle=True), started()): p.kill(); p.join()
+p = started(); p.terminate(); p.join()
+if (pid := os.fork()) == 0: os.execlp("sleep", "sleep", "9")
+os.kill(pid, 11); os.waitpid(pid, 0)
+""")
+    one, = incidents(worker)
+    assert done.returncode == 0 and "its parent" in one["sent_by"] and one["request"]["id"] == "r-9"
+
+
+def test_the_calls_stay_what_they_are(worker):  # noqa: F811
+    done = worker.run("""
+        import firstfix, os, pytest, subprocess
+        firstfix.install()
+        with pytest.raises(ChildProcessError): os.waitpid(-1, os.WNOHANG)
+        with pytest.raises(TypeError): os.kill("x", 1)
+        with pytest.raises(TypeError): os.waitpid()
+        with pytest.raises(ProcessLookupError): os.kill(2 ** 22 + 5, 9)
+        assert subprocess.run(["sh", "-c", "kill -SEGV $$"]).returncode == -11
+        assert os.waitpid.__name__ == "waitpid" and os.kill.__doc__
+    """)
+    assert done.returncode == 0 and not done.stderr, done.stderr
