@@ -12,10 +12,12 @@
 #include "know/torch_pairs.h"
 #include "know/torch_wheel.h"
 #include "know/xid.h"
+#include "parse/requirement.h"
 
 #include <lauxlib.h>
 
 FF_EMBEDDED(ff_table, modules);
+FF_EMBEDDED(ff_table, packages);
 
 static int know_gpu_cc(lua_State *L)
 {
@@ -100,6 +102,20 @@ static int know_bnb_ships(lua_State *L)
 		return 0;
 	lua_pushboolean(L, ships == FF_KNOWN_YES);
 	return 1;
+}
+
+// know.package(name) -> the distribution's own spelling, or nil when it is in no table
+static int know_package(lua_State *L)
+{
+	struct ff_table table = ff_table_of(ff_table_packages);
+	struct ff_span name = ff_span_of(luaL_checkstring(L, 1));
+	for (struct ff_table_row row; ff_table_next(&table, &row);) {
+		if (!ff_package_name_equal(row.cells[0], name))
+			continue;
+		lua_pushlstring(L, row.cells[0].p, row.cells[0].n);
+		return 1;
+	}
+	return 0;
 }
 
 static int know_allocator(lua_State *L)
@@ -215,6 +231,7 @@ void ff_lua_know_open(lua_State *L)
 		{"gpu_cc", know_gpu_cc},
 		{"kv_bytes", know_kv_bytes},
 		{"least_weights", know_least_weights},
+		{"package", know_package},
 		{"torch_partner", know_torch_partner},
 		{"torch_wheel", know_torch_wheel},
 		{"xid", know_xid},
