@@ -77,13 +77,14 @@ rule {
 
 rule {
   id = "hf.model-too-new",
+  from = {"transformers", "engine", "diffusers", "sentence_transformers", "optimum", "unsloth"},
   signatures = {
     architecture = [[model type `?(?<type>[\w.-]+)`? but Transformers does not recognize this architecture]],
     keyerror = [=[KeyError: ['"](?<type>(?:qwen|llama|mistral|mixtral|gemma|phi|deepseek|glm|chatglm|internlm|olmo|cohere|starcoder|falcon|granite|gpt_oss|mllama|minicpm|exaone|nemotron|smollm|ernie|kimi|moonshot|bloom|baichuan|yi|stablelm|dbrx|jamba|mamba|siglip|pixtral|idefics|paligemma|florence|hunyuan|seed|step|arctic|longcat|minimax|dots|apertus|modernbert)[\w.-]*)['"]]=],
     unrecognized = [[Unrecognized (?:configuration class|model in|feature extractor in|image processor in)]],
     tokenizer_class = [[Tokenizer class (?<type>\w+) does not exist or is not currently imported]],
     no_arch = [=[Model architectures \[['"](?<type>\w+)['"][^\]]*\] (?:are not supported|failed to be inspected)]=],
-    not_implemented_arch = [[(?:unknown model architecture: ['"](?<type>[\w.-]+)|Unsupported (?:model )?(?:architecture|type):? ['"]?(?<type2>[\w.-]+)|Model type (?<type3>[\w.-]+) (?:is )?not (?:currently )?supported)]],
+    not_implemented_arch = [[(?:unknown model architecture: ['"](?<type>[\w.-]+)|Unsupported (?:model (?:architecture|type)|architecture):? ['"]?(?<type2>[\w.-]+)|Model type (?<type3>[\w.-]+) (?:is )?not (?:currently )?supported)]],
     rope = [[`?rope_scaling`? must be a dictionary (?:of the form|(?:with )+two fields)|KeyError: ['"](?:rope_type|type)['"][^\n]{0,40}rope]],
     import_class = [=[cannot import name ['"](?<type>\w+(?:ForCausalLM|ForConditionalGeneration|Config|Processor|Model|Tokenizer|TokenizerFast))['"] from ['"]transformers['"](?! \(unknown location)]=],
     list_keys = [[_set_model_specific_special_tokens]],

@@ -106,7 +106,7 @@ rule {
     local hit = request_hit(log)
     local name, need, have = read_request(f, hit)
     if not name or have or need and skew_cause(name) == "hf" then return nil end
-    return {hit = hit, confidence = 0.82, why = {"{who} says itself that it needs " .. name .. (need and " " .. need or "") .. "."},
+    return {hit = hit, confidence = 0.82, why = {("The message itself asks for %s%s."):format(name, need and " " .. need or ""), have == false and ("%s is not installed."):format(name) or nil},
       values = {package = name},
       fixes = {{install = name, need = need, say = ("Install %s, as the message asks."):format(name)}}}
   end,

@@ -224,7 +224,8 @@ rule {
   id = "dtype.unsupported",
   signatures = {
     bf16 = [[(?:Bfloat16 is only supported on GPUs with compute capability of at least 8\.0|Your (?:setup|GPU) doesn't support bf16(?:/gpu)?|bf16 (?:is )?not supported|does not support bfloat16)]],
-    fp8 = [[(?:fp8|FP8|float8|e4nv|fp8e4nv|torch\._scaled_mm)[^\n]{0,120}(?:only supported|not supported|requires|supported on(?:ly)?|compute capability)]],
+    fp8 = [[(?:fp8|FP8|float8|Float8|e4nv)[^\n]{0,120}(?:only supported on (?:GPU|device|SM|Ada|Hopper|CUDA)|supported only on|requires (?:an? )?(?:CUDA )?(?:SM ?\d|compute capability|GPU)|compute capability|not supported on (?:this|your|the current|MPS|CPU|GPU|SM|device)|not supported in this architecture)]],
+    scaled_mm = [[torch\._scaled_mm[^\n]{0,60}(?:only supported on|is only supported|compute capability)]],
     flash = [[(?:FlashAttention only supports (?:Ampere|Hopper|Turing)[^\n]*|FlashAttention-3 (?:only|requires)[^\n]*|FlashAttention (?:backward for head dim > \d+ requires|forward only supports head dimension at most)[^\n]*|flash[- ]?attention[^\n]{0,60}(?:requires|only support\w*)[^\n]{0,60}(?:Ampere|compute capability|sm_?\d+|GPUs?))]],
     capability = [[(?:The quantization method (?<method>\S+) is not supported for the current GPU\. Minimum capability: (?<min>\d+)|[Cc]ompute [Cc]apability (?<need2>[\d.]+)\)? or (?:higher|newer architecture is) required|requires (?:GPU with )?(?:compute )?capability (?:of )?(?:at least |>= ?)?(?<need>\d\.?\d)|GPUs with compute capability below (?<below>[\d.]+) are not supported)]],
     flash_dtype = [[FlashAttention only support fp16 and bf16 data type]],
@@ -241,7 +242,7 @@ rule {
     if log.flash_dtype and not (log.flash and log.flash.text:match[[Ampere|Hopper]]) then
       return {hit = log.flash_dtype, confidence = 0.85, why = "FlashAttention was asked to work on float32 tensors.", fixes = {{argument = "torch_dtype", kind = "param:dtype", value = "torch.bfloat16", say = "Load the model in bfloat16 (float16 on GPUs before Ampere)."}, {argument = "attn_implementation", say = "Or use attn_implementation='sdpa'."}}}
     end
-    local hit = log.bf16 or log.flash or log.fp8 or log.capability or log.xformers
+    local hit = log.bf16 or log.flash or log.fp8 or log.scaled_mm or log.capability or log.xformers
     if log.xformers and log.not_built then return nil end -- its own kernels did not load or are not in it: ext.abi-mismatch
     if hit == log.xformers and hit then
       return {hit = hit, confidence = 0.78, why = "xformers has no attention kernel for this dtype, shape or GPU.", fixes = {{argument = "attn_implementation", say = "Use torch's own attention (sdpa), or float16 inputs."}, {install = "xformers", say = "Or install the xformers build made for this torch."}}}

@@ -68,8 +68,10 @@ void ff_installer_words(const struct ff_fix_machine *m, const char *verb, struct
 		ff_buf_printf(b, "pixi %s --pypi", removes ? "remove" : "add");
 		return;
 	case FF_INSTALLER_ENSURE:
-		ff_shell_word(b, m->python);
-		ff_buf_str(b, " -m ensurepip && ");
+		if (m->python) {
+			ff_shell_word(b, m->python);
+			ff_buf_str(b, " -m ensurepip && ");
+		}
 		break;
 	case FF_INSTALLER_NONE:
 	case FF_INSTALLER_PIP:
