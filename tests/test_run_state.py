@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -76,6 +77,7 @@ def test_state_folder_that_is_a_file(runner):
 
 
 def test_two_supervisors_on_one_folder(runner):
+    (runner.steps / "crash").touch()  # so that no incident takes the documents away
     workers = [runner.start("sh", "-c", f"echo {i}; sleep 0.3; exit {i + 3}") for i in range(4)]
     outputs = [p.communicate(timeout=10) for p in workers]
     assert [p.returncode for p in workers] == [3, 4, 5, 6]
@@ -95,6 +97,20 @@ sys.stdout.write('b' * 5000); sys.stdout.flush(); sys.exit(3)
     got = runner.python(code)
     assert got.returncode == 3 and got.stdout == b"a" * 5000 + b"b" * 5000
     assert runner.tail()[-5000:] == b"b" * 5000
+
+
+def test_tail_file_cut_while_output_waits_for_a_slow_reader(runner):
+    code = """
+import glob, os, sys, time
+sys.stdout.write('a' * 400000); sys.stdout.flush(); time.sleep(0.3)
+for f in glob.glob(os.environ['FIRSTFIX_DIR'] + '/tails/*'): os.truncate(f, 0)
+sys.stdout.write('b' * 5000); sys.stdout.flush(); sys.exit(3)
+"""
+    with runner.start(PYTHON, "-c", code) as run:
+        time.sleep(1)
+        out, err = run.communicate(timeout=20)
+    assert run.returncode == 3 and out.strip(b"a") == b"b" * 5000, "what was lost is missing, and nothing stands in its place"
+    assert len(out) == 405000 or b"bytes were lost: somebody cut" in err
 
 
 def test_old_files_are_removed(runner):

@@ -173,6 +173,9 @@ FF_PUBLIC void ff_incident_free(struct ff_incident *incident);
 FF_PUBLIC struct ff_error *ff_incidents_render(
 	const char *dir, enum ff_format format, const struct ff_style *style, char **ret);
 /** Delete the oldest beyond these limits. */
+/** How many runs ended without a word (supervisor and worker killed together) and were not reported yet: the next 'firstfix run'
+    with this state folder makes incidents of them. */
+FF_PUBLIC unsigned ff_incidents_unreported(const char *dir);
 FF_PUBLIC struct ff_error *ff_incidents_prune(
 	const char *dir, unsigned max_count, unsigned max_mib, unsigned *ret_deleted);
 /** What became of an attempt that a verdict asked for. */

@@ -2,6 +2,7 @@
 #include <firstfix/firstfix.h>
 
 #include "api/api.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/statedir.h"
@@ -11,7 +12,9 @@
 #include "store/bundle.h"
 #include "store/store.h"
 
-enum { KEEP_COUNT = 200, KEEP_MIB = 256 };
+#include <fcntl.h>
+
+enum { KEEP_COUNT = 200, SHARE = 2 };
 
 struct ff_incident {
 	json_t *doc, *death;
@@ -81,7 +84,7 @@ static struct ff_error *add_to(struct ff_store *store, json_t *doc)
 		err = ff_store_add(store, masked, &id);
 	if (!err)
 		err = ff_json_put(doc, "id", json_string(id));
-	return err ? err : ff_store_prune(store, KEEP_COUNT, (int64_t)KEEP_MIB << 20, &deleted);
+	return err ? err : ff_store_prune(store, KEEP_COUNT, (int64_t)(ff_statedir_max_bytes() / SHARE), &deleted);
 }
 
 // A stored one of which more is known.
@@ -311,6 +314,24 @@ struct ff_error *ff_incidents_render(const char *dir, enum ff_format format, con
 	if (!err)
 		err = doc ? ff_share(doc, &s) : &ff_enomem;
 	return err ? err : ff_emit_incidents(s, format, style, ret);
+}
+
+unsigned ff_incidents_unreported(const char *dir)
+{
+	_cleanup_free_ char *path = NULL, *open_runs = NULL;
+	_cleanup_error_ struct ff_error *err = ff_statedir_path(dir, &path);
+	if (err || asprintf(&open_runs, "%s/open", path) < 0)
+		return 0;
+	_cleanup_closedir_ DIR *d = opendir(open_runs);
+	unsigned n = 0;
+	for (const struct dirent *e; d && (e = readdir(d));) {
+		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+		_cleanup_close_ int fd = e->d_name[0] == '.'
+			? -1
+			: openat(dirfd(d), e->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		n += fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
+	}
+	return n;
 }
 
 struct ff_error *ff_incidents_prune(const char *dir, unsigned max_count, unsigned max_mib, unsigned *ret_deleted)

@@ -13,6 +13,7 @@
 #include <sys/statfs.h>
 
 enum { VERSION = 1 }; // of the folder's layout, in its file `version`
+enum { MIB_LEAST = 16, MIB_DEFAULT = 512, MIB_MOST = 1 << 20 };
 
 // A relative XDG_STATE_HOME is to be ignored (XDG Base Directory Specification).
 static const char *absolute_env(const char *name)
@@ -99,6 +100,15 @@ struct ff_error *ff_statedir_make(const char *given, const char *sub, char **ret
 	if (!err && !sub)
 		*ret = ff_take(&real);
 	return err;
+}
+
+uint64_t ff_statedir_max_bytes(void)
+{
+	const char *text = getenv("FIRSTFIX_MAX_MIB");
+	uint64_t mib = 0;
+	if (!text || !ff_span_u64(ff_span_of(text), &mib) || mib < MIB_LEAST || mib > MIB_MOST)
+		mib = MIB_DEFAULT;
+	return mib << 20;
 }
 
 bool ff_statedir_is_network(const char *path)

@@ -12,5 +12,8 @@ struct ff_error *ff_statedir_path(const char *given, char **ret);
     (base/safedir.h), on the way to it too. */
 struct ff_error *ff_statedir_make(const char *given, const char *sub, char **ret);
 
+/** How many bytes it may hold: $FIRSTFIX_MAX_MIB, else 512 MiB. The database gets half, lanes an eighth, all else a quarter. */
+uint64_t ff_statedir_max_bytes(void);
+
 /** True when the folder lies on a network file system, where a shared mapping can fail at any later time. */
 bool ff_statedir_is_network(const char *path);

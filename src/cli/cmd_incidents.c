@@ -28,6 +28,12 @@ static int list(const struct request *r)
 	char *text = NULL;
 	struct ff_style style = ff_output_style(&r->output);
 	struct ff_error *err = ff_incidents_render(r->dir, ff_output_format(&r->output), &style, &text);
+	unsigned n = ff_incidents_unreported(r->dir);
+	if (n)
+		fprintf(stderr,
+			"firstfix: %u run%s ended without a word, killed with %s supervisor; the next 'firstfix run' "
+			"reports %s\n",
+			n, n == 1 ? "" : "s", n == 1 ? "its" : "their", n == 1 ? "it" : "them");
 	return answer(r, err, text);
 }
 

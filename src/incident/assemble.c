@@ -10,7 +10,9 @@
 #include "know/facts_diff.h"
 #include "probe/probe.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 enum { DEATH_MAX = 4 << 20, TAIL_MAX = 1 << 20, REPORT_MAX = 64 << 20, COLLECT_MS = 3000, CHANGES_KEPT = 60 };
 
@@ -48,6 +50,19 @@ void ff_incident_optional(struct ff_error *err)
 	ff_error_destroy(err);
 }
 
+// Of a run whose end nobody saw: when it last printed something.
+static void put_last_sign(const char *path, json_t *incident)
+{
+	struct stat st;
+	char text[FF_TIME_LEN];
+	if (stat(path, &st) < 0)
+		return;
+	ff_clock_format((uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec, text);
+	const char *known = ff_json_text(incident, "last_sign_at");
+	if (!known || strcmp(known, text) < 0)
+		ff_incident_optional(ff_json_put(incident, "last_sign_at", json_string(text)));
+}
+
 static void put_tails(const json_t *death, json_t *incident)
 {
 	size_t i;
@@ -59,6 +74,8 @@ static void put_tails(const json_t *death, json_t *incident)
 			continue;
 		_cleanup_error_ struct ff_error *err = read_file(path, TAIL_MAX, &text);
 		char key[64];
+		if (!err && !json_object_get(death, "exit"))
+			put_last_sign(path, incident);
 		snprintf(key, sizeof(key), "tail.%.40s", stream);
 		if (!err)
 			ff_incident_optional(ff_json_put(incident, key, ff_json_string(text.p ? text.p : "", text.n)));
@@ -188,6 +205,44 @@ void ff_incident_put_changes(struct ff_store *store, json_t *incident)
 		ff_incident_optional(ff_json_put(incident, "changed", json_incref(changes)));
 }
 
+static bool is_running(const json_t *death)
+{
+	int64_t pid = 0, started = 0;
+	char path[64], text[1024];
+	if (!ff_json_int(death, "pid", &pid) || !ff_json_int(death, "start_time", &started))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	const char *at = strrchr(text, ')');
+	if (at && at[1] && (at[2] == 'Z' || at[2] == 'X')) // dead, and nobody has asked for its end
+		return false;
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at && strtoll(at + 1, NULL, 10) == started;
+}
+
+// Why nobody said how it ended, as far as that can be seen afterwards.
+static struct ff_error *put_vanished(const json_t *death, json_t *incident)
+{
+	const char *how = ff_json_text(death, "how"), *then = ff_json_text(death, "boot_id");
+	_cleanup_buf_ struct ff_buf now = {0};
+	if (!how || strcmp(how, "vanished") != 0)
+		return NULL;
+	_cleanup_close_ int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	_cleanup_error_ struct ff_error *none = fd < 0 ? NULL : ff_read_all(fd, "boot_id", 64, &now);
+	struct ff_span boot = ff_span_trim((struct ff_span){now.p, now.n});
+	bool restarted = then && boot.n && (strlen(then) != boot.n || memcmp(then, boot.p, boot.n) != 0);
+	const char *why = "supervisor and worker were killed together, as by docker kill or when a whole container "
+			  "runs out of memory";
+	if (restarted)
+		why = "the machine has been restarted since";
+	else if (is_running(death))
+		why = "the supervisor died; the worker it started still runs, with nobody beside it";
+	return ff_json_put(incident, "error", json_string(why));
+}
+
 static const char *title_of(const json_t *incident)
 {
 	const char *phase = ff_json_text(incident, "phase"), *how = ff_json_text(incident, "how");
@@ -199,7 +254,7 @@ static const char *title_of(const json_t *incident)
 		const char *how, *title;
 	} titles[] = {{"signal", "WORKER CRASHED"}, {"oom-kill", "WORKER KILLED: OUT OF MEMORY"},
 		{"hang", "WORKER HANGS"}, {"preflight", "WORKER NOT STARTED: PREFLIGHT FAILED"},
-		{"not-started", "WORKER NOT STARTED"}, {"log", "FAILURE"}};
+		{"not-started", "WORKER NOT STARTED"}, {"vanished", "RUN ENDED WITHOUT A WORD"}, {"log", "FAILURE"}};
 	for (size_t i = 0; how && i < sizeof(titles) / sizeof(titles[0]); i++) {
 		if (strcmp(titles[i].how, how) == 0)
 			return titles[i].title;
@@ -273,6 +328,7 @@ struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *stor
 		if (value && json_object_set(incident, copied[i], value) < 0)
 			return &ff_enomem;
 	}
+	ff_incident_optional(put_vanished(death, incident));
 	put_tails(death, incident);
 	ff_incident_optional(ff_incident_lanes(death, incident));
 	if (!put_told(store, incident)) {

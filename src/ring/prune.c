@@ -3,14 +3,14 @@
 #include "ring/prune.h"
 
 #include "base/cleanup.h"
+#include "base/statedir.h"
 #include "ring/lane.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { KEEP_LANES = 64, LOOK_AT = 4096 };
-static const uint64_t keep_bytes = 64 << 20;
+enum { KEEP_LANES = 64, LOOK_AT = 4096, SHARE = 8 };
 
 struct dead {
 	char name[64];
@@ -63,7 +63,7 @@ void ff_lanes_prune(const char *dir)
 	if (!dead)
 		return;
 	size_t n = find_dead(d, dead);
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, keep_bytes = ff_statedir_max_bytes() / SHARE;
 	qsort(dead, n, sizeof(*dead), newest_first);
 	for (size_t i = 0; i < n; i++) {
 		bytes += dead[i].bytes;

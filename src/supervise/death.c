@@ -6,6 +6,7 @@
 #include "supervise/death.h"
 
 #include "base/clock.h"
+#include "supervise/process.h"
 #include "supervise/quote.h"
 #include "supervise/say.h"
 #include "supervise/supervise.h"
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 enum { COMMAND_MAX = 4096, NEAR_LIMIT_PERCENT = 90 };
+enum place { ON_DISK, IN_MEMORY, IN_ADVANCE };
 
 static bool is_hang(const struct supervisor *s)
 {
@@ -129,6 +131,20 @@ static void write_time(struct json_out *j, const char *key, uint64_t epoch_ns)
 	json_text(j, key, text);
 }
 
+// Whose pid it is: a number alone says little after a restart, and in a container nothing.
+static void write_identity(const struct worker *w, struct json_out *j)
+{
+	char boot[40], path[32], text[1024];
+	if (process_text("/proc/sys/kernel/random/boot_id", sizeof(boot), boot))
+		json_text(j, "boot_id", boot);
+	snprintf(path, sizeof(path), "/proc/%d/stat", w->pid);
+	const char *at = process_text(path, sizeof(text), text) ? strrchr(text, ')') : NULL;
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	if (at)
+		json_u64(j, "start_time", strtoull(at + 1, NULL, 10));
+}
+
 static void write_worker(struct supervisor *s, struct json_out *j)
 {
 	const struct worker *w = &s->worker;
@@ -141,7 +157,9 @@ static void write_worker(struct supervisor *s, struct json_out *j)
 	json_u64(j, "pid", (uint64_t)w->pid);
 	write_time(j, "started_at", w->started_epoch_ns);
 	write_time(j, "ended_at", w->ended_epoch_ns);
-	json_u64(j, "lasted_ms", (end - w->started_ns) / NS_PER_MS);
+	write_identity(w, j);
+	if (w->ended_ns || is_hang(s))
+		json_u64(j, "lasted_ms", (end - w->started_ns) / NS_PER_MS);
 	if (w->stop_signal)
 		json_u64(j, "stop_signal", (uint64_t)w->stop_signal);
 	if (!w->ended_ns)
@@ -249,12 +267,22 @@ static void finish_file(struct supervisor *s, bool on_disk, int fd)
 		s->held[s->n_held++] = fd;
 }
 
-static int write_tail(struct supervisor *s, struct json_out *j, const struct stream *st, bool on_disk)
+static int write_tail(struct supervisor *s, struct json_out *j, const struct stream *st, enum place where)
 {
 	char name[64], path[512];
+	bool on_disk = where != IN_MEMORY;
 	if (!st->used)
 		return 0;
 	snprintf(name, sizeof(name), "%s.%d.%.12s", s->run_id, s->worker.attempt, st->tail.stream);
+	if (where == IN_ADVANCE) {
+		if (!state_dir_file(&s->dir, DIR_deaths, name, sizeof(path), path))
+			return -ENOENT;
+		json_open(j, NULL, '{');
+		json_text(j, "stream", st->tail.stream);
+		json_text(j, "path", path);
+		json_close(j, '}');
+		return 0;
+	}
 	int fd = new_file(s, on_disk, name, sizeof(path), path);
 	if (fd < 0)
 		return fd;
@@ -270,7 +298,7 @@ static int write_tail(struct supervisor *s, struct json_out *j, const struct str
 	return error;
 }
 
-static int write_document(struct supervisor *s, struct json_out *j, bool on_disk)
+static int write_document(struct supervisor *s, struct json_out *j, enum place where)
 {
 	int error = 0;
 	json_open(j, NULL, '{');
@@ -284,10 +312,13 @@ static int write_document(struct supervisor *s, struct json_out *j, bool on_disk
 	json_text(j, "on_hopeless", options_word("on-hopeless", s->options.on_hopeless));
 	write_command(s, j);
 	write_worker(s, j);
-	write_kernel(s, j);
+	if (where == IN_ADVANCE)
+		json_text(j, "how", "vanished");
+	else
+		write_kernel(s, j);
 	json_open(j, "tails", '[');
 	for (int i = 0; i < N_STREAMS && !error; i++)
-		error = write_tail(s, j, &s->streams[i], on_disk);
+		error = write_tail(s, j, &s->streams[i], where);
 	json_close(j, ']');
 	write_orphans(s, j);
 	if (s->dir.path[0]) {
@@ -323,7 +354,7 @@ int death_write(struct supervisor *s, const char **ret)
 		int fd = new_file(s, !memory, name, sizeof(path), path);
 		if (fd >= 0) {
 			j = (struct json_out){.fd = fd};
-			error = write_document(s, &j, !memory);
+			error = write_document(s, &j, memory ? IN_MEMORY : ON_DISK);
 			finish_file(s, !memory, fd);
 		} else {
 			error = fd;
@@ -334,6 +365,23 @@ int death_write(struct supervisor *s, const char **ret)
 	if (!error)
 		*ret = path;
 	return error;
+}
+
+int death_write_in_advance(struct supervisor *s, int fd)
+{
+	static struct json_out j;
+	j = (struct json_out){.fd = fd};
+	return write_document(s, &j, IN_ADVANCE);
+}
+
+void death_forget(struct supervisor *s)
+{
+	static const char *const ends[] = {"json", "stdout", "stderr", "output"};
+	char name[64];
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]) && s->dir.fd[DIR_deaths] >= 0; i++) {
+		snprintf(name, sizeof(name), "%s.%d.%s", s->run_id, s->worker.attempt, ends[i]);
+		unlinkat(s->dir.fd[DIR_deaths], name, 0);
+	}
 }
 
 static void say_tail(const struct stream *st, uint64_t most)

@@ -9,7 +9,9 @@
 //	schema, run_id, attempt, attempts_max, recover ("off|env|restart"), on_hopeless ("exit|sleep"), supervisor_version
 //	command          the command line, quoted for a shell	argv  its words		cwd
 //	command_key      16 hexadecimal digits: the same for the same argv and folder
-//	how              "exit" | "signal" | "oom-kill" | "hang" | "preflight" | "not-started"
+//	how              "exit" | "signal" | "oom-kill" | "hang" | "preflight" | "not-started" | "vanished": supervisor and worker ended
+//			 without a word; written in advance, so that all of the end is missing, and said by a later run
+//	boot_id, start_time of the kernel and of the worker (field 22 of its stat): whether it still runs
 //	exit             {"code": 1} or {"signal": 11, "name": "SIGSEGV", "core": true}; for a hang only when we ended it
 //	started_at, ended_at, lasted_ms, pid, supervisor_pid
 //	stop_signal      a stop signal that we had forwarded; a death by it is no incident, but a crash while stopping is
@@ -47,6 +49,12 @@ struct supervisor;
 
 /** Write tails and the death document. 0 and its path in *ret, or -errno (the folder is full, read-only, not there). */
 int death_write(struct supervisor *s, const char **ret);
+
+/** Write the document of a run that is not over to `fd`, for the case that nobody comes to write its end. 0 or -errno. */
+int death_write_in_advance(struct supervisor *s, int fd);
+
+/** The incident is stored: remove the document and the tails that it was made from. */
+void death_forget(struct supervisor *s);
 
 /** True when this death is one to look into: not exit 0, not the stop that was asked for. */
 int death_is_incident(const struct supervisor *s);

@@ -3,6 +3,7 @@
 // One loop over epoll: signals (signalfd), the worker's output, pipes of the steps; deadlines are the loop's timeout. What
 // happens goes as an event to the table in states.c.
 #include "base/clock.h"
+#include "supervise/process.h"
 #include "supervise/say.h"
 #include "supervise/spawn.h"
 #include "supervise/supervise.h"
@@ -11,8 +12,10 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -112,9 +115,7 @@ static int catch_signals(struct supervisor *s)
 	sigfillset(&set);
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		sigdelset(&set, ours[i]);
-	sigprocmask(SIG_SETMASK, &set, &s->outer_mask);
-	s->outer_sigpipe = signal(SIGPIPE, SIG_IGN);
-	s->outer_sigchld = signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &set, NULL);
 	sigaction(SIGBUS, &(struct sigaction){.sa_sigaction = bus_error, .sa_flags = SA_SIGINFO}, NULL);
 	s->signals = (struct watch){.ready = signals_ready, .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
 	if (s->signals.fd < 0)
@@ -128,12 +129,32 @@ static bool same_file(int a, int b)
 	return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static int begin(struct supervisor *s)
+// Supervisors of many containers share a folder, and each is process 1 of a machine that started in the same millisecond.
+static void make_run_id(char ret[RUN_ID_LEN])
 {
 	struct timespec now;
+	uint64_t random = 0;
+	char boot[40] = "";
 	clock_gettime(CLOCK_REALTIME, &now);
-	snprintf(s->run_id, sizeof(s->run_id), "%llx-%x",
-		(unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / NS_PER_MS, getpid());
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random)) { // too early after the boot
+		process_text("/proc/sys/kernel/random/boot_id", sizeof(boot), boot);
+		for (const char *c = boot; *c; c++)
+			random = (random ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+		random = (random ^ ff_clock_ns()) * UINT64_C(0x9e3779b97f4a7c15) ^ (uintptr_t)&now;
+	}
+	snprintf(ret, RUN_ID_LEN, "%llx-%016llx",
+		(unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / NS_PER_MS,
+		(unsigned long long)random);
+}
+
+static int begin(struct supervisor *s)
+{
+	make_run_id(s->run_id);
+	sigprocmask(SIG_SETMASK, NULL, &s->outer_mask);
+	s->outer_sigpipe = signal(SIGPIPE, SIG_IGN);
+	s->outer_sigchld = signal(SIGCHLD, SIG_DFL);
+	getrlimit(RLIMIT_NOFILE, &s->outer_files);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){s->outer_files.rlim_max, s->outer_files.rlim_max});
 	for (int i = 0; i < N_STREAMS; i++) {
 		struct stream *st = &s->streams[i];
 		out_init(&st->out, STDOUT_FILENO + i);
@@ -151,6 +172,7 @@ static int begin(struct supervisor *s)
 		say("orphans of the command are not ours to reap: %s", strerror(errno));
 	steps_init(s);
 	state_dir_open(&s->dir);
+	s->open.fd = -1;
 	cgroup_find(&s->cgroup);
 	kmsg_open(&s->kmsg);
 	return 0;
@@ -194,7 +216,7 @@ static void pace(struct supervisor *s)
 
 static void drained(struct supervisor *s)
 {
-	bool notes = s->steps[STEP_GOOD].pid || s->steps[STEP_RESULT].pid;
+	bool notes = s->steps[STEP_GOOD].pid || s->steps[STEP_RESULT].pid || s->steps[STEP_VANISHED].pid;
 	bool written = streams_written(s);
 	if (s->state == ST_DRAINING ? written && streams_read(s) : s->state == ST_LEAVING && written && !notes)
 		dispatch(s, EV_DRAINED);
@@ -225,11 +247,13 @@ int main(int argc, char **argv)
 	struct supervisor *s = &the;
 	if (options_parse(argc, argv, &s->options))
 		return 2;
+	char mib[16];
+	snprintf(mib, sizeof(mib), "%d", s->options.max_mib);
+	if (getenv("FIRSTFIX_MAX_MIB") || s->options.max_mib != MAX_MIB_DEFAULT)
+		setenv("FIRSTFIX_MAX_MIB", mib, 1); // for the steps and the worker's recorder
 	int error = begin(s);
-	if (error) {
-		say("cannot start: %s", strerror(-error));
-		return 2;
-	}
+	if (error)
+		spawn_plainly(s, error);
 	states_begin(s);
 	loop(s);
 	return s->exit_code;

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { FLAG, COUNT, SECONDS, KIBIBYTES, CHOICE, N_KINDS };
+enum kind { FLAG, COUNT, SECONDS, KIBIBYTES, MEBIBYTES, CHOICE, N_KINDS };
 
 struct option_row {
 	const char *name;
@@ -42,6 +42,7 @@ static const struct {
 	[COUNT] = {1, 1000, "a number from 1 to 1000"},
 	[SECONDS] = {0, 1000000, "seconds from 0 to 1000000"},
 	[KIBIBYTES] = {4, 65536, "KiB from 4 to 65536"},
+	[MEBIBYTES] = {16, 1048576, "MiB from 16 to 1048576"},
 };
 
 static int *member_of(struct options *o, const struct option_row *row)

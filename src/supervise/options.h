@@ -5,13 +5,15 @@
 
 enum { HANG_REPORT, HANG_RESTART, HANG_KILL };
 enum { HOPELESS_EXIT, HOPELESS_SLEEP };
+enum { ORPHAN_KEEP, ORPHAN_TERM, ORPHAN_KILL };
 enum { RECOVER_OFF, RECOVER_ENV, RECOVER_RESTART };
 enum { REPORT_FULL, REPORT_BRIEF, REPORT_OFF };
 enum { TERMINAL_AUTO, TERMINAL_OFF };
+enum { MAX_MIB_DEFAULT = 512 };
 
 struct options {
-	int attempts, backoff_s, check, good_after_s, grace_s, hang_action, hang_after_s, incident_s, on_hopeless,
-		recover, report, tail_kib, terminal;
+	int attempts, backoff_s, check, good_after_s, grace_s, hang_action, hang_after_s, incident_s, max_mib,
+		on_hopeless, orphan, recover, report, tail_kib, terminal;
 	const char *tool; /**< the firstfix binary for reports and incidents */
 	char **argv;	  /**< the command, NULL-terminated, never empty */
 };

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -118,13 +119,18 @@ static void place(int from, int to)
 		_exit(126);
 }
 
-static void run(struct supervisor *s, const int outputs[N_STREAMS], int status)
+static void run(struct supervisor *s, pid_t parent, const int outputs[N_STREAMS], int status)
 {
+	static const int signals[] = {[ORPHAN_TERM] = SIGTERM, [ORPHAN_KILL] = SIGKILL};
+	if (s->options.orphan != ORPHAN_KEEP &&
+		(prctl(PR_SET_PDEATHSIG, signals[s->options.orphan]) || getppid() != parent))
+		_exit(126); // the supervisor is dead already
 	terminal_enter(&s->terminal, outputs[0]);
 	place(outputs[0], STDOUT_FILENO);
 	place(s->one_output ? outputs[0] : outputs[1], STDERR_FILENO);
 	set_environment(s);
 	spawn_restore(s);
+	setrlimit(RLIMIT_NOFILE, &s->outer_files);
 	execvp(s->options.argv[0], s->options.argv);
 	int error = errno;
 	if (write(status, &error, sizeof(error)) != sizeof(error))
@@ -185,6 +191,19 @@ static void start_stream(struct supervisor *s, int i, int fd)
 	stream_start(s, st, fd, s->terminal.own && i == 0);
 }
 
+void spawn_plainly(struct supervisor *s, int error)
+{
+	bool files = error == -EMFILE || error == -ENFILE;
+	say("%s%s; %s runs without firstfix beside it", strerror(-error), files ? " (ulimit -n)" : "",
+		s->options.argv[0]);
+	spawn_restore(s);
+	setrlimit(RLIMIT_NOFILE, &s->outer_files);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	execvp(s->options.argv[0], s->options.argv);
+	say("%s: %s", s->options.argv[0], errno == ENOENT ? "command not found" : strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
 static uint64_t epoch_ns(void)
 {
 	struct timespec now;
@@ -206,9 +225,9 @@ int spawn_worker(struct supervisor *s)
 	s->worker.started_ns = ff_clock_ns();
 	s->worker.started_epoch_ns = epoch_ns();
 	terminal_before_start(&s->terminal);
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
-		run(s, theirs, status[1]);
+		run(s, parent, theirs, status[1]);
 	error = pid < 0 ? -errno : 0;
 	close(status[1]);
 	if (pid > 0 && !s->terminal.own)

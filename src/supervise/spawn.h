@@ -11,5 +11,8 @@ int spawn_worker(struct supervisor *s);
 /** Look whether the program could be executed: true when it is known now, worker.exec_errno says. */
 bool spawn_result(struct supervisor *s);
 
+/** Give up supervising before it began, for `error` (-errno): become the worker. Does not return. */
+void spawn_plainly(struct supervisor *s, int error) __attribute__((noreturn));
+
 /** In a child: signals and limits as we found them. */
 void spawn_restore(struct supervisor *s);

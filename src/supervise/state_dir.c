@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OLD_S = 7 * 24 * 3600, MOST_ENTRIES = 10000 };
+enum { OLD_S = 7 * 24 * 3600, MOST_ENTRIES = 10000, MOST_FILES = 1024, SHARE = 4 };
 
 static const char *const names[N_DIRS] = {
 #define X(name) [DIR_##name] = #name,
@@ -88,27 +88,103 @@ bool state_dir_file(const struct state_dir *d, enum state_folder folder, const c
 	return length > 0 && (size_t)length < n;
 }
 
-static void prune(int folder)
+struct old_file {
+	time_t at;
+	off_t bytes;
+	int folder; // descriptor
+	char name[96];
+};
+
+// The newest so many are remembered; what is older than all of them goes at once.
+static struct old_file files[MOST_FILES];
+
+static bool is_in_use(int folder, const char *name)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = openat(folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	bool held = fd >= 0 && !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
+	if (fd >= 0)
+		close(fd);
+	return held;
+}
+
+static void drop(const struct old_file *f)
+{
+	if (!is_in_use(f->folder, f->name))
+		unlinkat(f->folder, f->name, 0);
+}
+
+// Into the place of the oldest when there is no room.
+static size_t keep(size_t n, const struct old_file *file)
+{
+	if (n < MOST_FILES) {
+		files[n] = *file;
+		return n + 1;
+	}
+	size_t oldest = 0;
+	for (size_t i = 1; i < n; i++)
+		if (files[i].at < files[oldest].at)
+			oldest = i;
+	bool newer = file->at > files[oldest].at;
+	drop(newer ? &files[oldest] : file);
+	if (newer)
+		files[oldest] = *file;
+	return n;
+}
+
+static size_t list(int folder, size_t n)
 {
 	int fd = folder < 0 ? -1 : dup(folder);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	time_t now = time(NULL);
 	if (!dir)
-		return;
+		return n;
 	rewinddir(dir);
 	struct dirent *e;
 	for (int i = 0; i < MOST_ENTRIES && (e = readdir(dir)); i++) {
+		struct old_file f = {.folder = folder};
 		struct stat st;
-		if (!fstatat(folder, e->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) &&
-			now - st.st_mtime > OLD_S)
-			unlinkat(folder, e->d_name, 0);
+		if (strlen(e->d_name) >= sizeof(f.name) || fstatat(folder, e->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
+			!S_ISREG(st.st_mode))
+			continue;
+		strcpy(f.name, e->d_name);
+		f.at = st.st_mtime;
+		f.bytes = (off_t)st.st_blocks * 512;
+		if (now - st.st_mtime > OLD_S)
+			drop(&f);
+		else
+			n = keep(n, &f);
 	}
 	closedir(dir);
+	return n;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct old_file *x = a, *y = b;
+	return (x->at < y->at) - (x->at > y->at);
 }
 
 void state_dir_prune(const struct state_dir *d)
 {
-	static const enum state_folder pruned[] = {DIR_tails, DIR_deaths, DIR_reports};
-	for (size_t i = 0; i < sizeof(pruned) / sizeof(pruned[0]); i++)
-		prune(d->fd[pruned[i]]);
+	struct {
+		enum state_folder folder;
+		unsigned most; // files
+	} pruned[] = {{DIR_tails, 256}, {DIR_deaths, 256}, {DIR_reports, 32}, {DIR_tally, 256}, {DIR_open, 256}};
+	enum { N = sizeof(pruned) / sizeof(pruned[0]) };
+	uint64_t bytes = 0, most = ff_statedir_max_bytes() / SHARE;
+	size_t n = 0;
+	for (size_t i = 0; i < N; i++)
+		n = list(d->fd[pruned[i].folder], n);
+	qsort(files, n, sizeof(files[0]), newest_first);
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+		while (k < N - 1 && d->fd[pruned[k].folder] != files[i].folder)
+			k++;
+		bytes += (uint64_t)files[i].bytes;
+		if (bytes > most || !pruned[k].most)
+			drop(&files[i]);
+		else
+			pruned[k].most--;
+	}
 }

@@ -10,7 +10,8 @@
 	X(reports)    \
 	X(tally)      \
 	X(armed)      \
-	X(lanes)
+	X(lanes)      \
+	X(open)
 
 enum state_folder {
 #define X(name) DIR_##name,
@@ -30,5 +31,6 @@ void state_dir_open(struct state_dir *d);
 /** PATH/FOLDER/NAME into `ret`; false when there is no such folder or no room. */
 bool state_dir_file(const struct state_dir *d, enum state_folder folder, const char *name, size_t n, char *ret);
 
-/** Remove what dead supervisors left: files older than a week in tails, deaths and reports. */
+/** Remove what dead supervisors left: files older than a week, and the oldest until all are a quarter of what the folder may
+    hold. Files that somebody holds a lock on are in use. */
 void state_dir_prune(const struct state_dir *d);

@@ -69,10 +69,12 @@ static void leave(struct supervisor *s)
 
 static void gone(struct supervisor *s)
 {
+	bool keep = s->had_incident && !s->stored;
 	for (int i = 0; i < N_STREAMS; i++)
-		stream_leave(s, &s->streams[i], s->had_incident);
+		stream_leave(s, &s->streams[i], keep);
 	for (int i = 0; i < N_STEPS; i++)
 		step_kill(s, (enum step_kind)i);
+	open_run_end(s);
 	state_dir_prune(&s->dir);
 	enter(s, ST_GONE, 0);
 }
@@ -110,6 +112,8 @@ static void start_attempt(struct supervisor *s)
 {
 	enter(s, ST_STARTING, 0);
 	int error = spawn_worker(s);
+	if ((error == -EMFILE || error == -ENFILE) && s->worker.attempt == 1)
+		spawn_plainly(s, error);
 	if (error) {
 		say("cannot start %s: %s; trying again", s->options.argv[0], strerror(-error));
 		s->worker.attempt--;
@@ -148,13 +152,20 @@ static void finish(struct supervisor *s)
 static void decide(struct supervisor *s, const struct step *step)
 {
 	uint64_t pause_ms = recovery_died(s, step);
+	s->stored = step && s->recovery.incident[0];
+	if (s->stored)
+		death_forget(s);
+	open_run_end(s);
 	if (!pause_ms || s->stop_signal) {
 		finish(s);
 		return;
 	}
 	kill_group(s, SIGKILL); // what the worker left behind may still hold the GPU's memory
-	for (int i = 0; i < N_STREAMS; i++)
+	for (int i = 0; i < N_STREAMS; i++) {
+		if (s->stored)
+			tail_remove(&s->streams[i].tail);
 		stream_stop(s, &s->streams[i]);
+	}
 	enter(s, ST_BACKOFF, pause_ms);
 }
 
@@ -214,8 +225,12 @@ static void stop_check(struct supervisor *s)
 static void started(struct supervisor *s)
 {
 	enter(s, ST_UP, 0);
-	if (s->worker.attempt == 1)
-		start_report(s);
+	open_run_begin(s);
+	if (s->worker.attempt > 1)
+		return;
+	start_report(s);
+	state_dir_prune(&s->dir);
+	open_run_look(s);
 }
 
 static void not_started(struct supervisor *s)

@@ -26,6 +26,7 @@ static const struct {
 	[STEP_REPORT] = {"start-up report", false, true},
 	[STEP_INCIDENT] = {"incident", true, false},
 	[STEP_GOOD] = {"note of the good start", false, true},
+	[STEP_VANISHED] = {"incident of an earlier run", false, true},
 	[STEP_RESULT] = {"note of the attempt", false, true},
 };
 
@@ -80,9 +81,10 @@ static void run(struct supervisor *s, enum step_kind kind, const char *argv[], i
 	if (kinds[kind].low_priority)
 		lower_priority();
 	int err = notes >= 0 ? notes : STDERR_FILENO;
+	bool unread = kind == STEP_VANISHED; // a verdict that nobody waits for
 	int null = open("/dev/null", O_RDWR);
 	dup2(null, STDIN_FILENO);
-	dup2(answer >= 0 ? answer : err, STDOUT_FILENO);
+	dup2(unread ? null : answer >= 0 ? answer : err, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
 	argv[0] = s->options.tool;
 	execv(s->options.tool, (char **)argv);
@@ -152,6 +154,8 @@ static void ended(struct supervisor *s, struct step *step)
 	step->pid = 0;
 	if (step->kind == STEP_CHECK || step->kind == STEP_INCIDENT)
 		dispatch(s, EV_STEP_DONE);
+	else if (step->kind == STEP_VANISHED)
+		open_run_told(s);
 }
 
 bool step_reaped(struct supervisor *s, pid_t pid, int status)

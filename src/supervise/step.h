@@ -12,6 +12,7 @@ enum step_kind {
 	STEP_REPORT,   /**< firstfix report, beside the worker */
 	STEP_INCIDENT, /**< firstfix incident --from DEATH: its stdout is the verdict */
 	STEP_GOOD,     /**< firstfix incident --good-start REPORT */
+	STEP_VANISHED, /**< firstfix incident --from DEATH of an earlier run that ended without a word */
 	STEP_RESULT,   /**< firstfix incident --attempt ID --result ... */
 	N_STEPS
 };

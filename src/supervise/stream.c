@@ -46,15 +46,31 @@ static void drop(struct supervisor *s, struct stream *st, int error)
 	st->done = st->tail.total;
 }
 
+// What was waiting in pages that are gone is lost; nothing else takes its place.
+static void skip_gone(struct stream *st)
+{
+	if (st->done >= st->tail.gone)
+		return;
+	say("%s: the last %llu bytes were lost: somebody cut %s", st->tail.stream,
+		(unsigned long long)(st->tail.gone - st->done), st->tail.path);
+	st->lost += st->tail.gone - st->done;
+	st->done = st->tail.gone;
+}
+
 // False when `out` takes no more for now.
 static bool flush(struct supervisor *s, struct stream *st)
 {
+	skip_gone(st);
 	while (pending(st)) {
 		struct iovec iov[2];
 		int pieces = tail_pieces(&st->tail, st->done, pending(st), iov);
 		ssize_t n = st->out.way == OUT_CLOSED ? -EPIPE : out_write(&st->out, iov, pieces);
 		if (n == -EAGAIN)
 			return false;
+		if (n == -EFAULT && tail_rescue(&st->tail, st->tail.ring)) {
+			skip_gone(st);
+			return true;
+		}
 		if (n < 0) {
 			drop(s, st, (int)-n);
 			return true;

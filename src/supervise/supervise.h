@@ -8,6 +8,7 @@
 #include "supervise/hang.h"
 #include "supervise/kmsg.h"
 #include "supervise/loop.h"
+#include "supervise/open_run.h"
 #include "supervise/options.h"
 #include "supervise/recover.h"
 #include "supervise/state_dir.h"
@@ -94,6 +95,7 @@ struct supervisor {
 
 	int epoll;
 	struct watch signals, exec_status;
+	struct rlimit outer_files;
 	sigset_t outer_mask; /**< what we were started with, for children */
 	void (*outer_sigpipe)(int);
 	void (*outer_sigchld)(int);
@@ -107,8 +109,9 @@ struct supervisor {
 	unsigned n_orphans;
 	struct terminal terminal;
 	struct step steps[N_STEPS];
-	bool had_incident;
-	int held[N_HELD]; /**< files of the last death, where they lie in memory only */
+	bool had_incident; /**< this attempt ended with one */
+	bool stored;	   /**< and that is in the database: the files it was made from can go */
+	int held[N_HELD];  /**< files of the last death, where they lie in memory only */
 	unsigned n_held;
 	char report[512]; /**< path of the start-up report, empty for none */
 	struct cgroup cgroup;
@@ -116,6 +119,7 @@ struct supervisor {
 	struct kmsg kmsg;
 	struct hang hang;
 	struct recovery recovery;
+	struct open_run open;
 };
 
 /** Let the table act. */

@@ -26,6 +26,8 @@ static int file_in(int dir, const char *dir_path, const char *name, uint64_t siz
 	if (fd < 0)
 		return -errno;
 	int error = posix_fallocate(fd, 0, (off_t)size);
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	fcntl(fd, F_OFD_SETLK, &lock); // while it is held the file is in use; where locks do not work its age tells
 	if (!error)
 		return fd;
 	unlinkat(dir, name, 0);
@@ -72,7 +74,7 @@ int tail_open(struct tail *t, int dir, const char *dir_path, const char *name, c
 	t->head = (struct tail_head *)map;
 	t->ring = map + page;
 	t->capacity = capacity;
-	t->total = 0;
+	t->total = t->gone = 0;
 	t->fd = fd;
 	*t->head = (struct tail_head){.version = 1,
 		.data = (uint32_t)page,
@@ -112,7 +114,49 @@ int tail_rescue(struct tail *t, const void *address)
 	size_t size = t->capacity + (size_t)(t->ring - map);
 	if (!map || (const char *)address < map || (const char *)address >= map + size)
 		return 0;
+	t->gone = t->total;
 	return mmap(map, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
+static int copy_ring(int from, const struct tail_head *h, uint64_t most, int to)
+{
+	char chunk[16384];
+	uint64_t at = h->reserved > h->capacity ? h->reserved - h->capacity : 0;
+	if (h->total > most && at < h->total - most)
+		at = h->total - most;
+	while (at < h->total) {
+		uint64_t pos = at % h->capacity,
+			 n = h->capacity - pos < sizeof(chunk) ? h->capacity - pos : sizeof(chunk);
+		n = h->total - at < n ? h->total - at : n;
+		ssize_t got = pread(from, chunk, n, (off_t)(h->data + pos));
+		if (got <= 0 || write(to, chunk, (size_t)got) != got)
+			return got < 0 ? -errno : -EIO;
+		at += (uint64_t)got;
+	}
+	return 0;
+}
+
+int tail_salvage(int dir, const char *name, uint64_t most, int fd)
+{
+	struct tail_head h;
+	struct stat st;
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int from = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (from < 0)
+		return -errno;
+	int error = fstat(from, &st) || !S_ISREG(st.st_mode) ? -EINVAL : 0;
+	if (!error && fcntl(from, F_OFD_SETLK, &lock))
+		error = -EBUSY;
+	if (!error &&
+		(pread(from, &h, sizeof(h), 0) != sizeof(h) || memcmp(h.magic, TAIL_MAGIC, sizeof(h.magic)) != 0 ||
+			!h.capacity || h.capacity > (uint64_t)st.st_size || h.total > h.reserved))
+		error = -EBADMSG;
+	if (!error)
+		error = copy_ring(from, &h, most, fd);
+	if (!error)
+		futimens(fd, (struct timespec[]){st.st_atim, st.st_mtim});
+	close(from);
+	return error;
 }
 
 int tail_copy(const struct tail *t, uint64_t most, int fd, uint64_t *ret)

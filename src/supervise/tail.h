@@ -28,6 +28,7 @@ struct tail {
 	char *ring;
 	uint64_t capacity, total; /**< as in the head, which a cut file can take away */
 	char stream[12];
+	uint64_t gone;	/**< bytes up to here were lost with the pages of a cut file */
 	char path[512]; /**< what another process opens; /proc/PID/fd/N when it lies in memory only */
 	int fd;
 };
@@ -45,6 +46,10 @@ void tail_commit(struct tail *t, uint64_t n);
 
 /** A page of the mapping is gone (the file was cut): go on in memory. True when `address` lay in this tail. */
 int tail_rescue(struct tail *t, const void *address);
+
+/** Write the last `most` bytes of a tail whose supervisor is gone, the file `name` of a folder, to `fd`, and give that its time.
+    0 or -errno: -EBUSY when somebody still writes to it. The file is not trusted. */
+int tail_salvage(int dir, const char *name, uint64_t most, int fd);
 
 /** Write the last `most` bytes to `fd`; *ret says how many there were. 0 or -errno. */
 int tail_copy(const struct tail *t, uint64_t most, int fd, uint64_t *ret);
