@@ -94,33 +94,6 @@ rule {
   end,
 }
 
--- a conflict between these breaks loading or is refused at import; others of pip check are noise here
-local telling = {torch = true, torchvision = true, torchaudio = true, transformers = true, tokenizers = true, ["huggingface-hub"] = true,
-                 accelerate = true, bitsandbytes = true, vllm = true, triton = true, numpy = true, peft = true, xformers = true, ["flash-attn"] = true}
-
-local function requirement(text)
-  return (tostring(text):match[[^[A-Za-z0-9._-]+]] or ""):lower():gsub("[_.]+", "-")
-end
-
-rule {
-  id = "pip.conflict/check",
-  severity = "warning",
-  applies = torch_family,
-  check = function(f)
-    local said, first = {}, nil
-    for _, c in ipairs(list(f"python.conflicts")) do
-      local wanted = requirement(c.requires)
-      if telling[wanted] and telling[requirement(c.package)] and #said < 5 then
-        first = first or {name = wanted, need = tostring(c.requires):match[[^[\w.-]+\s*([<>=!~][^;]*)]]}
-        said[#said + 1] = ("%s requires %s, and %s."):format(c.package, c.requires, c.found and c.found .. " is installed" or "it is not installed")
-      end
-    end
-    if not first then return nil end
-    return {confidence = 0.7, why = said, evidence = {"python.conflicts"},
-      fixes = {{install = first.name, need = first.need, say = "Install the version that is asked for."}}}
-  end,
-}
-
 rule {
   id = "torch.torchvision-mismatch/check",
   applies = torch_family,

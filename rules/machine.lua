@@ -45,11 +45,11 @@ rule {
     local call, text, probe = silent_call(f, "timeout")
     if not call or not call:match[[^(?:nvml|cu[A-Z])]] then return nil end
     local fixes = {
-      {kind = "restart", say = "Reboot the host (in a rented container: move to another host); a call that is stuck in the driver cannot be ended."},
-      {kind = "hardware", say = "If it comes back: look for Xid and NVRM lines of the kernel, and take that GPU out of service.", command = "sudo dmesg | grep -iE 'nvrm|xid'"},
+      {restart = true, say = "Reboot the host (in a rented container: move to another host); a call that is stuck in the driver cannot be ended."},
+      {hardware = true, say = "If it comes back: look for Xid and NVRM lines of the kernel, and take that GPU out of service."},
     }
     if f"gpus.0.persistence" == false and #f.gpus() > 1 then
-      table.insert(fixes, 1, {kind = "os", say = "Keep the GPUs initialised: without persistence mode every start of CUDA brings all of them up, which takes seconds each.", command = "sudo nvidia-smi -pm 1"})
+      table.insert(fixes, 1, {setting = "persistence", say = "Keep the GPUs initialised: without persistence mode every start of CUDA brings all of them up, which takes seconds each."})
     end
     return {confidence = 0.85, why = ("%s did not come back (%s): every program that starts on the GPU waits there too."):format(call, text:match[[: (.*)$]] or text),
       evidence = {{fact = "errors", value = ("%s: %s"):format(probe, text), label = "Not answered"}}, fixes = fixes}
@@ -63,7 +63,7 @@ rule {
     local call, text, probe = silent_call(f, "crash")
     if not call or not call:match[[^(?:nvml|cu[A-Z])]] then return nil end
     return {confidence = 0.85, why = ("The driver's own library crashed in %s (%s)."):format(call, text:match[[: (.*)$]] or text), evidence = {{fact = "errors", value = ("%s: %s"):format(probe, text), label = "Crashed"}, "driver.user_library", "driver.kernel_module"},
-      fixes = {{kind = "driver", say = "Install the driver's user libraries again, in the version of the kernel module; in a container, take the image's own copies out."}, {kind = "restart", say = "Reboot the host."}}}
+      fixes = {{driver = "upgrade", say = "Install the driver's user libraries again, in the version of the kernel module; in a container, take the image's own copies out."}, {restart = true, say = "Reboot the host."}}}
   end,
 }
 
@@ -75,9 +75,9 @@ local answers = {
 
 local function reload(f)
   if f"system.container.runtime" then
-    return {kind = "restart", say = "Restart the container; if it stays, reload nvidia_uvm on the host, or reboot it (this stops every program on its GPUs)."}
+    return {restart = true, say = "Restart the container; if it stays, reload nvidia_uvm on the host, or reboot it (this stops every program on its GPUs)."}
   end
-  return {kind = "restart", say = "Reload the module when no program uses a GPU, or reboot the host.", command = "sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm"}
+  return {restart = "uvm", say = "Reload the module when no program uses a GPU, or reboot the host."}
 end
 
 -- CUDA_VISIBLE_DEVICES and MIG have rules of their own
@@ -102,11 +102,11 @@ rule {
     local fixes, why = {}, {("cuInit answers %d (%s)%s."):format(code, text, n > 0 and (", and NVML lists %d %s"):format(n, n == 1 and "GPU" or "GPUs") or "")}
     if devices and not has_device(f, "/dev/nvidia-uvm") and not has_device(f, "/dev/dxg") then
       why[2] = "/dev/nvidia-uvm is not there; CUDA needs it and NVML does not."
-      fixes[1] = f"system.container.runtime" and {kind = "container-flag:device", say = "Make the node on the host (nvidia-modprobe -u -c=0) and start the container again with it."}
-        or {kind = "os", say = "Load the module and make its device node.", command = "sudo nvidia-modprobe -u -c=0"}
+      fixes[1] = f"system.container.runtime" and {host = true, kind = "container-flag:device", say = "Make the node on the host (nvidia-modprobe -u -c=0) and start the container again with it."}
+        or {setting = "uvm-node", say = "Load the module and make its device node."}
     end
     fixes[#fixes + 1] = reload(f)
-    fixes[#fixes + 1] = {kind = "driver", say = "If it comes back, look at the kernel's NVRM and Xid lines, and reinstall or upgrade the driver."}
+    fixes[#fixes + 1] = {driver = "upgrade", say = "If it comes back, look at the kernel's NVRM and Xid lines, and reinstall or upgrade the driver."}
     return {confidence = 0.82, why = why, evidence = {"cuda.driver_init.code", "cuda.driver_init.name", "driver.version", "driver.devices"}, fixes = fixes}
   end,
   doc = {looks = "torch.cuda.is_available() is False although nvidia-smi lists the GPUs.", check = "cuda.driver_init in the report: what cuInit itself answers."},
@@ -126,7 +126,7 @@ rule {
     end
     if not why then return nil end
     return {confidence = 0.85, why = {why, "NVIDIA_VISIBLE_DEVICES is {fact:env.NVIDIA_VISIBLE_DEVICES}."}, evidence = {"driver.error", "driver.gpu_count", "driver.devices"},
-      fixes = {{kind = "container-flag:gpus", say = "Start the container with the GPU.", command = "docker run --gpus all ..."}, {kind = "env:NVIDIA_VISIBLE_DEVICES", say = "Check that NVIDIA_VISIBLE_DEVICES is neither empty, 'void' nor 'none'."}}}
+      fixes = {{container = "gpus", say = "Start the container with the GPU."}, {host = true, kind = "env:NVIDIA_VISIBLE_DEVICES", say = "Check that NVIDIA_VISIBLE_DEVICES is neither empty, 'void' nor 'none'."}}}
   end,
 }
 
@@ -137,7 +137,7 @@ rule {
     if f"driver.error.code" ~= 9 or f"system.container.runtime" and f"driver.kernel_module" then return nil end
     local host = f"system.container.runtime" and " on the host" or ""
     return {confidence = 0.9, why = {"NVML answers 9, driver not loaded: the user libraries are there and the kernel module is not loaded" .. host .. "."}, evidence = {"driver.error", "driver.user_library"},
-      fixes = {{kind = "driver", say = ("Load the kernel module%s; if it cannot be found, build it for the running kernel."):format(host), command = "sudo modprobe nvidia"}, {kind = "restart", say = "Or reboot into the kernel that it was built for."}}}
+      fixes = {{driver = "load", say = ("Load the kernel module%s; if it cannot be found, build it for the running kernel."):format(host)}, {restart = true, say = "Or reboot into the kernel that it was built for."}}}
   end,
 }
 
@@ -147,7 +147,7 @@ rule {
   check = function(f)
     if not f"system.container.runtime" or f"driver.error.code" ~= 4 then return nil end
     return {confidence = 0.82, why = "NVML answers 4 (insufficient permissions): this container may not use the GPU's device nodes, as after a daemon-reload on the host or without a device rule.", evidence = {"driver.error", "driver.devices"},
-      fixes = {{kind = "restart", say = "Make the container anew (a restart of the same one keeps its device rules)."}, {kind = "container-flag:device", say = "Pass the device nodes explicitly, so that they outlive a reload of the host's service manager.", command = "docker run --gpus all --device /dev/nvidiactl --device /dev/nvidia-uvm --device /dev/nvidia0 ..."}}}
+      fixes = {{restart = true, say = "Make the container anew (a restart of the same one keeps its device rules)."}, {host = true, kind = "container-flag:device", say = "Pass the device nodes explicitly (--device /dev/nvidiactl, nvidia-uvm, nvidia0), so that they outlive a reload of the host's service manager."}}}
   end,
 }
 
@@ -160,7 +160,7 @@ rule {
     for _, path in ipairs(denied) do card = card or type(path) == "string" and path:match[[^/dev/nvidia(?:\d+|ctl|-uvm)$]] end
     if f"system.container.runtime" or not (f"driver.error.code" == 4 or card and f"cuda.driver_init.code" ~= 0) then return nil end
     return {confidence = 0.85, why = card and ("This user may not read and write %s."):format(card) or "NVML answers 4 (insufficient permissions): this user may not use the driver.", evidence = {"driver.error", "driver.devices_denied"},
-      fixes = {{kind = "os", say = "Let the user use the nodes: add it to the group that owns them (ls -l /dev/nvidia*), and log in again.", command = "sudo usermod -aG video \"$USER\""}}}
+      fixes = {{setting = "gpu-group", say = "Let the user use the nodes: add it to the group that owns them (ls -l /dev/nvidia*), and log in again."}}}
   end,
   doc = {looks = "nvidia-smi works for root and says 'Insufficient Permissions' to the worker's user.", check = "ls -l /dev/nvidia*; the groups of the worker's user."},
 }
@@ -179,8 +179,8 @@ rule {
     local n = #f.gpus()
     return {confidence = 0.92, why = ("NVML says of GPU %s: %s (error 15). %d of %d GPUs %s lost."):format(table.concat(lost, ", "), tostring(said), #lost, n, #lost == 1 and "is" or "are"),
       evidence = {("gpus.%s.error"):format(lost[1])},
-      fixes = {{kind = "hardware", say = "Take the host out of service: reseat the card, check its power and cooling; use another host for now."}, {kind = "restart", say = "A cold restart of the host may bring it back."},
-               n > #lost and {kind = "env:CUDA_VISIBLE_DEVICES", say = "Until then use the GPUs that still answer, by their UUID (nvidia-smi -L)."} or nil}}
+      fixes = {{hardware = true, say = "Take the host out of service: reseat the card, check its power and cooling; use another host for now."}, {restart = true, say = "A cold restart of the host may bring it back."},
+               n > #lost and {host = true, kind = "env:CUDA_VISIBLE_DEVICES", say = "Until then use the GPUs that still answer, by their UUID (nvidia-smi -L)."} or nil}}
   end,
 }
 
@@ -194,7 +194,7 @@ rule {
     end
     if loaded <= shown then return nil end
     return {confidence = 0.8, why = ("The kernel's nvidia driver holds %d of the %d NVIDIA GPUs on the PCI bus, and NVML lists %d: one does not answer any more."):format(loaded, bus, shown), evidence = {"driver.gpu_count"},
-      fixes = {{kind = "hardware", say = "Look at what the kernel says of the missing one, then reseat it or check its power.", command = "sudo dmesg | grep -iE 'nvrm|xid'"}, {kind = "restart", say = "A cold restart of the host may bring it back."}}}
+      fixes = {{hardware = true, say = "Look at what the kernel says of the missing one, then reseat it or check its power."}, {restart = true, say = "A cold restart of the host may bring it back."}}}
   end,
 }
 
@@ -234,7 +234,7 @@ rule {
     return {confidence = 0.85, why = {("%s has %s of %s free%s."):format(name_of(worst), gib(worst.memory.free), gib(worst.memory.total), #gpus > 1 and (", and the other %d have no more"):format(#gpus - 1) or ""),
         holder and ("Process %d (%s) holds %s."):format(holder.pid, holder.name or "?", holder.used and gib(holder.used) or "memory there") or "Which process holds it is not shown here (a container does not see those of others)."},
       evidence = {{fact = ("gpus.%d.memory.free"):format(i), value = gib(worst.memory.free)}, {fact = ("gpus.%d.memory.total"):format(i), value = gib(worst.memory.total)}},
-      fixes = {{kind = "free-gpu", say = "End the process that holds it, if it is not the worker that shall run.", command = holder and ("kill %d"):format(holder.pid) or "nvidia-smi"}, {kind = "env:CUDA_VISIBLE_DEVICES", say = "Or use another GPU."}}}
+      fixes = {{free = "gpu", pid = holder and holder.pid, say = "End the process that holds it, if it is not the worker that shall run."}, {host = true, kind = "env:CUDA_VISIBLE_DEVICES", say = "Or use another GPU."}}}
   end,
 }
 
@@ -253,7 +253,7 @@ rule {
     end
     return {confidence = 0.85, why = {("The compute mode of %s is exclusive: one process at a time."):format(#gpus == 1 and name_of(gpus[1]) or "all visible GPUs"), held and held.pid and ("Process %d (%s) holds it."):format(held.pid, held.name or "?") or busy and "cuInit answers 46: another process holds it." or nil},
       evidence = {"gpus.0.compute_mode", "cuda.driver_init.code"},
-      fixes = {{kind = "free-gpu", say = "End the process that holds the GPU.", command = held and held.pid and ("kill %d"):format(held.pid) or "nvidia-smi"}, {kind = "os", say = "Or set the compute mode back to default.", command = "sudo nvidia-smi -c 0"}}}
+      fixes = {{free = "gpu", pid = held and held.pid, say = "End the process that holds the GPU."}, {setting = "compute-mode", say = "Or set the compute mode back to default."}}}
   end,
 }
 
@@ -268,15 +268,15 @@ rule {
     end
     return {confidence = 0.88, why = {("MIG mode is on, and %s no instance: CUDA has no device to offer."):format(#gpus == 1 and "the GPU has" or ("all %d GPUs have"):format(#gpus)), f"cuda.driver_init.code" == 100 and "cuInit answers 100 (no device)." or nil},
       evidence = {"gpus.0.mig", "gpus.0.mig_devices", "cuda.driver_init.code"},
-      fixes = {{kind = "os", say = "Switch MIG off (when no program uses the GPU), or make an instance (nvidia-smi mig -lgip lists the profiles).", command = "sudo nvidia-smi -mig 0"}}}
+      fixes = {{setting = "no-mig", say = "Switch MIG off (when no program uses the GPU), or make an instance (nvidia-smi mig -lgip lists the profiles)."}}}
   end,
 }
 
 -- Packages that are of no use without an NVIDIA GPU: who installs one means to use it.
 local gpu_only = {"vllm", "sglang", "sgl-kernel", "lmdeploy", "flash-attn", "tensorrt-llm", "exllamav2", "exllamav3", "auto-gptq", "autoawq", "gptqmodel", "deep-gemm", "flashinfer-python", "flashinfer", "onnxruntime-gpu", "bitsandbytes"}
 
-local passed = {kind = "container-flag:gpus", say = "On a host with a GPU: start the container with it.", command = "docker run --gpus all ..."}
-local elsewhere = {kind = "hardware", say = "Run on a machine with an NVIDIA GPU and its driver."}
+local passed = {container = "gpus", say = "On a host with a GPU: start the container with it."}
+local elsewhere = {hardware = true, say = "Run on a machine with an NVIDIA GPU and its driver."}
 
 rule {
   id = "host.no-gpu/driver",

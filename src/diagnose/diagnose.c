@@ -212,11 +212,23 @@ static json_t *document_of(
 	return doc;
 }
 
+// The log ends in an exception or a death, tells an error that nothing went well after, or says nothing at all.
+static bool shows_failure(const struct ff_scan *scan)
+{
+	const struct ff_events *events = ff_scan_events(scan);
+	bool failed = ff_scan_lines(scan) == 0 || ff_events_fatal(events) != FF_EVENT_NO_INNER;
+	for (size_t i = 0; !failed && i < ff_events_count(events); i++) {
+		const struct ff_event *e = ff_events_at(events, i);
+		failed = e && e->kind != FF_EVENT_LINE && ff_event_tier(events, i) >= 3;
+	}
+	return failed;
+}
+
 static struct ff_error *judge(const struct ff_diagnose_options *o, struct ff_rules *rules, const struct ff_scan *scan,
 	struct ff_findings *findings, json_t *broken)
 {
 	_cleanup_findings_ struct ff_findings checks = {0};
-	bool failed = scan && ff_events_fatal(ff_scan_events(scan)) != FF_EVENT_NO_INNER;
+	bool failed = scan && shows_failure(scan);
 	if (!o->checks && !failed && !(scan && ff_scan_spoke(scan)))
 		return NULL;
 	struct ff_error *err = ff_judge_facts(rules, o->facts);

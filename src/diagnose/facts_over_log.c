@@ -6,6 +6,7 @@
 //	facts: BNB_CUDA_VERSION=128, and the package ships 121 only            -> bnb.override-wrong
 #include "base/str.h"
 #include "diagnose/finding.h"
+#include "fix/fix.h"
 
 enum { SURE_PERCENT = 85, PROVED_PERCENT = 80 };
 
@@ -94,9 +95,19 @@ static json_t *joined(const json_t *first, const json_t *then, bool (*same)(cons
 	return list;
 }
 
-static bool has_command(const json_t *fixes)
+// A command, or an intention that can have one: not only words for whoever runs the host or writes the code.
+static bool can_be_run(const json_t *fixes)
 {
-	return ff_json_text(json_array_get(fixes, 0), "command") || json_object_get(json_array_get(fixes, 0), "set");
+	static const char *const words[] = {"code", "network", "host", "hardware", "wait", "login"};
+	const json_t *first = json_array_get(fixes, 0);
+	bool run = ff_json_text(first, "command"), only_words = false;
+	const char *key;
+	json_t *value;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		only_words |= json_object_get(first, words[i]) != NULL;
+	json_object_foreach ((json_t *)first, key, value)
+		run |= !only_words && ff_intention_known(NULL, key);
+	return run;
 }
 
 // The check's fixes are written from what is there; the log's may be general. One that can be run stands first.
@@ -105,7 +116,7 @@ static struct ff_error *merge(struct ff_finding *said, const struct ff_finding *
 	json_t *fixes = json_object_get(said->answer, "fixes"), *proved = json_object_get(check->answer, "fixes");
 	json_t *evidence = joined(
 		json_object_get(said->answer, "evidence"), json_object_get(check->answer, "evidence"), is_same_fact);
-	json_t *order = json_array_size(proved) && (has_command(proved) || !has_command(fixes))
+	json_t *order = json_array_size(proved) && (can_be_run(proved) || !can_be_run(fixes))
 		? joined(proved, fixes, is_same_fix)
 		: joined(fixes, proved, is_same_fix);
 	const char *why = ff_json_text(said->answer, "why"), *facts = ff_json_text(check->answer, "why");

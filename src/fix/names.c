@@ -1,7 +1,7 @@
 // Which names of packages may stand in a command, and which release an installer would take.
 //
 //	rules/data/packages.tsv: names seen on the registry when the table was made. A name that is neither there nor installed here may
-//	be free for anybody to register, so no command ever holds it.
+//	be free for anybody to register, so no command ever holds it. A name that the METADATA of an installed package requires is one.
 //	rules/data/releases.tsv: releases by package, newest first.
 //	rules/data/cuda_libraries.tsv: which package brings a shared library ("libcudnn.so.9": nvidia-cudnn). How the package is called for a
 //	CUDA version is read from what torch asks for: "nvidia-cudnn-cu12"; a soname's number is not a CUDA version.
@@ -23,12 +23,30 @@ static bool find_row(struct ff_span text, const char *name, struct ff_table_row 
 	return false;
 }
 
+// What an installed package asks for in its METADATA and does not find is named by whoever made that package.
+static bool is_required_here(const json_t *facts, const char *name)
+{
+	size_t i;
+	json_t *conflict;
+	json_array_foreach (facts ? ff_json_at(facts, "python.conflicts") : NULL, i, conflict) {
+		const char *requires = ff_json_text(conflict, "requires");
+		struct ff_requirement r;
+		if (!requires)
+			continue;
+		_cleanup_error_ struct ff_error *err = ff_requirement_parse("requires", ff_span_of(requires), &r);
+		if (!err && ff_package_name_equal(r.name, ff_span_of(name)))
+			return true;
+	}
+	return false;
+}
+
 bool ff_fix_package_known(const struct ff_fix_machine *machine, const char *name)
 {
 	struct ff_table_row row;
 	bool absent;
 	const json_t *here = machine->facts ? ff_json_at(machine->facts, "python.packages") : NULL;
-	return (here && ff_machine_package(machine, name, &absent)) || find_row(ff_table_packages, name, &row);
+	return (here && ff_machine_package(machine, name, &absent)) || is_required_here(machine->facts, name) ||
+		find_row(ff_table_packages, name, &row);
 }
 
 // "==9.1.0.70" names the release itself.

@@ -424,9 +424,9 @@ static void take_space(struct capture *c, const char *path)
 	_cleanup_error_ struct ff_error *err = ff_host_space(c->host, path, &space);
 	if (err)
 		return;
-	json_t *answer = json_pack("{s:I, s:I, s:I, s:I, s:b}", "total", (json_int_t)space.total, "available",
+	json_t *answer = json_pack("{s:I, s:I, s:I, s:I, s:b, s:b}", "total", (json_int_t)space.total, "available",
 		(json_int_t)space.available, "inodes", (json_int_t)space.inodes, "inodes_free",
-		(json_int_t)space.inodes_free, "read_only", space.read_only);
+		(json_int_t)space.inodes_free, "read_only", space.read_only, "no_exec", space.no_exec);
 	if (json_object_set_new(json_object_get(c->live, "statfs"), path, answer) < 0)
 		c->out_of_memory = true;
 }

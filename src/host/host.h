@@ -105,11 +105,11 @@ struct ff_error *ff_host_readlink_process(struct ff_host *host, pid_t pid, const
 struct ff_error *ff_host_uname(struct ff_host *host, struct utsname *ret);
 
 /** statvfs(2) of the file system that a path lies on: may hang on a dead network mount. A captured machine answers from
-    live.json's "statfs": {"/dev/shm": {"total": 0, "available": 0, "inodes": 0, "inodes_free": 0, "read_only": false}}. */
+    live.json's "statfs": {"/dev/shm": {"total": 0, "available": 0, "inodes": 0, "inodes_free": 0, "read_only": false, "no_exec": false}}. */
 struct ff_space {
 	uint64_t total, available; /**< bytes; available is what an ordinary user may still write */
 	uint64_t inodes, inodes_free;
-	bool read_only;
+	bool read_only, no_exec;
 };
 
 struct ff_error *ff_host_space(struct ff_host *host, const char *path, struct ff_space *ret);

@@ -92,6 +92,7 @@ static struct ff_error *captured_space(struct ff_host *host, const char *path, s
 		.inodes = (uint64_t)json_integer_value(json_object_get(fs, "inodes")),
 		.inodes_free = (uint64_t)json_integer_value(json_object_get(fs, "inodes_free")),
 		.read_only = json_is_true(json_object_get(fs, "read_only")),
+		.no_exec = json_is_true(json_object_get(fs, "no_exec")),
 	};
 	return NULL;
 }
@@ -111,6 +112,7 @@ struct ff_error *ff_host_space(struct ff_host *host, const char *path, struct ff
 		.inodes = fs.f_files,
 		.inodes_free = fs.f_favail,
 		.read_only = fs.f_flag & ST_RDONLY,
+		.no_exec = fs.f_flag & ST_NOEXEC,
 	};
 	return NULL;
 }

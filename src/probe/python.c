@@ -2,6 +2,7 @@
 //
 //	{"python": {"version": "3.10.12", "executable": "/srv/venv/bin/python3", "chosen_by": "VIRTUAL_ENV",
 //	            "binary": "/usr/local/bin/python3.10", "prefix": "/srv/venv", "base_prefix": "/usr/local", "kind": "venv",
+//	            "dead": {"variable": "VIRTUAL_ENV", "folder": "/old/venv", "exists": true, "made_for": "python3.9"},
 //	            "site": ["/srv/venv/lib/python3.10/site-packages"], "pth_code": [".../distutils-precedence.pth"],
 //	            "externally_managed": false, "site_writable": true, "tools": {"uv": "/usr/local/bin/uv"}, "made_by": "uv",
 //	            "project": "uv", "own_index": false}}

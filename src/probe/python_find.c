@@ -260,13 +260,31 @@ static bool find_beside_ourselves(struct ff_probe_ctx *ctx, struct ff_python *re
 	return false;
 }
 
+// The environment that a variable names has no interpreter: moved, copied from another machine, or its base Python was removed.
+static void note_dead(struct ff_probe_ctx *ctx, const char *variable, const char *folder)
+{
+	json_t *dead = json_pack("{s:s, s:o, s:b}", "variable", variable, "folder",
+		ff_json_string(folder, strlen(folder)), "exists", ff_host_mode_is(ctx->host, folder, S_IFDIR));
+	_cleanup_free_ char *lib = ff_path_printf("%s/lib", folder);
+	_cleanup_names_ struct ff_names names = {0};
+	_cleanup_error_ struct ff_error *none = lib ? ff_host_list(ctx->host, lib, VERSIONS_MAX, &names) : &ff_enomem;
+	for (size_t i = 0; dead && !none && i < names.n; i++) {
+		if (ff_starts(names.names[i], "python3."))
+			json_object_set_new(dead, "made_for", ff_json_string(names.names[i], strlen(names.names[i])));
+	}
+	ff_fact(ctx, "python.dead", dead);
+}
+
 static bool find_by_environment(struct ff_probe_ctx *ctx, struct ff_python *ret)
 {
 	static const char *const variables[] = {"VIRTUAL_ENV", "CONDA_PREFIX"};
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 		const char *folder = ff_host_getenv(ctx->host, variables[i]);
-		if (folder && folder[0] == '/' && take_in_folder(ctx, ret, folder, variables[i]))
+		if (!folder || folder[0] != '/')
+			continue;
+		if (take_in_folder(ctx, ret, folder, variables[i]))
 			return true;
+		note_dead(ctx, variables[i], folder);
 	}
 	_cleanup_free_ char *cwd = working_folder(ctx);
 	_cleanup_free_ char *venv = cwd ? ff_path_printf("%s/.venv", cwd) : NULL;

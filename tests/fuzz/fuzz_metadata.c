@@ -1,5 +1,6 @@
 // Every reader of files beside packages, on the same bytes.
 #include "parse/metadata.h"
+#include "parse/wheel.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -16,6 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (ff_pth_next(&rest, &a) != FF_PTH_END)
 		;
 	ff_ini_find(text, "home", &a);
+	ff_wheel_fit(text, FF_SPAN("3.11"), FF_SPAN("x86_64"), &a);
+	ff_wheel_is_plain(text);
+	int64_t bytes;
+	for (rest = text; ff_record_next(&rest, &a, &bytes);)
+		;
 	struct ff_direct_url d;
 	struct ff_error *err = ff_direct_url_parse("input", text, &d);
 	if (err)
