@@ -119,12 +119,13 @@ def test_without_a_diagnosis_the_supervisor_speaks(runner, how):
         runner.tool.unlink()
     else:
         (runner.steps / how).touch()
-    code = "import sys; print('out'); print('Traceback: boom', file=sys.stderr); sys.exit(3)"
+    code = "import sys; print('out \\x1b[31mred\\x1b[0m'); print('Traceback: boom', file=sys.stderr); sys.exit(3)"
     got = runner.python(code, options=["--incident-timeout", "1"])
     err = got.stderr.decode()
     assert got.returncode == 3 and "=== firstfix: WORKER FAILED ===" in err
     assert "ended with exit code 3" in err and err.count("\nTraceback: boom\n") == 1 and "no diagnosis" in err
     assert str(runner.state) in err
+    assert "\x1b" not in err.partition("WORKER FAILED")[2] and "red\\x1b[0m" in err
     assert {"crash": "it failed", "sleep": "it took too long", "missing": "it could not be started"}[how] in err
 
 

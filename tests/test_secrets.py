@@ -1,5 +1,5 @@
-"""Secrets in every form that tests/secret_lines.py knows, through everything that leaves: explain, incidents, bundle, report, capture.
-Harmless strings come through as they are."""
+"""Secrets in every form that tests/secret_lines.py knows, through everything that leaves: explain, incidents, bundle, report, capture,
+and what the supervisor says when nobody else does. Harmless strings come through as they are."""
 import concurrent.futures
 import json
 import os
@@ -115,3 +115,19 @@ def test_harmless_strings_come_through(run, tmp_path):
         shown = json.loads(run("incidents", "show", "last", "--json"))
         masked += sum(a != b for a, b in zip(argv, shown["hang"]["lines"], strict=True))
     assert masked <= 10, f"{masked} of 1000 harmless strings were masked"
+
+def test_the_supervisor_by_itself(runner, lines):
+    """When the incident step fails, the supervisor prints the end of the output itself, and the command."""
+    (runner.steps / "crash").write_text("")
+    loud = [(label, line, parts) for label, line, parts in lines if label != "key block"]
+    found = []
+    for start in range(0, len(loud), 10):
+        some = loud[start:start + 10]
+        script = runner.folder / f"worker{start}"
+        script.write_text("#!/bin/sh\ncat <<'EOT' >/dev/stderr\n" + "".join(f"{line}\n" for _, line, _ in some) + "EOT\nexit 3\n")
+        script.chmod(0o755)
+        done = runner.run(str(script), *(word for _, line, _ in some for word in line.split(" | ")))
+        ours = done.stderr.decode().partition("=== firstfix: WORKER FAILED ===")[2]
+        assert "the end of its" in ours
+        found += leaks(some, ours)
+    assert len(found) <= 0.03 * len(loud), found  # what is left are ids that stand beside the secret

@@ -10,6 +10,7 @@
 #include "supervise/quote.h"
 #include "supervise/say.h"
 #include "supervise/supervise.h"
+#include "supervise/veil.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -390,8 +391,13 @@ static void say_tail(const struct stream *st, uint64_t most)
 	if (!st->used || !st->tail.total)
 		return;
 	size_t n = tail_last(&st->tail, most < sizeof(text) ? most : sizeof(text), text);
+	_cleanup_buf_ struct ff_buf shown = {0};
+	veil_text(&shown, (struct ff_span){text, n});
 	say_plain("--- the end of its %s (%llu bytes in all) ---", st->tail.stream, (unsigned long long)st->tail.total);
-	say_bytes(text, n);
+	if (shown.failed)
+		say_plain("(no memory to show it)");
+	else
+		say_bytes(shown.p, shown.n);
 	if (n && text[n - 1] != '\n')
 		say_plain("%s", "");
 }
@@ -399,11 +405,11 @@ static void say_tail(const struct stream *st, uint64_t most)
 void death_obituary(struct supervisor *s, const char *why_not_more)
 {
 	enum { OBITUARY_TAIL = 2000 };
-	char command[256];
+	_cleanup_buf_ struct ff_buf command = {0};
 	uint64_t end = s->worker.ended_ns ? s->worker.ended_ns : ff_clock_ns();
-	quote_command(s->options.argv, sizeof(command), command);
+	veil_command(&command, s->options.argv);
 	say_plain("=== firstfix: WORKER FAILED ===");
-	say_plain("%s %s", command, death_words(s));
+	say_plain("%.1000s %s", command.failed ? s->options.argv[0] : command.p, death_words(s));
 	if (!s->worker.refused)
 		say_plain("attempt %d, after %.3f s, pid %d", s->worker.attempt,
 			(double)(end - s->worker.started_ns) / 1e9, s->worker.pid);

@@ -1,6 +1,7 @@
 // Messages on our stderr, with the rule that a terminal which takes nothing must not hold us up.
 #include "supervise/say.h"
 
+#include "base/clean.h"
 #include "supervise/out.h"
 
 #include <errno.h>
@@ -37,20 +38,19 @@ static void put(const char *line, size_t n)
 	}
 }
 
+// The text of a message holds paths, arguments and names that others chose.
 static __attribute__((format(printf, 2, 0))) void vsay(const char *prefix, const char *format, va_list args)
 {
-	char line[2048];
-	int n = snprintf(line, sizeof(line), "%s", prefix);
-	int more = vsnprintf(line + n, sizeof(line) - (size_t)n - 2, format, args);
-	if (more < 0)
+	char text[2048];
+	_cleanup_buf_ struct ff_buf line = {0};
+	int n = vsnprintf(text, sizeof(text), format, args);
+	if (n < 0)
 		return;
-	n += more;
-	if (n > (int)sizeof(line) - 3)
-		n = sizeof(line) - 3;
-	if (raw_lines)
-		line[n++] = '\r';
-	line[n++] = '\n';
-	put(line, (size_t)n);
+	ff_buf_str(&line, prefix);
+	ff_clean(&line, (struct ff_span){text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1}, true);
+	ff_buf_str(&line, raw_lines ? "\r\n" : "\n");
+	if (!line.failed)
+		put(line.p, line.n);
 }
 
 void say_bytes(const char *text, size_t n)
