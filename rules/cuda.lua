@@ -23,7 +23,7 @@ rule {
     if log.tf_dlopen and not (log.shared or log.load) then
       if log.tf_dlopen.event.progress then return nil end
       return {hit = log.tf_dlopen, confidence = 0.7, title = "TensorFlow finds no CUDA libraries and leaves the GPU unused", why = "TensorFlow sees the GPU and cannot load the CUDA libraries that it was built for (TF_CPP_MAX_VLOG_LEVEL=3 names them), so it computes on the CPU.",
-        fixes = {{kind = "pip:tensorflow", say = "Install TensorFlow with its own CUDA libraries.", command = "pip install 'tensorflow[and-cuda]'"}, {kind = "env:LD_LIBRARY_PATH", say = "Or put the folders of CUDA and cuDNN on LD_LIBRARY_PATH."}, {kind = "toolkit", say = "Or install the CUDA and cuDNN that this TensorFlow names."}}}
+        fixes = {{install = "tensorflow", extra = "and-cuda", say = "Install TensorFlow with its own CUDA libraries."}, {host = true, kind = "env:LD_LIBRARY_PATH", say = "Or put the folders of CUDA and cuDNN on LD_LIBRARY_PATH."}, {toolkit = "install", say = "Or install the CUDA and cuDNN that this TensorFlow names."}}}
     end
     local hit = log.shared or log.nvrtc or log.load or log.dll or log.onnx
     local lib = hit.lib or hit.lib2 or hit.lib3 or hit.lib4 or hit.lib5 or hit.lib6 or "a CUDA library"
@@ -34,28 +34,34 @@ rule {
     end
     local from = hit.text:match[=[([^\s:'"]+\.so[\w.]*): ?(?:lib|undefined)]=] or frames:match[=[(?:site|dist)-packages/(?!torch/|importlib|transformers/)([A-Za-z0-9_]+)/[^\n]*\n?$]=]
     local major = lib:match[[\.so\.(\d+)]]
-    local names = {cudart = "cuda-runtime", cublas = "cublas", cublasLt = "cublas", cudnn = "cudnn", cusparse = "cusparse", cusparseLt = "cusparselt", cusolver = "cusolver", cufft = "cufft", curand = "curand", nvrtc = "cuda-nvrtc", nvJitLink = "nvjitlink", nccl = "nccl", cupti = "cuda-cupti", nvToolsExt = "nvtx", cufile = "cufile", cudss = "cudss"}
     local base = lib:match[[^lib([A-Za-z]+)]] or lib:match[[^(cudnn|cublasLt|cublas|cudart|nvrtc|cufft)]]
     local torch_cuda = f"torch.cuda"
-    local cu = base ~= "cudnn" and major or type(torch_cuda) == "string" and torch_cuda:match[[^(\d+)]] or "12"
-    local package = base and names[base:gsub("_.*", "")] and ("nvidia-%s-cu%s"):format(names[base], cu)
-    if base == "nvinfer" or base == "nvonnxparser" then package = "tensorrt" end
     local other_major = major and type(torch_cuda) == "string" and (base == "cudart" or base == "cublas" or base == "cublasLt") and major ~= torch_cuda:match[[^(\d+)]]
     local extension = hit.text:match[[(?:flash_attn|vllm|xformers|sgl_kernel|deep_gemm|auto_gptq|llama_cpp|exllama|awq|apex|mamba|deepspeed|common_ops)]] or other_major
     local fixes = {}
-    local pip = package and {kind = "pip:" .. package, say = "Install the package that brings it, in the CUDA version that is asked for.", command = base == "cudnn" and (major == "8" or lib:match[[_8\b]]) and ("pip install '%s<9'"):format(package) or package == "tensorrt" and major and ("pip install 'tensorrt==%s.*'"):format(major) or "pip install " .. package}
-    local path = {kind = "env:LD_LIBRARY_PATH", say = "If it is installed already, put its folder on LD_LIBRARY_PATH.", command = "find / -name '" .. lib .. "*' 2>/dev/null"}
-    local reinstall = {kind = "pip:" .. (type(extension) == "string" and extension:gsub("_", "-") or "torch"), say = other_major and ("The program that asks was built for CUDA %s, torch here is for CUDA %s: install builds of one CUDA version."):format(major, torch_cuda) or "Reinstall what asks for it, in the build for this torch's CUDA.", command = nil}
-    local onnx = log.onnx and {kind = "pip:onnxruntime-gpu", say = "Install the onnxruntime-gpu built for the CUDA that is here, with the libraries it asks for (releases up to 1.18 on PyPI are for CUDA 11).", command = "pip install -U 'onnxruntime-gpu[cuda,cudnn]'   # then, before the first session: onnxruntime.preload_dlls() or import torch"}
+    local soname = lib:match[[^lib\w+]] and lib or base and "lib" .. base .. ".so" .. (major and "." .. major or "")
+    local cudnn_release = base == "cudnn" and (major or lib:match[[_(8)\b]]) -- its package is numbered like the library
+    local pip = soname and {install = soname, need = cudnn_release and (">=%d,<%d"):format(cudnn_release, cudnn_release + 1) or nil, say = "Install the package that brings it, in the release that torch asks for."}
+    if base == "nvinfer" or base == "nvonnxparser" then
+      pip = {install = "tensorrt", need = major and ("==%s.*"):format(major) or nil, say = "Install the TensorRT that brings it."}
+    end
+    local path = {host = true, kind = "env:LD_LIBRARY_PATH", say = "If it is installed already, put the folder of " .. lib .. " on LD_LIBRARY_PATH."}
+    local asks = type(extension) == "string" and (know.distribution(extension) or extension:gsub("_", "-")) or "torch"
+    local reinstall = {install = asks, fresh = true, say = other_major
+      and ("The program that asks was built for CUDA %s, torch here is for CUDA %s: install builds of one CUDA version."):format(major, torch_cuda)
+      or "Reinstall what asks for it, in the build for this torch's CUDA."}
+    local onnx = log.onnx and {install = "onnxruntime-gpu", extra = "cuda,cudnn",
+      say = "Install onnxruntime-gpu with the CUDA libraries it asks for, and call onnxruntime.preload_dlls() (or import torch) before the first session."}
     if hit.text:match[[error while loading shared libraries]] then fixes = {path} -- a program of its own: pip's folders are not on its loader's path
     elseif onnx then fixes = {onnx, pip or path, path} elseif other_major then fixes = {reinstall, pip or path, path} else fixes = {pip or reinstall, reinstall, path} end
     local cudnn = base == "cudnn" and log.whisper and lib:match[=[(?:so\.|_)([89])]=]
     local torch8 = cudnn == "9" and version.matches(f.pkg"torch" or "", "<2.4") == true -- brings cuDNN 8
     if cudnn then
-      table.insert(fixes, torch8 and 1 or 2, cudnn == "9" and {kind = "pip-downgrade:ctranslate2", say = "Or stay with cuDNN 8: ctranslate2 4.4 is the last release built for it.", command = "pip install 'ctranslate2<4.5'"}
-        or {kind = "pip:ctranslate2", say = "Or upgrade ctranslate2: from 4.5 on it takes cuDNN 9, which torch 2.4 and later bring.", command = "pip install -U 'ctranslate2>=4.5'"})
+      table.insert(fixes, torch8 and 1 or 2, cudnn == "9"
+        and {install = "ctranslate2", need = "<4.5", say = "Or stay with cuDNN 8: ctranslate2 4.4 is the last release built for it."}
+        or {install = "ctranslate2", need = ">=4.5", say = "Or upgrade ctranslate2: from 4.5 on it takes cuDNN 9, which torch 2.4 and later bring."})
     end
-    fixes[#fixes + 1] = {kind = "toolkit", say = "Or install the CUDA toolkit of that version."}
+    fixes[#fixes + 1] = {toolkit = "install", say = "Or install the CUDA toolkit of that version."}
     return {hit = hit, confidence = log.bnb and 0.6 or 0.88, why = {lib .. " cannot be loaded: it is not installed, or not where the loader looks.", "torch is {fact:torch.version}."}, fixes = fixes}
   end,
   doc = {looks = "libcudart.so.12: cannot open shared object file, libcudnn.so.9, libnvrtc-builtins.", check = "`firstfix libs FILE.so`: what is needed, what would be chosen."},

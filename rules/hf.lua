@@ -69,7 +69,7 @@ rule {
   confidence = 0.88,
   why = "torch 2.6 and later load checkpoints with weights_only=True and refuse objects that are not on their list. The file is healthy, only old in style.",
   fixes = {
-    {argument = "weights_only", say = "For a file that you trust: load it with weights_only=False, or allow the named class with torch.serialization.add_safe_globals."},
+    {set = {TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD = "1"}, kind = "param:weights_only", say = "For a file that you trust: let torch load it whole (weights_only=False), or allow the named class with torch.serialization.add_safe_globals."},
     {code = true, kind = "pip:package", say = "Or update the library that loads it; newer releases do this themselves."},
   },
   doc = {looks = "'Weights only load failed' with an unsupported global.", check = "An 'Unsupported operand' in the same message means a broken file instead."},

@@ -75,42 +75,63 @@ void ff_fix_release(const char *name, const char *need, struct ff_buf *ret)
 
 // ---- shared libraries ----
 
-// "libcublas" of "libcublas.so.12": the row whose name it is.
-static struct ff_span base_package(const char *soname)
+// "libcublas" of "libcublas.so.12", "libcudnn" of "libcudnn_ops.so.9": the row whose name it is.
+static bool library_row(const char *soname, struct ff_table *table, struct ff_table_row *ret)
 {
-	struct ff_table table = ff_table_of(ff_table_cuda_libraries);
+	*table = ff_table_of(ff_table_cuda_libraries);
 	struct ff_span name = {soname, strcspn(soname, ".-")};
-	for (struct ff_table_row row; ff_table_next(&table, &row);)
-		if (ff_span_same(row.cells[0], name))
-			return ff_table_cell(&table, &row, "package");
-	return (struct ff_span){NULL, 0};
+	while (ff_table_next(table, ret)) {
+		struct ff_span row = ret->cells[0];
+		bool part = name.n > row.n && memcmp(name.p, row.p, row.n) == 0 && name.p[row.n] == '_';
+		if (ff_span_same(row, name) || part)
+			return ff_table_cell(table, ret, "package").n != 0;
+	}
+	return false;
 }
 
-static bool torch_asks(const struct ff_fix_machine *m, const char *name)
+// Is that the number which the wheels of this CUDA version bring? A name without a number says nothing.
+static bool of_cuda(
+	const struct ff_table *table, const struct ff_table_row *row, const char *column, const char *soname)
 {
-	return ff_fix_pin(m, name, "torch") != NULL;
+	const char *so = strstr(soname, ".so.");
+	struct ff_span numbers = ff_table_cell(table, row, column), one;
+	while (so && numbers.n && ff_span_next(&numbers, ',', &one)) {
+		const char *number = so + 4;
+		if (strncmp(number, one.p, one.n) == 0 && (!number[one.n] || number[one.n] == '.'))
+			return true;
+	}
+	return !so;
+}
+
+static const char *known_as(const struct ff_fix_machine *m, struct ff_span base, const char *suffix, struct ff_buf *b)
+{
+	b->n = 0;
+	ff_buf_printf(b, "%.*s%s", (int)base.n, base.p, suffix);
+	return !b->failed && ff_fix_package_known(m, b->p) ? b->p : NULL;
 }
 
 const char *ff_fix_library_package(const struct ff_fix_machine *m, const char *soname, struct ff_buf *b)
 {
-	static const char *const suffixes[] = {"-cu12", "-cu13", "-cu11", ""};
-	struct ff_span base = base_package(soname);
-	const char *cuda = m->facts ? ff_json_text(m->facts, "torch.cuda") : NULL;
-	char own[8];
-	if (!base.n)
+	// of CUDA 12 most workers are; names of CUDA 13 have no suffix, those of parts with releases of their own apart
+	static const struct {
+		const char *column, *suffix;
+	} forms[] = {{"cu12", "-cu12"}, {"cu13", "-cu13"}, {"cu13", ""}, {"cu11", "-cu11"}};
+	struct ff_table table;
+	struct ff_table_row row;
+	const char *cuda = m->facts ? ff_json_text(m->facts, "torch.cuda") : NULL, *name;
+	if (!library_row(soname, &table, &row))
 		return NULL;
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
-		b->n = 0;
-		ff_buf_printf(b, "%.*s%s", (int)base.n, base.p, suffixes[i]);
-		if (!b->failed && torch_asks(m, b->p))
-			return b->p;
-	}
-	snprintf(own, sizeof(own), "-cu%.2s", cuda ? cuda : "");
-	for (int bare = 0; cuda && bare < 2; bare++) {
-		b->n = 0;
-		ff_buf_printf(b, "%.*s%s", (int)base.n, base.p, bare ? "" : own);
-		if (!b->failed && ff_fix_package_known(m, b->p) && (!bare || strncmp(own, "-cu13", 5) == 0))
-			return b->p;
+	struct ff_span base = ff_table_cell(&table, &row, "package");
+	for (int pass = 0; pass < 3;
+		pass++) { // what torch asks for, then of torch's CUDA version, then by the number alone
+		for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+			if (!of_cuda(&table, &row, forms[i].column, soname))
+				continue;
+			name = known_as(m, base, forms[i].suffix, b);
+			bool own = cuda && strncmp(cuda, forms[i].column + 2, 2) == 0;
+			if (name && (pass == 0 ? ff_fix_pin(m, name, "torch") != NULL : pass == 1 ? own : true))
+				return name;
+		}
 	}
 	return NULL;
 }

@@ -20,6 +20,12 @@ static bool is_name(const char *s)
 	return n && n <= PACKAGE_NAME_MAX && strspn(s, plain) == n && s[0] != '-' && s[0] != '.';
 }
 
+// "torch", or several: "cuda,cudnn".
+static bool is_extra(const char *s)
+{
+	return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-_,") == strlen(s) && *s && strlen(s) <= PACKAGE_NAME_MAX;
+}
+
 // Specifiers as pip reads them, and nothing else: they may come from a log.
 static bool is_spec(const char *s)
 {
@@ -192,7 +198,7 @@ static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 		return ff_error_create(FF_EUSAGE, "'install' must be the name of a package or of a shared library");
 	if (ret->need && (!*ret->need || !is_spec(ret->need)))
 		ret->need = NULL;
-	if (ret->extra && !is_name(ret->extra))
+	if (ret->extra && !is_extra(ret->extra))
 		ret->extra = NULL;
 	return NULL;
 }
@@ -277,7 +283,8 @@ struct ff_error *ff_fix_install(const struct ff_fix_machine *m, const json_t *in
 		if (!name)
 			return ff_fix_kind(fix, "pip", "torch");
 		w.name = name;
-		w.need = ff_fix_pin(m, name, "torch");
+		const char *pin = ff_fix_pin(m, name, "torch");
+		w.need = pin ? pin : w.need;
 		w.fresh = ff_machine_package(m, name, &absent) != NULL;
 		w.alone = w.fresh;
 	}
