@@ -40,7 +40,7 @@ rule {
     local extension = hit.text:match[[(?:flash_attn|vllm|xformers|sgl_kernel|deep_gemm|auto_gptq|llama_cpp|exllama|awq|apex|mamba|deepspeed|common_ops)]] or other_major
     local fixes = {}
     local soname = lib:match[[^lib\w+]] and lib or base and "lib" .. base .. ".so" .. (major and "." .. major or "")
-    local cudnn_release = base == "cudnn" and (major or lib:match[[_(8)\b]]) -- its package is numbered like the library
+    local cudnn_release = base == "cudnn" and math.tointeger(tonumber(major or lib:match[[_(8)\b]])) -- its package is numbered like the library
     local pip = soname and {install = soname, need = cudnn_release and (">=%d,<%d"):format(cudnn_release, cudnn_release + 1) or nil, say = "Install the package that brings it, in the release that torch asks for."}
     if base == "nvinfer" or base == "nvonnxparser" then
       pip = {install = "tensorrt", need = major and ("==%s.*"):format(major) or nil, say = "Install the TensorRT that brings it."}
