@@ -53,11 +53,12 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-def install(*, capture_inputs: bool = False) -> bool:
+def install(*, capture_inputs: bool = False, report: bool = False) -> bool:
     """Record this process and hook in. Twice is once. False, and one line on stderr, where that is not possible.
 
+    report=True shows the start-up report on stderr, unless `firstfix run` does.
     FIRSTFIX_DISABLE=all turns everything off, FIRSTFIX_DISABLE=transformers,runpod these hooks.
     """
     from firstfix import _install
 
-    return _install.install(capture_inputs)
+    return _install.install(capture_inputs, report)

@@ -5,13 +5,16 @@ worker that is late) is its own business, unless it cost a request.
 """
 from __future__ import annotations
 
-import functools
 import os
 import sys
-from typing import Any, Callable, Optional
 
 from firstfix import _ring
-from firstfix._table import Row
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Optional
+
+    from firstfix._table import Row
 
 # By these a child is told to end in good order.
 STOPS = {1, 2, 3, 13, 14, 15}
@@ -20,21 +23,31 @@ _sent: dict[int, int] = {}  # pid -> the last signal that this process sent it
 _oom_kills_before: list[int] = []
 
 
-def _oom_kills() -> int:
-    """How often the kernel's OOM killer struck in this process' control group."""
-    places = (("memory.events", "oom_kill "), ("memory.oom_control", "oom_kill "))
+def _small(path: str) -> bytes:
+    """A small file of /proc or /sys; empty where there is none."""
     try:
-        with open("/proc/self/cgroup") as file:
-            groups = [line.rstrip("\n").split(":", 2) for line in file]
-        for _, controllers, group in groups:
-            root = "/sys/fs/cgroup" + ("" if not controllers else "/memory" if controllers == "memory" else "/none")
-            for folder in (root + group.rstrip("/"), root):
-                for name, key in places:
-                    if os.path.exists(f"{folder}/{name}"):
-                        with open(f"{folder}/{name}") as file:
-                            return sum(int(line[len(key):]) for line in file if line.startswith(key))
-    except (OSError, ValueError):
-        pass
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, 8192)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
+def _oom_kills() -> int:
+    """How often the kernel's OOM killer struck in this process' control group (of version 2, or memory's of version 1)."""
+    for line in _small("/proc/self/cgroup").splitlines():
+        _, controllers, group = os.fsdecode(line).split(":", 2)
+        if controllers not in ("", "memory"):
+            continue
+        root, name = ("/sys/fs/cgroup/memory", "memory.oom_control") if controllers else ("/sys/fs/cgroup", "memory.events")
+        for folder in (root + group.rstrip("/"), root):  # a container sees its own group as the root, under a longer name
+            for row in _small(f"{folder}/{name}").splitlines():
+                if row.startswith(b"oom_kill "):
+                    return int(row[9:])
     return 0
 
 
@@ -52,9 +65,16 @@ def _killed_by(signal: int, by_us: bool) -> Optional[str]:
     return "the kernel's OOM killer" if now > before else "somebody outside; nothing points to memory"
 
 
+def _like(ours: Any, original: Any) -> Any:
+    """What functools.wraps() does, without the millisecond of its import at every start of Python."""
+    for name in ("__name__", "__qualname__", "__doc__", "__module__"):
+        setattr(ours, name, getattr(original, name, None))
+    ours.__wrapped__ = original
+    return ours
+
+
 def wrap_wait(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
     """os.waitpid() and its likes: what they return begins with pid and status. Called in signal handlers, too."""
-    @functools.wraps(original)
     def wait(*args: Any, **kwargs: Any) -> Any:
         got = original(*args, **kwargs)
         pid, status = got[0], got[1]
@@ -66,12 +86,11 @@ def wrap_wait(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
                 except Exception as failure:
                     _give_up(row, failure)
         return got
-    return wait
+    return _like(wait, original)
 
 
 def wrap_kill(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
     """os.kill(), os.killpg() (whose leader it is then): who sent it, when a child dies by it."""
-    @functools.wraps(original)
     def kill(pid: int, signal: int) -> Any:
         done = original(pid, signal)
         if signal and type(pid) is int and pid > 0:
@@ -79,7 +98,7 @@ def wrap_kill(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
                 _sent.clear()
             _sent[pid] = int(signal)
         return done
-    return kill
+    return _like(kill, original)
 
 
 def _give_up(row: Row, failure: BaseException) -> None:

@@ -9,6 +9,9 @@ import sys
 from typing import Any, NamedTuple, Optional
 
 
+NVML_S = 5.0
+
+
 class Reading(NamedTuple):
     """One device as torch's allocator sees it, in bytes; free and total are the device's own words."""
 
@@ -19,6 +22,7 @@ class Reading(NamedTuple):
     peak: int
     free: int
     total: int
+    capability: tuple[int, int] = (0, 0)
 
     def fields(self) -> dict[str, Any]:
         """As an event's fields."""
@@ -49,8 +53,38 @@ def read() -> list[Reading]:
             continue
         free, total = cuda.mem_get_info(index)
         found.append(Reading(index, str(cuda.get_device_name(index)), int(cuda.memory_allocated(index)), reserved,
-                             int(cuda.max_memory_allocated(index)), int(free), int(total)))
+                             int(cuda.max_memory_allocated(index)), int(free), int(total),
+                             tuple(cuda.get_device_capability(index))))
     return found
+
+
+def _visible(gpus: list[Any]) -> list[Any]:
+    """Those that CUDA_VISIBLE_DEVICES leaves, by index or by the beginning of a UUID, in its order."""
+    wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if wanted is None:
+        return gpus
+    names = [word.strip() for word in wanted.split(",") if word.strip()]
+    return [gpu for name in names for gpu in gpus
+            if str(gpu.get("index")) == name or (len(name) > 4 and str(gpu.get("uuid", "")).startswith(name))]
+
+
+def seen_from_outside() -> list[str]:
+    """The seed's lines on each GPU before this process has initialised CUDA: from NVML, in a process of its own."""
+    import json
+
+    from firstfix import _program
+    from firstfix._say import size
+
+    if not (os.path.exists("/dev/nvidiactl") or os.path.exists("/dev/dxg") or os.environ.get("FIRSTFIX_NVML")):
+        return []
+    lines = []
+    for gpu in _visible(json.loads(_program.run(["report", "--json", "--only", "gpus"], deadline=NVML_S)[1]).get("gpus", [])):
+        memory, capability = gpu.get("memory", {}), gpu.get("compute_capability")
+        lines.append(f"GPU {gpu.get('index')}: {gpu.get('name', 'not known')}")
+        lines += [f"{label}: {size(memory[key])}" for label, key in (("VRAM", "total"), ("Free memory", "free")) if key in memory]
+        if capability:
+            lines.append(f"Compute capability: ({str(capability).replace('.', ', ')})")
+    return lines
 
 
 def allocated() -> Optional[tuple[int, int]]:

@@ -6,12 +6,38 @@ from time import time
 from firstfix import _ring
 from firstfix._settings import settings
 
-_done = False
+_done = _reported = False
 began = 0.0  # time.time() of install(); what was recorded earlier is not of this process
 
 
-def install(capture_inputs: bool = False) -> bool:
+def _report() -> None:
+    """What `firstfix run` shows of its worker's start, for a process that it did not start."""
+    from firstfix import _program, _say
+
+    try:
+        with _program.environment() as (fd, path):
+            words = ["report", *_program.this_process(), "--environ", path, "--trigger", "startup"]
+            if settings.log == "json":
+                import json
+
+                _say.say("firstfix.report", "", {"firstfix.report": json.loads(_program.run([*words, "--json"], None, fd)[1])})
+            elif settings.log == "text":
+                _say.say("firstfix.report", _program.run(words, None, fd)[1], {})
+    except (_program.ProgramError, ValueError) as error:
+        _say.once(f"no start-up report: {error}")
+
+
+def install(capture_inputs: bool = False, report: bool = False) -> bool:
     """See firstfix.install()."""
+    global _reported
+    done = _record(capture_inputs)
+    if done and report and not _reported and not settings.supervised:
+        _reported = True
+        _report()
+    return done
+
+
+def _record(capture_inputs: bool) -> bool:
     global _done, began
     settings.capture_inputs = settings.capture_inputs or capture_inputs
     if _done:

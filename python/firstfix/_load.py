@@ -69,9 +69,12 @@ def _before() -> list[str]:
     if torch is not None:
         lines.append(f"CUDA version (PyTorch): {getattr(getattr(torch, 'version', None), 'cuda', None) or 'none: a CPU build'}")
     for r in _failure.guarded(_gpu.read) or ():
-        lines += [f"GPU {r.gpu}: {r.name}", f"VRAM: {_say.size(r.total)}", f"Free memory: {_say.size(r.free)}"]
-    if torch is not None and _gpu.torch_cuda() is None:
-        lines.append("CUDA: not initialised yet in this process")
+        lines += [f"GPU {r.gpu}: {r.name}", f"VRAM: {_say.size(r.total)}", f"Free memory: {_say.size(r.free)}",
+                  f"Compute capability: {r.capability}"]
+    if _gpu.torch_cuda() is None:
+        lines += _failure.guarded(_gpu.seen_from_outside) or ()
+        if torch is not None:
+            lines.append("CUDA: not initialised yet in this process")
     bnb = version("bitsandbytes")
     if bnb:
         lines += [f"BitsAndBytes version: {bnb}", f"BNB_CUDA_VERSION env: {os.environ.get('BNB_CUDA_VERSION', NOT_SET)}"]

@@ -22,11 +22,38 @@
 #endif
 extern const char *PyUnicode_AsUTF8AndSize(PyObject *unicode, Py_ssize_t *size);
 
-enum { FIELDS_MAX = 64 };
+enum { FIELDS_MAX = 64, NEAR = 256 };
 
 static PyObject *ids;	  // name of a key -> its id
 static long long phases;  // the last id that next_id() gave; the GIL guards both
 static long long in_work; // requests
+
+// Names are constants of the code, so the same object comes again and again: it is known by its address, and kept, so that no other
+// can ever have that address.
+static struct {
+	PyObject *name;
+	uint16_t id;
+} near[NEAR];
+
+static bool key_id(PyObject *name, uint16_t *ret);
+
+static inline bool key_id_near(PyObject *name, uint16_t *ret)
+{
+	uintptr_t address = (uintptr_t)name;
+	size_t at = (address >> 4 ^ address >> 12) % NEAR;
+	if (__builtin_expect(near[at].name == name, 1)) {
+		*ret = near[at].id;
+		return true;
+	}
+	if (!key_id(name, ret))
+		return false;
+	if (!near[at].name && PyUnicode_CheckExact(name)) {
+		Py_INCREF(name);
+		near[at].name = name;
+		near[at].id = *ret;
+	}
+	return true;
+}
 
 // The id of a key; 0 with an exception on failure. Names beyond what the lane takes become "firstfix.key.overflow".
 static bool key_id(PyObject *name, uint16_t *ret)
@@ -64,13 +91,23 @@ static bool text_of(PyObject *value, uint16_t key, PyObject **keep, struct ff_fi
 	return true;
 }
 
+static bool int_of(PyObject *value, uint16_t key, struct ff_field *ret)
+{
+	int overflow = 0;
+	long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
+	*ret = overflow ? ff_real(key, PyLong_AsDouble(value)) : ff_int(key, number);
+	return !((number == -1 || overflow) && PyErr_Occurred());
+}
+
 static bool field_of(PyObject *name, PyObject *value, PyObject **keep, struct ff_field *ret)
 {
 	uint16_t key = 0;
-	if (!key_id(name, &key))
+	if (!key_id_near(name, &key))
 		return false;
-	if (PyUnicode_Check(value))
+	if (Py_TYPE(value) == &PyUnicode_Type || PyUnicode_Check(value))
 		return text_of(value, key, keep, ret);
+	if (Py_TYPE(value) == &PyLong_Type)
+		return int_of(value, key, ret);
 	if (PyBool_Check(value)) {
 		*ret = ff_bool(key, value == Py_True);
 		return true;
@@ -83,10 +120,7 @@ static bool field_of(PyObject *name, PyObject *value, PyObject **keep, struct ff
 		PyErr_SetString(PyExc_TypeError, "a field of an event is a str, an int, a float or a bool");
 		return false;
 	}
-	int overflow = 0;
-	long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
-	*ret = overflow ? ff_real(key, PyLong_AsDouble(value)) : ff_int(key, number);
-	return !PyErr_Occurred();
+	return int_of(value, key, ret);
 }
 
 // event(kind, fields)

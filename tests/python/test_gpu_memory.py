@@ -3,9 +3,16 @@
 The stand-in is a module called torch: the border that the package reads, in sys.modules. Real torch: tests/wheels.
 """
 import json
+import pathlib
 import subprocess
 
+import pytest
+
+from conftest import build_dir
 from python_worker import hooks, worker  # noqa: F401
+
+FAKE = {"FIRSTFIX_NVML": str(build_dir() / "tests/fake/libnvidia-ml-now.so"), "FIRSTFIX_CUDA": "",
+        "FIRSTFIX_FAKE": str(pathlib.Path(__file__).parents[1] / "fake/scenarios/rtx5090.json")}
 
 TORCH = """
 import sys, types
@@ -21,6 +28,7 @@ class Cuda(types.ModuleType):
     def max_memory_allocated(self, i): return self.peak
     def mem_get_info(self, i): return 10 * GB, 24 * GB
     def get_device_name(self, i): return "NVIDIA Test"
+    def get_device_capability(self, i): return 9, 0
     def memory_stats(self, i): return {"inactive_split_bytes.all.current": GB // 2, "num_alloc_retries": 3, "num_ooms": 1}
     def memory_stats_as_nested_dict(self): return {"allocated_bytes": {"all": {"current": self.allocated, "peak": self.peak}}}
     def memory_snapshot(self):
@@ -138,3 +146,25 @@ with firstfix.model_load("m") as load: load.result = types.SimpleNamespace(model
     assert "2.0 M 4-bit nf4, 1.5 k bfloat16" in done.stderr and "Not all layers are on the GPU" in done.stderr
     memory = worker.events("firstfix.memory")
     assert memory[0]["firstfix.gpu.memory.free"] == 10 << 30 and memory[0]["firstfix.gpu.index"] == 0
+
+
+@pytest.mark.parametrize("visible, shown", [(None, True), ("0", True), ("GPU-5d1c0b2e", True), ("", False), ("1", False)])
+def test_before_cuda_is_initialised_the_gpu_is_known_from_outside(worker, visible, shown):  # noqa: F811
+    """From NVML in another process: name, memory, capability; CUDA stays untouched, and what CUDA will not see is not shown."""
+    done = run(worker, """
+import os
+torch.cuda.up = False
+def touched(*_): raise AssertionError("CUDA is not ours to start")
+for name in ("mem_get_info", "get_device_name", "device_count", "current_device"): setattr(torch.cuda, name, touched)
+if os.environ.get("SHOWN") is not None: os.environ["CUDA_VISIBLE_DEVICES"] = os.environ["SHOWN"]
+with firstfix.model_load("acme/model"): pass
+""", **FAKE, **({} if visible is None else {"SHOWN": visible}))
+    lines = done.stderr.splitlines()
+    gpu = ["GPU 0: NVIDIA GeForce RTX 5090", "VRAM: 31.84 GB", "Free memory: 30.83 GB", "Compute capability: (12, 0)"]
+    assert done.returncode == 0 and [line in lines for line in gpu] == [shown] * 4, done.stderr
+    assert "CUDA: not initialised yet in this process" in lines and "failed" not in done.stderr
+
+
+def test_an_initialised_gpu_has_its_capability(worker):  # noqa: F811
+    done = run(worker, 'with firstfix.model_load("acme/model"): pass')
+    assert "Compute capability: (9, 0)" in done.stderr.splitlines(), done.stderr

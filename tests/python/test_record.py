@@ -154,6 +154,18 @@ def test_log_modes(worker, mode):
     assert len(worker.events("exception")) == 1
 
 
+def test_the_start_up_report_when_asked_for(worker):
+    done = worker.run("import os; os.environ['HF_HOME'] = '/set/here'; import firstfix; print(firstfix.install(report=True))")
+    assert (done.returncode, done.stdout) == (0, "True\n")
+    for said in ("FIRSTFIX REPORT", "System & Container Info", "Python version", "HF_HOME: /set/here"):
+        assert said in done.stderr, done.stderr
+    done = worker.run("import firstfix; firstfix.install(report=True)", FIRSTFIX_LOG="json")
+    assert json.loads(done.stderr)["firstfix.report"]["trigger"] == "startup"
+    for quiet in ({"FIRSTFIX_LOG": "off"}, {"FIRSTFIX_RUN_ID": "r1"}):
+        assert worker.run("import firstfix; firstfix.install(report=True)", **quiet).stderr == ""
+    assert "no start-up report" in worker.run("import firstfix; firstfix.install(report=True)", FIRSTFIX_PROGRAM="/nowhere", PATH="").stderr
+
+
 def test_documents_and_own_events(worker):
     done = worker.run("""
         import firstfix

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from importlib import import_module
 from typing import Any, Callable
 
 from firstfix import _exceptions, _failure, _incident, _say
@@ -43,6 +44,4 @@ def _show_text(answer: dict[str, Any], text: str) -> None:
 
 def _show_html(answer: dict[str, Any], text: str) -> None:
     if _known(answer):
-        from IPython.display import publish_display_data
-
-        publish_display_data({"text/plain": text, "text/html": _incident.html(text)})
+        import_module("IPython.display").publish_display_data({"text/plain": text, "text/html": _incident.html(text)})

@@ -90,9 +90,9 @@ def wrap_call(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
     """Flask.__call__(), WSGIHandler.__call__(): every application of theirs with the middleware around it."""
     @functools.wraps(original)
     def __call__(self: Any, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if row.broken:
-            return original(self, environ, start_response)
-        return Middleware(functools.partial(original, self))(environ, start_response)
+        app = functools.partial(original, self)
+        body: Iterable[bytes] = app(environ, start_response) if row.broken else Middleware(app)(environ, start_response)
+        return body
     return __call__
 
 
