@@ -118,8 +118,10 @@ rule {
   doc = {looks = "'Watchdog caught collective operation timeout', 'ran for 1800000 milliseconds'.", check = "Which rank is behind (SeqNum), and what it did before."},
 }
 
--- Nothing of the work that comes next stands below it: the log ends there. An earlier run's work may stand above.
+-- Nothing of the work that comes next stands below it: the log ends there. An earlier run's work may stand above, and what the
+-- other ranks said at the same moment below.
 local function ends_at(log, hit)
+  if log.lines - hit.line > 20 then return false end
   for _, other in ipairs(log.all"after") do
     if other.line > hit.line then return false end
   end

@@ -107,8 +107,8 @@ static struct ff_error *put_rules(FILE *out, const struct ff_rules *rules)
 		put_text(out, r->cause);
 		put_text(out, r->title);
 		put_text(out, r->file);
-		fprintf(out, ".line = %d, .role = %d, .warning = %d, .has_when = %d, .has_check = %d, ", r->line,
-			r->role, r->warning, r->has_when, r->has_check);
+		fprintf(out, ".line = %d, .role = %d, .warning = %d, .has_when = %d, .has_check = %d, .ended = %d, ",
+			r->line, r->role, r->warning, r->has_when, r->has_check, r->ended);
 		fprintf(out,
 			".ref = LUA_NOREF, .built_in = true, .in_book = true, .first_signature = %zu, .signature_count "
 			"= %zu},\n",

@@ -99,7 +99,7 @@ FF_PUBLIC void ff_diagnosis_free(struct ff_diagnosis *diagnosis);
 FF_PUBLIC struct ff_error *ff_diagnosis_render(
 	const struct ff_diagnosis *diagnosis, enum ff_format format, const struct ff_style *style, char **ret);
 
-/** True when it names at least one error, not only warnings (exit code 1). */
+/** True when it names an error, or its verdict is that it failed and the cause is not known (exit code 1). */
 FF_PUBLIC bool ff_diagnosis_is_error(const struct ff_diagnosis *diagnosis);
 
 /** The probes: name and one line of help; false when index is past the last. */

@@ -296,6 +296,9 @@ bool ff_diagnosis_is_error(const struct ff_diagnosis *diagnosis)
 {
 	size_t i;
 	json_t *d;
+	const char *verdict = ff_json_text(diagnosis->doc, "verdict");
+	if (verdict && ff_starts(verdict, "failed"))
+		return true;
 	json_array_foreach (json_object_get(diagnosis->doc, "diagnoses"), i, d) {
 		const char *severity = ff_json_text(d, "severity");
 		if (severity && strcmp(severity, "error") == 0)

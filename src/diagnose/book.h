@@ -6,7 +6,7 @@
 
 #include "diagnose/rule.h"
 
-enum { FF_BOOK_SIGNATURES, FF_BOOK_FILTER, FF_BOOK_HEALTH, FF_BOOK_DATABASES };
+enum { FF_BOOK_SIGNATURES, FF_BOOK_FILTER, FF_BOOK_WORK, FF_BOOK_DATABASES };
 enum { FF_BOOK_PORTABLE, FF_BOOK_WIDE /* needs AVX2; empty where the architecture has none */, FF_BOOK_FORMS };
 enum { FF_BOOK_ALIGNMENT = 64 /* of a database, as Vectorscan lays it out */ };
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { READ_SIZE = 1 << 18, UNEXPLAINED_MAX = 12, UNEXPLAINED_TEXT = 400, POLL_MS = 200 };
+enum { READ_SIZE = 1 << 18, POLL_MS = 200 };
 
 static const char system_rules[] = "/etc/firstfix/rules.d";
 
@@ -104,80 +104,6 @@ static json_t *diagnosis_of(const struct ff_rules *rules, const struct ff_findin
 	return d;
 }
 
-// What was found in a log.
-struct story {
-	struct ff_rules *rules;
-	const struct ff_scan *scan;
-	const struct ff_findings *findings;
-};
-
-// A signature of a rule that answered stands in this event.
-static bool spoke_in(const struct story *story, size_t rule, size_t event)
-{
-	const struct ff_rule *r = ff_rules_at(story->rules, rule);
-	for (size_t s = r->first_signature; s < r->first_signature + r->signature_count; s++) {
-		size_t n;
-		const struct ff_hit *hits = ff_scan_hits(story->scan, s, &n, NULL);
-		for (size_t i = 0; i < n; i++) {
-			if (hits[i].event == event)
-				return true;
-		}
-	}
-	return false;
-}
-
-static bool explained(const struct story *story, size_t index)
-{
-	const struct ff_event *e = ff_events_at(ff_scan_events(story->scan), index);
-	for (size_t i = 0; e && i < story->findings->n; i++) {
-		const struct ff_finding *f = &story->findings->list[i];
-		if (f->event == index || (f->line >= e->first && f->line <= e->last) || spoke_in(story, f->rule, index))
-			return true;
-	}
-	return false;
-}
-
-// Part of a chain that some finding stands in: the outer exceptions follow from the inner one.
-static bool chain_explained(const struct story *story, size_t index)
-{
-	for (int steps = 0; index != FF_EVENT_NO_INNER && steps < 64; steps++) {
-		if (explained(story, index))
-			return true;
-		const struct ff_event *e = ff_events_at(ff_scan_events(story->scan), index);
-		index = e ? e->inner : FF_EVENT_NO_INNER;
-	}
-	return false;
-}
-
-static json_t *unexplained_entry(const struct ff_event *e)
-{
-	_cleanup_buf_ struct ff_buf text = {0};
-	if (e->qualified[0])
-		ff_buf_printf(&text, "%s: ", e->qualified);
-	const char *said = e->message + strspn(e->message, " \t\n");
-	ff_buf_add(&text, said, strcspn(said, "\n"));
-	size_t n = text.n < UNEXPLAINED_TEXT ? text.n : UNEXPLAINED_TEXT;
-	return text.failed ? NULL
-			   : json_pack("{s:I, s:o*}", "log", (json_int_t)e->last, "text", ff_json_string(text.p, n));
-}
-
-static json_t *unexplained(const struct story *story)
-{
-	const struct ff_events *events = ff_scan_events(story->scan);
-	json_t *list = json_array();
-	for (size_t i = 0; list && i < ff_events_count(events); i++) {
-		const struct ff_event *e = ff_events_at(events, i);
-		if (!e || e->kind == FF_EVENT_LINE || (!e->qualified[0] && !e->message[0]) ||
-			ff_event_tier(events, i) < 3 || chain_explained(story, i))
-			continue;
-		const struct ff_event *next = ff_events_at(events, i + 1);
-		bool inner = next && next->inner == i; // the end of its chain stands for it
-		if (!inner && json_array_size(list) < UNEXPLAINED_MAX)
-			json_array_append_new(list, unexplained_entry(e));
-	}
-	return list;
-}
-
 // The exception that ended it, for who wants to store the failure.
 static json_t *fatal_exception(const struct ff_events *events)
 {
@@ -197,16 +123,14 @@ static json_t *fatal_exception(const struct ff_events *events)
 		ff_json_string(said, strlen(said)), "log", (json_int_t)e->last, "frames", frames);
 }
 
-static json_t *document_of(
-	const struct ff_rules *rules, const struct ff_findings *findings, json_t *left, json_t *broken)
+static json_t *document_of(const struct ff_rules *rules, const struct ff_findings *findings, json_t *broken)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < findings->n; i++) {
 		if (!findings->list[i].dropped)
 			json_array_append_new(list, diagnosis_of(rules, &findings->list[i]));
 	}
-	json_t *doc =
-		json_pack("{s:s, s:o, s:o}", "schema", "firstfix.diagnosis/1", "diagnoses", list, "unexplained", left);
+	json_t *doc = json_pack("{s:s, s:o}", "schema", "firstfix.diagnosis/1", "diagnoses", list);
 	if (doc && json_array_size(broken))
 		json_object_set(doc, "broken_rules", broken);
 	return doc;
@@ -263,12 +187,16 @@ struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
 		err = judge(o, rules, scan, &findings, broken);
 	if (err)
 		return err;
-	json_t *doc = document_of(
-		rules, &findings, scan ? unexplained(&(struct story){rules, scan, &findings}) : json_array(), broken);
+	json_t *doc = document_of(rules, &findings, broken);
 	if (doc && o->checks)
 		json_object_set_new(doc, "looked_at", ff_looked_at(o->facts, rules));
 	if (!doc)
 		return &ff_enomem;
+	err = ff_outcome(rules, scan, &findings, doc);
+	if (err) {
+		json_decref(doc);
+		return err;
+	}
 	json_t *exception = scan ? fatal_exception(ff_scan_events(scan)) : NULL;
 	if (exception)
 		json_object_set_new(doc, "exception", exception);

@@ -54,6 +54,10 @@ struct ff_error *ff_findings_confirm(
 /** What checks on facts alone could look at: ["driver 570.86.10", "1 GPU", "no torch found", ..., "41 checks"]. */
 json_t *ff_looked_at(const json_t *facts, const struct ff_rules *rules);
 
+/** Add how it stands to the document: `verdict`, `runs`, `history` and `unexplained`. `scan` is NULL without a log. */
+struct ff_error *ff_outcome(
+	struct ff_rules *rules, const struct ff_scan *scan, const struct ff_findings *findings, json_t *doc);
+
 /** What a fix is written for and tried on; each may be NULL. */
 struct ff_ground {
 	const json_t *facts; /**< firstfix.facts/1 */

@@ -182,6 +182,7 @@ static void push_events(lua_State *L, struct ff_rules *rules, const struct ff_sc
 		lua_setfield(L, -3, "fatal");
 	}
 	lua_setfield(L, -2, "list");
+	set_int(L, "lines", (lua_Integer)ff_scan_lines(scan));
 }
 
 // ---- hits of one rule ----
@@ -342,6 +343,47 @@ static void drop_wrappers(const struct ff_rules *rules, struct ff_findings *f)
 	f->n = kept;
 }
 
+// ---- runs that were ended from outside ----
+
+static struct ff_error *ask_end(
+	struct ff_rules *rules, size_t rule, const struct ff_event *e, struct ff_findings *ret, json_t *broken)
+{
+	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	int top = lua_gettop(L);
+	struct ff_error *err = NULL;
+	if (push_question(L, "ended", rules, rule, broken)) {
+		lua_newtable(L);
+		set_text(L, "text", e->message[0] ? e->message : e->qualified);
+		set_int(L, "line", (lua_Integer)e->last);
+		lua_getfield(L, LUA_REGISTRYINDEX, facts_key);
+		err = ask(rules, rule, 2, ret, broken);
+	}
+	lua_settop(L, top);
+	return err;
+}
+
+static bool ends_so(const struct ff_rule *rule, const struct ff_run *run)
+{
+	static const char family[] = "stopped.";
+	return ff_starts(rule->cause, family) && strcmp(rule->cause + strlen(family), run->stopped_by) == 0;
+}
+
+static struct ff_error *judge_ends(
+	struct ff_rules *rules, const struct ff_scan *scan, struct ff_findings *ret, json_t *broken)
+{
+	struct ff_error *err = NULL;
+	for (size_t i = 0; i < ff_runs_count(ff_scan_runs(scan)) && !err; i++) {
+		const struct ff_run *run = ff_runs_at(ff_scan_runs(scan), i);
+		const struct ff_event *e = ff_events_at(ff_scan_events(scan), run->said);
+		for (size_t r = 0; r < ff_rules_count(rules) && run->counts && e && !err; r++) {
+			const struct ff_rule *rule = ff_rules_at(rules, r);
+			if (rule->id && rule->ended && run->end == FF_RUN_STOPPED && ends_so(rule, run))
+				err = ask_end(rules, r, e, ret, broken);
+		}
+	}
+	return err;
+}
+
 struct ff_error *ff_judge_log(
 	struct ff_rules *rules, const struct ff_scan *scan, struct ff_findings *ret, json_t *broken)
 {
@@ -362,6 +404,8 @@ struct ff_error *ff_judge_log(
 		lua_getfield(L, LUA_REGISTRYINDEX, facts_key);
 		err = ask(rules, i, 3, ret, broken);
 	}
+	if (!err)
+		err = judge_ends(rules, scan, ret, broken);
 	if (own_exception(rules, scan))
 		drop_wrappers(rules, ret);
 	for (size_t i = 0; i < ret->n; i++)

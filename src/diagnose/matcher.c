@@ -7,10 +7,11 @@
 #include "diagnose/book.h"
 #include "diagnose/literal.h"
 #include "log/classify.h"
+#include "log/landmark.h"
 
 #include <hs.h>
 
-enum { FOUND_MAX = 1 << 21 };
+enum { FOUND_MAX = 1 << 21, LANDMARK_ID = 1 << 24 };
 
 // The same bytes serve every x86-64 (or arm64) machine; the wide ones only those with AVX2, a third quicker on large logs.
 static const hs_platform_info_t portable = {.tune = HS_TUNE_FAMILY_GENERIC};
@@ -30,7 +31,7 @@ struct ff_matcher {
 	struct database built_in; // built-in rules and marks
 	struct database filter;	  // texts without which none of them matches; of the book only
 	struct database extra;	  // users' rules
-	struct database health;	  // signs of health, opened when first asked for
+	struct database work;	  // signs of work, opened when first asked for
 	hs_scratch_t *scratch;
 	struct match *found; // of both databases, to be put in order
 	size_t n, cap;
@@ -40,6 +41,9 @@ struct patterns {
 	const char **text;
 	unsigned *flags, *ids;
 	unsigned n;
+	struct ff_landmarks *landmarks; // whose patterns are among them
+	char **made;			// texts that belong to the list
+	size_t made_n;
 };
 
 static void patterns_deinit(struct patterns *p)
@@ -47,6 +51,10 @@ static void patterns_deinit(struct patterns *p)
 	free(p->text);
 	free(p->flags);
 	free(p->ids);
+	for (size_t i = 0; i < p->made_n; i++)
+		free(p->made[i]);
+	free(p->made);
+	ff_landmarks_destroy(p->landmarks);
 }
 
 static void add(struct patterns *p, const char *text, unsigned flags, unsigned id)
@@ -56,14 +64,74 @@ static void add(struct patterns *p, const char *text, unsigned flags, unsigned i
 	p->ids[p->n++] = id;
 }
 
-// Of the signatures from `from` to `to`; the marks stand before the first one.
-static struct ff_error *gather(struct ff_rules *rules, size_t from, size_t to, struct patterns *ret)
+static struct ff_error *patterns_init(size_t n, struct patterns *ret)
 {
-	size_t n = to - from + ff_line_mark_count;
-	struct patterns p = {calloc(n, sizeof(*p.text)), calloc(n, sizeof(*p.flags)), calloc(n, sizeof(*p.ids)), 0};
+	struct patterns p = {.text = calloc(n, sizeof(*p.text)),
+		.flags = calloc(n, sizeof(*p.flags)),
+		.ids = calloc(n, sizeof(*p.ids))};
 	if (!p.text || !p.flags || !p.ids) {
 		patterns_deinit(&p);
 		return &ff_enomem;
+	}
+	*ret = p;
+	return NULL;
+}
+
+// A landmark begins the text of a line, and that text stands behind prefixes: without what binds it to the beginning.
+static char *unanchored(const char *pattern)
+{
+	char *made = malloc(strlen(pattern) + 1), *to = made;
+	for (bool list = false; made && *pattern; pattern++) {
+		if (*pattern == '\\' && pattern[1])
+			*to++ = *pattern++;
+		else if (*pattern == '[' || *pattern == ']')
+			list = *pattern == '[';
+		else if (*pattern == '^' && !list)
+			continue;
+		*to++ = *pattern;
+	}
+	if (made)
+		*to = 0;
+	return made;
+}
+
+// Landmarks of one kind, or of all that stand in texts (FF_LANDMARK_KINDS).
+static struct ff_error *gather_landmarks(enum ff_landmark_kind only, struct patterns *p)
+{
+	size_t n = ff_landmarks_count(p->landmarks);
+	p->made = calloc(n, sizeof(*p->made));
+	for (size_t i = 0; p->made && i < n; i++) {
+		const struct ff_landmark *mark = ff_landmarks_at(p->landmarks, i);
+		if (mark->kind == FF_LANDMARK_ROLE || (only != FF_LANDMARK_KINDS && mark->kind != only))
+			continue;
+		char *text = unanchored(mark->pattern);
+		if (!text)
+			return &ff_enomem;
+		p->made[p->made_n++] = text;
+		add(p, text, HS_FLAG_CASELESS | HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, LANDMARK_ID + (unsigned)i);
+	}
+	return p->made ? NULL : &ff_enomem;
+}
+
+// Of the signatures from `from` to `to`; marks and landmarks stand before the first one.
+static struct ff_error *gather(struct ff_rules *rules, size_t from, size_t to, struct patterns *ret)
+{
+	struct patterns p;
+	struct ff_landmarks *landmarks;
+	struct ff_error *err = ff_landmarks_create(&landmarks);
+	if (err)
+		return err;
+	err = patterns_init(to - from + ff_line_mark_count + ff_landmarks_count(landmarks), &p);
+	if (err) {
+		ff_landmarks_destroy(landmarks);
+		return err;
+	}
+	p.landmarks = landmarks;
+	if (from == 0)
+		err = gather_landmarks(FF_LANDMARK_KINDS, &p);
+	if (err) {
+		patterns_deinit(&p);
+		return err;
 	}
 	for (size_t i = 0; i < ff_line_mark_count && from == 0; i++)
 		add(&p, ff_line_marks[i], HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, (unsigned)(FF_MATCH_STRUCTURE + 1));
@@ -164,7 +232,7 @@ void ff_matcher_destroy(struct ff_matcher *matcher)
 	hs_free_scratch(matcher->scratch);
 	hs_free_database(matcher->built_in.made);
 	hs_free_database(matcher->extra.made);
-	hs_free_database(matcher->health.made);
+	hs_free_database(matcher->work.made);
 	free(matcher->found);
 	free(matcher);
 }
@@ -179,7 +247,7 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	(void)from;
 	(void)flags;
 	const struct scan *s = context;
-	s->fn((int)id - 1, (size_t)to, s->context);
+	s->fn(id >= LANDMARK_ID ? FF_MATCH_LANDMARK - (int)(id - LANDMARK_ID) : (int)id - 1, (size_t)to, s->context);
 	return 0;
 }
 
@@ -246,23 +314,35 @@ struct ff_error *ff_matcher_sift(struct ff_matcher *m, struct ff_span lines, ff_
 	return scan_with(m, m->filter.db ? &m->filter : &m->built_in, lines, &(struct scan){fn, context});
 }
 
-// ---- signs of health ----
+// ---- signs of work ----
 
-static struct ff_error *compile_health(const hs_platform_info_t *platform, struct database *ret)
+static struct ff_error *compile_work(const hs_platform_info_t *platform, struct database *ret)
 {
-	const char *text = ff_health_pattern;
-	unsigned flags = HS_FLAG_CASELESS | HS_FLAG_PREFILTER, id = 0;
-	return compile(&(struct patterns){&text, &flags, &id, 1}, platform, ret);
+	struct patterns p;
+	struct ff_landmarks *landmarks;
+	struct ff_error *err = ff_landmarks_create(&landmarks);
+	if (err)
+		return err;
+	err = patterns_init(ff_landmarks_count(landmarks), &p);
+	if (err) {
+		ff_landmarks_destroy(landmarks);
+		return err;
+	}
+	p.landmarks = landmarks;
+	err = gather_landmarks(FF_LANDMARK_WORK, &p);
+	if (!err)
+		err = compile(&p, platform, ret);
+	patterns_deinit(&p);
+	return err;
 }
 
-static struct ff_error *make_health(struct ff_matcher *m)
+static struct ff_error *make_work(struct ff_matcher *m)
 {
-	struct ff_error *err =
-		&ff_book && use_book(FF_BOOK_HEALTH, &m->health) ? NULL : compile_health(&portable, &m->health);
-	return err ? err : make_room(m, &m->health);
+	struct ff_error *err = &ff_book && use_book(FF_BOOK_WORK, &m->work) ? NULL : compile_work(&portable, &m->work);
+	return err ? err : make_room(m, &m->work);
 }
 
-static int on_health(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+static int on_work(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
 {
 	(void)id;
 	(void)from;
@@ -271,13 +351,13 @@ static int on_health(unsigned id, unsigned long long from, unsigned long long to
 	return 1; // the first one is enough
 }
 
-struct ff_error *ff_matcher_health(struct ff_matcher *m, struct ff_span bytes, size_t *ret)
+struct ff_error *ff_matcher_work(struct ff_matcher *m, struct ff_span bytes, size_t *ret)
 {
-	struct ff_error *err = m->health.db ? NULL : make_health(m);
+	struct ff_error *err = m->work.db ? NULL : make_work(m);
 	size_t at = bytes.n;
 	if (err)
 		return err;
-	hs_error_t code = hs_scan(m->health.db, bytes.p, (unsigned)bytes.n, 0, m->scratch, on_health, &at);
+	hs_error_t code = hs_scan(m->work.db, bytes.p, (unsigned)bytes.n, 0, m->scratch, on_work, &at);
 	if (code != HS_SUCCESS && code != HS_SCAN_TERMINATED)
 		return ff_error_create(FF_EOS, "Vectorscan: error %d", code);
 	*ret = at;
@@ -344,20 +424,29 @@ static void add_literal(struct filter *f, const struct ff_literal *literal)
 	add(&f->p, text, HS_FLAG_CASELESS, 0);
 }
 
+// Work is looked for only where something waits for it, and what defuses a line only where something stands in it.
+static bool reads(const struct patterns *all, unsigned id)
+{
+	enum ff_landmark_kind kind =
+		id >= LANDMARK_ID ? ff_landmarks_at(all->landmarks, id - LANDMARK_ID)->kind : FF_LANDMARK_KINDS;
+	return kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS;
+}
+
 // A pattern that needs no text of three bytes is taken whole; lines end at newlines here.
 static struct ff_error *gather_filter(const struct patterns *all, struct ff_span healthy, struct filter *ret)
 {
 	size_t room = (size_t)all->n * FF_LITERALS_MAX;
 	struct ff_literals *set = malloc(sizeof(*set));
 	struct filter f = {.texts = calloc(room, sizeof(*f.texts))};
-	f.p = (struct patterns){
-		calloc(room, sizeof(*f.p.text)), calloc(room, sizeof(*f.p.flags)), calloc(room, sizeof(*f.p.ids)), 0};
-	if (!set || !f.texts || !f.p.text || !f.p.flags || !f.p.ids) {
+	struct ff_error *err = patterns_init(room, &f.p);
+	if (err || !set || !f.texts) {
 		free(set);
 		filter_deinit(&f);
 		return &ff_enomem;
 	}
 	for (unsigned i = 0; i < all->n; i++) {
+		if (!reads(all, all->ids[i]))
+			continue;
 		if (!ff_literals_of(all->text[i], healthy, set))
 			add(&f.p, all->text[i], all->flags[i] | HS_FLAG_MULTILINE, 0);
 		else
@@ -383,9 +472,9 @@ static struct ff_error *compile_filter(
 static struct ff_error *compile_database(const struct patterns *all, struct ff_span healthy, size_t database,
 	const hs_platform_info_t *platform, struct database *ret)
 {
-	return database == FF_BOOK_FILTER    ? compile_filter(all, healthy, platform, ret)
-		: database == FF_BOOK_HEALTH ? compile_health(platform, ret)
-					     : compile(all, platform, ret);
+	return database == FF_BOOK_FILTER  ? compile_filter(all, healthy, platform, ret)
+		: database == FF_BOOK_WORK ? compile_work(platform, ret)
+					   : compile(all, platform, ret);
 }
 
 struct ff_error *ff_matcher_image(

@@ -7,9 +7,9 @@
 
 struct ff_matcher;
 
-/** What a match in raw text means: a signature (its index), or a mark of structure (traceback, frame, exception, loader and
-    kernel line: the line must be read). */
-enum { FF_MATCH_STRUCTURE = -1 };
+/** What a match in raw text means: a signature (its index), a mark of structure (traceback, frame, exception, loader and
+    kernel line: the line must be read), or a landmark: FF_MATCH_LANDMARK - its index. */
+enum { FF_MATCH_STRUCTURE = -1, FF_MATCH_LANDMARK = -2 };
 
 /** Make the database for these rules. That of the built-in ones is in the program; a second one is compiled now for users' rules. */
 struct ff_error *ff_matcher_create(struct ff_rules *rules, struct ff_matcher **ret);
@@ -24,9 +24,9 @@ struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span byte
     ff_matcher_scan(), which decides on the lines found. */
 struct ff_error *ff_matcher_sift(struct ff_matcher *matcher, struct ff_span lines, ff_match_fn *fn, void *context);
 
-/** Where the first sign of health in these bytes ends (its last byte); bytes.n when there is none. Healthy logs are full of them,
-    so they have a database of their own that is asked only while an event waits for one. */
-struct ff_error *ff_matcher_health(struct ff_matcher *matcher, struct ff_span bytes, size_t *ret);
+/** Where the first sign of work in these bytes ends (its last byte), as far as Vectorscan can say; bytes.n when there is none. Healthy
+    logs are full of them, so they have a database of their own that is asked only while a run waits for one. */
+struct ff_error *ff_matcher_work(struct ff_matcher *matcher, struct ff_span bytes, size_t *ret);
 
 /** A database of the book as it will lie in the program, for tools/rulec. *ret is NULL when this architecture has no such form.
     `healthy` is a sample of healthy logs in lower case. Caller frees. */

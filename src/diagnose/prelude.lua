@@ -89,6 +89,11 @@ function methods.events(log)
   return log["\0events"]
 end
 
+-- how many lines the log has: what stands in the last ones, it ends with
+function methods.lines(log)
+  return log["\0events"].lines
+end
+
 -- true when a frame of any exception with a hit, or of the fatal chain, stands in such a file or function
 function methods.has_frame(log)
   return function(pattern)
@@ -312,4 +317,10 @@ local function check(rule, f)
   return finding(rule, answer, nil, {}, f, nil)
 end
 
-return {facts = facts, evaluate = evaluate, check = check}
+-- A run that was ended from outside; `hit` is the line that says so.
+local function ended(rule, hit, f)
+  hit.event = {}
+  return finding(rule, true, hit, {text = hit.text}, f, nil)
+end
+
+return {facts = facts, evaluate = evaluate, check = check, ended = ended}

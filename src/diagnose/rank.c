@@ -31,9 +31,11 @@ int ff_event_tier(const struct ff_events *events, size_t index)
 	if (!e)
 		return TIER_LINE;
 	size_t fatal = ff_events_fatal(events);
-	if (in_chain(events, fatal, index))
+	if (!e->history && in_chain(events, fatal, index))
 		return index == ff_events_deepest(events, fatal) ? TIER_ROOT : TIER_FATAL;
 	int tier = tier_without_progress(e);
+	if (e->history)
+		return TIER_HARMLESS;
 	if (!e->progress || e->kind == FF_EVENT_KERNEL)
 		return tier;
 	// The worker went on well. An exception of one request still failed that request.

@@ -181,6 +181,14 @@ static bool has_function(lua_State *L, const char *field)
 	return is;
 }
 
+static bool has_true(lua_State *L, const char *field)
+{
+	lua_getfield(L, -1, field);
+	bool is = lua_toboolean(L, -1);
+	lua_pop(L, 1);
+	return is;
+}
+
 // The block is on top of the stack and has passed ff_rule_check().
 static struct ff_error *add_rule(struct ff_rules *rules, lua_State *L)
 {
@@ -194,6 +202,7 @@ static struct ff_error *add_rule(struct ff_rules *rules, lua_State *L)
 		.warning = severity && strcmp(severity, "warning") == 0,
 		.has_when = has_function(L, "when"),
 		.has_check = has_function(L, "check"),
+		.ended = has_true(L, "ended"),
 		.built_in = rules->built_in,
 	};
 	lua_getfield(L, -1, "_line");

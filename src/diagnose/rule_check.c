@@ -45,6 +45,7 @@ static const struct {
 	{"fixes", T_FIXES},
 	{"when", T_FUNCTION},
 	{"check", T_FUNCTION},
+	{"ended", T_ANY},
 	{"applies", T_LIST},
 	{"doc", T_DOC},
 	{"_line", T_ANY},
@@ -255,9 +256,9 @@ static struct ff_error *check_whole(lua_State *L, int block, bool built_in)
 		return ff_error_create(FF_EUSAGE, "role '%s' is not cause, symptom or wrapper", role);
 	if (severity && !one_of(severity, severities, COUNT(severities)))
 		return ff_error_create(FF_EUSAGE, "severity '%s' is not error or warning", severity);
-	if (!has(L, block, "signatures") && !has(L, block, "check"))
-		return ff_error_create(FF_EUSAGE, "it has neither 'signatures' nor 'check'");
-	if (has(L, block, "signatures") && !has(L, block, "when") && !has(L, block, "why"))
+	if (!has(L, block, "signatures") && !has(L, block, "check") && !has(L, block, "ended"))
+		return ff_error_create(FF_EUSAGE, "it has neither 'signatures' nor 'check' nor 'ended'");
+	if ((has(L, block, "signatures") || has(L, block, "ended")) && !has(L, block, "when") && !has(L, block, "why"))
 		return ff_error_create(FF_EUSAGE, "it has neither 'why' nor 'when'");
 	return check_cause(L, block, built_in);
 }

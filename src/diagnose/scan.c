@@ -1,13 +1,13 @@
 // Asks the signatures about a log, in chunks that end at line ends. The healthy bulk is only scanned: a line is taken apart when the
-// matcher found something in it, or while the event before it is still open. Signs of health are looked for from such an event on,
-// and only up to the first one.
+// matcher found something in it, or while the event before it is still open. Signs of work are looked for while a run waits for
+// one: from its beginning, and from an event on.
 //
 // Lines that begin like JSON are marked by the matcher, for their text is escaped.
 #include "diagnose/scan.h"
 
 #include "log/chunk.h"
 
-enum { TEXT_MAX = 2000 };
+enum { TEXT_MAX = 2000, FOUND_MAX = 512, TOLD = 256 };
 
 struct hits {
 	struct ff_hit list[FF_HITS_PER_SIGNATURE];
@@ -21,6 +21,8 @@ struct ff_scan {
 	struct ff_matcher *matcher;
 	struct ff_liner *liner;
 	struct ff_events *events;
+	struct ff_landmarks *landmarks;
+	struct ff_runs *runs;
 	struct hits **hits;   // by signature, made when needed
 	uint32_t *candidates; // offsets into the chunk, one a line
 	uint64_t line;	      // lines before the chunk
@@ -31,13 +33,17 @@ struct ff_scan {
 	size_t at;	 // start of the line `number`
 	uint64_t number; // of the line at `at`
 	bool reading;	 // that line has been read already
-	size_t health;	 // offset of the next sign of health, as far as it was looked for; the chunk's length for none
+	size_t work;	 // offset of the next sign of work, as far as it was looked for; the chunk's length for none
 	// While a line is matched:
 	const struct ff_line *meant;
 	struct ff_span subject;
 	size_t message_of; // event whose message is matched, FF_EVENT_NO_INNER for a line
 	unsigned matched;
-	bool spoke; // a signature that is no context has a hit
+	int *found; // what may stand in the subject: signatures and landmarks, each once
+	size_t found_n;
+	unsigned *landmark_seen; // the subject that a landmark was last found in
+	bool spoke;		 // a signature that is no context has a hit
+	uint32_t told[TOLD];	 // hashes of lines that call themselves errors, as far as they are remembered
 };
 
 void ff_scan_destroy(struct ff_scan *scan)
@@ -57,6 +63,10 @@ void ff_scan_destroy(struct ff_scan *scan)
 	ff_matcher_destroy(scan->matcher);
 	ff_liner_destroy(scan->liner);
 	ff_events_destroy(scan->events);
+	ff_runs_destroy(scan->runs);
+	ff_landmarks_destroy(scan->landmarks);
+	free(scan->found);
+	free(scan->landmark_seen);
 	ff_error_destroy(scan->err);
 	free(scan);
 }
@@ -81,6 +91,15 @@ struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_scan **ret)
 		err = ff_liner_create(&scan->liner);
 	if (!err)
 		err = ff_events_create(&scan->events);
+	if (!err)
+		err = ff_landmarks_create(&scan->landmarks);
+	if (!err)
+		err = ff_runs_create(scan->landmarks, &scan->runs);
+	scan->found = calloc(FOUND_MAX, sizeof(*scan->found));
+	if (!err)
+		scan->landmark_seen = calloc(ff_landmarks_count(scan->landmarks) + 1, sizeof(*scan->landmark_seen));
+	if (!err && (!scan->found || !scan->landmark_seen))
+		err = &ff_enomem;
 	if (!err)
 		*ret = ff_take(&scan);
 	return err;
@@ -151,46 +170,150 @@ static void add_hit(struct ff_scan *scan, size_t signature, const struct ff_rege
 		.captures = captures_of(regex, m)};
 }
 
-// A candidate of the matcher in a line or message: PCRE2 decides.
-static void confirm(int what, size_t end, void *context)
+// A candidate of the matcher in a line or message. Vectorscan reports every end offset.
+static void on_candidate(int what, size_t end, void *context)
 {
 	struct ff_scan *scan = context;
 	(void)end;
-	if (what < 0 || scan->err)
+	if (what == FF_MATCH_STRUCTURE || scan->found_n == FOUND_MAX)
 		return;
-	struct ff_signature *s = ff_rules_signature_at(scan->rules, (size_t)what);
-	if (!ff_rules_at(scan->rules, s->rule)->id)
-		return; // replaced by a user's rule
-	if (s->seen == scan->matched)
-		return; // Vectorscan reports every end offset
-	s->seen = scan->matched;
-	if (!s->regex)
-		scan->err = ff_regex_create(s->pattern, true, false, &s->regex);
-	struct ff_match m;
-	if (s->regex && ff_regex_match(s->regex, scan->subject, 0, &m))
-		add_hit(scan, (size_t)what, s->regex, &m);
+	unsigned *seen = what <= FF_MATCH_LANDMARK ? &scan->landmark_seen[FF_MATCH_LANDMARK - what]
+						   : &ff_rules_signature_at(scan->rules, (size_t)what)->seen;
+	if (*seen != scan->matched)
+		scan->found[scan->found_n++] = what;
+	*seen = scan->matched;
 }
 
-static void match_subject(struct ff_scan *scan, struct ff_span subject)
+static void find(struct ff_scan *scan, struct ff_span subject)
 {
 	scan->subject = subject;
 	scan->matched++;
-	struct ff_error *err = ff_matcher_scan(scan->matcher, subject, confirm, scan);
+	scan->found_n = 0;
+	struct ff_error *err = ff_matcher_scan(scan->matcher, subject, on_candidate, scan);
 	if (scan->err)
 		ff_error_destroy(err);
 	else
 		scan->err = err;
 }
 
+// PCRE2 decides.
+static void confirm_signatures(struct ff_scan *scan)
+{
+	for (size_t i = 0; i < scan->found_n && !scan->err; i++) {
+		if (scan->found[i] < 0)
+			continue;
+		size_t index = (size_t)scan->found[i];
+		struct ff_signature *s = ff_rules_signature_at(scan->rules, index);
+		if (!ff_rules_at(scan->rules, s->rule)->id)
+			continue; // replaced by a user's rule
+		if (!s->regex)
+			scan->err = ff_regex_create(s->pattern, true, false, &s->regex);
+		struct ff_match m;
+		if (s->regex && ff_regex_match(s->regex, scan->subject, 0, &m))
+			add_hit(scan, index, s->regex, &m);
+	}
+}
+
+// ---- runs ----
+
+// What a landmark does besides being seen by its run.
+static void on_landmark(
+	struct ff_scan *scan, struct ff_run *run, const struct ff_line *line, enum ff_landmark_kind kind)
+{
+	switch (kind) {
+	case FF_LANDMARK_READY:
+	case FF_LANDMARK_WORK:
+	case FF_LANDMARK_FINISHED:
+		ff_events_progress(scan->events, run->id, line->number);
+		run->ailing = run->hurt = false;
+		break;
+	case FF_LANDMARK_DIED:
+		ff_events_raise(scan->events, ff_events_place(scan->events, line, false), FF_LEVEL_ERROR);
+		break;
+	case FF_LANDMARK_STOPPED:
+		ff_runs_stopped(run, line->number, ff_events_place(scan->events, line, false));
+		break;
+	case FF_LANDMARK_IGNORED:
+		ff_events_ignore_next(scan->events, line);
+		break;
+	default:
+		break;
+	}
+}
+
+// A landmark that stands in the line of an exception, or in source code, tells of something else; an end can be one. What follows
+// an exception without a blank line may be read as more of its message, and is none.
+static bool believed(const struct ff_scan *scan, enum ff_landmark_kind kind)
+{
+	bool end = kind == FF_LANDMARK_STOPPED || kind == FF_LANDMARK_DIED || kind == FF_LANDMARK_IGNORED;
+	bool own = ff_events_current(scan->events) == FF_EVENT_NO_INNER || ff_events_in_message(scan->events);
+	return !ff_events_source_code(scan->events) && (end || own);
+}
+
+// Returns the run that goes on. *ret_harmless: the line says itself that it does not matter.
+static struct ff_run *read_landmarks(
+	struct ff_scan *scan, struct ff_run *run, const struct ff_line *line, bool *ret_harmless)
+{
+	*ret_harmless = false;
+	for (size_t i = 0; i < scan->found_n; i++) {
+		if (scan->found[i] > FF_MATCH_LANDMARK)
+			continue;
+		size_t index = (size_t)(FF_MATCH_LANDMARK - scan->found[i]);
+		enum ff_landmark_kind kind = ff_landmarks_at(scan->landmarks, index)->kind;
+		if (!ff_landmarks_stands(scan->landmarks, index, line->text))
+			continue;
+		*ret_harmless |= kind == FF_LANDMARK_HARMLESS || kind == FF_LANDMARK_NOTE;
+		if (!believed(scan, kind))
+			continue;
+		run = ff_runs_landmark(scan->runs, run, line, index);
+		on_landmark(scan, run, line, kind);
+	}
+	return run;
+}
+
+// Letters only: what differs in its numbers was told already.
+static bool told(struct ff_scan *scan, struct ff_span text)
+{
+	uint32_t hash = 2166136261u;
+	for (size_t i = 0; i < text.n && i < 80; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			hash = (hash ^ (unsigned char)text.p[i]) * 16777619u;
+	}
+	uint32_t *slot = &scan->told[hash % TOLD];
+	bool before = *slot == hash;
+	*slot = hash;
+	return before;
+}
+
 // ---- lines ----
 
-static void on_line(const struct ff_line *line, void *context)
+static void on_line(const struct ff_line *read, void *context)
 {
 	struct ff_scan *scan = context;
-	ff_events_line(scan->events, line);
-	scan->meant = line;
+	struct ff_line line = *read;
+	struct ff_run *run = ff_runs_enter(scan->runs, &line);
+	size_t before = ff_events_count(scan->events);
+	bool harmless;
+	line.run = run->id;
+	ff_events_line(scan->events, &line);
+	scan->meant = &line;
 	scan->message_of = FF_EVENT_NO_INNER;
-	match_subject(scan, line->text);
+	find(scan, line.text);
+	run = read_landmarks(scan, run, &line, &harmless);
+	line.run = run->id;
+	confirm_signatures(scan);
+	bool loud = line.level >= FF_LEVEL_ERROR && ff_events_current(scan->events) == FF_EVENT_NO_INNER &&
+		!ff_events_source_code(scan->events);
+	if (loud && !harmless && !told(scan, line.text))
+		ff_events_place(scan->events, &line, false);
+	size_t after = ff_events_count(scan->events);
+	const struct ff_event *e = after > before ? ff_events_at(scan->events, after - 1) : NULL;
+	if (e && harmless && e->first == line.number)
+		ff_events_outlive(scan->events, after - 1, line.number);
+	else if (e) {
+		run->ailing = true;
+		run->hurt |= e->level >= FF_LEVEL_ERROR;
+	}
 }
 
 static size_t line_end(const struct ff_scan *scan, size_t from)
@@ -237,16 +360,27 @@ static size_t line_start(const struct ff_scan *scan, size_t offset)
 	return newline ? (size_t)(newline - scan->bytes.p) + 1 : scan->at;
 }
 
-// The first sign of health that does not stand before the present line.
-static size_t next_health(struct ff_scan *scan)
+// The first sign of work that does not stand before the present line.
+static size_t next_work(struct ff_scan *scan)
 {
-	if (scan->at < scan->health)
-		return scan->health;
+	if (scan->at < scan->work)
+		return scan->work;
 	size_t found = 0;
 	struct ff_span rest = {scan->bytes.p + scan->at, scan->bytes.n - scan->at};
-	scan->err = ff_matcher_health(scan->matcher, rest, &found);
-	scan->health = scan->at + found;
-	return scan->health;
+	scan->err = ff_matcher_work(scan->matcher, rest, &found);
+	scan->work = scan->at + found;
+	return scan->work;
+}
+
+// Go to that sign's line and read it, if it is one.
+static void read_work(struct ff_scan *scan)
+{
+	skip(scan, line_start(scan, scan->work));
+	struct ff_span line = {scan->bytes.p + scan->at, line_end(scan, scan->at) - scan->at};
+	if (ff_landmarks_any(scan->landmarks, FF_LANDMARK_WORK, line))
+		read_line(scan);
+	else
+		next_line(scan);
 }
 
 // The next line is needed, whatever stands in it.
@@ -263,9 +397,8 @@ static void go_to(struct ff_scan *scan, size_t to)
 			next_line(scan);
 		} else if (busy(scan)) {
 			read_line(scan);
-		} else if (ff_events_ailing(scan->events) && next_health(scan) < to) {
-			skip(scan, line_start(scan, scan->health));
-			ff_events_progress(scan->events, scan->number);
+		} else if (ff_runs_wait(scan->runs) && next_work(scan) < to) {
+			read_work(scan);
 		} else {
 			skip(scan, to);
 		}
@@ -289,11 +422,21 @@ static void on_raw(int what, size_t end, void *context)
 	c->scan->candidates[c->n++] = (uint32_t)offset;
 }
 
+struct found {
+	const struct ff_scan *scan;
+	bool any;
+};
+
 static void on_match(int what, size_t end, void *context)
 {
-	(void)what;
+	struct found *found = context;
 	(void)end;
-	*(bool *)context = true;
+	if (what > FF_MATCH_LANDMARK) {
+		found->any = true;
+		return;
+	}
+	enum ff_landmark_kind kind = ff_landmarks_at(found->scan->landmarks, (size_t)(FF_MATCH_LANDMARK - what))->kind;
+	found->any |= kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS;
 }
 
 // A candidate came through the filter only.
@@ -302,9 +445,9 @@ static bool matches(struct ff_scan *scan, size_t start)
 	size_t end = line_end(scan, start);
 	struct ff_span line = {
 		scan->bytes.p + start, (end < scan->bytes.n ? end + 1 : end) - start}; // a pattern may want the newline
-	bool found = false;
+	struct found found = {.scan = scan};
 	scan->err = ff_matcher_scan(scan->matcher, line, on_match, &found);
-	return found;
+	return found.any;
 }
 
 static struct ff_error *take_error(struct ff_scan *scan)
@@ -318,7 +461,7 @@ static struct ff_error *read_chunk(struct ff_span lines, void *context)
 {
 	struct ff_scan *scan = context;
 	scan->bytes = lines;
-	scan->at = scan->health = 0;
+	scan->at = scan->work = 0;
 	scan->number = scan->line + 1;
 	scan->reading = false;
 	struct candidates c = {.scan = scan};
@@ -351,8 +494,10 @@ static void match_message(struct ff_scan *scan, size_t index)
 	_cleanup_buf_ struct ff_buf text = {0};
 	ff_buf_printf(&text, "%s: %s", e->qualified, e->message);
 	scan->message_of = index;
-	if (!text.failed)
-		match_subject(scan, (struct ff_span){text.p, text.n});
+	if (text.failed)
+		return;
+	find(scan, (struct ff_span){text.p, text.n});
+	confirm_signatures(scan);
 }
 
 struct ff_error *ff_scan_end(struct ff_scan *scan)
@@ -368,12 +513,20 @@ struct ff_error *ff_scan_end(struct ff_scan *scan)
 		return err;
 	for (size_t i = 0; i < ff_events_count(scan->events) && !scan->err; i++)
 		match_message(scan, i);
+	ff_runs_end(scan->runs, scan->events, scan->line);
+	for (size_t i = 0; i < ff_runs_count(scan->runs); i++)
+		scan->spoke |= ff_runs_at(scan->runs, i)->end == FF_RUN_STOPPED;
 	return take_error(scan);
 }
 
 const struct ff_events *ff_scan_events(const struct ff_scan *scan)
 {
 	return scan->events;
+}
+
+const struct ff_runs *ff_scan_runs(const struct ff_scan *scan)
+{
+	return scan->runs;
 }
 
 const struct ff_hit *ff_scan_hits(const struct ff_scan *scan, size_t signature, size_t *ret_n, uint64_t *ret_total)

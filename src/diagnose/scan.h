@@ -3,6 +3,7 @@
 
 #include "diagnose/matcher.h"
 #include "log/event.h"
+#include "log/run.h"
 
 /** A place where a signature of a rule stands. */
 struct ff_hit {
@@ -33,11 +34,12 @@ struct ff_error *ff_scan_feed(struct ff_scan *scan, const char *bytes, size_t n)
 struct ff_error *ff_scan_end(struct ff_scan *scan);
 
 const struct ff_events *ff_scan_events(const struct ff_scan *scan);
+const struct ff_runs *ff_scan_runs(const struct ff_scan *scan);
 
 /** Hits of one signature in order: their number, and how many there really were. */
 const struct ff_hit *ff_scan_hits(const struct ff_scan *scan, size_t signature, size_t *ret_n, uint64_t *ret_total);
 
-/** True when some rule has something to answer: a hit that is not context. */
+/** True when some rule has something to answer: a hit that is not context, or a run that was stopped. */
 bool ff_scan_spoke(const struct ff_scan *scan);
 
 /** Lines of the log so far. */

@@ -239,19 +239,72 @@ static void say_unexplained(struct writer *w)
 		ff_page_say(w->page, FF_MARK_NONE, "", "and %zu more: --verbose lists them", n - shown);
 }
 
+// What a verdict without a diagnosis is called, and what it stands on. The tick is for what was seen to be well.
+static const struct {
+	const char *verdict, *title, *text;
+	enum ff_mark mark;
+} verdicts[] = {
+	{"failed-unknown", "NO KNOWN CAUSE", "It failed, and no rule says why.", FF_MARK_FAIL},
+	{"stopped", "Stopped from outside", "Nobody crashed: it was told to end.", FF_MARK_WARN},
+	{"running", "Nothing wrong so far", "The log ends before the run does.", FF_MARK_NONE},
+	{"nothing", "No sign of a run", "Nothing in it shows that a worker ran: it is empty, or of something else.",
+		FF_MARK_NONE},
+	{"healthy", "Nothing wrong found", "", FF_MARK_OK},
+};
+
+static size_t verdict_row(const char *verdict)
+{
+	size_t i = 0;
+	while (i + 1 < sizeof(verdicts) / sizeof(verdicts[0]) && verdict && strcmp(verdicts[i].verdict, verdict) != 0)
+		i++;
+	return i;
+}
+
+// The line that shows how the run that the answer is about ended: the last one that is not cut.
+static void say_runs(struct writer *w, enum ff_mark mark)
+{
+	const json_t *runs = json_object_get(w->doc, "runs"), *run = NULL;
+	size_t i;
+	json_t *each;
+	json_array_foreach (runs, i, each) {
+		const char *end = ff_json_text(each, "end");
+		if (end && (strcmp(end, "cut") != 0 || !run))
+			run = each;
+	}
+	int64_t first = 0, last = 0, at = 0;
+	const char *end = ff_json_text(run, "end"), *process = ff_json_text(run, "process");
+	if (!end || !ff_json_int(run, "first", &first) || !ff_json_int(run, "last", &last))
+		return;
+	_cleanup_buf_ struct ff_buf shown = {0};
+	const char *because = ff_json_text(run, "because.text");
+	if (ff_json_int(run, "because.log", &at))
+		ff_buf_printf(&shown, ": line %lld%s%s", (long long)at, because ? ", " : "", because ? because : "");
+	w->page->out.failed |= shown.failed;
+	enum ff_mark known = strcmp(end, "running") == 0 || strcmp(end, "finished") == 0 ? FF_MARK_OK : mark;
+	ff_page_say(w->page, known, process ? process : "Run", "lines %lld to %lld, %s%s", (long long)first,
+		(long long)last, end, shown.p ? shown.p : "");
+}
+
+static void say_history(struct writer *w)
+{
+	const char *history = ff_json_text(w->doc, "history");
+	if (history)
+		ff_page_say(w->page, FF_MARK_NONE, "Earlier", "%s", history);
+}
+
 static void say_nothing_found(struct writer *w)
 {
 	_cleanup_buf_ struct ff_buf looked = {0};
-	bool open = json_array_size(json_object_get(w->doc, "unexplained")) > 0;
+	const char *verdict = ff_json_text(w->doc, "verdict");
+	bool open = !verdict && json_array_size(json_object_get(w->doc, "unexplained")) > 0;
+	size_t row = verdict || open ? verdict_row(verdict ? verdict : "failed-unknown") : verdict_row("healthy");
 	const json_t *at = json_object_get(w->doc, "looked_at");
-	ff_page_title(w->page, open ? "NO KNOWN CAUSE" : "Nothing wrong found", "");
-	if (open)
-		ff_page_paragraph(w->page, FF_SPAN("There are error lines, and no rule explains them."));
+	ff_page_title(w->page, verdicts[row].title, "");
+	if (*verdicts[row].text)
+		ff_page_paragraph(w->page, ff_span_of(verdicts[row].text));
 	if (at && ff_value_text(at, &looked))
-		ff_page_line(
-			w->page, open ? FF_MARK_WARN : FF_MARK_OK, "Looked at", (struct ff_span){looked.p, looked.n});
-	else if (!open)
-		ff_page_line(w->page, FF_MARK_OK, "", FF_SPAN("No rule found a cause in what it was given."));
+		ff_page_line(w->page, verdicts[row].mark, "Looked at", (struct ff_span){looked.p, looked.n});
+	say_runs(w, verdicts[row].mark);
 	w->page->out.failed |= looked.failed;
 }
 
@@ -298,6 +351,7 @@ void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
 		say_others(&w, diagnoses);
 	} else
 		say_nothing_found(&w);
+	say_history(&w);
 	say_deep(&w);
 	say_unexplained(&w);
 	say_broken_rules(&w);

@@ -3,8 +3,8 @@
 #include "emit/emit.h"
 
 static const char *const order[] = {"schema", "taken_at", "took_ms", "trigger", "captured", "system", "env", "driver",
-	"gpus", "cuda", "python", "torch", "bitsandbytes", "transformers", "model", "process", "allocator", "diagnoses",
-	"unexplained"};
+	"gpus", "cuda", "python", "torch", "bitsandbytes", "transformers", "model", "process", "allocator", "verdict",
+	"runs", "history", "diagnoses", "unexplained"};
 
 static struct ff_error *ordered(const json_t *from, json_t **ret)
 {

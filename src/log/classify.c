@@ -54,16 +54,6 @@ static const struct {
 	{FF_CLASS_LOOSE, "\\s*(?:E +)?" QUALIFIED "(?<t>[A-Za-z_]\\w*))(?:\\(\\w+\\))?(?:: (?<m>.*)|$)"},
 };
 
-// Signs of health. Loading bars do not count: what fails most often fails right after loading.
-const char ff_health_pattern[] =
-	"\"(?:GET|POST|PUT) [^\"\\n]*\" 20\\d|Application startup complete|Uvicorn running on|Server started (?:at|on)"
-	"|server is (?:ready|listening)|Starting vLLM API server|Shard ready in|fired up and ready|Running on local URL"
-	"|throughput: *[\\d.]*[1-9]|gen throughput \\(token/s\\): *[\\d.]*[1-9]|tokens per second|done request"
-	"|init engine .* took|Capturing CUDA graphs?.*100%|'(?:train_)?loss': *\\d|\\bloss[=: ]+\\d+\\.\\d+"
-	"|\\bstep[=: ]+\\d+.*\\bloss\\b|Epoch \\d+.*(?:100%|it/s)|max_epochs=\\d+` reached|Training completed"
-	"|Init COMPLETE|Avg bus bandwidth|Finished restoring checkpoint|loading binary .*cuda\\d"
-	"|Loaded model|model loaded|Ready to serve|Generation complete";
-
 // Cheap versions of the rows above, and lines whose text is escaped or goes on in the next: they must be unwrapped first.
 const char *const ff_line_marks[] = {
 	"Traceback \\(most recent",
@@ -129,7 +119,6 @@ enum { ROWS = sizeof(rows) / sizeof(*rows), LOOK_MAX = 4096 };
 struct ff_classifier {
 	struct ff_regex *regex[ROWS];
 	unsigned q[ROWS], t[ROWS], m[ROWS], file[ROWS], line[ROWS], func[ROWS];
-	struct ff_regex *progress;
 };
 
 void ff_classifier_destroy(struct ff_classifier *classifier)
@@ -138,7 +127,6 @@ void ff_classifier_destroy(struct ff_classifier *classifier)
 		return;
 	for (size_t i = 0; i < ROWS; i++)
 		ff_regex_destroy(classifier->regex[i]);
-	ff_regex_destroy(classifier->progress);
 	free(classifier);
 }
 
@@ -147,7 +135,7 @@ struct ff_error *ff_classifier_create(struct ff_classifier **ret)
 	struct ff_classifier *s = calloc(1, sizeof(*s));
 	if (!s)
 		return &ff_enomem;
-	struct ff_error *err = ff_regex_create(ff_health_pattern, true, false, &s->progress);
+	struct ff_error *err = NULL;
 	for (size_t i = 0; i < ROWS && !err; i++) {
 		err = ff_regex_create(rows[i].pattern, false, true, &s->regex[i]);
 		if (err)
@@ -196,8 +184,6 @@ void ff_classify(const struct ff_classifier *s, struct ff_span text, struct ff_c
 		break;
 	}
 	ret->behind = ret->kind == FF_CLASS_FRAME && ret->file.p > text.p + ret->indent + strlen("File \"");
-	bool plain = ret->kind == FF_CLASS_OTHER || ret->kind == FF_CLASS_LOOSE;
-	ret->progress = plain && ff_regex_match(s->progress, text, 0, &m);
 }
 
 static bool has_word(struct ff_span text, const char *word)

@@ -28,7 +28,6 @@ struct ff_classified {
 	unsigned indent;
 	bool blank;
 	bool behind;			/**< of a frame: behind something that nobody knows */
-	bool progress;			/**< a sign of health: a request answered, a step trained, a server ready */
 	struct ff_span qualified, type; /**< of an exception, a warning */
 	struct ff_span message;
 	struct ff_span file, func; /**< of a frame */
@@ -44,7 +43,6 @@ void ff_classify(const struct ff_classifier *classifier, struct ff_span text, st
 /** The level that the words of a line without a level prefix suggest. */
 enum ff_level ff_level_of_words(struct ff_span text);
 
-/** Patterns of lines that must be read whether or not a signature stands in them, for the matcher; and that of health. */
+/** Patterns of lines that must be read whether or not a signature stands in them, for the matcher. */
 extern const char *const ff_line_marks[];
 extern const size_t ff_line_mark_count;
-extern const char ff_health_pattern[];

@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-enum { SOURCES = 32, STRANGERS_MAX = 3, BUSY_LINES = 40, LINE_TEXT_MAX = 4096 };
+enum { SOURCES = 32, STRANGERS_MAX = 3, BUSY_LINES = 40, LINE_TEXT_MAX = 4096, CAUGHT_LINES = 3 };
 
 enum state { IDLE, FRAMES, MESSAGE };
 
@@ -21,6 +21,7 @@ struct open {
 	char source[96];
 	enum state state;
 	uint64_t used;	    // for choosing whom to push out
+	uint64_t caught;    // the line that says that the next exception was caught, 0 for none
 	size_t event;	    // being built
 	size_t previous;    // last finished exception, for the chain
 	enum ff_chain next; // how the next one follows from it
@@ -38,6 +39,7 @@ struct ff_events {
 	uint64_t number, last_hit;
 	size_t current;	  // event that holds the line just taken
 	bool source_code; // that line is source code, shown below a frame
+	bool in_message;  // that line is one more of a message
 	size_t healthy;	  // events below this index already have their sign of health
 	bool lost;
 };
@@ -128,6 +130,7 @@ static size_t event_add(struct ff_events *events, enum ff_event_kind kind, const
 	e->level = line->level;
 	e->first = e->last = line->number;
 	e->inner = FF_EVENT_NO_INNER;
+	e->run = line->run;
 	e->source = text_of(events, line->source);
 	e->type = text_of(events, FF_SPAN(""));
 	e->qualified = text_of(events, FF_SPAN(""));
@@ -237,6 +240,9 @@ static void begin_exception(struct ff_events *events, struct open *o, const stru
 		return;
 	if (e->level == FF_LEVEL_NONE)
 		e->level = FF_LEVEL_ERROR;
+	if (o->caught && line->number - o->caught <= CAUGHT_LINES)
+		e->level = FF_LEVEL_WARNING;
+	o->caught = 0;
 	if (o->next != FF_CHAIN_NONE && o->previous != FF_EVENT_NO_INNER) {
 		e->inner = o->previous;
 		e->chain = o->next;
@@ -361,6 +367,7 @@ static bool in_message(
 	ff_buf_char(&o->message, '\n');
 	ff_buf_span(&o->message, line->text);
 	o->lines++;
+	events->in_message = true;
 	return true;
 }
 
@@ -429,9 +436,7 @@ void ff_events_line(struct ff_events *events, const struct ff_line *line)
 	struct open *o = open_of(events, line);
 	events->number = line->number;
 	events->current = FF_EVENT_NO_INNER;
-	events->source_code = false;
-	if (classified.progress)
-		ff_events_progress(events, line->number);
+	events->source_code = events->in_message = false;
 	bool held = o->state == FRAMES ? in_frames(events, o, line, &classified)
 		: o->state == MESSAGE  ? in_message(events, o, line, &classified)
 				       : false;
@@ -468,22 +473,52 @@ size_t ff_events_place(struct ff_events *events, const struct ff_line *line, boo
 	return events->current;
 }
 
-void ff_events_progress(struct ff_events *events, uint64_t number)
+void ff_events_progress(struct ff_events *events, uint32_t run, uint64_t number)
 {
 	size_t from = events->healthy;
+	bool all = true;
 	if (events->count > FF_EVENTS_KEPT && from + FF_EVENTS_KEPT < events->count)
 		from = events->count - FF_EVENTS_KEPT;
 	for (size_t i = from; i < events->count; i++) {
 		struct ff_event *e = event_at(events, i);
-		if (e && !e->progress && e->last <= number)
+		if (e && e->run == run && !e->progress && e->last <= number)
 			e->progress = number;
+		all &= !e || e->progress;
+		if (all)
+			events->healthy = i + 1;
 	}
-	events->healthy = events->count;
 }
 
-bool ff_events_ailing(const struct ff_events *events)
+void ff_events_outlive(struct ff_events *events, size_t index, uint64_t by)
 {
-	return events->healthy < events->count;
+	struct ff_event *e = event_at(events, index);
+	if (!e || e->kind == FF_EVENT_KERNEL)
+		return;
+	e->history = true;
+	if (!e->progress)
+		e->progress = by;
+}
+
+void ff_events_ignore_next(struct ff_events *events, const struct ff_line *line)
+{
+	open_of(events, line)->caught = line->number;
+}
+
+bool ff_events_in_message(const struct ff_events *events)
+{
+	return events->in_message;
+}
+
+size_t ff_events_current(const struct ff_events *events)
+{
+	return events->current;
+}
+
+void ff_events_raise(struct ff_events *events, size_t index, enum ff_level level)
+{
+	struct ff_event *e = event_at(events, index);
+	if (e && e->level < level)
+		e->level = level;
 }
 
 bool ff_events_busy(const struct ff_events *events, uint64_t number)

@@ -48,6 +48,8 @@ struct ff_event {
 	bool traceback;	     /**< a traceback stood above it */
 	bool rejoined;	     /**< the message had been broken at the width of a terminal */
 	uint64_t progress;   /**< line number of the first sign of health after it, 0 for none */
+	uint32_t run;	     /**< the run it stands in */
+	bool history;	     /**< a later run, or the end of its own, shows that it did not matter */
 };
 
 #define FF_EVENT_NO_INNER ((size_t)-1)
@@ -69,11 +71,23 @@ bool ff_events_source_code(const struct ff_events *events);
     memory is out. */
 size_t ff_events_place(struct ff_events *events, const struct ff_line *line, bool read_on);
 
-/** A sign of health (a request answered, a training step) at this line, seen by the scanner. */
-void ff_events_progress(struct ff_events *events, uint64_t number);
+/** A sign of health of this run (a request answered, a training step) at this line. */
+void ff_events_progress(struct ff_events *events, uint32_t run, uint64_t number);
 
-/** True while an event waits for a sign of health. */
-bool ff_events_ailing(const struct ff_events *events);
+/** This event did not matter in the end, as the line `by` shows. What the kernel says of the machine stays. */
+void ff_events_outlive(struct ff_events *events, size_t index, uint64_t by);
+
+/** The next traceback of who said this line was caught where nothing depends on it. */
+void ff_events_ignore_next(struct ff_events *events, const struct ff_line *line);
+
+/** True when the line just taken was read as one more line of a message. */
+bool ff_events_in_message(const struct ff_events *events);
+
+/** The event that holds the line just taken, FF_EVENT_NO_INNER for none. */
+size_t ff_events_current(const struct ff_events *events);
+
+/** An event's line says more than its prefix: it is of this level at least. */
+void ff_events_raise(struct ff_events *events, size_t index, enum ff_level level);
 
 /** True when lines that follow are needed to finish what is open. */
 bool ff_events_busy(const struct ff_events *events, uint64_t number);

@@ -166,6 +166,7 @@ static void hand_out(struct reading *r, struct ff_span text, const struct ff_pre
 	struct ff_line line = {
 		.number = r->number,
 		.source = {prefix->source, prefix->source_n},
+		.service = {prefix->service, prefix->service_n},
 		.level = prefix->level,
 	};
 	do {

@@ -11,10 +11,12 @@ enum ff_level { FF_LEVEL_NONE, FF_LEVEL_DEBUG, FF_LEVEL_INFO, FF_LEVEL_WARNING, 
 /** One meant line. Spans are valid during the callback only. One line of the file can hold several (progress bars
     divided by carriage returns, a traceback inside a JSON string); they share a number. */
 struct ff_line {
-	uint64_t number;       /**< in the file, from 1 */
-	struct ff_span text;   /**< without prefixes; indentation that belongs to the text is kept */
-	struct ff_span source; /**< who said it ("rank0", "EngineCore_DP0 pid=164"), empty when nobody is named */
-	enum ff_level level;   /**< what a prefix said, FF_LEVEL_NONE when none did */
+	uint64_t number;	/**< in the file, from 1 */
+	struct ff_span text;	/**< without prefixes; indentation that belongs to the text is kept */
+	struct ff_span source;	/**< who said it ("rank0", "EngineCore_DP0 pid=164"), empty when nobody is named */
+	struct ff_span service; /**< which of several services said it (compose, a pod), empty when the log is of one */
+	enum ff_level level;	/**< what a prefix said, FF_LEVEL_NONE when none did */
+	uint32_t run;		/**< the run it belongs to, by who cuts the log into runs; 0 when nobody did */
 };
 
 enum { FF_LINE_MAX = 16384 }; /**< a longer line is handed out in pieces of this size */

@@ -1,6 +1,6 @@
 // The table of line prefixes. Each row says with which characters it can begin, so that most rows cost nothing. A row
 // takes off exactly its own blank, for the indentation behind it belongs to the traceback. Group `src` names who
-// speaks, `lvl` how loud; `relay` says that the level before it is that of who hands on all that a worker prints. Rows
+// speaks (`svc`: which of several services), `lvl` how loud; `relay` says that the level before it is that of who hands on all that a worker prints. Rows
 // are tried again until none fits: prefixes nest in any order.
 #include "log/prefix.h"
 
@@ -39,7 +39,7 @@ static const struct {
 	{DIGIT, CLOCK "(?: - | \\| | )(?:(?<lvl>" LEVELS ") )?"},
 	// 0: TEXT (srun -l), 10.0.0.4: TEXT (pdsh), 0|worker  | TEXT (pm2)
 	{DIGIT, "(?<src>\\d{1,4}|\\d{1,3}(?:\\.\\d{1,3}){3}):(?: |$)"},
-	{DIGIT, "\\d+\\|(?<src>[\\w.-]+) *\\|(?: |$)"},
+	{DIGIT, "\\d+\\|(?<svc>[\\w.-]+) *\\|(?: |$)"},
 	{BLANK, " {1,3}(?<src>\\d{1,3}):(?: |$)"},
 	// [rank0]: TEXT, [default0]:TEXT (torchrun --tee), [1,0]<stderr>:TEXT, [prterun-host-7@1,0]<stdout>: TEXT, [0] TEXT
 	{'[', "\\[(?<src>rank\\d+)\\]:(?: |$)?"},
@@ -48,8 +48,8 @@ static const struct {
 	{'[', "\\[(?<src>[\\w.-]+@\\d+,\\d+)\\]<std(?:err|out)>:(?: |$)"},
 	{'[', "\\[(?<src>\\d+)\\](?: |$)"},
 	// [pod/x/y] TEXT (kubectl), [worker-7d9f8b6c5d-x2x4z] TEXT (kubetail)
-	{'[', "\\[(?<src>(?:pod/)?[\\w.-]+/[\\w./-]+)\\] "},
-	{'[', "\\[(?<src>" POD ")\\] "},
+	{'[', "\\[(?<svc>(?:pod/)?[\\w.-]+/[\\w./-]+)\\] "},
+	{'[', "\\[(?<svc>" POD ")\\] "},
 	// [2026-05-11 00:52:38 TP0] TEXT (SGLang), [...][name][ERROR] - TEXT (Hydra), [...: ERROR/ForkPoolWorker-1] TEXT (Celery, which
 	// hands on all that a task prints as WARNING),
 	// [2023-05-15 13:14:32,960] [ERROR] [launch.py:434:f] TEXT (DeepSpeed)
@@ -92,8 +92,8 @@ static const struct {
 	{LETTER, "shard-manager: "},
 	{LETTER, "(?<relay>)PyProcess - (?<src>W-[\\w.-]+?)(?:-std(?:out|err))?: "},
 	{LETTER, "(?<relay>)(?<src>W-\\d*-?[\\w.-]+?)(?:-std(?:out|err))? [\\w.]+ - "}, // TorchServe, MMS
-	{LETTER, "(?<src>[A-Za-z][\\w.-]*-?\\d*) +\\|(?: |$)"},
-	{LETTER, "(?<src>" POD ") [a-z0-9-]+ "},				     // stern
+	{LETTER, "(?<svc>[A-Za-z][\\w.-]*-?\\d*) +\\|(?: |$)"},
+	{LETTER, "(?<svc>" POD ") [a-z0-9-]+ "},				     // stern
 	{LETTER, "[^\\t]{1,80}\\t[^\\t]{1,80}\\t(?=(?:\\xef\\xbb\\xbf)?" DATE "T)"}, // gh run view --log
 	{LETTER, "[\\w.*-]+\\t(?=\\{)"},					     // fluentd
 	// A host, as pdsh and GNU parallel write it, where what follows leaves no doubt
@@ -107,7 +107,7 @@ enum { ROWS = sizeof(rows) / sizeof(*rows) };
 
 struct ff_prefixes {
 	struct ff_regex *regex[ROWS];
-	unsigned source[ROWS], level[ROWS], part[ROWS], relay[ROWS]; // group numbers
+	unsigned source[ROWS], service[ROWS], level[ROWS], part[ROWS], relay[ROWS]; // group numbers
 };
 
 void ff_prefixes_destroy(struct ff_prefixes *prefixes)
@@ -131,6 +131,7 @@ struct ff_error *ff_prefixes_create(struct ff_prefixes **ret)
 			return err;
 		}
 		prefixes->source[i] = ff_regex_group(prefixes->regex[i], "src");
+		prefixes->service[i] = ff_regex_group(prefixes->regex[i], "svc");
 		prefixes->level[i] = ff_regex_group(prefixes->regex[i], "lvl");
 		prefixes->part[i] = ff_regex_group(prefixes->regex[i], "part");
 		prefixes->relay[i] = ff_regex_group(prefixes->regex[i], "relay");
@@ -165,6 +166,16 @@ static struct ff_span group(const struct ff_match *m, unsigned number)
 	return number && m->group[number].p ? m->group[number] : (struct ff_span){NULL, 0};
 }
 
+// A service is a source as well.
+static void add_service(struct ff_prefix *prefix, struct ff_span name)
+{
+	ff_prefix_add_source(prefix, name);
+	if (!name.n || prefix->service_n)
+		return;
+	prefix->service_n = name.n < sizeof(prefix->service) ? name.n : sizeof(prefix->service);
+	memcpy(prefix->service, name.p, prefix->service_n);
+}
+
 static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct ff_prefix *prefix)
 {
 	struct ff_match m;
@@ -174,6 +185,7 @@ static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct
 		if (!can_begin(rows[i].first, c) || !ff_regex_match(prefixes->regex[i], head, 0, &m) || !m.group[0].n)
 			continue;
 		ff_prefix_add_source(prefix, group(&m, prefixes->source[i]));
+		add_service(prefix, group(&m, prefixes->service[i]));
 		enum ff_level level = ff_level_of(group(&m, prefixes->level[i]));
 		if (level != FF_LEVEL_NONE || prefixes->relay[i])
 			prefix->level = level;

@@ -9,6 +9,8 @@
 struct ff_prefix {
 	char source[96]; /**< outer and inner names joined by '/' */
 	size_t source_n;
+	char service[64]; /**< the container or pod among several */
+	size_t service_n;
 	enum ff_level level;
 	char part; /**< CRI: 'P' for a part of a line, 'F' for its end, 0 when nothing said so */
 };

@@ -9,12 +9,19 @@
 #include "diagnose/finding.h"
 #include "log/classify.h"
 #include "log/event.h"
+#include "log/landmark.h"
 
 #include <stdlib.h>
 
+// As the scanner would: it knows from the landmarks which lines are signs of health.
 static void take(const struct ff_line *line, void *context)
 {
+	static struct ff_landmarks *landmarks;
+	if (!landmarks)
+		assert_null(ff_landmarks_create(&landmarks));
 	ff_events_line(context, line);
+	if (ff_landmarks_any(landmarks, FF_LANDMARK_READY, line->text))
+		ff_events_progress(context, line->run, line->number);
 }
 
 static struct ff_events *events_of(const char *log)

@@ -1,0 +1,44 @@
+// Lines that tell where a run begins, how far it came and how it ended: the table rules/data/landmarks.tsv.
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum ff_landmark_kind {
+	FF_LANDMARK_SESSION, /**< all that a service does begins anew */
+	FF_LANDMARK_START,   /**< a program begins */
+	FF_LANDMARK_ROLE,    /**< stands in the source, not in the text: a new pid is a new start */
+	FF_LANDMARK_LOAD,    /**< it installs or loads: a sign of a run, none of health */
+	FF_LANDMARK_READY,
+	FF_LANDMARK_WORK, /**< frequent: looked for only where something waits for it */
+	FF_LANDMARK_FINISHED,
+	FF_LANDMARK_OVER,    /**< it came to its end: well, if nothing failed */
+	FF_LANDMARK_STOPPED, /**< from outside */
+	FF_LANDMARK_DIED,
+	FF_LANDMARK_HARMLESS, /**< what the line says does not matter */
+	FF_LANDMARK_NOTE,     /**< an installer's remark */
+	FF_LANDMARK_IGNORED,  /**< the traceback below it was caught */
+	FF_LANDMARK_KINDS,
+};
+
+struct ff_landmark {
+	enum ff_landmark_kind kind;
+	const char *who, *pattern;
+};
+
+struct ff_landmarks;
+
+struct ff_error *ff_landmarks_create(struct ff_landmarks **ret);
+void ff_landmarks_destroy(struct ff_landmarks *landmarks);
+
+size_t ff_landmarks_count(const struct ff_landmarks *landmarks);
+const struct ff_landmark *ff_landmarks_at(const struct ff_landmarks *landmarks, size_t index);
+
+/** True when the landmark stands in the text of a line. */
+bool ff_landmarks_stands(struct ff_landmarks *landmarks, size_t index, struct ff_span text);
+
+/** True when one of this kind does; also in a line that still has its prefixes, where the pattern allows it. */
+bool ff_landmarks_any(struct ff_landmarks *landmarks, enum ff_landmark_kind kind, struct ff_span text);
+
+/** The pid in a source that a role of the table names itself with; 0 when none does. */
+uint64_t ff_landmarks_role(struct ff_landmarks *landmarks, struct ff_span source);
