@@ -27,7 +27,7 @@ struct ff_landmarks {
 };
 
 static const char *const kinds[FF_LANDMARK_KINDS] = {"session", "start", "role", "load", "ready", "work", "finished",
-	"stopped", "died", "harmless", "note", "ignored"};
+	"over", "stopped", "died", "harmless", "note", "ignored"};
 
 void ff_landmarks_destroy(struct ff_landmarks *landmarks)
 {
