@@ -138,13 +138,32 @@ def test_a_machine_without_libarchive_is_told_so(run, tmp_path):
     assert not (tmp_path / "out.tar.zst").exists()
 
 
+@pytest.mark.parametrize("damage", ["no database", "pages", "half"])
+def test_a_damaged_database_is_set_aside(run, tmp_path, damage):
+    state = tmp_path / "state"
+    run("incident", "--from", death(tmp_path))
+    database = state / "firstfix.db"
+    size = database.stat().st_size
+    if damage == "no database":
+        database.write_text("this is no database, and it is longer than a header of one\n" * 400)
+    elif damage == "pages":
+        content = database.read_bytes()
+        database.write_bytes(content[:4096] + b"\x55" * (size - 4096))
+    else:
+        database.write_bytes(database.read_bytes()[:size // 2 & ~4095])
+    done = run("incident", "--from", death(tmp_path))
+    assert done.stderr.count("set aside") == 1 and "Stored as incident" in done.stderr
+    done = run("incident", "--from", death(tmp_path))
+    assert "set aside" not in done.stderr and json.loads(run("incidents", "--json").stdout)["incidents"][0]["count"] == 2
+    assert [p.name for p in state.glob("firstfix.db.damaged-*")]
+
+
 def test_a_store_that_cannot_be_used_does_not_cost_the_incident(run, tmp_path):
-    (tmp_path / "state").mkdir(mode=0o700)
-    (tmp_path / "state/firstfix.db").write_text("this is no database, and it is longer than a header of one\n" * 4)
+    (tmp_path / "state/firstfix.db").mkdir(parents=True, mode=0o700)
+    (tmp_path / "state").chmod(0o700)
     done = run("incident", "--from", death(tmp_path))
     assert "could not be stored" in done.stderr and "Fix to try first" in done.stderr
     assert verdict(done.stdout)["action"] == "give-up"
-
 
 def test_bad_input_is_named(run, tmp_path):
     assert "test_incidents.py" in run("incident", "--from", __file__, code=2).stderr

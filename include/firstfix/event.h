@@ -92,7 +92,8 @@ struct ff_record_options {
 };
 
 /** Open this process' lane. A second start without a stop does nothing. Where the folder refuses (read-only, full, of
-    another user, NFS) the lane goes to /dev/shm, then to memory that dies with the process; ff_record_where() says so. */
+    another user, NFS) the lane goes to /dev/shm, then to memory that dies with the process; ff_record_where() says so. A SIGBUS
+    in the lane (somebody cut its file) is caught: later events are dropped and counted; any other goes where it went before. */
 FF_PUBLIC struct ff_error *ff_record_start(const struct ff_record_options *options);
 /** Record FF_EV_PROCESS_STOP and record nothing from here on. */
 FF_PUBLIC void ff_record_stop(void);

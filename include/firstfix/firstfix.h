@@ -173,6 +173,8 @@ FF_PUBLIC void ff_incident_free(struct ff_incident *incident);
 FF_PUBLIC struct ff_error *ff_incidents_render(
 	const char *dir, enum ff_format format, const struct ff_style *style, char **ret);
 /** Delete the oldest beyond these limits. */
+/** What was said about the database by the calls of this thread: a damaged one was set aside and a new one made. NULL: nothing. */
+FF_PUBLIC const char *ff_incidents_notice(void);
 /** How many runs ended without a word (supervisor and worker killed together) and were not reported yet: the next 'firstfix run'
     with this state folder makes incidents of them. */
 FF_PUBLIC unsigned ff_incidents_unreported(const char *dir);

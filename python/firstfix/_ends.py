@@ -124,8 +124,19 @@ def _warning(message: Any, category: Any, filename: str, lineno: int) -> None:
         _failure.hints.append(f"{filename}:{lineno}: {name}: {text}")
 
 
-def _faulthandler() -> None:
-    """Python stacks on a crash go to stderr, and so into the incident; on a hang when the supervisor asks for them.
+def stacks_on_crash() -> None:
+    """Python stacks on a crash go to stderr, and so into the incident."""
+    import faulthandler
+
+    try:
+        if settings.on("faulthandler") and sys.stderr is not None and not faulthandler.is_enabled():
+            faulthandler.enable()
+    except (OSError, ValueError, RuntimeError, AttributeError):
+        pass  # stderr without a descriptor
+
+
+def _stacks_on_hang() -> None:
+    """The same when the supervisor asks for them.
 
     It asks with a signal that nobody uses, whose number stands in armed/armed-PID of the state folder.
     """
@@ -135,8 +146,6 @@ def _faulthandler() -> None:
     if sys.stderr is None:
         return
     try:
-        if not faulthandler.is_enabled():
-            faulthandler.enable()
         lane, _ = _ring.where()
         if not settings.supervised or not lane or "/lanes/" not in lane:
             return
@@ -187,5 +196,5 @@ def install() -> None:
     if settings.on("unraisable") and sys.unraisablehook is not _unraisable:
         _previous_unraisable, sys.unraisablehook = sys.unraisablehook, _unraisable
     if settings.on("faulthandler"):
-        _faulthandler()
+        _stacks_on_hang()
     atexit.register(_at_exit)

@@ -48,9 +48,10 @@ def _record(capture_inputs: bool) -> bool:
         return False
     try:
         began = time()
-        _ring.start(None)
         from firstfix import _deaths, _ends, _imports
 
+        _ends.stacks_on_crash()  # before the recorder, whose guard against cut files must be asked first
+        _ring.start(None)
         _deaths.remember()
         _ends.install()
         _imports.install()

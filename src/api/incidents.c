@@ -49,12 +49,28 @@ const char *ff_incident_id(const struct ff_incident *incident)
 	return incident->id;
 }
 
+static _Thread_local char notice[1024];
+
+static void take_notice(const struct ff_store *store)
+{
+	const char *text = ff_store_notice(store);
+	if (text)
+		snprintf(notice, sizeof(notice), "%s", text);
+}
+
+const char *ff_incidents_notice(void)
+{
+	return notice[0] ? notice : NULL;
+}
+
 static struct ff_error *open_store(const char *dir, bool read_only, struct ff_store **ret)
 {
 	_cleanup_free_ char *path = NULL;
 	struct ff_error *err = read_only ? ff_statedir_path(dir, &path) : ff_statedir_make(dir, NULL, &path);
 	if (!err)
 		err = ff_store_open(path, read_only, ret);
+	if (!err)
+		take_notice(*ret);
 	if (!err || !read_only || err->code != FF_EABSENT)
 		return err;
 	ff_error_destroy(err);
@@ -82,6 +98,8 @@ static struct ff_error *add_to(struct ff_store *store, json_t *doc)
 	struct ff_error *err = ff_share(doc, &masked);
 	if (!err)
 		err = ff_store_add(store, masked, &id);
+	if (!err)
+		take_notice(store);
 	if (!err)
 		err = ff_json_put(doc, "id", json_string(id));
 	return err ? err : ff_store_prune(store, KEEP_COUNT, (int64_t)(ff_statedir_max_bytes() / SHARE), &deleted);

@@ -68,5 +68,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	const struct ff_command *command = find(name);
-	return command ? command->run(argc - 1, argv + 1) : 2;
+	int code = command ? command->run(argc - 1, argv + 1) : 2;
+	if (ff_incidents_notice())
+		ff_complain("firstfix: %s", ff_incidents_notice());
+	return code;
 }

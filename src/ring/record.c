@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -21,13 +22,13 @@
 
 enum { NAMES_TRIED = 64, WAITS = 10000 };
 
-enum state { NONE, OPENING, READY, FAILED };
+enum state { NONE, OPENING, READY, FAILED, CUT };
 
 // Emptied in a child.
 struct process {
 	_Atomic int state;
 	_Atomic pid_t opener;	  // the thread that opens the lane
-	_Atomic uint64_t dropped; // by a signal handler that interrupted it
+	_Atomic uint64_t dropped; // by a signal handler that interrupted it, or since the file was cut
 	struct ff_lane lane;
 	int fd;
 	enum place { IN_FOLDER, IN_SHM, IN_MEMORY } place;
@@ -137,8 +138,7 @@ static int open_lane(struct process *p)
 // Ready from here on; keys that came while the lane was made are added now.
 static void become_ready(struct process *p)
 {
-	if (p->dropped)
-		atomic_fetch_add(&p->lane.live->dropped, p->dropped);
+	atomic_fetch_add(&p->lane.live->dropped, atomic_exchange(&p->dropped, 0));
 	atomic_store_explicit(&p->state, READY, memory_order_release);
 	ff_keys_copy(p->lane.keys);
 }
@@ -159,6 +159,8 @@ static bool wait_until_ready(struct process *p)
 __attribute__((noinline, cold)) static bool open_late(struct process *p)
 {
 	int none = NONE, saved = errno;
+	if (p->state == CUT)
+		atomic_fetch_add(&p->dropped, 1);
 	if (!config.enabled)
 		return false;
 	if (!atomic_compare_exchange_strong(&p->state, &none, OPENING)) {
@@ -205,6 +207,58 @@ static void wipe_in_child(void)
 	struct process *p = process;
 	if (p)
 		memset(p, 0, sizeof(*p));
+}
+
+static struct sigaction outer_bus; // what SIGBUS did before us
+static atomic_flag bus_taken = ATOMIC_FLAG_INIT;
+
+// Pages of the lane are gone: somebody cut its file. Memory takes their place, so that whoever is writing there comes to an end, and
+// later events are dropped and counted. A SIGBUS that was raised (faulthandler does so after its stacks) has no address.
+static bool rescue(struct process *p, const siginfo_t *info)
+{
+	const uint8_t *at = info->si_addr;
+	struct stat st;
+	if (!p || (p->state != READY && p->state != CUT) || p->place == IN_MEMORY)
+		return false;
+	bool hit = info->si_code > 0 ? at >= p->lane.base && at < p->lane.base + p->lane.size
+				     : fstat(p->fd, &st) == 0 && (uint64_t)st.st_size < p->lane.size;
+	if (!hit ||
+		mmap(p->lane.base, p->lane.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+			0) == MAP_FAILED)
+		return false;
+	if (p->state == READY)
+		atomic_fetch_add(&p->dropped, 1);
+	p->state = CUT;
+	return true;
+}
+
+static void bus_error(int signal, siginfo_t *info, void *context)
+{
+	int saved = errno;
+	if (rescue(process, info)) {
+		errno = saved;
+	} else if (outer_bus.sa_flags & SA_SIGINFO) {
+		outer_bus.sa_sigaction(signal, info, context);
+	} else if (outer_bus.sa_handler != SIG_DFL && outer_bus.sa_handler != SIG_IGN) {
+		outer_bus.sa_handler(signal);
+	} else { // whoever did this does it again, and dies of it
+		sigaction(signal, &outer_bus, NULL);
+		if (info->si_code <= 0)
+			raise(signal);
+	}
+}
+
+// The recorder is the one part of the library that changes a signal's action: a worker must not die because a file was cut.
+static void catch_cut_files(void)
+{
+	struct sigaction now;
+	const struct sigaction ours = {.sa_sigaction = bus_error, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	if (sigaction(SIGBUS, NULL, &now) < 0 || ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == bus_error))
+		return;
+	if (atomic_flag_test_and_set(&bus_taken)) // somebody has put his own over ours: it is left there
+		return;
+	outer_bus = now;
+	sigaction(SIGBUS, &ours, NULL);
 }
 
 static struct ff_error *make_process(struct process **ret)
@@ -287,6 +341,7 @@ struct ff_error *ff_record_start(const struct ff_record_options *options)
 		return ff_error_os(errnum, "cannot make a lane in %s", config.folder);
 	}
 	config.enabled = true;
+	catch_cut_files();
 	become_ready(p);
 	atomic_store_explicit(&process, p, memory_order_release);
 	ff_keys_copy(p->lane.keys);
@@ -327,5 +382,5 @@ uint64_t ff_record_dropped(void)
 	struct process *p = process;
 	if (!p)
 		return 0;
-	return p->state == READY ? atomic_load(&p->lane.live->dropped) : atomic_load(&p->dropped);
+	return atomic_load(&p->dropped) + (p->state == READY ? atomic_load(&p->lane.live->dropped) : 0);
 }

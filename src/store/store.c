@@ -9,7 +9,9 @@
 #include "store/sql.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 enum { SCHEMA_VERSION = 1, LOCK_WAIT_MS = 2000, ID_MAX = 64 };
@@ -25,6 +27,7 @@ static const char schema[] =
 struct ff_store {
 	sqlite3 *db;
 	char *path;
+	char *notice; // what was wrong with the database before this one
 };
 
 static struct ff_error *check_version(struct ff_store *store)
@@ -61,14 +64,8 @@ static struct ff_error *make_file(const char *path)
 	return ff_safe_file_open(path, &fd);
 }
 
-struct ff_error *ff_store_open(const char *dir, bool read_only, struct ff_store **ret)
+static struct ff_error *open_database(struct ff_store *store, bool read_only)
 {
-	_cleanup_store_ struct ff_store *store = calloc(1, sizeof(*store));
-	if (!store || asprintf(&store->path, "%s/firstfix.db", dir) < 0)
-		return &ff_enomem;
-	struct stat st;
-	if (read_only && stat(store->path, &st) < 0)
-		return ff_error_os(errno, "%s", store->path);
 	int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	struct ff_error *err = read_only ? NULL : make_file(store->path);
 	if (err)
@@ -77,11 +74,93 @@ struct ff_error *ff_store_open(const char *dir, bool read_only, struct ff_store 
 		return ff_sql_error(store->db, store->path);
 	sqlite3_busy_timeout(store->db, LOCK_WAIT_MS);
 	err = check_version(store);
-	if (!err && !read_only)
-		err = make_schema(store);
+	return err || read_only ? err : make_schema(store);
+}
+
+static bool is_damage(const struct ff_error *err)
+{
+	return err && err->code == FF_EFORMAT;
+}
+
+static void close_database(struct ff_store *store)
+{
+	sqlite3_close_v2(store->db);
+	store->db = NULL;
+}
+
+static struct ff_error *check_pages(struct ff_store *store)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	bool row = false;
+	struct ff_error *err = ff_sql_prepare(store->db, store->path, "pragma quick_check(1)", &stmt);
+	if (!err)
+		err = ff_sql_step(store->db, store->path, stmt, &row);
+	const char *said = row ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+	if (!err && said && strcmp(said, "ok") != 0)
+		err = ff_error_create(FF_EFORMAT, "%s: %.200s", store->path, said);
+	return err;
+}
+
+static struct ff_error *move_away(struct ff_store *store, const char *damage)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+	char now[FF_TIME_LEN], from[PATH_MAX], to[PATH_MAX];
+	ff_clock_rfc3339(now);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		int n = snprintf(from, sizeof(from), "%s%s", store->path, ends[i]);
+		int m = snprintf(to, sizeof(to), "%s.damaged-%.19s%s", store->path, now, ends[i]);
+		if (n >= (int)sizeof(from) || m >= (int)sizeof(to))
+			return ff_error_os(ENAMETOOLONG, "%s", store->path);
+		if (rename(from, to) < 0 && i == 0)
+			return ff_error_os(errno, "%s", to);
+	}
+	free(store->notice);
+	if (asprintf(&store->notice, "%s: the database is set aside as %s.damaged-%.19s, and a new one is made", damage,
+		    store->path, now) < 0)
+		store->notice = NULL;
+	return NULL;
+}
+
+// Under a lock on the folder, so that of two that find the damage the second finds the new database.
+static struct ff_error *set_aside(struct ff_store *store)
+{
+	_cleanup_free_ char *dir = strndup(store->path, (size_t)(strrchr(store->path, '/') - store->path));
+	_cleanup_close_ int folder = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (folder < 0 || flock(folder, LOCK_EX) < 0)
+		return ff_error_os(errno, "%s", store->path);
+	close_database(store);
+	struct ff_error *damage = open_database(store, false);
+	if (!damage)
+		damage = check_pages(store);
+	if (!is_damage(damage))
+		return damage;
+	close_database(store);
+	struct ff_error *err = move_away(store, damage->message);
+	ff_error_destroy(damage);
+	return err ? err : open_database(store, false);
+}
+
+struct ff_error *ff_store_open(const char *dir, bool read_only, struct ff_store **ret)
+{
+	_cleanup_store_ struct ff_store *store = calloc(1, sizeof(*store));
+	if (!store || asprintf(&store->path, "%s/firstfix.db", dir) < 0)
+		return &ff_enomem;
+	struct stat st;
+	if (read_only && stat(store->path, &st) < 0)
+		return ff_error_os(errno, "%s", store->path);
+	struct ff_error *err = open_database(store, read_only);
+	if (!read_only && is_damage(err)) {
+		ff_error_destroy(err);
+		err = set_aside(store);
+	}
 	if (!err)
 		*ret = ff_take(&store);
 	return err;
+}
+
+const char *ff_store_notice(const struct ff_store *store)
+{
+	return store->notice;
 }
 
 void ff_store_close(struct ff_store *store)
@@ -90,6 +169,7 @@ void ff_store_close(struct ff_store *store)
 		return;
 	sqlite3_close_v2(store->db);
 	free(store->path);
+	free(store->notice);
 	free(store);
 }
 
@@ -152,6 +232,12 @@ struct ff_error *ff_store_add(struct ff_store *store, const struct ff_shareable 
 		return &ff_enomem;
 	values[4] = text;
 	struct ff_error *err = ff_sql_run(store->db, store->path, sql, values, 5);
+	if (is_damage(err)) {
+		ff_error_destroy(err);
+		err = set_aside(store);
+		if (!err)
+			err = ff_sql_run(store->db, store->path, sql, values, 5);
+	}
 	return err ? err : stored_id(store, values[1], values[2], ret_id);
 }
 

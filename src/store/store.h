@@ -10,8 +10,13 @@
 struct ff_store;
 
 /** Open (and make) DIR/firstfix.db. Waits at most two seconds for somebody else's lock. A database of a newer firstfix is
-    refused by name; a file that is no database is an error, never overwritten. `read_only` opens without making anything. */
+    refused by name. One that is damaged, or no database at all, is set aside (never overwritten) and made anew, which
+    ff_store_notice() then says; ff_store_add() does so too. `read_only` opens without making anything. */
 struct ff_error *ff_store_open(const char *dir, bool read_only, struct ff_store **ret);
+
+/** What became of a damaged database, NULL: it was none. */
+const char *ff_store_notice(const struct ff_store *store);
+
 void ff_store_close(struct ff_store *store);
 
 static inline void ff_cleanup_store(struct ff_store **store)

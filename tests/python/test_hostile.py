@@ -29,6 +29,20 @@ def test_install_twice_and_after_fork(worker):
     assert sorted(row["firstfix.event"] for row in worker.events("firstfix.custom")) == ["child", "parent"]
 
 
+def test_a_lane_that_is_cut_kills_nobody(worker):
+    done = worker.run("""
+        import os, firstfix
+        from firstfix import _ring
+        firstfix.install()
+        firstfix.event("before")
+        os.truncate(_ring.where()[0], 0)
+        for _ in range(1000):
+            firstfix.event("behind")
+        assert _ring.dropped() >= 1000, _ring.dropped()
+    """)
+    assert quiet(done), done.stderr
+
+
 BAD = {
     "raises": "class Bad(Exception):\n    def __str__(self): raise KeyboardInterrupt",
     "no text": "class Bad(Exception):\n    def __str__(self): return 7",

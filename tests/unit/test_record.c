@@ -326,6 +326,80 @@ static void fall_back(void)
 		_exit(3);
 }
 
+static void cut_the_lane(void)
+{
+	const struct ff_record_options options = {.dir = folder, .no_fallback = true};
+	if (ff_record_start(&options))
+		_exit(100);
+	ff_event(FF_EV_LOG, FF_STR(BODY, "before the cut"));
+	if (truncate(ff_record_where(NULL), 0) || unlink(ff_record_where(NULL)))
+		_exit(101);
+	for (int i = 0; i < 1000; i++)
+		ff_event(FF_EV_LOG, FF_STR(BODY, "behind the cut"));
+	if (ff_record_dropped() != 1000)
+		_exit(102);
+	ff_record_stop();
+	if (ff_record_start(&options))
+		_exit(103);
+	ff_event(FF_EV_LOG, FF_STR(BODY, "a lane of its own again"));
+	const char *where = ff_record_where(NULL);
+	if (truncate(where, 4096) || unlink(where))
+		_exit(104);
+	pid_t child = fork();
+	ff_event(FF_EV_LOG, FF_STR(BODY, "in parent and child"));
+	int status;
+	if (child == 0)
+		_exit(0);
+	if (waitpid(child, &status, 0) != child || status)
+		_exit(105);
+}
+
+static void a_lane_that_is_cut_does_not_kill_the_worker(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(cut_the_lane), 0);
+	assert_int_equal(count_events(FF_EV_LOG, "a lane of its own again"), 0);
+}
+
+static void crash_elsewhere(void)
+{
+	signal(SIGBUS, SIG_DFL); // cmocka has its own
+	const struct ff_record_options options = {.dir = folder, .no_fallback = true};
+	if (ff_record_start(&options))
+		_exit(100);
+	raise(SIGBUS);
+}
+
+static void another_bus_error_kills_as_ever(void **state)
+{
+	(void)state;
+	assert_int_equal(WTERMSIG(in_child(crash_elsewhere)), SIGBUS);
+}
+
+static volatile sig_atomic_t handled;
+
+static void handle(int signal)
+{
+	(void)signal;
+	handled++;
+}
+
+static void crash_handled(void)
+{
+	signal(SIGBUS, handle);
+	const struct ff_record_options options = {.dir = folder, .no_fallback = true};
+	if (ff_record_start(&options))
+		_exit(100);
+	raise(SIGBUS);
+	_exit(handled == 1 ? 0 : 101);
+}
+
+static void the_workers_own_handler_is_asked(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(crash_handled), 0);
+}
+
 static void under_file_size_limit(void)
 {
 	const struct rlimit limit = {4096, 4096};
@@ -384,6 +458,9 @@ int main(void)
 		cmocka_unit_test(stop_and_start_again),
 		cmocka_unit_test(synced_events_are_there_and_errno_is_kept),
 		cmocka_unit_test(bad_folders_are_named),
+		cmocka_unit_test(a_lane_that_is_cut_does_not_kill_the_worker),
+		cmocka_unit_test(another_bus_error_kills_as_ever),
+		cmocka_unit_test(the_workers_own_handler_is_asked),
 		cmocka_unit_test(a_limit_on_file_sizes_does_not_kill_the_worker),
 		cmocka_unit_test(a_folder_that_refuses_has_a_stand_in_of_its_own),
 		cmocka_unit_test(one_bad_lane_does_not_hide_the_others),

@@ -160,7 +160,7 @@ static void a_bundle_is_read_elsewhere(void **state)
 	ff_error_destroy(err);
 }
 
-static void a_foreign_database_is_left_alone(void **state)
+static void a_damaged_database_is_set_aside(void **state)
 {
 	(void)state;
 	char path[128], command[512];
@@ -169,12 +169,17 @@ static void a_foreign_database_is_left_alone(void **state)
 	snprintf(command, sizeof(command), "rm -f %s*; echo 'this is no database, it is a long enough note' > %s", path,
 		path);
 	assert_int_equal(system(command), 0);
-	struct ff_error *err = ff_store_open(dir, false, &store);
-	assert_int_equal(err->code, FF_EFORMAT);
-	ff_error_destroy(err);
+	assert_null(ff_store_open(dir, false, &store));
+	assert_non_null(strstr(ff_store_notice(store), "is set aside as"));
+	ff_store_close(store);
+	assert_null(ff_store_open(dir, false, &store));
+	assert_null(ff_store_notice(store));
+	ff_store_close(store);
+	snprintf(command, sizeof(command), "grep -q 'this is no database' %s.damaged-*", path);
+	assert_int_equal(system(command), 0);
 	snprintf(command, sizeof(command), "rm -f %s*", path);
 	assert_int_equal(system(command), 0);
-	err = ff_store_open(dir, true, &store);
+	struct ff_error *err = ff_store_open(dir, true, &store);
 	assert_int_equal(err->code, FF_EABSENT);
 	ff_error_destroy(err);
 }
@@ -213,7 +218,7 @@ int main(void)
 		cmocka_unit_test(the_oldest_go_first),
 		cmocka_unit_test(attempts_and_good_starts_stay),
 		cmocka_unit_test(a_bundle_is_read_elsewhere),
-		cmocka_unit_test(a_foreign_database_is_left_alone),
+		cmocka_unit_test(a_damaged_database_is_set_aside),
 		cmocka_unit_test(fingerprints_forget_numbers_and_lines),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
