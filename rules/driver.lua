@@ -1,14 +1,34 @@
--- The NVIDIA driver on the host: too old, not loaded, two versions at once, states of the device.
+-- The NVIDIA driver on the host: too old, not built, not loaded, two versions at once, states of the device.
 
+-- The driver of a toolkit's first release: it runs everything of that CUDA.
+local function driver_of(cuda)
+  if not cuda then return nil end
+  local _, _, own = know.driver_runs("1.0", cuda)
+  return own ~= "" and own or nil
+end
+
+-- Who rents a pod cannot change the driver below it.
+local function rented(f)
+  local platform = f"system.container.platform"
+  return platform == "runpod" or platform == "vast" or platform == "modal"
+end
+
+local function older_torch(cuda)
+  return {install = "torch", older = true, kind = "pip-downgrade:torch",
+    say = "Or install a torch that is built for the CUDA that this driver offers"
+      .. (cuda and " (" .. cuda .. ")." or ".")}
+end
 
 rule {
   id = "torch.driver-too-old",
   signatures = {
     too_old = [[NVIDIA driver on your system is too old \(found version (?<found>\d{4,6})\)]],
-    insufficient = [[(?:CUDA driver version is insufficient for (?:the )?CUDA runtime version|cudaErrorInsufficientDriver|CUDA_ERROR_INSUFFICIENT_DRIVER)]],
+    insufficient = [[(?:CUDA driver version is insufficient for (?:the )?CUDA runtime version|]]
+      .. [[cudaErrorInsufficientDriver|CUDA_ERROR_INSUFFICIENT_DRIVER)]],
     initialise = [[forward compatibility was attempted[^\n]*driver]],
     jax = [[(?:The NVIDIA driver's CUDA version is|CUDA versions? \S+ (?:is|are) newer than the driver's)]],
-    driver_requires = [[(?:requires|needs) (?:an? )?(?:NVIDIA )?driver (?:version )?(?:>=|of at least|newer than|at least) ?(?<need>\d{3}[\d.]*)]],
+    driver_requires = [[(?:requires|needs) (?:an? )?(?:NVIDIA )?driver (?:version )?(?:>=|of at least|newer than|]]
+      .. [[at least) ?(?<need>\d{3}[\d.]*)]],
     ollama = [[(?:cudart|nvcuda|cuda driver library) init failure: 35\b|your nvidia driver is too old or missing]],
     newer_call = [[API call is not supported in the installed CUDA driver|cudaErrorCallRequiresNewerDriver]],
   },
@@ -18,137 +38,380 @@ rule {
     vGPU = [[vGPU]],
   },
   facts = {"driver.version", "driver.cuda", "torch.cuda", "torch.version"},
-  explains = {"torch.cpu-build", "hf.model-too-new", "bnb.cpu-only", "host.no-gpu", "container.no-gpu", "nccl.init", "sys.illegal-instruction", "visible-devices.wrong"},
+  explains = {"torch.cpu-build", "hf.model-too-new", "bnb.cpu-only", "host.no-gpu", "container.no-gpu", "nccl.init",
+    "sys.illegal-instruction", "visible-devices.wrong"},
   when = function(f, log)
-    local hit = log.too_old or log.insufficient or log.jax or log.driver_requires or log.ollama or log.newer_call or log.initialise
+    local hit = log.too_old or log.insufficient or log.jax or log.driver_requires or log.ollama or log.newer_call
+      or log.initialise
     local driver, runtime = f"driver.version", f"torch.cuda"
-    local verdict, floor = nil, nil
-    if driver and runtime then verdict, floor = know.driver_runs(driver, runtime) end
+    local verdict, floor, own
+    if driver and runtime then verdict, floor, own = know.driver_runs(driver, runtime) end
     if log.insufficient and not log.too_old and verdict and verdict ~= "too-old" then
       if f"system.container.runtime" then return nil end -- new enough: the GPU never reached the container
     end
     local cuda = log.too_old and log.too_old.found
     if cuda then cuda = ("%d.%d"):format(tonumber(cuda) // 1000, tonumber(cuda) % 1000 // 10) end
-    local wheel = {["11"] = "cu118", ["12"] = "cu121"}
-    local major = (cuda or f"driver.cuda" or ""):match[[^(\d+)]]
-    local fixes = {}
-    local last = {cu118 = "2.7.1+cu118", cu121 = "2.5.1+cu121"} -- the last releases on those indexes
-    fixes[1] = {kind = "driver", effect = floor and floor ~= "" and {facts = {["driver.version"] = floor}} or nil, say = "Upgrade the NVIDIA driver on the host" .. (floor and floor ~= "" and (" to " .. floor .. " or later") or "") .. ".", command = "nvidia-smi   # on the host: shows the driver and the CUDA it offers"}
-    fixes[2] = {kind = "pip-downgrade:torch", effect = major and wheel[major] and {package = {torch = last[wheel[major]]}} or nil, say = "Or install a torch built for the CUDA that this driver offers" .. (cuda and " (" .. cuda .. ")" or "") .. ".",
-      command = major and wheel[major] and ("pip install torch --index-url https://download.pytorch.org/whl/" .. wheel[major]) or nil}
-    fixes[3] = {kind = "container-flag:compat", say = "On a data-centre GPU: an image with the cuda-compat package of that CUDA."}
+    own = own ~= "" and own or driver_of(runtime or nil)
+    local need = log.driver_requires and log.driver_requires.need or own or floor ~= "" and floor or nil
+    local upgrade = {driver = "upgrade", need = need,
+      say = "Upgrade the NVIDIA driver on the host" .. (need and (" to " .. need .. " or later.") or ".")}
+    local fixes = rented(f) and {older_torch(cuda or f"driver.cuda"), upgrade}
+      or {upgrade, older_torch(cuda or f"driver.cuda")}
+    fixes[3] = {host = true, kind = "container-flag:compat",
+      say = "On a data-centre GPU: use an image with the cuda-compat package of that CUDA."}
     local fatal = log.fatal -- torch only warns and computes on the CPU: what ended it may be something else
-    local beside = hit == log.too_old and hit.event.level == "warning" and fatal and not ((fatal.message or ""):match[[(?i)cuda|gpu|driver|nvidia|device|bitsandbytes]])
+    local beside = hit == log.too_old and hit.event.level == "warning" and fatal
+      and not ((fatal.message or ""):match[[(?i)cuda|gpu|driver|nvidia|device|bitsandbytes]])
     return {hit = hit, confidence = beside and 0.6 or (log.too_old or verdict == "too-old") and 0.95 or 0.84,
-      why = {cuda and ("The driver offers CUDA %s, and the CUDA runtime of this torch or engine is newer."):format(cuda) or "The driver is older than the CUDA runtime that was started.", "Driver {fact:driver.version}, torch for CUDA {fact:torch.cuda}."},
-      fixes = fixes}
+      fixes = fixes,
+      why = {cuda and ("The driver offers CUDA %s, and the CUDA runtime of this torch or engine is newer."):format(cuda)
+          or "The driver is older than the CUDA runtime that was started.",
+        "Driver {fact:driver.version}, torch for CUDA {fact:torch.cuda}."}}
   end,
   applies = {"transformers", "vllm"},
   check = function(f)
     local driver, runtime = f"driver.version", f"torch.cuda"
     if not driver or not runtime then return nil end
-    local verdict, floor = know.driver_runs(driver, runtime)
+    local verdict, floor, own = know.driver_runs(driver, runtime)
     if verdict ~= "too-old" then return nil end
-    return {confidence = 0.95, why = ("torch is built for CUDA %s, which needs driver %s or later; this one is %s."):format(runtime, floor, driver),
-      fixes = {{kind = "driver", say = "Upgrade the NVIDIA driver on the host to " .. floor .. " or later.", effect = {facts = {["driver.version"] = floor}}}, {kind = "pip-downgrade:torch", say = "Or install a torch built for an older CUDA.", effect = know.driver_runs(driver, "11.8") ~= "too-old" and {package = {torch = "2.7.1+cu118"}} or nil}}}
+    local need = own and own ~= "" and own or floor
+    local upgrade = {driver = "upgrade", need = need,
+      say = "Upgrade the NVIDIA driver on the host to " .. need .. " or later."}
+    return {confidence = 0.95,
+      why = ("torch is built for CUDA %s, which needs driver %s or later; this one is %s."):format(runtime, floor,
+        driver),
+      fixes = rented(f) and {older_torch(f"driver.cuda"), upgrade} or {upgrade, older_torch(f"driver.cuda")}}
   end,
-  doc = {looks = "'The NVIDIA driver on your system is too old (found version 11040)': CUDA 11.4. 'CUDA driver version is insufficient'.", check = "driver.version and driver.cuda against torch.cuda. In a container on a new enough host it is the GPU that was not passed in."},
+  doc = {looks = "'The NVIDIA driver on your system is too old (found version 11040)': CUDA 11.4. 'CUDA driver "
+    .. "version is insufficient'.",
+    check = "driver.version and driver.cuda against torch.cuda. In a container on a new enough host it is the GPU "
+      .. "that was not passed in."},
 }
 
 rule {
   id = "torch.ptx-too-new",
   signatures = {
     toolchain = [[(?:the )?provided PTX was compiled with an unsupported toolchain]],
-    code222 = [[(?:CUDA error|error code|cudaError\w*|CUDA_ERROR_UNSUPPORTED_PTX_VERSION)\D{0,20}\b222\b|CUDA_ERROR_UNSUPPORTED_PTX_VERSION]],
+    code222 = [[(?:CUDA error|error code|cudaError\w*|CUDA_ERROR_UNSUPPORTED_PTX_VERSION)\D{0,20}\b222\b|]]
+      .. [[CUDA_ERROR_UNSUPPORTED_PTX_VERSION]],
     jit_version = [[ptxas[^\n]*(?:Unsupported \.version|PTX \.version [\d.]+ (?:is )?not supported)]],
   },
   facts = {"driver.version", "driver.cuda", "torch.cuda"},
   specific_over = {"torch.driver-too-old", "torch.no-kernel-image"},
-  confidence = 0.92,
-  why = {"PTX was compiled by a newer CUDA than this driver's compiler knows.", "Driver {fact:driver.version}."},
-  fixes = {
-    {kind = "driver", say = "Upgrade the NVIDIA driver to one at least as new as the CUDA toolkit that built the program."},
-    {kind = "pip-downgrade:torch", say = "Or use a build for an older CUDA, or one with machine code for this GPU."},
-  },
-  doc = {looks = "'the provided PTX was compiled with an unsupported toolchain', error 222.", check = "driver.cuda against the toolkit that compiled."},
+  when = function(f)
+    local need = driver_of(f"torch.cuda" or nil)
+    return {confidence = 0.92, fixes = {
+      {driver = "upgrade", need = need,
+        say = "Upgrade the NVIDIA driver to one at least as new as the CUDA toolkit that built the program"
+          .. (need and (" (" .. need .. ")") or "") .. "."},
+      older_torch(f"driver.cuda")}}
+  end,
+  why = {"PTX was compiled by a newer CUDA than this driver's compiler knows.",
+    "Driver {fact:driver.version}, torch for CUDA {fact:torch.cuda}."},
+  doc = {looks = "'the provided PTX was compiled with an unsupported toolchain', error 222.",
+    check = "driver.cuda against the toolkit that compiled."},
 }
+
+-- Does a folder with this in its name stand on LD_LIBRARY_PATH? nil where that is not known.
+local function on_path(f, part)
+  local path = f.env"LD_LIBRARY_PATH"
+  return path ~= nil and path ~= false and path:has(part) or path
+end
+
+local function without(part, say)
+  return {drop = "LD_LIBRARY_PATH", like = part, say = say}
+end
 
 rule {
   id = "driver.library-mismatch",
   signatures = {
-    nvml = [[(?:Driver/library version mismatch|kernel version [\d.]+ does not match DSO version|NVML_ERROR_LIB_RM_VERSION_MISMATCH)]],
-    api = [[API mismatch: the (?:client|NVIDIA kernel module) has the? ?version]],
-    system803 = [[(?:Error 803|error code 803|cudaErrorSystemDriverMismatch|system has unsupported display driver / cuda driver combination|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH)]],
+    nvml = [[(?:Driver/library version mismatch|kernel version [\d.]+ does not match DSO version|]]
+      .. [[NVML_ERROR_LIB_RM_VERSION_MISMATCH)]],
+    api = [[API mismatch: the (?:client|NVIDIA kernel module) has the? ?version(?: (?<client>\d+\.[\d.]*\d))?]],
+    system803 = [[(?:Error 803|error code 803|cudaErrorSystemDriverMismatch|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH|]]
+      .. [[system has unsupported display driver / cuda driver combination)]],
+  },
+  context = {
+    module = [[kernel module has the version (?<module>\d+\.[\d.]*\d)]],
+    firmware = [[(?:Direct firmware load for nvidia/(?<firmware>[\d.]+\d)/\S+ failed|]]
+      .. [[RmFetchGspRmImages: No firmware image found)]],
   },
   facts = {"driver.kernel_module", "driver.user_library_version", "driver.version"},
-  explains = {"container.no-gpu", "torch.cpu-build", "driver.not-loaded", "host.no-gpu"},
+  explains = {"container.no-gpu", "torch.cpu-build", "driver.not-loaded", "driver.init-failed", "host.no-gpu"},
   when = function(f, log)
+    local reboot = {restart = "host", say = "Reboot the host, so that the module of the installed driver is loaded."}
+    local match = {driver = "match", say = "Reinstall the driver, so that library and module are of one version."}
     if log.system803 and not log.nvml then
-      return {hit = log.system803, confidence = 0.88, why = "Error 803: the user library of the driver that was loaded (often a cuda-compat copy in the image) does not match the kernel module.",
-        fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Take the compat folder off LD_LIBRARY_PATH (and out of ld.so.conf.d), so that the host's libcuda is used.", command = "export LD_LIBRARY_PATH=$(echo $LD_LIBRARY_PATH | tr ':' '\\n' | grep -v compat | paste -sd:)"},
-                 {kind = "restart", say = "If the host's driver was just upgraded: reboot it."}, {kind = "driver", say = "Reinstall the driver, so that library and module are of one version."}}}
+      local compat = on_path(f, "compat") == true
+      local module, lib = f"driver.kernel_module", f"driver.user_library_version"
+      local drop = without("compat", "Take the cuda-compat folder off LD_LIBRARY_PATH (and out of "
+        .. "ld.so.conf.d), so that the host's libcuda is used.")
+      local upgraded = not compat and module and lib and module ~= lib
+      return {hit = log.system803, confidence = 0.88,
+        fixes = upgraded and {reboot, match, drop} or {drop, reboot, match},
+        why = {"Error 803: the user library of the driver that was loaded does not belong to the kernel module.",
+          "The module is {fact:driver.kernel_module}.", "The library is {fact:driver.user_library_version}.",
+          compat and "LD_LIBRARY_PATH holds a cuda-compat folder." or nil}}
     end
-    return {confidence = 0.95, why = {"The user-space NVIDIA library and the loaded kernel module are of two versions: the driver was upgraded without reloading the module (or two packages are mixed).", "Module {fact:driver.kernel_module}."},
-      fixes = {{kind = "restart", say = "Reboot the host (or unload all nvidia modules and load them again).", command = "sudo reboot"},
-               {kind = "driver", say = "If it persists: reinstall the driver packages, all of one version."}}}
+    if log.firmware then -- seen at boot: the module that is loaded is the one that every boot loads
+      return {confidence = 0.95, fixes = {match, {driver = "build",
+        say = "Or build the module of the installed driver for the running kernel."}},
+        why = {"The module that the kernel loads and the installed driver are of two versions: of the module's "
+          .. "version not even the firmware is "
+          .. "there, so a reboot alone would load it again.", "The module is {module}.",
+            "The driver's programs are {client}."},
+        values = {module = log.module and log.module.module, client = log.api and log.api.client}}
+    end
+    return {confidence = 0.95, fixes = {reboot, match},
+      why = {"The user-space NVIDIA library and the loaded kernel module are of two versions, as after an upgrade "
+        .. "of the driver "
+        .. "without a reboot.", "Module {fact:driver.kernel_module}."}}
   end,
   check = function(f)
     local module, lib = f"driver.kernel_module", f"driver.user_library_version" or f"driver.version"
+    local reboot = {restart = "host", say = "Reboot the host, so that the module of the installed driver is loaded.",
+      effect = type(lib) == "string" and {["driver.kernel_module"] = lib} or nil}
     if f"cuda.driver_init.code" == 803 then
-      return {confidence = 0.92, why = {"cuInit answers 803: the libcuda that is loaded does not belong to the kernel module.", "The module is {fact:driver.kernel_module}.", "The library is {fact:driver.user_library_version}."}, evidence = {"cuda.driver_init"},
-        fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Take the cuda-compat folder off the library path.", command = "export LD_LIBRARY_PATH=$(echo $LD_LIBRARY_PATH | tr ':' '\\n' | grep -v compat | paste -sd:)"}, {kind = "restart", say = "Or, if the driver was updated just now, reboot the host."}}}
+      local drop = without("compat", "Take the cuda-compat folder off the library path.")
+      return {confidence = 0.92, evidence = {"cuda.driver_init"},
+        why = {"cuInit answers 803: the libcuda that is loaded does not belong to the kernel module.",
+          "The module is {fact:driver.kernel_module}.", "The library is {fact:driver.user_library_version}."},
+        fixes = on_path(f, "compat") ~= true and module and module ~= lib and {reboot, drop} or {drop, reboot}}
     end
     if f"driver.version" and f"driver.error.code" ~= 18 then return nil end -- it answers
     if not module or type(lib) ~= "string" or module == lib or not lib:match[[^\d+\.\d+]] then return nil end
-    return {confidence = 0.9, why = ("The kernel module is %s, the user library %s."):format(module, lib), fixes = {{kind = "restart", say = "Reboot the host, so that the new module is loaded."}, {kind = "driver", say = "Or reinstall the driver, all of one version."}}}
+    return {confidence = 0.9, why = ("The kernel module is %s, the user library %s."):format(module, lib),
+      fixes = {reboot, {driver = "match", say = "Or reinstall the driver, all of one version."}}}
   end,
-  doc = {looks = "'Failed to initialize NVML: Driver/library version mismatch', error 803.", check = "cat /proc/driver/nvidia/version against the version of libnvidia-ml.so."},
+  doc = {looks = "'Failed to initialize NVML: Driver/library version mismatch', error 803.",
+    check = "cat /proc/driver/nvidia/version against the version of libnvidia-ml.so."},
+}
+
+-- ---- the kernel module ----
+
+rule {
+  id = "driver.build-failed",
+  signatures = {
+    secure = [[(?:Key was rejected by service|Required key not available|Loading of unsigned module is rejected|]]
+      .. [[module verification failed: signature and/or required key missing)]],
+    dkms = [[(?:Error! Bad return status for module build on kernel|DKMS[^\n]*nvidia[^\n]*(?:error|fail)|]]
+      .. [[nvidia[^\n]{0,40}kernel package postinst script subprocess returned error exit status)]],
+    headers = [[(?:Your kernel headers for kernel (?<kernel>\S+) cannot be found|]]
+      .. [[Unable to find the kernel source tree|]]
+      .. [[kernel headers? for (?:the )?(?:running|target) kernel[^\n]{0,30}(?:not (?:be )?found|missing)|]]
+      .. [[/lib/modules/(?<kernel2>\S+?)/build: No such file)]],
+    modpost = [[(?:modpost: (?:GPL-incompatible module nvidia\S*|]]
+      .. [["?\S+"? \[\S*nvidia\S*\.ko\]) (?:uses GPL-only symbol|undefined)|]]
+      .. [[GPL-incompatible module nvidia\S* uses GPL-only symbol '?(?<symbol>\w+))]],
+    installer = [[(?:Unable to build the NVIDIA kernel module|The kernel module failed to (?:build|load)|]]
+      .. [[error occurred while performing the step: "Building kernel modules"|]]
+      .. [[Unable to load the (?:kernel module 'nvidia|NVIDIA kernel module)|nvidia: version magic '[^']+' should be)]],
+    preempt = [[(?:The kernel you are installing for is a PREEMPT_RT kernel|]]
+      .. [[PREEMPT_RT[^\n]{0,60}not (?:currently )?support)]],
+    compiler = [[(?:Compiler version check failed|]]
+      .. [[The (?:major and minor number of the )?compiler (?:used to compile|]]
+      .. [[version)[^\n]{0,120}(?:does not (?:seem to )?match|mismatch)|]]
+      .. [[unrecognized command[- ]line option[^\n]*(?:-ftrivial-auto-var-init|-mharden-sls|-fmin-function-alignment))]],
+  },
+  context = {nvidia = [[(?i)(?:nvidia|nvrm|dkms)]], smi = [[NVIDIA-SMI has failed|could not insert 'nvidia]]},
+  facts = {"system.kernel", "driver.kernel_module", "pci.gpus"},
+  explains = {"driver.not-loaded", "container.no-gpu", "torch.cpu-build", "host.no-gpu"},
+  when = function(f, log)
+    local hit = log.secure or log.modpost or log.headers or log.preempt or log.compiler or log.installer or log.dkms
+    if not log.nvidia then return nil end -- another module
+    if log.secure then
+      -- loaded all the same
+      if log.secure.text:match[[module verification failed]] and not (log.smi or log.installer) then return nil end
+      return {hit = log.secure, confidence = 0.93, why = "Secure Boot refuses the NVIDIA kernel module: no "
+        .. "enrolled key has signed it.",
+        fixes = {{driver = "enroll", say = "Enroll the key that signs the modules built here, then reboot and "
+          .. "confirm it."},
+          {host = true, say = "Or switch Secure Boot off in the firmware."}}}
+    end
+    local upgrade = {driver = "upgrade", say = "Install a driver release that is made for this kernel (a newer "
+      .. "one, or that of the distribution)."}
+    if log.headers then
+      return {hit = log.headers, confidence = 0.93, why = {"The headers of the kernel {kernel} are not installed, "
+        .. "so that its NVIDIA module could not be built.",
+          "The headers of the kernel {kernel2} are not installed.",
+            "The NVIDIA module could not be built without the kernel's headers."},
+        fixes = {{driver = "build", kind = "apt:linux-headers",
+          say = "Install the headers of the running kernel and build the module."}}}
+    end
+    if log.preempt then
+      return {hit = log.preempt, confidence = 0.88, why = "The driver refuses a real-time (PREEMPT_RT) kernel.",
+        fixes = {{host = true, kind = "os", say = "Boot the ordinary kernel, or build with "
+          .. "IGNORE_PREEMPT_RT_PRESENCE=1 set, at one's own risk."}}}
+    end
+    if log.compiler then
+      return {hit = log.compiler, confidence = 0.88, why = "The compiler that builds the module is not the one "
+        .. "that the kernel was built with.",
+        fixes = {{host = true, kind = "driver", say = "Install the compiler release that the message names (apt: "
+          .. "gcc of that number), and build the module again with CC set to it."}}}
+    end
+    return {hit = hit, confidence = log.modpost and 0.9 or 0.86,
+      fixes = {upgrade, {driver = "build", say = "Or build it again with the headers of the running kernel."}},
+      why = {log.modpost and "This driver's module uses a symbol of the kernel that only GPL modules may, or that "
+        .. "this kernel has not: the two releases do not go together."
+          or "The NVIDIA kernel module could not be built for this kernel.", "The symbol is {symbol}.",
+            "The kernel is {fact:system.kernel}."}}
+  end,
+  doc = {looks = "Error! Bad return status for module build on kernel; modpost: GPL-incompatible module nvidia.ko; "
+    .. "Key was rejected by service.",
+    check = "/var/lib/dkms/nvidia/*/build/make.log, /var/log/nvidia-installer.log, mokutil --sb-state."},
+}
+
+rule {
+  id = "driver.init-failed",
+  signatures = {
+    adapter = [[(?:RmInitAdapter(?:: \w[^\n]*)? failed|rm_init_adapter failed|]]
+      .. [[RmInitAdapter: Cannot initialize GSP firmware)]],
+    no_devices = [[^\s*No devices were found\s*$]],
+    open_only = [[(?:requires use of the NVIDIA open kernel modules|]]
+      .. [[installed in this system is not supported by the (?:proprietary|open) )]],
+    unsupported = [[(?:NVIDIA GPU[^\n]{0,120}is supported through the NVIDIA (?<legacy>\d{3})\.\w+ (?:Legacy )?drivers?|]]
+      .. [[The NVIDIA GPU \S+[^\n]{0,80}is not supported by the (?<driver>[\d.]+\d) driver release)]],
+    firmware = [[(?:RmFetchGspRmImages: No firmware image found|Direct firmware load for nvidia/\S+ failed)]],
+    hmm = [[(?:nvidia[-_]uvm[^\n]{0,80}(?i:hmm)[^\n]{0,60}(?:fail|error)|uvm_(?:hmm|]]
+      .. [[va_space)\w*[^\n]{0,60}(?:fail|error))]],
+    bar = [[(?:BAR\d is 0M @ 0x0|This PCI I/O region assigned to your NVIDIA device is invalid|can't (?:assign|]]
+      .. [[find)[^\n]{0,30}BAR)]],
+  },
+  context = {smi = [[NVIDIA-SMI has failed|couldn't communicate with the NVIDIA driver]], kernel = [[NVRM:]]},
+  facts = {"gpus.0.name", "pci.gpus", "driver.version", "driver.kernel_module"},
+  explains = {"container.no-gpu", "torch.cpu-build", "bnb.cpu-only", "host.no-gpu", "driver.unknown-error",
+    "driver.not-loaded"},
+  when = function(f, log)
+    local hard = {hardware = true, say = "If it stays: reseat the card, check its power, or replace it."}
+    local cold = {restart = "host", say = "Power the host off and on, so that the card starts anew."}
+    if log.open_only then
+      local proprietary = log.open_only.text:match[[not supported by the open]]
+      return {hit = log.open_only, confidence = 0.94, why = proprietary and "This card is too old for the open "
+        .. "kernel modules."
+          or "This card needs the open kernel modules, and the proprietary ones are installed.",
+        fixes = {{driver = proprietary and "upgrade" or "open",
+          say = proprietary and "Install the driver with the proprietary modules."
+            or "Install the driver with the open kernel modules (nvidia-driver-...-open, nvidia-open)."}}}
+    end
+    if log.unsupported then
+      return {hit = log.unsupported, confidence = 0.93,
+        why = {"This card is too old for the installed driver.", "It is supported up to the {legacy} drivers."},
+        fixes = {{driver = "install", need = log.unsupported.legacy,
+          say = "Install the legacy driver that supports this card."}}}
+    end
+    if log.firmware then
+      return {hit = log.firmware, confidence = 0.9, why = "The driver's firmware files for this card are not on "
+        .. "the host, or of another release than the module.",
+        fixes = {{driver = "match", say = "Reinstall the driver with its firmware package, all of one version, "
+          .. "then rebuild the initramfs and reboot."}}}
+    end
+    if log.hmm then
+      return {hit = log.hmm, confidence = 0.8, why = "nvidia_uvm fails in its heterogeneous memory management (HMM).",
+        fixes = {{setting = "hmm", say = "Switch HMM off in nvidia_uvm."},
+          {driver = "upgrade", say = "Or upgrade the driver."}}}
+    end
+    if log.bar then
+      return {hit = log.bar, confidence = 0.9, why = "The firmware of the mainboard gave the card no room in the "
+        .. "address space (a BAR of 0).",
+        fixes = {{hardware = true, say = "Switch on 'Above 4G Decoding' in the mainboard's firmware; in a virtual "
+          .. "machine, give it a larger MMIO window."}}}
+    end
+    if log.no_devices and not log.adapter then
+      return {hit = log.no_devices, confidence = 0.66,
+        fixes = {cold, {driver = "upgrade", say = "Or install a driver made for this card."}, hard},
+        why = "nvidia-smi reaches the driver, and no card answers it."}
+    end
+    return {hit = log.adapter, confidence = 0.86, fixes = {
+        {driver = "upgrade", say = "Install a driver made for this card; from the 50 series on that is one with "
+          .. "the open kernel modules."}, cold, hard},
+      why = "The NVIDIA module is loaded and cannot bring this card up."}
+  end,
+  doc = {looks = "NVRM: GPU 0000:0a:00.0: RmInitAdapter failed!; nvidia-smi: No devices were found.",
+    check = "The kernel's NVRM lines: the firmware, the BARs, the open or proprietary modules."},
+}
+
+rule {
+  id = "driver.init-failed/hmm",
+  explains = {"driver.unknown-error"},
+  check = function(f)
+    local module = f"driver.kernel_module"
+    if f"cuda.driver_init.code" ~= 3 or not f"gpus.0" or f"driver.error" or type(module) ~= "string" then return nil end
+    if version.cmp(module, "550") == -1 or f"system.container.runtime" == "gvisor" then return nil end
+    for _, path in ipairs(type(f"driver.devices") == "table" and f"driver.devices" or {"/dev/nvidia-uvm"}) do
+      if path == "/dev/nvidia-uvm" then
+        return {confidence = 0.7, why = {"NVML lists the GPU, and cuInit answers 3 (initialization error).",
+            "With the open modules of a driver from 550 on it is mostly HMM in nvidia_uvm; the module is "
+              .. "{fact:driver.kernel_module}."},
+          evidence = {"cuda.driver_init.code", "driver.kernel_module"},
+          fixes = {{restart = "uvm", say = "Load nvidia_uvm anew when no program uses a GPU, or reboot the host."},
+            {setting = "hmm", say = "If it stays, switch HMM off in nvidia_uvm."}}}
+      end
+    end
+  end,
 }
 
 rule {
   id = "driver.not-loaded",
   signatures = {
-    smi = [[NVIDIA-SMI (?:has failed because it couldn'?t communicate with the NVIDIA driver|couldn't find libnvidia-ml\.so library)]],
-    modprobe = [[modprobe: (?:FATAL|ERROR):[^\n]*nvidia|could not insert 'nvidia|Module nvidia not found|nvidia(?:-\w+)? kernel module (?:is )?(?:missing|not (?:found|loaded))]],
-    nvml_driver = [[(?:Failed to initialize NVML: Driver Not Loaded|NVMLError_DriverNotLoaded|nvml error: driver not loaded|NVML_ERROR_DRIVER_NOT_LOADED)]],
-    cli = [[nvidia-container-cli(?:\.real)?: initialization error:(?: nvml error:)? (?:driver not loaded|load library failed: libnvidia-ml|driver rpc error)]],
-    installer = [[(?:Unable to (?:load|build) the (?:kernel module 'nvidia|NVIDIA kernel module)|nvidia: version magic '[^']+' should be|kernel driver does not appear to be running on this host)]],
-    adapter = [[(?:RmInitAdapter failed|\bNo devices were found\b)]],
-    secure = [[(?:Key was rejected by service|Required key not available)]],
-    dkms = [[(?:Error! Bad return status for module build on kernel|DKMS[^\n]*nvidia[^\n]*(?:error|fail))]],
-    no_module = [[NVRM: (?:No NVIDIA (?:GPU|graphics adapter) found|The NVIDIA probe routine was not called|This can occur when a driver such as)]],
+    smi = [[NVIDIA-SMI (?:has failed because it couldn'?t communicate with the NVIDIA driver|]]
+      .. [[couldn't find libnvidia-ml\.so library)]],
+    modprobe = [[modprobe: (?:FATAL|ERROR):[^\n]*nvidia|could not insert 'nvidia|Module nvidia not found|]]
+      .. [[nvidia(?:-\w+)? kernel module (?:is )?(?:missing|not (?:found|loaded))]],
+    nvml_driver = [[(?:Failed to initialize NVML: Driver Not Loaded|NVMLError_DriverNotLoaded|]]
+      .. [[nvml error: driver not loaded|]]
+      .. [[NVML_ERROR_DRIVER_NOT_LOADED)]],
+    cli = [[nvidia-container-cli(?:\.real)?: initialization error:(?: nvml error:)? (?:driver not loaded|]]
+      .. [[load library failed: libnvidia-ml|driver rpc error)]],
+    installer = [[kernel driver does not appear to be running on this host]],
+    no_module = [[NVRM: (?:No NVIDIA (?:GPU|graphics adapter) found|The NVIDIA probe routine was not called|]]
+      .. [[This can occur when a driver such as)]],
   },
+  context = {nouveau = [[(?i)\bnouveau\b]]},
   facts = {"driver.kernel_module", "pci.gpus"},
   explains = {"container.no-gpu", "torch.cpu-build", "bnb.cpu-only", "host.no-gpu"},
-  confidence = 0.92,
   when = function(f, log)
-    local hit = log.secure
-    if hit and (log.smi or log.modprobe) then
-      return {hit = hit, why = "Secure Boot refuses the NVIDIA kernel module, because it is not signed with an enrolled key.",
-        fixes = {{kind = "driver", say = "Sign the module and enroll the key (mokutil), or switch Secure Boot off."}, {kind = "restart", say = "Then reboot."}}}
+    if f"system.container.runtime" and (log.installer or log.smi and log.smi.text:has("libnvidia-ml")) then
+      return nil -- container.no-gpu
     end
-    if hit and not (log.smi or log.modprobe or log.nvml_driver or log.cli or log.installer) then return nil end
-    if f"system.container.runtime" and (log.installer and log.installer.text:match[[does not appear to be running]] or log.smi and log.smi.text:has("libnvidia-ml")) then return nil end -- container.no-gpu
-    if log.adapter and not (log.smi or log.modprobe or log.nvml_driver or log.cli or log.installer or log.no_module) then
-      return {hit = log.adapter, confidence = 0.65, why = "The NVIDIA module is loaded and cannot bring the GPU up (wrong or damaged driver, GSP firmware, power, or a defect of the card).",
-        fixes = {{kind = "driver", say = "Install a driver made for this card (open kernel modules from the 50 series on) and look at what the kernel says beside it.", command = "sudo dmesg | grep -iE 'nvrm|xid'"}, {kind = "restart", say = "Power the host off and on."}, {kind = "hardware", say = "If it stays: reseat or replace the card."}}}
+    local build = {driver = "build", say = "Build the module for the running kernel (a new kernel without its "
+      .. "headers breaks DKMS)."}
+    if log.no_module and log.nouveau then
+      return {confidence = 0.92, why = "Another driver (nouveau) holds the card, so that NVIDIA's cannot take it.",
+        fixes = {{driver = "nouveau", say = "Blacklist nouveau, rebuild the initramfs and reboot."}}}
     end
-    return {why = "The NVIDIA kernel module is not loaded on the host (not built for the running kernel, blocked, or nouveau holds the card).",
-      fixes = {{kind = "driver", say = "Install or rebuild the driver for the running kernel (a kernel upgrade without its headers breaks DKMS).", command = "sudo apt-get install linux-headers-$(uname -r) && sudo dkms autoinstall && sudo modprobe nvidia"},
-               {kind = "restart", say = "Then load the module, or reboot into the kernel it was built for."}}}
+    if log.cli and log.cli.text:has("libnvidia-ml") then
+      return {confidence = 0.92, why = "nvidia-container-cli finds no libnvidia-ml on the host: the driver's user "
+        .. "libraries are not installed there.",
+        fixes = {{driver = "install", say = "Install the NVIDIA driver on the host."}}}
+    end
+    return {confidence = 0.92, fixes = {{driver = "load", say = "Load the module on the host."}, build,
+        {restart = "host", say = "Or reboot into the kernel that it was built for."}},
+      why = "The NVIDIA kernel module is not loaded on the host."}
   end,
   check = function(f)
-    if f"system.container.runtime" or not f"pci.gpus.0" or f"driver.version" or f"driver.kernel_module" then return nil end
+    if f"system.container.runtime" or not f"pci.gpus.0" or f"driver.version" or f"driver.kernel_module" then
+      return nil end
     if f"pci.gpus.0.vendor" and f"pci.gpus.0.vendor" ~= "nvidia" then return nil end
-    return {confidence = 0.75, why = "An NVIDIA GPU is on the PCI bus, and no driver answers for it.", fixes = {{kind = "driver", say = "Load or install the NVIDIA driver on the host.", command = "sudo modprobe nvidia"}}}
+    local installed = f"driver.user_library"
+    return {confidence = 0.75, why = "An NVIDIA GPU is on the PCI bus, and no driver answers for it.",
+      fixes = {installed == false and {driver = "install", say = "Install the NVIDIA driver on the host."}
+        or {driver = "load", say = "Load the NVIDIA module on the host; where there is none, install the driver."}}}
   end,
-  doc = {looks = "'NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver'.", check = "lsmod, dmesg, the running kernel."},
+  doc = {looks = "'NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver'.",
+    check = "lsmod, dmesg, the running kernel."},
 }
 
 rule {
   id = "driver.unknown-error",
   signatures = {
-    unknown = [[(?:cudaGetDeviceCount\(\)[^\n]*Error (?:2: out of memory|3: initialization error)|CUDA driver initialization failed, you might not have a CUDA gpu|CUDA unknown error - this may be due to an incorrectly set up environment|CUDA_ERROR_UNKNOWN|cudaErrorUnknown|\berror(?: code)?[ :=(]*999\b|cu(?:da)?\w*[^\n]{0,60}\(999\)|CUDA error: unknown error|initialization error: cuda error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}(?:999|unknown error)|(?:cudart|nvcuda|cuda driver library) init failure: 999|cudaGetDeviceCount\(\)[^\n]*Error 304)]],
+    unknown = [[(?:cudaGetDeviceCount\(\)[^\n]*Error (?:2: out of memory|3: initialization error)|]]
+      .. [[CUDA driver initialization failed, you might not have a CUDA gpu|]]
+      .. [[CUDA unknown error - this may be due to an incorrectly set up environment|CUDA_ERROR_UNKNOWN|]]
+        .. [[cudaErrorUnknown|]]
+      .. [[\berror(?: code)?[ :=(]*999\b|cu(?:da)?\w*[^\n]{0,60}\(999\)|CUDA error: unknown error|]]
+      .. [[initialization error: cuda error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}(?:999|]]
+        .. [[unknown error)|]]
+      .. [[(?:cudart|nvcuda|cuda driver library) init failure: (?:999|3)\b|cudaGetDeviceCount\(\)[^\n]*Error 304)]],
   },
   context = {
     xid = [[NVRM: Xid|RmInitAdapter failed|fallen off the bus]],
@@ -157,51 +420,88 @@ rule {
   unless = {"xid"},
   facts = {"driver.version", "driver.devices", "env.CUDA_VISIBLE_DEVICES"},
   explains = {"torch.cpu-build", "bnb.cpu-only"},
-  confidence = 0.84,
   when = function(f, log)
-    if log.unknown.text:match[=[CUDA error 999 at [^:]+:\d+]=] then
-      return {confidence = 0.66, title = "CUDA answers 999 (unknown error) in the middle of work", why = "CUDA answered 999 (unknown error) to a call of a program that had already started on the GPU: mostly the driver (too old or broken), else the card.",
-        fixes = {{kind = "driver", say = "Upgrade the driver."}, {kind = "restart", say = "Reboot the host, and look at what the kernel says (dmesg | grep -iE 'nvrm|xid')."}, {kind = "hardware", say = "If it stays with another driver: try another card."}}}
+    local text = log.unknown.text
+    local uvm = {restart = "uvm", say = "Load nvidia_uvm anew when no program uses a GPU, or reboot the host."}
+    local upgrade = {driver = "upgrade", say = "If it comes back, upgrade the driver."}
+    if text:match[=[CUDA error 999 at [^:]+:\d+]=] then
+      return {confidence = 0.66, title = "CUDA answers 999 (unknown error) in the middle of work",
+        why = "CUDA answered 999 (unknown error) to a call of a program that had already started on the GPU.",
+        fixes = {{driver = "upgrade", say = "Upgrade the driver."},
+          {restart = "host", say = "Or reboot the host, and look at the kernel's NVRM and Xid lines."},
+          {hardware = true, say = "If it stays with another driver: try another card."}}}
     end
-    if log.unknown.text:match[[CUDA error: unknown error|cudaErrorUnknown|Error 304|driver initialization failed|cudaGetDeviceCount]] and not log.unknown.text:match[[999]] then return {confidence = 0.66} end
-    return true
+    local code = text:match[[Error 304]] and 304 or text:match[[Error 2: out of memory]] and 2
+      or text:match[[initialization error(?!: cuda error)|init failure: 3\b]] and 3
+        or text:match[[\b999\b|[Uu]nknown error|ERROR_UNKNOWN|cudaErrorUnknown]] and 999
+    local known = code and ("CUDA did not start: error %d (%s)."):format(code,
+      ({[2] = "out of memory", [3] = "initialization error", [304] = "operation not supported by the system",
+      [999] = "unknown error"})[code])
+    local why = {known or "CUDA did not start, with an error that names no cause."}
+    local uvm_known = code == 999 or code == 304
+    if uvm_known then
+      why[2] = "It is mostly the nvidia_uvm module in a bad state (after a suspend, or an upgrade) or "
+        .. "/dev/nvidia-uvm missing, and rarely CUDA_VISIBLE_DEVICES."
+    end
+    if code == 3 then return {confidence = 0.78, why = why,
+      fixes = {uvm, {setting = "hmm", say = "With the open kernel modules: switch HMM off in nvidia_uvm."},
+      upgrade}} end
+    return {confidence = text:match[[\b999\b]] and 0.84 or 0.66, why = why,
+      fixes = {uvm, {setting = "uvm-node", say = "For a container: make the device nodes first, then start it anew."},
+      upgrade}}
   end,
-  why = {"cuInit answers 999 (unknown error): mostly the nvidia_uvm module is in a bad state (after suspend) or /dev/nvidia-uvm is missing; it is rarely CUDA_VISIBLE_DEVICES, whatever the message says."},
-  fixes = {
-    {kind = "restart", say = "Reload the module, or reboot; for a container, make the device nodes first and restart it.", command = "sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm   # then: nvidia-modprobe -u -c=0"},
-    {kind = "driver", say = "If it comes back, reinstall or upgrade the driver."},
-  },
-  doc = {looks = "'CUDA unknown error - this may be due to an incorrectly set up environment'.", check = "/dev/nvidia-uvm, lsmod | grep uvm, suspend in the kernel log."},
+  doc = {looks = "'CUDA unknown error - this may be due to an incorrectly set up environment'.",
+    check = "/dev/nvidia-uvm, lsmod | grep uvm, suspend in the kernel log."},
 }
 
 rule {
   id = "driver.forward-compat",
   signatures = {
     text = [[forward compatibility was attempted on non[- ]supported (?:HW|hardware)]],
-    code = [[(?:Error 804|error code 804|cu(?:da)?\w*[^\n]{0,60}\(804\)|cudaErrorCompatNotSupportedOnDevice|CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE)]],
+    code = [[(?:Error 804|error code 804|cu(?:da)?\w*[^\n]{0,60}\(804\)|cudaErrorCompatNotSupportedOnDevice|]]
+      .. [[CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE)]],
   },
   facts = {"driver.version", "env.LD_LIBRARY_PATH", "gpus.0.name"},
   explains = {"torch.cpu-build", "torch.driver-too-old"},
-  confidence = 0.93,
-  why = "The image's cuda-compat libcuda shadows the host's, and this GPU does not allow forward compatibility (only data-centre cards do).",
-  fixes = {
-    {kind = "env:LD_LIBRARY_PATH", say = "Take the compat folder off the library path, so that the host's libcuda.so.1 is used.", command = "export LD_LIBRARY_PATH=$(echo $LD_LIBRARY_PATH | tr ':' '\\n' | grep -v compat | paste -sd:)   # and remove /etc/ld.so.conf.d/*compat*"},
-    {kind = "driver", say = "Or upgrade the host's driver to one that runs this CUDA itself."},
-  },
+  when = function(f)
+    return {confidence = 0.93, fixes = {
+      without("compat", "Take the cuda-compat folder off the library path (LD_LIBRARY_PATH, "
+        .. "/etc/ld.so.conf.d), so that the host's libcuda.so.1 is used."),
+      {driver = "upgrade", need = driver_of(f"torch.cuda" or nil),
+        say = "Or upgrade the host's driver to one that runs this CUDA itself."}}}
+  end,
+  why = "A cuda-compat libcuda is loaded in place of the host's, and this GPU does not allow forward compatibility "
+    .. "(only data-centre cards do).",
   check = function(f)
     if f"cuda.driver_init.code" ~= 804 then return nil end
-    return {confidence = 0.93, why = "cuInit answers 804: a cuda-compat libcuda was loaded, and this GPU does not allow forward compatibility.", evidence = {"cuda.driver_init"}}
+    return {confidence = 0.93, why = "cuInit answers 804: a cuda-compat libcuda was loaded, and this GPU does not "
+      .. "allow forward compatibility.", evidence = {"cuda.driver_init"},
+      fixes = {without("compat", "Take the cuda-compat folder off the library path, so that the host's "
+        .. "libcuda.so.1 is used."),
+        {driver = "upgrade", need = driver_of(f"torch.cuda" or nil),
+          say = "Or upgrade the host's driver to one that runs this CUDA itself."}}}
   end,
-  doc = {looks = "Error 804: forward compatibility was attempted on non supported HW.", check = "Which libcuda.so.1 is loaded (firstfix report --only cuda)."},
+  doc = {looks = "Error 804: forward compatibility was attempted on non supported HW.",
+    check = "Which libcuda.so.1 is loaded (firstfix report --only cuda)."},
 }
+
+local function fabric_fixes(f)
+  local driver = f"driver.version"
+  return {
+    {setting = "fabricmanager", need = driver or nil, kind = "apt:nvidia-fabricmanager",
+      say = "Install nvidia-fabricmanager in exactly the driver's version on the host, and start it."},
+    {restart = "fabricmanager", say = "If it is installed in that version: restart it, with no program on the GPUs."}}
+end
 
 rule {
   id = "driver.fabric-manager",
   signatures = {
     text = [[(?:system not yet initialized|cudaErrorSystemNotReady|CUDA_ERROR_SYSTEM_NOT_READY)]],
-    code = [[(?:[Ee]rror(?: code)?[ :=]*802\b|runtime error \(802\)|code=802)]],
-    service = [[(?:nvidia-fabricmanager|fabric ?manager)[^\n]{0,120}(?:failed|not running|inactive|mismatch|error|version)]],
-    nvswitch_counting = [[Unexpected error from cudaGetDeviceCount\(\)\. Did you run some cuda functions before calling NumCudaDevices\(\)(?: that might have already set an error\?)?(?! Error \d)]],
+    code = [[(?:[Ee]rror(?: code)?[ :=]*802\b|runtime error \(802\)|code=802|\[802\])]],
+    service = [[(?:nvidia-fabricmanager|fabric ?manager)[^\n]{0,120}(?:failed|not running|inactive|mismatch|]]
+      .. [[error|version)]],
+    nvswitch_counting = [[Unexpected error from cudaGetDeviceCount\(\)\. Did you run some cuda functions before calling ]]
+      .. [[NumCudaDevices\(\)(?: that might have already set an error\?)?(?! Error \d)]],
   },
   context = {other_code = [[NumCudaDevices\(\)[^\n]*Error (?<code>\d+)]]},
   facts = {"gpus.0.name", "driver.version"},
@@ -214,72 +514,44 @@ rule {
       local names = {}
       for _, gpu in ipairs(f.gpus()) do names[#names + 1] = gpu.name end
       local name = names[1] or ""
-      if #names < 4 and not code or not name:match[[A100|A800|H100|H800|H200|H20|B200|B100|GB200|V100]] then return nil end
-      return {hit = log.nvswitch_counting, confidence = 0.75, why = "CUDA does not come up on a machine with several NVSwitch-connected GPUs: mostly the fabric manager is not running, or of another version than the driver.",
-        fixes = {{kind = "apt:nvidia-fabricmanager", say = "Install nvidia-fabricmanager in exactly the driver's version and start it.", command = "sudo apt-get install nvidia-fabricmanager-<driver branch> && sudo systemctl enable --now nvidia-fabricmanager"}, {kind = "restart", say = "Then restart the worker (or the host)."}}}
+      if #names < 4 and not code or not name:match[[A100|A800|H100|H800|H200|H20|B200|B100|GB200|V100]] then
+        return nil end
+      return {hit = log.nvswitch_counting, confidence = 0.75, fixes = fabric_fixes(f),
+        why = "CUDA does not come up on a machine with several GPUs of a kind that NVSwitches connect: mostly the "
+          .. "fabric manager is not running, or of another version than the driver."}
     end
-    return {hit = hit, confidence = 0.93, why = "Error 802: on machines with NVSwitch, CUDA waits for nvidia-fabricmanager, which is not running or not of the driver's version.",
-      fixes = {{kind = "apt:nvidia-fabricmanager", say = "Install nvidia-fabricmanager in exactly the driver's version and start it on the host.", command = "sudo systemctl status nvidia-fabricmanager; sudo apt-get install nvidia-fabricmanager-<driver branch>"}, {kind = "restart", say = "Then restart it: systemctl restart nvidia-fabricmanager."}}}
+    return {hit = hit, confidence = 0.93, fixes = fabric_fixes(f),
+      why = {hit == log.service and "The fabric manager, without which CUDA does not start on machines with "
+        .. "NVSwitch, does not run as it should."
+          or "Error 802: on machines with NVSwitch, CUDA waits for nvidia-fabricmanager, which is not running or "
+            .. "not of the driver's version.",
+        "The driver is {fact:driver.version}."}}
   end,
   check = function(f)
     if f"cuda.driver_init.code" ~= 802 then return nil end
-    return {confidence = 0.9, why = {"cuInit answers 802, system not yet initialized: the NVSwitch fabric is not up, since the fabric manager does not run or is not the driver's version.", "Driver {fact:driver.version}."}, evidence = {"cuda.driver_init"},
-      fixes = {{kind = "apt:nvidia-fabricmanager", say = "Start the fabric manager; install it in exactly the driver's version if it is missing.", command = "sudo systemctl enable --now nvidia-fabricmanager; systemctl status nvidia-fabricmanager"}}}
+    return {confidence = 0.9, evidence = {"cuda.driver_init"}, fixes = fabric_fixes(f),
+      why = {"cuInit answers 802, system not yet initialized: the NVSwitch fabric is not up, since the fabric "
+        .. "manager does not run or is not the driver's version.",
+        "Driver {fact:driver.version}."}}
   end,
-  doc = {looks = "Error 802: system not yet initialized.", check = "systemctl status nvidia-fabricmanager; its version against the driver's."},
+  doc = {looks = "Error 802: system not yet initialized.", check = "systemctl status nvidia-fabricmanager; its "
+    .. "version against the driver's."},
 }
 
 rule {
   id = "cuda.stub-loaded",
-  signatures = {stub = [[(?:CUDA driver is a stub library|CUDA_ERROR_STUB_LIBRARY|cudaErrorStubLibrary|(?:error|code)[ :=(]*34\b[^\n]{0,40}stub)]]},
+  signatures = {stub = [[(?:CUDA driver is a stub library|CUDA_ERROR_STUB_LIBRARY|cudaErrorStubLibrary|(?:error|]]
+    .. [[code)[ :=(]*34\b[^\n]{0,40}stub)]]},
   facts = {"env.LD_LIBRARY_PATH"},
   specific_over = {"cuda.lib-conflict"},
-  confidence = 0.95,
+  when = function(f)
+    return {confidence = 0.95, fixes = {without("stubs", "Take the .../stubs folder off LD_LIBRARY_PATH.")}}
+  end,
   why = "The toolkit's stub libcuda (made for linking only) was loaded instead of the driver's.",
-  fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Take the .../stubs folder off LD_LIBRARY_PATH.", command = "export LD_LIBRARY_PATH=$(echo $LD_LIBRARY_PATH | tr ':' '\\n' | grep -v stubs | paste -sd:)"}},
   check = function(f)
     if f"cuda.driver_init.code" ~= 34 then return nil end
-    return {confidence = 0.95, why = "cuInit answers 34: the toolkit's stub libcuda was loaded instead of the driver's.", evidence = {"cuda.driver_init"}}
+    return {confidence = 0.95, why = "cuInit answers 34: the toolkit's stub libcuda was loaded instead of the driver's.", evidence = {"cuda.driver_init"},
+      fixes = {without("stubs", "Take the .../stubs folder off LD_LIBRARY_PATH.")}}
   end,
   doc = {looks = "'CUDA driver is a stub library', error 34.", check = "A stubs folder on LD_LIBRARY_PATH."},
-}
-
-rule {
-  id = "gpu.exclusive-mode",
-  signatures = {busy = [[(?:all CUDA-capable devices are busy or unavailable|CUDA-capable device\(s\) is/are busy or unavailable|cudaErrorDevicesUnavailable|CUDA_ERROR_DEVICE_UNAVAILABLE)]]},
-  facts = {"gpus.0.compute_mode", "gpus.0.processes"},
-  confidence = 0.82,
-  why = "The GPU refuses another process: its compute mode is exclusive and somebody holds it (or a process on it is stuck).",
-  fixes = {
-    {kind = "free-gpu", say = "End the process that holds the GPU.", command = "nvidia-smi --query-compute-apps=pid,name,used_memory --format=csv"},
-    {kind = "os", say = "Or set the compute mode back to default.", command = "sudo nvidia-smi -c 0"},
-    {kind = "env:CUDA_VISIBLE_DEVICES", say = "Or use another GPU."},
-  },
-  check = function(f)
-    for _, gpu in ipairs(f.gpus()) do
-      if gpu.compute_mode == "prohibited" then
-        return {confidence = 0.9, why = ("GPU %s takes no compute process: its compute mode is prohibited."):format(gpu.index or 0), evidence = {("gpus.%s.compute_mode"):format(gpu.index or 0)},
-          fixes = {{kind = "os", say = "Set the compute mode back to default.", command = ("sudo nvidia-smi -i %s -c 0"):format(gpu.index or 0)}}}
-      end
-    end
-  end,
-  doc = {looks = "'all CUDA-capable devices are busy or unavailable'.", check = "Compute mode and processes in nvidia-smi."},
-}
-
-rule {
-  id = "gpu.mig-no-instance",
-  signatures = {index = [[device >= 0 && device < num_gpus]], no_device = [[(?:No CUDA GPUs are available|no CUDA-capable device is detected)]], mig = [[(?:MIG (?:mode is )?enabled[^\n]{0,80}(?:no|without) (?:MIG )?(?:devices|instances)|No MIG devices found|MIG device[^\n]{0,40}not found|Invalid MIG)]]},
-  facts = {"gpus.0.mig"},
-  specific_over = {"visible-devices.wrong"},
-  when = function(f, log)
-    local name = f"gpus.0.name" or ""
-    return log.mig or f"gpus.0.mig" == true or name:match[[\bMIG\b]] and true or nil
-  end,
-  confidence = 0.85,
-  why = "MIG mode is on, and no instance exists or is selected.",
-  fixes = {
-    {kind = "env:CUDA_VISIBLE_DEVICES", say = "Select an instance by its UUID.", command = "nvidia-smi -L; export CUDA_VISIBLE_DEVICES=MIG-<uuid>"},
-    {kind = "os", say = "Or make one, or switch MIG off.", command = "sudo nvidia-smi mig -cgi 0 -C   # or: sudo nvidia-smi -mig 0"},
-  },
-  doc = {looks = "No CUDA device although the card is there, with MIG enabled.", check = "nvidia-smi -L."},
 }

@@ -16,7 +16,7 @@ FF_EMBEDDED(ff_table, host_steps);
 enum { STEP_LENGTH_MAX = 96, VALUE_LENGTH_MAX = 48 };
 
 // The branches of the driver that Ubuntu packages, each good for what an older one was asked for.
-static const char *const branches[] = {"470", "535", "550", "570", "580"};
+static const char *const branches[] = {"470", "535", "550", "570", "580", "590", "595"};
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
@@ -159,14 +159,14 @@ static int branch_of(const char *version)
 	return version ? (int)strtol(version, NULL, 10) : 0;
 }
 
-// The packaged branch that has at least the needed release; the newest where no release is named.
+// The packaged branch that has at least the needed release.
 static const char *packaged_branch(const char *need)
 {
 	int wanted = branch_of(need);
 	for (size_t i = 0; need && i < COUNT(branches); i++)
 		if (branch_of(branches[i]) >= wanted)
 			return branches[i];
-	return need ? NULL : branches[COUNT(branches) - 1];
+	return need ? NULL : "580"; // the last one that knows every card from Maxwell on
 }
 
 // A driver that is loaded answers with the version of its user library.

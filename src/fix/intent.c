@@ -18,7 +18,7 @@ static const struct intention {
 	{"conda", ff_fix_conda, NULL, {"need"}},
 	{"set", ff_fix_set, NULL, {NULL}},
 	{"unset", ff_fix_unset, NULL, {NULL}},
-	{"drop", ff_fix_drop, NULL, {"entry"}},
+	{"drop", ff_fix_drop, NULL, {"entry", "like"}},
 	{"prepend", ff_fix_prepend, NULL, {"entry"}},
 	{"flag", ff_fix_flag, NULL, {"value", "engine", "toward"}},
 	{"argument", ff_fix_argument, NULL, {"value"}},

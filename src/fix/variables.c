@@ -121,12 +121,17 @@ static bool same_folder(struct ff_span a, const char *b)
 	return ff_span_same(a, other);
 }
 
-// What stays of a path variable: the driver's folders, and all but `entry` where one is named.
-static void rest_of(const char *value, const char *entry, struct ff_buf *ret)
+static bool names(struct ff_span folder, const char *entry, const char *like)
+{
+	return like ? memmem(folder.p, folder.n, like, strlen(like)) != NULL : same_folder(folder, entry);
+}
+
+// What stays of a path variable: the driver's folders, and all but `entry`, or those that hold `like`, where one is named.
+static void rest_of(const char *value, const char *entry, const char *like, struct ff_buf *ret)
 {
 	struct ff_span rest = ff_span_of(value), one;
 	for (size_t n = 0; n < ENTRIES_MAX && rest.n && ff_span_next(&rest, ':', &one); n++) {
-		bool stays = driver_folder(one) || (entry && !same_folder(one, entry));
+		bool stays = driver_folder(one) || ((entry || like) && !names(one, entry, like));
 		if (!one.n || !stays)
 			continue;
 		if (ret->n)
@@ -141,7 +146,7 @@ static struct ff_error *unset_one(const struct ff_fix_machine *m, const char *na
 	_cleanup_buf_ struct ff_buf kept = {0};
 	const char *have = value_here(m, name);
 	if (have && strcmp(name, "LD_LIBRARY_PATH") == 0)
-		rest_of(have, NULL, &kept);
+		rest_of(have, NULL, NULL, &kept);
 	if (kept.failed)
 		return &ff_enomem;
 	return kept.n ? put(fix, name, kept.p) : take_away(fix, name);
@@ -174,28 +179,33 @@ static const char *path_variable(const json_t *intention, const char *key, const
 	return name && is_variable(name) && *ret_entry && **ret_entry && is_line(*ret_entry) ? name : NULL;
 }
 
+// The value is not known here: the shell works it out.
+static struct ff_error *drop_in_shell(const char *name, const char *entry, const char *like, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf b = {0};
+	ff_buf_printf(&b, "export %s=$(printf %%s \"$%s\" | tr : '\\n' | grep -v%sF -e ", name, name, like ? "" : "x");
+	ff_shell_word(&b, like ? like : entry);
+	ff_buf_str(&b, " | paste -sd:)");
+	return ff_fix_command(fix, &b);
+}
+
 struct ff_error *ff_fix_drop(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
-	const char *entry, *name = path_variable(intention, "drop", &entry);
-	if (!name)
-		return ff_error_create(FF_EUSAGE, "'drop' must be a path variable, 'entry' one of its folders");
+	const char *entry = ff_json_text(intention, "entry"), *like = ff_json_text(intention, "like");
+	const char *what = like ? like : entry, *name = ff_json_text(intention, "drop");
+	if (!name || !is_variable(name) || !what || !*what || !is_line(what))
+		return ff_error_create(FF_EUSAGE,
+			"'drop' must be a path variable, 'entry' one of its folders or 'like' a part of them");
 	const char *have = value_here(m, name);
 	_cleanup_buf_ struct ff_buf kept = {0};
 	struct ff_error *err = ff_fix_kind(fix, "env", name);
-	if (err)
-		return err;
-	if (!have) { // its value is not known here: the shell works it out
-		_cleanup_buf_ struct ff_buf b = {0};
-		ff_buf_printf(&b, "export %s=$(printf %%s \"$%s\" | tr : '\\n' | grep -vxF -e ", name, name);
-		ff_shell_word(&b, entry);
-		ff_buf_str(&b, " | paste -sd:)");
-		return ff_fix_command(fix, &b);
-	}
-	rest_of(have, entry, &kept);
+	if (err || !have)
+		return err ? err : drop_in_shell(name, entry, like, fix);
+	rest_of(have, entry, like, &kept);
 	if (kept.failed)
 		return &ff_enomem;
 	if (kept.n == strlen(have))
-		err = ff_fix_refuse(fix, "%s does not stand on %s", entry, name);
+		err = ff_fix_refuse(fix, "%s does not stand on %s", what, name);
 	if (!err)
 		err = kept.n ? put(fix, name, kept.p) : take_away(fix, name);
 	return err ? err : write_command(m, fix);

@@ -1,0 +1,122 @@
+-- Which GPU a process may see.
+
+local function first_device(say)
+  return {set = {CUDA_VISIBLE_DEVICES = "0"}, say = say}
+end
+
+rule {
+  id = "visible-devices.wrong",
+  signatures = {
+    ordinal = [[(?:invalid device ordinal|cudaErrorInvalidDevice\b|CUDA_ERROR_INVALID_DEVICE|]]
+      .. [[Invalid CUDA ['"]device=)]],
+    invalid_id = [[(?:CUDA_VISIBLE_DEVICES[^\n]{0,80}(?:invalid|not (?:a )?valid|empty|must be)|]]
+      .. [[Invalid value for CUDA_VISIBLE_DEVICES)]],
+    index = [[(?:Device index must not be negative|device >= 0 && device < num_gpus|Expected cuda device index|]]
+      .. [[device_index[^\n]{0,40}out of range)]],
+    int_uuid = [[invalid literal for int\(\) with base 10: '(?:GPU|MIG)-]],
+    printed_empty = [=[CUDA_VISIBLE_DEVICES(?:=|: ?)(?:['"]['"]|-1\b|<empty>)]=],
+    no_device = [[(?:No CUDA GPUs are available|no CUDA-capable device is detected|CUDA_ERROR_NO_DEVICE)]],
+  },
+  context = {
+    set = [=[CUDA_VISIBLE_DEVICES['"]?\]? ?[=:] ?['"]?(?<set>\d+(?:,\d+)*)]=],
+    ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed|world_size|tensor[-_]parallel)]],
+  },
+  facts = {"env.CUDA_VISIBLE_DEVICES", "gpus"},
+  explains = {"hf.model-too-new"}, -- "failed to be inspected" only wraps it
+  when = function(f, log)
+    local hit, n = log.ordinal or log.index, #f.gpus()
+    if hit and log.ranks then return nil end -- launch.too-many-ranks
+    hit = log.int_uuid or log.invalid_id or log.printed_empty or hit
+    local unset = {unset = {"CUDA_VISIBLE_DEVICES"}, say = "Unset it, or name a device.", automatic = n > 0}
+    if not hit then -- no device, although the variable names some: do they exist?
+      local set, highest = log.set and log.set.set or f.env"CUDA_VISIBLE_DEVICES", nil
+      if set == "" or set == "-1" then
+        return {hit = log.no_device, confidence = n > 0 and 0.93 or 0.8, fixes = {unset},
+          why = ("CUDA_VISIBLE_DEVICES is %s: it hides every GPU."):format(set == "" and "empty" or set)}
+      end
+      for _, item in ipairs(type(set) == "string" and set:split(",") or {}) do
+        local i = tonumber(item)
+        if i and (not highest or i > highest) then highest = i end
+      end
+      local cuda = f"torch.cuda" ~= false and not (f.pkg"torch" or ""):match[[\+cpu]]
+      local inside = not f"system.container.runtime" or f"cuda.driver_init.code" == 0
+      if n > 0 and f"driver.version" and inside and cuda and (not highest or n > highest) then
+        return {hit = log.no_device, confidence = 0.66,
+          why = "This machine has a GPU and a driver, and CUDA counts none: what the process was given hides it "
+            .. "(CUDA_VISIBLE_DEVICES "
+            .. "set in the program or the job script, or a scheduler that gave the job no GPU).",
+          fixes = {first_device("Name a GPU that exists, counted from 0, before the process starts."),
+            {code = true, say = "Or take the assignment out of the code; under Slurm ask for a GPU (--gres=gpu:1)."}}}
+      end
+      if not highest or highest == 0 or n > highest then return nil end
+      return {hit = log.no_device, confidence = n > 0 and 0.9 or 0.66,
+        why = {("CUDA_VISIBLE_DEVICES is %s, and CUDA finds no such device%s."):format(set,
+          n > 0 and (" (this machine has %d)"):format(n) or "")},
+        fixes = {first_device("Name devices that exist, counted from 0.")}}
+    end
+    if f"gpus.0.mig" == true or (f"gpus.0.name" or ""):match[[\bMIG\b]] then return nil end -- gpu.mig-no-instance
+    local fixes = {first_device("Set it, before the process starts, to devices that exist; then use indices from 0."),
+      {code = true, say = "Or correct the device index in the code (cuda:0)."}}
+    if log.printed_empty and hit == log.printed_empty then table.insert(fixes, 1, unset) end
+    return {hit = hit, confidence = log.no_device and log.printed_empty and 0.9 or 0.82, fixes = fixes,
+      why = {"A device was asked for that this process does not have; behind CUDA_VISIBLE_DEVICES devices are "
+        .. "counted from 0.",
+        "CUDA_VISIBLE_DEVICES is {fact:env.CUDA_VISIBLE_DEVICES}."}}
+  end,
+  check = function(f)
+    local v, n = f.env"CUDA_VISIBLE_DEVICES", #f.gpus()
+    if not v or n == 0 then return nil end
+    if v == "" or v == "-1" then
+      return {confidence = 0.85, severity = "error", why = "CUDA_VISIBLE_DEVICES hides every GPU of this machine.",
+        fixes = {{unset = {"CUDA_VISIBLE_DEVICES"}, say = "Unset it, or name a device."}}}
+    end
+    for _, item in ipairs(v:split(",")) do
+      local i = tonumber(item)
+      if i and i >= n then
+        return {confidence = 0.85, why = ("CUDA_VISIBLE_DEVICES names device %d, and this machine has %d, counted "
+          .. "from 0."):format(i, n),
+          fixes = {first_device(n == 1 and "Name device 0." or ("Name devices from 0 to %d."):format(n - 1))}}
+      end
+    end
+  end,
+  doc = {looks = "'invalid device ordinal', 'No CUDA GPUs are available' with the variable set.",
+    check = "The variable against nvidia-smi -L; set before the process starts?"},
+}
+
+rule {
+  id = "launch.too-many-ranks",
+  signatures = {
+    ordinal = [[invalid device ordinal]],
+    world = [[(?:world[_ ]size|num_processes|nproc_per_node)[^\n]{0,60}(?:exceeds|larger than|greater than|]]
+      .. [[more than)[^\n]{0,40}(?:GPUs|devices)]],
+    not_enough = [[(?:NotEnoughCUDADevices|world_size \(\d+\) is less than than max local gpu count|]]
+      .. [[The number of required GPUs exceeds the total number of available GPUs|No slot '\d+' specified on host|]]
+      .. [[GPUs required (?<wanted>\d+) but only (?<there>\d+)|]]
+      .. [[(?i:number of gpus)[^\n]{0,20} \(\d+\) more than available|local rank \d+ is out of bounds|]]
+      .. [[`?sharded`? is true but only found (?<found>\d+) CUDA devices|]]
+      .. [[not enough slots available in the system to satisfy|But your machine only has: \[|]]
+      .. [[Total number of devices \(\d+\) is larger than available GPUs)]],
+    vllm = [[(?:Tensor parallel size|tensor_parallel_size|World size)[^\n]{0,80}]]
+      .. [[(?:cannot exceed|exceeds|is (?:larger|greater) than)[^\n]{0,60}(?:GPUs|devices|number of available)]],
+  },
+  context = {ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed\.|world_size|]]
+    .. [[tensor[-_]parallel|]]
+    .. [[accelerate launch|deepspeed|Error\w*Error: CUDA error: invalid device ordinal)]]},
+  facts = {"gpus", "env.CUDA_VISIBLE_DEVICES"},
+  specific_over = {"visible-devices.wrong"},
+  when = function(f, log)
+    if not log.ranks and not log.world and not log.vllm and not log.not_enough then return nil end
+    local n = #f.gpus()
+    n = n == 0 and log.not_enough and tonumber(log.not_enough.there or log.not_enough.found) or n
+    local engine = log.vllm or log.not_enough and log.not_enough.text:match[[sharded]]
+    local say = "Start as many processes as there are visible GPUs" .. (n > 0 and (" (%d)."):format(n) or ".")
+    return {confidence = 0.85, why = "More ranks were started than there are visible GPUs.",
+      fixes = {engine and {flag = "tensor_parallel_size", value = n > 0 and n or nil, toward = "lower", say = say,
+        kind = "param:nproc_per_node"}
+          or {argument = "nproc_per_node", value = n > 0 and n or nil, say = say},
+        {unset = {"CUDA_VISIBLE_DEVICES"}, say = "Or make all GPUs of the machine visible.",
+          cond = function(facts) return facts.env"CUDA_VISIBLE_DEVICES" and true or false end}}}
+  end,
+  doc = {looks = "'invalid device ordinal' in torch.cuda.set_device(local_rank).",
+    check = "Ranks against visible devices."},
+}
