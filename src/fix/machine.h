@@ -124,6 +124,16 @@ struct ff_torch_wish {
 struct ff_error *ff_fix_torch(
 	const struct ff_fix_machine *m, const struct ff_torch_wish *wish, json_t *fix, bool *ret_done);
 
+enum ff_shadow {
+	FF_SHADOW_NONE,	 /**< the copy that is imported is the environment's own */
+	FF_SHADOW_CURES, /**< taking the other copy out of the way is the fix, which is written */
+	FF_SHADOW_FIRST, /**< that is written, and an install must follow it */
+};
+
+/** Write what takes another copy of a package from before the environment's own. */
+struct ff_error *ff_fix_shadow(
+	const struct ff_fix_machine *m, const char *name, const char *need, json_t *fix, enum ff_shadow *ret);
+
 /** Which installer reaches the interpreter. */
 enum ff_installer ff_installer_of(const struct ff_fix_machine *m);
 

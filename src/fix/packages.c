@@ -121,6 +121,7 @@ static struct ff_error *effect_of(json_t *fix, const char *name, const char *nee
 
 struct wish {
 	const char *name, *need, *extra, *arch;
+	const char *after; // a command that must come before
 	bool fresh, alone, build, older, upgrade;
 	const json_t *with; // names of packages that must move too, or names with bounds
 };
@@ -153,6 +154,8 @@ static struct ff_error *write_install(
 {
 	_cleanup_buf_ struct ff_buf b = {0};
 	bool uv = m->installer == FF_INSTALLER_UV;
+	if (w->after)
+		ff_buf_printf(&b, "%s; ", w->after);
 	ff_installer_words(m, "install", &b);
 	if (w->fresh)
 		ff_buf_str(&b, uv ? " --reinstall --no-cache" : " --force-reinstall --no-cache-dir");
@@ -254,9 +257,15 @@ static struct ff_error *install(const struct ff_fix_machine *m, struct wish *w, 
 	enum fits how = fits(m, w->name, w->need);
 	bool older = how == FITS_TOO_NEW || (how == FITS_UNKNOWN && (w->older || (w->need && only_upper(w->need))));
 	bool done = false;
-	struct ff_error *err = ff_fix_kind(fix, older ? "pip-downgrade" : "pip", w->name);
-	if (err || !ff_fix_package_known(m, w->name))
-		return err; // a name that nobody is known to own gets no command
+	enum ff_shadow shadow = FF_SHADOW_NONE;
+	if (!ff_fix_package_known(m, w->name)) // a name that nobody is known to own gets no command
+		return ff_fix_kind(fix, older ? "pip-downgrade" : "pip", w->name);
+	struct ff_error *err = ff_fix_shadow(m, w->name, w->need, fix, &shadow);
+	if (!err)
+		err = ff_fix_kind(fix, older ? "pip-downgrade" : "pip", w->name);
+	if (err || shadow == FF_SHADOW_CURES)
+		return err;
+	w->after = shadow ? ff_json_text(fix, "command") : NULL;
 	if (w->older && !w->need)
 		return NULL; // which release would be a guess
 	if (how == FITS_YES && !w->fresh)
