@@ -272,6 +272,10 @@ struct ff_error *ff_explain(const struct ff_explain_options *options, struct ff_
 		.checks = options->check,
 		.engine = options->engine,
 		.stop = options->stop,
+		.facts_what = options->facts_of,
+		.facts_assumed = options->facts_assumed,
+		.other_facts = ff_other_facts,
+		.context = (void *)options->worker,
 	};
 	struct ff_diagnosis *diagnosis = calloc(1, sizeof(*diagnosis));
 	err = diagnosis ? ff_diagnose(&diagnose, &diagnosis->doc) : &ff_enomem;

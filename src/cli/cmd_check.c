@@ -27,6 +27,7 @@ static int check(const struct check *c, const struct ff_output *output)
 					 .log_fd = -1,
 					 .rules_dir = c->rules,
 					 .check = true,
+					 .facts_of = c->facts ? NULL : "this machine",
 					 .engine = c->engine,
 					 .deep_ms = c->deep ? c->deadline_s * 1000 : 0},
 			&diagnosis);

@@ -29,7 +29,7 @@ static void catch_interrupt(void)
 }
 
 struct sources {
-	const char *facts, *rules;
+	const char *facts, *rules, *worker;
 	bool no_facts, save;
 };
 
@@ -62,6 +62,9 @@ static int explain(const struct sources *from, int fd, const char *name, const s
 					 .log_fd = fd,
 					 .log_name = name,
 					 .rules_dir = from->rules,
+					 .facts_of = !from->facts && facts ? "this machine" : NULL,
+					 .facts_assumed = !from->facts && facts,
+					 .worker = from->worker,
 					 .stop = &interrupted},
 			&diagnosis);
 	if (!err && from->save)
@@ -102,6 +105,11 @@ int ff_cmd_explain(int argc, char **argv)
 	const struct ff_option options[] = {
 		{"facts", 0, FF_OPT_TEXT, "FILE",
 			"facts of the machine that failed ('firstfix report --json'); default: this one", &from.facts},
+		{"worker", 0, FF_OPT_TEXT, "NAME",
+			"where this machine is not the log's: use the start-up report of that run of 'firstfix run' "
+			"(its id, or a word "
+			"of its command)",
+			&from.worker},
 		{"no-facts", 0, FF_OPT_FLAG, NULL, "use the log alone", &from.no_facts},
 		{"rules", 0, FF_OPT_TEXT, "DIR", "a folder of more rules", &from.rules},
 		{"save", 0, FF_OPT_FLAG, NULL, "store it as an incident ('firstfix incidents')", &from.save},

@@ -148,28 +148,27 @@ static bool shows_failure(const struct ff_scan *scan)
 	return failed;
 }
 
-static struct ff_error *judge(const struct ff_diagnose_options *o, struct ff_rules *rules, const struct ff_scan *scan,
-	struct ff_findings *findings, json_t *broken)
+static struct ff_error *judge(const struct ff_diagnose_options *o, const struct ff_ground *ground,
+	struct ff_rules *rules, const struct ff_scan *scan, struct ff_findings *findings, json_t *broken)
 {
 	_cleanup_findings_ struct ff_findings checks = {0};
 	bool failed = scan && shows_failure(scan);
 	if (!o->checks && !failed && !(scan && ff_scan_spoke(scan)))
 		return NULL;
-	struct ff_error *err = ff_judge_facts(rules, o->facts);
+	struct ff_error *err = ff_judge_facts(rules, ground->facts);
 	if (!err && scan)
 		err = ff_judge_log(rules, scan, findings, broken);
 	if (!err && o->checks && o->engine)
 		err = ff_rules_narrow(rules, o->engine);
-	if (!err && o->facts && (o->checks || findings->n || failed))
+	if (!err && ground->facts && (o->checks || findings->n || failed))
 		err = ff_judge_checks(rules, o->checks ? findings : &checks, broken);
 	if (!err && scan)
 		err = ff_findings_confirm(rules, &checks, failed, findings);
 	if (err)
 		return err;
 	ff_findings_rank(rules, findings);
-	const struct ff_ground ground = {.facts = o->facts};
-	err = ff_findings_fix(rules, &ground, findings, broken);
-	return err || !o->facts ? err : ff_findings_try(rules, &ground, findings);
+	err = ff_findings_fix(rules, ground, findings, broken);
+	return err || !ground->facts ? err : ff_findings_try(rules, ground, findings);
 }
 
 struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
@@ -178,19 +177,25 @@ struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
 	_cleanup_scan_ struct ff_scan *scan = NULL;
 	_cleanup_findings_ struct ff_findings findings = {0};
 	_cleanup_json_ json_t *broken = json_array();
+	_cleanup_json_ json_t *said = NULL, *facts = NULL, *facts_of = NULL;
 	struct ff_error *err = ff_rules_load(o->rules_dir, o->no_extra_rules, &rules);
 	if (!err && o->log_fd >= 0)
 		err = ff_scan_create(rules, &scan);
 	if (!err && scan)
 		err = read_log(o, scan);
 	if (!err)
-		err = judge(o, rules, scan, &findings, broken);
+		err = scan ? ff_scan_said(scan, &said) : NULL;
+	if (!err)
+		err = ff_whose_facts(o, said, &facts, &facts_of);
+	const struct ff_ground ground = {.facts = facts, .said = said};
+	if (!err)
+		err = judge(o, &ground, rules, scan, &findings, broken);
 	if (err)
 		return err;
 	json_t *doc = document_of(rules, &findings, broken);
 	if (doc && o->checks)
-		json_object_set_new(doc, "looked_at", ff_looked_at(o->facts, rules));
-	if (!doc)
+		json_object_set_new(doc, "looked_at", ff_looked_at(facts, rules));
+	if (!doc || json_object_set(doc, "facts_of", facts_of) < 0)
 		return &ff_enomem;
 	err = ff_outcome(rules, scan, &findings, doc);
 	if (err) {

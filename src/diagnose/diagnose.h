@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "base/str.h"
 
 struct ff_diagnose_options {
 	const json_t *facts;	  /**< firstfix.facts/1, may be partial or NULL */
@@ -12,7 +13,20 @@ struct ff_diagnose_options {
 	const volatile int *stop; /**< ends reading early when it becomes true; may be NULL */
 	bool checks;		  /**< evaluate rules on facts alone, and say what they find */
 	const char *engine;	  /**< leave out checks that do not apply to this engine ("vllm"); NULL for all */
+
+	const char *facts_what; /**< whose facts they are: "this machine", "start-up report of NAME"; NULL is "file" */
+	bool facts_assumed; /**< nobody said that they are the log's: where the log contradicts them they are not used */
+	/** Asked for other facts then, with 0, 1, ... until some fit: *ret_facts NULL is one that cannot be read, *ret_what NULL says
+	    that there are no more. May be NULL. */
+	struct ff_error *(*other_facts)(
+		const json_t *said, unsigned index, void *context, json_t **ret_facts, char **ret_what);
+	void *context;
 };
+
+enum { FF_OTHER_FACTS_MAX = 32 };
+
+/** Could these facts be those of the machine that a log speaks of (log/said.h)? Else *ret_because says what contradicts. */
+bool ff_facts_fit(const json_t *facts, const json_t *said, struct ff_buf *ret_because);
 
 struct ff_error *ff_diagnose(const struct ff_diagnose_options *options, json_t **ret);
 

@@ -58,6 +58,12 @@ json_t *ff_looked_at(const json_t *facts, const struct ff_rules *rules);
 struct ff_error *ff_outcome(
 	struct ff_rules *rules, const struct ff_scan *scan, const struct ff_findings *findings, json_t *doc);
 
+struct ff_diagnose_options;
+
+/** The facts to judge with: those of the options, others that fit the log, or NULL; *ret_told is `facts_of` of the contract. */
+struct ff_error *ff_whose_facts(
+	const struct ff_diagnose_options *options, const json_t *said, json_t **ret_facts, json_t **ret_told);
+
 /** What a fix is written for and tried on; each may be NULL. */
 struct ff_ground {
 	const json_t *facts; /**< firstfix.facts/1 */

@@ -15,7 +15,7 @@ enum type {
 	T_TEXT_OR_LIST, // text, or a list of texts
 	T_LIST,		// a list of texts
 	T_PATTERNS,	// name -> pattern
-	T_EMITTERS, // a list of names or classes of rules/data/emitters.tsv
+	T_EMITTERS,	// a list of names or classes of rules/data/emitters.tsv
 	T_FIXES,
 	T_FUNCTION,
 	T_NUMBER01,
@@ -92,8 +92,8 @@ static struct ff_error *check_emitters(lua_State *L, int index, const char *fiel
 	for (lua_Integer i = 1; !err && i <= (lua_Integer)lua_rawlen(L, index); i++) {
 		lua_rawgeti(L, index, i);
 		if (!ff_emitter_known(ff_span_of(lua_tostring(L, -1))))
-			err = ff_error_create(FF_EUSAGE, "'%s' is neither a name nor a class of rules/data/emitters.tsv",
-				lua_tostring(L, -1));
+			err = ff_error_create(FF_EUSAGE,
+				"'%s' is neither a name nor a class of rules/data/emitters.tsv", lua_tostring(L, -1));
 		lua_pop(L, 1);
 	}
 	return err;

@@ -6,6 +6,7 @@
 #include "diagnose/scan.h"
 
 #include "log/chunk.h"
+#include "log/said.h"
 
 enum { TEXT_MAX = 2000, FOUND_MAX = 512, TOLD = 256 };
 
@@ -44,6 +45,7 @@ struct ff_scan {
 	unsigned *landmark_seen; // the subject that a landmark was last found in
 	bool spoke;		 // a signature that is no context has a hit
 	uint32_t told[TOLD];	 // hashes of lines that call themselves errors, as far as they are remembered
+	struct ff_said *said;
 };
 
 void ff_scan_destroy(struct ff_scan *scan)
@@ -61,6 +63,7 @@ void ff_scan_destroy(struct ff_scan *scan)
 	ff_chunks_destroy(scan->chunks);
 	free(scan->candidates);
 	ff_matcher_destroy(scan->matcher);
+	ff_said_destroy(scan->said);
 	ff_liner_destroy(scan->liner);
 	ff_events_destroy(scan->events);
 	ff_runs_destroy(scan->runs);
@@ -82,7 +85,7 @@ struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_scan **ret)
 	scan->hits = calloc(ff_rules_signature_count(rules) + 1, sizeof(*scan->hits));
 	// A line has at least two bytes with its newline, and a shorter one matches nothing.
 	scan->candidates = calloc(FF_CHUNK_MAX / 2 + 1, sizeof(*scan->candidates));
-	struct ff_error *err = scan->hits && scan->candidates ? NULL : &ff_enomem;
+	struct ff_error *err = scan->hits && scan->candidates ? ff_said_create(&scan->said) : &ff_enomem;
 	if (!err)
 		err = ff_chunks_create(read_chunk, scan, &scan->chunks);
 	if (!err)
@@ -460,6 +463,7 @@ static struct ff_error *take_error(struct ff_scan *scan)
 static struct ff_error *read_chunk(struct ff_span lines, void *context)
 {
 	struct ff_scan *scan = context;
+	ff_said_read(scan->said, lines);
 	scan->bytes = lines;
 	scan->at = scan->work = 0;
 	scan->number = scan->line + 1;
@@ -536,6 +540,11 @@ const struct ff_hit *ff_scan_hits(const struct ff_scan *scan, size_t signature, 
 	if (ret_total)
 		*ret_total = hits ? hits->total : 0;
 	return hits ? hits->list : NULL;
+}
+
+struct ff_error *ff_scan_said(struct ff_scan *scan, json_t **ret)
+{
+	return ff_said_finish(scan->said, scan->events, ret);
 }
 
 bool ff_scan_spoke(const struct ff_scan *scan)

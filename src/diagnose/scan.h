@@ -36,6 +36,9 @@ struct ff_error *ff_scan_end(struct ff_scan *scan);
 const struct ff_events *ff_scan_events(const struct ff_scan *scan);
 const struct ff_runs *ff_scan_runs(const struct ff_scan *scan);
 
+/** What the log says of the machine it was written on, after ff_scan_end(). */
+struct ff_error *ff_scan_said(struct ff_scan *scan, json_t **ret);
+
 /** Hits of one signature in order: their number, and how many there really were. */
 const struct ff_hit *ff_scan_hits(const struct ff_scan *scan, size_t signature, size_t *ret_n, uint64_t *ret_total);
 

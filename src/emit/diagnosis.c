@@ -342,6 +342,18 @@ static void say_broken_rules(struct writer *w)
 		ff_page_say(w->page, FF_MARK_WARN, "", "%s", json_string_value(why));
 }
 
+// An answer from another machine's facts reads like any other, so whose they were is said.
+static void say_whose_facts(struct writer *w)
+{
+	const json_t *of = json_object_get(w->doc, "facts_of");
+	const char *what = ff_json_text(of, "what"), *because = ff_json_text(of, "because");
+	if (!what || (strcmp(what, "none") == 0 && !because))
+		return;
+	ff_page_gap(w->page);
+	ff_page_say(w->page, because ? FF_MARK_WARN : FF_MARK_NONE, "Facts of", "%s%s%s%s", what, because ? " (" : "",
+		because ? because : "", because ? ")" : "");
+}
+
 void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
 {
 	struct writer w = {.page = page, .doc = doc};
@@ -352,6 +364,7 @@ void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
 	} else
 		say_nothing_found(&w);
 	say_history(&w);
+	say_whose_facts(&w);
 	say_deep(&w);
 	say_unexplained(&w);
 	say_broken_rules(&w);

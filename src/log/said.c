@@ -1,0 +1,445 @@
+// Reads out of a log what it says of its own machine.
+//
+//	INFO 05-01 [api_server.py:1043] vLLM API server version 0.8.5
+//	INFO 05-01 [api_server.py:1044] args: Namespace(model='m', max_model_len=8192, dtype='auto')
+//	INFO 05-01 [utils.py:233] non-default args: {'model': 'm', 'max_model_len': 8192}
+//	server_args=ServerArgs(model_path='m', mem_fraction_static=0.88, tp_size=2)
+//	text_generation_launcher: Args { model_id: "m", max_input_tokens: Some(1024), quantize: None }
+//	+ vllm serve m --max-model-len 8192 --enforce-eager
+//	  File "/opt/venv/lib/python3.10/site-packages/torch/nn/modules/module.py", line 1532, in _call_impl
+//
+// How the source lies: usage texts list flags that were not given (they stand in brackets), a requirement names a version that is
+// not there ("requires torch==2.6.0"), and a launcher's log may hold several starts, of which the last counts.
+#include "log/said.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+enum {
+	HEAD_MAX = 256 << 10,
+	LIST_MAX = 16 << 10,
+	SETTINGS_MAX = 300,
+	WORD_MAX = 300,
+	NAME_MAX_BYTES = 64,
+	PACKAGES_MAX = 200,
+	HITS_MAX = 40,
+};
+
+struct ff_said {
+	json_t *doc;
+	size_t read;
+	bool failed;
+};
+
+struct ff_error *ff_said_create(struct ff_said **ret)
+{
+	struct ff_said *said = calloc(1, sizeof(*said));
+	if (said)
+		said->doc = json_object();
+	if (!said || !said->doc) {
+		ff_said_destroy(said);
+		return &ff_enomem;
+	}
+	*ret = said;
+	return NULL;
+}
+
+void ff_said_destroy(struct ff_said *said)
+{
+	if (said)
+		json_decref(said->doc);
+	free(said);
+}
+
+// ---- keeping ----
+
+static void put(struct ff_said *said, const char *path, struct ff_span value)
+{
+	if (!value.n || value.n > WORD_MAX)
+		return;
+	struct ff_error *err = ff_json_put(said->doc, path, ff_json_string(value.p, value.n));
+	said->failed |= err && err->code == FF_ENOMEM;
+	ff_error_destroy(err);
+}
+
+static json_t *object_at(struct ff_said *said, const char *path)
+{
+	json_t *at = ff_json_at(said->doc, path);
+	if (at)
+		return at;
+	struct ff_error *err = ff_json_put(said->doc, path, json_object());
+	said->failed |= err != NULL;
+	ff_error_destroy(err);
+	return ff_json_at(said->doc, path);
+}
+
+static bool is_word_char(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
+}
+
+static struct ff_span word_at(struct ff_span text)
+{
+	size_t n = 0;
+	while (n < text.n && (is_word_char(text.p[n]) || text.p[n] == '+'))
+		n++;
+	while (n && text.p[n - 1] == '.')
+		n--;
+	return (struct ff_span){text.p, n};
+}
+
+static struct ff_span version_at(struct ff_span text)
+{
+	while (text.n && (*text.p == ' ' || *text.p == ':' || *text.p == '=' || *text.p == 'v' || *text.p == '`')) {
+		text.p++;
+		text.n--;
+	}
+	struct ff_span word = word_at(text);
+	bool number = word.n >= 3 && isdigit((unsigned char)word.p[0]) && memchr(word.p, '.', word.n);
+	return number ? word : (struct ff_span){NULL, 0};
+}
+
+static void put_setting(struct ff_said *said, struct ff_span name, struct ff_span value)
+{
+	char key[NAME_MAX_BYTES];
+	json_t *settings = object_at(said, "engine.settings");
+	if (!name.n || name.n >= sizeof(key) || value.n > WORD_MAX || json_object_size(settings) >= SETTINGS_MAX)
+		return;
+	for (size_t i = 0; i < name.n; i++)
+		key[i] = name.p[i] == '-' ? '_' : name.p[i];
+	key[name.n] = '\0';
+	if (json_object_set_new(settings, key, ff_json_string(value.p, value.n)) < 0)
+		said->failed |= !ff_json_at(said->doc, "engine");
+}
+
+static void put_package(struct ff_said *said, struct ff_span name, struct ff_span version)
+{
+	char key[NAME_MAX_BYTES];
+	json_t *packages = object_at(said, "packages");
+	if (!name.n || name.n >= sizeof(key) || !version.n || json_object_size(packages) >= PACKAGES_MAX)
+		return;
+	for (size_t i = 0; i < name.n; i++)
+		key[i] = name.p[i] == '_' ? '-' : (char)tolower((unsigned char)name.p[i]);
+	key[name.n] = '\0';
+	json_object_set_new(packages, key, ff_json_string(version.p, version.n));
+}
+
+static void add_runtime(struct ff_said *said, const char *name)
+{
+	json_t *list = json_object_get(said->doc, "runtime"), *item;
+	size_t i;
+	json_array_foreach (list, i, item) {
+		if (strcmp(json_string_value(item), name) == 0)
+			return;
+	}
+	if (!list && json_object_set_new(said->doc, "runtime", list = json_array()) < 0)
+		return;
+	json_array_append_new(list, json_string(name));
+}
+
+// ---- lists of settings ----
+
+// Where a value ends: at a comma or the closing bracket of the list itself.
+static size_t value_end(struct ff_span text)
+{
+	int depth = 0;
+	char quote = 0;
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+		if (quote) {
+			quote = c == quote && text.p[i - 1] != '\\' ? 0 : quote;
+		} else if (c == '\'' || c == '"') {
+			quote = c;
+		} else if (strchr("([{", c)) {
+			depth++;
+		} else if (strchr(")]}", c)) {
+			if (depth-- == 0)
+				return i;
+		} else if (c == ',' && depth == 0) {
+			return i;
+		}
+	}
+	return text.n;
+}
+
+static struct ff_span bare(struct ff_span value)
+{
+	value = ff_span_trim(value);
+	if (ff_span_starts(value, "Some(") && ff_span_ends(value, ")"))
+		value = ff_span_trim((struct ff_span){value.p + 5, value.n - 6});
+	if (value.n >= 2 && (value.p[0] == '\'' || value.p[0] == '"') && value.p[value.n - 1] == value.p[0])
+		value = (struct ff_span){value.p + 1, value.n - 2};
+	return value;
+}
+
+// "'model': 'm', 'n': 1}", "model='m', n=1)", "model_id: \"m\", n: Some(1) }"
+static void read_list(struct ff_said *said, struct ff_span text)
+{
+	if (text.n > LIST_MAX)
+		text.n = LIST_MAX;
+	for (int n = 0; text.n && n < SETTINGS_MAX; n++) {
+		size_t end = value_end(text), sign = 0;
+		while (sign < end && text.p[sign] != '=' && text.p[sign] != ':')
+			sign++;
+		struct ff_span name = bare((struct ff_span){text.p, sign});
+		struct ff_span value = sign < end ? bare((struct ff_span){text.p + sign + 1, end - sign - 1}) : name;
+		bool plain = name.n && word_at(name).n == name.n;
+		if (plain && sign < end && !ff_span_eq(value, "None"))
+			put_setting(said, name, value);
+		if (end >= text.n || text.p[end] != ',')
+			return;
+		text = (struct ff_span){text.p + end + 1, text.n - end - 1};
+	}
+}
+
+// "--max-model-len 8192 --enforce-eager --dtype=half"
+// Usage texts and complaints name flags that nobody gave.
+static void read_flags(struct ff_said *said, struct ff_span rest, struct ff_span line)
+{
+	struct ff_span word, flag = {NULL, 0};
+	if (memmem(line.p, line.n, "usage:", 6) || memmem(line.p, line.n, "rror:", 5))
+		return;
+	while (ff_span_next(&rest, ' ', &word)) {
+		if (!word.n)
+			continue;
+		bool is_flag = ff_span_starts(word, "--") && word.n > 2;
+		if (flag.n)
+			put_setting(said, flag, is_flag ? FF_SPAN("true") : bare(word));
+		flag = (struct ff_span){NULL, 0};
+		if (!is_flag)
+			continue;
+		const char *sign = memchr(word.p, '=', word.n);
+		struct ff_span name = {word.p + 2, sign ? (size_t)(sign - word.p - 2) : word.n - 2};
+		if (word_at(name).n != name.n)
+			continue;
+		if (sign)
+			put_setting(said, name, bare((struct ff_span){sign + 1, word.n - (size_t)(sign + 1 - word.p)}));
+		else
+			flag = name;
+	}
+	if (flag.n)
+		put_setting(said, flag, FF_SPAN("true"));
+}
+
+// ---- marks ----
+
+enum what { ENGINE, VERSION, LIST, COMMAND, PACKAGE, PYTHON, RUNTIME, PLATFORM, PIP_LINE, HOST };
+
+// What a text in the log's head tells; `name` is the engine, package, runtime or platform.
+static const struct mark {
+	const char *text;
+	enum what what;
+	const char *name;
+} marks[] = {
+	{"vLLM API server version ", VERSION, "vllm"},
+	{"LLM engine (v", VERSION, "vllm"},
+	{"non-default args: {", LIST, "vllm"},
+	{"args: Namespace(", LIST, NULL},
+	{"server_args=ServerArgs(", LIST, "sglang"},
+	{"Args { ", LIST, NULL},
+	{"text_generation_launcher", ENGINE, "tgi"},
+	{"text_embeddings_router", ENGINE, "tei"},
+	{"vllm serve ", COMMAND, "vllm"},
+	{"vllm.entrypoints", COMMAND, "vllm"},
+	{"sglang.launch_server", COMMAND, "sglang"},
+	{"text-generation-launcher ", COMMAND, "tgi"},
+	{"text-embeddings-router ", COMMAND, "tei"},
+	{"llama-server ", COMMAND, "llama.cpp"},
+	{"llama_model_loader:", ENGINE, "llama.cpp"},
+	{"ollama runner ", COMMAND, "ollama"},
+	{"ollama_llama_server ", COMMAND, "ollama"},
+	{"lmdeploy serve ", COMMAND, "lmdeploy"},
+	{"trtllm-serve ", COMMAND, "tensorrt-llm"},
+	{"ComfyUI version: ", VERSION, "comfyui"},
+	{"PyTorch version", PACKAGE, "torch"},
+	{"torch version", PACKAGE, "torch"},
+	{"transformers` version", PACKAGE, "transformers"},
+	{"transformers version", PACKAGE, "transformers"},
+	{"bitsandbytes version", PACKAGE, "bitsandbytes"},
+	{"[pip3] ", PIP_LINE, NULL},
+	{"Python version", PYTHON, NULL},
+	{"#SBATCH ", COMMAND, NULL},
+	{"#SBATCH ", RUNTIME, "slurm"},
+	{"slurmstepd", RUNTIME, "slurm"},
+	{"srun: ", RUNTIME, "slurm"},
+	{"docker run ", RUNTIME, "docker"},
+	{"docker: Error response", RUNTIME, "docker"},
+	{"nvidia-container-cli", RUNTIME, "docker"},
+	{"podman ", RUNTIME, "podman"},
+	{"pyxis:", RUNTIME, "enroot"},
+	{"enroot", RUNTIME, "enroot"},
+	{"apptainer", RUNTIME, "apptainer"},
+	{"singularity", RUNTIME, "apptainer"},
+	{"kubelet", RUNTIME, "kubernetes"},
+	{"kubernetes.io/", RUNTIME, "kubernetes"},
+	{"microsoft-standard-WSL2", PLATFORM, "wsl"},
+	{"Windows-1", PLATFORM, "windows"},
+	{"macOS-", PLATFORM, "macos"},
+	{"  host      : ", HOST, NULL},
+};
+
+static void put_engine(struct ff_said *said, const char *name)
+{
+	const char *before = ff_json_text(said->doc, "engine.name");
+	if (name && (!before || strcmp(before, name) != 0))
+		put(said, "engine.name", ff_span_of(name));
+}
+
+// "[pip3] torch==2.3.1+cu121"
+static void read_pip_line(struct ff_said *said, struct ff_span rest)
+{
+	struct ff_span name = word_at(rest);
+	struct ff_span after = {rest.p + name.n, rest.n - name.n};
+	if (ff_span_starts(after, "=="))
+		put_package(said, name, version_at(after));
+}
+
+static void put_python(struct ff_said *said, struct ff_span version)
+{
+	size_t dots = 0, n = 0;
+	for (; n < version.n && (isdigit((unsigned char)version.p[n]) || version.p[n] == '.'); n++) {
+		dots += version.p[n] == '.';
+		if (dots == 2)
+			break;
+	}
+	if (dots && n && version.p[n - 1] != '.')
+		put(said, "python.version", (struct ff_span){version.p, n});
+}
+
+// `rest` is what follows the mark, up to the end of the bytes; `line` the line it stands in.
+static void take(struct ff_said *said, const struct mark *m, struct ff_span rest, struct ff_span line)
+{
+	struct ff_span in_line = {rest.p, (size_t)(line.p + line.n - rest.p)}, version = version_at(in_line);
+	switch (m->what) {
+	case ENGINE:
+		put_engine(said, m->name);
+		break;
+	case VERSION:
+		if (version.n) {
+			put_engine(said, m->name);
+			put(said, "engine.version", version);
+			put_package(said, ff_span_of(m->name), version);
+		}
+		break;
+	case LIST:
+		put_engine(said, m->name);
+		read_list(said, rest);
+		break;
+	case COMMAND:
+		put_engine(said, m->name);
+		read_flags(said, in_line, line);
+		break;
+	case PACKAGE:
+		put_package(said, ff_span_of(m->name), version);
+		break;
+	case PYTHON:
+		put_python(said, version);
+		break;
+	case PIP_LINE:
+		read_pip_line(said, in_line);
+		break;
+	case RUNTIME:
+		add_runtime(said, m->name);
+		break;
+	case PLATFORM:
+		put(said, "platform", ff_span_of(m->name));
+		break;
+	case HOST:
+		put(said, "host", word_at(in_line));
+		break;
+	}
+}
+
+static void find_mark(struct ff_said *said, const struct mark *m, struct ff_span bytes)
+{
+	const char *end = bytes.p + bytes.n, *at = bytes.p;
+	size_t n = strlen(m->text);
+	for (int hits = 0; hits < HITS_MAX && at < end; hits++) {
+		at = memmem(at, (size_t)(end - at), m->text, n);
+		if (!at)
+			return;
+		const char *start = memrchr(bytes.p, '\n', (size_t)(at - bytes.p));
+		const char *stop = memchr(at, '\n', (size_t)(end - at));
+		start = start ? start + 1 : bytes.p;
+		stop = stop ? stop : end;
+		at += n;
+		take(said, m, (struct ff_span){at, (size_t)(end - at)},
+			(struct ff_span){start, (size_t)(stop - start)});
+		if (m->what == RUNTIME || m->what == ENGINE || m->what == PLATFORM)
+			return;
+	}
+}
+
+void ff_said_read(struct ff_said *said, struct ff_span lines)
+{
+	if (said->read >= HEAD_MAX)
+		return;
+	if (lines.n > HEAD_MAX - said->read)
+		lines.n = HEAD_MAX - said->read;
+	said->read += lines.n;
+	for (size_t i = 0; lines.n && i < sizeof(marks) / sizeof(*marks); i++)
+		find_mark(said, &marks[i], lines);
+}
+
+// ---- events ----
+
+static bool put_prefix(struct ff_said *said, const char *file)
+{
+	const char *lib = strstr(file, "/lib/python");
+	const char *packages = lib ? strstr(lib, "-packages/") : NULL;
+	if (!lib || !packages || lib == file || file[0] != '/')
+		return false;
+	struct ff_span version = word_at(ff_span_of(lib + strlen("/lib/python")));
+	put(said, "python.prefix", (struct ff_span){file, (size_t)(lib - file)});
+	put_python(said, version); // Debian's "python3/dist-packages" has none
+	return true;
+}
+
+static void read_path(struct ff_said *said, const char *file)
+{
+	static const struct {
+		const char *part, *platform, *runtime;
+	} parts[] = {{"\\site-packages\\", "windows", NULL}, {"/Users/", "macos", NULL}, {"/kaggle/", NULL, "kaggle"},
+		{"/content/", NULL, "colab"}, {"ipykernel", NULL, "notebook"}, {"/runpod", NULL, "runpod"}};
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		if (!strstr(file, parts[i].part))
+			continue;
+		if (parts[i].platform)
+			put(said, "platform", ff_span_of(parts[i].platform));
+		if (parts[i].runtime)
+			add_runtime(said, parts[i].runtime);
+	}
+}
+
+static void read_frames(struct ff_said *said, const struct ff_event *e)
+{
+	for (size_t i = 0; i < e->frame_count; i++) {
+		const char *file = e->frames[i].file;
+		read_path(said, file);
+		put_prefix(said, file);
+	}
+}
+
+// "tokenizers>=0.20 is required ..., but found tokenizers==0.15.2": what is found is what is there.
+static void read_message(struct ff_said *said, const char *message)
+{
+	const char *at = strstr(message, "found ");
+	struct ff_span name = at ? word_at(ff_span_of(at + strlen("found "))) : (struct ff_span){NULL, 0};
+	if (name.n && ff_starts(name.p + name.n, "=="))
+		put_package(said, name, version_at(ff_span_of(name.p + name.n)));
+}
+
+struct ff_error *ff_said_finish(struct ff_said *said, const struct ff_events *events, json_t **ret)
+{
+	for (size_t i = 0; i < ff_events_count(events); i++) {
+		const struct ff_event *e = ff_events_at(events, i);
+		if (!e)
+			continue;
+		read_frames(said, e);
+		read_message(said, e->message);
+	}
+	if (said->failed)
+		return &ff_enomem;
+	*ret = json_incref(said->doc);
+	return NULL;
+}

@@ -1,0 +1,73 @@
+"""Whose facts an answer is from: this machine's only where the log does not contradict them."""
+import json
+import os
+import subprocess
+
+import pytest
+
+FOREIGN = """Traceback (most recent call last):
+  File "/opt/nowhere/lib/python3.9/site-packages/vllm/engine/llm_engine.py", line 5, in <module>
+    start()
+RuntimeError: CUDA error: no kernel image is available for execution on the device
+"""
+
+
+@pytest.fixture
+def ask(firstfix, tmp_path):
+    def run(log, *options, state=tmp_path / "state"):
+        env = dict(os.environ, FIRSTFIX_DIR=str(state))
+        done = subprocess.run([firstfix, "explain", *options], input=log, capture_output=True, text=True, timeout=60, env=env)
+        assert done.returncode in (0, 1), done.stderr
+        return json.loads(done.stdout) if "--json" in options else done.stdout
+    return run
+
+
+def report(folder, name, **facts):
+    reports = folder / "reports"
+    reports.mkdir(parents=True, exist_ok=True)
+    (reports / f"{name}.json").write_text(json.dumps({"schema": "firstfix.facts/1", **facts}))
+
+
+def test_this_machine(ask):
+    of = ask("ValueError: x\n", "--json")["facts_of"]
+    assert of == {"what": "this machine", "fits": True}
+
+
+def test_none(ask):
+    assert ask("ValueError: x\n", "--json", "--no-facts")["facts_of"] == {"what": "none", "fits": True}
+
+
+@pytest.mark.parametrize("log, because", [
+    (FOREIGN, "the log's Python is 3.9"),
+    ("ImportError: tokenizers>=0.20 is required for a normal functioning of this module, but found tokenizers==0.0.1.\n", None),
+    ('Traceback (most recent call last):\n  File "C:\\\\py\\\\Lib\\\\site-packages\\\\torch\\\\a.py", line 1, in f\n'.replace("\\\\", "\\") + "OSError: x\n",
+     "the log was written on Windows"),
+])
+def test_a_log_of_another_machine_is_read_alone(ask, log, because):
+    answer = ask(log, "--json")
+    of = answer["facts_of"]
+    if because is None and of["fits"]:
+        pytest.skip("this machine has no complete list of packages")
+    assert of["what"] == "none" and of["fits"] is False and of["because"].startswith("not those of this machine: " + (because or ""))
+    assert "the log alone was used" in ask(log).replace("\n", " ").replace("  ", " ")
+    assert not any("fact" in e for d in answer["diagnoses"] for e in d["evidence"])
+
+
+def test_the_start_up_report_that_fits_is_used(ask, tmp_path):
+    state = tmp_path / "state"
+    site = "/opt/nowhere/lib/python3.9/site-packages"
+    report(state, "run-a", python={"version": "3.12.1", "site": ["/usr/lib/python3/dist-packages"]})
+    report(state, "run-b", python={"version": "3.9.18", "site": [site]}, torch={"version": "2.3.1+cu121", "cuda": "12.1", "archs": ["sm_90"]},
+           gpus=[{"index": 0, "name": "NVIDIA GeForce RTX 5090", "compute_capability": "12.0"}])
+    (state / "reports" / "broken.json").write_text("{")
+    answer = ask(FOREIGN, "--json")
+    assert answer["facts_of"]["what"] == "start-up report of run-b" and answer["facts_of"]["fits"] is True
+    assert answer["diagnoses"][0]["cause"] == "torch.no-kernel-image" and "12.0" in answer["diagnoses"][0]["why"]
+    assert ask(FOREIGN, "--json", "--worker", "run-a")["facts_of"]["what"] == "none"
+
+
+def test_given_facts_are_used_and_a_contradiction_is_said(ask, tmp_path):
+    facts = tmp_path / "facts.json"
+    facts.write_text(json.dumps({"schema": "firstfix.facts/1", "python": {"version": "3.12.1"}}))
+    of = ask(FOREIGN, "--json", "--facts", str(facts))["facts_of"]
+    assert of == {"what": "file", "fits": False, "because": "the log's Python is 3.9, and the one here 3.12.1"}
