@@ -102,7 +102,7 @@ def test_every_line_of_the_seed(render):
     text = render(FOLDER / "seed.json", "text", "utf8", 80)
     missing = [line for line in SEED_LINES if line not in text]
     assert not missing
-    # what the seed's log could not see: the worker was doomed
+    # what the worker's log could not show: the worker was doomed
     assert "❌ Compute Capability: 12.0 (torch 2.3.1+cu121 has no code for it)" in text
 
 

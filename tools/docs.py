@@ -4,6 +4,7 @@
 The option tables of the commands print --help; this reads it back, so a page cannot disagree with the program. What --help
 cannot know (environment, files, exit status) stands in AFTER below. Run by the build; tests/test_docs.py compares again.
 """
+import json
 import pathlib
 import re
 import subprocess
@@ -87,15 +88,40 @@ def operand_words(page):
     return page["usage"].partition("[OPTIONS]")[2].strip()
 
 
-def bash(pages, probes):
+def verbs(page):
+    """{'show': True}: the verbs that the operands name, and whether each takes an incident's ID."""
+    parts = [part.split() for part in operand_words(page).strip("[]").split("|")]
+    return {part[0]: len(part) > 1 and part[1] in ("ID", "A") for part in parts if part and part[0].islower() and part[0].isalpha()}
+
+
+# Ids of stored incidents, newest first, from the folder that the shell's FIRSTFIX_DIR names.
+IDS = "firstfix incidents --json 2>/dev/null | sed -n 's/^ *\"id\": \"\\([^\"]*\\)\",*$/\\1/p'"
+
+
+def bash_words(page, causes):
+    """What stands in place of an operand: words, and at which place ids of incidents do."""
+    named = verbs(page)
+    if page["name"] == "playbook":
+        return f'words="{" ".join(causes)}"'
+    if operand_words(page) == "ID":
+        return "ids=1"
+    if not named:
+        return ""
+    with_id = "|".join(v for v, wanted in named.items() if wanted)
+    words = f'if [ "$COMP_CWORD" -eq 2 ]; then words="{" ".join(named)}"; fi'
+    return words + (f'; case ${{COMP_WORDS[2]}} in {with_id}) ids=1 ;; esac' if with_id else "")
+
+
+def bash(pages, probes, causes):
     cases = []
     for p in pages:
         words = " ".join(w for o in p["options"] for w in ([f'--{o["name"]}'] + ([f'-{o["letter"]}'] if o["letter"] else [])))
-        cases.append(f'\t{p["name"]}) options="{words}" ;;')
+        more = bash_words(p, causes)
+        cases.append(f'\t{p["name"]}) options="{words}"' + (f"\n\t\t{more}" if more else "") + " ;;")
     return f"""# Made by tools/docs.py.
 _firstfix()
 {{
-\tlocal word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} options=
+\tlocal word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} options= words= ids=
 \tif [ "$COMP_CWORD" -eq 1 ]; then
 \t\tCOMPREPLY=($(compgen -W "{' '.join(p['name'] for p in pages)} --help --version" -- "$word"))
 \t\treturn
@@ -109,8 +135,14 @@ _firstfix()
 \tcase ${{COMP_WORDS[1]}} in
 {chr(10).join(cases)}
 \tesac
+\tif [ -n "$ids" ] && [ "$COMP_CWORD" -gt 2 ] || [ "${{COMP_WORDS[1]}}" = bundle ]; then
+\t\twords="last $({IDS})"
+\tfi
 \tcase $word in
-\t-*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
+\t-*) COMPREPLY=($(compgen -W "$options" -- "$word")); return ;;
+\tesac
+\tcase $words in
+\t?*) COMPREPLY=($(compgen -W "$words" -- "$word")) ;;
 \t*) COMPREPLY=($(compgen -f -- "$word")) ;;
 \tesac
 }}
@@ -122,7 +154,20 @@ def zsh_text(text):
     return text.replace("\\", "\\\\").replace("'", "'\\''").replace("[", "\\[").replace("]", "\\]").replace(":", "\\:")
 
 
-def zsh(pages, probes):
+def zsh_operand(page, causes):
+    named = verbs(page)
+    if page["name"] == "playbook":
+        return [f"'1:cause:({' '.join(causes)})'"]
+    if operand_words(page) == "ID":
+        return ["'1:incident:_firstfix_ids'"]
+    if named and any(named.values()):
+        return [f"'1:verb:({' '.join(named)})'", "'*:incident:_firstfix_ids'"]
+    if named:
+        return [f"'1:verb:({' '.join(named)})'", "'*:operand:_files'"]
+    return ["'*:operand:_files'"] if operand_words(page) else []
+
+
+def zsh(pages, probes, causes):
     listed = "\n".join(f"\t\t'{p['name']}:{zsh_text(p['summary'])}'" for p in pages)
     cases = []
     for p in pages:
@@ -135,11 +180,14 @@ def zsh(pages, probes):
             lines.append(f"\t\t\t'--{o['name']}[{zsh_text(o['help'])}]{end}'")
             if o["letter"]:
                 lines.append(f"\t\t\t'-{o['letter']}[{zsh_text(o['help'])}]{end}'")
-        if operand_words(p):
-            lines.append("\t\t\t'*:operand:_files'")
+        lines += [f"\t\t\t{line}" for line in zsh_operand(p, causes)]
         cases.append(f"\t{p['name']})\n\t\t_arguments \\\n" + " \\\n".join(lines) + "\n\t\t;;")
     return f"""#compdef firstfix
 # Made by tools/docs.py.
+_firstfix_ids()
+{{
+\tcompadd last $({IDS})
+}}
 _firstfix()
 {{
 \tlocal -a commands
@@ -164,11 +212,29 @@ def fish_text(text):
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def fish(pages, probes):
-    out = ["# Made by tools/docs.py.\n"]
+def fish_operands(page, causes):
+    here = f'complete -c firstfix -n "__fish_seen_subcommand_from {page["name"]}"'
+    named = verbs(page)
+    out = []
+    if named:
+        out.append(f'complete -c firstfix -n "__fish_seen_subcommand_from {page["name"]}; and not __fish_seen_subcommand_from '
+                   f'{" ".join(named)}" -f -a {fish_text(" ".join(named))}\n')
+    if page["name"] == "playbook":
+        out.append(f"{here} -f -a {fish_text(' '.join(causes))}\n")
+    if operand_words(page) == "ID":
+        out.append(f'{here} -f -a "last (__firstfix_ids)"\n')
+    for verb in (v for v, wanted in named.items() if wanted):
+        out.append(f'complete -c firstfix -n "__fish_seen_subcommand_from {page["name"]}; and __fish_seen_subcommand_from {verb}" '
+                   '-f -a "last (__firstfix_ids)"\n')
+    return out
+
+
+def fish(pages, probes, causes):
+    out = ["# Made by tools/docs.py.\n", f"function __firstfix_ids\n    {IDS}\nend\n"]
     for p in pages:
         out.append(f'complete -c firstfix -n __fish_use_subcommand -f -a {p["name"]} -d {fish_text(p["summary"])}\n')
     for p in pages:
+        out += fish_operands(p, causes)
         for o in p["options"]:
             letter = f' -s {o["letter"]}' if o["letter"] else ""
             value = "" if not o["value"] else " -r -F" if takes_path(o) else " -x"
@@ -187,8 +253,10 @@ def main(argv):
     program, table, out, version = argv[1], argv[2], pathlib.Path(argv[3]), argv[4]
     pages = [read_help(ask(program, name, "--help")) for name in command_names(table)]
     probes = [line.split()[0] for line in ask(program, "report", "--list").splitlines() if line.strip()]
-    files = {"firstfix.1": man_main(ask(program, "--help"), pages, version), "firstfix.bash": bash(pages, probes),
-             "_firstfix": zsh(pages, probes), "firstfix.fish": fish(pages, probes)}
+    causes = [page["cause"] for page in json.loads(ask(program, "playbook", "--json"))["playbook"]]
+    files = {"firstfix.1": man_main(ask(program, "--help"), pages, version), "firstfix.bash": bash(pages, probes, causes),
+             "_firstfix": zsh(pages, probes, causes),
+             "firstfix.fish": fish(pages, probes, causes)}
     for page, name in zip(pages, command_names(table)):
         files[f"firstfix-{name}.1"] = man_command(page, version)
     for name, text in files.items():

@@ -1,9 +1,9 @@
-"""A RunPod serverless worker that classifies text: the seed's handler, diagnosed by firstfix.
+"""A RunPod serverless worker that classifies text, diagnosed by firstfix.
 
     firstfix run -- python handler.py                                  # in the container: ENTRYPOINT
     python handler.py --test_input '{"input": {"text": "hello"}}'      # runpod's local test mode
 
-MODEL names the model; with a GPU it is loaded in 4 bits as the seed's Mixtral was, without one as it is.
+MODEL names the model; with a GPU it is loaded in 4 bits with bitsandbytes, without one as it is.
 """
 import os
 

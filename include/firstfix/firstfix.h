@@ -70,7 +70,7 @@ enum ff_format {
 /** How text looks; NULL or all zero is plain ASCII without colour, 80 columns. */
 struct ff_style {
 	bool colour;
-	bool utf8;    /**< marks and emoji of the seed's sections */
+	bool utf8;    /**< marks and emoji in front of the lines */
 	int columns;  /**< 0 is 80 */
 	bool verbose; /**< misses and details too */
 	bool brief;   /**< of a report only what decides whether a worker starts: torch, quantization, driver */

@@ -1,4 +1,4 @@
-"""Model loads: the state before, a summary after, and on failure the block with its diagnosis; the seed's section 2.
+"""Model loads: the state before, a summary after, and on failure the block with its diagnosis.
 
 Loads nest (a pipeline calls AutoModel, which calls the model's class): the outermost one speaks.
 """

@@ -72,7 +72,7 @@ def once(text: str) -> None:
 
 
 def size(n: float) -> str:
-    """Bytes for a person, as the seed's blocks print them: 13.45 GB, 12.0 MB."""
+    """Bytes for a person: 13.45 GB, 12.0 MB."""
     for unit, scale, places in (("GB", 1 << 30, 2), ("MB", 1 << 20, 1), ("kB", 1 << 10, 1)):
         if abs(n) >= scale:
             return f"{n / scale:.{places}f} {unit}"

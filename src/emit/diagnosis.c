@@ -50,7 +50,7 @@ static void say_verdict(struct writer *w, const json_t *d)
 		ff_page_say(w->page, mark, "", "%s", severity);
 }
 
-// How the seed names what was looked for and what is there; the last part of a fact's path decides.
+// How people name what was looked for and what is there; the last part of a fact's path decides.
 static const struct {
 	const char *end, *label;
 } labels[] = {

@@ -1,4 +1,4 @@
-// An incident for a person, in the seed note's blocks: what failed, the error and its traceback, the diagnosis with the one fix to
+// An incident for a person, in blocks: what failed, the error and its traceback, the diagnosis with the one fix to
 // try first, what changed since the last good start, memory, what was tried, and where the rest lies.
 //
 //	MODEL INITIALIZATION FAILED
@@ -231,7 +231,7 @@ static void say_gpu_memory(struct ff_page *page, const json_t *doc)
 		say_text(page, "", line);
 }
 
-// What the first cause's family wants to see of the machine, as the seed's failure blocks do: only these facts are shown.
+// What the first cause's family wants to see of the machine, as whoever reads the block needs it: only these facts are shown.
 static const struct {
 	const char *causes, *title, *facts[6];
 	void (*write[2])(struct ff_report *r);

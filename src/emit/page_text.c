@@ -1,4 +1,4 @@
-// The page for a person at a terminal or reading a log, in the look of the seed note.
+// The page for a person at a terminal or reading a log: titles between rules, a mark in front of each line that judges.
 //
 //	----------------------------------------------------------------------
 //	PyTorch & CUDA Configuration

@@ -1,4 +1,4 @@
-// `firstfix report`: a document of facts as sections of lines, in the look and with the labels of the seed note. A section is a
+// `firstfix report`: a document of facts as sections of lines, with labels that people search for in their old logs. A section is a
 // table of lines; this file walks the tables. A fact that is not there shows no line, except where a reader would look for it:
 // then the line says "not known" and why.
 #include "emit/report.h"

@@ -189,7 +189,7 @@ void ff_report_system(struct ff_report *r)
 		show_disk(r, disks, i);
 }
 
-// The variables of the seed come first and in its order.
+// The variables that decide most often come first and in this order.
 static const char *const leading[] = {"CUDA_HOME", "CUDA_PATH", "LD_LIBRARY_PATH", "BNB_CUDA_VERSION",
 	"PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "HF_HOME", "TRANSFORMERS_CACHE", "CUDA_VISIBLE_DEVICES"};
 

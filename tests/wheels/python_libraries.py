@@ -69,7 +69,7 @@ def pip(python, *words):
 
 @pytest.fixture(scope="session")
 def libraries():
-    """An interpreter with the seed's environment and the servers beside it."""
+    """An interpreter with the environment of 2024 and the servers beside it."""
     base = seed_python()
 
     def install(python):
@@ -121,7 +121,7 @@ def real_today(worker, today):  # noqa: F811
 
 @pytest.fixture(params=["seed", "today"])
 def either(request, worker):  # noqa: F811
-    """A worker with the seed's versions, then one with today's; `.era` says which."""
+    """A worker with the versions of 2024, then one with today's; `.era` says which."""
     worker.era = request.param
     return offline(worker, request.getfixturevalue("libraries" if request.param == "seed" else "today"))
 

@@ -1,4 +1,4 @@
-"""The seed note's own Python environment, with the real wheels: torch 2.3.1, bitsandbytes 0.42.0, transformers 4.45.0."""
+"""The Python environment of a worker of 2024, with the real wheels: torch 2.3.1, bitsandbytes 0.42.0, transformers 4.45.0."""
 import os
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ def seed_python():
         return str(python)
     base = next((p for v in ("3.11", "3.10") if (p := shutil.which(f"python{v}"))), None)
     if os.uname().machine != "x86_64" or not base:
-        pytest.skip("the seed's wheels need x86_64 and Python 3.10 or 3.11")
+        pytest.skip("the wheels of 2024 need x86_64 and Python 3.10 or 3.11")
     subprocess.run([base, "-m", "venv", folder], check=True)
     subprocess.run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS], check=True)
     return str(python)

@@ -63,7 +63,7 @@ def test_architectures_as_cuobjdump_lists_them(pattern, firstfix, site):
 
 
 def test_torch_has_nothing_for_the_gpu_of_the_seed(firstfix, python):
-    """What the seed's worker would have died of next: no code for an RTX 5090 (12.0), and no PTX to make it from."""
+    """What the worker of 2024 would have died of next: no code for an RTX 5090 (12.0), and no PTX to make it from."""
     facts = report(firstfix, python, "extensions")
     assert facts["torch"]["archs"] == ["sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90"]
     assert "ptx" not in facts["torch"]

@@ -143,7 +143,7 @@ def test_interpreters_of_this_machine(firstfix, python):
 
 
 def test_seed_environment(firstfix):
-    """The environment of the seed note."""
+    """The environment of 2024."""
     facts = compare_with_pip(firstfix, seed_python(), clean_env())
     assert facts["python"]["packages"]["transformers"]["version"] == "4.45.0"
 

@@ -1,4 +1,4 @@
-"""Model loads with the real libraries, the seed's versions and today's: diffusers, sentence-transformers, peft, accelerate,
+"""Model loads with the real libraries, versions of 2024 and today's: diffusers, sentence-transformers, peft, accelerate,
 bitsandbytes on CPU, llama.cpp. Each loads, is summarised, works, and fails in the ways the issue names.
 
 One process per version does all good loads and one all bad ones: importing torch and transformers costs more than they do.

@@ -1,7 +1,7 @@
-"""The package with the real libraries of the seed's time on CPU: torch, transformers, accelerate, peft, FastAPI, Flask, aiohttp,
+"""The package with the real libraries of 2024 on CPU: torch, transformers, accelerate, peft, FastAPI, Flask, aiohttp,
 runpod, structlog. Today's versions, and the libraries that only load: test_python_loaders.py.
 
-Models are made from a config with random weights; they load, generate and fail in the ways the seed names.
+Models are made from a config with random weights; they load, generate and fail in the ways that doc/PYTHON.md names.
 """
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Section 1 of the seed note, line by line, from its own wheels and a stand-in driver that plays its RTX 5090.
+"""The start-up report of the worker of 2024, line by line, from its own wheels and a stand-in driver that plays its RTX 5090.
 
 Where the note's machine had what these wheels do not bring, the expectation is what is true here: its folders (/usr/local), its
 Python (3.10.12) and its toolkit (12.4) were the container's; PyPI's torch 2.3.1 was built with cuDNN 8.9.2, not with the 9.1 of the note.
@@ -37,7 +37,7 @@ def python():
 
 @pytest.fixture(scope="module")
 def worker(build, tmp_path_factory):
-    """The environment of a process on the seed's machine: its variables, and an RTX 5090 with its 31.4 GB."""
+    """The environment of a process on that machine: its variables, and an RTX 5090 with its 31.4 GB."""
     scenario = json.loads(SCENARIO.read_text())
     scenario["gpus"][0]["memory"] = {"total": round(31.4 * GIB), "used": 0, "reserved": round(0.1 * GIB)}
     played = tmp_path_factory.mktemp("seed") / "scenario.json"
