@@ -106,6 +106,21 @@ function methods.has_frame(log)
   end
 end
 
+-- Whose code the frames of an exception lie in, the innermost that is one of these: how a setting is spelt depends on it.
+local engines = {
+  {[=[(?:^|[/\\])vllm[/\\]]=], "vllm"}, {[=[(?:^|[/\\])sglang[/\\]]=], "sglang"}, {[=[text_generation_server]=], "tgi"},
+  {[=[(?:^|[/\\])lmdeploy[/\\]]=], "lmdeploy"}, {[=[tensorrt_llm]=], "tensorrt-llm"}, {[=[llama_cpp[/\\]]=], "llama-cpp-python"},
+  {[=[ComfyUI|comfy[/\\]|comfy_extras]=], "comfyui"}, {[=[stable-diffusion-webui|modules[/\\](?:sd_|processing|txt2img)]=], "a1111"},
+  {[=[packages[/\\]diffusers[/\\]]=], "diffusers"}, {[=[packages[/\\](?:transformers|trl|peft)[/\\]]=], "transformers"},
+}
+
+function methods.engine_seen(log)
+  for _, row in ipairs(engines) do
+    if methods.has_frame(log)(row[1]) then return row[2] end
+  end
+  return nil
+end
+
 local function hit_of(raw, events)
   local hit = {line = raw.line, text = raw.text, name = raw.name, context = raw.context, event = events.list[raw.event] or {}}
   for name, text in pairs(raw.captures) do hit[name] = text end

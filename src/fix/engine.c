@@ -2,24 +2,72 @@
 //
 //	{"flag": "max_model_len", "value": 8192}   vLLM       ->  --max-model-len 8192
 //	                                           llama.cpp  ->  -c 8192
-//	                                           transformers -> max_length=8192
+//	                                           Ollama     ->  OLLAMA_CONTEXT_LENGTH=8192 ollama serve
+//	{"flag": "gpu_memory_utilization", "toward": "lower"}, 0.9 in effect  ->  --gpu-memory-utilization 0.8
 //
-// rules/data/engine_flags.tsv spells each setting for each engine. A number goes the way the rule means it ("toward"): where the
-// settings in effect are known and the new value is not on that side of the old one, the fix is refused.
+// rules/data/engine_flags.tsv spells each setting for each engine and release. A number goes the way the rule means it ("toward"):
+// where the settings in effect are known and the new value is not on that side of the old one, the fix is refused; where the rule
+// names none, the next step from what is in effect is taken, and without that from the engine's own default.
+//
+// How it lies: the engine's release is not always known, and spellings come and go with releases; what was assumed is said.
 #include "base/table.h"
 #include "fix/machine.h"
+#include "parse/version.h"
 
 #include <math.h>
 
 FF_EMBEDDED(ff_table, engine_flags);
 
-static bool setting_row(const char *setting, struct ff_table *table, struct ff_table_row *ret)
+enum { SETTING, ENGINE, RELEASES, DEFAULT, SPELLING };
+enum { VALUE_MAX = 200 };
+
+// What is to be written, and where it comes from.
+struct flag {
+	const char *setting, *engine, *release;
+	struct ff_table_row row;
+	bool known;   // a row of this engine and release
+	bool assumed; // the release is not known, and the spelling depends on it
+	struct ff_buf value;
+};
+
+static bool is_setting(const char *setting)
 {
-	*table = ff_table_of(ff_table_engine_flags);
-	while (ff_table_next(table, ret))
-		if (ff_span_eq(ret->cells[0], setting))
-			return true;
-	return false;
+	struct ff_table_row row;
+	return ff_table_find(ff_table_engine_flags, ff_span_of(setting), &row);
+}
+
+static const char *release_of(const struct ff_fix_machine *m, const char *engine)
+{
+	bool absent;
+	const char *said = m->engine && m->said ? ff_json_text(m->said, "engine.version") : NULL;
+	return said ? said : ff_machine_package(m, engine, &absent);
+}
+
+// The engine's row for its release; the first one where the release is not known.
+static void find_spelling(struct flag *f)
+{
+	struct ff_table table = ff_table_of(ff_table_engine_flags);
+	struct ff_table_row row;
+	while (!f->known && ff_table_next(&table, &row)) {
+		struct ff_span releases = row.cells[RELEASES];
+		if (!ff_span_eq(row.cells[SETTING], f->setting) || !ff_span_eq(row.cells[ENGINE], f->engine))
+			continue;
+		if (releases.n && f->release &&
+			ff_version_satisfies_spans(ff_span_of(f->release), releases) == FF_SATISFIES_NO)
+			continue;
+		f->row = row;
+		f->known = true;
+		f->assumed = releases.n && !f->release;
+	}
+}
+
+// ---- values ----
+
+// A value that may stand in a command or in code: it may come from a log. Quotes and brackets are code's own.
+static bool is_value(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:,+-/=()[]{}'\" ";
+	return strlen(text) <= VALUE_MAX && !text[strspn(text, plain)];
 }
 
 // The value as text, safe to print: a number, a word, true or false; empty for none.
@@ -29,21 +77,8 @@ static void value_text(const json_t *value, struct ff_buf *ret)
 		ff_buf_printf(ret, "%lld", (long long)json_integer_value(value));
 	else if (json_is_real(value))
 		ff_buf_printf(ret, "%g", json_real_value(value));
-	else if (json_is_string(value))
+	else if (json_is_string(value) && is_value(json_string_value(value)))
 		ff_buf_str(ret, json_string_value(value));
-}
-
-// A spelling holds a %: "--max-model-len %", "max_length=%"; without one the value is not written.
-static void spell(struct ff_span spelling, const char *value, struct ff_buf *ret)
-{
-	for (size_t i = 0; i < spelling.n; i++) {
-		if (spelling.p[i] != '%')
-			ff_buf_char(ret, spelling.p[i]);
-		else if (i && spelling.p[i - 1] == '=' && spelling.p[0] != '-')
-			ff_buf_str(ret, value); // an argument in code
-		else
-			ff_shell_word(ret, value);
-	}
 }
 
 static bool number_of(const json_t *value, double *ret)
@@ -57,41 +92,102 @@ static bool number_of(const json_t *value, double *ret)
 	return json_is_number(value) || (end && !*end && isfinite(*ret));
 }
 
-// The new value must lie on the side that is meant.
-static struct ff_error *check_direction(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+// What is in effect: by the log, else the engine's default.
+static bool value_now(const struct ff_fix_machine *m, const struct flag *f, double *ret, bool *ret_said)
 {
-	const char *setting = ff_json_text(intention, "flag"), *toward = ff_json_text(intention, "toward");
-	const json_t *now = m->settings ? json_object_get(m->settings, setting) : NULL;
-	double old = 0, new = 0;
-	if (!toward || !number_of(now, &old) || !number_of(json_object_get(intention, "value"), &new))
+	const json_t *now = m->settings ? json_object_get(m->settings, f->setting) : NULL;
+	struct ff_span usual = f->known ? f->row.cells[DEFAULT] : (struct ff_span){NULL, 0};
+	char text[32];
+	*ret_said = number_of(now, ret);
+	if (*ret_said || !usual.n || usual.n >= sizeof(text))
+		return *ret_said;
+	memcpy(text, usual.p, usual.n);
+	text[usual.n] = 0;
+	*ret = strtod(text, NULL);
+	return true;
+}
+
+// One step from what is in effect: a tenth of a share down or a twentieth up, a count halved or doubled.
+static struct ff_error *next_step(struct flag *f, double now, bool lower, json_t *fix)
+{
+	bool share = memchr(f->row.cells[DEFAULT].n ? f->row.cells[DEFAULT].p : "", '.', f->row.cells[DEFAULT].n);
+	double next = share ? (lower ? now - 0.1 : now + 0.05) : lower ? floor(now / 2) : now * 2;
+	if (share && (next < 0.2 || next > 0.98))
+		return ff_fix_refuse(fix, "%s is %g already", f->setting, now);
+	if (next < 1 && !share)
+		return ff_fix_refuse(fix, "%s is %g already", f->setting, now);
+	ff_buf_printf(&f->value, share ? "%.2g" : "%.0f", next);
+	return NULL;
+}
+
+// The value that the rule names must lie on the side that is meant, and must change something.
+static struct ff_error *choose_value(
+	const struct ff_fix_machine *m, struct flag *f, const json_t *intention, json_t *fix)
+{
+	const json_t *wanted = json_object_get(intention, "value");
+	const char *toward = ff_json_text(intention, "toward");
+	bool lower = toward && strcmp(toward, "lower") == 0, said = false;
+	double now = 0, next = 0;
+	bool known = value_now(m, f, &now, &said);
+	value_text(wanted, &f->value);
+	if (f->value.n && said && number_of(wanted, &next) &&
+		(toward ? (lower ? next >= now : next <= now) : next == now))
+		return ff_fix_refuse(fix, "%s is %g already", f->setting, now);
+	if (f->value.n || !toward || !known || !f->known)
 		return NULL;
-	bool lower = strcmp(toward, "lower") == 0;
-	if (lower ? new < old : new > old)
-		return NULL;
-	return ff_fix_refuse(fix, "%s is %g already", setting, old);
+	return next_step(f, now, lower, fix);
+}
+
+// A spelling holds a %: "--max-model-len %", "max_length=%"; without one the value is not written.
+static void spell(struct ff_span spelling, const char *value, struct ff_buf *ret)
+{
+	bool code = !memchr(spelling.p, ' ', spelling.n) && spelling.p[0] != '-';
+	for (size_t i = 0; i < spelling.n; i++) {
+		if (spelling.p[i] != '%')
+			ff_buf_char(ret, spelling.p[i]);
+		else if (code)
+			ff_buf_str(ret, value);
+		else
+			ff_shell_word(ret, value);
+	}
+}
+
+// ---- the fix ----
+
+static struct ff_error *write_flag(const struct ff_fix_machine *m, struct flag *f, const json_t *intention, json_t *fix)
+{
+	f->release = f->engine ? release_of(m, f->engine) : NULL;
+	if (f->engine)
+		find_spelling(f);
+	struct ff_error *err = choose_value(m, f, intention, fix);
+	if (err || !f->engine || json_object_get(fix, "refused"))
+		return err; // which engine it is, is not known: the sentence is all there is
+	if (!f->known)
+		return ff_fix_refuse(fix, "%s %s has no such setting", f->engine, f->release ? f->release : "");
+	struct ff_span spelling = f->row.cells[SPELLING], releases = f->row.cells[RELEASES];
+	bool wants = memchr(spelling.p, '%', spelling.n) != NULL;
+	_cleanup_buf_ struct ff_buf b = {0};
+	if (f->value.failed || (wants && !f->value.n))
+		return f->value.failed ? &ff_enomem : NULL; // nobody knows a value
+	spell(spelling, f->value.p ? f->value.p : "", &b);
+	if (f->assumed)
+		err = ff_fix_side_effect(fix, "Spelt as %s %.*s does; its release is not known here.", f->engine,
+			(int)releases.n, releases.p);
+	return err ? err : ff_fix_command(fix, &b);
 }
 
 struct ff_error *ff_fix_flag(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
-	const char *setting = ff_json_text(intention, "flag"), *engine = ff_json_text(intention, "engine");
-	struct ff_table table;
-	struct ff_table_row row;
-	if (!setting || !setting_row(setting, &table, &row))
+	struct flag f = {.setting = ff_json_text(intention, "flag"), .engine = m->engine};
+	if (!f.engine)
+		f.engine = ff_json_text(intention, "engine");
+	if (!f.setting || !is_setting(f.setting))
 		return ff_error_create(FF_EUSAGE, "'flag' must be a setting of rules/data/engine_flags.tsv");
-	struct ff_error *err = ff_fix_kind(fix, "param", setting);
+	struct ff_error *err = ff_fix_kind(fix, "param", f.setting);
 	if (!err)
-		err = check_direction(m, intention, fix);
-	engine = m->engine ? m->engine : engine;
-	if (err || !engine)
-		return err;
-	struct ff_span spelling = ff_table_cell(&table, &row, engine);
-	_cleanup_buf_ struct ff_buf value = {0}, b = {0};
-	value_text(json_object_get(intention, "value"), &value);
-	bool wants = memchr(spelling.n ? spelling.p : "", '%', spelling.n) != NULL;
-	if (value.failed || !spelling.n || (wants && !value.n))
-		return value.failed ? &ff_enomem : NULL; // this engine has no such setting, or the rule names no value
-	spell(spelling, value.p ? value.p : "", &b);
-	return ff_fix_command(fix, &b);
+		err = write_flag(m, &f, intention, fix);
+	ff_buf_deinit(&f.value);
+	return err;
 }
 
 // An argument of a call in the worker's own code: what is to be written there.
