@@ -1,6 +1,7 @@
 -- Out of memory: whose memory, and which of five causes, by the numbers of the message.
 
-local unit = {B = 1, bytes = 1, KiB = 1024, MiB = 1048576, GiB = 1073741824, TiB = 1099511627776, KB = 1000, MB = 1000000, GB = 1000000000}
+local unit = {B = 1, bytes = 1, KiB = 1 << 10, MiB = 1 << 20, GiB = 1 << 30, TiB = 1 << 40, KB = 1000, MB = 1000000,
+  GB = 1000000000}
 local G = unit.GiB
 
 local function bytes(text)
@@ -17,8 +18,10 @@ end
 local wordings = {
   ask = {[[Tried to allocate ([\d.]+ \w+)]], [[Requested\s*: ([\d.]+ \w+)]], [[Cannot allocate ([\d.]+[KMG]B)]]},
   total = {[[([\d.]+ \w+) total capacity]], [[total capaci?ty of ([\d.]+ \w+)]], [[Device limit\s*: ([\d.]+ \w+)]]},
-  free = {[[of which ([\d.]+ \w+) is free]], [[([\d.]+ \w+) free]], [[Free \(according to CUDA\)\s*: ([\d.]+ \w+)]], [[available memory is only ([\d.]+[KMG]B)]]},
-  allocated = {[[([\d.]+ \w+) is allocated by PyTorch]], [[([\d.]+ \w+) already allocated]], [[Currently allocated\s*: ([\d.]+ \w+)]], [[([\d.]+[KMG]B) memory has been allocated]]},
+  free = {[[of which ([\d.]+ \w+) is free]], [[([\d.]+ \w+) free]], [[Free \(according to CUDA\)\s*: ([\d.]+ \w+)]],
+    [[available memory is only ([\d.]+[KMG]B)]], [[free memory (?:is )?only ([\d.]+ \w+)]]},
+  allocated = {[[([\d.]+ \w+) is allocated by PyTorch]], [[([\d.]+ \w+) already allocated]],
+    [[Currently allocated\s*: ([\d.]+ \w+)]], [[([\d.]+[KMG]B) memory has been allocated]]},
   idle = {[[([\d.]+ \w+) is reserved by PyTorch but unallocated]], [[free; ([\d.]+ \w+) cached]]},
   reserved = {[[([\d.]+ \w+) reserved in total by PyTorch]]},
   ours = {[[this process has ([\d.]+ \w+) memory in use]]},
@@ -44,12 +47,15 @@ local function numbers(text, f)
     for _, pattern in ipairs(patterns) do m[name] = m[name] or bytes(text:match(pattern)) end
   end
   if not m.total and m.ask and #f.gpus() == 1 then m.total = f"gpus.0.memory.total" or nil end
+  for _, name in ipairs{"ours", "allocated", "reserved", "idle", "free"} do -- WSL counts below zero: 17179869173 GiB
+    if m.total and m[name] and m[name] > 1.02 * m.total then m[name] = nil end
+  end
   local others
   others, m.processes, m.pid = listed(text, m.total)
   if m.reserved and m.allocated and not m.idle then m.idle = m.reserved - m.allocated end
   if m.allocated and m.idle and not m.reserved then m.reserved = m.allocated + m.idle end
   local mine = m.ours or (m.reserved or m.allocated) and (m.reserved or m.allocated) + 0.5 * G -- context
-  -- Where a container hides the numbers of processes, ours is listed like another's. We hold some memory, so a list of one is us.
+  -- Where a container hides the numbers of processes, ours is listed like another's. A list of one is us.
   if m.processes == 1 and not m.ours and others >= (m.reserved or 0) then
     mine, others, m.pid = others, 0, nil
   end
@@ -73,7 +79,9 @@ local function describe(m)
 end
 
 local function loading(log)
-  return log.has_frame[[load_model|from_pretrained|load_state_dict|load_weights|set_module_tensor|_load_|create_weights|dispatch_model|init_device|empty_weights|\.cuda\b|\bconvert$|initialize_model|_apply|make_layers|load_checkpoint|to_empty|model_loader|modeling_utils|linear\.py create]]
+  return log.has_frame([[load_model|from_pretrained|load_state_dict|load_weights|set_module_tensor|_load_|]]
+    .. [[create_weights|dispatch_model|init_device|empty_weights|\.cuda\b|\bconvert$|initialize_model|]]
+    .. [[_apply|make_layers|load_checkpoint|to_empty|model_loader|modeling_utils|linear\.py create]])
 end
 
 -- What the innermost frames do decides, whatever the script around them is for.
@@ -86,7 +94,9 @@ local function tail(event, pattern, depth)
 end
 
 local function moves_weights(log, event)
-  return tail(event, [[nn[/\\]modules[/\\]module\.py <lambda>| (?:_apply|convert|to_empty|load_state_dict|_load_from_state_dict|load_weights|create_weights|set_module_tensor\w*|weight_loader|load_model)$]])
+  return tail(event, [[nn[/\\]modules[/\\]module\.py <lambda>| (?:_apply|convert|to_empty|load_state_dict|]]
+    .. [[_load_from_state_dict|load_weights|create_weights|set_module_tensor\w*|weight_loader|]]
+    .. [[load_model)$]])
     or tail(event, [[transcribe(?:\.py)? (?:__init__|init)$]], 1)
     or log.shards and not log.shards_done
 end
@@ -95,11 +105,13 @@ end
 local function builds_weights(event)
   local frames = event.frames or {}
   if #frames > 1 and frames[#frames].func == "__init__" and frames[#frames - 1].func == "__init__" then return true end
-  return tail(event, [[nn[/\\]modules[/\\]\w+\.py __init__$| (?:reset_parameters|_init_weights|init_weights|kaiming_uniform_|_no_grad_\w+_)$]])
+  return tail(event, [[nn[/\\]modules[/\\]\w+\.py __init__$| (?:reset_parameters|_init_weights|init_weights|]]
+    .. [[kaiming_uniform_|_no_grad_\w+_)$]])
 end
 
 local function training(log)
-  return log.has_frame[[backward|optimizer|trainer|training_step|train\.py|train_loop|\.step\b|accelerator|accelerate[/\\]utils[/\\]operations|finetune]]
+  return log.has_frame([[backward|optimizer|trainer|training_step|train\.py|train_loop|\.step\b|accelerator|]]
+    .. [[accelerate[/\\]utils[/\\]operations|finetune]])
 end
 
 -- Loading takes blocks of the weights' own sizes and gives none back: next to nothing is reserved and unallocated.
@@ -112,26 +124,41 @@ local function outside_torch(m)
   return m.ours and m.reserved and m.total and m.ours - m.reserved > 0.4 * m.total
 end
 
+-- Reserved and unallocated: enough for what was asked, or together with what is free, were it in one piece.
+local function in_pieces(m)
+  if not m.idle or m.idle < 0.5 * G then return nil end
+  if m.idle > m.ask and m.idle > 0.08 * (m.total or m.idle) then return 0.85 end
+  return m.idle > 0.5 * m.ask and m.idle < m.ask and m.idle + (m.free or 0) > m.ask and 0.6 or nil
+end
+
+-- Plenty is free and next to nothing is held: no lack of memory refused it.
+local function refused_beside_room(m)
+  return m.ask and m.free and m.total and m.free > 3 * m.ask and m.free > 0.3 * m.total and (m.idle or 0) < 0.5 * G
+end
+
 -- Which cause the numbers speak for.
 local function by_numbers(m)
-  if m.foreign and m.total and m.foreign > 0.25 * m.total and m.foreign > 1.5 * G and (m.allocated or 0) < 0.75 * m.total then return "oom.other-process", 0.88 end
+  local others = m.foreign and m.total and m.foreign > 0.25 * m.total and m.foreign > 1.5 * G
+  if others and (m.allocated or 0) < 0.75 * m.total then return "oom.other-process", 0.88 end
   if not m.ask then return nil end
-  if m.idle and m.idle > m.ask and m.idle > 0.08 * (m.total or m.idle) and m.idle > 0.5 * G then return "oom.fragmentation", 0.85 end
-  if m.free and m.free > 3 * m.ask and m.total and m.free > 0.3 * m.total then return "oom.fragmentation", 0.6 end
-  -- What is free and what is reserved would do together, were it in one piece.
-  if m.idle and m.idle > 0.5 * G and m.idle > 0.5 * m.ask and m.idle < m.ask and m.idle + (m.free or 0) > m.ask then return "oom.fragmentation", 0.6 end
+  local pieces = in_pieces(m)
+  if pieces then return "oom.fragmentation", pieces end
+  if refused_beside_room(m) then return "oom.activation", 0.5 end
 end
 
 local function classify(m, log, f, event)
   local cause, confidence = by_numbers(m)
   if cause then return cause, confidence end
-  local full = m.total and (m.allocated and m.allocated > 0.88 * m.total or not m.allocated and m.free and m.free < 0.08 * m.total)
+  local none_free = not m.allocated and m.free and m.total and m.free < 0.08 * m.total
+  local full = m.total and m.allocated and m.allocated > 0.88 * m.total or none_free
   if log.grows then return "oom.leak", 0.75 end
-  if tail(event, [[ (?:profile_run|_dummy_run|_dummy_sampler_run|capture_model|capture|initialize_kv_cache\w*|determine_\w+|warm_?up\w*|kernel_warmup)$]]) then return "oom.activation", 0.82 end
+  if tail(event, [[ (?:profile_run|_dummy_run|_dummy_sampler_run|capture_model|capture|]]
+    .. [[initialize_kv_cache\w*|determine_\w+|warm_?up\w*|kernel_warmup)$]]) then return "oom.activation", 0.82 end
   if moves_weights(log, event) or builds_weights(event) then return "oom.model-too-big", 0.86 end
-  if m.ask and m.total and m.ask > 0.25 * m.total then return "oom.activation", 0.8 end -- no single weight is that large
+  if m.ask and m.total and m.ask > 0.25 * m.total then return "oom.activation", 0.8 end -- no weight is that large
   if outside_torch(m) then return "oom.activation", 0.7 end
-  if loading(log) and not training(log) then return "oom.model-too-big", tail(event, [[ (?:forward|generate|_sample|decode|encode|sample)$]]) and 0.6 or 0.84 end
+  if loading(log) and not training(log) then return "oom.model-too-big", tail(event, [[ (?:forward|generate|_sample|]]
+    .. [[decode|encode|sample)$]]) and 0.6 or 0.84 end
   if training(log) then return "oom.activation", 0.82 end
   if full and log.has_frame[[gradio|fastapi|streamlit|handler|runpod|flask|uvicorn]] then return "oom.leak", 0.6 end
   local ask = m.ask or 0
@@ -145,10 +172,22 @@ end
 local texts = {
   ["oom.other-process"] = "Another process holds most of the GPU's memory.",
   ["oom.fragmentation"] = "Enough memory is reserved, but in pieces: fragmentation.",
-  ["oom.model-too-big"] = "The weights do not fit this GPU: it is nearly full of them before anything is computed.",
-  ["oom.activation"] = "The weights fit; what is computed on top (KV cache, activations, batch, sequence length) does not.",
-  ["oom.leak"] = "Memory filled up over time: something keeps tensors (history, caches, graphs) from request to request.",
+  ["oom.model-too-big"] = "The weights do not fit this GPU: memory ran out while they were placed.",
+  ["oom.leak"] = "Memory filled up over time: something keeps tensors (history, caches, graphs) between requests.",
 }
+
+-- What is said of what is computed: that the weights are there only where a line or a frame shows it.
+local function beside_weights(m, log, event)
+  if refused_beside_room(m) then
+    return "More is free than was asked for: a limit refused it (a share set for this process, WSL, a virtual GPU)."
+  end
+  local computes = tail(event, [[ (?:forward|backward|generate|_sample|decode|encode|sample|step|training_step|]]
+    .. [[capture\w*)$]])
+  if log.shards_done or computes then
+    return "The weights are loaded; what is computed on top (KV cache, activations, batch, length) does not fit."
+  end
+  return "The GPU is full when more is asked for: mostly by what is computed (KV cache, activations, batch, length)."
+end
 
 -- ---- what the model takes, by its files or its shape ----
 
@@ -181,6 +220,21 @@ end
 
 local function floor2(n) return math.floor(n * 100) / 100 end
 
+-- Who runs there; how a setting is spelt depends on it. Nil for a program of the user's own.
+local function engine_of(log)
+  if log.ollama or log.ollama_speaks then return "ollama" end
+  if log.llama or log.ggml then return log.has_frame[[llama_cpp]] and "llama-cpp-python" or "llama.cpp" end
+  local seen = log.engine_seen
+  if seen == "tgi" or seen == "sglang" or seen == "vllm" then return seen end
+  for _, name in ipairs{"sglang", "lmdeploy", "tensorrt_llm", "tei", "vllm"} do
+    if log[name] then return (name:gsub("_", "-")) end
+  end
+  return seen
+end
+
+local SERVERS = {vllm = true, sglang = true, tgi = true, tei = true, lmdeploy = true, ollama = true,
+  ["tensorrt-llm"] = true, ["llama.cpp"] = true}
+
 -- The fraction of the GPU that leaves room for what was asked for; nil where the message does not say enough.
 local function fraction(m, log, default)
   local now = tonumber(log.fraction and log.fraction.fraction) or default
@@ -198,116 +252,249 @@ local function gpus_needed(weights, total, gpus)
   return nil
 end
 
-local function other_process(f, log, m)
-  return {{kind = "free-gpu", say = "Find the other processes and end those that are yours (an earlier run that did not stop).", command = "nvidia-smi --query-compute-apps=pid,name,used_memory --format=csv"},
-          {kind = "env:CUDA_VISIBLE_DEVICES", say = "Or use a free GPU.", command = "export CUDA_VISIBLE_DEVICES=<index of a free GPU>"}}
+-- The GPU of this machine that has the most memory free, where that is most of it.
+local function free_gpu(f)
+  local best, most
+  for _, gpu in ipairs(f.gpus()) do
+    local memory = type(gpu.memory) == "table" and gpu.memory or {}
+    local free = tonumber(memory.free)
+    if gpu.index and free and memory.total and free > 0.8 * memory.total and free > (most or 0) then
+      best, most = gpu.index, free
+    end
+  end
+  return best
 end
 
-local function fragmentation(f, log, m)
-  local name = f.pkg"torch" and version.matches(f.pkg"torch", ">=2.10") and "PYTORCH_ALLOC_CONF" or "PYTORCH_CUDA_ALLOC_CONF"
-  local value = (f"system.kernel" or ""):match[[(?i)microsoft|wsl]] and "max_split_size_mb:128" or "expandable_segments:True"
-  return {{kind = "env:PYTORCH_CUDA_ALLOC_CONF", say = "Let the allocator grow segments instead of fixed blocks.", command = ("export %s=%s"):format(name, value), set = {[name] = value}, automatic = true},
-          {kind = "param:batch_size", say = "If that is not enough, leave more headroom: smaller batch, shorter sequences, fewer weights on this GPU."}}
+-- The process that holds the most, where this machine's driver names it: a number in a message may be another host's.
+local function holder(f)
+  local pid, most
+  for _, gpu in ipairs(f.gpus()) do
+    for _, process in ipairs(type(gpu.processes) == "table" and gpu.processes or {}) do
+      local used = tonumber(process.memory or process.used)
+      if process.pid and used and used > (most or 0) then pid, most = process.pid, used end
+    end
+  end
+  return pid
+end
+
+local function other_process(f)
+  local index = free_gpu(f)
+  local elsewhere = {set = {CUDA_VISIBLE_DEVICES = index and ("%d"):format(index) or nil},
+    say = index and ("Use GPU %d, which is free."):format(index)}
+  local ended = {free = "gpu", pid = holder(f),
+    say = "End the other processes that are yours (an earlier run that did not stop); nvidia-smi lists them."}
+  local waited = {wait = true, say = "Or wait until the other process is done, or ask its owner."}
+  return index and {elsewhere, ended, waited} or {ended, waited}
+end
+
+local function fragmentation(f, log)
+  local new = f.pkg"torch" and version.matches(f.pkg"torch", ">=2.10")
+  local name = new and "PYTORCH_ALLOC_CONF" or "PYTORCH_CUDA_ALLOC_CONF"
+  local wsl = (f"system.kernel" or ""):match[[(?i)microsoft|wsl]]
+  local engine = engine_of(log)
+  local say = "Leave more headroom: smaller batch, shorter sequences, fewer weights on this GPU."
+  return {{set = {[name] = wsl and "max_split_size_mb:128" or "expandable_segments:True"}, automatic = true,
+      kind = "env:PYTORCH_CUDA_ALLOC_CONF", say = "Let the allocator grow segments instead of fixed blocks."},
+    SERVERS[engine] and {flag = "gpu_memory_utilization", toward = "lower", engine = engine, say = say}
+      or {flag = "batch_size", toward = "lower", engine = engine, say = say}}
+end
+
+-- Layers that fit, by what the buffer asked for and the GPU has free; the log says how many were to be there.
+local function layers(f, log)
+  local all = log.offload and tonumber(log.offload.layers)
+  local need, free = log.buffer and tonumber(log.buffer.need), #f.gpus() == 1 and f"gpus.0.memory.free"
+  if not all or not need or not free or free >= need * unit.MiB then return nil end
+  local fits = math.floor(0.9 * all * free / (need * unit.MiB))
+  return fits > 0 and fits or nil
+end
+
+local function ggml_too_big(f, log)
+  return {{flag = "gpu_layers", value = layers(f, log), toward = "lower", engine = engine_of(log),
+      kind = "param:device_map", say = "Keep some layers on the CPU (fewer layers on the GPU)."},
+    {code = true, kind = "param:quantization", say = "Or load a smaller quantization of the model."},
+    {hardware = true, say = "Or use a GPU with more memory."}}
 end
 
 local function too_big(f, log, m)
-  if log.ggml or log.ggml_weights or log.ollama or log.llama then
-    return {{kind = "param:device_map", say = "Keep some layers on the CPU (fewer GPU layers), or take a smaller quantization of the model.", command = "--n-gpu-layers <fewer>   # ollama: num_gpu"}, {kind = "param:quantization", say = "Or a smaller quantization."}, {kind = "hardware", say = "Or use a GPU with more memory."}}
-  end
+  local engine = engine_of(log)
+  if log.ggml or log.ggml_weights or log.ollama or log.llama then return ggml_too_big(f, log) end
   local gpus, total = #f.gpus(), memory_of(m, f)
   local weights, small = weights_of(model_of(f, log))
   local split = gpus > 1 and gpus_needed(weights, total, gpus)
   local fits = small and total and small < 0.83 * total
-  local over = {kind = "param:tensor_parallel_size", say = split and ("Split the model over %d GPUs."):format(split) or "Or split it over several GPUs.", command = split and ("--tensor-parallel-size %d   # transformers: device_map='auto'"):format(split) or nil}
-  local quant = {kind = "param:quantization", say = fits and ("Load it in 4 bits: its weights then take about %s."):format(gib(small)) or "Load it quantized (4 or 8 bits), or choose a smaller model.", command = "load_in_4bit=True   # vLLM: an AWQ/GPTQ/FP8 checkpoint"}
-  local offload = {kind = "param:device_map", say = "Or place part of it on the CPU (device_map='auto', --cpu-offload-gb).", command = weights and total and ("device_map='auto'   # vLLM: --cpu-offload-gb %d"):format(math.max(1, math.ceil((weights - 0.83 * total) / G))) or "device_map='auto'"}
-  local bigger = {kind = "hardware", say = "Or use a GPU with more memory."}
+  local beside = weights and total and math.max(1, math.ceil((weights - 0.83 * total) / G)) or nil
+  local over = {flag = "tensor_parallel_size", value = split or nil, engine = engine,
+    say = split and ("Split the model over %d GPUs."):format(split) or "Or split it over several GPUs."}
+  local quant = {flag = "four_bit", engine = engine, kind = "param:quantization",
+    say = fits and ("Load it in 4 bits: its weights then take about %s."):format(gib(small))
+      or "Load it quantized (4 or 8 bits), or choose a smaller model."}
+  local offload = {flag = "cpu_offload_gb", value = beside, engine = engine, kind = "param:device_map",
+    say = beside and ("Or keep %d GiB of it in the machine's memory."):format(beside)
+      or "Or keep part of it in the machine's memory."}
+  local bigger = {hardware = true, say = "Or use a GPU with more memory."}
   if split then return {over, quant, offload, bigger} end
   if small and total and not fits then return {offload, bigger, over} end -- not even 4 bits fit
   return {quant, over, offload, bigger}
 end
 
-local function leak(f, log, m)
-  return {{kind = "code", say = "Find what is kept from request to request (chat history, outputs on the GPU, graphs without no_grad) and let it go; torch.cuda.memory_summary() between requests shows it."},
-          {kind = "restart", say = "Until then, restart the worker before it is full."}}
+local function leak()
+  return {{code = true, say = "Find what is kept from request to request (chat history, outputs on the GPU, graphs "
+      .. "without no_grad) and let it go; torch.cuda.memory_summary() between requests shows it."},
+    {restart = "process", say = "Until then, restart the worker before it is full."}}
 end
 
 -- Who runs there, the first that fits: what to lower, and by how much.
 local runners = {
   {"llama", function(f, log)
-    local ctx = log.n_ctx and tonumber(log.n_ctx.ctx)
+    local ctx, engine = log.n_ctx and tonumber(log.n_ctx.ctx), engine_of(log)
     local less = ctx and ctx > 8192 and math.max(4096, ctx // 4) or 4096
-    return {{kind = "param:max_model_len", say = ctx and ("Ask for a shorter context than %d tokens and a smaller batch, or quantize the KV cache."):format(ctx) or "Ask for a shorter context and a smaller batch, or quantize the KV cache.", command = ("llama-server -c %d -ub 256 --flash-attn on --cache-type-k q8_0 --cache-type-v q8_0   # ollama: num_ctx"):format(less)},
-            {kind = "param:device_map", say = "Or leave some layers on the CPU.", command = "--n-gpu-layers <fewer>"}}
+    if ctx and less >= ctx then less = math.max(512, ctx // 2) end
+    return {{flag = "max_model_len", value = less, toward = "lower", engine = engine,
+        say = ctx and ("Ask for a shorter context than %d tokens."):format(ctx) or "Ask for a shorter context."},
+      {flag = "kv_cache_q8", engine = engine, kind = "param:kv_cache_dtype", say = "Or keep the KV cache in 8 bits."},
+      {flag = "gpu_layers", toward = "lower", engine = engine, kind = "param:device_map",
+        say = "Or leave some layers on the CPU."}}
   end},
   {"sampler", function(f, log)
     local seqs = math.max(1, tonumber(log.sampler.seqs) // 4)
-    return {{kind = "param:max_num_seqs", say = "Lower --max-num-seqs.", command = "--max-num-seqs " .. seqs}, {kind = "param:gpu_memory_utilization", say = "Or leave more room: lower --gpu-memory-utilization.", command = "--gpu-memory-utilization 0.85"}}
+    return {{flag = "max_num_seqs", value = seqs, toward = "lower", engine = "vllm",
+        say = "Allow fewer sequences at once."},
+      {flag = "gpu_memory_utilization", toward = "lower", engine = "vllm",
+        say = "Or leave more room beside weights and KV cache."}}
   end},
   {"slots", function()
-    return {{kind = "param:max_num_seqs", say = "Allow fewer requests at once.", command = "--max-running-requests 16"}, {kind = "pip:sglang", say = "If that changes nothing, its own accounting is wrong: use another release.", command = "pip install -U sglang"}}
+    return {{flag = "max_num_seqs", value = 16, toward = "lower", engine = "sglang",
+        say = "Allow fewer requests at once."},
+      {install = "sglang", say = "If that changes nothing, its own accounting is wrong: use another release."}}
   end},
   {"sglang", function(f, log, m)
-    local value = fraction(m, log, 0.88)
-    return {{kind = "param:gpu_memory_utilization", say = "Leave more room beside weights and cache: lower --mem-fraction-static.", command = ("--mem-fraction-static %.2f"):format(value or 0.8)}, {kind = "param:batch_size", say = "Or capture fewer batch sizes.", command = "--cuda-graph-max-bs 16"}}
+    return {{flag = "gpu_memory_utilization", value = fraction(m, log, 0.88), toward = "lower", engine = "sglang",
+        say = "Leave more room beside weights and KV cache: a smaller static share of the GPU."},
+      {flag = "cuda_graph_max_bs", value = 16, toward = "lower", engine = "sglang", kind = "param:batch_size",
+        say = "Or capture fewer batch sizes."}}
   end},
-  {"turbomind", function()
-    return {{kind = "param:gpu_memory_utilization", say = "Give the KV cache less of what is free.", command = "--cache-max-entry-count 0.4"}, {kind = "param:max_model_len", say = "Or shorten the sessions.", command = "--session-len 8192"}}
+  {"lmdeploy", function()
+    return {{flag = "gpu_memory_utilization", toward = "lower", engine = "lmdeploy",
+        say = "Give the KV cache less of what is free."},
+      {flag = "max_model_len", value = 8192, toward = "lower", engine = "lmdeploy", say = "Or shorten the sessions."}}
   end},
-  {"trtllm", function()
-    return {{kind = "param:batch_size", say = "Build or run with a smaller max_batch_size and max_num_tokens."}, {kind = "param:gpu_memory_utilization", say = "Or give the KV cache less of what is free.", command = "--kv_cache_free_gpu_memory_fraction 0.7"}}
+  {"tensorrt-llm", function()
+    return {{flag = "max_num_seqs", value = 32, toward = "lower", engine = "tensorrt-llm", kind = "param:batch_size",
+        say = "Build or run with a smaller batch."},
+      {flag = "gpu_memory_utilization", toward = "lower", engine = "tensorrt-llm",
+        say = "Or give the KV cache less of what is free."}}
+  end},
+  {"tgi", function()
+    return {{flag = "max_num_batched_tokens", toward = "lower", engine = "tgi",
+        say = "Let it compute fewer prompt tokens at once."},
+      {flag = "max_model_len", value = 4096, toward = "lower", engine = "tgi", say = "Or serve a shorter context."},
+      {flag = "gpu_memory_utilization", toward = "lower", engine = "tgi",
+        say = "Or give it less of the GPU for the KV cache."}}
+  end},
+  {"tei", function()
+    return {{flag = "max_num_batched_tokens", toward = "lower", engine = "tei",
+        say = "Let it compute fewer tokens at once."},
+      {flag = "max_num_seqs", toward = "lower", engine = "tei", say = "Or accept fewer requests at once."}}
   end},
   {"vllm", function(f, log, m, event)
     local value = fraction(m, log, 0.9)
-    local length = {kind = "param:max_model_len", say = "Ask for less at once: lower --max-model-len and --max-num-seqs.", command = "--max-model-len 8192 --max-num-seqs 64"}
-    local room = {kind = "param:gpu_memory_utilization", say = value and ("Leave more room beside weights and KV cache: %.2f leaves what was asked for."):format(value) or "Leave more room beside weights and KV cache: lower --gpu-memory-utilization.", command = ("--gpu-memory-utilization %.2f"):format(value or 0.85)}
-    -- What is taken after the KV cache comes out of what that fraction spares; before it, the profiling run is too large.
+    local length = {flag = "max_model_len", value = 8192, toward = "lower", engine = "vllm",
+      say = "Serve a shorter context than the model's own: less is computed and cached at once."}
+    local fewer = {flag = "max_num_seqs", value = 64, toward = "lower", engine = "vllm",
+      say = "Or serve fewer sequences at once."}
+    local room = {flag = "gpu_memory_utilization", value = value, toward = "lower", engine = "vllm",
+      say = value and ("Leave more room beside weights and KV cache: %.2f leaves what was asked for."):format(value)
+        or "Leave more room beside weights and KV cache."}
+    -- What is taken after the KV cache comes out of what that fraction spares; before it, the profiling run is too big.
     local cached = log.private_pools or log.wakes or tail(event, [[ (?:capture_model|capture|wake_up|create_and_map)$]])
-    return cached and {room, length} or {length, room}
+    return cached and {room, length, fewer} or {length, fewer, room}
   end},
 }
 
 -- A loop of the user's own that only evaluates, and no frame of torch's no_grad around it.
 local function keeps_graph(log)
-  return log.has_frame[[ (?:validate\w*|validation\w*|evaluate|eval_\w+|val_\w+|valid_\w+|test_epoch)$]] and not log.has_frame[[(?:_contextlib|grad_mode)\.py|transformers/|lightning]]
+  return log.has_frame[[ (?:validate\w*|validation\w*|evaluate|eval_\w+|val_\w+|valid_\w+|test_epoch)$]]
+    and not log.has_frame[[(?:_contextlib|grad_mode)\.py|transformers/|lightning]]
+end
+
+-- Image models: the picture's size counts, and parts of the pipeline need not lie on the GPU all the time.
+local function pictures(engine)
+  return {{flag = "cpu_offload_gb", engine = engine, kind = "param:device_map",
+      say = "Keep what does not compute at the moment in the machine's memory."},
+    {flag = "tiling", engine = engine, kind = "param:batch_size", say = "Or decode the picture in pieces."},
+    {code = true, kind = "param:batch_size", say = "Or ask for smaller or fewer pictures at once."}}
 end
 
 local function activation(f, log, m, event)
+  local engine = engine_of(log)
   for _, runner in ipairs(runners) do
-    if log[runner[1]] then return runner[2](f, log, m, event) end
+    if log[runner[1]] or runner[1] == engine then return runner[2](f, log, m, event) end
   end
   local batch = log.batch_size and tonumber(log.batch_size.size)
-  local smaller = {kind = "param:batch_size", say = batch and batch > 1 and ("Halve the batch size to %d (use gradient accumulation or checkpointing in training), or shorten the sequences."):format(batch // 2)
-    or batch and "The batch is one already: switch on gradient checkpointing, or shorten the sequences."
-    or "Halve the batch size (use gradient accumulation or checkpointing in training), or shorten the sequences."}
-  if keeps_graph(log) then
-    return {{kind = "code", say = "Evaluate under torch.no_grad(): as it is, every step keeps what a backward pass would need.", command = "with torch.no_grad(): ..."}, smaller}
+  local paints = engine == "comfyui" or engine == "a1111" or engine == "diffusers" and not training(log)
+  if paints then return pictures(engine) end
+  local less = batch and batch > 1 and batch // 2 or nil
+  local smaller = {flag = "batch_size", value = less, toward = "lower", engine = engine,
+    say = less and ("Halve the batch size to %d, or shorten the sequences."):format(less)
+      or batch and "The batch is one already: shorten the sequences."
+      or "Halve the batch size, or shorten the sequences."}
+  if not training(log) then
+    return {smaller, {flag = "max_new_tokens", toward = "lower", engine = engine,
+      say = "In generation: fewer tokens, fewer requests at once."}}
   end
-  return {smaller, {kind = "param:max_new_tokens", say = "In generation: fewer tokens, fewer requests at once."}}
+  local again = {flag = "gradient_checkpointing", engine = engine,
+    say = "Compute activations again in the backward pass instead of keeping them (gradient checkpointing); "
+      .. "gradient accumulation keeps the batch that the optimizer sees."}
+  if keeps_graph(log) then
+    return {{code = true,
+        say = "Evaluate under torch.no_grad(): as it is, every step keeps what a backward pass would need."},
+      smaller, again}
+  end
+  if batch and not less then return {again, smaller} end
+  return {smaller, again}
 end
 
-local fixes_for = {["oom.other-process"] = other_process, ["oom.fragmentation"] = fragmentation, ["oom.model-too-big"] = too_big, ["oom.activation"] = activation, ["oom.leak"] = leak}
+local fixes_for = {
+  ["oom.other-process"] = other_process, ["oom.fragmentation"] = fragmentation, ["oom.model-too-big"] = too_big,
+  ["oom.activation"] = activation, ["oom.leak"] = leak,
+}
 
 local oom_signatures = {
-  torch = [[(?:(?:CUDA|HIP|XPU|MPS backend) out of memory\.? (?:Tried to allocate|\(MPS allocated)|Allocation on device(?: \d+)?(?: would exceed allowed memory| ?$))]],
+  torch = [[(?:(?:CUDA|HIP|XPU|MPS backend) out of memory\.? (?:Tried to allocate|\(MPS allocated)|]]
+    .. [[Allocation on device(?: \d+)?(?: would exceed allowed memory| ?$))]],
   warming = [[out of memory occurred when warming up|Capture cuda graph failed: (?:CUDA )?out of memory]],
-  library = [[(?:Error out of memory at line \d+ in file|cupy\.cuda\.memory\.OutOfMemoryError|CUDA failure 2: out of memory|Out of memory error on GPU \d+|ErrorOutOfDeviceMemory|CUDA failed with error out of memory|CUDA error 2 at [^\n]*: out of memory|hipErrorOutOfMemory|CallbackErrorOutOfMemory|Cuda failure (?:\d+ )?'out of memory')]],
-  runtime = [[(?:BFCArena::AllocateRawInternal[^\n]*Failed to allocate|Error Code \d: (?:OutOfMemory|Cuda Runtime \(out of memory\))|CUDA runtime error(?: in [^\n]*)?: out of memory)]],
+  library = [[(?:Error out of memory at line \d+ in file|cupy\.cuda\.memory\.OutOfMemoryError|]]
+    .. [[CUDA failure 2: out of memory|Out of memory error on GPU \d+|ErrorOutOfDeviceMemory|]]
+    .. [[CUDA failed with error out of memory|CUDA error 2 at [^\n]*: out of memory|hipErrorOutOfMemory|]]
+    .. [[CallbackErrorOutOfMemory|Cuda failure (?:\d+ )?'out of memory')]],
+  runtime = [[(?:BFCArena::AllocateRawInternal[^\n]*Failed to allocate|Error Code \d: (?:OutOfMemory|]]
+    .. [[Cuda Runtime \(out of memory\))|CUDA runtime error(?: in [^\n]*)?: out of memory)]],
   batch = [[(?:(?:Prefill|Decode|Extend) out of memory\. Try to lower your batch size|alloc_\w+ runs out of memory)]],
   unbalanced = [[The memory capacity is unbalanced\. Some GPUs may be occupied by other processes]],
-  no_algorithm = [[(?:Unable to find a valid cuDNN algorithm to run convolution|cuDNN error: CUDNN_STATUS_INTERNAL_ERROR)]],
-  plain = [[(?:CUDA out of memory|CUDA error: out of memory|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|cudaMalloc failed: out of memory|CUDA driver error: out of memory|HIP out of memory)]],
-  ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|alloc_tensor_range|ggml_gallocr_reserve\w*: failed to allocate CUDA)[^\n]*(?:failed|out of memory|buffer)|unable to allocate CUDA\d* buffer]],
+  no_algorithm = [[(?:Unable to find a valid cuDNN algorithm to run convolution|]]
+    .. [[cuDNN error: CUDNN_STATUS_INTERNAL_ERROR)]],
+  plain = [[(?:CUDA out of memory|CUDA error: out of memory|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|]]
+    .. [[cudaMalloc failed: out of memory|CUDA driver error: out of memory|HIP out of memory)]],
+  ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|alloc_tensor_range|]]
+    .. [[ggml_gallocr_reserve\w*: failed to allocate CUDA)[^\n]*(?:failed|out of memory|buffer)|]]
+    .. [[unable to allocate CUDA\d* buffer]],
   ollama = [[llama runner exited, you may not have enough available memory]],
-  handle = [[CUBLAS_STATUS_(?:NOT_INITIALIZED|ALLOC_FAILED) when calling `?cublasCreate|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED|CUDNN_STATUS_NOT_INITIALIZED|CUSOLVER_STATUS_ALLOC_FAILED]],
-  tf = [[(?:OOM when allocating tensor|RESOURCE_EXHAUSTED: Out of memory while trying to allocate|failed to allocate [\d.]+\w* bytes? from device|RESOURCE_EXHAUSTED: Failed to allocate request for)]],
+  handle = [[CUBLAS_STATUS_(?:NOT_INITIALIZED|ALLOC_FAILED) when calling `?cublasCreate|CUBLAS_STATUS_ALLOC_FAILED|]]
+    .. [[CUDNN_STATUS_ALLOC_FAILED|CUDNN_STATUS_NOT_INITIALIZED|CUSOLVER_STATUS_ALLOC_FAILED]],
+  tf = [[(?:OOM when allocating tensor|RESOURCE_EXHAUSTED: Out of memory while trying to allocate|]]
+    .. [[failed to allocate [\d.]+\w* bytes? from device|RESOURCE_EXHAUSTED: Failed to allocate request for)]],
 }
 
 local oom_context = {
-  vllm = [[(?:vllm/|\[core\.py|EngineCore|--max-model-len|gpu_memory_utilization)]],
+  vllm = [[(?:vllm/|\[core\.py|EngineCore|--max-model-len|gpu_memory_utilization|\d% Completed \| )]],
   sglang = [[(?:sglang/|sgl-workspace|Capture cuda graph failed|mem[-_]fraction[-_]static)]],
-  turbomind = [[(?:\[TM\]\[ERROR\]|lmdeploy/)]],
-  trtllm = [[(?:\[TensorRT-LLM\]|\[TRT-LLM\]|tensorrt_llm/)]],
+  lmdeploy = [[(?:\[TM\]\[ERROR\]|lmdeploy/)]],
+  tensorrt_llm = [[(?:\[TensorRT-LLM\]|\[TRT-LLM\]|tensorrt_llm/)]],
+  tei = [[(?:text_embeddings_(?:router|backend|core)|text-embeddings-router)]],
+  ollama_speaks = [[(?:\bmsg="(?:starting runner|llama server|loaded runners|system memory|gpu memory)|]]
+    .. [[ollama[^\n]{0,20}(?:runner|serve|server)|llama runner)]],
+  offload = [[offload(?:ed|ing) (?:\d+/)?(?<layers>\d+) (?:repeating )?layers to GPU]],
+  buffer = [[allocating (?<need>[\d.]+) MiB on device]],
   sampler = [[warming up sampler with (?<seqs>\d+) dummy requests]],
   private_pools = [[allocated in private pools \(e\.g\., CUDA Graphs\)]],
   wakes = [[CUDA Error: out of memory at [^\n]*cumem_allocator\.cpp]],
@@ -315,14 +502,21 @@ local oom_context = {
   n_ctx = [[llama_(?:new_)?context\w*: n_ctx +?= (?<ctx>\d+)]],
   fraction = [[(?:gpu[-_]memory[-_]utilization|mem[-_]fraction[-_]static)['"]?[=: ]+(?<fraction>0\.\d+)]],
   named = [[LLM engine [^\n]*\bmodel='(?<model>[\w.-]+/[\w.-]+)']],
-  batch_size = [[(?:Batch size per device|train_batch_size|micro_batch_size(?:_per_gpu)?|train_micro_batch_size_per_gpu)['"]?\s*[:= ]\s*(?<size>\d+)\b]],
-  grows = [[(?:memory (?:usage )?(?:grows|increas|leak)|after (?:\d+|several|some|a few) (?:requests|generations|images|questions|hours|iterations))]],
+  batch_size = [[(?:Batch size per device|train_batch_size|micro_batch_size(?:_per_gpu)?|]]
+    .. [[train_micro_batch_size_per_gpu)['"]?\s*[:= ]\s*(?<size>\d+)\b]],
+  grows = [[(?:memory (?:usage )?(?:grows|increas|leak)|after (?:\d+|several|some|a few) (?:requests|generations|]]
+    .. [[images|questions|hours|iterations))]],
   utilisation = [[less than desired GPU memory utilization]],
   shards = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +(?!100%)\d+%]],
-  shards_done = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +100%|Loading (?:model )?weights took|Model loading took]],
-  ggml_compute = [[(?:ggml_gallocr_reserve|graph_reserve|failed to allocate compute|compute buffer|failed to initialize the context|failed to create context|kv.?cache[^\n]*failed|llama_kv_cache\w*: failed|ggml_cuda_pool|failed to allocate buffer for kv)]],
-  ggml_weights = [[(?:alloc_tensor_range|unable to allocate (?:CUDA|ROCm)?\d* ?(?:backend )?buffer|error loading model)]],
-  llama = [[(?:ggml_backend_cuda|ggml_gallocr|llama_init_from_model|llama_new_context|ggml-cuda(?:\.cu|/)|llama runner (?:process has )?terminated|error loading llama server)]],
+  shards_done = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +100%|]]
+    .. [[Loading (?:model )?weights took|Model loading took]],
+  ggml_compute = [[(?:ggml_gallocr_reserve|graph_reserve|failed to allocate compute|compute buffer|]]
+    .. [[failed to initialize the context|failed to create context|kv.?cache[^\n]*failed|]]
+    .. [[llama_kv_cache\w*: failed|ggml_cuda_pool|failed to allocate buffer for kv)]],
+  ggml_weights = [[(?:alloc_tensor_range|unable to allocate (?:CUDA|ROCm)?\d* ?(?:backend )?buffer|]]
+    .. [[error loading model)]],
+  llama = [[(?:ggml_backend_cuda|ggml_gallocr|llama_init_from_model|llama_new_context|ggml-cuda(?:\.cu|/)|]]
+    .. [[llama runner (?:process has )?terminated|error loading llama server)]],
   llama_loads = [[error loading llama server]],
   assert_seen = [[(?:device-side assert triggered|srcIndex|illegal memory access)]],
 }
@@ -342,7 +536,8 @@ local function without_numbers(log, f, event)
   if moves_weights(log, event) or loading(log) then cause, confidence = "oom.model-too-big", 0.72 end
   for _, gpu in ipairs(f.gpus()) do
     local memory = gpu.memory or {}
-    if memory.free and memory.total and memory.free < 0.5 * memory.total and not training(log) then return "oom.other-process", 0.6 end
+    local held = memory.free and memory.total and memory.free < 0.5 * memory.total
+    if held and not training(log) then return "oom.other-process", 0.6 end
   end
   return cause, confidence
 end
@@ -375,17 +570,25 @@ local function decide(log, f)
   return log.no_algorithm, "oom.activation", 0.5
 end
 
-local function explained(cause, m, f, log)
-  local why = {texts[cause]}
-  if m.total or m.allocated then why[#why + 1] = "The message's own numbers: " .. describe(m) end
-  if cause == "oom.other-process" and m.pid then why[#why + 1] = ("Process %s holds most of it (its number on the host)."):format(m.pid) end
-  if cause ~= "oom.fragmentation" and m.idle and m.idle < 0.4 * G then why[#why + 1] = "Fragmentation is ruled out, whatever the message says of allocator settings: almost nothing is reserved but unallocated." end
-  if outside_torch(m) then why[#why + 1] = ("%s of this process are held outside torch, by the pool of an engine or another framework."):format(gib(m.ours - m.reserved)) end
+local function explained(cause, m, f, log, event)
+  local why = {texts[cause] or beside_weights(m, log, event)}
+  local function add(holds, text, ...)
+    if holds then why[#why + 1] = text:format(...) end
+  end
+  if m.total or m.allocated then add(true, "The message's own numbers: %s", describe(m)) end
+  add(cause == "oom.other-process" and m.pid, "Process %s holds most of it (its number on the host).", m.pid)
+  add(cause ~= "oom.fragmentation" and m.idle and m.idle < 0.4 * G, "Fragmentation is ruled out, whatever the message "
+    .. "says of allocator settings: almost nothing is reserved but unallocated.")
+  if outside_torch(m) then
+    add(true, "%s of this process are held outside torch, by the pool of an engine or another framework.",
+      gib(m.ours - m.reserved))
+  end
   local repo = model_of(f, log)
   local weights = cause == "oom.model-too-big" and weights_of(repo)
-  if weights then why[#why + 1] = ("The weights of %s take %s%s."):format(repo.name, repo.weights and "" or "at least ", gib(weights)) end
+  local least = repo and not repo.weights and "at least " or ""
+  if weights then add(true, "The weights of %s take %s%s.", repo.name, least, gib(weights)) end
   local token = cause == "oom.activation" and repo and type(repo.config) == "table" and know.kv_bytes(repo.config)
-  if token then why[#why + 1] = ("1,000 tokens of context take %.2f GiB of KV cache in 16 bits."):format(1000 * token / G) end
+  if token then add(true, "1,000 tokens of context take %.2f GiB of KV cache in 16 bits.", 1000 * token / G) end
   return why
 end
 
@@ -399,14 +602,17 @@ local function judge(wanted)
     for name, value in pairs(m) do
       if type(value) == "number" and name ~= "processes" then shown[name] = math.floor(value) end
     end
-    return {hit = hit, confidence = confidence, why = explained(cause, m, f, log), fixes = fixes_for[cause](f, log, m, hit.event), values = shown}
+    return {hit = hit, confidence = confidence, why = explained(cause, m, f, log, hit.event), values = shown,
+      fixes = fixes_for[cause](f, log, m, hit.event)}
   end
 end
 
-local looks = {looks = "'CUDA out of memory. Tried to allocate ...'.", check = "The numbers: total, allocated, reserved but unallocated, free; what is missing is another process's."}
-local causes = {}
-for cause in pairs(texts) do causes[#causes + 1] = cause end
-table.sort(causes) -- the order of rules must not differ from build to build
-for _, cause in ipairs(causes) do
-  rule {id = cause, signatures = oom_signatures, context = oom_context, facts = {"gpus.0.name", "gpus.0.memory.total", "gpus.0.memory.free", "gpus.0.processes"}, when = judge(cause), doc = looks}
+local looks = {looks = "'CUDA out of memory. Tried to allocate ...'.",
+  check = "The numbers: total, allocated, reserved but unallocated, free; what is missing is another process's."}
+for _, cause in ipairs{"oom.activation", "oom.fragmentation", "oom.leak", "oom.model-too-big", "oom.other-process"} do
+  rule {
+    id = cause, signatures = oom_signatures, context = oom_context,
+    facts = {"gpus.0.name", "gpus.0.memory.total", "gpus.0.memory.free", "gpus.0.processes"},
+    when = judge(cause), doc = looks,
+  }
 end
