@@ -176,15 +176,40 @@ static struct ff_error *write_flag(const struct ff_fix_machine *m, struct flag *
 	return err ? err : ff_fix_command(fix, &b);
 }
 
+// "--moe-runner-backend triton": as a message spells it.
+static bool is_spelled(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/=- ";
+	return ff_starts(text, "--") && strlen(text) <= VALUE_MAX && !text[strspn(text, plain)];
+}
+
+// A setting that is in no table: the message named it, and mostly said what it must be.
+static struct ff_error *write_spelled(const struct ff_fix_machine *m, const char *spelled, json_t *fix)
+{
+	static const char *const without_flags[] = {"ollama", "transformers", "diffusers", "llama-cpp-python"};
+	_cleanup_buf_ struct ff_buf b = {0};
+	for (size_t i = 0; m->engine && i < sizeof(without_flags) / sizeof(*without_flags); i++)
+		if (strcmp(m->engine, without_flags[i]) == 0)
+			return NULL;
+	if (!is_spelled(spelled))
+		return NULL;
+	ff_buf_str(&b, spelled);
+	return ff_fix_command(fix, &b);
+}
+
 struct ff_error *ff_fix_flag(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	struct flag f = {.setting = ff_json_text(intention, "flag"), .engine = m->engine};
 	if (!f.engine)
 		f.engine = ff_json_text(intention, "engine");
-	if (!f.setting || !is_setting(f.setting))
+	const char *spelled = ff_json_text(intention, "spelled");
+	bool stated = json_is_true(json_object_get(intention, "stated")) || spelled;
+	if (!f.setting || !*f.setting || (!stated && !is_setting(f.setting)))
 		return ff_error_create(FF_EUSAGE, "'flag' must be a setting of rules/data/engine_flags.tsv");
 	struct ff_error *err = ff_fix_kind(fix, "param", f.setting);
-	if (!err)
+	if (!err && spelled)
+		err = write_spelled(m, spelled, fix);
+	else if (!err && !stated)
 		err = write_flag(m, &f, intention, fix);
 	ff_buf_deinit(&f.value);
 	return err;

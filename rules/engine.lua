@@ -1,0 +1,262 @@
+-- Serving engines: settings that do not go with the model, the GPU or each other, and engines built without a GPU part.
+
+local REPLACES = {"vllm.arg-unsupported", "dtype.unsupported", "app.bug"}
+
+local function engine_of(log)
+  local seen = log.engine_seen
+  return seen ~= "transformers" and seen or log.engine and log.engine.text:match[[sglang|lmdeploy|vllm]] or nil
+end
+
+-- The smallest rank that the engine offers and that holds this one.
+local function lora_rank(rank)
+  for _, n in ipairs{16, 32, 64, 128, 256, 320, 512} do
+    if n >= rank then return n end
+  end
+  return rank
+end
+
+local function split_over(hit, log)
+  local fits
+  for n = 1, hit.heads and math.min(tonumber(hit.tp) - 1, 64) or 0 do
+    if tonumber(hit.heads) % n == 0 then fits = n end
+  end
+  return {confidence = 0.88,
+    why = {"The model cannot be split over that many GPUs: its attention heads (or quantization blocks) are not "
+      .. "divisible by "
+      .. "the tensor-parallel size.", "It has {heads} heads, and {tp} parts were asked for."},
+    fixes = {{flag = "tensor_parallel_size", value = fits, toward = "lower",
+      engine = hit.heads and "vllm" or engine_of(log),
+      say = fits and ("Split it over %d GPUs, with pipeline parallelism for the rest."):format(fits)
+        or "Choose a tensor-parallel size that divides the heads, with pipeline parallelism for the rest."}}}
+end
+
+-- What says itself which argument is wrong: the first that matched answers.
+local arguments = {
+  {"heads", split_over}, {"divisible", split_over},
+  {"assertion", function(hit, log) return log.has_frame[[vllm|sglang]] and split_over(hit, log) or nil end},
+  {"batched", function(hit)
+    return {confidence = 0.85, why = "Without chunked prefill a prompt is computed in one batch, and {batched} tokens "
+      .. "at once "
+        .. "are allowed where the context is {model_len}.",
+      fixes = {{flag = "max_num_batched_tokens", value = tonumber(hit.model_len), toward = "raise", engine = "vllm",
+          say = "Allow as many tokens in a batch as the context is long."},
+        {flag = "max_model_len", value = tonumber(hit.batched), toward = "lower", engine = "vllm",
+          say = "Or serve a shorter context."}}}
+  end},
+  {"sliding", function(hit)
+    return {confidence = 0.85, why = {"The context asked for is longer than the model's own.", "{len} were asked for, "
+      .. "and it has {derived}."},
+      fixes = {{flag = "max_model_len", value = tonumber(hit.derived), toward = "lower", engine = "vllm",
+        say = "Ask for no more than the model's length."}}}
+  end},
+  {"lora", function(hit)
+    return {confidence = 0.9, why = "The adapter's rank, {rank}, is larger than what the engine was started for "
+      .. "({max_rank}).",
+      fixes = {{flag = "max_lora_rank", value = lora_rank(tonumber(hit.rank)), toward = "raise", engine = "vllm",
+        say = "Start it with a rank that holds the adapter's."}}}
+  end},
+  {"dtype", function(hit)
+    return {confidence = 0.88, why = "The kernels of {qmethod} do not compute in {dtype}.",
+      fixes = {{flag = "dtype", value = hit.dtypes:match[[torch\.(\w+)]] or "float16", engine = "vllm",
+          say = "Use a type that they know."},
+        {code = true, kind = "param:quantization",
+          say = "Or another kernel of that quantization (awq_marlin, gptq_marlin)."}}}
+  end},
+  {"sharded", function()
+    return {confidence = 0.82, why = "TGI splits this model only in its flash-attention form, which this GPU or this "
+      .. "installation "
+        .. "has not (an earlier line says why).",
+      fixes = {{flag = "tensor_parallel_size", value = 1, toward = "lower", engine = "tgi",
+        say = "Serve it on one GPU."},
+        {hardware = true, say = "Or use a GPU of capability 7.5 or newer, in TGI's own image."}}}
+  end},
+  {"backend", function()
+    return {confidence = 0.88, why = "VLLM_ATTENTION_BACKEND (or --attention-backend) names a backend that this "
+      .. "release does not "
+        .. "have: {backend}.",
+      fixes = {{unset = {"VLLM_ATTENTION_BACKEND"}, say = "Let the engine choose."}}}
+  end},
+  {"validation", function(hit)
+    local name = hit.rule:match[[^`?-{0,2}([\w-]+)]] or "max_total_tokens"
+    return {confidence = 0.88, why = "Arguments of the launcher contradict each other: {rule}.",
+      fixes = {{code = true, kind = "param:" .. name:gsub("-", "_"),
+        say = "Change it (or the other one) so that this holds."}}}
+  end},
+}
+
+rule {
+  id = "engine.arg-invalid",
+  signatures = {
+    heads = [[Total number of attention heads \((?<heads>\d+)\) must be divisible by tensor parallel size \((?<tp>\d+)]]
+      .. [[\)]],
+    divisible = [[(?:must be divisible by (?:the )?(?:tensor parallel|tp|world)[ _]?size|]]
+      .. [[is not divisible by (?:weight quantization block_[nk]|tp_?size|tensor parallel|min_thread_[nk]|]]
+      .. [[tile_[nk]_size)|must be divisible by `?num_shards|is not aligned with the quantized weight shape|]]
+      .. [[number of GPUs per node is not divisible)]],
+    assertion = [[AssertionError: \d+ is not divisible by \d+]],
+    lora = [[LoRA rank (?<rank>\d+) is greater than max_lora_rank (?<max_rank>\d+)]],
+    dtype = [=[torch\.(?<dtype>\w+) is not supported for quantization method (?<qmethod>\w+)\. Supported dtypes: ]=]
+      .. [=[\[(?<dtypes>[^\]\n]+)\]]=],
+    sharded = [[Sharded \w+ requires Flash Attention enabled models]],
+    backend = [[Invalid attention backend: '(?<backend>\w+)']],
+    validation = [[ArgumentValidation\("(?<rule>[^"\n]+)]],
+    batched = [[max_num_batched_tokens \((?<batched>\d+)\) is smaller than max_model_len \((?<model_len>\d+)\)]],
+    sliding = [[(?:User-specified max_model_len \((?<len>\d+)\) is greater than the derived max_model_len(?: ]]
+      .. [[\((?:[\w.]+=)?(?<derived>\d+))?)]],
+  },
+  context = {engine = [[(?:vllm|sglang|text_generation|tgi|lmdeploy|tensorrt_llm)]]},
+  facts = {"python.packages.vllm.version", "gpus.0.name"},
+  explains = REPLACES,
+  when = function(_, log)
+    for _, row in ipairs(arguments) do
+      local hit = log[row[1]]
+      local answer = hit and row[2](hit, log)
+      if answer then
+        answer.hit = hit
+        return answer
+      end
+    end
+    return nil
+  end,
+  doc = {
+    looks = "'... must be divisible by tensor parallel size', 'LoRA rank 64 is greater than max_lora_rank 16'.",
+    check = "The argument that the message names, against the model and the GPU.",
+  },
+}
+
+-- Where an engine checks what it was started with; deeper in, the same words are about a caller's arguments.
+local LAUNCH = [[(?:arg_utils|server_args|arg_groups|_hook|launch\w*|[/\\]config|configs?)(?:[/\\]\w+)?\.py ]]
+local SETUP = [[(?:layers[/\\]quantization|model_loader|speculative|mem_cache|worker[/\\]\w*runner|disaggregation|]]
+  .. [[distributed[/\\]\w*transfer)]]
+
+-- The package of the innermost frame, and whether it stands where settings are checked.
+local function raised_at(event)
+  local frames = event.frames or {}
+  local last = frames[#frames]
+  if not last then return nil end
+  local place = last.file .. " " .. last.func
+  local package = place:match[=[(?:^|[/\\])(vllm|sglang|lmdeploy|tensorrt_llm|ray|text_generation_server)[/\\]]=]
+  return package, package and (place:match(LAUNCH) and "launch" or place:match(SETUP) and "setup") or nil
+end
+
+-- What must be said instead stands behind such a word; the flag before it is the one that was refused.
+local REMEDY = [[(?i)(?:requires?|use|set|pass|with|needs?|try|specify|add|raise|lower|increase|decrease|]]
+  .. [[reduce) [`'"]?(--[a-z][\w-]+)(?:[ =]([\w.:/-]+))?]]
+local REMEDY_NAME = [[(?i)(?:requires?|set|needs?|specify|use|raise|lower|increase|decrease|reduce)(?: a| an|]]
+  .. [[ the)?(?: positive)? [`'"]?([a-z]\w*_\w+)[`'"]?(?: ?(?:=|to) ?([\w.]+))?]]
+
+local function plain_value(value)
+  local words = [[(?i)^(?:and|or|to|in|with|when|on|is|for|must|instead|the|if|only|not|but)$]]
+  if not value or value:match(words) then return nil end
+  return (value:gsub("[.,:;]+$", ""))
+end
+
+-- The setting that a message names, what it is to be, and whether the message says so itself.
+local function stated(text)
+  local flag, value = text:match(REMEDY)
+  if flag then return flag, plain_value(value), true end
+  flag = text:match[[(--[a-z][\w-]+)]]
+  if flag then return flag, nil, false end
+  local name, to = text:match(REMEDY_NAME)
+  if name then return name, plain_value(to), true end
+  return text:match[[\b([a-z]+(?:_[a-z0-9]+)+)\b]], nil, false
+end
+
+rule {
+  id = "engine.arg-invalid/stated",
+  signatures = {
+    says = [[(?:ValueError|AssertionError|NotImplementedError|RuntimeError|ValidationError|]]
+      .. [[TypeError): [^\n]*(?:requires? |require |only supports? |not supported|unsupported|must be |incompatible|]]
+      .. [[cannot be |needs |are exclusive|Use --|Set --|--[a-z]+-[a-z])]],
+  },
+  context = {cuda = [[(?:out of memory|CUDA error|NCCL error|KV cache|gated repo|Hugging Face|trust_remote_code)]]},
+  unless = {"cuda"},
+  facts = {"python.packages.vllm.version", "python.packages.sglang.version"},
+  when = function(_, log)
+    local hit
+    for _, other in ipairs(log.all"says") do
+      if other.event.kind == "exception" and (other.event.tier or 0) >= 3 then hit = other end
+    end
+    local package, where = raised_at(hit and hit.event or {})
+    if not where then return nil end
+    local flag, value, remedy = stated(hit.event.message or hit.text)
+    if not flag or where == "setup" and not remedy and flag:sub(1, 2) ~= "--" then return nil end
+    local dashed, name = flag:sub(1, 2) == "--", flag:gsub("^-*", ""):gsub("-", "_")
+    local say = value and ("Start it with %s set to %s."):format(flag,
+      value) or ("Change %s as the message says."):format(flag)
+    local spelled = value and (dashed and flag .. " " .. value) or nil
+    return {hit = hit, confidence = dashed and 0.86 or where == "launch" and 0.8 or 0.6,
+      why = ("%s refuses its settings before it starts, and says which: %s."):format(package, flag),
+      fixes = {{flag = name, stated = true, spelled = spelled, say = say}}}
+  end,
+  doc = {
+    looks = "ValueError: ... requires --data-parallel-backend mp; NotImplementedError: ... Use --moe-runner-backend "
+      .. "... instead.",
+    check = "The command line of the engine.",
+  },
+}
+
+-- ---- built without a GPU part ----
+
+local CPU_BUILD = {
+  ["llama.cpp"] = "Build llama.cpp with -DGGML_CUDA=ON (or take a release of it made for CUDA), and rebuild from an "
+    .. "empty folder.",
+  ["llama-cpp-python"] = "Install a wheel of llama-cpp-python made for CUDA, from its own index.",
+  ollama = "Install Ollama with its CUDA libraries: the whole archive (lib/ollama beside bin/ollama), or the image "
+    .. "ollama/ollama.",
+  tei = "Use the image of text-embeddings-inference made for this GPU's architecture, or build it with --features "
+    .. "candle-cuda.",
+  candle = "Build it with candle's feature cuda.",
+  ctranslate2 = "Install a CTranslate2 wheel with CUDA for this platform, or build it with -DWITH_CUDA=ON.",
+  whisper = "Build whisper.cpp with -DGGML_CUDA=1.",
+}
+
+rule {
+  id = "engine.cpu-build",
+  signatures = {
+    blas = [[^(?:system_info|llama_print_system_info)?[^\n]*\| BLAS = 0 \|]],
+    no_offload = [[offloaded 0/(?<layers>\d+) layers to GPU]],
+    ngl = [[(?:not compiled with GPU offload support|no usable GPU found, --gpu-layers option will be ignored)]],
+    ollama_cpu = [[msg="(?:no compatible GPUs were discovered|inference compute"[^\n]*library=cpu)]],
+    tei = [[Starting \w+ model on Cpu]],
+    candle = [[the candle crate has not been built with cuda support]],
+    ct2 = [[This CTranslate2 package was not compiled with CUDA support]],
+    whisper = [[whisper_backend_init\w*: (?:no GPU found|using CPU backend)]],
+  },
+  context = {
+    cuda_there = [[(?:ggml_cuda_init: found [1-9]|load_backend: loaded CUDA backend|library=cuda|]]
+      .. [[found \d+ CUDA devices)]],
+    cuda_failed = [[(?:ggml_cuda_init: failed to initialize|cuInit|unable to load cuda driver|nvml vram init failure|]]
+      .. [[cudart init failure)]],
+    python = [[(?:llama_cpp[/\\.]|Llama\.generate|AVX = \d)]],
+    asked = [[(?:n_gpu_layers ?= ?-?[1-9]|-ngl|--n-gpu-layers|--gpus all|num_gpu|device(?:=| )['"]?cuda)]],
+  },
+  unless = {"cuda_there", "cuda_failed"},
+  facts = {"gpus.0.name", "driver.version", "python.packages.llama-cpp-python.version"},
+  explains = {"torch.cpu-build"},
+  when = function(f, log)
+    local gpu = #f.gpus() > 0
+    local name = log.tei and "tei" or log.candle and "candle" or log.ct2 and "ctranslate2" or log.whisper and "whisper"
+      or log.ollama_cpu and "ollama" or (f.pkg"llama-cpp-python" or log.has_frame[[llama_cpp]]) and "llama-cpp-python"
+          or "llama.cpp"
+    local fatal = log.candle or log.ct2
+    if not (gpu or fatal or log.asked or log.ngl) then return nil end -- it may well be meant to use the CPU
+    local hit = log.candle or log.ct2 or log.ngl or log.tei or log.ollama_cpu or log.blas or log.no_offload
+        or log.whisper
+    if hit == log.no_offload and not log.ngl and not log.blas and not gpu then return nil end
+    local install = {["llama-cpp-python"] = "llama-cpp-python", ctranslate2 = "ctranslate2"}
+    local fix = install[name] and {install = install[name], fresh = true, say = CPU_BUILD[name]}
+      or {code = true, kind = "rebuild:" .. name, say = CPU_BUILD[name]}
+    return {hit = hit, confidence = (fatal or log.ngl) and 0.9 or gpu and 0.85 or 0.6, severity = fatal and "error"
+        or "warning",
+      title = name .. " was built without GPU support",
+      why = {("What runs is %s without its GPU part, so it computes on the CPU and says no more of it."):format(name),
+        "This machine has {fact:gpus.0.name}."},
+      fixes = {fix}}
+  end,
+  doc = {
+    looks = "'BLAS = 0' in llama.cpp's system_info, 'offloaded 0/33 layers to GPU', 'no usable GPU found', 'Starting "
+      .. "Bert model on Cpu'.",
+    check = "ldd of the program or library: libcuda, libcublas; the options it was built with.",
+  },
+}
