@@ -10,9 +10,7 @@ local function bytes(text)
   return n and tonumber(n) * (unit[u] or 1) or nil
 end
 
-local function gib(n)
-  return ("%.2f GiB"):format(n / G)
-end
+local function gib(n) return ("%.2f GiB"):format(n / G) end
 
 -- What each library calls the numbers: torch in its three wordings, torch's own allocator on Windows, Paddle.
 local wordings = {
@@ -143,7 +141,7 @@ local function by_numbers(m)
   if not m.ask then return nil end
   local pieces = in_pieces(m)
   if pieces then return "oom.fragmentation", pieces end
-  if refused_beside_room(m) then return "oom.activation", 0.5 end
+  if refused_beside_room(m) then return "oom.fragmentation", 0.5 end
 end
 
 local function classify(m, log, f, event)
@@ -177,10 +175,7 @@ local texts = {
 }
 
 -- What is said of what is computed: that the weights are there only where a line or a frame shows it.
-local function beside_weights(m, log, event)
-  if refused_beside_room(m) then
-    return "More is free than was asked for: a limit refused it (a share set for this process, WSL, a virtual GPU)."
-  end
+local function beside_weights(log, event)
   local computes = tail(event, [[ (?:forward|backward|generate|_sample|decode|encode|sample|step|training_step|]]
     .. [[capture\w*)$]])
   if log.shards_done or computes then
@@ -212,13 +207,9 @@ local function weights_of(repo)
   return whole, small
 end
 
-local function memory_of(m, f)
-  return m.total or f"gpus.0.memory.total" or nil
-end
+local function memory_of(m, f) return m.total or f"gpus.0.memory.total" or nil end
 
 -- ---- fixes ----
-
-local function floor2(n) return math.floor(n * 100) / 100 end
 
 -- Who runs there; how a setting is spelt depends on it. Nil for a program of the user's own.
 local function engine_of(log)
@@ -232,14 +223,11 @@ local function engine_of(log)
   return seen
 end
 
-local SERVERS = {vllm = true, sglang = true, tgi = true, tei = true, lmdeploy = true, ollama = true,
-  ["tensorrt-llm"] = true, ["llama.cpp"] = true}
-
 -- The fraction of the GPU that leaves room for what was asked for; nil where the message does not say enough.
 local function fraction(m, log, default)
   local now = tonumber(log.fraction and log.fraction.fraction) or default
   if not (m.ask and m.free and m.total) or m.ask <= m.free then return nil end
-  local value = floor2(now - (m.ask - m.free) / m.total - 0.02)
+  local value = math.floor(100 * (now - (m.ask - m.free) / m.total - 0.02)) / 100
   return value >= 0.3 and value or nil
 end
 
@@ -287,16 +275,16 @@ local function other_process(f)
   return index and {elsewhere, ended, waited} or {ended, waited}
 end
 
+local SHARES = {vllm = true, sglang = true, tgi = true, lmdeploy = true, ["tensorrt-llm"] = true}
+
 local function fragmentation(f, log)
-  local new = f.pkg"torch" and version.matches(f.pkg"torch", ">=2.10")
-  local name = new and "PYTORCH_ALLOC_CONF" or "PYTORCH_CUDA_ALLOC_CONF"
+  local name = version.matches(f.pkg"torch" or "", ">=2.10") and "PYTORCH_ALLOC_CONF" or "PYTORCH_CUDA_ALLOC_CONF"
   local wsl = (f"system.kernel" or ""):match[[(?i)microsoft|wsl]]
   local engine = engine_of(log)
   local say = "Leave more headroom: smaller batch, shorter sequences, fewer weights on this GPU."
   return {{set = {[name] = wsl and "max_split_size_mb:128" or "expandable_segments:True"}, automatic = true,
       kind = "env:PYTORCH_CUDA_ALLOC_CONF", say = "Let the allocator grow segments instead of fixed blocks."},
-    SERVERS[engine] and {flag = "gpu_memory_utilization", toward = "lower", engine = engine, say = say}
-      or {flag = "batch_size", toward = "lower", engine = engine, say = say}}
+    {flag = SHARES[engine] and "gpu_memory_utilization" or "batch_size", toward = "lower", engine = engine, say = say}}
 end
 
 -- Layers that fit, by what the buffer asked for and the GPU has free; the log says how many were to be there.
@@ -343,68 +331,60 @@ local function leak()
     {restart = "process", say = "Until then, restart the worker before it is full."}}
 end
 
+local function lower(engine, setting, say, value, kind)
+  return {flag = setting, value = value, toward = "lower", engine = engine, say = say, kind = kind}
+end
+
 -- Who runs there, the first that fits: what to lower, and by how much.
 local runners = {
   {"llama", function(f, log)
     local ctx, engine = log.n_ctx and tonumber(log.n_ctx.ctx), engine_of(log)
     local less = ctx and ctx > 8192 and math.max(4096, ctx // 4) or 4096
     if ctx and less >= ctx then less = math.max(512, ctx // 2) end
-    return {{flag = "max_model_len", value = less, toward = "lower", engine = engine,
-        say = ctx and ("Ask for a shorter context than %d tokens."):format(ctx) or "Ask for a shorter context."},
+    local than = ctx and (" than %d tokens"):format(ctx) or ""
+    return {lower(engine, "max_model_len", ("Ask for a shorter context%s."):format(than), less),
       {flag = "kv_cache_q8", engine = engine, kind = "param:kv_cache_dtype", say = "Or keep the KV cache in 8 bits."},
-      {flag = "gpu_layers", toward = "lower", engine = engine, kind = "param:device_map",
-        say = "Or leave some layers on the CPU."}}
+      lower(engine, "gpu_layers", "Or leave some layers on the CPU.", nil, "param:device_map")}
   end},
   {"sampler", function(f, log)
     local seqs = math.max(1, tonumber(log.sampler.seqs) // 4)
-    return {{flag = "max_num_seqs", value = seqs, toward = "lower", engine = "vllm",
-        say = "Allow fewer sequences at once."},
-      {flag = "gpu_memory_utilization", toward = "lower", engine = "vllm",
-        say = "Or leave more room beside weights and KV cache."}}
+    return {lower("vllm", "max_num_seqs", "Allow fewer sequences at once.", seqs),
+      lower("vllm", "gpu_memory_utilization", "Or leave more room beside weights and KV cache.")}
   end},
   {"slots", function()
-    return {{flag = "max_num_seqs", value = 16, toward = "lower", engine = "sglang",
-        say = "Allow fewer requests at once."},
+    return {lower("sglang", "max_num_seqs", "Allow fewer requests at once.", 16),
       {install = "sglang", say = "If that changes nothing, its own accounting is wrong: use another release."}}
   end},
   {"sglang", function(f, log, m)
-    return {{flag = "gpu_memory_utilization", value = fraction(m, log, 0.88), toward = "lower", engine = "sglang",
-        say = "Leave more room beside weights and KV cache: a smaller static share of the GPU."},
-      {flag = "cuda_graph_max_bs", value = 16, toward = "lower", engine = "sglang", kind = "param:batch_size",
-        say = "Or capture fewer batch sizes."}}
+    local say = "Leave more room beside weights and KV cache: a smaller static share of the GPU."
+    return {lower("sglang", "gpu_memory_utilization", say, fraction(m, log, 0.88)),
+      lower("sglang", "cuda_graph_max_bs", "Or capture fewer batch sizes.", 16, "param:batch_size")}
   end},
   {"lmdeploy", function()
-    return {{flag = "gpu_memory_utilization", toward = "lower", engine = "lmdeploy",
-        say = "Give the KV cache less of what is free."},
-      {flag = "max_model_len", value = 8192, toward = "lower", engine = "lmdeploy", say = "Or shorten the sessions."}}
+    return {lower("lmdeploy", "gpu_memory_utilization", "Give the KV cache less of what is free."),
+      lower("lmdeploy", "max_model_len", "Or shorten the sessions.", 8192)}
   end},
   {"tensorrt-llm", function()
-    return {{flag = "max_num_seqs", value = 32, toward = "lower", engine = "tensorrt-llm", kind = "param:batch_size",
-        say = "Build or run with a smaller batch."},
-      {flag = "gpu_memory_utilization", toward = "lower", engine = "tensorrt-llm",
-        say = "Or give the KV cache less of what is free."}}
+    return {lower("tensorrt-llm", "max_num_seqs", "Build or run with a smaller batch.", 32, "param:batch_size"),
+      lower("tensorrt-llm", "gpu_memory_utilization", "Or give the KV cache less of what is free.")}
   end},
   {"tgi", function()
-    return {{flag = "max_num_batched_tokens", toward = "lower", engine = "tgi",
-        say = "Let it compute fewer prompt tokens at once."},
-      {flag = "max_model_len", value = 4096, toward = "lower", engine = "tgi", say = "Or serve a shorter context."},
-      {flag = "gpu_memory_utilization", toward = "lower", engine = "tgi",
-        say = "Or give it less of the GPU for the KV cache."}}
+    return {lower("tgi", "max_num_batched_tokens", "Let it compute fewer prompt tokens at once."),
+      lower("tgi", "max_model_len", "Or serve a shorter context.", 4096),
+      lower("tgi", "gpu_memory_utilization", "Or give it less of the GPU for the KV cache.")}
   end},
   {"tei", function()
-    return {{flag = "max_num_batched_tokens", toward = "lower", engine = "tei",
-        say = "Let it compute fewer tokens at once."},
-      {flag = "max_num_seqs", toward = "lower", engine = "tei", say = "Or accept fewer requests at once."}}
+    return {lower("tei", "max_num_batched_tokens", "Let it compute fewer tokens at once."),
+      lower("tei", "max_num_seqs", "Or accept fewer requests at once.")}
   end},
   {"vllm", function(f, log, m, event)
     local value = fraction(m, log, 0.9)
-    local length = {flag = "max_model_len", value = 8192, toward = "lower", engine = "vllm",
-      say = "Serve a shorter context than the model's own: less is computed and cached at once."}
-    local fewer = {flag = "max_num_seqs", value = 64, toward = "lower", engine = "vllm",
-      say = "Or serve fewer sequences at once."}
-    local room = {flag = "gpu_memory_utilization", value = value, toward = "lower", engine = "vllm",
-      say = value and ("Leave more room beside weights and KV cache: %.2f leaves what was asked for."):format(value)
-        or "Leave more room beside weights and KV cache."}
+    local leaves = value and (": %.2f leaves what was asked for"):format(value) or ""
+    local length = lower("vllm", "max_model_len",
+      "Serve a shorter context than the model's own: less is computed and cached at once.", 8192)
+    local fewer = lower("vllm", "max_num_seqs", "Or serve fewer sequences at once.", 64)
+    local room = lower("vllm", "gpu_memory_utilization",
+      ("Leave more room beside weights and KV cache%s."):format(leaves), value)
     -- What is taken after the KV cache comes out of what that fraction spares; before it, the profiling run is too big.
     local cached = log.private_pools or log.wakes or tail(event, [[ (?:capture_model|capture|wake_up|create_and_map)$]])
     return cached and {room, length, fewer} or {length, fewer, room}
@@ -425,14 +405,15 @@ local function pictures(engine)
     {code = true, kind = "param:batch_size", say = "Or ask for smaller or fewer pictures at once."}}
 end
 
+local PAINTS = {comfyui = true, a1111 = true, diffusers = true}
+
 local function activation(f, log, m, event)
   local engine = engine_of(log)
   for _, runner in ipairs(runners) do
     if log[runner[1]] or runner[1] == engine then return runner[2](f, log, m, event) end
   end
   local batch = log.batch_size and tonumber(log.batch_size.size)
-  local paints = engine == "comfyui" or engine == "a1111" or engine == "diffusers" and not training(log)
-  if paints then return pictures(engine) end
+  if PAINTS[engine] and not training(log) then return pictures(engine) end
   local less = batch and batch > 1 and batch // 2 or nil
   local smaller = {flag = "batch_size", value = less, toward = "lower", engine = engine,
     say = less and ("Halve the batch size to %d, or shorten the sequences."):format(less)
@@ -446,9 +427,8 @@ local function activation(f, log, m, event)
     say = "Compute activations again in the backward pass instead of keeping them (gradient checkpointing); "
       .. "gradient accumulation keeps the batch that the optimizer sees."}
   if keeps_graph(log) then
-    return {{code = true,
-        say = "Evaluate under torch.no_grad(): as it is, every step keeps what a backward pass would need."},
-      smaller, again}
+    local say = "Evaluate under torch.no_grad(): as it is, every step keeps what a backward pass would need."
+    return {{code = true, say = say}, smaller, again}
   end
   if batch and not less then return {again, smaller} end
   return {smaller, again}
@@ -571,7 +551,10 @@ local function decide(log, f)
 end
 
 local function explained(cause, m, f, log, event)
-  local why = {texts[cause] or beside_weights(m, log, event)}
+  local why = {texts[cause] or beside_weights(log, event)}
+  if cause == "oom.fragmentation" and refused_beside_room(m) then
+    why[1] = "More is free than was asked for: it lies in pieces, or a limit refused it (a share set for this process)."
+  end
   local function add(holds, text, ...)
     if holds then why[#why + 1] = text:format(...) end
   end
