@@ -276,7 +276,6 @@ local function other_process(f)
 end
 
 local SHARES = {vllm = true, sglang = true, tgi = true, lmdeploy = true, ["tensorrt-llm"] = true}
-
 local function fragmentation(f, log)
   local name = version.matches(f.pkg"torch" or "", ">=2.10") and "PYTORCH_ALLOC_CONF" or "PYTORCH_CUDA_ALLOC_CONF"
   local wsl = (f"system.kernel" or ""):match[[(?i)microsoft|wsl]]
@@ -406,7 +405,6 @@ local function pictures(engine)
 end
 
 local PAINTS = {comfyui = true, a1111 = true, diffusers = true}
-
 local function activation(f, log, m, event)
   local engine = engine_of(log)
   for _, runner in ipairs(runners) do
