@@ -193,7 +193,7 @@ rule {
     if not setting then return nil end
     local say = value and ("Start the engine with --%s %s, as the message asks."):format(flag, value)
       or ("Change %s as the message says."):format(flag and "--" .. flag or setting)
-    return {hit = hit, confidence = flag and 0.84 or 0.8, why = "The engine refuses this combination of settings and names the one that decides.",
+    return {hit = hit, confidence = flag and 0.84 or 0.74, why = "The engine refuses this combination of settings and names the one that decides.",
       fixes = {{argument = setting, say = say, value = value}}}
   end,
   why = "",
