@@ -20,7 +20,7 @@ end
 rule {
   id = "env.allocator-invalid",
   signatures = {
-    unrecognized = [[Unrecognized (?:key|CachingAllocator option|config option)[^\n]{0,40}[: '"](?<key>\w+)]],
+    unrecognized = [[Unrecognized (?:CachingAllocator option:?|config option:?|key(?= ['"]\w+['"] in \w+ allocator)) ?['"]?(?<key>\w+)]],
     parser = [[(?:AllocatorConfig|CUDAAllocatorConfig|CachingAllocator\w*)\.(?:cpp|h):\d+[^\n]{0,120}(?:Expected|Error, expect|Unrecognized|option)]],
     value = [[(?:Error, expecting \d* ?for|Expected a single (?:True/False|True or False) argument for|(?:Invalid|invalid) value for) (?<setting>expandable_segments|max_split_size_mb|garbage_collection_threshold|roundup_power2_divisions|pinned_\w+|backend)]],
     too_small = [[CachingAllocator option (?<option>max_split_size_mb|garbage_collection_threshold|roundup_power2_divisions) too (?:small|big)]],
