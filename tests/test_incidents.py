@@ -186,3 +186,41 @@ def test_safe_fix_is_applied_once(run, tmp_path):
     body.update(attempt=2, applied={"HF_HUB_ENABLE_HF_TRANSFER": "0"})
     document.write_text(json.dumps(body))
     assert verdict(run("incident", "--from", document).stdout)["action"] == "give-up", "the same fix is not tried twice"
+
+
+def test_sigkill_is_attributed_by_evidence(run, tmp_path):
+    kill = {"signal": 9, "name": "SIGKILL"}
+
+    def killed(**changes):
+        path = death(tmp_path, exit=kill, **changes)
+        (tmp_path / "stderr.txt").write_text("loading weights\n")
+        done = run("incident", "--from", path)
+        return done, json.loads(run("incidents", "show", verdict(done.stdout)["incident"], "--json").stdout)
+
+    done, shown = killed(how="signal")
+    assert shown["killed_by"] == {"who": "outside", "text": "SIGKILL from outside; nothing points to memory"}
+    assert not shown["diagnosis"]["diagnoses"] and "Nothing wrong" not in done.stderr and "WORKER KILLED" in done.stderr
+    done, shown = killed(how="oom-kill", oom=["oom_kill of /sys/fs/cgroup grew by 1"])
+    assert shown["killed_by"]["who"] == "oom-killer" and "grew by 1" in shown["killed_by"]["text"]
+    first = shown["diagnosis"]["diagnoses"][0]
+    assert first["cause"] == "oom.host"
+    assert {"fact": "cgroup.oom_kill", "value": "oom_kill of /sys/fs/cgroup grew by 1"} in first["evidence"]
+    assert not [e for e in first["evidence"] if "log" in e], "what we wrote ourselves is no line of the log"
+
+
+def test_the_list_is_a_table(run, tmp_path):
+    run("incident", "--from", death(tmp_path, command="python \x1b[31mhandler.py"))
+    head, row = run("incidents").stdout.splitlines()
+    for column, text in (("CAUSE", "disk.full"), ("ERROR", "OSError: [Errno 28] No space left on device"), ("COMMAND", "python ")):
+        assert row.index(text) == head.index(column)
+    assert "\x1b" not in row
+
+
+def test_the_same_exit_of_two_commands_is_two_failures(run, tmp_path):
+    prints = []
+    for command in ("python a.py --port 80", "python a.py --port 81", "python b.py"):
+        path = death(tmp_path, command=command)
+        (tmp_path / "stderr.txt").write_text("")
+        said = verdict(run("incident", "--from", path).stdout)
+        prints.append(json.loads(run("incidents", "show", said["incident"], "--json").stdout)["fingerprint"])
+    assert prints[0] == prints[1] != prints[2], "numbers differ between runs of one command"

@@ -6,6 +6,7 @@
 //	Error Message: CUDA Setup failed despite GPU being available ...
 #include "emit/incident.h"
 
+#include "base/clean.h"
 #include "emit/diagnosis.h"
 #include "emit/page.h"
 #include "emit/report.h"
@@ -104,7 +105,10 @@ static void say_end(struct ff_page *page, const json_t *doc)
 			json_is_true(ff_json_at(doc, "exit.core")) ? " (core dumped)" : "");
 	else if (ff_json_int(doc, "exit.code", &code))
 		ff_page_say(page, FF_MARK_FAIL, "Exit code", "%lld", (long long)code);
-	if (how && strcmp(how, "oom-kill") == 0)
+	const char *killer = ff_json_text(doc, "killed_by.text");
+	if (killer)
+		ff_page_line(page, FF_MARK_FAIL, "Killed by", ff_span_of(killer));
+	else if (how && strcmp(how, "oom-kill") == 0)
 		ff_page_line(page, FF_MARK_FAIL, "Killed by", FF_SPAN("the kernel's OOM killer"));
 	say_text(page, "Last sign of life", json_object_get(doc, "last_sign_at"));
 	if (ff_json_int(doc, "lasted_ms", &ms))
@@ -396,23 +400,82 @@ struct ff_error *ff_incident_markdown(const json_t *doc, const struct ff_style *
 	return write_incident(doc, &page, ret);
 }
 
+// "OSError: [Errno 28] No space left on device", "SIGKILL", "exit code 3"; one line.
+static void put_error(struct ff_buf *out, const json_t *entry)
+{
+	const char *type = ff_json_text(entry, "error.type"), *message = ff_json_text(entry, "error.message"),
+		   *name = ff_json_text(entry, "exit.name"), *how = ff_json_text(entry, "how");
+	int64_t code = 0;
+	if (type)
+		ff_buf_printf(out, "%s%s%.*s", type, message ? ": " : "", (int)(message ? strcspn(message, "\n") : 0),
+			message ? message : "");
+	else if (name)
+		ff_buf_str(out, name);
+	else if (ff_json_int(entry, "exit.code", &code))
+		ff_buf_printf(out, "exit code %lld", (long long)code);
+	else
+		ff_buf_str(out, how ? how : "");
+}
+
+enum { N_COLUMNS = 6, SECONDS = sizeof("2026-11-28T18:18:56") - 1 };
+static const size_t widths[N_COLUMNS] = {24, 6, SECONDS, 28, 44, 0};
+
+// A column: cleaned, cut and filled to its width; 0: as long as it is.
+static void put_cell(struct ff_buf *out, const char *text, size_t width, const struct ff_style *style)
+{
+	_cleanup_buf_ struct ff_buf cell = {0};
+	ff_clean(&cell, ff_span_of(text ? text : ""), style->utf8);
+	size_t cut = 0;
+	while (width && cell.n && ff_clean_width((struct ff_span){cell.p, cell.n}) > width - cut) {
+		cut = 1;
+		do
+			cell.n--;
+		while (cell.n && ((unsigned char)cell.p[cell.n] & 0xc0) == 0x80);
+	}
+	ff_buf_add(out, cell.p ? cell.p : "", cell.n);
+	if (cut)
+		ff_buf_str(out, style->utf8 ? "…" : "~");
+	size_t used = ff_clean_width((struct ff_span){cell.p, cell.n}) + cut;
+	if (width)
+		ff_buf_printf(out, "%*s", (int)(width > used ? width - used + 2 : 2), "");
+	else
+		ff_buf_char(out, '\n');
+	out->failed |= cell.failed;
+}
+
+static void list_row(struct ff_buf *out, const char *const cells[N_COLUMNS], const struct ff_style *style)
+{
+	for (int i = 0; i < N_COLUMNS; i++)
+		put_cell(out, cells[i], widths[i], style);
+}
+
 struct ff_error *ff_incidents_text(const json_t *list, const struct ff_style *style, char **ret)
 {
 	struct ff_page page = {.look = &ff_look_text, .style = style};
+	_cleanup_buf_ struct ff_buf rows = {0};
 	size_t i;
 	json_t *entry;
-	if (!json_array_size(list))
+	if (!json_array_size(list)) {
 		ff_page_line(&page, FF_MARK_OK, "", FF_SPAN("No incident is stored."));
+		return ff_page_finish(&page, ret);
+	}
+	list_row(&rows, (const char *[]){"INCIDENT", " COUNT", "LAST SEEN (UTC)", "CAUSE", "ERROR", "COMMAND"}, style);
 	json_array_foreach (list, i, entry) {
-		const char *cause = ff_json_text(entry, "cause"), *how = ff_json_text(entry, "how"),
-			   *command = ff_json_text(entry, "command");
-		ff_page_say(&page, FF_MARK_NONE, ff_json_text(entry, "id"), "%lldx  %s  %s  %s",
-			(long long)json_integer_value(json_object_get(entry, "count")),
-			ff_json_text(entry, "last_seen"),
+		_cleanup_buf_ struct ff_buf error = {0};
+		const char *cause = ff_json_text(entry, "cause"), *how = ff_json_text(entry, "how");
+		char count[24], seen[SECONDS + 1];
+		put_error(&error, entry);
+		snprintf(
+			count, sizeof(count), "%5lldx", (long long)json_integer_value(json_object_get(entry, "count")));
+		snprintf(seen, sizeof(seen), "%s",
+			ff_json_text(entry, "last_seen") ? ff_json_text(entry, "last_seen") : "");
+		const char *const cells[] = {ff_json_text(entry, "id"), count, seen,
 			cause	      ? cause
 				: how ? how
 				      : "unknown",
-			command ? command : "");
+			error.p, ff_json_text(entry, "command")};
+		list_row(&rows, cells, style);
+		rows.failed |= error.failed;
 	}
-	return ff_page_finish(&page, ret);
+	return ff_buf_finish(&rows, ret);
 }

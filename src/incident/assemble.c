@@ -115,23 +115,6 @@ static void put_facts(const json_t *death, json_t *incident)
 		ff_incident_optional(ff_json_put(incident, "facts.failure", now));
 }
 
-// What the system said of the death, as lines that rules know, behind what the worker printed.
-static void add_system_lines(const json_t *death, struct ff_buf *log)
-{
-	static const char *const lists[] = {"kmsg", "oom"};
-	size_t k;
-	json_t *line;
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		json_array_foreach (json_object_get(death, lists[i]), k, line)
-			ff_buf_printf(log, "%s\n", json_is_string(line) ? json_string_value(line) : "");
-	}
-	const char *how = ff_json_text(death, "how"), *name = ff_json_text(death, "exit.name");
-	if (how && strcmp(how, "oom-kill") == 0)
-		ff_buf_str(log, "Memory cgroup out of memory: Killed process (worker)\n");
-	else if (name)
-		ff_buf_printf(log, "worker died with <Signals.%s>\n", name);
-}
-
 struct ff_error *ff_incident_log_fd(const struct ff_buf *log, int *ret_fd)
 {
 	_cleanup_close_ int fd = memfd_create("firstfix-log", MFD_CLOEXEC);
@@ -156,7 +139,7 @@ static struct ff_error *log_of(const json_t *death, const json_t *incident, int 
 		if (text)
 			ff_incident_add_output(&log, text);
 	}
-	add_system_lines(death, &log);
+	ff_incident_add_system_lines(death, &log);
 	return ff_incident_log_fd(&log, ret_fd);
 }
 
@@ -174,6 +157,7 @@ static struct ff_error *put_diagnosis(const json_t *death, json_t *incident)
 			&diagnosis);
 	if (err)
 		return err;
+	ff_incident_take_own_line(death, diagnosis);
 	json_t *exception = json_object_get(diagnosis, "exception");
 	if (exception) {
 		ff_incident_optional(ff_json_put(incident, "exception", json_incref(exception)));
@@ -250,6 +234,9 @@ static const char *title_of(const json_t *incident)
 		return "MODEL INITIALIZATION FAILED";
 	if (phase && strcmp(phase, "request") == 0)
 		return "REQUEST FAILED";
+	const char *name = ff_json_text(incident, "exit.name");
+	if (how && strcmp(how, "signal") == 0 && name && (strcmp(name, "SIGKILL") == 0 || strcmp(name, "SIGTERM") == 0))
+		return "WORKER KILLED";
 	static const struct {
 		const char *how, *title;
 	} titles[] = {{"signal", "WORKER CRASHED"}, {"oom-kill", "WORKER KILLED: OUT OF MEMORY"},
@@ -333,6 +320,7 @@ struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *stor
 	ff_incident_optional(ff_incident_lanes(death, incident));
 	if (!put_told(store, incident)) {
 		put_facts(death, incident);
+		ff_incident_optional(ff_incident_put_killer(death, incident));
 		ff_incident_optional(put_diagnosis(death, incident));
 		find_told(incident);
 		if (!put_told(store, incident))

@@ -77,6 +77,10 @@ struct ff_error *ff_incident_fingerprint(const json_t *incident, char **ret)
 	}
 	if (!cause && !type)
 		add_death(&h, incident);
+	// "exit code 1" of two commands is not the same failure; an exception or a log says itself where it is from.
+	const char *how = ff_json_text(incident, "how");
+	if (!type && !(how && strcmp(how, "log") == 0))
+		add_message(&h, ff_json_text(incident, "command"));
 	char *text = NULL;
 	if (asprintf(&text, "%016llx", (unsigned long long)h.value) < 0)
 		return &ff_enomem;

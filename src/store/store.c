@@ -250,11 +250,12 @@ static json_t *row_document(sqlite3_stmt *stmt, int column)
 static json_t *row_summary(sqlite3_stmt *stmt)
 {
 	_cleanup_json_ json_t *doc = row_document(stmt, 4);
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:O*, s:O*, s:O*, s:O*}", "id", sqlite3_column_text(stmt, 0),
-		"first_seen", sqlite3_column_text(stmt, 1), "last_seen", sqlite3_column_text(stmt, 2), "count",
-		(json_int_t)sqlite3_column_int64(stmt, 3), "bytes", (json_int_t)sqlite3_column_bytes(stmt, 4), "cause",
-		ff_json_at(doc, "diagnosis.diagnoses.0.cause"), "title", ff_json_at(doc, "title"), "command",
-		ff_json_at(doc, "command"), "how", ff_json_at(doc, "how"));
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:O*, s:O*, s:O*, s:O*, s:O*, s:O*}", "id",
+		sqlite3_column_text(stmt, 0), "first_seen", sqlite3_column_text(stmt, 1), "last_seen",
+		sqlite3_column_text(stmt, 2), "count", (json_int_t)sqlite3_column_int64(stmt, 3), "bytes",
+		(json_int_t)sqlite3_column_bytes(stmt, 4), "cause", ff_json_at(doc, "diagnosis.diagnoses.0.cause"),
+		"title", ff_json_at(doc, "title"), "command", ff_json_at(doc, "command"), "how", ff_json_at(doc, "how"),
+		"error", ff_json_at(doc, "exception"), "exit", ff_json_at(doc, "exit"));
 }
 
 struct ff_error *ff_store_list(struct ff_store *store, json_t **ret)

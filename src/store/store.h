@@ -58,6 +58,6 @@ struct ff_error *ff_store_get_good(struct ff_store *store, const char *command_k
 struct ff_error *ff_store_prune(struct ff_store *store, int64_t max_count, int64_t max_bytes, int64_t *ret_deleted);
 
 /** What makes two failures the same: the cause, else the exception with its message without numbers and addresses, and the
-    functions of its innermost frames without line numbers; for a death without exception, the signal or exit code.
+    functions of its innermost frames without line numbers; for a death without exception, the signal or exit code and the command.
     16 hexadecimal digits, heap. */
 struct ff_error *ff_incident_fingerprint(const json_t *incident, char **ret);

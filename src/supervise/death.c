@@ -181,7 +181,7 @@ static bool write_oom(struct supervisor *s, struct json_out *j, const struct cgr
 	char text[640], number[32];
 	bool grew = cgroup_growth(&s->cgroup_before, after, CG_OOM_KILL, &kills) && kills;
 	snprintf(number, sizeof(number), "Killed process %d ", s->worker.pid);
-	bool named = kmsg_mentions(&s->kmsg, number);
+	bool named = kmsg_numbers_are_ours() && kmsg_mentions(&s->kmsg, number);
 	uint64_t limit = after->known[CG_LIMIT] ? after->value[CG_LIMIT] : 0;
 	uint64_t rss = (uint64_t)s->worker.usage.ru_maxrss * 1024;
 	bool near = was_killed(s) && limit && rss / NEAR_LIMIT_PERCENT >= limit / 100;
@@ -217,7 +217,11 @@ static void write_kernel(struct supervisor *s, struct json_out *j)
 	}
 	kmsg_collect(&s->kmsg);
 	bool oom = write_oom(s, j, &after);
-	kmsg_write(&s->kmsg, j);
+	pid_t pids[N_ORPHANS + 1] = {s->worker.pid};
+	for (unsigned i = 0; i < s->n_orphans; i++)
+		pids[i + 1] = s->orphans[i].pid;
+	bool crash = WIFSIGNALED(s->worker.status) && is_crash(WTERMSIG(s->worker.status));
+	kmsg_write(&s->kmsg, j, pids, s->n_orphans + 1, oom, crash);
 	json_text(j, "how", how_of(s, oom));
 }
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -72,14 +73,50 @@ bool kmsg_mentions(const struct kmsg *k, const char *text)
 	return k->n && strstr(k->text, text);
 }
 
-void kmsg_write(struct kmsg *k, struct json_out *j)
+bool kmsg_numbers_are_ours(void)
+{
+	static const char first_namespace[] = "pid:[4026531836]"; // PROC_PID_INIT_INO
+	char name[64];
+	ssize_t n = readlink("/proc/self/ns/pid", name, sizeof(name) - 1);
+	name[n > 0 ? n : 0] = '\0';
+	return !strcmp(name, first_namespace);
+}
+
+// The process that a line is about: "Killed process 77 (python)", "python[77]: segfault at"; 0: none, it is about the machine.
+static pid_t subject(const char *line, size_t n, bool *ret_oom)
+{
+	static const char killed[] = "Killed process ";
+	const char *at = memmem(line, n, killed, sizeof(killed) - 1), *colon = memmem(line, n, "]: ", 3);
+	*ret_oom = at != NULL;
+	if (at)
+		return (pid_t)strtol(at + sizeof(killed) - 1, NULL, 10);
+	const char *open = colon ? memrchr(line, '[', (size_t)(colon - line)) : NULL;
+	return open && open > line && open[-1] != ' ' ? (pid_t)strtol(open + 1, NULL, 10) : 0;
+}
+
+static bool is_about_us(const char *line, size_t length, const pid_t *pids, size_t n, bool died_oom, bool crashed)
+{
+	bool oom;
+	pid_t pid = subject(line, length, &oom);
+	if (pid <= 0)
+		return true;
+	if (!kmsg_numbers_are_ours())
+		return oom ? died_oom : crashed;
+	for (size_t i = 0; i < n; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+void kmsg_write(struct kmsg *k, struct json_out *j, const pid_t *pids, size_t n_pids, bool oom, bool crash)
 {
 	if (!k->n)
 		return;
 	json_open(j, "kmsg", '[');
 	for (const char *at = k->text; *at;) {
 		size_t n = strcspn(at, "\n");
-		json_text_n(j, NULL, at, n);
+		if (is_about_us(at, n, pids, n_pids, oom, crash))
+			json_text_n(j, NULL, at, n);
 		at += n + (at[n] == '\n');
 	}
 	json_close(j, ']');
