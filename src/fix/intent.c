@@ -111,6 +111,9 @@ struct ff_error *ff_fix_command(json_t *fix, struct ff_buf *command)
 	struct ff_error *err = ff_buf_finish(command, &text);
 	if (err)
 		return err;
+	for (const char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return NULL; // a fact or a log has put another line into it
 	return json_object_set_new(fix, "command", ff_json_string(text, strlen(text))) == 0 ? NULL : &ff_enomem;
 }
 

@@ -336,7 +336,7 @@ struct ff_error *ff_fix_rebuild(const struct ff_fix_machine *m, const json_t *in
 		need = same_release(m, name, same);
 	if (ff_json_int(intention, "jobs", &jobs) && jobs > 0)
 		ff_buf_printf(&b, "MAX_JOBS=%d ", (int)jobs);
-	if (arch) {
+	if (arch && strspn(arch, "0123456789.;+PTXaf ") == strlen(arch)) {
 		ff_buf_str(&b, "TORCH_CUDA_ARCH_LIST=");
 		ff_shell_word(&b, arch);
 		ff_buf_char(&b, ' ');

@@ -235,7 +235,7 @@ static struct ff_error *write_build(
 		ff_buf_str(&b, " --no-deps");
 	ff_buf_printf(&b, " torch==%s", same && index ? whole.p : build->release.p);
 	ff_buf_printf(&said, "Replaces torch %s by %s", have ? have : "", whole.p ? whole.p : "");
-	struct ff_error *err = add_partners(m, build, &b, &said, fix);
+	struct ff_error *err = fresh && same ? NULL : add_partners(m, build, &b, &said, fix);
 	if (index && !own_index(m))
 		ff_buf_printf(&b, " --index-url https://download.pytorch.org/whl/%s", build->tag);
 	if (!err)
@@ -248,7 +248,8 @@ static struct ff_error *write_build(
 		err = note_compiled(m, fix);
 	if (!err)
 		err = ff_fix_command(fix, &b);
-	return err ? err : ff_fix_effect(fix, "packages", "torch", json_string(whole.p));
+	bool anew = fresh && same; // which release it is stays as it is; what its files are is not in the facts
+	return err || anew ? err : ff_fix_effect(fix, "packages", "torch", json_string(whole.p));
 }
 
 static bool is_build(const char *have, const struct build *build)

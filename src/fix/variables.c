@@ -48,6 +48,12 @@ static struct ff_error *take_away(json_t *fix, const char *name)
 	return ff_fix_effect(fix, "env", name, json_null());
 }
 
+// cmd.exe has no quotes that hold: a value that it would read as more than a value is not written.
+static bool is_plain_for_windows(const char *value)
+{
+	return !value[strcspn(value, "&|<>^%!\"()`$;'*?[]{}~#")];
+}
+
 // The shell lines for what `set` and `unset` of the fix say.
 static struct ff_error *write_command(const struct ff_fix_machine *m, json_t *fix)
 {
@@ -57,6 +63,8 @@ static struct ff_error *write_command(const struct ff_fix_machine *m, json_t *fi
 	json_t *value;
 	size_t i;
 	json_object_foreach (json_object_get(fix, "set"), name, value) {
+		if (windows && !is_plain_for_windows(json_string_value(value)))
+			return NULL;
 		ff_buf_printf(&b, "%s%s %s=", b.n ? (windows ? " & " : "; ") : "", windows ? "set" : "export", name);
 		if (windows)
 			ff_buf_str(&b, json_string_value(value));
