@@ -482,3 +482,30 @@ rule {
   doc = {looks = "nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.x.",
     check = "nvidia-smi on the host."},
 }
+
+rule {
+  id = "k8s.service-env",
+  signatures = {
+    vllm = [[(?<known>VLLM_PORT) '?(?<value>tcp://[^'\s]+)'? appears to be a URI]],
+    int = [[invalid literal for int\(\) with base 10: '(?<int>tcp://[\d.]+:\d+)']],
+    ollama = [[(?:invalid port|parse)[^\n]{0,60}(?<port>tcp://\d+\.\d+\.\d+\.\d+:\d+)]],
+    option = [[(?:[Ii]nvalid value|not a valid (?:integer|int|port|number)|]]
+      .. [[could not parse)[^\n]{0,80}(?<option>tcp://\d+\.\d+\.\d+\.\d+:\d+)]],
+  },
+  context = {variable = [[\b(?<variable>[A-Z][A-Z0-9_]*_PORT)\b]]},
+  facts = {"env.VLLM_PORT", "env.KUBERNETES_SERVICE_HOST"},
+  specific_over = {"sys.port-in-use", "app.bug"},
+  when = function(_, log)
+    local name = log.vllm and log.vllm.known or log.variable and log.variable.variable
+    return {hit = log.vllm or log.int or log.ollama or log.option, confidence = 0.95, values = {setting = name},
+      why = {"Kubernetes gives every container variables of the services in its namespace, and one of them has the "
+        .. "name of a setting: its value is an address (tcp://...) where a number is read.",
+        "The variable is {setting}."},
+      fixes = {name and {unset = {name}, say = ("Unset %s before the worker starts, or rename the service whose "
+        .. "name it carries."):format(name)} or nil,
+        {container = "service-links", kind = not name and "os" or nil,
+          say = "Or tell Kubernetes to leave these variables away."}}}
+  end,
+  doc = {looks = "VLLM_PORT 'tcp://10.0.0.12:8000' appears to be a URI.",
+    check = "env | grep tcp:// in the pod; a service named as the program."},
+}

@@ -550,7 +550,8 @@ rule {
   why = "The toolkit's stub libcuda (made for linking only) was loaded instead of the driver's.",
   check = function(f)
     if f"cuda.driver_init.code" ~= 34 then return nil end
-    return {confidence = 0.95, why = "cuInit answers 34: the toolkit's stub libcuda was loaded instead of the driver's.", evidence = {"cuda.driver_init"},
+    return {confidence = 0.95, evidence = {"cuda.driver_init"},
+      why = "cuInit answers 34: the toolkit's stub libcuda was loaded instead of the driver's.",
       fixes = {without("stubs", "Take the .../stubs folder off LD_LIBRARY_PATH.")}}
   end,
   doc = {looks = "'CUDA driver is a stub library', error 34.", check = "A stubs folder on LD_LIBRARY_PATH."},

@@ -6,20 +6,24 @@ local function xid_rule(id, numbers, why, fixes, doc, words)
     id = id,
     signatures = {words = words, xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(list), short = ([=[\bXid[ :=]+(?:\(PCI:[^)]*\): )?(?<number2>%s)\b]=]):format(list)},
     facts = {"gpus.0.name", "xids"},
-    explains = {"cuda.launch-failure", "cuda.illegal-access", "nccl.timeout", "nccl.init", "driver.unknown-error", "container.gpu-lost", "gpu.app-fault"},
+    explains = {"cuda.launch-failure", "cuda.illegal-access", "nccl.timeout", "nccl.init", "driver.unknown-error",
+      "container.gpu-lost", "gpu.app-fault"},
     confidence = 0.93, why = why, fixes = fixes, doc = doc,
     check = function(f)
       for _, x in ipairs(f"xids" or {}) do
         for _, n in ipairs(numbers) do
-          if tostring(x.xid or x.number) == n then return {confidence = 0.85, why = ("The kernel reported Xid %s. "):format(n) .. why, evidence = {"xids"}, fixes = fixes} end
+          if tostring(x.xid or x.number) == n then return {confidence = 0.85,
+            why = {("The kernel reported Xid %s."):format(n), why}, evidence = {"xids"}, fixes = fixes} end
         end
       end
     end,
   }
 end
 
-xid_rule("gpu.fallen-off", {"79"}, "The GPU has fallen off the bus: the PCIe link is gone (power, slot, riser, overheating or a defect).",
-  {{kind = "hardware", say = "Take the host out of service: reseat the card, check power and cooling; another host for now."}, {kind = "restart", say = "A cold restart of the host may bring it back."}},
+xid_rule("gpu.fallen-off", {"79"}, "The GPU has fallen off the bus: the PCIe link is gone (power, slot, riser, "
+  .. "overheating or a defect).",
+  {{hardware = true, say = "Take the host out of service: reseat the card, check power and cooling; another host "
+    .. "for now."}, {restart = "host", say = "A cold restart of the host may bring it back."}},
   {looks = "Xid 79, 'GPU has fallen off the bus'.", check = "Power cables, temperature, PCIe errors."},
   [[(?:GPU is lost(?:\.| ?\(|$)|fallen off the bus|ERROR_GPU_IS_LOST|NVMLError_GpuIsLost)]])
 
@@ -28,31 +32,49 @@ rule {
   signatures = {unable = [[Unable to determine the device handle for GPU[^\n]*: Unknown Error]]},
   facts = {"xids", "system.container.runtime"},
   when = function(f) return not f"system.container.runtime" and {confidence = 0.82} or nil end,
-  why = "The driver lists a GPU that does not answer any more: mostly it has fallen off the bus (seat, power, overheating, a defect).",
+  why = "The driver lists a GPU that does not answer any more: mostly it has fallen off the bus (seat, power, "
+    .. "overheating, a defect).",
   fixes = {
-    {kind = "hardware", say = "Look for Xid 79 in the kernel log; reseat the card, check its power and cooling.", command = "dmesg | grep -E 'NVRM|Xid'"},
-    {kind = "restart", say = "A cold restart of the host may bring it back."},
+    {hardware = true, say = "Look for Xid 79 in the kernel's log; reseat the card, check its power and cooling."},
+    {restart = "host", say = "A cold restart of the host may bring it back."},
   },
-  doc = {looks = "'Unable to determine the device handle for GPU 0000:3B:00.0: Unknown Error' on the host.", check = "dmesg for NVRM lines; the same words inside a container only: container.gpu-lost."},
+  doc = {looks = "'Unable to determine the device handle for GPU 0000:3B:00.0: Unknown Error' on the host.",
+    check = "dmesg for NVRM lines; the same words inside a container only: container.gpu-lost."},
 }
 
-xid_rule("gpu.ecc", {"48", "64", "94", "95", "140", "171", "172"}, "The GPU's memory has uncorrectable errors (double-bit ECC, row remapping or page retirement).",
-  {{kind = "hardware", say = "Drain this GPU and have it replaced if the errors come back; Xid 94 (contained) needs only a restart of the program.", command = "nvidia-smi -q -d ECC,ROW_REMAPPER"}, {kind = "restart", say = "Reset the GPU or reboot the host, so that pending row remappings take effect."}},
-  {looks = "Xid 48, 63, 64, 94, 95; 'uncorrectable ECC error encountered'.", check = "nvidia-smi -q -d ECC,ROW_REMAPPER."},
-  [[(?:uncorrectable (?:double bit )?(?:ECC )?error (?:was |has been )?(?:encountered|detected)|uncorrectable ECC error|cudaErrorECCUncorrectable|CUDA_ERROR_ECC_UNCORRECTABLE|Double Bit (?:ECC )?Error|DBE\) has been detected|row remap\w* (?:pending|failure)|Remapping Failure Occurred\s*: Yes)]])
-xid_rule("gpu.gsp", {"119", "120"}, "The GPU's system processor (GSP) does not answer: a known failure of driver releases, sometimes a follow-up of another fault.",
-  {{kind = "driver", say = "Upgrade the driver (or disable GSP firmware: NVreg_EnableGpuFirmware=0 where the card allows it)."}, {kind = "restart", say = "Reset the GPU or reboot the host to bring it back."}},
+xid_rule("gpu.ecc", {"48", "64", "94", "95", "140", "171", "172"},
+  "The GPU's memory has uncorrectable errors (double-bit ECC, row remapping or page retirement).",
+  {{hardware = true, say = "Drain this GPU and have it replaced if the errors come back; after Xid 94 (contained) "
+    .. "only the program has to be restarted."}, {setting = "reset", kind = "restart",
+    say = "Reset the GPU, so that pending row remappings take effect."}},
+  {looks = "Xid 48, 63, 64, 94, 95; 'uncorrectable ECC error encountered'.",
+    check = "nvidia-smi -q -d ECC,ROW_REMAPPER."},
+  [[(?:uncorrectable (?:double bit )?(?:ECC )?error (?:was |has been )?(?:encountered|detected)|]]
+    .. [[uncorrectable ECC error|cudaErrorECCUncorrectable|CUDA_ERROR_ECC_UNCORRECTABLE|]]
+    .. [[Double Bit (?:ECC )?Error|DBE\) has been detected|row remap\w* (?:pending|failure)|]]
+    .. [[Remapping Failure Occurred\s*: Yes)]])
+xid_rule("gpu.gsp", {"119", "120"}, "The GPU's system processor (GSP) does not answer: a known failure of driver "
+  .. "releases, sometimes a follow-up of another fault.",
+  {{driver = "upgrade", say = "Upgrade the driver (or switch the GSP firmware off, NVreg_EnableGpuFirmware=0, "
+    .. "where the card allows it)."}, {restart = "host", say = "Reboot the host to bring it back."}},
   {looks = "Xid 119/120, 'Timeout waiting for RPC from GSP'.", check = "Earlier Xid 74 or 145/149 lines are the root."},
   [[(?:RPC event history \(CPU <- GSP\)|Timeout waiting for RPC from GSP)]])
-xid_rule("gpu.nvlink", {"74", "144", "145", "146", "147", "148", "149", "150"}, "An NVLink fails (link error, switch, cable or bridge).",
-  {{kind = "hardware", say = "Check the NVLink counters and the bridge or NVSwitch; take the host out of service if it repeats.", command = "nvidia-smi nvlink -e; nvidia-smi nvlink -s"}, {kind = "restart", say = "Reset the GPUs or reboot the host."}},
+xid_rule("gpu.nvlink", {"74", "144", "145", "146", "147", "148", "149", "150"},
+  "An NVLink fails (link error, switch, cable or bridge).",
+  {{hardware = true, say = "Check the NVLink counters (nvidia-smi nvlink -e) and the bridge or NVSwitch; take the "
+    .. "host out of service if it repeats."}, {restart = "host", say = "Reboot the host, which resets the links."}},
   {looks = "Xid 74, 144 to 150; SXid lines of the NVSwitch driver.", check = "nvidia-smi nvlink -e."},
-  [[(?:uncorrectable NVLink error|cudaErrorNvlinkUncorrectable|CUDA_ERROR_NVLINK_UNCORRECTABLE|Invalid access of peer GPU memory over nvlink|SXid \([^)]*\): \d+, Fatal)]])
+  [[(?:uncorrectable NVLink error|cudaErrorNvlinkUncorrectable|CUDA_ERROR_NVLINK_UNCORRECTABLE|]]
+    .. [[Invalid access of peer GPU memory over nvlink|SXid \([^)]*\): \d+, Fatal)]])
 
 rule {
   id = "gpu.app-fault",
-  signatures = {xid = [=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>8|11|13|31|32|43|45|68|69|80|109),]=], short = [[\bXid=(?<number2>8|11|13|31|32|43|45|68|69|80|109)\b]]},
-  context = {fault = [[(?:illegal memory access|unspecified launch failure|device-side assert triggered|misaligned address|illegal instruction|cudaErrorIllegal\w+|cudaErrorLaunchFailure|CUDA_ERROR_(?:ILLEGAL_\w+|LAUNCH_FAILED|ASSERT|MISALIGNED_ADDRESS)|CUDA error|CUDNN_STATUS_EXECUTION_FAILED|CUBLAS_STATUS_EXECUTION_FAILED)]]},
+  signatures = {xid = [=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>8|11|13|31|32|43|45|68|69|80|109),]=],
+    short = [[\bXid=(?<number2>8|11|13|31|32|43|45|68|69|80|109)\b]]},
+  context = {fault = [[(?:illegal memory access|unspecified launch failure|device-side assert triggered|]]
+    .. [[misaligned address|illegal instruction|cudaErrorIllegal\w+|cudaErrorLaunchFailure|]]
+    .. [[CUDA_ERROR_(?:ILLEGAL_\w+|LAUNCH_FAILED|ASSERT|MISALIGNED_ADDRESS)|CUDA error|]]
+    .. [[CUDNN_STATUS_EXECUTION_FAILED|CUBLAS_STATUS_EXECUTION_FAILED)]]},
   facts = {"gpus.0.name", "driver.version"},
   explains = {"cuda.illegal-access", "cuda.launch-failure"},
   confidence = 0.84,
@@ -63,11 +85,15 @@ rule {
     end
     return not log.fatal or log.fatal.type == "XidCriticalError" -- the device plugin's own words
   end,
-  why = {"The kernel names a fault of a program on the GPU: a kernel used a wrong address or raised an exception. The same fault on several multiprocessors is a bug of the kernel, not a broken card.", "Xid {number}.", "Xid {number2}."},
+  why = {"The kernel names a fault of a program on the GPU: a kernel used a wrong address or raised an exception. "
+    .. "The same fault on several multiprocessors is a bug of the kernel, not a broken card.", "Xid {number}.",
+    "Xid {number2}."},
   fixes = {
-    {kind = "pip:package", say = "Upgrade (or change the backend of) the library whose kernel runs there; try another attention or GEMM backend."},
-    {kind = "code", say = "Run once with CUDA_LAUNCH_BLOCKING=1 or compute-sanitizer to find the kernel."},
-    {kind = "hardware", say = "Only if it appears with unrelated programs: suspect the card."},
+    {code = true, kind = "pip:package", say = "Upgrade (or change the backend of) the library whose kernel runs "
+      .. "there; try another attention or GEMM backend."},
+    {set = {CUDA_LAUNCH_BLOCKING = "1"}, kind = "code", say = "Run once with CUDA_LAUNCH_BLOCKING=1, so that the "
+      .. "traceback names the kernel."},
+    {hardware = true, say = "Only if it appears with unrelated programs: suspect the card."},
   },
   doc = {looks = "Xid 13, 31, 43, 45.", check = "Does it follow one program? 45 follows an earlier Xid."},
 }
@@ -75,7 +101,9 @@ rule {
 rule {
   id = "gpu.throttle",
   signatures = {
-    slowdown = [[(?:(?:HW|SW) (?:Thermal |Power Brake )?Slowdown\s*: Active|clocks_(?:throttle|event)_reasons\.\w+[^\n]*\bActive|due to thermal violation|thermal violations totaling (?!0\.0)|thermal throttl\w+|GPU (?:is )?(?:thermal )?throttl\w+|SW Power Cap\s*: Active|power brake)]],
+    slowdown = [[(?:(?:HW|SW) (?:Thermal |Power Brake )?Slowdown\s*: Active|clocks_(?:throttle|]]
+      .. [[event)_reasons\.\w+[^\n]*\bActive|due to thermal violation|thermal violations totaling (?!0\.0)|]]
+      .. [[thermal throttl\w+|GPU (?:is )?(?:thermal )?throttl\w+|SW Power Cap\s*: Active|power brake)]],
     max_temp = [[GPU Max Operating Temp\s*: (?<max>\d+) C]],
     overheating = [[(?:GPU (?:temperature|overheat\w*)[^\n]{0,40}(?:too high|exceed|critical)|overheating)]],
   },
@@ -87,16 +115,25 @@ rule {
     if not hit then
       local max, current = log.max_temp and tonumber(log.max_temp.max), log.current and tonumber(log.current.current)
       if not max or not current or current < max - 3 then return nil end
-      return {hit = log.max_temp, confidence = 0.78, why = ("The GPU runs at %d C with a limit of %d C: it is throttled at once (the platform sets that limit, or cooling is poor)."):format(current, max), fixes = {{kind = "hardware", say = "Improve cooling, or raise the limit in the platform's firmware or thermal daemon."}, {kind = "os", say = "Check thermald and the platform profile."}}}
+      return {hit = log.max_temp, confidence = 0.78, why = ("The GPU runs at %d C with a limit of %d C: it is "
+        .. "throttled at once (the platform sets that limit, or cooling is poor)."):format(current, max),
+        fixes = {{hardware = true, say = "Improve cooling, or raise the limit in the platform's firmware or "
+        .. "thermal daemon."}, {host = true, say = "Check thermald and the platform profile."}}}
     end
-    if hit.text:match[[SW Power Cap]] and not log.overheating then return {hit = hit, confidence = 0.6, severity = "warning", why = "The GPU runs at its power limit.", fixes = {{kind = "hardware", say = "Raise the power limit if the supply allows it.", command = "nvidia-smi -q -d POWER,PERFORMANCE"}}} end
-    return {hit = hit, confidence = 0.85, why = "The GPU slows itself down for heat or power.", fixes = {{kind = "hardware", say = "Check cooling, fans and power supply; lower the power limit until then.", command = "nvidia-smi -q -d TEMPERATURE,POWER,PERFORMANCE"}, {kind = "os", say = "Check the platform's thermal policy."}}}
+    if hit.text:match[[SW Power Cap]] and not log.overheating then
+      return {hit = hit, confidence = 0.6, severity = "warning", why = "The GPU runs at its power limit.",
+      fixes = {{hardware = true, say = "Raise the power limit (nvidia-smi -pl) if the supply and the cooling allow it."}}} end
+    return {hit = hit, confidence = 0.85, why = "The GPU slows itself down for heat or power.",
+      fixes = {{hardware = true, say = "Check cooling, fans and power supply; lower the power limit until then."},
+      {host = true, say = "Check the platform's thermal policy."}}}
   end,
   check = function(f)
     for _, gpu in ipairs(f.gpus()) do
       for _, reason in ipairs(type(gpu.throttle) == "table" and gpu.throttle or {}) do
         if tostring(reason):match[[thermal|hardware-slowdown|power-brake]] then
-          return {confidence = 0.8, severity = "warning", why = ("GPU %s is throttled: %s."):format(gpu.index or 0, reason), evidence = {"gpus"}, fixes = {{kind = "hardware", say = "Check cooling and power.", command = "nvidia-smi -q -d TEMPERATURE,POWER,PERFORMANCE"}}}
+          return {confidence = 0.8, severity = "warning",
+            why = ("GPU %s is throttled: %s."):format(gpu.index or 0, reason), evidence = {"gpus"},
+            fixes = {{hardware = true, say = "Check cooling and power."}}}
         end
       end
     end

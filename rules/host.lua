@@ -1,14 +1,32 @@
 -- Host memory: RAM (or the container's limit of it) and /dev/shm.
 
+local function enlarge(gib)
+  return {container = "shm-size", value = gib, say = "Start the container with more shared memory.",
+    effect = {["system.shm.size"] = gib << 30}}
+end
+
 rule {
   id = "oom.host",
   signatures = {
-    killer = [[(?:Out of memory: Kill(?:ed)? process \d+ \((?<process>[^)]+)|oom-kill:|oom_reaper: reaped|Memory cgroup out of memory|OOMKilled|Failed with result 'oom-kill'|oom_kill_process|invoked oom-killer|killed by the OOM killer)]],
-    scheduler = [[(?:Detected \d+ oom[-_]kill event|cgroup out-of-memory handler|Exceeded (?:job|step) memory limit|exceeded memory limit \(\d+|error: \S+: task [\d-]+: Out Of Memory|TERM_MEMLIMIT|job killed: v?mem \d+\w+ exceeded limit)]],
-    minus9 = [[(?:exit(?:s|ed)?(?: with)?(?: return)? ?code ?[=:]?\s*-9\b|exitcode ?: ?-9|return code = -9|exit(?:ed)? (?:with )?(?:code|status):? ?137|died with <Signals\.SIGKILL|Signal 9 \(SIGKILL\)|terminated by signal 9|signal: 9|was killed by signal: Killed|returned non-zero exit status 137|returncode=-9|signal: killed|code=killed, (?:signal|status)=(?:9/)?KILL|exit status 137|received signal 9\b|terminated (?:by|with) signal (?:9\b|SIGKILL)|SIGKILL\(-9\)|killed: signal 9\b|was sent SIGKILL! Perhaps out of memory)]],
+    killer = [[(?:Out of memory: Kill(?:ed)? process \d+ \((?<process>[^)]+)|oom-kill:|oom_reaper: reaped|]]
+      .. [[Memory cgroup out of memory|OOMKilled|Failed with result 'oom-kill'|oom_kill_process|]]
+      .. [[invoked oom-killer|killed by the OOM killer)]],
+    scheduler = [[(?:Detected \d+ oom[-_]kill event|cgroup out-of-memory handler|Exceeded (?:job|]]
+      .. [[step) memory limit|exceeded memory limit \(\d+|error: \S+: task [\d-]+: Out Of Memory|TERM_MEMLIMIT|]]
+      .. [[job killed: v?mem \d+\w+ exceeded limit)]],
+    minus9 = [[(?:exit(?:s|ed)?(?: with)?(?: return)? ?code ?[=:]?\s*-9\b|exitcode ?: ?-9|return code = -9|]]
+      .. [[exit(?:ed)? (?:with )?(?:code|status):? ?137|died with <Signals\.SIGKILL|Signal 9 \(SIGKILL\)|]]
+      .. [[terminated by signal 9|signal: 9|was killed by signal: Killed|returned non-zero exit status 137|]]
+      .. [[returncode=-9|signal: killed|code=killed, (?:signal|status)=(?:9/)?KILL|exit status 137|]]
+      .. [[received signal 9\b|terminated (?:by|with) signal (?:9\b|SIGKILL)|SIGKILL\(-9\)|killed: signal 9\b|]]
+      .. [[was sent SIGKILL! Perhaps out of memory)]],
     killed = [[^\s*(?:\S+: line \d+: +\d+ |zsh: |(?:\[\d+\] *)?[+-]? *(?:\d{3,} +)?)?Killed(?:\s+\S+|\s*$)]],
-    bad_alloc = [[(?:std::bad_alloc(?!: (?:out_of_memory: )?cuda)|Cannot allocate memory(?! in static TLS)|Buy new RAM|model requires more system memory \((?<needs>[\d.]+ [KMGT]iB)\) than is available \((?<there>[\d.]+ [KMGT]iB)\)|\[Errno 12\]|DefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory|(?<![A-Za-z])MemoryError(?:: (?!std::bad_alloc)|$)|memory allocation of \d+ bytes failed|insufficient memory \(attempted to allocate|crashed after using all available RAM|_ArrayMemoryError|failed to allocate \d+ bytes of (?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],
-    ray = [[(?:ray\.exceptions\.OutOfMemoryError|ray-oom-prevention|due to the node running low on memory|Task was killed due to the node running low on memory|Workers \(tasks / actors\) killed due to memory pressure)]],
+    bad_alloc = [[(?:std::bad_alloc(?!: (?:out_of_memory: )?cuda)|Cannot allocate memory(?! in static TLS)|]]
+      .. [[Buy new RAM|]]
+      .. [[model requires more system memory \((?<needs>[\d.]+ [KMGT]iB)\) than is available \((?<there>[\d.]+ [KMGT]iB)\)|\[Errno 12\]|DefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory|(?<![A-Za-z])MemoryError(?:: (?!std::bad_alloc)|$)|memory allocation of \d+ bytes failed|insufficient memory \(attempted to allocate|crashed after using all available RAM|_ArrayMemoryError|failed to allocate \d+ bytes of (?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],
+    ray = [[(?:ray\.exceptions\.OutOfMemoryError|ray-oom-prevention|due to the node running low on memory|]]
+      .. [[Task was killed due to the node running low on memory|]]
+      .. [[Workers \(tasks / actors\) killed due to memory pressure)]],
     sigkill_shard = [[Shard process was signaled to shutdown with signal 9]],
     swap_space = [[(?<!Possibly )Too large swap space\. (?<swap>[\d.]+) GiB out of the (?<ram>[\d.]+) GiB total CPU memory]],
     mmap = [[(?:unable to mmap \d+ bytes|mmap failed: Cannot allocate memory|failed to allocate buffer of size)]],
@@ -27,49 +45,79 @@ rule {
   unless = {"cuda", "disk"},
   facts = {"system.memory.total", "system.memory.limit", "system.memory.oom_kill"},
   when = function(f, log)
-    local hit = log.killer or log.scheduler or log.ray or log.bad_alloc or log.mmap or log.win or log.swap_space or log.sigkill_shard or log.minus9 or log.killed
+    local hit = log.killer or log.scheduler or log.ray or log.bad_alloc or log.mmap or log.win or log.swap_space
+      or log.sigkill_shard or log.minus9 or log.killed
     if hit == log.bad_alloc and hit.text:match[[ibv_|ibvwrap|NCCL WARN]] then return nil end -- locked memory: nccl.init
     if log.win then
-      return {hit = hit, confidence = 0.88, why = "Windows could not commit memory: the paging file is too small for mapping the weights.", fixes = {{kind = "os", say = "Enlarge the paging file."}, {kind = "hardware", say = "Or add memory."}}}
+      return {hit = hit, confidence = 0.88, why = "Windows could not commit memory: the paging file is too small "
+        .. "for mapping the weights.", fixes = {{host = true, say = "Enlarge the paging file."},
+        {hardware = true, say = "Or add memory."}}}
     end
     if hit == log.swap_space then
-      return {hit = hit, confidence = 0.92, why = "The engine wants {swap} GiB of host memory to swap the KV cache to, and the machine has {ram} GiB in all.",
-        fixes = {{kind = "param:swap_space", say = "Lower --swap-space (GiB for each GPU; 0 switches it off).", command = "--swap-space 0"}, {kind = "hardware", say = "Or add memory."}}}
+      return {hit = hit, confidence = 0.92, why = "The engine wants {swap} GiB of host memory to swap the KV cache "
+        .. "to, and the machine has {ram} GiB in all.",
+        fixes = {{argument = "swap_space", value = 0,
+          say = "Lower --swap-space (GiB for each GPU; 0 switches it off)."},
+          {hardware = true, say = "Or add memory."}}}
     end
     local sure = log.killer or log.scheduler or log.ray or log.bad_alloc or log.mmap
-    if not sure and log.fatal and not (log.minus9 and log.minus9.event.tier >= 4) and log.fatal.type ~= "ChildFailedError" and log.fatal.type ~= "CalledProcessError" and log.fatal.type ~= "BrokenProcessPool" and log.fatal.type ~= "WorkerLostError" and not log.sigkill_shard then
+    if not sure and log.fatal and not (log.minus9 and log.minus9.event.tier >= 4)
+      and log.fatal.type ~= "ChildFailedError" and log.fatal.type ~= "CalledProcessError"
+      and log.fatal.type ~= "BrokenProcessPool" and log.fatal.type ~= "WorkerLostError" and not log.sigkill_shard then
       return {hit = hit, confidence = 0.45, why = "A process was killed with SIGKILL; another error stands beside it."}
     end
-    local fixes = {{kind = "hardware", say = "Give it more RAM (a bigger node, a higher container limit): loading needs about the size of the weights, more for old .bin checkpoints or with offload.", command = "docker run --memory ...   # Kubernetes: resources.limits.memory"},
-               {kind = "container-flag:memory", say = "In a container: raise its memory limit."},
-               {kind = "param:low_cpu_mem_usage", say = "Or need less: safetensors, low_cpu_mem_usage=True, fewer loader processes, less offload to the CPU."}}
+    local limit, gib = f"system.memory.limit", 1 << 30
+    local more = limit and {container = "memory", value = (limit * 2 + gib - 1) // gib, say = "Raise the memory limit."}
+      or {container = "whole-memory", kind = "container-flag:memory",
+        say = "In a container or a job: raise its memory limit."}
+    local ram = {hardware = true, say = "Give it more RAM (a bigger node): loading needs about the size of the "
+      .. "weights, more for old .bin checkpoints or with offload."}
+    local less = {argument = "low_cpu_mem_usage", value = "True",
+      say = "Or need less: safetensors, low_cpu_mem_usage=True, fewer loader processes, less offload to the CPU."}
+    local fixes = (log.scheduler or limit) and {more, ram, less} or {ram, more, less}
     if log.dataloader then
-      table.insert(fixes, 1, {kind = "param:num_workers", say = "Load with fewer worker processes (each holds its own copy of what the dataset keeps).", command = "num_workers=0"})
+      table.insert(fixes, 1, {argument = "num_workers", value = 0,
+        say = "Load with fewer worker processes (each holds its own copy of what the dataset keeps)."})
     end
     if log.kv_cache then
-      table.insert(fixes, 1, {kind = "param:max_model_len", say = "Ask for a shorter context: without one, the whole context that the model was trained for is allocated.", command = "llama-server -c 8192"})
+      table.insert(fixes, 1, {flag = "max_model_len", value = 8192, engine = "llama.cpp", toward = "lower",
+        say = "Ask for a shorter context: without one, the whole context that the model was trained for is allocated."})
     end
     return {hit = hit, confidence = sure and 0.92 or 0.82, fixes = fixes,
-      why = {sure and "Host memory (RAM, or the container's limit) ran out." or "A process ended by SIGKILL without a word of its own: the kernel (or the container's memory limit) killed it, mostly while loading weights into host memory.", "Memory limit: {fact:system.memory.limit} bytes.", "RAM: {fact:system.memory.total} bytes."}}
+      why = {sure and "Host memory (RAM, or the container's limit) ran out." or "A process ended by SIGKILL "
+        .. "without a word of its own: the kernel (or the container's memory limit) killed it, mostly while "
+        .. "loading weights into host memory.", "Memory limit: {fact:system.memory.limit} bytes.",
+        "RAM: {fact:system.memory.total} bytes."}}
   end,
-  doc = {looks = "'Killed', exit code 137 or -9, 'Out of memory: Killed process', std::bad_alloc.", check = "dmesg, memory.events (oom_kill), the container's limit."},
+  doc = {looks = "'Killed', exit code 137 or -9, 'Out of memory: Killed process', std::bad_alloc.",
+    check = "dmesg, memory.events (oom_kill), the container's limit."},
 }
 
 rule {
   id = "oom.shm",
   signatures = {
     dataloader = [[DataLoader worker \(pid\(?s?\)?[^)]*\) is killed by signal: Bus error]],
-    hint = [[(?:It is possible that dataloader's workers are out of shared memory|Unexpected bus error encountered in worker|insufficient shared memory \(shm\))]],
-    torch_shm = [[(?:unable to (?:write to|open|resize|allocate|mmap) (?:file |shared memory )?(?:object )?<?/?torch_\d+|could not unlink the shared memory file|unable to open shared memory object|No space left on device[^\n]*/torch_|ftruncate[^\n]*torch_)]],
-    nccl = [[(?:Error while (?:creating|attaching to) shared memory segment|Call to (?:posix_fallocate|ftruncate|shm_open)[^\n]*(?:nccl|No space)|/dev/shm/nccl-\S+[^\n]*(?:No space|failed))]],
-    bus = [[(?:Fatal Python error: Bus error|Bus error \(core dumped\)|exit(?:s|ed)?(?: with)?(?: return)? ?(?:code|status) *[:=]? ?(?:135|-7)\b|Signal 7 \(SIGBUS\)|Signals\.SIGBUS|signal(?: number)? 7\b|signal: bus error|with signal SIGBUS|terminated with -7\b|Bus error$)]],
-    shm_full = [[exceeds memory available in /dev/shm|/dev/shm[^\n]{0,80}(?:No space|full|too small)|object store size \([^)]*\) exceeds /dev/shm size|(?:No space left|not enough space)[^\n]{0,80}(?:/dev/shm|shared memory)]],
+    hint = [[(?:It is possible that dataloader's workers are out of shared memory|]]
+      .. [[Unexpected bus error encountered in worker|insufficient shared memory \(shm\))]],
+    torch_shm = [[(?:unable to (?:write to|open|resize|allocate|mmap) (?:file |]]
+      .. [[shared memory )?(?:object )?<?/?torch_\d+|could not unlink the shared memory file|]]
+      .. [[unable to open shared memory object|No space left on device[^\n]*/torch_|ftruncate[^\n]*torch_)]],
+    nccl = [[(?:Error while (?:creating|attaching to) shared memory segment|Call to (?:posix_fallocate|ftruncate|]]
+      .. [[shm_open)[^\n]*(?:nccl|No space)|/dev/shm/nccl-\S+[^\n]*(?:No space|failed))]],
+    bus = [[(?:Fatal Python error: Bus error|Bus error \(core dumped\)|exit(?:s|]]
+      .. [[ed)?(?: with)?(?: return)? ?(?:code|status) *[:=]? ?(?:135|-7)\b|Signal 7 \(SIGBUS\)|Signals\.SIGBUS|]]
+      .. [[signal(?: number)? 7\b|signal: bus error|with signal SIGBUS|terminated with -7\b|Bus error$)]],
+    shm_full = [[exceeds memory available in /dev/shm|/dev/shm[^\n]{0,80}(?:No space|full|too small)|]]
+      .. [[object store size \([^)]*\) exceeds /dev/shm size|(?:No space left|]]
+      .. [[not enough space)[^\n]{0,80}(?:/dev/shm|shared memory)]],
     semlock = [[No space left on device]],
     ray = [[The object store is using /tmp instead of /dev/shm]],
     reduce = [[RuntimeError: unable to share]],
   },
   context = {
-    mp = [[(?:SemLock|mp\.Queue|(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|shm_open|(?<!memory \()/dev/shm|/torch_\d+|nccl-\w+|shared memory(?! \())]], -- our own report prints "Shared memory (/dev/shm): 8 GB free"
+    mp = [[(?:SemLock|mp\.Queue|(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|shm_open|]]
+      -- our own report prints "Shared memory (/dev/shm): 8 GB free"
+      .. [[(?<!memory \()/dev/shm|/torch_\d+|nccl-\w+|shared memory(?! \())]],
     mmap_file = [[(?:safetensors|\.gguf|truncated)]],
   },
   facts = {"system.shm.size", "system.container.runtime"},
@@ -78,22 +126,30 @@ rule {
     if log.semlock and not (log.dataloader or log.hint or log.torch_shm or log.nccl or log.bus or log.shm_full) then
       if not (log.mp or log.has_frame[[(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|SemLock]]) then return nil end
     end
-    if log.reduce and not (log.dataloader or log.hint) then return {hit = log.reduce, confidence = 0.6, why = "Tensors could not be shared between processes: too many open files or too little shared memory.", fixes = {{kind = "container-flag:ulimit", say = "Raise the limit of open files."}, {kind = "container-flag:shm-size", say = "And enlarge /dev/shm."}}} end
+    if log.reduce and not (log.dataloader or log.hint) then
+      return {hit = log.reduce, confidence = 0.6, why = "Tensors could not be shared between processes: too many "
+      .. "open files or too little shared memory.",
+      fixes = {{limit = "nofile", value = 65536, say = "Raise the limit of open files."},
+      {container = "shm-size", value = 16, say = "And enlarge /dev/shm."}}} end
     if log.ray and not (log.bus or log.shm_full or log.torch_shm or log.nccl) then return nil end
     local sure = log.dataloader or log.hint or log.torch_shm or log.nccl or log.shm_full
     local container = f"system.container.runtime" or (f"system.shm.size" or 1e12) < 256 * 1048576 or log.mp
-    return {confidence = sure and 0.93 or container and 0.82 or 0.7, why = {"/dev/shm is too small (a container has 64 MB of it by default): workers, NCCL and tensor-parallel processes exchange data there.", "Its size is {fact:system.shm.size} bytes."},
-      fixes = {{kind = "container-flag:shm-size", say = "Start the container with more shared memory.", command = "docker run --shm-size=16g ...   # or --ipc=host; Kubernetes: an emptyDir with medium: Memory at /dev/shm"},
-               {kind = "param:num_workers", say = "Or use fewer worker processes (DataLoader num_workers=0)."}}}
+    return {confidence = sure and 0.93 or container and 0.82 or 0.7, why = {"/dev/shm is too small (a container "
+      .. "has 64 MB of it by default): workers, NCCL and tensor-parallel processes exchange data there.",
+      "Its size is {fact:system.shm.size} bytes."},
+      fixes = {enlarge(16),
+               {argument = "num_workers", value = 0, say = "Or use fewer worker processes (DataLoader)."}}}
   end,
   applies = {"transformers", "vllm"},
   check = function(f)
     local size = f"system.shm.size"
     if not size or size > 256 * 1048576 or size == 0 then return nil end
-    return {confidence = 0.8, severity = "warning", why = ("/dev/shm has only %d MB: several workers, NCCL or tensor parallelism need gigabytes of it."):format(size // 1048576),
-      fixes = {{kind = "container-flag:shm-size", say = "Start the container with more.", command = "docker run --shm-size=16g ..."}}}
+    return {confidence = 0.8, severity = "warning", why = ("/dev/shm has only %d MB: several workers, NCCL or "
+      .. "tensor parallelism need gigabytes of it."):format(size // 1048576),
+      fixes = {enlarge(16)}}
   end,
-  doc = {looks = "Bus error in a container, 'unable to write to file </torch_...>', NCCL 'Error while creating shared memory segment'.", check = "df -h /dev/shm."},
+  doc = {looks = "Bus error in a container, 'unable to write to file </torch_...>', NCCL 'Error while creating "
+    .. "shared memory segment'.", check = "df -h /dev/shm."},
 }
 
 rule {
@@ -105,10 +161,45 @@ rule {
     if not f"system.container.runtime" or (f"system.memory.oom_kill" or 0) > 0 then return nil end
     return {confidence = 0.45}
   end,
-  why = "A Ray worker ended without a word, in a container: mostly a bus error, for /dev/shm is full (64 MB by default), or the kernel killed it for memory. Ray's list of potential root causes is a fixed text.",
+  why = "A Ray worker ended without a word, in a container: mostly a bus error, for /dev/shm is full (64 MB by "
+    .. "default), or the kernel killed it for memory. Ray's list of potential root causes is a fixed text.",
   fixes = {
-    {kind = "container-flag:shm-size", say = "Start the container with more shared memory.", command = "docker run --shm-size=16g ...   # or --ipc=host"},
-    {kind = "container-flag:memory", say = "And look whether the kernel killed it: if so, give it more memory.", command = "dmesg | grep -i -E 'oom|killed process'"},
+    enlarge(16),
+    {container = "whole-memory", kind = "container-flag:memory",
+      say = "And look into the kernel's log whether it killed the worker: if so, give it more memory."},
   },
-  doc = {looks = "'Worker unexpectedly exits with a connection error code 2. End of file'.", check = "df -h /dev/shm; dmesg for the OOM killer."},
+  doc = {looks = "'Worker unexpectedly exits with a connection error code 2. End of file'.",
+    check = "df -h /dev/shm; dmesg for the OOM killer."},
+}
+
+rule {
+  id = "sys.rlimit-memory",
+  signatures = {
+    refused = [[(?:DefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory|]]
+      .. [[Cannot allocate memory(?! in static TLS)|]]
+      .. [[\[Errno 12\]|(?<![A-Za-z])MemoryError(?:: |$)|std::bad_alloc(?!: (?:out_of_memory: )?cuda)|]]
+      .. [[memory allocation of \d+ bytes failed|unable to mmap \d+ bytes|]]
+        .. [[Unable to allocate [\d.]+ [KMGT]iB for an array)]],
+    go = [[fatal error: failed to reserve page summary memory]],
+    python = [[(?:Fatal Python error: init_interp_main|_PyObject_\w+)[^\n]*can't allocate memory]],
+  },
+  context = {cuda = [[CUDA out of memory]], killer = [[(?:oom-kill|Out of memory: Kill|OOMKilled)]]},
+  unless = {"cuda", "killer"},
+  facts = {"system.limits.as", "system.memory.available"},
+  specific_over = {"oom.host"},
+  explains = {"oom.host"},
+  when = function(f, log)
+    local limit, free = f"system.limits.as", f"system.memory.available"
+    if type(limit) ~= "number" and not log.go then return nil end
+    -- memory would run out first
+    if type(limit) == "number" and type(free) == "number" and limit > free * 2 then return nil end
+    return {hit = log.go or log.refused or log.python, confidence = type(limit) == "number" and 0.94 or 0.85,
+      why = {"This process may not have more address space, whatever memory is free: a limit (ulimit -v) refuses it.",
+        "The limit is {fact:system.limits.as} bytes.", "{fact:system.memory.available} bytes of memory are available."},
+      fixes = {{limit = "as", say = "Lift the limit on address space before the worker starts."},
+        {host = true, say = "For good, take it out of the shell's profile, /etc/security/limits.conf (as) or the "
+          .. "service unit (LimitAS)."}}}
+  end,
+  doc = {looks = "Cannot allocate memory while free shows much of it.",
+    check = "ulimit -v; Max address space in /proc/PID/limits."},
 }

@@ -3,14 +3,23 @@
 rule {
   id = "nccl.init",
   signatures = {
-    unhandled = [[(?:unhandled (?:system|cuda) error|ncclUnhandledCudaError|ncclSystemError|ncclInternalError|NCCL error in: \S+|NCCL error: |NCCL_ERROR_\w+|NCCL Error \d)]],
-    memlock = [[ibv_\w+ failed with error (?:Cannot allocate memory|12)|ibv_(?:reg|create)\w*[^\n]*(?:Cannot allocate memory|errno 12)]],
+    unhandled = [[(?:unhandled (?:system|cuda) error|ncclUnhandledCudaError|ncclSystemError|ncclInternalError|]]
+      .. [[NCCL error in: \S+|NCCL error: |NCCL_ERROR_\w+|NCCL Error \d)]],
+    memlock = [[ibv_\w+ failed with error (?:Cannot allocate memory|12)|ibv_(?:reg|]]
+      .. [[create)\w*[^\n]*(?:Cannot allocate memory|errno 12)]],
     graph = [[NCCL cannot be captured in a graph]],
-    interface = [[(?:Bootstrap : no socket interface found|No (?:socket )?interface found|no socket interface found|NCCL_SOCKET_IFNAME|network interface[^\n]{0,40}not found|family \d+ is neither AF_INET|Socket creation failed : Address family not supported)]],
-    connect = [[(?:(?:socket|connect|Connection)[^\n]{0,60}(?:refused|timed out|failed)[^\n]{0,80}(?:nccl|rank|store|master)|NCCL WARN[^\n]*(?:Connect to|socketStartConnect|socketProgress|Connection (?:refused|closed by remote)|No route to host)|Connection closed by (?:localRank|remote) peer)]],
+    interface = [[(?:Bootstrap : no socket interface found|No (?:socket )?interface found|]]
+      .. [[no socket interface found|NCCL_SOCKET_IFNAME|network interface[^\n]{0,40}not found|]]
+      .. [[family \d+ is neither AF_INET|Socket creation failed : Address family not supported)]],
+    connect = [[(?:(?:socket|connect|Connection)[^\n]{0,60}(?:refused|timed out|failed)[^\n]{0,80}(?:nccl|rank|]]
+      .. [[store|master)|NCCL WARN[^\n]*(?:Connect to|socketStartConnect|socketProgress|Connection (?:refused|]]
+      .. [[closed by remote)|No route to host)|Connection closed by (?:localRank|remote) peer)]],
     version = [[(?:Mismatched NCCL version|NCCL version mismatch|Message truncated : received \d+ bytes instead of)]],
     cumem = [[NCCL WARN Cuda failure[^\n]*(?<code>'[^']+')]],
-    rendezvous = [[(?:RendezvousConnectionError|The client socket has (?:timed out|failed to connect to any)|connect\(\) timed out|Timed out after \d+ seconds waiting for clients|DistStoreError|gloo[^\n]{0,80}(?:connectFullMesh failed|Unable to find (?:address|interface for))|makeDeviceForHostname|Unable to resolve hostname to a \(local\) address)]],
+    rendezvous = [[(?:RendezvousConnectionError|The client socket has (?:timed out|failed to connect to any)|]]
+      .. [[connect\(\) timed out|Timed out after \d+ seconds waiting for clients|DistStoreError|]]
+      .. [[gloo[^\n]{0,80}(?:connectFullMesh failed|Unable to find (?:address|interface for))|]]
+      .. [[makeDeviceForHostname|Unable to resolve hostname to a \(local\) address)]],
     barrier = [[store based barrier on rank: \d+, for key: \S+ \(world_size=(?<world>\d+), worker_count=(?<workers>\d+)]],
     store = [[RuntimeError: Connection (?:timed out|refused)\.?$]],
     net_missing = [[NCCL WARN Error: network (?<net>[^\n]+?) not found]],
@@ -33,46 +42,67 @@ rule {
   facts = {"env.NCCL_SOCKET_IFNAME", "system.shm.size", "gpus"},
   when = function(f, log)
     local store = log.store and log.has_frame[[torch[/\\]distributed[/\\]rendezvous]] and log.store
-    local hit = log.interface or log.connect or log.rendezvous or log.barrier or store or log.version or log.cumem or log.unhandled or log.plugin
+    local hit = log.interface or log.connect or log.rendezvous or log.barrier or store or log.version or log.cumem
+      or log.unhandled or log.plugin
     if log.memlock then
-      return {hit = log.memlock, confidence = 0.82, why = "InfiniBand could not register memory: the limit of locked memory (memlock) is too small in this shell or container.",
-        fixes = {{kind = "container-flag:ulimit", say = "Raise the memlock limit.", command = "docker run --ulimit memlock=-1 ...   # bare metal: ulimit -l unlimited"}, {kind = "env:NCCL_BUFFSIZE", say = "Leave NCCL_BUFFSIZE at its default.", command = "unset NCCL_BUFFSIZE", unset = {"NCCL_BUFFSIZE"}}, {kind = "env:NCCL_IB_DISABLE", say = "Or do without InfiniBand.", command = "export NCCL_IB_DISABLE=1"}}}
+      return {hit = log.memlock, confidence = 0.82, why = "InfiniBand could not register memory: the limit of "
+        .. "locked memory (memlock) is too small in this shell or container.",
+        fixes = {{limit = "memlock", say = "Lift the limit of locked memory."},
+          {unset = {"NCCL_BUFFSIZE"}, say = "Leave NCCL_BUFFSIZE at its default.",
+          cond = function(facts) return facts.env"NCCL_BUFFSIZE" and true or false end},
+          {set = {NCCL_IB_DISABLE = "1"}, say = "Or do without InfiniBand."}}}
     end
     if log.graph then
-      return {hit = log.graph, confidence = 0.82, why = "This NCCL was built for a CUDA before 11.3 (or the driver is older than R465), so it cannot be used in CUDA graphs.",
-        fixes = {{kind = "pip:nvidia-nccl", say = "Install torch with the NCCL that belongs to it, built for the CUDA that this driver offers.", command = "pip install --force-reinstall torch"}, {kind = "driver", say = "Or upgrade the driver."}}}
+      return {hit = log.graph, confidence = 0.82, why = "This NCCL was built for a CUDA before 11.3 (or the driver "
+        .. "is older than R465), so it cannot be used in CUDA graphs.",
+        fixes = {{install = "torch", fresh = true, kind = "pip:nvidia-nccl", say = "Install torch anew, with the "
+          .. "NCCL that belongs to it."}, {driver = "upgrade", say = "Or upgrade the driver."}}}
     end
-    if log.nvls then
-      return {hit = log.nvls, confidence = 0.75, why = "NCCL could not set up NVLink SHARP (multicast through the NVSwitch): the fabric manager, the driver or the container does not offer it to this process.",
-        fixes = {{kind = "env:NCCL_NVLS_ENABLE", say = "Do without it.", command = "export NCCL_NVLS_ENABLE=0", set = {NCCL_NVLS_ENABLE = "0"}, automatic = true}, {kind = "restart", say = "Or bring the fabric manager into order (same version as the driver) and restart."}}}
-    end
+    if log.nvls then return nil end -- nccl.nvls-stale-fabric
     if log.net_missing then
-      return {hit = log.net_missing, confidence = 0.88, why = "NCCL was told to use the network {net} (NCCL_NET), and there is none or its plugin does not load.",
-        fixes = {{kind = "env:NCCL_NET", say = "Let NCCL choose.", command = "unset NCCL_NET NCCL_NET_PLUGIN", unset = {"NCCL_NET", "NCCL_NET_PLUGIN"}}, {kind = "env:NCCL_DEBUG", say = "And let it say what it finds.", command = "export NCCL_DEBUG=INFO"}}}
+      return {hit = log.net_missing, confidence = 0.88, why = "NCCL was told to use the network {net} (NCCL_NET), "
+        .. "and there is none or its plugin does not load.",
+        fixes = {{unset = {"NCCL_NET", "NCCL_NET_PLUGIN"}, say = "Let NCCL choose."},
+          {set = {NCCL_DEBUG = "INFO"}, say = "And let it say what it finds."}}}
     end
     if log.invalid_usage or log.port then return nil end -- app.bug/duplicate-gpu, sys.port-in-use
     if log.forced and log.unhandled then
       local name = log.forced.variable
-      return {hit = log.unhandled, evidence = {log.forced}, confidence = 0.72, why = {("%s makes NCCL take a prepared file (%s) for the machine's topology; here it does not fit."):format(name, log.forced.value)},
-        fixes = {{kind = "env:" .. name, say = "Unset it (it may also stand in /etc/nccl.conf or ~/.nccl.conf).", command = "unset " .. name, unset = {name}}, {kind = "env:NCCL_DEBUG", say = "If it fails still, let NCCL say why.", command = "export NCCL_DEBUG=WARN"}}}
+      return {hit = log.unhandled, evidence = {log.forced}, confidence = 0.72, why = {("%s makes NCCL take a "
+        .. "prepared file (%s) for the machine's topology; here it does not fit."):format(name, log.forced.value)},
+        fixes = {{unset = {name}, say = "Unset it (it may also stand in /etc/nccl.conf or ~/.nccl.conf)."},
+          {set = {NCCL_DEBUG = "WARN"}, say = "If it fails still, let NCCL say why."}}}
     end
     if not hit or hit == log.plugin and not log.unhandled then return nil end
     if log.barrier and tonumber(log.barrier.workers) > tonumber(log.barrier.world) then
-      return {hit = log.barrier, confidence = 0.82, why = "{workers} workers met at the store, and the group is to have {world}: the program was started more often than the world size says (a launcher inside a launcher, or a store that is left from an earlier run).",
-        fixes = {{kind = "code", say = "Start each rank once: either srun/torchrun or mp.spawn, not both, with one world size; use a new port or file for the store."}, {kind = "param:nproc_per_node", say = "Or correct the number of processes."}}}
+      return {hit = log.barrier, confidence = 0.82, why = "{workers} workers met at the store, and the group is to "
+        .. "have {world}: the program was started more often than the world size says (a launcher inside a "
+        .. "launcher, or a store that is left from an earlier run).",
+        fixes = {{code = true, say = "Start each rank once: either srun/torchrun or mp.spawn, not both, with one "
+          .. "world size; use a new port or file for the store."},
+          {argument = "nproc_per_node", say = "Or correct the number of processes."}}}
     end
     if log.interface or log.rendezvous or log.barrier or store or (log.connect and (hit.event.tier or 0) >= 2) then
       local gloo = log.rendezvous and log.rendezvous.text:match[[(?i)gloo]] and not log.interface
-      return {hit = log.interface or log.rendezvous or log.barrier or store or log.connect, confidence = 0.82, why = "The ranks cannot reach each other: the interface that NCCL or gloo took does not exist, or leads nowhere, or the address of the master is wrong.",
-        fixes = {{kind = gloo and "env:GLOO_SOCKET_IFNAME" or "env:NCCL_SOCKET_IFNAME", say = "Name the interface that connects the hosts, for gloo and for NCCL, and check MASTER_ADDR and MASTER_PORT.", command = "ip -br addr; export NCCL_SOCKET_IFNAME=eth0 GLOO_SOCKET_IFNAME=eth0"}, {kind = "env:NCCL_IB_DISABLE", say = "Without InfiniBand, switch it off.", command = "export NCCL_IB_DISABLE=1"}}}
+      return {hit = log.interface or log.rendezvous or log.barrier or store or log.connect, confidence = 0.82,
+        why = "The ranks cannot reach each other: the interface that NCCL or gloo took does not exist, or leads "
+        .. "nowhere, or the address of the master is wrong.",
+        fixes = {{network = true, kind = gloo and "env:GLOO_SOCKET_IFNAME" or "env:NCCL_SOCKET_IFNAME",
+          say = "Set NCCL_SOCKET_IFNAME and GLOO_SOCKET_IFNAME to the interface that connects the hosts (ip -br "
+          .. "addr lists them), and check MASTER_ADDR and MASTER_PORT."},
+          {set = {NCCL_IB_DISABLE = "1"}, say = "Without InfiniBand, switch it off."}}}
     end
-    if log.version then return {hit = log.version, confidence = 0.82, why = "The ranks (or the library and its headers) use different NCCL versions.", fixes = {{kind = "pip:nvidia-nccl", say = "Install one NCCL version everywhere (the one that torch asks for).", command = "pip install --force-reinstall torch"}}} end
+    if log.version then return {hit = log.version, confidence = 0.82, why = "The ranks (or the library and its "
+      .. "headers) use different NCCL versions.", fixes = {{install = "torch", fresh = true, kind = "pip:nvidia-nccl",
+      say = "Install one release of torch everywhere, with the NCCL that it asks for."}}} end
     -- A system call that fails is mostly shared memory, a CUDA call mostly a copy between two GPUs.
-    local shm = {kind = "container-flag:shm-size", say = "In a container: enlarge /dev/shm.", command = "docker run --shm-size=16g --ipc=host ..."}
-    local p2p = {kind = "env:NCCL_P2P_DISABLE", say = "Try without peer-to-peer, the most common obstacle on one machine (IOMMU, virtual machines, mixed cards).", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true}
-    local say = {kind = "env:NCCL_DEBUG", say = "Let NCCL say what fails.", command = "export NCCL_DEBUG=WARN"}
+    local shm = {container = "shm-size", value = 16, say = "In a container: enlarge /dev/shm."}
+    local p2p = {set = {NCCL_P2P_DISABLE = "1"}, automatic = true, say = "Try without peer-to-peer, the most "
+      .. "common obstacle on one machine (IOMMU, virtual machines, mixed cards)."}
+    local say = {set = {NCCL_DEBUG = "WARN"}, say = "Let NCCL say what fails."}
     local system = log.system and f"system.container.runtime"
-    return {hit = hit, confidence = 0.62, why = "NCCL could not set up its communication; its own WARN line above says why (run once with NCCL_DEBUG=WARN if there is none).",
+    return {hit = hit, confidence = 0.62, why = "NCCL could not set up its communication; its own WARN line above "
+      .. "says why (run once with NCCL_DEBUG=WARN if there is none).",
       fixes = system and {shm, p2p, say} or {p2p, shm, say}}
   end,
   doc = {looks = "'NCCL error ... unhandled system error'.", check = "The NCCL WARN line before it; NCCL_DEBUG=WARN."},
@@ -83,14 +113,20 @@ rule {
   signatures = {
     watchdog = [[(?:Watchdog caught collective operation timeout|Some NCCL operations have failed or timed out)]],
     ran_for = [[WorkNCCL\(SeqNum=\d+, OpType=(?<op>\w+)[^)]*\) ran for (?<ms>\d+) milliseconds before timing out]],
-    monitored = [[(?:monitoredBarrier|Rank \d+ failed to pass monitoredBarrier|Timed out waiting \d+ms for (?:recv|send) operation|Broken pipe[^\n]*(?:nccl|rank)|heartbeat monitor|HeartbeatMonitor[^\n]*(?:timeout|stuck))]],
-    vllm_shm = [[(?:TimeoutError: RPC call to \w+ timed out|No available shared memory broadcast block found in \d+ second)]],
+    monitored = [[(?:monitoredBarrier|Rank \d+ failed to pass monitoredBarrier|]]
+      .. [[Timed out waiting \d+ms for (?:recv|send) operation|Broken pipe[^\n]*(?:nccl|rank)|heartbeat monitor|]]
+      .. [[HeartbeatMonitor[^\n]*(?:timeout|stuck))]],
+    vllm_shm = [[(?:TimeoutError: RPC call to \w+ timed out|]]
+      .. [[No available shared memory broadcast block found in \d+ second)]],
     stuck = [[(?:watchdog got stuck for \d+ seconds without making progress|Watchdog timeout \(self\.watchdog_timeout)]],
-    gone = [[(?:may indicate a possible application crash on rank 0|Failed to recv, got 0 bytes\. Connection was likely closed|Could not receive type from localRank|waitForInput: socket [^\n]*timed out after)]],
+    gone = [[(?:may indicate a possible application crash on rank 0|]]
+      .. [[Failed to recv, got 0 bytes\. Connection was likely closed|Could not receive type from localRank|]]
+      .. [[waitForInput: socket [^\n]*timed out after)]],
     store = [[(?:wait timeout after \d+ms, keys:|Socket Timeout|StoreTimeout)]],
   },
   context = {
-    preprocessing = [[(?:Running tokenizer|Map(?: \(num_proc=\d+\))?: |Tokenizing|preprocess|Generating train split|Filter)]],
+    preprocessing = [[(?:Running tokenizer|Map(?: \(num_proc=\d+\))?: |Tokenizing|preprocess|]]
+      .. [[Generating train split|Filter)]],
     oom = [[CUDA out of memory]],
     error = [[(?:illegal memory access|device-side assert|Killed|SIGKILL)]],
     progress_warning = [[No available shared memory broadcast block]],
@@ -103,22 +139,29 @@ rule {
     local hit = log.watchdog or log.ran_for or log.monitored or log.stuck or log.vllm_shm or log.store or log.gone
     if hit == log.vllm_shm and hit.text:match[[No available shared]] and not log.fatal then return nil end
     if hit == log.store and not log.fatal then return nil end
-    local fixes = {{kind = "code", say = "Find the rank that did not arrive: look for an exception on another rank, ranks with unequal numbers of steps, or long work on one rank only (tokenizing, saving, evaluation)."},
-                   {kind = "param:timeout", say = "If one rank just works longer, raise the timeout (init_process_group(timeout=...), ddp_timeout)."},
-                   {kind = "env:NCCL_P2P_DISABLE", say = "If every rank hangs in the first collective, try without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1"}}
+    local fixes = {{code = true, say = "Find the rank that did not arrive: look for an exception on another rank, "
+      .. "ranks with unequal numbers of steps, or long work on one rank only (tokenizing, saving, evaluation)."},
+                   {argument = "timeout", say = "If one rank just works longer, raise the timeout "
+                     .. "(init_process_group(timeout=...), ddp_timeout)."},
+                   {set = {NCCL_P2P_DISABLE = "1"}, say = "If every rank hangs in the first collective, try "
+                     .. "without peer-to-peer."}}
     if hit == log.gone then
-      return {hit = hit, confidence = 0.55, why = "Another rank (mostly rank 0) ended, so that the store that the ranks meet at is gone; why it ended stands in its own output.",
-        fixes = {{kind = "code", say = "Look at the output of that rank (or node) for its first exception, or a kill."}}}
+      return {hit = hit, confidence = 0.55, why = "Another rank (mostly rank 0) ended, so that the store that the "
+        .. "ranks meet at is gone; why it ended stands in its own output.",
+        fixes = {{code = true, say = "Look at the output of that rank (or node) for its first exception, or a kill."}}}
     end
     local why = {"A collective waited for a rank that did not come."}
-    if log.preprocessing then why[#why + 1] = "A long preprocessing step stands before it: the other ranks waited for it." end
+    if log.preprocessing then why[#why + 1] = "A long preprocessing step stands before it: the other ranks waited "
+      .. "for it." end
     if log.numel1 then why[#why + 1] = "The waiting operation has one element: ranks with unequal numbers of steps." end
     return {hit = hit, confidence = log.error and 0.6 or 0.84, why = why, fixes = fixes}
   end,
-  doc = {looks = "'Watchdog caught collective operation timeout', 'ran for 1800000 milliseconds'.", check = "Which rank is behind (SeqNum), and what it did before."},
+  doc = {looks = "'Watchdog caught collective operation timeout', 'ran for 1800000 milliseconds'.",
+    check = "Which rank is behind (SeqNum), and what it did before."},
 }
 
 -- Nothing of the work that comes next stands below it: the log ends there. An earlier run's work may stand above, and what the
+
 -- other ranks said at the same moment below.
 local function ends_at(log, hit)
   if log.lines - hit.line > 20 then return false end
@@ -131,40 +174,57 @@ end
 rule {
   id = "nccl.p2p",
   signatures = {
-    p2p = [[(?:peer access is not supported between these two devices|cudaErrorPeerAccess\w+|P2P (?:is )?(?:not supported|disabled|test failed)[^\n]*|GPU P2P capability test failed|iommu[^\n]{0,60}(?:p2p|peer)|ACS[^\n]{0,40}(?:enabled|peer))]],
+    p2p = [[(?:peer access is not supported between these two devices|cudaErrorPeerAccess\w+|]]
+      .. [[P2P (?:is )?(?:not supported|disabled|test failed)[^\n]*|GPU P2P capability test failed|]]
+      .. [[iommu[^\n]{0,60}(?:p2p|peer)|ACS[^\n]{0,40}(?:enabled|peer))]],
     custom_op = [[custom_all_reduce\.cuh:\d+ ']],
     iommu = [[NCCL WARN Missing "iommu=pt" from kernel command line]],
     last_line = [[vLLM is using nccl==]],
     complete = [[NCCL INFO[^\n]*Init COMPLETE]],
     custom = [[Custom allreduce (?:is disabled because|failed)[^\n]*P2P]],
   },
-  context = {after = [[(?:Loading model weights|Model loading took|init engine|Starting to load model|Memory profiling|GPU blocks|startup complete|Graph capturing|quantization)]], hang = [[(?:stuck|hang|no response|timeout|timedout|time out|timed out)]]},
+  context = {after = [[(?:Loading model weights|Model loading took|init engine|Starting to load model|]]
+    .. [[Memory profiling|GPU blocks|startup complete|Graph capturing|quantization)]],
+    hang = [[(?:stuck|hang|no response|timeout|timedout|time out|timed out)]]},
   facts = {"gpus", "env.NCCL_P2P_DISABLE"},
   when = function(f, log)
-    if log.p2p and (log.p2p.event.level == "error" or log.p2p.event.level == "fatal" or log.p2p.event.kind == "exception") then
-      return {hit = log.p2p, confidence = 0.85, why = "Direct copies between the GPUs do not work on this machine (IOMMU, ACS, a virtual machine, or cards that cannot).",
-        fixes = {{kind = "env:NCCL_P2P_DISABLE", say = "Do without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true}, {kind = "os", say = "Or switch ACS and IOMMU off (bare metal)."}}}
+    if log.p2p and (log.p2p.event.level == "error" or log.p2p.event.level == "fatal"
+      or log.p2p.event.kind == "exception") then
+      return {hit = log.p2p, confidence = 0.85, why = "Direct copies between the GPUs do not work on this machine "
+        .. "(IOMMU, ACS, a virtual machine, or cards that cannot).",
+        fixes = {{set = {NCCL_P2P_DISABLE = "1"}, automatic = true, say = "Do without peer-to-peer."},
+          {host = true, say = "Or switch ACS and IOMMU off (bare metal)."}}}
     end
     if log.custom_op then
-      return {hit = log.custom_op, confidence = 0.75, why = "vLLM's own all-reduce copies between the GPUs directly, and that does not work here (no peer-to-peer, or memory that cannot be shared, as with expandable segments).",
-        fixes = {{kind = "param:disable_custom_all_reduce", say = "Use NCCL's instead.", command = "--disable-custom-all-reduce"}, {kind = "env:NCCL_P2P_DISABLE", say = "If NCCL fails too, do without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1"}}}
+      return {hit = log.custom_op, confidence = 0.75, why = "vLLM's own all-reduce copies between the GPUs "
+        .. "directly, and that does not work here (no peer-to-peer, or memory that cannot be shared, as with "
+        .. "expandable segments).",
+        fixes = {{argument = "disable_custom_all_reduce", value = "True", say = "Use NCCL's instead."},
+          {set = {NCCL_P2P_DISABLE = "1"}, say = "If NCCL fails too, do without peer-to-peer."}}}
     end
     if log.iommu and ends_at(log, log.iommu) then
-      return {hit = log.iommu, confidence = 0.6, why = "The log ends where RCCL was set up: with the IOMMU translating, direct copies between the GPUs can hang.",
-        fixes = {{kind = "os", say = "Start the kernel with iommu=pt.", command = "GRUB_CMDLINE_LINUX=\"... iommu=pt\" in /etc/default/grub; update-grub; reboot"}, {kind = "env:NCCL_P2P_DISABLE", say = "Or do without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}}}}
+      return {hit = log.iommu, confidence = 0.6, why = "The log ends where RCCL was set up: with the IOMMU "
+        .. "translating, direct copies between the GPUs can hang.",
+        fixes = {{setting = "iommu-pt", say = "Start the kernel with iommu=pt."},
+          {set = {NCCL_P2P_DISABLE = "1"}, say = "Or do without peer-to-peer."}}}
     end
     if log.last_line and ends_at(log, log.last_line) then
       local done = log.all"complete"
-      return {hit = done[#done] or log.last_line, confidence = 0.55, why = "The log ends where NCCL was set up, without an error: mostly peer-to-peer copies that hang (IOMMU, ACS), or a library in LD_PRELOAD.",
-        fixes = {{kind = "env:NCCL_P2P_DISABLE", say = "Try without peer-to-peer.", command = "export NCCL_P2P_DISABLE=1", set = {NCCL_P2P_DISABLE = "1"}, automatic = true}, {kind = "os", say = "Or switch ACS and IOMMU off (bare metal)."}}}
+      return {hit = done[#done] or log.last_line, confidence = 0.55, why = "The log ends where NCCL was set up, "
+        .. "without an error: mostly peer-to-peer copies that hang (IOMMU, ACS), or a library in LD_PRELOAD.",
+        fixes = {{set = {NCCL_P2P_DISABLE = "1"}, automatic = true, say = "Try without peer-to-peer."},
+          {host = true, say = "Or switch ACS and IOMMU off (bare metal)."}}}
     end
   end,
-  doc = {looks = "A hang after 'vLLM is using nccl==...' or Init COMPLETE.", check = "nvidia-smi topo -p2p r; NCCL_P2P_DISABLE=1 as a test."},
+  doc = {looks = "A hang after 'vLLM is using nccl==...' or Init COMPLETE.",
+    check = "nvidia-smi topo -p2p r; NCCL_P2P_DISABLE=1 as a test."},
 }
 
 rule {
   id = "nccl.network",
-  signatures = {ib = [[(?:NET/IB[^\n]*(?:Got completion|error|status=\d+)|ibv_\w+ failed(?! with error Cannot allocate)|Got completion from peer \S+ with (?:error|status)|transport retry counter exceeded|local protection error|ncclRemoteError)]]},
+  signatures = {ib = [[(?:NET/IB[^\n]*(?:Got completion|error|status=\d+)|]]
+    .. [[ibv_\w+ failed(?! with error Cannot allocate)|Got completion from peer \S+ with (?:error|status)|]]
+    .. [[transport retry counter exceeded|local protection error|ncclRemoteError)]]},
   facts = {"env.NCCL_IB_HCA", "env.NCCL_IB_GID_INDEX"},
   specific_over = {"nccl.init", "nccl.timeout"},
   when = function(f, log) -- a peer that ended looks like a network error to the others
@@ -172,23 +232,55 @@ rule {
   end,
   why = "InfiniBand or RoCE fails after set-up: a link, the GID index, MTU or the switch.",
   fixes = {
-    {kind = "os", say = "Check the links and counters (ibstat, perfquery) and the GID index of RoCE.", command = "ibstat; show_gids"},
-    {kind = "env:NCCL_IB_DISABLE", say = "As a test, use TCP.", command = "export NCCL_IB_DISABLE=1"},
+    {host = true, say = "Check the links and their counters (ibstat, perfquery), and the GID index of RoCE."},
+    {set = {NCCL_IB_DISABLE = "1"}, say = "As a test, use TCP."},
   },
   doc = {looks = "NET/IB: Got completion ... with error.", check = "ibstat, counters."},
 }
 
 rule {
   id = "app.bug/duplicate-gpu",
-  signatures = {duplicate = [[Duplicate GPU detected : rank \d+ and rank \d+ both on CUDA device (?<device>\w+)]], invalid = [[(?:NCCL error in: [^\n]*invalid usage|ncclInvalidUsage)]]},
+  signatures = {duplicate = [[Duplicate GPU detected : rank \d+ and rank \d+ both on CUDA device (?<device>\w+)]],
+    invalid = [[(?:NCCL error in: [^\n]*invalid usage|ncclInvalidUsage)]]},
   context = {net = [[NCCL WARN Error: network]]},
   unless = {"net"},
   specific_over = {"nccl.init"},
   when = function(f, log) return {hit = log.duplicate or log.invalid, confidence = log.duplicate and 0.78 or 0.6} end,
-  why = "Two ranks use the same GPU: the code (or CUDA_VISIBLE_DEVICES) gives every rank one fixed device instead of its local rank.",
+  why = "Two ranks use the same GPU: the code (or CUDA_VISIBLE_DEVICES) gives every rank one fixed device instead "
+    .. "of its local rank.",
   fixes = {
-    {kind = "code", say = "Use torch.cuda.set_device(local_rank) before the process group is made, and start no more ranks than GPUs."},
-    {kind = "env:CUDA_VISIBLE_DEVICES", say = "Or make as many GPUs visible as there are ranks."},
+    {code = true, say = "Use torch.cuda.set_device(local_rank) before the process group is made, and start no more "
+      .. "ranks than GPUs."},
+    {unset = {"CUDA_VISIBLE_DEVICES"}, say = "Or make as many GPUs visible as there are ranks.",
+      cond = function(f) return f.env"CUDA_VISIBLE_DEVICES" and true or false end},
   },
-  doc = {looks = "'Duplicate GPU detected : rank 0 and rank 1 both on CUDA device'.", check = "set_device and CUDA_VISIBLE_DEVICES of each rank."},
+  doc = {looks = "'Duplicate GPU detected : rank 0 and rank 1 both on CUDA device'.",
+    check = "set_device and CUDA_VISIBLE_DEVICES of each rank."},
+}
+
+rule {
+  id = "nccl.nvls-stale-fabric",
+  signatures = {
+    bind = [[Failed to bind NVLink SHARP]],
+    warn = [[transport/nvls\.cc:\d+ NCCL WARN[^\n]*(?:Cuda failure|CUDA error) ?(?<code>\d+)?]],
+    trace = [[transport/nvls\.cc:\d+ NCCL WARN]],
+  },
+  facts = {"gpus.0.name", "driver.version", "env.NCCL_NVLS_ENABLE"},
+  specific_over = {"nccl.init"},
+  explains = {"nccl.init", "nccl.timeout"},
+  when = function(_, log)
+    local sure = log.bind
+      or log.warn and log.warn.text:match[[invalid argument|unknown error|present state|not supported]]
+    return {hit = log.bind or log.warn or log.trace, confidence = sure and 0.86 or 0.75}
+  end,
+  why = "NCCL could not set up NVLink SHARP (multicast through the NVSwitches): the fabric does not offer it to "
+    .. "this process, as after the fabric manager was restarted while the GPUs were not reset, or where it does "
+    .. "not run.",
+  fixes = {
+    {set = {NCCL_NVLS_ENABLE = "0"}, automatic = true, say = "Do without it."},
+    {restart = "host", say = "To have it back, reboot the host (or stop all programs on the GPUs, reset them, and "
+      .. "only then start the fabric manager)."},
+  },
+  doc = {looks = "Failed to bind NVLink SHARP (NVLS) Multicast memory; transport/nvls.cc NCCL WARN Cuda failure.",
+    check = "systemctl status nvidia-fabricmanager; nvidia-smi -q | grep -A4 Fabric."},
 }

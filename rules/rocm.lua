@@ -1,7 +1,8 @@
 -- AMD GPUs and ROCm.
 
 -- The gfx version that a GPU outside ROCm's list can pass for: the nearest one of its family whose code runs on it.
-local passes_for = {{[[^gfx103]], "10.3.0"}, {[[^gfx101]], "10.1.0"}, {[[^gfx110]], "11.0.0"}, {[[^gfx115]], "11.0.0"}, {[[^gfx120]], "12.0.0"}, {[[^gfx90[0c]|^gfx909]], "9.0.0"}}
+local passes_for = {{[[^gfx103]], "10.3.0"}, {[[^gfx101]], "10.1.0"}, {[[^gfx110]], "11.0.0"}, {[[^gfx115]], "11.0.0"},
+  {[[^gfx120]], "12.0.0"}, {[[^gfx90[0c]|^gfx909]], "9.0.0"}}
 
 local function override(gfx)
   for _, row in ipairs(passes_for) do
@@ -12,16 +13,28 @@ end
 rule {
   id = "rocm.mismatch",
   signatures = {
-    hip_error = [[(?:HIP error: (?:invalid device function|the operation cannot be performed|shared object initialization failed|no kernel image)|hipErrorNoBinaryForGpu|hipErrorInvalidDeviceFunction|HIP error: (?!device-side|an illegal memory|unspecified launch|out of memory|invalid device ordinal)[^\n]*)]],
-    tensile = [[(?:Cannot read \S*TensileLibrary|TensileLibrary\S*\.dat[^\n]*(?:No such|not found)|rocBLAS error: (?:Cannot read|Could not)(?![^\n]*No devices found)[^\n]*)]],
-    gfx = [[(?:no (?:kernel|code object)[^\n]{0,60}gfx\d+|gfx\d+\w* is not supported|Unsupported (?:AMD )?GPU (?:arch\w*|target)[^\n]{0,40}gfx|unsupported (?:architecture|target):? ?gfx)]],
+    hip_error = [[(?:HIP error: (?:invalid device function|the operation cannot be performed|]]
+      .. [[shared object initialization failed|no kernel image)|hipErrorNoBinaryForGpu|]]
+      .. [[hipErrorInvalidDeviceFunction|HIP error: (?!device-side|an illegal memory|unspecified launch|]]
+      .. [[out of memory|invalid device ordinal)[^\n]*)]],
+    tensile = [[(?:Cannot read \S*TensileLibrary|TensileLibrary\S*\.dat[^\n]*(?:No such|not found)|]]
+      .. [[rocBLAS error: (?:Cannot read|Could not)(?![^\n]*No devices found)[^\n]*)]],
+    gfx = [[(?:no (?:kernel|code object)[^\n]{0,60}gfx\d+|gfx\d+\w* is not supported|]]
+      .. [[Unsupported (?:AMD )?GPU (?:arch\w*|target)[^\n]{0,40}gfx|unsupported (?:architecture|target):? ?gfx)]],
     bnb_split = [[(?:Could not load bitsandbytes native library: )?'NoneType' object has no attribute 'split']],
     bnb_version = [[Requested CUDA version:\s+(?<version>[4567]\.\d+)]],
-    lib = [[lib(?:amdhip64|hipblas\w*|rocblas|MIOpen|hsa-runtime64|hiprtc|rccl|rocm_smi64|rocsolver)\.so[\d.]*: cannot open shared object file]],
-    no_device = [[(?:HIP (?:error|runtime)[^\n]*no (?:ROCm|HIP)-capable device|No HIP GPUs are available|hipErrorNoDevice|amdgpu[^\n]{0,40}not (?:loaded|found)|ROCk module is NOT loaded|Unable to open /dev/kfd|Could not initialize Tensile host: No devices found|permission problems block access|/dev/kfd: permission denied|kfd driver not loaded|is not member of \W?(?:render|video)\W? group)]],
-    ollama = [[(?:amdgpu(?: \[\d+\])? (?:is not supported|too old|is too old)|amdgpu detected, but no compatible rocm library)]],
+    lib = [[lib(?:amdhip64|hipblas\w*|rocblas|MIOpen|hsa-runtime64|hiprtc|rccl|rocm_smi64|]]
+      .. [[rocsolver)\.so[\d.]*: cannot open shared object file]],
+    no_device = [[(?:HIP (?:error|runtime)[^\n]*no (?:ROCm|HIP)-capable device|No HIP GPUs are available|]]
+      .. [[hipErrorNoDevice|amdgpu[^\n]{0,40}not (?:loaded|found)|ROCk module is NOT loaded|]]
+      .. [[Unable to open /dev/kfd|Could not initialize Tensile host: No devices found|]]
+      .. [[permission problems block access|/dev/kfd: permission denied|kfd driver not loaded|]]
+      .. [[is not member of \W?(?:render|video)\W? group)]],
+    ollama = [[(?:amdgpu(?: \[\d+\])? (?:is not supported|too old|is too old)|]]
+      .. [[amdgpu detected, but no compatible rocm library)]],
     code_object = [[No compatible code objects found for: (?<gfx2>gfx\w+)]],
-    miopen = [[(?:miopenStatusUnknownError|MIOpen Error: [^\n]*(?:Code object build failed|No suitable algorithm|kernel)|MIOpen\(HIP\): Error)]],
+    miopen = [[(?:miopenStatusUnknownError|MIOpen Error: [^\n]*(?:Code object build failed|No suitable algorithm|]]
+      .. [[kernel)|MIOpen\(HIP\): Error)]],
     device_library = [[cannot find ROCm device library]],
     target_id = [[invalid target ID '(?<gfx3>gfx\w+)]],
     fault = [[Memory access fault by GPU node-\d+]],
@@ -40,43 +53,76 @@ rule {
   explains = {"bnb.binary-missing", "bnb.cpu-only", "bnb.override-wrong", "torch.no-kernel-image"},
   when = function(f, log)
     if log.bnb_split or log.bnb_version or log.cuda_on_amd then
-      if log.bnb_split and not log.bnb_version and not log.cuda_specs and not log.has_frame[[bitsandbytes]] then return nil end
+      if log.bnb_split and not log.bnb_version and not log.cuda_specs and not log.has_frame[[bitsandbytes]] then
+        return nil end
       local name = f"gpus.0.name" or ""
-      if log.bnb_split and not log.bnb_version and not (f"torch.hip" or name:match[[(?i)amd|radeon|gfx|instinct|MI\d]]) then
+      if log.bnb_split and not log.bnb_version and not (f"torch.hip"
+        or name:match[[(?i)amd|radeon|gfx|instinct|MI\d]]) then
         local torch = f.pkg"torch"
         if torch and torch:match[[\+cpu]] or f"torch.cuda" == false then return nil end
       end
-      return {hit = log.bnb_version or log.bnb_split or log.cuda_on_amd, confidence = log.bnb_version and 0.93 or 0.82, why = {"torch is a ROCm build (the 'CUDA version' that bitsandbytes names is ROCm's, or it has none), and this bitsandbytes has only CUDA libraries. BNB_CUDA_VERSION does not help."},
-        fixes = {{kind = "pip:bitsandbytes", say = "Install a bitsandbytes with ROCm support for this ROCm version, or uninstall it if it is not needed.", command = "pip install -U bitsandbytes   # or build: cmake -DCOMPUTE_BACKEND=hip -S ."}, {kind = "rebuild:bitsandbytes", say = "Or build it for ROCm."}}}
+      return {hit = log.bnb_version or log.bnb_split or log.cuda_on_amd, confidence = log.bnb_version and 0.93 or 0.82,
+        why = {"torch is a ROCm build (the 'CUDA version' that bitsandbytes names is ROCm's, or it has none), and "
+        .. "this bitsandbytes has only CUDA libraries. BNB_CUDA_VERSION does not help."},
+        fixes = {{install = "bitsandbytes", need = ">=0.48", say = "Install a bitsandbytes whose wheel holds ROCm "
+          .. "libraries."}, {rebuild = "bitsandbytes", say = "Or build it for this ROCm."}}}
     end
     if log.no_device then
-      return {hit = log.no_device, confidence = 0.82, why = "ROCm sees no GPU: /dev/kfd and /dev/dri are not passed in or not permitted, or the amdgpu driver is not loaded.", fixes = {{kind = "driver", say = "Load amdgpu on the host; pass the devices into the container and add the groups.", command = "docker run --device=/dev/kfd --device=/dev/dri --group-add video --group-add render ..."}}}
+      return {hit = log.no_device, confidence = 0.82, why = "ROCm sees no GPU: /dev/kfd and /dev/dri are not "
+        .. "passed in or not permitted, or the amdgpu driver is not loaded.",
+        fixes = {{container = "rocm", kind = "driver", say = "Load amdgpu on the host, and pass /dev/kfd and "
+        .. "/dev/dri to the worker, with the groups that own them."}}}
     end
     if log.lib then
-      return {hit = log.lib, confidence = 0.85, why = "A ROCm library cannot be loaded: torch (or the extension) is for another ROCm version, or ROCm is not installed.", fixes = {{kind = "pip:torch", say = "Install the torch built for the installed ROCm.", command = "pip install torch --index-url https://download.pytorch.org/whl/rocm6.2"}, {kind = "env:LD_LIBRARY_PATH", say = "Or put /opt/rocm/lib on the library path."}}}
+      return {hit = log.lib, confidence = 0.85, why = "A ROCm library cannot be loaded: torch (or the extension) "
+        .. "is for another ROCm version, or ROCm is not installed.",
+        fixes = {{install = "torch", index = "rocm6.4", say = "Install the torch built for the installed ROCm."},
+        {prepend = "LD_LIBRARY_PATH", entry = "/opt/rocm/lib", say = "Or put /opt/rocm/lib on the library path."}}}
     end
     local forced = f.env"HSA_OVERRIDE_GFX_VERSION"
     if log.fault and not (log.hip_error or log.tensile or log.gfx or log.code_object) then
       if forced then
-        return {hit = log.fault, confidence = 0.8, why = ("HSA_OVERRIDE_GFX_VERSION=%s makes ROCm send this GPU code of another one, which accesses memory wrongly."):format(forced), evidence = {"env.HSA_OVERRIDE_GFX_VERSION"},
-          fixes = {{kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Unset it, or set the version of this GPU's own family.", command = "unset HSA_OVERRIDE_GFX_VERSION", unset = {"HSA_OVERRIDE_GFX_VERSION"}}}}
+        return {hit = log.fault, confidence = 0.8, why = ("HSA_OVERRIDE_GFX_VERSION=%s makes ROCm send this GPU "
+          .. "code of another one, which accesses memory wrongly."):format(forced),
+          evidence = {"env.HSA_OVERRIDE_GFX_VERSION"},
+          fixes = {{unset = {"HSA_OVERRIDE_GFX_VERSION"},
+            say = "Unset it, or set the version of this GPU's own family."}}}
       end
-      return {hit = log.fault, confidence = 0.5, why = "A kernel on the AMD GPU accessed memory that is not its own: code of another gfx target (HSA_OVERRIDE_GFX_VERSION), or a fault of this ROCm release.",
-        fixes = {{kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "See whether HSA_OVERRIDE_GFX_VERSION is set and names this GPU's family.", command = "env | grep HSA_; rocminfo | grep gfx"}, {kind = "pip:torch", say = "Or try a torch of another ROCm release."}}}
+      return {hit = log.fault, confidence = 0.5, why = "A kernel on the AMD GPU accessed memory that is not its "
+        .. "own: code of another gfx target (HSA_OVERRIDE_GFX_VERSION), or a fault of this ROCm release.",
+        fixes = {{unset = {"HSA_OVERRIDE_GFX_VERSION"}, say = "Unset HSA_OVERRIDE_GFX_VERSION where it is set and "
+          .. "names another family than this GPU's."},
+          {install = "torch", older = true, kind = "pip:torch", say = "Or try a torch of another ROCm release."}}}
     end
     if log.device_library or log.target_id then
-      return {hit = log.target_id or log.device_library, confidence = 0.84, why = {log.target_id and "The installed ROCm's compiler does not know {gfx3}: it is older than this GPU." or "ROCm's compiler does not find its device library: ROCm is installed in part, or at another place."},
-        fixes = {{kind = "driver", say = "Install a ROCm release that knows this GPU, with its developer packages.", command = "apt-get install rocm-dev   # or: export ROCM_PATH=/opt/rocm"}, {kind = "pip:torch", say = "And a torch built for that ROCm."}}}
+      return {hit = log.target_id or log.device_library, confidence = 0.84,
+        why = {log.target_id and "The installed ROCm's compiler does not know {gfx3}: it is older than this GPU."
+        or "ROCm's compiler does not find its device library: ROCm is installed in part, or at another place."},
+        fixes = {{host = true, kind = "driver", say = "Install a ROCm release that knows this GPU, with its "
+          .. "developer packages (rocm-dev), or name its place in ROCM_PATH."},
+          {install = "torch", older = true, kind = "pip:torch", say = "And a torch built for that ROCm."}}}
     end
-    local gfx = log.own and log.own.own or f"gpus.0.gfx" or log.code_object and log.code_object.gfx2 or log.target and log.target.gfx
+    local gfx = log.own and log.own.own or f"gpus.0.gfx" or log.code_object and log.code_object.gfx2 or log.target
+      and log.target.gfx
     local value = override(gfx)
-    if log.code_object and gfx:match[=[^gfx115[1-3]$]=] then value = "11.5.0" end -- a HIP that says it so is young enough to have code for gfx1150
+    -- a HIP that says it so is young enough to have code for gfx1150
+    if log.code_object and gfx:match[=[^gfx115[1-3]$]=] then value = "11.5.0" end
     if log.isa or gfx and not value and log.ollama then
-      return {hit = log.isa or log.ollama, confidence = 0.8, why = ("This ROCm build has no code for %s, and no supported target of its family."):format(gfx or "this GPU"),
-        fixes = {{kind = "pip-downgrade:package", say = "Use a build with an older ROCm that still carries it, or the Vulkan backend."}, {kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Unset HSA_OVERRIDE_GFX_VERSION if it names another family.", command = "unset HSA_OVERRIDE_GFX_VERSION"}, {kind = "hardware", say = "Or use a supported GPU."}}}
+      return {hit = log.isa or log.ollama, confidence = 0.8,
+        why = ("This ROCm build has no code for %s, and no supported target of its family."):format(gfx or "this GPU"),
+        fixes = {{host = true, kind = "pip-downgrade:package", say = "Use a build with an older ROCm that still "
+          .. "carries it, or the Vulkan backend."},
+          {unset = {"HSA_OVERRIDE_GFX_VERSION"}, say = "Unset HSA_OVERRIDE_GFX_VERSION if it names another family."},
+          {hardware = true, say = "Or use a supported GPU."}}}
     end
-    return {hit = log.tensile or log.gfx or log.code_object or log.hip_error or log.ollama or log.miopen, confidence = 0.84, why = {"The ROCm libraries carry no code for this GPU's gfx target.", "{fact:gpus.0.name}."},
-      fixes = {{kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Let ROCm treat the GPU as the nearest supported one of its family.", command = "export HSA_OVERRIDE_GFX_VERSION=" .. (value or "11.0.0   # RDNA3; 10.3.0 for RDNA2, 9.0.0 for Vega"), set = value and {HSA_OVERRIDE_GFX_VERSION = value} or nil, automatic = value and true or false}, {kind = "pip:torch", say = "Or install a torch for a ROCm that supports it."}}}
+    return {hit = log.tensile or log.gfx or log.code_object or log.hip_error or log.ollama or log.miopen,
+      confidence = 0.84, why = {"The ROCm libraries carry no code for this GPU's gfx target.", "{fact:gpus.0.name}."},
+      fixes = {value and {set = {HSA_OVERRIDE_GFX_VERSION = value}, automatic = true,
+        say = "Let ROCm treat the GPU as the nearest supported one of its family."}
+        or {host = true, kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Set HSA_OVERRIDE_GFX_VERSION to the nearest "
+          .. "supported version of this GPU's family (11.0.0 for RDNA3, 10.3.0 for RDNA2, 9.0.0 for Vega)."},
+        {install = "torch", older = true, kind = "pip:torch", say = "Or install a torch for a ROCm that supports it."}}}
   end,
-  doc = {looks = "HIP error: invalid device function, TensileLibrary not found, a 'CUDA' version 6.x in bitsandbytes.", check = "rocminfo | grep gfx; torch.version.hip."},
+  doc = {looks = "HIP error: invalid device function, TensileLibrary not found, a 'CUDA' version 6.x in bitsandbytes.",
+    check = "rocminfo | grep gfx; torch.version.hip."},
 }

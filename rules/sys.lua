@@ -4,9 +4,11 @@ rule {
   id = "sys.glibc",
   signatures = {
     glibc = [[version [`'"](?<version>GLIBC_2\.\d+)['"`] not found \((?:required by )?\s*(?<file>[^)\s]+)]],
-    libstdcxx = [[version [`'"](?<version>(?:GLIBCXX_3\.4\.\d+|CXXABI_1\.3\.\d+))['"`] not found \((?:required by )?\s*(?<file>[^)\s]+)]],
+    libstdcxx = [[version [`'"](?<version>(?:GLIBCXX_3\.4\.\d+|]]
+      .. [[CXXABI_1\.3\.\d+))['"`] not found \((?:required by )?\s*(?<file>[^)\s]+)]],
     old = [[(?:GLIBC_2\.\d+|GLIBCXX_3\.4\.\d+|CXXABI_1\.3\.\d+)['"`]? not found]],
-    manylinux = [[(?:is not a supported wheel on this platform|not compatible with this (?:platform|Python))[^\n]*manylinux_2_(?<minor>\d+)|manylinux_2_(?<minor2>\d+)[^\n]{0,60}is not a supported wheel]],
+    manylinux = [[(?:is not a supported wheel on this platform|not compatible with this (?:platform|]]
+      .. [[Python))[^\n]*manylinux_2_(?<minor>\d+)|manylinux_2_(?<minor2>\d+)[^\n]{0,60}is not a supported wheel]],
   },
   context = {bnb_file = [[not found \((?:required by )?[^)]*bitsandbytes/libbitsandbytes]]},
   unless = {"bnb_file"},
@@ -20,52 +22,76 @@ rule {
       return {hit = hit, evidence = {have and "system.libc.version" or nil},
         why = ("%s needs %s, and this system's C library is older%s. It cannot be upgraded apart from the system."):format(hit.file:match[[([^/]+)$]] or hit.file, hit.version, have and " (" .. have .. ")" or ""),
         fixes = {
-          {kind = "os", say = "Use a newer base image or system (Ubuntu 22.04 has glibc 2.35, Debian 12 has 2.36)."},
-          {kind = "pip-downgrade:" .. (package or "package"), say = "Or an older release of that package whose wheel was built for this glibc."},
-          {kind = "rebuild:extension", say = "Or build it from source on this system."},
+          {host = true, say = "Use a newer base image or system (Ubuntu 22.04 has glibc 2.35, Debian 12 has 2.36, "
+            .. "Ubuntu 24.04 has 2.39)."},
+          {install = package or "package", older = true, kind = "pip-downgrade:" .. (package or "package"),
+            say = "Or an older release of that package whose wheel was built for this glibc."},
+          {code = true, kind = "rebuild:extension", say = "Or build it from source on this system."},
         }}
     end
     hit = log.libstdcxx
     if hit then
       return {hit = hit,
-        why = ("%s needs %s, and the libstdc++ that was loaded first is older. A conda environment usually brings a newer one, which must come first."):format(hit.file:match[[([^/]+)$]] or hit.file, hit.version),
+        why = ("%s needs %s, and the libstdc++ that was loaded first is older. A conda environment usually brings "
+          .. "a newer one, which must come first."):format(hit.file:match[[([^/]+)$]] or hit.file, hit.version),
         fixes = {
-          {kind = "conda", say = "Install a newer libstdc++ into the environment and let it come first.", command = "conda install -c conda-forge libstdcxx-ng && export LD_LIBRARY_PATH=$CONDA_PREFIX/lib:$LD_LIBRARY_PATH"},
-          {kind = "apt:libstdc++6", say = "Or upgrade the system's libstdc++6.", command = "apt-get install --only-upgrade libstdc++6"},
-          {kind = "os", say = "Or use a newer base image."},
+          {conda = "libstdcxx-ng", say = "Install a newer libstdc++ into the environment; its lib folder must come "
+            .. "first."},
+          {host = true, kind = "apt:libstdc++6", say = "Or upgrade the system's libstdc++6, where the distribution "
+            .. "has a newer one."},
+          {host = true, say = "Or use a newer base image."},
         }}
     end
     hit = log.old or log.manylinux
     if hit == log.old and hit.text:match[[GLIBCXX|CXXABI]] then
-      return {hit = hit, confidence = 0.88, why = "The libstdc++ that was loaded first is older than the one a binary was built with.",
-        fixes = {{kind = "conda", say = "Install a newer libstdc++ into the environment and let it come first.", command = "conda install -c conda-forge libstdcxx-ng && export LD_LIBRARY_PATH=$CONDA_PREFIX/lib:$LD_LIBRARY_PATH"},
-                 {kind = "apt:libstdc++6", say = "Or upgrade the system's libstdc++6.", command = "apt-get update && apt-get install -y --only-upgrade libstdc++6"}, {kind = "os", say = "Or use a newer base image."}}}
+      return {hit = hit, confidence = 0.88, why = "The libstdc++ that was loaded first is older than the one a "
+        .. "binary was built with.",
+        fixes = {{conda = "libstdcxx-ng", say = "Install a newer libstdc++ into the environment; its lib folder "
+          .. "must come first."},
+                 {host = true, kind = "apt:libstdc++6", say = "Or upgrade the system's libstdc++6, where the "
+                   .. "distribution has a newer one."}, {host = true, say = "Or use a newer base image."}}}
     end
-    return {hit = hit, confidence = 0.85, why = "A binary was built for a newer glibc or libstdc++ than this system has.",
-      fixes = {{kind = "os", say = "Use a newer base image or system."}, {kind = "pip-downgrade:package", say = "Or an older release of the package that names it."}}}
+    return {hit = hit, confidence = 0.85, why = "A binary was built for a newer glibc or libstdc++ than this "
+      .. "system has.",
+      fixes = {{host = true, say = "Use a newer base image or system."},
+        {host = true, kind = "pip-downgrade:package", say = "Or an older release of the package that names it."}}}
   end,
-  doc = {looks = "version `GLIBC_2.32' not found, version `GLIBCXX_3.4.29' not found.", check = "`ldd --version`, and which libstdc++.so.6 comes first (firstfix libs FILE)."},
+  doc = {looks = "version `GLIBC_2.32' not found, version `GLIBCXX_3.4.29' not found.",
+    check = "`ldd --version`, and which libstdc++.so.6 comes first (firstfix libs FILE)."},
 }
 
 rule {
   id = "sys.glibc/wheel",
-  signatures = {resolver = [[(?:Could not find a version that satisfies the requirement|No matching distribution found for) (?<package>[\w.-]+)(?<spec>[<>=!~][^\s;"(]*)?]]},
+  signatures = {resolver = [[(?:Could not find a version that satisfies the requirement|]]
+    .. [[No matching distribution found for) (?<package>[\w.-]+)(?<spec>[<>=!~][^\s;"(]*)?]]},
   facts = {"system.libc.version", "system.os.name"},
   when = function(f, log)
     local libc, os = f"system.libc.version", f"system.os.name" or ""
-    local old = libc and version.cmp(libc, "2.28") == -1 or os:match[=[(?i)(?:centos|rhel|red hat|oracle|scientific)[^\d]*7\b]=]
+    local seven = os:match[=[(?i)(?:centos|rhel|red hat|oracle|scientific)[^\d]*7\b]=]
+    local old = libc and version.cmp(libc, "2.28") == -1 or seven
     if not old then return nil end
-    return {confidence = 0.8, why = {"pip finds no fitting release of {package}: newer wheels are built for a newer C library than this system has.", "glibc is {fact:system.libc.version}.", "The system is {fact:system.os.name}."},
-      fixes = {{kind = "os", say = "Use a newer system or base image."}, {kind = "pip-downgrade:" .. log.resolver.package, say = "Or the newest release that still fits."}, {kind = "rebuild:" .. log.resolver.package, say = "Or build it from source here."}}}
+    return {confidence = 0.8, why = {"pip finds no fitting release of {package}: newer wheels are built for a "
+      .. "newer C library than this system has.", "glibc is {fact:system.libc.version}.",
+      "The system is {fact:system.os.name}."},
+      fixes = {{host = true, say = "Use a newer system or base image."},
+        {install = log.resolver.package, older = true, kind = "pip-downgrade:" .. log.resolver.package,
+        say = "Or the newest release that still fits."},
+        {rebuild = log.resolver.package, say = "Or build it from source here."}}}
   end,
-  doc = {looks = "'No matching distribution found' on an old system, with only old versions offered.", check = "ldd --version against the wheel's manylinux tag."},
+  doc = {looks = "'No matching distribution found' on an old system, with only old versions offered.",
+    check = "ldd --version against the wheel's manylinux tag."},
 }
 
 rule {
   id = "sys.illegal-instruction",
   signatures = {
-    sigill = [[(?:Illegal instruction(?! was encountered)|SIGILL|signal(?: number)?[ =:]*4\b|exit(?:ed with)? code:? ?(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],
-    avx = [[(?:CPU does not (?:have|support) (?:AVX|vector extensions)|does not have AVX or AVX2|was compiled to use (?:AVX|SSE|FMA)\S* instructions,? but|built using AVX\S* instructions, which your CPU|compiled with AVX\S* support|requires (?:a CPU with )?AVX|AVX2? instructions? (?:is|are) (?:not supported|required)|CPU type does not support)]],
+    sigill = [[(?:Illegal instruction(?! was encountered)|SIGILL|signal(?: number)?[ =:]*4\b|]]
+      .. [[exit(?:ed with)? code:? ?(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],
+    avx = [[(?:CPU does not (?:have|support) (?:AVX|vector extensions)|does not have AVX or AVX2|]]
+      .. [[was compiled to use (?:AVX|SSE|FMA)\S* instructions,? but|]]
+      .. [[built using AVX\S* instructions, which your CPU|compiled with AVX\S* support|]]
+      .. [[requires (?:a CPU with )?AVX|AVX2? instructions? (?:is|are) (?:not supported|required)|]]
+      .. [[CPU type does not support)]],
     kernel = [[traps: (?<program>\S+?)\[\d+\] trap invalid opcode[^\n]*? in (?<library>[^\s\[]+)]],
     x86_v2 = [[(?:CPU|glibc) does not support x86-64-v[234]|NumPy was built with baseline optimizations]],
   },
@@ -73,31 +99,48 @@ rule {
   unless = {"driver"},
   facts = {"system.cpu.flags"},
   confidence = 0.88,
-  why = {"The CPU (often the CPU type that a virtual machine shows) lacks instructions that this binary was compiled for.", "It is in {library}, loaded by {program}."},
+  why = {"The CPU (often the CPU type that a virtual machine shows) lacks instructions that this binary was "
+    .. "compiled for.", "It is in {library}, loaded by {program}."},
   fixes = {
-    {kind = "hardware", say = "Run on a CPU with AVX2; in a virtual machine set the CPU type to 'host' so that the guest sees it."},
-    {kind = "rebuild:package", say = "Or use a build without those instructions (compile it here)."},
-    {kind = "pip-downgrade:package", say = "Or an older release of the package that still ran on this CPU."},
+    {hardware = true, say = "Run on a CPU with AVX2; in a virtual machine set the CPU type to 'host' so that the "
+      .. "guest sees it."},
+    {code = true, kind = "rebuild:package", say = "Or use a build without those instructions (compile it here)."},
+    {code = true, kind = "pip-downgrade:package", say = "Or an older release of the package that still ran on this CPU."},
   },
-  doc = {looks = "'Illegal instruction (core dumped)', exit code 132, 'CPU does not have AVX'.", check = "flags in /proc/cpuinfo against what the package needs."},
+  doc = {looks = "'Illegal instruction (core dumped)', exit code 132, 'CPU does not have AVX'.",
+    check = "flags in /proc/cpuinfo against what the package needs."},
 }
 
 rule {
   id = "sys.lib-missing",
   signatures = {
-    shared = [[(?<lib>lib(?:GL|GLX|EGL|gthread-2\.0|glib-2\.0|SM|ICE|Xext|Xrender|X11|xcb|gomp|sndfile|numa|aio|ibverbs|rdmacm|mpi|mpi_cxx|openblas|blas|lapack|gfortran|quadmath|ffi|ssl|crypto|sqlite3|tcmalloc|jemalloc|python3\.\d+|avcodec|avformat|avutil|sox|tinfo|ncurses\w*|xml2|jpeg|png16|tiff|webp|magic|portaudio|gflags|glog|hwloc|unwind|uuid|z|bz2|lzma|stdc\+\+|gcc_s|atomic|dl|crypt|nsl|effa|event\w*|zmq|mkl_\w+|iomp5|tbb\w*|omp)[\w.+-]*\.so(?:\.\d+)*): cannot open shared object file]],
-    load_library = [[OSError: (?:cannot load library|could not load) ['"]?(?<lib>lib(?:sndfile|portaudio|GL|magic)[\w.]*)]],
+    shared = [[(?<lib>lib(?:GL|GLX|EGL|gthread-2\.0|glib-2\.0|SM|ICE|Xext|Xrender|X11|xcb|gomp|sndfile|numa|aio|]]
+      .. [[ibverbs|rdmacm|mpi|mpi_cxx|openblas|blas|lapack|gfortran|quadmath|ffi|ssl|crypto|sqlite3|tcmalloc|]]
+      .. [[jemalloc|python3\.\d+|avcodec|avformat|avutil|sox|tinfo|ncurses\w*|xml2|jpeg|png16|tiff|webp|magic|]]
+      .. [[portaudio|gflags|glog|hwloc|unwind|uuid|z|bz2|lzma|stdc\+\+|gcc_s|atomic|dl|crypt|nsl|effa|event\w*|]]
+      .. [[zmq|mkl_\w+|iomp5|tbb\w*|omp)[\w.+-]*\.so(?:\.\d+)*): cannot open shared object file]],
+    load_library = [[OSError: (?:cannot load library|could not load) ['"]?(?<lib>lib(?:sndfile|portaudio|GL|]]
+      .. [[magic)[\w.]*)]],
     blas = [[undefined symbol: (?<symbol>[sdcz](?:gesdd|gemm|getrf|potrf|syev|gels|geqrf|trsm|dot)\w*)]],
     sndfile = [[(?<lib>sndfile|libsndfile) (?:library )?not found]],
-    command = [[(?:^|[\s:])(?<tool2>ffmpeg|ffprobe|git|git-lfs|cmake|ninja|make|gcc|g\+\+|sox|espeak|espeak-ng|aria2c|wget|curl|unzip|cargo|rustc|numactl|mpirun): (?:command )?not found\b]],
-    stated = [[(?<tool3>ffmpeg|espeak|espeak-ng|sox|tesseract|git-lfs|poppler) (?:was not found but|is not installed or|not installed on your system|is not installed on|is not recognized as)]],
+    command = [[(?:^|[\s:])(?<tool2>ffmpeg|ffprobe|git|git-lfs|cmake|ninja|make|gcc|g\+\+|sox|espeak|espeak-ng|]]
+      .. [[aria2c|wget|curl|unzip|cargo|rustc|numactl|mpirun): (?:command )?not found\b]],
+    stated = [[(?<tool3>ffmpeg|espeak|espeak-ng|sox|tesseract|git-lfs|poppler) (?:was not found but|]]
+      .. [[is not installed or|not installed on your system|is not installed on|is not recognized as)]],
     lfs = [[git: 'lfs' is not a git command]],
-    compiler = [=[(?:unable to execute '[^'\n]*(?:gcc|g\+\+|cc)'|error: command '[^'\n]*(?:gcc|g\+\+|cc|cl\.exe)' failed: No such file|Microsoft Visual C\+\+ 14\.0 (?:or greater )?is required|No CMAKE_C(?:XX)?_COMPILER could be found|CMAKE_C(?:XX)?_COMPILER not set, after EnableLanguage|'(?:which|where)', '(?:c\+\+|g\+\+|cl)'\]' returned non-zero|Error checking compiler version for cl: |Could not locate a supported Microsoft Visual C\+\+ installation)]=],
+    compiler = [=[(?:unable to execute '[^'\n]*(?:gcc|g\+\+|cc)'|error: command '[^'\n]*(?:gcc|g\+\+|cc|]=]
+      .. [=[cl\.exe)' failed: No such file|Microsoft Visual C\+\+ 14\.0 (?:or greater )?is required|]=]
+      .. [=[No CMAKE_C(?:XX)?_COMPILER could be found|CMAKE_C(?:XX)?_COMPILER not set, after EnableLanguage|]=]
+      .. [=['(?:which|where)', '(?:c\+\+|g\+\+|cl)'\]' returned non-zero|]=]
+      .. [=[Error checking compiler version for cl: |]=]
+      .. [=[Could not locate a supported Microsoft Visual C\+\+ installation)]=],
     rust = [[(?:can't find Rust compiler|Cargo, the Rust package manager, is not installed)]],
-    header = [[fatal error: (?<header>(?!Python\.h|cu\w*\.h|cu\w+/|nv\w*|torch/|ATen/|c10/|thrust/)[\w/.+-]+\.h(?:pp)?): No such file]],
+    header = [[fatal error: (?<header>(?!Python\.h|cu\w*\.h|cu\w+/|nv\w*|torch/|ATen/|c10/|]]
+      .. [[thrust/)[\w/.+-]+\.h(?:pp)?): No such file]],
     codec = [[Could not load libtorchcodec]],
     cffi = [[no library called "(?<cffi>[\w.+-]+)" was found]],
-    binary = [=[(?:FileNotFoundError: \[Errno 2\][^\n]*|ffmpeg: )['"](?<tool>ffmpeg|ffprobe|git|git-lfs|sox|espeak|tesseract|ninja|cmake|pdftoppm)['"]]=],
+    binary = [=[(?:FileNotFoundError: \[Errno 2\][^\n]*|ffmpeg: )['"](?<tool>ffmpeg|ffprobe|git|git-lfs|sox|]=]
+      .. [=[espeak|tesseract|ninja|cmake|pdftoppm)['"]]=],
   },
   context = {
     plugin = [[(?:NET/Plugin|TUNER/Plugin|PROFILER/Plugin|libnccl-net|Unable to initialize backend 'tpu'|libibverbs)]],
@@ -107,117 +150,157 @@ rule {
   when = function(f, log)
     local hit = log.shared or log.load_library or log.sndfile
     if not hit and log.codec then
-      return {hit = log.codec, confidence = 0.78, why = "torchcodec cannot load FFmpeg's libraries: FFmpeg is not installed, or this torchcodec is for another FFmpeg or another torch.",
-        fixes = {{kind = "apt:ffmpeg", say = "Install FFmpeg (4 to 7).", command = "apt-get update && apt-get install -y ffmpeg"}, {kind = "pip:torchcodec", say = "If it is there: install the torchcodec that belongs to this torch.", command = "pip install -U torchcodec"}}}
+      return {hit = log.codec, confidence = 0.78, why = "torchcodec cannot load FFmpeg's libraries: FFmpeg is not "
+        .. "installed, or this torchcodec is for another FFmpeg or another torch.",
+        fixes = {{system = "ffmpeg", say = "Install FFmpeg (4 to 7)."},
+          {install = "torchcodec", say = "If it is there: install the torchcodec that belongs to this torch."}}}
     end
     if not hit and log.compiler then
       local windows = log.compiler.text:match[[Microsoft|cl\.exe|\bcl\b]]
-      return {hit = log.compiler, confidence = 0.88, why = "A package is to be compiled here, and there is no C or C++ compiler.",
-        fixes = windows and {{kind = "os", say = "Install the Visual Studio Build Tools with the C++ workload.", command = "winget install Microsoft.VisualStudio.2022.BuildTools"}, {kind = "pip:package", say = "Or take a release of the package that has a wheel for this Python."}} or
-                {{kind = "apt:gcc", say = "Install a compiler.", command = "apt-get update && apt-get install -y build-essential"}, {kind = "pip:package", say = "Or take a release of the package that has a wheel for this Python."}}}
+      return {hit = log.compiler, confidence = 0.88, why = "A package is to be compiled here, and there is no C or "
+        .. "C++ compiler.",
+        fixes = windows and {{setting = "build-tools", say = "Install the Visual Studio Build Tools with the C++ "
+          .. "workload."}, {code = true, kind = "pip:package",
+          say = "Or take a release of the package that has a wheel for this Python."}}
+          or {{system = "build-essential", kind = "apt:gcc", say = "Install a compiler."},
+            {code = true, kind = "pip:package", say = "Or take a release of the package that has a wheel for this "
+            .. "Python."}}}
     end
     if not hit and log.rust then
-      return {hit = log.rust, confidence = 0.74, why = "A package written in Rust (tokenizers, safetensors) is to be compiled, because pip found no wheel of it for this Python and platform.",
-        fixes = {{kind = "pip:package", say = "Take a release that has a wheel for this Python; an old pip does not see newer wheels.", command = "pip install -U pip"}, {kind = "apt:cargo", say = "Or install the Rust compiler.", command = "apt-get update && apt-get install -y cargo"}}}
+      return {hit = log.rust, confidence = 0.74, why = "A package written in Rust (tokenizers, safetensors) is to "
+        .. "be compiled, because pip found no wheel of it for this Python and platform.",
+        fixes = {{install = "pip", kind = "pip:package", say = "Upgrade pip, which does not see newer wheels when "
+          .. "it is old, and take a release that has a wheel for this Python."},
+          {system = "cargo", say = "Or install the Rust compiler."}}}
     end
     if not hit and log.header then
       local name = log.header.header
-      local known = {["libaio.h"] = "libaio-dev", ["portaudio.h"] = "portaudio19-dev", ["numa.h"] = "libnuma-dev", ["mpi.h"] = "libopenmpi-dev", ["ffi.h"] = "libffi-dev", ["sndfile.h"] = "libsndfile1-dev", ["cblas.h"] = "libopenblas-dev", ["zlib.h"] = "zlib1g-dev",
-                     ["crypt.h"] = "libcrypt-dev", ["openssl/ssl.h"] = "libssl-dev", ["glog/logging.h"] = "libgoogle-glog-dev", ["infiniband/verbs.h"] = "libibverbs-dev", ["boost/version.hpp"] = "libboost-dev", ["Eigen/Core"] = "libeigen3-dev", ["GL/gl.h"] = "libgl-dev", ["EGL/egl.h"] = "libegl-dev", ["sparsehash/dense_hash_map.h"] = "libsparsehash-dev"}
-      if not known[name] then return nil end -- a header of the package itself or of one that another rule knows
-      return {hit = log.header, why = ("A package is compiled here and needs the header %s."):format(name), fixes = {{kind = "apt:" .. known[name], say = "Install the developer package that brings it.", command = "apt-get update && apt-get install -y " .. known[name]}}}
+      -- a header of the package itself or of one that another rule knows
+      if not know.system_package(name) then return nil end
+      return {hit = log.header, why = ("A package is compiled here and needs the header %s."):format(name),
+        fixes = {{system = name, say = "Install the developer package that brings it."}}}
     end
     if not hit and log.cffi then
       local name = log.cffi.cffi:lower()
-      local package = name:match[[pango]] and "libpango-1.0-0" or name:match[[cairo]] and "libcairo2" or name:match[[magic]] and "libmagic1" or name:match[[sndfile]] and "libsndfile1" or name:match[[gobject|glib]] and "libglib2.0-0" or "lib" .. name:gsub([[\.so.*]], "")
-      return {hit = log.cffi, why = ("The system library %s is not installed."):format(log.cffi.cffi), fixes = {{kind = "apt:" .. package, say = "Install the package that brings it.", command = "apt-get update && apt-get install -y " .. package}}}
+      local what = name:match[[pango]] and "pango-1.0" or name:match[[cairo]] and "cairo" or name:match[[magic]]
+        and "magic"
+        or name:match[[sndfile]] and "sndfile" or name:match[[gobject|glib]] and "gobject-2.0" or name
+      return {hit = log.cffi, why = ("The system library %s is not installed."):format(log.cffi.cffi),
+        fixes = {{system = what, say = "Install the package that brings it."}}}
     end
     if not hit and log.blas then
-      return {hit = log.blas, confidence = 0.85, why = {"{symbol} is a function of BLAS and LAPACK, and no library with it is installed; this build was not linked with one."},
-        fixes = {{kind = "apt:libopenblas0", say = "Install OpenBLAS.", command = "apt-get update && apt-get install -y libopenblas0"}}}
+      return {hit = log.blas, confidence = 0.85, why = {"{symbol} is a function of BLAS and LAPACK, and no library "
+        .. "with it is installed; this build was not linked with one."},
+        fixes = {{system = "libopenblas0", say = "Install OpenBLAS."}}}
     end
     if not hit then
       hit = log.binary or log.lfs or log.stated or log.command
       local tool = hit == log.lfs and "git-lfs" or hit.tool or hit.tool2 or hit.tool3
-      local package = ({ffprobe = "ffmpeg", ["g++"] = "g++", espeak = "espeak-ng", ninja = "ninja-build", tesseract = "tesseract-ocr", aria2c = "aria2", poppler = "poppler-utils", pdftoppm = "poppler-utils", rustc = "cargo", mpirun = "openmpi-bin"})[tool] or tool
-      return {hit = hit, confidence = hit == log.command and 0.8 or nil, why = ("The program %s is not installed in this system."):format(tool),
-        fixes = {{kind = "apt:" .. package, say = "Install it.", command = "apt-get update && apt-get install -y " .. package}}}
+      return {hit = hit, confidence = hit == log.command and 0.8 or nil,
+        why = ("The program %s is not installed in this system."):format(tool),
+        fixes = {{system = tool, say = "Install it."}}}
     end
-    local packages = {
-      {[[libGL\.]], "libgl1"}, {[[libgthread|libglib]], "libglib2.0-0"}, {[[libSM]], "libsm6"}, {[[libICE]], "libice6"}, {[[libXext]], "libxext6"},
-      {[[libXrender]], "libxrender1"}, {[[libX11]], "libx11-6"}, {[[libEGL]], "libegl1"}, {[[libgomp]], "libgomp1"}, {[[sndfile]], "libsndfile1"}, {[[libnuma]], "libnuma1"},
-      {[[libaio]], "libaio1"}, {[[libibverbs]], "libibverbs1"}, {[[librdmacm]], "librdmacm1"}, {[[libmpi]], "libopenmpi3"}, {[[libopenblas]], "libopenblas0"}, {[[libtcmalloc]], "libgoogle-perftools4"},
-      {[[libportaudio]], "libportaudio2"}, {[[libgfortran]], "libgfortran5"}, {[[libav]], "ffmpeg"}, {[[libmagic]], "libmagic1"}, {[[libpython3\.(\d+)]], "libpython3-dev"},
-      {[[libxcb]], "libxcb1"}, {[[libssl|libcrypto]], "libssl3"}, {[[libtinfo]], "libtinfo6"}, {[[libstdc]], "libstdc++6"}, {[[libatomic]], "libatomic1"}, {[[libxml2]], "libxml2"}, {[[libomp]], "libomp5"},
-    }
-    local package
-    for _, p in ipairs(packages) do if hit.lib:match(p[1]) then package = p[2] break end end
     return {hit = hit, why = ("The system library %s is not installed."):format(hit.lib),
       fixes = {
-        {kind = "apt:" .. (package or hit.lib:match[[^(lib[A-Za-z0-9_+-]+)]] or hit.lib), say = "Install the package that brings it.", command = "apt-get update && apt-get install -y " .. (package or hit.lib:match[[^(lib[A-Za-z0-9_+-]+)]] or hit.lib)},
-        {kind = "pip:opencv-python-headless", say = "For OpenCV without a display, the headless build needs none of these.", command = "pip install opencv-python-headless", cond = function() return hit.lib:match[[libGL|libgthread|libSM|libXext|libXrender]] ~= nil end},
+        {system = hit.lib, say = ("Install the package that brings %s."):format(hit.lib)},
+        {install = "opencv-python-headless", say = "For OpenCV without a display, the headless build needs none of "
+          .. "these.", cond = function() return hit.lib:match[[libGL|libgthread|libSM|libXext|libXrender]] ~= nil end},
       }}
   end,
-  doc = {looks = "libGL.so.1: cannot open shared object file.", check = "Which package of this distribution brings that library."},
+  doc = {looks = "libGL.so.1: cannot open shared object file.",
+    check = "Which package of this distribution brings that library."},
 }
 
 rule {
   id = "sys.ulimit",
   signatures = {
-    watches = [[(?:inotify watch limit reached|System limit for number of file watchers reached|inotify instance limit reached)]],
+    watches = [[(?:inotify watch limit reached|System limit for number of file watchers reached|]]
+      .. [[inotify instance limit reached)]],
     descriptors = [[received 0 items of ancdata]],
-    fork = [[(?:fork: retry: Resource temporarily unavailable|fork: Cannot allocate memory|failed to create new OS thread \(have \d+ already; errno=11\)|unable to create native thread)]],
-    files = [[(?:\[Errno 24\]|Too many open files|OS can't start new thread|Resource temporarily unavailable[^\n]{0,80}(?:pthread|thread|fork)|EMFILE)]],
-    threads = [[(?:can't start new thread|pthread_create failed|libgomp: Thread creation failed|OpenBLAS blas_thread_init: pthread_create failed|std::system_error[^\n]*Resource temporarily unavailable|BlockingIOError: \[Errno 11\])]],
+    fork = [[(?:fork: retry: Resource temporarily unavailable|fork: Cannot allocate memory|]]
+      .. [[failed to create new OS thread \(have \d+ already; errno=11\)|unable to create native thread)]],
+    files = [[(?:\[Errno 24\]|Too many open files|OS can't start new thread|]]
+      .. [[Resource temporarily unavailable[^\n]{0,80}(?:pthread|thread|fork)|EMFILE)]],
+    threads = [[(?:can't start new thread|pthread_create failed|libgomp: Thread creation failed|]]
+      .. [[OpenBLAS blas_thread_init: pthread_create failed|]]
+      .. [[std::system_error[^\n]*Resource temporarily unavailable|BlockingIOError: \[Errno 11\])]],
     not_permitted = [[pthread_create failed for thread \d+ of \d+: Operation not permitted]],
-    memlock = [[(?:ibv_reg_mr\S* failed|ibv_create_cq failed|RLIMIT_MEMLOCK|failed to (?:mlock|lock) memory|mlock[^\n]{0,40}Cannot allocate memory)]],
+    memlock = [[(?:ibv_reg_mr\S* failed|ibv_create_cq failed|RLIMIT_MEMLOCK|failed to (?:mlock|lock) memory|]]
+      .. [[mlock[^\n]{0,40}Cannot allocate memory)]],
   },
   context = {mlock_warning = [[warning: failed to mlock]]},
   facts = {"system.limits.nofile", "system.limits.nproc", "system.limits.memlock"},
   confidence = 0.9,
   when = function(f, log)
     if log.watches then
-      return {hit = log.watches, why = "The kernel's limit of watched files is reached (inotify), whatever the error number says of space on a device.",
-        fixes = {{kind = "os", say = "Raise it on the host, or let the program watch fewer folders.", command = "sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024"}}}
+      return {hit = log.watches, why = "The kernel's limit of watched files is reached (inotify), whatever the "
+        .. "error number says of space on a device.",
+        fixes = {{setting = "watches", say = "Raise it on the host, or let the program watch fewer folders."}}}
     end
     if log.descriptors and not (log.files or log.threads) then
-      return {hit = log.descriptors, confidence = 0.84, why = {"Tensors go from process to process as file descriptors, one each, and the limit of open files is reached.", "It is {fact:system.limits.nofile}."},
-        fixes = {{kind = "container-flag:ulimit", say = "Raise the limit of open files.", command = "ulimit -n 65536   # docker run --ulimit nofile=1048576:1048576 ..."}, {kind = "code", say = "Or share by file name.", command = "torch.multiprocessing.set_sharing_strategy('file_system')"}}}
+      return {hit = log.descriptors, confidence = 0.84, why = {"Tensors go from process to process as file "
+        .. "descriptors, one each, and the limit of open files is reached.", "It is {fact:system.limits.nofile}."},
+        fixes = {{limit = "nofile", value = 65536, kind = "container-flag:ulimit", say = "Raise the limit of open "
+          .. "files."}, {code = true, say = "Or share by file name: "
+          .. "torch.multiprocessing.set_sharing_strategy('file_system')."}}}
     end
     local hit = log.files or log.threads or log.fork
     if log.not_permitted and not log.files then
-      return {hit = log.not_permitted, confidence = 0.88, why = "Threads cannot be started although the limits allow it: 'Operation not permitted' comes from the container's seccomp filter. A docker older than 20.10.10 (or an old libseccomp) does not know the system call clone3 that newer images use.",
-        fixes = {{kind = "os", say = "Upgrade docker (20.10.10 or later) and libseccomp on the host.", command = "apt-get install --only-upgrade docker-ce containerd.io libseccomp2"},
-                 {kind = "container-flag:security-opt", say = "Until then run the container without the filter.", command = "docker run --security-opt seccomp=unconfined ..."}}}
+      return {hit = log.not_permitted, confidence = 0.88, why = "Threads cannot be started although the limits "
+        .. "allow it: 'Operation not permitted' comes from the container's seccomp filter. A docker older than "
+        .. "20.10.10 (or an old libseccomp) does not know the system call clone3 that newer images use.",
+        fixes = {{host = true, say = "Upgrade docker (20.10.10 or later) and libseccomp on the host."},
+          {container = "seccomp", kind = "container-flag:security-opt",
+            say = "Until then run the container without the filter."}}}
     end
     if hit then
       local what = log.files and "open files (nofile)" or "threads and processes (nproc or the container's pids limit)"
       return {hit = hit, why = "The limit of " .. what .. " is reached.",
         fixes = {
-          {kind = "container-flag:ulimit", say = "Raise the limit for the container.", command = log.files and "docker run --ulimit nofile=1048576:1048576 ..." or "docker run --ulimit nproc=-1 --pids-limit -1 ..."},
-          {kind = "os", say = "On a host: raise it in /etc/security/limits.conf or the service unit (LimitNOFILE, TasksMax)."},
+          {limit = log.files and "nofile" or "nproc", value = 65536, kind = "container-flag:ulimit",
+            say = "Raise the limit."},
+          {host = true, say = "For good, raise it in /etc/security/limits.conf or the service unit (LimitNOFILE, "
+            .. "TasksMax)."},
         }}
     end
     if log.mlock_warning and not log.memlock.event.type then return nil end
-    return {hit = log.memlock, why = "Memory could not be locked: the memlock limit is too low (RDMA and pinned memory need it unlimited).",
-      fixes = {{kind = "container-flag:ulimit", say = "Lift it.", command = "docker run --ulimit memlock=-1 --ulimit stack=67108864 ..."}}}
+    return {hit = log.memlock, why = "Memory could not be locked: the memlock limit is too low (RDMA and pinned "
+      .. "memory need it unlimited).",
+      fixes = {{limit = "memlock", kind = "container-flag:ulimit", say = "Lift it."}}}
   end,
-  doc = {looks = "'Too many open files', 'can't start new thread', ibv_reg_mr failures.", check = "system.limits in the report; pids.max of the cgroup."},
+  doc = {looks = "'Too many open files', 'can't start new thread', ibv_reg_mr failures.",
+    check = "system.limits in the report; pids.max of the cgroup."},
 }
 
 rule {
   id = "sys.port-in-use",
+  context = {bound = [[(?:--port[ =]|Uvicorn running on \S+:|(?i:listening on) \S*?:)(?<bound>\d{2,5})\b]]},
   signatures = {
-    program = [[(?:Cannot find empty port in range|couldn't bind HTTP server socket|Only one usage of each socket address|port is already allocated|but another process is utilizing it|Port \d+ is (?:already in use|in use|occupied|not available)|port \d+ is (?:already in use|in use by another)|\[WinError 10013\])]],
-    in_use = [[(?:\[Errno (?:98|48)\][^\n]*(?:address|port)|Address already in use|address already in use|EADDRINUSE|error while attempting to bind on address \('(?<host>[^']+)', (?<port>\d+)\))]],
-    rendezvous = [[The server socket has failed to (?:listen on any local network address|bind to)[^\n]*port: (?<port2>\d+)]],
+    program = [[(?:Cannot find empty port in range|couldn't bind HTTP server socket|]]
+      .. [[Only one usage of each socket address|port is already allocated|but another process is utilizing it|]]
+      .. [[Port \d+ is (?:already in use|in use|occupied|not available)|port \d+ is (?:already in use|]]
+      .. [[in use by another)|\[WinError 10013\])]],
+    in_use = [[(?:\[Errno (?:98|48)\][^\n]*(?:address|port)|Address already in use|address already in use|]]
+      .. [[EADDRINUSE|error while attempting to bind on address \('(?<host>[^']+)', (?<port>\d+)\))]],
+    rendezvous = [[The server socket has failed to (?:listen on any local network address|]]
+      .. [[bind to)[^\n]*port: (?<port2>\d+)]],
   },
-  confidence = 0.93,
-  why = "Another process already listens on that port (often an earlier run of this same worker).",
-  fixes = {
-    {kind = "free-port", say = "Find and end the process that holds it.", command = "ss -ltnp | grep :PORT"},
-    {kind = "param:port", say = "Or choose another port (torchrun: --master_port, vLLM: --port)."},
-  },
+  when = function(_, log)
+    local port
+    for _, hit in ipairs{log.in_use or false, log.rendezvous or false, log.program or false} do
+      local text = hit and (hit.port or hit.port2 or hit.text:match[[(?i)\bport[ :=]+(\d{2,5})\b]]
+        or hit.text:match[=[(?:\d|\]|localhost|\*):(\d{2,5})\b]=]
+        or hit.text:match[=[\('[^']*', (\d{2,5})\)]=])
+      port = port or text
+    end
+    if not port and log.bound then port = log.bound.bound end
+    local other = port and tonumber(port) < 65535 and tonumber(port) + 1
+    return {confidence = 0.93, why = {"Another process already listens on that port, as an earlier run of this "
+      .. "same worker may.", port and ("It is port %s."):format(port) or nil},
+      fixes = {{free = "port", port = port, say = port and ("End the process that holds port %s."):format(port)
+        or "End the process that holds it (ss -ltnp lists who listens where)."},
+        {flag = "port", value = other or nil, say = "Or choose another port."}}}
+  end,
   doc = {looks = "Errno 98, EADDRINUSE.", check = "ss -ltnp."},
 }
 
@@ -236,7 +319,10 @@ rule {
     poetry = [[Unable to find installation candidates for (?<package2>[\w.-]+)]],
     rosetta = [[(?:incompatible architecture \(have ['"]?(?<have>\w+)|mach-o[^\n]*but wrong architecture)]],
   },
-  context = {nothing = [[\(from versions: none\)]], other_python = [[Ignored the following versions that require a different python]], network = [[(?:Retrying \(Retry|ProxyError|Max retries exceeded)]], arm_tag = [[manylinux\w*_aarch64|linux_aarch64|macosx\w*_arm64|win_arm64]]},
+  context = {nothing = [[\(from versions: none\)]],
+    other_python = [[Ignored the following versions that require a different python]],
+    network = [[(?:Retrying \(Retry|ProxyError|Max retries exceeded)]],
+    arm_tag = [[manylinux\w*_aarch64|linux_aarch64|macosx\w*_arm64|win_arm64]]},
   facts = {"system.arch"},
   specific_over = {"pip.conflict"},
   confidence = 0.92,
@@ -245,44 +331,72 @@ rule {
     if hit then return {hit = hit} end
     local machine = f"system.arch"
     local arm = machine == "aarch64" or machine == "arm64"
-    if log.only then return {hit = log.only, confidence = 0.84, why = "That release has wheels for other systems or CPU architectures only, as the message lists them.", fixes = {{kind = "os", say = "Take a release (or a build, without a local version like +cpu or +cu128) that has a wheel for this system, or another system."}, {kind = "rebuild:package", say = "Or build it here."}}} end
+    if log.only then return {hit = log.only, confidence = 0.84, why = "That release has wheels for other systems "
+      .. "or CPU architectures only, as the message lists them.",
+      fixes = {{host = true, say = "Take a release (or a build, without a local version like +cpu or +cu128) that "
+      .. "has a wheel for this system, or another system."},
+      {code = true, kind = "rebuild:package", say = "Or build it here."}}} end
     if log.poetry then
       if not arm then return nil end
-      return {hit = log.poetry, confidence = 0.66, why = {"The lock file names a release of {package2} that has no wheel for this ARM machine."}}
+      return {hit = log.poetry, confidence = 0.66, why = {"The lock file names a release of {package2} that has no "
+        .. "wheel for this ARM machine."}}
     end
     if log.wheel then -- the same words are said of a wheel for another Python
       local wheel = ({amd64 = "x86_64", arm64 = "aarch64"})[log.wheel.machine] or log.wheel.machine
-      if not machine or machine == wheel then return not machine and wheel == "aarch64" and {hit = log.wheel, confidence = 0.5} or nil end
+      if not machine or machine == wheel then return not machine and wheel == "aarch64"
+        and {hit = log.wheel, confidence = 0.5} or nil end
       return {hit = log.wheel}
     end
     if log.none and not log.no_wheel and not log.platform then
       if not (machine == "aarch64" and log.nothing) or log.other_python or log.network then return nil end
-      return {hit = log.none, confidence = 0.74, why = {"pip finds no release of {package} at all for this CPU architecture (ARM): its makers build wheels for x86-64 only, or for ARM under another name."}}
+      return {hit = log.none, confidence = 0.74, why = {"pip finds no release of {package} at all for this CPU "
+        .. "architecture (ARM): its makers build wheels for x86-64 only, or for ARM under another name."}}
     end
     if log.no_wheel then
       if not log.arm_tag and f"system.arch" ~= "aarch64" then return nil end
       return {hit = log.no_wheel, confidence = 0.82, why = "A package has no wheel for this CPU architecture (ARM)."}
     end
-    return log.platform.event.level ~= "warning" and {hit = log.platform, confidence = 0.7} or nil -- emulated, it may well run
+    -- emulated, it may well run
+    return log.platform.event.level ~= "warning" and {hit = log.platform, confidence = 0.7} or nil
   end,
   why = "A binary of another CPU architecture was started (x86-64 on ARM or the other way round).",
   fixes = {
-    {kind = "os", say = "Use the image or wheel for this architecture (docker: --platform linux/amd64 or linux/arm64 at build time, a multi-arch tag)."},
-    {kind = "rebuild:package", say = "Or build the package here."},
+    {host = true, say = "Use the image or wheel for this architecture (docker: --platform linux/amd64 or "
+      .. "linux/arm64 at build time, a multi-arch tag)."},
+    {code = true, kind = "rebuild:package", say = "Or build the package here."},
   },
   doc = {looks = "'exec format error', 'wrong ELF class'.", check = "`uname -m` against the image's architecture."},
 }
+
+-- A folder on the writable disk that has the most room, if it is much more than where the variable points to now.
+local function disk_with_room(f, variable)
+  local now, best
+  for _, disk in ipairs(type(f"system.disks") == "table" and f"system.disks" or {}) do
+    if type(disk) == "table" and type(disk.free) == "number" and type(disk.path) == "string" then
+      if disk["for"] == variable then now = disk end
+      local memory = disk.type == "tmpfs" or disk.type == "ramfs"
+      if disk.writable == true and not disk.read_only and not memory and disk.path ~= "/"
+        and (not best or disk.free > best.free) then best = disk end
+    end
+  end
+  if not best or best.free < 10 << 30 then return nil end
+  if now and (now.mount == best.mount or now.free * 4 > best.free) then return nil end
+  if variable == "TMPDIR" or best["for"] == "HF_HOME" then return best.path end -- pip and tempfile make no folder
+  return best.path:gsub([[/+$]], "") .. "/huggingface"
+end
 
 rule {
   id = "disk.full",
   signatures = {
     writer = [[(?:PytorchStreamWriter failed writing file|inline_container\.cc:\d+\] \. unexpected pos \d+ vs \d+)]],
     windows = [[(?:\[WinError 112\]|There is not enough space on the disk|database or disk is full)]],
-    no_space = [[(?:No space left on device|\[Errno 28\]|ENOSPC|Disk quota exceeded|\[Errno 122\]|os error 28|Not enough (?:free )?(?:disk|space)|not enough free disk space)]],
+    no_space = [[(?:No space left on device|\[Errno 28\]|ENOSPC|Disk quota exceeded|\[Errno 122\]|os error 28|]]
+      .. [[Not enough (?:free )?(?:disk|space)|not enough free disk space)]],
   },
   explains = {"pip.module-missing", "hf.incomplete", "pip.broken-install"},
   context = {
-    shm = [[(?:(?<!memory \()/dev/shm|/torch_\d+|nccl-\w+|SemLock|shared memory(?! \()|shm_open|(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|mp\.Queue|shared memory segment)]],
+    shm = [[(?:(?<!memory \()/dev/shm|/torch_\d+|nccl-\w+|SemLock|shared memory(?! \()|shm_open|]]
+      .. [[(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|mp\.Queue|shared memory segment)]],
     download = [[(?:huggingface|hub|hf_|xet|snapshot_download|models--)]],
     tmp = [[(?:pip|tempfile|/tmp/|_pip|unpack|setuptools)]],
     watches = [[(?:inotify|file watchers)]],
@@ -292,26 +406,33 @@ rule {
   when = function(f, log)
     if log.watches then return nil end -- a limit of the kernel: sys.ulimit
     if log.writer and not (log.no_space or log.windows) then
-      return {hit = log.writer, confidence = 0.78, why = "torch.save could not write its file to the end: the disk (or its quota) is full, or a network file system refused.",
-        fixes = {{kind = "disk", say = "Free space where the checkpoint is written, then remove the torn file.", command = "df -h; df -i"}}}
+      return {hit = log.writer, confidence = 0.78, why = "torch.save could not write its file to the end: the disk "
+        .. "(or its quota) is full, or a network file system refused.",
+        fixes = {{free = "disk", say = "Free space where the checkpoint is written (df -h and df -i tell), then "
+          .. "remove the torn file."}}}
     end
     if log.shm then return nil end -- shared memory, not a disk: oom.shm
     local why, first = {"A file system is full (or its quota or inodes are used up)."}, nil
     for _, disk in ipairs(f"system.disks" or {}) do
       if type(disk) == "table" and disk.free and disk.path and disk.free < 1 << 30 then
-        why[#why + 1] = ("%s has %d MiB free (%s)."):format(disk.path, disk.free >> 20, type(disk["for"]) == "string" and disk["for"] or "a disk of this machine")
+        why[#why + 1] = ("%s has %d MiB free (%s)."):format(disk.path, disk.free >> 20,
+          type(disk["for"]) == "string" and disk["for"] or "a disk of this machine")
       end
     end
-    if log.download then
-      first = {kind = "env:HF_HOME", say = "Point HF_HOME at a volume with room for the model (weights need about their size once, twice while downloading).", command = "export HF_HOME=/path/to/large/volume/huggingface"}
-    elseif log.tmp then
-      first = {kind = "env:TMPDIR", say = "Point TMPDIR at a disk with room; pip and tempfile unpack there.", command = "export TMPDIR=/path/with/room"}
+    local variable = log.download and "HF_HOME" or log.tmp and "TMPDIR"
+    local room = variable and disk_with_room(f, variable)
+    if room then
+      first = {set = {[variable] = room}, say = ("Point %s at the disk that has room."):format(variable)}
+    elseif variable then
+      first = {host = true, kind = "env:" .. variable, say = ("Or point %s at a disk with room."):format(variable)}
     end
-    local fixes = {{kind = "disk", say = "Free space or enlarge the disk that the path in the message is on.", command = "df -h; df -i"}}
-    if first then fixes = {fixes[1], first} end
+    local fixes = {{free = "disk", path = log.no_space and log.no_space.text:match[=[(/[^\s'":,)\]]+)]=],
+      say = "Free space or enlarge the disk that the path in the message is on (df -h and df -i tell)."}}
+    if first then table.insert(fixes, room and 1 or 2, first) end
     return {why = why, fixes = fixes}
   end,
-  doc = {looks = "'No space left on device', Errno 28, quota exceeded.", check = "df -h and df -i for the path; a path in /dev/shm or torch_* is shared memory instead (oom.shm)."},
+  doc = {looks = "'No space left on device', Errno 28, quota exceeded.",
+    check = "df -h and df -i for the path; a path in /dev/shm or torch_* is shared memory instead (oom.shm)."},
 }
 
 -- A library of none of the families that other rules know.
@@ -329,29 +450,71 @@ rule {
   when = function(_, log)
     if log.macos then
       local package = log.macos.brew:gsub([[\d+$]], "")
-      return {hit = log.macos, confidence = 0.74, why = ("macOS does not find %s, which this library was linked against."):format(log.macos.dylib),
-        fixes = {{kind = "apt:" .. package, say = "Install it with Homebrew (for the same architecture as the Python that runs).", command = "brew install " .. package}, {kind = "pip:package", say = "Or reinstall the package that needs it."}}}
+      return {hit = log.macos, confidence = 0.74, why = ("macOS does not find %s, which this library was linked "
+        .. "against."):format(log.macos.dylib),
+        fixes = {{system = log.macos.brew .. ".so", kind = "apt:" .. package, say = "Install it with Homebrew (for "
+          .. "the same architecture as the Python that runs)."},
+          {code = true, kind = "pip:package", say = "Or reinstall the package that needs it."}}}
     end
     local dll = log.windows or log.triton
     if dll and not log.other then
       local torch = dll.text:match[=[torch[\\/]+lib]=]
-      return {hit = dll, confidence = 0.72, why = ("Windows finds %s, and not all that it needs in turn: usually the Microsoft Visual C++ runtime is missing or too old."):format(dll.dll or dll.dll2),
-        fixes = {{kind = "os", say = "Install the newest Microsoft Visual C++ Redistributable (x64), then restart.", command = "winget install Microsoft.VCRedist.2015+.x64"},
-                 torch and {kind = "pip:torch", say = "Or reinstall torch in another release.", command = "pip install --force-reinstall --no-cache-dir torch"} or nil}}
+      return {hit = dll, confidence = 0.72, why = ("Windows finds %s, and not all that it needs in turn: usually "
+        .. "the Microsoft Visual C++ runtime is missing or too old."):format(dll.dll or dll.dll2),
+        fixes = {{setting = "vcredist", say = "Install the newest Microsoft Visual C++ Redistributable (x64), then "
+          .. "restart."},
+          torch and {install = "torch", fresh = true, say = "Or reinstall torch."} or nil}}
     end
     local lib = log.other.lib
     if lib:match[[^lib(?:cu|nv|torch|c10|hip|roc|hsa|MIOpen|rccl|tensorrt|xla|jax)]] then return nil end
     local at = log.program and log.program.text:match[=[(?:site|dist)-packages/(\w+)/]=]
     if at and lib:match[[^lib(?:llama|ggml|mtmd|whisper|stable-diffusion)]] then
-      return {hit = log.other, confidence = 0.8, title = "a package lacks a library of its own", why = ("%s is a part of %s itself: its files are incomplete, or the links between them were lost on the way (a copy or archive without symbolic links)."):format(lib, at),
-        fixes = {{kind = "pip:" .. at:gsub("_", "-"), say = "Reinstall that package, in the image itself and not by copying its folder.", command = "pip install --force-reinstall --no-cache-dir " .. at:gsub("_", "-")}}}
+      return {hit = log.other, confidence = 0.8, title = "a package lacks a library of its own",
+        why = ("%s is a part of %s itself: its files are incomplete, or the links between them were lost on the "
+        .. "way (a copy or archive without symbolic links)."):format(lib, at),
+        fixes = {{install = at:gsub("_", "-"), fresh = true,
+          say = "Reinstall that package, in the image itself and not by copying its folder."}}}
     end
     local package = lib:match[[^(lib[a-zA-Z_+-]+\d*[a-zA-Z_+]*)]]
     if not package then return nil end
     local number = lib:match[=[\.so\.(\d+)]=]
-    package = (package:match[[\d$]] and number and package .. "-" .. number or package .. (number or "")):lower():gsub("_", "-")
-    return {hit = log.other, confidence = 0.72, why = ("The shared library %s is not installed in this system, or not where the loader looks."):format(lib),
-      fixes = {{kind = "apt:" .. package, say = "Install the package of this distribution that brings it (apt-file finds its name).", command = ("apt-get update && apt-get install -y %s   # apt-file search %s"):format(package, lib)}, {kind = "env:LD_LIBRARY_PATH", say = "If the file is on this machine: name its folder."}}}
+    package = (package:match[[\d$]] and number and package .. "-" .. number or package
+      .. (number or "")):lower():gsub("_", "-")
+    return {hit = log.other, confidence = 0.72, why = ("The shared library %s is not installed in this system, or "
+      .. "not where the loader looks."):format(lib),
+      fixes = {{system = lib, kind = not know.system_package(lib) and "apt:" .. package or nil,
+        say = ("Install the package of this distribution that brings %s (apt-file search finds its name)."):format(lib)},
+        {host = true, kind = "env:LD_LIBRARY_PATH", say = "If the file is on this machine: name its folder in "
+          .. "LD_LIBRARY_PATH."}}}
   end,
-  doc = {looks = "'lib....so.N: cannot open shared object file' of a library that belongs to no CUDA package.", check = "ldd FILE; apt-file search NAME."},
+  doc = {looks = "'lib....so.N: cannot open shared object file' of a library that belongs to no CUDA package.",
+    check = "ldd FILE; apt-file search NAME."},
+}
+
+rule {
+  id = "sys.noexec/log",
+  signatures = {segment = [[(?<file>/?[\w./+@-]*): failed to map segment from shared object(?:: (?<reason>Operation not permitted))?]]},
+  facts = {"system.disks"},
+  explains = {"pip.broken-install", "sys.lib-missing", "numpy.abi", "cuda.lib-missing", "pip.module-missing",
+    "bnb.binary-missing"},
+  specific_over = {"pip.broken-install"},
+  when = function(f, log)
+    local limit = f"system.limits.as"
+    if not log.segment.reason and type(limit) == "number" then
+      return {confidence = 0.8, title = "a limit on address space refuses to map a library",
+        why = {"A library could not be mapped, and this process may use {fact:system.limits.as} bytes of address "
+        .. "space only."},
+        fixes = {{limit = "as", say = "Lift the limit on address space (ulimit -v)."}}}
+    end
+    local file = log.segment.file:match[[^/]] and log.segment.file or nil
+    local tmp = file and file:match[[^/tmp/]]
+    return {confidence = file and 0.9 or 0.8, why = {"The loader may not map code from there: the file system that "
+      .. "holds it is mounted noexec.", file and "It is {file}." or nil},
+      fixes = {file and {remount = file, say = "Mount that file system with exec, as its root may."} or nil,
+        tmp and {host = true, kind = "disk", say = "Or let the program unpack its libraries elsewhere (TMPDIR, "
+          .. "TRITON_CACHE_DIR)."} or nil,
+        {host = true, kind = "disk", say = "Keep the environment on a file system that is mounted with exec."}}}
+  end,
+  doc = {looks = "ImportError: .../x.so: failed to map segment from shared object.",
+    check = "findmnt -T FILE: noexec among its options; ulimit -v."},
 }

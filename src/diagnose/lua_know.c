@@ -3,6 +3,7 @@
 
 #include "base/table.h"
 #include "diagnose/rule.h"
+#include "fix/fix.h"
 #include "know/allocator.h"
 #include "know/bnb.h"
 #include "know/bnb_facts.h"
@@ -217,6 +218,12 @@ static int know_distribution(lua_State *L)
 	return 1;
 }
 
+static int know_system_package(lua_State *L)
+{
+	lua_pushboolean(L, ff_fix_system_known(luaL_checkstring(L, 1)));
+	return 1;
+}
+
 void ff_lua_know_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -232,6 +239,7 @@ void ff_lua_know_open(lua_State *L)
 		{"kv_bytes", know_kv_bytes},
 		{"least_weights", know_least_weights},
 		{"package", know_package},
+		{"system_package", know_system_package},
 		{"torch_partner", know_torch_partner},
 		{"torch_wheel", know_torch_wheel},
 		{"xid", know_xid},

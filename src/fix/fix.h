@@ -47,5 +47,8 @@ bool ff_intention_known(const char *intention, const char *field);
 /** "install, remove, rebuild, ...": for messages. */
 const char *ff_intention_names(void);
 
+/** Is there a package of distributions for this library ("libGL.so.1"), program or header? */
+bool ff_fix_system_known(const char *what);
+
 /** True for a kind of fix of the contract ("pip:torch", "driver"). */
 bool ff_fix_kind_ok(const char *kind);

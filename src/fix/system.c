@@ -73,6 +73,13 @@ static bool find_package(const char *what, struct ff_table *table, struct ff_tab
 	return false;
 }
 
+bool ff_fix_system_known(const char *what)
+{
+	struct ff_table table;
+	struct ff_table_row row;
+	return *what && find_package(what, &table, &row);
+}
+
 static void write_install(size_t manager, const char *sudo, struct ff_span names, struct ff_buf *ret)
 {
 	if (managers[manager].refresh[0])
