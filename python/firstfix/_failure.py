@@ -124,7 +124,8 @@ def ended_by(exc: BaseException) -> bool:
             if known is not None and known.incident:
                 if each is not exc:
                     record(exc, "process")
-                _ring.event(_ring.CUSTOM, {"firstfix.event": "ended.by", "firstfix.incident": known.incident})
+                _ring.event(_ring.CUSTOM, {"firstfix.event": "ended.by", "firstfix.incident": known.incident,
+                                            "firstfix.shown": _say.is_shown()})
                 return True
     return False
 

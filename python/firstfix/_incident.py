@@ -250,6 +250,7 @@ def tell(telling: Telling) -> None:
     if telling.about is not None:
         telling.about.incident = incident
     _ring.event(_ring.CUSTOM, {"firstfix.event": "incident", "firstfix.incident": incident,
+                               "firstfix.shown": _say.is_shown() and telling.show_with is None,
                                "exception.type": exception.get("type"), "exception.message": exception.get("message")})
     if telling.shown:
         return

@@ -51,6 +51,11 @@ def say(event: str, text: str, fields: Mapping[str, Any]) -> None:
         _write(json_line(event, fields))
 
 
+def is_shown() -> bool:
+    """Whether blocks stand where the worker's own output stands."""
+    return settings.log == "text" and not settings.log_file
+
+
 def json_line(event: str, fields: Mapping[str, Any]) -> str:
     """One firstfix.event/1 object and a newline."""
     import json

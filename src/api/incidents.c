@@ -135,7 +135,7 @@ struct ff_error *ff_incident_from_death(const char *death_path, struct ff_incide
 
 bool ff_incident_was_told(const struct ff_incident *incident)
 {
-	return json_object_get(incident->doc, "ended_by") && json_object_get(incident->doc, "id");
+	return json_is_true(json_object_get(incident->doc, "shown")) && json_object_get(incident->doc, "id");
 }
 
 // True when another process of the same run has told of the same failure already: it is counted, and said in a line.

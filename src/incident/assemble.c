@@ -297,9 +297,11 @@ static void find_told(json_t *incident)
 		const char *its = ff_json_text(told, "type"), *said = ff_json_text(told, "message");
 		bool same = how && strcmp(how, "exit") == 0 && type && message && its && said && ff_ends(its, type) &&
 			strcmp(message, said) == 0;
-		if (same)
-			ff_incident_optional(
-				ff_json_put(incident, "ended_by", json_incref(json_object_get(told, "incident"))));
+		if (!same)
+			continue;
+		ff_incident_optional(ff_json_put(incident, "ended_by", json_incref(json_object_get(told, "incident"))));
+		ff_incident_optional(
+			ff_json_put(incident, "shown", json_boolean(json_is_true(json_object_get(told, "shown")))));
 	}
 }
 

@@ -11,6 +11,7 @@ enum { EVENTS_READ_MAX = 200000, PHASES_MAX = 64, TOLD_MAX = 64 };
 
 struct story {
 	json_t *events, *memory, *phases; // phases: stack of begin events that have not ended
+	bool shown;			  // what ended it was shown to a person
 	json_t *ended_by, *told;	  // id of an incident; [{incident, type, message}]
 	const json_t *pids;
 };
@@ -53,10 +54,11 @@ static void take_incident(struct story *s, const json_t *entry)
 	if (custom && strcmp(custom, "ended.by") == 0) {
 		json_decref(s->ended_by);
 		s->ended_by = json_incref(id);
+		s->shown = json_is_true(json_object_get(entry, "firstfix.shown"));
 	} else if (custom && strcmp(custom, "incident") == 0 && json_string_length(id)) {
-		_cleanup_json_ json_t *told =
-			json_pack("{s:O, s:O*, s:O*}", "incident", id, "type", json_object_get(entry, "exception.type"),
-				"message", json_object_get(entry, "exception.message"));
+		_cleanup_json_ json_t *told = json_pack("{s:O, s:O*, s:O*, s:O*}", "incident", id, "type",
+			json_object_get(entry, "exception.type"), "message",
+			json_object_get(entry, "exception.message"), "shown", json_object_get(entry, "firstfix.shown"));
 		if (told)
 			keep_newest(s->told, told, TOLD_MAX);
 	}
@@ -123,7 +125,11 @@ struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident)
 	_cleanup_json_ json_t *told = json_array();
 	if (!told)
 		return &ff_enomem;
-	struct story s = {events, memory, phases, NULL, told, json_object_get(death, "pids")};
+	struct story s = {.events = events,
+		.memory = memory,
+		.phases = phases,
+		.told = told,
+		.pids = json_object_get(death, "pids")};
 	if (dir || lane)
 		read_lanes(&s, dir, lane);
 	_cleanup_json_ json_t *ended_by = s.ended_by;
@@ -140,5 +146,7 @@ struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident)
 		err = ff_json_put(incident, "told", json_incref(told));
 	if (!err && ended_by)
 		err = ff_json_put(incident, "ended_by", json_incref(ended_by));
+	if (!err && ended_by)
+		err = ff_json_put(incident, "shown", json_boolean(s.shown));
 	return err;
 }

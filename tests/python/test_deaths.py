@@ -39,6 +39,13 @@ def test_a_death_by_a_signal_is_an_incident(worker, how):  # noqa: F811
     assert one["facts"]["failure"]["python"]["executable"], "the machine of now"
 
 
+def test_a_child_that_recorded_nothing(worker):  # noqa: F811
+    """A data loader's worker: its parent knows its name."""
+    worker.run(PARENT + "p = multiprocessing.get_context('fork').Process(target=os.abort, name='loader 3'); p.start(); p.join()")
+    one, = incidents(worker)
+    assert one["process"] == "loader 3" and one["exit"]["name"] == "SIGABRT" and "working_on" not in one
+
+
 def test_who_killed_it(worker):  # noqa: F811
     """From outside: nothing speaks for memory. By its parent while it worked: its parent. By its parent, idle or to stop: nothing."""
     done = worker.run(PARENT + """

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from python_worker import hooks, worker  # noqa: F401
 
 LOAD = """
@@ -77,6 +79,15 @@ def test_the_end_refers_to_what_was_told(worker):  # noqa: F811
         assert one["exception"]["type"] == "OSError" and one["phase"] == "model.load"
         assert done.stderr.count("Error Message") == 1 and done.stderr.count("ROOT CAUSE") == 1, done.stderr
         assert "By the failure shown above: OSError: [Errno 28]" in done.stderr and done.stderr.count("\n") < 78
+
+
+@pytest.mark.parametrize("end", ["load()", "try: load()\nexcept OSError: logging.exception('no model'); sys.exit(1)"])
+def test_the_end_is_whole_where_the_block_was_not_shown(worker, tmp_path, end):  # noqa: F811
+    for n, where in enumerate(({"FIRSTFIX_LOG": "off"}, {"FIRSTFIX_LOG_FILE": str(tmp_path / "log")})):
+        worker.state = worker.state.parent / f"state{n}"
+        done = supervised(worker, LOAD + end, **where)
+        one, = incidents(worker)
+        assert one["count"] == 1 and done.stderr.count("ROOT CAUSE") == 1 and "Error Message" in done.stderr, done.stderr
 
 
 def test_other_processes_of_a_run_say_it_in_a_line(worker):  # noqa: F811
