@@ -349,7 +349,7 @@ static void say_whose_facts(struct writer *w)
 	const char *what = ff_json_text(of, "what"), *because = ff_json_text(of, "because");
 	if (!what || (strcmp(what, "none") == 0 && !because))
 		return;
-	ff_page_gap(w->page);
+	ff_page_end_section(w->page); // of the causes beside the first; where there are none it has no heading either
 	ff_page_say(w->page, because ? FF_MARK_WARN : FF_MARK_NONE, "Facts of", "%s%s%s%s", what, because ? " (" : "",
 		because ? because : "", because ? ")" : "");
 }

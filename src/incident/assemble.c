@@ -148,12 +148,13 @@ static struct ff_error *put_diagnosis(const json_t *death, json_t *incident)
 	_cleanup_close_ int fd = -1;
 	json_t *diagnosis = NULL;
 	struct ff_error *err = log_of(death, incident, &fd);
-	const json_t *facts = ff_json_at(incident, "facts.failure");
-	if (!facts)
-		facts = ff_json_at(incident, "facts.startup");
+	const json_t *now = ff_json_at(incident, "facts.failure"),
+		     *facts = now ? now : ff_json_at(incident, "facts.startup");
 	if (!err)
-		err = ff_diagnose(
-			&(struct ff_diagnose_options){.facts = facts, .log_fd = fd, .log_name = "the worker's output"},
+		err = ff_diagnose(&(struct ff_diagnose_options){.facts = facts,
+					  .facts_what = now ? "this machine" : "start-up report of this run",
+					  .log_fd = fd,
+					  .log_name = "the worker's output"},
 			&diagnosis);
 	if (err)
 		return err;

@@ -146,6 +146,7 @@ static struct ff_error *put_diagnosis(const json_t *failure, json_t *incident)
 	struct ff_error *err = ff_incident_log_fd(&log, &fd);
 	if (!err)
 		err = ff_diagnose(&(struct ff_diagnose_options){.facts = ff_json_at(incident, "facts.failure"),
+					  .facts_what = "this process",
 					  .log_fd = fd,
 					  .log_name = "the worker's own account"},
 			&diagnosis);

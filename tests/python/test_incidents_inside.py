@@ -78,7 +78,7 @@ def test_the_end_refers_to_what_was_told(worker):  # noqa: F811
         assert done.returncode == code and one["count"] == 1 and one["exit"] == {"code": code}, done.stderr
         assert one["exception"]["type"] == "OSError" and one["phase"] == "model.load"
         assert done.stderr.count("Error Message") == 1 and done.stderr.count("ROOT CAUSE") == 1, done.stderr
-        assert "By the failure shown above: OSError: [Errno 28]" in done.stderr and done.stderr.count("\n") < 78
+        assert "By the failure shown above: OSError: [Errno 28]" in done.stderr and done.stderr.count("\n") < 80
 
 
 @pytest.mark.parametrize("end", ["load()", "try: load()\nexcept OSError: logging.exception('no model'); sys.exit(1)"])
