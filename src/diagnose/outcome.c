@@ -91,7 +91,7 @@ static int weight(const struct story *story, size_t index)
 	const struct ff_events *events = ff_scan_events(story->scan);
 	const struct ff_event *e = ff_events_at(events, index), *next = ff_events_at(events, index + 1);
 	if (!e || (!e->qualified[0] && !e->message[0]) || e->level < FF_LEVEL_ERROR || e->history ||
-		consequence(story, e))
+		consequence(story, e) || (e->kind == FF_EVENT_LINE && !e->stated))
 		return 0;
 	bool inner = next && next->inner == index; // the end of its chain stands for it
 	int tier = ff_event_tier(events, index);

@@ -131,6 +131,7 @@ static size_t event_add(struct ff_events *events, enum ff_event_kind kind, const
 	e->first = e->last = line->number;
 	e->inner = FF_EVENT_NO_INNER;
 	e->run = line->run;
+	e->stated = line->level != FF_LEVEL_NONE;
 	e->source = text_of(events, line->source);
 	e->type = text_of(events, FF_SPAN(""));
 	e->qualified = text_of(events, FF_SPAN(""));
@@ -519,6 +520,8 @@ void ff_events_raise(struct ff_events *events, size_t index, enum ff_level level
 	struct ff_event *e = event_at(events, index);
 	if (e && e->level < level)
 		e->level = level;
+	if (e)
+		e->stated = true;
 }
 
 bool ff_events_busy(const struct ff_events *events, uint64_t number)

@@ -46,6 +46,7 @@ struct ff_event {
 	size_t inner;	     /**< index of the exception that this one follows from, FF_EVENT_NO_INNER for none */
 	enum ff_chain chain; /**< how */
 	bool traceback;	     /**< a traceback stood above it */
+	bool stated;	     /**< a prefix or a landmark says its level, not only its words */
 	bool rejoined;	     /**< the message had been broken at the width of a terminal */
 	uint64_t progress;   /**< line number of the first sign of health after it, 0 for none */
 	uint32_t run;	     /**< the run it stands in */

@@ -162,7 +162,9 @@ struct ff_run *ff_runs_landmark(struct ff_runs *runs, struct ff_run *run, const 
 		if (mark->kind == FF_LANDMARK_START && !*run->process)
 			name(run->process, sizeof(run->process), ff_span_of(mark->who));
 	}
-	if (mark->kind == FF_LANDMARK_STOPPED && !run->seen[FF_LANDMARK_STOPPED])
+	// SIGTERM is how most of the others end a process: who sent it tells more.
+	if (mark->kind == FF_LANDMARK_STOPPED &&
+		(!run->seen[FF_LANDMARK_STOPPED] || strcmp(run->stopped_by, "outside") == 0))
 		run->stopped_by = mark->who;
 	if (mark->kind != FF_LANDMARK_STOPPED || !run->seen[FF_LANDMARK_STOPPED] ||
 		run->seen[FF_LANDMARK_STOPPED] < run->seen[FF_LANDMARK_WORK])
