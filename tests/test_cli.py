@@ -94,5 +94,5 @@ def test_a_broken_rule_is_said(say, tmp_path):
 """)
     (tmp_path / "log").write_text("RuntimeError: the pump was frobnicated\n")
     for form in ((), ("--markdown",), ("--json",)):
-        said = say("explain", "--no-facts", "--rules", rules, tmp_path / "log", *form, code=0)
+        said = say("explain", "--no-facts", "--rules", rules, tmp_path / "log", *form, code=1)
         assert "mine.lua" in said and "concatenate" in said, said
