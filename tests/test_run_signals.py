@@ -175,3 +175,16 @@ def test_stopped_and_continued_worker_lives_on(runner):
     p.send_signal(signal.SIGCONT)
     out, _ = p.communicate(timeout=5)
     assert out == b"end\n" and p.returncode == 0
+
+
+def test_signals_of_pipes_and_terminals_are_forwarded_too(runner):
+    numbers = [signal.SIGPIPE, signal.SIGTTIN, signal.SIGTTOU]
+    listener = LISTENER.replace("(1, 2, 3,", "(13, 21, 22, 1, 2, 3,")
+    p = runner.start(PYTHON, "-c", listener)
+    assert p.stdout.readline() == b"ready\n"
+    for number in numbers:
+        p.send_signal(number)
+        assert p.stdout.readline() == b"%d\n" % number
+    p.terminate()
+    p.communicate(timeout=5)
+    assert p.returncode == 42

@@ -178,3 +178,18 @@ def test_terminal_that_goes_away(runner):
     os.close(t.slave)
     os.close(t.master)
     assert t.process.wait(timeout=5) != 0
+
+
+def test_an_end_typed_ahead_arrives(runner):
+    master, slave = pty.openpty()
+    os.write(master, b"hello\n\x04")
+    time.sleep(0.2)
+
+    def own():
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+    with subprocess.Popen(runner.command("cat"), env=runner.env, stdin=slave, stdout=slave, stderr=slave, preexec_fn=own) as run:
+        Terminal.started.append(run)
+        assert run.wait(timeout=8) == 0
+    assert os.read(master, 4096).count(b"hello") >= 2

@@ -72,6 +72,13 @@ static bool asks_to_stop(int signal)
 	return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGHUP;
 }
 
+// A write of ours to a pipe without a reader, a look of ours at a terminal in the background: the worker has its own of these.
+static bool is_for_us(const struct signalfd_siginfo *info)
+{
+	bool terminal = info->ssi_signo == SIGTTIN || info->ssi_signo == SIGTTOU;
+	return (info->ssi_signo == SIGPIPE && info->ssi_pid == (uint32_t)getpid()) || (terminal && info->ssi_code > 0);
+}
+
 static void take_signal(struct supervisor *s, const struct signalfd_siginfo *info)
 {
 	int signal = (int)info->ssi_signo;
@@ -81,7 +88,7 @@ static void take_signal(struct supervisor *s, const struct signalfd_siginfo *inf
 		terminal_continued(s);
 	} else if (signal == SIGWINCH && s->terminal.own) {
 		terminal_resized(&s->terminal);
-	} else if (signal != SIGPIPE && signal != SIGTTIN && signal != SIGTTOU) {
+	} else if (!is_for_us(info)) {
 		// A terminal sends to all of its foreground group; everybody else meant the worker alone.
 		forward(s, signal, info->ssi_code > 0);
 		if (asks_to_stop(signal)) {
@@ -151,7 +158,7 @@ static int begin(struct supervisor *s)
 {
 	make_run_id(s->run_id);
 	sigprocmask(SIG_SETMASK, NULL, &s->outer_mask);
-	s->outer_sigpipe = signal(SIGPIPE, SIG_IGN);
+	s->outer_sigpipe = signal(SIGPIPE, SIG_DFL); // blocked; one that is ignored could not be forwarded
 	s->outer_sigchld = signal(SIGCHLD, SIG_DFL);
 	getrlimit(RLIMIT_NOFILE, &s->outer_files);
 	setrlimit(RLIMIT_NOFILE, &(struct rlimit){s->outer_files.rlim_max, s->outer_files.rlim_max});

@@ -84,6 +84,8 @@ static void set_raw(struct terminal *t, bool raw)
 	if (raw)
 		cfmakeraw(&mode);
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &mode);
+	if (!raw || ioctl(STDIN_FILENO, FIONREAD, &t->ahead)) // while it takes lines, it does not count their ends
+		t->ahead = 0;
 	t->raw = raw;
 	say_raw(raw);
 }
@@ -115,6 +117,14 @@ static void stop_key(struct terminal *t)
 	kill(-group, SIGSTOP);
 }
 
+// A ^D that was typed while the terminal still took whole lines is a zero byte in its buffer once it is raw.
+static void typed_ahead(struct terminal *t)
+{
+	for (size_t i = 0; i < t->n && t->ahead > 0; i++, t->ahead--)
+		if (!t->text[i])
+			t->text[i] = (char)t->outer.c_cc[VEOF];
+}
+
 static void input_ready(struct supervisor *s, struct watch *w, uint32_t events)
 {
 	(void)events;
@@ -125,6 +135,7 @@ static void input_ready(struct supervisor *s, struct watch *w, uint32_t events)
 	ssize_t n = read(w->fd, t->text, sizeof(t->text));
 	t->n = n > 0 ? (size_t)n : 0;
 	t->at = 0;
+	typed_ahead(t);
 	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
 		watch_set(s->epoll, w, 0); // the terminal has gone; SIGHUP tells the rest
 	pass_typed(s);

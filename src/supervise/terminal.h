@@ -9,6 +9,7 @@
 #include <termios.h>
 
 struct terminal {
+	int ahead;  /**< bytes that were typed before the terminal was raw */
 	bool own;   /**< the worker gets a terminal of its own */
 	bool typed; /**< our stdin is the terminal too: what is typed goes to the worker */
 	bool jobs;  /**< our stdin is a terminal: the shell's job control is ours to keep */
