@@ -6,8 +6,8 @@
 #include "emit/redact.h"
 
 #include "base/shell.h"
-#include "emit/secret.h"
 #include "base/telling.h"
+#include "emit/secret.h"
 #include "know/env_vars.h"
 
 #include <stdlib.h>

@@ -70,7 +70,8 @@ static struct ff_span package_of(const char *file)
 		return up_to(after, "/\\.");
 	if (strstr(file, "/lib/python3") || strncmp(file, "<frozen", 7) == 0)
 		return (struct ff_span){NULL, 0};
-	struct ff_span found = FF_SPAN("app"), rest = ff_span_of(file), part; // a source checkout: the last folder that has a known name
+	struct ff_span found = FF_SPAN("app"), rest = ff_span_of(file),
+		       part; // a source checkout: the last folder that has a known name
 	struct ff_table_row row;
 	while (rest.n && ff_span_next(&rest, '/', &part))
 		if (rest.n && find(part, &row))
@@ -117,8 +118,10 @@ static void add_program(struct ff_emitters *e, const char *text)
 
 static void add_kind(struct ff_emitters *e, const struct ff_event *event)
 {
-	static const char *const names[] = {
-		[FF_EVENT_LOADER] = "loader", [FF_EVENT_KERNEL] = "kernel", [FF_EVENT_NCCL] = "nccl", [FF_EVENT_DEATH] = "system"};
+	static const char *const names[] = {[FF_EVENT_LOADER] = "loader",
+		[FF_EVENT_KERNEL] = "kernel",
+		[FF_EVENT_NCCL] = "nccl",
+		[FF_EVENT_DEATH] = "system"};
 	if ((size_t)event->kind < sizeof(names) / sizeof(*names) && names[event->kind])
 		add(e, ff_span_of(names[event->kind]));
 }

@@ -2,8 +2,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/utf8.h"
 #include "base/clean.h"
+#include "base/utf8.h"
 #include "emit/redact.h"
 
 static void check_clean(struct ff_span text, bool utf8)

@@ -1,6 +1,6 @@
 // No byte string may act on a terminal or break out of its line.
-#include "base/utf8.h"
 #include "base/clean.h"
+#include "base/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 // Masking both ways: every kind of secret goes, no ordinary value does. Secrets are put together at run time, so that none
 // stands in this repository; rules/data/secrets.tsv brings an example for each of its rows.
 #include "base/table.h"
+#include "base/telling.h"
 #include "emit/redact.h"
 #include "emit/secret.h"
-#include "base/telling.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
