@@ -133,10 +133,12 @@ rule {
       {container = "shm-size", value = 16, say = "And enlarge /dev/shm."}}} end
     if log.ray and not (log.bus or log.shm_full or log.torch_shm or log.nccl) then return nil end
     local sure = log.dataloader or log.hint or log.torch_shm or log.nccl or log.shm_full
+    local size = math.tointeger(f"system.shm.size")
     local container = f"system.container.runtime" or (f"system.shm.size" or 1e12) < 256 * 1048576 or log.mp
-    return {confidence = sure and 0.93 or container and 0.82 or 0.7, why = {"/dev/shm is too small (a container "
-      .. "has 64 MB of it by default): workers, NCCL and tensor-parallel processes exchange data there.",
-      "Its size is {fact:system.shm.size} bytes."},
+    return {confidence = sure and 0.93 or container and 0.82 or 0.7, why = {"Shared memory (/dev/shm) ran out: workers, "
+      .. "NCCL and tensor-parallel processes exchange data there; a container has 64 MB of it by default.",
+      size and ("Here it holds %s."):format(size >= 1 << 30 and ("%.1f GiB"):format(size / (1 << 30))
+        or ("%d MiB"):format(size >> 20)) or nil},
       fixes = {enlarge(16),
                {argument = "num_workers", value = 0, say = "Or use fewer worker processes (DataLoader)."}}}
   end,

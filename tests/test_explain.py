@@ -151,3 +151,22 @@ def test_of_needed_libraries_the_missing_are_shown(firstfix, tmp_path, needs, sh
     log = b"bitsandbytes library load error: libcudart.so.12: cannot open shared object file: No such file or directory\n"
     run = subprocess.run([firstfix, "explain", "--facts", tmp_path / "facts.json", "-"], input=log, capture_output=True, timeout=30)
     assert shown in run.stdout.decode(), run.stdout.decode()
+
+
+def test_evidence_is_short_and_has_units(firstfix, tmp_path):
+    facts = tmp_path / "facts.json"
+    gpu = {"index": 0, "name": "NVIDIA L4", "memory": {"total": 24152899584, "free": 220200960}, "utilization": {"gpu": 0, "memory": 0}}
+    facts.write_text(json.dumps({"schema": "firstfix.facts/1", "gpus": [gpu], "driver": {"version": "550.54.14"},
+                                 "cuda": {"driver_init": {"code": 802, "name": "CUDA_ERROR_SYSTEM_NOT_READY", "text": "system not yet initialized"}}}))
+    said = subprocess.run([firstfix, "explain", "--facts", facts], input=OOM, capture_output=True, timeout=60).stdout.decode()
+    assert "gpus.0.memory.total: 22.5 GB" in said and "utilization" not in said
+    said = subprocess.run([firstfix, "check", "--facts", facts], capture_output=True, timeout=60).stdout.decode()
+    assert "802 CUDA_ERROR_SYSTEM_NOT_READY system not yet" in said
+
+
+def test_an_answer_is_the_same_every_time(firstfix, tmp_path):
+    facts = tmp_path / "facts.json"
+    facts.write_text(json.dumps({"schema": "firstfix.facts/1", "gpus": [{"index": i, "name": "NVIDIA L4", "mig": False} for i in range(4)]}))
+    answers = {subprocess.run([firstfix, "explain", "--json", "--facts", facts], input=b"RuntimeError: CUDA error: invalid device ordinal\n",
+                              capture_output=True, timeout=60).stdout for _ in range(5)}
+    assert len(answers) == 1

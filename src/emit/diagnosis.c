@@ -95,7 +95,7 @@ static void say_fact(struct writer *w, const char *path, const json_t *evidence)
 		ff_page_say(w->page, FF_MARK_NONE, label ? label : "Needed and not found", "%s", missing.p);
 		return;
 	}
-	bool known = value && !unset && ff_value_text(value, &text);
+	bool known = value && !unset && ff_evidence_text(path, value, &text);
 	w->page->out.failed |= text.failed;
 	if (env && !label)
 		ff_page_say(w->page, FF_MARK_NONE, known ? "Set" : "Not set", "%s%s%s", path + strlen("env."),
@@ -360,11 +360,13 @@ void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
 	const json_t *diagnoses = json_object_get(doc, "diagnoses");
 	if (json_array_size(diagnoses)) {
 		say_root(&w, json_array_get(diagnoses, 0));
+		say_whose_facts(&w);
 		say_others(&w, diagnoses);
-	} else
+	} else {
 		say_nothing_found(&w);
+		say_whose_facts(&w);
+	}
 	say_history(&w);
-	say_whose_facts(&w);
 	say_deep(&w);
 	say_unexplained(&w);
 	say_broken_rules(&w);

@@ -48,6 +48,9 @@ bool ff_report_unknown(const json_t *doc, const char *path, const char *or_path,
 
 /** A value as a person reads it: lists joined, masked secrets named, truth as True and False. False for null and empty lists. */
 bool ff_value_text(const json_t *value, struct ff_buf *out);
+
+/** The value of a fact as evidence: with units, of objects the fields that tell; false when there is nothing to say. */
+bool ff_evidence_text(const char *path, const json_t *value, struct ff_buf *out);
 /** 33672527872 -> "31.4 GB", as torch counts (1024^3). */
 void ff_value_size(int64_t bytes, struct ff_buf *out);
 

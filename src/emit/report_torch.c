@@ -26,6 +26,8 @@ static const char *obstacle(const json_t *doc)
 		return "the driver answers with an error";
 	if (cuda && driver && ff_know_driver_runs(driver, cuda, NULL) == FF_DRIVER_TOO_OLD)
 		return "the driver is too old for the CUDA of this torch";
+	if (ff_know_no_cuda_driver(doc))
+		return "there is no NVIDIA driver";
 	const json_t *gpus = ff_json_at(doc, "gpus");
 	if (json_is_array(gpus) && !json_array_size(gpus))
 		return "no GPU is visible";

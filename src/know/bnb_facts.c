@@ -2,6 +2,7 @@
 #include "know/bnb_facts.h"
 
 #include "know/bnb.h"
+#include "know/driver.h"
 #include "know/gpu_arch.h"
 
 enum { BINARIES_MAX = 128 };
@@ -19,7 +20,7 @@ static enum ff_known gpu_is_there(const json_t *facts, const json_t *env)
 		return FF_KNOWN_YES;
 	if (ff_json_int(facts, "driver.gpu_count", &count))
 		return count > 0 ? FF_KNOWN_YES : FF_KNOWN_NO;
-	return ff_json_at(facts, "driver.error") ? FF_KNOWN_NO : FF_KNOWN_NOT;
+	return ff_json_at(facts, "driver.error") || ff_know_no_cuda_driver(facts) ? FF_KNOWN_NO : FF_KNOWN_NOT;
 }
 
 static const char *highest_capability(const json_t *facts)

@@ -117,3 +117,17 @@ const char *ff_driver_verdict_name(enum ff_driver_verdict verdict)
 	};
 	return names[verdict];
 }
+
+bool ff_know_no_cuda_driver(const json_t *facts)
+{
+	size_t i;
+	json_t *miss;
+	if (ff_json_at(facts, "cuda.driver_library") || ff_json_at(facts, "cuda.driver_version"))
+		return false;
+	json_array_foreach (json_object_get(facts, "errors"), i, miss) {
+		const char *fact = ff_json_text(miss, "fact"), *kind = ff_json_text(miss, "kind");
+		if (fact && kind && strcmp(fact, "cuda.driver_init") == 0 && strcmp(kind, "missing") == 0)
+			return true;
+	}
+	return false;
+}

@@ -1,6 +1,7 @@
 // What an NVIDIA driver can run: rules/data/driver_cuda.tsv and the rule over it.
 #pragma once
 
+#include "base/json.h"
 #include "base/str.h"
 
 enum ff_driver_verdict {
@@ -30,3 +31,6 @@ int ff_know_version_compare(struct ff_span a, struct ff_span b);
 
 /** "ok", "no-ptx", "too-old", "not-known". */
 const char *ff_driver_verdict_name(enum ff_driver_verdict verdict);
+
+/** True when libcuda was looked for and is not on this machine: whatever needs it finds no GPU. */
+bool ff_know_no_cuda_driver(const json_t *facts);
