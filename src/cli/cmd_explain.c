@@ -121,8 +121,8 @@ int ff_cmd_explain(int argc, char **argv)
 		.summary = "from a failure log to the root cause and the one fix to try first",
 		.details = "Without LOG, or with -, the log is read from standard input:\n"
 			   "  docker logs worker 2>&1 | firstfix explain\n"
-			   "Exit code 0: nothing wrong found; 1: something is wrong and was said; 2: wrong use or "
-			   "unreadable input.",
+			   "Exit code 0: nothing wrong found, or only stopped; 1: it failed, whether or not the cause is "
+			   "known; 2: wrong use or unreadable input.",
 		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
 		.operands_max = 1,
