@@ -1,10 +1,15 @@
--- Compiling an extension: the compilers, headers, libraries and memory that the build needs, and sources older than torch's headers.
+-- Compiling an extension: the compilers, headers, libraries and memory that the build needs, and sources older than
+-- torch's headers.
+
 
 rule {
   id = "ext.abi-mismatch/source",
   signatures = {
-    thc = [[(?:THC/THC\w*\.(?:h|cuh)['"]?: No such file|(?:cannot open source file|Cannot open include file:) ['"]THC/THC)]],
-    gone = [=[(?:['‘"](?:AT_CHECK|THCState_getCurrentStream|THCudaMalloc|THCCeilDiv)['’"] was not declared|identifier ['"](?:AT_CHECK|THCCeilDiv|THCudaMalloc|THCState_getCurrentStream)['"] (?:is undefined|not found))]=],
+    thc = [[(?:THC/THC\w*\.(?:h|cuh)['"]?: No such file|(?:cannot open source file|]]
+      .. [[Cannot open include file:) ['"]THC/THC)]],
+    gone = [=[(?:['‘"](?:AT_CHECK|THCState_getCurrentStream|THCudaMalloc|THCCeilDiv)['’"] was not declared|]=]
+      .. [=[identifier ['"](?:AT_CHECK|THCCeilDiv|THCudaMalloc|THCState_getCurrentStream)['"] (?:is undefined|]=]
+      .. [=[not found))]=],
     deprecated = [[no suitable conversion function from "(?:const )?at::DeprecatedTypeProperties"]],
     standard = [[#error C\+\+(?<standard>1[47]|20) or later compatible compiler is required]],
   },
@@ -16,59 +21,78 @@ rule {
     local why = log.standard and not (log.thc or log.gone or log.deprecated)
       and "This torch's headers need C++{standard}, and the extension's build asks for an older standard."
       or "The extension uses a part of torch's C++ interface that this torch no longer has."
-    return {title = "the extension's sources are older than the installed torch", why = {why, "torch is {fact:torch.version}."}}
+    return {title = "the extension's sources are older than the installed torch",
+      why = {why, "torch is {fact:torch.version}."}}
   end,
   fixes = {
-    {kind = "pip:package", say = "Install a release of the extension that was written for this torch (or its prebuilt wheel)."},
-    {kind = "pip-downgrade:torch", say = "Or install the torch that its documentation names."},
-    {kind = "code", say = "Or port it: THC headers went with torch 1.11, AT_CHECK became TORCH_CHECK, type() became scalar_type(), and torch 2.1 needs -std=c++17."},
+    {code = true, kind = "pip:package",
+      say = "Install a release of the extension that was written for this torch (or its prebuilt wheel)."},
+    {install = "torch", older = true, kind = "pip-downgrade:torch",
+      say = "Or install the torch that its documentation names."},
+    {code = true, say = "Or port it: THC headers went with torch 1.11, AT_CHECK became TORCH_CHECK, type() became "
+      .. "scalar_type(), and torch 2.1 needs -std=c++17."},
   },
-  doc = {looks = "THC/THC.h: No such file, 'AT_CHECK' was not declared, 'C++17 or later compatible compiler is required'.", check = "Which torch the extension was written for."},
+  doc = {looks = "THC/THC.h: No such file, 'AT_CHECK' was not declared, 'C++17 or later compatible compiler is "
+    .. "required'.", check = "Which torch the extension was written for."},
 }
 
 rule {
   id = "oom.host/compiler",
   signatures = {
-    killed = [[(?:Killed signal terminated program (?:cc1plus|cc1|cicc|as|ptxas)|nvcc error\s*: '(?:cicc|ptxas|cudafe\+\+|cc1plus)' died due to signal 9|internal compiler error: Killed \(program cc1plus\))]],
+    killed = [[(?:Killed signal terminated program (?:cc1plus|cc1|cicc|as|ptxas)|nvcc error\s*: '(?:cicc|ptxas|]]
+      .. [[cudafe\+\+|cc1plus)' died due to signal 9|internal compiler error: Killed \(program cc1plus\))]],
   },
   facts = {"system.memory.total", "env.MAX_JOBS"},
   explains = {"cuda.toolkit-mismatch", "pip.broken-install"},
   confidence = 0.93,
-  why = {"The compiler was killed for want of memory: a build starts as many compilers as there are cores, and each takes several GB.", "MAX_JOBS is {fact:env.MAX_JOBS}."},
+  why = {"The compiler was killed for want of memory: a build starts as many compilers as there are cores, and "
+    .. "each takes several GB.", "MAX_JOBS is {fact:env.MAX_JOBS}."},
   fixes = {
-    {kind = "env:MAX_JOBS", say = "Let fewer compilers run at once.", command = "export MAX_JOBS=2", set = {MAX_JOBS = "2"}},
-    {kind = "pip:package", say = "Or install a prebuilt wheel."},
-    {kind = "hardware", say = "Or build on a machine with more memory."},
+    {set = {MAX_JOBS = "2"}, say = "Let fewer compilers run at once."},
+    {code = true, kind = "pip:package", say = "Or install a prebuilt wheel."},
+    {hardware = true, say = "Or build on a machine with more memory."},
   },
-  doc = {looks = "'Killed signal terminated program cc1plus', 'cicc died due to signal 9'.", check = "MAX_JOBS, memory while it builds."},
+  doc = {looks = "'Killed signal terminated program cc1plus', 'cicc died due to signal 9'.",
+    check = "MAX_JOBS, memory while it builds."},
 }
 
 rule {
   id = "cuda.lib-missing/linker",
   signatures = {
-    linker = [[(?:cannot find|unable to find library) -l(?<library>cudart|cudart_static|cudadevrt|cublas|cublasLt|cudnn|curand|cusparse|cusolver|cufft|nvrtc|nvToolsExt|nccl)\b]],
-    header = [[(?:(?:fatal|catastrophic) error: |cannot open source file "|Cannot open include file: ')(?<header>cudnn\w*\.h|nccl\.h|NvInfer\w*\.h|cusparseLt\.h)\b]],
+    linker = [[(?:cannot find|unable to find library) -l(?<library>cudart|cudart_static|cudadevrt|cublas|]]
+      .. [[cublasLt|cudnn|curand|cusparse|cusolver|cufft|nvrtc|nvToolsExt|nccl)\b]],
+    header = [[(?:(?:fatal|catastrophic) error: |cannot open source file "|]]
+      .. [[Cannot open include file: ')(?<header>cudnn\w*\.h|nccl\.h|NvInfer\w*\.h|cusparseLt\.h)\b]],
   },
   facts = {"cuda.toolkit.version", "env.CUDA_HOME", "torch.cuda"},
   specific_over = {"cuda.nvcc-missing", "triton.compile"},
   confidence = 0.88,
   when = function(f, log)
     if log.header and not log.linker then
-      local package = log.header.header:match[[^cudnn]] and "cudnn" or log.header.header:match[[^nccl]] and "nccl" or log.header.header:match[[^cusparseLt]] and "cusparselt" or nil
+      local package = log.header.header:match[[^cudnn]] and "cudnn" or log.header.header:match[[^nccl]] and "nccl"
+        or log.header.header:match[[^cusparseLt]] and "cusparselt" or nil
       local cu = type(f"torch.cuda") == "string" and f"torch.cuda":match[[^\d+]] or "12"
-      return {hit = log.header, why = "The build needs {header}, which does not come with the CUDA toolkit, and it is not on the include path.",
-        fixes = {{kind = package and ("pip:nvidia-%s-cu%s"):format(package, cu) or "pip:tensorrt", say = "Install the package that brings it and name its include folder.",
-                  command = package and ("pip install nvidia-%s-cu%s && export CPATH=$(python -c 'import nvidia.%s as p; print(list(p.__path__)[0])')/include:$CPATH"):format(package, cu, package) or nil},
-                 {kind = "toolkit", say = "Or install its development package (an image with -cudnn-devel in its name has cuDNN's)."}, {kind = "pip:package", say = "Or install a prebuilt wheel of what is built."}}}
+      return {hit = log.header, why = "The build needs {header}, which does not come with the CUDA toolkit, and it "
+        .. "is not on the include path.",
+        fixes = {{install = package and ("nvidia-%s-cu%s"):format(package, cu) or "tensorrt",
+            say = "Install the package that brings it, and name its include folder in CPATH."},
+          {toolkit = "install", say = "Or install its development package (an image with -cudnn-devel in its name "
+            .. "has cuDNN's)."},
+          {code = true, kind = "pip:package", say = "Or install a prebuilt wheel of what is built."}}}
     end
-    return {why = {"The linker does not find lib{library}.so: the toolkit that CUDA_HOME names has no development libraries (often a conda environment with nvcc alone), or they lie elsewhere.", "CUDA_HOME is {fact:env.CUDA_HOME}."}}
+    return {why = {"The linker does not find lib{library}.so: the toolkit that CUDA_HOME names has no development "
+      .. "libraries (often a conda environment with nvcc alone), or they lie elsewhere.",
+      "CUDA_HOME is {fact:env.CUDA_HOME}."}}
   end,
   fixes = {
-    {kind = "toolkit", say = "Use one complete toolkit: install its development libraries, and let CUDA_HOME name that toolkit.", command = "apt-get install -y cuda-libraries-dev-12-4   # conda: conda install -c nvidia cuda-libraries-dev"},
-    {kind = "env:CUDA_HOME", say = "If one is installed, point CUDA_HOME at it.", command = "export CUDA_HOME=/usr/local/cuda LIBRARY_PATH=/usr/local/cuda/lib64:$LIBRARY_PATH"},
-    {kind = "env:LIBRARY_PATH", say = "Or name the folder that holds the library.", command = "export LIBRARY_PATH=/usr/local/cuda/lib64:$LIBRARY_PATH"},
+    {toolkit = "install",
+      say = "Use one complete toolkit: install its development libraries, and let CUDA_HOME name that toolkit."},
+    {set = {CUDA_HOME = "{fact:cuda.toolkit.path}"}, say = "Point CUDA_HOME at the installed toolkit."},
+    {prepend = "LIBRARY_PATH", entry = "{fact:cuda.toolkit.path}/lib64",
+      say = "Or name the folder that holds the library."},
   },
-  doc = {looks = "cannot find -lcudart (-lcurand, -lcublas), cudnn.h: No such file.", check = "ls $CUDA_HOME/lib64; which toolkit nvcc belongs to."},
+  doc = {looks = "cannot find -lcudart (-lcurand, -lcublas), cudnn.h: No such file.",
+    check = "ls $CUDA_HOME/lib64; which toolkit nvcc belongs to."},
 }
 
 rule {
@@ -76,29 +100,111 @@ rule {
   signatures = {ninja = [[Ninja is required to load C\+\+ extensions]]},
   confidence = 0.93,
   why = "torch compiles an extension at run time with ninja, and ninja is not on the path.",
-  fixes = {{kind = "pip:ninja", say = "Install it in this environment (and have its bin folder on PATH).", command = "pip install ninja"}},
-  doc = {looks = "'Ninja is required to load C++ extensions'.", check = "ninja --version in the process's own environment."},
+  fixes = {{install = "ninja", say = "Install it in this environment (and have its bin folder on PATH)."}},
+  doc = {looks = "'Ninja is required to load C++ extensions'.",
+    check = "ninja --version in the process's own environment."},
 }
 
+-- nvcc names the range of compilers that it accepts in its own headers; what stands outside is refused.
 rule {
-  id = "cuda.toolkit-mismatch/host",
+  id = "ext.compiler-unsupported",
   signatures = {
     math = [[exception specification is incompatible with that of previous function ["'](?<fn>\w+)]],
-    old_gcc = [[The current installed version of (?<cc>\S+) \((?<have>[\d.]+)\) is less than the minimum required version by CUDA (?<cuda>[\d.]+) \((?<need>[\d.]+)\)]],
+    old_gcc = [[The current installed version of (?<cc>\S+) \((?<have>[\d.]+)\) is less than the minimum required ]]
+      .. [[version by CUDA (?<cuda>[\d.]+) \((?<need>[\d.]+)\)]],
+    new_gcc = [[(?:(?:#error -- )?unsupported GNU version! gcc versions later than (?<gcc>\d+)|]]
+      .. [[The current installed version of \S+ \((?<have2>[\d.]+)\) is greater than the maximum required ]]
+      .. [[version[^\n]*?(?:CUDA (?<cuda2>[\d.]+) \((?<most>[\d.]+)\))?|#error -- unsupported (?:GNU|clang) ]]
+      .. [[version|error: parameter packs not expanded with)]],
     msvc = [[unsupported Microsoft Visual Studio version]],
   },
-  facts = {"cuda.toolkit.version", "system.libc.version"},
+  context = {other = [[(?:The detected CUDA version|Installed CUDA version|Unsupported gpu architecture)]]},
+  unless = {"other"},
+  facts = {"cuda.toolkit.version", "env.CC", "system.libc.version"},
+  explains = {"cuda.toolkit-mismatch", "pip.broken-install"},
   confidence = 0.9,
-  when = function(_, log)
+  when = function(f, log)
+    local newer = {toolkit = "install", say = "Install a newer CUDA toolkit, of the major version that torch was "
+      .. "built with."}
     if log.old_gcc then
-      return {hit = log.old_gcc, title = "the host compiler is too old for this CUDA toolkit", why = "CUDA {cuda} needs {cc} {need} or later, and {have} is installed.",
-        fixes = {{kind = "apt:g++", say = "Install a newer compiler and build with it.", command = "export CC=gcc-11 CXX=g++-11"}, {kind = "conda", say = "Without root: conda's compilers.", command = "conda install -c conda-forge gxx_linux-64=11"}, {kind = "os", say = "Or use a newer base image."}}}
+      return {hit = log.old_gcc, title = "the host compiler is too old for this CUDA toolkit",
+        why = "CUDA {cuda} needs {cc} {need} or later, and {have} is installed.",
+        fixes = {{code = true, kind = "env:CC", say = "Build with a newer compiler: install it, and name it in CC "
+          .. "and CXX."},
+          {conda = "gxx_linux-64", need = ">={need}", say = "Without root: conda's compilers."},
+          {host = true, say = "Or use a newer base image."}}}
+    end
+    if log.new_gcc then
+      local most = log.new_gcc.gcc or log.new_gcc.most and log.new_gcc.most:match[[^\d+]]
+      return {hit = log.new_gcc, title = "the host compiler is newer than this CUDA toolkit knows",
+        why = {"This CUDA toolkit does not accept the installed compiler: it is newer than the toolkit knows.",
+          most and ("It takes gcc up to %s."):format(most) or nil, "Toolkit {fact:cuda.toolkit.version}."},
+        fixes = {most and {system = "gcc-" .. most, say = ("Install gcc %s and build with it."):format(most)}
+            or {code = true, kind = "env:CC", say = "Build with an older gcc: install it, and name it in CC and CXX."},
+          most and {set = {CC = "gcc-" .. most, CXX = "g++-" .. most, NVCC_PREPEND_FLAGS = "-ccbin g++-" .. most},
+            say = ("Build with gcc %s, once it is installed."):format(most)} or newer, most and newer or nil}}
     end
     return {title = "this CUDA toolkit is too old for the system's compiler and headers",
-      why = {log.math and "The C library's headers declare {fn} otherwise than this CUDA toolkit's: the toolkit is older than the system." or "This CUDA toolkit does not accept the installed Visual Studio: it is newer than the toolkit knows.", "Toolkit {fact:cuda.toolkit.version}."},
-      fixes = {{kind = "toolkit", say = "Install a newer CUDA toolkit (of the major version that torch was built with).", command = "nvcc --version"}, {kind = "os", say = "Or build in an image of the system that this toolkit was made for."}}}
+      why = {log.math and "The C library's headers declare {fn} otherwise than this CUDA toolkit's: the toolkit is "
+        .. "older than the system."
+        or "This CUDA toolkit does not accept the installed Visual Studio: it is newer than the toolkit knows.",
+        "Toolkit {fact:cuda.toolkit.version}."},
+      fixes = {newer, {host = true, say = "Or build in an image of the system that this toolkit was made for."}}}
   end,
-  doc = {looks = "'exception specification is incompatible with that of previous function', 'unsupported Microsoft Visual Studio version'.", check = "nvcc --version, gcc --version, ldd --version."},
+  doc = {
+    looks = "'unsupported GNU version! gcc versions later than 12', 'unsupported Microsoft Visual Studio version'.",
+    check = "nvcc --version, gcc --version, ldd --version.",
+  },
+}
+
+-- pip builds a source distribution in an environment of its own that holds only what pyproject.toml names: the
+-- installed torch
+
+-- is not in it, though the process that calls pip has it.
+rule {
+  id = "ext.build-isolation",
+  signatures = {
+    setup = [[(?:ModuleNotFoundError|ImportError): No module named '?(?<module>torch|numpy|psutil|wheel|]]
+      .. [[packaging|setuptools_scm|pybind11|ninja|Cython)'?]],
+  },
+  context = {
+    building = [[(?:Getting requirements to build (?:wheel|editable)|prepare_metadata_for_build_(?:wheel|]]
+      .. [[editable)|get_requires_for_build_(?:wheel|editable)|build_meta\.py|pip-build-env-|]]
+      .. [[Preparing metadata \(pyproject\.toml\)|Failed to build `|egg_info)]],
+    egg = [[(?:pip-install-|pip-req-build-)]],
+    collecting = [[Collecting (?<package>[A-Za-z0-9][\w.-]*)]],
+    failed = [[(?:Failed to build (?:installable wheels for [^\n]*\()?`?|]]
+      .. [[error: metadata-generation-failed[^\n]*for |from )(?<package2>[a-z][\w-]+)]],
+    folder = [[pip-(?:install|req-build)-\w+/(?<package3>[a-z][\w-]+?)_[0-9a-f]{32}]],
+  },
+  facts = {"torch.version", "python.executable"},
+  explains = {"pip.module-missing", "pip.broken-install"},
+  specific_over = {"pip.module-missing"},
+  when = function(f, log)
+    if not log.building and not log.egg then return nil end
+    local package = log.folder and log.folder.package3 or log.failed and log.failed.package2
+    if not package then
+      local all = log.all"collecting"
+      package = #all > 0 and all[#all].package or nil
+    end
+    package = package and package:lower():gsub("_", "-")
+    local torch = log.setup.module == "torch"
+    local inside = package and {install = package, build = true, kind = "param:no_build_isolation",
+      say = ("Build %s in this environment, where %s is installed."):format(package, log.setup.module)}
+      or {code = true, kind = "param:no_build_isolation", say = "Build it with --no-build-isolation."}
+    local first = {install = log.setup.module, say = ("Install %s in this environment first."):format(log.setup.module)}
+    local there = f.pkg(log.setup.module)
+    return {hit = log.setup, confidence = torch and 0.92 or 0.85,
+      title = "a source build does not see the installed " .. log.setup.module,
+      why = {"pip builds from source in an environment of its own, which does not hold {module}: the build imports "
+        .. "it and does not say "
+        .. "so in its requirements.", "torch {fact:torch.version} is installed outside of it."},
+      fixes = there == false and {first, inside} or {inside, first}}
+  end,
+  doc = {
+    looks = "ModuleNotFoundError: No module named 'torch', below 'Getting requirements to build wheel'.",
+    check = "Whether torch is installed in the environment; --no-build-isolation.",
+  },
 }
 
 rule {
@@ -106,38 +212,48 @@ rule {
   signatures = {aio = [[(?:cannot find -laio\b|libaio\.h: No such file|Unable to JIT load the async_io op)]]},
   confidence = 0.9,
   title = "libaio's development files are not installed",
-  why = "DeepSpeed's async_io (offload to NVMe) is compiled against libaio, and its headers and library are not installed.",
-  fixes = {{kind = "apt:libaio-dev", say = "Install them.", command = "apt-get update && apt-get install -y libaio-dev"}, {kind = "conda", say = "Without root: conda's.", command = "conda install -c conda-forge libaio && export CFLAGS=-I$CONDA_PREFIX/include LDFLAGS=-L$CONDA_PREFIX/lib"}},
+  why = "DeepSpeed's async_io (offload to NVMe) is compiled against libaio, and its headers and library are not "
+    .. "installed.",
+  fixes = {{system = "libaio-dev", say = "Install them."}, {conda = "libaio", say = "Without root: conda's."}},
   doc = {looks = "cannot find -laio, 'Unable to JIT load the async_io op'.", check = "ds_report."},
 }
 
 rule {
   id = "ext.abi-mismatch/jit-cache",
-  signatures = {cache = [[(?<folder>/[^\s:'"]*torch_extensions/[^\s:'"]+)/(?<name2>\w+)\.so: cannot open shared object file]]},
+  signatures = {cache = [[(?<folder>/[^\s:'"]*torch_extensions/[^\s:'"]+)/(?<name2>\w+)\.so: cannot open shared ]]
+    .. [[object file]]},
   facts = {"cuda.toolkit.version", "env.CUDA_HOME"},
   confidence = 0.66,
   title = "an extension that torch compiles at run time was not built to the end",
-  why = "{name2}.so is compiled at the first use and is not there: an earlier build of it failed or was broken off (its error stands in that run's log), and its folder was left behind.",
+  why = "{name2}.so is compiled at the first use and is not there: an earlier build of it failed or was broken off "
+    .. "(its error stands in that run's log), and its folder was left behind.",
   fixes = {
-    {kind = "rebuild:extension", say = "Remove its folder and start once more, with one process; what then fails is the build itself.", command = "rm -rf {folder}"},
-    {kind = "toolkit", say = "The build needs ninja, a C++ compiler and the CUDA toolkit of torch's version (CUDA_HOME)."},
+    {move = "{folder}", kind = "rebuild:extension",
+      say = "Put its folder out of the way and start once more, with one process; what then fails is the build "
+        .. "itself."},
+    {toolkit = "install", say = "The build needs ninja, a C++ compiler and the CUDA toolkit of torch's version "
+      .. "(CUDA_HOME)."},
   },
-  doc = {looks = ".../torch_extensions/.../cpu_adam.so: cannot open shared object file.", check = "The first error of the first run; ds_report."},
+  doc = {looks = ".../torch_extensions/.../cpu_adam.so: cannot open shared object file.",
+    check = "The first error of the first run; ds_report."},
 }
 
 rule {
   id = "pip.broken-install/libtorch",
-  signatures = {lib = [[(?<lib>libtorch_(?:global_deps|cuda_linalg|python|cpu)|libc10|libshm)\.so: cannot open shared object file]]},
+  signatures = {lib = [[(?<lib>libtorch_(?:global_deps|cuda_linalg|python|cpu)|libc10|]]
+    .. [[libshm)\.so: cannot open shared object file]]},
   context = {extension = [=[(?:site|dist)-packages/(?!torch/)(?<other>\w+)/]=]},
   facts = {"torch.version"},
   specific_over = {"ext.abi-mismatch"},
   when = function(_, log)
     local text = log.lib.text
     if not (text:has("/torch/lib/") or text:has("global_deps") or text:has("cuda_linalg")) then return nil end
-    return {confidence = 0.85, title = "torch's own libraries are not all there", why = "{lib}.so belongs to torch itself and is missing: the install is torn (two releases mixed, files removed, or broken off).",
-      fixes = {{kind = "pip:torch", say = "Remove torch fully and install it again.", command = "pip uninstall -y torch && pip install --no-cache-dir torch"}}}
+    return {confidence = 0.85, title = "torch's own libraries are not all there", why = "{lib}.so belongs to torch "
+      .. "itself and is missing: the install is torn (two releases mixed, files removed, or broken off).",
+      fixes = {{install = "torch", fresh = true, say = "Lay torch down anew."}}}
   end,
-  doc = {looks = "libtorch_global_deps.so, libtorch_cuda_linalg.so: cannot open shared object file.", check = "ls .../site-packages/torch/lib."},
+  doc = {looks = "libtorch_global_deps.so, libtorch_cuda_linalg.so: cannot open shared object file.",
+    check = "ls .../site-packages/torch/lib."},
 }
 
 rule {
@@ -146,13 +262,15 @@ rule {
   facts = {"system.libc.version", "system.kernel"},
   confidence = 0.88,
   title = "a library asks for an executable stack, which this system no longer gives",
-  why = {"{file} is marked as needing an executable stack; glibc 2.41 and hardened kernels refuse to load such libraries.", "glibc is {fact:system.libc.version}."},
+  why = {"{file} is marked as needing an executable stack; glibc 2.41 and hardened kernels refuse to load such "
+    .. "libraries.", "glibc is {fact:system.libc.version}."},
   fixes = {
-    {kind = "pip:package", say = "Upgrade the package that brings it: newer builds have no such mark."},
-    {kind = "rebuild:package", say = "Or clear the mark in the file.", command = "patchelf --clear-execstack $(find / -name '{file}' 2>/dev/null | head -1)"},
-    {kind = "os", say = "Or use an image with an older glibc."},
+    {code = true, kind = "pip:package", say = "Upgrade the package that brings it: newer builds have no such mark."},
+    {code = true, kind = "rebuild:package", say = "Or clear the mark in the file (patchelf --clear-execstack)."},
+    {host = true, say = "Or use an image with an older glibc."},
   },
-  doc = {looks = "cannot enable executable stack as shared object requires: Invalid argument.", check = "ldd --version; readelf -lW FILE.so | grep STACK."},
+  doc = {looks = "cannot enable executable stack as shared object requires: Invalid argument.",
+    check = "ldd --version; readelf -lW FILE.so | grep STACK."},
 }
 
 rule {
@@ -163,9 +281,12 @@ rule {
   title = "a library has to be loaded at the process's start",
   why = "{file} keeps thread-local data in a block of fixed size, which is full by the time it is loaded.",
   fixes = {
-    {kind = "env:LD_PRELOAD", say = "Load it first (or import the package that brings it before all others).", command = "export LD_PRELOAD={path}{file}"},
-    {kind = "code", say = "Or import that package first in the program."},
-    {kind = "os", say = "Or enlarge that block, where the C library allows it (GLIBC_TUNABLES=glibc.rtld.optional_static_tls=16384)."},
+    {set = {LD_PRELOAD = "{path}{file}"}, say = "Load it first (or import the package that brings it before all "
+      .. "others)."},
+    {code = true, say = "Or import that package first in the program."},
+    {set = {GLIBC_TUNABLES = "glibc.rtld.optional_static_tls=16384"},
+      say = "Or enlarge that block, where the C library allows it."},
   },
-  doc = {looks = "libgomp.so.1: cannot allocate memory in static TLS block.", check = "The order of imports; architecture (often aarch64)."},
+  doc = {looks = "libgomp.so.1: cannot allocate memory in static TLS block.",
+    check = "The order of imports; architecture (often aarch64)."},
 }

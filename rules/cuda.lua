@@ -67,17 +67,38 @@ rule {
   doc = {looks = "libcudart.so.12: cannot open shared object file, libcudnn.so.9, libnvrtc-builtins.", check = "`firstfix libs FILE.so`: what is needed, what would be chosen."},
 }
 
+-- Off the path where something stands on it; else the wheel that does not go with torch.
+local function conflict_fixes(f, log)
+  local path = f.env"LD_LIBRARY_PATH"
+  local off = {unset = {"LD_LIBRARY_PATH"},
+    say = "Take the foreign CUDA folders off LD_LIBRARY_PATH, so that the libraries that came with torch are used."}
+  local torch_cuda = f"torch.cuda"
+  local major = type(torch_cuda) == "string" and torch_cuda:match[[^\d+]] or "12"
+  local wheel = {install = log.nccl_symbol and "libnccl.so.2" or "libnvJitLink.so." .. major,
+    say = "Install it in exactly the version that this torch asks for (pip check)."}
+  local again = {install = "torch", fresh = true, say = "Or lay torch down anew, with what it depends on."}
+  if path == false then return {wheel, again} end
+  return {off, wheel, again}
+end
+
 rule {
   id = "cuda.lib-conflict",
   signatures = {
-    nvjitlink = [=[(?<file>[^\s:'"]+\.so[\d.]*): undefined symbol: (?<symbol>_{0,2}(?:nvJitLink|nvrtc|cublas|cublasLt|cusparse|cusolver|cufft|curand|cudnn|nccl|cuda)[A-Za-z]\w*)(?:, version (?<version>\S+))?]=],
-    version = [=[(?<file2>[^\s:'"]+lib(?:cudart|cublas|cublasLt|cudnn|cusparse|nvJitLink|nvrtc|nccl|cufft|cusolver)[\w.]*): version [`'"](?<version2>[^'"`]+)['"`] not found]=],
-    symbol_version = [[symbol (?<symbol2>\w+),? version (?<version3>\S+) not defined in file (?<lib>lib(?:cu|nv)\w+\.so[\d.]*)]],
-    nccl_symbol = [[undefined symbol: (?<symbol3>nccl(?:CommRegister|CommWindow\w*|MemAlloc|CommSplit|CommInitRankConfig|\w+))]],
+    nvjitlink = [=[(?<file>[^\s:'"]+\.so[\d.]*): undefined symbol: (?<symbol>_{0,2}(?:nvJitLink|nvrtc|cublas|]=]
+      .. [=[cublasLt|cusparse|cusolver|cufft|curand|cudnn|nccl|cuda)[A-Za-z]\w*)(?:, version (?<version>\S+))?]=],
+    version = [=[(?<file2>[^\s:'"]+lib(?:cudart|cublas|cublasLt|cudnn|cusparse|nvJitLink|nvrtc|nccl|cufft|]=]
+      .. [=[cusolver)[\w.]*): version [`'"](?<version2>[^'"`]+)['"`] not found]=],
+    symbol_version = [[symbol (?<symbol2>\w+),? version (?<version3>\S+) not defined in file (?<lib>lib(?:cu|]]
+      .. [[nv)\w+\.so[\d.]*)]],
+    nccl_symbol = [[undefined symbol: (?<symbol3>nccl(?:CommRegister|CommWindow\w*|MemAlloc|CommSplit|]]
+      .. [[CommInitRankConfig|\w+))]],
     jax = [[Unable to load (?<jax>cuSPARSE|cuBLAS|cuDNN|cuSOLVER|cuFFT|CUPTI|cuda runtime)\. Is it installed\?]],
     myelin = [[Compiled against (?<built>cu\w+ [\d.]+) but running against (?<found>cu\w+ [\d.]+)]],
-    multiple = [[(?:Multiple (?:CUDA|cuDNN|libcudart) (?:versions|libraries)|two different versions of lib(?:cudart|cudnn))]],
-    cublas_lt = [[(?:(?:CUBLAS_STATUS_NOT_INITIALIZED|CUBLAS_STATUS_INVALID_VALUE|CUBLAS_STATUS_INTERNAL_ERROR) when calling `?cublas(?:GemmEx|LtMatmul|SgemmStridedBatched|Sgemm)|CUSOLVER_STATUS_INTERNAL_ERROR)]],
+    multiple = [[(?:Multiple (?:CUDA|cuDNN|libcudart) (?:versions|libraries)|]]
+      .. [[two different versions of lib(?:cudart|cudnn))]],
+    cublas_lt = [[(?:(?:CUBLAS_STATUS_NOT_INITIALIZED|CUBLAS_STATUS_INVALID_VALUE|]]
+      .. [[CUBLAS_STATUS_INTERNAL_ERROR) when calling `?cublas(?:GemmEx|LtMatmul|SgemmStridedBatched|Sgemm)|]]
+      .. [[CUSOLVER_STATUS_INTERNAL_ERROR)]],
   },
   context = {
     cudnn_version = [[cuDNN version incompatibility]],
@@ -91,30 +112,38 @@ rule {
   when = function(f, log)
     local hit = log.nvjitlink or log.version or log.symbol_version or log.nccl_symbol or log.myelin or log.multiple
     if not hit and log.jax then
-      return {hit = log.jax, confidence = 0.66, why = {"JAX finds no usable {jax}: mostly LD_LIBRARY_PATH puts a toolkit's libraries before those that came with its wheels.", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
-        fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Start once without LD_LIBRARY_PATH.", command = "unset LD_LIBRARY_PATH", unset = {"LD_LIBRARY_PATH"}}, {kind = "pip:nvidia-cusparse-cu12", say = "Or reinstall JAX with its CUDA libraries.", command = "pip install -U 'jax[cuda12]'"}}}
+      return {hit = log.jax, confidence = 0.66, why = {"JAX finds no usable {jax}: mostly LD_LIBRARY_PATH puts a "
+        .. "toolkit's libraries before those that came with its wheels.",
+        "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
+        fixes = {{unset = {"LD_LIBRARY_PATH"}, say = "Start once without LD_LIBRARY_PATH."},
+          {install = "jax", extra = "cuda12", say = "Or reinstall JAX with its CUDA libraries."}}}
     end
     if not hit then
       if log.assert_seen then return nil end
-      return {hit = log.cublas_lt, confidence = 0.5, why = "cuBLAS fails in its first product: a bad index or too little memory just before, or a foreign cuBLAS that was loaded first.",
-        fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Rule out a foreign library: start once without LD_LIBRARY_PATH.", command = "env -u LD_LIBRARY_PATH python ..."}, {kind = "code", say = "Then run once with CUDA_LAUNCH_BLOCKING=1: an index out of range shows itself there."}}}
+      return {hit = log.cublas_lt, confidence = 0.5, why = "cuBLAS fails in its first product: a bad index or too "
+        .. "little memory just before, or a foreign cuBLAS that was loaded first.",
+        fixes = {{unset = {"LD_LIBRARY_PATH"}, say = "Rule out a foreign library: start once without LD_LIBRARY_PATH."},
+          {code = true, say = "Then run once with CUDA_LAUNCH_BLOCKING=1: an index out of range shows itself there."}}}
     end
     local driver_symbol = hit.symbol and hit.symbol:match[=[^cuda?[A-Z]]=] and hit.text:match[[libcuda\.so]]
     return {hit = hit, confidence = 0.9,
-      why = {"A CUDA library of another version was loaded first: a symbol that the caller was built with is not in it.", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}.", driver_symbol and "The library is the driver's own." or nil},
-      fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Take the foreign CUDA folders off LD_LIBRARY_PATH, so that the libraries that came with torch are used.", command = "unset LD_LIBRARY_PATH", unset = {"LD_LIBRARY_PATH"}},
-               {kind = log.nccl_symbol and "pip:nvidia-nccl-cu12" or "pip:nvidia-nvjitlink-cu12", say = "Or install the nvidia-* packages in exactly the versions that this torch asks for (pip check)."},
-               {kind = "pip:torch", say = "Or reinstall torch, which brings them.", command = "pip install --force-reinstall torch"}}}
+      why = {"A CUDA library of another version was loaded first: a symbol that the caller was built with is not in "
+        .. "it.", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}.", driver_symbol
+            and "The library is the driver's own." or nil},
+      fixes = conflict_fixes(f, log)}
   end,
-  doc = {looks = "undefined symbol: __nvJitLinkComplete_12_4, version libcudnn... not found, ncclCommRegister.", check = "cuda.conflicts and cuda.libraries[].chosen_by in the report; LD_LIBRARY_PATH."},
+  doc = {looks = "undefined symbol: __nvJitLinkComplete_12_4, version libcudnn... not found, ncclCommRegister.",
+    check = "cuda.conflicts and cuda.libraries[].chosen_by in the report; LD_LIBRARY_PATH."},
 }
 
 rule {
   id = "cudnn.mismatch",
   signatures = {
-    incompatibility = [[cuDNN version incompatibility: PyTorch was compiled\s+against \((?<built>[\d, ]+)\) but found runtime version \((?<found>[\d, ]+)\)]],
+    incompatibility = [[cuDNN version incompatibility: PyTorch was compiled\s+against \((?<built>[\d, ]+)\) but ]]
+      .. [[found runtime version \((?<found>[\d, ]+)\)]],
     loaded = [[Loaded runtime CuDNN library: (?<found2>[\d.]+) but source was compiled with: (?<built2>[\d.]+)]],
-    sublibrary = [[(?:CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH|CUDNN_STATUS_VERSION_MISMATCH|Could not load library libcudnn_\w+\.so[\d.]*|cudnn\w*: (?:version )?mismatch)]],
+    sublibrary = [[(?:CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH|CUDNN_STATUS_VERSION_MISMATCH|]]
+      .. [[Could not load library libcudnn_\w+\.so[\d.]*|cudnn\w*: (?:version )?mismatch)]],
   },
   facts = {"env.LD_LIBRARY_PATH", "torch.cudnn", "torch.version"},
   specific_over = {"cuda.lib-conflict", "cuda.lib-missing"},
@@ -124,16 +153,22 @@ rule {
     if absent and not (log.incompatibility or log.loaded) then return nil end -- not there at all: cuda.lib-missing
     local preload = f.env"LD_PRELOAD"
     if type(preload) == "string" and preload:match[[libcudnn]] then
-      return {evidence = {"env.LD_PRELOAD"}, fixes = {{kind = "env:LD_PRELOAD", say = "Take the other cuDNN out of LD_PRELOAD; torch brings its own.", command = "unset LD_PRELOAD", unset = {"LD_PRELOAD"}}}}
+      return {evidence = {"env.LD_PRELOAD"}, fixes = {{unset = {"LD_PRELOAD"},
+        say = "Take the other cuDNN out of LD_PRELOAD; torch brings its own."}}}
     end
     return true
   end,
-  why = {"The cuDNN that was loaded is not the one that this torch (or program) was built with: another copy stands first on the library path.", "Built against {built}, found {found}.", "Built against {built2}, found {found2}."},
+  why = {"The cuDNN that was loaded is not the one that this torch (or program) was built with: another copy "
+    .. "stands first on the library path.", "Built against {built}, found {found}.",
+    "Built against {built2}, found {found2}."},
   fixes = {
-    {kind = "env:LD_LIBRARY_PATH", say = "Take the folder with the other cuDNN off LD_LIBRARY_PATH; torch brings its own.", command = "unset LD_LIBRARY_PATH", unset = {"LD_LIBRARY_PATH"}},
-    {kind = "pip:nvidia-cudnn", say = "Or install the cuDNN package in the version that torch asks for.", command = "pip install --force-reinstall torch"},
+    {unset = {"LD_LIBRARY_PATH"}, say = "Take the folder with the other cuDNN off LD_LIBRARY_PATH; torch brings "
+      .. "its own."},
+    {install = "torch", fresh = true, kind = "pip:nvidia-cudnn",
+      say = "Or lay torch down anew, with the cuDNN that it asks for."},
   },
-  doc = {looks = "'cuDNN version incompatibility: PyTorch was compiled against ... but found runtime version'.", check = "Which libcudnn is chosen (firstfix report --only cuda)."},
+  doc = {looks = "'cuDNN version incompatibility: PyTorch was compiled against ... but found runtime version'.",
+    check = "Which libcudnn is chosen (firstfix report --only cuda)."},
 }
 
 rule {
@@ -141,12 +176,22 @@ rule {
   signatures = {
     nvcc_file = [=[No such file or directory: ['"](?<path>[^'"\n]*nvcc)['"]]=],
     nvcc_list = [=[(?<list>[^\s'"]*:[^\s'"]*/bin/nvcc)['"]?(?:: not found|: No such file| failed)]=],
-    could_not = [[(?:nvcc binary could not be located|(?:sh|bash): (?:line )?(?:\d+: )?\S*nvcc: (?:command )?not found|Could not find nvcc|nvcc (?:was )?not found|nvcc: (?:command )?not found|Unable to find nvcc|nvcc compiler not found|No CUDA compiler|Failed to find nvcc|Could not find `?nvcc`?)]],
-    cuda_home = [[(?:CUDA_HOME (?:environment variable )?(?:is not set|does not exist|not found)|CUDA_HOME environment variable is not set|Please set it to your CUDA install root|Cannot find CUDA_HOME|CUDA_HOME does not exist|unable to find CUDA_HOME)]],
-    cmake = [[(?:No CMAKE_CUDA_COMPILER could be found|Failed to find nvcc|CMAKE_CUDA_COMPILER-NOTFOUND|Could NOT find CUDA|Could not find CUDAToolkit|CUDA Toolkit not found)]],
-    nvcc_required = [[(?:nvcc is (?:required|needed)|requires nvcc|CUDA toolkit is required|FlashAttention[^\n]*requires nvcc)]],
-    headers = [[fatal error: (?<header>cuda_runtime(?:_api)?\.h|cuda\.h|cublas_v2\.h|cusparse\.h|cusolverDn\.h|nv/target|curand_kernel\.h|cuda_fp16\.h|cuda_bf16\.h|cuda_profiler_api\.h|curand\.h|cublasLt\.h|nvrtc\.h|nvToolsExt\.h|cub/\S+|thrust/\S+)["']?: No such file]],
-    cuda_path = [[(?:bare_metal_version|raw_output)[^\n]*(?:None|NoneType)|unsupported operand type\(s\) for \+: 'NoneType' and 'str']],
+    could_not = [[(?:nvcc binary could not be located|(?:sh|]]
+      .. [[bash): (?:line )?(?:\d+: )?\S*nvcc: (?:command )?not found|Could not find nvcc|]]
+      .. [[nvcc (?:was )?not found|nvcc: (?:command )?not found|Unable to find nvcc|nvcc compiler not found|]]
+      .. [[No CUDA compiler|Failed to find nvcc|Could not find `?nvcc`?)]],
+    cuda_home = [[(?:CUDA_HOME (?:environment variable )?(?:is not set|does not exist|not found)|]]
+      .. [[CUDA_HOME environment variable is not set|Please set it to your CUDA install root|]]
+      .. [[Cannot find CUDA_HOME|CUDA_HOME does not exist|unable to find CUDA_HOME)]],
+    cmake = [[(?:No CMAKE_CUDA_COMPILER could be found|Failed to find nvcc|CMAKE_CUDA_COMPILER-NOTFOUND|]]
+      .. [[Could NOT find CUDA|Could not find CUDAToolkit|CUDA Toolkit not found)]],
+    nvcc_required = [[(?:nvcc is (?:required|needed)|requires nvcc|CUDA toolkit is required|]]
+      .. [[FlashAttention[^\n]*requires nvcc)]],
+    headers = [[fatal error: (?<header>cuda_runtime(?:_api)?\.h|cuda\.h|cublas_v2\.h|cusparse\.h|cusolverDn\.h|]]
+      .. [[nv/target|curand_kernel\.h|cuda_fp16\.h|cuda_bf16\.h|cuda_profiler_api\.h|curand\.h|cublasLt\.h|]]
+      .. [[nvrtc\.h|nvToolsExt\.h|cub/\S+|thrust/\S+)["']?: No such file]],
+    cuda_path = [[(?:bare_metal_version|raw_output)[^\n]*(?:None|NoneType)|]]
+      .. [[unsupported operand type\(s\) for \+: 'NoneType' and 'str']],
   },
   context = {
     present = [[(?:nvcc: NVIDIA \(R\) Cuda compiler driver|Cuda compilation tools, release (?<release>[\d.]+))]],
@@ -157,71 +202,108 @@ rule {
   facts = {"cuda.toolkit.version", "env.CUDA_HOME", "torch.cuda"},
   explains = {"pip.broken-install"},
   when = function(f, log)
-    local hit = log.nvcc_list or log.nvcc_file or log.could_not or log.cuda_home or log.headers or log.cmake or log.nvcc_required
+    local hit = log.nvcc_list or log.nvcc_file or log.could_not or log.cuda_home or log.headers or log.cmake
+      or log.nvcc_required
     local home = f.env"CUDA_HOME"
     if not hit then
-      if not log.cuda_path.event.tier or log.cuda_path.event.tier < 4 or not log.has_frame[[setup\.py|cpp_extension|build]] then return nil end
+      if not log.cuda_path.event.tier or log.cuda_path.event.tier < 4
+        or not log.has_frame[[setup\.py|cpp_extension|build]] then return nil end
       hit = log.cuda_path
     end
     local path = log.nvcc_list and log.nvcc_list.list or log.nvcc_file and log.nvcc_file.path or ""
     if path:match[[:]] or type(home) == "string" and home:match[[:]] then
-      return {hit = hit, confidence = 0.93, why = "CUDA_HOME is a list with colons (" .. (path ~= "" and path or home) .. "); it must be one folder. nvcc itself may well be there.",
-        fixes = {{kind = "env:CUDA_HOME", say = "Set CUDA_HOME to the one toolkit folder.", command = "export CUDA_HOME=/usr/local/cuda", set = {CUDA_HOME = "/usr/local/cuda"}}}}
+      return {hit = hit, confidence = 0.93, why = "CUDA_HOME is a list with colons (" .. (path ~= "" and path or home)
+        .. "); it must be one folder. nvcc itself may well be there.",
+        fixes = {{set = {CUDA_HOME = f"cuda.toolkit.path" or "/usr/local/cuda"},
+          say = "Set CUDA_HOME to the one toolkit folder."}}}
     end
     if log.present or f"cuda.toolkit.version" then
-      return {hit = hit, confidence = 0.72, why = {"nvcc is installed, but the process does not find it: CUDA_HOME or PATH of that process point elsewhere.", "CUDA_HOME is {fact:env.CUDA_HOME}."},
-        fixes = {{kind = "env:CUDA_HOME", say = "Set CUDA_HOME (and PATH) in the environment of the process that builds.", command = "export CUDA_HOME=/usr/local/cuda PATH=/usr/local/cuda/bin:$PATH"}, {kind = "pip-downgrade:package", say = "If it is set: another release of the package that searches."}}}
+      return {hit = hit, confidence = 0.72, why = {"nvcc is installed, but the process does not find it: CUDA_HOME "
+        .. "or PATH of that process point elsewhere.", "CUDA_HOME is {fact:env.CUDA_HOME}."},
+        fixes = {{set = {CUDA_HOME = f"cuda.toolkit.path" or "/usr/local/cuda"},
+            say = "Set CUDA_HOME (and PATH) in the environment of the process that builds."},
+          {code = true, kind = "pip-downgrade:package", say = "If it is set: another release of the package that "
+            .. "searches."}}}
     end
     local cu = f"torch.cuda"
-    return {hit = hit, confidence = 0.9, why = {"Something is compiled at install or run time, and there is no CUDA compiler (nvcc, CUDA_HOME) here.", "It should be of torch's CUDA version, {fact:torch.cuda}."},
-      fixes = {{kind = "toolkit", say = "Install the CUDA toolkit" .. (type(cu) == "string" and (" " .. cu) or "") .. " (or use a -devel image).", command = type(cu) == "string" and ("apt-get install -y cuda-toolkit-" .. cu:gsub([[\.]], "-")) or "apt-get install -y cuda-toolkit"},
-               {kind = "env:CUDA_HOME", say = "If one is installed: point CUDA_HOME at it.", command = "export CUDA_HOME=/usr/local/cuda"},
-               {kind = "pip:package", say = "Or install a prebuilt wheel, so that nothing is compiled."}}}
+    return {hit = hit, confidence = 0.9, why = {"Something is compiled at install or run time, and there is no "
+      .. "CUDA compiler (nvcc, CUDA_HOME) here.", "It should be of torch's CUDA version, {fact:torch.cuda}."},
+      fixes = {{toolkit = "install", need = type(cu) == "string" and cu or nil,
+          say = ("Install the CUDA toolkit%s (or use a -devel image)."):format(type(cu) == "string" and " " .. cu
+            or "")},
+        {code = true, kind = "env:CUDA_HOME", say = "If one is installed: point CUDA_HOME at it."},
+        {code = true, kind = "pip:package", say = "Or install a prebuilt wheel, so that nothing is compiled."}}}
   end,
-  doc = {looks = "'CUDA_HOME environment variable is not set', No such file or directory: 'nvcc'.", check = "ls $CUDA_HOME/bin/nvcc; a colon in CUDA_HOME."},
+  doc = {looks = "'CUDA_HOME environment variable is not set', No such file or directory: 'nvcc'.",
+    check = "ls $CUDA_HOME/bin/nvcc; a colon in CUDA_HOME."},
 }
 
 rule {
   id = "cuda.toolkit-mismatch",
   signatures = {
-    detected = [[The detected CUDA version \((?<have>[\d.]+)\) mismatches the version that was used to compile(?:\s+PyTorch \((?<want>[\d.]+)\))?]],
+    detected = [[The detected CUDA version \((?<have>[\d.]+)\) mismatches the version that was used to compile]]
+      .. [[(?:\s+PyTorch \((?<want>[\d.]+)\))?]],
     wanted = [[^\s*PyTorch \((?<want2>[\d.]+)\)\. Please make sure to use the same CUDA]],
-    minor = [[(?:Cuda extensions are being compiled with a version of Cuda that does not match|CUDA version mismatch|Pytorch binaries were compiled with Cuda)]],
-    requires_newer = [[(?:SM (?<sm>\d+\.\w) requires CUDA >= (?<need>[\d.]+)|requires CUDA (?:version )?(?:>=|at least|of at least) ?(?<need2>\d+\.\d+)|is only supported on CUDA (?<need3>[\d.]+) and above|nvcc (?:version )?(?:must be|>=) ?(?<need4>\d+\.\d+))]],
-    unsupported_arch = [[(?:nvcc fatal\s*: Unsupported gpu architecture '(?<arch>compute_\w+|sm_\w+)'|Unknown CUDA arch \((?<arch2>[\w.+]+)\) or GPU not supported|Unsupported gpu architecture)]],
-    gcc = [[(?:(?:#error -- )?unsupported GNU version! gcc versions later than (?<gcc>\d+)|#error -- unsupported (?:GNU|clang) version|The current installed version of \S+ \([\d.]+\) is greater than the maximum required version|error: parameter packs not expanded with)]],
-    installed_cuda = [[Installed CUDA version (?<have5>[\d.]+) does not match the version torch was compiled with (?<want5>[\d.]+)]],
+    minor = [[(?:Cuda extensions are being compiled with a version of Cuda that does not match|]]
+      .. [[CUDA version mismatch|Pytorch binaries were compiled with Cuda)]],
+    requires_newer = [[(?:SM (?<sm>\d+\.\w) requires CUDA >= (?<need>[\d.]+)|requires CUDA (?:version )?(?:>=|]]
+      .. [[at least|of at least) ?(?<need2>\d+\.\d+)|is only supported on CUDA (?<need3>[\d.]+) and above|]]
+      .. [[nvcc (?:version )?(?:must be|>=) ?(?<need4>\d+\.\d+))]],
+    unsupported_arch = [[(?:nvcc fatal\s*: Unsupported gpu architecture '(?<arch>compute_\w+|sm_\w+)'|]]
+      .. [[Unknown CUDA arch \((?<arch2>[\w.+]+)\) or GPU not supported|Unsupported gpu architecture)]],
+    installed_cuda = [[Installed CUDA version (?<have5>[\d.]+) does not match the version torch was compiled with ]]
+      .. [[(?<want5>[\d.]+)]],
   },
   facts = {"cuda.toolkit.version", "torch.cuda", "env.CUDA_HOME"},
   explains = {"vllm.arg-unsupported"},
   confidence = 0.92,
   when = function(f, log)
-    if log.gcc and not (log.detected or log.installed_cuda or log.unsupported_arch) then
-      return {hit = log.gcc, why = "This CUDA toolkit does not accept the installed compiler: gcc is newer than it knows.", fixes = {{kind = "apt:gcc-" .. (log.gcc.gcc or "11"), say = "Install an older gcc and build with it.", command = ("apt-get install -y g++-%s && export CC=gcc-%s CXX=g++-%s NVCC_PREPEND_FLAGS='-ccbin g++-%s'"):format(log.gcc.gcc or "11", log.gcc.gcc or "11", log.gcc.gcc or "11", log.gcc.gcc or "11")}, {kind = "toolkit", say = "Or use a newer CUDA toolkit."}}}
-    end
     local hit = log.detected or log.installed_cuda or log.requires_newer or log.unsupported_arch or log.minor
     local want = hit.want or log.wanted and log.wanted.want2 or hit.want5 or f"torch.cuda"
-    local fixes = {{kind = "env:CUDA_HOME", say = "If a toolkit" .. (type(want) == "string" and (" " .. want) or " of torch's CUDA version") .. " is installed, point CUDA_HOME and PATH at it.", command = type(want) == "string" and ("export CUDA_HOME=/usr/local/cuda-%s PATH=/usr/local/cuda-%s/bin:$PATH"):format(want, want) or nil},
-                   {kind = "toolkit", say = "Otherwise install it beside the other one.", command = type(want) == "string" and ("apt-get install -y cuda-toolkit-" .. want:gsub([[\.]], "-")) or nil},
-                   {kind = "pip:torch", say = "Or install a torch built for the toolkit that is here."}}
+    local known = type(want) == "string"
+    local fixes = {known and {set = {CUDA_HOME = "/usr/local/cuda-" .. want},
+        say = ("If a toolkit %s is installed, point CUDA_HOME and PATH at it."):format(want)}
+        or {code = true, kind = "env:CUDA_HOME", say = "If a toolkit of torch's CUDA version is installed, point "
+          .. "CUDA_HOME at it."},
+      {toolkit = "install", need = known and want or nil, say = "Otherwise install it beside the other one."},
+      {code = true, kind = "pip:torch", say = "Or install a torch built for the toolkit that is here."}}
     if log.detected or log.unsupported_arch then fixes[1], fixes[2] = fixes[2], fixes[1] end
-    return {hit = hit, why = {"The CUDA toolkit that compiles is not the one this torch was built with (or is too old for this GPU).", "Toolkit {fact:cuda.toolkit.version}, torch for CUDA {fact:torch.cuda}.", "Found {have}, torch was built with {want}.", "Found {have}, torch was built with {want2}."}, fixes = fixes}
+    return {hit = hit, why = {"The CUDA toolkit that compiles is not the one this torch was built with (or is too "
+      .. "old for this GPU).", "Toolkit {fact:cuda.toolkit.version}, torch for CUDA {fact:torch.cuda}.",
+      "Found {have}, torch was built with {want}.", "Found {have}, torch was built with {want2}."}, fixes = fixes}
   end,
-  doc = {looks = "'The detected CUDA version (11.8) mismatches the version that was used to compile PyTorch (12.1)', 'Unsupported gpu architecture'.", check = "nvcc --version, CUDA_HOME, torch.version.cuda."},
+  doc = {looks = "'The detected CUDA version (11.8) mismatches the version that was used to compile PyTorch "
+    .. "(12.1)', 'Unsupported gpu architecture'.", check = "nvcc --version, CUDA_HOME, torch.version.cuda."},
 }
+
+-- Newer triton has a variable of its own for Blackwell.
+local function ptxas_of(f)
+  local path = (f"cuda.toolkit.path" or "/usr/local/cuda") .. "/bin/ptxas"
+  local cc = f.capabilities()[1]
+  local blackwell = cc and version.cmp(cc, "10.0") ~= -1
+  return {TRITON_PTXAS_PATH = path, TRITON_PTXAS_BLACKWELL_PATH = blackwell and path or nil}
+end
 
 rule {
   id = "triton.compile",
   signatures = {
     no_cc = [[(?:Failed to find C compiler\. Please specify via CC|RuntimeError: Failed to find C compiler)]],
     python_h = [[fatal error: Python\.h: No such file]],
-    gcc_failed = [[(?:subprocess\.CalledProcessError: Command '\[?'?(?:/usr/bin/)?(?:x86_64-linux-gnu-)?(?:gcc|cc|clang)[^\n]*(?:triton|cuda_utils|__triton_launcher|torchinductor|/tmp/tmp)[^\n]*|returned non-zero exit status 1[^\n]*(?:cuda_utils|triton_launcher))]],
-    msvc = [[Command '\['[^\n]*\\cl\.exe'[^\n]*(?:triton|cuda_utils|main\.c|__triton_launcher)[^\n]*returned non-zero exit status]],
+    gcc_failed = [[(?:subprocess\.CalledProcessError: Command '\[?'?(?:/usr/bin/)?(?:x86_64-linux-gnu-)?(?:gcc|]]
+      .. [[cc|clang)[^\n]*(?:triton|cuda_utils|__triton_launcher|torchinductor|/tmp/tmp)[^\n]*|]]
+      .. [[returned non-zero exit status 1[^\n]*(?:cuda_utils|triton_launcher))]],
+    msvc = [[Command '\['[^\n]*\\cl\.exe'[^\n]*(?:triton|cuda_utils|main\.c|]]
+      .. [[__triton_launcher)[^\n]*returned non-zero exit status]],
     libcuda = [[(?:cannot find -lcuda\b|libcuda\.so cannot found|AssertionError: libcuda\.so cannot found)]],
-    ptxas = [[(?:ptxas (?:fatal|error)[^\n]*|PTXAS error|Internal Triton PTX codegen error|`ptxas` (?:stderr|failed)|Cannot find ptxas)]],
-    inductor = [[(?:torch\._inductor\.exc\.\w+: (?:CppCompileError|RuntimeError: Failed to find C compiler|InvalidCxxCompiler|FileNotFoundError)|InvalidCxxCompiler: No working C\+\+ compiler found|BackendCompilerFailed: backend='inductor' raised:)]],
-    no_triton = [[(?:Cannot find a working triton installation|TritonMissing|Triton is not available|torch\._inductor\.exc\.TritonMissing)]],
-    llvm = [[(?:LLVM ERROR: Cannot select|triton[^\n]*(?:unsupported|not supported) (?:target|arch)|'sm_\w+' is not a recognized processor)]],
+    ptxas = [[(?:ptxas (?:fatal|error)[^\n]*|PTXAS error|Internal Triton PTX codegen error|`ptxas` (?:stderr|]]
+      .. [[failed)|Cannot find ptxas)]],
+    inductor = [[(?:torch\._inductor\.exc\.\w+: (?:CppCompileError|RuntimeError: Failed to find C compiler|]]
+      .. [[InvalidCxxCompiler|FileNotFoundError)|InvalidCxxCompiler: No working C\+\+ compiler found|]]
+      .. [[BackendCompilerFailed: backend='inductor' raised:)]],
+    no_triton = [[(?:Cannot find a working triton installation|TritonMissing|Triton is not available|]]
+      .. [[torch\._inductor\.exc\.TritonMissing)]],
+    llvm = [[(?:LLVM ERROR: Cannot select|triton[^\n]*(?:unsupported|not supported) (?:target|arch)|]]
+      .. [['sm_\w+' is not a recognized processor)]],
     pass = [[PassManager::run failed]],
     gpu_old = [[Found \S[^\n]*which is too old to be supported by the triton GPU compiler]],
   },
@@ -231,35 +313,66 @@ rule {
   when = function(f, log)
     if log.pass and not (log.no_cc or log.gcc_failed or log.ptxas) then
       local cc = f.capabilities()[1]
-      return {hit = log.pass, confidence = 0.55, title = "triton cannot compile a kernel for this GPU", why = {"Triton's compiler gave up on a kernel" .. (cc and version.cmp(cc, "8.0") == -1 and ": this GPU is older than what it was written for (bfloat16 and much of newer triton want 8.0)." or "."), "triton is {fact:python.packages.triton.version}."},
-        fixes = {{kind = "pip:triton", say = "Install the triton that belongs to this torch.", command = "pip install --force-reinstall torch triton"}, {kind = "param:dtype", say = "On an older GPU: float16 instead of bfloat16, or a back end without triton."}}}
+      return {hit = log.pass, confidence = 0.55, title = "triton cannot compile a kernel for this GPU",
+        why = {"Triton's compiler gave up on a kernel"
+        .. (cc and version.cmp(cc, "8.0") == -1 and ": this GPU is older than what it was written for (bfloat16 "
+        .. "and much of newer triton want 8.0)." or "."), "triton is {fact:python.packages.triton.version}."},
+        fixes = {{install = "triton", fresh = true, say = "Install the triton that belongs to this torch."},
+          {code = true, kind = "param:dtype", say = "On an older GPU: float16 instead of bfloat16, or a back end "
+            .. "without triton."}}}
     end
     if log.gpu_old then
-      return {hit = log.gpu_old, confidence = 0.9, why = "Triton needs compute capability 7.0 or later; torch.compile cannot run on this GPU.", fixes = {{kind = "hardware", say = "Run without torch.compile (TORCHDYNAMO_DISABLE=1), or use a newer GPU."}}}
+      return {hit = log.gpu_old, confidence = 0.9, why = "Triton needs compute capability 7.0 or later; "
+        .. "torch.compile cannot run on this GPU.", 
+        fixes = {{hardware = true, say = "Run without torch.compile (TORCHDYNAMO_DISABLE=1), or use a newer GPU."},
+          {set = {TORCHDYNAMO_DISABLE = "1"}, say = "Run without torch.compile."}}}
     end
     if log.msvc then
-      return {hit = log.msvc, confidence = 0.85, why = "Triton compiles a small C file at run time with Microsoft's compiler, and that failed: mostly Python's headers and libraries are not there (the embedded Python of portable packages has none), or the compiler's own.",
-        fixes = {{kind = "pip:triton-windows", say = "Upgrade triton-windows to the newest release for this torch, which brings a compiler of its own.", command = "pip install -U triton-windows"}, {kind = "os", say = "Put the folders include and libs of the same Python's full installation beside the embedded python.exe; else repair the Visual Studio Build Tools."}}}
+      return {hit = log.msvc, confidence = 0.85, why = "Triton compiles a small C file at run time with "
+        .. "Microsoft's compiler, and that failed: mostly Python's headers and libraries are not there (the "
+        .. "embedded Python of portable packages has none), or the compiler's own.",
+        fixes = {{install = "triton-windows",
+            say = "Upgrade triton-windows to the newest release for this torch, which brings a compiler of its own."},
+          {host = true, say = "Put the folders include and libs of the same Python's full installation beside the "
+            .. "embedded python.exe; else repair the Visual Studio Build Tools."}}}
     end
     if log.ptxas and log.too_old then return nil end -- the kernel wants a newer GPU: dtype.unsupported
     if log.ptxas and not log.no_cc then
-      return {hit = log.ptxas, confidence = 0.9, why = "The ptxas that triton uses (its own copy) does not know this GPU or this PTX: it is older than the GPU.",
-        fixes = {{kind = "env:TRITON_PTXAS_PATH", say = "Let triton use the ptxas of a CUDA toolkit that knows the GPU.", command = "export TRITON_PTXAS_PATH=/usr/local/cuda/bin/ptxas   # newer triton on Blackwell: TRITON_PTXAS_BLACKWELL_PATH too", set = {TRITON_PTXAS_PATH = "/usr/local/cuda/bin/ptxas"}}, {kind = "pip:triton", say = "Or upgrade triton (with torch)."}}}
+      return {hit = log.ptxas, confidence = 0.9, why = "The ptxas that triton uses (its own copy) does not know "
+        .. "this GPU or this PTX: it is older than the GPU.",
+        fixes = {{set = ptxas_of(f), kind = "env:TRITON_PTXAS_PATH",
+            say = "Let triton use the ptxas of a CUDA toolkit that knows the GPU."},
+          {install = "triton", with = {"torch"}, say = "Or upgrade triton (with torch)."}}}
     end
     if log.python_h then
-      return {hit = log.python_h, confidence = 0.92, why = "Triton compiles a small C file at run time and Python's headers are not installed.", fixes = {{kind = "apt:python3-dev", say = "Install them for the Python that runs.", command = "apt-get update && apt-get install -y python3-dev   # or python3.XX-dev"}, {kind = "apt:gcc", say = "And a C compiler."}}}
+      return {hit = log.python_h, confidence = 0.92, why = "Triton compiles a small C file at run time and "
+        .. "Python's headers are not installed.", 
+        fixes = {{system = "python3-dev", say = "Install them for the Python that runs."},
+          {system = "gcc", say = "And a C compiler."}}}
     end
     if log.libcuda then
-      return {hit = log.libcuda, confidence = 0.9, why = "The linker does not find libcuda.so when triton compiles its launcher: the folder of the driver's library is not on its path.", fixes = {{kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds libcuda.so on the library path (and make libcuda.so beside libcuda.so.1).", command = "ldconfig -p | grep libcuda; export LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu:$LD_LIBRARY_PATH LIBRARY_PATH=/usr/lib/x86_64-linux-gnu"}, {kind = "pip:triton", say = "Or upgrade triton."}}}
+      return {hit = log.libcuda, confidence = 0.9, why = "The linker does not find libcuda.so when triton compiles "
+        .. "its launcher: the folder of the driver's library is not on its path.", 
+        fixes = {{prepend = "LIBRARY_PATH", entry = "/usr/lib/x86_64-linux-gnu", kind = "env:LD_LIBRARY_PATH",
+            say = "Put the folder that holds libcuda.so on the linker's path (and make libcuda.so beside "
+              .. "libcuda.so.1)."},
+          {install = "triton", say = "Or upgrade triton."}}}
     end
     if (log.no_triton or log.llvm) and not (log.no_cc or log.gcc_failed) then
       if ((log.no_triton or log.llvm).event.tier or 0) < 3 then return nil end -- a notice: it goes on without
-      return {hit = log.no_triton or log.llvm, confidence = 0.78, why = "torch.compile needs a triton that fits this torch and GPU.", fixes = {{kind = "pip:triton", say = "Install the triton that belongs to this torch.", command = "pip install --force-reinstall torch triton"}}}
+      return {hit = log.no_triton or log.llvm, confidence = 0.78,
+        why = "torch.compile needs a triton that fits this torch and GPU.", 
+        fixes = {{install = "triton", say = "Install the triton that belongs to this torch."}}}
     end
     local hit = log.no_cc or log.gcc_failed or log.inductor
-    if hit == log.inductor and log.inductor.text:match[[BackendCompilerFailed]] and not (log.no_cc or log.gcc_failed) and log.inductor.event.message and not log.inductor.event.message:match[[(?i)compiler|gcc|c\+\+]] then return nil end
-    return {hit = hit, confidence = 0.9, why = "Triton or torch.compile compiles C code at run time, and no working C compiler is installed.",
-      fixes = {{kind = "apt:gcc", say = "Install a C compiler (and Python's headers) in the image.", command = "apt-get update && apt-get install -y gcc g++ python3-dev"}, {kind = "apt:python3-dev", say = "Python's headers too."}}}
+    if hit == log.inductor and log.inductor.text:match[[BackendCompilerFailed]] and not (log.no_cc or log.gcc_failed)
+      and log.inductor.event.message and not log.inductor.event.message:match[[(?i)compiler|gcc|c\+\+]] then
+      return nil end
+    return {hit = hit, confidence = 0.9, why = "Triton or torch.compile compiles C code at run time, and no "
+      .. "working C compiler is installed.",
+      fixes = {{system = "gcc", say = "Install a C compiler in the image."},
+        {system = "python3-dev", say = "Python's headers too."}}}
   end,
-  doc = {looks = "'Failed to find C compiler', Python.h: No such file, ptxas fatal.", check = "gcc in the image; which ptxas."},
+  doc = {looks = "'Failed to find C compiler', Python.h: No such file, ptxas fatal.",
+    check = "gcc in the image; which ptxas."},
 }

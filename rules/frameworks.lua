@@ -1,4 +1,6 @@
--- JAX, TensorFlow, TensorRT, Paddle, numba and CTranslate2 on CUDA: their own wordings of causes that torch words otherwise.
+-- JAX, TensorFlow, TensorRT, Paddle, numba and CTranslate2 on CUDA: their own wordings of causes that torch words
+-- otherwise.
+
 
 rule {
   id = "cudnn.mismatch/jax",
@@ -6,45 +8,58 @@ rule {
   facts = {"env.LD_LIBRARY_PATH", "python.packages.jax.version", "python.packages.nvidia-cudnn-cu12.version"},
   explains = {"container.no-gpu", "host.no-gpu"},
   confidence = 0.93,
-  why = {"JAX loaded cuDNN {found}, and it was built for {built}: an older copy stands first (another package's pin, such as torch's, or LD_LIBRARY_PATH).", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
+  why = {"JAX loaded cuDNN {found}, and it was built for {built}: an older copy stands first (another package's "
+    .. "pin, such as torch's, or LD_LIBRARY_PATH).", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
   fixes = {
-    {kind = "pip:nvidia-cudnn-cu12", say = "Upgrade cuDNN's package in this environment to what JAX asks for (torch in the same environment may hold it back: use one of its own).", command = "pip install -U 'jax[cuda12]' nvidia-cudnn-cu12"},
-    {kind = "env:LD_LIBRARY_PATH", say = "If it comes from the system: take that folder off LD_LIBRARY_PATH.", command = "unset LD_LIBRARY_PATH", unset = {"LD_LIBRARY_PATH"}},
-    {kind = "pip-downgrade:jax", say = "Or install a JAX built for the cuDNN that is here."},
+    {install = "nvidia-cudnn-cu12", with = {"jax"}, say = "Upgrade cuDNN's package in this environment to what JAX "
+      .. "asks for.",
+      side_effects = {"A torch in the same environment pins another cuDNN: give JAX an environment of its own then."}},
+    {unset = {"LD_LIBRARY_PATH"}, say = "If it comes from the system: take that folder off LD_LIBRARY_PATH."},
+    {install = "jax", older = true, say = "Or install a JAX built for the cuDNN that is here."},
   },
-  doc = {looks = "'Found cuDNN version 8600, but JAX was built against version 8904, which is newer'.", check = "Which libcudnn is loaded; pip check."},
+  doc = {looks = "'Found cuDNN version 8600, but JAX was built against version 8904, which is newer'.",
+    check = "Which libcudnn is loaded; pip check."},
 }
 
 rule {
   id = "cuda.lib-conflict/jax",
-  signatures = {older = [[Found (?<lib>CUDA|cuBLAS|cuFFT|cuSOLVER|cuSPARSE|CUPTI|cuPTI|NCCL) version (?<found>\d+), but JAX was built against version (?<built>\d+)]]},
+  signatures = {older = [[Found (?<lib>CUDA|cuBLAS|cuFFT|cuSOLVER|cuSPARSE|CUPTI|cuPTI|]]
+    .. [[NCCL) version (?<found>\d+), but JAX was built against version (?<built>\d+)]]},
   facts = {"env.LD_LIBRARY_PATH", "python.packages.jax.version"},
   explains = {"container.no-gpu", "host.no-gpu"},
   confidence = 0.9,
-  why = {"JAX loaded {lib} {found}, and it was built for {built}: older CUDA libraries stand first (LD_LIBRARY_PATH, or another package's pins).", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
+  why = {"JAX loaded {lib} {found}, and it was built for {built}: older CUDA libraries stand first "
+    .. "(LD_LIBRARY_PATH, or another package's pins).", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
   fixes = {
-    {kind = "pip:nvidia-*", say = "Upgrade the nvidia-* packages to what JAX asks for.", command = "pip install -U 'jax[cuda12]'"},
-    {kind = "env:LD_LIBRARY_PATH", say = "If they come from a system toolkit: take its folder off LD_LIBRARY_PATH.", command = "unset LD_LIBRARY_PATH", unset = {"LD_LIBRARY_PATH"}},
-    {kind = "pip-downgrade:jax", say = "Or install a JAX built for the CUDA that is here."},
+    {install = "jax", extra = "cuda12", kind = "pip:nvidia-*",
+      say = "Upgrade the nvidia-* packages to what JAX asks for."},
+    {unset = {"LD_LIBRARY_PATH"}, say = "If they come from a system toolkit: take its folder off LD_LIBRARY_PATH."},
+    {install = "jax", older = true, say = "Or install a JAX built for the CUDA that is here."},
   },
-  doc = {looks = "'Found CUDA version 12010, but JAX was built against version 12020'.", check = "pip list | grep nvidia; LD_LIBRARY_PATH."},
+  doc = {looks = "'Found CUDA version 12010, but JAX was built against version 12020'.",
+    check = "pip list | grep nvidia; LD_LIBRARY_PATH."},
 }
 
 rule {
   id = "engine.plugin-skew/jax",
   signatures = {
     pjrt = [[Mismatched PJRT plugin PJRT API version]],
-    jaxlib = [[(?:jaxlib (?:is )?version [\w.]+(?:,| is newer than| is too old)|jaxlib version [\w.]+ is newer than and incompatible with jax)]],
-    plugin = [[(?:jax_cuda\d+_plugin|JAX plugin \S+) version [\w.]+ (?:is installed, but it is not compatible|is not compatible) with]],
+    jaxlib = [[(?:jaxlib (?:is )?version [\w.]+(?:,| is newer than| is too old)|]]
+      .. [[jaxlib version [\w.]+ is newer than and incompatible with jax)]],
+    plugin = [[(?:jax_cuda\d+_plugin|JAX plugin \S+) version [\w.]+ (?:is installed, but it is not compatible|]]
+      .. [[is not compatible) with]],
   },
   facts = {"python.packages.jax.version", "python.packages.jaxlib.version"},
   confidence = 0.9,
-  why = {"jax, jaxlib and the CUDA plugin are of releases that do not belong together.", "jax is {fact:python.packages.jax.version}, jaxlib {fact:python.packages.jaxlib.version}."},
+  why = {"jax, jaxlib and the CUDA plugin are of releases that do not belong together.",
+    "jax is {fact:python.packages.jax.version}, jaxlib {fact:python.packages.jaxlib.version}."},
   when = function(_, log)
-    return (log.pjrt or log.jaxlib or log.plugin and not log.plugin.event.progress) and true -- the last is a notice as long as nothing fails
+    -- the last is a notice as long as nothing fails
+    return (log.pjrt or log.jaxlib or log.plugin and not log.plugin.event.progress) and true
   end,
-  fixes = {{kind = "pip:jax", say = "Install all of them in one release.", command = "pip install -U 'jax[cuda12]'"}},
-  doc = {looks = "'Mismatched PJRT plugin PJRT API version', 'jaxlib version X is newer than and incompatible with jax version Y'.", check = "pip list | grep jax."},
+  fixes = {{install = "jax", extra = "cuda12", say = "Install all of them in one release."}},
+  doc = {looks = "'Mismatched PJRT plugin PJRT API version', 'jaxlib version X is newer than and incompatible with "
+    .. "jax version Y'.", check = "pip list | grep jax."},
 }
 
 rule {
@@ -56,18 +71,22 @@ rule {
   explains = {"cuda.fork"},
   confidence = 0.5,
   title = "JAX's CUDA part does not start",
-  why = {"JAX's CUDA part does not start, so JAX computes on the CPU: mostly its packages (jax, jaxlib, the plugin, nvidia-*) are not of one release, or other CUDA libraries stand first.", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
+  why = {"JAX's CUDA part does not start, so JAX computes on the CPU: mostly its packages (jax, jaxlib, the "
+    .. "plugin, nvidia-*) are not of one release, or other CUDA libraries stand first.",
+    "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
   fixes = {
-    {kind = "pip:jax", say = "Install JAX with its CUDA packages in one release.", command = "pip install -U 'jax[cuda12]'"},
-    {kind = "env:LD_LIBRARY_PATH", say = "Then rule out foreign libraries: start once without LD_LIBRARY_PATH.", command = "env -u LD_LIBRARY_PATH python ..."},
+    {install = "jax", extra = "cuda12", say = "Install JAX with its CUDA packages in one release."},
+    {unset = {"LD_LIBRARY_PATH"}, say = "Then rule out foreign libraries: start once without LD_LIBRARY_PATH."},
   },
-  doc = {looks = "'CUDA backend failed to initialize: ... CUDA_ERROR_NOT_INITIALIZED'.", check = "pip list | grep -E 'jax|nvidia'."},
+  doc = {looks = "'CUDA backend failed to initialize: ... CUDA_ERROR_NOT_INITIALIZED'.",
+    check = "pip list | grep -E 'jax|nvidia'."},
 }
 
 rule {
   id = "torch.cpu-build/jax",
   signatures = {
-    backend = [[Unknown backend:? '?(?:gpu|cuda)'? requested, but no platforms that are instances of (?:gpu|cuda) are present]],
+    backend = [[Unknown backend:? '?(?:gpu|cuda)'? requested, but no platforms that are instances of (?:gpu|]]
+      .. [[cuda) are present]],
     jaxlib = [[a CUDA-enabled jaxlib is not installed]],
   },
   facts = {"python.packages.jaxlib.version", "gpus.0.name"},
@@ -75,71 +94,114 @@ rule {
   title = "the installed JAX is a CPU-only build",
   when = function(f, log)
     if not log.backend and #f.gpus() == 0 then return nil end -- a notice on a machine that may mean to use its CPU
-    return {confidence = log.jaxlib and (log.backend and 0.92 or 0.7) or 0.6, title = "the installed JAX is a CPU-only build", why = {"The installed jaxlib has no CUDA part, so JAX sees the CPU alone.", "jaxlib is {fact:python.packages.jaxlib.version}."},
-      fixes = {{kind = "pip:jax", say = "Install JAX with its CUDA plugin.", command = "pip install -U 'jax[cuda12]'"}}}
+    return {confidence = log.jaxlib and (log.backend and 0.92 or 0.7) or 0.6, title = "the installed JAX is a "
+      .. "CPU-only build", why = {"The installed jaxlib has no CUDA part, so JAX sees the CPU alone.",
+      "jaxlib is {fact:python.packages.jaxlib.version}."},
+      fixes = {{install = "jax", extra = "cuda12", say = "Install JAX with its CUDA plugin."}}}
   end,
-  doc = {looks = "'a CUDA-enabled jaxlib is not installed. Falling back to cpu', 'Unknown backend: gpu requested'.", check = "pip list | grep jax."},
+  doc = {looks = "'a CUDA-enabled jaxlib is not installed. Falling back to cpu', 'Unknown backend: gpu requested'.",
+    check = "pip list | grep jax."},
 }
 
 rule {
   id = "cuda.nvcc-missing/libdevice",
   signatures = {
-    libdevice = [[(?:libdevice not found at|Can't find libdevice directory|failed to find libdevice|libdevice is required by this HLO module but was not found)]],
+    libdevice = [[(?:libdevice not found at|Can't find libdevice directory|failed to find libdevice|]]
+      .. [[libdevice is required by this HLO module but was not found)]],
     nvvm = [[(?:libNVVM cannot be found|Missing libdevice file|NvvmSupportError)]],
   },
   facts = {"cuda.toolkit.version", "env.XLA_FLAGS", "env.CUDA_HOME"},
   when = function(f, log)
     if log.nvvm and not log.libdevice then
-      return {hit = log.nvvm, confidence = 0.88, why = "numba compiles kernels with NVVM, a part of the CUDA toolkit, and does not find one.",
-        fixes = {{kind = "toolkit", say = "Install the toolkit's NVVM.", command = "conda install -c conda-forge cuda-nvcc   # or: pip install nvidia-cuda-nvcc-cu12"}, {kind = "env:CUDA_HOME", say = "If a toolkit is installed, point CUDA_HOME at it.", command = "export CUDA_HOME=/usr/local/cuda"}}}
+      return {hit = log.nvvm, confidence = 0.88, why = "numba compiles kernels with NVVM, a part of the CUDA "
+        .. "toolkit, and does not find one.",
+        fixes = {f"cuda.toolkit.path" and {set = {CUDA_HOME = f"cuda.toolkit.path"},
+          say = "Point CUDA_HOME at the installed toolkit."}
+          or {toolkit = "install", say = "Install the CUDA toolkit (or conda's cuda-nvcc), which brings NVVM."}}}
     end
     local hit
     for _, other in ipairs(log.all"libdevice") do
       if (other.event.tier or 0) >= 3 or other.text:has("not found at") then hit = hit or other end
     end
     if not hit then return nil end -- a notice: nothing that was compiled needed it
-    local flags = {kind = "env:XLA_FLAGS", say = "Tell XLA where the toolkit lies (the folder that holds nvvm/libdevice).", command = "export XLA_FLAGS=--xla_gpu_cuda_data_dir=/usr/local/cuda", set = {XLA_FLAGS = "--xla_gpu_cuda_data_dir=/usr/local/cuda"}}
-    local toolkit = {kind = "toolkit", say = "Install the toolkit's compiler part, which brings libdevice.", command = "conda install -c nvidia cuda-nvcc   # or: pip install nvidia-cuda-nvcc-cu12; then XLA_FLAGS=--xla_gpu_cuda_data_dir=<its folder>"}
+    local folder = f"cuda.toolkit.path" or "/usr/local/cuda"
+    local flags = {set = {XLA_FLAGS = "--xla_gpu_cuda_data_dir=" .. folder},
+      say = "Tell XLA where the toolkit lies (the folder that holds nvvm/libdevice)."}
+    local toolkit = {toolkit = "install", say = "Install the toolkit's compiler part, which brings libdevice."}
     local there = f"cuda.toolkit.version"
-    return {hit = hit, confidence = 0.88, title = "XLA does not find the CUDA toolkit's libdevice", why = "XLA compiles kernels and does not find libdevice.10.bc, a file of the CUDA toolkit.", fixes = there and {flags, toolkit} or {toolkit, flags}}
+    return {hit = hit, confidence = 0.88, title = "XLA does not find the CUDA toolkit's libdevice",
+      why = "XLA compiles kernels and does not find libdevice.10.bc, a file of the CUDA toolkit.",
+      fixes = there and {flags, toolkit} or {toolkit, flags}}
   end,
-  doc = {looks = "libdevice not found at ./libdevice.10.bc; numba: libNVVM cannot be found.", check = "find / -name libdevice.10.bc; XLA_FLAGS."},
+  doc = {looks = "libdevice not found at ./libdevice.10.bc; numba: libNVVM cannot be found.",
+    check = "find / -name libdevice.10.bc; XLA_FLAGS."},
 }
 
 rule {
   id = "cuda.toolkit-mismatch/xla-ptxas",
-  signatures = {ptxas = [[(?:XLA requires ptxas version (?<need>[\d.]+) or higher|ptxas does not support CC (?<cc>[\d.]+)|ptxas too old\. Falling back to the driver)]]},
+  signatures = {ptxas = [[(?:XLA requires ptxas version (?<need>[\d.]+) or higher|]]
+    .. [[ptxas does not support CC (?<cc>[\d.]+)|ptxas too old\. Falling back to the driver)]]},
   facts = {"cuda.toolkit.version"},
   when = function(_, log)
     if log.ptxas.text:has("Falling back") or (log.ptxas.event.tier or 0) < 2 then return nil end
-    return {confidence = 0.85, title = "the ptxas that XLA finds is too old", why = "XLA assembles its kernels with the first ptxas on PATH, and that one is too old.",
-      fixes = {{kind = "toolkit", say = "Let a newer toolkit's ptxas stand first on PATH.", command = "pip install -U nvidia-cuda-nvcc-cu12   # or: export PATH=/usr/local/cuda/bin:$PATH"}, {kind = "pip:jax", say = "Or upgrade JAX with its CUDA packages.", command = "pip install -U 'jax[cuda12]'"}}}
+    return {confidence = 0.85, title = "the ptxas that XLA finds is too old",
+      why = "XLA assembles its kernels with the first ptxas on PATH, and that one is too old.",
+      fixes = {{toolkit = "install", say = "Let a newer toolkit's ptxas stand first on PATH."},
+        {install = "jax", extra = "cuda12", say = "Or upgrade JAX with its CUDA packages."}}}
   end,
-  doc = {looks = "'XLA requires ptxas version 11.8 or higher', 'ptxas does not support CC 12.0'.", check = "which -a ptxas; ptxas --version."},
+  doc = {looks = "'XLA requires ptxas version 11.8 or higher', 'ptxas does not support CC 12.0'.",
+    check = "which -a ptxas; ptxas --version."},
 }
 
+-- "expecting library version X got Y": X is the TensorRT that runs, Y the one that wrote the file.
 rule {
-  id = "engine.plugin-skew/tensorrt",
+  id = "tensorrt.plan-version",
   signatures = {
-    version = [[(?:engine plan file is not compatible with this version of TensorRT, expecting library version (?<expects>[\d.]+) got (?<got>[\d.]+)|Version tag does not match\. Note: Current Version: (?<current>\d+), Serialized Engine Version: (?<engine>\d+))]],
+    version = [[engine plan file is not compatible with this version of TensorRT, expecting library version ]]
+      .. [[(?<runs>[\d.]+) got (?<built>[\d.]+)]],
+    tag = [[Version tag does not match\. Note: Current Version: (?<current>\d+), Serialized Engine Version: ]]
+      .. [[(?<engine>\d+)]],
+    serialized = [[(?:Serialization \(Serialization assertion [^\n]*(?:version|magicTag|]]
+      .. [[safeVersionRead)[^\n]*failed|Engine deserialization failed)]],
+    llm = [[(?:Engine version (?<built2>[\w.]+) (?:does not match|]]
+      .. [[is not compatible with) (?:the )?(?:TensorRT-LLM )?version (?<runs2>[\w.]+))]],
   },
-  facts = {"python.packages.tensorrt.version"},
+  facts = {"python.packages.tensorrt.version", "python.packages.tensorrt-llm.version"},
+  explains = {"engine.plugin-skew", "app.bug"},
   confidence = 0.92,
   title = "a TensorRT engine was built by another TensorRT",
-  why = {"The engine file was built by another release of TensorRT than the one that loads it.", "It asks for {expects}, and {got} is here."},
-  fixes = {{kind = "rebuild:engine", say = "Build the engine again with this TensorRT."}, {kind = "pip:tensorrt", say = "Or install the TensorRT that built it."}},
-  doc = {looks = "'The engine plan file is not compatible with this version of TensorRT'.", check = "Which TensorRT built the engine."},
+  why = {"The engine file was built by another release of TensorRT than the one that loads it.",
+    "{built} built it, and {runs} runs here.", "{built2} built it, and {runs2} runs here.",
+    "Its serialization is of version {engine}, and this TensorRT reads {current}."},
+  when = function(_, log)
+    local hit = log.version or log.tag or log.llm or log.serialized
+    local built = log.version and log.version.built
+    return {hit = hit, confidence = hit == log.serialized and 0.6 or 0.92, fixes = {
+      {code = true, kind = "rebuild:engine", say = "Build the engine again with this TensorRT, on this GPU."},
+      {install = "tensorrt", need = built and "==" .. built .. ".*" or nil, older = true,
+        say = "Or install the TensorRT that built it."}}}
+  end,
+  doc = {looks = "'The engine plan file is not compatible with this version of TensorRT'.",
+    check = "Which TensorRT built the engine."},
 }
 
 rule {
-  id = "torch.no-kernel-image/tensorrt",
-  signatures = {device = [[engine plan file is generated on an incompatible device, expecting compute (?<cc>[\d.]+) got compute (?<cc2>[\d.]+)]]},
-  facts = {"gpus.0.name"},
+  id = "tensorrt.plan-version/device",
+  signatures = {
+    device = [[engine plan file is generated on an incompatible device, expecting compute (?<cc>[\d.]+) got compute ]]
+      .. [[(?<cc2>[\d.]+)]],
+  },
+  facts = {"gpus.0.name", "gpus.0.compute_capability"},
+  explains = {"torch.no-kernel-image"},
   confidence = 0.92,
   title = "a TensorRT engine was built on a GPU of another kind",
-  why = "The engine file was built for another compute capability than this GPU's (the message names {cc} and {cc2}).",
-  fixes = {{kind = "rebuild:engine", say = "Build the engine again on this GPU."}, {kind = "hardware", say = "Or run it on a GPU of the kind that built it."}},
-  doc = {looks = "'The engine plan file is generated on an incompatible device'.", check = "Which GPU built the engine."},
+  why = "The engine file was built for compute capability {cc2}, and this GPU has {cc}.",
+  fixes = {
+    {code = true, kind = "rebuild:engine", say = "Build the engine again on this GPU."},
+    {hardware = true, say = "Or run it on a GPU of the kind that built it."},
+  },
+  doc = {looks = "'The engine plan file is generated on an incompatible device'.",
+    check = "Which GPU built the engine."},
 }
 
 rule {
@@ -149,22 +211,28 @@ rule {
   confidence = 0.85,
   why = "Paddle does not find {what}: it is not installed, or not on the library path.",
   fixes = {
-    {kind = "pip:nvidia-*", say = "Install it, in the CUDA version that this Paddle was built for.", command = "pip install nvidia-cudnn-cu12 nvidia-cublas-cu12"},
-    {kind = "env:LD_LIBRARY_PATH", say = "Put its folder on LD_LIBRARY_PATH."},
-    {kind = "pip:paddlepaddle-gpu", say = "Or reinstall paddlepaddle-gpu from its own index for this CUDA."},
+    {install = "paddlepaddle-gpu", fresh = true, kind = "pip:nvidia-*",
+      say = "Lay Paddle down anew with what it depends on: its wheels ask for the CUDA libraries they were built "
+        .. "with."},
+    {code = true, kind = "env:LD_LIBRARY_PATH", say = "Or put the folder that holds it on LD_LIBRARY_PATH."},
   },
-  doc = {looks = "Cannot load cudnn shared library. Cannot invoke method cudnnGetVersion.", check = "Where libcudnn lies; LD_LIBRARY_PATH."},
+  doc = {looks = "Cannot load cudnn shared library. Cannot invoke method cudnnGetVersion.",
+    check = "Where libcudnn lies; LD_LIBRARY_PATH."},
 }
 
 rule {
   id = "dtype.unsupported/ctranslate2",
-  signatures = {compute = [[Requested (?<type>\w+) compute type, but the target device or backend do not support efficient]]},
+  signatures = {compute = [[Requested (?<type>\w+) compute type, but the target device or backend do not support ]]
+    .. [[efficient]]},
   facts = {"gpus.0.name", "gpus.0.compute_capability"},
   confidence = 0.92,
-  why = {"CTranslate2 (faster-whisper) was asked to compute in {type}, which the device it runs on does not do: a CPU, or a GPU of before Volta.", "{fact:gpus.0.name}."},
+  why = {"CTranslate2 (faster-whisper) was asked to compute in {type}, which the device it runs on does not do: a "
+    .. "CPU, or a GPU of before Volta.", "{fact:gpus.0.name}."},
   fixes = {
-    {kind = "param:compute_type", say = "Choose another type: int8 on a CPU, float32 or int8 on an old GPU.", command = "compute_type='int8'"},
-    {kind = "hardware", say = "If it should have run on a GPU: see why that is not used (device='cuda')."},
+    {argument = "compute_type", value = "'int8'", say = "Choose another type: int8 on a CPU, float32 or int8 on an "
+      .. "old GPU."},
+    {hardware = true, say = "If it should have run on a GPU: see why that is not used (device='cuda')."},
   },
-  doc = {looks = "'Requested float16 compute type, but the target device or backend do not support efficient float16 computation'.", check = "Which device it runs on."},
+  doc = {looks = "'Requested float16 compute type, but the target device or backend do not support efficient "
+    .. "float16 computation'.", check = "Which device it runs on."},
 }

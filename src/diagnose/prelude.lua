@@ -216,7 +216,7 @@ local driver_folders = set_of{"/usr/local/nvidia/lib", "/usr/local/nvidia/lib64"
 -- A fix that would unset LD_LIBRARY_PATH leaves the driver's folders on it, where these facts show some.
 local function keep_driver(fix, f)
   local path, kept = f.env"LD_LIBRARY_PATH", {}
-  if not set_of(fix.unset).LD_LIBRARY_PATH or type(path) ~= "string" then return fix end
+  if not fix.command or not set_of(fix.unset).LD_LIBRARY_PATH or type(path) ~= "string" then return fix end
   for _, folder in ipairs(path:split(":")) do
     if driver_folders[folder:match[[^(.+?)/*$]] or ""] then kept[#kept + 1] = folder end
   end
