@@ -187,10 +187,10 @@ static bool is_plain_word(struct ff_span word)
 
 bool ff_telling_plain(struct ff_span value)
 {
-	static const char between[] = " \t,;:=/+|^()[]{}<>\"'";
+	static const char between[] = "` \t,;:=/+|^()[]{}<>\"'";
 	for (size_t i = 0; i < value.n;) {
 		size_t n = 0;
-		while (i + n < value.n && !(value.p[i + n] && strchr(between, value.p[i + n])))
+		while (i + n < value.n && (unsigned char)value.p[i + n] >= 0x20 && !strchr(between, value.p[i + n]))
 			n++;
 		if (!is_plain_word((struct ff_span){value.p + i, n}))
 			return false;
