@@ -21,15 +21,17 @@ static bool has_tool(const struct ff_fix_machine *m, const char *path)
 
 enum ff_installer ff_installer_of(const struct ff_fix_machine *m)
 {
-	bool no_pip = false, any = m->facts && json_object_size(ff_json_at(m->facts, "python.packages"));
+	bool no_pip = false;
 	ff_machine_package(m, "pip", &no_pip);
-	if (!no_pip || !any)
+	if (!no_pip)
 		return FF_INSTALLER_PIP;
 	if (has_tool(m, "python.tools.uv"))
 		return FF_INSTALLER_UV;
 	if (text_is(m, "python.made_by", "pixi") && has_tool(m, "python.tools.pixi"))
 		return FF_INSTALLER_PIXI;
-	return m->externally_managed ? FF_INSTALLER_NONE : FF_INSTALLER_ENSURE;
+	if (m->externally_managed)
+		return FF_INSTALLER_NONE;
+	return m->python ? FF_INSTALLER_ENSURE : FF_INSTALLER_PIP;
 }
 
 static bool is_venv(const struct ff_fix_machine *m)
