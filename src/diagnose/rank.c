@@ -30,7 +30,8 @@ int ff_event_tier(const struct ff_events *events, size_t index)
 	const struct ff_event *e = ff_events_at(events, index);
 	if (!e)
 		return TIER_LINE;
-	size_t fatal = ff_events_fatal(events);
+	// Only exceptions form chains, and looking for the fatal one means to look through all events.
+	size_t fatal = e->kind == FF_EVENT_EXCEPTION ? ff_events_fatal(events) : FF_EVENT_NO_INNER;
 	if (!e->history && in_chain(events, fatal, index))
 		return index == ff_events_deepest(events, fatal) ? TIER_ROOT : TIER_FATAL;
 	int tier = tier_without_progress(e);
