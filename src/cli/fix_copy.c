@@ -96,7 +96,9 @@ static struct ff_error *rewrite_scripts(const char *from, const char *to)
 {
 	_cleanup_free_ char *bin = path_of(to, "bin");
 	_cleanup_closedir_ DIR *dir = bin ? opendir(bin) : NULL;
-	struct ff_error *err = dir ? NULL : ff_error_os(errno, "%s", bin ? bin : to);
+	struct ff_error *err = NULL;
+	if (!dir)
+		return bin ? ff_error_os(errno, "%s", bin) : &ff_enomem;
 	for (struct dirent *entry; !err && (entry = readdir(dir));) {
 		_cleanup_free_ char *path = path_of(bin, entry->d_name);
 		err = path ? rewrite_script(path, from, to) : &ff_enomem;

@@ -198,7 +198,7 @@ struct ff_error *ff_fix_resolve(
 	_cleanup_json_ json_t *changes = json_object();
 	struct ff_error *err = changes ? NULL : &ff_enomem;
 	for (size_t i = 0; i < plan->n_steps && !err; i++) {
-		struct step s;
+		struct step s = {NULL};
 		err = step_of(plan->steps[i], plan, NULL, &s);
 		if (err)
 			return err;
@@ -218,7 +218,7 @@ struct ff_error *ff_fix_packages_change(const struct ff_fix_plan *plan, const ch
 {
 	struct ff_error *err = NULL;
 	for (size_t i = 0; i < plan->n_steps && !err; i++) {
-		struct step s;
+		struct step s = {NULL};
 		struct ff_command_result r = {0};
 		err = step_of(plan->steps[i], plan, python, &s);
 		if (err)

@@ -437,7 +437,7 @@ static struct ff_error *gather_filter(const struct patterns *all, struct ff_span
 {
 	size_t room = (size_t)all->n * FF_LITERALS_MAX;
 	struct ff_literals *set = malloc(sizeof(*set));
-	struct filter f = {.texts = calloc(room, sizeof(*f.texts))};
+	struct filter f = {.texts = calloc(room + 1, sizeof(*f.texts))}; // a set of users' patterns may be empty
 	struct ff_error *err = patterns_init(room, &f.p);
 	if (err || !set || !f.texts) {
 		free(set);
