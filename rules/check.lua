@@ -119,7 +119,8 @@ rule {
         local full = free < 64 << 20
         return {confidence = full and 0.9 or 0.6, severity = full and "error" or "warning",
           why = ("%s (%s) has only %s free; a model of 7 billion parameters takes 13 GiB in 16 bits."):format(disk["for"], disk.path, size(free)), evidence = {"system.disks"},
-          fixes = {{free = "disk", say = "Free space there or mount a larger volume."}, cache and {host = true, kind = "env:HF_HOME", say = "Or point HF_HOME at a folder with room."} or nil}}
+          fixes = {{free = "disk", variable = disk["for"] == "TMPDIR" and "TMPDIR" or "HF_HOME",
+            say = ("Point %s at a disk that has room, or free space there."):format(disk["for"] == "TMPDIR" and "TMPDIR" or "HF_HOME")}}}
       end
       if disk.inodes == 0 then free = nil end -- file systems without a count
       if free and disk.inodes_free == 0 then

@@ -115,7 +115,8 @@ rule {
 -- Does a folder with this in its name stand on LD_LIBRARY_PATH? nil where that is not known.
 local function on_path(f, part)
   local path = f.env"LD_LIBRARY_PATH"
-  return path ~= nil and path ~= false and path:has(part) or path
+  if path == nil then return nil end
+  return path ~= false and path:has(part) ~= false and path:has(part) ~= nil
 end
 
 local function without(part, say)
@@ -170,7 +171,8 @@ rule {
   check = function(f)
     local module, lib = f"driver.kernel_module", f"driver.user_library_version" or f"driver.version"
     local reboot = {restart = "host", say = "Reboot the host, so that the module of the installed driver is loaded.",
-      effect = type(lib) == "string" and {["driver.kernel_module"] = lib} or nil}
+      effect = type(lib) == "string" and {["driver.kernel_module"] = lib,
+        ["cuda.driver_init.code"] = f"cuda.driver_init.code" and 0 or nil} or nil}
     if f"cuda.driver_init.code" == 803 then
       local drop = without("compat", "Take the cuda-compat folder off the library path.")
       return {confidence = 0.92, evidence = {"cuda.driver_init"},
@@ -200,9 +202,8 @@ rule {
       .. [[Unable to find the kernel source tree|]]
       .. [[kernel headers? for (?:the )?(?:running|target) kernel[^\n]{0,30}(?:not (?:be )?found|missing)|]]
       .. [[/lib/modules/(?<kernel2>\S+?)/build: No such file)]],
-    modpost = [[(?:modpost: (?:GPL-incompatible module nvidia\S*|]]
-      .. [["?\S+"? \[\S*nvidia\S*\.ko\]) (?:uses GPL-only symbol|undefined)|]]
-      .. [[GPL-incompatible module nvidia\S* uses GPL-only symbol '?(?<symbol>\w+))]],
+    modpost = [[(?:GPL-incompatible module nvidia\S* uses GPL-only symbol '?(?<symbol>\w+)|]]
+      .. [[modpost: "?(?<symbol2>\w+)"? \[\S*nvidia\S*\.ko\] undefined)]],
     installer = [[(?:Unable to build the NVIDIA kernel module|The kernel module failed to (?:build|load)|]]
       .. [[error occurred while performing the step: "Building kernel modules"|]]
       .. [[Unable to load the (?:kernel module 'nvidia|NVIDIA kernel module)|nvidia: version magic '[^']+' should be)]],
@@ -254,6 +255,7 @@ rule {
       why = {log.modpost and "This driver's module uses a symbol of the kernel that only GPL modules may, or that "
         .. "this kernel has not: the two releases do not go together."
           or "The NVIDIA kernel module could not be built for this kernel.", "The symbol is {symbol}.",
+            "The symbol is {symbol2}.",
             "The kernel is {fact:system.kernel}."}}
   end,
   doc = {looks = "Error! Bad return status for module build on kernel; modpost: GPL-incompatible module nvidia.ko; "

@@ -224,7 +224,7 @@ rule {
     local folder = list(f"python.noexec")[1]
     if not folder then return nil end
     return {confidence = 0.92, why = ("%s lies on a file system that is mounted noexec: no compiled module in it can be loaded (\"failed to map segment from shared object\")."):format(folder), evidence = {"python.noexec"},
-      fixes = {{kind = "os", command = ("sudo mount -o remount,exec \"$(findmnt -no TARGET -T '%s')\""):format(folder), say = "Mount that volume without noexec (in a container: give the volume without the option), or install the packages on another one."}}}
+      fixes = {{remount = folder, say = "Mount that volume without noexec (in a container: give the volume without the option), or install the packages on another one."}}}
   end,
   doc = {looks = "'failed to map segment from shared object' at import.", check = "python.noexec in the report; findmnt -T FOLDER."},
 }

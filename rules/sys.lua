@@ -368,23 +368,6 @@ rule {
   doc = {looks = "'exec format error', 'wrong ELF class'.", check = "`uname -m` against the image's architecture."},
 }
 
--- A folder on the writable disk that has the most room, if it is much more than where the variable points to now.
-local function disk_with_room(f, variable)
-  local now, best
-  for _, disk in ipairs(type(f"system.disks") == "table" and f"system.disks" or {}) do
-    if type(disk) == "table" and type(disk.free) == "number" and type(disk.path) == "string" then
-      if disk["for"] == variable then now = disk end
-      local memory = disk.type == "tmpfs" or disk.type == "ramfs"
-      if disk.writable == true and not disk.read_only and not memory and disk.path ~= "/"
-        and (not best or disk.free > best.free) then best = disk end
-    end
-  end
-  if not best or best.free < 10 << 30 then return nil end
-  if now and (now.mount == best.mount or now.free * 4 > best.free) then return nil end
-  if variable == "TMPDIR" or best["for"] == "HF_HOME" then return best.path end -- pip and tempfile make no folder
-  return best.path:gsub([[/+$]], "") .. "/huggingface"
-end
-
 rule {
   id = "disk.full",
   signatures = {
@@ -420,15 +403,12 @@ rule {
       end
     end
     local variable = log.download and "HF_HOME" or log.tmp and "TMPDIR"
-    local room = variable and disk_with_room(f, variable)
-    if room then
-      first = {set = {[variable] = room}, say = ("Point %s at the disk that has room."):format(variable)}
-    elseif variable then
-      first = {host = true, kind = "env:" .. variable, say = ("Or point %s at a disk with room."):format(variable)}
-    end
-    local fixes = {{free = "disk", path = log.no_space and log.no_space.text:match[=[(/[^\s'":,)\]]+)]=],
-      say = "Free space or enlarge the disk that the path in the message is on (df -h and df -i tell)."}}
-    if first then table.insert(fixes, room and 1 or 2, first) end
+    local fixes = {
+      {free = "disk", variable = variable, path = log.no_space and log.no_space.text:match[=[(/[^\s'":,)\]]+)]=],
+        say = variable and ("Point %s at a disk that has room, or free space where it points to."):format(variable)
+          or "Free space or enlarge the disk that the path in the message is on (df -h and df -i tell)."},
+      {free = "disk", say = "Free space there, or enlarge the disk.",
+        cond = function() return variable ~= nil end}}
     return {why = why, fixes = fixes}
   end,
   doc = {looks = "'No space left on device', Errno 28, quota exceeded.",

@@ -11,6 +11,8 @@
 
 enum { PATH_LENGTH_MAX = 1024, REPO_LENGTH_MAX = 200, PIDS_MAX = 16 };
 
+static const int64_t ROOM_MIN = INT64_C(10) << 30; // less is no room for a model
+
 static bool is_plain_path(const char *path)
 {
 	if (!path || !*path || *path == '-' || strlen(path) > PATH_LENGTH_MAX)
@@ -122,10 +124,69 @@ static struct ff_error *free_gpu(const struct ff_fix_machine *m, const json_t *i
 
 // ---- a disk ----
 
+// The writable disk that has the most room, if it is much more than where the variable points to now.
+static const char *disk_with_room(const struct ff_fix_machine *m, const char *variable)
+{
+	const json_t *best = NULL, *now = NULL;
+	int64_t most = 0, free = 0, here = 0;
+	size_t i;
+	json_t *disk;
+	json_array_foreach (m->facts ? ff_json_at(m->facts, "system.disks") : NULL, i, disk) {
+		const char *of = ff_json_text(disk, "for"), *type = ff_json_text(disk, "type"),
+			   *path = ff_json_text(disk, "path");
+		if (!path || *path != '/' || !ff_json_int(disk, "free", &free))
+			continue;
+		if (of && strcmp(of, variable) == 0) {
+			now = disk;
+			here = free;
+		}
+		bool memory = type && (strcmp(type, "tmpfs") == 0 || strcmp(type, "ramfs") == 0);
+		if (json_is_true(json_object_get(disk, "writable")) && !memory && path[1] && (!best || free > most)) {
+			best = disk;
+			most = free;
+		}
+	}
+	const char *mount = best ? ff_json_text(best, "mount") : NULL, *full = now ? ff_json_text(now, "mount") : NULL;
+	if (!best || most < ROOM_MIN || here > most / 4 || (mount && full && strcmp(mount, full) == 0))
+		return NULL;
+	return ff_json_text(best, "path");
+}
+
+// The disks as they matter once the variable points elsewhere.
+static json_t *other_disks(const struct ff_fix_machine *m, const char *variable)
+{
+	json_t *disks = json_array(), *disk;
+	size_t i;
+	json_array_foreach (ff_json_at(m->facts, "system.disks"), i, disk) {
+		const char *of = ff_json_text(disk, "for");
+		if (disks && !(of && strcmp(of, variable) == 0))
+			json_array_append(disks, disk);
+	}
+	return disks;
+}
+
+// A cache moves to the disk that has room. tempfile makes no folder, so its own is taken as it is.
+static struct ff_error *use_disk(const struct ff_fix_machine *m, const char *variable, const char *room, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf path = {0};
+	bool huggingface = strcmp(variable, "HF_HOME") == 0;
+	ff_buf_str(&path, room);
+	if (huggingface && !ff_span_ends(ff_span_of(room), "/huggingface"))
+		ff_buf_str(&path, "/huggingface");
+	if (path.failed)
+		return &ff_enomem;
+	_cleanup_json_ json_t *set = json_pack("{s:{s:s}}", "set", variable, path.p);
+	struct ff_error *err = set ? ff_fix_set(m, set, fix) : &ff_enomem;
+	return err ? err : ff_fix_effect(fix, "facts", "system.disks", other_disks(m, variable));
+}
+
 // What is a cache by its place, and who empties it.
 static struct ff_error *free_disk(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
-	const char *path = ff_json_text(intention, "path");
+	const char *path = ff_json_text(intention, "path"), *variable = ff_json_text(intention, "variable");
+	const char *room = variable ? disk_with_room(m, variable) : NULL;
+	if (room)
+		return use_disk(m, variable, room, fix);
 	_cleanup_buf_ struct ff_buf b = {0};
 	struct ff_error *err = ff_fix_kind(fix, "disk", NULL);
 	if (err || !path)

@@ -179,7 +179,10 @@ static struct ff_error *driver_effect(const struct ff_fix_machine *m, const char
 	if (!version)
 		return NULL;
 	struct ff_error *err = ff_fix_effect(fix, "facts", "driver.version", json_string(version));
-	return err ? err : ff_fix_effect(fix, "facts", "driver.kernel_module", json_string(version));
+	if (!err)
+		err = ff_fix_effect(fix, "facts", "driver.kernel_module", json_string(version));
+	bool failed = m->facts && json_is_object(ff_json_at(m->facts, "driver.error"));
+	return err || !failed ? err : ff_fix_effect(fix, "facts", "driver.error", json_null());
 }
 
 struct ff_error *ff_fix_driver(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)

@@ -25,7 +25,7 @@ static const struct intention {
 	{"limit", ff_fix_limit, NULL, {"value"}},
 	{"container", ff_fix_container, NULL, {"value"}},
 	{"setting", ff_fix_setting, NULL, {"index", "need"}},
-	{"free", ff_fix_free, NULL, {"pid", "port", "path", "gpu"}},
+	{"free", ff_fix_free, NULL, {"pid", "port", "path", "gpu", "variable"}},
 	{"fetch", ff_fix_fetch, NULL, {"path", "repo", "lfs"}},
 	{"move", ff_fix_move, NULL, {"to"}},
 	{"remount", ff_fix_remount, NULL, {NULL}},
