@@ -224,3 +224,16 @@ def test_the_same_exit_of_two_commands_is_two_failures(run, tmp_path):
         said = verdict(run("incident", "--from", path).stdout)
         prints.append(json.loads(run("incidents", "show", said["incident"], "--json").stdout)["fingerprint"])
     assert prints[0] == prints[1] != prints[2], "numbers differ between runs of one command"
+
+
+def test_our_own_objects_in_the_output_are_no_evidence(run, tmp_path):
+    """With FIRSTFIX_LOG=json a diagnosis of a request stands in the output as one line, with the words of that failure."""
+    path = death(tmp_path)
+    words = r"Traceback (most recent call last):\nModuleNotFoundError: No module named 'bitsandbytes'"
+    ours = ('{"schema": "firstfix.event/1", "timestamp": "2026-11-23T03:14:03.123Z", "event.name": "firstfix.diagnosis", '
+            f'"process.pid": 1, "body": "{words}"}}\n')
+    for log, cause in ((LOG + ours, "disk.full"), (ours + LOG, "disk.full")):
+        (tmp_path / "stderr.txt").write_text(log)
+        assert verdict(run("incident", "--from", path).stdout)["cause"] == cause
+    shown = run("incidents", "show", "last", "--json").stdout
+    assert "bitsandbytes'" not in shown.split('"diagnosis"')[1]

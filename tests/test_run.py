@@ -228,3 +228,38 @@ def test_supervisor_killed_leaves_the_tail(runner):
     data = int.from_bytes(tails["stdout"][12:16], sys.byteorder)
     assert tails["stdout"].startswith(b"FFTAIL1\n") and tails["stdout"][data:data + 10] == b"last words"
     os.kill(worker, signal.SIGKILL)
+
+
+def objects(stderr):
+    """What is ours on stderr in FIRSTFIX_LOG=json: one object a line, nothing else."""
+    lines = [json.loads(line) for line in stderr.decode().splitlines()]
+    assert all(line["schema"] == "firstfix.event/1" and line["timestamp"] and line["process.pid"] for line in lines)
+    return lines
+
+
+def test_as_json_every_line_of_ours_is_an_object(runner):
+    """Whatever of ours speaks: the launcher, the supervisor, the check, the report, the incident step."""
+    runner.env |= {"FIRSTFIX_LOG": " JSON", "FIRSTFIX_ATTEMPTS": "many\x1b[31m"}
+    del runner.env["FIRSTFIX_TOOL"]
+    runner.env |= {"FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": ""}
+    ran = runner.python("import time; time.sleep(1.5); raise SystemExit(3)",
+                        options=("--check", "--recover=restart", "--incident-timeout=60"), timeout=90)
+    lines = objects(ran.stderr)
+    by_name = {line["event.name"]: line for line in lines}
+    assert {"firstfix.notice", "firstfix.check", "firstfix.report", "firstfix.incident"} <= set(by_name)
+    assert by_name["firstfix.report"]["firstfix.report"]["schema"] == "firstfix.facts/1"
+    assert by_name["firstfix.check"]["firstfix.check"]["schema"] == "firstfix.diagnosis/1"
+    incident = by_name["firstfix.incident"]
+    assert incident["firstfix.exit"] == {"code": 3} and incident["firstfix.diagnosis"]["schema"] == "firstfix.diagnosis/1"
+    assert any("FIRSTFIX_ATTEMPTS wants" in line.get("body", "") for line in lines)
+
+
+def test_as_json_without_a_diagnosis_and_without_a_command(runner):
+    runner.env["FIRSTFIX_LOG"] = "json"
+    assert "which command?" in objects(runner.run(options=()).stderr)[0]["body"]
+    (runner.steps / "crash").write_text("")
+    ran = runner.python(r"import sys; sys.stdout.write('last \"words\" \u2014\n'); sys.exit(4)")
+    said = [line for line in objects(ran.stderr) if line["event.name"] == "firstfix.incident"]
+    assert len(said) == 1, "one block, one object"
+    assert "ended with exit code 4" in said[0]["body"] and 'last "words" \u2014\n' in said[0]["body"]
+    assert ran.stdout.decode() == 'last "words" \u2014\n', "the worker's output is its own"

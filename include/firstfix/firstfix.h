@@ -144,6 +144,9 @@ FF_PUBLIC struct ff_error *ff_incident_save(const char *dir, const char *log_nam
 FF_PUBLIC struct ff_error *ff_incident_read(const char *dir, const char *id_or_bundle, struct ff_incident **ret);
 FF_PUBLIC struct ff_error *ff_incident_render(
 	const struct ff_incident *incident, enum ff_format format, const struct ff_style *style, char **ret);
+/** For a log collector (FIRSTFIX_LOG=json): one firstfix.event/1 object and a newline, with the diagnosis unless the process told
+    of this failure before. Caller frees *ret. */
+FF_PUBLIC struct ff_error *ff_incident_log_line(const struct ff_incident *incident, char **ret);
 /** Its id in the store, NULL when it is not stored; borrowed. */
 FF_PUBLIC const char *ff_incident_id(const struct ff_incident *incident);
 /** firstfix.verdict/1 for the supervisor; caller frees. */

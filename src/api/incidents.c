@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/logline.h"
 #include "base/statedir.h"
 #include "emit/emit.h"
 #include "incident/incident.h"
@@ -241,6 +242,31 @@ struct ff_error *ff_incident_render(
 	_cleanup_shareable_ struct ff_shareable *s = NULL;
 	struct ff_error *err = ff_share(incident->doc, &s);
 	return err ? err : ff_emit_incident(s, format, style, ret);
+}
+
+struct ff_error *ff_incident_log_line(const struct ff_incident *incident, char **ret)
+{
+	static const struct {
+		const char *key, *path;
+	} rows[] = {{"body", "title"}, {"firstfix.incident", "id"}, {"firstfix.count", "count"},
+		{"firstfix.command", "command"}, {"firstfix.how", "how"}, {"firstfix.exit", "exit"},
+		{"firstfix.diagnosis", "diagnosis"}};
+	_cleanup_shareable_ struct ff_shareable *s = NULL;
+	_cleanup_buf_ struct ff_buf line = {0};
+	struct ff_error *err = ff_share(incident->doc, &s);
+	if (err)
+		return err;
+	ff_logline_begin(&line, "firstfix.incident");
+	size_t n = sizeof(rows) / sizeof(rows[0]) - (ff_incident_was_told(incident) ? 1 : 0);
+	for (size_t i = 0; i < n; i++) {
+		const json_t *value = json_object_get(ff_shareable_document(s), rows[i].path);
+		_cleanup_free_ char *text =
+			value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
+		if (text)
+			ff_logline_document(&line, rows[i].key, text);
+	}
+	ff_logline_end(&line);
+	return ff_buf_finish(&line, ret);
 }
 
 struct ff_error *ff_incident_verdict_text(const struct ff_incident *incident, char **ret)

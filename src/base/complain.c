@@ -3,9 +3,31 @@
 
 #include "base/clean.h"
 #include "base/io.h"
+#include "base/logline.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+
+static bool as_objects;
+
+void ff_complain_as_asked(void)
+{
+	as_objects = ff_logline_wanted();
+}
+
+static void lay_out(struct ff_buf *line, struct ff_span text)
+{
+	if (as_objects) {
+		static const char ours[] = "firstfix: ";
+		size_t skip = ff_span_starts(text, ours) ? sizeof(ours) - 1 : 0;
+		ff_logline_begin(line, "firstfix.notice");
+		ff_logline_text(line, "body", (struct ff_span){text.p + skip, text.n - skip});
+		ff_logline_end(line);
+	} else {
+		ff_clean(line, text, true);
+		ff_buf_char(line, '\n');
+	}
+}
 
 void ff_complain(const char *format, ...)
 {
@@ -17,8 +39,7 @@ void ff_complain(const char *format, ...)
 	va_end(args);
 	if (n < 0)
 		return;
-	ff_clean(&line, (struct ff_span){text, (size_t)n}, true);
-	ff_buf_char(&line, '\n');
+	lay_out(&line, (struct ff_span){text, (size_t)n});
 	free(text);
 	if (!line.failed)
 		ff_error_destroy(ff_write_all(STDERR_FILENO, "standard error", line.p, line.n));

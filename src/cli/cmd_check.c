@@ -3,6 +3,8 @@
 #include "cli/options.h"
 #include "cli/output.h"
 
+#include "base/complain.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +61,7 @@ int ff_cmd_check(int argc, char **argv)
 	struct ff_output output = {0};
 	const struct ff_option options[] = {
 		FF_OUTPUT_OPTIONS(&output),
+		FF_LINE_OPTION(&output),
 		{"deep", 0, FF_OPT_FLAG, NULL,
 			"prove it: import and use torch, bitsandbytes and transformers, a process a step", &c.deep},
 		{"deadline", 0, FF_OPT_UINT, "S", "seconds that a step of --deep may take (default 60)", &c.deadline_s},
@@ -82,6 +85,8 @@ int ff_cmd_check(int argc, char **argv)
 	if (parsed.leave)
 		return parsed.exit_code;
 	free(parsed.operands);
+	if (output.line)
+		ff_complain_as_asked();
 	if (c.facts && c.collect.root)
 		return ff_usage_error("check", "--facts and --root exclude each other");
 	if (c.deep && (c.facts || c.collect.root))

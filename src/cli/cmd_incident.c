@@ -6,6 +6,7 @@
 #include "cli/output.h"
 
 #include "base/complain.h"
+#include "base/logline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,14 +28,16 @@ static int record(const char *death)
 	struct ff_error *err = ff_incident_from_death(death, &incident, &unstored);
 	struct ff_style style = style_of_stderr();
 	style.brief = !err && ff_incident_was_told(incident);
+	bool line = ff_logline_wanted();
 	if (!err)
-		err = ff_incident_render(incident, FF_TEXT, &style, &text);
+		err = line ? ff_incident_log_line(incident, &text)
+			   : ff_incident_render(incident, FF_TEXT, &style, &text);
 	if (!err)
 		fputs(text, stderr);
 	if (unstored) {
 		ff_complain("firstfix: the incident could not be stored: %s", ff_error_message(unstored));
 		ff_error_free(unstored);
-	} else if (!err && !style.brief) { // what was told already says where it lies
+	} else if (!err && !line && !style.brief) { // what was told already says where it lies
 		ff_complain("Stored as incident %s: firstfix incidents show %s; firstfix bundle %s",
 			ff_incident_id(incident), ff_incident_id(incident), ff_incident_id(incident));
 	}
@@ -92,6 +95,7 @@ int ff_cmd_incident(int argc, char **argv)
 	if (parsed.leave)
 		return parsed.exit_code;
 	free(parsed.operands);
+	ff_complain_as_asked();
 	if (from)
 		return record(from);
 	if (failure)

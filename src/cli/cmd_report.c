@@ -3,6 +3,8 @@
 #include "cli/options.h"
 #include "cli/output.h"
 
+#include "base/complain.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -58,6 +60,7 @@ int ff_cmd_report(int argc, char **argv)
 	unsigned pid = 0;
 	const struct ff_option options[] = {
 		FF_OUTPUT_OPTIONS(&output),
+		FF_LINE_OPTION(&output),
 		{"only", 0, FF_OPT_TEXT, "NAMES", "only these probes, comma-separated", &collect.only},
 		{"brief", 0, FF_OPT_FLAG, NULL, "only what decides whether a worker starts", &brief},
 		{"save", 0, FF_OPT_TEXT, "FILE", "also keep the JSON document there", &save_to},
@@ -87,6 +90,8 @@ int ff_cmd_report(int argc, char **argv)
 	if (parsed.leave)
 		return parsed.exit_code;
 	free(parsed.operands);
+	if (output.line)
+		ff_complain_as_asked();
 	if (list)
 		return list_probes();
 	if (pid && collect.root)

@@ -51,7 +51,8 @@ static const struct ff_usage usage = {
 		   "Each option can be set as FIRSTFIX_<NAME> in the environment: FIRSTFIX_RECOVER=env, "
 		   "FIRSTFIX_HANG_AFTER=600.\n"
 		   "The worker gets FIRSTFIX_DIR, FIRSTFIX_RUN_ID and FIRSTFIX_ATTEMPT; after a recovery also "
-		   "FIRSTFIX_RECOVERED.\n"
+		   "FIRSTFIX_RECOVERED. With FIRSTFIX_LOG=json all that is ours on standard error is one JSON object a "
+		   "line.\n"
 		   "\n"
 		   "    ENTRYPOINT [\"firstfix\", \"run\", \"--\", \"python\", \"handler.py\"]",
 	.options = options,
@@ -123,6 +124,7 @@ static int hand_over(const char *supervisor, const char *self, char **command, s
 int ff_cmd_run(int argc, char **argv)
 {
 	char self[PATH_MAX], supervisor[PATH_MAX + 64];
+	ff_complain_as_asked();
 	int bare = bare_command(argc, argv);
 	if (bare)
 		return forgot_dashes(argc, argv, bare);

@@ -3,6 +3,7 @@
 
 #include "base/complain.h"
 #include "base/io.h"
+#include "base/logline.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -14,7 +15,7 @@ enum { COLUMNS_MIN = 40, COLUMNS_MAX = 120 };
 
 enum ff_format ff_output_format(const struct ff_output *output)
 {
-	return output->json ? FF_JSON : output->markdown ? FF_MARKDOWN : FF_TEXT;
+	return output->json || output->line ? FF_JSON : output->markdown ? FF_MARKDOWN : FF_TEXT;
 }
 
 static bool locale_is_utf8(void)
@@ -62,9 +63,21 @@ static struct ff_error *write_file(const char *path, const char *text)
 	return err ? err : ff_new_file_commit(&file, mode_of_new_files());
 }
 
+static struct ff_error *write_line(const char *command, const char *json)
+{
+	_cleanup_buf_ struct ff_buf line = {0};
+	char key[64];
+	snprintf(key, sizeof(key), "firstfix.%s", command);
+	ff_logline_begin(&line, key);
+	ff_logline_document(&line, key, json);
+	ff_logline_end(&line);
+	return line.failed ? &ff_enomem : ff_write_all(STDOUT_FILENO, "standard output", line.p, line.n);
+}
+
 bool ff_output_write(const char *command, const struct ff_output *output, const char *text)
 {
 	struct ff_error *err = output->file ? write_file(output->file, text)
+		: output->line		    ? write_line(command, text)
 					    : ff_write_all(STDOUT_FILENO, "standard output", text, strlen(text));
 	if (!err)
 		return true;

@@ -6,6 +6,7 @@
 /** The options that every command with an answer shares; put FF_OUTPUT_OPTIONS(&output) into its option table. */
 struct ff_output {
 	bool json, markdown, ascii, verbose;
+	bool line; /**< FF_LINE_OPTION */
 	const char *file;
 };
 
@@ -16,6 +17,12 @@ struct ff_output {
 		{"verbose", 'v', FF_OPT_FLAG, NULL, "also what could not be read, and why", &(o)->verbose}, \
 	{                                                                                                   \
 		"output", 'o', FF_OPT_TEXT, "FILE", "write there instead of standard output", &(o)->file    \
+	}
+
+/** The answer of a step of `firstfix run`. */
+#define FF_LINE_OPTION(o)                                                                           \
+	{                                                                                           \
+		"line", 0, FF_OPT_FLAG, NULL, "one firstfix.event/1 object on one line", &(o)->line \
 	}
 
 enum ff_format ff_output_format(const struct ff_output *output);

@@ -16,7 +16,7 @@
 
 static const char heavy[] = "======================================================================\n",
 		  light[] = "----------------------------------------------------------------------\n",
-		  ending[] = " DIAGNOSTICS\n";
+		  ending[] = " DIAGNOSTICS\n", object[] = "{\"schema\": \"firstfix.event/1\",";
 
 enum { ID_LENGTH = 8 + 1 + 6 + 1 + 8 };
 
@@ -47,6 +47,17 @@ static const char *end_of_part(const char *heading)
 	return ours ? end : NULL;
 }
 
+// The same of what FIRSTFIX_LOG=json makes one object a line (base/logline.h).
+static const char *end_of_object(const char *line)
+{
+	static const char name[] = "\"event.name\": \"";
+	const char *end = strchr(line, '\n'), *event = strstr(line, name);
+	if (!end || !event || event > end)
+		return NULL;
+	event += sizeof(name) - 1;
+	return ff_starts(event, "firstfix.") && !ff_starts(event, "firstfix.memory\"") ? end + 1 : NULL;
+}
+
 void ff_incident_add_output(struct ff_buf *log, const char *text)
 {
 	const char *from = text;
@@ -56,6 +67,8 @@ void ff_incident_add_output(struct ff_buf *log, const char *text)
 			end = end_of_block(line + sizeof(heavy) - 1);
 		else if (ff_starts(line, light))
 			end = end_of_part(line + sizeof(light) - 1);
+		else if (ff_starts(line, object))
+			end = end_of_object(line);
 		if (end) {
 			ff_buf_add(log, from, (size_t)(line - from));
 			from = end;

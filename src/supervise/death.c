@@ -412,6 +412,7 @@ void death_obituary(struct supervisor *s, const char *why_not_more)
 	_cleanup_buf_ struct ff_buf command = {0};
 	uint64_t end = s->worker.ended_ns ? s->worker.ended_ns : ff_clock_ns();
 	veil_command(&command, s->options.argv);
+	say_begin();
 	say_plain("=== firstfix: WORKER FAILED ===");
 	say_plain("%.1000s %s", command.failed ? s->options.argv[0] : command.p, death_words(s));
 	if (!s->worker.refused)
@@ -421,4 +422,5 @@ void death_obituary(struct supervisor *s, const char *why_not_more)
 		say_tail(&s->streams[i], OBITUARY_TAIL);
 	say_plain("--- no diagnosis: %s%s%s ---", why_not_more, s->dir.path[0] ? "; the rest lies in " : "",
 		s->dir.path[0] ? s->dir.path : "");
+	say_end("firstfix.incident");
 }

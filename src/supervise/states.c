@@ -4,6 +4,7 @@
 //	                        UP -> STOPPING -> DRAINING -> LEAVING -> GONE
 //	                        UP -> HUNG -> UP             INCIDENT -> HOPELESS
 #include "base/clock.h"
+#include "base/logline.h"
 #include "supervise/death.h"
 #include "supervise/say.h"
 #include "supervise/spawn.h"
@@ -85,7 +86,7 @@ static void start_report(struct supervisor *s)
 	snprintf(name, sizeof(name), "%s.json", s->run_id);
 	if (!state_dir_file(&s->dir, DIR_reports, name, sizeof(s->report), s->report))
 		s->report[0] = '\0';
-	const char *argv[12] = {NULL, "report", "--trigger", "startup"};
+	const char *argv[13] = {NULL, "report", "--trigger", "startup"};
 	size_t n = 4;
 	bool quiet = s->options.report == REPORT_OFF;
 	if (quiet && !s->report[0])
@@ -99,6 +100,8 @@ static void start_report(struct supervisor *s)
 		argv[n++] = "--brief";
 	if (quiet)
 		argv[n++] = "--json";
+	else if (ff_logline_wanted())
+		argv[n++] = "--line";
 	if (s->report[0]) {
 		argv[n++] = quiet ? "--output" : "--save";
 		argv[n++] = s->report;
@@ -126,7 +129,7 @@ static void start_attempt(struct supervisor *s)
 
 void states_begin(struct supervisor *s)
 {
-	const char *argv[] = {NULL, "check", NULL};
+	const char *argv[] = {NULL, "check", ff_logline_wanted() ? "--line" : NULL, NULL};
 	if (s->options.check) {
 		int error = step_start(s, STEP_CHECK, argv, CHECK_S);
 		if (!error) {
