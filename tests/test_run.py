@@ -263,3 +263,14 @@ def test_as_json_without_a_diagnosis_and_without_a_command(runner):
     assert len(said) == 1, "one block, one object"
     assert "ended with exit code 4" in said[0]["body"] and 'last "words" \u2014\n' in said[0]["body"]
     assert ran.stdout.decode() == 'last "words" \u2014\n', "the worker's output is its own"
+
+
+def test_misspelt_settings_are_said(runner):
+    """Once each, with what was meant; what is a setting, is like none, or comes from Kubernetes is not spoken of."""
+    wrong = {"RECOVR": "RECOVER", "HANGAFTER": "HANG_AFTER", "on_hopeles": "ON_HOPELESS", "LOGFILE": "LOG_FILE", "DRI": "DIR"}
+    harmless = {"PORT": "tcp://10.0.0.7:80", "SERVICE_HOST": "10.0.0.7", "PORT_80_TCP_ADDR": "10.0.0.7", "GRACE": "5", "WORKER": "w7",
+                "RULES": "", "ATTEMPT": "1", "RUN_ID": "x", "SOMETHING_ELSE": "1", "": "x", "A" * 300: "x"}
+    runner.env |= {f"FIRSTFIX_{name}": value for name, value in {**dict.fromkeys(wrong, "1"), **harmless}.items()}
+    said = runner.run("true").stderr.decode().splitlines()
+    assert sorted(line for line in said if "no setting" in line) == \
+        sorted(f"firstfix: FIRSTFIX_{name} is no setting: FIRSTFIX_{meant}?" for name, meant in wrong.items())

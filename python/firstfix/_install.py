@@ -46,6 +46,10 @@ def _record(capture_inputs: bool) -> bool:
     settings.capture_inputs = capture_inputs
     if not settings.on("all"):
         return False
+    for said in settings.misspelt():
+        from firstfix import _say
+
+        _say.once(said)
     try:
         began = time()
         from firstfix import _deaths, _ends, _imports

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 MODES = ("text", "json", "off")
 SPARE = 8 << 20
+NAMES = ("LOG", "LOG_FILE", "DISABLE", "GPU_READS", "DIR", "MAX_MIB", "PROGRAM", "RULES", "WORKER")  # FIRSTFIX_<NAME>
+LIKENESS = 0.66  # two letters exchanged in a name of three
 
 
 class Settings:
@@ -38,6 +40,16 @@ class Settings:
         self.log_file = get("FIRSTFIX_LOG_FILE", "")
         self.gpu_reads = get("FIRSTFIX_GPU_READS", "1") != "0"
         self.supervised = bool(get("FIRSTFIX_RUN_ID"))
+
+    def misspelt(self) -> list[str]:
+        """What of FIRSTFIX_* is like the name of a setting and none; `firstfix run` has said it to whoever it supervises."""
+        wrong = [name for name in os.environ if name.startswith("FIRSTFIX_") and name[9:] not in NAMES]
+        if self.supervised or not wrong:
+            return []
+        from difflib import get_close_matches
+
+        near = [(name, get_close_matches(name[9:].upper(), NAMES, 1, LIKENESS)) for name in wrong]
+        return [f"{name} is no setting: FIRSTFIX_{best[0]}?" for name, best in near if best]
 
     def keep_spare(self) -> None:
         """Hold back address space (hardly a page of it is ever touched) for the report of a MemoryError."""

@@ -6,6 +6,7 @@
 // The environment of a container image may hold a value of another version: that is said and passed over, never fatal.
 #include "supervise/options.h"
 
+#include "base/nearest.h"
 #include "supervise/say.h"
 
 #include <ctype.h>
@@ -44,6 +45,19 @@ static const struct {
 	[KIBIBYTES] = {4, 65536, "KiB from 4 to 65536"},
 	[MEBIBYTES] = {16, 1048576, "MiB from 16 to 1048576"},
 };
+
+// FIRSTFIX_<NAME> beside those of options.def. Nobody who misspells a name meant one that we set ourselves.
+static const struct {
+	const char *name;
+	bool ours;
+} others[] = {{"DIR", false}, {"DISABLE", false}, {"GPU_READS", false}, {"HOOKS", false}, {"LOG", false},
+	{"LOG_FILE", false}, {"PROGRAM", false}, {"RULES", false}, {"TOOL", false}, {"WORKER", false},
+	{"ATTEMPT", true}, {"COMMAND_KEY", true}, {"RECOVERED", true}, {"RUN_ID", true}, {"NVML", true}, {"CUDA", true},
+	{"FAKE", true}};
+
+enum { N_OTHERS = sizeof(others) / sizeof(others[0]), VARIABLE_MAX = 64 };
+
+static const char prefix[] = "FIRSTFIX_";
 
 static int *member_of(struct options *o, const struct option_row *row)
 {
@@ -95,15 +109,58 @@ const char *options_word(const char *name, int value)
 	return word;
 }
 
+// "hang-after" -> "FIRSTFIX_HANG_AFTER"
+static void variable_of(const char *option, char ret[VARIABLE_MAX])
+{
+	snprintf(ret, VARIABLE_MAX, "%s%s", prefix, option);
+	for (char *c = ret; *c; c++)
+		*c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+}
+
+// The setting that somebody meant by FIRSTFIX_<WORD>; false when it is one, or like none.
+static bool is_misspelt(struct ff_span word, char ret[VARIABLE_MAX])
+{
+	static char names[N_ROWS][VARIABLE_MAX];
+	char upper[VARIABLE_MAX];
+	snprintf(upper, sizeof(upper), "%.*s", (int)(word.n < VARIABLE_MAX ? word.n : VARIABLE_MAX), word.p);
+	for (char *c = upper; *c; c++)
+		*c = (char)toupper((unsigned char)*c);
+	struct ff_nearest near = {.wrong = ff_span_of(upper)};
+	for (size_t i = 0; i < N_ROWS; i++) {
+		variable_of(rows[i].name, names[i]);
+		if (ff_span_eq(word, names[i] + strlen(prefix)))
+			return false;
+		ff_nearest_try(&near, names[i] + strlen(prefix));
+	}
+	for (size_t i = 0; i < N_OTHERS; i++) {
+		if (ff_span_eq(word, others[i].name))
+			return false;
+		if (!others[i].ours)
+			ff_nearest_try(&near, others[i].name);
+	}
+	if (near.best)
+		snprintf(ret, VARIABLE_MAX, "%s%s", prefix, near.best);
+	return near.best;
+}
+
+// FIRSTFIX_PORT=tcp://10.0.0.7:80 is what Kubernetes sets for a service of the name "firstfix".
+static void say_misspelt(void)
+{
+	char meant[VARIABLE_MAX];
+	for (char **e = environ; e && *e; e++) {
+		struct ff_span name = {*e, strcspn(*e, "=")};
+		struct ff_span word = {name.p + strlen(prefix), name.n - strlen(prefix)};
+		if (ff_span_starts(name, prefix) && !strstr(*e, "://") && is_misspelt(word, meant))
+			say("%.*s is no setting: %s?", (int)name.n, name.p, meant);
+	}
+}
+
 static void set_presets(struct options *o)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
 		*member_of(o, &rows[i]) = rows[i].preset;
-		char name[64] = "FIRSTFIX_";
-		size_t n = strlen(name);
-		for (const char *c = rows[i].name; *c; c++)
-			name[n++] = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
-		name[n] = '\0';
+		char name[VARIABLE_MAX];
+		variable_of(rows[i].name, name);
 		const char *text = getenv(name);
 		if (!text || !*text)
 			continue;
@@ -142,6 +199,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	struct options o = {0};
 	int i = 1, error = 0;
 	set_presets(&o);
+	say_misspelt();
 	for (; i < argc && strcmp(argv[i], "--") != 0 && !error; i++)
 		error = strncmp(argv[i], "--", 2) != 0 ? -EINVAL : take_option(&o, argv[i] + 2);
 	const char *tool = getenv("FIRSTFIX_TOOL");

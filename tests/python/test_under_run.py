@@ -1,10 +1,11 @@
 """`firstfix run -- python`: the worker is hooked without a line of its own, and its hang shows Python's stacks."""
 import json
 import os
+import re
 import subprocess
 import sys
 
-from python_worker import hooks, worker  # noqa: F401
+from python_worker import SOURCE, hooks, worker  # noqa: F401
 
 
 def run(worker, script, *options, **more):  # noqa: F811
@@ -49,3 +50,16 @@ def test_a_message_of_several_lines_is_shown_as_lines(worker):  # noqa: F811
     done = run(worker, "raise RuntimeError('CUDA error: out of memory\\nSearch for `cudaErrorMemoryAllocation` in the documentation')")
     assert "Error Message: CUDA error: out of memory\n" in done.stderr and "    Search for `cudaErrorMemoryAllocation`" in done.stderr, done.stderr
     assert "Error Message: CUDA error: out of memory\\n" not in done.stderr
+
+
+def test_misspelt_settings_are_said_once(worker):  # noqa: F811
+    """By install() where no supervisor has said it; the settings of `firstfix run` are not the package's to judge."""
+    options = (SOURCE.parent / "src/supervise/options.def").read_text()
+    names = re.findall(r'^OPTION\("([^"]+)"', options, re.M)
+    assert len(names) > 10
+    env = {f"FIRSTFIX_{name.upper().replace('-', '_')}": "1" for name in names}
+    env |= {"FIRSTFIX_DISABEL": "x", "FIRSTFIX_ATTEMPT": "1"}
+    script = "import firstfix; firstfix.install(); firstfix.install()"
+    said = [line for line in worker.run(script, **env).stderr.splitlines() if "no setting" in line]
+    assert said == ["firstfix: FIRSTFIX_DISABEL is no setting: FIRSTFIX_DISABLE?"]
+    assert "no setting" not in worker.run(script, **env, FIRSTFIX_RUN_ID="r").stderr
