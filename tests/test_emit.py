@@ -18,6 +18,7 @@ PAGES = {
     "txt": ("text", "utf8", 80),
     "ascii.txt": ("text", "ascii", 60),
     "verbose.txt": ("text", "verbose", 100),
+    "brief.txt": ("text", "brief", 80),
     "md": ("markdown", "utf8", 80),
 }
 
@@ -121,6 +122,22 @@ def test_markdown_is_inert(render):
     assert "<script" not in outside and "@everyone" not in outside
     for row in (l for l in text.splitlines() if l.startswith("| ")):
         assert len(re.findall(r"(?<!\\)\|", row)) == 4, row
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.stem)
+def test_markdown_tables_have_heads(render, document):
+    lines = render(document, "markdown", "utf8", 80).splitlines()
+    heads = [above for above, line in zip(lines, lines[1:]) if line == "|-|-|-|"]
+    assert heads == ["| | What | Value |"] * len(heads)
+    assert bool(heads) == any(line.startswith("| ") for line in lines)
+
+
+def test_a_brief_report_says_where_it_runs(render):
+    """What decides whether a worker starts: Python, platform, memory, the leading variables; not every variable and disk."""
+    full, brief = (render(FOLDER / "seed.json", "text", style, 80) for style in ("utf8", "brief"))
+    for label in ("Python version", "Platform", "CUDA_HOME", "LD_LIBRARY_PATH", "BNB_CUDA_VERSION"):
+        assert re.search(rf"^.*{label}: ", brief, re.M), label
+    assert "Disk:" not in brief and "Processor:" not in brief and len(brief.splitlines()) < len(full.splitlines())
 
 
 def test_secrets_do_not_come_through(render, tmp_path):

@@ -237,3 +237,10 @@ def test_our_own_objects_in_the_output_are_no_evidence(run, tmp_path):
         assert verdict(run("incident", "--from", path).stdout)["cause"] == cause
     shown = run("incidents", "show", "last", "--json").stdout
     assert "bitsandbytes'" not in shown.split('"diagnosis"')[1]
+
+
+def test_the_list_as_markdown_is_a_table_with_a_head(run, tmp_path):
+    run("incident", "--from", death(tmp_path, command="python `a```b` |x|"))
+    lines = run("incidents", "--markdown").stdout.splitlines()
+    assert lines[0] == "```text" and lines[1].startswith("INCIDENT") and lines[-1] == "```"
+    assert len([line for line in lines if line.startswith("```")]) == 2

@@ -60,8 +60,20 @@ static struct ff_error *list_text(const json_t *doc, const struct ff_style *styl
 	return ff_incidents_text(json_object_get(doc, "incidents"), style, ret);
 }
 
+// A table with a head of its own, whose rows begin with an id: nothing in them ends the fence.
+static struct ff_error *list_markdown(const json_t *doc, const struct ff_style *style, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_buf_ struct ff_buf fenced = {0};
+	struct ff_error *err = list_text(doc, style, &text);
+	if (err)
+		return err;
+	ff_buf_printf(&fenced, "```text\n%s```\n", text);
+	return ff_buf_finish(&fenced, ret);
+}
+
 struct ff_error *ff_emit_incidents(
 	const struct ff_shareable *list, enum ff_format format, const struct ff_style *style, char **ret)
 {
-	return emit(list, format, style, list_text, list_text, ret);
+	return emit(list, format, style, list_text, list_markdown, ret);
 }

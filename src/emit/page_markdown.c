@@ -2,7 +2,7 @@
 //
 //	<details><summary>PyTorch &amp; CUDA Configuration</summary>
 //
-//	| | | |
+//	| | What | Value |
 //	|-|-|-|
 //	| ✅ | PyTorch Version | `2.3.1+cu121` |
 //
@@ -101,7 +101,7 @@ static void section(struct ff_page *page, struct ff_span text)
 	ff_buf_str(&page->out, page->fold ? "<details><summary>" : "#### ");
 	escaped(page, text);
 	ff_buf_str(&page->out, page->fold ? "</summary>\n\n" : "\n\n");
-	ff_buf_str(&page->out, page->fold ? "| | | |\n|-|-|-|\n" : "");
+	ff_buf_str(&page->out, page->fold ? "| | What | Value |\n|-|-|-|\n" : "");
 }
 
 static void end_section(struct ff_page *page)

@@ -11,8 +11,8 @@ static const struct {
 	{"PyTorch & CUDA Configuration", ff_report_torch, true},
 	{"BitsAndBytes Configuration", ff_report_quantization, true},
 	{"Transformers Integration", ff_report_packages},
-	{"System & Container Info", ff_report_system},
-	{"Critical Environment Variables", ff_report_env},
+	{"System & Container Info", ff_report_system, true},
+	{"Critical Environment Variables", ff_report_env, true},
 	{"Driver & GPU Health", ff_report_driver, true},
 	{"CUDA Libraries", ff_report_libraries},
 	{"All other facts", ff_report_rest},
@@ -89,8 +89,10 @@ void ff_report_show(struct ff_report *r, const json_t *scope, const struct ff_re
 
 void ff_report_lines(struct ff_report *r, const json_t *scope, const struct ff_report_line *lines, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		ff_report_show(r, scope, &lines[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (!lines[i].aside || !r->page->style->brief)
+			ff_report_show(r, scope, &lines[i]);
+	}
 }
 
 static struct ff_error *write_report(const json_t *doc, struct ff_page *page, char **ret)

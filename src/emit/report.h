@@ -26,6 +26,7 @@ struct ff_report_line {
 	ff_cell_fn *write; /**< NULL: the value as it is */
 	const char *
 		expected; /**< not NULL: an absent value is worth a line when this path of the document is there ("" always) */
+	bool aside; /**< a brief report leaves it out */
 };
 
 struct ff_report {

@@ -165,26 +165,26 @@ void ff_report_system(struct ff_report *r)
 	static const struct ff_report_line lines[] = {
 		{FF_MARK_PYTHON, "Python version", "python.version", NULL, ""},
 		{FF_MARK_PYTHON, "Python executable", "python.executable", NULL, NULL},
-		{FF_MARK_PYTHON, "Python environment", "python.kind", NULL, NULL},
+		{FF_MARK_PYTHON, "Python environment", "python.kind", NULL, NULL, true},
 		{FF_MARK_MACHINE, "Platform", NULL, write_platform, NULL},
-		{FF_MARK_MACHINE, "Machine", "system.arch", NULL, NULL},
-		{FF_MARK_MACHINE, "Processor", "system.cpu.model", NULL, NULL},
-		{FF_MARK_MACHINE, "Cores", NULL, write_cores, NULL},
-		{FF_MARK_MACHINE, "Operating system", "system.os", write_os, NULL},
-		{FF_MARK_MACHINE, "C library", "system.libc", write_libc, NULL},
-		{FF_MARK_MACHINE, "C++ library", "system.libstdcxx", write_libstdcxx, NULL},
+		{FF_MARK_MACHINE, "Machine", "system.arch", NULL, NULL, true},
+		{FF_MARK_MACHINE, "Processor", "system.cpu.model", NULL, NULL, true},
+		{FF_MARK_MACHINE, "Cores", NULL, write_cores, NULL, true},
+		{FF_MARK_MACHINE, "Operating system", "system.os", write_os, NULL, true},
+		{FF_MARK_MACHINE, "C library", "system.libc", write_libc, NULL, true},
+		{FF_MARK_MACHINE, "C++ library", "system.libstdcxx", write_libstdcxx, NULL, true},
 		{FF_MARK_PACKAGE, "Container", "system.container.runtime", NULL, NULL},
-		{FF_MARK_PACKAGE, "Orchestrator", "system.container.orchestrator", NULL, NULL},
-		{FF_MARK_PACKAGE, "Cloud platform", "system.container.platform", NULL, NULL},
+		{FF_MARK_PACKAGE, "Orchestrator", "system.container.orchestrator", NULL, NULL, true},
+		{FF_MARK_PACKAGE, "Cloud platform", "system.container.platform", NULL, NULL, true},
 		{FF_MARK_MEMORY, "Memory", NULL, write_memory, NULL},
 		{FF_MARK_MEMORY, "Memory limit", "system.memory.limit", ff_write_size, NULL},
-		{FF_MARK_MEMORY, "Swap", "system.memory.swap", ff_write_size, NULL},
+		{FF_MARK_MEMORY, "Swap", "system.memory.swap", ff_write_size, NULL, true},
 		{FF_MARK_WARN, "Killed for memory", "system.memory.oom_kill", write_oom_kills, NULL},
 		{FF_MARK_MEMORY, "Shared memory (/dev/shm)", NULL, write_shm, NULL},
-		{FF_MARK_NUMBER, "Limits", "system.limits", write_limits, NULL},
+		{FF_MARK_NUMBER, "Limits", "system.limits", write_limits, NULL, true},
 	};
 	ff_report_lines(r, r->doc, lines, sizeof(lines) / sizeof(lines[0]));
-	const json_t *disks = ff_json_at(r->doc, "system.disks");
+	const json_t *disks = r->page->style->brief ? NULL : ff_json_at(r->doc, "system.disks");
 	for (size_t i = 0; i < json_array_size(disks); i++)
 		show_disk(r, disks, i);
 }
@@ -258,6 +258,7 @@ void ff_report_env(struct ff_report *r)
 		if (value)
 			show_variable(r, leading[i], value);
 	}
-	show_other_variables(r, env);
+	if (!r->page->style->brief)
+		show_other_variables(r, env);
 	show_notes(r);
 }

@@ -33,6 +33,7 @@ static struct ff_error *render(char **argv, char **ret)
 	struct ff_style style = {.utf8 = strcmp(argv[2], "ascii") != 0,
 		.colour = strcmp(argv[2], "colour") == 0,
 		.verbose = strcmp(argv[2], "verbose") == 0,
+		.brief = strcmp(argv[2], "brief") == 0,
 		.columns = atoi(argv[3])};
 	const char *schema = ff_json_text(doc, "schema");
 	return schema && ff_starts(schema, "firstfix.diagnosis/") ? ff_emit_diagnosis(s, format, &style, ret)
