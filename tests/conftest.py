@@ -64,3 +64,9 @@ def firstfix():
 def runner(firstfix, tmp_path):
     """`firstfix run` with a state folder and a stand-in for its steps of their own."""
     return Runner(firstfix, tmp_path)
+
+
+@pytest.fixture
+def times():
+    """times(few, many): how often an attack is tried: few times in every run of the tests, as often as it takes with FIRSTFIX_MANY=1."""
+    return lambda few, many: many if os.environ.get("FIRSTFIX_MANY") == "1" else few
