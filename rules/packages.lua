@@ -242,7 +242,7 @@ rule {
     end
     return {confidence = 0.88, why = {("The environment %s (%s) has no interpreter any more: it was moved or copied here, or the Python that it was made with was removed."):format(dead.folder, dead.variable), here and ("Python is %s instead, which does not see its packages."):format(here) or nil},
       evidence = {"python.dead.folder", "python.dead.made_for", "python.executable"},
-      fixes = {{kind = "os", say = "Link it to a Python of the same version again; with another version, make the environment anew and install its packages.", command = ("%s -m venv --upgrade %s"):format(dead.made_for or "python3", dead.folder)}}}
+      fixes = {{renew = dead.folder, python = dead.made_for, say = "Link it to a Python of the same version again; with another version, make the environment anew and install its packages."}}}
   end,
   doc = {looks = "'No module named torch' although the environment has it; python is another one.", check = "VIRTUAL_ENV/bin/python: a link that leads nowhere."},
 }

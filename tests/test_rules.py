@@ -7,7 +7,7 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 GOOD = 'rule {id = "site.quota", title = "the quota is used up", signatures = {q = [[quota of (?<user>\\w+) exceeded]]}, ' \
-       'why = "The quota of {user} is used up.", confidence = 0.9, fixes = {{kind = "disk", say = "Ask for more."}}}\n'
+       'why = "The quota of {user} is used up.", confidence = 0.9, fixes = {{free = "disk", say = "Ask for more."}}}\n'
 CASE = """== log a quota
 RuntimeError: quota of alice exceeded
 == expect
@@ -51,7 +51,12 @@ def test_a_folder_of_rules_is_checked_tested_and_used(firstfix, tmp_path):
     ("rule {id = 'x.y', title = 't', signatures = {a = [[(]]}, why = ''}", "pattern 'a'"),
     ("rule {id = 'x.y', title = 't', signatures = {a = [[a*]]}, why = ''}", "it matches an empty line"),
     ("rule {id = 'x.y', signatures = {a = [[b]]}, why = ''}", "give it a 'title'"),
-    ("rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '', fixes = {{kind = 'magic', say = ''}}}", "no kind of fix"),
+    ("rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '', fixes = {{code = true, kind = 'magic', say = ''}}}",
+     "no kind of fix"),
+    ("rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '',\n fixes = {{code = true, say = '', command = 'true'}}}",
+     "bad.lua:1: rule 'x.y': a fix holds no command: say what must become true, with one of: install, "),
+    ("rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '', fixes = {{kind = 'os', say = ''}}}",
+     "a fix needs 'say' and one of: install, "),
     ("local f = io.open('/etc/passwd')", "'io' is not defined"),
     ("os.execute('true')", "'os' is not defined"),
     ("require('x')", "'require' is not defined"),
@@ -77,11 +82,17 @@ def test_a_rule_that_fails_while_it_runs_is_left_out_and_named(firstfix, tmp_pat
     body = "{id = 'site.%s', title = 't', signatures = {a = [[boom]]}, when = function(f, log) %s end}\n"
     (tmp_path / "r.lua").write_text("".join("rule " + body % pair for pair in (
         ("loops", "while true do end"), ("eats", "local t = {} while true do t[#t + 1] = ('x'):rep(1 << 20) end"),
-        ("raises", "error('no')"), ("answers", "return {confidence = 0.9, why = 'fine'}"))))
+        ("raises", "error('no')"), ("shells", "return {confidence = 0.9, why = 'w', fixes = {{code = true, say = 's', command = 'c'}}}"),
+        ("intends", "return {confidence = 0.9, why = 'w', fixes = {{kind = 'os', say = 's'}}}"),
+        ("answers", "return {confidence = 0.9, why = 'fine'}"))))
     (tmp_path / "log").write_text("RuntimeError: boom\n")
     answer = json.loads(run(firstfix, "explain", "--no-facts", "--json", "--rules", tmp_path, tmp_path / "log").stdout)
-    assert [d["cause"] for d in answer["diagnoses"]] == ["site.answers"]
-    assert len(answer["broken_rules"]) == 3 and all("r.lua:" in text for text in answer["broken_rules"])
+    assert sorted(d["cause"] for d in answer["diagnoses"]) == ["site.answers", "site.intends", "site.shells"]
+    assert [d["fixes"] for d in answer["diagnoses"]] == [[], [], []]
+    broken = " ".join(answer["broken_rules"])
+    assert "rule 'site.shells': a fix of 'code' has no field 'command'" in broken
+    assert "rule 'site.intends': a fix needs 'say' and one of: install, " in broken
+    assert len(answer["broken_rules"]) == 5 and all("r.lua:" in text for text in answer["broken_rules"])
 
 
 def test_a_page_for_every_cause(firstfix):

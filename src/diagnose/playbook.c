@@ -5,14 +5,14 @@
 #include "base/embed.h"
 #include "diagnose/book.h"
 #include "diagnose/pattern_text.h"
+#include "fix/fix.h"
 
 FF_EMBEDDED(ff_engine, causes);
 
 enum { SIGNATURES_SHOWN = 12, LITERALS_MAX = 64 };
 
-static const char literal_fix[] =
-	"\\{\\s*kind = \"(?<kind>[^\"]+)\", say = \"(?<say>[^\"{]+)\"\\s*(?=[,}])(?:,\\s*command = "
-	"\"(?<command>[^\"{]+)\"\\s*(?=[,}]))?";
+static const char literal_fix[] = "\\{[^{}]*?kind = \"(?<kind>[^\"]+)\",\\s*say = "
+				  "\"(?<say>(?:[^\"{]|\"\\s*\\.\\.\\s*\")+)\"\\s*(?=[,}])";
 
 // Kinds of fix and what they mean; %s is what stands after the colon.
 static const struct {
@@ -102,15 +102,52 @@ static struct ff_span block_text(const struct ff_rules *rules, size_t index)
 	return text;
 }
 
-static void add_literal_fixes(struct ff_span text, struct ff_regex *regex, json_t *fixes)
+// A sentence that is broken over lines ("one" .. "two") as one.
+static struct ff_error *join(struct ff_span say, char **ret)
+{
+	_cleanup_buf_ struct ff_buf b = {0};
+	bool inside = true;
+	for (size_t i = 0; i < say.n; i++) {
+		if (say.p[i] == '"')
+			inside = !inside;
+		else if (inside)
+			ff_buf_char(&b, say.p[i]);
+	}
+	return ff_buf_finish(&b, ret);
+}
+
+static struct ff_error *add_literal_fixes(struct ff_span text, struct ff_regex *regex, json_t *fixes)
 {
 	struct ff_match m;
 	size_t from = 0;
 	for (int i = 0; i < LITERALS_MAX && ff_regex_match(regex, text, from, &m); i++) {
-		struct ff_span command = m.n > 3 ? m.group[3] : (struct ff_span){0};
-		add_fix(fixes, m.group[1], m.group[2], command);
+		_cleanup_free_ char *say = NULL;
+		struct ff_error *err = join(m.group[2], &say);
+		if (err)
+			return err;
+		add_fix(fixes, m.group[1], ff_span_of(say), (struct ff_span){0});
 		from = (size_t)(m.group[0].p + m.group[0].n - text.p);
 	}
+	return NULL;
+}
+
+// Those of the plain fields, as they are written with nothing known of the machine. What holds a {name} is no command yet.
+static struct ff_error *add_plain_fixes(const json_t *intentions, json_t *fixes)
+{
+	_cleanup_fix_machine_ struct ff_fix_machine *machine = NULL;
+	struct ff_error *err = ff_fix_machine_create(NULL, NULL, &machine);
+	json_t *intention;
+	size_t i;
+	json_array_foreach (intentions, i, intention) {
+		_cleanup_json_ json_t *fix = NULL;
+		err = err ? err : ff_fix_write(machine, intention, &fix);
+		if (err)
+			return err;
+		const char *command = ff_json_text(fix, "command");
+		add_fix(fixes, ff_span_of(ff_json_text(fix, "kind")), ff_span_of(ff_json_text(intention, "say")),
+			ff_span_of(command && !strchr(command, '{') ? command : NULL));
+	}
+	return err;
 }
 
 static struct ff_error *add_doc(struct ff_rules *rules, size_t index, json_t *doc)
@@ -130,14 +167,12 @@ static struct ff_error *add_doc(struct ff_rules *rules, size_t index, json_t *do
 	add_text(json_object_get(doc, "looks"), ff_span_of(ff_json_text(said, "looks")));
 	add_text(json_object_get(doc, "check"), ff_span_of(ff_json_text(said, "check")));
 	size_t i;
-	json_t *path, *fix;
-	json_array_foreach (fixes, i, fix)
-		add_fix(json_object_get(doc, "fixes"), ff_span_of(ff_json_text(fix, "kind")),
-			ff_span_of(ff_json_text(fix, "say")), ff_span_of(ff_json_text(fix, "command")));
+	json_t *path;
+	err = add_plain_fixes(fixes, json_object_get(doc, "fixes"));
 	json_array_foreach (facts, i, path)
 		add_text(json_object_get(doc, "facts"), ff_span_of(json_string_value(path)));
 	add_text(json_object_get(doc, "rules"), ff_span_of(ff_rules_at(rules, index)->id));
-	return NULL;
+	return err;
 }
 
 static void add_signatures(struct ff_rules *rules, size_t index, json_t *list)
@@ -200,8 +235,7 @@ static struct ff_error *add_rule(struct ff_rules *rules, size_t index, struct ff
 	if (err)
 		return err;
 	add_signatures(rules, index, json_object_get(doc, "signatures"));
-	add_literal_fixes(block_text(rules, index), regex, json_object_get(doc, "fixes"));
-	return NULL;
+	return add_literal_fixes(block_text(rules, index), regex, json_object_get(doc, "fixes"));
 }
 
 struct ff_error *ff_playbook(struct ff_rules *rules, const char *cause, json_t **ret)

@@ -210,38 +210,10 @@ local function imperative(say)
   return rest and rest:sub(1, 1):upper() .. rest:sub(2) or say
 end
 
--- Where container runtimes and WSL put the driver's own libraries: without them there is no libcuda.
-local driver_folders = set_of{"/usr/local/nvidia/lib", "/usr/local/nvidia/lib64", "/usr/lib/wsl/lib", "/usr/lib64-nvidia"}
-
--- A fix that would unset LD_LIBRARY_PATH leaves the driver's folders on it, where these facts show some.
-local function keep_driver(fix, f)
-  local path, kept = f.env"LD_LIBRARY_PATH", {}
-  if not fix.command or not set_of(fix.unset).LD_LIBRARY_PATH or type(path) ~= "string" then return fix end
-  for _, folder in ipairs(path:split(":")) do
-    if driver_folders[folder:match[[^(.+?)/*$]] or ""] then kept[#kept + 1] = folder end
-  end
-  if #kept == 0 then return fix end
-  local value, safe = table.concat(kept, ":"), {}
-  for key, old in pairs(fix) do safe[key] = old end
-  safe.unset, safe.set, safe.command = nil, {LD_LIBRARY_PATH = value}, "export LD_LIBRARY_PATH=" .. value
-  return safe
-end
-
--- What a fix with a command of its own says it does to the facts.
-local function stated(fix)
-  local effect = fix.effect or {}
-  local env = {}
-  for name, value in pairs(effect.set or fix.set or {}) do env[name] = value end
-  for _, name in ipairs(effect.unset or fix.unset or {}) do env[name] = false end
-  if not (next(env) or effect.package or effect.facts) then return nil end
-  return {packages = effect.package, facts = effect.facts, env = next(env) and env or nil}
-end
-
 local function fixes_of(list, captures, f, log)
   local out = {}
   for _, fix in ipairs(list or {}) do
     if not fix.cond or fix.cond(f, log) then
-      fix = keep_driver(fix, f)
       local plain = {}
       for name, value in pairs(fix) do
         if name ~= "cond" then plain[name] = value end
@@ -249,7 +221,6 @@ local function fixes_of(list, captures, f, log)
       plain = filled(plain, captures, f)
       if plain then
         plain.say = imperative(plain.say)
-        if plain.command then plain.effect = stated(plain) end
         out[#out + 1] = plain
       end
     end

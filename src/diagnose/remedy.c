@@ -18,17 +18,6 @@ static struct ff_error *not_written(const struct ff_rule *rule, struct ff_error 
 	return NULL;
 }
 
-static bool intends(const json_t *fix)
-{
-	const char *key;
-	json_t *value;
-	json_object_foreach ((json_t *)fix, key, value) {
-		if (ff_intention_known(NULL, key) && !ff_json_text(fix, "command"))
-			return true;
-	}
-	return false;
-}
-
 static struct ff_error *fix_finding(
 	const struct ff_rule *rule, const struct ff_fix_machine *machine, struct ff_finding *f, json_t *broken)
 {
@@ -38,10 +27,10 @@ static struct ff_error *fix_finding(
 	size_t i;
 	json_array_foreach (intentions, i, intention) {
 		json_t *fix = NULL;
-		err = intends(intention) ? ff_fix_write(machine, intention, &fix) : NULL;
+		err = ff_fix_write(machine, intention, &fix);
 		if (err)
 			err = not_written(rule, err, broken);
-		else if (json_array_append_new(fixes, fix ? fix : json_incref(intention)) < 0)
+		else if (json_array_append_new(fixes, fix) < 0)
 			err = &ff_enomem;
 		if (err)
 			return err;

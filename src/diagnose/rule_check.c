@@ -147,8 +147,10 @@ static const char *intention_of(lua_State *L, int fix)
 
 static struct ff_error *check_fix_field(lua_State *L, const char *intention, const char *key)
 {
-	static const char *const old[] = {"command", "set", "unset"};
-	if (!ff_intention_known(intention, key) && !one_of(key, old, COUNT(old)))
+	if (strcmp(key, "command") == 0)
+		return ff_error_create(FF_EUSAGE, "a fix holds no command: say what must become true, with one of: %s",
+			ff_intention_names());
+	if (intention && !ff_intention_known(intention, key))
 		return ff_error_create(FF_EUSAGE, "a fix of '%s' has no field '%s'", intention, key);
 	if (strcmp(key, "cond") == 0 && !lua_isfunction(L, -1))
 		return wrong(key, "a function");
@@ -164,16 +166,16 @@ static struct ff_error *check_fix(lua_State *L, int fix)
 	if (!lua_istable(L, fix))
 		return wrong("fixes", "a list of tables");
 	const char *intention = intention_of(L, fix);
-	bool old = lua_getfield(L, fix, "kind") == LUA_TSTRING, say = lua_getfield(L, fix, "say") == LUA_TSTRING;
-	lua_pop(L, 2);
-	if ((!intention && !old) || !say)
-		return ff_error_create(FF_EUSAGE, "a fix needs 'say' and one of: %s", ff_intention_names());
 	for (lua_pushnil(L); lua_next(L, fix); lua_pop(L, 1)) {
 		const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-		struct ff_error *err = check_fix_field(L, intention ? intention : "code", key);
+		struct ff_error *err = check_fix_field(L, intention, key);
 		if (err)
 			return err;
 	}
+	bool say = lua_getfield(L, fix, "say") == LUA_TSTRING;
+	lua_pop(L, 1);
+	if (!intention || !say)
+		return ff_error_create(FF_EUSAGE, "a fix needs 'say' and one of: %s", ff_intention_names());
 	return NULL;
 }
 

@@ -338,3 +338,20 @@ struct ff_error *ff_fix_remount(const struct ff_fix_machine *m, const json_t *in
 		fix, "Counts until the next mount; /etc/fstab or whoever mounts the volume has to drop noexec.");
 	return err ? err : ff_fix_command(fix, &b);
 }
+
+// An environment whose interpreter is gone gets its links and pyvenv.cfg anew; what is installed in it stays.
+struct ff_error *ff_fix_renew(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
+{
+	const char *folder = ff_json_text(intention, "renew"), *python = ff_json_text(intention, "python");
+	_cleanup_buf_ struct ff_buf b = {0};
+	struct ff_error *err = ff_fix_kind(fix, "os", NULL);
+	if (err || !is_plain_path(folder))
+		return err;
+	ff_shell_word(&b,
+		python && is_plain_path(python)		     ? python
+			: m->platform == FF_PLATFORM_WINDOWS ? "py"
+							     : "python3");
+	ff_buf_str(&b, " -m venv --upgrade ");
+	ff_shell_word(&b, folder);
+	return ff_fix_command(fix, &b);
+}

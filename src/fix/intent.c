@@ -29,6 +29,7 @@ static const struct intention {
 	{"fetch", ff_fix_fetch, NULL, {"path", "repo", "lfs"}},
 	{"move", ff_fix_move, NULL, {"to"}},
 	{"remount", ff_fix_remount, NULL, {NULL}},
+	{"renew", ff_fix_renew, NULL, {"python"}},
 	{"system", ff_fix_system, NULL, {"need"}},
 	{"driver", ff_fix_driver, "driver", {"need"}},
 	{"toolkit", ff_fix_toolkit, "toolkit", {"need"}},
@@ -73,9 +74,8 @@ bool ff_intention_known(const char *intention, const char *field)
 const char *ff_intention_names(void)
 {
 	return "install, remove, rebuild, conda, set, unset, drop, prepend, flag, argument, limit, container, setting, "
-	       "free, "
-	       "fetch, "
-	       "move, remount, system, driver, toolkit, restart, login, code, network, host, hardware, wait";
+	       "free, fetch, move, remount, renew, system, driver, toolkit, restart, login, code, network, host, "
+	       "hardware, wait";
 }
 
 // ---- kinds of the contract ----
@@ -201,18 +201,33 @@ static struct ff_error *stated_effect(const json_t *intention, json_t *fix)
 	return err;
 }
 
+// A field that nobody reads would be lost without a word.
+static struct ff_error *check_fields(const struct intention *what, const json_t *intention)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach ((json_t *)intention, key, value) {
+		if (!ff_intention_known(what->name, key))
+			return ff_error_create(FF_EUSAGE, "a fix of '%s' has no field '%s'", what->name, key);
+	}
+	return NULL;
+}
+
 struct ff_error *ff_fix_write(const struct ff_fix_machine *machine, const json_t *intention, json_t **ret)
 {
 	const struct intention *what = intention_of(intention);
 	const char *say = ff_json_text(intention, "say"), *kind = ff_json_text(intention, "kind");
 	if (!what || !say)
 		return ff_error_create(FF_EUSAGE, "a fix needs 'say' and one of: %s", ff_intention_names());
+	struct ff_error *err = check_fields(what, intention);
+	if (err)
+		return err;
 	_cleanup_json_ json_t *fix = json_pack("{s:s, s:b, s:O*}", "say", say, "automatic",
 		json_is_true(json_object_get(intention, "automatic")), "side_effects",
 		json_object_get(intention, "side_effects"));
 	if (!fix || (kind && json_object_set_new(fix, "kind", json_string(kind)) < 0))
 		return &ff_enomem;
-	struct ff_error *err = what->write(machine, intention, fix);
+	err = what->write(machine, intention, fix);
 	if (!err && what->kind)
 		err = ff_fix_kind(fix, what->kind, NULL);
 	if (!err)
