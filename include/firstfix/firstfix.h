@@ -88,10 +88,13 @@ struct ff_explain_options {
 		deep_ms; /**< with check: also import and use what a worker uses, in processes of their own, each with this deadline; 0: no */
 	const char *
 		engine; /**< with check: leave out what does not concern "vllm", "transformers", "llama.cpp"; NULL for all */
-	const char *facts_of; /**< whose facts they are, for the answer: "this machine"; NULL is "file" */
+	const char *
+		facts_of; /**< whose facts they are, for the answer: "this machine"; NULL is "file". Without facts: why there are none */
 	bool facts_assumed; /**< nobody said that they are the log's: where it contradicts them they are not used, but those of the
-					 interpreter that it names, or a start-up report that fits it */
-	const char *worker;	  /**< with facts_assumed: only start-up reports of this run; NULL for any */
+					 interpreter that it names, or a start-up report that fits it. Without facts: such a report */
+	const char *
+		worker; /**< with facts_assumed: only start-up reports of this run (its id, its container's, or a word of its
+					 command); NULL for any */
 	const volatile int *stop; /**< set it to end reading early (a signal handler may); what was read is explained */
 };
 

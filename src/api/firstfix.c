@@ -274,7 +274,7 @@ struct ff_error *ff_explain(const struct ff_explain_options *options, struct ff_
 		.stop = options->stop,
 		.facts_what = options->facts_of,
 		.facts_assumed = options->facts_assumed,
-		.other_facts = ff_other_facts,
+		.other_facts = options->facts ? ff_other_facts : ff_other_reports,
 		.context = (void *)options->worker,
 	};
 	struct ff_diagnosis *diagnosis = calloc(1, sizeof(*diagnosis));

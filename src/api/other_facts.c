@@ -63,12 +63,13 @@ static json_t *read_report(const char *folder, const char *name)
 	return doc;
 }
 
-// "0199...json": the run's id, or a word of the command line that it ran.
+// "0199...json": the run's id, its container's, or a word of the command line that it ran.
 static bool is_of(const json_t *report, const char *name, const char *worker)
 {
 	size_t i, n = worker ? strlen(worker) : 0;
 	json_t *word;
-	if (!worker || strncmp(name, worker, n) == 0)
+	const char *container = ff_json_text(report, "system.container.id");
+	if (!worker || strncmp(name, worker, n) == 0 || (container && strcmp(container, worker) == 0))
 		return true;
 	json_array_foreach (ff_json_at(report, "process.cmdline"), i, word) {
 		const char *text = json_string_value(word);
@@ -125,5 +126,12 @@ struct ff_error *ff_other_facts(const json_t *said, unsigned index, void *worker
 	if (index == 0)
 		return collect_for(said, ret_facts, ret_what);
 	take_report(worker, index - 1, ret_facts, ret_what);
+	return NULL;
+}
+
+struct ff_error *ff_other_reports(const json_t *said, unsigned index, void *worker, json_t **ret_facts, char **ret_what)
+{
+	(void)said;
+	take_report(worker, index, ret_facts, ret_what);
 	return NULL;
 }

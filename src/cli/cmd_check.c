@@ -1,5 +1,6 @@
 // firstfix check: what will fail on this machine, said before the first request.
 #include "cli/command.h"
+#include "cli/container.h"
 #include "cli/options.h"
 #include "cli/output.h"
 
@@ -13,6 +14,7 @@ enum { DEADLINE_S = 60, DEADLINE_MAX_S = 3600 };
 
 struct check {
 	struct ff_collect_options collect;
+	struct ff_container_request in;
 	const char *facts, *rules, *engine;
 	bool deep;
 	unsigned deadline_s;
@@ -23,13 +25,15 @@ static int check(const struct check *c, const struct ff_output *output)
 	struct ff_facts *facts = NULL;
 	struct ff_diagnosis *diagnosis = NULL;
 	char *text = NULL;
-	struct ff_error *err = c->facts ? ff_facts_read(c->facts, &facts) : ff_collect(&c->collect, &facts);
+	char of[FF_CONTAINER_WORDS_MAX];
+	struct ff_error *err =
+		c->facts ? ff_facts_read(c->facts, &facts) : ff_container_collect(&c->in, &c->collect, of, &facts);
 	if (!err)
 		err = ff_explain(&(struct ff_explain_options){.facts = facts,
 					 .log_fd = -1,
 					 .rules_dir = c->rules,
 					 .check = true,
-					 .facts_of = c->facts ? NULL : "this machine",
+					 .facts_of = c->facts ? NULL : of,
 					 .engine = c->engine,
 					 .deep_ms = c->deep ? c->deadline_s * 1000 : 0},
 			&diagnosis);
@@ -68,6 +72,7 @@ int ff_cmd_check(int argc, char **argv)
 		{"for", 0, FF_OPT_TEXT, "ENGINE", "only what concerns vllm, transformers or llama.cpp", &c.engine},
 		{"facts", 0, FF_OPT_TEXT, "FILE", "facts of another machine ('firstfix report --json')", &c.facts},
 		{"root", 0, FF_OPT_TEXT, "DIR", "a captured machine, made by 'firstfix capture'", &c.collect.root},
+		FF_CONTAINER_OPTIONS(&c.in),
 		{"python", 0, FF_OPT_TEXT, "PATH", "the interpreter to look at (default: the one a worker would use)",
 			&c.collect.python},
 		{"rules", 0, FF_OPT_TEXT, "DIR", "a folder of more rules", &c.rules},
@@ -87,11 +92,12 @@ int ff_cmd_check(int argc, char **argv)
 	free(parsed.operands);
 	if (output.line)
 		ff_complain_as_asked();
-	if (c.facts && c.collect.root)
-		return ff_usage_error("check", "--facts and --root exclude each other");
-	if (c.deep && (c.facts || c.collect.root))
+	bool inside = c.in.container || c.in.pod;
+	if (!!c.facts + !!c.collect.root + inside > 1)
+		return ff_usage_error("check", "--facts, --root and a container exclude each other");
+	if (c.deep && (c.facts || c.collect.root || inside))
 		return ff_usage_error(
-			"check", "--deep runs programs of this machine: --facts and --root are of another");
+			"check", "--deep runs programs of this machine: --facts, --root and a container are another");
 	if (c.deadline_s == 0 || c.deadline_s > DEADLINE_MAX_S)
 		return ff_usage_error("check", "--deadline takes 1 to %d seconds", DEADLINE_MAX_S);
 	if (c.engine && !engine_known(c.engine))

@@ -1,5 +1,6 @@
 // firstfix explain: a failure log and the machine's facts in, root cause and first fix out.
 #include "cli/command.h"
+#include "cli/container.h"
 #include "cli/options.h"
 #include "cli/output.h"
 
@@ -30,14 +31,42 @@ static void catch_interrupt(void)
 
 struct sources {
 	const char *facts, *rules, *worker;
+	struct ff_container_request in;
+	struct ff_container container; // all zero without one
+	struct ff_command_stream *log; // of the container, NULL when the log is another
 	bool no_facts, save;
 };
 
-static struct ff_error *facts_for(const struct sources *from, struct ff_facts **ret)
+/** Where facts are from, and why there are none. */
+struct known {
+	struct ff_facts *facts;
+	const char *of;
+	bool assumed;
+	struct ff_error *none;
+};
+
+// A container's facts, or why it has none: its log is explained all the same, by a start-up report of it or by itself.
+static void facts_inside(const struct sources *from, struct known *k)
+{
+	const struct ff_container *container = &from->container;
+	k->none = ff_container_facts(container, &(struct ff_collect_options){0}, &k->facts);
+	k->assumed = k->none && (from->worker || container->id[0]);
+	k->of = k->none ? ff_error_message(k->none) : container->words;
+}
+
+static struct ff_error *facts_for(const struct sources *from, struct known *k)
 {
 	if (from->no_facts)
 		return NULL;
-	return from->facts ? ff_facts_read(from->facts, ret) : ff_collect(NULL, ret);
+	if (from->facts)
+		return ff_facts_read(from->facts, &k->facts);
+	if (from->container.program) {
+		facts_inside(from, k);
+		return NULL;
+	}
+	k->of = "this machine";
+	k->assumed = true;
+	return ff_collect(NULL, &k->facts);
 }
 
 static struct ff_error *save(const char *name, const struct ff_facts *facts, const struct ff_diagnosis *diagnosis)
@@ -50,25 +79,52 @@ static struct ff_error *save(const char *name, const struct ff_facts *facts, con
 	return err;
 }
 
+static struct ff_error *end_log(const struct sources *from)
+{
+	bool cut = false;
+	struct ff_error *err = ff_container_log_close(&from->container, from->log, &cut);
+	if (cut)
+		ff_complain("firstfix explain: the log of %s was not whole in time; its end is missing",
+			from->container.words);
+	if (!interrupted)
+		return err;
+	ff_error_free(err); // we ended it
+	return NULL;
+}
+
+static struct ff_error *diagnose(
+	const struct sources *from, const struct known *known, int fd, const char *name, struct ff_diagnosis **ret)
+{
+	const char *id = from->container.id[0] ? from->container.id : NULL;
+	struct ff_error *err = ff_explain(&(struct ff_explain_options){.facts = known->facts,
+						  .log_fd = fd,
+						  .log_name = name,
+						  .rules_dir = from->rules,
+						  .facts_of = known->of,
+						  .facts_assumed = known->assumed,
+						  .worker = from->worker ? from->worker : id,
+						  .stop = &interrupted},
+		ret);
+	struct ff_error *ended = from->log ? end_log(from) : NULL;
+	if (ended && known->none) // one cause of both, mostly, and this one says it
+		ff_complain("firstfix explain: %s", known->of);
+	if (!err)
+		return ended;
+	ff_error_free(ended);
+	return err;
+}
+
 static int explain(const struct sources *from, int fd, const char *name, const struct ff_output *output)
 {
-	struct ff_facts *facts = NULL;
 	struct ff_diagnosis *diagnosis = NULL;
 	char *text = NULL;
-	struct ff_error *err = facts_for(from, &facts);
+	struct known known = {0};
+	struct ff_error *err = facts_for(from, &known);
 	catch_interrupt();
 	if (!err)
-		err = ff_explain(&(struct ff_explain_options){.facts = facts,
-					 .log_fd = fd,
-					 .log_name = name,
-					 .rules_dir = from->rules,
-					 .facts_of = !from->facts && facts ? "this machine" : NULL,
-					 .facts_assumed = !from->facts && facts,
-					 .worker = from->worker,
-					 .stop = &interrupted},
-			&diagnosis);
+		err = diagnose(from, &known, fd, name, &diagnosis);
 	if (!err && from->save)
-		err = save(name, facts, diagnosis);
+		err = save(name, known.facts, diagnosis);
 	struct ff_style style = ff_output_style(output);
 	if (!err)
 		err = ff_diagnosis_render(diagnosis, ff_output_format(output), &style, &text);
@@ -77,7 +133,8 @@ static int explain(const struct sources *from, int fd, const char *name, const s
 		code = 2;
 	free(text);
 	ff_diagnosis_free(diagnosis);
-	ff_facts_free(facts);
+	ff_facts_free(known.facts);
+	ff_error_free(known.none);
 	return code;
 }
 
@@ -98,6 +155,23 @@ static int explain_file(const struct sources *from, const char *path, const stru
 	return code;
 }
 
+static int explain_container(struct sources *from, const char *path, const struct ff_output *output)
+{
+	struct ff_command_stream log = {.fd = -1};
+	int code;
+	struct ff_error *err = ff_container_find(&from->in, &from->container);
+	if (!err && path) {
+		code = explain_file(from, path, output);
+	} else {
+		from->log = &log;
+		if (!err)
+			err = ff_container_log(&from->container, &log);
+		code = err ? ff_fail("explain", err) : explain(from, log.fd, from->container.words, output);
+	}
+	ff_container_deinit(&from->container);
+	return code;
+}
+
 int ff_cmd_explain(int argc, char **argv)
 {
 	struct sources from = {0};
@@ -105,6 +179,7 @@ int ff_cmd_explain(int argc, char **argv)
 	const struct ff_option options[] = {
 		{"facts", 0, FF_OPT_TEXT, "FILE",
 			"facts of the machine that failed ('firstfix report --json'); default: this one", &from.facts},
+		FF_CONTAINER_OPTIONS(&from.in),
 		{"worker", 0, FF_OPT_TEXT, "NAME",
 			"where this machine is not the log's: use the start-up report of that run of 'firstfix run' "
 			"(its id, or a word "
@@ -119,10 +194,15 @@ int ff_cmd_explain(int argc, char **argv)
 		.command = "explain",
 		.operands = "[LOG | -]",
 		.summary = "from a failure log to the root cause and the one fix to try first",
-		.details = "Without LOG, or with -, the log is read from standard input:\n"
-			   "  docker logs worker 2>&1 | firstfix explain\n"
-			   "Exit code 0: nothing wrong found, or only stopped; 1: it failed, whether or not the cause is "
-			   "known; 2: wrong use or unreadable input.",
+		.details =
+			"Without LOG the container's own log is read, and without a container standard input, as "
+			"with -:\n"
+			"  firstfix explain --container worker\n"
+			"  kubectl logs --previous worker-0 | firstfix explain --pod worker-0 -\n"
+			"A container that is stopped is explained from its log and, where there is one, from the "
+			"start-up report\nthat 'firstfix run' stored of it.\n"
+			"Exit code 0: nothing wrong found, or only stopped; 1: it failed, whether or not the cause is "
+			"known; 2: wrong use or unreadable input.",
 		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
 		.operands_max = 1,
@@ -130,9 +210,12 @@ int ff_cmd_explain(int argc, char **argv)
 	struct ff_parsed parsed = ff_options_parse(&usage, argc, argv);
 	if (parsed.leave)
 		return parsed.exit_code;
-	const char *path = parsed.n_operands ? parsed.operands[0] : "-";
+	const char *path = parsed.n_operands ? parsed.operands[0] : NULL;
 	free(parsed.operands);
 	if (from.facts && from.no_facts)
 		return ff_usage_error("explain", "--facts and --no-facts exclude each other");
-	return explain_file(&from, path, &output);
+	if (from.in.container || from.in.pod)
+		return from.facts ? ff_usage_error("explain", "--facts and a container exclude each other")
+				  : explain_container(&from, path, &output);
+	return explain_file(&from, path ? path : "-", &output);
 }

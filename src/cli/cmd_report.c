@@ -1,5 +1,6 @@
 // firstfix report: the facts of this machine, of a process or of a captured machine.
 #include "cli/command.h"
+#include "cli/container.h"
 #include "cli/options.h"
 #include "cli/output.h"
 
@@ -28,11 +29,12 @@ static struct ff_error *save(const struct ff_facts *facts, const char *path, boo
 	return NULL;
 }
 
-static int print_report(
-	const struct ff_collect_options *collect, const struct ff_output *output, const char *save_to, bool brief)
+static int print_report(const struct ff_container_request *in, const struct ff_collect_options *collect,
+	const struct ff_output *output, const char *save_to, bool brief)
 {
 	struct ff_facts *facts;
-	struct ff_error *err = ff_collect(collect, &facts);
+	char of[FF_CONTAINER_WORDS_MAX];
+	struct ff_error *err = ff_container_collect(in, collect, of, &facts);
 	if (err)
 		return ff_fail("report", err);
 	char *text;
@@ -54,6 +56,7 @@ static int print_report(
 int ff_cmd_report(int argc, char **argv)
 {
 	struct ff_collect_options collect = {0};
+	struct ff_container_request in = {0};
 	struct ff_output output = {0};
 	const char *save_to = NULL;
 	bool list = false, brief = false;
@@ -71,6 +74,7 @@ int ff_cmd_report(int argc, char **argv)
 			&collect.python},
 		{"pid", 0, FF_OPT_UINT, "PID", "look at this process: its interpreter, environment, mapped libraries",
 			&pid},
+		FF_CONTAINER_OPTIONS(&in),
 		{"environ", 0, FF_OPT_TEXT, "FILE",
 			"with --pid: its variables as they are now, NUL-separated (/proc/PID/environ is of its start)",
 			&collect.environ_file},
@@ -96,8 +100,10 @@ int ff_cmd_report(int argc, char **argv)
 		return list_probes();
 	if (pid && collect.root)
 		return ff_usage_error("report", "--pid and --root exclude each other");
+	if ((in.container || in.pod) && (pid || collect.root))
+		return ff_usage_error("report", "a container, --pid and --root exclude each other");
 	if (collect.environ_file && !pid)
 		return ff_usage_error("report", "--environ goes with --pid");
 	collect.pid = (pid_t)pid;
-	return print_report(&collect, &output, save_to, brief);
+	return print_report(&in, &collect, &output, save_to, brief);
 }

@@ -71,21 +71,6 @@ static struct ff_error *run(char *const argv[], unsigned deadline_ms, struct ff_
 	return err;
 }
 
-// A program by its path, for execv.
-static char *program(const char *word)
-{
-	if (strchr(word, '/'))
-		return strdup(word);
-	struct ff_span path = ff_span_of(getenv("PATH")), folder;
-	while (path.n && ff_span_next(&path, ':', &folder)) {
-		_cleanup_buf_ struct ff_buf b = {0};
-		ff_buf_printf(&b, "%.*s/%s", (int)folder.n, folder.p, word);
-		if (!b.failed && access(b.p, X_OK) == 0)
-			return strdup(b.p);
-	}
-	return NULL;
-}
-
 struct step {
 	char **words; // of the plan, borrowed
 	char *argv[FF_PLAN_WORDS_MAX + EXTRA_WORDS + 4];
@@ -108,7 +93,7 @@ static struct ff_error *step_of(char **words, const struct ff_fix_plan *plan, co
 		s.install |= strcmp(words[n], "install") == 0;
 		s.uninstall |= strcmp(words[n], "uninstall") == 0;
 	}
-	s.path = program(s.argv[0]);
+	s.path = ff_command_find(s.argv[0]);
 	if (!s.path)
 		return ff_error_create(FF_EABSENT, "%s is not on PATH", s.argv[0]);
 	s.argv[0] = s.path;
@@ -245,7 +230,7 @@ static size_t installer(const char *python, bool uv, const char *verb, char **ar
 
 static struct ff_error *run_program(char **argv, unsigned deadline_ms)
 {
-	_cleanup_free_ char *path = program(argv[0]);
+	_cleanup_free_ char *path = ff_command_find(argv[0]);
 	struct ff_command_result r = {0};
 	if (!path)
 		return ff_error_create(FF_EABSENT, "%s is not on PATH", argv[0]);

@@ -14,8 +14,9 @@ struct ff_diagnose_options {
 	bool checks;		  /**< evaluate rules on facts alone, and say what they find */
 	const char *engine;	  /**< leave out checks that do not apply to this engine ("vllm"); NULL for all */
 
-	const char *facts_what; /**< whose facts they are: "this machine", "start-up report of NAME"; NULL is "file" */
-	bool facts_assumed; /**< nobody said that they are the log's: where the log contradicts them they are not used */
+	const char *facts_what; /**< whose facts they are: "this machine", "start-up report of NAME"; NULL is "file".
+					 Without facts: why there are none, or NULL */
+	bool facts_assumed; /**< nobody said that they are the log's: where the log contradicts them, or there are none, others are */
 	/** Asked for other facts then, with 0, 1, ... until some fit: *ret_facts NULL is one that cannot be read, *ret_what NULL says
 	    that there are no more. May be NULL. */
 	struct ff_error *(*other_facts)(

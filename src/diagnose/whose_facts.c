@@ -137,16 +137,20 @@ struct ff_error *ff_whose_facts(
 	_cleanup_free_ char *name = NULL;
 	const char *what = !o->facts ? "none" : o->facts_what ? o->facts_what : "file";
 	bool fits = !o->facts || ff_facts_fit(o->facts, said, &because);
+	if (!o->facts && o->facts_what)
+		ff_buf_str(&because, o->facts_what);
 	if (because.failed)
 		return &ff_enomem;
-	struct ff_error *err = !fits && o->facts_assumed ? others(o, said, &found, &name) : NULL;
+	bool wanted = o->facts_assumed && (!fits || !o->facts);
+	struct ff_error *err = wanted ? others(o, said, &found, &name) : NULL;
 	if (err)
 		return err;
 	bool dropped = !fits && o->facts_assumed && !found;
 	json_t *told = json_pack("{s:s, s:b}", "what", name ? name : dropped ? "none" : what, "fits", fits || found);
 	if (told && because.n)
 		json_object_set_new(told, "because",
-			name		  ? json_sprintf("not those of %s: %s", what, because.p)
+			!o->facts	  ? json_string(because.p)
+				: name	  ? json_sprintf("not those of %s: %s", what, because.p)
 				: dropped ? json_sprintf("not those of %s: %s; the log alone was used", what, because.p)
 					  : json_string(because.p));
 	if (!told)

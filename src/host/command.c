@@ -10,13 +10,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-enum { POLL_MS = 10, REAP_TRIES = 50 };
+enum { POLL_MS = 10, REAP_TRIES = 50, SAID_MAX = 4096, BY_SIGNAL = 128 };
 
-static _Noreturn void run_child(char *const argv[], int out)
+static _Noreturn void run_child(char *const argv[], int out, int errors)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setsid();
@@ -26,7 +27,7 @@ static _Noreturn void run_child(char *const argv[], int out)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	int null = open("/dev/null", O_RDONLY);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(errors, 2) < 0)
 		_exit(127);
 	struct rlimit no_core = {0, 0};
 	setrlimit(RLIMIT_CORE, &no_core); // a crash is an answer here, not something to keep
@@ -82,7 +83,7 @@ struct ff_error *ff_command_run(char *const argv[], unsigned deadline_ms, struct
 		return ff_error_os(errno, "pipe");
 	pid_t pid = fork();
 	if (pid == 0)
-		run_child(argv, fds[1]);
+		run_child(argv, fds[1], fds[1]);
 	close(fds[1]);
 	_cleanup_close_ int fd = fds[0];
 	if (pid < 0)
@@ -103,5 +104,92 @@ struct ff_error *ff_command_run(char *const argv[], unsigned deadline_ms, struct
 	drain(fd, &r.output);
 	r.took_ms = ff_clock_ms_since(started);
 	*ret = r;
+	return NULL;
+}
+
+// Between the reader and the program: a reader that waits for a byte cannot look at a clock. It dies with the reader, and
+// the program with it. What the program left behind goes too, for it would keep the stream open.
+static _Noreturn void watch(char *const argv[], unsigned deadline_ms, int out, int errors)
+{
+	uint64_t started = ff_clock_ns();
+	struct ff_command_result r = {.exit_code = -1};
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGINT, SIG_IGN); // of the terminal: the reader decides what it means
+	pid_t pid = fork();
+	if (pid == 0)
+		run_child(argv, out, errors);
+	close(out);
+	while (pid > 0 && !reap(pid, &r)) {
+		if (ff_clock_ms_since(started) >= deadline_ms)
+			kill_all(pid, &r);
+		if (r.timed_out)
+			break;
+		poll(NULL, 0, POLL_MS);
+	}
+	if (pid > 0)
+		kill(-pid, SIGKILL);
+	signal(SIGALRM, SIG_DFL);
+	if (r.timed_out)
+		raise(SIGALRM); // an end that no exit code of the program looks like
+	_exit(r.exit_code >= 0 ? r.exit_code : BY_SIGNAL + r.signal);
+}
+
+struct ff_error *ff_command_stream_open(
+	char *const argv[], unsigned deadline_ms, bool joined, struct ff_command_stream *ret)
+{
+	int fds[2];
+	if (access(argv[0], X_OK) < 0)
+		return ff_error_os(errno, "%s", argv[0]);
+	_cleanup_close_ int errors = joined ? -1 : memfd_create("firstfix-errors", MFD_CLOEXEC);
+	if (!joined && errors < 0)
+		return ff_error_os(errno, "memfd");
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return ff_error_os(errno, "pipe");
+	_cleanup_close_ int in = fds[0], out = fds[1];
+	pid_t watcher = fork();
+	if (watcher == 0) {
+		close(in);
+		watch(argv, deadline_ms, out, joined ? out : errors);
+	}
+	if (watcher < 0)
+		return ff_error_os(errno, "fork");
+	*ret = (struct ff_command_stream){.fd = ff_take_fd(&in), .errors = ff_take_fd(&errors), .watcher = watcher};
+	return NULL;
+}
+
+void ff_command_stream_close(struct ff_command_stream *stream, struct ff_command_result *ret)
+{
+	_cleanup_close_ int errors = stream->errors;
+	struct ff_command_result r = {.exit_code = -1};
+	char said[SAID_MAX];
+	int status = 0;
+	pid_t left = 0;
+	close(stream->fd); // a program that is still writing ends of that
+	// At the end of the stream it is about to leave; one that closed its output and stays is given up soon.
+	for (int i = 0; i < REAP_TRIES && (left = waitpid(stream->watcher, &status, WNOHANG)) == 0; i++)
+		poll(NULL, 0, POLL_MS);
+	if (left == 0) {
+		kill(stream->watcher, SIGKILL);
+		waitpid(stream->watcher, &status, 0);
+	}
+	r.timed_out = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+	r.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	ssize_t n = errors < 0 ? 0 : pread(errors, said, sizeof(said), 0);
+	if (n > 0)
+		ff_buf_add(&r.output, said, (size_t)n);
+	*ret = r;
+}
+
+char *ff_command_find(const char *word)
+{
+	if (strchr(word, '/'))
+		return strdup(word);
+	struct ff_span path = ff_span_of(getenv("PATH")), folder;
+	while (path.n && ff_span_next(&path, ':', &folder)) {
+		_cleanup_buf_ struct ff_buf b = {0};
+		ff_buf_printf(&b, "%.*s/%s", (int)folder.n, folder.p, word);
+		if (!b.failed && access(b.p, X_OK) == 0)
+			return strdup(b.p);
+	}
 	return NULL;
 }
