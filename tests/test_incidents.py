@@ -244,3 +244,22 @@ def test_the_list_as_markdown_is_a_table_with_a_head(run, tmp_path):
     lines = run("incidents", "--markdown").stdout.splitlines()
     assert lines[0] == "```text" and lines[1].startswith("INCIDENT") and lines[-1] == "```"
     assert len([line for line in lines if line.startswith("```")]) == 2
+
+
+def test_buffered_stdout_does_not_hide_the_last_words(run, tmp_path):
+    """It reaches us behind the traceback; whatever order the tails are named in, the traceback is the end."""
+    path = death(tmp_path)
+    (tmp_path / "stdout.txt").write_text("step 100/100 loss 0.1\nAll done\n")
+    document = json.loads(path.read_text())
+    for at in (0, 1):
+        document["tails"].insert(at, {"stream": "stdout", "path": str(tmp_path / "stdout.txt"), "bytes": 31, "total": 31})
+        path.write_text(json.dumps(document))
+        assert verdict(run("incident", "--from", path).stdout)["cause"] == "disk.full"
+        document["tails"].pop(at)
+
+
+def test_an_incident_says_who_had_asked_for_a_stop(run, tmp_path):
+    sent = {"text": "SIGTERM from pid 12 (bash)", "pid": 12, "uid": 0, "name": "bash"}
+    done = run("incident", "--from", death(tmp_path, how="signal", exit={"signal": 6, "name": "SIGABRT"}, stop_signal=15, stop_sent=sent))
+    assert "While stopping, after: SIGTERM from pid 12 (bash)" in done.stderr
+    assert json.loads(run("incidents", "show", "last", "--json").stdout)["stop_sent"] == sent

@@ -68,7 +68,8 @@ def test_worker_that_ignores_sigterm_is_killed_after_grace(runner):
     p.terminate()
     _, err = p.communicate(timeout=10)
     assert p.returncode == 137 and 0.8 < time.monotonic() - began < 4
-    assert b"SIGKILL" in err and runner.deaths() == []
+    assert f"in time after SIGTERM from pid {os.getpid()} (".encode() in err and b": SIGKILL" in err
+    assert runner.deaths() == []
     time.sleep(0.05)
     assert not os.path.exists(f"/proc/{grandchild}"), "the whole process group goes"
 
@@ -89,6 +90,14 @@ def test_crash_while_stopping_is_an_incident(runner):
     p.communicate(timeout=10)
     assert p.returncode == 134
     assert runner.deaths()[0]["exit"]["name"] == "SIGABRT" and runner.deaths()[0]["stop_signal"] == 15
+    sent = runner.deaths()[0]["stop_sent"]
+    assert (sent["pid"], sent["uid"]) == (os.getpid(), os.getuid()) and sent["text"].startswith(f"SIGTERM from pid {os.getpid()} (")
+    assert "stop_sent" not in died_alone(runner)
+
+
+def died_alone(runner):
+    runner.run("sh", "-c", "kill -ABRT $$")
+    return runner.deaths()[-1]
 
 
 def test_stop_during_the_incident_hurries_it(runner):

@@ -130,6 +130,8 @@ struct ff_error *ff_incident_log_fd(const struct ff_buf *log, int *ret_fd)
 	return err;
 }
 
+// A tail holds bytes without times, and the time of a write says little: a worker whose stdout is a pipe writes it in blocks,
+// the last one after its traceback. What was printed before a failure came before it, so stdout stands first.
 static struct ff_error *log_of(const json_t *death, const json_t *incident, int *ret_fd)
 {
 	static const char *const streams[] = {"tail.stdout", "tail.output", "tail.stderr"};
@@ -309,7 +311,7 @@ static void find_told(json_t *incident)
 struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *store, json_t **ret)
 {
 	static const char *const copied[] = {"command", "argv", "cwd", "command_key", "how", "exit", "lasted_ms",
-		"started_at", "ended_at", "error", "hang", "rusage", "cgroup", "attempt"};
+		"started_at", "ended_at", "error", "hang", "stop_sent", "rusage", "cgroup", "attempt"};
 	_cleanup_json_ json_t *incident = json_pack("{s:s}", "schema", "firstfix.incident/1");
 	if (!incident)
 		return &ff_enomem;

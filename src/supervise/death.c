@@ -66,7 +66,7 @@ static const char *how_of(const struct supervisor *s, bool oom)
 }
 
 // sigabbrev_np(3), which came with glibc 2.32: the program runs on 2.31.
-static const char *signal_name(int signal)
+const char *death_signal_name(int signal)
 {
 #define S(name) [SIG##name] = "SIG" #name
 	static const char *const names[] = {S(HUP), S(INT), S(QUIT), S(ILL), S(TRAP), S(ABRT), S(BUS), S(FPE), S(KILL),
@@ -87,11 +87,43 @@ const char *death_words(const struct supervisor *s)
 		snprintf(words, sizeof(words), "has shown no sign of life for %llu s",
 			(unsigned long long)s->hang.quiet_ms / 1000);
 	else if (WIFSIGNALED(status))
-		snprintf(words, sizeof(words), "was killed by %s%s", signal_name(WTERMSIG(status)),
+		snprintf(words, sizeof(words), "was killed by %s%s", death_signal_name(WTERMSIG(status)),
 			WCOREDUMP(status) ? " (core dumped)" : "");
 	else
 		snprintf(words, sizeof(words), "ended with exit code %d", WEXITSTATUS(status));
 	return words;
+}
+
+void death_stop_words(const struct supervisor *s, size_t n, char *ret)
+{
+	const struct stop_sender *stop = &s->worker.stop;
+	const char *name = death_signal_name(stop->signal), *known = stop->name;
+	if (!stop->signal)
+		snprintf(ret, n, "our SIGTERM");
+	else if (!stop->process)
+		snprintf(ret, n, "%s from the terminal", name);
+	else if (!stop->pid)
+		snprintf(ret, n, "%s from outside of this container", name);
+	else
+		snprintf(ret, n, "%s from pid %d%s%s%s", name, (int)stop->pid, *known ? " (" : "", known,
+			*known ? ")" : "");
+}
+
+static void write_stop(const struct supervisor *s, struct json_out *j)
+{
+	const struct stop_sender *stop = &s->worker.stop;
+	char words[128];
+	if (!stop->signal)
+		return;
+	death_stop_words(s, sizeof(words), words);
+	json_open(j, "stop_sent", '{');
+	json_text(j, "text", words);
+	if (stop->process) {
+		json_u64(j, "pid", (uint64_t)stop->pid);
+		json_u64(j, "uid", stop->uid);
+	}
+	json_text(j, "name", stop->name[0] ? stop->name : NULL);
+	json_close(j, '}');
 }
 
 static void write_exit(struct json_out *j, int status)
@@ -99,7 +131,7 @@ static void write_exit(struct json_out *j, int status)
 	json_open(j, "exit", '{');
 	if (WIFSIGNALED(status)) {
 		json_u64(j, "signal", (uint64_t)WTERMSIG(status));
-		json_text(j, "name", signal_name(WTERMSIG(status)));
+		json_text(j, "name", death_signal_name(WTERMSIG(status)));
 		json_bool(j, "core", WCOREDUMP(status));
 	} else {
 		json_u64(j, "code", (uint64_t)WEXITSTATUS(status));
@@ -163,6 +195,7 @@ static void write_worker(struct supervisor *s, struct json_out *j)
 		json_u64(j, "lasted_ms", (end - w->started_ns) / NS_PER_MS);
 	if (w->stop_signal)
 		json_u64(j, "stop_signal", (uint64_t)w->stop_signal);
+	write_stop(s, j);
 	if (!w->ended_ns)
 		return;
 	write_exit(j, w->status);

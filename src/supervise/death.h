@@ -15,6 +15,7 @@
 //	exit             {"code": 1} or {"signal": 11, "name": "SIGSEGV", "core": true}; for a hang only when we ended it
 //	started_at, ended_at, lasted_ms, pid, supervisor_pid
 //	stop_signal      a stop signal that we had forwarded; a death by it is no incident, but a crash while stopping is
+//	stop_sent        {"text", "pid", "uid", "name"} of who sent it to us; pid 0 is outside of our container, no pid a terminal
 //	error            preflight and not-started: the reason in one line
 //	rusage           {"user_ms", "system_ms", "max_rss", "major_faults"}
 //	cgroup           {"path", "version", "before": {"limit", "current", "peak", "limit_hits", "oom_kill"}, "after": {...}}
@@ -45,6 +46,8 @@
 // late or says something else, the supervisor prints a short incident itself and does as with action=give-up.
 #pragma once
 
+#include <stddef.h>
+
 struct supervisor;
 
 /** Write tails and the death document. 0 and its path in *ret, or -errno (the folder is full, read-only, not there). */
@@ -58,6 +61,12 @@ void death_forget(struct supervisor *s);
 
 /** True when this death is one to look into: not exit 0, not the stop that was asked for. */
 int death_is_incident(const struct supervisor *s);
+
+/** "SIGTERM". */
+const char *death_signal_name(int signal);
+
+/** "SIGTERM from pid 12 (bash)": who asked the worker to stop. */
+void death_stop_words(const struct supervisor *s, size_t n, char *ret);
 
 /** "it was killed by SIGSEGV (core dumped)": for our own messages. */
 const char *death_words(const struct supervisor *s);

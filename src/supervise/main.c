@@ -79,6 +79,19 @@ static bool is_for_us(const struct signalfd_siginfo *info)
 	return (info->ssi_signo == SIGPIPE && info->ssi_pid == (uint32_t)getpid()) || (terminal && info->ssi_code > 0);
 }
 
+static void note_sender(struct supervisor *s, const struct signalfd_siginfo *info)
+{
+	struct stop_sender *stop = &s->worker.stop;
+	char path[32];
+	if (stop->signal)
+		return;
+	*stop = (struct stop_sender){
+		(int)info->ssi_signo, info->ssi_code <= 0, (pid_t)info->ssi_pid, info->ssi_uid, ""};
+	snprintf(path, sizeof(path), "/proc/%u/comm", info->ssi_pid);
+	if (stop->process && stop->pid && !process_text(path, sizeof(stop->name), stop->name))
+		stop->name[0] = '\0';
+}
+
 static void take_signal(struct supervisor *s, const struct signalfd_siginfo *info)
 {
 	int signal = (int)info->ssi_signo;
@@ -93,6 +106,7 @@ static void take_signal(struct supervisor *s, const struct signalfd_siginfo *inf
 		forward(s, signal, info->ssi_code > 0);
 		if (asks_to_stop(signal)) {
 			s->stop_signal = signal;
+			note_sender(s, info);
 			dispatch(s, EV_STOP);
 		}
 	}

@@ -279,7 +279,9 @@ static void stop_hung(struct supervisor *s)
 
 static void grace_over(struct supervisor *s)
 {
-	say("%s did not end in time: SIGKILL", s->options.argv[0]);
+	char asked[128];
+	death_stop_words(s, sizeof(asked), asked);
+	say("%s did not end in time after %s: SIGKILL", s->options.argv[0], asked);
 	s->worker.killed = true;
 	kill_group(s, SIGKILL);
 }

@@ -63,6 +63,15 @@ enum { N_STREAMS = 2, N_HELD = 4, N_ORPHANS = 8, RUN_ID_LEN = 40 };
 #define NS_PER_S UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
 
+/** Who asked for a stop, as signalfd(2) says it; of SIGKILL the kernel tells nobody. */
+struct stop_sender {
+	int signal;   /**< 0: nobody asked */
+	bool process; /**< a process sent it, no terminal and no timer */
+	pid_t pid;    /**< 0: it is outside of our process namespace */
+	uid_t uid;
+	char name[32]; /**< empty when it was gone already */
+};
+
 /** The worker of this attempt. */
 struct worker {
 	pid_t pid; /**< 0: none is running */
@@ -71,11 +80,12 @@ struct worker {
 	struct rusage usage;
 	uint64_t started_ns, ended_ns; /**< monotonic; 0: not yet */
 	uint64_t started_epoch_ns, ended_epoch_ns;
-	bool refused;	 /**< the check found an error: it was never started */
-	bool good;	 /**< it lived so long that its start counts as good */
-	int exec_errno;	 /**< why the program could not be executed */
-	int stop_signal; /**< the first stop signal that was forwarded to it, 0 for none */
-	bool killed;	 /**< we ended it: grace was over, or it hung */
+	bool refused;		 /**< the check found an error: it was never started */
+	bool good;		 /**< it lived so long that its start counts as good */
+	int exec_errno;		 /**< why the program could not be executed */
+	int stop_signal;	 /**< the first stop signal that was forwarded to it, 0 for none */
+	struct stop_sender stop; /**< of that signal */
+	bool killed;		 /**< we ended it: grace was over, or it hung */
 };
 
 /** A process that was not our worker, came to us as an orphan and died badly. */
