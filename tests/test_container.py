@@ -53,7 +53,7 @@ class World:
         (self.folder / "log").write_text(log)
         self.program(name, f"""\
             case "$1 $2" in
-            "container inspect") echo 'a warning' >&2; echo '{pid} {state} {identity}' ;;
+            "container inspect") echo 'a warning' >&2; echo '{pid} {state} {identity} 137' ;;
             "logs --tail") echo "of $4"; cat {self.folder}/log >&2 ;;
             esac
             """)
@@ -109,10 +109,10 @@ def test_a_stopped_container_is_explained_from_its_log(world):
     world.runtime("docker", 0, "exited")
     answer = world.answer("explain", "--container", "worker")
     assert answer["facts_of"]["what"] == "none"
-    because = "container worker (docker) has no process (exited), so its facts cannot be read"
+    because = "container worker (docker) has no process (exited with code 137), so its facts cannot be read"
     assert answer["facts_of"]["because"] == because
     assert answer["diagnoses"][0]["cause"] == "torch.no-kernel-image"
-    assert "has no process (exited)" in world.refused("report", "--container", "worker")
+    assert "has no process (exited with code 137)" in world.refused("report", "--container", "worker")
 
 
 def test_the_start_up_report_of_a_stopped_container(world):
@@ -156,7 +156,7 @@ def test_what_is_wrong_is_said(world):
     assert "docker ps -a" in said
     world.program("docker", "echo nonsense")
     assert "docker: what it says of 'worker' cannot be read" in world.refused("explain", "--container", "worker")
-    world.program("docker", 'test "$1" = logs && exit 3; echo 0 exited ' + ID)
+    world.program("docker", 'test "$1" = logs && exit 3; echo 0 exited ' + ID + ' 0')
     assert "'docker logs' ended with code 3" in world.refused("explain", "--container", "worker")
     shutil.rmtree(world.bin)
     said = world.refused("explain", "--container", "worker", lone=True)
@@ -315,6 +315,7 @@ def test_a_real_container(world, podman):
         assert answer["facts_of"]["what"] == f"container {name} (podman)"
         assert answer["diagnoses"][0]["cause"] == "torch.no-kernel-image"
         subprocess.run([*podman, "stop", "-t", "0", name], capture_output=True, check=True)
-        assert "has no process (exited)" in world.answer("explain", "--container", name)["facts_of"]["because"]
+        because = world.answer("explain", "--container", name)["facts_of"]["because"]
+        assert "has no process (exited with code 137)" in because
     finally:
         subprocess.run([*podman, "rm", "-f", name], capture_output=True)

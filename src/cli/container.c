@@ -1,15 +1,15 @@
 // A container or pod by its name: the programs that run it say which process it is; facts are read through its root.
 //
-//	$ docker container inspect --format '{{.State.Pid}} {{.State.Status}} {{.ID}}' worker
-//	4711 running 1c5f...
+//	$ docker container inspect --format '{{.State.Pid}} {{.State.Status}} {{.ID}} {{.State.ExitCode}}' worker
+//	4711 running 1c5f... 0
 //	$ crictl ps -a -o json --label io.kubernetes.pod.name=worker-0
 //	{"containers": [{"id": "9ab3...", "metadata": {"name": "app"}, "createdAt": "1700000000000000000", ...}]}
 //	$ crictl inspect -o json 9ab3...
 //	{"status": {"state": "CONTAINER_RUNNING", ...}, "info": {"pid": 4711, ...}}
 //
 // The process id is the runtime's, which may be on another machine ($DOCKER_HOST, a context) or outside of the
-// container that we are in: it is believed only when that process' own cgroup or mounts name the container's id. A pod that runs
-// elsewhere is asked by kubectl.
+// container that we are in: it is believed only when that process' own cgroup or mounts name the container's id. A pod
+// that runs elsewhere is asked by kubectl.
 #include "cli/container.h"
 
 #include "base/io.h"
@@ -129,18 +129,20 @@ static struct ff_error *ask_json(char *const argv[], json_t **ret)
 
 // ---- docker, podman, nerdctl ----
 
-// "4711 running 1c5f..."
+// "4711 running 1c5f... 0"
 static struct ff_error *take_inspected(const struct ff_buf *text, struct ff_container *c)
 {
-	struct ff_span rest = ff_span_trim((struct ff_span){text->p, text->n}), pid, state, id;
+	struct ff_span rest = ff_span_trim((struct ff_span){text->p, text->n}), pid, state, id, code;
 	uint64_t number;
 	if (!rest.n || !ff_span_next(&rest, ' ', &pid) || !ff_span_next(&rest, ' ', &state) ||
-		!ff_span_next(&rest, ' ', &id) || !ff_span_u64(pid, &number) || number > INT32_MAX || !is_name(id, ""))
+		!ff_span_next(&rest, ' ', &id) || !ff_span_next(&rest, ' ', &code) || !ff_span_u64(pid, &number) ||
+		number > INT32_MAX || !is_name(id, ""))
 		return ff_error_create(
 			FF_EFORMAT, "%s: what it says of '%s' cannot be read", base_name(c->program), c->name);
 	bool running = ff_span_eq(state, "running") || ff_span_eq(state, "paused");
 	c->pid = running ? (pid_t)number : 0;
-	snprintf(c->state, sizeof(c->state), "%.*s", (int)(state.n < 31 ? state.n : 31), state.p);
+	snprintf(c->state, sizeof(c->state), "%.*s with code %.*s", (int)(state.n < 16 ? state.n : 16), state.p,
+		(int)(code.n < 4 ? code.n : 4), code.p);
 	keep(c->id, id);
 	return NULL;
 }
@@ -148,8 +150,8 @@ static struct ff_error *take_inspected(const struct ff_buf *text, struct ff_cont
 static struct ff_error *inspect(struct ff_container *c)
 {
 	_cleanup_buf_ struct ff_buf text = {0};
-	char *argv[] = {c->program, "container", "inspect", "--format", "{{.State.Pid}} {{.State.Status}} {{.ID}}",
-		c->name, NULL};
+	char *argv[] = {c->program, "container", "inspect", "--format",
+		"{{.State.Pid}} {{.State.Status}} {{.ID}} {{.State.ExitCode}}", c->name, NULL};
 	struct ff_error *err = ask(argv, ANSWER_MS, ANSWER_MAX, &text);
 	if (!err)
 		err = take_inspected(&text, c);

@@ -27,7 +27,7 @@ struct ff_container {
 	char pod[FF_CONTAINER_NAME_MAX];    /**< "" for none */
 	char space[FF_CONTAINER_NAME_MAX];  /**< namespace of the pod, "" for the usual one */
 	char id[FF_CONTAINER_NAME_MAX];	    /**< as the runtime calls it; "" for a pod on another machine */
-	char state[32];			    /**< "running", "exited" */
+	char state[32];			    /**< "running", "exited with code 137" */
 	char words[FF_CONTAINER_WORDS_MAX]; /**< "container worker (docker)" */
 	pid_t pid;			    /**< of its first process on this machine; 0 for none */
 };
