@@ -3,27 +3,54 @@
 rule {
   id = "cuda.lib-missing",
   signatures = {
-    shared = [[(?<lib>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusparseLt|cusolver|cufft|curand|nvrtc(?:-builtins)?|nvJitLink|nccl|cupti|nvToolsExt|nvinfer\w*|nvonnxparser|cufile|cudss|nvshmem\w*|cuda_nvrtc)[\w.-]*\.so[\d.]*): cannot open shared object file]],
-    load = [[(?:Could not load (?:dynamic )?library|Unable to load any of|Failed to load library|Could not locate) \{?['"]?(?<lib2>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusolver|nvrtc|nccl|nvinfer)[\w.]*)]],
-    nvrtc = [[(?:nvrtc: error: failed to open (?<lib3>libnvrtc-builtins\.so[\d.]*)|Failed to dlopen (?<lib4>lib\w+\.so[\d.]*))]],
-    dll = [[(?:Could not (?:locate|load library)|Error loading|Library) ['"]?(?<lib5>(?:lib)?(?:cudnn|cublas|cudart|zlibwapi)\w*(?:\.dll|\.so[\d.]*)?)['"]?(?: is not found| not found|\. Error code 126|\. Please make sure it is in your library path)]],
+    shared = [[(?<lib>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusparseLt|cusolver|cufft|curand]]
+      .. [[|nvrtc(?:-builtins)?|nvJitLink|nccl|cupti|nvToolsExt|nvinfer\w*|nvonnxparser|cufile|cudss]]
+      .. [[|nvshmem\w*|cuda_nvrtc)[\w.-]*\.so[\d.]*): cannot open shared object file]],
+    load = any{
+      [[Could not load (?:dynamic )?library]],
+      [[Unable to load any of]],
+      [[Failed to load library]],
+      [[Could not locate]],
+    } .. [[ \{?['"]?(?<lib2>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusolver|nvrtc|nccl|nvinfer)[\w.]*)]],
+    nvrtc = any{
+      [[nvrtc: error: failed to open (?<lib3>libnvrtc-builtins\.so[\d.]*)]],
+      [[Failed to dlopen (?<lib4>lib\w+\.so[\d.]*)]],
+    },
+    dll = [[(?:Could not (?:locate|load library)|Error loading|Library) ['"]?(?<lib5>(?:lib)?(?:cudnn|cublas]]
+      .. [[|cudart|zlibwapi)\w*(?:\.dll|\.so[\d.]*)?)['"]?]] .. any{
+      [[ is not found]],
+      [[ not found]],
+      [[\. Error code 126]],
+      [[\. Please make sure it is in your library path]],
+    },
     tf_dlopen = [[Cannot dlopen some GPU libraries]],
-    onnx = [[Failed to create CUDAExecutionProvider|Failed to load library libonnxruntime_providers_cuda\.so[^\n]*: (?<lib6>lib\w+\.so[\d.]*)]],
+    onnx = any{
+      [[Failed to create CUDAExecutionProvider]],
+      [[Failed to load library libonnxruntime_providers_cuda\.so[^\n]*: (?<lib6>lib\w+\.so[\d.]*)]],
+    },
   },
   context = {
     bnb = [[(?:bitsandbytes|CUDA SETUP|Required library version)]],
     tf = [[(?:tensorflow/|TF-TRT|dso_loader|Cannot dlopen some GPU libraries)]],
     plugin = [[NET/Plugin]],
     torch_cuda = [[libtorch_cuda\S*\.so: cannot]],
-    whisper = [[(?:ctranslate2|faster[-_]whisper|whisperx|Processing audio with duration|Detected language|Performing transcription|pyannote)]],
+    whisper = any{
+      [[ctranslate2]], [[faster[-_]whisper]], [[whisperx]], [[Processing audio with duration]], [[Detected language]],
+      [[Performing transcription]], [[pyannote]],
+    },
   },
   unless = {"plugin"},
   facts = {"torch.version", "torch.cuda", "env.LD_LIBRARY_PATH", "cuda.toolkit.version"},
   when = function(f, log)
     if log.tf_dlopen and not (log.shared or log.load) then
       if log.tf_dlopen.event.progress then return nil end
-      return {hit = log.tf_dlopen, confidence = 0.7, title = "TensorFlow finds no CUDA libraries and leaves the GPU unused", why = "TensorFlow sees the GPU and cannot load the CUDA libraries that it was built for (TF_CPP_MAX_VLOG_LEVEL=3 names them), so it computes on the CPU.",
-        fixes = {{install = "tensorflow", extra = "and-cuda", say = "Install TensorFlow with its own CUDA libraries."}, {host = true, kind = "env:LD_LIBRARY_PATH", say = "Or put the folders of CUDA and cuDNN on LD_LIBRARY_PATH."}, {toolkit = "install", say = "Or install the CUDA and cuDNN that this TensorFlow names."}}}
+      return {hit = log.tf_dlopen, confidence = 0.7,
+        title = "TensorFlow finds no CUDA libraries and leaves the GPU unused", why = "TensorFlow sees the GPU and "
+          .. "cannot load the CUDA libraries that it was built for (TF_CPP_MAX_VLOG_LEVEL=3 names them), so it "
+          .. "computes on the CPU.",
+        fixes = {{install = "tensorflow", extra = "and-cuda", say = "Install TensorFlow with its own CUDA libraries."},
+          {host = true, kind = "env:LD_LIBRARY_PATH", say = "Or put the folders of CUDA and cuDNN on LD_LIBRARY_PATH."},
+          {toolkit = "install", say = "Or install the CUDA and cuDNN that this TensorFlow names."}}}
     end
     local hit = log.shared or log.nvrtc or log.load or log.dll or log.onnx
     local lib = hit.lib or hit.lib2 or hit.lib3 or hit.lib4 or hit.lib5 or hit.lib6 or "a CUDA library"
@@ -32,39 +59,57 @@ rule {
     for _, e in pairs(log.events.list) do
       for _, frame in ipairs(e.frames or {}) do frames = frames .. frame.file .. "\n" end
     end
-    local from = hit.text:match[=[([^\s:'"]+\.so[\w.]*): ?(?:lib|undefined)]=] or frames:match[=[(?:site|dist)-packages/(?!torch/|importlib|transformers/)([A-Za-z0-9_]+)/[^\n]*\n?$]=]
+    local from = hit.text:match[=[([^\s:'"]+\.so[\w.]*): ?(?:lib|undefined)]=]
+      or frames:match[=[(?:site|dist)-packages/(?!torch/|importlib|transformers/)([A-Za-z0-9_]+)/[^\n]*\n?$]=]
     local major = lib:match[[\.so\.(\d+)]]
     local base = lib:match[[^lib([A-Za-z]+)]] or lib:match[[^(cudnn|cublasLt|cublas|cudart|nvrtc|cufft)]]
     local torch_cuda = f"torch.cuda"
-    local other_major = major and type(torch_cuda) == "string" and (base == "cudart" or base == "cublas" or base == "cublasLt") and major ~= torch_cuda:match[[^(\d+)]]
-    local extension = hit.text:match[[(?:flash_attn|vllm|xformers|sgl_kernel|deep_gemm|auto_gptq|llama_cpp|exllama|awq|apex|mamba|deepspeed|common_ops)]] or other_major
+    local other_major = major and type(torch_cuda) == "string" and (base == "cudart" or base == "cublas"
+      or base == "cublasLt") and major ~= torch_cuda:match[[^(\d+)]]
+    local extension = hit.text:match(any{
+      [[flash_attn]], [[vllm]], [[xformers]], [[sgl_kernel]], [[deep_gemm]], [[auto_gptq]], [[llama_cpp]], [[exllama]],
+      [[awq]], [[apex]], [[mamba]], [[deepspeed]], [[common_ops]],
+    }) or other_major
     local fixes = {}
     local soname = lib:match[[^lib\w+]] and lib or base and "lib" .. base .. ".so" .. (major and "." .. major or "")
-    local cudnn_release = base == "cudnn" and math.tointeger(tonumber(major or lib:match[[_(8)\b]])) -- its package is numbered like the library
-    local pip = soname and {install = soname, need = cudnn_release and (">=%d,<%d"):format(cudnn_release, cudnn_release + 1) or nil, say = "Install the package that brings it, in the release that torch asks for."}
+    -- its package is numbered like the library
+    local cudnn_release = base == "cudnn" and math.tointeger(tonumber(major or lib:match[[_(8)\b]]))
+    local pip = soname and {install = soname, need = cudnn_release and (">=%d,<%d"):format(cudnn_release,
+      cudnn_release + 1) or nil, say = "Install the package that brings it, in the release that torch asks for."}
     if base == "nvinfer" or base == "nvonnxparser" then
-      pip = {install = "tensorrt", need = major and ("==%s.*"):format(major) or nil, say = "Install the TensorRT that brings it."}
+      pip = {install = "tensorrt", need = major and ("==%s.*"):format(major) or nil,
+        say = "Install the TensorRT that brings it."}
     end
-    local path = {host = true, kind = "env:LD_LIBRARY_PATH", say = "If it is installed already, put the folder of " .. lib .. " on LD_LIBRARY_PATH."}
+    local path = {host = true, kind = "env:LD_LIBRARY_PATH", say = "If it is installed already, put the folder of "
+      .. lib .. " on LD_LIBRARY_PATH."}
     local asks = type(extension) == "string" and (know.distribution(extension) or extension:gsub("_", "-")) or "torch"
     local reinstall = {install = asks, fresh = true, say = other_major
-      and ("The program that asks was built for CUDA %s, torch here is for CUDA %s: install builds of one CUDA version."):format(major, torch_cuda)
+      and ("The program that asks was built for CUDA %s, torch here is for CUDA %s: install builds of one CUDA "
+        .. "version."):format(major, torch_cuda)
       or "Reinstall what asks for it, in the build for this torch's CUDA."}
     local onnx = log.onnx and {install = "onnxruntime-gpu", extra = "cuda,cudnn",
-      say = "Install onnxruntime-gpu with the CUDA libraries it asks for, and call onnxruntime.preload_dlls() (or import torch) before the first session."}
-    if hit.text:match[[error while loading shared libraries]] then fixes = {path} -- a program of its own: pip's folders are not on its loader's path
-    elseif onnx then fixes = {onnx, pip or path, path} elseif other_major then fixes = {reinstall, pip or path, path} else fixes = {pip or reinstall, reinstall, path} end
+      say = "Install onnxruntime-gpu with the CUDA libraries it asks for, and call onnxruntime.preload_dlls() (or "
+        .. "import torch) before the first session."}
+    -- a program of its own: pip's folders are not on its loader's path
+    if hit.text:match[[error while loading shared libraries]] then fixes = {path}
+    elseif onnx then fixes = {onnx, pip or path, path} elseif other_major then fixes = {reinstall, pip or path,
+      path} else fixes = {pip or reinstall, reinstall, path} end
     local cudnn = base == "cudnn" and log.whisper and lib:match[=[(?:so\.|_)([89])]=]
     local torch8 = cudnn == "9" and version.matches(f.pkg"torch" or "", "<2.4") == true -- brings cuDNN 8
     if cudnn then
       table.insert(fixes, torch8 and 1 or 2, cudnn == "9"
-        and {install = "ctranslate2", need = "<4.5", say = "Or stay with cuDNN 8: ctranslate2 4.4 is the last release built for it."}
-        or {install = "ctranslate2", need = ">=4.5", say = "Or upgrade ctranslate2: from 4.5 on it takes cuDNN 9, which torch 2.4 and later bring."})
+        and {install = "ctranslate2", need = "<4.5",
+          say = "Or stay with cuDNN 8: ctranslate2 4.4 is the last release built for it."}
+        or {install = "ctranslate2", need = ">=4.5",
+          say = "Or upgrade ctranslate2: from 4.5 on it takes cuDNN 9, which torch 2.4 and later bring."})
     end
     fixes[#fixes + 1] = {toolkit = "install", say = "Or install the CUDA toolkit of that version."}
-    return {hit = hit, confidence = log.bnb and 0.6 or 0.88, why = {lib .. " cannot be loaded: it is not installed, or not where the loader looks.", "torch is {fact:torch.version}."}, fixes = fixes}
+    return {hit = hit, confidence = log.bnb and 0.6 or 0.88,
+      why = {lib .. " cannot be loaded: it is not installed, or not where the loader looks.",
+        "torch is {fact:torch.version}."}, fixes = fixes}
   end,
-  doc = {looks = "libcudart.so.12: cannot open shared object file, libcudnn.so.9, libnvrtc-builtins.", check = "`firstfix libs FILE.so`: what is needed, what would be chosen."},
+  doc = {looks = "libcudart.so.12: cannot open shared object file, libcudnn.so.9, libnvrtc-builtins.",
+    check = "`firstfix libs FILE.so`: what is needed, what would be chosen."},
 }
 
 -- Off the path where something stands on it; else the wheel that does not go with torch.

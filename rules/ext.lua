@@ -1,4 +1,5 @@
--- Compiled modules that do not fit what they run with: another torch, another Python, another NumPy, another build of a sibling.
+-- Compiled modules that do not fit what they run with: another torch, another Python, another NumPy, another build of a
+-- sibling.
 
 
 -- The module's file name says which distribution brought it where the two differ.
@@ -132,7 +133,8 @@ rule {
     compiled = [[A module that was compiled using NumPy 1\.x cannot be run in]],
     not_available = [[RuntimeError: Numpy is not available]],
     dtype_size = [[numpy\.(?:dtype|ndarray|]]
-      .. [[ufunc) size changed, may indicate binary incompatibility(?:\. Expected (?<want>\d+) from C header, got (?<got>\d+))?]],
+      .. [[ufunc) size changed, may indicate binary incompatibility(?:\. Expected (?<want>\d+) from C ]]
+        .. [[header, got (?<got>\d+))?]],
     multiarray = [[(?:numpy\.core\.multiarray failed to import|numpy\.core\.umath failed to import|]]
       .. [[_ARRAY_API not found|No module named 'numpy\.core\._?multiarray|cannot import name '_?ARRAY_API')]],
     newer_pickle = [[No module named 'numpy\._core]],
@@ -187,7 +189,9 @@ rule {
       if not name:match(removed) then return nil end
       local alias = name:match[[^(?:int|float|bool|object|complex|str|unicode|long|typeDict|bool8)$]]
       local limit = alias and (name == "bool8" and "2" or "1.24") or "2"
-      return {hit = hit, confidence = 0.85, why = {("np.%s was removed in NumPy %s; the code that uses it is older."):format(name, alias and limit or "2.0"), "NumPy is {fact:python.packages.numpy.version}."},
+      return {hit = hit, confidence = 0.85, why = {
+        ("np.%s was removed in NumPy %s; the code that uses it is older."):format(name, alias and limit or "2.0"),
+        "NumPy is {fact:python.packages.numpy.version}."},
         fixes = {{install = "numpy", need = "<" .. limit, say = "Install a NumPy that still has it."}, {code = true,
           say = "Or change the code (np.int becomes int, np.float_ becomes np.float64)."}, module}}
     end
@@ -375,7 +379,8 @@ rule {
     if hit == log.no_part then
       return {hit = hit, confidence = 0.8, title = "a package is installed without its compiled part",
         why = {("%s is there and its compiled part is not: a source folder of that name stands before the installed "
-          .. "package, another package of that name was installed, or it was built without its extension."):format(hit.part)},
+          .. "package, another package of that name was installed, or it was built without "
+          .. "its extension."):format(hit.part)},
         fixes = {{install = package, fresh = true,
             say = "Install the wheel that the project names for this torch, CUDA and Python, and start outside its "
               .. "source folder."},

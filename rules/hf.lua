@@ -4,75 +4,166 @@ rule {
   id = "hf.incomplete",
   signatures = {
     header = [[Error while deserializing header: (?<what>[^\n]+)]],
-    incomplete_meta = [[(?:MetadataIncompleteBuffer|incomplete metadata, file not fully covered|invalid JSON in header)]],
-    lfs = [[(?:invalid load key, 'v'|Unsupported operand (?:\d|[1-9]\d|1[01]\d|12[0-7])\b|git-lfs\.github\.com/spec|seems to be a git-?lfs pointer|cloned a repository without having git-lfs|unpack requires a buffer of)]],
+    incomplete_meta = any{
+      [[MetadataIncompleteBuffer]],
+      [[incomplete metadata, file not fully covered]],
+      [[invalid JSON in header]],
+    },
+    lfs = any{
+      [[invalid load key, 'v']],
+      [[Unsupported operand (?:\d|[1-9]\d|1[01]\d|12[0-7])\b]],
+      [[git-lfs\.github\.com/spec]],
+      [[seems to be a git-?lfs pointer]],
+      [[cloned a repository without having git-lfs]],
+      [[unpack requires a buffer of]],
+    },
     html = [[(?:invalid load key, '<'|Unsupported operand 60\b)]],
-    pickle = [[UnpicklingError: (?:invalid load key|pickle data was truncated|unpickling stack underflow|could not find MARK|A load persistent id)]],
+    pickle = [[UnpicklingError: ]] .. any{
+      [[invalid load key]], [[pickle data was truncated]], [[unpickling stack underflow]], [[could not find MARK]],
+      [[A load persistent id]],
+    },
     eof = [[EOFError: Ran out of input]],
-    zip = [[PytorchStreamReader failed (?:reading zip archive|locating file|finding file)[^\n]*|(?:failed finding central directory|not a ZIP archive|Invalid magic number; corrupt file)]],
+    zip = any{
+      [[PytorchStreamReader failed (?:reading zip archive|locating file|finding file)[^\n]*]],
+      [[(?:failed finding central directory|not a ZIP archive|Invalid magic number; corrupt file)]],
+    },
     unable_to_load = [[Unable to load weights from (?:pytorch )?checkpoint file for]],
-    checksum = [[(?:SHA256 checksum does not|invalid hash value \(expected|digest mismatch, file must be downloaded again|NonMatching(?:Checksum|SplitsSizes)Error|Checksums didn't match|MD5 checksum (?:mismatch|failed))]],
+    checksum = any{
+      [[SHA256 checksum does not]],
+      [[invalid hash value \(expected]],
+      [[digest mismatch, file must be downloaded again]],
+      [[NonMatching(?:Checksum|SplitsSizes)Error]],
+      [[Checksums didn't match]],
+      [[MD5 checksum (?:mismatch|failed)]],
+    },
     onnx = [[(?:INVALID_PROTOBUF|Protobuf parsing failed|ModelProto does not have a graph)]],
-    foreign = [[(?:BadZipFile: |Failed to interpret file [^\n]{1,200} as a pickle|not an sstable \(bad magic number\)|Error: (?:invalid file magic|unsupported file magic|file is not a valid GGUF))]],
-    empty_json = [[JSONDecodeError: (?:Expecting value|Unterminated string|Expecting ',' delimiter|Invalid control character)]],
-    size = [[(?:Consistency check failed: file should be of size (?<want>\d+) but has size (?<got>\d+)|IncompleteRead\(|ChunkedEncodingError|ContentTooShortError|incomplete download)]],
-    gguf = [[(?:invalid magic characters|tensor ['"][^'"]+['"] data is not within the file bounds|gguf_init_from_file(?:_impl)?: (?:failed to read|invalid magic)|model is corrupted or incomplete|failed to read (?:tensor|magic)|unexpectedly reached end of file)]],
-    sp = [[Internal: (?:could not parse ModelProto|src/sentencepiece_processor\.cc.{0,60}model_proto->ParseFromArray)|Internal: .{0,80}ParseFromArray\(]],
+    foreign = any{
+      [[BadZipFile: ]],
+      [[Failed to interpret file [^\n]{1,200} as a pickle]],
+      [[not an sstable \(bad magic number\)]],
+      [[Error: (?:invalid file magic|unsupported file magic|file is not a valid GGUF)]],
+    },
+    empty_json = [[JSONDecodeError: ]] .. any{
+      [[Expecting value]], [[Unterminated string]], [[Expecting ',' delimiter]], [[Invalid control character]],
+    },
+    size = any{
+      [[Consistency check failed: file should be of size (?<want>\d+) but has size (?<got>\d+)]],
+      [[IncompleteRead\(]],
+      [[ChunkedEncodingError]],
+      [[ContentTooShortError]],
+      [[incomplete download]],
+    },
+    gguf = any{
+      [[invalid magic characters]],
+      [[tensor ['"][^'"]+['"] data is not within the file bounds]],
+      [[gguf_init_from_file(?:_impl)?: (?:failed to read|invalid magic)]],
+      [[model is corrupted or incomplete]],
+      [[failed to read (?:tensor|magic)]],
+      [[unexpectedly reached end of file]],
+    },
+    sp = any{
+      [[Internal: (?:could not parse ModelProto|src/sentencepiece_processor\.cc.{0,60}model_proto->ParseFromArray)]],
+      [[Internal: .{0,80}ParseFromArray\(]],
+    },
     json = [[(?:config|tokenizer(?:_config)?|index)\.json['"]? is not a valid JSON file]],
-    tokenizer_json = [[Exception: (?:EOF while parsing a \w+|expected (?:value|ident|`[^`]+`[^\n]{0,20})|control character [^\n]{0,60}|invalid type: [^\n]{0,60}) at line \d+ column \d+]],
-    truncated_h5 = [[(?:Unable to (?:synchronously )?open file|Unable to open object) \((?:truncated file|file signature not found)]],
-    storage = [[(?:storage has wrong byte size: expected|unexpected EOF, expected \d+ more bytes|The file might be corrupted)]],
+    tokenizer_json = [[Exception: ]] .. any{
+      [[EOF while parsing a \w+]],
+      [[expected (?:value|ident|`[^`]+`[^\n]{0,20})]],
+      [[control character [^\n]{0,60}]],
+      [[invalid type: [^\n]{0,60}]],
+    } .. [[ at line \d+ column \d+]],
+    truncated_h5 = any{
+      [[Unable to (?:synchronously )?open file]],
+      [[Unable to open object]],
+    } .. [[ \((?:truncated file|file signature not found)]],
+    storage = any{
+      [[storage has wrong byte size: expected]],
+      [[unexpected EOF, expected \d+ more bytes]],
+      [[The file might be corrupted]],
+    },
   },
   facts = {"model.path"},
   confidence = 0.87,
   when = function(_, log)
-    local other = log.checksum or log.onnx or log.foreign or log.header or log.incomplete_meta or log.lfs or log.html or log.pickle or log.zip or log.unable_to_load or log.size or log.gguf or log.sp or log.json or log.storage or log.tokenizer_json or log.truncated_h5
-    if not other and log.empty_json and not log.eof then -- text that is no JSON comes from anywhere: only the loaders of model files count
-      if not log.has_frame[[configuration_utils|tokenization_utils|modeling_utils|image_processing_base|feature_extraction_utils|(?:peft|diffusers|safetensors|accelerate)/]] then return nil end
-      return {hit = log.empty_json, confidence = 0.8, why = "A JSON file of the model is empty or cut short: the download or copy broke off."}
+    local other = log.checksum or log.onnx or log.foreign or log.header or log.incomplete_meta or log.lfs or log.html
+      or log.pickle or log.zip or log.unable_to_load or log.size or log.gguf or log.sp or log.json or log.storage
+      or log.tokenizer_json or log.truncated_h5
+    -- text that is no JSON comes from anywhere: only the loaders of model files count
+    if not other and log.empty_json and not log.eof then
+      if not log.has_frame(any{
+        [[configuration_utils]],
+        [[tokenization_utils]],
+        [[modeling_utils]],
+        [[image_processing_base]],
+        [[feature_extraction_utils]],
+        [[(?:peft|diffusers|safetensors|accelerate)/]],
+      }) then
+        return nil
+      end
+      return {hit = log.empty_json, confidence = 0.8,
+        why = "A JSON file of the model is empty or cut short: the download or copy broke off."}
     end
-    if not other and log.has_frame[[multiprocessing/(?:spawn|reduction|connection)]] then return nil end -- a child that could not be started
+    -- a child that could not be started
+    if not other and log.has_frame[[multiprocessing/(?:spawn|reduction|connection)]] then return nil end
     return true
   end,
-  why = "A model file is not what it should be: cut short, a git-lfs pointer, or a web page saved under its name. The reader found bytes that this format cannot begin or end with.",
+  why = "A model file is not what it should be: cut short, a git-lfs pointer, or a web page saved under its name. The "
+    .. "reader found bytes that this format cannot begin or end with.",
   fixes = {
-    {fetch = true, say = "Take that file away and download it again, then compare its size with the hub's (a git clone without git-lfs brings only pointers of about 130 bytes)."},
+    {fetch = true,
+      say = "Take that file away and download it again, then compare its size with the hub's (a git clone without "
+        .. "git-lfs brings only pointers of about 130 bytes)."},
     {free = "disk", say = "If it breaks again at the same place, look for a full disk or a quota at the cache folder."},
   },
-  doc = {looks = "safetensors header errors, 'invalid load key', 'failed finding central directory', bad GGUF magic.", check = "The first bytes and the size of the file: 'version https://git-lfs' is a pointer, '<' is a web page."},
+  doc = {looks = "safetensors header errors, 'invalid load key', 'failed finding central directory', bad GGUF magic.",
+    check = "The first bytes and the size of the file: 'version https://git-lfs' is a pointer, '<' is a web page."},
 }
 
 rule {
   id = "hf.incomplete/shard",
   signatures = {
-    shard = [[(?:No such file or directory: |does not appear to have a file named )['"]?(?<shard>[^'"\s]*-\d{5}-of-\d{5}\.(?:safetensors|bin|gguf))]],
+    shard = any{
+      [[No such file or directory: ]],
+      [[does not appear to have a file named ]],
+    } .. [[['"]?(?<shard>[^'"\s]*-\d{5}-of-\d{5}\.(?:safetensors|bin|gguf))]],
   },
   specific_over = {"hf.not-found"},
   confidence = 0.85,
-  why = "The model's index is there and names {shard}, which is not: the download or copy stopped, or that file was left out or deleted.",
+  why = "The model's index is there and names {shard}, which is not: the download or copy stopped, or that file was "
+    .. "left out or deleted.",
   fixes = {
     {fetch = true, say = "Fetch the missing file into the same place, then compare the list of files with the hub's."},
     {free = "disk", say = "If it is missing again, look for a full disk or a quota at that folder."},
   },
-  doc = {looks = "'No such file or directory: .../model-00002-of-00006.safetensors'.", check = "The names in model.safetensors.index.json against the files of the folder."},
+  doc = {looks = "'No such file or directory: .../model-00002-of-00006.safetensors'.",
+    check = "The names in model.safetensors.index.json against the files of the folder."},
 }
 
 rule {
   id = "torch.weights-only",
   signatures = {
     changed = [[Weights only load failed]],
-    unsafe = [[Unsupported (?:global|class): GLOBAL \S+ was not an allowed global|WeightsUnpickler error: Unsupported (?:global|class)]],
+    unsafe = any{
+      [[Unsupported (?:global|class): GLOBAL \S+ was not an allowed global]],
+      [[WeightsUnpickler error: Unsupported (?:global|class)]],
+    },
   },
-  context = {corrupt = [[Unsupported operand (?:\d|[1-9]\d|1[01]\d|12[0-7])\b|invalid load key]]}, -- 128 and more: newer pickle protocols
+  -- 128 and more: newer pickle protocols
+  context = {corrupt = [[Unsupported operand (?:\d|[1-9]\d|1[01]\d|12[0-7])\b|invalid load key]]},
   unless = {"corrupt"},
   facts = {"torch.version"},
   confidence = 0.88,
-  why = "torch 2.6 and later load checkpoints with weights_only=True and refuse objects that are not on their list. The file is healthy, only old in style.",
+  why = "torch 2.6 and later load checkpoints with weights_only=True and refuse objects that are not on their list. "
+    .. "The file is healthy, only old in style.",
   fixes = {
-    {set = {TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD = "1"}, kind = "param:weights_only", say = "For a file that you trust: let torch load it whole (weights_only=False), or allow the named class with torch.serialization.add_safe_globals."},
-    {code = true, kind = "pip:package", say = "Or update the library that loads it; newer releases do this themselves."},
+    {set = {TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD = "1"}, kind = "param:weights_only",
+      say = "For a file that you trust: let torch load it whole (weights_only=False), or allow the named class with "
+        .. "torch.serialization.add_safe_globals."},
+    {code = true, kind = "pip:package",
+      say = "Or update the library that loads it; newer releases do this themselves."},
   },
-  doc = {looks = "'Weights only load failed' with an unsupported global.", check = "An 'Unsupported operand' in the same message means a broken file instead."},
+  doc = {looks = "'Weights only load failed' with an unsupported global.",
+    check = "An 'Unsupported operand' in the same message means a broken file instead."},
 }
 
 rule {
@@ -80,18 +171,39 @@ rule {
   from = {"transformers", "engine", "diffusers", "sentence_transformers", "optimum", "unsloth"},
   signatures = {
     architecture = [[model type `?(?<type>[\w.-]+)`? but Transformers does not recognize this architecture]],
-    keyerror = [=[KeyError: ['"](?<type>(?:qwen|llama|mistral|mixtral|gemma|phi|deepseek|glm|chatglm|internlm|olmo|cohere|starcoder|falcon|granite|gpt_oss|mllama|minicpm|exaone|nemotron|smollm|ernie|kimi|moonshot|bloom|baichuan|yi|stablelm|dbrx|jamba|mamba|siglip|pixtral|idefics|paligemma|florence|hunyuan|seed|step|arctic|longcat|minimax|dots|apertus|modernbert)[\w.-]*)['"]]=],
+    keyerror = [[KeyError: ['"](?<type>(?:qwen|llama|mistral|mixtral|gemma|phi|deepseek|glm|chatglm|internlm]]
+      .. [[|olmo|cohere|starcoder|falcon|granite|gpt_oss|mllama|minicpm|exaone|nemotron|smollm|ernie|kimi]]
+      .. [[|moonshot|bloom|baichuan|yi|stablelm|dbrx|jamba|mamba|siglip|pixtral|idefics|paligemma|florence]]
+      .. [=[|hunyuan|seed|step|arctic|longcat|minimax|dots|apertus|modernbert)[\w.-]*)['"]]=],
     unrecognized = [[Unrecognized (?:configuration class|model in|feature extractor in|image processor in)]],
     tokenizer_class = [[Tokenizer class (?<type>\w+) does not exist or is not currently imported]],
     no_arch = [=[Model architectures \[['"](?<type>\w+)['"][^\]]*\] (?:are not supported|failed to be inspected)]=],
-    not_implemented_arch = [[(?:unknown model architecture: ['"](?<type>[\w.-]+)|Unsupported (?:model (?:architecture|type)|architecture):? ['"]?(?<type2>[\w.-]+)|Model type (?<type3>[\w.-]+) (?:is )?not (?:currently )?supported)]],
-    rope = [[`?rope_scaling`? must be a dictionary (?:of the form|(?:with )+two fields)|KeyError: ['"](?:rope_type|type)['"][^\n]{0,40}rope]],
-    import_class = [=[cannot import name ['"](?<type>\w+(?:ForCausalLM|ForConditionalGeneration|Config|Processor|Model|Tokenizer|TokenizerFast))['"] from ['"]transformers['"](?! \(unknown location)]=],
+    not_implemented_arch = any{
+      [[unknown model architecture: ['"](?<type>[\w.-]+)]],
+      [[Unsupported (?:model (?:architecture|type)|architecture):? ['"]?(?<type2>[\w.-]+)]],
+      [[Model type (?<type3>[\w.-]+) (?:is )?not (?:currently )?supported]],
+    },
+    rope = any{
+      [[`?rope_scaling`? must be a dictionary (?:of the form|(?:with )+two fields)]],
+      [[KeyError: ['"](?:rope_type|type)['"][^\n]{0,40}rope]],
+    },
+    import_class = [[cannot import name ['"](?<type>\w+(?:ForCausalLM|ForConditionalGeneration|Config]]
+      .. [[|Processor|Model|Tokenizer|TokenizerFast))['"] from ['"]transformers['"](?! \(unknown location)]],
     list_keys = [[_set_model_specific_special_tokens]],
     quant_type = [[Unknown quantization type, got (?<type>[\w-]+)]],
     could_not_find = [[Could not find (?<type>\w+) neither in <module 'transformers]],
-    gguf_tensors = [[(?:llama\.cpp: tensor '[^'\n]*' should not be \d+-dimensional|wrong number of tensors; expected \d+, got \d+|unknown pre-tokenizer type: '(?<type>[^']+)'|missing tensor '[\w.]+'|tensor '[\w.]+' (?:not found|is missing from model)|bad magic \[got 0x46554747|unknown \(magic, version\) combination: 46554747|unsupported model architecture: '(?<type2>[^']+)')]],
-    attention = [[(?<type>\w+) does not support (?<what>Flash Attention 2\.0|Flash Attention 3|Flex Attention|an attention implementation through torch\S*scaled_dot_product_attention) yet]],
+    gguf_tensors = any{
+      [[llama\.cpp: tensor '[^'\n]*' should not be \d+-dimensional]],
+      [[wrong number of tensors; expected \d+, got \d+]],
+      [[unknown pre-tokenizer type: '(?<type>[^']+)']],
+      [[missing tensor '[\w.]+']],
+      [[tensor '[\w.]+' (?:not found|is missing from model)]],
+      [[bad magic \[got 0x46554747]],
+      [[unknown \(magic, version\) combination: 46554747]],
+      [[unsupported model architecture: '(?<type2>[^']+)']],
+    },
+    attention = [[(?<type>\w+) does not support (?<what>Flash Attention 2\.0|Flash Attention 3|Flex Attention]]
+      .. [[|an attention implementation through torch\S*scaled_dot_product_attention) yet]],
     sglang = [[Unsupported architectures: (?<type>\w+)]],
     ollama = [[requires a newer version of Ollama]],
     any_key = [=[KeyError: ['"](?<key>[a-z][\w.-]*)['"]\s*$]=],
@@ -109,41 +221,65 @@ rule {
   confidence = 0.87,
   when = function(f, log)
     if log.ollama then
-      return {hit = log.ollama, confidence = 0.93, why = "This ollama is older than the model.", fixes = {{host = true, kind = "pip:ollama", say = "Upgrade ollama with its installer or image, and start it again."}}}
+      return {hit = log.ollama, confidence = 0.93, why = "This ollama is older than the model.",
+        fixes = {{host = true, kind = "pip:ollama",
+          say = "Upgrade ollama with its installer or image, and start it again."}}}
     end
     if log.attention then
       local sdpa = log.attention.what:match[[scaled_dot]]
       local up = {install = "transformers", say = "Upgrade transformers to a release in which this model has it."}
-      local without = {argument = "attn_implementation", value = sdpa and "'eager'" or "'sdpa'", say = "Do without: load it with the plain attention."}
-      return {hit = log.attention, confidence = 0.74, why = {"In this release of transformers {type} has no such attention implementation, and it was asked for explicitly or by the model's own code.", "transformers is {fact:python.packages.transformers.version}."},
+      local without = {argument = "attn_implementation", value = sdpa and "'eager'" or "'sdpa'",
+        say = "Do without: load it with the plain attention."}
+      return {hit = log.attention, confidence = 0.74,
+        why = {"In this release of transformers {type} has no such attention implementation, and it was asked for "
+          .. "explicitly or by the model's own code.",
+          "transformers is {fact:python.packages.transformers.version}."},
         fixes = sdpa and {without, up} or {up, without}}
     end
     if log.sglang then
-      return {hit = log.sglang, why = {"This release of the engine has no implementation of {type}.", "SGLang is {fact:python.packages.sglang.version}."},
-        fixes = {{install = "sglang", say = "Upgrade the engine to a release that lists this architecture."}, {install = "transformers", say = "And transformers with it."}}}
+      return {hit = log.sglang, why = {"This release of the engine has no implementation of {type}.",
+        "SGLang is {fact:python.packages.sglang.version}."},
+        fixes = {{install = "sglang", say = "Upgrade the engine to a release that lists this architecture."},
+          {install = "transformers", say = "And transformers with it."}}}
     end
-    local hit = log.architecture or log.no_arch or log.not_implemented_arch or log.gguf_tensors or log.tokenizer_class or log.rope or log.quant_type or log.could_not_find or log.list_keys or log.keyerror or log.import_class or log.attribute or log.unrecognized
+    local hit = log.architecture or log.no_arch or log.not_implemented_arch or log.gguf_tensors or log.tokenizer_class
+      or log.rope or log.quant_type or log.could_not_find or log.list_keys or log.keyerror or log.import_class
+      or log.attribute or log.unrecognized
     if not hit then -- a bare KeyError: of a model type when transformers' own table was asked
       if not (log.mapping or log.has_frame[[configuration_auto|tokenization_auto]]) then return nil end
-      return {hit = log.any_key, why = "transformers has no entry '" .. log.any_key.key .. "' in its table of model types: it is older than this model."}
+      return {hit = log.any_key, why = "transformers has no entry '" .. log.any_key.key
+        .. "' in its table of model types: it is older than this model."}
     end
     if hit == log.gguf_tensors or hit == log.not_implemented_arch and log.llama_cpp and not log.engine_frame then
-      return {hit = hit, why = "This build of llama.cpp (or what embeds it) is older than the model file: it does not know its architecture, tokenizer or tensors.",
-        fixes = {{install = "llama-cpp-python", say = "Upgrade llama.cpp (ollama, llama-cpp-python, LM Studio: the program that embeds it) to a release that knows this model."}, {code = true, kind = "rebuild:llama.cpp", say = "Built from source: pull and build it again."}, {argument = "model", say = "Or take a GGUF file that was converted for this build."}}}
+      return {hit = hit,
+        why = "This build of llama.cpp (or what embeds it) is older than the model file: it does not know its "
+          .. "architecture, tokenizer or tensors.",
+        fixes = {
+          {install = "llama-cpp-python",
+            say = "Upgrade llama.cpp (ollama, llama-cpp-python, LM Studio: the program that embeds it) to a release "
+              .. "that knows this model."}, {code = true, kind = "rebuild:llama.cpp",
+              say = "Built from source: pull and build it again."},
+              {argument = "model", say = "Or take a GGUF file that was converted for this build."}}}
     end
     if hit == log.no_arch then
-      return {hit = hit, why = {"This release of the engine has no implementation of {type}.", "vLLM is {fact:python.packages.vllm.version}."},
-        fixes = {{install = "vllm", say = "Upgrade the engine to a release that lists this architecture."}, {install = "transformers", say = "And transformers with it."}}}
+      return {hit = hit, why = {"This release of the engine has no implementation of {type}.",
+        "vLLM is {fact:python.packages.vllm.version}."},
+        fixes = {{install = "vllm", say = "Upgrade the engine to a release that lists this architecture."},
+          {install = "transformers", say = "And transformers with it."}}}
     end
     if hit == log.unrecognized and not log.architecture then return {hit = hit, confidence = 0.7} end
     return {hit = hit}
   end,
   why = "The installed library is older than this model: it does not know its type or a key of its configuration.",
   fixes = {
-    {install = "transformers", say = "Upgrade transformers to a release that knows this model, in the environment that runs it."},
+    {install = "transformers",
+      say = "Upgrade transformers to a release that knows this model, in the environment that runs it."},
     {install = "vllm", say = "In a serving engine, upgrade the engine itself."},
   },
-  doc = {looks = "'does not recognize this architecture', KeyError of a model type, 'Model architectures [...] are not supported'.", check = "transformers_version in the model's config.json against the installed one, in the interpreter of the traceback."},
+  doc = {looks = "'does not recognize this architecture', KeyError of a model type, 'Model architectures [...] are "
+    .. "not supported'.",
+    check = "transformers_version in the model's config.json against the installed one, in the interpreter of the "
+      .. "traceback."},
 }
 
 rule {
@@ -153,39 +289,64 @@ rule {
   confidence = 0.92,
   why = "tokenizer.json was written by a newer tokenizers library than the installed one, which cannot read it.",
   fixes = {
-    {install = "tokenizers", with = {"transformers"}, say = "Upgrade tokenizers together with transformers (they are pinned to each other)."},
+    {install = "tokenizers", with = {"transformers"},
+      say = "Upgrade tokenizers together with transformers (they are pinned to each other)."},
   },
-  doc = {looks = "'data did not match any variant of untagged enum'.", check = "Version of tokenizers; the file itself if the versions are new (it may be cut short)."},
+  doc = {looks = "'data did not match any variant of untagged enum'.",
+    check = "Version of tokenizers; the file itself if the versions are new (it may be cut short)."},
 }
 
 rule {
   id = "hf.tokenizer-dep",
   signatures = {
-    requires = [[requires the (?<package>SentencePiece|protobuf|tiktoken|blobfile|jieba|rjieba|fugashi|sacremoses|ftfy|pythainlp|vptq) library]],
-    named = [[(?:You need to install (?<named>fugashi|sacremoses|jieba|rjieba|pythainlp|ipadic|unidic_lite|unidic|rhoknp|sudachipy|pyvi|tiktoken)\b[^\n]{0,20} to use)]],
+    requires = [[requires the (?<package>SentencePiece|protobuf|tiktoken|blobfile|jieba|rjieba|fugashi]]
+      .. [[|sacremoses|ftfy|pythainlp|vptq) library]],
+    named = [[(?:You need to install (?<named>fugashi|sacremoses|jieba|rjieba|pythainlp|ipadic|unidic_lite]]
+      .. [[|unidic|rhoknp|sudachipy|pyvi|tiktoken)\b[^\n]{0,20} to use)]],
     dictionary = [[(?<named2>unidic_lite|unidic|ipadic) dictionary is not installed]],
     mistral = [[(?<named3>mistral[-_]common)[^\n]{0,20} is (?:not installed|required)]],
     slow = [[Couldn't instantiate the backend tokenizer from one of]],
     descriptors = [[Descriptors cannot (?:not )?be created directly]],
-    sp_missing = [[(?:You need to have sentencepiece installed|Cannot instantiate this tokenizer from a slow version|sentencepiece.{0,40}(?:is )?not (?:installed|found)|No module named ['"](?<named4>sentencepiece|tiktoken|mistral_common)['"])]],
+    sp_missing = any{
+      [[You need to have sentencepiece installed]],
+      [[Cannot instantiate this tokenizer from a slow version]],
+      [[sentencepiece.{0,40}(?:is )?not (?:installed|found)]],
+      [=[No module named ['"](?<named4>sentencepiece|tiktoken|mistral_common)['"]]=],
+    },
     tiktoken = [[`?tiktoken`? is required to read|Converting from (?:SentencePiece and )?Tiktoken failed]],
     placeholder = [[tokenization_\w+\._LazyModule\.__getattr__\.<locals>\.Placeholder]],
     pb2 = [[cannot import name ['"](?:builder|sentencepiece_model_pb2)['"] from]],
-    protobuf = [[(?:No module named ['"]google\.protobuf['"]|requires the protobuf library|ImportError:[^\n]*protobuf|local variable 'sentencepiece_model_pb2')]],
-    gencode = [[(?:Detected incompatible Protobuf Gencode/Runtime versions|cannot import name 'runtime_version' from 'google\.protobuf')]],
-    too_new = [[(?:'MessageFactory' object has no attribute 'GetPrototype'|'FieldDescriptor' object has no attribute 'label'|Couldn't build proto file into descriptor pool|duplicate file name sentencepiece)]],
+    protobuf = any{
+      [=[No module named ['"]google\.protobuf['"]]=],
+      [[requires the protobuf library]],
+      [[ImportError:[^\n]*protobuf]],
+      [[local variable 'sentencepiece_model_pb2']],
+    },
+    gencode = any{
+      [[Detected incompatible Protobuf Gencode/Runtime versions]],
+      [[cannot import name 'runtime_version' from 'google\.protobuf']],
+    },
+    too_new = any{
+      [['MessageFactory' object has no attribute 'GetPrototype']],
+      [['FieldDescriptor' object has no attribute 'label']],
+      [[Couldn't build proto file into descriptor pool]],
+      [[duplicate file name sentencepiece]],
+    },
   },
   facts = {"python.packages.sentencepiece.version", "python.packages.protobuf.version"},
   confidence = 0.88,
   when = function(f, log)
     if log.gencode then
-      return {hit = log.gencode, confidence = 0.9, why = {"A package's generated code asks for a newer protobuf than the installed one.", "protobuf is {fact:python.packages.protobuf.version}."},
+      return {hit = log.gencode, confidence = 0.9,
+        why = {"A package's generated code asks for a newer protobuf than the installed one.",
+          "protobuf is {fact:python.packages.protobuf.version}."},
         fixes = {{install = "protobuf", say = "Upgrade protobuf."}}}
     end
     local hit = log.descriptors or log.pb2 or log.too_new
     if hit then
       return {hit = hit, confidence = 0.92,
-        why = "The installed protobuf does not fit the generated code of sentencepiece (or another package): it is too new for old generated files.",
+        why = "The installed protobuf does not fit the generated code of sentencepiece (or another package): it is "
+          .. "too new for old generated files.",
         fixes = {
           {install = "protobuf", need = "<3.21", say = "Install protobuf 3.20.x."},
           {install = "sentencepiece", say = "Or upgrade the package whose generated file is old."},
@@ -194,14 +355,20 @@ rule {
     hit = log.tiktoken
     local needs_tiktoken = hit and (hit.text:match[[is required]] or f.pkg"tiktoken" == false)
     if hit and not needs_tiktoken and not log.protobuf then
-      return {hit = hit, why = {"The tokenizer could be converted from neither SentencePiece nor tiktoken: the attempt with SentencePiece comes first, and fails without sentencepiece and protobuf.", "sentencepiece is {fact:python.packages.sentencepiece.version}."},
-        fixes = {{install = "sentencepiece", with = {"protobuf"}, say = "Install sentencepiece and protobuf, then restart the process."}, {install = "tiktoken", say = "A tokenizer of tiktoken's own form needs tiktoken."}}}
+      return {hit = hit,
+        why = {"The tokenizer could be converted from neither SentencePiece nor tiktoken: the attempt with "
+          .. "SentencePiece comes first, and fails without sentencepiece and protobuf.",
+          "sentencepiece is {fact:python.packages.sentencepiece.version}."},
+        fixes = {{install = "sentencepiece", with = {"protobuf"},
+          say = "Install sentencepiece and protobuf, then restart the process."},
+          {install = "tiktoken", say = "A tokenizer of tiktoken's own form needs tiktoken."}}}
     end
     if needs_tiktoken and not log.protobuf then
       local plain = f.pkg"sentencepiece" ~= false
       return {hit = hit, why = "This tokenizer is to be converted, and a package that reads its file is not installed.",
         fixes = {plain and {install = "tiktoken", say = "Install tiktoken."}
-          or {install = "sentencepiece", with = {"tiktoken", "protobuf"}, say = "Install what reads tokenizers of both forms, then restart the process."}}}
+          or {install = "sentencepiece", with = {"tiktoken", "protobuf"},
+            say = "Install what reads tokenizers of both forms, then restart the process."}}}
     end
     hit = log.protobuf
     if hit then
@@ -209,32 +376,48 @@ rule {
         fixes = {{install = "protobuf", say = "Install protobuf."}}}
     end
     hit = log.named or log.dictionary or log.mistral or log.requires or log.sp_missing
-    local package = hit and (hit.named or hit.named2 or hit.named3 or hit.named4 or hit.package or ""):lower():gsub("_", "-") or ""
+    local package = hit and (hit.named or hit.named2 or hit.named3 or hit.named4 or hit.package or ""):lower():gsub("_",
+      "-") or ""
     if package ~= "" and package ~= "sentencepiece" then
       return {hit = hit, why = ("This tokenizer is built on the package %s, which is not installed."):format(package),
         fixes = {{install = package, say = "Install it, then restart the process."}}}
     end
     hit = hit or log.slow or log.placeholder
-    return {hit = hit, why = "The slow tokenizer must be converted and that needs sentencepiece (or the package it names), which is not installed.",
+    return {hit = hit,
+      why = "The slow tokenizer must be converted and that needs sentencepiece (or the package it names), which is "
+        .. "not installed.",
       fixes = {
-        {install = "sentencepiece", with = {"protobuf"}, say = "Install sentencepiece (and protobuf, which some tokenizers need too), then restart the process."},
+        {install = "sentencepiece", with = {"protobuf"},
+          say = "Install sentencepiece (and protobuf, which some tokenizers need too), then restart the process."},
       }}
   end,
-  doc = {looks = "'requires the SentencePiece library', 'Couldn't instantiate the backend tokenizer', 'Descriptors cannot be created directly'.", check = "sentencepiece, protobuf and tiktoken in the interpreter that runs."},
+  doc = {looks = "'requires the SentencePiece library', 'Couldn't instantiate the backend tokenizer', 'Descriptors "
+    .. "cannot be created directly'.",
+    check = "sentencepiece, protobuf and tiktoken in the interpreter that runs."},
 }
 
 rule {
   id = "hf.trust-remote-code",
   signatures = {
     flag = [[(?:trust_remote_code|--trust-remote-code)]],
-    contains = [[(?:You can avoid this prompt in future by passing the argument|Do you wish to run the custom code\?|(?:contains|requires you to execute) (?:custom code|the configuration file in that repo|the \w+ file in that repo))]],
-    packages = [[This modeling file requires the following packages that were not found in your environment: (?<packages>[^.\n]+)]],
+    contains = any{
+      [[You can avoid this prompt in future by passing the argument]],
+      [[Do you wish to run the custom code\?]],
+      [[(?:contains|requires you to execute) ]] .. any{
+        [[custom code]],
+        [[the configuration file in that repo]],
+        [[the \w+ file in that repo]],
+      },
+    },
+    packages = [[This modeling file requires the following packages that were not found in your environment: ]]
+      .. [[(?<packages>[^.\n]+)]],
   },
   confidence = 0.88,
   when = function(f, log)
     if log.packages then
       local others = {}
-      for name in log.packages.packages:gmatch[[[\w-]+]] do others[#others + 1] = know.distribution(name) or (name:gsub("_", "-")) end
+      for name in log.packages.packages:gmatch[[[\w-]+]] do others[#others + 1] = know.distribution(name)
+        or (name:gsub("_", "-")) end
       local first = table.remove(others, 1)
       return {hit = log.packages, confidence = 0.93,
         why = "The model's own code needs packages that are not installed: " .. log.packages.packages .. ".",
@@ -242,11 +425,18 @@ rule {
     end
     local hit = log.contains or log.flag
     local message = hit.event.message or ""
-    if not log.contains and (not hit.event.type or hit.event.type == "" or not message:match[[trust[_-]remote[_-]code]]) then return nil end
+    if not log.contains and (not hit.event.type or hit.event.type == ""
+      or not message:match[[trust[_-]remote[_-]code]]) then
+      return nil
+    end
     if not log.contains and message:match[[got an unexpected|ignored|has no effect|multiple values]] then return nil end
     return {hit = hit, confidence = not log.contains and message:match[[consider setting]] and 0.62 or nil,
       why = "The repository brings its own model code, and running it must be allowed explicitly.",
-      fixes = {{argument = "trust_remote_code", say = "If you trust the author, pin a revision and pass trust_remote_code=True (vLLM: --trust-remote-code)."}}}
+      fixes = {
+        {argument = "trust_remote_code",
+          say = "If you trust the author, pin a revision and pass trust_remote_code=True (vLLM: "
+            .. "--trust-remote-code)."}}}
   end,
-  doc = {looks = "'Please pass the argument trust_remote_code=True'.", check = "Is the repository one whose code you would run?"},
+  doc = {looks = "'Please pass the argument trust_remote_code=True'.",
+    check = "Is the repository one whose code you would run?"},
 }

@@ -1,4 +1,5 @@
--- What the driver and the GPUs answer when they are asked, before any worker is: calls that hang, crash or fail, GPUs that are
+-- What the driver and the GPUs answer when they are asked, before any worker is: calls that hang, crash or fail, GPUs
+-- that are
 -- lost, full or held. Each follows from an answer (or the want of one) that stands in the facts.
 
 local function list(value)
@@ -45,16 +46,24 @@ rule {
     local call, text, probe = silent_call(f, "timeout")
     if not call or not call:match[[^(?:nvml|cu[A-Z])]] then return nil end
     local fixes = {
-      {restart = true, say = "Reboot the host (in a rented container: move to another host); a call that is stuck in the driver cannot be ended."},
-      {hardware = true, say = "If it comes back: look for Xid and NVRM lines of the kernel, and take that GPU out of service."},
+      {restart = true,
+        say = "Reboot the host (in a rented container: move to another host); a call that is stuck in the driver "
+          .. "cannot be ended."},
+      {hardware = true,
+        say = "If it comes back: look for Xid and NVRM lines of the kernel, and take that GPU out of service."},
     }
     if f"gpus.0.persistence" == false and #f.gpus() > 1 then
-      table.insert(fixes, 1, {setting = "persistence", say = "Keep the GPUs initialised: without persistence mode every start of CUDA brings all of them up, which takes seconds each."})
+      table.insert(fixes, 1, {setting = "persistence",
+        say = "Keep the GPUs initialised: without persistence mode every start of CUDA brings all of them up, which "
+          .. "takes seconds each."})
     end
-    return {confidence = 0.85, why = ("%s did not come back (%s): every program that starts on the GPU waits there too."):format(call, text:match[[: (.*)$]] or text),
+    return {confidence = 0.85,
+      why = ("%s did not come back (%s): every program that starts on the GPU waits there too."):format(call,
+        text:match[[: (.*)$]] or text),
       evidence = {{fact = "errors", value = ("%s: %s"):format(probe, text), label = "Not answered"}}, fixes = fixes}
   end,
-  doc = {looks = "nvidia-smi and every CUDA program hang at their start, without a message.", check = "errors in the report: timeout in nvmlInit or cuInit; the kernel's Xid lines."},
+  doc = {looks = "nvidia-smi and every CUDA program hang at their start, without a message.",
+    check = "errors in the report: timeout in nvmlInit or cuInit; the kernel's Xid lines."},
 }
 
 rule {
@@ -62,20 +71,29 @@ rule {
   check = function(f)
     local call, text, probe = silent_call(f, "crash")
     if not call or not call:match[[^(?:nvml|cu[A-Z])]] then return nil end
-    return {confidence = 0.85, why = ("The driver's own library crashed in %s (%s)."):format(call, text:match[[: (.*)$]] or text), evidence = {{fact = "errors", value = ("%s: %s"):format(probe, text), label = "Crashed"}, "driver.user_library", "driver.kernel_module"},
-      fixes = {{driver = "upgrade", say = "Install the driver's user libraries again, in the version of the kernel module; in a container, take the image's own copies out."}, {restart = true, say = "Reboot the host."}}}
+    return {confidence = 0.85, why = ("The driver's own library crashed in %s (%s)."):format(call, text:match[[: (.*)$]]
+      or text), evidence = {{fact = "errors", value = ("%s: %s"):format(probe, text), label = "Crashed"},
+      "driver.user_library", "driver.kernel_module"},
+      fixes = {
+        {driver = "upgrade",
+          say = "Install the driver's user libraries again, in the version of the kernel module; in a container, take "
+            .. "the image's own copies out."}, {restart = true, say = "Reboot the host."}}}
   end,
 }
 
 -- What cuInit answers, where no rule of its own speaks of the code.
 local answers = {
-  [1] = "invalid argument", [2] = "out of memory", [3] = "initialization error", [46] = "devices are busy or unavailable", [100] = "no CUDA-capable device is detected",
-  [101] = "invalid device ordinal", [304] = "OS call failed or operation not supported on this OS", [999] = "unknown error",
+  [1] = "invalid argument", [2] = "out of memory", [3] = "initialization error",
+  [46] = "devices are busy or unavailable", [100] = "no CUDA-capable device is detected",
+  [101] = "invalid device ordinal", [304] = "OS call failed or operation not supported on this OS",
+  [999] = "unknown error",
 }
 
 local function reload(f)
   if f"system.container.runtime" then
-    return {restart = true, say = "Restart the container; if it stays, reload nvidia_uvm on the host, or reboot it (this stops every program on its GPUs)."}
+    return {restart = true,
+      say = "Restart the container; if it stays, reload nvidia_uvm on the host, or reboot it (this stops every "
+        .. "program on its GPUs)."}
   end
   return {restart = "uvm", say = "Reload the module when no program uses a GPU, or reboot the host."}
 end
@@ -96,20 +114,26 @@ rule {
     local text = f"cuda.driver_init.text" or answers[code]
     if not answers[code] or f"driver.error" or n == 0 and code ~= 999 and code ~= 304 then return nil end
     local modes = 0
-    for _, gpu in ipairs(nvml_gpus(f)) do modes = modes + (gpu.compute_mode and gpu.compute_mode ~= "default" and 1 or 0) end
+    for _, gpu in ipairs(nvml_gpus(f)) do modes = modes + (gpu.compute_mode and gpu.compute_mode ~= "default" and 1
+      or 0) end
     if code == 46 and modes > 0 or (code == 100 or code == 101) and hidden(f) then return nil end
     local devices = f"driver.devices"
-    local fixes, why = {}, {("cuInit answers %d (%s)%s."):format(code, text, n > 0 and (", and NVML lists %d %s"):format(n, n == 1 and "GPU" or "GPUs") or "")}
+    local fixes, why = {}, {("cuInit answers %d (%s)%s."):format(code, text,
+      n > 0 and (", and NVML lists %d %s"):format(n, n == 1 and "GPU" or "GPUs") or "")}
     if devices and not has_device(f, "/dev/nvidia-uvm") and not has_device(f, "/dev/dxg") then
       why[2] = "/dev/nvidia-uvm is not there; CUDA needs it and NVML does not."
-      fixes[1] = f"system.container.runtime" and {host = true, kind = "container-flag:device", say = "Make the node on the host (nvidia-modprobe -u -c=0) and start the container again with it."}
+      fixes[1] = f"system.container.runtime" and {host = true, kind = "container-flag:device",
+        say = "Make the node on the host (nvidia-modprobe -u -c=0) and start the container again with it."}
         or {setting = "uvm-node", say = "Load the module and make its device node."}
     end
     fixes[#fixes + 1] = reload(f)
-    fixes[#fixes + 1] = {driver = "upgrade", say = "If it comes back, look at the kernel's NVRM and Xid lines, and reinstall or upgrade the driver."}
-    return {confidence = 0.82, why = why, evidence = {"cuda.driver_init.code", "cuda.driver_init.name", "driver.version", "driver.devices"}, fixes = fixes}
+    fixes[#fixes + 1] = {driver = "upgrade",
+      say = "If it comes back, look at the kernel's NVRM and Xid lines, and reinstall or upgrade the driver."}
+    return {confidence = 0.82, why = why, evidence = {"cuda.driver_init.code", "cuda.driver_init.name",
+      "driver.version", "driver.devices"}, fixes = fixes}
   end,
-  doc = {looks = "torch.cuda.is_available() is False although nvidia-smi lists the GPUs.", check = "cuda.driver_init in the report: what cuInit itself answers."},
+  doc = {looks = "torch.cuda.is_available() is False although nvidia-smi lists the GPUs.",
+    check = "cuda.driver_init in the report: what cuInit itself answers."},
 }
 
 rule {
@@ -120,13 +144,17 @@ rule {
     if not runtime then return nil end
     local why
     if code == 9 and module then
-      why = ("The host's kernel module %s is loaded, and in this container NVML answers 9 (driver not loaded): the GPU was not passed in."):format(module)
+      why = ("The host's kernel module %s is loaded, and in this container NVML answers 9 (driver not loaded): the "
+        .. "GPU was not passed in."):format(module)
     elseif f"driver.gpu_count" == 0 and f"driver.version" and f"gpus.0.vendor" ~= "amd" then
       why = ("The driver %s answers in this container and lists no GPU: none was passed in."):format(f"driver.version")
     end
     if not why then return nil end
-    return {confidence = 0.85, why = {why, "NVIDIA_VISIBLE_DEVICES is {fact:env.NVIDIA_VISIBLE_DEVICES}."}, evidence = {"driver.error", "driver.gpu_count", "driver.devices"},
-      fixes = {{container = "gpus", say = "Start the container with the GPU."}, {host = true, kind = "env:NVIDIA_VISIBLE_DEVICES", say = "Check that NVIDIA_VISIBLE_DEVICES is neither empty, 'void' nor 'none'."}}}
+    return {confidence = 0.85, why = {why, "NVIDIA_VISIBLE_DEVICES is {fact:env.NVIDIA_VISIBLE_DEVICES}."},
+      evidence = {"driver.error", "driver.gpu_count", "driver.devices"},
+      fixes = {{container = "gpus", say = "Start the container with the GPU."},
+        {host = true, kind = "env:NVIDIA_VISIBLE_DEVICES",
+          say = "Check that NVIDIA_VISIBLE_DEVICES is neither empty, 'void' nor 'none'."}}}
   end,
 }
 
@@ -136,8 +164,13 @@ rule {
   check = function(f)
     if f"driver.error.code" ~= 9 or f"system.container.runtime" and f"driver.kernel_module" then return nil end
     local host = f"system.container.runtime" and " on the host" or ""
-    return {confidence = 0.9, why = {"NVML answers 9, driver not loaded: the user libraries are there and the kernel module is not loaded" .. host .. "."}, evidence = {"driver.error", "driver.user_library"},
-      fixes = {{driver = "load", say = ("Load the kernel module%s; if it cannot be found, build it for the running kernel."):format(host)}, {restart = true, say = "Or reboot into the kernel that it was built for."}}}
+    return {confidence = 0.9,
+      why = {"NVML answers 9, driver not loaded: the user libraries are there and the kernel module is not loaded"
+        .. host .. "."}, evidence = {"driver.error", "driver.user_library"},
+      fixes = {
+        {driver = "load",
+          say = ("Load the kernel module%s; if it cannot be found, build it for the running kernel."):format(host)},
+          {restart = true, say = "Or reboot into the kernel that it was built for."}}}
   end,
 }
 
@@ -146,8 +179,14 @@ rule {
   explains = {"torch.cpu-build", "bnb.cpu-only"},
   check = function(f)
     if not f"system.container.runtime" or f"driver.error.code" ~= 4 then return nil end
-    return {confidence = 0.82, why = "NVML answers 4 (insufficient permissions): this container may not use the GPU's device nodes, as after a daemon-reload on the host or without a device rule.", evidence = {"driver.error", "driver.devices"},
-      fixes = {{restart = true, say = "Make the container anew (a restart of the same one keeps its device rules)."}, {host = true, kind = "container-flag:device", say = "Pass the device nodes explicitly (--device /dev/nvidiactl, nvidia-uvm, nvidia0), so that they outlive a reload of the host's service manager."}}}
+    return {confidence = 0.82,
+      why = "NVML answers 4 (insufficient permissions): this container may not use the GPU's device nodes, as after a "
+        .. "daemon-reload on the host or without a device rule.",
+      evidence = {"driver.error", "driver.devices"},
+      fixes = {{restart = true, say = "Make the container anew (a restart of the same one keeps its device rules)."},
+        {host = true, kind = "container-flag:device",
+          say = "Pass the device nodes explicitly (--device /dev/nvidiactl, nvidia-uvm, nvidia0), so that they "
+            .. "outlive a reload of the host's service manager."}}}
   end,
 }
 
@@ -157,12 +196,21 @@ rule {
   check = function(f)
     local denied = list(f"driver.devices_denied")
     local card
-    for _, path in ipairs(denied) do card = card or type(path) == "string" and path:match[[^/dev/nvidia(?:\d+|ctl|-uvm)$]] end
-    if f"system.container.runtime" or not (f"driver.error.code" == 4 or card and f"cuda.driver_init.code" ~= 0) then return nil end
-    return {confidence = 0.85, why = card and ("This user may not read and write %s."):format(card) or "NVML answers 4 (insufficient permissions): this user may not use the driver.", evidence = {"driver.error", "driver.devices_denied"},
-      fixes = {{setting = "gpu-group", say = "Let the user use the nodes: add it to the group that owns them (ls -l /dev/nvidia*), and log in again."}}}
+    for _, path in ipairs(denied) do card = card or type(path) == "string"
+      and path:match[[^/dev/nvidia(?:\d+|ctl|-uvm)$]] end
+    if f"system.container.runtime" or not (f"driver.error.code" == 4 or card and f"cuda.driver_init.code" ~= 0) then
+      return nil
+    end
+    return {confidence = 0.85, why = card and ("This user may not read and write %s."):format(card)
+      or "NVML answers 4 (insufficient permissions): this user may not use the driver.",
+      evidence = {"driver.error", "driver.devices_denied"},
+      fixes = {
+        {setting = "gpu-group",
+          say = "Let the user use the nodes: add it to the group that owns them (ls -l /dev/nvidia*), and log in "
+            .. "again."}}}
   end,
-  doc = {looks = "nvidia-smi works for root and says 'Insufficient Permissions' to the worker's user.", check = "ls -l /dev/nvidia*; the groups of the worker's user."},
+  doc = {looks = "nvidia-smi works for root and says 'Insufficient Permissions' to the worker's user.",
+    check = "ls -l /dev/nvidia*; the groups of the worker's user."},
 }
 
 rule {
@@ -177,10 +225,16 @@ rule {
     end
     if #lost == 0 then return nil end
     local n = #f.gpus()
-    return {confidence = 0.92, why = ("NVML says of GPU %s: %s (error 15). %d of %d GPUs %s lost."):format(table.concat(lost, ", "), tostring(said), #lost, n, #lost == 1 and "is" or "are"),
+    return {confidence = 0.92,
+      why = ("NVML says of GPU %s: %s (error 15). %d of %d GPUs %s lost."):format(table.concat(lost, ", "),
+        tostring(said), #lost, n, #lost == 1 and "is" or "are"),
       evidence = {("gpus.%s.error"):format(lost[1])},
-      fixes = {{hardware = true, say = "Take the host out of service: reseat the card, check its power and cooling; use another host for now."}, {restart = true, say = "A cold restart of the host may bring it back."},
-               n > #lost and {host = true, kind = "env:CUDA_VISIBLE_DEVICES", say = "Until then use the GPUs that still answer, by their UUID (nvidia-smi -L)."} or nil}}
+      fixes = {
+        {hardware = true,
+          say = "Take the host out of service: reseat the card, check its power and cooling; use another "
+            .. "host for now."}, {restart = true, say = "A cold restart of the host may bring it back."},
+               n > #lost and {host = true, kind = "env:CUDA_VISIBLE_DEVICES",
+                 say = "Until then use the GPUs that still answer, by their UUID (nvidia-smi -L)."} or nil}}
   end,
 }
 
@@ -188,13 +242,18 @@ rule {
   id = "gpu.fallen-off/missing",
   check = function(f)
     local shown, bus, loaded = f"driver.gpu_count", 0, 0
-    if f"system.container.runtime" or type(shown) ~= "number" or shown == 0 then return nil end -- the bus shows a container the host's
+    -- the bus shows a container the host's
+    if f"system.container.runtime" or type(shown) ~= "number" or shown == 0 then return nil end
     for _, gpu in ipairs(list(f"pci.gpus")) do
       if gpu.vendor == "nvidia" then bus, loaded = bus + 1, loaded + (gpu.driver == "nvidia" and 1 or 0) end
     end
     if loaded <= shown then return nil end
-    return {confidence = 0.8, why = ("The kernel's nvidia driver holds %d of the %d NVIDIA GPUs on the PCI bus, and NVML lists %d: one does not answer any more."):format(loaded, bus, shown), evidence = {"driver.gpu_count"},
-      fixes = {{hardware = true, say = "Look at what the kernel says of the missing one, then reseat it or check its power."}, {restart = true, say = "A cold restart of the host may bring it back."}}}
+    return {confidence = 0.8,
+      why = ("The kernel's nvidia driver holds %d of the %d NVIDIA GPUs on the PCI bus, and NVML lists %d: one does "
+        .. "not answer any more."):format(loaded, bus, shown), evidence = {"driver.gpu_count"},
+      fixes = {
+        {hardware = true, say = "Look at what the kernel says of the missing one, then reseat it or check its power."},
+        {restart = true, say = "A cold restart of the host may bring it back."}}}
   end,
 }
 
@@ -231,10 +290,15 @@ rule {
     end
     if not worst then return nil end
     local i = worst.index or 0
-    return {confidence = 0.85, why = {("%s has %s of %s free%s."):format(name_of(worst), gib(worst.memory.free), gib(worst.memory.total), #gpus > 1 and (", and the other %d have no more"):format(#gpus - 1) or ""),
-        holder and ("Process %d (%s) holds %s."):format(holder.pid, holder.name or "?", holder.used and gib(holder.used) or "memory there") or "Which process holds it is not shown here (a container does not see those of others)."},
-      evidence = {{fact = ("gpus.%d.memory.free"):format(i), value = gib(worst.memory.free)}, {fact = ("gpus.%d.memory.total"):format(i), value = gib(worst.memory.total)}},
-      fixes = {{free = "gpu", pid = holder and holder.pid, say = "End the process that holds it, if it is not the worker that shall run."}, {host = true, kind = "env:CUDA_VISIBLE_DEVICES", say = "Or use another GPU."}}}
+    return {confidence = 0.85, why = {("%s has %s of %s free%s."):format(name_of(worst), gib(worst.memory.free),
+        gib(worst.memory.total), #gpus > 1 and (", and the other %d have no more"):format(#gpus - 1) or ""),
+        holder and ("Process %d (%s) holds %s."):format(holder.pid, holder.name or "?", holder.used and gib(holder.used)
+          or "memory there") or "Which process holds it is not shown here (a container does not see those of others)."},
+      evidence = {{fact = ("gpus.%d.memory.free"):format(i), value = gib(worst.memory.free)},
+        {fact = ("gpus.%d.memory.total"):format(i), value = gib(worst.memory.total)}},
+      fixes = {{free = "gpu", pid = holder and holder.pid,
+        say = "End the process that holds it, if it is not the worker that shall run."},
+        {host = true, kind = "env:CUDA_VISIBLE_DEVICES", say = "Or use another GPU."}}}
   end,
 }
 
@@ -251,9 +315,13 @@ rule {
       if not p and not busy then return nil end
       held = held or p
     end
-    return {confidence = 0.85, why = {("The compute mode of %s is exclusive: one process at a time."):format(#gpus == 1 and name_of(gpus[1]) or "all visible GPUs"), held and held.pid and ("Process %d (%s) holds it."):format(held.pid, held.name or "?") or busy and "cuInit answers 46: another process holds it." or nil},
+    return {confidence = 0.85, why = {("The compute mode of %s is exclusive: one process at a time."):format(#gpus == 1
+        and name_of(gpus[1]) or "all visible GPUs"),
+        held and held.pid and ("Process %d (%s) holds it."):format(held.pid, held.name or "?")
+          or busy and "cuInit answers 46: another process holds it." or nil},
       evidence = {"gpus.0.compute_mode", "cuda.driver_init.code"},
-      fixes = {{free = "gpu", pid = held and held.pid, say = "End the process that holds the GPU."}, {setting = "compute-mode", say = "Or set the compute mode back to default."}}}
+      fixes = {{free = "gpu", pid = held and held.pid, say = "End the process that holds the GPU."},
+        {setting = "compute-mode", say = "Or set the compute mode back to default."}}}
   end,
 }
 
@@ -266,14 +334,22 @@ rule {
     for _, gpu in ipairs(gpus) do
       if gpu.mig ~= true or type(gpu.mig_devices) ~= "table" or gpu.mig_devices[1] then return nil end
     end
-    return {confidence = 0.88, why = {("MIG mode is on, and %s no instance: CUDA has no device to offer."):format(#gpus == 1 and "the GPU has" or ("all %d GPUs have"):format(#gpus)), f"cuda.driver_init.code" == 100 and "cuInit answers 100 (no device)." or nil},
+    return {confidence = 0.88,
+      why = {("MIG mode is on, and %s no instance: CUDA has no device to offer."):format(#gpus == 1 and "the GPU has"
+        or ("all %d GPUs have"):format(#gpus)), f"cuda.driver_init.code" == 100 and "cuInit answers 100 (no device)."
+        or nil},
       evidence = {"gpus.0.mig", "gpus.0.mig_devices", "cuda.driver_init.code"},
-      fixes = {{setting = "no-mig", say = "Switch MIG off (when no program uses the GPU), or make an instance (nvidia-smi mig -lgip lists the profiles)."}}}
+      fixes = {
+        {setting = "no-mig",
+          say = "Switch MIG off (when no program uses the GPU), or make an instance (nvidia-smi mig -lgip lists the "
+            .. "profiles)."}}}
   end,
 }
 
 -- Packages that are of no use without an NVIDIA GPU: who installs one means to use it.
-local gpu_only = {"vllm", "sglang", "sgl-kernel", "lmdeploy", "flash-attn", "tensorrt-llm", "exllamav2", "exllamav3", "auto-gptq", "autoawq", "gptqmodel", "deep-gemm", "flashinfer-python", "flashinfer", "onnxruntime-gpu", "bitsandbytes"}
+local gpu_only = {"vllm", "sglang", "sgl-kernel", "lmdeploy", "flash-attn", "tensorrt-llm", "exllamav2", "exllamav3",
+  "auto-gptq", "autoawq", "gptqmodel", "deep-gemm", "flashinfer-python", "flashinfer", "onnxruntime-gpu",
+  "bitsandbytes"}
 
 local passed = {container = "gpus", say = "On a host with a GPU: start the container with it."}
 local elsewhere = {hardware = true, say = "Run on a machine with an NVIDIA GPU and its driver."}
@@ -283,13 +359,21 @@ rule {
   severity = "warning",
   explains = {"bnb.cpu-only"},
   check = function(f)
-    if not f"torch.cuda" or f"driver.version" or f"driver.error" or f"driver.user_library" or f"driver.kernel_module" or f"gpus.0" or f"pci.gpus.0" or f"cuda.driver_version" then return nil end
-    if not f.miss("driver", "missing") or not f.miss("cuda_driver", "missing") then return nil end -- looked for, and not there
+    if not f"torch.cuda" or f"driver.version" or f"driver.error" or f"driver.user_library" or f"driver.kernel_module"
+      or f"gpus.0" or f"pci.gpus.0" or f"cuda.driver_version" then
+      return nil
+    end
+    -- looked for, and not there
+    if not f.miss("driver", "missing") or not f.miss("cuda_driver", "missing") then return nil end
     local user
     for _, package in ipairs(gpu_only) do user = user or f.pkg(package) and package end
     if not user then return nil end
     local container = f"system.container.runtime"
-    return {confidence = 0.75, why = {("%s %s needs an NVIDIA GPU, and no driver, no device and no GPU is visible here."):format(user, f.pkg(user)), "torch is built for CUDA {fact:torch.cuda}; torch.cuda.is_available() is False.", container and ("This is a container (%s): on a host with a GPU it was started without it."):format(container) or nil},
+    return {confidence = 0.75,
+      why = {("%s %s needs an NVIDIA GPU, and no driver, no device and no GPU is visible here."):format(user,
+        f.pkg(user)), "torch is built for CUDA {fact:torch.cuda}; torch.cuda.is_available() is False.",
+        container and ("This is a container (%s): on a host with a GPU it was started without it."):format(container)
+          or nil},
       evidence = {{fact = "errors", value = "driver: " .. f.miss("driver", "missing"), label = "No driver"}},
       fixes = container and {passed, elsewhere} or {elsewhere}}
   end,

@@ -1,4 +1,5 @@
--- Packages that will not import, or that another copy stands in front of: from what lies on the disk, before anything is imported.
+-- Packages that will not import, or that another copy stands in front of: from what lies on the disk, before anything
+-- is imported.
 
 local function list(value)
   return type(value) == "table" and value or {}
@@ -9,12 +10,16 @@ local function normal(name)
 end
 
 -- a conflict between these breaks loading or is refused at import; others of pip check are noise here
-local telling = {torch = true, torchvision = true, torchaudio = true, transformers = true, tokenizers = true, ["huggingface-hub"] = true, safetensors = true,
-                 accelerate = true, bitsandbytes = true, vllm = true, triton = true, numpy = true, peft = true, xformers = true, ["flash-attn"] = true, diffusers = true,
-                 datasets = true, ["sentence-transformers"] = true, scipy = true, pandas = true, ["scikit-learn"] = true, numba = true, sglang = true, protobuf = true, pydantic = true}
+local telling = {torch = true, torchvision = true, torchaudio = true, transformers = true, tokenizers = true,
+  ["huggingface-hub"] = true, safetensors = true,
+                 accelerate = true, bitsandbytes = true, vllm = true, triton = true, numpy = true, peft = true,
+                 xformers = true, ["flash-attn"] = true, diffusers = true,
+                 datasets = true, ["sentence-transformers"] = true, scipy = true, pandas = true,
+                 ["scikit-learn"] = true, numba = true, sglang = true, protobuf = true, pydantic = true}
 
 -- of these transformers itself says at import "X is required for a normal functioning of this module"
-local refused = {tokenizers = true, ["huggingface-hub"] = true, safetensors = true, numpy = true, regex = true, packaging = true, filelock = true, requests = true, tqdm = true, pyyaml = true}
+local refused = {tokenizers = true, ["huggingface-hub"] = true, safetensors = true, numpy = true, regex = true,
+  packaging = true, filelock = true, requests = true, tqdm = true, pyyaml = true}
 
 local function wanted_of(conflict)
   return normal(tostring(conflict.requires):match[[^[A-Za-z0-9._-]+]] or "")
@@ -42,18 +47,22 @@ local function after(f, location)
   return {["python.duplicates"] = copies, ["python.conflicts"] = conflicts, ["python.foreign"] = foreign}
 end
 
--- A copy of a package that comes before the environment's own: {found, location, behind, fix, how}; nil when there is none.
+-- A copy of a package that comes before the environment's own: {found, location, behind, fix, how}; nil when there is
+-- none.
 local function shadow_of(f, name)
   for _, d in ipairs(list(f"python.duplicates")) do
     local first, second = list(d.copies)[1], list(d.copies)[2]
-    if normal(d.package) == name and first and second and type(first.location) == "string" and first.location ~= second.location then
+    if normal(d.package) == name and first and second and type(first.location) == "string"
+      and first.location ~= second.location then
       local s = {found = first.version, location = first.location, behind = second.version, second = second.location}
       if stands_on(f.env"PYTHONPATH", s.location) then
         s.how = "PYTHONPATH puts it in front"
-        s.fix = {drop = "PYTHONPATH", entry = s.location, say = ("Take %s off PYTHONPATH."):format(s.location), effect = after(f, s.location)}
+        s.fix = {drop = "PYTHONPATH", entry = s.location, say = ("Take %s off PYTHONPATH."):format(s.location),
+          effect = after(f, s.location)}
       elseif s.location:match[[/\.local/lib/python]] then
         s.how = "the user's own site folder comes first"
-        s.fix = {set = {PYTHONNOUSERSITE = "1"}, say = "Leave the user's site folder out of this environment.", effect = after(f, s.location)}
+        s.fix = {set = {PYTHONNOUSERSITE = "1"}, say = "Leave the user's site folder out of this environment.",
+          effect = after(f, s.location)}
       end
       return s.fix and s or nil
     end
@@ -69,8 +78,10 @@ end
 
 local function shadow_answer(s, name, why, confidence)
   return {confidence = confidence, severity = confidence >= 0.85 and "error" or "warning",
-    why = {("Two copies of %s: %s in %s is imported (%s), %s in %s is not."):format(name, tostring(s.found), s.location, s.how, tostring(s.behind), s.second), why},
-    evidence = {{fact = "python.duplicates", value = ("%s: %s in %s, %s in %s"):format(name, tostring(s.found), s.location, tostring(s.behind), s.second)}},
+    why = {("Two copies of %s: %s in %s is imported (%s), %s in %s is not."):format(name, tostring(s.found), s.location,
+      s.how, tostring(s.behind), s.second), why},
+    evidence = {{fact = "python.duplicates", value = ("%s: %s in %s, %s in %s"):format(name, tostring(s.found),
+        s.location, tostring(s.behind), s.second)}},
     fixes = {s.fix, {host = true, say = ("Or remove the copy in %s."):format(s.location)}}}
 end
 
@@ -85,14 +96,18 @@ rule {
     end
     for _, e in ipairs(list(f"python.foreign")) do
       local s = e.because == "python" and shadow_of(f, normal(e.package))
-      if s then return shadow_answer(s, normal(e.package), ("It was built for another Python (%s)."):format(e.tag), 0.9) end
+      if s then
+        return shadow_answer(s, normal(e.package), ("It was built for another Python (%s)."):format(e.tag), 0.9)
+      end
     end
     for _, d in ipairs(list(f"python.duplicates")) do
       local s = telling[normal(d.package)] and shadow_of(f, normal(d.package))
       if s and s.found ~= s.behind then return shadow_answer(s, normal(d.package), nil, 0.7) end
     end
   end,
-  doc = {looks = "A package behaves like another release of it, or will not import, although pip list names the right one.", check = "python.duplicates in the report: which copy stands first on sys.path."},
+  doc = {looks = "A package behaves like another release of it, or will not import, although pip list names the right "
+    .. "one.",
+    check = "python.duplicates in the report: which copy stands first on sys.path."},
 }
 
 -- The bounds of a requirement, "<0.21,>=0.20"; nil where it has none.
@@ -108,8 +123,11 @@ rule {
     for _, c in ipairs(list(f"python.conflicts")) do
       local package, wanted = normal(c.package), wanted_of(c)
       if c.found and package == "transformers" and refused[wanted] and not shadow_of(f, wanted) then
-        return {confidence = 0.88, why = ("transformers %s refuses to be imported: it requires %s, and %s is installed."):format(f.pkg"transformers" or "", c.requires, c.found),
-          evidence = {{fact = "python.conflicts", value = ("transformers requires %s, found %s"):format(c.requires, c.found)}},
+        return {confidence = 0.88,
+          why = ("transformers %s refuses to be imported: it requires %s, and %s "
+            .. "is installed."):format(f.pkg"transformers" or "", c.requires, c.found),
+          evidence = {{fact = "python.conflicts", value = ("transformers requires %s, found %s"):format(c.requires,
+              c.found)}},
           fixes = {{install = wanted, need = bounds(c.requires), say = "Install the version that is asked for."}}}
       end
     end
@@ -126,18 +144,23 @@ rule {
       local wanted = wanted_of(c)
       if telling[wanted] and telling[normal(c.package)] and #said < 5 then
         first = first or c
-        said[#said + 1] = ("%s requires %s, and %s."):format(c.package, c.requires, c.found and c.found .. " is installed" or "it is not installed")
-        evidence[#evidence + 1] = {fact = "python.conflicts", value = ("%s requires %s, %s"):format(c.package, c.requires, c.found and "found " .. c.found or "not installed")}
+        said[#said + 1] = ("%s requires %s, and %s."):format(c.package, c.requires,
+          c.found and c.found .. " is installed" or "it is not installed")
+        evidence[#evidence + 1] = {fact = "python.conflicts",
+          value = ("%s requires %s, %s"):format(c.package, c.requires, c.found and "found " .. c.found
+            or "not installed")}
       end
     end
     if not first then return nil end
     return {confidence = 0.7, why = said, evidence = evidence,
-      fixes = {{install = wanted_of(first), need = bounds(first.requires), say = "Install the version that is asked for."}}}
+      fixes = {{install = wanted_of(first), need = bounds(first.requires),
+        say = "Install the version that is asked for."}}}
   end,
 }
 
 -- Which distribution brings a library: by the RECORD that names it, else by what torch requires.
-local stems = {cudart = "cuda-runtime", cublasLt = "cublas", nvrtc = "cuda-nvrtc", cupti = "cuda-cupti", nvToolsExt = "nvtx", nvshmem_host = "nvshmem"}
+local stems = {cudart = "cuda-runtime", cublasLt = "cublas", nvrtc = "cuda-nvrtc", cupti = "cuda-cupti",
+  nvToolsExt = "nvtx", nvshmem_host = "nvshmem"}
 
 local function owner_of(f, library)
   for _, t in ipairs(list(f"python.torn")) do
@@ -146,7 +169,10 @@ local function owner_of(f, library)
   local stem = library:match[[^lib([A-Za-z_]+?)(?:[_-]\w+)?\.so]]
   stem = stem and (stems[stem] or stem:lower())
   for _, c in ipairs(list(f"python.conflicts")) do
-    if stem and normal(c.package) == "torch" and not c.found and wanted_of(c):match("^nvidia-" .. stem .. "(?:-|$)") then return wanted_of(c), nil, "absent", c.requires end
+    if stem and normal(c.package) == "torch" and not c.found
+      and wanted_of(c):match("^nvidia-" .. stem .. "(?:-|$)") then
+      return wanted_of(c), nil, "absent", c.requires
+    end
   end
 end
 
@@ -158,18 +184,25 @@ rule {
     for _, m in ipairs(list(f"torch.missing")) do
       local package, release, kind, requires = owner_of(f, tostring(m.library))
       if not m.error and kind == "absent" then
-        return {confidence = 0.93, why = ("torch needs %s (%s asks for it), and nothing on this machine provides it: %s is not installed."):format(m.library, tostring(m.needed_by):match[=[([^/]+)$]=], package),
-          evidence = {{fact = "torch.missing", value = tostring(m.library)}, {fact = "python.conflicts", value = ("torch requires %s, not installed"):format(requires)}},
-          fixes = {{install = package, need = bounds(requires), say = "Install the package that brings it, in the version that torch asks for."}, {install = "torch", fresh = true, say = "Or install torch again with all that it requires."}}}
+        return {confidence = 0.93,
+          why = ("torch needs %s (%s asks for it), and nothing on this machine provides it: %s is "
+            .. "not installed."):format(m.library, tostring(m.needed_by):match[=[([^/]+)$]=], package),
+          evidence = {{fact = "torch.missing", value = tostring(m.library)},
+            {fact = "python.conflicts", value = ("torch requires %s, not installed"):format(requires)}},
+          fixes = {{install = package, need = bounds(requires),
+            say = "Install the package that brings it, in the version that torch asks for."},
+            {install = "torch", fresh = true, say = "Or install torch again with all that it requires."}}}
       end
     end
   end,
-  doc = {looks = "libcufft.so.11: cannot open shared object file, at import torch.", check = "torch.missing in the report: libraries that torch NEEDs and that the loader would not find."},
+  doc = {looks = "libcufft.so.11: cannot open shared object file, at import torch.",
+    check = "torch.missing in the report: libraries that torch NEEDs and that the loader would not find."},
 }
 
 rule {
   id = "pip.broken-install/torn",
-  explains = {"cuda.lib-missing", "pip.module-missing", "hf.version-conflict", "bnb.dependency-missing", "sys.lib-missing"},
+  explains = {"cuda.lib-missing", "pip.module-missing", "hf.version-conflict", "bnb.dependency-missing",
+    "sys.lib-missing"},
   check = function(f)
     local needed = {}
     for _, m in ipairs(list(f"torch.missing")) do needed[tostring(m.library)] = true end
@@ -177,15 +210,22 @@ rule {
       local file = tostring(t.file)
       local name = file:match[=[([^/]+)$]=]
       local asked = needed[name]
-      if t.kind == "short" or asked or file:match[=[\.abi3\.so$|\.cpython-\d+\w*-[\w-]+\.so$]=] and not file:match[[/tests?/]] then
-        local why = t.kind == "short" and ("%s of %s %s is cut short: %d of %d bytes are there (a disk that filled up, or an install that broke off)."):format(file, t.package, t.version, t.size or 0, t.recorded or 0)
+      if t.kind == "short" or asked or file:match[=[\.abi3\.so$|\.cpython-\d+\w*-[\w-]+\.so$]=]
+        and not file:match[[/tests?/]] then
+        local why = t.kind == "short"
+          and ("%s of %s %s is cut short: %d of %d bytes are there (a disk that filled up, or an install that broke "
+            .. "off)."):format(file, t.package, t.version, t.size or 0, t.recorded or 0)
           or ("%s of %s %s is recorded as installed and is not there."):format(file, t.package, t.version)
-        return {confidence = 0.92, why = {why, asked and ("torch needs %s."):format(name) or nil}, evidence = {{fact = "python.torn", value = ("%s (%s)"):format(file, t.kind)}},
-          fixes = {{install = t.package, fresh = true, alone = true, need = "==" .. (tostring(t.version):match[[^[^+]+]] or ""), say = "Install this version again over it."}, {host = true, kind = "disk", say = "Look whether the disk is full before that (df -h)."}}}
+        return {confidence = 0.92, why = {why, asked and ("torch needs %s."):format(name) or nil},
+          evidence = {{fact = "python.torn", value = ("%s (%s)"):format(file, t.kind)}},
+          fixes = {{install = t.package, fresh = true, alone = true,
+            need = "==" .. (tostring(t.version):match[[^[^+]+]] or ""), say = "Install this version again over it."},
+            {host = true, kind = "disk", say = "Look whether the disk is full before that (df -h)."}}}
       end
     end
   end,
-  doc = {looks = "'Bus error (core dumped)', 'file too short' or 'cannot open shared object file' at import.", check = "python.torn in the report: libraries that RECORD names and that are missing or cut short."},
+  doc = {looks = "'Bus error (core dumped)', 'file too short' or 'cannot open shared object file' at import.",
+    check = "python.torn in the report: libraries that RECORD names and that are missing or cut short."},
 }
 
 rule {
@@ -194,13 +234,19 @@ rule {
   check = function(f)
     for _, e in ipairs(list(f"python.foreign")) do
       if e.because ~= "python" and not shadow_of(f, normal(e.package)) then
-        return {confidence = 0.9, why = ("%s %s was built for another machine: its wheel is %s, and this is %s."):format(e.package, e.version, e.tag, f"system.arch" or "another"),
-          evidence = {{fact = "python.foreign", value = ("%s %s: %s"):format(e.package, e.version, e.tag)}, "system.arch"},
-          fixes = {{install = normal(e.package), fresh = true, alone = true, need = "==" .. tostring(e.version), say = "Install it again with the pip of this environment."}}}
+        return {confidence = 0.9,
+          why = ("%s %s was built for another machine: its wheel is %s, and this is %s."):format(e.package, e.version,
+            e.tag, f"system.arch" or "another"),
+          evidence = {{fact = "python.foreign", value = ("%s %s: %s"):format(e.package, e.version, e.tag)},
+            "system.arch"},
+          fixes = {{install = normal(e.package), fresh = true, alone = true, need = "==" .. tostring(e.version),
+            say = "Install it again with the pip of this environment."}}}
       end
     end
   end,
-  doc = {looks = "'cannot open shared object file: No such file or directory' or 'No module named ...' of a compiled module that is there.", check = "python.foreign in the report: the tags in the WHEEL file against this machine."},
+  doc = {looks = "'cannot open shared object file: No such file or directory' or 'No module named ...' of a compiled "
+    .. "module that is there.",
+    check = "python.foreign in the report: the tags in the WHEEL file against this machine."},
 }
 
 rule {
@@ -209,9 +255,13 @@ rule {
   check = function(f)
     for _, e in ipairs(list(f"python.foreign")) do
       if e.because == "python" and not shadow_of(f, normal(e.package)) then
-        return {confidence = 0.88, why = ("%s %s was built for another Python: its wheel is %s, and this is Python %s."):format(e.package, e.version, e.tag, f"python.version" or "?"),
-          evidence = {{fact = "python.foreign", value = ("%s %s: %s"):format(e.package, e.version, e.tag)}, "python.version"},
-          fixes = {{install = normal(e.package), fresh = true, alone = true, need = "==" .. tostring(e.version), say = "Install it again with the pip of this interpreter."}}}
+        return {confidence = 0.88,
+          why = ("%s %s was built for another Python: its wheel is %s, and this is Python %s."):format(e.package,
+            e.version, e.tag, f"python.version" or "?"),
+          evidence = {{fact = "python.foreign", value = ("%s %s: %s"):format(e.package, e.version, e.tag)},
+            "python.version"},
+          fixes = {{install = normal(e.package), fresh = true, alone = true, need = "==" .. tostring(e.version),
+            say = "Install it again with the pip of this interpreter."}}}
       end
     end
   end,
@@ -223,10 +273,16 @@ rule {
   check = function(f)
     local folder = list(f"python.noexec")[1]
     if not folder then return nil end
-    return {confidence = 0.92, why = ("%s lies on a file system that is mounted noexec: no compiled module in it can be loaded (\"failed to map segment from shared object\")."):format(folder), evidence = {"python.noexec"},
-      fixes = {{remount = folder, say = "Mount that volume without noexec (in a container: give the volume without the option), or install the packages on another one."}}}
+    return {confidence = 0.92,
+      why = ("%s lies on a file system that is mounted noexec: no compiled module in it can be loaded (\"failed to "
+        .. "map segment from shared object\")."):format(folder), evidence = {"python.noexec"},
+      fixes = {
+        {remount = folder,
+          say = "Mount that volume without noexec (in a container: give the volume without the option), or install "
+            .. "the packages on another one."}}}
   end,
-  doc = {looks = "'failed to map segment from shared object' at import.", check = "python.noexec in the report; findmnt -T FOLDER."},
+  doc = {looks = "'failed to map segment from shared object' at import.",
+    check = "python.noexec in the report; findmnt -T FOLDER."},
 }
 
 rule {
@@ -237,12 +293,20 @@ rule {
     if type(dead) ~= "table" then return nil end
     local here = f"python.executable"
     if not dead.exists then
-      return {confidence = 0.85, severity = "warning", why = {("%s names %s, which is not there."):format(dead.variable, dead.folder), here and ("Python is %s instead."):format(here) or nil}, evidence = {"python.dead.folder"},
+      return {confidence = 0.85, severity = "warning",
+        why = {("%s names %s, which is not there."):format(dead.variable, dead.folder),
+          here and ("Python is %s instead."):format(here) or nil}, evidence = {"python.dead.folder"},
         fixes = {{unset = {dead.variable}, say = "Activate an environment that is there, or unset the variable."}}}
     end
-    return {confidence = 0.88, why = {("The environment %s (%s) has no interpreter any more: it was moved or copied here, or the Python that it was made with was removed."):format(dead.folder, dead.variable), here and ("Python is %s instead, which does not see its packages."):format(here) or nil},
+    return {confidence = 0.88,
+      why = {("The environment %s (%s) has no interpreter any more: it was moved or copied here, or the Python that "
+        .. "it was made with was removed."):format(dead.folder, dead.variable),
+        here and ("Python is %s instead, which does not see its packages."):format(here) or nil},
       evidence = {"python.dead.folder", "python.dead.made_for", "python.executable"},
-      fixes = {{renew = dead.folder, python = dead.made_for, say = "Link it to a Python of the same version again; with another version, make the environment anew and install its packages."}}}
+      fixes = {{renew = dead.folder, python = dead.made_for,
+        say = "Link it to a Python of the same version again; with another version, make the environment anew and "
+          .. "install its packages."}}}
   end,
-  doc = {looks = "'No module named torch' although the environment has it; python is another one.", check = "VIRTUAL_ENV/bin/python: a link that leads nowhere."},
+  doc = {looks = "'No module named torch' although the environment has it; python is another one.",
+    check = "VIRTUAL_ENV/bin/python: a link that leads nowhere."},
 }

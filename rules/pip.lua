@@ -5,7 +5,8 @@ local function distribution_of(module)
   return know.distribution(module) or (module:gsub("_", "-"))
 end
 
--- The environment that was looked at is not the one that PATH has first: the worker was started with another interpreter.
+-- The environment that was looked at is not the one that PATH has first: the worker was started with another
+-- interpreter.
 local function environment_first(f)
   local prefix, chosen = f"python.prefix", f"python.chosen_by"
   if f"python.kind" ~= "venv" or type(prefix) ~= "string" or type(chosen) ~= "string" then return nil end
@@ -17,14 +18,27 @@ rule {
   id = "pip.module-missing",
   signatures = {
     module = [=[(?:ModuleNotFoundError|ImportError): No module named ['"]?(?<module>[A-Za-z_][\w.]*)['"]?]=],
-    wrapped = [=[(?:[Cc]an't|[Cc]ould not|[Cc]annot|[Ff]ailed to|[Uu]nable to) import [^\n]{0,80}: No module named ['"](?<module3>[A-Za-z_][\w.]*)['"]]=],
+    wrapped = any{
+      [[[Cc]an't]], [[[Cc]ould not]], [[[Cc]annot]], [[[Ff]ailed to]], [[[Uu]nable to]],
+    } .. [=[ import [^\n]{0,80}: No module named ['"](?<module3>[A-Za-z_][\w.]*)['"]]=],
     interpreter = [[python[\w.]*: No module named (?<module2>[A-Za-z_][\w.]*)]],
     command = [[error: invalid command '(?<tool>bdist_wheel)']],
     xformers = [[Refer to https://github\.com/facebookresearch/xformers for more information on how to install]],
-    package = [[(?:PackageNotFoundError: (?:No package metadata was found for (?!The ')|(?!The '|No package))(?<package>[\w.-]+)|The '(?<package2>[\w.-]+)[^']*' distribution was not found and is required)]],
-    requires = [[(?:ImportError|RuntimeError|ValueError)?:? ?[^\n]{0,80}(?:requires|needs) the (?<library>[\w.-]+) library but it was not found in your environment]],
-    stated = [[(?:Error: [^\n]{0,100}(?:requires|needs) (?:the )?["'`]?(?<library2>[\w.-]+)["'`]? (?:library|package|to be installed)|Error: Unable to import required dependenc(?:y|ies):? ?(?<library3>\w+)|(?:ImportError|ModuleNotFoundError): ['"`]?(?<library4>[\w.-]+)['"`]? (?:package |library |module )?is not installed)]],
-    please = [[(?:ImportError|ModuleNotFoundError|RuntimeError)[^\n]{0,200}[Pp]lease (?:run )?[`'"]?(?:pip )?install (?:-U |--upgrade )?[`'"]?(?<name2>[\w.-]+)]],
+    package = any{
+      [[PackageNotFoundError: (?:No package metadata was found for (?!The ')|(?!The '|No package))(?<package>[\w.-]+)]],
+      [[The '(?<package2>[\w.-]+)[^']*' distribution was not found and is required]],
+    },
+    requires = [[(?:ImportError|RuntimeError|ValueError)?:? ?[^\n]{0,80}(?:requires]]
+      .. [[|needs) the (?<library>[\w.-]+) library but it was not found in your environment]],
+    stated = any{
+      [[Error: [^\n]{0,100}(?:requires|needs) (?:the )?["'`]?(?<library2>[\w.-]+)["'`]? (?:library]]
+        .. [[|package|to be installed)]],
+      [[Error: Unable to import required dependenc(?:y|ies):? ?(?<library3>\w+)]],
+      [[(?:ImportError|ModuleNotFoundError): ['"`]?(?<library4>[\w.-]+)['"`]? (?:package |library ]]
+        .. [[|module )?is not installed]],
+    },
+    please = [[(?:ImportError|ModuleNotFoundError|RuntimeError)[^\n]{0,200}[Pp]lease (?:run )?[`'"]?(?:pip ]]
+      .. [[)?install (?:-U |--upgrade )?[`'"]?(?<name2>[\w.-]+)]],
   },
   context = {
     ignored = [[(?:Ignore import error|Could not import|will not be available|falling back|optional)]],
@@ -36,49 +50,100 @@ rule {
     for _, other in ipairs(log.all"wrapped") do
       if (other.event.tier or 0) >= 4 then wrapped = other end -- as a line alone it is often a notice
     end
-    local hit = log.module or wrapped or log.interpreter or log.command or log.package or log.requires or log.xformers or log.please or log.stated
-    if not hit or log.file and hit == log.module then return nil end -- a file of that name stands before the package: pip.broken-install
-    local module = hit == log.xformers and "xformers" or hit == log.command and "wheel" or hit.module or hit.module2 or hit.module3 or hit.package or hit.package2 or hit.library or hit.name2 or hit == log.stated and (hit.text:match[[pip install (?:-U |--upgrade )?[`'"]?([\w.-]+)]] or hit.library2 or hit.library3 or hit.library4) or ""
+    local hit = log.module or wrapped or log.interpreter or log.command or log.package or log.requires or log.xformers
+      or log.please or log.stated
+    -- a file of that name stands before the package: pip.broken-install
+    if not hit or log.file and hit == log.module then return nil end
+    local module = hit == log.xformers and "xformers" or hit == log.command and "wheel" or hit.module or hit.module2
+      or hit.module3 or hit.package or hit.package2 or hit.library or hit.name2
+      or hit == log.stated and (hit.text:match[[pip install (?:-U |--upgrade )?[`'"]?([\w.-]+)]] or hit.library2
+        or hit.library3 or hit.library4) or ""
     local top = module:match[[^([^.]+)]] or module
-    local own = {bitsandbytes = 1, accelerate = 1, triton = 1, torch_C = 1, flash_attn = 1, sentencepiece = 1, tiktoken = 1, hf_transfer = 1, _C = 1, flash_attn_2_cuda = 1, imp = 1, distutils = 1, asyncore = 1, fused_layer_norm_cuda = 1, amp_C = 1, exllama_kernels = 1, common_ops = 1}
+    local own = {bitsandbytes = 1, accelerate = 1, triton = 1, torch_C = 1, flash_attn = 1, sentencepiece = 1,
+      tiktoken = 1, hf_transfer = 1, _C = 1, flash_attn_2_cuda = 1, imp = 1, distutils = 1, asyncore = 1,
+      fused_layer_norm_cuda = 1, amp_C = 1, exllama_kernels = 1, common_ops = 1}
     if own[top] and not (top == "triton" and module == "triton") then return nil end
     -- 'a.b' is only ever said when a is there: another release of it, or another a. Namespaces apart.
-    if hit == log.module and module:match[[^(?!(?:google|nvidia|azure|ruamel|mpl_toolkits|backports|zope|sphinxcontrib|jaraco|cuda)\.)\w+\.]] or module:match[[^google\.protobuf]] then return nil end
-    if top == "torch" and module == "torch" and log.has_frame[[setup\.py|build_meta|get_requires_for_build]] then
-      return {hit = hit, confidence = 0.88, why = "A package is built in pip's isolated environment, where torch is not visible.", fixes = {{code = true, kind = "pip:package", say = "Install torch first, then the package without build isolation."}}}
+    if hit == log.module
+      and module:match([[^(?!]] .. any{
+        "google", "nvidia", "azure", "ruamel", "mpl_toolkits", "backports", "zope", "sphinxcontrib", "jaraco", "cuda",
+      } .. [[\.)\w+\.]])
+        or module:match[[^google\.protobuf]] then
+      return nil
     end
-    local split = {tkinter = "python3-tk", _tkinter = "python3-tk", ensurepip = "python3-venv", venv = "python3-venv", apt_pkg = "python3-apt"}
-    local built_without = {_ctypes = "libffi-dev", _lzma = "liblzma-dev", _bz2 = "libbz2-dev", _sqlite3 = "libsqlite3-dev", _ssl = "libssl-dev", readline = "libreadline-dev"}
+    if top == "torch" and module == "torch" and log.has_frame[[setup\.py|build_meta|get_requires_for_build]] then
+      return {hit = hit, confidence = 0.88,
+        why = "A package is built in pip's isolated environment, where torch is not visible.",
+        fixes = {{code = true, kind = "pip:package",
+          say = "Install torch first, then the package without build isolation."}}}
+    end
+    local split = {tkinter = "python3-tk", _tkinter = "python3-tk", ensurepip = "python3-venv", venv = "python3-venv",
+      apt_pkg = "python3-apt"}
+    local built_without = {_ctypes = "libffi-dev", _lzma = "liblzma-dev", _bz2 = "libbz2-dev",
+      _sqlite3 = "libsqlite3-dev", _ssl = "libssl-dev", readline = "libreadline-dev"}
     if split[top] then
-      return {hit = hit, confidence = 0.9, why = ("%s belongs to Python itself; this distribution ships it in a package of its own."):format(top), fixes = {{system = split[top], say = "Install that package of the system."}}}
+      return {hit = hit, confidence = 0.9,
+        why = ("%s belongs to Python itself; this distribution ships it in a package of its own."):format(top),
+        fixes = {{system = split[top], say = "Install that package of the system."}}}
     end
     if built_without[top] then
-      return {hit = hit, confidence = 0.86, why = ("%s belongs to Python itself; this Python was compiled without the library that it needs."):format(top), fixes = {{system = built_without[top], say = "Install the headers and build Python again (pyenv install --force), or use a Python of the distribution."}, {host = true, say = "Or use a Python that was built with it."}}}
+      return {hit = hit, confidence = 0.86,
+        why = ("%s belongs to Python itself; this Python was compiled without the library that it needs."):format(top),
+        fixes = {
+          {system = built_without[top],
+            say = "Install the headers and build Python again (pyenv install --force), or use a Python of the "
+              .. "distribution."}, {host = true, say = "Or use a Python that was built with it."}}}
     end
     if module == "pip" then
-      return {hit = hit, confidence = 0.9, why = "The interpreter that runs has no pip of its own (a virtual environment that was not made to the end, or a Python without it).",
-        fixes = {{install = "pip", say = "Put pip into it, or make the environment anew."}, {system = "python3-venv", say = "On Debian and Ubuntu ensurepip is a package of its own."}}}
+      return {hit = hit, confidence = 0.9,
+        why = "The interpreter that runs has no pip of its own (a virtual environment that was not made to the end, "
+          .. "or a Python without it).",
+        fixes = {{install = "pip", say = "Put pip into it, or make the environment anew."},
+          {system = "python3-venv", say = "On Debian and Ubuntu ensurepip is a package of its own."}}}
     end
     local package = distribution_of(module == "" and "package" or top)
     if f.pkg(package) then
-      return {hit = hit, confidence = 0.55, why = {"The module " .. module .. " is not found although " .. package .. " is installed: the process runs another interpreter, was started before the install, or the install is broken.", "The interpreter looked at is {fact:python.executable}."},
-        fixes = {environment_first(f) or {restart = "process", say = "Restart the process, with the interpreter that the package was installed into."}, {install = package, fresh = true, say = "Or reinstall it there."}}}
+      return {hit = hit, confidence = 0.55, why = {"The module " .. module .. " is not found although " .. package
+        .. " is installed: the process runs another interpreter, was started before the install, or the install is "
+        .. "broken.",
+      "The interpreter looked at is {fact:python.executable}."},
+        fixes = {environment_first(f) or {restart = "process",
+          say = "Restart the process, with the interpreter that the package was installed into."},
+          {install = package, fresh = true, say = "Or reinstall it there."}}}
     end
-    return {hit = hit, confidence = (hit == log.module and (hit.event.tier or 0) >= 4) and 0.9 or 0.72, why = ("The Python package for '%s' is not installed in the interpreter that runs."):format(module),
-      fixes = {{install = package, need = top == "pkg_resources" and "<81" or nil, kind = top == "pkg_resources" and "pip:setuptools" or nil, say = "Install it into the interpreter that runs."}}}
+    return {hit = hit, confidence = (hit == log.module and (hit.event.tier or 0) >= 4) and 0.9 or 0.72,
+      why = ("The Python package for '%s' is not installed in the interpreter that runs."):format(module),
+      fixes = {{install = package, need = top == "pkg_resources" and "<81" or nil,
+        kind = top == "pkg_resources" and "pip:setuptools" or nil, say = "Install it into the interpreter that runs."}}}
   end,
-  doc = {looks = "ModuleNotFoundError: No module named '...'.", check = "sys.executable of the process against `which pip`."},
+  doc = {looks = "ModuleNotFoundError: No module named '...'.",
+    check = "sys.executable of the process against `which pip`."},
 }
 
 rule {
   id = "pip.conflict",
   signatures = {
-    resolver = [[(?:ResolutionImpossible|Cannot install [^\n]+ because these package versions have conflicting dependencies|conflicting dependencies)]],
+    resolver = any{
+      [[ResolutionImpossible]],
+      [[Cannot install [^\n]+ because these package versions have conflicting dependencies]],
+      [[conflicting dependencies]],
+    },
     conda = [[(?:LibMambaUnsatisfiableError|UnsatisfiableError: The following specifications)]],
-    incompatible = [[(?:has requirement (?<req>[^\n,]+), but you(?:'ll)? have|requires (?<req2>[\w.-]+[<>=!~]=?[^\n,]+), (?:but you have|which is incompatible)|pip's dependency resolver does not currently take into account)]],
+    incompatible = any{
+      [[has requirement (?<req>[^\n,]+), but you(?:'ll)? have]],
+      [[requires (?<req2>[\w.-]+[<>=!~]=?[^\n,]+), (?:but you have|which is incompatible)]],
+      [[pip's dependency resolver does not currently take into account]],
+    },
     uv = [[(?:No solution found when resolving dependencies|your requirements are unsatisfiable)]],
-    contextual = [[pkg_resources\.(?:ContextualVersionConflict|VersionConflict|DistributionNotFound): \((?<dist>[^)]+)\)]],
-    shadow_torch = [[(?:No module named _C\b|cannot import name '?_C'? from partially initialized module '?torch|module 'torch' has no attribute '(?:_C|Tensor|nn|cuda|float32)'|partially initialized module '(?<shadow>\w+)' has no attribute)]],
+    contextual = [[pkg_resources\.]] .. any{
+      [[ContextualVersionConflict]], [[VersionConflict]], [[DistributionNotFound]],
+    } .. [[: \((?<dist>[^)]+)\)]],
+    shadow_torch = any{
+      [[No module named _C\b]],
+      [[cannot import name '?_C'? from partially initialized module '?torch]],
+      [[module 'torch' has no attribute '(?:_C|Tensor|nn|cuda|float32)']],
+      [[partially initialized module '(?<shadow>\w+)' has no attribute]],
+    },
   },
   context = {
     ok = [[Successfully installed]],
@@ -90,33 +155,51 @@ rule {
       local hit = log.shadow_torch
       local what = hit.shadow or "torch"
       if what == "torchvision" or what == "cv2" then return nil end
-      return {hit = hit, confidence = 0.82, why = ("A folder or file named %s in the current directory (a source checkout, an own script) shadows the installed package, or two copies are mixed."):format(what),
-        fixes = {{code = true, say = "Start Python from another directory, or rename the file or folder that shadows it."}, {install = what, fresh = true, say = "If it still fails, reinstall the package."}}}
+      return {hit = hit, confidence = 0.82,
+        why = ("A folder or file named %s in the current directory (a source checkout, an own script) shadows the "
+          .. "installed package, or two copies are mixed."):format(what),
+        fixes = {
+          {code = true, say = "Start Python from another directory, or rename the file or folder that shadows it."},
+          {install = what, fresh = true, say = "If it still fails, reinstall the package."}}}
     end
     local hit = log.resolver or log.uv or log.conda or log.contextual or log.incompatible
     if hit == log.incompatible and log.ok and not log.fatal then
-      return {hit = hit, confidence = 0.5, severity = "warning", why = "pip says that an installed package is outside what another one accepts; it may still work.", fixes = {{code = true, kind = "pip:package", say = "Install the two in versions that go together."}}}
+      return {hit = hit, confidence = 0.5, severity = "warning",
+        why = "pip says that an installed package is outside what another one accepts; it "
+          .. "may still work.",
+        fixes = {{code = true, kind = "pip:package", say = "Install the two in versions that go together."}}}
     end
-    return {hit = hit, confidence = 0.85, why = "The requirements of two packages exclude each other (or an installed version is outside what another one accepts).",
-      fixes = {{code = true, kind = "pip:package", say = "Loosen or align the pins that the message names; install into a fresh environment."}, {conda = "python", say = "Or give the two programs environments of their own."}}}
+    return {hit = hit, confidence = 0.85,
+      why = "The requirements of two packages exclude each other (or an installed version is outside what another one "
+        .. "accepts).",
+      fixes = {{code = true, kind = "pip:package",
+        say = "Loosen or align the pins that the message names; install into a fresh environment."},
+        {conda = "python", say = "Or give the two programs environments of their own."}}}
   end,
-  doc = {looks = "ResolutionImpossible, 'has requirement ... but you have', a folder that shadows a package.", check = "python.conflicts and python.duplicates in the report."},
+  doc = {looks = "ResolutionImpossible, 'has requirement ... but you have', a folder that shadows a package.",
+    check = "python.conflicts and python.duplicates in the report."},
 }
 
 rule {
   id = "pip.conflict/managed",
   signatures = {
     managed = [[externally-managed-environment]],
-    distutils = [[Cannot uninstall '?(?<package>[\w.-]+?)'?[\s.][^\n]{0,40}(?:It is a distutils installed project|RECORD file|no RECORD)]],
+    distutils = [[Cannot uninstall '?(?<package>[\w.-]+?)'?[\s.][^\n]{0,40}]] .. any{
+      [[It is a distutils installed project]],
+      [[RECORD file]],
+      [[no RECORD]],
+    },
     owned = [[Cannot uninstall (?<package2>[\w.-]+) [\d.]\S*, RECORD file not found]],
   },
   confidence = 0.88,
-  why = "This Python belongs to the operating system, whose package manager put files there that pip must not (or cannot) replace.",
+  why = "This Python belongs to the operating system, whose package manager put files there that pip must not (or "
+    .. "cannot) replace.",
   fixes = {
     {conda = "python", say = "Use an environment of your own."},
     {code = true, kind = "pip:package", say = "In a container that serves nothing else: let pip write over it."},
   },
-  doc = {looks = "'externally-managed-environment', 'It is a distutils installed project'.", check = "which python: the system's, or one of an environment?"},
+  doc = {looks = "'externally-managed-environment', 'It is a distutils installed project'.",
+    check = "which python: the system's, or one of an environment?"},
 }
 
 rule {
@@ -128,14 +211,17 @@ rule {
     {set = {KMP_DUPLICATE_LIB_OK = "TRUE"}, say = "Let the process run with both."},
     {conda = "nomkl", say = "Better: take numpy and torch of this environment from one source, without MKL."},
   },
-  doc = {looks = "OMP: Error #15: Initializing libiomp5md.dll, but found libiomp5md.dll already initialized.", check = "Which packages bring libiomp5 or libomp."},
+  doc = {looks = "OMP: Error #15: Initializing libiomp5md.dll, but found libiomp5md.dll already initialized.",
+    check = "Which packages bring libiomp5 or libomp."},
 }
 
 rule {
   id = "pip.conflict/user-site",
   signatures = {
-    local_launcher = [=[(?:File ['"])?(?<launcher>/(?:home/\w+|root)/\.local/bin/(?:deepspeed|accelerate|torchrun|vllm|transformers-cli|jupyter\S*|streamlit|gradio|huggingface-cli))['"]?]=],
-    binary = [=[failed \(exitcode: \d+\) local_rank: \d+ \(pid: \d+\) of binary: (?<binary>/usr/bin/python\S*|/usr/local/bin/python\S*)]=],
+    local_launcher = [[(?:File ['"])?(?<launcher>/(?:home/\w+|root)/\.local/bin/(?:deepspeed|accelerate]]
+      .. [[|torchrun|vllm|transformers-cli|jupyter\S*|streamlit|gradio|huggingface-cli))['"]?]],
+    binary = [[failed \(exitcode: \d+\) local_rank: \d+ \(pid: \d+\) of binary: (?<binary>/usr/bin/python\S*]]
+      .. [[|/usr/local/bin/python\S*)]],
     local_lib = [=[/\.local/lib/python3\.\d+/site-packages/(?<package>\w+)]=],
   },
   context = {
@@ -149,17 +235,24 @@ rule {
     local hit = log.local_launcher or log.binary or log.local_lib
     if hit == log.local_lib and not log.env then return nil end
     if hit == log.binary and not log.env then return nil end
-    return {hit = hit, confidence = 0.72, why = "Another interpreter or copy runs than the one that was prepared: a launcher or package of ~/.local (or the system) comes before the environment's.",
-      fixes = {{set = {PYTHONNOUSERSITE = "1"}, kind = "conda", say = "Keep ~/.local out, and start the environment's own program (python -m ...)."}, {code = true, kind = "pip:package", say = "Or remove the copy in ~/.local."}}}
+    return {hit = hit, confidence = 0.72,
+      why = "Another interpreter or copy runs than the one that was prepared: a launcher or package of ~/.local (or "
+        .. "the system) comes before the environment's.",
+      fixes = {{set = {PYTHONNOUSERSITE = "1"}, kind = "conda",
+        say = "Keep ~/.local out, and start the environment's own program (python -m ...)."},
+        {code = true, kind = "pip:package", say = "Or remove the copy in ~/.local."}}}
   end,
-  doc = {looks = "A traceback that begins in ~/.local/bin/..., 'of binary: /usr/bin/python3' outside the venv.", check = "which -a python pip; sys.executable."},
+  doc = {looks = "A traceback that begins in ~/.local/bin/..., 'of binary: /usr/bin/python3' outside the venv.",
+    check = "which -a python pip; sys.executable."},
 }
 
--- A file outside site-packages that stands twice in one chain of imports: the second time a package meant another module.
+-- A file outside site-packages that stands twice in one chain of imports: the second time a package meant another
+-- module.
 local function own_file_twice(event)
   local seen = {}
   for _, frame in ipairs(event.frames or {}) do
-    if not frame.file:match[=[(?:site|dist)-packages|^<|lib/python\d]=] and (frame.func == "<module>" or frame.func == "") then
+    if not frame.file:match[=[(?:site|dist)-packages|^<|lib/python\d]=] and (frame.func == "<module>"
+      or frame.func == "") then
       if seen[frame.file] then return frame.file end
       seen[frame.file] = true
     end
@@ -169,15 +262,33 @@ end
 rule {
   id = "pip.broken-install",
   signatures = {
-    submodule = [=[No module named ['"](?<package>bitsandbytes|xformers|flash_attn|deepspeed|diffusers|accelerate|sentencepiece|tokenizers|gradio|pydantic|pydantic_core|scipy|pandas|sklearn|PIL|cv2|regex|safetensors)\.(?<module>[\w.]+)['"]]=],
-    core = [[(?:No module named 'pydantic_core\._pydantic_core'|No module named 'PIL\._imaging'|cannot import name '_imaging'|No module named 'regex\._regex'|No module named 'rpds\.rpds'|Importing the numpy C-extensions failed)]],
-    circular = [[cannot import name '\w+' from partially initialized module '(?<package2>[\w.]+)' \(most likely due to a circular import\)]],
-    opencv = [[(?:partially initialized module 'cv2' has no attribute|recursion is detected during loading of "cv2" binary extensions)]],
-    dist_info = [[No such file or directory: '[^'\n]*(?:site|dist)-packages[/\\]+(?<dist2>[\w.]+?)-[\w.+]+\.dist-info[/\\]+METADATA']],
+    submodule = [[No module named ['"](?<package>bitsandbytes|xformers|flash_attn|deepspeed|diffusers]]
+      .. [[|accelerate|sentencepiece|tokenizers|gradio|pydantic|pydantic_core|scipy|pandas|sklearn|PIL|cv2]]
+      .. [=[|regex|safetensors)\.(?<module>[\w.]+)['"]]=],
+    core = any{
+      [[No module named 'pydantic_core\._pydantic_core']],
+      [[No module named 'PIL\._imaging']],
+      [[cannot import name '_imaging']],
+      [[No module named 'regex\._regex']],
+      [[No module named 'rpds\.rpds']],
+      [[Importing the numpy C-extensions failed]],
+    },
+    circular = [[cannot import name '\w+' from partially initialized module '(?<package2>[\w.]+)' \(most ]]
+      .. [[likely due to a circular import\)]],
+    opencv = any{
+      [[partially initialized module 'cv2' has no attribute]],
+      [[recursion is detected during loading of "cv2" binary extensions]],
+    },
+    dist_info = [[No such file or directory: '[^'\n]*(?:site]]
+      .. [[|dist)-packages[/\\]+(?<dist2>[\w.]+?)-[\w.+]+\.dist-info[/\\]+METADATA']],
     nowhere = [[cannot import name '\w+' from '(?<package3>[\w.]+)' \(unknown location\)]],
     not_package = [['(?<file>[\w.]+)' is not a package]],
     null_bytes = [[source code string cannot contain null bytes]],
-    metadata = [[(?:Ignoring invalid distribution -?(?<dist>\S+)|expected string or bytes-like object, got 'NoneType'|RuntimeError: Failed to import \S+ because of the following error)]],
+    metadata = any{
+      [[Ignoring invalid distribution -?(?<dist>\S+)]],
+      [[expected string or bytes-like object, got 'NoneType']],
+      [[RuntimeError: Failed to import \S+ because of the following error]],
+    },
   },
   context = {glibc = [[GLIBC]], cuda = [[cannot open shared object]], symbol = [[undefined symbol]]},
   unless = {"glibc", "cuda", "symbol"},
@@ -186,50 +297,84 @@ rule {
     local own = log.circular and own_file_twice(log.circular.event)
     if own then
       local name = own:match[=[([^/\\]+)$]=]
-      return {hit = log.circular, confidence = 0.88, title = "an own file shadows a package", why = ("%s is imported where a package of that name was meant: the file in the working directory comes first on the search path."):format(name),
-        fixes = {{move = own, kind = "code", to = own:gsub([=[[^/\\]+$]=], "my_" .. name), say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found."}}}
+      return {hit = log.circular, confidence = 0.88, title = "an own file shadows a package",
+        why = ("%s is imported where a package of that name was meant: the file in the working directory comes first "
+          .. "on the search path."):format(name),
+        fixes = {{move = own, kind = "code", to = own:gsub([=[[^/\\]+$]=], "my_" .. name),
+          say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found."}}}
     end
     if log.opencv then
-      return {hit = log.opencv, confidence = 0.84, why = "The files of two OpenCV packages lie over each other in one folder (opencv-python, -headless and -contrib all bring cv2).",
-        fixes = {{install = "opencv-python-headless", fresh = true, say = "Lay the files of one of them down anew, after the others are removed."}}}
+      return {hit = log.opencv, confidence = 0.84,
+        why = "The files of two OpenCV packages lie over each other in one folder (opencv-python, -headless and "
+          .. "-contrib all bring cv2).",
+        fixes = {{install = "opencv-python-headless", fresh = true,
+          say = "Lay the files of one of them down anew, after the others are removed."}}}
     end
     if log.dist_info then
       local name = log.dist_info.dist2:gsub("_", "-")
-      return {hit = log.dist_info, confidence = 0.84, why = ("The record of %s in this environment is torn: an install or removal of it broke off."):format(name),
-        fixes = {{install = name, fresh = true, say = "Lay its files down anew; where pip refuses, remove its dist-info folder first."}}}
+      return {hit = log.dist_info, confidence = 0.84,
+        why = ("The record of %s in this environment is torn: an install or removal of it broke off."):format(name),
+        fixes = {
+          {install = name, fresh = true,
+            say = "Lay its files down anew; where pip refuses, remove its dist-info folder first."}}}
     end
     if log.not_package then
       local name = log.not_package.file .. ".py"
-      return {hit = log.not_package, confidence = 0.86, title = "an own file shadows a package", why = ("A single file %s is imported where a package of that name was meant: it comes first on the search path."):format(name),
-        fixes = {{move = name, kind = "code", to = "my_" .. name, say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found."}}}
+      return {hit = log.not_package, confidence = 0.86, title = "an own file shadows a package",
+        why = ("A single file %s is imported where a package of that name was meant: it comes first on the search "
+          .. "path."):format(name),
+        fixes = {{move = name, kind = "code", to = "my_" .. name,
+          say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found."}}}
     end
     if log.nowhere then
       local name = log.nowhere.package3
-      return {hit = log.nowhere, confidence = 0.82, why = ("%s was found as a bare folder without its __init__.py: an emptied install, or a folder of that name in the working directory that comes first."):format(name),
-        fixes = {{install = distribution_of(name:match[[^\w+]]), fresh = true, say = "Lay its files down anew, in the same release."}, {code = true, say = "Or start Python where no folder of that name stands."}}}
+      return {hit = log.nowhere, confidence = 0.82,
+        why = ("%s was found as a bare folder without its __init__.py: an emptied install, or a folder of that name "
+          .. "in the working directory that comes first."):format(name),
+        fixes = {{install = distribution_of(name:match[[^\w+]]), fresh = true,
+          say = "Lay its files down anew, in the same release."},
+          {code = true, say = "Or start Python where no folder of that name stands."}}}
     end
     local hit = log.submodule or log.core or log.circular or log.null_bytes
     if not hit then
-      if log.metadata and log.metadata.text:match[[NoneType]] and log.has_frame[[importlib/?_?metadata|packaging/version|versions\.py]] then hit = log.metadata else return nil end
+      if log.metadata and log.metadata.text:match[[NoneType]]
+        and log.has_frame(any{
+          [[importlib/?_?metadata]], [[packaging/version]], [[versions\.py]],
+        }) then hit = log.metadata else return nil end
     end
-    if hit == log.submodule and not hit.package:match[[^(?:bitsandbytes|xformers|flash_attn|PIL|cv2|regex|pydantic_core|tokenizers|safetensors)$]] then
+    if hit == log.submodule and not hit.package:match([[^]] .. any{
+      [[bitsandbytes]], [[xformers]], [[flash_attn]], [[PIL]], [[cv2]], [[regex]], [[pydantic_core]], [[tokenizers]],
+      [[safetensors]],
+    } .. [[$]]) then
       -- a package that lacks a module of its own is broken; one asked for a module by another is of another release
       local frames = hit.event.frames or {}
-      if not (#frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=] == hit.package) then return nil end
+      if not (#frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=] == hit.package) then
+        return nil
+      end
     end
-    local package = (hit.package or hit.package2 or hit.dist or hit.text:match[['(pydantic_core|PIL|regex|rpds|numpy)]] or "package"):match[[^[\w-]+]]
+    local package = (hit.package or hit.package2 or hit.dist or hit.text:match[['(pydantic_core|PIL|regex|rpds|numpy)]]
+      or "package"):match[[^[\w-]+]]
     if hit == log.submodule and log.submodule.module:match[[_C$|_cuda|kernels]] then return nil end
     package = distribution_of(package)
-    return {hit = hit, confidence = 0.8, why = ("%s is installed, but its own files are incomplete or mixed: the install is broken (two versions over each other, an interrupted install, or a build for another Python)."):format(package),
+    return {hit = hit, confidence = 0.8,
+      why = ("%s is installed, but its own files are incomplete or mixed: the install is broken (two versions over "
+        .. "each other, an interrupted install, or a build for another Python)."):format(package),
       fixes = {{install = package, fresh = true, say = "Lay its files down anew, in the same release."}}}
   end,
-  doc = {looks = "No module named 'package.submodule' although the package is installed.", check = "Two dist-info folders of one package; python.duplicates."},
+  doc = {looks = "No module named 'package.submodule' although the package is installed.",
+    check = "Two dist-info folders of one package; python.duplicates."},
 }
 
 rule {
   id = "accelerate.missing",
   signatures = {
-    requires = [[(?:requires Accelerate|requires `?accelerate|`?accelerate`?[^\n]{0,40}(?:is not installed|not found|is required|to be installed)|Please (?:run `)?(?:pip )?install (?:-U |--upgrade )?[`'"]?accelerate|pip install (?:-U |--upgrade )?[`'"]?(?:transformers\[torch\]|accelerate))]],
+    requires = any{
+      [[requires Accelerate]],
+      [[requires `?accelerate]],
+      [[`?accelerate`?[^\n]{0,40}(?:is not installed|not found|is required|to be installed)]],
+      [[Please (?:run `)?(?:pip )?install (?:-U |--upgrade )?[`'"]?accelerate]],
+      [[pip install (?:-U |--upgrade )?[`'"]?(?:transformers\[torch\]|accelerate)]],
+    },
     module = [=[No module named ['"]accelerate['"]]=],
     low_cpu = [[Using `low_cpu_mem_usage=True`[^\n]*requires]],
     quant = [[Using `bitsandbytes` (?:4|8)-bit quantization requires Accelerate]],
@@ -245,39 +390,71 @@ rule {
     local torch = f.pkg"torch"
     if have and (log.requires or log.low_cpu or log.quant) and not log.name then
       if log.quant and (f"torch.cuda" == false or torch and torch:match[[\+cpu]]) then
-        return {hit = hit, confidence = 0.6, why = "accelerate is installed; this check also fails when torch sees no CUDA device.", fixes = {{install = "torch", say = "Install a CUDA build of torch."}}}
+        return {hit = hit, confidence = 0.6,
+          why = "accelerate is installed; this check also fails when torch sees no CUDA device.",
+          fixes = {{install = "torch", say = "Install a CUDA build of torch."}}}
       end
       local need = hit.text:match[[accelerate ?>=? ?([\d.]+)]]
       if not (need and version.matches(have, "<" .. need)) then
-        return {hit = hit, confidence = 0.8, why = {"accelerate {fact:python.packages.accelerate.version} is installed: the running process was started (or had imported transformers) before the install, or another interpreter runs."},
-          fixes = {{restart = "process", say = "Restart the process (the notebook's runtime), so that it sees the installed package."}, {install = "accelerate", say = "If it persists: upgrade it in the interpreter that runs."}}}
+        return {hit = hit, confidence = 0.8, why = {
+          "accelerate {fact:python.packages.accelerate.version} is installed: the running process was started (or had "
+            .. "imported transformers) before the install, or another interpreter runs."},
+          fixes = {
+            {restart = "process",
+              say = "Restart the process (the notebook's runtime), so that it sees the installed package."},
+              {install = "accelerate", say = "If it persists: upgrade it in the interpreter that runs."}}}
       end
     end
-    return {hit = hit, confidence = 0.9, why = {"accelerate is needed (device_map, low_cpu_mem_usage, Trainer, quantization) and is missing or too old.", "Installed: {fact:python.packages.accelerate.version}."},
+    return {hit = hit, confidence = 0.9,
+      why = {"accelerate is needed (device_map, low_cpu_mem_usage, Trainer, quantization) and is missing or too old.",
+        "Installed: {fact:python.packages.accelerate.version}."},
       fixes = {{install = "accelerate", say = "Install or upgrade accelerate, then restart the process."}}}
   end,
-  doc = {looks = "'requires Accelerate: pip install accelerate'.", check = "Is it installed in the interpreter that runs, and was the process restarted since?"},
+  doc = {looks = "'requires Accelerate: pip install accelerate'.",
+    check = "Is it installed in the interpreter that runs, and was the process restarted since?"},
 }
 
 rule {
   id = "flash-attn.missing",
   signatures = {
     asked = [[FlashAttention2 has been toggled on, but it cannot be used]],
-    package = [[(?:the package flash_attn seems to be not installed|flash_attn (?:is )?not (?:installed|available)|Please install (?:the )?flash[-_]attn|No module named ['"]flash_attn['"]|requires the following packages[^\n]*flash_attn|flash[-_]attn(?:ention)? (?:package )?(?:is )?required|Flash ?Attention(?: 2)? is not (?:available|installed), but|flash attention is not installed)]],
+    package = any{
+      [[the package flash_attn seems to be not installed]],
+      [[flash_attn (?:is )?not (?:installed|available)]],
+      [[Please install (?:the )?flash[-_]attn]],
+      [=[No module named ['"]flash_attn['"]]=],
+      [[requires the following packages[^\n]*flash_attn]],
+      [[flash[-_]attn(?:ention)? (?:package )?(?:is )?required]],
+      [[Flash ?Attention(?: 2)? is not (?:available|installed), but]],
+      [[flash attention is not installed]],
+    },
     fa3 = [[(?:flash_attn_3|flash_attn_interface)[^\n]{0,60}(?:not installed|not found|No module)]],
   },
-  context = {fallback = [[(?:falling back|fallback|will use|Using (?:xformers|sdpa|eager)|optional|consider installing|for better performance|Warning: Flash attention)]], abi = [[undefined symbol]], cpu = [[Flash Attention 2 is not available on CPU]]},
+  context = {
+    fallback = any{
+      [[falling back]], [[fallback]], [[will use]], [[Using (?:xformers|sdpa|eager)]], [[optional]],
+      [[consider installing]], [[for better performance]], [[Warning: Flash attention]],
+    },
+    abi = [[undefined symbol]],
+    cpu = [[Flash Attention 2 is not available on CPU]],
+  },
   unless = {"abi", "cpu"},
   facts = {"python.packages.flash-attn.version", "gpus.0.compute_capability"},
   explains = {"hf.trust-remote-code", "pip.module-missing"},
   when = function(f, log)
     local hit = log.asked or log.package or log.fa3
-    if (log.fallback or hit == log.package and (hit.event.tier or 0) < 2) and (hit.event.tier or 0) < 3 then return nil end
-    return {confidence = 0.9, why = "flash_attention_2 was asked for, and the flash-attn package is not installed here.",
-      fixes = {{install = "flash-attn", build = true, say = "Install it (a prebuilt wheel for this torch, CUDA and Python saves an hour of compiling)."},
+    if (log.fallback or hit == log.package and (hit.event.tier or 0) < 2) and (hit.event.tier or 0) < 3 then
+      return nil
+    end
+    return {confidence = 0.9,
+      why = "flash_attention_2 was asked for, and the flash-attn package is not installed here.",
+      fixes = {{install = "flash-attn", build = true,
+        say = "Install it (a prebuilt wheel for this torch, CUDA and Python saves an hour of compiling)."},
                {argument = "attn_implementation", say = "Or do without: attn_implementation='sdpa'."}}}
   end,
-  doc = {looks = "'FlashAttention2 has been toggled on, but it cannot be used: the package flash_attn seems to be not installed'.", check = "The package; a GPU of at least 8.0."},
+  doc = {looks = "'FlashAttention2 has been toggled on, but it cannot be used: the package flash_attn seems to be not "
+    .. "installed'.",
+    check = "The package; a GPU of at least 8.0."},
 }
 
 rule {
@@ -285,22 +462,41 @@ rule {
   signatures = {
     offload = [[Some modules are dispatched on the CPU or the disk]],
     enough = [[Make sure you have enough GPU RAM to fit the quantized model]],
-    dispatch = [[(?:llm_int8_enable_fp32_cpu_offload|You (?:can't|cannot) (?:train|move) a model that has been loaded in 8-bit|doesn't support (?:CPU|disk) offload|device_map[^\n]{0,60}(?:contains|includes) (?:a )?(?:CPU|disk)[^\n]{0,60}(?:not supported|unsupported))]],
-    meta = [[(?:Cannot copy out of meta tensor; no data!|Tensor on device meta is not on the expected device|You can't move a model that has some modules offloaded to cpu or disk)]],
+    dispatch = any{
+      [[llm_int8_enable_fp32_cpu_offload]],
+      [[You (?:can't|cannot) (?:train|move) a model that has been loaded in 8-bit]],
+      [[doesn't support (?:CPU|disk) offload]],
+      [[device_map[^\n]{0,60}(?:contains|includes) (?:a )?(?:CPU|disk)[^\n]{0,60}(?:not supported|unsupported)]],
+    },
+    meta = any{
+      [[Cannot copy out of meta tensor; no data!]],
+      [[Tensor on device meta is not on the expected device]],
+      [[You can't move a model that has some modules offloaded to cpu or disk]],
+    },
     to_quant = [[`\.to` is not supported for `?(?:4-bit|8-bit)`?]],
   },
   facts = {"gpus.0.memory.total", "gpus.0.memory.free"},
   when = function(f, log)
     if log.to_quant and not (log.offload or log.enough) then
-      return {hit = log.to_quant, confidence = 0.75, title = "a quantized model was moved with .to()", why = "A quantized model stays where it was placed; the code moves it with .to() or .cuda().", fixes = {{argument = "device_map", say = "Place it at load time (device_map={'': 0}) and remove the .to() call."}, {install = "accelerate", say = "Or upgrade accelerate and diffusers, which allow it for some types."}}}
+      return {hit = log.to_quant, confidence = 0.75, title = "a quantized model was moved with .to()",
+        why = "A quantized model stays where it was placed; the code moves it with .to() or .cuda().",
+        fixes = {
+          {argument = "device_map", say = "Place it at load time (device_map={'': 0}) and remove the .to() call."},
+          {install = "accelerate", say = "Or upgrade accelerate and diffusers, which allow it for some types."}}}
     end
     local hit = log.offload or log.enough or log.dispatch or log.meta
-    return {hit = hit, confidence = (log.offload or log.enough) and 0.93 or 0.7, why = {"device_map='auto' put part of the quantized model on the CPU or disk, because the GPU has too little free memory, and the quantizer refuses that.", "Free GPU memory: {fact:gpus.0.memory.free} bytes."},
-      fixes = {{argument = "device_map", value = "{'': 0}", say = "If it fits: force the GPU with device_map={'': 0}; else free GPU memory or take a smaller model."},
+    return {hit = hit, confidence = (log.offload or log.enough) and 0.93 or 0.7,
+      why = {"device_map='auto' put part of the quantized model on the CPU or disk, because the GPU has too little "
+        .. "free memory, and the quantizer refuses that.",
+        "Free GPU memory: {fact:gpus.0.memory.free} bytes."},
+      fixes = {{argument = "device_map", value = "{'': 0}",
+        say = "If it fits: force the GPU with device_map={'': 0}; else free GPU memory or take a smaller model."},
                {free = "gpu", say = "End other processes on that GPU."},
-               {argument = "llm_int8_enable_fp32_cpu_offload", say = "Or allow it: llm_int8_enable_fp32_cpu_offload=True with an own device_map (slow)."}}}
+               {argument = "llm_int8_enable_fp32_cpu_offload",
+                 say = "Or allow it: llm_int8_enable_fp32_cpu_offload=True with an own device_map (slow)."}}}
   end,
-  doc = {looks = "'Some modules are dispatched on the CPU or the disk'.", check = "Free GPU memory against the quantized size of the model."},
+  doc = {looks = "'Some modules are dispatched on the CPU or the disk'.",
+    check = "Free GPU memory against the quantized size of the model."},
 }
 
 rule {
@@ -308,20 +504,35 @@ rule {
   signatures = {
     mid_session = [[(?:(?<what>\w+) was upgraded mid-session|kernel still has the old version in memory)]],
     numpy_mixed = [[(?:cannot import name '_\w+' from 'numpy\.[\w.]+'|module 'numpy\.[\w.]+' has no attribute '_\w+')]],
-    restart = [[(?:(?:You must|Please|You need to|you may need to) restart (?:the )?(?:runtime|kernel|session|process|notebook)|Restart the runtime|Note: you may need to restart the kernel to use updated packages)]],
+    restart = any{
+      [[(?:You must|Please|You need to|you may need to) restart (?:the )?(?:runtime|kernel|session|process|notebook)]],
+      [[Restart the runtime]],
+      [[Note: you may need to restart the kernel to use updated packages]],
+    },
   },
   context = {notebook = [[(?:<ipython-input|ipykernel|localhost:8080|/content/|Successfully installed [^\n]*numpy-)]]},
   facts = {},
   when = function(f, log)
     if log.mid_session then
-      return {hit = log.mid_session, confidence = 0.93, why = "A package was upgraded while this process had the old one loaded; compiled modules cannot be exchanged under it.", fixes = {{restart = "process", say = "Restart the process (the notebook's runtime) after the install, before anything else."}}}
+      return {hit = log.mid_session, confidence = 0.93,
+        why = "A package was upgraded while this process had the old one loaded; compiled modules cannot be exchanged "
+          .. "under it.",
+        fixes = {
+          {restart = "process",
+            say = "Restart the process (the notebook's runtime) after the install, before anything else."}}}
     end
     if log.numpy_mixed then
-      return {hit = log.numpy_mixed, confidence = log.notebook and 0.78 or 0.62, why = "NumPy's own files are of two releases: it was upgraded while this process had the old one loaded, or one install lies over another.",
-        fixes = {{restart = "process", say = "Restart the process (the notebook's runtime)."}, {install = "numpy", fresh = true, say = "If it persists, reinstall NumPy cleanly."}}}
+      return {hit = log.numpy_mixed, confidence = log.notebook and 0.78 or 0.62,
+        why = "NumPy's own files are of two releases: it was upgraded while this process had the old one loaded, or "
+          .. "one install lies over another.",
+        fixes = {{restart = "process", say = "Restart the process (the notebook's runtime)."},
+          {install = "numpy", fresh = true, say = "If it persists, reinstall NumPy cleanly."}}}
     end
     if not log.fatal then return nil end
-    return {confidence = 0.55, why = "Packages were changed under a running interpreter, which still holds the old ones.", fixes = {{restart = "process", say = "Restart the process."}}}
+    return {confidence = 0.55,
+      why = "Packages were changed under a running interpreter, which still holds the old ones.",
+      fixes = {{restart = "process", say = "Restart the process."}}}
   end,
-  doc = {looks = "An import error right after an install in the same session.", check = "When the process started, and when the package was installed."},
+  doc = {looks = "An import error right after an install in the same session.",
+    check = "When the process started, and when the package was installed."},
 }

@@ -1,7 +1,8 @@
 -- The interpreter: a Python that is too old or too new for what is to run on it.
 
 -- The Pythons that wheels of torch exist for: from torch 0 up to Python, from Python up to torch.
-local FIRST_TORCH = {["3.8"] = "1.4", ["3.9"] = "1.8", ["3.10"] = "1.11", ["3.11"] = "1.13", ["3.12"] = "2.2", ["3.13"] = "2.5", ["3.14"] = "2.9"}
+local FIRST_TORCH = {["3.8"] = "1.4", ["3.9"] = "1.8", ["3.10"] = "1.11", ["3.11"] = "1.13", ["3.12"] = "2.2",
+  ["3.13"] = "2.5", ["3.14"] = "2.9"}
 
 -- What pip's list of releases says: the one asked for is below all of them, above all of them, or there are none.
 local function where_stands(want, list)
@@ -28,18 +29,28 @@ rule {
     if machine and wheel and machine ~= wheel then return nil end -- sys.arch
     local have = type(python) == "string" and python:match[[^3\.\d+]]
     if have == tag then return nil end -- the tag fits: the platform does not
-    return {confidence = have and 0.9 or 0.66, why = {("The wheel was built for Python %s, and another one runs pip."):format(tag), "Python is {fact:python.version}."},
-      fixes = {{conda = "python", need = tag, say = "Make an environment with that Python, or call the pip that belongs to it."}, {code = true, kind = "pip:package", say = "Or take the wheel for this Python."}}}
+    return {confidence = have and 0.9 or 0.66, why = {
+      ("The wheel was built for Python %s, and another one runs pip."):format(tag), "Python is {fact:python.version}."},
+      fixes = {
+        {conda = "python", need = tag,
+          say = "Make an environment with that Python, or call the pip that belongs to it."},
+          {code = true, kind = "pip:package", say = "Or take the wheel for this Python."}}}
   end,
-  doc = {looks = "'...-cp310-cp310-linux_x86_64.whl is not a supported wheel on this platform'.", check = "python --version against the cpNNN in the wheel's name; pip --version names the Python that it serves."},
+  doc = {looks = "'...-cp310-cp310-linux_x86_64.whl is not a supported wheel on this platform'.",
+    check = "python --version against the cpNNN in the wheel's name; pip --version names the Python that it serves."},
 }
 
 rule {
   id = "sys.python-version/no-wheel",
   signatures = {
-    versions = [[Could not find a version that satisfies the requirement (?<package>[\w.-]+)(?:\[[\w,]+\])?(?:[=~]=(?<want>[\w.+]+)|(?<range>[<>!][^\s(]*))?[^(\n]*\(from versions:? (?<list>[^)\n]*)\)]],
+    versions = [[Could not find a version that satisfies the requirement (?<package>[\w.-]+)(?:\[[\w,]+\])?(?:]]
+      .. [[[=~]=(?<want>[\w.+]+)|(?<range>[<>!][^\s(]*))?[^(\n]*\(from versions:? (?<list>[^)\n]*)\)]],
   },
-  context = {ignored = [[Ignored the following versions that require a different python version]], network = [[(?:Retrying \(Retry|NewConnectionError|ProxyError|SSLError|Max retries exceeded)]], musl = [[(?:musllinux|alpine)]]},
+  context = {
+    ignored = [[Ignored the following versions that require a different python version]],
+    network = [[(?:Retrying \(Retry|NewConnectionError|ProxyError|SSLError|Max retries exceeded)]],
+    musl = [[(?:musllinux|alpine)]],
+  },
   unless = {"network"},
   explains = {"pip.module-missing"},
   facts = {"python.version", "system.libc.version", "system.arch"},
@@ -48,15 +59,20 @@ rule {
     local package, python = hit.package:lower(), f"python.version"
     local python_short = type(python) == "string" and python:match[[^3\.\d+]]
     local libc, os = f"system.libc.version", f"system.os.name" or ""
-    if libc and version.cmp(libc, "2.28") == -1 or os:match[=[(?i)(?:centos|rhel|red hat|oracle)[^\d]*7\b]=] then return nil end
+    if libc and version.cmp(libc, "2.28") == -1 or os:match[=[(?i)(?:centos|rhel|red hat|oracle)[^\d]*7\b]=] then
+      return nil
+    end
     local stands = where_stands(hit.want or "0", hit.list)
     local torch = package:match[[^torch(?:vision|audio)?$]]
     local placeholder = torch and hit.list:match[[^0\.1\.2]]
     local why, confidence
     if placeholder or torch and stands == "none" then
-      why, confidence = "pip sees no wheel of " .. package .. " for this Python at all: it is newer (or older) than what " .. package .. " is built for, or a 32-bit one.", 0.84
+      why, confidence = "pip sees no wheel of " .. package
+        .. " for this Python at all: it is newer (or older) than what " .. package .. " is built for, or a 32-bit one.",
+        0.84
     elseif stands == "below" then
-      why, confidence = ("%s %s has no wheel for this Python: all releases that pip can use here are newer, because this Python is."):format(package, hit.want), torch and 0.84 or 0.72
+      why, confidence = ("%s %s has no wheel for this Python: all releases that pip can use here are newer, because "
+        .. "this Python is."):format(package, hit.want), torch and 0.84 or 0.72
     elseif stands == "above" and log.ignored then
       why, confidence = ("%s %s exists, but asks for a newer Python than this one."):format(package, hit.want), 0.84
     elseif stands == "above" or stands == "none" and hit.want and not torch then
@@ -68,12 +84,16 @@ rule {
     end
     local older = stands == "below" or placeholder or stands == "none"
     local first = torch and python_short and FIRST_TORCH[python_short]
-    return {hit = hit, confidence = confidence, why = {why, "Python is {fact:python.version}.", first and ("The first torch for Python %s is %s."):format(python_short, first) or nil},
-      fixes = {{conda = "python", need = older and "3.10" or "3.12", say = older and "Make an environment with an older Python, which that release was built for." or "Make an environment with a newer Python."},
+    return {hit = hit, confidence = confidence, why = {why, "Python is {fact:python.version}.",
+      first and ("The first torch for Python %s is %s."):format(python_short, first) or nil},
+      fixes = {{conda = "python", need = older and "3.10" or "3.12",
+        say = older and "Make an environment with an older Python, which that release was built for."
+          or "Make an environment with a newer Python."},
                {install = package, say = "Or take a release that this Python has a wheel of."},
                {host = true, say = "Or use a base image with that Python."}}}
   end,
-  doc = {looks = "'Could not find a version that satisfies the requirement ... (from versions: ...)'.", check = "Are all the listed versions newer than the one asked for? Then the Python is too new for it."},
+  doc = {looks = "'Could not find a version that satisfies the requirement ... (from versions: ...)'.",
+    check = "Are all the listed versions newer than the one asked for? Then the Python is too new for it."},
 }
 
 rule {
@@ -82,18 +102,59 @@ rule {
     requires = [[requires a different Python: (?<have>[\d.]+) not in ['"]?(?<spec>[^'"\n]+)]],
     requires2 = [[(?:Requires-Python|requires Python) ?['"]?(?<spec2>[<>=!~][^\s'";,)]+)]],
     syntax_walrus = [[SyntaxError: invalid syntax[^\n]*]],
-    match = [[(?:TypeError: unsupported operand type\(s\) for \|: '(?:type|_GenericAlias|NoneType|ABCMeta)' and|TypeError: (?:'(?:type|ABCMeta)' object|type '[\w.]+') is not subscriptable|AttributeError: module 'collections' has no attribute '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)'|ImportError: cannot import name '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)' from 'collections')]],
+    match = any{
+      [[TypeError: unsupported operand type\(s\) for \|: '(?:type|_GenericAlias|NoneType|ABCMeta)' and]],
+      [[TypeError: (?:'(?:type|ABCMeta)' object|type '[\w.]+') is not subscriptable]],
+      [[AttributeError: module 'collections' has no attribute '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)']],
+      [[ImportError: cannot import name '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)' from 'collections']],
+    },
     imp = [=[No module named ['"](?:imp|distutils|asyncore|pipes|cgi|tomllib)['"]]=],
-    removed = [[(?:module 'inspect' has no attribute '(?:getargspec|formatargspec)'|cannot import name '(?:formatargspec|getargspec)' from 'inspect'|mutable default <class '[^']+'> for field \w+ is not allowed: use default_factory|module 'asyncio' has no attribute '(?:coroutine|to_thread|timeout)'|cannot import name 'gcd' from 'fractions'|module 'time' has no attribute 'clock'|module 'configparser' has no attribute 'SafeConfigParser')]],
-    not_yet = [[(?:'str' object has no attribute 'remove(?:prefix|suffix)'|dataclass\(\) got an unexpected keyword argument '(?:kw_only|slots)'|cannot import name '(?:cache|cached_property)' from 'functools'|zip\(\) takes no keyword arguments|module 'math' has no attribute '(?:prod|lcm|cbrt)'|module 'ast' has no attribute 'unparse')]],
+    removed = any{
+      [[module 'inspect' has no attribute '(?:getargspec|formatargspec)']],
+      [[cannot import name '(?:formatargspec|getargspec)' from 'inspect']],
+      [[mutable default <class '[^']+'> for field \w+ is not allowed: use default_factory]],
+      [[module 'asyncio' has no attribute '(?:coroutine|to_thread|timeout)']],
+      [[cannot import name 'gcd' from 'fractions']],
+      [[module 'time' has no attribute 'clock']],
+      [[module 'configparser' has no attribute 'SafeConfigParser']],
+    },
+    not_yet = any{
+      [['str' object has no attribute 'remove(?:prefix|suffix)']],
+      [[dataclass\(\) got an unexpected keyword argument '(?:kw_only|slots)']],
+      [[cannot import name '(?:cache|cached_property)' from 'functools']],
+      [[zip\(\) takes no keyword arguments]],
+      [[module 'math' has no attribute '(?:prod|lcm|cbrt)']],
+      [[module 'ast' has no attribute 'unparse']],
+    },
     importer = [[module ['"]?pkgutil['"]? has no attribute ['"]?ImpImporter]],
-    typing = [=[cannot import name ['"](?:Literal|TypeAlias|ParamSpec|Self|Annotated|Final|Protocol|TypedDict|NotRequired|override|StrEnum|EnumType)['"] from ['"](?:typing|enum)['"]]=],
-    dynamo = [[(?:Dynamo is not supported on Python 3\.1\d|torch\.compile is not supported on Python|Python 3\.1\d\+? not (?:yet )?supported)]],
-    program = [[(?:Incompatible Python version|This program is tested with [\d.]+ Python, but you have|version of python[^\n]{0,120} is not appropriate|python version needs to be (?:greater|less|between)|Unsupported Python version|Cannot install on Python version|supported Python range|incompatible with the project's Python requirement|does not support Python 3\.\d+|Python 3\.\d+ is not (?:yet )?supported)]],
+    typing = [=[cannot import name ['"]]=] .. any{
+      [[Literal]], [[TypeAlias]], [[ParamSpec]], [[Self]], [[Annotated]], [[Final]], [[Protocol]], [[TypedDict]],
+      [[NotRequired]], [[override]], [[StrEnum]], [[EnumType]],
+    } .. [=[['"] from ['"](?:typing|enum)['"]]=],
+    dynamo = any{
+      [[Dynamo is not supported on Python 3\.1\d]],
+      [[torch\.compile is not supported on Python]],
+      [[Python 3\.1\d\+? not (?:yet )?supported]],
+    },
+    program = any{
+      [[Incompatible Python version]],
+      [[This program is tested with [\d.]+ Python, but you have]],
+      [[version of python[^\n]{0,120} is not appropriate]],
+      [[python version needs to be (?:greater|less|between)]],
+      [[Unsupported Python version]],
+      [[Cannot install on Python version]],
+      [[supported Python range]],
+      [[incompatible with the project's Python requirement]],
+      [[does not support Python 3\.\d+]],
+      [[Python 3\.\d+ is not (?:yet )?supported]],
+    },
     only = [[only has wheels with the following Python (?:ABI|implementation|version) tags?]],
     poetry = [[Unable to find installation candidates for (?<package>[\w.-]+)]],
     resolver = [[(?:current|requested) Python version \((?:Python)?[^)\n]*\) does not satisfy Python]],
-    python_needed = [[Python (?:version )?>= ?(?<need>3\.\d+) (?:is )?required|(?:needs|requires) (?:at least )?Python (?<need2>3\.\d+)]],
+    python_needed = any{
+      [[Python (?:version )?>= ?(?<need>3\.\d+) (?:is )?required]],
+      [[(?:needs|requires) (?:at least )?Python (?<need2>3\.\d+)]],
+    },
   },
   confidence = 0.85,
   facts = {"python.version"},
@@ -104,27 +165,42 @@ rule {
     if log.poetry then
       local machine = f"system.arch"
       if machine == "aarch64" or machine == "arm64" then return nil end -- sys.arch
-      return {hit = log.poetry, confidence = 0.6, why = {"The lock file names a release of {package} that has no wheel for this Python and system.", "Python is {fact:python.version}."},
-        fixes = {{conda = "python", need = "3.11", say = "Make an environment with a Python that this release has wheels for."}, {code = true, kind = "pip:package", say = "Or lock again, on this machine."}}}
+      return {hit = log.poetry, confidence = 0.6, why = {
+        "The lock file names a release of {package} that has no wheel for this Python and system.",
+        "Python is {fact:python.version}."},
+        fixes = {{conda = "python", need = "3.11",
+          say = "Make an environment with a Python that this release has wheels for."},
+          {code = true, kind = "pip:package", say = "Or lock again, on this machine."}}}
     end
-    if log.syntax_walrus and not (log.requires or log.requires2 or log.match or log.imp or log.importer or log.typing or log.dynamo or log.python_needed or log.removed or log.not_yet or log.program or log.resolver or log.only) then
+    if log.syntax_walrus and not (log.requires or log.requires2 or log.match or log.imp or log.importer or log.typing
+      or log.dynamo or log.python_needed or log.removed or log.not_yet or log.program or log.resolver or log.only) then
       local hit = log.syntax_walrus
       local old = (f"python.version" or ""):match[[^(3\.[0-8])\b|^(2\.)]]
       if not old then return nil end
-      return {hit = hit, confidence = 0.6, why = "This Python is older than the syntax that a package uses.", fixes = {{host = true, say = "Use a newer Python (3.10 or later)."}}}
+      return {hit = hit, confidence = 0.6, why = "This Python is older than the syntax that a package uses.",
+        fixes = {{host = true, say = "Use a newer Python (3.10 or later)."}}}
     end
     local new, old = log.removed or log.imp or log.importer, log.not_yet or log.typing
     if new or old then
-      return {hit = new or old, why = {new and "This Python is too new for a package that uses a part of the standard library which was removed." or "This Python is too old for a package that uses a newer part of the standard library.", "Python is {fact:python.version}."},
-        fixes = {{conda = "python", need = new and "3.10" or "3.11", say = new and "Make an environment with an older Python." or "Make an environment with a newer Python."},
-                 {code = true, kind = "pip:package", say = "Or a release of that package which supports this Python."}, {host = true, say = "Or use a base image with that Python."}}}
+      return {hit = new or old,
+        why = {new
+          and "This Python is too new for a package that uses a part of the standard library which was removed."
+          or "This Python is too old for a package that uses a newer part of the standard library.",
+          "Python is {fact:python.version}."},
+        fixes = {{conda = "python", need = new and "3.10" or "3.11",
+          say = new and "Make an environment with an older Python." or "Make an environment with a newer Python."},
+                 {code = true, kind = "pip:package", say = "Or a release of that package which supports this Python."},
+                 {host = true, say = "Or use a base image with that Python."}}}
     end
-    return {why = "This Python is too old or too new for a package: a module was removed, a syntax is not there yet, or no wheel exists for it.",
+    return {why = "This Python is too old or too new for a package: a module was removed, a syntax is not there yet, "
+      .. "or no wheel exists for it.",
       fixes = {
-        {conda = "python", need = "3.11", say = "Make an environment with a Python that the package supports (3.10 or 3.11 suit most)."},
+        {conda = "python", need = "3.11",
+          say = "Make an environment with a Python that the package supports (3.10 or 3.11 suit most)."},
         {host = true, say = "Or use a base image with that Python."},
         {code = true, kind = "pip:package", say = "Or a release of the package that supports this Python."},
       }}
   end,
-  doc = {looks = "'requires a different Python', removed modules (imp, distutils), 'type' object is not subscriptable.", check = "python.version in the report against Requires-Python of the package."},
+  doc = {looks = "'requires a different Python', removed modules (imp, distutils), 'type' object is not subscriptable.",
+    check = "python.version in the report against Requires-Python of the package."},
 }

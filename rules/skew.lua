@@ -63,7 +63,8 @@ rule {
   end,
   fixes = {
     {install = "datasets", need = "<4", say = "Go back to datasets 3, which still runs it."},
-    {code = true, say = "Or load a copy of the dataset that was converted to Parquet (its branch refs/convert/parquet)."},
+    {code = true,
+      say = "Or load a copy of the dataset that was converted to Parquet (its branch refs/convert/parquet)."},
   },
   doc = {looks = "'Dataset scripts are no longer supported, but found squad.py'.", check = "pip show datasets."},
 }

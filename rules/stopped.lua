@@ -1,12 +1,15 @@
--- What ended a worker from outside. Which line shows that a run was stopped stands in rules/data/landmarks.tsv; these rules say what to do.
+-- What ended a worker from outside. Which line shows that a run was stopped stands in rules/data/landmarks.tsv; these
+-- rules say what to do.
 
 rule {
   id = "stopped.outside",
   ended = true,
   severity = "warning",
   confidence = 0.85,
-  why = "Nobody crashed: the process was told to end (SIGTERM, Ctrl-C, a cancelled job, a deployment). Errors that it printed below that line follow from it.",
-  doc = {looks = "received SIGTERM, KeyboardInterrupt, CANCELLED AT, exit code 143.", check = "Who sent it: a deployment, a scale-down, a person, an out-of-time harness."},
+  why = "Nobody crashed: the process was told to end (SIGTERM, Ctrl-C, a cancelled job, a deployment). Errors that it "
+    .. "printed below that line follow from it.",
+  doc = {looks = "received SIGTERM, KeyboardInterrupt, CANCELLED AT, exit code 143.",
+    check = "Who sent it: a deployment, a scale-down, a person, an out-of-time harness."},
 }
 
 rule {
@@ -15,22 +18,30 @@ rule {
   confidence = 0.85,
   why = "Kubernetes ended the container because a startup or liveness probe failed while it was loading or busy.",
   fixes = {
-    {host = true, say = "Give the startup probe enough time for the load: failureThreshold times periodSeconds above the longest load.", side_effects = {"A container that hangs is restarted later."}},
+    {host = true,
+      say = "Give the startup probe enough time for the load: failureThreshold times periodSeconds above the longest "
+        .. "load.",
+      side_effects = {"A container that hangs is restarted later."}},
     {host = true, say = "Or let the liveness probe begin later and wait longer (initialDelaySeconds, timeoutSeconds)."},
   },
-  doc = {looks = "Startup probe failed, Liveness probe failed, will be restarted.", check = "How long the load takes against the probe's failureThreshold and periodSeconds."},
+  doc = {looks = "Startup probe failed, Liveness probe failed, will be restarted.",
+    check = "How long the load takes against the probe's failureThreshold and periodSeconds."},
 }
 
 rule {
   id = "stopped.evicted",
   ended = true,
   confidence = 0.88,
-  why = "Kubernetes evicted the pod: it or its node ran out of ephemeral storage, of an emptyDir's limit, or of memory.",
+  why = "Kubernetes evicted the pod: it or its node ran out of ephemeral storage, of an emptyDir's limit, or of "
+    .. "memory.",
   fixes = {
-    {free = "disk", say = "Give the pod the room it uses: raise the limit of ephemeral storage or of the emptyDir, or put the model on a volume of its own."},
+    {free = "disk",
+      say = "Give the pod the room it uses: raise the limit of ephemeral storage or of the emptyDir, or put the model "
+        .. "on a volume of its own."},
     {hardware = true, say = "Or use a node with more disk or memory."},
   },
-  doc = {looks = "Evicted, The node was low on resource, exceeds the limit.", check = "kubectl describe pod: the resource that it names, and its limit."},
+  doc = {looks = "Evicted, The node was low on resource, exceeds the limit.",
+    check = "kubectl describe pod: the resource that it names, and its limit."},
 }
 
 rule {
@@ -42,5 +53,6 @@ rule {
     {host = true, say = "Ask for more time (sbatch --time), or save and resume from checkpoints."},
     {wait = true, say = "Or submit it again."},
   },
-  doc = {looks = "DUE TO TIME LIMIT, DUE TO PREEMPTION, job killed: walltime.", check = "The job's time limit against what it had done."},
+  doc = {looks = "DUE TO TIME LIMIT, DUE TO PREEMPTION, job killed: walltime.",
+    check = "The job's time limit against what it had done."},
 }

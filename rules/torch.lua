@@ -9,28 +9,43 @@ rule {
     version_cpu = [[(?:torch|PyTorch)(?: version)?\W{1,8}\d[\w.]*\+cpu\b]],
     none_found = [[No NVIDIA GPU found\? ?Unsloth|Unsloth cannot find any torch accelerator]],
     deserialize = [[Attempting to deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is False]],
-    not_linked = [[(?:PyTorch is not linked with support for cuda devices|PyTorch was not compiled with CUDA support|Cannot find (?:a )?CUDA (?:build|support) (?:of|in) (?:torch|PyTorch))]],
+    not_linked = any{
+      [[PyTorch is not linked with support for cuda devices]],
+      [[PyTorch was not compiled with CUDA support]],
+      [[Cannot find (?:a )?CUDA (?:build|support) (?:of|in) (?:torch|PyTorch)]],
+    },
     triton_cpu = [[(?:0 active drivers \(\[\]\)\. There should only be one|Found no active (?:triton )?driver)]],
   },
   context = {
     built_for = [[PyTorch (?<wants>\d[\d.]*)\+(?<cu>cu\d+) with CUDA]],
     hip = [[(?:ROCm|\bhip\b|gfx\d{3})]],
     mac = [[(?:/Users/\w+/|Apple M\d|darwin)]],
-    driver = [[(?:driver on your system is too old|Found no NVIDIA driver|Driver/library|system not yet initialized|CUDA unknown error|forward compatibility)]],
+    driver = any{
+      [[driver on your system is too old]],
+      [[Found no NVIDIA driver]],
+      [[Driver/library]],
+      [[system not yet initialized]],
+      [[CUDA unknown error]],
+      [[forward compatibility]],
+    },
   },
   unless = {"driver"},
   facts = {"torch.version", "torch.cuda", "gpus.0.name"},
-  explains = {"bnb.cpu-only", "bnb.too-old", "bnb.not-installed", "cuda.lib-missing", "cuda.nvcc-missing", "container.no-gpu", "host.no-gpu", "pip.conflict", "torch.torchvision-mismatch", "ext.abi-mismatch"},
+  explains = {"bnb.cpu-only", "bnb.too-old", "bnb.not-installed", "cuda.lib-missing", "cuda.nvcc-missing",
+    "container.no-gpu", "host.no-gpu", "pip.conflict", "torch.torchvision-mismatch", "ext.abi-mismatch"},
   when = function(f, log)
-    local hit = log.not_compiled or log.libtorch_cuda or log.xformers or log.none_found or log.not_linked or log.deserialize or log.triton_cpu
+    local hit = log.not_compiled or log.libtorch_cuda or log.xformers or log.none_found or log.not_linked
+      or log.deserialize or log.triton_cpu
     local torch = f.pkg"torch"
     local cpu = f"torch.cuda" == false or torch and torch:match[[\+cpu]] or log.version_cpu
     if log.hip and f"torch.hip" or log.mac then return nil end -- no torch for macOS has CUDA: host.no-gpu
     if not hit then return nil end
     if torch and torch:match[[\+cu\d]] then return nil end
     local sure = (log.not_compiled or log.libtorch_cuda or log.xformers or log.not_linked or cpu) and true
-    local fixes = {{install = "torch", need = log.built_for and ("==%s+%s"):format(log.built_for.wants, log.built_for.cu) or nil,
-      say = "Reinstall torch as a CUDA build (and torchvision, torchaudio with it); check that no later install replaces it."}}
+    local fixes = {{install = "torch", need = log.built_for and ("==%s+%s"):format(log.built_for.wants,
+        log.built_for.cu) or nil,
+      say = "Reinstall torch as a CUDA build (and torchvision, torchaudio with it); check that no later install "
+        .. "replaces it."}}
     return {hit = hit, confidence = sure and 0.92 or 0.68,
       why = {"The torch that runs is a CPU-only build, and CUDA was asked for.", "torch is {fact:torch.version}."},
       fixes = fixes}
@@ -40,9 +55,12 @@ rule {
     local torch = f.pkg"torch"
     if not torch or #f.gpus() == 0 then return nil end
     if not (torch:match[[\+cpu]] or f"torch.cuda" == false and not f"torch.hip") then return nil end
-    return {confidence = 0.9, why = "There is a GPU, and the installed torch ({fact:torch.version}) is a CPU-only build.", fixes = {{install = "torch", say = "Install the CUDA build of torch."}}}
+    return {confidence = 0.9,
+      why = "There is a GPU, and the installed torch ({fact:torch.version}) is a CPU-only build.",
+      fixes = {{install = "torch", say = "Install the CUDA build of torch."}}}
   end,
-  doc = {looks = "'Torch not compiled with CUDA enabled', libtorch_cuda.so missing.", check = "torch.version.cuda; a resolver may have replaced the CUDA build."},
+  doc = {looks = "'Torch not compiled with CUDA enabled', libtorch_cuda.so missing.",
+    check = "torch.version.cuda; a resolver may have replaced the CUDA build."},
 }
 
 rule {
@@ -50,17 +68,43 @@ rule {
   signatures = {
     no_image = [[no kernel image is available for execution on (?:the|this) device]],
     code209 = [[(?:cudaErrorNoKernelImageForDevice|CUDA_ERROR_NO_BINARY_FOR_GPU|error code 209|Error 209)]],
-    not_compatible = [[(?<gpu>[\w .()-]+?) with CUDA capability sm_(?<sm>\d+) is not compatible with the current PyTorch installation]],
-    too_old_gpu = [[(?:Found GPU\d+ (?<gpu2>[^\n]+?) which is of (?:cuda|compute) capability (?<cap>[\d.]+)|PyTorch no longer supports this GPU because it is too old)]],
+    not_compatible = [[(?<gpu>[\w .()-]+?) with CUDA capability sm_(?<sm>\d+) is not compatible with the ]]
+      .. [[current PyTorch installation]],
+    too_old_gpu = any{
+      [[Found GPU\d+ (?<gpu2>[^\n]+?) which is of (?:cuda|compute) capability (?<cap>[\d.]+)]],
+      [[PyTorch no longer supports this GPU because it is too old]],
+    },
     invalid_fn = [[(?:CUDA error: invalid device function|invalid device function|CUDA error 98\b)]],
-    guard = [[(?:This kernel only supports sm_?\d+|Arch conditional MMA instruction used without targeting|is for sm\d+(?:-sm\d+)?, but was built for sm\d+|don't compiled with sm_?\d+|Could not find compatible tinycudann extension for compute capability)]],
+    guard = any{
+      [[This kernel only supports sm_?\d+]],
+      [[Arch conditional MMA instruction used without targeting]],
+      [[is for sm\d+(?:-sm\d+)?, but was built for sm\d+]],
+      [[don't compiled with sm_?\d+]],
+      [[Could not find compatible tinycudann extension for compute capability]],
+    },
     nvrtc_arch = [[nvrtc: error: invalid value for --gpu-architecture]],
-    ggml_arch = [[(?:ggml_cuda_compute_forward|ggml_cuda\w*)[^\n]{0,80}(?:no kernel image|was not compiled for|compiled for: )|has no device code compatible with CUDA arch \d+]],
-    flash_gpu = [[(?:named symbol not found|CUDA error: the provided PTX[^\n]*incompatible|device kernel image is invalid)]],
-    sm_support = [[(?:is not compiled (?:for|with)|does not support|unsupported|not supported on) (?:this )?(?:GPU architecture |compute capability |arch(?:itecture)? )?(?:sm_?|SM ?)?(?<sm2>12[01]|100|103|110|5\d|6\d|37)\b]],
+    ggml_arch = any{
+      [[(?:ggml_cuda_compute_forward|ggml_cuda\w*)[^\n]{0,80}(?:no kernel image|was not compiled for|compiled for: )]],
+      [[has no device code compatible with CUDA arch \d+]],
+    },
+    flash_gpu = any{
+      [[named symbol not found]],
+      [[CUDA error: the provided PTX[^\n]*incompatible]],
+      [[device kernel image is invalid]],
+    },
+    sm_support = any{
+      [[is not compiled (?:for|with)]], [[does not support]], [[unsupported]], [[not supported on]],
+    } .. [[ (?:this )?(?:GPU architecture |compute capability |arch(?:itecture)? )?(?:sm_?]]
+      .. [[|SM ?)?(?<sm2>12[01]|100|103|110|5\d|6\d|37)\b]],
   },
   context = {
-    extension = [[(?:cpm_kernels|flash_attn|xformers|mmcv|detectron2|apex|deepspeed|auto_?gptq|exllama|awq|mamba|causal_conv1d|tiny-?cuda-?nn|pytorch3d|gsplat|diff_gaussian|nvdiffrast|MultiScaleDeformableAttention|onnxruntime|ctranslate2|llama_cpp|ggml|tensorrt|fastllm|turbomind|lmdeploy|selective_scan|fused_\w+|bitsandbytes|cupy)]],
+    extension = any{
+      [[cpm_kernels]], [[flash_attn]], [[xformers]], [[mmcv]], [[detectron2]], [[apex]], [[deepspeed]], [[auto_?gptq]],
+      [[exllama]], [[awq]], [[mamba]], [[causal_conv1d]], [[tiny-?cuda-?nn]], [[pytorch3d]], [[gsplat]],
+      [[diff_gaussian]], [[nvdiffrast]], [[MultiScaleDeformableAttention]], [[onnxruntime]], [[ctranslate2]],
+      [[llama_cpp]], [[ggml]], [[tensorrt]], [[fastllm]], [[turbomind]], [[lmdeploy]], [[selective_scan]],
+      [[fused_\w+]], [[bitsandbytes]], [[cupy]],
+    },
     torch_frame = [[(?:torch/(?:cuda|nn|_tensor|_ops|functional|utils)|vllm/|sglang/|transformers/|diffusers/)]],
     archs = [[The current PyTorch install supports CUDA capabilities (?<archs>[\w .]+)]],
     ptx = [[unsupported toolchain]],
@@ -68,34 +112,53 @@ rule {
   },
   unless = {"ptx", "bnb"},
   facts = {"gpus.0.name", "gpus.0.compute_capability", "torch.version", "torch.archs"},
-  explains = {"cuda.illegal-access", "cuda.launch-failure", "cuda.lib-missing", "bnb.arch-unsupported", "vllm.arg-unsupported", "oom.activation"},
+  explains = {"cuda.illegal-access", "cuda.launch-failure", "cuda.lib-missing", "bnb.arch-unsupported",
+    "vllm.arg-unsupported", "oom.activation"},
   when = function(f, log)
-    local hit = log.not_compatible or log.too_old_gpu or log.no_image or log.code209 or log.guard or log.nvrtc_arch or log.invalid_fn or log.ggml_arch or log.sm_support or log.flash_gpu
+    local hit = log.not_compatible or log.too_old_gpu or log.no_image or log.code209 or log.guard or log.nvrtc_arch
+      or log.invalid_fn or log.ggml_arch or log.sm_support or log.flash_gpu
     local sm = log.not_compatible and log.not_compatible.sm
-    local cc = f.capabilities()[1] or sm and (sm:sub(1, -2) .. "." .. sm:sub(-1)) or log.too_old_gpu and log.too_old_gpu.cap
-    local covered = cc and (f"torch.archs" or f"torch.ptx") and know.arch_covers(f"torch.archs" or {}, f"torch.ptx" or {}, cc)
-    if (log.flash_gpu or log.sm_support) and not (log.no_image or log.code209 or log.not_compatible) and not (cc and covered == "none") then
+    local cc = f.capabilities()[1] or sm and (sm:sub(1, -2) .. "." .. sm:sub(-1))
+      or log.too_old_gpu and log.too_old_gpu.cap
+    local covered = cc and (f"torch.archs" or f"torch.ptx") and know.arch_covers(f"torch.archs" or {},
+      f"torch.ptx" or {}, cc)
+    if (log.flash_gpu or log.sm_support) and not (log.no_image or log.code209 or log.not_compatible)
+      and not (cc and covered == "none") then
       if log.flash_gpu and log.flash_gpu.text:match[[kernel image is invalid]] then
-        return {hit = hit, confidence = 0.7, why = "The driver refuses the kernel image: it was built for another GPU or a newer CUDA.", fixes = {{install = "torch", say = "Install builds for this GPU and driver."}, {driver = "upgrade", say = "Or upgrade the driver."}}}
+        return {hit = hit, confidence = 0.7,
+          why = "The driver refuses the kernel image: it was built for another GPU or a newer CUDA.",
+          fixes = {{install = "torch", say = "Install builds for this GPU and driver."},
+            {driver = "upgrade", say = "Or upgrade the driver."}}}
       end
       if log.flash_gpu or not cc then return nil end
     end
-    if log.invalid_fn and not (log.no_image or log.not_compatible or log.code209) and covered ~= "none" and not (f"torch.hip" or cc) then
-      return {hit = hit, confidence = 0.6, why = "A kernel was called that this build does not carry for this GPU.", fixes = {{code = true, kind = "rebuild:extension", say = "Rebuild the extension for this GPU's compute capability (TORCH_CUDA_ARCH_LIST)."}, {install = "torch", say = "Or install builds for this GPU."}}}
+    if log.invalid_fn and not (log.no_image or log.not_compatible or log.code209) and covered ~= "none"
+      and not (f"torch.hip" or cc) then
+      return {hit = hit, confidence = 0.6, why = "A kernel was called that this build does not carry for this GPU.",
+        fixes = {{code = true, kind = "rebuild:extension",
+          say = "Rebuild the extension for this GPU's compute capability (TORCH_CUDA_ARCH_LIST)."},
+          {install = "torch", say = "Or install builds for this GPU."}}}
     end
     local old = tonumber((cc or ""):match[[^(\d+)\.]] or "99") < 7
     local extension = (log.extension or log.guard) and not log.not_compatible and covered ~= "none"
     local to_torch = {install = "torch", arch = cc,
       say = old and ("Install a torch whose wheel still carries code for compute capability %s."):format(cc)
-        or ("Install a torch build that carries code for this GPU%s."):format(cc and " (compute capability " .. cc .. ")" or "")}
+        or ("Install a torch build that carries code for this GPU%s."):format(cc and " (compute capability " .. cc
+          .. ")" or "")}
     local rebuild = {code = true, kind = "rebuild:extension",
       say = ("Rebuild the extension for this GPU%s."):format(cc and ", with TORCH_CUDA_ARCH_LIST=" .. cc or "")}
     local hardware = {hardware = true, say = "Or use a GPU that this software supports."}
-    local why = {log.not_compatible and "torch itself says that its build carries no code for this GPU." or extension and "An extension (not torch) carries no code for this GPU: torch gives its own warning when it is torch." or "The program carries no code for this GPU's compute capability.",
+    local why = {log.not_compatible and "torch itself says that its build carries no code for this GPU."
+      or extension
+      and "An extension (not torch) carries no code for this GPU: torch gives its own warning when it is torch."
+      or "The program carries no code for this GPU's compute capability.",
                  "GPU: {fact:gpus.0.name}, compute capability " .. (cc or "not known") .. "."}
     if log.archs then why[#why + 1] = "This torch carries: " .. log.archs.archs .. "." end
-    return {hit = hit, confidence = (log.not_compatible or covered == "none") and 0.95 or extension and 0.82 or 0.86, why = why,
-      fixes = extension and (old and {hardware, rebuild, to_torch} or {rebuild, {install = "torch", say = "Or install builds (torch and extension) for this GPU."}, hardware}) or {to_torch, rebuild, hardware}}
+    return {hit = hit, confidence = (log.not_compatible or covered == "none") and 0.95 or extension and 0.82 or 0.86,
+      why = why,
+      fixes = extension and (old and {hardware, rebuild, to_torch}
+        or {rebuild, {install = "torch", say = "Or install builds (torch and extension) for this GPU."}, hardware})
+        or {to_torch, rebuild, hardware}}
   end,
   applies = {"transformers", "vllm"},
   check = function(f)
@@ -104,28 +167,52 @@ rule {
     for i, gpu in ipairs(f.gpus()) do
       local cc = gpu.compute_capability or gpu.name and know.gpu_cc(gpu.name)
       if cc and (gpu.vendor or "nvidia") == "nvidia" and know.arch_covers(archs or {}, ptx or {}, cc) == "none" then
-        return {confidence = 0.96, why = {("%s has compute capability %s, and torch %s carries no code for it."):format(gpu.name or "GPU " .. i - 1, cc, f"torch.version" or ""), "It carries: {fact:torch.archs}."},
+        return {confidence = 0.96,
+          why = {("%s has compute capability %s, and torch %s carries no code for it."):format(gpu.name
+            or "GPU " .. i - 1, cc, f"torch.version" or ""), "It carries: {fact:torch.archs}."},
           evidence = {"torch.archs"},
-          fixes = {{install = "torch", arch = cc, say = ("Install a torch whose wheel carries code for %s."):format(cc)},
+          fixes = {
+            {install = "torch", arch = cc, say = ("Install a torch whose wheel carries code for %s."):format(cc)},
                    {hardware = true, say = "Run on a GPU that it supports."}}}
       end
     end
   end,
-  doc = {looks = "'no kernel image is available for execution on the device', 'sm_120 is not compatible with the current PyTorch installation'.", check = "torch.archs against the GPU's compute capability; without torch's own warning it is an extension."},
+  doc = {looks = "'no kernel image is available for execution on the device', 'sm_120 is not compatible with the "
+    .. "current PyTorch installation'.",
+    check = "torch.archs against the GPU's compute capability; without torch's own warning it is an extension."},
 }
 
 rule {
   id = "cuda.fork",
-  signatures = {fork = [[Cannot re-initialize CUDA in forked subprocess]], forkserver = [[(?:CUDA (?:context|was) (?:already )?initialized before[^\n]{0,60}fork|spawn' start method)]], poison = [[(?:CUDA driver initialization failed, you might not have a CUDA gpu|cudaErrorInitializationError|CUDA error: initialization error|cuda runtime error \(3\) : initialization error|CUDA_ERROR_NOT_INITIALIZED)]]},
+  signatures = {
+    fork = [[Cannot re-initialize CUDA in forked subprocess]],
+    forkserver = [[(?:CUDA (?:context|was) (?:already )?initialized before[^\n]{0,60}fork|spawn' start method)]],
+    poison = any{
+      [[CUDA driver initialization failed, you might not have a CUDA gpu]],
+      [[cudaErrorInitializationError]],
+      [[CUDA error: initialization error]],
+      [[cuda runtime error \(3\) : initialization error]],
+      [[CUDA_ERROR_NOT_INITIALIZED]],
+    },
+  },
   when = function(f, log)
     local worker = log.has_frame[[multiprocessing|fork|_utils/worker|dataloader\.py]]
     local bare = log.poison and not log.poison.text:match[[you might not have a CUDA gpu]]
-    if not log.fork and not (log.poison and worker) and not bare and not (log.forkserver and log.forkserver.event.kind == "exception") then return nil end
+    if not log.fork and not (log.poison and worker) and not bare
+      and not (log.forkserver and log.forkserver.event.kind == "exception") then
+      return nil
+    end
     local said_by = log.fork and log.fork.event.source or ""
     local vllm = log.has_frame[[vllm/]] or said_by:match[[(?i)vllm]]
-    return {confidence = log.fork and 0.95 or worker and 0.78 or 0.6, why = "A process that had already used CUDA was forked, and the child used CUDA again, which CUDA does not allow.",
-      fixes = vllm and {{set = {VLLM_WORKER_MULTIPROC_METHOD = "spawn"}, say = "Let vLLM spawn its workers.", automatic = true}, {code = true, say = "And keep the start of the engine behind if __name__ == '__main__'."}}
-        or {{code = true, say = "Start the workers with torch.multiprocessing.set_start_method('spawn'), or use CUDA only in the children (no CUDA call, not even device_count of an old torch, before the fork)."}, {set = {VLLM_WORKER_MULTIPROC_METHOD = "spawn"}, say = "In vLLM: set this to spawn."}}}
+    return {confidence = log.fork and 0.95 or worker and 0.78 or 0.6,
+      why = "A process that had already used CUDA was forked, and the child used CUDA again, which CUDA does not "
+        .. "allow.",
+      fixes = vllm and {{set = {VLLM_WORKER_MULTIPROC_METHOD = "spawn"}, say = "Let vLLM spawn its workers.",
+        automatic = true}, {code = true, say = "And keep the start of the engine behind if __name__ == '__main__'."}}
+        or {{code = true,
+          say = "Start the workers with torch.multiprocessing.set_start_method('spawn'), or use CUDA only in the "
+            .. "children (no CUDA call, not even device_count of an old torch, before the fork)."},
+            {set = {VLLM_WORKER_MULTIPROC_METHOD = "spawn"}, say = "In vLLM: set this to spawn."}}}
   end,
   doc = {looks = "'Cannot re-initialize CUDA in forked subprocess'.", check = "What used CUDA before the fork."},
 }
@@ -134,27 +221,48 @@ rule {
   id = "cuda.device-assert",
   signatures = {
     assert_text = [[(?:device-side assert(?:ion)? triggered|cudaErrorAssert|CUDA_ERROR_ASSERT)]],
-    assertion = [=[:\d+: [^\n]*block: \[\d+,\d+,\d+\], thread: \[\d+,\d+,\d+\] Assertion [`'](?<assertion>[^`']+)[`'] failed]=],
+    assertion = [[:\d+: [^\n]*block: \[\d+,\d+,\d+\], thread: \[\d+,\d+,\d+\] Assertion ]]
+      .. [[[`'](?<assertion>[^`']+)[`'] failed]],
     probability = [[probability tensor contains either `inf`, `nan` or element < 0]],
   },
   explains = {"gpu.app-fault"}, -- Xid 43 or 13 follows
   when = function(f, log)
     local a = log.assertion and log.assertion.assertion or ""
-    local what = a:match[[(?i)index|idx|\bind\b]] and "an index lies outside its table: a token or label id that the embedding (or the classes) does not have" or a:match[[t >= 0|n_classes|target]] and "a label lies outside the number of classes" or a:match[[input_val|target_val]] and "a loss got values outside 0 to 1" or log.probability and "sampling got NaN or infinite probabilities (numeric overflow, often float16)" or "a kernel checked its input and found it invalid"
+    local what = a:match[[(?i)index|idx|\bind\b]]
+      and "an index lies outside its table: a token or label id that the embedding (or the classes) does not have"
+      or a:match[[t >= 0|n_classes|target]] and "a label lies outside the number of classes"
+      or a:match[[input_val|target_val]] and "a loss got values outside 0 to 1"
+      or log.probability and "sampling got NaN or infinite probabilities (numeric overflow, often float16)"
+      or "a kernel checked its input and found it invalid"
     if log.probability and not log.assert_text then
-      return {hit = log.probability, confidence = 0.7, why = "Sampling got NaN or infinite probabilities: the model overflowed (often float16, a broken quantization, or a damaged checkpoint).", fixes = {{code = true, say = "Load in bfloat16 or float32 and check the logits; with a quantized model try another."}}}
+      return {hit = log.probability, confidence = 0.7,
+        why = "Sampling got NaN or infinite probabilities: the model overflowed (often float16, a broken "
+          .. "quantization, or a damaged checkpoint).",
+        fixes = {
+          {code = true, say = "Load in bfloat16 or float32 and check the logits; with a quantized model try another."}}}
     end
-    return {hit = log.assertion or log.assert_text, confidence = 0.92, why = "A device-side assertion failed: " .. what .. ". Everything that CUDA says afterwards in this process is a consequence.",
-      fixes = {{code = true, say = "Check ids and labels before the call (max id < vocabulary size; resize_token_embeddings after adding tokens; valid pad_token_id)."},
-               {set = {CUDA_LAUNCH_BLOCKING = "1"}, say = "To find the line, run once with synchronous launches, or on the CPU."}}}
+    return {hit = log.assertion or log.assert_text, confidence = 0.92, why = "A device-side assertion failed: " .. what
+      .. ". Everything that CUDA says afterwards in this process is a consequence.",
+      fixes = {
+        {code = true,
+          say = "Check ids and labels before the call (max id < vocabulary size; resize_token_embeddings after adding "
+            .. "tokens; valid pad_token_id)."},
+               {set = {CUDA_LAUNCH_BLOCKING = "1"},
+                 say = "To find the line, run once with synchronous launches, or on the CPU."}}}
   end,
-  doc = {looks = "'device-side assert triggered' with an Assertion line before it.", check = "The Assertion line says what was out of range."},
+  doc = {looks = "'device-side assert triggered' with an Assertion line before it.",
+    check = "The Assertion line says what was out of range."},
 }
 
 rule {
   id = "cuda.illegal-access",
   signatures = {
-    illegal = [[(?:an illegal memory access was encountered|cudaErrorIllegalAddress|CUDA_ERROR_ILLEGAL_ADDRESS|Invalid __global__ (?:read|write))]],
+    illegal = any{
+      [[an illegal memory access was encountered]],
+      [[cudaErrorIllegalAddress]],
+      [[CUDA_ERROR_ILLEGAL_ADDRESS]],
+      [[Invalid __global__ (?:read|write)]],
+    },
   },
   context = {
     xid = [[NVRM: Xid \([^)]+\): (?:48|63|64|79|94|95|119|74)]],
@@ -163,13 +271,18 @@ rule {
   },
   facts = {"gpus.0.name", "torch.version"},
   confidence = 0.8,
-  why = "A kernel read or wrote memory that is not its own. It is a bug of the kernel, or inputs that it does not expect; the trace shows a later call, for kernels run asynchronously.",
+  why = "A kernel read or wrote memory that is not its own. It is a bug of the kernel, or inputs that it does not "
+    .. "expect; the trace shows a later call, for kernels run asynchronously.",
   fixes = {
-    {code = true, kind = "pip:package", say = "Upgrade the library whose kernel it is (vLLM, flash-attn, xformers, triton), or switch that kernel or backend off."},
+    {code = true, kind = "pip:package",
+      say = "Upgrade the library whose kernel it is (vLLM, flash-attn, xformers, triton), or switch that kernel or "
+        .. "backend off."},
     {code = true, say = "Check shapes, strides, dtypes and device of the inputs."},
-    {set = {CUDA_LAUNCH_BLOCKING = "1"}, say = "To find the kernel, run once with synchronous launches (or compute-sanitizer)."},
+    {set = {CUDA_LAUNCH_BLOCKING = "1"},
+      say = "To find the kernel, run once with synchronous launches (or compute-sanitizer)."},
   },
-  doc = {looks = "'an illegal memory access was encountered'.", check = "Run once with CUDA_LAUNCH_BLOCKING=1; does another GPU show it too?"},
+  doc = {looks = "'an illegal memory access was encountered'.",
+    check = "Run once with CUDA_LAUNCH_BLOCKING=1; does another GPU show it too?"},
 }
 
 rule {
@@ -177,8 +290,16 @@ rule {
   signatures = {
     unspecified = [[(?:unspecified launch failure|cudaErrorLaunchFailure|CUDA_ERROR_LAUNCH_FAILED)]],
     misaligned = [[(?:misaligned address|cudaErrorMisalignedAddress|CUDA_ERROR_MISALIGNED_ADDRESS)]],
-    illegal_instruction = [[(?:CUDA error: an illegal instruction was encountered|cudaErrorIllegalInstruction|CUDA_ERROR_ILLEGAL_INSTRUCTION)]],
-    hardware_stack = [[(?:cudaErrorHardwareStackError|CUDA_ERROR_HARDWARE_STACK_ERROR|CUDA error: (?:hardware stack error|invalid program counter))]],
+    illegal_instruction = any{
+      [[CUDA error: an illegal instruction was encountered]],
+      [[cudaErrorIllegalInstruction]],
+      [[CUDA_ERROR_ILLEGAL_INSTRUCTION]],
+    },
+    hardware_stack = any{
+      [[cudaErrorHardwareStackError]],
+      [[CUDA_ERROR_HARDWARE_STACK_ERROR]],
+      [[CUDA error: (?:hardware stack error|invalid program counter)]],
+    },
     timeout = [[(?:the launch timed out and was terminated|cudaErrorLaunchTimeout|CUDA_ERROR_LAUNCH_TIMEOUT)]],
     cudnn_exec = [[(?:CUDNN_STATUS_EXECUTION_FAILED|CUBLAS_STATUS_EXECUTION_FAILED)]],
   },
@@ -186,77 +307,158 @@ rule {
   unless = {"xid"},
   facts = {"gpus.0.name", "driver.version", "gpus.0.temperature_c"},
   when = function(f, log)
-    if log.cudnn_exec and not (log.unspecified or log.misaligned or log.illegal_instruction or log.hardware_stack or log.timeout) then
-      return {hit = log.cudnn_exec, confidence = 0.6, why = "A CUDA library failed while it ran: mostly too little free GPU memory or a bad input, sometimes two CUDA libraries that do not fit.", fixes = {{code = true, say = "Run once with CUDA_LAUNCH_BLOCKING=1, and look at GPU memory just before."}, {code = true, kind = "pip:package", say = "Then upgrade torch with its nvidia-* packages."}}}
+    if log.cudnn_exec and not (log.unspecified or log.misaligned or log.illegal_instruction or log.hardware_stack
+      or log.timeout) then
+      return {hit = log.cudnn_exec, confidence = 0.6,
+        why = "A CUDA library failed while it ran: mostly too little free GPU memory or a bad input, sometimes two "
+          .. "CUDA libraries that do not fit.",
+        fixes = {{code = true, say = "Run once with CUDA_LAUNCH_BLOCKING=1, and look at GPU memory just before."},
+          {code = true, kind = "pip:package", say = "Then upgrade torch with its nvidia-* packages."}}}
     end
     if log.timeout then
-      return {hit = log.timeout, confidence = 0.85, why = "A kernel ran longer than the display watchdog of this GPU allows.", fixes = {{hardware = true, say = "Use a GPU without a display attached, or shorten the kernels."}}}
+      return {hit = log.timeout, confidence = 0.85,
+        why = "A kernel ran longer than the display watchdog of this GPU allows.",
+        fixes = {{hardware = true, say = "Use a GPU without a display attached, or shorten the kernels."}}}
     end
     if log.misaligned then
-      return {hit = log.misaligned, confidence = 0.78, why = "A kernel read or wrote at an address that its access does not allow: a fault of that kernel (or of what it was given), hardly ever of the card.",
-        fixes = {{code = true, say = "Find the kernel: run once with CUDA_LAUNCH_BLOCKING=1 or under compute-sanitizer; a view that starts inside another tensor is a frequent reason (.contiguous(), .clone())."}, {code = true, kind = "pip:package", say = "Upgrade the package whose kernel it is."}}}
+      return {hit = log.misaligned, confidence = 0.78,
+        why = "A kernel read or wrote at an address that its access does not allow: a fault of that kernel (or of "
+          .. "what it was given), hardly ever of the card.",
+        fixes = {
+          {code = true,
+            say = "Find the kernel: run once with CUDA_LAUNCH_BLOCKING=1 or under compute-sanitizer; a view that "
+              .. "starts inside another tensor is a frequent reason (.contiguous(), .clone())."},
+              {code = true, kind = "pip:package", say = "Upgrade the package whose kernel it is."}}}
     end
-    return {confidence = 0.78, why = "A kernel crashed on the GPU without a nearer reason. If it appears with different programs, the card, its power or memory is at fault; if only with one, its kernel.",
-      fixes = {{hardware = true, say = "Run the same on another GPU of the same model, and look in the kernel log for Xid lines; the card may be defective, too hot or underpowered."},
-               {driver = "upgrade", say = "Upgrade the driver."}, {code = true, say = "If only one program does it: run it with CUDA_LAUNCH_BLOCKING=1 or compute-sanitizer."}}}
+    return {confidence = 0.78,
+      why = "A kernel crashed on the GPU without a nearer reason. If it appears with different programs, the card, "
+        .. "its power or memory is at fault; if only with one, its kernel.",
+      fixes = {
+        {hardware = true,
+          say = "Run the same on another GPU of the same model, and look in the kernel log for Xid lines; the card "
+            .. "may be defective, too hot or underpowered."},
+               {driver = "upgrade", say = "Upgrade the driver."},
+               {code = true,
+                 say = "If only one program does it: run it with CUDA_LAUNCH_BLOCKING=1 or compute-sanitizer."}}}
   end,
-  doc = {looks = "'unspecified launch failure', 'misaligned address'.", check = "Xid lines in the kernel log; another card."},
+  doc = {looks = "'unspecified launch failure', 'misaligned address'.",
+    check = "Xid lines in the kernel log; another card."},
 }
 
 rule {
   id = "app.bug/dtype-mismatch",
   signatures = {
-    matmul = [=[(?:\w+ and \w+ must have the same dtype,? but got|expected m1 and m2 to have the same dtype, but got)[: ]]=],
+    matmul = any{
+      [[\w+ and \w+ must have the same dtype,? but got]],
+      [[expected m1 and m2 to have the same dtype, but got]],
+    } .. [=[[: ]]=],
     scalar = [[expected scalar type (?:Half|BFloat16|Float|Double) but found (?:Half|BFloat16|Float|Double)\b]],
-    layer = [[Input type \((?:c10::Half|c10::BFloat16|float|double)\) and (?:weight|bias) type \((?:c10::Half|c10::BFloat16|float|double)\) should be the same]],
+    layer = [[Input type \((?:c10::Half|c10::BFloat16|float|double)\) and (?:weight|bias) type \((?:c10::Half]]
+      .. [[|c10::BFloat16|float|double)\) should be the same]],
     index_put = [[Index put requires the source and destination dtypes match, got]],
   },
   confidence = 0.75,
-  why = "Two tensors of one operation have different floating point types: the model was loaded in another type than its inputs (or a part of it, such as an adapter or a norm, than the rest).",
+  why = "Two tensors of one operation have different floating point types: the model was loaded in another type than "
+    .. "its inputs (or a part of it, such as an adapter or a norm, than the rest).",
   fixes = {
-    {code = true, say = "Give the model inputs of its own type (inputs.to(model.dtype)), or run the call under torch.autocast."},
-    {argument = "dtype", say = "Or load every part of the model in the same type (torch_dtype of the base model and of the adapter)."},
+    {code = true,
+      say = "Give the model inputs of its own type (inputs.to(model.dtype)), or run the call under torch.autocast."},
+    {argument = "dtype",
+      say = "Or load every part of the model in the same type (torch_dtype of the base model and of the adapter)."},
   },
-  doc = {looks = "'mat1 and mat2 must have the same dtype, but got Float and Half'.", check = "The dtypes of the parameters and of the inputs at the last line of the traceback."},
+  doc = {looks = "'mat1 and mat2 must have the same dtype, but got Float and Half'.",
+    check = "The dtypes of the parameters and of the inputs at the last line of the traceback."},
 }
 
 rule {
   id = "dtype.unsupported",
   signatures = {
-    bf16 = [[(?:Bfloat16 is only supported on GPUs with compute capability of at least 8\.0|Your (?:setup|GPU) doesn't support bf16(?:/gpu)?|bf16 (?:is )?not supported|does not support bfloat16)]],
-    fp8 = [[(?:fp8|FP8|float8|Float8|e4nv)[^\n]{0,120}(?:only supported on (?:GPU|device|SM|Ada|Hopper|CUDA)|supported only on|requires (?:an? )?(?:CUDA )?(?:SM ?\d|compute capability|GPU)|compute capability|not supported on (?:this|your|the current|MPS|CPU|GPU|SM|device)|not supported in this architecture)]],
+    bf16 = any{
+      [[Bfloat16 is only supported on GPUs with compute capability of at least 8\.0]],
+      [[Your (?:setup|GPU) doesn't support bf16(?:/gpu)?]],
+      [[bf16 (?:is )?not supported]],
+      [[does not support bfloat16]],
+    },
+    fp8 = [[(?:fp8|FP8|float8|Float8|e4nv)[^\n]{0,120}]] .. any{
+      [[only supported on (?:GPU|device|SM|Ada|Hopper|CUDA)]],
+      [[supported only on]],
+      [[requires (?:an? )?(?:CUDA )?(?:SM ?\d|compute capability|GPU)]],
+      [[compute capability]],
+      [[not supported on (?:this|your|the current|MPS|CPU|GPU|SM|device)]],
+      [[not supported in this architecture]],
+    },
     scaled_mm = [[torch\._scaled_mm[^\n]{0,60}(?:only supported on|is only supported|compute capability)]],
-    flash = [[(?:FlashAttention only supports (?:Ampere|Hopper|Turing)[^\n]*|FlashAttention-3 (?:only|requires)[^\n]*|FlashAttention (?:backward for head dim > \d+ requires|forward only supports head dimension at most)[^\n]*|flash[- ]?attention[^\n]{0,60}(?:requires|only support\w*)[^\n]{0,60}(?:Ampere|compute capability|sm_?\d+|GPUs?))]],
-    capability = [[(?:The quantization method (?<method>\S+) is not supported for the current GPU\. Minimum capability: (?<min>\d+)|[Cc]ompute [Cc]apability (?<need2>[\d.]+)\)? or (?:higher|newer architecture is) required|requires (?:GPU with )?(?:compute )?capability (?:of )?(?:at least |>= ?)?(?<need>\d\.?\d)|GPUs with compute capability below (?<below>[\d.]+) are not supported)]],
+    flash = any{
+      [[FlashAttention only supports (?:Ampere|Hopper|Turing)[^\n]*]],
+      [[FlashAttention-3 (?:only|requires)[^\n]*]],
+      [[FlashAttention (?:backward for head dim > \d+ requires|forward only supports head dimension at most)[^\n]*]],
+      [[flash[- ]?attention[^\n]{0,60}(?:requires|only support\w*)[^\n]{0,60}(?:Ampere]]
+        .. [[|compute capability|sm_?\d+|GPUs?)]],
+    },
+    capability = any{
+      [[The quantization method (?<method>\S+) is not supported for the current GPU\. Minimum capability: (?<min>\d+)]],
+      [[[Cc]ompute [Cc]apability (?<need2>[\d.]+)\)? or (?:higher|newer architecture is) required]],
+      [[requires (?:GPU with )?(?:compute )?capability (?:of )?(?:at least |>= ?)?(?<need>\d\.?\d)]],
+      [[GPUs with compute capability below (?<below>[\d.]+) are not supported]],
+    },
     flash_dtype = [[FlashAttention only support fp16 and bf16 data type]],
-    half_cpu = [=[["'](?:addmm_impl_cpu_|LayerNormKernelImpl|baddbmm_with_gemm|softmax_lastdim_kernel_impl|slow_conv2d_cpu|compute_indices_weights_cubic|upsample\w*|erfinv_vml_cpu|addmv_impl_cpu|clamp_min_scalar_cpu|log|mse_cpu|rsqrt_vml_cpu|index_add_cuda_|triu_tril_cuda_template|multinomial\w*|\w+_cpu)["'] not implemented for ['"](?<dtype>Half|BFloat16|Float8\w*)['"]]=],
-    xformers = [[(?:No operator found for `memory_efficient_attention|requires device with capability > \(\d+, \d+\) but your GPU has capability)]],
+    half_cpu = [=[["']]=] .. any{
+      [[addmm_impl_cpu_]], [[LayerNormKernelImpl]], [[baddbmm_with_gemm]], [[softmax_lastdim_kernel_impl]],
+      [[slow_conv2d_cpu]], [[compute_indices_weights_cubic]], [[upsample\w*]], [[erfinv_vml_cpu]], [[addmv_impl_cpu]],
+      [[clamp_min_scalar_cpu]], [[log]], [[mse_cpu]], [[rsqrt_vml_cpu]], [[index_add_cuda_]],
+      [[triu_tril_cuda_template]], [[multinomial\w*]], [[\w+_cpu]],
+    } .. [=[["'] not implemented for ['"](?<dtype>Half|BFloat16|Float8\w*)['"]]=],
+    xformers = any{
+      [[No operator found for `memory_efficient_attention]],
+      [[requires device with capability > \(\d+, \d+\) but your GPU has capability]],
+    },
   },
   context = {not_built = [[xFormers (?:can't load C\+\+/CUDA extensions|wasn't buil[dt] with CUDA support)]]},
   facts = {"gpus.0.compute_capability", "gpus.0.name"},
   when = function(f, log)
     if log.half_cpu and not (log.bf16 or log.flash) then
-      return {hit = log.half_cpu, confidence = 0.84, why = ("The CPU (or this kernel) has no %s version of that operation: the model was loaded in half precision and runs where half precision is not implemented."):format(log.half_cpu.dtype),
-        fixes = {{argument = "torch_dtype", kind = "param:dtype", value = "torch.float32", say = "Run on the GPU, or load in float32 on the CPU."}}}
+      return {hit = log.half_cpu, confidence = 0.84,
+        why = ("The CPU (or this kernel) has no %s version of that operation: the model was loaded in half precision "
+          .. "and runs where half precision is not implemented."):format(log.half_cpu.dtype),
+        fixes = {{argument = "torch_dtype", kind = "param:dtype", value = "torch.float32",
+          say = "Run on the GPU, or load in float32 on the CPU."}}}
     end
     if log.flash_dtype and not (log.flash and log.flash.text:match[[Ampere|Hopper]]) then
-      return {hit = log.flash_dtype, confidence = 0.85, why = "FlashAttention was asked to work on float32 tensors.", fixes = {{argument = "torch_dtype", kind = "param:dtype", value = "torch.bfloat16", say = "Load the model in bfloat16 (float16 on GPUs before Ampere)."}, {argument = "attn_implementation", say = "Or use attn_implementation='sdpa'."}}}
+      return {hit = log.flash_dtype, confidence = 0.85, why = "FlashAttention was asked to work on float32 tensors.",
+        fixes = {{argument = "torch_dtype", kind = "param:dtype", value = "torch.bfloat16",
+          say = "Load the model in bfloat16 (float16 on GPUs before Ampere)."},
+          {argument = "attn_implementation", say = "Or use attn_implementation='sdpa'."}}}
     end
     local hit = log.bf16 or log.flash or log.fp8 or log.scaled_mm or log.capability or log.xformers
-    if log.xformers and log.not_built then return nil end -- its own kernels did not load or are not in it: ext.abi-mismatch
+    -- its own kernels did not load or are not in it: ext.abi-mismatch
+    if log.xformers and log.not_built then return nil end
     if hit == log.xformers and hit then
-      return {hit = hit, confidence = 0.78, why = "xformers has no attention kernel for this dtype, shape or GPU.", fixes = {{argument = "attn_implementation", say = "Use torch's own attention (sdpa), or float16 inputs."}, {install = "xformers", say = "Or install the xformers build made for this torch."}}}
+      return {hit = hit, confidence = 0.78, why = "xformers has no attention kernel for this dtype, shape or GPU.",
+        fixes = {{argument = "attn_implementation", say = "Use torch's own attention (sdpa), or float16 inputs."},
+          {install = "xformers", say = "Or install the xformers build made for this torch."}}}
     end
     if hit == log.capability and hit.below then
-      return {hit = hit, confidence = 0.78, why = {"This engine runs on GPUs of compute capability {below} and later only.", "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
-        fixes = {{hardware = true, say = "Use a newer GPU, or an engine that still supports this one (llama.cpp, transformers)."}}}
+      return {hit = hit, confidence = 0.78, why = {
+        "This engine runs on GPUs of compute capability {below} and later only.",
+        "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
+        fixes = {
+          {hardware = true,
+            say = "Use a newer GPU, or an engine that still supports this one (llama.cpp, transformers)."}}}
     end
     local attention = hit == log.flash
-    return {hit = hit, confidence = 0.92, why = {"This GPU is older than what that data type or kernel needs.", "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
-      fixes = attention and {{argument = "attn_implementation", say = "Use another attention: attn_implementation='sdpa' (or 'eager'); vLLM: VLLM_ATTENTION_BACKEND=XFORMERS."}, {hardware = true, say = "Or a GPU of the Ampere generation or later."}}
-        or {{flag = "dtype", value = "half", engine = log.bf16 and log.bf16.text:has"Bfloat16 is only" and "vllm" or nil, say = "Use float16 instead."}, {hardware = true, say = "Or a GPU that supports it (bf16: 8.0 and later; fp8: 8.9 and later)."}}}
+    return {hit = hit, confidence = 0.92, why = {"This GPU is older than what that data type or kernel needs.",
+      "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
+      fixes = attention and {{argument = "attn_implementation",
+        say = "Use another attention: attn_implementation='sdpa' (or 'eager'); vLLM: "
+          .. "VLLM_ATTENTION_BACKEND=XFORMERS."}, {hardware = true,
+          say = "Or a GPU of the Ampere generation or later."}}
+        or {{flag = "dtype", value = "half", engine = log.bf16 and log.bf16.text:has"Bfloat16 is only" and "vllm"
+          or nil, say = "Use float16 instead."}, {hardware = true,
+          say = "Or a GPU that supports it (bf16: 8.0 and later; fp8: 8.9 and later)."}}}
   end,
-  doc = {looks = "'Bfloat16 is only supported on GPUs with compute capability of at least 8.0', 'FlashAttention only supports Ampere GPUs or newer'.", check = "The GPU's compute capability."},
+  doc = {looks = "'Bfloat16 is only supported on GPUs with compute capability of at least 8.0', 'FlashAttention only "
+    .. "supports Ampere GPUs or newer'.",
+    check = "The GPU's compute capability."},
 }
 
 rule {
@@ -271,54 +473,99 @@ rule {
     local cc = f.capabilities()[1]
     local too_new = cc and version.cmp(cc, "10.0") ~= -1
     local hit = log.cublas or log.arch or log.no_kernel
-    local dtype = {argument = "torch_dtype", kind = "param:dtype", value = "torch.float16", say = "Load in float16 instead (float32 where that overflows)."}
-    local attention = {argument = "attn_implementation", say = "Allow another attention: attn_implementation='eager', or all of torch's back ends (no sdpa_kernel/enable_math=False around the call)."}
-    local torch = {install = "torch", arch = cc, need = too_new and ">=2.7" or nil, say = "Install a torch whose kernels cover this GPU."}
+    local dtype = {argument = "torch_dtype", kind = "param:dtype", value = "torch.float16",
+      say = "Load in float16 instead (float32 where that overflows)."}
+    local attention = {argument = "attn_implementation",
+      say = "Allow another attention: attn_implementation='eager', or all of torch's back ends (no "
+        .. "sdpa_kernel/enable_math=False around the call)."}
+    local torch = {install = "torch", arch = cc, need = too_new and ">=2.7" or nil,
+      say = "Install a torch whose kernels cover this GPU."}
     if hit == log.no_kernel then
-      return {hit = hit, confidence = 0.68, title = "torch's attention has no kernel for this GPU, dtype and shape", why = {"None of the attention kernels that are allowed here covers this GPU, data type and shape.", "{fact:gpus.0.name}, compute capability {fact:gpus.0.compute_capability}."},
+      return {hit = hit, confidence = 0.68, title = "torch's attention has no kernel for this GPU, dtype and shape",
+        why = {"None of the attention kernels that are allowed here covers this GPU, data type and shape.",
+          "{fact:gpus.0.name}, compute capability {fact:gpus.0.compute_capability}."},
         fixes = too_new and {torch, attention} or {attention, dtype, torch}}
     end
     local older = {["16BF"] = "8.0", ["8F_E4M3"] = "8.9", ["8F_E5M2"] = "8.9"}
     local need = hit.type and older[hit.type] or "8.0"
-    if cc and hit == log.cublas and version.cmp(cc, need) ~= -1 then return nil end -- the GPU can: a mixture of libraries or shapes
-    return {hit = hit, confidence = cc and 0.88 or 0.6, why = {"cuBLAS has no product of that data type for this GPU" .. (hit.type and (", which would need compute capability " .. need .. " or later") or "") .. ".", "{fact:gpus.0.name}, compute capability {fact:gpus.0.compute_capability}."},
+    -- the GPU can: a mixture of libraries or shapes
+    if cc and hit == log.cublas and version.cmp(cc, need) ~= -1 then return nil end
+    return {hit = hit, confidence = cc and 0.88 or 0.6,
+      why = {"cuBLAS has no product of that data type for this GPU"
+        .. (hit.type and (", which would need compute capability " .. need .. " or later") or "") .. ".",
+        "{fact:gpus.0.name}, compute capability {fact:gpus.0.compute_capability}."},
       fixes = {dtype, {hardware = true, say = "Or use a GPU that has it."}}}
   end,
-  doc = {looks = "CUBLAS_STATUS_NOT_SUPPORTED with CUDA_R_16BF, 'No available kernel. Aborting execution.'", check = "The GPU's compute capability and the dtype of the model."},
+  doc = {looks = "CUBLAS_STATUS_NOT_SUPPORTED with CUDA_R_16BF, 'No available kernel. Aborting execution.'",
+    check = "The GPU's compute capability and the dtype of the model."},
 }
 
 rule {
   id = "cudnn.mismatch/engine",
   signatures = {
     engine = [[(?:GET|FIND) was unable to find an engine to execute this computation]],
-    frontend = [[\[cudnn_frontend\] Error: No (?:valid )?execution plans support the graph|No valid execution plans (?:built|found)]],
-    algorithm = [[(?:Unable to find a valid cuDNN algorithm to run convolution|no valid convolution algorithms available in CuDNN|Failed to get convolution algorithm|No algorithm worked!)]],
+    frontend = any{
+      [[\[cudnn_frontend\] Error: No (?:valid )?execution plans support the graph]],
+      [[No valid execution plans (?:built|found)]],
+    },
+    algorithm = any{
+      [[Unable to find a valid cuDNN algorithm to run convolution]],
+      [[no valid convolution algorithms available in CuDNN]],
+      [[Failed to get convolution algorithm]],
+      [[No algorithm worked!]],
+    },
   },
-  context = {oom = [[out of memory]], mismatch = [[(?:cuDNN version incompatibility|source was compiled with|VERSION_MISMATCH)]]},
+  context = {
+    oom = [[out of memory]],
+    mismatch = [[(?:cuDNN version incompatibility|source was compiled with|VERSION_MISMATCH)]],
+  },
   unless = {"oom", "mismatch"},
   facts = {"torch.version", "torch.cudnn", "env.LD_LIBRARY_PATH", "gpus.0.memory.free"},
   when = function(_, log)
     if log.algorithm and not (log.engine or log.frontend) then return nil end -- mostly memory: oom.activation/cudnn
-    return {confidence = 0.55, title = "cuDNN finds no way to compute this", why = "cuDNN offers no engine for this operation: another cuDNN or cuBLAS than torch's stands first on the library path, or this release has none for this GPU, dtype and shape.",
-      fixes = {{install = "torch", fresh = true, say = "Reinstall torch with torchvision and the nvidia-* packages of one CUDA version (a newer release of torch for a newer GPU)."},
-               {unset = {"LD_LIBRARY_PATH"}, say = "Rule out a foreign library: start once without LD_LIBRARY_PATH."}, {argument = "dtype", say = "Or compute that part in float32, or with torch.backends.cudnn.enabled = False."}}}
+    return {confidence = 0.55, title = "cuDNN finds no way to compute this",
+      why = "cuDNN offers no engine for this operation: another cuDNN or cuBLAS than torch's stands first on the "
+        .. "library path, or this release has none for this GPU, dtype and shape.",
+      fixes = {
+        {install = "torch", fresh = true,
+          say = "Reinstall torch with torchvision and the nvidia-* packages of one CUDA version (a newer release of "
+            .. "torch for a newer GPU)."},
+               {unset = {"LD_LIBRARY_PATH"}, say = "Rule out a foreign library: start once without LD_LIBRARY_PATH."},
+               {argument = "dtype",
+                 say = "Or compute that part in float32, or with torch.backends.cudnn.enabled = False."}}}
   end,
-  doc = {looks = "'GET was unable to find an engine to execute this computation', 'No execution plans support the graph'.", check = "torch.backends.cudnn.version(); which libcudnn is loaded."},
+  doc = {looks = "'GET was unable to find an engine to execute this computation', 'No execution plans support the "
+    .. "graph'.",
+    check = "torch.backends.cudnn.version(); which libcudnn is loaded."},
 }
 
 rule {
   id = "oom.activation/cudnn",
-  signatures = {algorithm = [[(?:Unable to find a valid cuDNN algorithm to run convolution|no valid convolution algorithms available in CuDNN|Failed to get convolution algorithm|No algorithm worked!)]]},
-  context = {mismatch = [[(?:cuDNN version incompatibility|source was compiled with|VERSION_MISMATCH)]], oom = [[CUDA out of memory]]},
+  signatures = {
+    algorithm = any{
+      [[Unable to find a valid cuDNN algorithm to run convolution]],
+      [[no valid convolution algorithms available in CuDNN]],
+      [[Failed to get convolution algorithm]],
+      [[No algorithm worked!]],
+    },
+  },
+  context = {
+    mismatch = [[(?:cuDNN version incompatibility|source was compiled with|VERSION_MISMATCH)]],
+    oom = [[CUDA out of memory]],
+  },
   unless = {"mismatch", "oom"},
   facts = {"gpus.0.memory.free"},
   confidence = 0.6,
   title = "cuDNN found no algorithm that fits in the free GPU memory",
-  why = "cuDNN tries its algorithms and found none that runs: mostly too little GPU memory is left for their workspace (another process, or this framework's own pool), sometimes a cuDNN of another version.",
+  why = "cuDNN tries its algorithms and found none that runs: mostly too little GPU memory is left for their "
+    .. "workspace (another process, or this framework's own pool), sometimes a cuDNN of another version.",
   fixes = {
-    {argument = "batch_size", say = "Use a smaller batch or image; in TensorFlow let memory grow (TF_FORCE_GPU_ALLOW_GROWTH=true)."},
+    {argument = "batch_size",
+      say = "Use a smaller batch or image; in TensorFlow let memory grow (TF_FORCE_GPU_ALLOW_GROWTH=true)."},
     {free = "gpu", say = "End other processes on this GPU."},
-    {host = true, kind = "env:LD_LIBRARY_PATH", say = "If memory is free: rule out a foreign cuDNN on LD_LIBRARY_PATH."},
+    {host = true, kind = "env:LD_LIBRARY_PATH",
+      say = "If memory is free: rule out a foreign cuDNN on LD_LIBRARY_PATH."},
   },
-  doc = {looks = "'Unable to find a valid cuDNN algorithm to run convolution', 'Failed to get convolution algorithm'.", check = "Free GPU memory at that moment."},
+  doc = {looks = "'Unable to find a valid cuDNN algorithm to run convolution', 'Failed to get convolution algorithm'.",
+    check = "Free GPU memory at that moment."},
 }

@@ -174,6 +174,24 @@ static int text_split(lua_State *L)
 	return 1;
 }
 
+int ff_lua_any(lua_State *L)
+{
+	luaL_Buffer b;
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
+	luaL_argcheck(L, n > 0, 1, "a list of patterns expected");
+	luaL_buffinit(L, &b);
+	luaL_addstring(&b, "(?:");
+	for (lua_Integer i = 1; i <= n; i++) {
+		if (lua_rawgeti(L, 1, i) != LUA_TSTRING)
+			return luaL_error(L, "any: pattern %d is not a text", (int)i);
+		luaL_addvalue(&b);
+		luaL_addchar(&b, i < n ? '|' : ')');
+	}
+	luaL_pushresult(&b);
+	return 1;
+}
+
 void ff_lua_text_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {

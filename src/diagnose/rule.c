@@ -104,6 +104,8 @@ struct ff_error *ff_rules_create(struct ff_rules **ret)
 	lua_State *L = ff_sandbox_lua(rules->sandbox);
 	lua_pushcfunction(L, lua_rule);
 	ff_sandbox_set(rules->sandbox, "rule");
+	lua_pushcfunction(L, ff_lua_any);
+	ff_sandbox_set(rules->sandbox, "any");
 	ff_lua_version_open(L);
 	ff_sandbox_set(rules->sandbox, "version");
 	*ret = rules;
