@@ -279,7 +279,8 @@ rule {
     program = [[(?:Cannot find empty port in range|couldn't bind HTTP server socket|]]
       .. [[Only one usage of each socket address|port is already allocated|but another process is utilizing it|]]
       .. [[Port \d+ is (?:already in use|in use|occupied|not available)|port \d+ is (?:already in use|]]
-      .. [[in use by another)|\[WinError 10013\])]],
+      .. [[in use by another)|\[WinError 10013\]|]]
+      .. [[bind: An attempt was made to access a socket in a way forbidden by its access permissions)]],
     in_use = [[(?:\[Errno (?:98|48)\][^\n]*(?:address|port)|Address already in use|address already in use|]]
       .. [[EADDRINUSE|error while attempting to bind on address \('(?<host>[^']+)', (?<port>\d+)\))]],
     rendezvous = [[The server socket has failed to (?:listen on any local network address|]]
@@ -372,7 +373,7 @@ rule {
   id = "disk.full",
   signatures = {
     writer = [[(?:PytorchStreamWriter failed writing file|inline_container\.cc:\d+\] \. unexpected pos \d+ vs \d+)]],
-    windows = [[(?:\[WinError 112\]|There is not enough space on the disk|database or disk is full)]],
+    windows = [[(?:\[WinError 112\]|os error (?:112|39)\b|There is not enough space on the disk|database or disk is full)]],
     no_space = [[(?:No space left on device|\[Errno 28\]|ENOSPC|Disk quota exceeded|\[Errno 122\]|os error 28|]]
       .. [[Not enough (?:free )?(?:disk|space)|not enough free disk space)]],
   },
