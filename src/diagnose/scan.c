@@ -2,19 +2,17 @@
 // matcher found something in it, or while the event before it is still open. Signs of work are looked for while a run waits for
 // one: from its beginning, and from an event on.
 //
+// What a log says over and over is read a few times only: of lines that differ from known ones in nothing but numbers, and of those where
+// only context was found that has been found often enough, the last before the next new one, and the last of the chunk, are read.
+//
 // Lines that begin like JSON are marked by the matcher, for their text is escaped.
 #include "diagnose/scan.h"
 
+#include "diagnose/repeat.h"
 #include "log/chunk.h"
 #include "log/said.h"
 
-enum { TEXT_MAX = 2000, FOUND_MAX = 512, TOLD = 256 };
-
-struct hits {
-	struct ff_hit list[FF_HITS_PER_SIGNATURE];
-	size_t n;
-	uint64_t total;
-};
+enum { TEXT_MAX = 2000, FOUND_MAX = 512, TOLD = 256, PUT_OFF = 8 };
 
 struct ff_scan {
 	struct ff_rules *rules;
@@ -24,10 +22,10 @@ struct ff_scan {
 	struct ff_events *events;
 	struct ff_landmarks *landmarks;
 	struct ff_runs *runs;
-	struct hits **hits;   // by signature, made when needed
-	uint32_t *candidates; // offsets into the chunk, one a line
-	uint64_t line;	      // lines before the chunk
-	bool unfinished;      // the last line of the chunk lacks its newline
+	struct ff_hits **hits; // by signature, made when needed
+	uint32_t *candidates;  // offsets into the chunk, one a line
+	uint64_t line;	       // lines before the chunk
+	bool unfinished;       // the last line of the chunk lacks its newline
 	struct ff_error *err;
 	// While a chunk is scanned:
 	struct ff_span bytes;
@@ -46,24 +44,23 @@ struct ff_scan {
 	bool spoke;		 // a signature that is no context has a hit
 	uint32_t told[TOLD];	 // hashes of lines that call themselves errors, as far as they are remembered
 	struct ff_said *said;
+	struct ff_repeats *repeats;
+	uint32_t put_off[PUT_OFF]; // starts of lines of the chunk that told nothing new: the last ones
+	size_t put_off_n;
 };
 
 void ff_scan_destroy(struct ff_scan *scan)
 {
 	if (!scan)
 		return;
-	for (size_t i = 0; scan->hits && i < ff_rules_signature_count(scan->rules); i++) {
-		for (size_t k = 0; scan->hits[i] && k < scan->hits[i]->n; k++) {
-			free(scan->hits[i]->list[k].text);
-			json_decref(scan->hits[i]->list[k].captures);
-		}
-		free(scan->hits[i]);
-	}
+	for (size_t i = 0; scan->hits && i < ff_rules_signature_count(scan->rules); i++)
+		ff_hits_destroy(scan->hits[i]);
 	free(scan->hits);
 	ff_chunks_destroy(scan->chunks);
 	free(scan->candidates);
 	ff_matcher_destroy(scan->matcher);
 	ff_said_destroy(scan->said);
+	ff_repeats_destroy(scan->repeats);
 	ff_liner_destroy(scan->liner);
 	ff_events_destroy(scan->events);
 	ff_runs_destroy(scan->runs);
@@ -85,7 +82,9 @@ struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_scan **ret)
 	scan->hits = calloc(ff_rules_signature_count(rules) + 1, sizeof(*scan->hits));
 	// A line has at least two bytes with its newline, and a shorter one matches nothing.
 	scan->candidates = calloc(FF_CHUNK_MAX / 2 + 1, sizeof(*scan->candidates));
-	struct ff_error *err = scan->hits && scan->candidates ? ff_said_create(&scan->said) : &ff_enomem;
+	scan->repeats = ff_repeats_create();
+	struct ff_error *err =
+		scan->hits && scan->candidates && scan->repeats ? ff_said_create(&scan->said) : &ff_enomem;
 	if (!err)
 		err = ff_chunks_create(read_chunk, scan, &scan->chunks);
 	if (!err)
@@ -121,33 +120,6 @@ static json_t *captures_of(const struct ff_regex *regex, const struct ff_match *
 	return captures;
 }
 
-static struct ff_hit *new_hit(struct ff_scan *scan, size_t signature)
-{
-	struct hits **slot = &scan->hits[signature];
-	if (!*slot)
-		*slot = calloc(1, sizeof(**slot));
-	if (!*slot)
-		return NULL;
-	struct hits *hits = *slot;
-	hits->total++;
-	if (hits->n < FF_HITS_PER_SIGNATURE)
-		return &hits->list[hits->n++];
-	struct ff_hit *last = &hits->list[FF_HITS_PER_SIGNATURE - 1];
-	free(last->text);
-	json_decref(last->captures);
-	return last;
-}
-
-static bool has_hit(const struct ff_scan *scan, size_t signature, size_t event)
-{
-	const struct hits *hits = scan->hits[signature];
-	for (size_t i = 0; hits && i < hits->n; i++) {
-		if (hits->list[i].event == event)
-			return true;
-	}
-	return false;
-}
-
 static void add_hit(struct ff_scan *scan, size_t signature, const struct ff_regex *regex, const struct ff_match *m)
 {
 	bool message = scan->message_of != FF_EVENT_NO_INNER;
@@ -155,10 +127,11 @@ static void add_hit(struct ff_scan *scan, size_t signature, const struct ff_rege
 	bool context = ff_rules_signature_at(scan->rules, signature)->context;
 	if (!message && ff_events_source_code(scan->events) && !context)
 		return;
-	size_t event = message ? scan->message_of : ff_events_place(scan->events, scan->meant, !context);
-	if (event == FF_EVENT_NO_INNER || (message && has_hit(scan, signature, event)))
+	bool read_on = !context && !message && ff_hits_read_on(scan->hits[signature], scan->meant->number);
+	size_t event = message ? scan->message_of : ff_events_place(scan->events, scan->meant, read_on);
+	if (event == FF_EVENT_NO_INNER || (message && ff_hits_of_event(scan->hits[signature], event)))
 		return;
-	struct ff_hit *hit = new_hit(scan, signature);
+	struct ff_hit *hit = ff_hits_add(&scan->hits[signature]);
 	if (!hit)
 		return;
 	scan->spoke |= !context;
@@ -427,30 +400,84 @@ static void on_raw(int what, size_t end, void *context)
 
 struct found {
 	const struct ff_scan *scan;
-	bool any;
+	bool any;      // something to be read
+	bool fresh;    // more than context that has been found often enough
+	bool unlike;   // a landmark that each line stands for itself with
+	bool marked;   // what its numbers say may matter
+	uint64_t what; // of all that was found
 };
+
+static void on_landmark_found(enum ff_landmark_kind kind, struct found *found)
+{
+	bool quiet = kind == FF_LANDMARK_WORK || kind == FF_LANDMARK_HARMLESS;
+	found->any |= !quiet;
+	found->unlike |= !quiet && kind != FF_LANDMARK_LOAD && kind != FF_LANDMARK_NOTE;
+}
 
 static void on_match(int what, size_t end, void *context)
 {
 	struct found *found = context;
+	const struct ff_scan *scan = found->scan;
 	(void)end;
-	if (what > FF_MATCH_LANDMARK) {
-		found->any = true;
+	found->what |= 1ull << ((unsigned)what * 2654435769u >> 26);
+	if (what <= FF_MATCH_LANDMARK) {
+		on_landmark_found(ff_landmarks_at(scan->landmarks, (size_t)(FF_MATCH_LANDMARK - what))->kind, found);
 		return;
 	}
-	enum ff_landmark_kind kind = ff_landmarks_at(found->scan->landmarks, (size_t)(FF_MATCH_LANDMARK - what))->kind;
-	found->any |= kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS;
+	found->any = true;
+	found->marked |= what == FF_MATCH_STRUCTURE;
+	found->fresh |= what == FF_MATCH_STRUCTURE || !ff_rules_signature_at(scan->rules, (size_t)what)->context ||
+		!ff_hits_sated(scan->hits[what]);
 }
 
 // A candidate came through the filter only.
-static bool matches(struct ff_scan *scan, size_t start)
+static struct found look(struct ff_scan *scan, size_t start, struct ff_span *ret_line)
 {
 	size_t end = line_end(scan, start);
-	struct ff_span line = {
-		scan->bytes.p + start, (end < scan->bytes.n ? end + 1 : end) - start}; // a pattern may want the newline
 	struct found found = {.scan = scan};
-	scan->err = ff_matcher_scan(scan->matcher, line, on_match, &found);
-	return found.any;
+	*ret_line = (struct ff_span){
+		scan->bytes.p + start, (end < scan->bytes.n ? end + 1 : end) - start}; // a pattern may want the newline
+	scan->err = ff_matcher_scan(scan->matcher, *ret_line, on_match, &found);
+	return found;
+}
+
+static void read_at(struct ff_scan *scan, size_t start)
+{
+	go_to(scan, start);
+	if (!scan->reading && !scan->err)
+		read_line(scan);
+}
+
+static void put_off(struct ff_scan *scan, size_t start)
+{
+	if (scan->put_off_n == PUT_OFF)
+		memmove(scan->put_off, scan->put_off + 1, (size_t)(--scan->put_off_n) * sizeof(*scan->put_off));
+	scan->put_off[scan->put_off_n++] = (uint32_t)start;
+}
+
+static void read_put_off(struct ff_scan *scan)
+{
+	for (size_t i = 0; i < scan->put_off_n; i++)
+		read_at(scan, scan->put_off[i]);
+	scan->put_off_n = 0;
+}
+
+static void read_candidate(struct ff_scan *scan, size_t start)
+{
+	struct ff_span line;
+	struct found found = look(scan, start, &line);
+	if (!found.any || scan->err)
+		return;
+	uint64_t shape = ff_repeats_shape(line, found.what, found.marked);
+	if (!found.unlike && (!found.fresh || ff_repeats_known(scan->repeats, shape))) {
+		put_off(scan, start);
+		return;
+	}
+	if (!ff_repeats_often(scan->repeats, shape))
+		read_put_off(scan);
+	scan->put_off_n = 0;
+	read_at(scan, start);
+	ff_repeats_read(scan->repeats, shape, !ff_events_unfinished(scan->events) && !ff_liner_goes_on(scan->liner));
 }
 
 static struct ff_error *take_error(struct ff_scan *scan)
@@ -470,14 +497,9 @@ static struct ff_error *read_chunk(struct ff_span lines, void *context)
 	scan->reading = false;
 	struct candidates c = {.scan = scan};
 	scan->err = ff_matcher_sift(scan->matcher, scan->bytes, on_raw, &c);
-	for (size_t i = 0; i < c.n && !scan->err; i++) {
-		size_t start = line_start(scan, scan->candidates[i]);
-		if (!matches(scan, start))
-			continue;
-		go_to(scan, start);
-		if (!scan->reading)
-			read_line(scan);
-	}
+	for (size_t i = 0; i < c.n && !scan->err; i++)
+		read_candidate(scan, line_start(scan, scan->candidates[i]));
+	read_put_off(scan);
 	go_to(scan, scan->bytes.n);
 	scan->line = scan->number - 1;
 	scan->unfinished = lines.n && lines.p[lines.n - 1] != '\n';
@@ -535,7 +557,7 @@ const struct ff_runs *ff_scan_runs(const struct ff_scan *scan)
 
 const struct ff_hit *ff_scan_hits(const struct ff_scan *scan, size_t signature, size_t *ret_n, uint64_t *ret_total)
 {
-	const struct hits *hits = scan->hits[signature];
+	const struct ff_hits *hits = scan->hits[signature];
 	*ret_n = hits ? hits->n : 0;
 	if (ret_total)
 		*ret_total = hits ? hits->total : 0;

@@ -1,19 +1,10 @@
 // A log, read once in constant memory: what was said (events) and where signatures matched (hits).
 #pragma once
 
+#include "diagnose/hits.h"
 #include "diagnose/matcher.h"
 #include "log/event.h"
 #include "log/run.h"
-
-/** A place where a signature of a rule stands. */
-struct ff_hit {
-	size_t signature, event;
-	uint64_t line;
-	char *text;	  /**< the line, without prefixes, bounded */
-	json_t *captures; /**< named groups that took part */
-};
-
-enum { FF_HITS_PER_SIGNATURE = 24 }; /**< the first ones, and the newest in the last place */
 
 struct ff_scan;
 

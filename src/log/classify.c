@@ -186,11 +186,15 @@ void ff_classify(const struct ff_classifier *s, struct ff_span text, struct ff_c
 	ret->behind = ret->kind == FF_CLASS_FRAME && ret->file.p > text.p + ret->indent + strlen("File \"");
 }
 
+// The word is in lower case letters and blanks.
 static bool has_word(struct ff_span text, const char *word)
 {
 	size_t n = strlen(word);
 	for (size_t i = 0; i + n <= text.n; i++) {
-		if (strncasecmp(text.p + i, word, n) == 0)
+		size_t k = 0;
+		while (k < n && (text.p[i + k] | 0x20) == word[k])
+			k++;
+		if (k == n)
 			return true;
 	}
 	return false;

@@ -536,6 +536,15 @@ bool ff_events_busy(const struct ff_events *events, uint64_t number)
 	return false;
 }
 
+bool ff_events_unfinished(const struct ff_events *events)
+{
+	for (size_t i = 0; i < SOURCES; i++) {
+		if (events->open[i].state != IDLE)
+			return true;
+	}
+	return false;
+}
+
 struct ff_error *ff_events_end(struct ff_events *events)
 {
 	for (size_t i = 0; i < SOURCES; i++)

@@ -93,6 +93,9 @@ void ff_events_raise(struct ff_events *events, size_t index, enum ff_level level
 /** True when lines that follow are needed to finish what is open. */
 bool ff_events_busy(const struct ff_events *events, uint64_t number);
 
+/** True when the next line of some source may belong to what is open. */
+bool ff_events_unfinished(const struct ff_events *events);
+
 /** No more lines. FF_ENOMEM when anything was lost for want of memory. */
 struct ff_error *ff_events_end(struct ff_events *events);
 

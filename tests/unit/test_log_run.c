@@ -160,11 +160,37 @@ static void many_runs_are_forgotten_in_the_middle(void **state)
 	assert_true(ff_runs_at(runs, FF_RUNS_KEPT - 1)->counts);
 }
 
+// What is said over and over is not read each time; the last of it is, and so is what comes for the first time.
+static void what_is_repeated_is_read_a_few_times(void **state)
+{
+	(void)state;
+	_cleanup_buf_ struct ff_buf log = {0};
+	size_t newest = 0;
+	ff_buf_str(&log, START UP);
+	for (int i = 0; i < 5000; i++)
+		ff_buf_printf(&log, "ERROR 09-30 18:28:40 [a.py:1] NVRM: heron %d\n", 1000 + i);
+	ff_buf_str(&log, "ERROR 09-30 18:28:41 [a.py:1] NVRM: egret\n");
+	for (int i = 0; i < 5000; i++)
+		ff_buf_printf(&log, "ERROR 09-30 18:28:42 [a.py:1] NVRM: heron %d\n", 1000 + i);
+	_cleanup_scan_ struct ff_scan *scan = scan_of(log.p);
+	size_t herons = 0, egrets = 0;
+	for (size_t i = 0; i < ff_events_count(ff_scan_events(scan)); i++) {
+		const struct ff_event *e = ff_events_at(ff_scan_events(scan), i);
+		herons += e && strstr(e->message, "heron");
+		egrets += e && strstr(e->message, "egret");
+		newest = e && strstr(e->message, "heron") ? e->last : newest;
+	}
+	assert_int_equal(egrets, 1);
+	assert_in_range(herons, 8, 1000);
+	assert_int_equal(newest, 10003);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_start_begins_a_run),
 		cmocka_unit_test(a_process_with_a_new_pid_is_a_new_run),
+		cmocka_unit_test(what_is_repeated_is_read_a_few_times),
 		cmocka_unit_test(a_service_does_not_heal_another),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(stopped_from_outside),

@@ -1,0 +1,97 @@
+// Remembers shapes of lines by their hash, in a table that forgets: a shape that was pushed out is read a few times more. A shape that
+// left something open once (a headline of a traceback) is never known.
+//
+//	[rank3]: WARNING 10:11:12 step 40 is slow (3.2 s)
+//	[rank1]: WARNING 10:12:40 step 41 is slow (2.9 s)       the same shape
+//	worker exited with code 1                               another one than "worker exited with code 137"
+#include "diagnose/repeat.h"
+
+#include <stdlib.h>
+
+enum { SHAPES = 1 << 12, READ_MAX = 8, CODE_DIGITS = 3 };
+
+struct shape {
+	uint64_t hash;
+	unsigned char read;
+	bool open;
+};
+
+struct ff_repeats {
+	struct shape shapes[SHAPES];
+};
+
+struct ff_repeats *ff_repeats_create(void)
+{
+	return calloc(1, sizeof(struct ff_repeats));
+}
+
+void ff_repeats_destroy(struct ff_repeats *repeats)
+{
+	free(repeats);
+}
+
+static bool digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool part_of_clock(char c)
+{
+	return c == ':' || c == '.' || c == ',' || c == '-' || c == '/' || c == '%';
+}
+
+// A number that is no part of a date, a clock or a measure.
+static bool stands_alone(struct ff_span line, size_t from, size_t to)
+{
+	return to - from <= CODE_DIGITS && (!from || !part_of_clock(line.p[from - 1])) &&
+		(to == line.n || !part_of_clock(line.p[to]));
+}
+
+static uint64_t mix(uint64_t hash, unsigned char c)
+{
+	return (hash ^ c) * 1099511628211u;
+}
+
+uint64_t ff_repeats_shape(struct ff_span line, uint64_t matched, bool numbers)
+{
+	uint64_t hash = 14695981039346656037u ^ matched;
+	for (size_t i = 0; i < line.n; i++) {
+		if (!digit(line.p[i])) {
+			hash = mix(hash, (unsigned char)line.p[i]);
+			continue;
+		}
+		size_t from = i;
+		while (i + 1 < line.n && digit(line.p[i + 1]))
+			i++;
+		bool counts = numbers && stands_alone(line, from, i + 1);
+		for (size_t k = from; counts && k <= i; k++)
+			hash = mix(hash, (unsigned char)line.p[k]);
+		hash = mix(hash, '0');
+	}
+	return hash ^ hash >> 32;
+}
+
+static size_t slot_of(uint64_t shape)
+{
+	return shape % SHAPES;
+}
+
+void ff_repeats_read(struct ff_repeats *repeats, uint64_t shape, bool whole)
+{
+	struct shape *s = &repeats->shapes[slot_of(shape)];
+	if (s->hash != shape)
+		*s = (struct shape){.hash = shape};
+	s->open |= !whole;
+	s->read += s->read < READ_MAX;
+}
+
+bool ff_repeats_often(const struct ff_repeats *repeats, uint64_t shape)
+{
+	const struct shape *s = &repeats->shapes[slot_of(shape)];
+	return s->hash == shape && s->read >= READ_MAX;
+}
+
+bool ff_repeats_known(const struct ff_repeats *repeats, uint64_t shape)
+{
+	return ff_repeats_often(repeats, shape) && !repeats->shapes[slot_of(shape)].open;
+}
