@@ -13,7 +13,8 @@ local function shipped_versions(f)
   return shipped
 end
 
--- The shipped version to use: torch's own, else the nearest to what is asked for of the same major version, lower ones first.
+-- The shipped version to use: torch's own, else the nearest to what is asked for of the same major version, lower ones
+-- first.
 local function nearest(shipped, own, asked)
   local fits
   for _, v in ipairs(shipped) do
@@ -21,21 +22,28 @@ local function nearest(shipped, own, asked)
   end
   for _, v in ipairs(shipped) do
     local n, a = tonumber(v), tonumber(asked)
-    if a and v:sub(1, 2) == asked:sub(1, 2) and (not fits or n <= a and n > tonumber(fits) or tonumber(fits) > a and n < tonumber(fits)) then fits = v end
+    if a and v:sub(1, 2) == asked:sub(1, 2) and (not fits or n <= a and n > tonumber(fits)
+      or tonumber(fits) > a and n < tonumber(fits)) then
+      fits = v
+    end
   end
   return fits
 end
 
 -- The facts' copy has the library, and the one that ran did not find it.
 local function torn_copy(f, hit, asked)
-  return {hit = hit, confidence = 0.85, why = ("bitsandbytes found no libbitsandbytes_cuda%s.so, which its release ships: files are missing in the copy that was loaded, or it is another copy than the installed one."):format(asked),
-    fixes = {{install = "bitsandbytes", fresh = true, alone = true, say = "Install it anew, and see that no other copy stands before it on sys.path."}}}
+  return {hit = hit, confidence = 0.85,
+    why = ("bitsandbytes found no libbitsandbytes_cuda%s.so, which its release ships: files are missing in the copy "
+      .. "that was loaded, or it is another copy than the installed one."):format(asked),
+    fixes = {{install = "bitsandbytes", fresh = true, alone = true,
+      say = "Install it anew, and see that no other copy stands before it on sys.path."}}}
 end
 
 -- The first of these releases that ships a library for torch's CUDA version.
 local function upgrade(torch_cuda)
   local number = cuda_number(torch_cuda)
-  local fix = {install = "bitsandbytes", say = "Upgrade bitsandbytes to a release that ships a library for this CUDA version."}
+  local fix = {install = "bitsandbytes",
+    say = "Upgrade bitsandbytes to a release that ships a library for this CUDA version."}
   for _, release in ipairs(number and {"0.43.3", "0.45.5", "0.48.2", "0.50.2"} or {}) do
     if know.bnb_ships(release, number) then
       fix.need = ">=" .. release
@@ -50,24 +58,42 @@ rule {
   signatures = {
     required = [[Required library version not found: (?<lib>libbitsandbytes_\w+\.so)]],
     configured = [=[Configured (?:CUDA|ROCm|HIP|XPU) binary not found at (?:\w+Path\()?['"]?(?<path>[^'")\s]+)]=],
-    could_not = [=[(?:Could not find the bitsandbytes (?:CUDA |ROCm |HIP )?|No compatible (?:CUDA |ROCm |HIP |XPU )?)binary (?:found )?at (?:\w+Path\()?['"]?(?<path2>[^'")\s]+)]=],
+    could_not = any{
+      [[Could not find the bitsandbytes (?:CUDA |ROCm |HIP )?]],
+      [[No compatible (?:CUDA |ROCm |HIP |XPU )?]],
+    } .. [[binary (?:found )?at (?:\w+Path\()?['"]?(?<path2>[^'")\s]+)]],
     mismatch = [[CUDA VERSION MISMATCH]],
-    open_lib = [[(?<lib2>libbitsandbytes_(?:cuda\d+(?:_nocublaslt\d*)?|cpu|rocm\d+)\.so): cannot open shared object file]],
+    open_lib = [[(?<lib2>libbitsandbytes_(?:cuda\d+(?:_nocublaslt\d*)?|cpu|rocm\d+)\.so): cannot open shared ]]
+      .. [[object file]],
     attempted = [[Attempted to use bitsandbytes native library functionality but it's not available]],
     not_distributed = [[The version you're trying to use is NOT distributed with this package]],
     no_gpu_build = [[The installed version of bitsandbytes was compiled without GPU support]],
     setup = [[CUDA Setup failed despite (?:GPU|CUDA) being available]],
-    none_attribute = [[(?:'NoneType' object has no attribute|undefined symbol:?|function) ['"]?(?<symbol>c(?:get_col_row_stats|get_managed_ptr|int8_vector_quant|adam\w+|dequantize\w+|quantize\w+|lion\w+|gemm_\w+|batched_igemm\w*|igemmlt\w*|ptr_to\w+))['"]?]],
+    none_attribute = any{
+      [['NoneType' object has no attribute]], [[undefined symbol:?]], [[function]],
+    } .. [[ ['"]?(?<symbol>c(?:get_col_row_stats|get_managed_ptr|int8_vector_quant|adam\w+]]
+      .. [[|dequantize\w+|quantize\w+|lion\w+|gemm_\w+|batched_igemm\w*|igemmlt\w*|ptr_to\w+))['"]?]],
     optimizer = [[name '(?<symbol2>str2optimizer\w+)' is not defined]],
-    windows_so = [[(?:'WindowsPath' is not iterable|[A-Z]:\\[^\n]{0,200}\\libbitsandbytes_\w+\.so|WindowsPath\('/usr/local/cuda/lib64'\))]],
+    windows_so = any{
+      [['WindowsPath' is not iterable]],
+      [[[A-Z]:\\[^\n]{0,200}\\libbitsandbytes_\w+\.so]],
+      [[WindowsPath\('/usr/local/cuda/lib64'\)]],
+    },
   },
   context = {
     requested = [[Requested CUDA version:\s+(?<requested>[\d.]+)]],
     available = [[^\s*- (?<available>\d+\.\d+)\s*$]],
     override = [[BNB_CUDA_VERSION=(?<override>\d*) environment variable detected|Manual override via BNB_CUDA_VERSION]],
     glibc = [[version [`'"](?:GLIBC|GLIBCXX|CXXABI)_[\d.]+['"`] not found]],
-    dependency = [[(?<dependency>lib(?:cusparse|cublas|cublasLt|cudart|nvJitLink|cuda|cusolver|cudnn)\.so[\d.]*): cannot open shared object file]],
-    cudart = [[libcudart\.so (?:path is None|not found)|did not contain (?:\[?['"]?libcudart\.so|libcudart)|CUDA_SETUP: WARNING! libcudart|No GPU detected|undefined symbol: cudaRuntimeGetVersion]],
+    dependency = [[(?<dependency>lib(?:cusparse|cublas|cublasLt|cudart|nvJitLink|cuda|cusolver]]
+      .. [[|cudnn)\.so[\d.]*): cannot open shared object file]],
+    cudart = any{
+      [[libcudart\.so (?:path is None|not found)]],
+      [[did not contain (?:\[?['"]?libcudart\.so|libcudart)]],
+      [[CUDA_SETUP: WARNING! libcudart]],
+      [[No GPU detected]],
+      [[undefined symbol: cudaRuntimeGetVersion]],
+    },
     loaded_cpu = [[Loading binary \S+libbitsandbytes_cpu]],
     no_split = [['NoneType' object has no attribute 'split']],
     triton_ops = [[No module named 'triton\.ops']],
@@ -81,8 +107,11 @@ rule {
   when = function(f, log)
     if log.module_missing and not log.setup then return nil end
     if log.windows_so then
-      return {confidence = 0.88, why = {"This bitsandbytes looks for Linux libraries (.so) on Windows: releases before 0.43 bring no others.", "Installed is {fact:bitsandbytes.version}."},
-        fixes = {{install = "bitsandbytes", need = ">=0.43", say = "Upgrade bitsandbytes to a release with Windows libraries."}}}
+      return {confidence = 0.88,
+        why = {"This bitsandbytes looks for Linux libraries (.so) on Windows: releases before 0.43 bring no others.",
+          "Installed is {fact:bitsandbytes.version}."},
+        fixes = {{install = "bitsandbytes", need = ">=0.43",
+          say = "Upgrade bitsandbytes to a release with Windows libraries."}}}
     end
     local wanted = log.required and log.required.lib or log.open_lib and log.open_lib.lib2
     local path = log.configured and log.configured.path or log.could_not and log.could_not.path2
@@ -91,16 +120,25 @@ rule {
     if requested and (requested:match[[^[4567]\.]]) then return nil end -- a ROCm number: rocm.mismatch
     if wanted and wanted:match[[rocm|hip]] then return nil end
     if log.override or f.env"BNB_CUDA_VERSION" then
-      if wanted and (log.could_not or log.configured or log.mismatch or log.required) then return nil end -- bnb.override-wrong
+      -- bnb.override-wrong
+      if wanted and (log.could_not or log.configured or log.mismatch or log.required) then return nil end
     end
-    local specific = log.required or log.configured or log.could_not or log.mismatch or log.open_lib or log.not_distributed
-    if not specific and (f"torch.cuda" == false and not f"torch.hip" or (f.pkg"torch" or ""):match[[\+cpu]]) then return nil end -- bnb.cpu-only
+    local specific = log.required or log.configured or log.could_not or log.mismatch or log.open_lib
+      or log.not_distributed
+    -- bnb.cpu-only
+    if not specific and (f"torch.cuda" == false and not f"torch.hip" or (f.pkg"torch" or ""):match[[\+cpu]]) then
+      return nil
+    end
     if not specific and log.dependency then return nil end -- bnb.dependency-missing
     if not specific and log.cudart then return nil end -- bnb.cudart-not-found
     if wanted == "libbitsandbytes_cpu.so" and log.open_lib then
-      return {hit = log.open_lib, confidence = 0.85, why = "Not even the CPU library is there: this is a source tree whose native part was never compiled, or a broken install.",
-        fixes = {{install = "bitsandbytes", fresh = true, say = "Install the wheel from PyPI, and start Python outside the source tree."},
-                 {rebuild = "bitsandbytes", say = "Or compile it: cmake -DCOMPUTE_BACKEND=cuda -S . && make && pip install ."}}}
+      return {hit = log.open_lib, confidence = 0.85,
+        why = "Not even the CPU library is there: this is a source tree whose native part was never compiled, or a "
+          .. "broken install.",
+        fixes = {{install = "bitsandbytes", fresh = true,
+          say = "Install the wheel from PyPI, and start Python outside the source tree."},
+                 {rebuild = "bitsandbytes",
+                   say = "Or compile it: cmake -DCOMPUTE_BACKEND=cuda -S . && make && pip install ."}}}
     end
     local asked = wanted and wanted:match[[cuda(\d+)]]
     local shipped = shipped_versions(f)
@@ -109,7 +147,8 @@ rule {
     local fits = nearest(shipped, cuda_number(f"torch.cuda"), asked)
     local why = {}
     local bnb = f.pkg"bitsandbytes"
-    if asked then why[#why + 1] = ("bitsandbytes%s looks for libbitsandbytes_cuda%s.so, and %s."):format(bnb and " " .. bnb or "", asked,
+    if asked then why[#why + 1] = ("bitsandbytes%s looks for libbitsandbytes_cuda%s.so, and %s."):format(bnb and " "
+      .. bnb or "", asked,
         #shipped > 0 and "the installed package does not ship it" or "did not find it")
     else why[#why + 1] = "bitsandbytes loaded no CUDA library." end
     if #shipped > 0 then why[#why + 1] = "It ships: " .. table.concat(shipped, ", ") .. "." end
@@ -120,12 +159,15 @@ rule {
         say = ("Let bitsandbytes load the library that it ships for CUDA %s.%s."):format(fits:sub(1, -2), fits:sub(-1))}
     end
     if log.no_gpu_build and not specific or log.windows then
-      fixes[#fixes + 1] = {install = "bitsandbytes", fresh = true, say = "Reinstall bitsandbytes: this copy has no CUDA library in it (Windows wheels carry them since 0.43)."}
+      fixes[#fixes + 1] = {install = "bitsandbytes", fresh = true,
+        say = "Reinstall bitsandbytes: this copy has no CUDA library in it (Windows wheels carry them since 0.43)."}
     else
       fixes[#fixes + 1] = upgrade(f"torch.cuda")
     end
-    fixes[#fixes + 1] = {install = "torch", say = "Install a torch built for a CUDA version that this bitsandbytes ships."}
-    return {hit = specific, confidence = specific and 0.9 or (log.setup or log.no_gpu_build) and 0.6 or 0.45, why = why, fixes = fixes}
+    fixes[#fixes + 1] = {install = "torch",
+      say = "Install a torch built for a CUDA version that this bitsandbytes ships."}
+    return {hit = specific, confidence = specific and 0.9 or (log.setup or log.no_gpu_build) and 0.6 or 0.45, why = why,
+      fixes = fixes}
   end,
   applies = {"transformers", "vllm"},
   check = function(f)
@@ -136,16 +178,22 @@ rule {
     local fits = nearest(shipped, nil, cuda_number(f"torch.cuda"))
     local fixes = {}
     if fits then
-      fixes[1] = {set = {BNB_CUDA_VERSION = fits}, say = "Let bitsandbytes load the library that it ships.", automatic = true}
+      fixes[1] = {set = {BNB_CUDA_VERSION = fits}, say = "Let bitsandbytes load the library that it ships.",
+        automatic = true}
     end
     fixes[#fixes + 1] = upgrade(f"torch.cuda")
-    return {confidence = 0.95, why = {("bitsandbytes will look for %s and does not find it."):format(wanted), #shipped > 0 and "It ships: " .. table.concat(shipped, ", ") .. "." or "It ships no CUDA library."}, fixes = fixes}
+    return {confidence = 0.95, why = {("bitsandbytes will look for %s and does not find it."):format(wanted),
+      #shipped > 0 and "It ships: " .. table.concat(shipped, ", ") .. "." or "It ships no CUDA library."},
+      fixes = fixes}
   end,
-  doc = {looks = "'Required library version not found: libbitsandbytes_cudaXXX.so', 'CUDA Setup failed despite GPU being available'.", check = "bitsandbytes.wanted against bitsandbytes.binaries in the report; torch.cuda."},
+  doc = {looks = "'Required library version not found: libbitsandbytes_cudaXXX.so', 'CUDA Setup failed despite GPU "
+    .. "being available'.",
+    check = "bitsandbytes.wanted against bitsandbytes.binaries in the report; torch.cuda."},
 }
 
 local unset_override = {
-  {unset = {"BNB_CUDA_VERSION"}, say = "Unset the override: the library for torch's own CUDA version is taken then.", automatic = true},
+  {unset = {"BNB_CUDA_VERSION"}, say = "Unset the override: the library for torch's own CUDA version is taken then.",
+    automatic = true},
   {install = "bitsandbytes", say = "Or upgrade bitsandbytes."},
 }
 
@@ -159,23 +207,35 @@ rule {
     dependency = [[CUDA SETUP ERROR: Missing dependency]],
   },
   context = {
-    not_found = [=[(?:Could not find the bitsandbytes|No compatible \w+ binary found at|Configured \w+ binary not found|Required library version not found|CUDA VERSION MISMATCH|NOT distributed with this package)]=],
-    failed = [[(?:CUDA Setup failed|compiled without GPU support|cannot open shared object file|native library functionality)]],
+    not_found = any{
+      [[Could not find the bitsandbytes]], [[No compatible \w+ binary found at]], [[Configured \w+ binary not found]],
+      [[Required library version not found]], [[CUDA VERSION MISMATCH]], [[NOT distributed with this package]],
+    },
+    failed = any{
+      [[CUDA Setup failed]], [[compiled without GPU support]], [[cannot open shared object file]],
+      [[native library functionality]],
+    },
     rocm = [[(?:ROCm|rocm\d|HIP_VERSION|gfx\d{3,4})]],
   },
   facts = {"env.BNB_CUDA_VERSION", "bitsandbytes.binaries", "torch.cuda"},
   explains = {"bnb.binary-missing", "bnb.cpu-only", "bnb.dependency-missing", "cuda.lib-missing"},
   when = function(f, log)
-    if not (log.not_found or log.failed or log.empty or log.broken_name or log.dependency) then return nil end -- the override worked
+    -- the override worked
+    if not (log.not_found or log.failed or log.empty or log.broken_name or log.dependency) then return nil end
     local set = log.detected and log.detected.set or f.env"BNB_CUDA_VERSION"
     if log.dependency and not set then return nil end
-    -- A library that is there and fails to load, for another CUDA major version than torch's, fails because of the override.
+    -- A library that is there and fails to load, for another CUDA major version than torch's, fails because of the
+    -- override.
     local torch_major, major = tostring(f"torch.cuda" or ""):match[[^(\d+)\.]], set and set:match[[^(\d+)\d$]]
     if (log.failed or log.dependency) and not log.not_found and torch_major and major and torch_major ~= major then
-      return {confidence = 0.93, why = {("BNB_CUDA_VERSION=%s makes bitsandbytes load a library of CUDA %s, whose libraries are not here: torch brings those of CUDA %s."):format(set, major, f"torch.cuda")}, fixes = unset_override}
+      return {confidence = 0.93,
+        why = {("BNB_CUDA_VERSION=%s makes bitsandbytes load a library of CUDA %s, whose libraries are not here: "
+          .. "torch brings those of CUDA %s."):format(set, major, f"torch.cuda")}, fixes = unset_override}
     end
     return {confidence = 0.9,
-      why = {set and set ~= "" and ("BNB_CUDA_VERSION=%s makes bitsandbytes look for a library that this package does not ship (or not for this GPU)."):format(set) or "The BNB_CUDA_VERSION override asks for a library that is not there.",
+      why = {set and set ~= ""
+        and ("BNB_CUDA_VERSION=%s makes bitsandbytes look for a library that this package does not ship (or not for "
+          .. "this GPU)."):format(set) or "The BNB_CUDA_VERSION override asks for a library that is not there.",
              "Without it the library for torch's own CUDA version is taken."},
       fixes = unset_override}
   end,
@@ -183,19 +243,34 @@ rule {
   check = function(f)
     local set = f.env"BNB_CUDA_VERSION"
     if not set or f"bitsandbytes.found" ~= false then return nil end
-    return {confidence = 0.95, why = ("BNB_CUDA_VERSION=%s asks for a library that bitsandbytes does not ship."):format(set),
+    return {confidence = 0.95,
+      why = ("BNB_CUDA_VERSION=%s asks for a library that bitsandbytes does not ship."):format(set),
       fixes = {unset_override[1]}}
   end,
-  doc = {looks = "'BNB_CUDA_VERSION=... environment variable detected' followed by a failure to find the library.", check = "The variable against the shipped libraries."},
+  doc = {looks = "'BNB_CUDA_VERSION=... environment variable detected' followed by a failure to find the library.",
+    check = "The variable against the shipped libraries."},
 }
 
 rule {
   id = "bnb.cpu-only",
   signatures = {
-    no_gpu = [[(?:No GPU detected! Check your CUDA paths|CUDA is required but not available for bitsandbytes|version of bitsandbytes [^\n]{0,20}requires CUDA, but CUDA is not available|bitsandbytes was compiled without GPU support|None of the available devices `available_devices = [^`]*` are supported by the bitsandbytes version)]],
+    no_gpu = any{
+      [[No GPU detected! Check your CUDA paths]],
+      [[CUDA is required but not available for bitsandbytes]],
+      [[version of bitsandbytes [^\n]{0,20}requires CUDA, but CUDA is not available]],
+      [[bitsandbytes was compiled without GPU support]],
+      [[None of the available devices `available_devices = [^`]*` are supported by the bitsandbytes version]],
+    },
     loading = [[Loading binary \S*libbitsandbytes_cpu\.(?:so|dll)]],
-    unavailable = [[(?:8-bit optimizers, 8-bit multiplication, and GPU quantization are unavailable|The 8-bit optimizer is not available on your device, only available on CUDA)]],
-    no_cuda_quant = [[(?:No GPU found\. A GPU is needed for quantization|GPU is required to (?:run|quantize)|`?bitsandbytes`? quantization (?:requires|needs) (?:a )?(?:GPU|CUDA))]],
+    unavailable = any{
+      [[8-bit optimizers, 8-bit multiplication, and GPU quantization are unavailable]],
+      [[The 8-bit optimizer is not available on your device, only available on CUDA]],
+    },
+    no_cuda_quant = any{
+      [[No GPU found\. A GPU is needed for quantization]],
+      [[GPU is required to (?:run|quantize)]],
+      [[`?bitsandbytes`? quantization (?:requires|needs) (?:a )?(?:GPU|CUDA)]],
+    },
     requires = [[Using `bitsandbytes` (?:4|8)-bit quantization requires (?:the latest version of )?bitsandbytes]],
   },
   context = {
@@ -209,15 +284,22 @@ rule {
     local cpu = f"torch.cuda" == false or torch and torch:match[[\+cpu]]
     if log.requires and not log.no_cuda_quant and not cpu then return nil end
     if cpu then
-      return {confidence = 0.85, why = {"torch is a CPU-only build, so bitsandbytes finds no CUDA and falls back to its CPU library."},
+      return {confidence = 0.85,
+        why = {"torch is a CPU-only build, so bitsandbytes finds no CUDA and falls back to its CPU library."},
         fixes = {{install = "torch", say = "Install a CUDA build of torch."}}}
     end
-    return {confidence = 0.62, why = "bitsandbytes saw no CUDA device (or no CUDA build of torch) and fell back to its CPU library.",
-      fixes = {{install = "torch", say = "Make torch see the GPU first: install its CUDA build, and look at torch.cuda.is_available()."},
+    return {confidence = 0.62,
+      why = "bitsandbytes saw no CUDA device (or no CUDA build of torch) and fell back to its CPU library.",
+      fixes = {
+        {install = "torch",
+          say = "Make torch see the GPU first: install its CUDA build, and look at torch.cuda.is_available()."},
                {install = "bitsandbytes", say = "Then a current bitsandbytes."},
-               {driver = "upgrade", say = "If torch has CUDA and still sees no device, the driver or the container's GPU access is missing."}}}
+               {driver = "upgrade",
+                 say = "If torch has CUDA and still sees no device, the driver or the container's GPU access is "
+                   .. "missing."}}}
   end,
-  doc = {looks = "'compiled without GPU support', 'No GPU found. A GPU is needed for quantization'.", check = "torch.cuda in the report; is the GPU visible in the container?"},
+  doc = {looks = "'compiled without GPU support', 'No GPU found. A GPU is needed for quantization'.",
+    check = "torch.cuda in the report; is the GPU visible in the container?"},
 }
 
 rule {
@@ -227,14 +309,26 @@ rule {
     not_found = [[(?:CUDA_SETUP: WARNING! )?libcudart\.so not found in any environmental path]],
     not_contain = [=[did not contain (?:\[?['"]?)libcudart\.so]=],
     runtime_symbol = [[undefined symbol: cudaRuntimeGetVersion]],
-    could_not = [[(?:CUDA SETUP: )?(?:Something unexpected happened\. Please compile from source|CUDA runtime path not found|CUDA SETUP: (?:Problem|WARNING): The main issue seems to be that the main CUDA (?:runtime )?library was not (?:detected|found))]],
-    libcuda = [[(?:CUDA SETUP: (?:(?:WARNING|ERROR)! )?libcuda\.so not found|Found no(?:thing| CUDA driver)|libcuda\.so(?:\.1)? (?:not found|is not in))]],
+    could_not = [[(?:CUDA SETUP: )?]] .. any{
+      [[Something unexpected happened\. Please compile from source]],
+      [[CUDA runtime path not found]],
+      [[CUDA SETUP: (?:Problem|WARNING): The main issue seems to be that the main CUDA (?:runtime ]]
+        .. [[)?library was not (?:detected|found)]],
+    },
+    libcuda = any{
+      [[CUDA SETUP: (?:(?:WARNING|ERROR)! )?libcuda\.so not found]],
+      [[Found no(?:thing| CUDA driver)]],
+      [[libcuda\.so(?:\.1)? (?:not found|is not in)]],
+    },
     optimizer = [[name 'str2optimizer\w*' is not defined]],
   },
   context = {
     found_later = [[CUDA SETUP: CUDA runtime path found: *\S|CUDA_SETUP: CUDA path found: *\S]],
     loaded = [[CUDA SETUP: Loading binary \S*libbitsandbytes_cuda]],
-    symptom = [[(?:libbitsandbytes_cpu|str2optimizer|cget_col_row_stats|compiled without GPU support|CUDA SETUP: CUDA detection failed|CUDA Setup failed|path is None|No GPU detected)]],
+    symptom = any{
+      [[libbitsandbytes_cpu]], [[str2optimizer]], [[cget_col_row_stats]], [[compiled without GPU support]],
+      [[CUDA SETUP: CUDA detection failed]], [[CUDA Setup failed]], [[path is None]], [[No GPU detected]],
+    },
     required = [[Required library version not found]],
     windows = [[(?:[A-Z]:\\[^\n]*bitsandbytes|WindowsPath\()]],
   },
@@ -242,32 +336,50 @@ rule {
   facts = {"env.LD_LIBRARY_PATH", "bitsandbytes.version", "torch.cuda"},
   explains = {"bnb.cpu-only", "bnb.binary-missing", "cuda.lib-missing"},
   when = function(f, log)
-    local driver_only = log.libcuda and not (log.none or log.not_found or log.runtime_symbol) -- the runtime is there, the driver's library is not
+    -- the runtime is there, the driver's library is not
+    local driver_only = log.libcuda and not (log.none or log.not_found or log.runtime_symbol)
     if log.found_later and not driver_only then return nil end
-    if log.not_contain and not (log.none or log.not_found or log.runtime_symbol or log.could_not or log.libcuda or log.symptom) then return nil end
-    local alone = log.optimizer and not (log.none or log.not_found or log.runtime_symbol or log.not_contain or log.could_not)
+    if log.not_contain and not (log.none or log.not_found or log.runtime_symbol or log.could_not or log.libcuda
+      or log.symptom) then
+      return nil
+    end
+    local alone = log.optimizer and not (log.none or log.not_found or log.runtime_symbol or log.not_contain
+      or log.could_not)
     if not driver_only then
       return {confidence = alone and 0.6 or 0.88,
-        why = "This bitsandbytes looks for libcudart.so itself, on the library path, and did not find it; so it loaded its CPU library, which lacks the GPU functions.",
-        fixes = {{host = true, kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds libcudart.so on LD_LIBRARY_PATH."},
-                 {install = "bitsandbytes", say = "Or upgrade bitsandbytes: since 0.41 it takes the CUDA version from torch."},
-                 {toolkit = "install", say = "Or install a CUDA runtime (conda install cudatoolkit, apt cuda-cudart)."}}}
+        why = "This bitsandbytes looks for libcudart.so itself, on the library path, and did not find it; so it "
+          .. "loaded its CPU library, which lacks the GPU functions.",
+        fixes = {{host = true, kind = "env:LD_LIBRARY_PATH",
+          say = "Put the folder that holds libcudart.so on LD_LIBRARY_PATH."},
+                 {install = "bitsandbytes",
+                   say = "Or upgrade bitsandbytes: since 0.41 it takes the CUDA version from torch."},
+                 {toolkit = "install",
+                   say = "Or install a CUDA runtime (conda install cudatoolkit, apt cuda-cudart)."}}}
     end
     local wsl = (f"system.kernel" or ""):match[[(?i)microsoft]]
-    return {hit = log.libcuda, confidence = 0.8, why = "This bitsandbytes looks for libcuda.so (the driver's library) on the library path and does not find it, so it sees no GPU.",
-      fixes = {wsl and {prepend = "LD_LIBRARY_PATH", entry = "/usr/lib/wsl/lib", say = "Put the folder of WSL's libcuda.so on LD_LIBRARY_PATH."}
-                 or {host = true, kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds libcuda.so on LD_LIBRARY_PATH."},
+    return {hit = log.libcuda, confidence = 0.8,
+      why = "This bitsandbytes looks for libcuda.so (the driver's library) on the library path and does not find it, "
+        .. "so it sees no GPU.",
+      fixes = {wsl and {prepend = "LD_LIBRARY_PATH", entry = "/usr/lib/wsl/lib",
+        say = "Put the folder of WSL's libcuda.so on LD_LIBRARY_PATH."}
+                 or {host = true, kind = "env:LD_LIBRARY_PATH",
+                   say = "Put the folder that holds libcuda.so on LD_LIBRARY_PATH."},
                {install = "bitsandbytes", say = "Or upgrade bitsandbytes: since 0.41 it asks torch instead."},
-               {driver = "upgrade", say = "If there is none: install the driver (on Windows for WSL2), or pass the GPU into the container."}}}
+               {driver = "upgrade",
+                 say = "If there is none: install the driver (on Windows for WSL2), or pass the GPU into the "
+                   .. "container."}}}
   end,
-  doc = {looks = "'libcudart.so not found in any environmental path', 'libcudart.so path is None'.", check = "Where libcudart is, and LD_LIBRARY_PATH. 'CUDA runtime path found' afterwards means it was harmless."},
+  doc = {looks = "'libcudart.so not found in any environmental path', 'libcudart.so path is None'.",
+    check = "Where libcudart is, and LD_LIBRARY_PATH. 'CUDA runtime path found' afterwards means it was harmless."},
 }
 
 rule {
   id = "bnb.dependency-missing",
   signatures = {
-    cannot_open = [=[(?<lib>lib(?:cusparse|cublas|cublasLt|cudart|nvJitLink|cusolver|cufft|curand|cudnn)\.so[\d.]*): cannot open shared object file]=],
-    undefined = [=[(?:libbitsandbytes_cuda\d+\.so|libcusparse\.so[\d.]*): undefined symbol: (?<symbol>__?nvJitLink\w+|\w+)]=],
+    cannot_open = [[(?<lib>lib(?:cusparse|cublas|cublasLt|cudart|nvJitLink|cusolver|cufft|curand]]
+      .. [[|cudnn)\.so[\d.]*): cannot open shared object file]],
+    undefined = [[(?:libbitsandbytes_cuda\d+\.so|libcusparse\.so[\d.]*): undefined symbol: ]]
+      .. [[(?<symbol>__?nvJitLink\w+|\w+)]],
   },
   context = {
     bnb = [[(?:bitsandbytes|CUDA SETUP|cget_col_row_stats|bnb\.)]],
@@ -281,25 +393,41 @@ rule {
     local library = log.cannot_open and log.cannot_open.lib
     if log.undefined and log.undefined.symbol:match[=[^c[a-z]]=] then return nil end
     return {hit = hit, confidence = log.other and 0.6 or 0.88,
-      why = {"The bitsandbytes library is there, but a CUDA library that it needs cannot be loaded: {lib}.", "What it says about compiling from source is beside the point."},
-      fixes = {not library and {unset = {"LD_LIBRARY_PATH"}, say = "Take foreign CUDA libraries off LD_LIBRARY_PATH: they stand before those that torch brings."}
-               or f"torch.cuda" and {install = library, say = "Install the package that brings {lib}, in the release that torch asks for."}
-               or {host = true, kind = "env:LD_LIBRARY_PATH", say = "Put the folder that holds {lib} on LD_LIBRARY_PATH (pip's nvidia/*/lib, or the toolkit's lib64)."},
-               {install = "torch", say = "Or reinstall torch with its nvidia-* packages, so that the libraries come with it."},
+      why = {"The bitsandbytes library is there, but a CUDA library that it needs cannot be loaded: {lib}.",
+        "What it says about compiling from source is beside the point."},
+      fixes = {not library and {unset = {"LD_LIBRARY_PATH"},
+        say = "Take foreign CUDA libraries off LD_LIBRARY_PATH: they stand before those that torch brings."}
+               or f"torch.cuda" and {install = library,
+                 say = "Install the package that brings {lib}, in the release that torch asks for."}
+               or {host = true, kind = "env:LD_LIBRARY_PATH",
+                 say = "Put the folder that holds {lib} on LD_LIBRARY_PATH (pip's nvidia/*/lib, or the toolkit's "
+                   .. "lib64)."},
+               {install = "torch",
+                 say = "Or reinstall torch with its nvidia-* packages, so that the libraries come with it."},
                {toolkit = "install", say = "Or install the CUDA toolkit of that version."}}}
   end,
-  doc = {looks = "libcusparse.so.12 (libcublas, libnvJitLink): cannot open shared object file, while bitsandbytes loads.", check = "`firstfix libs bitsandbytes`."},
+  doc = {looks = "libcusparse.so.12 (libcublas, libnvJitLink): cannot open shared object file, while bitsandbytes "
+    .. "loads.",
+    check = "`firstfix libs bitsandbytes`."},
 }
 
 rule {
   id = "bnb.too-old",
   signatures = {
-    latest = [[requires (?:the latest version of|a (?:more )?recent version of|an? updated version of) ?`?bitsandbytes]],
-    needs = [[(?:bitsandbytes|`bitsandbytes`)(?: library)?(?: version)? ?(?:>=|>|at least|version) ?(?<need>0\.\d+[\d.]*)]],
+    latest = [[requires ]] .. any{
+      [[the latest version of]], [[a (?:more )?recent version of]], [[an? updated version of]],
+    } .. [[ ?`?bitsandbytes]],
+    needs = [[(?:bitsandbytes|`bitsandbytes`)(?: library)?(?: version)? ?(?:>=|>|at least]]
+      .. [[|version) ?(?<need>0\.\d+[\d.]*)]],
     minimum = [[(?:minimum|required) (?:bitsandbytes version|version of bitsandbytes) (?:is )?(?<need2>0\.\d+\.\d+)]],
-    attribute = [[(?:module 'bitsandbytes(?:\.nn)?' has no attribute|cannot import name '\w+' from 'bitsandbytes|__init__\(\) got an unexpected keyword argument '(?:quant_storage|compress_statistics|bnb_4bit_\w+)')]],
+    attribute = any{
+      [[module 'bitsandbytes(?:\.nn)?' has no attribute]],
+      [[cannot import name '\w+' from 'bitsandbytes]],
+      [[__init__\(\) got an unexpected keyword argument '(?:quant_storage|compress_statistics|bnb_4bit_\w+)']],
+    },
     frozenset = [['frozenset' object has no attribute 'discard']],
-    layer = [['(?:Linear4bit|Linear8bitLt|Params4bit|Int8Params)' object has no attribute '(?<member>compute_dtype|compress_statistics|quant_storage|bnb_quantized|blocksize)']],
+    layer = [['(?:Linear4bit|Linear8bitLt|Params4bit|Int8Params)' object has no attribute ]]
+      .. [['(?<member>compute_dtype|compress_statistics|quant_storage|bnb_quantized|blocksize)']],
   },
   context = {
     accelerate = [[(?:requires Accelerate|pip install accelerate)]],
@@ -310,126 +438,58 @@ rule {
   facts = {"bitsandbytes.version", "transformers.version", "torch.version", "torch.cuda"},
   when = function(f, log)
     local have, torch = f.pkg"bitsandbytes", f.pkg"torch"
-    if log.cpu_torch or f"torch.cuda" == false or torch and torch:match[[\+cpu]] then return nil end -- the check also fails without CUDA
+    -- the check also fails without CUDA
+    if log.cpu_torch or f"torch.cuda" == false or torch and torch:match[[\+cpu]] then return nil end
     local hit = log.attribute or log.layer or log.needs or log.minimum or log.frozenset or log.latest
     if log.frozenset then
-      return {hit = hit, confidence = 0.85, why = "bitsandbytes and transformers are of releases that do not fit: an old bitsandbytes integration meets a newer one.",
-        fixes = {{install = "bitsandbytes", with = {"accelerate"}, say = "Upgrade bitsandbytes (and accelerate) to match transformers."}}}
+      return {hit = hit, confidence = 0.85,
+        why = "bitsandbytes and transformers are of releases that do not fit: an old bitsandbytes integration meets a "
+          .. "newer one.",
+        fixes = {{install = "bitsandbytes", with = {"accelerate"},
+          say = "Upgrade bitsandbytes (and accelerate) to match transformers."}}}
     end
     if have and log.latest and version.matches(have, ">=0.46") then
-      return {hit = hit, confidence = 0.5, why = {"The message asks for a newer bitsandbytes, but {fact:bitsandbytes.version} is installed.", "The check also fails when the process was started before the install, or when torch sees no CUDA device."},
-        fixes = {{restart = "process", say = "Restart the process (kernel, runtime), so that it sees what is installed now."}, {install = "torch", say = "Then look whether torch is a CUDA build and sees the GPU."}}}
+      return {hit = hit, confidence = 0.5, why = {
+        "The message asks for a newer bitsandbytes, but {fact:bitsandbytes.version} "
+          .. "is installed.",
+        "The check also fails when the process was started before the install, or when torch sees no CUDA device."},
+        fixes = {
+          {restart = "process", say = "Restart the process (kernel, runtime), so that it sees what is installed now."},
+          {install = "torch", say = "Then look whether torch is a CUDA build and sees the GPU."}}}
     end
-    return {hit = hit, confidence = hit == log.layer and 0.7 or (have or log.needs or log.attribute) and 0.86 or 0.72, why = {"bitsandbytes is older than what the loading library asks for.", "Installed is {fact:bitsandbytes.version}."},
+    return {hit = hit, confidence = hit == log.layer and 0.7 or (have or log.needs or log.attribute) and 0.86 or 0.72,
+      why = {"bitsandbytes is older than what the loading library asks for.",
+        "Installed is {fact:bitsandbytes.version}."},
       fixes = {{install = "bitsandbytes", say = "Upgrade bitsandbytes, then restart the process."}}}
   end,
-  doc = {looks = "'requires the latest version of bitsandbytes'.", check = "The same check fails without a CUDA device: torch build and GPU first, then a stale process, then the version."},
+  doc = {looks = "'requires the latest version of bitsandbytes'.",
+    check = "The same check fails without a CUDA device: torch build and GPU first, then a stale process, then the "
+      .. "version."},
 }
 
 rule {
   id = "bnb.triton-mismatch",
-  signatures = {ops = [[No module named 'triton\.ops']], perf = [[cannot import name '(?:early_config_prune|estimate_matmul_time)']]},
+  signatures = {
+    ops = [[No module named 'triton\.ops']],
+    perf = [[cannot import name '(?:early_config_prune|estimate_matmul_time)']],
+  },
   facts = {"bitsandbytes.version", "python.packages.triton.version"},
   confidence = 0.93,
   why = "This bitsandbytes imports triton.ops, which triton 3.0 and later no longer have.",
   fixes = {
-    {install = "bitsandbytes", need = ">=0.45.1", say = "Upgrade bitsandbytes to 0.45.1 or later, which does without it."},
+    {install = "bitsandbytes", need = ">=0.45.1",
+      say = "Upgrade bitsandbytes to 0.45.1 or later, which does without it."},
     {install = "triton", older = true, say = "Or go back to the triton that this torch was released with."},
   },
   applies = {"transformers", "vllm"},
   check = function(f)
     local b, t = f.pkg"bitsandbytes", f.pkg"triton"
-    if not b or not t or version.matches(t, ">=3.2") ~= true or version.matches(b, ">=0.45.1") ~= false or version.matches(b, ">=0.41.2") == false then return nil end
-    return {confidence = 0.85, why = "bitsandbytes {fact:bitsandbytes.version} imports triton.ops, which this triton does not have."}
+    if not b or not t or version.matches(t, ">=3.2") ~= true or version.matches(b, ">=0.45.1") ~= false
+      or version.matches(b, ">=0.41.2") == false then
+      return nil
+    end
+    return {confidence = 0.85,
+      why = "bitsandbytes {fact:bitsandbytes.version} imports triton.ops, which this triton does not have."}
   end,
   doc = {looks = "No module named 'triton.ops'.", check = "Versions of bitsandbytes and triton."},
-}
-
-rule {
-  id = "bnb.arch-unsupported",
-  signatures = {
-    no_image = [[(?:Error (?:no kernel image is available for execution on the device|invalid device function) at line \d+ in file \S*(?:ops\.(?:cu|hip)|bitsandbytes\S*)|(?:bitsandbytes|csrc/ops)\S*[^\n]{0,160}no kernel image)]],
-    named_symbol = [[(?:Error )?named symbol not found at line \d+ in file]],
-    status15 = [[cuBLAS API failed with status 15]],
-    igemm = [[(?:Error|error):? ?(?:Your GPU does not support Int8 Matmul|int8 (?:matmul|operations) (?:is|are) not supported|Int8 Matmul[^\n]{0,40}(?:7\.5|Turing))]],
-    cublaslt = [[cublasLt ran into an error!]],
-    no_igemmlt = [[(?:cublasLt|igemmlt)[^\n]{0,80}(?:not supported|unsupported)]],
-  },
-  facts = {"gpus.0.compute_capability", "bitsandbytes.version", "bitsandbytes.archs"},
-  specific_over = {"torch.no-kernel-image"},
-  when = function(f, log)
-    if log.status15 or log.igemm then
-      return {hit = log.status15 or log.igemm, confidence = 0.85, why = "The int8 path of this bitsandbytes does not run on this GPU (int8 matrix products need 7.5 or later; on Hopper, releases before 0.45 fail with cuBLAS status 15).",
-        fixes = {{install = "bitsandbytes", say = "Upgrade bitsandbytes."}, {argument = "load_in_8bit", say = "Or use 4-bit (load_in_4bit) instead of 8-bit."}}}
-    end
-    return {confidence = 0.85, why = "The bitsandbytes library carries no code for this GPU.",
-      fixes = {{install = "bitsandbytes", say = "Install a release whose wheel covers this GPU."},
-               {rebuild = "bitsandbytes", say = "Or compile it here for this compute capability (-DCOMPUTE_CAPABILITY=...)."}}}
-  end,
-  doc = {looks = "'no kernel image ... in file .../csrc/ops.cu', 'named symbol not found', 'cuBLAS API failed with status 15'.", check = "bitsandbytes.archs against the GPU's compute capability."},
-}
-
-rule {
-  id = "bnb.glibcxx",
-  signatures = {
-    required_by = [=[version [`'"](?<version>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]+)['"`] not found \((?:required by )?[^)]*(?<lib>libbitsandbytes_\w+\.so)]=],
-  },
-  facts = {"system.libc.version", "system.libstdcxx.glibcxx", "bitsandbytes.version"},
-  specific_over = {"sys.glibc"},
-  explains = {"bnb.binary-missing", "bnb.cpu-only", "bnb.dependency-missing", "bnb.cudart-not-found"},
-  confidence = 0.95,
-  when = function(f, log)
-    local hit = log.required_by
-    if hit.version:match[[^GLIBC_]] then
-      return {why = "{lib} needs {version}, and this system's C library is older; the later 'NoneType' errors only say that the library did not load.",
-        fixes = {{install = "bitsandbytes", say = "Install a bitsandbytes release whose wheel was built for an older glibc (0.46 and later have a lower floor)."},
-                 {host = true, say = "Or use a newer base image."}, {rebuild = "bitsandbytes", say = "Or compile it here."}}}
-    end
-    return {why = "{lib} needs {version}, and the libstdc++ that is loaded first is older.",
-      fixes = {{conda = "libstdcxx-ng", say = "Put a newer libstdc++ first: conda's libstdcxx-ng."},
-               {host = true, say = "Or use a newer base image."}, {system = "libstdc++6", say = "Or upgrade libstdc++6."}}}
-  end,
-  doc = {looks = "version `GLIBCXX_...' not found (required by .../libbitsandbytes_cudaXXX.so).", check = "system.libc, system.libstdcxx."},
-}
-
-rule {
-  id = "bnb.not-installed",
-  signatures = {
-    metadata = [[(?:No package metadata was found for (?:The ')?bitsandbytes|The 'bitsandbytes[^'\n]*' distribution was not found)]],
-    module = [=[No module named ['"]bitsandbytes['"]]=],
-    please = [[(?:Please|please|you need to) (?:pip )?install bitsandbytes|pip install (?:-U |-i \S+ )?[`']?bitsandbytes|requires bitsandbytes\b(?! version)|bitsandbytes (?:is )?not installed|No bitsandbytes]],
-  },
-  context = {
-    broken = [[No module named ['"]bitsandbytes\.]],
-    latest = [[the latest version of bitsandbytes]],
-    cpu = [[Torch not compiled with CUDA]],
-    setup = [[CUDA Setup failed|python -m bitsandbytes]],
-  },
-  unless = {"broken", "cpu", "setup"},
-  facts = {"python.packages.bitsandbytes.version"},
-  when = function(f, log)
-    if f.pkg"bitsandbytes" then return nil end
-    if log.latest and not (log.metadata or log.module) then return nil end
-    return {confidence = (log.metadata or log.module) and 0.92 or 0.75, why = "A quantized load was asked for, and bitsandbytes is not installed in the interpreter that runs.",
-      fixes = {{install = "bitsandbytes", say = "Install it."}}}
-  end,
-  doc = {looks = "No module named 'bitsandbytes', 'No package metadata was found for bitsandbytes'.", check = "The interpreter of the traceback against the one that pip installs into."},
-}
-
-rule {
-  id = "bnb.platform-wheel",
-  signatures = {
-    resolver = [[(?:Could not find a version that satisfies the requirement|No matching distribution found for) bitsandbytes(?<spec>[<>=!~][^\s;"(]*)]],
-  },
-  context = {versions = [[from versions: (?<versions>[\d., ]+)]]},
-  specific_over = {"sys.python-version"},
-  facts = {"system.libc.version", "system.arch", "system.os.name"},
-  when = function(f, log)
-    local libc = f"system.libc.version"
-    local os = f"system.os.name" or ""
-    if libc and version.cmp(libc, "2.24") == -1 or os:match[=[(?i)(?:centos|rhel|red hat|oracle|scientific)[^\d]*7]=] then return nil end -- sys.glibc/wheel
-    return {confidence = 0.65, why = "pip finds no release of bitsandbytes in that range for this platform: the newer wheels do not fit its C library, architecture or Python.",
-      fixes = {{host = true, say = "Use a platform that the wheels are built for (glibc 2.24 or later, x86-64 or aarch64)."}, {rebuild = "bitsandbytes", say = "Or compile it here."}}}
-  end,
-  doc = {looks = "'No matching distribution found for bitsandbytes>=...' with only old versions offered.", check = "glibc, architecture, Python version."},
 }

@@ -98,7 +98,9 @@ rule {
         fixes = {{container = "gpus", say = "Ask Slurm for a GPU (--gres=gpu:1)."}}}
     end
     return {hit = hit, confidence = (sure or plugin) and 0.86 or 0.7, fixes = fixes,
-      why = {f"driver.devices.0" and "The process runs in a container, and CUDA finds no GPU in it although device nodes are there." or "The process runs in a container and sees no NVIDIA device: the GPU was not passed into it.",
+      why = {f"driver.devices.0"
+        and "The process runs in a container, and CUDA finds no GPU in it although device nodes are there."
+        or "The process runs in a container and sees no NVIDIA device: the GPU was not passed into it.",
         "The host's driver is {fact:driver.version}."}}
   end,
   check = function(f)

@@ -212,7 +212,8 @@ rule {
     compiler = [[(?:Compiler version check failed|]]
       .. [[The (?:major and minor number of the )?compiler (?:used to compile|]]
       .. [[version)[^\n]{0,120}(?:does not (?:seem to )?match|mismatch)|]]
-      .. [[unrecognized command[- ]line option[^\n]*(?:-ftrivial-auto-var-init|-mharden-sls|-fmin-function-alignment))]],
+      .. [[unrecognized command[- ]line option[^\n]*(?:-ftrivial-auto-var-init|-mharden-sls]]
+        .. [[|-fmin-function-alignment))]],
   },
   context = {nvidia = [[(?i)(?:nvidia|nvrm|dkms)]], smi = [[NVIDIA-SMI has failed|could not insert 'nvidia]]},
   facts = {"system.kernel", "driver.kernel_module", "pci.gpus"},
@@ -271,7 +272,8 @@ rule {
     no_devices = [[^\s*No devices were found\s*$]],
     open_only = [[(?:requires use of the NVIDIA open kernel modules|]]
       .. [[installed in this system is not supported by the (?:proprietary|open) )]],
-    unsupported = [[(?:NVIDIA GPU[^\n]{0,120}is supported through the NVIDIA (?<legacy>\d{3})\.\w+ (?:Legacy )?drivers?|]]
+    unsupported = [[(?:NVIDIA GPU[^\n]{0,120}is supported through the NVIDIA (?<legacy>\d{3})\.\w+ (?:Legacy ]]
+      .. [[)?drivers?|]]
       .. [[The NVIDIA GPU \S+[^\n]{0,80}is not supported by the (?<driver>[\d.]+\d) driver release)]],
     firmware = [[(?:RmFetchGspRmImages: No firmware image found|Direct firmware load for nvidia/\S+ failed)]],
     hmm = [[(?:nvidia[-_]uvm[^\n]{0,80}(?i:hmm)[^\n]{0,60}(?:fail|error)|uvm_(?:hmm|]]
@@ -502,7 +504,8 @@ rule {
     code = [[(?:[Ee]rror(?: code)?[ :=]*802\b|runtime error \(802\)|code=802|\[802\])]],
     service = [[(?:nvidia-fabricmanager|fabric ?manager)[^\n]{0,120}(?:failed|not running|inactive|mismatch|]]
       .. [[error|version)]],
-    nvswitch_counting = [[Unexpected error from cudaGetDeviceCount\(\)\. Did you run some cuda functions before calling ]]
+    nvswitch_counting = [[Unexpected error from cudaGetDeviceCount\(\)\. Did you run some cuda functions ]]
+      .. [[before calling ]]
       .. [[NumCudaDevices\(\)(?: that might have already set an error\?)?(?! Error \d)]],
   },
   context = {other_code = [[NumCudaDevices\(\)[^\n]*Error (?<code>\d+)]]},

@@ -4,7 +4,11 @@ local function xid_rule(id, numbers, why, fixes, doc, words)
   local list = table.concat(numbers, "|")
   rule {
     id = id,
-    signatures = {words = words, xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(list), short = ([=[\bXid[ :=]+(?:\(PCI:[^)]*\): )?(?<number2>%s)\b]=]):format(list)},
+    signatures = {
+      words = words,
+      xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(list),
+      short = ([=[\bXid[ :=]+(?:\(PCI:[^)]*\): )?(?<number2>%s)\b]=]):format(list),
+    },
     facts = {"gpus.0.name", "xids"},
     explains = {"cuda.launch-failure", "cuda.illegal-access", "nccl.timeout", "nccl.init", "driver.unknown-error",
       "container.gpu-lost", "gpu.app-fault"},
@@ -122,7 +126,8 @@ rule {
     end
     if hit.text:match[[SW Power Cap]] and not log.overheating then
       return {hit = hit, confidence = 0.6, severity = "warning", why = "The GPU runs at its power limit.",
-      fixes = {{hardware = true, say = "Raise the power limit (nvidia-smi -pl) if the supply and the cooling allow it."}}} end
+      fixes = {
+        {hardware = true, say = "Raise the power limit (nvidia-smi -pl) if the supply and the cooling allow it."}}} end
     return {hit = hit, confidence = 0.85, why = "The GPU slows itself down for heat or power.",
       fixes = {{hardware = true, say = "Check cooling, fans and power supply; lower the power limit until then."},
       {host = true, say = "Check the platform's thermal policy."}}}

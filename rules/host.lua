@@ -23,12 +23,18 @@ rule {
     killed = [[^\s*(?:\S+: line \d+: +\d+ |zsh: |(?:\[\d+\] *)?[+-]? *(?:\d{3,} +)?)?Killed(?:\s+\S+|\s*$)]],
     bad_alloc = [[(?:std::bad_alloc(?!: (?:out_of_memory: )?cuda)|Cannot allocate memory(?! in static TLS)|]]
       .. [[Buy new RAM|]]
-      .. [[model requires more system memory \((?<needs>[\d.]+ [KMGT]iB)\) than is available \((?<there>[\d.]+ [KMGT]iB)\)|\[Errno 12\]|DefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory|(?<![A-Za-z])MemoryError(?:: (?!std::bad_alloc)|$)|memory allocation of \d+ bytes failed|insufficient memory \(attempted to allocate|crashed after using all available RAM|_ArrayMemoryError|failed to allocate \d+ bytes of (?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],
+      .. [[model requires more system memory \((?<needs>[\d.]+ [KMGT]iB)\) than is available ]]
+        .. [[\((?<there>[\d.]+ [KMGT]iB)\)|\[Errno 12\]|DefaultCPUAllocator: (?:can't]]
+        .. [[|not enough) (?:allocate )?memory|(?<![A-Za-z])MemoryError(?:: (?!std::bad_alloc)|$)]]
+        .. [[|memory allocation of \d+ bytes failed|insufficient memory \(attempted to allocate]]
+        .. [[|crashed after using all available RAM|_ArrayMemoryError|failed to allocate \d+ bytes of ]]
+        .. [[(?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],
     ray = [[(?:ray\.exceptions\.OutOfMemoryError|ray-oom-prevention|due to the node running low on memory|]]
       .. [[Task was killed due to the node running low on memory|]]
       .. [[Workers \(tasks / actors\) killed due to memory pressure)]],
     sigkill_shard = [[Shard process was signaled to shutdown with signal 9]],
-    swap_space = [[(?<!Possibly )Too large swap space\. (?<swap>[\d.]+) GiB out of the (?<ram>[\d.]+) GiB total CPU memory]],
+    swap_space = [[(?<!Possibly )Too large swap space\. (?<swap>[\d.]+) GiB out of the (?<ram>[\d.]+) GiB ]]
+      .. [[total CPU memory]],
     mmap = [[(?:unable to mmap \d+ bytes|mmap failed: Cannot allocate memory|failed to allocate buffer of size)]],
     win = [[(?:The paging file is too small for this operation|os error 1455|WinError 1455)]],
   },
@@ -124,7 +130,10 @@ rule {
   specific_over = {"disk.full", "nccl.init"},
   when = function(f, log)
     if log.semlock and not (log.dataloader or log.hint or log.torch_shm or log.nccl or log.bus or log.shm_full) then
-      if not (log.mp or log.has_frame[[(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|SemLock]]) then return nil end
+      if not (log.mp
+        or log.has_frame[[(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|SemLock]]) then
+        return nil
+      end
     end
     if log.reduce and not (log.dataloader or log.hint) then
       return {hit = log.reduce, confidence = 0.6, why = "Tensors could not be shared between processes: too many "
@@ -135,7 +144,8 @@ rule {
     local sure = log.dataloader or log.hint or log.torch_shm or log.nccl or log.shm_full
     local size = math.tointeger(f"system.shm.size")
     local container = f"system.container.runtime" or (f"system.shm.size" or 1e12) < 256 * 1048576 or log.mp
-    return {confidence = sure and 0.93 or container and 0.82 or 0.7, why = {"Shared memory (/dev/shm) ran out: workers, "
+    return {confidence = sure and 0.93 or container and 0.82 or 0.7,
+      why = {"Shared memory (/dev/shm) ran out: workers, "
       .. "NCCL and tensor-parallel processes exchange data there; a container has 64 MB of it by default.",
       size and ("Here it holds %s."):format(size >= 1 << 30 and ("%.1f GiB"):format(size / (1 << 30))
         or ("%d MiB"):format(size >> 20)) or nil},

@@ -20,7 +20,8 @@ rule {
       .. [[connect\(\) timed out|Timed out after \d+ seconds waiting for clients|DistStoreError|]]
       .. [[gloo[^\n]{0,80}(?:connectFullMesh failed|Unable to find (?:address|interface for))|]]
       .. [[makeDeviceForHostname|Unable to resolve hostname to a \(local\) address)]],
-    barrier = [[store based barrier on rank: \d+, for key: \S+ \(world_size=(?<world>\d+), worker_count=(?<workers>\d+)]],
+    barrier = [[store based barrier on rank: \d+, for key: \S+ \(world_size=(?<world>\d+), ]]
+      .. [[worker_count=(?<workers>\d+)]],
     store = [[RuntimeError: Connection (?:timed out|refused)\.?$]],
     net_missing = [[NCCL WARN Error: network (?<net>[^\n]+?) not found]],
     nvls = [[(?:Failed to bind NVLink SHARP|transport/nvls\.cc:\d+ NCCL WARN)]],
@@ -118,7 +119,10 @@ rule {
       .. [[HeartbeatMonitor[^\n]*(?:timeout|stuck))]],
     vllm_shm = [[(?:TimeoutError: RPC call to \w+ timed out|]]
       .. [[No available shared memory broadcast block found in \d+ second)]],
-    stuck = [[(?:watchdog got stuck for \d+ seconds without making progress|Watchdog timeout \(self\.watchdog_timeout)]],
+    stuck = any{
+      [[watchdog got stuck for \d+ seconds without making progress]],
+      [[Watchdog timeout \(self\.watchdog_timeout]],
+    },
     gone = [[(?:may indicate a possible application crash on rank 0|]]
       .. [[Failed to recv, got 0 bytes\. Connection was likely closed|Could not receive type from localRank|]]
       .. [[waitForInput: socket [^\n]*timed out after)]],
@@ -160,7 +164,8 @@ rule {
     check = "Which rank is behind (SeqNum), and what it did before."},
 }
 
--- Nothing of the work that comes next stands below it: the log ends there. An earlier run's work may stand above, and what the
+-- Nothing of the work that comes next stands below it: the log ends there. An earlier run's work may stand above, and
+-- what the
 
 -- other ranks said at the same moment below.
 local function ends_at(log, hit)

@@ -20,7 +20,9 @@ rule {
     if hit then
       local package = hit.file:match[[(?:site|dist)-packages/([A-Za-z0-9_]+)]] or hit.file:match[[([^/]+)$]]
       return {hit = hit, evidence = {have and "system.libc.version" or nil},
-        why = ("%s needs %s, and this system's C library is older%s. It cannot be upgraded apart from the system."):format(hit.file:match[[([^/]+)$]] or hit.file, hit.version, have and " (" .. have .. ")" or ""),
+        why = ("%s needs %s, and this system's C library is older%s. It cannot be upgraded apart "
+          .. "from the system."):format(hit.file:match[[([^/]+)$]] or hit.file, hit.version,
+          have and " (" .. have .. ")" or ""),
         fixes = {
           {host = true, say = "Use a newer base image or system (Ubuntu 22.04 has glibc 2.35, Debian 12 has 2.36, "
             .. "Ubuntu 24.04 has 2.39)."},
@@ -105,7 +107,8 @@ rule {
     {hardware = true, say = "Run on a CPU with AVX2; in a virtual machine set the CPU type to 'host' so that the "
       .. "guest sees it."},
     {code = true, kind = "rebuild:package", say = "Or use a build without those instructions (compile it here)."},
-    {code = true, kind = "pip-downgrade:package", say = "Or an older release of the package that still ran on this CPU."},
+    {code = true, kind = "pip-downgrade:package",
+      say = "Or an older release of the package that still ran on this CPU."},
   },
   doc = {looks = "'Illegal instruction (core dumped)', exit code 132, 'CPU does not have AVX'.",
     check = "flags in /proc/cpuinfo against what the package needs."},
@@ -311,7 +314,8 @@ rule {
     exec = [[(?:exec format error|Exec format error|cannot execute binary file)]],
     windows = [[WinError 193\b]],
     wrong_class = [[wrong ELF class: ELFCLASS(?<class>\d+)]],
-    platform = [[requested image's platform \((?<image>[^)]+)\) does not match the detected host platform \((?<host>[^)]+)\)]],
+    platform = [[requested image's platform \((?<image>[^)]+)\) does not match the detected host platform ]]
+      .. [[\((?<host>[^)]+)\)]],
     wheel = [[\S+?(?<machine>x86_64|aarch64|amd64|arm64)\.whl is not a supported wheel on this platform]],
     none = [[No matching distribution found for (?<package>[\w.-]+)]],
     manifest = [[no match(?:ing manifest)? for (?:linux/(?<image2>\w+)|platform)[^\n]*(?:manifest|not found)]],
@@ -373,7 +377,12 @@ rule {
   id = "disk.full",
   signatures = {
     writer = [[(?:PytorchStreamWriter failed writing file|inline_container\.cc:\d+\] \. unexpected pos \d+ vs \d+)]],
-    windows = [[(?:\[WinError 112\]|os error (?:112|39)\b|There is not enough space on the disk|database or disk is full)]],
+    windows = any{
+      [=[\[WinError 112\]]=],
+      [[os error (?:112|39)\b]],
+      [[There is not enough space on the disk]],
+      [[database or disk is full]],
+    },
     no_space = [[(?:No space left on device|\[Errno 28\]|ENOSPC|Disk quota exceeded|\[Errno 122\]|os error 28|]]
       .. [[Not enough (?:free )?(?:disk|space)|not enough free disk space)]],
   },
@@ -464,7 +473,8 @@ rule {
     return {hit = log.other, confidence = 0.72, why = ("The shared library %s is not installed in this system, or "
       .. "not where the loader looks."):format(lib),
       fixes = {{system = lib, kind = not know.system_package(lib) and "apt:" .. package or nil,
-        say = ("Install the package of this distribution that brings %s (apt-file search finds its name)."):format(lib)},
+        say = ("Install the package of this distribution that brings %s (apt-file search "
+          .. "finds its name)."):format(lib)},
         {host = true, kind = "env:LD_LIBRARY_PATH", say = "If the file is on this machine: name its folder in "
           .. "LD_LIBRARY_PATH."}}}
   end,
@@ -474,7 +484,10 @@ rule {
 
 rule {
   id = "sys.noexec/log",
-  signatures = {segment = [[(?<file>/?[\w./+@-]*): failed to map segment from shared object(?:: (?<reason>Operation not permitted))?]]},
+  signatures = {
+    segment = [[(?<file>/?[\w./+@-]*): failed to map segment from shared object(?:: (?<reason>Operation not ]]
+      .. [[permitted))?]],
+  },
   facts = {"system.disks"},
   explains = {"pip.broken-install", "sys.lib-missing", "numpy.abi", "cuda.lib-missing", "pip.module-missing",
     "bnb.binary-missing"},
