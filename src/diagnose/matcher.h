@@ -17,8 +17,8 @@ void ff_matcher_destroy(struct ff_matcher *matcher);
 
 typedef void ff_match_fn(int what, size_t end, void *context);
 
-/** Report every match in these bytes, in order of their end offset. */
-struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span bytes, ff_match_fn *fn, void *context);
+/** Report what matches in a line or a message, at least once each; `end` says nothing. */
+struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span line, ff_match_fn *fn, void *context);
 
 /** Report places in whole lines without which none of the lines can match, in order; `what` says nothing. Many times quicker than
     ff_matcher_scan(), which decides on the lines found. */

@@ -3,12 +3,14 @@
 //
 //	[rank3]: WARNING 10:11:12 step 40 is slow (3.2 s)
 //	[rank1]: WARNING 10:12:40 step 41 is slow (2.9 s)       the same shape
+//	ERROR request 4be08f1a failed                           the same as of request 77c01d9e
 //	worker exited with code 1                               another one than "worker exited with code 137"
 #include "diagnose/repeat.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
-enum { SHAPES = 1 << 12, READ_MAX = 8, CODE_DIGITS = 3 };
+enum { SHAPES = 1 << 12, READ_MAX = 8, CODE_DIGITS = 3, NAME_MIN = 6 };
 
 struct shape {
 	uint64_t hash;
@@ -47,6 +49,19 @@ static bool stands_alone(struct ff_span line, size_t from, size_t to)
 		(to == line.n || !part_of_clock(line.p[to]));
 }
 
+// Length of an identifier in hexadecimal (a request, a part of a UUID, an address) that begins here, 0 for none.
+static size_t name_length(struct ff_span line, size_t from)
+{
+	size_t n = 0;
+	bool number = false, letter = false;
+	for (; from + n < line.n && isxdigit((unsigned char)line.p[from + n]); n++) {
+		number |= digit(line.p[from + n]);
+		letter |= !digit(line.p[from + n]);
+	}
+	bool ends = from + n == line.n || !isalnum((unsigned char)line.p[from + n]);
+	return ends && n >= NAME_MIN && number && letter ? n : 0;
+}
+
 static uint64_t mix(uint64_t hash, unsigned char c)
 {
 	return (hash ^ c) * 1099511628211u;
@@ -55,7 +70,15 @@ static uint64_t mix(uint64_t hash, unsigned char c)
 uint64_t ff_repeats_shape(struct ff_span line, uint64_t matched, bool numbers)
 {
 	uint64_t hash = 14695981039346656037u ^ matched;
+	bool inside = false; // a word
 	for (size_t i = 0; i < line.n; i++) {
+		size_t name = inside ? 0 : name_length(line, i);
+		inside = isalnum((unsigned char)line.p[i]);
+		if (name) {
+			i += name - 1;
+			hash = mix(hash, 'x');
+			continue;
+		}
 		if (!digit(line.p[i])) {
 			hash = mix(hash, (unsigned char)line.p[i]);
 			continue;

@@ -12,7 +12,7 @@
 #include "log/chunk.h"
 #include "log/said.h"
 
-enum { TEXT_MAX = 2000, FOUND_MAX = 512, TOLD = 256, PUT_OFF = 8 };
+enum { TEXT_MAX = 2000, FOUND_MAX = 512, TOLD = 256, PUT_OFF = 4 };
 
 struct ff_scan {
 	struct ff_rules *rules;
@@ -146,7 +146,7 @@ static void add_hit(struct ff_scan *scan, size_t signature, const struct ff_rege
 		.captures = captures_of(regex, m)};
 }
 
-// A candidate of the matcher in a line or message. Vectorscan reports every end offset.
+// A candidate of the matcher in a line or message; it may report one more than once.
 static void on_candidate(int what, size_t end, void *context)
 {
 	struct ff_scan *scan = context;

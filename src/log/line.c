@@ -181,6 +181,8 @@ static void hand_out(struct reading *r, struct ff_span text, const struct ff_pre
 static size_t bar_length(struct ff_span text)
 {
 	static const char *const ends[] = {"it/s]", "s/it]", "B/s]"};
+	if (!memmem(text.p, text.n, "%|", 2))
+		return 0;
 	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
 		const char *end = memmem(text.p, text.n, ends[i], strlen(ends[i]));
 		size_t n = end ? (size_t)(end - text.p) + strlen(ends[i]) : 0;

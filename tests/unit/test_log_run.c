@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "diagnose/diagnose.h"
+#include "diagnose/repeat.h"
 #include "diagnose/scan.h"
 
 #include <stdio.h>
@@ -182,6 +183,10 @@ static void what_is_repeated_is_read_a_few_times(void **state)
 	}
 	assert_int_equal(egrets, 1);
 	assert_in_range(herons, 8, 1000);
+	assert_true(ff_repeats_shape(FF_SPAN("request 4be08f1a failed"), 1, true) ==
+		ff_repeats_shape(FF_SPAN("request 77c01d9e failed"), 1, true));
+	assert_true(ff_repeats_shape(FF_SPAN("exit code 1"), 1, true) !=
+		ff_repeats_shape(FF_SPAN("exit code 137"), 1, true));
 	assert_int_equal(newest, 10003);
 }
 
