@@ -288,6 +288,8 @@ rule {
   signatures = {
     detected = [[The detected CUDA version \((?<have>[\d.]+)\) mismatches the version that was used to compile]]
       .. [[(?:\s+PyTorch \((?<want>[\d.]+)\))?]],
+    as_tuple = [[The detected CUDA version \(%s\) mismatches[^\n]*', ]]
+      .. [['(?<have6>[\d.]+)', '(?<want6>[\d.]+)'\)]], -- raised with its values beside the text
     wanted = [[^\s*PyTorch \((?<want2>[\d.]+)\)\. Please make sure to use the same CUDA]],
     minor = [[(?:Cuda extensions are being compiled with a version of Cuda that does not match|]]
       .. [[CUDA version mismatch|Pytorch binaries were compiled with Cuda)]],
@@ -303,8 +305,9 @@ rule {
   explains = {"vllm.arg-unsupported"},
   confidence = 0.92,
   when = function(f, log)
-    local hit = log.detected or log.installed_cuda or log.requires_newer or log.unsupported_arch or log.minor
-    local want = hit.want or log.wanted and log.wanted.want2 or hit.want5 or f"torch.cuda"
+    local hit = log.detected or log.as_tuple or log.installed_cuda or log.requires_newer or log.unsupported_arch
+      or log.minor
+    local want = hit.want or hit.want6 or log.wanted and log.wanted.want2 or hit.want5 or f"torch.cuda"
     local known = type(want) == "string"
     local fixes = {known and {set = {CUDA_HOME = "/usr/local/cuda-" .. want},
         say = ("If a toolkit %s is installed, point CUDA_HOME and PATH at it."):format(want)}
@@ -312,10 +315,11 @@ rule {
           .. "CUDA_HOME at it."},
       {toolkit = "install", need = known and want or nil, say = "Otherwise install it beside the other one."},
       {code = true, kind = "pip:torch", say = "Or install a torch built for the toolkit that is here."}}
-    if log.detected or log.unsupported_arch then fixes[1], fixes[2] = fixes[2], fixes[1] end
+    if log.detected or log.as_tuple or log.unsupported_arch then fixes[1], fixes[2] = fixes[2], fixes[1] end
     return {hit = hit, why = {"The CUDA toolkit that compiles is not the one this torch was built with (or is too "
       .. "old for this GPU).", "Toolkit {fact:cuda.toolkit.version}, torch for CUDA {fact:torch.cuda}.",
-      "Found {have}, torch was built with {want}.", "Found {have}, torch was built with {want2}."}, fixes = fixes}
+      "Found {have}, torch was built with {want}.",
+      "Found {have6}, torch was built with {want6}.", "Found {have}, torch was built with {want2}."}, fixes = fixes}
   end,
   doc = {looks = "'The detected CUDA version (11.8) mismatches the version that was used to compile PyTorch "
     .. "(12.1)', 'Unsupported gpu architecture'.", check = "nvcc --version, CUDA_HOME, torch.version.cuda."},

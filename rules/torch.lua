@@ -80,6 +80,7 @@ rule {
       [[Arch conditional MMA instruction used without targeting]],
       [[is for sm\d+(?:-sm\d+)?, but was built for sm\d+]],
       [[don't compiled with sm_?\d+]],
+      [[\bSM_?\d\d+ kernel is not available]],
       [[Could not find compatible tinycudann extension for compute capability]],
     },
     nvrtc_arch = [[nvrtc: error: invalid value for --gpu-architecture]],
@@ -391,6 +392,7 @@ rule {
     flash = any{
       [[FlashAttention only supports (?:Ampere|Hopper|Turing)[^\n]*]],
       [[FlashAttention-3 (?:only|requires)[^\n]*]],
+      [[Expected is_sm\d+(?: \|\| is_sm\w+)* to be true]],
       [[FlashAttention (?:backward for head dim > \d+ requires|forward only supports head dimension at most)[^\n]*]],
       [[flash[- ]?attention[^\n]{0,60}(?:requires|only support\w*)[^\n]{0,60}(?:Ampere]]
         .. [[|compute capability|sm_?\d+|GPUs?)]],
