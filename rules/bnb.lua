@@ -99,6 +99,7 @@ rule {
     triton_ops = [[No module named 'triton\.ops']],
     rocm = [[(?:ROCm|HIP|rocm\d|gfx\d{3,4}|AMD)]],
     windows = [[(?:\.dll\b|C:\\|D:\\|E:\\|F:\\|G:\\|H:\\|WindowsPath)]],
+    no_cuda = [[CUDA is required but not available for bitsandbytes]], -- transformers asked torch.cuda.is_available()
     module_missing = [[ModuleNotFoundError: No module named '(?!bitsandbytes|triton)]],
   },
   unless = {"glibc", "no_split", "triton_ops"},
@@ -106,6 +107,7 @@ rule {
   explains = {"bnb.cpu-only"},
   when = function(f, log)
     if log.module_missing and not log.setup then return nil end
+    if log.no_cuda and not (log.required or log.configured or log.could_not) then return nil end -- bnb.cpu-only
     if log.windows_so then
       return {confidence = 0.88,
         why = {"This bitsandbytes looks for Linux libraries (.so) on Windows: releases before 0.43 bring no others.",

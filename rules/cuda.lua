@@ -417,9 +417,11 @@ rule {
     if hit == log.inductor and log.inductor.text:match[[BackendCompilerFailed]] and not (log.no_cc or log.gcc_failed)
       and log.inductor.event.message and not log.inductor.event.message:match[[(?i)compiler|gcc|c\+\+]] then
       return nil end
-    return {hit = hit, confidence = 0.9, why = "Triton or torch.compile compiles C code at run time, and no "
-      .. "working C compiler is installed.",
-      fixes = {{system = "gcc", say = "Install a C compiler in the image."},
+    local cxx = hit == log.inductor -- on a CPU it writes C++
+    return {hit = hit, confidence = 0.9, why = ("%s compiles %s code at run time, and no working compiler for it is "
+      .. "installed."):format(cxx and "torch.compile" or "Triton or torch.compile", cxx and "C++" or "C"),
+      fixes = {{system = cxx and "g++" or "gcc", kind = "apt:gcc",
+          say = ("Install a %s compiler in the image."):format(cxx and "C++" or "C")},
         {system = "python3-dev", say = "Python's headers too."}}}
   end,
   doc = {looks = "'Failed to find C compiler', Python.h: No such file, ptxas fatal.",

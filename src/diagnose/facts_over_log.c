@@ -110,13 +110,20 @@ static bool can_be_run(const json_t *fixes)
 	return run;
 }
 
+// A release that what failed itself asks for: no conflict between others is as exact.
+static bool names_release(const json_t *fixes)
+{
+	return ff_json_text(fixes, "0.install") && ff_json_text(fixes, "0.need");
+}
+
 // The check's fixes are written from what is there; the log's may be general. One that can be run stands first.
 static struct ff_error *merge(struct ff_finding *said, const struct ff_finding *check)
 {
 	json_t *fixes = json_object_get(said->answer, "fixes"), *proved = json_object_get(check->answer, "fixes");
 	json_t *evidence = joined(
 		json_object_get(said->answer, "evidence"), json_object_get(check->answer, "evidence"), is_same_fact);
-	json_t *order = json_array_size(proved) && (can_be_run(proved) || !can_be_run(fixes))
+	bool first = json_array_size(proved) && !names_release(fixes) && (can_be_run(proved) || !can_be_run(fixes));
+	json_t *order = first
 		? joined(proved, fixes, is_same_fix)
 		: joined(fixes, proved, is_same_fix);
 	const char *why = ff_json_text(said->answer, "why"), *facts = ff_json_text(check->answer, "why");
