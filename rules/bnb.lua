@@ -290,6 +290,12 @@ rule {
         why = {"torch is a CPU-only build, so bitsandbytes finds no CUDA and falls back to its CPU library."},
         fixes = {{install = "torch", say = "Install a CUDA build of torch."}}}
     end
+    if type(f"torch.cuda") == "string" and #f.gpus() == 0 then -- torch is the right one: there is no device for it
+      return {confidence = 0.8, why = {"torch is built for CUDA {fact:torch.cuda} and sees no CUDA device here, so a "
+        .. "quantized load is refused."},
+        fixes = {{container = "gpus", say = "Give the container the GPU (or run on a machine that has one)."},
+          {argument = "load_in_4bit", value = "False", say = "Or load it without quantization, on the CPU."}}}
+    end
     return {confidence = 0.62,
       why = "bitsandbytes saw no CUDA device (or no CUDA build of torch) and fell back to its CPU library.",
       fixes = {
