@@ -269,7 +269,7 @@ rule {
   signatures = {
     adapter = [[(?:RmInitAdapter(?:: \w[^\n]*)? failed|rm_init_adapter failed|]]
       .. [[RmInitAdapter: Cannot initialize GSP firmware)]],
-    no_devices = [[^\s*No devices were found\s*$]],
+    no_devices = [[\bNo devices were found\s*$]],
     open_only = [[(?:requires use of the NVIDIA open kernel modules|]]
       .. [[installed in this system is not supported by the (?:proprietary|open) )]],
     unsupported = [[(?:NVIDIA GPU[^\n]{0,120}is supported through the NVIDIA (?<legacy>\d{3})\.\w+ (?:Legacy ]]
