@@ -255,6 +255,7 @@ rule {
 rule {
   id = "hf.offline",
   signatures = {
+    certificate = [[CERTIFICATE_VERIFY_FAILED]],
     couldnt = [[We couldn'?t connect to ['"]?(?<host>https?://[^\s'"]+)['"]? to load]],
     cache_miss = any{
       [[LocalEntryNotFoundError]],
@@ -351,6 +352,14 @@ rule {
   facts = {"env.HF_HUB_OFFLINE", "env.HF_HOME", "env.HF_ENDPOINT"},
   confidence = 0.88,
   when = function(_, log)
+    if log.certificate and log.has_frame[[huggingface_hub|transformers/|diffusers/|datasets/]] then
+      local bundle = "/etc/ssl/certs/ca-certificates.crt" -- of Debian and Ubuntu; requests looks into its own instead
+      return {hit = log.certificate, confidence = 0.86, why = "The hub's certificate is signed by an authority that "
+        .. "this Python does not know: a proxy that opens TLS, or a hub of one's own.",
+        fixes = {{set = {REQUESTS_CA_BUNDLE = bundle, SSL_CERT_FILE = bundle}, kind = "env:REQUESTS_CA_BUNDLE",
+            say = "Let Python use the system's certificates, after that authority's was added there."},
+          {network = true, say = "Or have the hub's traffic pass the proxy unopened."}}}
+    end
     local hit = log.couldnt or log.host_dns or log.dns or log.unreachable or log.proxy or log.ssl or log.cache_miss
       or log.disabled or log.connect or log.no_address or log.unreached or log.cached_path or log.connect_timeout
     if not hit and log.xet then

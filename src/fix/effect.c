@@ -25,6 +25,17 @@ static void forget_notes(json_t *after, const char *name)
 	}
 }
 
+// A variable that names a folder leads elsewhere now: what was read of the old one says nothing of the new.
+static void forget_disk(json_t *after, const char *name)
+{
+	json_t *disks = ff_json_at(after, "system.disks");
+	for (size_t i = json_array_size(disks); i-- > 0;) {
+		const char *of = ff_json_text(json_array_get(disks, i), "for");
+		if (of && strcmp(of, name) == 0)
+			json_array_remove(disks, i);
+	}
+}
+
 static struct ff_error *apply_env(json_t *after, const json_t *changes)
 {
 	json_t *env = json_object_get(after, "env"), *value;
@@ -34,6 +45,7 @@ static struct ff_error *apply_env(json_t *after, const json_t *changes)
 		return &ff_enomem;
 	json_object_foreach ((json_t *)changes, name, value) {
 		forget_notes(after, name);
+		forget_disk(after, name);
 		if (!json_is_string(value))
 			json_object_del(env, name);
 		else if (json_object_set(env, name, value) < 0)
