@@ -123,9 +123,7 @@ static struct ff_error *merge(struct ff_finding *said, const struct ff_finding *
 	json_t *evidence = joined(
 		json_object_get(said->answer, "evidence"), json_object_get(check->answer, "evidence"), is_same_fact);
 	bool first = json_array_size(proved) && !names_release(fixes) && (can_be_run(proved) || !can_be_run(fixes));
-	json_t *order = first
-		? joined(proved, fixes, is_same_fix)
-		: joined(fixes, proved, is_same_fix);
+	json_t *order = first ? joined(proved, fixes, is_same_fix) : joined(fixes, proved, is_same_fix);
 	const char *why = ff_json_text(said->answer, "why"), *facts = ff_json_text(check->answer, "why");
 	if (json_object_set_new(said->answer, "evidence", evidence) < 0 ||
 		json_object_set_new(said->answer, "fixes", order) < 0)
