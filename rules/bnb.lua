@@ -107,6 +107,8 @@ rule {
   explains = {"bnb.cpu-only"},
   when = function(f, log)
     if log.module_missing and not log.setup then return nil end
+    local specific_line = log.required or log.configured or log.could_not or log.open_lib
+    if not specific_line and f.miss("driver", "missing") and f.miss("cuda_driver", "missing") then return nil end
     if log.no_cuda and not (log.required or log.configured or log.could_not) then return nil end -- bnb.cpu-only
     if log.windows_so then
       return {confidence = 0.88,
@@ -290,7 +292,8 @@ rule {
         why = {"torch is a CPU-only build, so bitsandbytes finds no CUDA and falls back to its CPU library."},
         fixes = {{install = "torch", say = "Install a CUDA build of torch."}}}
     end
-    if type(f"torch.cuda") == "string" and #f.gpus() == 0 then -- torch is the right one: there is no device for it
+    local none = type(f"torch.cuda") == "string" and #f.gpus() == 0 and not f"driver.version"
+    if none then -- torch is the right one: there is no device for it
       return {confidence = 0.8, why = {"torch is built for CUDA {fact:torch.cuda} and sees no CUDA device here, so a "
         .. "quantized load is refused."},
         fixes = {{container = "gpus", say = "Give the container the GPU (or run on a machine that has one)."},
