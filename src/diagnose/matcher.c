@@ -74,9 +74,10 @@ static void add(struct patterns *p, const char *text, unsigned flags, unsigned i
 
 static struct ff_error *patterns_init(size_t n, struct patterns *ret)
 {
-	struct patterns p = {.text = calloc(n, sizeof(*p.text)),
-		.flags = calloc(n, sizeof(*p.flags)),
-		.ids = calloc(n, sizeof(*p.ids))};
+	// One more than asked for: a folder of rules may bring no pattern at all.
+	struct patterns p = {.text = calloc(n + 1, sizeof(*p.text)),
+		.flags = calloc(n + 1, sizeof(*p.flags)),
+		.ids = calloc(n + 1, sizeof(*p.ids))};
 	if (!p.text || !p.flags || !p.ids) {
 		patterns_deinit(&p);
 		return &ff_enomem;
