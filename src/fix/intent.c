@@ -49,7 +49,7 @@ static const char *const common[] = {"say", "kind", "automatic", "side_effects",
 static const struct intention *find(const char *name)
 {
 	for (size_t i = 0; i < COUNT(intentions); i++)
-		if (strcmp(intentions[i].name, name) == 0)
+		if (ff_span_eq(ff_span_of(intentions[i].name), name))
 			return &intentions[i];
 	return NULL;
 }

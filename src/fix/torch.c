@@ -242,9 +242,10 @@ static struct ff_error *write_build(
 		err = add_bnb(m, build, &b, fix);
 	if (!err && index && own_index(m))
 		err = ff_fix_side_effect(fix, "The index that is set up here must carry the build +%s.", build->tag);
-	if (!err && have && strcmp(have, whole.p) != 0)
+	bool replaces = have && whole.p && said.p && strcmp(have, whole.p) != 0;
+	if (!err && replaces)
 		err = ff_fix_side_effect(fix, "%s.", said.p);
-	if (!err && have && strcmp(have, whole.p) != 0)
+	if (!err && replaces)
 		err = note_compiled(m, fix);
 	if (!err)
 		err = ff_fix_command(fix, &b);
