@@ -153,7 +153,7 @@ static void look_at_folder(struct wheels *w)
 		if (ff_ends(names.names[i], ".dist-info"))
 			look_at(w, names.names[i]);
 	}
-	struct ff_space space;
+	struct ff_space space = {0};
 	_cleanup_error_ struct ff_error *unknown =
 		w->compiled ? ff_host_space(w->ctx->host, w->folder, &space) : ff_error_create(FF_EABSENT, "nothing");
 	if (!unknown && space.no_exec)

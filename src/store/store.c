@@ -360,7 +360,10 @@ struct ff_error *ff_store_find(struct ff_store *store, const json_t *incident, j
 	const char *fingerprint = ff_json_text(incident, "fingerprint"), *key = ff_json_text(incident, "command_key");
 	_cleanup_free_ char *id = NULL;
 	struct ff_error *err = stored_id(store, fingerprint ? fingerprint : "", key ? key : "", &id);
-	return err ? err : ff_store_get(store, id, ret);
+	if (err)
+		return err;
+	return id ? ff_store_get(store, id, ret)
+		  : ff_error_create(FF_EABSENT, "%s: it does not hold this incident", store->path);
 }
 
 struct ff_error *ff_store_attempt(struct ff_store *store, const char *id, json_t *attempt)

@@ -155,7 +155,7 @@ static void finish(struct supervisor *s)
 static void decide(struct supervisor *s, const struct step *step)
 {
 	uint64_t pause_ms = recovery_died(s, step);
-	s->stored = step && s->recovery.incident[0];
+	s->stored = s->recovery.incident[0] && step;
 	if (s->stored)
 		death_forget(s);
 	open_run_end(s);
