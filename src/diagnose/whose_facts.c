@@ -6,19 +6,8 @@
 #include "diagnose/diagnose.h"
 #include "diagnose/finding.h"
 
-#include "parse/requirement.h"
+#include "know/facts.h"
 #include "parse/version.h"
-
-static bool is_complete(const json_t *facts, const char *what)
-{
-	size_t i;
-	json_t *item;
-	json_array_foreach (json_object_get(facts, "complete"), i, item) {
-		if (json_is_string(item) && strcmp(json_string_value(item), what) == 0)
-			return true;
-	}
-	return false;
-}
 
 // Without what stands behind a plus: a log often leaves it out.
 static struct ff_span release_of(const char *version)
@@ -29,15 +18,11 @@ static struct ff_span release_of(const char *version)
 static bool package_differs(const json_t *facts, const char *name, const char *version, struct ff_buf *because)
 {
 	const json_t *packages = ff_json_at(facts, "python.packages");
-	const char *here = NULL, *key;
-	json_t *entry;
-	json_object_foreach ((json_t *)packages, key, entry) {
-		if (ff_package_name_equal(ff_span_of(key), ff_span_of(name)))
-			here = ff_json_text(entry, "version");
-	}
+	const json_t *entry = ff_facts_package(packages, name);
+	const char *here = entry ? ff_json_text(entry, "version") : NULL;
 	if (here && ff_version_compare_spans(release_of(here), release_of(version)) == 0)
 		return false;
-	if (!here && !(packages && is_complete(facts, "python.packages")))
+	if (!here && !(packages && ff_facts_complete(facts, "python.packages")))
 		return false;
 	ff_buf_printf(because, "the log shows %s %s, and %s%s here", name, version, here ? here : "it is not installed",
 		here ? " is installed" : "");

@@ -7,7 +7,7 @@
 // How it lies: the interpreter on PATH is not always the one that failed; where the log's frames name another prefix, that one counts.
 #include "fix/machine.h"
 
-#include "parse/requirement.h"
+#include "know/facts.h"
 #include "parse/version.h"
 
 static const char *text_of(const struct ff_fix_machine *m, const char *path)
@@ -20,33 +20,11 @@ static const char *text_of(const struct ff_fix_machine *m, const char *path)
 
 // ---- packages ----
 
-static const json_t *package_entry(const json_t *packages, const char *name)
-{
-	const char *key;
-	json_t *entry;
-	json_object_foreach ((json_t *)packages, key, entry) {
-		if (ff_package_name_equal(ff_span_of(key), ff_span_of(name)))
-			return entry;
-	}
-	return NULL;
-}
-
-static bool complete(const json_t *facts, const char *what)
-{
-	size_t i;
-	json_t *item;
-	json_array_foreach (json_object_get(facts, "complete"), i, item) {
-		if (json_is_string(item) && strcmp(json_string_value(item), what) == 0)
-			return true;
-	}
-	return false;
-}
-
 const char *ff_machine_package(const struct ff_fix_machine *m, const char *name, bool *ret_absent)
 {
-	const json_t *here = m->facts ? package_entry(ff_json_at(m->facts, "python.packages"), name) : NULL;
-	const json_t *told = m->said ? package_entry(json_object_get(m->said, "packages"), name) : NULL;
-	*ret_absent = m->facts && !here && complete(m->facts, "python.packages");
+	const json_t *here = m->facts ? ff_facts_package(ff_json_at(m->facts, "python.packages"), name) : NULL;
+	const json_t *told = m->said ? ff_facts_package(json_object_get(m->said, "packages"), name) : NULL;
+	*ret_absent = m->facts && !here && ff_facts_complete(m->facts, "python.packages");
 	if (here)
 		return ff_json_text(here, "version");
 	return told ? json_string_value(told) : NULL;
@@ -102,7 +80,7 @@ static enum ff_runtime runtime_of(const struct ff_fix_machine *m)
 	}
 	for (i = 0; i < 3 && !found; i++)
 		found = runtime_named(text_of(m, facts[i]));
-	if (!found && m->facts && json_object_get(m->facts, "system") && complete(m->facts, "env") &&
+	if (!found && m->facts && json_object_get(m->facts, "system") && ff_facts_complete(m->facts, "env") &&
 		!ff_json_at(m->facts, "system.container"))
 		return FF_RUNTIME_SHELL;
 	return found;
