@@ -63,7 +63,7 @@ def test_segfault_in_c(runner):
 def test_sigkill_from_outside(runner):
     p = runner.start(PYTHON, "-c", "import os, sys, time; print(os.getpid(), flush=True); time.sleep(60)")
     os.kill(int(p.stdout.readline()), signal.SIGKILL)
-    p.communicate(timeout=10)
+    p.communicate(timeout=30)
     assert p.returncode == 137
     [death] = runner.deaths()
     assert death["how"] == "signal" and death["exit"]["name"] == "SIGKILL"
@@ -139,7 +139,7 @@ def test_worker_that_closes_its_output(runner):
 def test_our_own_output_closed(runner):
     p = subprocess.Popen(runner.command("sh", "-c", "echo lost; exit 6"), env=runner.env, stdin=subprocess.DEVNULL,
                          preexec_fn=lambda: (os.close(1), os.close(2)))
-    assert p.wait(timeout=10) == 6
+    assert p.wait(timeout=30) == 6
     assert len(runner.deaths()) == 1
 
 
@@ -154,7 +154,7 @@ def test_reader_that_goes_away(runner):
     p = runner.start(PYTHON, "-c", "while True: print('x' * 1000)")
     p.stdout.read(5000)
     p.stdout.close()
-    _, err = p.communicate(timeout=10)
+    _, err = p.communicate(timeout=30)
     assert b"BrokenPipeError" in err and p.returncode == 120 or p.returncode == 1
 
 
@@ -165,7 +165,7 @@ def test_reader_that_stands_still_does_not_hold_up_the_incident(runner):
     while not runner.deaths():
         assert time.monotonic() - began < 5
         time.sleep(0.02)
-    out, _ = p.communicate(timeout=10)
+    out, _ = p.communicate(timeout=30)
     assert p.returncode == 7 and len(out) == 350000
 
 
@@ -176,7 +176,7 @@ def test_back_pressure_reaches_the_worker(runner, tmp_path):
     first = int((tmp_path / "n").read_text())
     time.sleep(0.2)
     assert int((tmp_path / "n").read_text()) == first < 2 << 20
-    out, _ = p.communicate(timeout=10)
+    out, _ = p.communicate(timeout=30)
     assert len(out) == 1 << 23 and p.returncode == 0
 
 

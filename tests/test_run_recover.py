@@ -93,7 +93,7 @@ def test_on_hopeless_sleep_stays_until_it_is_told(runner):
     time.sleep(0.8)
     assert p.poll() is None
     p.terminate()
-    _, err = p.communicate(timeout=5)
+    _, err = p.communicate(timeout=30)
     assert p.returncode == 5 and b"staying up" in err
 
 
@@ -104,7 +104,7 @@ def test_stop_during_the_pause_ends_it(runner):
         time.sleep(0.02)
     time.sleep(0.2)
     p.terminate()
-    p.communicate(timeout=5)
+    p.communicate(timeout=30)
     assert p.returncode == 5
 
 

@@ -79,7 +79,7 @@ def test_state_folder_that_is_a_file(runner):
 def test_two_supervisors_on_one_folder(runner):
     (runner.steps / "crash").touch()  # so that no incident takes the documents away
     workers = [runner.start("sh", "-c", f"echo {i}; sleep 0.3; exit {i + 3}") for i in range(4)]
-    outputs = [p.communicate(timeout=10) for p in workers]
+    outputs = [p.communicate(timeout=30) for p in workers]
     assert [p.returncode for p in workers] == [3, 4, 5, 6]
     assert [out for out, _ in outputs] == [b"0\n", b"1\n", b"2\n", b"3\n"]
     documents = [json.loads(p.read_text()) for p in (runner.state / "deaths").glob("*.json")]

@@ -44,7 +44,7 @@ class Terminal:
         self.text = b""
         Terminal.started.append(self.process)
 
-    def until(self, what, seconds=8):
+    def until(self, what, seconds=30):
         end = time.monotonic() + seconds
         while what not in self.text:
             assert time.monotonic() < end, self.text
@@ -56,7 +56,7 @@ class Terminal:
         os.write(self.master, keys)
 
     def end(self):
-        code = self.process.wait(timeout=8)
+        code = self.process.wait(timeout=30)
         after = termios.tcgetattr(self.slave)
         os.close(self.slave)
         while select.select([self.master], [], [], 0)[0]:
@@ -118,7 +118,7 @@ def test_suspend_and_resume(runner):
     t = Terminal(runner, PYTHON, "-c", "import time\nprint('up')\ntime.sleep(0.6)\nprint('end')")
     t.until(b"up")
     t.type(b"\x1a")
-    end = time.monotonic() + 8
+    end = time.monotonic() + 30
     pid, status = 0, 0
     while not pid and time.monotonic() < end:
         pid, status = os.waitpid(t.process.pid, os.WUNTRACED | os.WNOHANG)
@@ -177,7 +177,7 @@ def test_terminal_that_goes_away(runner):
     t.until(b"up")
     os.close(t.slave)
     os.close(t.master)
-    assert t.process.wait(timeout=5) != 0
+    assert t.process.wait(timeout=30) != 0
 
 
 def test_an_end_typed_ahead_arrives(runner):
@@ -191,5 +191,5 @@ def test_an_end_typed_ahead_arrives(runner):
 
     with subprocess.Popen(runner.command("cat"), env=runner.env, stdin=slave, stdout=slave, stderr=slave, preexec_fn=own) as run:
         Terminal.started.append(run)
-        assert run.wait(timeout=8) == 0
+        assert run.wait(timeout=30) == 0
     assert os.read(master, 4096).count(b"hello") >= 2

@@ -65,11 +65,11 @@ def _killed_by(signal: int, by_us: bool) -> Optional[str]:
     return "the kernel's OOM killer" if now > before else "somebody outside; nothing points to memory"
 
 
-def _like(ours: Any, original: Any) -> Any:
+def _like(ours: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
     """What functools.wraps() does, without the millisecond of its import at every start of Python."""
     for name in ("__name__", "__qualname__", "__doc__", "__module__"):
         setattr(ours, name, getattr(original, name, None))
-    ours.__wrapped__ = original
+    vars(ours)["__wrapped__"] = original
     return ours
 
 

@@ -123,7 +123,7 @@ def test_out_of_memory_by_a_limit(real, models):
             AutoModelForCausalLM.from_config(config)
     """, FIRSTFIX_LOG="json")
     assert done.returncode == 1
-    assert len(real.events("exception")) == 1 and diagnoses(done)[0]["cause"] == "oom.host", done.stderr
+    assert len(real.events("exception")) == 1 and diagnoses(done)[0]["cause"] == "sys.rlimit-memory", done.stderr
 
 
 def test_runpod_example(real, models):
@@ -184,7 +184,7 @@ def test_fastapi_example(real, models):
     """, MODEL=str(models / "bert"))
     assert done.returncode == 0, done.stderr
     rows = [row for row in real.events("firstfix.phase.end") if row["firstfix.phase"] == "request"]
-    assert [row.get("http.response.status_code") for row in rows] == [200, None, 404, 200]  # its 500 is made outside of us
+    assert [row.get("http.response.status_code") for row in rows] == [200, 500, 404, 200]
     assert [row["firstfix.outcome"] for row in rows] == ["ok", "error", "ok", "ok"]
     assert rows[0]["url.path"] == "/classify" and rows[1]["error.type"] == "KeyError"
     assert real.events("firstfix.phase.begin")[1]["firstfix.request.id"] == "r-1"

@@ -58,11 +58,16 @@ class Middleware:
             await self.app(scope, receive, answer)
 
 
+def _has_its_own(app: object) -> bool:
+    """Gradio's application: its requests are events, and each comes in several calls of HTTP (join the queue, read the stream)."""
+    return type(app).__module__.partition(".")[0] == "gradio"
+
+
 def wrap_call(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
     """Starlette.__call__(), ASGIHandler.__call__(): every application of theirs with the middleware around it."""
     @functools.wraps(original)
     async def __call__(self: Any, scope: Scope, receive: Receive, send: Send) -> None:
-        if row.broken or scope.get("type") != "http":
+        if row.broken or scope.get("type") != "http" or _has_its_own(self):
             await original(self, scope, receive, send)
         else:
             await Middleware(functools.partial(original, self))(scope, receive, send)
