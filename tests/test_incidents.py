@@ -263,3 +263,51 @@ def test_an_incident_says_who_had_asked_for_a_stop(run, tmp_path):
     done = run("incident", "--from", death(tmp_path, how="signal", exit={"signal": 6, "name": "SIGABRT"}, stop_signal=15, stop_sent=sent))
     assert "While stopping, after: SIGTERM from pid 12 (bash)" in done.stderr
     assert json.loads(run("incidents", "show", "last", "--json").stdout)["stop_sent"] == sent
+
+
+def in_order(tmp_path, run, out, err, **turns):
+    """Both streams as the supervisor writes them; turns: [(position, milliseconds)] of each."""
+    tails = []
+    for stream, text in (("stdout", out), ("stderr", err)):
+        (tmp_path / f"{stream}-tail").write_text(text)
+        rows = [f"{at} {ms * 1000000} {1732500000000000000 + ms * 1000000}\n" for at, ms in turns[stream]]
+        (tmp_path / f"{stream}.turns").write_text("from 0\n" + "".join(rows))
+        tails.append({"stream": stream, "path": str(tmp_path / f"{stream}-tail"), "turns": str(tmp_path / f"{stream}.turns")})
+    done = run("incident", "--from", death(tmp_path, tails=tails))
+    said = verdict(done.stdout)
+    return json.loads(run("incidents", "show", said["incident"], "--json").stdout), done.stderr
+
+
+def test_both_streams_stand_in_the_order_of_time(run, tmp_path):
+    out, err = "begin\nhalf a line\nlast\n", "between\nat the end\n"
+    incident, said = in_order(tmp_path, run, out, err, stdout=[(0, 10), (6, 30), (10, 45), (18, 50)], stderr=[(0, 20), (8, 40)])
+    assert incident["tail"]["stdout"] == out and incident["tail"]["stderr"] == err
+    assert [(row["stream"], row["lines"]) for row in incident["tail"]["order"]] == [
+        ("stdout", 1), ("stderr", 1), ("stdout", 1), ("stderr", 1), ("stdout", 1)]
+    shown = said[said.index("Last lines"):]
+    lines = ["begin", "between", "half a line", "at the end", "last"]
+    assert [line.strip() for line in shown.splitlines() if line.strip() in lines] == lines
+
+
+def test_a_masked_line_does_not_shift_the_others(run, tmp_path):
+    key = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n" * 4 + "-----END PRIVATE KEY-----\n"
+    incident, said = in_order(tmp_path, run, "begin\n" + key + "last\n", "between\n", stdout=[(0, 10), (6, 30)], stderr=[(0, 20)])
+    assert "MIIEvQ" not in said + json.dumps(incident)
+    assert {"begin", "between", "last"} <= {line.strip() for line in said.splitlines()}
+
+
+@pytest.mark.parametrize("turns", ["", "from\n1 2 3\n", "from 0\n99999999999999999999 1 1\n5 5\nx\n", "from 18446744073709551615\n0 1 1\n3 0 0\n",
+                                   "from 0\n" + "1 1 1\n" * 5000])
+def test_turns_that_are_damaged_cost_the_order_alone(run, tmp_path, turns):
+    (tmp_path / "damaged").write_text(turns)
+    (tmp_path / "stdout.txt").write_text("one\ntwo\n")
+    tails = [{"stream": stream, "path": str(tmp_path / f"{stream}.txt"), "turns": str(tmp_path / "damaged")} for stream in ("stdout", "stderr")]
+    done = run("incident", "--from", death(tmp_path, tails=tails))
+    assert verdict(done.stdout)["cause"] == "disk.full"
+
+
+def test_a_block_pushed_out_by_the_end_came_before_the_last_words(run, tmp_path):
+    """What a stdout that is no terminal still held is printed by exit(), behind the traceback."""
+    work = "".join(f"Epoch 1: step {n} loss 0.5\n" for n in range(5))
+    incident, said = in_order(tmp_path, run, "starting\n" + work, LOG, stdout=[(0, 10), (9, 41)], stderr=[(0, 40)])
+    assert incident["diagnosis"]["verdict"] == "failed" and incident["diagnosis"]["diagnoses"][0]["cause"] == "disk.full", said

@@ -126,8 +126,8 @@ def test_flood_keeps_the_tail(runner):
     got = runner.python(code, options=["--tail", "16"])
     assert got.returncode == 9 and got.stdout.count(b"\n") == 200000
     assert runner.tail() == got.stdout[-16384:]
-    assert runner.deaths()[0]["tails"][0] | {"path": ""} == {
-        "stream": "stdout", "path": "", "bytes": 16384, "total": len(got.stdout)}
+    assert runner.deaths()[0]["tails"][0] | {"path": "", "turns": ""} == {
+        "stream": "stdout", "path": "", "bytes": 16384, "total": len(got.stdout), "turns": ""}
 
 
 def test_worker_that_closes_its_output(runner):

@@ -1,6 +1,7 @@
 """firstfix run where its state folder is missing, read-only, full, somebody else's or shared: the worker never notices."""
 import json
 import os
+import pathlib
 import subprocess
 import time
 
@@ -121,3 +122,20 @@ def test_old_files_are_removed(runner):
     os.utime(old, (1, 1))
     runner.run("true")
     assert new.exists() and not old.exists()
+
+
+def test_turns_of_two_streams_are_handed_over(runner):
+    code = "import os, sys, time\nfor i in range(6): os.write(1 + i % 2, b'%d\\n' % i); time.sleep(0.1)\nsys.exit(3)"
+    runner.verdict(1, "action=give-up")  # not stored, so that the files stay
+    runner.python(code)
+    [death] = runner.deaths()
+    texts = [(runner.steps / f"tail.1.{i}").read_text().split() for i in range(2)]
+    assert texts == [["0", "2", "4"], ["1", "3", "5"]] and all(tail["turns"].endswith(".turns") for tail in death["tails"])
+    rows = []
+    for tail in death["tails"]:
+        first, *turns = pathlib.Path(tail["turns"]).read_text().splitlines()
+        assert first == "from 0"
+        rows += [(int(mono), int(at), int(epoch), tail["stream"]) for at, mono, epoch in map(str.split, turns)]
+    rows.sort()
+    assert [(row[3], row[1]) for row in rows] == [("stdout", 0), ("stderr", 0), ("stdout", 2), ("stderr", 2), ("stdout", 4), ("stderr", 4)]
+    assert all(abs(row[2] / 1e9 - time.time()) < 60 for row in rows)

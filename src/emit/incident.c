@@ -10,6 +10,7 @@
 #include "emit/diagnosis.h"
 #include "emit/page.h"
 #include "emit/report.h"
+#include "emit/tail.h"
 
 enum { TRACE_LINES = 40, TAIL_LINES = 15, FEW_CHANGES = 8, FRAMES_ALL = 8, FRAMES_LAST = 2, FEW_REQUESTS = 4 };
 
@@ -176,13 +177,15 @@ static void say_trace(struct ff_page *page, const json_t *doc)
 
 static void say_tail(struct ff_page *page, const json_t *doc)
 {
-	const char *tail = ff_json_text(doc, "tail.stderr");
-	if (!tail || !*tail)
-		tail = ff_json_text(doc, "tail.output");
-	if (!tail || !*tail || ff_json_at(doc, "exception.type"))
+	_cleanup_buf_ struct ff_buf tail = {0};
+	if (ff_json_at(doc, "exception.type"))
+		return;
+	ff_tail_in_order(json_object_get(doc, "tail"), &tail);
+	page->out.failed |= tail.failed;
+	if (!tail.n || tail.failed)
 		return;
 	ff_page_section(page, "Last lines of its output");
-	ff_page_box(page, last_lines(tail, TAIL_LINES));
+	ff_page_box(page, last_lines(tail.p, TAIL_LINES));
 }
 
 static void say_value(struct ff_buf *out, const json_t *value)

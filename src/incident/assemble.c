@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/safedir.h"
 #include "diagnose/diagnose.h"
+#include "emit/tail.h"
 #include "host/host.h"
 #include "know/facts_diff.h"
 #include "probe/probe.h"
@@ -16,8 +17,7 @@
 
 enum { DEATH_MAX = 4 << 20, TAIL_MAX = 1 << 20, REPORT_MAX = 64 << 20, COLLECT_MS = 3000, CHANGES_KEPT = 60 };
 
-// We may be root, and the worker not: what is read here was written by our own side or is not read at all.
-static struct ff_error *read_file(const char *path, size_t max, struct ff_buf *ret)
+struct ff_error *ff_incident_read_file(const char *path, size_t max, struct ff_buf *ret)
 {
 	_cleanup_close_ int fd = -1;
 	struct ff_error *err = ff_safe_file_open(path, &fd);
@@ -28,7 +28,7 @@ static struct ff_error *read_json(const char *path, size_t max, const char *sche
 {
 	_cleanup_buf_ struct ff_buf text = {0};
 	_cleanup_json_ json_t *doc = NULL;
-	struct ff_error *err = read_file(path, max, &text);
+	struct ff_error *err = ff_incident_read_file(path, max, &text);
 	if (!err)
 		err = ff_json_parse(path, text.p ? text.p : "", text.n, &doc);
 	const char *found = ff_json_text(doc, "schema");
@@ -72,7 +72,7 @@ static void put_tails(const json_t *death, json_t *incident)
 		_cleanup_buf_ struct ff_buf text = {0};
 		if (!path || !stream || strchr(stream, '.'))
 			continue;
-		_cleanup_error_ struct ff_error *err = read_file(path, TAIL_MAX, &text);
+		_cleanup_error_ struct ff_error *err = ff_incident_read_file(path, TAIL_MAX, &text);
 		char key[64];
 		if (!err && !json_object_get(death, "exit"))
 			put_last_sign(path, incident);
@@ -130,17 +130,15 @@ struct ff_error *ff_incident_log_fd(const struct ff_buf *log, int *ret_fd)
 	return err;
 }
 
-// A tail holds bytes without times, and the time of a write says little: a worker whose stdout is a pipe writes it in blocks,
-// the last one after its traceback. What was printed before a failure came before it, so stdout stands first.
 static struct ff_error *log_of(const json_t *death, const json_t *incident, int *ret_fd)
 {
-	static const char *const streams[] = {"tail.stdout", "tail.output", "tail.stderr"};
-	_cleanup_buf_ struct ff_buf log = {0};
-	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
-		const char *text = ff_json_text(incident, streams[i]);
-		if (text)
-			ff_incident_add_output(&log, text);
-	}
+	_cleanup_buf_ struct ff_buf log = {0}, printed = {0};
+	_cleanup_json_ json_t *tail = ff_incident_tail_as_printed(death, incident);
+	ff_tail_in_order(tail, &printed);
+	if (printed.failed)
+		return &ff_enomem;
+	if (printed.n)
+		ff_incident_add_output(&log, printed.p);
 	ff_incident_add_system_lines(death, &log);
 	return ff_incident_log_fd(&log, ret_fd);
 }
@@ -322,6 +320,7 @@ struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *stor
 	}
 	ff_incident_optional(put_vanished(death, incident));
 	put_tails(death, incident);
+	ff_incident_put_order(death, incident);
 	ff_incident_optional(ff_incident_lanes(death, incident));
 	if (!put_told(store, incident)) {
 		put_facts(death, incident);

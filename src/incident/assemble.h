@@ -11,6 +11,15 @@ void ff_incident_optional(struct ff_error *err);
 /** A log in memory, to be read from its beginning; takes nothing of `log`. */
 struct ff_error *ff_incident_log_fd(const struct ff_buf *log, int *ret_fd);
 
+/** A file of the supervisor's; we may be root, and the worker not: what was not written by our own side is not read. */
+struct ff_error *ff_incident_read_file(const char *path, size_t max, struct ff_buf *ret);
+
+/** `tail.order`: [{stream, lines, at}], how many lines of which stream came when (emit/tail.h). */
+void ff_incident_put_order(const json_t *death, json_t *incident);
+
+/** The tail with the order in which it was printed, for a diagnosis; NULL for none. */
+json_t *ff_incident_tail_as_printed(const json_t *death, const json_t *incident);
+
 /** Append what a worker printed, without our own blocks in it. */
 void ff_incident_add_output(struct ff_buf *log, const char *text);
 

@@ -2,7 +2,8 @@
 //
 // firstfix.incident/1: schema, at, fingerprint, command_key, command, argv, cwd, how, exit, lasted_ms, started_at, ended_at, phase,
 // exception {type, message, frames}, facts {startup, failure}, changed (against the last good start), last_good (bool), events,
-// memory [{at, ...}], tail {stdout, stderr}, diagnosis (firstfix.diagnosis/1), attempts, death (the supervisor's document), title;
+// memory [{at, ...}], tail {stdout, stderr, output, order [{stream, lines, at}]}, diagnosis
+// (firstfix.diagnosis/1), attempts, death (the supervisor's document), title;
 // stop_sent {text, pid, uid, name}: who had asked for a stop;
 // working_on [begin event]: the phases that were open; told [{incident, type,
 // message, shown}]: what it told of itself while it lived; ended_by: id of the incident whose exception ended the process (this one);

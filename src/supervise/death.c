@@ -305,6 +305,25 @@ static void finish_file(struct supervisor *s, bool on_disk, int fd)
 		s->held[s->n_held++] = fd;
 }
 
+// In which order it was printed, beside what was printed on the other stream.
+static void write_turns(
+	struct supervisor *s, struct json_out *j, const struct stream *st, enum place where, uint64_t kept)
+{
+	char name[64], path[512];
+	snprintf(name, sizeof(name), "%s.%d.%.12s.turns", s->run_id, s->worker.attempt, st->tail.stream);
+	if (where == IN_ADVANCE) {
+		if (state_dir_file(&s->dir, DIR_deaths, name, sizeof(path), path))
+			json_text(j, "turns", path);
+		return;
+	}
+	int fd = new_file(s, where != IN_MEMORY, name, sizeof(path), path);
+	if (fd < 0)
+		return;
+	tail_copy_turns(&st->tail, kept, fd);
+	finish_file(s, where != IN_MEMORY, fd);
+	json_text(j, "turns", path);
+}
+
 static int write_tail(struct supervisor *s, struct json_out *j, const struct stream *st, enum place where)
 {
 	char name[64], path[512];
@@ -318,6 +337,7 @@ static int write_tail(struct supervisor *s, struct json_out *j, const struct str
 		json_open(j, NULL, '{');
 		json_text(j, "stream", st->tail.stream);
 		json_text(j, "path", path);
+		write_turns(s, j, st, where, 0);
 		json_close(j, '}');
 		return 0;
 	}
@@ -332,6 +352,7 @@ static int write_tail(struct supervisor *s, struct json_out *j, const struct str
 	json_text(j, "path", path);
 	json_u64(j, "bytes", kept);
 	json_u64(j, "total", st->tail.total);
+	write_turns(s, j, st, where, kept);
 	json_close(j, '}');
 	return error;
 }
@@ -414,7 +435,8 @@ int death_write_in_advance(struct supervisor *s, int fd)
 
 void death_forget(struct supervisor *s)
 {
-	static const char *const ends[] = {"json", "stdout", "stderr", "output"};
+	static const char *const ends[] = {
+		"json", "stdout", "stderr", "output", "stdout.turns", "stderr.turns", "output.turns"};
 	char name[64];
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]) && s->dir.fd[DIR_deaths] >= 0; i++) {
 		snprintf(name, sizeof(name), "%s.%d.%s", s->run_id, s->worker.attempt, ends[i]);

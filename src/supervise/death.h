@@ -21,7 +21,8 @@
 //	cgroup           {"path", "version", "before": {"limit", "current", "peak", "limit_hits", "oom_kill"}, "after": {...}}
 //	oom              [text, ...]: what speaks for the OOM killer; there only when something does
 //	kmsg             [line, ...]: kernel lines since the start that speak of OOM, faults, Xid
-//	tails            [{"stream": "stdout|stderr|output", "path", "bytes", "total"}]: plain files; total is all that was printed
+//	tails            [{"stream": "stdout|stderr|output", "path", "bytes", "total", "turns"}]: plain files; total is all that was
+//			 printed, turns a file that tells in which order the streams were read (tail.h)
 //	orphans          [{"pid", "exit": {...}}]: descendants that died badly while the worker lived
 //	state_dir, lanes the folders; lanes of this run are those of `pids` and of whoever recorded since started_at
 //	pids             [pid, ...]: the worker and the descendants that we saw

@@ -79,21 +79,31 @@ static void tail_name(const char *name, const char *stream, char ret[NAME_LEN])
 	snprintf(ret, NAME_LEN, "%.*s%s", (int)(strlen(name) - strlen("json")), name, stream);
 }
 
-static const char *const streams[] = {"stdout", "stderr", "output"};
+static const char *const streams[] = {"stdout", "stderr", "output"},
+			 *const turns_of[] = {"stdout.turns", "stderr.turns", "output.turns"};
+
+static int new_file(struct supervisor *s, const char *name)
+{
+	return openat(s->dir.fd[DIR_deaths], name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
 
 static void salvage_tails(struct supervisor *s, const char *name)
 {
-	char tail[NAME_LEN];
+	char tail[NAME_LEN], order[NAME_LEN];
 	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
 		tail_name(name, streams[i], tail);
-		int fd =
-			openat(s->dir.fd[DIR_deaths], tail, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		tail_name(name, turns_of[i], order);
+		int fd = new_file(s, tail), turns = fd < 0 ? -1 : new_file(s, order);
 		if (fd < 0)
 			continue;
-		if (tail_salvage(s->dir.fd[DIR_tails], tail, (uint64_t)s->options.tail_kib * 1024, fd))
+		if (tail_salvage(s->dir.fd[DIR_tails], tail, (uint64_t)s->options.tail_kib * 1024, fd, turns)) {
 			unlinkat(s->dir.fd[DIR_deaths], tail, 0);
+			unlinkat(s->dir.fd[DIR_deaths], order, 0);
+		}
 		unlinkat(s->dir.fd[DIR_tails], tail, 0);
 		close(fd);
+		if (turns >= 0)
+			close(turns);
 	}
 }
 
@@ -145,6 +155,8 @@ void open_run_told(struct supervisor *s)
 	if (step_ok(&s->steps[STEP_VANISHED])) {
 		for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
 			tail_name(s->open.told, streams[i], tail);
+			unlinkat(s->dir.fd[DIR_deaths], tail, 0);
+			tail_name(s->open.told, turns_of[i], tail);
 			unlinkat(s->dir.fd[DIR_deaths], tail, 0);
 		}
 		unlinkat(s->dir.fd[DIR_deaths], s->open.told, 0);

@@ -125,8 +125,12 @@ static bool step(struct supervisor *s, struct stream *st)
 	uint64_t room = st->handed ? st->handed : room_of(st);
 	if (!room)
 		return false;
+	uint64_t at = st->tail.total;
 	ssize_t n = fill(st, room);
 	if (n > 0) {
+		if (s->turn != st)
+			tail_turn(&st->tail, at);
+		s->turn = st;
 		if (st->handed) {
 			st->done += (uint64_t)n;
 			st->handed -= (uint64_t)n;
@@ -174,6 +178,7 @@ void stream_start(struct supervisor *s, struct stream *st, int in, bool terminal
 	st->handed = 0;
 	st->grown = false;
 	st->moved_ns = ff_clock_ns();
+	s->turn = NULL;
 	watch_set(s->epoll, &st->in, EPOLLIN);
 }
 

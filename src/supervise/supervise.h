@@ -58,7 +58,7 @@ enum event {
 		N_EVENTS
 };
 
-enum { N_STREAMS = 2, N_HELD = 4, N_ORPHANS = 8, RUN_ID_LEN = 40 };
+enum { N_STREAMS = 2, N_HELD = 6, N_ORPHANS = 8, RUN_ID_LEN = 40 };
 
 #define NS_PER_S UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
@@ -110,9 +110,10 @@ struct supervisor {
 	void (*outer_sigpipe)(int);
 	void (*outer_sigchld)(int);
 	struct stream streams[N_STREAMS];
-	bool one_output;   /**< stdout and stderr are one file: so is the worker's */
-	bool busy;	   /**< small reads in this round: see loop_pace() */
-	uint64_t progress; /**< counts reads of the worker's output */
+	const struct stream *turn; /**< which was read last */
+	bool one_output;	   /**< stdout and stderr are one file: so is the worker's */
+	bool busy;		   /**< small reads in this round: see loop_pace() */
+	uint64_t progress;	   /**< counts reads of the worker's output */
 
 	struct worker worker;
 	struct orphan orphans[N_ORPHANS];

@@ -5,6 +5,7 @@
 // the incident step reads through /proc/PID/fd/N just the same.
 #include "supervise/tail.h"
 
+#include "base/clock.h"
 #include "base/statedir.h"
 #include "supervise/say.h"
 
@@ -80,7 +81,8 @@ int tail_open(struct tail *t, int dir, const char *dir_path, const char *name, c
 		.data = (uint32_t)page,
 		.capacity = capacity,
 		.started = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
-		.pid = getpid()};
+		.pid = getpid(),
+		.started_monotonic = ff_clock_ns()};
 	snprintf(t->stream, sizeof(t->stream), "%s", stream);
 	memcpy(t->head->stream, t->stream, sizeof(t->head->stream));
 	memcpy(t->head->magic, TAIL_MAGIC, sizeof(t->head->magic));
@@ -108,6 +110,31 @@ void tail_commit(struct tail *t, uint64_t n)
 	__atomic_store_n(&t->head->reserved, t->total, __ATOMIC_RELEASE);
 }
 
+void tail_turn(struct tail *t, uint64_t at)
+{
+	uint64_t n = t->head->n_turns;
+	t->head->turns[n % TAIL_TURNS] = (struct tail_turn){at, ff_clock_ns()};
+	__atomic_store_n(&t->head->n_turns, n + 1, __ATOMIC_RELEASE);
+}
+
+static void write_turns(const struct tail_head *h, uint64_t from, int fd)
+{
+	uint64_t n = h->n_turns;
+	if (fd < 0)
+		return;
+	dprintf(fd, "from %llu\n", (unsigned long long)from);
+	for (uint64_t i = n > TAIL_TURNS ? n - TAIL_TURNS : 0; i < n; i++) {
+		const struct tail_turn *turn = &h->turns[i % TAIL_TURNS];
+		dprintf(fd, "%llu %llu %llu\n", (unsigned long long)turn->at, (unsigned long long)turn->monotonic_ns,
+			(unsigned long long)(h->started + (turn->monotonic_ns - h->started_monotonic)));
+	}
+}
+
+void tail_copy_turns(const struct tail *t, uint64_t kept, int fd)
+{
+	write_turns(t->head, t->total - kept, fd);
+}
+
 int tail_rescue(struct tail *t, const void *address)
 {
 	char *map = (char *)t->head;
@@ -118,12 +145,15 @@ int tail_rescue(struct tail *t, const void *address)
 	return mmap(map, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 
-static int copy_ring(int from, const struct tail_head *h, uint64_t most, int to)
+static uint64_t first_kept(const struct tail_head *h, uint64_t most)
+{
+	uint64_t at = h->reserved > h->capacity ? h->reserved - h->capacity : 0;
+	return h->total > most && at < h->total - most ? h->total - most : at;
+}
+
+static int copy_ring(int from, const struct tail_head *h, uint64_t at, int to)
 {
 	char chunk[16384];
-	uint64_t at = h->reserved > h->capacity ? h->reserved - h->capacity : 0;
-	if (h->total > most && at < h->total - most)
-		at = h->total - most;
 	while (at < h->total) {
 		uint64_t pos = at % h->capacity,
 			 n = h->capacity - pos < sizeof(chunk) ? h->capacity - pos : sizeof(chunk);
@@ -136,7 +166,7 @@ static int copy_ring(int from, const struct tail_head *h, uint64_t most, int to)
 	return 0;
 }
 
-int tail_salvage(int dir, const char *name, uint64_t most, int fd)
+int tail_salvage(int dir, const char *name, uint64_t most, int fd, int turns)
 {
 	struct tail_head h;
 	struct stat st;
@@ -152,7 +182,9 @@ int tail_salvage(int dir, const char *name, uint64_t most, int fd)
 			!h.capacity || h.capacity > (uint64_t)st.st_size || h.total > h.reserved))
 		error = -EBADMSG;
 	if (!error)
-		error = copy_ring(from, &h, most, fd);
+		error = copy_ring(from, &h, first_kept(&h, most), fd);
+	if (!error)
+		write_turns(&h, first_kept(&h, most), turns);
 	if (!error)
 		futimens(fd, (struct timespec[]){st.st_atim, st.st_mtim});
 	close(from);

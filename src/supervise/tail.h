@@ -3,6 +3,12 @@
 // The file is a ring: a head of one page, then `capacity` bytes. Reading a worker's pipe goes straight into the mapping,
 // so whatever we have read is in the file the moment it is read, also when we get SIGKILL. Byte number k of the stream
 // stands at data + k % capacity. Readable are the bytes from max(0, reserved - capacity) up to total.
+//
+// Bytes have no times. What can be told is in which order two streams were read: the head keeps the newest turns, each the
+// position at which reading came back to this stream from the other one, and when. As text, beside a tail that was written out:
+//
+//	from 4096				stream position of the plain file's first byte
+//	8192 52113000000123 1732500000000000000	position, monotonic nanoseconds (the order), nanoseconds since the epoch
 #pragma once
 
 #include <stddef.h>
@@ -10,6 +16,13 @@
 #include <sys/uio.h>
 
 #define TAIL_MAGIC "FFTAIL1\n"
+
+enum { TAIL_TURNS = 200 };
+
+/** Reading came to this stream from another one. */
+struct tail_turn {
+	uint64_t at, monotonic_ns;
+};
 
 /** The head of the file; little-endian, as both our architectures are. */
 struct tail_head {
@@ -21,6 +34,9 @@ struct tail_head {
 	uint64_t started;  /**< nanoseconds since the epoch */
 	int32_t pid;	   /**< of the supervisor */
 	char stream[12];   /**< "stdout", "stderr", or "output" when both are one file */
+	uint64_t started_monotonic;
+	uint64_t n_turns; /**< the newest of them are kept */
+	struct tail_turn turns[TAIL_TURNS];
 };
 
 struct tail {
@@ -44,15 +60,21 @@ int tail_pieces(const struct tail *t, uint64_t at, uint64_t n, struct iovec ret[
 void tail_reserve(struct tail *t, uint64_t n);
 void tail_commit(struct tail *t, uint64_t n);
 
+/** The last read, of which the first byte stands at `at`, came after one of another stream. */
+void tail_turn(struct tail *t, uint64_t at);
+
 /** A page of the mapping is gone (the file was cut): go on in memory. True when `address` lay in this tail. */
 int tail_rescue(struct tail *t, const void *address);
 
-/** Write the last `most` bytes of a tail whose supervisor is gone, the file `name` of a folder, to `fd`, and give that its time.
-    0 or -errno: -EBUSY when somebody still writes to it. The file is not trusted. */
-int tail_salvage(int dir, const char *name, uint64_t most, int fd);
+/** Write the last `most` bytes of a tail whose supervisor is gone, the file `name` of a folder, to `fd`, and give that its time;
+    its turns to `turns`, -1 for nowhere. 0 or -errno: -EBUSY when somebody still writes to it. The file is not trusted. */
+int tail_salvage(int dir, const char *name, uint64_t most, int fd, int turns);
 
 /** Write the last `most` bytes to `fd`; *ret says how many there were. 0 or -errno. */
 int tail_copy(const struct tail *t, uint64_t most, int fd, uint64_t *ret);
+
+/** Write the turns of a tail whose last `kept` bytes were copied, as text. */
+void tail_copy_turns(const struct tail *t, uint64_t kept, int fd);
 
 /** The last up to `n` bytes, from the beginning of a line where there is one. Returns how many. */
 size_t tail_last(const struct tail *t, size_t n, char *ret);

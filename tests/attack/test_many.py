@@ -94,6 +94,7 @@ def test_a_run_that_ended_without_a_word(real):
     incident = shown(real)
     assert incident["how"] == "vanished" and incident["tail"]["stderr"] == "and an error\n"
     assert incident["tail"]["stdout"] == f"the last words of {worker}\n" and "last_sign_at" in incident
+    assert [row["stream"] for row in incident["tail"]["order"]] == ["stdout", "stderr"]
     assert not list((real.state / "deaths").iterdir()) and not list((real.state / "tails").iterdir())
     assert b"WITHOUT A WORD" not in real.run("true").stderr, "told once"
 
