@@ -265,6 +265,18 @@ def test_an_incident_says_who_had_asked_for_a_stop(run, tmp_path):
     assert json.loads(run("incidents", "show", "last", "--json").stdout)["stop_sent"] == sent
 
 
+def test_not_to_stop_in_time_is_a_failure_of_its_own(run, tmp_path):
+    sent = {"text": "SIGTERM from pid 12 (bash)", "pid": 12, "uid": 0, "name": "bash"}
+    late = {"how": "stop-timeout", "exit": {"signal": 9, "name": "SIGKILL"}, "stop_signal": 15, "stop_sent": sent,
+            "stop_timeout": {"grace_ms": 10000, "state": "D (disk sleep), nvidia_poll"}}
+    done = run("incident", "--from", death(tmp_path, **late))
+    for line in ("WORKER DID NOT STOP IN TIME", "Killed by: the supervisor, because the time to stop", "SIGTERM from pid 12 (bash)",
+                 "Where it stood: D (disk sleep), nvidia_poll"):
+        assert line in done.stderr, done.stderr
+    run("incident", "--from", death(tmp_path))
+    assert len(json.loads(run("incidents", "--json").stdout)["incidents"]) == 2, "the same words, another failure"
+
+
 def in_order(tmp_path, run, out, err, **turns):
     """Both streams as the supervisor writes them; turns: [(position, milliseconds)] of each."""
     tails = []

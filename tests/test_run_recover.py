@@ -181,6 +181,27 @@ def test_hang_is_reported_with_python_stacks(runner):
     p.communicate()
 
 
+def test_a_worker_that_does_not_stop_is_asked_for_its_stacks(runner):
+    p = runner.start(PYTHON, "-c", "import signal; signal.signal(15, signal.SIG_IGN)\n" + DEADLOCK, "armed", options=["--grace", "1"])
+    assert p.stdout.readline() == b"locked\n"
+    p.terminate()
+    p.communicate(timeout=30)
+    [death] = runner.deaths()
+    assert p.returncode == 137 and death["how"] == "stop-timeout" and death["stop_timeout"]["python_dump"]
+    assert b"in take" in runner.tail(1, 1)
+
+
+def test_a_worker_that_ends_while_its_stacks_are_asked_for_is_no_incident(runner):
+    """The signal that prints the stacks wakes it, and it ends in good order after all."""
+    code = ("import os, signal, sys\nsignal.signal(15, signal.SIG_IGN)\nsignal.signal(12, lambda *_: os._exit(0))\n"
+            "open(os.environ['FIRSTFIX_DIR'] + f'/armed/armed-{os.getpid()}', 'w').write('12')\nprint(flush=True)\nwhile True: signal.pause()")
+    p = runner.start(PYTHON, "-c", code, options=["--grace", "1"])
+    p.stdout.readline()
+    p.terminate()
+    p.communicate(timeout=30)
+    assert p.returncode == 0 and runner.deaths() == []
+
+
 def test_hang_of_an_unarmed_worker_is_ended_without_our_signal(runner):
     (runner.state / "armed").mkdir(parents=True, mode=0o700)
     code = DEADLOCK.replace("if len(sys.argv) > 1:", "if False:")

@@ -69,7 +69,10 @@ def test_worker_that_ignores_sigterm_is_killed_after_grace(runner):
     _, err = p.communicate(timeout=30)
     assert p.returncode == 137 and 0.8 < time.monotonic() - began < 4
     assert f"in time after SIGTERM from pid {os.getpid()} (".encode() in err and b": SIGKILL" in err
-    assert runner.deaths() == []
+    [death] = runner.deaths()
+    assert death["how"] == "stop-timeout" and death["exit"]["name"] == "SIGKILL" and death["stop_signal"] == 15
+    assert death["stop_timeout"]["grace_ms"] == 1000 and death["stop_timeout"]["state"][0] in "SRD"
+    assert death["stop_sent"]["pid"] == os.getpid()
     gone = time.monotonic() + 10
     while os.path.exists(f"/proc/{grandchild}") and time.monotonic() < gone:
         time.sleep(0.01)

@@ -112,6 +112,7 @@ static void say_end(struct ff_page *page, const json_t *doc)
 	else if (how && strcmp(how, "oom-kill") == 0)
 		ff_page_line(page, FF_MARK_FAIL, "Killed by", FF_SPAN("the kernel's OOM killer"));
 	say_text(page, "While stopping, after", ff_json_at(doc, "stop_sent.text"));
+	say_text(page, "Where it stood", ff_json_at(doc, "stop_timeout.state"));
 	say_text(page, "Last sign of life", json_object_get(doc, "last_sign_at"));
 	if (ff_json_int(doc, "lasted_ms", &ms))
 		ff_page_say(page, FF_MARK_NONE, how && strcmp(how, "failure") == 0 ? "After" : "Lived", "%.1f s",

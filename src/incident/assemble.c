@@ -231,6 +231,8 @@ static struct ff_error *put_vanished(const json_t *death, json_t *incident)
 static const char *title_of(const json_t *incident)
 {
 	const char *phase = ff_json_text(incident, "phase"), *how = ff_json_text(incident, "how");
+	if (how && strcmp(how, "stop-timeout") == 0)
+		return "WORKER DID NOT STOP IN TIME";
 	if (phase && strcmp(phase, "model.load") == 0)
 		return "MODEL INITIALIZATION FAILED";
 	if (phase && strcmp(phase, "request") == 0)
@@ -309,7 +311,7 @@ static void find_told(json_t *incident)
 struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *store, json_t **ret)
 {
 	static const char *const copied[] = {"command", "argv", "cwd", "command_key", "how", "exit", "lasted_ms",
-		"started_at", "ended_at", "error", "hang", "stop_sent", "rusage", "cgroup", "attempt"};
+		"started_at", "ended_at", "error", "hang", "stop_timeout", "stop_sent", "rusage", "cgroup", "attempt"};
 	_cleanup_json_ json_t *incident = json_pack("{s:s}", "schema", "firstfix.incident/1");
 	if (!incident)
 		return &ff_enomem;

@@ -123,6 +123,8 @@ struct ff_error *ff_incident_put_killer(const json_t *death, json_t *incident)
 		return NULL;
 	if (is_how(death, "oom-kill"))
 		found = killer("oom-killer", "the kernel's OOM killer", oom ? oom : "");
+	else if (is_how(death, "stop-timeout"))
+		found = killer("supervisor", "the supervisor, because the time to stop (--grace) was over", "");
 	else if (is_how(death, "hang"))
 		found = killer("supervisor", "the supervisor, because it hung", "");
 	else if (oom)

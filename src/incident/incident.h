@@ -4,7 +4,7 @@
 // exception {type, message, frames}, facts {startup, failure}, changed (against the last good start), last_good (bool), events,
 // memory [{at, ...}], tail {stdout, stderr, output, order [{stream, lines, at}]}, diagnosis
 // (firstfix.diagnosis/1), attempts, death (the supervisor's document), title;
-// stop_sent {text, pid, uid, name}: who had asked for a stop;
+// stop_sent {text, pid, uid, name}: who had asked for a stop; stop_timeout {grace_ms, state}: in which it did not end;
 // working_on [begin event]: the phases that were open; told [{incident, type,
 // message, shown}]: what it told of itself while it lived; ended_by: id of the incident whose exception ended the process (this one);
 // of a failure inside a living process also pid, process, worker, run_id, request, model, gpu_memory, sent_by.

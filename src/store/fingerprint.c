@@ -75,10 +75,11 @@ struct ff_error *ff_incident_fingerprint(const json_t *incident, char **ret)
 			add_message(&h, ff_json_text(incident, "exception.message"));
 		add_frames(&h, ff_json_at(incident, "exception.frames"));
 	}
-	if (!cause && !type)
+	const char *how = ff_json_text(incident, "how");
+	// Not to end is a failure of its own, whatever it had said before.
+	if ((!cause && !type) || (how && strcmp(how, "stop-timeout") == 0))
 		add_death(&h, incident);
 	// "exit code 1" of two commands is not the same failure; an exception or a log says itself where it is from.
-	const char *how = ff_json_text(incident, "how");
 	if (!type && !(how && strcmp(how, "log") == 0))
 		add_message(&h, ff_json_text(incident, "command"));
 	char *text = NULL;

@@ -38,9 +38,17 @@ static bool is_crash(int signal)
 		signal == SIGSYS || signal == SIGTRAP;
 }
 
+// It ended only by our SIGKILL.
+static bool is_late(const struct supervisor *s)
+{
+	return s->worker.late && WIFSIGNALED(s->worker.status) && WTERMSIG(s->worker.status) == SIGKILL;
+}
+
 int death_is_incident(const struct supervisor *s)
 {
 	const struct worker *w = &s->worker;
+	if (is_late(s))
+		return true;
 	if (WIFEXITED(w->status) && WEXITSTATUS(w->status) == 0)
 		return false;
 	if (WIFSIGNALED(w->status) && is_crash(WTERMSIG(w->status)))
@@ -62,6 +70,8 @@ static const char *how_of(const struct supervisor *s, bool oom)
 		return "hang";
 	if (oom && was_killed(s))
 		return "oom-kill";
+	if (is_late(s))
+		return "stop-timeout";
 	return WIFSIGNALED(s->worker.status) ? "signal" : "exit";
 }
 
@@ -86,6 +96,8 @@ const char *death_words(const struct supervisor *s)
 	if (is_hang(s))
 		snprintf(words, sizeof(words), "has shown no sign of life for %llu s",
 			(unsigned long long)s->hang.quiet_ms / 1000);
+	else if (is_late(s))
+		snprintf(words, sizeof(words), "did not end within %d s of being told to", s->options.grace_s);
 	else if (WIFSIGNALED(status))
 		snprintf(words, sizeof(words), "was killed by %s%s", death_signal_name(WTERMSIG(status)),
 			WCOREDUMP(status) ? " (core dumped)" : "");
@@ -390,6 +402,8 @@ static int write_document(struct supervisor *s, struct json_out *j, enum place w
 	recovery_write(&s->recovery, j);
 	if (is_hang(s))
 		hang_write(s, j);
+	if (is_late(s))
+		hang_write_late(s, j);
 	json_close(j, '}');
 	int finished = json_finish(j);
 	return error ? error : finished;

@@ -9,8 +9,9 @@
 //	schema, run_id, attempt, attempts_max, recover ("off|env|restart"), on_hopeless ("exit|sleep"), supervisor_version
 //	command          the command line, quoted for a shell	argv  its words		cwd
 //	command_key      16 hexadecimal digits: the same for the same argv and folder
-//	how              "exit" | "signal" | "oom-kill" | "hang" | "preflight" | "not-started" | "vanished": supervisor and worker ended
-//			 without a word; written in advance, so that all of the end is missing, and said by a later run
+//	how              "exit" | "signal" | "oom-kill" | "hang" | "preflight" | "not-started" | "stop-timeout": it was told to stop and
+//			 ended only by our SIGKILL | "vanished": supervisor and worker ended without a word; written in advance,
+//			 so that all of the end is missing, and said by a later run
 //	boot_id, start_time of the kernel and of the worker (field 22 of its stat): whether it still runs
 //	exit             {"code": 1} or {"signal": 11, "name": "SIGSEGV", "core": true}; for a hang only when we ended it
 //	started_at, ended_at, lasted_ms, pid, supervisor_pid
@@ -31,6 +32,7 @@
 //	incident         id of the incident that asked for this attempt
 //	hang             {"quiet_ms", "action": "report|restart|kill", "threads": [{"tid", "name", "state", "wchan", "syscall",
 //			 "stack"}], "python_dump": true when faulthandler was asked to print its stacks (they are in the tail)}
+//	stop_timeout     {"grace_ms", "state": of its main thread at that time, "python_dump": as above}
 //
 // The verdict is text on stdout, one key=value a line, values without newlines; unknown keys are skipped, at most 64 KiB:
 //

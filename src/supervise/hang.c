@@ -81,6 +81,41 @@ uint64_t hang_ask_for_stacks(struct supervisor *s)
 	return s->hang.python_dump ? DUMP_MS : NO_DUMP_MS;
 }
 
+// The text behind "State:" in a status file, NULL when there is none.
+static char *state_in(const char *path, size_t n, char *text)
+{
+	char *state = process_text(path, n, text) ? strstr(text, "\nState:\t") : NULL;
+	if (!state)
+		return NULL;
+	state += strlen("\nState:\t");
+	state[strcspn(state, "\n")] = '\0';
+	return state;
+}
+
+uint64_t hang_look_at_late(struct supervisor *s)
+{
+	char path[64], text[TEXT_MAX], wchan[64];
+	snprintf(path, sizeof(path), "/proc/%d/status", s->worker.pid);
+	const char *state = state_in(path, sizeof(text), text);
+	snprintf(path, sizeof(path), "/proc/%d/wchan", s->worker.pid);
+	bool known = process_text(path, sizeof(wchan), wchan) && strcmp(wchan, "0") != 0;
+	snprintf(s->worker.stood, sizeof(s->worker.stood), "%.24s%s%s", state ? state : "", known ? ", " : "",
+		known ? wchan : "");
+	uint64_t wait_ms = hang_ask_for_stacks(s);
+	return s->hang.python_dump ? wait_ms : 0;
+}
+
+void hang_write_late(const struct supervisor *s, struct json_out *j)
+{
+	json_open(j, "stop_timeout", '{');
+	json_u64(j, "grace_ms", (uint64_t)s->options.grace_s * 1000);
+	if (s->worker.stood[0])
+		json_text(j, "state", s->worker.stood);
+	if (s->hang.python_dump)
+		json_bool(j, "python_dump", true);
+	json_close(j, '}');
+}
+
 void hang_reported(struct supervisor *s)
 {
 	struct hang *h = &s->hang;
@@ -103,9 +138,7 @@ static void write_thread(struct json_out *j, pid_t pid, const char *tid)
 			json_text(j, keys[i], text);
 	}
 	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/status", pid, tid);
-	const char *state = process_text(path, sizeof(text), text) ? strstr(text, "\nState:\t") : NULL;
-	if (state)
-		json_text_n(j, "state", state + strlen("\nState:\t"), strcspn(state + strlen("\nState:\t"), "\n"));
+	json_text(j, "state", state_in(path, sizeof(text), text));
 	json_close(j, '}');
 }
 

@@ -225,14 +225,31 @@ static int tick(struct supervisor *s)
 }
 
 // A worker that prints line by line would wake us for each of them. After a small read we look away for a moment, in
-// which the next lines gather in the pipe; a flood never comes here.
+// which the next lines gather in the pipe; a flood never comes here. The other stream ends that moment: what has gathered
+// until then was printed before what comes there, and is served first.
 static void pace(struct supervisor *s)
 {
 	if (!s->busy)
 		return;
 	s->busy = false;
-	struct pollfd p = {.fd = s->signals.fd, .events = POLLIN};
-	ppoll(&p, 1, &(struct timespec){.tv_nsec = PACE_US * 1000}, NULL);
+	struct pollfd p[1 + N_STREAMS] = {{.fd = s->signals.fd, .events = POLLIN}};
+	for (int i = 0; i < N_STREAMS; i++) {
+		const struct stream *st = &s->streams[i];
+		bool other = s->turn && st != s->turn && st->used && st->in.armed && st->in.events;
+		p[1 + i] = (struct pollfd){.fd = other ? st->in.fd : -1, .events = POLLIN};
+	}
+	ppoll(p, 1 + N_STREAMS, &(struct timespec){.tv_nsec = PACE_US * 1000}, NULL);
+}
+
+static void serve(struct supervisor *s, const struct epoll_event *events, int n)
+{
+	const void *first = s->turn;
+	for (int i = 0; i < 2 * n; i++) {
+		struct watch *w = events[i % n].data.ptr;
+		bool its_turn = first && w->of == first;
+		if (its_turn == (i < n) && w->fd >= 0 && w->armed)
+			w->ready(s, w, events[i % n].events);
+	}
 }
 
 static void drained(struct supervisor *s)
@@ -255,11 +272,7 @@ static void loop(struct supervisor *s)
 		if (s->busy || s->state == ST_DRAINING)
 			timeout = timeout < 0 || timeout > 1 ? 1 : timeout;
 		int n = epoll_wait(s->epoll, events, EVENTS_AT_ONCE, timeout);
-		for (int i = 0; i < n; i++) {
-			struct watch *w = events[i].data.ptr;
-			if (w->fd >= 0 && w->armed)
-				w->ready(s, w, events[i].events);
-		}
+		serve(s, events, n);
 	}
 }
 

@@ -175,7 +175,7 @@ uint64_t recovery_died(struct supervisor *s, const struct step *step)
 	struct recovery *r = &s->recovery;
 	static char text[ANSWER_MAX];
 	struct verdict verdict, *v = NULL;
-	bool crash_loop = !s->worker.good && tally_add(&s->dir, key_of(s));
+	bool crash_loop = !s->worker.good && !s->worker.late && tally_add(&s->dir, key_of(s));
 	if (step) {
 		memcpy(text, step->text, step->n);
 		v = verdict_read(text, step->n, &verdict) ? &verdict : NULL;

@@ -280,6 +280,14 @@ static void stop_hung(struct supervisor *s)
 static void grace_over(struct supervisor *s)
 {
 	char asked[128];
+	if (!s->worker.killed && !s->worker.late) {
+		s->worker.late = true;
+		uint64_t wait_ms = hang_look_at_late(s);
+		if (wait_ms) {
+			enter(s, ST_STOPPING, wait_ms);
+			return;
+		}
+	}
 	death_stop_words(s, sizeof(asked), asked);
 	say("%s did not end in time after %s: SIGKILL", s->options.argv[0], asked);
 	s->worker.killed = true;

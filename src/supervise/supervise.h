@@ -86,6 +86,8 @@ struct worker {
 	int stop_signal;	 /**< the first stop signal that was forwarded to it, 0 for none */
 	struct stop_sender stop; /**< of that signal */
 	bool killed;		 /**< we ended it: grace was over, or it hung */
+	bool late;		 /**< it did not end within the grace time of a stop */
+	char stood[96];		 /**< where its main thread was then: "S (sleeping), futex_wait_queue" */
 };
 
 /** A process that was not our worker, came to us as an orphan and died badly. */
