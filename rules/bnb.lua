@@ -13,6 +13,14 @@ local function shipped_versions(f)
   return shipped
 end
 
+local function dotted(number) return number:sub(1, -2) .. "." .. number:sub(-1) end
+
+local function ships(list)
+  local names = {}
+  for i, number in ipairs(list) do names[i] = dotted(number) end
+  return "It ships libraries for CUDA " .. table.concat(names, ", ") .. "."
+end
+
 -- The shipped version to use: torch's own, else the nearest to what is asked for of the same major version, lower ones
 -- first.
 local function nearest(shipped, own, asked)
@@ -151,11 +159,11 @@ rule {
     local fits = nearest(shipped, cuda_number(f"torch.cuda"), asked)
     local why = {}
     local bnb = f.pkg"bitsandbytes"
-    if asked then why[#why + 1] = ("bitsandbytes%s looks for libbitsandbytes_cuda%s.so, and %s."):format(bnb and " "
-      .. bnb or "", asked,
+    if asked then why[#why + 1] = ("bitsandbytes%s looks for its library of CUDA %s, and %s."):format(bnb and " "
+      .. bnb or "", dotted(asked),
         #shipped > 0 and "the installed package does not ship it" or "did not find it")
     else why[#why + 1] = "bitsandbytes loaded no CUDA library." end
-    if #shipped > 0 then why[#why + 1] = "It ships: " .. table.concat(shipped, ", ") .. "." end
+    if #shipped > 0 then why[#why + 1] = ships(shipped) end
     local fixes = {}
     local override_works = not bnb or version.matches(bnb, ">=0.41") ~= false
     if fits and override_works and not log.windows then
@@ -187,7 +195,7 @@ rule {
     end
     fixes[#fixes + 1] = upgrade(f"torch.cuda")
     return {confidence = 0.95, why = {("bitsandbytes will look for %s and does not find it."):format(wanted),
-      #shipped > 0 and "It ships: " .. table.concat(shipped, ", ") .. "." or "It ships no CUDA library."},
+      #shipped > 0 and ships(shipped) or "It ships no CUDA library."},
       fixes = fixes}
   end,
   doc = {looks = "'Required library version not found: libbitsandbytes_cudaXXX.so', 'CUDA Setup failed despite GPU "

@@ -80,7 +80,7 @@ rule {
             .. "has cuDNN's)."},
           {code = true, kind = "pip:package", say = "Or install a prebuilt wheel of what is built."}}}
     end
-    return {why = {"The linker does not find lib{library}.so: the toolkit that CUDA_HOME names has no development "
+    return {why = {"The linker does not find -l{library}: the toolkit that CUDA_HOME names has no development "
       .. "libraries (often a conda environment with nvcc alone), or they lie elsewhere.",
       "CUDA_HOME is {fact:env.CUDA_HOME}."}}
   end,

@@ -44,9 +44,11 @@ local function numbers(text, f)
   for name, patterns in pairs(wordings) do
     for _, pattern in ipairs(patterns) do m[name] = m[name] or bytes(text:match(pattern)) end
   end
+  m.told = {}
+  for name in pairs(wordings) do m.told[name] = m[name] end
   if not m.total and m.ask and #f.gpus() == 1 then m.total = f"gpus.0.memory.total" or nil end
   for _, name in ipairs{"ours", "allocated", "reserved", "idle", "free"} do -- WSL counts below zero: 17179869173 GiB
-    if m.total and m[name] and m[name] > 1.02 * m.total then m[name] = nil end
+    if m.total and m[name] and m[name] > 1.02 * m.total then m[name], m.told[name] = nil, nil end
   end
   local others
   others, m.processes, m.pid = listed(text, m.total)
@@ -63,17 +65,25 @@ local function numbers(text, f)
   return m
 end
 
-local function describe(m)
+local NAMES = {{"total", "total"}, {"ours", "this process"}, {"allocated", "allocated"}, {"reserved", "reserved"},
+  {"idle", "reserved but unallocated"}, {"free", "free"}, {"ask", "asked for"}}
+
+-- Only what the message itself says.
+local function described(m)
   local out = {}
-  local function say(name, n) out[#out + 1] = n and name .. " " .. gib(n) or nil end
-  say("total", m.total)
-  say("this process", m.ours)
-  say("allocated by torch", m.allocated)
-  say("reserved but unallocated", m.idle)
-  if m.foreign and m.foreign > 0.3 * G then say("others", m.foreign) end
-  say("free", m.free)
-  say("asked for", m.ask)
-  return table.concat(out, ", ") .. "."
+  for _, row in ipairs(NAMES) do out[#out + 1] = m.told[row[1]] and row[2] .. " " .. gib(m.told[row[1]]) or nil end
+  return #out > 0 and "The message's own numbers: " .. table.concat(out, ", ") .. "." or nil
+end
+
+-- What of the GPU is neither free nor this process's, as far as the message says what that holds; and what it is computed from.
+local function held_elsewhere(m)
+  local mine = m.told.ours or m.told.reserved or m.told.allocated
+  if not (m.foreign and m.foreign > 0.3 * G and m.told.total and m.told.free and mine) then return nil end
+  local of = {m.told.total, m.told.free, mine, not m.told.ours and not m.told.reserved and m.told.idle or nil}
+  local rest = of[1] - of[2] - of[3] - (of[4] or 0)
+  if rest <= 0.3 * G then return nil end
+  local whose = m.told.ours and "this process's" or "reserved by this process's torch"
+  return ("%s are neither free nor %s."):format(gib(rest), whose), {value = rest, of = of}
 end
 
 local function loading(log)
@@ -549,20 +559,24 @@ local function decide(log, f)
 end
 
 local function explained(cause, m, f, log, event)
-  local why = {texts[cause] or beside_weights(log, event)}
+  local why, computed = {texts[cause] or beside_weights(log, event)}, {}
   if cause == "oom.fragmentation" and refused_beside_room(m) then
     why[1] = "More is free than was asked for: it lies in pieces, or a limit refused it (a share set for this process)."
   end
   local function add(holds, text, ...)
     if holds then why[#why + 1] = text:format(...) end
   end
-  if m.total or m.allocated then add(true, "The message's own numbers: %s", describe(m)) end
+  why[#why + 1] = described(m)
+  local elsewhere, sum = held_elsewhere(m)
+  why[#why + 1], computed[#computed + 1] = elsewhere, sum
   add(cause == "oom.other-process" and m.pid, "Process %s holds most of it (its number on the host).", m.pid)
   add(cause ~= "oom.fragmentation" and m.idle and m.idle < 0.4 * G, "Fragmentation is ruled out, whatever the message "
     .. "says of allocator settings: almost nothing is reserved but unallocated.")
-  if outside_torch(m) then
+  if outside_torch(m) and m.told.ours then
     add(true, "%s of this process are held outside torch, by the pool of an engine or another framework.",
       gib(m.ours - m.reserved))
+    computed[#computed + 1] = {value = m.ours - m.reserved, of = {m.ours, m.told.reserved or m.told.allocated,
+      not m.told.reserved and m.told.idle or nil}}
   end
   local repo = model_of(f, log)
   local weights = cause == "oom.model-too-big" and weights_of(repo)
@@ -570,7 +584,8 @@ local function explained(cause, m, f, log, event)
   if weights then add(true, "The weights of %s take %s%s.", repo.name, least, gib(weights)) end
   local token = cause == "oom.activation" and repo and type(repo.config) == "table" and know.kv_bytes(repo.config)
   if token then add(true, "1,000 tokens of context take %.2f GiB of KV cache in 16 bits.", 1000 * token / G) end
-  return why
+  if token then computed[#computed + 1] = {value = 1000 * token, of = {1000, token}} end
+  return why, computed
 end
 
 local function judge(wanted)
@@ -583,7 +598,8 @@ local function judge(wanted)
     for name, value in pairs(m) do
       if type(value) == "number" and name ~= "processes" then shown[name] = math.floor(value) end
     end
-    return {hit = hit, confidence = confidence, why = explained(cause, m, f, log, hit.event), values = shown,
+    local why, computed = explained(cause, m, f, log, hit.event)
+    return {hit = hit, confidence = confidence, why = why, computed = computed, values = shown,
       fixes = fixes_for[cause](f, log, m, hit.event)}
   end
 end

@@ -321,8 +321,8 @@ rule {
     if log.not_package then
       local name = log.not_package.file .. ".py"
       return {hit = log.not_package, confidence = 0.86, title = "an own file shadows a package",
-        why = ("A single file %s is imported where a package of that name was meant: it comes first on the search "
-          .. "path."):format(name),
+        why = ("A single file of the name %s is imported where a package was meant: it comes first on the search "
+          .. "path."):format(log.not_package.file),
         fixes = {{move = name, kind = "code", to = "my_" .. name,
           say = "Rename " .. name .. " (and remove its __pycache__), so that the package is found."}}}
     end

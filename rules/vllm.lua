@@ -125,7 +125,7 @@ rule {
       "After the weights are loaded, too little GPU memory is left for the KV cache.",
       "The context of {len} tokens does not fit; {fits} do.",
       "{need} GiB are needed for one request of full length, {have} GiB are there.",
-      share and ("A share of %.2f of the GPU would hold it."):format(share) or nil}, fixes = cache_fixes(f, log,
+      share and "A larger share of the GPU would hold it." or nil}, fixes = cache_fixes(f, log,
         engine)}
   end,
   doc = {

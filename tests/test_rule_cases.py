@@ -14,6 +14,9 @@ A file holds many cases, each begun by `== log NAME`:
 `expect` is one JSON object: cause (or "none"), and optionally fix (kind of the first fix), why (text that must stand in it),
 confidence_min, confidence_max, command (text that must stand in the first fix's command), tried (what the first fix's trial on
 the facts showed), also (a cause that must stand behind the first), severity.
+
+In every case each sentence of `why` must rest on something: a number, version, path, name or quotation that no line, fact or table
+holds and the rule did not compute from those fails the case.
 """
 import json
 import pathlib
@@ -66,6 +69,9 @@ def explain(firstfix, log, facts, tmp_path):
 @pytest.mark.parametrize("file, name, log, facts, want", CASES, ids=[f"{c[0]}: {c[1]}" for c in CASES])
 def test_case(file, name, log, facts, want, firstfix, tmp_path):
     found = explain(firstfix, log, facts, tmp_path)
+    unsupported = [(d["rule"], g) for d in found for g in d["grounds"] if "unsupported" in g]
+    assert not unsupported, "a sentence claims what no line, fact or table holds"
+    assert all(g["on"] for d in found for g in d["grounds"])
     if want["cause"] == "none":
         assert not found, [d["cause"] for d in found]
         return

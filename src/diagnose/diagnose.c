@@ -4,7 +4,7 @@
 #include "diagnose/diagnose.h"
 
 #include "base/str.h"
-#include "diagnose/finding.h"
+#include "diagnose/grounds.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -89,13 +89,13 @@ static json_t *diagnosis_of(const struct ff_rules *rules, const struct ff_findin
 	const struct ff_rule *rule = ff_rules_at(rules, f->rule);
 	const char *title = ff_json_text(f->answer, "title"), *severity = ff_json_text(f->answer, "severity");
 	null_for_unset(json_object_get(f->answer, "evidence"));
-	json_t *d = json_pack("{s:s, s:s, s:f, s:s, s:O*, s:O*, s:O*, s:s}", "cause", rule->cause, "title",
+	json_t *d = json_pack("{s:s, s:s, s:f, s:s, s:O*, s:O*, s:O*, s:O*, s:s}", "cause", rule->cause, "title",
 		title ? title : rule->title, "confidence", f->confidence, "severity",
 		severity		? severity
 			: rule->warning ? "warning"
 					: "error",
-		"why", json_object_get(f->answer, "why"), "evidence", json_object_get(f->answer, "evidence"), "fixes",
-		json_object_get(f->answer, "fixes"), "rule", rule->id);
+		"why", json_object_get(f->answer, "why"), "grounds", json_object_get(f->answer, "grounds"), "evidence",
+		json_object_get(f->answer, "evidence"), "fixes", json_object_get(f->answer, "fixes"), "rule", rule->id);
 	json_t *needs = json_object_get(f->answer, "needs"), *values = json_object_get(f->answer, "values");
 	if (json_array_size(needs))
 		json_object_set(d, "would_decide", needs);
@@ -121,6 +121,21 @@ static json_t *fatal_exception(const struct ff_events *events)
 	const char *said = e->message + strspn(e->message, " \t\n");
 	return json_pack("{s:o, s:o, s:I, s:o}", "type", ff_json_string(e->qualified, strlen(e->qualified)), "message",
 		ff_json_string(said, strlen(said)), "log", (json_int_t)e->last, "frames", frames);
+}
+
+static struct ff_error *ground_all(const struct ff_rules *rules, const struct ff_scan *scan, const json_t *facts,
+	const struct ff_findings *findings)
+{
+	struct ff_error *err = NULL;
+	for (size_t i = 0; i < findings->n && !err; i++) {
+		json_t *grounds = NULL;
+		if (findings->list[i].dropped)
+			continue;
+		err = ff_finding_grounds(rules, scan, facts, &findings->list[i], &grounds);
+		if (!err && json_object_set_new(findings->list[i].answer, "grounds", grounds) < 0)
+			err = &ff_enomem;
+	}
+	return err;
 }
 
 static json_t *document_of(const struct ff_rules *rules, const struct ff_findings *findings, json_t *broken)
@@ -190,6 +205,9 @@ struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
 	const struct ff_ground ground = {.facts = facts, .said = said};
 	if (!err)
 		err = judge(o, &ground, rules, scan, &findings, broken);
+	if (err)
+		return err;
+	err = ground_all(rules, scan, facts, &findings);
 	if (err)
 		return err;
 	json_t *doc = document_of(rules, &findings, broken);

@@ -116,6 +116,16 @@ static bool names_release(const json_t *fixes)
 	return ff_json_text(fixes, "0.install") && ff_json_text(fixes, "0.need");
 }
 
+// What the check read and computed is what the joined text rests on too.
+static struct ff_error *join_under(json_t *said, const json_t *check, const char *key)
+{
+	json_t *more = json_object_get(check, key);
+	if (!more)
+		return NULL;
+	_cleanup_json_ json_t *copy = json_pack("{s:o}", key, json_deep_copy(more));
+	return copy ? ff_json_merge(said, copy) : &ff_enomem;
+}
+
 // The check's fixes are written from what is there; the log's may be general. One that can be run stands first.
 static struct ff_error *merge(struct ff_finding *said, const struct ff_finding *check)
 {
@@ -132,6 +142,12 @@ static struct ff_error *merge(struct ff_finding *said, const struct ff_finding *
 		json_object_set_new(
 			said->answer, "why", why && *why ? json_sprintf("%s %s", why, facts) : json_string(facts)) < 0)
 		return &ff_enomem;
+	const char *const both[] = {"read", "computed"};
+	for (size_t i = 0; i < sizeof(both) / sizeof(*both); i++) {
+		struct ff_error *err = join_under(said->answer, check->answer, both[i]);
+		if (err)
+			return err;
+	}
 	said->confirmed = true;
 	said->by = check->rule;
 	if (check->confidence > said->confidence)

@@ -16,6 +16,31 @@ local function normal(name) -- PEP 503
   return (name:lower():gsub([[[-_.]+]], "-"))
 end
 
+-- What the rule that is asked now has read: paths of facts, and what tables answered. Its sentences may rest on nothing else.
+local read
+
+local function begin_reading() read = {facts = {}, tables = {}, seen = {}} end
+
+local function note(path)
+  if read and not read.seen[path] then
+    read.seen[path] = true
+    read.facts[#read.facts + 1] = path
+  end
+end
+
+local function note_answer(name, ...)
+  if read and ... ~= nil then
+    local answers = read.tables[name] or {}
+    read.tables[name] = answers
+    answers[#answers + 1] = {...}
+  end
+  return ...
+end
+
+for name, ask in pairs(know) do
+  know[name] = function(...) return note_answer(name, ask(...)) end
+end
+
 local function set_of(list)
   local set = {}
   for _, name in ipairs(type(list) == "table" and list or {}) do set[name] = true end
@@ -31,6 +56,7 @@ local function facts(doc)
   local f = {doc = doc}
   -- version of a package; false when it is certainly not installed
   function f.pkg(name)
+    note("python.packages." .. name .. ".version")
     local entry = packages[normal(name)]
     local version = entry and entry.version or get(doc, normal(name):gsub("-", "_") .. ".version")
     if version then return version end
@@ -39,6 +65,7 @@ local function facts(doc)
   end
   -- an environment variable; false when it is certainly not set
   function f.env(name)
+    note("env." .. name)
     local value = type(doc.env) == "table" and doc.env[name]
     if type(value) == "table" then return "(masked)" end
     if type(value) == "string" then return value end
@@ -47,12 +74,14 @@ local function facts(doc)
   end
   -- why a probe has no fact: the text of its first miss of this kind ("timeout", "crash", "denied", ...)
   function f.miss(probe, kind)
+    note("errors")
     for _, e in ipairs(type(doc.errors) == "table" and doc.errors or {}) do
       if type(e) == "table" and e.probe == probe and e.kind == kind and type(e.text) == "string" then return e.text end
     end
     return nil
   end
   function f.gpus()
+    note("gpus")
     return type(doc.gpus) == "table" and doc.gpus or {}
   end
   -- compute capabilities of all GPUs; by the table of names where a GPU's own answer is missing
@@ -64,7 +93,10 @@ local function facts(doc)
     end
     return list
   end
-  return setmetatable(f, {__call = function(_, path) return get(doc, path) end})
+  return setmetatable(f, {__call = function(_, path)
+    note(path)
+    return get(doc, path)
+  end})
 end
 
 local methods = {}
@@ -264,6 +296,7 @@ local function finding(rule, answer, hit, captures, f, log)
     title = r.title, confidence = r.confidence or rule.confidence or 0.7, why = sentences(r.why or rule.why or "", captures, f),
     fixes = fixes_of(r.fixes or rule.fixes, captures, f, log), evidence = evidence, needs = needs, severity = r.severity,
     event = hit and hit.event.index, line = hit and hit.line, values = r.values,
+    computed = r.computed, read = {facts = read.facts, tables = read.tables},
   }
 end
 
@@ -278,6 +311,7 @@ local function silenced(rule, log)
 end
 
 local function evaluate(rule, raw, events, f)
+  begin_reading()
   local log, speaking = log_of(raw, events)
   local hit = best(speaking)
   if not hit or silenced(rule, log) then return nil end
@@ -298,6 +332,7 @@ local function evaluate(rule, raw, events, f)
 end
 
 local function check(rule, f)
+  begin_reading()
   local answer = rule.check(f)
   if not answer then return nil end
   return finding(rule, answer, nil, {}, f, nil)
@@ -305,6 +340,7 @@ end
 
 -- A run that was ended from outside; `hit` is the line that says so.
 local function ended(rule, hit, f)
+  begin_reading()
   hit.event = {}
   return finding(rule, true, hit, {text = hit.text}, f, nil)
 end
