@@ -131,7 +131,8 @@ rule {
     local name, need, have = read_request(f, hit)
     if not name or not need or skew_cause(name) ~= "hf" then return nil end
     return {hit = hit, confidence = 0.82,
-      why = {("The message asks for a %s that is %s."):format(name, need), have and ("Installed is %s."):format(have) or nil},
+      why = {("The message asks for a %s that is %s."):format(name, need),
+        have and ("Installed is %s."):format(have) or nil},
       fixes = {
         {install = name, need = need,
           say = ("Install a release of %s within what the message asks for."):format(name)}}}

@@ -5,8 +5,7 @@ local unit = {B = 1, bytes = 1, KiB = 1 << 10, MiB = 1 << 20, GiB = 1 << 30, TiB
 local G = unit.GiB
 
 local function bytes(text)
-  if not text then return nil end
-  local n, u = text:match[[([\d.]+)\s*([KMGT]?i?B|bytes)]]
+  local n, u = (text or ""):match[[([\d.]+)\s*([KMGT]?i?B|bytes)]]
   return n and tonumber(n) * (unit[u] or 1) or nil
 end
 
@@ -52,8 +51,8 @@ local function numbers(text, f)
   end
   local others
   others, m.processes, m.pid = listed(text, m.total)
-  if m.reserved and m.allocated and not m.idle then m.idle = m.reserved - m.allocated end
-  if m.allocated and m.idle and not m.reserved then m.reserved = m.allocated + m.idle end
+  if m.reserved and m.allocated then m.idle = m.idle or m.reserved - m.allocated end
+  if m.allocated and m.idle then m.reserved = m.reserved or m.allocated + m.idle end
   local mine = m.ours or (m.reserved or m.allocated) and (m.reserved or m.allocated) + 0.5 * G -- context
   -- Where a container hides the numbers of processes, ours is listed like another's. A list of one is us.
   if m.processes == 1 and not m.ours and others >= (m.reserved or 0) then
@@ -75,15 +74,15 @@ local function described(m)
   return #out > 0 and "The message's own numbers: " .. table.concat(out, ", ") .. "." or nil
 end
 
--- What of the GPU is neither free nor this process's, as far as the message says what that holds; and what it is computed from.
+-- What of the GPU is neither free nor this process's, as far as the message tells; and what it is computed from.
 local function held_elsewhere(m)
-  local mine = m.told.ours or m.told.reserved or m.told.allocated
-  if not (m.foreign and m.foreign > 0.3 * G and m.told.total and m.told.free and mine) then return nil end
-  local of = {m.told.total, m.told.free, mine, not m.told.ours and not m.told.reserved and m.told.idle or nil}
+  local told, least = m.told, 0.3 * G
+  local mine = told.ours or told.reserved or told.allocated
+  if not (m.foreign and m.foreign > least and told.total and told.free and mine) then return nil end
+  local of = {told.total, told.free, mine, not told.ours and not told.reserved and told.idle or nil}
   local rest = of[1] - of[2] - of[3] - (of[4] or 0)
-  if rest <= 0.3 * G then return nil end
-  local whose = m.told.ours and "this process's" or "reserved by this process's torch"
-  return ("%s are neither free nor %s."):format(gib(rest), whose), {value = rest, of = of}
+  return rest > least and ("%s are neither free nor %s."):format(gib(rest), told.ours and "this process's"
+    or "reserved by this process's torch") or nil, {value = rest, of = of}
 end
 
 local function loading(log)
@@ -128,9 +127,7 @@ local function as_while_loading(m)
 end
 
 -- An engine's pool, a second framework: memory of this process that torch does not know.
-local function outside_torch(m)
-  return m.ours and m.reserved and m.total and m.ours - m.reserved > 0.4 * m.total
-end
+local function outside_torch(m) return m.ours and m.reserved and m.total and m.ours - m.reserved > 0.4 * m.total end
 
 -- Reserved and unallocated: enough for what was asked, or together with what is free, were it in one piece.
 local function in_pieces(m)
@@ -184,7 +181,7 @@ local texts = {
   ["oom.leak"] = "Memory filled up over time: something keeps tensors (history, caches, graphs) between requests.",
 }
 
--- What is said of what is computed: that the weights are there only where a line or a frame shows it.
+-- That the weights are there is said only where a line or a frame shows it.
 local function beside_weights(log, event)
   local computes = tail(event, [[ (?:forward|backward|generate|_sample|decode|encode|sample|step|training_step|]]
     .. [[capture\w*)$]])
@@ -193,8 +190,6 @@ local function beside_weights(log, event)
   end
   return "The GPU is full when more is asked for: mostly by what is computed (KV cache, activations, batch, length)."
 end
-
--- ---- what the model takes, by its files or its shape ----
 
 -- The model that the log names, or the only one in the cache.
 local function model_of(f, log)
@@ -216,10 +211,6 @@ local function weights_of(repo)
   local small = not config.quantization_bits and know.least_weights(config, "nf4") or nil
   return whole, small
 end
-
-local function memory_of(m, f) return m.total or f"gpus.0.memory.total" or nil end
-
--- ---- fixes ----
 
 -- Who runs there; how a setting is spelt depends on it. Nil for a program of the user's own.
 local function engine_of(log)
@@ -285,6 +276,7 @@ local function other_process(f)
   return index and {elsewhere, ended, waited} or {ended, waited}
 end
 
+local PAINTS = {comfyui = true, a1111 = true, diffusers = true}
 local SHARES = {vllm = true, sglang = true, tgi = true, lmdeploy = true, ["tensorrt-llm"] = true}
 local function fragmentation(f, log)
   local name = version.matches(f.pkg"torch" or "", ">=2.10") and "PYTORCH_ALLOC_CONF" or "PYTORCH_CUDA_ALLOC_CONF"
@@ -315,7 +307,7 @@ end
 local function too_big(f, log, m)
   local engine = engine_of(log)
   if log.ggml or log.ggml_weights or log.ollama or log.llama then return ggml_too_big(f, log) end
-  local gpus, total = #f.gpus(), memory_of(m, f)
+  local gpus, total = #f.gpus(), m.total or f"gpus.0.memory.total" or nil
   local weights, small = weights_of(model_of(f, log))
   local split = gpus > 1 and gpus_needed(weights, total, gpus)
   local fits = small and total and small < 0.83 * total
@@ -334,14 +326,14 @@ local function too_big(f, log, m)
   return {quant, over, offload, bigger}
 end
 
+local function lower(engine, setting, say, value, kind)
+  return {flag = setting, value = value, toward = "lower", engine = engine, say = say, kind = kind}
+end
+
 local function leak()
   return {{code = true, say = "Find what is kept from request to request (chat history, outputs on the GPU, graphs "
       .. "without no_grad) and let it go; torch.cuda.memory_summary() between requests shows it."},
     {restart = "process", say = "Until then, restart the worker before it is full."}}
-end
-
-local function lower(engine, setting, say, value, kind)
-  return {flag = setting, value = value, toward = "lower", engine = engine, say = say, kind = kind}
 end
 
 -- Who runs there, the first that fits: what to lower, and by how much.
@@ -414,7 +406,6 @@ local function pictures(engine)
     {code = true, kind = "param:batch_size", say = "Or ask for smaller or fewer pictures at once."}}
 end
 
-local PAINTS = {comfyui = true, a1111 = true, diffusers = true}
 local function activation(f, log, m, event)
   local engine = engine_of(log)
   for _, runner in ipairs(runners) do
@@ -442,10 +433,8 @@ local function activation(f, log, m, event)
   return {smaller, again}
 end
 
-local fixes_for = {
-  ["oom.other-process"] = other_process, ["oom.fragmentation"] = fragmentation, ["oom.model-too-big"] = too_big,
-  ["oom.activation"] = activation, ["oom.leak"] = leak,
-}
+local fixes_for = {["oom.other-process"] = other_process, ["oom.fragmentation"] = fragmentation,
+  ["oom.model-too-big"] = too_big, ["oom.activation"] = activation, ["oom.leak"] = leak}
 
 local oom_signatures = {
   torch = [[(?:(?:CUDA|HIP|XPU|MPS backend) out of memory\.? (?:Tried to allocate|\(MPS allocated)|]]
@@ -520,14 +509,13 @@ end
 
 -- Without torch's numbers: the frames, and what the facts say of free memory.
 local function without_numbers(log, f, event)
-  local cause, confidence = "oom.activation", 0.6
-  if moves_weights(log, event) or loading(log) then cause, confidence = "oom.model-too-big", 0.72 end
   for _, gpu in ipairs(f.gpus()) do
     local memory = gpu.memory or {}
     local held = memory.free and memory.total and memory.free < 0.5 * memory.total
     if held and not training(log) then return "oom.other-process", 0.6 end
   end
-  return cause, confidence
+  if moves_weights(log, event) or loading(log) then return "oom.model-too-big", 0.72 end
+  return "oom.activation", 0.6
 end
 
 -- What kinds of message decide by themselves; the others by their numbers and frames.
@@ -567,16 +555,14 @@ local function explained(cause, m, f, log, event)
     if holds then why[#why + 1] = text:format(...) end
   end
   why[#why + 1] = described(m)
-  local elsewhere, sum = held_elsewhere(m)
-  why[#why + 1], computed[#computed + 1] = elsewhere, sum
+  why[#why + 1], computed[#computed + 1] = held_elsewhere(m)
   add(cause == "oom.other-process" and m.pid, "Process %s holds most of it (its number on the host).", m.pid)
   add(cause ~= "oom.fragmentation" and m.idle and m.idle < 0.4 * G, "Fragmentation is ruled out, whatever the message "
     .. "says of allocator settings: almost nothing is reserved but unallocated.")
-  if outside_torch(m) and m.told.ours then
-    add(true, "%s of this process are held outside torch, by the pool of an engine or another framework.",
-      gib(m.ours - m.reserved))
-    computed[#computed + 1] = {value = m.ours - m.reserved, of = {m.ours, m.told.reserved or m.told.allocated,
-      not m.told.reserved and m.told.idle or nil}}
+  local outside = outside_torch(m) and m.told.ours and m.ours - m.reserved
+  if outside then
+    add(true, "%s of this process are held outside torch, by an engine's pool or another framework.", gib(outside))
+    computed[#computed + 1] = {value = outside, of = {m.ours, m.allocated, not m.told.reserved and m.told.idle or nil}}
   end
   local repo = model_of(f, log)
   local weights = cause == "oom.model-too-big" and weights_of(repo)
@@ -595,9 +581,7 @@ local function judge(wanted)
     if cause ~= wanted then return nil end
     m = m or numbers(hit.event.message or hit.text, f)
     local shown = {}
-    for name, value in pairs(m) do
-      if type(value) == "number" and name ~= "processes" then shown[name] = math.floor(value) end
-    end
+    for name, n in pairs(m) do shown[name] = type(n) == "number" and name ~= "processes" and math.floor(n) or nil end
     local why, computed = explained(cause, m, f, log, hit.event)
     return {hit = hit, confidence = confidence, why = why, computed = computed, values = shown,
       fixes = fixes_for[cause](f, log, m, hit.event)}
