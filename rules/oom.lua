@@ -56,7 +56,7 @@ local function numbers(text, f)
   local mine = m.ours or (m.reserved or m.allocated) and (m.reserved or m.allocated) + 0.5 * G -- context
   -- Where a container hides the numbers of processes, ours is listed like another's. A list of one is us.
   if m.processes == 1 and not m.ours and others >= (m.reserved or 0) then
-    mine, others, m.pid = others, 0, nil
+    mine, others, m.pid, m.told.ours = others, 0, nil, others
   end
   m.ours = mine
   if m.total and m.free and mine then m.foreign = math.max(0, m.total - m.free - mine) end
