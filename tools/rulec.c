@@ -163,7 +163,7 @@ static struct ff_error *read_healthy(const char *path, struct ff_buf *ret)
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct ff_error *err = fd < 0 ? ff_error_os(errno, "%s", path) : ff_read_all(fd, path, SAMPLE_MAX, ret);
 	for (size_t i = 0; i < ret->n; i++)
-		ret->p[i] = (char)tolower((unsigned char)ret->p[i]);
+		ret->p[i] = (char)(isdigit((unsigned char)ret->p[i]) ? '0' : tolower((unsigned char)ret->p[i]));
 	return err;
 }
 

@@ -6,7 +6,13 @@
 
 #include "diagnose/rule.h"
 
-enum { FF_BOOK_SIGNATURES, FF_BOOK_FILTER, FF_BOOK_WORK, FF_BOOK_DATABASES };
+enum {
+	FF_BOOK_SIGNATURES,
+	FF_BOOK_FILTER,  /**< what patterns need, in text whose digits are zeros */
+	FF_BOOK_NUMBERS, /**< what they need of certain digits */
+	FF_BOOK_WORK,
+	FF_BOOK_DATABASES
+};
 enum { FF_BOOK_PORTABLE, FF_BOOK_WIDE /* needs AVX2; empty where the architecture has none */, FF_BOOK_FORMS };
 enum { FF_BOOK_ALIGNMENT = 64 /* of a database, as Vectorscan lays it out */ };
 

@@ -3,11 +3,12 @@
 //
 //	cu\w*[^\n]{0,60}\(804\)           "(804)"
 //	(?:Bus error|SIGBUS)(?: \(core)?   "bus erro" or "sigbus"
+//	\.py:\d+ in                        "0 in ", where 0 stands for any digit
 #include "diagnose/literal.h"
 
 #include <ctype.h>
 
-enum { NEVER = 1 << 24, DEPTH_MAX = 20, RUN_MAX = 256, PER_SIGHT = 40 };
+enum { NEVER = 1 << 24, DEPTH_MAX = 20, RUN_MAX = 256, PER_SIGHT = 40, FOR_DIGITS = 60 };
 
 struct reader {
 	const char *p;
@@ -33,22 +34,32 @@ static unsigned sights(struct ff_span healthy, const char *text, size_t n)
 
 static unsigned cost_of(struct ff_span healthy, const char *text, size_t n)
 {
-	static const unsigned by_length[FF_LITERAL_MAX + 1] = {NEVER, NEVER, NEVER, 40, 8, 4, 2, 1, 1};
-	return by_length[n] + (n > 2 && healthy.n ? PER_SIGHT * sights(healthy, text, n) : 0);
+	static const unsigned by_length[FF_LITERAL_MAX + 1] = {[3] = 40, 8, 4, 2, 1, 1};
+	char masked[FF_LITERAL_MAX];
+	bool digits = false;
+	for (size_t i = 0; i < n; i++) {
+		bool told = isdigit((unsigned char)text[i]); // a text with such ones has to be looked for apart
+		digits |= told;
+		masked[i] = told || text[i] == FF_LITERAL_DIGIT ? '0' : text[i];
+	}
+	return by_length[n] + (digits ? FOR_DIGITS : 0) + (healthy.n ? PER_SIGHT * sights(healthy, masked, n) : 0);
 }
 
 // The rarest window of a text.
 static void take_run(const struct reader *r, struct sequence *s)
 {
-	size_t n = s->n < FF_LITERAL_MAX ? s->n : FF_LITERAL_MAX;
-	for (size_t from = 0; n && from + n <= s->n; from++) {
-		unsigned cost = cost_of(r->healthy, s->run + from, n);
-		if (cost >= s->best.cost)
-			continue;
-		s->best.cost = cost;
-		s->best.n = 1;
-		s->best.list[0].n = (unsigned char)n;
-		memcpy(s->best.list[0].text, s->run + from, n);
+	enum { SHORTEST = 3 };
+	size_t longest = s->n < FF_LITERAL_MAX ? s->n : FF_LITERAL_MAX;
+	for (size_t n = longest; n >= SHORTEST; n--) {
+		for (size_t from = 0; from + n <= s->n; from++) {
+			unsigned cost = cost_of(r->healthy, s->run + from, n);
+			if (cost >= s->best.cost)
+				continue;
+			s->best.cost = cost;
+			s->best.n = 1;
+			s->best.list[0].n = (unsigned char)n;
+			memcpy(s->best.list[0].text, s->run + from, n);
+		}
 	}
 	s->n = 0;
 }
@@ -118,7 +129,9 @@ static int read_escape(struct reader *r)
 	r->p += c ? 2 : 1;
 	if (c && !isalnum((unsigned char)c))
 		return (unsigned char)c;
-	if (c && strchr("dDwWsSRNhHvV", c))
+	if (c == 'd')
+		return FF_LITERAL_DIGIT;
+	if (c && strchr("DwWsSRNhHvV", c))
 		return CLASS;
 	if (c == 'b' || c == 'B')
 		return NOTHING;
@@ -135,9 +148,14 @@ static bool open_group(struct reader *r)
 {
 	if (r->p[0] != '?')
 		return true;
-	if (r->p[1] == ':') {
-		r->p += 2;
+	size_t flags = 1 + strspn(r->p + 1, "i-"); // all is looked for without case
+	if (r->p[flags] == ':') {
+		r->p += flags + 1;
 		return true;
+	}
+	if (flags > 1 && r->p[flags] == ')') {
+		r->p += flags;
+		return false;
 	}
 	size_t n = r->p[1] == '<' ? 2 : 0;
 	if (n && r->p[n] != '=' && r->p[n] != '!') { // a name
@@ -180,6 +198,8 @@ static void read_char(struct reader *r, struct sequence *s)
 		add_char(r, s, (char)c);
 	if (c == CLASS || repeated)
 		take_run(r, s);
+	if (c >= 0 && least > 0 && repeated)
+		add_char(r, s, (char)c); // the last one stands before what follows
 }
 
 static struct ff_literals read_sequence(struct reader *r, int depth)
@@ -216,4 +236,75 @@ bool ff_literals_of(const char *pattern, struct ff_span healthy, struct ff_liter
 	struct reader r = {.p = pattern, .healthy = healthy};
 	*ret = read_branches(&r, 0);
 	return !r.lost && !*r.p && ret->cost < NEVER;
+}
+
+// ---- digits ----
+
+enum { NO_DIGIT = 0, EVERY_DIGIT = (1 << 10) - 1 };
+
+static unsigned digits_between(unsigned char from, unsigned char to)
+{
+	unsigned found = NO_DIGIT;
+	for (int c = from > '0' ? from : '0'; c <= to && c <= '9'; c++)
+		found |= 1u << (c - '0');
+	return found;
+}
+
+// Past one member of a class; which digits it takes.
+static unsigned class_member(const char **p)
+{
+	const char *at = *p;
+	if (at[0] == '\\' && at[1]) {
+		*p += 2;
+		return strchr("dwSH", at[1]) ? EVERY_DIGIT : digits_between((unsigned char)at[1], (unsigned char)at[1]);
+	}
+	bool range = at[0] && at[1] == '-' && at[2] && at[2] != ']' && at[2] != '\\';
+	*p += range ? 3 : 1;
+	return digits_between((unsigned char)at[0], (unsigned char)at[range ? 2 : 0]);
+}
+
+static bool class_tells(const char **p)
+{
+	unsigned taken = NO_DIGIT;
+	bool named = false;
+	*p += (*p)[1] == '^' ? 2 : 1;
+	for (bool first = true; **p && (first || **p != ']'); first = false) {
+		named |= (*p)[0] == '[' && (*p)[1] == ':';
+		taken |= class_member(p);
+	}
+	*p += **p == ']';
+	return named || (taken != NO_DIGIT && taken != EVERY_DIGIT);
+}
+
+// Past something that may have digits in its spelling and takes none: a count, the name of a group.
+static bool skip_spelling(const char **p)
+{
+	if ((*p)[0] == '{' && isdigit((unsigned char)(*p)[1]))
+		*p += strcspn(*p, "}");
+	else if (ff_starts(*p, "(?<") && (*p)[3] != '=' && (*p)[3] != '!')
+		*p += strcspn(*p, ">");
+	else
+		return false;
+	*p += **p != 0;
+	return true;
+}
+
+bool ff_pattern_tells_digits(const char *pattern)
+{
+	while (*pattern) {
+		if (skip_spelling(&pattern))
+			continue;
+		if (*pattern == '[') {
+			if (class_tells(&pattern))
+				return true;
+		} else if (*pattern == '\\') {
+			char c = pattern[1];
+			if (!c || isdigit((unsigned char)c) || strchr("xogkcpPQ", c))
+				return true; // a code, or what an earlier group took
+			pattern += 2;
+		} else if (isdigit((unsigned char)*pattern++)) {
+			return true;
+		}
+	}
+	return false;
 }

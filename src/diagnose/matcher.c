@@ -1,21 +1,17 @@
-// Vectorscan in block mode over chunks that end at line ends: a pattern never needs to reach across a chunk.
-//
-// Every pattern is compiled with HS_FLAG_PREFILTER: look-arounds and large repeats that Vectorscan cannot do exactly become
-// something wider, and PCRE2 decides. The databases in the program were made by tools/rulec.
+// Vectorscan in block mode over chunks that end at line ends: a pattern never needs to reach across a chunk. The databases in the
+// program were made by tools/rulec (image.c).
 #include "diagnose/matcher.h"
 
 #include "diagnose/book.h"
-#include "diagnose/literal.h"
-#include "log/classify.h"
-#include "log/landmark.h"
+#include "diagnose/patterns.h"
 
 #include <hs.h>
+#include <stdlib.h>
 
-enum { FOUND_MAX = 1 << 21, LANDMARK_ID = 1 << 24, KNOWN = 1 << 11, KNOWN_FOUND = 29, KNOWN_LINE = 2000 };
+enum { FOUND_MAX = 1 << 21, KNOWN = 1 << 11, KNOWN_FOUND = 29, KNOWN_LINE = 2000 };
 
 // The same bytes serve every x86-64 (or arm64) machine; the wide ones only those with AVX2, a third quicker on large logs.
 static const hs_platform_info_t portable = {.tune = HS_TUNE_FAMILY_GENERIC};
-static const hs_platform_info_t wide_platform = {.tune = HS_TUNE_FAMILY_GENERIC, .cpu_features = HS_CPU_FEATURES_AVX2};
 
 struct match {
 	int what;
@@ -37,6 +33,7 @@ struct known {
 struct ff_matcher {
 	struct database built_in; // built-in rules and marks
 	struct database filter;	  // texts without which none of them matches; of the book only
+	struct database numbers;  // those of them that have certain digits
 	struct database extra;	  // users' rules
 	struct database work;	  // signs of work, opened when first asked for
 	hs_scratch_t *scratch;
@@ -44,112 +41,6 @@ struct ff_matcher {
 	size_t n, cap;
 	struct known known[KNOWN];
 };
-
-struct patterns {
-	const char **text;
-	unsigned *flags, *ids;
-	unsigned n;
-	struct ff_landmarks *landmarks; // whose patterns are among them
-	char **made;			// texts that belong to the list
-	size_t made_n;
-};
-
-static void patterns_deinit(struct patterns *p)
-{
-	free(p->text);
-	free(p->flags);
-	free(p->ids);
-	for (size_t i = 0; i < p->made_n; i++)
-		free(p->made[i]);
-	free(p->made);
-	ff_landmarks_destroy(p->landmarks);
-}
-
-static void add(struct patterns *p, const char *text, unsigned flags, unsigned id)
-{
-	p->text[p->n] = text;
-	p->flags[p->n] = flags;
-	p->ids[p->n++] = id;
-}
-
-static struct ff_error *patterns_init(size_t n, struct patterns *ret)
-{
-	// One more than asked for: a folder of rules may bring no pattern at all.
-	struct patterns p = {.text = calloc(n + 1, sizeof(*p.text)),
-		.flags = calloc(n + 1, sizeof(*p.flags)),
-		.ids = calloc(n + 1, sizeof(*p.ids))};
-	if (!p.text || !p.flags || !p.ids) {
-		patterns_deinit(&p);
-		return &ff_enomem;
-	}
-	*ret = p;
-	return NULL;
-}
-
-// A landmark begins the text of a line, and that text stands behind prefixes: without what binds it to the beginning.
-static char *unanchored(const char *pattern)
-{
-	char *made = malloc(strlen(pattern) + 1), *to = made;
-	for (bool list = false; made && *pattern; pattern++) {
-		if (*pattern == '\\' && pattern[1])
-			*to++ = *pattern++;
-		else if (*pattern == '[' || *pattern == ']')
-			list = *pattern == '[';
-		else if (*pattern == '^' && !list)
-			continue;
-		*to++ = *pattern;
-	}
-	if (made)
-		*to = 0;
-	return made;
-}
-
-// Landmarks of one kind, or of all that stand in texts (FF_LANDMARK_KINDS).
-static struct ff_error *gather_landmarks(enum ff_landmark_kind only, struct patterns *p)
-{
-	size_t n = ff_landmarks_count(p->landmarks);
-	p->made = calloc(n, sizeof(*p->made));
-	for (size_t i = 0; p->made && i < n; i++) {
-		const struct ff_landmark *mark = ff_landmarks_at(p->landmarks, i);
-		if (mark->kind == FF_LANDMARK_ROLE || (only != FF_LANDMARK_KINDS && mark->kind != only))
-			continue;
-		char *text = unanchored(mark->pattern);
-		if (!text)
-			return &ff_enomem;
-		p->made[p->made_n++] = text;
-		add(p, text, HS_FLAG_CASELESS | HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, LANDMARK_ID + (unsigned)i);
-	}
-	return p->made ? NULL : &ff_enomem;
-}
-
-// Of the signatures from `from` to `to`; marks and landmarks stand before the first one.
-static struct ff_error *gather(struct ff_rules *rules, size_t from, size_t to, struct patterns *ret)
-{
-	struct patterns p;
-	struct ff_landmarks *landmarks;
-	struct ff_error *err = ff_landmarks_create(&landmarks);
-	if (err)
-		return err;
-	err = patterns_init(to - from + ff_line_mark_count + ff_landmarks_count(landmarks), &p);
-	if (err) {
-		ff_landmarks_destroy(landmarks);
-		return err;
-	}
-	p.landmarks = landmarks;
-	if (from == 0)
-		err = gather_landmarks(FF_LANDMARK_KINDS, &p);
-	if (err) {
-		patterns_deinit(&p);
-		return err;
-	}
-	for (size_t i = 0; i < ff_line_mark_count && from == 0; i++)
-		add(&p, ff_line_marks[i], HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, (unsigned)(FF_MATCH_STRUCTURE + 1));
-	for (size_t i = from; i < to; i++)
-		add(&p, ff_rules_signature_at(rules, i)->pattern, HS_FLAG_CASELESS | HS_FLAG_PREFILTER,
-			(unsigned)i + 1);
-	*ret = p;
-	return NULL;
-}
 
 // What the build made of the built-in rules. Vectorscan itself refuses what another release of it made.
 static bool use_book(size_t database, struct database *ret)
@@ -166,16 +57,10 @@ static bool use_book(size_t database, struct database *ret)
 	return fits;
 }
 
-static struct ff_error *compile(const struct patterns *p, const hs_platform_info_t *platform, struct database *ret)
+static struct ff_error *make(const struct ff_patterns *p, const hs_platform_info_t *platform, struct database *ret)
 {
-	hs_compile_error_t *e = NULL;
-	if (hs_compile_multi(p->text, p->flags, p->ids, p->n, HS_MODE_BLOCK, platform, &ret->made, &e) == HS_SUCCESS) {
-		ret->db = ret->made;
-		return NULL;
-	}
-	struct ff_error *err = ff_error_create(FF_EUSAGE, "signature '%s': %s",
-		e && e->expression >= 0 ? p->text[e->expression] : "?", e ? e->message : "cannot be compiled");
-	hs_free_compile_error(e);
+	struct ff_error *err = ff_patterns_compile(p, platform, &ret->made);
+	ret->db = ret->made;
 	return err;
 }
 
@@ -190,12 +75,12 @@ static size_t built_in_count(struct ff_rules *rules)
 
 static struct ff_error *make_extra(struct ff_rules *rules, size_t from, struct ff_matcher *m)
 {
-	struct patterns p = {0};
+	struct ff_patterns p = {0};
 	size_t to = ff_rules_signature_count(rules);
-	struct ff_error *err = from < to ? gather(rules, from, to, &p) : NULL;
+	struct ff_error *err = from < to ? ff_patterns_gather(rules, from, to, &p) : NULL;
 	if (!err && p.n)
-		err = compile(&p, NULL, &m->extra);
-	patterns_deinit(&p);
+		err = make(&p, NULL, &m->extra);
+	ff_patterns_deinit(&p);
 	return err;
 }
 
@@ -206,13 +91,18 @@ static struct ff_error *make_room(struct ff_matcher *m, const struct database *d
 
 static struct ff_error *make_built_in(struct ff_rules *rules, size_t built_in, size_t to, struct ff_matcher *m)
 {
-	struct patterns p = {0};
-	if (&ff_book && built_in == ff_book.signature_count && use_book(FF_BOOK_SIGNATURES, &m->built_in))
-		return use_book(FF_BOOK_FILTER, &m->filter) ? make_room(m, &m->filter) : NULL;
-	struct ff_error *err = gather(rules, 0, to, &p);
+	struct ff_patterns p = {0};
+	struct ff_error *err;
+	if (&ff_book && built_in == ff_book.signature_count && use_book(FF_BOOK_SIGNATURES, &m->built_in)) {
+		if (!use_book(FF_BOOK_FILTER, &m->filter) || !use_book(FF_BOOK_NUMBERS, &m->numbers))
+			return NULL;
+		err = make_room(m, &m->filter);
+		return err ? err : make_room(m, &m->numbers);
+	}
+	err = ff_patterns_gather(rules, 0, to, &p);
 	if (!err)
-		err = compile(&p, &portable, &m->built_in);
-	patterns_deinit(&p);
+		err = make(&p, &portable, &m->built_in);
+	ff_patterns_deinit(&p);
 	return err;
 }
 
@@ -251,12 +141,19 @@ struct scan {
 	void *context;
 };
 
+static int what_of(unsigned id)
+{
+	if (id >= FF_LANDMARK_ID)
+		return FF_MATCH_LANDMARK - (int)(id - FF_LANDMARK_ID);
+	return id == FF_WRAPPED_ID ? FF_MATCH_WRAPPED : (int)id - 1;
+}
+
 static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
 {
 	(void)from;
 	(void)flags;
 	const struct scan *s = context;
-	s->fn(id >= LANDMARK_ID ? FF_MATCH_LANDMARK - (int)(id - LANDMARK_ID) : (int)id - 1, (size_t)to, s->context);
+	s->fn(what_of(id), (size_t)to, s->context);
 	return 0;
 }
 
@@ -363,36 +260,62 @@ struct ff_error *ff_matcher_scan(struct ff_matcher *m, struct ff_span line, ff_m
 	return NULL;
 }
 
+struct ff_error *ff_matcher_scan_once(struct ff_matcher *m, struct ff_span line, ff_match_fn *fn, void *context)
+{
+	return scan_with(m, &m->built_in, line, &(struct scan){fn, context});
+}
+
+// ---- sieves ----
+
+bool ff_matcher_masks(const struct ff_matcher *m)
+{
+	return m->numbers.db;
+}
+
+static int on_sifted(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+{
+	(void)from;
+	(void)flags;
+	const struct scan *s = context;
+	s->fn((int)id, (size_t)to, s->context);
+	return 0;
+}
+
+static void say_digits(int what, size_t end, void *context)
+{
+	const struct scan *s = context;
+	(void)what;
+	s->fn(FF_SIFTED_DIGITS, end, s->context);
+}
+
 struct ff_error *ff_matcher_sift(struct ff_matcher *m, struct ff_span lines, ff_match_fn *fn, void *context)
 {
-	return scan_with(m, m->filter.db ? &m->filter : &m->built_in, lines, &(struct scan){fn, context});
+	struct scan s = {fn, context};
+	if (!ff_matcher_masks(m))
+		return scan_with(m, &m->built_in, lines, &(struct scan){say_digits, &s});
+	hs_error_t code = lines.n
+		? hs_scan(m->filter.db, lines.p, (unsigned)lines.n, 0, m->scratch, on_sifted, &s)
+		: HS_SUCCESS;
+	return code == HS_SUCCESS ? NULL : ff_error_create(FF_EOS, "Vectorscan: error %d", code);
+}
+
+struct ff_error *ff_matcher_numbers(struct ff_matcher *m, struct ff_span lines, ff_match_fn *fn, void *context)
+{
+	struct scan s = {fn, context};
+	return m->numbers.db ? scan_with(m, &m->numbers, lines, &(struct scan){say_digits, &s}) : NULL;
 }
 
 // ---- signs of work ----
 
-static struct ff_error *compile_work(const hs_platform_info_t *platform, struct database *ret)
-{
-	struct patterns p;
-	struct ff_landmarks *landmarks;
-	struct ff_error *err = ff_landmarks_create(&landmarks);
-	if (err)
-		return err;
-	err = patterns_init(ff_landmarks_count(landmarks), &p);
-	if (err) {
-		ff_landmarks_destroy(landmarks);
-		return err;
-	}
-	p.landmarks = landmarks;
-	err = gather_landmarks(FF_LANDMARK_WORK, &p);
-	if (!err)
-		err = compile(&p, platform, ret);
-	patterns_deinit(&p);
-	return err;
-}
-
 static struct ff_error *make_work(struct ff_matcher *m)
 {
-	struct ff_error *err = &ff_book && use_book(FF_BOOK_WORK, &m->work) ? NULL : compile_work(&portable, &m->work);
+	struct ff_patterns p = {0};
+	if (&ff_book && use_book(FF_BOOK_WORK, &m->work))
+		return make_room(m, &m->work);
+	struct ff_error *err = ff_patterns_work(&p);
+	if (!err)
+		err = make(&p, &portable, &m->work);
+	ff_patterns_deinit(&p);
 	return err ? err : make_room(m, &m->work);
 }
 
@@ -416,137 +339,4 @@ struct ff_error *ff_matcher_work(struct ff_matcher *m, struct ff_span bytes, siz
 		return ff_error_create(FF_EOS, "Vectorscan: error %d", code);
 	*ret = at;
 	return NULL;
-}
-
-// ---- for the build ----
-
-static bool architecture_has_wide(void)
-{
-#ifdef __x86_64__
-	return true;
-#else
-	return false;
-#endif
-}
-
-// A copy as it will lie in the program. Only its place modulo the alignment matters: it holds no addresses.
-static struct ff_error *image_of(const hs_database_t *db, char **ret, size_t *ret_n)
-{
-	_cleanup_free_ char *bytes = NULL, *image = NULL;
-	size_t packed, n;
-	if (hs_serialize_database(db, &bytes, &packed) != HS_SUCCESS ||
-		hs_serialized_database_size(bytes, packed, &n) != HS_SUCCESS)
-		return &ff_enomem;
-	size_t room = (n + FF_BOOK_ALIGNMENT - 1) / FF_BOOK_ALIGNMENT * FF_BOOK_ALIGNMENT;
-	image = aligned_alloc(FF_BOOK_ALIGNMENT, room);
-	if (!image)
-		return &ff_enomem;
-	memset(image, 0, room);
-	if (hs_deserialize_database_at(bytes, packed, (hs_database_t *)image) != HS_SUCCESS)
-		return ff_error_create(FF_EFORMAT, "Vectorscan does not read its own database");
-	*ret_n = n;
-	*ret = ff_take(&image);
-	return NULL;
-}
-
-// ---- the filter: what one of the patterns needs, as patterns of their own ----
-
-enum { ESCAPED = 4, TEXT_ROOM = ESCAPED * FF_LITERAL_MAX + 1 };
-
-struct filter {
-	struct patterns p;
-	char (*texts)[TEXT_ROOM];
-	size_t n;
-};
-
-static void filter_deinit(struct filter *f)
-{
-	patterns_deinit(&f->p);
-	free(f->texts);
-}
-
-static void add_literal(struct filter *f, const struct ff_literal *literal)
-{
-	char *text = f->texts[f->n];
-	for (size_t i = 0; i < literal->n; i++)
-		snprintf(text + ESCAPED * i, ESCAPED + 1, "\\x%02x", (unsigned char)literal->text[i]);
-	for (size_t i = 0; i < f->n; i++) {
-		if (strcmp(f->texts[i], text) == 0)
-			return;
-	}
-	f->n++;
-	add(&f->p, text, HS_FLAG_CASELESS, 0);
-}
-
-// Work is looked for only where something waits for it, and what defuses a line only where something stands in it.
-static bool reads(const struct patterns *all, unsigned id)
-{
-	enum ff_landmark_kind kind =
-		id >= LANDMARK_ID ? ff_landmarks_at(all->landmarks, id - LANDMARK_ID)->kind : FF_LANDMARK_KINDS;
-	return kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS;
-}
-
-// A pattern that needs no text of three bytes is taken whole; lines end at newlines here.
-static struct ff_error *gather_filter(const struct patterns *all, struct ff_span healthy, struct filter *ret)
-{
-	size_t room = (size_t)all->n * FF_LITERALS_MAX;
-	struct ff_literals *set = malloc(sizeof(*set));
-	struct filter f = {.texts = calloc(room + 1, sizeof(*f.texts))}; // a set of users' patterns may be empty
-	struct ff_error *err = patterns_init(room, &f.p);
-	if (err || !set || !f.texts) {
-		free(set);
-		filter_deinit(&f);
-		return &ff_enomem;
-	}
-	for (unsigned i = 0; i < all->n; i++) {
-		if (!reads(all, all->ids[i]))
-			continue;
-		if (!ff_literals_of(all->text[i], healthy, set))
-			add(&f.p, all->text[i], all->flags[i] | HS_FLAG_MULTILINE, 0);
-		else
-			for (size_t k = 0; k < set->n; k++)
-				add_literal(&f, &set->list[k]);
-	}
-	free(set);
-	*ret = f;
-	return NULL;
-}
-
-static struct ff_error *compile_filter(
-	const struct patterns *all, struct ff_span healthy, const hs_platform_info_t *platform, struct database *ret)
-{
-	struct filter f = {0};
-	struct ff_error *err = gather_filter(all, healthy, &f);
-	if (!err)
-		err = compile(&f.p, platform, ret);
-	filter_deinit(&f);
-	return err;
-}
-
-static struct ff_error *compile_database(const struct patterns *all, struct ff_span healthy, size_t database,
-	const hs_platform_info_t *platform, struct database *ret)
-{
-	return database == FF_BOOK_FILTER  ? compile_filter(all, healthy, platform, ret)
-		: database == FF_BOOK_WORK ? compile_work(platform, ret)
-					   : compile(all, platform, ret);
-}
-
-struct ff_error *ff_matcher_image(
-	struct ff_rules *rules, struct ff_span healthy, size_t database, size_t form, char **ret, size_t *ret_n)
-{
-	struct patterns p = {0};
-	struct database made = {0};
-	const hs_platform_info_t *platform = form == FF_BOOK_WIDE ? &wide_platform : &portable;
-	*ret = NULL;
-	*ret_n = 0;
-	if (form == FF_BOOK_WIDE && !architecture_has_wide())
-		return NULL;
-	struct ff_error *err = gather(rules, 0, ff_rules_signature_count(rules), &p);
-	if (!err)
-		err = compile_database(&p, healthy, database, platform, &made);
-	if (!err)
-		err = image_of(made.db, ret, ret_n);
-	patterns_deinit(&p);
-	hs_free_database(made.made);
-	return err;
 }

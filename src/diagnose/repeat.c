@@ -10,7 +10,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-enum { SHAPES = 1 << 12, READ_MAX = 8, CODE_DIGITS = 3, NAME_MIN = 6 };
+enum { SHAPES = 1 << 12, READ_MAX = 8, BLIND_MAX = 64, CODE_DIGITS = 3, NAME_MIN = 6 };
 
 struct shape {
 	uint64_t hash;
@@ -67,54 +67,76 @@ static uint64_t mix(uint64_t hash, unsigned char c)
 	return (hash ^ c) * 1099511628211u;
 }
 
-uint64_t ff_repeats_shape(struct ff_span line, uint64_t matched, bool numbers)
+bool ff_shape_of(struct ff_span line, uint64_t matched, bool numbers, struct ff_shape *ret)
 {
-	uint64_t hash = 14695981039346656037u ^ matched;
-	bool inside = false; // a word
+	uint64_t exact = 14695981039346656037u ^ matched, blind = exact;
+	bool inside = false, any = false; // inside: a word
 	for (size_t i = 0; i < line.n; i++) {
 		size_t name = inside ? 0 : name_length(line, i);
 		inside = isalnum((unsigned char)line.p[i]);
 		if (name) {
 			i += name - 1;
-			hash = mix(hash, 'x');
+			blind = mix(blind, 'x');
 			continue;
 		}
 		if (!digit(line.p[i])) {
-			hash = mix(hash, (unsigned char)line.p[i]);
+			blind = mix(blind, (unsigned char)line.p[i]);
 			continue;
 		}
 		size_t from = i;
 		while (i + 1 < line.n && digit(line.p[i + 1]))
 			i++;
 		bool counts = numbers && stands_alone(line, from, i + 1);
+		any |= counts;
 		for (size_t k = from; counts && k <= i; k++)
-			hash = mix(hash, (unsigned char)line.p[k]);
-		hash = mix(hash, '0');
+			exact = mix(exact, (unsigned char)line.p[k]);
+		exact = mix(exact, ' ');
+		blind = mix(blind, '0');
 	}
-	return hash ^ hash >> 32;
+	ret->blind = blind ^ blind >> 32;
+	ret->exact = any ? mix(blind, 1) ^ exact ^ exact >> 32 : ret->blind;
+	return any;
 }
 
-static size_t slot_of(uint64_t shape)
+static struct shape *slot_of(struct ff_repeats *repeats, uint64_t shape)
 {
-	return shape % SHAPES;
+	return &repeats->shapes[shape % SHAPES];
 }
 
-void ff_repeats_read(struct ff_repeats *repeats, uint64_t shape, bool whole)
+static unsigned read_times(const struct ff_repeats *repeats, uint64_t shape)
 {
-	struct shape *s = &repeats->shapes[slot_of(shape)];
+	const struct shape *s = &repeats->shapes[shape % SHAPES];
+	return s->hash == shape ? s->read : 0;
+}
+
+static bool open_ended(const struct ff_repeats *repeats, uint64_t shape)
+{
+	const struct shape *s = &repeats->shapes[shape % SHAPES];
+	return s->hash == shape && s->open;
+}
+
+static void count(struct ff_repeats *repeats, uint64_t shape, bool whole)
+{
+	struct shape *s = slot_of(repeats, shape);
 	if (s->hash != shape)
 		*s = (struct shape){.hash = shape};
 	s->open |= !whole;
-	s->read += s->read < READ_MAX;
+	s->read += s->read < BLIND_MAX;
 }
 
-bool ff_repeats_often(const struct ff_repeats *repeats, uint64_t shape)
+void ff_repeats_read(struct ff_repeats *repeats, const struct ff_shape *shape, bool whole)
 {
-	const struct shape *s = &repeats->shapes[slot_of(shape)];
-	return s->hash == shape && s->read >= READ_MAX;
+	count(repeats, shape->blind, whole);
+	if (shape->exact != shape->blind)
+		count(repeats, shape->exact, whole);
 }
 
-bool ff_repeats_known(const struct ff_repeats *repeats, uint64_t shape)
+bool ff_repeats_often(const struct ff_repeats *repeats, const struct ff_shape *shape)
 {
-	return ff_repeats_often(repeats, shape) && !repeats->shapes[slot_of(shape)].open;
+	return read_times(repeats, shape->exact) >= READ_MAX || read_times(repeats, shape->blind) >= BLIND_MAX;
+}
+
+bool ff_repeats_known(const struct ff_repeats *repeats, const struct ff_shape *shape)
+{
+	return ff_repeats_often(repeats, shape) && !open_ended(repeats, shape->exact) && !open_ended(repeats, shape->blind);
 }

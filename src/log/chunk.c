@@ -49,10 +49,13 @@ static struct ff_span without_escapes(struct ff_chunks *chunks, struct ff_span r
 		return raw;
 	size_t n = 0;
 	for (size_t i = 0; i < raw.n;) {
-		if (raw.p[i] != 0x1b) {
-			chunks->clean[n++] = raw.p[i++];
-			continue;
-		}
+		const char *escape = memchr(raw.p + i, 0x1b, raw.n - i);
+		size_t plain = escape ? (size_t)(escape - raw.p) - i : raw.n - i;
+		memcpy(chunks->clean + n, raw.p + i, plain);
+		n += plain;
+		i += plain;
+		if (!escape)
+			break;
 		const char *newline = memchr(raw.p + i, '\n', raw.n - i);
 		size_t left = newline ? (size_t)(newline - raw.p) - i : raw.n - i;
 		i += ff_escape_length(raw.p + i, left);
@@ -107,4 +110,25 @@ struct ff_error *ff_chunks_end(struct ff_chunks *chunks)
 		err = hand_out(chunks, chunks->n);
 	chunks->n = 0;
 	return err;
+}
+
+size_t ff_chunk_line_end(struct ff_span chunk, size_t from)
+{
+	const char *newline = memchr(chunk.p + from, '\n', chunk.n - from);
+	size_t end = newline ? (size_t)(newline - chunk.p) : chunk.n;
+	const char *carriage = memchr(chunk.p + from, '\r', end - from);
+	return carriage ? (size_t)(carriage - chunk.p) : end;
+}
+
+size_t ff_chunk_line_next(struct ff_span chunk, size_t end, uint64_t *newlines)
+{
+	size_t last = end;
+	while (last < chunk.n && chunk.p[last] == '\r')
+		last++;
+	if (last == chunk.n)
+		return chunk.n;
+	if (chunk.p[last] != '\n') // carriage returns within a line
+		return end + 1;
+	++*newlines;
+	return last + 1;
 }

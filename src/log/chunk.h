@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#include <stdint.h>
+
 enum {
 	FF_CHUNK_MAX = 256 << 10
 }; /**< bytes; a longer line is cut, and what is behind the cut counts as a line of its own */
@@ -21,3 +23,10 @@ struct ff_error *ff_chunks_feed(struct ff_chunks *chunks, const char *bytes, siz
 
 /** No more bytes: hand out what waits for the end of its line. */
 struct ff_error *ff_chunks_end(struct ff_chunks *chunks);
+
+/** Where the line ends that begins or goes on at `from`: at a newline, at a carriage return (progress bars are lines of their own), or where
+    the chunk ends. */
+size_t ff_chunk_line_end(struct ff_span chunk, size_t from);
+
+/** Where the line behind one that ends at `end` begins; *newlines grows by those between them. */
+size_t ff_chunk_line_next(struct ff_span chunk, size_t end, uint64_t *newlines);

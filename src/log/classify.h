@@ -43,6 +43,11 @@ void ff_classify(const struct ff_classifier *classifier, struct ff_span text, st
 /** The level that the words of a line without a level prefix suggest. */
 enum ff_level ff_level_of_words(struct ff_span text);
 
-/** Patterns of lines that must be read whether or not a signature stands in them, for the matcher. */
-extern const char *const ff_line_marks[];
+/** A pattern of lines that must be read whether or not a signature stands in them, for the matcher. */
+struct ff_line_mark {
+	const char *pattern;
+	bool wrapped; /**< it says that a text is inside, not what that text is */
+};
+
+extern const struct ff_line_mark ff_line_marks[];
 extern const size_t ff_line_mark_count;

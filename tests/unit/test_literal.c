@@ -45,9 +45,9 @@ static void finds_what_is_needed(void **state)
 		{"abc(?:def)?ghij", "ghij"},
 		{"abc(?:def){0,2}", "abc"},
 		{"(?:abcd)+x", "abcd"},
-		{"ab+cde", "cde"},
+		{"ab+cde", "bcde"},
 		{"abx*cde", "cde"},
-		{"abc{2}defg", "defg"},
+		{"abc{2}defg", "cdefg"},
 		{"abcd(?!efghij)", "abcd"}, // look-arounds need nothing
 		{"(?<=efghij)abcd", "abcd"},
 		{"a\\.b\\[c", "a.b[c"},
@@ -56,6 +56,11 @@ static void finds_what_is_needed(void **state)
 		{"loading (?:shards|failed)", "shards|failed"}, // the rarer part
 		{"^Killed$", "killed"},
 		{"caf\xc3\xa9", "caf\xc3\xa9"},
+		{"(?i)abcdef", "abcdef"},
+		{"(?-i:abc)def|(?i:ghi)", "abc|ghi"},
+		{"\\.py:\\d+ in ", ".py:\x01"}, // any digit
+		{"took \\d+ s|at \\d{2,} in", "took \x01|at \x01"},
+		{"(?:error 804|no device)", "error |no devic"}, // a text without a certain digit is better
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		assert_string_equal(needs(cases[i].pattern), cases[i].needs);
@@ -65,11 +70,24 @@ static void finds_what_is_needed(void **state)
 static void leaves_the_rest(void **state)
 {
 	(void)state;
-	static const char *const patterns[] = {"", "ab", "\\d+", "abc|de", "abc|", "(?:abcdef)?", "(?i)abcdef",
+	static const char *const patterns[] = {"", "ab", "\\d+", "abc|de", "abc|", "(?:abcdef)?",
 		"abc\\x41def", "(abc)\\1def", "abcdef(", "abcdef)", "abc[de", "abc[[:alpha:]]def", "(?>abcdef)",
 		"(?P<n>abcdef)", "\\Qabcdef\\E", "abcdef\\"};
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++)
 		assert_string_equal(needs(patterns[i]), "");
+}
+
+static void digits(void **state)
+{
+	(void)state;
+	static const char *const blind[] = {"", "abc", "\\d+ of \\d{2,30}", "[0-9a-f]{8}", "[^\\n]{0,60}x", "[\\d.]+",
+		"[\\w./-]+", "(?<name2>\\S+)", "(?<=x)y", "[!-~]", "[^]:]\\d"};
+	static const char *const telling[] = {"804", "exit code [1-9]", "cu1[12]", "40[13]", "(a)\\1", "\\x31", "[[:digit:]]",
+		"(?<n>0)", "[^5]", "[\\w-]4", "\\Q1\\E", "[]5]"};
+	for (size_t i = 0; i < sizeof(blind) / sizeof(*blind); i++)
+		assert_false(ff_pattern_tells_digits(blind[i]));
+	for (size_t i = 0; i < sizeof(telling) / sizeof(*telling); i++)
+		assert_true(ff_pattern_tells_digits(telling[i]));
 }
 
 static void bounded(void **state)
@@ -89,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_what_is_needed),
 		cmocka_unit_test(leaves_the_rest),
+		cmocka_unit_test(digits),
 		cmocka_unit_test(bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

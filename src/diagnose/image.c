@@ -1,0 +1,185 @@
+// Makes the databases of the book, for the build. Two of them are sieves: of each pattern, the texts that it cannot match without.
+//
+//	cu\w*[^\n]{0,60}\(804\)     FF_BOOK_NUMBERS: "(804)"
+//	Xid (?<number>79)           FF_BOOK_FILTER: "xid ", and where it stands digits matter
+//	no kernel image             FF_BOOK_FILTER: "no kerne"
+//	\.py:\d+ in                 FF_BOOK_FILTER: "0 in ", for all digits are zeros there
+#include "diagnose/matcher.h"
+
+#include "diagnose/book.h"
+#include "diagnose/literal.h"
+#include "diagnose/patterns.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const hs_platform_info_t portable = {.tune = HS_TUNE_FAMILY_GENERIC};
+static const hs_platform_info_t wide_platform = {.tune = HS_TUNE_FAMILY_GENERIC, .cpu_features = HS_CPU_FEATURES_AVX2};
+
+static bool architecture_has_wide(void)
+{
+#ifdef __x86_64__
+	return true;
+#else
+	return false;
+#endif
+}
+
+// A copy as it will lie in the program. Only its place modulo the alignment matters: it holds no addresses.
+static struct ff_error *image_of(const hs_database_t *db, char **ret, size_t *ret_n)
+{
+	_cleanup_free_ char *bytes = NULL, *image = NULL;
+	size_t packed, n;
+	if (hs_serialize_database(db, &bytes, &packed) != HS_SUCCESS ||
+		hs_serialized_database_size(bytes, packed, &n) != HS_SUCCESS)
+		return &ff_enomem;
+	size_t room = (n + FF_BOOK_ALIGNMENT - 1) / FF_BOOK_ALIGNMENT * FF_BOOK_ALIGNMENT;
+	image = aligned_alloc(FF_BOOK_ALIGNMENT, room);
+	if (!image)
+		return &ff_enomem;
+	memset(image, 0, room);
+	if (hs_deserialize_database_at(bytes, packed, (hs_database_t *)image) != HS_SUCCESS)
+		return ff_error_create(FF_EFORMAT, "Vectorscan does not read its own database");
+	*ret_n = n;
+	*ret = ff_take(&image);
+	return NULL;
+}
+
+// ---- sieves: what one of the patterns needs, as patterns of their own ----
+
+enum { ESCAPED = 5, TEXT_ROOM = ESCAPED * FF_LITERAL_MAX + 1 };
+
+struct sieve {
+	struct ff_patterns p;
+	char (*texts)[TEXT_ROOM];
+	size_t n;
+	bool numbers; // FF_BOOK_NUMBERS: raw text, whose digits are as they are
+};
+
+static void sieve_deinit(struct sieve *s)
+{
+	ff_patterns_deinit(&s->p);
+	free(s->texts);
+}
+
+static void spell(const struct ff_literal *literal, bool numbers, char text[TEXT_ROOM])
+{
+	char *to = text;
+	for (size_t i = 0; i < literal->n; i++) {
+		bool any = literal->text[i] == FF_LITERAL_DIGIT;
+		if (any && numbers)
+			to = stpcpy(to, "[0-9]");
+		else
+			to += snprintf(to, ESCAPED, "\\x%02x", any ? '0' : (unsigned char)literal->text[i]);
+	}
+}
+
+// Where two patterns need the same text, digits matter if they do to one of them.
+static void add_literal(struct sieve *s, const struct ff_literal *literal, unsigned id)
+{
+	char *text = s->texts[s->n];
+	spell(literal, s->numbers, text);
+	for (unsigned i = 0; i < s->p.n; i++) {
+		if (strcmp(s->p.text[i], text) == 0) {
+			s->p.ids[i] = s->p.ids[i] > id ? s->p.ids[i] : id;
+			return;
+		}
+	}
+	s->n++;
+	ff_patterns_add(&s->p, text, HS_FLAG_CASELESS, id);
+}
+
+static bool has_digits(const struct ff_literal *literal)
+{
+	for (size_t i = 0; i < literal->n; i++) {
+		if (isdigit((unsigned char)literal->text[i]))
+			return true;
+	}
+	return false;
+}
+
+// Work is looked for only where something waits for it, and what defuses a line only where something stands in it.
+static bool reads(const struct ff_patterns *all, unsigned id)
+{
+	enum ff_landmark_kind kind = id >= FF_LANDMARK_ID
+		? ff_landmarks_at(all->landmarks, id - FF_LANDMARK_ID)->kind
+		: FF_LANDMARK_KINDS;
+	return kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS;
+}
+
+// A pattern that needs no text of three bytes is taken whole; lines end at newlines here.
+static void sift_pattern(const struct ff_patterns *all, unsigned index, struct ff_span healthy,
+	struct ff_literals *room, struct sieve *sieve)
+{
+	const char *text = all->text[index];
+	bool tells = ff_pattern_tells_digits(text);
+	unsigned id = tells ? FF_SIFTED_DIGITS : FF_SIFTED;
+	if (!ff_literals_of(text, healthy, room)) {
+		if (tells == sieve->numbers)
+			ff_patterns_add(&sieve->p, text, all->flags[index] | HS_FLAG_MULTILINE, id);
+		return;
+	}
+	for (size_t k = 0; k < room->n; k++) {
+		if (has_digits(&room->list[k]) == sieve->numbers)
+			add_literal(sieve, &room->list[k], id);
+	}
+}
+
+static struct ff_error *compile_sieve(const struct ff_patterns *all, struct ff_span healthy, bool numbers,
+	const hs_platform_info_t *platform, hs_database_t **ret)
+{
+	size_t room = (size_t)all->n * FF_LITERALS_MAX;
+	struct ff_literals *set = malloc(sizeof(*set));
+	struct sieve sieve = {.numbers = numbers, .texts = calloc(room + 1, sizeof(*sieve.texts))};
+	struct ff_error *err = set && sieve.texts ? ff_patterns_init(room, &sieve.p) : &ff_enomem;
+	for (unsigned i = 0; i < all->n && !err; i++) {
+		if (reads(all, all->ids[i]))
+			sift_pattern(all, i, healthy, set, &sieve);
+	}
+	if (!err)
+		err = ff_patterns_compile(&sieve.p, platform, ret);
+	sieve_deinit(&sieve);
+	free(set);
+	return err;
+}
+
+static struct ff_error *compile_work(const hs_platform_info_t *platform, hs_database_t **ret)
+{
+	struct ff_patterns p;
+	struct ff_error *err = ff_patterns_work(&p);
+	if (err)
+		return err;
+	err = ff_patterns_compile(&p, platform, ret);
+	ff_patterns_deinit(&p);
+	return err;
+}
+
+static struct ff_error *compile_database(const struct ff_patterns *all, struct ff_span healthy, size_t database,
+	const hs_platform_info_t *platform, hs_database_t **ret)
+{
+	if (database == FF_BOOK_WORK)
+		return compile_work(platform, ret);
+	if (database == FF_BOOK_SIGNATURES)
+		return ff_patterns_compile(all, platform, ret);
+	return compile_sieve(all, healthy, database == FF_BOOK_NUMBERS, platform, ret);
+}
+
+struct ff_error *ff_matcher_image(
+	struct ff_rules *rules, struct ff_span healthy, size_t database, size_t form, char **ret, size_t *ret_n)
+{
+	struct ff_patterns p = {0};
+	hs_database_t *made = NULL;
+	*ret = NULL;
+	*ret_n = 0;
+	if (form == FF_BOOK_WIDE && !architecture_has_wide())
+		return NULL;
+	struct ff_error *err = ff_patterns_gather(rules, 0, ff_rules_signature_count(rules), &p);
+	if (!err)
+		err = compile_database(&p, healthy, database, form == FF_BOOK_WIDE ? &wide_platform : &portable, &made);
+	if (!err)
+		err = image_of(made, ret, ret_n);
+	ff_patterns_deinit(&p);
+	hs_free_database(made);
+	return err;
+}

@@ -1,0 +1,118 @@
+// Scans a line with all patterns, or remembers what was found in the last one of its kind (sieve.h). What is found decides whether it is read.
+#include "diagnose/look.h"
+
+#include <stdlib.h>
+
+enum { KINDS_BITS = 12, CONTEXTS = 8 };
+
+struct kind {
+	uint64_t key;  // 0 for none
+	uint64_t what; // of all that was found
+	bool any, fresh, unlike;
+	bool marked;	   // what its numbers say may matter
+	bool same_shape;   // all lines of this kind have this shape
+	unsigned char n;   // signatures of context, as long as nothing else makes it fresh
+	int list[CONTEXTS];
+	struct ff_shape shape;
+};
+
+struct ff_looks {
+	struct ff_rules *rules;
+	struct ff_matcher *matcher;
+	const struct ff_reading *reading;
+	struct kind kinds[1 << KINDS_BITS];
+};
+
+struct ff_error *ff_looks_create(
+	struct ff_rules *rules, struct ff_matcher *matcher, const struct ff_reading *reading, struct ff_looks **ret)
+{
+	struct ff_looks *looks = calloc(1, sizeof(*looks));
+	if (!looks)
+		return &ff_enomem;
+	looks->rules = rules;
+	looks->matcher = matcher;
+	looks->reading = reading;
+	*ret = looks;
+	return NULL;
+}
+
+void ff_looks_destroy(struct ff_looks *looks)
+{
+	free(looks);
+}
+
+struct looking {
+	struct ff_looks *looks;
+	struct kind *kind;
+};
+
+static void on_landmark(enum ff_landmark_kind landmark, struct kind *kind)
+{
+	bool quiet = landmark == FF_LANDMARK_WORK || landmark == FF_LANDMARK_HARMLESS;
+	kind->any |= !quiet;
+	kind->unlike |= !quiet && landmark != FF_LANDMARK_LOAD && landmark != FF_LANDMARK_NOTE;
+}
+
+static void on_signature(struct ff_looks *looks, int index, struct kind *kind)
+{
+	if (!ff_rules_signature_at(looks->rules, (size_t)index)->context || kind->n == CONTEXTS)
+		kind->fresh = true;
+	else if (!kind->n || kind->list[kind->n - 1] != index)
+		kind->list[kind->n++] = index;
+}
+
+static void on_match(int what, size_t end, void *context)
+{
+	struct looking *looking = context;
+	struct kind *kind = looking->kind;
+	(void)end;
+	kind->what |= 1ull << ((unsigned)what * 2654435769u >> 26);
+	if (what <= FF_MATCH_LANDMARK) {
+		on_landmark(ff_reading_landmark(looking->looks->reading, what), kind);
+		return;
+	}
+	kind->any = true;
+	kind->marked |= what == FF_MATCH_STRUCTURE;
+	if (what < 0)
+		kind->fresh = true;
+	else
+		on_signature(looking->looks, what, kind);
+}
+
+static struct ff_error *look_first(struct ff_looks *looks, struct ff_span line, uint64_t key, struct kind *kind)
+{
+	struct looking looking = {looks, kind};
+	*kind = (struct kind){.key = key};
+	struct ff_error *err = ff_matcher_scan_once(looks->matcher, line, on_match, &looking);
+	if (err)
+		kind->key = 0;
+	else if (kind->any)
+		kind->same_shape = !ff_shape_of(line, kind->what, kind->marked, &kind->shape);
+	return err;
+}
+
+static bool fresh(const struct ff_looks *looks, const struct kind *kind)
+{
+	for (size_t i = 0; i < kind->n; i++) {
+		if (!ff_hits_sated(ff_reading_hits(looks->reading, (size_t)kind->list[i])))
+			return true;
+	}
+	return kind->fresh;
+}
+
+struct ff_error *ff_look(
+	struct ff_looks *looks, struct ff_span chunk, const struct ff_sifted *line, struct ff_look *ret)
+{
+	// A pattern may want the newline.
+	size_t end = line->end < chunk.n && chunk.p[line->end] == '\n' ? line->end + 1 : line->end;
+	struct ff_span text = {chunk.p + line->start, end - line->start};
+	struct kind *kind = &looks->kinds[line->kind >> (64 - KINDS_BITS)];
+	uint64_t key = line->kind << 1 | line->digits | 2;
+	struct ff_error *err = kind->key == key ? NULL : look_first(looks, text, key, kind);
+	if (err)
+		return err;
+	*ret = (struct ff_look){kind->any, fresh(looks, kind), kind->unlike, kind->shape};
+	if (kind->any && !kind->same_shape && !line->digits)
+		ff_shape_of(text, kind->what, kind->marked, &ret->shape);
+	return NULL;
+}

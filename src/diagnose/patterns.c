@@ -1,0 +1,137 @@
+// Gathers patterns for Vectorscan. Every one is compiled with HS_FLAG_PREFILTER: look-arounds and large repeats that Vectorscan cannot do
+// exactly become something wider, and PCRE2 decides.
+#include "diagnose/patterns.h"
+
+#include "log/classify.h"
+
+#include <stdlib.h>
+
+void ff_patterns_deinit(struct ff_patterns *p)
+{
+	free(p->text);
+	free(p->flags);
+	free(p->ids);
+	for (size_t i = 0; i < p->made_n; i++)
+		free(p->made[i]);
+	free(p->made);
+	ff_landmarks_destroy(p->landmarks);
+}
+
+void ff_patterns_add(struct ff_patterns *p, const char *text, unsigned flags, unsigned id)
+{
+	p->text[p->n] = text;
+	p->flags[p->n] = flags;
+	p->ids[p->n++] = id;
+}
+
+struct ff_error *ff_patterns_init(size_t n, struct ff_patterns *ret)
+{
+	// One more than asked for: a folder of rules may bring no pattern at all.
+	struct ff_patterns p = {.text = calloc(n + 1, sizeof(*p.text)),
+		.flags = calloc(n + 1, sizeof(*p.flags)),
+		.ids = calloc(n + 1, sizeof(*p.ids))};
+	if (!p.text || !p.flags || !p.ids) {
+		ff_patterns_deinit(&p);
+		return &ff_enomem;
+	}
+	*ret = p;
+	return NULL;
+}
+
+// A landmark begins the text of a line, and that text stands behind prefixes: without what binds it to the beginning.
+static char *unanchored(const char *pattern)
+{
+	char *made = malloc(strlen(pattern) + 1), *to = made;
+	for (bool list = false; made && *pattern; pattern++) {
+		if (*pattern == '\\' && pattern[1])
+			*to++ = *pattern++;
+		else if (*pattern == '[' || *pattern == ']')
+			list = *pattern == '[';
+		else if (*pattern == '^' && !list)
+			continue;
+		*to++ = *pattern;
+	}
+	if (made)
+		*to = 0;
+	return made;
+}
+
+// Landmarks of one kind, or of all that stand in texts (FF_LANDMARK_KINDS).
+static struct ff_error *gather_landmarks(enum ff_landmark_kind only, struct ff_patterns *p)
+{
+	size_t n = ff_landmarks_count(p->landmarks);
+	p->made = calloc(n, sizeof(*p->made));
+	for (size_t i = 0; p->made && i < n; i++) {
+		const struct ff_landmark *mark = ff_landmarks_at(p->landmarks, i);
+		if (mark->kind == FF_LANDMARK_ROLE || (only != FF_LANDMARK_KINDS && mark->kind != only))
+			continue;
+		char *text = unanchored(mark->pattern);
+		if (!text)
+			return &ff_enomem;
+		p->made[p->made_n++] = text;
+		ff_patterns_add(p, text, HS_FLAG_CASELESS | HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, FF_LANDMARK_ID + (unsigned)i);
+	}
+	return p->made ? NULL : &ff_enomem;
+}
+
+// Of the signatures from `from` to `to`; marks and landmarks stand before the first one.
+struct ff_error *ff_patterns_gather(struct ff_rules *rules, size_t from, size_t to, struct ff_patterns *ret)
+{
+	struct ff_patterns p;
+	struct ff_landmarks *landmarks;
+	struct ff_error *err = ff_landmarks_create(&landmarks);
+	if (err)
+		return err;
+	err = ff_patterns_init(to - from + ff_line_mark_count + ff_landmarks_count(landmarks), &p);
+	if (err) {
+		ff_landmarks_destroy(landmarks);
+		return err;
+	}
+	p.landmarks = landmarks;
+	if (from == 0)
+		err = gather_landmarks(FF_LANDMARK_KINDS, &p);
+	if (err) {
+		ff_patterns_deinit(&p);
+		return err;
+	}
+	for (size_t i = 0; i < ff_line_mark_count && from == 0; i++)
+		ff_patterns_add(&p, ff_line_marks[i].pattern, HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, ff_line_marks[i].wrapped ? FF_WRAPPED_ID : FF_MARK_ID);
+	for (size_t i = from; i < to; i++)
+		ff_patterns_add(&p, ff_rules_signature_at(rules, i)->pattern, HS_FLAG_CASELESS | HS_FLAG_PREFILTER,
+			(unsigned)i + 1);
+	*ret = p;
+	return NULL;
+}
+
+struct ff_error *ff_patterns_work(struct ff_patterns *ret)
+{
+	struct ff_patterns p;
+	struct ff_landmarks *landmarks;
+	struct ff_error *err = ff_landmarks_create(&landmarks);
+	if (err)
+		return err;
+	err = ff_patterns_init(ff_landmarks_count(landmarks), &p);
+	if (err) {
+		ff_landmarks_destroy(landmarks);
+		return err;
+	}
+	p.landmarks = landmarks;
+	err = gather_landmarks(FF_LANDMARK_WORK, &p);
+	if (err)
+		ff_patterns_deinit(&p);
+	else
+		*ret = p;
+	return err;
+}
+
+struct ff_error *ff_patterns_compile(
+	const struct ff_patterns *p, const hs_platform_info_t *platform, hs_database_t **ret)
+{
+	hs_compile_error_t *e = NULL;
+	if (hs_compile_multi(p->text, p->flags, p->ids, p->n, HS_MODE_BLOCK, platform, ret, &e) == HS_SUCCESS)
+		return NULL;
+	struct ff_error *err = ff_error_create(FF_EUSAGE, "signature '%s': %s",
+		e && e->expression >= 0 ? p->text[e->expression] : "?", e ? e->message : "cannot be compiled");
+	hs_free_compile_error(e);
+	return err;
+}

@@ -1,0 +1,352 @@
+// Reads lines: takes them apart (log/line.c), makes them part of an event (log/event.c) and a run (log/run.c), and lets PCRE2 confirm the
+// signatures that may stand in their text.
+//
+//	(EngineCore pid=7) ERROR 05-26 07:50:26 [core.py:396] torch.OutOfMemoryError: CUDA out of memory.
+//	-> an event of EngineCore, a hit of each signature of that text
+#include "diagnose/reading.h"
+
+#include <stdlib.h>
+
+enum { TEXT_MAX = 2000, FOUND_MAX = 512, TOLD = 256 };
+
+struct ff_reading {
+	struct ff_rules *rules;
+	struct ff_matcher *matcher;
+	struct ff_liner *liner;
+	struct ff_events *events;
+	struct ff_landmarks *landmarks;
+	struct ff_runs *runs;
+	struct ff_hits **hits; // by signature, made when needed
+	struct ff_error *err;
+	bool spoke;	     // a signature that is no context has a hit
+	uint32_t told[TOLD]; // hashes of lines that call themselves errors, as far as they are remembered
+	// While a line is matched:
+	const struct ff_line *meant;
+	struct ff_span subject;
+	size_t message_of; // event whose message is matched, FF_EVENT_NO_INNER for a line
+	unsigned matched;
+	int *found; // what may stand in the subject: signatures and landmarks, each once
+	size_t found_n;
+	unsigned *landmark_seen; // the subject that a landmark was last found in
+};
+
+void ff_reading_destroy(struct ff_reading *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; r->hits && i < ff_rules_signature_count(r->rules); i++)
+		ff_hits_destroy(r->hits[i]);
+	free(r->hits);
+	ff_liner_destroy(r->liner);
+	ff_events_destroy(r->events);
+	ff_runs_destroy(r->runs);
+	ff_landmarks_destroy(r->landmarks);
+	free(r->found);
+	free(r->landmark_seen);
+	ff_error_destroy(r->err);
+	free(r);
+}
+
+static struct ff_error *make_parts(struct ff_reading *r)
+{
+	r->hits = calloc(ff_rules_signature_count(r->rules) + 1, sizeof(*r->hits));
+	r->found = calloc(FOUND_MAX, sizeof(*r->found));
+	struct ff_error *err = r->hits && r->found ? ff_liner_create(&r->liner) : &ff_enomem;
+	if (!err)
+		err = ff_events_create(&r->events);
+	if (!err)
+		err = ff_landmarks_create(&r->landmarks);
+	if (!err)
+		err = ff_runs_create(r->landmarks, &r->runs);
+	if (!err)
+		r->landmark_seen = calloc(ff_landmarks_count(r->landmarks) + 1, sizeof(*r->landmark_seen));
+	return !err && !r->landmark_seen ? &ff_enomem : err;
+}
+
+struct ff_error *ff_reading_create(struct ff_rules *rules, struct ff_matcher *matcher, struct ff_reading **ret)
+{
+	struct ff_reading *r = calloc(1, sizeof(*r));
+	if (!r)
+		return &ff_enomem;
+	r->rules = rules;
+	r->matcher = matcher;
+	struct ff_error *err = make_parts(r);
+	if (err)
+		ff_reading_destroy(r);
+	else
+		*ret = r;
+	return err;
+}
+
+// ---- hits ----
+
+static json_t *captures_of(const struct ff_regex *regex, const struct ff_match *m)
+{
+	json_t *captures = json_object();
+	for (unsigned g = 1; captures && g < FF_REGEX_GROUPS; g++) {
+		const char *name = ff_regex_group_name(regex, g);
+		if (name && g < m->n && m->group[g].p && !json_object_get(captures, name))
+			json_object_set_new(captures, name, ff_json_string(m->group[g].p, m->group[g].n));
+	}
+	return captures;
+}
+
+static void add_hit(struct ff_reading *r, size_t signature, const struct ff_regex *regex, const struct ff_match *m)
+{
+	bool message = r->message_of != FF_EVENT_NO_INNER;
+	// Context is common in healthy logs ("Loading checkpoint shards: 100%"): it alone must not have line after line read.
+	bool context = ff_rules_signature_at(r->rules, signature)->context;
+	if (!message && ff_events_source_code(r->events) && !context)
+		return;
+	bool read_on = !context && !message && ff_hits_read_on(r->hits[signature], r->meant->number);
+	size_t event = message ? r->message_of : ff_events_place(r->events, r->meant, read_on);
+	if (event == FF_EVENT_NO_INNER || (message && ff_hits_of_event(r->hits[signature], event)))
+		return;
+	struct ff_hit *hit = ff_hits_add(&r->hits[signature]);
+	if (!hit)
+		return;
+	r->spoke |= !context;
+	struct ff_span text = r->subject;
+	if (text.n > TEXT_MAX)
+		text.n = TEXT_MAX;
+	const struct ff_event *e = ff_events_at(r->events, event);
+	*hit = (struct ff_hit){.signature = signature,
+		.event = event,
+		.line = message && e ? e->first : r->meant->number,
+		.text = ff_span_dup(text),
+		.captures = captures_of(regex, m)};
+}
+
+// A candidate of the matcher in a line or message; it may report one more than once.
+static void on_candidate(int what, size_t end, void *context)
+{
+	struct ff_reading *r = context;
+	(void)end;
+	if (what == FF_MATCH_STRUCTURE || what == FF_MATCH_WRAPPED || r->found_n == FOUND_MAX)
+		return;
+	unsigned *seen = what <= FF_MATCH_LANDMARK ? &r->landmark_seen[FF_MATCH_LANDMARK - what]
+						   : &ff_rules_signature_at(r->rules, (size_t)what)->seen;
+	if (*seen != r->matched)
+		r->found[r->found_n++] = what;
+	*seen = r->matched;
+}
+
+static void find(struct ff_reading *r, struct ff_span subject)
+{
+	r->subject = subject;
+	r->matched++;
+	r->found_n = 0;
+	struct ff_error *err = ff_matcher_scan(r->matcher, subject, on_candidate, r);
+	if (r->err)
+		ff_error_destroy(err);
+	else
+		r->err = err;
+}
+
+// PCRE2 decides.
+static void confirm_signatures(struct ff_reading *r)
+{
+	for (size_t i = 0; i < r->found_n && !r->err; i++) {
+		if (r->found[i] < 0)
+			continue;
+		size_t index = (size_t)r->found[i];
+		struct ff_signature *s = ff_rules_signature_at(r->rules, index);
+		if (!ff_rules_at(r->rules, s->rule)->id)
+			continue; // replaced by a user's rule
+		if (!s->regex)
+			r->err = ff_regex_create(s->pattern, true, false, &s->regex);
+		struct ff_match m;
+		if (s->regex && ff_regex_match(s->regex, r->subject, 0, &m))
+			add_hit(r, index, s->regex, &m);
+	}
+}
+
+// ---- runs ----
+
+// What a landmark does besides being seen by its run.
+static void on_landmark(
+	struct ff_reading *r, struct ff_run *run, const struct ff_line *line, enum ff_landmark_kind kind)
+{
+	switch (kind) {
+	case FF_LANDMARK_READY:
+	case FF_LANDMARK_WORK:
+	case FF_LANDMARK_FINISHED:
+		ff_events_progress(r->events, run->id, line->number);
+		run->ailing = run->hurt = false;
+		break;
+	case FF_LANDMARK_DIED:
+		ff_events_raise(r->events, ff_events_place(r->events, line, false), FF_LEVEL_ERROR);
+		break;
+	case FF_LANDMARK_STOPPED:
+		ff_runs_stopped(run, line->number, ff_events_place(r->events, line, false));
+		break;
+	case FF_LANDMARK_IGNORED:
+		ff_events_ignore_next(r->events, line);
+		break;
+	default:
+		break;
+	}
+}
+
+// A landmark that stands in the line of an exception, or in source code, tells of something else; an end can be one. What follows
+// an exception without a blank line may be read as more of its message, and is none.
+static bool believed(const struct ff_reading *r, enum ff_landmark_kind kind)
+{
+	bool end = kind == FF_LANDMARK_STOPPED || kind == FF_LANDMARK_DIED || kind == FF_LANDMARK_IGNORED;
+	bool own = ff_events_current(r->events) == FF_EVENT_NO_INNER || ff_events_in_message(r->events);
+	return !ff_events_source_code(r->events) && (end || own);
+}
+
+// Returns the run that goes on. *ret_harmless: the line says itself that it does not matter.
+static struct ff_run *read_landmarks(
+	struct ff_reading *r, struct ff_run *run, const struct ff_line *line, bool *ret_harmless)
+{
+	*ret_harmless = false;
+	for (size_t i = 0; i < r->found_n; i++) {
+		if (r->found[i] > FF_MATCH_LANDMARK)
+			continue;
+		size_t index = (size_t)(FF_MATCH_LANDMARK - r->found[i]);
+		enum ff_landmark_kind kind = ff_landmarks_at(r->landmarks, index)->kind;
+		if (!ff_landmarks_stands(r->landmarks, index, line->text))
+			continue;
+		*ret_harmless |= kind == FF_LANDMARK_HARMLESS || kind == FF_LANDMARK_NOTE;
+		if (!believed(r, kind))
+			continue;
+		run = ff_runs_landmark(r->runs, run, line, index);
+		on_landmark(r, run, line, kind);
+	}
+	return run;
+}
+
+// Letters only: what differs in its numbers was told already.
+static bool told(struct ff_reading *r, struct ff_span text)
+{
+	uint32_t hash = 2166136261u;
+	for (size_t i = 0; i < text.n && i < 80; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			hash = (hash ^ (unsigned char)text.p[i]) * 16777619u;
+	}
+	uint32_t *slot = &r->told[hash % TOLD];
+	bool before = *slot == hash;
+	*slot = hash;
+	return before;
+}
+
+// ---- lines ----
+
+static void on_line(const struct ff_line *read, void *context)
+{
+	struct ff_reading *r = context;
+	struct ff_line line = *read;
+	struct ff_run *run = ff_runs_enter(r->runs, &line);
+	size_t before = ff_events_count(r->events);
+	bool harmless;
+	line.run = run->id;
+	ff_events_line(r->events, &line);
+	r->meant = &line;
+	r->message_of = FF_EVENT_NO_INNER;
+	find(r, line.text);
+	run = read_landmarks(r, run, &line, &harmless);
+	line.run = run->id;
+	confirm_signatures(r);
+	bool loud = line.level >= FF_LEVEL_ERROR && ff_events_current(r->events) == FF_EVENT_NO_INNER &&
+		!ff_events_source_code(r->events);
+	if (loud && !harmless && !told(r, line.text))
+		ff_events_place(r->events, &line, false);
+	size_t after = ff_events_count(r->events);
+	const struct ff_event *e = after > before ? ff_events_at(r->events, after - 1) : NULL;
+	if (e && harmless && e->first == line.number)
+		ff_events_outlive(r->events, after - 1, line.number);
+	else if (e) {
+		run->ailing = true;
+		run->hurt |= e->level >= FF_LEVEL_ERROR;
+	}
+}
+
+static struct ff_error *take_error(struct ff_reading *r)
+{
+	struct ff_error *err = r->err;
+	r->err = NULL;
+	return err;
+}
+
+struct ff_error *ff_reading_line(struct ff_reading *r, struct ff_span raw, uint64_t number)
+{
+	ff_liner_read(r->liner, raw, number, on_line, r);
+	return take_error(r);
+}
+
+bool ff_reading_busy(const struct ff_reading *r, uint64_t number)
+{
+	return ff_events_busy(r->events, number) || ff_liner_goes_on(r->liner);
+}
+
+bool ff_reading_unfinished(const struct ff_reading *r)
+{
+	return ff_events_unfinished(r->events) || ff_liner_goes_on(r->liner);
+}
+
+bool ff_reading_waits(const struct ff_reading *r)
+{
+	return ff_runs_wait(r->runs);
+}
+
+bool ff_reading_works(struct ff_reading *r, struct ff_span raw)
+{
+	return ff_landmarks_any(r->landmarks, FF_LANDMARK_WORK, raw);
+}
+
+enum ff_landmark_kind ff_reading_landmark(const struct ff_reading *r, int what)
+{
+	return ff_landmarks_at(r->landmarks, (size_t)(FF_MATCH_LANDMARK - what))->kind;
+}
+
+// A pattern may reach over the lines of one message.
+static void match_message(struct ff_reading *r, size_t index)
+{
+	const struct ff_event *e = ff_events_at(r->events, index);
+	if (!e || e->kind != FF_EVENT_EXCEPTION || (!e->rejoined && !strchr(e->message, '\n')))
+		return;
+	_cleanup_buf_ struct ff_buf text = {0};
+	ff_buf_printf(&text, "%s: %s", e->qualified, e->message);
+	r->message_of = index;
+	if (text.failed)
+		return;
+	find(r, (struct ff_span){text.p, text.n});
+	confirm_signatures(r);
+}
+
+struct ff_error *ff_reading_end(struct ff_reading *r, uint64_t lines)
+{
+	struct ff_error *err = ff_liner_end(r->liner, lines, on_line, r);
+	if (!err)
+		err = ff_events_end(r->events);
+	if (err)
+		return err;
+	for (size_t i = 0; i < ff_events_count(r->events) && !r->err; i++)
+		match_message(r, i);
+	ff_runs_end(r->runs, r->events, lines);
+	for (size_t i = 0; i < ff_runs_count(r->runs); i++)
+		r->spoke |= ff_runs_at(r->runs, i)->end == FF_RUN_STOPPED;
+	return take_error(r);
+}
+
+const struct ff_events *ff_reading_events(const struct ff_reading *r)
+{
+	return r->events;
+}
+
+const struct ff_runs *ff_reading_runs(const struct ff_reading *r)
+{
+	return r->runs;
+}
+
+const struct ff_hits *ff_reading_hits(const struct ff_reading *r, size_t signature)
+{
+	return r->hits[signature];
+}
+
+bool ff_reading_spoke(const struct ff_reading *r)
+{
+	return r->spoke;
+}

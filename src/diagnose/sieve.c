@@ -1,0 +1,292 @@
+// Logs say the same again and again, but for their clocks and counters. A line's digits become zeros, and what is left is looked up by its
+// hash: most lines of a long log are of a kind in which nothing matters and cost no more than that. Lines of unknown kinds are copied
+// together and sifted at once; what the sieve says of a kind is true of all its lines, because patterns that tell digits apart are
+// marked in it, and those that need certain digits are looked for in the raw bytes.
+//
+//	INFO 05-14 17:40:11 step 17 took 3.2 s        INFO 00-00 00:00:00 step 00 took 0.0 s: nothing matters
+//	INFO 05-14 17:40:15 step 18 took 3.1 s        the same kind: not looked at
+//	worker 7 exited with code 139                 digits matter
+#include "diagnose/sieve.h"
+
+#include "log/chunk.h"
+
+#include <stdlib.h>
+
+enum { KINDS_BITS = 16, WAYS = 2, BATCH = 4096, TEXT_MAX = 128 << 10 };
+
+// What is known of a kind; the lowest bits of its entry.
+enum state { UNKNOWN, NOTHING, MATTERS, DIGITS, STATE_MASK = 3 };
+
+struct fresh {
+	size_t text_end; // of its copy
+	size_t index;	 // into the list
+};
+
+struct ff_sieve {
+	struct ff_matcher *matcher;
+	bool masks;
+	uint64_t *kinds; // hashes, with a state in the lowest bits
+	struct ff_span chunk;
+	size_t at;
+	uint64_t number;
+	uint32_t *marked; // where certain digits stand in the chunk, once a line
+	size_t marked_n, marked_cap, marked_at, line_from, line_to;
+	bool lost;
+	// Of one batch:
+	struct ff_sifted list[BATCH];
+	enum state states[BATCH];
+	size_t n;
+	struct fresh fresh[BATCH];
+	size_t fresh_n, fresh_at;
+	char *text; // of lines of unknown kinds
+	size_t text_n;
+};
+
+void ff_sieve_destroy(struct ff_sieve *sieve)
+{
+	if (!sieve)
+		return;
+	free(sieve->kinds);
+	free(sieve->marked);
+	free(sieve->text);
+	free(sieve);
+}
+
+struct ff_error *ff_sieve_create(struct ff_matcher *matcher, struct ff_sieve **ret)
+{
+	struct ff_sieve *sieve = calloc(1, sizeof(*sieve));
+	if (!sieve)
+		return &ff_enomem;
+	sieve->matcher = matcher;
+	sieve->masks = ff_matcher_masks(matcher);
+	sieve->kinds = calloc(1 << KINDS_BITS, sizeof(*sieve->kinds));
+	sieve->text = malloc(TEXT_MAX + FF_CHUNK_MAX + 1);
+	if (!sieve->kinds || !sieve->text) {
+		ff_sieve_destroy(sieve);
+		return &ff_enomem;
+	}
+	*ret = sieve;
+	return NULL;
+}
+
+// ---- kinds ----
+
+#define EACH(byte) (0x0101010101010101u * (byte))
+
+// Eight bytes with zeros for digits.
+static uint64_t mask_word(uint64_t word)
+{
+	uint64_t x = word ^ EACH('0');
+	uint64_t others = ((x & EACH(0x7f)) + EACH(0x7f - 9)) | x; // the high bit of each byte that is no digit
+	uint64_t digits = (~others & EACH(0x80)) >> 7;
+	return word ^ (x & (digits * 0xff));
+}
+
+static uint64_t load(const char *p, size_t n)
+{
+	uint64_t word = 0;
+	memcpy(&word, p, n);
+	return word;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+	return hash ^ hash >> 32;
+}
+
+static uint64_t hash_line(struct ff_span line, bool mask)
+{
+	uint64_t a = line.n, b = ~a;
+	const char *p = line.p, *end = line.p + line.n;
+	for (; end - p >= 16; p += 16) {
+		uint64_t first = load(p, 8), second = load(p + 8, 8);
+		a = mix(a, mask ? mask_word(first) : first);
+		b = mix(b, mask ? mask_word(second) : second);
+	}
+	if (end - p >= 8) {
+		uint64_t word = load(p, 8);
+		a = mix(a, mask ? mask_word(word) : word);
+		p += 8;
+	}
+	uint64_t last = load(p, (size_t)(end - p));
+	return mix(mix(b, mask ? mask_word(last) : last), a);
+}
+
+static uint64_t *slots_of(struct ff_sieve *sieve, uint64_t kind)
+{
+	return &sieve->kinds[kind >> (64 - KINDS_BITS) & ~(uint64_t)(WAYS - 1)];
+}
+
+static enum state state_of(struct ff_sieve *sieve, uint64_t kind)
+{
+	const uint64_t *slot = slots_of(sieve, kind);
+	for (size_t i = 0; i < WAYS; i++) {
+		if (!((slot[i] ^ kind) & ~(uint64_t)STATE_MASK))
+			return (enum state)(slot[i] & STATE_MASK);
+	}
+	return UNKNOWN;
+}
+
+static void learn(struct ff_sieve *sieve, uint64_t kind, enum state state)
+{
+	uint64_t *slot = slots_of(sieve, kind), entry = (kind & ~(uint64_t)STATE_MASK) | state;
+	if ((slot[0] ^ kind) & ~(uint64_t)STATE_MASK)
+		slot[1] = slot[0];
+	slot[0] = entry;
+}
+
+void ff_sieve_forget(struct ff_sieve *sieve, uint64_t kind)
+{
+	learn(sieve, kind, NOTHING);
+}
+
+// ---- a batch ----
+
+static struct ff_span line_of(const struct ff_sieve *sieve, const struct ff_sifted *line)
+{
+	return (struct ff_span){sieve->chunk.p + line->start, line->end - line->start};
+}
+
+// A copy of the line, to be sifted with others.
+static void copy_line(struct ff_sieve *sieve, struct ff_span line)
+{
+	char *to = sieve->text + sieve->text_n;
+	size_t i = 0;
+	for (; sieve->masks && i + 8 <= line.n; i += 8) {
+		uint64_t word = mask_word(load(line.p + i, 8));
+		memcpy(to + i, &word, 8);
+	}
+	uint64_t last = mask_word(load(line.p + i, sieve->masks ? line.n - i : 0));
+	memcpy(to + i, sieve->masks ? (const char *)&last : line.p, line.n - i);
+	to[line.n] = '\n';
+	sieve->text_n += line.n + 1;
+	sieve->fresh[sieve->fresh_n++] = (struct fresh){sieve->text_n, sieve->n};
+}
+
+static bool certain_digits(struct ff_sieve *sieve, size_t start, size_t end)
+{
+	while (sieve->marked_at < sieve->marked_n && sieve->marked[sieve->marked_at] < start)
+		sieve->marked_at++;
+	return sieve->marked_at < sieve->marked_n && sieve->marked[sieve->marked_at] <= end;
+}
+
+static void take_line(struct ff_sieve *sieve, size_t start, size_t end)
+{
+	struct ff_span line = {sieve->chunk.p + start, end - start};
+	uint64_t kind = hash_line(line, sieve->masks);
+	enum state state = certain_digits(sieve, start, end) ? DIGITS : state_of(sieve, kind);
+	if (state == NOTHING)
+		return;
+	if (state == UNKNOWN)
+		copy_line(sieve, line);
+	sieve->states[sieve->n] = state;
+	sieve->list[sieve->n++] = (struct ff_sifted){start, end, sieve->number, kind, false};
+}
+
+static void on_sifted(int what, size_t end, void *context)
+{
+	struct ff_sieve *sieve = context;
+	size_t offset = end ? end - 1 : 0;
+	if (sieve->fresh_at && offset < sieve->fresh[sieve->fresh_at - 1].text_end)
+		sieve->fresh_at = 0;
+	while (sieve->fresh_at < sieve->fresh_n && offset >= sieve->fresh[sieve->fresh_at].text_end)
+		sieve->fresh_at++;
+	if (sieve->fresh_at == sieve->fresh_n)
+		return;
+	enum state *state = &sieve->states[sieve->fresh[sieve->fresh_at].index];
+	enum state found = what == FF_SIFTED_DIGITS ? DIGITS : MATTERS;
+	*state = *state > found ? *state : found;
+}
+
+static struct ff_error *sift(struct ff_sieve *sieve)
+{
+	sieve->fresh_at = 0;
+	struct ff_error *err =
+		ff_matcher_sift(sieve->matcher, (struct ff_span){sieve->text, sieve->text_n}, on_sifted, sieve);
+	size_t kept = 0;
+	for (size_t i = 0; i < sieve->fresh_n; i++) {
+		enum state *state = &sieve->states[sieve->fresh[i].index];
+		*state = *state == UNKNOWN ? NOTHING : *state;
+		learn(sieve, sieve->list[sieve->fresh[i].index].kind, *state);
+	}
+	for (size_t i = 0; i < sieve->n; i++) {
+		if (sieve->states[i] == NOTHING)
+			continue;
+		struct ff_sifted *line = &sieve->list[kept++];
+		*line = sieve->list[i];
+		line->digits = sieve->states[i] == DIGITS;
+		if (line->digits && sieve->masks)
+			line->kind = hash_line(line_of(sieve, line), false);
+	}
+	sieve->n = kept;
+	sieve->fresh_n = sieve->text_n = 0;
+	return err;
+}
+
+struct ff_error *ff_sieve_next(struct ff_sieve *sieve, const struct ff_sifted **ret, size_t *ret_n)
+{
+	struct ff_error *err = NULL;
+	sieve->n = 0;
+	while (sieve->at < sieve->chunk.n && !sieve->n && !err) {
+		while (sieve->at < sieve->chunk.n && sieve->n < BATCH && sieve->text_n < TEXT_MAX) {
+			size_t end = ff_chunk_line_end(sieve->chunk, sieve->at);
+			if (end > sieve->at)
+				take_line(sieve, sieve->at, end);
+			sieve->at = ff_chunk_line_next(sieve->chunk, end, &sieve->number);
+		}
+		err = sift(sieve);
+	}
+	*ret = sieve->list;
+	*ret_n = err ? 0 : sieve->n;
+	return err;
+}
+
+uint64_t ff_sieve_newlines(const struct ff_sieve *sieve)
+{
+	return sieve->number;
+}
+
+// ---- certain digits ----
+
+static void on_number(int what, size_t end, void *context)
+{
+	struct ff_sieve *sieve = context;
+	size_t offset = end ? end - 1 : 0;
+	(void)what;
+	if (sieve->marked_n && offset >= sieve->line_from && offset < sieve->line_to)
+		return;
+	if (sieve->marked_n == sieve->marked_cap) {
+		size_t cap = sieve->marked_cap ? 2 * sieve->marked_cap : 256;
+		uint32_t *grown = reallocarray(sieve->marked, cap, sizeof(*grown));
+		sieve->lost |= !grown;
+		if (!grown)
+			return;
+		sieve->marked = grown;
+		sieve->marked_cap = cap;
+	}
+	sieve->line_from = offset;
+	sieve->line_to = ff_chunk_line_end(sieve->chunk, offset);
+	sieve->marked[sieve->marked_n++] = (uint32_t)offset;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+struct ff_error *ff_sieve_begin(struct ff_sieve *sieve, struct ff_span chunk)
+{
+	sieve->chunk = chunk;
+	sieve->at = sieve->marked_at = sieve->marked_n = 0;
+	sieve->number = 0;
+	struct ff_error *err = ff_matcher_numbers(sieve->matcher, chunk, on_number, sieve);
+	for (size_t i = 1; i < sieve->marked_n; i++) {
+		if (sieve->marked[i] >= sieve->marked[i - 1])
+			continue;
+		qsort(sieve->marked, sieve->marked_n, sizeof(*sieve->marked), by_offset);
+		break;
+	}
+	return err ? err : sieve->lost ? &ff_enomem : NULL;
+}

@@ -1,0 +1,31 @@
+// Which lines of a log have to be looked at. Lines that differ from known ones in digits only are known by a hash, so that each kind is sifted
+// once; all others go through the matcher's sieves together.
+#pragma once
+
+#include "base/str.h"
+#include "diagnose/matcher.h"
+
+struct ff_sieve;
+
+/** A line that may matter. */
+struct ff_sifted {
+	size_t start, end; /**< offsets into the chunk; neither newline nor carriage return is part of it */
+	uint64_t number;   /**< newlines of the chunk before it */
+	uint64_t kind;	   /**< hash of it with zeros for digits, or as it is when digits matter */
+	bool digits;	   /**< they matter: what matches in one line says nothing of others of its kind */
+};
+
+struct ff_error *ff_sieve_create(struct ff_matcher *matcher, struct ff_sieve **ret);
+void ff_sieve_destroy(struct ff_sieve *sieve);
+
+/** Begin with a chunk of whole lines, which stays where it is while it is sifted. */
+struct ff_error *ff_sieve_begin(struct ff_sieve *sieve, struct ff_span chunk);
+
+/** The next lines of the chunk that may matter, in order; more of them, or none, until *ret_n is 0. */
+struct ff_error *ff_sieve_next(struct ff_sieve *sieve, const struct ff_sifted **ret, size_t *ret_n);
+
+/** Lines of this kind need not be sifted out again: nothing that matters stands in them. */
+void ff_sieve_forget(struct ff_sieve *sieve, uint64_t kind);
+
+/** Newlines of the chunk, once all of it has been sifted. */
+uint64_t ff_sieve_newlines(const struct ff_sieve *sieve);
