@@ -8,7 +8,7 @@
 
 enum {
 	FF_BOOK_SIGNATURES,
-	FF_BOOK_FILTER,  /**< what patterns need, in text whose digits are zeros */
+	FF_BOOK_FILTER,	 /**< what patterns need, in text whose digits are zeros */
 	FF_BOOK_NUMBERS, /**< what they need of certain digits */
 	FF_BOOK_WORK,
 	FF_BOOK_DATABASES

@@ -102,9 +102,8 @@ static bool has_digits(const struct ff_literal *literal)
 // Work is looked for only where something waits for it, and what defuses a line only where something stands in it.
 static bool reads(const struct ff_patterns *all, unsigned id)
 {
-	enum ff_landmark_kind kind = id >= FF_LANDMARK_ID
-		? ff_landmarks_at(all->landmarks, id - FF_LANDMARK_ID)->kind
-		: FF_LANDMARK_KINDS;
+	enum ff_landmark_kind kind =
+		id >= FF_LANDMARK_ID ? ff_landmarks_at(all->landmarks, id - FF_LANDMARK_ID)->kind : FF_LANDMARK_KINDS;
 	return kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS;
 }
 

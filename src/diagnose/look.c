@@ -9,9 +9,9 @@ struct kind {
 	uint64_t key;  // 0 for none
 	uint64_t what; // of all that was found
 	bool any, fresh, unlike;
-	bool marked;	   // what its numbers say may matter
-	bool same_shape;   // all lines of this kind have this shape
-	unsigned char n;   // signatures of context, as long as nothing else makes it fresh
+	bool marked;	 // what its numbers say may matter
+	bool same_shape; // all lines of this kind have this shape
+	unsigned char n; // signatures of context, as long as nothing else makes it fresh
 	int list[CONTEXTS];
 	struct ff_shape shape;
 };

@@ -293,9 +293,8 @@ struct ff_error *ff_matcher_sift(struct ff_matcher *m, struct ff_span lines, ff_
 	struct scan s = {fn, context};
 	if (!ff_matcher_masks(m))
 		return scan_with(m, &m->built_in, lines, &(struct scan){say_digits, &s});
-	hs_error_t code = lines.n
-		? hs_scan(m->filter.db, lines.p, (unsigned)lines.n, 0, m->scratch, on_sifted, &s)
-		: HS_SUCCESS;
+	hs_error_t code =
+		lines.n ? hs_scan(m->filter.db, lines.p, (unsigned)lines.n, 0, m->scratch, on_sifted, &s) : HS_SUCCESS;
 	return code == HS_SUCCESS ? NULL : ff_error_create(FF_EOS, "Vectorscan: error %d", code);
 }
 

@@ -69,7 +69,8 @@ static struct ff_error *gather_landmarks(enum ff_landmark_kind only, struct ff_p
 		if (!text)
 			return &ff_enomem;
 		p->made[p->made_n++] = text;
-		ff_patterns_add(p, text, HS_FLAG_CASELESS | HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, FF_LANDMARK_ID + (unsigned)i);
+		ff_patterns_add(p, text, HS_FLAG_CASELESS | HS_FLAG_PREFILTER | HS_FLAG_MULTILINE,
+			FF_LANDMARK_ID + (unsigned)i);
 	}
 	return p->made ? NULL : &ff_enomem;
 }
@@ -95,7 +96,8 @@ struct ff_error *ff_patterns_gather(struct ff_rules *rules, size_t from, size_t 
 		return err;
 	}
 	for (size_t i = 0; i < ff_line_mark_count && from == 0; i++)
-		ff_patterns_add(&p, ff_line_marks[i].pattern, HS_FLAG_PREFILTER | HS_FLAG_MULTILINE, ff_line_marks[i].wrapped ? FF_WRAPPED_ID : FF_MARK_ID);
+		ff_patterns_add(&p, ff_line_marks[i].pattern, HS_FLAG_PREFILTER | HS_FLAG_MULTILINE,
+			ff_line_marks[i].wrapped ? FF_WRAPPED_ID : FF_MARK_ID);
 	for (size_t i = from; i < to; i++)
 		ff_patterns_add(&p, ff_rules_signature_at(rules, i)->pattern, HS_FLAG_CASELESS | HS_FLAG_PREFILTER,
 			(unsigned)i + 1);

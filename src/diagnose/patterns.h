@@ -6,7 +6,10 @@
 
 #include <hs.h>
 
-enum { FF_LANDMARK_ID = 1 << 24 /**< first id of a landmark; a signature's is its index + 1, that of a mark FF_MARK_ID or FF_WRAPPED_ID */ };
+enum {
+	FF_LANDMARK_ID = 1
+		<< 24 /**< first id of a landmark; a signature's is its index + 1, that of a mark FF_MARK_ID or FF_WRAPPED_ID */
+};
 enum { FF_MARK_ID = 0, FF_WRAPPED_ID = FF_LANDMARK_ID - 1 };
 
 struct ff_patterns {

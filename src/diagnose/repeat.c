@@ -138,5 +138,6 @@ bool ff_repeats_often(const struct ff_repeats *repeats, const struct ff_shape *s
 
 bool ff_repeats_known(const struct ff_repeats *repeats, const struct ff_shape *shape)
 {
-	return ff_repeats_often(repeats, shape) && !open_ended(repeats, shape->exact) && !open_ended(repeats, shape->blind);
+	return ff_repeats_often(repeats, shape) && !open_ended(repeats, shape->exact) &&
+		!open_ended(repeats, shape->blind);
 }

@@ -1,0 +1,122 @@
+// Which lines are sifted out: all that some pattern may match, however often lines like them came before.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "diagnose/diagnose.h"
+#include "diagnose/sieve.h"
+#include "log/chunk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct ff_rules *rules;
+static struct ff_matcher *matcher;
+
+static int set_up(void **state)
+{
+	(void)state;
+	return ff_rules_load(NULL, true, &rules) || ff_matcher_create(rules, &matcher);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	ff_matcher_destroy(matcher);
+	ff_rules_destroy(rules);
+	return 0;
+}
+
+// The lines that were sifted out, one a line, with an exclamation mark where digits matter.
+static void sift(struct ff_sieve *sieve, struct ff_span chunk, struct ff_buf *ret)
+{
+	const struct ff_sifted *list;
+	size_t n;
+	ret->n = 0;
+	ff_buf_str(ret, "");
+	assert_null(ff_sieve_begin(sieve, chunk));
+	do {
+		assert_null(ff_sieve_next(sieve, &list, &n));
+		for (size_t i = 0; i < n; i++) {
+			ff_buf_add(ret, chunk.p + list[i].start, list[i].end - list[i].start);
+			ff_buf_printf(ret, "%s %d\n", list[i].digits ? "!" : "", (int)list[i].number);
+		}
+	} while (n);
+}
+
+static void lines_that_may_matter(void **state)
+{
+	(void)state;
+	struct ff_sieve *sieve;
+	_cleanup_buf_ struct ff_buf found = {0};
+	assert_null(ff_sieve_create(matcher, &sieve));
+	for (int i = 0; i < 3; i++) { // the second time they are known
+		sift(sieve,
+			FF_SPAN("heron 1\nheron 2\rsegfault at 12\r\n\nheron 3\r\nerror (804)\nheron (803)\negret "
+				"(804)"),
+			&found);
+		assert_string_equal(found.p, "segfault at 12 1\nerror (804)! 4\negret (804)! 6\n");
+	}
+	sift(sieve, FF_SPAN(""), &found);
+	assert_string_equal(found.p, "");
+	ff_sieve_destroy(sieve);
+}
+
+// What the matcher finds in a line, it finds in every line that is not sifted out because of another of its kind.
+static void misses_none(void **state)
+{
+	(void)state;
+	struct ff_sieve *sieve;
+	_cleanup_buf_ struct ff_buf found = {0}, log = {0};
+	assert_null(ff_sieve_create(matcher, &sieve));
+	for (int i = 0; i < 1000; i++)
+		ff_buf_printf(
+			&log, "worker %d exited with code %d\nheron took %d s\nstatus 4%02d\n", i, i % 150, i, i % 30);
+	sift(sieve, (struct ff_span){log.p, log.n}, &found);
+	for (int i = 0; i < 1000; i++) {
+		char line[64];
+		snprintf(line, sizeof(line), "worker %d exited with code %d! %d\n", i, i % 150, i * 3);
+		assert_non_null(strstr(found.p, line));
+	}
+	assert_null(strstr(found.p, "heron took 428"));
+	assert_non_null(strstr(found.p, "status 429! 89\n"));
+	assert_null(strstr(found.p, "status 428"));
+	ff_sieve_destroy(sieve);
+}
+
+// More lines than one batch, longer ones than its room, kinds that push each other out.
+static void many_kinds(void **state)
+{
+	(void)state;
+	struct ff_sieve *sieve;
+	_cleanup_buf_ struct ff_buf found = {0}, log = {0};
+	size_t lines = 0;
+	assert_null(ff_sieve_create(matcher, &sieve));
+	for (unsigned i = 0, x = 1; log.n < FF_CHUNK_MAX - 20000; i++) {
+		for (unsigned k = 0; k < (i % 100 ? 2 : 5000); k++)
+			ff_buf_char(&log, (char)('a' + (x = x * 1103515245 + 12345) % 23));
+		ff_buf_str(&log, i % 7 ? "\n" : " Fatal Python error: egret\n");
+		lines += i % 7 == 0;
+	}
+	for (int i = 0; i < 2; i++) {
+		size_t n = 0;
+		sift(sieve, (struct ff_span){log.p, log.n}, &found);
+		for (const char *p = found.p; (p = strstr(p, "Fatal Python")); p++)
+			n++;
+		assert_int_equal(n, lines);
+	}
+	ff_sieve_destroy(sieve);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_that_may_matter),
+		cmocka_unit_test(misses_none),
+		cmocka_unit_test(many_kinds),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
