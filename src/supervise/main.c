@@ -103,7 +103,7 @@ static void take_signal(struct supervisor *s, const struct signalfd_siginfo *inf
 		terminal_resized(&s->terminal);
 	} else if (!is_for_us(info)) {
 		// A terminal sends to all of its foreground group; everybody else meant the worker alone.
-		forward(s, signal, info->ssi_code > 0);
+		forward(s, signal, s->options.group || info->ssi_code > 0);
 		if (asks_to_stop(signal)) {
 			s->stop_signal = signal;
 			note_sender(s, info);

@@ -12,7 +12,7 @@ enum { TERMINAL_AUTO, TERMINAL_OFF };
 enum { MAX_MIB_DEFAULT = 512 };
 
 struct options {
-	int attempts, backoff_s, check, good_after_s, grace_s, hang_action, hang_after_s, incident_s, max_mib,
+	int attempts, backoff_s, check, good_after_s, grace_s, group, hang_action, hang_after_s, incident_s, max_mib,
 		on_hopeless, orphan, recover, report, tail_kib, terminal;
 	const char *tool; /**< the firstfix binary for reports and incidents */
 	char **argv;	  /**< the command, NULL-terminated, never empty */
