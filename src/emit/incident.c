@@ -146,6 +146,20 @@ static bool is_library(const char *file)
 	return false;
 }
 
+// Frames with the most recent one first.
+static void say_crash(struct ff_page *page, const json_t *doc)
+{
+	const char *text = ff_json_text(doc, "crash_stack");
+	struct ff_span rest = ff_span_of(text), line;
+	size_t n = 0;
+	for (int i = 0; i < TRACE_LINES && ff_span_next(&rest, '\n', &line); i++)
+		n = (size_t)(line.p + line.n - text);
+	if (!n)
+		return;
+	ff_page_section(page, "Where it crashed");
+	ff_page_box(page, (struct ff_span){text, n});
+}
+
 static void say_trace(struct ff_page *page, const json_t *doc)
 {
 	const char *trace = ff_json_text(doc, "exception.stacktrace");
@@ -371,6 +385,7 @@ static struct ff_error *write_incident(const json_t *doc, struct ff_page *page, 
 	say_text(page, "Error Type", ff_json_at(doc, "exception.type"));
 	say_message(page, ff_json_at(doc, "exception.message"));
 	say_what_led_to_it(page, doc);
+	say_crash(page, doc);
 	say_trace(page, doc);
 	say_tail(page, doc);
 	say_gpu_memory(page, doc);

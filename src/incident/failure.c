@@ -137,8 +137,11 @@ static struct ff_error *put_diagnosis(const json_t *failure, json_t *incident)
 		   *by = ff_json_text(failure, "sent_by");
 	json_t *diagnosis = NULL;
 	add_children(failure, &log);
+	const char *stack = ff_json_text(incident, "crash_stack");
 	if (said)
 		ff_buf_printf(&log, "%s\n", said);
+	else if (stack)
+		ff_buf_printf(&log, "%s\n", stack);
 	if (by && strstr(by, "OOM killer"))
 		ff_buf_str(&log, "Memory cgroup out of memory: Killed process (worker)\n");
 	else if (signal && !by) // a signal that somebody sent tells nothing of the program
@@ -194,6 +197,7 @@ struct ff_error *ff_incident_of_failure(const json_t *failure, struct ff_store *
 		return NULL;
 	if (json_object_get(failure, "exit"))
 		put_request_of_child(incident);
+	ff_incident_put_crash(failure, incident);
 	put_facts(failure, incident);
 	ff_incident_optional(put_diagnosis(failure, incident));
 	ff_incident_put_changes(store, incident);

@@ -7,7 +7,8 @@
 // stop_sent {text, pid, uid, name}: who had asked for a stop; stop_timeout {grace_ms, state}: in which it did not end;
 // working_on [begin event]: the phases that were open; told [{incident, type,
 // message, shown}]: what it told of itself while it lived; ended_by: id of the incident whose exception ended the process (this one);
-// of a failure inside a living process also pid, process, worker, run_id, request, model, gpu_memory, sent_by.
+// of a failure inside a living process also pid, process, worker, run_id, request, model, gpu_memory,
+// sent_by, crash_stack (of a child that a signal ended: what faulthandler printed).
 #pragma once
 
 #include "base/json.h"

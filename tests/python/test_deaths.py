@@ -2,7 +2,7 @@
 import pytest
 
 from python_worker import hooks, worker  # noqa: F401
-from test_incidents_inside import incidents
+from test_incidents_inside import incidents, supervised
 
 PARENT = """
 import firstfix, multiprocessing, os, signal, sys, time
@@ -77,3 +77,31 @@ def test_the_calls_stay_what_they_are(worker):  # noqa: F811
         assert os.waitpid.__name__ == "waitpid" and os.kill.__doc__
     """)
     assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+CRASH = """
+import ctypes, multiprocessing, os, signal, sys
+def decode(): {crash}
+def work():
+    with open({state!r} + "/working", "w"): decode()
+p = multiprocessing.get_context("fork").Process(target=work, name="loader-3"); p.start(); p.join()
+from firstfix import _incident
+_incident.finish(30)
+"""
+
+
+@pytest.mark.parametrize("crash,name", [("ctypes.string_at(0)", "SIGSEGV"), ("os.abort()", "SIGABRT"), ("os.kill(os.getpid(), signal.SIGBUS)", "SIGBUS")])
+def test_the_stack_of_a_crash_is_in_its_incident(worker, tmp_path, crash, name):  # noqa: F811
+    """faulthandler printed it on the stderr of all; the supervisor keeps that."""
+    done = supervised(worker, CRASH.format(crash=crash, state=str(tmp_path)))
+    one, = incidents(worker)
+    assert one["exit"]["name"] == name and one["process"] == "loader-3", done.stderr
+    assert "in decode\n" in one["crash_stack"] and "in work" in one["crash_stack"] and "Extension modules" not in one["crash_stack"]
+    assert "Where it crashed" in done.stderr
+
+
+def test_the_stack_of_another_signal_is_not_its_own(worker, tmp_path):  # noqa: F811
+    script = CRASH.format(crash="ctypes.string_at(0)", state=str(tmp_path)) + "import time\np = multiprocessing.Process(target=time.sleep, args=(60,))\n" \
+        "p.start(); import subprocess; subprocess.run(['kill', '-9', str(p.pid)]); p.join(); _incident.finish(30)"
+    supervised(worker, script)
+    assert {one["exit"]["name"]: "crash_stack" in one for one in incidents(worker)} == {"SIGSEGV": True, "SIGKILL": False}
