@@ -485,6 +485,11 @@ rule {
           {install = "accelerate", say = "Or upgrade accelerate and diffusers, which allow it for some types."}}}
     end
     local hit = log.offload or log.enough or log.dispatch or log.meta
+    -- the name of the setting alone stands in every dump of a configuration
+    if hit == log.dispatch and hit.event.kind ~= "exception"
+      and hit.text:match[=[enable_fp32_cpu_offload['"]? ?[:=]]=] then
+      return nil
+    end
     return {hit = hit, confidence = (log.offload or log.enough) and 0.93 or 0.7,
       why = {"device_map='auto' put part of the quantized model on the CPU or disk, because the GPU has too little "
         .. "free memory, and the quantizer refuses that.",

@@ -104,7 +104,7 @@ static bool reads(const struct ff_patterns *all, unsigned id)
 {
 	enum ff_landmark_kind kind =
 		id >= FF_LANDMARK_ID ? ff_landmarks_at(all->landmarks, id - FF_LANDMARK_ID)->kind : FF_LANDMARK_KINDS;
-	return kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS;
+	return kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS && kind != FF_LANDMARK_REFUSED;
 }
 
 // A pattern that needs no text of three bytes is taken whole; lines end at newlines here.

@@ -4,7 +4,14 @@
 //	 "unexplained": [{"log": 40, "text": "AssertionError: ..."}]}
 #include "diagnose/finding.h"
 
-enum { UNEXPLAINED_MAX = 12, UNEXPLAINED_TEXT = 400, TIER_ERROR_LINE = 2, TIER_EVENT = 3, TIER_MOST = 5 };
+enum {
+	UNEXPLAINED_MAX = 12,
+	UNEXPLAINED_TEXT = 400,
+	TIER_ERROR_LINE = 2,
+	TIER_EVENT = 3,
+	TIER_MOST = 5,
+	END_LINES = 40
+};
 
 enum verdict { NOTHING, HEALTHY, RUNNING, STOPPED, FAILED_UNKNOWN, FAILED };
 
@@ -110,6 +117,18 @@ static bool listed(const json_t *list, const json_t *entry)
 	return false;
 }
 
+// A run that goes on for long after an error line did not end by it.
+static bool near_end(const struct story *story, const struct ff_event *e)
+{
+	const struct ff_runs *runs = ff_scan_runs(story->scan);
+	for (size_t i = 0; i < ff_runs_count(runs); i++) {
+		const struct ff_run *run = ff_runs_at(runs, i);
+		if (run->id == e->run)
+			return run->last <= e->last + END_LINES;
+	}
+	return true;
+}
+
 static json_t *unexplained(const struct story *story, int *ret_most)
 {
 	const struct ff_events *events = ff_scan_events(story->scan);
@@ -119,7 +138,8 @@ static json_t *unexplained(const struct story *story, int *ret_most)
 	*ret_most = 0;
 	for (size_t i = 0; weights && i < n; i++) {
 		weights[i] = (unsigned char)weight(story, i);
-		*ret_most = weights[i] > *ret_most ? weights[i] : *ret_most;
+		if (weights[i] > *ret_most && (weights[i] >= TIER_EVENT || near_end(story, ff_events_at(events, i))))
+			*ret_most = weights[i];
 	}
 	for (int tier = TIER_MOST; weights && tier >= TIER_ERROR_LINE; tier--) {
 		for (size_t i = 0; i < n && json_array_size(list) < UNEXPLAINED_MAX; i++) {

@@ -183,6 +183,9 @@ static void on_landmark(
 	case FF_LANDMARK_IGNORED:
 		ff_events_ignore_next(r->events, line);
 		break;
+	case FF_LANDMARK_REFUSED:
+		ff_runs_refused(run, r->events, line->number);
+		break;
 	default:
 		break;
 	}

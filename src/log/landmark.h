@@ -14,10 +14,12 @@ enum ff_landmark_kind {
 	FF_LANDMARK_FINISHED,
 	FF_LANDMARK_OVER,    /**< it came to its end: well, if nothing failed */
 	FF_LANDMARK_STOPPED, /**< from outside */
+	FF_LANDMARK_GONE,    /**< it is no more, whatever the reason */
 	FF_LANDMARK_DIED,
 	FF_LANDMARK_HARMLESS, /**< what the line says does not matter */
 	FF_LANDMARK_NOTE,     /**< an installer's remark */
 	FF_LANDMARK_IGNORED,  /**< the traceback below it was caught */
+	FF_LANDMARK_REFUSED, /**< a server told its caller that the request was wrong: the traceback above it was that request's */
 	FF_LANDMARK_KINDS,
 };
 

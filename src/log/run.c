@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { SERVICES = 32, FIRST_KEPT = 8 };
+enum { SERVICES = 32, FIRST_KEPT = 8, REFUSED_LINES = 8, REFUSED_EVENTS = 6 };
 
 struct service {
 	char name[64];
@@ -178,6 +178,34 @@ void ff_runs_stopped(struct ff_run *run, uint64_t number, size_t event)
 		run->stop = event;
 }
 
+// What a server raises where the request itself was wrong.
+static bool of_request(const struct ff_event *e)
+{
+	static const char *const types[] = {"ValueError", "ValidationError", "HTTPException", "BadRequestError",
+		"JSONDecodeError", "TemplateError", "UnprocessableEntityError", "NotFoundError"};
+	size_t n = strlen(e->type);
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types) && e->kind == FF_EVENT_EXCEPTION; i++) {
+		size_t tail = strlen(types[i]);
+		if (n >= tail && strcmp(e->type + n - tail, types[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+void ff_runs_refused(const struct ff_run *run, struct ff_events *events, uint64_t number)
+{
+	uint64_t below = 0; // where the one that was refused begins: the line above announces it
+	for (size_t i = ff_events_count(events), seen = 0; i-- > 0 && seen++ < REFUSED_EVENTS;) {
+		const struct ff_event *e = ff_events_at(events, i);
+		if (!e || e->run != run->id)
+			continue;
+		bool refused = of_request(e) && e->last + REFUSED_LINES >= number;
+		if (refused || (below && e->kind == FF_EVENT_LINE && e->last + 1 >= below))
+			ff_events_outlive(events, i, number);
+		below = refused ? e->first : 0;
+	}
+}
+
 bool ff_runs_wait(const struct ff_runs *runs)
 {
 	for (size_t i = 0; i < runs->service_count; i++) {
@@ -255,6 +283,10 @@ static void end(struct ff_events *events, struct ff_run *run)
 	if (said || died) {
 		run->end = FF_RUN_DIED;
 		run->at = said ? said->last : seen[FF_LANDMARK_DIED];
+	} else if (seen[FF_LANDMARK_GONE] && !worked && !finished && !seen[FF_LANDMARK_READY] &&
+		!seen[FF_LANDMARK_OVER]) {
+		run->end = FF_RUN_DIED;
+		run->at = seen[FF_LANDMARK_GONE];
 	} else if (finished || seen[FF_LANDMARK_OVER]) {
 		run->end = FF_RUN_FINISHED;
 		run->at = finished > seen[FF_LANDMARK_OVER] ? finished : seen[FF_LANDMARK_OVER];

@@ -53,6 +53,10 @@ struct ff_run *ff_runs_landmark(struct ff_runs *runs, struct ff_run *run, const 
 /** Where the run was stopped: the event of the landmark just seen. */
 void ff_runs_stopped(struct ff_run *run, uint64_t number, size_t event);
 
+/** A server of this run tells its caller in line `number` that the request was wrong: what was raised above for that did not
+    matter. */
+void ff_runs_refused(const struct ff_run *run, struct ff_events *events, uint64_t number);
+
 /** True while some run waits for a sign of health: an event is open, or there was none yet. */
 bool ff_runs_wait(const struct ff_runs *runs);
 
