@@ -48,7 +48,8 @@ struct looking {
 
 static void on_landmark(enum ff_landmark_kind landmark, struct kind *kind)
 {
-	bool quiet = landmark == FF_LANDMARK_WORK || landmark == FF_LANDMARK_HARMLESS || landmark == FF_LANDMARK_REFUSED;
+	bool quiet =
+		landmark == FF_LANDMARK_WORK || landmark == FF_LANDMARK_HARMLESS || landmark == FF_LANDMARK_REFUSED;
 	kind->any |= !quiet;
 	kind->unlike |= !quiet && landmark != FF_LANDMARK_LOAD && landmark != FF_LANDMARK_NOTE;
 }

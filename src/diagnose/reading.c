@@ -195,7 +195,8 @@ static void on_landmark(
 // an exception without a blank line may be read as more of its message, and is none.
 static bool believed(const struct ff_reading *r, enum ff_landmark_kind kind)
 {
-	bool end = kind == FF_LANDMARK_STOPPED || kind == FF_LANDMARK_DIED || kind == FF_LANDMARK_IGNORED;
+	bool end = kind == FF_LANDMARK_STOPPED || kind == FF_LANDMARK_DIED || kind == FF_LANDMARK_GONE ||
+		kind == FF_LANDMARK_IGNORED;
 	bool own = ff_events_current(r->events) == FF_EVENT_NO_INNER || ff_events_in_message(r->events);
 	return !ff_events_source_code(r->events) && (end || own);
 }

@@ -6,6 +6,7 @@
 
 #include "log/encoding.h"
 #include "log/line.h"
+#include "log/notebook.h"
 
 #include <stdlib.h>
 
@@ -13,6 +14,9 @@ struct ff_chunks {
 	ff_chunk_fn *fn;
 	void *context;
 	struct ff_decoder decoder;
+	bool looked;		// whether it may be a notebook
+	bool waits;		// it may: nothing was handed out yet
+	struct ff_buf notebook; // its beginning
 	char *held, *clean;
 	size_t n;
 };
@@ -23,6 +27,7 @@ void ff_chunks_destroy(struct ff_chunks *chunks)
 		return;
 	free(chunks->held);
 	free(chunks->clean);
+	ff_buf_deinit(&chunks->notebook);
 	free(chunks);
 }
 
@@ -89,23 +94,53 @@ static struct ff_error *feed(struct ff_chunks *chunks, const char *bytes, size_t
 	return NULL;
 }
 
+// It was no notebook, or it is all there.
+static struct ff_error *let_go(struct ff_chunks *chunks, bool end)
+{
+	_cleanup_buf_ struct ff_buf held = chunks->notebook, text = {0};
+	chunks->notebook = (struct ff_buf){0};
+	chunks->waits = false;
+	struct ff_span bytes = {held.p, held.n};
+	if (held.failed)
+		return &ff_enomem;
+	if (end && ff_notebook_text(bytes, &text))
+		bytes = (struct ff_span){text.p, text.n};
+	return text.failed ? &ff_enomem : feed(chunks, bytes.p, bytes.n);
+}
+
+static struct ff_error *feed_text(struct ff_chunks *chunks, const char *bytes, size_t n)
+{
+	if (n && !chunks->looked) {
+		chunks->looked = true;
+		chunks->waits = ff_notebook_may((struct ff_span){bytes, n});
+	}
+	if (!chunks->waits)
+		return feed(chunks, bytes, n);
+	ff_buf_add(&chunks->notebook, bytes, n);
+	bool on = !chunks->notebook.failed &&
+		ff_notebook_goes_on((struct ff_span){chunks->notebook.p, chunks->notebook.n});
+	return on ? NULL : let_go(chunks, false);
+}
+
 static struct ff_error *feed_decoded(struct ff_chunks *chunks, struct ff_span bytes, bool end)
 {
 	_cleanup_buf_ struct ff_buf text = {0};
 	ff_decode(&chunks->decoder, bytes, end, &text);
-	return text.failed ? &ff_enomem : feed(chunks, text.p, text.n);
+	return text.failed ? &ff_enomem : feed_text(chunks, text.p, text.n);
 }
 
 struct ff_error *ff_chunks_feed(struct ff_chunks *chunks, const char *bytes, size_t n)
 {
 	if (chunks->decoder.encoding == FF_ENCODING_BYTES)
-		return feed(chunks, bytes, n);
+		return feed_text(chunks, bytes, n);
 	return feed_decoded(chunks, (struct ff_span){bytes, n}, false);
 }
 
 struct ff_error *ff_chunks_end(struct ff_chunks *chunks)
 {
 	struct ff_error *err = feed_decoded(chunks, (struct ff_span){NULL, 0}, true);
+	if (!err && chunks->waits)
+		err = let_go(chunks, true);
 	if (!err && chunks->n)
 		err = hand_out(chunks, chunks->n);
 	chunks->n = 0;

@@ -27,7 +27,7 @@ static const struct {
 	{FF_CLASS_FRAME,
 		"\\[?(?<file><ipython-input-[^>]+>|/[^\\s\\]]+\\.pyx?)(?:\\]\\(http[^)]*\\))? in (?<func>[^(]+)"},
 	{FF_CLASS_FRAME, "(?<file>[^\\s:]+\\.py) in (?<func><[^>]*>|\\w+)(?:\\(|$)"},
-	{FF_CLASS_CODE, "(?:-{2,}>|\\xe2\\x9d\\xb1) *\\d+(?: |$)"},
+	{FF_CLASS_CODE, "(?:-+>|\\xe2\\x9d\\xb1) *\\d+(?: |$)"},
 	{FF_CLASS_CHAIN_CONTEXT, "\\s*During handling of the above exception, another exception occurred"},
 	{FF_CLASS_CHAIN_CAUSE, "\\s*The above exception was the direct cause of the following exception"},
 	{FF_CLASS_KERNEL,

@@ -394,6 +394,14 @@ static void line_event(struct ff_events *events, const struct ff_line *line, con
 		e->level = FF_LEVEL_ERROR;
 }
 
+// "    ValueError: If the dimensions do not match." under a docstring's "Raises:", or its name alone.
+static bool documents(const struct ff_classified *classified)
+{
+	return classified->indent &&
+		(!classified->message.n || ff_span_starts(classified->message, "If ") ||
+			ff_span_starts(classified->message, "When "));
+}
+
 static void in_idle(
 	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_classified *classified)
 {
@@ -412,6 +420,8 @@ static void in_idle(
 		}
 		break;
 	case FF_CLASS_EXCEPTION:
+		if (documents(classified))
+			return;
 		begin_exception(events, o, line);
 		begin_message(events, o, line, classified);
 		break;

@@ -1,0 +1,112 @@
+"""What `firstfix explain` makes of a log's runs: notebooks, requests that were refused, servers that were told to end, logs cut anywhere."""
+import json
+import subprocess
+
+import pytest
+
+UP = "INFO 10-02 08:00:00 [api_server.py:1] vLLM API server version 0.9.1\nINFO:     Application startup complete.\n"
+REFUSED = ("ERROR 10-02 08:01:00 [serving_chat.py:1] Error in preprocessing prompt inputs\n"
+           "ERROR 10-02 08:01:00 [serving_chat.py:1] Traceback (most recent call last):\n"
+           'ERROR 10-02 08:01:00 [serving_chat.py:1]   File "/srv/site-packages/vllm/entrypoints/openai/serving_chat.py", line 9, in check\n'
+           "ERROR 10-02 08:01:00 [serving_chat.py:1] ValueError: the prompt is longer than the context of the heron\n")
+DEAD = 'Traceback (most recent call last):\n  File "/srv/worker.py", line 3, in <module>\nHeronError: no nest\n'
+
+
+def explain(firstfix, log):
+    run = subprocess.run([firstfix, "explain", "--no-facts", "--json", "-"], input=log.encode(), capture_output=True, timeout=60)
+    assert run.returncode in (0, 1), run.stderr
+    return json.loads(run.stdout)
+
+
+def cell(count, *outputs, source="pass"):
+    return {"cell_type": "code", "execution_count": count, "metadata": {}, "source": [source], "outputs": list(outputs)}
+
+
+def said(*lines):
+    return {"output_type": "stream", "name": "stdout", "text": [line + "\n" for line in lines]}
+
+
+def raised(name, message):
+    return {"output_type": "error", "ename": name, "evalue": message, "traceback": [
+        "\x1b[0;31m" + "-" * 75 + "\x1b[0m", f"\x1b[0;31m{name}\x1b[0m      Traceback (most recent call last)",
+        "Cell \x1b[0;32mIn[3], line 1\x1b[0m\n\x1b[0;32m-> 1001\x1b[0m import heron\n", f"\x1b[0;31m{name}\x1b[0m: {message}"]}
+
+
+NOTE = said("Collecting heron", "ERROR: pip's dependency resolver does not currently take into account all the packages that are installed.",
+            "grebe 1.0 requires numpy<2, but you have numpy 2.1 which is incompatible.")
+PROSE = {"cell_type": "markdown", "metadata": {}, "source": ["torch.cuda.OutOfMemoryError: CUDA out of memory\n"]}
+
+
+def notebook(*cells, **more):
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": list(cells), **more}, indent=1)
+
+
+@pytest.mark.parametrize("form", [
+    lambda cells: notebook(*cells),
+    lambda cells: json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 2}),
+    lambda cells: json.dumps({"metadata": {"kernelspec": {}}, "nbformat": 4, "nbformat_minor": 2, "cells": cells}),
+    lambda cells: json.dumps({"metadata": {}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": cells}]}),
+], ids=["indented", "one line", "metadata first", "format 3"])
+def test_a_saved_notebook_is_read_as_what_its_kernel_said(firstfix, form):
+    answer = explain(firstfix, form([PROSE, cell(1, NOTE, source="# CUDA out of memory"), cell(3, raised("ModuleNotFoundError", "No module named 'heron'"))]))
+    assert [d["cause"] for d in answer["diagnoses"]] == ["pip.module-missing"]
+
+
+def test_cells_are_read_in_the_order_in_which_they_ran(firstfix):
+    failed = cell(2, raised("RuntimeError", "no nest here"))
+    assert explain(firstfix, notebook(failed, cell(3, said("{'loss': 0.5}", "{'loss': 0.4}"))))["verdict"] == "running"
+    assert explain(firstfix, notebook(cell(3, raised("RuntimeError", "no nest here")), cell(2, said("{'loss': 0.5}"))))["verdict"] == "failed-unknown"
+
+
+@pytest.mark.parametrize("text", [
+    notebook(PROSE), notebook(cell(1, said("    Raises:", "    ValueError: If the shapes differ."))), notebook(cell(1, said("    ValueError", "        If the shapes differ."))),
+    notebook(cell(None, {"output_type": "execute_result", "data": {"text/plain": ["RuntimeError: CUDA error: out of memory"]}})),
+], ids=["prose", "docstring", "numpy docstring", "a value"])
+def test_what_no_cell_said_is_no_error(firstfix, text):
+    answer = explain(firstfix, text)
+    assert answer["verdict"] == "nothing" and not answer["diagnoses"] and not answer["unexplained"]
+
+
+@pytest.mark.parametrize("text", ['{"cells": 3}\n', '{"metadata": {}}\n{"metadata": {}}\n', '{"nbformat": 4, "cells": [{"cell_type": "code", "outputs": 3}, 7, null]}',
+                                  '{"cells": [' + "[" * 5000, notebook(cell(1, {"output_type": "error"}))])
+def test_json_that_is_no_notebook_is_a_log(firstfix, text):
+    assert explain(firstfix, text + "\n" + DEAD)["verdict"] in ("failed-unknown", "nothing")
+
+
+def test_a_request_that_was_refused_is_its_callers(firstfix):
+    answer = explain(firstfix, UP + REFUSED + 'INFO:     10.0.0.7:4000 - "POST /v1/chat/completions HTTP/1.1" 400 Bad Request\n')
+    assert answer["verdict"] == "running" and not answer["unexplained"]
+    # What the server could not do is its own, and so is what nobody was answered about.
+    for reply in ('INFO:     10.0.0.7:4000 - "POST /v1/chat/completions HTTP/1.1" 500 Internal Server Error\n', ""):
+        assert explain(firstfix, UP + REFUSED + reply)["verdict"] == "failed-unknown"
+
+
+def test_a_server_that_was_told_to_end_was_stopped(firstfix):
+    bye = "INFO 10-02 09:00:00 [launcher.py:80] Shutting down FastAPI HTTP server.\nINFO:     Application shutdown complete.\n"
+    assert explain(firstfix, UP + bye)["verdict"] == "stopped"
+    assert explain(firstfix, UP + DEAD + bye)["verdict"] == "failed-unknown"
+
+
+def test_a_process_that_is_gone_before_it_came_to_anything_died(firstfix):
+    load = "INFO 10-02 08:00:00 [api_server.py:1] vLLM API server version 0.9.1\nLoading safetensors checkpoint shards:   0% Completed | 0/2\n"
+    gone = "/usr/lib/python3.12/multiprocessing/resource_tracker.py:254: UserWarning: resource_tracker: There appear to be 1 leaked semaphore objects to clean up at shutdown\n"
+    assert explain(firstfix, load)["verdict"] == "running"
+    assert explain(firstfix, load + gone)["verdict"] == "failed-unknown"
+    assert explain(firstfix, UP + '"POST /v1/completions HTTP/1.1" 200 OK\n' + gone)["verdict"] == "running"
+
+
+def test_an_error_line_that_the_program_outlived_is_no_failure(firstfix):
+    line = "ERROR: cannot read the nest of the heron\n"
+    assert explain(firstfix, "the heron stands\n" * 3 + line)["verdict"] == "failed-unknown"
+    assert explain(firstfix, line + "the heron stands\n" * 60)["verdict"] == "nothing"
+
+
+@pytest.mark.parametrize("line", [
+    "I1002 08:00:00.000000 77 xla_bridge.py:895] Unable to initialize backend 'tpu': INTERNAL: Failed to open libtpu.so: libtpu.so: cannot open shared object file: No such file or directory\n",
+    "Failed to load legacy heron kernels: dynamic module does not define module export function (PyInit__C)\n",
+    "In [4]: !pip install 'bitsandbytes>=0.43.1' 'transformers<5'\n",
+    "E1002 08:00:00 cuda_fft.cc:485] Unable to register cuFFT factory: Attempting to register factory for plugin cuFFT when one has already been registered\n",
+    "INFO vLLM is using nccl==2.26.2\n",
+])
+def test_what_a_healthy_start_says_raises_no_alarm_where_the_log_is_cut(firstfix, line):
+    assert explain(firstfix, line)["verdict"] in ("nothing", "running")
