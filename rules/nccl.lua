@@ -217,7 +217,8 @@ rule {
       local done = log.all"complete"
       -- a log that was only cut here looks the same: no alarm
       return {hit = done[#done] or log.last_line, confidence = 0.55, severity = "warning",
-        why = "The log ends where NCCL was set up, without an error: mostly peer-to-peer copies that hang (IOMMU, ACS), or a library in LD_PRELOAD.",
+        why = "The log ends where NCCL was set up, without an error: mostly "
+          .. "peer-to-peer copies that hang (IOMMU, ACS), or a library in LD_PRELOAD.",
         fixes = {{set = {NCCL_P2P_DISABLE = "1"}, automatic = true, say = "Try without peer-to-peer."},
           {host = true, say = "Or switch ACS and IOMMU off (bare metal)."}}}
     end
