@@ -70,3 +70,13 @@ def runner(firstfix, tmp_path):
 def times():
     """times(few, many): how often an attack is tried: few times in every run of the tests, as often as it takes with FIRSTFIX_MANY=1."""
     return lambda few, many: many if os.environ.get("FIRSTFIX_MANY") == "1" else few
+
+
+@pytest.fixture
+def agents(firstfix, build, hooks, tmp_path):
+    """Agents beside real workers; everything that was started ends with the test."""
+    from agent_client import Agents
+
+    made = Agents(firstfix, build, hooks, tmp_path)
+    yield made
+    made.close()

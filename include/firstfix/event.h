@@ -121,6 +121,7 @@ struct ff_event {
 	size_t n;
 	const struct ff_field *fields;
 	const char *const *keys; /**< name of fields[i].key */
+	uint64_t position;	 /**< in its lane: grows from event to event and never repeats; 0 of FF_EV_LOST */
 };
 
 struct ff_events; /**< all lanes of a folder, or one lane, merged by time */

@@ -86,16 +86,25 @@ def wrap_loop_handler(original: Callable[..., Any], row: Row) -> Callable[..., A
     return call_exception_handler
 
 
+def _of_this_process(process: Any) -> bool:
+    """True in the child that multiprocessing made for it; a test may call run() where it stands."""
+    module = sys.modules.get(type(process).__module__.partition(".")[0] + ".process") or sys.modules.get("multiprocessing.process")
+    return getattr(module, "current_process", lambda: None)() is process
+
+
 def wrap_process_run(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
     """BaseProcess.run(): multiprocessing catches and prints what its target raises; excepthook never sees it."""
     def run(self: Any) -> Any:
         try:
-            return original(self)
+            done = original(self)
         except BaseException as exc:
             _handle(exc, "child", f"CHILD PROCESS FAILED: {getattr(self, 'name', '')}", True)
-            raise
-        finally:
             _finish()  # it ends by os._exit()
+            raise
+        _finish()
+        if _of_this_process(self):
+            _ring.stop()  # in good order, which nobody else could tell
+        return done
     run.__wrapped__ = original  # type: ignore[attr-defined]
     return run
 

@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum run_kind { FLAG, COUNT, SECONDS, KIBIBYTES, MEBIBYTES, CHOICE };
+enum run_kind { FLAG, COUNT, SECONDS, KIBIBYTES, MEBIBYTES, CHOICE, TEXT };
 
 enum {
 #define OPTION(name, kind, member, preset, argument, help) OPT_##member,

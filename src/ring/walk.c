@@ -195,6 +195,7 @@ static const char *kind_name(const struct ff_lane_reader *r, uint32_t kind)
 
 static void make_event(struct ff_lane_reader *r, const uint64_t *words, size_t n)
 {
+	uint64_t end = r->number * r->h.block_size + r->at; // `at` is behind it already
 	uint32_t kind = words[0] >> 48 & 0xff;
 	r->event = (struct ff_event){
 		.kind = kind,
@@ -206,6 +207,7 @@ static void make_event(struct ff_lane_reader *r, const uint64_t *words, size_t n
 		.n = ff_record_fields(&r->rules, words, n, r->fields),
 		.fields = r->fields,
 		.keys = r->field_keys,
+		.position = end,
 	};
 	for (size_t i = 0; i < r->event.n; i++)
 		r->field_keys[i] = ff_reader_key(r, r->fields[i].key);

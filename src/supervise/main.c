@@ -62,7 +62,7 @@ static void reap(struct supervisor *s)
 	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED, &usage)) > 0) {
 		if (pid == s->worker.pid && !s->worker.ended_ns)
 			worker_changed(s, status, &usage);
-		else if (!WIFSTOPPED(status) && !step_reaped(s, pid, status))
+		else if (!WIFSTOPPED(status) && !step_reaped(s, pid, status) && !agent_reaped(s, pid, status))
 			orphan_ended(s, pid, status);
 	}
 }
@@ -216,6 +216,7 @@ static int tick(struct supervisor *s)
 	sooner(&next, step_tick(s, now));
 	sooner(&next, hang_tick(s, now));
 	sooner(&next, recovery_tick(s, now));
+	sooner(&next, agent_tick(s, now));
 	sooner(&next, s->deadline_ns);
 	if (!next)
 		return -1;
@@ -288,6 +289,7 @@ int main(int argc, char **argv)
 	int error = begin(s);
 	if (error)
 		spawn_plainly(s, error);
+	agent_begin(s);
 	states_begin(s);
 	loop(s);
 	return s->exit_code;

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { FLAG, COUNT, SECONDS, KIBIBYTES, MEBIBYTES, CHOICE, N_KINDS };
+enum kind { FLAG, COUNT, SECONDS, KIBIBYTES, MEBIBYTES, CHOICE, TEXT, N_KINDS };
 
 struct option_row {
 	const char *name;
@@ -51,7 +51,9 @@ static const struct {
 	const char *name;
 	bool ours;
 } others[] = {{"DIR", false}, {"DISABLE", false}, {"GPU_READS", false}, {"HOOKS", false}, {"LOG", false},
-	{"LOG_FILE", false}, {"PROGRAM", false}, {"RULES", false}, {"TOOL", false}, {"WORKER", false},
+	{"LOG_FILE", false}, {"IDLE_AFTER", false}, {"INSECURE", false}, {"MAX_IN_FLIGHT", false},
+	{"READY_AFTER", false}, {"REQUEST_MAX", false}, {"STALL_AFTER", false}, {"TOKEN", false}, {"TOKEN_FILE", false},
+	{"AGENT_AGAIN", true}, {"PROGRAM", false}, {"RULES", false}, {"TOOL", false}, {"WORKER", false},
 	{"ATTEMPT", true}, {"COMMAND_KEY", true}, {"RECOVERED", true}, {"RUN_ID", true}, {"NVML", true}, {"CUDA", true},
 	{"FAKE", true}};
 
@@ -62,6 +64,11 @@ static const char prefix[] = "FIRSTFIX_";
 static int *member_of(struct options *o, const struct option_row *row)
 {
 	return (int *)((char *)o + row->offset);
+}
+
+static void set_text(struct options *o, const struct option_row *row, const char *text)
+{
+	*(const char **)((char *)o + row->offset) = text;
 }
 
 static const struct option_row *row_of(const char *name, size_t n)
@@ -158,12 +165,17 @@ static void say_misspelt(void)
 static void set_presets(struct options *o)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
-		*member_of(o, &rows[i]) = rows[i].preset;
+		if (rows[i].kind != TEXT)
+			*member_of(o, &rows[i]) = rows[i].preset;
 		char name[VARIABLE_MAX];
 		variable_of(rows[i].name, name);
 		const char *text = getenv(name);
 		if (!text || !*text)
 			continue;
+		if (rows[i].kind == TEXT) {
+			set_text(o, &rows[i], text);
+			continue;
+		}
 		int value = value_of(&rows[i], text);
 		if (value < 0)
 			say("%s wants %s, not '%s'; ignored", name, wants(&rows[i]), text);
@@ -184,6 +196,10 @@ static int take_option(struct options *o, const char *word)
 	if (!row) {
 		say_plain("firstfix run: no option --%.*s (see 'firstfix run --help')", (int)n, word);
 		return -EINVAL;
+	}
+	if (row->kind == TEXT) {
+		set_text(o, row, text);
+		return 0;
 	}
 	int value = value_of(row, text);
 	if (value < 0) {

@@ -170,7 +170,8 @@ void state_dir_prune(const struct state_dir *d)
 	struct {
 		enum state_folder folder;
 		unsigned most; // files
-	} pruned[] = {{DIR_tails, 256}, {DIR_deaths, 256}, {DIR_reports, 32}, {DIR_tally, 256}, {DIR_open, 256}};
+	} pruned[] = {{DIR_tails, 256}, {DIR_deaths, 256}, {DIR_reports, 32}, {DIR_tally, 256}, {DIR_open, 256},
+		{DIR_agent, 64}};
 	enum { N = sizeof(pruned) / sizeof(pruned[0]) };
 	uint64_t bytes = 0, most = ff_statedir_max_bytes() / SHARE;
 	size_t n = 0;

@@ -11,7 +11,8 @@
 	X(tally)      \
 	X(armed)      \
 	X(lanes)      \
-	X(open)
+	X(open)       \
+	X(agent)
 
 enum state_folder {
 #define X(name) DIR_##name,

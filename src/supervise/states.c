@@ -32,6 +32,7 @@ void enter(struct supervisor *s, enum state state, uint64_t timeout_ms)
 {
 	s->state = state;
 	s->deadline_ns = timeout_ms ? ff_clock_ns() + timeout_ms * NS_PER_MS : 0;
+	agent_tell(s);
 }
 
 void kill_group(struct supervisor *s, int signal)

@@ -4,6 +4,7 @@
 // on. After start-up nothing is fatal. No threads, no Lua, no dlopen; memory is fixed, but for a worker's environment.
 #pragma once
 
+#include "supervise/agent.h"
 #include "supervise/cgroup.h"
 #include "supervise/hang.h"
 #include "supervise/kmsg.h"
@@ -133,6 +134,7 @@ struct supervisor {
 	struct hang hang;
 	struct recovery recovery;
 	struct open_run open;
+	struct agent agent;
 };
 
 /** Let the table act. */

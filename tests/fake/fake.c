@@ -5,14 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const json_t *fake_scenario(void)
 {
 	static json_t *scenario;
-	if (!scenario) {
-		const char *path = getenv("FIRSTFIX_FAKE");
+	static struct timespec read_at;
+	const char *path = getenv("FIRSTFIX_FAKE");
+	struct stat st = {0};
+	bool changed = path && stat(path, &st) == 0 &&
+		(st.st_mtim.tv_sec != read_at.tv_sec || st.st_mtim.tv_nsec != read_at.tv_nsec);
+	if (!scenario || changed) { // the old one stays: handles point into it
 		json_error_t error;
+		read_at = st.st_mtim;
 		scenario = path ? json_load_file(path, 0, &error) : json_object();
 		if (!scenario) {
 			fprintf(stderr, "FIRSTFIX_FAKE: %s:%d: %s\n", error.source, error.line, error.text);

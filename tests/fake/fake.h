@@ -13,7 +13,7 @@
 
 #define FAKE_API __attribute__((visibility("default")))
 
-/** The scenario; {} when there is none. */
+/** The scenario; {} when there is none. Read anew when its file was replaced. */
 const json_t *fake_scenario(void);
 
 /** Called first by every function: hangs or crashes if the scenario wants it to, else the code it wants, 0 for none. */

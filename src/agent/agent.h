@@ -1,0 +1,98 @@
+// The agent: everything it knows of one worker, in one struct under one lock.
+//
+// Two threads of ours: the one that watches (main.c: lanes, /proc, the GPU helper's answers, the verdict) and the server's
+// (http.c), whose handlers only read what the first has put here. Whoever touches the struct holds `lock`, for microseconds.
+#pragma once
+
+#include "agent/gpu.h"
+#include "agent/health.h"
+#include "agent/http.h"
+#include "agent/options.h"
+#include "agent/procs.h"
+#include "agent/tally.h"
+
+#include <limits.h>
+#include <pthread.h>
+
+enum { FF_KNOWN_LANES = 1024, FF_CAUSES_MAX = 16 };
+
+/** A lane that was met, and whether it is of the worker. */
+struct ff_known_lane {
+	char name[FF_ID];
+	bool ours;
+};
+
+/** The last incident of this run, masked as the store has it. */
+struct ff_last_incident {
+	char id[40], cause[64], title[200], fix[200];
+};
+
+struct ff_agent {
+	struct ff_agent_options options;
+	char dir[PATH_MAX]; /**< state folder */
+	char name[64];	    /**< of what is watched, for files: RUN, pid-PID-START, all */
+	pthread_mutex_t lock;
+	struct ff_http *http;
+	uint64_t began_ns; /**< monotonic, of the agent */
+
+	// What is watched.
+	pid_t root; /**< the worker; 0: every one that records in the folder, or none was started yet */
+	uint64_t root_ticks, root_began_epoch_ns, root_began_ns;
+	uint64_t since_epoch_ns; /**< of the first attempt that we saw */
+	enum ff_supervision supervision;
+	unsigned attempt;
+
+	// What was heard.
+	struct ff_events *events;
+	struct ff_tally_file *tally;
+	struct ff_known_lane *known;
+	size_t n_known;
+	uint64_t seen_ns
+		[FF_TALLY_OPEN]; /**< monotonic: when each open phase was first seen, so that a clock that is set makes none old */
+	uint64_t seen_id[FF_TALLY_OPEN];
+	struct ff_gpu_watch gpu;
+	struct ff_procs procs;
+	struct ff_group group;
+	uint64_t shm_size, shm_used;
+	struct ff_last_incident incident;
+	uint64_t incidents, store_changed, store_looked_ns;
+	struct ff_named causes[FF_CAUSES_MAX];
+	char store_problem[160];
+
+	// What follows from it.
+	uint64_t looked_ns, progress_ns;
+	struct ff_usage_of before;
+	uint64_t events_before;
+	struct ff_observed observed;
+	struct ff_health health;
+	bool was_ready;
+	uint64_t generation; /**< goes up with every look */
+};
+
+/** Open the folder, the tally and the lanes, start the GPU helper. */
+struct ff_error *ff_agent_open(struct ff_agent *agent);
+void ff_agent_close(struct ff_agent *agent);
+
+/** One look at everything; call it every quarter of a second. The lock is taken inside. */
+void ff_agent_look(struct ff_agent *agent);
+
+/** Take new events of the lanes. The lock is held by the caller. */
+void ff_agent_take_events(struct ff_agent *agent);
+
+/** A line of the supervisor: "state UP", "worker PID ATTEMPT". */
+void ff_agent_hear(struct ff_agent *agent, const char *line);
+
+/** Watch this process from now on. The lock is held, or no other thread is there yet. */
+void ff_agent_set_root(struct ff_agent *agent, pid_t pid);
+
+/** Read the newest incident of this run and count causes, where the database changed since. */
+void ff_agent_look_at_store(struct ff_agent *agent);
+
+/** Make observed and health from what is known. The lock is held. */
+void ff_agent_judge(struct ff_agent *agent, uint64_t now_ns);
+
+/** Nanoseconds since the epoch. */
+uint64_t ff_epoch_ns(void);
+
+/** What of a GPU is used by the worker's processes; false where the driver's list does not name any of them. */
+bool ff_agent_gpu_ours(const struct ff_agent *agent, const struct ff_gpu *gpu, uint64_t *ret);

@@ -1,0 +1,82 @@
+// The HTTP server: libmicrohttpd on a thread of its own, with the checks that every request passes before a handler sees it.
+//
+// A handler is one function and one row in routes.def. It runs on the server's thread, so it never blocks and never starts a
+// process: what takes longer is a document (documents.h), made by another thread.
+#pragma once
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/str.h"
+
+#include <microhttpd.h>
+
+struct ff_agent;
+
+/** One request that passed the checks. */
+struct ff_request {
+	struct ff_agent *agent;
+	struct MHD_Connection *connection;
+	const char *method; /**< GET (HEAD is served as GET), or DELETE where the route allows it */
+	const char *path;   /**< the whole path */
+	const char *rest;   /**< behind the route's path, where that ends in / */
+	bool trusted;	    /**< may see more than a word: it showed the token, or none is wanted */
+};
+
+/** What is answered. A handler fills `body`, or sets `made`. */
+struct ff_answer {
+	unsigned status;	    /**< 0 is 200 */
+	const char *type, *policy;  /**< Content-Type; Content-Security-Policy, NULL: nothing may be loaded */
+	const char *header, *value; /**< one more header */
+	struct ff_buf body;
+	struct MHD_Response *made;   /**< a response that the handler made (a stream); its reference is taken over */
+	struct MHD_Response *shared; /**< the same, but it stays the handler's */
+	bool later;		     /**< the connection is suspended; the handler is called again when it is resumed */
+};
+
+typedef void ff_handler(struct ff_request *request, struct ff_answer *answer);
+
+enum {
+	FF_MAY_GET = 1,
+	FF_MAY_DELETE = 2,
+	FF_FOR_ALL = 4 /* without a token too: it must say no more than a word then */
+};
+
+struct ff_route {
+	const char *path; /**< ends in '/': all below it */
+	unsigned flags;
+	ff_handler *handler;
+	const char *help; /**< for the description of the interface and for / */
+};
+
+extern const struct ff_route ff_routes[];
+extern const size_t ff_route_count;
+
+struct ff_http;
+
+/** Listen and serve. `address` is HOST:PORT, [V6]:PORT or PORT. FF_EDENIED (with what to do) for an address that is not loopback when
+    there is neither a token nor `insecure`. `token` may be NULL. */
+struct ff_error *ff_http_start(
+	struct ff_agent *agent, const char *address, const char *token, bool insecure, struct ff_http **ret);
+void ff_http_stop(struct ff_http *http);
+
+/** Where it listens: "http://127.0.0.1:9464". */
+const char *ff_http_url(const struct ff_http *http);
+
+/** Cut off who takes too long to say what he wants. Call it once a second. */
+void ff_http_tick(struct ff_http *http);
+
+/** A query parameter or header of the request, NULL without. */
+const char *ff_request_query(const struct ff_request *request, const char *name);
+const char *ff_request_header(const struct ff_request *request, const char *name);
+
+/** True when the request prefers this media type (it stands in Accept with a q above those of the others that we have). */
+bool ff_request_accepts(const struct ff_request *request, const char *type);
+
+/** Answer with a document, masked; {"error": why} with a status. */
+void ff_answer_json(struct ff_answer *answer, const json_t *document);
+
+void ff_answer_error(struct ff_answer *answer, unsigned status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** Put the headers that every answer has on a response that a handler makes by itself. */
+void ff_answer_headers(struct MHD_Response *response, const struct ff_answer *answer);

@@ -1,0 +1,269 @@
+// firstfix-agent: watches a worker from beside it and tells how it is. `firstfix agent` and the supervisor execute it.
+//
+// Nobody waits for it and it may die at any time: what it counted lies in a file (tally.h), what happened in the lanes. One loop: a
+// look at everything four times a second; between two looks it sleeps on the supervisor's pipe and its signals.
+#include "agent/agent.h"
+
+#include "base/clock.h"
+#include "base/complain.h"
+#include "base/io.h"
+#include "base/safedir.h"
+#include "base/statedir.h"
+#include "emit/redact.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+
+enum { HELPER_FD = 3, LOOK_MS = 250, LINE_MAX_ = 256, TOKEN_MAX = 256, AGAIN_MS = 2000, ONCE_MS = 400 };
+
+static struct ff_agent the;
+static const char default_address[] = "127.0.0.1:9464";
+
+static void say_error(struct ff_error *err)
+{
+	ff_complain("firstfix agent: %s", err->message);
+	ff_error_destroy(err);
+}
+
+static void name_it(struct ff_agent *a)
+{
+	if (a->options.run)
+		snprintf(a->name, sizeof(a->name), "%.48s", a->options.run);
+	else if (a->root)
+		snprintf(a->name, sizeof(a->name), "pid-%d-%llu", (int)a->root, (unsigned long long)a->root_ticks);
+	else
+		snprintf(a->name, sizeof(a->name), "all");
+	for (char *c = a->name; *c; c++)
+		if (*c == '/' || *c == '.')
+			*c = '_';
+}
+
+static struct ff_error *open_files(struct ff_agent *a)
+{
+	_cleanup_free_ char *dir = NULL, *own = NULL;
+	struct ff_error *err = ff_statedir_make(a->options.dir, NULL, &dir);
+	if (!err)
+		err = ff_statedir_make(a->options.dir, "agent", &own);
+	if (err)
+		return err;
+	if (snprintf(a->dir, sizeof(a->dir), "%s", dir) >= (int)sizeof(a->dir))
+		return ff_error_os(ENAMETOOLONG, "%s", dir);
+	name_it(a);
+	if (a->options.health_once)
+		snprintf(a->name, sizeof(a->name), "once-%d", (int)getpid());
+	err = ff_tally_open_file(own, a->name, &a->tally);
+	if (err)
+		return err;
+	uint64_t since = a->root_began_epoch_ns > 2 * UINT64_C(1000000000)
+		? a->root_began_epoch_ns - 2 * UINT64_C(1000000000)
+		: 0;
+	return ff_events_open(
+		&(struct ff_events_options){.dir = a->dir, .follow = true, .since_ns = since}, &a->events);
+}
+
+struct ff_error *ff_agent_open(struct ff_agent *a)
+{
+	pthread_mutex_init(&a->lock, NULL);
+	a->began_ns = a->progress_ns = ff_clock_ns();
+	a->known = calloc(FF_KNOWN_LANES, sizeof(*a->known));
+	if (!a->known)
+		return &ff_enomem;
+	if (a->options.pid) {
+		if (!ff_proc_lives(a->options.pid, 0, NULL))
+			return ff_error_create(FF_EUSAGE, "no process %d", a->options.pid);
+		ff_agent_set_root(a, a->options.pid);
+	}
+	if (a->options.run)
+		a->supervision = FF_SUP_STARTING;
+	a->since_epoch_ns = a->since_epoch_ns ? a->since_epoch_ns : ff_epoch_ns();
+	struct ff_error *err = open_files(a);
+	if (!err)
+		ff_gpu_start(&a->gpu, a->began_ns);
+	return err;
+}
+
+void ff_agent_close(struct ff_agent *a)
+{
+	char path[PATH_MAX + 128];
+	ff_http_stop(a->http);
+	a->http = NULL;
+	ff_gpu_stop(&a->gpu);
+	ff_events_close(a->events);
+	ff_tally_close(a->tally);
+	free(a->known);
+	snprintf(path, sizeof(path), "%s/agent/%s.url", a->dir, a->name);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/agent/%s.tally", a->dir, a->name);
+	if (a->options.health_once)
+		unlink(path);
+}
+
+// The token, from the file or the environment; NULL for none.
+static struct ff_error *read_token(const struct ff_agent_options *o, char room[TOKEN_MAX], const char **ret)
+{
+	const char *given = getenv("FIRSTFIX_TOKEN");
+	*ret = NULL;
+	if (o->token_file) {
+		_cleanup_buf_ struct ff_buf text = {0};
+		_cleanup_close_ int fd = open(o->token_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0)
+			return ff_error_os(errno, "%s", o->token_file);
+		struct ff_error *err = ff_read_all(fd, o->token_file, TOKEN_MAX - 1, &text);
+		if (err)
+			return err;
+		struct ff_span token = ff_span_trim((struct ff_span){text.p, text.n});
+		snprintf(room, TOKEN_MAX, "%.*s", (int)token.n, token.n ? token.p : "");
+		if (!room[0])
+			return ff_error_create(FF_EUSAGE, "%s: the token is empty", o->token_file);
+		*ret = room;
+	} else if (given && *given) {
+		if (strlen(given) >= TOKEN_MAX)
+			return ff_error_create(FF_EUSAGE, "FIRSTFIX_TOKEN is longer than %d bytes", TOKEN_MAX - 1);
+		snprintf(room, TOKEN_MAX, "%s", given);
+		*ret = room;
+	}
+	unsetenv("FIRSTFIX_TOKEN");
+	return NULL;
+}
+
+// Where `firstfix health` finds us.
+static void leave_address(const struct ff_agent *a)
+{
+	char path[PATH_MAX + 128], text[400];
+	_cleanup_new_file_ struct ff_new_file file = {.fd = -1};
+	snprintf(path, sizeof(path), "%s/agent/%s.url", a->dir, a->name);
+	int n = snprintf(text, sizeof(text), "%s %d\n", ff_http_url(a->http), (int)getpid());
+	struct ff_error *err = ff_new_file_open(path, &file);
+	if (!err)
+		err = ff_write_all(file.fd, path, text, (size_t)n);
+	if (!err)
+		err = ff_new_file_commit(&file, 0600);
+	if (err)
+		say_error(err);
+}
+
+static struct ff_error *serve(struct ff_agent *a)
+{
+	char room[TOKEN_MAX];
+	static bool said;
+	static char kept[TOKEN_MAX];
+	const char *token = kept[0] ? kept : NULL;
+	struct ff_error *err = token ? NULL : read_token(&a->options, room, &token);
+	if (!err && token && token != kept)
+		snprintf(kept, sizeof(kept), "%s", token);
+	if (!err)
+		err = ff_http_start(a, a->options.listen ? a->options.listen : default_address, token,
+			a->options.insecure, &a->http);
+	if (err)
+		return err;
+	leave_address(a);
+	if (!said && !getenv("FIRSTFIX_AGENT_AGAIN"))
+		ff_complain("firstfix agent: %s", ff_http_url(a->http));
+	said = true;
+	return NULL;
+}
+
+// Lines of the supervisor. False when it is gone.
+static bool hear(struct ff_agent *a)
+{
+	static char text[LINE_MAX_];
+	static size_t n;
+	ssize_t got = read(STDIN_FILENO, text + n, sizeof(text) - 1 - n);
+	if (got <= 0)
+		return got < 0 && (errno == EAGAIN || errno == EINTR);
+	n += (size_t)got;
+	text[n] = '\0';
+	for (char *end; (end = strchr(text, '\n'));) {
+		*end = '\0';
+		ff_agent_hear(a, text);
+		n -= (size_t)(end + 1 - text);
+		memmove(text, end + 1, n + 1);
+	}
+	if (n == sizeof(text) - 1)
+		n = 0;
+	return true;
+}
+
+// Until a signal or the end of the supervisor asks to stop.
+static void watch(struct ff_agent *a, int signals)
+{
+	struct pollfd fds[2] = {
+		{.fd = signals, .events = POLLIN}, {.fd = a->options.run ? STDIN_FILENO : -1, .events = POLLIN}};
+	uint64_t next = 0, again = ff_clock_ns() + AGAIN_MS * UINT64_C(1000000);
+	for (;;) {
+		uint64_t now = ff_clock_ns();
+		if (now >= next) {
+			ff_agent_look(a);
+			next = now + LOOK_MS * UINT64_C(1000000);
+		}
+		if (!a->http && now >= again) { // somebody else had the port
+			ff_error_destroy(serve(a));
+			again = now + AGAIN_MS * UINT64_C(1000000);
+		}
+		now = ff_clock_ns();
+		poll(fds, 2, next > now ? (int)((next - now) / 1000000) + 1 : 0);
+		if (fds[0].revents || (fds[1].revents && !hear(a)))
+			return;
+	}
+}
+
+static int signals_of_end(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+// Two looks, a moment apart, and the verdict on standard output.
+static int say_health(struct ff_agent *a)
+{
+	_cleanup_buf_ struct ff_buf line = {0};
+	ff_agent_look(a);
+	poll(NULL, 0, ONCE_MS);
+	a->looked_ns = 0;
+	ff_agent_look(a);
+	ff_error_destroy(ff_share_text(ff_span_of(a->health.why), "health", NULL, &line));
+	printf("%s: %s\n", ff_state_names[a->health.state], line.n ? line.p : "");
+	return a->health.live ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct ff_agent *a = &the;
+	ff_complain_as_asked();
+	if (!ff_agent_options_parse(argc, argv, &a->options))
+		return 2;
+	if (a->options.gpu_helper)
+		return ff_gpu_helper(HELPER_FD);
+	int signals = signals_of_end();
+	struct ff_error *err = ff_agent_open(a);
+	if (!err && a->options.health_once) {
+		int code = say_health(a);
+		ff_agent_close(a);
+		return code;
+	}
+	if (!err)
+		err = serve(a);
+	if (err && a->options.run && a->events && err->errnum == EADDRINUSE) { // the worker runs on, and so do we
+		say_error(err);
+		err = NULL;
+	}
+	if (err) {
+		say_error(err);
+		return 2;
+	}
+	watch(a, signals);
+	ff_agent_close(a);
+	return 0;
+}

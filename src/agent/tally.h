@@ -1,0 +1,144 @@
+// What the agent has counted: requests, loads, phases, errors, tokens, and how far each lane is read.
+//
+// It lies in a mapped file of the state folder, twice. A batch of events is counted into the copy that is not in use, then one
+// store makes that copy the one in use. So whatever kills the agent, and whenever, each event is counted once: the next
+// agent goes on where the copy in use ends. Plain data, no pointers. Text in it is as the lane has it: not masked.
+#pragma once
+
+#include "base/error.h"
+
+#include <firstfix/event.h>
+
+#include <stdatomic.h>
+
+enum {
+	FF_TALLY_LANES = 128,
+	FF_TALLY_OPEN = 256,
+	FF_TALLY_NAMES = 24, // of errors, of phases: what comes later is counted under the last
+	FF_TALLY_SLOW = 16,
+	FF_TALLY_RECENT = 512,
+	FF_TALLY_DEVICES = 16,
+	FF_TALLY_LEVELS = 8,
+	FF_BUCKETS = 16,
+	FF_ID = 64,
+};
+
+/** How a request ended. */
+enum ff_outcome { FF_OUTCOME_OK, FF_OUTCOME_ERROR, FF_OUTCOME_CANCELLED, FF_OUTCOME_KILLED, FF_OUTCOMES };
+extern const char *const ff_outcome_names[FF_OUTCOMES];
+
+/** Upper bounds of the buckets in seconds; the last is infinity and not in the table. */
+extern const double ff_bucket_bounds[FF_BUCKETS - 1];
+
+/** One observation that stands for a bucket. */
+struct ff_exemplar {
+	char id[FF_ID];
+	double value;
+	uint64_t at_ns;
+};
+
+struct ff_histogram {
+	uint64_t n[FF_BUCKETS];
+	double sum;
+};
+
+/** A name and how often. */
+struct ff_named {
+	char name[FF_ID];
+	uint64_t n;
+	double seconds;
+};
+
+/** One process that records. */
+struct ff_tally_lane {
+	char name[FF_ID]; // of its file; "" is a free place
+	uint64_t read;	  // position behind the last event that was counted
+	uint64_t began_ns, last_ns;
+	uint32_t pid;
+	bool stopped; // it said that it ends
+	bool loaded;  // a model load ended well in it
+	bool dead;    // its process is gone
+};
+
+/** A phase that began and did not end. */
+struct ff_tally_open {
+	uint64_t id; // of the phase; 0 is a free place
+	uint64_t began_ns;
+	uint32_t lane, concurrent;
+	bool request, load;
+	char request_id[FF_ID], model[FF_ID], phase[FF_ID];
+};
+
+struct ff_tally_request {
+	uint64_t ended_ns;
+	double seconds;
+	uint32_t outcome, concurrent;
+	char id[FF_ID], model[FF_ID], error[FF_ID], route[FF_ID];
+};
+
+/** A request among the last ones, for rates and percentiles. */
+struct ff_tally_recent {
+	uint64_t ended_ns;
+	float seconds;
+	uint16_t outcome, concurrent;
+};
+
+/** The allocator of one CUDA device as the worker counts devices. */
+struct ff_tally_device {
+	uint64_t allocated, reserved, peak, total, free, at_ns;
+};
+
+/** Requests that ran while so many were in work: 1, 2, 3-4, 5-8, ... */
+struct ff_tally_level {
+	struct ff_histogram latency;
+	uint64_t n, peak_allocated;
+};
+
+struct ff_tally {
+	uint64_t events, lost, exceptions, last_event_ns;
+	uint64_t requests[FF_OUTCOMES], input_tokens, output_tokens, last_request_ns;
+	struct ff_histogram latency, queue;
+	struct ff_exemplar exemplars[FF_BUCKETS];
+	uint64_t loads, loads_failed, load_ended_ns;
+	double load_seconds;
+	char model[FF_ID];
+	struct ff_named errors[FF_TALLY_NAMES], phases[FF_TALLY_NAMES];
+	struct ff_tally_device devices[FF_TALLY_DEVICES];
+	struct ff_tally_level levels[FF_TALLY_LEVELS];
+	struct ff_tally_request slow[FF_TALLY_SLOW];
+	struct ff_tally_recent recent[FF_TALLY_RECENT];
+	uint64_t recent_n;
+	struct ff_tally_lane lanes[FF_TALLY_LANES];
+	struct ff_tally_open open[FF_TALLY_OPEN];
+};
+
+struct ff_tally_file;
+
+/** Open DIR/NAME.tally, or make it where it is missing or of another version. FF_EDENIED when another agent holds it. */
+struct ff_error *ff_tally_open_file(const char *dir, const char *name, struct ff_tally_file **ret);
+void ff_tally_close(struct ff_tally_file *file);
+
+/** The copy in use. */
+const struct ff_tally *ff_tally_now(const struct ff_tally_file *file);
+
+/** Begin a batch: the other copy, the same as the one in use so far. */
+struct ff_tally *ff_tally_begin(struct ff_tally_file *file);
+/** Make it the one in use. */
+void ff_tally_commit(struct ff_tally_file *file);
+
+/** Count one event into a tally; what this lane told before is passed over. Pure but for the tally. */
+void ff_tally_count(struct ff_tally *t, const struct ff_event *event);
+
+/** A lane's process is gone: what it had open will never end. */
+void ff_tally_lane_died(struct ff_tally *t, uint32_t lane);
+
+/** Requests and loads that are open now; the oldest request's begin, 0 for none. */
+unsigned ff_tally_in_flight(const struct ff_tally *t, uint64_t *ret_oldest_ns);
+const struct ff_tally_open *ff_tally_loading(const struct ff_tally *t);
+
+/** The level that so many requests at once belong to, and its name ("5-8"). */
+unsigned ff_tally_level_of(uint32_t concurrent);
+extern const char *const ff_tally_level_names[FF_TALLY_LEVELS];
+
+/** A value below which the share `q` of a histogram lies, in seconds, by linear interpolation; NAN without observations. */
+double ff_histogram_quantile(const struct ff_histogram *h, double q);

@@ -1,0 +1,146 @@
+// firstfix health: asks an agent how its worker is, or looks by itself.
+//
+//	HEALTHCHECK CMD ["firstfix", "health"]
+//	$ firstfix health
+//	stalled: 3 requests in work, the oldest for 140 s, and no progress of any kind for 131 s
+//
+// Without an address the agents that run leave theirs in the state folder: agent/NAME.url, "http://127.0.0.1:9464 4711".
+#include "cli/command.h"
+#include "cli/http_get.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/sibling.h"
+
+#include "base/cleanup.h"
+#include "base/complain.h"
+#include "base/io.h"
+#include "base/statedir.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { DEADLINE_MS = 5000, URL_MAX_ = 320 };
+
+// The address in one agent's file, where that agent lives.
+static bool read_address(int dir, const char *name, char ret[URL_MAX_], struct timespec *ret_when)
+{
+	char text[URL_MAX_ + 32] = "", url[URL_MAX_] = "";
+	int pid = 0;
+	struct stat st;
+	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	ssize_t n = fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0 || sscanf(text, "%319s %d", url, &pid) != 2 || pid <= 0 || (kill(pid, 0) < 0 && errno == ESRCH))
+		return false;
+	memcpy(ret, url, sizeof(url));
+	*ret_when = st.st_mtim;
+	return true;
+}
+
+// The newest agent that runs with this state folder.
+static bool find_agent(const char *given, char ret[URL_MAX_])
+{
+	_cleanup_free_ char *state = NULL, *folder = NULL;
+	_cleanup_error_ struct ff_error *err = ff_statedir_path(given, &state);
+	if (err || asprintf(&folder, "%s/agent", state) < 0)
+		return false;
+	_cleanup_closedir_ DIR *d = opendir(folder);
+	struct timespec best = {0}, when;
+	bool found = false;
+	for (const struct dirent *e; d && (e = readdir(d));) {
+		char url[URL_MAX_];
+		if (!ff_ends(e->d_name, ".url") || !read_address(dirfd(d), e->d_name, url, &when))
+			continue;
+		if (found && (when.tv_sec < best.tv_sec || (when.tv_sec == best.tv_sec && when.tv_nsec < best.tv_nsec)))
+			continue;
+		found = true;
+		best = when;
+		memcpy(ret, url, sizeof(url));
+	}
+	return found;
+}
+
+static int ask(const char *base, const char *path, bool json)
+{
+	char url[URL_MAX_ + 64];
+	_cleanup_buf_ struct ff_buf body = {0};
+	unsigned status = 0;
+	size_t n = strlen(base);
+	while (n && base[n - 1] == '/')
+		n--;
+	snprintf(url, sizeof(url), "%.*s%s%s", (int)n, base, path, json ? "?json" : "");
+	struct ff_error *err = ff_http_get(url, getenv("FIRSTFIX_TOKEN"), DEADLINE_MS, &status, &body);
+	if (err) { // nobody answers: whatever the reason, that is not well
+		ff_complain("firstfix health: %s", err->message);
+		int code = ff_error_is_usage(err) ? 2 : 1;
+		ff_error_destroy(err);
+		return code;
+	}
+	bool written = ff_output_write("health", &(struct ff_output){0}, body.n ? body.p : "");
+	return !written ? 2 : status == 200 ? 0 : 1;
+}
+
+static int look(const char *dir, unsigned pid)
+{
+	char agent[PATH_MAX], folder[PATH_MAX + 8], process[32];
+	const char *argv[5] = {"firstfix-agent", "--health-once"};
+	size_t n = 2;
+	if (!ff_sibling_find("firstfix-agent", FF_AGENT, agent, sizeof(agent))) {
+		ff_complain("firstfix health: firstfix-agent is neither beside this program nor at %s", FF_AGENT);
+		return 2;
+	}
+	snprintf(folder, sizeof(folder), "--dir=%s", dir ? dir : "");
+	snprintf(process, sizeof(process), "--pid=%u", pid);
+	if (dir)
+		argv[n++] = folder;
+	if (pid)
+		argv[n++] = process;
+	execv(agent, (char **)argv);
+	ff_complain("firstfix health: %s: %s", agent, strerror(errno));
+	return 2;
+}
+
+int ff_cmd_health(int argc, char **argv)
+{
+	bool local = false, ready = false, startup = false, json = false;
+	const char *dir = NULL;
+	unsigned pid = 0;
+	const struct ff_option options[] = {
+		{"ready", 0, FF_OPT_FLAG, NULL, "whether it can take a request, instead of whether it lives", &ready},
+		{"startup", 0, FF_OPT_FLAG, NULL, "whether it was ready once", &startup},
+		{"json", 0, FF_OPT_FLAG, NULL, "firstfix.health/1", &json},
+		{"local", 0, FF_OPT_FLAG, NULL, "ask no agent: look at the worker and its lanes", &local},
+		{"pid", 0, FF_OPT_UINT, "PID",
+			"with --local: the worker (default: whoever records in the state folder)", &pid},
+		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder (default: $FIRSTFIX_DIR, else the user's)", &dir},
+	};
+	const struct ff_usage usage = {
+		.command = "health",
+		.operands = "[URL]",
+		.summary = "ask how a worker is: exit code 0 when it is well, for a container's health check",
+		.details = "Without URL: the agent that runs with the state folder, else --local. FIRSTFIX_TOKEN is "
+			   "the bearer token.\n"
+			   "\n"
+			   "    HEALTHCHECK CMD [\"firstfix\", \"health\"]",
+		.options = options,
+		.n_options = sizeof(options) / sizeof(options[0]),
+		.operands_max = 1,
+	};
+	char found[URL_MAX_];
+	struct ff_parsed parsed = ff_options_parse(&usage, argc, argv);
+	if (parsed.leave)
+		return parsed.exit_code;
+	const char *url = parsed.n_operands ? parsed.operands[0] : NULL;
+	free(parsed.operands);
+	if (local && (url || json || ready || startup))
+		return ff_usage_error("health", "--local goes with --pid and --dir alone");
+	if (pid && !local)
+		return ff_usage_error("health", "--pid goes with --local");
+	if (!local && (url || find_agent(dir, found)))
+		return ask(url ? url : found, ready ? "/readyz" : startup ? "/startupz" : "/livez", json);
+	return look(dir, pid);
+}
