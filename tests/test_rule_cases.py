@@ -16,7 +16,8 @@ confidence_min, confidence_max, command (text that must stand in the first fix's
 the facts showed), also (a cause that must stand behind the first), severity.
 
 In every case each sentence of `why` must rest on something: a number, version, path, name or quotation that no line, fact or table
-holds and the rule did not compute from those fails the case.
+holds and the rule did not compute from those fails the case. So does a command with a placeholder, or with a package or flag that
+stands in no table and no fact (command_lint.py).
 """
 import json
 import pathlib
@@ -25,6 +26,7 @@ import subprocess
 import pytest
 
 import casefile
+import command_lint
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / "rules/cases"
 
@@ -66,12 +68,32 @@ def explain(firstfix, log, facts, tmp_path):
     return document["diagnoses"]
 
 
+@pytest.mark.parametrize("command", [
+    "pip uninstall -y package", "hf download MODEL", "ss -ltnp | grep :PORT", "mv /path/to/large/volume /data", "pip install nvidia-cusparselt-cu0",
+    "/srv/venv/bin/python -m pip install libtorch-cuda-cu", "sudo /v/bin/python -m pip install -U 'invented-name>=2'", "uv pip install --python /v/bin/python xq1",
+    "poetry add xq1@^2", "pipx inject app xq1", "apt-get update && pip install xq1", "--no-such-flag 4", "pip install 'torch", "kill <pid>",
+    "docker run {image}", "pip install torch\nrm -rf /"])
+def test_lint_can_fail(command):
+    assert command_lint.faults(command, {}, "a log")
+
+
+@pytest.mark.parametrize("command", [
+    "", "/srv/venv/bin/python -m pip install 'transformers>=4.51,<5' torch==2.6.0+cu124 --index-url https://download.pytorch.org/whl/cu124",
+    "export LD_LIBRARY_PATH=$(printf %s \"$LD_LIBRARY_PATH\" | tr : '\\n' | grep -vF -e stubs | paste -sd:)", "--max-model-len 8192",
+    "sudo nvidia-smi -mig 0", "quantization_config=BitsAndBytesConfig(load_in_4bit=True)"])
+def test_lint_can_pass(command):
+    assert not command_lint.faults(command, {}, None)
+
+
 @pytest.mark.parametrize("file, name, log, facts, want", CASES, ids=[f"{c[0]}: {c[1]}" for c in CASES])
 def test_case(file, name, log, facts, want, firstfix, tmp_path):
     found = explain(firstfix, log, facts, tmp_path)
     unsupported = [(d["rule"], g) for d in found for g in d["grounds"] if "unsupported" in g]
     assert not unsupported, "a sentence claims what no line, fact or table holds"
     assert all(g["on"] for d in found for g in d["grounds"])
+    wrong = [(f["command"], faults) for d in found for f in d["fixes"]
+             if (faults := command_lint.faults(f.get("command", ""), facts, log))]
+    assert not wrong, "a command that nobody can copy, or that names what nobody knows"
     if want["cause"] == "none":
         assert not found, [d["cause"] for d in found]
         return

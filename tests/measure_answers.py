@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""List every sentence of `why` that claims what nothing holds, over a folder of logs.
+"""List every sentence of `why` that claims what nothing holds and every command that nobody can copy, over a folder of logs.
 
-usage: measure_grounds.py [--program PATH] [-a] [FOLDER...]
+usage: measure_answers.py [--program PATH] [-a] [FOLDER...]
 
 Each NAME.log of the folders is explained (with NAME.facts.json beside it as the facts, where there is one). A claim is a number,
-version, path, name or quotation; it must stand in a line, a fact, a table or the rule itself, or be what the rule computed from those.
+version, path, name or quotation; it must stand in a line, a fact, a table or the rule itself, or be what the rule computed from those. Of a command see command_lint.py.
 Without a folder the cases of rules/cases are read. -a prints every sentence with what it rests on.
 """
 import argparse
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 
+import command_lint
 import test_rule_cases
 
 
@@ -37,7 +38,7 @@ def main():
     parser.add_argument("folders", nargs="*", type=pathlib.Path)
     args = parser.parse_args()
     cases = [c for folder in args.folders for c in folder_cases(folder)] if args.folders else list(rule_cases())
-    said = bad = 0
+    said = bad = commands = wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         for name, log, facts in cases:
             for d in test_rule_cases.explain(args.program, log, facts, pathlib.Path(folder)):
@@ -48,8 +49,14 @@ def main():
                         print(f"{d['rule']}: {g['sentence']}  <- {json.dumps(g['on'])}")
                     if "unsupported" in g:
                         print(f"{name}: {d['rule']}: {g['sentence']}  ?? {g['unsupported']}")
-    print(f"{len(cases)} cases, {said} sentences, {bad} claim what nothing holds")
-    sys.exit(bad != 0)
+                for command in [f["command"] for f in d["fixes"] if "command" in f]:
+                    faults = command_lint.faults(command, facts, log)
+                    commands += 1
+                    wrong += bool(faults)
+                    if faults or args.a:
+                        print(f"{name}: {d['rule']}: {command}  {'; '.join(faults)}")
+    print(f"{len(cases)} cases, {said} sentences, {bad} claim what nothing holds; {commands} commands, {wrong} are wrong")
+    sys.exit(bad + wrong != 0)
 
 
 if __name__ == "__main__":
