@@ -307,6 +307,7 @@ rule {
   when = function(f, log)
     local hit = log.detected or log.as_tuple or log.installed_cuda or log.requires_newer or log.unsupported_arch
       or log.minor
+    if not hit then return nil end -- the end of a message alone
     local want = hit.want or hit.want6 or log.wanted and log.wanted.want2 or hit.want5 or f"torch.cuda"
     local known = type(want) == "string"
     local fixes = {known and {set = {CUDA_HOME = "/usr/local/cuda-" .. want},

@@ -233,7 +233,7 @@ rule {
       or ("Change %s as the message says."):format(flag and "--" .. flag or setting)
     return {hit = hit, confidence = flag and 0.84 or 0.74,
       why = "The engine refuses this combination of settings and names the one that decides.",
-      fixes = {{argument = setting, say = say, value = value}}}
+      fixes = {{flag = setting, stated = true, spelled = value and ("--%s %s"):format(flag, value) or nil, say = say}}}
   end,
   why = "",
   doc = {looks = "An engine's ValueError that names its own flag or setting.",

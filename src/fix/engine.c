@@ -176,11 +176,20 @@ static struct ff_error *write_flag(const struct ff_fix_machine *m, struct flag *
 	return err ? err : ff_fix_command(fix, &b);
 }
 
-// "--moe-runner-backend triton": as a message spells it.
+// "--moe-runner-backend triton": as a message spells it, one word or number behind a name. What would run or load what a log names is
+// never taken from one, nor is what takes a path or an address.
 static bool is_spelled(const char *text)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/=- ";
-	return ff_starts(text, "--") && strlen(text) <= VALUE_MAX && !text[strspn(text, plain)];
+	static const char name[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+	static const char value[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	static const char *const loading[] = {"trust", "plugin", "code", "exec", "middleware", "import", "command",
+		"script", "module", "cls", "class"};
+	size_t n = ff_starts(text, "--") ? 2 + strspn(text + 2, name) : 0, length = strlen(text);
+	for (size_t i = 0; i < sizeof(loading) / sizeof(*loading); i++)
+		if (memmem(text, n, loading[i], strlen(loading[i])))
+			return false;
+	return n > 2 && length <= VALUE_MAX && text[n] == ' ' && text[n + 1] && text[n + 1] != '-' &&
+		n + 1 + strspn(text + n + 1, value) == length;
 }
 
 // A setting that is in no table: the message named it, and mostly said what it must be.

@@ -9,7 +9,7 @@
 // Of a log only numbers and paths that are paths reach a command; who holds a GPU comes from the facts alone.
 #include "fix/machine.h"
 
-enum { PATH_LENGTH_MAX = 1024, REPO_LENGTH_MAX = 200, PIDS_MAX = 16 };
+enum { PATH_LENGTH_MAX = 1024, REPO_LENGTH_MAX = 200, PIDS_MAX = 16, FIRST_USER_PORT = 1024 };
 
 static const int64_t ROOM_MIN = INT64_C(10) << 30; // less is no room for a model
 
@@ -44,6 +44,8 @@ static struct ff_error *free_port(const struct ff_fix_machine *m, const json_t *
 	struct ff_error *err = ff_fix_kind(fix, "free-port", NULL);
 	if (err || !number_of(intention, "port", &port) || port > 65535)
 		return err;
+	if (port < FIRST_USER_PORT && port != 80 && port != 443) // sshd, the resolver: no worker's, whatever a log says
+		return ff_fix_say_more(fix, "That is a port of the system's own services.");
 	int n = (int)port;
 	if (m->platform == FF_PLATFORM_WINDOWS)
 		ff_buf_printf(&b,
@@ -100,6 +102,44 @@ static size_t holders(const struct ff_fix_machine *m, int64_t wanted, int64_t pi
 	return n;
 }
 
+// The user whose process the facts show it to be, -1 when they do not say.
+static int64_t owner_of(const struct ff_fix_machine *m, int64_t pid)
+{
+	size_t g, i;
+	json_t *gpu, *process;
+	json_array_foreach (m->facts ? json_object_get(m->facts, "gpus") : NULL, g, gpu) {
+		json_array_foreach (json_object_get(gpu, "processes"), i, process) {
+			int64_t one = 0, uid = -1;
+			if (ff_json_int(process, "pid", &one) && one == pid && ff_json_int(process, "uid", &uid))
+				return uid;
+		}
+	}
+	return -1;
+}
+
+// Keeps the processes that this user may end. What a container's driver lists are numbers of the host, other ones in here.
+static struct ff_error *keep_own(const struct ff_fix_machine *m, int64_t pids[static PIDS_MAX], size_t *n, json_t *fix)
+{
+	int64_t own = -1;
+	size_t kept = 0;
+	struct ff_error *err = NULL;
+	bool knows_own = m->facts && ff_json_int(m->facts, "process.uid", &own);
+	for (size_t i = 0; i < *n && !err; i++) {
+		int64_t owner = owner_of(m, pids[i]);
+		_cleanup_buf_ struct ff_buf say = {0};
+		if (knows_own && owner >= 0 && owner != own)
+			ff_buf_printf(&say, "Process %d belongs to the user with the number %d: ask them to end it.",
+				(int)pids[i], (int)owner);
+		else if (owner < 0 && m->facts && m->runtime > FF_RUNTIME_SHELL)
+			ff_buf_printf(&say, "%d is its number on the host: end it there.", (int)pids[i]);
+		else
+			pids[kept++] = pids[i];
+		err = say.failed ? &ff_enomem : say.n ? ff_fix_say_more(fix, say.p) : NULL;
+	}
+	*n = kept;
+	return err;
+}
+
 static struct ff_error *free_gpu(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	int64_t pids[PIDS_MAX], pid = 0, gpu = -1;
@@ -111,6 +151,8 @@ static struct ff_error *free_gpu(const struct ff_fix_machine *m, const json_t *i
 		pids[n++] = pid;
 	else if (m->facts)
 		n = holders(m, gpu, pids);
+	if (!err)
+		err = keep_own(m, pids, &n, fix);
 	if (err || !n)
 		return err; // a container does not see the processes of others: the sentence says who must end them
 	ff_buf_str(&b, m->platform == FF_PLATFORM_WINDOWS ? "taskkill /F" : "kill");

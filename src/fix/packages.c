@@ -197,7 +197,7 @@ static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 		.build = flag(intention, "build"),
 		.older = flag(intention, "older"),
 		.with = json_object_get(intention, "with")};
-	if (!ret->name || !is_name(ret->name))
+	if (!ret->name)
 		return ff_error_create(FF_EUSAGE, "'install' must be the name of a package or of a shared library");
 	if (ret->need && (!*ret->need || !is_spec(ret->need)))
 		ret->need = NULL;
@@ -258,6 +258,8 @@ static struct ff_error *install(const struct ff_fix_machine *m, struct wish *w, 
 	bool older = how == FITS_TOO_NEW || (how == FITS_UNKNOWN && (w->older || (w->need && only_upper(w->need))));
 	bool done = false;
 	enum ff_shadow shadow = FF_SHADOW_NONE;
+	if (!is_name(w->name)) // what a log calls a package
+		return ff_fix_kind(fix, "pip", "package");
 	if (!ff_fix_package_known(m, w->name)) // a name that nobody is known to own gets no command
 		return ff_fix_kind(fix, older ? "pip-downgrade" : "pip", w->name);
 	struct ff_error *err = ff_fix_shadow(m, w->name, w->need, fix, &shadow);
@@ -287,7 +289,7 @@ struct ff_error *ff_fix_install(const struct ff_fix_machine *m, const json_t *in
 	struct ff_error *err = read_wish(intention, &w);
 	if (err)
 		return err;
-	if (strstr(w.name, ".so")) { // the package that brings this library, as torch asks for it
+	if (is_name(w.name) && strstr(w.name, ".so")) { // the package that brings this library, as torch asks for it
 		const char *name = ff_fix_library_package(m, w.name, &package);
 		if (!name)
 			return ff_fix_kind(fix, "pip", "torch");
@@ -303,8 +305,10 @@ struct ff_error *ff_fix_install(const struct ff_fix_machine *m, const json_t *in
 struct ff_error *ff_fix_remove(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *name = ff_json_text(intention, "remove");
-	if (!name || !is_name(name))
+	if (!name)
 		return ff_error_create(FF_EUSAGE, "'remove' must be the name of a package");
+	if (!is_name(name))
+		return ff_fix_kind(fix, "pip", "package");
 	_cleanup_buf_ struct ff_buf b = {0};
 	bool absent = false;
 	ff_machine_package(m, name, &absent);
@@ -325,8 +329,10 @@ struct ff_error *ff_fix_rebuild(const struct ff_fix_machine *m, const json_t *in
 	const char *name = ff_json_text(intention, "rebuild"), *need = ff_json_text(intention, "need");
 	const char *arch = ff_json_text(intention, "arch");
 	int64_t jobs = 0;
-	if (!name || !is_name(name))
+	if (!name)
 		return ff_error_create(FF_EUSAGE, "'rebuild' must be the name of a package");
+	if (!is_name(name))
+		return ff_fix_kind(fix, "rebuild", "package");
 	struct ff_error *err = ff_fix_kind(fix, "rebuild", name);
 	if (err || !ff_fix_package_known(m, name))
 		return err;

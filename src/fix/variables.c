@@ -48,6 +48,35 @@ static struct ff_error *take_away(json_t *fix, const char *name)
 	return ff_fix_effect(fix, "env", name, json_null());
 }
 
+// Where installers and distributions put libraries; with the facts, also below the interpreter's own folders.
+static bool is_library_place(const struct ff_fix_machine *m, const char *path)
+{
+	static const char *const places[] = {"/usr/", "/lib/", "/lib64/", "/opt/"};
+	static const char *const anybodys[] = {"/tmp/", "/var/tmp/", "/dev/"};
+	const char *prefix = m->facts ? ff_json_text(m->facts, "python.prefix") : NULL, *one;
+	bool known = prefix && ff_starts(path, prefix);
+	size_t i;
+	json_t *site;
+	json_array_foreach (m->facts ? ff_json_at(m->facts, "python.site") : NULL, i, site)
+		known |= (one = json_string_value(site)) && ff_starts(path, one);
+	for (i = 0; i < sizeof(places) / sizeof(*places); i++)
+		known |= ff_starts(path, places[i]);
+	for (i = 0; i < sizeof(anybodys) / sizeof(*anybodys); i++)
+		if (ff_starts(path, anybodys[i]))
+			return false;
+	return known || (!prefix && *path == '/' && strstr(path, "-packages/"));
+}
+
+// A variable that makes every program of the worker load code names no file that only a log speaks of.
+static bool may_be_set(const struct ff_fix_machine *m, const char *name, const char *value)
+{
+	static const char *const loading[] = {"LD_PRELOAD", "LD_AUDIT", "PYTHONSTARTUP", "BASH_ENV"};
+	for (size_t i = 0; i < sizeof(loading) / sizeof(*loading); i++)
+		if (strcmp(name, loading[i]) == 0)
+			return is_library_place(m, value) && !strpbrk(value, " :");
+	return true;
+}
+
 // cmd.exe has no quotes that hold: a value that it would read as more than a value is not written.
 static bool is_plain_for_windows(const char *value)
 {
@@ -92,6 +121,8 @@ struct ff_error *ff_fix_set(const struct ff_fix_machine *m, const json_t *intent
 		if (!is_variable(name) || !text || !is_line(text))
 			return ff_error_create(FF_EUSAGE, "'set' must be a table of NAME = \"value\"");
 		err = ff_fix_kind(fix, "env", name);
+		if (!err && !may_be_set(m, name, text))
+			return NULL; // the sentence says it
 		if (!err)
 			err = put(fix, name, text);
 		if (err)

@@ -260,6 +260,24 @@ static void read_throttle(struct ff_gpu_reader *r)
 	ff_gpu_put(r, "throttle", list);
 }
 
+// Whose process it is. NVML numbers processes as the host does: only where that number is here the same program it is the same one.
+static void put_owner(struct ff_gpu_reader *r, unsigned pid, const char *name, json_t *entry)
+{
+	char path[40];
+	struct stat st;
+	_cleanup_free_ char *comm = NULL;
+	const char *program = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+	_cleanup_error_ struct ff_error *err = ff_host_read_line(r->ctx->host, path, &comm);
+	size_t n = err || !comm ? 0 : strcspn(comm, "\n");
+	if (!n || strncmp(comm, program, n) != 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%u", pid);
+	err = ff_host_stat(r->ctx->host, path, &st);
+	if (!err)
+		json_object_set_new(entry, "uid", json_integer((json_int_t)st.st_uid));
+}
+
 static json_t *process_entry(struct ff_gpu_reader *r, const struct nvml_process_v2 *p)
 {
 	json_t *entry = json_pack("{s:I}", "pid", (json_int_t)p->pid);
@@ -270,8 +288,11 @@ static json_t *process_entry(struct ff_gpu_reader *r, const struct nvml_process_
 		json_object_set_new(entry, "used", json_integer((json_int_t)p->used));
 	if (p->gpu_instance != NVML_NO_INSTANCE)
 		json_object_set_new(entry, "gpu_instance", json_integer(p->gpu_instance));
-	if (r->nvml->process_name && r->nvml->process_name(p->pid, name, sizeof(name)) == NVML_OK && name[0])
+	if (r->nvml->process_name && r->nvml->process_name(p->pid, name, sizeof(name)) == NVML_OK && name[0]) {
+		name[sizeof(name) - 1] = '\0';
 		json_object_set_new(entry, "name", text_of(name, sizeof(name)));
+		put_owner(r, p->pid, name, entry);
+	}
 	return entry;
 }
 
