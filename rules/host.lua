@@ -10,7 +10,7 @@ rule {
   signatures = {
     killer = [[(?:Out of memory: Kill(?:ed)? process \d+ \((?<process>[^)]+)|oom-kill:|oom_reaper: reaped|]]
       .. [[Memory cgroup out of memory|OOMKilled|Failed with result 'oom-kill'|oom_kill_process|]]
-      .. [[invoked oom-killer|killed by the OOM killer)]],
+      .. [[invoked oom-killer|killed by the OOM killer(?! due to high memory usage))]],
     scheduler = [[(?:Detected \d+ oom[-_]kill event|cgroup out-of-memory handler|Exceeded (?:job|]]
       .. [[step) memory limit|exceeded memory limit \(\d+|error: \S+: task [\d-]+: Out Of Memory|TERM_MEMLIMIT|]]
       .. [[job killed: v?mem \d+\w+ exceeded limit)]],

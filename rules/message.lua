@@ -219,7 +219,9 @@ rule {
     local hit
     for _, name in ipairs{"flag", "only", "needs"} do
       for _, one in ipairs(log.all(name)) do
-        if not hit and one.event.kind == "exception" and (one.event.tier or 0) >= 3 and by_library(one) then
+        local menu = message_of(one):match[[Some common causes include]] -- of Ray, whatever happened
+        local raised = one.event.kind == "exception" and (one.event.tier or 0) >= 3 and by_library(one)
+        if not hit and not menu and raised then
           hit = one
         end
       end

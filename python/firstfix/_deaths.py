@@ -60,9 +60,14 @@ def _killed_by(signal: int, by_us: bool) -> Optional[str]:
     """Who sent SIGKILL, as far as something speaks for it."""
     if signal != SIGKILL or by_us:
         return None
+    return memory_killed() or "somebody outside; nothing points to memory"
+
+
+def memory_killed() -> Optional[str]:
+    """The kernel's OOM killer, where its count has grown since it was asked last; None without evidence."""
     before, now = (_oom_kills_before or [0])[0], _oom_kills()
     _oom_kills_before[:] = [now]
-    return "the kernel's OOM killer" if now > before else "somebody outside; nothing points to memory"
+    return "the kernel's OOM killer" if now > before else None
 
 
 def _like(ours: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,7 +122,7 @@ def _name_of(pid: int) -> Optional[str]:
     return None
 
 
-def _lane_of(pid: int) -> Optional[str]:
+def lane_of(pid: int) -> Optional[str]:
     """The file in which the child recorded."""
     ours, _ = _ring.where()
     if not ours or not ours.startswith("/"):
@@ -137,7 +142,7 @@ def _signal_name(number: int) -> str:
 
 
 def _died(pid: int, signal: int, core: bool, by_us: bool) -> None:
-    name, lane = _name_of(pid), _lane_of(pid)
+    name, lane = _name_of(pid), lane_of(pid)
     if name is None and lane is None:
         return  # some program that this process ran: its exit status is its caller's business
     from firstfix import _incident

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections import deque
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 from firstfix import _mask, _program, _ring, _say
 from firstfix._settings import settings
@@ -39,9 +39,10 @@ class Telling:
 
     __slots__ = ("failure", "plain", "about", "shown", "show_with")
 
-    def __init__(self, failure: dict[str, Any], plain: Callable[[], str], about: Optional[Known] = None,
+    def __init__(self, failure: Union[dict[str, Any], Callable[[], dict[str, Any]]], plain: Callable[[], str], about: Optional[Known] = None,
                  show_with: Optional[Callable[[dict[str, Any], str], None]] = None) -> None:
-        """`about` gets the incident's id; show_with(answer, text) shows it instead of stderr."""
+        """`failure` may be a function, which the thread calls. `about` gets the incident's id; show_with(answer, text) shows it
+        instead of stderr."""
         self.failure, self.plain, self.about, self.shown, self.show_with = failure, plain, about, False, show_with
 
     def show_plain(self) -> None:
@@ -182,7 +183,8 @@ def _command() -> dict[str, Any]:
 
     try:
         with open("/proc/self/cmdline", "rb") as file:
-            words = [w.decode("utf-8", "replace") for w in file.read(1 << 16).split(b"\0")[:-1]]
+            # What a process that renames itself (Ray, gunicorn) leaves of its old arguments is empty.
+            words = [w.decode("utf-8", "replace") for w in file.read(1 << 16).rstrip(b"\0").split(b"\0")]
     except OSError:
         words = list(sys.argv)
     if _process_name() is not None:  # "-c from multiprocessing.spawn ..." is no command that anybody gave
@@ -238,15 +240,16 @@ def record(failure: dict[str, Any]) -> dict[str, Any]:
 
 def tell(telling: Telling) -> None:
     """Store it and show what the program says of it."""
+    failure = telling.failure() if callable(telling.failure) else telling.failure
     try:
-        answer = record(telling.failure)
+        answer = record(failure)
     except (_program.ProgramError, ValueError) as error:
         telling.show_plain()
         _say.once(f"no diagnosis: {error}")
         return
     if "text" not in answer:
         return  # nothing that anybody wants to know
-    exception, incident = telling.failure.get("exception", {}), str(answer.get("incident") or "")
+    exception, incident = failure.get("exception", {}), str(answer.get("incident") or "")
     if telling.about is not None:
         telling.about.incident = incident
     _ring.event(_ring.CUSTOM, {"firstfix.event": "incident", "firstfix.incident": incident,

@@ -54,6 +54,8 @@ ROWS = (
     Row("huggingface_hub", "huggingface_hub.file_download", "xet_get", "firstfix._load:wrap_download"),
     Row("runpod", "runpod.serverless", "start", "firstfix.integrations.runpod:wrap_start"),
     Row("celery", "celery.app.trace", "build_tracer", "firstfix.integrations.celery:wrap_tracer"),
+    Row("ray", "ray._private.function_manager", "FunctionActorManager.get_execution_info", "firstfix.integrations.ray:wrap_info"),
+    Row("ray", "ray._private.serialization", "SerializationContext._deserialize_object", "firstfix.integrations.ray:wrap_deserialize"),
     Row("ray", "ray.serve._private.replica", "Replica._wrap_request", "firstfix.integrations.rayserve:wrap_request"),
     Row("gradio", "gradio.blocks", "Blocks.process_api", "firstfix.integrations.gradio:wrap_process"),
     Row("gradio", "gradio.queueing", "Queue.process_events", "firstfix.integrations.gradio:wrap_events"),

@@ -1,10 +1,12 @@
 """Real Celery (eager, and a worker of its own over files) and real Ray Serve: each run of a task, each call of a replica is a request."""
+import json
 import subprocess
 import sys
 
 import pytest
 
 from python_libraries import environment, hooks, pip, worker  # noqa: F401
+from test_incidents_inside import incidents
 
 QUEUES = ["celery", "ray[serve]"]
 APP = """
@@ -111,3 +113,75 @@ def test_ray_serve(worker, queues, tmp_path):  # noqa: F811
     done = subprocess.run([queues, script], env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert requests(worker) == [("Model.__call__", "ok", None), ("Model.fail", "error", "ValueError"), ("Model.stream", "ok", None)]
+
+
+RAY = """
+import asyncio, ctypes, os, ray, signal, time
+ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100_000_000)
+
+@ray.remote(max_retries=0)
+def add(a, b): return a + b
+@ray.remote(max_retries=0)
+def full(): raise OSError(28, "No space left on device")
+@ray.remote(max_retries=0)
+def crash(): ctypes.string_at(0)
+
+@ray.remote
+class Model:
+    def __init__(self): self.calls = 0
+    def answer(self): self.calls += 1; return self.calls
+    def bad(self): raise ValueError("no adapter")
+    def stream(self, n):
+        for i in range(n): yield i
+    def die(self): os.kill(os.getpid(), signal.SIGKILL)
+    @staticmethod
+    def seven(): return 7
+    @classmethod
+    def name(cls): return cls.__name__
+
+@ray.remote
+class Loop:
+    async def answer(self): await asyncio.sleep(0.01); return 1
+    async def bad(self): await asyncio.sleep(0.01); raise KeyError("late")
+
+def fails(ref, *names):
+    try: ray.get(ref)
+    except Exception as error: assert type(error).__name__ in names, type(error)
+    else: raise AssertionError("no error")
+assert ray.get(add.remote(1, 2)) == 3
+fails(full.remote(), "RayTaskError(OSError)")
+time.sleep(5)  # what a worker tells of, it tells from a thread, and the next task may come to the same worker
+fails(crash.remote(), "WorkerCrashedError")
+model, loop = Model.remote(), Loop.remote()
+assert [ray.get(model.answer.remote()) for _ in range(3)] == [1, 2, 3] and ray.get(loop.answer.remote()) == 1
+assert [ray.get(ref) for ref in model.stream.options(num_returns="streaming").remote(3)] == [0, 1, 2]
+assert ray.get(model.seven.remote()) == 7 and ray.get(model.name.remote()) == "Model"
+fails(model.bad.remote(), "RayTaskError(ValueError)")
+fails(loop.bad.remote(), "RayTaskError(KeyError)")
+time.sleep(5)
+for _ in range(3): fails(model.die.remote(), "ActorDiedError")
+ray.kill(loop)
+fails(loop.answer.remote(), "ActorDiedError")
+from firstfix import _incident
+_incident.finish(60)
+"""
+
+
+def test_ray_tasks_and_actors(worker, queues, tmp_path):  # noqa: F811
+    """What raises is an incident of its worker, what dies one of whoever waited for it; an actor that was killed on purpose is none."""
+    script = tmp_path / "driver.py"
+    script.write_text(RAY)
+    worker.env = {"FIRSTFIX_HOOKS": str(worker.hooks), "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
+    done = subprocess.run([worker.program, "run", "--report", "off", "--", queues, script], env=worker.environment(), capture_output=True,
+                          text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ended = [row[:2] for row in requests(worker)]
+    assert ended.count(("Model.answer", "ok")) == 3 and {("add", "ok"), ("full", "error"), ("Model.__init__", "ok"), ("Model.bad", "error"),
+                                                         ("Model.stream", "ok"), ("Loop.answer", "ok"), ("Loop.bad", "error")} <= set(ended)
+    found = {one["request"]["function"]: one for one in incidents(worker)}
+    assert set(found) == {"full", "crash", "Model.bad", "Loop.bad", "Model.die"}, done.stderr
+    assert found["full"]["diagnosis"]["diagnoses"][0]["cause"] == "disk.full" and found["Loop.bad"]["exception"]["type"] == "KeyError"
+    crash, killed = found["crash"], found["Model.die"]
+    assert crash["exit"]["name"] == "SIGSEGV" and "in crash" in crash["crash_stack"] and crash["count"] == killed["count"] == 1
+    assert killed["exception"]["type"] == "ray.exceptions.ActorDiedError" and "Ray worker of Model.die" == killed["process"]
+    assert "oom.host" not in json.dumps(killed["diagnosis"]) and killed["pid"] != crash["pid"]
