@@ -54,6 +54,8 @@ ROWS = (
     Row("huggingface_hub", "huggingface_hub.file_download", "xet_get", "firstfix._load:wrap_download"),
     Row("runpod", "runpod.serverless", "start", "firstfix.integrations.runpod:wrap_start"),
     Row("celery", "celery.app.trace", "build_tracer", "firstfix.integrations.celery:wrap_tracer"),
+    *[Row("dataloader", "torch.utils.data._utils.fetch", f"{kind}.fetch", "firstfix.integrations.dataloader:wrap_fetch")
+      for kind in ("_MapDatasetFetcher", "_IterableDatasetFetcher")],
     Row("ray", "ray._private.function_manager", "FunctionActorManager.get_execution_info", "firstfix.integrations.ray:wrap_info"),
     Row("ray", "ray._private.serialization", "SerializationContext._deserialize_object", "firstfix.integrations.ray:wrap_deserialize"),
     Row("ray", "ray.serve._private.replica", "Replica._wrap_request", "firstfix.integrations.rayserve:wrap_request"),

@@ -51,8 +51,8 @@ static void add_who(struct ff_buf *out, const json_t *doc)
 // Phases that were open when it died: begin events, whose keys hold dots.
 static void say_working_on(struct ff_page *page, const json_t *doc)
 {
-	static const char *const parts[] = {
-		"firstfix.request.id", "http.request.method", "url.path", "code.function.name", "gen_ai.request.model"};
+	static const char *const parts[] = {"firstfix.request.id", "http.request.method", "url.path",
+		"code.function.name", "firstfix.batch.indices", "gen_ai.request.model"};
 	const json_t *open = json_object_get(doc, "working_on");
 	size_t n = json_array_size(open), from = n > FEW_REQUESTS ? n - FEW_REQUESTS : 0;
 	for (size_t i = from; i < n && json_object_get(doc, "exit"); i++) {
