@@ -1,7 +1,7 @@
 // The agent: everything it knows of one worker, in one struct under one lock.
 //
-// Two threads of ours: the one that watches (main.c: lanes, /proc, the GPU helper's answers, the verdict) and the server's
-// (http.c), whose handlers only read what the first has put here. Whoever touches the struct holds `lock`, for microseconds.
+// Threads: the one that watches (main.c: lanes, /proc, the GPU helper's answers, the verdict), the server's (http.c), whose handlers
+// only read what the first has put here, and two for what may take long: documents (documents.c) and the database (incidents.c). Whoever touches the struct holds `lock`, for microseconds.
 #pragma once
 
 #include "agent/gpu.h"
@@ -55,7 +55,7 @@ struct ff_agent {
 	struct ff_group group;
 	uint64_t shm_size, shm_used;
 	struct ff_last_incident incident;
-	uint64_t incidents, store_changed, store_looked_ns;
+	uint64_t incidents, store_reads, store_reads_told;
 	struct ff_named causes[FF_CAUSES_MAX];
 	char store_problem[160];
 
@@ -71,7 +71,6 @@ struct ff_agent {
 
 /** Open the folder, the tally and the lanes, start the GPU helper. */
 struct ff_error *ff_agent_open(struct ff_agent *agent);
-void ff_agent_close(struct ff_agent *agent);
 
 /** One look at everything; call it every quarter of a second. The lock is taken inside. */
 void ff_agent_look(struct ff_agent *agent);
@@ -85,8 +84,8 @@ void ff_agent_hear(struct ff_agent *agent, const char *line);
 /** Watch this process from now on. The lock is held, or no other thread is there yet. */
 void ff_agent_set_root(struct ff_agent *agent, pid_t pid);
 
-/** Read the newest incident of this run and count causes, where the database changed since. */
-void ff_agent_look_at_store(struct ff_agent *agent);
+/** Start to watch the database: the newest incident of this run, counts by cause. */
+struct ff_error *ff_incidents_start(struct ff_agent *agent);
 
 /** Make observed and health from what is known. The lock is held. */
 void ff_agent_judge(struct ff_agent *agent, uint64_t now_ns);

@@ -148,6 +148,8 @@ static void add_headers(struct MHD_Response *response, const struct ff_answer *a
 static enum MHD_Result send_answer(struct MHD_Connection *connection, struct ff_answer *answer)
 {
 	struct MHD_Response *response = answer->made;
+	if (answer->queued)
+		return MHD_YES;
 	if (answer->shared)
 		return MHD_queue_response(connection, MHD_HTTP_OK, answer->shared);
 	if (!response) {

@@ -30,6 +30,7 @@ struct ff_answer {
 	struct ff_buf body;
 	struct MHD_Response *made;   /**< a response that the handler made (a stream); its reference is taken over */
 	struct MHD_Response *shared; /**< the same, but it stays the handler's */
+	bool queued;		     /**< and was queued already */
 	bool later;		     /**< the connection is suspended; the handler is called again when it is resumed */
 };
 
@@ -38,14 +39,17 @@ typedef void ff_handler(struct ff_request *request, struct ff_answer *answer);
 enum {
 	FF_MAY_GET = 1,
 	FF_MAY_DELETE = 2,
-	FF_FOR_ALL = 4 /* without a token too: it must say no more than a word then */
+	FF_FOR_ALL = 4,	      /**< without a token too: it must say no more than a word then */
+	FF_TAKES_SINCE = 8,   /**< for the description: it has the query `since` */
+	FF_CAN_BE_ABSENT = 16 /**< for the description: 404 is an answer */
 };
 
 struct ff_route {
 	const char *path; /**< ends in '/': all below it */
 	unsigned flags;
 	ff_handler *handler;
-	const char *help; /**< for the description of the interface and for / */
+	const char *types; /**< media types of its answers, separated by spaces */
+	const char *help;  /**< for the description of the interface and for / */
 };
 
 extern const struct ff_route ff_routes[];

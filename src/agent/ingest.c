@@ -4,6 +4,7 @@
 // processes come again. A lane is the worker's when its process is the worker or below it while it lives, or when a lane of ours
 // is that of its parent. Without a worker to look at (--dir), every lane is whose process lived while we did.
 #include "agent/agent.h"
+#include "agent/stream.h"
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -133,6 +134,7 @@ void ff_agent_take_events(struct ff_agent *a)
 {
 	struct ff_tally *batch = NULL;
 	const struct ff_event *e = NULL;
+	bool wanted = ff_stream_wanted();
 	if (a->options.run && !a->root) // whose lanes they are is not known yet
 		return;
 	for (int i = 0; i < EVENTS_AT_ONCE; i++) {
@@ -144,6 +146,8 @@ void ff_agent_take_events(struct ff_agent *a)
 			continue;
 		batch = batch ? batch : ff_tally_begin(a->tally);
 		ff_tally_count(batch, e);
+		if (wanted)
+			ff_stream_event(e);
 	}
 	if (!e) // all was read: what a dead process has open will never end
 		note_dead(a, &batch);

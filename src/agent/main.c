@@ -3,6 +3,7 @@
 // Nobody waits for it and it may die at any time: what it counted lies in a file (tally.h), what happened in the lanes. One loop: a
 // look at everything four times a second; between two looks it sleeps on the supervisor's pipe and its signals.
 #include "agent/agent.h"
+#include "agent/documents.h"
 
 #include "base/clock.h"
 #include "base/complain.h"
@@ -88,20 +89,16 @@ struct ff_error *ff_agent_open(struct ff_agent *a)
 	return err;
 }
 
-void ff_agent_close(struct ff_agent *a)
+// What is ours in the folder and does not outlive us.
+static void leave_folder(struct ff_agent *a)
 {
 	char path[PATH_MAX + 128];
-	ff_http_stop(a->http);
-	a->http = NULL;
-	ff_gpu_stop(&a->gpu);
-	ff_events_close(a->events);
-	ff_tally_close(a->tally);
-	free(a->known);
 	snprintf(path, sizeof(path), "%s/agent/%s.url", a->dir, a->name);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/agent/%s.tally", a->dir, a->name);
 	if (a->options.health_once)
 		unlink(path);
+	ff_gpu_stop(&a->gpu);
 }
 
 // The token, from the file or the environment; NULL for none.
@@ -250,9 +247,13 @@ int main(int argc, char **argv)
 	struct ff_error *err = ff_agent_open(a);
 	if (!err && a->options.health_once) {
 		int code = say_health(a);
-		ff_agent_close(a);
+		leave_folder(a);
 		return code;
 	}
+	if (!err)
+		err = ff_documents_start(a);
+	if (!err)
+		err = ff_incidents_start(a);
 	if (!err)
 		err = serve(a);
 	if (err && a->options.run && a->events && err->errnum == EADDRINUSE) { // the worker runs on, and so do we
@@ -264,6 +265,6 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	watch(a, signals);
-	ff_agent_close(a);
-	return 0;
+	leave_folder(a);
+	_exit(0); // connections that wait for something go with us
 }

@@ -1,5 +1,7 @@
 // One look: events, processes, control group, GPUs, incidents; and what follows from them.
 #include "agent/agent.h"
+#include "agent/answers.h"
+#include "agent/stream.h"
 
 #include "base/clock.h"
 #include "base/statedir.h"
@@ -196,10 +198,16 @@ void ff_agent_look(struct ff_agent *a)
 		note_progress(a, now, seconds);
 		a->looked_ns = now;
 	}
+	enum ff_state before = a->health.state;
 	ff_agent_judge(a, now);
 	a->generation++;
+	bool changed = before != a->health.state || a->store_reads != a->store_reads_told;
+	_cleanup_json_ json_t *health = changed && ff_stream_wanted() ? ff_health_document(a) : NULL;
+	a->store_reads_told = a->store_reads;
 	pthread_mutex_unlock(&a->lock);
-	ff_agent_look_at_store(a);
+	if (health)
+		ff_stream_document("firstfix.health", health);
+	ff_stream_flush();
 	if (a->http)
 		ff_http_tick(a->http);
 }

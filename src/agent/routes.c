@@ -2,7 +2,7 @@
 #include "agent/answers.h"
 
 const struct ff_route ff_routes[] = {
-#define ROUTE(path, flags, name, help) {path, flags, ff_answer_##name, help},
+#define ROUTE(path, flags, name, types, help) {path, flags, ff_answer_##name, types, help},
 #include "agent/routes.def"
 #undef ROUTE
 };

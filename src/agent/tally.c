@@ -193,12 +193,23 @@ static void keep_recent(struct ff_tally *t, const struct ff_tally_request *r)
 		(uint16_t)r->outcome, (uint16_t)(r->concurrent < UINT16_MAX ? r->concurrent : UINT16_MAX)};
 }
 
+// Requests of a process that are in work now.
+static uint32_t at_once(const struct ff_tally *t, uint32_t lane)
+{
+	uint32_t n = 0;
+	for (unsigned i = 0; i < FF_TALLY_OPEN; i++)
+		n += t->open[i].id && t->open[i].request && t->open[i].lane == lane;
+	return n;
+}
+
 static void request_ended(struct ff_tally *t, const struct ff_tally_open *o, const struct ff_event *e, double seconds)
 {
 	struct ff_tally_request r = {
 		.ended_ns = e->time_ns, .seconds = seconds, .outcome = outcome_of(e), .concurrent = o->concurrent};
 	unsigned bucket;
 	double queued;
+	uint32_t now = at_once(t, o->lane); // others may have come after it began
+	r.concurrent = now > r.concurrent ? now : r.concurrent;
 	uint64_t tokens, allocated = 0;
 	memcpy(r.id, o->request_id, sizeof(r.id));
 	memcpy(r.model, o->model, sizeof(r.model));

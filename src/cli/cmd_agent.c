@@ -35,7 +35,9 @@ static const struct ff_usage usage = {
 	.command = "agent",
 	.operands = "",
 	.summary = "watch a worker and serve how it is: health, metrics, incidents",
-	.details = "Served: /livez, /readyz and /startupz as Kubernetes asks them, /metrics for Prometheus.\n"
+	.details = "Served: /livez, /readyz and /startupz as Kubernetes asks them, /metrics for Prometheus, documents "
+		   "as JSON\n"
+		   "below /v1/ (/openapi.json lists them).\n"
 		   "It reads what the worker records and what the system tells of it; the worker never waits for it.\n"
 		   "Each option can be set as FIRSTFIX_<NAME> in the environment: FIRSTFIX_LISTEN=0.0.0.0:9464.\n"
 		   "\n"
