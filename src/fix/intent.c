@@ -117,7 +117,8 @@ struct ff_error *ff_fix_command(json_t *fix, struct ff_buf *command)
 	return json_object_set_new(fix, "command", ff_json_string(text, strlen(text))) == 0 ? NULL : &ff_enomem;
 }
 
-static struct ff_error *sentence(json_t *fix, const char *key, bool list, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static struct ff_error *sentence(
+	json_t *fix, const char *key, bool list, const char *format, va_list args)
 {
 	json_t *text = json_vsprintf(format, args);
 	if (!text)
