@@ -147,6 +147,20 @@ struct ff_error *ff_fix_bounds(
 	return ret_need->failed ? &ff_enomem : NULL;
 }
 
+void ff_fix_both_bounds(const char *name, const char *have, struct ff_buf *ret)
+{
+	_cleanup_buf_ struct ff_buf newest = {0};
+	struct ff_version v;
+	uint64_t major;
+	ff_fix_release(name, NULL, &newest);
+	if (!newest.n || !ff_span_u64((struct ff_span){newest.p, strcspn(newest.p, ".")}, &major))
+		return;
+	struct ff_span here = ff_span_of(have);
+	if (have && ff_version_parse(here, &v) && ff_version_compare_spans(here, ff_span_of(newest.p)) < 0)
+		ff_buf_printf(ret, ">%.*s,", (int)strcspn(have, "+"), have);
+	ff_buf_printf(ret, "<%llu", (unsigned long long)major + 1);
+}
+
 const char *ff_fix_pin(const struct ff_fix_machine *m, const char *name, const char *by)
 {
 	return json_string_value(json_object_get(required_by(m, name), by));

@@ -109,6 +109,10 @@ void ff_fix_release(const char *name, const char *need, struct ff_buf *ret);
 struct ff_error *ff_fix_bounds(
 	const struct ff_fix_machine *m, const char *name, const char *need, struct ff_buf *ret_need, json_t *also);
 
+/** Both bounds of an upgrade that nobody set any for: above the release that is here (NULL: not known), below the major release after
+    the newest that is known. Appends nothing where no release is known. */
+void ff_fix_both_bounds(const char *name, const char *have, struct ff_buf *ret);
+
 /** What the installed package `by` asks of `name` ("==9.1.0.70"), NULL when it asks nothing. */
 const char *ff_fix_pin(const struct ff_fix_machine *m, const char *name, const char *by);
 

@@ -34,7 +34,8 @@ static bool is_spec(const char *s)
 		ff_version_satisfies("1", s) != FF_SATISFIES_UNKNOWN;
 }
 
-static void requirement(struct ff_buf *b, const char *name, const char *extra, const char *need)
+static void requirement(
+	const struct ff_fix_machine *m, struct ff_buf *b, const char *name, const char *extra, const char *need)
 {
 	_cleanup_buf_ struct ff_buf word = {0};
 	ff_buf_str(&word, name);
@@ -45,7 +46,10 @@ static void requirement(struct ff_buf *b, const char *name, const char *extra, c
 			ff_buf_char(&word, *need);
 	b->failed |= word.failed;
 	ff_buf_char(b, ' ');
-	ff_shell_word(b, word.p ? word.p : "");
+	if (m->platform == FF_PLATFORM_WINDOWS && word.p && strpbrk(word.p, "<>"))
+		ff_buf_printf(b, "\"%s\"", word.p); // cmd.exe reads < and > between single quotes
+	else
+		ff_shell_word(b, word.p ? word.p : "");
 }
 
 // ---- what is there, and which way the bounds go ----
@@ -126,6 +130,17 @@ struct wish {
 	const json_t *with; // names of packages that must move too, or names with bounds
 };
 
+// A package that moves along: upwards, and not past what is known.
+static void requirement_along(const struct ff_fix_machine *m, const char *name, struct ff_buf *b)
+{
+	_cleanup_buf_ struct ff_buf need = {0};
+	bool absent;
+	if (ff_machine_package(m, name, &absent))
+		ff_fix_both_bounds(name, NULL, &need);
+	requirement(m, b, name, NULL, need.p);
+	b->failed |= need.failed;
+}
+
 // "with": names, or names with bounds.
 static void write_with(const struct ff_fix_machine *m, const json_t *with, struct ff_buf *b)
 {
@@ -135,12 +150,12 @@ static void write_with(const struct ff_fix_machine *m, const json_t *with, struc
 	json_array_foreach (with, i, item) {
 		name = json_string_value(item);
 		if (name && is_name(name) && ff_fix_package_known(m, name))
-			requirement(b, name, NULL, NULL);
+			requirement_along(m, name, b);
 	}
 	json_object_foreach ((json_t *)with, name, item) {
 		const char *need = json_string_value(item);
 		if (need && is_name(name) && ff_fix_package_known(m, name) && is_spec(need))
-			requirement(b, name, NULL, need);
+			requirement(m, b, name, NULL, need);
 	}
 }
 
@@ -165,12 +180,12 @@ static struct ff_error *write_install(
 		ff_buf_str(&b, " --no-deps");
 	if (w->build)
 		ff_buf_str(&b, " --no-build-isolation");
-	requirement(&b, w->name, w->extra, w->need);
+	requirement(m, &b, w->name, w->extra, w->need);
 	write_with(m, w->with, &b);
 	size_t i;
 	json_t *other;
 	json_array_foreach (also, i, other)
-		requirement(&b, json_string_value(other), NULL, NULL);
+		requirement_along(m, json_string_value(other), &b);
 	return ff_fix_command(fix, &b);
 }
 
@@ -210,7 +225,14 @@ static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 static struct ff_error *within_bounds(
 	const struct ff_fix_machine *m, struct wish *w, struct ff_buf *need, json_t *also, json_t *fix)
 {
-	struct ff_error *err = ff_fix_bounds(m, w->name, w->need, need, also);
+	_cleanup_buf_ struct ff_buf open = {0};
+	bool absent = false;
+	const char *have = ff_machine_package(m, w->name, &absent);
+	if (!w->need && !absent)
+		ff_fix_both_bounds(w->name, have, &open);
+	if (open.failed)
+		return &ff_enomem;
+	struct ff_error *err = ff_fix_bounds(m, w->name, open.n ? open.p : w->need, need, also);
 	size_t i;
 	json_t *other;
 	json_array_foreach (also, i, other) {
@@ -221,7 +243,7 @@ static struct ff_error *within_bounds(
 			err = ff_fix_side_effect(
 				fix, "%s, which asks for %s%s, moves too.", by, w->name, pin ? pin : "");
 	}
-	w->upgrade = !w->need;
+	w->upgrade = !w->need && (!open.n || open.p[0] != '>');
 	if (!err && need->n)
 		w->need = need->p;
 	return err;
@@ -318,7 +340,7 @@ struct ff_error *ff_fix_remove(const struct ff_fix_machine *m, const json_t *int
 	if (err || !ff_fix_package_known(m, name) || !ff_installer_reaches(m, fix, &err))
 		return err;
 	ff_installer_words(m, "uninstall", &b);
-	requirement(&b, name, NULL, NULL);
+	requirement(m, &b, name, NULL, NULL);
 	err = ff_fix_command(fix, &b);
 	return err ? err : ff_fix_effect(fix, "packages", name, json_null());
 }
@@ -350,7 +372,7 @@ struct ff_error *ff_fix_rebuild(const struct ff_fix_machine *m, const json_t *in
 	ff_installer_words(m, "install", &b);
 	ff_buf_printf(&b, " %s --no-deps --no-build-isolation --no-binary %s",
 		m->installer == FF_INSTALLER_UV ? "--reinstall --no-cache" : "--force-reinstall --no-cache-dir", name);
-	requirement(&b, name, NULL, need);
+	requirement(m, &b, name, NULL, need);
 	err = ff_fix_command(fix, &b);
 	return err ? err
 		   : ff_fix_side_effect(fix, "Compiles for minutes to an hour; needs nvcc of torch's CUDA version.");
@@ -404,6 +426,6 @@ struct ff_error *ff_fix_conda(const struct ff_fix_machine *m, const json_t *inte
 		ff_buf_str(&b, " -p ");
 		ff_shell_word(&b, prefix);
 	}
-	requirement(&b, name, NULL, need && is_spec(need) ? need : NULL);
+	requirement(m, &b, name, NULL, need && is_spec(need) ? need : NULL);
 	return ff_fix_command(fix, &b);
 }
