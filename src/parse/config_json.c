@@ -74,6 +74,9 @@ struct ff_error *ff_config_json_parse(const char *file, struct ff_span text, str
 	copy_text(doc, "torch_dtype", s.dtype, sizeof(s.dtype));
 	copy_text(whole, "torch_dtype", s.dtype, sizeof(s.dtype));
 	copy_text(whole, "dtype", s.dtype, sizeof(s.dtype));
+	copy_text(whole, "transformers_version", s.made_by, sizeof(s.made_by));
+	s.custom_code = json_object_size(ff_json_at(whole, "auto_map")) > 0;
+	s.transformers = json_array_size(ff_json_at(whole, "architectures")) > 0;
 	read_quantization(whole, &s);
 	*ret = s;
 	return NULL;

@@ -25,6 +25,9 @@ struct ff_model_shape {
 	char type[48];	       /**< "llama", "mixtral" */
 	char dtype[16];	       /**< "bfloat16" */
 	char quantization[32]; /**< "gptq", "awq", "bitsandbytes", "fp8"; empty for none */
+	char made_by[24];      /**< the transformers that wrote it: "4.51.0" */
+	bool custom_code;      /**< brings classes of its own (auto_map) */
+	bool transformers;     /**< names a class of its architecture, as transformers does */
 	uint64_t quantization_bits;
 	uint64_t layers, hidden, heads, kv_heads, head_dim, vocabulary, intermediate, experts, context;
 };

@@ -7,11 +7,10 @@
 //
 // transformers before 5 looks into TRANSFORMERS_CACHE instead of the hub's cache when that is set, so files downloaded by one
 // are not seen by the other. A download that broke off leaves blobs/*.incomplete. The cache may lie on a network mount.
-#include "parse/model_file.h"
-#include "probe/probe.h"
+#include "probe/model_folder.h"
 #include "probe/python_find.h"
 
-enum { REPOS_MAX = 64, NAMES_MAX = 65536, CONFIG_MAX = 1 << 20, WEIGHT_FILES_MAX = 512 };
+enum { REPOS_MAX = 64, NAMES_MAX = 65536 };
 
 struct cache {
 	char *path;
@@ -105,67 +104,23 @@ static size_t count_names(struct ff_probe_ctx *ctx, const char *folder, const ch
 	return n;
 }
 
-static void put_number(json_t *object, const char *key, uint64_t value)
+static void put_snapshot(struct ff_probe_ctx *ctx, const char *folder, json_t *entry)
 {
-	if (value && value <= INT64_MAX)
-		json_object_set_new(object, key, json_integer((json_int_t)value));
-}
-
-static json_t *config_entry(struct ff_probe_ctx *ctx, const char *repo, const char *revision)
-{
-	struct ff_model_shape s;
-	size_t n;
-	_cleanup_free_ char *path = ff_path_printf("%s/snapshots/%s/config.json", repo, revision), *text = NULL;
-	_cleanup_error_ struct ff_error *absent =
-		path ? ff_host_read(ctx->host, path, CONFIG_MAX, &text, &n) : &ff_enomem;
-	if (absent)
-		return NULL;
-	struct ff_error *err = ff_config_json_parse(path, (struct ff_span){text, n}, &s);
-	if (err) {
-		ff_miss(ctx, "model.repos", err);
-		return NULL;
-	}
-	json_t *config = json_object();
-	const struct {
-		const char *key, *text;
-	} texts[] = {{"type", s.type}, {"dtype", s.dtype}, {"quantization", s.quantization}};
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (*texts[i].text)
-			json_object_set_new(config, texts[i].key, ff_json_string(texts[i].text, strlen(texts[i].text)));
-	put_number(config, "quantization_bits", s.quantization_bits);
-	put_number(config, "layers", s.layers);
-	put_number(config, "hidden", s.hidden);
-	put_number(config, "heads", s.heads);
-	put_number(config, "kv_heads", s.kv_heads);
-	put_number(config, "head_dim", s.head_dim);
-	put_number(config, "vocabulary", s.vocabulary);
-	put_number(config, "intermediate", s.intermediate);
-	put_number(config, "experts", s.experts);
-	put_number(config, "context", s.context);
-	return config;
-}
-
-// How many bytes of weights a revision holds, all files of one format together; Mistral's "consolidated" files hold the same again.
-static uint64_t weight_bytes(struct ff_probe_ctx *ctx, const char *repo, const char *revision)
-{
-	static const char *const formats[] = {".safetensors", ".bin", ".gguf", ".pth"};
 	_cleanup_names_ struct ff_names names = {0};
-	_cleanup_free_ char *folder = ff_path_printf("%s/snapshots/%s", repo, revision);
-	_cleanup_error_ struct ff_error *err = folder ? ff_host_list(ctx->host, folder, NAMES_MAX, &names) : &ff_enomem;
-	uint64_t bytes = 0;
-	for (size_t k = 0; !err && !bytes && k < sizeof(formats) / sizeof(formats[0]); k++) {
-		for (size_t i = 0, files = 0; i < names.n && files < WEIGHT_FILES_MAX; i++) {
-			if (!ff_ends(names.names[i], formats[k]) || ff_starts(names.names[i], "consolidated"))
-				continue;
-			struct stat st;
-			_cleanup_free_ char *path = ff_path_printf("%s/%s", folder, names.names[i]);
-			_cleanup_error_ struct ff_error *gone = path ? ff_host_stat(ctx->host, path, &st) : &ff_enomem;
-			if (!gone)
-				bytes += (uint64_t)st.st_size;
-			files++;
-		}
-	}
-	return bytes;
+	json_t *config = ff_model_config(ctx, folder, "model.repos");
+	if (config)
+		json_object_set_new(entry, "config", config);
+	_cleanup_error_ struct ff_error *gone = ff_host_list(ctx->host, folder, NAMES_MAX, &names);
+	if (gone)
+		return;
+	uint64_t weights = ff_model_weights(ctx, folder, &names);
+	if (weights && weights <= INT64_MAX)
+		json_object_set_new(entry, "weights", json_integer((json_int_t)weights));
+	_cleanup_json_ json_t *damage = ff_model_damage(ctx, folder, &names);
+	if (!json_array_size(damage))
+		return;
+	json_object_set(entry, "damaged", damage);
+	json_object_set_new(entry, "path", ff_json_string(folder, strlen(folder)));
 }
 
 // "models--mistralai--Mixtral-8x7B-v0.1": type and name.
@@ -189,11 +144,10 @@ static json_t *repo_entry(struct ff_probe_ctx *ctx, const char *cache, const cha
 	json_object_set_new(entry, "type", ff_json_string(folder, (size_t)(dashes - folder)));
 	json_object_set_new(entry, "revisions", json_integer((json_int_t)n));
 	json_object_set_new(entry, "incomplete", json_integer((json_int_t)incomplete));
-	json_t *config = n && repo ? config_entry(ctx, repo, revisions.names[n - 1]) : NULL;
-	if (config)
-		json_object_set_new(entry, "config", config);
-	if (n && repo)
-		put_number(entry, "weights", weight_bytes(ctx, repo, revisions.names[n - 1]));
+	_cleanup_free_ char *newest =
+		n && snapshots ? ff_path_printf("%s/%s", snapshots, revisions.names[n - 1]) : NULL;
+	if (newest)
+		put_snapshot(ctx, newest, entry);
 	return entry;
 }
 

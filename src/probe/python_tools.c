@@ -69,6 +69,25 @@ static void put_tools(struct ff_probe_ctx *ctx)
 	}
 }
 
+// Programs that packages call: compilers of what is built when it first runs, and what fetches files.
+static void put_programs(struct ff_probe_ctx *ctx, const struct ff_python *p)
+{
+	static const char *const programs[] = {"gcc", "clang", "cc", "g++", "clang++", "nvcc", "ninja", "git", "git-lfs"};
+	if (!ff_host_getenv(ctx->host, "PATH"))
+		return;
+	json_t *found = json_object();
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
+		_cleanup_free_ char *path = on_path(ctx, programs[i]);
+		json_object_set_new(
+			found, programs[i], path ? ff_json_string(path, strlen(path)) : json_false());
+	}
+	ff_fact(ctx, "system.programs", found);
+	_cleanup_free_ char *header =
+		p->base_prefix ? ff_path_printf("%s/include/%s/Python.h", p->base_prefix, p->lib_name) : NULL;
+	if (header)
+		ff_fact_bool(ctx, "python.headers", is_file(ctx, header));
+}
+
 // ---- who made it ----
 
 static bool made_by_uv(struct ff_probe_ctx *ctx, const struct ff_python *p)
@@ -137,6 +156,7 @@ void ff_python_tools(struct ff_probe_ctx *ctx, const struct ff_python *p)
 	put_managed(ctx, p);
 	put_writable(ctx, p);
 	put_tools(ctx);
+	put_programs(ctx, p);
 	put_maker(ctx, p);
 	put_project(ctx, p);
 	put_index(ctx, p);

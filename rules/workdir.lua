@@ -1,0 +1,352 @@
+-- What the folder tells that a worker is started in, before it starts: models that are damaged or of a newer kind, what its
+-- scripts ask for and is not here, files that hide a package. What is only likely to be run is a warning.
+
+local function list(value)
+  return type(value) == "table" and value or {}
+end
+
+local function name_of(path)
+  return tostring(path):match[[([^/]+)/?$]] or tostring(path)
+end
+
+-- The models that this worker can be meant to load: those that a script, a variable or the command line names, and where
+-- nobody names one, what lies in the folder. The second answer: it was named.
+local function models(f)
+  local named = {}
+  for _, model in ipairs(list(f"workdir.models")) do
+    if model.because ~= "folder" then named[#named + 1] = model end
+  end
+  if #named > 0 then return named, true end
+  return list(f"workdir.models"), false
+end
+
+-- Scripts that ask for something; nil when none does.
+local function asking(f, what)
+  for _, script in ipairs(list(f"workdir.scripts")) do
+    for _, ask in ipairs(list(script.asks)) do
+      if ask == what then return script.file, script end
+    end
+  end
+end
+
+local kinds = {
+  lfs = "is a git-lfs pointer in place of the file", ["web-page"] = "is a web page, saved under this name",
+  empty = "is empty", short = "is cut short", torn = "does not begin (or end) as its format does",
+}
+
+-- One damaged file, or a shard that is not there, in words and as what is to be fetched again.
+local function damage_of(model)
+  local bad = list(model.damaged)[1]
+  if bad then
+    local sizes = bad.kind == "lfs" and "" or bad.wants
+      and (": it has %d bytes, and its own header promises %d"):format(bad.size, bad.wants) or ""
+    return {text = ("%s/%s %s%s."):format(model.path, bad.file, kinds[bad.kind] or "is damaged", sizes),
+      value = ("%s: %s, %d bytes"):format(bad.file, bad.kind, bad.size),
+      fix = {fetch = true, path = model.path .. "/" .. bad.file, repo = model.repo or model.name,
+        lfs = bad.kind == "lfs" or nil,
+        say = bad.kind == "lfs" and "Let git-lfs bring the real file."
+          or "Take that file away and download it again, then compare its size with the hub's."}}
+  end
+  local shard = list(model.missing)[1]
+  if shard then
+    return {text = ("%s: %s is not there, and the names of the other shards promise it."):format(model.path, shard),
+      value = shard .. " is missing", fix = {fetch = true, path = model.path .. "/" .. shard, repo = model.repo,
+        say = "Fetch the missing file into the same place."}}
+  end
+end
+
+rule {
+  id = "hf.incomplete/folder",
+  explains = {"hf.not-found"},
+  check = function(f)
+    local all, named = models(f)
+    for _, model in ipairs(all) do
+      local damage = damage_of(model)
+      if damage then
+        return {confidence = (named or #all == 1) and 0.9 or 0.75,
+          severity = (named or #all == 1) and "error" or "warning", why = damage.text,
+          evidence = {{fact = "workdir.models", value = damage.value}}, fixes = {damage.fix}}
+      end
+    end
+    for _, repo in ipairs(list(f"model.repos")) do
+      local damage = damage_of(repo)
+      if damage then
+        return {confidence = 0.85, severity = "warning", why = damage.text,
+          evidence = {{fact = "model.repos", value = damage.value}}, fixes = {damage.fix}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "hf.model-too-new/folder",
+  severity = "warning",
+  check = function(f)
+    local have = f.pkg"transformers"
+    for _, model in ipairs(models(f)) do
+      local config = list(model.config)
+      local made = config.transformers
+      if have and config.known == false and made and version.cmp(made, have) == 1 then
+        return {confidence = 0.87, severity = model.because ~= "folder" and "error" or "warning",
+          why = {("%s is of the type %s, which transformers %s does not know; it was saved with "
+            .. "transformers %s."):format(model.path, config.type, have, made)},
+          evidence = {{fact = "workdir.models", value = ("%s of transformers %s"):format(config.type, made)},
+            "python.packages.transformers.version"},
+          fixes = {{install = "transformers", need = ">=" .. made:match[[^\d+(?:\.\d+)*]],
+            say = "Upgrade transformers to a release that knows this model."}}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "hf.tokenizer-dep/folder",
+  severity = "warning",
+  check = function(f)
+    if not f.pkg"transformers" or f.pkg"sentencepiece" ~= false then return nil end
+    for _, model in ipairs(models(f)) do
+      local has = {}
+      for _, file in ipairs(list(model.tokenizer)) do has[file] = true end
+      local piece = has["tokenizer.model"] and "tokenizer.model" or has["spiece.model"] and "spiece.model"
+        or has["sentencepiece.bpe.model"] and "sentencepiece.bpe.model"
+      if piece and not has["tokenizer.json"] and not has["tekken.json"] then
+        return {confidence = 0.85,
+          why = ("The tokenizer of %s is a %s alone, without a tokenizer.json: reading it takes sentencepiece, "
+            .. "which is not installed."):format(model.path, piece),
+          evidence = {{fact = "workdir.models", value = piece}},
+          fixes = {{install = "sentencepiece", with = {"tiktoken", "protobuf"},
+            say = "Install what reads tokenizers of this form."}}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "hf.trust-remote-code/folder",
+  severity = "warning",
+  check = function(f)
+    local all, named = models(f)
+    for _, model in ipairs(named and all or {}) do
+      if list(model.config).custom_code and model.because:match[[\.py$]] and not asking(f, "trust_remote_code") then
+        return {confidence = 0.7,
+          why = ("%s brings its own model code, and %s, which loads it, does not allow that to run."):format(model.path,
+            model.because), evidence = {{fact = "workdir.models", value = name_of(model.path) .. ": auto_map"}},
+          fixes = {{argument = "trust_remote_code", value = "True",
+            say = "If you trust its author, pass trust_remote_code=True where the model is loaded."}}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "flash-attn.missing/script",
+  severity = "warning",
+  check = function(f)
+    local script = asking(f, "flash_attention_2")
+    if not script or f.pkg"flash-attn" ~= false or not f.pkg"transformers" then return nil end
+    return {confidence = 0.85, why = ("%s asks for flash_attention_2, and flash-attn is not installed."):format(script),
+      evidence = {{fact = "workdir.scripts", value = script}},
+      fixes = {{install = "flash-attn", build = true, say = "Install it (a prebuilt wheel for this torch, CUDA and "
+        .. "Python saves an hour of compiling)."},
+        {argument = "attn_implementation", value = "'sdpa'", say = "Or do without: attn_implementation='sdpa'."}}}
+  end,
+}
+
+rule {
+  id = "accelerate.missing/script",
+  severity = "warning",
+  check = function(f)
+    local script = asking(f, "device_map")
+    if not script or f.pkg"accelerate" ~= false or not f.pkg"transformers" then return nil end
+    return {confidence = 0.85, why = ("%s loads a model with device_map, and accelerate is not installed."):format(script),
+      evidence = {{fact = "workdir.scripts", value = script}}, fixes = {{install = "accelerate", say = "Install it."}}}
+  end,
+}
+
+rule {
+  id = "bnb.not-installed/script",
+  severity = "warning",
+  check = function(f)
+    local script = asking(f, "load_in_4bit") or asking(f, "load_in_8bit")
+    if not script or f.pkg"bitsandbytes" ~= false or not f.pkg"transformers" then return nil end
+    return {confidence = 0.85, why = ("%s loads a model in 4 or 8 bits, and bitsandbytes is not installed."):format(script),
+      evidence = {{fact = "workdir.scripts", value = script}}, fixes = {{install = "bitsandbytes", say = "Install it."}}}
+  end,
+}
+
+rule {
+  id = "triton.compile/script",
+  severity = "warning",
+  check = function(f)
+    local script, programs = asking(f, "compile"), f"system.programs"
+    if not script or not f.pkg"torch" or type(programs) ~= "table" then return nil end
+    local gpu = #f.gpus() > 0
+    local c = programs.gcc or programs.clang or programs.cc or f.env"CC"
+    local cxx = programs["g++"] or programs["clang++"] or f.env"CXX"
+    if gpu and not c or not gpu and not cxx then
+      return {confidence = 0.85, why = ("%s uses torch.compile, which compiles %s at run time, and no compiler for it is "
+        .. "on PATH."):format(script, gpu and "C" or "C++"), evidence = {{fact = "workdir.scripts", value = script},
+        {fact = "system.programs", value = gpu and "no gcc, no clang" or "no g++, no clang++"}},
+        fixes = {{system = gpu and "gcc" or "g++", kind = "apt:gcc", say = "Install a compiler in the image."},
+          {set = {TORCHDYNAMO_DISABLE = "1"}, say = "Or run without torch.compile."}}}
+    end
+    if f"python.headers" == false then
+      return {confidence = 0.75, why = ("%s uses torch.compile, which compiles a module for this Python at run time, and "
+        .. "Python's headers are not installed."):format(script),
+        evidence = {{fact = "workdir.scripts", value = script}, "python.headers"},
+        fixes = {{system = "python3-dev", say = "Install the headers of the Python that runs."},
+          {set = {TORCHDYNAMO_DISABLE = "1"}, say = "Or run without torch.compile."}}}
+    end
+  end,
+}
+
+rule {
+  id = "cuda.nvcc-missing/source",
+  severity = "warning",
+  check = function(f)
+    local cu, programs = f"torch.cuda", f"system.programs"
+    local script = list(f"workdir.sources")[1] or asking(f, "cpp_extension")
+    if not script or type(cu) ~= "string" or type(programs) ~= "table" or programs.nvcc or f"cuda.toolkit.version"
+      or f.env"CUDA_HOME" then return nil end
+    return {confidence = 0.8, why = {("%s compiles CUDA code, and there is no CUDA compiler (nvcc, CUDA_HOME) "
+      .. "here."):format(script), "It should be of torch's CUDA version, {fact:torch.cuda}."},
+      evidence = {{fact = "workdir.sources", value = script}, "torch.cuda"},
+      fixes = {{toolkit = "install", need = cu, say = ("Install the CUDA toolkit %s (or use a -devel image)."):format(cu)},
+        {code = true, kind = "pip:package", say = "Or install a prebuilt wheel, so that nothing is compiled."}}}
+  end,
+}
+
+rule {
+  id = "pip.module-missing/script",
+  severity = "warning",
+  check = function(f)
+    for _, script in ipairs(list(f"workdir.scripts")) do
+      for _, module in ipairs(list(script.absent)) do
+        local package = know.distribution(module) or module:gsub("_", "-")
+        local other = f"workdir.environment.active" == false and f"workdir.environment.path"
+        if f.pkg(package) == false and (other or #list(f"workdir.scripts") <= 3) then
+          return {confidence = other and 0.8 or 0.7,
+            why = {("%s imports %s, which the Python that runs does not have."):format(script.file, module),
+              other and ("Beside it lies the environment %s, which is not active."):format(other) or nil},
+            evidence = {{fact = "workdir.scripts", value = ("%s: %s"):format(script.file, module)}, "python.executable"},
+            fixes = {other and {prepend = "PATH", entry = other .. "/bin", say = "Run it with that environment's Python."}
+              or {install = package, say = "Install it for this Python."},
+              other and {install = package, say = "Or install it for the Python that runs."} or nil}}
+        end
+      end
+    end
+  end,
+}
+
+rule {
+  id = "pip.broken-install/beside",
+  severity = "warning",
+  check = function(f)
+    local hidden = list(f"workdir.shadows")[1]
+    if not hidden then return nil end
+    return {confidence = 0.8,
+      why = ("%s/%s stands before %s on sys.path when a script of this folder runs: whatever imports %s gets this file."
+        ):format(f"workdir.folder" or ".", hidden.file, hidden.package and "the installed package" or "Python's own module",
+        hidden.module), evidence = {{fact = "workdir.shadows", value = hidden.file}},
+      fixes = {{move = hidden.file, to = "my_" .. hidden.file, say = "Give that file another name."}}}
+  end,
+}
+
+-- What the loader would say of a library: the first that is missing, or the first version that is.
+local function lacks(entry)
+  local missing, old = list(entry.missing)[1], list(entry.missing_versions)[1]
+  if missing and missing.library ~= "libcuda.so.1" then return missing.library, nil, missing.needed_by end
+  if old then return nil, old.version, old.needed_by end
+end
+
+rule {
+  id = "sys.glibc/library",
+  severity = "warning",
+  check = function(f)
+    for _, entry in ipairs(list(f"workdir.libraries")) do
+      local _, wants = lacks(entry)
+      if wants and wants:match[[^(?:GLIBC|GLIBCXX|CXXABI)_]] then
+        local glibc = wants:match[[^GLIBC_]]
+        return {confidence = 0.9,
+          why = {("%s needs %s, and this system's %s is older."):format(entry.file, wants,
+            glibc and "C library" or "libstdc++"), glibc and "It is glibc {fact:system.libc.version}." or nil},
+          evidence = {{fact = "workdir.libraries", value = name_of(entry.file) .. ": " .. wants}, "system.libc.version"},
+          fixes = {glibc and {host = true, say = "Use a newer base image or system."}
+            or {conda = "libstdcxx-ng", say = "Install a newer libstdc++ into the environment."},
+            {host = true, kind = "rebuild:extension", say = "Or build it on this system."}}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "sys.lib-missing/library",
+  severity = "warning",
+  check = function(f)
+    for _, entry in ipairs(list(f"workdir.libraries")) do
+      local library = lacks(entry)
+      if library and not library:match[[^lib(?:cu|nv)]] then
+        return {confidence = 0.85, why = ("%s needs %s, which is not on this system."):format(entry.file, library),
+          evidence = {{fact = "workdir.libraries", value = name_of(entry.file) .. ": " .. library}},
+          fixes = {{system = library, say = "Install the package that brings it."}}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "hf.offline/variable",
+  severity = "warning",
+  check = function(f)
+    local function on(name)
+      local value = f.env(name)
+      return type(value) == "string" and value:match[[^(?i:1|true|yes|on)$]] and name
+    end
+    local variable = on"HF_HUB_OFFLINE" or on"TRANSFORMERS_OFFLINE"
+    if not variable or not f"model.cache.path" then return nil end
+    local cached, wanted = {}, nil
+    for _, repo in ipairs(list(f"model.repos")) do
+      if (repo.revisions or 0) > 0 then cached[repo.name] = true end
+    end
+    for _, script in ipairs(list(f"workdir.scripts")) do
+      for _, repo in ipairs(list(script.repos)) do
+        if not cached[repo] then wanted = wanted or {repo, script.file} end
+      end
+    end
+    -- a cache that somebody pointed at, and not one model in it
+    local empty = next(cached) == nil and f"model.cache.because" ~= "HOME" and #list(f"workdir.models") == 0
+    if not wanted and not empty then return nil end
+    return {confidence = wanted and 0.85 or 0.7,
+      why = {("%s is set, so that nothing is downloaded."):format(variable), wanted
+        and ("%s asks for %s, which is not in the cache %s."):format(wanted[2], wanted[1], f"model.cache.path")
+        or ("The cache %s, which %s names, holds no model."):format(f"model.cache.path", f"model.cache.because")},
+      evidence = {"env." .. variable, "model.cache.path"},
+      fixes = {{unset = {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"},
+          say = "If the model may be downloaded, unset the variable; else download it beforehand into that cache."},
+        {host = true, kind = "env:HF_HOME", say = "Or mount the cache that holds it, and point HF_HOME at it."}}}
+  end,
+}
+
+rule {
+  id = "sys.ulimit/low",
+  severity = "warning",
+  check = function(f)
+    local rows = {
+      {"nofile", 256, "open files: every shard, socket and worker takes one"},
+      {"nproc", f"system.security.uid" ~= 0 and 128 or 0, "processes and threads: torch and its loaders start dozens"},
+      {"pids", 64, "processes and threads in this container: torch and its loaders start dozens"},
+      {"as", 16 << 30, "bytes of address space: CUDA and torch reserve tens of gigabytes of it, whatever they use"},
+    }
+    for _, row in ipairs(rows) do
+      local value = f("system.limits." .. row[1])
+      if type(value) == "number" and value < row[2] then
+        return {confidence = 0.8, why = ("This process may have no more than %d %s."):format(value, row[3]),
+          evidence = {"system.limits." .. row[1]},
+          fixes = {row[1] == "pids" and {container = "pids-limit", value = 65536, say = "Raise the container's limit."}
+            or {limit = row[1], value = row[1] ~= "as" and 65536 or nil,
+              say = "Raise the limit before the worker starts."},
+            {host = true, say = "For good, in /etc/security/limits.conf, the service unit or the container's options."}}}
+      end
+    end
+  end,
+}

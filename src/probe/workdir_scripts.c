@@ -1,0 +1,247 @@
+// workdir.scripts: what a worker's own scripts say that they will ask for.
+//
+//	{"file": "serve.py", "asks": ["flash_attention_2", "device_map"], "absent": ["transformers"], "repos": ["team/tiny"]}
+//
+// With a process (--pid) it is the script of its command line; else those of the folder, without tests.
+// How the source lies: a script may be one of many and never run; what is asked for below `if` or `try` may never be. So imports count
+// only at the beginning of a line, and every finding made of this is a warning.
+#include "base/table.h"
+#include "parse/chars.h"
+#include "parse/pyscript.h"
+#include "parse/requirement.h"
+#include "probe/python_find.h"
+#include "probe/workdir.h"
+
+FF_EMBEDDED(ff_table, modules);
+FF_EMBEDDED(ff_table, packages);
+
+enum { SCRIPTS_MAX = 24, SCRIPT_MAX = 256 << 10, TEXTS_MAX = 64, LIST_MAX = 32 };
+
+static const struct {
+	enum ff_py_word kind;
+	const char *text, *value; // value "" is any but None, NULL does not matter
+	bool ending;		  // text is how the name ends
+	const char *ask;
+} asks[] = {
+	{FF_PY_STRING, "flash_attention_2", NULL, false, "flash_attention_2"},
+	{FF_PY_GIVEN, "use_flash_attention_2", "True", false, "flash_attention_2"},
+	{FF_PY_NAME, "torch.compile", NULL, false, "compile"},
+	{FF_PY_GIVEN, "load_in_4bit", "True", false, "load_in_4bit"},
+	{FF_PY_GIVEN, "load_in_8bit", "True", false, "load_in_8bit"},
+	{FF_PY_GIVEN, "device_map", "", false, "device_map"},
+	{FF_PY_GIVEN, "trust_remote_code", "True", false, "trust_remote_code"},
+	{FF_PY_GIVEN, "weights_only", NULL, false, "weights_only"},
+	{FF_PY_NAME, "torch.load", NULL, false, "torch.load"},
+	{FF_PY_NAME, "load_inline", NULL, true, "cpp_extension"},
+	{FF_PY_NAME, "cpp_extension.load", NULL, true, "cpp_extension"},
+	{FF_PY_NAME, ".cuda", NULL, true, "cuda"},
+	{FF_PY_STRING, "cuda", NULL, false, "cuda"},
+	{FF_PY_STRING, "cuda:0", NULL, false, "cuda"},
+};
+
+struct script {
+	struct ff_workdir *w;
+	const char *file, *folder;
+	json_t *asks, *absent, *repos;
+	size_t texts;
+};
+
+static void add(struct script *s, json_t *list, struct ff_span text)
+{
+	size_t i;
+	json_t *item;
+	json_array_foreach (list, i, item) {
+		if (ff_span_eq(text, json_string_value(item)))
+			return;
+	}
+	if (json_array_size(list) < LIST_MAX && json_array_append_new(list, ff_json_string(text.p, text.n)) < 0)
+		s->w->ctx->out_of_memory = true;
+}
+
+static void note_ask(struct script *s, const struct ff_py_token *t)
+{
+	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
+		const char *value = asks[i].value;
+		bool same = asks[i].kind == t->kind &&
+			(asks[i].ending ? ff_span_ends(t->text, asks[i].text) : ff_span_eq(t->text, asks[i].text));
+		if (same && (!value || (*value ? ff_span_eq(t->value, value) : !ff_span_eq(t->value, "None"))))
+			add(s, s->asks, ff_span_of(asks[i].ask));
+	}
+}
+
+// Modules that stand beside the script are its own.
+static bool is_own(struct script *s, struct ff_span module)
+{
+	static const char *const endings[] = {"", ".py"};
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		_cleanup_free_ char *path = ff_path_printf("%s/%.*s%s", s->folder, (int)module.n, module.p, endings[i]);
+		struct stat st;
+		_cleanup_error_ struct ff_error *absent = path ? ff_host_stat(s->w->ctx->host, path, &st) : &ff_enomem;
+		if (!absent)
+			return true;
+	}
+	return false;
+}
+
+// A part of Python itself; where its library cannot be found, everything may be one.
+static bool is_standard(struct script *s, struct ff_span module)
+{
+	static const char *const endings[] = {".py", ""};
+	const char *base = ff_json_text(s->w->ctx->facts, "python.base_prefix");
+	const char *version = ff_json_text(s->w->ctx->facts, "python.version");
+	const char *dot = version ? strchr(version, '.') : NULL;
+	_cleanup_free_ char *lib = base && dot ? ff_path_printf("%s/lib/python%.*s", base,
+							 (int)(dot + 1 + strspn(dot + 1, "0123456789") - version), version)
+					       : NULL;
+	if (!lib || !ff_host_mode_is(s->w->ctx->host, lib, S_IFDIR))
+		return true;
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		_cleanup_free_ char *path = ff_path_printf("%s/%.*s%s", lib, (int)module.n, module.p, endings[i]);
+		struct stat st;
+		_cleanup_error_ struct ff_error *absent =
+			path ? ff_host_stat(s->w->ctx->host, path, &st) : &ff_enomem;
+		if (!absent)
+			return true;
+	}
+	return false;
+}
+
+// Modules of packages that are known: all others may be parts of Python, of the system or of the project.
+static bool is_known(struct ff_span module)
+{
+	struct ff_table_row row;
+	if (ff_table_find(ff_table_modules, module, &row))
+		return true;
+	struct ff_table table = ff_table_of(ff_table_packages);
+	while (ff_table_next(&table, &row))
+		if (ff_package_name_equal(row.cells[0], module))
+			return true;
+	return false;
+}
+
+static void note_import(struct script *s, const struct ff_py_token *t)
+{
+	struct ff_span rest = t->text, module;
+	if (t->guarded || !ff_span_next(&rest, '.', &module) || module.n > 64)
+		return;
+	if (ff_workdir_installed(s->w, module))
+		s->w->others++;
+	else if (!is_own(s, module) && is_known(module) && !is_standard(s, module))
+		add(s, s->absent, module);
+}
+
+static bool is_repo(struct ff_span text)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./";
+	const char *slash = memchr(text.p, '/', text.n);
+	for (size_t i = 0; i < text.n; i++)
+		if (!strchr(plain, text.p[i]))
+			return false;
+	return slash && slash > text.p && slash + 1 < text.p + text.n && *text.p != '.' && *text.p != '-' &&
+		!memchr(slash + 1, '/', (size_t)(text.p + text.n - slash) - 1);
+}
+
+// Names that take a model of the hub.
+static bool takes_model(struct ff_span name)
+{
+	static const char *const endings[] = {"from_pretrained", "model", "model_id", "repo_id", "MODEL", "MODEL_ID",
+		"LLM", "SentenceTransformer", "snapshot_download", "hf_hub_download", "model_name", "MODEL_NAME"};
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (ff_span_ends(name, endings[i]))
+			return true;
+	return false;
+}
+
+static void note_text(struct script *s, const struct ff_py_token *t)
+{
+	if (s->texts >= TEXTS_MAX ||
+		(!memchr(t->text.p, '/', t->text.n) && !takes_model(t->before) &&
+			!memmem(t->text.p, t->text.n, ".so", 3)))
+		return;
+	s->texts++;
+	struct ff_span text = ff_span_starts(t->text, "./") ? ff_span_skip(t->text, 2) : t->text;
+	text.n -= text.n > 1 && ff_span_ends(text, "/");
+	_cleanup_free_ char *path = text.n && text.p[0] == '/'
+		? ff_span_dup(text)
+		: ff_path_printf("%s/%.*s", s->w->folder, (int)text.n, text.p);
+	struct stat st;
+	_cleanup_error_ struct ff_error *absent = path ? ff_host_stat(s->w->ctx->host, path, &st) : &ff_enomem;
+	if (!absent)
+		ff_workdir_look_at(s->w, path, s->file);
+	else if (is_repo(t->text) && takes_model(t->before))
+		add(s, s->repos, t->text);
+}
+
+static void read_tokens(struct script *s, struct ff_span text)
+{
+	struct ff_py_script script = {.rest = text};
+	for (struct ff_py_token t; ff_py_script_next(&script, &t);) {
+		note_ask(s, &t);
+		if (t.kind == FF_PY_IMPORT)
+			note_import(s, &t);
+		else if (t.kind == FF_PY_STRING)
+			note_text(s, &t);
+	}
+}
+
+static void put_list(json_t *into, const char *key, json_t *list)
+{
+	if (json_array_size(list))
+		json_object_set(into, key, list);
+}
+
+static void read_script(struct ff_workdir *w, const char *path, const char *name)
+{
+	_cleanup_json_ json_t *asked = json_array(), *absent = json_array(), *repos = json_array();
+	_cleanup_free_ char *text = NULL, *folder = ff_path_parent(path);
+	size_t n;
+	_cleanup_error_ struct ff_error *err =
+		folder ? ff_host_read(w->ctx->host, path, SCRIPT_MAX, &text, &n) : &ff_enomem;
+	if (err)
+		return;
+	w->scripts++;
+	struct script s = {.w = w, .file = name, .folder = folder, .asks = asked, .absent = absent, .repos = repos};
+	read_tokens(&s, (struct ff_span){text, n});
+	if (!json_array_size(asked) && !json_array_size(absent) && !json_array_size(repos))
+		return;
+	json_t *fact = json_pack("{s:o}", "file", ff_json_string(name, strlen(name)));
+	put_list(fact, "asks", asked);
+	put_list(fact, "absent", absent);
+	put_list(fact, "repos", repos);
+	ff_fact_append(w->ctx, "workdir.scripts", fact);
+}
+
+// "python3 -u /app/serve.py --port 8000"
+static void read_running(struct ff_workdir *w)
+{
+	size_t i;
+	json_t *word;
+	json_array_foreach (ff_json_at(w->ctx->facts, "process.cmdline"), i, word) {
+		const char *name = json_string_value(word);
+		if (!i || !name || !ff_ends(name, ".py"))
+			continue;
+		_cleanup_free_ char *path = *name == '/' ? strdup(name) : ff_path_printf("%s/%s", w->folder, name);
+		if (path)
+			read_script(w, path, name);
+		return;
+	}
+}
+
+void ff_workdir_scripts(struct ff_workdir *w)
+{
+	if (ff_host_pid(w->ctx->host)) {
+		read_running(w);
+		return;
+	}
+	for (size_t i = 0, n = 0; i < w->names.n && n < SCRIPTS_MAX; i++) {
+		const char *name = w->names.names[i];
+		bool test = ff_starts(name, "test_") || ff_ends(name, "_test.py") || strcmp(name, "conftest.py") == 0 ||
+			strcmp(name, "setup.py") == 0;
+		_cleanup_free_ char *path =
+			ff_ends(name, ".py") && !test ? ff_path_printf("%s/%s", w->folder, name) : NULL;
+		if (path) {
+			read_script(w, path, name);
+			n++;
+		}
+	}
+}
