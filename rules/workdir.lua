@@ -252,48 +252,6 @@ rule {
   end,
 }
 
--- What the loader would say of a library: the first that is missing, or the first version that is.
-local function lacks(entry)
-  local missing, old = list(entry.missing)[1], list(entry.missing_versions)[1]
-  if missing and missing.library ~= "libcuda.so.1" then return missing.library, nil, missing.needed_by end
-  if old then return nil, old.version, old.needed_by end
-end
-
-rule {
-  id = "sys.glibc/library",
-  severity = "warning",
-  check = function(f)
-    for _, entry in ipairs(list(f"workdir.libraries")) do
-      local _, wants = lacks(entry)
-      if wants and wants:match[[^(?:GLIBC|GLIBCXX|CXXABI)_]] then
-        local glibc = wants:match[[^GLIBC_]]
-        return {confidence = 0.9,
-          why = {("%s needs %s, and this system's %s is older."):format(entry.file, wants,
-            glibc and "C library" or "libstdc++"), glibc and "It is glibc {fact:system.libc.version}." or nil},
-          evidence = {{fact = "workdir.libraries", value = name_of(entry.file) .. ": " .. wants}, "system.libc.version"},
-          fixes = {glibc and {host = true, say = "Use a newer base image or system."}
-            or {conda = "libstdcxx-ng", say = "Install a newer libstdc++ into the environment."},
-            {host = true, kind = "rebuild:extension", say = "Or build it on this system."}}}
-      end
-    end
-  end,
-}
-
-rule {
-  id = "sys.lib-missing/library",
-  severity = "warning",
-  check = function(f)
-    for _, entry in ipairs(list(f"workdir.libraries")) do
-      local library = lacks(entry)
-      if library and not library:match[[^lib(?:cu|nv)]] then
-        return {confidence = 0.85, why = ("%s needs %s, which is not on this system."):format(entry.file, library),
-          evidence = {{fact = "workdir.libraries", value = name_of(entry.file) .. ": " .. library}},
-          fixes = {{system = library, say = "Install the package that brings it."}}}
-      end
-    end
-  end,
-}
-
 rule {
   id = "hf.offline/variable",
   severity = "warning",
@@ -314,12 +272,14 @@ rule {
       end
     end
     -- a cache that somebody pointed at, and not one model in it
-    local empty = next(cached) == nil and f"model.cache.because" ~= "HOME" and #list(f"workdir.models") == 0
+    local _, named = models(f)
+    local empty = next(cached) == nil and f"model.cache.because" ~= "HOME" and not named
     if not wanted and not empty then return nil end
-    return {confidence = wanted and 0.85 or 0.7,
+    return {confidence = wanted and 0.85 or 0.6,
       why = {("%s is set, so that nothing is downloaded."):format(variable), wanted
         and ("%s asks for %s, which is not in the cache %s."):format(wanted[2], wanted[1], f"model.cache.path")
-        or ("The cache %s, which %s names, holds no model."):format(f"model.cache.path", f"model.cache.because")},
+        or ("The cache %s, which %s names, holds no model: only one that is given as a folder can be loaded."):format(
+          f"model.cache.path", f"model.cache.because")},
       evidence = {"env." .. variable, "model.cache.path"},
       fixes = {{unset = {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"},
           say = "If the model may be downloaded, unset the variable; else download it beforehand into that cache."},
@@ -342,8 +302,7 @@ rule {
       if type(value) == "number" and value < row[2] then
         return {confidence = 0.8, why = ("This process may have no more than %d %s."):format(value, row[3]),
           evidence = {"system.limits." .. row[1]},
-          fixes = {row[1] == "pids" and {container = "pids-limit", value = 65536, say = "Raise the container's limit."}
-            or {limit = row[1], value = row[1] ~= "as" and 65536 or nil,
+          fixes = {{limit = row[1] == "pids" and "nproc" or row[1], value = row[1] ~= "as" and 65536 or nil,
               say = "Raise the limit before the worker starts."},
             {host = true, say = "For good, in /etc/security/limits.conf, the service unit or the container's options."}}}
       end

@@ -254,5 +254,7 @@ void ff_cuda_choose(struct ff_cuda_libraries *libraries)
 		put_torch(&c);
 		ff_cuda_try_bitsandbytes(libraries, &c.world);
 	}
+	if (c.world.ld)
+		ff_cuda_try_imports(libraries, &c.world);
 	ff_world_deinit(&c.world);
 }

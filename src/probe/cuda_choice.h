@@ -12,3 +12,6 @@ void ff_cuda_choose(struct ff_cuda_libraries *libraries);
     bitsandbytes.resolved {soname: {path, because, version}} and bitsandbytes.library_missing_versions. Which of the
     files counts is known only with the GPU, so the join picks (bitsandbytes_needs.c). */
 void ff_cuda_try_bitsandbytes(struct ff_cuda_libraries *libraries, struct ff_world *world);
+
+/** What compiled modules of other packages would not find, into python.unloadable. */
+void ff_cuda_try_imports(struct ff_cuda_libraries *libraries, struct ff_world *world);

@@ -1,0 +1,155 @@
+-- What the loader would say of compiled modules that are installed, and of libraries that a script names, before anything is
+-- imported: a library that is nowhere, a symbol version that this system does not have.
+
+local function list(value)
+  return type(value) == "table" and value or {}
+end
+
+local function name_of(path)
+  return tostring(path):match[[([^/]+)/?$]] or tostring(path)
+end
+
+-- Distributions that bring a module of a name that several bring.
+local DISTRIBUTIONS = {
+  onnxruntime = {"onnxruntime-gpu", "onnxruntime"}, faiss = {"faiss-gpu", "faiss-gpu-cu12", "faiss-cpu"},
+  cv2 = {"opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless"},
+}
+
+local function distribution(f, module)
+  for _, name in ipairs(DISTRIBUTIONS[module] or {}) do
+    if f.pkg(name) then return name end
+  end
+  return know.distribution(module) or (module:gsub("_", "-"))
+end
+
+-- Everything that cannot be loaded, one entry a missing library or version.
+local function problems(f)
+  local out = {}
+  for _, source in ipairs{"python.unloadable", "workdir.libraries"} do
+    for _, entry in ipairs(list(f(source))) do
+      local function add(what)
+        what.source, what.file, what.package, what.when = source, entry.file, entry.package, entry.when
+        out[#out + 1] = what
+      end
+      for _, m in ipairs(list(entry.missing)) do add{library = m.library, by = m.needed_by} end
+      for _, m in ipairs(list(entry.missing_versions)) do
+        add{version = m.version, of = m.library, path = m.path, by = m.needed_by}
+      end
+    end
+  end
+  return out
+end
+
+local function is_cuda(library)
+  return library:match[[^lib(?:cudart|cublas|cublasLt|cufft|cufftw|curand|cusolver|cusparse|cusparseLt|cudnn\w*|nvrtc\S*|]]
+    .. [[nvJitLink|nccl|cupti)\.so]] ~= nil
+end
+
+local function evidence(p, what)
+  return {{fact = p.source, value = ("%s: %s"):format(name_of(p.by or p.file), what)}}
+end
+
+-- who cannot be imported: the package, or the file itself
+local function who(p)
+  if not p.package then return p.file end
+  return p.when == "gpu" and p.package .. "'s GPU part" or p.package
+end
+
+local function severity(p)
+  return p.package and p.when == "import" and "error" or "warning"
+end
+
+-- The releases of onnxruntime-gpu by the CUDA that they are built for.
+local ONNX = {["11"] = "<1.19", ["12"] = ">=1.19,<1.27"}
+
+rule {
+  id = "cuda.lib-missing/import",
+  check = function(f)
+    for _, p in ipairs(problems(f)) do
+      if p.library and is_cuda(p.library) and not (p.by or ""):match[[/torch/lib/]] then
+        local cu = f"torch.cuda"
+        local have = type(cu) == "string" and cu:match[[^\d+]] or nil
+        local package = p.package and distribution(f, p.package)
+        local other = package == "onnxruntime-gpu" and {install = package, need = have and ONNX[have],
+          extra = not have and "cuda,cudnn" or nil,
+          say = "Install the release that was built for the CUDA of this torch, and import torch before it."}
+          or package and {install = package, fresh = true, say = "Install it in the build for this torch's CUDA."}
+        local brings = {install = p.library, say = "Install the package that brings the library."}
+        return {confidence = p.when == "gpu" and 0.75 or 0.85, severity = severity(p),
+          why = {("%s needs %s, which is neither installed nor brought by torch."):format(who(p), p.library),
+            have and "torch is built for CUDA {fact:torch.cuda}." or nil},
+          evidence = evidence(p, p.library), fixes = other and {other, brings} or {brings}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "sys.lib-missing/import",
+  check = function(f)
+    for _, p in ipairs(problems(f)) do
+      local own = p.library and p.library:match[=[-[0-9a-f]{8}\.so]=]
+      if p.library and not own and not is_cuda(p.library) and not p.library:match[[^lib(?:torch|c10|nv|arrow|python)]] then
+        return {confidence = 0.87, severity = severity(p),
+          why = ("%s needs %s, which is not on this system."):format(who(p), p.library),
+          evidence = evidence(p, p.library),
+          fixes = {{system = p.library, say = "Install the system's package that brings it."},
+            p.package == "cv2" and {install = "opencv-python-headless", fresh = true,
+              say = "Or, on a server: the build of OpenCV that needs no display."} or nil}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "pip.broken-install/import",
+  check = function(f)
+    for _, p in ipairs(problems(f)) do
+      if p.package and p.library and p.library:match[=[-[0-9a-f]{8}\.so]=] then
+        return {confidence = 0.88, severity = severity(p),
+          why = ("%s needs %s, a library of its own wheel, and it is not there."):format(who(p), p.library),
+          evidence = evidence(p, p.library), fixes = {{install = distribution(f, p.package), fresh = true, alone = true,
+            say = "Install the package again."}}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "ext.abi-mismatch/import",
+  check = function(f)
+    for _, p in ipairs(problems(f)) do
+      if p.package and p.library and p.library:match[[^lib(?:torch|c10)]] and f.pkg"torch" then
+        return {confidence = 0.85, severity = severity(p),
+          why = {("%s needs %s, which this torch does not have: it was built for another one."):format(who(p), p.library),
+            "torch is {fact:torch.version}."}, evidence = evidence(p, p.library),
+          fixes = {{install = distribution(f, p.package), fresh = true, say = "Install the build for this torch."}}}
+      end
+    end
+  end,
+}
+
+rule {
+  id = "sys.glibc/import",
+  check = function(f)
+    for _, p in ipairs(problems(f)) do
+      local glibc = p.version and p.version:match[[^GLIBC_]]
+      if glibc or p.version and p.version:match[[^(?:GLIBCXX|CXXABI)_]] then
+        local path = f.env"LD_LIBRARY_PATH"
+        local folder = p.path and p.path:match[[^(.*)/[^/]*$]]
+        local shadows = not glibc and folder and type(path) == "string" and (":" .. path .. ":"):has(":" .. folder .. ":")
+        local package = p.package and distribution(f, p.package)
+        return {confidence = 0.9, severity = severity(p),
+          why = {("%s needs %s, and %s is older."):format(who(p), p.version, glibc and "this system's C library"
+            or "the libstdc++ that comes first (" .. tostring(p.path) .. ")"),
+            glibc and "It is glibc {fact:system.libc.version}." or nil},
+          evidence = evidence(p, p.version),
+          fixes = {shadows and {drop = "LD_LIBRARY_PATH", entry = folder, say = "Take that folder off LD_LIBRARY_PATH."}
+              or glibc and {host = true, say = "Use a newer base image or system."}
+              or {conda = "libstdcxx-ng", say = "Install a newer libstdc++ into the environment."},
+            package and {install = package, older = true, say = "Or an older release, built for this system."}
+              or {host = true, kind = "rebuild:extension", say = "Or build it on this system."}}}
+      end
+    end
+  end,
+}
