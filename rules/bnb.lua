@@ -209,6 +209,18 @@ local unset_override = {
   {install = "bitsandbytes", say = "Or upgrade bitsandbytes."},
 }
 
+-- Why an override cannot be meant for this package, in words; nil where its library is there, or nothing is known.
+local function not_shipped(f, set)
+  local shipped = shipped_versions(f)
+  if type(set) ~= "string" or not set:match[[^\d{3}$]] or #shipped == 0 then return nil end
+  for _, number in ipairs(shipped) do
+    if number == set then return nil end
+  end
+  return {("BNB_CUDA_VERSION=%s names a library that this bitsandbytes does not ship."):format(set),
+    "It ships: " .. table.concat(shipped, ", ") .. ".",
+    "bitsandbytes is {fact:python.packages.bitsandbytes.version}."}
+end
+
 rule {
   id = "bnb.override-wrong",
   signatures = {
@@ -217,6 +229,7 @@ rule {
     empty = [[BNB_CUDA_VERSION[^\n]{0,60}(?:must be|invalid|not a valid|cannot be|is empty)]],
     broken_name = [[libbitsandbytes_cuda\d+_nocublaslt\d+\.so]],
     dependency = [[CUDA SETUP ERROR: Missing dependency]],
+    cpu = [[bitsandbytes was compiled without GPU support]],
   },
   context = {
     not_found = any{
@@ -235,6 +248,10 @@ rule {
     -- the override worked
     if not (log.not_found or log.failed or log.empty or log.broken_name or log.dependency) then return nil end
     local set = log.detected and log.detected.set or f.env"BNB_CUDA_VERSION"
+    if not (log.detected or log.manual or log.empty or log.broken_name or log.dependency) then
+      local why = not_shipped(f, set)
+      return why and {hit = log.cpu, confidence = 0.85, why = why, fixes = unset_override}
+    end
     if log.dependency and not set then return nil end
     -- A library that is there and fails to load, for another CUDA major version than torch's, fails because of the
     -- override.
@@ -254,6 +271,9 @@ rule {
   applies = {"transformers", "vllm"},
   check = function(f)
     local set = f.env"BNB_CUDA_VERSION"
+    if set and f"bitsandbytes.found" and not_shipped(f, set) then -- no GPU: the CPU's library is taken instead
+      return {confidence = 0.85, severity = "warning", why = not_shipped(f, set), fixes = {unset_override[1]}}
+    end
     if not set or f"bitsandbytes.found" ~= false then return nil end
     return {confidence = 0.95,
       why = ("BNB_CUDA_VERSION=%s asks for a library that bitsandbytes does not ship."):format(set),

@@ -335,17 +335,15 @@ rule {
 }
 
 rule {
-  id = "driver.init-failed/hmm",
-  explains = {"driver.unknown-error"},
+  id = "driver.unknown-error/hmm",
   check = function(f)
     local module = f"driver.kernel_module"
     if f"cuda.driver_init.code" ~= 3 or not f"gpus.0" or f"driver.error" or type(module) ~= "string" then return nil end
     if version.cmp(module, "550") == -1 or f"system.container.runtime" == "gvisor" then return nil end
     for _, path in ipairs(type(f"driver.devices") == "table" and f"driver.devices" or {"/dev/nvidia-uvm"}) do
       if path == "/dev/nvidia-uvm" then
-        return {confidence = 0.7, why = {"NVML lists the GPU, and cuInit answers 3 (initialization error).",
-            "With the open modules of a driver from 550 on it is mostly HMM in nvidia_uvm; the module is "
-              .. "{fact:driver.kernel_module}."},
+        return {confidence = 0.83, why = {"NVML lists the GPU, and cuInit answers 3 (initialization error).",
+            "The module is {fact:driver.kernel_module}; from 550 on HMM in nvidia_uvm can be what fails."},
           evidence = {"cuda.driver_init.code", "driver.kernel_module"},
           fixes = {{restart = "uvm", say = "Load nvidia_uvm anew when no program uses a GPU, or reboot the host."},
             {setting = "hmm", say = "If it stays, switch HMM off in nvidia_uvm."}}}

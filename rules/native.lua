@@ -1,5 +1,5 @@
--- What the loader would say of compiled modules that are installed, and of libraries that a script names, before anything is
--- imported: a library that is nowhere, a symbol version that this system does not have.
+-- What the loader would say of compiled modules that are installed, and of libraries that a script names, before anything
+-- is imported: a library that is nowhere, a symbol version that this system does not have.
 
 local function list(value)
   return type(value) == "table" and value or {}
@@ -41,8 +41,8 @@ local function problems(f)
 end
 
 local function is_cuda(library)
-  return library:match[[^lib(?:cudart|cublas|cublasLt|cufft|cufftw|curand|cusolver|cusparse|cusparseLt|cudnn\w*|nvrtc\S*|]]
-    .. [[nvJitLink|nccl|cupti)\.so]] ~= nil
+  return library:match([[^lib(?:cudart|cublas|cublasLt|cufft|cufftw|curand|cusolver|cusparse|cusparseLt|]]
+    .. [[cudnn\w*|nvrtc\S*|nvJitLink|nccl|cupti)\.so]]) ~= nil
 end
 
 local function evidence(p, what)
@@ -89,7 +89,8 @@ rule {
   check = function(f)
     for _, p in ipairs(problems(f)) do
       local own = p.library and p.library:match[=[-[0-9a-f]{8}\.so]=]
-      if p.library and not own and not is_cuda(p.library) and not p.library:match[[^lib(?:torch|c10|nv|arrow|python)]] then
+      local other = p.library and p.library:match[[^lib(?:torch|c10|nv|arrow|python)]]
+      if p.library and not own and not other and not is_cuda(p.library) then
         return {confidence = 0.87, severity = severity(p),
           why = ("%s needs %s, which is not on this system."):format(who(p), p.library),
           evidence = evidence(p, p.library),
@@ -121,8 +122,8 @@ rule {
     for _, p in ipairs(problems(f)) do
       if p.package and p.library and p.library:match[[^lib(?:torch|c10)]] and f.pkg"torch" then
         return {confidence = 0.85, severity = severity(p),
-          why = {("%s needs %s, which this torch does not have: it was built for another one."):format(who(p), p.library),
-            "torch is {fact:torch.version}."}, evidence = evidence(p, p.library),
+          why = {("%s needs %s, which this torch does not have: it was built for another one."):format(who(p),
+            p.library), "torch is {fact:torch.version}."}, evidence = evidence(p, p.library),
           fixes = {{install = distribution(f, p.package), fresh = true, say = "Install the build for this torch."}}}
       end
     end
@@ -137,17 +138,20 @@ rule {
       if glibc or p.version and p.version:match[[^(?:GLIBCXX|CXXABI)_]] then
         local path = f.env"LD_LIBRARY_PATH"
         local folder = p.path and p.path:match[[^(.*)/[^/]*$]]
-        local shadows = not glibc and folder and type(path) == "string" and (":" .. path .. ":"):has(":" .. folder .. ":")
+        local shadows = not glibc and folder and type(path) == "string"
+          and (":" .. path .. ":"):has(":" .. folder .. ":")
         local package = p.package and distribution(f, p.package)
         return {confidence = 0.9, severity = severity(p),
           why = {("%s needs %s, and %s is older."):format(who(p), p.version, glibc and "this system's C library"
             or "the libstdc++ that comes first (" .. tostring(p.path) .. ")"),
             glibc and "It is glibc {fact:system.libc.version}." or nil},
           evidence = evidence(p, p.version),
-          fixes = {shadows and {drop = "LD_LIBRARY_PATH", entry = folder, say = "Take that folder off LD_LIBRARY_PATH."}
+          fixes = {shadows and {drop = "LD_LIBRARY_PATH", entry = folder,
+                effect = {["python.unloadable"] = {}}, say = "Take that folder off LD_LIBRARY_PATH."}
               or glibc and {host = true, say = "Use a newer base image or system."}
               or {conda = "libstdcxx-ng", say = "Install a newer libstdc++ into the environment."},
-            package and {install = package, older = true, say = "Or an older release, built for this system."}
+            not shadows and package and {install = package, older = true,
+              say = "Or an older release, built for this system."}
               or {host = true, kind = "rebuild:extension", say = "Or build it on this system."}}}
       end
     end

@@ -1,5 +1,5 @@
--- What the folder tells that a worker is started in, before it starts: models that are damaged or of a newer kind, what its
--- scripts ask for and is not here, files that hide a package. What is only likely to be run is a warning.
+-- What the folder tells that a worker is started in, before it starts: models that are damaged or of a newer kind, what
+-- its scripts ask for and is not here, files that hide a package. What is only likely to be run is a warning.
 
 local function list(value)
   return type(value) == "table" and value or {}
@@ -9,8 +9,8 @@ local function name_of(path)
   return tostring(path):match[[([^/]+)/?$]] or tostring(path)
 end
 
--- The models that this worker can be meant to load: those that a script, a variable or the command line names, and where
--- nobody names one, what lies in the folder. The second answer: it was named.
+-- The models that this worker can be meant to load: those that a script, a variable or the command line names, and
+-- where nobody names one, what lies in the folder. The second answer: it was named.
 local function models(f)
   local named = {}
   for _, model in ipairs(list(f"workdir.models")) do
@@ -158,7 +158,8 @@ rule {
   check = function(f)
     local script = asking(f, "device_map")
     if not script or f.pkg"accelerate" ~= false or not f.pkg"transformers" then return nil end
-    return {confidence = 0.85, why = ("%s loads a model with device_map, and accelerate is not installed."):format(script),
+    return {confidence = 0.85,
+      why = ("%s loads a model with device_map, and accelerate is not installed."):format(script),
       evidence = {{fact = "workdir.scripts", value = script}}, fixes = {{install = "accelerate", say = "Install it."}}}
   end,
 }
@@ -169,8 +170,10 @@ rule {
   check = function(f)
     local script = asking(f, "load_in_4bit") or asking(f, "load_in_8bit")
     if not script or f.pkg"bitsandbytes" ~= false or not f.pkg"transformers" then return nil end
-    return {confidence = 0.85, why = ("%s loads a model in 4 or 8 bits, and bitsandbytes is not installed."):format(script),
-      evidence = {{fact = "workdir.scripts", value = script}}, fixes = {{install = "bitsandbytes", say = "Install it."}}}
+    return {confidence = 0.85,
+      why = ("%s loads a model in 4 or 8 bits, and bitsandbytes is not installed."):format(script),
+      evidence = {{fact = "workdir.scripts", value = script}},
+      fixes = {{install = "bitsandbytes", say = "Install it."}}}
   end,
 }
 
@@ -184,15 +187,15 @@ rule {
     local c = programs.gcc or programs.clang or programs.cc or f.env"CC"
     local cxx = programs["g++"] or programs["clang++"] or f.env"CXX"
     if gpu and not c or not gpu and not cxx then
-      return {confidence = 0.85, why = ("%s uses torch.compile, which compiles %s at run time, and no compiler for it is "
-        .. "on PATH."):format(script, gpu and "C" or "C++"), evidence = {{fact = "workdir.scripts", value = script},
+      return {confidence = 0.85, why = ("%s uses torch.compile, which compiles %s at run time, and no compiler for it "
+        .. "is on PATH."):format(script, gpu and "C" or "C++"), evidence = {{fact = "workdir.scripts", value = script},
         {fact = "system.programs", value = gpu and "no gcc, no clang" or "no g++, no clang++"}},
         fixes = {{system = gpu and "gcc" or "g++", kind = "apt:gcc", say = "Install a compiler in the image."},
           {set = {TORCHDYNAMO_DISABLE = "1"}, say = "Or run without torch.compile."}}}
     end
     if f"python.headers" == false then
-      return {confidence = 0.75, why = ("%s uses torch.compile, which compiles a module for this Python at run time, and "
-        .. "Python's headers are not installed."):format(script),
+      return {confidence = 0.75, why = ("%s uses torch.compile, which compiles a module for this Python at run time, "
+        .. "and Python's headers are not installed."):format(script),
         evidence = {{fact = "workdir.scripts", value = script}, "python.headers"},
         fixes = {{system = "python3-dev", say = "Install the headers of the Python that runs."},
           {set = {TORCHDYNAMO_DISABLE = "1"}, say = "Or run without torch.compile."}}}
@@ -211,7 +214,8 @@ rule {
     return {confidence = 0.8, why = {("%s compiles CUDA code, and there is no CUDA compiler (nvcc, CUDA_HOME) "
       .. "here."):format(script), "It should be of torch's CUDA version, {fact:torch.cuda}."},
       evidence = {{fact = "workdir.sources", value = script}, "torch.cuda"},
-      fixes = {{toolkit = "install", need = cu, say = ("Install the CUDA toolkit %s (or use a -devel image)."):format(cu)},
+      fixes = {{toolkit = "install", need = cu,
+          say = ("Install the CUDA toolkit %s (or use a -devel image)."):format(cu)},
         {code = true, kind = "pip:package", say = "Or install a prebuilt wheel, so that nothing is compiled."}}}
   end,
 }
@@ -228,9 +232,10 @@ rule {
           return {confidence = other and 0.8 or 0.7,
             why = {("%s imports %s, which the Python that runs does not have."):format(script.file, module),
               other and ("Beside it lies the environment %s, which is not active."):format(other) or nil},
-            evidence = {{fact = "workdir.scripts", value = ("%s: %s"):format(script.file, module)}, "python.executable"},
-            fixes = {other and {prepend = "PATH", entry = other .. "/bin", say = "Run it with that environment's Python."}
-              or {install = package, say = "Install it for this Python."},
+            evidence = {{fact = "workdir.scripts", value = ("%s: %s"):format(script.file, module)},
+              "python.executable"},
+            fixes = {other and {prepend = "PATH", entry = other .. "/bin",
+              say = "Run it with that environment's Python."} or {install = package, say = "Install it for this Python."},
               other and {install = package, say = "Or install it for the Python that runs."} or nil}}
         end
       end
@@ -245,9 +250,9 @@ rule {
     local hidden = list(f"workdir.shadows")[1]
     if not hidden then return nil end
     return {confidence = 0.8,
-      why = ("%s/%s stands before %s on sys.path when a script of this folder runs: whatever imports %s gets this file."
-        ):format(f"workdir.folder" or ".", hidden.file, hidden.package and "the installed package" or "Python's own module",
-        hidden.module), evidence = {{fact = "workdir.shadows", value = hidden.file}},
+      why = ("%s/%s stands before %s on sys.path when a script of this folder runs: whatever imports %s gets this "
+        .. "file."):format(f"workdir.folder" or ".", hidden.file, hidden.package and "the installed package"
+        or "Python's own module", hidden.module), evidence = {{fact = "workdir.shadows", value = hidden.file}},
       fixes = {{move = hidden.file, to = "my_" .. hidden.file, say = "Give that file another name."}}}
   end,
 }
@@ -304,7 +309,8 @@ rule {
           evidence = {"system.limits." .. row[1]},
           fixes = {{limit = row[1] == "pids" and "nproc" or row[1], value = row[1] ~= "as" and 65536 or nil,
               say = "Raise the limit before the worker starts."},
-            {host = true, say = "For good, in /etc/security/limits.conf, the service unit or the container's options."}}}
+            {host = true,
+              say = "For good, in /etc/security/limits.conf, the service unit or the container's options."}}}
       end
     end
   end,

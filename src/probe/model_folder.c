@@ -141,13 +141,13 @@ static const char *safetensors_flaw(struct file *f)
 
 static bool has_zip_end(struct file *f)
 {
-	static const char mark[] = "PK\5\6";
+	static const char mark[4] = {'P', 'K', 5, 6};
 	char end[ZIP_END];
-	if (f->size < ZIP_END || (read_at(f, f->size - ZIP_END, end, ZIP_END) && memcmp(end, mark, 4) == 0))
+	if (f->size < ZIP_END || (read_at(f, f->size - ZIP_END, end, ZIP_END) && memcmp(end, mark, sizeof(mark)) == 0))
 		return f->size >= ZIP_END;
 	size_t n = f->size < ZIP_TAIL ? (size_t)f->size : ZIP_TAIL;
 	_cleanup_free_ char *tail = malloc(n);
-	return !tail || !read_at(f, f->size - n, tail, n) || memmem(tail, n, mark, 4);
+	return !tail || !read_at(f, f->size - n, tail, n) || memmem(tail, n, mark, sizeof(mark));
 }
 
 static const char *torch_flaw(struct file *f)
@@ -179,7 +179,7 @@ static const char *json_flaw(struct file *f)
 {
 	char end[16];
 	size_t n = f->size < sizeof(end) ? (size_t)f->size : sizeof(end);
-	if (!memchr("{[", f->head[0], 2) && !strchr(" \t\r\n\xef", f->head[0]))
+	if (!f->head[0] || !strchr("{[ \t\r\n\xef", f->head[0]))
 		return "torn";
 	if (!read_at(f, f->size - n, end, n))
 		return NULL;

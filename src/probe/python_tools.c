@@ -72,14 +72,14 @@ static void put_tools(struct ff_probe_ctx *ctx)
 // Programs that packages call: compilers of what is built when it first runs, and what fetches files.
 static void put_programs(struct ff_probe_ctx *ctx, const struct ff_python *p)
 {
-	static const char *const programs[] = {"gcc", "clang", "cc", "g++", "clang++", "nvcc", "ninja", "git", "git-lfs"};
+	static const char *const programs[] = {
+		"gcc", "clang", "cc", "g++", "clang++", "nvcc", "ninja", "git", "git-lfs"};
 	if (!ff_host_getenv(ctx->host, "PATH"))
 		return;
 	json_t *found = json_object();
 	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
 		_cleanup_free_ char *path = on_path(ctx, programs[i]);
-		json_object_set_new(
-			found, programs[i], path ? ff_json_string(path, strlen(path)) : json_false());
+		json_object_set_new(found, programs[i], path ? ff_json_string(path, strlen(path)) : json_false());
 	}
 	ff_fact(ctx, "system.programs", found);
 	_cleanup_free_ char *header =

@@ -1,14 +1,16 @@
-// workdir: the folder that the worker is started in, as far as it tells what the start will need: models and checkpoints in it, files that
-// hide a package, an environment that is not active, sources that want a compiler; and what its scripts name (workdir_scripts.c).
+// workdir: the folder that the worker is started in, as far as it tells what the start will need: models in it, files
+// that hide a package, an environment that is not active, sources that want a compiler; and what its scripts name
+// (workdir_scripts.c).
 //
 //	{"workdir": {"folder": "/app", "models": [{"path": "/app/model", "because": "folder", "config": {"type": "qwen3",
-//	             "transformers": "4.51.0", "known": false}, "damaged": [{"file": "model.safetensors", "kind": "lfs", "size": 134}],
-//	             "missing": ["model-00002-of-00003.safetensors"], "tokenizer": ["tokenizer.model"], "git": true}],
-//	             "shadows": [{"file": "/app/safetensors.py", "module": "safetensors"}],
-//	             "environment": {"path": "/app/.venv", "active": false}, "sources": ["/app/ext"]}}
+//	 "transformers": "4.51.0", "known": false}, "damaged": [{"file": "model.safetensors", "kind": "lfs", "size": 134}],
+//	 "missing": ["model-00002-of-00003.safetensors"], "tokenizer": ["tokenizer.model"], "git": true}],
+//	 "shadows": [{"file": "safetensors.py", "module": "safetensors", "package": true}],
+//	 "environment": {"path": "/app/.venv", "active": false}, "sources": ["/app/ext/setup.py"]}}
 //
-// How the source lies: the folder is that of `firstfix check`, not always the worker's; a folder named models may hold Python
-// code; a local package may be meant to stand before the installed one. So only files that would break in any case are told.
+// How the source lies: the folder is that of `firstfix check`, not always the worker's; a folder named models may hold
+// Python code; a local package may be meant to stand before the installed one. So only files that would break in any
+// case are told.
 #include "probe/workdir.h"
 
 #include "probe/native_world.h"
@@ -163,7 +165,7 @@ void ff_workdir_look_at(struct ff_workdir *w, const char *path, const char *beca
 
 // ---- the folder itself ----
 
-// Files beside a script come first on sys.path: one that is called like a module which the rest of a worker imports hides it.
+// Files beside a script come first on sys.path: one that is called like a module that the rest imports hides it.
 static void put_shadows(struct ff_workdir *w)
 {
 	static const char parts_of_python[] = " abc ast asyncio bisect calendar collections concurrent contextlib copy "

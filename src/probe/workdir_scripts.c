@@ -90,16 +90,16 @@ static bool is_standard(struct script *s, struct ff_span module)
 	const char *base = ff_json_text(s->w->ctx->facts, "python.base_prefix");
 	const char *version = ff_json_text(s->w->ctx->facts, "python.version");
 	const char *dot = version ? strchr(version, '.') : NULL;
-	_cleanup_free_ char *lib = base && dot ? ff_path_printf("%s/lib/python%.*s", base,
-							 (int)(dot + 1 + strspn(dot + 1, "0123456789") - version), version)
-					       : NULL;
+	_cleanup_free_ char *lib = base && dot
+		? ff_path_printf(
+			  "%s/lib/python%.*s", base, (int)(dot + 1 + strspn(dot + 1, "0123456789") - version), version)
+		: NULL;
 	if (!lib || !ff_host_mode_is(s->w->ctx->host, lib, S_IFDIR))
 		return true;
 	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
 		_cleanup_free_ char *path = ff_path_printf("%s/%.*s%s", lib, (int)module.n, module.p, endings[i]);
 		struct stat st;
-		_cleanup_error_ struct ff_error *absent =
-			path ? ff_host_stat(s->w->ctx->host, path, &st) : &ff_enomem;
+		_cleanup_error_ struct ff_error *absent = path ? ff_host_stat(s->w->ctx->host, path, &st) : &ff_enomem;
 		if (!absent)
 			return true;
 	}
