@@ -217,7 +217,7 @@ local function not_shipped(f, set)
     if number == set then return nil end
   end
   return {("BNB_CUDA_VERSION=%s names a library that this bitsandbytes does not ship."):format(set),
-    "It ships: " .. table.concat(shipped, ", ") .. ".",
+    "It ships: libbitsandbytes_cuda" .. table.concat(shipped, ".so, libbitsandbytes_cuda") .. ".so.",
     "bitsandbytes is {fact:python.packages.bitsandbytes.version}."}
 end
 

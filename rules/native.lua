@@ -1,5 +1,5 @@
--- What the loader would say of compiled modules that are installed, and of libraries that a script names, before anything
--- is imported: a library that is nowhere, a symbol version that this system does not have.
+-- What the loader would say of compiled modules that are installed, and of libraries that a script names, before
+-- anything is imported: a library that is nowhere, a symbol version that this system does not have.
 
 local function list(value)
   return type(value) == "table" and value or {}

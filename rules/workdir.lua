@@ -40,7 +40,7 @@ local function damage_of(model)
   if bad then
     local sizes = bad.kind == "lfs" and "" or bad.wants
       and (": it has %d bytes, and its own header promises %d"):format(bad.size, bad.wants) or ""
-    return {text = ("%s/%s %s%s."):format(model.path, bad.file, kinds[bad.kind] or "is damaged", sizes),
+    return {text = ("%s in %s %s%s."):format(bad.file, model.path, kinds[bad.kind] or "is damaged", sizes),
       value = ("%s: %s, %d bytes"):format(bad.file, bad.kind, bad.size),
       fix = {fetch = true, path = model.path .. "/" .. bad.file, repo = model.repo or model.name,
         lfs = bad.kind == "lfs" or nil,
@@ -235,7 +235,8 @@ rule {
             evidence = {{fact = "workdir.scripts", value = ("%s: %s"):format(script.file, module)},
               "python.executable"},
             fixes = {other and {prepend = "PATH", entry = other .. "/bin",
-              say = "Run it with that environment's Python."} or {install = package, say = "Install it for this Python."},
+              say = "Run it with that environment's Python."}
+              or {install = package, say = "Install it for this Python."},
               other and {install = package, say = "Or install it for the Python that runs."} or nil}}
         end
       end
