@@ -4,54 +4,67 @@
 #include "log/classify.h"
 
 #include "base/regex.h"
+#include "base/words.h"
 
 #include <stdlib.h>
 
 #define QUALIFIED "(?<q>(?:[A-Za-z_]\\w*(?:\\.|::))*"
 #define RAISED "(?:Error|Exception|Interrupt|Exit|Fault|Failure|Timeout|NotFound|CannotStart|Unavailable|error)"
 
+// `needs`: one of these words, divided by '|', stands in each line that fits; most lines hold none of them and are not tried.
 static const struct {
 	enum ff_line_class kind;
-	const char *pattern;
+	const char *needs, *pattern;
 } rows[] = {
-	{FF_CLASS_MARK,
+	{FF_CLASS_MARK, NULL,
 		"[\\s~^|\\xe2\\x94\\x80-\\xe2\\x95\\xaf-]*$|\\s*\\[Previous line repeated \\d+|\\d+ frames\\s*$"
 		"|\\s*\\+[+-]+(?: \\d+ -+)?\\s*$"},
-	{FF_CLASS_TRACEBACK, ".{0,80}Traceback \\(most recent call last\\)"},
-	{FF_CLASS_FRAME, "(?:.{0,80}  |\\s*)File \"(?<file>[^\"]+)\", line (?<line>\\d+)(?:, in (?<func>.+))?"},
-	{FF_CLASS_FRAME, "\\s*File (?<file>(?:[A-Za-z]:)?[^\\s:]+):(?<line>\\d+),? in (?<func>[^(]+)"},
-	{FF_CLASS_FRAME,
+	{FF_CLASS_TRACEBACK, "Traceback (most", ".{0,80}Traceback \\(most recent call last\\)"},
+	{FF_CLASS_FRAME, "File ",
+		"(?:.{0,80}  |\\s*)File \"(?<file>[^\"]+)\", line (?<line>\\d+)(?:, in (?<func>.+))?"},
+	{FF_CLASS_FRAME, "File ", "\\s*File (?<file>(?:[A-Za-z]:)?[^\\s:]+):(?<line>\\d+),? in (?<func>[^(]+)"},
+	{FF_CLASS_FRAME, ".py",
 		"(?:\\s*|\\xe2\\x9d\\xb1 )(?<file>(?:[A-Za-z]:)?[^\\s:]+\\.pyx?):(?<line>\\d+):? in(?: "
 		"(?<func>\\S+)|$)"},
-	{FF_CLASS_FRAME, "\\s*(?<file>(?:Cell|Input) In ?\\[\\d+\\]),(?: line (?<line>\\d+))?(?: in (?<func>[^(]+))?"},
-	{FF_CLASS_FRAME,
+	{FF_CLASS_FRAME, "Cell In|Input In",
+		"\\s*(?<file>(?:Cell|Input) In ?\\[\\d+\\]),(?: line (?<line>\\d+))?(?: in (?<func>[^(]+))?"},
+	{FF_CLASS_FRAME, ".py|ipython-input-",
 		"\\[?(?<file><ipython-input-[^>]+>|/[^\\s\\]]+\\.pyx?)(?:\\]\\(http[^)]*\\))? in (?<func>[^(]+)"},
-	{FF_CLASS_FRAME, "(?<file>[^\\s:]+\\.py) in (?<func><[^>]*>|\\w+)(?:\\(|$)"},
-	{FF_CLASS_CODE, "(?:-+>|\\xe2\\x9d\\xb1) *\\d+(?: |$)"},
-	{FF_CLASS_CHAIN_CONTEXT, "\\s*During handling of the above exception, another exception occurred"},
-	{FF_CLASS_CHAIN_CAUSE, "\\s*The above exception was the direct cause of the following exception"},
-	{FF_CLASS_KERNEL,
+	{FF_CLASS_FRAME, ".py", "(?<file>[^\\s:]+\\.py) in (?<func><[^>]*>|\\w+)(?:\\(|$)"},
+	{FF_CLASS_CODE, "->|\xe2\x9d\xb1", "(?:-+>|\\xe2\\x9d\\xb1) *\\d+(?: |$)"},
+	{FF_CLASS_CHAIN_CONTEXT, "above exception",
+		"\\s*During handling of the above exception, another exception occurred"},
+	{FF_CLASS_CHAIN_CAUSE, "above exception",
+		"\\s*The above exception was the direct cause of the following exception"},
+	{FF_CLASS_KERNEL, "NVRM: |oom-kill:|oom_reaper|Out of memory: Kill|Memory cgroup|traps: |segfault at",
 		".*(?:NVRM: |oom-kill:|oom_reaper|Out of memory: Kill|Memory cgroup out of memory"
 		"|traps: .* trap |segfault at [0-9a-f]+ ip)"},
-	{FF_CLASS_NCCL, ".*NCCL WARN (?<m>.*)"},
-	{FF_CLASS_WARNING, "\\s*\\S+:\\d+: (?<q>(?<t>\\w*Warning)): (?<m>.*)"},
-	{FF_CLASS_EXCEPTION, "terminate called after throwing an instance of '(?<q>(?:\\w+::)*(?<t>\\w+)).*(?<m>)"},
+	{FF_CLASS_NCCL, "NCCL WARN", ".*NCCL WARN (?<m>.*)"},
+	{FF_CLASS_WARNING, "Warning: ", "\\s*\\S+:\\d+: (?<q>(?<t>\\w*Warning)): (?<m>.*)"},
+	{FF_CLASS_EXCEPTION, "terminate called",
+		"terminate called after throwing an instance of '(?<q>(?:\\w+::)*(?<t>\\w+)).*(?<m>)"},
 	{FF_CLASS_EXCEPTION,
+		"Error|Exception|Interrupt|Exit|Fault|Failure|Timeout|NotFound|CannotStart|Unavailable|error",
 		"(?:(?: {0,4}|\\t)(?:E {1,7})?|[^:]{0,60} raised )" QUALIFIED "(?<t>[A-Za-z_]\\w*" RAISED
 		"|Exception))(?:\\(\\w+\\))?: +(?<m>\\S.*)"},
-	{FF_CLASS_EXCEPTION,
+	{FF_CLASS_EXCEPTION, "Error|Exception|Interrupt",
 		"(?: {0,4}|\\t)" QUALIFIED "(?<t>[A-Z]\\w*(?:Error|Exception|Interrupt)))(?:\\(\\w+\\))?:?\\s*$"},
 	{FF_CLASS_LOADER,
+		"loading shared libraries|shared object file|not found|undefined symbol|symbol lookup|wrong "
+		"ELF|invalid ELF"
+		"|static TLS",
 		".*(?:error while loading shared libraries|cannot open shared object file"
 		"|version `[^']+' not found|undefined symbol|symbol lookup error|wrong ELF class"
 		"|invalid ELF header|cannot allocate memory in static TLS block)"},
 	{FF_CLASS_DEATH,
+		"Killed|core dumped|Signals.SIG|OOMKilled|Segmentation|Illegal inst|Bus error|bus error|Fatal Python"
+		"|received signal|exit|died with|SIGKILL|signal: killed",
 		"(?:.*[\\s:])?Killed\\.?\\s*$|.*(?:\\(core dumped\\)|Signals\\.SIG|OOMKilled|Segmentation fault"
 		"|Illegal instruction|Bus error|bus error|Fatal Python error|received signal \\d"
 		"|exit(?:ed)?(?: with)? (?:code|status):? (?:137|139|132|134|135|-\\d+)"
 		"|exitcode ?: ?-?\\d|died with <|non-zero exit status|SIGKILL|signal: killed)"},
-	{FF_CLASS_CODE, " *\\d+ (?: |\\xe2\\x94\\x82|\\S)| *\\d+ *$"},
-	{FF_CLASS_LOOSE, "\\s*(?:E +)?" QUALIFIED "(?<t>[A-Za-z_]\\w*))(?:\\(\\w+\\))?(?:: (?<m>.*)|$)"},
+	{FF_CLASS_CODE, NULL, " *\\d+ (?: |\\xe2\\x94\\x82|\\S)| *\\d+ *$"},
+	{FF_CLASS_LOOSE, NULL, "\\s*(?:E +)?" QUALIFIED "(?<t>[A-Za-z_]\\w*))(?:\\(\\w+\\))?(?:: (?<m>.*)|$)"},
 };
 
 // Cheap versions of the rows above, and lines whose text is escaped or goes on in the next: they must be unwrapped first.
@@ -123,7 +136,17 @@ const size_t ff_line_mark_count = sizeof(ff_line_marks) / sizeof(*ff_line_marks)
 
 enum { ROWS = sizeof(rows) / sizeof(*rows), LOOK_MAX = 4096 };
 
+// In order of weight.
+static const char *const loud_words[] = {
+	"warning", "deprecat", "fatal", "panic", "error", "failed", "cannot", "could not", "not found"};
+static const enum ff_level level_of_word[] = {FF_LEVEL_WARNING, FF_LEVEL_WARNING, FF_LEVEL_FATAL, FF_LEVEL_FATAL,
+	FF_LEVEL_ERROR, FF_LEVEL_ERROR, FF_LEVEL_ERROR, FF_LEVEL_ERROR, FF_LEVEL_ERROR};
+
 struct ff_classifier {
+	struct ff_words words, loud;
+	char *needed[FF_WORDS_MAX]; // the words
+	size_t needed_n;
+	uint64_t needs[ROWS]; // one bit a word, 0 for a row that needs none
 	struct ff_regex *regex[ROWS];
 	unsigned q[ROWS], t[ROWS], m[ROWS], file[ROWS], line[ROWS], func[ROWS];
 };
@@ -134,7 +157,39 @@ void ff_classifier_destroy(struct ff_classifier *classifier)
 		return;
 	for (size_t i = 0; i < ROWS; i++)
 		ff_regex_destroy(classifier->regex[i]);
+	for (size_t i = 0; i < classifier->needed_n; i++)
+		free(classifier->needed[i]);
 	free(classifier);
+}
+
+// The bit of a word; rows share words. 0 when there is no room for it.
+static uint64_t bit_of(struct ff_classifier *s, struct ff_span word)
+{
+	for (size_t i = 0; i < s->needed_n; i++) {
+		if (ff_span_eq(word, s->needed[i]))
+			return 1ull << i;
+	}
+	char *copy = s->needed_n < FF_WORDS_MAX ? ff_span_dup(word) : NULL;
+	if (!copy)
+		return 0;
+	s->needed[s->needed_n++] = copy;
+	return 1ull << (s->needed_n - 1);
+}
+
+static bool read_needs(struct ff_classifier *s)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		struct ff_span rest = ff_span_of(rows[i].needs), word;
+		while (rest.n && ff_span_next(&rest, '|', &word)) {
+			uint64_t bit = bit_of(s, word);
+			if (!bit)
+				return false;
+			s->needs[i] |= bit;
+		}
+	}
+	ff_words_init(&s->words, (const char *const *)s->needed, s->needed_n, false);
+	ff_words_init(&s->loud, loud_words, sizeof(loud_words) / sizeof(*loud_words), true);
+	return true;
 }
 
 struct ff_error *ff_classifier_create(struct ff_classifier **ret)
@@ -142,7 +197,7 @@ struct ff_error *ff_classifier_create(struct ff_classifier **ret)
 	struct ff_classifier *s = calloc(1, sizeof(*s));
 	if (!s)
 		return &ff_enomem;
-	struct ff_error *err = NULL;
+	struct ff_error *err = read_needs(s) ? NULL : &ff_enomem;
 	for (size_t i = 0; i < ROWS && !err; i++) {
 		err = ff_regex_create(rows[i].pattern, false, true, &s->regex[i]);
 		if (err)
@@ -176,8 +231,9 @@ void ff_classify(const struct ff_classifier *s, struct ff_span text, struct ff_c
 	while (ret->indent < text.n && (text.p[ret->indent] == ' ' || text.p[ret->indent] == '\t'))
 		ret->indent++;
 	ret->blank = ret->indent == text.n;
+	uint64_t found = ff_words_in(&s->words, text);
 	for (size_t i = 0; i < ROWS; i++) {
-		if (!ff_regex_match(s->regex[i], text, 0, &m))
+		if ((s->needs[i] && !(s->needs[i] & found)) || !ff_regex_match(s->regex[i], text, 0, &m))
 			continue;
 		uint64_t line = 0;
 		ret->kind = rows[i].kind;
@@ -193,39 +249,8 @@ void ff_classify(const struct ff_classifier *s, struct ff_span text, struct ff_c
 	ret->behind = ret->kind == FF_CLASS_FRAME && ret->file.p > text.p + ret->indent + strlen("File \"");
 }
 
-// The word is in lower case letters and blanks.
-static bool has_word(struct ff_span text, const char *word)
+enum ff_level ff_level_of_words(const struct ff_classifier *s, struct ff_span text)
 {
-	size_t n = strlen(word);
-	for (size_t i = 0; i + n <= text.n; i++) {
-		size_t k = 0;
-		while (k < n && (text.p[i + k] | 0x20) == word[k])
-			k++;
-		if (k == n)
-			return true;
-	}
-	return false;
-}
-
-enum ff_level ff_level_of_words(struct ff_span text)
-{
-	static const struct {
-		const char *word;
-		enum ff_level level;
-	} words[] = {
-		{"warning", FF_LEVEL_WARNING},
-		{"deprecat", FF_LEVEL_WARNING},
-		{"fatal", FF_LEVEL_FATAL},
-		{"panic", FF_LEVEL_FATAL},
-		{"error", FF_LEVEL_ERROR},
-		{"failed", FF_LEVEL_ERROR},
-		{"cannot", FF_LEVEL_ERROR},
-		{"could not", FF_LEVEL_ERROR},
-		{"not found", FF_LEVEL_ERROR},
-	};
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (has_word(text, words[i].word))
-			return words[i].level;
-	}
-	return FF_LEVEL_NONE;
+	uint64_t found = ff_words_in(&s->loud, text);
+	return found ? level_of_word[__builtin_ctzll(found)] : FF_LEVEL_NONE;
 }

@@ -41,7 +41,7 @@ void ff_classifier_destroy(struct ff_classifier *classifier);
 void ff_classify(const struct ff_classifier *classifier, struct ff_span text, struct ff_classified *ret);
 
 /** The level that the words of a line without a level prefix suggest. */
-enum ff_level ff_level_of_words(struct ff_span text);
+enum ff_level ff_level_of_words(const struct ff_classifier *classifier, struct ff_span text);
 
 /** A pattern of lines that must be read whether or not a signature stands in them, for the matcher. */
 struct ff_line_mark {

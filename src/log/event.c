@@ -480,7 +480,7 @@ size_t ff_events_place(struct ff_events *events, const struct ff_line *line, boo
 		return FF_EVENT_NO_INNER;
 	replace(events, &e->message, cut(line->text));
 	if (e->level == FF_LEVEL_NONE)
-		e->level = ff_level_of_words(line->text);
+		e->level = ff_level_of_words(events->classifier, line->text);
 	return events->current;
 }
 

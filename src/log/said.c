@@ -12,6 +12,8 @@
 // not there ("requires torch==2.6.0"), and a launcher's log may hold several starts, of which the last counts.
 #include "log/said.h"
 
+#include "base/words.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -27,6 +29,8 @@ enum {
 
 struct ff_said {
 	json_t *doc;
+	struct ff_words marks; // made when the first bytes come
+	const char *texts[FF_WORDS_MAX];
 	size_t read;
 	bool failed;
 };
@@ -350,24 +354,38 @@ static void take(struct ff_said *said, const struct mark *m, struct ff_span rest
 	}
 }
 
-static void find_mark(struct ff_said *said, const struct mark *m, struct ff_span bytes)
+enum { MARKS = sizeof(marks) / sizeof(*marks) };
+_Static_assert((int)MARKS <= (int)FF_WORDS_MAX, "marks are looked for at once");
+
+static void make_words(struct ff_said *said)
 {
-	const char *end = bytes.p + bytes.n, *at = bytes.p;
-	size_t n = strlen(m->text);
-	for (int hits = 0; hits < HITS_MAX && at < end; hits++) {
-		at = memmem(at, (size_t)(end - at), m->text, n);
-		if (!at)
-			return;
-		const char *start = memrchr(bytes.p, '\n', (size_t)(at - bytes.p));
-		const char *stop = memchr(at, '\n', (size_t)(end - at));
-		start = start ? start + 1 : bytes.p;
-		stop = stop ? stop : end;
-		at += n;
-		take(said, m, (struct ff_span){at, (size_t)(end - at)},
-			(struct ff_span){start, (size_t)(stop - start)});
-		if (m->what == RUNTIME || m->what == ENGINE || m->what == PLATFORM)
-			return;
-	}
+	for (size_t i = 0; i < MARKS; i++)
+		said->texts[i] = marks[i].text;
+	ff_words_init(&said->marks, said->texts, MARKS, false);
+}
+
+// Where marks stand in some bytes: the first places of each.
+struct places {
+	size_t at[MARKS][HITS_MAX];
+	size_t n[MARKS];
+};
+
+static bool on_mark(size_t mark, size_t at, void *context)
+{
+	struct places *places = context;
+	if (places->n[mark] < HITS_MAX)
+		places->at[mark][places->n[mark]++] = at;
+	return true;
+}
+
+static void take_place(struct ff_said *said, const struct mark *m, struct ff_span bytes, size_t at)
+{
+	const char *end = bytes.p + bytes.n, *p = bytes.p + at;
+	const char *start = memrchr(bytes.p, '\n', at), *stop = memchr(p, '\n', (size_t)(end - p));
+	start = start ? start + 1 : bytes.p;
+	stop = stop ? stop : end;
+	p += strlen(m->text);
+	take(said, m, (struct ff_span){p, (size_t)(end - p)}, (struct ff_span){start, (size_t)(stop - start)});
 }
 
 void ff_said_read(struct ff_said *said, struct ff_span lines)
@@ -377,8 +395,20 @@ void ff_said_read(struct ff_said *said, struct ff_span lines)
 	if (lines.n > HEAD_MAX - said->read)
 		lines.n = HEAD_MAX - said->read;
 	said->read += lines.n;
-	for (size_t i = 0; lines.n && i < sizeof(marks) / sizeof(*marks); i++)
-		find_mark(said, &marks[i], lines);
+	struct places *places = calloc(1, sizeof(*places));
+	said->failed |= !places;
+	if (!places)
+		return;
+	if (!said->marks.n)
+		make_words(said);
+	ff_words_find(&said->marks, lines, on_mark, places);
+	for (size_t i = 0; i < MARKS; i++) {
+		bool once = marks[i].what == RUNTIME || marks[i].what == ENGINE || marks[i].what == PLATFORM;
+		size_t n = once && places->n[i] ? 1 : places->n[i];
+		for (size_t k = 0; k < n; k++)
+			take_place(said, &marks[i], lines, places->at[i][k]);
+	}
+	free(places);
 }
 
 // ---- events ----
