@@ -49,7 +49,8 @@ bool ff_hits_sated(const struct ff_hits *hits)
 
 bool ff_hits_read_on(struct ff_hits *hits, uint64_t number)
 {
-	if (ff_hits_sated(hits) && number < hits->read_on + READ_ON_AGAIN)
+	uint64_t again = hits && hits->read_on > READ_ON_AGAIN ? hits->read_on : READ_ON_AGAIN;
+	if (ff_hits_sated(hits) && number < hits->read_on + again)
 		return false;
 	if (hits)
 		hits->read_on = number;

@@ -30,5 +30,6 @@ bool ff_hits_of_event(const struct ff_hits *hits, size_t event);
 /** True when all but the last are there to stay. */
 bool ff_hits_sated(const struct ff_hits *hits);
 
-/** True when the lines behind a hit in this line are to be read: behind each of the first, and now and then behind one of very many. */
+/** True when the lines behind a hit in this line are to be read: behind each of the first, and ever more seldom behind
+    one of very many. */
 bool ff_hits_read_on(struct ff_hits *hits, uint64_t number);

@@ -51,7 +51,7 @@ static void on_landmark(enum ff_landmark_kind landmark, struct kind *kind)
 	bool quiet =
 		landmark == FF_LANDMARK_WORK || landmark == FF_LANDMARK_HARMLESS || landmark == FF_LANDMARK_REFUSED;
 	kind->any |= !quiet;
-	kind->unlike |= !quiet && landmark != FF_LANDMARK_LOAD && landmark != FF_LANDMARK_NOTE;
+	kind->unlike |= ff_reading_landmark_matters(landmark);
 }
 
 static void on_signature(struct ff_looks *looks, int index, struct kind *kind)

@@ -19,6 +19,7 @@ struct ff_reading {
 	struct ff_hits **hits; // by signature, made when needed
 	struct ff_error *err;
 	bool spoke;	     // a signature that is no context has a hit
+	bool landed;	     // a landmark that matters stood in the line of the file just read
 	uint32_t told[TOLD]; // hashes of lines that call themselves errors, as far as they are remembered
 	// While a line is matched:
 	const struct ff_line *meant;
@@ -213,6 +214,7 @@ static struct ff_run *read_landmarks(
 		enum ff_landmark_kind kind = ff_landmarks_at(r->landmarks, index)->kind;
 		if (!ff_landmarks_stands(r->landmarks, index, line->text))
 			continue;
+		r->landed |= ff_reading_landmark_matters(kind);
 		*ret_harmless |= kind == FF_LANDMARK_HARMLESS || kind == FF_LANDMARK_NOTE;
 		if (!believed(r, kind))
 			continue;
@@ -276,8 +278,20 @@ static struct ff_error *take_error(struct ff_reading *r)
 
 struct ff_error *ff_reading_line(struct ff_reading *r, struct ff_span raw, uint64_t number)
 {
+	r->landed = false;
 	ff_liner_read(r->liner, raw, number, on_line, r);
 	return take_error(r);
+}
+
+bool ff_reading_landmark_matters(enum ff_landmark_kind kind)
+{
+	return kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS && kind != FF_LANDMARK_LOAD &&
+		kind != FF_LANDMARK_NOTE;
+}
+
+bool ff_reading_landed(const struct ff_reading *r)
+{
+	return r->landed;
 }
 
 bool ff_reading_busy(const struct ff_reading *r, uint64_t number)
@@ -285,9 +299,17 @@ bool ff_reading_busy(const struct ff_reading *r, uint64_t number)
 	return ff_events_busy(r->events, number) || ff_liner_goes_on(r->liner);
 }
 
-bool ff_reading_unfinished(const struct ff_reading *r)
+uint64_t ff_reading_state(const struct ff_reading *r, uint64_t number, bool *ret_begun)
 {
-	return ff_events_unfinished(r->events) || ff_liner_goes_on(r->liner);
+	*ret_begun = false;
+	if (ff_events_watched(r->events, number) || ff_liner_goes_on(r->liner))
+		return FF_READING_WATCHED;
+	return ff_events_state(r->events, number, ret_begun) * 2;
+}
+
+void ff_reading_break(struct ff_reading *r)
+{
+	ff_events_break(r->events);
 }
 
 bool ff_reading_waits(const struct ff_reading *r)

@@ -14,11 +14,22 @@ void ff_reading_destroy(struct ff_reading *reading);
 /** Read a line of the file, in order; it may have been written as several, or be one of several with the same number. */
 struct ff_error *ff_reading_line(struct ff_reading *reading, struct ff_span raw, uint64_t number);
 
+/** True when each line of this kind of landmark matters, however often such lines were read. */
+bool ff_reading_landmark_matters(enum ff_landmark_kind kind);
+
+/** True when such a landmark stood in the line just read. */
+bool ff_reading_landed(const struct ff_reading *reading);
+
 /** True when the line of this number is needed, whatever stands in it. */
 bool ff_reading_busy(const struct ff_reading *reading, uint64_t number);
 
-/** True when the next line of some source may belong to what is open. */
-bool ff_reading_unfinished(const struct ff_reading *reading);
+enum { FF_READING_WATCHED = 1 }; /**< of states: a hit is near, and its lines are read whatever they are */
+
+/** What is open for the line of this number, as ff_events_state() says it. */
+uint64_t ff_reading_state(const struct ff_reading *reading, uint64_t number, bool *ret_begun);
+
+/** The next line that is read does not follow on the last one. */
+void ff_reading_break(struct ff_reading *reading);
 
 /** True while some run waits for a sign of work. */
 bool ff_reading_waits(const struct ff_reading *reading);

@@ -1,5 +1,4 @@
-// Remembers shapes of lines by their hash, in a table that forgets: a shape that was pushed out is read a few times more. A shape that
-// left something open once (a headline of a traceback) is never known.
+// Remembers shapes of lines by their hash, and what came of them, in a table that forgets: a shape that was pushed out is read a few times more.
 //
 //	[rank3]: WARNING 10:11:12 step 40 is slow (3.2 s)
 //	[rank1]: WARNING 10:12:40 step 41 is slow (2.9 s)       the same shape
@@ -10,16 +9,16 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-enum { SHAPES = 1 << 12, READ_MAX = 8, BLIND_MAX = 64, CODE_DIGITS = 3, NAME_MIN = 6 };
+enum { SETS = 1 << 12, WAYS = 4, READ_MAX = 8, BLIND_MAX = 64, CODE_DIGITS = 3, NAME_MIN = 6 };
 
 struct shape {
-	uint64_t hash;
-	unsigned char read;
-	bool open;
+	uint64_t hash; // of the shape and of what was open before
+	struct ff_outcome outcome;
+	unsigned char read, same; // same: so often with this outcome
 };
 
 struct ff_repeats {
-	struct shape shapes[SHAPES];
+	struct shape shapes[SETS][WAYS]; // those of a set by their last use
 };
 
 struct ff_repeats *ff_repeats_create(void)
@@ -98,46 +97,61 @@ bool ff_shape_of(struct ff_span line, uint64_t matched, bool numbers, struct ff_
 	return any;
 }
 
-static struct shape *slot_of(struct ff_repeats *repeats, uint64_t shape)
+static uint64_t key_of(uint64_t state, uint64_t shape)
 {
-	return &repeats->shapes[shape % SHAPES];
+	return (state ^ state >> 31) * 0x9e3779b97f4a7c15u ^ shape;
 }
 
-static unsigned read_times(const struct ff_repeats *repeats, uint64_t shape)
+// NULL when it was never read, or is forgotten.
+static const struct shape *find(const struct ff_repeats *repeats, uint64_t key)
 {
-	const struct shape *s = &repeats->shapes[shape % SHAPES];
-	return s->hash == shape ? s->read : 0;
+	const struct shape *set = repeats->shapes[key % SETS];
+	for (size_t i = 0; i < WAYS; i++) {
+		if (set[i].hash == key)
+			return &set[i];
+	}
+	return NULL;
 }
 
-static bool open_ended(const struct ff_repeats *repeats, uint64_t shape)
+static void count(struct ff_repeats *repeats, uint64_t key, struct ff_outcome outcome)
 {
-	const struct shape *s = &repeats->shapes[shape % SHAPES];
-	return s->hash == shape && s->open;
+	const struct shape *known = find(repeats, key);
+	struct shape *set = repeats->shapes[key % SETS], s = known ? *known : (struct shape){.hash = key};
+	size_t at = known ? (size_t)(known - set) : WAYS - 1;
+	memmove(set + 1, set, at * sizeof(*set));
+	if (s.outcome.state != outcome.state || s.outcome.begun != outcome.begun ||
+		s.outcome.landmark != outcome.landmark)
+		s.same = 0;
+	s.outcome = outcome;
+	s.read += s.read < BLIND_MAX;
+	s.same += s.same < BLIND_MAX;
+	set[0] = s;
 }
 
-static void count(struct ff_repeats *repeats, uint64_t shape, bool whole)
+void ff_repeats_read(
+	struct ff_repeats *repeats, uint64_t state, const struct ff_shape *shape, struct ff_outcome outcome)
 {
-	struct shape *s = slot_of(repeats, shape);
-	if (s->hash != shape)
-		*s = (struct shape){.hash = shape};
-	s->open |= !whole;
-	s->read += s->read < BLIND_MAX;
-}
-
-void ff_repeats_read(struct ff_repeats *repeats, const struct ff_shape *shape, bool whole)
-{
-	count(repeats, shape->blind, whole);
+	count(repeats, key_of(state, shape->blind), outcome);
 	if (shape->exact != shape->blind)
-		count(repeats, shape->exact, whole);
+		count(repeats, key_of(state, shape->exact), outcome);
 }
 
-bool ff_repeats_often(const struct ff_repeats *repeats, const struct ff_shape *shape)
+bool ff_repeats_known(
+	const struct ff_repeats *repeats, uint64_t state, const struct ff_shape *shape, struct ff_outcome *ret)
 {
-	return read_times(repeats, shape->exact) >= READ_MAX || read_times(repeats, shape->blind) >= BLIND_MAX;
+	const struct shape *exact = find(repeats, key_of(state, shape->exact));
+	const struct shape *blind = find(repeats, key_of(state, shape->blind));
+	const struct shape *known = exact && exact->same >= READ_MAX ? exact
+		: blind && blind->same >= BLIND_MAX		     ? blind
+								     : NULL;
+	if (known)
+		*ret = known->outcome;
+	return known;
 }
 
-bool ff_repeats_known(const struct ff_repeats *repeats, const struct ff_shape *shape)
+bool ff_repeats_often(const struct ff_repeats *repeats, uint64_t state, const struct ff_shape *shape)
 {
-	return ff_repeats_often(repeats, shape) && !open_ended(repeats, shape->exact) &&
-		!open_ended(repeats, shape->blind);
+	const struct shape *exact = find(repeats, key_of(state, shape->exact));
+	const struct shape *blind = find(repeats, key_of(state, shape->blind));
+	return (exact && exact->read >= READ_MAX) || (blind && blind->read >= BLIND_MAX);
 }

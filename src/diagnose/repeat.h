@@ -18,11 +18,20 @@ struct ff_shape {
     alone (an exit code, not a clock) counts as well. Returns whether there is such a number. */
 bool ff_shape_of(struct ff_span line, uint64_t matched, bool numbers, struct ff_shape *ret);
 
-/** A line of this shape was read. `whole`: nothing is left open that the next line may belong to. */
-void ff_repeats_read(struct ff_repeats *repeats, const struct ff_shape *shape, bool whole);
+/** What a line left behind. */
+struct ff_outcome {
+	uint64_t state; /**< what is open now; 0 for nothing */
+	bool begun;	/**< that depends on this line alone, not on what was open before */
+	bool landmark;	/**< it is one that each line stands for itself with */
+};
 
-/** True when so many whole lines of this shape were read that one more tells nothing. */
-bool ff_repeats_known(const struct ff_repeats *repeats, const struct ff_shape *shape);
+/** A line of this shape was read while `state` was open. */
+void ff_repeats_read(
+	struct ff_repeats *repeats, uint64_t state, const struct ff_shape *shape, struct ff_outcome outcome);
 
-/** True when so many lines of this shape were read, whole or not. */
-bool ff_repeats_often(const struct ff_repeats *repeats, const struct ff_shape *shape);
+/** True when so many were read, one after the other with the same outcome, that one more tells nothing: *ret is that outcome. */
+bool ff_repeats_known(
+	const struct ff_repeats *repeats, uint64_t state, const struct ff_shape *shape, struct ff_outcome *ret);
+
+/** True when so many were read, whatever came of it. */
+bool ff_repeats_often(const struct ff_repeats *repeats, uint64_t state, const struct ff_shape *shape);

@@ -2,8 +2,11 @@
 // the matcher found something in it, or while the event before it is still open. Signs of work are looked for while a run waits for
 // one: from its beginning, and from an event on.
 //
-// What a log says over and over is read a few times only: of lines that differ from known ones in nothing but numbers, and of those where
-// only context was found that has been found often enough, the last before the next new one, and the last of the chunk, are read.
+// What a log says over and over is read a few times only (repeat.c): of lines that differ from known ones in nothing but numbers, and of those
+// where only context was found that has been found often enough, the last before the next new one, and the last of the chunk, are read.
+// A line that opens something (a traceback) is known with what came of it, and so are the lines behind it, each by what was open before it:
+// the scan walks over all of them in thought. Back from there it reads the last such passages, each from a line whose outcome does
+// not depend on what was open before.
 //
 // Lines that begin like JSON are marked by the matcher, for their text is escaped.
 #include "diagnose/scan.h"
@@ -17,7 +20,7 @@
 
 #include <stdlib.h>
 
-enum { PUT_OFF = 4 };
+enum { PUT_OFF = 4, AWAY_MAX = 150 };
 
 struct place {
 	size_t at; // start of the line
@@ -41,8 +44,15 @@ struct ff_scan {
 	struct place now;
 	bool read;   // that line has been read already
 	size_t work; // offset of the next sign of work, as far as it was looked for; the chunk's length for none
-	struct place put_off[PUT_OFF]; // lines of the chunk that told nothing new: the last ones
+	struct place put_off[PUT_OFF]; // where passages of the chunk begin that told nothing new: the last ones
 	size_t put_off_n;
+	// While it walks over them:
+	bool away;
+	struct place next; // not yet walked over
+	uint64_t state;	   // what is open there
+	unsigned walked;   // lines behind the last of those places
+	bool midway;	   // it began while something was open, ...
+	struct place upto; // ... and these are the lines that may belong to it
 };
 
 void ff_scan_destroy(struct ff_scan *scan)
@@ -92,10 +102,31 @@ static struct ff_span line_at(const struct ff_scan *scan, size_t at)
 	return (struct ff_span){scan->bytes.p + at, ff_chunk_line_end(scan->bytes, at) - at};
 }
 
+// Read it, and remember what came of it.
+static void read_as(struct ff_scan *scan, const struct ff_shape *shape)
+{
+	struct ff_outcome outcome;
+	uint64_t number = scan->now.number, before = ff_reading_state(scan->reading, number, &outcome.begun);
+	scan->read = true;
+	scan->err = ff_reading_line(scan->reading, line_at(scan, scan->now.at), number);
+	outcome.state = ff_reading_state(scan->reading, number + 1, &outcome.begun);
+	outcome.begun |= !before;
+	outcome.landmark = ff_reading_landed(scan->reading);
+	if (before != FF_READING_WATCHED && outcome.state != FF_READING_WATCHED)
+		ff_repeats_read(scan->repeats, before, shape, outcome);
+}
+
+// The shape of a line in which nothing was found: it matters for what is open.
+static struct ff_shape plain_shape(const struct ff_scan *scan, size_t at)
+{
+	uint64_t kind = ff_sieve_kind(scan->sieve, line_at(scan, at));
+	return (struct ff_shape){kind, kind};
+}
+
 static void read_line(struct ff_scan *scan)
 {
-	scan->read = true;
-	scan->err = ff_reading_line(scan->reading, line_at(scan, scan->now.at), scan->now.number);
+	struct ff_shape shape = plain_shape(scan, scan->now.at);
+	read_as(scan, &shape);
 }
 
 static void skip(struct ff_scan *scan, struct place to)
@@ -159,27 +190,84 @@ static void go_to(struct ff_scan *scan, struct place to)
 	}
 }
 
-static void read_at(struct ff_scan *scan, struct place place)
-{
-	go_to(scan, place);
-	if (!scan->read && !scan->err)
-		read_line(scan);
-}
-
-// ---- lines that may matter ----
+// ---- what is said over and over ----
 
 static void put_off(struct ff_scan *scan, struct place place)
 {
 	if (scan->put_off_n == PUT_OFF)
 		memmove(scan->put_off, scan->put_off + 1, --scan->put_off_n * sizeof(*scan->put_off));
 	scan->put_off[scan->put_off_n++] = place;
+	scan->walked = 0;
 }
 
-static void read_put_off(struct ff_scan *scan)
+// Back from lines that were only walked over: with `read` the last passages are read.
+static void come_back(struct ff_scan *scan, bool read)
 {
-	for (size_t i = 0; i < scan->put_off_n; i++)
-		read_at(scan, scan->put_off[i]);
+	if (!scan->away)
+		return;
+	scan->away = false;
+	if (scan->midway)
+		go_to(scan, scan->upto);
+	if (scan->put_off_n || !read)
+		ff_reading_break(scan->reading);
+	for (size_t i = 0; i < scan->put_off_n && read && !scan->err; i++) {
+		go_to(scan, scan->put_off[i]);
+		if (!scan->read && !scan->err)
+			read_line(scan);
+	}
 	scan->put_off_n = 0;
+	go_to(scan, scan->next);
+}
+
+static void step(struct ff_scan *scan, struct place place, struct ff_outcome outcome, bool told)
+{
+	if (!scan->away)
+		scan->midway = !outcome.begun;
+	if (outcome.begun && told)
+		put_off(scan, place);
+	scan->away = true;
+	scan->state = outcome.state;
+	scan->walked++;
+	scan->next = place;
+	scan->next.at = ff_chunk_line_next(scan->bytes, ff_chunk_line_end(scan->bytes, place.at), &scan->next.number);
+	if (scan->midway && !scan->put_off_n)
+		scan->upto = scan->next;
+}
+
+// Over a line that is known; false when it is not. `told`: something was found in it.
+static bool walk_over(struct ff_scan *scan, struct place place, const struct ff_shape *shape, bool told)
+{
+	struct ff_outcome outcome;
+	if (scan->walked > AWAY_MAX || !ff_repeats_known(scan->repeats, scan->state, shape, &outcome) ||
+		outcome.landmark)
+		return false;
+	step(scan, place, outcome, told);
+	return true;
+}
+
+// Over the lines before `to` as long as something is open in them.
+static void walk_to(struct ff_scan *scan, struct place to)
+{
+	while (scan->away && scan->state && scan->next.at < to.at) {
+		struct ff_shape shape = plain_shape(scan, scan->next.at);
+		if (!walk_over(scan, scan->next, &shape, false))
+			come_back(scan, true);
+	}
+}
+
+// ---- lines that may matter ----
+
+// What is open at a line, in thought or in truth.
+static void arrive(struct ff_scan *scan, struct place place)
+{
+	bool begun;
+	walk_to(scan, place);
+	if (scan->away)
+		return;
+	if (ff_reading_busy(scan->reading, scan->now.number))
+		go_to(scan, place);
+	scan->state = ff_reading_state(scan->reading, place.number, &begun);
+	scan->walked = 0;
 }
 
 static void read_sifted(struct ff_scan *scan, const struct ff_sifted *sifted)
@@ -194,15 +282,17 @@ static void read_sifted(struct ff_scan *scan, const struct ff_sifted *sifted)
 			ff_sieve_forget(scan->sieve, sifted->kind);
 		return;
 	}
-	if (!look.unlike && (!look.fresh || ff_repeats_known(scan->repeats, &look.shape))) {
-		put_off(scan, place);
+	arrive(scan, place);
+	if (!look.unlike && !look.fresh && !scan->state) {
+		step(scan, place, (struct ff_outcome){.begun = true}, true);
 		return;
 	}
-	if (!ff_repeats_often(scan->repeats, &look.shape))
-		read_put_off(scan);
-	scan->put_off_n = 0;
-	read_at(scan, place);
-	ff_repeats_read(scan->repeats, &look.shape, !ff_reading_unfinished(scan->reading));
+	if (walk_over(scan, place, &look.shape, true))
+		return;
+	come_back(scan, scan->state || !ff_repeats_often(scan->repeats, scan->state, &look.shape));
+	go_to(scan, place);
+	if (!scan->read && !scan->err)
+		read_as(scan, &look.shape);
 }
 
 static struct ff_error *take_error(struct ff_scan *scan)
@@ -221,6 +311,7 @@ static struct ff_error *read_chunk(struct ff_span lines, void *context)
 	scan->bytes = lines;
 	scan->work = 0;
 	skip(scan, (struct place){0, scan->line + 1});
+	scan->away = false;
 	scan->err = ff_sieve_begin(scan->sieve, lines);
 	do {
 		if (!scan->err)
@@ -228,7 +319,8 @@ static struct ff_error *read_chunk(struct ff_span lines, void *context)
 		for (size_t i = 0; i < n && !scan->err; i++)
 			read_sifted(scan, &sifted[i]);
 	} while (n && !scan->err);
-	read_put_off(scan);
+	walk_to(scan, (struct place){lines.n, 0});
+	come_back(scan, true);
 	go_to(scan, (struct place){lines.n, scan->line + ff_sieve_newlines(scan->sieve) + 1});
 	scan->line = scan->now.number - 1;
 	scan->unfinished = lines.n && lines.p[lines.n - 1] != '\n';

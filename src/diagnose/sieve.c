@@ -242,6 +242,11 @@ struct ff_error *ff_sieve_next(struct ff_sieve *sieve, const struct ff_sifted **
 	return err;
 }
 
+uint64_t ff_sieve_kind(const struct ff_sieve *sieve, struct ff_span line)
+{
+	return hash_line(line, sieve->masks);
+}
+
 uint64_t ff_sieve_newlines(const struct ff_sieve *sieve)
 {
 	return sieve->number;

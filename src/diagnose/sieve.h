@@ -27,5 +27,8 @@ struct ff_error *ff_sieve_next(struct ff_sieve *sieve, const struct ff_sifted **
 /** Lines of this kind need not be sifted out again: nothing that matters stands in them. */
 void ff_sieve_forget(struct ff_sieve *sieve, uint64_t kind);
 
+/** The kind of a line. */
+uint64_t ff_sieve_kind(const struct ff_sieve *sieve, struct ff_span line);
+
 /** Newlines of the chunk, once all of it has been sifted. */
 uint64_t ff_sieve_newlines(const struct ff_sieve *sieve);

@@ -9,6 +9,7 @@
 #include "log/event.h"
 
 #include "log/classify.h"
+#include "log/rejoin.h"
 
 #include <stdio.h>
 
@@ -37,6 +38,7 @@ struct ff_events {
 	struct open open[SOURCES];
 	struct ff_classifier *classifier;
 	uint64_t number, last_hit;
+	size_t last; // of `open`: who said the line just taken
 	size_t current;	  // event that holds the line just taken
 	bool source_code; // that line is source code, shown below a frame
 	bool in_message;  // that line is one more of a message
@@ -163,44 +165,11 @@ static struct ff_span cut(struct ff_span text)
 
 // ---- one source ----
 
-// Length of the first word of a text that may go on behind it.
-static size_t word_length(const char *p, const char *end)
-{
-	size_t n = 0;
-	while (p + n < end && p[n] != ' ' && p[n] != '\n')
-		n++;
-	return n;
-}
-
-// rich and terminals break a line where the next word does not fit any more. Put such a message together again.
-// `lead` is the length of what stood before the message in its first line.
-static bool rejoin(struct ff_buf *message, size_t lead)
-{
-	enum { NARROW = 60 };
-	size_t widest = 0, breaks = 0;
-	struct ff_span rest = {message->p, message->n}, line;
-	while (message->n && ff_span_next(&rest, '\n', &line)) {
-		const char *next = line.p + line.n + 1, *end = message->p + message->n;
-		size_t width = line.n + (breaks ? 0 : lead);
-		widest = width > widest ? width : widest;
-		if (next > end)
-			break;
-		if (width < NARROW || width + 1 + word_length(next, end) <= widest || *next == ' ')
-			return false;
-		breaks++;
-	}
-	for (size_t i = 0; i < message->n; i++) {
-		if (message->p[i] == '\n')
-			message->p[i] = ' ';
-	}
-	return breaks > 0;
-}
-
 static void close_open(struct ff_events *events, struct open *o)
 {
 	struct ff_event *e = event_at(events, o->event);
 	if (e && o->state == MESSAGE)
-		e->rejoined = rejoin(&o->message, strlen(e->qualified) + strlen(": "));
+		e->rejoined = ff_message_rejoin(&o->message, strlen(e->qualified) + strlen(": "));
 	if (e && o->state == MESSAGE)
 		replace(events, &e->message, (struct ff_span){o->message.p, o->message.n});
 	if (e && o->state == FRAMES && !e->frame_count)
@@ -445,6 +414,7 @@ void ff_events_line(struct ff_events *events, const struct ff_line *line)
 	struct ff_classified classified;
 	ff_classify(events->classifier, line->text, &classified);
 	struct open *o = open_of(events, line);
+	events->last = (size_t)(o - events->open);
 	events->number = line->number;
 	events->current = FF_EVENT_NO_INNER;
 	events->source_code = events->in_message = false;
@@ -536,7 +506,7 @@ void ff_events_raise(struct ff_events *events, size_t index, enum ff_level level
 
 bool ff_events_busy(const struct ff_events *events, uint64_t number)
 {
-	if (events->last_hit && number < events->last_hit + BUSY_LINES)
+	if (ff_events_watched(events, number))
 		return true;
 	for (size_t i = 0; i < SOURCES; i++) {
 		const struct open *o = &events->open[i];
@@ -546,19 +516,57 @@ bool ff_events_busy(const struct ff_events *events, uint64_t number)
 	return false;
 }
 
-bool ff_events_unfinished(const struct ff_events *events)
+static uint64_t mix(uint64_t hash, uint64_t value)
 {
+	hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+	return hash ^ hash >> 29;
+}
+
+// 0 for a source that builds nothing, and of which nothing is known that could change what the next line means.
+static uint64_t state_of(const struct ff_events *events, const struct open *o, uint64_t number)
+{
+	bool caught = o->caught && number <= o->caught + CAUGHT_LINES;
+	bool open = o->state != IDLE && number < o->used + BUSY_LINES;
+	if (!open && !caught && o->next == FF_CHAIN_NONE)
+		return 0;
+	uint64_t hash = mix(caught << 4 | (unsigned)o->next, open);
+	for (const char *c = o->source; *c; c++)
+		hash = mix(hash, (unsigned char)*c);
+	const struct ff_event *e = event_at(events, o->event);
+	if (open)
+		hash = mix(mix(hash, o->state << 8 | o->level << 4 | o->strangers),
+			o->lines << 8 | o->indent << 2 | (unsigned)o->source_line << 1 | (e && e->frame_count));
+	return hash | 1;
+}
+
+uint64_t ff_events_state(const struct ff_events *events, uint64_t number, bool *ret_begun)
+{
+	uint64_t all = 0;
 	for (size_t i = 0; i < SOURCES; i++) {
-		if (events->open[i].state != IDLE)
-			return true;
+		const struct open *o = &events->open[i];
+		all += o->used ? state_of(events, o, number) : 0;
 	}
-	return false;
+	const struct open *last = &events->open[events->last];
+	const struct ff_event *e = event_at(events, last->event);
+	*ret_begun = !state_of(events, last, number) ||
+		(e && e->first == events->number && e->inner == FF_EVENT_NO_INNER);
+	return all;
+}
+
+bool ff_events_watched(const struct ff_events *events, uint64_t number)
+{
+	return events->last_hit && number < events->last_hit + BUSY_LINES;
+}
+
+void ff_events_break(struct ff_events *events)
+{
+	for (size_t i = 0; i < SOURCES; i++)
+		close_open(events, &events->open[i]);
 }
 
 struct ff_error *ff_events_end(struct ff_events *events)
 {
-	for (size_t i = 0; i < SOURCES; i++)
-		close_open(events, &events->open[i]);
+	ff_events_break(events);
 	return events->lost ? &ff_enomem : NULL;
 }
 

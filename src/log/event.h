@@ -93,8 +93,15 @@ void ff_events_raise(struct ff_events *events, size_t index, enum ff_level level
 /** True when lines that follow are needed to finish what is open. */
 bool ff_events_busy(const struct ff_events *events, uint64_t number);
 
-/** True when the next line of some source may belong to what is open. */
-bool ff_events_unfinished(const struct ff_events *events);
+/** True when they are needed because a place of a signature is near. */
+bool ff_events_watched(const struct ff_events *events, uint64_t number);
+
+/** What is open for the line of this number, as a hash; 0 for nothing. Lines that are the same mean the same where it is the same. *ret_begun:
+    who said the line just taken has nothing open that this line has not begun. */
+uint64_t ff_events_state(const struct ff_events *events, uint64_t number, bool *ret_begun);
+
+/** The next line does not follow on the last one: end what is open. */
+void ff_events_break(struct ff_events *events);
 
 /** No more lines. FF_ENOMEM when anything was lost for want of memory. */
 struct ff_error *ff_events_end(struct ff_events *events);
