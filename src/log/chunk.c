@@ -149,10 +149,16 @@ struct ff_error *ff_chunks_end(struct ff_chunks *chunks)
 
 size_t ff_chunk_line_end(struct ff_span chunk, size_t from)
 {
-	const char *newline = memchr(chunk.p + from, '\n', chunk.n - from);
-	size_t end = newline ? (size_t)(newline - chunk.p) : chunk.n;
-	const char *carriage = memchr(chunk.p + from, '\r', end - from);
-	return carriage ? (size_t)(carriage - chunk.p) : end;
+	enum { WINDOW = 512 }; // of many short lines in a long one, none is looked for to its end
+	for (size_t n; from < chunk.n; from += n) {
+		n = chunk.n - from < WINDOW ? chunk.n - from : WINDOW;
+		const char *newline = memchr(chunk.p + from, '\n', n);
+		size_t end = newline ? (size_t)(newline - chunk.p) : from + n;
+		const char *carriage = memchr(chunk.p + from, '\r', end - from);
+		if (carriage || newline)
+			return carriage ? (size_t)(carriage - chunk.p) : end;
+	}
+	return chunk.n;
 }
 
 size_t ff_chunk_line_next(struct ff_span chunk, size_t end, uint64_t *newlines)
