@@ -84,7 +84,7 @@ static struct ff_error *look_first(struct ff_looks *looks, struct ff_span line, 
 {
 	struct looking looking = {looks, kind};
 	*kind = (struct kind){.key = key};
-	struct ff_error *err = ff_matcher_scan_once(looks->matcher, line, on_match, &looking);
+	struct ff_error *err = ff_matcher_scan(looks->matcher, line, on_match, &looking);
 	if (err)
 		kind->key = 0;
 	else if (kind->any)

@@ -8,7 +8,7 @@
 #include <hs.h>
 #include <stdlib.h>
 
-enum { FOUND_MAX = 1 << 21, KNOWN = 1 << 11, KNOWN_FOUND = 29, KNOWN_LINE = 2000 };
+enum { FOUND_MAX = 1 << 21 };
 
 // The same bytes serve every x86-64 (or arm64) machine; the wide ones only those with AVX2, a third quicker on large logs.
 static const hs_platform_info_t portable = {.tune = HS_TUNE_FAMILY_GENERIC};
@@ -23,13 +23,6 @@ struct database {
 	hs_database_t *made;	 // the same when it was made now; one of the book is used where it lies
 };
 
-// What was found in a line. Frames of tracebacks and what is logged again and again are the very same bytes.
-struct known {
-	uint64_t hash;
-	int n;
-	int what[KNOWN_FOUND];
-};
-
 struct ff_matcher {
 	struct database built_in; // built-in rules and marks
 	struct database filter;	  // texts without which none of them matches; of the book only
@@ -39,7 +32,6 @@ struct ff_matcher {
 	hs_scratch_t *scratch;
 	struct match *found; // of both databases, to be put in order
 	size_t n, cap;
-	struct known known[KNOWN];
 };
 
 // What the build made of the built-in rules. Vectorscan itself refuses what another release of it made.
@@ -210,57 +202,7 @@ static struct ff_error *scan_with(
 	return m->extra.db ? scan_both(m, built_in, bytes, s) : scan_one(m, built_in, bytes, s);
 }
 
-static uint64_t hash_of(struct ff_span bytes)
-{
-	uint64_t hash = bytes.n * 0x9e3779b97f4a7c15u + 1, word;
-	for (; bytes.n; bytes.p += word, bytes.n -= word) {
-		uint64_t part = 0;
-		word = bytes.n < sizeof(part) ? bytes.n : sizeof(part);
-		memcpy(&part, bytes.p, word);
-		hash = (hash ^ part) * 0x9e3779b97f4a7c15u;
-		hash ^= hash >> 29;
-	}
-	return hash;
-}
-
-struct learning {
-	struct known known;
-	bool many;
-};
-
-static void learn(int what, size_t end, void *context)
-{
-	struct learning *l = context;
-	(void)end;
-	for (int i = 0; i < l->known.n; i++) {
-		if (l->known.what[i] == what)
-			return;
-	}
-	l->many |= l->known.n == KNOWN_FOUND;
-	if (!l->many)
-		l->known.what[l->known.n++] = what;
-}
-
 struct ff_error *ff_matcher_scan(struct ff_matcher *m, struct ff_span line, ff_match_fn *fn, void *context)
-{
-	if (!line.n || line.n > KNOWN_LINE)
-		return scan_with(m, &m->built_in, line, &(struct scan){fn, context});
-	struct learning l = {.known.hash = hash_of(line)};
-	struct known *known = &m->known[l.known.hash % KNOWN];
-	if (known->hash != l.known.hash) {
-		struct ff_error *err = scan_with(m, &m->built_in, line, &(struct scan){learn, &l});
-		if (err)
-			return err;
-		if (l.many)
-			return scan_with(m, &m->built_in, line, &(struct scan){fn, context});
-		*known = l.known;
-	}
-	for (int i = 0; i < known->n; i++)
-		fn(known->what[i], 0, context);
-	return NULL;
-}
-
-struct ff_error *ff_matcher_scan_once(struct ff_matcher *m, struct ff_span line, ff_match_fn *fn, void *context)
 {
 	return scan_with(m, &m->built_in, line, &(struct scan){fn, context});
 }

@@ -24,9 +24,6 @@ typedef void ff_match_fn(int what, size_t end, void *context);
 /** Report what matches in a line or a message, at least once each; `end` says nothing. */
 struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span line, ff_match_fn *fn, void *context);
 
-/** The same without remembering the line. */
-struct ff_error *ff_matcher_scan_once(struct ff_matcher *matcher, struct ff_span line, ff_match_fn *fn, void *context);
-
 /** True when sifted lines have to have zeros for digits: then what ff_matcher_sift() says of one, it says of all that differ in digits
     only. */
 bool ff_matcher_masks(const struct ff_matcher *matcher);

@@ -5,9 +5,19 @@
 //	-> an event of EngineCore, a hit of each signature of that text
 #include "diagnose/reading.h"
 
+#include "base/hash.h"
+
 #include <stdlib.h>
 
-enum { TEXT_MAX = 2000, FOUND_MAX = 512, TOLD = 256 };
+enum { TEXT_MAX = 2000, FOUND_MAX = 512, TOLD = 256, KNOWN = 1 << 12, KNOWN_FOUND = 12 };
+
+// What stands in a text. Frames of tracebacks and what is logged again and again are the very same bytes, once the clock is off.
+struct known {
+	uint64_t hash;
+	uint32_t length; // 0 for none
+	int n;
+	int what[KNOWN_FOUND];
+};
 
 struct ff_reading {
 	struct ff_rules *rules;
@@ -29,6 +39,9 @@ struct ff_reading {
 	int *found; // what may stand in the subject: signatures and landmarks, each once
 	size_t found_n;
 	unsigned *landmark_seen; // the subject that a landmark was last found in
+	bool sure;		 // that all of it does stand there is known
+	uint64_t hash;		 // of the subject
+	struct known *known;
 };
 
 void ff_reading_destroy(struct ff_reading *r)
@@ -44,6 +57,7 @@ void ff_reading_destroy(struct ff_reading *r)
 	ff_landmarks_destroy(r->landmarks);
 	free(r->found);
 	free(r->landmark_seen);
+	free(r->known);
 	ff_error_destroy(r->err);
 	free(r);
 }
@@ -52,7 +66,8 @@ static struct ff_error *make_parts(struct ff_reading *r)
 {
 	r->hits = calloc(ff_rules_signature_count(r->rules) + 1, sizeof(*r->hits));
 	r->found = calloc(FOUND_MAX, sizeof(*r->found));
-	struct ff_error *err = r->hits && r->found ? ff_liner_create(&r->liner) : &ff_enomem;
+	r->known = calloc(KNOWN, sizeof(*r->known));
+	struct ff_error *err = r->hits && r->found && r->known ? ff_liner_create(&r->liner) : &ff_enomem;
 	if (!err)
 		err = ff_events_create(&r->events);
 	if (!err)
@@ -92,6 +107,7 @@ static json_t *captures_of(const struct ff_regex *regex, const struct ff_match *
 	return captures;
 }
 
+// Without m its captures are taken at the end.
 static void add_hit(struct ff_reading *r, size_t signature, const struct ff_regex *regex, const struct ff_match *m)
 {
 	bool message = r->message_of != FF_EVENT_NO_INNER;
@@ -115,7 +131,7 @@ static void add_hit(struct ff_reading *r, size_t signature, const struct ff_rege
 		.event = event,
 		.line = message && e ? e->first : r->meant->number,
 		.text = ff_span_dup(text),
-		.captures = captures_of(regex, m)};
+		.captures = m ? captures_of(regex, m) : NULL};
 }
 
 // A candidate of the matcher in a line or message; it may report one more than once.
@@ -132,11 +148,23 @@ static void on_candidate(int what, size_t end, void *context)
 	*seen = r->matched;
 }
 
+static struct known *known_of(struct ff_reading *r, uint64_t hash)
+{
+	return &r->known[hash % KNOWN];
+}
+
 static void find(struct ff_reading *r, struct ff_span subject)
 {
+	const struct known *known = known_of(r, r->hash = ff_hash(subject, false));
 	r->subject = subject;
 	r->matched++;
 	r->found_n = 0;
+	r->sure = known->hash == r->hash && known->length == subject.n;
+	if (r->sure) {
+		memcpy(r->found, known->what, (size_t)known->n * sizeof(*r->found));
+		r->found_n = (size_t)known->n;
+		return;
+	}
 	struct ff_error *err = ff_matcher_scan(r->matcher, subject, on_candidate, r);
 	if (r->err)
 		ff_error_destroy(err);
@@ -144,21 +172,51 @@ static void find(struct ff_reading *r, struct ff_span subject)
 		r->err = err;
 }
 
-// PCRE2 decides.
+// Keep what stands in the subject, once all that was found has been tried.
+static void remember(struct ff_reading *r)
+{
+	struct known *known = known_of(r, r->hash);
+	if (r->sure || r->found_n > KNOWN_FOUND || r->subject.n > UINT32_MAX || r->err)
+		return;
+	*known = (struct known){r->hash, (uint32_t)r->subject.n, (int)r->found_n, {0}};
+	memcpy(known->what, r->found, r->found_n * sizeof(*r->found));
+}
+
+// PCRE2 decides; what it does not take is not found.
 static void confirm_signatures(struct ff_reading *r)
 {
+	size_t kept = 0;
 	for (size_t i = 0; i < r->found_n && !r->err; i++) {
-		if (r->found[i] < 0)
+		int what = r->found[i];
+		if (what < 0) {
+			r->found[kept++] = what;
 			continue;
-		size_t index = (size_t)r->found[i];
-		struct ff_signature *s = ff_rules_signature_at(r->rules, index);
+		}
+		struct ff_signature *s = ff_rules_signature_at(r->rules, (size_t)what);
 		if (!ff_rules_at(r->rules, s->rule)->id)
 			continue; // replaced by a user's rule
 		if (!s->regex)
 			r->err = ff_regex_create(s->pattern, true, false, &s->regex);
 		struct ff_match m;
-		if (s->regex && ff_regex_match(s->regex, r->subject, 0, &m))
-			add_hit(r, index, s->regex, &m);
+		bool later = r->sure && r->subject.n <= TEXT_MAX;
+		if (!s->regex || (!later && !ff_regex_match(s->regex, r->subject, 0, &m)))
+			continue;
+		r->found[kept++] = what;
+		add_hit(r, (size_t)what, s->regex, later ? NULL : &m);
+	}
+	r->found_n = kept;
+}
+
+// Captures of hits in texts that were known.
+static void capture_rest(struct ff_reading *r, size_t signature)
+{
+	struct ff_hits *hits = r->hits[signature];
+	struct ff_regex *regex = ff_rules_signature_at(r->rules, signature)->regex;
+	for (size_t i = 0; hits && i < hits->n; i++) {
+		struct ff_hit *hit = &hits->list[i];
+		struct ff_match m;
+		if (!hit->captures && hit->text && ff_regex_match(regex, ff_span_of(hit->text), 0, &m))
+			hit->captures = captures_of(regex, &m);
 	}
 }
 
@@ -207,13 +265,17 @@ static struct ff_run *read_landmarks(
 	struct ff_reading *r, struct ff_run *run, const struct ff_line *line, bool *ret_harmless)
 {
 	*ret_harmless = false;
+	size_t kept = 0;
 	for (size_t i = 0; i < r->found_n; i++) {
-		if (r->found[i] > FF_MATCH_LANDMARK)
+		if (r->found[i] > FF_MATCH_LANDMARK) {
+			r->found[kept++] = r->found[i];
 			continue;
+		}
 		size_t index = (size_t)(FF_MATCH_LANDMARK - r->found[i]);
 		enum ff_landmark_kind kind = ff_landmarks_at(r->landmarks, index)->kind;
-		if (!ff_landmarks_stands(r->landmarks, index, line->text))
+		if (!r->sure && !ff_landmarks_stands(r->landmarks, index, line->text))
 			continue;
+		r->found[kept++] = r->found[i];
 		r->landed |= ff_reading_landmark_matters(kind);
 		*ret_harmless |= kind == FF_LANDMARK_HARMLESS || kind == FF_LANDMARK_NOTE;
 		if (!believed(r, kind))
@@ -221,6 +283,7 @@ static struct ff_run *read_landmarks(
 		run = ff_runs_landmark(r->runs, run, line, index);
 		on_landmark(r, run, line, kind);
 	}
+	r->found_n = kept;
 	return run;
 }
 
@@ -255,6 +318,7 @@ static void on_line(const struct ff_line *read, void *context)
 	run = read_landmarks(r, run, &line, &harmless);
 	line.run = run->id;
 	confirm_signatures(r);
+	remember(r);
 	bool loud = line.level >= FF_LEVEL_ERROR && ff_events_current(r->events) == FF_EVENT_NO_INNER &&
 		!ff_events_source_code(r->events);
 	if (loud && !harmless && !told(r, line.text))
@@ -351,6 +415,8 @@ struct ff_error *ff_reading_end(struct ff_reading *r, uint64_t lines)
 		return err;
 	for (size_t i = 0; i < ff_events_count(r->events) && !r->err; i++)
 		match_message(r, i);
+	for (size_t i = 0; i < ff_rules_signature_count(r->rules); i++)
+		capture_rest(r, i);
 	ff_runs_end(r->runs, r->events, lines);
 	for (size_t i = 0; i < ff_runs_count(r->runs); i++)
 		r->spoke |= ff_runs_at(r->runs, i)->end == FF_RUN_STOPPED;

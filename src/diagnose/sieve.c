@@ -8,6 +8,7 @@
 //	worker 7 exited with code 139                 digits matter
 #include "diagnose/sieve.h"
 
+#include "base/hash.h"
 #include "log/chunk.h"
 
 #include <stdlib.h>
@@ -71,48 +72,6 @@ struct ff_error *ff_sieve_create(struct ff_matcher *matcher, struct ff_sieve **r
 
 // ---- kinds ----
 
-#define EACH(byte) (0x0101010101010101u * (byte))
-
-// Eight bytes with zeros for digits.
-static uint64_t mask_word(uint64_t word)
-{
-	uint64_t x = word ^ EACH('0');
-	uint64_t others = ((x & EACH(0x7f)) + EACH(0x7f - 9)) | x; // the high bit of each byte that is no digit
-	uint64_t digits = (~others & EACH(0x80)) >> 7;
-	return word ^ (x & (digits * 0xff));
-}
-
-static uint64_t load(const char *p, size_t n)
-{
-	uint64_t word = 0;
-	memcpy(&word, p, n);
-	return word;
-}
-
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-	return hash ^ hash >> 32;
-}
-
-static uint64_t hash_line(struct ff_span line, bool mask)
-{
-	uint64_t a = line.n, b = ~a;
-	const char *p = line.p, *end = line.p + line.n;
-	for (; end - p >= 16; p += 16) {
-		uint64_t first = load(p, 8), second = load(p + 8, 8);
-		a = mix(a, mask ? mask_word(first) : first);
-		b = mix(b, mask ? mask_word(second) : second);
-	}
-	if (end - p >= 8) {
-		uint64_t word = load(p, 8);
-		a = mix(a, mask ? mask_word(word) : word);
-		p += 8;
-	}
-	uint64_t last = load(p, (size_t)(end - p));
-	return mix(mix(b, mask ? mask_word(last) : last), a);
-}
-
 static uint64_t *slots_of(struct ff_sieve *sieve, uint64_t kind)
 {
 	return &sieve->kinds[kind >> (64 - KINDS_BITS) & ~(uint64_t)(WAYS - 1)];
@@ -154,10 +113,10 @@ static void copy_line(struct ff_sieve *sieve, struct ff_span line)
 	char *to = sieve->text + sieve->text_n;
 	size_t i = 0;
 	for (; sieve->masks && i + 8 <= line.n; i += 8) {
-		uint64_t word = mask_word(load(line.p + i, 8));
+		uint64_t word = ff_zero_digits(ff_load(line.p + i, 8));
 		memcpy(to + i, &word, 8);
 	}
-	uint64_t last = mask_word(load(line.p + i, sieve->masks ? line.n - i : 0));
+	uint64_t last = ff_zero_digits(ff_load(line.p + i, sieve->masks ? line.n - i : 0));
 	memcpy(to + i, sieve->masks ? (const char *)&last : line.p, line.n - i);
 	to[line.n] = '\n';
 	sieve->text_n += line.n + 1;
@@ -174,7 +133,7 @@ static bool certain_digits(struct ff_sieve *sieve, size_t start, size_t end)
 static void take_line(struct ff_sieve *sieve, size_t start, size_t end)
 {
 	struct ff_span line = {sieve->chunk.p + start, end - start};
-	uint64_t kind = hash_line(line, sieve->masks);
+	uint64_t kind = ff_hash(line, sieve->masks);
 	enum state state = certain_digits(sieve, start, end) ? DIGITS : state_of(sieve, kind);
 	if (state == NOTHING)
 		return;
@@ -217,7 +176,7 @@ static struct ff_error *sift(struct ff_sieve *sieve)
 		*line = sieve->list[i];
 		line->digits = sieve->states[i] == DIGITS;
 		if (line->digits && sieve->masks)
-			line->kind = hash_line(line_of(sieve, line), false);
+			line->kind = ff_hash(line_of(sieve, line), false);
 	}
 	sieve->n = kept;
 	sieve->fresh_n = sieve->text_n = 0;
@@ -244,7 +203,7 @@ struct ff_error *ff_sieve_next(struct ff_sieve *sieve, const struct ff_sifted **
 
 uint64_t ff_sieve_kind(const struct ff_sieve *sieve, struct ff_span line)
 {
-	return hash_line(line, sieve->masks);
+	return ff_hash(line, sieve->masks);
 }
 
 uint64_t ff_sieve_newlines(const struct ff_sieve *sieve)

@@ -40,6 +40,8 @@ static size_t spelled_length(const char *p, size_t n)
 	static const char *const escapes[] = {"", "^[", "#033", "\\033", "\\x1b", "\\u001b", "\\e"};
 	for (size_t i = 0; i < sizeof(escapes) / sizeof(*escapes); i++) {
 		size_t before = strlen(escapes[i]);
+		if (*p != (before ? *escapes[i] : '['))
+			continue;
 		size_t colour = before < n && strncasecmp(p, escapes[i], before) == 0
 			? colour_length(p + before, n - before)
 			: 0;

@@ -38,7 +38,7 @@ struct ff_events {
 	struct open open[SOURCES];
 	struct ff_classifier *classifier;
 	uint64_t number, last_hit;
-	size_t last; // of `open`: who said the line just taken
+	size_t last;	  // of `open`: who said the line just taken
 	size_t current;	  // event that holds the line just taken
 	bool source_code; // that line is source code, shown below a frame
 	bool in_message;  // that line is one more of a message
@@ -548,8 +548,8 @@ uint64_t ff_events_state(const struct ff_events *events, uint64_t number, bool *
 	}
 	const struct open *last = &events->open[events->last];
 	const struct ff_event *e = event_at(events, last->event);
-	*ret_begun = !state_of(events, last, number) ||
-		(e && e->first == events->number && e->inner == FF_EVENT_NO_INNER);
+	*ret_begun =
+		!state_of(events, last, number) || (e && e->first == events->number && e->inner == FF_EVENT_NO_INNER);
 	return all;
 }
 

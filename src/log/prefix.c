@@ -1,4 +1,4 @@
-// The table of line prefixes. Each row says with which characters it can begin, so that most rows cost nothing. A row
+// The table of line prefixes. Each row says how it begins, so that most rows cost nothing. A row
 // takes off exactly its own blank, for the indentation behind it belongs to the traceback. Group `src` names who
 // speaks (`svc`: which of several services), `lvl` how loud; `relay` says that the level before it is that of who hands on all that a worker prints. Rows
 // are tried again until none fits: prefixes nest in any order.
@@ -13,94 +13,97 @@
 // Kubernetes makes the end of a pod's name of letters and digits that form no words.
 #define POD "[a-z0-9](?:[a-z0-9.-]*)-[bcdfghjklmnpqrstvwxz2456789]{5}"
 
-enum { STEPS_MAX = 10, DIGIT = 1, LETTER, BLANK };
+enum { STEPS_MAX = 10 };
 
 static const struct {
-	char first; // the character it begins with, or a class above
+	const char
+		*like; // how it begins: 0 for a digit, A, a and L for letters, ? for any character, others as they are
 	const char *pattern;
 } rows[] = {
 	// 2026-01-02T03:04:05.678Z stdout F TEXT (CRI)
-	{DIGIT, DATE "T" CLOCK ZONE " std(?:out|err) (?<part>[FP])(?: |$)"},
+	{"0000?00?00T00:00:00", DATE "T" CLOCK ZONE " std(?:out|err) (?<part>[FP])(?: |$)"},
 	// 2026-01-02T03:04:05+0000 host python3[7]: TEXT (journald, rsyslog), app[web.1]: TEXT (Heroku), app[1a2b] ams [info]TEXT (Fly)
-	{DIGIT, DATE "[T ]" CLOCK ZONE " (?<src>(?:[\\w.-]+ )?[\\w./@-]+\\[[\\w.]+\\]|[\\w.-]+ kernel):(?: |$)"},
-	{DIGIT, DATE "T" CLOCK ZONE " (?<src>app\\[\\w+\\]) \\w+ \\[(?<lvl>\\w+)\\]"},
+	{"0000?00?00?00:00:00",
+		DATE "[T ]" CLOCK ZONE " (?<src>(?:[\\w.-]+ )?[\\w./@-]+\\[[\\w.]+\\]|[\\w.-]+ kernel):(?: |$)"},
+	{"0000?00?00T00:00:00", DATE "T" CLOCK ZONE " (?<src>app\\[\\w+\\]) \\w+ \\[(?<lvl>\\w+)\\]"},
 	// Behind the time: a path of aws logs tail, labels of logcli, GitLab's stream, a logger's name and level
-	{DIGIT, DATE "T" CLOCK ZONE " (?<src>\\S+/\\S+/[0-9a-f]{8,}) "},
-	{DIGIT, DATE "T" CLOCK ZONE " \\{[^{}\"]*=\"[^{}]*\\} "},
-	{DIGIT, DATE "T" CLOCK "Z \\d\\d[OE][ +]"},
-	{DIGIT, DATE "[T ]" CLOCK ZONE " - (?:[\\w.]+ - )?(?<lvl>" LEVELS ") - (?:\\S+\\.py:\\d+ - )?"},
-	{DIGIT, DATE "[T ]" CLOCK ZONE " \\| (?<lvl>" LEVELS ") *\\| (?:[\\w.<>]*:[\\w.<>]*:\\d+ - )?"},
+	{"0000?00?00T00:00:00", DATE "T" CLOCK ZONE " (?<src>\\S+/\\S+/[0-9a-f]{8,}) "},
+	{"0000?00?00T00:00:00", DATE "T" CLOCK ZONE " \\{[^{}\"]*=\"[^{}]*\\} "},
+	{"0000?00?00T00:00:00", DATE "T" CLOCK "Z \\d\\d[OE][ +]"},
+	{"0000?00?00?00:00:00", DATE "[T ]" CLOCK ZONE " - (?:[\\w.]+ - )?(?<lvl>" LEVELS ") - (?:\\S+\\.py:\\d+ - )?"},
+	{"0000?00?00?00:00:00", DATE "[T ]" CLOCK ZONE " \\| (?<lvl>" LEVELS ") *\\| (?:[\\w.<>]*:[\\w.<>]*:\\d+ - )?"},
 	// any other time: docker -t, compose, TGI, tensorflow
-	{DIGIT,
+	{"0000?00?00?00:00:00",
 		DATE "[T ]" CLOCK ZONE "(?: ?\\||:)?(?: +(?<lvl>" LEVELS
 		     "|[IWEF])(?=[ :])(?: \\S+\\.\\w+:\\d+\\])?:?)?(?:[ \\t]|$)"},
-	{DIGIT, "\\d\\d/\\d\\d/\\d{4} " CLOCK " - (?<lvl>" LEVELS ") - [\\w.]+ - +"},
-	{DIGIT, "\\d{10}\\.\\d{6} (?<src>[\\w.-]+ [\\w./@-]+\\[\\d+\\]):(?: |$)"},
-	{DIGIT, CLOCK "(?: - | \\| | )(?:(?<lvl>" LEVELS ") )?"},
+	{"00/00/0000 00:00:00", "\\d\\d/\\d\\d/\\d{4} " CLOCK " - (?<lvl>" LEVELS ") - [\\w.]+ - +"},
+	{"0000000000.000000 ", "\\d{10}\\.\\d{6} (?<src>[\\w.-]+ [\\w./@-]+\\[\\d+\\]):(?: |$)"},
+	{"00:00:00", CLOCK "(?: - | \\| | )(?:(?<lvl>" LEVELS ") )?"},
 	// 0: TEXT (srun -l), 10.0.0.4: TEXT (pdsh), 0|worker  | TEXT (pm2)
-	{DIGIT, "(?<src>\\d{1,4}|\\d{1,3}(?:\\.\\d{1,3}){3}):(?: |$)"},
-	{DIGIT, "\\d+\\|(?<svc>[\\w.-]+) *\\|(?: |$)"},
-	{BLANK, " {1,3}(?<src>\\d{1,3}):(?: |$)"},
+	{"0", "(?<src>\\d{1,4}|\\d{1,3}(?:\\.\\d{1,3}){3}):(?: |$)"},
+	{"0", "\\d+\\|(?<svc>[\\w.-]+) *\\|(?: |$)"},
+	{" ", " {1,3}(?<src>\\d{1,3}):(?: |$)"},
 	// [rank0]: TEXT, [default0]:TEXT (torchrun --tee), [1,0]<stderr>:TEXT, [prterun-host-7@1,0]<stdout>: TEXT, [0] TEXT
-	{'[', "\\[(?<src>rank\\d+)\\]:(?: |$)?"},
-	{'[', "\\[(?<src>[a-z_]+\\d+)\\]:"},
-	{'[', "\\[(?<src>\\d+,\\d+)\\](?:<std(?:err|out)>:?)?"},
-	{'[', "\\[(?<src>[\\w.-]+@\\d+,\\d+)\\]<std(?:err|out)>:(?: |$)"},
-	{'[', "\\[(?<src>\\d+)\\](?: |$)"},
+	{"[rank0", "\\[(?<src>rank\\d+)\\]:(?: |$)?"},
+	{"[", "\\[(?<src>[a-z_]+\\d+)\\]:"},
+	{"[0", "\\[(?<src>\\d+,\\d+)\\](?:<std(?:err|out)>:?)?"},
+	{"[", "\\[(?<src>[\\w.-]+@\\d+,\\d+)\\]<std(?:err|out)>:(?: |$)"},
+	{"[0", "\\[(?<src>\\d+)\\](?: |$)"},
 	// [pod/x/y] TEXT (kubectl), [worker-7d9f8b6c5d-x2x4z] TEXT (kubetail)
-	{'[', "\\[(?<svc>(?:pod/)?[\\w.-]+/[\\w./-]+)\\] "},
-	{'[', "\\[(?<svc>" POD ")\\] "},
+	{"[", "\\[(?<svc>(?:pod/)?[\\w.-]+/[\\w./-]+)\\] "},
+	{"[", "\\[(?<svc>" POD ")\\] "},
 	// [2026-05-11 00:52:38 TP0] TEXT (SGLang), [...][name][ERROR] - TEXT (Hydra), [...: ERROR/ForkPoolWorker-1] TEXT (Celery, which
 	// hands on all that a task prints as WARNING),
 	// [2023-05-15 13:14:32,960] [ERROR] [launch.py:434:f] TEXT (DeepSpeed)
-	{'[', "\\[" DATE " " CLOCK "\\]\\[[\\w.]+\\]\\[(?<lvl>" LEVELS ")\\](?: -)? "},
-	{'[', "\\[" DATE " " CLOCK ": (?:(?<lvl>ERROR|CRITICAL)|[A-Z]+)/(?<src>[^\\]]+)\\] "},
-	{'[', "\\[" DATE "[T ]" CLOCK ZONE "(?:,? (?<src>(?:TP|DP|PP|EP)\\d[^\\]]*))?\\] ?"},
+	{"[0000?00?00 00:00:00", "\\[" DATE " " CLOCK "\\]\\[[\\w.]+\\]\\[(?<lvl>" LEVELS ")\\](?: -)? "},
+	{"[0000?00?00 00:00:00", "\\[" DATE " " CLOCK ": (?:(?<lvl>ERROR|CRITICAL)|[A-Z]+)/(?<src>[^\\]]+)\\] "},
+	{"[0000?00?00?00:00:00", "\\[" DATE "[T ]" CLOCK ZONE "(?:,? (?<src>(?:TP|DP|PP|EP)\\d[^\\]]*))?\\] ?"},
 	// [  12.345678] TEXT (dmesg), the same with host and program (journald)
-	{'[', "\\[ *\\d+\\.\\d{6}\\] (?:(?<src>[\\w.-]+ [\\w./@-]+\\[\\d+\\]):(?: |$))?"},
-	{'[', "\\[(?<lvl>[IWEFC])(?:\\d{3,4})? [\\d:.-]{6,}[^\\]]*\\] ?"},
-	{'[', "\\[(?<lvl>[IWEF]) [\\w./-]+\\.(?:cpp|cc|cu|h|hpp):\\d+\\] ?"},
-	{'[', "\\[(?<lvl>" LEVELS ")\\|[^\\]]*\\](?: [\\d:, -]+)?(?: ?>>)? "},
-	{'[', "\\[ *(?<lvl>" LEVELS ") *\\] "},
-	{'[', "\\[[\\w./-]+\\.(?:py|cc|cpp|cu|rs|go|pyx)(?::\\d+)(?::\\w+)?\\](?: |$)"},
-	{BLANK, " +(?<lvl>" LEVELS ") +(?=\\w)"},
-	{BLANK, " +\\[(?<lvl>" LEVELS ")\\] +"},
-	{BLANK, "    MESSAGE="}, // journalctl -o verbose
+	{"[", "\\[ *\\d+\\.\\d{6}\\] (?:(?<src>[\\w.-]+ [\\w./@-]+\\[\\d+\\]):(?: |$))?"},
+	{"[A", "\\[(?<lvl>[IWEFC])(?:\\d{3,4})? [\\d:.-]{6,}[^\\]]*\\] ?"},
+	{"[A ", "\\[(?<lvl>[IWEF]) [\\w./-]+\\.(?:cpp|cc|cu|h|hpp):\\d+\\] ?"},
+	{"[AAAA", "\\[(?<lvl>" LEVELS ")\\|[^\\]]*\\](?: [\\d:, -]+)?(?: ?>>)? "},
+	{"[", "\\[ *(?<lvl>" LEVELS ") *\\] "},
+	{"[", "\\[[\\w./-]+\\.(?:py|cc|cpp|cu|rs|go|pyx)(?::\\d+)(?::\\w+)?\\](?: |$)"},
+	{" ", " +(?<lvl>" LEVELS ") +(?=\\w)"},
+	{" ", " +\\[(?<lvl>" LEVELS ")\\] +"},
+	{"    MESSAGE=", "    MESSAGE="}, // journalctl -o verbose
 	// (EngineCore_DP0 pid=164) TEXT, (RayWorkerWrapper pid=12, ip=10.0.0.2) [repeated 3x across cluster] TEXT, (raylet) TEXT
-	{'(', "\\((?<src>[^()]{0,80}\\b(?:pid|PID)=\\w+[^()]{0,60})\\)(?: \\[repeated [^\\]]*\\])?(?: |$)"},
-	{'(', "\\((?<src>raylet|autoscaler|gcs_server)\\b[^()]{0,60}\\)(?: |$)"},
+	{"(", "\\((?<src>[^()]{0,80}\\b(?:pid|PID)=\\w+[^()]{0,60})\\)(?: \\[repeated [^\\]]*\\])?(?: |$)"},
+	{"(", "\\((?<src>raylet|autoscaler|gcs_server)\\b[^()]{0,60}\\)(?: |$)"},
 	// <11>1 2026-01-02T03:04:05Z host app 7 - [a@1 b="c"] TEXT (RFC 5424), <11>Mar  4 ... (RFC 3164)
-	{'<',
+	{"<",
 		"<\\d{1,3}>1 \\S+ (?<src>\\S+ \\S+ \\S+) \\S+ "
 		"(?:-|(?:\\[(?:[^\\]\"]|\"(?:\\\\.|[^\"\\\\])*\")*\\])+)(?: |$)"},
-	{'<', "<\\d{1,3}>(?=[A-Z][a-z]{2} )"},
+	{"<", "<\\d{1,3}>(?=[A-Z][a-z]{2} )"},
 	// ##[error]TEXT (Actions), #12 3.456 TEXT (docker build), > TEXT (a quotation), a byte order mark
-	{'#', "##\\[(?<lvl>\\w+)\\]"},
-	{'#', "#\\d{1,3} \\d+\\.\\d{1,3} "},
-	{'>', ">(?: |$)"},
-	{'\xef', "\\xef\\xbb\\xbf"},
+	{"#", "##\\[(?<lvl>\\w+)\\]"},
+	{"#", "#\\d{1,3} \\d+\\.\\d{1,3} "},
+	{">", ">(?: |$)"},
+	{"\xef", "\\xef\\xbb\\xbf"},
 	// ERROR 05-26 07:50:26 [core.py:396] TEXT (vLLM), ERROR | 2025-03-23 12:10:41 | module:f:138 - TEXT (loguru)
-	{LETTER, "(?<lvl>" LEVELS ") \\d\\d-\\d\\d " CLOCK " (?:\\[[^\\]]+\\]|\\S+\\.py:\\d+\\])(?: |$)"},
-	{LETTER, "(?<lvl>" LEVELS ")\\s*\\| " DATE " " CLOCK " \\| [\\w.:<>]+ - "},
-	{LETTER, "(?<lvl>" LEVELS "):[\\w.]*:"},
-	{LETTER, "(?<lvl>" LEVELS "): +"},
-	{LETTER, "(?<lvl>[IWEF])\\d{4} " CLOCK " +\\d+ [^\\]]*\\] "},
+	{"AAAA", "(?<lvl>" LEVELS ") \\d\\d-\\d\\d " CLOCK " (?:\\[[^\\]]+\\]|\\S+\\.py:\\d+\\])(?: |$)"},
+	{"AAAA", "(?<lvl>" LEVELS ")\\s*\\| " DATE " " CLOCK " \\| [\\w.:<>]+ - "},
+	{"AAAA", "(?<lvl>" LEVELS "):[\\w.]*:"},
+	{"AAAA", "(?<lvl>" LEVELS "): +"},
+	{"A0000 00:00:00", "(?<lvl>[IWEF])\\d{4} " CLOCK " +\\d+ [^\\]]*\\] "},
 	// Mar  4 05:06:07 host python3[7]: TEXT (journald, syslog), Wed 2026-03-04 05:06:07 UTC host python3[7]: TEXT
-	{LETTER, "[A-Z][a-z]{2} [ \\d]\\d " CLOCK " (?<src>\\S+ [^:\\[ ]+(?:\\[\\d+\\])?):(?: |$)"},
-	{LETTER, "[A-Z][a-z]{2} " DATE " " CLOCK " [A-Z]+ (?<src>\\S+ [^:\\[ ]+(?:\\[\\d+\\])?):(?: |$)"},
-	{LETTER, "text_generation_(?:launcher|router)(?:::\\w+)*: (?:[\\w./-]+\\.rs:\\d+: )?"},
-	{LETTER, "shard-manager: "},
-	{LETTER, "(?<relay>)PyProcess - (?<src>W-[\\w.-]+?)(?:-std(?:out|err))?: "},
-	{LETTER, "(?<relay>)(?<src>W-\\d*-?[\\w.-]+?)(?:-std(?:out|err))? [\\w.]+ - "}, // TorchServe, MMS
-	{LETTER, "(?<svc>[A-Za-z][\\w.-]*-?\\d*) +\\|(?: |$)"},
-	{LETTER, "(?<svc>" POD ") [a-z0-9-]+ "},				     // stern
-	{LETTER, "[^\\t]{1,80}\\t[^\\t]{1,80}\\t(?=(?:\\xef\\xbb\\xbf)?" DATE "T)"}, // gh run view --log
-	{LETTER, "[\\w.*-]+\\t(?=\\{)"},					     // fluentd
+	{"Aaa ?0 00:00:00", "[A-Z][a-z]{2} [ \\d]\\d " CLOCK " (?<src>\\S+ [^:\\[ ]+(?:\\[\\d+\\])?):(?: |$)"},
+	{"Aaa 0000?00?00 00:00:00",
+		"[A-Z][a-z]{2} " DATE " " CLOCK " [A-Z]+ (?<src>\\S+ [^:\\[ ]+(?:\\[\\d+\\])?):(?: |$)"},
+	{"text_generation_", "text_generation_(?:launcher|router)(?:::\\w+)*: (?:[\\w./-]+\\.rs:\\d+: )?"},
+	{"shard-manager: ", "shard-manager: "},
+	{"PyProcess - W-", "(?<relay>)PyProcess - (?<src>W-[\\w.-]+?)(?:-std(?:out|err))?: "},
+	{"W-", "(?<relay>)(?<src>W-\\d*-?[\\w.-]+?)(?:-std(?:out|err))? [\\w.]+ - "}, // TorchServe, MMS
+	{"L", "(?<svc>[A-Za-z][\\w.-]*-?\\d*) +\\|(?: |$)"},
+	{"L", "(?<svc>" POD ") [a-z0-9-]+ "},					  // stern
+	{"L", "[^\\t]{1,80}\\t[^\\t]{1,80}\\t(?=(?:\\xef\\xbb\\xbf)?" DATE "T)"}, // gh run view --log
+	{"L", "[\\w.*-]+\\t(?=\\{)"},						  // fluentd
 	// A host, as pdsh and GNU parallel write it, where what follows leaves no doubt
-	{LETTER,
+	{"a",
 		"(?<src>[a-z][\\w.-]*\\d)(?:\\t|: (?=  File \"|Traceback "
 		"\\(|(?:[A-Za-z_]\\w*\\.)*[A-Za-z_]\\w*(?:Error|Exception): ))"},
-	{LETTER, "std(?:out|err) [FP] "},
+	{"std", "std(?:out|err) [FP] "},
 };
 
 enum { ROWS = sizeof(rows) / sizeof(*rows) };
@@ -140,17 +143,6 @@ struct ff_error *ff_prefixes_create(struct ff_prefixes **ret)
 	return NULL;
 }
 
-static bool can_begin(char first, unsigned char c)
-{
-	if (first == DIGIT)
-		return c >= '0' && c <= '9';
-	if (first == LETTER)
-		return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-	if (first == BLANK)
-		return c == ' ';
-	return c == (unsigned char)first;
-}
-
 void ff_prefix_add_source(struct ff_prefix *prefix, struct ff_span name)
 {
 	if (!name.n || prefix->source_n + name.n + 1 > sizeof(prefix->source))
@@ -176,13 +168,29 @@ static void add_service(struct ff_prefix *prefix, struct ff_span name)
 	memcpy(prefix->service, name.p, prefix->service_n);
 }
 
+static bool begins_like(struct ff_span text, const char *like)
+{
+	for (size_t i = 0; like[i]; i++) {
+		unsigned char c = i < text.n ? (unsigned char)text.p[i] : 0;
+		bool fits = like[i] == '0' ? c >= '0' && c <= '9'
+			: like[i] == 'A'   ? c >= 'A' && c <= 'Z'
+			: like[i] == 'a'   ? c >= 'a' && c <= 'z'
+			: like[i] == 'L'   ? (c | 0x20) >= 'a' && (c | 0x20) <= 'z'
+			: like[i] == '?'   ? i < text.n
+					   : c == (unsigned char)like[i];
+		if (!fits)
+			return false;
+	}
+	return true;
+}
+
 static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct ff_prefix *prefix)
 {
 	struct ff_match m;
-	unsigned char c = (unsigned char)text->p[0];
 	struct ff_span head = {text->p, text->n < 400 ? text->n : 400}; // prefixes are short
 	for (size_t i = 0; i < ROWS; i++) {
-		if (!can_begin(rows[i].first, c) || !ff_regex_match(prefixes->regex[i], head, 0, &m) || !m.group[0].n)
+		if (!begins_like(head, rows[i].like) || !ff_regex_match(prefixes->regex[i], head, 0, &m) ||
+			!m.group[0].n)
 			continue;
 		ff_prefix_add_source(prefix, group(&m, prefixes->source[i]));
 		add_service(prefix, group(&m, prefixes->service[i]));

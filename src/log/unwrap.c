@@ -220,7 +220,7 @@ static bool unwrap_logfmt(struct ff_span text, struct ff_unwrapped *ret)
 {
 	static const char *const first[] = {"time=", "ts=", "t=", "level=", "msg=\"", "source="};
 	bool fits = false;
-	for (size_t i = 0; i < sizeof(first) / sizeof(*first); i++)
+	for (size_t i = 0; strchr("tlms", text.p[0]) && i < sizeof(first) / sizeof(*first); i++)
 		fits |= ff_span_starts(text, first[i]);
 	const char *message = fits ? memmem(text.p, text.n, "msg=\"", 5) : NULL;
 	if (!message)
@@ -239,8 +239,8 @@ static bool unwrap_logfmt(struct ff_span text, struct ff_unwrapped *ret)
 // A line of a table exported by a log service: its last column is what was said.
 static bool unwrap_csv(struct ff_span text, struct ff_unwrapped *ret)
 {
-	const char *from = memmem(text.p, text.n, ",\"", 2);
-	if (!from || text.p[text.n - 1] != '"' || from + 3 > text.p + text.n)
+	const char *from = text.p[text.n - 1] == '"' ? memmem(text.p, text.n, ",\"", 2) : NULL;
+	if (!from || from + 3 > text.p + text.n)
 		return false;
 	for (const char *p = text.p; p < from; p++) {
 		if (*p == '"' || *p == ' ' || *p == '(')
@@ -258,7 +258,9 @@ static bool unwrap_escaped(struct ff_span text, struct ff_unwrapped *ret)
 {
 	static const char end[] = "(most recent call last):\\n";
 	size_t escapes = 0;
-	const char *at = text.p, *stop = text.p + text.n;
+	const char *at = memchr(text.p, '\\', text.n), *stop = text.p + text.n;
+	if (!at)
+		return false;
 	while (escapes < ESCAPED_LINES_MIN && (at = memmem(at, (size_t)(stop - at), "\\n", 2))) {
 		escapes++;
 		at += 2;
