@@ -349,8 +349,8 @@ struct ff_error *ff_reading_line(struct ff_reading *r, struct ff_span raw, uint6
 
 bool ff_reading_landmark_matters(enum ff_landmark_kind kind)
 {
-	return kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS && kind != FF_LANDMARK_LOAD &&
-		kind != FF_LANDMARK_NOTE;
+	return kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS && kind != FF_LANDMARK_REFUSED &&
+		kind != FF_LANDMARK_LOAD && kind != FF_LANDMARK_NOTE;
 }
 
 bool ff_reading_landed(const struct ff_reading *r)
