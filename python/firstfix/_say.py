@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any, Mapping
 
+from firstfix import _ring
 from firstfix._settings import settings
 
 HEAVY = "=" * 70
@@ -25,8 +26,15 @@ def section(text: str) -> str:
     return f"{LIGHT}\n{text}\n{LIGHT}"
 
 
+def _safe(text: str) -> str:
+    """Line by line without anything that acts on a terminal, as the program's own output."""
+    lines = [_ring.clean(line.encode("utf-8", "surrogatepass")) for line in text.split("\n")]
+    return b"\n".join(lines).decode("utf-8", "replace")
+
+
 def _write(text: str) -> None:
     try:
+        text = _safe(text)
         if settings.log_file:
             fd = os.open(settings.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:

@@ -8,7 +8,9 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "base/clean.h"
 #include "base/error.h"
+#include "know/secret_forms.h"
 
 #include <firstfix/event.h>
 
@@ -210,6 +212,62 @@ static PyObject *working(PyObject *self, PyObject *const *args, Py_ssize_t n)
 }
 
 // Through void *: the type of a METH_FASTCALL function is not that of ml_meth.
+static PyObject *secret_form(PyObject *module, PyObject *number)
+{
+	size_t i = PyLong_AsSize_t(number);
+	(void)module;
+	if (PyErr_Occurred())
+		return NULL;
+	if (i >= ff_secret_forms())
+		return PyErr_Format(PyExc_IndexError, "no form %zu", i);
+	const struct ff_secret_form *form = ff_secret_form(i);
+	return Py_BuildValue(
+		"(y#y#)", form->kind.p, (Py_ssize_t)form->kind.n, form->pattern.p, (Py_ssize_t)form->pattern.n);
+}
+
+static PyObject *suspects(PyObject *module, PyObject *text)
+{
+	char *p;
+	Py_ssize_t n;
+	(void)module;
+	if (PyBytes_AsStringAndSize(text, &p, &n))
+		return NULL;
+	struct ff_secret_set found = ff_secret_suspects((struct ff_span){p, (size_t)n});
+	PyObject *list = PyList_New(0);
+	for (size_t i = 0; list && i < ff_secret_forms() && !ff_secret_set_is_empty(&found); i++) {
+		PyObject *number = ff_secret_set_has(&found, i) ? PyLong_FromSize_t(i) : NULL;
+		if (number && PyList_Append(list, number))
+			Py_CLEAR(list);
+		Py_XDECREF(number);
+	}
+	return list;
+}
+
+static PyObject *is_secret(PyObject *module, PyObject *args)
+{
+	const char *name, *value;
+	Py_ssize_t form, name_n, value_n;
+	int quoted;
+	(void)module;
+	if (!PyArg_ParseTuple(args, "ny#y#p", &form, &name, &name_n, &value, &value_n, &quoted))
+		return NULL;
+	bool known = form >= 0 && (size_t)form < ff_secret_forms();
+	return PyBool_FromLong(ff_secret_passes(known ? ff_secret_form((size_t)form)->check : FF_SECRET_NAMED,
+		(struct ff_span){name, (size_t)name_n}, (struct ff_span){value, (size_t)value_n}, quoted));
+}
+
+static PyObject *clean(PyObject *module, PyObject *args)
+{
+	const char *text;
+	Py_ssize_t n;
+	_cleanup_buf_ struct ff_buf out = {0};
+	(void)module;
+	if (!PyArg_ParseTuple(args, "y#", &text, &n))
+		return NULL;
+	ff_clean(&out, (struct ff_span){text, (size_t)n}, true);
+	return out.failed ? PyErr_NoMemory() : PyBytes_FromStringAndSize(out.p ? out.p : "", (Py_ssize_t)out.n);
+}
+
 static PyMethodDef functions[] = {
 	{"event", (PyCFunction)(void *)event, METH_FASTCALL, "event(kind, fields): record one event"},
 	{"start", start, METH_VARARGS, "start(folder): open the lane of this process; None is the state folder"},
@@ -218,6 +276,11 @@ static PyMethodDef functions[] = {
 	{"dropped", dropped, METH_NOARGS, "dropped(): events that could not be recorded"},
 	{"next_id", next_id, METH_NOARGS, "next_id(): a number for a phase"},
 	{"working", (PyCFunction)(void *)working, METH_FASTCALL, "working(change): requests in work after the change"},
+	{"secret_form", secret_form, METH_O, "secret_form(i): kind and pattern of a row of rules/data/secrets.tsv"},
+	{"suspects", suspects, METH_O, "suspects(text): the forms that may stand in it"},
+	{"is_secret", is_secret, METH_VARARGS,
+		"is_secret(i, name, value, quoted): what form i matched is one; -1: by its name"},
+	{"clean", clean, METH_VARARGS, "clean(line): UTF-8 without anything that acts on a terminal"},
 	{NULL, NULL, 0, NULL},
 };
 

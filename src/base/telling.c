@@ -276,3 +276,31 @@ bool ff_telling_secret(struct ff_span name, struct ff_span value)
 		return false;
 	return tells == FF_TELLS || (ff_telling_random(value) && (is_variable(name) || !ff_telling_digest(value)));
 }
+
+// "use_auth_token=self.token" in a traceback is code. A password, a shell variable or an option is never taken for that.
+static bool is_code(struct ff_span name, struct ff_span value)
+{
+	bool may_be = ff_span_ends(name, "token") || ff_span_ends(name, "key");
+	return may_be && !ff_span_starts(name, "-") && ff_telling_code(value);
+}
+
+enum ff_secret_check ff_secret_check_of(struct ff_span word)
+{
+	return ff_span_eq(word, "named")     ? FF_SECRET_NAMED
+		: ff_span_eq(word, "opaque") ? FF_SECRET_OPAQUE
+		: ff_span_eq(word, "random") ? FF_SECRET_RANDOM
+					     : FF_SECRET_ANY;
+}
+
+bool ff_secret_passes(enum ff_secret_check check, struct ff_span name, struct ff_span value, bool quoted)
+{
+	if (ff_telling_placeholder(value))
+		return false;
+	if (check == FF_SECRET_RANDOM)
+		return ff_telling_random(value);
+	if (check == FF_SECRET_OPAQUE)
+		return ff_telling_random(value) && !ff_telling_digest(value);
+	if (check == FF_SECRET_ANY)
+		return true;
+	return (quoted || !is_code(name, value)) && ff_telling_secret(name, value);
+}

@@ -29,5 +29,14 @@ bool ff_telling_plain(struct ff_span value);
 /** A piece of program text as tracebacks quote it, no value: self.token, kwargs.pop(, use_auth_token. */
 bool ff_telling_code(struct ff_span value);
 
+/** What a value that a pattern of rules/data/secrets.tsv matched must be besides. */
+enum ff_secret_check { FF_SECRET_ANY, FF_SECRET_RANDOM, FF_SECRET_OPAQUE, FF_SECRET_NAMED };
+
+/** The check that the table's word for it means. */
+enum ff_secret_check ff_secret_check_of(struct ff_span word);
+
+/** True when the value is to be masked. `name` counts for FF_SECRET_NAMED; `quoted`: a quote stands before the value. */
+bool ff_secret_passes(enum ff_secret_check check, struct ff_span name, struct ff_span value, bool quoted);
+
 /** The whole judgement: this name with this value is a secret. */
 bool ff_telling_secret(struct ff_span name, struct ff_span value);
