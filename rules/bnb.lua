@@ -356,7 +356,7 @@ rule {
     },
     libcuda = any{
       [[CUDA SETUP: (?:(?:WARNING|ERROR)! )?libcuda\.so not found]],
-      [[Found no(?:thing| CUDA driver)]],
+      [[(?:^|found: ?|[!:] )Found no(?:thing| CUDA driver)]],
       [[libcuda\.so(?:\.1)? (?:not found|is not in)]],
     },
     optimizer = [[name 'str2optimizer\w*' is not defined]],

@@ -181,7 +181,7 @@ rule {
     not_implemented_arch = any{
       [[unknown model architecture: ['"](?<type>[\w.-]+)]],
       [[Unsupported (?:model (?:architecture|type)|architecture):? ['"]?(?<type2>[\w.-]+)]],
-      [[Model type (?<type3>[\w.-]+) (?:is )?not (?:currently )?supported]],
+      [[Model type (?<type3>[\w.-]+) (?:is )?not (?:currently )?supported(?! (?:for|in|yet)\b)]],
     },
     rope = any{
       [[`?rope_scaling`? must be a dictionary (?:of the form|(?:with )+two fields)]],
@@ -204,7 +204,7 @@ rule {
     },
     attention = [[(?<type>\w+) does not support (?<what>Flash Attention 2\.0|Flash Attention 3|Flex Attention]]
       .. [[|an attention implementation through torch\S*scaled_dot_product_attention) yet]],
-    sglang = [[Unsupported architectures: (?<type>\w+)]],
+    sglang = [[(?:^|[:.] )Unsupported architectures: (?<type>\w+)]],
     ollama = [[requires a newer version of Ollama]],
     any_key = [=[KeyError: ['"](?<key>[a-z][\w.-]*)['"]\s*$]=],
     attribute = [[module ['"]?transformers['"]? has no attribute ['"]?(?<type>\w+)]],

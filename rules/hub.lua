@@ -137,7 +137,7 @@ rule {
       .. [[|use alphanumeric)[^\n]*?['"](?<model>[^'"\n]+)['"]\. ]],
     repo_id_plain = [[Repo id must (?:be in the form|use alphanumeric)]],
     not_found = [[RepositoryNotFoundError|Repository Not Found for url: (?<url>\S+)]],
-    entry = [[EntryNotFoundError|Entry Not Found for url: (?<entry>\S+)]],
+    entry = [[(?<!Local)EntryNotFoundError|Entry Not Found for url: (?<entry>\S+)]],
     revision = [[RevisionNotFoundError|Revision Not Found for url]],
     no_file = [[(?<model>\S+) does not appear to have (?:a |files? )(?:file )?named (?<file>[^\s,.]+\.?\w*)]],
     no_weights = any{
@@ -259,7 +259,7 @@ rule {
     couldnt = [[We couldn'?t connect to ['"]?(?<host>https?://[^\s'"]+)['"]? to load]],
     cache_miss = any{
       [[LocalEntryNotFoundError]],
-      [[An error happened while trying to locate the files? on the Hub and we cannot find the ]]
+      [[An error happened while trying to locate the files? on the Hub,? and we cannot find the ]]
         .. [[(?:appropriate snapshot|requested files)]],
     },
     disabled = any{

@@ -34,6 +34,8 @@ local BOUNDS = {
   [=[(?i)(?:upgrade|update) (?:to )?()[`'"]?([a-z][\w.-]*)[`'"]? to (?:at least )?(?:version )?v?(\d[\w.]*)]=],
   [[(?i)(?:requires|needs) ()[`'"]?([a-z][\w.-]*)[`'"]? (?:version )?v?(\d+\.\d[\w.]*)(?: or (?:newer]]
     .. [[|later|higher|above)|\+)]],
+  [[(?i)()\b([a-z][\w.-]*) (?:versions? )?v?(\d+\.\d[\w.]*) or (?:newer|later|higher|above)]],
+  [=[(?i)()[`'"]?\b([a-z][\w.-]*)[`'"]? versions? (?:of )?(?:>=|at least) ?v?(\d[\w.]*)]=],
 }
 
 local function stated_bound(text)
@@ -41,9 +43,15 @@ local function stated_bound(text)
     for a, b, c in text:gmatch(pattern) do
       local name = package(i == 1 and a or b)
       local number = c:match[[^\d+(?:\.\d+)*]]
+      local quoted = i == 1 and "`" .. a .. b .. c -- written as a requirement: a distribution, known or not
+      if not name and quoted and text:find(quoted, 1, true) then name = a:gsub("_", "-") end
       if name and number then return name, (i == 1 and b or ">=") .. number end
     end
   end
+  -- "... helpers of PR 30 (>= 0.6.11). Upgrade flashinfer-python"
+  local least = text:match[=[\(>= ?v?(\d[\d.]*)\)]=]
+  local name = least and package(text:match[=[(?i)\bupgrade (?:your )?[`'"]?([a-z][\w-]+)]=])
+  if name then return name, ">=" .. least end
 end
 
 -- Names in a message's own request, most explicit first.
@@ -58,12 +66,28 @@ local REQUESTS = {
   [=[could not import [`'"]?([\w.-]+)]=],
 }
 
+-- Forms that leave no doubt that a distribution is meant, also one that nobody here knows.
+local EXPLICIT = {
+  [=[pip3? install (?:-[\w-]+ )*[`'"]?([a-z][\w.-]+)]=],
+  [=[requires? (?:the )?[`'"]?([a-z][\w.-]+)[`'"]? to be (?:installed|available)]=],
+  [=[requires? (?:the )?[`'"<]([a-z][\w.-]+)[`'">] (?:library|package|module)]=],
+  [=[<([a-z][\w.-]+)> to be installed]=],
+  [=[[Ii]nstall (?:the )?[`'"]([a-z][\w.-]+)[`'"]]=],
+}
+local NO_NAME = {git = true, the = true, them = true, it = true, this = true, these = true, following = true,
+  from = true, all = true, x1 = true}
+
 local function requested(text)
   for _, pattern in ipairs(REQUESTS) do
     for word in text:gmatch(pattern) do
       local name = package(word)
       if name then return name end
     end
+  end
+  for _, pattern in ipairs(EXPLICIT) do
+    local word = text:match(pattern)
+    word = word and word:gsub("[.,;:]+$", ""):gsub("_", "-")
+    if word and not NO_NAME[word] then return word end
   end
 end
 
@@ -83,7 +107,11 @@ local function read_request(f, hit)
   if not hit or not by_library(hit) then return nil end
   local text = message_of(hit)
   local name, need = stated_bound(text)
-  if not name then name = requested(text) end
+  local command = text:match[=[(pip3? install [^\n]*)]=]
+  local asked = command and requested(command) or not name and requested(text)
+  if asked and asked ~= name then -- the command that it gives says what is missing; the bound is of something else
+    name, need = asked, select(2, stated_bound(command or ""))
+  end
   if not name or OWN_RULE[name] then return nil end
   local have = f.pkg(name)
   -- the message's own check failed for another reason
@@ -113,10 +141,12 @@ rule {
     local hit = request_hit(log)
     local name, need, have = read_request(f, hit)
     if not name or have or need and skew_cause(name) == "hf" then return nil end
-    return {hit = hit, confidence = 0.82, why = {("The message itself asks for %s%s."):format(name, need and " " .. need
-        or ""), have == false and ("%s is not installed."):format(name) or nil},
+    local extra = message_of(hit):match[=[pip3? install [^\n]*?[\w-]\[([\w-]+)\]]=]
+    return {hit = hit, confidence = know.package(name) and 0.82 or 0.76,
+      why = {("The message itself asks for %s%s."):format(name, need and " " .. need or ""),
+        have == false and ("%s is not installed."):format(name) or nil},
       values = {package = name},
-      fixes = {{install = name, need = need, say = ("Install %s, as the message asks."):format(name)}}}
+      fixes = {{install = name, need = need, extra = extra, say = ("Install %s, as the message asks."):format(name)}}}
   end,
   why = "",
   doc = {looks = "'X requires Y to be installed', 'please install Y', 'pip install Y' in a library's exception.",
@@ -164,80 +194,32 @@ rule {
   doc = {looks = "'requires Python 3.12+'.", check = "python.version."},
 }
 
--- ---- a flag or setting of an engine ----
+-- ---- what an engine's kernels come from ----
 
--- A flag whose value the message itself asks for, then one that it asks to set, then any that it names.
-local FLAGS = {
-  any{
-    [[[Uu]se]], [[[Ss]et]], [[[Pp]ass]], [[[Ss]pecify]], [[[Rr]aise]], [[[Ll]ower]], [[[Rr]equires?]], [[needs?]],
-    [[must use]],
-  } .. [[ [`'"]?--([a-z][a-z0-9-]+)[= ]([A-Za-z0-9_.-]+)]],
-  any{
-    [[[Uu]se]], [[[Ss]et]], [[[Pp]ass]], [[[Ss]pecify]], [[[Rr]aise]], [[[Ll]ower]], [[[Ii]ncrease]], [[[Rr]educe]],
-    [[[Dd]isable]], [[[Rr]emove]], [[[Dd]rop]],
-  } .. [[ (?:the )?[`'"]?--([a-z][a-z0-9-]+)]],
-  [=[--([a-z][a-z0-9-]+)]=],
-}
-local WORDS_AFTER = {to = true, ["and"] = true, ["or"] = true, ["for"] = true, on = true, is = true, with = true,
-  instead = true, when = true, above = true, below = true, explicitly = true}
-
-local function named_flag(text)
-  for i, pattern in ipairs(FLAGS) do
-    local flag, value = text:match(pattern)
-    if flag then
-      local plain = i == 1 and value and not WORDS_AFTER[value:lower()] and value:match[[^(.*?)\.?$]] or nil
-      return flag, plain
-    end
-  end
-end
-
--- Settings by the names that engines give them in Python: "moe_runner_backend=cutlass is not supported", "set
--- `max_num_seqs`".
-local SETTINGS = [[\b((?:tensor|pipeline|data|expert)_parallel_size|tp_size|pp_size|dp_size|ep_size|(?:moe]]
-  .. [[|fp8|fp4|attention|decode|prefill|sampling|grammar|speculative|mm|dist_executor|kv_cache)_\w*backend]]
-  .. [[|attention_backend|max_model_len|max_num_seqs|max_num_batched_tokens|gpu_memory_utilization]]
-  .. [[|mem_fraction_static|kv_cache_dtype|block_size|page_size|chunked_prefill_size|enable_\w+|disable_\w+]]
-  .. [[|speculative_\w+|quantization|quant_policy|enforce_eager|load_format|tokenizer_mode]]
-  .. [[|trust_remote_code|object_store_memory|hicache_\w+)\b]]
+local KERNELS = {["flashinfer-python"] = true, ["sgl-kernel"] = true, ["flash-attn"] = true, xgrammar = true,
+  ["compressed-tensors"] = true, tilelang = true, ["mooncake-transfer-engine"] = true, nixl = true, lmcache = true,
+  ["apache-tvm-ffi"] = true, ["nvidia-cutlass-dsl"] = true, helion = true, triton = true}
 
 rule {
-  id = "engine.arg-invalid/asked",
-  from = {"engine", "cluster"},
-  signatures = {
-    flag = [=[\s[`'"(]?--[a-z][a-z0-9]+-[a-z0-9-]+]=],
-    only = [[\b]] .. any{
-      [[only supports?]], [[is only supported]], [[are only supported]], [[not supported]], [[does not support]],
-      [[not verified with]], [[unsupported]],
-    } .. [[\b]],
-    needs = [[\b]] .. any{
-      [[requires?]], [[must be]], [[is required]], [[mutually exclusive]], [[incompatible]], [[cannot be used]],
-      [[can't be used]], [[divisible by]],
-    } .. [[\b]],
-  },
-  explains = {"vllm.engine-died"},
+  id = "engine.plugin-skew/asked",
+  from = {"engine"},
+  signatures = REQUEST_WORDS,
   when = function(f, log)
-    local hit
-    for _, name in ipairs{"flag", "only", "needs"} do
-      for _, one in ipairs(log.all(name)) do
-        local menu = message_of(one):match[[Some common causes include]] -- of Ray, whatever happened
-        local raised = one.event.kind == "exception" and (one.event.tier or 0) >= 3 and by_library(one)
-        if not hit and not menu and raised then
-          hit = one
-        end
-      end
+    local hit = request_hit(log)
+    if hit and hit.event.type == "ImportError" and message_of(hit):match[=[(?i)requires [^\n]*\bkernels?\b]=] then
+      return {hit = hit, confidence = 0.62,
+        why = "The engine misses a kernel of its own package of kernels, which is not there or of another release.",
+        fixes = {{code = true, kind = "pip:sgl-kernel",
+          say = "Install the engine anew with its kernel package of the release that it pins."}}}
     end
-    if not hit then return nil end
-    local text = message_of(hit)
-    local flag, value = named_flag(text)
-    local setting = flag and flag:gsub("-", "_") or text:match(SETTINGS)
-    if not setting then return nil end
-    local say = value and ("Start the engine with --%s %s, as the message asks."):format(flag, value)
-      or ("Change %s as the message says."):format(flag and "--" .. flag or setting)
-    return {hit = hit, confidence = flag and 0.84 or 0.74,
-      why = "The engine refuses this combination of settings and names the one that decides.",
-      fixes = {{flag = setting, stated = true, spelled = value and ("--%s %s"):format(flag, value) or nil, say = say}}}
+    local name, need, have = read_request(f, hit)
+    if not name or not need or not KERNELS[name] then return nil end
+    return {hit = hit, confidence = 0.84,
+      why = {("The engine asks for a %s that is %s."):format(name, need),
+        have and ("Installed is %s."):format(have) or nil},
+      fixes = {{install = name, need = need, say = ("Install a release of %s that the engine accepts."):format(name)}}}
   end,
   why = "",
-  doc = {looks = "An engine's ValueError that names its own flag or setting.",
-    check = "The flags that the engine was started with, against the message."},
+  doc = {looks = "'requires ... flashinfer-python 0.6.18 or newer'.",
+    check = "The installed release against the one that is asked for."},
 }

@@ -43,6 +43,13 @@ rule {
   facts = {"env.NCCL_SOCKET_IFNAME", "system.shm.size", "gpus"},
   when = function(f, log)
     local store = log.store and log.has_frame[[torch[/\\]distributed[/\\]rendezvous]] and log.store
+    if log.rendezvous and log.rendezvous.text:match[[(?i)etcd]] then
+      return {hit = log.rendezvous, confidence = 0.6,
+        why = "The launcher does not reach the etcd server that its rendezvous was told to use.",
+        fixes = {{network = true, say = "Check --rdzv-endpoint and that etcd answers there from this host."},
+          {flag = "rdzv_backend", stated = true, spelled = "--rdzv-backend c10d",
+            say = "Or do without etcd: the c10d backend needs none."}}}
+    end
     local hit = log.interface or log.connect or log.rendezvous or log.barrier or store or log.version or log.cumem
       or log.unhandled or log.plugin
     if log.memlock then

@@ -352,7 +352,7 @@ rule {
     core_schema = [[AttributeError: __pydantic_core_schema__]],
     pydantic = any{
       [['FieldInfo' object has no attribute '(?:required|field_info|outer_type_|type_)']],
-      [[`\w+` has been removed in V2]],
+      [[`\w+` has been removed in V2\b(?!\.)]],
       [[PydanticImportError]],
       [[`const` is removed, use `Literal` instead]],
       [[`BaseSettings` has been moved to the `pydantic-settings` package]],

@@ -209,7 +209,7 @@ rule {
       .. [[No such option:? --[\w-]+|unknown (?:argument|flag|option):? ?-{1,2}[\w-]+)]],
     quant = [[(?:Unknown quantization method: (?<method>[\w.]+)|]]
       .. [[Quantization method specified in the model config \([\w-]+\) does not match|]]
-      .. [[quantization (?:method )?['"]?(?<method2>\w+)['"]? (?:is )?(?:not|un)supported|Unsupported quantization|]]
+      .. [[quantization (?:method )?['"]?(?<method2>\w+)['"]? (?:is )?(?:not|un)supported|Unsupported quantization\b|]]
       .. [[Cannot find the config file for (?:awq|gptq|bitsandbytes|fp8|\w+)$|]]
       .. [[does not support BitsAndBytes quantization|BitsAndBytes[^\n]{0,40} with (?:TP|PP|tensor parallel|]]
       .. [[pipeline)[^\n]{0,40}not supported|quantization[^\n]{0,60} only supports? [^\n]{0,40}(?:load format|]]
@@ -233,6 +233,9 @@ rule {
     local hit = log.quant or log.unknown_arg or log.model or log.feature
     local spoken = log.engine or log.has_frame[[vllm|sglang|text_generation|lmdeploy]]
     if not hit or not spoken and hit ~= log.quant then return nil end
+    if not spoken and hit.text:match[[(?i)unsupported quantization]] and not log.has_frame[[transformers]] then
+      return nil -- an exporter's or quantizer's own argument
+    end
     if hit == log.feature and (hit.event.tier or 0) < 3 then return nil end
     local package = engine_of(log, hit) or "vllm"
     local name, version_here = NAMES[package] or "The engine", f.pkg(package)
@@ -275,7 +278,7 @@ rule {
   id = "engine.plugin-skew",
   signatures = {
     kernels = [[(?:Could not load any common_ops library|sgl[-_]kernel(?: is)? (?:not installed|version)|]]
-      .. [[sgl_kernel[^\n]{0,60}(?:ImportError|pip install)|flashinfer[^\n]{0,80}(?:[vV]ersions? |mismatch|]]
+      .. [[sgl_kernel[^\n]{0,60}(?:ImportError|pip install)|flashinfer[^\n]{0,80}(?:[vV]ersions? |(?<!shape )mismatch|]]
       .. [[has no attribute)|flashinfer-cubin version \(\S+\) does not match)]],
     minimum = [[(?<package>[\w-]+) is installed with version \S+,? which is less than the minimum required version ]]
       .. [[(?<need>[\w.]+?)\.? ]],

@@ -1,0 +1,240 @@
+-- Serving engines that refuse what they were started with and say why: a flag, a variable, a setting, the GPU, a kernel
+-- package of another release. What decides is where it was raised (where settings are read, or where kernels check a
+-- caller's tensors) and whether the message names what it wants.
+
+local PACKAGES = [=[(?:^|[/\\])(vllm|sglang|lmdeploy|tensorrt_llm|ray|text_generation_server|lmcache|xinference)[/\\]]=]
+-- Where settings are read; and where a model is put together out of them.
+local LAUNCH = [=[(?:arg_utils|server_args|arg_groups|_hook|launch\w*|[/\\]config|]=]
+  .. [=[[/\\]configs?[/\\](?!models)\w+)(?:[/\\]\w+)?\.py ]=]
+local MODEL = [=[(?:transformers_utils|configs[/\\](?:models|sample)|sampling_params|protocol|]=]
+  .. [=[configuration_\w+\.py|processing_\w+\.py)]=]
+local SETUP = [=[(?:layers[/\\]quantization|quantization[/\\]|model_loader|fused_moe|[/\\]moe[/\\]|moe_runner|]=]
+  .. [=[token_dispatcher|attention[/\\]backends?|attention[/\\]\w+_backend\.py|speculative|spec_decode|mem_cache|]=]
+  .. [=[worker[/\\]\w*runner|model_executor[/\\]models|disaggregation|distributed[/\\]\w*transfer|component_loader|]=]
+  .. [=[srt[/\\]models[/\\]|runtime[/\\]models|kv_transfer|connector|platforms[/\\]|lora[/\\]|dllm[/\\])]=]
+local KERNELS = [=[(?:[/\\](?:kernels?|ops|triton\w*|jit\w*|cute|csrc)[/\\]|test|bench|entrypoints|parser|tokenizer|]=]
+  .. [=[managers[/\\]|multimodal[/\\]parse)]=]
+
+-- The package that raised it, and what is done at that place: "launch", "setup", "kernel" or nil.
+local function raised_at(hit)
+  local frames = hit and hit.event.frames or {}
+  local last = frames[#frames]
+  if not last then return nil end
+  local place = last.file .. " " .. last.func
+  local package = place:match(PACKAGES)
+  if not package then return nil end
+  if place:match(MODEL) then return package, "model" end
+  if place:match(LAUNCH) then return package, "launch" end
+  return package, place:match(KERNELS) and "kernel" or place:match(SETUP) and "setup" or nil
+end
+
+local SAYS = [[(?:Error|Exception): (?:[^\n]*\b)?]] .. any{
+  [[requires? ]], [[require ]], [[required (?:for|by|when|to)\b]], [[supports? ]], [[supported]], [[unsupported]],
+  [[must (?:be|match|equal|not)\b]], [[(?:in)?compatible]], [[cannot ]], [[can't ]], [[needs? ]], [[exclusive]],
+  [[conflicts? with]], [[divisible by]], [[expects? ]], [[enable ]], [[disable ]],
+}
+local FLAG = [=[Error: [^\n]*[\s`'"(]--[a-z][a-z0-9]*-[a-z0-9-]+]=]
+local OTHER_RULES = {cuda = [[(?:out of memory|CUDA error|NCCL error|KV cache blocks|gated repo|trust_remote_code)]]}
+
+-- The message of the exception that ended it, where an engine raised it; without the commands of an installer.
+local function refusal(log)
+  local hit
+  for _, name in ipairs{"says", "flag"} do
+    for _, one in ipairs(log.all(name)) do
+      local menu = (one.event.message or ""):match[[Some common causes include]] -- of Ray, whatever happened
+      if not menu and one.event.kind == "exception" and (one.event.tier or 0) >= 3 then hit = one end
+    end
+  end
+  local package, where = raised_at(hit)
+  if not package then return nil end
+  local text = hit.event.message and hit.event.message ~= "" and hit.event.message or hit.text
+  return hit, package, where, (text:gsub([=[pip3? install [^\n]*]=], ""))
+end
+
+-- ---- what it wants to be set ----
+
+-- What must be said instead stands behind such a word; the flag before it is the one that was refused.
+local REMEDY = [[(?i)\b(?:requires?|use|set|pass|with|needs?|try|specify|add|raise|lower|increase|decrease|]]
+  .. [[reduce|enable(?: it)?(?: with)?|disable|remove|drop|relaunch with|provide) (?:the |a |an )?]]
+  .. [[(?:explicit |positive )?[`'"]?]]
+local SETTING = [[\b((?:tensor|pipeline|data|expert)_parallel_size(?:_\w+)?|(?:tp|pp|dp|ep|dcp|cp)_size|(?:moe]]
+  .. [[|fp8|fp4|attention|decode|prefill|sampling|grammar|speculative|mm|dist_executor|kv_cache)_\w*backend]]
+  .. [[|attention_backend|max_model_len|max_num_seqs|max_num_batched_tokens|gpu_memory_utilization]]
+  .. [[|mem_fraction_static|kv_cache_dtype|block_size|page_size|chunked_prefill_size|enable_\w+|disable_\w+]]
+  .. [=[|speculative_\w+|quantization(?=[=`'"])|quant_policy|enforce_eager|load_format|tokenizer_mode]=]
+  .. [[|\w+_transfer_config|trust_remote_code|object_store_memory|hicache_\w+)\b]]
+local VARIABLE = [[\b((?:VLLM|SGLANG|SGL|TRTLLM|TLLM|LMDEPLOY|LMCACHE|RAY|PYTORCH|NCCL|NVSHMEM)_[A-Z0-9_]+)]]
+local NAMED = [=[(?:=| to )[`'"]?([\w.:/-]+)]=]
+
+local function plain_value(value)
+  local words = [[(?i)^(?:and|or|to|in|with|when|on|is|for|must|instead|the|if|only|not|but|a|an|at|of|as]]
+    .. [[|above|below|explicitly)$]]
+  if not value or value == "" or value:match(words) then return nil end
+  return (value:gsub("[.,:;'\"`]+$", ""))
+end
+
+local TYPES = [[(?i)(?:must be (?:an? |of type |either )?(?:\w+ )?(?:string|str|list|dict\w*|tuple|callable|]]
+  .. [[instance|tensor|mapping|sequence|object|set)\b|\bgot type\b|contiguous|row-major|\bshape\b|strides?\b|]]
+  .. [[\bTensor\b|is already registered|for this request)]]
+
+-- The flag, variable or setting that it names, what it is to be, and whether the message says so itself.
+local function named(text, where)
+  local flag, value = text:match(REMEDY .. [=[(--[a-z][\w-]+)[`'"]?(?:(?:[ =]| to )[`'"]?([\w.:/-]+))?]=])
+  if flag then return flag, plain_value(value), true end
+  flag = text:match[[(--[a-z][a-z0-9]*(?:[-_][\w-]+)?)]]
+  if flag then return flag, nil, false end
+  local variable = text:match(REMEDY .. VARIABLE)
+  if variable then
+    local _, to = text:match(REMEDY .. VARIABLE .. NAMED)
+    return variable, plain_value(to), true
+  end
+  variable = text:match(VARIABLE)
+  if variable then return variable, nil, false end
+  if text:match(TYPES) then return nil end
+  local name, to = text:match(REMEDY .. SETTING .. [=[[`'"]?(?: ?(?:==?|to) ?[`'"]?([\w.]+))?]=])
+  if not name and where == "launch" then
+    name, to = text:match(REMEDY .. [=[([a-z]\w*_\w+)[`'"]?(?: ?(?:==?|to) ?[`'"]?([\w.]+))?]=])
+  end
+  if name then return name, plain_value(to), true end
+  name = text:match(SETTING)
+  if name then return name, nil, false end
+  return where == "launch" and text:match[[\b([a-z]+(?:_[a-z0-9]+)+)\b]] or nil, nil, false
+end
+
+local function as_variable(name, value, remedy)
+  if value then return {set = {[name] = value}, say = ("Set %s to %s, as the message asks."):format(name, value)} end
+  if remedy then return {code = true, kind = "env:" .. name, say = ("Set %s as the message says."):format(name)} end
+  return {unset = {name}, say = ("Leave %s unset, or set it as the message says."):format(name)}
+end
+
+local function as_setting(name, value)
+  local plain = name:gsub("^-*", ""):gsub("-", "_")
+  return {flag = plain, stated = true, spelled = value and name:sub(1, 1) == "-" and name .. " " .. value or nil,
+    say = value and ("Start it with %s set to %s."):format(name, value)
+      or ("Change %s as the message says."):format(name)}
+end
+
+rule {
+  id = "engine.arg-invalid/stated",
+  signatures = {says = SAYS, flag = FLAG},
+  context = OTHER_RULES,
+  unless = {"cuda"},
+  facts = {"python.packages.vllm.version", "python.packages.sglang.version"},
+  explains = {"vllm.engine-died"},
+  when = function(_, log)
+    local hit, package, where, text = refusal(log)
+    if not hit or where == "model" or hit.event.type == "TypeError" then return nil end
+    local name, value, remedy = named(text, where)
+    if not name then return nil end
+    local dashed, variable = name:sub(1, 2) == "--", name:match[[^[A-Z]+_]] ~= nil
+    local known = dashed or variable or name:match(SETTING) ~= nil
+    if package == "ray" and not known or not where and not known or where == "kernel" and not (dashed or variable) then
+      return nil
+    end
+    local confidence = (dashed or variable) and 0.86 or where == "launch" and (remedy or known) and 0.82
+      or where == "launch" and 0.74 or 0.6
+    return {hit = hit, confidence = confidence,
+      why = ("%s refuses its settings before it starts, and says which: %s."):format(package, name),
+      fixes = {variable and as_variable(name, value, remedy) or as_setting(name, value)}}
+  end,
+  doc = {
+    looks = "ValueError: ... requires --data-parallel-backend mp; NotImplementedError: ... Use --moe-runner-backend "
+      .. "... instead.",
+    check = "The command line of the engine.",
+  },
+}
+
+-- ---- what this GPU, or this release, cannot do ----
+
+local GPU = [[(?i)(?:requires?|needs?|only (?:supports?|supported on|available on|works? on)|supported (?:only )?on)]]
+  .. [[\b[^.\n]{0,40}\b(?:SM ?\d{2,3}|Hopper|Blackwell|Ampere|Ada\b|GB?[123]00|H[12]00|NVLS|NVLink|]]
+  .. [[compute capability|multicast)]]
+
+rule {
+  id = "vllm.arg-unsupported/gpu",
+  signatures = {says = SAYS},
+  facts = {"gpus.0.name", "gpus.0.cc"},
+  when = function(_, log)
+    local hit, package, _, text = refusal(log)
+    local what = hit and text:match("(" .. GPU .. [[[\w+.-]*]] .. ")")
+    if not what or text:match[[\btensors?\b]] then return nil end
+    return {hit = hit, confidence = 0.82,
+      why = {("%s was asked for something that this GPU cannot do: it %s."):format(package, what),
+        "This machine has {fact:gpus.0.name}."},
+      fixes = {{hardware = true, say = "Run it on such a GPU, or choose another backend or quantization."}}}
+  end,
+  doc = {looks = "'... requires an SM100-family GPU', '... only supported on Hopper'.",
+    check = "The GPU's compute capability."},
+}
+
+local REFUSES = [[(?i)(?:\b(?:does not|doesn't|do not|not yet|currently not|only|not) supports?(?:ed)?\b|]]
+  .. [[\bunsupported\b|]]
+  .. [[\bonly [^.\n]{1,40} (?:is|are) supported|]]
+  .. [[\b(?:is|are) not (?:currently |yet )?(?:supported|compatible|implemented|verified)|\bincompatible with\b|]]
+  .. [[\brequires?\b|\bis required for\b|\bdivisible by\b|\bcannot be (?:used|combined)\b|\bexpects?\b)]]
+-- What a caller's tensors are checked for, and states that no setting brings about.
+local INTERNAL = [[(?i)(?:contiguous|row-major|\bshape|stride|metadata|\brows?\b|\btensors?\b|\bindex\b|\bindices\b|]]
+  .. [[\bdtype\b.{0,20}\bgot\b|must be initialized|before\b|callback|\bslot|mapping|\bkeys?\b|batch\.|]]
+  .. [[\bself\.(?!hidden|num))]]
+
+-- Where the words of a configuration are put together, not those of a model.
+local CONFIGURATION = [[mem_cache|disaggregation|_transfer|connector|kv_]]
+
+local function refused(log, configuration)
+  local hit, package, where, text = refusal(log)
+  if where ~= "setup" and where ~= "launch" or package == "ray" then return nil end
+  local file = hit.event.frames[#hit.event.frames].file
+  if (where == "launch" or file:match(CONFIGURATION) ~= nil) ~= configuration then return nil end
+  if not text:match(REFUSES) or text:match(INTERNAL) then return nil end
+  return hit, package
+end
+
+rule {
+  id = "engine.arg-invalid/refused",
+  signatures = {says = SAYS},
+  context = OTHER_RULES,
+  unless = {"cuda"},
+  facts = {"python.packages.vllm.version", "python.packages.sglang.version"},
+  when = function(_, log)
+    local hit, package = refused(log, true)
+    if not hit then return nil end
+    return {hit = hit, confidence = 0.55,
+      why = ("%s refuses this combination of settings, and says what it misses."):format(package),
+      fixes = {{code = true, kind = "param:FLAG", say = "Change what the message names where the engine is started."}}}
+  end,
+  doc = {looks = "'... requires an encoder-only producer' where an engine reads its configuration.",
+    check = "The command line and the configuration of the engine."},
+}
+
+rule {
+  id = "vllm.arg-unsupported/refused",
+  signatures = {says = SAYS},
+  context = OTHER_RULES,
+  unless = {"cuda"},
+  facts = {"python.packages.vllm.version", "python.packages.sglang.version", "gpus.0.name"},
+  when = function(_, log)
+    local hit, package = refused(log, false)
+    if not hit then return nil end
+    return {hit = hit, confidence = 0.55,
+      why = ("%s has no way to run this model with these settings on this GPU, and says which part it lacks."):format(
+        package),
+      fixes = {{code = true, kind = "param:quantization",
+        say = "Choose another checkpoint, quantization or backend for what the message names."},
+        {install = package, say = "Or upgrade the engine, which may know it by now."}}}
+  end,
+  doc = {looks = "'... only supports bfloat16 weights', '... is not supported for MoE' where an engine builds its "
+    .. "model.",
+    check = "The model's configuration against what the message asks for."},
+}
+
+rule {
+  id = "vllm.arg-unsupported/task",
+  from = {"engine"},
+  signatures = {task = [[The model does not support (?<task>\w+(?: \w+)?) API]]},
+  confidence = 0.82,
+  why = "The engine was started for another task than {task}, or the model has no head for it.",
+  fixes = {{flag = "runner", stated = true, say = "Start it for that task (--runner pooling for embeddings, scores and "
+    .. "classification), with a model made for it."}},
+  doc = {looks = "'The model does not support Embeddings API'.",
+    check = "--runner, --task and the model's architecture."},
+}
