@@ -165,4 +165,4 @@ def test_every_row_is_served_or_known_to_be_absent(served):
     source = (EXAMPLES.parents[1] / "src/agent/answer_metrics.c").read_text()
     ids = dict(re.findall(r'^METRIC\((\w+), "(\w+)"', (EXAMPLES.parents[1] / "src/agent/metrics.def").read_text(), re.M))
     assert [name for name in ids if f"FF_METRIC_{name}" not in source] == []
-    assert len([name for name in rows if f"# TYPE {name} " in body]) >= len(rows) - 3
+    assert len([name for name in rows if f"# TYPE {name} " in body]) >= len(rows) - 3  # cgroup limit, ECC and the like are not everywhere

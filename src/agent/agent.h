@@ -5,6 +5,7 @@
 #pragma once
 
 #include "agent/gpu.h"
+#include "agent/growth.h"
 #include "agent/health.h"
 #include "agent/http.h"
 #include "agent/options.h"
@@ -59,8 +60,13 @@ struct ff_agent {
 	struct ff_named causes[FF_CAUSES_MAX];
 	char store_problem[160];
 
+	struct ff_history *history; /**< NULL where it cannot be kept */
+	char visible[512];	    /**< CUDA_VISIBLE_DEVICES that the worker was started with */
+
 	// What follows from it.
-	uint64_t looked_ns, progress_ns;
+	struct ff_growth growth;
+	bool forecast_told[FF_RESOURCES];
+	uint64_t looked_ns, sampled_ns, progress_ns;
 	struct ff_usage_of before;
 	uint64_t events_before;
 	struct ff_observed observed;
@@ -89,6 +95,13 @@ struct ff_error *ff_incidents_start(struct ff_agent *agent);
 
 /** Make observed and health from what is known. The lock is held. */
 void ff_agent_judge(struct ff_agent *agent, uint64_t now_ns);
+
+/** Keep samples from now on; growth goes on where the agent before us ended. */
+struct ff_error *ff_memory_open(struct ff_agent *agent);
+/** Take one; once a second, the lock is held. */
+void ff_memory_sample(struct ff_agent *agent);
+/** Learn what a new worker was started with. */
+void ff_memory_visible(struct ff_agent *agent);
 
 /** Nanoseconds since the epoch. */
 uint64_t ff_epoch_ns(void);

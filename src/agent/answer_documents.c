@@ -73,14 +73,11 @@ bool ff_answer_since(const struct ff_request *r, uint64_t otherwise_ns, uint64_t
 	return at >= 0;
 }
 
-void ff_answer_events(struct ff_request *r, struct ff_answer *out)
+// A document of what came since a moment.
+static void answer_since(struct ff_request *r, struct ff_answer *out, enum ff_document_kind kind)
 {
 	char since[32] = "";
 	uint64_t at = 0;
-	if (ff_request_accepts(r, "text/event-stream")) {
-		ff_stream_begin(r, out);
-		return;
-	}
 	if (!ff_answer_since(r, 0, &at)) {
 		ff_answer_error(out, MHD_HTTP_BAD_REQUEST,
 			"since wants 90s, 10m, 2h, 1d, seconds of the epoch or 2026-11-23T03:14:03Z");
@@ -88,7 +85,20 @@ void ff_answer_events(struct ff_request *r, struct ff_answer *out)
 	}
 	if (ff_request_query(r, "since"))
 		snprintf(since, sizeof(since), "%llu", (unsigned long long)at);
-	ff_answer_document(r, out, FF_DOC_EVENTS, since);
+	ff_answer_document(r, out, kind, since);
+}
+
+void ff_answer_events(struct ff_request *r, struct ff_answer *out)
+{
+	if (ff_request_accepts(r, "text/event-stream"))
+		ff_stream_begin(r, out);
+	else
+		answer_since(r, out, FF_DOC_EVENTS);
+}
+
+void ff_answer_memory(struct ff_request *r, struct ff_answer *out)
+{
+	answer_since(r, out, FF_DOC_MEMORY);
 }
 
 // --- the description ---

@@ -72,6 +72,13 @@ static json_t *checks_of(const struct ff_agent *a)
 	json_array_append_new(all,
 		check("progress", a->health.state != FF_STATE_STALLED,
 			a->health.state == FF_STATE_STALLED ? a->health.why : "work moves or there is none"));
+	for (unsigned i = 0; i < FF_RESOURCES; i++) {
+		char forecast[200];
+		if (!a->growth.forecasts[i].is)
+			continue;
+		ff_forecast_sentence(&a->growth.forecasts[i], i, forecast);
+		json_array_append_new(all, check("memory", true, forecast));
+	}
 	if (a->store_problem[0])
 		json_array_append_new(all, check("store", true, a->store_problem));
 	return all;
@@ -83,6 +90,8 @@ json_t *ff_health_document(const struct ff_agent *a)
 	json_t *doc = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:o}", "schema", "firstfix.health/1", "state",
 		ff_state_names[h->state], "why", h->why, "live", h->live, "ready", h->ready, "started", h->started,
 		"checks", checks_of(a));
+	if (doc)
+		json_object_set_new(doc, "forecasts", ff_forecasts_document(a));
 	if (doc && a->attempt)
 		json_object_set_new(doc, "attempt", json_integer(a->attempt));
 	if (doc && a->incident.id[0])

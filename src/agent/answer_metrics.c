@@ -182,6 +182,34 @@ static void write_allocator(struct ff_exposition *e, const struct ff_agent *a)
 	}
 }
 
+static void write_bounds(struct ff_exposition *e, const char *resource, double estimate, double earliest, double latest)
+{
+	ff_sample2(e, estimate, "resource", resource, "bound", "estimate");
+	ff_sample2(e, earliest, "resource", resource, "bound", "earliest");
+	ff_sample2(e, latest, "resource", resource, "bound", "latest");
+}
+
+static void write_forecasts(struct ff_exposition *e, const struct ff_agent *a)
+{
+	static const enum ff_metric metrics[] = {FF_METRIC_GROWTH, FF_METRIC_FORECAST, FF_METRIC_FORECAST_REQUESTS};
+	for (size_t k = 0; k < sizeof(metrics) / sizeof(metrics[0]); k++) {
+		ff_metric(e, metrics[k]);
+		for (unsigned i = 0; i < FF_RESOURCES; i++) {
+			const struct ff_forecast *f = &a->growth.forecasts[i];
+			char name[16];
+			ff_resource_name(i, name);
+			if (!f->is)
+				continue;
+			if (metrics[k] == FF_METRIC_GROWTH)
+				ff_sample2(e, f->bytes_per_s, "resource", name, NULL, NULL);
+			else if (metrics[k] == FF_METRIC_FORECAST)
+				write_bounds(e, name, f->seconds, f->seconds_low, f->seconds_high);
+			else if (f->by_request)
+				write_bounds(e, name, f->requests, f->requests_low, f->requests_high);
+		}
+	}
+}
+
 static void write_all(struct ff_exposition *e, const struct ff_agent *a)
 {
 	uint64_t rss;
@@ -195,6 +223,7 @@ static void write_all(struct ff_exposition *e, const struct ff_agent *a)
 	if (a->gpu.now.n)
 		write_gpus(e, a);
 	write_allocator(e, a);
+	write_forecasts(e, a);
 	ff_self_usage(&rss, &cpu);
 	one(e, FF_METRIC_AGENT_RSS, (double)rss);
 	one(e, FF_METRIC_AGENT_CPU, cpu);

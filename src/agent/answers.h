@@ -13,5 +13,8 @@ json_t *ff_health_document(const struct ff_agent *agent);
 /** firstfix.requests/1; the lock is held. */
 json_t *ff_requests_document(const struct ff_agent *agent);
 
+/** The forecasts that hold now; the lock is held. */
+json_t *ff_forecasts_document(const struct ff_agent *agent);
+
 /** The query `since` as nanoseconds of the epoch; `otherwise_ns` without one. False when it is no time. */
 bool ff_answer_since(const struct ff_request *request, uint64_t otherwise_ns, uint64_t *ret);

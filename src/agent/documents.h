@@ -4,7 +4,15 @@
 
 #include "agent/http.h"
 
-enum ff_document_kind { FF_DOC_REPORT, FF_DOC_CHECK, FF_DOC_INCIDENTS, FF_DOC_INCIDENT, FF_DOC_EVENTS, FF_DOC_KINDS };
+enum ff_document_kind {
+	FF_DOC_REPORT,
+	FF_DOC_CHECK,
+	FF_DOC_INCIDENTS,
+	FF_DOC_INCIDENT,
+	FF_DOC_EVENTS,
+	FF_DOC_MEMORY,
+	FF_DOC_KINDS
+};
 
 /** Start the thread. */
 struct ff_error *ff_documents_start(struct ff_agent *agent);

@@ -84,9 +84,15 @@ struct ff_error *ff_agent_open(struct ff_agent *a)
 		a->supervision = FF_SUP_STARTING;
 	a->since_epoch_ns = a->since_epoch_ns ? a->since_epoch_ns : ff_epoch_ns();
 	struct ff_error *err = open_files(a);
-	if (!err)
-		ff_gpu_start(&a->gpu, a->began_ns);
-	return err;
+	if (err)
+		return err;
+	ff_gpu_start(&a->gpu, a->began_ns);
+	if (a->options.health_once)
+		return NULL;
+	err = ff_memory_open(a);
+	if (err) // no profile then; all else goes on
+		say_error(err);
+	return NULL;
 }
 
 // What is ours in the folder and does not outlive us.

@@ -73,7 +73,7 @@ struct ff_error *ff_make_check(struct ff_agent *a, const char *of, struct ff_buf
 	return run((char *[]){(char *)"check", (char *)"--json", NULL}, ret);
 }
 
-static struct ff_error *write_masked(const json_t *document, struct ff_buf *ret)
+struct ff_error *ff_make_masked(const json_t *document, struct ff_buf *ret)
 {
 	_cleanup_shareable_ struct ff_shareable *masked = NULL;
 	struct ff_error *err = document ? ff_share(document, &masked) : &ff_enomem;
@@ -102,7 +102,7 @@ struct ff_error *ff_make_incidents(struct ff_agent *a, const char *of, struct ff
 	if (err)
 		return err;
 	_cleanup_json_ json_t *doc = json_pack("{s:s, s:o}", "schema", "firstfix.incidents/1", "incidents", list);
-	return write_masked(doc, ret);
+	return ff_make_masked(doc, ret);
 }
 
 struct ff_error *ff_make_incident(struct ff_agent *a, const char *of, struct ff_buf *ret)
@@ -116,7 +116,7 @@ struct ff_error *ff_make_incident(struct ff_agent *a, const char *of, struct ff_
 		ff_error_destroy(err);
 		return ff_error_create(FF_EABSENT, "no incident has this id");
 	}
-	return err ? err : write_masked(doc, ret);
+	return err ? err : ff_make_masked(doc, ret);
 }
 
 static bool is_ours(const struct ff_tally *t, const char *lane)
@@ -157,5 +157,5 @@ struct ff_error *ff_make_events(struct ff_agent *a, const char *of, struct ff_bu
 	free(ours);
 	_cleanup_json_ json_t *doc =
 		err ? NULL : json_pack("{s:s, s:O}", "schema", "firstfix.events/1", "events", list);
-	return err ? err : write_masked(doc, ret);
+	return err ? err : ff_make_masked(doc, ret);
 }

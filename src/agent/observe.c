@@ -200,6 +200,10 @@ void ff_agent_look(struct ff_agent *a)
 	}
 	enum ff_state before = a->health.state;
 	ff_agent_judge(a, now);
+	if (a->sampled_ns != a->looked_ns) { // once a second
+		a->sampled_ns = a->looked_ns;
+		ff_memory_sample(a);
+	}
 	a->generation++;
 	bool changed = before != a->health.state || a->store_reads != a->store_reads_told;
 	_cleanup_json_ json_t *health = changed && ff_stream_wanted() ? ff_health_document(a) : NULL;
@@ -232,6 +236,7 @@ void ff_agent_set_root(struct ff_agent *a, pid_t pid)
 	a->looked_ns = 0;
 	ff_proc_lives(pid, 0, &a->root_ticks);
 	note_begin(a, a->root_ticks);
+	ff_memory_visible(a);
 	a->progress_ns = ff_clock_ns();
 	a->since_epoch_ns = a->since_epoch_ns ? a->since_epoch_ns : a->root_began_epoch_ns;
 }
