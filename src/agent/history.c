@@ -270,7 +270,7 @@ struct ff_error *ff_history_open(const char *path, bool read_only, struct ff_his
 {
 	void *map = NULL;
 	struct ff_error *err = map_file(path, read_only, &map);
-	if (err)
+	if (err || !map)
 		return err;
 	struct header *header = map;
 	struct ff_history *h = calloc(1, sizeof(*h));
