@@ -2,6 +2,7 @@
 #include "diagnose/finding.h"
 
 #include "diagnose/book.h"
+#include "diagnose/lua_atlas.h"
 #include "diagnose/lua_know.h"
 #include "diagnose/lua_text.h"
 #include "log/emitter.h"
@@ -28,6 +29,8 @@ static struct ff_error *open_engine(struct ff_rules *rules)
 	lua_pushvalue(L, -1);
 	lua_setglobal(L, "know"); // for the prelude
 	ff_sandbox_set(sandbox, "know");
+	ff_lua_atlas_open(L);
+	ff_sandbox_set(sandbox, "atlas");
 	struct ff_error *err = ff_book_load(L, FF_BOOK_PRELUDE);
 	if (!err)
 		err = ff_sandbox_call(sandbox, 0, 1);

@@ -1,0 +1,164 @@
+-- A name, attribute or argument that the installed release of a library does not have, answered by the atlas: which releases
+-- have it, computed from the releases themselves.
+
+local HF = {}
+for name in ([[
+  transformers peft accelerate huggingface-hub tokenizers safetensors diffusers trl datasets optimum
+  sentence-transformers evaluate auto-gptq gptqmodel autoawq unsloth unsloth-zoo lm-eval]]):gmatch[[[\w-]+]] do
+  HF[name] = true
+end
+
+local function distribution(module)
+  return know.distribution(module) or module:gsub("_", "-")
+end
+
+-- The package that a frame is in; nil for a program's own file, "" for the code of a model.
+local function package_of(frame)
+  if not frame then return nil end
+  if frame.file:match[=[[/\\]transformers_modules[/\\]]=] then return "" end
+  local top = frame.file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
+  return top and distribution(top)
+end
+
+-- Who asked: the last frame that says so.
+local function importer_of(event)
+  local frames = event.frames or {}
+  return package_of(frames[#frames]), #frames
+end
+
+-- Asks with the installed version, where it is known.
+local function with_version(f, ask)
+  local answer = ask(nil)
+  if not answer then return nil end
+  local have = f.pkg(answer.package) or nil
+  if have then answer = ask(have) end
+  return answer, have
+end
+
+-- Of several packages that have a class or function of this name, the one in which this is a matter of releases.
+local function among(f, name, ask)
+  local found, version
+  for _, owner in ipairs(atlas.owners(name)) do
+    local answer, have = with_version(f, function(v) return ask(owner, v) end)
+    if answer and answer.state == "changed" and f.pkg(owner) ~= false then
+      if found then return nil end
+      found, version = answer, have
+    end
+  end
+  return found, version
+end
+
+local function asked(f, log)
+  local hit = log.name or log.module or log.module_attribute
+  if hit then
+    return hit, hit.symbol and ("%s.%s"):format(hit.module, hit.symbol) or hit.module,
+      with_version(f, function(v) return atlas.name(hit.module, hit.symbol, v) end)
+  end
+  hit = log.attribute
+  if hit then
+    return hit, ("%s.%s"):format(hit.class, hit.symbol),
+      among(f, hit.class, function(p, v) return atlas.attribute(p, hit.class, hit.symbol, v) end)
+  end
+  hit = log.argument or log.missing
+  if not hit then return nil end
+  local call = (hit.class and hit.class .. "." or "") .. hit.call
+  return hit, ("%s(%s)"):format(call, hit.symbol), among(f, hit.class or hit.call, function(p, v)
+    return atlas.parameter(p, call, hit.symbol, v, hit == log.missing)
+  end)
+end
+
+-- The releases that have it, as one sentence.
+local function where(what, answer, have)
+  local last = answer.last
+  local said = ("%s is in %s from %s to %s"):format(what, answer.package, answer.first, last)
+  return said .. (have and ("; %s is installed."):format(have) or ".")
+end
+
+local function other_side(f, answer, importer, have)
+  if not importer or importer == "" or importer == answer.package or not have then return nil end
+  local beside = atlas.beside(importer, f.pkg(importer) or nil, answer.package, have)
+  if not beside or beside.state ~= "changed" then return nil end
+  local up = answer.older and beside.newer or not answer.newer and beside.newer
+  local need = up or beside.older or beside.newer
+  return need and {install = importer, need = need,
+    say = ("Or take a release of %s that asks only for what this %s has."):format(importer, answer.package)}
+end
+
+local function fixes_for(f, answer, importer, have)
+  local newer = answer.newer and {install = answer.package, need = answer.newer,
+    say = ("Upgrade %s to a release that has it."):format(answer.package)}
+  local older = answer.older and {install = answer.package, need = answer.older,
+    say = ("Go back to a release of %s that still has it."):format(answer.package)}
+  local fixes = {}
+  if newer and older and answer.older_by < answer.newer_by then newer, older = older, newer end
+  fixes[#fixes + 1] = newer or older
+  fixes[#fixes + 1] = other_side(f, answer, importer, have)
+  fixes[#fixes + 1] = newer and older
+  if not importer and answer.moved then
+    fixes[#fixes + 1] = {code = true, say = ("Or import it from %s, where newer releases have it."):format(answer.moved)}
+  elseif importer == "" then
+    fixes[#fixes + 1] = {code = true, say = "Or take the revision of the model's code that fits the installed release."}
+  end
+  return fixes
+end
+
+local function answer_of(f, log, want)
+  local hit, what, answer, have = asked(f, log)
+  if not hit or not answer or answer.state ~= "changed" or (hit.event.tier or 0) < 3 then return nil end
+  if hit.text:match[[partially initialized|circular import]] or not want(answer.package, hit) then return nil end
+  local importer = importer_of(hit.event)
+  if importer == answer.package then -- its own files ask: two releases are mixed, or an argument of the caller was passed on
+    if hit ~= log.argument then return nil end
+    importer = nil
+  end
+  local sure = (hit == log.name or hit == log.module) and 0.93 or importer and 0.9 or have and 0.86 or 0.8
+  return {hit = hit, confidence = sure, why = {where(what, answer, have),
+      answer.moved and ("Later releases have it in %s."):format(answer.moved) or nil},
+    fixes = fixes_for(f, answer, importer, have)}
+end
+
+local WORDS = {
+  name = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>[A-Za-z_][\w.]*)['"]]=],
+  module = [=[No module named ['"](?<module>[A-Za-z_]\w*\.[\w.]+)['"]]=],
+  module_attribute = [[AttributeError: module ['"](?<module>[A-Za-z_][\w.]*)['"] has no attribute ['"](?<symbol>\w+)]],
+  attribute = [[AttributeError: (?:type object )?'(?<class>\w+)'(?: object)? has no attribute '(?<symbol>\w+)']],
+  argument = [[TypeError: (?:(?<class>\w+)\.)?(?<call>\w+)\(\) got an unexpected keyword argument '(?<symbol>\w+)']],
+  missing = [[TypeError: (?:(?<class>\w+)\.)?(?<call>\w+)\(\) missing \d+ required (?:positional|keyword-only) ]]
+    .. [[arguments?: '(?<symbol>\w+)']],
+}
+
+rule {
+  id = "hf.version-conflict/computed",
+  signatures = WORDS,
+  when = function(f, log)
+    return answer_of(f, log, function(package) return HF[package] end)
+  end,
+  doc = {looks = "cannot import name, No module named, has no attribute, unexpected keyword argument: of a library of Hugging "
+    .. "Face's family that has it in other releases.", check = "Their versions side by side."},
+}
+
+rule {
+  id = "pip.conflict/computed",
+  signatures = WORDS,
+  when = function(f, log)
+    return answer_of(f, log, function(package) return not HF[package] and package ~= "numpy" and package ~= "torch" end)
+  end,
+  doc = {looks = "The same of any other package whose releases are known.", check = "pip check; the package's change notes."},
+}
+
+rule {
+  id = "app.bug/no-such-name",
+  signatures = {name = WORDS.name},
+  specific_over = {"hf.version-conflict", "pip.conflict"},
+  when = function(f, log)
+    local hit, what, answer = asked(f, log)
+    local importer, frames = importer_of(hit.event)
+    if not answer or answer.state ~= "never" or not answer.nearest or importer or frames == 0 then return nil end
+    if hit.text:match[[partially initialized|circular import]] then return nil end
+    return {hit = hit, confidence = 0.88, why = ("No release of %s ever had %s: the name is misspelt."):format(
+        answer.package, what),
+      fixes = {{code = true, say = ("Write %s."):format(answer.nearest)}}}
+  end,
+  doc = {looks = "cannot import name 'AutoModelForSequenceClasification' from 'transformers'.",
+    check = "dir() of the module; the spelling in the library's documentation."},
+}

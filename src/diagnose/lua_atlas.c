@@ -1,0 +1,159 @@
+// What rules may ask of the atlas (know/atlas_ask.h). Every function gives nil where the atlas does not know who is asked about.
+#include "diagnose/lua_atlas.h"
+
+#include "diagnose/rule.h"
+#include "know/atlas_ask.h"
+
+#include <lauxlib.h>
+
+enum { LACKS_MAX = 32 };
+
+static void set_text(lua_State *L, const char *name, const char *text)
+{
+	if (!text || !*text)
+		return;
+	lua_pushstring(L, text);
+	lua_setfield(L, -2, name);
+}
+
+static int push_answer(lua_State *L, bool known, const struct ff_atlas_answer *answer)
+{
+	static const char *const states[] = {"unknown", "here", "changed", "never"};
+	if (!known)
+		return 0;
+	lua_newtable(L);
+	set_text(L, "state", states[answer->state]);
+	set_text(L, "package", answer->package);
+	set_text(L, "first", answer->first);
+	set_text(L, "last", answer->last);
+	set_text(L, "newer", answer->newer);
+	set_text(L, "older", answer->older);
+	set_text(L, "moved", answer->moved);
+	set_text(L, "nearest", answer->nearest);
+	lua_pushinteger(L, answer->newer_by);
+	lua_setfield(L, -2, "newer_by");
+	lua_pushinteger(L, answer->older_by);
+	lua_setfield(L, -2, "older_by");
+	return 1;
+}
+
+// A version, or nil or false for one that is not known.
+static const char *version_at(lua_State *L, int index)
+{
+	return lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;
+}
+
+// atlas.name("transformers.cache_utils", "HybridCache" or nil for the module itself, version or nil)
+static int atlas_name(lua_State *L)
+{
+	struct ff_atlas_answer answer;
+	const char *module = luaL_checkstring(L, 1), *name = luaL_optstring(L, 2, NULL);
+	const struct ff_atlas *a = ff_atlas();
+	return push_answer(L, a && ff_atlas_ask_name(a, module, name, version_at(L, 3), &answer), &answer);
+}
+
+// atlas.attribute("transformers", "Qwen2Tokenizer", "all_special_tokens_extended", version or nil)
+static int atlas_attribute(lua_State *L)
+{
+	struct ff_atlas_answer answer;
+	const char *package = luaL_checkstring(L, 1), *class = luaL_checkstring(L, 2),
+		   *attribute = luaL_checkstring(L, 3);
+	const struct ff_atlas *a = ff_atlas();
+	bool known = a && ff_atlas_ask_attribute(a, package, class, attribute, version_at(L, 4), &answer);
+	return push_answer(L, known, &answer);
+}
+
+// atlas.parameter("trl", "SFTTrainer.__init__", "tokenizer", version or nil, true for one that must be given)
+static int atlas_parameter(lua_State *L)
+{
+	struct ff_atlas_answer answer;
+	const char *package = luaL_checkstring(L, 1), *function = luaL_checkstring(L, 2),
+		   *parameter = luaL_checkstring(L, 3);
+	const struct ff_atlas *a = ff_atlas();
+	bool known = a &&
+		ff_atlas_ask_parameter(a, package, function, parameter, lua_toboolean(L, 5), version_at(L, 4), &answer);
+	return push_answer(L, known, &answer);
+}
+
+// atlas.beside("peft", its version or nil, "transformers", "4.45.2"): the releases of peft that can be imported there
+static int atlas_beside(lua_State *L)
+{
+	struct ff_atlas_answer answer;
+	const char *package = luaL_checkstring(L, 1), *other = luaL_checkstring(L, 3), *have = luaL_checkstring(L, 4);
+	const struct ff_atlas *a = ff_atlas();
+	return push_answer(L, a && ff_atlas_ask_beside(a, package, version_at(L, 2), other, have, &answer), &answer);
+}
+
+// atlas.owners("Qwen2Tokenizer") -> {"transformers", "vllm"}: who has a class or function of that name
+static int atlas_owners(lua_State *L)
+{
+	const struct ff_atlas *a = ff_atlas();
+	const char *name = luaL_checkstring(L, 1);
+	struct ff_span rest = ff_span_of(a ? ff_atlas_text(a, "O", name, NULL) : NULL), one;
+	lua_newtable(L);
+	for (lua_Integer i = 1; rest.n && ff_span_next(&rest, ' ', &one); i++) {
+		lua_pushlstring(L, one.p, one.n);
+		lua_rawseti(L, -2, i);
+	}
+	return 1;
+}
+
+struct lacks {
+	lua_State *L;
+	lua_Integer n;
+};
+
+// The version that the table at 1 gives a package, by its name in the facts (normal form).
+static const char *version_of(void *arg, const char *package)
+{
+	lua_State *L = ((struct lacks *)arg)->L;
+	lua_getfield(L, 1, package);
+	const char *version = version_at(L, -1);
+	lua_pop(L, 1); // the table keeps it
+	return version;
+}
+
+static bool add_lack(void *arg, const struct ff_atlas_lack *lack)
+{
+	struct lacks *all = arg;
+	lua_newtable(all->L);
+	set_text(all->L, "package", lack->package);
+	set_text(all->L, "have", lack->have);
+	set_text(all->L, "other", lack->other);
+	set_text(all->L, "other_have", lack->other_have);
+	set_text(all->L, "module", lack->module);
+	set_text(all->L, "name", lack->name);
+	lua_rawseti(all->L, 2, ++all->n);
+	return all->n < LACKS_MAX;
+}
+
+// atlas.lacks({peft = "0.18.1", transformers = "4.45.2"}) -> what an import there does not find
+static int atlas_lacks(lua_State *L)
+{
+	const struct ff_atlas *a = ff_atlas();
+	struct lacks all = {.L = L};
+	struct ff_atlas_package p;
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	lua_newtable(L);
+	for (size_t i = 0; a && all.n < LACKS_MAX && ff_atlas_package_at(a, i, &p); i++) {
+		const char *have = version_of(&all, p.name);
+		if (have)
+			ff_atlas_lacks(a, p.name, have, version_of, add_lack, &all);
+	}
+	return 1;
+}
+
+void ff_lua_atlas_open(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{"attribute", atlas_attribute},
+		{"beside", atlas_beside},
+		{"lacks", atlas_lacks},
+		{"name", atlas_name},
+		{"owners", atlas_owners},
+		{"parameter", atlas_parameter},
+		{NULL, NULL},
+	};
+	luaL_newlib(L, functions);
+}

@@ -1,0 +1,84 @@
+// The atlas: which release of which package has which name, attribute and parameter, what it asks of the others, and what moved where.
+// tools/atlas computes it from the packages themselves (rules/data/atlas), the build makes one file of it (tools/atlaslib/pack.py) that
+// is mapped with the program; a page of it is read when a question needs it.
+//
+//	magic "FFATLAS\1", u64 size, u64 check (FNV-1a of what follows up to the first section, the size included), then of each section
+//	u64 offset and u64 count, in the order of enum ff_atlas_section. Little-endian; sections are aligned to 8.
+//
+//	keys       u64, sorted: FNV-1a of "M module", "N module name", "C package Class", "A package Class attribute",
+//	           "F package function", "K package function" (takes **kwargs), "P package function parameter", "R ..." (must be given),
+//	           "o module" (may give more than is listed)
+//	values     u32 for each key: the number of its set
+//	sets       u64: bit i is release i of the package
+//	packages   8 x u32: name, modules (texts), then first and count of its releases, requirements and needs
+//	releases   u32 text: oldest first
+//	requires   u64 set, u32 name, u32 specifiers
+//	needs      u64 set, u32 module, u32 name: what importing the package takes from another one
+//	text_keys  u64, sorted: "> module name" (where it moved), "B package Class" (bases), "O Class" (packages), "L module" (its names)
+//	texts      u32 text for each
+//	strings    terminated, up to the end
+//
+// How the bytes lie: every number may be wrong. What is outside gives an empty set or text; only the head is checked at load, so that no
+// start reads the whole file.
+#pragma once
+
+#include "base/str.h"
+
+enum ff_atlas_section {
+	FF_ATLAS_KEYS,
+	FF_ATLAS_VALUES,
+	FF_ATLAS_SETS,
+	FF_ATLAS_PACKAGES,
+	FF_ATLAS_RELEASES,
+	FF_ATLAS_REQUIRES,
+	FF_ATLAS_NEEDS,
+	FF_ATLAS_TEXT_KEYS,
+	FF_ATLAS_TEXTS,
+	FF_ATLAS_STRINGS,
+	FF_ATLAS_SECTIONS,
+};
+
+/** An atlas that is open; borrows the bytes. */
+struct ff_atlas {
+	struct {
+		const void *p;
+		size_t count;
+	} sections[FF_ATLAS_SECTIONS];
+};
+
+/** One package of it. */
+struct ff_atlas_package {
+	const char *name, *modules; /**< modules: top-level ones, with spaces between */
+	const uint32_t *releases;   /**< texts, oldest first */
+	size_t release_count, first_require, require_count, first_need, need_count;
+};
+
+enum { FF_ATLAS_RELEASES_MAX = 64, FF_ATLAS_ALIGNMENT = 8 };
+
+/** Open an atlas from bytes aligned to FF_ATLAS_ALIGNMENT. FF_EFORMAT says what is wrong with it. */
+struct ff_error *ff_atlas_open(const void *bytes, size_t n, struct ff_atlas *ret);
+
+/** Make the check of the head right, as whoever writes an atlas does (tests of what lies behind it). */
+void ff_atlas_seal(void *bytes, size_t n);
+
+/** The one that was built into this program; NULL where none was, or it does not open. */
+const struct ff_atlas *ff_atlas(void);
+
+/** The releases that have a key made of words ("N", "torch", "compile", NULL); false when it is not listed. */
+bool ff_atlas_set(const struct ff_atlas *a, uint64_t *ret, const char *kind, ...) __attribute__((sentinel));
+
+/** The text of a key, NULL when there is none. */
+const char *ff_atlas_text(const struct ff_atlas *a, const char *kind, ...) __attribute__((sentinel));
+
+/** The text at an offset, "" outside. */
+const char *ff_atlas_string(const struct ff_atlas *a, uint32_t offset);
+
+/** A package by the name of its distribution (as anybody writes it), or by a module of its own ("torch.nn.functional"). */
+bool ff_atlas_package(const struct ff_atlas *a, const char *name, struct ff_atlas_package *ret);
+bool ff_atlas_package_of_module(const struct ff_atlas *a, const char *module, struct ff_atlas_package *ret);
+
+/** Package number i, false behind the last. */
+bool ff_atlas_package_at(const struct ff_atlas *a, size_t i, struct ff_atlas_package *ret);
+
+/** The position of the release that a version is or comes right after; -1 before the first. *same: of the same minor release. */
+int ff_atlas_position(const struct ff_atlas *a, const struct ff_atlas_package *p, const char *version, bool *same);

@@ -1,0 +1,308 @@
+// From a name that somebody misses to the releases that have it, over know/atlas.h.
+//
+//	ask_name("transformers", "HybridCache", "4.35.2")  ->  CHANGED, newer ">=4.46,<5", first "4.46.3", last "4.57.6"
+//
+// A set that is not listed has a meaning: an attribute is as old as its class, a parameter as its function. A module that is "open" (its
+// names come from compiled code or a loop) never answers NEVER.
+#include "know/atlas_ask.h"
+
+#include "base/nearest.h"
+#include "parse/version.h"
+
+#include <stdio.h>
+
+enum { CLASSES_MAX = 48, NAME_MAX_HERE = 200 };
+
+static uint64_t all_of(const struct ff_atlas_package *p)
+{
+	return p->release_count >= 64 ? UINT64_MAX : (UINT64_C(1) << p->release_count) - 1;
+}
+
+// ---- bounds ----
+
+// "4.49.0" -> "4.49", "5.0.0" -> "5": the first release of that minor version, as a bound.
+static void write_bound(const struct ff_atlas *a, const struct ff_atlas_package *p, int at, const char *operator,
+	char ret[FF_ATLAS_BOUNDS_MAX])
+{
+	struct ff_version v;
+	const char *text = ff_atlas_string(a, p->releases[at]);
+	size_t n = strlen(ret);
+	if (!ff_version_parse(ff_span_of(text), &v) || v.epoch.n)
+		return;
+	struct ff_span minor = v.n_release > 1 ? v.release[1] : FF_SPAN("0");
+	bool plain = ff_span_eq(minor, "0");
+	snprintf(ret + n, FF_ATLAS_BOUNDS_MAX - n, "%s%s%.*s%s%.*s", n ? "," : "", operator,(int) v.release[0].n,
+		v.release[0].p, plain ? "" : ".", plain ? 0 : (int)minor.n, minor.p);
+}
+
+// The run of releases with it that begins (step 1) or ends (step -1) at `at`.
+static void write_run(
+	const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t set, int at, char ret[FF_ATLAS_BOUNDS_MAX])
+{
+	int first = at, last = at, n = (int)p->release_count;
+	while (first > 0 && set >> (first - 1) & 1)
+		first--;
+	while (last + 1 < n && set >> (last + 1) & 1)
+		last++;
+	ret[0] = 0;
+	if (first > 0)
+		write_bound(a, p, first, ">=", ret);
+	if (last + 1 < n)
+		write_bound(a, p, last + 1, "<", ret);
+}
+
+static void write_directions(
+	const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t set, int at, struct ff_atlas_answer *ret)
+{
+	int n = (int)p->release_count;
+	for (int i = at + 1; i < n && !ret->newer[0]; i++) {
+		if (!(set >> i & 1))
+			continue;
+		write_run(a, p, set, i, ret->newer);
+		ret->newer_by = i - at;
+	}
+	for (int i = at - 1; i >= 0 && !ret->older[0]; i--) {
+		if (!(set >> i & 1))
+			continue;
+		write_run(a, p, set, i, ret->older);
+		ret->older_by = at - i;
+	}
+}
+
+static void answer_set(const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t set, const char *have,
+	struct ff_atlas_answer *ret)
+{
+	int n = (int)p->release_count;
+	bool same = false;
+	set &= all_of(p);
+	ret->package = p->name;
+	if (!set || !n)
+		return;
+	ret->first = ff_atlas_string(a, p->releases[__builtin_ctzll(set)]);
+	ret->last = ff_atlas_string(a, p->releases[63 - __builtin_clzll(set)]);
+	if (have) {
+		int at = ff_atlas_position(a, p, have, &same);
+		ret->state = at >= 0 && set >> at & 1 ? FF_ATLAS_HERE : FF_ATLAS_CHANGED;
+		write_directions(a, p, set, at, ret);
+		return;
+	}
+	ret->state = set == all_of(p) ? FF_ATLAS_HERE : FF_ATLAS_CHANGED;
+	if (set >> (n - 1) & 1)
+		write_run(a, p, set, n - 1, ret->newer);
+	else
+		write_directions(a, p, set, n, ret);
+}
+
+// ---- names of modules ----
+
+static void nearest(const struct ff_atlas *a, const char *module, const char *name, char ret[FF_ATLAS_WORD_MAX])
+{
+	const char *list = ff_atlas_text(a, "L", module, NULL);
+	struct ff_nearest n = {.wrong = ff_span_of(name)};
+	char word[FF_ATLAS_WORD_MAX];
+	size_t best = 3;
+	for (struct ff_span rest = ff_span_of(list), one; rest.n && ff_span_next(&rest, ' ', &one);) {
+		if (one.n >= sizeof(word) || one.n > n.wrong.n + 2 || one.n + 2 < n.wrong.n)
+			continue;
+		memcpy(word, one.p, one.n);
+		word[one.n] = 0;
+		n.best = NULL;
+		ff_nearest_try(&n, word);
+		if (n.best && n.distance < best) {
+			best = n.distance;
+			memcpy(ret, word, one.n + 1);
+		}
+	}
+}
+
+bool ff_atlas_ask_name(
+	const struct ff_atlas *a, const char *module, const char *name, const char *have, struct ff_atlas_answer *ret)
+{
+	struct ff_atlas_package p;
+	uint64_t set, modules, open;
+	*ret = (struct ff_atlas_answer){0};
+	if (!ff_atlas_package_of_module(a, module, &p))
+		return false;
+	ret->package = p.name;
+	bool known = ff_atlas_set(a, &modules, "M", module, NULL);
+	if (!name || !known) { // a module that is missing lacks every name
+		if (known)
+			answer_set(a, &p, modules, have, ret);
+		else if (!name && strchr(module, '.'))
+			ret->state = FF_ATLAS_NEVER;
+		return true;
+	}
+	ff_atlas_set(a, &open, "o", module, NULL);
+	if (ff_atlas_set(a, &set, "N", module, name, NULL)) {
+		answer_set(a, &p, set, have, ret);
+		ret->moved = ff_atlas_text(a, ">", module, name, NULL);
+	} else if (!(open & modules)) {
+		ret->state = FF_ATLAS_NEVER;
+		nearest(a, module, name, ret->nearest);
+	}
+	return true;
+}
+
+// ---- attributes and parameters ----
+
+struct classes {
+	char names[CLASSES_MAX][NAME_MAX_HERE];
+	char packages[CLASSES_MAX][NAME_MAX_HERE];
+	size_t n;
+	bool open; // something may come from where nobody sees
+};
+
+static void add_class(struct classes *c, struct ff_span package, struct ff_span name)
+{
+	if (c->n == CLASSES_MAX || !name.n || name.n >= NAME_MAX_HERE || package.n >= NAME_MAX_HERE) {
+		c->open = true;
+		return;
+	}
+	for (size_t i = 0; i < c->n; i++)
+		if (ff_span_eq(name, c->names[i]) && ff_span_eq(package, c->packages[i]))
+			return;
+	snprintf(c->names[c->n], NAME_MAX_HERE, "%.*s", (int)name.n, name.p);
+	snprintf(c->packages[c->n], NAME_MAX_HERE, "%.*s", (int)package.n, package.p);
+	c->n++;
+}
+
+static void add_bases(const struct ff_atlas *a, struct classes *c, size_t of)
+{
+	struct ff_span rest = ff_span_of(ff_atlas_text(a, "B", c->packages[of], c->names[of], NULL)), one;
+	while (rest.n && ff_span_next(&rest, ' ', &one)) {
+		const char *colon = memchr(one.p, ':', one.n);
+		struct ff_atlas_package other;
+		char top[NAME_MAX_HERE];
+		if (ff_span_eq(one, "?")) {
+			c->open = true;
+		} else if (!colon) {
+			add_class(c, ff_span_of(c->packages[of]), one);
+		} else {
+			size_t n = (size_t)(colon - one.p);
+			snprintf(top, sizeof(top), "%.*s", (int)(n < sizeof(top) ? n : sizeof(top) - 1), one.p);
+			if (ff_atlas_package_of_module(a, top, &other))
+				add_class(c, ff_span_of(other.name), (struct ff_span){colon + 1, one.n - n - 1});
+			else
+				c->open = true;
+		}
+	}
+}
+
+bool ff_atlas_ask_attribute(const struct ff_atlas *a, const char *package, const char *class, const char *attribute,
+	const char *have, struct ff_atlas_answer *ret)
+{
+	struct ff_atlas_package p;
+	struct classes c = {0};
+	uint64_t own, set = 0, one;
+	*ret = (struct ff_atlas_answer){0};
+	if (!ff_atlas_package(a, package, &p) || !ff_atlas_set(a, &own, "C", p.name, class, NULL))
+		return false;
+	ret->package = p.name;
+	add_class(&c, ff_span_of(p.name), ff_span_of(class));
+	for (size_t i = 0; i < c.n; i++) {
+		if (strcmp(c.packages[i], p.name) == 0 &&
+			ff_atlas_set(a, &one, "A", p.name, c.names[i], attribute, NULL))
+			set |= one;
+		add_bases(a, &c, i);
+	}
+	if (set)
+		answer_set(a, &p, set & own ? set & own : set, have, ret);
+	return true;
+}
+
+bool ff_atlas_ask_parameter(const struct ff_atlas *a, const char *package, const char *function, const char *parameter,
+	bool must, const char *have, struct ff_atlas_answer *ret)
+{
+	struct ff_atlas_package p;
+	uint64_t own, set, variadic;
+	*ret = (struct ff_atlas_answer){0};
+	if (!ff_atlas_package(a, package, &p) || !ff_atlas_set(a, &own, "F", p.name, function, NULL))
+		return false;
+	ret->package = p.name;
+	if (must) {
+		if (ff_atlas_set(a, &set, "R", p.name, function, parameter, NULL))
+			answer_set(a, &p, own & ~set, have, ret);
+		return true;
+	}
+	ff_atlas_set(a, &variadic, "K", p.name, function, NULL);
+	if (ff_atlas_set(a, &set, "P", p.name, function, parameter, NULL) || variadic)
+		answer_set(a, &p, set | variadic, have, ret);
+	return true;
+}
+
+// ---- one package beside another ----
+
+struct need {
+	uint64_t set;
+	uint32_t module, name;
+};
+
+static const struct need *needs_of(const struct ff_atlas *a, const struct ff_atlas_package *p)
+{
+	return (const struct need *)a->sections[FF_ATLAS_NEEDS].p + (p->need_count ? p->first_need : 0);
+}
+
+// Does release `at` of the other package have what is needed? What is not listed counts as there.
+static bool has(const struct ff_atlas *a, const struct need *need, int at)
+{
+	const char *module = ff_atlas_string(a, need->module), *name = ff_atlas_string(a, need->name);
+	uint64_t set, sub;
+	if (!*name)
+		return !ff_atlas_set(a, &set, "M", module, NULL) || (set >> at & 1);
+	bool known = ff_atlas_set(a, &set, "N", module, name, NULL);
+	if (!known && ff_atlas_set(a, &sub, "M", module, NULL) && !(sub >> at & 1))
+		return false;
+	return !known || (set >> at & 1);
+}
+
+bool ff_atlas_ask_beside(const struct ff_atlas *a, const char *package, const char *have, const char *other,
+	const char *other_have, struct ff_atlas_answer *ret)
+{
+	struct ff_atlas_package p, q, owner;
+	bool same;
+	*ret = (struct ff_atlas_answer){0};
+	if (!ff_atlas_package(a, package, &p) || !ff_atlas_package(a, other, &q) || !p.need_count)
+		return false;
+	int at = ff_atlas_position(a, &q, other_have, &same);
+	uint64_t set = all_of(&p);
+	bool any = false;
+	const struct need *needs = needs_of(a, &p);
+	for (size_t i = 0; i < p.need_count && at >= 0; i++) {
+		if (!ff_atlas_package_of_module(a, ff_atlas_string(a, needs[i].module), &owner) || owner.name != q.name)
+			continue;
+		any = true;
+		if (!has(a, &needs[i], at))
+			set &= ~needs[i].set;
+	}
+	if (!any)
+		return false;
+	answer_set(a, &p, set, have, ret);
+	return true;
+}
+
+void ff_atlas_lacks(const struct ff_atlas *a, const char *package, const char *have,
+	const char *(*version_of)(void *arg, const char *package),
+	bool (*found)(void *arg, const struct ff_atlas_lack *lack), void *arg)
+{
+	struct ff_atlas_package p, q;
+	bool same;
+	if (!ff_atlas_package(a, package, &p))
+		return;
+	int at = ff_atlas_position(a, &p, have, &same);
+	const struct need *needs = needs_of(a, &p);
+	for (size_t i = 0; same && i < p.need_count; i++) {
+		if (!(needs[i].set >> at & 1) ||
+			!ff_atlas_package_of_module(a, ff_atlas_string(a, needs[i].module), &q))
+			continue;
+		const char *other = version_of(arg, q.name);
+		bool same_other = false;
+		int there = other ? ff_atlas_position(a, &q, other, &same_other) : -1;
+		if (!same_other || has(a, &needs[i], there))
+			continue;
+		const char *name = ff_atlas_string(a, needs[i].name);
+		struct ff_atlas_lack lack = {
+			p.name, have, q.name, other, ff_atlas_string(a, needs[i].module), *name ? name : NULL};
+		if (!found(arg, &lack))
+			return;
+	}
+}

@@ -1,0 +1,196 @@
+// The atlas's reader on a small one (tests/atlas/*.txt, made by the build's own tool), and on damaged copies of it.
+#include "base/cleanup.h"
+#include "know/atlas_ask.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { SIZE_MAX_HERE = 1 << 20 };
+
+static uint8_t *bytes;
+static size_t size;
+static struct ff_atlas atlas;
+
+static int load(void **state)
+{
+	(void)state;
+	FILE *f = fopen(getenv("FF_ATLAS"), "rb");
+	assert_non_null(f);
+	bytes = malloc(SIZE_MAX_HERE);
+	assert_non_null(bytes);
+	size = fread(bytes, 1, SIZE_MAX_HERE, f);
+	fclose(f);
+	assert_null(ff_atlas_open(bytes, size, &atlas));
+	return 0;
+}
+
+static int unload(void **state)
+{
+	(void)state;
+	free(bytes);
+	return 0;
+}
+
+static void names(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *module, *name, *have;
+		enum ff_atlas_state state;
+		const char *newer, *older, *more; // more: moved or nearest
+	} rows[] = {
+		{"acme_hub", "Folder", "2.0.1", FF_ATLAS_CHANGED, "", "<1.2", "acme_hub.store"},
+		{"acme_hub", "Folder", "1.1.0", FF_ATLAS_HERE, "", "",
+			"acme_hub.store"}, // of a minor release that has it
+		{"acme_hub", "Folder", NULL, FF_ATLAS_CHANGED, "", "<1.2", "acme_hub.store"},
+		{"acme_hub", "fetch", "1.0.3", FF_ATLAS_CHANGED, ">=1.2", "", NULL},
+		{"acme_hub", "fetch", NULL, FF_ATLAS_CHANGED, ">=1.2", "", NULL},
+		{"acme_hub", "fetch", "0.9", FF_ATLAS_CHANGED, ">=1.2", "", NULL}, // older than all that is known
+		{"acme_hub", "flicker", "1.1.2", FF_ATLAS_CHANGED, ">=2", "<1.1", NULL},
+		{"acme_hub", "late", "1.2.0", FF_ATLAS_CHANGED, ">=2", "", NULL},
+		{"acme_hub", "late", "2.7", FF_ATLAS_HERE, "", "", NULL}, // newer than all that is known: as the newest
+		{"acme_hub", "Cleint", "1.2.0", FF_ATLAS_NEVER, "", "", "Client"},
+		{"acme_hub", "Unheard", "1.2.0", FF_ATLAS_NEVER, "", "", ""},
+		{"acme_hub._native", "Unheard", "1.2.0", FF_ATLAS_UNKNOWN, "", "", NULL}, // nobody sees what it gives
+		{"acme_hub.store", NULL, "1.0.0", FF_ATLAS_CHANGED, ">=1.2", "", NULL},
+		{"acme_hub.shop", NULL, "1.0.0", FF_ATLAS_NEVER, "", "", NULL},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ff_atlas_answer a;
+		assert_true(ff_atlas_ask_name(&atlas, rows[i].module, rows[i].name, rows[i].have, &a));
+		if (a.state != rows[i].state)
+			fail_msg("row %zu: state %d", i, a.state);
+		assert_string_equal(a.package, "acme-hub");
+		if (a.state == FF_ATLAS_CHANGED) {
+			assert_string_equal(a.newer, rows[i].newer);
+			assert_string_equal(a.older, rows[i].older);
+		}
+		if (rows[i].more)
+			assert_string_equal(a.state == FF_ATLAS_NEVER ? a.nearest : a.moved, rows[i].more);
+	}
+	struct ff_atlas_answer a;
+	assert_false(ff_atlas_ask_name(&atlas, "numpy", "bool", NULL, &a));
+}
+
+static void attributes(void **state)
+{
+	(void)state;
+	struct ff_atlas_answer a;
+	assert_true(ff_atlas_ask_attribute(&atlas, "acme_hub", "Client", "gone", "2.0.1", &a)); // of a base
+	assert_int_equal(a.state, FF_ATLAS_CHANGED);
+	assert_string_equal(a.older, "<1.2");
+	assert_true(ff_atlas_ask_attribute(&atlas, "acme-hub", "Client", "deep", "2.0.1", &a)); // of a base's base
+	assert_string_equal(a.older, "<2");
+	assert_true(ff_atlas_ask_attribute(&atlas, "acme-hub", "Client", "session", "1.0.0", &a));
+	assert_string_equal(a.newer, ">=1.2");
+	assert_true(ff_atlas_ask_attribute(&atlas, "acme-hub", "Client", "unheard", "1.0.0", &a));
+	assert_int_equal(a.state, FF_ATLAS_UNKNOWN);
+	assert_false(ff_atlas_ask_attribute(&atlas, "acme-hub", "Nobody", "x", NULL, &a));
+}
+
+static void parameters(void **state)
+{
+	(void)state;
+	struct ff_atlas_answer a;
+	assert_true(ff_atlas_ask_parameter(&atlas, "acme-hub", "Client.__init__", "proxies", false, "2.0.1", &a));
+	assert_string_equal(a.older, "<1.2");
+	assert_true(ff_atlas_ask_parameter(&atlas, "acme-hub", "open_store", "mode", false, "1.2.0", &a));
+	assert_string_equal(a.newer, ">=2");
+	assert_true(ff_atlas_ask_parameter(&atlas, "acme-hub", "Client.__init__", "token", true, "2.0.1", &a));
+	assert_int_equal(a.state, FF_ATLAS_CHANGED); // it must be given since 2.0
+	assert_string_equal(a.older, "<2");
+	assert_true(ff_atlas_ask_parameter(&atlas, "acme-hub", "Client.__init__", "anything", false, "1.0.0", &a));
+	assert_int_equal(a.state, FF_ATLAS_HERE); // **kwargs took everything
+}
+
+struct seen {
+	const char *hub;
+	size_t n;
+	char text[200];
+};
+
+static const char *version_of(void *arg, const char *package)
+{
+	return strcmp(package, "acme-hub") == 0 ? ((struct seen *)arg)->hub : NULL;
+}
+
+static bool seen_lack(void *arg, const struct ff_atlas_lack *lack)
+{
+	struct seen *s = arg;
+	size_t n = strlen(s->text);
+	snprintf(s->text + n, sizeof(s->text) - n, "%s.%s ", lack->module, lack->name ? lack->name : "*");
+	s->n++;
+	return true;
+}
+
+static void one_beside_another(void **state)
+{
+	(void)state;
+	struct ff_atlas_answer a;
+	struct seen s = {.hub = "1.0.0"};
+	ff_atlas_lacks(&atlas, "acme-models", "0.3.0", version_of, seen_lack, &s);
+	assert_string_equal(s.text, "acme_hub.fetch acme_hub.store.Folder ");
+	s = (struct seen){.hub = "2.0.1"};
+	ff_atlas_lacks(&atlas, "acme-models", "0.3.0", version_of, seen_lack, &s);
+	assert_int_equal(s.n, 0);
+	s = (struct seen){.hub = NULL}; // not installed, or not known
+	ff_atlas_lacks(&atlas, "acme-models", "0.3.0", version_of, seen_lack, &s);
+	assert_int_equal(s.n, 0);
+	assert_true(ff_atlas_ask_beside(&atlas, "acme-models", "0.3.0", "acme-hub", "1.0.0", &a));
+	assert_string_equal(a.older, "<0.3");
+	assert_true(ff_atlas_ask_beside(&atlas, "acme-models", "0.1.0", "acme-hub", "2.0.0", &a));
+	assert_string_equal(a.newer, ">=0.3");
+}
+
+static void damaged(void **state)
+{
+	(void)state;
+	struct ff_atlas a;
+	uint8_t *copy = malloc(size + 8);
+	assert_non_null(copy);
+	static const struct {
+		size_t at;
+		uint8_t change;
+		const char *says;
+	} rows[] = {{0, 1, "not an atlas"}, {7, 1, "another version"}, {8, 1, "cut short or damaged"},
+		{16, 1, "head is damaged"}, {24, 8, "head is damaged"}, {33, 255, "head is damaged"}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memcpy(copy, bytes, size);
+		copy[rows[i].at] ^= rows[i].change;
+		_cleanup_error_ struct ff_error *err = ff_atlas_open(copy, size, &a);
+		assert_non_null(err);
+		assert_non_null(strstr(err->message, rows[i].says));
+	}
+	for (size_t n = 0; n < size; n += 7) { // cut short anywhere
+		memcpy(copy, bytes, size);
+		_cleanup_error_ struct ff_error *err = ff_atlas_open(copy, n, &a);
+		assert_non_null(err);
+	}
+	memcpy(copy, bytes, size); // a section that lies outside, in a head that is in order otherwise
+	memset(copy + 24 + 8, 0xff, 8);
+	ff_atlas_seal(copy, size);
+	_cleanup_error_ struct ff_error *err = ff_atlas_open(copy, size, &a);
+	assert_non_null(err);
+	assert_non_null(strstr(err->message, "keys lie outside"));
+	memcpy(copy + 8, bytes, size);
+	memmove(copy + 4, bytes, size);
+	_cleanup_error_ struct ff_error *crooked = ff_atlas_open(copy + 4, size, &a);
+	assert_non_null(strstr(crooked->message, "not aligned"));
+	free(copy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names),
+		cmocka_unit_test(attributes),
+		cmocka_unit_test(parameters),
+		cmocka_unit_test(one_beside_another),
+		cmocka_unit_test(damaged),
+	};
+	return cmocka_run_group_tests(tests, load, unload);
+}

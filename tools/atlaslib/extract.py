@@ -1,0 +1,393 @@
+"""One file of Python to what it says: names, imports, classes, parameters and messages. Nothing is executed.
+
+The parser is the interpreter's own (ast), the one that griffe stands on: a release of transformers has 2,500 files, and only what
+a name is made of is read here. How sources lie: names come from star imports, from tables of strings that a lazy module reads
+(`_import_structure`, `MODULE_ATTRS`), from `__getattr__`, and some only under TYPE_CHECKING; what is read is therefore kept with
+where it stood (GUARDED, TYPING, BRANCH, INSIDE), and resolve.py decides.
+"""
+import ast
+import re
+
+GUARDED, TYPING, BRANCH, INSIDE = 1, 2, 4, 8
+TEXT_MAX, MESSAGES_MAX, NAMES_MAX, PIECE_MIN = 400, 4000, 20000, 12
+IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,119}\Z", re.ASCII)
+CATCHES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException", "OSError", "AttributeError"}
+LOGS = {"warning", "warning_once", "warn", "error", "error_once", "critical", "exception", "fatal"}
+REGISTERS = {"register_buffer", "register_parameter", "add_module", "register_module"}
+HOLE = "\0"
+
+
+def dotted(node):
+    """`a.b.c` of a name or attribute; what is subscripted without the subscript; '?' for anything else."""
+    parts = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Subscript):
+            node = node.value
+        else:
+            break
+    if not isinstance(node, ast.Name):
+        return "?"
+    return ".".join([node.id] + parts[::-1])
+
+
+def strings(node):
+    """Every identifier that stands as a string in an expression or statement."""
+    return [n.value for n in ast.walk(node)
+            if isinstance(n, ast.Constant) and isinstance(n.value, str) and IDENTIFIER.match(n.value)]
+
+
+def parameters(node):
+    """Names in order: `x` must be given, `x=` may be; `*x`, `**x`, and a bare `*` before those by keyword only."""
+    a = node.args
+    plain = [p.arg for p in a.posonlyargs + a.args]
+    first_default = len(plain) - len(a.defaults)
+    out = [name + ("=" if i >= first_default else "") for i, name in enumerate(plain)]
+    if a.vararg:
+        out.append("*" + a.vararg.arg)
+    elif a.kwonlyargs:
+        out.append("*")
+    out += [p.arg + ("=" if d is not None else "") for p, d in zip(a.kwonlyargs, a.kw_defaults)]
+    return out + (["**" + a.kwarg.arg] if a.kwarg else [])
+
+
+def template(node, known):
+    """The text of a message with HOLE for what is filled in; None where it is no text."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(v.value if isinstance(v, ast.Constant) and isinstance(v.value, str) else HOLE for v in node.values)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        left, right = template(node.left, known), template(node.right, known)
+        return None if left is None and right is None else (left or HOLE) + (right or HOLE)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+        left = template(node.left, known)
+        return left and re.sub(r"%(?:\(\w+\))?[-+ #0]*\d*(?:\.\d+)?[a-zA-Z]", HOLE, left)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("format", "strip", "join"):
+        left = template(node.func.value, known)
+        return left and re.sub(r"\{[^{}]*\}", HOLE, left)
+    if isinstance(node, ast.Call) and dotted(node.func).endswith("dedent") and node.args:
+        return template(node.args[0], known)
+    if isinstance(node, ast.Name):
+        return known.get(node.id)
+    return None
+
+
+class File:
+    """Reads one module; `record()` is what the cache keeps."""
+
+    def __init__(self, tree):
+        self.names, self.gone, self.imports, self.all, self.classes, self.functions = {}, set(), [], None, {}, {}
+        self.lazy, self.getattr, self.open, self.is_lazy, self.structure = set(), False, False, False, None
+        self.messages, self.constants = [], {}
+        self.block(tree.body, 0)
+        self.lazies(tree)
+
+    def record(self):
+        lazy = sorted(self.lazy)[:NAMES_MAX] if self.is_lazy or self.getattr else []
+        return {"n": {k: v for k, v in self.names.items() if k not in self.gone}, "i": self.imports, "a": self.all, "z": lazy,
+                "g": self.getattr, "o": self.open, "l": self.is_lazy, "s": self.structure, "c": self.classes,
+                "f": self.functions, "m": self.messages[:MESSAGES_MAX]}
+
+    # -- statements of the module ------------------------------------------------------------------------------------------------
+
+    def block(self, body, where):
+        for node in body:
+            handler = getattr(self, "on_" + type(node).__name__.lower(), None)
+            if handler:
+                handler(node, where)
+
+    def bind(self, name, kind, where):
+        if IDENTIFIER.match(name) and len(self.names) < NAMES_MAX:
+            if where & TYPING:
+                kind = kind.upper()
+            if self.names.get(name, kind.upper()).isupper():
+                self.names[name] = kind
+
+    def on_import(self, node, where):
+        for alias in node.names:
+            self.imports.append([alias.name, None, alias.asname, where])
+
+    def on_importfrom(self, node, where):
+        module = "." * node.level + (node.module or "")
+        self.imports += [[module, alias.name, alias.asname or alias.name, where] for alias in node.names]
+
+    def on_functiondef(self, node, where):
+        if node.name == "__getattr__":
+            self.getattr = True
+            self.lazy.update(strings(node))
+        self.bind(node.name, "f", where)
+        self.function(node, node.name, None)
+
+    on_asyncfunctiondef = on_functiondef
+
+    def on_classdef(self, node, where):
+        self.bind(node.name, "c", where)
+        self.a_class(node, node.name)
+
+    def on_assign(self, node, where):
+        for target in node.targets:
+            for name in self.targets(target):
+                self.bind(name, "a", where)
+                if name == "__all__":
+                    self.add_all(node.value)
+                elif isinstance(text := template(node.value, {}), str):
+                    self.constants[name] = text
+            if isinstance(target, ast.Subscript):
+                self.is_lazy |= dotted(target) == "sys.modules"
+                self.open |= isinstance(target.value, ast.Call) and dotted(target.value.func) in ("globals", "vars")
+        self.call(node.value)
+
+    def on_annassign(self, node, where):
+        if isinstance(node.target, ast.Name) and node.value is not None:
+            self.bind(node.target.id, "a", where)
+            if node.target.id == "__all__":
+                self.add_all(node.value)
+
+    def on_augassign(self, node, _):
+        if isinstance(node.target, ast.Name) and node.target.id == "__all__":
+            self.add_all(node.value)
+
+    def on_if(self, node, where):
+        test = dotted(node.test).rsplit(".", 1)[-1] if not isinstance(node.test, ast.BoolOp) else \
+            "TYPE_CHECKING" if any(dotted(v).endswith("TYPE_CHECKING") for v in node.test.values) else ""
+        self.block(node.body, where | (TYPING if test == "TYPE_CHECKING" else BRANCH))
+        self.block(node.orelse, where if test == "TYPE_CHECKING" else where | BRANCH)
+
+    def on_try(self, node, where):
+        caught = {n.rsplit(".", 1)[-1] for h in node.handlers for n in (
+            [dotted(e) for e in h.type.elts] if isinstance(h.type, ast.Tuple) else [dotted(h.type)] if h.type else ["Exception"])}
+        self.block(node.body, where | (GUARDED if caught & CATCHES else 0))
+        for handler in node.handlers:
+            self.block(handler.body, where | BRANCH)
+        self.block(node.orelse, where | (BRANCH if node.handlers else 0))
+        self.block(node.finalbody, where)
+
+    on_trystar = on_try
+
+    def on_with(self, node, where):
+        suppressed = any("suppress" in dotted(getattr(i.context_expr, "func", i.context_expr)) for i in node.items)
+        self.block(node.body, where | (GUARDED if suppressed else 0))
+
+    def on_for(self, node, where):
+        for name in self.targets(node.target):
+            self.bind(name, "a", where)
+        self.block(node.body + node.orelse, where | BRANCH)
+
+    def on_while(self, node, where):
+        self.block(node.body + node.orelse, where | BRANCH)
+
+    def on_match(self, node, where):
+        for case in node.cases:
+            self.block(case.body, where | BRANCH)
+
+    def on_delete(self, node, where):
+        if where == 0:
+            self.gone.update(t.id for t in node.targets if isinstance(t, ast.Name))
+
+    def on_raise(self, node, _):
+        self.raised(node, "", {})
+
+    def on_assert(self, node, _):
+        self.asserted(node, "", {})
+
+    def on_expr(self, node, _):
+        self.call(node.value)
+        self.said(node.value, "", {})
+
+    def call(self, node):
+        """What a call at the module's level does to its names."""
+        if not isinstance(node, ast.Call):
+            return
+        name = dotted(node.func)
+        if name in ("__all__.extend", "__all__.append") and node.args:
+            self.add_all(node.args[0])
+        elif name == "setattr" or isinstance(node.func, ast.Attribute) and node.func.attr == "update" \
+                and isinstance(node.func.value, ast.Call) and dotted(node.func.value.func) in ("globals", "vars"):
+            self.open = True
+        elif name.endswith("_LazyModule") or name.endswith("lazy.attach") or name.endswith("attach_stub"):
+            self.is_lazy = True
+        elif name.endswith("define_import_structure"):
+            self.structure = next((k.value.value for k in node.keywords
+                                   if k.arg == "prefix" and isinstance(k.value, ast.Constant)), "")
+        for inner in node.args:
+            if isinstance(inner, ast.Call):
+                self.call(inner)
+
+    def add_all(self, value):
+        if isinstance(value, ast.BinOp):
+            self.add_all(value.left)
+            self.add_all(value.right)
+            return
+        if isinstance(value, ast.Attribute) and value.attr == "__all__" or isinstance(value, ast.Name):
+            self.all = (self.all or []) + ["*" + dotted(value)]
+            return
+        self.all = (self.all or []) + strings(value)
+
+    def lazies(self, tree):
+        """The strings that a lazy module could be giving names for; functions that it calls to make itself lazy stand inside branches."""
+        lines = []
+        stack = list(tree.body)
+        while stack:
+            node = stack.pop()
+            if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)):
+                lines.append(node)
+                if isinstance(node, ast.Assign):
+                    self.call(node.value)
+            for field in ("body", "orelse", "finalbody", "handlers"):
+                if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                    stack += getattr(node, field, [])
+        if self.is_lazy or self.getattr:
+            for node in lines:
+                if getattr(node, "value", None) is not None and not isinstance(node.value, ast.Constant):
+                    self.lazy.update(strings(node.value))
+
+    @staticmethod
+    def targets(node):
+        if isinstance(node, ast.Name):
+            return [node.id]
+        if isinstance(node, ast.Starred):
+            return File.targets(node.value)
+        if isinstance(node, (ast.Tuple, ast.List)):
+            return [name for e in node.elts for name in File.targets(e)]
+        return []
+
+    # -- classes and functions ---------------------------------------------------------------------------------------------------
+
+    def a_class(self, node, name):
+        mine = self.classes.setdefault(name, {"b": [], "m": {}, "o": False, "d": None, "f": []})
+        mine["b"] = [dotted(b) for b in node.bases]
+        for mark in node.decorator_list:
+            call = mark.func if isinstance(mark, ast.Call) else mark
+            if dotted(call).rsplit(".", 1)[-1] in ("dataclass", "define", "dataclass_transform"):
+                mine["d"] = next((bool(k.value.value) for k in getattr(mark, "keywords", [])
+                                  if k.arg == "init" and isinstance(k.value, ast.Constant)), True)
+        stack = list(node.body)
+        while stack:
+            item = stack.pop(0)
+            self.in_class(item, name, mine)
+            if isinstance(item, (ast.If, ast.Try, ast.With)):
+                stack = [s for f in ("body", "orelse", "finalbody") for s in getattr(item, f, [])] \
+                    + [s for h in getattr(item, "handlers", []) for s in h.body] + stack
+
+    def in_class(self, item, name, mine):
+        if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            mine["m"].setdefault(item.name, "f")
+            if item.name in ("__getattr__", "__getattribute__"):
+                mine["o"] = True
+            self.function(item, name + "." + item.name, mine)
+        elif isinstance(item, ast.ClassDef):
+            mine["m"].setdefault(item.name, "c")
+            self.a_class(item, name + "." + item.name)
+        elif isinstance(item, ast.Assign):
+            for target in item.targets:
+                for attribute in self.targets(target):
+                    mine["m"].setdefault(attribute, "a")
+        elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            mine["m"].setdefault(item.target.id, "a")
+            if "ClassVar" not in dotted(item.annotation):
+                mine["f"].append(item.target.id + ("=" if item.value is not None else ""))
+
+    def function(self, node, name, mine):
+        if name in self.functions and not any("overload" in dotted(d) for d in node.decorator_list):
+            kept = self.functions[name]  # written twice, in two branches: what either takes
+            self.functions[name] = kept + [p for p in parameters(node) if p not in kept and p.rstrip("=") not in kept
+                                           and p + "=" not in kept]
+        else:
+            self.functions.setdefault(name, parameters(node))
+        me = node.args.args[0].arg if mine is not None and node.args.args else None
+        known, stack = dict(self.constants), list(node.body)
+        while stack:
+            item = stack.pop()
+            if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                stack += item.body
+                continue
+            self.in_function(item, name, me, mine, known)
+            for field in ("body", "orelse", "finalbody"):
+                stack += getattr(item, field, [])
+            for handler in getattr(item, "handlers", []) + getattr(item, "cases", []):
+                stack += handler.body
+
+    def in_function(self, item, name, me, mine, known):
+        if isinstance(item, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            self.assigned(item, me, mine, known)
+        elif isinstance(item, ast.Expr):
+            self.said(item.value, name, known)
+            if isinstance(item.value, ast.Call) and me:
+                self.told(item.value, me, mine)
+        elif isinstance(item, ast.Raise):
+            self.raised(item, name, known)
+        elif isinstance(item, ast.Assert):
+            self.asserted(item, name, known)
+        elif isinstance(item, ast.ImportFrom):
+            self.on_importfrom(item, INSIDE)
+        elif isinstance(item, (ast.With, ast.AsyncWith)) and me:
+            for entry in item.items:
+                self.attribute(entry.optional_vars, me, mine)
+        elif isinstance(item, (ast.For, ast.AsyncFor)) and me:
+            self.attribute(item.target, me, mine)
+        elif isinstance(item, ast.Global):
+            for word in item.names:
+                self.bind(word, "a", 0)
+
+    def assigned(self, item, me, mine, known):
+        targets = item.targets if isinstance(item, ast.Assign) else [item.target]
+        for target in targets:
+            if me:
+                self.attribute(target, me, mine)
+            if isinstance(target, ast.Name) and item.value is not None:
+                text = template(item.value, known)
+                if isinstance(item, ast.AugAssign):
+                    text = (known.get(target.id) or "") + (text or HOLE)
+                if text:
+                    known.setdefault(target.id, text)
+
+    def attribute(self, target, me, mine):
+        if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == me:
+            mine["m"].setdefault(target.attr, "s")
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            for element in target.elts:
+                self.attribute(element, me, mine)
+
+    def told(self, node, me, mine):
+        """Attributes that come by a call: setattr(self, ..), self.register_buffer("x", ..), self.__dict__.update(..)."""
+        name = dotted(node.func)
+        first = node.args[0] if node.args else None
+        if name == "setattr" and len(node.args) > 1 and isinstance(first, ast.Name) and first.id == me:
+            if isinstance(node.args[1], ast.Constant) and isinstance(node.args[1].value, str):
+                mine["m"].setdefault(node.args[1].value, "s")
+            else:
+                mine["o"] = True
+        elif name == me + ".__dict__.update":
+            mine["o"] = True
+        elif name.rsplit(".", 1)[-1] in REGISTERS and isinstance(first, ast.Constant) and isinstance(first.value, str):
+            mine["m"].setdefault(first.value, "s")
+
+    # -- messages ----------------------------------------------------------------------------------------------------------------
+
+    def message(self, kind, node, name, known):
+        text = template(node, known) if node is not None else None
+        if text and max(map(len, text.split(HOLE))) >= PIECE_MIN:
+            self.messages.append([kind, " ".join(text[:TEXT_MAX].split(" ")), name])
+
+    def raised(self, node, name, known):
+        if isinstance(node.exc, ast.Call) and node.exc.args:
+            self.message(dotted(node.exc.func).rsplit(".", 1)[-1], node.exc.args[0], name, known)
+
+    def asserted(self, node, name, known):
+        self.message("AssertionError", node.msg, name, known)
+
+    def said(self, node, name, known):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in LOGS:
+            return
+        text = node.args[0] if node.args else None
+        if isinstance(text, ast.Constant) and isinstance(text.value, str) and len(node.args) > 1:
+            text = ast.BinOp(left=text, op=ast.Mod(), right=node.args[1])
+        self.message("warn" if node.func.attr.startswith("warn") else "log", text, name, known)
+
+
+def read(source):
+    """The record of a module's bytes; a ValueError or SyntaxError says why there is none."""
+    return File(ast.parse(source)).record()

@@ -1,0 +1,114 @@
+"""A package's releases into the cache: each file is read once by what it holds, each release is the list of its files.
+
+The cache is one SQLite file a package. Reading happens in a child process with bounds on memory and processor time, so that no
+archive and no source can hurt who asked.
+"""
+import hashlib
+import json
+import multiprocessing
+import os
+import pathlib
+import resource
+import sqlite3
+import sys
+import warnings
+import zlib
+
+import requests
+
+from . import archive, extract, index
+
+FORMAT = 3
+MEMORY_MAX, SECONDS_MAX = 3 << 30, 900
+SCHEMA = """create table if not exists file (sha text primary key, record blob);
+create table if not exists release (version text primary key, uploaded text, filename text, metadata text, native text, files blob)"""
+
+
+def folder():
+    base = os.environ.get("FIRSTFIX_ATLAS_CACHE") or pathlib.Path.home() / ".cache" / "firstfix" / "atlas"
+    path = pathlib.Path(base) / f"v{FORMAT}"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def pack(value):
+    return zlib.compress(json.dumps(value, separators=(",", ":"), sort_keys=True).encode(), 6)
+
+
+def unpack(blob):
+    return json.loads(zlib.decompress(blob))
+
+
+def opened(name):
+    db = sqlite3.connect(folder() / f"{name}.sqlite", timeout=60)
+    db.executescript(SCHEMA)
+    return db
+
+
+def record_of(text):
+    """What a source says, or why nothing: whatever a parser can throw is an answer here."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return extract.read(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, UnicodeError) as error:
+        return {"bad": type(error).__name__}
+
+
+def keep(db, version, file, read):
+    sources, native, metadata = read
+    files = {}
+    for path, text in sorted(sources.items()):
+        sha = hashlib.sha256(text).hexdigest()[:32]
+        files[path] = sha
+        if not db.execute("select 1 from file where sha = ?", (sha,)).fetchone():
+            db.execute("insert or ignore into file values (?, ?)", (sha, pack(record_of(text))))
+    db.execute("insert or replace into release values (?, ?, ?, ?, ?, ?)", (
+        str(version), file.get("upload-time", "")[:10], file["filename"], metadata[:1 << 18], json.dumps(native), pack(files)))
+    db.commit()
+
+
+def one(name, version, file):
+    """The child: read one release."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_MAX, SECONDS_MAX))
+    sys.setrecursionlimit(5000)
+    db = opened(name)
+    keep(db, version, file, archive.read(requests.Session(), file))
+
+
+def spread(versions):
+    """Newest first, then always the middle of the widest gap: a run that is broken off knows the whole span."""
+    order, gaps = [], [(0, len(versions) - 1)] if versions else []
+    if versions:
+        order.append(versions[-1])
+    while gaps:
+        gaps.sort(key=lambda g: g[0] - g[1])
+        low, high = gaps.pop(0)
+        if low < high:
+            middle = (low + high) // 2
+            order.append(versions[middle])
+            gaps += [(low, middle), (middle + 1, high)]
+    return order
+
+
+def package(name, say=print, only=None):
+    """Bring the cache of a package up to date; the versions that could not be read, with why."""
+    session, missing = requests.Session(), {}
+    db = opened(name)
+    have = {row[0] for row in db.execute("select version from release")}
+    files = index.releases(session, name)
+    for version in spread(list(files)):
+        file = files[version]
+        if str(version) in have or only and str(version) not in only:
+            continue
+        child = multiprocessing.get_context("fork").Process(target=one, args=(name, version, file))
+        child.start()
+        child.join(2 * SECONDS_MAX)
+        if child.is_alive():
+            child.kill()
+            child.join()
+        if child.exitcode != 0:
+            missing[str(version)] = f"not read ({file['filename']})"
+        say(f"{name} {version}{' NOT READ' if child.exitcode else ''}", flush=True)
+    return missing

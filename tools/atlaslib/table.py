@@ -1,0 +1,226 @@
+"""All releases of one package as one table of text, the same bytes for the same releases.
+
+    atlas 1 / package / made (the day of the newest release) / tops
+    R version day                  a release, oldest first; sets are written as ranges of their positions ("0-3,7")
+    Q requirement set              what METADATA asks of others on Linux, extras left out
+    S set                          the distinct sets, numbered from 0; everything below names one by its number
+    M module set [o]               a module; o: it may give more than is listed
+    N name set [module]            what it gives; the module where it is found since it left
+    C class set [o] [bases]        by its bare name
+    A attribute set
+    F function set set             with the releases in which it takes **kwargs
+    P parameter set set            with the releases in which it must be given
+    W module name set              what `import` of this package asks of another package's module
+
+What stands in no row has not changed: an attribute or parameter has the set of its class or function. Names of modules are all listed
+except private and foreign ones that are as old as their module.
+"""
+import json
+import re
+
+from packaging.markers import default_environment
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from . import mine
+from .resolve import Release
+
+ENVIRONMENT = dict(default_environment(), python_version="3.11", python_full_version="3.11.9", os_name="posix", sys_platform="linux",
+                   platform_machine="x86_64", platform_system="Linux", implementation_name="cpython",
+                   platform_python_implementation="CPython", extra="")
+WORD = re.compile(r"[A-Za-z_][\w.]{0,199}\Z", re.ASCII)
+ROWS_MAX = 3_000_000
+
+
+def ranges(mask):
+    """A set as ranges: 0b10111 -> "0-2,4"."""
+    out, i = [], 0
+    while mask >> i:
+        if mask >> i & 1:
+            start = i
+            while mask >> (i + 1) & 1:
+                i += 1
+            out.append(f"{start}-{i}" if i > start else str(start))
+        i += 1
+    return ",".join(out)
+
+
+def requirements(metadata):
+    """{(distribution, specifier)} that apply here."""
+    out = set()
+    for line in metadata.split("\n\n", 1)[0].splitlines():
+        if not line.startswith("Requires-Dist:"):
+            continue
+        try:
+            one = Requirement(line.partition(":")[2].strip())
+            if not one.url and (one.marker is None or one.marker.evaluate(ENVIRONMENT)):
+                out.add((canonicalize_name(one.name), ",".join(sorted(str(s) for s in one.specifier))))
+        except (InvalidRequirement, ValueError, KeyError):
+            continue
+    return out
+
+
+class Table:
+    """What is known of a package, release by release: each dictionary leads from a key to the set of releases as a mask."""
+
+    def __init__(self, name):
+        self.name, self.releases, self.tops = name, [], set()
+        self.requires, self.needs, self.modules, self.names, self.home = {}, {}, {}, {}, {}
+        self.opens, self.classes, self.bases, self.members = {}, {}, {}, {}
+        self.functions, self.variadic, self.parameters, self.required = {}, {}, {}, {}
+
+    def add(self, version, day, metadata, release):
+        bit = 1 << len(self.releases)
+        self.releases.append((version, day))
+        self.tops |= {t for t in release.tops if WORD.match(t)}
+        for one in requirements(metadata):
+            self.requires[one] = self.requires.get(one, 0) | bit
+        for one in release.needs():
+            self.needs[one] = self.needs.get(one, 0) | bit
+        for module, names in release.exports.items():
+            self.module(module, bit)
+            if module in release.opens:
+                self.opens[module] = self.opens.get(module, 0) | bit
+            children = release.children.get(module, {})
+            for word in (*names, *(c for c in children if c not in names)):
+                key = (module, word)
+                self.names[key] = self.names.get(key, 0) | bit
+                self.home[key] = names.get(word, module)
+        for module in release.native - set(release.exports):
+            self.module(module, bit)
+            self.opens[module] = self.opens.get(module, 0) | bit
+        self.add_classes(release, bit)
+        self.add_functions(release, bit)
+
+    def module(self, module, bit):
+        self.modules[module] = self.modules.get(module, 0) | bit
+
+    def add_classes(self, release, bit):
+        for name, mine_ in release.members().items():
+            self.classes[name] = self.classes.get(name, 0) | bit
+            bases = self.bases.setdefault(name, [])
+            bases += [b for b in (mine_["b"] + (["?"] if mine_["o"] else [])) if b not in bases]
+            members = self.members.setdefault(name, {})
+            for word in mine_["m"]:
+                members[word] = members.get(word, 0) | bit
+
+    def add_functions(self, release, bit):
+        for name, parameters in release.signatures().items():
+            self.functions[name] = self.functions.get(name, 0) | bit
+            known = self.parameters.setdefault(name, {})
+            must = self.required.setdefault(name, {})
+            for word in parameters:
+                if word == "**":
+                    self.variadic[name] = self.variadic.get(name, 0) | bit
+                elif not word.startswith("*"):
+                    plain = word.rstrip("=")
+                    known[plain] = known.get(plain, 0) | bit
+                    if not word.endswith("="):
+                        must[plain] = must.get(plain, 0) | bit
+
+    # -- writing -----------------------------------------------------------------------------------------------------------------
+
+    def listed(self, module, name, mask):
+        """Is this name worth a row?"""
+        if mask != self.modules[module]:
+            return True
+        return not name.startswith("_") and not self.home[module, name].startswith("?")
+
+    def moved(self):
+        """{(module, name): module} of names that left a module while another one of the package has them since."""
+        newest, places = 1 << len(self.releases) - 1, {}
+        for (module, name), mask in self.names.items():
+            if mask & newest and self.home[module, name] == module:
+                places.setdefault(name, []).append(module)
+        out = {}
+        for (module, name), mask in self.names.items():
+            if mask & newest or name.startswith("_") or name not in places or self.home[module, name].startswith("?"):
+                continue
+            here = module.split(".")
+            near = sorted(places[name], key=lambda m: (-common(here, m.split(".")), len(m), m))[0]
+            if common(here, near.split(".")) >= min(2, len(here)) or len(places[name]) == 1:
+                out[module, name] = near
+        return out
+
+    def text(self):
+        sets = Numbers()
+        body = [*self.module_rows(sets), *self.class_rows(sets), *self.function_rows(sets)]
+        body += [f"W\t{module}\t{name or ''}\t{sets.of(mask)}" for (module, name), mask in
+                 sorted(self.needs.items(), key=lambda kv: (kv[0][0], kv[0][1] or "")) if WORD.match(module)]
+        head = ["atlas 1", f"package\t{self.name}", f"made\t{max((d for _, d in self.releases), default='')}",
+                "tops\t" + " ".join(sorted(self.tops))]
+        head += [f"R\t{version}\t{day}" for version, day in self.releases]
+        head += [f"Q\t{name}\t{spec}\t{ranges(mask)}" for (name, spec), mask in sorted(self.requires.items())]
+        head += [f"S\t{ranges(mask)}" for mask in sets.order]
+        if len(body) > ROWS_MAX:
+            raise ValueError(f"{self.name}: more than {ROWS_MAX} rows")
+        return "\n".join(head + body) + "\n"
+
+    def module_rows(self, sets):
+        by_module, moved = {}, self.moved()
+        for (module, name), mask in self.names.items():
+            if self.listed(module, name, mask) and WORD.match(name):
+                by_module.setdefault(module, []).append(name)
+        for module in sorted(self.modules):
+            if not WORD.match(module):
+                continue
+            yield f"M\t{module}\t{sets.of(self.modules[module])}" + ("\to" if module in self.opens else "")
+            for name in sorted(by_module.get(module, ())):
+                where = moved.get((module, name))
+                yield f"N\t{name}\t{sets.of(self.names[module, name])}" + (f"\t{where}" if where else "")
+
+    def class_rows(self, sets):
+        for name in sorted(self.classes):
+            changed = {w: m for w, m in self.members[name].items() if m != self.classes[name] and WORD.match(w)}
+            bases = self.bases[name]
+            listed = " ".join(b for b in bases if WORD.match(b.replace(":", "")))
+            yield f"C\t{name}\t{sets.of(self.classes[name])}\t{'o' if '?' in bases else ''}\t{listed}"
+            for word in sorted(changed):
+                yield f"A\t{word}\t{sets.of(changed[word])}"
+
+    def function_rows(self, sets):
+        for name in sorted(self.functions):
+            mine_ = self.functions[name]
+            rows = []
+            for word in sorted(self.parameters[name]):
+                mask, must = self.parameters[name][word], self.required[name].get(word, 0)
+                if (mask != mine_ or must not in (0, mine_)) and WORD.match(word):
+                    rows.append(f"P\t{word}\t{sets.of(mask)}\t{sets.of(must)}")
+            variadic = self.variadic.get(name, 0)
+            if rows or variadic not in (0, mine_):
+                yield f"F\t{name}\t{sets.of(mine_)}\t{sets.of(variadic)}"
+                yield from rows
+
+
+class Numbers:
+    """Sets by number, in the order in which they were first asked for."""
+
+    def __init__(self):
+        self.order, self.known = [], {}
+
+    def of(self, mask):
+        if mask not in self.known:
+            self.known[mask] = len(self.order)
+            self.order.append(mask)
+        return self.known[mask]
+
+
+def common(a, b):
+    n = 0
+    while n < min(len(a), len(b)) and a[n] == b[n]:
+        n += 1
+    return n
+
+
+def build(name):
+    """The table of a package from the cache, as text."""
+    db, table = mine.opened(name), Table(name)
+    rows = db.execute("select version, uploaded, metadata, native, files from release").fetchall()
+    for version, day, metadata, native, files in sorted(rows, key=lambda r: Version(r[0])):
+        files = mine.unpack(files)
+        records = {}
+        for path, sha in files.items():
+            records[path] = mine.unpack(db.execute("select record from file where sha = ?", (sha,)).fetchone()[0])
+        table.add(version, day, metadata, Release(records, json.loads(native)))
+    return table.text()
