@@ -87,7 +87,7 @@ end
 local function fixes_for(f, answer, importer, have)
   local newer = answer.newer and {install = answer.package, need = answer.newer,
     say = ("Upgrade %s to a release that has it."):format(answer.package)}
-  local older = answer.older and {install = answer.package, need = answer.older,
+  local older = answer.older and {install = answer.package, need = answer.older, older = true,
     say = ("Go back to a release of %s that still has it."):format(answer.package)}
   local fixes = {}
   if newer and older and answer.older_by < answer.newer_by then newer, older = older, newer end
@@ -146,10 +146,52 @@ rule {
   doc = {looks = "The same of any other package whose releases are known.", check = "pip check; the package's change notes."},
 }
 
+-- What is installed, by the names that the atlas uses.
+local function installed(f)
+  local versions = {}
+  for name, entry in pairs(f"python.packages" or {}) do
+    if type(entry) == "table" and type(entry.version) == "string" then
+      versions[name:lower():gsub([[[-_.]+]], "-")] = entry.version
+    end
+  end
+  return versions
+end
+
+-- An import that will fail: the importing package's own files take a name that the other one does not have.
+local function predicted(f, want)
+  for _, lack in ipairs(atlas.lacks(installed(f))) do
+    local name = lack.name and lack.module .. "." .. lack.name or lack.module
+    local answer = atlas.name(lack.module, lack.name, lack.other_have)
+    if answer and answer.state == "changed" and want(lack.package, lack.other) then
+      return {confidence = 0.88, why = {("%s %s imports %s at its start."):format(lack.package, lack.have, name),
+          where(name, answer, lack.other_have)},
+        evidence = {"python.packages." .. lack.package .. ".version", "python.packages." .. lack.other .. ".version"},
+        fixes = fixes_for(f, answer, lack.package, lack.other_have)}
+    end
+  end
+end
+
+rule {
+  id = "hf.version-conflict/predicted",
+  check = function(f)
+    return predicted(f, function(package, other) return HF[package] or HF[other] end)
+  end,
+  doc = {looks = "Before any start: two libraries of which one imports a name that the other does not have.",
+    check = "Their versions side by side."},
+}
+
+rule {
+  id = "pip.conflict/predicted",
+  check = function(f)
+    return predicted(f, function(package, other) return not HF[package] and not HF[other] end)
+  end,
+  doc = {looks = "The same of any other two packages.", check = "pip check."},
+}
+
 rule {
   id = "app.bug/no-such-name",
   signatures = {name = WORDS.name},
-  specific_over = {"hf.version-conflict", "pip.conflict"},
+  specific_over = {"hf.version-conflict", "pip.conflict", "accelerate.missing"},
   when = function(f, log)
     local hit, what, answer = asked(f, log)
     local importer, frames = importer_of(hit.event)

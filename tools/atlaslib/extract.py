@@ -297,18 +297,20 @@ class File:
                                            and p + "=" not in kept]
         else:
             self.functions.setdefault(name, parameters(node))
-        me = node.args.args[0].arg if mine is not None and node.args.args else None
-        known, stack = dict(self.constants), list(node.body)
-        while stack:
+        first = (node.args.posonlyargs + node.args.args)[:1]
+        me = first[0].arg if mine is not None and first else None
+        known, stack = dict(self.constants), node.body[::-1]
+        while stack:  # in the order in which they stand
             item = stack.pop()
             if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                stack += item.body
+                stack += item.body[::-1]
                 continue
             self.in_function(item, name, me, mine, known)
-            for field in ("body", "orelse", "finalbody"):
-                stack += getattr(item, field, [])
+            for field in ("finalbody", "orelse"):
+                stack += getattr(item, field, [])[::-1]
             for handler in getattr(item, "handlers", []) + getattr(item, "cases", []):
-                stack += handler.body
+                stack += handler.body[::-1]
+            stack += getattr(item, "body", [])[::-1]
 
     def in_function(self, item, name, me, mine, known):
         if isinstance(item, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
@@ -342,7 +344,7 @@ class File:
                 if isinstance(item, ast.AugAssign):
                     text = (known.get(target.id) or "") + (text or HOLE)
                 if text:
-                    known.setdefault(target.id, text)
+                    known[target.id] = text
 
     def attribute(self, target, me, mine):
         if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == me:

@@ -1,0 +1,240 @@
+"""tools/atlas: what it reads from a release is what an import gives, hostile releases do no harm, and the same inputs give the same bytes."""
+import importlib.util
+import io
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+for needed in ("packaging", "requests"):
+    if importlib.util.find_spec(needed) is None:
+        pytest.skip(f"tools/atlas needs {needed}", allow_module_level=True)
+
+from atlaslib import archive, extract, index, mine, resolve, table  # noqa: E402
+
+# Every way in which a name comes into a module that the tool claims to understand.
+PACKAGE = {
+    "acme/__init__.py": """
+from typing import TYPE_CHECKING
+from . import plain
+from .plain import first, second as renamed
+from .starred import *
+from .starred_all import *
+try:
+    from .plain import guarded
+except ImportError:
+    guarded = None
+if TYPE_CHECKING:
+    from .plain import only_for_checkers
+a, (b, *c) = 1, (2, 3)
+for loop in (1, 2):
+    pass
+temporary = 1
+del temporary
+""",
+    "acme/plain.py": "def first(): pass\ndef second(): pass\nguarded = 1\nonly_for_checkers = 1\n",
+    "acme/starred.py": "import os\nvisible = 1\n_hidden = 2\nclass Thing: pass\n",
+    "acme/starred_all.py": "__all__ = ['chosen']\n__all__ += ['_added']\nchosen = 1\n_added = 2\nignored = 3\n",
+    "acme/lazy/__init__.py": """
+import importlib
+from typing import TYPE_CHECKING
+_import_structure = {"parts": ["Part", "make_part"]}
+if TYPE_CHECKING:
+    from .parts import Part, make_part
+else:
+    _WHERE = {n: m for m, names in _import_structure.items() for n in names}
+    def __getattr__(name):
+        if name in _WHERE:
+            return getattr(importlib.import_module("." + _WHERE[name], __name__), name)
+        raise AttributeError(name)
+""",
+    "acme/lazy/parts.py": "class Part: pass\ndef make_part(): pass\nunlisted = 1\n",
+    "acme/old/__init__.py": "def __getattr__(name):\n    if name == 'old_name':\n        return 1\n    raise AttributeError(name)\n",
+}
+ASKED = {
+    "acme": ["plain", "first", "second", "renamed", "visible", "_hidden", "os", "Thing", "chosen", "_added", "ignored", "guarded",
+             "only_for_checkers", "a", "b", "c", "loop", "temporary", "lazy", "nowhere"],
+    "acme.lazy": ["Part", "make_part", "unlisted", "parts", "nowhere"],
+    "acme.old": ["old_name", "new_name"],
+}
+
+
+def records(files):
+    return {path: mine.record_of(text.encode()) for path, text in files.items()}
+
+
+def wheel(files):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive_:
+        for path, text in files.items():
+            archive_.writestr(path, text)
+    return made
+
+
+def test_agrees_with_a_real_import(tmp_path):
+    for path, text in PACKAGE.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    release = resolve.Release(records(PACKAGE), [])
+    for module, names in ASKED.items():
+        given = set(release.exports[module]) | set(release.children.get(module, {}))
+        for name in names:
+            run = subprocess.run([sys.executable, "-c", f"from {module} import {name}"], cwd=tmp_path, capture_output=True, text=True)
+            really = run.returncode == 0
+            if (module, name) == ("acme", "os"):
+                assert really and name not in given  # a module of Python's own is nobody's name
+                continue
+            assert (name in given) == really, (module, name, run.stderr)
+
+
+def test_classes_and_parameters():
+    text = """
+import dataclasses
+from torch import nn
+class Base:
+    kind: str = "x"
+    def __init__(self, a, b=1, *, c, d=2, **kw):
+        self.a, self.pair = a, (self, 1)
+        with open(a) as self.file: pass
+        self.register_buffer("buffer", None)
+class Child(Base, nn.Module):
+    def method(self, x, /, y): setattr(self, x, y)
+@dataclasses.dataclass
+class Config:
+    size: int
+    name: str = ""
+    both: "ClassVar[int]" = 1
+@dataclasses.dataclass
+class Larger(Config):
+    more: int = 0
+"""
+    release = resolve.Release({"acme/__init__.py": mine.record_of(text.encode())}, [])
+    classes, functions = release.members(), release.signatures()
+    assert {"a", "pair", "file", "buffer", "kind"} <= classes["Base"]["m"]
+    assert classes["Child"]["b"] == ["Base", "torch:Module"] and classes["Child"]["o"]
+    assert functions["Base.__init__"] == {"a", "b=", "*", "c", "d=", "**"}
+    assert functions["Child.method"] == {"x", "y"}
+    assert {"size", "name=", "more="} <= functions["Larger.__init__"]
+
+
+def test_what_an_import_needs_of_others():
+    files = {
+        "acme/__init__.py": "from .a import x\nfrom hub import Client\ntry:\n    from hub import maybe\nexcept ImportError:\n    pass\n"
+                            "def f():\n    from hub import later\n",
+        "acme/a.py": "import hub.store\nx = 1\n",
+        "acme/unused.py": "from hub import never_asked\n",
+    }
+    needs = resolve.Release(records(files), []).needs()
+    assert needs == {("hub", "Client"), ("hub.store", None)}
+
+
+def test_messages():
+    text = '''
+import logging
+logger = logging.getLogger(__name__)
+def f(x):
+    msg = "cannot use " + x
+    msg += ": install acme-extra first"
+    if x: raise ImportError(msg)
+    raise ValueError(f"the size {x} must be below {x + 1} for this device")
+    logger.warning("the kernel %s is slow here", x)
+    assert x, "the model was not loaded"
+'''
+    said = {(kind, text) for kind, text, _ in extract.read(text)["m"]}
+    assert ("ValueError", "the size \0 must be below \0 for this device") in said
+    assert ("ImportError", "cannot use \0: install acme-extra first") in said
+    assert ("warn", "the kernel \0 is slow here") in said
+    assert ("AssertionError", "the model was not loaded") in said
+
+
+def test_hostile_sources():
+    deep = "(" * 5000 + ")" * 5000
+    chain = "x = " + "+".join("1" * 1 for _ in range(30000))
+    for text in ("def f(:", "\0", deep, chain, "é".encode("latin-1"), "# coding: no-such-code\n", "x = '\\ud800'"):
+        mine.record_of(text if isinstance(text, bytes) else text.encode())  # any answer, no exception
+
+
+def test_hostile_archives(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = {"../escape.py": "x = 1", "/etc/escape.py": "x = 1", "acme/../../up.py": "x = 1", "acme/__init__.py": "x = 1",
+             "acme-1.dist-info/METADATA": "Name: acme\nRequires-Dist: hub>=1\n\nText"}
+    sources, _, metadata = archive.wheel(wheel(files))
+    assert list(sources) == ["acme/__init__.py"] and "hub>=1" in metadata
+    bomb = wheel({f"acme/m{i}.py": "#" * archive.FILE_MAX for i in range(4)})
+    monkeypatch.setattr(archive, "TOTAL_MAX", 2 * archive.FILE_MAX)
+    with pytest.raises(ValueError, match="more than"):
+        archive.wheel(bomb)
+    lying = wheel({"acme/__init__.py": "#" * 200000}).getvalue()
+    lying = lying.replace((200000).to_bytes(4, "little"), (100).to_bytes(4, "little"))
+    assert len(archive.wheel(io.BytesIO(lying))[0]["acme/__init__.py"]) <= 101  # not more than was announced
+    monkeypatch.setattr(archive, "ENTRIES_MAX", 10)
+    with pytest.raises(ValueError, match="entries"):
+        archive.wheel(wheel({f"acme/m{i}.py": "" for i in range(11)}))
+    for damaged in (b"", b"PK\5\6" + b"\0" * 18, wheel(files).getvalue()[:-30]):
+        try:
+            archive.wheel(io.BytesIO(damaged))
+        except (ValueError, zipfile.BadZipFile):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_releases_of_an_index():
+    def file(name, when, **more):
+        return {"filename": name, "upload-time": when, "size": 1, "url": "u", **more}
+    files = [
+        file("acme-1.0.0-py3-none-any.whl", "2021-05-01"),
+        file("acme-1.1.0-py3-none-any.whl", "2022-05-01"),
+        file("acme-1.1.1-cp310-cp310-manylinux2014_x86_64.whl", "2022-06-01"),
+        file("acme-1.1.1-cp311-cp311-manylinux2014_x86_64.whl", "2022-06-01"),
+        file("acme-1.1.1-cp311-cp311-win_amd64.whl", "2022-06-01"),
+        file("acme-1.2.0rc1-py3-none-any.whl", "2022-07-01"),
+        file("acme-1.2.0.tar.gz", "2022-08-01"),
+        file("acme-1.3.0-py3-none-any.whl", "2022-09-01", yanked="broken"),
+        file("../../x.whl", "2022-09-01"),
+    ]
+    chosen = {str(v): f["filename"] for v, f in index.choose(files).items()}
+    assert chosen == {"1.1.1": "acme-1.1.1-cp311-cp311-manylinux2014_x86_64.whl", "1.2.0": "acme-1.2.0.tar.gz"}
+    many = [file(f"acme-{1 + i // 50}.{i % 50}.0-py3-none-any.whl", f"2023-{1 + i // 28:02}-{1 + i % 28:02}") for i in range(150)]
+    kept = [str(v) for v in index.choose(many)]
+    assert len(kept) == index.RELEASES_MAX and {"1.49.0", "2.49.0", "3.49.0"} <= set(kept)
+
+
+def test_the_same_releases_give_the_same_bytes(tmp_path, monkeypatch):
+    first = dict(PACKAGE)
+    second = {**PACKAGE, "acme/plain.py": "def first(): pass\nguarded = 1\n", "acme/starred.py": "visible = 1\ndef second(): pass\n"}
+    made = []
+    for attempt in range(2):
+        monkeypatch.setenv("FIRSTFIX_ATLAS_CACHE", str(tmp_path / str(attempt)))
+        db = mine.opened("acme")
+        releases = [("1.0.0", first), ("1.1.0", second)]
+        for version, files in releases if attempt else releases[::-1]:
+            mine.keep(db, version, {"filename": f"acme-{version}.whl", "upload-time": "2024-01-01T00:00:00"},
+                      archive.wheel(wheel({**files, "acme-1.dist-info/METADATA": "Requires-Dist: hub (>=1)\n\n"})))
+        made.append(table.build("acme"))
+    assert made[0] == made[1]
+    rows = made[0].splitlines()
+    assert "Q\thub\t>=1\t0-1" in rows
+    assert any(r.startswith("N\tsecond\t") and r.endswith("\tacme.starred") for r in rows)  # it left acme.plain for there
+
+
+def test_the_small_atlas_is_what_the_seed_holds(tmp_path):
+    tables = sorted(str(p) for p in (ROOT / "tests/atlas").glob("*.txt"))
+    subprocess.run([sys.executable, ROOT / "tools/atlaslib/pack.py", tmp_path / "out.bin", tmp_path / "out.c", *tables], check=True)
+    assert (tmp_path / "out.bin").read_bytes() == (ROOT / "tests/fuzz/seeds/atlas/small.bin").read_bytes()
+
+
+def test_wrong_use_and_names():
+    for arguments in ([], ["upgrade"], ["update", "--all"], ["show"], ["show", "a", "b"]):
+        run = subprocess.run([sys.executable, ROOT / "tools/atlas", *arguments], capture_output=True, text=True)
+        assert run.returncode == 1 and "usage:" in run.stderr
+    run = subprocess.run([sys.executable, ROOT / "tools/atlas", "update", "../x"], capture_output=True, text=True)
+    assert run.returncode == 1 and "left out" in run.stderr
+
+
+def test_tables_are_within_their_size():
+    files = list((ROOT / "rules/data/atlas").glob("*.xz"))
+    assert sum(f.stat().st_size for f in files) <= 12 << 20
