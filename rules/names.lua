@@ -1,5 +1,5 @@
--- A name, attribute or argument that the installed release of a library does not have, answered by the atlas: which releases
--- have it, computed from the releases themselves.
+-- A name, attribute or argument that the installed release of a library does not have, answered by the atlas: which
+-- releases have it, computed from the releases themselves.
 
 local HF = {}
 for name in ([[
@@ -51,27 +51,29 @@ end
 local function asked(f, log)
   local hit = log.name or log.module or log.module_attribute
   if hit then
-    return hit, hit.symbol and ("%s.%s"):format(hit.module, hit.symbol) or hit.module,
+    return hit, hit.symbol and ("%s of %s"):format(hit.symbol, hit.module) or hit.module,
       with_version(f, function(v) return atlas.name(hit.module, hit.symbol, v) end)
   end
   hit = log.attribute
   if hit then
-    return hit, ("%s.%s"):format(hit.class, hit.symbol),
+    return hit, ("%s of %s"):format(hit.symbol, hit.class),
       among(f, hit.class, function(p, v) return atlas.attribute(p, hit.class, hit.symbol, v) end)
   end
   hit = log.argument or log.missing
   if not hit then return nil end
   local call = (hit.class and hit.class .. "." or "") .. hit.call
-  return hit, ("%s(%s)"):format(call, hit.symbol), among(f, hit.class or hit.call, function(p, v)
+  local what = ("the %s %s of %s"):format(hit == log.missing and "call without" or "argument", hit.symbol, call)
+  return hit, what, among(f, hit.class or hit.call, function(p, v)
     return atlas.parameter(p, call, hit.symbol, v, hit == log.missing)
   end)
 end
 
 -- The releases that have it, as one sentence.
 local function where(what, answer, have)
-  local last = answer.last
-  local said = ("%s is in %s from %s to %s"):format(what, answer.package, answer.first, last)
-  return said .. (have and ("; %s is installed."):format(have) or ".")
+  local bounds = answer.older or answer.newer
+  if answer.older and answer.newer then bounds = answer.older .. " and " .. answer.newer end
+  return ("What has %s is %s %s"):format(what, answer.package, bounds)
+    .. (have and ("; %s is installed."):format(have) or ".")
 end
 
 local function other_side(f, answer, importer, have)
@@ -90,12 +92,14 @@ local function fixes_for(f, answer, importer, have)
   local older = answer.older and {install = answer.package, need = answer.older, older = true,
     say = ("Go back to a release of %s that still has it."):format(answer.package)}
   local fixes = {}
-  if newer and older and answer.older_by < answer.newer_by then newer, older = older, newer end
+  -- the smaller change first; the code of a model is rather older than what runs it
+  if newer and older and (answer.older_by < answer.newer_by or importer == "") then newer, older = older, newer end
   fixes[#fixes + 1] = newer or older
   fixes[#fixes + 1] = other_side(f, answer, importer, have)
   fixes[#fixes + 1] = newer and older
   if not importer and answer.moved then
-    fixes[#fixes + 1] = {code = true, say = ("Or import it from %s, where newer releases have it."):format(answer.moved)}
+    fixes[#fixes + 1] = {code = true,
+      say = ("Or import it from %s, where newer releases have it."):format(answer.moved)}
   elseif importer == "" then
     fixes[#fixes + 1] = {code = true, say = "Or take the revision of the model's code that fits the installed release."}
   end
@@ -107,7 +111,7 @@ local function answer_of(f, log, want)
   if not hit or not answer or answer.state ~= "changed" or (hit.event.tier or 0) < 3 then return nil end
   if hit.text:match[[partially initialized|circular import]] or not want(answer.package, hit) then return nil end
   local importer = importer_of(hit.event)
-  if importer == answer.package then -- its own files ask: two releases are mixed, or an argument of the caller was passed on
+  if importer == answer.package then -- its own files ask: two releases are mixed, or it passes an argument on
     if hit ~= log.argument then return nil end
     importer = nil
   end
@@ -133,8 +137,8 @@ rule {
   when = function(f, log)
     return answer_of(f, log, function(package) return HF[package] end)
   end,
-  doc = {looks = "cannot import name, No module named, has no attribute, unexpected keyword argument: of a library of Hugging "
-    .. "Face's family that has it in other releases.", check = "Their versions side by side."},
+  doc = {looks = "cannot import name, No module named, has no attribute, unexpected keyword argument: of a library of "
+    .. "Hugging Face's family that has it in other releases.", check = "Their versions side by side."},
 }
 
 rule {
@@ -143,7 +147,8 @@ rule {
   when = function(f, log)
     return answer_of(f, log, function(package) return not HF[package] and package ~= "numpy" and package ~= "torch" end)
   end,
-  doc = {looks = "The same of any other package whose releases are known.", check = "pip check; the package's change notes."},
+  doc = {looks = "The same of any other package whose releases are known.",
+    check = "pip check; the package's change notes."},
 }
 
 -- What is installed, by the names that the atlas uses.
@@ -160,7 +165,7 @@ end
 -- An import that will fail: the importing package's own files take a name that the other one does not have.
 local function predicted(f, want)
   for _, lack in ipairs(atlas.lacks(installed(f))) do
-    local name = lack.name and lack.module .. "." .. lack.name or lack.module
+    local name = lack.name and ("%s of %s"):format(lack.name, lack.module) or lack.module
     local answer = atlas.name(lack.module, lack.name, lack.other_have)
     if answer and answer.state == "changed" and want(lack.package, lack.other) then
       return {confidence = 0.88, why = {("%s %s imports %s at its start."):format(lack.package, lack.have, name),

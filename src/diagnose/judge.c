@@ -30,6 +30,8 @@ static struct ff_error *open_engine(struct ff_rules *rules)
 	lua_setglobal(L, "know"); // for the prelude
 	ff_sandbox_set(sandbox, "know");
 	ff_lua_atlas_open(L);
+	lua_pushvalue(L, -1);
+	lua_setglobal(L, "atlas"); // likewise
 	ff_sandbox_set(sandbox, "atlas");
 	struct ff_error *err = ff_book_load(L, FF_BOOK_PRELUDE);
 	if (!err)

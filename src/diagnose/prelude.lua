@@ -37,8 +37,10 @@ local function note_answer(name, ...)
   return ...
 end
 
-for name, ask in pairs(know) do
-  know[name] = function(...) return note_answer(name, ask(...)) end
+for _, library in ipairs{know, atlas} do
+  for name, ask in pairs(library) do
+    library[name] = function(...) return note_answer(library == atlas and "atlas" or name, ask(...)) end
+  end
 end
 
 local function set_of(list)

@@ -35,9 +35,9 @@ static void write_bound(const struct ff_atlas *a, const struct ff_atlas_package 
 		v.release[0].p, plain ? "" : ".", plain ? 0 : (int)minor.n, minor.p);
 }
 
-// The run of releases with it that begins (step 1) or ends (step -1) at `at`.
-static void write_run(
-	const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t set, int at, char ret[FF_ATLAS_BOUNDS_MAX])
+// The run of releases with it around `at`. Behind the release in question an upper bound is enough: an installer takes the newest.
+static void write_run(const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t set, int at, bool behind,
+	char ret[FF_ATLAS_BOUNDS_MAX])
 {
 	int first = at, last = at, n = (int)p->release_count;
 	while (first > 0 && set >> (first - 1) & 1)
@@ -45,7 +45,7 @@ static void write_run(
 	while (last + 1 < n && set >> (last + 1) & 1)
 		last++;
 	ret[0] = 0;
-	if (first > 0)
+	if (first > 0 && !behind)
 		write_bound(a, p, first, ">=", ret);
 	if (last + 1 < n)
 		write_bound(a, p, last + 1, "<", ret);
@@ -58,13 +58,13 @@ static void write_directions(
 	for (int i = at + 1; i < n && !ret->newer[0]; i++) {
 		if (!(set >> i & 1))
 			continue;
-		write_run(a, p, set, i, ret->newer);
+		write_run(a, p, set, i, false, ret->newer);
 		ret->newer_by = i - at;
 	}
 	for (int i = at - 1; i >= 0 && !ret->older[0]; i--) {
 		if (!(set >> i & 1))
 			continue;
-		write_run(a, p, set, i, ret->older);
+		write_run(a, p, set, i, true, ret->older);
 		ret->older_by = at - i;
 	}
 }
@@ -87,10 +87,14 @@ static void answer_set(const struct ff_atlas *a, const struct ff_atlas_package *
 		return;
 	}
 	ret->state = set == all_of(p) ? FF_ATLAS_HERE : FF_ATLAS_CHANGED;
+	int at = n;
 	if (set >> (n - 1) & 1)
-		write_run(a, p, set, n - 1, ret->newer);
-	else
-		write_directions(a, p, set, n, ret);
+		write_run(a, p, set, n - 1, false, ret->newer);
+	while (at > 0 && set >> (at - 1) & 1)
+		at--;
+	for (; at > 0 && !ret->older[0]; at--) // what came, went and came again has both
+		if (set >> (at - 1) & 1)
+			write_run(a, p, set, at - 1, true, ret->older);
 }
 
 // ---- names of modules ----
