@@ -116,6 +116,16 @@ static char **with_interpreter(struct words *w, const char *python)
 	return list;
 }
 
+// These change a project's files too, of which no copy is made.
+static bool is_project_tool(const char *program)
+{
+	static const char *const tools[] = {"poetry", "pdm", "pipx", "pixi"};
+	for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++)
+		if (strcmp(program, tools[i]) == 0)
+			return true;
+	return false;
+}
+
 static struct ff_error *one_step(const char **at, const char *python, struct ff_fix_plan *plan)
 {
 	struct words w = {.list = calloc(FF_PLAN_WORDS_MAX + 1, sizeof(char *))};
@@ -123,7 +133,9 @@ static struct ff_error *one_step(const char **at, const char *python, struct ff_
 		return &ff_enomem;
 	const char *of = take_step(at, &w) ? interpreter(&w, python) : NULL;
 	if (!of || plan->n_steps == FF_PLAN_STEPS_MAX) {
-		plan->by_hand = "it is no change of Python packages or variables";
+		plan->by_hand = w.n && is_project_tool(w.list[0])
+			? "a project's own tool changes it: run the command in the project's folder"
+			: "it is no change of Python packages or variables";
 		free_words(w.list);
 		return NULL;
 	}

@@ -6,6 +6,7 @@
 //	a distribution's own Python (PEP 668)   /usr/bin/python3 -m pip install --break-system-packages
 //	somebody else's folder                  sudo /opt/venv/bin/python -m pip install; --user where Python looks there
 //	pixi, without pip                       pixi add --pypi
+//	a project of poetry or pdm, pipx        poetry add; pdm add; pipx inject NAME: where the facts show the project and the tool
 #include "fix/machine.h"
 
 static bool text_is(const struct ff_fix_machine *m, const char *path, const char *word)
@@ -82,10 +83,49 @@ void ff_installer_words(const struct ff_fix_machine *m, const char *verb, struct
 	pip(m, removes ? "uninstall -y" : verb, b);
 }
 
+// ---- projects ----
+
+// "vllm" of /root/.local/share/pipx/venvs/vllm.
+static const char *pipx_name(const struct ff_fix_machine *m)
+{
+	static const char folder[] = "/pipx/venvs/";
+	const char *prefix = m->facts ? ff_json_text(m->facts, "python.prefix") : NULL;
+	const char *at = prefix ? strstr(prefix, folder) : NULL;
+	const char *name = at ? at + strlen(folder) : NULL;
+	return name && *name && !strchr(name, '/') && *name != '-' ? name : NULL;
+}
+
+bool ff_installer_adds(const struct ff_fix_machine *m, struct ff_buf *b)
+{
+	static const struct {
+		const char *fact, *name, *tool, *words;
+	} projects[] = {{"python.project", "poetry", "python.tools.poetry", "poetry add"},
+		{"python.project", "pdm", "python.tools.pdm", "pdm add"}};
+	for (size_t i = 0; i < sizeof(projects) / sizeof(*projects); i++) {
+		if (!text_is(m, projects[i].fact, projects[i].name) || !has_tool(m, projects[i].tool))
+			continue;
+		ff_buf_str(b, projects[i].words);
+		return true;
+	}
+	const char *name =
+		text_is(m, "python.made_by", "pipx") && has_tool(m, "python.tools.pipx") ? pipx_name(m) : NULL;
+	if (!name)
+		return false;
+	ff_buf_str(b, "pipx inject ");
+	ff_shell_word(b, name);
+	return true;
+}
+
 // ---- what is to be said of it ----
 
 static struct ff_error *note_project(const struct ff_fix_machine *m, json_t *fix)
 {
+	static const char *const own[] = {"poetry add ", "pdm add "};
+	const char *command = ff_json_text(fix, "command");
+	for (size_t i = 0; command && i < sizeof(own) / sizeof(*own); i++)
+		if (ff_starts(command, own[i]))
+			return ff_fix_side_effect(
+				fix, "Run it in the project's folder: it writes the bounds into pyproject.toml.");
 	const char *tool = m->facts ? ff_json_text(m->facts, "python.project") : NULL;
 	if (!tool)
 		tool = text_is(m, "python.made_by", "pixi") ? "pixi" : NULL;

@@ -144,6 +144,9 @@ enum ff_installer ff_installer_of(const struct ff_fix_machine *m);
 /** "/srv/venv/bin/python -m pip install", or what reaches that environment instead; `verb` is install or uninstall. */
 void ff_installer_words(const struct ff_fix_machine *m, const char *verb, struct ff_buf *b);
 
+/** "poetry add", "pdm add" or "pipx inject NAME", where the facts show that the environment is such a tool's; false where none is. */
+bool ff_installer_adds(const struct ff_fix_machine *m, struct ff_buf *b);
+
 /** Say what an install there means besides. */
 struct ff_error *ff_installer_notes(const struct ff_fix_machine *m, json_t *fix);
 

@@ -171,10 +171,13 @@ static struct ff_error *write_install(
 	bool uv = m->installer == FF_INSTALLER_UV;
 	if (w->after)
 		ff_buf_printf(&b, "%s; ", w->after);
-	ff_installer_words(m, "install", &b);
+	bool as_is = w->fresh || w->alone || w->build; // a project's tool adds a requirement, it lays no files down
+	bool added = !as_is && ff_installer_adds(m, &b);
+	if (!added)
+		ff_installer_words(m, "install", &b);
 	if (w->fresh)
 		ff_buf_str(&b, uv ? " --reinstall --no-cache" : " --force-reinstall --no-cache-dir");
-	else if (w->upgrade && how != FITS_ABSENT)
+	else if (w->upgrade && how != FITS_ABSENT && !added)
 		ff_buf_str(&b, " -U");
 	if (w->alone || (w->fresh && how != FITS_ABSENT)) // its files alone: what it asks for stays as it is
 		ff_buf_str(&b, " --no-deps");

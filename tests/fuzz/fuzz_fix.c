@@ -32,15 +32,17 @@ static const char *const intentions[] = {
 
 static const char *const facts[] = {
 	"{}",
-	"{\"complete\": [\"python.packages\"], \"env\": {\"LD_LIBRARY_PATH\": %s, \"PYTHONPATH\": %s}, \"python\": "
-	"{\"executable\": %s,"
-	" \"prefix\": %s, \"kind\": \"conda\", \"packages\": {\"pip\": {\"version\": %s}, \"numpy\": {\"version\": %s, "
-	"\"location\": %s},"
-	" \"torch\": {\"version\": %s}}, \"required_by\": {\"numpy\": {%s: %s}}}, \"torch\": {\"version\": %s, "
-	"\"cuda\": %s},"
-	" \"driver\": {\"version\": %s}, \"gpus\": [{\"name\": %s}]}",
-	"{\"complete\": [\"python.packages\"], \"python\": {\"executable\": %s, \"tools\": {\"uv\": %s}, \"packages\": "
-	"{%s: {\"version\": \"1\"}}}}",
+	("{\"complete\": [\"python.packages\"], \"env\": {\"LD_LIBRARY_PATH\": %s, \"PYTHONPATH\": %s}, \"python\": "
+	 "{\"executable\": %s,"
+	 " \"prefix\": %s, \"kind\": \"conda\", \"packages\": {\"pip\": {\"version\": %s}, \"numpy\": {\"version\": "
+	 "%s, "
+	 "\"location\": %s},"
+	 " \"torch\": {\"version\": %s}}, \"required_by\": {\"numpy\": {%s: %s}}}, \"torch\": {\"version\": %s, "
+	 "\"cuda\": %s},"
+	 " \"driver\": {\"version\": %s}, \"gpus\": [{\"name\": %s}]}"),
+	("{\"complete\": [\"python.packages\"], \"python\": {\"executable\": %s, \"tools\": {\"uv\": %s}, "
+	 "\"packages\": "
+	 "{%s: {\"version\": \"1\"}}}}"),
 };
 
 static json_t *filled(const char *format, const char *word)
