@@ -98,6 +98,25 @@ def test_facts_are_read_inside_and_the_log_is_the_containers(world, inside, prog
     assert world.answer("check", "--container", "worker")["facts_of"]["what"] == f"container worker ({program})"
 
 
+def test_a_fix_is_shown_for_a_container_and_run_by_nobody(world, inside, tmp_path):
+    world.runtime("docker", inside)
+    log = tmp_path / "log"
+    log.write_text("Traceback (most recent call last):\n  File \"/app/w.py\", line 1, in <module>\n    import einops\n"
+                   "ModuleNotFoundError: No module named 'einops'\n")
+    done = world.run("fix", "--container", "worker", str(log))
+    assert done.returncode == 1, done.stderr
+    assert "docker exec worker sh -c '" in done.stdout and "\n    RUN " in done.stdout and "einops" in done.stdout
+    assert " exec " not in world.called()
+    log.write_text("RuntimeError: NCCL Error 3: internal error - please report this issue to the NCCL developers\n"
+                   "NCCL WARN NET/Socket : no interface found matching eth9 NCCL_SOCKET_IFNAME\n")
+    assert "einops" not in world.run("fix", "--container", "worker", str(log)).stdout
+    for words in (["--apply"], ["--try"], ["--undo"], ["--python", "/usr/bin/python3"]):
+        said = world.refused("fix", "--container", "worker", *words, str(log))
+        assert "a container is shown only" in said
+    world.runtime("docker", 0, "exited")
+    assert "has no process" in world.refused("fix", "--container", "worker", str(log))
+
+
 def test_another_log_with_the_containers_facts(world, inside):
     world.runtime("docker", inside, log="")
     answer = world.answer("explain", "--container", "worker", "-", given=TORCH)

@@ -7,6 +7,7 @@
 //	It would change:
 //	    numpy  2.1.3 -> 1.26.4
 #include "cli/command.h"
+#include "cli/fix_container.h"
 #include "cli/fix_packages.h"
 #include "cli/fix_record.h"
 #include "cli/fix_try.h"
@@ -26,7 +27,8 @@ enum { FIXES_TRIED = 3, DEFAULT_SECONDS = 180, COMMAND_SECONDS = 60 };
 struct request {
 	struct ff_output output;
 	const char *dir, *python, *source;
-	bool dry_run, try, apply, undo;
+	bool dry_run, try, apply, undo, source_given;
+	struct ff_container_request in;
 	unsigned seconds, command_seconds;
 	char **command; // behind --, NULL-terminated; NULL for none
 	json_t *diagnosis, *facts;
@@ -168,6 +170,13 @@ static void note(struct request *r, const char *key, const char *text)
 	json_object_set_new(r->answer, key, json_string(text));
 }
 
+static void note_by_hand(struct request *r, const struct ff_fix_plan *plan)
+{
+	const char *why = plan->by_hand ? plan->by_hand : "it changes nothing here";
+	json_object_set_new(
+		r->answer, "said", json_sprintf("Nothing was changed: this one is for a person (%s).", why));
+}
+
 // ---- showing, trying, applying ----
 
 static const json_t *packages(const struct request *r)
@@ -278,7 +287,7 @@ static int apply(struct request *r, const json_t *fix)
 	_cleanup_free_ char *path = NULL;
 	struct ff_error *err = ff_fix_plan_make(fix, ff_json_text(r->facts, "python.executable"), &plan);
 	if (!err && !ff_fix_plan_does_something(&plan)) {
-		note(r, "said", "This one is for a person: nothing was changed.");
+		note_by_hand(r, &plan);
 		return leave(r, NULL, 1);
 	}
 	if (!err)
@@ -344,10 +353,49 @@ static int work(struct request *r)
 	err = ff_fix_plan_make(fix, ff_json_text(r->facts, "python.executable"), &plan);
 	if (!err)
 		err = show_changes(r, &plan);
-	note(r, "said",
-		plan.by_hand ? "Nothing was changed: this one is for a person."
-			     : "Nothing was changed. --try proves it on a copy, --apply does it here.");
+	if (plan.by_hand)
+		note_by_hand(r, &plan);
+	else
+		note(r, "said", "Nothing was changed. --try proves it on a copy, --apply does it here.");
 	return leave(r, err, 1);
+}
+
+// ---- a container ----
+
+static struct ff_error *read_container(struct request *r, const struct ff_container *c)
+{
+	bool input = r->source_given && strcmp(r->source, "-") == 0;
+	int fd = input ? STDIN_FILENO : r->source_given ? open(r->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+	struct ff_error *err = r->source_given && fd < 0
+		? ff_error_os(errno, "%s", r->source)
+		: ff_fix_container_read(c, fd, r->source, &r->diagnosis, &r->facts);
+	if (!input && fd >= 0)
+		close(fd);
+	return err;
+}
+
+// Shown only: what would be tried or applied is printed, for whoever may change the container.
+static int work_container(struct request *r)
+{
+	_cleanup_container_ struct ff_container c = {0};
+	_cleanup_plan_ struct ff_fix_plan plan = {0};
+	_cleanup_free_ char *said = NULL;
+	struct ff_error *err = ff_container_find(&r->in, &c);
+	if (!err)
+		err = read_container(r, &c);
+	const json_t *first = json_array_get(json_object_get(r->diagnosis, "diagnoses"), 0);
+	json_t *fix = json_array_get(json_object_get(first, "fixes"), 0);
+	r->answer = json_pack("{s:s, s:O*, s:O*, s:O*}", "schema", "firstfix.fix/1", "cause",
+		json_object_get(first, "cause"), "title", json_object_get(first, "title"), "fix", fix);
+	if (!err && fix)
+		err = ff_fix_plan_make(fix, ff_json_text(r->facts, "python.executable"), &plan);
+	if (!err && fix)
+		err = ff_fix_container_say(&c, &plan, &said);
+	note(r, "said",
+		said		? said
+			: first ? "No fix is known for it."
+				: "Nothing wrong was found, so there is nothing to fix.");
+	return leave(r, err, first ? 1 : 0);
 }
 
 // ---- the command line ----
@@ -381,6 +429,7 @@ int ff_cmd_fix(int argc, char **argv)
 		{"command-timeout", 0, FF_OPT_UINT, "SECONDS",
 			"a command that still runs then has started well (default 60)", &r.command_seconds},
 		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder (default $FIRSTFIX_DIR)", &r.dir},
+		FF_CONTAINER_OPTIONS(&r.in),
 		FF_OUTPUT_OPTIONS(&r.output),
 	};
 	const struct ff_usage usage = {
@@ -392,6 +441,8 @@ int ff_cmd_fix(int argc, char **argv)
 			   "  firstfix fix worker.log                        what would change\n"
 			   "  firstfix fix --try worker.log -- python w.py   does it cure? in a copy\n"
 			   "  firstfix fix --apply last                      do it for the newest incident\n"
+			   "  firstfix fix --container worker                what to run for a container, which stays "
+			   "as it is\n"
 			   "Exit code 0: cured, applied or nothing wrong; 1: something is left to do; 2: wrong use or "
 			   "it failed.",
 		.options = options,
@@ -402,10 +453,17 @@ int ff_cmd_fix(int argc, char **argv)
 	struct ff_parsed parsed = ff_options_parse(&usage, argc, argv);
 	if (parsed.leave)
 		return parsed.exit_code;
-	if (parsed.n_operands)
+	r.source_given = parsed.n_operands > 0;
+	if (r.source_given)
 		r.source = parsed.operands[0];
 	free(parsed.operands);
 	if (r.dry_run + r.try + r.apply + r.undo > 1)
 		return ff_usage_error("fix", "--dry-run, --try, --apply and --undo exclude each other");
-	return r.undo ? undo(&r) : work(&r);
+	if (!r.in.container && !r.in.pod)
+		return r.undo ? undo(&r) : work(&r);
+	if (r.try || r.apply || r.undo || r.python)
+		return ff_usage_error("fix",
+			"a container is shown only: --container and --pod go with no --try, --apply, --undo or "
+			"--python; without them the command to run is printed");
+	return work_container(&r);
 }

@@ -158,7 +158,7 @@ struct ff_error *ff_fix_plan_make(const json_t *fix, const char *python, struct 
 		json_object_size(json_object_get(fix, "set")) || json_array_size(json_object_get(fix, "unset"));
 	struct ff_error *err = NULL;
 	if (!at && !variables)
-		plan.by_hand = "a person must do it";
+		plan.by_hand = "it has no command";
 	while (at && *at && !variables && !plan.by_hand && !err)
 		err = one_step(&at, python, &plan);
 	if (err) {
