@@ -49,7 +49,7 @@ rule {
     first_error = [[^(?:\S*Error|\S*Exception): ]],
   },
   unless = {"cuda", "disk"},
-  facts = {"system.memory.total", "system.memory.limit", "system.memory.oom_kill"},
+  facts = {"system.memory.total", "system.memory.limit", "system.memory.oom_kill", "run.oom_killed"},
   when = function(f, log)
     local hit = log.killer or log.scheduler or log.ray or log.bad_alloc or log.mmap or log.win or log.swap_space
       or log.sigkill_shard or log.minus9 or log.killed
@@ -67,6 +67,7 @@ rule {
           {hardware = true, say = "Or add memory."}}}
     end
     local sure = log.killer or log.scheduler or log.ray or log.bad_alloc or log.mmap
+    if not sure and f"run.oom_killed" == false then return nil end -- the kernel counted no OOM kill in this run
     if not sure and log.fatal and not (log.minus9 and log.minus9.event.tier >= 4)
       and log.fatal.type ~= "ChildFailedError" and log.fatal.type ~= "CalledProcessError"
       and log.fatal.type ~= "BrokenProcessPool" and log.fatal.type ~= "WorkerLostError" and not log.sigkill_shard then

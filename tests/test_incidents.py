@@ -323,3 +323,11 @@ def test_a_block_pushed_out_by_the_end_came_before_the_last_words(run, tmp_path)
     work = "".join(f"Epoch 1: step {n} loss 0.5\n" for n in range(5))
     incident, said = in_order(tmp_path, run, "starting\n" + work, LOG, stdout=[(0, 10), (9, 41)], stderr=[(0, 40)])
     assert incident["diagnosis"]["verdict"] == "failed" and incident["diagnosis"]["diagnoses"][0]["cause"] == "disk.full", said
+
+
+@pytest.mark.parametrize("counts,cause", [((2, 2), None), ((2, 3), "oom.host"), (None, "oom.host")])
+def test_a_child_s_sigkill_is_memory_only_where_the_kernel_may_have_counted_it(run, tmp_path, counts, cause):
+    changes = {"cgroup": {"version": 2, "before": {"oom_kill": counts[0]}, "after": {"oom_kill": counts[1]}}} if counts else {}
+    path = death(tmp_path, **changes)
+    (tmp_path / "stderr.txt").write_text("subprocess.CalledProcessError: Command '['convert', 'a']' died with <Signals.SIGKILL: 9>.\n")
+    assert verdict(run("incident", "--from", path).stdout).get("cause") == cause

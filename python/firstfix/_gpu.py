@@ -69,7 +69,7 @@ def _visible(gpus: list[Any]) -> list[Any]:
 
 
 def seen_from_outside() -> list[str]:
-    """The seed's lines on each GPU before this process has initialised CUDA: from NVML, in a process of its own."""
+    """The lines on each GPU before this process has initialised CUDA: from NVML, in a process of its own."""
     import json
 
     from firstfix import _program
@@ -110,7 +110,7 @@ def rss() -> Optional[int]:
 
 
 def oom_lines() -> list[str]:
-    """The seed's GPU MEMORY DIAGNOSTICS and what torch's allocator knows beyond it."""
+    """GPU MEMORY DIAGNOSTICS and what torch's allocator knows beyond it."""
     from firstfix._say import size
 
     lines = []

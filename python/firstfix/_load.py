@@ -39,7 +39,7 @@ def version(name: str) -> str:
 
 
 def _mark(good: bool) -> str:
-    """The seed's marks where stderr can show them."""
+    """Marks where stderr can show them."""
     encoding = (getattr(sys.stderr, "encoding", None) or "").lower().replace("-", "")
     if encoding.startswith("utf"):
         return "✅" if good else "⚠️ "
@@ -63,7 +63,7 @@ def _token() -> str:
 
 
 def _before() -> list[str]:
-    """The seed's Pre-Load State, from what this process knows without touching the GPU."""
+    """The state before a load, from what this process knows without touching the GPU."""
     torch = sys.modules.get("torch")
     lines = [f"PyTorch version: {version('torch') or 'not installed'}"]
     if torch is not None:
@@ -180,7 +180,7 @@ class Load:
         return "a local folder" if os.path.exists(self.name) else "the cache"
 
     def _after(self, took: float, made: Optional[_model.Summary], gpus: list[_gpu.Reading]) -> list[str]:
-        """The seed's Post-Load State."""
+        """The state after a load."""
         source = "" if made is None else f" from {self._source()}"
         lines = [_say.section("MODEL LOADING SUMMARY"), f"{_mark(True)} Model loaded{source} in {took:.1f} seconds"]
         if made is not None:

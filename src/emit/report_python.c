@@ -1,6 +1,6 @@
 // bitsandbytes, transformers and their neighbours: versions, which native library would be loaded and why, what does not fit.
 //
-// The seed's lines "Linear4bit import: OK" came from importing. Nothing is imported here, so those labels say what is known
+// Lines like "Linear4bit import: OK" once came from importing. Nothing is imported here, so those labels say what is known
 // without: the code is there, and what would prove it.
 #include "emit/report.h"
 

@@ -326,6 +326,7 @@ struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *stor
 	ff_incident_optional(ff_incident_lanes(death, incident));
 	if (!put_told(store, incident)) {
 		put_facts(death, incident);
+		ff_incident_put_no_oom(death, incident);
 		ff_incident_optional(ff_incident_put_killer(death, incident));
 		ff_incident_optional(put_diagnosis(death, incident));
 		find_told(incident);

@@ -37,5 +37,8 @@ void ff_incident_take_own_line(const json_t *death, json_t *diagnosis);
 /** `crash_stack` of a child that died by a signal: what faulthandler printed, where that can be found. */
 void ff_incident_put_crash(const json_t *failure, json_t *incident);
 
+/** facts.failure.run.oom_killed: false, where the counter of the run's control group says that the OOM killer did not strike. */
+void ff_incident_put_no_oom(const json_t *death, json_t *incident);
+
 /** `killed_by` {who, text} of a death by SIGKILL: by what can be seen, never by guess. */
 struct ff_error *ff_incident_put_killer(const json_t *death, json_t *incident);

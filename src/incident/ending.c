@@ -95,6 +95,15 @@ void ff_incident_take_own_line(const json_t *death, json_t *diagnosis)
 		json_object_set_new(diagnosis, "verdict", json_string("failed-unknown"));
 }
 
+void ff_incident_put_no_oom(const json_t *death, json_t *incident)
+{
+	int64_t before = 0, after = 0;
+	bool known = ff_json_int(death, "cgroup.before.oom_kill", &before) &&
+		ff_json_int(death, "cgroup.after.oom_kill", &after);
+	if (known && before == after && !json_object_get(death, "oom") && ff_json_at(incident, "facts.failure"))
+		ff_incident_optional(ff_json_put(incident, "facts.failure.run.oom_killed", json_false()));
+}
+
 static json_t *killer(const char *who, const char *format, const char *detail)
 {
 	char text[512];

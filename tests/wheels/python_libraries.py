@@ -16,7 +16,7 @@ from seed_env import seed_python, site_packages  # noqa: E402
 from wheelhouse import wheelhouse  # noqa: E402
 
 ROOT = SOURCE.parent
-# The seed's time; what these need is there already.
+# Versions of 2024; what these need is there already.
 NO_DEPENDENCIES = ["accelerate==1.0.1", "peft==0.13.2", "psutil", "diffusers==0.31.0", "sentence-transformers==3.2.1"]
 OTHERS = ["fastapi", "httpx", "flask", "aiohttp", "runpod", "structlog", "loguru",  # loguru: bench/run_python
           "scikit-learn", "pillow", "importlib-metadata"]

@@ -1,4 +1,4 @@
-"""The seed's failure from end to end, with the real bitsandbytes 0.42.0: it looks for a CUDA version that it does not ship, dies
+"""A failure from end to end, with the real bitsandbytes 0.42.0: it looks for a CUDA version that it does not ship, dies
 with "CUDA Setup failed", is diagnosed, restarted with BNB_CUDA_VERSION, and passes that point."""
 import json
 import os

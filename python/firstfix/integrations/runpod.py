@@ -1,7 +1,7 @@
 """RunPod serverless: runpod.serverless.start({"handler": f}) gets a handler that records each job. No change of code.
 
 Handlers are plain functions, coroutines or generators of either kind; the wrapped one stays of its kind, because runpod
-looks at that. The seed's heading for a failed request is kept: "[RunPod] REQUEST FAILED".
+looks at that. A failed request has the heading that people search their logs for: "[RunPod] REQUEST FAILED".
 """
 from __future__ import annotations
 
