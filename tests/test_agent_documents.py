@@ -28,7 +28,7 @@ def test_requests(agents):
         agents.tell(worker, line)
     until(lambda: agents.metrics()["firstfix_requests_in_flight"] == 1, "a request in work")
     doc = get(agents, "/v1/requests")
-    assert doc["schema"] == "firstfix.requests/1" and doc["totals"] == {"ok": 2, "error": 1, "cancelled": 0, "killed": 0}
+    assert doc["schema"] == "firstfix.requests/1" and doc["totals"] == {"ok": 2, "error": 1, "cancelled": 0, "killed": 0, "refused": 0}
     assert doc["errors"] == [{"type": "ValueError", "count": 1}] and doc["last_minute"]["requests"] == 3
     assert doc["tokens"] == {"input": 6, "output": 10} and sum(doc["per_second"]) == 3 and len(doc["per_second"]) == 60
     assert [r["id"] for r in doc["in_flight"]] == ["three"] and doc["in_flight"][0]["for_ms"] >= 0

@@ -27,18 +27,20 @@ if TYPE_CHECKING:
     from firstfix._api import report as report
     from firstfix._load import model_load as model_load
     from firstfix._program import ProgramError as ProgramError
+    from firstfix._quarantine import Quarantined as Quarantined
     from firstfix._request import Request as Request
     from firstfix._request import current_request as current_request
     from firstfix._request import request as request
 
 __version__: str = _ring.VERSION
 __all__ = ["install", "report", "explain", "check", "events", "event", "model_load", "request", "current_request", "Request",
-           "ProgramError"]
+           "ProgramError", "Quarantined"]
 
 # Loaded when first asked for, so that install() stays quick.
 _LATER = {
     "report": "_api", "explain": "_api", "check": "_api", "events": "_api", "event": "_api", "model_load": "_load",
     "request": "_request", "current_request": "_request", "Request": "_request", "ProgramError": "_program",
+    "Quarantined": "_quarantine",
 }
 
 

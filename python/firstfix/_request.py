@@ -27,7 +27,7 @@ _growth: dict[str, Any] = {}
 class Request:
     """One request, from `with` to its end; may be given to `async with` as well."""
 
-    __slots__ = ("id", "model", "kind", "heading", "phase", "fields", "_began", "_token", "_memory", "_status", "caught")
+    __slots__ = ("id", "model", "kind", "heading", "phase", "fields", "_began", "_token", "_memory", "_status", "caught", "input")
 
     def __init__(self, id: Optional[str] = None, model: Optional[str] = None, kind: str = "request",
                  heading: str = "REQUEST FAILED") -> None:
@@ -41,6 +41,7 @@ class Request:
         self._memory: Optional[tuple[int, int]] = None
         self._status: Union[str, BaseException, None] = None
         self.caught: Optional[BaseException] = None
+        self.input: Optional[str] = None  # its hash
 
     def tokens(self, input: Optional[int] = None, output: Optional[int] = None) -> None:
         """How many tokens went in and came out."""
@@ -126,6 +127,10 @@ class Request:
     def _failed(self, exc: BaseException, row: dict[str, Any]) -> None:
         from firstfix import _exceptions, _failure
 
+        if self.input is not None and type(exc).__name__ == "Quarantined":
+            row["firstfix.outcome"] = "refused"  # and said by whoever catches it; it is no incident
+            row["error.type"] = "firstfix.Quarantined"
+            return
         if not _exceptions.is_failure(exc):
             row["firstfix.outcome"] = "ok" if isinstance(exc, (SystemExit, GeneratorExit)) else "cancelled"
             return
@@ -218,6 +223,27 @@ def _capture(req: Request, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Non
     req.set(**{"firstfix.request.input": text})
 
 
+def _digest(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Optional[str]:
+    """The hash of an input, by which one that kills workers is known; None where that cannot be."""
+    from firstfix import _quarantine
+
+    try:
+        return _quarantine.digest(args, kwargs)
+    except Exception as failure:
+        from firstfix import _say
+
+        _say.once(f"no input is known by its hash: {type(failure).__name__}: {failure}")
+        return None
+
+
+def _admit(req: Request) -> None:
+    """Refuse a request whose input has killed as many workers as it may."""
+    if req.input is not None:
+        from firstfix import _quarantine
+
+        _quarantine.check(req.input)
+
+
 def _marked(wrapper: Any) -> Any:
     """Known as ours, so that nothing wraps it again."""
     wrapper.__firstfix__ = "request"
@@ -235,12 +261,16 @@ def wrap(function: F, make: Callable[[tuple[Any, ...], dict[str, Any]], Request]
         req = make(args, kwargs)
         if settings.capture_inputs if capture_inputs is None else capture_inputs:
             _capture(req, args, kwargs)
+        if settings.quarantine:
+            req.input = _digest(args, kwargs)
+            req.set(**{"firstfix.request.input": req.input})
         return req
 
     if flags & ASYNC_GENERATOR:
         @functools.wraps(function)
         async def async_stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            with begin(args, kwargs):
+            with begin(args, kwargs) as req:
+                _admit(req)
                 stream = function(*args, **kwargs)
                 try:
                     async for each in stream:
@@ -251,19 +281,22 @@ def wrap(function: F, make: Callable[[tuple[Any, ...], dict[str, Any]], Request]
     if flags & COROUTINE:
         @functools.wraps(function)
         async def coroutine(*args: Any, **kwargs: Any) -> Any:
-            with begin(args, kwargs):
+            with begin(args, kwargs) as req:
+                _admit(req)
                 return await function(*args, **kwargs)
         return cast(F, _marked(coroutine))
     if flags & GENERATOR:
         @functools.wraps(function)
         def stream(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-            with begin(args, kwargs):
+            with begin(args, kwargs) as req:
+                _admit(req)
                 return (yield from function(*args, **kwargs))
         return cast(F, _marked(stream))
 
     @functools.wraps(function)
     def plain(*args: Any, **kwargs: Any) -> Any:
-        with begin(args, kwargs):
+        with begin(args, kwargs) as req:
+            _admit(req)
             return function(*args, **kwargs)
     return cast(F, _marked(plain))
 

@@ -1,6 +1,6 @@
 """What the environment asks for, read once by install().
 
-FIRSTFIX_LOG=text|json|off, FIRSTFIX_LOG_FILE=path, FIRSTFIX_DISABLE=all or names of hooks, FIRSTFIX_GPU_READS=0.
+FIRSTFIX_LOG=text|json|off, FIRSTFIX_LOG_FILE=path, FIRSTFIX_DISABLE=all or names of hooks, FIRSTFIX_GPU_READS=0, FIRSTFIX_QUARANTINE=N.
 """
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 MODES = ("text", "json", "off")
 SPARE = 8 << 20
-NAMES = ("LOG", "LOG_FILE", "DISABLE", "GPU_READS", "DIR", "MAX_MIB", "PROGRAM", "RULES", "WORKER")  # FIRSTFIX_<NAME>
+NAMES = ("LOG", "LOG_FILE", "DISABLE", "GPU_READS", "DIR", "MAX_MIB", "PROGRAM", "QUARANTINE", "RULES", "WORKER")  # FIRSTFIX_<NAME>
 LIKENESS = 0.66  # two letters exchanged in a name of three
 
 
 class Settings:
     """The switches of this process; one object, `settings`, that every module looks at."""
 
-    __slots__ = ("log", "log_file", "disabled", "gpu_reads", "capture_inputs", "supervised", "_spare")
+    __slots__ = ("log", "log_file", "disabled", "gpu_reads", "capture_inputs", "supervised", "quarantine", "_spare")
 
     def __init__(self) -> None:
         """Defaults; read() fills them from the environment."""
@@ -29,6 +29,7 @@ class Settings:
         self.gpu_reads = True
         self.capture_inputs = False
         self.supervised = False
+        self.quarantine = 0
         self._spare: Optional[bytes] = None
 
     def read(self) -> None:
@@ -40,6 +41,8 @@ class Settings:
         self.log_file = get("FIRSTFIX_LOG_FILE", "")
         self.gpu_reads = get("FIRSTFIX_GPU_READS", "1") != "0"
         self.supervised = bool(get("FIRSTFIX_RUN_ID"))
+        wanted = get("FIRSTFIX_QUARANTINE", "")
+        self.quarantine = int(wanted) if wanted.isdigit() else 0
 
     def misspelt(self) -> list[str]:
         """What of FIRSTFIX_* is like the name of a setting and none; `firstfix run` has said it to whoever it supervises."""

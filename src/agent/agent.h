@@ -58,6 +58,7 @@ struct ff_agent {
 	struct ff_last_incident incident;
 	uint64_t incidents, store_reads, store_reads_told;
 	struct ff_named causes[FF_CAUSES_MAX];
+	unsigned suspected, refused; /**< inputs that killed workers */
 	char store_problem[160];
 
 	struct ff_history *history; /**< NULL where it cannot be kept */

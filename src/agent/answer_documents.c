@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+static const uint64_t last_s = UINT64_C(18000000000); // nanoseconds of later moments do not fit
+
 void ff_answer_health(struct ff_request *r, struct ff_answer *out)
 {
 	pthread_mutex_lock(&r->agent->lock);
@@ -29,6 +31,11 @@ void ff_answer_check(struct ff_request *r, struct ff_answer *out)
 void ff_answer_incidents(struct ff_request *r, struct ff_answer *out)
 {
 	ff_answer_document(r, out, FF_DOC_INCIDENTS, "");
+}
+
+void ff_answer_quarantine(struct ff_request *r, struct ff_answer *out)
+{
+	ff_answer_document(r, out, FF_DOC_QUARANTINE, "");
 }
 
 void ff_answer_incident(struct ff_request *r, struct ff_answer *out)
@@ -58,7 +65,7 @@ bool ff_answer_since(const struct ff_request *r, uint64_t otherwise_ns, uint64_t
 	if (n && n < 12)
 		ff_span_u64((struct ff_span){text, n}, &number);
 	if (n && n < 12 && !text[n]) {
-		*ret = number * second;
+		*ret = (number < last_s ? number : last_s) * second;
 		return true;
 	}
 	for (size_t i = 0; n && n < 12 && i < sizeof(units) / sizeof(units[0]); i++)
@@ -69,7 +76,7 @@ bool ff_answer_since(const struct ff_request *r, uint64_t otherwise_ns, uint64_t
 		}
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	time_t at = rest && (!*rest || strcmp(rest, "Z") == 0) ? timegm(&tm) : -1;
-	*ret = at < 0 ? 0 : (uint64_t)at * second;
+	*ret = at < 0 ? 0 : ((uint64_t)at < last_s ? (uint64_t)at : last_s) * second;
 	return at >= 0;
 }
 
@@ -126,7 +133,7 @@ static json_t *parameters_of(const struct ff_route *route, bool below)
 		json_array_append_new(list,
 			json_pack("{s:s, s:s, s:b, s:{s:s, s:s}}", "name", "since", "in", "query", "required", 0,
 				"schema", "type", "string", "pattern",
-				"^([0-9]{1,11}[smhd]?|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z?)$"));
+				"^([0-9]{1,11}[smhd]?|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z?)$"));
 	return list;
 }
 

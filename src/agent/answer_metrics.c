@@ -85,6 +85,9 @@ static void write_work(struct ff_exposition *e, const struct ff_agent *a)
 	ff_sample_histogram(e, &t->queue, NULL);
 	one(e, FF_METRIC_IN_FLIGHT, a->observed.in_flight);
 	one(e, FF_METRIC_OLDEST, a->observed.oldest_request_s < 0 ? 0 : a->observed.oldest_request_s);
+	ff_metric(e, FF_METRIC_QUARANTINED);
+	ff_sample2(e, a->suspected, "state", "suspected", NULL, NULL);
+	ff_sample2(e, a->refused, "state", "refused", NULL, NULL);
 	ff_metric(e, FF_METRIC_TOKENS);
 	ff_sample2(e, (double)t->input_tokens, "direction", "input", NULL, NULL);
 	ff_sample2(e, (double)t->output_tokens, "direction", "output", NULL, NULL);

@@ -33,6 +33,7 @@ static const struct {
 	[FF_DOC_INCIDENT] = {ff_make_incident, 1000},
 	[FF_DOC_EVENTS] = {ff_make_events, 500},
 	[FF_DOC_MEMORY] = {ff_make_memory, 900},
+	[FF_DOC_QUARANTINE] = {ff_make_quarantine, 500},
 };
 
 static struct {

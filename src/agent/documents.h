@@ -11,6 +11,7 @@ enum ff_document_kind {
 	FF_DOC_INCIDENT,
 	FF_DOC_EVENTS,
 	FF_DOC_MEMORY,
+	FF_DOC_QUARANTINE,
 	FF_DOC_KINDS
 };
 

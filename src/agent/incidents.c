@@ -3,6 +3,7 @@
 #include "agent/agent.h"
 
 #include "base/clock.h"
+#include "store/quarantine.h"
 #include "store/store.h"
 
 #include <poll.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { LOOK_MS = 500, COUNT_SHARE = 10, STACK = 512 << 10 };
+enum { LOOK_MS = 500, QUARANTINE_EVERY = 10, COUNT_SHARE = 10, STACK = 512 << 10 };
 
 static const char *const files[] = {"firstfix.db", "firstfix.db-wal"};
 
@@ -114,10 +115,32 @@ static bool look(struct ff_agent *a, bool counts)
 	return counts;
 }
 
+// Inputs that killed workers: how many, and how many of them are refused.
+static void look_at_quarantine(struct ff_agent *a)
+{
+	const char *wanted = getenv("FIRSTFIX_QUARANTINE");
+	json_int_t limit = wanted ? atoi(wanted) : 0;
+	unsigned suspected = 0, refused = 0;
+	_cleanup_json_ json_t *list = NULL;
+	size_t i;
+	json_t *row;
+	ff_error_destroy(ff_quarantine_list(a->dir, &list));
+	json_array_foreach (list, i, row) {
+		bool is = limit > 0 && json_integer_value(json_object_get(row, "kills")) >= limit;
+		refused += is;
+		suspected += !is;
+	}
+	pthread_mutex_lock(&a->lock);
+	a->suspected = suspected;
+	a->refused = refused;
+	pthread_mutex_unlock(&a->lock);
+}
+
 static void *watch(void *agent)
 {
 	struct ff_agent *a = agent;
 	uint64_t seen = 0, counted = 0, count_at = 0;
+	unsigned looks = 0;
 	for (;;) {
 		uint64_t state = state_of_files(a), begin = ff_clock_ns();
 		bool counts = state != counted && begin >= count_at;
@@ -125,6 +148,8 @@ static void *watch(void *agent)
 			counted = state;
 			count_at = ff_clock_ns() + COUNT_SHARE * (ff_clock_ns() - begin);
 		}
+		if (state != seen || ++looks % QUARANTINE_EVERY == 0)
+			look_at_quarantine(a);
 		seen = state;
 		poll(NULL, 0, LOOK_MS);
 	}

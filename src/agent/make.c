@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "host/command.h"
 #include "ring/json.h"
+#include "store/quarantine.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -116,6 +117,16 @@ struct ff_error *ff_make_incident(struct ff_agent *a, const char *of, struct ff_
 		ff_error_destroy(err);
 		return ff_error_create(FF_EABSENT, "no incident has this id");
 	}
+	return err ? err : ff_make_masked(doc, ret);
+}
+
+struct ff_error *ff_make_quarantine(struct ff_agent *a, const char *of, struct ff_buf *ret)
+{
+	json_t *list = NULL;
+	(void)of;
+	struct ff_error *err = ff_quarantine_list(a->dir, &list);
+	_cleanup_json_ json_t *doc =
+		err ? NULL : json_pack("{s:s, s:o}", "schema", "firstfix.quarantine/1", "inputs", list);
 	return err ? err : ff_make_masked(doc, ret);
 }
 

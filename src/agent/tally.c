@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-const char *const ff_outcome_names[FF_OUTCOMES] = {"ok", "error", "cancelled", "killed"};
+const char *const ff_outcome_names[FF_OUTCOMES] = {"ok", "error", "cancelled", "killed", "refused"};
 const char *const ff_tally_level_names[FF_TALLY_LEVELS] = {"1", "2", "3-4", "5-8", "9-16", "17-32", "33-64", "65+"};
 const double ff_bucket_bounds[FF_BUCKETS - 1] = {
 	0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 600};

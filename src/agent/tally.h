@@ -24,7 +24,14 @@ enum {
 };
 
 /** How a request ended. */
-enum ff_outcome { FF_OUTCOME_OK, FF_OUTCOME_ERROR, FF_OUTCOME_CANCELLED, FF_OUTCOME_KILLED, FF_OUTCOMES };
+enum ff_outcome {
+	FF_OUTCOME_OK,
+	FF_OUTCOME_ERROR,
+	FF_OUTCOME_CANCELLED,
+	FF_OUTCOME_KILLED,
+	FF_OUTCOME_REFUSED,
+	FF_OUTCOMES
+};
 extern const char *const ff_outcome_names[FF_OUTCOMES];
 
 /** Upper bounds of the buckets in seconds; the last is infinity and not in the table. */

@@ -11,6 +11,7 @@
 #include "incident/incident.h"
 #include "know/facts_diff.h"
 #include "store/bundle.h"
+#include "store/quarantine.h"
 #include "store/store.h"
 
 #include <fcntl.h>
@@ -126,6 +127,8 @@ struct ff_error *ff_incident_from_death(const char *death_path, struct ff_incide
 	if (!err && store)
 		stored = json_object_get(doc, "id") ? put_back(store, doc) : add_to(store, doc);
 	if (!err)
+		ff_error_destroy(ff_quarantine_note(ff_json_text(death, "state_dir"), doc));
+	if (!err)
 		err = incident_of(doc, death, ret);
 	if (err || !ret_stored)
 		ff_error_destroy(stored);
@@ -193,6 +196,8 @@ struct ff_error *ff_incident_from_failure(const char *dir, const char *path, con
 	if (!err && !doc)
 		return (*ret = strdup("{\"schema\": \"firstfix.recorded/1\"}")) ? NULL : &ff_enomem;
 	bool known = !err && store && is_known(store, doc);
+	if (!err)
+		ff_error_destroy(ff_quarantine_note(dir, doc));
 	if (!err && store)
 		unstored = add_to(store, doc);
 	if (!err && store && !unstored)

@@ -282,10 +282,13 @@ int main(int argc, char **argv)
 	struct supervisor *s = &the;
 	if (options_parse(argc, argv, &s->options))
 		return 2;
-	char mib[16];
-	snprintf(mib, sizeof(mib), "%d", s->options.max_mib);
+	char number[16];
+	snprintf(number, sizeof(number), "%d", s->options.max_mib);
 	if (getenv("FIRSTFIX_MAX_MIB") || s->options.max_mib != MAX_MIB_DEFAULT)
-		setenv("FIRSTFIX_MAX_MIB", mib, 1); // for the steps and the worker's recorder
+		setenv("FIRSTFIX_MAX_MIB", number, 1); // for the steps and the worker's recorder
+	snprintf(number, sizeof(number), "%d", s->options.quarantine);
+	if (s->options.quarantine)
+		setenv("FIRSTFIX_QUARANTINE", number, 1); // for the hooks and the agent
 	int error = begin(s);
 	if (error)
 		spawn_plainly(s, error);
