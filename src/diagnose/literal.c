@@ -308,3 +308,22 @@ bool ff_pattern_tells_digits(const char *pattern)
 	}
 	return false;
 }
+
+bool ff_pattern_tells_long_numbers(const char *pattern)
+{
+	enum { SHORT = 3 };
+	size_t run = 0;
+	while (*pattern) {
+		bool escaped = pattern[0] == '\\' && pattern[1];
+		if (skip_spelling(&pattern))
+			continue;
+		run = isdigit((unsigned char)*pattern) ? run + 1 : 0;
+		if (run > SHORT)
+			return true;
+		if (*pattern == '[')
+			class_tells(&pattern);
+		else
+			pattern += escaped ? 2 : 1;
+	}
+	return false;
+}

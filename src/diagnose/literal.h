@@ -28,3 +28,6 @@ bool ff_literals_of(const char *pattern, struct ff_span healthy, struct ff_liter
 /** False when every digit is as good as any other where the pattern wants one: then what it says of a line, it says of all lines that differ
     from it in digits only. */
 bool ff_pattern_tells_digits(const char *pattern);
+
+/** True when it asks for more than three certain digits in a row. */
+bool ff_pattern_tells_long_numbers(const char *pattern);

@@ -1,9 +1,12 @@
 // Scans a line with all patterns, or remembers what was found in the last one of its kind (sieve.h). What is found decides whether it is read.
 #include "diagnose/look.h"
 
+#include "base/hash.h"
+
+#include <ctype.h>
 #include <stdlib.h>
 
-enum { KINDS_BITS = 12, CONTEXTS = 8 };
+enum { KINDS_BITS = 13, CONTEXTS = 8, PLAIN_MAX = 4096, DIGITS_KEPT = 3 };
 
 struct kind {
 	uint64_t key;  // 0 for none
@@ -101,17 +104,86 @@ static bool fresh(const struct ff_looks *looks, const struct kind *kind)
 	return kind->fresh;
 }
 
+// "04:05:06" begins here.
+static bool clock_at(struct ff_span line, size_t at)
+{
+	enum { LENGTH = 8 };
+	for (size_t i = 0; i < LENGTH; i++) {
+		char c = at + LENGTH <= line.n ? line.p[at + i] : 0;
+		if (i % 3 == 2 ? c != ':' : c < '0' || c > '9')
+			return false;
+	}
+	return true;
+}
+
+// How many more digits from here on say nothing: those of a clock, and of the number of a line of source.
+static size_t idle_digits(struct ff_span line, size_t at)
+{
+	static const char source[] = ".py:";
+	size_t n = sizeof(source) - 1;
+	if (clock_at(line, at))
+		return 8;
+	return at >= n && memcmp(line.p + at - n, source, n) == 0 ? DIGITS_KEPT : 0;
+}
+
+// The line with an x for each identifier and zeros for digits; where those matter for all but the first three of a number, for no pattern
+// that asks for more is sifted out so (image.c). What is too long for `to` is left out.
+static size_t plain(struct ff_span line, bool digits, char to[PLAIN_MAX])
+{
+	size_t n = 0, run = 0, idle = 0;
+	bool inside = false; // a word
+	for (size_t i = 0; i < line.n && n < PLAIN_MAX; i++) {
+		char c = line.p[i];
+		bool digit = c >= '0' && c <= '9', word = isalnum((unsigned char)c);
+		size_t name = word && !inside ? ff_name_length(line, i) : 0;
+		if (digit && !inside && !idle)
+			idle = idle_digits(line, i);
+		bool kept = digits && run++ < DIGITS_KEPT && !idle;
+		run = digit ? run : 0;
+		idle -= idle > 0;
+		inside = word;
+		i += name ? name - 1 : 0;
+		to[n++] = (char)(name ? 'x' : digit && !kept ? '0' : c);
+	}
+	return n;
+}
+
+static struct kind *slot_of(struct ff_looks *looks, uint64_t key)
+{
+	return &looks->kinds[key >> (64 - KINDS_BITS)];
+}
+
+// Lines that differ in identifiers only are of one kind here.
+static struct ff_error *look_again(
+	struct ff_looks *looks, struct ff_span text, const struct ff_sifted *line, struct kind **ret)
+{
+	char to[PLAIN_MAX];
+	size_t n = line->certain ? PLAIN_MAX : plain(text, line->digits, to);
+	uint64_t key = n < PLAIN_MAX ? ff_hash((struct ff_span){to, n}, false) : ff_hash(text, false);
+	key += line->digits;
+	key = key ? key : 1;
+	*ret = slot_of(looks, key);
+	return (*ret)->key == key ? NULL : look_first(looks, text, key, *ret);
+}
+
 struct ff_error *ff_look(
 	struct ff_looks *looks, struct ff_span chunk, const struct ff_sifted *line, struct ff_look *ret)
 {
 	// A pattern may want the newline.
 	size_t end = line->end < chunk.n && chunk.p[line->end] == '\n' ? line->end + 1 : line->end;
 	struct ff_span text = {chunk.p + line->start, end - line->start};
-	struct kind *kind = &looks->kinds[line->kind >> (64 - KINDS_BITS)];
-	uint64_t key = line->kind << 1 | line->digits | 2;
-	struct ff_error *err = kind->key == key ? NULL : look_first(looks, text, key, kind);
-	if (err)
-		return err;
+	struct kind *kind = slot_of(looks, line->kind);
+	if (line->digits || kind->key != line->kind) {
+		struct kind *found;
+		struct ff_error *err = look_again(looks, text, line, &found);
+		if (err)
+			return err;
+		if (!line->digits && found != kind) {
+			*kind = *found;
+			kind->key = line->kind;
+		}
+		kind = found;
+	}
 	*ret = (struct ff_look){kind->any, fresh(looks, kind), kind->unlike, kind->shape};
 	if (kind->any && !kind->same_shape && !line->digits)
 		ff_shape_of(text, kind->what, kind->marked, &ret->shape);

@@ -48,8 +48,7 @@ static bool stands_alone(struct ff_span line, size_t from, size_t to)
 		(to == line.n || !part_of_clock(line.p[to]));
 }
 
-// Length of an identifier in hexadecimal (a request, a part of a UUID, an address) that begins here, 0 for none.
-static size_t name_length(struct ff_span line, size_t from)
+size_t ff_name_length(struct ff_span line, size_t from)
 {
 	size_t n = 0;
 	bool number = false, letter = false;
@@ -71,7 +70,7 @@ bool ff_shape_of(struct ff_span line, uint64_t matched, bool numbers, struct ff_
 	uint64_t exact = 14695981039346656037u ^ matched, blind = exact;
 	bool inside = false, any = false; // inside: a word
 	for (size_t i = 0; i < line.n; i++) {
-		size_t name = inside ? 0 : name_length(line, i);
+		size_t name = inside ? 0 : ff_name_length(line, i);
 		inside = isalnum((unsigned char)line.p[i]);
 		if (name) {
 			i += name - 1;

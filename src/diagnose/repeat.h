@@ -18,6 +18,9 @@ struct ff_shape {
     alone (an exit code, not a clock) counts as well. Returns whether there is such a number. */
 bool ff_shape_of(struct ff_span line, uint64_t matched, bool numbers, struct ff_shape *ret);
 
+/** Length of an identifier in hexadecimal (a request, a part of a UUID, an address) that begins here, 0 for none. */
+size_t ff_name_length(struct ff_span line, size_t from);
+
 /** What a line left behind. */
 struct ff_outcome {
 	uint64_t state; /**< what is open now; 0 for nothing */

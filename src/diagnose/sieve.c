@@ -102,11 +102,6 @@ void ff_sieve_forget(struct ff_sieve *sieve, uint64_t kind)
 
 // ---- a batch ----
 
-static struct ff_span line_of(const struct ff_sieve *sieve, const struct ff_sifted *line)
-{
-	return (struct ff_span){sieve->chunk.p + line->start, line->end - line->start};
-}
-
 // A copy of the line, to be sifted with others.
 static void copy_line(struct ff_sieve *sieve, struct ff_span line)
 {
@@ -134,13 +129,14 @@ static void take_line(struct ff_sieve *sieve, size_t start, size_t end)
 {
 	struct ff_span line = {sieve->chunk.p + start, end - start};
 	uint64_t kind = ff_hash(line, sieve->masks);
-	enum state state = certain_digits(sieve, start, end) ? DIGITS : state_of(sieve, kind);
+	bool certain = !sieve->masks || certain_digits(sieve, start, end);
+	enum state state = certain && sieve->masks ? DIGITS : state_of(sieve, kind);
 	if (state == NOTHING)
 		return;
 	if (state == UNKNOWN)
 		copy_line(sieve, line);
 	sieve->states[sieve->n] = state;
-	sieve->list[sieve->n++] = (struct ff_sifted){start, end, sieve->number, kind, false};
+	sieve->list[sieve->n++] = (struct ff_sifted){start, end, sieve->number, kind, certain, false};
 }
 
 static void on_sifted(int what, size_t end, void *context)
@@ -175,8 +171,6 @@ static struct ff_error *sift(struct ff_sieve *sieve)
 		struct ff_sifted *line = &sieve->list[kept++];
 		*line = sieve->list[i];
 		line->digits = sieve->states[i] == DIGITS;
-		if (line->digits && sieve->masks)
-			line->kind = ff_hash(line_of(sieve, line), false);
 	}
 	sieve->n = kept;
 	sieve->fresh_n = sieve->text_n = 0;

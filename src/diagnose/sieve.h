@@ -11,7 +11,8 @@ struct ff_sieve;
 struct ff_sifted {
 	size_t start, end; /**< offsets into the chunk; neither newline nor carriage return is part of it */
 	uint64_t number;   /**< newlines of the chunk before it */
-	uint64_t kind;	   /**< hash of it with zeros for digits, or as it is when digits matter */
+	uint64_t kind;	   /**< hash of it with zeros for digits */
+	bool certain;	   /**< certain digits stand in it that some pattern asks for */
 	bool digits;	   /**< they matter: what matches in one line says nothing of others of its kind */
 };
 

@@ -36,29 +36,15 @@ static void finds_what_is_needed(void **state)
 	static const struct {
 		const char *pattern, *needs;
 	} cases[] = {
-		{"SIGBUS", "sigbus"},
-		{"Bus error: core", "bus erro"}, // eight bytes, the first of equal ones
-		{"(?:SIGBUS|core dumped)", "sigbus|core dum"},
-		{"cu\\w*[^\\n]{0,60}\\(804\\)", "(804)"},
-		{"\\bXid[ :=]+(?<n>79)\\b", "xid"},
-		{"colou?red", "colo"}, // an optional character ends a text
-		{"abc(?:def)?ghij", "ghij"},
-		{"abc(?:def){0,2}", "abc"},
-		{"(?:abcd)+x", "abcd"},
-		{"ab+cde", "bcde"},
-		{"abx*cde", "cde"},
-		{"abc{2}defg", "cdefg"},
-		{"abcd(?!efghij)", "abcd"}, // look-arounds need nothing
-		{"(?<=efghij)abcd", "abcd"},
-		{"a\\.b\\[c", "a.b[c"},
-		{"abc[]x]def[^]]ghi", "abc"},
-		{"ab[.]cd", "ab.cd"},
+		{"SIGBUS", "sigbus"}, {"Bus error: core", "bus erro"}, // eight bytes, the first of equal ones
+		{"(?:SIGBUS|core dumped)", "sigbus|core dum"}, {"cu\\w*[^\\n]{0,60}\\(804\\)", "(804)"},
+		{"\\bXid[ :=]+(?<n>79)\\b", "xid"}, {"colou?red", "colo"}, // an optional character ends a text
+		{"abc(?:def)?ghij", "ghij"}, {"abc(?:def){0,2}", "abc"}, {"(?:abcd)+x", "abcd"}, {"ab+cde", "bcde"},
+		{"abx*cde", "cde"}, {"abc{2}defg", "cdefg"}, {"abcd(?!efghij)", "abcd"}, // look-arounds need nothing
+		{"(?<=efghij)abcd", "abcd"}, {"a\\.b\\[c", "a.b[c"}, {"abc[]x]def[^]]ghi", "abc"}, {"ab[.]cd", "ab.cd"},
 		{"loading (?:shards|failed)", "shards|failed"}, // the rarer part
-		{"^Killed$", "killed"},
-		{"caf\xc3\xa9", "caf\xc3\xa9"},
-		{"(?i)abcdef", "abcdef"},
-		{"(?-i:abc)def|(?i:ghi)", "abc|ghi"},
-		{"\\.py:\\d+ in ", ".py:\x01"}, // any digit
+		{"^Killed$", "killed"}, {"caf\xc3\xa9", "caf\xc3\xa9"}, {"(?i)abcdef", "abcdef"},
+		{"(?-i:abc)def|(?i:ghi)", "abc|ghi"}, {"\\.py:\\d+ in ", ".py:\x01"}, // any digit
 		{"took \\d+ s|at \\d{2,} in", "took \x01|at \x01"},
 		{"(?:error 804|no device)", "error |no devic"}, // a text without a certain digit is better
 	};
@@ -70,9 +56,9 @@ static void finds_what_is_needed(void **state)
 static void leaves_the_rest(void **state)
 {
 	(void)state;
-	static const char *const patterns[] = {"", "ab", "\\d+", "abc|de", "abc|", "(?:abcdef)?",
-		"abc\\x41def", "(abc)\\1def", "abcdef(", "abcdef)", "abc[de", "abc[[:alpha:]]def", "(?>abcdef)",
-		"(?P<n>abcdef)", "\\Qabcdef\\E", "abcdef\\"};
+	static const char *const patterns[] = {"", "ab", "\\d+", "abc|de", "abc|", "(?:abcdef)?", "abc\\x41def",
+		"(abc)\\1def", "abcdef(", "abcdef)", "abc[de", "abc[[:alpha:]]def", "(?>abcdef)", "(?P<n>abcdef)",
+		"\\Qabcdef\\E", "abcdef\\"};
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++)
 		assert_string_equal(needs(patterns[i]), "");
 }
@@ -82,12 +68,22 @@ static void digits(void **state)
 	(void)state;
 	static const char *const blind[] = {"", "abc", "\\d+ of \\d{2,30}", "[0-9a-f]{8}", "[^\\n]{0,60}x", "[\\d.]+",
 		"[\\w./-]+", "(?<name2>\\S+)", "(?<=x)y", "[!-~]", "[^]:]\\d"};
-	static const char *const telling[] = {"804", "exit code [1-9]", "cu1[12]", "40[13]", "(a)\\1", "\\x31", "[[:digit:]]",
-		"(?<n>0)", "[^5]", "[\\w-]4", "\\Q1\\E", "[]5]"};
+	static const char *const telling[] = {"804", "exit code [1-9]", "cu1[12]", "40[13]", "(a)\\1", "\\x31",
+		"[[:digit:]]", "(?<n>0)", "[^5]", "[\\w-]4", "\\Q1\\E", "[]5]"};
 	for (size_t i = 0; i < sizeof(blind) / sizeof(*blind); i++)
 		assert_false(ff_pattern_tells_digits(blind[i]));
 	for (size_t i = 0; i < sizeof(telling) / sizeof(*telling); i++)
 		assert_true(ff_pattern_tells_digits(telling[i]));
+}
+
+static void long_numbers(void **state)
+{
+	(void)state;
+	assert_true(ff_pattern_tells_long_numbers("error 1455\\b"));
+	assert_true(ff_pattern_tells_long_numbers("a|(?:b){2,3}0000"));
+	static const char *const no[] = {"804", "\\d{1234}x", "(?<n1234>a)", "12[0-9]34", "1 2 3 4", "\\b429\\b"};
+	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
+		assert_false(ff_pattern_tells_long_numbers(no[i]));
 }
 
 static void bounded(void **state)
@@ -108,6 +104,7 @@ int main(void)
 		cmocka_unit_test(finds_what_is_needed),
 		cmocka_unit_test(leaves_the_rest),
 		cmocka_unit_test(digits),
+		cmocka_unit_test(long_numbers),
 		cmocka_unit_test(bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
