@@ -3,7 +3,6 @@
 
 #include "base/hash.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
 enum { KINDS_BITS = 13, CONTEXTS = 8, PLAIN_MAX = 4096, DIGITS_KEPT = 3 };
@@ -19,10 +18,16 @@ struct kind {
 	struct ff_shape shape;
 };
 
+// A line, and the key of its kind.
+struct same {
+	uint64_t hash, key;
+};
+
 struct ff_looks {
 	struct ff_rules *rules;
 	struct ff_matcher *matcher;
 	const struct ff_reading *reading;
+	struct same same[1 << KINDS_BITS];
 	struct kind kinds[1 << KINDS_BITS];
 };
 
@@ -134,7 +139,7 @@ static size_t plain(struct ff_span line, bool digits, char to[PLAIN_MAX])
 	bool inside = false; // a word
 	for (size_t i = 0; i < line.n && n < PLAIN_MAX; i++) {
 		char c = line.p[i];
-		bool digit = c >= '0' && c <= '9', word = isalnum((unsigned char)c);
+		bool digit = c >= '0' && c <= '9', word = digit || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 		size_t name = word && !inside ? ff_name_length(line, i) : 0;
 		if (digit && !inside && !idle)
 			idle = idle_digits(line, i);
@@ -148,22 +153,22 @@ static size_t plain(struct ff_span line, bool digits, char to[PLAIN_MAX])
 	return n;
 }
 
-static struct kind *slot_of(struct ff_looks *looks, uint64_t key)
-{
-	return &looks->kinds[key >> (64 - KINDS_BITS)];
-}
-
-// Lines that differ in identifiers only are of one kind here.
-static struct ff_error *look_again(
-	struct ff_looks *looks, struct ff_span text, const struct ff_sifted *line, struct kind **ret)
+// What lines have in common that differ in identifiers only.
+static uint64_t common_key(struct ff_span text, const struct ff_sifted *line)
 {
 	char to[PLAIN_MAX];
 	size_t n = line->certain ? PLAIN_MAX : plain(text, line->digits, to);
 	uint64_t key = n < PLAIN_MAX ? ff_hash((struct ff_span){to, n}, false) : ff_hash(text, false);
-	key += line->digits;
-	key = key ? key : 1;
-	*ret = slot_of(looks, key);
-	return (*ret)->key == key ? NULL : look_first(looks, text, key, *ret);
+	return key + line->digits + 1;
+}
+
+static uint64_t key_of(struct ff_looks *looks, struct ff_span text, const struct ff_sifted *line)
+{
+	uint64_t hash = line->digits ? ~ff_hash(text, false) : line->kind;
+	struct same *same = &looks->same[hash >> (64 - KINDS_BITS)];
+	if (same->hash != hash || !same->key)
+		*same = (struct same){hash, common_key(text, line)};
+	return same->key;
 }
 
 struct ff_error *ff_look(
@@ -172,18 +177,11 @@ struct ff_error *ff_look(
 	// A pattern may want the newline.
 	size_t end = line->end < chunk.n && chunk.p[line->end] == '\n' ? line->end + 1 : line->end;
 	struct ff_span text = {chunk.p + line->start, end - line->start};
-	struct kind *kind = slot_of(looks, line->kind);
-	if (line->digits || kind->key != line->kind) {
-		struct kind *found;
-		struct ff_error *err = look_again(looks, text, line, &found);
-		if (err)
-			return err;
-		if (!line->digits && found != kind) {
-			*kind = *found;
-			kind->key = line->kind;
-		}
-		kind = found;
-	}
+	uint64_t key = key_of(looks, text, line);
+	struct kind *kind = &looks->kinds[key >> (64 - KINDS_BITS)];
+	struct ff_error *err = kind->key == key ? NULL : look_first(looks, text, key, kind);
+	if (err)
+		return err;
 	*ret = (struct ff_look){kind->any, fresh(looks, kind), kind->unlike, kind->shape};
 	if (kind->any && !kind->same_shape && !line->digits)
 		ff_shape_of(text, kind->what, kind->marked, &ret->shape);
