@@ -194,6 +194,7 @@ rule {
       .. [[memory allocation of \d+ bytes failed|unable to mmap \d+ bytes|]]
         .. [[Unable to allocate [\d.]+ [KMGT]iB for an array)]],
     go = [[fatal error: failed to reserve page summary memory]],
+    segment = [[failed to map segment from shared object: Cannot allocate memory]],
     python = [[(?:Fatal Python error: init_interp_main|_PyObject_\w+)[^\n]*can't allocate memory]],
   },
   context = {cuda = [[CUDA out of memory]], killer = [[(?:oom-kill|Out of memory: Kill|OOMKilled)]]},
@@ -203,10 +204,11 @@ rule {
   explains = {"oom.host"},
   when = function(f, log)
     local limit, free = f"system.limits.as", f"system.memory.available"
-    if type(limit) ~= "number" and not log.go then return nil end
+    local sure = log.go or log.segment -- address space: what they map needs hardly any memory yet
+    if type(limit) ~= "number" and not sure then return nil end
     -- memory would run out first
     if type(limit) == "number" and type(free) == "number" and limit > free * 2 then return nil end
-    return {hit = log.go or log.refused or log.python, confidence = type(limit) == "number" and 0.94 or 0.85,
+    return {hit = sure or log.refused or log.python, confidence = type(limit) == "number" and 0.94 or 0.85,
       why = {"This process may not have more address space, whatever memory is free: a limit (ulimit -v) refuses it.",
         "The limit is {fact:system.limits.as} bytes.", "{fact:system.memory.available} bytes of memory are available."},
       fixes = {{limit = "as", say = "Lift the limit on address space before the worker starts."},

@@ -470,6 +470,7 @@ rule {
     read_only = [[(?:OSError|IOError): \[Errno 30\][^\n]*?(?:['"](?<path>[^'"\n]+))?]],
     writable = [[There was a problem when trying to write in your cache folder \((?<path>[^)\n]+)\)]],
     lock = [[(?:Permission denied|Read-only file system)[^\n]{0,120}(?:/hub/|huggingface|/\.cache/)]],
+    rust = [[(?:cache|/hub/|huggingface)[^\n]{0,120}Permission denied \(os error 13\)]],
   },
   facts = {"env.HF_HOME"},
   confidence = 0.9,

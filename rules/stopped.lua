@@ -50,8 +50,9 @@ rule {
   confidence = 0.92,
   why = "The scheduler ended the job: its time was over, or it was preempted.",
   fixes = {
-    {host = true, say = "Ask for more time (sbatch --time), or save and resume from checkpoints."},
-    {wait = true, say = "Or submit it again."},
+    {host = true, say = "Where its time was over: ask for more (sbatch --time), or save and resume from checkpoints."},
+    {wait = true, say = "Where it was preempted: submit it again (sbatch --requeue does it by itself), or use a "
+      .. "partition or instance that is not preempted."},
   },
   doc = {looks = "DUE TO TIME LIMIT, DUE TO PREEMPTION, job killed: walltime.",
     check = "The job's time limit against what it had done."},

@@ -485,7 +485,8 @@ rule {
 rule {
   id = "sys.noexec/log",
   signatures = {
-    segment = [[(?<file>/?[\w./+@-]*): failed to map segment from shared object(?:: (?<reason>Operation not ]]
+    segment = [[(?<file>/?[\w./+@-]*): failed to map segment from shared object(?!: Cannot allocate)]]
+      .. [[(?:: (?<reason>Operation not ]]
       .. [[permitted))?]],
   },
   facts = {"system.disks"},

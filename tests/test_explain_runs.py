@@ -110,3 +110,23 @@ def test_an_error_line_that_the_program_outlived_is_no_failure(firstfix):
 ])
 def test_what_a_healthy_start_says_raises_no_alarm_where_the_log_is_cut(firstfix, line):
     assert explain(firstfix, line)["verdict"] in ("nothing", "running")
+
+
+def test_what_ends_a_container_is_read_where_only_its_state_tells(firstfix):
+    state = "    Last State:     Terminated\n      Reason:       Error\n      Exit Code:    {}\n"
+    assert explain(firstfix, state.format(137))["verdict"] == "failed-unknown"
+    assert explain(firstfix, state.format(143))["verdict"] == "stopped"
+    assert explain(firstfix, state.format(0))["verdict"] != "failed-unknown"
+
+
+def test_a_program_that_a_supervisor_gave_up_failed(firstfix):
+    log = ("2026-03-01 10:00:00,000 INFO spawned: 'web' with pid 11\n2026-03-01 10:00:00,001 INFO spawned: 'llm' with pid 12\n"
+           "2026-03-01 10:00:02,000 INFO success: web entered RUNNING state, process has stayed up for > than 1 seconds (startsecs)\n")
+    assert explain(firstfix, log)["verdict"] == "running"
+    assert explain(firstfix, log + "2026-03-01 10:00:05,000 INFO gave up: llm entered FATAL state, too many start retries too quickly\n")["verdict"] == "failed-unknown"
+
+
+def test_a_service_that_serves_heals_no_other(firstfix):
+    lines = ["web-1 | INFO:     Application startup complete.", *("llm-1 | " + line for line in (UP.splitlines()[0] + "\n" + DEAD).splitlines()),
+             *['web-1 | INFO:     10.0.0.1:1 - "POST /chat HTTP/1.1" 200 OK'] * 3]
+    assert explain(firstfix, "\n".join(lines) + "\n")["verdict"] == "failed-unknown"

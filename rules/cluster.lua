@@ -1,0 +1,172 @@
+-- What schedulers (Kubernetes, Slurm) and launchers say where a worker never came to run, and images of an engine that
+-- were made for another GPU.
+
+rule {
+  id = "container.image-pull",
+  signatures = {
+    pull = [[(?:Failed to pull image|failed to pull and unpack image|failed to resolve reference) ]]
+      .. [[["'\\]*(?<image>[\w./:@-]+)]],
+    manifest = [[manifest for (?<image2>\S+) not found: manifest unknown]],
+    waiting = [[\b(?:ErrImagePull|ImagePullBackOff|InvalidImageName)\b]],
+    denied = [[pull access denied for (?<image3>[\w./:-]+)]],
+    import = [=[\[ERROR\] URL https://\S+ returned error code: (?:401|403|404)]=],
+  },
+  context = {
+    absent = [[(?:code = NotFound|manifest unknown|: not found\b|error code: 404)]],
+    refused = [[(?:unauthorized|authentication required|denied|403 Forbidden|error code: 40[13])]],
+    rate = [[(?:toomanyrequests|Too Many Requests|pull rate limit)]],
+    network = [[(?:i/o timeout|no such host|TLS handshake timeout|connection refused)]],
+    room = [[no space left on device]],
+    platform = [[no match(?:ing manifest)? for (?:linux/|platform)]],
+  },
+  unless = {"room"},
+  explains = {"container.no-gpu"},
+  when = function(_, log)
+    local hit = log.pull or log.manifest or log.denied or log.import or log.waiting
+    local why, fix = "The image cannot be fetched, so nothing of it ran.",
+      {host = true, say = "Look at the registry's answer (kubectl describe pod), and pull it by hand on that node."}
+    if log.rate then
+      why, fix = "The registry limits how often may be pulled without a login.",
+        {host = true, kind = "auth", say = "Log in to the registry (an imagePullSecret), or pull from a mirror."}
+    elseif log.platform then
+      why, fix = "The image was not made for this machine's processor.",
+        {host = true, say = "Use an image made for this architecture, or another node."}
+    elseif log.absent then
+      why, fix = "The registry has no such image or tag.", {host = true, say = "Correct the image's name and tag."}
+    elseif log.refused then
+      why, fix = "The registry refuses this login, or there is none.",
+        {host = true, kind = "auth", say = "Give the pod an imagePullSecret (or log in) that may read that image."}
+    elseif log.network then
+      why, fix = "The node does not reach the registry.", {network = true, say = "Let the node reach the registry."}
+    end
+    return {hit = hit, confidence = 0.9, why = why, fixes = {fix}}
+  end,
+  doc = {looks = "ErrImagePull, ImagePullBackOff, Failed to pull image, manifest unknown.",
+    check = "kubectl describe pod; docker pull of that image on the node."},
+}
+
+rule {
+  id = "job.unsatisfiable",
+  signatures = {
+    gres = [[Invalid generic resource \(gres\) specification]],
+    node = [[(?:Batch job submission failed|Unable to allocate resources|Unable to create step[^:\n]*): ]]
+      .. [[(?:Requested node configuration is not available|Requested GRES option unsupported|Invalid account or ]]
+      .. [[account/partition combination|Invalid partition name|Job violates accounting/QOS policy]]
+      .. [[|Requested partition configuration not available|More processors requested than permitted)[^\n]*]],
+  },
+  context = {policy = [[(?:QOS policy|account/partition)]]},
+  confidence = 0.88,
+  why = {"Slurm cannot give what the job asks for: no node of that partition has these GPUs (GRES), processors or "
+    .. "memory, or the account may not use it."},
+  fixes = {
+    {host = true, say = "Ask for what the partition has: 'sinfo -o \"%P %G %c %m\"' lists its GRES, processors and "
+      .. "memory, and 'sacctmgr show assoc user=$USER' what the account may use."},
+  },
+  doc = {looks = "Invalid generic resource (gres) specification, Requested node configuration is not available.",
+    check = "sinfo -o '%P %G'; the job's --gres, --constraint, --account and --partition."},
+}
+
+rule {
+  id = "container.no-gpu/device-plugin",
+  signatures = {
+    admission = [[UnexpectedAdmissionError\b[^\n]*(?:nvidia\.com/gpu|devices? unavailable)]],
+    allocate = [[Allocate failed due to [^\n]{0,60}(?:number of devices unavailable|unhealthy devices?)]],
+  },
+  facts = {"driver.xids"},
+  confidence = 0.86,
+  why = "The node promised a GPU that its device plugin no longer has: the plugin restarted, or marked a GPU "
+    .. "unhealthy after an Xid.",
+  fixes = {
+    {host = true, say = "On that node: look for Xids (dmesg) and at nvidia-smi, restart the device plugin's pod, then "
+      .. "delete this pod so that it is scheduled anew."},
+  },
+  doc = {looks = "UnexpectedAdmissionError: Allocate failed due to requested number of devices unavailable.",
+    check = "kubectl describe node: Capacity against Allocatable of nvidia.com/gpu; the plugin's log."},
+}
+
+rule {
+  id = "container.no-gpu/apptainer",
+  signatures = {none = [[Could not find any (?:nv|rocm) files on this host]]},
+  facts = {"driver.version", "driver.kernel_module"},
+  explains = {"host.no-gpu", "torch.cpu-build", "driver.not-loaded"},
+  confidence = 0.84,
+  why = {"apptainer (singularity) was told to bring the driver's libraries in (--nv), and found none on this host: it "
+    .. "has no driver, or ldconfig is not on the path.", "The driver here is {fact:driver.version}."},
+  fixes = {
+    {host = true, say = "Run it on a node that has the driver (a compute node, not the login node)."},
+    {host = true,
+      say = "If nvidia-smi works there: name ldconfig in apptainer.conf ('ldconfig path'), or use --nvccli."},
+  },
+  doc = {looks = "WARNING: Could not find any nv files on this host!",
+    check = "nvidia-smi on the host; ldconfig -p | grep libcuda."},
+}
+
+rule {
+  id = "container.gpu-lost/device-denied",
+  signatures = {
+    eperm = [[/dev/nvidia(?:\d+|ctl|-uvm)['"]?[:)] (?:operation not permitted|Operation not permitted \(os error 1\))]],
+  },
+  facts = {"system.cgroup", "driver.devices"},
+  confidence = 0.84,
+  why = "The device node is there, and the container's cgroup does not let it be opened: a GPU that was taken away "
+    .. "(systemd reloaded the cgroups) or that was never given.",
+  fixes = {
+    {restart = "container", say = "Start the container anew, with the GPU passed in by the toolkit and not by a bind "
+      .. "mount of /dev."},
+  },
+  doc = {looks = "open /dev/nvidia0: operation not permitted.",
+    check = "The container's devices.allow; was 'systemctl daemon-reload' run since it started?"},
+}
+
+rule {
+  id = "torch.no-kernel-image/tei",
+  signatures = {
+    cap = [[[Rr]untime compute cap (?<cc>\d+) is not compatible with compile time compute cap (?<built>\d+)]],
+  },
+  facts = {"gpus.0.name", "gpus.0.cc"},
+  confidence = 0.93,
+  title = "text-embeddings-inference was built for another GPU",
+  why = {"This build of text-embeddings-inference carries kernels for compute capability {built}, and the GPU has "
+    .. "{cc}.",
+    "It is a {fact:gpus.0.name}."},
+  fixes = {
+    {code = true, kind = "rebuild:tei", say = "Use the image whose tag is made for that capability (turing-, 86-, 89-, "
+      .. "hopper-), or build it with CUDA_COMPUTE_CAP={cc}."},
+  },
+  doc = {looks = "Runtime compute cap 75 is not compatible with compile time compute cap 80.",
+    check = "The image's tag against the GPU's capability."},
+}
+
+rule {
+  id = "engine.arg-invalid/mpi",
+  signatures = {
+    world = [[MPI size \((?<mpi>\d+)\)[^\n]{0,30}world size \((?<world>\d+)\)[^\n]{0,30}(?:don't|do not|not) match]],
+    world2 = [[world ?size \(?(?<world2>\d+)\)? (?:!=|does not match|is not equal to) ]]
+      .. [[(?:MPI|the number of) \w+ ?\(?(?<mpi2>\d+)]],
+  },
+  confidence = 0.9,
+  when = function(_, log)
+    local hit = log.world or log.world2
+    local world = hit.world or hit.world2
+    return {hit = hit,
+      why = ("The engine was built for %s ranks, and %s were started."):format(world, hit.mpi or hit.mpi2),
+      fixes = {{flag = "world_size", stated = true,
+        say = ("Start it with mpirun -n %s, or build the engine for as many GPUs as there are."):format(world)}}}
+  end,
+  doc = {looks = "TensorRT-LLM: MPI size (1) and world size (4) in engine don't match.",
+    check = "The engine's config.json (tp_size, pp_size) against mpirun -n."},
+}
+
+rule {
+  id = "gpu.permission/log",
+  signatures = {eacces = [[/dev/nvidia(?:\d+|ctl|-uvm)['"]?[:)]+ [Pp]ermission denied]]},
+  facts = {"driver.devices_denied"},
+  confidence = 0.88,
+  why = "This user may not open the GPU's device node.",
+  fixes = {
+    {setting = "gpu-group",
+      say = "Let the user use the nodes: add it to the group that owns them (ls -l /dev/nvidia*), "
+      .. "and log in again."},
+  },
+  doc = {looks = "open /dev/nvidia0: permission denied.", check = "ls -l /dev/nvidia*; id."},
+}
