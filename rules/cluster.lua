@@ -85,23 +85,6 @@ rule {
 }
 
 rule {
-  id = "container.no-gpu/apptainer",
-  signatures = {none = [[Could not find any (?:nv|rocm) files on this host]]},
-  facts = {"driver.version", "driver.kernel_module"},
-  explains = {"host.no-gpu", "torch.cpu-build", "driver.not-loaded"},
-  confidence = 0.84,
-  why = {"apptainer (singularity) was told to bring the driver's libraries in (--nv), and found none on this host: it "
-    .. "has no driver, or ldconfig is not on the path.", "The driver here is {fact:driver.version}."},
-  fixes = {
-    {host = true, say = "Run it on a node that has the driver (a compute node, not the login node)."},
-    {host = true,
-      say = "If nvidia-smi works there: name ldconfig in apptainer.conf ('ldconfig path'), or use --nvccli."},
-  },
-  doc = {looks = "WARNING: Could not find any nv files on this host!",
-    check = "nvidia-smi on the host; ldconfig -p | grep libcuda."},
-}
-
-rule {
   id = "container.gpu-lost/device-denied",
   signatures = {
     eperm = [[/dev/nvidia(?:\d+|ctl|-uvm)['"]?[:)] (?:operation not permitted|Operation not permitted \(os error 1\))]],
