@@ -351,7 +351,7 @@ rule {
   unless = {"limited", "http", "down"},
   facts = {"env.HF_HUB_OFFLINE", "env.HF_HOME", "env.HF_ENDPOINT"},
   confidence = 0.88,
-  when = function(_, log)
+  when = function(f, log)
     if log.certificate and log.has_frame[[huggingface_hub|transformers/|diffusers/|datasets/]] then
       local bundle = "/etc/ssl/certs/ca-certificates.crt" -- of Debian and Ubuntu; requests looks into its own instead
       return {hit = log.certificate, confidence = 0.86, why = "The hub's certificate is signed by an authority that "
@@ -383,6 +383,15 @@ rule {
               {host = true, kind = "env:HF_ENDPOINT", say = "For the hub: use a mirror that you trust."}}}
     end
     if not hit and not log.tokenizer_org then return nil end
+    local proxy = f"system.proxy.listening" == false and f"system.proxy.variable"
+    if hit and proxy then
+      return {hit = hit, confidence = 0.9, why = {
+        ("%s names port %d of this machine, and nothing listens there."):format(proxy, f"system.proxy.port")},
+        evidence = {"system.proxy.variable", "system.proxy.port"},
+        fixes = {{unset = {proxy}, effect = {["system.proxy.listening"] = true},
+            say = "Unset the variable, or start what should listen there."},
+          {network = true, say = "Or let the hub's traffic take another way out."}}}
+    end
     return {hit = hit or log.tokenizer_org, confidence = not hit and 0.6 or hit == log.connect and 0.75 or nil}
   end,
   why = "The model is not in this machine's cache, and the hub cannot be reached from here (offline mode, no network, "

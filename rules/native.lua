@@ -5,6 +5,12 @@ local function list(value)
   return type(value) == "table" and value or {}
 end
 
+-- A fix after which the loader finds everything.
+local function curing(fix)
+  fix.effect = {["python.unloadable"] = {}, ["workdir.libraries"] = {}}
+  return fix
+end
+
 local function name_of(path)
   return tostring(path):match[[([^/]+)/?$]] or tostring(path)
 end
@@ -78,7 +84,7 @@ rule {
         return {confidence = p.when == "gpu" and 0.75 or 0.85, severity = severity(p),
           why = {("%s needs %s, which is neither installed nor brought by torch."):format(who(p), p.library),
             have and "torch is built for CUDA {fact:torch.cuda}." or nil},
-          evidence = evidence(p, p.library), fixes = other and {other, brings} or {brings}}
+          evidence = evidence(p, p.library), fixes = other and {curing(other), curing(brings)} or {curing(brings)}}
       end
     end
   end,
@@ -94,8 +100,8 @@ rule {
         return {confidence = 0.87, severity = severity(p),
           why = ("%s needs %s, which is not on this system."):format(who(p), p.library),
           evidence = evidence(p, p.library),
-          fixes = {{system = p.library, say = "Install the system's package that brings it."},
-            p.package == "cv2" and {install = "opencv-python-headless", fresh = true,
+          fixes = {curing{system = p.library, say = "Install the system's package that brings it."},
+            p.package == "cv2" and curing{install = "opencv-python-headless", fresh = true,
               say = "Or, on a server: the build of OpenCV that needs no display."} or nil}}
       end
     end
@@ -109,8 +115,8 @@ rule {
       if p.package and p.library and p.library:match[=[-[0-9a-f]{8}\.so]=] then
         return {confidence = 0.88, severity = severity(p),
           why = ("%s needs %s, a library of its own wheel, and it is not there."):format(who(p), p.library),
-          evidence = evidence(p, p.library), fixes = {{install = distribution(f, p.package), fresh = true, alone = true,
-            say = "Install the package again."}}}
+          evidence = evidence(p, p.library), fixes = {curing{install = distribution(f, p.package), fresh = true,
+            alone = true, say = "Install the package again."}}}
       end
     end
   end,
@@ -124,7 +130,7 @@ rule {
         return {confidence = 0.85, severity = severity(p),
           why = {("%s needs %s, which this torch does not have: it was built for another one."):format(who(p),
             p.library), "torch is {fact:torch.version}."}, evidence = evidence(p, p.library),
-          fixes = {{install = distribution(f, p.package), fresh = true, say = "Install the build for this torch."}}}
+          fixes = {curing{install = distribution(f, p.package), fresh = true, say = "Install the build for this torch."}}}
       end
     end
   end,
@@ -146,10 +152,9 @@ rule {
             or "the libstdc++ that comes first (" .. tostring(p.path) .. ")"),
             glibc and "It is glibc {fact:system.libc.version}." or nil},
           evidence = evidence(p, p.version),
-          fixes = {shadows and {drop = "LD_LIBRARY_PATH", entry = folder,
-                effect = {["python.unloadable"] = {}}, say = "Take that folder off LD_LIBRARY_PATH."}
+          fixes = {shadows and curing{drop = "LD_LIBRARY_PATH", entry = folder, say = "Take that folder off LD_LIBRARY_PATH."}
               or glibc and {host = true, say = "Use a newer base image or system."}
-              or {conda = "libstdcxx-ng", say = "Install a newer libstdc++ into the environment."},
+              or curing{conda = "libstdcxx-ng", say = "Install a newer libstdc++ into the environment."},
             not shadows and package and {install = package, older = true,
               say = "Or an older release, built for this system."}
               or {host = true, kind = "rebuild:extension", say = "Or build it on this system."}}}

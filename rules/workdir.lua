@@ -254,7 +254,7 @@ rule {
       why = ("%s/%s stands before %s on sys.path when a script of this folder runs: whatever imports %s gets this "
         .. "file."):format(f"workdir.folder" or ".", hidden.file, hidden.package and "the installed package"
         or "Python's own module", hidden.module), evidence = {{fact = "workdir.shadows", value = hidden.file}},
-      fixes = {{move = hidden.file, to = "my_" .. hidden.file, say = "Give that file another name."}}}
+      fixes = {{move = hidden.file, to = "my_" .. hidden.file, effect = {["workdir.shadows"] = {}}, say = "Give that file another name."}}}
   end,
 }
 
@@ -290,6 +290,22 @@ rule {
       fixes = {{unset = {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"},
           say = "If the model may be downloaded, unset the variable; else download it beforehand into that cache."},
         {host = true, kind = "env:HF_HOME", say = "Or mount the cache that holds it, and point HF_HOME at it."}}}
+  end,
+}
+
+rule {
+  id = "hf.offline/proxy",
+  severity = "warning",
+  check = function(f)
+    local variable = f"system.proxy.variable"
+    if f"system.proxy.listening" ~= false then return nil end
+    local without = f.env"no_proxy" or f.env"NO_PROXY"
+    if type(without) == "string" and without:match[[(?:^|,)\s*(?:\*|\.?huggingface\.co)\s*(?:,|$)]] then return nil end
+    return {confidence = 0.85,
+      why = ("%s names port %d of this machine, and nothing listens there: no model can be fetched through it."):format(
+        variable, f"system.proxy.port"), evidence = {"system.proxy.variable", "system.proxy.port"},
+      fixes = {{unset = {variable}, effect = {["system.proxy.listening"] = true},
+        say = "Unset the variable, or start what should listen there."}}}
   end,
 }
 
