@@ -372,8 +372,11 @@ rule {
     end
     hit = log.protobuf
     if hit then
+      local piece = f.pkg"sentencepiece" == false
       return {hit = hit, why = "The tokenizer needs protobuf, and it is not installed.",
-        fixes = {{install = "protobuf", say = "Install protobuf."}}}
+        fixes = {piece and {install = "sentencepiece", with = {"protobuf"},
+          say = "Install protobuf, and sentencepiece, which reads the same tokenizers and is not here either."}
+          or {install = "protobuf", say = "Install protobuf."}}}
     end
     hit = log.named or log.dictionary or log.mistral or log.requires or log.sp_missing
     local package = hit and (hit.named or hit.named2 or hit.named3 or hit.named4 or hit.package or ""):lower():gsub("_",
@@ -433,7 +436,7 @@ rule {
     return {hit = hit, confidence = not log.contains and message:match[[consider setting]] and 0.62 or nil,
       why = "The repository brings its own model code, and running it must be allowed explicitly.",
       fixes = {
-        {argument = "trust_remote_code",
+        {argument = "trust_remote_code", value = "True",
           say = "If you trust the author, pin a revision and pass trust_remote_code=True (vLLM: "
             .. "--trust-remote-code)."}}}
   end,

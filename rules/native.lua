@@ -130,7 +130,8 @@ rule {
         return {confidence = 0.85, severity = severity(p),
           why = {("%s needs %s, which this torch does not have: it was built for another one."):format(who(p),
             p.library), "torch is {fact:torch.version}."}, evidence = evidence(p, p.library),
-          fixes = {curing{install = distribution(f, p.package), fresh = true, say = "Install the build for this torch."}}}
+          fixes = {curing{install = distribution(f, p.package), fresh = true,
+            say = "Install the build for this torch."}}}
       end
     end
   end,
@@ -152,7 +153,8 @@ rule {
             or "the libstdc++ that comes first (" .. tostring(p.path) .. ")"),
             glibc and "It is glibc {fact:system.libc.version}." or nil},
           evidence = evidence(p, p.version),
-          fixes = {shadows and curing{drop = "LD_LIBRARY_PATH", entry = folder, say = "Take that folder off LD_LIBRARY_PATH."}
+          fixes = {shadows and curing{drop = "LD_LIBRARY_PATH", entry = folder,
+                say = "Take that folder off LD_LIBRARY_PATH."}
               or glibc and {host = true, say = "Use a newer base image or system."}
               or curing{conda = "libstdcxx-ng", say = "Install a newer libstdc++ into the environment."},
             not shadows and package and {install = package, older = true,

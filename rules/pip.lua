@@ -102,7 +102,7 @@ rule {
           {system = "python3-venv", say = "On Debian and Ubuntu ensurepip is a package of its own."}}}
     end
     local package = distribution_of(module == "" and "package" or top)
-    if f.pkg(package) then
+    if f.pkg(package) and top ~= "pkg_resources" then -- setuptools 82 and later have none
       return {hit = hit, confidence = 0.55, why = {"The module " .. module .. " is not found although " .. package
         .. " is installed: the process runs another interpreter, was started before the install, or the install is "
         .. "broken.",
@@ -281,6 +281,7 @@ rule {
     },
     dist_info = [[No such file or directory: '[^'\n]*(?:site]]
       .. [[|dist)-packages[/\\]+(?<dist2>[\w.]+?)-[\w.+]+\.dist-info[/\\]+METADATA']],
+    beside = [[cannot import name '\w+' from '(?<module4>\w+)' \((?<path>/[^)\n]*/\w+\.py)\)]],
     nowhere = [[cannot import name '\w+' from '(?<package3>[\w.]+)' \(unknown location\)]],
     not_package = [['(?<file>[\w.]+)' is not a package]],
     null_bytes = [[source code string cannot contain null bytes]],
@@ -317,6 +318,19 @@ rule {
         fixes = {
           {install = name, fresh = true,
             say = "Lay its files down anew; where pip refuses, remove its dist-info folder first."}}}
+    end
+    if log.beside then -- a library asks its own part or Python's for a name, and gets a file of the project
+      local path, frames = log.beside.path, log.beside.event.frames or {}
+      local by, main = frames[#frames], frames[1] -- the folder of the script comes first on sys.path
+      local library = [=[(?:site|dist)-packages|/lib(?:64)?/python3]=]
+      if path:match[=[([^/]+)\.py$]=] == log.beside.module4 and by and by.file:match(library)
+        and path:gsub([=[[^/]+$]=], "") == main.file:gsub([=[[^/]+$]=], "") and not path:match(library) then
+        local name = path:match[=[[^/]+$]=]
+        return {hit = log.beside, confidence = 0.9, title = "an own file shadows a package",
+          why = {"{path} is imported where Python's own module or a package of that name was meant."},
+          fixes = {{move = path, kind = "code", to = path:gsub([=[[^/]+$]=], "my_" .. name),
+            say = "Rename " .. name .. " (and remove its __pycache__), so that the right one is found."}}}
+      end
     end
     if log.not_package then
       local name = log.not_package.file .. ".py"

@@ -50,8 +50,8 @@ local function damage_of(model)
   local shard = list(model.missing)[1]
   if shard then
     return {text = ("%s: %s is not there, and the names of the other shards promise it."):format(model.path, shard),
-      value = shard .. " is missing", fix = {fetch = true, path = model.path .. "/" .. shard, repo = model.repo,
-        say = "Fetch the missing file into the same place."}}
+      value = shard .. " is missing", fix = {fetch = true, path = model.repo and model.path .. "/" .. shard,
+        repo = model.repo, say = "Fetch the missing file into the same place."}}
   end
 end
 
@@ -254,7 +254,8 @@ rule {
       why = ("%s/%s stands before %s on sys.path when a script of this folder runs: whatever imports %s gets this "
         .. "file."):format(f"workdir.folder" or ".", hidden.file, hidden.package and "the installed package"
         or "Python's own module", hidden.module), evidence = {{fact = "workdir.shadows", value = hidden.file}},
-      fixes = {{move = hidden.file, to = "my_" .. hidden.file, effect = {["workdir.shadows"] = {}}, say = "Give that file another name."}}}
+      fixes = {{move = hidden.file, to = "my_" .. hidden.file, effect = {["workdir.shadows"] = {}},
+        say = "Give that file another name."}}}
   end,
 }
 

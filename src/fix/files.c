@@ -381,7 +381,8 @@ struct ff_error *ff_fix_remount(const struct ff_fix_machine *m, const json_t *in
 	return err ? err : ff_fix_command(fix, &b);
 }
 
-// An environment whose interpreter is gone gets its links and pyvenv.cfg anew; what is installed in it stays.
+// An environment whose interpreter is gone gets its links and pyvenv.cfg anew; what is installed in it stays. venv makes no link where
+// one stands, also one that leads nowhere: those go first.
 struct ff_error *ff_fix_renew(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *folder = ff_json_text(intention, "renew"), *python = ff_json_text(intention, "python");
@@ -389,6 +390,13 @@ struct ff_error *ff_fix_renew(const struct ff_fix_machine *m, const json_t *inte
 	struct ff_error *err = ff_fix_kind(fix, "os", NULL);
 	if (err || !is_plain_path(folder))
 		return err;
+	if (m->platform != FF_PLATFORM_WINDOWS) {
+		_cleanup_buf_ struct ff_buf programs = {0};
+		ff_buf_printf(&programs, "%s/bin", folder);
+		ff_buf_str(&b, "find ");
+		ff_shell_word(&b, programs.p ? programs.p : folder);
+		ff_buf_str(&b, " -xtype l -delete && ");
+	}
 	ff_shell_word(&b,
 		python && is_plain_path(python)		     ? python
 			: m->platform == FF_PLATFORM_WINDOWS ? "py"
