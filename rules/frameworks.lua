@@ -104,6 +104,28 @@ rule {
 }
 
 rule {
+  id = "torch.cpu-build/tensorflow",
+  signatures = {
+    pinned = [[Cannot assign a device for operation [^\n]*explicitly assigned to [^\n]*GPU:\d+[^\n]* but available ]]
+      .. [=[devices are \[(?![^\]]*device:GPU)]=],
+  },
+  facts = {"python.packages.tensorflow.version", "gpus.0.name"},
+  title = "TensorFlow sees no GPU",
+  when = function(f)
+    local here = #f.gpus() > 0
+    return {confidence = here and 0.86 or 0.7,
+      why = {"The code puts an operation on a GPU, and this TensorFlow sees none: it is a CPU build, its CUDA "
+        .. "libraries do not load, or the machine has no GPU.", "This machine has {fact:gpus.0.name}."},
+      fixes = {{install = "tensorflow", extra = "and-cuda", say = "Install a TensorFlow with its CUDA libraries."},
+        {code = true,
+          say = "Or let TensorFlow choose (tf.config.set_soft_device_placement(True)), or remove the pin."}}}
+  end,
+  doc = {looks = "Cannot assign a device for operation ...: explicitly assigned to /device:GPU:0 but available "
+    .. "devices are.",
+    check = "tf.config.list_physical_devices('GPU')."},
+}
+
+rule {
   id = "cuda.nvcc-missing/libdevice",
   signatures = {
     libdevice = [[(?:libdevice not found at|Can't find libdevice directory|failed to find libdevice|]]

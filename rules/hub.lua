@@ -253,6 +253,25 @@ rule {
 }
 
 rule {
+  id = "hf.gated/kaggle",
+  signatures = {
+    refused = [[You don't have permission to access resource at URL: https://www\.kaggle\.com]],
+    client = [[40[13] Client Error[^\n]*kaggle\.com/(?:api/v1/)?models]],
+  },
+  facts = {"env.KAGGLE_USERNAME"},
+  confidence = 0.88,
+  why = "Kaggle gives this model only to an account that has accepted its licence, and no such account is logged "
+    .. "in here.",
+  fixes = {
+    {code = true, kind = "auth", say = "Accept the licence on the model's page, and set KAGGLE_USERNAME and KAGGLE_KEY "
+      .. "(or put kaggle.json into ~/.kaggle) before kagglehub is imported."},
+  },
+  doc = {looks = "403 Client Error. You don't have permission to access resource at URL: "
+    .. "https://www.kaggle.com/models/...",
+    check = "kagglehub.whoami(); the licence on the model's page."},
+}
+
+rule {
   id = "hf.offline",
   signatures = {
     certificate = [[CERTIFICATE_VERIFY_FAILED]],
