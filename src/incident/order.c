@@ -97,7 +97,7 @@ static bool read_both(const json_t *death, const json_t *incident, struct pieces
 		const char *text = ff_json_text(incident, key);
 		if (!text || !*text)
 			continue;
-		if (!path || (strcmp(stream, "stdout") != 0 && strcmp(stream, "stderr") != 0))
+		if (!path || !stream || (strcmp(stream, "stdout") != 0 && strcmp(stream, "stderr") != 0))
 			return false;
 		_cleanup_error_ struct ff_error *err = ff_incident_read_file(path, TURNS_MAX, &turns);
 		if (err)

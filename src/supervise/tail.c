@@ -125,8 +125,9 @@ static void write_turns(const struct tail_head *h, uint64_t from, int fd)
 	dprintf(fd, "from %llu\n", (unsigned long long)from);
 	for (uint64_t i = n > TAIL_TURNS ? n - TAIL_TURNS : 0; i < n; i++) {
 		const struct tail_turn *turn = &h->turns[i % TAIL_TURNS];
+		unsigned long long epoch_ns = h->started + (turn->monotonic_ns - h->started_monotonic);
 		dprintf(fd, "%llu %llu %llu\n", (unsigned long long)turn->at, (unsigned long long)turn->monotonic_ns,
-			(unsigned long long)(h->started + (turn->monotonic_ns - h->started_monotonic)));
+			epoch_ns);
 	}
 }
 
