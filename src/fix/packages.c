@@ -252,9 +252,11 @@ static struct ff_error *within_bounds(
 	return err;
 }
 
-static struct ff_error *install_plain(const struct ff_fix_machine *m, struct wish *w, enum fits how, json_t *fix)
+static struct ff_error *install_plain(
+	const struct ff_fix_machine *m, const struct wish *wanted, enum fits how, json_t *fix)
 {
 	char same[SPEC_MAX];
+	struct wish wish = *wanted, *w = &wish; // it may point into this frame
 	_cleanup_buf_ struct ff_buf need = {0};
 	_cleanup_json_ json_t *also = json_array();
 	struct ff_error *err = NULL;
