@@ -109,7 +109,8 @@ end
 local function answer_of(f, log, want)
   local hit, what, answer, have = asked(f, log)
   if not hit or not answer or answer.state ~= "changed" or (hit.event.tier or 0) < 3 then return nil end
-  if hit.text:match[[partially initialized|circular import]] or not want(answer.package, hit) then return nil end
+  if hit.text:match[[partially initialized|circular import]] or not want(answer.package, answer) then return nil end
+  if hit == log.module and hit.module:match[[\._]] then return nil end -- a compiled part of its own: a broken install
   local importer = importer_of(hit.event)
   if importer == answer.package then -- its own files ask: two releases are mixed, or it passes an argument on
     if hit ~= log.argument then return nil end
@@ -145,7 +146,10 @@ rule {
   id = "pip.conflict/computed",
   signatures = WORDS,
   when = function(f, log)
-    return answer_of(f, log, function(package) return not HF[package] and package ~= "numpy" and package ~= "torch" end)
+    -- a torch that is too old is a cause of its own, and so is NumPy's 2.0
+    return answer_of(f, log, function(package, answer)
+      return not HF[package] and package ~= "numpy" and (package ~= "torch" or answer.older)
+    end)
   end,
   doc = {looks = "The same of any other package whose releases are known.",
     check = "pip check; the package's change notes."},

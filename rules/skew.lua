@@ -1,28 +1,18 @@
 -- Libraries that are older or newer than what calls them, where the missing name itself tells the release.
 
--- Names of torch and the release that brought them; what is not here tells nothing.
-local TORCH_SINCE = {
-  {[[float4_e2m1fn_x2]], "2.8"}, {[[float8_e8m0fnu]], "2.7"}, {[[int[1-7]$|uint[1-7]$]], "2.6"},
-  {[[float8_e(?:4m3fn|5m2)(?:uz)?]], "2.1"}, {[[u?int(?:16|32|64)$]], "2.3"}, {[[get_default_device]], "2.3"},
-  {[[RMSNorm]], "2.4"}, {[[register_pytree_node]], "2.2"}, {[[flex_attention]], "2.5"},
-    {[[custom_op|register_fake]], "2.4"},
-  {[[is_compiling|is_dynamo_compiling]], "2.1"}, {[[accelerator]], "2.6"}, {[[scaled_dot_product_attention]], "2.0"},
-  {[[set_default_device|compile$]], "2.0"}, {[[get_device_module]], "2.4"}, {[[GradScaler]], "2.3"},
-}
-
-local function since(name)
-  for _, row in ipairs(TORCH_SINCE) do
-    if name:match("^(?:" .. row[1] .. ")") then return row[2] end
-  end
-  return nil
+-- The release of torch that brought a name (or a module), where it came and is there since.
+local function since(module, name, have)
+  local answer = atlas.name(module, name, have)
+  local came = answer and answer.state == "changed" and not answer.older and answer.newer
+  return came and came:match[[^>=([\d.]+)$]]
 end
 
 rule {
   id = "torch.too-old",
   signatures = {
-    attribute = [[module 'torch(?:\.(?!_)\w+)*' has no attribute '(?<attr>(?!_)\w+)']],
-    import = [[cannot import name '(?<name2>(?!_)\w+)' from 'torch(?:\.[\w.]+)?' ]],
-    module = [[No module named 'torch\.(?:nn\.attention\.(?<name3>flex_attention)|(?<name4>accelerator|compiler))']],
+    attribute = [[module '(?<module>torch(?:\.(?!_)\w+)*)' has no attribute '(?<attr>(?!_)\w+)']],
+    import = [[cannot import name '(?<attr>(?!_)\w+)' from '(?<module>torch(?:\.[\w.]+)?)' ]],
+    module = [[No module named '(?<module>torch\.\w[\w.]*)']],
     wants = [[(?:requires|needs|expects?) (?:PyTorch|torch) ?(?:version )?(?:>=|≥|at least|]]
       .. [[newer than) ?v?(?<need>\d+\.\d+(?:\.\d+)?)]],
   },
@@ -31,8 +21,8 @@ rule {
   when = function(f, log)
     local hit = log.attribute or log.import or log.module or log.wants
     if (hit.event.tier or 0) < 3 then return nil end -- a notice: it goes on without
-    local name = hit.attr or hit.name2 or hit.name3 or hit.name4
-    local need, have = hit.need or name and since(name), f.pkg"torch"
+    local have, name = f.pkg"torch", hit.attr or hit.module
+    local need = hit.need or since(hit.module, hit.attr, have or nil)
     if not need or have and version.cmp(have, need) ~= -1 then return nil end
     return {hit = hit, confidence = have and 0.94 or name and 0.88 or 0.8,
       why = {name and ("torch has %s from %s on, and the installed one has not."):format(name, need)

@@ -78,51 +78,24 @@ local function package_of(frame)
   return top and distribution(top)
 end
 
--- Arguments that came or went between releases; another one that is not known is rather a mistake in the calling code.
-local CHANGED = {}
-for name in ([[
-  tokenizer processing_class max_seq_length max_length max_prompt_length dataset_text_field packing
-  evaluation_strategy eval_strategy torch_dtype dtype use_auth_token token load_in_4bit load_in_8bit
-  quantization_config dispatch_batches split_batches even_batches use_seedable_sampler no_cuda use_cpu
-  attn_implementation low_cpu_mem_usage num_items_in_batch cache_position position_ids layer_replication use_dora
-  use_rslora exclude_modules eva_config corda_config trust_remote_code overwrite_output_dir variant
-  use_safetensors proxies resume_download local_dir_use_symlinks push_to_hub_token keep_torch_compile logging_dir
-  device_map offload_state_dict offload_buffers peft_config bnb_4bit_quant_storage enable
-  gradient_checkpointing_kwargs neftune_noise_alpha optim_target_modules fsdp save_safetensors report_to
-  llm_int8_skip_modules force_hooks skip_keys safe_serialization]]):gmatch[[\w+]] do
-  CHANGED[name] = true
-end
-
--- What is known of a name (or module) of a package: where it was removed, or where it came.
-local function history(package, name, module)
-  local owner, last, bound, first = know.moved_name(name or module)
-  if owner ~= package then return nil end
-  return (last or bound or not first) and {package, bound, last} or nil, first and {package, ">=" .. first, first}
-    or nil
-end
-
--- A name (hit.symbol, or the module hit.module itself) that the installed release does not have, and what imports it.
+-- A name (hit.symbol, or the module hit.module itself) that the installed release does not have, and what imports it;
+-- where the atlas does not know the name (names.lua answers the others), which of the two is the older one is not said.
 local function lacking(f, hit, importer, unsure)
   local package = distribution(hit.module)
-  local gone, came = history(package, hit.symbol, hit.module)
   local have = f.pkg(package)
-  if gone and came then -- it came and went: the installed release says which of the two it is
-    if have and gone[3] and version.cmp(have, gone[3]) == 1 then came = nil else gone = nil end
-  end
-  local upgrade = {install = package, need = came and came[2], with = not came and importer and {importer} or nil,
-    say = came and "Upgrade it to a release that has it."
-      or ("Install the %s that this code was written for: usually the newest, together with "
-        .. "what imports it."):format(package)}
-  local back = {install = package, need = gone and gone[2], older = true,
-    say = gone and "Go back to a release that still has it."
-      or "If the importing code is the older one: go back to the release that it pins."}
-  local follow = importer and {install = importer,
-    say = "Or upgrade what imports it: newer releases no longer ask for that name."} or nil
-  return {hit = hit, confidence = gone and 0.92 or came and 0.9 or unsure,
+  local fixes = {
+    {install = package, with = importer and {importer} or nil,
+      say = ("Install the %s that this code was written for: usually the newest, together with what imports it.")
+        :format(package)},
+    {install = package, older = true,
+      say = "If the importing code is the older one: go back to the release that it pins."},
+    importer and {install = importer,
+      say = "Or upgrade what imports it: newer releases no longer ask for that name."} or nil,
+  }
+  return {hit = hit, confidence = unsure, fixes = fixes,
     why = {("%s has no %s in its installed release: it and the code that asks for it belong to "
       .. "different releases."):format(package, hit.symbol or hit.module), have and ("%s is %s."):format(package, have)
-      or nil},
-    fixes = gone and {back, follow or upgrade} or {upgrade, back, follow}}
+      or nil}}
 end
 
 rule {
@@ -251,7 +224,7 @@ rule {
           fixes = {{install = owner, say = "Upgrade it to the release that saved the file (or newer)."},
             {code = true, say = "Or remove that key from the configuration file."}}}
       end
-      if owner and (from or CHANGED[hit.symbol] or hit.class and #frames == 0) then
+      if owner and (from or hit.class and #frames == 0) then
         local say = from
           and ("%s passes an argument that the installed %s does not know: bring the two together."):format(from, owner)
           or ("Install the %s that knows (or still knows) this argument."):format(owner)
@@ -443,7 +416,7 @@ rule {
       return nil
     end
     -- hf.version-conflict/api
-    if not history(distribution(hit.module), hit.symbol) and importer and HF[distribution(importer)] then return nil end
+    if importer and HF[distribution(importer)] then return nil end
     return lacking(f, hit, importer and distribution(importer), 0.7)
   end,
   doc = {looks = "'cannot import name X from package', 'module has no attribute' between two installed packages.",

@@ -186,6 +186,7 @@ def test_releases_of_an_index():
     def file(name, when, **more):
         return {"filename": name, "upload-time": when, "size": 1, "url": "u", **more}
     files = [
+        file("acme-0.9.0-py3-none-any.whl", "2020-05-01"),
         file("acme-1.0.0-py3-none-any.whl", "2021-05-01"),
         file("acme-1.1.0-py3-none-any.whl", "2022-05-01"),
         file("acme-1.1.1-cp310-cp310-manylinux2014_x86_64.whl", "2022-06-01"),
@@ -197,7 +198,8 @@ def test_releases_of_an_index():
         file("../../x.whl", "2022-09-01"),
     ]
     chosen = {str(v): f["filename"] for v, f in index.choose(files).items()}
-    assert chosen == {"1.1.1": "acme-1.1.1-cp311-cp311-manylinux2014_x86_64.whl", "1.2.0": "acme-1.2.0.tar.gz"}
+    assert chosen == {"1.0.0": "acme-1.0.0-py3-none-any.whl",
+                      "1.1.1": "acme-1.1.1-cp311-cp311-manylinux2014_x86_64.whl", "1.2.0": "acme-1.2.0.tar.gz"}
     many = [file(f"acme-{1 + i // 50}.{i % 50}.0-py3-none-any.whl", f"2023-{1 + i // 28:02}-{1 + i % 28:02}") for i in range(150)]
     kept = [str(v) for v in index.choose(many)]
     assert len(kept) == index.RELEASES_MAX and {"1.49.0", "2.49.0", "3.49.0"} <= set(kept)

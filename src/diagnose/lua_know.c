@@ -18,7 +18,6 @@
 #include <lauxlib.h>
 
 FF_EMBEDDED(ff_table, modules);
-FF_EMBEDDED(ff_table, moved_names);
 FF_EMBEDDED(ff_table, packages);
 
 static int know_gpu_cc(lua_State *L)
@@ -219,22 +218,6 @@ static int know_distribution(lua_State *L)
 	return 1;
 }
 
-// know.moved_name("HfFolder") -> "huggingface-hub", "0.36.0", "<1.0", nil: the package, the last release with it, the bound that keeps
-// one, the first with it
-static int know_moved_name(lua_State *L)
-{
-	struct ff_table_row row;
-	if (!ff_table_find(ff_table_moved_names, ff_span_of(luaL_checkstring(L, 1)), &row))
-		return 0;
-	for (size_t i = 1; i <= 4; i++) {
-		if (row.cells[i].n)
-			lua_pushlstring(L, row.cells[i].p, row.cells[i].n);
-		else
-			lua_pushnil(L);
-	}
-	return 4;
-}
-
 static int know_system_package(lua_State *L)
 {
 	lua_pushboolean(L, ff_fix_system_known(luaL_checkstring(L, 1)));
@@ -255,7 +238,6 @@ void ff_lua_know_open(lua_State *L)
 		{"gpu_cc", know_gpu_cc},
 		{"kv_bytes", know_kv_bytes},
 		{"least_weights", know_least_weights},
-		{"moved_name", know_moved_name},
 		{"package", know_package},
 		{"system_package", know_system_package},
 		{"torch_partner", know_torch_partner},

@@ -18,6 +18,11 @@ static uint64_t all_of(const struct ff_atlas_package *p)
 	return p->release_count >= 64 ? UINT64_MAX : (UINT64_C(1) << p->release_count) - 1;
 }
 
+static bool in(uint64_t set, int at)
+{
+	return at >= 0 && at < FF_ATLAS_RELEASES_MAX && (set >> at & 1);
+}
+
 // ---- bounds ----
 
 // "4.49.0" -> "4.49", "5.0.0" -> "5": the first release of that minor version, as a bound.
@@ -40,9 +45,9 @@ static void write_run(const struct ff_atlas *a, const struct ff_atlas_package *p
 	char ret[FF_ATLAS_BOUNDS_MAX])
 {
 	int first = at, last = at, n = (int)p->release_count;
-	while (first > 0 && set >> (first - 1) & 1)
+	while (in(set, first - 1))
 		first--;
-	while (last + 1 < n && set >> (last + 1) & 1)
+	while (last + 1 < n && in(set, last + 1))
 		last++;
 	ret[0] = 0;
 	if (first > 0 && !behind)
@@ -56,13 +61,13 @@ static void write_directions(
 {
 	int n = (int)p->release_count;
 	for (int i = at + 1; i < n && !ret->newer[0]; i++) {
-		if (!(set >> i & 1))
+		if (!in(set, i))
 			continue;
 		write_run(a, p, set, i, false, ret->newer);
 		ret->newer_by = i - at;
 	}
 	for (int i = at - 1; i >= 0 && !ret->older[0]; i--) {
-		if (!(set >> i & 1))
+		if (!in(set, i))
 			continue;
 		write_run(a, p, set, i, true, ret->older);
 		ret->older_by = at - i;
@@ -82,18 +87,18 @@ static void answer_set(const struct ff_atlas *a, const struct ff_atlas_package *
 	ret->last = ff_atlas_string(a, p->releases[63 - __builtin_clzll(set)]);
 	if (have) {
 		int at = ff_atlas_position(a, p, have, &same);
-		ret->state = at >= 0 && set >> at & 1 ? FF_ATLAS_HERE : FF_ATLAS_CHANGED;
+		ret->state = in(set, at) ? FF_ATLAS_HERE : FF_ATLAS_CHANGED;
 		write_directions(a, p, set, at, ret);
 		return;
 	}
 	ret->state = set == all_of(p) ? FF_ATLAS_HERE : FF_ATLAS_CHANGED;
 	int at = n;
-	if (set >> (n - 1) & 1)
+	if (in(set, n - 1))
 		write_run(a, p, set, n - 1, false, ret->newer);
-	while (at > 0 && set >> (at - 1) & 1)
+	while (in(set, at - 1))
 		at--;
 	for (; at > 0 && !ret->older[0]; at--) // what came, went and came again has both
-		if (set >> (at - 1) & 1)
+		if (in(set, at - 1))
 			write_run(a, p, set, at - 1, true, ret->older);
 }
 
@@ -229,8 +234,11 @@ bool ff_atlas_ask_parameter(const struct ff_atlas *a, const char *package, const
 		return true;
 	}
 	ff_atlas_set(a, &variadic, "K", p.name, function, NULL);
-	if (ff_atlas_set(a, &set, "P", p.name, function, parameter, NULL) || variadic)
+	bool listed = ff_atlas_set(a, &set, "P", p.name, function, parameter, NULL);
+	if (listed || variadic)
 		answer_set(a, &p, set | variadic, have, ret);
+	if (!listed && ret->state != FF_ATLAS_HERE) // it never had that parameter, and took whatever came
+		ret->state = FF_ATLAS_UNKNOWN;
 	return true;
 }
 
@@ -252,11 +260,11 @@ static bool has(const struct ff_atlas *a, const struct need *need, int at)
 	const char *module = ff_atlas_string(a, need->module), *name = ff_atlas_string(a, need->name);
 	uint64_t set, sub;
 	if (!*name)
-		return !ff_atlas_set(a, &set, "M", module, NULL) || (set >> at & 1);
+		return !ff_atlas_set(a, &set, "M", module, NULL) || in(set, at);
 	bool known = ff_atlas_set(a, &set, "N", module, name, NULL);
-	if (!known && ff_atlas_set(a, &sub, "M", module, NULL) && !(sub >> at & 1))
+	if (!known && ff_atlas_set(a, &sub, "M", module, NULL) && !in(sub, at))
 		return false;
-	return !known || (set >> at & 1);
+	return !known || in(set, at);
 }
 
 bool ff_atlas_ask_beside(const struct ff_atlas *a, const char *package, const char *have, const char *other,
@@ -295,8 +303,7 @@ void ff_atlas_lacks(const struct ff_atlas *a, const char *package, const char *h
 	int at = ff_atlas_position(a, &p, have, &same);
 	const struct need *needs = needs_of(a, &p);
 	for (size_t i = 0; same && i < p.need_count; i++) {
-		if (!(needs[i].set >> at & 1) ||
-			!ff_atlas_package_of_module(a, ff_atlas_string(a, needs[i].module), &q))
+		if (!in(needs[i].set, at) || !ff_atlas_package_of_module(a, ff_atlas_string(a, needs[i].module), &q))
 			continue;
 		const char *other = version_of(arg, q.name);
 		bool same_other = false;

@@ -105,6 +105,8 @@ static void parameters(void **state)
 	assert_string_equal(a.older, "<2");
 	assert_true(ff_atlas_ask_parameter(&atlas, "acme-hub", "Client.__init__", "anything", false, "1.0.0", &a));
 	assert_int_equal(a.state, FF_ATLAS_HERE); // **kwargs took everything
+	assert_true(ff_atlas_ask_parameter(&atlas, "acme-hub", "Client.__init__", "anything", false, "2.0.1", &a));
+	assert_int_equal(a.state, FF_ATLAS_UNKNOWN); // which says nothing of this one
 }
 
 struct seen {

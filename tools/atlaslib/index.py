@@ -1,6 +1,7 @@
 """The package index: which releases there are, and of each the file whose sources are read.
 
-Asked by its JSON interface (PEP 691). Of each minor release since 2022 the last patch counts; yanked and pre-releases are left out.
+Asked by its JSON interface (PEP 691). Of each minor release since 2022, and of the one before, the last patch counts; yanked and
+pre-releases are left out.
 What an index lies about is bounded here: size of the answer, number of releases, names of versions that cannot be read.
 """
 import re
@@ -65,7 +66,7 @@ def choose(files):
     best = {}
     for file in files:
         known = parsed(file.get("filename", ""))
-        if not known or file.get("yanked") or file.get("upload-time", SINCE) < SINCE:
+        if not known or file.get("yanked"):
             continue
         version, tags = known
         rank = preference(tags)
@@ -76,6 +77,8 @@ def choose(files):
     newest = {}
     for version in sorted(best):
         newest[(version.epoch, *version.release[:2])] = version
+    for key in [k for k, v in newest.items() if best[v][1].get("upload-time", SINCE) < SINCE][:-1]:
+        del newest[key]
     return thinned({v: best[v][1] for v in sorted(newest.values())})
 
 
