@@ -110,7 +110,7 @@ local function answer_of(f, log, want)
   local hit, what, answer, have = asked(f, log)
   if not hit or not answer or answer.state ~= "changed" or (hit.event.tier or 0) < 3 then return nil end
   if hit.text:match[[partially initialized|circular import]] or not want(answer.package, answer) then return nil end
-  if hit == log.module and hit.module:match[[\._]] then return nil end -- a compiled part of its own: a broken install
+  if hit == log.module and hit.module:match[[^(\w+)\._\1$]] then return nil end -- its compiled half: a broken install
   local importer = importer_of(hit.event)
   if importer == answer.package then -- its own files ask: two releases are mixed, or it passes an argument on
     if hit ~= log.argument then return nil end
