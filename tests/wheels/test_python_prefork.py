@@ -97,10 +97,19 @@ class Server:
                     except OSError:
                         codes.append(0)
                     time.sleep(pause)
-                time.sleep(1)
+                self.until_quiet()
             finally:
                 server.terminate()
         return codes, (self.folder / "log").read_text()
+
+    def until_quiet(self, seconds=60):
+        """What a process tells of, it tells from a thread: until nothing was printed for two seconds."""
+        end, size, since = time.monotonic() + seconds, -1, time.monotonic()
+        while time.monotonic() < min(end, since + 2):
+            now = (self.folder / "log").stat().st_size
+            if now != size:
+                size, since = now, time.monotonic()
+            time.sleep(0.1)
 
     def incidents(self):
         def ask(*words):
