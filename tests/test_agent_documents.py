@@ -41,9 +41,9 @@ CONTENDED = """
 import firstfix, threading, time
 def work(seconds):
     with firstfix.request(): time.sleep(seconds)
-for _ in range(8): work(0.02)
-for _ in range(8):
-    many = [threading.Thread(target=work, args=(0.2,)) for _ in range(6)]
+for _ in range(40): work(0.005)
+for _ in range(3):
+    many = [threading.Thread(target=work, args=(1,)) for _ in range(6)]
     [t.start() for t in many]; [t.join() for t in many]
 time.sleep(600)
 """
@@ -52,7 +52,7 @@ time.sleep(600)
 def test_contention_is_said(agents):
     agents.gpus()
     agents.run(CONTENDED)
-    doc = until(lambda: (d := get(agents, "/v1/requests")).get("contention") and d["totals"]["ok"] == 56 and d, "contention")
+    doc = until(lambda: (d := get(agents, "/v1/requests")).get("contention") and d["totals"]["ok"] == 58 and d, "contention")
     assert doc["contention"].startswith(("at 3-4 at once p95 is ", "at 5-8 at once p95 is ")), doc["contention"]
 
 
