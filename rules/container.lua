@@ -8,22 +8,21 @@ rule {
   id = "container.no-gpu",
   signatures = {
     no_driver = [[Found no NVIDIA driver on your system]],
-    no_device = [[(?:no CUDA-capable device is detected|cudaErrorNoDevice|CUDA_ERROR_NO_DEVICE|]]
-      .. [[No CUDA GPUs are available|]]
+    no_device = codes"container.no-gpu" .. [[|(?:No CUDA GPUs are available|]]
       .. [[no NVIDIA GPU detected|No visible GPU devices|no supported devices found for platform CUDA|]]
       .. [[no nvidia devices detected by library|WARNING: The NVIDIA Driver was not detected)]],
     no_devices_found = [[(?:No devices found\. Waiting indefinitely|]]
       .. [[Failed to initialize NVML: (?:could not load NVML library|ERROR_LIBRARY_NOT_FOUND)|]]
       .. [[Detected non-NVML platform: could not load NVML library|No GPU(?:s)? (?:found|detected|available))]],
     nvml_missing = [[(?:NVML Shared Library Not Found|couldn't find libnvidia-ml\.so library|]]
-      .. [[libnvidia-ml\.so(?:\.1)?: cannot open shared object file|NVMLError_LibraryNotFound|]]
+      .. [[libnvidia-ml\.so(?:\.1)?: cannot open shared object file|]]
       .. [[nvidia-smi: (?:command )?not found|could not find nvidia-smi)]],
     libcuda = [[libcuda\.so(?:\.1)?: cannot open shared object file]],
     vllm_platform = [[(?:Failed to infer device type|No platform detected, vLLM is running on UnspecifiedPlatform|]]
       .. [[Device string must not be empty)]],
     zero = [[(?:device_count\(\) ?(?:==|=|is|>) ?0|Number of GPUs: 0|GPU count: 0|]]
       .. [[Attempting to deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is False)]],
-    insufficient = [[CUDA driver version is insufficient for CUDA runtime version]],
+    insufficient = codes"torch.driver-too-old",
     permissions = [[Failed to initialize NVML: Insufficient Permissions]],
     scheduler = [[Insufficient nvidia\.com/gpu]],
     unknown_device = [[nvidia-container-cli[^\n]*device error: (?<device>[^:\n]+): unknown device]],
@@ -124,7 +123,7 @@ rule {
   id = "host.no-gpu",
   signatures = {
     no_driver = [[Found no NVIDIA driver on your system]],
-    no_device = [[(?:no CUDA-capable device is detected|No CUDA GPUs are available|CUDA_ERROR_NO_DEVICE|]]
+    no_device = codes"container.no-gpu" .. [[|(?:No CUDA GPUs are available|]]
       .. [[No visible GPU devices|no supported devices found for platform CUDA)]],
     no_smi = [[(?:nvidia-smi: command not found|'nvidia-smi' is not recognized)]],
     not_compiled = [[Torch not compiled with CUDA enabled]],
@@ -423,7 +422,7 @@ rule {
   signatures = {
     nvml_unknown = [[Failed to initialize NVML: Unknown Error]],
     unable = [[Unable to determine the device handle for GPU[^\n]*: Unknown Error]],
-    nvml_error = [[(?:NVMLError_Unknown|nvmlInit\S* (?:failed|returned)[^\n]*Unknown Error)]],
+    nvml_error = any{codes"container.gpu-lost", [[nvmlInit\S* (?:failed|returned)[^\n]*Unknown Error]]},
     unhealthy = [[(?:cannot allocate unhealthy devices nvidia\.com/gpu|no healthy devices present; cannot allocate)]],
   },
   context = {xid = [[fallen off the bus|Xid \(|GPU is lost]], start = [[\b(?:docker|podman|nerdctl) run\b]]},

@@ -23,14 +23,12 @@ rule {
   id = "torch.driver-too-old",
   signatures = {
     too_old = [[NVIDIA driver on your system is too old \(found version (?<found>\d{4,6})\)]],
-    insufficient = [[(?:CUDA driver version is insufficient for (?:the )?CUDA runtime version|]]
-      .. [[cudaErrorInsufficientDriver|CUDA_ERROR_INSUFFICIENT_DRIVER)]],
+    insufficient = any{codes"torch.driver-too-old", [[CUDA driver version is insufficient for the CUDA runtime]]},
     initialise = [[forward compatibility was attempted[^\n]*driver]],
     jax = [[(?:The NVIDIA driver's CUDA version is|CUDA versions? \S+ (?:is|are) newer than the driver's)]],
     driver_requires = [[(?:requires|needs) (?:an? )?(?:NVIDIA )?driver (?:version )?(?:>=|of at least|newer than|]]
       .. [[at least) ?(?<need>\d{3}[\d.]*)]],
-    ollama = [[(?:cudart|nvcuda|cuda driver library) init failure: 35\b|your nvidia driver is too old or missing]],
-    newer_call = [[API call is not supported in the installed CUDA driver|cudaErrorCallRequiresNewerDriver]],
+    ollama = [[your nvidia driver is too old or missing]],
   },
   context = {
     no_driver = [[Found no NVIDIA driver on your system]],
@@ -41,8 +39,7 @@ rule {
   explains = {"torch.cpu-build", "hf.model-too-new", "bnb.cpu-only", "host.no-gpu", "container.no-gpu", "nccl.init",
     "sys.illegal-instruction", "visible-devices.wrong"},
   when = function(f, log)
-    local hit = log.too_old or log.insufficient or log.jax or log.driver_requires or log.ollama or log.newer_call
-      or log.initialise
+    local hit = log.too_old or log.insufficient or log.jax or log.driver_requires or log.ollama or log.initialise
     local driver, runtime = f"driver.version", f"torch.cuda"
     local verdict, floor, own
     if driver and runtime then verdict, floor, own = know.driver_runs(driver, runtime) end
@@ -91,9 +88,7 @@ rule {
 rule {
   id = "torch.ptx-too-new",
   signatures = {
-    toolchain = [[(?:the )?provided PTX was compiled with an unsupported toolchain]],
-    code222 = [[(?:CUDA error|error code|cudaError\w*|CUDA_ERROR_UNSUPPORTED_PTX_VERSION)\D{0,20}\b222\b|]]
-      .. [[CUDA_ERROR_UNSUPPORTED_PTX_VERSION]],
+    code = any{codes"torch.ptx-too-new", [[PTX was compiled with an unsupported toolchain]]},
     jit_version = [[ptxas[^\n]*(?:Unsupported \.version|PTX \.version [\d.]+ (?:is )?not supported)]],
   },
   facts = {"driver.version", "driver.cuda", "torch.cuda"},
@@ -126,11 +121,9 @@ end
 rule {
   id = "driver.library-mismatch",
   signatures = {
-    nvml = [[(?:Driver/library version mismatch|kernel version [\d.]+ does not match DSO version|]]
-      .. [[NVML_ERROR_LIB_RM_VERSION_MISMATCH)]],
+    nvml = any{[[Driver/library version mismatch]], [[kernel version [\d.]+ does not match DSO version]]},
+    code = codes"driver.library-mismatch",
     api = [[API mismatch: the (?:client|NVIDIA kernel module) has the? ?version(?: (?<client>\d+\.[\d.]*\d))?]],
-    system803 = [[(?:Error 803|error code 803|cudaErrorSystemDriverMismatch|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH|]]
-      .. [[system has unsupported display driver / cuda driver combination)]],
   },
   context = {
     module = [[kernel module has the version (?<module>\d+\.[\d.]*\d)]],
@@ -142,13 +135,14 @@ rule {
   when = function(f, log)
     local reboot = {restart = "host", say = "Reboot the host, so that the module of the installed driver is loaded."}
     local match = {driver = "match", say = "Reinstall the driver, so that library and module are of one version."}
-    if log.system803 and not log.nvml then
+    local cuda = log.code and log.code.code ~= "18" and not (log.code.code_name or ""):match[[(?i)NVML]]
+    if cuda and not log.nvml then
       local compat = on_path(f, "compat") == true
       local module, lib = f"driver.kernel_module", f"driver.user_library_version"
       local drop = without("compat", "Take the cuda-compat folder off LD_LIBRARY_PATH (and out of "
         .. "ld.so.conf.d), so that the host's libcuda is used.")
       local upgraded = not compat and module and lib and module ~= lib
-      return {hit = log.system803, confidence = 0.88,
+      return {hit = log.code, confidence = 0.88,
         fixes = upgraded and {reboot, match, drop} or {drop, reboot, match},
         why = {"Error 803: the user library of the driver that was loaded does not belong to the kernel module.",
           "The module is {fact:driver.kernel_module}.", "The library is {fact:driver.user_library_version}.",
@@ -359,9 +353,8 @@ rule {
       .. [[couldn't find libnvidia-ml\.so library)]],
     modprobe = [[modprobe: (?:FATAL|ERROR):[^\n]*nvidia|could not insert 'nvidia|Module nvidia not found|]]
       .. [[nvidia(?:-\w+)? kernel module (?:is )?(?:missing|not (?:found|loaded))]],
-    nvml_driver = [[(?:Failed to initialize NVML: Driver Not Loaded|NVMLError_DriverNotLoaded|]]
-      .. [[nvml error: driver not loaded|]]
-      .. [[NVML_ERROR_DRIVER_NOT_LOADED)]],
+    nvml_driver = any{codes"driver.not-loaded", [[Failed to initialize NVML: Driver Not Loaded]],
+      [[nvml error: driver not loaded]]},
     cli = [[nvidia-container-cli(?:\.real)?: initialization error:(?: nvml error:)? (?:driver not loaded|]]
       .. [[load library failed: libnvidia-ml|driver rpc error)]],
     installer = [[kernel driver does not appear to be running on this host]],
@@ -408,12 +401,9 @@ rule {
   signatures = {
     unknown = [[(?:cudaGetDeviceCount\(\)[^\n]*Error (?:2: out of memory|3: initialization error)|]]
       .. [[CUDA driver initialization failed, you might not have a CUDA gpu|]]
-      .. [[CUDA unknown error - this may be due to an incorrectly set up environment|CUDA_ERROR_UNKNOWN|]]
-        .. [[cudaErrorUnknown|]]
-      .. [[\berror(?: code)?[ :=(]*999\b|cu(?:da)?\w*[^\n]{0,60}\(999\)|CUDA error: unknown error|]]
-      .. [[initialization error: cuda error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}(?:999|]]
-        .. [[unknown error)|]]
-      .. [[(?:cudart|nvcuda|cuda driver library) init failure: (?:999|3)\b|cudaGetDeviceCount\(\)[^\n]*Error 304)]],
+      .. [[CUDA unknown error - this may be due to an incorrectly set up environment|]]
+      .. codes"driver.unknown-error" .. [[|CUDA error: unknown error|]]
+      .. [[initialization error: cuda error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}unknown error)]],
   },
   context = {
     xid = [[NVRM: Xid|RmInitAdapter failed|fallen off the bus]],
@@ -433,12 +423,12 @@ rule {
           {restart = "host", say = "Or reboot the host, and look at the kernel's NVRM and Xid lines."},
           {hardware = true, say = "If it stays with another driver: try another card."}}}
     end
-    local code = text:match[[Error 304]] and 304 or text:match[[Error 2: out of memory]] and 2
-      or text:match[[initialization error(?!: cuda error)|init failure: 3\b]] and 3
-        or text:match[[\b999\b|[Uu]nknown error|ERROR_UNKNOWN|cudaErrorUnknown]] and 999
-    local known = code and ("CUDA did not start: error %d (%s)."):format(code,
-      ({[2] = "out of memory", [3] = "initialization error", [304] = "operation not supported by the system",
-      [999] = "unknown error"})[code])
+    local said = log.unknown.code_name or log.unknown.code
+    local code = said and tonumber(know.error("cuda", said).number) or text:match[[Error 2: out of memory]] and 2
+      or text:match[[initialization error(?!: cuda error)]] and 3 or text:match[[[Uu]nknown error]] and 999
+    -- of a call in the middle it says that nobody started CUDA in this process: cuda.fork
+    if code == 3 and not text:match[[init failure|(?i)cuInit|DeviceCount|driver init]] then return nil end
+    local known = code and ("CUDA did not start: error %d (%s)."):format(code, know.error("cuda", code).words)
     local why = {known or "CUDA did not start, with an error that names no cause."}
     local uvm_known = code == 999 or code == 304
     if uvm_known then
@@ -460,8 +450,7 @@ rule {
   id = "driver.forward-compat",
   signatures = {
     text = [[forward compatibility was attempted on non[- ]supported (?:HW|hardware)]],
-    code = [[(?:Error 804|error code 804|cu(?:da)?\w*[^\n]{0,60}\(804\)|cudaErrorCompatNotSupportedOnDevice|]]
-      .. [[CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE)]],
+    code = codes"driver.forward-compat",
   },
   facts = {"driver.version", "env.LD_LIBRARY_PATH", "gpus.0.name"},
   explains = {"torch.cpu-build", "torch.driver-too-old"},
@@ -498,8 +487,7 @@ end
 rule {
   id = "driver.fabric-manager",
   signatures = {
-    text = [[(?:system not yet initialized|cudaErrorSystemNotReady|CUDA_ERROR_SYSTEM_NOT_READY)]],
-    code = [[(?:[Ee]rror(?: code)?[ :=]*802\b|runtime error \(802\)|code=802|\[802\])]],
+    code = codes"driver.fabric-manager",
     service = [[(?:nvidia-fabricmanager|fabric ?manager)[^\n]{0,120}(?:failed|not running|inactive|mismatch|]]
       .. [[error|version)]],
     nvswitch_counting = [[Unexpected error from cudaGetDeviceCount\(\)\. Did you run some cuda functions ]]
@@ -510,7 +498,7 @@ rule {
   facts = {"gpus.0.name", "driver.version"},
   explains = {"torch.cpu-build", "bnb.cpu-only", "visible-devices.wrong"},
   when = function(f, log)
-    local hit = log.text or log.code or log.service
+    local hit = log.code or log.service
     if not hit then
       local code = log.other_code and log.other_code.code
       if code and code ~= "802" then return nil end
@@ -543,8 +531,7 @@ rule {
 
 rule {
   id = "cuda.stub-loaded",
-  signatures = {stub = [[(?:CUDA driver is a stub library|CUDA_ERROR_STUB_LIBRARY|cudaErrorStubLibrary|(?:error|]]
-    .. [[code)[ :=(]*34\b[^\n]{0,40}stub)]]},
+  signatures = {stub = codes"cuda.stub-loaded"},
   facts = {"env.LD_LIBRARY_PATH"},
   specific_over = {"cuda.lib-conflict"},
   when = function(f)

@@ -29,7 +29,7 @@ xid_rule("gpu.fallen-off", {"79"}, "The GPU has fallen off the bus: the PCIe lin
   {{hardware = true, say = "Take the host out of service: reseat the card, check power and cooling; another host "
     .. "for now."}, {restart = "host", say = "A cold restart of the host may bring it back."}},
   {looks = "Xid 79, 'GPU has fallen off the bus'.", check = "Power cables, temperature, PCIe errors."},
-  [[(?:GPU is lost(?:\.| ?\(|$)|fallen off the bus|ERROR_GPU_IS_LOST|NVMLError_GpuIsLost)]])
+  codes"gpu.fallen-off" .. [[|(?:GPU is lost(?:\.| ?\(|$)|fallen off the bus|ERROR_GPU_IS_LOST)]])
 
 rule {
   id = "gpu.fallen-off/handle",
@@ -53,8 +53,8 @@ xid_rule("gpu.ecc", {"48", "64", "94", "95", "140", "171", "172"},
     say = "Reset the GPU, so that pending row remappings take effect."}},
   {looks = "Xid 48, 63, 64, 94, 95; 'uncorrectable ECC error encountered'.",
     check = "nvidia-smi -q -d ECC,ROW_REMAPPER."},
-  [[(?:uncorrectable (?:double bit )?(?:ECC )?error (?:was |has been )?(?:encountered|detected)|]]
-    .. [[uncorrectable ECC error|cudaErrorECCUncorrectable|CUDA_ERROR_ECC_UNCORRECTABLE|]]
+  codes"gpu.ecc" .. [[|(?:uncorrectable (?:double bit )?(?:ECC )?error (?:was |has been )?(?:encountered|detected)|]]
+    .. [[uncorrectable ECC error|]]
     .. [[Double Bit (?:ECC )?Error|DBE\) has been detected|row remap\w* (?:pending|failure)|]]
     .. [[Remapping Failure Occurred\s*: Yes)]])
 xid_rule("gpu.gsp", {"119", "120"}, "The GPU's system processor (GSP) does not answer: a known failure of driver "
@@ -68,17 +68,15 @@ xid_rule("gpu.nvlink", {"74", "144", "145", "146", "147", "148", "149", "150"},
   {{hardware = true, say = "Check the NVLink counters (nvidia-smi nvlink -e) and the bridge or NVSwitch; take the "
     .. "host out of service if it repeats."}, {restart = "host", say = "Reboot the host, which resets the links."}},
   {looks = "Xid 74, 144 to 150; SXid lines of the NVSwitch driver.", check = "nvidia-smi nvlink -e."},
-  [[(?:uncorrectable NVLink error|cudaErrorNvlinkUncorrectable|CUDA_ERROR_NVLINK_UNCORRECTABLE|]]
+  codes"gpu.nvlink" .. [[|(?:uncorrectable NVLink error|]]
     .. [[Invalid access of peer GPU memory over nvlink|SXid \([^)]*\): \d+, Fatal)]])
 
 rule {
   id = "gpu.app-fault",
   signatures = {xid = [=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>8|11|13|31|32|43|45|68|69|80|109),]=],
     short = [[\bXid=(?<number2>8|11|13|31|32|43|45|68|69|80|109)\b]]},
-  context = {fault = [[(?:illegal memory access|unspecified launch failure|device-side assert triggered|]]
-    .. [[misaligned address|illegal instruction|cudaErrorIllegal\w+|cudaErrorLaunchFailure|]]
-    .. [[CUDA_ERROR_(?:ILLEGAL_\w+|LAUNCH_FAILED|ASSERT|MISALIGNED_ADDRESS)|CUDA error|]]
-    .. [[CUDNN_STATUS_EXECUTION_FAILED|CUBLAS_STATUS_EXECUTION_FAILED)]]},
+  context = {fault = codes("cuda.illegal-access", "cuda.launch-failure", "cuda.device-assert")
+    .. [[|(?:illegal memory access|misaligned address|illegal instruction|CUDA error)]]},
   facts = {"gpus.0.name", "driver.version"},
   explains = {"cuda.illegal-access", "cuda.launch-failure"},
   confidence = 0.84,

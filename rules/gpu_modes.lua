@@ -2,9 +2,7 @@
 
 rule {
   id = "gpu.exclusive-mode",
-  signatures = {busy = [[(?:all CUDA-capable devices are busy or unavailable|]]
-    .. [[CUDA-capable device\(s\) is/are busy or unavailable|]]
-    .. [[cudaErrorDevicesUnavailable|CUDA_ERROR_DEVICE_UNAVAILABLE)]]},
+  signatures = {busy = any{codes"gpu.exclusive-mode", [[all CUDA-capable devices are busy or unavailable]]}},
   facts = {"gpus.0.compute_mode", "gpus.0.processes"},
   when = function(f)
     local exclusive = tostring(f"gpus.0.compute_mode"):match[[^exclusive]]

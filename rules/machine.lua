@@ -82,12 +82,8 @@ rule {
 }
 
 -- What cuInit answers, where no rule of its own speaks of the code.
-local answers = {
-  [1] = "invalid argument", [2] = "out of memory", [3] = "initialization error",
-  [46] = "devices are busy or unavailable", [100] = "no CUDA-capable device is detected",
-  [101] = "invalid device ordinal", [304] = "OS call failed or operation not supported on this OS",
-  [999] = "unknown error",
-}
+local answers = {}
+for _, code in ipairs{1, 2, 3, 46, 100, 101, 304, 999} do answers[code] = true end
 
 local function reload(f)
   if f"system.container.runtime" then
@@ -111,8 +107,9 @@ rule {
   id = "driver.unknown-error/init",
   check = function(f)
     local code, n = f"cuda.driver_init.code", #nvml_gpus(f)
-    local text = f"cuda.driver_init.text" or answers[code]
+    local text = f"cuda.driver_init.text"
     if not answers[code] or f"driver.error" or n == 0 and code ~= 999 and code ~= 304 then return nil end
+    text = text or know.error("cuda", code).words
     local modes = 0
     for _, gpu in ipairs(nvml_gpus(f)) do modes = modes + (gpu.compute_mode and gpu.compute_mode ~= "default" and 1
       or 0) end

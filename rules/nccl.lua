@@ -3,7 +3,7 @@
 rule {
   id = "nccl.init",
   signatures = {
-    unhandled = [[(?:unhandled (?:system|cuda) error|ncclUnhandledCudaError|ncclSystemError|ncclInternalError|]]
+    unhandled = codes"nccl.init" .. [[|(?:unhandled (?:system|cuda) error|]]
       .. [[NCCL error in: \S+|NCCL error: |NCCL_ERROR_\w+|NCCL Error \d)]],
     memlock = [[ibv_\w+ failed with error (?:Cannot allocate memory|12)|ibv_(?:reg|]]
       .. [[create)\w*[^\n]*(?:Cannot allocate memory|errno 12)]],
@@ -186,7 +186,7 @@ end
 rule {
   id = "nccl.p2p",
   signatures = {
-    p2p = [[(?:peer access is not supported between these two devices|cudaErrorPeerAccess\w+|]]
+    p2p = codes"nccl.p2p" .. [[|(?:cudaErrorPeerAccess\w+|]]
       .. [[P2P (?:is )?(?:not supported|disabled|test failed)[^\n]*|GPU P2P capability test failed|]]
       .. [[iommu[^\n]{0,60}(?:p2p|peer)|ACS[^\n]{0,40}(?:enabled|peer))]],
     custom_op = [[custom_all_reduce\.cuh:\d+ ']],
@@ -238,7 +238,7 @@ rule {
   id = "nccl.network",
   signatures = {ib = [[(?:NET/IB[^\n]*(?:Got completion|error|status=\d+)|]]
     .. [[ibv_\w+ failed(?! with error Cannot allocate)|Got completion from peer \S+ with (?:error|status)|]]
-    .. [[transport retry counter exceeded|local protection error|ncclRemoteError)]]},
+    .. [[transport retry counter exceeded|local protection error)|]] .. codes"nccl.network"},
   facts = {"env.NCCL_IB_HCA", "env.NCCL_IB_GID_INDEX"},
   specific_over = {"nccl.init", "nccl.timeout"},
   when = function(f, log) -- a peer that ended looks like a network error to the others
@@ -255,7 +255,7 @@ rule {
 rule {
   id = "app.bug/duplicate-gpu",
   signatures = {duplicate = [[Duplicate GPU detected : rank \d+ and rank \d+ both on CUDA device (?<device>\w+)]],
-    invalid = [[(?:NCCL error in: [^\n]*invalid usage|ncclInvalidUsage)]]},
+    invalid = any{codes"app.bug", [[NCCL error in: [^\n]*invalid usage]]}},
   context = {net = [[NCCL WARN Error: network]]},
   unless = {"net"},
   specific_over = {"nccl.init"},

@@ -441,8 +441,8 @@ local oom_signatures = {
     .. [[Allocation on device(?: \d+)?(?: would exceed allowed memory| ?$))]],
   warming = [[out of memory occurred when warming up|Capture cuda graph failed: (?:CUDA )?out of memory]],
   library = [[(?:Error out of memory at line \d+ in file|cupy\.cuda\.memory\.OutOfMemoryError|]]
-    .. [[CUDA failure 2: out of memory|Out of memory error on GPU \d+|ErrorOutOfDeviceMemory|]]
-    .. [[CUDA failed with error out of memory|CUDA error 2 at [^\n]*: out of memory|hipErrorOutOfMemory|]]
+    .. [[Out of memory error on GPU \d+|ErrorOutOfDeviceMemory|]]
+    .. [[CUDA failed with error out of memory|]]
     .. [[CallbackErrorOutOfMemory|Cuda failure (?:\d+ )?'out of memory')]],
   runtime = [[(?:BFCArena::AllocateRawInternal[^\n]*Failed to allocate|Error Code \d: (?:OutOfMemory|]]
     .. [[Cuda Runtime \(out of memory\))|CUDA runtime error(?: in [^\n]*)?: out of memory)]],
@@ -450,14 +450,14 @@ local oom_signatures = {
   unbalanced = [[The memory capacity is unbalanced\. Some GPUs may be occupied by other processes]],
   no_algorithm = [[(?:Unable to find a valid cuDNN algorithm to run convolution|]]
     .. [[cuDNN error: CUDNN_STATUS_INTERNAL_ERROR)]],
-  plain = [[(?:CUDA out of memory|CUDA error: out of memory|cudaErrorMemoryAllocation|CUDA_ERROR_OUT_OF_MEMORY|]]
+  plain = codes"oom.*" .. [[|(?:CUDA out of memory|CUDA error: out of memory|]]
     .. [[cudaMalloc failed: out of memory|CUDA driver error: out of memory|HIP out of memory)]],
   ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|alloc_tensor_range|]]
     .. [[ggml_gallocr_reserve\w*: failed to allocate CUDA)[^\n]*(?:failed|out of memory|buffer)|]]
     .. [[unable to allocate CUDA\d* buffer]],
   ollama = [[llama runner exited, you may not have enough available memory]],
-  handle = [[CUBLAS_STATUS_(?:NOT_INITIALIZED|ALLOC_FAILED) when calling `?cublasCreate|CUBLAS_STATUS_ALLOC_FAILED|]]
-    .. [[CUDNN_STATUS_ALLOC_FAILED|CUDNN_STATUS_NOT_INITIALIZED|CUSOLVER_STATUS_ALLOC_FAILED]],
+  handle = [[CUBLAS_STATUS_NOT_INITIALIZED when calling `?cublasCreate|CU(?:BLAS|DNN|SOLVER)_STATUS_ALLOC_FAILED|]]
+    .. [[CUDNN_STATUS_NOT_INITIALIZED]],
   tf = [[(?:OOM when allocating tensor|RESOURCE_EXHAUSTED: Out of memory while trying to allocate|]]
     .. [[failed to allocate [\d.]+\w* bytes? from device|RESOURCE_EXHAUSTED: Failed to allocate request for)]],
 }

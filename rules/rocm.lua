@@ -13,9 +13,10 @@ end
 rule {
   id = "rocm.mismatch",
   signatures = {
+    code = codes"rocm.mismatch",
     hip_error = [[(?:HIP error: (?:invalid device function|the operation cannot be performed|]]
-      .. [[shared object initialization failed|no kernel image)|hipErrorNoBinaryForGpu|]]
-      .. [[hipErrorInvalidDeviceFunction|HIP error: (?!device-side|an illegal memory|unspecified launch|]]
+      .. [[shared object initialization failed|no kernel image)|]]
+      .. [[HIP error: (?!device-side|an illegal memory|unspecified launch|]]
       .. [[out of memory|invalid device ordinal)[^\n]*)]],
     tensile = [[(?:Cannot read \S*TensileLibrary|TensileLibrary\S*\.dat[^\n]*(?:No such|not found)|]]
       .. [[rocBLAS error: (?:Cannot read|Could not)(?![^\n]*No devices found)[^\n]*)]],
@@ -25,8 +26,9 @@ rule {
     bnb_version = [[Requested CUDA version:\s+(?<version>[4567]\.\d+)]],
     lib = [[lib(?:amdhip64|hipblas\w*|rocblas|MIOpen|hsa-runtime64|hiprtc|rccl|rocm_smi64|]]
       .. [[rocsolver)\.so[\d.]*: cannot open shared object file]],
-    no_device = [[(?:HIP (?:error|runtime)[^\n]*no (?:ROCm|HIP)-capable device|No HIP GPUs are available|]]
-      .. [[hipErrorNoDevice|amdgpu[^\n]{0,40}not (?:loaded|found)|ROCk module is NOT loaded|]]
+    no_device = codes"host.no-gpu" .. [[|(?:HIP (?:error|runtime)[^\n]*no (?:ROCm|HIP)-capable device|]]
+      .. [[No HIP GPUs are available|]]
+      .. [[amdgpu[^\n]{0,40}not (?:loaded|found)|ROCk module is NOT loaded|]]
       .. [[Unable to open /dev/kfd|Could not initialize Tensile host: No devices found|]]
       .. [[permission problems block access|/dev/kfd: permission denied|kfd driver not loaded|]]
       .. [[is not member of \W?(?:render|video)\W? group)]],
@@ -80,7 +82,7 @@ rule {
         {prepend = "LD_LIBRARY_PATH", entry = "/opt/rocm/lib", say = "Or put /opt/rocm/lib on the library path."}}}
     end
     local forced = f.env"HSA_OVERRIDE_GFX_VERSION"
-    if log.fault and not (log.hip_error or log.tensile or log.gfx or log.code_object) then
+    if log.fault and not (log.code or log.hip_error or log.tensile or log.gfx or log.code_object) then
       if forced then
         return {hit = log.fault, confidence = 0.8, why = ("HSA_OVERRIDE_GFX_VERSION=%s makes ROCm send this GPU "
           .. "code of another one, which accesses memory wrongly."):format(forced),
@@ -115,7 +117,7 @@ rule {
           {unset = {"HSA_OVERRIDE_GFX_VERSION"}, say = "Unset HSA_OVERRIDE_GFX_VERSION if it names another family."},
           {hardware = true, say = "Or use a supported GPU."}}}
     end
-    return {hit = log.tensile or log.gfx or log.code_object or log.hip_error or log.ollama or log.miopen,
+    return {hit = log.tensile or log.gfx or log.code_object or log.code or log.hip_error or log.ollama or log.miopen,
       confidence = 0.84, why = {"The ROCm libraries carry no code for this GPU's gfx target.", "{fact:gpus.0.name}."},
       fixes = {value and {set = {HSA_OVERRIDE_GFX_VERSION = value}, automatic = true,
         say = "Let ROCm treat the GPU as the nearest supported one of its family."}

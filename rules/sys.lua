@@ -222,8 +222,8 @@ rule {
     descriptors = [[received 0 items of ancdata]],
     fork = [[(?:fork: retry: Resource temporarily unavailable|fork: Cannot allocate memory|]]
       .. [[failed to create new OS thread \(have \d+ already; errno=11\)|unable to create native thread)]],
-    files = [[(?:\[Errno 24\]|Too many open files|OS can't start new thread|]]
-      .. [[Resource temporarily unavailable[^\n]{0,80}(?:pthread|thread|fork)|EMFILE)]],
+    files = codes"sys.ulimit" .. [[|(?:Too many open files|OS can't start new thread|]]
+      .. [[Resource temporarily unavailable[^\n]{0,80}(?:pthread|thread|fork))]],
     threads = [[(?:can't start new thread|pthread_create failed|libgomp: Thread creation failed|]]
       .. [[OpenBLAS blas_thread_init: pthread_create failed|]]
       .. [[std::system_error[^\n]*Resource temporarily unavailable|BlockingIOError: \[Errno 11\])]],
@@ -383,7 +383,7 @@ rule {
       [[There is not enough space on the disk]],
       [[database or disk is full]],
     },
-    no_space = [[(?:No space left on device|\[Errno 28\]|ENOSPC|Disk quota exceeded|\[Errno 122\]|os error 28|]]
+    no_space = codes"disk.full" .. [[|(?:Disk quota exceeded|]]
       .. [[Not enough (?:free )?(?:disk|space)|not enough free disk space)]],
   },
   explains = {"pip.module-missing", "hf.incomplete", "pip.broken-install"},

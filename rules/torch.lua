@@ -66,8 +66,7 @@ rule {
 rule {
   id = "torch.no-kernel-image",
   signatures = {
-    no_image = [[no kernel image is available for execution on (?:the|this) device]],
-    code209 = [[(?:cudaErrorNoKernelImageForDevice|CUDA_ERROR_NO_BINARY_FOR_GPU|error code 209|Error 209)]],
+    no_image = any{codes"torch.no-kernel-image", [[no kernel image is available for execution on this device]]},
     not_compatible = [[(?<gpu>[\w .()-]+?) with CUDA capability sm_(?<sm>\d+) is not compatible with the ]]
       .. [[current PyTorch installation]],
     too_old_gpu = any{
@@ -190,7 +189,6 @@ rule {
     forkserver = [[(?:CUDA (?:context|was) (?:already )?initialized before[^\n]{0,60}fork|spawn' start method)]],
     poison = any{
       [[CUDA driver initialization failed, you might not have a CUDA gpu]],
-      [[cudaErrorInitializationError]],
       [[CUDA error: initialization error]],
       [[cuda runtime error \(3\) : initialization error]],
       [[CUDA_ERROR_NOT_INITIALIZED]],
@@ -221,7 +219,7 @@ rule {
 rule {
   id = "cuda.device-assert",
   signatures = {
-    assert_text = [[(?:device-side assert(?:ion)? triggered|cudaErrorAssert|CUDA_ERROR_ASSERT)]],
+    assert_text = any{codes"cuda.device-assert", [[device-side assertion triggered]]},
     assertion = [[:\d+: [^\n]*block: \[\d+,\d+,\d+\], thread: \[\d+,\d+,\d+\] Assertion ]]
       .. [[[`'](?<assertion>[^`']+)[`'] failed]],
     probability = [[probability tensor contains either `inf`, `nan` or element < 0]],
@@ -259,9 +257,7 @@ rule {
   id = "cuda.illegal-access",
   signatures = {
     illegal = any{
-      [[an illegal memory access was encountered]],
-      [[cudaErrorIllegalAddress]],
-      [[CUDA_ERROR_ILLEGAL_ADDRESS]],
+      codes"cuda.illegal-access",
       [[Invalid __global__ (?:read|write)]],
     },
   },
@@ -289,40 +285,35 @@ rule {
 rule {
   id = "cuda.launch-failure",
   signatures = {
-    unspecified = [[(?:unspecified launch failure|cudaErrorLaunchFailure|CUDA_ERROR_LAUNCH_FAILED)]],
-    misaligned = [[(?:misaligned address|cudaErrorMisalignedAddress|CUDA_ERROR_MISALIGNED_ADDRESS)]],
-    illegal_instruction = any{
-      [[CUDA error: an illegal instruction was encountered]],
-      [[cudaErrorIllegalInstruction]],
-      [[CUDA_ERROR_ILLEGAL_INSTRUCTION]],
+    code = codes"cuda.launch-failure",
+    words = any{
+      [[misaligned address]],
+      [[CUDA error: (?:an illegal instruction was encountered|hardware stack error|invalid program counter)]],
     },
-    hardware_stack = any{
-      [[cudaErrorHardwareStackError]],
-      [[CUDA_ERROR_HARDWARE_STACK_ERROR]],
-      [[CUDA error: (?:hardware stack error|invalid program counter)]],
-    },
-    timeout = [[(?:the launch timed out and was terminated|cudaErrorLaunchTimeout|CUDA_ERROR_LAUNCH_TIMEOUT)]],
-    cudnn_exec = [[(?:CUDNN_STATUS_EXECUTION_FAILED|CUBLAS_STATUS_EXECUTION_FAILED)]],
   },
   context = {xid = [[NVRM: Xid]], oom = [[out of memory]]},
   unless = {"xid"},
   facts = {"gpus.0.name", "driver.version", "gpus.0.temperature_c"},
   when = function(f, log)
-    if log.cudnn_exec and not (log.unspecified or log.misaligned or log.illegal_instruction or log.hardware_stack
-      or log.timeout) then
-      return {hit = log.cudnn_exec, confidence = 0.6,
+    local hit, code = log.words or log.code, nil
+    for _, one in ipairs(log.all"code") do
+      local known = know.error(nil, one.code_name or one.code or "")
+      if known and (known.library == "cuda" or known.library == "hip") then hit, code = one, known.number break end
+    end
+    if not code and not log.words and hit.code_name then
+      return {hit = hit, confidence = 0.6,
         why = "A CUDA library failed while it ran: mostly too little free GPU memory or a bad input, sometimes two "
           .. "CUDA libraries that do not fit.",
         fixes = {{code = true, say = "Run once with CUDA_LAUNCH_BLOCKING=1, and look at GPU memory just before."},
           {code = true, kind = "pip:package", say = "Then upgrade torch with its nvidia-* packages."}}}
     end
-    if log.timeout then
-      return {hit = log.timeout, confidence = 0.85,
+    if code == "702" or hit.text:has("the launch timed out") then
+      return {hit = hit, confidence = 0.85,
         why = "A kernel ran longer than the display watchdog of this GPU allows.",
         fixes = {{hardware = true, say = "Use a GPU without a display attached, or shorten the kernels."}}}
     end
-    if log.misaligned then
-      return {hit = log.misaligned, confidence = 0.78,
+    if code == "716" or hit.text:match[[(?i)misaligned address]] then
+      return {hit = hit, confidence = 0.78,
         why = "A kernel read or wrote at an address that its access does not allow: a fault of that kernel (or of "
           .. "what it was given), hardly ever of the card.",
         fixes = {

@@ -7,15 +7,14 @@ end
 rule {
   id = "visible-devices.wrong",
   signatures = {
-    ordinal = [[(?:invalid device ordinal|cudaErrorInvalidDevice\b|CUDA_ERROR_INVALID_DEVICE|]]
-      .. [[Invalid CUDA ['"]device=)]],
+    ordinal = any{codes"visible-devices.wrong", [=[Invalid CUDA ['"]device=]=]},
     invalid_id = [[(?:CUDA_VISIBLE_DEVICES[^\n]{0,80}(?:invalid|not (?:a )?valid|empty|must be)|]]
       .. [[Invalid value for CUDA_VISIBLE_DEVICES)]],
     index = [[(?:Device index must not be negative|device >= 0 && device < num_gpus|Expected cuda device index|]]
       .. [[device_index[^\n]{0,40}out of range)]],
     int_uuid = [[invalid literal for int\(\) with base 10: '(?:GPU|MIG)-]],
     printed_empty = [=[CUDA_VISIBLE_DEVICES(?:=|: ?)(?:['"]['"]|-1\b|<empty>)]=],
-    no_device = [[(?:No CUDA GPUs are available|no CUDA-capable device is detected|CUDA_ERROR_NO_DEVICE)]],
+    no_device = any{codes"container.no-gpu", [[No CUDA GPUs are available]]},
   },
   context = {
     set = [=[CUDA_VISIBLE_DEVICES['"]?\]? ?[=:] ?['"]?(?<set>\d+(?:,\d+)*)]=],

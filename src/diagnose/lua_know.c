@@ -8,6 +8,7 @@
 #include "know/bnb.h"
 #include "know/bnb_facts.h"
 #include "know/driver.h"
+#include "know/error_code.h"
 #include "know/gpu_arch.h"
 #include "know/model_size.h"
 #include "know/torch_pairs.h"
@@ -148,6 +149,23 @@ static int know_xid(lua_State *L)
 	return 1;
 }
 
+// know.error("cuda", "802") -> {library, number, name, words, cause}; by number or name, nil for a library is any of them
+static int know_error(lua_State *L)
+{
+	struct ff_error_code code;
+	size_t n = 0;
+	const char *key = luaL_tolstring(L, 2, &n);
+	if (!ff_know_error_code(luaL_optstring(L, 1, NULL), (struct ff_span){key, n}, &code))
+		return 0;
+	lua_newtable(L);
+	set_span(L, "library", code.library);
+	set_span(L, "number", code.number);
+	set_span(L, "name", code.name);
+	set_span(L, "words", code.words);
+	set_span(L, "cause", code.cause);
+	return 1;
+}
+
 // The shape of a model as the facts give it (model.repos.N.config).
 static struct ff_model_shape shape_at(lua_State *L, int index)
 {
@@ -235,6 +253,7 @@ void ff_lua_know_open(lua_State *L)
 		{"distribution", know_distribution},
 		{"driver_cuda", know_driver_cuda},
 		{"driver_runs", know_driver_runs},
+		{"error", know_error},
 		{"gpu_cc", know_gpu_cc},
 		{"kv_bytes", know_kv_bytes},
 		{"least_weights", know_least_weights},

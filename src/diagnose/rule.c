@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/table.h"
 #include "diagnose/book.h"
+#include "diagnose/lua_codes.h"
 #include "diagnose/lua_text.h"
 #include "diagnose/rule_check.h"
 
@@ -106,6 +107,8 @@ struct ff_error *ff_rules_create(struct ff_rules **ret)
 	ff_sandbox_set(rules->sandbox, "rule");
 	lua_pushcfunction(L, ff_lua_any);
 	ff_sandbox_set(rules->sandbox, "any");
+	lua_pushcfunction(L, ff_lua_codes);
+	ff_sandbox_set(rules->sandbox, "codes");
 	ff_lua_version_open(L);
 	ff_sandbox_set(rules->sandbox, "version");
 	*ret = rules;

@@ -1,6 +1,7 @@
-// What runs where: drivers and CUDA, architectures and capabilities, names, PCI ids, Xids.
+// What runs where: drivers and CUDA, architectures and capabilities, names, PCI ids, Xids, error codes.
 #include "base/table.h"
 #include "know/driver.h"
+#include "know/error_code.h"
 #include "know/gpu_arch.h"
 #include "know/xid.h"
 
@@ -232,6 +233,38 @@ static void xid_tells_its_meaning(void **state)
 	assert_false(ff_know_xid(1, &info));
 }
 
+static void codes_are_found_by_number_and_name(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *library, *key, *number, *cause;
+	} rows[] = {
+		{"cuda", "802", "802", "driver.fabric-manager"},
+		{NULL, "CUDA_ERROR_SYSTEM_NOT_READY", "802", "driver.fabric-manager"},
+		{NULL, "cudaErrorSystemNotReady", "802", "driver.fabric-manager"},
+		{"nvml", "18", "18", "driver.library-mismatch"},
+		{NULL, "NVMLError_LibRmVersionMismatch", "18", "driver.library-mismatch"},
+		{"hip", "hipErrorNoDevice", "100", "host.no-gpu"},
+		{"errno", "28", "28", "disk.full"},
+		{NULL, "ENOSPC", "28", "disk.full"},
+		{"nccl", "802", NULL, NULL},
+		{NULL, "cudaErrorSystemNotRead", NULL, NULL},
+		{NULL, "cudaErrorSystemNotReadyX", NULL, NULL},
+		{NULL, "", NULL, NULL},
+		{NULL, "_", NULL, NULL},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct ff_error_code code = {0};
+		bool found = ff_know_error_code(rows[i].library, ff_span_of(rows[i].key), &code);
+		if (found != !!rows[i].number ||
+			(found && !(ff_span_eq(code.number, rows[i].number) && ff_span_eq(code.cause, rows[i].cause))))
+			fail_msg("%s: %.*s", rows[i].key, (int)code.cause.n, code.cause.n ? code.cause.p : "");
+	}
+	struct ff_error_code two[2];
+	assert_int_equal(ff_know_error_codes("driver.fabric-manager", two, 2), 2);
+	assert_int_equal(ff_know_error_codes("no.such", two, 2), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +278,7 @@ int main(void)
 		cmocka_unit_test(tables_agree),
 		cmocka_unit_test(capability_tells_its_toolkits),
 		cmocka_unit_test(xid_tells_its_meaning),
+		cmocka_unit_test(codes_are_found_by_number_and_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
