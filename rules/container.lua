@@ -13,7 +13,7 @@ rule {
       .. [[no nvidia devices detected by library|WARNING: The NVIDIA Driver was not detected)]],
     no_devices_found = [[(?:No devices found\. Waiting indefinitely|]]
       .. [[Failed to initialize NVML: (?:could not load NVML library|ERROR_LIBRARY_NOT_FOUND)|]]
-      .. [[Detected non-NVML platform: could not load NVML library|No GPU(?:s)? (?:found|detected|available))]],
+      .. [[(?:Could not|Unable to|Failed to) load (?:the )?NVML(?: (?:shared )?library)?|No GPU(?:s)? (?:found|detected|available))]],
     nvml_missing = [[(?:NVML Shared Library Not Found|couldn't find libnvidia-ml\.so library|]]
       .. [[libnvidia-ml\.so(?:\.1)?: cannot open shared object file|]]
       .. [[nvidia-smi: (?:command )?not found|could not find nvidia-smi)]],
@@ -35,7 +35,7 @@ rule {
     old = [[is too old \(found version]],
     cli = [[nvidia-container-cli(?![^\n]*unknown device)|could not select device driver|]]
       .. [[unknown runtime specified nvidia]],
-    device_plugin = [[If this is a GPU node, did you (?:set|configure)]],
+    device_plugin = [[If this is a GPU node, did you (?:set|configure)|Failed to start nvml]],
     mismatch = [[(?:Driver/library version mismatch|couldn't communicate with the NVIDIA driver|forward compatibility|]]
       .. [[system not yet initialized|CUDA unknown error)]],
     build = [[(?:running build_ext|Building wheel|setup\.py|triton|ld: cannot find)]],
@@ -127,6 +127,7 @@ rule {
       .. [[No visible GPU devices|no supported devices found for platform CUDA)]],
     no_smi = [[(?:nvidia-smi: command not found|'nvidia-smi' is not recognized)]],
     not_compiled = [[Torch not compiled with CUDA enabled]],
+    triton = [[(?:0 active drivers \(\[\]\)\. There should only be one|Found no active (?:triton )?driver)]],
     need = [[(?:No (?:NVIDIA )?GPU found\? ?[^\n]*only supports GPUs|requires a CUDA-capable GPU|GPU is required)]],
   },
   context = {

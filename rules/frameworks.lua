@@ -197,6 +197,7 @@ rule {
     "Its serialization is of version {engine}, and this TensorRT reads {current}."},
   when = function(_, log)
     local hit = log.version or log.tag or log.llm or log.serialized
+    if log.version and log.version.built:match[[^[0.]+$]] then return nil end -- app.bug/plan-unreadable
     local built = log.version and log.version.built
     return {hit = hit, confidence = hit == log.serialized and 0.6 or 0.92, fixes = {
       {code = true, kind = "rebuild:engine", say = "Build the engine again with this TensorRT, on this GPU."},
@@ -205,6 +206,24 @@ rule {
   end,
   doc = {looks = "'The engine plan file is not compatible with this version of TensorRT'.",
     check = "Which TensorRT built the engine."},
+}
+
+rule {
+  id = "app.bug/plan-unreadable",
+  signatures = {
+    zero = [[engine plan file is not compatible with this version of TensorRT, expecting library version [\d.]+ ]]
+      .. [[got 0(?:\.0)+(?![.\d])]],
+  },
+  from = {"tensorrt", "engine"},
+  confidence = 0.85,
+  why = "No TensorRT is of version 0: what was read is no engine file, or not the bytes that were written (opened in "
+    .. "text mode, cut short, a read that failed).",
+  fixes = {
+    {code = true, say = "Write and read the engine file in binary mode, whole, and compare its size with what "
+      .. "was serialized."},
+    {code = true, kind = "rebuild:engine", say = "If the file itself is cut short or empty: build the engine again."},
+  },
+  doc = {looks = "'expecting library version 8.6.1 got 0.0.0'.", check = "Size and first bytes of the engine file."},
 }
 
 rule {

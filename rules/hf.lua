@@ -167,6 +167,21 @@ rule {
 }
 
 rule {
+  id = "app.bug/slow-tokenizer",
+  signatures = {
+    class = [[Tokenizer class (?<class>(?:GPTNeoX|Bloom|Cohere)Tokenizer) does not exist or is not currently imported]],
+  },
+  from = {"transformers", "app"},
+  specific_over = {"hf.model-too-new"},
+  confidence = 0.8,
+  why = "{class} was asked for by use_fast=False, and transformers has no slow tokenizer for this family, "
+    .. "only a fast one.",
+  fixes = {{code = true, say = "Take use_fast=False out of the call (or set it to True)."}},
+  doc = {looks = "'Tokenizer class GPTNeoXTokenizer does not exist or is not currently imported'.",
+    check = "use_fast in the call of from_pretrained; tokenizer_class in tokenizer_config.json."},
+}
+
+rule {
   id = "hf.model-too-new",
   from = {"transformers", "engine", "diffusers", "sentence_transformers", "optimum", "unsloth"},
   signatures = {

@@ -47,6 +47,8 @@ rule {
     dataloader = [[DataLoader worker \(pid]],
     kv_cache = [[failed to allocate buffer for kv cache]],
     first_error = [[^(?:\S*Error|\S*Exception): ]],
+    by_itself = [[(?:kill_process_tree|Received sigquit from a child process|Scheduler hit an exception|]]
+      .. [[[Kk]illing (?:all|the|its) (?:\w+ )?(?:processes|children|workers)|Sending SIGKILL)]],
   },
   unless = {"cuda", "disk"},
   facts = {"system.memory.total", "system.memory.limit", "system.memory.oom_kill", "run.oom_killed"},
@@ -68,6 +70,10 @@ rule {
     end
     local sure = log.killer or log.scheduler or log.ray or log.bad_alloc or log.mmap
     if not sure and f"run.oom_killed" == false then return nil end -- the kernel counted no OOM kill in this run
+    -- an engine that failed kills its own processes, and who started it sees the signal only
+    if not sure and (hit == log.minus9 or hit == log.killed) and log.by_itself and log.by_itself.line < hit.line then
+      return nil
+    end
     if not sure and log.fatal and not (log.minus9 and log.minus9.event.tier >= 4)
       and log.fatal.type ~= "ChildFailedError" and log.fatal.type ~= "CalledProcessError"
       and log.fatal.type ~= "BrokenProcessPool" and log.fatal.type ~= "WorkerLostError" and not log.sigkill_shard then

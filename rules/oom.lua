@@ -105,7 +105,8 @@ local function moves_weights(log, event)
     .. [[_load_from_state_dict|load_weights|create_weights|set_module_tensor\w*|weight_loader|]]
     .. [[load_model)$]])
     or tail(event, [[transcribe(?:\.py)? (?:__init__|init)$]], 1)
-    or log.shards and not log.shards_done
+    -- a notebook keeps the first state of a bar
+    or log.shards and not log.shards_done and not tail(event, [[[ .](?:training_step|compute_loss|backward)\b]], 100)
 end
 
 -- Layers that make their own parameters, one inside the other: the model is being built where it will run.

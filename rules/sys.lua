@@ -146,6 +146,7 @@ rule {
       .. [=[espeak|tesseract|ninja|cmake|pdftoppm)['"]]=],
   },
   context = {
+    notice = [[torchcodec is not installed correctly so built-in audio decoding will fail]],
     plugin = [[(?:NET/Plugin|TUNER/Plugin|PROFILER/Plugin|libnccl-net|Unable to initialize backend 'tpu'|libibverbs)]],
   },
   unless = {"plugin"},
@@ -153,6 +154,10 @@ rule {
   when = function(f, log)
     local hit = log.shared or log.load_library or log.sndfile
     if not hit and log.codec then
+      -- an optional part: who imports it says so and goes on without
+      if (log.notice or log.codec.event.kind == "warning") and log.codec.event.kind ~= "exception" and not log.fatal then
+        return nil
+      end
       return {hit = log.codec, confidence = 0.78, why = "torchcodec cannot load FFmpeg's libraries: FFmpeg is not "
         .. "installed, or this torchcodec is for another FFmpeg or another torch.",
         fixes = {{system = "ffmpeg", say = "Install FFmpeg (4 to 7)."},

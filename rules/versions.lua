@@ -109,7 +109,7 @@ rule {
       .. [[|safetensors|trl|diffusers|optimum|datasets|transformers|sentence_transformers|auto_gptq]]
       .. [=[|gptqmodel|evaluate)[\w.]*)['"]]=],
     hf_module = [[No module named ['"](?<module>(?:transformers|diffusers|peft|accelerate|trl]]
-      .. [=[|datasets)\.[\w.]+)['"]]=],
+      .. [=[|compressed_tensors|llmcompressor|auto_round|datasets)\.[\w.]+)['"]]=],
     attribute = [[module ['"](?<module>(?:diffusers|peft|accelerate|trl|datasets|tokenizers|huggingface_hub]]
       .. [[|transformers\.[\w.]+)[\w.]*)['"] has no attribute ['"](?<symbol>\w+)]],
     keyword = [[TypeError: (?:(?<class>\w+)\.)?(?<call>\w+)\(\) got an unexpected keyword argument ]]
@@ -315,7 +315,7 @@ rule {
       .. [[|xgrammar|compressed_tensors)\b)[A-Za-z_][\w.]*)['"] \((?<path>[^)\n]+)\)]],
     submodule = [[No module named ['"](?<module>(?!transformers\.|huggingface_hub\.|peft\.|accelerate\.]]
       .. [[|diffusers\.|trl\.|datasets\.|numpy\.|vllm\._|google\.|nvidia\.|azure\.|ruamel\.|mpl_toolkits\.]]
-      .. [[|backports\.|comfy|utils\.|models?\.|src\.|lib\.|modules\.|core\.|common\.|config\.|data\.]]
+      .. [[|compressed_tensors\.|llmcompressor\.|auto_round\.|backports\.|comfy|utils\.|models?\.|src\.|lib\.|modules\.|core\.|common\.|config\.|data\.]]
       .. [[|tools\.|scripts\.|torchvision\.transforms\.functional_tensor|triton\.|bitsandbytes\.]]
       .. [=[|cuda\.)[A-Za-z_]\w*\.[\w.]+)['"]]=],
     attribute = [[AttributeError: module ['"](?<module>(?:pydantic|gradio|pyarrow|moviepy|keras|jax|langchain]]
@@ -393,6 +393,7 @@ rule {
           .. " do not fit each other: two releases are mixed in one folder.",
           fixes = {{install = distribution(top), fresh = true, say = "Lay its files down anew, in the same release."}}}
       end
+      if HF[importer and distribution(importer) or ""] then return nil end -- hf.version-conflict/asks
       return lacking(f, hit, importer and distribution(importer), importer and 0.75 or 0.62)
     end
     hit = log.submodule
@@ -421,6 +422,27 @@ rule {
   end,
   doc = {looks = "'cannot import name X from package', 'module has no attribute' between two installed packages.",
     check = "pip check; the release notes of the package that lacks the name."},
+}
+
+rule {
+  id = "hf.version-conflict/asks",
+  signatures = {
+    name = [[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>(?!(?:transformers|huggingface_hub]]
+      .. [[|peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|datasets|numpy|typing|collections|enum]]
+      .. [=[|inspect|google|bitsandbytes|triton|torchvision)\b)[A-Za-z_][\w.]*)['"] \((?<path>[^)\n]+)\)]=],
+  },
+  when = function(f, log)
+    local hit = log.name
+    local frames = hit.event.frames or {}
+    local asks = package_of(frames[#frames])
+    if not HF[asks or ""] or asks == distribution(hit.module) or hit.text:match[[partially initialized]]
+      or not hit.path:match[=[(?:site|dist)-packages[/\\]]=] then
+      return nil
+    end
+    return lacking(f, hit, asks, 0.78)
+  end,
+  doc = {looks = "'cannot import name X from torch' in a frame of transformers, peft or trl.",
+    check = "The release of both; pip check."},
 }
 
 rule {
