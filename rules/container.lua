@@ -13,7 +13,8 @@ rule {
       .. [[no nvidia devices detected by library|WARNING: The NVIDIA Driver was not detected)]],
     no_devices_found = [[(?:No devices found\. Waiting indefinitely|]]
       .. [[Failed to initialize NVML: (?:could not load NVML library|ERROR_LIBRARY_NOT_FOUND)|]]
-      .. [[(?:Could not|Unable to|Failed to) load (?:the )?NVML(?: (?:shared )?library)?|No GPU(?:s)? (?:found|detected|available))]],
+      .. [[(?:Could not|Unable to|Failed to) load (?:the )?NVML(?: (?:shared )?library)?|]]
+      .. [[No GPU(?:s)? (?:found|detected|available))]],
     nvml_missing = [[(?:NVML Shared Library Not Found|couldn't find libnvidia-ml\.so library|]]
       .. [[libnvidia-ml\.so(?:\.1)?: cannot open shared object file|]]
       .. [[nvidia-smi: (?:command )?not found|could not find nvidia-smi)]],

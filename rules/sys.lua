@@ -155,7 +155,8 @@ rule {
     local hit = log.shared or log.load_library or log.sndfile
     if not hit and log.codec then
       -- an optional part: who imports it says so and goes on without
-      if (log.notice or log.codec.event.kind == "warning") and log.codec.event.kind ~= "exception" and not log.fatal then
+      local kind = log.codec.event.kind
+      if (log.notice or kind == "warning") and kind ~= "exception" and not log.fatal then
         return nil
       end
       return {hit = log.codec, confidence = 0.78, why = "torchcodec cannot load FFmpeg's libraries: FFmpeg is not "

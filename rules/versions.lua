@@ -315,7 +315,8 @@ rule {
       .. [[|xgrammar|compressed_tensors)\b)[A-Za-z_][\w.]*)['"] \((?<path>[^)\n]+)\)]],
     submodule = [[No module named ['"](?<module>(?!transformers\.|huggingface_hub\.|peft\.|accelerate\.]]
       .. [[|diffusers\.|trl\.|datasets\.|numpy\.|vllm\._|google\.|nvidia\.|azure\.|ruamel\.|mpl_toolkits\.]]
-      .. [[|compressed_tensors\.|llmcompressor\.|auto_round\.|backports\.|comfy|utils\.|models?\.|src\.|lib\.|modules\.|core\.|common\.|config\.|data\.]]
+      .. [[|compressed_tensors\.|llmcompressor\.|auto_round\.]]
+      .. [[|backports\.|comfy|utils\.|models?\.|src\.|lib\.|modules\.|core\.|common\.|config\.|data\.]]
       .. [[|tools\.|scripts\.|torchvision\.transforms\.functional_tensor|triton\.|bitsandbytes\.]]
       .. [=[|cuda\.)[A-Za-z_]\w*\.[\w.]+)['"]]=],
     attribute = [[AttributeError: module ['"](?<module>(?:pydantic|gradio|pyarrow|moviepy|keras|jax|langchain]]

@@ -6,6 +6,7 @@
 #include "diagnose/reading.h"
 
 #include "base/hash.h"
+#include "log/speech.h"
 
 #include <stdlib.h>
 
@@ -26,7 +27,8 @@ struct ff_reading {
 	struct ff_events *events;
 	struct ff_landmarks *landmarks;
 	struct ff_runs *runs;
-	struct ff_hits **hits; // by signature, made when needed
+	struct ff_speech *speech; // made when needed
+	struct ff_hits **hits;	  // by signature, made when needed
 	struct ff_error *err;
 	bool spoke;	     // a signature that is no context has a hit
 	bool landed;	     // a landmark that matters stood in the line of the file just read
@@ -54,6 +56,7 @@ void ff_reading_destroy(struct ff_reading *r)
 	ff_liner_destroy(r->liner);
 	ff_events_destroy(r->events);
 	ff_runs_destroy(r->runs);
+	ff_speech_destroy(r->speech);
 	ff_landmarks_destroy(r->landmarks);
 	free(r->found);
 	free(r->landmark_seen);
@@ -182,7 +185,17 @@ static void remember(struct ff_reading *r)
 	memcpy(known->what, r->found, r->found_n * sizeof(*r->found));
 }
 
-// PCRE2 decides; what it does not take is not found.
+// What a line only quotes is nobody's error; the message of an exception is always its own.
+static bool quoted(struct ff_reading *r, const struct ff_match *m)
+{
+	if (r->message_of != FF_EVENT_NO_INNER)
+		return false;
+	if (!r->speech && !r->err)
+		r->err = ff_speech_create(&r->speech);
+	return r->speech && ff_speech_quoted(r->speech, r->subject, (size_t)(m->group[0].p - r->subject.p));
+}
+
+// PCRE2 decides; what it does not take, or is only quoted, is not found.
 static void confirm_signatures(struct ff_reading *r)
 {
 	size_t kept = 0;
@@ -200,6 +213,8 @@ static void confirm_signatures(struct ff_reading *r)
 		struct ff_match m;
 		bool later = r->sure && r->subject.n <= TEXT_MAX;
 		if (!s->regex || (!later && !ff_regex_match(s->regex, r->subject, 0, &m)))
+			continue;
+		if (!later && quoted(r, &m))
 			continue;
 		r->found[kept++] = what;
 		add_hit(r, (size_t)what, s->regex, later ? NULL : &m);

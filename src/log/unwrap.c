@@ -138,8 +138,21 @@ static bool put_first(const json_t *object, const char *const *keys, unsigned de
 }
 
 // The message, then the exception that goes with it, unless the message holds it already.
+// A turn of a conversation or an entry of a data set: its text is no message of this log.
+static bool is_sample(const json_t *doc)
+{
+	static const char *const keys[] = {
+		"role", "prompt", "messages", "instruction", "question", "completion", "label"};
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (json_object_get(doc, keys[i]) && level_in(doc) == FF_LEVEL_NONE)
+			return true;
+	return false;
+}
+
 static bool unwrap_object(const json_t *doc, struct ff_unwrapped *ret)
 {
+	if (is_sample(doc))
+		return false;
 	struct ff_buf *out = &ret->text;
 	bool message = put_first(doc, message_keys, 0, out);
 	const json_t *log = json_object_get(doc, "log");
