@@ -117,6 +117,7 @@ rule {
       .. [[version[^\n]*?(?:CUDA (?<cuda2>[\d.]+) \((?<most>[\d.]+)\))?|#error -- unsupported (?:GNU|clang) ]]
       .. [[version|error: parameter packs not expanded with)]],
     msvc = [[unsupported Microsoft Visual Studio version]],
+    host = [[nvcc fatal\s*: [^\n]*host compiler[^\n]* is not supported]],
   },
   context = {other = [[(?:The detected CUDA version|Installed CUDA version|Unsupported gpu architecture)]]},
   unless = {"other"},
@@ -145,7 +146,8 @@ rule {
             say = ("Build with gcc %s, once it is installed."):format(most)} or newer, most and newer or nil}}
     end
     return {title = "this CUDA toolkit is too old for the system's compiler and headers",
-      why = {log.math and "The C library's headers declare {fn} otherwise than this CUDA toolkit's: the toolkit is "
+      why = {log.host and "nvcc does not accept this host compiler."
+        or log.math and "The C library's headers declare {fn} otherwise than this CUDA toolkit's: the toolkit is "
         .. "older than the system."
         or "This CUDA toolkit does not accept the installed Visual Studio: it is newer than the toolkit knows.",
         "Toolkit {fact:cuda.toolkit.version}."},

@@ -124,6 +124,72 @@ rule {
   },
 }
 
+-- What parsers of command lines in C++, Rust and Go, and click, say of a flag that they do not have (argparse's is
+-- vllm.arg-unsupported).
+rule {
+  id = "engine.arg-invalid/unknown-flag",
+  signatures = {
+    flag = any{
+      [[^(?:\S+: )?error: unexpected argument '(?<flag>--?[\w-]+)[^']*' found]],
+      [[^(?:\S+: )?error: Found argument '(?<flag2>--?[\w-]+)[^']*' which wasn't expected]],
+      [[^flag provided but not defined: (?<flag3>--?[\w-]+)]],
+      [[^(?:\S+: )?(?:Error: )?unknown (?:shorthand )?flag: (?:'\w' in )?(?<flag4>--?[\w-]+)]],
+      [[^(?:\S+: )?error: (?:invalid|unknown) argument: (?<flag5>--?[\w-]+)]],
+      [[^Error: No such option:? (?<flag6>--?[\w-]+)]],
+      [[^\S+: (?:unrecognized|invalid|unknown) option (?:-- )?'(?<flag7>--?[\w-]+)]],
+    },
+  },
+  context = {
+    similar = [[(?:a similar argument exists: '|Did you mean |some similar arguments exist: ')(?<similar>--?[\w-]+)]],
+    tool = [[(?:docker|podman|kubectl|helm|pip|git|nvcc|gcc|cmake|tar|curl)\b[^\n]{0,60}(?:flag|option|argument)]],
+  },
+  unless = {"tool"},
+  when = function(_, log)
+    local hit = log.flag
+    local flag = hit.flag or hit.flag2 or hit.flag3 or hit.flag4 or hit.flag5 or hit.flag6 or hit.flag7
+    local name, similar = flag:gsub("^-+", ""):gsub("-", "_"), log.similar and log.similar.similar
+    return {hit = hit, confidence = 0.86,
+      why = ("The program does not know the flag %s%s, and ends before it starts."):format(flag,
+        similar and ("; it knows " .. similar) or ""),
+      fixes = {{code = true, kind = "param:" .. name,
+        say = similar and ("Write %s instead."):format(similar)
+          or ("Leave %s out, or spell it as this release does (--help lists what it knows)."):format(flag)},
+        {code = true, kind = "pip:package",
+          say = "If the documentation that you follow is newer: upgrade the program."}}}
+  end,
+  doc = {looks = "\"error: unexpected argument '--x' found\", 'flag provided but not defined: -x'.",
+    check = "--help of that very program."},
+}
+
+rule {
+  id = "app.bug/native-assert",
+  signatures = {
+    assertion = [[^(?:\S+: )?(?<file>[^\s:]+\.(?:c|cc|cpp|cu|cuh|h|hpp)):(?<at>\d+): [^\n]*]]
+      .. [[Assertion [`'](?<what>.+)' failed]],
+  },
+  context = {
+    ended = [[(?:Aborted|SIGABRT|core dumped|signal 6|exit code -6|exited with code 134|EngineDeadError|]]
+      .. [[died unexpectedly)]],
+    device = [[device-side assert|block: \[\d+,\d+,\d+\], thread]],
+  },
+  unless = {"device"},
+  all = {"ended"},
+  explains = {"vllm.engine-died"},
+  when = function(_, log)
+    local hit = log.assertion
+    local triton = hit.file:match[[(?i)triton|mlir|llvm]]
+    local up = {code = true, kind = triton and "pip:triton" or "pip:package",
+      say = triton and "Upgrade triton together with torch, which pins it."
+        or "Upgrade the library whose assertion it is, or report it with the line above."}
+    return {hit = hit, confidence = 0.7,
+      why = {"A native library stopped the process by an assertion of its own ({file}, line {at}); what is said "
+        .. "afterwards follows from it.", triton and "It is the compiler of triton that fails." or nil},
+      fixes = {up, {code = true, say = "Or go round it: switch off the kernel, the backend or the compilation that "
+        .. "leads there."}}}
+  end,
+  doc = {looks = "x.cpp:36: ... Assertion `...' failed, then Aborted.", check = "Whose file the assertion names."},
+}
+
 -- ---- built without a GPU part ----
 
 local CPU_BUILD = {

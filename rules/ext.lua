@@ -229,6 +229,8 @@ rule {
     mangled = [=[(?<file>[^\s:'"]+\.so[\w.]*): undefined symbol: (?<symbol>_Z\w*(?:c10|2at|3c10|N2at|torch|]=]
       .. [=[caffe2)\w*)]=],
     mangled_any = [=[undefined symbol: (?<symbol2>_Z\w+)]=],
+    plain_symbol = [[(?:site|dist)-packages/(?<file3>(?!torch/|nvidia/|numpy|scipy)[\w/.+-]+\.so): undefined symbol: ]]
+      .. [[(?<symbol4>(?!iJIT|_Z|cu[A-Z]|__nv|Py|_Py|THP|[sdcz](?:ge|po|sy|tr)\w+_$)[A-Za-z]\w+)\s*$]],
     torch_python = [[(?<file2>[^\s:'"]+\.so[\w.]*): undefined symbol: (?<symbol3>(?:THP\w+|PyInit_\w+|]]
       .. [[_PyThreadState\w+|Py\w+|aoti_torch\w+|torch_\w+))]],
     wrong_python = [[(?:dynamic module does not define module export function|]]
@@ -261,11 +263,12 @@ rule {
   facts = {"torch.version", "python.version", "torch.cxx11_abi"},
   when = function(f, log)
     local hit = log.mangled or log.mangled_any or log.torch_python or log.libc10 or log.wrong_python or log.vllm_c
-        or log.built_for or log.have or log.flash_c or log.dll
+        or log.built_for or log.have or log.flash_c or log.dll or log.plain_symbol
     if log.torchvision and (hit.text:match[[torchvision|torchaudio]]) then return nil end
     -- that file is what is wrong
     if hit == log.vllm_c and hit.text:match[[cannot open shared object file]] then return nil end
-    local file = hit.file or hit.file2 or hit.text:match[[([^\s:'"]+\.(?:so|pyd))]] or ""
+    local file = hit.file or hit.file2 or hit.file3 and "site-packages/" .. hit.file3
+      or hit.text:match[[([^\s:'"]+\.(?:so|pyd))]] or ""
     local package = file ~= "" and package_of(file) or log.vllm_c and "vllm" or log.built_for
         and log.built_for.text:match[[(?i)(xformers)]] or hit.missing and package_of(hit.missing .. ".so")
             or hit == log.have and "xformers" or hit == log.dll and package_of_frames(log) or "package"
@@ -282,6 +285,13 @@ rule {
         .. "are mixed in one folder, or a foreign libtorch stands first on the library path.", 
         fixes = {{install = "torch", fresh = true, say = "Lay torch down anew."},
           {unset = {"LD_LIBRARY_PATH"}, say = "And take foreign libtorch folders off LD_LIBRARY_PATH."}}}
+    end
+    if hit == log.plain_symbol then
+      return {hit = hit, confidence = 0.6,
+        why = "The extension {file3} asks for {symbol4}, and nothing that it was linked with has it: its build left a "
+          .. "part out, or it was built with another release of a library.",
+        fixes = {{rebuild = package, kind = "rebuild:extension", say = "Build it again here, from a clean folder."},
+          {install = package, fresh = true, say = "Or install a wheel of it that was made for this torch and Python."}}}
     end
     local old_abi = hit.symbol and hit.symbol:match[[Ss$|SsE]]
     local weak = log.dll and not (log.mangled or log.libc10) or log.mangled_any and not log.mangled

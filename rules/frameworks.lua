@@ -209,6 +209,31 @@ rule {
 }
 
 rule {
+  id = "cuda.lib-missing/onnxruntime-windows",
+  signatures = {
+    load = [[LoadLibrary failed with error (?<number>126|127)\b[^\n]*?]]
+      .. [[(?<dll>onnxruntime_providers_(?:cuda|tensorrt)\.dll)]],
+  },
+  from = {"onnxruntime"},
+  facts = {"python.packages.onnxruntime-gpu.version"},
+  when = function(_, log)
+    local missing = log.load.number == "126"
+    return {confidence = 0.86,
+      why = missing and "Windows finds a library that {dll} needs nowhere on PATH: cuDNN, CUDA or the C++ runtime of "
+        .. "the release that this onnxruntime was built for."
+        or "{dll} was linked with another release of CUDA or cuDNN than the one that Windows found first: a function "
+          .. "is not in it.",
+      fixes = {{install = "onnxruntime-gpu", extra = "cuda,cudnn",
+          say = "Install onnxruntime-gpu with the CUDA libraries it asks for, and call onnxruntime.preload_dlls() "
+            .. "(or import torch) before the first session."},
+        {host = true, kind = "env:PATH", say = "Or put the bin folders of that CUDA and cuDNN first on PATH, and "
+          .. "install the Visual C++ runtime."}}}
+  end,
+  doc = {looks = "LoadLibrary failed with error 126 ... onnxruntime_providers_cuda.dll.",
+    check = "The CUDA and cuDNN that this onnxruntime-gpu asks for; which copies stand on PATH."},
+}
+
+rule {
   id = "app.bug/plan-unreadable",
   signatures = {
     zero = [[engine plan file is not compatible with this version of TensorRT, expecting library version [\d.]+ ]]

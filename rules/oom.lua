@@ -105,7 +105,6 @@ local function moves_weights(log, event)
     .. [[_load_from_state_dict|load_weights|create_weights|set_module_tensor\w*|weight_loader|]]
     .. [[load_model)$]])
     or tail(event, [[transcribe(?:\.py)? (?:__init__|init)$]], 1)
-    -- a notebook keeps the first state of a bar
     or log.shards and not log.shards_done and not tail(event, [[[ .](?:training_step|compute_loss|backward)\b]], 100)
 end
 
@@ -457,8 +456,7 @@ local oom_signatures = {
     .. [[ggml_gallocr_reserve\w*: failed to allocate CUDA)[^\n]*(?:failed|out of memory|buffer)|]]
     .. [[unable to allocate CUDA\d* buffer]],
   ollama = [[llama runner exited, you may not have enough available memory]],
-  handle = [[CUBLAS_STATUS_NOT_INITIALIZED when calling `?cublasCreate|CU(?:BLAS|DNN|SOLVER)_STATUS_ALLOC_FAILED|]]
-    .. [[CUDNN_STATUS_NOT_INITIALIZED]],
+  handle = [[CU(?:BLAS_STATUS_NOT_INITIALIZED when calling `?cublasCreate|\w+_STATUS_ALLOC_FAILED|DNN_STATUS_NOT_INITIALIZED)]],
   tf = [[(?:OOM when allocating tensor|RESOURCE_EXHAUSTED: Out of memory while trying to allocate|]]
     .. [[failed to allocate [\d.]+\w* bytes? from device|RESOURCE_EXHAUSTED: Failed to allocate request for)]],
 }
@@ -529,7 +527,9 @@ local function decide(log, f)
     local cause, confidence = classify(m, log, f, hit.event)
     return hit, cause, confidence, m
   end
-  if log.unbalanced then return log.unbalanced, "oom.other-process", 0.88 end
+  local low, own = (log.unbalanced or {text = ""}).text:match[[load_memory=([\d.]+)[^\n]*?gpu_memory=([\d.]+)]]
+  if low and tonumber(low) >= 0.9 * tonumber(own) then return nil -- its numbers deny it
+  elseif log.unbalanced then return log.unbalanced, "oom.other-process", 0.88 end
   if log.ollama then return log.ollama, "oom.model-too-big", 0.8 end
   local hit = log.plain or log.library or log.runtime or log.ggml or log.tf
   if log.ggml or log.plain and (log.ggml_compute or log.ggml_weights) then

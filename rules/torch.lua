@@ -117,24 +117,26 @@ rule {
   explains = {"cuda.illegal-access", "cuda.launch-failure", "cuda.lib-missing", "bnb.arch-unsupported",
     "vllm.arg-unsupported", "oom.activation"},
   when = function(f, log)
-    local hit = log.not_compatible or log.too_old_gpu or log.no_image or log.code209 or log.guard or log.nvrtc_arch
+    local hit = log.not_compatible or log.too_old_gpu or log.no_image or log.guard or log.nvrtc_arch
       or log.invalid_fn or log.ggml_arch or log.sm_support or log.flash_gpu
     local sm = log.not_compatible and log.not_compatible.sm
     local cc = f.capabilities()[1] or sm and (sm:sub(1, -2) .. "." .. sm:sub(-1))
       or log.too_old_gpu and log.too_old_gpu.cap
     local covered = cc and (f"torch.archs" or f"torch.ptx") and know.arch_covers(f"torch.archs" or {},
       f"torch.ptx" or {}, cc)
-    if (log.flash_gpu or log.sm_support) and not (log.no_image or log.code209 or log.not_compatible)
+    if (log.flash_gpu or log.sm_support) and not (log.no_image or log.not_compatible)
       and not (cc and covered == "none") then
       if log.flash_gpu and log.flash_gpu.text:match[[kernel image is invalid]] then
         return {hit = hit, confidence = 0.7,
           why = "The driver refuses the kernel image: it was built for another GPU or a newer CUDA.",
-          fixes = {{install = "torch", say = "Install builds for this GPU and driver."},
-            {driver = "upgrade", say = "Or upgrade the driver."}}}
+          fixes = {(log.torch_frame or f.pkg"torch")
+            and {install = "torch", say = "Install builds for this GPU and driver."}
+            or {code = true, kind = "rebuild:extension", say = "Build the program for this GPU, with a CUDA that this "
+              .. "driver knows."}, {driver = "upgrade", say = "Or upgrade the driver."}}}
       end
       if log.flash_gpu or not cc then return nil end
     end
-    if log.invalid_fn and not (log.no_image or log.not_compatible or log.code209) and covered ~= "none"
+    if log.invalid_fn and not (log.no_image or log.not_compatible) and covered ~= "none"
       and not (f"torch.hip" or cc) then
       return {hit = hit, confidence = 0.6, why = "A kernel was called that this build does not carry for this GPU.",
         fixes = {{code = true, kind = "rebuild:extension",
