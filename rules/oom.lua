@@ -442,8 +442,7 @@ local oom_signatures = {
   warming = [[out of memory occurred when warming up|Capture cuda graph failed: (?:CUDA )?out of memory]],
   library = [[(?:Error out of memory at line \d+ in file|cupy\.cuda\.memory\.OutOfMemoryError|]]
     .. [[Out of memory error on GPU \d+|ErrorOutOfDeviceMemory|]]
-    .. [[CUDA failed with error out of memory|]]
-    .. [[CallbackErrorOutOfMemory|Cuda failure (?:\d+ )?'out of memory')]],
+    .. [[CUDA failed with error out of memory|CallbackErrorOutOfMemory|Cuda failure (?:\d+ )?'out of memory')]],
   runtime = [[(?:BFCArena::AllocateRawInternal[^\n]*Failed to allocate|Error Code \d: (?:OutOfMemory|]]
     .. [[Cuda Runtime \(out of memory\))|CUDA runtime error(?: in [^\n]*)?: out of memory)]],
   batch = [[(?:(?:Prefill|Decode|Extend) out of memory\. Try to lower your batch size|alloc_\w+ runs out of memory)]],
@@ -456,7 +455,8 @@ local oom_signatures = {
     .. [[ggml_gallocr_reserve\w*: failed to allocate CUDA)[^\n]*(?:failed|out of memory|buffer)|]]
     .. [[unable to allocate CUDA\d* buffer]],
   ollama = [[llama runner exited, you may not have enough available memory]],
-  handle = [[CU(?:BLAS_STATUS_NOT_INITIALIZED when calling `?cublasCreate|\w+_STATUS_ALLOC_FAILED|DNN_STATUS_NOT_INITIALIZED)]],
+  handle = [[CU(?:BLAS_STATUS_NOT_INITIALIZED when calling `?cublasCreate|]]
+    .. [[\w+_STATUS_ALLOC_FAILED|DNN_STATUS_NOT_INITIALIZED)]],
   tf = [[(?:OOM when allocating tensor|RESOURCE_EXHAUSTED: Out of memory while trying to allocate|]]
     .. [[failed to allocate [\d.]+\w* bytes? from device|RESOURCE_EXHAUSTED: Failed to allocate request for)]],
 }
