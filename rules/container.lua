@@ -404,6 +404,24 @@ rule {
 }
 
 rule {
+  id = "container.runtime-config/another-host",
+  signatures = {cli = [[nvidia-container-cli[^\n]*load library failed: libnvidia-ml]]},
+  context = {smi_works = [[\| NVIDIA-SMI \d{3}\.\d]]},
+  explains = {"container.no-gpu", "container.toolkit-missing"},
+  when = function(_, log)
+    if not log.smi_works then return nil end -- driver.not-loaded
+    return {hit = log.cli, confidence = 0.85, title = "the container engine does not see the host's driver",
+      why = "nvidia-smi works in the shell, and where the engine runs nvidia-container-cli there is no libnvidia-ml: "
+        .. "the engine runs in a machine or a root of its own (Docker Desktop's virtual machine, a snap, rootless).",
+      fixes = {{host = true, kind = "os", say = "Use the engine of the host itself: `docker context ls` shows which is "
+          .. "used (`docker context use default` leaves Docker Desktop); in place of a snap install docker-ce or "
+          .. "docker.io by apt, then nvidia-container-toolkit."}}}
+  end,
+  doc = {looks = "'load library failed: libnvidia-ml.so.1' beside a table of nvidia-smi that works.",
+    check = "docker context ls; snap list docker; docker info | grep -i 'docker root dir'."},
+}
+
+rule {
   id = "container.driver-files-in-image",
   signatures = {exists = [[nvidia-container-cli[^\n]*mount error: file creation failed: (?<path>\S+): file exists]]},
   explains = {"container.toolkit-missing", "container.no-gpu"},

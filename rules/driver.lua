@@ -361,7 +361,7 @@ rule {
     no_module = [[NVRM: (?:No NVIDIA (?:GPU|graphics adapter) found|The NVIDIA probe routine was not called|]]
       .. [[This can occur when a driver such as)]],
   },
-  context = {nouveau = [[(?i)\bnouveau\b]]},
+  context = {nouveau = [[(?i)\bnouveau\b]], smi_works = [[\| NVIDIA-SMI \d{3}\.\d]]},
   facts = {"driver.kernel_module", "pci.gpus"},
   explains = {"container.no-gpu", "torch.cpu-build", "bnb.cpu-only", "host.no-gpu"},
   when = function(f, log)
@@ -375,7 +375,8 @@ rule {
         fixes = {{driver = "nouveau", say = "Blacklist nouveau, rebuild the initramfs and reboot."}}}
     end
     if log.cli and log.cli.text:has("libnvidia-ml") then
-      return {confidence = 0.92, why = "nvidia-container-cli finds no libnvidia-ml on the host: the driver's user "
+      if log.smi_works then return nil end -- container.runtime-config: the engine's host is another than the shell's
+      return {confidence = 0.85, why = "nvidia-container-cli finds no libnvidia-ml on the host: the driver's user "
         .. "libraries are not installed there.",
         fixes = {{driver = "install", say = "Install the NVIDIA driver on the host."}}}
     end
