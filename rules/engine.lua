@@ -132,7 +132,7 @@ rule {
     flag = any{
       [[^(?:\S+: )?error: unexpected argument '(?<flag>--?[\w-]+)[^']*' found]],
       [[^(?:\S+: )?error: Found argument '(?<flag2>--?[\w-]+)[^']*' which wasn't expected]],
-      [[^flag provided but not defined: (?<flag3>--?[\w-]+)]],
+      [[\bflag provided but not defined: (?<flag3>--?[\w-]+)]],
       [[^(?:\S+: )?(?:Error: )?unknown (?:shorthand )?flag: (?:'\w' in )?(?<flag4>--?[\w-]+)]],
       [[^(?:\S+: )?error: (?:invalid|unknown) argument: (?<flag5>--?[\w-]+)]],
       [[^Error: No such option:? (?<flag6>--?[\w-]+)]],

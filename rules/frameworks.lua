@@ -214,7 +214,6 @@ rule {
     load = [[LoadLibrary failed with error (?<number>126|127)\b[^\n]*?]]
       .. [[(?<dll>onnxruntime_providers_(?:cuda|tensorrt)\.dll)]],
   },
-  from = {"onnxruntime"},
   facts = {"python.packages.onnxruntime-gpu.version"},
   when = function(_, log)
     local missing = log.load.number == "126"

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -18,7 +19,8 @@ FOR_TESTS = ("FIRSTFIX_BUILD", "FIRSTFIX_ARRIVALS", "FIRSTFIX_BLESS", "FIRSTFIX_
 
 
 def pytest_configure():
-    """Nothing that a test starts sees the settings or the state folder of whoever runs the tests."""
+    """Nothing that a test starts sees the settings, the state folder or the ignored signals (nohup) of whoever runs the tests."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for name in [n for n in os.environ if n.startswith("FIRSTFIX_") and n not in FOR_TESTS]:
         del os.environ[name]
     os.environ["FIRSTFIX_DIR"] = tempfile.mkdtemp(prefix="firstfix-tests-")
