@@ -166,12 +166,13 @@ local function installed(f)
   return versions
 end
 
--- An import that will fail: the importing package's own files take a name that the other one does not have.
-local function predicted(f, want)
+-- An import that will fail: the importing package's own files take a name that the other one does not have. Only within
+-- Hugging Face's family: elsewhere names come from compiled code, from Python's own modules or are made at load.
+local function predicted(f)
   for _, lack in ipairs(atlas.lacks(installed(f))) do
     local name = lack.name and ("%s of %s"):format(lack.name, lack.module) or lack.module
     local answer = atlas.name(lack.module, lack.name, lack.other_have)
-    if answer and answer.state == "changed" and want(lack.package, lack.other) then
+    if answer and answer.state == "changed" and HF[lack.package] and HF[lack.other] then
       return {confidence = 0.88, why = {("%s %s imports %s at its start."):format(lack.package, lack.have, name),
           where(name, answer, lack.other_have)},
         evidence = {"python.packages." .. lack.package .. ".version", "python.packages." .. lack.other .. ".version"},
@@ -182,19 +183,9 @@ end
 
 rule {
   id = "hf.version-conflict/predicted",
-  check = function(f)
-    return predicted(f, function(package, other) return HF[package] or HF[other] end)
-  end,
+  check = predicted,
   doc = {looks = "Before any start: two libraries of which one imports a name that the other does not have.",
     check = "Their versions side by side."},
-}
-
-rule {
-  id = "pip.conflict/predicted",
-  check = function(f)
-    return predicted(f, function(package, other) return not HF[package] and not HF[other] end)
-  end,
-  doc = {looks = "The same of any other two packages.", check = "pip check."},
 }
 
 rule {
