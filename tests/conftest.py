@@ -15,7 +15,7 @@ sys.path.insert(0, str(HERE))
 from runner import Runner  # noqa: E402 (found through the path set above)
 
 FOR_TESTS = ("FIRSTFIX_BUILD", "FIRSTFIX_ARRIVALS", "FIRSTFIX_BLESS", "FIRSTFIX_MANY", "FIRSTFIX_WHEELS", "FIRSTFIX_BIG_WHEELS",
-             "FIRSTFIX_GPU_OUT", "FIRSTFIX_GPU_PYTHON", "FIRSTFIX_GPU_READS")
+             "FIRSTFIX_GPU_OUT", "FIRSTFIX_GPU_PYTHON", "FIRSTFIX_GPU_READS", "FIRSTFIX_LIVE", "FIRSTFIX_SKEW_SEED", "FIRSTFIX_SKEW_COUNT")
 
 
 def pytest_configure():
