@@ -133,7 +133,8 @@ static json_t *parameters_of(const struct ff_route *route, bool below)
 		json_array_append_new(list,
 			json_pack("{s:s, s:s, s:b, s:{s:s, s:s}}", "name", "since", "in", "query", "required", 0,
 				"schema", "type", "string", "pattern",
-				"^([0-9]{1,11}[smhd]?|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z?)$"));
+				"^([0-9]{1,11}[smhd]?|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9])T([01][0-9]|2[0-3]):"
+				"[0-5][0-9]:[0-5][0-9]Z?)$"));
 	return list;
 }
 
