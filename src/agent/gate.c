@@ -82,7 +82,7 @@ bool ff_gate_address(const char *text, char ret_host[256], char ret_port[8])
 	size_t n = strlen(port), digits = strspn(port, "0123456789");
 	if (!n || n != digits || n > 5 || atoi(port) > 65535)
 		return false;
-	snprintf(ret_port, 8, "%s", port);
+	memcpy(ret_port, port, n + 1); // at most 5 digits and the end
 	struct ff_span host = {text, colon ? (size_t)(colon - text) : 0};
 	if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
 		host = (struct ff_span){host.p + 1, host.n - 2};
