@@ -82,7 +82,7 @@ static bool holds_as_version(struct ff_span text, struct ff_span token)
 
 bool ff_holds(struct ff_span text, struct ff_span token)
 {
-	return holds_word(text, token) || holds_as_version(text, token);
+	return text.n && token.n && (holds_word(text, token) || holds_as_version(text, token));
 }
 
 static const struct {
