@@ -17,10 +17,14 @@ from runner import Runner  # noqa: E402 (found through the path set above)
 FOR_TESTS = ("FIRSTFIX_BUILD", "FIRSTFIX_ARRIVALS", "FIRSTFIX_BLESS", "FIRSTFIX_MANY", "FIRSTFIX_WHEELS", "FIRSTFIX_BIG_WHEELS",
              "FIRSTFIX_GPU_OUT", "FIRSTFIX_GPU_PYTHON", "FIRSTFIX_GPU_READS", "FIRSTFIX_LIVE", "FIRSTFIX_SKEW_SEED", "FIRSTFIX_SKEW_COUNT")
 
+# by nohup, and by a shell that starts the tests in the background
+IGNORED_BY_SHELLS = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler, signal.SIGQUIT: signal.SIG_DFL}
+
 
 def pytest_configure():
-    """Nothing that a test starts sees the settings, the state folder or the ignored signals (nohup) of whoever runs the tests."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Nothing that a test starts sees the settings, the state folder or the ignored signals of whoever runs the tests."""
+    for number, usual in IGNORED_BY_SHELLS.items():
+        signal.signal(number, usual)
     for name in [n for n in os.environ if n.startswith("FIRSTFIX_") and n not in FOR_TESTS]:
         del os.environ[name]
     os.environ["FIRSTFIX_DIR"] = tempfile.mkdtemp(prefix="firstfix-tests-")
