@@ -2,9 +2,9 @@
 //
 //	rulec OUT.c HEALTHY.txt
 //
-// Every rule is read and checked here, so that no start has to; a wrong one ends the build. The databases come in two forms: one
-// that serves every machine of the architecture, and a wide one for those with AVX2. HEALTHY.txt tells which texts are common in healthy
-// logs, so that the filter looks for others.
+// Every rule is read and checked here, so that no start has to; a wrong one ends the build. The databases come in two
+// forms: one that serves every machine of the architecture, and a wide one for those with AVX2. HEALTHY.txt tells which
+// texts are common in healthy logs, so that the filter looks for others.
 #include "base/io.h"
 #include "diagnose/book.h"
 #include "diagnose/diagnose.h"

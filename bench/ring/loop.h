@@ -1,4 +1,5 @@
-// How every writer is measured: the same event of three fields (an integer, a real, a short text), from 1 and from 2 threads.
+// How every writer is measured: the same event of three fields (an integer, a real, a short text), from 1 and
+// from 2 threads.
 //
 //	burst      5,000 events at a time, then a pause in which a background thread may empty its queue: what the caller waits for
 //	sustained  all events at once, until they are where the writer puts them: what the machine pays for

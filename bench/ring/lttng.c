@@ -1,4 +1,5 @@
-// LTTng-UST: per-CPU rings in shared memory. bench/run_ring starts the session in flight-recorder mode, which overwrites as ours.
+// LTTng-UST: per-CPU rings in shared memory. bench/run_ring starts the session in flight-recorder mode, which
+// overwrites as ours.
 #define LTTNG_UST_TRACEPOINT_CREATE_PROBES
 #define LTTNG_UST_TRACEPOINT_DEFINE
 #include "lttng_bench.h"

@@ -6,9 +6,10 @@
 //	uint16_t mine = ff_key("acme.queue.depth"); // once; a key of your own
 //	ff_event(FF_EV_CUSTOM, FF_STR(EVENT, "dequeue"), ff_int(mine, depth));
 //
-// An event is in the lane (a file of this process in $FIRSTFIX_DIR/lanes) when the call returns: SIGKILL does not take it
-// away. Callable from every thread and from signal handlers: no lock, no allocation, errno kept. A full lane overwrites
-// its oldest events. A child made by fork() gets a lane of its own at its first event. Format: doc/RING-FORMAT.md.
+// An event is in the lane (a file of this process in $FIRSTFIX_DIR/lanes) when the call returns: SIGKILL does not take
+// it away. Callable from every thread and from signal handlers: no lock, no allocation, errno kept. A full lane
+// overwrites its oldest events. A child made by fork() gets a lane of its own at its first event. Format:
+// doc/RING-FORMAT.md.
 #pragma once
 
 #include <firstfix/firstfix.h>
@@ -87,13 +88,15 @@ struct ff_record_options {
 	const char
 		*dir; /**< state folder; NULL is $FIRSTFIX_DIR, $XDG_STATE_HOME/firstfix, /var/lib/firstfix for root */
 	size_t size;  /**< bytes of events a lane holds, rounded up; 0 is 1 MiB */
-	bool sync; /**< each event reaches the disk before the call returns: survives a crash of the machine, costs much */
+	/** Each event reaches the disk before the call returns: survives a crash of the machine, costs much */
+	bool sync;
 	bool no_fallback; /**< fail where the folder refuses, instead of recording to /dev/shm or to memory */
 };
 
 /** Open this process' lane. A second start without a stop does nothing. Where the folder refuses (read-only, full, of
-    another user, NFS) the lane goes to /dev/shm, then to memory that dies with the process; ff_record_where() says so. A SIGBUS
-    in the lane (somebody cut its file) is caught: later events are dropped and counted; any other goes where it went before. */
+    another user, NFS) the lane goes to /dev/shm, then to memory that dies with the process; ff_record_where() says so.
+    A SIGBUS in the lane (somebody cut its file) is caught: later events are dropped and counted; any other goes where
+    it went before. */
 FF_PUBLIC struct ff_error *ff_record_start(const struct ff_record_options *options);
 /** Record FF_EV_PROCESS_STOP and record nothing from here on. */
 FF_PUBLIC void ff_record_stop(void);
@@ -143,8 +146,8 @@ FF_PUBLIC void ff_events_counts(
 /** Why a file in the folder could not be read, one line each; false when index is past the last. */
 FF_PUBLIC bool ff_events_problem(const struct ff_events *events, size_t index, const char **ret);
 FF_PUBLIC void ff_events_close(struct ff_events *events);
-/** One line without newline, secrets masked: FF_JSON is firstfix.event/1, else for a person. `style` may be NULL. Caller
-    frees. */
+/** One line without newline, secrets masked: FF_JSON is firstfix.event/1, else for a person. `style` may be NULL.
+    Caller frees. */
 FF_PUBLIC struct ff_error *ff_event_render(
 	const struct ff_event *event, enum ff_format format, const struct ff_style *style, char **ret);
 

@@ -13,8 +13,9 @@
 //	}
 //
 // Every function that can fail returns NULL on success and an error otherwise; results go to the last parameter and are
-// untouched on failure. Nothing here prints, exits, or changes signals, environment or working folder. Documents are those
-// of the contract: firstfix.facts/1, firstfix.diagnosis/1. What ff_*_render() returns is masked; nothing else leaves.
+// untouched on failure. Nothing here prints, exits, or changes signals, environment or working folder. Documents are
+// those of the contract: firstfix.facts/1, firstfix.diagnosis/1. What ff_*_render() returns is masked; nothing else
+// leaves.
 #pragma once
 
 #include <stdbool.h>
@@ -47,8 +48,8 @@ struct ff_collect_options {
 	const char *python;  /**< the interpreter to look at, NULL to find the one a worker would use */
 	const char *trigger; /**< stands in the document: "report" (default), "startup", "failure", ... */
 	unsigned deadline_ms; /**< for everything; what has not answered by then is a miss. 0 is 5000 */
-	const char *
-		environ_file; /**< with pid: its variables as they are now, NUL-separated; /proc/PID/environ is of its start */
+	/** With pid: its variables as they are now, NUL-separated; /proc/PID/environ is of its start */
+	const char *environ_file;
 };
 
 FF_PUBLIC struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_facts **ret);
@@ -81,20 +82,22 @@ struct ff_explain_options {
 	const struct ff_facts *facts; /**< the machine that failed, NULL when nothing is known of it */
 	int log_fd;		      /**< the log, read to its end once in constant memory; -1 for none */
 	const char *log_name;	      /**< for messages */
-	const char *
-		rules_dir; /**< a folder of more rules, NULL for none ($FIRSTFIX_RULES and /etc/firstfix/rules.d are read) */
-	bool check;	   /**< also evaluate the facts alone: what will fail on this machine */
-	unsigned
-		deep_ms; /**< with check: also import and use what a worker uses, in processes of their own, each with this deadline; 0: no */
-	const char *
-		engine; /**< with check: leave out what does not concern "vllm", "transformers", "llama.cpp"; NULL for all */
-	const char *
-		facts_of; /**< whose facts they are, for the answer: "this machine"; NULL is "file". Without facts: why there are none */
-	bool facts_assumed; /**< nobody said that they are the log's: where it contradicts them they are not used, but those of the
-					 interpreter that it names, or a start-up report that fits it. Without facts: such a report */
-	const char *
-		worker; /**< with facts_assumed: only start-up reports of this run (its id, its container's, or a word of its
-					 command); NULL for any */
+	/** A folder of more rules, NULL for none ($FIRSTFIX_RULES and /etc/firstfix/rules.d are read) */
+	const char *rules_dir;
+	bool check; /**< also evaluate the facts alone: what will fail on this machine */
+	/** With check: also import and use what a worker uses, in processes of their own, each with this deadline; 0:
+	    no */
+	unsigned deep_ms;
+	/** With check: leave out what does not concern "vllm", "transformers", "llama.cpp"; NULL for all */
+	const char *engine;
+	/** Whose facts they are, for the answer: "this machine"; NULL is "file". Without facts: why there are none */
+	const char *facts_of;
+	/** Nobody said that they are the log's: where it contradicts them they are not used, but those of the
+	    interpreter that it names, or a start-up report that fits it. Without facts: such a report */
+	bool facts_assumed;
+	/** With facts_assumed: only start-up reports of this run (its id, its container's, or a word of its command);
+	    NULL for any */
+	const char *worker;
 	const volatile int *stop; /**< set it to end reading early (a signal handler may); what was read is explained */
 };
 
@@ -116,26 +119,26 @@ FF_PUBLIC bool ff_probe_at(size_t index, const char **ret_name, const char **ret
 FF_PUBLIC struct ff_error *ff_facts_render(
 	const struct ff_facts *facts, enum ff_format format, const struct ff_style *style, char **ret);
 
-/** What native code carries and needs, without running it: GPU architectures, dependencies as the dynamic loader would resolve
-    them, symbol versions. `what` is a file, absolute or from the working folder, or (a word without a slash that is no file) an
-    installed Python package, whose files are looked at as if loaded after torch. Of `options` root, pid and python count, NULL
-    is this machine. *ret_ok is false when something that it needs is missing. JSON is firstfix.libs/1; FF_MARKDOWN is text in
-    a fence. Caller frees *ret. */
+/** What native code carries and needs, without running it: GPU architectures, dependencies as the dynamic loader would
+    resolve them, symbol versions. `what` is a file, absolute or from the working folder, or (a word without a slash
+    that is no file) an installed Python package, whose files are looked at as if loaded after torch. Of `options` root,
+    pid and python count, NULL is this machine. *ret_ok is false when something that it needs is missing. JSON is
+    firstfix.libs/1; FF_MARKDOWN is text in a fence. Caller frees *ret. */
 FF_PUBLIC struct ff_error *ff_libs(const struct ff_collect_options *options, const char *what, enum ff_format format,
 	const struct ff_style *style, bool *ret_ok, char **ret);
 
 /** A failure as one document: firstfix.incident/1. `dir` below is the state folder, NULL for the usual one. */
 struct ff_incident;
 
-/** The incident step of the supervisor: read its firstfix.death/1, collect, diagnose, store. *ret_stored may be NULL; it gets
-    why the incident could not be stored (it is complete all the same), else NULL. */
+/** The incident step of the supervisor: read its firstfix.death/1, collect, diagnose, store. *ret_stored may be NULL;
+    it gets why the incident could not be stored (it is complete all the same), else NULL. */
 FF_PUBLIC struct ff_error *ff_incident_from_death(
 	const char *death_path, struct ff_incident **ret, struct ff_error **ret_stored);
 /** True when the process told of this very failure while it lived: it is shown already, and this adds how it ended. */
 FF_PUBLIC bool ff_incident_was_told(const struct ff_incident *incident);
 /** A failure inside a living process (firstfix.failure/1 in a file, or "-"): collect, diagnose, store, count. *ret is
-    firstfix.recorded/1: {"incident": ID, "count", "unstored": why, "known": true when another process of the run told of it,
-    "cause", "diagnosis", "text": for a person}. Caller frees *ret. */
+    firstfix.recorded/1: {"incident": ID, "count", "unstored": why, "known": true when another process of the run told
+    of it, "cause", "diagnosis", "text": for a person}. Caller frees *ret. */
 FF_PUBLIC struct ff_error *ff_incident_from_failure(
 	const char *dir, const char *path, const struct ff_style *style, char **ret);
 /** An incident that is stored came `times` times more. */
@@ -147,8 +150,8 @@ FF_PUBLIC struct ff_error *ff_incident_save(const char *dir, const char *log_nam
 FF_PUBLIC struct ff_error *ff_incident_read(const char *dir, const char *id_or_bundle, struct ff_incident **ret);
 FF_PUBLIC struct ff_error *ff_incident_render(
 	const struct ff_incident *incident, enum ff_format format, const struct ff_style *style, char **ret);
-/** For a log collector (FIRSTFIX_LOG=json): one firstfix.event/1 object and a newline, with the diagnosis unless the process told
-    of this failure before. Caller frees *ret. */
+/** For a log collector (FIRSTFIX_LOG=json): one firstfix.event/1 object and a newline, with the diagnosis unless the
+    process told of this failure before. Caller frees *ret. */
 FF_PUBLIC struct ff_error *ff_incident_log_line(const struct ff_incident *incident, char **ret);
 /** Its id in the store, NULL when it is not stored; borrowed. */
 FF_PUBLIC const char *ff_incident_id(const struct ff_incident *incident);
@@ -167,9 +170,9 @@ FF_PUBLIC struct ff_error *ff_rules_run_cases(
 /** A page on a cause, or on every cause with NULL (firstfix.playbook/1). Caller frees *ret. */
 FF_PUBLIC struct ff_error *ff_playbook_render(
 	const char *cause, const char *rules_dir, enum ff_format format, const struct ff_style *style, char **ret);
-/** What changed between two machines, or one machine at two times (firstfix.diff/1), most telling first: what the evidence of
-    `diagnosis` (NULL for none) rests on, then what breaks workers most often. Free memory, temperatures and times do not count.
-    *ret_changes may be NULL. Caller frees *ret. */
+/** What changed between two machines, or one machine at two times (firstfix.diff/1), most telling first: what the
+    evidence of `diagnosis` (NULL for none) rests on, then what breaks workers most often. Free memory, temperatures and
+    times do not count. *ret_changes may be NULL. Caller frees *ret. */
 FF_PUBLIC struct ff_error *ff_facts_compare(const struct ff_facts *before, const struct ff_facts *after,
 	const struct ff_diagnosis *diagnosis, enum ff_format format, const struct ff_style *style, size_t *ret_changes,
 	char **ret);
@@ -183,10 +186,11 @@ FF_PUBLIC void ff_incident_free(struct ff_incident *incident);
 FF_PUBLIC struct ff_error *ff_incidents_render(
 	const char *dir, enum ff_format format, const struct ff_style *style, char **ret);
 /** Delete the oldest beyond these limits. */
-/** What was said about the database by the calls of this thread: a damaged one was set aside and a new one made. NULL: nothing. */
+/** What was said about the database by the calls of this thread: a damaged one was set aside and a new one made. NULL:
+    nothing. */
 FF_PUBLIC const char *ff_incidents_notice(void);
-/** How many runs ended without a word (supervisor and worker killed together) and were not reported yet: the next 'firstfix run'
-    with this state folder makes incidents of them. */
+/** How many runs ended without a word (supervisor and worker killed together) and were not reported yet: the next
+    'firstfix run' with this state folder makes incidents of them. */
 FF_PUBLIC unsigned ff_incidents_unreported(const char *dir);
 FF_PUBLIC struct ff_error *ff_incidents_prune(
 	const char *dir, unsigned max_count, unsigned max_mib, unsigned *ret_deleted);

@@ -1,10 +1,11 @@
-// firstfix._ring: the flight recorder for Python. Nothing but the lane of this process; all else is Python or the program.
+// firstfix._ring: the flight recorder for Python. Nothing but the lane of this process; all else is Python or the
+// program.
 //
 //	_ring.start(None)                                             open the lane: path, and why it is not in the folder
 //	_ring.event(_ring.PHASE_BEGIN, {"firstfix.phase": "request", "firstfix.phase.id": 7})
 //
-// Limited API of CPython 3.9, so one file fits every later CPython. Ids of keys are asked once and kept, for ever, in one
-// dictionary: that is why only the main interpreter may load this, and no build without the GIL.
+// Limited API of CPython 3.9, so one file fits every later CPython. Ids of keys are asked once and kept, for ever, in
+// one dictionary: that is why only the main interpreter may load this, and no build without the GIL.
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -30,8 +31,8 @@ static PyObject *ids;	  // name of a key -> its id
 static long long phases;  // the last id that next_id() gave; the GIL guards both
 static long long in_work; // requests
 
-// Names are constants of the code, so the same object comes again and again: it is known by its address, and kept, so that no other
-// can ever have that address.
+// Names are constants of the code, so the same object comes again and again: it is known by its address, and kept, so
+// that no other can ever have that address.
 static struct {
 	PyObject *name;
 	uint16_t id;

@@ -1,7 +1,8 @@
 // The agent: everything it knows of one worker, in one struct under one lock.
 //
-// Threads: the one that watches (main.c: lanes, /proc, the GPU helper's answers, the verdict), the server's (http.c), whose handlers
-// only read what the first has put here, and two for what may take long: documents (documents.c) and the database (incidents.c). Whoever touches the struct holds `lock`, for microseconds.
+// Threads: the one that watches (main.c: lanes, /proc, the GPU helper's answers, the verdict), the server's (http.c),
+// whose handlers only read what the first has put here, and two for what may take long: documents (documents.c) and the
+// database (incidents.c). Whoever touches the struct holds `lock`, for microseconds.
 #pragma once
 
 #include "agent/gpu.h"
@@ -48,8 +49,8 @@ struct ff_agent {
 	struct ff_tally_file *tally;
 	struct ff_known_lane *known;
 	size_t n_known;
-	uint64_t seen_ns
-		[FF_TALLY_OPEN]; /**< monotonic: when each open phase was first seen, so that a clock that is set makes none old */
+	/** Monotonic: when each open phase was first seen, so that a clock that is set makes none old */
+	uint64_t seen_ns[FF_TALLY_OPEN];
 	uint64_t seen_id[FF_TALLY_OPEN];
 	struct ff_gpu_watch gpu;
 	struct ff_procs procs;

@@ -46,7 +46,8 @@ void ff_answer_incident(struct ff_request *r, struct ff_answer *out)
 		ff_answer_document(r, out, FF_DOC_INCIDENT, r->rest);
 }
 
-// "90s", "10m", "2h", "1d" ago, seconds of the epoch, or RFC 3339 in UTC; rounded to a second, so that equal questions are one.
+// "90s", "10m", "2h", "1d" ago, seconds of the epoch, or RFC 3339 in UTC; rounded to a second, so that equal questions
+// are one.
 bool ff_answer_since(const struct ff_request *r, uint64_t otherwise_ns, uint64_t *ret)
 {
 	static const struct {

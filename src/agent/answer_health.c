@@ -3,7 +3,8 @@
 //	503 stalled: 3 requests in work, the oldest for 140 s, and no progress of any kind for 131 s
 //	503 dead: its process is gone; CUDA out of memory; fix: Lower max_model_len to 8192
 //
-// Without the token that others must show (--token-file) only the word is told: kubelet and load balancers have no token.
+// Without the token that others must show (--token-file) only the word is told: kubelet and load balancers have no
+// token.
 #include "agent/agent.h"
 #include "agent/answers.h"
 #include "emit/redact.h"

@@ -1,5 +1,5 @@
-// /metrics: the numbers of the last look, in the format that the client prefers. The text is made once for a look and format, and
-// shared by everybody who asks before the next one: a scrape costs no more than sending it.
+// /metrics: the numbers of the last look, in the format that the client prefers. The text is made once for a look and
+// format, and shared by everybody who asks before the next one: a scrape costs no more than sending it.
 #include "agent/agent.h"
 #include "agent/answers.h"
 #include "agent/exposition.h"

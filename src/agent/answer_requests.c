@@ -1,5 +1,5 @@
-// /v1/requests: what was served and how: rates and percentiles of the last minute, errors by type, how latency and memory go with the
-// number of requests at once, the slowest with their ids, and those in work.
+// /v1/requests: what was served and how: rates and percentiles of the last minute, errors by type, how latency and
+// memory go with the number of requests at once, the slowest with their ids, and those in work.
 //
 //	{"schema": "firstfix.requests/1", "totals": {"ok": 12, ...}, "last_minute": {"per_second": 3.2, "p50_ms": 31, ...},
 //	 "contention": "at 5-8 at once p95 is 3.1 times that of a request alone, and 0.4 GB stay free", "slowest": [{"id": "42", ...}]}
@@ -89,7 +89,8 @@ static json_t *levels(const struct ff_tally *t)
 	return list;
 }
 
-// The least number of requests at once from which on they cost each other: said in words, with the memory that is left then.
+// The least number of requests at once from which on they cost each other: said in words, with the memory that is left
+// then.
 static json_t *contention(const struct ff_agent *a, const struct ff_tally *t)
 {
 	double alone = ff_histogram_quantile(&t->levels[0].latency, 0.95);

@@ -1,4 +1,5 @@
-// A table of documents that were made or are being made. One that is older than its kind allows is made anew when somebody asks.
+// A table of documents that were made or are being made. One that is older than its kind allows is made anew when
+// somebody asks.
 #include "agent/documents.h"
 
 #include "agent/agent.h"
@@ -120,7 +121,8 @@ struct ff_error *ff_documents_start(struct ff_agent *agent)
 	return code ? ff_error_os(code, "a thread for documents") : NULL;
 }
 
-// The place of a document; else an empty one, or that of the one that nobody asked for longest. NULL when all are being made.
+// The place of a document; else an empty one, or that of the one that nobody asked for longest. NULL when all are being
+// made.
 static struct document *place_of(enum ff_document_kind kind, const char *of)
 {
 	struct document *best = NULL;

@@ -1,5 +1,5 @@
-// Documents that take longer than a moment: programs of ours (report, check), the database, the lanes read back. A thread of its own makes
-// them, one after the other; who asks waits suspended, and who asks soon after gets the same.
+// Documents that take longer than a moment: programs of ours (report, check), the database, the lanes read back. A
+// thread of its own makes them, one after the other; who asks waits suspended, and who asks soon after gets the same.
 #pragma once
 
 #include "agent/http.h"

@@ -1,5 +1,5 @@
-// Writing metrics in Prometheus' text format 0.0.4 and in OpenMetrics 1.0: the two differ in the name of a counter's family, in
-// units, exemplars and the end.
+// Writing metrics in Prometheus' text format 0.0.4 and in OpenMetrics 1.0: the two differ in the name of a counter's
+// family, in units, exemplars and the end.
 #pragma once
 
 #include "agent/tally.h"

@@ -2,8 +2,8 @@
 //
 //	Host: 127.0.0.1:9464	Origin: http://127.0.0.1:9464	Authorization: Bearer c2VjcmV0
 //
-// How the world lies: a page of evil.example can let its name resolve to 127.0.0.1 and then reads from us as its own origin;
-// its requests carry its name in Host. A program (curl, Prometheus, kubelet) sends no Origin at all.
+// How the world lies: a page of evil.example can let its name resolve to 127.0.0.1 and then reads from us as its own
+// origin; its requests carry its name in Host. A program (curl, Prometheus, kubelet) sends no Origin at all.
 #include "agent/gate.h"
 
 #include <arpa/inet.h>

@@ -14,14 +14,15 @@ struct ff_gate_request {
 	const char *host, *origin, *authorization, *fetch_site;
 };
 
-/** Why a request is refused: NULL, it is not. A name in Host that is not ours is how a web page reaches a server on loopback by a
-    name that it made resolve to 127.0.0.1; where a token is wanted any name will do. */
+/** Why a request is refused: NULL, it is not. A name in Host that is not ours is how a web page reaches a server on
+    loopback by a name that it made resolve to 127.0.0.1; where a token is wanted any name will do. */
 const char *ff_gate_refuses(const struct ff_gate *gate, const struct ff_gate_request *r);
 
 /** True when no token is wanted or the right one was shown; takes the same time for every wrong one. */
 bool ff_gate_trusts(const struct ff_gate *gate, const char *authorization);
 
-/** Split "HOST:PORT", "[V6]:PORT", ":PORT" or "PORT" into a terminated host ("127.0.0.1" where none stands) and a port. */
+/** Split "HOST:PORT", "[V6]:PORT", ":PORT" or "PORT" into a terminated host ("127.0.0.1" where none stands) and a
+    port. */
 bool ff_gate_address(const char *text, char ret_host[256], char ret_port[8]);
 
 /** An address that only this machine reaches: 127.0.0.0/8, ::1, localhost. */

@@ -1,7 +1,7 @@
 // The agent's end of the GPU helper: asks, takes what comes, and counts the time that a question is open.
 //
-// How the world lies: a helper that hangs in the driver (state D) survives SIGKILL. It is left behind, and another one is tried
-// a minute later, so that a driver that recovers is seen; that many are bounded by the pause that doubles.
+// How the world lies: a helper that hangs in the driver (state D) survives SIGKILL. It is left behind, and another one
+// is tried a minute later, so that a driver that recovers is seen; that many are bounded by the pause that doubles.
 #include "agent/gpu.h"
 
 #include <errno.h>

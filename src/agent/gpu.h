@@ -1,7 +1,7 @@
 // The GPUs, asked once a second by a process of its own, because a call into the driver can hang for ever or crash.
 //
-// The helper (gpu_helper.c) answers each question with one struct ff_gpus over a socket of whole messages. The agent never
-// waits: a question that stays open is itself the answer "the driver hangs".
+// The helper (gpu_helper.c) answers each question with one struct ff_gpus over a socket of whole messages. The agent
+// never waits: a question that stays open is itself the answer "the driver hangs".
 #pragma once
 
 #include "base/error.h"
@@ -60,7 +60,8 @@ struct ff_gpu_watch {
 
 /** Start the helper. Call ff_gpu_tick() as often as the GPUs shall be read. */
 void ff_gpu_start(struct ff_gpu_watch *w, uint64_t now_ns);
-/** Take the answer where it has come, put the next question, start a new helper where the last one is gone. Never waits. */
+/** Take the answer where it has come, put the next question, start a new helper where the last one is gone. Never
+    waits. */
 void ff_gpu_tick(struct ff_gpu_watch *w, uint64_t now_ns);
 /** Seconds that a question has been open. */
 double ff_gpu_silent_s(const struct ff_gpu_watch *w, uint64_t now_ns);

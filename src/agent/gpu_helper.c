@@ -1,7 +1,8 @@
 // The process that asks NVML: one question in, one struct ff_gpus out, until its socket is closed.
 //
-// How the source lies: a GPU that fell off the bus answers "GPU is lost" to everything, or its handle is not given any more;
-// `used` of a process is not known in containers; process ids are those of the host. Xids come as events, without /dev/kmsg.
+// How the source lies: a GPU that fell off the bus answers "GPU is lost" to everything, or its handle is not given any
+// more; `used` of a process is not known in containers; process ids are those of the host. Xids come as events, without
+// /dev/kmsg.
 #include "agent/gpu.h"
 
 #include "host/nvml.h"

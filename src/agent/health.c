@@ -1,8 +1,8 @@
 // The table of states: the first row whose condition holds is the state.
 //
-// A worker is only called dead to its orchestrator (live = false) on evidence: its process is gone, its engine is, the GPU is,
-// or requests are in work while nothing at all moves. A long generation uses CPU or GPU time, an idle worker has no request in
-// work, a loading one reads and has none either: none of them is ever killed.
+// A worker is only called dead to its orchestrator (live = false) on evidence: its process is gone, its engine is, the
+// GPU is, or requests are in work while nothing at all moves. A long generation uses CPU or GPU time, an idle worker
+// has no request in work, a loading one reads and has none either: none of them is ever killed.
 #include "agent/health.h"
 
 #include <stdarg.h>

@@ -3,8 +3,8 @@
 //	"FFMEMORY" | layout | columns | where the next block goes, per ring | ... | fine blocks | coarse blocks
 //	block:  number:64 | used:32 | samples:32 | gpus:8 whole sample | differences ...
 //
-// A number is zigzag and seven bits a byte, as in protocol buffers: a difference of 0 is one byte. A sample that does not change is so
-// many bytes as it has columns; runs of zeros are one byte 0 and their length.
+// A number is zigzag and seven bits a byte, as in protocol buffers: a difference of 0 is one byte. A sample that does
+// not change is so many bytes as it has columns; runs of zeros are one byte 0 and their length.
 #include "agent/history.h"
 
 #include "base/cleanup.h"

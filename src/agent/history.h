@@ -1,8 +1,8 @@
 // Memory over time: samples in a bounded, compressed file that survives the agent.
 //
-// Two rings of blocks in one mapped file: every sample for about an hour, every 30th for about a day. A block holds its first sample whole
-// and of each later one the difference to the one before, as numbers of few bytes. What is in a block counts when its `used` was
-// stored behind it, so a SIGKILL costs at most the sample that was being written.
+// Two rings of blocks in one mapped file: every sample for about an hour, every 30th for about a day. A block holds its
+// first sample whole and of each later one the difference to the one before, as numbers of few bytes. What is in a
+// block counts when its `used` was stored behind it, so a SIGKILL costs at most the sample that was being written.
 #pragma once
 
 #include "base/error.h"
@@ -59,7 +59,7 @@ void ff_history_close(struct ff_history *history);
 
 void ff_history_add(struct ff_history *history, const struct ff_sample_row *row);
 
-/** Samples since a moment, oldest first: fine ones as far back as they go, coarse ones before them. Stops when `take` gives false. A
-    file that is being written, torn or hostile is fine: what makes no sense ends its block. */
+/** Samples since a moment, oldest first: fine ones as far back as they go, coarse ones before them. Stops when `take`
+    gives false. A file that is being written, torn or hostile is fine: what makes no sense ends its block. */
 void ff_history_read(const struct ff_history *history, int64_t since_ms,
 	bool (*take)(const struct ff_sample_row *row, void *arg), void *arg);

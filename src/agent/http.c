@@ -4,8 +4,9 @@
 //	Host: 127.0.0.1:9464
 //	Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5
 //
-// How the world lies: a client may send a byte a minute, a header that never ends, a body nobody asked for, or close its half
-// and wait. A connection has 16 KiB for what it says and 10 s to say it; a stream that nobody reads stays in its own buffer.
+// How the world lies: a client may send a byte a minute, a header that never ends, a body nobody asked for, or close
+// its half and wait. A connection has 16 KiB for what it says and 10 s to say it; a stream that nobody reads stays in
+// its own buffer.
 #include "agent/http.h"
 
 #include "agent/gate.h"
@@ -229,7 +230,8 @@ static void set_busy(struct ff_http *http, struct MHD_Connection *connection, bo
 	pthread_mutex_unlock(&http->lock);
 }
 
-// Called when the headers are here, and again where there is no body: an answer to the first call closes the connection behind it.
+// Called when the headers are here, and again where there is no body: an answer to the first call closes the connection
+// behind it.
 static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
 	const char *version, const char *upload, size_t *upload_n, void **seen)
 {

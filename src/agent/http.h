@@ -1,7 +1,8 @@
-// The HTTP server: libmicrohttpd on a thread of its own, with the checks that every request passes before a handler sees it.
+// The HTTP server: libmicrohttpd on a thread of its own, with the checks that every request passes before a handler
+// sees it.
 //
-// A handler is one function and one row in routes.def. It runs on the server's thread, so it never blocks and never starts a
-// process: what takes longer is a document (documents.h), made by another thread.
+// A handler is one function and one row in routes.def. It runs on the server's thread, so it never blocks and never
+// starts a process: what takes longer is a document (documents.h), made by another thread.
 #pragma once
 
 #include "base/error.h"
@@ -57,8 +58,8 @@ extern const size_t ff_route_count;
 
 struct ff_http;
 
-/** Listen and serve. `address` is HOST:PORT, [V6]:PORT or PORT. FF_EDENIED (with what to do) for an address that is not loopback when
-    there is neither a token nor `insecure`. `token` may be NULL. */
+/** Listen and serve. `address` is HOST:PORT, [V6]:PORT or PORT. FF_EDENIED (with what to do) for an address that is not
+    loopback when there is neither a token nor `insecure`. `token` may be NULL. */
 struct ff_error *ff_http_start(
 	struct ff_agent *agent, const char *address, const char *token, bool insecure, struct ff_http **ret);
 void ff_http_stop(struct ff_http *http);
@@ -73,7 +74,8 @@ void ff_http_tick(struct ff_http *http);
 const char *ff_request_query(const struct ff_request *request, const char *name);
 const char *ff_request_header(const struct ff_request *request, const char *name);
 
-/** True when the request prefers this media type (it stands in Accept with a q above those of the others that we have). */
+/** True when the request prefers this media type (it stands in Accept with a q above those of the others that we
+    have). */
 bool ff_request_accepts(const struct ff_request *request, const char *type);
 
 /** Answer with a document, masked; {"error": why} with a status. */

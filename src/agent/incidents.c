@@ -1,5 +1,6 @@
-// What the database says of this run's failures, read by a thread of its own where it changed: the newest one within a second, the counts
-// by cause so seldom that a full database costs a tenth of a CPU at most. One that is locked or damaged costs the answer.
+// What the database says of this run's failures, read by a thread of its own where it changed: the newest one within a
+// second, the counts by cause so seldom that a full database costs a tenth of a CPU at most. One that is locked or
+// damaged costs the answer.
 #include "agent/agent.h"
 
 #include "base/clock.h"

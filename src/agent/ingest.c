@@ -1,8 +1,9 @@
 // From the lanes of a state folder to the tally: which lanes are the worker's, and what is new in them.
 //
-// How the source lies: many workers may record in one folder; a lane's process may be gone before we meet it; numbers of
-// processes come again. A lane is the worker's when its process is the worker or below it while it lives, or when a lane of ours
-// is that of its parent. Without a worker to look at (--dir), every lane is whose process lived while we did.
+// How the source lies: many workers may record in one folder; a lane's process may be gone before we meet it; numbers
+// of processes come again. A lane is the worker's when its process is the worker or below it while it lives, or when a
+// lane of ours is that of its parent. Without a worker to look at (--dir), every lane is whose process lived while we
+// did.
 #include "agent/agent.h"
 #include "agent/stream.h"
 

@@ -1,7 +1,8 @@
 // firstfix-agent: watches a worker from beside it and tells how it is. `firstfix agent` and the supervisor execute it.
 //
-// Nobody waits for it and it may die at any time: what it counted lies in a file (tally.h), what happened in the lanes. One loop: a
-// look at everything four times a second; between two looks it sleeps on the supervisor's pipe and its signals.
+// Nobody waits for it and it may die at any time: what it counted lies in a file (tally.h), what happened in the lanes.
+// One loop: a look at everything four times a second; between two looks it sleeps on the supervisor's pipe and its
+// signals.
 #include "agent/agent.h"
 #include "agent/documents.h"
 

@@ -1,5 +1,5 @@
-// What the documents are made of: `firstfix report` and `firstfix check` as programs with a deadline (a driver that hangs holds them,
-// not us), the database, and the worker's lanes read back.
+// What the documents are made of: `firstfix report` and `firstfix check` as programs with a deadline (a driver that
+// hangs holds them, not us), the database, and the worker's lanes read back.
 #include "agent/make.h"
 
 #include "agent/agent.h"

@@ -1,5 +1,6 @@
-// Stands in for GnuTLS where libmicrohttpd is linked into the program (a wheel needs libc alone): the server speaks plain HTTP, and of
-// GnuTLS it only calls these two, at its start and end. The linker gives every other function of it the address 0.
+// Stands in for GnuTLS where libmicrohttpd is linked into the program (a wheel needs libc alone): the server speaks
+// plain HTTP, and of GnuTLS it only calls these two, at its start and end. The linker gives every other function of it
+// the address 0.
 int gnutls_global_init(void);
 int gnutls_global_init(void)
 {

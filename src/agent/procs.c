@@ -4,8 +4,8 @@
 //	Pss:  123456 kB			of smaps_rollup: costs milliseconds for a large process, so it is read seldom
 //	4: 00000000:1F90 00000000:0000 0A ... 12345	net/tcp: state 0A listens, the last shown is the socket's inode
 //
-// How the source lies: the command's name may hold anything, also ") R 1"; a number may belong to another process by now, so
-// the start time is compared; a process of another user shows stat, but neither io nor fd.
+// How the source lies: the command's name may hold anything, also ") R 1"; a number may belong to another process by
+// now, so the start time is compared; a process of another user shows stat, but neither io nor fd.
 #include "agent/procs.h"
 
 #include "base/cleanup.h"

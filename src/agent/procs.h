@@ -27,13 +27,15 @@ struct ff_procs {
 	struct ff_usage_of now;
 };
 
-/** True when this very process lives (not one that got its number later); start_ticks 0 takes any. Zombies do not live. */
+/** True when this very process lives (not one that got its number later); start_ticks 0 takes any. Zombies do not
+    live. */
 bool ff_proc_lives(pid_t pid, uint64_t start_ticks, uint64_t *ret_start_ticks);
 
 /** True when `pid` is `root` or below it. */
 bool ff_proc_is_below(pid_t pid, pid_t root);
 
-/** Look at `root` and everything below it. `will_listen`: whether it has a listening socket is asked each time until it has. */
+/** Look at `root` and everything below it. `will_listen`: whether it has a listening socket is asked each time until it
+    has. */
 void ff_procs_look(struct ff_procs *p, pid_t root, bool will_listen, uint64_t now_ns);
 
 /** Limits and use of a process' control group; 0 where not known. */

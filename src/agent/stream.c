@@ -1,5 +1,6 @@
-// A ring of the last messages, and a position in it for each listener. A listener who is too slow loses messages and is told how many;
-// nobody else waits for it. A suspended connection costs nothing; a comment every 15 s keeps it open and finds out who is gone.
+// A ring of the last messages, and a position in it for each listener. A listener who is too slow loses messages and is
+// told how many; nobody else waits for it. A suspended connection costs nothing; a comment every 15 s keeps it open and
+// finds out who is gone.
 //
 //	id: 17
 //	event: firstfix.event

@@ -1,11 +1,11 @@
-// Counts the events of the lanes. An event whose position in its lane is behind what was read is new, every other was counted
-// by this agent or by one before it.
+// Counts the events of the lanes. An event whose position in its lane is behind what was read is new, every other was
+// counted by this agent or by one before it.
 //
 //	firstfix.phase.begin {firstfix.phase: request, firstfix.phase.id: 7, firstfix.request.id: "42"}
 //	firstfix.phase.end   {firstfix.phase: request, firstfix.phase.id: 7, firstfix.outcome: ok, firstfix.duration_ms: 31.5}
 //
-// How the source lies: a process that was killed leaves a begin without an end; names are the worker's and may be anything, so
-// tables of them are bounded and the last row takes the rest.
+// How the source lies: a process that was killed leaves a begin without an end; names are the worker's and may be
+// anything, so tables of them are bounded and the last row takes the rest.
 #include "agent/tally.h"
 
 #include "base/str.h"

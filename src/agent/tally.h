@@ -1,8 +1,9 @@
 // What the agent has counted: requests, loads, phases, errors, tokens, and how far each lane is read.
 //
-// It lies in a mapped file of the state folder, twice. A batch of events is counted into the copy that is not in use, then one
-// store makes that copy the one in use. So whatever kills the agent, and whenever, each event is counted once: the next
-// agent goes on where the copy in use ends. Plain data, no pointers. Text in it is as the lane has it: not masked.
+// It lies in a mapped file of the state folder, twice. A batch of events is counted into the copy that is not in use,
+// then one store makes that copy the one in use. So whatever kills the agent, and whenever, each event is counted once:
+// the next agent goes on where the copy in use ends. Plain data, no pointers. Text in it is as the lane has it: not
+// masked.
 #pragma once
 
 #include "base/error.h"
@@ -121,7 +122,8 @@ struct ff_tally {
 
 struct ff_tally_file;
 
-/** Open DIR/NAME.tally, or make it where it is missing or of another version. FF_EDENIED when another agent holds it. */
+/** Open DIR/NAME.tally, or make it where it is missing or of another version. FF_EDENIED when another agent holds
+    it. */
 struct ff_error *ff_tally_open_file(const char *dir, const char *name, struct ff_tally_file **ret);
 void ff_tally_close(struct ff_tally_file *file);
 
@@ -147,5 +149,6 @@ const struct ff_tally_open *ff_tally_loading(const struct ff_tally *t);
 unsigned ff_tally_level_of(uint32_t concurrent);
 extern const char *const ff_tally_level_names[FF_TALLY_LEVELS];
 
-/** A value below which the share `q` of a histogram lies, in seconds, by linear interpolation; NAN without observations. */
+/** A value below which the share `q` of a histogram lies, in seconds, by linear interpolation; NAN without
+    observations. */
 double ff_histogram_quantile(const struct ff_histogram *h, double q);

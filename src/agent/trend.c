@@ -1,5 +1,5 @@
-// Theil-Sen: the median of the slopes of all pairs. Their ranks give the interval: with S of Kendall having the variance
-// n (n-1) (2n+5) / 18, the slopes of rank (N - 1.96 sqrt(var)) / 2 and (N + 1.96 sqrt(var)) / 2 of N bound it.
+// Theil-Sen: the median of the slopes of all pairs. Their ranks give the interval: with S of Kendall having the
+// variance n (n-1) (2n+5) / 18, the slopes of rank (N - 1.96 sqrt(var)) / 2 and (N + 1.96 sqrt(var)) / 2 of N bound it.
 #include "agent/trend.h"
 
 #include <math.h>

@@ -12,8 +12,8 @@ struct ff_error *ff_facts_of_document(json_t *doc, struct ff_facts **ret);
 const json_t *ff_facts_document(const struct ff_facts *facts);
 const json_t *ff_diagnosis_document(const struct ff_diagnosis *diagnosis);
 
-/** For struct ff_diagnose_options: the interpreter that the log names on this machine, then stored start-up reports; `worker` is the
-    id of a run or a word of its command line, NULL for any. */
+/** For struct ff_diagnose_options: the interpreter that the log names on this machine, then stored start-up reports;
+    `worker` is the id of a run or a word of its command line, NULL for any. */
 struct ff_error *ff_other_facts(const json_t *said, unsigned index, void *worker, json_t **ret_facts, char **ret_what);
 /** The start-up reports alone, for a log of another machine; `worker` may also be the id of a container. */
 struct ff_error *ff_other_reports(

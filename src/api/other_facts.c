@@ -1,5 +1,5 @@
-// Facts to use where those of this machine contradict the log: the interpreter that the log's own paths name, if it is here; then
-// the start-up reports that `firstfix run` stored, newest first.
+// Facts to use where those of this machine contradict the log: the interpreter that the log's own paths name, if it is
+// here; then the start-up reports that `firstfix run` stored, newest first.
 //
 //	STATE/reports/RUN.json      a firstfix.facts/1 document, made when a worker started
 #include "api/api.h"

@@ -1,6 +1,6 @@
 // Hostile bytes to one safe line. Allowed through are printable characters only; the tables below name the ranges of
-// Unicode that are invisible or move other text: an unlisted character can be ugly but can neither hide nor forge a line.
-// C1 controls matter as well as ESC: U+009B alone starts an escape sequence on many terminals.
+// Unicode that are invisible or move other text: an unlisted character can be ugly but can neither hide nor forge a
+// line. C1 controls matter as well as ESC: U+009B alone starts an escape sequence on many terminals.
 #include "base/clean.h"
 
 #include "base/utf8.h"

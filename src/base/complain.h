@@ -1,5 +1,5 @@
-// What is wrong, to the person at the terminal. Names of files, arguments and what a document holds stand in it, and all of
-// them can be made by somebody else: nothing of it acts on the terminal, nothing forges a second line.
+// What is wrong, to the person at the terminal. Names of files, arguments and what a document holds stand in it, and
+// all of them can be made by somebody else: nothing of it acts on the terminal, nothing forges a second line.
 #pragma once
 
 /** One line on stderr, made safe as ff_clean() does it. The format has no newline. */

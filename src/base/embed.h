@@ -13,5 +13,6 @@ struct ff_embedded {
 	struct ff_span text;
 };
 
-/** Declares an embedded file where it is used: FF_EMBEDDED(ff_table, xid); then ff_table_xid. A macro because the name is made. */
+/** Declares an embedded file where it is used: FF_EMBEDDED(ff_table, xid); then ff_table_xid. A macro because the name
+    is made. */
 #define FF_EMBEDDED(set, name) extern const struct ff_span set##_##name

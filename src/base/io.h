@@ -13,9 +13,9 @@ struct ff_error *ff_read_all(int fd, const char *name, size_t max, struct ff_buf
 /** Write everything, retrying on EINTR and short writes. */
 struct ff_error *ff_write_all(int fd, const char *name, const void *bytes, size_t n);
 
-/** A file that appears whole or not at all: write to `fd`, then commit. Release with ff_new_file_deinit(); without a commit
-    nothing has happened. What is there and no regular file (/dev/null, a FIFO) is written as it is, never replaced; a link's
-    target is replaced, not the link. */
+/** A file that appears whole or not at all: write to `fd`, then commit. Release with ff_new_file_deinit(); without a
+    commit nothing has happened. What is there and no regular file (/dev/null, a FIFO) is written as it is, never
+    replaced; a link's target is replaced, not the link. */
 struct ff_new_file {
 	int fd;
 	mode_t mode; /**< of the file that is replaced, 0 where there is none; uid and gid are its owner's */

@@ -22,14 +22,16 @@ const char *ff_json_text(const json_t *doc, const char *path);
 /** True and *ret set when an integer stands at the path. */
 bool ff_json_int(const json_t *doc, const char *path, int64_t *ret);
 
-/** Put a value at a dotted path, making the objects on the way (a number steps into an array that is there). Steals `value`, also on failure.
-    `value` NULL (a failed json_*() constructor) or no memory gives &ff_enomem. */
+/** Put a value at a dotted path, making the objects on the way (a number steps into an array that is there). Steals
+    `value`, also on failure. `value` NULL (a failed json_*() constructor) or no memory gives &ff_enomem. */
 struct ff_error *ff_json_put(json_t *doc, const char *path, json_t *value);
 
-/** A JSON string from bytes of unknown encoding: invalid UTF-8 becomes U+FFFD, NUL is cut at. NULL only when out of memory. */
+/** A JSON string from bytes of unknown encoding: invalid UTF-8 becomes U+FFFD, NUL is cut at. NULL only when out of
+    memory. */
 json_t *ff_json_string(const char *bytes, size_t n);
 
-/** Merge `from` into `into`, objects recursively; other values are replaced. Arrays are appended where `into` has one. */
+/** Merge `from` into `into`, objects recursively; other values are replaced. Arrays are appended where `into` has
+    one. */
 struct ff_error *ff_json_merge(json_t *into, json_t *from);
 
 /** Parse text as JSON with bounded depth (jansson's 2048 lowered by the build) and no duplicate keys.

@@ -61,7 +61,8 @@ void ff_logline_text(struct ff_buf *line, const char *key, struct ff_span text)
 	add_string(line, text);
 }
 
-// A newline inside of a JSON string is always escaped, so each that stands there is layout, with the indentation behind it.
+// A newline inside of a JSON string is always escaped, so each that stands there is layout, with the indentation behind
+// it.
 void ff_logline_document(struct ff_buf *line, const char *key, const char *json)
 {
 	ff_buf_printf(line, ", \"%s\": ", key);

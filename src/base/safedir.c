@@ -1,6 +1,7 @@
-// Walks a path from the root, one folder at a time, with descriptors and O_NOFOLLOW. Links on the way must be root's or ours. The
-// folders on the way may be anybody's (a volume of a pod has mode 0777): who can rename in them can put another folder in place of
-// ours, and then finds that its owner and each file's owner is looked at, and that he cannot guess the names of files.
+// Walks a path from the root, one folder at a time, with descriptors and O_NOFOLLOW. Links on the way must be root's or
+// ours. The folders on the way may be anybody's (a volume of a pod has mode 0777): who can rename in them can put
+// another folder in place of ours, and then finds that its owner and each file's owner is looked at, and that he cannot
+// guess the names of files.
 //
 //	/srv/state -> /data/state: the link is root's; /data/state belongs to uid 1000: refused for root
 #include "base/safedir.h"

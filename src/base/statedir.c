@@ -1,5 +1,5 @@
-// Finds and makes the state folder. A folder that somebody else can write to would let him put documents and databases there
-// that we, who may be root, then read: base/safedir.h says which folders will do.
+// Finds and makes the state folder. A folder that somebody else can write to would let him put documents and databases
+// there that we, who may be root, then read: base/safedir.h says which folders will do.
 #include "base/statedir.h"
 
 #include "base/cleanup.h"
@@ -66,7 +66,8 @@ static struct ff_error *check_version(const char *path)
 	_cleanup_close_ int fd = open(name.p, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT) {
 		_cleanup_close_ int made = open(name.p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-		// Two that start at once: the second finds the file of the first. A full disk says so when a lane is made.
+		// Two that start at once: the second finds the file of the first. A full disk says so when a lane is
+		// made.
 		if (made < 0 && errno != EEXIST && errno != ENOSPC)
 			return ff_error_os(errno, "cannot write to %s", path);
 		if (made >= 0)
@@ -113,8 +114,8 @@ uint64_t ff_statedir_max_bytes(void)
 
 bool ff_statedir_is_network(const char *path)
 {
-	// 9p and FUSE are not here: gVisor and rootless containers show local disks as these. SMB2, CIFS and Ceph by number:
-	// old headers lack their names.
+	// 9p and FUSE are not here: gVisor and rootless containers show local disks as these. SMB2, CIFS and Ceph by
+	// number: old headers lack their names.
 	static const uint32_t network[] = {
 		NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, 0xfe534d42, 0xff534d42, AFS_SUPER_MAGIC, 0x00c36400};
 	struct statfs fs;

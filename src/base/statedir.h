@@ -8,11 +8,12 @@
 struct ff_error *ff_statedir_path(const char *given, char **ret);
 
 /** The same after making it (mode 0700, with its parents) and its folder `sub` (NULL: none), which is what is returned.
-    Refuses, with a clear reason: read-only, not a folder, of a later version, or one that others can put files into or replace
-    (base/safedir.h), on the way to it too. */
+    Refuses, with a clear reason: read-only, not a folder, of a later version, or one that others can put files into or
+    replace (base/safedir.h), on the way to it too. */
 struct ff_error *ff_statedir_make(const char *given, const char *sub, char **ret);
 
-/** How many bytes it may hold: $FIRSTFIX_MAX_MIB, else 512 MiB. The database gets half, lanes an eighth, all else a quarter. */
+/** How many bytes it may hold: $FIRSTFIX_MAX_MIB, else 512 MiB. The database gets half, lanes an eighth, all else a
+    quarter. */
 uint64_t ff_statedir_max_bytes(void);
 
 /** True when the folder lies on a network file system, where a shared mapping can fail at any later time. */

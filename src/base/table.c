@@ -1,5 +1,5 @@
-// Reads the tab-separated tables of rules/data. They are ours and embedded, yet read like any other input: a row that is
-// too short or too long gives empty or dropped cells, nothing more.
+// Reads the tab-separated tables of rules/data. They are ours and embedded, yet read like any other input: a row that
+// is too short or too long gives empty or dropped cells, nothing more.
 //
 //	# NVIDIA Xid catalogue, ...
 //	xid	name	class	action	cause

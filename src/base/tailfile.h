@@ -1,5 +1,5 @@
-// The file in which a supervisor keeps the last output of a stream: a ring, described in src/supervise/tail.h. Its head is here for
-// whoever else reads it.
+// The file in which a supervisor keeps the last output of a stream: a ring, described in src/supervise/tail.h. Its head
+// is here for whoever else reads it.
 #pragma once
 
 #include <stdint.h>

@@ -17,7 +17,8 @@ static bool is_word(struct ff_span w, const char *const *list)
 	return false;
 }
 
-// Words that make a value secret by themselves, in last place; a longer word may end with one of the first ("PGPASSWORD").
+// Words that make a value secret by themselves, in last place; a longer word may end with one of the first
+// ("PGPASSWORD").
 static const char *const endings[] = {"password", "passwd", "passphrase", "passcode", "passwort", "apikey", "secretkey",
 	"accesskey", "authtoken", NULL};
 static const char *const certain[] = {"secret", "secrets", "credential", "credentials", "creds", "cred", "privatekey",
@@ -149,8 +150,8 @@ static int class_of(char c)
 					    : 0;
 }
 
-// Words change class rarely ("Mixtral-8x7B" 4 times in 12 characters, "layers.12" once), base62 in more than half of its
-// places, hexadecimal in nearly half. A quarter lies between.
+// Words change class rarely ("Mixtral-8x7B" 4 times in 12 characters, "layers.12" once), base62 in more than half of
+// its places, hexadecimal in nearly half. A quarter lies between.
 bool ff_telling_random(struct ff_span value)
 {
 	if (value.n < MIN_RANDOM)
@@ -231,8 +232,8 @@ bool ff_telling_placeholder(struct ff_span value)
 		ff_span_starts(value, "\xe2\x80\xa6");
 }
 
-// Small letters in words joined by "_" or ".", then the end; or any name that is called or indexed. One plain word is no code: it can
-// be a password.
+// Small letters in words joined by "_" or ".", then the end; or any name that is called or indexed. One plain word is
+// no code: it can be a password.
 bool ff_telling_code(struct ff_span value)
 {
 	size_t joints = 0, i = 0, others = 0;
@@ -277,7 +278,8 @@ bool ff_telling_secret(struct ff_span name, struct ff_span value)
 	return tells == FF_TELLS || (ff_telling_random(value) && (is_variable(name) || !ff_telling_digest(value)));
 }
 
-// "use_auth_token=self.token" in a traceback is code. A password, a shell variable or an option is never taken for that.
+// "use_auth_token=self.token" in a traceback is code. A password, a shell variable or an option is never taken for
+// that.
 static bool is_code(struct ff_span name, struct ff_span value)
 {
 	bool may_be = ff_span_ends(name, "token") || ff_span_ends(name, "key");

@@ -35,7 +35,8 @@ enum ff_secret_check { FF_SECRET_ANY, FF_SECRET_RANDOM, FF_SECRET_OPAQUE, FF_SEC
 /** The check that the table's word for it means. */
 enum ff_secret_check ff_secret_check_of(struct ff_span word);
 
-/** True when the value is to be masked. `name` counts for FF_SECRET_NAMED; `quoted`: a quote stands before the value. */
+/** True when the value is to be masked. `name` counts for FF_SECRET_NAMED; `quoted`: a quote stands before the
+    value. */
 bool ff_secret_passes(enum ff_secret_check check, struct ff_span name, struct ff_span value, bool quoted);
 
 /** The whole judgement: this name with this value is a secret. */

@@ -1,5 +1,5 @@
-// firstfix agent: hands over to firstfix-agent, the program that watches a worker. Its options are agent/options.def; values are judged
-// there. `firstfix run --listen` comes this way too.
+// firstfix agent: hands over to firstfix-agent, the program that watches a worker. Its options are agent/options.def;
+// values are judged there. `firstfix run --listen` comes this way too.
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/sibling.h"

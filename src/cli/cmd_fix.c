@@ -1,4 +1,5 @@
-// firstfix fix: the first fix of a diagnosis, shown as what it would change, tried on a copy, or applied here and undone again.
+// firstfix fix: the first fix of a diagnosis, shown as what it would change, tried on a copy, or applied here and
+// undone again.
 //
 //	$ firstfix fix worker.log
 //	numpy.abi: a compiled extension was built against another NumPy major version

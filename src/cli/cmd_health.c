@@ -4,7 +4,8 @@
 //	$ firstfix health
 //	stalled: 3 requests in work, the oldest for 140 s, and no progress of any kind for 131 s
 //
-// Without an address the agents that run leave theirs in the state folder: agent/NAME.url, "http://127.0.0.1:9464 4711".
+// Without an address the agents that run leave theirs in the state folder: agent/NAME.url, "http://127.0.0.1:9464
+// 4711".
 #include "cli/command.h"
 #include "cli/http_get.h"
 #include "cli/options.h"

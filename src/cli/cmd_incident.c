@@ -1,6 +1,7 @@
 // firstfix incident: the step that the supervisor runs at a death; for people there is `firstfix incidents`.
 //
-// The verdict goes to stdout, what is for people to stderr, which is the worker's own: whoever reads its log reads it there.
+// The verdict goes to stdout, what is for people to stderr, which is the worker's own: whoever reads its log reads it
+// there.
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/output.h"

@@ -1,5 +1,5 @@
-// firstfix run: hands over to firstfix-supervise, a small program that stays beside the worker; this one is gone before the worker
-// starts. Part of the launcher too, so nothing but base may be linked to it.
+// firstfix run: hands over to firstfix-supervise, a small program that stays beside the worker; this one is gone before
+// the worker starts. Part of the launcher too, so nothing but base may be linked to it.
 //
 //	$ firstfix run --recover env python handler.py
 //	firstfix run: the command must stand behind --

@@ -1,5 +1,5 @@
-// A container is not changed from outside: what is put into it is gone at its next start, so its image or its start has to change. What
-// is to be run is written here, and run by nobody.
+// A container is not changed from outside: what is put into it is gone at its next start, so its image or its start has
+// to change. What is to be run is written here, and run by nobody.
 //
 //	docker exec worker sh -c '/usr/bin/python3 -m pip install '\''numpy<2'\'''     until its next start
 //	RUN /usr/bin/python3 -m pip install 'numpy<2'                                  in the Dockerfile of its image

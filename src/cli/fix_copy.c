@@ -1,10 +1,11 @@
-// Copies a virtual environment. Files are shared with the original (reflinks, else hard links): installers replace files and do not write
-// into them. What names the environment's own path is written anew: pyvenv.cfg's prompt does not matter, the first lines of the scripts
-// in bin/ do.
+// Copies a virtual environment. Files are shared with the original (reflinks, else hard links): installers replace
+// files and do not write into them. What names the environment's own path is written anew: pyvenv.cfg's prompt does not
+// matter, the first lines of the scripts in bin/ do.
 //
 //	/srv/venv/bin/pip: #!/srv/venv/bin/python   ->   /tmp/firstfix-try.x/env/bin/pip: #!/tmp/firstfix-try.x/env/bin/python
 //
-// How it lies: compiled caches and .pth files may hold absolute paths into the original; an editable install stays the original's.
+// How it lies: compiled caches and .pth files may hold absolute paths into the original; an editable install stays the
+// original's.
 #include "cli/fix_copy.h"
 
 #include "base/io.h"

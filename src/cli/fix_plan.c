@@ -1,5 +1,5 @@
-// Takes the command of a fix apart. It was written by this program, so it has its quoting; a command with any other shell syntax, or of
-// a program that is no installer of Python packages, is left to a person.
+// Takes the command of a fix apart. It was written by this program, so it has its quoting; a command with any other
+// shell syntax, or of a program that is no installer of Python packages, is left to a person.
 //
 //	/srv/venv/bin/python -m ensurepip && /srv/venv/bin/python -m pip install 'numpy<2'   two steps
 //	sudo systemctl restart docker                                                        by hand

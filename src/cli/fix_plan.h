@@ -1,5 +1,5 @@
-// What a printed fix would do here, taken apart into what this program may do by itself: change the packages of one interpreter's
-// environment, and variables of the next start. Everything else is for a person.
+// What a printed fix would do here, taken apart into what this program may do by itself: change the packages of one
+// interpreter's environment, and variables of the next start. Everything else is for a person.
 #pragma once
 
 #include "base/json.h"
@@ -8,8 +8,8 @@ enum { FF_PLAN_STEPS_MAX = 4, FF_PLAN_WORDS_MAX = 64 };
 
 struct ff_fix_plan {
 	const json_t *fix; /**< borrowed */
-	char **steps
-		[FF_PLAN_STEPS_MAX]; /**< argument lists, each ended by NULL; the interpreter's path stands in them */
+	/** Argument lists, each ended by NULL; the interpreter's path stands in them */
+	char **steps[FF_PLAN_STEPS_MAX];
 	size_t n_steps;
 	char *python;	     /**< the interpreter whose packages change; NULL when none do */
 	const char *by_hand; /**< why it is not for this program to do, NULL when it is */

@@ -1,4 +1,5 @@
-// A fix tried for real, in a copy: the packages changed there, the machine checked with its own interpreter, the failing command run.
+// A fix tried for real, in a copy: the packages changed there, the machine checked with its own interpreter, the
+// failing command run.
 #pragma once
 
 #include "base/json.h"

@@ -1,5 +1,6 @@
-// The program `firstfix`: small, so that `firstfix run` starts a worker at once. `run` is answered here; every other command needs
-// rules, tables and a dozen libraries, whose loading takes milliseconds, and goes to firstfix-tool, which lies beside this program.
+// The program `firstfix`: small, so that `firstfix run` starts a worker at once. `run` is answered here; every other
+// command needs rules, tables and a dozen libraries, whose loading takes milliseconds, and goes to firstfix-tool, which
+// lies beside this program.
 //
 //	$ strace -c firstfix run -- true     maps libc alone before the supervisor takes over
 #include "cli/command.h"

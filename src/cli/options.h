@@ -29,7 +29,8 @@ struct ff_usage {
 	size_t operands_min, operands_max; /**< SIZE_MAX for any number */
 };
 
-/** What parsing decided: go on with the operands, or leave with this exit code (help was printed, or an error was said). */
+/** What parsing decided: go on with the operands, or leave with this exit code (help was printed, or an error was
+    said). */
 struct ff_parsed {
 	bool leave;
 	int exit_code;

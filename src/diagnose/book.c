@@ -1,5 +1,5 @@
-// Our own files of Lua. Lua does not check bytecode when it loads it, so it is taken from the book only, never from outside, and
-// only by the release of liblua that made it.
+// Our own files of Lua. Lua does not check bytecode when it loads it, so it is taken from the book only, never from
+// outside, and only by the release of liblua that made it.
 #include "diagnose/book.h"
 
 #include "base/embed.h"

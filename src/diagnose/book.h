@@ -1,5 +1,5 @@
-// The book: what the build made of the built-in rules (tools/rulec), so that no start has to read, check and compile them
-// again. It lists rules and signatures; a file's code is run when one of its rules is asked for.
+// The book: what the build made of the built-in rules (tools/rulec), so that no start has to read, check and compile
+// them again. It lists rules and signatures; a file's code is run when one of its rules is asked for.
 //
 // A program without a book (rulec itself, tests of single rooms) reads the rules from their text.
 #pragma once

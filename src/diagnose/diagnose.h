@@ -16,9 +16,10 @@ struct ff_diagnose_options {
 
 	const char *facts_what; /**< whose facts they are: "this machine", "start-up report of NAME"; NULL is "file".
 					 Without facts: why there are none, or NULL */
-	bool facts_assumed; /**< nobody said that they are the log's: where the log contradicts them, or there are none, others are */
-	/** Asked for other facts then, with 0, 1, ... until some fit: *ret_facts NULL is one that cannot be read, *ret_what NULL says
-	    that there are no more. May be NULL. */
+	/** Nobody said that they are the log's: where the log contradicts them, or there are none, others are */
+	bool facts_assumed;
+	/** Asked for other facts then, with 0, 1, ... until some fit: *ret_facts NULL is one that cannot be read,
+	    *ret_what NULL says that there are no more. May be NULL. */
 	struct ff_error *(*other_facts)(
 		const json_t *said, unsigned index, void *context, json_t **ret_facts, char **ret_what);
 	void *context;
@@ -26,7 +27,8 @@ struct ff_diagnose_options {
 
 enum { FF_OTHER_FACTS_MAX = 32 };
 
-/** Could these facts be those of the machine that a log speaks of (log/said.h)? Else *ret_because says what contradicts. */
+/** Could these facts be those of the machine that a log speaks of (log/said.h)? Else *ret_because says what
+    contradicts. */
 bool ff_facts_fit(const json_t *facts, const json_t *said, struct ff_buf *ret_because);
 
 struct ff_error *ff_diagnose(const struct ff_diagnose_options *options, json_t **ret);

@@ -1,6 +1,6 @@
-// Facts outrank words. A check on the facts alone that finds the cause which the log names too is the same finding: its evidence
-// and its fixes, made for this machine, join the log's. One whose rule explains what the log shows takes the place of that line,
-// its symptom. What it finds besides stands behind what the log says of a failure.
+// Facts outrank words. A check on the facts alone that finds the cause which the log names too is the same finding: its
+// evidence and its fixes, made for this machine, join the log's. One whose rule explains what the log shows takes the
+// place of that line, its symptom. What it finds besides stands behind what the log says of a failure.
 //
 //	log:   RuntimeError: CUDA Setup failed despite GPU being available     (bnb.binary-missing, a guess)
 //	facts: BNB_CUDA_VERSION=128, and the package ships 121 only            -> bnb.override-wrong

@@ -46,8 +46,8 @@ bool ff_finding_is_error(const struct ff_rules *rules, const struct ff_finding *
 /** Mark what another finding explains, and sort: root cause first, dropped ones last. */
 void ff_findings_rank(const struct ff_rules *rules, struct ff_findings *findings);
 
-/** Join the log's findings with the checks': one of the same cause becomes part of it, one that explains a line takes its
-    place, and where the log shows a failure (`failed`) errors that it does not speak of stand behind. */
+/** Join the log's findings with the checks': one of the same cause becomes part of it, one that explains a line takes
+    its place, and where the log shows a failure (`failed`) errors that it does not speak of stand behind. */
 struct ff_error *ff_findings_confirm(
 	const struct ff_rules *rules, const struct ff_findings *checks, bool failed, struct ff_findings *log);
 
@@ -60,7 +60,8 @@ struct ff_error *ff_outcome(
 
 struct ff_diagnose_options;
 
-/** The facts to judge with: those of the options, others that fit the log, or NULL; *ret_told is `facts_of` of the contract. */
+/** The facts to judge with: those of the options, others that fit the log, or NULL; *ret_told is `facts_of` of the
+    contract. */
 struct ff_error *ff_whose_facts(
 	const struct ff_diagnose_options *options, const json_t *said, json_t **ret_facts, json_t **ret_told);
 
@@ -70,10 +71,11 @@ struct ff_ground {
 	const json_t *said;  /**< what the log says of its own machine */
 };
 
-/** Turn what the answers intend into fixes for this machine. A rule that intends what is no intention is reported in `broken`. */
+/** Turn what the answers intend into fixes for this machine. A rule that intends what is no intention is reported in
+    `broken`. */
 struct ff_error *ff_findings_fix(
 	const struct ff_rules *rules, const struct ff_ground *ground, struct ff_findings *findings, json_t *broken);
 
-/** Try the fixes of all findings on paper: sets `tried` {"result", "text"} in each and moves those that change nothing, leave the
-    cause or bring another one behind those that do not. */
+/** Try the fixes of all findings on paper: sets `tried` {"result", "text"} in each and moves those that change nothing,
+    leave the cause or bring another one behind those that do not. */
 struct ff_error *ff_findings_try(struct ff_rules *rules, const struct ff_ground *ground, struct ff_findings *findings);

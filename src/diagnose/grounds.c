@@ -1,6 +1,6 @@
-// Every number, version, path, identifier and quotation of a sentence is looked for in what its rule saw. Sizes are compared as
-// bytes, within what their digits show. What the rule says by itself counts only as it is written there: with the word before or
-// behind it, or as a text of its own (a row of the rule's table).
+// Every number, version, path, identifier and quotation of a sentence is looked for in what its rule saw. Sizes are
+// compared as bytes, within what their digits show. What the rule says by itself counts only as it is written there:
+// with the word before or behind it, or as a text of its own (a row of the rule's table).
 //
 //	sentence  "The driver is 470.82.01, and torch was built for CUDA 12.1."
 //	rests on  {"fact": "driver.version"}, {"fact": "torch.cuda"}

@@ -1,5 +1,5 @@
-// Gathers what a rule saw before it spoke: the lines its signatures matched and the events they stand in, the exception that ended
-// it, the facts it asked for, what tables answered, and its own text.
+// Gathers what a rule saw before it spoke: the lines its signatures matched and the events they stand in, the exception
+// that ended it, the facts it asked for, what tables answered, and its own text.
 //
 //	answer  {"why": "...", "read": {"facts": ["driver.version", "python.packages.torch.version"], "tables": {"driver_runs": ["525.60.13"]}}}
 #include "diagnose/book.h"

@@ -1,5 +1,5 @@
-// Keeps the hits of one signature within bounds: "Loading shard" can stand in a million lines of a log. The first places and the newest
-// one are kept, the others counted.
+// Keeps the hits of one signature within bounds: "Loading shard" can stand in a million lines of a log. The first
+// places and the newest one are kept, the others counted.
 #include "diagnose/hits.h"
 
 #include <stdlib.h>

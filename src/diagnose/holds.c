@@ -1,4 +1,5 @@
-// Sizes are compared as bytes, within what their digits show: "15.81 GiB" is what the facts call 16979886080, and "16 GB" is not.
+// Sizes are compared as bytes, within what their digits show: "15.81 GiB" is what the facts call 16979886080, and "16
+// GB" is not.
 #include "diagnose/holds.h"
 
 #include <ctype.h>

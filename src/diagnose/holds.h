@@ -11,7 +11,8 @@ struct ff_quantity {
 /** True for letters, digits and '_'. */
 bool ff_word_byte(char c);
 
-/** The token stands in the text, and not inside of a longer word or number. "sm_90" is found as "9.0", "cu124" as "12.4". */
+/** The token stands in the text, and not inside of a longer word or number. "sm_90" is found as "9.0", "cu124" as
+    "12.4". */
 bool ff_holds(struct ff_span text, struct ff_span token);
 
 /** A number at the front of *rest, with the unit behind it; *rest goes on behind the number. */

@@ -1,4 +1,5 @@
-// Makes the databases of the book, for the build. Two of them are sieves: of each pattern, the texts that it cannot match without.
+// Makes the databases of the book, for the build. Two of them are sieves: of each pattern, the texts that it cannot
+// match without.
 //
 //	cu\w*[^\n]{0,60}\(804\)     FF_BOOK_NUMBERS: "(804)"
 //	Xid (?<number>79)           FF_BOOK_FILTER: "xid ", and where it stands digits matter

@@ -210,7 +210,8 @@ static void push_hit(lua_State *L, const struct ff_signature *s, const struct ff
 	lua_setfield(L, -2, "captures");
 }
 
-// A rule that says whom it listens to is not asked about what others said. What nobody is shown to have said may be theirs.
+// A rule that says whom it listens to is not asked about what others said. What nobody is shown to have said may be
+// theirs.
 static bool heard(const struct ff_rules *rules, size_t rule, const struct ff_event *event)
 {
 	struct ff_emitters said = {.n = 0};

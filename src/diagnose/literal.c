@@ -1,5 +1,5 @@
-// Reads a pattern for the texts that it needs. What may be absent (x*, x?, look-arounds) needs nothing; a sequence needs each of its parts,
-// so the rarest one is taken; an alternation needs one of each branch.
+// Reads a pattern for the texts that it needs. What may be absent (x*, x?, look-arounds) needs nothing; a sequence
+// needs each of its parts, so the rarest one is taken; an alternation needs one of each branch.
 //
 //	cu\w*[^\n]{0,60}\(804\)           "(804)"
 //	(?:Bus error|SIGBUS)(?: \(core)?   "bus erro" or "sigbus"

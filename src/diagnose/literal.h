@@ -1,4 +1,5 @@
-// Which texts a pattern cannot match without. A log is searched for these first; patterns are tried on the lines that hold one.
+// Which texts a pattern cannot match without. A log is searched for these first; patterns are tried on the lines that
+// hold one.
 #pragma once
 
 #include "base/str.h"
@@ -21,12 +22,12 @@ struct ff_literals {
 	unsigned cost; /**< an estimate of how often they stand in healthy logs */
 };
 
-/** Of all such sets the one that is rarest in `healthy`, lines of healthy logs in lower case with zeros for digits. False when the pattern
-    has no set of texts of three bytes, or says more than is understood here. */
+/** Of all such sets the one that is rarest in `healthy`, lines of healthy logs in lower case with zeros for digits.
+    False when the pattern has no set of texts of three bytes, or says more than is understood here. */
 bool ff_literals_of(const char *pattern, struct ff_span healthy, struct ff_literals *ret);
 
-/** False when every digit is as good as any other where the pattern wants one: then what it says of a line, it says of all lines that differ
-    from it in digits only. */
+/** False when every digit is as good as any other where the pattern wants one: then what it says of a line, it says of
+    all lines that differ from it in digits only. */
 bool ff_pattern_tells_digits(const char *pattern);
 
 /** True when it asks for more than three certain digits in a row. */

@@ -1,4 +1,5 @@
-// Scans a line with all patterns, or remembers what was found in the last one of its kind (sieve.h). What is found decides whether it is read.
+// Scans a line with all patterns, or remembers what was found in the last one of its kind (sieve.h). What is found
+// decides whether it is read.
 #include "diagnose/look.h"
 
 #include "base/hash.h"
@@ -131,8 +132,8 @@ static size_t idle_digits(struct ff_span line, size_t at)
 	return at >= n && memcmp(line.p + at - n, source, n) == 0 ? DIGITS_KEPT : 0;
 }
 
-// The line with an x for each identifier and zeros for digits; where those matter for all but the first three of a number, for no pattern
-// that asks for more is sifted out so (image.c). What is too long for `to` is left out.
+// The line with an x for each identifier and zeros for digits; where those matter for all but the first three of a
+// number, for no pattern that asks for more is sifted out so (image.c). What is too long for `to` is left out.
 static size_t plain(struct ff_span line, bool digits, char to[PLAIN_MAX])
 {
 	size_t n = 0, run = 0, idle = 0;

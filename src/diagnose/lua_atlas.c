@@ -1,4 +1,5 @@
-// What rules may ask of the atlas (know/atlas_ask.h). Every function gives nil where the atlas does not know who is asked about.
+// What rules may ask of the atlas (know/atlas_ask.h). Every function gives nil where the atlas does not know who is
+// asked about.
 #include "diagnose/lua_atlas.h"
 
 #include "diagnose/rule.h"

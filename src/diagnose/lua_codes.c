@@ -1,10 +1,11 @@
-// `codes` of rules: codes"driver.fabric-manager" is the pattern of every spelling of the codes that name this cause, and takes the number
-// or name as {code} or {code_name}.
+// `codes` of rules: codes"driver.fabric-manager" is the pattern of every spelling of the codes that name this cause,
+// and takes the number or name as {code} or {code_name}.
 //
 //	CUDA_ERROR_SYSTEM_NOT_READY   cudaErrorSystemNotReady   [802] Call to cuInit   cuInit err: 802   init failure: 802
 //
-// How it lies: a bare number means nothing, so it counts only behind words with which a library or a program introduces its codes; the words of a
-// code ("out of memory", "unknown error") count only where they are too long to be anybody else's.
+// How it lies: a bare number means nothing, so it counts only behind words with which a library or a program introduces
+// its codes; the words of a code ("out of memory", "unknown error") count only where they are too long to be anybody
+// else's.
 #include "diagnose/lua_codes.h"
 
 #include "know/error_code.h"

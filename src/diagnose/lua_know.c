@@ -149,7 +149,8 @@ static int know_xid(lua_State *L)
 	return 1;
 }
 
-// know.error("cuda", "802") -> {library, number, name, words, cause}; by number or name, nil for a library is any of them
+// know.error("cuda", "802") -> {library, number, name, words, cause}; by number or name, nil for a library is any of
+// them
 static int know_error(lua_State *L)
 {
 	struct ff_error_code code;
@@ -203,7 +204,8 @@ static int know_kv_bytes(lua_State *L)
 	return push_bytes(L, known, bytes);
 }
 
-// know.least_weights(config, scheme) -> bytes that the weights take at least, or nil; by the scheme of the config where none is named
+// know.least_weights(config, scheme) -> bytes that the weights take at least, or nil; by the scheme of the config where
+// none is named
 static int know_least_weights(lua_State *L)
 {
 	struct ff_model_shape shape = shape_at(L, 1);

@@ -1,5 +1,5 @@
-// Vectorscan in block mode over chunks that end at line ends: a pattern never needs to reach across a chunk. The databases in the
-// program were made by tools/rulec (image.c).
+// Vectorscan in block mode over chunks that end at line ends: a pattern never needs to reach across a chunk. The
+// databases in the program were made by tools/rulec (image.c).
 #include "diagnose/matcher.h"
 
 #include "diagnose/book.h"
@@ -10,7 +10,8 @@
 
 enum { FOUND_MAX = 1 << 21 };
 
-// The same bytes serve every x86-64 (or arm64) machine; the wide ones only those with AVX2, a third quicker on large logs.
+// The same bytes serve every x86-64 (or arm64) machine; the wide ones only those with AVX2, a third quicker on large
+// logs.
 static const hs_platform_info_t portable = {.tune = HS_TUNE_FAMILY_GENERIC};
 
 struct match {

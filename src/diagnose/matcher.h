@@ -1,5 +1,5 @@
-// All signatures at once: one Vectorscan database over the patterns of all rules, plus the marks that lines are read for.
-// A match there is a candidate only; PCRE2 (the signature's own regex) has the last word and takes the captures.
+// All signatures at once: one Vectorscan database over the patterns of all rules, plus the marks that lines are read
+// for. A match there is a candidate only; PCRE2 (the signature's own regex) has the last word and takes the captures.
 #pragma once
 
 #include "base/error.h"
@@ -7,15 +7,16 @@
 
 struct ff_matcher;
 
-/** What a match in raw text means: a signature (its index), a mark of structure (traceback, frame, exception, loader and
-    kernel line: the line must be read), a mark of a text inside (JSON, entities: it must be read too), or a landmark:
-    FF_MATCH_LANDMARK - its index. */
+/** What a match in raw text means: a signature (its index), a mark of structure (traceback, frame, exception, loader
+    and kernel line: the line must be read), a mark of a text inside (JSON, entities: it must be read too), or a
+    landmark: FF_MATCH_LANDMARK - its index. */
 enum { FF_MATCH_STRUCTURE = -1, FF_MATCH_WRAPPED = -2, FF_MATCH_LANDMARK = -3 };
 
 /** What ff_matcher_sift() and ff_matcher_numbers() report. */
 enum { FF_SIFTED = 1, FF_SIFTED_DIGITS = 2 /**< and what matches may depend on the digits of the line */ };
 
-/** Make the database for these rules. That of the built-in ones is in the program; a second one is compiled now for users' rules. */
+/** Make the database for these rules. That of the built-in ones is in the program; a second one is compiled now for
+    users' rules. */
 struct ff_error *ff_matcher_create(struct ff_rules *rules, struct ff_matcher **ret);
 void ff_matcher_destroy(struct ff_matcher *matcher);
 
@@ -24,22 +25,24 @@ typedef void ff_match_fn(int what, size_t end, void *context);
 /** Report what matches in a line or a message, at least once each; `end` says nothing. */
 struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span line, ff_match_fn *fn, void *context);
 
-/** True when sifted lines have to have zeros for digits: then what ff_matcher_sift() says of one, it says of all that differ in digits
-    only. */
+/** True when sifted lines have to have zeros for digits: then what ff_matcher_sift() says of one, it says of all that
+    differ in digits only. */
 bool ff_matcher_masks(const struct ff_matcher *matcher);
 
-/** Report places in whole lines without which none of the lines can match, FF_SIFTED or FF_SIFTED_DIGITS. Many times quicker than
-    ff_matcher_scan(), which decides on the lines found. */
+/** Report places in whole lines without which none of the lines can match, FF_SIFTED or FF_SIFTED_DIGITS. Many times
+    quicker than ff_matcher_scan(), which decides on the lines found. */
 struct ff_error *ff_matcher_sift(struct ff_matcher *matcher, struct ff_span lines, ff_match_fn *fn, void *context);
 
-/** The same for what needs certain digits and for users' rules, in lines as they are; nothing where they are not masked. */
+/** The same for what needs certain digits and for users' rules, in lines as they are; nothing where they are not
+    masked. */
 struct ff_error *ff_matcher_numbers(struct ff_matcher *matcher, struct ff_span lines, ff_match_fn *fn, void *context);
 
-/** Where the first sign of work in these bytes ends (its last byte), as far as Vectorscan can say; bytes.n when there is none. Healthy
-    logs are full of them, so they have a database of their own that is asked only while a run waits for one. */
+/** Where the first sign of work in these bytes ends (its last byte), as far as Vectorscan can say; bytes.n when there
+    is none. Healthy logs are full of them, so they have a database of their own that is asked only while a run waits
+    for one. */
 struct ff_error *ff_matcher_work(struct ff_matcher *matcher, struct ff_span bytes, size_t *ret);
 
-/** A database of the book as it will lie in the program, for tools/rulec. *ret is NULL when this architecture has no such form.
-    `healthy` is a sample of healthy logs in lower case, with zeros for digits. Caller frees. */
+/** A database of the book as it will lie in the program, for tools/rulec. *ret is NULL when this architecture has no
+    such form. `healthy` is a sample of healthy logs in lower case, with zeros for digits. Caller frees. */
 struct ff_error *ff_matcher_image(
 	struct ff_rules *rules, struct ff_span healthy, size_t database, size_t form, char **ret, size_t *ret_n);

@@ -1,4 +1,5 @@
-// How it stands in the end: which runs the log has and how each ended, what no rule explains, and the verdict of all that.
+// How it stands in the end: which runs the log has and how each ended, what no rule explains, and the verdict of all
+// that.
 //
 //	{"verdict": "failed-unknown", "runs": [{"first": 1, "last": 810, "end": "died", "process": "vllm"}],
 //	 "unexplained": [{"log": 40, "text": "AssertionError: ..."}]}

@@ -1,5 +1,5 @@
-// Gathers patterns for Vectorscan. Every one is compiled with HS_FLAG_PREFILTER: look-arounds and large repeats that Vectorscan cannot do
-// exactly become something wider, and PCRE2 decides.
+// Gathers patterns for Vectorscan. Every one is compiled with HS_FLAG_PREFILTER: look-arounds and large repeats that
+// Vectorscan cannot do exactly become something wider, and PCRE2 decides.
 #include "diagnose/patterns.h"
 
 #include "log/classify.h"

@@ -1,5 +1,5 @@
-// Gathers what rules say of a cause. Fixes that a rule makes at run time are taken from its text where they stand there as
-// literals; kinds of fix that causes.tsv allows and no rule spells out get a general sentence.
+// Gathers what rules say of a cause. Fixes that a rule makes at run time are taken from its text where they stand there
+// as literals; kinds of fix that causes.tsv allows and no rule spells out get a general sentence.
 #include "diagnose/playbook.h"
 
 #include "base/embed.h"
@@ -131,7 +131,8 @@ static struct ff_error *add_literal_fixes(struct ff_span text, struct ff_regex *
 	return NULL;
 }
 
-// Those of the plain fields, as they are written with nothing known of the machine. What holds a {name} is no command yet.
+// Those of the plain fields, as they are written with nothing known of the machine. What holds a {name} is no command
+// yet.
 static struct ff_error *add_plain_fixes(const json_t *intentions, json_t *fixes)
 {
 	_cleanup_fix_machine_ struct ff_fix_machine *machine = NULL;

@@ -3,8 +3,9 @@
 
 #include "diagnose/rule.h"
 
-/** {"cause", "title", "counts_as", "looks": [...], "signatures": ["text it looks for", ...], "check": [...], "facts": [...],
-    "fixes": [{"kind", "say", "command"}], "rules": ["id", ...]}; NULL in *ret when neither the rules nor causes.tsv know it. */
+/** {"cause", "title", "counts_as", "looks": [...], "signatures": ["text it looks for", ...], "check": [...], "facts":
+    [...], "fixes": [{"kind", "say", "command"}], "rules": ["id", ...]}; NULL in *ret when neither the rules nor
+    causes.tsv know it. */
 struct ff_error *ff_playbook(struct ff_rules *rules, const char *cause, json_t **ret);
 
 /** The ids of all causes: those of causes.tsv in its order, then those that only rules know. */

@@ -1,6 +1,6 @@
-// Which finding is the root cause. Rules state what they explain and what they are more specific than; the log's structure
-// says the rest: the deepest exception of the chain that ended it beats an error line, an error line beats a warning, and a
-// warning after which the worker went on well was none.
+// Which finding is the root cause. Rules state what they explain and what they are more specific than; the log's
+// structure says the rest: the deepest exception of the chain that ended it beats an error line, an error line beats a
+// warning, and a warning after which the worker went on well was none.
 #include "diagnose/finding.h"
 
 enum { TIER_HARMLESS, TIER_LINE, TIER_ERROR_LINE, TIER_EVENT, TIER_FATAL, TIER_ROOT };

@@ -1,5 +1,5 @@
-// Reads lines: takes them apart (log/line.c), makes them part of an event (log/event.c) and a run (log/run.c), and lets PCRE2 confirm the
-// signatures that may stand in their text.
+// Reads lines: takes them apart (log/line.c), makes them part of an event (log/event.c) and a run (log/run.c), and lets
+// PCRE2 confirm the signatures that may stand in their text.
 //
 //	(EngineCore pid=7) ERROR 05-26 07:50:26 [core.py:396] torch.OutOfMemoryError: CUDA out of memory.
 //	-> an event of EngineCore, a hit of each signature of that text
@@ -12,7 +12,8 @@
 
 enum { TEXT_MAX = 2000, FOUND_MAX = 512, TOLD = 256, KNOWN = 1 << 12, KNOWN_FOUND = 12 };
 
-// What stands in a text. Frames of tracebacks and what is logged again and again are the very same bytes, once the clock is off.
+// What stands in a text. Frames of tracebacks and what is logged again and again are the very same bytes, once the
+// clock is off.
 struct known {
 	uint64_t hash;
 	uint32_t length; // 0 for none
@@ -114,7 +115,8 @@ static json_t *captures_of(const struct ff_regex *regex, const struct ff_match *
 static void add_hit(struct ff_reading *r, size_t signature, const struct ff_regex *regex, const struct ff_match *m)
 {
 	bool message = r->message_of != FF_EVENT_NO_INNER;
-	// Context is common in healthy logs ("Loading checkpoint shards: 100%"): it alone must not have line after line read.
+	// Context is common in healthy logs ("Loading checkpoint shards: 100%"): it alone must not have line after line
+	// read.
 	bool context = ff_rules_signature_at(r->rules, signature)->context;
 	if (!message && ff_events_source_code(r->events) && !context)
 		return;
@@ -265,8 +267,8 @@ static void on_landmark(
 	}
 }
 
-// A landmark that stands in the line of an exception, or in source code, tells of something else; an end can be one. What follows
-// an exception without a blank line may be read as more of its message, and is none.
+// A landmark that stands in the line of an exception, or in source code, tells of something else; an end can be one.
+// What follows an exception without a blank line may be read as more of its message, and is none.
 static bool believed(const struct ff_reading *r, enum ff_landmark_kind kind)
 {
 	bool end = kind == FF_LANDMARK_STOPPED || kind == FF_LANDMARK_DIED || kind == FF_LANDMARK_GONE ||

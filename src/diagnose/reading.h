@@ -11,7 +11,8 @@ struct ff_reading;
 struct ff_error *ff_reading_create(struct ff_rules *rules, struct ff_matcher *matcher, struct ff_reading **ret);
 void ff_reading_destroy(struct ff_reading *reading);
 
-/** Read a line of the file, in order; it may have been written as several, or be one of several with the same number. */
+/** Read a line of the file, in order; it may have been written as several, or be one of several with the same
+    number. */
 struct ff_error *ff_reading_line(struct ff_reading *reading, struct ff_span raw, uint64_t number);
 
 /** True when each line of this kind of landmark matters, however often such lines were read. */
@@ -40,7 +41,8 @@ bool ff_reading_works(struct ff_reading *reading, struct ff_span raw);
 /** The kind of a landmark that the matcher reports. */
 enum ff_landmark_kind ff_reading_landmark(const struct ff_reading *reading, int what);
 
-/** No more lines: finish what is open, and look for signatures in messages of several lines. `lines` is the number of lines of the log. */
+/** No more lines: finish what is open, and look for signatures in messages of several lines. `lines` is the number of
+    lines of the log. */
 struct ff_error *ff_reading_end(struct ff_reading *reading, uint64_t lines);
 
 const struct ff_events *ff_reading_events(const struct ff_reading *reading);

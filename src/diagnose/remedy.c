@@ -1,5 +1,5 @@
-// What the rules intend becomes what is to be done on this machine: every intention of an answer is handed to the room that writes
-// fixes.
+// What the rules intend becomes what is to be done on this machine: every intention of an answer is handed to the room
+// that writes fixes.
 //
 //	answer  {"fixes": [{"install": "accelerate", "need": ">=0.26", "say": "..."}]}
 //	after   {"fixes": [{"kind": "pip:accelerate", "command": "/srv/venv/bin/python -m pip install 'accelerate>=0.26'", ...}]}

@@ -1,4 +1,5 @@
-// Remembers shapes of lines by their hash, and what came of them, in a table that forgets: a shape that was pushed out is read a few times more.
+// Remembers shapes of lines by their hash, and what came of them, in a table that forgets: a shape that was pushed out
+// is read a few times more.
 //
 //	[rank3]: WARNING 10:11:12 step 40 is slow (3.2 s)
 //	[rank1]: WARNING 10:12:40 step 41 is slow (2.9 s)       the same shape

@@ -14,8 +14,8 @@ struct ff_shape {
 	uint64_t blind; /**< without them */
 };
 
-/** The shape of a line. `matched` tells apart lines that the matcher found different things in; with `numbers` a short number that stands
-    alone (an exit code, not a clock) counts as well. Returns whether there is such a number. */
+/** The shape of a line. `matched` tells apart lines that the matcher found different things in; with `numbers` a short
+    number that stands alone (an exit code, not a clock) counts as well. Returns whether there is such a number. */
 bool ff_shape_of(struct ff_span line, uint64_t matched, bool numbers, struct ff_shape *ret);
 
 /** Length of an identifier in hexadecimal (a request, a part of a UUID, an address) that begins here, 0 for none. */
@@ -32,7 +32,8 @@ struct ff_outcome {
 void ff_repeats_read(
 	struct ff_repeats *repeats, uint64_t state, const struct ff_shape *shape, struct ff_outcome outcome);
 
-/** True when so many were read, one after the other with the same outcome, that one more tells nothing: *ret is that outcome. */
+/** True when so many were read, one after the other with the same outcome, that one more tells nothing: *ret is that
+    outcome. */
 bool ff_repeats_known(
 	const struct ff_repeats *repeats, uint64_t state, const struct ff_shape *shape, struct ff_outcome *ret);
 

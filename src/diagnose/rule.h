@@ -16,7 +16,8 @@ struct ff_rule {
 	enum ff_role role;
 	bool warning; /**< severity "warning": reported, but not an error for the exit code */
 	bool has_when, has_check;
-	bool ended; /**< answers for runs that were ended as its cause says ("stopped.outside"), with the line that shows it */
+	/** Answers for runs that were ended as its cause says ("stopped.outside"), with the line that shows it */
+	bool ended;
 	int ref; /**< the block, in the Lua registry; LUA_NOREF until its file of the book is run */
 	bool built_in;
 	bool in_book;				 /**< its texts belong to the book */

@@ -1,7 +1,8 @@
 // The sandbox: which names a rule sees, how much memory and how many steps it may use.
 // Lua's own string patterns run in C where no step is counted and some are exponential, so string.match and its kin are
-// replaced by functions on PCRE2 (match, find, gmatch, gsub with PCRE2 syntax). Functions of the library that do much in one
-// step (table.sort, string.rep) are charged for it, no single value may be large, and a clock ends what slips through.
+// replaced by functions on PCRE2 (match, find, gmatch, gsub with PCRE2 syntax). Functions of the library that do much
+// in one step (table.sort, string.rep) are charged for it, no single value may be large, and a clock ends what slips
+// through.
 #include "diagnose/sandbox.h"
 
 #include "base/str.h"
@@ -78,7 +79,8 @@ static void tick(lua_State *L, lua_Debug *ar)
 		L, "%s:%d: the rule takes too %s", ar->short_src, ar->currentline, late ? "much time" : "many steps");
 }
 
-// Functions whose work in one step grows with what they are given: from how many arguments on, and steps for eight elements.
+// Functions whose work in one step grows with what they are given: from how many arguments on, and steps for eight
+// elements.
 static const struct {
 	const char *name;
 	int arguments, weight;

@@ -23,7 +23,8 @@ struct ff_error *ff_sandbox_start(struct ff_sandbox *sandbox);
 /** Like lua_call() with a fresh budget of steps; on failure the stack is as before without function and arguments. */
 struct ff_error *ff_sandbox_call(struct ff_sandbox *sandbox, int arguments, int results);
 
-/** For functions of ours that do work in C: count it against the call's budget; raises a Lua error when that is used up. */
+/** For functions of ours that do work in C: count it against the call's budget; raises a Lua error when that is used
+    up. */
 void ff_sandbox_charge(lua_State *L, long steps);
 
 /** Make `name` visible to rules; pops the value. */

@@ -1,12 +1,12 @@
-// Asks the signatures about a log, in chunks that end at line ends. The healthy bulk is only sieved (sieve.c): a line is read (reading.c) when
-// the matcher found something in it, or while the event before it is still open. Signs of work are looked for while a run waits for
-// one: from its beginning, and from an event on.
+// Asks the signatures about a log, in chunks that end at line ends. The healthy bulk is only sieved (sieve.c): a line
+// is read (reading.c) when the matcher found something in it, or while the event before it is still open. Signs of work
+// are looked for while a run waits for one: from its beginning, and from an event on.
 //
-// What a log says over and over is read a few times only (repeat.c): of lines that differ from known ones in nothing but numbers, and of those
-// where only context was found that has been found often enough, the last before the next new one, and the last of the chunk, are read.
-// A line that opens something (a traceback) is known with what came of it, and so are the lines behind it, each by what was open before it:
-// the scan walks over all of them in thought. Back from there it reads the last such passages, each from a line whose outcome does
-// not depend on what was open before.
+// What a log says over and over is read a few times only (repeat.c): of lines that differ from known ones in nothing
+// but numbers, and of those where only context was found that has been found often enough, the last before the next new
+// one, and the last of the chunk, are read. A line that opens something (a traceback) is known with what came of it,
+// and so are the lines behind it, each by what was open before it: the scan walks over all of them in thought. Back
+// from there it reads the last such passages, each from a line whose outcome does not depend on what was open before.
 //
 // Lines that begin like JSON are marked by the matcher, for their text is escaped.
 #include "diagnose/scan.h"

@@ -1,7 +1,8 @@
-// Logs say the same again and again, but for their clocks and counters. A line's digits become zeros, and what is left is looked up by its
-// hash: most lines of a long log are of a kind in which nothing matters and cost no more than that. Lines of unknown kinds are copied
-// together and sifted at once; what the sieve says of a kind is true of all its lines, because patterns that tell digits apart are
-// marked in it, and those that need certain digits are looked for in the raw bytes.
+// Logs say the same again and again, but for their clocks and counters. A line's digits become zeros, and what is left
+// is looked up by its hash: most lines of a long log are of a kind in which nothing matters and cost no more than that.
+// Lines of unknown kinds are copied together and sifted at once; what the sieve says of a kind is true of all its
+// lines, because patterns that tell digits apart are marked in it, and those that need certain digits are looked for in
+// the raw bytes.
 //
 //	INFO 05-14 17:40:11 step 17 took 3.2 s        INFO 00-00 00:00:00 step 00 took 0.0 s: nothing matters
 //	INFO 05-14 17:40:15 step 18 took 3.1 s        the same kind: not looked at

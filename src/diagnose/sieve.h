@@ -1,5 +1,5 @@
-// Which lines of a log have to be looked at. Lines that differ from known ones in digits only are known by a hash, so that each kind is sifted
-// once; all others go through the matcher's sieves together.
+// Which lines of a log have to be looked at. Lines that differ from known ones in digits only are known by a hash, so
+// that each kind is sifted once; all others go through the matcher's sieves together.
 #pragma once
 
 #include "base/str.h"

@@ -1,5 +1,5 @@
-// Every fix is tried on paper: its effect is applied to the facts and the rules' checks are asked again. A fix that changes nothing,
-// leaves the cause or brings another error does not stand first.
+// Every fix is tried on paper: its effect is applied to the facts and the rules' checks are asked again. A fix that
+// changes nothing, leaves the cause or brings another error does not stand first.
 //
 //	"tried": {"result": "leaves-cause", "text": "the facts would still show torch.no-kernel-image"}
 #include "diagnose/finding.h"

@@ -1,5 +1,5 @@
-// Are facts those of the machine that a log was written on? `docker logs worker | firstfix explain` joins a container's log with the
-// host's facts, and an answer from both is wrong. What the log shows of its own machine decides.
+// Are facts those of the machine that a log was written on? `docker logs worker | firstfix explain` joins a container's
+// log with the host's facts, and an answer from both is wrong. What the log shows of its own machine decides.
 //
 //	log:   File "/opt/venv/lib/python3.10/site-packages/torch/...", tokenizers==0.15.2 found
 //	facts: python 3.12 in /usr, tokenizers 0.21.0                       -> not this worker's

@@ -1,5 +1,5 @@
-// firstfix.diagnosis/1 for a person: the root cause, what shows it, and the one fix to try first, on one screen. Everything
-// else (other diagnoses, other fixes, lines without an explanation) comes after and short.
+// firstfix.diagnosis/1 for a person: the root cause, what shows it, and the one fix to try first, on one screen.
+// Everything else (other diagnoses, other fixes, lines without an explanation) comes after and short.
 //
 //	ROOT CAUSE: bitsandbytes ships no library for this CUDA version  bnb.binary-missing
 //	❌ error, almost certain (0.97)

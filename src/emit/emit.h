@@ -21,8 +21,8 @@ struct ff_error *ff_emit_incident(
 struct ff_error *ff_emit_incidents(
 	const struct ff_shareable *list, enum ff_format format, const struct ff_style *style, char **ret);
 
-/** Any document as JSON: one document, newline at its end, keys in the order of the contract, only ASCII bytes (so that no
-    text in it can act on a terminal). */
+/** Any document as JSON: one document, newline at its end, keys in the order of the contract, only ASCII bytes (so that
+    no text in it can act on a terminal). */
 struct ff_error *ff_emit_json(const struct ff_shareable *document, char **ret);
 
 /** firstfix.diff/1: what changed between two facts documents. */

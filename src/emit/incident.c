@@ -254,7 +254,8 @@ static void say_gpu_memory(struct ff_page *page, const json_t *doc)
 		say_text(page, "", line);
 }
 
-// What the first cause's family wants to see of the machine, as whoever reads the block needs it: only these facts are shown.
+// What the first cause's family wants to see of the machine, as whoever reads the block needs it: only these facts are
+// shown.
 static const struct {
 	const char *causes, *title, *facts[6];
 	void (*write[2])(struct ff_report *r);

@@ -1,5 +1,5 @@
-// One JSON document. The top level comes in the order of the contract, whatever order the probes finished in; below it each
-// probe's own order stays. Bytes beyond ASCII are escaped: U+009B or U+202E in a fact must not act on a terminal.
+// One JSON document. The top level comes in the order of the contract, whatever order the probes finished in; below it
+// each probe's own order stays. Bytes beyond ASCII are escaped: U+009B or U+202E in a fact must not act on a terminal.
 #include "emit/emit.h"
 
 static const char *const order[] = {"schema", "taken_at", "took_ms", "trigger", "captured", "system", "env", "driver",

@@ -1,8 +1,9 @@
-// A page of text under construction: titles, sections, marked lines, boxes. What a line says is decided once (report_*.c,
-// diagnosis.c); how it looks is decided here, for terminals (page_text.c) and for issues (page_markdown.c).
+// A page of text under construction: titles, sections, marked lines, boxes. What a line says is decided once
+// (report_*.c, diagnosis.c); how it looks is decided here, for terminals (page_text.c) and for issues
+// (page_markdown.c).
 //
-// Everything that comes in may hold hostile bytes: it is made safe here (base/clean.h), and in Markdown also inert, so that no
-// caller can forget it.
+// Everything that comes in may hold hostile bytes: it is made safe here (base/clean.h), and in Markdown also inert, so
+// that no caller can forget it.
 #pragma once
 
 #include "base/error.h"

@@ -6,8 +6,9 @@
 //	|-|-|-|
 //	| ✅ | PyTorch Version | `2.3.1+cu121` |
 //
-// A value is inert: its code span is fenced by more backticks than it holds, "|" is escaped (a table cell ends at one even
-// within code), and text outside of code has its Markdown and HTML characters escaped; "@name" and "#1" notify nobody.
+// A value is inert: its code span is fenced by more backticks than it holds, "|" is escaped (a table cell ends at one
+// even within code), and text outside of code has its Markdown and HTML characters escaped; "@name" and "#1" notify
+// nobody.
 #include "emit/page.h"
 
 enum { MAX_FENCE = 64 };

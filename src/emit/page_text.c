@@ -5,8 +5,8 @@
 //	----------------------------------------------------------------------
 //	✅ PyTorch Version: 2.3.1+cu121
 //
-// Prose is wrapped at spaces, under an indent, so that no part of a value can stand where a line begins. Paths and commands
-// are never broken: they are to be copied.
+// Prose is wrapped at spaces, under an indent, so that no part of a value can stand where a line begins. Paths and
+// commands are never broken: they are to be copied.
 #include "base/clean.h"
 #include "emit/page.h"
 

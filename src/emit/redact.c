@@ -1,6 +1,7 @@
-// Copies a document and masks on the way. A value is masked whole when its key or the option before it tells that it is a
-// secret, and in part when a pattern of rules/data/secrets.tsv matches in it. A private key that was cut into lines (a log's
-// tail as an array) is followed from BEGIN to END. Strings without secrets are shared with the source, containers copied.
+// Copies a document and masks on the way. A value is masked whole when its key or the option before it tells that it is
+// a secret, and in part when a pattern of rules/data/secrets.tsv matches in it. A private key that was cut into lines
+// (a log's tail as an array) is followed from BEGIN to END. Strings without secrets are shared with the source,
+// containers copied.
 //
 //	{"argv": ["serve", "--api-key", "abc123"]} -> {"argv": ["serve", "--api-key", "[masked:named:6]"]}
 #include "emit/redact.h"
@@ -106,8 +107,8 @@ struct member {
 	bool in_env;
 };
 
-// Libraries have more variables than our table, and some begin as theirs do and are the user's own: one that no row names by
-// its full name is shown where its value is plain words, numbers and paths.
+// Libraries have more variables than our table, and some begin as theirs do and are the user's own: one that no row
+// names by its full name is shown where its value is plain words, numbers and paths.
 static bool is_unknown_variable(struct ff_span name, struct ff_span value)
 {
 	struct ff_env_var var;
@@ -177,8 +178,8 @@ static struct ff_error *quote_words(const json_t *argv, struct ff_buf *out)
 	return out->failed ? &ff_enomem : NULL;
 }
 
-// A command line is quoted for people, and what quotes do to a secret hides it from the patterns. So it is made anew from its
-// words, which were masked one by one.
+// A command line is quoted for people, and what quotes do to a secret hides it from the patterns. So it is made anew
+// from its words, which were masked one by one.
 static struct ff_error *put_command(json_t *copy)
 {
 	const json_t *argv = json_object_get(copy, "argv");
@@ -249,8 +250,8 @@ static struct ff_error *copy_array(struct walk *w, json_t *array, unsigned depth
 	return NULL;
 }
 
-// The words of a masked line, in the place of those that it was made of. Where the line no longer falls into as many, a mask took
-// more than a word: then nothing of what follows the program is shown.
+// The words of a masked line, in the place of those that it was made of. Where the line no longer falls into as many, a
+// mask took more than a word: then nothing of what follows the program is shown.
 static struct ff_error *split_again(struct walk *w, struct ff_span line, json_t *words)
 {
 	_cleanup_json_ json_t *again = json_array();
@@ -282,7 +283,8 @@ static bool all_strings(const json_t *array)
 	return true;
 }
 
-// "--db-password=it's on": in an argument the value ends where the argument does. "DB_PASS=..." before a program is one too.
+// "--db-password=it's on": in an argument the value ends where the argument does. "DB_PASS=..." before a program is one
+// too.
 static struct ff_error *mask_assigned(struct walk *w, json_t *words, size_t i)
 {
 	const json_t *word = json_array_get(words, i);
@@ -296,7 +298,8 @@ static struct ff_error *mask_assigned(struct walk *w, json_t *words, size_t i)
 	return json_array_set_new(words, i, masked) < 0 ? &ff_enomem : NULL;
 }
 
-// Arguments of a process: each by itself, then as the line that they are, because what "-p" means the program's name tells.
+// Arguments of a process: each by itself, then as the line that they are, because what "-p" means the program's name
+// tells.
 static struct ff_error *copy_argv(struct walk *w, json_t *argv, unsigned depth, json_t **ret)
 {
 	_cleanup_json_ json_t *own = json_copy(argv), *words = NULL;

@@ -1,5 +1,5 @@
-// The one way out for a document: masking. `struct ff_shareable` is made here and nowhere else, and everything that shows,
-// stores or sends a document takes nothing else.
+// The one way out for a document: masking. `struct ff_shareable` is made here and nowhere else, and everything that
+// shows, stores or sends a document takes nothing else.
 //
 //	{"env": {"HF_TOKEN": "hf_..."}, "log": "key sk-..."}
 //	-> {"env": {"HF_TOKEN": {"masked": true, "length": 37}}, "log": "key [masked:openai:51]"}
@@ -11,8 +11,8 @@
 /** A document that may leave: no secret that the tables know stands in it. */
 struct ff_shareable;
 
-/** Copy a facts, diagnosis, event or incident document with its secrets masked. `document` stays the caller's; later changes
-    to it do not reach the copy. */
+/** Copy a facts, diagnosis, event or incident document with its secrets masked. `document` stays the caller's; later
+    changes to it do not reach the copy. */
 struct ff_error *ff_share(const json_t *document, struct ff_shareable **ret);
 
 /** The masked document, borrowed. */
@@ -30,6 +30,6 @@ static inline void ff_cleanup_shareable(struct ff_shareable **s)
 
 #define _cleanup_shareable_ __attribute__((__cleanup__(ff_cleanup_shareable)))
 
-/** Free text (a log's tail, evidence): append it masked to `out`. `masked` may be NULL; else what was masked is appended to
-    this array as {"place": place, "kind", "length"}. */
+/** Free text (a log's tail, evidence): append it masked to `out`. `masked` may be NULL; else what was masked is
+    appended to this array as {"place": place, "kind", "length"}. */
 struct ff_error *ff_share_text(struct ff_span text, const char *place, json_t *masked, struct ff_buf *out);

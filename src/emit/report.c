@@ -1,6 +1,6 @@
-// `firstfix report`: a document of facts as sections of lines, with labels that people search for in their old logs. A section is a
-// table of lines; this file walks the tables. A fact that is not there shows no line, except where a reader would look for it:
-// then the line says "not known" and why.
+// `firstfix report`: a document of facts as sections of lines, with labels that people search for in their old logs. A
+// section is a table of lines; this file walks the tables. A fact that is not there shows no line, except where a
+// reader would look for it: then the line says "not known" and why.
 #include "emit/report.h"
 
 static const struct {

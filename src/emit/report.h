@@ -24,8 +24,8 @@ struct ff_report_line {
 	const char *label;
 	const char *path;  /**< relative to the scope; NULL when `write` needs none */
 	ff_cell_fn *write; /**< NULL: the value as it is */
-	const char *
-		expected; /**< not NULL: an absent value is worth a line when this path of the document is there ("" always) */
+	/** Not NULL: an absent value is worth a line when this path of the document is there ("" always) */
+	const char *expected;
 	bool aside; /**< a brief report leaves it out */
 };
 
@@ -43,11 +43,12 @@ const char *ff_report_reason(const json_t *doc, const char *path);
 /** The version of a package: from its own branch, else from the list of distributions. NULL: not known. */
 const char *ff_report_version(const json_t *doc, const char *package);
 
-/** Append "not known (why)" for a fact that is not there; `or_path` (or NULL) is where else the reason may stand. False when
-    nobody asked for the fact. */
+/** Append "not known (why)" for a fact that is not there; `or_path` (or NULL) is where else the reason may stand. False
+    when nobody asked for the fact. */
 bool ff_report_unknown(const json_t *doc, const char *path, const char *or_path, struct ff_buf *out);
 
-/** A value as a person reads it: lists joined, masked secrets named, truth as True and False. False for null and empty lists. */
+/** A value as a person reads it: lists joined, masked secrets named, truth as True and False. False for null and empty
+    lists. */
 bool ff_value_text(const json_t *value, struct ff_buf *out);
 
 /** The value of a fact as evidence: with units, of objects the fields that tell; false when there is nothing to say. */

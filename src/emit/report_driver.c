@@ -1,7 +1,8 @@
 // The driver, the health of each GPU and who uses it.
 //
-// Warnings are for what NVIDIA's own documents call a fault (uncorrected errors, rows that could not be remapped, links that are
-// down) and for what slows a GPU down. A GPU at rest is throttled by "idle" and its PCIe link is slow: neither is one.
+// Warnings are for what NVIDIA's own documents call a fault (uncorrected errors, rows that could not be remapped, links
+// that are down) and for what slows a GPU down. A GPU at rest is throttled by "idle" and its PCIe link is slow: neither
+// is one.
 #include "emit/report.h"
 
 static bool write_driver_error(struct ff_cell *cell)

@@ -3,7 +3,8 @@
 //	Conflict: libnvJitLink.so.12: /opt/old/libnvJitLink.so.12 comes first (LD_LIBRARY_PATH entry 1) and lacks 8 symbols
 //	   that libcusparse.so.12 needs (__nvJitLinkAddData_12_1, ...); it was linked for /usr/.../libnvJitLink.so.12 (12.9.86)
 //
-// A package may spread its code over several files, each for some architectures: only all of them together can miss a GPU.
+// A package may spread its code over several files, each for some architectures: only all of them together can miss a
+// GPU.
 #include "emit/report.h"
 
 #include "know/gpu_arch.h"

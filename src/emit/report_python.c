@@ -1,7 +1,8 @@
-// bitsandbytes, transformers and their neighbours: versions, which native library would be loaded and why, what does not fit.
+// bitsandbytes, transformers and their neighbours: versions, which native library would be loaded and why, what does
+// not fit.
 //
-// Lines like "Linear4bit import: OK" once came from importing. Nothing is imported here, so those labels say what is known
-// without: the code is there, and what would prove it.
+// Lines like "Linear4bit import: OK" once came from importing. Nothing is imported here, so those labels say what is
+// known without: the code is there, and what would prove it.
 #include "emit/report.h"
 
 #include "know/driver.h"

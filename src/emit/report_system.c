@@ -1,4 +1,5 @@
-// System, container and environment: what surrounds Python, and the limits that kill workers (memory, shared memory, disks).
+// System, container and environment: what surrounds Python, and the limits that kill workers (memory, shared memory,
+// disks).
 #include "emit/report.h"
 
 enum { LOW_SHM = 128 << 20, MANY_VARIABLES = 400 };

@@ -1,7 +1,7 @@
 // The first section: what torch is, what CUDA it was built for, and each GPU with the code that torch has for it.
 //
-// "CUDA Available" is what torch.cuda.is_available() would answer, concluded from facts without starting Python. Two things
-// fool it in practice: a CPU build of torch, and CUDA_VISIBLE_DEVICES that hides every GPU.
+// "CUDA Available" is what torch.cuda.is_available() would answer, concluded from facts without starting Python. Two
+// things fool it in practice: a CPU build of torch, and CUDA_VISIBLE_DEVICES that hides every GPU.
 #include "emit/report.h"
 
 #include "know/driver.h"

@@ -1,5 +1,5 @@
-// Secrets by pattern. Only where a hint of a form stands (know/secret_forms.h) does its pattern run (PCRE2, JIT, compiled at first
-// use: a report without secrets compiles none), line by line so that the work is bounded.
+// Secrets by pattern. Only where a hint of a form stands (know/secret_forms.h) does its pattern run (PCRE2, JIT,
+// compiled at first use: a report without secrets compiles none), line by line so that the work is bounded.
 //
 //	"https://u:pw@host/x" -> hint "://" -> row url -> "https://u:[masked:url:2]@host/x"
 #include "emit/secret.h"
@@ -65,7 +65,8 @@ static bool is_masked_already(struct ff_span text, size_t at)
 	return !memchr(open, ']', at - (size_t)(open - text.p));
 }
 
-// Append `text` to `out` with what one row matches masked. `rc` of PCRE2 is one more than the highest group that matched.
+// Append `text` to `out` with what one row matches masked. `rc` of PCRE2 is one more than the highest group that
+// matched.
 static struct ff_error *mask_row(struct scan *scan, size_t form, struct ff_span text, struct ff_buf *out)
 {
 	const struct ff_secret_form *row = ff_secret_form(form);

@@ -1,7 +1,8 @@
 // What a worker printed, its streams joined in the order of time.
 //
-// The document has each stream as one text, and how many lines of which came when. Lines, and not bytes: masking changes lengths,
-// and where it took a line away (a key of several lines) the counts fit no longer, and the streams stand one behind the other.
+// The document has each stream as one text, and how many lines of which came when. Lines, and not bytes: masking
+// changes lengths, and where it took a line away (a key of several lines) the counts fit no longer, and the streams
+// stand one behind the other.
 //
 //	{"stdout": "loading\nready\n", "stderr": "warning\n",
 //	 "order": [{"stream": "stdout", "lines": 1}, {"stream": "stderr", "lines": 1}, {"stream": "stdout", "lines": 1}]}

@@ -4,5 +4,6 @@
 #include "base/json.h"
 #include "base/str.h"
 
-/** Append stdout and stderr of the `tail` of a firstfix.incident/1 line by line as its `order` says; without one, stdout first. */
+/** Append stdout and stderr of the `tail` of a firstfix.incident/1 line by line as its `order` says; without one,
+    stdout first. */
 void ff_tail_in_order(const json_t *tail, struct ff_buf *ret);

@@ -2,8 +2,8 @@
 //
 //	need ">=0.20", and python.required_by {"tokenizers": {"transformers": "<0.21,>=0.20"}}  ->  ">=0.20,<0.21"
 //
-// Whoever cannot live with the need at all has to move along, and is named: {"also": ["peft"]}. What packages ask for is read from their
-// metadata, so both bounds are what is really there.
+// Whoever cannot live with the need at all has to move along, and is named: {"also": ["peft"]}. What packages ask for
+// is read from their metadata, so both bounds are what is really there.
 #include "base/table.h"
 #include "fix/machine.h"
 #include "parse/requirement.h"

@@ -1,4 +1,5 @@
-// What whoever starts the container or the job must give it: GPUs, shared memory, limits, and how each runtime spells that.
+// What whoever starts the container or the job must give it: GPUs, shared memory, limits, and how each runtime spells
+// that.
 //
 //	{"container": "shm-size", "value": 16}    docker      ->  docker run --shm-size=16g      (to be added to how it is started)
 //	                                          kubernetes  ->  an emptyDir of medium Memory at /dev/shm
@@ -114,8 +115,8 @@ static bool may_go_above(const struct ff_fix_machine *m)
 	return m->root && (!m->facts || ff_machine_may(m, "sys_resource"));
 }
 
-// A limit of the process. Its own shell raises it as far as the hard limit goes, and root further; a container gets the rest from
-// outside. A hard limit below what is wanted, and above what is there, is taken as it is.
+// A limit of the process. Its own shell raises it as far as the hard limit goes, and root further; a container gets the
+// rest from outside. A hard limit below what is wanted, and above what is there, is taken as it is.
 struct ff_error *ff_fix_limit(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *what = ff_json_text(intention, "limit");

@@ -1,5 +1,6 @@
-// The facts as they would be after a fix. Packages and variables change, and what follows from them is worked out again as the
-// probes would: which library bitsandbytes picks, which torchvision belongs to the new torch, what a newer driver can run.
+// The facts as they would be after a fix. Packages and variables change, and what follows from them is worked out again
+// as the probes would: which library bitsandbytes picks, which torchvision belongs to the new torch, what a newer
+// driver can run.
 //
 //	{"packages": {"torch": "2.7.1+cu128"}, "env": {"BNB_CUDA_VERSION": null}, "facts": {"system.limits.nofile": 65536}}
 #include "fix/machine.h"

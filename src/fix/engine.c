@@ -5,11 +5,13 @@
 //	                                           Ollama     ->  OLLAMA_CONTEXT_LENGTH=8192 ollama serve
 //	{"flag": "gpu_memory_utilization", "toward": "lower"}, 0.9 in effect  ->  --gpu-memory-utilization 0.8
 //
-// rules/data/engine_flags.tsv spells each setting for each engine and release. A number goes the way the rule means it ("toward"):
-// where the settings in effect are known and the new value is not on that side of the old one, the fix is refused; where the rule
-// names none, the next step from what is in effect is taken, and without that from the engine's own default.
+// rules/data/engine_flags.tsv spells each setting for each engine and release. A number goes the way the rule means it
+// ("toward"): where the settings in effect are known and the new value is not on that side of the old one, the fix is
+// refused; where the rule names none, the next step from what is in effect is taken, and without that from the engine's
+// own default.
 //
-// How it lies: the engine's release is not always known, and spellings come and go with releases; what was assumed is said.
+// How it lies: the engine's release is not always known, and spellings come and go with releases; what was assumed is
+// said.
 #include "base/table.h"
 #include "fix/machine.h"
 #include "parse/version.h"
@@ -176,8 +178,8 @@ static struct ff_error *write_flag(const struct ff_fix_machine *m, struct flag *
 	return err ? err : ff_fix_command(fix, &b);
 }
 
-// "--moe-runner-backend triton": as a message spells it, one word or number behind a name. What would run or load what a log names is
-// never taken from one, nor is what takes a path or an address.
+// "--moe-runner-backend triton": as a message spells it, one word or number behind a name. What would run or load what
+// a log names is never taken from one, nor is what takes a path or an address.
 static bool is_spelled(const char *text)
 {
 	static const char name[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";

@@ -117,7 +117,8 @@ static int64_t owner_of(const struct ff_fix_machine *m, int64_t pid)
 	return -1;
 }
 
-// Keeps the processes that this user may end. What a container's driver lists are numbers of the host, other ones in here.
+// Keeps the processes that this user may end. What a container's driver lists are numbers of the host, other ones in
+// here.
 static struct ff_error *keep_own(const struct ff_fix_machine *m, int64_t pids[static PIDS_MAX], size_t *n, json_t *fix)
 {
 	int64_t own = -1;
@@ -268,7 +269,8 @@ static bool is_repo(const char *repo)
 		strlen(repo) < REPO_LENGTH_MAX && strspn(repo, plain) == strlen(repo);
 }
 
-// ".../hub/models--org--name/snapshots/1f2e/sub/model.safetensors" is sub/model.safetensors of org/name; *ret_file points into path.
+// ".../hub/models--org--name/snapshots/1f2e/sub/model.safetensors" is sub/model.safetensors of org/name; *ret_file
+// points into path.
 static bool repo_of_cache(const char *path, struct ff_buf *ret_repo, const char **ret_file)
 {
 	const char *at = path ? strstr(path, "/models--") : NULL;
@@ -318,8 +320,8 @@ static void pull_lfs(const char *path, const char *name, struct ff_buf *ret)
 	ff_shell_word(ret, name);
 }
 
-// A damaged file: where its repository is known, that very file is downloaded again; else it is taken away, and whoever made it must
-// bring it again.
+// A damaged file: where its repository is known, that very file is downloaded again; else it is taken away, and whoever
+// made it must bring it again.
 struct ff_error *ff_fix_fetch(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *path = ff_json_text(intention, "path"), *repo = ff_json_text(intention, "repo"), *file = NULL;
@@ -364,7 +366,8 @@ struct ff_error *ff_fix_move(const struct ff_fix_machine *m, const json_t *inten
 	return ff_fix_command(fix, &b);
 }
 
-// The file system that a library lies on forbids to run what is on it. Root of the machine, or of a privileged container, lifts that.
+// The file system that a library lies on forbids to run what is on it. Root of the machine, or of a privileged
+// container, lifts that.
 struct ff_error *ff_fix_remount(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *path = ff_json_text(intention, "remount");
@@ -381,8 +384,8 @@ struct ff_error *ff_fix_remount(const struct ff_fix_machine *m, const json_t *in
 	return err ? err : ff_fix_command(fix, &b);
 }
 
-// An environment whose interpreter is gone gets its links and pyvenv.cfg anew; what is installed in it stays. venv makes no link where
-// one stands, also one that leads nowhere: those go first.
+// An environment whose interpreter is gone gets its links and pyvenv.cfg anew; what is installed in it stays. venv
+// makes no link where one stands, also one that leads nowhere: those go first.
 struct ff_error *ff_fix_renew(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *folder = ff_json_text(intention, "renew"), *python = ff_json_text(intention, "python");

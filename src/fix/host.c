@@ -5,8 +5,8 @@
 //	{"setting": "compute-mode", "index": 3}            ->  sudo nvidia-smi -i 3 -c 0
 //	{"restart": "docker"}                              ->  sudo systemctl restart docker; stops every container on this host
 //
-// rules/data/host_steps.tsv holds the commands. From within a container the host's distribution is not known: Ubuntu is assumed then,
-// and said.
+// rules/data/host_steps.tsv holds the commands. From within a container the host's distribution is not known: Ubuntu is
+// assumed then, and said.
 #include "base/table.h"
 #include "fix/machine.h"
 #include "parse/version.h"

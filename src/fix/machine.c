@@ -1,10 +1,11 @@
-// The machine as the families see it: which interpreter, which installer reaches it, which distribution, runtime and engine. What was
-// read here (facts) comes before what the log says of its own machine.
+// The machine as the families see it: which interpreter, which installer reaches it, which distribution, runtime and
+// engine. What was read here (facts) comes before what the log says of its own machine.
 //
 //	facts  python.executable /srv/venv/bin/python, python.packages without pip (uv made it), system.os.id ubuntu
 //	said   {"engine": {"name": "vllm", "version": "0.8.5"}, "runtime": ["docker"], "platform": "linux"}
 //
-// How it lies: the interpreter on PATH is not always the one that failed; where the log's frames name another prefix, that one counts.
+// How it lies: the interpreter on PATH is not always the one that failed; where the log's frames name another prefix,
+// that one counts.
 #include "fix/machine.h"
 
 #include "know/facts.h"

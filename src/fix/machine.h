@@ -19,7 +19,8 @@ enum ff_installer {
 	FF_INSTALLER_NONE,   /**< a distribution's Python without pip, where ensurepip is disabled */
 };
 
-/** How the worker runs, as far as it matters for limits, GPUs and restarts; the columns of rules/data/container_flags.tsv. */
+/** How the worker runs, as far as it matters for limits, GPUs and restarts; the columns of
+    rules/data/container_flags.tsv. */
 enum ff_runtime {
 	FF_RUNTIME_UNKNOWN,
 	FF_RUNTIME_SHELL, /**< no container */
@@ -48,13 +49,15 @@ struct ff_fix_machine {
 	const json_t *settings;	  /**< the engine's settings in effect by their general names; NULL */
 };
 
-/** The version of an installed package, borrowed; *ret_absent is set when it is certainly not there. NULL: not there, or unknown. */
+/** The version of an installed package, borrowed; *ret_absent is set when it is certainly not there. NULL: not there,
+    or unknown. */
 const char *ff_machine_package(const struct ff_fix_machine *machine, const char *name, bool *ret_absent);
 
 /** Does this machine's huggingface-hub have the program `hf` (0.34 and later; assumed where nothing is known)? */
 bool ff_machine_has_hf(const struct ff_fix_machine *machine);
 
-/** May this process do what the Linux capability allows ("sys_admin")? True also where its capabilities are not known. */
+/** May this process do what the Linux capability allows ("sys_admin")? True also where its capabilities are not
+    known. */
 bool ff_machine_may(const struct ff_fix_machine *machine, const char *capability);
 
 /** "apt", "dnf", "apk" or "zypper" by os-release's ID; NULL for a distribution that is not known. */
@@ -96,21 +99,21 @@ struct ff_error *ff_fix_effect(json_t *fix, const char *group, const char *key, 
 /** Is it the name of a package that is known: installed here, or in rules/data/packages.tsv? Others get no command. */
 bool ff_fix_package_known(const struct ff_fix_machine *machine, const char *name);
 
-/** The package that brings a shared library of CUDA here ("libcudnn.so.9" -> "nvidia-cudnn-cu12"): one that torch asks for, else the one
-    of torch's CUDA version. NULL when that is not known; the text is the buffer's. */
+/** The package that brings a shared library of CUDA here ("libcudnn.so.9" -> "nvidia-cudnn-cu12"): one that torch asks
+    for, else the one of torch's CUDA version. NULL when that is not known; the text is the buffer's. */
 const char *ff_fix_library_package(const struct ff_fix_machine *machine, const char *soname, struct ff_buf *b);
 
-/** The release that an installer would take for these bounds: the newest that is known to fit; appended to `ret`, nothing when
-    none is known (rules/data/releases.tsv). */
+/** The release that an installer would take for these bounds: the newest that is known to fit; appended to `ret`,
+    nothing when none is known (rules/data/releases.tsv). */
 void ff_fix_release(const char *name, const char *need, struct ff_buf *ret);
 
-/** The bounds (`need` and those of all packages here that can be met with it), and in `also` the names of the packages that cannot
-    live with `need` and must move too. */
+/** The bounds (`need` and those of all packages here that can be met with it), and in `also` the names of the packages
+    that cannot live with `need` and must move too. */
 struct ff_error *ff_fix_bounds(
 	const struct ff_fix_machine *m, const char *name, const char *need, struct ff_buf *ret_need, json_t *also);
 
-/** Both bounds of an upgrade that nobody set any for: above the release that is here (NULL: not known), below the major release after
-    the newest that is known. Appends nothing where no release is known. */
+/** Both bounds of an upgrade that nobody set any for: above the release that is here (NULL: not known), below the major
+    release after the newest that is known. Appends nothing where no release is known. */
 void ff_fix_both_bounds(const char *name, const char *have, struct ff_buf *ret);
 
 /** What the installed package `by` asks of `name` ("==9.1.0.70"), NULL when it asks nothing. */
@@ -124,7 +127,8 @@ struct ff_torch_wish {
 	bool fresh;	  /**< the same build laid down anew */
 };
 
-/** Write the install of a torch that runs on this driver and GPU. *ret_done is false when nothing is known that would decide it. */
+/** Write the install of a torch that runs on this driver and GPU. *ret_done is false when nothing is known that would
+    decide it. */
 struct ff_error *ff_fix_torch(
 	const struct ff_fix_machine *m, const struct ff_torch_wish *wish, json_t *fix, bool *ret_done);
 
@@ -144,7 +148,8 @@ enum ff_installer ff_installer_of(const struct ff_fix_machine *m);
 /** "/srv/venv/bin/python -m pip install", or what reaches that environment instead; `verb` is install or uninstall. */
 void ff_installer_words(const struct ff_fix_machine *m, const char *verb, struct ff_buf *b);
 
-/** "poetry add", "pdm add" or "pipx inject NAME", where the facts show that the environment is such a tool's; false where none is. */
+/** "poetry add", "pdm add" or "pipx inject NAME", where the facts show that the environment is such a tool's; false
+    where none is. */
 bool ff_installer_adds(const struct ff_fix_machine *m, struct ff_buf *b);
 
 /** Say what an install there means besides. */

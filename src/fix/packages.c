@@ -2,8 +2,8 @@
 //
 //	{"install": "transformers", "need": ">=4.51"}  ->  /srv/venv/bin/python -m pip install 'transformers>=4.51'
 //
-// A version is never guessed: bounds come from the rule, what they lead to from the table of releases. A package that is here already
-// within the bounds is no fix, unless its files are to be laid down anew ("fresh").
+// A version is never guessed: bounds come from the rule, what they lead to from the table of releases. A package that
+// is here already within the bounds is no fix, unless its files are to be laid down anew ("fresh").
 #include "fix/machine.h"
 #include "parse/requirement.h"
 #include "parse/version.h"
@@ -224,7 +224,8 @@ static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 	return NULL;
 }
 
-// Bounds that others hold it in; whoever cannot live with the need moves too, but not torch, which is no small thing to move.
+// Bounds that others hold it in; whoever cannot live with the need moves too, but not torch, which is no small thing to
+// move.
 static struct ff_error *within_bounds(
 	const struct ff_fix_machine *m, struct wish *w, struct ff_buf *need, json_t *also, json_t *fix)
 {

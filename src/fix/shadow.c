@@ -1,9 +1,11 @@
-// A copy of a package that stands before the environment's own: an install would change the other one, and nothing would be cured.
+// A copy of a package that stands before the environment's own: an install would change the other one, and nothing
+// would be cured.
 //
 //	python.packages.tokenizers  0.15.2 in /opt/old, which PYTHONPATH puts first
 //	python.duplicates           the environment's own is 0.20.3    ->  export PYTHONPATH= without /opt/old
 //
-// The same with ~/.local, which PYTHONNOUSERSITE keeps out. Where the environment's own copy is wrong too, it is installed after that.
+// The same with ~/.local, which PYTHONNOUSERSITE keeps out. Where the environment's own copy is wrong too, it is
+// installed after that.
 #include "fix/machine.h"
 #include "parse/requirement.h"
 #include "parse/version.h"

@@ -4,8 +4,8 @@
 //	                            fedora, a user  ->  sudo dnf install -y mesa-libGL
 //	                            in a container, not root  ->  no command; the sentence says what to put into the image
 //
-// rules/data/system_packages.tsv says what each distribution calls a thing; what stands in no row gets no command, since a name that
-// was guessed may be anybody's.
+// rules/data/system_packages.tsv says what each distribution calls a thing; what stands in no row gets no command,
+// since a name that was guessed may be anybody's.
 #include "base/table.h"
 #include "fix/machine.h"
 

@@ -1,11 +1,12 @@
-// Which build of torch: one that the driver can run and that carries code for the GPUs, as near to the one that is here as the bounds allow,
-// with the torchvision and torchaudio that belong to it.
+// Which build of torch: one that the driver can run and that carries code for the GPUs, as near to the one that is here
+// as the bounds allow, with the torchvision and torchaudio that belong to it.
 //
 //	need ">=2.7", driver 570.86, an RTX 5090, torch 2.3.1+cu121  ->  torch==2.7.1 torchvision==0.22.1
 //	                                                                 --index-url https://download.pytorch.org/whl/cu128
 //
-// The registry's own wheel of a release is of one CUDA version (column `registry` of torch_wheels.tsv); the others, and all of Windows, are on
-// PyTorch's index. A release that only differs in its build is no other release for pip, so that one is named whole ("2.5.1+cu124").
+// The registry's own wheel of a release is of one CUDA version (column `registry` of torch_wheels.tsv); the others, and
+// all of Windows, are on PyTorch's index. A release that only differs in its build is no other release for pip, so that
+// one is named whole ("2.5.1+cu124").
 #include "base/table.h"
 #include "fix/machine.h"
 #include "know/bnb.h"
@@ -177,7 +178,8 @@ static struct ff_error *add_partners(
 	return err;
 }
 
-// The first release of bitsandbytes after the one that is here that ships a library for this CUDA; false when none is needed or known.
+// The first release of bitsandbytes after the one that is here that ships a library for this CUDA; false when none is
+// needed or known.
 static bool bnb_for(const char *have, const char *tag, struct ff_buf *ret)
 {
 	if (ff_know_bnb_ships(have, tag + 2) != FF_KNOWN_NO)

@@ -3,7 +3,8 @@
 //	{"set": {"BNB_CUDA_VERSION": "121"}}            ->  export BNB_CUDA_VERSION=121
 //	{"drop": "LD_LIBRARY_PATH", "entry": "/opt/old"}  ->  export LD_LIBRARY_PATH=/usr/local/nvidia/lib64   (what is left of it)
 //
-// The folders in which container runtimes and WSL put the driver's own libraries stay on LD_LIBRARY_PATH, whatever a rule wants.
+// The folders in which container runtimes and WSL put the driver's own libraries stay on LD_LIBRARY_PATH, whatever a
+// rule wants.
 #include "fix/machine.h"
 
 enum { ENTRIES_MAX = 256 };
@@ -165,7 +166,8 @@ static bool names(struct ff_span folder, const char *entry, const char *like)
 	return like ? memmem(folder.p, folder.n, like, strlen(like)) != NULL : same_folder(folder, entry);
 }
 
-// What stays of a path variable: the driver's folders, and all but `entry`, or those that hold `like`, where one is named.
+// What stays of a path variable: the driver's folders, and all but `entry`, or those that hold `like`, where one is
+// named.
 static void rest_of(const char *value, const char *entry, const char *like, struct ff_buf *ret)
 {
 	struct ff_span rest = ff_span_of(value), one;

@@ -1,7 +1,8 @@
-// Turns a record into a captured machine. Text is copied whole, masked. Of a library that probes looked into here and there only
-// those bytes are copied, into a file of the same size that is a hole for the rest: a 1.5 GB libtorch_cuda.so takes some
-// hundred kilobytes. What was only looked at (stat, list) becomes an empty file of that size, a folder or a link. What no
-// file can say goes to .firstfix/live.json: environment, uname, free space, device nodes, files that may not be read.
+// Turns a record into a captured machine. Text is copied whole, masked. Of a library that probes looked into here and
+// there only those bytes are copied, into a file of the same size that is a hole for the rest: a 1.5 GB
+// libtorch_cuda.so takes some hundred kilobytes. What was only looked at (stat, list) becomes an empty file of that
+// size, a folder or a link. What no file can say goes to .firstfix/live.json: environment, uname, free space, device
+// nodes, files that may not be read.
 //
 //	DIR/usr/lib/libcuda.so.1 -> libcuda.so.570.86.10      DIR/proc/self/status      DIR/.firstfix/live.json
 #include "host/capture.h"
@@ -227,7 +228,8 @@ static void put_node(struct capture *c, const char *path, const struct stat *st)
 		c->out_of_memory = true;
 }
 
-// What is at `path` (where no link is left) without its content. Also under its asked-for name, by which a device is stat'ed.
+// What is at `path` (where no link is left) without its content. Also under its asked-for name, by which a device is
+// stat'ed.
 static void put_existence(struct capture *c, const char *asked, const char *path)
 {
 	struct stat st;

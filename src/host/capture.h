@@ -15,7 +15,7 @@ struct ff_capture_job {
 /** Make the folder, or take an empty one; FF_EUSAGE when it holds anything. The descriptor is the caller's. */
 struct ff_error *ff_capture_open(const char *dir, int *ret_fd);
 
-/** Write the machine. Everything is made below `dir_fd`, no link is followed there. What could not be kept stands in live.json's
-    "left_out": [{"path", "why"}]. */
+/** Write the machine. Everything is made below `dir_fd`, no link is followed there. What could not be kept stands in
+    live.json's "left_out": [{"path", "why"}]. */
 struct ff_error *ff_capture_write(
 	struct ff_host *host, const struct ff_trace *trace, const struct ff_capture_job *job, int dir_fd);

@@ -1,6 +1,6 @@
-// Makes a captured machine's tree. Links in it are copies of the machine's and may point anywhere, so nothing here ever follows one:
-// every component is opened O_NOFOLLOW, from the captured root on. A path that meets a link where a folder should be (the machine
-// changed meanwhile) is an error, not a way out.
+// Makes a captured machine's tree. Links in it are copies of the machine's and may point anywhere, so nothing here ever
+// follows one: every component is opened O_NOFOLLOW, from the captured root on. A path that meets a link where a folder
+// should be (the machine changed meanwhile) is an error, not a way out.
 #include "host/capture_tree.h"
 
 #include "base/cleanup.h"

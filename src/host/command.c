@@ -1,8 +1,8 @@
 // Runs a program under a deadline and keeps the end of what it says.
 //
-// How the world lies: a program stuck in a driver call survives SIGKILL, and a grandchild may hold the pipe open after the
-// program is gone. So reading ends with the program's end or the deadline, never with the end of the pipe alone, and nobody waits
-// without a limit.
+// How the world lies: a program stuck in a driver call survives SIGKILL, and a grandchild may hold the pipe open after
+// the program is gone. So reading ends with the program's end or the deadline, never with the end of the pipe alone,
+// and nobody waits without a limit.
 #include "host/command.h"
 
 #include "base/clock.h"
@@ -107,8 +107,8 @@ struct ff_error *ff_command_run(char *const argv[], unsigned deadline_ms, struct
 	return NULL;
 }
 
-// Between the reader and the program: a reader that waits for a byte cannot look at a clock. It dies with the reader, and
-// the program with it. What the program left behind goes too, for it would keep the stream open.
+// Between the reader and the program: a reader that waits for a byte cannot look at a clock. It dies with the reader,
+// and the program with it. What the program left behind goes too, for it would keep the stream open.
 static _Noreturn void watch(char *const argv[], unsigned deadline_ms, int out, int errors)
 {
 	uint64_t started = ff_clock_ns();

@@ -15,12 +15,12 @@ struct ff_command_result {
 	bool timed_out;	  /**< it was killed at the deadline (or hangs in a driver call and cannot be) */
 	double took_ms;	  /**< until it ended or was given up */
 	int64_t peak_rss; /**< bytes; 0 when it could not be reaped */
-	struct ff_buf
-		output; /**< stdout and stderr as they came; of more than FF_COMMAND_OUTPUT_MAX bytes the newest */
+	/** Stdout and stderr as they came; of more than FF_COMMAND_OUTPUT_MAX bytes the newest */
+	struct ff_buf output;
 };
 
-/** Run argv[0] (a path) with this environment, standard input empty, in a session of its own; everything it started in that
-    session dies with it. Fails only when it cannot be started. */
+/** Run argv[0] (a path) with this environment, standard input empty, in a session of its own; everything it started in
+    that session dies with it. Fails only when it cannot be started. */
 struct ff_error *ff_command_run(char *const argv[], unsigned deadline_ms, struct ff_command_result *ret);
 
 /** A program whose standard output is read while it runs. */

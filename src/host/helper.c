@@ -2,9 +2,9 @@
 //
 // An empty line says that the work is done.
 //
-// How the world lies: a child stuck in a driver call (state D) survives SIGKILL until the driver lets go, and one that has
-// done its work still spends tens of milliseconds in exit() while the driver closes its files (H200). So nobody here waits
-// without a limit, and who is done is not waited for: it is reaped by the next run.
+// How the world lies: a child stuck in a driver call (state D) survives SIGKILL until the driver lets go, and one that
+// has done its work still spends tens of milliseconds in exit() while the driver closes its files (H200). So nobody
+// here waits without a limit, and who is done is not waited for: it is reaped by the next run.
 #include "host/helper.h"
 
 #include "base/clock.h"
@@ -84,7 +84,8 @@ static void close_between(unsigned first, unsigned last)
 		close((int)i);
 }
 
-// Close everything but the pipe and one more (0 for none): a child that never ends must not keep our caller's pipes open.
+// Close everything but the pipe and one more (0 for none): a child that never ends must not keep our caller's pipes
+// open.
 static void keep_only(int pipe_fd, int keep_fd)
 {
 	int null = open("/dev/null", O_RDWR);

@@ -1,8 +1,9 @@
 // Work that may hang or crash (vendor libraries, dead network mounts) done in disposable processes.
 //
-// A helper is a forked child that runs a function and streams JSON lines back. All helpers run side by side; the parent never
-// blocks on one: at the deadline it kills it, does not wait for it (a driver call in D state cannot be reaped) and keeps
-// what had arrived. The child closes every inherited descriptor but its pipe, so that a stuck one holds nothing of ours.
+// A helper is a forked child that runs a function and streams JSON lines back. All helpers run side by side; the parent
+// never blocks on one: at the deadline it kills it, does not wait for it (a driver call in D state cannot be reaped)
+// and keeps what had arrived. The child closes every inherited descriptor but its pipe, so that a stuck one holds
+// nothing of ours.
 #pragma once
 
 #include "base/error.h"
@@ -27,7 +28,8 @@ struct ff_helper {
 	double took_ms;
 };
 
-/** Run all helpers until each has done its work or `deadline_ms` has passed. A child that is still in exit() then is left behind and
-    reaped by the next run (it ends with us at the latest). A helper whose process cannot be started (the container's
-    limit of processes is reached) is run here, after the others: slow or stuck is better than blind. */
+/** Run all helpers until each has done its work or `deadline_ms` has passed. A child that is still in exit() then is
+    left behind and reaped by the next run (it ends with us at the latest). A helper whose process cannot be started
+    (the container's limit of processes is reached) is run here, after the others: slow or stuck is better than
+    blind. */
 void ff_helpers_run(struct ff_helper *helpers, size_t n, unsigned deadline_ms);

@@ -1,8 +1,8 @@
 // Reading the machine under a root that can be this one, another process's or a captured one.
 //
-// Inside a foreign root every path is resolved by the kernel with openat2(RESOLVE_IN_ROOT): an absolute symbolic link in a
-// captured machine must lead back into it, which plain openat() does not do. Where seccomp or an old kernel refuses
-// openat2, resolve.c walks component by component. On the live root plain open() is right and cheaper.
+// Inside a foreign root every path is resolved by the kernel with openat2(RESOLVE_IN_ROOT): an absolute symbolic link
+// in a captured machine must lead back into it, which plain openat() does not do. Where seccomp or an old kernel
+// refuses openat2, resolve.c walks component by component. On the live root plain open() is right and cheaper.
 #include "host/host.h"
 
 #include "base/io.h"

@@ -20,9 +20,9 @@ struct ff_host;
 struct ff_host_options {
 	const char *root; /**< a captured machine, or NULL */
 	pid_t pid;	  /**< look through this process's eyes (its root, environment, working folder), or 0 */
-	const char *
-		environ_file; /**< the worker's variables as they are now, NUL-separated, or NULL: /proc/PID/environ holds those
-				       of its start. What only counts at a start (LD_*, PYTHON*) is still taken from there */
+	/** The worker's variables as they are now, NUL-separated, or NULL: /proc/PID/environ holds those of its start.
+	    What only counts at a start (LD_*, PYTHON*) is still taken from there */
+	const char *environ_file;
 };
 
 struct ff_error *ff_host_create(const struct ff_host_options *options, struct ff_host **ret);
@@ -51,8 +51,8 @@ struct ff_error *ff_host_open(struct ff_host *host, const char *path, int *ret_f
 /** Read a whole file of at most `max` bytes; *ret is terminated, freed by the caller; *ret_n may be NULL. */
 struct ff_error *ff_host_read(struct ff_host *host, const char *path, size_t max, char **ret, size_t *ret_n);
 
-/** A file mapped read-only, for formats whose headers lie far apart. A file that shrinks meanwhile raises SIGBUS, which in a
-    helper is that helper's crash and nothing more. Release with ff_map_deinit(). */
+/** A file mapped read-only, for formats whose headers lie far apart. A file that shrinks meanwhile raises SIGBUS, which
+    in a helper is that helper's crash and nothing more. Release with ff_map_deinit(). */
 struct ff_map {
 	const void *p;
 	size_t n;
@@ -82,7 +82,8 @@ struct ff_error *ff_host_readlink(struct ff_host *host, const char *path, char *
 /** The path with every link resolved, as the machine itself would say it; freed by the caller. */
 struct ff_error *ff_host_realpath(struct ff_host *host, const char *path, char **ret);
 
-/** Names in a folder, sorted, without . and ..; at most `max` of them (FF_ELIMIT beyond). Release with ff_names_deinit(). */
+/** Names in a folder, sorted, without . and ..; at most `max` of them (FF_ELIMIT beyond). Release with
+    ff_names_deinit(). */
 struct ff_names {
 	char **names;
 	size_t n;
@@ -93,8 +94,8 @@ void ff_names_deinit(struct ff_names *names);
 
 #define _cleanup_names_ __attribute__((__cleanup__(ff_names_deinit)))
 
-/** Read a file of /proc/PID: `pid` 0 is the worker (--pid, else ourselves, else the captured machine's /proc/self). Always by the
-    /proc of this machine, also when the worker's root is another one. */
+/** Read a file of /proc/PID: `pid` 0 is the worker (--pid, else ourselves, else the captured machine's /proc/self).
+    Always by the /proc of this machine, also when the worker's root is another one. */
 struct ff_error *ff_host_read_process(
 	struct ff_host *host, pid_t pid, const char *name, size_t max, char **ret, size_t *ret_n);
 
@@ -105,7 +106,8 @@ struct ff_error *ff_host_readlink_process(struct ff_host *host, pid_t pid, const
 struct ff_error *ff_host_uname(struct ff_host *host, struct utsname *ret);
 
 /** statvfs(2) of the file system that a path lies on: may hang on a dead network mount. A captured machine answers from
-    live.json's "statfs": {"/dev/shm": {"total": 0, "available": 0, "inodes": 0, "inodes_free": 0, "read_only": false, "no_exec": false}}. */
+    live.json's "statfs": {"/dev/shm": {"total": 0, "available": 0, "inodes": 0, "inodes_free": 0, "read_only": false,
+    "no_exec": false}}. */
 struct ff_space {
 	uint64_t total, available; /**< bytes; available is what an ordinary user may still write */
 	uint64_t inodes, inodes_free;
@@ -114,16 +116,17 @@ struct ff_space {
 
 struct ff_error *ff_host_space(struct ff_host *host, const char *path, struct ff_space *ret);
 
-/** May the worker write there, as access(2) says (a read-only file system is "no")? Only known when the worker is of our own user,
-    or from live.json's "writable": {"/root/.cache": true}; else FF_EUNSUPPORTED or FF_EABSENT. */
+/** May the worker write there, as access(2) says (a read-only file system is "no")? Only known when the worker is of
+    our own user, or from live.json's "writable": {"/root/.cache": true}; else FF_EUNSUPPORTED or FF_EABSENT. */
 struct ff_error *ff_host_writable(struct ff_host *host, const char *path, bool *ret);
 
-/** The worker's environment variable, borrowed; NULL when not set (or when the environment cannot be read). A secret of a captured
-    machine is set, and "[masked]". */
+/** The worker's environment variable, borrowed; NULL when not set (or when the environment cannot be read). A secret of
+    a captured machine is set, and "[masked]". */
 const char *ff_host_getenv(const struct ff_host *host, const char *name);
 
 /** All variables as an object of strings, borrowed; NULL when the environment cannot be read. */
 const json_t *ff_host_env(const struct ff_host *host);
 
-/** A captured machine's answer at a dotted path of .firstfix/live.json, borrowed; NULL on a live host or when absent. */
+/** A captured machine's answer at a dotted path of .firstfix/live.json, borrowed; NULL on a live host or when
+    absent. */
 const json_t *ff_host_captured(const struct ff_host *host, const char *path);

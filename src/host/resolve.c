@@ -1,7 +1,8 @@
-// openat2(RESOLVE_IN_ROOT), and the walk that stands in for it where a seccomp filter or an old kernel says ENOSYS/EPERM.
+// openat2(RESOLVE_IN_ROOT), and the walk that stands in for it where a seccomp filter or an old kernel says
+// ENOSYS/EPERM.
 //
-// The walk keeps the resolved path as text and opens every component O_NOFOLLOW from the root, so a link planted between
-// two steps cannot lead out: it fails with ELOOP and is read as a link again.
+// The walk keeps the resolved path as text and opens every component O_NOFOLLOW from the root, so a link planted
+// between two steps cannot lead out: it fails with ELOOP and is read as a link again.
 #include "host/resolve.h"
 
 #include "base/str.h"

@@ -1,7 +1,7 @@
 // Answers of the kernel that are no file of the machine's tree: /proc/PID of the worker, uname, free space.
 //
-// With --pid the worker's root may be another one (a container seen from its host), where /proc/self means nothing and process
-// numbers differ; /proc/PID is therefore always read in our own root, and its root only for ordinary files.
+// With --pid the worker's root may be another one (a container seen from its host), where /proc/self means nothing and
+// process numbers differ; /proc/PID is therefore always read in our own root, and its root only for ordinary files.
 #include "base/io.h"
 #include "host/internal.h"
 #include "host/trace.h"

@@ -1,6 +1,6 @@
-// A log in shared memory, because probes run in forked helpers that may be killed at any moment: a helper takes its place by one
-// atomic addition and writes the entry's first byte last, so a half-written entry is passed over. Entries lie on 16-byte steps; a
-// place that was taken and never filled is skipped step by step.
+// A log in shared memory, because probes run in forked helpers that may be killed at any moment: a helper takes its
+// place by one atomic addition and writes the entry's first byte last, so a half-written entry is passed over. Entries
+// lie on 16-byte steps; a place that was taken and never filled is skipped step by step.
 #include "host/trace.h"
 
 #include "base/str.h"

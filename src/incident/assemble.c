@@ -1,4 +1,5 @@
-// From a death document to an incident. Every part that cannot be read is left out: an incident is as complete as can be.
+// From a death document to an incident. Every part that cannot be read is left out: an incident is as complete as can
+// be.
 #include "incident/assemble.h"
 #include "incident/incident.h"
 

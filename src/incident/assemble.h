@@ -29,15 +29,16 @@ void ff_incident_put_changes(struct ff_store *store, json_t *incident);
 /** fingerprint, at, command_key, title. */
 struct ff_error *ff_incident_put_identity(json_t *incident);
 
-/** What the system said of the death, as lines that rules know, behind what the worker printed; and out of the answer again what we
-    wrote ourselves. A process that failed is never called healthy. */
+/** What the system said of the death, as lines that rules know, behind what the worker printed; and out of the answer
+    again what we wrote ourselves. A process that failed is never called healthy. */
 void ff_incident_add_system_lines(const json_t *death, struct ff_buf *log);
 void ff_incident_take_own_line(const json_t *death, json_t *diagnosis);
 
 /** `crash_stack` of a child that died by a signal: what faulthandler printed, where that can be found. */
 void ff_incident_put_crash(const json_t *failure, json_t *incident);
 
-/** facts.failure.run.oom_killed: false, where the counter of the run's control group says that the OOM killer did not strike. */
+/** facts.failure.run.oom_killed: false, where the counter of the run's control group says that the OOM killer did not
+    strike. */
 void ff_incident_put_no_oom(const json_t *death, json_t *incident);
 
 /** `killed_by` {who, text} of a death by SIGKILL: by what can be seen, never by guess. */

@@ -1,6 +1,6 @@
-// The stack of a child that crashed. Its parent has the signal alone; faulthandler printed the stack on the stderr that all processes
-// of a run share, and the supervisor keeps the end of that (src/supervise/tail.h). Ray keeps it in a file of its own, which the parent
-// sends along as the log.
+// The stack of a child that crashed. Its parent has the signal alone; faulthandler printed the stack on the stderr that
+// all processes of a run share, and the supervisor keeps the end of that (src/supervise/tail.h). Ray keeps it in a file
+// of its own, which the parent sends along as the log.
 //
 //	Fatal Python error: Segmentation fault
 //

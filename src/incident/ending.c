@@ -1,6 +1,6 @@
-// How a worker ended, as evidence. Rules read logs, so the end is put behind what the worker printed as a line that they know; that
-// line is ours, and no evidence: what it stands for (the counter, the exit status) takes its place in the answer. SIGKILL has many
-// senders, and without one sign of memory nothing is said of memory.
+// How a worker ended, as evidence. Rules read logs, so the end is put behind what the worker printed as a line that
+// they know; that line is ours, and no evidence: what it stands for (the counter, the exit status) takes its place in
+// the answer. SIGKILL has many senders, and without one sign of memory nothing is said of memory.
 //
 //	Memory cgroup out of memory: Killed process 77 (python) ...	the kernel's own, from its log
 //	worker died with <Signals.SIGBUS>				ours, for {"fact": "exit.name", "value": "SIGBUS"}

@@ -1,7 +1,9 @@
-// From a failure inside a living process to an incident: a request that failed, a model that was not loaded, a child that died.
+// From a failure inside a living process to an incident: a request that failed, a model that was not loaded, a child
+// that died.
 //
-// The process tells what it alone knows (firstfix.failure/1, incident.h says what is in it); facts are collected of it while it
-// lives. It tells in good faith and may be in a bad way: sizes are bounded, what has the wrong type is left out.
+// The process tells what it alone knows (firstfix.failure/1, incident.h says what is in it); facts are collected of it
+// while it lives. It tells in good faith and may be in a bad way: sizes are bounded, what has the wrong type is left
+// out.
 //
 //	{"schema": "firstfix.failure/1", "how": "failure", "title": "REQUEST FAILED", "pid": 4711, "phase": "request",
 //	 "request": {"id": "42", "method": "POST", "path": "/generate"}, "exception": {"type": "OSError", "message": "..."},
@@ -108,7 +110,8 @@ static void take_of_child(struct below *b, const struct ff_event *event)
 	}
 }
 
-// An engine's parent learns that a child died and not of what: vLLM's says "See root cause above". The child's lane has it.
+// An engine's parent learns that a child died and not of what: vLLM's says "See root cause above". The child's lane has
+// it.
 static void add_children(const json_t *failure, struct ff_buf *log)
 {
 	int64_t since = 0, pid = 0;

@@ -1,6 +1,7 @@
 // What the ring lanes of a run tell about its end: the last events, memory over time, and which phase was open.
 //
-// Lanes may be torn, of other runs, or not there at all; then there is nothing to say and that is no failure of the incident.
+// Lanes may be torn, of other runs, or not there at all; then there is nothing to say and that is no failure of the
+// incident.
 #include "incident/incident.h"
 
 #include "ring/json.h"

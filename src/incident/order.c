@@ -1,11 +1,13 @@
-// In which order a worker's two streams were printed, as far as reading them tells: src/supervise/tail.h describes the file of turns.
+// In which order a worker's two streams were printed, as far as reading them tells: src/supervise/tail.h describes the
+// file of turns.
 //
 //	from 0                                           what the tail's plain file begins with
 //	0 52113000000123 1732500000000000000             stream position, monotonic nanoseconds, nanoseconds since the epoch
 //
-// A read says when something arrived, which is not always when it was printed: a C program or Python writes a stdout that is a pipe
-// in blocks, and the last block, printed long before, comes behind the traceback. For people the order of arrival is shown; a log
-// that is diagnosed has such a stdout first, and its last piece before the last words on stderr.
+// A read says when something arrived, which is not always when it was printed: a C program or Python writes a stdout
+// that is a pipe in blocks, and the last block, printed long before, comes behind the traceback. For people the order
+// of arrival is shown; a log that is diagnosed has such a stdout first, and its last piece before the last words on
+// stderr.
 #include "incident/assemble.h"
 
 #include "base/clock.h"

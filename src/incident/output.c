@@ -9,7 +9,8 @@
 //	...
 //	   Stored: firstfix incidents show 20261123-031403-5f1c2a77
 //
-// What torch's allocator said at that moment ("GPU MEMORY DIAGNOSTICS" of a process that ends) stays: nobody else knows it.
+// What torch's allocator said at that moment ("GPU MEMORY DIAGNOSTICS" of a process that ends) stays: nobody else knows
+// it.
 #include "incident/assemble.h"
 
 #include <stdio.h>

@@ -1,7 +1,9 @@
-// Restart or give up. A restart costs a model load, a crash loop costs money: only what is likely to help is tried, once.
+// Restart or give up. A restart costs a model load, a crash loop costs money: only what is likely to help is tried,
+// once.
 //
-// recover=env: the first fix that is marked safe, is a change of environment and did not fail its trial. recover=restart: also a
-// plain restart, where the cause is one that passes (wait, restart, free-gpu) or a kill from outside without a known cause.
+// recover=env: the first fix that is marked safe, is a change of environment and did not fail its trial.
+// recover=restart: also a plain restart, where the cause is one that passes (wait, restart, free-gpu) or a kill from
+// outside without a known cause.
 #include "incident/incident.h"
 
 #include "base/str.h"

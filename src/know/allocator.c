@@ -1,6 +1,6 @@
-// Which allocator variable counts, and which of its settings torch will not take. Up to 2.9 torch reads PYTORCH_CUDA_ALLOC_CONF
-// alone; from 2.10 PYTORCH_ALLOC_CONF, and the old name (with a warning) when the new one is not set. An unknown key or a bad value
-// raises at the first use of CUDA.
+// Which allocator variable counts, and which of its settings torch will not take. Up to 2.9 torch reads
+// PYTORCH_CUDA_ALLOC_CONF alone; from 2.10 PYTORCH_ALLOC_CONF, and the old name (with a warning) when the new one is
+// not set. An unknown key or a bad value raises at the first use of CUDA.
 //
 //	{"name": "PYTORCH_CUDA_ALLOC_CONF", "value": "expandable_segments:true",
 //	 "errors": [{"key": "expandable_segments", "value": "true", "text": "True or False is wanted, in this spelling"}]}

@@ -1,6 +1,6 @@
-// The atlas: which release of which package has which name, attribute and parameter, what it asks of the others, and what moved where.
-// tools/atlas computes it from the packages themselves (rules/data/atlas), the build makes one file of it (tools/atlaslib/pack.py) that
-// is mapped with the program; a page of it is read when a question needs it.
+// The atlas: which release of which package has which name, attribute and parameter, what it asks of the others, and
+// what moved where. tools/atlas computes it from the packages themselves (rules/data/atlas), the build makes one file
+// of it (tools/atlaslib/pack.py) that is mapped with the program; a page of it is read when a question needs it.
 //
 //	magic "FFATLAS\1", u64 size, u64 check (FNV-1a of what follows up to the first section, the size included), then of each section
 //	u64 offset and u64 count, in the order of enum ff_atlas_section. Little-endian; sections are aligned to 8.
@@ -18,8 +18,8 @@
 //	texts      u32 text for each
 //	strings    terminated, up to the end
 //
-// How the bytes lie: every number may be wrong. What is outside gives an empty set or text; only the head is checked at load, so that no
-// start reads the whole file.
+// How the bytes lie: every number may be wrong. What is outside gives an empty set or text; only the head is checked at
+// load, so that no start reads the whole file.
 #pragma once
 
 #include "base/str.h"
@@ -73,12 +73,14 @@ const char *ff_atlas_text(const struct ff_atlas *a, const char *kind, ...) __att
 /** The text at an offset, "" outside. */
 const char *ff_atlas_string(const struct ff_atlas *a, uint32_t offset);
 
-/** A package by the name of its distribution (as anybody writes it), or by a module of its own ("torch.nn.functional"). */
+/** A package by the name of its distribution (as anybody writes it), or by a module of its own
+    ("torch.nn.functional"). */
 bool ff_atlas_package(const struct ff_atlas *a, const char *name, struct ff_atlas_package *ret);
 bool ff_atlas_package_of_module(const struct ff_atlas *a, const char *module, struct ff_atlas_package *ret);
 
 /** Package number i, false behind the last. */
 bool ff_atlas_package_at(const struct ff_atlas *a, size_t i, struct ff_atlas_package *ret);
 
-/** The position of the release that a version is or comes right after; -1 before the first. *same: of the same minor release. */
+/** The position of the release that a version is or comes right after; -1 before the first. *same: of the same minor
+    release. */
 int ff_atlas_position(const struct ff_atlas *a, const struct ff_atlas_package *p, const char *version, bool *same);

@@ -2,8 +2,8 @@
 //
 //	ask_name("transformers", "HybridCache", "4.35.2")  ->  CHANGED, newer ">=4.46,<5", first "4.46.3", last "4.57.6"
 //
-// A set that is not listed has a meaning: an attribute is as old as its class, a parameter as its function. A module that is "open" (its
-// names come from compiled code or a loop) never answers NEVER.
+// A set that is not listed has a meaning: an attribute is as old as its class, a parameter as its function. A module
+// that is "open" (its names come from compiled code or a loop) never answers NEVER.
 #include "know/atlas_ask.h"
 
 #include "base/nearest.h"
@@ -40,7 +40,8 @@ static void write_bound(const struct ff_atlas *a, const struct ff_atlas_package 
 		v.release[0].p, plain ? "" : ".", plain ? 0 : (int)minor.n, minor.p);
 }
 
-// The run of releases with it around `at`. Behind the release in question an upper bound is enough: an installer takes the newest.
+// The run of releases with it around `at`. Behind the release in question an upper bound is enough: an installer takes
+// the newest.
 static void write_run(const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t set, int at, bool behind,
 	char ret[FF_ATLAS_BOUNDS_MAX])
 {

@@ -16,24 +16,27 @@ struct ff_atlas_answer {
 	enum ff_atlas_state state;
 	const char *package;
 	const char *first, *last; /**< the oldest and newest release that has it */
-	char newer
-		[FF_ATLAS_BOUNDS_MAX]; /**< bounds of the nearest releases with it above the one in question: ">=4.49,<5"; or "" */
+	/** Bounds of the nearest releases with it above the one in question: ">=4.49,<5"; or "" */
+	char newer[FF_ATLAS_BOUNDS_MAX];
 	char older[FF_ATLAS_BOUNDS_MAX]; /**< below it */
 	int newer_by, older_by;		 /**< how many releases away */
 	const char *moved;		 /**< the module where it is now, or NULL */
 	char nearest[FF_ATLAS_WORD_MAX]; /**< NEVER: the name that was meant, or "" */
 };
 
-/** Can `from module import name` work? `name` NULL asks for the module itself. `have` is the version in question, NULL when it is not
-    known: then `newer` are the releases up to today that have it, or `older` the last ones that had it. False (and UNKNOWN) when the atlas does not know the module's package. */
+/** Can `from module import name` work? `name` NULL asks for the module itself. `have` is the version in question, NULL
+    when it is not known: then `newer` are the releases up to today that have it, or `older` the last ones that had it.
+    False (and UNKNOWN) when the atlas does not know the module's package. */
 bool ff_atlas_ask_name(
 	const struct ff_atlas *a, const char *module, const char *name, const char *have, struct ff_atlas_answer *ret);
 
-/** Does an object of this class have the attribute? The class stands bare, as in a message; its bases count, in other packages too. */
+/** Does an object of this class have the attribute? The class stands bare, as in a message; its bases count, in other
+    packages too. */
 bool ff_atlas_ask_attribute(const struct ff_atlas *a, const char *package, const char *class, const char *attribute,
 	const char *have, struct ff_atlas_answer *ret);
 
-/** Does the function ("Class.method") take this parameter? With `must` the other way round: the releases where it need not be given. */
+/** Does the function ("Class.method") take this parameter? With `must` the other way round: the releases where it need
+    not be given. */
 bool ff_atlas_ask_parameter(const struct ff_atlas *a, const char *package, const char *function, const char *parameter,
 	bool must, const char *have, struct ff_atlas_answer *ret);
 
@@ -41,8 +44,8 @@ bool ff_atlas_ask_parameter(const struct ff_atlas *a, const char *package, const
 bool ff_atlas_ask_beside(const struct ff_atlas *a, const char *package, const char *have, const char *other,
 	const char *other_have, struct ff_atlas_answer *ret);
 
-/** What package `package` at `have` imports of other packages that these do not have at the versions that `version_of` tells (NULL: not
-    installed or not known). `found` is called for each until it gives false. */
+/** What package `package` at `have` imports of other packages that these do not have at the versions that `version_of`
+    tells (NULL: not installed or not known). `found` is called for each until it gives false. */
 struct ff_atlas_lack {
 	const char *package, *have;	/**< who imports */
 	const char *other, *other_have; /**< from whom */

@@ -1,4 +1,5 @@
-// Which native library a version of bitsandbytes loads, and what happens when it is not there (rules/data/bnb_rules.tsv).
+// Which native library a version of bitsandbytes loads, and what happens when it is not there
+// (rules/data/bnb_rules.tsv).
 #pragma once
 
 #include "base/str.h"
@@ -14,8 +15,8 @@ struct ff_bnb_question {
 	const char *version;	/**< of bitsandbytes */
 	const char *torch_cuda; /**< torch.version.cuda ("12.1"), NULL for None */
 	const char *torch_hip;	/**< torch.version.hip ("6.2.41133"), NULL for None */
-	const char *
-		cudart; /**< version of the libcudart found ("11.8"), asked for by old versions only; NULL: none found */
+	/** Version of the libcudart found ("11.8"), asked for by old versions only; NULL: none found */
+	const char *cudart;
 	const char *override_cuda;  /**< BNB_CUDA_VERSION, NULL when not set */
 	const char *override_rocm;  /**< BNB_ROCM_VERSION, NULL when not set */
 	const char *capability;	    /**< highest compute capability ("7.0"), NULL when not known */
@@ -40,7 +41,8 @@ struct ff_bnb_choice {
 	enum ff_bnb_outcome outcome;
 };
 
-/** False when the version is older than the first row or no version at all, or when the answer needs what is not known. */
+/** False when the version is older than the first row or no version at all, or when the answer needs what is not
+    known. */
 bool ff_know_bnb_select(const struct ff_bnb_question *question, struct ff_bnb_choice *ret);
 
 /** Does the x86-64 wheel of that version carry a library for this CUDA version ("121" or "12.1")? */

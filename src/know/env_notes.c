@@ -17,7 +17,8 @@ static struct ff_error *note(json_t *notes, const char *name, const char *kind, 
 	return json_array_append_new(notes, entry) < 0 ? &ff_enomem : NULL;
 }
 
-// "transformers>=5.0:removed": what the installed version makes of the variable; false when it still counts or is not installed.
+// "transformers>=5.0:removed": what the installed version makes of the variable; false when it still counts or is not
+// installed.
 static bool gone_one(struct ff_span rule, const json_t *packages, struct ff_buf *text, const char **ret_kind)
 {
 	struct ff_span condition, package;

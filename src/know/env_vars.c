@@ -11,7 +11,8 @@
 
 FF_EMBEDDED(ff_table, env_vars);
 
-// How well a line's first cell fits a name: 0 not at all, else the length that fits; a full name counts more than any prefix.
+// How well a line's first cell fits a name: 0 not at all, else the length that fits; a full name counts more than any
+// prefix.
 static size_t fit(struct ff_span line, struct ff_span name)
 {
 	const char *tab = memchr(line.p, '\t', line.n);

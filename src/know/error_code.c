@@ -2,8 +2,8 @@
 //
 //	cuda 802 cudaErrorSystemNotReady "system not yet initialized" driver.fabric-manager
 //
-// How it lies: the CUDA runtime and the driver number alike since CUDA 10.1 and spell differently, so most numbers stand there twice;
-// NVML's Python face spells NVMLError_DriverNotLoaded what is NVML_ERROR_DRIVER_NOT_LOADED in C.
+// How it lies: the CUDA runtime and the driver number alike since CUDA 10.1 and spell differently, so most numbers
+// stand there twice; NVML's Python face spells NVMLError_DriverNotLoaded what is NVML_ERROR_DRIVER_NOT_LOADED in C.
 #include "know/error_code.h"
 
 #include "base/table.h"

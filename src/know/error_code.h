@@ -1,4 +1,5 @@
-// What a number or a name means that CUDA, cuDNN, NCCL, NVML, HIP or the system answers with: rules/data/error_codes.tsv.
+// What a number or a name means that CUDA, cuDNN, NCCL, NVML, HIP or the system answers with:
+// rules/data/error_codes.tsv.
 #pragma once
 
 #include "base/str.h"

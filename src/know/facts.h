@@ -3,7 +3,8 @@
 
 #include "base/json.h"
 
-/** Does the document say that this part of it is whole ("python.packages", "env"), so that what is not there is absent? */
+/** Does the document say that this part of it is whole ("python.packages", "env"), so that what is not there is
+    absent? */
 bool ff_facts_complete(const json_t *facts, const char *what);
 
 /** The member of `packages` for a distribution, however its name is written; borrowed, NULL when it is not there. */

@@ -2,8 +2,8 @@
 //
 //	[{"path": "torch.version", "before": "2.3.1+cu121", "after": "2.6.0+cu124", "weight": 90}]
 //
-// Lists of objects are compared entry by entry under the key that names an entry (uuid, path, package...), so that one more
-// process on the GPU does not make every entry after it "changed".
+// Lists of objects are compared entry by entry under the key that names an entry (uuid, path, package...), so that one
+// more process on the GPU does not make every entry after it "changed".
 #include "know/facts_diff.h"
 
 #include "base/str.h"

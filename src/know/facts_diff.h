@@ -3,9 +3,9 @@
 
 #include "base/json.h"
 
-/** Compare `before` with `after`. `matters` is a list of dotted paths that the diagnosis at hand rests on (may be NULL):
-    a change at or below one of them ranks first. *ret is an array of
-    {"path": "torch.version", "before": ..., "after": ..., "weight": 0..100}; an absent side has no key. What differs between
-    any two reports of one healthy machine (times, free memory, temperatures) is left out. A branch that one side does not know
-    at all (a partial document) is no change. */
+/** Compare `before` with `after`. `matters` is a list of dotted paths that the diagnosis at hand rests on (may be
+    NULL): a change at or below one of them ranks first. *ret is an array of {"path": "torch.version", "before": ...,
+    "after": ..., "weight": 0..100}; an absent side has no key. What differs between any two reports of one healthy
+    machine (times, free memory, temperatures) is left out. A branch that one side does not know at all (a partial
+    document) is no change. */
 struct ff_error *ff_facts_diff(const json_t *before, const json_t *after, const json_t *matters, json_t **ret);

@@ -1,5 +1,5 @@
-// The forms of secrets and which of them a text may hold. Most text holds none, so the look goes over the bytes once: three bytes at a
-// time, folded to lower case, against a table of what the hints begin with.
+// The forms of secrets and which of them a text may hold. Most text holds none, so the look goes over the bytes once:
+// three bytes at a time, folded to lower case, against a table of what the hints begin with.
 //
 //	"https://u:pw@host/x" -> hint "://" -> row url
 #include "know/secret_forms.h"

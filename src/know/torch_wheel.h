@@ -1,9 +1,10 @@
-// What the wheel of a torch release carries (rules/data/torch_wheels.tsv), so that a fix can be tried before it is installed.
+// What the wheel of a torch release carries (rules/data/torch_wheels.tsv), so that a fix can be tried before it is
+// installed.
 #pragma once
 
 #include "base/json.h"
 
-/** For "2.7.1+cu128": {"version": "2.7.1+cu128", "cuda": "12.8", "archs": ["sm_75", ...], "ptx": ["compute_120"]}, as the facts have
-    it under `torch`. A build of unknown code has no archs and no ptx; "+cpu" has cuda null and none. *ret is NULL when the text is no
-    version or does not say which build it is. */
+/** For "2.7.1+cu128": {"version": "2.7.1+cu128", "cuda": "12.8", "archs": ["sm_75", ...], "ptx": ["compute_120"]}, as
+    the facts have it under `torch`. A build of unknown code has no archs and no ptx; "+cpu" has cuda null and none.
+    *ret is NULL when the text is no version or does not say which build it is. */
 struct ff_error *ff_know_torch_wheel(const char *version, json_t **ret);

@@ -1,5 +1,5 @@
-// Gathers the bytes of a log into chunks that end at line ends. A colour can stand in the middle of a message, so escape sequences
-// are taken off here, before anything is looked for; newlines stay where they are counted.
+// Gathers the bytes of a log into chunks that end at line ends. A colour can stand in the middle of a message, so
+// escape sequences are taken off here, before anything is looked for; newlines stay where they are counted.
 //
 //	"Runt" "imeError: \x1b[31mno kernel\x1b[0m\nnext"   ->   "RuntimeError: no kernel\n" "next"
 #include "log/chunk.h"

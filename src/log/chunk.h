@@ -10,8 +10,8 @@ enum {
 	FF_CHUNK_MAX = 256 << 10
 }; /**< bytes; a longer line is cut, and what is behind the cut counts as a line of its own */
 
-/** Takes the next whole lines (the log's last one may lack its newline), as UTF-8 and without escape sequences. An error ends the
-    reading and is given to who feeds. */
+/** Takes the next whole lines (the log's last one may lack its newline), as UTF-8 and without escape sequences. An
+    error ends the reading and is given to who feeds. */
 typedef struct ff_error *ff_chunk_fn(struct ff_span lines, void *context);
 
 struct ff_chunks;
@@ -24,8 +24,8 @@ struct ff_error *ff_chunks_feed(struct ff_chunks *chunks, const char *bytes, siz
 /** No more bytes: hand out what waits for the end of its line. */
 struct ff_error *ff_chunks_end(struct ff_chunks *chunks);
 
-/** Where the line ends that begins or goes on at `from`: at a newline, at a carriage return (progress bars are lines of their own), or where
-    the chunk ends. */
+/** Where the line ends that begins or goes on at `from`: at a newline, at a carriage return (progress bars are lines of
+    their own), or where the chunk ends. */
 size_t ff_chunk_line_end(struct ff_span chunk, size_t from);
 
 /** Where the line behind one that ends at `end` begins; *newlines grows by those between them. */

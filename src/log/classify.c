@@ -1,6 +1,6 @@
 // The table of line classes. First row that fits decides. Python prints a frame in several forms: the interpreter's,
-// IPython's ("x.py in f(args)", "File /x.py:3, in f()", "Cell In[2], line 3"), Colab's ("[/x.py](http://...) in f(args)"), rich's
-// and pytest's ("/x.py:3 in f", "x.py:3: in f").
+// IPython's ("x.py in f(args)", "File /x.py:3, in f()", "Cell In[2], line 3"), Colab's ("[/x.py](http://...) in
+// f(args)"), rich's and pytest's ("/x.py:3 in f", "x.py:3: in f").
 #include "log/classify.h"
 
 #include "base/regex.h"
@@ -11,7 +11,8 @@
 #define QUALIFIED "(?<q>(?:[A-Za-z_]\\w*(?:\\.|::))*"
 #define RAISED "(?:Error|Exception|Interrupt|Exit|Fault|Failure|Timeout|NotFound|CannotStart|Unavailable|error)"
 
-// `needs`: one of these words, divided by '|', stands in each line that fits; most lines hold none of them and are not tried.
+// `needs`: one of these words, divided by '|', stands in each line that fits; most lines hold none of them and are not
+// tried.
 static const struct {
 	enum ff_line_class kind;
 	const char *needs, *pattern;
@@ -67,7 +68,8 @@ static const struct {
 	{FF_CLASS_LOOSE, NULL, "\\s*(?:E +)?" QUALIFIED "(?<t>[A-Za-z_]\\w*))(?:\\(\\w+\\))?(?:: (?<m>.*)|$)"},
 };
 
-// Cheap versions of the rows above, and lines whose text is escaped or goes on in the next: they must be unwrapped first.
+// Cheap versions of the rows above, and lines whose text is escaped or goes on in the next: they must be unwrapped
+// first.
 const struct ff_line_mark ff_line_marks[] = {
 	{"Traceback \\(most recent", false},
 	{"File \"[^\"\\n]+\", line \\d", false},

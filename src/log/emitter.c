@@ -1,5 +1,5 @@
-// Reads who said it off an event: the innermost frame that is not the standard library's, the module of the exception's class, the
-// logger's name, the program in front of the text, the kind of the line.
+// Reads who said it off an event: the innermost frame that is not the standard library's, the module of the exception's
+// class, the logger's name, the program in front of the text, the kind of the line.
 //
 //	File "/usr/lib/python3/dist-packages/transformers/models/auto/configuration_auto.py", line 1, in from_pretrained   transformers
 //	torch.OutOfMemoryError: CUDA out of memory                                                                       torch

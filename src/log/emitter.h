@@ -1,14 +1,14 @@
-// Who said it: the package, program or part of the system that an event comes from. Words without a speaker are noise: "found nothing"
-// is bitsandbytes' only when bitsandbytes says it.
+// Who said it: the package, program or part of the system that an event comes from. Words without a speaker are noise:
+// "found nothing" is bitsandbytes' only when bitsandbytes says it.
 #pragma once
 
 #include "log/event.h"
 
 enum { FF_EMITTERS_MAX = 4 };
 
-/** Those that an event shows, as names of rules/data/emitters.tsv or, for a package that is not in it, its folder's name; "app" is the
-    worker's own code. Several, because an exception of torch's may be raised in a frame of transformers. Spans point into the event
-    or into the table. */
+/** Those that an event shows, as names of rules/data/emitters.tsv or, for a package that is not in it, its folder's
+    name; "app" is the worker's own code. Several, because an exception of torch's may be raised in a frame of
+    transformers. Spans point into the event or into the table. */
 struct ff_emitters {
 	struct ff_span names[FF_EMITTERS_MAX];
 	size_t n; /**< 0: nothing shows who said it */

@@ -1,5 +1,5 @@
-// Colours and other control sequences, and what became of them on the way: rsyslog writes ESC as #033, cat -v as ^[, loggers
-// as \x1b, and a paste loses it. Pastes out of a web page bring entities.
+// Colours and other control sequences, and what became of them on the way: rsyslog writes ESC as #033, cat -v as ^[,
+// loggers as \x1b, and a paste loses it. Pastes out of a web page bring entities.
 //
 //	^[[31mError^[[0m: [36m(EngineCore_0 pid=7)[0;0m &quot;x&quot;   ->   Error: (EngineCore_0 pid=7) "x"
 #include "log/line.h"

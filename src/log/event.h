@@ -96,8 +96,8 @@ bool ff_events_busy(const struct ff_events *events, uint64_t number);
 /** True when they are needed because a place of a signature is near. */
 bool ff_events_watched(const struct ff_events *events, uint64_t number);
 
-/** What is open for the line of this number, as a hash; 0 for nothing. Lines that are the same mean the same where it is the same. *ret_begun:
-    who said the line just taken has nothing open that this line has not begun. */
+/** What is open for the line of this number, as a hash; 0 for nothing. Lines that are the same mean the same where it
+    is the same. *ret_begun: who said the line just taken has nothing open that this line has not begun. */
 uint64_t ff_events_state(const struct ff_events *events, uint64_t number, bool *ret_begun);
 
 /** The next line does not follow on the last one: end what is open. */

@@ -1,5 +1,5 @@
-// Reads rules/data/landmarks.tsv, which travels in the program. Patterns are compiled when they are first tried: Vectorscan (in
-// diagnose) says which of them may stand in a line.
+// Reads rules/data/landmarks.tsv, which travels in the program. Patterns are compiled when they are first tried:
+// Vectorscan (in diagnose) says which of them may stand in a line.
 //
 //	finished	docker	^Successfully (?:built|tagged) \S
 #include "log/landmark.h"

@@ -19,7 +19,7 @@ enum ff_landmark_kind {
 	FF_LANDMARK_HARMLESS, /**< what the line says does not matter */
 	FF_LANDMARK_NOTE,     /**< an installer's remark */
 	FF_LANDMARK_IGNORED,  /**< the traceback below it was caught */
-	FF_LANDMARK_REFUSED, /**< a server told its caller that the request was wrong: the traceback above it was that request's */
+	FF_LANDMARK_REFUSED, /**< a server told its caller that the request was wrong: the traceback above it was its */
 	FF_LANDMARK_KINDS,
 };
 

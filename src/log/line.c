@@ -1,7 +1,7 @@
-// Takes a line of a log apart: colours and control characters (escapes.c), carriage returns, wrappers of loggers and collectors
-// (unwrap.c), the prefixes of prefix.c and the log's own (prefix_learned.c), and the bars that trees and boxes are drawn with. A prefix
-// can stand before, inside and behind a wrapper, so the steps repeat a bounded number of times. What a container runtime wrote
-// in parts is put together first.
+// Takes a line of a log apart: colours and control characters (escapes.c), carriage returns, wrappers of loggers and
+// collectors (unwrap.c), the prefixes of prefix.c and the log's own (prefix_learned.c), and the bars that trees and
+// boxes are drawn with. A prefix can stand before, inside and behind a wrapper, so the steps repeat a bounded number of
+// times. What a container runtime wrote in parts is put together first.
 //
 //	2026-01-02T03:04:05Z stdout F \e[36m(EngineCore_DP0 pid=164)\e[0m ERROR 01-02 03:04:05 [core.py:1] KeyError: 'x'
 //	-> source "EngineCore_DP0 pid=164", level error, text "KeyError: 'x'"

@@ -1,6 +1,6 @@
-// What the cells of a notebook said, in the order in which the kernel ran them: a cell may stand above one that ran before it. Only
-// streams and errors are output of a program; sources, texts and shown values are nobody's error. A cell that was run again keeps
-// its last output only.
+// What the cells of a notebook said, in the order in which the kernel ran them: a cell may stand above one that ran
+// before it. Only streams and errors are output of a program; sources, texts and shown values are nobody's error. A
+// cell that was run again keeps its last output only.
 //
 //	{"cells": [{"cell_type": "code", "execution_count": 3, "outputs": [{"output_type": "error", "traceback": ["..."]}]}]}
 //

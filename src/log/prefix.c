@@ -1,7 +1,7 @@
 // The table of line prefixes. Each row says how it begins, so that most rows cost nothing. A row
 // takes off exactly its own blank, for the indentation behind it belongs to the traceback. Group `src` names who
-// speaks (`svc`: which of several services), `lvl` how loud; `relay` says that the level before it is that of who hands on all that a worker prints. Rows
-// are tried again until none fits: prefixes nest in any order.
+// speaks (`svc`: which of several services), `lvl` how loud; `relay` says that the level before it is that of who hands
+// on all that a worker prints. Rows are tried again until none fits: prefixes nest in any order.
 #include "log/prefix.h"
 
 #include "base/regex.h"
@@ -22,7 +22,8 @@ static const struct {
 } rows[] = {
 	// 2026-01-02T03:04:05.678Z stdout F TEXT (CRI)
 	{"0000?00?00T00:00:00", DATE "T" CLOCK ZONE " std(?:out|err) (?<part>[FP])(?: |$)"},
-	// 2026-01-02T03:04:05+0000 host python3[7]: TEXT (journald, rsyslog), app[web.1]: TEXT (Heroku), app[1a2b] ams [info]TEXT (Fly)
+	// 2026-01-02T03:04:05+0000 host python3[7]: TEXT (journald, rsyslog), app[web.1]: TEXT (Heroku), app[1a2b] ams
+	// [info]TEXT (Fly)
 	{"0000?00?00?00:00:00",
 		DATE "[T ]" CLOCK ZONE " (?<src>(?:[\\w.-]+ )?[\\w./@-]+\\[[\\w.]+\\]|[\\w.-]+ kernel):(?: |$)"},
 	{"0000?00?00T00:00:00", DATE "T" CLOCK ZONE " (?<src>app\\[\\w+\\]) \\w+ \\[(?<lvl>\\w+)\\]"},
@@ -43,7 +44,8 @@ static const struct {
 	{"0", "(?<src>\\d{1,4}|\\d{1,3}(?:\\.\\d{1,3}){3}):(?: |$)"},
 	{"0", "\\d+\\|(?<svc>[\\w.-]+) *\\|(?: |$)"},
 	{" ", " {1,3}(?<src>\\d{1,3}):(?: |$)"},
-	// [rank0]: TEXT, [default0]:TEXT (torchrun --tee), [1,0]<stderr>:TEXT, [prterun-host-7@1,0]<stdout>: TEXT, [0] TEXT
+	// [rank0]: TEXT, [default0]:TEXT (torchrun --tee), [1,0]<stderr>:TEXT, [prterun-host-7@1,0]<stdout>: TEXT, [0]
+	// TEXT
 	{"[rank0", "\\[(?<src>rank\\d+)\\]:(?: |$)?"},
 	{"[", "\\[(?<src>[a-z_]+\\d+)\\]:"},
 	{"[0", "\\[(?<src>\\d+,\\d+)\\](?:<std(?:err|out)>:?)?"},
@@ -52,8 +54,8 @@ static const struct {
 	// [pod/x/y] TEXT (kubectl), [worker-7d9f8b6c5d-x2x4z] TEXT (kubetail)
 	{"[", "\\[(?<svc>(?:pod/)?[\\w.-]+/[\\w./-]+)\\] "},
 	{"[", "\\[(?<svc>" POD ")\\] "},
-	// [2026-05-11 00:52:38 TP0] TEXT (SGLang), [...][name][ERROR] - TEXT (Hydra), [...: ERROR/ForkPoolWorker-1] TEXT (Celery, which
-	// hands on all that a task prints as WARNING),
+	// [2026-05-11 00:52:38 TP0] TEXT (SGLang), [...][name][ERROR] - TEXT (Hydra), [...: ERROR/ForkPoolWorker-1]
+	// TEXT (Celery, which hands on all that a task prints as WARNING),
 	// [2023-05-15 13:14:32,960] [ERROR] [launch.py:434:f] TEXT (DeepSpeed)
 	{"[0000?00?00 00:00:00", "\\[" DATE " " CLOCK "\\]\\[[\\w.]+\\]\\[(?<lvl>" LEVELS ")\\](?: -)? "},
 	{"[0000?00?00 00:00:00", "\\[" DATE " " CLOCK ": (?:(?<lvl>ERROR|CRITICAL)|[A-Z]+)/(?<src>[^\\]]+)\\] "},
@@ -68,7 +70,8 @@ static const struct {
 	{" ", " +(?<lvl>" LEVELS ") +(?=\\w)"},
 	{" ", " +\\[(?<lvl>" LEVELS ")\\] +"},
 	{"    MESSAGE=", "    MESSAGE="}, // journalctl -o verbose
-	// (EngineCore_DP0 pid=164) TEXT, (RayWorkerWrapper pid=12, ip=10.0.0.2) [repeated 3x across cluster] TEXT, (raylet) TEXT
+	// (EngineCore_DP0 pid=164) TEXT, (RayWorkerWrapper pid=12, ip=10.0.0.2) [repeated 3x across cluster] TEXT,
+	// (raylet) TEXT
 	{"(", "\\((?<src>[^()]{0,80}\\b(?:pid|PID)=\\w+[^()]{0,60})\\)(?: \\[repeated [^\\]]*\\])?(?: |$)"},
 	{"(", "\\((?<src>raylet|autoscaler|gcs_server)\\b[^()]{0,60}\\)(?: |$)"},
 	// <11>1 2026-01-02T03:04:05Z host app 7 - [a@1 b="c"] TEXT (RFC 5424), <11>Mar  4 ... (RFC 3164)

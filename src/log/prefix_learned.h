@@ -1,4 +1,5 @@
-// A prefix that no table knows, learned from a traceback: what stands before its first line and again before its frames.
+// A prefix that no table knows, learned from a traceback: what stands before its first line and again before its
+// frames.
 #pragma once
 
 #include "base/str.h"

@@ -1,5 +1,5 @@
-// Cuts a log into runs at its landmarks, and says how each one ended. A program's start is said in several lines, so one that comes
-// while the run is still fresh is the same start, unless it is the very same landmark again.
+// Cuts a log into runs at its landmarks, and says how each one ended. A program's start is said in several lines, so
+// one that comes while the run is still fresh is the same start, unless it is the very same landmark again.
 //
 //	vLLM API server version 0.9.1                      start of run 1
 //	ValueError: Free memory on device ...              it died

@@ -1,5 +1,5 @@
-// The runs of a log: from a start of a program to its end, or to its next start. Lines of other services (a container of compose,
-// a pod) are runs of their own.
+// The runs of a log: from a start of a program to its end, or to its next start. Lines of other services (a container
+// of compose, a pod) are runs of their own.
 #pragma once
 
 #include "log/event.h"
@@ -47,21 +47,22 @@ void ff_runs_destroy(struct ff_runs *runs);
 /** The run that a line belongs to. A line of another service, or of a new process of a known role, begins one. */
 struct ff_run *ff_runs_enter(struct ff_runs *runs, const struct ff_line *line);
 
-/** A landmark stands in a line of this run. Returns the run that the line belongs to from now on: another one where it begins. */
+/** A landmark stands in a line of this run. Returns the run that the line belongs to from now on: another one where it
+    begins. */
 struct ff_run *ff_runs_landmark(struct ff_runs *runs, struct ff_run *run, const struct ff_line *line, size_t landmark);
 
 /** Where the run was stopped: the event of the landmark just seen. */
 void ff_runs_stopped(struct ff_run *run, uint64_t number, size_t event);
 
-/** A server of this run tells its caller in line `number` that the request was wrong: what was raised above for that did not
-    matter. */
+/** A server of this run tells its caller in line `number` that the request was wrong: what was raised above for that
+    did not matter. */
 void ff_runs_refused(const struct ff_run *run, struct ff_events *events, uint64_t number);
 
 /** True while some run waits for a sign of health: an event is open, or there was none yet. */
 bool ff_runs_wait(const struct ff_runs *runs);
 
-/** No more lines: how each run ended, and which of them count. Events of runs that were followed by a better one, that came to a
-    good end, or that followed from a stop, become history. `lines` is the number of lines of the log. */
+/** No more lines: how each run ended, and which of them count. Events of runs that were followed by a better one, that
+    came to a good end, or that followed from a stop, become history. `lines` is the number of lines of the log. */
 void ff_runs_end(struct ff_runs *runs, struct ff_events *events, uint64_t lines);
 
 size_t ff_runs_count(const struct ff_runs *runs);

@@ -8,8 +8,9 @@
 //	+ vllm serve m --max-model-len 8192 --enforce-eager
 //	  File "/opt/venv/lib/python3.10/site-packages/torch/nn/modules/module.py", line 1532, in _call_impl
 //
-// How the source lies: usage texts list flags that were not given (they stand in brackets), a requirement names a version that is
-// not there ("requires torch==2.6.0"), and a launcher's log may hold several starts, of which the last counts.
+// How the source lies: usage texts list flags that were not given (they stand in brackets), a requirement names a
+// version that is not there ("requires torch==2.6.0"), and a launcher's log may hold several starts, of which the last
+// counts.
 #include "log/said.h"
 
 #include "base/words.h"

@@ -1,14 +1,15 @@
-// What a log says of the machine it was written on: the keys of firstfix.facts/1 where those exist, so that a log without facts is
-// not read with another machine's.
+// What a log says of the machine it was written on: the keys of firstfix.facts/1 where those exist, so that a log
+// without facts is not read with another machine's.
 //
 //	{"engine": {"name": "vllm", "version": "0.8.5", "settings": {"max_model_len": "8192", "gpu_memory_utilization": "0.9"}},
 //	 "python": {"prefix": "/opt/venv", "version": "3.10", "executable": "/opt/venv/bin/python3"},
 //	 "platform": "linux|windows|wsl|macos", "runtime": ["docker", "kubernetes", "slurm", "notebook", "colab", ...],
 //	 "packages": {"torch": "2.3.1+cu121"}, "host": "node-1"}
 //
-// Settings are those in effect, by the name of their flag with underscores, from an engine's own list of them (vLLM's `non-default
-// args`, SGLang's ServerArgs, TGI's Args) or an echoed command line. All of it is what the log claims: names and values are bounded,
-// and whoever writes a command from them must check and quote them. What a log does not say is absent.
+// Settings are those in effect, by the name of their flag with underscores, from an engine's own list of them (vLLM's
+// `non-default args`, SGLang's ServerArgs, TGI's Args) or an echoed command line. All of it is what the log claims:
+// names and values are bounded, and whoever writes a command from them must check and quote them. What a log does not
+// say is absent.
 #pragma once
 
 #include "base/json.h"
@@ -26,8 +27,10 @@ static inline void ff_cleanup_said(struct ff_said **said)
 
 #define _cleanup_said_ __attribute__((__cleanup__(ff_cleanup_said)))
 
-/** Take whole lines as they came. Only the head of a log is looked at, where engines say what they were started with. */
+/** Take whole lines as they came. Only the head of a log is looked at, where engines say what they were started
+    with. */
 void ff_said_read(struct ff_said *said, struct ff_span lines);
 
-/** What the events show: paths of frames, versions in messages; once, when all are known. *ret is an object, maybe empty. */
+/** What the events show: paths of frames, versions in messages; once, when all are known. *ret is an object, maybe
+    empty. */
 struct ff_error *ff_said_finish(struct ff_said *said, const struct ff_events *events, json_t **ret);

@@ -6,8 +6,8 @@
 //	+ echo "if you see CUDA out of memory ..."                                            a command that is shown
 //	MOTD=Found no NVIDIA driver                                                           a variable
 //
-// How it lies: programs put their own errors in quotes and behind words with a colon too (what():  "...", msg="...", error: '...'), so only
-// words count that introduce somebody else's text.
+// How it lies: programs put their own errors in quotes and behind words with a colon too (what():  "...", msg="...",
+// error: '...'), so only words count that introduce somebody else's text.
 #include "log/speech.h"
 
 #include "base/cleanup.h"

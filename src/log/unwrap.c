@@ -1,5 +1,5 @@
-// Many loggers write an object a line, and no two agree on the keys: a table of them. The traceback often stands beside the
-// message, as text or (structlog's dict_tracebacks) taken apart; then it is written as Python would have.
+// Many loggers write an object a line, and no two agree on the keys: a table of them. The traceback often stands beside
+// the message, as text or (structlog's dict_tracebacks) taken apart; then it is written as Python would have.
 //
 //	{"log":"KeyError: 'x'\n","stream":"stderr","time":"2026-01-02T03:04:05Z"}
 //	time=2026-01-02T03:04:05Z level=ERROR source=server.go:1 msg="llama runner \"a\" terminated" error="exit status 2"

@@ -11,5 +11,6 @@ struct ff_unwrapped {
 	bool part;	     /**< docker's json-file: the next line carries on */
 };
 
-/** False when the line is not wrapped. *pretty remembers from line to line that a pretty-printed object is being read. */
+/** False when the line is not wrapped. *pretty remembers from line to line that a pretty-printed object is being
+    read. */
 bool ff_unwrap(struct ff_span line, bool *pretty, struct ff_unwrapped *ret);

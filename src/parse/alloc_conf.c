@@ -1,6 +1,6 @@
-// Reads the list as torch does: "key:value" with commas between, a value may be a bracketed list. An unknown key or a value of
-// the wrong form raises at the first use of CUDA, far from where the variable was set: the commonest are `true` for `True` and
-// `=` for `:`.
+// Reads the list as torch does: "key:value" with commas between, a value may be a bracketed list. An unknown key or a
+// value of the wrong form raises at the first use of CUDA, far from where the variable was set: the commonest are
+// `true` for `True` and `=` for `:`.
 //
 //	expandable_segments:True,max_split_size_mb:128,roundup_power2_divisions:[256:1,512:2,>:8]
 #include "parse/alloc_conf.h"

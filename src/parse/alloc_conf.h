@@ -14,6 +14,6 @@ struct ff_alloc_setting {
 /** Cut the next setting off *rest; false at the end. Blanks are dropped by torch wherever they stand: trimmed here. */
 bool ff_alloc_next(struct ff_span *rest, struct ff_alloc_setting *ret);
 
-/** Whether a value fits its kind of rules/data/allocator_keys.tsv (`limit` is that table's cell); NULL when it does, else one
-    phrase that says what is wanted ("True or False, exactly"). */
+/** Whether a value fits its kind of rules/data/allocator_keys.tsv (`limit` is that table's cell); NULL when it does,
+    else one phrase that says what is wanted ("True or False, exactly"). */
 const char *ff_alloc_value_bad(struct ff_span kind, struct ff_span limit, struct ff_span value);

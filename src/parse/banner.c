@@ -1,5 +1,5 @@
-// Finds version texts in a library's bytes. glibc's banner is what running libc.so.6 prints; it tells 2.36 from 2.35 even where
-// the newest symbol version is older than the library, and names the distribution's build.
+// Finds version texts in a library's bytes. glibc's banner is what running libc.so.6 prints; it tells 2.36 from 2.35
+// even where the newest symbol version is older than the library, and names the distribution's build.
 //
 //	GNU C Library (Debian GLIBC 2.36-9+deb12u13) stable release version 2.36.
 #include "parse/banner.h"

@@ -1,5 +1,5 @@
-// Reads control group text. In a cgroup namespace every path is "/", so the path alone does not say that this is a container;
-// version 1 says "no limit" by a huge number rounded down to a page, version 2 by the word "max".
+// Reads control group text. In a cgroup namespace every path is "/", so the path alone does not say that this is a
+// container; version 1 says "no limit" by a huge number rounded down to a page, version 2 by the word "max".
 //
 //	0::/kubepods.slice/kubepods-burstable.slice/cri-containerd-5f2....scope
 //	4:memory:/docker/1c5f...

@@ -7,7 +7,8 @@
 /** The path that a process has in the unified hierarchy (controller NULL) or in a version 1 controller's ("memory"). */
 bool ff_cgroup_path(struct ff_span text, const char *controller, struct ff_span *ret);
 
-/** A limit file: true with *ret for a number; false for "max", for version 1's "none" (around 2^63) and -1, and for garbage. */
+/** A limit file: true with *ret for a number; false for "max", for version 1's "none" (around 2^63) and -1, and for
+    garbage. */
 bool ff_cgroup_limit(struct ff_span text, uint64_t *ret);
 
 /** cpu.max ("200000 100000"): how many CPUs may be used, in thousandths. False when there is no limit. */

@@ -3,7 +3,8 @@
 //	{"model_type": "mixtral", "num_hidden_layers": 32, "hidden_size": 4096, "num_attention_heads": 32,
 //	 "num_key_value_heads": 8, "torch_dtype": "bfloat16", "quantization_config": {"quant_method": "gptq", "bits": 4}}
 //
-// Names differ by family (GPT-2: n_layer, n_embd); models that also see or hear keep the language part under text_config.
+// Names differ by family (GPT-2: n_layer, n_embd); models that also see or hear keep the language part under
+// text_config.
 #include "parse/model_file.h"
 
 #include <stdio.h>

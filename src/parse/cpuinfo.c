@@ -1,6 +1,6 @@
-// Reads /proc/cpuinfo. x86 says `model name` and `flags`, arm64 `CPU implementer`, `CPU part` and `Features`; some kernels
-// leave the model out. Processors are counted by their `processor` lines (online ones only). Hypervisors mask flags, which is
-// what we want to see: what a program may use.
+// Reads /proc/cpuinfo. x86 says `model name` and `flags`, arm64 `CPU implementer`, `CPU part` and `Features`; some
+// kernels leave the model out. Processors are counted by their `processor` lines (online ones only). Hypervisors mask
+// flags, which is what we want to see: what a program may use.
 //
 //	processor	: 0
 //	model name	: AMD EPYC 7B13

@@ -1,4 +1,5 @@
-// Reads the properties that amdgpu's compute driver (KFD) gives of each node; a processor is a node too, with simd_count 0.
+// Reads the properties that amdgpu's compute driver (KFD) gives of each node; a processor is a node too, with
+// simd_count 0.
 //
 //	simd_count 1216
 //	gfx_target_version 90402

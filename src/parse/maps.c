@@ -1,5 +1,5 @@
-// Reads /proc/PID/maps. A path may hold blanks; a replaced or removed file ends in " (deleted)", which after an upgrade under a
-// running worker is the very thing to know.
+// Reads /proc/PID/maps. A path may hold blanks; a replaced or removed file ends in " (deleted)", which after an upgrade
+// under a running worker is the very thing to know.
 //
 //	7f1c8e600000-7f1c8e628000 r-xp 00000000 08:01 1573 /usr/lib/x86_64-linux-gnu/libc.so.6
 #include "parse/maps.h"

@@ -2,8 +2,8 @@
 //
 //	python_version < "3.12" and (platform_machine == "x86_64" or extra == 'cuda')
 //
-// Answers are yes, no or unknown (a value may not be known), joined by Kleene's rules. Only version-like names are compared as
-// versions; for all others "<" and ">" are never true, as in Python's `packaging`.
+// Answers are yes, no or unknown (a value may not be known), joined by Kleene's rules. Only version-like names are
+// compared as versions; for all others "<" and ">" are never true, as in Python's `packaging`.
 #include "parse/requirement.h"
 
 #include "parse/chars.h"

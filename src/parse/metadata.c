@@ -6,7 +6,8 @@
 //	Requires-Dist: triton (==2.3.1) ; platform_system == "Linux"
 //
 // METADATA is a mail header with a description of any size behind a blank line; versions here lack the local part that
-// torch/version.py has. Real files hold folded lines, CRLF, bytes that are no UTF-8 and, after a broken install, nothing.
+// torch/version.py has. Real files hold folded lines, CRLF, bytes that are no UTF-8 and, after a broken install,
+// nothing.
 #include "parse/metadata.h"
 
 #include "parse/chars.h"

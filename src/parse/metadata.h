@@ -1,5 +1,5 @@
-// What Python tools leave beside an installed package: METADATA/PKG-INFO headers, requires.txt, .pth, pyvenv.cfg, direct_url.json.
-// All functions walk over bytes in place; spans point into the caller's text.
+// What Python tools leave beside an installed package: METADATA/PKG-INFO headers, requires.txt, .pth, pyvenv.cfg,
+// direct_url.json. All functions walk over bytes in place; spans point into the caller's text.
 #pragma once
 
 #include "base/json.h"
@@ -44,10 +44,12 @@ struct ff_ini {
 /** The next "key = value"; other lines are passed over. */
 bool ff_ini_next(struct ff_ini *ini, struct ff_span *ret_key, struct ff_span *ret_value);
 
-/** The value of a key (any case) in a text without sections; false when it is not there. The last one wins, as in Python. */
+/** The value of a key (any case) in a text without sections; false when it is not there. The last one wins, as in
+    Python. */
 bool ff_ini_find(struct ff_span text, const char *key, struct ff_span *ret);
 
-/** How a package was installed when not from an index: direct_url.json (PEP 610). Texts are owned, NULL when not said. */
+/** How a package was installed when not from an index: direct_url.json (PEP 610). Texts are owned, NULL when not
+    said. */
 struct ff_direct_url {
 	char *url, *vcs, *commit;
 	bool editable;

@@ -1,4 +1,5 @@
-// Headers of model files: safetensors, GGUF, config.json. How many parameters of which type, and the shape of the model.
+// Headers of model files: safetensors, GGUF, config.json. How many parameters of which type, and the shape of the
+// model.
 #pragma once
 
 #include "base/json.h"

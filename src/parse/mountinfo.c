@@ -1,5 +1,5 @@
-// Reads mountinfo (proc(5)): optional fields end at a lone "-". Mount points hold octal escapes for blank, tab, newline and
-// backslash. Mounts may be stacked on one point: the last one is what a process sees.
+// Reads mountinfo (proc(5)): optional fields end at a lone "-". Mount points hold octal escapes for blank, tab, newline
+// and backslash. Mounts may be stacked on one point: the last one is what a process sees.
 //
 //	36 35 98:0 /mnt1 /runpod-volume rw,noatime master:1 - ext4 /dev/root rw,errors=continue
 #include "parse/mountinfo.h"
@@ -93,7 +93,8 @@ bool ff_mount_is_network(const struct ff_mount *mount)
 		if (ff_span_eq(mount->type, types[i]))
 			return true;
 	}
-	// fuse.overlayfs is a local layer; the other fuse.* that machines with GPUs mount (mfs, juicefs, gcsfuse, s3fs) are remote.
+	// fuse.overlayfs is a local layer; the other fuse.* that machines with GPUs mount (mfs, juicefs, gcsfuse, s3fs)
+	// are remote.
 	return ff_span_starts(mount->type, "fuse.") && !ff_span_eq(mount->type, "fuse.overlayfs") &&
 		!ff_span_eq(mount->type, "fuse.fuse-overlayfs") && !ff_span_eq(mount->type, "fuse.lxcfs");
 }

@@ -1,5 +1,6 @@
-// Reads os-release(5): shell assignments, values bare or quoted, backslash escapes inside double quotes. A later line wins.
-// Rolling distributions have no VERSION_ID; the first line of hostile files may be megabytes long, so values are cut at 256.
+// Reads os-release(5): shell assignments, values bare or quoted, backslash escapes inside double quotes. A later line
+// wins. Rolling distributions have no VERSION_ID; the first line of hostile files may be megabytes long, so values are
+// cut at 256.
 //
 //	ID=ubuntu
 //	VERSION_ID="22.04"

@@ -1,5 +1,5 @@
-// Reads the line-by-line files of /proc and cgroup. Kernels add fields at will, so a field is found by its name, never by its
-// line; gVisor and old kernels leave files out or half empty, which is a field that is not there.
+// Reads the line-by-line files of /proc and cgroup. Kernels add fields at will, so a field is found by its name, never
+// by its line; gVisor and old kernels leave files out or half empty, which is a field that is not there.
 //
 //	MemTotal:       65843452 kB
 //	oom_kill 3

@@ -13,7 +13,8 @@ bool ff_field_u64(struct ff_span text, const char *key, uint64_t *ret);
 /** How many CPUs (or memory nodes) a list such as "0-3,8" names; false when it is none. */
 bool ff_cpu_list_count(struct ff_span list, uint64_t *ret);
 
-/** One file of pressure stall information: {"some": {"avg10": 0.5, "avg60":, "avg300":, "total_us":}, "full": {...}}. */
+/** One file of pressure stall information: {"some": {"avg10": 0.5, "avg60":, "avg300":, "total_us":}, "full":
+    {...}}. */
 struct ff_error *ff_pressure_parse(const char *file, struct ff_span text, json_t **ret);
 
 /** /proc/PID/limits: {"nofile": 1024, "nofile_hard": 1048576, "memlock": "unlimited", ...} for nofile, memlock, nproc,

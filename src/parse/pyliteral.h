@@ -19,5 +19,6 @@ struct ff_py_value {
     False when there is none, or when what is assigned is something else. */
 bool ff_py_assigned(struct ff_span source, const char *name, struct ff_py_value *ret);
 
-/** The next pair of texts ("torch": "torch>=2.0",) in a dict literal of texts, from anywhere in it. False at its end. */
+/** The next pair of texts ("torch": "torch>=2.0",) in a dict literal of texts, from anywhere in it. False at its
+    end. */
 bool ff_py_dict_next(struct ff_span *rest, struct ff_span *ret_key, struct ff_span *ret_value);

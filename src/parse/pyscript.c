@@ -4,8 +4,8 @@
 //	model = AutoModel.from_pretrained("./model",              -> given model; name AutoModel.from_pretrained; string ./model
 //	    attn_implementation="flash_attention_2")              -> given attn_implementation; string flash_attention_2
 //
-// How the source lies: an import below `try:` or in a function may fail without harm, so it is called guarded; a text of
-// several lines is documentation; what is given may be computed. Nothing is evaluated.
+// How the source lies: an import below `try:` or in a function may fail without harm, so it is called guarded; a text
+// of several lines is documentation; what is given may be computed. Nothing is evaluated.
 #include "parse/pyscript.h"
 
 #include "parse/chars.h"

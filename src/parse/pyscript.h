@@ -14,9 +14,9 @@ struct ff_py_token {
 	enum ff_py_word kind;
 	struct ff_span text;
 	struct ff_span value; /**< of FF_PY_GIVEN: "True", "18000"; empty for a text or an expression */
-	struct ff_span
-		before; /**< of FF_PY_STRING: the name in front of it: "model" in model="x", "open" in open("x") */
-	bool guarded;	/**< of FF_PY_IMPORT: indented (try, function, if) */
+	/** Of FF_PY_STRING: the name in front of it: "model" in model="x", "open" in open("x") */
+	struct ff_span before;
+	bool guarded; /**< of FF_PY_IMPORT: indented (try, function, if) */
 };
 
 /** Start with {.rest = source}. */

@@ -13,8 +13,8 @@ struct ff_requirement {
 	struct ff_span marker;	   /**< after the ';'; empty for always */
 };
 
-/** Parse one requirement. Specifiers and marker are cut out, not judged: ff_version_satisfies() and ff_marker_evaluate() do.
-    `source` is for messages. */
+/** Parse one requirement. Specifiers and marker are cut out, not judged: ff_version_satisfies() and
+    ff_marker_evaluate() do. `source` is for messages. */
 struct ff_error *ff_requirement_parse(const char *source, struct ff_span text, struct ff_requirement *ret);
 
 /** What a marker may ask for. */

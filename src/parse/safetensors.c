@@ -4,8 +4,8 @@
 //	JSON      {"__metadata__": {...}, "lm_head.weight": {"dtype": "BF16", "shape": [32000, 4096], "data_offsets": [0, 262144000]}}
 //	data
 //
-// A download that broke off leaves a valid header and too few bytes behind it: compare file_bytes with the file's size. A
-// git-lfs pointer or an HTML page begins with text, which makes an absurd length.
+// A download that broke off leaves a valid header and too few bytes behind it: compare file_bytes with the file's size.
+// A git-lfs pointer or an HTML page begins with text, which makes an absurd length.
 #include "base/cursor.h"
 #include "parse/model_file.h"
 

@@ -1,8 +1,8 @@
 // Version specifiers of PEP 440, as they stand in Requires-Dist and Requires-Python: ">=2.0,<3", "==2.3.*", "~=1.4.2".
 //
-// Two rules surprise: "<2.0" does not let 2.0rc1 in, and ">2.0" lets neither 2.0.post1 nor 2.0+cu121 in. A specifier without
-// a local part does not look at that of the version: "==2.3.1" is satisfied by 2.3.1+cu121. Where releases of `packaging`
-// differ (is 1.0.post1 above 1.0rc1?) this follows 26.x, which follows the words of PEP 440.
+// Two rules surprise: "<2.0" does not let 2.0rc1 in, and ">2.0" lets neither 2.0.post1 nor 2.0+cu121 in. A specifier
+// without a local part does not look at that of the version: "==2.3.1" is satisfied by 2.3.1+cu121. Where releases of
+// `packaging` differ (is 1.0.post1 above 1.0rc1?) this follows 26.x, which follows the words of PEP 440.
 #include "parse/version.h"
 
 typedef bool (*test_fn)(const struct ff_version *v, const struct ff_version *spec);

@@ -1,8 +1,9 @@
 // Python versions: PEP 440 as Python's `packaging` reads it, from METADATA, pyvenv.cfg, torch/version.py and log lines.
 //
-// The written form varies ("v1.0", "1.0-RC.1", "1.0-1" for a post release, "2.3.1+cu121"), so parts are read in the fixed
-// order epoch, release, pre, post, dev, local, each with its optional separator. Real machines also hold versions that are
-// none ("0.13-dev-unknown", "2.2.0a0+git1234.nv-internal!"): they sort before every version, never crash a comparison.
+// The written form varies ("v1.0", "1.0-RC.1", "1.0-1" for a post release, "2.3.1+cu121"), so parts are read in the
+// fixed order epoch, release, pre, post, dev, local, each with its optional separator. Real machines also hold versions
+// that are none ("0.13-dev-unknown", "2.2.0a0+git1234.nv-internal!"): they sort before every version, never crash a
+// comparison.
 #include "parse/version.h"
 
 #include "parse/chars.h"

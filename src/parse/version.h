@@ -16,8 +16,8 @@ struct ff_version {
 	struct ff_span local;		     /**< after the '+', as written; empty for none */
 };
 
-/** Parse a whole text (white space around it is allowed, as in Python's `packaging`); false when it is no PEP 440 version
-    or has more release numbers than FF_VERSION_RELEASE_MAX. *ret is untouched then. */
+/** Parse a whole text (white space around it is allowed, as in Python's `packaging`); false when it is no PEP 440
+    version or has more release numbers than FF_VERSION_RELEASE_MAX. *ret is untouched then. */
 bool ff_version_parse(struct ff_span text, struct ff_version *ret);
 
 /** The order of PEP 440: negative, 0 or positive. */
@@ -48,8 +48,8 @@ enum ff_satisfies {
 	FF_SATISFIES_UNKNOWN, /**< the version or a specifier is malformed: neither yes nor no can be said */
 };
 
-/** Does the version satisfy a comma-separated list of specifiers (">=2.0,<3,!=2.1.*")? An empty list is satisfied by all.
-    Pre-releases count as any other version: the question is what is installed, not what to install. */
+/** Does the version satisfy a comma-separated list of specifiers (">=2.0,<3,!=2.1.*")? An empty list is satisfied by
+    all. Pre-releases count as any other version: the question is what is installed, not what to install. */
 enum ff_satisfies ff_version_satisfies(const char *version, const char *specifiers);
 
 /** The same with spans. */

@@ -1,6 +1,7 @@
-// Reads the list as the CUDA driver does: entries are indices, "GPU-<prefix of a UUID>" or "MIG-...", and the first entry that is
-// none of these, or is there twice, ends the list. So "0,-1,1" shows one GPU, "-1" and "" none, and no error is raised:
-// torch just says that CUDA is not available. Kinds must not be mixed. Quotes typed into a YAML file arrive as part of the value.
+// Reads the list as the CUDA driver does: entries are indices, "GPU-<prefix of a UUID>" or "MIG-...", and the first
+// entry that is none of these, or is there twice, ends the list. So "0,-1,1" shows one GPU, "-1" and "" none, and no
+// error is raised: torch just says that CUDA is not available. Kinds must not be mixed. Quotes typed into a YAML file
+// arrive as part of the value.
 //
 //	CUDA_VISIBLE_DEVICES=0,1        CUDA_VISIBLE_DEVICES=GPU-8f2d,GPU-77aa        CUDA_VISIBLE_DEVICES="0"
 #include "parse/visible_devices.h"

@@ -7,9 +7,9 @@
 //	numpy/core/_multiarray_umath.cpython-311-x86_64-linux-gnu.so,sha256=Qk...,7356385
 //	"a name, with a comma.py",sha256=...,12
 //
-// How the source lies: `pip install --platform` and --target put a wheel of another machine where this one looks; an abi3 wheel
-// names the oldest Python it runs on; tags may be joined by dots ("py2.py3-none-any"); strip makes a library smaller than RECORD
-// says.
+// How the source lies: `pip install --platform` and --target put a wheel of another machine where this one looks; an
+// abi3 wheel names the oldest Python it runs on; tags may be joined by dots ("py2.py3-none-any"); strip makes a library
+// smaller than RECORD says.
 #include "parse/wheel.h"
 
 #include "parse/chars.h"

@@ -10,12 +10,13 @@ enum ff_wheel_fit {
 	FF_WHEEL_OTHER_SYSTEM,
 };
 
-/** Can CPython `python` ("3.11") on Linux on `machine` ("x86_64"; empty: any) import what a wheel with this WHEEL file holds? One
-    fitting tag is enough; else *ret_tag is the first one. */
+/** Can CPython `python` ("3.11") on Linux on `machine` ("x86_64"; empty: any) import what a wheel with this WHEEL file
+    holds? One fitting tag is enough; else *ret_tag is the first one. */
 enum ff_wheel_fit ff_wheel_fit(
 	struct ff_span wheel, struct ff_span python, struct ff_span machine, struct ff_span *ret_tag);
 
-/** True when it holds no compiled code: a tag for any platform. nvidia-* wheels say "Root-Is-Purelib: true" and are none. */
+/** True when it holds no compiled code: a tag for any platform. nvidia-* wheels say "Root-Is-Purelib: true" and are
+    none. */
 bool ff_wheel_is_plain(struct ff_span wheel);
 
 enum { FF_RECORD_NO_SIZE = -1 };

@@ -3,8 +3,9 @@
 //	{"gpus": [{"index": 0, "vendor": "amd", "seen_by": "kfd", "gfx": "gfx942", "name": "AMD Instinct MI300X",
 //	           "compute_units": 304, "memory": {"total": 206141652992, "used": 296448000}}], "rocm": {"version": "6.2.0"}}
 //
-// How the source lies: nodes of processors stand among those of GPUs; a GPU that this container may not use has an empty or
-// unreadable `properties`, so it is passed over as the runtime does; one MI300 can show as several GPUs (partitions).
+// How the source lies: nodes of processors stand among those of GPUs; a GPU that this container may not use has an
+// empty or unreadable `properties`, so it is passed over as the runtime does; one MI300 can show as several GPUs
+// (partitions).
 #include "parse/kfd.h"
 #include "probe/source.h"
 

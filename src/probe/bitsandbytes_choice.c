@@ -3,8 +3,8 @@
 //	{"bitsandbytes": {"wanted": "libbitsandbytes_cuda121.so", "wanted_because": "BNB_CUDA_VERSION", "found": true,
 //	                  "outcome": "loads"}}
 //
-// `outcome` is "loads", "cpu-instead" (only a warning tells) or "fails". Where no GPU fact could be had the answer is the one
-// for a machine with a GPU, and `wanted_if` says so.
+// `outcome` is "loads", "cpu-instead" (only a warning tells) or "fails". Where no GPU fact could be had the answer is
+// the one for a machine with a GPU, and `wanted_if` says so.
 #include "know/bnb_facts.h"
 #include "probe/probe.h"
 

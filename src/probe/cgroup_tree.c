@@ -1,7 +1,7 @@
-// Finds the worker's control groups: /proc/PID/cgroup says the path inside the hierarchy, mountinfo where it is mounted and which
-// part of it. The two disagree in a container without a cgroup namespace: the path is the host's (/docker/1c5f...) while
-// the mount shows just that folder as its root, so the mount's root is cut off the path. Where even then no such folder
-// exists (a bind mount of something else), the mount point itself is taken.
+// Finds the worker's control groups: /proc/PID/cgroup says the path inside the hierarchy, mountinfo where it is mounted
+// and which part of it. The two disagree in a container without a cgroup namespace: the path is the host's
+// (/docker/1c5f...) while the mount shows just that folder as its root, so the mount's root is cut off the path. Where
+// even then no such folder exists (a bind mount of something else), the mount point itself is taken.
 //
 //	4:memory:/docker/1c5f      41 36 0:32 /docker/1c5f /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory
 //	0::/                       30 25 0:26 / /sys/fs/cgroup ro - cgroup2 cgroup rw

@@ -12,14 +12,15 @@ struct ff_cgroup_dir {
 	bool unified;		   /**< version 2 */
 };
 
-/** The worker's own folder for a controller ("memory", "cpu"): the version 1 hierarchy where there is one, else the unified
-    one. False when none is mounted or /proc does not say. */
+/** The worker's own folder for a controller ("memory", "cpu"): the version 1 hierarchy where there is one, else the
+    unified one. False when none is mounted or /proc does not say. */
 bool ff_cgroup_leaf(struct ff_probe_ctx *ctx, const char *controller, struct ff_cgroup_dir *ret);
 
 /** The folder above; false at the mount point. */
 bool ff_cgroup_up(struct ff_cgroup_dir *dir);
 
-/** A small file in it, terminated, freed by the caller; NULL when it cannot be read (silent: not every group has each file). */
+/** A small file in it, terminated, freed by the caller; NULL when it cannot be read (silent: not every group has each
+    file). */
 char *ff_cgroup_file(struct ff_probe_ctx *ctx, const struct ff_cgroup_dir *dir, const char *name);
 
 /** The number in such a file; false when it cannot be read or says that there is no limit. */

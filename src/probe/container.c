@@ -1,6 +1,6 @@
-// system.container: runtime, orchestrator, platform and cloud by the signs of rules/data/platforms.tsv, the container's id, the
-// file system of "/". Signs lie: /.dockerenv is copied into images of other runtimes and RunPod's pods are Docker on Kubernetes'
-// ways; so each kind is found by itself, and `signs` says which one it was.
+// system.container: runtime, orchestrator, platform and cloud by the signs of rules/data/platforms.tsv, the container's
+// id, the file system of "/". Signs lie: /.dockerenv is copied into images of other runtimes and RunPod's pods are
+// Docker on Kubernetes' ways; so each kind is found by itself, and `signs` says which one it was.
 //
 //	{"runtime": "docker", "platform": "runpod", "id": "1c5f...", "root_fs": "overlay", "signs": {"runtime": "file /.dockerenv"}}
 #include "base/table.h"
@@ -144,7 +144,8 @@ void ff_probe_container(struct ff_probe_ctx *ctx)
 	read_dmi(&signs);
 	put_table(&signs);
 	struct ff_span id;
-	// In a cgroup namespace the id is only in the host's paths of bind mounts (/var/lib/docker/containers/<id>/hostname).
+	// In a cgroup namespace the id is only in the host's paths of bind mounts
+	// (/var/lib/docker/containers/<id>/hostname).
 	if ((cgroup && ff_cgroup_container_id(ff_span_of(cgroup), &id)) ||
 		(mounts && ff_cgroup_container_id(ff_span_of(mounts), &id)))
 		ff_fact(ctx, "system.container.id", json_stringn(id.p, id.n));

@@ -1,6 +1,6 @@
-// system.cpu: model, cores, the instruction sets that inference code asks for, and how many cores may be used: the least of
-// affinity (Cpus_allowed_list) and the control groups' quota on the way up. A container with 2 CPUs on a 128-core host shows 128
-// in /proc/cpuinfo and to OpenMP; that is how a worker comes to run 128 threads on 2 CPUs.
+// system.cpu: model, cores, the instruction sets that inference code asks for, and how many cores may be used: the
+// least of affinity (Cpus_allowed_list) and the control groups' quota on the way up. A container with 2 CPUs on a
+// 128-core host shows 128 in /proc/cpuinfo and to OpenMP; that is how a worker comes to run 128 threads on 2 CPUs.
 //
 //	{"model": "AMD EPYC 7B13", "cores": 128, "cores_allowed": 128, "quota": 2.0, "cores_usable": 2, "flags": ["avx2"]}
 #include "parse/cgroup.h"

@@ -5,8 +5,8 @@
 // NVML can be well while CUDA is not: 802 the fabric manager does not run, 803 this libcuda is not the kernel
 // module's, 804 a compat libcuda on a GPU that does not allow it, 999 the uvm module or its device node, 34 the
 // toolkit's stub was loaded, 46 every GPU is taken or may not be used, 3 initialisation failed (or this is a fork of a
-// process that uses CUDA, which is no answer). The code is the fact. CUDA_VISIBLE_DEVICES of this process applies, as it would to a
-// worker started beside it.
+// process that uses CUDA, which is no answer). The code is the fact. CUDA_VISIBLE_DEVICES of this process applies, as
+// it would to a worker started beside it.
 #include "host/cuda_driver.h"
 
 #include "probe/probe.h"

@@ -3,8 +3,8 @@
 //
 //	{"python": {"unloadable": [{"package": "onnxruntime", "file": ".../libonnxruntime_providers_cuda.so", "when": "gpu",
 //	            "missing": [{"library": "libcublasLt.so.11", "needed_by": "..."}], "missing_versions": [...]}]}}
-// How the source lies: what is missing is missing for this order alone; where a worker does not import torch, torch's own
-// libraries are not there either. libcuda.so.1 is the driver's, which rules of its own speak of.
+// How the source lies: what is missing is missing for this order alone; where a worker does not import torch, torch's
+// own libraries are not there either. libcuda.so.1 is the driver's, which rules of its own speak of.
 #include "probe/cuda_choice.h"
 
 #include "base/table.h"

@@ -1,4 +1,5 @@
-// Runs deep.py step by step. A step that crashes or hangs says nothing about the next one: each has a process of its own.
+// Runs deep.py step by step. A step that crashes or hangs says nothing about the next one: each has a process of its
+// own.
 //
 //	{"step": "product-on-every-gpu", "ok": false, "ms": 2913.1, "peak_rss": 831520768, "log": 1,
 //	 "error": "RuntimeError: CUDA error: no kernel image is available for execution on the device"}

@@ -1,6 +1,7 @@
-// system.disks and system.shm: the file systems behind the folders that a worker fills, how full they are, of what type, and
-// whether the worker may write there. A folder that does not exist yet is judged by the nearest one above that does. statvfs() on a dead
-// network mount hangs for ever, so this probe has its own helper and says which path it is about to ask.
+// system.disks and system.shm: the file systems behind the folders that a worker fills, how full they are, of what
+// type, and whether the worker may write there. A folder that does not exist yet is judged by the nearest one above
+// that does. statvfs() on a dead network mount hangs for ever, so this probe has its own helper and says which path it
+// is about to ask.
 //
 //	{"path": "/runpod-volume/hf", "for": "HF_HOME", "exists": true, "mount": "/runpod-volume", "type": "fuse.mfs", "network": true,
 //	 "total": 0, "free": 0, "inodes": 0, "inodes_free": 0, "read_only": false, "writable": true}

@@ -1,5 +1,5 @@
-// env: every variable that the table knows to matter, as the worker has it. Values of names that hold secrets never enter the
-// document: their length does. Other variables are left out; they are nobody's business.
+// env: every variable that the table knows to matter, as the worker has it. Values of names that hold secrets never
+// enter the document: their length does. Other variables are left out; they are nobody's business.
 //
 // env_absent names variables whose file or folder should be there and is not.
 //

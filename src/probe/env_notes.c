@@ -1,5 +1,5 @@
-// env_notes: variables that are deprecated, ignored by the installed versions, malformed or empty (know/env_vars.h). Reads the
-// environment itself, not the facts: a newline in a masked token must be seen too.
+// env_notes: variables that are deprecated, ignored by the installed versions, malformed or empty (know/env_vars.h).
+// Reads the environment itself, not the facts: a newline in a masked token must be seen too.
 //
 //	[{"name": "CUDA_HOME", "kind": "malformed", "text": "one folder is wanted, not a list"}]
 #include "know/env_vars.h"

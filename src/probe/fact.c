@@ -1,7 +1,7 @@
 // How a probe speaks: values into the document, misses into `errors`.
 //
-// Every fact goes into two documents: all facts (for the probes that follow) and this probe's own share (which is sent to
-// the parent and merged there). Containers put whole are shared between the two, so appending checks for that.
+// Every fact goes into two documents: all facts (for the probes that follow) and this probe's own share (which is sent
+// to the parent and merged there). Containers put whole are shared between the two, so appending checks for that.
 #include "host/helper.h"
 #include "probe/probe.h"
 

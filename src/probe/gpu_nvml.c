@@ -260,7 +260,8 @@ static void read_throttle(struct ff_gpu_reader *r)
 	ff_gpu_put(r, "throttle", list);
 }
 
-// Whose process it is. NVML numbers processes as the host does: only where that number is here the same program it is the same one.
+// Whose process it is. NVML numbers processes as the host does: only where that number is here the same program it is
+// the same one.
 static void put_owner(struct ff_gpu_reader *r, unsigned pid, const char *name, json_t *entry)
 {
 	char path[40];

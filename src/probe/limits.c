@@ -1,7 +1,7 @@
-// system.limits: what ulimit says for the worker, from /proc/PID/limits: soft limits by name, hard ones as NAME_hard. "unlimited"
-// is a word, not a number. RDMA and pinned memory need memlock, many workers and safetensors shards need nofile. `pids` is the least
-// limit of processes and threads in the control groups, which is what "can't start new thread" in a container means;
-// `pids_current` is how many run in the group that sets it.
+// system.limits: what ulimit says for the worker, from /proc/PID/limits: soft limits by name, hard ones as NAME_hard.
+// "unlimited" is a word, not a number. RDMA and pinned memory need memlock, many workers and safetensors shards need
+// nofile. `pids` is the least limit of processes and threads in the control groups, which is what "can't start new
+// thread" in a container means; `pids_current` is how many run in the group that sets it.
 //
 //	{"nofile": 1024, "nofile_hard": 1048576, "memlock": 65536, "memlock_hard": "unlimited", "nproc": 63304, "pids": 256, ...}
 #include "parse/proc_fields.h"

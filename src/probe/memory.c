@@ -1,7 +1,7 @@
-// system.memory, system.shm and system.pressure: /proc/meminfo, the control groups' limits on the way up, out-of-memory kills.
-// In a container /proc/meminfo tells of the whole host; what counts is the least limit of the worker's own group and those
-// above it, and `available` cannot exceed what that limit leaves. Pages of the file cache count as used there although
-// they can be had back, so inactive_file is taken off.
+// system.memory, system.shm and system.pressure: /proc/meminfo, the control groups' limits on the way up, out-of-memory
+// kills. In a container /proc/meminfo tells of the whole host; what counts is the least limit of the worker's own group
+// and those above it, and `available` cannot exceed what that limit leaves. Pages of the file cache count as used there
+// although they can be had back, so inactive_file is taken off.
 //
 //	{"total": 540000000000, "available": 21000000000, "swap": 0, "limit": 34359738368, "current": 13000000000, "oom_kill": 2}
 #include "parse/proc_fields.h"

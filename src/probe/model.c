@@ -5,8 +5,9 @@
 //	           "repos": [{"name": "mistralai/Mixtral-8x7B-v0.1", "type": "model", "revisions": 1, "incomplete": 2, "weights": 93405585408,
 //	                      "config": {"type": "mixtral", "layers": 32, ...}}]}}
 //
-// transformers before 5 looks into TRANSFORMERS_CACHE instead of the hub's cache when that is set, so files downloaded by one
-// are not seen by the other. A download that broke off leaves blobs/*.incomplete. The cache may lie on a network mount.
+// transformers before 5 looks into TRANSFORMERS_CACHE instead of the hub's cache when that is set, so files downloaded
+// by one are not seen by the other. A download that broke off leaves blobs/*.incomplete. The cache may lie on a network
+// mount.
 #include "probe/model_folder.h"
 #include "probe/python_find.h"
 

@@ -5,8 +5,8 @@
 //	version https://git-lfs...  130 bytes in place of any of them: cloned without git-lfs
 //	<!DOCTYPE html>             a proxy's or the hub's sign-in page, saved under the file's name
 //	model-00002-of-00003...     promises two more
-// How the source lies: .bin is anybody's ending (OpenVINO, CTranslate2, a pickle of arguments), so that a beginning counts
-// as wrong only under the names that torch's own weights have; a file that is being written is short, too.
+// How the source lies: .bin is anybody's ending (OpenVINO, CTranslate2, a pickle of arguments), so that a beginning
+// counts as wrong only under the names that torch's own weights have; a file that is being written is short, too.
 #include "probe/model_folder.h"
 
 #include "host/bytes.h"

@@ -9,8 +9,9 @@ json_t *ff_model_config(struct ff_probe_ctx *ctx, const char *folder, const char
 /** How many bytes of weights lie there, all files of one format together. */
 uint64_t ff_model_weights(struct ff_probe_ctx *ctx, const char *folder, const struct ff_names *names);
 
-/** Files that are not what they should be: [{"file", "kind", "size", "wants"}]; kind is "lfs" (a git-lfs pointer), "web-page",
-    "empty", "short" or "torn" (the beginning is not that of its format). An empty list when all are well. */
+/** Files that are not what they should be: [{"file", "kind", "size", "wants"}]; kind is "lfs" (a git-lfs pointer),
+    "web-page", "empty", "short" or "torn" (the beginning is not that of its format). An empty list when all are
+    well. */
 json_t *ff_model_damage(struct ff_probe_ctx *ctx, const char *folder, const struct ff_names *names);
 
 /** Shards that the others' names promise and that are not there. */

@@ -12,5 +12,6 @@ const json_t *ff_package_entry(const struct ff_probe_ctx *ctx, const char *name)
 /** Its version, borrowed; NULL when not known. */
 const char *ff_package_version(const struct ff_probe_ctx *ctx, const char *name);
 
-/** What a package requires of others whatever its extras: {name: specifiers}; NULL when it is not installed. New reference. */
+/** What a package requires of others whatever its extras: {name: specifiers}; NULL when it is not installed. New
+    reference. */
 json_t *ff_package_requires(struct ff_probe_ctx *ctx, const char *name);

@@ -4,9 +4,9 @@
 #include "host/loader.h"
 #include "parse/fatbin.h"
 
-/** {"archs": ["sm_80"], "ptx": ["compute_90"], "lto": [...], "hip": [...], "ptx_isa": "9.0", "opaque": 1,
-    "entries": {"sm_80": 444}}; keys without content are absent; an empty object says that there is no GPU code. "entries"
-    counts the images for each architecture. */
+/** {"archs": ["sm_80"], "ptx": ["compute_90"], "lto": [...], "hip": [...], "ptx_isa": "9.0", "opaque": 1, "entries":
+    {"sm_80": 444}}; keys without content are absent; an empty object says that there is no GPU code. "entries" counts
+    the images for each architecture. */
 struct ff_error *ff_native_gpu_of(const struct ff_fatbin *code, json_t **ret);
 
 /** The same of a file on the machine. */
@@ -15,8 +15,8 @@ struct ff_error *ff_native_gpu(struct ff_host *host, const char *path, json_t **
 /** Add the GPU code of one file (as from ff_native_gpu) to that of several: lists without doubles, in order. */
 struct ff_error *ff_native_gpu_merge(json_t *into, const json_t *gpu);
 
-/** Leave in the lists only what the code as a whole is built for; what but a few kernels have moves to "partial", and the
-    counts are dropped: {"archs": ["sm_90"], "partial": ["sm_90a"]}. */
+/** Leave in the lists only what the code as a whole is built for; what but a few kernels have moves to "partial", and
+    the counts are dropped: {"archs": ["sm_90"], "partial": ["sm_90a"]}. */
 struct ff_error *ff_native_gpu_narrow(json_t *gpu);
 
 /** Why object `of` got this file: "RPATH of libtorch_cuda.so", "LD_LIBRARY_PATH entry 2", "ld.so.cache". */

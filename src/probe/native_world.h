@@ -10,7 +10,8 @@ struct ff_world {
 	char *site;	       /**< the site folder that torch lies in */
 	size_t torch_roots[8]; /**< objects that torch itself opens, in order */
 	size_t torch_roots_n;
-	size_t torch_eager_n; /**< those that `import torch` opens; the rest is opened when first used (solvers, compiler) */
+	/** Those that `import torch` opens; the rest is opened when first used (solvers, compiler) */
+	size_t torch_eager_n;
 };
 
 /** The first folder on the interpreter's path that holds `name`, as "<folder>/<name>"; NULL when none does. *ret_site

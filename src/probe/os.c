@@ -1,6 +1,7 @@
-// system.os, kernel, arch, libc and libstdcxx: /etc/os-release, uname, and the C library's own words read from its file (that of
-// the machine looked at: asking gnu_get_libc_version() would tell of ours). The libstdc++ is the one that
-// ld.so would take (host/loader.h); an old one first on that path is why "GLIBCXX_3.4.32 not found" meets a new enough system.
+// system.os, kernel, arch, libc and libstdcxx: /etc/os-release, uname, and the C library's own words read from its file
+// (that of the machine looked at: asking gnu_get_libc_version() would tell of ours). The libstdc++ is the one that
+// ld.so would take (host/loader.h); an old one first on that path is why "GLIBCXX_3.4.32 not found" meets a new enough
+// system.
 //
 //	{"os": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12 (bookworm)"}, "kernel": "6.1.0", "arch": "x86_64",
 //	 "libc": {"name": "glibc", "version": "2.36", "build": "Debian GLIBC 2.36-9", "path": "/usr/lib/x86_64-linux-gnu/libc.so.6"},

@@ -1,7 +1,7 @@
 // What a probe is: one function in one file that puts facts into the document, and one line in probes.def.
 //
-// A probe reads only through ctx->host and writes only through the fact functions below. It does not fail: what cannot be
-// read becomes a miss with its reason, and the probe goes on. See doc/HOWTO-ADD-A-PROBE.md.
+// A probe reads only through ctx->host and writes only through the fact functions below. It does not fail: what cannot
+// be read becomes a miss with its reason, and the probe goes on. See doc/HOWTO-ADD-A-PROBE.md.
 #pragma once
 
 #include "base/error.h"
@@ -10,8 +10,9 @@
 
 #include <firstfix/firstfix.h>
 
-/** Which process a probe runs in, and after what. Probes of one helper run one after the other in the order of probes.def and
-    see the facts of those before them; helpers run side by side. The join runs last, on all facts, and does no I/O. */
+/** Which process a probe runs in, and after what. Probes of one helper run one after the other in the order of
+    probes.def and see the facts of those before them; helpers run side by side. The join runs last, on all facts, and
+    does no I/O. */
 enum ff_helper_id {
 	FF_HELPER_FILES,  /**< files of the local disk and /proc */
 	FF_HELPER_VENDOR, /**< vendor libraries: may hang, crash, or leave things behind */
@@ -21,7 +22,8 @@ enum ff_helper_id {
 	FF_HELPER_COUNT,
 };
 
-/** Where a helper is, in memory that its parent reads after a hang or a crash: announcing a step costs no system call. */
+/** Where a helper is, in memory that its parent reads after a hang or a crash: announcing a step costs no system
+    call. */
 struct ff_place {
 	char probe[64], step[64];
 };

@@ -1,6 +1,6 @@
-// process: the process looked at (--pid), or firstfix itself: who it is, how large, since when, under whom; and with --pid the
-// libraries it has really mapped, which is what the loader chose and not what we think it would. A library that was replaced
-// on the disk since says so: an upgrade under a running worker.
+// process: the process looked at (--pid), or firstfix itself: who it is, how large, since when, under whom; and with
+// --pid the libraries it has really mapped, which is what the loader chose and not what we think it would. A library
+// that was replaced on the disk since says so: an upgrade under a running worker.
 //
 //	{"pid": 4711, "name": "python3", "exe": "/usr/bin/python3.10", "cmdline": ["python3", "handler.py"], "rss": 17179869184,
 //	 "threads": 64, "started": "2026-11-23T03:14:03.000Z", "uid": 0, "parents": [{"pid": 1, "name": "tini"}],
@@ -126,7 +126,8 @@ static json_t *library(const struct ff_map_line *map)
 	return entry;
 }
 
-// A file is mapped in several pieces, one after the other; its code makes it a library (data files and fonts are mapped, too).
+// A file is mapped in several pieces, one after the other; its code makes it a library (data files and fonts are
+// mapped, too).
 static void put_libraries(struct ff_probe_ctx *ctx)
 {
 	_cleanup_free_ char *text = ff_source_process(ctx, "maps", MAPS_MAX, "process.libraries");

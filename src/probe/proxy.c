@@ -3,8 +3,8 @@
 //	https_proxy=http://127.0.0.1:3128, and no line of /proc/net/tcp with port 0C38 in state 0A (listening)
 //	{"system": {"proxy": {"variable": "https_proxy", "port": 3128, "listening": false}}}
 //
-// How the source lies: another machine's proxy cannot be asked without a packet, so nothing is said of it; in another network
-// namespace the same address is another place, which is why the worker's own /proc/PID/net is read.
+// How the source lies: another machine's proxy cannot be asked without a packet, so nothing is said of it; in another
+// network namespace the same address is another place, which is why the worker's own /proc/PID/net is read.
 #include "parse/chars.h"
 #include "probe/probe.h"
 

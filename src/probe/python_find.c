@@ -1,10 +1,11 @@
-// The interpreter that `python handler.py` or a running worker uses: --python, the process itself, the virtual environment that
-// this very program was installed into, VIRTUAL_ENV, CONDA_PREFIX, .venv in the working folder, PATH (through pyenv's shims), and
-// at last the usual places. An environment that pipx or uv made for a program alone holds nobody's worker.
+// The interpreter that `python handler.py` or a running worker uses: --python, the process itself, the virtual
+// environment that this very program was installed into, VIRTUAL_ENV, CONDA_PREFIX, .venv in the working folder, PATH
+// (through pyenv's shims), and at last the usual places. An environment that pipx or uv made for a program alone holds
+// nobody's worker.
 //
-// /proc/PID/exe lies about virtual environments: it shows the base interpreter, as bin/python there is a link. The way the
-// process was called (argv[0]) leads to the environment. pyenv's shims are shell scripts; which version they start stands in
-// PYENV_VERSION, .python-version of the working folder or above, or $PYENV_ROOT/version.
+// /proc/PID/exe lies about virtual environments: it shows the base interpreter, as bin/python there is a link. The way
+// the process was called (argv[0]) leads to the environment. pyenv's shims are shell scripts; which version they start
+// stands in PYENV_VERSION, .python-version of the working folder or above, or $PYENV_ROOT/version.
 #include "probe/python_find.h"
 
 #include "parse/chars.h"
@@ -260,7 +261,8 @@ static bool find_beside_ourselves(struct ff_probe_ctx *ctx, struct ff_python *re
 	return false;
 }
 
-// The environment that a variable names has no interpreter: moved, copied from another machine, or its base Python was removed.
+// The environment that a variable names has no interpreter: moved, copied from another machine, or its base Python was
+// removed.
 static void note_dead(struct ff_probe_ctx *ctx, const char *variable, const char *folder)
 {
 	json_t *dead = json_pack("{s:s, s:o, s:b}", "variable", variable, "folder",

@@ -22,7 +22,8 @@ struct ff_error *ff_python_find(struct ff_probe_ctx *ctx, struct ff_python *ret)
 /** Fill in prefix, base_prefix, version and the like from the files around the executable. */
 struct ff_error *ff_python_inspect(struct ff_probe_ctx *ctx, struct ff_python *python);
 
-/** The folders of packages in the order of sys.path, as the interpreter would make it, into python.site and facts beside it. */
+/** The folders of packages in the order of sys.path, as the interpreter would make it, into python.site and facts
+    beside it. */
 void ff_python_site(struct ff_probe_ctx *ctx, const struct ff_python *python);
 
 /** What may change the environment: python.externally_managed, site_writable, tools, made_by, project, own_index. */

@@ -4,8 +4,8 @@
 //	                       version = 3.10.12
 //	/usr/local/include/python3.10/patchlevel.h:  #define PY_VERSION  "3.10.14"
 //
-// pyvenv.cfg lies after an upgrade of the base interpreter, so it is asked last. Without headers the version stands as a
-// text of its own in the binary (or in libpython when the binary is only a starter).
+// pyvenv.cfg lies after an upgrade of the base interpreter, so it is asked last. Without headers the version stands as
+// a text of its own in the binary (or in libpython when the binary is only a starter).
 #include "probe/python_find.h"
 
 #include "parse/chars.h"
@@ -169,8 +169,8 @@ static char *version_from_conda(struct ff_probe_ctx *ctx, const struct ff_python
 	return NULL;
 }
 
-// "3.11.7" or "3.11.7+", ended by NUL: what Py_GetVersion() begins with. The linker may have made it the tail of a longer
-// text ("Python 3.11.7"), so only a digit or a dot must not stand before it.
+// "3.11.7" or "3.11.7+", ended by NUL: what Py_GetVersion() begins with. The linker may have made it the tail of a
+// longer text ("Python 3.11.7"), so only a digit or a dot must not stand before it.
 static char *version_from_bytes(struct ff_probe_ctx *ctx, const char *path, const char *short_version)
 {
 	_cleanup_map_ struct ff_map map = {0};

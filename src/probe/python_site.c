@@ -5,8 +5,8 @@
 //	/usr/lib/python3/dist-packages              Debian: apt's
 //	/usr/local/lib/python3.10/site-packages     everywhere else
 //
-// Debian's interpreter under /usr looks into dist-packages only. Lines of .pth files that begin with "import" are code; what
-// they do to sys.path cannot be known without running them, so they are listed by file.
+// Debian's interpreter under /usr looks into dist-packages only. Lines of .pth files that begin with "import" are code;
+// what they do to sys.path cannot be known without running them, so they are listed by file.
 #include "probe/python_find.h"
 
 #include "parse/metadata.h"

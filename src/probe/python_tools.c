@@ -1,5 +1,5 @@
-// What may change an environment: its owner's mark (PEP 668), whether its folder can be written, which tools are on PATH, which tool
-// made it, and an index of packages of its own.
+// What may change an environment: its owner's mark (PEP 668), whether its folder can be written, which tools are on
+// PATH, which tool made it, and an index of packages of its own.
 //
 //	/usr/lib/python3.11/EXTERNALLY-MANAGED                   the distribution's own: pip refuses
 //	/srv/venv/pyvenv.cfg:  uv = 0.9.0                          made by uv, and without a pip

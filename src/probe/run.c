@@ -1,8 +1,8 @@
 // Runs the probes: each helper is a disposable process, the join runs here on what came back.
 //
-// A helper tells what it has so far ({"so_far": "gpus", "facts": {...}}) and what it found ({"probe": "gpus", "facts": {...}});
-// which probe it is in and what it is about to ask ("nvmlInit") it notes in memory shared with us. So a hang or a crash has
-// a name and costs only what had not been said yet.
+// A helper tells what it has so far ({"so_far": "gpus", "facts": {...}}) and what it found ({"probe": "gpus", "facts":
+// {...}}); which probe it is in and what it is about to ask ("nvmlInit") it notes in memory shared with us. So a hang
+// or a crash has a name and costs only what had not been said yet.
 #include "base/clock.h"
 #include "base/nearest.h"
 #include "host/helper.h"

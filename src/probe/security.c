@@ -1,6 +1,6 @@
-// system.security: what the kernel keeps the worker from: seccomp, capabilities, no_new_privs, SELinux, AppArmor, user. A GPU
-// that "is not there" in a container is often there and refused: by SELinux (container_use_devices), by a device cgroup, or because
-// the device nodes belong to a group that the user is not in.
+// system.security: what the kernel keeps the worker from: seccomp, capabilities, no_new_privs, SELinux, AppArmor, user.
+// A GPU that "is not there" in a container is often there and refused: by SELinux (container_use_devices), by a device
+// cgroup, or because the device nodes belong to a group that the user is not in.
 //
 //	{"uid": 1000, "seccomp": "filter", "no_new_privs": true, "capabilities": ["chown", "kill"], "apparmor": "docker-default"}
 #include "parse/proc_fields.h"

@@ -6,8 +6,8 @@
 
 #include <inttypes.h>
 
-/** A whole file, terminated, freed by the caller; NULL when it cannot be read. Absence is silent; any other reason is a miss
-    for the fact `fact` (NULL: none). */
+/** A whole file, terminated, freed by the caller; NULL when it cannot be read. Absence is silent; any other reason is a
+    miss for the fact `fact` (NULL: none). */
 char *ff_source_text(struct ff_probe_ctx *ctx, const char *path, size_t max, const char *fact);
 
 /** The same of the worker's /proc/PID, where absence is a miss too: it says that there is no /proc. */

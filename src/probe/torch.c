@@ -3,8 +3,8 @@
 //	torch/version.py                      __version__ = '2.3.1+cu121'; cuda: Optional[str] = '12.1'; hip: ... = None
 //	torch/share/cmake/Torch/TorchConfig.cmake   set(TORCH_CXX_FLAGS "-D_GLIBCXX_USE_CXX11_ABI=0")
 //
-// METADATA of a wheel from PyPI says 2.3.1 where version.py says 2.3.1+cu121: the module counts. A null in `cuda` is a fact:
-// torch.version.cuda is None, a CPU or ROCm build.
+// METADATA of a wheel from PyPI says 2.3.1 where version.py says 2.3.1+cu121: the module counts. A null in `cuda` is a
+// fact: torch.version.cuda is None, a CPU or ROCm build.
 #include "know/torch_pairs.h"
 #include "parse/pyliteral.h"
 #include "parse/version.h"

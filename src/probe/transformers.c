@@ -3,8 +3,8 @@
 //	{"transformers": {"version": "4.45.0", "location": "...", "requires": {"tokenizers": ">=0.20,<0.21"}},
 //	 "frameworks": {"accelerate": {"version": "0.34.2", "location": "...", "requires": {"torch": ">=1.10.0"}}}}
 //
-// transformers/dependency_versions_table.py holds the pins that it checks at import and when an optional package is used
-// (bitsandbytes, accelerate): more than METADATA says without extras.
+// transformers/dependency_versions_table.py holds the pins that it checks at import and when an optional package is
+// used (bitsandbytes, accelerate): more than METADATA says without extras.
 #include "parse/pyliteral.h"
 #include "parse/requirement.h"
 #include "probe/module.h"

@@ -7,8 +7,9 @@
 //	            "noexec": ["/volume/pkgs"]}}
 //
 // From WHEEL and RECORD beside METADATA, of packages with compiled code alone, and only of the copy that is imported.
-// How the source lies: strip makes a library smaller than RECORD says, so a file is short only when bytes that the loader maps
-// are missing; images are slimmed by deleting libraries that are never loaded, so a missing file is a fact and no failure yet.
+// How the source lies: strip makes a library smaller than RECORD says, so a file is short only when bytes that the
+// loader maps are missing; images are slimmed by deleting libraries that are never loaded, so a missing file is a fact
+// and no failure yet.
 #include "host/bytes.h"
 #include "parse/chars.h"
 #include "parse/elf.h"

@@ -3,8 +3,8 @@
 //	{"file": "serve.py", "asks": ["flash_attention_2", "device_map"], "absent": ["transformers"], "repos": ["team/tiny"]}
 //
 // With a process (--pid) it is the script of its command line; else those of the folder, without tests.
-// How the source lies: a script may be one of many and never run; what is asked for below `if` or `try` may never be. So imports count
-// only at the beginning of a line, and every finding made of this is a warning.
+// How the source lies: a script may be one of many and never run; what is asked for below `if` or `try` may never be.
+// So imports count only at the beginning of a line, and every finding made of this is a warning.
 #include "base/table.h"
 #include "parse/chars.h"
 #include "parse/pyscript.h"

@@ -1,7 +1,7 @@
 // CRC-32C (Castagnoli, reflected 0x82f63b78) over words, without the usual inversion at both ends: the start value is a
-// random seed and nobody else computes it. The instruction is chosen by the caller's flag, not by an ifunc: a resolver runs
-// before sanitizers and some loaders are ready. A CPU without it (x86 before 2008, early ARMv8) takes the table of nibbles,
-// which is slow and small.
+// random seed and nobody else computes it. The instruction is chosen by the caller's flag, not by an ifunc: a resolver
+// runs before sanitizers and some loaders are ready. A CPU without it (x86 before 2008, early ARMv8) takes the table of
+// nibbles, which is slow and small.
 #include "ring/crc.h"
 
 #if defined(__aarch64__)

@@ -8,8 +8,8 @@
 /** Which way this CPU allows; ask once and keep the answer. Safe in a signal handler. */
 bool ff_crc_hardware(void);
 
-/** One more word, by the instruction: only where ff_crc_hardware() said true. Inline assembly, because a function for another
-    CPU than the build's cannot be inlined into one that is not. */
+/** One more word, by the instruction: only where ff_crc_hardware() said true. Inline assembly, because a function for
+    another CPU than the build's cannot be inlined into one that is not. */
 static inline __attribute__((always_inline)) uint32_t ff_crc_word_hardware(uint32_t crc, uint64_t word)
 {
 #if defined(__x86_64__)

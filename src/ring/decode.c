@@ -1,5 +1,6 @@
-// Checks and decodes records. The CRC covers the position, so bytes of an earlier lap, or copied from elsewhere in the file,
-// are not a record here. A CRC that is right does not make the rest right: the writer may be of another version, or hostile.
+// Checks and decodes records. The CRC covers the position, so bytes of an earlier lap, or copied from elsewhere in the
+// file, are not a record here. A CRC that is right does not make the rest right: the writer may be of another version,
+// or hostile.
 #include "ring/decode.h"
 
 #include "ring/crc.h"

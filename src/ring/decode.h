@@ -14,8 +14,8 @@ struct ff_record_rules {
 
 enum ff_record_is { FF_RECORD_NONE, FF_RECORD_END, FF_RECORD_EVENT };
 
-/** What stands at `words` (at most `n` of them), which is position `pos` of the lane. *ret_words is its length unless NONE;
-    *cost grows by the words that were looked at. */
+/** What stands at `words` (at most `n` of them), which is position `pos` of the lane. *ret_words is its length unless
+    NONE; *cost grows by the words that were looked at. */
 enum ff_record_is ff_record_check(const struct ff_record_rules *rules, const uint64_t *words, size_t n, uint64_t pos,
 	size_t *ret_words, uint64_t *cost);
 

@@ -1,5 +1,5 @@
-// All lanes of a folder as one stream. Each lane gives its events in order; of all lanes' next events the oldest is given.
-// Lanes are looked for in the state folder and in what stands in for it in /dev/shm where it refuses.
+// All lanes of a folder as one stream. Each lane gives its events in order; of all lanes' next events the oldest is
+// given. Lanes are looked for in the state folder and in what stands in for it in /dev/shm where it refuses.
 #include "base/cleanup.h"
 #include "base/statedir.h"
 #include "base/str.h"

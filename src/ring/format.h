@@ -14,10 +14,11 @@
 //	        word 2   tid:32 | fields:8 | flags:8 | 0:16
 //	        fields   key:16 | type:8 | flags:8 | n:32, then 8 bytes (int, real), n bytes padded to 8 (string), none (bool)
 //
-// Block number N lives in slot N % n, lap N / n. A position is N * block_size + offset: it never repeats, and it is part
-// of every CRC, so bytes of an earlier lap are never taken for a record. `alloc` is lap:32 | offset:32, a writer reserves
-// by adding to it. `done` is lap:24 | events:16 | bytes:24, a writer adds to it after publishing; a slot is taken for a
-// new lap only when all its bytes are done, so nobody writes into a block that somebody else is still writing to.
+// Block number N lives in slot N % n, lap N / n. A position is N * block_size + offset: it never repeats, and it is
+// part of every CRC, so bytes of an earlier lap are never taken for a record. `alloc` is lap:32 | offset:32, a writer
+// reserves by adding to it. `done` is lap:24 | events:16 | bytes:24, a writer adds to it after publishing; a slot is
+// taken for a new lap only when all its bytes are done, so nobody writes into a block that somebody else is still
+// writing to.
 #pragma once
 
 #include <stdatomic.h>
@@ -43,8 +44,8 @@ enum {
 	FF_RING_CUT = 1,      // flag of a record: fields are missing; of a field: the string is cut
 };
 
-/** The magic: "FFLANE1\n". It stands XOR'd in the code, and behind a volatile so that the compiler does not undo that: a search
-    through memory finds lanes, not programs. */
+/** The magic: "FFLANE1\n". It stands XOR'd in the code, and behind a volatile so that the compiler does not undo that:
+    a search through memory finds lanes, not programs. */
 static inline uint64_t ff_ring_magic(void)
 {
 	static const volatile uint64_t hidden = UINT64_C(0x506b1f141b161c1c);

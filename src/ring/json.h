@@ -5,6 +5,6 @@
 
 #include <firstfix/event.h>
 
-/** {"schema": ..., "timestamp": ..., "event.name": ..., "process.pid": ..., "thread.id": ..., and the fields by their keys}.
-    A key that comes twice keeps its last value. Not masked. NULL when out of memory. */
+/** {"schema": ..., "timestamp": ..., "event.name": ..., "process.pid": ..., "thread.id": ..., and the fields by their
+    keys}. A key that comes twice keeps its last value. Not masked. NULL when out of memory. */
 json_t *ff_event_to_json(const struct ff_event *event);

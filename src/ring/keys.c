@@ -1,5 +1,5 @@
-// The table of keys of this process. Rows are claimed with one compare-and-swap and never given back, so ids stay valid in
-// children made by fork, whose lanes get a copy.
+// The table of keys of this process. Rows are claimed with one compare-and-swap and never given back, so ids stay valid
+// in children made by fork, whose lanes get a copy.
 #include "ring/keys.h"
 
 #include "ring/write.h"

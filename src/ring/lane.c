@@ -1,5 +1,5 @@
-// Makes a lane: reserves the file, maps it, writes header and tables, and the magic last, so that a file without magic is
-// one that is still being made (or whose maker died). Only system calls and memory: runs in signal handlers.
+// Makes a lane: reserves the file, maps it, writes header and tables, and the magic last, so that a file without magic
+// is one that is still being made (or whose maker died). Only system calls and memory: runs in signal handlers.
 #include "ring/lane.h"
 
 #include "ring/clock.h"

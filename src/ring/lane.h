@@ -1,5 +1,5 @@
-// Makes the file of a lane and maps it. No allocation, no lock: a forked child does this in its first event, which may be
-// in a signal handler. Errors are errno values.
+// Makes the file of a lane and maps it. No allocation, no lock: a forked child does this in its first event, which may
+// be in a signal handler. Errors are errno values.
 #pragma once
 
 #include "ring/write.h"
@@ -18,7 +18,8 @@ int ff_lane_make(int fd, const struct ff_lane_spec *spec, struct ff_lane *ret);
 /** The boot id of the running kernel; zeros where it cannot be read. */
 void ff_lane_boot_id(uint8_t ret[16]);
 
-/** Field 22 of /proc/PID/stat: when a process started, in clock ticks since boot. False when there is no such process. */
+/** Field 22 of /proc/PID/stat: when a process started, in clock ticks since boot. False when there is no such
+    process. */
 bool ff_lane_start_time(uint32_t pid, uint64_t *ret);
 
 /** "<pid>-<start>[-<again>].ring" in `dir`; false when it does not fit. */

@@ -1,5 +1,6 @@
-// Bounds the folder of lanes. A lane is alive while its writer holds a lock on the file, which works across PID namespaces
-// that share the folder; a worker that closed all its descriptors lost the lock, so PID and start time count too.
+// Bounds the folder of lanes. A lane is alive while its writer holds a lock on the file, which works across PID
+// namespaces that share the folder; a worker that closed all its descriptors lost the lock, so PID and start time count
+// too.
 #include "ring/prune.h"
 
 #include "base/cleanup.h"

@@ -1,6 +1,7 @@
 // Opens a lane for reading: header, names, clock. The walk over its events is in ring/walk.c.
 //
-// Everything in the header is checked before it is used: its CRC says that the writer meant it, not that it makes sense.
+// Everything in the header is checked before it is used: its CRC says that the writer meant it, not that it makes
+// sense.
 #include "ring/reader.h"
 
 #include "base/cleanup.h"
@@ -135,8 +136,8 @@ static void set_rate(struct ff_lane_reader *r, struct ff_ring_anchor late)
 		r->ns_per_tick = 1;
 }
 
-// The rate of the counter: from the two moments furthest apart that we know. The block's own moment, where it has one, also
-// gives the time of day, so that a clock that was set in between is right again from the next block on.
+// The rate of the counter: from the two moments furthest apart that we know. The block's own moment, where it has one,
+// also gives the time of day, so that a clock that was set in between is right again from the next block on.
 void ff_reader_anchor(struct ff_lane_reader *r, const struct ff_ring_block *row)
 {
 	uint64_t of = atomic_load(&row->anchor_of);

@@ -1,6 +1,6 @@
 // Reads one lane: of a living process, of a dead one, of another version, or hostile. Nothing in the file is trusted:
-// offsets are checked, every record has a CRC, and the file is read with pread(), because a mapping of a file that somebody
-// truncates is a SIGBUS.
+// offsets are checked, every record has a CRC, and the file is read with pread(), because a mapping of a file that
+// somebody truncates is a SIGBUS.
 #pragma once
 
 #include "base/error.h"
@@ -22,8 +22,9 @@ enum ff_lane_got {
 	FF_LANE_NOTHING, /**< no more now; ask again later if the writer may live */
 };
 
-/** Look at the header and the tables. Takes over the file descriptor, also on failure. `name` is for messages and events.
-    `patient`: wait up to a tenth of a second for a record that is reserved and not yet published; else pass over it. */
+/** Look at the header and the tables. Takes over the file descriptor, also on failure. `name` is for messages and
+    events. `patient`: wait up to a tenth of a second for a record that is reserved and not yet published; else pass
+    over it. */
 struct ff_error *ff_lane_reader_create(
 	struct ff_ring_source source, const char *name, bool patient, struct ff_lane_reader **ret);
 void ff_lane_reader_destroy(struct ff_lane_reader *r);
@@ -31,8 +32,8 @@ void ff_lane_reader_destroy(struct ff_lane_reader *r);
 /** The next event, oldest first; borrowed until the next call. Overwritten ones are told as one FF_EV_LOST. */
 enum ff_lane_got ff_lane_reader_next(struct ff_lane_reader *r, const struct ff_event **ret);
 
-/** So far: bytes' worth of records that could not be read whole (counted as holes), events overwritten unread, events that
-    the writer says it dropped. */
+/** So far: bytes' worth of records that could not be read whole (counted as holes), events overwritten unread, events
+    that the writer says it dropped. */
 struct ff_lane_counts {
 	uint64_t torn, lost, dropped;
 };

@@ -1,8 +1,8 @@
 // The recorder of this process: one lane, opened by ff_record_start(), and again by the first event of a forked child.
 //
-// What must not be shared with a child lies on pages that the kernel empties in it (MADV_WIPEONFORK), so that even a child
-// made by a bare clone() finds "no lane yet" and makes its own, with system calls only. Folder and options lie in ordinary
-// memory: the child needs them.
+// What must not be shared with a child lies on pages that the kernel empties in it (MADV_WIPEONFORK), so that even a
+// child made by a bare clone() finds "no lane yet" and makes its own, with system calls only. Folder and options lie in
+// ordinary memory: the child needs them.
 #include "ring/record.h"
 
 #include "base/cleanup.h"
@@ -48,7 +48,8 @@ static struct {
 	bool no_fallback;
 } config;
 
-// The hash (FNV-1a) is of the path as it is written, but for slashes that say nothing: the folder itself may not be there.
+// The hash (FNV-1a) is of the path as it is written, but for slashes that say nothing: the folder itself may not be
+// there.
 bool ff_record_shm_dir(const char *state_dir, size_t n, char *ret)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -143,8 +144,8 @@ static void become_ready(struct process *p)
 	ff_keys_copy(p->lane.keys);
 }
 
-// Another thread opens the lane: wait for it, which takes well under a millisecond. A signal handler that interrupted that
-// very thread would wait forever; its event is dropped and counted.
+// Another thread opens the lane: wait for it, which takes well under a millisecond. A signal handler that interrupted
+// that very thread would wait forever; its event is dropped and counted.
 static bool wait_until_ready(struct process *p)
 {
 	const struct timespec moment = {.tv_nsec = 50000};
@@ -212,8 +213,9 @@ static void wipe_in_child(void)
 static struct sigaction outer_bus; // what SIGBUS did before us
 static atomic_flag bus_taken = ATOMIC_FLAG_INIT;
 
-// Pages of the lane are gone: somebody cut its file. Memory takes their place, so that whoever is writing there comes to an end, and
-// later events are dropped and counted. A SIGBUS that was raised (faulthandler does so after its stacks) has no address.
+// Pages of the lane are gone: somebody cut its file. Memory takes their place, so that whoever is writing there comes
+// to an end, and later events are dropped and counted. A SIGBUS that was raised (faulthandler does so after its stacks)
+// has no address.
 static bool rescue(struct process *p, const siginfo_t *info)
 {
 	const uint8_t *at = info->si_addr;
@@ -248,7 +250,8 @@ static void bus_error(int signal, siginfo_t *info, void *context)
 	}
 }
 
-// The recorder is the one part of the library that changes a signal's action: a worker must not die because a file was cut.
+// The recorder is the one part of the library that changes a signal's action: a worker must not die because a file was
+// cut.
 static void catch_cut_files(void)
 {
 	struct sigaction now;

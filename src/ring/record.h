@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/** "/dev/shm/firstfix-<uid>-<hash>", where <hash> stands for the path of the state folder that refused (an absolute path; "" where
-    there is none): survives the process, not the machine. False when it does not fit. */
+/** "/dev/shm/firstfix-<uid>-<hash>", where <hash> stands for the path of the state folder that refused (an absolute
+    path; "" where there is none): survives the process, not the machine. False when it does not fit. */
 bool ff_record_shm_dir(const char *state_dir, size_t n, char *ret);
 
 /** That folder is there and was not made by somebody else. */

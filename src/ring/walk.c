@@ -1,14 +1,14 @@
-// Walks a lane block by block, oldest first. Within a block it goes from record to record by their lengths; where there is
-// none (a writer died or stalled there) it looks at every further word until a record is right again.
+// Walks a lane block by block, oldest first. Within a block it goes from record to record by their lengths; where there
+// is none (a writer died or stalled there) it looks at every further word until a record is right again.
 //
-// A block is copied, then its lap is looked at again: if the writer went round meanwhile the copy is thrown away, and what was
-// in it and not read counts as lost.
+// A block is copied, then its lap is looked at again: if the writer went round meanwhile the copy is thrown away, and
+// what was in it and not read counts as lost.
 #include "ring/reader.h"
 
 #include "ring/clock.h"
 
-// Looking for a record in a hole tries CRCs over bytes that are no record. So many words per word of a block are enough for
-// any hole that a writer leaves, and bound the time that a hostile file takes.
+// Looking for a record in a hole tries CRCs over bytes that are no record. So many words per word of a block are enough
+// for any hole that a writer leaves, and bound the time that a hostile file takes.
 enum { COST_PER_WORD = 64 };
 static const uint64_t patience_ns = 100000000;
 
@@ -58,8 +58,8 @@ static bool find_block(struct ff_lane_reader *r, uint64_t from, uint64_t *ret)
 	return found;
 }
 
-// Of the events that the writer has overwritten, those that we had read are not lost. The counter is read before the table:
-// a block whose loss it counts shows its new lap in `done` already.
+// Of the events that the writer has overwritten, those that we had read are not lost. The counter is read before the
+// table: a block whose loss it counts shows its new lap in `done` already.
 static void count_lost(struct ff_lane_reader *r)
 {
 	uint64_t overwritten = ff_reader_live(r, offsetof(struct ff_ring_live, overwritten));

@@ -1,8 +1,8 @@
 // Writes events into a lane. Reserve with one atomic add, fill, publish word 0 last, then tell the block with a second
 // atomic add. See ring/format.h for the layout, doc/RING-FORMAT.md for why each order of steps is safe.
 //
-// A writer that dies or stalls between the two adds leaves a hole: readers find the next record by its CRC, and the block
-// is passed over by later laps until the staller is through.
+// A writer that dies or stalls between the two adds leaves a hole: readers find the next record by its CRC, and the
+// block is passed over by later laps until the staller is through.
 #include "ring/write.h"
 
 #include "ring/clock.h"
@@ -188,8 +188,9 @@ static uint32_t measure(const struct ff_field *fields, size_t n, uint32_t *ret_l
 	return bytes + (text < *ret_left ? (uint32_t)text : *ret_left);
 }
 
-// The last n bytes (1 to 8) of a text of which at least `before` bytes lie in front of them, as a word padded with zeros.
-// Loads of fixed size: a copy of n bytes into a word that is read back at once stalls the CPU for longer than the rest takes.
+// The last n bytes (1 to 8) of a text of which at least `before` bytes lie in front of them, as a word padded with
+// zeros. Loads of fixed size: a copy of n bytes into a word that is read back at once stalls the CPU for longer than
+// the rest takes.
 static inline uint64_t last_word(const char *s, uint32_t n, uint32_t before)
 {
 	uint64_t word = 0;

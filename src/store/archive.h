@@ -1,5 +1,5 @@
-// libarchive, opened when the first bundle is written or read: it brings eight libraries along, and linking them took a third of the
-// time that the program needs to start.
+// libarchive, opened when the first bundle is written or read: it brings eight libraries along, and linking them took a
+// third of the time that the program needs to start.
 #pragma once
 
 #include "base/error.h"

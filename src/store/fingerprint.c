@@ -1,7 +1,7 @@
 // The fingerprint of a failure: the same failure in two runs gives the same 16 digits.
 //
-// Left out is what differs between runs of the same fault: numbers, addresses, line numbers (a comment added above moves them),
-// folders (the same worker in another image).
+// Left out is what differs between runs of the same fault: numbers, addresses, line numbers (a comment added above
+// moves them), folders (the same worker in another image).
 #include "base/str.h"
 #include "store/store.h"
 

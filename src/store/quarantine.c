@@ -1,5 +1,6 @@
-// One small file an input. A death is told by the incident step and by a parent that reaped its child, sometimes by both: the last deaths
-// that were counted stand in the file. Whoever changes a file holds the lock of the folder; it appears whole by rename.
+// One small file an input. A death is told by the incident step and by a parent that reaped its child, sometimes by
+// both: the last deaths that were counted stand in the file. Whoever changes a file holds the lock of the folder; it
+// appears whole by rename.
 #include "store/quarantine.h"
 
 #include "base/cleanup.h"

@@ -48,14 +48,15 @@ static struct ff_error *check_version(struct ff_store *store)
 
 static struct ff_error *make_schema(struct ff_store *store)
 {
-	// NORMAL is durable against the death of every process here; only a machine crash can cost the last transaction.
+	// NORMAL is durable against the death of every process here; only a machine crash can cost the last
+	// transaction.
 	struct ff_error *err =
 		ff_sql_exec(store->db, store->path, "pragma journal_mode=wal; pragma synchronous=normal;");
 	return err ? err : ff_sql_exec(store->db, store->path, schema);
 }
 
-// SQLite makes files with the umask's rights; one that is there keeps its own, and so do its -wal and -shm. Documents are
-// masked, and still nobody else's business. A database that somebody else could have prepared is not opened.
+// SQLite makes files with the umask's rights; one that is there keeps its own, and so do its -wal and -shm. Documents
+// are masked, and still nobody else's business. A database that somebody else could have prepared is not opened.
 static struct ff_error *make_file(const char *path)
 {
 	_cleanup_close_ int made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600), fd = -1;
@@ -173,8 +174,8 @@ void ff_store_close(struct ff_store *store)
 	free(store);
 }
 
-// "2026-11-23T03:14:03.123Z" -> "20261123-031403-5f1c2a77": sorts by time, says when, is short to type. The end tells apart what
-// failed alike in the same second under two commands.
+// "2026-11-23T03:14:03.123Z" -> "20261123-031403-5f1c2a77": sorts by time, says when, is short to type. The end tells
+// apart what failed alike in the same second under two commands.
 static void make_id(const char *at, const char *fingerprint, const char *command_key, char id[ID_MAX])
 {
 	char digits[16] = "";
@@ -191,7 +192,8 @@ static void make_id(const char *at, const char *fingerprint, const char *command
 	snprintf(id, ID_MAX, "%.8s-%s-%08x", digits, n > 8 ? digits + 8 : "000000", h);
 }
 
-// The id of a row stays what it was when the incident came first. Asked for in a second statement: RETURNING needs SQLite 3.35.
+// The id of a row stays what it was when the incident came first. Asked for in a second statement: RETURNING needs
+// SQLite 3.35.
 static struct ff_error *stored_id(struct ff_store *store, const char *fingerprint, const char *command_key, char **ret)
 {
 	static const char sql[] = "select id from incident where fingerprint = ?1 and command_key = ?2";

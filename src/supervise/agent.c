@@ -3,8 +3,9 @@
 //	state UP
 //	worker 4711 1
 //
-// The pipe's end is how it learns that we are gone. It dies alone: a pause that doubles from a tenth of a second to half a minute
-// comes before the next start, and one that ends by code 2 (wrong options, an address that it may not use) is not tried again.
+// The pipe's end is how it learns that we are gone. It dies alone: a pause that doubles from a tenth of a second to
+// half a minute comes before the next start, and one that ends by code 2 (wrong options, an address that it may not
+// use) is not tried again.
 #include "supervise/agent.h"
 
 #include "base/clock.h"

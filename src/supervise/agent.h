@@ -1,4 +1,5 @@
-// The agent beside the worker (--listen): started before it, told what happens, restarted when it dies, waited for by nobody.
+// The agent beside the worker (--listen): started before it, told what happens, restarted when it dies, waited for by
+// nobody.
 #pragma once
 
 #include <stdbool.h>

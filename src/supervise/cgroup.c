@@ -1,7 +1,7 @@
 // The memory control group this process lives in, version 1 or 2.
 //
-// /proc/self/cgroup names the group as the host sees it ("/docker/3f2a..."), while the mount in a container may start at
-// that very group: /proc/self/mountinfo says with which part a mount begins ("root"), and that part is cut off.
+// /proc/self/cgroup names the group as the host sees it ("/docker/3f2a..."), while the mount in a container may start
+// at that very group: /proc/self/mountinfo says with which part a mount begins ("root"), and that part is cut off.
 //
 //	4:memory:/docker/3f2a		36 32 0:31 /docker/3f2a /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory
 //

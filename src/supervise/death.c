@@ -1,8 +1,8 @@
 // The death document: what is known of a death, from wait4(2), the control group, the kernel's log and our own notes.
 //
 // How a process died is not what its exit status says alone: SIGKILL may be the OOM killer's (only the counters of the
-// control group or the kernel's log tell), and a death by a signal that we forwarded is none. The document goes into the
-// state folder; where that is full or missing, into memory, which the incident step opens as /proc/PID/fd/N.
+// control group or the kernel's log tell), and a death by a signal that we forwarded is none. The document goes into
+// the state folder; where that is full or missing, into memory, which the incident step opens as /proc/PID/fd/N.
 #include "supervise/death.h"
 
 #include "base/clock.h"

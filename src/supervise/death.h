@@ -34,7 +34,8 @@
 //			 "stack"}], "python_dump": true when faulthandler was asked to print its stacks (they are in the tail)}
 //	stop_timeout     {"grace_ms", "state": of its main thread at that time, "python_dump": as above}
 //
-// The verdict is text on stdout, one key=value a line, values without newlines; unknown keys are skipped, at most 64 KiB:
+// The verdict is text on stdout, one key=value a line, values without newlines; unknown keys are skipped, at most 64
+// KiB:
 //
 //	firstfix.verdict/1
 //	incident=ID		of the stored incident
@@ -45,8 +46,8 @@
 //	say=			one sentence for the log: what is done and why
 //	phase=			the phase that failed, if known: its end in a lane proves the attempt
 //
-// What the step prints for people goes to its stderr, which is ours. It runs under --incident-timeout; when it fails, is
-// late or says something else, the supervisor prints a short incident itself and does as with action=give-up.
+// What the step prints for people goes to its stderr, which is ours. It runs under --incident-timeout; when it fails,
+// is late or says something else, the supervisor prints a short incident itself and does as with action=give-up.
 #pragma once
 
 #include <stddef.h>
@@ -56,7 +57,8 @@ struct supervisor;
 /** Write tails and the death document. 0 and its path in *ret, or -errno (the folder is full, read-only, not there). */
 int death_write(struct supervisor *s, const char **ret);
 
-/** Write the document of a run that is not over to `fd`, for the case that nobody comes to write its end. 0 or -errno. */
+/** Write the document of a run that is not over to `fd`, for the case that nobody comes to write its end. 0 or
+    -errno. */
 int death_write_in_advance(struct supervisor *s, int fd);
 
 /** The incident is stored: remove the document and the tails that it was made from. */

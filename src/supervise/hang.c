@@ -1,8 +1,9 @@
 // Finding a hang, and what can be seen of it from outside.
 //
-// Progress is a read of the worker's output or a change in a lane of the worker or a descendant of it. The stacks come from
-// faulthandler where the Python package armed it: a file armed/armed-<pid> then holds a signal's number, and the process
-// must catch that signal (SigCgt in its status), or it would die of it. For native code the kernel shows, per thread:
+// Progress is a read of the worker's output or a change in a lane of the worker or a descendant of it. The stacks come
+// from faulthandler where the Python package armed it: a file armed/armed-<pid> then holds a signal's number, and the
+// process must catch that signal (SigCgt in its status), or it would die of it. For native code the kernel shows, per
+// thread:
 //
 //	comm "python"  State: S (sleeping)  wchan futex_wait_queue  syscall 202 0x7f.. 0x80 ..  stack (root only)
 #include "supervise/hang.h"

@@ -27,13 +27,14 @@ uint64_t hang_tick(struct supervisor *s, uint64_t now_ns);
 /** Ask an armed faulthandler for the Python stacks; returns the milliseconds after which they are in the tail. */
 uint64_t hang_ask_for_stacks(struct supervisor *s);
 
-/** The worker does not end although it was told to: note where it stands, and ask for the stacks. Returns the milliseconds after
-    which they are in the tail, 0 when there are none to wait for. */
+/** The worker does not end although it was told to: note where it stands, and ask for the stacks. Returns the
+    milliseconds after which they are in the tail, 0 when there are none to wait for. */
 uint64_t hang_look_at_late(struct supervisor *s);
 
 /** The incident of the hang is done. */
 void hang_reported(struct supervisor *s);
 
-/** "hang": {...} of firstfix.death/1, with the state of each thread; "stop_timeout": {...} of one that did not end in time. */
+/** "hang": {...} of firstfix.death/1, with the state of each thread; "stop_timeout": {...} of one that did not end in
+    time. */
 void hang_write(struct supervisor *s, struct json_out *j);
 void hang_write_late(const struct supervisor *s, struct json_out *j);

@@ -82,7 +82,8 @@ bool kmsg_numbers_are_ours(void)
 	return !strcmp(name, first_namespace);
 }
 
-// The process that a line is about: "Killed process 77 (python)", "python[77]: segfault at"; 0: none, it is about the machine.
+// The process that a line is about: "Killed process 77 (python)", "python[77]: segfault at"; 0: none, it is about the
+// machine.
 static pid_t subject(const char *line, size_t n, bool *ret_oom)
 {
 	static const char killed[] = "Killed process ";

@@ -25,7 +25,7 @@ void kmsg_collect(struct kmsg *k);
 /** True when a kept line holds this text. */
 bool kmsg_mentions(const struct kmsg *k, const char *text);
 
-/** "kmsg": [...] with the kept lines but for those about another process than one of `pids`; nothing when there are none. In a
-    container, where the numbers are the host's, a line about a process counts only when the worker ended that way (`oom`, `crash`).
-    Forgets them. */
+/** "kmsg": [...] with the kept lines but for those about another process than one of `pids`; nothing when there are
+    none. In a container, where the numbers are the host's, a line about a process counts only when the worker ended
+    that way (`oom`, `crash`). Forgets them. */
 void kmsg_write(struct kmsg *k, struct json_out *j, const pid_t *pids, size_t n, bool oom, bool crash);

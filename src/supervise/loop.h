@@ -15,8 +15,8 @@ struct watch {
 	uint32_t events; /**< what it is armed for */
 };
 
-/** Wait for `events` on the descriptor; 0 stops waiting. Taking it out of the set, not just clearing the mask: a hang-up is
-    reported whatever the mask says, and would spin. -EPERM: a regular file, which is always ready. */
+/** Wait for `events` on the descriptor; 0 stops waiting. Taking it out of the set, not just clearing the mask: a
+    hang-up is reported whatever the mask says, and would spin. -EPERM: a regular file, which is always ready. */
 int watch_set(int epoll, struct watch *w, uint32_t events);
 
 /** Stop waiting and close. */

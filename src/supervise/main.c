@@ -1,7 +1,7 @@
 // firstfix-supervise: stays beside a worker, as PID 1 or anywhere else. `firstfix run` executes it.
 //
-// One loop over epoll: signals (signalfd), the worker's output, pipes of the steps; deadlines are the loop's timeout. What
-// happens goes as an event to the table in states.c.
+// One loop over epoll: signals (signalfd), the worker's output, pipes of the steps; deadlines are the loop's timeout.
+// What happens goes as an event to the table in states.c.
 #include "base/clock.h"
 #include "supervise/process.h"
 #include "supervise/say.h"
@@ -72,7 +72,8 @@ static bool asks_to_stop(int signal)
 	return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGHUP;
 }
 
-// A write of ours to a pipe without a reader, a look of ours at a terminal in the background: the worker has its own of these.
+// A write of ours to a pipe without a reader, a look of ours at a terminal in the background: the worker has its own of
+// these.
 static bool is_for_us(const struct signalfd_siginfo *info)
 {
 	bool terminal = info->ssi_signo == SIGTTIN || info->ssi_signo == SIGTTOU;
@@ -150,7 +151,8 @@ static bool same_file(int a, int b)
 	return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-// Supervisors of many containers share a folder, and each is process 1 of a machine that started in the same millisecond.
+// Supervisors of many containers share a folder, and each is process 1 of a machine that started in the same
+// millisecond.
 static void make_run_id(char ret[RUN_ID_LEN])
 {
 	struct timespec now;
@@ -226,8 +228,8 @@ static int tick(struct supervisor *s)
 }
 
 // A worker that prints line by line would wake us for each of them. After a small read we look away for a moment, in
-// which the next lines gather in the pipe; a flood never comes here. The other stream ends that moment: what has gathered
-// until then was printed before what comes there, and is served first.
+// which the next lines gather in the pipe; a flood never comes here. The other stream ends that moment: what has
+// gathered until then was printed before what comes there, and is served first.
 static void pace(struct supervisor *s)
 {
 	if (!s->busy)

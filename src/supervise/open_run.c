@@ -1,7 +1,8 @@
 // The folder open/ of the state folder: RUN.ATTEMPT.json, a firstfix.death/1 whose end is not known yet (death.h).
 //
-// It appears under its name already locked, so whoever finds it without a lock knows that its supervisor is gone. It is claimed by
-// renaming it into deaths/; of two that find it one gets it. The tails, rings in tails/, become plain text beside it.
+// It appears under its name already locked, so whoever finds it without a lock knows that its supervisor is gone. It is
+// claimed by renaming it into deaths/; of two that find it one gets it. The tails, rings in tails/, become plain text
+// beside it.
 #include "supervise/open_run.h"
 
 #include "supervise/death.h"

@@ -1,7 +1,7 @@
 // Runs that are not over: a document of each, written in advance, which its supervisor holds locked while it lives.
 //
-// One that lies there without a lock belongs to a run that ended without a word: supervisor and worker killed together (docker
-// kill, an out-of-memory kill of the whole container), power. The next start makes an incident of it.
+// One that lies there without a lock belongs to a run that ended without a word: supervisor and worker killed together
+// (docker kill, an out-of-memory kill of the whole container), power. The next start makes an incident of it.
 #pragma once
 
 struct supervisor;

@@ -1,4 +1,5 @@
-// Options of `firstfix run`, as cli/cmd_run.c hands them over. options.def is the one list; values are judged here alone.
+// Options of `firstfix run`, as cli/cmd_run.c hands them over. options.def is the one list; values are judged here
+// alone.
 //
 //	firstfix-supervise --tool=/usr/bin/firstfix --recover=env --check -- python handler.py --port 80
 //	firstfix run: --recover wants off|env|restart, not 'yes'

@@ -19,8 +19,8 @@ struct options {
 	char **argv;	    /**< the command, NULL-terminated, never empty */
 };
 
-/** Read environment and command line: --tool=PATH, then what cmd_run.c lets through as --name=VALUE, then -- and the command.
-    0, or -EINVAL after saying what is wrong. */
+/** Read environment and command line: --tool=PATH, then what cmd_run.c lets through as --name=VALUE, then -- and the
+    command. 0, or -EINVAL after saying what is wrong. */
 int options_parse(int argc, char **argv, struct options *ret);
 
 /** The word for a choice ("env"), for documents; borrowed until the next call. */

@@ -5,7 +5,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/** How a descriptor is kept from blocking. O_NONBLOCK belongs to the open file, which our parent shares: we must not set it. */
+/** How a descriptor is kept from blocking. O_NONBLOCK belongs to the open file, which our parent shares: we must not
+    set it. */
 enum out_way {
 	OUT_CLOSED, /**< the descriptor is not open, or its reader has gone */
 	OUT_FILE,   /**< a regular file or /dev/null: a write returns */

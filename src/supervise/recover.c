@@ -1,5 +1,5 @@
-// Recovery: carries out what the incident step decided. Which fix is safe is not known here; this file knows when to try,
-// how often, and whether it helped.
+// Recovery: carries out what the incident step decided. Which fix is safe is not known here; this file knows when to
+// try, how often, and whether it helped.
 //
 // An attempt has passed when its worker outlives the one before by half and two seconds more, or ends well: the failure
 // came at a certain point of the start, and that point lies behind it then.

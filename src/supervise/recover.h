@@ -23,12 +23,14 @@ struct recovery {
 	uint64_t proof_ns;	      /**< alive at this time: the attempt has passed; 0: nothing to prove */
 };
 
-/** The worker of an attempt was started; it reached the point where its start counts; it ended (before the incident). */
+/** The worker of an attempt was started; it reached the point where its start counts; it ended (before the
+    incident). */
 void recovery_started(struct supervisor *s);
 uint64_t recovery_tick(struct supervisor *s, uint64_t now_ns);
 void recovery_ended(struct supervisor *s);
 
-/** The incident is done; `step` holds the verdict, NULL: there is none. Milliseconds until the next attempt, 0 for none. */
+/** The incident is done; `step` holds the verdict, NULL: there is none. Milliseconds until the next attempt, 0 for
+    none. */
 uint64_t recovery_died(struct supervisor *s, const struct step *step);
 
 /** In the child: the variables of this attempt. */

@@ -56,8 +56,9 @@ static bool is_folder(const char *path)
 	return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-// Python's hooks (the firstfix package's sitecustomize): where this build installs them or, in a wheel, whose prefix is known
-// only once it is installed, ../share/firstfix/hooks from here. NULL when there are none or FIRSTFIX_HOOKS is empty.
+// Python's hooks (the firstfix package's sitecustomize): where this build installs them or, in a wheel, whose prefix is
+// known only once it is installed, ../share/firstfix/hooks from here. NULL when there are none or FIRSTFIX_HOOKS is
+// empty.
 static const char *find_hooks(size_t n, char *place)
 {
 	const char *given = getenv("FIRSTFIX_HOOKS");

@@ -1,4 +1,5 @@
-// Where the supervisor keeps its files: the state folder and what lies in it. Any of it may be missing, full or read-only.
+// Where the supervisor keeps its files: the state folder and what lies in it. Any of it may be missing, full or
+// read-only.
 #pragma once
 
 #include <stdbool.h>
@@ -32,6 +33,6 @@ void state_dir_open(struct state_dir *d);
 /** PATH/FOLDER/NAME into `ret`; false when there is no such folder or no room. */
 bool state_dir_file(const struct state_dir *d, enum state_folder folder, const char *name, size_t n, char *ret);
 
-/** Remove what dead supervisors left: files older than a week, and the oldest until all are a quarter of what the folder may
-    hold. Files that somebody holds a lock on are in use. */
+/** Remove what dead supervisors left: files older than a week, and the oldest until all are a quarter of what the
+    folder may hold. Files that somebody holds a lock on are in use. */
 void state_dir_prune(const struct state_dir *d);

@@ -2,8 +2,9 @@
 //
 // Bytes are read straight into the tail's ring and written from there, so keeping the tail costs no copy of its own.
 // When the worker floods and our stdout is a pipe, tee(2) hands the pages over first and only the read for the tail
-// copies. The ring is the buffer: a full one stops the reading, the worker's pipe fills, the worker waits: back-pressure
-// as without us. When our reader goes away, the worker's pipe is closed, so that it gets the SIGPIPE it would have got.
+// copies. The ring is the buffer: a full one stops the reading, the worker's pipe fills, the worker waits:
+// back-pressure as without us. When our reader goes away, the worker's pipe is closed, so that it gets the SIGPIPE it
+// would have got.
 #include "supervise/stream.h"
 
 #include "base/clock.h"

@@ -1,7 +1,8 @@
 // The supervisor: everything it knows, its states and what can happen to it.
 //
-// Error idiom of this room: a function that can fail returns -errno (or a value >= 0), its caller says what failed and goes
-// on. After start-up nothing is fatal. No threads, no Lua, no dlopen; memory is fixed, but for a worker's environment.
+// Error idiom of this room: a function that can fail returns -errno (or a value >= 0), its caller says what failed and
+// goes on. After start-up nothing is fatal. No threads, no Lua, no dlopen; memory is fixed, but for a worker's
+// environment.
 #pragma once
 
 #include "supervise/agent.h"

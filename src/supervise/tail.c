@@ -1,8 +1,8 @@
 // The tail of a stream: a ring in a mapped file. See tail.h for the format.
 //
-// A mapped file bites when the disk behind it does: a hole on a full disk is SIGBUS, a dead NFS server is a process in D
-// state. So the blocks are allocated first, and a network file system is not used: the ring lies in a memfd then, which
-// the incident step reads through /proc/PID/fd/N just the same.
+// A mapped file bites when the disk behind it does: a hole on a full disk is SIGBUS, a dead NFS server is a process in
+// D state. So the blocks are allocated first, and a network file system is not used: the ring lies in a memfd then,
+// which the incident step reads through /proc/PID/fd/N just the same.
 #include "supervise/tail.h"
 
 #include "base/clock.h"

@@ -1,8 +1,8 @@
 // The worker's own terminal, and the shell's job control.
 //
-// With our stdout a terminal the worker gets a pseudo-terminal: it sees isatty(), colours, line buffering and the window
-// size as without us, and what it prints still passes through our hands. Ours is in raw mode then, so that keys (also ^C
-// and ^Z) reach the worker's terminal, which makes signals of them for the worker's foreground group.
+// With our stdout a terminal the worker gets a pseudo-terminal: it sees isatty(), colours, line buffering and the
+// window size as without us, and what it prints still passes through our hands. Ours is in raw mode then, so that keys
+// (also ^C and ^Z) reach the worker's terminal, which makes signals of them for the worker's foreground group.
 //
 // The shell that started us waits for our group. When the worker's group stops, we give the terminal back as it was and
 // stop ourselves; when the shell continues us, we continue the worker.
@@ -103,8 +103,8 @@ static void pass_typed(struct supervisor *s)
 	}
 }
 
-// The worker leads a session of its own, so its group counts as orphaned, and the kernel drops the SIGTSTP that ^Z makes in
-// its terminal unless a handler waits for it. Where none does, SIGSTOP is what the key means.
+// The worker leads a session of its own, so its group counts as orphaned, and the kernel drops the SIGTSTP that ^Z
+// makes in its terminal unless a handler waits for it. Where none does, SIGSTOP is what the key means.
 static void stop_key(struct terminal *t)
 {
 	struct termios inner;

@@ -25,7 +25,8 @@ struct terminal {
 /** Look at our stdin and stdout. `allow` false: pipes in any case. */
 void terminal_init(struct terminal *t, bool allow);
 
-/** A new pseudo-terminal with the settings and the size of ours: ends[0] the master, ends[1] for the worker. 0 or -errno. */
+/** A new pseudo-terminal with the settings and the size of ours: ends[0] the master, ends[1] for the worker. 0 or
+    -errno. */
 int terminal_open(struct terminal *t, int ends[2]);
 
 /** In us before the fork: after it our group and the child's are two. */

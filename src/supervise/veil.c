@@ -1,6 +1,6 @@
-// A line is shown up to the first name that tells ("password", "--db-pass", "Bearer") and has something behind it; the rest of the
-// line is hidden, because where a value ends takes more to know than the supervisor has. In what is shown, runs of signs that no
-// person wrote are hidden, and what stands before the @ of a URL.
+// A line is shown up to the first name that tells ("password", "--db-pass", "Bearer") and has something behind it; the
+// rest of the line is hidden, because where a value ends takes more to know than the supervisor has. In what is shown,
+// runs of signs that no person wrote are hidden, and what stands before the @ of a URL.
 #include "supervise/veil.h"
 
 #include "base/clean.h"

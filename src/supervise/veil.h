@@ -1,5 +1,5 @@
-// Secrets out of what the supervisor says by itself. It has neither the patterns nor the memory of the incident step, so it
-// hides more: whatever looks made by a generator, and whatever follows a name or an option that tells.
+// Secrets out of what the supervisor says by itself. It has neither the patterns nor the memory of the incident step,
+// so it hides more: whatever looks made by a generator, and whatever follows a name or an option that tells.
 //
 //	Authorization: Bearer 8fQz...	->  Authorization: Bearer [masked:24]
 //	curl -u svc:hunter2 https://x	->  curl -u svc:[masked:7] https://x

@@ -1,5 +1,5 @@
-// Reads a verdict line by line. The step that wrote it may have crashed in the middle: a line without its newline does not
-// count, and without an action the verdict is to give up.
+// Reads a verdict line by line. The step that wrote it may have crashed in the middle: a line without its newline does
+// not count, and without an action the verdict is to give up.
 //
 //	firstfix.verdict/1
 //	incident=3f2a

@@ -1,5 +1,5 @@
-// What a stranger can say to the agent: the headers that the gate judges, an address, the events of a hostile lane as they are counted
-// and written out.
+// What a stranger can say to the agent: the headers that the gate judges, an address, the events of a hostile lane as
+// they are counted and written out.
 #include "agent/exposition.h"
 #include "agent/gate.h"
 

@@ -1,5 +1,5 @@
-// An atlas from its first byte: opening it, and every question about it. The check of the head is made right, so that what is behind it is
-// reached. The last bytes of the input are the words asked for.
+// An atlas from its first byte: opening it, and every question about it. The check of the head is made right, so that
+// what is behind it is reached. The last bytes of the input are the words asked for.
 #include "know/atlas_ask.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-// Words of any bytes in every place where a log or a fact may put one into a command: they stand in it quoted, or not at all.
+// Words of any bytes in every place where a log or a fact may put one into a command: they stand in it quoted, or not
+// at all.
 #include "base/str.h"
 #include "fix/fix.h"
 

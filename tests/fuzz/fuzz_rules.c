@@ -1,4 +1,5 @@
-// A file of rules of any bytes: refused with a message or taken, never more than its share of time and memory; then as a page.
+// A file of rules of any bytes: refused with a message or taken, never more than its share of time and memory; then as
+// a page.
 #include "diagnose/playbook.h"
 
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 // Kills writers at random points and reads what they left: every published event whole and in order, none invented.
 //
-// Each round starts a process that records with several threads and from a signal handler, and that forks another which does
-// the same in a lane of its own. What an event holds follows from who wrote it and its number. After each ff_event() the
-// writer stores that number in memory shared with us: when SIGKILL has come, that many must be there, and at most the one
-// that was being written besides. In rounds with small lanes, where events are overwritten, the counts must add up.
+// Each round starts a process that records with several threads and from a signal handler, and that forks another which
+// does the same in a lane of its own. What an event holds follows from who wrote it and its number. After each
+// ff_event() the writer stores that number in memory shared with us: when SIGKILL has come, that many must be there,
+// and at most the one that was being written besides. In rounds with small lanes, where events are overwritten, the
+// counts must add up.
 //
 //	ring_kill          FIRSTFIX_KILLS rounds (default 300); prints what was checked
 #include "ring/format.h"
@@ -149,8 +150,8 @@ static void check_event(int process, const struct ff_event *e, struct found *fou
 	checked++;
 }
 
-// A writer killed in the few instructions between counting a block as overwritten and opening it: its events are both read
-// and counted. Then the sums may be off by that block.
+// A writer killed in the few instructions between counting a block as overwritten and opening it: its events are both
+// read and counted. Then the sums may be off by that block.
 static bool died_while_opening_a_block(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,4 +1,5 @@
-// Writes an agent's file of samples from lines "TIME_MS RSS REQUESTS [TOTAL USED]..." on standard input: memory-oracle FILE.
+// Writes an agent's file of samples from lines "TIME_MS RSS REQUESTS [TOTAL USED]..." on standard input: memory-oracle
+// FILE.
 #include "agent/history.h"
 
 #include <stdio.h>

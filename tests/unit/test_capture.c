@@ -1,4 +1,5 @@
-// host: what was read of this machine becomes a machine of its own, in parts where it was read in parts, masked where it is text.
+// host: what was read of this machine becomes a machine of its own, in parts where it was read in parts, masked where
+// it is text.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

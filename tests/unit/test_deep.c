@@ -1,4 +1,5 @@
-// Steps of `check --deep` against an interpreter that does what each step must survive: crash, hang, talk for ever, fail, skip.
+// Steps of `check --deep` against an interpreter that does what each step must survive: crash, hang, talk for ever,
+// fail, skip.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-// What an intention becomes on a machine: the tables in tests/fix. machines.case has the machines; the other files have rows:
+// What an intention becomes on a machine: the tables in tests/fix. machines.case has the machines; the other files have
+// rows:
 //
 //	== {"install": "einops"}
 //	venv: /srv/venv/bin/python -m pip install einops        the command

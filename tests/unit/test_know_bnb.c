@@ -1,4 +1,5 @@
-// know: bitsandbytes' choice of a library, torch's partners. tests/wheels/test_bitsandbytes.py runs bitsandbytes' real code.
+// know: bitsandbytes' choice of a library, torch's partners. tests/wheels/test_bitsandbytes.py runs bitsandbytes' real
+// code.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

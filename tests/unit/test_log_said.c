@@ -1,4 +1,5 @@
-// What a log says of its own machine: engines' settings, interpreters, versions, runtimes; and what it must not believe.
+// What a log says of its own machine: engines' settings, interpreters, versions, runtimes; and what it must not
+// believe.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

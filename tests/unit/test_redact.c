@@ -1,5 +1,5 @@
-// Masking both ways: every kind of secret goes, no ordinary value does. Secrets are put together at run time, so that none
-// stands in this repository; rules/data/secrets.tsv brings an example for each of its rows.
+// Masking both ways: every kind of secret goes, no ordinary value does. Secrets are put together at run time, so that
+// none stands in this repository; rules/data/secrets.tsv brings an example for each of its rows.
 #include "base/table.h"
 #include "base/telling.h"
 #include "emit/redact.h"
