@@ -1,7 +1,8 @@
 """Failures of this process as incidents: one run of the program each, from a thread where an event loop must not stand still.
 
-The program collects the facts of this process, diagnoses, stores and counts, and gives back the block to show. What comes again
-is counted here and told every few seconds. Callable from signal handlers: no lock is taken.
+The program collects the facts of this process, diagnoses, stores and counts, and gives back the block to show. What
+comes again is counted here and told at once, then every few seconds: a process that is killed takes the counts of these
+seconds with it. Callable from signal handlers: no lock is taken.
 """
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from typing import Any, Callable, Optional, Union
 from firstfix import _mask, _program, _ring, _say
 from firstfix._settings import settings
 
-AGAIN_S = 2.0      # how long counts are gathered before they are told
+AGAIN_S = 2.0      # counts are told no more often
 REMINDER_S = 60.0  # a failure that goes on is said in one line this often
 WAITING_MAX = 64
 WORKER_NAMES = ("FIRSTFIX_WORKER", "RUNPOD_POD_ID", "POD_NAME", "HOSTNAME")
@@ -56,7 +57,7 @@ class Telling:
 _known: dict[str, Known] = {}
 _waiting: deque[Telling] = deque()
 _at_work: list[Telling] = []
-_state = {"pid": 0, "running": False}
+_state: dict[str, Any] = {"pid": 0, "running": False, "counted": 0.0}
 
 
 def _own() -> None:
@@ -116,15 +117,10 @@ def _start() -> None:
 
 
 def _work() -> None:
-    until = 0.0
     while _waiting or _uncounted():
-        now = time.monotonic()
         if _waiting:
             _do(_waiting.popleft())
-        elif until == 0.0:
-            until = now + AGAIN_S
-        elif now >= until:
-            until = 0.0
+        elif time.monotonic() >= _state["counted"] + AGAIN_S:
             _tell_again()
         else:
             time.sleep(0.05)
@@ -149,6 +145,7 @@ def _uncounted() -> bool:
 
 
 def _tell_again() -> None:
+    _state["counted"] = time.monotonic()
     for each in list(_known.values()):
         if not each.more or not each.incident:
             continue
