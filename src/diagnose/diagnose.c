@@ -152,33 +152,35 @@ static json_t *document_of(const struct ff_rules *rules, const struct ff_finding
 }
 
 // The log ends in an exception or a death, tells an error that nothing went well after, or says nothing at all.
-static bool shows_failure(const struct ff_scan *scan)
+static enum ff_failure failure_of(const struct ff_scan *scan)
 {
 	const struct ff_events *events = ff_scan_events(scan);
-	bool failed = ff_scan_lines(scan) == 0 || ff_events_fatal(events) != FF_EVENT_NO_INNER;
+	if (ff_events_fatal(events) != FF_EVENT_NO_INNER)
+		return FF_FAILURE_NAMED;
+	bool failed = ff_scan_lines(scan) == 0;
 	for (size_t i = 0; !failed && i < ff_events_count(events); i++) {
 		const struct ff_event *e = ff_events_at(events, i);
 		failed = e && e->kind != FF_EVENT_LINE && ff_event_tier(events, i) >= 3;
 	}
-	return failed;
+	return failed ? FF_FAILURE_UNNAMED : FF_FAILURE_NONE;
 }
 
 static struct ff_error *judge(const struct ff_diagnose_options *o, const struct ff_ground *ground,
 	struct ff_rules *rules, const struct ff_scan *scan, struct ff_findings *findings, json_t *broken)
 {
 	_cleanup_findings_ struct ff_findings checks = {0};
-	bool failed = scan && shows_failure(scan);
-	if (!o->checks && !failed && !(scan && ff_scan_spoke(scan)))
+	enum ff_failure failure = scan ? failure_of(scan) : FF_FAILURE_NONE;
+	if (!o->checks && !failure && !(scan && ff_scan_spoke(scan)))
 		return NULL;
 	struct ff_error *err = ff_judge_facts(rules, ground->facts);
 	if (!err && scan)
 		err = ff_judge_log(rules, scan, findings, broken);
 	if (!err && o->checks && o->engine)
 		err = ff_rules_narrow(rules, o->engine);
-	if (!err && ground->facts && (o->checks || findings->n || failed))
+	if (!err && ground->facts && (o->checks || findings->n || failure))
 		err = ff_judge_checks(rules, o->checks ? findings : &checks, broken);
 	if (!err && scan)
-		err = ff_findings_confirm(rules, &checks, failed, findings);
+		err = ff_findings_confirm(rules, &checks, failure, findings);
 	if (err)
 		return err;
 	ff_findings_rank(rules, findings);

@@ -8,7 +8,7 @@
 #include "diagnose/finding.h"
 #include "fix/fix.h"
 
-enum { SURE_PERCENT = 85, PROVED_PERCENT = 80 };
+enum { SURE_PERCENT = 85, PROVED_PERCENT = 80, BESIDE_PERCENT = 60 };
 
 static const char *cause_of(const struct ff_rules *rules, const struct ff_finding *finding)
 {
@@ -155,8 +155,10 @@ static struct ff_error *merge(struct ff_finding *said, const struct ff_finding *
 	return NULL;
 }
 
-static struct ff_error *weigh(
-	const struct ff_rules *rules, const struct ff_finding *check, size_t said, bool failed, struct ff_findings *log)
+// A check of which nothing in the log speaks stands beside it. Where the log names an error of its own the two may have
+// nothing to do with each other: then it is a guess, however sure the facts are.
+static struct ff_error *weigh(const struct ff_rules *rules, const struct ff_finding *check, size_t said,
+	enum ff_failure failure, struct ff_findings *log)
 {
 	bool sure = check->confidence * 100 >= SURE_PERCENT, proved = check->confidence * 100 >= PROVED_PERCENT;
 	struct ff_finding *same = same_cause(rules, check, log, said);
@@ -167,15 +169,20 @@ static struct ff_error *weigh(
 	const struct ff_finding *symptom = sure ? symptom_of(rules, check, log, said) : NULL;
 	if (symptom)
 		return adopt(log, check, symptom);
-	return sure && failed && !same_cause(rules, check, log, log->n) ? adopt(log, check, NULL) : NULL;
+	if (!sure || failure == FF_FAILURE_NONE || same_cause(rules, check, log, log->n))
+		return NULL;
+	struct ff_finding beside = *check;
+	if (failure == FF_FAILURE_NAMED && beside.confidence * 100 > BESIDE_PERCENT)
+		beside.confidence = BESIDE_PERCENT / 100.0;
+	return adopt(log, &beside, NULL);
 }
 
-struct ff_error *ff_findings_confirm(
-	const struct ff_rules *rules, const struct ff_findings *checks, bool failed, struct ff_findings *log)
+struct ff_error *ff_findings_confirm(const struct ff_rules *rules, const struct ff_findings *checks,
+	enum ff_failure failure, struct ff_findings *log)
 {
 	size_t said = log->n;
 	struct ff_error *err = NULL;
 	for (size_t i = 0; i < checks->n && !err; i++)
-		err = weigh(rules, &checks->list[i], said, failed, log);
+		err = weigh(rules, &checks->list[i], said, failure, log);
 	return err;
 }

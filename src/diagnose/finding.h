@@ -47,9 +47,11 @@ bool ff_finding_is_error(const struct ff_rules *rules, const struct ff_finding *
 void ff_findings_rank(const struct ff_rules *rules, struct ff_findings *findings);
 
 /** Join the log's findings with the checks': one of the same cause becomes part of it, one that explains a line takes
-    its place, and where the log shows a failure (`failed`) errors that it does not speak of stand behind. */
-struct ff_error *ff_findings_confirm(
-	const struct ff_rules *rules, const struct ff_findings *checks, bool failed, struct ff_findings *log);
+    its place, and where the log shows a failure errors that it does not speak of stand behind: as sure as the facts are
+    where it names no error, as guesses where it does. */
+enum ff_failure { FF_FAILURE_NONE, FF_FAILURE_UNNAMED, FF_FAILURE_NAMED };
+struct ff_error *ff_findings_confirm(const struct ff_rules *rules, const struct ff_findings *checks,
+	enum ff_failure failure, struct ff_findings *log);
 
 /** What checks on facts alone could look at: ["driver 570.86.10", "1 GPU", "no torch found", ..., "41 checks"]. */
 json_t *ff_looked_at(const json_t *facts, const struct ff_rules *rules);
