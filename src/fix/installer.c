@@ -95,14 +95,15 @@ static const char *pipx_name(const struct ff_fix_machine *m)
 	return name && *name && !strchr(name, '/') && *name != '-' ? name : NULL;
 }
 
+// Tools that write what they install into the project's own files.
+static const struct {
+	const char *name, *tool, *words;
+} projects[] = {{"poetry", "python.tools.poetry", "poetry add"}, {"pdm", "python.tools.pdm", "pdm add"}};
+
 bool ff_installer_adds(const struct ff_fix_machine *m, struct ff_buf *b)
 {
-	static const struct {
-		const char *fact, *name, *tool, *words;
-	} projects[] = {{"python.project", "poetry", "python.tools.poetry", "poetry add"},
-		{"python.project", "pdm", "python.tools.pdm", "pdm add"}};
 	for (size_t i = 0; i < sizeof(projects) / sizeof(*projects); i++) {
-		if (!text_is(m, projects[i].fact, projects[i].name) || !has_tool(m, projects[i].tool))
+		if (!text_is(m, "python.project", projects[i].name) || !has_tool(m, projects[i].tool))
 			continue;
 		ff_buf_str(b, projects[i].words);
 		return true;
@@ -120,10 +121,9 @@ bool ff_installer_adds(const struct ff_fix_machine *m, struct ff_buf *b)
 
 static struct ff_error *note_project(const struct ff_fix_machine *m, json_t *fix)
 {
-	static const char *const own[] = {"poetry add ", "pdm add "};
 	const char *command = ff_json_text(fix, "command");
-	for (size_t i = 0; command && i < sizeof(own) / sizeof(*own); i++)
-		if (ff_starts(command, own[i]))
+	for (size_t i = 0; command && i < sizeof(projects) / sizeof(*projects); i++)
+		if (ff_starts(command, projects[i].words))
 			return ff_fix_side_effect(
 				fix, "Run it in the project's folder: it writes the bounds into pyproject.toml.");
 	const char *tool = m->facts ? ff_json_text(m->facts, "python.project") : NULL;

@@ -421,6 +421,14 @@ void ff_names_deinit(struct ff_names *names)
 	*names = (struct ff_names){0};
 }
 
+bool ff_names_have(const struct ff_names *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (strcmp(names->names[i], name) == 0)
+			return true;
+	return false;
+}
+
 const char *ff_host_getenv(const struct ff_host *host, const char *name)
 {
 	const json_t *value = json_object_get(host->env, name);

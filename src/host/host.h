@@ -92,6 +92,9 @@ struct ff_names {
 struct ff_error *ff_host_list(struct ff_host *host, const char *path, size_t max, struct ff_names *ret);
 void ff_names_deinit(struct ff_names *names);
 
+/** Is this name among them? */
+bool ff_names_have(const struct ff_names *names, const char *name);
+
 #define _cleanup_names_ __attribute__((__cleanup__(ff_names_deinit)))
 
 /** Read a file of /proc/PID: `pid` 0 is the worker (--pid, else ourselves, else the captured machine's /proc/self).

@@ -157,11 +157,11 @@ bool ff_atlas_set(const struct ff_atlas *a, uint64_t *ret, const char *kind, ...
 {
 	va_list words;
 	va_start(words, kind);
-	uint64_t key = hash_words(kind, words);
-	va_end(words);
 	size_t at;
+	bool found = find(a, FF_ATLAS_KEYS, hash_words(kind, words), &at);
+	va_end(words);
 	*ret = 0;
-	if (!find(a, FF_ATLAS_KEYS, key, &at))
+	if (!found)
 		return false;
 	uint32_t number = ((const uint32_t *)a->sections[FF_ATLAS_VALUES].p)[at];
 	if (number < a->sections[FF_ATLAS_SETS].count)
@@ -179,12 +179,10 @@ const char *ff_atlas_text(const struct ff_atlas *a, const char *kind, ...)
 {
 	va_list words;
 	va_start(words, kind);
-	uint64_t key = hash_words(kind, words);
-	va_end(words);
 	size_t at;
-	if (!find(a, FF_ATLAS_TEXT_KEYS, key, &at))
-		return NULL;
-	return ff_atlas_string(a, ((const uint32_t *)a->sections[FF_ATLAS_TEXTS].p)[at]);
+	bool found = find(a, FF_ATLAS_TEXT_KEYS, hash_words(kind, words), &at);
+	va_end(words);
+	return found ? ff_atlas_string(a, ((const uint32_t *)a->sections[FF_ATLAS_TEXTS].p)[at]) : NULL;
 }
 
 // ---- packages ----

@@ -96,11 +96,10 @@ static enum format format_of(const char *name)
 
 bool ff_is_model_folder(const struct ff_names *names)
 {
-	bool model = false;
+	bool model = ff_names_have(names, "config.json") || ff_names_have(names, "model_index.json");
 	for (size_t i = 0; i < names->n && !model; i++) {
 		enum format format = format_of(names->names[i]);
-		model = format == SAFETENSORS || format == GGUF || strcmp(names->names[i], "config.json") == 0 ||
-			strcmp(names->names[i], "model_index.json") == 0 ||
+		model = format == SAFETENSORS || format == GGUF ||
 			(format == TORCH && ff_ends(names->names[i], ".bin"));
 	}
 	return model;
@@ -300,14 +299,6 @@ static unsigned shards_of(const char *name, size_t *ret_at)
 	return format_of(name) != OTHER && total <= SHARDS_MAX ? total : 0;
 }
 
-static bool has(const struct ff_names *names, const char *name)
-{
-	for (size_t i = 0; i < names->n; i++)
-		if (strcmp(names->names[i], name) == 0)
-			return true;
-	return false;
-}
-
 json_t *ff_model_missing(const struct ff_names *names)
 {
 	json_t *list = json_array();
@@ -319,7 +310,8 @@ json_t *ff_model_missing(const struct ff_names *names)
 			snprintf(name, sizeof(name), "%s", names->names[i]);
 			snprintf(digits, sizeof(digits), "%05u", k);
 			memcpy(name + at, digits, 5);
-			if (!has(names, name) && json_array_append_new(list, ff_json_string(name, strlen(name))) < 0)
+			if (!ff_names_have(names, name) &&
+				json_array_append_new(list, ff_json_string(name, strlen(name))) < 0)
 				return list;
 		}
 	}

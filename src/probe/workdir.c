@@ -20,14 +20,6 @@
 
 enum { SUBFOLDERS_MAX = 64, TYPES_MAX = 1 << 20, GIT_CONFIG_MAX = 64 << 10, SOURCE_MAX = 256 << 10 };
 
-static bool has(const struct ff_names *names, const char *name)
-{
-	for (size_t i = 0; i < names->n; i++)
-		if (strcmp(names->names[i], name) == 0)
-			return true;
-	return false;
-}
-
 bool ff_workdir_installed(const struct ff_workdir *w, struct ff_span module)
 {
 	for (size_t s = 0; s < w->site_n; s++) {
@@ -83,7 +75,7 @@ static void put_origin(struct ff_workdir *w, const char *folder, json_t *model)
 	}
 }
 
-static void put_list(json_t *into, const char *key, json_t *list)
+void ff_workdir_put(json_t *into, const char *key, json_t *list)
 {
 	if (json_array_size(list))
 		json_object_set(into, key, list);
@@ -96,7 +88,7 @@ static json_t *tokenizer_of(const struct ff_names *names)
 		"sentencepiece.bpe.model", "vocab.json", "vocab.txt", "tekken.json"};
 	json_t *list = json_array();
 	for (size_t i = 0; list && i < sizeof(files) / sizeof(files[0]); i++)
-		if (has(names, files[i]))
+		if (ff_names_have(names, files[i]))
 			json_array_append_new(list, json_string(files[i]));
 	return list;
 }
@@ -104,20 +96,20 @@ static json_t *tokenizer_of(const struct ff_names *names)
 static void put_model(struct ff_workdir *w, const char *path, const struct ff_names *names, const char *because)
 {
 	json_t *model = json_pack("{s:o, s:s}", "path", ff_json_string(path, strlen(path)), "because", because);
-	json_t *config = ff_model_config(w->ctx, path, "workdir.models");
-	const char *type = ff_json_text(config, "type");
 	if (!model) {
 		w->ctx->out_of_memory = true;
 		return;
 	}
+	json_t *config = ff_model_config(w->ctx, path, "workdir.models");
+	const char *type = ff_json_text(config, "type");
 	if (type && json_object_get(config, "has_class") && !json_object_get(config, "custom_code") &&
 		!type_is_known(w, type))
 		json_object_set_new(config, "known", json_false());
 	if (config)
 		json_object_set_new(model, "config", config);
-	put_list(model, "damaged", ff_model_damage(w->ctx, path, names));
-	put_list(model, "missing", ff_model_missing(names));
-	put_list(model, "tokenizer", tokenizer_of(names));
+	ff_workdir_put(model, "damaged", ff_model_damage(w->ctx, path, names));
+	ff_workdir_put(model, "missing", ff_model_missing(names));
+	ff_workdir_put(model, "tokenizer", tokenizer_of(names));
 	put_origin(w, path, model);
 	ff_fact_append(w->ctx, "workdir.models", model);
 }
@@ -175,13 +167,6 @@ static void put_shadows(struct ff_workdir *w)
 					      "random re secrets shutil signal socket ssl string struct subprocess "
 					      "tempfile threading token tokenize traceback types "
 					      "typing uuid warnings weakref ";
-	static const char packages[] = " PIL accelerate aiohttp bitsandbytes certifi cv2 deepspeed diffusers fastapi "
-				       "filelock flash_attn fsspec gradio httpx "
-				       "huggingface_hub idna jinja2 numpy onnx onnxruntime openai packaging pandas "
-				       "peft psutil pydantic regex requests "
-				       "safetensors scipy sentencepiece sklearn starlette tiktoken tokenizers torch "
-				       "torchaudio torchvision tqdm transformers "
-				       "triton urllib3 uvicorn vllm xformers yaml ";
 	for (size_t i = 0; w->scripts > 1 && w->others && i < w->names.n; i++) {
 		const char *name = w->names.names[i];
 		size_t n = strlen(name);
@@ -189,7 +174,8 @@ static void put_shadows(struct ff_workdir *w)
 			continue;
 		char word[48];
 		snprintf(word, sizeof(word), " %.*s ", (int)(n - 3), name);
-		bool package = strstr(packages, word) && ff_workdir_installed(w, (struct ff_span){name, n - 3});
+		struct ff_span module = {name, n - 3};
+		bool package = ff_workdir_known(module) && ff_workdir_installed(w, module);
 		if (package || strstr(parts_of_python, word))
 			ff_fact_append(w->ctx, "workdir.shadows",
 				json_pack("{s:o, s:s%, s:b}", "file", ff_native_text(name), "module", name, n - 3,
@@ -205,7 +191,7 @@ static void put_environment(struct ff_workdir *w)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		_cleanup_free_ char *path = ff_path_printf("%s/%s", w->folder, names[i]);
 		_cleanup_free_ char *mark = path ? ff_path_printf("%s/pyvenv.cfg", path) : NULL;
-		if (!has(&w->names, names[i]) || !mark || !ff_host_mode_is(w->ctx->host, mark, S_IFREG))
+		if (!ff_names_have(&w->names, names[i]) || !mark || !ff_host_mode_is(w->ctx->host, mark, S_IFREG))
 			continue;
 		ff_fact_text(w->ctx, "workdir.environment.path", path);
 		ff_fact_bool(w->ctx, "workdir.environment.active", prefix && strcmp(prefix, path) == 0);

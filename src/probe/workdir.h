@@ -13,15 +13,21 @@ struct ff_workdir {
 	struct ff_names *site;		/**< of each folder of python.site */
 	size_t site_n, scripts, others; /**< scripts read; how many of them import what is no part of Python */
 	json_t *seen;			/**< paths that were looked at */
-	size_t models, libraries, checkpoints;
+	size_t models, libraries;
 };
 
 /** Read the worker's scripts: workdir.scripts, and what the texts in them name. */
 void ff_workdir_scripts(struct ff_workdir *w);
 
-/** Look at a path that a script, a variable or a command line names, or that lies in the folder: a model, a library,
-    a checkpoint. `because` says who named it. */
+/** Look at a path that a script, a variable or a command line names, or that lies in the folder: a model, a library.
+    `because` says who named it. */
 void ff_workdir_look_at(struct ff_workdir *w, const char *path, const char *because);
 
 /** Does a folder of packages hold this module? */
 bool ff_workdir_installed(const struct ff_workdir *w, struct ff_span module);
+
+/** Is it a module of a package that is known? All others may be parts of Python, of the system or of the project. */
+bool ff_workdir_known(struct ff_span module);
+
+/** Set a list that is not empty; takes it over. */
+void ff_workdir_put(json_t *into, const char *key, json_t *list);

@@ -69,12 +69,12 @@ static void note_ask(struct script *s, const struct ff_py_token *t)
 	}
 }
 
-// Modules that stand beside the script are its own.
-static bool is_own(struct script *s, struct ff_span module)
+// A folder or file of the module's name in a folder that Python looks into.
+static bool lies_in(struct script *s, const char *folder, struct ff_span module)
 {
 	static const char *const endings[] = {"", ".py"};
 	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-		_cleanup_free_ char *path = ff_path_printf("%s/%.*s%s", s->folder, (int)module.n, module.p, endings[i]);
+		_cleanup_free_ char *path = ff_path_printf("%s/%.*s%s", folder, (int)module.n, module.p, endings[i]);
 		struct stat st;
 		_cleanup_error_ struct ff_error *absent = path ? ff_host_stat(s->w->ctx->host, path, &st) : &ff_enomem;
 		if (!absent)
@@ -86,7 +86,6 @@ static bool is_own(struct script *s, struct ff_span module)
 // A part of Python itself; where its library cannot be found, everything may be one.
 static bool is_standard(struct script *s, struct ff_span module)
 {
-	static const char *const endings[] = {".py", ""};
 	const char *base = ff_json_text(s->w->ctx->facts, "python.base_prefix");
 	const char *version = ff_json_text(s->w->ctx->facts, "python.version");
 	const char *dot = version ? strchr(version, '.') : NULL;
@@ -94,20 +93,10 @@ static bool is_standard(struct script *s, struct ff_span module)
 		? ff_path_printf(
 			  "%s/lib/python%.*s", base, (int)(dot + 1 + strspn(dot + 1, "0123456789") - version), version)
 		: NULL;
-	if (!lib || !ff_host_mode_is(s->w->ctx->host, lib, S_IFDIR))
-		return true;
-	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-		_cleanup_free_ char *path = ff_path_printf("%s/%.*s%s", lib, (int)module.n, module.p, endings[i]);
-		struct stat st;
-		_cleanup_error_ struct ff_error *absent = path ? ff_host_stat(s->w->ctx->host, path, &st) : &ff_enomem;
-		if (!absent)
-			return true;
-	}
-	return false;
+	return !lib || !ff_host_mode_is(s->w->ctx->host, lib, S_IFDIR) || lies_in(s, lib, module);
 }
 
-// Modules of packages that are known: all others may be parts of Python, of the system or of the project.
-static bool is_known(struct ff_span module)
+bool ff_workdir_known(struct ff_span module)
 {
 	struct ff_table_row row;
 	if (ff_table_find(ff_table_modules, module, &row))
@@ -126,7 +115,8 @@ static void note_import(struct script *s, const struct ff_py_token *t)
 		return;
 	if (ff_workdir_installed(s->w, module))
 		s->w->others++;
-	else if (!is_own(s, module) && is_known(module) && !is_standard(s, module))
+	else if (!lies_in(s, s->folder, module) && // what stands beside the script is its own
+		ff_workdir_known(module) && !is_standard(s, module))
 		add(s, s->absent, module);
 }
 
@@ -184,12 +174,6 @@ static void read_tokens(struct script *s, struct ff_span text)
 	}
 }
 
-static void put_list(json_t *into, const char *key, json_t *list)
-{
-	if (json_array_size(list))
-		json_object_set(into, key, list);
-}
-
 static void read_script(struct ff_workdir *w, const char *path, const char *name)
 {
 	_cleanup_json_ json_t *asked = json_array(), *absent = json_array(), *repos = json_array();
@@ -205,9 +189,9 @@ static void read_script(struct ff_workdir *w, const char *path, const char *name
 	if (!json_array_size(asked) && !json_array_size(absent) && !json_array_size(repos))
 		return;
 	json_t *fact = json_pack("{s:o}", "file", ff_json_string(name, strlen(name)));
-	put_list(fact, "asks", asked);
-	put_list(fact, "absent", absent);
-	put_list(fact, "repos", repos);
+	ff_workdir_put(fact, "asks", json_incref(asked));
+	ff_workdir_put(fact, "absent", json_incref(absent));
+	ff_workdir_put(fact, "repos", json_incref(repos));
 	ff_fact_append(w->ctx, "workdir.scripts", fact);
 }
 
