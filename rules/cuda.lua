@@ -82,7 +82,7 @@ rule {
     end
     local path = {host = true, kind = "env:LD_LIBRARY_PATH", say = "If it is installed already, put the folder of "
       .. lib .. " on LD_LIBRARY_PATH."}
-    local asks = type(extension) == "string" and (know.distribution(extension) or extension:gsub("_", "-")) or "torch"
+    local asks = type(extension) == "string" and know.distribution(extension) or "torch"
     local reinstall = {install = asks, fresh = true, say = other_major
       and ("The program that asks was built for CUDA %s, torch here is for CUDA %s: install builds of one CUDA "
         .. "version."):format(major, torch_cuda)

@@ -169,11 +169,18 @@ rule {
 rule {
   id = "app.bug/slow-tokenizer",
   signatures = {
-    class = [[Tokenizer class (?<class>(?:GPTNeoX|Bloom|Cohere)Tokenizer) does not exist or is not currently imported]],
+    class = [[Tokenizer class (?<class>\w+Tokenizer) does not exist or is not currently imported]],
   },
   from = {"transformers", "app"},
   specific_over = {"hf.model-too-new"},
   confidence = 0.8,
+  when = function(f, log)
+    local have = f.pkg"transformers" or nil
+    local fast = atlas.name("transformers", log.class.class .. "Fast", have)
+    local slow = atlas.name("transformers", log.class.class)
+    if not fast or not fast.first or have and fast.state ~= "here" then return nil end
+    return not slow.first or version.cmp(fast.first, slow.first) == -1 -- releases with the fast one alone
+  end,
   why = "{class} was asked for by use_fast=False, and transformers has no slow tokenizer for this family, "
     .. "only a fast one.",
   fixes = {{code = true, say = "Take use_fast=False out of the call (or set it to True)."}},
@@ -434,8 +441,7 @@ rule {
   when = function(f, log)
     if log.packages then
       local others = {}
-      for name in log.packages.packages:gmatch[[[\w-]+]] do others[#others + 1] = know.distribution(name)
-        or (name:gsub("_", "-")) end
+      for name in log.packages.packages:gmatch[[[\w-]+]] do others[#others + 1] = know.distribution(name) end
       local first = table.remove(others, 1)
       return {hit = log.packages, confidence = 0.93,
         why = "The model's own code needs packages that are not installed: " .. log.packages.packages .. ".",

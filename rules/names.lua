@@ -8,16 +8,12 @@ for name in ([[
   HF[name] = true
 end
 
-local function distribution(module)
-  return know.distribution(module) or module:gsub("_", "-")
-end
-
 -- The package that a frame is in; nil for a program's own file, "" for the code of a model.
 local function package_of(frame)
   if not frame then return nil end
   if frame.file:match[=[[/\\]transformers_modules[/\\]]=] then return "" end
   local top = frame.file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
-  return top and distribution(top)
+  return top and know.distribution(top)
 end
 
 -- Who asked: the last frame that says so.

@@ -25,7 +25,7 @@ local function distribution(f, module)
   for _, name in ipairs(DISTRIBUTIONS[module] or {}) do
     if f.pkg(name) then return name end
   end
-  return know.distribution(module) or (module:gsub("_", "-"))
+  return know.distribution(module)
 end
 
 -- Everything that cannot be loaded, one entry a missing library or version.

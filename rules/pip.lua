@@ -1,10 +1,6 @@
 -- Python packages: missing, broken, shadowed, or of versions that the resolver could not join.
 
 -- The distribution that brings a module.
-local function distribution_of(module)
-  return know.distribution(module) or (module:gsub("_", "-"))
-end
-
 -- The environment that was looked at is not the one that PATH has first: the worker was started with another
 -- interpreter.
 local function environment_first(f)
@@ -101,7 +97,7 @@ rule {
         fixes = {{install = "pip", say = "Put pip into it, or make the environment anew."},
           {system = "python3-venv", say = "On Debian and Ubuntu ensurepip is a package of its own."}}}
     end
-    local package = distribution_of(module == "" and "package" or top)
+    local package = know.distribution(module == "" and "package" or top)
     if f.pkg(package) and top ~= "pkg_resources" then -- setuptools 82 and later have none
       return {hit = hit, confidence = 0.55, why = {"The module " .. module .. " is not found although " .. package
         .. " is installed: the process runs another interpreter, was started before the install, or the install is "
@@ -345,7 +341,7 @@ rule {
       return {hit = log.nowhere, confidence = 0.82,
         why = ("%s was found as a bare folder without its __init__.py: an emptied install, or a folder of that name "
           .. "in the working directory that comes first."):format(name),
-        fixes = {{install = distribution_of(name:match[[^\w+]]), fresh = true,
+        fixes = {{install = know.distribution(name:match[[^\w+]]), fresh = true,
           say = "Lay its files down anew, in the same release."},
           {code = true, say = "Or start Python where no folder of that name stands."}}}
     end
@@ -369,7 +365,7 @@ rule {
     local package = (hit.package or hit.package2 or hit.dist or hit.text:match[['(pydantic_core|PIL|regex|rpds|numpy)]]
       or "package"):match[[^[\w-]+]]
     if hit == log.submodule and log.submodule.module:match[[_C$|_cuda|kernels]] then return nil end
-    package = distribution_of(package)
+    package = know.distribution(package)
     return {hit = hit, confidence = 0.8,
       why = ("%s is installed, but its own files are incomplete or mixed: the install is broken (two versions over "
         .. "each other, an interrupted install, or a build for another Python)."):format(package),

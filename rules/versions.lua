@@ -67,8 +67,7 @@ local CHURN = {marshmallow = true, pkg_resources = true, gradio = true, pydantic
   librosa = true, PIL = true, openai = true, langchain = true, keras = true, jax = true}
 
 local function distribution(module)
-  local top = module:match[[^[\w-]+]]
-  return (know.distribution(top) or top:gsub("_", "-"))
+  return know.distribution(module:match[[^[\w-]+]])
 end
 
 -- The package that a frame is in, in a source checkout too; nil for a program's own file.

@@ -138,44 +138,33 @@ rule {
   end,
 }
 
-rule {
-  id = "flash-attn.missing/script",
-  severity = "warning",
-  check = function(f)
-    local script = asking(f, "flash_attention_2")
-    if not script or f.pkg"flash-attn" ~= false or not f.pkg"transformers" then return nil end
-    return {confidence = 0.85, why = ("%s asks for flash_attention_2, and flash-attn is not installed."):format(script),
-      evidence = {{fact = "workdir.scripts", value = script}},
-      fixes = {{install = "flash-attn", build = true, say = "Install it (a prebuilt wheel for this torch, CUDA and "
-        .. "Python saves an hour of compiling)."},
-        {argument = "attn_implementation", value = "'sdpa'", say = "Or do without: attn_implementation='sdpa'."}}}
-  end,
-}
+-- A package that transformers takes only where a script asks for what it does.
+local function script_needs(cause, package, asks, words, fixes)
+  rule {
+    id = cause .. "/script",
+    severity = "warning",
+    check = function(f)
+      if f.pkg(package) ~= false or not f.pkg"transformers" then return nil end
+      for _, ask in ipairs(asks) do
+        local script = asking(f, ask)
+        if script then
+          return {confidence = 0.85, why = ("%s %s, and %s is not installed."):format(script, words, package),
+            evidence = {{fact = "workdir.scripts", value = script}}, fixes = fixes}
+        end
+      end
+    end,
+  }
+end
 
-rule {
-  id = "accelerate.missing/script",
-  severity = "warning",
-  check = function(f)
-    local script = asking(f, "device_map")
-    if not script or f.pkg"accelerate" ~= false or not f.pkg"transformers" then return nil end
-    return {confidence = 0.85,
-      why = ("%s loads a model with device_map, and accelerate is not installed."):format(script),
-      evidence = {{fact = "workdir.scripts", value = script}}, fixes = {{install = "accelerate", say = "Install it."}}}
-  end,
-}
-
-rule {
-  id = "bnb.not-installed/script",
-  severity = "warning",
-  check = function(f)
-    local script = asking(f, "load_in_4bit") or asking(f, "load_in_8bit")
-    if not script or f.pkg"bitsandbytes" ~= false or not f.pkg"transformers" then return nil end
-    return {confidence = 0.85,
-      why = ("%s loads a model in 4 or 8 bits, and bitsandbytes is not installed."):format(script),
-      evidence = {{fact = "workdir.scripts", value = script}},
-      fixes = {{install = "bitsandbytes", say = "Install it."}}}
-  end,
-}
+script_needs("flash-attn.missing", "flash-attn", {"flash_attention_2"}, "asks for flash_attention_2", {
+  {install = "flash-attn", build = true, say = "Install it (a prebuilt wheel for this torch, CUDA and Python saves an "
+    .. "hour of compiling)."},
+  {argument = "attn_implementation", value = "'sdpa'", say = "Or do without: attn_implementation='sdpa'."},
+})
+script_needs("accelerate.missing", "accelerate", {"device_map"}, "loads a model with device_map",
+  {{install = "accelerate", say = "Install it."}})
+script_needs("bnb.not-installed", "bitsandbytes", {"load_in_4bit", "load_in_8bit"}, "loads a model in 4 or 8 bits",
+  {{install = "bitsandbytes", say = "Install it."}})
 
 rule {
   id = "triton.compile/script",
@@ -226,7 +215,7 @@ rule {
   check = function(f)
     for _, script in ipairs(list(f"workdir.scripts")) do
       for _, module in ipairs(list(script.absent)) do
-        local package = know.distribution(module) or module:gsub("_", "-")
+        local package = know.distribution(module)
         local other = f"workdir.environment.active" == false and f"workdir.environment.path"
         if f.pkg(package) == false and (other or #list(f"workdir.scripts") <= 3) then
           return {confidence = other and 0.8 or 0.7,

@@ -43,6 +43,10 @@ for _, library in ipairs{know, atlas} do
   end
 end
 
+-- The distribution that brings a module: the table's, else the one that is called like it.
+local tabled = know.distribution
+function know.distribution(module) return tabled(module) or (module:gsub("_", "-")) end
+
 local function set_of(list)
   local set = {}
   for _, name in ipairs(type(list) == "table" and list or {}) do set[name] = true end
