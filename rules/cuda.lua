@@ -87,9 +87,8 @@ rule {
       and ("The program that asks was built for CUDA %s, torch here is for CUDA %s: install builds of one CUDA "
         .. "version."):format(major, torch_cuda)
       or "Reinstall what asks for it, in the build for this torch's CUDA."}
-    local onnx_for = type(torch_cuda) == "string"
-      and ({["11"] = "<1.19", ["12"] = ">=1.19,<1.27"})[torch_cuda:match[[^\d+]]]
-    local onnx = log.onnx and {install = "onnxruntime-gpu", extra = "cuda,cudnn", need = onnx_for,
+    local onnx = log.onnx and {install = "onnxruntime-gpu", extra = "cuda,cudnn",
+      need = type(torch_cuda) == "string" and know.onnxruntime(torch_cuda) or nil,
       say = "Install onnxruntime-gpu with the CUDA libraries it asks for, and call onnxruntime.preload_dlls() (or "
         .. "import torch) before the first session."}
     -- a program of its own: pip's folders are not on its loader's path

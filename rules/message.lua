@@ -75,7 +75,7 @@ local EXPLICIT = {
   [=[[Ii]nstall (?:the )?[`'"]([a-z][\w.-]+)[`'"]]=],
 }
 local NO_NAME = {git = true, the = true, them = true, it = true, this = true, these = true, following = true,
-  from = true, all = true, x1 = true}
+  from = true, all = true}
 
 local function requested(text)
   for _, pattern in ipairs(REQUESTS) do

@@ -65,18 +65,15 @@ local function severity(p)
   return p.package and p.when == "import" and "error" or "warning"
 end
 
--- The releases of onnxruntime-gpu by the CUDA that they are built for.
-local ONNX = {["11"] = "<1.19", ["12"] = ">=1.19,<1.27"}
-
 rule {
   id = "cuda.lib-missing/import",
   check = function(f)
     for _, p in ipairs(problems(f)) do
       if p.library and is_cuda(p.library) and not (p.by or ""):match[[/torch/lib/]] then
         local cu = f"torch.cuda"
-        local have = type(cu) == "string" and cu:match[[^\d+]] or nil
+        local have = type(cu) == "string" and cu or nil
         local package = p.package and distribution(f, p.package)
-        local other = package == "onnxruntime-gpu" and {install = package, need = have and ONNX[have],
+        local other = package == "onnxruntime-gpu" and {install = package, need = have and know.onnxruntime(have),
           extra = not have and "cuda,cudnn" or nil,
           say = "Install the release that was built for the CUDA of this torch, and import torch before it."}
           or package and {install = package, fresh = true, say = "Install it in the build for this torch's CUDA."}

@@ -19,6 +19,7 @@
 #include <lauxlib.h>
 
 FF_EMBEDDED(ff_table, modules);
+FF_EMBEDDED(ff_table, onnxruntime_cuda);
 FF_EMBEDDED(ff_table, packages);
 
 static int know_gpu_cc(lua_State *L)
@@ -239,6 +240,17 @@ static int know_distribution(lua_State *L)
 	return 1;
 }
 
+// know.onnxruntime("12.4") -> ">=1.19,<1.27": the releases of onnxruntime-gpu that are built for this CUDA
+static int know_onnxruntime(lua_State *L)
+{
+	struct ff_table_row row;
+	struct ff_span rest = ff_span_of(luaL_checkstring(L, 1)), major;
+	if (!ff_span_next(&rest, '.', &major) || !ff_table_find(ff_table_onnxruntime_cuda, major, &row))
+		return 0;
+	lua_pushlstring(L, row.cells[1].p, row.cells[1].n);
+	return 1;
+}
+
 static int know_system_package(lua_State *L)
 {
 	lua_pushboolean(L, ff_fix_system_known(luaL_checkstring(L, 1)));
@@ -260,6 +272,7 @@ void ff_lua_know_open(lua_State *L)
 		{"gpu_cc", know_gpu_cc},
 		{"kv_bytes", know_kv_bytes},
 		{"least_weights", know_least_weights},
+		{"onnxruntime", know_onnxruntime},
 		{"package", know_package},
 		{"system_package", know_system_package},
 		{"torch_partner", know_torch_partner},
