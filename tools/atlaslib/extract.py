@@ -1,4 +1,4 @@
-"""One file of Python to what it says: names, imports, classes, parameters and messages. Nothing is executed.
+"""One file of Python to what it says: names, imports, classes and parameters. Nothing is executed.
 
 The parser is the interpreter's own (ast), the one that griffe stands on: a release of transformers has 2,500 files, and only what
 a name is made of is read here. How sources lie: names come from star imports, from tables of strings that a lazy module reads
@@ -9,12 +9,10 @@ import ast
 import re
 
 GUARDED, TYPING, BRANCH, INSIDE = 1, 2, 4, 8
-TEXT_MAX, MESSAGES_MAX, NAMES_MAX, PIECE_MIN = 400, 4000, 20000, 12
+NAMES_MAX = 20000
 IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,119}\Z", re.ASCII)
 CATCHES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException", "OSError", "AttributeError"}
-LOGS = {"warning", "warning_once", "warn", "error", "error_once", "critical", "exception", "fatal"}
 REGISTERS = {"register_buffer", "register_parameter", "add_module", "register_module"}
-HOLE = "\0"
 
 
 def dotted(node):
@@ -53,35 +51,12 @@ def parameters(node):
     return out + (["**" + a.kwarg.arg] if a.kwarg else [])
 
 
-def template(node, known):
-    """The text of a message with HOLE for what is filled in; None where it is no text."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
-    if isinstance(node, ast.JoinedStr):
-        return "".join(v.value if isinstance(v, ast.Constant) and isinstance(v.value, str) else HOLE for v in node.values)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        left, right = template(node.left, known), template(node.right, known)
-        return None if left is None and right is None else (left or HOLE) + (right or HOLE)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
-        left = template(node.left, known)
-        return left and re.sub(r"%(?:\(\w+\))?[-+ #0]*\d*(?:\.\d+)?[a-zA-Z]", HOLE, left)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("format", "strip", "join"):
-        left = template(node.func.value, known)
-        return left and re.sub(r"\{[^{}]*\}", HOLE, left)
-    if isinstance(node, ast.Call) and dotted(node.func).endswith("dedent") and node.args:
-        return template(node.args[0], known)
-    if isinstance(node, ast.Name):
-        return known.get(node.id)
-    return None
-
-
 class File:
     """Reads one module; `record()` is what the cache keeps."""
 
     def __init__(self, tree):
         self.names, self.gone, self.imports, self.all, self.classes, self.functions = {}, set(), [], None, {}, {}
         self.lazy, self.getattr, self.open, self.is_lazy, self.structure = set(), False, False, False, None
-        self.messages, self.constants = [], {}
         self.block(tree.body, 0)
         self.lazies(tree)
 
@@ -89,7 +64,7 @@ class File:
         lazy = sorted(self.lazy)[:NAMES_MAX] if self.is_lazy or self.getattr else []
         return {"n": {k: v for k, v in self.names.items() if k not in self.gone}, "i": self.imports, "a": self.all, "z": lazy,
                 "g": self.getattr, "o": self.open, "l": self.is_lazy, "s": self.structure, "c": self.classes,
-                "f": self.functions, "m": self.messages[:MESSAGES_MAX]}
+                "f": self.functions}
 
     # -- statements of the module ------------------------------------------------------------------------------------------------
 
@@ -133,8 +108,6 @@ class File:
                 self.bind(name, "a", where)
                 if name == "__all__":
                     self.add_all(node.value)
-                elif isinstance(text := template(node.value, {}), str):
-                    self.constants[name] = text
             if isinstance(target, ast.Subscript):
                 self.is_lazy |= dotted(target) == "sys.modules"
                 self.open |= isinstance(target.value, ast.Call) and dotted(target.value.func) in ("globals", "vars")
@@ -187,15 +160,8 @@ class File:
         if where == 0:
             self.gone.update(t.id for t in node.targets if isinstance(t, ast.Name))
 
-    def on_raise(self, node, _):
-        self.raised(node, "", {})
-
-    def on_assert(self, node, _):
-        self.asserted(node, "", {})
-
     def on_expr(self, node, _):
         self.call(node.value)
-        self.said(node.value, "", {})
 
     def call(self, node):
         """What a call at the module's level does to its names."""
@@ -299,30 +265,25 @@ class File:
             self.functions.setdefault(name, parameters(node))
         first = (node.args.posonlyargs + node.args.args)[:1]
         me = first[0].arg if mine is not None and first else None
-        known, stack = dict(self.constants), node.body[::-1]
+        stack = node.body[::-1]
         while stack:  # in the order in which they stand
             item = stack.pop()
             if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 stack += item.body[::-1]
                 continue
-            self.in_function(item, name, me, mine, known)
+            self.in_function(item, me, mine)
             for field in ("finalbody", "orelse"):
                 stack += getattr(item, field, [])[::-1]
             for handler in getattr(item, "handlers", []) + getattr(item, "cases", []):
                 stack += handler.body[::-1]
             stack += getattr(item, "body", [])[::-1]
 
-    def in_function(self, item, name, me, mine, known):
-        if isinstance(item, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-            self.assigned(item, me, mine, known)
-        elif isinstance(item, ast.Expr):
-            self.said(item.value, name, known)
-            if isinstance(item.value, ast.Call) and me:
-                self.told(item.value, me, mine)
-        elif isinstance(item, ast.Raise):
-            self.raised(item, name, known)
-        elif isinstance(item, ast.Assert):
-            self.asserted(item, name, known)
+    def in_function(self, item, me, mine):
+        if isinstance(item, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and me:
+            for target in item.targets if isinstance(item, ast.Assign) else [item.target]:
+                self.attribute(target, me, mine)
+        elif isinstance(item, ast.Expr) and isinstance(item.value, ast.Call) and me:
+            self.told(item.value, me, mine)
         elif isinstance(item, ast.ImportFrom):
             self.on_importfrom(item, INSIDE)
         elif isinstance(item, (ast.With, ast.AsyncWith)) and me:
@@ -333,18 +294,6 @@ class File:
         elif isinstance(item, ast.Global):
             for word in item.names:
                 self.bind(word, "a", 0)
-
-    def assigned(self, item, me, mine, known):
-        targets = item.targets if isinstance(item, ast.Assign) else [item.target]
-        for target in targets:
-            if me:
-                self.attribute(target, me, mine)
-            if isinstance(target, ast.Name) and item.value is not None:
-                text = template(item.value, known)
-                if isinstance(item, ast.AugAssign):
-                    text = (known.get(target.id) or "") + (text or HOLE)
-                if text:
-                    known[target.id] = text
 
     def attribute(self, target, me, mine):
         if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == me:
@@ -366,28 +315,6 @@ class File:
             mine["o"] = True
         elif name.rsplit(".", 1)[-1] in REGISTERS and isinstance(first, ast.Constant) and isinstance(first.value, str):
             mine["m"].setdefault(first.value, "s")
-
-    # -- messages ----------------------------------------------------------------------------------------------------------------
-
-    def message(self, kind, node, name, known):
-        text = template(node, known) if node is not None else None
-        if text and max(map(len, text.split(HOLE))) >= PIECE_MIN:
-            self.messages.append([kind, " ".join(text[:TEXT_MAX].split(" ")), name])
-
-    def raised(self, node, name, known):
-        if isinstance(node.exc, ast.Call) and node.exc.args:
-            self.message(dotted(node.exc.func).rsplit(".", 1)[-1], node.exc.args[0], name, known)
-
-    def asserted(self, node, name, known):
-        self.message("AssertionError", node.msg, name, known)
-
-    def said(self, node, name, known):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in LOGS:
-            return
-        text = node.args[0] if node.args else None
-        if isinstance(text, ast.Constant) and isinstance(text.value, str) and len(node.args) > 1:
-            text = ast.BinOp(left=text, op=ast.Mod(), right=node.args[1])
-        self.message("warn" if node.func.attr.startswith("warn") else "log", text, name, known)
 
 
 def read(source):
