@@ -14,10 +14,6 @@ local function folder_of(path)
   return path:match[[^(.*)/[^/]*$]] or path
 end
 
-local function list(value)
-  return type(value) == "table" and value or {}
-end
-
 rule {
   id = "env.allocator-invalid",
   signatures = {

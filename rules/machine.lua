@@ -2,10 +2,6 @@
 -- that are
 -- lost, full or held. Each follows from an answer (or the want of one) that stands in the facts.
 
-local function list(value)
-  return type(value) == "table" and value or {}
-end
-
 local function gib(bytes)
   return ("%.1f GiB"):format(bytes / (1 << 30))
 end

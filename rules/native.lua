@@ -1,10 +1,6 @@
 -- What the loader would say of compiled modules that are installed, and of libraries that a script names, before
 -- anything is imported: a library that is nowhere, a symbol version that this system does not have.
 
-local function list(value)
-  return type(value) == "table" and value or {}
-end
-
 -- A fix after which the loader finds everything.
 local function curing(fix)
   fix.effect = {["python.unloadable"] = {}, ["workdir.libraries"] = {}}

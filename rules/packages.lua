@@ -1,10 +1,6 @@
 -- Packages that will not import, or that another copy stands in front of: from what lies on the disk, before anything
 -- is imported.
 
-local function list(value)
-  return type(value) == "table" and value or {}
-end
-
 local function normal(name)
   return (tostring(name):lower():gsub("[-_.]+", "-"))
 end

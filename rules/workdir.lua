@@ -1,10 +1,6 @@
 -- What the folder tells that a worker is started in, before it starts: models that are damaged or of a newer kind, what
 -- its scripts ask for and is not here, files that hide a package. What is only likely to be run is a warning.
 
-local function list(value)
-  return type(value) == "table" and value or {}
-end
-
 local function name_of(path)
   return tostring(path):match[[([^/]+)/?$]] or tostring(path)
 end

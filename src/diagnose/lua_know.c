@@ -229,8 +229,8 @@ static int know_cause_title(lua_State *L)
 	return 1;
 }
 
-// know.distribution("cv2") -> "opencv-python-headless", or nil where the distribution is called like the module: prelude.lua
-// gives that name then
+// know.distribution("cv2") -> "opencv-python-headless", or nil where the distribution is called like the module, whose
+// name prelude.lua gives then
 static int know_distribution(lua_State *L)
 {
 	struct ff_table_row row;

@@ -92,6 +92,15 @@ static int lua_rule(lua_State *L)
 	return 0;
 }
 
+// `list` of rules: the table, or an empty one where a fact is none.
+static int lua_list(lua_State *L)
+{
+	lua_settop(L, 1);
+	if (lua_type(L, 1) != LUA_TTABLE)
+		lua_newtable(L);
+	return 1;
+}
+
 struct ff_error *ff_rules_create(struct ff_rules **ret)
 {
 	struct ff_rules *rules = calloc(1, sizeof(*rules));
@@ -109,6 +118,8 @@ struct ff_error *ff_rules_create(struct ff_rules **ret)
 	ff_sandbox_set(rules->sandbox, "any");
 	lua_pushcfunction(L, ff_lua_codes);
 	ff_sandbox_set(rules->sandbox, "codes");
+	lua_pushcfunction(L, lua_list);
+	ff_sandbox_set(rules->sandbox, "list");
 	ff_lua_version_open(L);
 	ff_sandbox_set(rules->sandbox, "version");
 	*ret = rules;
