@@ -188,7 +188,7 @@ rule {
     incompatibility = [[cuDNN version incompatibility: PyTorch was compiled\s+against \((?<built>[\d, ]+)\) but ]]
       .. [[found runtime version \((?<found>[\d, ]+)\)]],
     loaded = [[Loaded runtime CuDNN library: (?<found2>[\d.]+) but source was compiled with: (?<built2>[\d.]+)]],
-    sublibrary = [[(?:CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH|CUDNN_STATUS_VERSION_MISMATCH|]]
+    sublibrary = codes"cudnn.mismatch" .. [[|(?:CUDNN_STATUS_VERSION_MISMATCH|]]
       .. [[Could not load library libcudnn_\w+\.so[\d.]*|cudnn\w*: (?:version )?mismatch)]],
   },
   facts = {"env.LD_LIBRARY_PATH", "torch.cudnn", "torch.version"},

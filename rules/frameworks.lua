@@ -1,7 +1,6 @@
 -- JAX, TensorFlow, TensorRT, Paddle, numba and CTranslate2 on CUDA: their own wordings of causes that torch words
 -- otherwise.
 
-
 rule {
   id = "cudnn.mismatch/jax",
   signatures = {older = [[Found cuDNN version (?<found>\d+), but JAX was built against version (?<built>\d+)]]},

@@ -290,8 +290,8 @@ rule {
       .. [[Port \d+ is (?:already in use|in use|occupied|not available)|port \d+ is (?:already in use|]]
       .. [[in use by another)|\[WinError 10013\]|]]
       .. [[bind: An attempt was made to access a socket in a way forbidden by its access permissions)]],
-    in_use = [[(?:\[Errno (?:98|48)\][^\n]*(?:address|port)|Address already in use|address already in use|]]
-      .. [[EADDRINUSE|error while attempting to bind on address \('(?<host>[^']+)', (?<port>\d+)\))]],
+    in_use = codes"sys.port-in-use" .. [[|(?:\[Errno 48\][^\n]*(?:address|port)|address already in use|]]
+      .. [[error while attempting to bind on address \('(?<host>[^']+)', (?<port>\d+)\))]],
     rendezvous = [[The server socket has failed to (?:listen on any local network address|]]
       .. [[bind to)[^\n]*port: (?<port2>\d+)]],
   },

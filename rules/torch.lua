@@ -462,7 +462,7 @@ rule {
   id = "dtype.unsupported/library",
   signatures = {
     cublas = [[CUBLAS_STATUS_NOT_SUPPORTED when calling [^\n]*CUDA_R_(?<type>16BF|8F_E\dM\d)]],
-    arch = [[CUBLAS_STATUS_ARCH_MISMATCH]],
+    arch = codes"dtype.unsupported",
     no_kernel = [[(?:No available kernel\. +Aborting execution|cutlass[FB]: no kernel found to launch)]],
   },
   facts = {"gpus.0.name", "gpus.0.compute_capability", "torch.version"},
