@@ -103,6 +103,8 @@ def test_a_page_for_every_cause(firstfix):
     causes = [line.split("\t")[0] for line in (TOP / "rules/causes.tsv").read_text().splitlines() if line and line[0] != "#"]
     assert {p["cause"] for p in pages} >= set(causes) - {"none"}
     assert all(p["title"] and (p["fixes"] or p["cause"] == "stopped.outside") for p in pages), [p["cause"] for p in pages if not p["fixes"]]
+    looks = "\n".join(json.dumps(p) for p in pages)
+    assert "<code_name>" not in looks and "cudaErrorIllegalAddress" in looks
     unknown = run(firstfix, "playbook", "no.such")
     assert unknown.returncode == 2 and "no.such" in unknown.stderr
 

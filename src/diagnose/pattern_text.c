@@ -1,7 +1,10 @@
-// A pattern as the text it looks for, for people: the first of several alternatives, "..." for what may be anything.
+// A pattern as the text it looks for, for people: the first of several alternatives, "..." for what may be anything. A
+// named choice of plain words that begins it (the names of a code) is shown by its first word.
 //
 //	[[driver on your system is too old \(found version (?<found>\d+)\)]] -> driver on your system is too old (found version <found>)
 #include "diagnose/pattern_text.h"
+
+#include "parse/chars.h"
 
 enum { DEPTH_MAX = 16, TEXT_MAX = 160 };
 
@@ -105,6 +108,18 @@ static void to_close(struct plain *s, int depth)
 		s->p++; // ')'
 }
 
+// The first of several words without anything else in them.
+static bool add_word(struct plain *s, const char *p)
+{
+	size_t n = 0;
+	while (p + n < s->end && (ff_is_alnum(p[n]) || p[n] == '_'))
+		n++;
+	bool word = n && n < TEXT_MAX && p + n < s->end && (p[n] == '|' || p[n] == ')');
+	if (word)
+		ff_buf_add(s->out, p, n);
+	return word;
+}
+
 static void skip_group(struct plain *s, int depth)
 {
 	struct ff_buf nothing = {0}, *out = s->out;
@@ -115,12 +130,12 @@ static void skip_group(struct plain *s, int depth)
 		silent = s->p[1] == '=' || s->p[1] == '!' || (s->p[1] == '<' && (*name == '=' || *name == '!'));
 		bool named = s->p[1] == '<' && !silent;
 		const char *close = memchr(s->p, named ? '>' : ':', (size_t)(s->end - s->p));
-		if (named && close) {
+		silent |= named && close;
+		if (named && close && (s->out->n || !add_word(s, close + 1))) {
 			add(s, "<");
 			for (; name < close; name++)
 				add(s, (char[]){*name, 0});
 			add(s, ">");
-			silent = true;
 		}
 		s->p = silent && !named ? s->p + 2 : close ? close + 1 : s->end;
 	}
