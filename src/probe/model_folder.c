@@ -299,12 +299,19 @@ static unsigned shards_of(const char *name, size_t *ret_at)
 	return format_of(name) != OTHER && total <= SHARDS_MAX ? total : 0;
 }
 
+static bool same_series(const char *a, const char *b, size_t at)
+{
+	return strlen(a) == strlen(b) && strncmp(a, b, at) == 0 && strcmp(a + at + 5, b + at + 5) == 0;
+}
+
 json_t *ff_model_missing(const struct ff_names *names)
 {
 	json_t *list = json_array();
 	size_t at;
 	for (size_t i = 0; list && i < names->n && !json_array_size(list); i++) {
 		unsigned total = strlen(names->names[i]) < SHARD_NAME_MAX ? shards_of(names->names[i], &at) : 0;
+		if (total && i && same_series(names->names[i - 1], names->names[i], at))
+			continue; // names are sorted: its first one has told of all
 		for (unsigned k = 1; k <= total; k++) {
 			char name[SHARD_NAME_MAX + 8], digits[12];
 			snprintf(name, sizeof(name), "%s", names->names[i]);

@@ -15,7 +15,7 @@
 FF_EMBEDDED(ff_table, modules);
 FF_EMBEDDED(ff_table, packages);
 
-enum { SCRIPTS_MAX = 24, SCRIPT_MAX = 256 << 10, TEXTS_MAX = 64, LIST_MAX = 32 };
+enum { SCRIPTS_MAX = 24, SCRIPT_MAX = 256 << 10, TEXTS_MAX = 64, IMPORTS_MAX = 512, LIST_MAX = 32 };
 
 static const struct {
 	enum ff_py_word kind;
@@ -43,7 +43,7 @@ struct script {
 	struct ff_workdir *w;
 	const char *file, *folder;
 	json_t *asks, *absent, *repos;
-	size_t texts;
+	size_t texts, imports;
 };
 
 static void add(struct script *s, json_t *list, struct ff_span text)
@@ -111,7 +111,7 @@ bool ff_workdir_known(struct ff_span module)
 static void note_import(struct script *s, const struct ff_py_token *t)
 {
 	struct ff_span rest = t->text, module;
-	if (t->guarded || !ff_span_next(&rest, '.', &module) || module.n > 64)
+	if (t->guarded || !ff_span_next(&rest, '.', &module) || module.n > 64 || s->imports++ >= IMPORTS_MAX)
 		return;
 	if (ff_workdir_installed(s->w, module))
 		s->w->others++;
