@@ -171,7 +171,7 @@ rule {
   signatures = {
     class = [[Tokenizer class (?<class>\w+Tokenizer) does not exist or is not currently imported]],
   },
-  from = {"transformers", "app"},
+  from = {"transformers", "app", "engine"},
   specific_over = {"hf.model-too-new"},
   confidence = 0.8,
   when = function(f, log)

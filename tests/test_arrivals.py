@@ -86,7 +86,7 @@ def test_structure_survives(story, form, firstfix, tmp_path):
     assert got == want or (want and got and got.startswith(want + "."))
 
 
-LOGS = [case for case in CASES if case[2] is not None]
+LOGS = [case for case in CASES if case[2]]  # an empty log arrives as nothing: no carrier stamps a line that is not there
 
 
 @pytest.mark.parametrize("form", arrivals.FORMS)
