@@ -16,11 +16,10 @@ static int bundle(const char *dir, const char *id, const char *to)
 	struct ff_error *err = ff_incident_read(dir, id, &incident);
 	if (!err) {
 		const char *own = ff_incident_id(incident);
-		snprintf(path, sizeof(path), "%s%s%s", to ? to : "firstfix-",
-			to	      ? ""
-				: own ? own
-				      : "incident",
-			to ? "" : ".tar.zst");
+		if (to)
+			snprintf(path, sizeof(path), "%s", to);
+		else
+			snprintf(path, sizeof(path), "firstfix-%s.tar.zst", own ? own : "incident");
 		err = ff_incident_bundle(incident, path);
 	}
 	ff_incident_free(incident);
@@ -37,7 +36,7 @@ int ff_cmd_bundle(int argc, char **argv)
 	const char *dir = NULL, *to = NULL;
 	const struct ff_option options[] = {
 		{"output", 'o', FF_OPT_TEXT, "FILE", "default: firstfix-ID.tar.zst here", &to},
-		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder (default $FIRSTFIX_DIR)", &dir},
+		FF_DIR_OPTION(dir),
 	};
 	const struct ff_usage usage = {.command = "bundle",
 		.operands = "ID",

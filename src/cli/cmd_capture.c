@@ -13,8 +13,7 @@ int ff_cmd_capture(int argc, char **argv)
 	const struct ff_option options[] = {
 		{"deadline", 0, FF_OPT_UINT, "MS", "what has not answered by then is left out (default 5000)",
 			&collect.deadline_ms},
-		{"python", 0, FF_OPT_TEXT, "PATH", "the interpreter to look at (default: the one a worker would use)",
-			&collect.python},
+		FF_PYTHON_OPTION(collect.python),
 		{"pid", 0, FF_OPT_UINT, "PID", "capture this process's view of the machine", &pid},
 	};
 	const struct ff_usage usage = {

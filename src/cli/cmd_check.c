@@ -40,10 +40,7 @@ static int check(const struct check *c, const struct ff_output *output)
 	struct ff_style style = ff_output_style(output);
 	if (!err)
 		err = ff_diagnosis_render(diagnosis, ff_output_format(output), &style, &text);
-	int code = err ? ff_fail("check", err) : ff_diagnosis_is_error(diagnosis) ? 1 : 0;
-	if (!err && !ff_output_write("check", output, text))
-		code = 2;
-	free(text);
+	int code = ff_answer("check", output, err, text, !err && ff_diagnosis_is_error(diagnosis));
 	ff_diagnosis_free(diagnosis);
 	ff_facts_free(facts);
 	return code;
@@ -71,11 +68,10 @@ int ff_cmd_check(int argc, char **argv)
 		{"deadline", 0, FF_OPT_UINT, "S", "seconds that a step of --deep may take (default 60)", &c.deadline_s},
 		{"for", 0, FF_OPT_TEXT, "ENGINE", "only what concerns vllm, transformers or llama.cpp", &c.engine},
 		{"facts", 0, FF_OPT_TEXT, "FILE", "facts of another machine ('firstfix report --json')", &c.facts},
-		{"root", 0, FF_OPT_TEXT, "DIR", "a captured machine, made by 'firstfix capture'", &c.collect.root},
+		FF_ROOT_OPTION(c.collect.root),
 		FF_CONTAINER_OPTIONS(&c.in),
-		{"python", 0, FF_OPT_TEXT, "PATH", "the interpreter to look at (default: the one a worker would use)",
-			&c.collect.python},
-		{"rules", 0, FF_OPT_TEXT, "DIR", "a folder of more rules", &c.rules},
+		FF_PYTHON_OPTION(c.collect.python),
+		FF_RULES_OPTION(c.rules),
 	};
 	const struct ff_usage usage = {
 		.command = "check",

@@ -52,10 +52,9 @@ static int compare(const struct comparison *c, const struct ff_output *output)
 			&diagnosis);
 	if (!err)
 		err = ff_facts_compare(before, after, diagnosis, ff_output_format(output), &style, &changes, &text);
-	int code = err ? ff_fail("diff", err) : ff_output_write("diff", output, text) ? changes != 0 : 2;
+	int code = ff_answer("diff", output, err, text, changes != 0);
 	if (fd >= 0)
 		close(fd);
-	free(text);
 	ff_diagnosis_free(diagnosis);
 	ff_facts_free(before);
 	ff_facts_free(after);
@@ -69,7 +68,7 @@ int ff_cmd_diff(int argc, char **argv)
 	const struct ff_option options[] = {
 		FF_OUTPUT_OPTIONS(&output),
 		{"log", 0, FF_OPT_TEXT, "LOG", "the failure at hand: what its diagnosis rests on comes first", &c.log},
-		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder, for last-good", &c.dir},
+		FF_DIR_OPTION(c.dir),
 		{"command-key", 0, FF_OPT_TEXT, "KEY", "whose last good start (default: the newest of any command)",
 			&c.key},
 	};

@@ -82,8 +82,8 @@ int ff_cmd_events(int argc, char **argv)
 		{"since", 0, FF_OPT_TEXT, "TIME",
 			"skip what is older: 90s, 10m, 2h, 1d, @SECONDS, 2026-11-23T03:14:03Z", &since},
 		{"lane", 0, FF_OPT_TEXT, "FILE", "this lane only", &read.lane},
-		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder (default: $FIRSTFIX_DIR, else the user's)", &read.dir},
-		{"ascii", 0, FF_OPT_FLAG, NULL, "no marks beyond ASCII", &output.ascii},
+		FF_DIR_OPTION(read.dir),
+		FF_ASCII_OPTION(output.ascii),
 	};
 	const struct ff_usage usage = {
 		.command = "events",

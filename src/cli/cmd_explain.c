@@ -128,10 +128,7 @@ static int explain(const struct sources *from, int fd, const char *name, const s
 	struct ff_style style = ff_output_style(output);
 	if (!err)
 		err = ff_diagnosis_render(diagnosis, ff_output_format(output), &style, &text);
-	int code = err ? ff_fail("explain", err) : ff_diagnosis_is_error(diagnosis) ? 1 : 0;
-	if (!err && !ff_output_write("explain", output, text))
-		code = 2;
-	free(text);
+	int code = ff_answer("explain", output, err, text, !err && ff_diagnosis_is_error(diagnosis));
 	ff_diagnosis_free(diagnosis);
 	ff_facts_free(known.facts);
 	ff_error_free(known.none);
@@ -186,7 +183,7 @@ int ff_cmd_explain(int argc, char **argv)
 			"of its command)",
 			&from.worker},
 		{"no-facts", 0, FF_OPT_FLAG, NULL, "use the log alone", &from.no_facts},
-		{"rules", 0, FF_OPT_TEXT, "DIR", "a folder of more rules", &from.rules},
+		FF_RULES_OPTION(from.rules),
 		{"save", 0, FF_OPT_FLAG, NULL, "store it as an incident ('firstfix incidents')", &from.save},
 		FF_OUTPUT_OPTIONS(&output),
 	};

@@ -429,7 +429,7 @@ int ff_cmd_fix(int argc, char **argv)
 		{"timeout", 0, FF_OPT_UINT, "SECONDS", "for each step of the installer (default 180)", &r.seconds},
 		{"command-timeout", 0, FF_OPT_UINT, "SECONDS",
 			"a command that still runs then has started well (default 60)", &r.command_seconds},
-		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder (default $FIRSTFIX_DIR)", &r.dir},
+		FF_DIR_OPTION(r.dir),
 		FF_CONTAINER_OPTIONS(&r.in),
 		FF_OUTPUT_OPTIONS(&r.output),
 	};

@@ -117,7 +117,7 @@ int ff_cmd_health(int argc, char **argv)
 		{"local", 0, FF_OPT_FLAG, NULL, "ask no agent: look at the worker and its lanes", &local},
 		{"pid", 0, FF_OPT_UINT, "PID",
 			"with --local: the worker (default: whoever records in the state folder)", &pid},
-		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder (default: $FIRSTFIX_DIR, else the user's)", &dir},
+		FF_DIR_OPTION(dir),
 	};
 	const struct ff_usage usage = {
 		.command = "health",

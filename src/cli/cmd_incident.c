@@ -83,7 +83,7 @@ int ff_cmd_incident(int argc, char **argv)
 		{"good-start", 0, FF_OPT_TEXT, "REPORT.json", "remember this start-up report as the last good start",
 			&good},
 		{"command-key", 0, FF_OPT_TEXT, "KEY", "with --good-start: of which command", &key},
-		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder (default $FIRSTFIX_DIR)", &dir},
+		FF_DIR_OPTION(dir),
 	};
 	const struct ff_usage usage = {.command = "incident",
 		.operands = "",

@@ -16,15 +16,9 @@ struct request {
 	size_t n;
 };
 
-static int answer(const struct request *r, struct ff_error *err, char *text)
+static int list(void *request)
 {
-	bool written = !err && ff_output_write("incidents", &r->output, text);
-	free(text);
-	return err ? ff_fail("incidents", err) : written ? 0 : 2;
-}
-
-static int list(const struct request *r)
-{
+	const struct request *r = request;
 	char *text = NULL;
 	struct ff_style style = ff_output_style(&r->output);
 	struct ff_error *err = ff_incidents_render(r->dir, ff_output_format(&r->output), &style, &text);
@@ -34,7 +28,7 @@ static int list(const struct request *r)
 			"firstfix: %u run%s ended without a word, killed with %s supervisor; the next 'firstfix run' "
 			"reports %s\n",
 			n, n == 1 ? "" : "s", n == 1 ? "its" : "their", n == 1 ? "it" : "them");
-	return answer(r, err, text);
+	return ff_answer("incidents", &r->output, err, text, 0);
 }
 
 static int show_as(const struct request *r, enum ff_format format)
@@ -46,21 +40,23 @@ static int show_as(const struct request *r, enum ff_format format)
 	if (!err)
 		err = ff_incident_render(incident, format, &style, &text);
 	ff_incident_free(incident);
-	return answer(r, err, text);
+	return ff_answer("incidents", &r->output, err, text, 0);
 }
 
-static int show(const struct request *r)
+static int show(void *request)
 {
+	const struct request *r = request;
 	return show_as(r, ff_output_format(&r->output));
 }
 
-static int export(const struct request *r)
+static int export(void *request)
 {
-	return show_as(r, FF_JSON);
+	return show_as(request, FF_JSON);
 }
 
-static int diff(const struct request *r)
+static int diff(void *request)
 {
+	const struct request *r = request;
 	char *text = NULL;
 	struct ff_incident *a = NULL, *b = NULL;
 	struct ff_style style = ff_output_style(&r->output);
@@ -73,11 +69,12 @@ static int diff(const struct request *r)
 		err = ff_incident_diff(a, b, ff_output_format(&r->output), &style, &text);
 	ff_incident_free(a);
 	ff_incident_free(b);
-	return answer(r, err, text);
+	return ff_answer("incidents", &r->output, err, text, 0);
 }
 
-static int prune(const struct request *r)
+static int prune(void *request)
 {
+	const struct request *r = request;
 	unsigned deleted = 0;
 	struct ff_error *err = ff_incidents_prune(r->dir, r->keep, r->keep_mib, &deleted);
 	if (err)
@@ -86,17 +83,15 @@ static int prune(const struct request *r)
 	return 0;
 }
 
-static const struct {
-	const char *verb;
-	int (*run)(const struct request *r);
-} verbs[] = {{"list", list}, {"show", show}, {"diff", diff}, {"export", export}, {"prune", prune}};
+static const struct ff_verb verbs[] = {
+	{"list", list}, {"show", show}, {"diff", diff}, {"export", export}, {"prune", prune}};
 
 int ff_cmd_incidents(int argc, char **argv)
 {
 	struct request r = {.keep = 200, .keep_mib = 256};
 	const struct ff_option options[] = {
 		FF_OUTPUT_OPTIONS(&r.output),
-		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder (default $FIRSTFIX_DIR)", &r.dir},
+		FF_DIR_OPTION(r.dir),
 		{"keep", 0, FF_OPT_UINT, "N", "with prune: how many stay (default 200)", &r.keep},
 		{"keep-mib", 0, FF_OPT_UINT, "MIB", "with prune: how large they may be together (default 256)",
 			&r.keep_mib},
@@ -114,16 +109,7 @@ int ff_cmd_incidents(int argc, char **argv)
 		return parsed.exit_code;
 	r.operands = parsed.operands;
 	r.n = parsed.n_operands;
-	const char *verb = r.n ? r.operands[0] : "list";
-	int code = -1;
-	const char *names[sizeof(verbs) / sizeof(verbs[0])];
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]) && code < 0; i++) {
-		names[i] = verbs[i].verb;
-		if (strcmp(verbs[i].verb, verb) == 0)
-			code = verbs[i].run(&r);
-	}
-	if (code < 0)
-		code = ff_no_verb("incidents", verb, names, sizeof(names) / sizeof(names[0]));
+	int code = ff_verb_run("incidents", verbs, sizeof(verbs) / sizeof(verbs[0]), r.n ? r.operands[0] : NULL, &r);
 	free(parsed.operands);
 	return code;
 }

@@ -15,7 +15,7 @@ int ff_cmd_libs(int argc, char **argv)
 		{"python", 0, FF_OPT_TEXT, "PATH",
 			"whose packages to look in (default: those of a worker's interpreter)", &collect.python},
 		{"pid", 0, FF_OPT_UINT, "PID", "with the environment and the files of this process", &pid},
-		{"root", 0, FF_OPT_TEXT, "DIR", "a captured machine, made by 'firstfix capture'", &collect.root},
+		FF_ROOT_OPTION(collect.root),
 	};
 	const struct ff_usage usage = {
 		.command = "libs",
@@ -34,13 +34,9 @@ int ff_cmd_libs(int argc, char **argv)
 		return parsed.exit_code;
 	collect.pid = (pid_t)pid;
 	struct ff_style style = ff_output_style(&output);
-	char *text;
-	bool ok;
+	char *text = NULL;
+	bool ok = false;
 	struct ff_error *err = ff_libs(&collect, parsed.operands[0], ff_output_format(&output), &style, &ok, &text);
 	free(parsed.operands);
-	if (err)
-		return ff_fail("libs", err);
-	bool written = ff_output_write("libs", &output, text);
-	free(text);
-	return !written ? 2 : ok ? 0 : 1;
+	return ff_answer("libs", &output, err, text, !ok);
 }

@@ -277,8 +277,8 @@ int ff_cmd_memory(int argc, char **argv)
 			"not what is older: 90s, 10m, 2h, 1d, or 2026-11-23T03:14:03Z (default 1h)", &since},
 		{"svg", 0, FF_OPT_TEXT, "FILE", "draw it (- is standard output)", &svg},
 		{"text", 0, FF_OPT_FLAG, NULL, "lines for a terminal (default)", &text},
-		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder (default: $FIRSTFIX_DIR, else the user's)", &dir},
-		{"ascii", 0, FF_OPT_FLAG, NULL, "no marks beyond ASCII", &output.ascii},
+		FF_DIR_OPTION(dir),
+		FF_ASCII_OPTION(output.ascii),
 	};
 	const struct ff_usage usage = {
 		.command = "memory",

@@ -11,7 +11,7 @@ int ff_cmd_playbook(int argc, char **argv)
 	const char *rules = NULL;
 	const struct ff_option options[] = {
 		FF_OUTPUT_OPTIONS(&output),
-		{"rules", 0, FF_OPT_TEXT, "DIR", "a folder of more rules", &rules},
+		FF_RULES_OPTION(rules),
 	};
 	const struct ff_usage usage = {
 		.command = "playbook",
@@ -31,7 +31,5 @@ int ff_cmd_playbook(int argc, char **argv)
 	char *text = NULL;
 	struct ff_style style = ff_output_style(&output);
 	struct ff_error *err = ff_playbook_render(cause, rules, ff_output_format(&output), &style, &text);
-	int code = err ? ff_fail("playbook", err) : ff_output_write("playbook", &output, text) ? 0 : 2;
-	free(text);
-	return code;
+	return ff_answer("playbook", &output, err, text, 0);
 }

@@ -58,7 +58,7 @@ int ff_cmd_quarantine(int argc, char **argv)
 		{"release", 0, FF_OPT_TEXT, "INPUT", "let this one through again", &release},
 		{"release-all", 0, FF_OPT_FLAG, NULL, "let all through again", &all},
 		{"json", 0, FF_OPT_FLAG, NULL, "firstfix.quarantine/1", &json},
-		{"dir", 0, FF_OPT_TEXT, "DIR", "state folder (default: $FIRSTFIX_DIR, else the user's)", &dir},
+		FF_DIR_OPTION(dir),
 	};
 	const struct ff_usage usage = {
 		.command = "quarantine",

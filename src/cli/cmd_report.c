@@ -37,7 +37,7 @@ static int print_report(const struct ff_container_request *in, const struct ff_c
 	struct ff_error *err = ff_container_collect(in, collect, of, &facts);
 	if (err)
 		return ff_fail("report", err);
-	char *text;
+	char *text = NULL;
 	bool saved = true;
 	struct ff_style style = ff_output_style(output);
 	style.brief = brief;
@@ -46,11 +46,7 @@ static int print_report(const struct ff_container_request *in, const struct ff_c
 	if (!err)
 		err = ff_facts_render(facts, ff_output_format(output), &style, &text);
 	ff_facts_free(facts);
-	if (err)
-		return ff_fail("report", err);
-	bool written = ff_output_write("report", output, text);
-	free(text);
-	return written && saved ? 0 : 2;
+	return ff_answer("report", output, err, text, saved ? 0 : 2);
 }
 
 int ff_cmd_report(int argc, char **argv)
@@ -70,15 +66,14 @@ int ff_cmd_report(int argc, char **argv)
 		{"list", 0, FF_OPT_FLAG, NULL, "the probes, one line each", &list},
 		{"deadline", 0, FF_OPT_UINT, "MS", "what has not answered by then is a miss (default 5000)",
 			&collect.deadline_ms},
-		{"python", 0, FF_OPT_TEXT, "PATH", "the interpreter to look at (default: the one a worker would use)",
-			&collect.python},
+		FF_PYTHON_OPTION(collect.python),
 		{"pid", 0, FF_OPT_UINT, "PID", "look at this process: its interpreter, environment, mapped libraries",
 			&pid},
 		FF_CONTAINER_OPTIONS(&in),
 		{"environ", 0, FF_OPT_TEXT, "FILE",
 			"with --pid: its variables as they are now, NUL-separated (/proc/PID/environ is of its start)",
 			&collect.environ_file},
-		{"root", 0, FF_OPT_TEXT, "DIR", "a captured machine, made by 'firstfix capture'", &collect.root},
+		FF_ROOT_OPTION(collect.root),
 		{"trigger", 0, FF_OPT_TEXT, "WORD", "why the report is made; stands in the document (default report)",
 			&collect.trigger},
 	};

@@ -15,26 +15,18 @@ struct request {
 	size_t n;
 };
 
-static int finish(const struct request *r, struct ff_error *err, char *text, int code)
+static int list(void *request)
 {
-	if (err)
-		code = ff_fail("rules", err);
-	else if (text && !ff_output_write("rules", &r->output, text))
-		code = 2;
-	free(text);
-	return code;
-}
-
-static int list(const struct request *r)
-{
+	const struct request *r = request;
 	char *text = NULL;
 	struct ff_style style = ff_output_style(&r->output);
 	struct ff_error *err = ff_rules_render(r->rules, ff_output_format(&r->output), &style, &text);
-	return finish(r, err, text, 0);
+	return ff_answer("rules", &r->output, err, text, 0);
 }
 
-static int lint(const struct request *r)
+static int lint(void *request)
 {
+	const struct request *r = request;
 	if (r->n < 2)
 		return ff_usage_error("rules", "lint wants a file or a folder");
 	int code = 0;
@@ -48,8 +40,9 @@ static int lint(const struct request *r)
 	return code;
 }
 
-static int test(const struct request *r)
+static int test(void *request)
 {
+	const struct request *r = request;
 	char *text = NULL;
 	size_t failed = 0;
 	const char *dir = r->n > 1 ? r->operands[1] : r->rules ? r->rules : getenv("FIRSTFIX_RULES");
@@ -57,19 +50,16 @@ static int test(const struct request *r)
 		dir = "/etc/firstfix/rules.d";
 	struct ff_style style = ff_output_style(&r->output);
 	struct ff_error *err = ff_rules_run_cases(dir, ff_output_format(&r->output), &style, &failed, &text);
-	return finish(r, err, text, failed != 0);
+	return ff_answer("rules", &r->output, err, text, failed != 0);
 }
 
 int ff_cmd_rules(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(const struct request *r);
-	} verbs[] = {{"list", list}, {"lint", lint}, {"test", test}};
+	static const struct ff_verb verbs[] = {{"list", list}, {"lint", lint}, {"test", test}};
 	struct request r = {0};
 	const struct ff_option options[] = {
 		FF_OUTPUT_OPTIONS(&r.output),
-		{"rules", 0, FF_OPT_TEXT, "DIR", "a folder of more rules", &r.rules},
+		FF_RULES_OPTION(r.rules),
 	};
 	const struct ff_usage usage = {
 		.command = "rules",
@@ -89,16 +79,7 @@ int ff_cmd_rules(int argc, char **argv)
 		return parsed.exit_code;
 	r.operands = parsed.operands;
 	r.n = parsed.n_operands;
-	const char *verb = r.n ? r.operands[0] : "list";
-	int code = -1;
-	const char *names[sizeof(verbs) / sizeof(verbs[0])];
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		names[i] = verbs[i].name;
-		if (strcmp(verbs[i].name, verb) == 0)
-			code = verbs[i].run(&r);
-	}
-	if (code < 0)
-		code = ff_no_verb("rules", verb, names, sizeof(names) / sizeof(names[0]));
+	int code = ff_verb_run("rules", verbs, sizeof(verbs) / sizeof(verbs[0]), r.n ? r.operands[0] : NULL, &r);
 	free(parsed.operands);
 	return code;
 }

@@ -119,17 +119,26 @@ static int no_option(const struct ff_usage *u, const char *word)
 	return ff_usage_error(u->command, "no option %s; did you mean '--%s'?", word, near.best);
 }
 
-int ff_no_verb(const char *command, const char *word, const char *const *verbs, size_t n)
+static int no_verb(const char *command, const struct ff_verb *verbs, size_t n, const char *word)
 {
 	char hint[128];
 	_cleanup_buf_ struct ff_buf list = {0};
 	struct ff_nearest near = {.wrong = ff_span_of(word)};
 	for (size_t i = 0; i < n; i++) {
-		ff_nearest_try(&near, verbs[i]);
-		ff_buf_printf(&list, "%s%s", i + 1 == n ? " or " : i ? ", " : "", verbs[i]);
+		ff_nearest_try(&near, verbs[i].name);
+		ff_buf_printf(&list, "%s%s", i + 1 == n ? " or " : i ? ", " : "", verbs[i].name);
 	}
 	return ff_usage_error(
 		command, "%s, not '%s'%s", list.p ? list.p : "a verb", word, ff_nearest_hint(&near, hint));
+}
+
+int ff_verb_run(const char *command, const struct ff_verb *verbs, size_t n, const char *word, void *request)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!word || strcmp(verbs[i].name, word) == 0)
+			return verbs[i].run(request);
+	}
+	return no_verb(command, verbs, n, word);
 }
 
 // Moves operands behind the options ("explain LOG --json" works) without reading past "--".

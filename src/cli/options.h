@@ -44,5 +44,12 @@ struct ff_parsed ff_options_parse(const struct ff_usage *usage, int argc, char *
 /** Say what is wrong with the command line, with a pointer to --help; returns 2, the exit code for it. */
 int ff_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/** Say that `word` is none of a command's verbs, with those there are and the one that was meant; returns 2. */
-int ff_no_verb(const char *command, const char *word, const char *const *verbs, size_t n);
+/** What a command's first operand may be: "list", "show". `request` is what the command made of its options. */
+struct ff_verb {
+	const char *name;
+	int (*run)(void *request);
+};
+
+/** Run the verb that is called `word`, the first one where that is NULL. Where there is none of the name the others are
+    said, and the one that was meant; returns 2 then. */
+int ff_verb_run(const char *command, const struct ff_verb *verbs, size_t n, const char *word, void *request);

@@ -88,6 +88,16 @@ bool ff_output_write(const char *command, const struct ff_output *output, const 
 	return false;
 }
 
+int ff_answer(const char *command, const struct ff_output *output, struct ff_error *err, char *text, int code)
+{
+	if (err)
+		code = ff_fail(command, err);
+	else if (!ff_output_write(command, output, text))
+		code = 2;
+	free(text);
+	return code;
+}
+
 int ff_fail(const char *command, struct ff_error *err)
 {
 	ff_complain("firstfix %s: %s", command, err->message);
