@@ -318,11 +318,7 @@ bool ff_diagnosis_is_error(const struct ff_diagnosis *diagnosis)
 struct ff_error *ff_diagnosis_render(
 	const struct ff_diagnosis *diagnosis, enum ff_format format, const struct ff_style *style, char **ret)
 {
-	_cleanup_shareable_ struct ff_shareable *s = NULL;
-	struct ff_error *err = ff_share(diagnosis->doc, &s);
-	if (err)
-		return err;
-	return ff_emit_diagnosis(s, format, style, ret);
+	return ff_emit_masked(diagnosis->doc, format, style, ret);
 }
 
 void ff_facts_free(struct ff_facts *facts)
@@ -336,9 +332,7 @@ void ff_facts_free(struct ff_facts *facts)
 struct ff_error *ff_facts_render(
 	const struct ff_facts *facts, enum ff_format format, const struct ff_style *style, char **ret)
 {
-	_cleanup_shareable_ struct ff_shareable *s = NULL;
-	struct ff_error *err = ff_share(facts->doc, &s);
-	return err ? err : ff_emit_facts(s, format, style, ret);
+	return ff_emit_masked(facts->doc, format, style, ret);
 }
 
 struct ff_error *ff_event_render(
@@ -388,7 +382,6 @@ struct ff_error *ff_libs(const struct ff_collect_options *options, const char *w
 		options = &defaults;
 	_cleanup_host_ struct ff_host *host = NULL;
 	_cleanup_json_ json_t *doc = NULL;
-	_cleanup_shareable_ struct ff_shareable *s = NULL;
 	struct ff_error *err =
 		ff_host_create(&(struct ff_host_options){.root = options->root, .pid = options->pid}, &host);
 	if (!err && is_package(options, what))
@@ -396,9 +389,7 @@ struct ff_error *ff_libs(const struct ff_collect_options *options, const char *w
 	else if (!err)
 		err = libs_of_file(host, options, what, &doc);
 	if (!err)
-		err = ff_share(doc, &s);
-	if (!err)
-		err = ff_emit_libs(s, format, style, ret);
+		err = ff_emit_masked(doc, format, style, ret);
 	if (!err)
 		*ret_ok = json_is_true(json_object_get(doc, "ok"));
 	return err;

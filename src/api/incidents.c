@@ -171,7 +171,7 @@ static struct ff_error *recorded(
 	brief.brief = known;
 	struct ff_error *err = ff_share(doc, &masked);
 	if (!err)
-		err = ff_emit_incident(masked, FF_TEXT, &brief, &text);
+		err = ff_emit(masked, FF_TEXT, &brief, &text);
 	if (err)
 		return err;
 	const json_t *shown = ff_shareable_document(masked);
@@ -244,9 +244,7 @@ struct ff_error *ff_incident_read(const char *dir, const char *id_or_bundle, str
 struct ff_error *ff_incident_render(
 	const struct ff_incident *incident, enum ff_format format, const struct ff_style *style, char **ret)
 {
-	_cleanup_shareable_ struct ff_shareable *s = NULL;
-	struct ff_error *err = ff_share(incident->doc, &s);
-	return err ? err : ff_emit_incident(s, format, style, ret);
+	return ff_emit_masked(incident->doc, format, style, ret);
 }
 
 struct ff_error *ff_incident_log_line(const struct ff_incident *incident, char **ret)
@@ -285,7 +283,7 @@ struct ff_error *ff_incident_bundle(const struct ff_incident *incident, const ch
 	_cleanup_free_ char *markdown = NULL;
 	struct ff_error *err = ff_share(incident->doc, &s);
 	if (!err)
-		err = ff_emit_incident(s, FF_MARKDOWN, NULL, &markdown);
+		err = ff_emit(s, FF_MARKDOWN, NULL, &markdown);
 	return err ? err : ff_bundle_write(path, s, markdown);
 }
 
@@ -293,14 +291,11 @@ static struct ff_error *render_diff(const json_t *before, const json_t *after, c
 	enum ff_format format, const struct ff_style *style, size_t *ret_changes, char **ret)
 {
 	_cleanup_json_ json_t *changes = NULL, *doc = NULL;
-	_cleanup_shareable_ struct ff_shareable *s = NULL;
 	struct ff_error *err = ff_facts_diff(before, after, matters, &changes);
 	if (err)
 		return err;
 	doc = json_pack("{s:s, s:O}", "schema", "firstfix.diff/1", "changed", changes);
-	err = doc ? ff_share(doc, &s) : &ff_enomem;
-	if (!err)
-		err = ff_emit_diff(s, format, style, ret);
+	err = ff_emit_masked(doc, format, style, ret);
 	if (!err && ret_changes)
 		*ret_changes = json_array_size(changes);
 	return err;
@@ -345,7 +340,6 @@ struct ff_error *ff_facts_last_good(const char *dir, const char *command_key, st
 struct ff_error *ff_incidents_render(const char *dir, enum ff_format format, const struct ff_style *style, char **ret)
 {
 	_cleanup_store_ struct ff_store *store = NULL;
-	_cleanup_shareable_ struct ff_shareable *s = NULL;
 	json_t *list = NULL;
 	struct ff_error *err = check_given(dir);
 	if (err)
@@ -360,9 +354,7 @@ struct ff_error *ff_incidents_render(const char *dir, enum ff_format format, con
 	}
 	_cleanup_json_ json_t *doc =
 		err ? NULL : json_pack("{s:s, s:o}", "schema", "firstfix.incidents/1", "incidents", list);
-	if (!err)
-		err = doc ? ff_share(doc, &s) : &ff_enomem;
-	return err ? err : ff_emit_incidents(s, format, style, ret);
+	return err ? err : ff_emit_masked(doc, format, style, ret);
 }
 
 unsigned ff_incidents_unreported(const char *dir)

@@ -17,15 +17,6 @@ static void cleanup_rules(struct ff_rules **rules)
 
 #define _cleanup_rules_ __attribute__((__cleanup__(cleanup_rules)))
 
-static struct ff_error *render(json_t *doc,
-	struct ff_error *emit(const struct ff_shareable *, enum ff_format, const struct ff_style *, char **),
-	enum ff_format format, const struct ff_style *style, char **ret)
-{
-	_cleanup_shareable_ struct ff_shareable *s = NULL;
-	struct ff_error *err = doc ? ff_share(doc, &s) : &ff_enomem;
-	return err ? err : emit(s, format, style, ret);
-}
-
 struct ff_error *ff_rules_render(const char *rules_dir, enum ff_format format, const struct ff_style *style, char **ret)
 {
 	_cleanup_rules_ struct ff_rules *rules = NULL;
@@ -34,7 +25,7 @@ struct ff_error *ff_rules_render(const char *rules_dir, enum ff_format format, c
 		return err;
 	_cleanup_json_ json_t *doc =
 		json_pack("{s:s, s:o}", "schema", "firstfix.rules/1", "rules", ff_rules_listed(rules));
-	return render(doc, ff_emit_rules, format, style, ret);
+	return ff_emit_masked(doc, format, style, ret);
 }
 
 struct ff_error *ff_rules_lint(const char *path)
@@ -60,7 +51,7 @@ struct ff_error *ff_rules_run_cases(
 	json_array_foreach (list, i, entry)
 		failed += !json_is_true(json_object_get(entry, "ok"));
 	_cleanup_json_ json_t *doc = json_pack("{s:s, s:o}", "schema", "firstfix.cases/1", "cases", list);
-	err = render(doc, ff_emit_rules, format, style, ret);
+	err = ff_emit_masked(doc, format, style, ret);
 	if (!err)
 		*ret_failed = failed;
 	return err;
@@ -108,5 +99,5 @@ struct ff_error *ff_playbook_render(
 	if (err)
 		return err;
 	_cleanup_json_ json_t *doc = json_pack("{s:s, s:O}", "schema", "firstfix.playbook/1", "playbook", pages);
-	return render(doc, ff_emit_playbook, format, style, ret);
+	return ff_emit_masked(doc, format, style, ret);
 }

@@ -470,12 +470,12 @@ static void list_row(struct ff_buf *out, const char *const cells[N_COLUMNS], con
 		put_cell(out, cells[i], widths[i], style);
 }
 
-struct ff_error *ff_incidents_text(const json_t *list, const struct ff_style *style, char **ret)
+struct ff_error *ff_incidents_text(const json_t *doc, const struct ff_style *style, char **ret)
 {
 	struct ff_page page = {.look = &ff_look_text, .style = style};
 	_cleanup_buf_ struct ff_buf rows = {0};
+	const json_t *list = json_object_get(doc, "incidents"), *entry;
 	size_t i;
-	json_t *entry;
 	if (!json_array_size(list)) {
 		ff_page_line(&page, FF_MARK_OK, "", FF_SPAN("No incident is stored."));
 		return ff_page_finish(&page, ret);
@@ -499,4 +499,16 @@ struct ff_error *ff_incidents_text(const json_t *list, const struct ff_style *st
 		rows.failed |= error.failed;
 	}
 	return ff_buf_finish(&rows, ret);
+}
+
+// A table with a head of its own, whose rows begin with an id: nothing in them ends the fence.
+struct ff_error *ff_incidents_markdown(const json_t *doc, const struct ff_style *style, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_buf_ struct ff_buf fenced = {0};
+	struct ff_error *err = ff_incidents_text(doc, style, &text);
+	if (err)
+		return err;
+	ff_buf_printf(&fenced, "```text\n%s```\n", text);
+	return ff_buf_finish(&fenced, ret);
 }

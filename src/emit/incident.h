@@ -8,5 +8,6 @@
 struct ff_error *ff_incident_text(const json_t *doc, const struct ff_style *style, char **ret);
 struct ff_error *ff_incident_markdown(const json_t *doc, const struct ff_style *style, char **ret);
 
-/** The list of `firstfix incidents`. */
-struct ff_error *ff_incidents_text(const json_t *list, const struct ff_style *style, char **ret);
+/** The list of `firstfix incidents`: {"incidents": [...]}. */
+struct ff_error *ff_incidents_text(const json_t *doc, const struct ff_style *style, char **ret);
+struct ff_error *ff_incidents_markdown(const json_t *doc, const struct ff_style *style, char **ret);

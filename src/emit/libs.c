@@ -4,8 +4,10 @@
 //	GPU code   sm_50 sm_60 sm_70 sm_75 sm_80 sm_86 sm_90
 //	Needs      libcudart.so.12   /.../libcudart.so.12   RPATH of libtorch_cuda.so
 //	Missing    libcuda.so.1, needed by /.../libtorch_cuda.so
+#include "emit/libs.h"
+
 #include "base/clean.h"
-#include "emit/emit.h"
+#include "base/str.h"
 
 struct page {
 	struct ff_buf out;
@@ -148,7 +150,7 @@ static void say_file(struct page *page, const json_t *doc)
 
 static struct ff_error *text_of(const json_t *doc, const struct ff_style *style, bool fence, char **ret)
 {
-	struct page page = {.utf8 = style && style->utf8};
+	struct page page = {.utf8 = style->utf8};
 	const json_t *files = json_object_get(doc, "files"), *file;
 	size_t i;
 	if (fence)
@@ -165,10 +167,12 @@ static struct ff_error *text_of(const json_t *doc, const struct ff_style *style,
 	return ff_buf_finish(&page.out, ret);
 }
 
-struct ff_error *ff_emit_libs(
-	const struct ff_shareable *libs, enum ff_format format, const struct ff_style *style, char **ret)
+struct ff_error *ff_libs_text(const json_t *doc, const struct ff_style *style, char **ret)
 {
-	if (format == FF_JSON)
-		return ff_emit_json(libs, ret);
-	return text_of(ff_shareable_document(libs), style, format == FF_MARKDOWN, ret);
+	return text_of(doc, style, false, ret);
+}
+
+struct ff_error *ff_libs_markdown(const json_t *doc, const struct ff_style *style, char **ret)
+{
+	return text_of(doc, style, true, ret);
 }

@@ -4,12 +4,10 @@
 
 #include "emit/emit.h"
 
-typedef struct ff_error *emit_fn(const struct ff_shareable *, enum ff_format, const struct ff_style *, char **);
-
-static void check(emit_fn *emit, const struct ff_shareable *s, enum ff_format format, const struct ff_style *style)
+static void check(const struct ff_shareable *s, enum ff_format format, const struct ff_style *style)
 {
 	_cleanup_free_ char *text = NULL;
-	_cleanup_error_ struct ff_error *err = emit(s, format, style, &text);
+	_cleanup_error_ struct ff_error *err = ff_emit(s, format, style, &text);
 	if (err)
 		__builtin_trap();
 	for (const char *p = text; *p; p++) {
@@ -18,22 +16,29 @@ static void check(emit_fn *emit, const struct ff_shareable *s, enum ff_format fo
 	}
 }
 
+// The document under every schema that has a writer.
+static void check_as(json_t *doc, const char *schema)
+{
+	static const struct ff_style styles[] = {{0}, {.utf8 = true, .verbose = true, .columns = 30}};
+	_cleanup_shareable_ struct ff_shareable *s = NULL;
+	_cleanup_error_ struct ff_error *failed =
+		json_object_set_new(doc, "schema", json_string(schema)) < 0 ? &ff_enomem : ff_share(doc, &s);
+	for (size_t i = 0; !failed && i < sizeof(styles) / sizeof(styles[0]); i++) {
+		for (int format = FF_TEXT; format <= FF_MARKDOWN; format++)
+			check(s, (enum ff_format)format, &styles[i]);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const char *const schemas[] = {"firstfix.facts/1", "firstfix.diagnosis/1", "firstfix.incident/1",
+		"firstfix.incidents/1", "firstfix.diff/1", "firstfix.libs/1", "firstfix.playbook/1", "firstfix.rules/1",
+		"firstfix.cases/1"};
 	_cleanup_json_ json_t *doc = NULL;
-	_cleanup_shareable_ struct ff_shareable *s = NULL;
 	_cleanup_error_ struct ff_error *unread = ff_json_parse("fuzz", (const char *)data, size, &doc);
-	if (unread)
+	if (unread || !json_is_object(doc))
 		return 0;
-	_cleanup_error_ struct ff_error *deep = ff_share(doc, &s);
-	if (deep)
-		return 0;
-	const struct ff_style styles[] = {{0}, {.utf8 = true, .verbose = true, .columns = 30}};
-	for (size_t i = 0; i < sizeof(styles) / sizeof(styles[0]); i++) {
-		for (int format = FF_TEXT; format <= FF_MARKDOWN; format++) {
-			check(ff_emit_facts, s, (enum ff_format)format, &styles[i]);
-			check(ff_emit_diagnosis, s, (enum ff_format)format, &styles[i]);
-		}
-	}
+	for (size_t i = 0; i < sizeof(schemas) / sizeof(schemas[0]); i++)
+		check_as(doc, schemas[i]);
 	return 0;
 }

@@ -2,7 +2,7 @@
 //
 //	emit-oracle text|markdown|json utf8|ascii|colour|verbose COLUMNS FILE
 //
-// The document's own `schema` says whether it is facts or a diagnosis.
+// The document's own `schema` says what it is; one without is facts.
 #include "base/io.h"
 #include "base/json.h"
 #include "emit/emit.h"
@@ -23,6 +23,9 @@ static struct ff_error *render(char **argv, char **ret)
 	struct ff_error *err = ff_read_all(fd, argv[4], MAX_BYTES, &text);
 	if (!err)
 		err = ff_json_parse(argv[4], text.p, text.n, &doc);
+	if (!err && !json_object_get(doc, "schema") &&
+		json_object_set_new(doc, "schema", json_string("firstfix.facts/1")) < 0)
+		err = &ff_enomem;
 	if (!err)
 		err = ff_share(doc, &s);
 	if (err)
@@ -35,9 +38,7 @@ static struct ff_error *render(char **argv, char **ret)
 		.verbose = strcmp(argv[2], "verbose") == 0,
 		.brief = strcmp(argv[2], "brief") == 0,
 		.columns = atoi(argv[3])};
-	const char *schema = ff_json_text(doc, "schema");
-	return schema && ff_starts(schema, "firstfix.diagnosis/") ? ff_emit_diagnosis(s, format, &style, ret)
-								  : ff_emit_facts(s, format, &style, ret);
+	return ff_emit(s, format, &style, ret);
 }
 
 int main(int argc, char **argv)
