@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PLACE_MAX = 4200 }; // a path and an offset
+
 struct ff_error ff_enomem = {.code = FF_ENOMEM, .message = (char *)"out of memory"};
 
 static struct ff_error *wrap(enum ff_code code, int errnum, char *message)
@@ -59,19 +61,23 @@ static enum ff_code code_of_errno(int errnum)
 	}
 }
 
+// "before: after"; `own` is freed. NULL without memory.
+static char *joined(const char *before, const char *after, char *own)
+{
+	char *text = NULL;
+	if (before && after && asprintf(&text, "%s: %s", before, after) < 0)
+		text = NULL;
+	free(own);
+	return text;
+}
+
 struct ff_error *ff_error_os(int errnum, const char *format, ...)
 {
 	va_list ap;
 	va_start(ap, format);
 	char *what = vtext(format, ap);
 	va_end(ap);
-	if (!what)
-		return &ff_enomem;
-	char *text = NULL;
-	if (asprintf(&text, "%s: %s", what, strerror(errnum)) < 0)
-		text = NULL;
-	free(what);
-	return wrap(code_of_errno(errnum), errnum, text);
+	return wrap(code_of_errno(errnum), errnum, joined(what, strerror(errnum), what));
 }
 
 struct ff_error *ff_error_format(const char *file, uint64_t offset, const char *format, ...)
@@ -80,13 +86,9 @@ struct ff_error *ff_error_format(const char *file, uint64_t offset, const char *
 	va_start(ap, format);
 	char *what = vtext(format, ap);
 	va_end(ap);
-	if (!what)
-		return &ff_enomem;
-	char *text = NULL;
-	if (asprintf(&text, "%s: at 0x%llx: %s", file, (unsigned long long)offset, what) < 0)
-		text = NULL;
-	free(what);
-	return wrap(FF_EFORMAT, 0, text);
+	char place[PLACE_MAX];
+	snprintf(place, sizeof(place), "%s: at 0x%llx", file, (unsigned long long)offset);
+	return wrap(FF_EFORMAT, 0, joined(place, what, what));
 }
 
 const char *ff_code_name(enum ff_code code)

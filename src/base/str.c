@@ -53,6 +53,16 @@ bool ff_span_next(struct ff_span *rest, char separator, struct ff_span *ret)
 	return true;
 }
 
+struct ff_span ff_span_last_line(struct ff_span text)
+{
+	struct ff_span line, last = {0};
+	while (text.n && ff_span_next(&text, '\n', &line)) {
+		if (ff_span_trim(line).n)
+			last = ff_span_trim(line);
+	}
+	return last;
+}
+
 bool ff_span_u64(struct ff_span s, uint64_t *ret)
 {
 	uint64_t value = 0;

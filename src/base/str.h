@@ -30,6 +30,9 @@ struct ff_span ff_span_trim(struct ff_span s);
 /** Cut the next piece off *rest, up to (not with) the separator; false when *rest is used up. Empty pieces count. */
 bool ff_span_next(struct ff_span *rest, char separator, struct ff_span *ret);
 
+/** The last line that is not blank, trimmed; empty where there is none. */
+struct ff_span ff_span_last_line(struct ff_span text);
+
 /** Decimal digits only; false on anything else, on an empty span and on overflow. */
 bool ff_span_u64(struct ff_span s, uint64_t *ret);
 

@@ -36,16 +36,6 @@ static struct ff_error *note(const json_t *packages, struct ff_span name, struct
 	return key && change && json_object_set_new(ret, key, change) == 0 ? NULL : &ff_enomem;
 }
 
-static struct ff_span last_line(const struct ff_buf *output)
-{
-	struct ff_span rest = {output->p, output->n}, line, last = {0};
-	while (rest.n && ff_span_next(&rest, '\n', &line)) {
-		if (ff_span_trim(line).n)
-			last = ff_span_trim(line);
-	}
-	return last;
-}
-
 // The line that says what is wrong, else the last one.
 static struct ff_span telling_line(const struct ff_buf *output)
 {
@@ -55,7 +45,7 @@ static struct ff_span telling_line(const struct ff_buf *output)
 		if (ff_span_starts(line, "ERROR:") || ff_span_starts(line, "error:"))
 			return line;
 	}
-	return last_line(output);
+	return ff_span_last_line((struct ff_span){output->p, output->n});
 }
 
 static struct ff_error *run(char *const argv[], unsigned deadline_ms, struct ff_command_result *ret)

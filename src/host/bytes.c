@@ -2,6 +2,7 @@
 // the kernel would fetch 128 KiB around each from a network disk.
 #include "host/bytes.h"
 
+#include "host/internal.h"
 #include "host/trace.h"
 
 #include <fcntl.h>
@@ -24,14 +25,10 @@ static bool read_fd(const void *from, uint64_t offset, void *to, size_t n)
 struct ff_error *ff_file_open(struct ff_host *host, const char *path, struct ff_file *file)
 {
 	_cleanup_close_ int fd = -1;
-	struct ff_error *err = ff_host_open(host, path, &fd);
+	struct stat st;
+	struct ff_error *err = ff_host_open_regular(host, path, &fd, &st);
 	if (err)
 		return err;
-	struct stat st;
-	if (fstat(fd, &st) < 0)
-		return ff_error_os(errno, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return ff_error_create(FF_EFORMAT, "%s: not a regular file", path);
 	char *name = strdup(path);
 	if (!name)
 		return &ff_enomem;

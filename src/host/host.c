@@ -298,6 +298,17 @@ struct ff_error *ff_host_stat(struct ff_host *host, const char *path, struct sta
 	return NULL;
 }
 
+struct ff_error *ff_host_link_text(const char *path, const char *target, ssize_t n, char **ret)
+{
+	if (n < 0)
+		return ff_error_os(errno, "%s", path);
+	char *copy = ff_span_dup((struct ff_span){target, (size_t)n});
+	if (!copy)
+		return &ff_enomem;
+	*ret = copy;
+	return NULL;
+}
+
 struct ff_error *ff_host_readlink(struct ff_host *host, const char *path, char **ret)
 {
 	char target[PATH_MAX];
@@ -313,13 +324,7 @@ struct ff_error *ff_host_readlink(struct ff_host *host, const char *path, char *
 		if (n < 0 && errno == ENOENT)
 			errno = EINVAL; // what readlinkat("") says of a plain file
 	}
-	if (n < 0)
-		return ff_error_os(errno, "%s", path);
-	char *copy = ff_span_dup((struct ff_span){target, (size_t)n});
-	if (!copy)
-		return &ff_enomem;
-	*ret = copy;
-	return NULL;
+	return ff_host_link_text(path, target, n, ret);
 }
 
 struct ff_error *ff_host_realpath(struct ff_host *host, const char *path, char **ret)
@@ -334,17 +339,25 @@ struct ff_error *ff_host_realpath(struct ff_host *host, const char *path, char *
 	return NULL;
 }
 
+struct ff_error *ff_host_open_regular(struct ff_host *host, const char *path, int *ret_fd, struct stat *ret)
+{
+	struct ff_error *err = ff_host_open(host, path, ret_fd);
+	if (err)
+		return err;
+	if (fstat(*ret_fd, ret) < 0)
+		return ff_error_os(errno, "%s", path);
+	return S_ISREG(ret->st_mode) ? NULL : ff_error_create(FF_EFORMAT, "%s: not a regular file", path);
+}
+
 struct ff_error *ff_host_map(struct ff_host *host, const char *path, struct ff_map *ret)
 {
 	_cleanup_close_ int fd = -1;
-	struct ff_error *err = ff_host_open(host, path, &fd);
+	struct stat st;
+	struct ff_error *err = ff_host_open_regular(host, path, &fd, &st);
 	if (err)
 		return err;
-	struct stat st;
-	if (fstat(fd, &st) < 0)
-		return ff_error_os(errno, "%s", path);
-	if (!S_ISREG(st.st_mode) || st.st_size <= 0)
-		return ff_error_create(FF_EFORMAT, "%s: empty or not a regular file", path);
+	if (st.st_size <= 0)
+		return ff_error_create(FF_EFORMAT, "%s: empty", path);
 	void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		return ff_error_os(errno, "%s: mmap", path);

@@ -15,3 +15,9 @@ struct ff_host {
 
 // Open with any flags below the root; -1 and errno. O_PATH wakes no device and needs no permission to read.
 int ff_host_open_raw(struct ff_host *host, const char *path, int flags);
+
+// Open for reading; the descriptor is the caller's after errors too. FF_EFORMAT for what is no regular file.
+struct ff_error *ff_host_open_regular(struct ff_host *host, const char *path, int *ret_fd, struct stat *ret);
+
+// What readlink gave, as text of the caller's; n < 0: errno says why there is none.
+struct ff_error *ff_host_link_text(const char *path, const char *target, ssize_t n, char **ret);

@@ -49,13 +49,7 @@ struct ff_error *ff_host_readlink_process(struct ff_host *host, pid_t pid, const
 	if (host->captured)
 		return ff_host_readlink(host, path, ret);
 	ssize_t n = readlink(path, target, sizeof(target));
-	if (n < 0)
-		return ff_error_os(errno, "%s", path);
-	char *copy = ff_span_dup((struct ff_span){target, (size_t)n});
-	if (!copy)
-		return &ff_enomem;
-	*ret = copy;
-	return NULL;
+	return ff_host_link_text(path, target, n, ret);
 }
 
 static void copy_text(char *into, size_t size, const json_t *object, const char *key)

@@ -15,16 +15,6 @@ enum { SKIPPED = 77 };
 static const char *const steps[] = {"import-torch", "cuda-init", "product-on-every-gpu", "bitsandbytes-import",
 	"quantize-4bit", "linear4bit", "transformers-config", "transformers-backend"};
 
-static struct ff_span last_line(const struct ff_buf *output)
-{
-	struct ff_span rest = {output->p, output->n}, line, last = {0};
-	while (rest.n && ff_span_next(&rest, '\n', &line)) {
-		if (ff_span_trim(line).n)
-			last = ff_span_trim(line);
-	}
-	return last;
-}
-
 static uint64_t count_lines(const struct ff_buf *b)
 {
 	uint64_t n = 0;
@@ -35,7 +25,7 @@ static uint64_t count_lines(const struct ff_buf *b)
 
 static json_t *why_it_failed(const struct ff_command_result *r, unsigned deadline_ms)
 {
-	struct ff_span said = last_line(&r->output);
+	struct ff_span said = ff_span_last_line((struct ff_span){r->output.p, r->output.n});
 	if (r->timed_out)
 		return json_sprintf("no answer within %u ms", deadline_ms);
 	if (r->signal)
@@ -54,7 +44,7 @@ static void add_to_log(const struct ff_command_result *r, struct ff_buf *log)
 
 static json_t *entry_of(const char *step, const struct ff_command_result *r, unsigned deadline_ms, struct ff_buf *log)
 {
-	struct ff_span said = last_line(&r->output);
+	struct ff_span said = ff_span_last_line((struct ff_span){r->output.p, r->output.n});
 	if (r->exit_code == SKIPPED)
 		return json_pack("{s:s, s:o}", "step", step, "skipped", ff_json_string(said.n ? said.p : "", said.n));
 	json_t *entry = json_pack("{s:s, s:b, s:f, s:I}", "step", step, "ok", (int)(r->exit_code == 0), "ms",

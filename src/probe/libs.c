@@ -75,14 +75,7 @@ struct ff_error *ff_native_describe(struct ff_host *host, const char *path, json
 	_cleanup_file_ struct ff_file file = FF_FILE_CLOSED;
 	_cleanup_elf_ struct ff_elf *elf = NULL;
 	_cleanup_json_ json_t *gpu = NULL;
-	struct ff_fatbin code = {0};
-	struct ff_error *err = ff_file_open(host, path, &file);
-	if (!err)
-		err = ff_elf_create(&file.bytes, &elf);
-	if (!err)
-		err = ff_fatbin_of_elf(elf, &code);
-	if (!err)
-		err = ff_native_gpu_of(&code, &gpu);
+	struct ff_error *err = ff_native_open(host, path, &file, &elf, &gpu);
 	if (err)
 		return err;
 	char spare[16];

@@ -4,7 +4,7 @@
 //	 "path": "...", "because": "RPATH of libtorch_cuda.so"}], "missing": [...], "ok": true}
 #include "probe/native.h"
 
-#include "host/bytes.h"
+#include "parse/fatbin.h"
 
 #include <stdio.h>
 
@@ -32,7 +32,7 @@ static struct ff_error *count(json_t *gpu, const char *name, json_int_t more)
 	return json_object_set_new(entries, name, json_integer(before + more)) < 0 ? &ff_enomem : NULL;
 }
 
-struct ff_error *ff_native_gpu_of(const struct ff_fatbin *code, json_t **ret)
+static struct ff_error *gpu_of(const struct ff_fatbin *code, json_t **ret)
 {
 	_cleanup_json_ json_t *gpu = json_object();
 	uint32_t major = 0, minor = 0;
@@ -55,17 +55,23 @@ struct ff_error *ff_native_gpu_of(const struct ff_fatbin *code, json_t **ret)
 	return NULL;
 }
 
+struct ff_error *ff_native_open(
+	struct ff_host *host, const char *path, struct ff_file *file, struct ff_elf **ret_elf, json_t **ret_gpu)
+{
+	struct ff_fatbin code = {0};
+	struct ff_error *err = ff_file_open(host, path, file);
+	if (!err)
+		err = ff_elf_create(&file->bytes, ret_elf);
+	if (!err)
+		err = ff_fatbin_of_elf(*ret_elf, &code);
+	return err ? err : gpu_of(&code, ret_gpu);
+}
+
 struct ff_error *ff_native_gpu(struct ff_host *host, const char *path, json_t **ret)
 {
 	_cleanup_file_ struct ff_file file = FF_FILE_CLOSED;
 	_cleanup_elf_ struct ff_elf *elf = NULL;
-	struct ff_fatbin code = {0};
-	struct ff_error *err = ff_file_open(host, path, &file);
-	if (!err)
-		err = ff_elf_create(&file.bytes, &elf);
-	if (!err)
-		err = ff_fatbin_of_elf(elf, &code);
-	return err ? err : ff_native_gpu_of(&code, ret);
+	return ff_native_open(host, path, &file, &elf, ret);
 }
 
 /** The number in "sm_90a", by which lists are sorted. */

@@ -1,16 +1,19 @@
 // Native libraries as facts: GPU code of one file, and all that `firstfix libs` says of it.
 #pragma once
 
+#include "host/bytes.h"
 #include "host/loader.h"
-#include "parse/fatbin.h"
+#include "parse/elf.h"
 
 /** {"archs": ["sm_80"], "ptx": ["compute_90"], "lto": [...], "hip": [...], "ptx_isa": "9.0", "opaque": 1, "entries":
     {"sm_80": 444}}; keys without content are absent; an empty object says that there is no GPU code. "entries" counts
     the images for each architecture. */
-struct ff_error *ff_native_gpu_of(const struct ff_fatbin *code, json_t **ret);
-
-/** The same of a file on the machine. */
 struct ff_error *ff_native_gpu(struct ff_host *host, const char *path, json_t **ret);
+
+/** The same, and the file stays open for more questions. `file` and `ret_elf` are the caller's to close, after errors
+    too; the object reads from the file. */
+struct ff_error *ff_native_open(
+	struct ff_host *host, const char *path, struct ff_file *file, struct ff_elf **ret_elf, json_t **ret_gpu);
 
 /** Add the GPU code of one file (as from ff_native_gpu) to that of several: lists without doubles, in order. */
 struct ff_error *ff_native_gpu_merge(json_t *into, const json_t *gpu);
