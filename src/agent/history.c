@@ -202,8 +202,8 @@ static void read_block(const struct ff_history *h, int ring, uint64_t number, st
 static void read_ring(const struct ff_history *h, int ring, struct reading *r)
 {
 	uint64_t last = h->header->last[ring], n = last < sizes[ring] ? last : sizes[ring];
-	for (uint64_t i = last - n + 1; n && i <= last && !r->stopped; i++)
-		read_block(h, ring, i, r);
+	for (; n && !r->stopped; n--)
+		read_block(h, ring, last - n + 1, r);
 }
 
 static bool take_first(const struct ff_sample_row *row, void *arg)

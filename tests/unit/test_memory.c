@@ -157,6 +157,32 @@ static void hostile_files(void **state)
 	ff_history_close(h);
 }
 
+// The greatest number that a block can have: the next one is 0, which is none.
+static void a_number_without_a_next(void **state)
+{
+	(void)state;
+	struct ff_history *h;
+	struct seen s = {0};
+	unsigned char most[16];
+	struct ff_sample_row row = row_of(1, 1);
+	assert_null(ff_history_open(path, false, &h));
+	ff_history_close(h);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	memset(most, 0xff, sizeof(most));
+	assert_int_equal(pwrite(fd, most, sizeof(most), 16), sizeof(most));
+	close(fd);
+	assert_null(ff_history_open(path, false, &h));
+	ff_history_read(h, 0, check, &s);
+	assert_int_equal(s.n, 0);
+	for (int64_t i = 1; i < 4; i++) {
+		row = row_of(i, 1);
+		ff_history_add(h, &row);
+	}
+	ff_history_read(h, 0, check, &s);
+	assert_true(s.n >= 2);
+	ff_history_close(h);
+}
+
 static void slopes(void **state)
 {
 	(void)state;
@@ -252,6 +278,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_hour_fine_and_a_day_coarse, make_path, remove_path),
 		cmocka_unit_test_setup_teardown(a_clock_that_is_set, make_path, remove_path),
 		cmocka_unit_test_setup_teardown(hostile_files, make_path, remove_path),
+		cmocka_unit_test_setup_teardown(a_number_without_a_next, make_path, remove_path),
 		cmocka_unit_test(slopes),
 		cmocka_unit_test(forecasts),
 	};
