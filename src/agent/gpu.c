@@ -1,7 +1,8 @@
 // The agent's end of the GPU helper: asks, takes what comes, and counts the time that a question is open.
 //
-// How the world lies: a helper that hangs in the driver (state D) survives SIGKILL. It is left behind, and another one
-// is tried a minute later, so that a driver that recovers is seen; that many are bounded by the pause that doubles.
+// How the world lies: a helper that hangs in the driver (state D) survives SIGKILL. It is left behind after a minute,
+// another one is asked the same, and that one has twice as long: a driver that recovers is seen, and what hangs in one
+// that does not stays few. A helper that was killed takes its time to die, so it is reaped later.
 #include "agent/gpu.h"
 
 #include <errno.h>
@@ -13,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { HELPER_FD = 3, ROOM = 1 << 20, PAUSES_MAX = 8 };
-static const uint64_t second_ns = UINT64_C(1000000000), give_up_ns = UINT64_C(60000000000);
+enum { HELPER_FD = 3, ROOM = 1 << 20, PAUSES_MAX = 8, PATIENCES_MAX = 6 };
+static const uint64_t second_ns = UINT64_C(1000000000), patience_ns = UINT64_C(60000000000);
 
 extern char **environ;
 
@@ -41,11 +42,21 @@ static bool spawn(struct ff_gpu_watch *w)
 	return true;
 }
 
+static void reap(struct ff_gpu_watch *w)
+{
+	for (size_t i = 0; i < FF_GPU_KILLED; i++)
+		if (w->killed[i] && waitpid(w->killed[i], NULL, WNOHANG) != 0)
+			w->killed[i] = 0;
+}
+
 static void lost(struct ff_gpu_watch *w, uint64_t now_ns)
 {
+	size_t place = 0;
 	close(w->fd);
 	kill(w->pid, SIGKILL);
-	waitpid(w->pid, NULL, WNOHANG);
+	while (place < FF_GPU_KILLED - 1 && w->killed[place])
+		place++;
+	w->killed[place] = w->pid;
 	w->fd = -1;
 	w->asked_ns = 0;
 	w->failures++;
@@ -59,13 +70,22 @@ void ff_gpu_start(struct ff_gpu_watch *w, uint64_t now_ns)
 		w->again_ns = now_ns + second_ns;
 }
 
+// The question has been open for too long: another helper gets it, and has twice as long for it.
+static void ask_another(struct ff_gpu_watch *w, uint64_t now_ns)
+{
+	uint64_t since = w->asked_ns;
+	lost(w, now_ns);
+	w->patient_ns = now_ns + (patience_ns << (w->failures < PATIENCES_MAX ? w->failures : PATIENCES_MAX));
+	if (spawn(w) && send(w->fd, "?", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1)
+		w->asked_ns = since; // the driver is silent for all that time
+}
+
 static void take(struct ff_gpu_watch *w, uint64_t now_ns)
 {
 	static struct ff_gpus answer;
 	ssize_t n = recv(w->fd, &answer, sizeof(answer), MSG_DONTWAIT);
 	if (n == (ssize_t)sizeof(answer) && answer.n <= FF_GPUS_MAX && answer.n_xids <= FF_XIDS_MAX) {
 		w->now = answer;
-		w->heard_ns = now_ns;
 		w->asked_ns = 0;
 		w->failures = 0;
 		return;
@@ -81,21 +101,19 @@ static void take(struct ff_gpu_watch *w, uint64_t now_ns)
 
 void ff_gpu_tick(struct ff_gpu_watch *w, uint64_t now_ns)
 {
+	reap(w);
 	if (w->now.state == FF_GPUS_NONE && w->fd < 0)
 		return;
 	if (w->fd < 0 && (now_ns < w->again_ns || !spawn(w)))
 		return;
 	if (w->asked_ns)
 		take(w, now_ns);
-	if (w->fd >= 0 && w->asked_ns && now_ns - w->asked_ns > give_up_ns) {
-		uint64_t since = w->asked_ns;
-		lost(w, now_ns);
-		if (spawn(w) && send(w->fd, "?", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1)
-			w->asked_ns = since; // the driver is silent for all that time
-		return;
-	}
-	if (w->fd >= 0 && !w->asked_ns && send(w->fd, "?", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1)
+	if (w->fd >= 0 && w->asked_ns && now_ns >= w->patient_ns) {
+		ask_another(w, now_ns);
+	} else if (w->fd >= 0 && !w->asked_ns && send(w->fd, "?", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1) {
 		w->asked_ns = now_ns;
+		w->patient_ns = now_ns + patience_ns;
+	}
 }
 
 double ff_gpu_silent_s(const struct ff_gpu_watch *w, uint64_t now_ns)
@@ -109,6 +127,5 @@ void ff_gpu_stop(struct ff_gpu_watch *w)
 		return;
 	close(w->fd);
 	kill(w->pid, SIGKILL);
-	waitpid(w->pid, NULL, WNOHANG);
 	w->fd = -1;
 }

@@ -10,14 +10,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { FF_GPUS_MAX = 16, FF_GPU_PROCS = 32, FF_XIDS_MAX = 16, FF_GPU_TEXT = 64 };
+enum { FF_GPUS_MAX = 16, FF_GPU_PROCS = 32, FF_XIDS_MAX = 16, FF_GPU_TEXT = 64, FF_GPU_KILLED = 8 };
 
 struct ff_gpu {
 	char name[FF_GPU_TEXT], uuid[FF_GPU_TEXT];
 	int error; /**< of NVML, where the GPU does not answer; 0: it does */
 	uint64_t total, free, used, reserved;
-	int utilization, memory_utilization, temperature; /**< -1: not known */
-	double power_w, power_limit_w;			  /**< negative: not known */
+	int utilization, temperature;  /**< -1: not known */
+	double power_w, power_limit_w; /**< negative: not known */
 	uint64_t throttle, ecc_corrected, ecc_uncorrected;
 	bool has_ecc, has_memory;
 	uint32_t n_procs;
@@ -54,8 +54,11 @@ struct ff_gpu_watch {
 	struct ff_gpus now;
 	int fd; /**< -1: no helper runs */
 	pid_t pid;
-	uint64_t asked_ns, heard_ns, again_ns; /**< asked 0: no question is open; again: when a new helper may start */
+	uint64_t asked_ns;   /**< since when the question is open; 0: none is */
+	uint64_t patient_ns; /**< until when this helper may take for it */
+	uint64_t again_ns;   /**< when a new helper may start */
 	unsigned failures;
+	pid_t killed[FF_GPU_KILLED]; /**< helpers that are not reaped yet, 0: a free place */
 };
 
 /** Start the helper. Call ff_gpu_tick() as often as the GPUs shall be read. */

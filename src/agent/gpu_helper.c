@@ -54,11 +54,9 @@ static void read_rest(const struct ff_nvml *nvml, ff_nvml_device device, struct 
 {
 	struct nvml_utilization u = {0};
 	unsigned temperature = 0;
-	g->utilization = g->memory_utilization = g->temperature = -1;
-	if (nvml->utilization && nvml->utilization(device, &u) == NVML_OK) {
+	g->utilization = g->temperature = -1;
+	if (nvml->utilization && nvml->utilization(device, &u) == NVML_OK)
 		g->utilization = (int)u.gpu;
-		g->memory_utilization = (int)u.memory;
-	}
 	if (nvml->temperature && nvml->temperature(device, 0, &temperature) == NVML_OK)
 		g->temperature = (int)temperature;
 	int milliwatts = number(nvml->power, device), limit = number(nvml->power_limit, device);
@@ -91,8 +89,7 @@ static void read_gpu(struct asked *a, unsigned index)
 {
 	struct ff_gpu *g = &a->out.gpu[index], before = *g;
 	ff_nvml_device device = NULL;
-	*g = (struct ff_gpu){
-		.utilization = -1, .memory_utilization = -1, .temperature = -1, .power_w = -1, .power_limit_w = -1};
+	*g = (struct ff_gpu){.utilization = -1, .temperature = -1, .power_w = -1, .power_limit_w = -1};
 	memcpy(g->name, before.name, sizeof(g->name)); // of a lost one still known
 	memcpy(g->uuid, before.uuid, sizeof(g->uuid));
 	g->error = a->nvml.handle_by_index ? a->nvml.handle_by_index(index, &device) : NVML_FUNCTION_NOT_FOUND;

@@ -1,6 +1,7 @@
 // The agent's pure parts: the table of states, who may ask, what is counted, the text of metrics.
 #include "agent/exposition.h"
 #include "agent/gate.h"
+#include "agent/gpu.h"
 #include "agent/health.h"
 #include "agent/tally.h"
 
@@ -257,8 +258,34 @@ static void text_of_metrics(void **state)
 	ff_buf_deinit(&open.out);
 }
 
-int main(void)
+// The helper is this program (main): it never answers, as in a driver that hangs.
+static void few_helpers_hang_in_a_driver_that_hangs(void **state)
 {
+	(void)state;
+	const uint64_t second = UINT64_C(1000000000);
+	struct ff_gpu_watch w;
+	uint64_t now = second;
+	ff_gpu_start(&w, now);
+	unsigned helpers = w.pid > 0;
+	for (int i = 0; i < 4 * 400; i++) {
+		pid_t before = w.pid;
+		ff_gpu_tick(&w, now += second / 4);
+		helpers += w.pid != before;
+	}
+	assert_int_equal(helpers, 3); // after a minute, and after two more
+	assert_true(ff_gpu_silent_s(&w, now) > 390);
+	for (int i = 0; i < 1000 && (w.killed[0] || w.killed[1]); i++) { // they need a moment to die
+		usleep(10000);
+		ff_gpu_tick(&w, ++now);
+	}
+	assert_int_equal(w.killed[0] | w.killed[1], 0);
+	ff_gpu_stop(&w);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "--gpu-helper") == 0)
+		return pause();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(states),
 		cmocka_unit_test(a_stall_needs_evidence),
@@ -270,6 +297,7 @@ int main(void)
 		cmocka_unit_test(more_at_once_than_there_is_room_for),
 		cmocka_unit_test(a_file_is_gone_on_with),
 		cmocka_unit_test(text_of_metrics),
+		cmocka_unit_test(few_helpers_hang_in_a_driver_that_hangs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
