@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOW_S = 60, SERIES = 60, LEVEL_LEAST = 5 };
+enum { SERIES = 60, LEVEL_LEAST = 5 };
 static const double contention_from = 2.5;
 
 static json_t *ms(double seconds)
@@ -39,30 +39,22 @@ static json_t *moment(uint64_t epoch_ns)
 	return json_string(at);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	float x = *(const float *)a, y = *(const float *)b;
-	return x < y ? -1 : x > y;
-}
-
 // Of the requests that ended in the last minute; of the newest FF_TALLY_RECENT, where there were more.
 static json_t *last_minute(const struct ff_tally *t, uint64_t now)
 {
 	float seconds[FF_TALLY_RECENT];
-	size_t n = 0, failed = 0;
+	size_t n = ff_tally_last_minute(t, now, seconds), failed = 0;
 	uint64_t oldest = now;
 	for (size_t i = 0; i < FF_TALLY_RECENT; i++) {
 		const struct ff_tally_recent *r = &t->recent[i];
-		if (!r->ended_ns || r->ended_ns > now || now - r->ended_ns > WINDOW_S * UINT64_C(1000000000))
+		if (!r->ended_ns || r->ended_ns > now || now - r->ended_ns > FF_TALLY_RECENT_S * UINT64_C(1000000000))
 			continue;
-		seconds[n++] = r->seconds;
 		failed += r->outcome == FF_OUTCOME_ERROR;
 		oldest = r->ended_ns < oldest ? r->ended_ns : oldest;
 	}
-	double over = n == FF_TALLY_RECENT && now > oldest ? (double)(now - oldest) / 1e9 : WINDOW_S;
+	double over = n == FF_TALLY_RECENT && now > oldest ? (double)(now - oldest) / 1e9 : FF_TALLY_RECENT_S;
 	json_t *o =
 		json_pack("{s:i, s:i, s:f}", "requests", (int)n, "errors", (int)failed, "per_second", (double)n / over);
-	qsort(seconds, n, sizeof(seconds[0]), by_value);
 	static const struct {
 		const char *key;
 		double q;

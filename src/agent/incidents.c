@@ -44,13 +44,7 @@ static void count_cause(struct ff_named *causes, const json_t *row)
 {
 	const char *cause = ff_json_text(row, "cause");
 	json_int_t n = json_integer_value(json_object_get(row, "count"));
-	unsigned i = 0;
-	cause = cause && *cause ? cause : "unknown";
-	while (i < FF_CAUSES_MAX - 1 && causes[i].name[0] && strncmp(causes[i].name, cause, FF_ID - 1) != 0)
-		i++;
-	if (!causes[i].name[0])
-		snprintf(causes[i].name, sizeof(causes[i].name), "%s", i == FF_CAUSES_MAX - 1 ? "other" : cause);
-	causes[i].n += n > 0 ? (uint64_t)n : 1;
+	ff_named_row(causes, FF_CAUSES_MAX, cause && *cause ? cause : "unknown")->n += n > 0 ? (uint64_t)n : 1;
 }
 
 struct counted {

@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -19,7 +18,6 @@ enum {
 	CPU_MOVES = 5,	     // hundredths of a CPU: what an event loop that only waits stays below
 	IO_MOVES = 64 << 10, // bytes a second
 	GPU_MOVES = 5,	     // percent
-	RECENT_S = 60,
 	RECENT_LEAST = 5,
 };
 
@@ -79,26 +77,12 @@ static void note_progress(struct ff_agent *a, uint64_t now_ns, double seconds)
 	a->events_before = events;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	float x = *(const float *)a, y = *(const float *)b;
-	return x < y ? -1 : x > y;
-}
-
 // The share q of the last requests took at most so long; -1 with too few of them.
 static double recent_quantile(const struct ff_tally *t, uint64_t now_epoch, double q)
 {
 	float seconds[FF_TALLY_RECENT];
-	size_t n = 0;
-	for (size_t i = 0; i < FF_TALLY_RECENT; i++) {
-		const struct ff_tally_recent *r = &t->recent[i];
-		if (r->ended_ns && now_epoch - r->ended_ns < RECENT_S * second_ns)
-			seconds[n++] = r->seconds;
-	}
-	if (n < RECENT_LEAST)
-		return -1;
-	qsort(seconds, n, sizeof(seconds[0]), by_value);
-	return seconds[(size_t)(q * (double)(n - 1))];
+	size_t n = ff_tally_last_minute(t, now_epoch, seconds);
+	return n < RECENT_LEAST ? -1 : seconds[(size_t)(q * (double)(n - 1))];
 }
 
 static void observe_requests(struct ff_agent *a, struct ff_observed *o, uint64_t now_ns)

@@ -11,6 +11,7 @@
 #include "base/str.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const ff_outcome_names[FF_OUTCOMES] = {"ok", "error", "cancelled", "killed", "refused"};
@@ -102,6 +103,24 @@ double ff_histogram_quantile(const struct ff_histogram *h, double q)
 	return ff_bucket_bounds[FF_BUCKETS - 2];
 }
 
+static int shorter_first(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+	return (x > y) - (x < y);
+}
+
+size_t ff_tally_last_minute(const struct ff_tally *t, uint64_t now_ns, float ret[FF_TALLY_RECENT])
+{
+	size_t n = 0;
+	for (size_t i = 0; i < FF_TALLY_RECENT; i++) {
+		uint64_t at = t->recent[i].ended_ns;
+		if (at && at <= now_ns && now_ns - at <= FF_TALLY_RECENT_S * UINT64_C(1000000000))
+			ret[n++] = t->recent[i].seconds;
+	}
+	qsort(ret, n, sizeof(ret[0]), shorter_first);
+	return n;
+}
+
 unsigned ff_tally_level_of(uint32_t concurrent)
 {
 	unsigned level = 0;
@@ -110,16 +129,17 @@ unsigned ff_tally_level_of(uint32_t concurrent)
 	return level;
 }
 
-static struct ff_named *named(struct ff_named *rows, const char *name)
+struct ff_named *ff_named_row(struct ff_named *rows, size_t n, const char *name)
 {
-	for (unsigned i = 0; i < FF_TALLY_NAMES - 1; i++) {
-		if (!rows[i].name[0])
-			copy(rows[i].name, name, strlen(name));
-		if (strncmp(rows[i].name, name, FF_ID - 1) == 0)
-			return &rows[i];
+	struct ff_named *last = &rows[n - 1];
+	for (struct ff_named *row = rows; row < last && name[0] && strcmp(name, other) != 0; row++) {
+		if (!row->name[0])
+			copy(row->name, name, strlen(name));
+		if (strncmp(row->name, name, FF_ID - 1) == 0)
+			return row;
 	}
-	memcpy(rows[FF_TALLY_NAMES - 1].name, other, sizeof(other));
-	return &rows[FF_TALLY_NAMES - 1];
+	memcpy(last->name, other, sizeof(other));
+	return last;
 }
 
 // The place of a lane; a new one takes that of the dead one that was silent longest when all are taken.
@@ -216,7 +236,7 @@ static void request_ended(struct ff_tally *t, const struct ff_tally_open *o, con
 	if (!text_of(e, "http.route", r.route))
 		text_of(e, "code.function.name", r.route);
 	if (text_of(e, "error.type", r.error) && r.outcome == FF_OUTCOME_ERROR)
-		named(t->errors, r.error)->n++;
+		ff_named_row(t->errors, FF_TALLY_NAMES, r.error)->n++;
 	t->requests[r.outcome]++;
 	t->last_request_ns = e->time_ns;
 	observe(&t->latency, seconds, &bucket);
@@ -280,7 +300,7 @@ static void phase_ends(struct ff_tally *t, uint32_t lane, const struct ff_event 
 	}
 	if (!number_of(e, "firstfix.duration_ms", &ms) && o->began_ns && e->time_ns > o->began_ns)
 		ms = (double)(e->time_ns - o->began_ns) / 1e6;
-	struct ff_named *phase = named(t->phases, o->phase[0] ? o->phase : other);
+	struct ff_named *phase = ff_named_row(t->phases, FF_TALLY_NAMES, o->phase);
 	phase->n++;
 	phase->seconds += ms / 1e3;
 	if (o->request)
@@ -329,27 +349,4 @@ void ff_tally_lane_died(struct ff_tally *t, uint32_t lane)
 		t->loads_failed += t->open[i].load;
 		t->open[i].id = 0;
 	}
-}
-
-unsigned ff_tally_in_flight(const struct ff_tally *t, uint64_t *ret_oldest_ns)
-{
-	unsigned n = 0;
-	*ret_oldest_ns = 0;
-	for (unsigned i = 0; i < FF_TALLY_OPEN; i++) {
-		const struct ff_tally_open *o = &t->open[i];
-		if (!o->id || !o->request)
-			continue;
-		n++;
-		if (!*ret_oldest_ns || o->began_ns < *ret_oldest_ns)
-			*ret_oldest_ns = o->began_ns;
-	}
-	return n;
-}
-
-const struct ff_tally_open *ff_tally_loading(const struct ff_tally *t)
-{
-	for (unsigned i = 0; i < FF_TALLY_OPEN; i++)
-		if (t->open[i].id && t->open[i].load)
-			return &t->open[i];
-	return NULL;
 }

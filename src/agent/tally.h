@@ -18,6 +18,7 @@ enum {
 	FF_TALLY_NAMES = 24, // of errors, of phases: what comes later is counted under the last
 	FF_TALLY_SLOW = 16,
 	FF_TALLY_RECENT = 512,
+	FF_TALLY_RECENT_S = 60,
 	FF_TALLY_DEVICES = 16,
 	FF_TALLY_LEVELS = 8,
 	FF_BUCKETS = 16,
@@ -135,19 +136,21 @@ struct ff_tally *ff_tally_begin(struct ff_tally_file *file);
 /** Make it the one in use. */
 void ff_tally_commit(struct ff_tally_file *file);
 
+/** The row of a name; the last of `n` takes what has none and what comes when all others are taken. */
+struct ff_named *ff_named_row(struct ff_named *rows, size_t n, const char *name);
+
 /** Count one event into a tally; what this lane told before is passed over. Pure but for the tally. */
 void ff_tally_count(struct ff_tally *t, const struct ff_event *event);
 
 /** A lane's process is gone: what it had open will never end. */
 void ff_tally_lane_died(struct ff_tally *t, uint32_t lane);
 
-/** Requests and loads that are open now; the oldest request's begin, 0 for none. */
-unsigned ff_tally_in_flight(const struct ff_tally *t, uint64_t *ret_oldest_ns);
-const struct ff_tally_open *ff_tally_loading(const struct ff_tally *t);
-
 /** The level that so many requests at once belong to, and its name ("5-8"). */
 unsigned ff_tally_level_of(uint32_t concurrent);
 extern const char *const ff_tally_level_names[FF_TALLY_LEVELS];
+
+/** How long the requests took that ended within a minute of `now_ns`, the shortest first, and how many they are. */
+size_t ff_tally_last_minute(const struct ff_tally *t, uint64_t now_ns, float ret[FF_TALLY_RECENT]);
 
 /** A value below which the share `q` of a histogram lies, in seconds, by linear interpolation; NAN without
     observations. */

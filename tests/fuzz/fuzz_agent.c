@@ -30,7 +30,7 @@ static void count(const uint8_t *data, size_t n, const char *text)
 		"firstfix.gpu.memory.allocated"};
 	struct ff_tally *t = calloc(1, sizeof(*t));
 	struct ff_exposition e = {.open = true};
-	uint64_t oldest;
+	float seconds[FF_TALLY_RECENT];
 	for (size_t i = 0; t && i + 4 <= n && i < 4096; i += 4) {
 		struct ff_field fields[8];
 		for (size_t k = 0; k < 8; k++) {
@@ -57,7 +57,7 @@ static void count(const uint8_t *data, size_t n, const char *text)
 	}
 	if (!t)
 		return;
-	ff_tally_in_flight(t, &oldest);
+	ff_tally_last_minute(t, 256, seconds);
 	ff_metric(&e, FF_METRIC_LATENCY);
 	ff_sample_histogram(&e, &t->latency, t->exemplars);
 	for (size_t i = 0; i < FF_TALLY_NAMES; i++)

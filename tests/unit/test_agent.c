@@ -172,11 +172,19 @@ static void request(struct ff_tally *t, uint64_t *position, int64_t id, double m
 	ff_tally_count(t, &e); // told twice, counted once
 }
 
+static unsigned in_flight(const struct ff_tally *t)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < FF_TALLY_OPEN; i++)
+		n += t->open[i].id && t->open[i].request;
+	return n;
+}
+
 static void counting(void **state)
 {
 	(void)state;
 	struct ff_tally *t = calloc(1, sizeof(*t));
-	uint64_t position = 0, oldest;
+	uint64_t position = 0;
 	assert_non_null(t);
 	request(t, &position, 1, 30, "ok");
 	request(t, &position, 2, 3000, "error");
@@ -193,9 +201,9 @@ static void counting(void **state)
 	const struct ff_field begin[] = {ff_str(0, "request"), ff_int(0, 9)};
 	struct ff_event e = event(FF_EV_PHASE_BEGIN, position += 64, 2, begin, begin_keys);
 	ff_tally_count(t, &e);
-	assert_int_equal(ff_tally_in_flight(t, &oldest), 1);
+	assert_int_equal(in_flight(t), 1);
 	ff_tally_lane_died(t, 0);
-	assert_int_equal(ff_tally_in_flight(t, &oldest), 0);
+	assert_int_equal(in_flight(t), 0);
 	assert_int_equal(t->requests[FF_OUTCOME_KILLED], 1);
 	free(t);
 }
@@ -204,15 +212,28 @@ static void more_at_once_than_there_is_room_for(void **state)
 {
 	(void)state;
 	struct ff_tally *t = calloc(1, sizeof(*t));
-	uint64_t oldest;
 	assert_non_null(t);
 	for (int64_t i = 1; i <= 2 * FF_TALLY_OPEN; i++) {
 		const struct ff_field begin[] = {ff_str(0, "request"), ff_int(0, i)};
 		struct ff_event e = event(FF_EV_PHASE_BEGIN, (uint64_t)i, 2, begin, begin_keys);
 		ff_tally_count(t, &e);
 	}
-	assert_int_equal(ff_tally_in_flight(t, &oldest), FF_TALLY_OPEN);
+	assert_int_equal(in_flight(t), FF_TALLY_OPEN);
 	free(t);
+}
+
+static void a_name_has_one_row(void **state)
+{
+	(void)state;
+	struct ff_named rows[4] = {0};
+	const char *const names[] = {"", "a", "other", "b", "a", "c", "d"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		ff_named_row(rows, 4, names[i])->n++;
+	assert_string_equal(rows[0].name, "a");
+	assert_int_equal(rows[0].n, 2);
+	assert_string_equal(rows[2].name, "c");
+	assert_string_equal(rows[3].name, "other"); // without a name, of that name, and one too many
+	assert_int_equal(rows[3].n, 3);
 }
 
 static void a_file_is_gone_on_with(void **state)
@@ -295,6 +316,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(counting),
 		cmocka_unit_test(more_at_once_than_there_is_room_for),
+		cmocka_unit_test(a_name_has_one_row),
 		cmocka_unit_test(a_file_is_gone_on_with),
 		cmocka_unit_test(text_of_metrics),
 		cmocka_unit_test(few_helpers_hang_in_a_driver_that_hangs),
