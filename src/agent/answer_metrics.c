@@ -111,26 +111,20 @@ static void write_memory_of_gpu(
 	ff_sample2(e, (double)g->free, "gpu", gpu, "owner", "free");
 }
 
-static double number_of(const struct ff_gpu *g, enum ff_metric metric)
+static const enum ff_metric numbers[] = {
+	FF_METRIC_GPU_SIZE, FF_METRIC_UTILIZATION, FF_METRIC_TEMPERATURE, FF_METRIC_POWER, FF_METRIC_POWER_LIMIT};
+enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]) };
+
+static void write_number(struct ff_exposition *e, const struct ff_gpu *g, const char *gpu, size_t number)
 {
-	switch (metric) {
-	case FF_METRIC_GPU_SIZE:
-		return g->has_memory ? (double)g->total : -1;
-	case FF_METRIC_UTILIZATION:
-		return g->utilization < 0 ? -1 : g->utilization / 100.0;
-	case FF_METRIC_TEMPERATURE:
-		return g->temperature;
-	case FF_METRIC_POWER:
-		return g->power_w;
-	default:
-		return g->power_limit_w;
-	}
+	const double values[NUMBERS] = {g->has_memory ? (double)g->total : -1, g->utilization / 100.0, g->temperature,
+		g->power_w, g->power_limit_w}; // negative: not known
+	if (values[number] >= 0)
+		ff_sample2(e, values[number], "gpu", gpu, NULL, NULL);
 }
 
 static void write_gpus(struct ff_exposition *e, const struct ff_agent *a)
 {
-	static const enum ff_metric numbers[] = {FF_METRIC_GPU_SIZE, FF_METRIC_UTILIZATION, FF_METRIC_TEMPERATURE,
-		FF_METRIC_POWER, FF_METRIC_POWER_LIMIT};
 	const struct ff_gpus *now = &a->gpu.now;
 	char gpu[FF_GPUS_MAX][12], number[16];
 	for (uint32_t i = 0; i < FF_GPUS_MAX; i++)
@@ -142,11 +136,10 @@ static void write_gpus(struct ff_exposition *e, const struct ff_agent *a)
 	for (uint32_t i = 0; i < now->n; i++)
 		if (now->gpu[i].has_memory)
 			write_memory_of_gpu(e, a, &now->gpu[i], gpu[i]);
-	for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++) {
+	for (size_t k = 0; k < NUMBERS; k++) {
 		ff_metric(e, numbers[k]);
 		for (uint32_t i = 0; i < now->n; i++)
-			if (number_of(&now->gpu[i], numbers[k]) >= 0)
-				ff_sample2(e, number_of(&now->gpu[i], numbers[k]), "gpu", gpu[i], NULL, NULL);
+			write_number(e, &now->gpu[i], gpu[i], k);
 	}
 	ff_metric(e, FF_METRIC_THROTTLE);
 	for (uint32_t i = 0; i < now->n; i++)

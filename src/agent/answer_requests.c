@@ -176,7 +176,7 @@ static json_t *named(const struct ff_named *rows)
 	return list;
 }
 
-json_t *ff_requests_document(const struct ff_agent *a)
+static json_t *requests_document(const struct ff_agent *a)
 {
 	const struct ff_tally *t = ff_tally_now(a->tally);
 	uint64_t now = ff_epoch_ns();
@@ -200,7 +200,7 @@ json_t *ff_requests_document(const struct ff_agent *a)
 void ff_answer_requests(struct ff_request *r, struct ff_answer *out)
 {
 	pthread_mutex_lock(&r->agent->lock);
-	_cleanup_json_ json_t *doc = ff_requests_document(r->agent);
+	_cleanup_json_ json_t *doc = requests_document(r->agent);
 	pthread_mutex_unlock(&r->agent->lock);
 	ff_answer_json(out, doc);
 }

@@ -10,9 +10,6 @@
 /** firstfix.health/1; the lock is held. */
 json_t *ff_health_document(const struct ff_agent *agent);
 
-/** firstfix.requests/1; the lock is held. */
-json_t *ff_requests_document(const struct ff_agent *agent);
-
 /** The forecasts that hold now; the lock is held. */
 json_t *ff_forecasts_document(const struct ff_agent *agent);
 

@@ -181,7 +181,6 @@ void ff_answer_document(
 	} else if (d->response) {
 		d->used_ns = now;
 		answer->status = d->status;
-		answer->shared = d->response;
 		// Queued while we hold the lock: the maker may replace it as soon as we let go.
 		answer->queued = MHD_queue_response(request->connection, d->status, d->response) == MHD_YES;
 	} else {

@@ -35,6 +35,6 @@ bool ff_growth_add(struct ff_growth *g, const struct ff_sample_row *row);
 /** Judge anew. `left` is what each resource has left, negative where that is not known. */
 void ff_growth_judge(struct ff_growth *g, const double left[FF_RESOURCES]);
 
-/** "GPU 0" or "host", and the sentence: "GPU 0 grows by 14.0 MB a request, about 37 requests left (33 to 41)". */
+/** "gpu 0" or "host", and the sentence: "memory of gpu 0: +14.0 MB a request, about 37 requests left (33 to 41)". */
 void ff_resource_name(unsigned resource, char ret[16]);
 void ff_forecast_sentence(const struct ff_forecast *f, unsigned resource, char ret[200]);

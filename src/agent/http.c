@@ -10,8 +10,8 @@
 #include "agent/http.h"
 
 #include "agent/gate.h"
+#include "agent/masked.h"
 #include "base/clock.h"
-#include "emit/redact.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -80,7 +80,7 @@ static int quality(const char *accept, const char *type)
 bool ff_request_accepts(const struct ff_request *r, const char *type)
 {
 	static const char *const ours[] = {
-		"text/plain", "text/html", "application/json", "application/openmetrics-text", "text/event-stream"};
+		"text/plain", "application/json", "application/openmetrics-text", "text/event-stream"};
 	const char *accept = ff_request_header(r, MHD_HTTP_HEADER_ACCEPT);
 	int wanted = accept ? quality(accept, type) : 0;
 	for (size_t i = 0; wanted && i < sizeof(ours) / sizeof(ours[0]); i++)
@@ -91,17 +91,11 @@ bool ff_request_accepts(const struct ff_request *r, const char *type)
 
 void ff_answer_json(struct ff_answer *answer, const json_t *document)
 {
-	_cleanup_shareable_ struct ff_shareable *masked = NULL;
-	_cleanup_free_ char *text = NULL;
-	struct ff_error *err = document ? ff_share(document, &masked) : &ff_enomem;
-	if (!err)
-		text = json_dumps(ff_shareable_document(masked), JSON_COMPACT | JSON_ENSURE_ASCII);
-	ff_error_destroy(err);
+	struct ff_error *err = ff_masked_text(document, &answer->body);
 	answer->type = "application/json";
-	if (text)
-		ff_buf_str(&answer->body, text);
-	else
+	if (err)
 		answer->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+	ff_error_destroy(err);
 }
 
 void ff_answer_error(struct ff_answer *answer, unsigned status, const char *format, ...)
@@ -127,12 +121,11 @@ static const struct ff_route *route_of(const char *path)
 	return NULL;
 }
 
-static void add_headers(struct MHD_Response *response, const struct ff_answer *answer)
+void ff_answer_headers(struct MHD_Response *response, const struct ff_answer *answer)
 {
 	const char *const headers[][2] = {
 		{"Content-Type", answer->type ? answer->type : "text/plain; charset=utf-8"},
-		{"Content-Security-Policy",
-			answer->policy ? answer->policy : "default-src 'none'; frame-ancestors 'none'"},
+		{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
 		{"X-Content-Type-Options", "nosniff"},
 		{"X-Frame-Options", "DENY"},
 		{"Referrer-Policy", "no-referrer"},
@@ -164,23 +157,12 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct ff_
 			answer->body = (struct ff_buf){0};
 		if (failed)
 			answer->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
-		add_headers(response, answer);
+		ff_answer_headers(response, answer);
 	}
 	enum MHD_Result result =
 		MHD_queue_response(connection, answer->status ? answer->status : MHD_HTTP_OK, response);
 	MHD_destroy_response(response);
 	return result;
-}
-
-void ff_answer_headers(struct MHD_Response *response, const struct ff_answer *answer)
-{
-	add_headers(response, answer);
-}
-
-static bool allowed(const struct ff_route *route, const char *method)
-{
-	return (route->flags & FF_MAY_GET && strcmp(method, "GET") == 0) ||
-		(route->flags & FF_MAY_DELETE && strcmp(method, "DELETE") == 0);
 }
 
 static bool has_body(struct MHD_Connection *connection)
@@ -191,7 +173,8 @@ static bool has_body(struct MHD_Connection *connection)
 }
 
 // What is wrong with a request before its handler sees it; true when it may pass.
-static bool passes(struct ff_http *http, struct ff_request *r, const struct ff_route *route, struct ff_answer *answer)
+static bool passes(struct ff_http *http, struct ff_request *r, const char *method, const struct ff_route *route,
+	struct ff_answer *answer)
 {
 	const struct ff_gate_request headers = {ff_request_header(r, "Host"), ff_request_header(r, "Origin"),
 		ff_request_header(r, "Authorization"), ff_request_header(r, "Sec-Fetch-Site")};
@@ -206,11 +189,10 @@ static bool passes(struct ff_http *http, struct ff_request *r, const struct ff_r
 	} else if (!route) {
 		ff_answer_error(
 			answer, MHD_HTTP_NOT_FOUND, "nothing is at this path; /openapi.json lists what there is");
-	} else if (!allowed(route, r->method)) {
-		ff_answer_error(answer, MHD_HTTP_METHOD_NOT_ALLOWED, "this path takes %s",
-			route->flags & FF_MAY_DELETE ? "GET, HEAD, DELETE" : "GET, HEAD");
+	} else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
+		ff_answer_error(answer, MHD_HTTP_METHOD_NOT_ALLOWED, "this path takes GET, HEAD");
 		answer->header = MHD_HTTP_HEADER_ALLOW;
-		answer->value = route->flags & FF_MAY_DELETE ? "GET, HEAD, DELETE" : "GET, HEAD";
+		answer->value = "GET, HEAD";
 	} else if (has_body(r->connection)) {
 		ff_answer_error(answer, MHD_HTTP_CONTENT_TOO_LARGE, "a request has no body here");
 	} else {
@@ -246,12 +228,9 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 	}
 	*upload_n = 0;
 	struct ff_answer answer = {0};
-	struct ff_request request = {.agent = http->agent,
-		.connection = connection,
-		.method = strcmp(method, "HEAD") == 0 ? "GET" : method,
-		.path = url};
+	struct ff_request request = {.agent = http->agent, .connection = connection};
 	const struct ff_route *route = route_of(url);
-	if (passes(http, &request, route, &answer)) {
+	if (passes(http, &request, method, route, &answer)) {
 		request.rest = url + strlen(route->path);
 		route->handler(&request, &answer);
 	}

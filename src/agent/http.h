@@ -17,16 +17,14 @@ struct ff_agent;
 struct ff_request {
 	struct ff_agent *agent;
 	struct MHD_Connection *connection;
-	const char *method; /**< GET (HEAD is served as GET), or DELETE where the route allows it */
-	const char *path;   /**< the whole path */
-	const char *rest;   /**< behind the route's path, where that ends in / */
-	bool trusted;	    /**< may see more than a word: it showed the token, or none is wanted */
+	const char *rest; /**< behind the route's path, where that ends in / */
+	bool trusted;	  /**< may see more than a word: it showed the token, or none is wanted */
 };
 
 /** What is answered. A handler fills `body`, or sets `made`. */
 struct ff_answer {
 	unsigned status;	    /**< 0 is 200 */
-	const char *type, *policy;  /**< Content-Type; Content-Security-Policy, NULL: nothing may be loaded */
+	const char *type;	    /**< Content-Type; NULL: plain text */
 	const char *header, *value; /**< one more header */
 	struct ff_buf body;
 	struct MHD_Response *made;   /**< a response that the handler made (a stream); its reference is taken over */
@@ -38,11 +36,9 @@ struct ff_answer {
 typedef void ff_handler(struct ff_request *request, struct ff_answer *answer);
 
 enum {
-	FF_MAY_GET = 1,
-	FF_MAY_DELETE = 2,
-	FF_FOR_ALL = 4,	      /**< without a token too: it must say no more than a word then */
-	FF_TAKES_SINCE = 8,   /**< for the description: it has the query `since` */
-	FF_CAN_BE_ABSENT = 16 /**< for the description: 404 is an answer */
+	FF_FOR_ALL = 1,	     /**< without a token too: it must say no more than a word then */
+	FF_TAKES_SINCE = 2,  /**< for the description: it has the query `since` */
+	FF_CAN_BE_ABSENT = 4 /**< for the description: 404 is an answer */
 };
 
 struct ff_route {

@@ -108,11 +108,10 @@ static void leave_folder(struct ff_agent *a)
 	ff_gpu_stop(&a->gpu);
 }
 
-// The token, from the file or the environment; NULL for none.
-static struct ff_error *read_token(const struct ff_agent_options *o, char room[TOKEN_MAX], const char **ret)
+// The token, from the file or the environment, which nobody whom we start shall see; "" for none.
+static struct ff_error *read_token(const struct ff_agent_options *o, char ret[TOKEN_MAX])
 {
 	const char *given = getenv("FIRSTFIX_TOKEN");
-	*ret = NULL;
 	if (o->token_file) {
 		_cleanup_buf_ struct ff_buf text = {0};
 		_cleanup_close_ int fd = open(o->token_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -122,15 +121,13 @@ static struct ff_error *read_token(const struct ff_agent_options *o, char room[T
 		if (err)
 			return err;
 		struct ff_span token = ff_span_trim((struct ff_span){text.p, text.n});
-		snprintf(room, TOKEN_MAX, "%.*s", (int)token.n, token.n ? token.p : "");
-		if (!room[0])
+		snprintf(ret, TOKEN_MAX, "%.*s", (int)token.n, token.n ? token.p : "");
+		if (!ret[0])
 			return ff_error_create(FF_EUSAGE, "%s: the token is empty", o->token_file);
-		*ret = room;
 	} else if (given && *given) {
 		if (strlen(given) >= TOKEN_MAX)
 			return ff_error_create(FF_EUSAGE, "FIRSTFIX_TOKEN is longer than %d bytes", TOKEN_MAX - 1);
-		snprintf(room, TOKEN_MAX, "%s", given);
-		*ret = room;
+		snprintf(ret, TOKEN_MAX, "%s", given);
 	}
 	unsetenv("FIRSTFIX_TOKEN");
 	return NULL;
@@ -154,15 +151,11 @@ static void leave_address(const struct ff_agent *a)
 
 static struct ff_error *serve(struct ff_agent *a)
 {
-	char room[TOKEN_MAX];
 	static bool said;
-	static char kept[TOKEN_MAX];
-	const char *token = kept[0] ? kept : NULL;
-	struct ff_error *err = token ? NULL : read_token(&a->options, room, &token);
-	if (!err && token && token != kept)
-		snprintf(kept, sizeof(kept), "%s", token);
+	static char token[TOKEN_MAX];
+	struct ff_error *err = token[0] ? NULL : read_token(&a->options, token);
 	if (!err)
-		err = ff_http_start(a, a->options.listen ? a->options.listen : default_address, token,
+		err = ff_http_start(a, a->options.listen ? a->options.listen : default_address, token[0] ? token : NULL,
 			a->options.insecure, &a->http);
 	if (err)
 		return err;

@@ -3,6 +3,7 @@
 #include "agent/make.h"
 
 #include "agent/agent.h"
+#include "agent/masked.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "host/command.h"
@@ -74,19 +75,6 @@ struct ff_error *ff_make_check(struct ff_agent *a, const char *of, struct ff_buf
 	return run((char *[]){(char *)"check", (char *)"--json", NULL}, ret);
 }
 
-struct ff_error *ff_make_masked(const json_t *document, struct ff_buf *ret)
-{
-	_cleanup_shareable_ struct ff_shareable *masked = NULL;
-	struct ff_error *err = document ? ff_share(document, &masked) : &ff_enomem;
-	if (err)
-		return err;
-	_cleanup_free_ char *text = json_dumps(ff_shareable_document(masked), JSON_COMPACT | JSON_ENSURE_ASCII);
-	if (!text)
-		return &ff_enomem;
-	ff_buf_str(ret, text);
-	return NULL;
-}
-
 struct ff_error *ff_make_incidents(struct ff_agent *a, const char *of, struct ff_buf *ret)
 {
 	_cleanup_store_ struct ff_store *store = NULL;
@@ -103,7 +91,7 @@ struct ff_error *ff_make_incidents(struct ff_agent *a, const char *of, struct ff
 	if (err)
 		return err;
 	_cleanup_json_ json_t *doc = json_pack("{s:s, s:o}", "schema", "firstfix.incidents/1", "incidents", list);
-	return ff_make_masked(doc, ret);
+	return ff_masked_text(doc, ret);
 }
 
 struct ff_error *ff_make_incident(struct ff_agent *a, const char *of, struct ff_buf *ret)
@@ -117,7 +105,7 @@ struct ff_error *ff_make_incident(struct ff_agent *a, const char *of, struct ff_
 		ff_error_destroy(err);
 		return ff_error_create(FF_EABSENT, "no incident has this id");
 	}
-	return err ? err : ff_make_masked(doc, ret);
+	return err ? err : ff_masked_text(doc, ret);
 }
 
 struct ff_error *ff_make_quarantine(struct ff_agent *a, const char *of, struct ff_buf *ret)
@@ -127,7 +115,7 @@ struct ff_error *ff_make_quarantine(struct ff_agent *a, const char *of, struct f
 	struct ff_error *err = ff_quarantine_list(a->dir, &list);
 	_cleanup_json_ json_t *doc =
 		err ? NULL : json_pack("{s:s, s:o}", "schema", "firstfix.quarantine/1", "inputs", list);
-	return err ? err : ff_make_masked(doc, ret);
+	return err ? err : ff_masked_text(doc, ret);
 }
 
 static bool is_ours(const struct ff_tally *t, const char *lane)
@@ -168,5 +156,5 @@ struct ff_error *ff_make_events(struct ff_agent *a, const char *of, struct ff_bu
 	free(ours);
 	_cleanup_json_ json_t *doc =
 		err ? NULL : json_pack("{s:s, s:O}", "schema", "firstfix.events/1", "events", list);
-	return err ? err : ff_make_masked(doc, ret);
+	return err ? err : ff_masked_text(doc, ret);
 }

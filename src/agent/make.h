@@ -12,6 +12,3 @@ typedef struct ff_error *ff_maker(struct ff_agent *agent, const char *of, struct
 
 ff_maker ff_make_report, ff_make_check, ff_make_incidents, ff_make_incident, ff_make_events, ff_make_memory,
 	ff_make_quarantine;
-
-/** Append a document, masked. */
-struct ff_error *ff_make_masked(const json_t *document, struct ff_buf *ret);

@@ -1,8 +1,8 @@
 // One sample a second into the history, growth and forecasts from it, and /v1/memory.
 #include "agent/agent.h"
 #include "agent/answers.h"
-#include "agent/documents.h"
 #include "agent/make.h"
+#include "agent/masked.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -272,5 +272,5 @@ struct ff_error *ff_make_memory(struct ff_agent *a, const char *of, struct ff_bu
 	pthread_mutex_unlock(&a->lock);
 	json_object_set_new(doc, "forecasts", forecasts);
 	json_object_set_new(doc, "diagnosis", diagnosis_of(forecasts));
-	return ff_make_masked(doc, ret);
+	return ff_masked_text(doc, ret);
 }

@@ -105,8 +105,9 @@ static void add_children(struct ff_procs *p, pid_t pid)
 		snprintf(path, sizeof(path), "/proc/%d/task/%.16s/children", (int)pid, e->d_name);
 		if (!slurp(path, sizeof(text), text))
 			continue;
-		for (char *at = text, *end; (end = at, strtol(at, &end, 10)) > 0 && end > at; at = end)
-			add(p, (pid_t)strtol(at, NULL, 10));
+		char *at = text;
+		for (long child; (child = strtol(at, &at, 10)) > 0;)
+			add(p, (pid_t)child);
 	}
 }
 

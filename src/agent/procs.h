@@ -40,7 +40,7 @@ void ff_procs_look(struct ff_procs *p, pid_t root, bool will_listen, uint64_t no
 
 /** Limits and use of a process' control group; 0 where not known. */
 struct ff_group {
-	uint64_t current, limit, oom_kills, cpu_usage_us;
+	uint64_t current, limit, oom_kills;
 };
 
 void ff_group_read(pid_t pid, struct ff_group *ret);

@@ -7,8 +7,8 @@
 //	data: {"schema":"firstfix.event/1","event.name":"firstfix.phase.end",...}
 #include "agent/stream.h"
 
+#include "agent/masked.h"
 #include "base/clock.h"
-#include "emit/redact.h"
 #include "ring/json.h"
 
 #include <pthread.h>
@@ -45,17 +45,14 @@ bool ff_stream_wanted(void)
 
 void ff_stream_document(const char *name, const json_t *document)
 {
-	_cleanup_shareable_ struct ff_shareable *masked = NULL;
-	_cleanup_free_ char *text = NULL;
-	_cleanup_error_ struct ff_error *err = document ? ff_share(document, &masked) : &ff_enomem;
-	if (!err)
-		text = json_dumps(ff_shareable_document(masked), JSON_COMPACT | JSON_ENSURE_ASCII);
-	if (!text || strlen(text) > MESSAGE_MAX)
+	_cleanup_buf_ struct ff_buf text = {0};
+	_cleanup_error_ struct ff_error *err = ff_masked_text(document, &text);
+	if (err || text.failed || text.n > MESSAGE_MAX)
 		return;
 	pthread_mutex_lock(&all.lock);
 	struct ff_buf *m = &all.messages[all.n % MESSAGES];
 	ff_buf_deinit(m);
-	ff_buf_printf(m, "id: %llu\nevent: %s\ndata: %s\n\n", (unsigned long long)all.n, name, text);
+	ff_buf_printf(m, "id: %llu\nevent: %s\ndata: %s\n\n", (unsigned long long)all.n, name, text.p);
 	all.n++;
 	pthread_mutex_unlock(&all.lock);
 }

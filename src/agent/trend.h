@@ -22,6 +22,6 @@ enum { FF_TREND_POINTS = 96 };
     x. */
 bool ff_trend_of(const struct ff_point *points, size_t n, struct ff_trend *ret);
 
-/** When `left` is used up at this growth: the estimate, the earliest and the latest (INFINITY where growth may be
-    none). False where it does not grow for certain. */
+/** When `left` is used up at this growth: the estimate, the earliest and the latest. False where it does not
+    grow for certain. */
 bool ff_trend_until(const struct ff_trend *trend, double left, double *ret, double *ret_low, double *ret_high);

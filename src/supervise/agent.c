@@ -3,7 +3,7 @@
 //	state UP
 //	worker 4711 1
 //
-// The pipe's end is how it learns that we are gone. It dies alone: a pause that doubles from a tenth of a second to
+// The pipe's end is how it learns that we are gone. It dies alone: a pause that doubles from a fifth of a second to
 // half a minute comes before the next start, and one that ends by code 2 (wrong options, an address that it may not
 // use) is not tried again.
 #include "supervise/agent.h"
@@ -116,5 +116,5 @@ uint64_t agent_tick(struct supervisor *s, uint64_t now_ns)
 		return a->again_ns;
 	a->again_ns = now_ns + NS_PER_S;
 	start(s);
-	return 0;
+	return a->pid ? 0 : a->again_ns;
 }
