@@ -72,6 +72,14 @@ def test_nothing_of_the_input_is_kept_and_hashes_differ_between_folders(agents, 
     assert key.stat().st_mode & 0o777 == 0o600 and len(key.read_bytes()) == 32
 
 
+def test_a_key_that_was_half_made_costs_nothing(agents, run):
+    """A process that died while it made the key leaves a file; in a container the next one has its number."""
+    half = "import os\nd = os.environ['FIRSTFIX_DIR'] + '/quarantine'\nos.makedirs(d, 0o700)\nopen(f'{d}/key.{os.getpid()}', 'w').close()\n"
+    done = run("poison", script=half + HANDLER)
+    assert "no input is known" not in done.stderr
+    assert len(json.loads(quarantine(agents, "--json").stdout)["inputs"]) == 1
+
+
 def test_off_by_default(agents, run):
     for _ in range(3):
         assert run("poison", options=()).returncode == 139
@@ -128,6 +136,8 @@ def test_damaged_files_refuse_nobody(agents, run):
         path.write_bytes(content)
         assert quarantine(agents).returncode == 0
         assert run("fine").returncode == 0
+    path.write_text(json.dumps({"kills": 1, "last": "9\33[31m", "how": "\33]0;x\7", "request": "\33[2J"}))
+    assert "\33" not in quarantine(agents).stdout
     old = time.time() - 8 * 86400
     path.write_text(json.dumps({"kills": 9, "first": "2020-01-01T00:00:00.000Z", "last": "2020-01-01T00:00:00.000Z"}))
     os.utime(path, (old, old))

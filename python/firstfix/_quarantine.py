@@ -36,19 +36,17 @@ def _key(folder: str) -> bytes:
         with open(path, "rb") as file:
             return file.read(KEY_BYTES)
     os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    # A name that nobody has: threads come here at once, and in a container the one before us had our number too.
+    new = f"{path}.{os.urandom(8).hex()}"
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        new = f"{path}.{os.getpid()}"
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            os.write(fd, os.urandom(KEY_BYTES))
-        finally:
-            os.close(fd)
-        try:
-            os.link(new, path)  # who comes second takes that of the first
-        finally:
-            os.unlink(new)
+        os.write(fd, os.urandom(KEY_BYTES))
+        os.link(new, path)  # who comes second takes that of the first
     except FileExistsError:
         pass
+    finally:
+        os.close(fd)
+        os.unlink(new)
     with open(path, "rb") as file:
         return file.read(KEY_BYTES)
 

@@ -15,10 +15,21 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *cell(const json_t *row, const char *key)
+// A text of the folder's files, which others may have written, as it may stand in a line.
+static char *cell(const json_t *row, const char *key)
 {
-	const char *text = ff_json_text(row, key);
-	return text ? text : "-";
+	_cleanup_buf_ struct ff_buf text = {0};
+	const char *given = ff_json_text(row, key);
+	ff_clean(&text, ff_span_of(given && *given ? given : "-"), false);
+	return text.failed ? NULL : ff_take(&text.p);
+}
+
+static void print_row(const json_t *row)
+{
+	_cleanup_free_ char *how = cell(row, "how"), *last = cell(row, "last"), *request = cell(row, "request");
+	printf("%-32s  %5lld  %-12.12s  %-24.24s  %s\n", ff_json_text(row, "input"),
+		(long long)json_integer_value(json_object_get(row, "kills")), how ? how : "-", last ? last : "-",
+		request ? request : "-");
 }
 
 static int print_list(const char *dir, bool json)
@@ -40,13 +51,8 @@ static int print_list(const char *dir, bool json)
 		return 0;
 	}
 	printf("%-32s  %5s  %-12s  %-24s  %s\n", "INPUT", "KILLS", "HOW", "LAST", "REQUEST");
-	json_array_foreach (list, i, row) {
-		_cleanup_buf_ struct ff_buf request = {0};
-		ff_clean(&request, ff_span_of(cell(row, "request")), false);
-		printf("%-32s  %5lld  %-12.12s  %-24.24s  %s\n", cell(row, "input"),
-			(long long)json_integer_value(json_object_get(row, "kills")), cell(row, "how"),
-			cell(row, "last"), request.p ? request.p : "-");
-	}
+	json_array_foreach (list, i, row)
+		print_row(row);
 	return 0;
 }
 
