@@ -80,7 +80,7 @@ static int quality(const char *accept, const char *type)
 bool ff_request_accepts(const struct ff_request *r, const char *type)
 {
 	static const char *const ours[] = {
-		"text/plain", "application/json", "application/openmetrics-text", "text/event-stream"};
+		"text/plain", "text/html", "application/json", "application/openmetrics-text", "text/event-stream"};
 	const char *accept = ff_request_header(r, MHD_HTTP_HEADER_ACCEPT);
 	int wanted = accept ? quality(accept, type) : 0;
 	for (size_t i = 0; wanted && i < sizeof(ours) / sizeof(ours[0]); i++)
@@ -125,7 +125,8 @@ void ff_answer_headers(struct MHD_Response *response, const struct ff_answer *an
 {
 	const char *const headers[][2] = {
 		{"Content-Type", answer->type ? answer->type : "text/plain; charset=utf-8"},
-		{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+		{"Content-Security-Policy",
+			answer->policy ? answer->policy : "default-src 'none'; frame-ancestors 'none'"},
 		{"X-Content-Type-Options", "nosniff"},
 		{"X-Frame-Options", "DENY"},
 		{"Referrer-Policy", "no-referrer"},

@@ -24,7 +24,7 @@ struct ff_request {
 /** What is answered. A handler fills `body`, or sets `made`. */
 struct ff_answer {
 	unsigned status;	    /**< 0 is 200 */
-	const char *type;	    /**< Content-Type; NULL: plain text */
+	const char *type, *policy;  /**< Content-Type; Content-Security-Policy, NULL: nothing may be loaded */
 	const char *header, *value; /**< one more header */
 	struct ff_buf body;
 	struct MHD_Response *made;   /**< a response that the handler made (a stream); its reference is taken over */

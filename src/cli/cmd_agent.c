@@ -1,6 +1,7 @@
 // firstfix agent: hands over to firstfix-agent, the program that watches a worker. Its options are agent/options.def;
 // values are judged there. `firstfix run --listen` comes this way too.
 #include "cli/command.h"
+#include "cli/handed.h"
 #include "cli/options.h"
 #include "cli/sibling.h"
 
@@ -11,8 +12,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum agent_kind { FLAG, COUNT, SECONDS, TEXT };
-
 enum {
 #define OPTION(name, kind, member, preset, argument, help) OPT_##member,
 #include "agent/options.def"
@@ -20,13 +19,10 @@ enum {
 	N_OPTIONS
 };
 
-static const char *texts[N_OPTIONS];
-static bool flags[N_OPTIONS];
+static struct ff_handed given[N_OPTIONS];
 
 static const struct ff_option options[] = {
-#define OPTION(name, kind, member, preset, argument, help)                  \
-	{name, 0, kind == FLAG ? FF_OPT_FLAG : FF_OPT_TEXT, argument, help, \
-		kind == FLAG ? (void *)&flags[OPT_##member] : (void *)&texts[OPT_##member]},
+#define OPTION(name, kind, member, preset, argument, help) FF_HANDED(given[OPT_##member], name, kind, argument, help),
 #include "agent/options.def"
 #undef OPTION
 };
@@ -56,15 +52,10 @@ static const char *take_run(int *argc, char **argv)
 
 static int hand_over(const char *agent, const char *run)
 {
-	char words[N_OPTIONS][PATH_MAX];
 	char *argv[N_OPTIONS + 3] = {(char *)"firstfix-agent"};
 	size_t n = 1;
-	for (size_t i = 0; i < N_OPTIONS; i++) {
-		if (!texts[i] && !flags[i])
-			continue;
-		snprintf(words[i], sizeof(words[i]), "--%s=%s", options[i].name, texts[i] ? texts[i] : "1");
-		argv[n++] = words[i];
-	}
+	if (!ff_handed_words(options, given, N_OPTIONS, argv, &n))
+		return 2;
 	if (run)
 		argv[n++] = (char *)run;
 	execv(agent, argv);

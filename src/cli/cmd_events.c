@@ -2,10 +2,10 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/since.h"
 
 #include "base/cleanup.h"
 #include "base/complain.h"
+#include "base/since.h"
 
 #include <firstfix/event.h>
 

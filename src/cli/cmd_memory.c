@@ -6,13 +6,13 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/since.h"
 
 #include "agent/history.h"
 #include "agent/trend.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/complain.h"
+#include "base/since.h"
 #include "base/statedir.h"
 #include "base/str.h"
 

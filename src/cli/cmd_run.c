@@ -5,6 +5,7 @@
 //	firstfix run: the command must stand behind --
 //	firstfix run: try: firstfix run --recover env -- python handler.py
 #include "cli/command.h"
+#include "cli/handed.h"
 #include "cli/next_start.h"
 #include "cli/options.h"
 #include "cli/sibling.h"
@@ -18,8 +19,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum run_kind { FLAG, COUNT, SECONDS, KIBIBYTES, MEBIBYTES, CHOICE, TEXT };
-
 enum {
 #define OPTION(name, kind, member, preset, argument, help) OPT_##member,
 #include "supervise/options.def"
@@ -27,13 +26,10 @@ enum {
 	N_OPTIONS
 };
 
-static const char *texts[N_OPTIONS];
-static bool flags[N_OPTIONS];
+static struct ff_handed given[N_OPTIONS];
 
 static const struct ff_option options[] = {
-#define OPTION(name, kind, member, preset, argument, help)                  \
-	{name, 0, kind == FLAG ? FF_OPT_FLAG : FF_OPT_TEXT, argument, help, \
-		kind == FLAG ? (void *)&flags[OPT_##member] : (void *)&texts[OPT_##member]},
+#define OPTION(name, kind, member, preset, argument, help) FF_HANDED(given[OPT_##member], name, kind, argument, help),
 #include "supervise/options.def"
 #undef OPTION
 };
@@ -97,21 +93,14 @@ static int forgot_dashes(int argc, char **argv, int command)
 
 static int hand_over(const char *supervisor, const char *self, char **command, size_t n_command)
 {
-	char words[N_OPTIONS][256], tool[PATH_MAX + 8];
+	char tool[PATH_MAX + 8];
 	char **argv = calloc(n_command + N_OPTIONS + 4, sizeof(*argv));
-	size_t n = 0;
-	if (!argv)
+	size_t n = 2;
+	if (!argv || !ff_handed_words(options, given, N_OPTIONS, argv, &n))
 		return 2;
-	argv[n++] = (char *)"firstfix-supervise";
+	argv[0] = (char *)"firstfix-supervise";
 	snprintf(tool, sizeof(tool), "--tool=%s", self);
-	argv[n++] = tool;
-	for (size_t i = 0; i < N_OPTIONS; i++) {
-		if (!texts[i] && !flags[i])
-			continue;
-		snprintf(words[i], sizeof(words[i]), "--%s%s%s", options[i].name, texts[i] ? "=" : "",
-			texts[i] ? texts[i] : "");
-		argv[n++] = words[i];
-	}
+	argv[1] = tool;
 	ff_next_start_apply();
 	argv[n++] = (char *)"--";
 	memcpy(argv + n, command, n_command * sizeof(*argv));

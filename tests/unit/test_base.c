@@ -10,11 +10,13 @@
 #include "base/cursor.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/since.h"
 #include "base/str.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static void span_numbers_reject_everything_else(void **state)
 {
@@ -162,6 +164,24 @@ static void a_new_file_replaces_only_files(void **state)
 	assert_int_equal(rmdir(dir), 0); // and no temporary is left
 }
 
+static void moments_are_taken_as_people_write_them(void **state)
+{
+	(void)state;
+	uint64_t at, now = (uint64_t)time(NULL) * 1000000000u;
+	assert_true(ff_since_parse("@12.5", &at));
+	assert_int_equal(at, 12500000000u);
+	assert_true(ff_since_parse("1970-01-02T00:00:01.5Z", &at));
+	assert_int_equal(at, 86401500000000u);
+	assert_true(ff_since_parse("2h", &at));
+	assert_in_range(now - at, 7190000000000u, 7210000000000u);
+	assert_true(ff_since_parse("99999999d", &at)); // before the epoch: all there is
+	assert_int_equal(at, 0);
+	static const char *const wrong[] = {
+		"", "2", "-1h", "h", "2h3", "@", "@-1", "yesterday", "2026-11-23", "2026-11-23T03:14:03+01:00"};
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(ff_since_parse(wrong[i], &at));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +195,7 @@ int main(void)
 		cmocka_unit_test(errors_carry_kind_and_place),
 		cmocka_unit_test(times_are_rfc3339),
 		cmocka_unit_test(a_new_file_replaces_only_files),
+		cmocka_unit_test(moments_are_taken_as_people_write_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 // A moment in the past, as people write one on a command line.
 //
 //	$ firstfix events --since 10m
-#include "cli/since.h"
+#include "base/since.h"
 
 #include <stddef.h>
 #include <stdlib.h>
