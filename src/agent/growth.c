@@ -1,6 +1,6 @@
 // A forecast is made of readings since the last model load, half an hour at most. It is said only when growth is
-// certain (the interval of the slope lies above zero), is worth a word, and went on in the later two thirds of the time:
-// an allocator that fills its cache grows, and stops.
+// certain (the interval of the slope lies above zero), is worth a word, and went on in the later two thirds of the
+// time: an allocator that fills its cache grows, and stops.
 #include "agent/growth.h"
 
 #include <math.h>

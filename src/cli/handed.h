@@ -33,6 +33,6 @@ struct ff_handed {
 			FF_HANDED_##kind == FF_HANDED_FLAG ? (void *)&(given).flag : (void *)&(given).text \
 	}
 
-/** Put "--name" or "--name=VALUE" of each of the `n` options that was given at argv[*at], and `at` behind them. They live
-    as long as `given`. False without memory. */
+/** Put "--name" or "--name=VALUE" of each of the `n` options that was given at argv[*at], and `at` behind them. They
+    live as long as `given`. False without memory. */
 bool ff_handed_words(const struct ff_option *options, struct ff_handed *given, size_t n, char **argv, size_t *at);
