@@ -122,7 +122,7 @@ local WORDS = {
   name = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>[A-Za-z_][\w.]*)['"]]=],
   module = [=[No module named ['"](?<module>[A-Za-z_]\w*\.[\w.]+)['"]]=],
   module_attribute = [[AttributeError: module ['"](?<module>[A-Za-z_][\w.]*)['"] has no attribute ['"](?<symbol>\w+)]],
-  attribute = [[AttributeError: (?:type object )?'(?<class>\w+)'(?: object)? has no attribute '(?<symbol>\w+)']],
+  attribute = [[AttributeError: (?:type object )?'?(?<class>\w+)'?(?: object)? has no attribute '?(?<symbol>\w+)'?]],
   argument = [[TypeError: (?:(?<class>\w+)\.)?(?<call>\w+)\(\) got an unexpected keyword argument '(?<symbol>\w+)']],
   missing = [[TypeError: (?:(?<class>\w+)\.)?(?<call>\w+)\(\) missing \d+ required (?:positional|keyword-only) ]]
     .. [[arguments?: '(?<symbol>\w+)']],

@@ -142,12 +142,22 @@ static bool find(const struct ff_atlas *a, enum ff_atlas_section section, uint64
 {
 	const uint64_t *keys = a->sections[section].p;
 	size_t low = 0, high = a->sections[section].count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (keys[middle] < key)
+	uint64_t least = 0, most = UINT64_MAX;
+	// Hashes lie evenly, so a key lies about where its value says: a few pages are touched instead of one for each
+	// halving. Every other step halves, so that keys that do not lie evenly cost no more than twice that.
+	for (bool guess = true; low < high; guess = !guess) {
+		size_t n = high - low, middle = low + n / 2;
+		if (guess && key >= least && key <= most)
+			middle = low + (size_t)((double)n * ((double)(key - least) / ((double)(most - least) + 1)));
+		if (middle >= high)
+			middle = high - 1;
+		if (keys[middle] < key) {
 			low = middle + 1;
-		else
+			least = keys[middle];
+		} else {
 			high = middle;
+			most = keys[middle];
+		}
 	}
 	*ret = low;
 	return low < a->sections[section].count && keys[low] == key;

@@ -12,7 +12,7 @@
     P parameter set set            with the releases in which it must be given
     W module name set              what `import` of this package asks of another package's module
 
-What stands in no row has not changed: an attribute or parameter has the set of its class or function. Names of modules are all listed
+What stands in no row has not changed: an attribute of a class that is there today, or a parameter, has the set of its class or function. Names of modules are all listed
 except private and foreign ones that are as old as their module.
 """
 import json
@@ -171,8 +171,10 @@ class Table:
                 yield f"N\t{name}\t{sets.of(self.names[module, name])}" + (f"\t{where}" if where else "")
 
     def class_rows(self, sets):
+        newest = 1 << len(self.releases) - 1
         for name in sorted(self.classes):
-            changed = {w: m for w, m in self.members[name].items() if m != self.classes[name] and WORD.match(w)}
+            kept = self.classes[name] & newest  # of a class that went, everything went
+            changed = {w: m for w, m in self.members[name].items() if (m != self.classes[name] or not kept) and WORD.match(w)}
             bases = self.bases[name]
             listed = " ".join(b for b in bases if WORD.match(b.replace(":", "")))
             yield f"C\t{name}\t{sets.of(self.classes[name])}\t{'o' if '?' in bases else ''}\t{listed}"
