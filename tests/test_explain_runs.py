@@ -87,6 +87,13 @@ def test_a_server_that_was_told_to_end_was_stopped(firstfix):
     assert explain(firstfix, UP + DEAD + bye)["verdict"] == "failed-unknown"
 
 
+def test_a_goodbye_clears_what_was_outlived_and_nothing_else(firstfix):
+    failed = "could not select device driver \"\" with capabilities: [[gpu]]\n"
+    work, bye = '"POST /v1/completions HTTP/1.1" 200 OK\n', "INFO:     Application shutdown complete.\n"
+    assert explain(firstfix, UP + work + failed + bye)["verdict"] == "failed"
+    assert explain(firstfix, UP + failed + work + bye)["verdict"] == "healthy"
+
+
 def test_a_process_that_is_gone_before_it_came_to_anything_died(firstfix):
     load = "INFO 10-02 08:00:00 [api_server.py:1] vLLM API server version 0.9.1\nLoading safetensors checkpoint shards:   0% Completed | 0/2\n"
     gone = "/usr/lib/python3.12/multiprocessing/resource_tracker.py:254: UserWarning: resource_tracker: There appear to be 1 leaked semaphore objects to clean up at shutdown\n"

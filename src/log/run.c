@@ -277,6 +277,7 @@ static void end(struct ff_events *events, struct ff_run *run)
 	if (finished)
 		make_history(events, run, 0, finished, finished);
 	run->said = end_of(events, run, 0);
+	uint64_t healthy = worked > seen[FF_LANDMARK_READY] ? worked : seen[FF_LANDMARK_READY];
 	bool died = seen[FF_LANDMARK_DIED] && seen[FF_LANDMARK_DIED] > worked && seen[FF_LANDMARK_DIED] >= finished &&
 		seen[FF_LANDMARK_DIED] > seen[FF_LANDMARK_READY];
 	const struct ff_event *said = ff_events_at(events, run->said);
@@ -290,7 +291,8 @@ static void end(struct ff_events *events, struct ff_run *run)
 	} else if (finished || seen[FF_LANDMARK_OVER]) {
 		run->end = FF_RUN_FINISHED;
 		run->at = finished > seen[FF_LANDMARK_OVER] ? finished : seen[FF_LANDMARK_OVER];
-		make_history(events, run, 0, run->at, run->at);
+		// That it is over clears nothing that came behind the last sign of health.
+		make_history(events, run, 0, finished ? run->at : healthy, run->at);
 	} else if (worked || seen[FF_LANDMARK_READY]) {
 		run->end = FF_RUN_RUNNING;
 		run->at = worked ? worked : seen[FF_LANDMARK_READY];
