@@ -63,6 +63,7 @@ end
 
 rule {
   id = "bnb.binary-missing",
+  from = {"bitsandbytes", "hub", "engine"},
   signatures = {
     required = [[Required library version not found: (?<lib>libbitsandbytes_\w+\.so)]],
     configured = [=[Configured (?:CUDA|ROCm|HIP|XPU) binary not found at (?:\w+Path\()?['"]?(?<path>[^'")\s]+)]=],
@@ -223,6 +224,7 @@ end
 
 rule {
   id = "bnb.override-wrong",
+  from = {"bitsandbytes"},
   signatures = {
     detected = [[BNB_CUDA_VERSION=(?<set>\d*) environment variable detected]],
     manual = [[Manual override via BNB_CUDA_VERSION env var\w* detected]],
@@ -285,6 +287,7 @@ rule {
 
 rule {
   id = "bnb.cpu-only",
+  from = {"bitsandbytes", "hub", "engine", "app", "other"},
   signatures = {
     no_gpu = any{
       [[No GPU detected! Check your CUDA paths]],
@@ -343,6 +346,7 @@ rule {
 
 rule {
   id = "bnb.cudart-not-found",
+  from = {"bitsandbytes"},
   signatures = {
     none = [[CUDA[ _]SETUP: libcudart\.so path is None]],
     not_found = [[(?:CUDA_SETUP: WARNING! )?libcudart\.so not found in any environmental path]],
@@ -452,6 +456,8 @@ rule {
 
 rule {
   id = "bnb.too-old",
+  from = {"hub", "bitsandbytes", "engine", "quantizer"},
+  anyone = {attribute = "interpreter", frozenset = "interpreter"},
   signatures = {
     latest = [[requires ]] .. any{
       [[the latest version of]], [[a (?:more )?recent version of]], [[an? updated version of]],

@@ -2,6 +2,7 @@
 
 rule {
   id = "bnb.arch-unsupported",
+  from = {"bitsandbytes", "hub", "engine"},
   signatures = {
     no_image = any{
       [[Error ]] .. any{
@@ -73,6 +74,8 @@ rule {
 
 rule {
   id = "bnb.not-installed",
+  from = {"hub", "engine", "app", "other"},
+  anyone = {metadata = "interpreter", module = "interpreter"},
   signatures = {
     metadata = any{
       [[No package metadata was found for (?:The ')?bitsandbytes]],
@@ -108,6 +111,7 @@ rule {
 
 rule {
   id = "bnb.platform-wheel",
+  from = {"installer"},
   signatures = {
     resolver = any{
       [[Could not find a version that satisfies the requirement]],

@@ -4,6 +4,7 @@
 
 rule {
   id = "ext.abi-mismatch/source",
+  from = {"compiler", "installer"},
   signatures = {
     thc = [[(?:THC/THC\w*\.(?:h|cuh)['"]?: No such file|(?:cannot open source file|]]
       .. [[Cannot open include file:) ['"]THC/THC)]],
@@ -38,6 +39,7 @@ rule {
 
 rule {
   id = "oom.host/compiler",
+  from = {"compiler", "installer", "kernel"},
   signatures = {
     killed = [[(?:Killed signal terminated program (?:cc1plus|cc1|cicc|as|ptxas)|nvcc error\s*: '(?:cicc|ptxas|]]
       .. [[cudafe\+\+|cc1plus)' died due to signal 9|internal compiler error: Killed \(program cc1plus\))]],
@@ -58,6 +60,7 @@ rule {
 
 rule {
   id = "cuda.lib-missing/linker",
+  from = {"compiler", "installer"},
   signatures = {
     linker = [[(?:cannot find|unable to find library) -l(?<library>cudart|cudart_static|cudadevrt|cublas|]]
       .. [[cublasLt|cudnn|curand|cusparse|cusolver|cufft|nvrtc|nvToolsExt|nccl)\b]],
@@ -97,6 +100,7 @@ rule {
 
 rule {
   id = "pip.module-missing/ninja",
+  from = {"torch", "installer"},
   signatures = {ninja = [[Ninja is required to load C\+\+ extensions]]},
   confidence = 0.93,
   why = "torch compiles an extension at run time with ninja, and ninja is not on the path.",
@@ -108,6 +112,7 @@ rule {
 -- nvcc names the range of compilers that it accepts in its own headers; what stands outside is refused.
 rule {
   id = "ext.compiler-unsupported",
+  from = {"compiler", "installer", "torch"},
   signatures = {
     math = [[exception specification is incompatible with that of previous function ["'](?<fn>\w+)]],
     old_gcc = [[The current installed version of (?<cc>\S+) \((?<have>[\d.]+)\) is less than the minimum required ]]
@@ -211,6 +216,7 @@ rule {
 
 rule {
   id = "sys.lib-missing/aio",
+  from = {"compiler", "torch", "hub", "installer"},
   signatures = {aio = [[(?:cannot find -laio\b|libaio\.h: No such file|Unable to JIT load the async_io op)]]},
   confidence = 0.9,
   title = "libaio's development files are not installed",

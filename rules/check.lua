@@ -16,6 +16,7 @@ end
 
 rule {
   id = "env.allocator-invalid",
+  from = {"torch"},
   signatures = {
     unrecognized = [[Unrecognized ]] .. any{
       [[CachingAllocator option:?]],

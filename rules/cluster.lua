@@ -3,6 +3,7 @@
 
 rule {
   id = "container.image-pull",
+  from = {"container", "orchestrator", "enroot"},
   signatures = {
     pull = [[(?:Failed to pull image|failed to pull and unpack image|failed to resolve reference) ]]
       .. [[["'\\]*(?<image>[\w./:@-]+)]],
@@ -47,6 +48,7 @@ rule {
 
 rule {
   id = "job.unsatisfiable",
+  from = {"slurm", "orchestrator"},
   signatures = {
     gres = [[Invalid generic resource \(gres\) specification]],
     node = [[(?:Batch job submission failed|Unable to allocate resources|Unable to create step[^:\n]*): ]]
@@ -68,6 +70,7 @@ rule {
 
 rule {
   id = "container.no-gpu/device-plugin",
+  from = {"orchestrator"},
   signatures = {
     admission = [[UnexpectedAdmissionError\b[^\n]*(?:nvidia\.com/gpu|devices? unavailable)]],
     allocate = [[Allocate failed due to [^\n]{0,60}(?:number of devices unavailable|unhealthy devices?)]],
@@ -86,6 +89,7 @@ rule {
 
 rule {
   id = "container.gpu-lost/device-denied",
+  anyone = "system",
   signatures = {
     eperm = [[/dev/nvidia(?:\d+|ctl|-uvm)['"]?[:)] (?:operation not permitted|Operation not permitted \(os error 1\))]],
   },
@@ -103,6 +107,7 @@ rule {
 
 rule {
   id = "torch.no-kernel-image/tei",
+  from = {"text_embeddings_router"},
   signatures = {
     cap = [[[Rr]untime compute cap (?<cc>\d+) is not compatible with compile time compute cap (?<built>\d+)]],
   },
@@ -122,6 +127,7 @@ rule {
 
 rule {
   id = "engine.arg-invalid/mpi",
+  from = {"tensorrt_llm", "engine"},
   signatures = {
     world = [[MPI size \((?<mpi>\d+)\)[^\n]{0,30}world size \((?<world>\d+)\)[^\n]{0,30}(?:don't|do not|not) match]],
     world2 = [[world ?size \(?(?<world2>\d+)\)? (?:!=|does not match|is not equal to) ]]
@@ -142,6 +148,7 @@ rule {
 
 rule {
   id = "gpu.permission/log",
+  anyone = "system",
   signatures = {eacces = [[/dev/nvidia(?:\d+|ctl|-uvm)['"]?[:)]+ [Pp]ermission denied]]},
   facts = {"driver.devices_denied"},
   confidence = 0.88,

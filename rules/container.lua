@@ -6,6 +6,12 @@ local node_runtime = {setting = "toolkit-containerd", kind = "apt:nvidia-contain
 
 rule {
   id = "container.no-gpu",
+  from = {
+    no_devices_found = {"orchestrator", "driver", "engine", "framework", "container", "torch", "app", "other"},
+    no_driver = {"torch"}, nvml_missing = {"driver", "engine", "shell", "app", "other", "container", "compiler"},
+    permissions = {"driver"}, scheduler = {"orchestrator"}, unknown_device = {"container"},
+    vllm_platform = {"engine", "torch"}, zero = {"torch", "engine", "hub", "app", "other"}},
+  anyone = {insufficient = "code", libcuda = "loader", no_device = "code"},
   signatures = {
     no_driver = [[Found no NVIDIA driver on your system]],
     no_device = codes"container.no-gpu" .. [[|(?:No CUDA GPUs are available|]]
@@ -122,6 +128,9 @@ rule {
 
 rule {
   id = "host.no-gpu",
+  from = {"torch", "engine", "hub", "compiler", "app", "other", no_driver = {"torch"},
+    no_smi = {"shell", "app", "other"}, not_compiled = {"torch"}, triton = {"triton"}},
+  anyone = {no_device = "code"},
   signatures = {
     no_driver = [[Found no NVIDIA driver on your system]],
     no_device = codes"container.no-gpu" .. [[|(?:No CUDA GPUs are available|]]
@@ -161,6 +170,7 @@ rule {
 
 rule {
   id = "host.no-gpu/apptainer",
+  from = {"apptainer"},
   signatures = {none = [[Could not find any (?:nv|rocm) files on this host]]},
   facts = {"system.container.runtime"},
   explains = {"container.no-gpu"},
@@ -176,6 +186,7 @@ rule {
 
 rule {
   id = "container.toolkit-missing",
+  from = {"container", "orchestrator", "shell"},
   signatures = {
     select = [=[could not select device driver ['"]?['"]? with capabilities: \[\[gpu\]\]]=],
     select2 = [[could not select device driver]],
@@ -215,6 +226,7 @@ rule {
 
 rule {
   id = "container.runtime-config",
+  from = {"container", "orchestrator", "systemd"},
   signatures = {
     ldcache = [[nvidia-container-cli[^\n]*ldcache error: (?:open failed: (?<ldconfig>\S+?)[:,]|]]
       .. [[process (?<process>\S+) (?:failed|terminated))]],
@@ -286,6 +298,7 @@ rule {
 
 rule {
   id = "container.rootless-cgroups",
+  from = {"container", "orchestrator"},
   signatures = {
     bpf = [[bpf_prog_query\(BPF_CGROUP_DEVICE\) failed: operation not permitted]],
     cgroup = [[nvidia-container-cli[^\n]*mount error: (?:open|write) (?:failed|]]
@@ -310,6 +323,7 @@ rule {
 
 rule {
   id = "container.sandbox-driver",
+  from = {"container", "orchestrator", "kernel"},
   signatures = {
     nvproxy = [[registering nvproxy driver: unsupported N(?i:vidia) driver version:? ?(?<version>[\d.]+)?]],
     ioctl = [[nvproxy: (?:unknown|unsupported|unimplemented) (?:control command|allocation class|]]
@@ -355,6 +369,7 @@ rule {
 
 rule {
   id = "container.toolkit-missing/wsl",
+  from = {"native", "driver", "container"},
   signatures = {
     symbol = [[(?:cudaGetDeviceCount\(\)[^\n]*Error 500|CUDA failed with error named symbol not found|]]
       .. [[(?:failed to initialize CUDA|initialization error): (?:cuda error: )?named symbol not found)]],
@@ -379,6 +394,7 @@ rule {
 
 rule {
   id = "container.no-gpu/wsl",
+  from = {"driver", "container"},
   signatures = {
     adapters = [[WSL environment detected but no adapters were found]],
     blocked = [[GPU access blocked by the operating system]],
@@ -405,6 +421,7 @@ rule {
 
 rule {
   id = "container.runtime-config/another-host",
+  from = {"container", "orchestrator"},
   signatures = {cli = [[nvidia-container-cli[^\n]*load library failed: libnvidia-ml]]},
   context = {smi_works = [[\| NVIDIA-SMI \d{3}\.\d]]},
   explains = {"container.no-gpu", "container.toolkit-missing"},
@@ -423,6 +440,7 @@ rule {
 
 rule {
   id = "container.driver-files-in-image",
+  from = {"container", "orchestrator"},
   signatures = {exists = [[nvidia-container-cli[^\n]*mount error: file creation failed: (?<path>\S+): file exists]]},
   explains = {"container.toolkit-missing", "container.no-gpu"},
   confidence = 0.92,
@@ -439,6 +457,8 @@ rule {
 
 rule {
   id = "container.gpu-lost",
+  from = {"driver", "native", "container", "orchestrator"},
+  anyone = {nvml_error = "code"},
   signatures = {
     nvml_unknown = [[Failed to initialize NVML: Unknown Error]],
     unable = [[Unable to determine the device handle for GPU[^\n]*: Unknown Error]],
@@ -481,6 +501,7 @@ rule {
 
 rule {
   id = "container.cuda-requirement",
+  from = {"container", "orchestrator"},
   signatures = {
     requirement = [[(?:nvidia-container-cli: )?requirement error: unsatisfied condition: cuda ?>= ?(?<need>[\d.]+)]],
     brand = [[requirement error: unsatisfied condition: (?:brand|driver|arch)]],
@@ -506,6 +527,7 @@ rule {
 
 rule {
   id = "k8s.service-env",
+  anyone = "system",
   signatures = {
     vllm = [[(?<known>VLLM_PORT) '?(?<value>tcp://[^'\s]+)'? appears to be a URI]],
     int = [[invalid literal for int\(\) with base 10: '(?<int>tcp://[\d.]+:\d+)']],

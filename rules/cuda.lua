@@ -2,6 +2,8 @@
 
 rule {
   id = "cuda.lib-missing",
+  from = {"native", tf_dlopen = {"framework"}},
+  anyone = {dll = "loader", load = "loader", nvrtc = "loader", shared = "loader"},
   signatures = {
     shared = [[(?<lib>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusparseLt|cusolver|cufft|curand]]
       .. [[|nvrtc(?:-builtins)?|nvJitLink|nccl|cupti|nvToolsExt|nvinfer\w*|nvonnxparser|cufile|cudss]]
@@ -129,6 +131,8 @@ end
 
 rule {
   id = "cuda.lib-conflict",
+  from = {"native", jax = {"jax"}, myelin = {"tensorrt"}},
+  anyone = {nccl_symbol = "loader", nvjitlink = "loader", symbol_version = "loader", version = "loader"},
   signatures = {
     nvjitlink = [=[(?<file>[^\s:'"]+\.so[\d.]*): undefined symbol: (?<symbol>_{0,2}(?:nvJitLink|nvrtc|cublas|]=]
       .. [=[cublasLt|cusparse|cusolver|cufft|curand|cudnn|nccl|cuda)[A-Za-z]\w*)(?:, version (?<version>\S+))?]=],
@@ -184,6 +188,7 @@ rule {
 
 rule {
   id = "cudnn.mismatch",
+  from = {"native"},
   signatures = {
     incompatibility = [[cuDNN version incompatibility: PyTorch was compiled\s+against \((?<built>[\d, ]+)\) but ]]
       .. [[found runtime version \((?<found>[\d, ]+)\)]],
@@ -219,6 +224,9 @@ rule {
 
 rule {
   id = "cuda.nvcc-missing",
+  from = {"torch", "compiler", "installer", "shell", "hub", "kernels", "framework", "other",
+    could_not = {"shell", "compiler", "installer", "torch", "kernels", "engine", "hub", "other", "framework"}},
+  anyone = {nvcc_file = "system"},
   signatures = {
     nvcc_file = [=[No such file or directory: ['"](?<path>[^'"\n]*nvcc)['"]]=],
     nvcc_list = [=[(?<list>[^\s'"]*:[^\s'"]*/bin/nvcc)['"]?(?:: not found|: No such file| failed)]=],
@@ -286,6 +294,7 @@ rule {
 
 rule {
   id = "cuda.toolkit-mismatch",
+  from = {"torch", "compiler", "installer", "kernels", "hub", "engine"},
   signatures = {
     detected = [[The detected CUDA version \((?<have>[\d.]+)\) mismatches the version that was used to compile]]
       .. [[(?:\s+PyTorch \((?<want>[\d.]+)\))?]],
@@ -337,6 +346,7 @@ end
 
 rule {
   id = "triton.compile",
+  from = {"compiler", "torch", "engine"},
   signatures = {
     no_cc = [[(?:Failed to find C compiler\. Please specify via CC|RuntimeError: Failed to find C compiler)]],
     python_h = [[fatal error: Python\.h: No such file]],

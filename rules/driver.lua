@@ -21,6 +21,8 @@ end
 
 rule {
   id = "torch.driver-too-old",
+  from = {"torch", "native", "driver", "engine", "framework"},
+  anyone = {insufficient = "code"},
   signatures = {
     too_old = [[NVIDIA driver on your system is too old \(found version (?<found>\d{4,6})\)]],
     insufficient = any{codes"torch.driver-too-old", [[CUDA driver version is insufficient for the CUDA runtime]]},
@@ -87,6 +89,8 @@ rule {
 
 rule {
   id = "torch.ptx-too-new",
+  from = {"compiler", "torch", "engine"},
+  anyone = {code = "code"},
   signatures = {
     code = any{codes"torch.ptx-too-new", [[PTX was compiled with an unsupported toolchain]]},
     jit_version = [[ptxas[^\n]*(?:Unsupported \.version|PTX \.version [\d.]+ (?:is )?not supported)]],
@@ -120,6 +124,8 @@ end
 
 rule {
   id = "driver.library-mismatch",
+  from = {"driver", "kernel", "container", "native"},
+  anyone = {code = "code"},
   signatures = {
     nvml = any{[[Driver/library version mismatch]], [[kernel version [\d.]+ does not match DSO version]]},
     code = codes"driver.library-mismatch",
@@ -187,6 +193,7 @@ rule {
 
 rule {
   id = "driver.build-failed",
+  from = {"driver", "system", "installer", "compiler"},
   signatures = {
     secure = [[(?:Key was rejected by service|Required key not available|Loading of unsigned module is rejected|]]
       .. [[module verification failed: signature and/or required key missing)]],
@@ -260,6 +267,7 @@ rule {
 
 rule {
   id = "driver.init-failed",
+  from = {"driver", "kernel"},
   signatures = {
     adapter = [[(?:RmInitAdapter(?:: \w[^\n]*)? failed|rm_init_adapter failed|]]
       .. [[RmInitAdapter: Cannot initialize GSP firmware)]],
@@ -348,6 +356,8 @@ rule {
 
 rule {
   id = "driver.not-loaded",
+  from = {"driver", "container", "kernel", "installer", "system", "shell"},
+  anyone = {nvml_driver = "code"},
   signatures = {
     smi = [[NVIDIA-SMI (?:has failed because it couldn'?t communicate with the NVIDIA driver|]]
       .. [[couldn't find libnvidia-ml\.so library)]],
@@ -399,6 +409,7 @@ rule {
 
 rule {
   id = "driver.unknown-error",
+  from = {"torch", "native"},
   signatures = {
     unknown = [[(?:cudaGetDeviceCount\(\)[^\n]*Error (?:2: out of memory|3: initialization error)|]]
       .. [[CUDA driver initialization failed, you might not have a CUDA gpu|]]
@@ -449,6 +460,8 @@ rule {
 
 rule {
   id = "driver.forward-compat",
+  from = {"native", "container", "torch"},
+  anyone = {code = "code"},
   signatures = {
     text = [[forward compatibility was attempted on non[- ]supported (?:HW|hardware)]],
     code = codes"driver.forward-compat",
@@ -487,6 +500,8 @@ end
 
 rule {
   id = "driver.fabric-manager",
+  from = {"driver", "system", "native"},
+  anyone = {code = "code"},
   signatures = {
     code = codes"driver.fabric-manager",
     service = [[(?:nvidia-fabricmanager|fabric ?manager)[^\n]{0,120}(?:failed|not running|inactive|mismatch|]]
@@ -532,6 +547,8 @@ rule {
 
 rule {
   id = "cuda.stub-loaded",
+  from = {"native"},
+  anyone = {stub = "code"},
   signatures = {stub = codes"cuda.stub-loaded"},
   facts = {"env.LD_LIBRARY_PATH"},
   specific_over = {"cuda.lib-conflict"},

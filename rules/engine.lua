@@ -86,6 +86,7 @@ local arguments = {
 
 rule {
   id = "engine.arg-invalid",
+  from = {"engine", "hub"},
   signatures = {
     heads = [[Total number of attention heads \((?<heads>\d+)\) must be divisible by tensor parallel size \((?<tp>\d+)]]
       .. [[\)]],
@@ -128,6 +129,7 @@ rule {
 -- vllm.arg-unsupported).
 rule {
   id = "engine.arg-invalid/unknown-flag",
+  from = {"engine", "shell", "other"},
   signatures = {
     flag = any{
       [[^(?:\S+: )?error: unexpected argument '(?<flag>--?[\w-]+)[^']*' found]],
@@ -163,6 +165,7 @@ rule {
 
 rule {
   id = "app.bug/native-assert",
+  from = {"native", "engine", "other", "app"},
   signatures = {
     assertion = [[^(?:\S+: )?(?<file>[^\s:]+\.(?:c|cc|cpp|cu|cuh|h|hpp)):(?<at>\d+): [^\n]*]]
       .. [[Assertion [`'](?<what>.+)' failed]],
@@ -207,6 +210,7 @@ local CPU_BUILD = {
 
 rule {
   id = "engine.cpu-build",
+  from = {"engine"},
   signatures = {
     blas = [[^(?:system_info|llama_print_system_info)?[^\n]*\| BLAS = 0 \|]],
     no_offload = [[offloaded 0/(?<layers>\d+) layers to GPU]],

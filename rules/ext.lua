@@ -52,6 +52,9 @@ end
 
 rule {
   id = "torch.torchvision-mismatch",
+  from = {"torch", image = {"torch"}},
+  anyone = {audio = "loader", audio_api = "interpreter", circular = "interpreter", extension = "loader",
+    older = "interpreter"},
   signatures = {
     nms = [[(?:operator torchvision::nms does not exist|Couldn't load custom C\+\+ ops|]]
       .. [[No such operator torchvision::nms|torchvision::\w+ does not exist)]],
@@ -129,6 +132,8 @@ end
 
 rule {
   id = "numpy.abi",
+  from = {"numpy", "native"},
+  anyone = {module_attr = "interpreter"},
   signatures = {
     compiled = [[A module that was compiled using NumPy 1\.x cannot be run in]],
     not_available = [[RuntimeError: Numpy is not available]],
@@ -225,6 +230,9 @@ local NEEDS_TORCH = {["flash-attn"] = true, ["causal-conv1d"] = true, ["mamba-ss
 
 rule {
   id = "ext.abi-mismatch",
+  from = {"native", "kernels"},
+  anyone = {dll = "loader", flash_c = "interpreter", libc10 = "loader", mangled = "loader", mangled_any = "loader",
+    torch_python = "loader", vllm_c = "interpreter", wrong_python = "interpreter"},
   signatures = {
     mangled = [=[(?<file>[^\s:'"]+\.so[\w.]*): undefined symbol: (?<symbol>_Z\w*(?:c10|2at|3c10|N2at|torch|]=]
       .. [=[caffe2)\w*)]=],
@@ -330,6 +338,8 @@ local HAS_WHEELS = {["torch-scatter"] = true, ["torch-sparse"] = true, ["torch-c
 
 rule {
   id = "ext.abi-mismatch/no-cuda",
+  from = {"native", "kernels", "quantizer", "hub", "other"},
+  anyone = {custom_ops = "interpreter", kernels = "interpreter"},
   signatures = {
     not_compiled = [[(?:(?<op>\w+) is not compiled with GPU support|(?:^|Error: )Not compiled with (?:GPU|]]
       .. [[CUDA) support|library is compiled without CUDA support)]],
@@ -373,6 +383,8 @@ rule {
 
 rule {
   id = "ext.abi-mismatch/other-build",
+  from = {other_cuda = {"torch"}, torch_library = {"other"}},
+  anyone = {codec = "loader", no_part = "interpreter", pyd = "loader"},
   signatures = {
     other_cuda = [[PyTorch and (?!torchvision|TorchAudio|torchaudio)(?<module>\w+) were compiled with different CUDA]],
     pyd = [[Could not find module '[^'\n]*?[\\/](?<folder>\w+)[\\/](?<pyd>_?\w+)\.pyd']],
@@ -409,6 +421,7 @@ rule {
 
 rule {
   id = "engine.plugin-skew/mmcv",
+  from = {"other", "app"},
   signatures = {incompatible = [[(?<mm>MMCV|MMEngine|MMDetection|]]
     .. [[MMDet)==(?<have>[\w.]+) is used but incompatible\. Please install (?<spec>mm\w+ ?[><=][^\n]*?)\.?\s*$]]},
   facts = {"torch.version"},
@@ -429,6 +442,7 @@ rule {
 
 rule {
   id = "pip.broken-install/apex",
+  anyone = "interpreter",
   signatures = {pyramid = [[(?:UnencryptedCookieSessionFactoryConfig|No module named 'pyramid)]]},
   context = {apex = [[\bapex\b]]},
   confidence = 0.93,
@@ -448,6 +462,7 @@ rule {
 
 rule {
   id = "torch.cpu-build/no-cuda",
+  from = {"torch", "hub", "other", "app"},
   signatures = {unavailable = [[(?:Flash Attention 2 is not available on CPU|]]
     .. [[torch\.cuda\.is_available\(\) (?:should be True but is|returned|==) False|]]
     .. [[Torch (?:is not able to use GPU|reports CUDA not available))]]},

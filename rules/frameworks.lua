@@ -3,6 +3,7 @@
 
 rule {
   id = "cudnn.mismatch/jax",
+  from = {"jax"},
   signatures = {older = [[Found cuDNN version (?<found>\d+), but JAX was built against version (?<built>\d+)]]},
   facts = {"env.LD_LIBRARY_PATH", "python.packages.jax.version", "python.packages.nvidia-cudnn-cu12.version"},
   explains = {"container.no-gpu", "host.no-gpu"},
@@ -22,6 +23,7 @@ rule {
 
 rule {
   id = "cuda.lib-conflict/jax",
+  from = {"jax"},
   signatures = {older = [[Found (?<lib>CUDA|cuBLAS|cuFFT|cuSOLVER|cuSPARSE|CUPTI|cuPTI|]]
     .. [[NCCL) version (?<found>\d+), but JAX was built against version (?<built>\d+)]]},
   facts = {"env.LD_LIBRARY_PATH", "python.packages.jax.version"},
@@ -41,6 +43,7 @@ rule {
 
 rule {
   id = "engine.plugin-skew/jax",
+  from = {"jax"},
   signatures = {
     pjrt = [[Mismatched PJRT plugin PJRT API version]],
     jaxlib = [[(?:jaxlib (?:is )?version [\w.]+(?:,| is newer than| is too old)|]]
@@ -63,6 +66,7 @@ rule {
 
 rule {
   id = "cuda.lib-conflict/jax-start",
+  from = {"jax"},
   signatures = {start = [[CUDA backend failed to initialize: (?!Found |Unable to load )(?<reason>[^\n]{0,200})]]},
   context = {known = [[(?:NO_DEVICE|no CUDA-capable|insufficient|CUDA_ERROR_UNKNOWN|No visible GPU)]]},
   unless = {"known"},
@@ -83,6 +87,7 @@ rule {
 
 rule {
   id = "torch.cpu-build/jax",
+  from = {"jax"},
   signatures = {
     backend = [[Unknown backend:? '?(?:gpu|cuda)'? requested, but no platforms that are instances of (?:gpu|]]
       .. [[cuda) are present]],
@@ -104,6 +109,7 @@ rule {
 
 rule {
   id = "torch.cpu-build/tensorflow",
+  from = {"tensorflow"},
   signatures = {
     pinned = [[Cannot assign a device for operation [^\n]*explicitly assigned to [^\n]*GPU:\d+[^\n]* but available ]]
       .. [=[devices are \[(?![^\]]*device:GPU)]=],
@@ -126,6 +132,7 @@ rule {
 
 rule {
   id = "cuda.nvcc-missing/libdevice",
+  from = {"framework", "numba"},
   signatures = {
     libdevice = [[(?:libdevice not found at|Can't find libdevice directory|failed to find libdevice|]]
       .. [[libdevice is required by this HLO module but was not found)]],
@@ -160,6 +167,7 @@ rule {
 
 rule {
   id = "cuda.toolkit-mismatch/xla-ptxas",
+  from = {"framework"},
   signatures = {ptxas = [[(?:XLA requires ptxas version (?<need>[\d.]+) or higher|]]
     .. [[ptxas does not support CC (?<cc>[\d.]+)|ptxas too old\. Falling back to the driver)]]},
   facts = {"cuda.toolkit.version"},
@@ -177,6 +185,7 @@ rule {
 -- "expecting library version X got Y": X is the TensorRT that runs, Y the one that wrote the file.
 rule {
   id = "tensorrt.plan-version",
+  from = {"tensorrt", "engine"},
   signatures = {
     version = [[engine plan file is not compatible with this version of TensorRT, expecting library version ]]
       .. [[(?<runs>[\d.]+) got (?<built>[\d.]+)]],
@@ -251,6 +260,7 @@ rule {
 
 rule {
   id = "tensorrt.plan-version/device",
+  from = {"tensorrt", "engine"},
   signatures = {
     device = [[engine plan file is generated on an incompatible device, expecting compute (?<cc>[\d.]+) got compute ]]
       .. [[(?<cc2>[\d.]+)]],
@@ -270,6 +280,7 @@ rule {
 
 rule {
   id = "cuda.lib-missing/paddle",
+  from = {"paddle"},
   signatures = {cudnn = [[Cannot load (?<what>cudnn|cublas|cudart|nccl)\w* shared library]]},
   facts = {"env.LD_LIBRARY_PATH", "python.packages.paddlepaddle-gpu.version"},
   confidence = 0.85,
@@ -286,6 +297,7 @@ rule {
 
 rule {
   id = "dtype.unsupported/ctranslate2",
+  from = {"ctranslate2"},
   signatures = {compute = [[Requested (?<type>\w+) compute type, but the target device or backend do not support ]]
     .. [[efficient]]},
   facts = {"gpus.0.name", "gpus.0.compute_capability"},

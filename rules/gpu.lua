@@ -9,6 +9,7 @@ local function xid_rule(id, numbers, why, fixes, doc, words)
       xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(list),
       short = ([=[\bXid[ :=]+(?:\(PCI:[^)]*\): )?(?<number2>%s)\b]=]):format(list),
     },
+    from = {"driver", "system", "native", "container"},
     facts = {"gpus.0.name", "xids"},
     explains = {"cuda.launch-failure", "cuda.illegal-access", "nccl.timeout", "nccl.init", "driver.unknown-error",
       "container.gpu-lost", "gpu.app-fault"},
@@ -33,6 +34,7 @@ xid_rule("gpu.fallen-off", {"79"}, "The GPU has fallen off the bus: the PCIe lin
 
 rule {
   id = "gpu.fallen-off/handle",
+  from = {"driver", "system"},
   signatures = {unable = [[Unable to determine the device handle for GPU[^\n]*: Unknown Error]]},
   facts = {"xids", "system.container.runtime"},
   when = function(f) return not f"system.container.runtime" and {confidence = 0.82} or nil end,
@@ -73,6 +75,7 @@ xid_rule("gpu.nvlink", {"74", "144", "145", "146", "147", "148", "149", "150"},
 
 rule {
   id = "gpu.app-fault",
+  from = {"driver", "system"},
   signatures = {xid = [=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>8|11|13|31|32|43|45|68|69|80|109),]=],
     short = [[\bXid=(?<number2>8|11|13|31|32|43|45|68|69|80|109)\b]]},
   context = {fault = codes("cuda.illegal-access", "cuda.launch-failure", "cuda.device-assert")
@@ -102,6 +105,7 @@ rule {
 
 rule {
   id = "gpu.throttle",
+  from = {"driver", "system", "engine", "other"},
   signatures = {
     slowdown = [[(?:(?:HW|SW) (?:Thermal |Power Brake )?Slowdown\s*: Active|clocks_(?:throttle|]]
       .. [[event)_reasons\.\w+[^\n]*\bActive|due to thermal violation|thermal violations totaling (?!0\.0)|]]

@@ -2,6 +2,8 @@
 
 rule {
   id = "gpu.exclusive-mode",
+  from = {"native"},
+  anyone = {busy = "code"},
   signatures = {busy = any{codes"gpu.exclusive-mode", [[all CUDA-capable devices are busy or unavailable]]}},
   facts = {"gpus.0.compute_mode", "gpus.0.processes"},
   when = function(f)
@@ -40,6 +42,7 @@ end
 
 rule {
   id = "gpu.mig-no-instance",
+  from = {"driver", "torch", "native", "container", "engine"},
   signatures = {
     index = [[device >= 0 && device < num_gpus]],
     no_device = [[(?:No CUDA GPUs are available|no CUDA-capable device is detected)]],

@@ -2,6 +2,8 @@
 
 rule {
   id = "hf.incomplete",
+  from = {"hub", "torch", "engine", "native"},
+  anyone = {eof = "interpreter"},
   signatures = {
     header = [[Error while deserializing header: (?<what>[^\n]+)]],
     incomplete_meta = any{
@@ -121,6 +123,7 @@ rule {
 
 rule {
   id = "hf.incomplete/shard",
+  anyone = "system",
   signatures = {
     shard = any{
       [[No such file or directory: ]],
@@ -141,6 +144,7 @@ rule {
 
 rule {
   id = "torch.weights-only",
+  from = {"torch", "hub"},
   signatures = {
     changed = [[Weights only load failed]],
     unsafe = any{
@@ -306,6 +310,7 @@ rule {
 
 rule {
   id = "hf.tokenizer-too-new",
+  from = {"tokenizers", "transformers", "safetensors", "engine"},
   signatures = {untagged = [[data did not match any variant of untagged enum (?<enum>\w+)]]},
   facts = {"python.packages.tokenizers.version"},
   confidence = 0.92,
@@ -320,6 +325,8 @@ rule {
 
 rule {
   id = "hf.tokenizer-dep",
+  from = {"hub", "engine", "other", descriptors = {"protobuf"}, gencode = {"protobuf"}},
+  anyone = {pb2 = "interpreter", protobuf = "interpreter", sp_missing = "interpreter", too_new = "interpreter"},
   signatures = {
     requires = [[requires the (?<package>SentencePiece|protobuf|tiktoken|blobfile|jieba|rjieba|fugashi]]
       .. [[|sacremoses|ftfy|pythainlp|vptq) library]],
@@ -423,6 +430,7 @@ rule {
 
 rule {
   id = "hf.trust-remote-code",
+  from = {"hub", "engine"},
   signatures = {
     flag = [[(?:trust_remote_code|--trust-remote-code)]],
     contains = any{

@@ -7,6 +7,8 @@ end
 
 rule {
   id = "oom.host",
+  from = {ray = {"cluster"}, scheduler = {"slurm", "orchestrator"}, swap_space = {"engine"}},
+  anyone = "system",
   signatures = {
     killer = [[(?:Out of memory: Kill(?:ed)? process \d+ \((?<process>[^)]+)|oom-kill:|oom_reaper: reaped|]]
       .. [[Memory cgroup out of memory|OOMKilled|Failed with result 'oom-kill'|oom_kill_process|]]
@@ -108,6 +110,8 @@ rule {
 
 rule {
   id = "oom.shm",
+  from = {hint = {"torch"}, ray = {"cluster"}},
+  anyone = "system",
   signatures = {
     dataloader = [[DataLoader worker \(pid\(?s?\)?[^)]*\) is killed by signal: Bus error]],
     hint = [[(?:It is possible that dataloader's workers are out of shared memory|]]
@@ -173,6 +177,7 @@ rule {
 
 rule {
   id = "oom.shm/silent-worker",
+  from = {"ray"},
   role = "symptom", -- whatever else the log says of the worker's end comes first
   signatures = {eof = [[Worker unexpectedly exits with a connection error code 2\. End of file]]},
   facts = {"system.shm.size", "system.container.runtime", "system.memory.oom_kill"},
@@ -193,6 +198,7 @@ rule {
 
 rule {
   id = "sys.rlimit-memory",
+  anyone = "system",
   signatures = {
     refused = [[(?:DefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory|]]
       .. [[Cannot allocate memory(?! in static TLS)|]]

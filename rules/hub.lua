@@ -2,6 +2,7 @@
 
 rule {
   id = "hf.gated",
+  from = {"hub", "engine", "git"},
   signatures = {
     gated_repo = [[Cannot access gated repo for url]],
     gated_error = [[GatedRepoError]],
@@ -77,6 +78,8 @@ rule {
 
 rule {
   id = "hf.token-invalid",
+  from = {"hub", "engine", "git", "other"},
+  anyone = {header = "interpreter"},
   signatures = {
     credentials = [[Invalid credentials in Authorization header]],
     user_token = [[Invalid user token]],
@@ -132,6 +135,8 @@ rule {
 
 rule {
   id = "hf.not-found",
+  from = {"hub", "engine", "torch", "app", "other"},
+  anyone = {missing_shard = "system"},
   signatures = {
     repo_id = [[HFValidationError: Repo id must (?:be in the form]]
       .. [[|use alphanumeric)[^\n]*?['"](?<model>[^'"\n]+)['"]\. ]],
@@ -273,6 +278,9 @@ rule {
 
 rule {
   id = "hf.offline",
+  from = {"hub", "engine", "git"},
+  anyone = {connect_timeout = "system", dns = "system", go = "system", no_address = "system", ssl = "system",
+    urlopen = "system"},
   signatures = {
     certificate = [[CERTIFICATE_VERIFY_FAILED]],
     couldnt = [[We couldn'?t connect to ['"]?(?<host>https?://[^\s'"]+)['"]? to load]],
@@ -433,6 +441,8 @@ rule {
 
 rule {
   id = "hf.rate-limit",
+  from = {"hub", "engine", "other"},
+  anyone = {read_timeout = "system"},
   signatures = {
     too_many = any{
       [[429 (?:Client Error|Too Many Requests)]],
@@ -468,6 +478,7 @@ rule {
 
 rule {
   id = "hf.hub-down",
+  from = {"hub", "engine", "other"},
   signatures = {
     server = [[50[0234] ]] .. any{
       [[Server Error]],
@@ -491,6 +502,8 @@ rule {
 
 rule {
   id = "hf.cache-permission",
+  from = {writable = {"hub"}},
+  anyone = "system",
   signatures = {
     denied = [[PermissionError: \[Errno 13\][^\n]*?['"](?<path>[^'"\n]*(?:huggingface|\.cache|hub|models--]]
       .. [[|transformers|datasets|/data|torch_extensions|triton|vllm|matplotlib|numba|inductor|modelscope]]

@@ -15,6 +15,7 @@ end
 
 rule {
   id = "torch.triton-mismatch",
+  anyone = "interpreter",
   signatures = {
     import = [[cannot import name '(?<imported>\w+)' from (?:partially initialized module )?'triton(?:\.]]
       .. [[(?<module>[\w.]+))?']],
@@ -46,6 +47,7 @@ rule {
 
 rule {
   id = "sys.python-version/dynamo",
+  from = {"torch"},
   signatures = {python = [[(?:Dynamo is not supported on Python (?<version>3\.\d+)|]]
     .. [[Python (?<version2>3\.\d+)\+ not yet supported for torch\.compile|torch\.compile (?:is|]]
     .. [[requires)[^\n]{0,30} (?:not supported on|older than) Python (?<version3>3\.\d+))]]},
@@ -68,6 +70,7 @@ rule {
 
 rule {
   id = "triton.compile/windows",
+  from = {"torch"},
   signatures = {windows = [[Windows not yet supported for torch\.compile]]},
   facts = {"torch.version"},
   confidence = 0.9,
@@ -83,6 +86,7 @@ rule {
 
 rule {
   id = "dtype.unsupported/shared-memory",
+  from = {"triton", "torch"},
   signatures = {resources = [[out of resources?: (?<what>shared memory|registers|threads|]]
     .. [[tensor memory), Required: (?<need>\d+), Hardware limit: (?<have>\d+)]]},
   facts = {"gpus.0.name", "gpus.0.compute_capability", "python.packages.triton.version"},

@@ -136,6 +136,7 @@ end
 
 rule {
   id = "pip.module-missing/asked",
+  anyone = "request",
   signatures = REQUEST_WORDS,
   when = function(f, log)
     local hit = request_hit(log)
@@ -155,6 +156,7 @@ rule {
 
 rule {
   id = "hf.version-conflict/asked",
+  anyone = "request",
   signatures = REQUEST_WORDS,
   when = function(f, log)
     local hit = request_hit(log)
@@ -174,6 +176,7 @@ rule {
 
 rule {
   id = "sys.python-version/asked",
+  from = {"installer", "hub", "engine", "other"},
   signatures = {
     python = [[(?:requires|needs|supported on|use) Python ?(?<op>[<>=]*) ?(?<need>3\.\d+)]],
     from = [[is not supported on Python ?<=? ?(?<need2>3\.\d+)]],

@@ -130,6 +130,7 @@ local WORDS = {
 
 rule {
   id = "hf.version-conflict/computed",
+  anyone = "interpreter",
   signatures = WORDS,
   when = function(f, log)
     return answer_of(f, log, function(package) return HF[package] end)
@@ -140,6 +141,7 @@ rule {
 
 rule {
   id = "pip.conflict/computed",
+  anyone = "interpreter",
   signatures = WORDS,
   when = function(f, log)
     -- a torch that is too old is a cause of its own, and so is NumPy's 2.0
@@ -186,6 +188,7 @@ rule {
 
 rule {
   id = "app.bug/no-such-name",
+  anyone = "interpreter",
   signatures = {name = WORDS.name},
   specific_over = {"hf.version-conflict", "pip.conflict", "accelerate.missing"},
   when = function(f, log)

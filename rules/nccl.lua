@@ -2,6 +2,7 @@
 
 rule {
   id = "nccl.init",
+  from = {"nccl", "torch", "engine", "native", "cluster", "hub"},
   signatures = {
     unhandled = codes"nccl.init" .. [[|(?:unhandled (?:system|cuda) error|]]
       .. [[NCCL error in: \S+|NCCL error: |NCCL_ERROR_\w+|NCCL Error \d)]],
@@ -118,6 +119,7 @@ rule {
 
 rule {
   id = "nccl.timeout",
+  from = {"nccl", "torch", "engine", "hub", "cluster"},
   signatures = {
     watchdog = [[(?:Watchdog caught collective operation timeout|Some NCCL operations have failed or timed out)]],
     ran_for = [[WorkNCCL\(SeqNum=\d+, OpType=(?<op>\w+)[^)]*\) ran for (?<ms>\d+) milliseconds before timing out]],
@@ -185,6 +187,8 @@ end
 
 rule {
   id = "nccl.p2p",
+  from = {"nccl", "native"},
+  anyone = {p2p = "code"},
   signatures = {
     p2p = codes"nccl.p2p" .. [[|(?:cudaErrorPeerAccess\w+|]]
       .. [[P2P (?:is )?(?:not supported|disabled|test failed)[^\n]*|GPU P2P capability test failed|]]
@@ -236,6 +240,7 @@ rule {
 
 rule {
   id = "nccl.network",
+  from = {"nccl", "torch", "engine", "native"},
   signatures = {ib = [[(?:NET/IB[^\n]*(?:Got completion|error|status=\d+)|]]
     .. [[ibv_\w+ failed(?! with error Cannot allocate)|Got completion from peer \S+ with (?:error|status)|]]
     .. [[transport retry counter exceeded|local protection error)|]] .. codes"nccl.network"},
@@ -254,6 +259,7 @@ rule {
 
 rule {
   id = "app.bug/duplicate-gpu",
+  from = {"nccl", "torch", "native"},
   signatures = {duplicate = [[Duplicate GPU detected : rank \d+ and rank \d+ both on CUDA device (?<device>\w+)]],
     invalid = any{codes"app.bug", [[NCCL error in: [^\n]*invalid usage]]}},
   context = {net = [[NCCL WARN Error: network]]},
@@ -274,6 +280,7 @@ rule {
 
 rule {
   id = "nccl.nvls-stale-fabric",
+  from = {"nccl"},
   signatures = {
     bind = [[Failed to bind NVLink SHARP]],
     warn = [[transport/nvls\.cc:\d+ NCCL WARN[^\n]*(?:Cuda failure|CUDA error) ?(?<code>\d+)?]],

@@ -593,8 +593,8 @@ local looks = {looks = "'CUDA out of memory. Tried to allocate ...'.",
   check = "The numbers: total, allocated, reserved but unallocated, free; what is missing is another process's."}
 for _, cause in ipairs{"oom.activation", "oom.fragmentation", "oom.leak", "oom.model-too-big", "oom.other-process"} do
   rule {
-    id = cause, signatures = oom_signatures, context = oom_context,
+    id = cause, signatures = oom_signatures, context = oom_context, when = judge(cause), doc = looks,
+    from = {"native", "engine", "hub", "compiler", "app"}, anyone = {plain = "code"},
     facts = {"gpus.0.name", "gpus.0.memory.total", "gpus.0.memory.free", "gpus.0.processes"},
-    when = judge(cause), doc = looks,
   }
 end

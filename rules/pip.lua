@@ -12,6 +12,8 @@ end
 
 rule {
   id = "pip.module-missing",
+  from = {"hub", "engine", "native", "cluster", "server", "app", "other"},
+  anyone = {interpreter = "interpreter", package = "interpreter", wrapped = "interpreter"},
   signatures = {
     module = [=[(?:ModuleNotFoundError|ImportError): No module named ['"]?(?<module>[A-Za-z_][\w.]*)['"]?]=],
     wrapped = any{
@@ -118,6 +120,8 @@ rule {
 
 rule {
   id = "pip.conflict",
+  from = {"installer"},
+  anyone = {shadow_torch = "interpreter"},
   signatures = {
     resolver = any{
       [[ResolutionImpossible]],
@@ -178,6 +182,7 @@ rule {
 
 rule {
   id = "pip.conflict/managed",
+  from = {"installer"},
   signatures = {
     managed = [[externally-managed-environment]],
     distutils = [[Cannot uninstall '?(?<package>[\w.-]+?)'?[\s.][^\n]{0,40}]] .. any{
@@ -200,6 +205,7 @@ rule {
 
 rule {
   id = "pip.conflict/openmp",
+  from = {"other", "numbers", "torch"},
   signatures = {twice = [[OMP: Error #15: Initializing (?<library>\S+?), but found]]},
   confidence = 0.88,
   why = "Two packages each brought an OpenMP runtime of their own ({library}), and both are loaded into one process.",
@@ -213,6 +219,7 @@ rule {
 
 rule {
   id = "pip.conflict/user-site",
+  from = {"torch", "other"},
   signatures = {
     local_launcher = [[(?:File ['"])?(?<launcher>/(?:home/\w+|root)/\.local/bin/(?:deepspeed|accelerate]]
       .. [[|torchrun|vllm|transformers-cli|jupyter\S*|streamlit|gradio|huggingface-cli))['"]?]],
@@ -257,6 +264,7 @@ end
 
 rule {
   id = "pip.broken-install",
+  anyone = "interpreter",
   signatures = {
     submodule = [[No module named ['"](?<package>bitsandbytes|xformers|flash_attn|deepspeed|diffusers]]
       .. [[|accelerate|sentencepiece|tokenizers|gradio|pydantic|pydantic_core|scipy|pandas|sklearn|PIL|cv2]]
@@ -377,6 +385,8 @@ rule {
 
 rule {
   id = "accelerate.missing",
+  from = {"hub", "engine", "other"},
+  anyone = {module = "interpreter", name = "interpreter"},
   signatures = {
     requires = any{
       [[requires Accelerate]],
@@ -426,6 +436,7 @@ rule {
 
 rule {
   id = "flash-attn.missing",
+  from = {"hub", "engine", "kernels", "other", "app"},
   signatures = {
     asked = [[FlashAttention2 has been toggled on, but it cannot be used]],
     package = any{
@@ -469,6 +480,7 @@ rule {
 
 rule {
   id = "quant.offload-unsupported",
+  from = {"hub", "torch", "quantizer", "engine"},
   signatures = {
     offload = [[Some modules are dispatched on the CPU or the disk]],
     enough = [[Make sure you have enough GPU RAM to fit the quantized model]],
@@ -516,6 +528,8 @@ rule {
 
 rule {
   id = "pip.restart-needed",
+  from = {"installer", "app", "other"},
+  anyone = {numpy_mixed = "interpreter"},
   signatures = {
     mid_session = [[(?:(?<what>\w+) was upgraded mid-session|kernel still has the old version in memory)]],
     numpy_mixed = [[(?:cannot import name '_\w+' from 'numpy\.[\w.]+'|module 'numpy\.[\w.]+' has no attribute '_\w+')]],

@@ -19,6 +19,7 @@ end
 
 rule {
   id = "sys.python-version/wheel-tag",
+  from = {"installer"},
   signatures = {wheel = [[-cp(?<tag>3\d+)-\w+-(?<platform>[\w.]+)\.whl is not a supported wheel on this platform]]},
   facts = {"python.version", "system.arch"},
   when = function(f, log)
@@ -42,6 +43,7 @@ rule {
 
 rule {
   id = "sys.python-version/no-wheel",
+  from = {"installer"},
   signatures = {
     versions = [[Could not find a version that satisfies the requirement (?<package>[\w.-]+)(?:\[[\w,]+\])?(?:]]
       .. [[[=~]=(?<want>[\w.+]+)|(?<range>[<>!][^\s(]*))?[^(\n]*\(from versions:? (?<list>[^)\n]*)\)]],
@@ -98,6 +100,8 @@ rule {
 
 rule {
   id = "sys.python-version",
+  from = {"installer", "torch", "other", "hub", "engine"},
+  anyone = {imp = "interpreter", not_yet = "interpreter", removed = "interpreter", typing = "interpreter"},
   signatures = {
     requires = [[requires a different Python: (?<have>[\d.]+) not in ['"]?(?<spec>[^'"\n]+)]],
     requires2 = [[(?:Requires-Python|requires Python) ?['"]?(?<spec2>[<>=!~][^\s'";,)]+)]],

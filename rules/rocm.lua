@@ -12,6 +12,8 @@ end
 
 rule {
   id = "rocm.mismatch",
+  from = {"native", "driver", "engine", "compiler"},
+  anyone = {code = "code", lib = "loader", no_device = "code"},
   signatures = {
     code = codes"rocm.mismatch",
     hip_error = [[(?:HIP error: (?:invalid device function|the operation cannot be performed|]]

@@ -116,6 +116,7 @@ end
 
 rule {
   id = "engine.arg-invalid/stated",
+  anyone = "request",
   signatures = {says = SAYS, flag = FLAG},
   context = OTHER_RULES,
   unless = {"cuda"},
@@ -152,6 +153,7 @@ local GPU = [[(?i)(?:requires?|needs?|only (?:supports?|supported on|available o
 
 rule {
   id = "vllm.arg-unsupported/gpu",
+  anyone = "request",
   signatures = {says = SAYS},
   facts = {"gpus.0.name", "gpus.0.cc"},
   when = function(_, log)
@@ -191,6 +193,7 @@ end
 
 rule {
   id = "engine.arg-invalid/refused",
+  anyone = "request",
   signatures = {says = SAYS},
   context = OTHER_RULES,
   unless = {"cuda"},
@@ -208,6 +211,7 @@ rule {
 
 rule {
   id = "vllm.arg-unsupported/refused",
+  anyone = "request",
   signatures = {says = SAYS},
   context = OTHER_RULES,
   unless = {"cuda"},

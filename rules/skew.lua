@@ -9,6 +9,8 @@ end
 
 rule {
   id = "torch.too-old",
+  from = {wants = {"hub", "engine", "kernels", "quantizer", "other", "app"}},
+  anyone = "interpreter",
   signatures = {
     attribute = [[module '(?<module>torch(?:\.(?!_)\w+)*)' has no attribute '(?<attr>(?!_)\w+)']],
     import = [[cannot import name '(?<attr>(?!_)\w+)' from '(?<module>torch(?:\.[\w.]+)?)' ]],
@@ -38,6 +40,7 @@ rule {
 
 rule {
   id = "hf.dataset-script",
+  from = {"datasets"},
   signatures = {
     scripts = [[Dataset scripts are no longer supported, but found (?<script>[\w.-]+\.py)]],
     trust = [[trust_remote_code is not supported anymore\. Please check that the Hugging Face dataset]],

@@ -46,6 +46,7 @@ for i, row in ipairs(STATED) do stated["s" .. i] = row[1] end
 
 rule {
   id = "hf.version-conflict/stated",
+  from = {"hub", "engine", "other"},
   signatures = stated,
   facts = {"python.packages.transformers.version", "python.packages.datasets.version", "torch.version"},
   explains = {"pip.module-missing"},
@@ -86,6 +87,7 @@ for i, row in ipairs(OTHERS) do others["o" .. i] = row[1] end
 
 rule {
   id = "pip.conflict/stated",
+  from = {"server", "other"},
   signatures = others,
   facts = {"python.conflicts"},
   when = function(_, log)
@@ -103,6 +105,7 @@ rule {
 -- skew first of all.
 rule {
   id = "hf.version-conflict/unsloth",
+  from = {"unsloth", "app", "hub"},
   role = "symptom",
   signatures = {
     frame = [=[(?:File |^|\[)["']?[^\s"']*(?:unsloth|unsloth_zoo|unsloth_compiled_cache)[/\\][\w/\\]+\.py]=],

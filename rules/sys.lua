@@ -64,6 +64,7 @@ rule {
 
 rule {
   id = "sys.glibc/wheel",
+  from = {"installer"},
   signatures = {resolver = [[(?:Could not find a version that satisfies the requirement|]]
     .. [[No matching distribution found for) (?<package>[\w.-]+)(?<spec>[<>=!~][^\s;"(]*)?]]},
   facts = {"system.libc.version", "system.os.name"},
@@ -86,6 +87,8 @@ rule {
 
 rule {
   id = "sys.illegal-instruction",
+  from = {avx = {"native", "framework", "engine", "compiler", "other", "app"}, x86_v2 = {"native", "shell"}},
+  anyone = "system",
   signatures = {
     sigill = [[(?:Illegal instruction(?! was encountered)|SIGILL|signal(?: number)?[ =:]*4\b|]]
       .. [[exit(?:ed with)? code:? ?(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],
@@ -116,6 +119,8 @@ rule {
 
 rule {
   id = "sys.lib-missing",
+  from = {"shell", "other", "compiler", "installer", "app", "hub", "torch"},
+  anyone = {binary = "system", blas = "loader", command = "system", load_library = "loader", shared = "loader"},
   signatures = {
     shared = [[(?<lib>lib(?:GL|GLX|EGL|gthread-2\.0|glib-2\.0|SM|ICE|Xext|Xrender|X11|xcb|gomp|sndfile|numa|aio|]]
       .. [[ibverbs|rdmacm|mpi|mpi_cxx|openblas|blas|lapack|gfortran|quadmath|ffi|ssl|crypto|sqlite3|tcmalloc|]]
@@ -222,6 +227,8 @@ rule {
 
 rule {
   id = "sys.ulimit",
+  from = {memlock = {"nccl", "native"}, watches = {"server", "other", "app", "engine"}},
+  anyone = "system",
   signatures = {
     watches = [[(?:inotify watch limit reached|System limit for number of file watchers reached|]]
       .. [[inotify instance limit reached)]],
@@ -283,6 +290,8 @@ rule {
 
 rule {
   id = "sys.port-in-use",
+  from = {"server", "engine", "torch", "container", "other", "app"},
+  anyone = {in_use = "code"},
   context = {bound = [[(?:--port[ =]|Uvicorn running on \S+:|(?i:listening on) \S*?:)(?<bound>\d{2,5})\b]]},
   signatures = {
     program = [[(?:Cannot find empty port in range|couldn't bind HTTP server socket|]]
@@ -316,6 +325,8 @@ rule {
 
 rule {
   id = "sys.arch",
+  from = {"container", "installer", "kernel"},
+  anyone = {exec = "system", rosetta = "loader", wrong_class = "loader"},
   signatures = {
     exec = [[(?:exec format error|Exec format error|cannot execute binary file)]],
     windows = [[WinError 193\b]],
@@ -381,6 +392,7 @@ rule {
 
 rule {
   id = "disk.full",
+  anyone = {no_space = "code", windows = "system"},
   signatures = {
     writer = [[(?:PytorchStreamWriter failed writing file|inline_container\.cc:\d+\] \. unexpected pos \d+ vs \d+)]],
     windows = any{
@@ -434,6 +446,7 @@ rule {
 -- A library of none of the families that other rules know.
 rule {
   id = "sys.lib-missing/other",
+  anyone = "loader",
   role = "symptom",
   signatures = {
     other = [[(?<lib>lib[\w+.-]*?\.so[\w.]*): cannot open shared object file]],
@@ -490,6 +503,7 @@ rule {
 
 rule {
   id = "sys.noexec/log",
+  anyone = "loader",
   signatures = {
     segment = [[(?<file>/?[\w./+@-]*): failed to map segment from shared object(?!: Cannot allocate)]]
       .. [[(?:: (?<reason>Operation not ]]

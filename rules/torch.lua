@@ -2,6 +2,7 @@
 
 rule {
   id = "torch.cpu-build",
+  from = {"torch", "hub", "compiler", "kernels", "engine", "unsloth", "app", "other", not_compiled = {"torch"}},
   signatures = {
     not_compiled = [[Torch not compiled with CUDA enabled]],
     libtorch_cuda = [[libtorch_cuda\.so: cannot open shared object file]],
@@ -67,6 +68,8 @@ rule {
 
 rule {
   id = "torch.no-kernel-image",
+  from = {"torch", "native", "kernels", "engine", "other"},
+  anyone = {no_image = "code"},
   signatures = {
     no_image = any{codes"torch.no-kernel-image", [[no kernel image is available for execution on this device]]},
     not_compatible = [[(?<gpu>[\w .()-]+?) with CUDA capability sm_(?<sm>\d+) is not compatible with the ]]
@@ -188,6 +191,7 @@ rule {
 
 rule {
   id = "cuda.fork",
+  from = {"torch", "engine", "native"},
   signatures = {
     fork = [[Cannot re-initialize CUDA in forked subprocess]],
     forkserver = [[(?:CUDA (?:context|was) (?:already )?initialized before[^\n]{0,60}fork|spawn' start method)]],
@@ -222,6 +226,8 @@ rule {
 
 rule {
   id = "cuda.device-assert",
+  from = {"torch", "native", "engine"},
+  anyone = {assert_text = "code"},
   signatures = {
     assert_text = any{codes"cuda.device-assert", [[device-side assertion triggered]]},
     assertion = [[:\d+: [^\n]*block: \[\d+,\d+,\d+\], thread: \[\d+,\d+,\d+\] Assertion ]]
@@ -259,6 +265,7 @@ rule {
 
 rule {
   id = "cuda.illegal-access",
+  anyone = "code",
   signatures = {
     illegal = any{
       codes"cuda.illegal-access",
@@ -288,6 +295,8 @@ rule {
 
 rule {
   id = "cuda.launch-failure",
+  from = {"native", "torch"},
+  anyone = {code = "code"},
   signatures = {
     code = codes"cuda.launch-failure",
     words = any{
@@ -343,6 +352,7 @@ rule {
 
 rule {
   id = "app.bug/dtype-mismatch",
+  from = {"torch"},
   signatures = {
     matmul = any{
       [[\w+ and \w+ must have the same dtype,? but got]],
@@ -368,6 +378,7 @@ rule {
 
 rule {
   id = "dtype.unsupported",
+  from = {"torch", "engine", "hub", "kernels", "quantizer", "compiler", "other"},
   signatures = {
     bf16 = any{
       [[Bfloat16 is only supported on GPUs with compute capability of at least 8\.0]],
@@ -460,6 +471,7 @@ rule {
 
 rule {
   id = "dtype.unsupported/library",
+  from = {"torch", "native"},
   signatures = {
     cublas = [[CUBLAS_STATUS_NOT_SUPPORTED when calling [^\n]*CUDA_R_(?<type>16BF|8F_E\dM\d)]],
     arch = codes"dtype.unsupported",
@@ -499,6 +511,7 @@ rule {
 
 rule {
   id = "cudnn.mismatch/engine",
+  from = {"torch", "framework", "native"},
   signatures = {
     engine = [[(?:GET|FIND) was unable to find an engine to execute this computation]],
     frontend = any{
@@ -538,6 +551,7 @@ rule {
 
 rule {
   id = "oom.activation/cudnn",
+  from = {"torch", "framework", "native"},
   signatures = {
     algorithm = any{
       [[Unable to find a valid cuDNN algorithm to run convolution]],

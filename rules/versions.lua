@@ -99,6 +99,10 @@ end
 
 rule {
   id = "hf.version-conflict",
+  from = {"hub", "engine"},
+  anyone = {attribute = "interpreter", cache_api = "interpreter", custom_config = "interpreter",
+    hf_module = "interpreter", hf_name = "interpreter", hub_module = "interpreter", hub_name = "interpreter",
+    old_code = "interpreter", undefined = "interpreter"},
   signatures = {
     required = [[(?<package>[\w.-]+)(?:\[[\w,]+\])?(?<spec>[<>=!~]+[\w.,<>=!*]+) is required for a normal ]]
       .. [[functioning of this module, but found (?<found>[\w.-]+==\S+)]],
@@ -307,6 +311,8 @@ rule {
 
 rule {
   id = "pip.conflict/names",
+  from = {pydantic = {"pydantic", "server", "other", "hub", "engine", "app"}},
+  anyone = "interpreter",
   signatures = {
     name = [[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>(?!(?:transformers|huggingface_hub]]
       .. [[|peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|datasets|numpy|vllm|sglang]]
@@ -426,6 +432,7 @@ rule {
 
 rule {
   id = "hf.version-conflict/asks",
+  anyone = "interpreter",
   signatures = {
     name = [[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>(?!(?:transformers|huggingface_hub]]
       .. [[|peft|accelerate|tokenizers|safetensors|trl|diffusers|optimum|datasets|numpy|typing|collections|enum]]
@@ -447,6 +454,7 @@ rule {
 
 rule {
   id = "engine.plugin-skew/host",
+  anyone = "interpreter",
   signatures = {
     comfy = any{
       [[cannot import name ['"](?<symbol>\w+)['"] from]],
@@ -480,6 +488,7 @@ rule {
 
 rule {
   id = "pip.conflict/mkl",
+  anyone = "loader",
   signatures = {symbol = [[undefined symbol: (?<symbol>iJIT_\w+)]]},
   facts = {"python.packages.mkl.version"},
   confidence = 0.92,

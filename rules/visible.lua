@@ -6,6 +6,8 @@ end
 
 rule {
   id = "visible-devices.wrong",
+  from = {"torch", "native", "engine", "app"},
+  anyone = {no_device = "code", ordinal = "code"},
   signatures = {
     ordinal = any{codes"visible-devices.wrong", [=[Invalid CUDA ['"]device=]=]},
     invalid_id = [[(?:CUDA_VISIBLE_DEVICES[^\n]{0,80}(?:invalid|not (?:a )?valid|empty|must be)|]]
@@ -84,6 +86,7 @@ rule {
 
 rule {
   id = "launch.too-many-ranks",
+  from = {"torch", "engine", "hub", "cluster", "orchestrator", "other", "app"},
   signatures = {
     ordinal = [[invalid device ordinal]],
     world = [[(?:world[_ ]size|num_processes|nproc_per_node)[^\n]{0,60}(?:exceeds|larger than|greater than|]]

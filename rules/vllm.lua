@@ -88,6 +88,7 @@ end
 
 rule {
   id = "vllm.kv-cache",
+  from = {"engine"},
   signatures = {
     no_blocks = [[No available memory for the cache blocks]],
     max_len = [[The model's max seq(?:uence)? len \((?<len>\d+)\) is larger than the maximum number of tokens that ]]
@@ -158,6 +159,7 @@ end
 
 rule {
   id = "vllm.free-memory",
+  from = {"engine"},
   signatures = {
     less = [[(?:Free|Available) memory on (?:device|]]
       .. [[node)[^\n]*\((?<free>[\d.]+)/(?<total>[\d.]+) ?GiB\) on startup is less than desired (?<what>GPU|]]
@@ -202,6 +204,7 @@ end
 
 rule {
   id = "vllm.arg-unsupported",
+  from = {"engine", quant = {"engine", "hub", "quantizer"}},
   signatures = {
     unknown_arg = [[(?:error: (?:unrecognized arguments|argument --[\w-]+: (?:invalid choice|expected))[^\n]*|]]
       .. [[unexpected keyword argument '(?<arg>\w+)'[^\n]*(?:EngineArgs|LLM|vllm)|]]
@@ -276,6 +279,8 @@ end
 
 rule {
   id = "engine.plugin-skew",
+  from = {"engine", "hub", "kernels", "quantizer", "other"},
+  anyone = {compressed = "interpreter", reverse = "interpreter"},
   signatures = {
     kernels = [[(?:Could not load any common_ops library|sgl[-_]kernel(?: is)? (?:not installed|version)|]]
       .. [[sgl_kernel[^\n]{0,60}(?:ImportError|pip install)|flashinfer[^\n]{0,80}(?:[vV]ersions? |(?<!shape )mismatch|]]
@@ -317,6 +322,7 @@ rule {
 
 rule {
   id = "vllm.engine-died",
+  from = {"engine", "cluster", "torch"},
   role = "wrapper",
   signatures = {
     core = [[(?:Engine core initialization failed|EngineDeadError|EngineCore (?:encountered a fatal error|]]

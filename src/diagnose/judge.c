@@ -212,12 +212,12 @@ static void push_hit(lua_State *L, const struct ff_signature *s, const struct ff
 
 // A rule that says whom it listens to is not asked about what others said. What nobody is shown to have said may be
 // theirs.
-static bool heard(const struct ff_rules *rules, size_t rule, const struct ff_event *event)
+static bool heard(const struct ff_rules *rules, size_t rule, const char *signature, const struct ff_event *event)
 {
 	struct ff_emitters said = {.n = 0};
 	if (event)
 		said = ff_event_emitters(event);
-	return !said.n || ff_rules_listen(rules, rule, &said);
+	return !said.n || said.relayed || ff_rules_listen(rules, rule, signature, &said);
 }
 
 // All hits of the rule's signatures as a list; false (and nothing pushed) when none of them speaks.
@@ -233,7 +233,8 @@ static bool push_hits(lua_State *L, struct ff_rules *rules, const struct ff_scan
 		uint64_t total;
 		const struct ff_hit *hits = ff_scan_hits(scan, i, &n, &total);
 		for (size_t k = 0; k < n; k++) {
-			if (!s->context && !heard(rules, rule, ff_events_at(ff_scan_events(scan), hits[k].event)))
+			const struct ff_event *event = ff_events_at(ff_scan_events(scan), hits[k].event);
+			if (!s->context && !heard(rules, rule, s->name, event))
 				continue;
 			push_hit(L, s, &hits[k], total);
 			lua_rawseti(L, -2, ++count);

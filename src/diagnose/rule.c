@@ -468,22 +468,42 @@ bool ff_rules_lists(const struct ff_rules *rules, size_t rule, const char *field
 	return found;
 }
 
-bool ff_rules_listen(const struct ff_rules *rules, size_t rule, const struct ff_emitters *said)
+// Pushes whom the rule on top of the stack listens to about this signature; nil where anyone will do.
+static void push_from(lua_State *L, const char *signature)
+{
+	int block = lua_gettop(L);
+	bool anyone = lua_getfield(L, block, "anyone") == LUA_TTABLE && lua_getfield(L, -1, signature) != LUA_TNIL;
+	lua_settop(L, block);
+	if (anyone || lua_getfield(L, block, "from") != LUA_TTABLE) {
+		lua_settop(L, block);
+		lua_pushnil(L);
+	} else if (lua_getfield(L, -1, signature) == LUA_TTABLE)
+		lua_remove(L, -2);
+	else {
+		lua_pop(L, 1);
+		if (!lua_rawlen(L, -1))
+			lua_pushnil(L);
+	}
+}
+
+bool ff_rules_listen(const struct ff_rules *rules, size_t rule, const char *signature, const struct ff_emitters *said)
 {
 	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	int top = lua_gettop(L);
 	struct ff_error *err = ff_rules_push(rules, rule);
 	if (err) {
 		ff_error_destroy(err);
 		return false;
 	}
-	bool listens = lua_getfield(L, -1, "from") != LUA_TTABLE;
+	push_from(L, signature);
+	bool listens = !lua_istable(L, -1);
 	lua_Integer n = listens ? 0 : (lua_Integer)lua_rawlen(L, -1);
 	for (lua_Integer i = 1; i <= n && !listens; i++) {
 		lua_rawgeti(L, -1, i);
 		listens = ff_emitters_include(said, ff_span_of(lua_tostring(L, -1)));
 		lua_pop(L, 1);
 	}
-	lua_pop(L, 2);
+	lua_settop(L, top);
 	return listens;
 }
 

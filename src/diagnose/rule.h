@@ -63,8 +63,8 @@ struct ff_error *ff_rules_push(const struct ff_rules *rules, size_t index);
 /** True when a list of the rule ("explains", "applies") holds the value; an entry "bnb.*" holds all that begin so. */
 bool ff_rules_lists(const struct ff_rules *rules, size_t index, const char *field, const char *value);
 
-/** True unless the rule says whom it listens to (`from`) and none of these is among them. */
-bool ff_rules_listen(const struct ff_rules *rules, size_t index, const struct ff_emitters *said);
+/** True unless the rule says whom it listens to about this signature (`from`) and none of these is among them. */
+bool ff_rules_listen(const struct ff_rules *rules, size_t index, const char *signature, const struct ff_emitters *said);
 
 /** Leave out the checks of rules that say what they apply to, and not to this engine ("vllm"). */
 struct ff_error *ff_rules_narrow(struct ff_rules *rules, const char *engine);

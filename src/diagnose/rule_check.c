@@ -6,6 +6,7 @@
 
 #include "base/regex.h"
 #include "diagnose/rule.h"
+#include "diagnose/rule_speaker.h"
 #include "fix/fix.h"
 
 #include <lauxlib.h>
@@ -15,7 +16,6 @@ enum type {
 	T_TEXT_OR_LIST, // text, or a list of texts
 	T_LIST,		// a list of texts
 	T_PATTERNS,	// name -> pattern
-	T_EMITTERS,	// a list of names or classes of rules/data/emitters.tsv
 	T_FIXES,
 	T_FUNCTION,
 	T_NUMBER01,
@@ -35,7 +35,8 @@ static const struct {
 	{"context", T_PATTERNS},
 	{"all", T_LIST},
 	{"unless", T_LIST},
-	{"from", T_EMITTERS},
+	{"from", T_ANY}, // rule_speaker.c
+	{"anyone", T_ANY},
 	{"facts", T_LIST},
 	{"explains", T_LIST},
 	{"specific_over", T_LIST},
@@ -84,19 +85,6 @@ static struct ff_error *check_list(lua_State *L, int index, const char *field)
 		}
 	}
 	return pairs == n ? NULL : wrong(field, "a list of texts");
-}
-
-static struct ff_error *check_emitters(lua_State *L, int index, const char *field)
-{
-	struct ff_error *err = check_list(L, index, field);
-	for (lua_Integer i = 1; !err && i <= (lua_Integer)lua_rawlen(L, index); i++) {
-		lua_rawgeti(L, index, i);
-		if (!ff_emitter_known(ff_span_of(lua_tostring(L, -1))))
-			err = ff_error_create(FF_EUSAGE,
-				"'%s' is neither a name nor a class of rules/data/emitters.tsv", lua_tostring(L, -1));
-		lua_pop(L, 1);
-	}
-	return err;
 }
 
 static struct ff_error *check_captures(const struct ff_regex *regex)
@@ -204,8 +192,6 @@ static struct ff_error *check_field(lua_State *L, const char *name, enum type ty
 		return check_list(L, index, name);
 	case T_PATTERNS:
 		return check_patterns(L, index, name);
-	case T_EMITTERS:
-		return check_emitters(L, index, name);
 	case T_FIXES:
 		return check_fixes(L, index);
 	case T_FUNCTION:
@@ -278,7 +264,8 @@ static struct ff_error *check_block(lua_State *L, int block, bool built_in)
 		if (err)
 			return err;
 	}
-	return check_whole(L, block, built_in);
+	struct ff_error *err = check_whole(L, block, built_in);
+	return err ? err : ff_rule_speakers_check(L, block, built_in);
 }
 
 struct ff_error *ff_rule_check(lua_State *L, const char *file, bool built_in)

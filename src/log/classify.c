@@ -144,8 +144,14 @@ static const char *const loud_words[] = {
 static const enum ff_level level_of_word[] = {FF_LEVEL_WARNING, FF_LEVEL_WARNING, FF_LEVEL_FATAL, FF_LEVEL_FATAL,
 	FF_LEVEL_ERROR, FF_LEVEL_ERROR, FF_LEVEL_ERROR, FF_LEVEL_ERROR, FF_LEVEL_ERROR};
 
+// "raise ValueError(", also as IPython and rich show it. What is named like an exception or an answer is another's words.
+static const char raising[] = "\\s*(?:(?:-+>|\\xe2\\x9d\\xb1)? *\\d+ +(?:\\xe2\\x94\\x82 *)?)?"
+			      "(?:raise [\\w.]+\\(|assert )(?!.*\\b(?:e|ex|exc|err|error|exception|reason|detail|"
+			      "details|stderr|output|status|result|response)\\b)";
+
 struct ff_classifier {
 	struct ff_words words, loud;
+	struct ff_regex *raising;
 	char *needed[FF_WORDS_MAX]; // the words
 	size_t needed_n;
 	uint64_t needs[ROWS]; // one bit a word, 0 for a row that needs none
@@ -159,6 +165,7 @@ void ff_classifier_destroy(struct ff_classifier *classifier)
 		return;
 	for (size_t i = 0; i < ROWS; i++)
 		ff_regex_destroy(classifier->regex[i]);
+	ff_regex_destroy(classifier->raising);
 	for (size_t i = 0; i < classifier->needed_n; i++)
 		free(classifier->needed[i]);
 	free(classifier);
@@ -199,7 +206,7 @@ struct ff_error *ff_classifier_create(struct ff_classifier **ret)
 	struct ff_classifier *s = calloc(1, sizeof(*s));
 	if (!s)
 		return &ff_enomem;
-	struct ff_error *err = read_needs(s) ? NULL : &ff_enomem;
+	struct ff_error *err = read_needs(s) ? ff_regex_create(raising, false, true, &s->raising) : &ff_enomem;
 	for (size_t i = 0; i < ROWS && !err; i++) {
 		err = ff_regex_create(rows[i].pattern, false, true, &s->regex[i]);
 		if (err)
@@ -249,6 +256,14 @@ void ff_classify(const struct ff_classifier *s, struct ff_span text, struct ff_c
 		break;
 	}
 	ret->behind = ret->kind == FF_CLASS_FRAME && ret->file.p > text.p + ret->indent + strlen("File \"");
+}
+
+bool ff_raises(const struct ff_classifier *s, struct ff_span source)
+{
+	struct ff_match m;
+	if (source.n > LOOK_MAX)
+		source.n = LOOK_MAX;
+	return ff_regex_match(s->raising, source, 0, &m);
 }
 
 enum ff_level ff_level_of_words(const struct ff_classifier *s, struct ff_span text)

@@ -40,6 +40,10 @@ struct ff_error *ff_classifier_create(struct ff_classifier **ret);
 void ff_classifier_destroy(struct ff_classifier *classifier);
 void ff_classify(const struct ff_classifier *classifier, struct ff_span text, struct ff_classified *ret);
 
+/** True for a source line that raises an exception with words of its own: not `raise`, not `raise e`, and no other
+    exception's words in a string. */
+bool ff_raises(const struct ff_classifier *classifier, struct ff_span source);
+
 /** The level that the words of a line without a level prefix suggest. */
 enum ff_level ff_level_of_words(const struct ff_classifier *classifier, struct ff_span text);
 

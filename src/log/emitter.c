@@ -6,7 +6,8 @@
 //	nvidia-container-cli: initialization error                                                                       nvidia-container-cli
 //	(EngineCore pid=7) ERROR [vllm.v1.engine.core]                                                                   vllm
 //
-// How it lies: an extension in C leaves no frame, so its error stands in the frame of whoever called it.
+// How it lies: an extension in C leaves no frame, so its error stands in the frame of whoever called it; there the source
+// line calls and does not raise. A logger hands on exceptions that others raised.
 #include "log/emitter.h"
 
 #include "base/table.h"
@@ -87,6 +88,7 @@ static void add_frames(struct ff_emitters *e, const struct ff_event *event)
 			continue;
 		if (!add_known(e, package))
 			add(e, package);
+		e->native = !event->frames[i].raises;
 		return;
 	}
 }
@@ -133,10 +135,24 @@ struct ff_emitters ff_event_emitters(const struct ff_event *event)
 	add_frames(&e, event);
 	if (strchr(event->qualified, '.'))
 		add_known(&e, up_to(event->qualified, "."));
+	bool around =
+		event->kind == FF_EVENT_LOADER || event->kind == FF_EVENT_DEATH; // the words stand in another's line
+	e.relayed = around || (e.n == 0 && event->kind == FF_EVENT_EXCEPTION);
 	add_source(&e, event->source);
-	if (event->kind == FF_EVENT_LINE || event->kind == FF_EVENT_WARNING)
+	if (around || event->kind == FF_EVENT_LINE || event->kind == FF_EVENT_WARNING)
 		add_program(&e, event->message);
 	return e;
+}
+
+// Does a row of this name or class have a library in C that raises?
+static bool has_native(struct ff_span name)
+{
+	struct ff_table table = ff_table_of(ff_table_emitters);
+	for (struct ff_table_row row; ff_table_next(&table, &row);)
+		if ((ff_span_same(row.cells[COLUMN_NAME], name) || among(row.cells[COLUMN_CLASS], name)) &&
+			among(row.cells[COLUMN_CLASS], FF_SPAN("native")))
+			return true;
+	return false;
 }
 
 bool ff_emitters_include(const struct ff_emitters *emitters, struct ff_span name)
@@ -145,10 +161,12 @@ bool ff_emitters_include(const struct ff_emitters *emitters, struct ff_span name
 	for (size_t i = 0; i < emitters->n; i++) {
 		if (ff_span_same(emitters->names[i], name))
 			return true;
-		if (find(emitters->names[i], &row) && among(row.cells[COLUMN_CLASS], name))
+		if (find(emitters->names[i], &row)
+				? among(row.cells[COLUMN_CLASS], name)
+				: ff_span_eq(name, "other") && !ff_span_eq(emitters->names[i], "app"))
 			return true;
 	}
-	return false;
+	return emitters->native && has_native(name);
 }
 
 bool ff_emitter_known(struct ff_span name)
@@ -157,5 +175,5 @@ bool ff_emitter_known(struct ff_span name)
 	for (struct ff_table_row row; ff_table_next(&table, &row);)
 		if (ff_span_same(row.cells[COLUMN_NAME], name) || among(row.cells[COLUMN_CLASS], name))
 			return true;
-	return ff_span_eq(name, "app");
+	return ff_span_eq(name, "app") || ff_span_eq(name, "other");
 }

@@ -11,13 +11,17 @@ enum { FF_EMITTERS_MAX = 4 };
     transformers. Spans point into the event or into the table. */
 struct ff_emitters {
 	struct ff_span names[FF_EMITTERS_MAX];
-	size_t n; /**< 0: nothing shows who said it */
+	size_t n;     /**< 0: nothing shows who said it */
+	bool native;  /**< the innermost frame only calls: a library in C below it may have said it */
+	bool relayed; /**< what is shown are others than who says all of it: who hands on an exception, whose words stand
+			    inside a line */
 };
 
 struct ff_emitters ff_event_emitters(const struct ff_event *event);
 
-/** Is one of them this one, or of this class ("engine", "hub")? */
+/** Is one of them this one, or of this class ("engine", "hub", "other" for packages that stand in no table)? Or may a
+    native library of that name or class have said it through them? */
 bool ff_emitters_include(const struct ff_emitters *emitters, struct ff_span name);
 
-/** Is it a name or a class of rules/data/emitters.tsv, or "app"? For the checks of rules. */
+/** Is it a name or a class of rules/data/emitters.tsv, "app" or "other"? For the checks of rules. */
 bool ff_emitter_known(struct ff_span name);

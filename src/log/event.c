@@ -245,7 +245,7 @@ static void add_frame(struct ff_events *events, struct open *o, const struct ff_
 		e->frame_count--;
 	}
 	struct ff_frame frame = {
-		text_of(events, classified->file), text_of(events, classified->func), classified->frame_line};
+		text_of(events, classified->file), text_of(events, classified->func), classified->frame_line, false};
 	if (!frame.file || !frame.func) {
 		free(frame.file);
 		free(frame.func);
@@ -289,6 +289,15 @@ static bool rest_of_frame(
 	return true;
 }
 
+static bool take_source(struct ff_events *events, struct open *o, const struct ff_line *line)
+{
+	struct ff_event *e = event_at(events, o->event);
+	events->source_code = true;
+	if (e && e->frame_count && ff_raises(events->classifier, line->text))
+		e->frames[e->frame_count - 1].raises = true;
+	return true;
+}
+
 // True when the line belongs to the traceback.
 static bool in_frames(
 	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_classified *classified)
@@ -301,10 +310,8 @@ static bool in_frames(
 		begin_message(events, o, line, classified);
 		return true;
 	}
-	if (classified->kind == FF_CLASS_CODE || rest_of_frame(events, o, line, classified)) {
-		events->source_code = true;
-		return true;
-	}
+	if (classified->kind == FF_CLASS_CODE || rest_of_frame(events, o, line, classified))
+		return take_source(events, o, line);
 	if (classified->kind != FF_CLASS_OTHER && classified->kind != FF_CLASS_LOOSE &&
 		classified->kind != FF_CLASS_MARK)
 		return false;
@@ -314,8 +321,7 @@ static bool in_frames(
 	if (!back && (o->source_line || classified->kind == FF_CLASS_MARK || classified->indent > o->indent)) {
 		// Marks stand below the source; where a paste lost all indentation, more of it may follow.
 		o->source_line = classified->kind == FF_CLASS_MARK && !classified->blank && classified->indent == 0;
-		events->source_code = true;
-		return true;
+		return take_source(events, o, line);
 	}
 	if (classified->kind == FF_CLASS_LOOSE && e && e->frame_count) {
 		begin_message(events, o, line, classified);

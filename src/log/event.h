@@ -24,6 +24,7 @@ enum ff_chain {
 struct ff_frame {
 	char *file, *func; /**< func may be "" */
 	uint32_t line;
+	bool raises; /**< its source line is seen, and it raises words of its own */
 };
 
 enum {
