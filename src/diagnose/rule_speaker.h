@@ -10,6 +10,6 @@
     What has none is plain words, which anybody can say. */
 bool ff_pattern_names(const char *pattern);
 
-/** Check `from` and `anyone` of the block at this index. With `complete` each signature of plain words must be in one of
-    them. */
+/** Check `from` and `anyone` of the block at this index. With `complete` each signature of plain words must be in one
+    of them. */
 struct ff_error *ff_rule_speakers_check(lua_State *L, int block, bool complete);

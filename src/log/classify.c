@@ -144,7 +144,7 @@ static const char *const loud_words[] = {
 static const enum ff_level level_of_word[] = {FF_LEVEL_WARNING, FF_LEVEL_WARNING, FF_LEVEL_FATAL, FF_LEVEL_FATAL,
 	FF_LEVEL_ERROR, FF_LEVEL_ERROR, FF_LEVEL_ERROR, FF_LEVEL_ERROR, FF_LEVEL_ERROR};
 
-// "raise ValueError(", also as IPython and rich show it. What is named like an exception or an answer is another's words.
+// "raise ValueError(", also as IPython and rich show it. What is named like an exception or an answer is another's.
 static const char raising[] = "\\s*(?:(?:-+>|\\xe2\\x9d\\xb1)? *\\d+ +(?:\\xe2\\x94\\x82 *)?)?"
 			      "(?:raise [\\w.]+\\(|assert )(?!.*\\b(?:e|ex|exc|err|error|exception|reason|detail|"
 			      "details|stderr|output|status|result|response)\\b)";

@@ -6,8 +6,8 @@
 //	nvidia-container-cli: initialization error                                                                       nvidia-container-cli
 //	(EngineCore pid=7) ERROR [vllm.v1.engine.core]                                                                   vllm
 //
-// How it lies: an extension in C leaves no frame, so its error stands in the frame of whoever called it; there the source
-// line calls and does not raise. A logger hands on exceptions that others raised.
+// How it lies: an extension in C leaves no frame, so its error stands in the frame of whoever called it; there the
+// source line calls and does not raise. A logger hands on exceptions that others raised.
 #include "log/emitter.h"
 
 #include "base/table.h"
