@@ -15,12 +15,15 @@
 
 enum { WORDS_MIN = 22, CODES_MAX = 64 };
 
-// What stands before a number, by library.
+// What stands before a number, and behind it, by library. No look-ahead: Vectorscan leaves those out, and would report
+// every number that the rest of the branch takes.
 static const struct {
-	const char *library, *before;
+	const char *library, *before, *behind;
 } introductions[] = {
 	{"cuda",
-		"(?:CUDA(?: driver| runtime| API)?(?: call)? (?:error|failure|status)(?: code)?(?: is)?[ :=(#]{1,3}"
+		"(?:(?:CUDA error|CUDA failure|CUDA status"
+		"|(?:CUDA driver|CUDA runtime|CUDA API|CUDA call)(?: call)? (?:error|failure|status))"
+		"(?: code)?(?: is)?[ :=(#]{1,3}"
 		"|\\bcu(?:da[a-z]\\w+|(?:Init|Device|Ctx|Mem|Module|Library|Launch|Stream|Event|Driver|Link|Func|"
 		"Kernel)\\w*)"
 		"(?:\\(\\w*\\))?:? (?:failed|returned|err(?:or)?)\\b[^\\n]{0,60}?[ :=(]"
@@ -28,15 +31,18 @@ static const struct {
 		"|(?:cudart|nvcuda|cuda driver library)[^\\n]{0,20} (?:init failure:|failed to get device context) "
 		"|CUDA initiali[sz]ation (?:failure|failed)[^\\n]{0,20}?[ :=(]"
 		"|\\bCUresult[ (:=]{1,3}"
-		"|cuda[^\\n]{0,60} error code[ :=(]{1,3}"
-		"|\\[(?=\\d+\\] Call to cu))"},
-	{"hip", "(?:HIP(?: runtime)? (?:error|failure|status)(?: code)?[ :=(#]{1,3})"},
+		"|cuda[^\\n]{0,60} error code[ :=(]{1,3})",
+		""},
+	{"cuda", "\\[", "\\] Call to cu"},
+	{"hip", "(?:(?:HIP error|HIP failure|HIP status|HIP runtime (?:error|failure|status))(?: code)?[ :=(#]{1,3})",
+		""},
 	{"nvml",
 		"(?:\\bnvml(?:Init|Device|System)\\w*(?:\\(\\w*\\))?:? (?:failed|returned|err(?:or)?)\\b[^\\n]{0,30}?[ "
 		":=(]"
-		"|NVML error(?: code)?[ :=(]{1,3})"},
-	{"nccl", "(?:NCCL error(?: code)?[ :=(]{1,3})"},
-	{"errno", "(?:\\[Errno |\\(os error |\\berrno[ :=]{1,3})"},
+		"|NVML error(?: code)?[ :=(]{1,3})",
+		""},
+	{"nccl", "(?:NCCL error(?: code)?[ :=(]{1,3})", ""},
+	{"errno", "(?:\\[Errno |\\(os error |\\berrno[ :=]{1,3})", ""},
 };
 
 static void add_literal(luaL_Buffer *out, struct ff_span text)
@@ -76,35 +82,33 @@ static size_t codes_of(lua_State *L, struct ff_error_code codes[CODES_MAX])
 	return n;
 }
 
-static void add_choice(luaL_Buffer *out, const char *library, const struct ff_error_code *codes, size_t n)
+static bool of(const char *library, const struct ff_error_code *codes, size_t i)
 {
-	const char *separator = "(?=(?:";
-	for (size_t i = 0; i < n; i++) {
-		if (!ff_span_eq(codes[i].library, library))
-			continue;
-		luaL_addstring(out, separator);
-		luaL_addlstring(out, codes[i].number.p, codes[i].number.n);
-		separator = "|";
-	}
-	luaL_addstring(out, ")(?![\\w.]?\\d))");
+	for (size_t k = 0; k < i; k++)
+		if (ff_span_same(codes[k].number, codes[i].number) && ff_span_eq(codes[k].library, library))
+			return false;
+	return ff_span_eq(codes[i].library, library);
 }
 
-static void add_numbers(luaL_Buffer *out, const struct ff_error_code *codes, size_t n)
+// The numbers of a library, each once; none where it has none.
+static void add_numbers(luaL_Buffer *out, size_t row, const struct ff_error_code *codes, size_t n)
 {
-	bool opened = false;
-	for (size_t k = 0; k < sizeof(introductions) / sizeof(*introductions); k++) {
-		size_t found = 0;
-		for (size_t i = 0; i < n; i++)
-			found += ff_span_eq(codes[i].library, introductions[k].library);
-		if (!found)
+	bool any = false;
+	for (size_t i = 0; i < n; i++) {
+		if (!of(introductions[row].library, codes, i))
 			continue;
-		luaL_addstring(out, opened ? "|" : "|(?:");
-		opened = true;
-		luaL_addstring(out, introductions[k].before);
-		add_choice(out, introductions[k].library, codes, n);
+		luaL_addchar(out, '|');
+		if (!any) {
+			luaL_addstring(out, introductions[row].before);
+			luaL_addstring(out, "(?<code>");
+		}
+		any = true;
+		luaL_addlstring(out, codes[i].number.p, codes[i].number.n);
 	}
-	if (opened)
-		luaL_addstring(out, ")(?<code>\\d+)\\b");
+	if (any) {
+		luaL_addstring(out, ")\\b(?!\\.\\d)");
+		luaL_addstring(out, introductions[row].behind);
+	}
 }
 
 int ff_lua_codes(lua_State *L)
@@ -128,7 +132,8 @@ int ff_lua_codes(lua_State *L)
 		luaL_addchar(&out, '|');
 		add_literal(&out, codes[i].words);
 	}
-	add_numbers(&out, codes, n);
+	for (size_t row = 0; row < sizeof(introductions) / sizeof(*introductions); row++)
+		add_numbers(&out, row, codes, n);
 	luaL_addstring(&out, ")");
 	luaL_pushresult(&out);
 	return 1;

@@ -29,8 +29,9 @@ struct ff_error *ff_patterns_init(size_t n, struct ff_patterns *ret)
 	// One more than asked for: a folder of rules may bring no pattern at all.
 	struct ff_patterns p = {.text = calloc(n + 1, sizeof(*p.text)),
 		.flags = calloc(n + 1, sizeof(*p.flags)),
-		.ids = calloc(n + 1, sizeof(*p.ids))};
-	if (!p.text || !p.flags || !p.ids) {
+		.ids = calloc(n + 1, sizeof(*p.ids)),
+		.made = calloc(n + 1, sizeof(*p.made))};
+	if (!p.text || !p.flags || !p.ids || !p.made) {
 		ff_patterns_deinit(&p);
 		return &ff_enomem;
 	}
@@ -56,23 +57,48 @@ static char *unanchored(const char *pattern)
 	return made;
 }
 
+// Vectorscan takes no name twice: the second group of that name has none.
+static char *named_once(const char *pattern)
+{
+	char *made = malloc(strlen(pattern) + 1), *to = made;
+	for (const char *p = pattern; made && *p;) {
+		bool named = ff_starts(p, "(?<") && p[3] != '=' && p[3] != '!';
+		size_t name = named ? strcspn(p, ">") : 0;
+		if (name && memmem(pattern, (size_t)(p - pattern), p, name + 1)) {
+			*to++ = '(';
+			p += name + 1;
+			continue;
+		}
+		if (*p == '\\' && p[1])
+			*to++ = *p++;
+		*to++ = *p++;
+	}
+	if (made)
+		*to = 0;
+	return made;
+}
+
+// Takes the text.
+static struct ff_error *add_made(struct ff_patterns *p, char *text, unsigned flags, unsigned id)
+{
+	if (!text)
+		return &ff_enomem;
+	p->made[p->made_n++] = text;
+	ff_patterns_add(p, text, flags | HS_FLAG_CASELESS | HS_FLAG_PREFILTER, id);
+	return NULL;
+}
+
 // Landmarks of one kind, or of all that stand in texts (FF_LANDMARK_KINDS).
 static struct ff_error *gather_landmarks(enum ff_landmark_kind only, struct ff_patterns *p)
 {
-	size_t n = ff_landmarks_count(p->landmarks);
-	p->made = calloc(n, sizeof(*p->made));
-	for (size_t i = 0; p->made && i < n; i++) {
+	struct ff_error *err = NULL;
+	for (size_t i = 0; i < ff_landmarks_count(p->landmarks) && !err; i++) {
 		const struct ff_landmark *mark = ff_landmarks_at(p->landmarks, i);
 		if (mark->kind == FF_LANDMARK_ROLE || (only != FF_LANDMARK_KINDS && mark->kind != only))
 			continue;
-		char *text = unanchored(mark->pattern);
-		if (!text)
-			return &ff_enomem;
-		p->made[p->made_n++] = text;
-		ff_patterns_add(p, text, HS_FLAG_CASELESS | HS_FLAG_PREFILTER | HS_FLAG_MULTILINE,
-			FF_LANDMARK_ID + (unsigned)i);
+		err = add_made(p, unanchored(mark->pattern), HS_FLAG_MULTILINE, FF_LANDMARK_ID + (unsigned)i);
 	}
-	return p->made ? NULL : &ff_enomem;
+	return err;
 }
 
 // Of the signatures from `from` to `to`; marks and landmarks stand before the first one.
@@ -91,18 +117,16 @@ struct ff_error *ff_patterns_gather(struct ff_rules *rules, size_t from, size_t 
 	p.landmarks = landmarks;
 	if (from == 0)
 		err = gather_landmarks(FF_LANDMARK_KINDS, &p);
-	if (err) {
-		ff_patterns_deinit(&p);
-		return err;
-	}
 	for (size_t i = 0; i < ff_line_mark_count && from == 0; i++)
 		ff_patterns_add(&p, ff_line_marks[i].pattern, HS_FLAG_PREFILTER | HS_FLAG_MULTILINE,
 			ff_line_marks[i].wrapped ? FF_WRAPPED_ID : FF_MARK_ID);
-	for (size_t i = from; i < to; i++)
-		ff_patterns_add(&p, ff_rules_signature_at(rules, i)->pattern, HS_FLAG_CASELESS | HS_FLAG_PREFILTER,
-			(unsigned)i + 1);
-	*ret = p;
-	return NULL;
+	for (size_t i = from; i < to && !err; i++)
+		err = add_made(&p, named_once(ff_rules_signature_at(rules, i)->pattern), 0, (unsigned)i + 1);
+	if (err)
+		ff_patterns_deinit(&p);
+	else
+		*ret = p;
+	return err;
 }
 
 struct ff_error *ff_patterns_work(struct ff_patterns *ret)
