@@ -141,8 +141,9 @@ FF_PUBLIC bool ff_incident_was_told(const struct ff_incident *incident);
     of it, "cause", "diagnosis", "text": for a person}. Caller frees *ret. */
 FF_PUBLIC struct ff_error *ff_incident_from_failure(
 	const char *dir, const char *path, const struct ff_style *style, char **ret);
-/** An incident that is stored came `times` times more. */
-FF_PUBLIC struct ff_error *ff_incident_again(const char *dir, const char *id, unsigned times);
+/** An incident that is stored came `times` times more. `token` may be NULL: of several calls with the same one the
+    first counts. */
+FF_PUBLIC struct ff_error *ff_incident_again(const char *dir, const char *id, unsigned times, const char *token);
 /** Store what was explained without a supervisor. */
 FF_PUBLIC struct ff_error *ff_incident_save(const char *dir, const char *log_name, const struct ff_facts *facts,
 	const struct ff_diagnosis *diagnosis, struct ff_incident **ret);

@@ -68,7 +68,7 @@ def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[s
     try:
         key = _exceptions.fingerprint(exc)
         _mark(exc, key)
-        record(exc, where, fields)
+        record(exc, where, {**(fields or {}), **_incident.numbered(key), "firstfix.title": heading} if show else fields)
         if show and _incident.known(key) is None:
             telling = _telling(exc, key, where, heading, fields or {}, said)
             telling.show_with = show_with

@@ -1,8 +1,9 @@
 """Failures of this process as incidents: one run of the program each, from a thread where an event loop must not stand still.
 
 The program collects the facts of this process, diagnoses, stores and counts, and gives back the block to show. What
-comes again is counted here and told at once, then every few seconds: a process that is killed takes the counts of these
-seconds with it. Callable from signal handlers: no lock is taken.
+comes again is counted here and told at once, then every few seconds. Each exception and each telling has a number in the
+lane: what a process that is killed had no time to tell, whoever finds it dead tells (src/incident/untold.h). Callable
+from signal handlers: no lock is taken.
 """
 from __future__ import annotations
 
@@ -24,12 +25,15 @@ WORKER_NAMES = ("FIRSTFIX_WORKER", "RUNPOD_POD_ID", "POD_NAME", "HOSTNAME")
 class Known:
     """A failure that was told: its incident, and how often it came since."""
 
-    __slots__ = ("incident", "what", "more", "since", "said_at")
+    __slots__ = ("incident", "what", "key", "came", "told", "more", "since", "said_at")
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, key: str, what: str) -> None:
         """`what` is the error in a line."""
         self.incident = ""
         self.what = what
+        self.key = key
+        self.came = 1
+        self.told = 1   # of these, once `incident` is known
         self.more = 0   # not yet told to the program
         self.since = 0  # not yet said
         self.said_at = time.monotonic()
@@ -74,6 +78,7 @@ def known(key: str) -> Optional[Known]:
     _own()
     found = _known.get(key)
     if found is not None:
+        found.came += 1
         found.more += 1
         found.since += 1
         if time.monotonic() - found.said_at >= REMINDER_S:
@@ -82,6 +87,25 @@ def known(key: str) -> Optional[Known]:
             found.said_at, found.since = time.monotonic(), 0
         _start()
     return found
+
+
+def numbered(key: str) -> dict[str, Any]:
+    """For the lane: the failure of this fingerprint, and how often it came with this time."""
+    before = peek(key)
+    return _number(key, 1 if before is None else before.came + 1)
+
+
+def _number(key: str, count: int) -> dict[str, Any]:
+    from binascii import crc32
+
+    return {"firstfix.failure.key": f"{crc32(key.encode('utf-8', 'replace')):08x}", "firstfix.failure.count": count}
+
+
+def _begin(about: Known, count: int) -> str:
+    """The token of a telling that is noted in the lane: who finds this process dead at it tells the same once more."""
+    token = f"{os.getpid():x}-{time.time_ns():x}"
+    _ring.event(_ring.CUSTOM, {"firstfix.event": "telling", "firstfix.failure.token": token, **_number(about.key, count)})
+    return token
 
 
 def peek(key: str) -> Optional[Known]:
@@ -93,7 +117,7 @@ def remember(key: str, what: str) -> Known:
     """It will be told now."""
     if len(_known) >= 256:
         _known.clear()
-    _known[key] = made = Known(what)
+    _known[key] = made = Known(key, what)
     return made
 
 
@@ -151,7 +175,11 @@ def _tell_again() -> None:
             continue
         times, each.more = each.more, 0
         try:
-            _program.run(["incident", "--again", each.incident, "--times", str(times)])
+            token = _begin(each, each.told + times)
+            _program.run(["incident", "--again", each.incident, "--times", str(times), "--token", token])
+            each.told += times
+            _ring.event(_ring.CUSTOM, {"firstfix.event": "incident.again", "firstfix.incident": each.incident,
+                                       **_number(each.key, each.told)})
         except _program.ProgramError as error:
             _say.once(f"a failure that came again is not counted: {error}")
 
@@ -238,6 +266,8 @@ def record(failure: dict[str, Any]) -> dict[str, Any]:
 def tell(telling: Telling) -> None:
     """Store it and show what the program says of it."""
     failure = telling.failure() if callable(telling.failure) else telling.failure
+    if telling.about is not None:
+        failure = {**failure, "token": _begin(telling.about, 1)}
     try:
         answer = record(failure)
     except (_program.ProgramError, ValueError) as error:
@@ -251,7 +281,8 @@ def tell(telling: Telling) -> None:
         telling.about.incident = incident
     _ring.event(_ring.CUSTOM, {"firstfix.event": "incident", "firstfix.incident": incident,
                                "firstfix.shown": _say.is_shown() and telling.show_with is None,
-                               "exception.type": exception.get("type"), "exception.message": exception.get("message")})
+                               "exception.type": exception.get("type"), "exception.message": exception.get("message"),
+                               **(_number(telling.about.key, 1) if telling.about is not None else {})})
     if telling.shown:
         return
     telling.shown = True

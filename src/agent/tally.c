@@ -9,6 +9,7 @@
 #include "agent/tally.h"
 
 #include "base/str.h"
+#include "ring/json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,14 +22,6 @@ const double ff_bucket_bounds[FF_BUCKETS - 1] = {
 
 static const char other[] = "other";
 
-static const struct ff_field *field_of(const struct ff_event *e, const char *key)
-{
-	for (size_t i = 0; i < e->n; i++)
-		if (strcmp(e->keys[i], key) == 0)
-			return &e->fields[i];
-	return NULL;
-}
-
 // Bytes of a text that fit, without those that could not stand in a line.
 static void copy(char ret[FF_ID], const char *text, size_t n)
 {
@@ -40,7 +33,7 @@ static void copy(char ret[FF_ID], const char *text, size_t n)
 
 static bool text_of(const struct ff_event *e, const char *key, char ret[FF_ID])
 {
-	const struct ff_field *f = field_of(e, key);
+	const struct ff_field *f = ff_event_field(e, key);
 	if (!f || f->type != FF_FIELD_STRING)
 		return false;
 	copy(ret, f->s, f->n);
@@ -49,13 +42,13 @@ static bool text_of(const struct ff_event *e, const char *key, char ret[FF_ID])
 
 static bool is_text(const struct ff_event *e, const char *key, const char *text)
 {
-	const struct ff_field *f = field_of(e, key);
+	const struct ff_field *f = ff_event_field(e, key);
 	return f && f->type == FF_FIELD_STRING && ff_span_eq((struct ff_span){f->s, f->n}, text);
 }
 
 static bool number_of(const struct ff_event *e, const char *key, double *ret)
 {
-	const struct ff_field *f = field_of(e, key);
+	const struct ff_field *f = ff_event_field(e, key);
 	if (!f || (f->type != FF_FIELD_INT && f->type != FF_FIELD_REAL))
 		return false;
 	double value = f->type == FF_FIELD_INT ? (double)f->i : f->d;
@@ -184,7 +177,7 @@ static void phase_begins(struct ff_tally *t, uint32_t lane, const struct ff_even
 	text_of(e, "firstfix.request.id", o->request_id);
 	text_of(e, "gen_ai.request.model", o->model);
 	o->load = strcmp(o->phase, "model.load") == 0;
-	o->request = field_of(e, "firstfix.request.concurrent") || strcmp(o->phase, "request") == 0;
+	o->request = ff_event_field(e, "firstfix.request.concurrent") || strcmp(o->phase, "request") == 0;
 	if (o->load && o->model[0])
 		memcpy(t->model, o->model, sizeof(t->model));
 }
@@ -274,7 +267,7 @@ static void device_told(struct ff_tally *t, const struct ff_event *e)
 {
 	uint64_t index = 0;
 	count_of(e, "firstfix.gpu.index", &index);
-	if (index >= FF_TALLY_DEVICES || !field_of(e, "firstfix.gpu.memory.allocated"))
+	if (index >= FF_TALLY_DEVICES || !ff_event_field(e, "firstfix.gpu.memory.allocated"))
 		return;
 	struct ff_tally_device *d = &t->devices[index];
 	count_of(e, "firstfix.gpu.memory.allocated", &d->allocated);

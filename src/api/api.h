@@ -18,3 +18,11 @@ struct ff_error *ff_other_facts(const json_t *said, unsigned index, void *worker
 /** The start-up reports alone, for a log of another machine; `worker` may also be the id of a container. */
 struct ff_error *ff_other_reports(
 	const json_t *said, unsigned index, void *worker, json_t **ret_facts, char **ret_what);
+
+/** Mask and store a firstfix.incident/1; the document gets its id. */
+struct ff_store;
+struct ff_error *ff_incident_add_to(struct ff_store *store, json_t *doc);
+
+/** Store and count the failures that a dead process had no time to tell of, the `untold` of its incident
+    (incident/untold.h); each gets its `incident` there. `store` may be NULL. */
+void ff_tell_for_the_dead(struct ff_store *store, json_t *doc);

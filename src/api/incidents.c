@@ -91,8 +91,7 @@ static struct ff_error *check_given(const char *dir)
 		dir);
 }
 
-// Masks and stores; the document gets its id.
-static struct ff_error *add_to(struct ff_store *store, json_t *doc)
+struct ff_error *ff_incident_add_to(struct ff_store *store, json_t *doc)
 {
 	_cleanup_shareable_ struct ff_shareable *masked = NULL;
 	_cleanup_free_ char *id = NULL;
@@ -124,8 +123,10 @@ struct ff_error *ff_incident_from_death(const char *death_path, struct ff_incide
 		return err;
 	struct ff_error *stored = open_store(ff_json_text(death, "state_dir"), false, &store);
 	err = ff_incident_assemble(death, store, &doc);
+	if (!err)
+		ff_tell_for_the_dead(store, doc);
 	if (!err && store)
-		stored = json_object_get(doc, "id") ? put_back(store, doc) : add_to(store, doc);
+		stored = json_object_get(doc, "id") ? put_back(store, doc) : ff_incident_add_to(store, doc);
 	if (!err)
 		ff_error_destroy(ff_quarantine_note(ff_json_text(death, "state_dir"), doc));
 	if (!err)
@@ -184,6 +185,16 @@ static struct ff_error *recorded(
 	return *ret ? NULL : &ff_enomem;
 }
 
+// It may have died meanwhile, and whoever found it dead may have told for it.
+static struct ff_error *add_once(struct ff_store *store, const char *token, json_t *doc)
+{
+	bool first = true;
+	struct ff_error *err = token ? ff_store_once_begin(store, token, &first) : NULL;
+	if (!err && first)
+		err = ff_incident_add_to(store, doc);
+	return token ? ff_store_once_end(store, err) : err;
+}
+
 struct ff_error *ff_incident_from_failure(const char *dir, const char *path, const struct ff_style *style, char **ret)
 {
 	_cleanup_json_ json_t *failure = NULL, *doc = NULL;
@@ -198,18 +209,28 @@ struct ff_error *ff_incident_from_failure(const char *dir, const char *path, con
 	bool known = !err && store && is_known(store, doc);
 	if (!err)
 		ff_error_destroy(ff_quarantine_note(dir, doc));
+	if (!err && json_object_get(failure, "exit")) // of a child that is dead; others will tell themselves
+		ff_tell_for_the_dead(store, doc);
+	else if (!err)
+		json_object_del(doc, "untold");
 	if (!err && store)
-		unstored = add_to(store, doc);
+		unstored = add_once(store, ff_json_text(failure, "token"), doc);
 	if (!err && store && !unstored)
 		put_count(store, doc);
 	return err ? err : recorded(doc, known, unopened ? unopened : unstored, style, ret);
 }
 
-struct ff_error *ff_incident_again(const char *dir, const char *id, unsigned times)
+struct ff_error *ff_incident_again(const char *dir, const char *id, unsigned times, const char *token)
 {
 	_cleanup_store_ struct ff_store *store = NULL;
+	bool first = true;
 	struct ff_error *err = open_store(dir, false, &store);
-	return err ? err : ff_store_again(store, id, times);
+	if (err || !token)
+		return err ? err : ff_store_again(store, id, times);
+	err = ff_store_once_begin(store, token, &first);
+	if (!err && first)
+		err = ff_store_again(store, id, times);
+	return ff_store_once_end(store, err);
 }
 
 struct ff_error *ff_incident_save(const char *dir, const char *log_name, const struct ff_facts *facts,
@@ -222,7 +243,7 @@ struct ff_error *ff_incident_save(const char *dir, const char *log_name, const s
 	if (!err)
 		err = open_store(dir, false, &store);
 	if (!err)
-		err = add_to(store, doc);
+		err = ff_incident_add_to(store, doc);
 	return err ? err : incident_of(doc, NULL, ret);
 }
 

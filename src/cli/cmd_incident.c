@@ -67,7 +67,7 @@ static int record_failure(const char *dir, const char *failure)
 int ff_cmd_incident(int argc, char **argv)
 {
 	const char *from = NULL, *attempt = NULL, *result = NULL, *say = NULL, *good = NULL, *key = NULL, *dir = NULL,
-		   *failure = NULL, *again = NULL;
+		   *failure = NULL, *again = NULL, *token = NULL;
 	unsigned times = 1;
 	const struct ff_option options[] = {
 		{"from", 0, FF_OPT_TEXT, "DEATH.json", "diagnose and store this death; the verdict goes to stdout",
@@ -76,6 +76,8 @@ int ff_cmd_incident(int argc, char **argv)
 			"diagnose and store what a living process tells of itself; '-' is standard input", &failure},
 		{"again", 0, FF_OPT_TEXT, "ID", "this incident came again", &again},
 		{"times", 0, FF_OPT_UINT, "N", "with --again: so often (default 1)", &times},
+		{"token", 0, FF_OPT_TEXT, "TEXT", "with --again: of several with the same one the first counts",
+			&token},
 		{"attempt", 0, FF_OPT_TEXT, "ID", "note what became of an attempt to recover from this incident",
 			&attempt},
 		{"result", 0, FF_OPT_TEXT, "WORD", "with --attempt: passed or failed", &result},
@@ -103,7 +105,7 @@ int ff_cmd_incident(int argc, char **argv)
 		return record_failure(dir, failure);
 	struct ff_error *err;
 	if (again)
-		err = ff_incident_again(dir, again, times);
+		err = ff_incident_again(dir, again, times, token);
 	else if (attempt && result)
 		err = ff_incident_attempted(dir, attempt, result, say);
 	else if (good && key)

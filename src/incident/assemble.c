@@ -139,7 +139,7 @@ static struct ff_error *log_of(const json_t *death, const json_t *incident, int 
 	if (printed.failed)
 		return &ff_enomem;
 	if (printed.n)
-		ff_incident_add_output(&log, printed.p);
+		ff_incident_add_output(&log, ff_incident_behind_survived(incident, printed.p));
 	ff_incident_add_system_lines(death, &log);
 	return ff_incident_log_fd(&log, ret_fd);
 }
@@ -312,7 +312,8 @@ static void find_told(json_t *incident)
 struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *store, json_t **ret)
 {
 	static const char *const copied[] = {"command", "argv", "cwd", "command_key", "how", "exit", "lasted_ms",
-		"started_at", "ended_at", "error", "hang", "stop_timeout", "stop_sent", "rusage", "cgroup", "attempt"};
+		"started_at", "ended_at", "error", "hang", "stop_timeout", "stop_sent", "rusage", "cgroup", "attempt",
+		"run_id"};
 	_cleanup_json_ json_t *incident = json_pack("{s:s}", "schema", "firstfix.incident/1");
 	if (!incident)
 		return &ff_enomem;

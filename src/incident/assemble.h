@@ -20,6 +20,9 @@ void ff_incident_put_order(const json_t *death, json_t *incident);
 /** The tail with the order in which it was printed, for a diagnosis; NULL for none. */
 json_t *ff_incident_tail_as_printed(const json_t *death, const json_t *incident);
 
+/** Of the output of a worker that was ended from outside: what stands behind the last failure that it had survived. */
+const char *ff_incident_behind_survived(const json_t *incident, const char *text);
+
 /** Append what a worker printed, without our own blocks in it. */
 void ff_incident_add_output(struct ff_buf *log, const char *text);
 

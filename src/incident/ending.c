@@ -66,6 +66,18 @@ static void replace_evidence(const json_t *death, json_t *evidence, const char *
 	}
 }
 
+// That it failed is known, whatever its output looks like.
+static void put_end(const json_t *death, json_t *diagnosis)
+{
+	const json_t *runs = json_object_get(diagnosis, "runs");
+	json_t *run = json_array_get(runs, json_array_size(runs) ? json_array_size(runs) - 1 : 0);
+	const char *end = ff_json_text(run, "end"), *verdict = ff_json_text(diagnosis, "verdict");
+	if (json_object_get(death, "exit") && end && strcmp(end, "running") == 0)
+		json_object_set_new(run, "end", json_string("died"));
+	if (verdict && strcmp(verdict, "failed") != 0 && !json_array_size(json_object_get(diagnosis, "diagnoses")))
+		json_object_set_new(diagnosis, "verdict", json_string("failed-unknown"));
+}
+
 void ff_incident_take_own_line(const json_t *death, json_t *diagnosis)
 {
 	_cleanup_buf_ struct ff_buf ours = {0};
@@ -89,10 +101,7 @@ void ff_incident_take_own_line(const json_t *death, json_t *diagnosis)
 	}
 	if (json_object_get(diagnosis, "unexplained"))
 		json_object_set(diagnosis, "unexplained", kept);
-	// That it failed is known, whatever its output looks like.
-	const char *verdict = ff_json_text(diagnosis, "verdict");
-	if (verdict && strcmp(verdict, "failed") != 0 && !json_array_size(json_object_get(diagnosis, "diagnoses")))
-		json_object_set_new(diagnosis, "verdict", json_string("failed-unknown"));
+	put_end(death, diagnosis);
 }
 
 void ff_incident_put_no_oom(const json_t *death, json_t *incident)

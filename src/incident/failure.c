@@ -15,6 +15,7 @@
 #include "host/host.h"
 #include "incident/assemble.h"
 #include "probe/probe.h"
+#include "ring/json.h"
 
 #include <firstfix/event.h>
 
@@ -81,20 +82,11 @@ static bool is_below(const struct below *b, uint32_t pid)
 	return false;
 }
 
-static const struct ff_field *field_of(const struct ff_event *event, const char *key)
-{
-	for (size_t i = 0; i < event->n; i++) {
-		if (strcmp(event->keys[i], key) == 0)
-			return &event->fields[i];
-	}
-	return NULL;
-}
-
 // A process recorded its start before it started others.
 static void take_of_child(struct below *b, const struct ff_event *event)
 {
 	if (event->kind == FF_EV_PROCESS_START) {
-		const struct ff_field *parent = field_of(event, "process.parent_pid");
+		const struct ff_field *parent = ff_event_field(event, "process.parent_pid");
 		bool ours = parent && parent->type == FF_FIELD_INT && is_below(b, (uint32_t)parent->i);
 		if (ours && b->n < BELOW_MAX)
 			b->pids[b->n++] = event->pid;
@@ -102,7 +94,7 @@ static void take_of_child(struct below *b, const struct ff_event *event)
 	}
 	if (event->kind != FF_EV_EXCEPTION || event->pid == b->pids[0] || !is_below(b, event->pid))
 		return;
-	const struct ff_field *trace = field_of(event, "exception.stacktrace");
+	const struct ff_field *trace = ff_event_field(event, "exception.stacktrace");
 	if (trace && trace->type == FF_FIELD_STRING && b->kept < CHILDREN_KEPT) {
 		ff_buf_add(b->log, trace->s, trace->n);
 		ff_buf_char(b->log, '\n');

@@ -6,7 +6,8 @@
 // (firstfix.diagnosis/1), attempts, death (the supervisor's document), title;
 // stop_sent {text, pid, uid, name}: who had asked for a stop; stop_timeout {grace_ms, state}: in which it did not end;
 // working_on [begin event]: the phases that were open; told [{incident, type,
-// message, shown}]: what it told of itself while it lived; ended_by: id of the incident whose exception ended the
+// message, shown}]: what it told of itself while it lived; untold [{incident, times}]: what it had no time to tell,
+// stored since (untold.h); ended_by: id of the incident whose exception ended the
 // process (this one); of a failure inside a living process also pid, process, worker, run_id, request, model,
 // gpu_memory, sent_by, crash_stack (of a child that a signal ended: what faulthandler printed).
 #pragma once
@@ -27,8 +28,8 @@ struct ff_error *ff_incident_assemble(const json_t *death, struct ff_store *stor
     run_id, command, argv, cwd, command_key, python, environ (a file with its variables of now), lane (path), pids
     (whose events count in it), phase, request {id, method, path, function, phase_id}, model, lasted_ms, exit, sent_by
     and only_at_work (of a child), children_since_ns (what processes below it recorded since then belongs to the
-    diagnosis), exception {type, message, frames, led_to_it [{type, message}]}, gpu_memory [line], log (the traceback
-    and what was said before it). All but `schema` may be missing. */
+    diagnosis), token (of this telling: untold.h), exception {type, message, frames, led_to_it [{type, message}]},
+    gpu_memory [line], log (the traceback and what was said before it). All but `schema` may be missing. */
 struct ff_error *ff_failure_read(const char *path, json_t **ret);
 
 /** The incident of it; *ret stays NULL where it is none: only_at_work, and no phase was open. `store` as above. */

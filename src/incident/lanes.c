@@ -4,6 +4,8 @@
 // incident.
 #include "incident/incident.h"
 
+#include "base/since.h"
+#include "incident/untold.h"
 #include "ring/json.h"
 
 #include <firstfix/event.h>
@@ -14,7 +16,9 @@ struct story {
 	json_t *events, *memory, *phases; // phases: stack of begin events that have not ended
 	bool shown;			  // what ended it was shown to a person
 	json_t *ended_by, *told;	  // id of an incident; [{incident, type, message}]
-	const json_t *pids;
+	json_t *untold;			  // [{times, ...}], untold.h
+	json_t *pids;
+	bool below; // of what our processes started, too
 };
 
 static bool is_ours(const struct story *s, uint32_t pid)
@@ -26,6 +30,14 @@ static bool is_ours(const struct story *s, uint32_t pid)
 			return true;
 	}
 	return !json_array_size(s->pids);
+}
+
+// A process records its start before it starts others.
+static bool is_child(const struct story *s, const struct ff_event *event)
+{
+	const struct ff_field *parent =
+		event->kind == FF_EV_PROCESS_START ? ff_event_field(event, "process.parent_pid") : NULL;
+	return parent && parent->type == FF_FIELD_INT && is_ours(s, (uint32_t)parent->i);
 }
 
 static void keep_newest(json_t *list, json_t *entry, size_t max)
@@ -70,6 +82,8 @@ static void take(struct story *s, const struct ff_event *event)
 	_cleanup_json_ json_t *entry = ff_event_to_json(event);
 	if (!entry)
 		return;
+	if (event->kind == FF_EV_PROCESS_START && !is_ours(s, event->pid))
+		json_array_append_new(s->pids, json_integer(event->pid));
 	if (event->kind == FF_EV_MEMORY)
 		keep_newest(s->memory, entry, FF_INCIDENT_SAMPLES);
 	else
@@ -79,13 +93,19 @@ static void take(struct story *s, const struct ff_event *event)
 	else if (event->kind == FF_EV_PHASE_END)
 		end_phase(s->phases, entry);
 	take_incident(s, entry);
+	ff_untold_take(s->untold, entry);
 }
 
-static void read_lanes(struct story *s, const char *dir, const char *lane)
+// A process of an earlier run may have had the same pid: in a container it always has.
+static void read_lanes(struct story *s, const json_t *death)
 {
 	struct ff_events *events = NULL;
-	_cleanup_error_ struct ff_error *err =
-		ff_events_open(&(struct ff_events_options){.dir = dir, .lane = lane}, &events);
+	struct ff_events_options options = {
+		.dir = ff_json_text(death, "state_dir"), .lane = ff_json_text(death, "lane")};
+	const char *started = ff_json_text(death, "started_at");
+	if ((!options.dir && !options.lane) || (started && !ff_since_parse(started, &options.since_ns)))
+		return;
+	_cleanup_error_ struct ff_error *err = ff_events_open(&options, &events);
 	if (err)
 		return;
 	for (size_t n = 0; n < EVENTS_READ_MAX; n++) {
@@ -95,7 +115,7 @@ static void read_lanes(struct story *s, const char *dir, const char *lane)
 			ff_error_destroy(failed);
 			break;
 		}
-		if (is_ours(s, event->pid))
+		if (is_ours(s, event->pid) || (s->below && is_child(s, event)))
 			take(s, event);
 	}
 	ff_events_close(events);
@@ -120,19 +140,20 @@ struct ff_error *ff_incident_own_words(json_t *incident)
 struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident)
 {
 	_cleanup_json_ json_t *events = json_array(), *memory = json_array(), *phases = json_array();
-	const char *dir = ff_json_text(death, "state_dir"), *lane = ff_json_text(death, "lane");
-	if (!events || !memory || !phases)
+	_cleanup_json_ json_t *told = json_array(), *untold = json_array();
+	if (!events || !memory || !phases || !told || !untold)
 		return &ff_enomem;
-	_cleanup_json_ json_t *told = json_array();
-	if (!told)
-		return &ff_enomem;
+	const char *how = ff_json_text(death, "how");
+	_cleanup_json_ json_t *pids = json_deep_copy(json_object_get(death, "pids"));
 	struct story s = {.events = events,
 		.memory = memory,
 		.phases = phases,
 		.told = told,
-		.pids = json_object_get(death, "pids")};
-	if (dir || lane)
-		read_lanes(&s, dir, lane);
+		.untold = untold,
+		.pids = pids,
+		.below = how && strcmp(how, "vanished") == 0 && json_array_size(pids)};
+	read_lanes(&s, death);
+	ff_untold_settle(untold);
 	_cleanup_json_ json_t *ended_by = s.ended_by;
 	json_t *open = json_array_get(phases, json_array_size(phases) ? json_array_size(phases) - 1 : 0);
 	json_t *phase = json_object_get(open, "firstfix.phase");
@@ -145,6 +166,8 @@ struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident)
 		err = ff_json_put(incident, "working_on", json_incref(phases));
 	if (!err && json_array_size(told))
 		err = ff_json_put(incident, "told", json_incref(told));
+	if (!err && json_array_size(untold))
+		err = ff_json_put(incident, "untold", json_incref(untold));
 	if (!err && ended_by)
 		err = ff_json_put(incident, "ended_by", json_incref(ended_by));
 	if (!err && ended_by)

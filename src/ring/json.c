@@ -9,6 +9,16 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+
+const struct ff_field *ff_event_field(const struct ff_event *event, const char *key)
+{
+	for (size_t i = 0; i < event->n; i++) {
+		if (strcmp(event->keys[i], key) == 0)
+			return &event->fields[i];
+	}
+	return NULL;
+}
 
 static json_t *field_value(const struct ff_field *f)
 {

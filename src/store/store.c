@@ -21,6 +21,7 @@ static const char schema[] =
 	" first_seen text not null, last_seen text not null, count integer not null, document text not null);"
 	"create unique index if not exists incident_same on incident(fingerprint, command_key);"
 	"create index if not exists incident_seen on incident(last_seen);"
+	"create table if not exists told(token text primary key, at text not null);"
 	"create table if not exists good_start(command_key text primary key, at text not null, document text not null);"
 	"pragma user_version = 1;";
 
@@ -355,6 +356,32 @@ struct ff_error *ff_store_again(struct ff_store *store, const char *id, unsigned
 	const char *const values[] = {number, now, id};
 	return ff_sql_run(store->db, store->path,
 		"update incident set count = count + cast(?1 as integer), last_seen = ?2 where id = ?3", values, 3);
+}
+
+struct ff_error *ff_store_once_begin(struct ff_store *store, const char *token, bool *ret_first)
+{
+	char now[FF_TIME_LEN];
+	ff_clock_rfc3339(now);
+	const char *const values[] = {token, now};
+	// Whoever tells the same is at it now, or was killed: nobody asks a day later.
+	struct ff_error *err = ff_sql_exec(store->db, store->path,
+		"begin immediate; delete from told where at < strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 day');");
+	if (!err)
+		err = ff_sql_run(store->db, store->path, "insert or ignore into told values(?1, ?2)", values, 2);
+	*ret_first = !err && sqlite3_changes(store->db) > 0;
+	return err;
+}
+
+struct ff_error *ff_store_once_end(struct ff_store *store, struct ff_error *err)
+{
+	// A damaged database was set aside meanwhile: then there is nothing to end.
+	if (sqlite3_get_autocommit(store->db))
+		return err;
+	struct ff_error *ended = ff_sql_exec(store->db, store->path, err ? "rollback" : "commit");
+	if (!err)
+		return ended;
+	ff_error_destroy(ended);
+	return err;
 }
 
 struct ff_error *ff_store_find(struct ff_store *store, const json_t *incident, json_t **ret)

@@ -37,6 +37,11 @@ struct ff_error *ff_store_replace(struct ff_store *store, const struct ff_sharea
 /** An incident that is stored came `times` times more. */
 struct ff_error *ff_store_again(struct ff_store *store, const char *id, unsigned times);
 
+/** What a process tells is told for it when it dies at that time; both give it the same token. Between begin and end,
+    which takes what came of it, something is stored when *ret_first is true, and nothing otherwise. */
+struct ff_error *ff_store_once_begin(struct ff_store *store, const char *token, bool *ret_first);
+struct ff_error *ff_store_once_end(struct ff_store *store, struct ff_error *err);
+
 /** The stored incident with the fingerprint and command of this one; FF_EABSENT where there is none. */
 struct ff_error *ff_store_find(struct ff_store *store, const json_t *incident, json_t **ret);
 
