@@ -60,12 +60,13 @@ rule {
           {install = "bitsandbytes",
             say = "Install a bitsandbytes release whose wheel was built for an older glibc (0.46 and later have a "
               .. "lower floor)."},
-                 {host = true, say = "Or use a newer base image."},
+                 {image = "glibc", need = hit.version:match[[2\.\d+]], say = "Or build the image upon a newer system."},
                  {rebuild = "bitsandbytes", say = "Or compile it here."}}}
     end
     return {why = "{lib} needs {version}, and the libstdc++ that is loaded first is older.",
       fixes = {{conda = "libstdcxx-ng", say = "Put a newer libstdc++ first: conda's libstdcxx-ng."},
-               {host = true, say = "Or use a newer base image."},
+               {image = "glibcxx", need = hit.version:match[[GLIBCXX_3\.4\.(\d+)]],
+                say = "Or build the image upon a newer system."},
                {system = "libstdc++6", say = "Or upgrade libstdc++6."}}}
   end,
   doc = {looks = "version `GLIBCXX_...' not found (required by .../libbitsandbytes_cudaXXX.so).",

@@ -92,7 +92,7 @@ rule {
         say = older and "Make an environment with an older Python, which that release was built for."
           or "Make an environment with a newer Python."},
                {install = package, say = "Or take a release that this Python has a wheel of."},
-               {host = true, say = "Or use a base image with that Python."}}}
+               {image = "python", need = older and "3.10" or "3.12", say = "Or use a base image with that Python."}}}
   end,
   doc = {looks = "'Could not find a version that satisfies the requirement ... (from versions: ...)'.",
     check = "Are all the listed versions newer than the one asked for? Then the Python is too new for it."},
@@ -194,14 +194,15 @@ rule {
         fixes = {{conda = "python", need = new and "3.10" or "3.11",
           say = new and "Make an environment with an older Python." or "Make an environment with a newer Python."},
                  {code = true, kind = "pip:package", say = "Or a release of that package which supports this Python."},
-                 {host = true, say = "Or use a base image with that Python."}}}
+                 {image = "python", need = new and "3.10" or "3.11",
+                  say = "Or use a base image with that Python."}}}
     end
     return {why = "This Python is too old or too new for a package: a module was removed, a syntax is not there yet, "
       .. "or no wheel exists for it.",
       fixes = {
         {conda = "python", need = "3.11",
           say = "Make an environment with a Python that the package supports (3.10 or 3.11 suit most)."},
-        {host = true, say = "Or use a base image with that Python."},
+        {image = "python", need = "3.11", say = "Or use a base image with that Python."},
         {code = true, kind = "pip:package", say = "Or a release of the package that supports this Python."},
       }}
   end,

@@ -24,8 +24,7 @@ rule {
           .. "from the system."):format(hit.file:match[[([^/]+)$]] or hit.file, hit.version,
           have and " (" .. have .. ")" or ""),
         fixes = {
-          {host = true, say = "Use a newer base image or system (Ubuntu 22.04 has glibc 2.35, Debian 12 has 2.36, "
-            .. "Ubuntu 24.04 has 2.39)."},
+          {image = "glibc", need = hit.version:match[[2\.\d+]], say = "Build the image upon a newer system."},
           {install = package or "package", older = true, kind = "pip-downgrade:" .. (package or "package"),
             say = "Or an older release of that package whose wheel was built for this glibc."},
           {code = true, kind = "rebuild:extension", say = "Or build it from source on this system."},
@@ -41,7 +40,8 @@ rule {
             .. "first."},
           {host = true, kind = "apt:libstdc++6", say = "Or upgrade the system's libstdc++6, where the distribution "
             .. "has a newer one."},
-          {host = true, say = "Or use a newer base image."},
+          {image = "glibcxx", need = hit.version:match[[GLIBCXX_3\.4\.(\d+)]],
+            say = "Or build the image upon a newer system."},
         }}
     end
     hit = log.old or log.manylinux
@@ -51,11 +51,14 @@ rule {
         fixes = {{conda = "libstdcxx-ng", say = "Install a newer libstdc++ into the environment; its lib folder "
           .. "must come first."},
                  {host = true, kind = "apt:libstdc++6", say = "Or upgrade the system's libstdc++6, where the "
-                   .. "distribution has a newer one."}, {host = true, say = "Or use a newer base image."}}}
+                   .. "distribution has a newer one."}, {image = "glibcxx", need = hit.text:match[[GLIBCXX_3\.4\.(\d+)]],
+                   say = "Or build the image upon a newer system."}}}
     end
+    local minor = hit.minor or hit.minor2
     return {hit = hit, confidence = 0.85, why = "A binary was built for a newer glibc or libstdc++ than this "
       .. "system has.",
-      fixes = {{host = true, say = "Use a newer base image or system."},
+      fixes = {{image = "glibc", need = hit.text:match[[GLIBC_(2\.\d+)]] or minor and "2." .. minor,
+          say = "Build the image upon a newer system."},
         {host = true, kind = "pip-downgrade:package", say = "Or an older release of the package that names it."}}}
   end,
   doc = {looks = "version `GLIBC_2.32' not found, version `GLIBCXX_3.4.29' not found.",
@@ -76,7 +79,7 @@ rule {
     return {confidence = 0.8, why = {"pip finds no fitting release of {package}: newer wheels are built for a "
       .. "newer C library than this system has.", "glibc is {fact:system.libc.version}.",
       "The system is {fact:system.os.name}."},
-      fixes = {{host = true, say = "Use a newer system or base image."},
+      fixes = {{image = "glibc", need = "2.28", say = "Build the image upon a newer system."},
         {install = log.resolver.package, older = true, kind = "pip-downgrade:" .. log.resolver.package,
         say = "Or the newest release that still fits."},
         {rebuild = log.resolver.package, say = "Or build it from source here."}}}

@@ -28,6 +28,9 @@ TABLES = "\n".join("\t".join(row) for name in ("engine_flags", "container_flags"
                    for row in rows(name))
 
 
+IMAGES = {row[0] for row in rows("base_images")}
+
+
 def known_packages(facts):
     python = (facts or {}).get("python", {})
     names = set(python.get("packages", {}))
@@ -104,6 +107,8 @@ def faults(command, facts, log):
             words = words[1:]
         if is_installer(words):
             found += package_faults(words, facts)
+        elif words and words[0] == "FROM" and not re.fullmatch(r"python:3\.\d+(-\w+)?", words[1]) and words[1] not in IMAGES:
+            found.append(f"image {words[1]} is in no table")
         elif words and words[0].startswith("-"):
             found += flag_faults(words, log)
     return found

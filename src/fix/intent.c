@@ -28,6 +28,7 @@ static const struct intention {
 	{"free", ff_fix_free, NULL, {"pid", "port", "path", "gpu", "variable"}},
 	{"fetch", ff_fix_fetch, NULL, {"path", "repo", "lfs"}},
 	{"move", ff_fix_move, NULL, {"to"}},
+	{"image", ff_fix_image, NULL, {"need"}},
 	{"remount", ff_fix_remount, NULL, {NULL}},
 	{"renew", ff_fix_renew, NULL, {"python"}},
 	{"system", ff_fix_system, NULL, {"need"}},
@@ -74,7 +75,8 @@ bool ff_intention_known(const char *intention, const char *field)
 const char *ff_intention_names(void)
 {
 	return "install, remove, rebuild, conda, set, unset, drop, prepend, flag, argument, limit, container, setting, "
-	       "free, fetch, move, remount, renew, system, driver, toolkit, restart, login, code, network, host, "
+	       "free, fetch, move, image, remount, renew, system, driver, toolkit, restart, login, code, network, "
+	       "host, "
 	       "hardware, wait";
 }
 
