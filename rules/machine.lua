@@ -347,6 +347,27 @@ local gpu_only = {"vllm", "sglang", "sgl-kernel", "lmdeploy", "flash-attn", "ten
 local passed = {container = "gpus", say = "On a host with a GPU: start the container with it."}
 local elsewhere = {hardware = true, say = "Run on a machine with an NVIDIA GPU and its driver."}
 
+-- Who means to use a GPU here, and by what it is known. A CUDA build of torch alone says nothing: it is what pip installs
+-- everywhere, and a script that asks whether there is a GPU, or names the CPU too, goes on without one.
+local function gpu_user(f)
+  for _, package in ipairs(gpu_only) do
+    if f.pkg(package) then return ("%s %s"):format(package, f.pkg(package)), " needs an NVIDIA GPU" end
+  end
+  local scripts = list(f"workdir.scripts")
+  for _, script in ipairs(#scripts <= 3 and scripts or {}) do
+    local asks = {}
+    for _, ask in ipairs(list(script.asks)) do asks[ask] = true end
+    if asks.cuda and not asks.is_available and not asks.cpu then
+      return script.file, " puts its work on CUDA without asking whether there is a GPU",
+        {fact = "workdir.scripts", value = script.file}
+    end
+  end
+  local visible = f.env"CUDA_VISIBLE_DEVICES"
+  if type(visible) == "string" and visible:match[[^(?:\d+|GPU-|MIG-)]] then
+    return "CUDA_VISIBLE_DEVICES", " names a GPU", "env.CUDA_VISIBLE_DEVICES"
+  end
+end
+
 rule {
   id = "host.no-gpu/driver",
   severity = "warning",
@@ -358,16 +379,14 @@ rule {
     end
     -- looked for, and not there
     if not f.miss("driver", "missing") or not f.miss("cuda_driver", "missing") then return nil end
-    local user
-    for _, package in ipairs(gpu_only) do user = user or f.pkg(package) and package end
+    local user, wants, evidence = gpu_user(f)
     if not user then return nil end
     local container = f"system.container.runtime"
     return {confidence = 0.75,
-      why = {("%s %s needs an NVIDIA GPU, and no driver, no device and no GPU is visible here."):format(user,
-        f.pkg(user)), "torch is built for CUDA {fact:torch.cuda}; torch.cuda.is_available() is False.",
+      why = {user .. wants .. ", and no driver, no device and no GPU is visible here.", "torch is built for CUDA {fact:torch.cuda}; torch.cuda.is_available() is False.",
         container and ("This is a container (%s): on a host with a GPU it was started without it."):format(container)
           or nil},
-      evidence = {{fact = "errors", value = "driver: " .. f.miss("driver", "missing"), label = "No driver"}},
+      evidence = {{fact = "errors", value = "driver: " .. f.miss("driver", "missing"), label = "No driver"}, evidence},
       fixes = container and {passed, elsewhere} or {elsewhere}}
   end,
 }

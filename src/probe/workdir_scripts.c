@@ -37,6 +37,9 @@ static const struct {
 	{FF_PY_NAME, ".cuda", NULL, true, "cuda"},
 	{FF_PY_STRING, "cuda", NULL, false, "cuda"},
 	{FF_PY_STRING, "cuda:0", NULL, false, "cuda"},
+	{FF_PY_STRING, "cpu", NULL, false, "cpu"},
+	{FF_PY_NAME, ".is_available", NULL, true, "is_available"},
+	{FF_PY_NAME, ".device_count", NULL, true, "is_available"},
 };
 
 struct script {
