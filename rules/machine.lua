@@ -347,8 +347,8 @@ local gpu_only = {"vllm", "sglang", "sgl-kernel", "lmdeploy", "flash-attn", "ten
 local passed = {container = "gpus", say = "On a host with a GPU: start the container with it."}
 local elsewhere = {hardware = true, say = "Run on a machine with an NVIDIA GPU and its driver."}
 
--- Who means to use a GPU here, and by what it is known. A CUDA build of torch alone says nothing: it is what pip installs
--- everywhere, and a script that asks whether there is a GPU, or names the CPU too, goes on without one.
+-- Who means to use a GPU here, and by what it is known. A CUDA build of torch alone says nothing: it is what pip
+-- installs everywhere, and a script that asks whether there is a GPU, or names the CPU too, goes on without one.
 local function gpu_user(f)
   for _, package in ipairs(gpu_only) do
     if f.pkg(package) then return ("%s %s"):format(package, f.pkg(package)), " needs an NVIDIA GPU" end
@@ -383,7 +383,8 @@ rule {
     if not user then return nil end
     local container = f"system.container.runtime"
     return {confidence = 0.75,
-      why = {user .. wants .. ", and no driver, no device and no GPU is visible here.", "torch is built for CUDA {fact:torch.cuda}; torch.cuda.is_available() is False.",
+      why = {user .. wants .. ", and no driver, no device and no GPU is visible here.",
+        "torch is built for CUDA {fact:torch.cuda}; torch.cuda.is_available() is False.",
         container and ("This is a container (%s): on a host with a GPU it was started without it."):format(container)
           or nil},
       evidence = {{fact = "errors", value = "driver: " .. f.miss("driver", "missing"), label = "No driver"}, evidence},

@@ -51,7 +51,8 @@ rule {
         fixes = {{conda = "libstdcxx-ng", say = "Install a newer libstdc++ into the environment; its lib folder "
           .. "must come first."},
                  {host = true, kind = "apt:libstdc++6", say = "Or upgrade the system's libstdc++6, where the "
-                   .. "distribution has a newer one."}, {image = "glibcxx", need = hit.text:match[[GLIBCXX_3\.4\.(\d+)]],
+                   .. "distribution has a newer one."},
+                 {image = "glibcxx", need = hit.text:match[[GLIBCXX_3\.4\.(\d+)]],
                    say = "Or build the image upon a newer system."}}}
     end
     local minor = hit.minor or hit.minor2

@@ -5,11 +5,11 @@
 //	                                      a bare host      ->  no command; the sentence names the release that has it
 //	{"image": "python", "need": "3.12"}   docker           ->  FROM python:3.12
 //
-// rules/data/base_images.tsv has what each image brings. The oldest that is new enough is taken, of the same distribution
-// where that has one: what else the image installs by the distribution's package manager goes on working.
+// rules/data/base_images.tsv has what each image brings. The oldest that is new enough is taken, of the same
+// distribution where that has one: what the image installs by the distribution's package manager goes on working.
 //
-// How it lies: what the old image held beside its system (Python, CUDA) is not in the new one. Where the environment shows
-// that the image is one of the official Python ones, the same Python upon the newer system is named instead.
+// How it lies: what the old image held beside its system (Python, CUDA) is not in the new one. Where the environment
+// shows that the image is one of the official Python ones, the same Python upon the newer system is named instead.
 #include "base/table.h"
 #include "fix/machine.h"
 #include "parse/version.h"
