@@ -46,7 +46,7 @@ struct ff_agent {
 
 	// What was heard.
 	struct ff_events *events;
-	struct ff_tally_file *tally;
+	struct ff_twin *tally;
 	struct ff_known_lane *known;
 	size_t n_known;
 	/** Monotonic: when each open phase was first seen, so that a clock that is set makes none old */

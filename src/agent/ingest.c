@@ -112,7 +112,7 @@ static void note_dead(struct ff_agent *a, struct ff_tally **batch)
 	for (uint32_t i = 0; i < FF_TALLY_LANES; i++) {
 		if (!t->lanes[i].name[0] || t->lanes[i].dead || lives(a, t->lanes[i].name))
 			continue;
-		*batch = *batch ? *batch : ff_tally_begin(a->tally);
+		*batch = *batch ? *batch : ff_twin_begin(a->tally);
 		ff_tally_lane_died(*batch, i);
 	}
 }
@@ -145,7 +145,7 @@ void ff_agent_take_events(struct ff_agent *a)
 			break;
 		if (!is_ours(a, e))
 			continue;
-		batch = batch ? batch : ff_tally_begin(a->tally);
+		batch = batch ? batch : ff_twin_begin(a->tally);
 		ff_tally_count(batch, e);
 		if (wanted)
 			ff_stream_event(e);
@@ -153,6 +153,6 @@ void ff_agent_take_events(struct ff_agent *a)
 	if (!e) // all was read: what a dead process has open will never end
 		note_dead(a, &batch);
 	if (batch)
-		ff_tally_commit(a->tally);
+		ff_twin_commit(a->tally);
 	note_open(a);
 }

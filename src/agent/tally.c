@@ -11,8 +11,10 @@
 #include "base/str.h"
 #include "ring/json.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *const ff_outcome_names[FF_OUTCOMES] = {"ok", "error", "cancelled", "killed", "refused"};
@@ -21,6 +23,20 @@ const double ff_bucket_bounds[FF_BUCKETS - 1] = {
 	0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 600};
 
 static const char other[] = "other";
+
+struct ff_error *ff_tally_open_file(const char *dir, const char *name, struct ff_twin **ret)
+{
+	char path[PATH_MAX];
+	if (snprintf(path, sizeof(path), "%s/%s.tally", dir, name) >= (int)sizeof(path))
+		return ff_error_os(ENAMETOOLONG, "%s", dir);
+	return ff_twin_open(
+		path, "FFTALLY1", sizeof(struct ff_tally), true, "another agent watches this worker already", ret);
+}
+
+const struct ff_tally *ff_tally_now(const struct ff_twin *file)
+{
+	return ff_twin_now(file);
+}
 
 // Bytes of a text that fit, without those that could not stand in a line.
 static void copy(char ret[FF_ID], const char *text, size_t n)

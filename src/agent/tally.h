@@ -1,12 +1,11 @@
 // What the agent has counted: requests, loads, phases, errors, tokens, and how far each lane is read.
 //
-// It lies in a mapped file of the state folder, twice. A batch of events is counted into the copy that is not in use,
-// then one store makes that copy the one in use. So whatever kills the agent, and whenever, each event is counted once:
-// the next agent goes on where the copy in use ends. Plain data, no pointers. Text in it is as the lane has it: not
-// masked.
+// It lies in a twin file (twin.h) of the state folder. So whatever kills the agent, and whenever, each event is counted
+// once: the next agent goes on where the copy in use ends. Plain data, no pointers. Text in it is as the lane has it:
+// not masked.
 #pragma once
 
-#include "base/error.h"
+#include "agent/twin.h"
 
 #include <firstfix/event.h>
 
@@ -121,20 +120,12 @@ struct ff_tally {
 	struct ff_tally_open open[FF_TALLY_OPEN];
 };
 
-struct ff_tally_file;
-
 /** Open DIR/NAME.tally, or make it where it is missing or of another version. FF_EDENIED when another agent holds
     it. */
-struct ff_error *ff_tally_open_file(const char *dir, const char *name, struct ff_tally_file **ret);
-void ff_tally_close(struct ff_tally_file *file);
+struct ff_error *ff_tally_open_file(const char *dir, const char *name, struct ff_twin **ret);
 
 /** The copy in use. */
-const struct ff_tally *ff_tally_now(const struct ff_tally_file *file);
-
-/** Begin a batch: the other copy, the same as the one in use so far. */
-struct ff_tally *ff_tally_begin(struct ff_tally_file *file);
-/** Make it the one in use. */
-void ff_tally_commit(struct ff_tally_file *file);
+const struct ff_tally *ff_tally_now(const struct ff_twin *file);
 
 /** The row of a name; the last of `n` takes what has none and what comes when all others are taken. */
 struct ff_named *ff_named_row(struct ff_named *rows, size_t n, const char *name);

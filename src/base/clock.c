@@ -39,3 +39,22 @@ void ff_clock_rfc3339(char ret[FF_TIME_LEN])
 {
 	ff_clock_format(read_ns(CLOCK_REALTIME), ret);
 }
+
+bool ff_clock_parse(const char *text, uint64_t *ret)
+{
+	struct tm tm = {0};
+	uint64_t fraction = 0, unit = ns_per_s;
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (!rest)
+		return false;
+	if (*rest == '.')
+		for (rest++; *rest >= '0' && *rest <= '9'; rest++) {
+			unit /= 10;
+			fraction += (uint64_t)(*rest - '0') * unit;
+		}
+	time_t at = timegm(&tm);
+	if (strcmp(rest, "Z") != 0 || at < 0)
+		return false;
+	*ret = (uint64_t)at * ns_per_s + fraction;
+	return true;
+}

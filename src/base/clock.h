@@ -1,6 +1,7 @@
 // Time: a monotonic clock for durations and deadlines, RFC 3339 UTC for documents.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /** Nanoseconds on CLOCK_MONOTONIC. */
@@ -16,3 +17,6 @@ void ff_clock_rfc3339(char ret[FF_TIME_LEN]);
 
 /** The same for nanoseconds since the epoch. */
 void ff_clock_format(uint64_t epoch_ns, char ret[FF_TIME_LEN]);
+
+/** Read back what ff_clock_rfc3339() and _format() write, with any fraction of a second; UTC alone. */
+bool ff_clock_parse(const char *text, uint64_t *ret_epoch_ns);

@@ -280,6 +280,31 @@ struct ff_error *ff_store_list(struct ff_store *store, json_t **ret)
 	return err;
 }
 
+struct ff_error *ff_store_since(struct ff_store *store, const char *since, json_t **ret)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	_cleanup_json_ json_t *list = json_array();
+	struct ff_error *err = list ? ff_sql_prepare(store->db, store->path,
+					      "select id, last_seen, count from incident where last_seen >= ?1"
+					      " order by last_seen, id limit 256",
+					      &stmt)
+				    : &ff_enomem;
+	if (!err)
+		err = ff_sql_bind(store->db, store->path, stmt, 1, since);
+	for (bool row = true; !err && row;) {
+		err = ff_sql_step(store->db, store->path, stmt, &row);
+		if (!err && row &&
+			json_array_append_new(list,
+				json_pack("{s:s, s:s, s:I}", "id", sqlite3_column_text(stmt, 0), "last_seen",
+					sqlite3_column_text(stmt, 1), "count",
+					(json_int_t)sqlite3_column_int64(stmt, 2))) < 0)
+			err = &ff_enomem;
+	}
+	if (!err)
+		*ret = ff_take(&list);
+	return err;
+}
+
 // Finds the one incident that `id` means. Leaves the statement on its row.
 static struct ff_error *find(struct ff_store *store, const char *id, sqlite3_stmt **ret)
 {

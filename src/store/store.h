@@ -48,6 +48,9 @@ struct ff_error *ff_store_find(struct ff_store *store, const json_t *incident, j
 /** Newest first: [{"id", "first_seen", "last_seen", "count", "cause", "title", "command", "bytes"}]. */
 struct ff_error *ff_store_list(struct ff_store *store, json_t **ret);
 
+/** Those seen since a moment (RFC 3339), oldest first, at most 256: [{"id", "last_seen", "count"}]. Cheap. */
+struct ff_error *ff_store_since(struct ff_store *store, const char *since, json_t **ret);
+
 /** One incident whole, with id, count, first_seen and last_seen put in. `id` may be a unique prefix, or "last". */
 struct ff_error *ff_store_get(struct ff_store *store, const char *id, json_t **ret);
 

@@ -240,23 +240,23 @@ static void a_file_is_gone_on_with(void **state)
 {
 	(void)state;
 	char dir[] = "/tmp/firstfix-tally-XXXXXX", path[64];
-	struct ff_tally_file *file, *second;
+	struct ff_twin *file, *second;
 	uint64_t position = 0;
 	assert_non_null(mkdtemp(dir));
 	assert_null(ff_tally_open_file(dir, "x", &file));
-	struct ff_tally *t = ff_tally_begin(file);
+	struct ff_tally *t = ff_twin_begin(file);
 	request(t, &position, 1, 30, "ok");
 	assert_int_equal(ff_tally_now(file)->requests[FF_OUTCOME_OK], 0); // not before it is whole
-	ff_tally_commit(file);
+	ff_twin_commit(file);
 	struct ff_error *err = ff_tally_open_file(dir, "x", &second);
 	assert_non_null(err);
 	assert_int_equal(err->code, FF_EDENIED);
 	ff_error_destroy(err);
-	ff_tally_begin(file)->requests[FF_OUTCOME_OK] = 99; // killed in the middle
-	ff_tally_close(file);
+	((struct ff_tally *)ff_twin_begin(file))->requests[FF_OUTCOME_OK] = 99; // killed in the middle
+	ff_twin_close(file);
 	assert_null(ff_tally_open_file(dir, "x", &file));
 	assert_int_equal(ff_tally_now(file)->requests[FF_OUTCOME_OK], 1);
-	ff_tally_close(file);
+	ff_twin_close(file);
 	snprintf(path, sizeof(path), "%s/x.tally", dir);
 	unlink(path);
 	rmdir(dir);
