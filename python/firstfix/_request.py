@@ -12,7 +12,7 @@ from sys import modules
 from types import TracebackType
 from typing import Any, AsyncIterator, Callable, Generator, Optional, TypeVar, Union, cast, overload
 
-from firstfix import _ring
+from firstfix import _ring, _trace
 from firstfix._ring import PHASE_BEGIN, PHASE_END, event, next_id, working
 from firstfix._settings import settings
 
@@ -51,6 +51,11 @@ class Request:
         """More fields for the event at the end."""
         self.fields = {**(self.fields or {}), **fields}
 
+    def came_with(self, traceparent: object, tracestate: object = None) -> None:
+        """The trace context of whoever sent it, from its headers. Before it is entered."""
+        if traceparent is not None:
+            self.set(**_trace.parent(traceparent, tracestate))
+
     def failed(self, why: Union[str, BaseException]) -> None:
         """It did not work although nothing is raised: an answer with status 500, an exception that somebody catches."""
         if isinstance(why, BaseException) or not isinstance(self._status, BaseException):
@@ -67,6 +72,8 @@ class Request:
         self.phase = phase = next_id()
         row: dict[str, Any] = {"firstfix.phase": self.kind, "firstfix.phase.id": phase, "firstfix.request.id": self.id,
                                "gen_ai.request.model": self.model, "firstfix.request.concurrent": working(1)}
+        if "opentelemetry.trace" in modules:
+            self.set(**_trace.around())
         if self.fields:  # a process that dies leaves no end: what it was working on stands here
             row.update(self.fields)
         try:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 import time
-from typing import Any, MutableMapping, Optional
+from typing import Any, MutableMapping
 
-from firstfix import _exceptions, _ring
+from firstfix import _exceptions, _ring, _trace
 from firstfix._request import current
 
 BODY_MAX = 8192
@@ -24,19 +23,9 @@ def severity(level: int) -> tuple[int, str]:
     return next(((number, text) for least, number, text in SEVERITY if level >= least), (1, "TRACE"))
 
 
-def trace_ids() -> tuple[Optional[str], Optional[str]]:
-    """Trace and span of OpenTelemetry, when the worker uses it; it is not imported here."""
-    trace = sys.modules.get("opentelemetry.trace")
-    try:
-        context = trace.get_current_span().get_span_context() if trace is not None else None
-        return (f"{context.trace_id:032x}", f"{context.span_id:016x}") if context and context.trace_id else (None, None)
-    except Exception:
-        return None, None
-
-
 def _fields(body: str, level: int, logger: str) -> dict[str, Any]:
     number, text = severity(level)
-    trace, span = trace_ids()
+    trace, span, _ = _trace.current()
     req = current.get()
     return {"body": body[:BODY_MAX], "severity_text": text, "severity_number": number, "log.logger": logger,
             "firstfix.request.id": req.id if req else None, "firstfix.phase.id": req.phase if req else None,

@@ -40,7 +40,8 @@ struct ff_agent {
 	// What is watched.
 	pid_t root; /**< the worker; 0: every one that records in the folder, or none was started yet */
 	uint64_t root_ticks, root_began_epoch_ns, root_began_ns;
-	uint64_t since_epoch_ns; /**< of the first attempt that we saw */
+	uint64_t since_epoch_ns;  /**< of the first attempt that we saw */
+	uint64_t events_since_ns; /**< older ones are not of this worker */
 	enum ff_supervision supervision;
 	unsigned attempt;
 
@@ -86,6 +87,13 @@ void ff_agent_look(struct ff_agent *agent);
 /** Take new events of the lanes. The lock is held by the caller. */
 void ff_agent_take_events(struct ff_agent *agent);
 
+/** Whether the process of a lane (its file's name) lives. */
+bool ff_agent_lane_lives(const struct ff_agent *agent, const char *lane);
+
+/** Whose a lane is, as far as its events were seen. The lock is held by the caller. */
+enum ff_lane_is { FF_LANE_UNKNOWN, FF_LANE_OURS, FF_LANE_OTHERS };
+enum ff_lane_is ff_agent_lane_is(const struct ff_agent *agent, const char *lane);
+
 /** A line of the supervisor: "state UP", "worker PID ATTEMPT". */
 void ff_agent_hear(struct ff_agent *agent, const char *line);
 
@@ -94,6 +102,9 @@ void ff_agent_set_root(struct ff_agent *agent, pid_t pid);
 
 /** Start to watch the database: the newest incident of this run, counts by cause. */
 struct ff_error *ff_incidents_start(struct ff_agent *agent);
+
+/** A number that is another one when somebody wrote to the database. */
+uint64_t ff_incidents_files(const struct ff_agent *agent);
 
 /** Make observed and health from what is known. The lock is held. */
 void ff_agent_judge(struct ff_agent *agent, uint64_t now_ns);

@@ -2,6 +2,8 @@
 // format, and shared by everybody who asks before the next one: a scrape costs no more than sending it.
 #include "agent/agent.h"
 #include "agent/answers.h"
+#include "agent/export.h"
+#include "agent/export_metrics.h"
 #include "agent/exposition.h"
 
 #include <stdio.h>
@@ -206,7 +208,21 @@ static void write_forecasts(struct ff_exposition *e, const struct ff_agent *a)
 	}
 }
 
-static void write_all(struct ff_exposition *e, const struct ff_agent *a)
+static void write_export(struct ff_exposition *e)
+{
+	struct ff_otlp_counts counts;
+	if (!ff_export_counts(&counts))
+		return;
+	ff_metric(e, FF_METRIC_EXPORTED);
+	for (unsigned i = 0; i < FF_SIGNALS; i++)
+		ff_sample2(e, (double)counts.sent[i], "signal", ff_signal_names[i], NULL, NULL);
+	ff_metric(e, FF_METRIC_EXPORT_LOST);
+	for (unsigned i = 0; i < FF_SIGNALS; i++)
+		ff_sample2(e, (double)counts.lost[i], "signal", ff_signal_names[i], NULL, NULL);
+	one(e, FF_METRIC_EXPORT_QUEUE, (double)counts.bytes);
+}
+
+void ff_metrics_write(struct ff_exposition *e, const struct ff_agent *a)
 {
 	uint64_t rss;
 	double cpu;
@@ -223,6 +239,7 @@ static void write_all(struct ff_exposition *e, const struct ff_agent *a)
 	ff_self_usage(&rss, &cpu);
 	one(e, FF_METRIC_AGENT_RSS, (double)rss);
 	one(e, FF_METRIC_AGENT_CPU, cpu);
+	write_export(e);
 	ff_exposition_end(e);
 }
 
@@ -244,7 +261,7 @@ void ff_answer_metrics(struct ff_request *r, struct ff_answer *out)
 	struct ff_exposition e = {.open = open};
 	bool old = !cached[open].response || cached[open].generation != generation;
 	if (old)
-		write_all(&e, a);
+		ff_metrics_write(&e, a);
 	pthread_mutex_unlock(&a->lock);
 	if (old) {
 		if (cached[open].response)

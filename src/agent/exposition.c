@@ -40,9 +40,9 @@ static const char *suffix(const struct ff_exposition *e)
 	return rows[e->now].type == COUNTER ? "_total" : "";
 }
 
-void ff_metric(struct ff_exposition *e, enum ff_metric metric)
+static void write_head(struct ff_exposition *e)
 {
-	e->now = metric;
+	enum ff_metric metric = e->now;
 	const char *name = rows[metric].name, *family = e->open ? "" : suffix(e);
 	ff_buf_printf(&e->out, "# HELP %s%s %s\n# TYPE %s%s %s\n", name, family, rows[metric].help, name, family,
 		type_names[rows[metric].type]);
@@ -83,19 +83,13 @@ static void write_labels(struct ff_buf *out, const char *const labels[][2])
 		ff_buf_char(out, '}');
 }
 
-void ff_sample(struct ff_exposition *e, double value, const char *const labels[][2])
+static void write_sample(struct ff_exposition *e, double value, const char *const labels[][2])
 {
 	ff_buf_printf(&e->out, "%s%s", rows[e->now].name, suffix(e));
 	write_labels(&e->out, labels);
 	ff_buf_char(&e->out, ' ');
 	write_value(&e->out, value);
 	ff_buf_char(&e->out, '\n');
-}
-
-void ff_sample2(struct ff_exposition *e, double value, const char *a, const char *va, const char *b, const char *vb)
-{
-	const char *const labels[][2] = {{a, va}, {b, vb}, {NULL, NULL}};
-	ff_sample(e, value, labels);
 }
 
 static void write_exemplar(struct ff_buf *out, const struct ff_exemplar *x)
@@ -111,7 +105,7 @@ static void write_exemplar(struct ff_buf *out, const struct ff_exemplar *x)
 	ff_buf_printf(out, " %.9g %.3f", x->value, (double)x->at_ns / 1e9);
 }
 
-void ff_sample_histogram(struct ff_exposition *e, const struct ff_histogram *h, const struct ff_exemplar *exemplars)
+static void write_histogram(struct ff_exposition *e, const struct ff_histogram *h, const struct ff_exemplar *exemplars)
 {
 	uint64_t below = 0;
 	for (unsigned i = 0; i < FF_BUCKETS; i++) {
@@ -129,6 +123,35 @@ void ff_sample_histogram(struct ff_exposition *e, const struct ff_histogram *h, 
 	}
 	ff_buf_printf(&e->out, "%s_sum %.9g\n%s_count %llu\n", rows[e->now].name, h->sum, rows[e->now].name,
 		(unsigned long long)below);
+}
+
+static const struct ff_exposition_form text_form = {write_head, write_sample, write_histogram};
+
+static const struct ff_exposition_form *form_of(const struct ff_exposition *e)
+{
+	return e->form ? e->form : &text_form;
+}
+
+void ff_metric(struct ff_exposition *e, enum ff_metric metric)
+{
+	e->now = metric;
+	form_of(e)->metric(e);
+}
+
+void ff_sample(struct ff_exposition *e, double value, const char *const labels[][2])
+{
+	form_of(e)->sample(e, value, labels);
+}
+
+void ff_sample2(struct ff_exposition *e, double value, const char *a, const char *va, const char *b, const char *vb)
+{
+	const char *const labels[][2] = {{a, va}, {b, vb}, {NULL, NULL}};
+	ff_sample(e, value, labels);
+}
+
+void ff_sample_histogram(struct ff_exposition *e, const struct ff_histogram *h, const struct ff_exemplar *exemplars)
+{
+	form_of(e)->histogram(e, h, exemplars);
 }
 
 void ff_exposition_end(struct ff_exposition *e)

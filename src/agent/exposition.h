@@ -12,9 +12,19 @@ enum ff_metric {
 	FF_METRICS
 };
 
+struct ff_exposition;
+
+/** One way to write metrics; the text formats are the preset. */
+struct ff_exposition_form {
+	void (*metric)(struct ff_exposition *e);
+	void (*sample)(struct ff_exposition *e, double value, const char *const labels[][2]);
+	void (*histogram)(struct ff_exposition *e, const struct ff_histogram *h, const struct ff_exemplar *exemplars);
+};
+
 struct ff_exposition {
 	struct ff_buf out;
-	bool open; /**< OpenMetrics */
+	bool open;			       /**< OpenMetrics */
+	const struct ff_exposition_form *form; /**< NULL: text */
 	enum ff_metric now;
 };
 

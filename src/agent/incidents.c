@@ -16,8 +16,7 @@ enum { LOOK_MS = 500, QUARANTINE_EVERY = 10, COUNT_SHARE = 10, STACK = 512 << 10
 
 static const char *const files[] = {"firstfix.db", "firstfix.db-wal"};
 
-// A number that is another one when somebody wrote.
-static uint64_t state_of_files(const struct ff_agent *a)
+uint64_t ff_incidents_files(const struct ff_agent *a)
 {
 	uint64_t sum = 1;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -137,7 +136,7 @@ static void *watch(void *agent)
 	uint64_t seen = 0, counted = 0, count_at = 0;
 	unsigned looks = 0;
 	for (;;) {
-		uint64_t state = state_of_files(a), begin = ff_clock_ns();
+		uint64_t state = ff_incidents_files(a), begin = ff_clock_ns();
 		bool counts = state != counted && begin >= count_at;
 		if ((state != seen || counts) && look(a, counts)) {
 			counted = state;

@@ -41,7 +41,7 @@ static bool is_locked(const struct ff_agent *a, const char *lane)
 	return locked;
 }
 
-static bool lives(const struct ff_agent *a, const char *lane)
+bool ff_agent_lane_lives(const struct ff_agent *a, const char *lane)
 {
 	pid_t pid;
 	uint64_t ticks;
@@ -85,7 +85,7 @@ static bool decide(const struct ff_agent *a, const struct ff_event *e)
 		return true;
 	whose(e->lane, &pid, &ticks);
 	if (!a->root)
-		return lives(a, e->lane);
+		return ff_agent_lane_lives(a, e->lane);
 	if (ff_proc_lives(pid, ticks, NULL))
 		return ff_proc_is_below(pid, a->root);
 	return e->time_ns >= a->root_began_epoch_ns && parent_is_ours(a, e);
@@ -106,11 +106,19 @@ static bool is_ours(struct ff_agent *a, const struct ff_event *e)
 	return lane.ours;
 }
 
+enum ff_lane_is ff_agent_lane_is(const struct ff_agent *a, const char *lane)
+{
+	for (size_t i = a->n_known; i-- > 0;)
+		if (strncmp(a->known[i].name, lane, FF_ID - 1) == 0)
+			return a->known[i].ours ? FF_LANE_OURS : FF_LANE_OTHERS;
+	return is_counted(a, lane) ? FF_LANE_OURS : FF_LANE_UNKNOWN;
+}
+
 static void note_dead(struct ff_agent *a, struct ff_tally **batch)
 {
 	const struct ff_tally *t = ff_tally_now(a->tally);
 	for (uint32_t i = 0; i < FF_TALLY_LANES; i++) {
-		if (!t->lanes[i].name[0] || t->lanes[i].dead || lives(a, t->lanes[i].name))
+		if (!t->lanes[i].name[0] || t->lanes[i].dead || ff_agent_lane_lives(a, t->lanes[i].name))
 			continue;
 		*batch = *batch ? *batch : ff_twin_begin(a->tally);
 		ff_tally_lane_died(*batch, i);

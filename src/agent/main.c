@@ -5,6 +5,7 @@
 // signals.
 #include "agent/agent.h"
 #include "agent/documents.h"
+#include "agent/export.h"
 
 #include "base/clock.h"
 #include "base/complain.h"
@@ -22,7 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
-enum { HELPER_FD = 3, LOOK_MS = 250, LINE_MAX_ = 256, TOKEN_MAX = 256, AGAIN_MS = 2000, ONCE_MS = 400 };
+enum { HELPER_FD = 3, LOOK_MS = 250, LINE_MAX_ = 256, TOKEN_MAX = 256, AGAIN_MS = 2000, ONCE_MS = 400, END_MS = 2500 };
 
 static struct ff_agent the;
 static const char default_address[] = "127.0.0.1:9464";
@@ -62,11 +63,11 @@ static struct ff_error *open_files(struct ff_agent *a)
 	err = ff_tally_open_file(own, a->name, &a->tally);
 	if (err)
 		return err;
-	uint64_t since = a->root_began_epoch_ns > 2 * UINT64_C(1000000000)
+	a->events_since_ns = a->root_began_epoch_ns > 2 * UINT64_C(1000000000)
 		? a->root_began_epoch_ns - 2 * UINT64_C(1000000000)
 		: 0;
 	return ff_events_open(
-		&(struct ff_events_options){.dir = a->dir, .follow = true, .since_ns = since}, &a->events);
+		&(struct ff_events_options){.dir = a->dir, .follow = true, .since_ns = a->events_since_ns}, &a->events);
 }
 
 struct ff_error *ff_agent_open(struct ff_agent *a)
@@ -255,6 +256,8 @@ int main(int argc, char **argv)
 	if (!err)
 		err = ff_incidents_start(a);
 	if (!err)
+		err = ff_export_start(a);
+	if (!err)
 		err = serve(a);
 	if (err && a->options.run && a->events && err->errnum == EADDRINUSE) { // the worker runs on, and so do we
 		say_error(err);
@@ -265,6 +268,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	watch(a, signals);
+	ff_export_end(END_MS);
 	leave_folder(a);
 	_exit(0); // connections that wait for something go with us
 }

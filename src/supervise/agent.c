@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FIRST_PAUSE_MS = 100, PAUSES_MAX = 8, LIVED_S = 10, WRONG_USE = 2 };
+enum { FIRST_PAUSE_MS = 100, PAUSES_MAX = 8, LIVED_S = 10, WRONG_USE = 2, END_MS = 3000, END_STEP_MS = 2 };
 
 static const char *const state_names[N_STATES] = {
 #define X(name) #name,
@@ -105,6 +106,18 @@ bool agent_reaped(struct supervisor *s, pid_t pid, int status)
 	if (a->given_up)
 		say("no agent: it cannot work as it was told; the command runs on without");
 	return true;
+}
+
+void agent_end(struct supervisor *s)
+{
+	struct agent *a = &s->agent;
+	if (!a->pid)
+		return;
+	close(a->pipe);
+	a->pipe = -1;
+	uint64_t until = ff_clock_ns() + END_MS * NS_PER_MS;
+	while (waitpid(a->pid, NULL, WNOHANG) == 0 && ff_clock_ns() < until)
+		poll(NULL, 0, END_STEP_MS);
 }
 
 uint64_t agent_tick(struct supervisor *s, uint64_t now_ns)

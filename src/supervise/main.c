@@ -297,5 +297,6 @@ int main(int argc, char **argv)
 	agent_begin(s);
 	states_begin(s);
 	loop(s);
+	agent_end(s);
 	return s->exit_code;
 }

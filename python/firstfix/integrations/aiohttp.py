@@ -10,8 +10,10 @@ async def middleware(request: Any, handler: Callable[[Any], Awaitable[Any]]) -> 
     """One request; aiohttp's own HTTPException is an answer like any other, a failure from status 500 on."""
     named = request.headers.get("X-Request-ID")
     raised = None
-    with Request(named[:128] if named else None) as req:
-        req.fields = {"http.request.method": request.method, "url.path": request.path[:512]}
+    req = Request(named[:128] if named else None)
+    req.came_with(request.headers.get("traceparent"), request.headers.get("tracestate"))
+    with req:
+        req.set(**{"http.request.method": request.method, "url.path": request.path[:512]})
         try:
             answer = await handler(request)
         except Exception as exc:

@@ -17,12 +17,17 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def header(scope: Scope, name: bytes) -> Optional[str]:
-    """A header of the request, cut to 128 characters."""
+WANTED = (b"x-request-id", b"traceparent", b"tracestate")
+
+
+def _wanted(scope: Scope) -> list[Optional[str]]:
+    """The headers of WANTED, each once, in one walk."""
+    found: dict[bytes, str] = {}
     for key, value in scope.get("headers") or ():
-        if key.lower() == name:
-            return str(value.decode("latin-1"))[:128]
-    return None
+        name = key.lower()
+        if name in WANTED and name not in found:
+            found[name] = str(value.decode("latin-1"))
+    return [found.get(name) for name in WANTED]
 
 
 MARK = "firstfix.request"  # in the scope: one request is recorded once, however many of us stand around it
@@ -44,8 +49,10 @@ class Middleware:
                 outer.model = self.model
             await self.app(scope, receive, send)
             return
-        req = Request(header(scope, b"x-request-id"), self.model)
+        named, traceparent, tracestate = _wanted(scope)
+        req = Request(named[:128] if named else named, self.model)
         req.fields = {"http.request.method": str(scope.get("method", "")), "url.path": str(scope.get("path", ""))[:512]}
+        req.came_with(traceparent, tracestate)
         scope[MARK] = req
         with req:
             async def answer(message: Message) -> None:

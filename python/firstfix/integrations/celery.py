@@ -35,6 +35,7 @@ def wrap_tracer(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
         def make(_: tuple[Any, ...], __: dict[str, Any]) -> Request:
             made = TaskRun(getattr(task.request, "id", None), heading="[Celery] TASK FAILED")
             made.fields = {"code.function.name": str(name)[:256]}
+            made.came_with(getattr(task.request, "traceparent", None), getattr(task.request, "tracestate", None))
             return made
         if not row.broken:
             try:

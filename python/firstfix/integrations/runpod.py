@@ -15,12 +15,22 @@ from firstfix._table import Row
 HEADING = "[RunPod] REQUEST FAILED"
 
 
+def _trace_of(job: Any) -> tuple[Any, Any]:
+    """RunPod hands no headers on: a caller puts the context into the job or its input."""
+    for place in (job, job.get("headers"), job.get("input")) if isinstance(job, dict) else ():
+        if isinstance(place, dict) and "traceparent" in place:
+            return place["traceparent"], place.get("tracestate")
+    return None, None
+
+
 def handler(function: Callable[..., Any]) -> Callable[..., Any]:
     """The handler as a request whose id is the job's."""
     def make(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request:
         job = args[0] if args else kwargs.get("job", kwargs.get("event"))
         named = job.get("id") if isinstance(job, dict) else None
-        return Request(str(named)[:128] if named is not None else None, heading=HEADING)
+        made = Request(str(named)[:128] if named is not None else None, heading=HEADING)
+        made.came_with(*_trace_of(job))
+        return made
     return wrap(function, make)
 
 

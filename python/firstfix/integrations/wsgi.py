@@ -71,6 +71,7 @@ class Middleware:
         req = Request(str(named)[:128] if named else None, self.model)
         req.fields = {"http.request.method": str(environ.get("REQUEST_METHOD", "")),
                       "url.path": str(environ.get("PATH_INFO", ""))[:512]}
+        req.came_with(environ.get("HTTP_TRACEPARENT"), environ.get("HTTP_TRACESTATE"))
 
         def start(status: str, *rest: Any, **named: Any) -> Any:
             req.answered(int(status[:3]) if status[:3].isdigit() else 0)
