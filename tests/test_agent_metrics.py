@@ -28,6 +28,7 @@ def promtool(*words, **kwargs):
 def served(agents):
     """A worker with a GPU that has served and failed."""
     agents.gpus(lambda s: s.update(events=[{"gpu": 0, "xid": 79}]))
+    agents.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"  # its metrics are among them
     worker = agents.run(WORKER)
     for line in ("load m 0.1", "request one", "request two", "fail three", "begin four"):
         agents.tell(worker, line)

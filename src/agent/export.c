@@ -3,9 +3,9 @@
 //	otlp/NAME/state			how far it has come (export_state.h), locked while its agent lives
 //	otlp/NAME/0000000000000017.logs	requests that wait (otlp/queue.h)
 //
-// The lanes are the first queue: what was read of them counts as read when the request with it is on disk, or was sent.
-// With a full disk a request waits in memory, and with that full nothing more is read. So neither a SIGKILL of the agent
-// nor a full disk loses an event that its lane still has, and what is sent twice has the same ids.
+// The lanes are the first queue: what was read of them counts as read when the request with it is on disk, or was
+// sent. With a full disk a request waits in memory, and with that full nothing more is read. So neither a SIGKILL
+// of the agent nor a full disk loses an event that its lane still has, and what is sent twice has the same ids.
 #include "agent/export.h"
 
 #include "agent/export_metrics.h"

@@ -1,5 +1,5 @@
-// The same metrics as /metrics, as OTLP's data points: names of OpenTelemetry's conventions where there is one that means
-// the same, else ours with points; units as UCUM writes them.
+// The same metrics as /metrics, as OTLP's data points: names of OpenTelemetry's conventions where there is one that
+// means the same, else ours with points; units as UCUM writes them.
 //
 //	firstfix_worker_resident_memory_bytes 9437184
 //	-> {"name": "process.memory.usage", "unit": "By", "sum": {"dataPoints": [{"asDouble": 9437184, ...

@@ -1,4 +1,5 @@
-// What the files of the export share: export.c (collecting), export_send.c (sending), export_adopt.c (what others left).
+// What the files of the export share: export.c (collecting), export_send.c (sending), export_adopt.c (what others
+// left).
 #pragma once
 
 #include "agent/export.h"

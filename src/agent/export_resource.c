@@ -2,8 +2,8 @@
 //
 //	service.name, service.instance.id, host.name, host.id, host.arch, os.type, process.*, container.id, k8s.*, cloud.*
 //
-// How the source lies: a container's processes see the host's kernel and often no id of their own; Kubernetes tells a pod
-// little unless its manifest hands names down as variables, for which there are customs and no standard.
+// How the source lies: a container's processes see the host's kernel and often no id of their own; Kubernetes tells
+// a pod little unless its manifest hands names down as variables, for which there are customs and no standard.
 #include "agent/export_resource.h"
 
 #include "agent/export_records.h"

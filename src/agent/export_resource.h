@@ -4,7 +4,8 @@
 #include "agent/agent.h"
 #include "otlp/settings.h"
 
-/** A list of attributes, masked. OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME win over what we find. NULL: no memory. */
+/** A list of attributes, masked. OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME win over what we find. NULL: no
+    memory. */
 json_t *ff_export_resource(const struct ff_agent *agent, const struct ff_otlp_settings *settings);
 
 /** The program that a process runs now: one may execute another. */

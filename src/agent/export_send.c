@@ -1,5 +1,5 @@
-// One thread a signal: what waits in the queue goes out, the oldest first. A failure is followed by a pause that doubles
-// from a second to a minute, with jitter, or by what Retry-After asks for.
+// One thread a signal: what waits in the queue goes out, the oldest first. A failure is followed by a pause that
+// doubles from a second to a minute, with jitter, or by what Retry-After asks for.
 #include "agent/export_private.h"
 
 #include "base/clock.h"

@@ -1,6 +1,6 @@
-// How far the export of one worker has come: what was read of each lane and is safely queued, phases that are open, and
-// incidents that were told. Plain data in a twin file (twin.h): an event that was queued when we died is queued again, with
-// the same ids; none is passed over.
+// How far the export of one worker has come: what was read of each lane and is safely queued, phases that are open,
+// and incidents that were told. Plain data in a twin file (twin.h): an event that was queued when we died is queued
+// again, with the same ids; none is passed over.
 #pragma once
 
 #include "agent/tally.h"

@@ -13,8 +13,8 @@
 
 #include <limits.h>
 #include <math.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const ff_outcome_names[FF_OUTCOMES] = {"ok", "error", "cancelled", "killed", "refused"};

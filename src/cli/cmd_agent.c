@@ -34,6 +34,7 @@ static const struct ff_usage usage = {
 	.details = "Served: /livez, /readyz and /startupz as Kubernetes asks them, /metrics for Prometheus, documents "
 		   "as JSON\n"
 		   "below /v1/ (/openapi.json lists them).\n"
+		   "Where OTEL_EXPORTER_OTLP_ENDPOINT is set, events, incidents, metrics and spans are sent there.\n"
 		   "It reads what the worker records and what the system tells of it; the worker never waits for it.\n"
 		   "Each option can be set as FIRSTFIX_<NAME> in the environment: FIRSTFIX_LISTEN=0.0.0.0:9464.\n"
 		   "\n"

@@ -1,8 +1,8 @@
-// The table is opentelemetry-proto 1.x: names as OTLP/JSON spells them, numbers and encodings of protobuf. Only what we
-// send is in it.
+// The table is opentelemetry-proto 1.x: names as OTLP/JSON spells them, numbers and encodings of protobuf. Only
+// what we send is in it.
 //
-// How the source lies: a document comes from a queue on disk, which may be torn or written by anybody, so every value is
-// checked; what the table does not know is refused, not passed on.
+// How the source lies: a document comes from a queue on disk, which may be torn or written by anybody, so every
+// value is checked; what the table does not know is refused, not passed on.
 #include "otlp/message.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-// The messages of OTLP, as one table, and what is made of them: a document as OTLP/JSON writes it is checked against the
-// table, and becomes protobuf by it.
+// The messages of OTLP, as one table, and what is made of them: a document as OTLP/JSON writes it is checked
+// against the table, and becomes protobuf by it.
 //
 //	{"resourceLogs": [{"resource": {...}, "scopeLogs": [{"logRecords": [{"timeUnixNano": "1764360000000000000", ...
 #pragma once
@@ -36,7 +36,8 @@ struct ff_otlp_field {
 /** What is sent for a signal: ExportLogsServiceRequest and its like. */
 extern const struct ff_otlp_field *const ff_otlp_requests[FF_SIGNALS];
 
-/** Check a document against a message and append it as protobuf. FF_EFORMAT for a key or a value that the table does not
+/** Check a document against a message and append it as protobuf. FF_EFORMAT for a key or a value that the table
+    does not
     have. */
 struct ff_error *ff_otlp_protobuf(const struct ff_otlp_field *message, const json_t *document, struct ff_buf *ret);
 

@@ -1,7 +1,8 @@
 // One POST of HTTP. What an answer means is OTLP's table: 2xx is taken; 429, 502, 503, 504 and every failure of the
 // connection are tried again; anything else is refused for good.
 //
-// How the source lies: a collector may hang, redirect, answer without end, with another type, or ask to wait for a year.
+// How the source lies: a collector may hang, redirect, answer without end, with another type, or ask to wait for a
+// year.
 #include "otlp/send.h"
 
 #include "base/cleanup.h"

@@ -1,5 +1,5 @@
-// Sending one request to a collector, with libcurl, which is opened when it is first needed: who exports nothing does not
-// have it in memory, and a machine without it has everything else.
+// Sending one request to a collector, with libcurl, which is opened when it is first needed: who exports nothing
+// does not have it in memory, and a machine without it has everything else.
 #pragma once
 
 #include "otlp/settings.h"
@@ -24,5 +24,6 @@ struct ff_otlp_sent {
 	char why[300];	   /**< what went wrong; "" for nothing */
 };
 
-/** Send a request that is OTLP/JSON. Takes the target's timeout at most; follows no redirect, reads 64 KiB of an answer. */
+/** Send a request that is OTLP/JSON. Takes the target's timeout at most; follows no redirect, reads 64 KiB of an
+    answer. */
 void ff_otlp_send(struct ff_otlp_sender *sender, const char *text, size_t n, struct ff_otlp_sent *ret);

@@ -43,7 +43,8 @@ static const char *get(const struct reading *r, const char *name)
 	return value && *value && strlen(value) <= TEXT_MAX ? value : NULL;
 }
 
-// OTEL_EXPORTER_OTLP_<SIGNAL>_<WHAT>, else OTEL_EXPORTER_OTLP_<WHAT>. The name that it was found under is left in `name`.
+// OTEL_EXPORTER_OTLP_<SIGNAL>_<WHAT>, else OTEL_EXPORTER_OTLP_<WHAT>. The name that it was found under is left in
+// `name`.
 static const char *get_of(const struct reading *r, enum ff_signal signal, const char *what, char name[NAME_MAX_])
 {
 	snprintf(name, NAME_MAX_, "OTEL_EXPORTER_OTLP_%s_%s", upper_names[signal], what);

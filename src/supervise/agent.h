@@ -1,5 +1,5 @@
-// The agent beside the worker (--listen): started before it, told what happens, restarted when it dies. Nobody waits for
-// it before the worker's end is over; then it may still send what it has, for a moment.
+// The agent beside the worker (--listen): started before it, told what happens, restarted when it dies. Nobody
+// waits for it before the worker's end is over; then it may still send what it has, for a moment.
 #pragma once
 
 #include <stdbool.h>
