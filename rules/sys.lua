@@ -165,10 +165,11 @@ rule {
     if not hit and log.codec then
       -- an optional part: who imports it says so and goes on without
       local kind = log.codec.event.kind
-      if (log.notice or kind == "warning") and kind ~= "exception" and not log.fatal then
+      local raised = kind == "exception" or log.fatal ~= nil
+      if (log.notice or kind == "warning") and not raised then
         return nil
       end
-      return {hit = log.codec, confidence = 0.78, why = "torchcodec cannot load FFmpeg's libraries: FFmpeg is not "
+      return {hit = log.codec, confidence = 0.78, severity = not raised and "warning" or nil, why = "torchcodec cannot load FFmpeg's libraries: FFmpeg is not "
         .. "installed, or this torchcodec is for another FFmpeg or another torch.",
         fixes = {{system = "ffmpeg", say = "Install FFmpeg (4 to 7)."},
           {install = "torchcodec", say = "If it is there: install the torchcodec that belongs to this torch."}}}
