@@ -474,6 +474,7 @@ local oom_context = {
   sampler = [[warming up sampler with (?<seqs>\d+) dummy requests]],
   private_pools = [[allocated in private pools \(e\.g\., CUDA Graphs\)]],
   wakes = [[CUDA Error: out of memory at [^\n]*cumem_allocator\.cpp]],
+  slept = [[\b(?:Sleep mode freed|sleep freed) [\d.]+ [GM]iB]],
   slots = [[alloc_req_slots runs out of memory]],
   n_ctx = [[llama_(?:new_)?context\w*: n_ctx +?= (?<ctx>\d+)]],
   fraction = [[(?:gpu[-_]memory[-_]utilization|mem[-_]fraction[-_]static)['"]?[=: ]+(?<fraction>0\.\d+)]],
@@ -513,6 +514,9 @@ local function without_numbers(log, f, event)
     local held = memory.free and memory.total and memory.free < 0.5 * memory.total
     if held and not training(log) then return "oom.other-process", 0.6 end
   end
+  -- A server that gave this memory back when it was put to sleep fits: somebody took it in between. In a trainer
+  -- that sleeps beside its own weights, the trainer did.
+  if log.wakes and log.slept and not training(log) and log.has_frame[[ (?:wake_up|resume_memory_occupation)$]] then return "oom.other-process", 0.84 end
   if moves_weights(log, event) or loading(log) then return "oom.model-too-big", 0.72 end
   return "oom.activation", 0.6
 end

@@ -81,6 +81,21 @@ def test_a_request_that_was_refused_is_its_callers(firstfix):
         assert explain(firstfix, UP + REFUSED + reply)["verdict"] == "failed-unknown"
 
 
+def access(path, status):
+    return f'INFO:     10.0.0.7:4000 - "POST {path} HTTP/1.1" {status}\n'
+
+
+@pytest.mark.parametrize("order", [lambda error, answer: error + answer, lambda error, answer: answer + error], ids=["error first", "answer first"])
+def test_only_an_answer_to_the_same_request_shows_that_it_works_again(firstfix, order):
+    log = UP + access("/v1/embed/7", "200 OK") + order(DEAD, access("/v1/embed/8", "500 Internal Server Error"))
+    assert explain(firstfix, log)["verdict"] == "failed-unknown"
+    assert explain(firstfix, log + access("/v1/chat", "200 OK") * 9)["verdict"] == "failed-unknown"
+    assert explain(firstfix, log + access("/v1/chat", "200 OK") + access("/v1/embed/9?x=1", "200 OK"))["verdict"] == "running"
+    assert explain(firstfix, log + UP)["verdict"] == "running"
+    # What failed once, long ago, says nothing of a server that has answered so much else since.
+    assert explain(firstfix, log + access("/v1/chat", "200 OK") * 400)["verdict"] == "running"
+
+
 def test_a_server_that_was_told_to_end_was_stopped(firstfix):
     bye = "INFO 10-02 09:00:00 [launcher.py:80] Shutting down FastAPI HTTP server.\nINFO:     Application shutdown complete.\n"
     assert explain(firstfix, UP + bye)["verdict"] == "stopped"

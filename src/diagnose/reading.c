@@ -6,6 +6,7 @@
 #include "diagnose/reading.h"
 
 #include "base/hash.h"
+#include "log/request.h"
 #include "log/speech.h"
 
 #include <stdlib.h>
@@ -245,10 +246,14 @@ static void on_landmark(
 {
 	switch (kind) {
 	case FF_LANDMARK_READY:
-	case FF_LANDMARK_WORK:
 	case FF_LANDMARK_FINISHED:
-		ff_events_progress(r->events, run->id, line->number);
-		run->ailing = run->hurt = false;
+		ff_runs_healthy(run, r->events, line->number, FF_REQUEST_ANY);
+		break;
+	case FF_LANDMARK_WORK:
+		ff_runs_healthy(run, r->events, line->number, ff_request_of(line->text));
+		break;
+	case FF_LANDMARK_FAILED:
+		ff_runs_failed(run, r->events, line->number, ff_request_of(line->text));
 		break;
 	case FF_LANDMARK_DIED:
 		ff_events_raise(r->events, ff_events_place(r->events, line, false), FF_LEVEL_ERROR);
@@ -344,10 +349,8 @@ static void on_line(const struct ff_line *read, void *context)
 	const struct ff_event *e = after > before ? ff_events_at(r->events, after - 1) : NULL;
 	if (e && harmless && e->first == line.number)
 		ff_events_outlive(r->events, after - 1, line.number);
-	else if (e) {
-		run->ailing = true;
-		run->hurt |= e->level >= FF_LEVEL_ERROR;
-	}
+	else if (e)
+		ff_runs_event(run, r->events, e, line.number);
 }
 
 static struct ff_error *take_error(struct ff_reading *r)

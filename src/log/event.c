@@ -10,6 +10,7 @@
 
 #include "log/classify.h"
 #include "log/rejoin.h"
+#include "log/request.h"
 
 #include <stdio.h>
 
@@ -460,20 +461,29 @@ size_t ff_events_place(struct ff_events *events, const struct ff_line *line, boo
 	return events->current;
 }
 
-void ff_events_progress(struct ff_events *events, uint32_t run, uint64_t number)
+bool ff_events_progress(struct ff_events *events, uint32_t run, uint64_t number, uint64_t request)
 {
 	size_t from = events->healthy;
-	bool all = true;
+	bool all = true, left = false;
 	if (events->count > FF_EVENTS_KEPT && from + FF_EVENTS_KEPT < events->count)
 		from = events->count - FF_EVENTS_KEPT;
 	for (size_t i = from; i < events->count; i++) {
 		struct ff_event *e = event_at(events, i);
-		if (e && e->run == run && !e->progress && e->last <= number)
-			e->progress = number;
+		if (e && e->run == run && !e->progress && e->last <= number) {
+			bool other = e->asked && request != FF_REQUEST_ANY && e->asked != request;
+			e->progress = other ? 0 : number;
+			left |= other;
+		}
 		all &= !e || e->progress;
 		if (all)
 			events->healthy = i + 1;
 	}
+	return left;
+}
+
+void ff_events_about(struct ff_events *events, size_t index, uint64_t request)
+{
+	event_at(events, index)->asked = request;
 }
 
 void ff_events_outlive(struct ff_events *events, size_t index, uint64_t by)
@@ -574,27 +584,4 @@ struct ff_error *ff_events_end(struct ff_events *events)
 {
 	ff_events_break(events);
 	return events->lost ? &ff_enomem : NULL;
-}
-
-size_t ff_events_fatal(const struct ff_events *events)
-{
-	for (size_t i = events->count; i-- > 0;) {
-		const struct ff_event *e = event_at(events, i);
-		if (!e && i < FF_EVENTS_KEPT)
-			break;
-		if (e && e->kind == FF_EVENT_EXCEPTION && e->level >= FF_LEVEL_ERROR && !e->progress)
-			return i;
-	}
-	return FF_EVENT_NO_INNER;
-}
-
-size_t ff_events_deepest(const struct ff_events *events, size_t index)
-{
-	for (size_t steps = 0; steps < FF_EVENTS_KEPT; steps++) {
-		const struct ff_event *e = event_at(events, index);
-		if (!e || e->inner == FF_EVENT_NO_INNER || !event_at(events, e->inner))
-			break;
-		index = e->inner;
-	}
-	return index;
 }

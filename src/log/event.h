@@ -50,6 +50,7 @@ struct ff_event {
 	bool stated;	     /**< a prefix or a landmark says its level, not only its words */
 	bool rejoined;	     /**< the message had been broken at the width of a terminal */
 	uint64_t progress;   /**< line number of the first sign of health after it, 0 for none */
+	uint64_t asked;	     /**< the request that it was about (log/request.h), FF_REQUEST_NONE */
 	uint32_t run;	     /**< the run it stands in */
 	bool history;	     /**< a later run, or the end of its own, shows that it did not matter */
 };
@@ -73,8 +74,12 @@ bool ff_events_source_code(const struct ff_events *events);
     memory is out. */
 size_t ff_events_place(struct ff_events *events, const struct ff_line *line, bool read_on);
 
-/** A sign of health of this run (a request answered, a training step) at this line. */
-void ff_events_progress(struct ff_events *events, uint32_t run, uint64_t number);
+/** A sign of health of this run at this line: this request was answered (FF_REQUEST_NONE: other work, a training step).
+    Returns true where events are left that were about other requests. */
+bool ff_events_progress(struct ff_events *events, uint32_t run, uint64_t number, uint64_t request);
+
+/** This event was about that request: what answers others clears it not. */
+void ff_events_about(struct ff_events *events, size_t index, uint64_t request);
 
 /** This event did not matter in the end, as the line `by` shows. What the kernel says of the machine stays. */
 void ff_events_outlive(struct ff_events *events, size_t index, uint64_t by);

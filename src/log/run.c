@@ -8,9 +8,11 @@
 //	received signal=SIGTERM                            stopped: what is said below followed from it
 #include "log/run.h"
 
+#include "log/request.h"
+
 #include <stdlib.h>
 
-enum { SERVICES = 32, FIRST_KEPT = 8, REFUSED_LINES = 8, REFUSED_EVENTS = 6 };
+enum { SERVICES = 32, FIRST_KEPT = 8, REFUSED_LINES = 8, REFUSED_EVENTS = 6, FAILED_LINES = 200, ELSEWHERE_MAX = 256 };
 
 struct service {
 	char name[64];
@@ -204,6 +206,46 @@ void ff_runs_refused(const struct ff_run *run, struct ff_events *events, uint64_
 			ff_events_outlive(events, i, number);
 		below = refused ? e->first : 0;
 	}
+}
+
+void ff_runs_healthy(struct ff_run *run, struct ff_events *events, uint64_t number, uint64_t request)
+{
+	// What failed once long ago says nothing of a server that has answered so much else since.
+	bool enough = ++run->elsewhere > ELSEWHERE_MAX;
+	run->failing = FF_REQUEST_NONE;
+	run->ailing = ff_events_progress(events, run->id, number, enough ? FF_REQUEST_ANY : request);
+	run->hurt = run->ailing;
+}
+
+// What was raised since line `from` and nothing has followed was about the request that fails.
+static void about(const struct ff_run *run, struct ff_events *events, uint64_t from)
+{
+	for (size_t i = ff_events_count(events); i-- > 0;) {
+		const struct ff_event *e = ff_events_at(events, i);
+		if (!e || e->last < from)
+			break;
+		if (e->run == run->id && !e->progress && !e->asked)
+			ff_events_about(events, i, run->failing);
+	}
+}
+
+void ff_runs_failed(struct ff_run *run, struct ff_events *events, uint64_t number, uint64_t request)
+{
+	uint64_t worked = run->seen[FF_LANDMARK_WORK] + 1, near = number > FAILED_LINES ? number - FAILED_LINES : 0;
+	run->failing = request;
+	run->failed = number;
+	run->elsewhere = 0;
+	if (request)
+		about(run, events, worked > near ? worked : near);
+}
+
+void ff_runs_event(struct ff_run *run, struct ff_events *events, const struct ff_event *event, uint64_t number)
+{
+	run->ailing = true;
+	run->hurt |= event->level >= FF_LEVEL_ERROR;
+	// Some servers answer before they print what was raised.
+	if (run->failing && number <= run->failed + FAILED_LINES)
+		about(run, events, run->failed);
 }
 
 bool ff_runs_wait(const struct ff_runs *runs)

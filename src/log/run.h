@@ -30,11 +30,14 @@ struct ff_run {
 	uint64_t seen[FF_LANDMARK_KINDS];
 	// While it is read:
 	unsigned service;
-	bool ailing;  /**< an event waits for a sign of health */
-	bool hurt;    /**< one that is an error does */
-	size_t stop;  /**< event that says that it was stopped */
-	size_t start; /**< index of the landmark that began it + 1 */
-	uint64_t pid; /**< of its role */
+	bool ailing;	    /**< an event waits for a sign of health */
+	bool hurt;	    /**< one that is an error does */
+	size_t stop;	    /**< event that says that it was stopped */
+	uint64_t failing;   /**< the request that failed at `failed`, until something follows */
+	uint64_t failed;    /**< line of its answer */
+	unsigned elsewhere; /**< how often others were answered since */
+	size_t start;	    /**< index of the landmark that began it + 1 */
+	uint64_t pid;	    /**< of its role */
 };
 
 enum { FF_RUNS_KEPT = 64 }; /**< so many of a log's runs: the first few and the newest */
@@ -57,6 +60,15 @@ void ff_runs_stopped(struct ff_run *run, uint64_t number, size_t event);
 /** A server of this run tells its caller in line `number` that the request was wrong: what was raised above for that
     did not matter. */
 void ff_runs_refused(const struct ff_run *run, struct ff_events *events, uint64_t number);
+
+/** A sign of health in this line: the run came up, to its good end, or did what it is there for. */
+void ff_runs_healthy(struct ff_run *run, struct ff_events *events, uint64_t number, uint64_t request);
+
+/** A server of this run tells its caller in this line that it failed. */
+void ff_runs_failed(struct ff_run *run, struct ff_events *events, uint64_t number, uint64_t request);
+
+/** A new event of this run, made in line `number`. */
+void ff_runs_event(struct ff_run *run, struct ff_events *events, const struct ff_event *event, uint64_t number);
 
 /** True while some run waits for a sign of health: an event is open, or there was none yet. */
 bool ff_runs_wait(const struct ff_runs *runs);

@@ -21,7 +21,7 @@ static void take(const struct ff_line *line, void *context)
 		assert_null(ff_landmarks_create(&landmarks));
 	ff_events_line(context, line);
 	if (ff_landmarks_any(landmarks, FF_LANDMARK_READY, line->text))
-		ff_events_progress(context, line->run, line->number);
+		ff_events_progress(context, line->run, line->number, 0);
 }
 
 static struct ff_events *events_of(const char *log)
