@@ -484,7 +484,7 @@ local oom_context = {
   grows = [[(?:memory (?:usage )?(?:grows|increas|leak)|after (?:\d+|several|some|a few) (?:requests|generations|]]
     .. [[images|questions|hours|iterations))]],
   utilisation = [[less than desired GPU memory utilization]],
-  shards = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +(?!100%)\d+%]],
+  shards = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +(?!100%)\d+%|ShardCannotStart]],
   shards_done = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +100%|]]
     .. [[Loading (?:model )?weights took|Model loading took]],
   ggml_compute = [[(?:ggml_gallocr_reserve|graph_reserve|failed to allocate compute|compute buffer|]]
@@ -501,9 +501,7 @@ local oom_context = {
 -- The message that tells most: the one nearest to the root, else the last, for it was written when it ended.
 local function fullest(list)
   local hit = list[#list]
-  for _, h in ipairs(list) do
-    if (h.event.tier or 0) > (hit.event.tier or 0) then hit = h end
-  end
+  for _, h in ipairs(list) do hit = (h.event.tier or 0) > (hit.event.tier or 0) and h or hit end
   return hit
 end
 
@@ -514,9 +512,8 @@ local function without_numbers(log, f, event)
     local held = memory.free and memory.total and memory.free < 0.5 * memory.total
     if held and not training(log) then return "oom.other-process", 0.6 end
   end
-  -- A server that gave this memory back when it was put to sleep fits: somebody took it in between. In a trainer
-  -- that sleeps beside its own weights, the trainer did.
-  if log.wakes and log.slept and not training(log) and log.has_frame[[ (?:wake_up|resume_memory_occupation)$]] then return "oom.other-process", 0.84 end
+  -- What a server gave back when it was put to sleep was taken in between: by a trainer only where it sleeps in one.
+  if log.slept and not training(log) and log.has_frame[[ wake_up$]] then return "oom.other-process", 0.84 end
   if moves_weights(log, event) or loading(log) then return "oom.model-too-big", 0.72 end
   return "oom.activation", 0.6
 end
@@ -532,8 +529,8 @@ local function decide(log, f)
     return hit, cause, confidence, m
   end
   local low, own = (log.unbalanced or {text = ""}).text:match[[load_memory=([\d.]+)[^\n]*?gpu_memory=([\d.]+)]]
-  if low and tonumber(low) >= 0.9 * tonumber(own) then return nil -- its numbers deny it
-  elseif log.unbalanced then return log.unbalanced, "oom.other-process", 0.88 end
+  if low and tonumber(low) >= 0.9 * tonumber(own) then return nil end -- its numbers deny it
+  if log.unbalanced then return log.unbalanced, "oom.other-process", 0.88 end
   if log.ollama then return log.ollama, "oom.model-too-big", 0.8 end
   local hit = log.plain or log.library or log.runtime or log.ggml or log.tf
   if log.ggml or log.plain and (log.ggml_compute or log.ggml_weights) then
@@ -596,9 +593,7 @@ end
 local looks = {looks = "'CUDA out of memory. Tried to allocate ...'.",
   check = "The numbers: total, allocated, reserved but unallocated, free; what is missing is another process's."}
 for _, cause in ipairs{"oom.activation", "oom.fragmentation", "oom.leak", "oom.model-too-big", "oom.other-process"} do
-  rule {
-    id = cause, signatures = oom_signatures, context = oom_context, when = judge(cause), doc = looks,
+  rule {id = cause, signatures = oom_signatures, context = oom_context, when = judge(cause), doc = looks,
     from = {"native", "engine", "hub", "compiler", "app"}, anyone = {plain = "code"},
-    facts = {"gpus.0.name", "gpus.0.memory.total", "gpus.0.memory.free", "gpus.0.processes"},
-  }
+    facts = {"gpus.0.name", "gpus.0.memory.total", "gpus.0.memory.free", "gpus.0.processes"}}
 end

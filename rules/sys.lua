@@ -169,8 +169,9 @@ rule {
       if (log.notice or kind == "warning") and not raised then
         return nil
       end
-      return {hit = log.codec, confidence = 0.78, severity = not raised and "warning" or nil, why = "torchcodec cannot load FFmpeg's libraries: FFmpeg is not "
-        .. "installed, or this torchcodec is for another FFmpeg or another torch.",
+      return {hit = log.codec, confidence = 0.78, severity = not raised and "warning" or nil,
+        why = "torchcodec cannot load FFmpeg's libraries: FFmpeg is not installed, or this torchcodec is for another "
+          .. "FFmpeg or another torch.",
         fixes = {{system = "ffmpeg", say = "Install FFmpeg (4 to 7)."},
           {install = "torchcodec", say = "If it is there: install the torchcodec that belongs to this torch."}}}
     end
