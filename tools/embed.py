@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Write files as C data: embed.py SET OUT.c FILE...
+"""Write files as C data: embed.py [--endings] SET OUT.c FILE...
 
-For each FILE `const struct ff_span SET_<stem>`; then the list `SET_files` and its length `SET_file_count`.
+For each FILE `const struct ff_span SET_<stem>`; then the list `SET_files` and its length `SET_file_count`. With --endings
+names keep theirs: app.js is SET_app_js, and "app.js" in the list.
 See src/base/embed.h. Run by the build only.
 """
 import pathlib
@@ -20,7 +21,8 @@ def literal(data):
 
 
 def main(argv):
-    name_of_set, out, files = argv[1], argv[2], sorted(argv[3:])
+    endings = argv[1] == '--endings'
+    name_of_set, out, files = argv[1 + endings], argv[2 + endings], sorted(argv[3 + endings:])
     parts = ['// Made by tools/embed.py: do not edit.', '#include "base/embed.h"',
              '#pragma GCC diagnostic ignored "-Woverlength-strings"']
     rows = []
@@ -29,11 +31,12 @@ def main(argv):
         data = path.read_bytes()
         if b'\0' in data:
             sys.exit(f'{file}: contains a NUL byte')
-        symbol = f'{name_of_set}_{re.sub("[^A-Za-z0-9_]", "_", path.stem)}'
+        name = path.name if endings else path.stem
+        symbol = f'{name_of_set}_{re.sub("[^A-Za-z0-9_]", "_", name)}'
         parts.append(f'static const char {symbol}_bytes[] =\n{literal(data)};')
         parts.append(f'extern const struct ff_span {symbol};')
         parts.append(f'const struct ff_span {symbol} = {{{symbol}_bytes, sizeof({symbol}_bytes) - 1}};')
-        rows.append(f'\t{{"{path.stem}", {{{symbol}_bytes, sizeof({symbol}_bytes) - 1}}}},')
+        rows.append(f'\t{{"{name}", {{{symbol}_bytes, sizeof({symbol}_bytes) - 1}}}},')
     parts.append(f'extern const struct ff_embedded {name_of_set}_files[];\nextern const size_t {name_of_set}_file_count;')
     parts.append(f'const struct ff_embedded {name_of_set}_files[] = {{\n' + '\n'.join(rows) + '\n};')
     parts.append(f'const size_t {name_of_set}_file_count = {len(rows)};')

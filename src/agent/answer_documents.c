@@ -28,6 +28,11 @@ void ff_answer_check(struct ff_request *r, struct ff_answer *out)
 	ff_answer_document(r, out, FF_DOC_CHECK, "");
 }
 
+void ff_answer_changes(struct ff_request *r, struct ff_answer *out)
+{
+	ff_answer_document(r, out, FF_DOC_CHANGES, "");
+}
+
 void ff_answer_incidents(struct ff_request *r, struct ff_answer *out)
 {
 	ff_answer_document(r, out, FF_DOC_INCIDENTS, "");
@@ -177,6 +182,8 @@ void ff_answer_openapi(struct ff_request *r, struct ff_answer *out)
 	(void)r;
 	for (size_t i = 0; i < ff_route_count; i++) {
 		const struct ff_route *route = &ff_routes[i];
+		if (route->flags & FF_OF_PAGE)
+			continue;
 		size_t n = strlen(route->path);
 		bool below = n > 1 && route->path[n - 1] == '/';
 		char path[128];

@@ -30,6 +30,7 @@ static const struct {
 } kinds[FF_DOC_KINDS] = {
 	[FF_DOC_REPORT] = {ff_make_report, 10000},
 	[FF_DOC_CHECK] = {ff_make_check, 10000},
+	[FF_DOC_CHANGES] = {ff_make_changes, 10000},
 	[FF_DOC_INCIDENTS] = {ff_make_incidents, 1000},
 	[FF_DOC_INCIDENT] = {ff_make_incident, 1000},
 	[FF_DOC_EVENTS] = {ff_make_events, 500},

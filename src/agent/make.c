@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PROGRAM_MS = 20000, OUTPUT_MAX = 8 << 20, EVENTS_MAX = 1000, SINCE_S = 600, PATH_ROOM = 4096 };
+enum { PROGRAM_MS = 20000, OUTPUT_MAX = 8 << 20, EVENTS_MAX = 1000, SINCE_S = 600, PATH_ROOM = 4096, WORDS = 12 };
 
 // The program `firstfix-tool`: beside us, or where a build tree has it.
 static bool find_tool(char ret[PATH_ROOM])
@@ -38,12 +38,12 @@ static bool find_tool(char ret[PATH_ROOM])
 static struct ff_error *run(char *const words[], struct ff_buf *ret)
 {
 	char tool[PATH_ROOM];
-	char *argv[8] = {tool};
+	char *argv[WORDS] = {tool};
 	struct ff_command_stream stream;
 	struct ff_command_result result;
 	if (!find_tool(tool))
 		return ff_error_create(FF_EOS, "firstfix-tool is not beside the agent");
-	for (size_t i = 0; words[i] && i < 6; i++)
+	for (size_t i = 0; words[i] && i < WORDS - 2; i++)
 		argv[i + 1] = words[i];
 	struct ff_error *err = ff_command_stream_open(argv, PROGRAM_MS, false, &stream);
 	if (err)
@@ -73,6 +73,25 @@ struct ff_error *ff_make_check(struct ff_agent *a, const char *of, struct ff_buf
 {
 	(void)a, (void)of;
 	return run((char *[]){(char *)"check", (char *)"--json", NULL}, ret);
+}
+
+// The report that `firstfix run` made when it started this run, against that of the last start that went well.
+struct ff_error *ff_make_changes(struct ff_agent *a, const char *of, struct ff_buf *ret)
+{
+	_cleanup_store_ struct ff_store *store = NULL;
+	_cleanup_json_ json_t *good = NULL;
+	char report[PATH_ROOM + 128];
+	(void)of;
+	snprintf(report, sizeof(report), "%s/reports/%s.json", a->dir, a->name);
+	if (access(report, R_OK) < 0)
+		return ff_error_create(FF_EABSENT, "no start-up report of this worker is stored");
+	struct ff_error *err = ff_store_open(a->dir, true, &store);
+	if (!err)
+		err = ff_store_get_good(store, NULL, &good);
+	return err ? err
+		   : run((char *[]){(char *)"diff", (char *)"--json", (char *)"--dir", a->dir, (char *)"last-good",
+				 report, NULL},
+			     ret);
 }
 
 struct ff_error *ff_make_incidents(struct ff_agent *a, const char *of, struct ff_buf *ret)

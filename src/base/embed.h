@@ -7,7 +7,8 @@
 
 #include "base/str.h"
 
-/** One file: its name without folder and ending, and its bytes (terminated, valid for ever). */
+/** One file: its name without folder (without ending too, unless embed.py was told --endings), and its bytes
+    (terminated, valid for ever). */
 struct ff_embedded {
 	const char *name;
 	struct ff_span text;
