@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "log/request.h"
+#include "log/shown.h"
 #include "log/speech.h"
 
 #include <stdlib.h>
@@ -29,9 +30,13 @@ struct ff_reading {
 	struct ff_events *events;
 	struct ff_landmarks *landmarks;
 	struct ff_runs *runs;
-	struct ff_speech *speech; // made when needed
-	struct ff_hits **hits;	  // by signature, made when needed
+	struct ff_speech *speech;
+	struct ff_shown *shown;
+	size_t shown_from;     // the first event of the block that is open
+	bool shown_hurt;       // how its run was before it
+	struct ff_hits **hits; // by signature, made when needed
 	struct ff_error *err;
+	bool speaks;	     // the log has said what only a worker says
 	bool spoke;	     // a signature that is no context has a hit
 	bool landed;	     // a landmark that matters stood in the line of the file just read
 	uint32_t told[TOLD]; // hashes of lines that call themselves errors, as far as they are remembered
@@ -59,6 +64,7 @@ void ff_reading_destroy(struct ff_reading *r)
 	ff_events_destroy(r->events);
 	ff_runs_destroy(r->runs);
 	ff_speech_destroy(r->speech);
+	ff_shown_destroy(r->shown);
 	ff_landmarks_destroy(r->landmarks);
 	free(r->found);
 	free(r->landmark_seen);
@@ -79,6 +85,10 @@ static struct ff_error *make_parts(struct ff_reading *r)
 		err = ff_landmarks_create(&r->landmarks);
 	if (!err)
 		err = ff_runs_create(r->landmarks, &r->runs);
+	if (!err)
+		err = ff_speech_create(&r->speech);
+	if (!err)
+		err = ff_shown_create(&r->shown);
 	if (!err)
 		r->landmark_seen = calloc(ff_landmarks_count(r->landmarks) + 1, sizeof(*r->landmark_seen));
 	return !err && !r->landmark_seen ? &ff_enomem : err;
@@ -191,11 +201,10 @@ static void remember(struct ff_reading *r)
 // What a line only quotes is nobody's error; the message of an exception is always its own.
 static bool quoted(struct ff_reading *r, const struct ff_match *m)
 {
-	if (r->message_of != FF_EVENT_NO_INNER)
+	const struct ff_event *e = ff_events_at(r->events, ff_events_current(r->events));
+	if (r->message_of != FF_EVENT_NO_INNER || (e && e->kind == FF_EVENT_EXCEPTION && e->traceback))
 		return false;
-	if (!r->speech && !r->err)
-		r->err = ff_speech_create(&r->speech);
-	return r->speech && ff_speech_quoted(r->speech, r->subject, (size_t)(m->group[0].p - r->subject.p));
+	return ff_speech_quoted(r->speech, r->subject, (size_t)(m->group[0].p - r->subject.p));
 }
 
 // PCRE2 decides; what it does not take, or is only quoted, is not found.
@@ -217,7 +226,7 @@ static void confirm_signatures(struct ff_reading *r)
 		bool later = r->sure && r->subject.n <= TEXT_MAX;
 		if (!s->regex || (!later && !ff_regex_match(s->regex, r->subject, 0, &m)))
 			continue;
-		if (!later && quoted(r, &m))
+		if (!later && !s->context && quoted(r, &m)) // a command or a variable that is shown is evidence
 			continue;
 		r->found[kept++] = what;
 		add_hit(r, (size_t)what, s->regex, later ? NULL : &m);
@@ -282,6 +291,13 @@ static bool believed(const struct ff_reading *r, enum ff_landmark_kind kind)
 	return !ff_events_source_code(r->events) && (end || own);
 }
 
+// What only a worker's own log says.
+static bool sign_of_worker(enum ff_landmark_kind kind)
+{
+	return kind == FF_LANDMARK_LOAD || kind == FF_LANDMARK_READY || kind == FF_LANDMARK_WORK ||
+		kind == FF_LANDMARK_FINISHED;
+}
+
 // Returns the run that goes on. *ret_harmless: the line says itself that it does not matter.
 static struct ff_run *read_landmarks(
 	struct ff_reading *r, struct ff_run *run, const struct ff_line *line, bool *ret_harmless)
@@ -302,6 +318,7 @@ static struct ff_run *read_landmarks(
 		*ret_harmless |= kind == FF_LANDMARK_HARMLESS || kind == FF_LANDMARK_NOTE;
 		if (!believed(r, kind))
 			continue;
+		r->speaks |= sign_of_worker(kind) && !ff_shown_inside(r->shown) && !line->quoted;
 		run = ff_runs_landmark(r->runs, run, line, index);
 		on_landmark(r, run, line, kind);
 	}
@@ -325,6 +342,23 @@ static bool told(struct ff_reading *r, struct ff_span text)
 
 // ---- lines ----
 
+// True for a line that somebody else says, or that is only shown. What was said in a block that ended did not happen.
+static bool set_aside(struct ff_reading *r, struct ff_run *run, const struct ff_line *line)
+{
+	enum ff_shown_step step = ff_shown_line(r->shown, line, r->speaks);
+	r->speaks |= line->level != FF_LEVEL_NONE && !ff_shown_inside(r->shown) && !line->quoted;
+	if (step == FF_SHOWN_OPENED) {
+		r->shown_from = ff_events_count(r->events);
+		r->shown_hurt = run->hurt;
+	}
+	if (step == FF_SHOWN_CLOSED) {
+		for (size_t i = r->shown_from; i < ff_events_count(r->events); i++)
+			ff_events_outlive(r->events, i, line->number);
+		run->hurt = r->shown_hurt;
+	}
+	return step == FF_SHOWN_LINE || step == FF_SHOWN_CLOSED || ff_speech_told(r->speech, line->text);
+}
+
 static void on_line(const struct ff_line *read, void *context)
 {
 	struct ff_reading *r = context;
@@ -333,6 +367,8 @@ static void on_line(const struct ff_line *read, void *context)
 	size_t before = ff_events_count(r->events);
 	bool harmless;
 	line.run = run->id;
+	if (set_aside(r, run, &line))
+		return;
 	ff_events_line(r->events, &line);
 	r->meant = &line;
 	r->message_of = FF_EVENT_NO_INNER;
@@ -380,7 +416,7 @@ bool ff_reading_landed(const struct ff_reading *r)
 
 bool ff_reading_busy(const struct ff_reading *r, uint64_t number)
 {
-	return ff_events_busy(r->events, number) || ff_liner_goes_on(r->liner);
+	return ff_events_busy(r->events, number) || ff_liner_goes_on(r->liner) || ff_shown_open(r->shown);
 }
 
 uint64_t ff_reading_state(const struct ff_reading *r, uint64_t number, bool *ret_begun)

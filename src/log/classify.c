@@ -119,6 +119,12 @@ const struct ff_line_mark ff_line_marks[] = {
 	{"signal: killed", false},
 	{"terminate called", false},
 	{"\\b(?:ERROR|FATAL|CRITICAL)\\b", false},
+	{"```", false}, // shown.c
+	{"<\\|(?:im_start|assistant|user|system|im_end|end|eot_id)", false},
+	{"[=#*-]{3} ?(?:[Rr]esponse|[Aa]nswer|[Cc]ompletion|[Oo]utput|[Pp]rompt|RESPONSE|ANSWER|OUTPUT|PROMPT) "
+	 "?[=#*-]{3}",
+		false},
+	{"^commit [0-9a-f]{7}", false},
 	{"^\\{ ?\"", true},
 	{"[ \\t]\\{ ?\"[\\w@.]+\" ?:", true},
 	{"^[ \\t]+\"(?:textPayload|[Mm]essage|MESSAGE|log|msg)\" ?: \"", true},

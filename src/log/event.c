@@ -30,6 +30,7 @@ struct open {
 	enum ff_level level;
 	unsigned indent, lines, strangers;
 	bool source_line; // a line of source code may come
+	bool headed;	  // "Traceback" stood above the frames
 	struct ff_buf message;
 };
 
@@ -164,8 +165,6 @@ static struct ff_span cut(struct ff_span text)
 	return (struct ff_span){text.p, text.n < LINE_TEXT_MAX ? text.n : LINE_TEXT_MAX};
 }
 
-// ---- one source ----
-
 static void close_open(struct ff_events *events, struct open *o)
 {
 	struct ff_event *e = event_at(events, o->event);
@@ -173,7 +172,10 @@ static void close_open(struct ff_events *events, struct open *o)
 		e->rejoined = ff_message_rejoin(&o->message, strlen(e->qualified) + strlen(": "));
 	if (e && o->state == MESSAGE)
 		replace(events, &e->message, (struct ff_span){o->message.p, o->message.n});
-	if (e && o->state == FRAMES && !e->frame_count)
+	bool stack = e && o->state == FRAMES && !o->headed; // shown, not raised
+	if (stack)
+		e->level = FF_LEVEL_NONE;
+	if (stack || (e && o->state == FRAMES && !e->frame_count))
 		e->kind = FF_EVENT_LINE; // a headline alone: what belongs to it came from somewhere else, or not at all
 	else if (e && o->state != IDLE)
 		o->previous = o->event;
@@ -272,11 +274,6 @@ static void begin_message(
 	o->lines = 1;
 	ff_buf_span(&o->message, classified->message);
 }
-
-// ---- what a line does in each state ----
-
-static void in_idle(
-	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_classified *classified);
 
 // rich breaks a frame where the box ends: "/a/b.py:3 in", and the function stands in the next line.
 static bool rest_of_frame(
@@ -390,6 +387,7 @@ static void in_idle(
 	case FF_CLASS_FRAME:
 		begin_exception(events, o, line);
 		o->indent = classified->indent;
+		o->headed = classified->kind == FF_CLASS_TRACEBACK;
 		if (classified->kind == FF_CLASS_FRAME) {
 			o->indent = classified->indent > 2 ? classified->indent - 2 : 0;
 			add_frame(events, o, classified);

@@ -168,6 +168,7 @@ static void hand_out(struct reading *r, struct ff_span text, const struct ff_pre
 		.source = {prefix->source, prefix->source_n},
 		.service = {prefix->service, prefix->service_n},
 		.level = prefix->level,
+		.quoted = prefix->quoted,
 	};
 	do {
 		line.text = (struct ff_span){text.p, text.n < FF_LINE_MAX ? text.n : FF_LINE_MAX};

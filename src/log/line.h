@@ -16,6 +16,7 @@ struct ff_line {
 	struct ff_span source;	/**< who said it ("rank0", "EngineCore_DP0 pid=164"), empty when nobody is named */
 	struct ff_span service; /**< which of several services said it (compose, a pod), empty when the log is of one */
 	enum ff_level level;	/**< what a prefix said, FF_LEVEL_NONE when none did */
+	bool quoted;		/**< a mark of a quotation ("> ") stood before it */
 	uint32_t run;		/**< the run it belongs to, by who cuts the log into runs; 0 when nobody did */
 };
 

@@ -1,6 +1,6 @@
 // The table of line prefixes. Each row says how it begins, so that most rows cost nothing. A row
 // takes off exactly its own blank, for the indentation behind it belongs to the traceback. Group `src` names who
-// speaks (`svc`: which of several services), `lvl` how loud; `relay` says that the level before it is that of who hands
+// speaks (`svc`: which of several services), `lvl` how loud; `quote` that it is shown; `relay` says that the level before it is that of who hands
 // on all that a worker prints. Rows are tried again until none fits: prefixes nest in any order.
 #include "log/prefix.h"
 
@@ -82,7 +82,7 @@ static const struct {
 	// ##[error]TEXT (Actions), #12 3.456 TEXT (docker build), > TEXT (a quotation), a byte order mark
 	{"#", "##\\[(?<lvl>\\w+)\\]"},
 	{"#", "#\\d{1,3} \\d+\\.\\d{1,3} "},
-	{">", ">(?: |$)"},
+	{">", "(?<quote>)>(?: |$)"},
 	{"\xef", "\\xef\\xbb\\xbf"},
 	// ERROR 05-26 07:50:26 [core.py:396] TEXT (vLLM), ERROR | 2025-03-23 12:10:41 | module:f:138 - TEXT (loguru)
 	{"AAAA", "(?<lvl>" LEVELS ") \\d\\d-\\d\\d " CLOCK " (?:\\[[^\\]]+\\]|\\S+\\.py:\\d+\\])(?: |$)"},
@@ -113,7 +113,7 @@ enum { ROWS = sizeof(rows) / sizeof(*rows) };
 
 struct ff_prefixes {
 	struct ff_regex *regex[ROWS];
-	unsigned source[ROWS], service[ROWS], level[ROWS], part[ROWS], relay[ROWS]; // group numbers
+	unsigned source[ROWS], service[ROWS], level[ROWS], part[ROWS], relay[ROWS], quote[ROWS]; // group numbers
 };
 
 void ff_prefixes_destroy(struct ff_prefixes *prefixes)
@@ -141,6 +141,7 @@ struct ff_error *ff_prefixes_create(struct ff_prefixes **ret)
 		prefixes->level[i] = ff_regex_group(prefixes->regex[i], "lvl");
 		prefixes->part[i] = ff_regex_group(prefixes->regex[i], "part");
 		prefixes->relay[i] = ff_regex_group(prefixes->regex[i], "relay");
+		prefixes->quote[i] = ff_regex_group(prefixes->regex[i], "quote");
 	}
 	*ret = prefixes;
 	return NULL;
@@ -200,6 +201,7 @@ static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct
 		enum ff_level level = ff_level_of(group(&m, prefixes->level[i]));
 		if (level != FF_LEVEL_NONE || prefixes->relay[i])
 			prefix->level = level;
+		prefix->quoted |= prefixes->quote[i] != 0;
 		struct ff_span part = group(&m, prefixes->part[i]);
 		if (part.n)
 			prefix->part = part.p[0];

@@ -12,7 +12,8 @@ struct ff_prefix {
 	char service[64]; /**< the container or pod among several */
 	size_t service_n;
 	enum ff_level level;
-	char part; /**< CRI: 'P' for a part of a line, 'F' for its end, 0 when nothing said so */
+	bool quoted; /**< a mark of a quotation stood before it */
+	char part;   /**< CRI: 'P' for a part of a line, 'F' for its end, 0 when nothing said so */
 };
 
 struct ff_prefixes;

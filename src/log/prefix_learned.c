@@ -112,6 +112,16 @@ static bool nested(const char *before, size_t n)
 	return n < PASTED && strspn(before, " ") >= n;
 }
 
+// Somebody who speaks in a conversation, and launches nothing.
+static bool speaker(struct ff_span text)
+{
+	static const char *const names[] = {"assistant>", "user>", "human>", "bot>", "model>"};
+	bool is = false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		is |= text.n > strlen(names[i]) && strncasecmp(text.p, names[i], strlen(names[i])) == 0;
+	return is;
+}
+
 // What a line of a traceback has before it may be a prefix; 0 when it is no such line.
 static size_t before_traceback(struct ff_span text)
 {
@@ -121,7 +131,9 @@ static size_t before_traceback(struct ff_span text)
 	if (!found)
 		found = memmem(text.p, n, frame, sizeof(frame) - 1);
 	size_t before = found ? (size_t)(found - text.p) : 0;
-	return before <= FF_LEARNED_MAX && !memchr(text.p, VARIES, before) && !nested(text.p, before) ? before : 0;
+	return before <= FF_LEARNED_MAX && !speaker(text) && !memchr(text.p, VARIES, before) && !nested(text.p, before)
+		? before
+		: 0;
 }
 
 struct ff_span ff_learner_strip(struct ff_learner *learner, struct ff_span text, char *source, size_t *ret_n)

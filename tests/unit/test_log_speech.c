@@ -40,6 +40,23 @@ static const struct {
 	{"If you see '", true},
 	{"You may see the message ", true},
 	{"The docs explain the error \"", true},
+	{"2 - failed: ", false},
+	{"worker 3: the model's output was lost: ", false},
+	{"$ ./run # prints ", true},
+	{"+ [[ $out == *\"", true},
+	{"  \"RETRY_ON\": \"", true},
+	{"  \"MESSAGE\": \"", false},
+	{"docs/faq.md:12:RuntimeError: ", true},
+	{"/srv/app/serve.py:12: RuntimeError: ", false},
+	{"app/a.py:55:    log.error(\"", true},
+	{"const MSG = \"", true},
+	{"- fixed: ", true},
+	{"to fix ", true},
+	{"5f0c1d2 Handle ", true},
+	{"  --retry ON  when it says ", true},
+	{"[00:01.000 --> 00:04.000]  it says ", true},
+	{"<li>", true},
+	{"12    ", true},
 };
 
 static void tells_who_says_it(void **state)
