@@ -95,16 +95,20 @@ static void add_frames(struct ff_emitters *e, const struct ff_event *event)
 
 // ---- words ----
 
-// "vllm.v1.engine.core" and "rank0/transformers.modeling_utils": the first word of each part that the table knows.
+// "vllm.v1.engine.core", "raylet pid=7", "node3 kernel", "ollama[12]": words of each part that the table knows. A name alone
+// is a container's or a pod's, which says nothing of who speaks in it.
 static void add_source(struct ff_emitters *e, const char *source)
 {
-	struct ff_span rest = ff_span_of(source), part;
+	struct ff_span rest = ff_span_of(source), part, word;
 	while (rest.n && ff_span_next(&rest, '/', &part)) {
-		part = ff_span_trim(part);
-		size_t n = 0;
-		while (n < part.n && !strchr(". :[(", part.p[n]))
-			n++;
-		add_known(e, (struct ff_span){part.p, n});
+		const char *begin = part.p, *end = part.p + part.n;
+		while (part.n && ff_span_next(&part, ' ', &word)) {
+			size_t n = 0;
+			while (n < word.n && !strchr(".:[(", word.p[n]))
+				n++;
+			if (word.p + n < end || word.p > begin)
+				add_known(e, (struct ff_span){word.p, n});
+		}
 	}
 }
 

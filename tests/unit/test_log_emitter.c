@@ -83,6 +83,8 @@ static void a_module_and_a_program_name_themselves(void **state)
 	assert_true(says("nvidia-container-cli: initialization error: no\n", "container"));
 	assert_false(says("nvidia-container-cli: initialization error: no\n", "driver"));
 	assert_false(says("they said: initialization error\n", "container"));
+	assert_true(says("(raylet pid=7) Error: no\n", "cluster"));
+	assert_false(says("[pod/worker-0/vllm] Error: no\n", "engine")); // a container's name
 }
 
 static void who_hands_on_is_not_alone(void **state)
