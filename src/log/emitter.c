@@ -95,8 +95,8 @@ static void add_frames(struct ff_emitters *e, const struct ff_event *event)
 
 // ---- words ----
 
-// "vllm.v1.engine.core", "raylet pid=7", "node3 kernel", "ollama[12]": words of each part that the table knows. A name alone
-// is a container's or a pod's, which says nothing of who speaks in it.
+// "vllm.v1.engine.core", "raylet pid=7", "node3 kernel", "ollama[12]": words of each part that the table knows. A name
+// alone is a container's or a pod's, which says nothing of who speaks in it.
 static void add_source(struct ff_emitters *e, const char *source)
 {
 	struct ff_span rest = ff_span_of(source), part, word;

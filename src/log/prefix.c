@@ -1,8 +1,8 @@
 // The table of line prefixes. Each row says how it begins, so that most rows cost nothing. A row
 // takes off exactly its own blank, for the indentation behind it belongs to the traceback. Group `src` names who
-// speaks (`svc`: which of several services), `lvl` how loud; `quote` says that somebody shows what follows, `relay` that
-// the level before it is that of who hands on all that a worker prints. Rows are tried again until none fits: prefixes
-// nest in any order.
+// speaks (`svc`: which of several services), `lvl` how loud; `quote` says that somebody shows what follows, `relay`
+// that the level before it is that of who hands on all that a worker prints. Rows are tried again until none fits:
+// prefixes nest in any order.
 #include "log/prefix.h"
 
 #include "base/regex.h"

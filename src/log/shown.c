@@ -6,9 +6,9 @@
 //	commit 5f0c1d2                                            git's log: what is indented below
 //	> RuntimeError: CUDA error                                a quotation
 //
-// How it lies: people send whole logs in such a block or quotation. In those nothing stands outside that a worker writes,
-// so a block counts only where the log has spoken before it. A model can stop in the middle of a block: one that is not
-// closed counts as none, and so does one with a line of a logger in it.
+// How it lies: people send whole logs in such a block or quotation. In those nothing stands outside that a worker
+// writes, so a block counts only where the log has spoken before it. A model can stop in the middle of a block: one
+// that is not closed counts as none, and so does one with a line of a logger in it.
 #include "log/shown.h"
 
 #include "base/regex.h"
