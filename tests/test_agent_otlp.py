@@ -344,3 +344,17 @@ def test_part_of_the_traces(agents, collector):
     worker.wait(30)
     assert 60 < len({s["traceId"] for s in got.spans()}) < 140
     assert max(len(v) for r in got.logs() for k, v in attributes(r).items() if isinstance(v, str) and k != "log.record.uid") <= 20
+
+
+def test_a_worker_that_lives_for_a_moment_is_told_of(agents, collector):
+    got = collector()
+    send_to(agents, got)
+    for i in range(3):
+        worker = agents.run(f"""
+            import firstfix
+            with firstfix.request(id="short{i}"): pass
+            raise SystemExit(3)
+            """, wait=False)
+        assert worker.wait(30) == 3
+    assert set(spans_by_request(got)) == {"short0", "short1", "short2"}
+    assert sum(r["eventName"] == "firstfix.incident" for r in got.logs()) >= 3

@@ -262,6 +262,21 @@ void ff_export_state_remove(const char *folder)
 	rmdir(folder);
 }
 
+// The lanes as they are now: a reader that follows looks for new ones every half second only. What was read before is
+// passed over by its position.
+static struct ff_error *open_events(const struct ff_agent *a, struct ff_events **ret)
+{
+	struct ff_events *events;
+	struct ff_error *err = ff_events_open(
+		&(struct ff_events_options){.dir = a->dir, .follow = true, .since_ns = a->events_since_ns}, &events);
+	if (err)
+		return err;
+	if (*ret)
+		ff_events_close(*ret);
+	*ret = events;
+	return NULL;
+}
+
 // Folder, state, queue and lanes; tried again while the disk is full.
 static struct ff_error *open_all(struct ff_export *x)
 {
@@ -275,10 +290,7 @@ static struct ff_error *open_all(struct ff_export *x)
 	if (!err)
 		err = begin_state(x);
 	if (!err && !x->events)
-		err = ff_events_open(
-			&(struct ff_events_options){
-				.dir = x->agent->dir, .follow = true, .since_ns = x->agent->events_since_ns},
-			&x->events);
+		err = open_events(x->agent, &x->events);
 	if (!err)
 		err = ff_otlp_queue_open(folder, ff_statedir_max_bytes() / QUEUE_SHARE, &queue);
 	if (err) {
@@ -345,7 +357,7 @@ static void look(struct ff_export *x, bool last)
 		ff_export_flush(x, x->resource);
 	commit(x);
 	take_metrics(x, now, last);
-	if (now >= x->adopt_ns && !last) {
+	if (now >= x->adopt_ns && !last && !x->batch.n && !x->state) { // what waits in the batch is of our own worker
 		x->adopt_ns = now + ADOPT_MS * ms_ns;
 		ff_export_adopt(x);
 	}
@@ -359,6 +371,9 @@ static void *collect(void *arg)
 		for (int i = 0; i < LOOK_MS / 10 && !atomic_load(&x->ending); i++)
 			poll(NULL, 0, 10);
 	}
+	x->held = NULL;
+	if (x->events)
+		ff_error_destroy(open_events(x->agent, &x->events));
 	look(x, true);
 	atomic_store(&x->collected, true);
 	return NULL;
@@ -409,6 +424,8 @@ void ff_export_end(unsigned ms)
 	uint64_t until = ff_clock_ns() + ms * ms_ns;
 	if (!x->started)
 		return;
+	ff_error_destroy(open_events(x->agent, &x->agent->events));
+	ff_agent_look(x->agent); // whose the newest lanes are
 	atomic_store(&x->ending, true);
 	while (ff_clock_ns() < until && (!atomic_load(&x->collected) || atomic_load(&x->sending) > 0))
 		poll(NULL, 0, 5);

@@ -93,8 +93,6 @@ static void adopt(struct ff_export *x, const char *folder)
 void ff_export_adopt(struct ff_export *x)
 {
 	char above[PATH_MAX + 8];
-	if (x->batch.n || x->state) // what waits there is of our own worker
-		return;
 	snprintf(above, sizeof(above), "%s/otlp", x->agent->dir);
 	_cleanup_closedir_ DIR *d = opendir(above);
 	for (const struct dirent *e; d && (e = readdir(d));) {

@@ -35,7 +35,8 @@ struct ff_error *ff_export_state_open(const char *folder, bool make, struct ff_t
 /** And the folder, where it is empty. */
 void ff_export_state_remove(const char *folder);
 
-/** Finish what agents that are gone left: read their lanes to the end, take over what waits. */
+/** Finish what agents that are gone left: read their lanes to the end, take over what waits. Nothing
+    of our own may be in the batch. */
 void ff_export_adopt(struct ff_export *x);
 
 struct ff_error *ff_export_senders_start(struct ff_export *x);

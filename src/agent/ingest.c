@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 enum { EVENTS_AT_ONCE = 20000 };
+static const uint64_t slack_ns = 2000000000; // it begins before the agent has read what it is told
 
 // "4711-123456.ring": the process and when it started, in ticks since the boot.
 static void whose(const char *lane, pid_t *ret_pid, uint64_t *ret_ticks)
@@ -75,6 +76,14 @@ static bool parent_is_ours(const struct ff_agent *a, const struct ff_event *e)
 	return false;
 }
 
+// The worker's own lane, also when it is dead by now; also when it was before we could ask when it had begun.
+static bool is_root(const struct ff_agent *a, pid_t pid, uint64_t ticks, uint64_t time_ns)
+{
+	if (pid != a->root)
+		return false;
+	return a->root_ticks ? ticks == a->root_ticks : time_ns + slack_ns >= a->since_epoch_ns;
+}
+
 static bool decide(const struct ff_agent *a, const struct ff_event *e)
 {
 	pid_t pid;
@@ -86,6 +95,8 @@ static bool decide(const struct ff_agent *a, const struct ff_event *e)
 	whose(e->lane, &pid, &ticks);
 	if (!a->root)
 		return ff_agent_lane_lives(a, e->lane);
+	if (is_root(a, pid, ticks, e->time_ns))
+		return true;
 	if (ff_proc_lives(pid, ticks, NULL))
 		return ff_proc_is_below(pid, a->root);
 	return e->time_ns >= a->root_began_epoch_ns && parent_is_ours(a, e);
