@@ -41,6 +41,19 @@ def agent_pids(worker):
     return [int(pid) for pid in done.stdout.split()]
 
 
+def end(agents, worker, line, code):
+    """The worker's end. What a loaded machine had no time to send then, the next agent on the folder sends."""
+    agents.tell(worker, line)
+    assert worker.wait(30) == code
+    send_the_rest(agents)
+
+
+def send_the_rest(agents):
+    if list((agents.state / "otlp").glob("*/*")):
+        agents.run(WORKER)
+        until(lambda: len(list((agents.state / "otlp").iterdir())) == 1, "the end of the dead one's folder")
+
+
 def spans_by_request(collector):
     found = {}
     for span in collector.spans():
@@ -60,10 +73,9 @@ def test_events_spans_metrics_and_incidents_arrive(agents, collector):
     agents.tell(worker, "request one")
     agents.tell(worker, "fail two")
     arrived(got, ["one", "two"])
-    agents.tell(worker, f"python raise RuntimeError('key {TOKEN}')")
-    assert worker.wait(30) == 1
-    names = {record["eventName"] for record in got.logs()}
-    assert {"firstfix.process.start", "firstfix.phase.begin", "firstfix.phase.end", "exception", "firstfix.incident"} <= names
+    end(agents, worker, f"python raise RuntimeError('key {TOKEN}')", 1)
+    until(lambda: {"firstfix.process.start", "firstfix.phase.begin", "firstfix.phase.end", "exception", "firstfix.incident"} <=
+          {record["eventName"] for record in got.logs()}, "logs of all kinds")
     said = json.dumps(got.requests)
     assert TOKEN not in said and "[masked:hf:37]" in said
     [one] = [s for s in got.spans() if attributes(s).get("firstfix.request.id") == "one"]
@@ -84,7 +96,6 @@ def test_events_spans_metrics_and_incidents_arrive(agents, collector):
     assert metrics["process.memory.usage"]["unit"] == "By" and metrics["firstfix.requests"]["sum"]["isMonotonic"] is True
     histogram = metrics["firstfix.request.duration"]["histogram"]["dataPoints"][0]
     assert len(histogram["bucketCounts"]) == len(histogram["explicitBounds"]) + 1 and histogram["count"] == "2"
-    assert not list((agents.state / "otlp").iterdir())  # all was sent: nothing is left behind
     assert len(set(got.uids())) == len(got.uids())
 
 
@@ -96,8 +107,7 @@ def test_variables_of_one_signal_win(agents, collector):
     worker = agents.run(WORKER)
     agents.tell(worker, "request one")
     until(lambda: other.of("/mine") and got.logs(), "both")
-    agents.tell(worker, "exit 0")
-    worker.wait(30)
+    end(agents, worker, "exit 0", 0)
     assert {path for path, _ in got.requests} == {"/v1/logs"} and {path for path, _ in other.requests} == {"/mine"}
     assert got.headers[0]["api-key"] == "s3cr t" and got.headers[0]["x-all"] == "yes" and "Content-Encoding" not in got.headers[0]
     assert other.headers[0]["x-only"] == "traces" and "api-key" not in other.headers[0] and other.headers[0]["Content-Encoding"] == "gzip"
@@ -140,7 +150,7 @@ def test_a_trace_from_outside_is_kept(agents, collector):
     assert kept["kind"] == 2 and kept["name"] == "POST" and kept["flags"] & 1
     assert "parentSpanId" not in by_id["bad"] and by_id["bad"]["traceId"] != "0" * 32
     assert "unsampled" not in by_id  # the caller's word; its events are logs all the same
-    assert any(attributes(r).get("firstfix.request.id") == "unsampled" for r in got.logs())
+    until(lambda: any(attributes(r).get("firstfix.request.id") == "unsampled" for r in got.logs()), "its logs")
 
 
 def test_a_collector_that_is_away_misses_nothing(agents, collector):
@@ -160,6 +170,7 @@ def test_a_collector_that_is_away_misses_nothing(agents, collector):
     found = arrived(again, [f"r{i}" for i in range(50)])
     assert all(len(ids) == 1 for ids in found.values())
     until(lambda: agents.metrics()["firstfix_otlp_queue_bytes"] == 0, "an empty queue")
+    until(lambda: len(set(again.uids())) >= 100, "logs")
     assert len(set(again.uids())) == len(again.uids()) and not set(again.uids()) & set(got.uids())
     assert worker.errors.read_text().count("go nowhere") <= 3  # once a signal
 
@@ -179,12 +190,14 @@ def test_agents_killed_again_and_again_lose_nothing_and_repeat_ids(agents, colle
         time.sleep(0.25)
     found = arrived(got, names)
     assert all(len(found[name]) == 1 for name in names)  # one span, however often it was sent
-    seen = {}
-    for record in got.logs():
-        uid = attributes(record)["log.record.uid"]
-        assert seen.setdefault(uid, record) == record
-    begun = [r for r in seen.values() if r["eventName"] == "firstfix.phase.begin" and attributes(r)["firstfix.phase"] == "request"]
-    assert len(begun) == len(names)
+
+    def begun():
+        seen = {}
+        for record in got.logs():
+            assert seen.setdefault(attributes(record)["log.record.uid"], record) == record  # what comes twice is the same
+        return sum(r["eventName"] == "firstfix.phase.begin" and attributes(r)["firstfix.phase"] == "request" for r in seen.values())
+    until(lambda: begun() >= len(names), "the begin of every request")
+    assert begun() == len(names)
 
 
 def test_what_a_dead_machine_left_is_sent_by_the_next(agents, collector):
@@ -340,8 +353,8 @@ def test_part_of_the_traces(agents, collector):
         agents.tell(worker, f"request r{i}")
     agents.tell(worker, "fail long")
     until(lambda: {attributes(r).get("firstfix.request.id") for r in got.logs()} >= {f"r{i}" for i in range(200)} | {"long"}, "all logs")
-    agents.tell(worker, "exit 0")
-    worker.wait(30)
+    until(lambda: len({s["traceId"] for s in got.spans()}) > 60, "about half of the traces")
+    end(agents, worker, "exit 0", 0)
     assert 60 < len({s["traceId"] for s in got.spans()}) < 140
     assert max(len(v) for r in got.logs() for k, v in attributes(r).items() if isinstance(v, str) and k != "log.record.uid") <= 20
 
@@ -356,5 +369,6 @@ def test_a_worker_that_lives_for_a_moment_is_told_of(agents, collector):
             raise SystemExit(3)
             """, wait=False)
         assert worker.wait(30) == 3
-    assert set(spans_by_request(got)) == {"short0", "short1", "short2"}
-    assert sum(r["eventName"] == "firstfix.incident" for r in got.logs()) >= 3
+    send_the_rest(agents)
+    until(lambda: set(spans_by_request(got)) == {"short0", "short1", "short2"}, "three spans")
+    until(lambda: sum(r["eventName"] == "firstfix.incident" for r in got.logs()) >= 3, "three incidents")

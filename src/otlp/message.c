@@ -184,11 +184,17 @@ static bool whole(const json_t *value, bool is_signed, uint64_t *ret)
 	return true;
 }
 
-static bool hex_digit(char c, unsigned *ret)
+bool ff_otlp_hex(const char *p, unsigned *ret)
 {
-	const char *digits = "0123456789abcdef", *found = c ? strchr(digits, c) : NULL;
-	*ret = found ? (unsigned)(found - digits) : 0;
-	return found != NULL;
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	*ret = 0;
+	for (unsigned i = 0; i < 2; i++) {
+		const char *found = p[i] ? strchr(digits, p[i]) : NULL;
+		if (!found)
+			return false;
+		*ret = *ret << 4 | (unsigned)(found - digits) % 16;
+	}
+	return true;
 }
 
 static bool put_id(struct ff_buf *out, unsigned number, const json_t *value)
@@ -199,10 +205,10 @@ static bool put_id(struct ff_buf *out, unsigned number, const json_t *value)
 	if (!text || n % 2 || n / 2 > sizeof(bytes))
 		return false;
 	for (size_t i = 0; i < n / 2; i++) {
-		unsigned high, low;
-		if (!hex_digit(text[2 * i], &high) || !hex_digit(text[2 * i + 1], &low))
+		unsigned byte;
+		if (!ff_otlp_hex(text + 2 * i, &byte))
 			return false;
-		bytes[i] = (unsigned char)(high << 4 | low);
+		bytes[i] = (unsigned char)byte;
 	}
 	put_bytes(out, number, bytes, n / 2);
 	return true;

@@ -41,6 +41,10 @@ extern const struct ff_otlp_field *const ff_otlp_requests[FF_SIGNALS];
     have. */
 struct ff_error *ff_otlp_protobuf(const struct ff_otlp_field *message, const json_t *document, struct ff_buf *ret);
 
+/** The byte that two hexadecimal digits write; false where they are none. Reads no further than the first that is
+    none. */
+bool ff_otlp_hex(const char *p, unsigned *ret);
+
 /** How many records a collector refused, by its answer (`partial_success`); 0 where it refused none or the answer is
     none. */
 uint64_t ff_otlp_rejected(struct ff_span answer, bool json);

@@ -67,18 +67,13 @@ static unsigned number(struct reading *r, const char *name, unsigned preset, uns
 	return preset;
 }
 
-static int hex(char c)
-{
-	return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? (c | 0x20) - 'a' + 10 : -1;
-}
-
 // "a%20b" -> "a b"; bytes that would end a line of a header do not get in.
 static bool decoded(struct ff_span text, struct ff_buf *ret)
 {
 	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-		if (c == '%' && i + 2 < text.n && hex(text.p[i + 1]) >= 0 && hex(text.p[i + 2]) >= 0) {
-			c = (unsigned char)(hex(text.p[i + 1]) << 4 | hex(text.p[i + 2]));
+		unsigned c = (unsigned char)text.p[i], byte;
+		if (c == '%' && i + 2 < text.n && ff_otlp_hex(text.p + i + 1, &byte)) {
+			c = byte;
 			i += 2;
 		}
 		if (c < ' ' || c == 0x7f)
