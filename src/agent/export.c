@@ -17,6 +17,7 @@
 #include "base/statedir.h"
 #include "store/store.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -404,6 +405,8 @@ struct ff_error *ff_export_start(struct ff_agent *agent)
 		ff_complain("firstfix agent: %s", x->settings.problems[i]);
 	if (err || !x->settings.on)
 		return err;
+	mallopt(M_ARENA_MAX,
+		1); // threads that allocate for a moment and in turn: room of their own would only lie there
 	x->agent = agent;
 	x->batch.settings = &x->settings;
 	for (unsigned i = 0; i < FF_SIGNALS; i++) {

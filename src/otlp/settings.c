@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { NAME_MAX_ = 80, MS_MAX = 24 * 3600 * 1000, TEXT_MAX = 8192 };
+enum { NAME_MAX_ = 80, MS_MAX = 24 * 3600 * 1000, TEXT_MAX = 8192, BATCH = 128 };
 
 static const char *const upper_names[FF_SIGNALS] = {"LOGS", "TRACES", "METRICS"};
 
@@ -267,8 +267,8 @@ struct ff_error *ff_otlp_settings_read(ff_otlp_get *getter, struct ff_otlp_setti
 	unsigned logs = number(&r, "OTEL_BLRP_SCHEDULE_DELAY", 1000, 0),
 		 spans = number(&r, "OTEL_BSP_SCHEDULE_DELAY", 5000, 0);
 	ret->delay_ms = logs < spans ? logs : spans;
-	unsigned log_batch = number(&r, "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", 512, 1),
-		 span_batch = number(&r, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512, 1);
+	unsigned log_batch = number(&r, "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", BATCH, 1),
+		 span_batch = number(&r, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", BATCH, 1);
 	ret->batch_max = log_batch < span_batch ? log_batch : span_batch;
 	ret->value_max = number(&r, "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0, 0);
 	read_sampler(&r);
