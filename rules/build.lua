@@ -265,6 +265,22 @@ rule {
 }
 
 rule {
+  id = "sys.glibc/musl",
+  anyone = {musl = "loader"},
+  signatures = {musl = [[Error loading shared library (?<lib>(?:ld-linux|libc\.so\.6|libm\.so\.6|libdl|librt|]]
+    .. [[libpthread)[\w.+-]*): No such file or directory]]},
+  facts = {"system.libc.name", "system.os.name"},
+  confidence = 0.92,
+  title = "a library made for glibc on a system with musl",
+  why = {"What was loaded needs glibc ({lib}), and this system has musl (Alpine).", "It is {fact:system.os.name}."},
+  fixes = {
+    {host = true, say = "Use an image with glibc (Debian, Ubuntu): torch and CUDA's libraries are made for no other."},
+  },
+  doc = {looks = "Error loading shared library ld-linux-x86-64.so.2: No such file or directory (needed by ...).",
+    check = "cat /etc/os-release; ldd --version."},
+}
+
+rule {
   id = "sys.glibc/execstack",
   signatures = {stack = [[(?<file>[\w.+-]+\.so[\w.-]*): cannot enable executable stack as shared object requires]]},
   facts = {"system.libc.version", "system.kernel"},

@@ -10,7 +10,8 @@ rule {
     manifest = [[manifest for (?<image2>\S+) not found: manifest unknown]],
     waiting = [[\b(?:ErrImagePull|ImagePullBackOff|InvalidImageName)\b]],
     denied = [[pull access denied for (?<image3>[\w./:-]+)]],
-    import = [=[\[ERROR\] URL https://\S+ returned error code: (?:401|403|404)]=],
+    head = [=[Error response from daemon: (?:Head|Get) "https://[^"\n]{3,200}/manifests/[^"\n]+": \w]=],
+    import = [=[\bURL https://\S+ returned error code: (?:401|403|404)]=],
   },
   context = {
     absent = [[(?:code = NotFound|manifest unknown|: not found\b|error code: 404)]],
@@ -21,9 +22,9 @@ rule {
     platform = [[no match(?:ing manifest)? for (?:linux/|platform)]],
   },
   unless = {"room"},
-  explains = {"container.no-gpu"},
+  explains = {"container.no-gpu", "hf.offline"},
   when = function(_, log)
-    local hit = log.pull or log.manifest or log.denied or log.import or log.waiting
+    local hit = log.pull or log.manifest or log.denied or log.head or log.import or log.waiting
     local why, fix = "The image cannot be fetched, so nothing of it ran.",
       {host = true, say = "Look at the registry's answer (kubectl describe pod), and pull it by hand on that node."}
     if log.rate then
@@ -54,10 +55,20 @@ rule {
     node = [[(?:Batch job submission failed|Unable to allocate resources|Unable to create step[^:\n]*): ]]
       .. [[(?:Requested node configuration is not available|Requested GRES option unsupported|Invalid account or ]]
       .. [[account/partition combination|Invalid partition name|Job violates accounting/QOS policy]]
-      .. [[|Requested partition configuration not available|More processors requested than permitted)[^\n]*]],
+      .. [[|Requested partition configuration not available|More processors requested than permitted|]]
+      .. [[Requested time limit is invalid|Invalid qos specification|Memory required by task is not available|]]
+      .. [[Job dependency problem)[^\n]*]],
+    exclusive = [[(?:srun|sbatch|salloc): (?:error|fatal): [^\n]*\b(?:SLURM_MEM_PER_\w+|--mem[\w-]*)\b[^\n]*]]
+      .. [[mutually exclusive]],
   },
   context = {policy = [[(?:QOS policy|account/partition)]]},
   confidence = 0.88,
+  when = function(_, log)
+    if not log.exclusive then return {} end
+    return {hit = log.exclusive, why = "Two settings of the job's memory exclude each other: one is inherited from the "
+      .. "job around it.", fixes = {{unset = {"SLURM_MEM_PER_CPU", "SLURM_MEM_PER_GPU", "SLURM_MEM_PER_NODE"},
+        say = "Unset the ones that are not meant before srun, or give one of --mem, --mem-per-cpu and --mem-per-gpu."}}}
+  end,
   why = {"Slurm cannot give what the job asks for: no node of that partition has these GPUs (GRES), processors or "
     .. "memory, or the account may not use it."},
   fixes = {
@@ -126,19 +137,59 @@ rule {
 }
 
 rule {
+  id = "torch.no-kernel-image/candle",
+  from = {"engine", "native", "app"},
+  signatures = {symbol = [[DriverError\(CUDA_ERROR_(?:NOT_FOUND|NO_BINARY_FOR_GPU)\b]]},
+  facts = {"gpus.0.name", "gpus.0.cc"},
+  confidence = 0.6,
+  why = {"candle's kernels were built without the one that this model needs on this GPU (a data type such as BF16, or "
+    .. "an architecture).", "It is a {fact:gpus.0.name}."},
+  fixes = {
+    {code = true, kind = "rebuild:candle", say = "Load the model in float16 or float32, or build the program for this "
+      .. "GPU (CUDA_COMPUTE_CAP)."},
+  },
+  doc = {looks = "DriverError(CUDA_ERROR_NOT_FOUND, \"named symbol not found\").",
+    check = "The data type of the weights; the capability that the program was built for."},
+}
+
+rule {
+  id = "hf.model-too-new/tei",
+  from = {"engine"},
+  signatures = {tensor = [[Could not start (?:Candle )?backend: (?:cannot find tensor (?<tensor>[\w.]+)|]]
+    .. [[(?:Model is not supported|unknown variant `(?<kind>[\w-]+)`))]]},
+  confidence = 0.72,
+  why = {"This release of text-embeddings-inference does not know how this model is built: it looks for a tensor "
+    .. "{tensor} that the weights lack.", "It does not know the model type {kind}."},
+  fixes = {
+    {code = true, kind = "rebuild:tei", say = "Use the newest image of text-embeddings-inference; where it does not "
+      .. "know the model either, one of the models that it lists."},
+  },
+  doc = {looks = "Could not start Candle backend: cannot find tensor embeddings.word_embeddings.weight.",
+    check = "The list of supported models of that release; the model's config.json (architectures)."},
+}
+
+rule {
   id = "engine.arg-invalid/mpi",
   from = {"tensorrt_llm", "engine"},
   signatures = {
     world = [[MPI size \((?<mpi>\d+)\)[^\n]{0,30}world size \((?<world>\d+)\)[^\n]{0,30}(?:don't|do not|not) match]],
     world2 = [[world ?size \(?(?<world2>\d+)\)? (?:!=|does not match|is not equal to) ]]
       .. [[(?:MPI|the number of) \w+ ?\(?(?<mpi2>\d+)]],
+    engine = [[Engine world size \((?<tp>\d+) \* (?<pp>\d+)\) != Runtime world size \((?<mpi3>\d+)\)]],
+    ranks = [[\bmpiSize == tp \* pp\b]],
   },
   confidence = 0.9,
   when = function(_, log)
-    local hit = log.world or log.world2
-    local world = hit.world or hit.world2
-    return {hit = hit,
-      why = ("The engine was built for %s ranks, and %s were started."):format(world, hit.mpi or hit.mpi2),
+    local hit = log.world or log.world2 or log.engine
+    if not hit then
+      return {hit = log.ranks, why = "The engine was built for another number of ranks than were started.",
+        fixes = {{code = true, kind = "param:world_size", say = "Start it with mpirun -n N, N being tp_size times "
+          .. "pp_size of the engine's config.json, or build the engine for as many GPUs as there are."}}}
+    end
+    local world = hit.world or hit.world2 or math.tointeger(tonumber(hit.tp) * tonumber(hit.pp))
+    local factors = hit.tp and {tonumber(hit.tp), tonumber(hit.pp)}
+    return {hit = hit, computed = factors and {{value = world, of = factors}} or nil,
+      why = ("The engine was built for %s ranks, and %s were started."):format(world, hit.mpi or hit.mpi2 or hit.mpi3),
       fixes = {{flag = "world_size", stated = true,
         say = ("Start it with mpirun -n %s, or build the engine for as many GPUs as there are."):format(world)}}}
   end,

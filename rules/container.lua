@@ -194,7 +194,7 @@ rule {
       .. [[runtime ['"]?nvidia['"]? (?:is )?not (?:found|configured)|unknown runtime specified nvidia)]],
     hook = [[nvidia-container-(?:runtime|toolkit|cli)(?:-hook)?['"]?:? (?:executable file )?not found|]]
       .. [[exec: \\?["']?nvidia-container-(?:cli|runtime)[^\n]*(?:not found|no such file)|]]
-      .. [[Command not found: nvidia-container-cli]],
+      .. [[inject NVIDIA hook: stat \S+: no such file|Command not found: nvidia-container-cli]],
     kubernetes = [[(?:no runtime for ["']?nvidia["']? is configured|RuntimeClass[^\n]{0,40}nvidia[^\n]{0,40}not found|]]
       .. [[failed to discover GPU vendor from CDI|nvidia-container-runtime: no such file)]],
   },
@@ -230,7 +230,11 @@ rule {
   signatures = {
     ldcache = [[nvidia-container-cli[^\n]*ldcache error: (?:open failed: (?<ldconfig>\S+?)[:,]|]]
       .. [[process (?<process>\S+) (?:failed|terminated))]],
-    cdi = [[(?:unresolvable CDI devices|failed to inject CDI devices|CDI device injection failed)]],
+    cdi = [[(?:unresolvable CDI devices|failed to inject CDI devices|CDI device injection failed|]]
+      .. [[failed to stat CDI host device)]],
+    hook = [[error executing hook `?[^`\s]*nvidia-(?:cdi-hook|ctk|container-(?:runtime-hook|toolkit))\b]],
+    socket = [[mount error: [^\n]*/nvidia-persistenced/socket: no such device]],
+    cdi_old = [[stat (?:\w+\.)+\w+/(?:gpu|mig)=[\w:-]+: no such file or directory]],
     direct = [[invoking the NVIDIA Container Runtime Hook directly]],
     cgroup_v2 = [[nvidia-container-cli[^\n]*container error: cgroup subsystem devices not found]],
     daemon_json = [[unable to configure the Docker daemon with file (?<file>\S+):]],
@@ -262,6 +266,23 @@ rule {
         .. "has it.",
         fixes = {{setting = "cdi", say = "Write the CDI specification of this host's GPUs, anew after every change "
           .. "of the driver."}}}
+    end
+    if log.socket then
+      return {hit = log.socket, confidence = 0.85, why = "The toolkit is to hand nvidia-persistenced's socket over, "
+        .. "and what lies there is no live socket: left behind by a daemon, or made by a second hook.",
+        fixes = {{host = true, say = "Restart nvidia-persistenced on the host; where two NVIDIA hooks are installed "
+          .. "(/usr/libexec/oci/hooks.d), remove the old one."}}}
+    end
+    if log.hook then
+      return {hit = log.hook, confidence = 0.72, why = "The toolkit's hook ran and failed: its specification of the "
+        .. "GPUs is of another driver or toolkit, or it may not do so without root.",
+        fixes = {{setting = "cdi", say = "Write the CDI specification of this host's GPUs anew; rootless, also set "
+          .. "no-cgroups = true in /etc/nvidia-container-runtime/config.toml."}}}
+    end
+    if log.cdi_old then
+      return {hit = log.cdi_old, why = "The engine takes the CDI name of the GPU for a file: it is older than CDI.",
+        fixes = {{host = true,
+          say = "Upgrade podman to 4.1 or later (docker to 25), or use the NVIDIA runtime's hook."}}}
     end
     if log.direct then
       return {hit = log.direct, why = "The toolkit's hook was called by --gpus; on this host its mode allows only "
@@ -328,6 +349,7 @@ rule {
     nvproxy = [[registering nvproxy driver: unsupported N(?i:vidia) driver version:? ?(?<version>[\d.]+)?]],
     ioctl = [[nvproxy: (?:unknown|unsupported|unimplemented) (?:control command|allocation class|]]
       .. [[ioctl)[^\n]{0,20}?(?<command>0x[0-9a-f]+)?]],
+    mute = [[cannot create sandbox: cannot read client sync file: waiting for sandbox to start: EOF]],
     kata = [[(?:kata|virtcontainers|cloud-hypervisor|qemu)[^\n]{0,120}vfio[^\n]{0,120}(?:fail|error|not (?:found|]]
       .. [[viable|supported))]],
   },
@@ -340,6 +362,12 @@ rule {
         fixes = {{driver = "match", say = "Install a driver that this runsc knows (runsc nvproxy "
           .. "list-supported-drivers), or a newer runsc."},
           {host = true, say = "Or start runsc with --nvproxy-driver-version of the nearest release that it lists."}}}
+    end
+    if log.mute and not log.ioctl then
+      return {hit = log.mute, confidence = 0.55, why = "gVisor's sandbox died as it started, and says why only in its "
+        .. "debug log: mostly a release of the NVIDIA driver that it does not know.",
+        fixes = {{driver = "match", say = "Start runsc with --debug and --debug-log=/tmp/runsc/ and read why; for an "
+          .. "unsupported driver, install one of runsc nvproxy list-supported-drivers, or a newer runsc."}}}
     end
     if log.kata then
       return {hit = log.kata, confidence = 0.82, why = "The virtual machine of this sandbox could not take the GPU "

@@ -208,6 +208,8 @@ rule {
     installer = [[(?:Unable to build the NVIDIA kernel module|The kernel module failed to (?:build|load)|]]
       .. [[error occurred while performing the step: "Building kernel modules"|]]
       .. [[Unable to load the (?:kernel module 'nvidia|NVIDIA kernel module)|nvidia: version magic '[^']+' should be)]],
+    object = [=[\*\*\* \[[^\n\]]*(?:/nvidia[\w./-]*|/kernel-open)/[\w.-]+\.o\] Error \d]=],
+    source = [[\bnvidia\S*/(?:nvidia[\w-]*|common)/\S+\.[ch]:\d+:\d+: (?:fatal )?error: (?<compile>[^\n]{3,120})]],
     preempt = [[(?:The kernel you are installing for is a PREEMPT_RT kernel|]]
       .. [[PREEMPT_RT[^\n]{0,60}not (?:currently )?support)]],
     compiler = [[(?:Compiler version check failed|]]
@@ -216,11 +218,13 @@ rule {
       .. [[unrecognized command[- ]line option[^\n]*(?:-ftrivial-auto-var-init|-mharden-sls]]
         .. [[|-fmin-function-alignment))]],
   },
-  context = {nvidia = [[(?i)(?:nvidia|nvrm|dkms)]], smi = [[NVIDIA-SMI has failed|could not insert 'nvidia]]},
+  context = {nvidia = [[(?i)(?:nvidia|nvrm|dkms)]],
+    smi = [[NVIDIA-SMI has failed|could not insert 'nvidia]]},
   facts = {"system.kernel", "driver.kernel_module", "pci.gpus"},
   explains = {"driver.not-loaded", "container.no-gpu", "torch.cpu-build", "host.no-gpu"},
   when = function(f, log)
-    local hit = log.secure or log.modpost or log.headers or log.preempt or log.compiler or log.installer or log.dkms
+    local hit = log.secure or log.modpost or log.headers or log.preempt or log.compiler or log.source or log.installer
+      or log.dkms or log.object
     if not log.nvidia then return nil end -- another module
     if log.secure then
       -- loaded all the same
@@ -256,7 +260,8 @@ rule {
       fixes = {upgrade, {driver = "build", say = "Or build it again with the headers of the running kernel."}},
       why = {log.modpost and "This driver's module uses a symbol of the kernel that only GPL modules may, or that "
         .. "this kernel has not: the two releases do not go together."
-          or "The NVIDIA kernel module could not be built for this kernel.", "The symbol is {symbol}.",
+          or "The NVIDIA kernel module could not be built for this kernel.", "The compiler says: {compile}.",
+        "The symbol is {symbol}.",
             "The symbol is {symbol2}.",
             "The kernel is {fact:system.kernel}."}}
   end,

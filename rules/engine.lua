@@ -215,19 +215,19 @@ rule {
     blas = [[^(?:system_info|llama_print_system_info)?[^\n]*\| BLAS = 0 \|]],
     no_offload = [[offloaded 0/(?<layers>\d+) layers to GPU]],
     ngl = [[(?:not compiled with GPU offload support|no usable GPU found, --gpu-layers option will be ignored)]],
-    ollama_cpu = [[msg="(?:no compatible GPUs were discovered|inference compute"[^\n]*library=cpu)]],
+    ollama_cpu = [[(?:no compatible GPUs were discovered|inference compute"?[^\n]*library=cpu)]],
     tei = [[Starting \w+ model on Cpu]],
     candle = [[the candle crate has not been built with cuda support]],
     ct2 = [[This CTranslate2 package was not compiled with CUDA support]],
     whisper = [[whisper_backend_init\w*: (?:no GPU found|using CPU backend)]],
   },
   context = {
-    cuda_there = [[(?:ggml_cuda_init: found [1-9]|load_backend: loaded CUDA backend|library=cuda|]]
-      .. [[found \d+ CUDA devices)]],
+    cuda_there = [[(?:ggml_cuda_init: found [1-9]|load_backend: loaded CUDA backend|found \d+ CUDA devices)]],
+    seen = [[\blibrary=cuda\b]],
     cuda_failed = [[(?:ggml_cuda_init: failed to initialize|cuInit|unable to load cuda driver|nvml vram init failure|]]
       .. [[cudart init failure)]],
     python = [[(?:llama_cpp[/\\.]|Llama\.generate|AVX = \d)]],
-    asked = [[(?:n_gpu_layers ?= ?-?[1-9]|-ngl|--n-gpu-layers|--gpus all|num_gpu|device(?:=| )['"]?cuda)]],
+    asked = [[(?:n_gpu_layers ?= ?-?[1-9]|-ngl|--(?:n-)?gpu-layers [1-9]|--gpus[ =]|num_gpu|device(?:=| )['"]?cuda)]],
   },
   unless = {"cuda_there", "cuda_failed"},
   facts = {"gpus.0.name", "driver.version", "python.packages.llama-cpp-python.version"},
@@ -238,15 +238,29 @@ rule {
       or log.ollama_cpu and "ollama" or (f.pkg"llama-cpp-python" or log.has_frame[[llama_cpp]]) and "llama-cpp-python"
           or "llama.cpp"
     local fatal = log.candle or log.ct2
-    if not (gpu or fatal or log.asked or log.ngl) then return nil end -- it may well be meant to use the CPU
+    -- it may well be meant to use the CPU
+    if not (gpu or fatal or log.asked or log.ngl or log.no_offload) then return nil end
     local hit = log.candle or log.ct2 or log.ngl or log.tei or log.ollama_cpu or log.blas or log.no_offload
         or log.whisper
-    if hit == log.no_offload and not log.ngl and not log.blas and not gpu then return nil end
+    if log.seen then
+      if not log.no_offload then return nil end
+      return {hit = log.no_offload, confidence = 0.6, severity = "warning", lasts = true,
+        why = "The server sees a GPU, and its runner puts not one layer on it: the CUDA library beside it was not "
+          .. "loaded, or too little memory is free.",
+        fixes = {{code = true, kind = "rebuild:ollama", say = CPU_BUILD.ollama}}}
+    end
+    if hit == log.no_offload and not gpu then
+      return {hit = hit, confidence = log.asked and 0.7 or 0.5, severity = "warning", lasts = log.asked ~= nil,
+        why = "Not one of the model's layers was put on the GPU: none was asked for, or this build or this machine "
+          .. "has none to offer.",
+        fixes = {{flag = "n_gpu_layers", value = 99, engine = "llama.cpp", say = "Ask for all layers on the GPU."},
+          {code = true, kind = "rebuild:" .. name, say = "If they were asked for: " .. CPU_BUILD[name]}}}
+    end
     local install = {["llama-cpp-python"] = "llama-cpp-python", ctranslate2 = "ctranslate2"}
     local fix = install[name] and {install = install[name], fresh = true, say = CPU_BUILD[name]}
       or {code = true, kind = "rebuild:" .. name, say = CPU_BUILD[name]}
-    return {hit = hit, confidence = (fatal or log.ngl) and 0.9 or gpu and 0.85 or 0.6, severity = fatal and "error"
-        or "warning",
+    return {hit = hit, severity = fatal and "error" or "warning",
+      confidence = (fatal or log.ngl) and 0.9 or gpu and 0.85 or 0.6, lasts = true,
       title = name .. " was built without GPU support",
       why = {("What runs is %s without its GPU part, so it computes on the CPU and says no more of it."):format(name),
         "This machine has {fact:gpus.0.name}."},

@@ -174,9 +174,7 @@ rule {
 }
 
 -- Nothing of the work that comes next stands below it: the log ends there. An earlier run's work may stand above, and
--- what the
-
--- other ranks said at the same moment below.
+-- what the other ranks said at the same moment below.
 local function ends_at(log, hit)
   if log.lines - hit.line > 20 then return false end
   for _, other in ipairs(log.all"after") do
@@ -197,6 +195,7 @@ rule {
     iommu = [[NCCL WARN Missing "iommu=pt" from kernel command line]],
     last_line = [[vLLM is using nccl==]],
     complete = [[NCCL INFO[^\n]*Init COMPLETE]],
+    idle = [[^(?:Processed prompts|Generating|Inference|Epoch 0|Training): +0%\|[^\n]*\b0/\d+ \[]],
     custom = [[Custom allreduce (?:is disabled because|failed)[^\n]*P2P]],
   },
   context = {after = [[(?:Loading model weights|Model loading took|init engine|Starting to load model|]]
@@ -224,11 +223,12 @@ rule {
         fixes = {{setting = "iommu-pt", say = "Start the kernel with iommu=pt."},
           {set = {NCCL_P2P_DISABLE = "1"}, say = "Or do without peer-to-peer."}}}
     end
-    if log.last_line and ends_at(log, log.last_line) then
+    local last = log.complete and log.idle or log.last_line
+    if last and ends_at(log, last) then
       local done = log.all"complete"
       -- a log that was only cut here looks the same: no alarm
       return {hit = done[#done] or log.last_line, confidence = 0.55, severity = "warning",
-        why = "The log ends where NCCL was set up, without an error: mostly "
+        why = "The log ends where NCCL was set up, without an error and before any work: mostly "
           .. "peer-to-peer copies that hang (IOMMU, ACS), or a library in LD_PRELOAD.",
         fixes = {{set = {NCCL_P2P_DISABLE = "1"}, automatic = true, say = "Try without peer-to-peer."},
           {host = true, say = "Or switch ACS and IOMMU off (bare metal)."}}}

@@ -391,6 +391,14 @@ static struct ff_error *judge_ends(
 	return err;
 }
 
+// What a rule says of a worker that goes on (on the CPU, slowly) holds although it goes on.
+static int tier_of(const struct ff_events *events, const struct ff_finding *f)
+{
+	const struct ff_event *e = ff_events_at(events, f->event);
+	int tier = ff_event_tier(events, f->event);
+	return !tier && e && !e->history && json_is_true(json_object_get(f->answer, "lasts")) ? 1 : tier;
+}
+
 struct ff_error *ff_judge_log(
 	struct ff_rules *rules, const struct ff_scan *scan, struct ff_findings *ret, json_t *broken)
 {
@@ -416,7 +424,7 @@ struct ff_error *ff_judge_log(
 	if (own_exception(rules, scan))
 		drop_wrappers(rules, ret);
 	for (size_t i = 0; i < ret->n; i++)
-		ret->list[i].tier = ff_event_tier(ff_scan_events(scan), ret->list[i].event);
+		ret->list[i].tier = tier_of(ff_scan_events(scan), &ret->list[i]);
 	lua_settop(L, top);
 	return err;
 }

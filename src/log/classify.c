@@ -59,11 +59,11 @@ static const struct {
 		"|invalid ELF header|cannot allocate memory in static TLS block)"},
 	{FF_CLASS_DEATH,
 		"Killed|core dumped|Signals.SIG|OOMKilled|Segmentation|Illegal inst|Bus error|bus error|Fatal Python"
-		"|received signal|exit|died with|SIGKILL|signal: killed",
+		"|received signal|exit|died with|SIGKILL|signal: killed|oom-kill event|oom_kill event",
 		"(?:.*[\\s:])?Killed\\.?\\s*$|.*(?:\\(core dumped\\)|Signals\\.SIG|OOMKilled|Segmentation fault"
 		"|Illegal instruction|Bus error|bus error|Fatal Python error|received signal \\d"
 		"|exit(?:ed)?(?: with)? (?:code|status):? (?:137|139|132|134|135|-\\d+)"
-		"|exitcode ?: ?-?\\d|died with <|non-zero exit status|SIGKILL|signal: killed)"},
+		"|exitcode ?: ?-?\\d|died with <|non-zero exit status|SIGKILL|signal: killed|Detected \\d+ oom[-_]kill event)"},
 	{FF_CLASS_CODE, NULL, " *\\d+ (?: |\\xe2\\x94\\x82|\\S)| *\\d+ *$"},
 	{FF_CLASS_LOOSE, NULL, "\\s*(?:E +)?" QUALIFIED "(?<t>[A-Za-z_]\\w*))(?:\\(\\w+\\))?(?:: (?<m>.*)|$)"},
 };
@@ -117,6 +117,7 @@ const struct ff_line_mark ff_line_marks[] = {
 	{"non-zero exit", false},
 	{"SIGKILL", false},
 	{"signal: killed", false},
+	{"oom[-_]kill event", false},
 	{"terminate called", false},
 	{"\\b(?:ERROR|FATAL|CRITICAL)\\b", false},
 	{"```", false}, // shown.c
