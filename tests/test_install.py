@@ -36,7 +36,7 @@ def root(build, tmp_path_factory):
 
 
 @pytest.mark.parametrize("pattern", [
-    "bin/firstfix", "libexec/firstfix/firstfix-supervise", "libexec/firstfix/firstfix-agent", "lib*/**/libfirstfix.so.0", "lib*/**/pkgconfig/firstfix.pc",
+    "bin/firstfix", "libexec/firstfix/firstfix-supervise", "libexec/firstfix/firstfix-agent", "libexec/firstfix/firstfix-top", "lib*/**/libfirstfix.so.0", "lib*/**/pkgconfig/firstfix.pc",
     "include/firstfix/firstfix.h", "include/firstfix/event.h", "include/firstfix/event.def", "share/man/man1/firstfix.1",
     "share/man/man1/firstfix-report.1", "share/bash-completion/completions/firstfix*", "share/zsh/site-functions/_firstfix",
     "share/fish/vendor_completions.d/firstfix.fish"])

@@ -3,9 +3,7 @@
 //	HEALTHCHECK CMD ["firstfix", "health"]
 //	$ firstfix health
 //	stalled: 3 requests in work, the oldest for 140 s, and no progress of any kind for 131 s
-//
-// Without an address the agents that run leave theirs in the state folder: agent/NAME.url, "http://127.0.0.1:9464
-// 4711".
+#include "cli/agent_url.h"
 #include "cli/command.h"
 #include "cli/http_get.h"
 #include "cli/options.h"
@@ -14,60 +12,17 @@
 
 #include "base/cleanup.h"
 #include "base/complain.h"
-#include "base/io.h"
-#include "base/statedir.h"
 #include "base/str.h"
 
-#include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { DEADLINE_MS = 5000, URL_MAX_ = 320 };
-
-// The address in one agent's file, where that agent lives.
-static bool read_address(int dir, const char *name, char ret[URL_MAX_], struct timespec *ret_when)
-{
-	char text[URL_MAX_ + 32] = "", url[URL_MAX_] = "";
-	int pid = 0;
-	struct stat st;
-	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	ssize_t n = fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0 || sscanf(text, "%319s %d", url, &pid) != 2 || pid <= 0 || (kill(pid, 0) < 0 && errno == ESRCH))
-		return false;
-	memcpy(ret, url, sizeof(url));
-	*ret_when = st.st_mtim;
-	return true;
-}
-
-// The newest agent that runs with this state folder.
-static bool find_agent(const char *given, char ret[URL_MAX_])
-{
-	_cleanup_free_ char *state = NULL, *folder = NULL;
-	_cleanup_error_ struct ff_error *err = ff_statedir_path(given, &state);
-	if (err || asprintf(&folder, "%s/agent", state) < 0)
-		return false;
-	_cleanup_closedir_ DIR *d = opendir(folder);
-	struct timespec best = {0}, when;
-	bool found = false;
-	for (const struct dirent *e; d && (e = readdir(d));) {
-		char url[URL_MAX_];
-		if (!ff_ends(e->d_name, ".url") || !read_address(dirfd(d), e->d_name, url, &when))
-			continue;
-		if (found && (when.tv_sec < best.tv_sec || (when.tv_sec == best.tv_sec && when.tv_nsec < best.tv_nsec)))
-			continue;
-		found = true;
-		best = when;
-		memcpy(ret, url, sizeof(url));
-	}
-	return found;
-}
+enum { DEADLINE_MS = 5000 };
 
 static int ask(const char *base, const char *path, bool json)
 {
-	char url[URL_MAX_ + 64];
+	char url[FF_AGENT_URL_MAX + 64];
 	_cleanup_buf_ struct ff_buf body = {0};
 	unsigned status = 0;
 	size_t n = strlen(base);
@@ -131,7 +86,7 @@ int ff_cmd_health(int argc, char **argv)
 		.n_options = sizeof(options) / sizeof(options[0]),
 		.operands_max = 1,
 	};
-	char found[URL_MAX_];
+	char found[FF_AGENT_URL_MAX];
 	struct ff_parsed parsed = ff_options_parse(&usage, argc, argv);
 	if (parsed.leave)
 		return parsed.exit_code;
@@ -141,7 +96,7 @@ int ff_cmd_health(int argc, char **argv)
 		return ff_usage_error("health", "--local goes with --pid and --dir alone");
 	if (pid && !local)
 		return ff_usage_error("health", "--pid goes with --local");
-	if (!local && (url || find_agent(dir, found)))
+	if (!local && (url || ff_agent_url(dir, found)))
 		return ask(url ? url : found, ready ? "/readyz" : startup ? "/startupz" : "/livez", json);
 	return look(dir, pid);
 }

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/spark.h"
 
 #include "agent/history.h"
 #include "agent/trend.h"
@@ -138,8 +139,6 @@ static void write_growth(const struct rows *r, int gpu, struct ff_buf *out)
 
 static void write_line(const struct rows *r, int gpu, bool utf8, struct ff_buf *out)
 {
-	static const char *const bars[2][9] = {
-		{" ", ".", ":", "-", "=", "+", "*", "#", "@"}, {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}};
 	const struct ff_sample_row *last = &r->row[r->n - 1];
 	double column[WIDTH], most = (double)limit_of(last, gpu);
 	int64_t used = value_of(last, gpu, FF_GPU_USED), ours = gpu < 0 ? -1 : value_of(last, gpu, FF_GPU_OURS);
@@ -147,10 +146,8 @@ static void write_line(const struct rows *r, int gpu, bool utf8, struct ff_buf *
 	for (size_t i = 0; i < WIDTH && limit_of(last, gpu) <= 0; i++)
 		most = column[i] > most ? column[i] : most;
 	ff_buf_printf(out, gpu < 0 ? "host   " : "gpu %-2d ", gpu);
-	for (size_t i = 0; i < WIDTH; i++) {
-		double share = most > 0 && column[i] > 0 ? column[i] / most : 0;
-		ff_buf_str(out, bars[utf8][share <= 0 ? 0 : share >= 1 ? 8 : 1 + (int)(share * 7.999)]);
-	}
+	for (size_t i = 0; i < WIDTH; i++)
+		ff_buf_str(out, ff_spark(column[i], most, utf8));
 	if (limit_of(last, gpu) > 0)
 		ff_buf_printf(out, "  %.1f of %.1f GB %s", (double)used / gb, (double)limit_of(last, gpu) / gb,
 			gpu < 0 ? "resident" : "used");

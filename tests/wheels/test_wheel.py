@@ -37,12 +37,12 @@ def test_name_and_licences(installed):
     wheel, prefix = installed
     assert re.fullmatch(r"firstfix-[\d.]+-cp3\d+-abi3-(manylinux\w+)+\.whl", wheel.name), wheel.name
     licences = {path.name for path in prefix.glob("lib/python3*/site-packages/firstfix-*/licenses/*")}
-    assert {"LICENSE", "LICENSE.jansson", "LICENSE.archive", "LICENSE.microhttpd", "LICENSE.lua5.4", "LICENSE.pcre2", "LICENSE.sqlite3", "LICENSE.zstd"} < licences
+    assert {"LICENSE", "LICENSE.jansson", "LICENSE.archive", "LICENSE.microhttpd", "LICENSE.ncurses", "LICENSE.lua5.4", "LICENSE.pcre2", "LICENSE.sqlite3", "LICENSE.zstd"} < licences
 
 
 def test_needs_libc_alone(installed):
     files = program_files(installed[1])
-    assert [path.name for path in files] == ["firstfix", "firstfix-agent", "firstfix-supervise", "firstfix-tool", "_ring.abi3.so"]
+    assert [path.name for path in files] == ["firstfix", "firstfix-agent", "firstfix-supervise", "firstfix-tool", "firstfix-top", "_ring.abi3.so"]
     for path in files:
         assert set(re.findall(r"NEEDED.*\[(.*)\]", output("readelf", "-dW", path))) <= LIBC, path
     assert max(path.stat().st_size for path in files if path.name in ("firstfix", "firstfix-supervise")) < 200_000  # what a worker starts with stays small
