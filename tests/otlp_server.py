@@ -12,8 +12,11 @@ class Collector(http.server.ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, port=0, answer=None, decode=None):
+    def __init__(self, port=0, answer=None, decode=None, tls=None):
         super().__init__(("127.0.0.1", port), Handler)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.scheme = "https" if tls else "http"
         self.answer = answer
         self.decode = decode or (lambda path, body: json.loads(body))
         self.requests, self.headers, self.tries = [], [], 0
@@ -23,7 +26,7 @@ class Collector(http.server.ThreadingHTTPServer):
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}"
 
     def process_request(self, request, client_address):
         self.connections.append(request)

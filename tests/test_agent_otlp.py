@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import signal
+import ssl
 import stat
 import subprocess
 import sys
@@ -271,6 +272,39 @@ def test_a_full_disk_loses_nothing(agents, collector, back):
     finally:
         agents.close()
         subprocess.run(["umount", "-l", str(agents.state)], check=False)
+
+
+def certificate(folder, name, issuer=None, extension="basicConstraints=CA:TRUE"):
+    """A key and a certificate, by itself or by an issuer: NAME.key, NAME.pem."""
+    key, pem = folder / f"{name}.key", folder / f"{name}.pem"
+    by = ["-CA", folder / f"{issuer}.pem", "-CAkey", folder / f"{issuer}.key"] if issuer else []
+    request = ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-subj", f"/CN={name}"]
+    if issuer:
+        subprocess.run([*request, "-out", folder / "request"], check=True, capture_output=True)
+        (folder / "extension").write_text(extension)
+        subprocess.run(["openssl", "x509", "-req", "-in", folder / "request", *by, "-CAcreateserial", "-days", "2", "-extfile", folder / "extension",
+                        "-out", pem], check=True, capture_output=True)
+    else:
+        subprocess.run([*request, "-x509", "-days", "2", "-addext", extension, "-out", pem], check=True, capture_output=True)
+    return pem, key
+
+
+def test_certificates_of_both_sides(agents, collector, tmp_path):
+    authority, _ = certificate(tmp_path, "authority")
+    server, server_key = certificate(tmp_path, "server", "authority", "subjectAltName=IP:127.0.0.1")
+    client, client_key = certificate(tmp_path, "client", "authority", "extendedKeyUsage=clientAuth")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(server, server_key)
+    tls.load_verify_locations(authority)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    got = collector(tls=tls)
+    send_to(agents, got, OTEL_EXPORTER_OTLP_CERTIFICATE=str(authority), OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE=str(client),
+            OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=str(client_key))
+    worker = agents.run(WORKER)
+    agents.tell(worker, "request one")
+    arrived(got, ["one"])
+    until(lambda: "logs go nowhere" in worker.errors.read_text(), "a word that logs without a certificate are refused")
+    assert not got.logs() and agents.metrics()['firstfix_otlp_lost_records_total{signal="logs"}'] == 0
 
 
 def hang(handler, path):
