@@ -37,7 +37,8 @@ def test_name_and_licences(installed):
     wheel, prefix = installed
     assert re.fullmatch(r"firstfix-[\d.]+-cp3\d+-abi3-(manylinux\w+)+\.whl", wheel.name), wheel.name
     licences = {path.name for path in prefix.glob("lib/python3*/site-packages/firstfix-*/licenses/*")}
-    assert {"LICENSE", "LICENSE.jansson", "LICENSE.archive", "LICENSE.microhttpd", "LICENSE.ncurses", "LICENSE.lua5.4", "LICENSE.pcre2", "LICENSE.sqlite3", "LICENSE.zstd"} < licences
+    assert {"LICENSE", "LICENSE.jansson", "LICENSE.archive", "LICENSE.microhttpd", "LICENSE.ncurses", "LICENSE.lua5.4", "LICENSE.pcre2", "LICENSE.sqlite3", "LICENSE.zlib1g",
+            "LICENSE.zstd"} < licences
 
 
 def test_needs_libc_alone(installed):
