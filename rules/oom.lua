@@ -589,11 +589,11 @@ local function judge(wanted)
       fixes = fixes_for[cause](f, log, m, hit.event)}
   end
 end
-
 local looks = {looks = "'CUDA out of memory. Tried to allocate ...'.",
   check = "The numbers: total, allocated, reserved but unallocated, free; what is missing is another process's."}
 for _, cause in ipairs{"oom.activation", "oom.fragmentation", "oom.leak", "oom.model-too-big", "oom.other-process"} do
   rule {id = cause, signatures = oom_signatures, context = oom_context, when = judge(cause), doc = looks,
     from = {"native", "engine", "hub", "compiler", "app"}, anyone = {plain = "code"},
+    rival = cause == "oom.activation" and {cause = "oom.leak", decides = "whether its memory grows over time"} or nil,
     facts = {"gpus.0.name", "gpus.0.memory.total", "gpus.0.memory.free", "gpus.0.processes"}}
 end

@@ -170,3 +170,30 @@ def test_an_answer_is_the_same_every_time(firstfix, tmp_path):
     answers = {subprocess.run([firstfix, "explain", "--json", "--facts", facts], input=b"RuntimeError: CUDA error: invalid device ordinal\n",
                               capture_output=True, timeout=60).stdout for _ in range(5)}
     assert len(answers) == 1
+
+
+def test_a_second_cause_within_reach_is_named_with_what_decides(firstfix):
+    log = b"RuntimeError: Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU.\n"
+    rivals = explain(firstfix, log)["rivals"]
+    assert set(rivals["causes"]) == {"host.no-gpu", "container.no-gpu"}
+    assert len(rivals["titles"]) == 2 and all(rivals["titles"]) and "nvidia-smi" in rivals["would_decide"][0]
+    page = subprocess.run([firstfix, "explain", "--no-facts"], input=log, capture_output=True, timeout=60).stdout.decode()
+    assert "Or it is" in page and f"({rivals['causes'][1]})" in page and "Would decide" in page
+
+
+def test_two_rules_on_one_exception_are_rivals_by_the_facts_that_they_lack(firstfix, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    block = 'rule {{id = "site.{0}", title = "the {0} of the site", signatures = {{q = [[quota of \\w+ exceeded]]}}, ' \
+            'why = "It is {0}.", confidence = {1}, facts = {{"{2}", "driver.version"}}}}\n'
+    (rules / "site.lua").write_text(block.format("quota", 0.7, "env.QUOTA") + block.format("disk", 0.6, "system.arch")
+                                    + block.format("far", 0.3, "system.kernel"))
+    answer = explain(firstfix, b"RuntimeError: quota of bob exceeded\n", "--rules", rules)
+    assert answer["rivals"]["causes"] == ["site.quota", "site.disk"]
+    assert answer["rivals"]["would_decide"] == ["env.QUOTA", "system.arch", "driver.version"]  # what both ask for comes last
+
+
+def test_a_sure_answer_has_no_rival(firstfix):
+    log = b"ImportError: libcublas.so.12: cannot open shared object file: No such file or directory\n"
+    answer = explain(firstfix, log)
+    assert answer["diagnoses"] and "rivals" not in answer

@@ -213,6 +213,10 @@ struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
 	if (err)
 		return err;
 	json_t *doc = document_of(rules, &findings, broken);
+	json_t *rivals = ff_findings_rivals(rules, scan, &findings);
+	if (doc && rivals)
+		json_object_set(doc, "rivals", rivals);
+	json_decref(rivals);
 	if (doc && o->checks)
 		json_object_set_new(doc, "looked_at", ff_looked_at(facts, rules));
 	if (!doc || json_object_set(doc, "facts_of", facts_of) < 0)

@@ -46,6 +46,11 @@ bool ff_finding_is_error(const struct ff_rules *rules, const struct ff_finding *
 /** Mark what another finding explains, and sort: root cause first, dropped ones last. */
 void ff_findings_rank(const struct ff_rules *rules, struct ff_findings *findings);
 
+/** {"causes": [the first, another that the same failure may have], "titles": [...], "would_decide": [facts that are not
+    known]} of ranked findings; NULL where nothing comes near the first one or nothing is known that would tell. */
+json_t *ff_findings_rivals(
+	const struct ff_rules *rules, const struct ff_scan *scan, const struct ff_findings *findings);
+
 /** Join the log's findings with the checks': one of the same cause becomes part of it, one that explains a line takes
     its place, and where the log shows a failure errors that it does not speak of stand behind: as sure as the facts are
     where it names no error, as guesses where it does. */

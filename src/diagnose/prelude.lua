@@ -302,6 +302,7 @@ local function finding(rule, answer, hit, captures, f, log)
     title = r.title, confidence = r.confidence or rule.confidence or 0.7, why = sentences(r.why or rule.why or "", captures, f),
     fixes = fixes_of(r.fixes or rule.fixes, captures, f, log), evidence = evidence, needs = needs, severity = r.severity,
     event = hit and hit.event.index, line = hit and hit.line, values = r.values,
+    rival = r.rival == nil and rule.rival or r.rival or nil,
     computed = r.computed, lasts = r.lasts, read = {facts = read.facts, tables = read.tables},
   }
 end

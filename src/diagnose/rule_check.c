@@ -16,6 +16,7 @@ enum type {
 	T_TEXT_OR_LIST, // text, or a list of texts
 	T_LIST,		// a list of texts
 	T_PATTERNS,	// name -> pattern
+	T_RIVAL,	// {cause = another that the same words can mean, decides = what tells}
 	T_FIXES,
 	T_FUNCTION,
 	T_NUMBER01,
@@ -42,6 +43,7 @@ static const struct {
 	{"specific_over", T_LIST},
 	{"also", T_LIST},
 	{"confidence", T_NUMBER01},
+	{"rival", T_RIVAL},
 	{"why", T_TEXT_OR_LIST},
 	{"fixes", T_FIXES},
 	{"when", T_FUNCTION},
@@ -180,6 +182,22 @@ static struct ff_error *check_fixes(lua_State *L, int index)
 	return err;
 }
 
+static const char *text_of(lua_State *L, int block, const char *field)
+{
+	const char *text = lua_getfield(L, block, field) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+	lua_pop(L, 1);
+	return text;
+}
+
+static struct ff_error *check_rival(lua_State *L, int index)
+{
+	struct ff_cause known;
+	const char *cause = lua_istable(L, index) ? text_of(L, index, "cause") : NULL;
+	if (!cause || !ff_cause_find(cause, &known))
+		return wrong("rival", "a table with a 'cause' of rules/causes.tsv");
+	return text_of(L, index, "decides") ? NULL : wrong("rival", "a table with what 'decides', as text");
+}
+
 static struct ff_error *check_field(lua_State *L, const char *name, enum type type)
 {
 	int index = lua_gettop(L);
@@ -192,6 +210,8 @@ static struct ff_error *check_field(lua_State *L, const char *name, enum type ty
 		return check_list(L, index, name);
 	case T_PATTERNS:
 		return check_patterns(L, index, name);
+	case T_RIVAL:
+		return check_rival(L, index);
 	case T_FIXES:
 		return check_fixes(L, index);
 	case T_FUNCTION:
@@ -213,13 +233,6 @@ static bool has(lua_State *L, int block, const char *field)
 	bool there = lua_getfield(L, block, field) != LUA_TNIL;
 	lua_pop(L, 1);
 	return there;
-}
-
-static const char *text_of(lua_State *L, int block, const char *field)
-{
-	const char *text = lua_getfield(L, block, field) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-	lua_pop(L, 1);
-	return text;
 }
 
 static struct ff_error *check_cause(lua_State *L, int block, bool built_in)

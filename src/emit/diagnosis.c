@@ -203,6 +203,24 @@ static void say_root(struct writer *w, const json_t *d)
 	say_other_fixes(w, fixes);
 }
 
+// Another cause that the same failure may have, and what would tell.
+static void say_rivals(struct writer *w)
+{
+	const json_t *rivals = json_object_get(w->doc, "rivals"), *path;
+	const char *cause = json_string_value(json_array_get(json_object_get(rivals, "causes"), 1));
+	const char *title = json_string_value(json_array_get(json_object_get(rivals, "titles"), 1));
+	_cleanup_buf_ struct ff_buf decides = {0};
+	size_t i;
+	json_array_foreach (json_object_get(rivals, "would_decide"), i, path)
+		ff_buf_printf(&decides, "%s%s", i ? ", " : "", json_string_value(path));
+	w->page->out.failed |= decides.failed;
+	if (!cause || !title || !decides.p)
+		return;
+	ff_page_gap(w->page);
+	ff_page_say(w->page, FF_MARK_WARN, "Or it is", "%s (%s)", title, cause);
+	ff_page_say(w->page, FF_MARK_NONE, "Would decide", "%s", decides.p);
+}
+
 static void say_others(struct writer *w, const json_t *diagnoses)
 {
 	ff_page_section(w->page, "Also found");
@@ -360,6 +378,7 @@ void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
 	const json_t *diagnoses = json_object_get(doc, "diagnoses");
 	if (json_array_size(diagnoses)) {
 		say_root(&w, json_array_get(diagnoses, 0));
+		say_rivals(&w);
 		say_whose_facts(&w);
 		say_others(&w, diagnoses);
 	} else {
