@@ -76,13 +76,14 @@ rule {
 rule {
   id = "bnb.not-installed",
   from = {"hub", "engine", "app", "other"},
-  anyone = {metadata = "interpreter", module = "interpreter"},
+  anyone = {metadata = "interpreter", module = "interpreter", name = "interpreter"},
   signatures = {
     metadata = any{
       [[No package metadata was found for (?:The ')?bitsandbytes]],
       [[The 'bitsandbytes[^'\n]*' distribution was not found]],
     },
     module = [=[No module named ['"]bitsandbytes['"]]=],
+    name = [[name 'bnb' is not defined]],
     please = any{
       [[(?:Please|please|you need to) (?:pip )?install bitsandbytes]],
       [[pip install (?:-U |-i \S+ )?[`']?bitsandbytes]],

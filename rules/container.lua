@@ -6,6 +6,7 @@ local node_runtime = {setting = "toolkit-containerd", kind = "apt:nvidia-contain
 
 rule {
   id = "container.no-gpu",
+  rival = {cause = "host.no-gpu", decides = "whether nvidia-smi shows a GPU on the host"},
   from = {
     no_devices_found = {"orchestrator", "driver", "engine", "framework", "container", "torch", "app", "other"},
     no_driver = {"torch"}, nvml_missing = {"driver", "engine", "shell", "app", "other", "container", "compiler"},
@@ -128,6 +129,7 @@ rule {
 
 rule {
   id = "host.no-gpu",
+  rival = {cause = "container.no-gpu", decides = "whether it runs in a container, and nvidia-smi works on its host"},
   from = {"torch", "engine", "hub", "compiler", "app", "other", no_driver = {"torch"},
     no_smi = {"shell", "app", "other"}, not_compiled = {"torch"}, triton = {"triton"}},
   anyone = {no_device = "code"},
@@ -195,7 +197,8 @@ rule {
     hook = [[nvidia-container-(?:runtime|toolkit|cli)(?:-hook)?['"]?:? (?:executable file )?not found|]]
       .. [[exec: \\?["']?nvidia-container-(?:cli|runtime)[^\n]*(?:not found|no such file)|]]
       .. [[inject NVIDIA hook: stat \S+: no such file|Command not found: nvidia-container-cli]],
-    kubernetes = [[(?:no runtime for ["']?nvidia["']? is configured|RuntimeClass[^\n]{0,40}nvidia[^\n]{0,40}not found|]]
+    kubernetes = [[(?:no runtime for [\\"']*nvidia[\\"']* is configured|]]
+      .. [[RuntimeClass[^\n]{0,40}nvidia[^\n]{0,40}not found|]]
       .. [[failed to discover GPU vendor from CDI|nvidia-container-runtime: no such file)]],
   },
   context = {not_loaded = [[driver not loaded]], containerd = [[(?:no runtime for|RuntimeClass|containerd|]]

@@ -4,12 +4,16 @@
 rule {
   id = "cudnn.mismatch/jax",
   from = {"jax"},
-  signatures = {older = [[Found cuDNN version (?<found>\d+), but JAX was built against version (?<built>\d+)]]},
+  signatures = {
+    older = [[Found cuDNN version (?<found>\d+), but JAX was built against version (?<built>\d+)]],
+    outdated = [[Outdated cuDNN installation found]], -- JAX 0.4.36 and later; the numbers stand below it
+  },
   facts = {"env.LD_LIBRARY_PATH", "python.packages.jax.version", "python.packages.nvidia-cudnn-cu12.version"},
   explains = {"container.no-gpu", "host.no-gpu"},
   confidence = 0.93,
-  why = {"JAX loaded cuDNN {found}, and it was built for {built}: an older copy stands first (another package's "
-    .. "pin, such as torch's, or LD_LIBRARY_PATH).", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
+  why = {"JAX loaded a cuDNN that is older than the one it was built for: another copy stands first (another package's "
+    .. "pin, such as torch's, or LD_LIBRARY_PATH).", "Loaded is {found}, built for {built}.",
+    "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
   fixes = {
     {install = "nvidia-cudnn-cu12", with = {"jax"}, say = "Upgrade cuDNN's package in this environment to what JAX "
       .. "asks for.",
@@ -24,13 +28,17 @@ rule {
 rule {
   id = "cuda.lib-conflict/jax",
   from = {"jax"},
-  signatures = {older = [[Found (?<lib>CUDA|cuBLAS|cuFFT|cuSOLVER|cuSPARSE|CUPTI|cuPTI|]]
-    .. [[NCCL) version (?<found>\d+), but JAX was built against version (?<built>\d+)]]},
+  signatures = {
+    older = [[Found (?<lib>CUDA|cuBLAS|cuFFT|cuSOLVER|cuSPARSE|CUPTI|cuPTI|]]
+      .. [[NCCL) version (?<found>\d+), but JAX was built against version (?<built>\d+)]],
+    outdated = [[Outdated (?<lib>CUDA|cuBLAS|cuFFT|cuSOLVER|cuSPARSE|CUPTI|cuPTI|NCCL) installation found]],
+  },
   facts = {"env.LD_LIBRARY_PATH", "python.packages.jax.version"},
   explains = {"container.no-gpu", "host.no-gpu"},
   confidence = 0.9,
-  why = {"JAX loaded {lib} {found}, and it was built for {built}: older CUDA libraries stand first "
-    .. "(LD_LIBRARY_PATH, or another package's pins).", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
+  why = {"JAX loaded a {lib} that is older than the one it was built for: other CUDA libraries stand first "
+    .. "(LD_LIBRARY_PATH, or another package's pins).", "Loaded is {found}, built for {built}.",
+    "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
   fixes = {
     {install = "jax", extra = "cuda12", kind = "pip:nvidia-*",
       say = "Upgrade the nvidia-* packages to what JAX asks for."},
@@ -67,7 +75,8 @@ rule {
 rule {
   id = "cuda.lib-conflict/jax-start",
   from = {"jax"},
-  signatures = {start = [[CUDA backend failed to initialize: (?!Found |Unable to load )(?<reason>[^\n]{0,200})]]},
+  signatures = {start = [[(?:CUDA backend|Backend 'cuda') failed to initialize: ]]
+    .. [[(?!Found |Unable to (?:load|use CUDA) )(?<reason>[^\n]{0,200})]]},
   context = {known = [[(?:NO_DEVICE|no CUDA-capable|insufficient|CUDA_ERROR_UNKNOWN|No visible GPU)]]},
   unless = {"known"},
   facts = {"env.LD_LIBRARY_PATH", "python.packages.jaxlib.version"},

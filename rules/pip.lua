@@ -52,6 +52,11 @@ rule {
       or log.please or log.stated
     -- a file of that name stands before the package: pip.broken-install
     if not hit or log.file and hit == log.module then return nil end
+    -- "Please install supported version": a word that is no package
+    if hit == log.please and not know.package(hit.name2)
+      and not hit.text:match[=[install [^`'"]*[`'"]|pip install]=] then
+      return nil
+    end
     local module = hit == log.xformers and "xformers" or hit == log.command and "wheel" or hit.module or hit.module2
       or hit.module3 or hit.package or hit.package2 or hit.library or hit.name2
       or hit == log.stated and (hit.text:match[[pip install (?:-U |--upgrade )?[`'"]?([\w.-]+)]] or hit.library2

@@ -46,7 +46,8 @@ rule {
   from = {"installer"},
   signatures = {
     versions = [[Could not find a version that satisfies the requirement (?<package>[\w.-]+)(?:\[[\w,]+\])?(?:]]
-      .. [[[=~]=(?<want>[\w.+]+)|(?<range>[<>!][^\s(]*))?[^(\n]*\(from versions:? (?<list>[^)\n]*)\)]],
+      .. [[[=~]=(?<want>[\w.+]+)|(?<range>[<>!][^\s(]*))?[^(\n]*(?:\(from (?!versions)[^)\n]*\) )?]]
+      .. [[\(from versions:? (?<list>[^)\n]*)\)]],
   },
   context = {
     ignored = [[Ignored the following versions that require a different python version]],

@@ -61,3 +61,24 @@ rule {
   },
   doc = {looks = "'Dataset scripts are no longer supported, but found squad.py'.", check = "pip show datasets."},
 }
+
+rule {
+  id = "hf.version-conflict/pickled",
+  anyone = "interpreter",
+  signatures = {
+    class = [[AttributeError: Can't get attribute '(?<symbol>\w+)' on <module '(?<module>(?:transformers|diffusers]]
+      .. [[|peft|tokenizers|accelerate|datasets|sentence_transformers)(?:\.[\w.]+)?)']],
+  },
+  confidence = 0.86,
+  when = function(f, log)
+    local package = know.distribution(log.class.module:match[[^\w+]])
+    return {
+      why = {"The file was saved whole by another release of " .. package .. ", in which {module} has {symbol}.",
+        ("%s is {fact:python.packages.%s.version}."):format(package, package)},
+      fixes = {{install = package, older = true,
+        say = ("Install the %s that the file was saved with."):format(package)},
+        {code = true, say = "Or save its weights alone (a state dict) there, and load them here."}}}
+  end,
+  doc = {looks = "'Can't get attribute 'T5DenseReluDense' on <module 'transformers.models.t5.modeling_t5''.",
+    check = "The release that the file was saved with."},
+}

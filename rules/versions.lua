@@ -117,6 +117,11 @@ rule {
       .. [[|transformers\.[\w.]+)[\w.]*)['"] has no attribute ['"](?<symbol>\w+)]],
     keyword = [[TypeError: (?:(?<class>\w+)\.)?(?<call>\w+)\(\) got an unexpected keyword argument ]]
       .. [[['"](?<symbol>\w+)]],
+    -- what generates is no longer part of a configuration
+    generation = [['(?<class2>\w+Config)' object has no attribute '(?<symbol>]] .. any{
+      [[forced_[be]os_token_id]], [[no_repeat_ngram_size]], [[num_beams]], [[repetition_penalty]], [[length_penalty]],
+      [[early_stopping]], [[do_sample]],
+    } .. [[)']],
     custom_config = [['(?<class2>\w+)' object has no attribute '(?<symbol>_attn_implementation\w*]]
       .. [[|get_text_config|_supports_\w+|_no_split_modules|_tp_plan|_tied_weights_keys]]
       .. [[|all_tied_weights_keys|use_return_dict|_keep_in_fp32_modules\w*|_checkpoint_conversion_mapping]]
@@ -183,6 +188,15 @@ rule {
           say = "Install the transformers release that the model's config.json names "
             .. "(transformers_version)."}, {code = true,
             say = "Or take the newest revision of the model's code, if its author has followed."}}}
+    end
+    hit = log.generation
+    if hit then
+      return {hit = hit, confidence = 0.8, why = {
+        "{class2} is asked for {symbol}: up to transformers 4 each configuration had the settings of generation, from "
+          .. "5 on they stand in the GenerationConfig alone. The code was written for an older release.",
+        "transformers is {fact:python.packages.transformers.version}."},
+        fixes = {{install = "transformers", need = "<5", say = "Go back to the last transformers 4."},
+          {code = true, kind = "pip:package", say = "Or upgrade the code that brings that class."}}}
     end
     hit = log.custom_config
     if hit then
