@@ -1,5 +1,5 @@
 // What is wrong and the one fix to try first: of the last failure of this run, of memory that grows, of the machine.
-import { errorText, heading, moment, plural } from "./format.js";
+import { errorText, heading, moment, plural, sentence } from "./format.js";
 import { byId, copyable, h, show } from "./dom.js";
 
 const EVIDENCE_SHOWN = 4;
@@ -55,7 +55,7 @@ export function card(diagnosis, of, kind) {
     h("p", { class: "of" }, of),
     h("h2", {}, diagnosis.title ?? diagnosis.cause),
     diagnosis.cause && h("p", { class: "cause" }, h("code", {}, diagnosis.cause), sure),
-    diagnosis.why && h("p", {}, diagnosis.why),
+    diagnosis.why && h("p", {}, sentence(diagnosis.why)),
     fixes(diagnosis.fixes),
     rests.length > 0 &&
       h(
@@ -67,47 +67,45 @@ export function card(diagnosis, of, kind) {
   );
 }
 
-/** `incident`: the whole last incident of this run, or null. */
+function failureCard(incident, well) {
+  const own = incident.diagnosis?.diagnoses?.[0];
+  const times = incident.count > 1 ? `, ${plural(incident.count, "time")}` : "";
+  const of = `Last failure, ${moment(incident.last_seen ?? incident.at)}${times}${well ? " · it goes on" : ""}`;
+  const unknown = {
+    title: `${heading(incident.title) ?? "Failed"}: the cause is not known`,
+    why: errorText(incident.exception),
+    fixes: [],
+  };
+  return card(own ?? unknown, of, well ? "past" : "bad");
+}
+
+const wellCard = (check) =>
+  h(
+    "p",
+    { class: "card nothing" },
+    h("b", {}, "Nothing to do. "),
+    check.looked_at ? `Looked at: ${check.looked_at.join(", ")}.` : "",
+  );
+
+/** `incident`: the whole last incident of this run, or null. What fails now comes first, else what will. */
 export function drawDiagnosis({ incident, memory, check, well }) {
-  const cards = [];
-  const own = incident?.diagnosis?.diagnoses?.[0];
-  if (incident) {
-    const times = incident.count > 1 ? `, ${plural(incident.count, "time")}` : "";
-    const of = `Last failure, ${moment(incident.last_seen ?? incident.at)}${times}${well ? " · it goes on" : ""}`;
-    cards.push(
-      own
-        ? card(own, of, well ? "past" : "bad")
-        : card(
-            {
-              title: `${heading(incident.title) ?? "Failed"}: the cause is not known`,
-              why: errorText(incident.exception),
-              fixes: [],
-            },
-            of,
-            well ? "past" : "bad",
-          ),
-    );
-  }
-  for (const each of memory?.diagnosis?.diagnoses ?? []) cards.push(card(each, "What will fail", "warn"));
-  for (const each of check?.diagnoses ?? [])
-    if (each.cause !== own?.cause) cards.push(card(each, "This machine, before anything fails", "warn"));
-  if (!cards.length && check)
-    cards.push(
-      h(
-        "p",
-        { class: "card nothing" },
-        h("b", {}, "Nothing to do. "),
-        check.looked_at ? `Looked at: ${check.looked_at.join(", ")}.` : "",
-      ),
-    );
+  const cause = incident?.diagnosis?.diagnoses?.[0]?.cause;
+  const failed = incident ? [failureCard(incident, well)] : [];
+  const grows = (memory?.diagnosis?.diagnoses ?? []).map((each) => card(each, "What will fail", "warn"));
+  const machine = (check?.diagnoses ?? [])
+    .filter((each) => each.cause !== cause)
+    .map((each) => card(each, "This machine, before anything fails", "warn"));
+  const cards = well ? [...grows, ...machine, ...failed] : [...failed, ...grows, ...machine];
+  if (!cards.length && check) cards.push(wellCard(check));
   const [first, ...more] = cards;
+  const rest =
+    more.length > 1
+      ? h("details", { "data-key": "more", class: "more" }, h("summary", {}, `${more.length} more findings`), more)
+      : more;
   show(
     byId("diagnosis"),
     h("h2", { id: "diagnosis-title", class: "hidden" }, "What to do"),
     first,
-    more.length > 0 &&
-      (more.length > 1
-        ? h("details", { "data-key": "more", class: "more" }, h("summary", {}, `${more.length} more findings`), more)
-        : more),
+    more.length > 0 && rest,
   );
 }
