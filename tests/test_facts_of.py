@@ -53,6 +53,19 @@ def test_a_log_of_another_machine_is_read_alone(ask, log, because):
     assert not any("fact" in e for d in answer["diagnoses"] for e in d["evidence"])
 
 
+@pytest.mark.parametrize("container, because", [
+    ({"runtime": "docker", "id": "9e" * 32}, "the log is of the container 3f2a9c1d4e5b, and this one is 9e9e9e9e9e9e"),
+    (None, "the log is of the container 3f2a9c1d4e5b, and this is a host"),
+    ({"runtime": "docker", "id": "3f2a9c1d4e5b" + "0" * 52}, None),
+])
+def test_a_log_of_another_container(ask, tmp_path, container, because):
+    system = {"os": {"id": "debian"}} | ({"container": container} if container else {})
+    (tmp_path / "facts.json").write_text(json.dumps({"schema": "firstfix.facts/1", "complete": ["env"], "env": {}, "system": system}))
+    log = "3f2a9c1d4e5b:117:301 [0] NCCL INFO Bootstrap : Using eth0:10.0.0.2<0>\nValueError: x\n"
+    of = ask(log, "--json", "--facts", str(tmp_path / "facts.json"))["facts_of"]
+    assert of["fits"] is (because is None) and of.get("because") == because
+
+
 def test_the_start_up_report_that_fits_is_used(ask, tmp_path):
     state = tmp_path / "state"
     site = "/opt/nowhere/lib/python3.9/site-packages"

@@ -83,10 +83,28 @@ static bool platform_differs(const json_t *facts, const json_t *said, struct ff_
 	return false;
 }
 
+// A container's name for itself, where nobody gave it one, is the beginning of its id.
+static bool container_differs(const json_t *facts, const json_t *said, struct ff_buf *because)
+{
+	enum { SHORT = 12 };
+	const char *host = ff_json_text(said, "host"), *id = ff_json_text(facts, "system.container.id");
+	if (!host || strlen(host) != SHORT || strspn(host, "0123456789abcdef") != SHORT)
+		return false;
+	if (id && strncmp(id, host, SHORT) != 0) {
+		ff_buf_printf(because, "the log is of the container %s, and this one is %.*s", host, (int)SHORT, id);
+		return true;
+	}
+	bool bare = json_object_get(facts, "system") && ff_facts_complete(facts, "env") &&
+		!ff_json_at(facts, "system.container");
+	if (bare)
+		ff_buf_printf(because, "the log is of the container %s, and this is a host", host);
+	return bare;
+}
+
 bool ff_facts_fit(const json_t *facts, const json_t *said, struct ff_buf *ret_because)
 {
 	static bool (*const differs[])(const json_t *facts, const json_t *said, struct ff_buf *because) = {
-		platform_differs, python_differs, prefix_differs, packages_differ};
+		platform_differs, container_differs, python_differs, prefix_differs, packages_differ};
 	for (size_t i = 0; i < sizeof(differs) / sizeof(*differs); i++) {
 		if (differs[i](facts, said, ret_because))
 			return false;

@@ -10,7 +10,8 @@
 //
 // How the source lies: usage texts list flags that were not given (they stand in brackets), a requirement names a
 // version that is not there ("requires torch==2.6.0"), and a launcher's log may hold several starts, of which the last
-// counts.
+// counts. Behind the log's head only the engines' own lists of settings are looked for: a worker that was restarted
+// writes a new one.
 #include "log/said.h"
 
 #include "base/words.h"
@@ -26,13 +27,15 @@ enum {
 	NAME_MAX_BYTES = 64,
 	PACKAGES_MAX = 200,
 	HITS_MAX = 40,
+	LATER_MAX = 2000,
 };
 
 struct ff_said {
 	json_t *doc;
 	struct ff_words marks; // made when the first bytes come
 	const char *texts[FF_WORDS_MAX];
-	size_t read;
+	size_t read, settings_at; // bytes so far; where settings were read last
+	unsigned later;		  // lists behind the head
 	bool failed;
 };
 
@@ -228,7 +231,7 @@ static void read_flags(struct ff_said *said, struct ff_span rest, struct ff_span
 
 // ---- marks ----
 
-enum what { ENGINE, VERSION, LIST, COMMAND, PACKAGE, PYTHON, RUNTIME, PLATFORM, PIP_LINE, HOST };
+enum what { ENGINE, VERSION, LIST, COMMAND, PACKAGE, PYTHON, RUNTIME, PLATFORM, PIP_LINE, HOST, NCCL_HOST };
 
 // What a text in the log's head tells; `name` is the engine, package, runtime or platform.
 static const struct mark {
@@ -281,6 +284,7 @@ static const struct mark {
 	{"Windows-1", PLATFORM, "windows"},
 	{"macOS-", PLATFORM, "macos"},
 	{"  host      : ", HOST, NULL},
+	{" NCCL INFO ", NCCL_HOST, NULL},
 };
 
 static void put_engine(struct ff_said *said, const char *name)
@@ -309,6 +313,23 @@ static void put_python(struct ff_said *said, struct ff_span version)
 	}
 	if (dots && n && version.p[n - 1] != '.')
 		put(said, "python.version", (struct ff_span){version.p, n});
+}
+
+// "3f2a9c1d4e5b:117:301 [0] NCCL INFO ": the name that is in front of the numbers of process and thread.
+static void read_nccl_host(struct ff_said *said, struct ff_span before)
+{
+	const char *colon[2], *end = memrchr(before.p, '[', before.n);
+	for (size_t i = 0; i < 2 && end; i++) {
+		colon[i] = end = memrchr(before.p, ':', (size_t)(end - before.p));
+		if (end && !isdigit((unsigned char)end[1]))
+			return;
+	}
+	if (!end)
+		return;
+	const char *start = colon[1];
+	while (start > before.p && is_word_char(start[-1]))
+		start--;
+	put(said, "host", (struct ff_span){start, (size_t)(colon[1] - start)});
 }
 
 // `rest` is what follows the mark, up to the end of the bytes; `line` the line it stands in.
@@ -352,6 +373,9 @@ static void take(struct ff_said *said, const struct mark *m, struct ff_span rest
 	case HOST:
 		put(said, "host", word_at(in_line));
 		break;
+	case NCCL_HOST:
+		read_nccl_host(said, (struct ff_span){line.p, (size_t)(rest.p - line.p)});
+		break;
 	}
 }
 
@@ -389,13 +413,8 @@ static void take_place(struct ff_said *said, const struct mark *m, struct ff_spa
 	take(said, m, (struct ff_span){p, (size_t)(end - p)}, (struct ff_span){start, (size_t)(stop - start)});
 }
 
-void ff_said_read(struct ff_said *said, struct ff_span lines)
+static void read_head(struct ff_said *said, struct ff_span lines)
 {
-	if (said->read >= HEAD_MAX)
-		return;
-	if (lines.n > HEAD_MAX - said->read)
-		lines.n = HEAD_MAX - said->read;
-	said->read += lines.n;
 	struct places *places = calloc(1, sizeof(*places));
 	said->failed |= !places;
 	if (!places)
@@ -410,6 +429,45 @@ void ff_said_read(struct ff_said *said, struct ff_span lines)
 			take_place(said, &marks[i], lines, places->at[i][k]);
 	}
 	free(places);
+}
+
+// A later start's list of settings takes the place of an earlier one's. The texts of all such marks share three letters.
+static void read_later(struct ff_said *said, struct ff_span lines)
+{
+	static const char shared[] = "rgs";
+	const char *end = lines.p + lines.n, *p = lines.p;
+	while (said->later < LATER_MAX && (p = memmem(p, (size_t)(end - p), shared, strlen(shared)))) {
+		size_t at = (size_t)(p - lines.p), i = 0, back = 0;
+		for (; i < MARKS; i++) {
+			const char *in = marks[i].what == LIST ? strstr(marks[i].text, shared) : NULL;
+			back = in ? (size_t)(in - marks[i].text) : 0;
+			if (in && back <= at &&
+				ff_span_starts((struct ff_span){p - back, (size_t)(end - p) + back}, marks[i].text))
+				break;
+		}
+		p += strlen(shared);
+		if (i == MARKS)
+			continue;
+		if (said->read + at - said->settings_at > HEAD_MAX)
+			json_object_clear(ff_json_at(said->doc, "engine.settings"));
+		said->settings_at = said->read + at;
+		said->later++;
+		take_place(said, &marks[i], lines, at - back);
+	}
+}
+
+void ff_said_read(struct ff_said *said, struct ff_span lines)
+{
+	struct ff_span head = {lines.p, 0};
+	if (said->read < HEAD_MAX) {
+		size_t left = HEAD_MAX - said->read;
+		const char *end = left < lines.n ? memchr(lines.p + left, '\n', lines.n - left) : NULL;
+		head.n = end ? (size_t)(end + 1 - lines.p) : lines.n;
+		read_head(said, head);
+	}
+	said->read += head.n;
+	read_later(said, (struct ff_span){lines.p + head.n, lines.n - head.n});
+	said->read += lines.n - head.n;
 }
 
 // ---- events ----

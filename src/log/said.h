@@ -27,8 +27,8 @@ static inline void ff_cleanup_said(struct ff_said **said)
 
 #define _cleanup_said_ __attribute__((__cleanup__(ff_cleanup_said)))
 
-/** Take whole lines as they came. Only the head of a log is looked at, where engines say what they were started
-    with. */
+/** Take whole lines as they came. The head of a log is looked at, where engines say what they were started with;
+    behind it only what a later start says of its settings. */
 void ff_said_read(struct ff_said *said, struct ff_span lines);
 
 /** What the events show: paths of frames, versions in messages; once, when all are known. *ret is an object, maybe

@@ -6,6 +6,7 @@ import pytest
 
 import large
 import machines
+import more
 import small
 
 # one of each family; FIRSTFIX_LIVE=all runs them all
@@ -13,7 +14,7 @@ FEW = {"missing_in_a_folder_with_a_space", "missing_without_pip", "missing_with_
        "old_copy_on_pythonpath", "compiled_part_gone", "own_file_hides_a_package", "pointer_for_a_tokenizer", "empty_config",
        "offline_without_the_model", "interpreter_of_the_environment_gone"}
 ALL = os.environ.get("FIRSTFIX_LIVE") == "all"
-SCENARIOS = [s for s in small.SCENARIOS if ALL or s.__name__ in FEW] + (large.SCENARIOS if ALL else [])
+SCENARIOS = [s for s in small.SCENARIOS if ALL or s.__name__ in FEW] + (large.SCENARIOS + more.SCENARIOS if ALL else [])
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)

@@ -101,6 +101,8 @@ static void rows(void **state)
 		{environment, "python.version", "3.11"},
 		{environment, "numpy", "1.26.4"},
 		{"#SBATCH --mem=32G\n", "engine.settings.mem", "32G"},
+		{"worker-0: 3f2a9c1d4e5b:117:301 [0] NCCL INFO Bootstrap\n", "host", "3f2a9c1d4e5b"},
+		{"quoted: NCCL INFO of [0] NCCL INFO x\n", "host", NULL},
 		{"#SBATCH --mem=32G\n", "runtime.0", "slurm"},
 		{"#SBATCH --mem=32G\n", "engine.name", NULL},
 		{"Traceback (most recent call last):\n  File \"C:\\py\\Lib\\site-packages\\a.py\", line 5, in "
@@ -124,8 +126,31 @@ static void hostile(void **state)
 	json_decref(doc);
 }
 
+// A worker that was restarted says its settings anew, far behind the head: those count, and no flag of before.
+static void a_later_start(void **state)
+{
+	enum { BODY = 1 << 20 };
+	static const char first[] = "non-default args: {'max_model_len': 8192, 'enforce_eager': True}\n",
+			  second[] = "INFO non-default args: {'max_model_len': 4096, 'dtype': 'half'}\n";
+	char *log = malloc(BODY);
+	(void)state;
+	assert_non_null(log);
+	for (size_t i = 0; i < BODY - 1; i++)
+		log[i] = i % 64 == 63 ? '\n' : 'k';
+	log[BODY - 1] = 0;
+	memcpy(log, first, sizeof(first) - 1);
+	memcpy(log + BODY / 2 / 64 * 64, second, sizeof(second) - 1);
+	json_t *doc = said_of(log);
+	assert_string_equal(ff_json_text(doc, "engine.settings.max_model_len"), "4096");
+	assert_string_equal(ff_json_text(doc, "engine.settings.dtype"), "half");
+	assert_null(ff_json_text(doc, "engine.settings.enforce_eager"));
+	json_decref(doc);
+	free(log);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(hostile)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows), cmocka_unit_test(hostile), cmocka_unit_test(a_later_start)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
