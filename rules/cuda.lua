@@ -91,6 +91,7 @@ rule {
       or "Reinstall what asks for it, in the build for this torch's CUDA."}
     local onnx = log.onnx and {install = "onnxruntime-gpu", extra = "cuda,cudnn",
       need = type(torch_cuda) == "string" and know.onnxruntime(torch_cuda) or nil,
+      effect = {["python.unloadable"] = {}, ["workdir.libraries"] = {}},
       say = "Install onnxruntime-gpu with the CUDA libraries it asks for, and call onnxruntime.preload_dlls() (or "
         .. "import torch) before the first session."}
     -- a program of its own: pip's folders are not on its loader's path

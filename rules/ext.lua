@@ -295,6 +295,8 @@ rule {
           {unset = {"LD_LIBRARY_PATH"}, say = "And take foreign libtorch folders off LD_LIBRARY_PATH."}}}
     end
     if hit == log.plain_symbol then
+      -- its library for the CPU, in place of the one for the GPU: bnb.*
+      if hit.file3:match[[libbitsandbytes_cpu]] then return nil end
       return {hit = hit, confidence = 0.6,
         why = "The extension {file3} asks for {symbol4}, and nothing that it was linked with has it: its build left a "
           .. "part out, or it was built with another release of a library.",

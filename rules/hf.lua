@@ -236,7 +236,7 @@ rule {
     attribute = [[module ['"]?transformers['"]? has no attribute ['"]?(?<type>\w+)]],
   },
   context = {
-    mapping = [[(?:CONFIG_MAPPING\[config_dict|configuration_auto\.py|raise KeyError\(key\))]],
+    mapping = [[(?:CONFIG_MAPPING\[config_dict|raise KeyError\(key\))]],
     llama_cpp = [[(?:llama_model_load|llama_load_model|llama\.cpp|gguf|ggml|ollama)]],
     engine_frame = [[\b(?:vllm|sglang|text_generation_server|lmdeploy)/]],
     custom = [[trust_remote_code=True]],
@@ -272,7 +272,9 @@ rule {
       or log.rope or log.quant_type or log.could_not_find or log.list_keys or log.keyerror or log.import_class
       or log.attribute or log.unrecognized
     if not hit then -- a bare KeyError: of a model type when transformers' own table was asked
-      if not (log.mapping or log.has_frame[[configuration_auto|tokenization_auto]]) then return nil end
+      local frames = log.any_key.event.frames or {}
+      local last = #frames > 0 and frames[#frames].file or ""
+      if not (log.mapping or last:match[[(?:configuration|tokenization)_auto\.py$]]) then return nil end
       return {hit = log.any_key, why = "transformers has no entry '" .. log.any_key.key
         .. "' in its table of model types: it is older than this model."}
     end
@@ -300,7 +302,8 @@ rule {
   fixes = {
     {install = "transformers",
       say = "Upgrade transformers to a release that knows this model, in the environment that runs it."},
-    {install = "vllm", say = "In a serving engine, upgrade the engine itself."},
+    {install = "vllm", say = "In a serving engine, upgrade the engine itself.",
+      cond = function(f, log) return log.engine_frame ~= nil or (f.pkg"vllm" or nil) ~= nil end},
   },
   doc = {looks = "'does not recognize this architecture', KeyError of a model type, 'Model architectures [...] are "
     .. "not supported'.",

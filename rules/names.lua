@@ -44,11 +44,20 @@ local function among(f, name, ask)
   return found, version
 end
 
+-- A module under another's name ("requests.packages.urllib3") is of the package that its file lies in.
+local function lying_in(hit)
+  local path = hit.text:match[=[\([^)\n]*(?:site|dist)-packages[/\\](\w+(?:[/\\]\w+)*?)(?:[/\\]__init__)?\.py\)]=]
+  local top = path and path:match[[^\w+]]
+  if not top or top == hit.module:match[[^\w+]] then return hit.module end
+  return (path:gsub("[/\\]", "."))
+end
+
 local function asked(f, log)
   local hit = log.name or log.module or log.module_attribute
   if hit then
-    return hit, hit.symbol and ("%s of %s"):format(hit.symbol, hit.module) or hit.module,
-      with_version(f, function(v) return atlas.name(hit.module, hit.symbol, v) end)
+    local module = lying_in(hit)
+    return hit, hit.symbol and ("%s of %s"):format(hit.symbol, module) or module,
+      with_version(f, function(v) return atlas.name(module, hit.symbol, v) end)
   end
   hit = log.attribute
   if hit then

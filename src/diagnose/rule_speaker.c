@@ -161,7 +161,7 @@ static const struct {
 		"Address already|address already|Cannot allocate|open files|command )?not found|nreachable|efused|"
 		"timed out|exec format|Read-only|Resource temporarily|failed to create new OS thread|tcp://|"
 		"illegal hardware|exit|core dumped|oom-kill|oom_kill|paging file|ancdata|name resolution|Errno|"
-		"dial tcp|CERTIFICATE_|traps: |page summary memory"},
+		"dial tcp|CERTIFICATE_|traps: |page summary memory|cannot execute"},
 	{"request", NULL}, // the rule reads who asks for what out of the message: it has a `when`
 };
 

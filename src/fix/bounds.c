@@ -9,7 +9,7 @@
 #include "parse/requirement.h"
 #include "parse/version.h"
 
-enum { CLAUSES_MAX = 24 };
+enum { CLAUSES_MAX = 24, NEXT_MAX = 24 };
 
 FF_EMBEDDED(ff_table, releases);
 
@@ -117,6 +117,36 @@ static const json_t *required_by(const struct ff_fix_machine *m, const char *nam
 	return NULL;
 }
 
+static bool closed(const struct clauses *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->list[i].side != '>')
+			return true;
+	return false;
+}
+
+static bool major_of(struct ff_span version, uint64_t *ret)
+{
+	size_t n = 0;
+	while (n < version.n && version.p[n] >= '0' && version.p[n] <= '9')
+		n++;
+	return n && ff_span_u64((struct ff_span){version.p, n}, ret);
+}
+
+// Whoever is asked for a later release of the same major one is not asked for the next, which breaks what the rest of
+// the environment builds upon: "<5" for ">=4.52" where 4.46 is installed and 5 is out.
+static bool next_major(const char *name, const char *have, const char *need, char ret[static NEXT_MAX])
+{
+	_cleanup_buf_ struct ff_buf newest = {0};
+	uint64_t here, asked, most;
+	ff_fix_release(name, NULL, &newest);
+	const char *digits = need + strcspn(need, "0123456789");
+	if (!have || !newest.n || !major_of(ff_span_of(have), &here) || !major_of(ff_span_of(digits), &asked) ||
+		!major_of(ff_span_of(newest.p), &most) || here != asked || most <= here)
+		return false;
+	return snprintf(ret, NEXT_MAX, "<%llu", (unsigned long long)here + 1) > 0;
+}
+
 // A bare upgrade must lead to another release than the one that is here.
 static bool moves(const char *have, const struct clauses *all)
 {
@@ -134,7 +164,10 @@ struct ff_error *ff_fix_bounds(
 	bool absent;
 	const char *have = ff_machine_package(m, name, &absent), *by;
 	json_t *spec;
+	char next[NEXT_MAX] = "";
 	add_clauses(&all, ff_span_of(need));
+	if (need && !closed(&all) && next_major(name, have, need, next))
+		add_clauses(&all, ff_span_of(next));
 	json_object_foreach ((json_t *)required_by(m, name), by, spec) {
 		struct clauses tried = all;
 		add_clauses(&tried, ff_span_of(json_string_value(spec)));

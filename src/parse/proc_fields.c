@@ -163,6 +163,7 @@ struct ff_error *ff_limits_parse(const char *file, struct ff_span text, json_t *
 		const char *line, *key;
 	} limits[] = {
 		{"Max open files", "nofile"},
+		{"Max file size", "fsize"},
 		{"Max locked memory", "memlock"},
 		{"Max processes", "nproc"},
 		{"Max stack size", "stack"},

@@ -7,7 +7,7 @@ SKEW = "pip.conflict hf.version-conflict pip.broken-install"
 # ---- releases that do not fit ----
 
 def generated_code_of_an_older_protobuf(m):
-    m.venv("tensorboardX==2.4 protobuf==5.29.5 numpy==1.26.4")
+    m.venv("tensorboardX==2.4 protobuf==5.29.5 numpy==1.26.4 six packaging")
     return Case("python -c 'import tensorboardX'", SKEW, predicted=False)
 
 
@@ -38,16 +38,11 @@ def alias_that_numpy_removed(m):
     return Case("python old.py", SKEW + " numpy.abi app.bug", predicted=False)
 
 
-def datasets_under_a_newer_pyarrow(m):
-    m.venv("datasets==2.14.7 pyarrow==21.0.0 numpy==1.26.4")
-    return Case("python -c 'import datasets'", SKEW, predicted=False)
-
-
 def tokenizer_of_a_later_release(m):
     m.venv("transformers==4.44.2 tokenizers==0.19.1 numpy==1.26.4 'huggingface-hub<1'")
     m.write("m/config.json", '{"model_type": "bert"}')
     m.write("m/tokenizer_config.json", '{"tokenizer_class": "PreTrainedTokenizerFast"}')
-    m.write("m/tokenizer.json", '{"version": "1.0", "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}}')
+    m.write("m/tokenizer.json", '{"version": "1.0", "added_tokens": [], "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}}')
     m.write("serve.py", "from transformers import AutoTokenizer\nprint(AutoTokenizer.from_pretrained('./m')('ab'))\n")
     return Case("python serve.py", "hf.tokenizer-too-new " + SKEW, predicted=False)
 
@@ -92,13 +87,6 @@ def sentences_under_a_newer_hub(m):
 
 
 # ---- variables, files, limits, ports ----
-
-def certificates_that_are_gone(m):
-    m.venv("httpx==0.27.2")
-    m.env["SSL_CERT_FILE"] = "/opt/gone/ca.pem"
-    return Case("python -c 'import httpx; httpx.Client()'", "hf.offline env.variable-ignored app.bug", accept="unset .*SSL_CERT_FILE",
-                predicted=False)
-
 
 def home_of_another_python(m):
     m.venv()
