@@ -1,5 +1,5 @@
--- What keeps a program from starting at all, or its first file from being written: an interpreter that does not find its
--- own library, scripts that name one which is gone, a limit on the size of files.
+-- What keeps a program from starting at all, or its first file from being written: an interpreter that does not find
+-- its own library, scripts that name one which is gone, a limit on the size of files.
 
 rule {
   id = "env.variable-ignored/pythonhome",
@@ -25,7 +25,8 @@ rule {
   anyone = "system",
   signatures = {
     bash = [=[(?<script>/[^\s:]+/bin/(?<tool>[\w.-]+)): cannot execute: required file not found]=],
-    interpreter = [=[(?<script2>/[^\s:]+/bin/(?<tool2>[\w.-]+)): (?<python>/[^\s:]*python[\d.]*): bad interpreter: No such file or directory]=],
+    interpreter = [=[(?<script2>/[^\s:]+/bin/(?<tool2>[\w.-]+)): (?<python>/[^\s:]*python[\d.]*): bad interpreter]=]
+      .. [[: No such file or directory]],
   },
   when = function(f, log)
     local hit = log.interpreter or log.bash

@@ -431,7 +431,7 @@ static void read_head(struct ff_said *said, struct ff_span lines)
 	free(places);
 }
 
-// A later start's list of settings takes the place of an earlier one's. The texts of all such marks share three letters.
+// A later start's list of settings takes the place of an earlier one's. The texts of such marks share three letters.
 static void read_later(struct ff_said *said, struct ff_span lines)
 {
 	static const char shared[] = "rgs";

@@ -42,7 +42,8 @@ def tokenizer_of_a_later_release(m):
     m.venv("transformers==4.44.2 tokenizers==0.19.1 numpy==1.26.4 'huggingface-hub<1'")
     m.write("m/config.json", '{"model_type": "bert"}')
     m.write("m/tokenizer_config.json", '{"tokenizer_class": "PreTrainedTokenizerFast"}')
-    m.write("m/tokenizer.json", '{"version": "1.0", "added_tokens": [], "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}}')
+    m.write("m/tokenizer.json", '{"version": "1.0", "added_tokens": [], '
+            '"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}}')
     m.write("serve.py", "from transformers import AutoTokenizer\nprint(AutoTokenizer.from_pretrained('./m')('ab'))\n")
     return Case("python serve.py", "hf.tokenizer-too-new " + SKEW, predicted=False)
 
