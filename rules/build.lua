@@ -64,6 +64,8 @@ rule {
   signatures = {
     linker = [[(?:cannot find|unable to find library) -l(?<library>cudart|cudart_static|cudadevrt|cublas|]]
       .. [[cublasLt|cudnn|curand|cusparse|cusolver|cufft|nvrtc|nvToolsExt|nccl)\b]],
+    reference = [[undefined reference to [`']\w+@(?<soname>lib(?:cudart|cublas|cublasLt|cudnn|curand|cusparse|cusolver]]
+      .. [[|cufft|nvrtc|nccl)\.so[\d.]*)']],
     header = [[(?:(?:fatal|catastrophic) error: |cannot open source file "|]]
       .. [[Cannot open include file: ')(?<header>cudnn\w*\.h|nccl\.h|NvInfer\w*\.h|cusparseLt\.h)\b]],
   },
@@ -82,6 +84,12 @@ rule {
           {toolkit = "install", say = "Or install its development package (an image with -cudnn-devel in its name "
             .. "has cuDNN's)."},
           {code = true, kind = "pip:package", say = "Or install a prebuilt wheel of what is built."}}}
+    end
+    if log.reference and not log.linker then
+      return {hit = log.reference, why = "What is linked was built for {soname}, and the linker does not find that "
+        .. "release of it: the CUDA or cuDNN here is another one, or its folder is not named.",
+        fixes = {{toolkit = "install", say = "Install the release of CUDA and cuDNN that this library was built for."},
+          {code = true, kind = "pip:package", say = "Or take a build of it for the release that is here."}}}
     end
     return {why = {"The linker does not find -l{library}: the toolkit that CUDA_HOME names has no development "
       .. "libraries (often a conda environment with nvcc alone), or they lie elsewhere.",

@@ -350,7 +350,7 @@ rule {
   from = {"compiler", "torch", "engine"},
   signatures = {
     no_cc = [[(?:Failed to find C compiler\. Please specify via CC|RuntimeError: Failed to find C compiler)]],
-    python_h = [[fatal error: Python\.h: No such file]],
+    python_h = [[(?:fatal error: Python\.h: No such file|include file 'Python\.h' not found)]],
     gcc_failed = [[(?:subprocess\.CalledProcessError: Command '\[?'?(?:/usr/bin/)?(?:x86_64-linux-gnu-)?(?:gcc|]]
       .. [[cc|clang)[^\n]*(?:triton|cuda_utils|__triton_launcher|torchinductor|/tmp/tmp)[^\n]*|]]
       .. [[returned non-zero exit status 1[^\n]*(?:cuda_utils|triton_launcher))]],

@@ -92,7 +92,8 @@ rule {
       .. [[\)]],
     divisible = [[(?:must be divisible by (?:the )?(?:tensor parallel|tp|world)[ _]?size|]]
       .. [[is not divisible by (?:weight quantization block_[nk]|tp_?size|tensor parallel|min_thread_[nk]|]]
-      .. [[tile_[nk]_size)|must be divisible by `?num_shards|is not aligned with the quantized weight shape|]]
+      .. [[tile_[nk]_size)|must be divisible by `?num_shards|is not compatible with sharding on \d+ shards|]]
+      .. [[is not aligned with the quantized weight shape|]]
       .. [[number of GPUs per node is not divisible)]],
     assertion = [[AssertionError: \d+ is not divisible by \d+]],
     lora = [[LoRA rank (?<rank>\d+) is greater than max_lora_rank (?<max_rank>\d+)]],
