@@ -63,7 +63,8 @@ static const struct {
 		"(?:.*[\\s:])?Killed\\.?\\s*$|.*(?:\\(core dumped\\)|Signals\\.SIG|OOMKilled|Segmentation fault"
 		"|Illegal instruction|Bus error|bus error|Fatal Python error|received signal \\d"
 		"|exit(?:ed)?(?: with)? (?:code|status):? (?:137|139|132|134|135|-\\d+)"
-		"|exitcode ?: ?-?\\d|died with <|non-zero exit status|SIGKILL|signal: killed|Detected \\d+ oom[-_]kill event)"},
+		"|exitcode ?: ?-?\\d|died with <|non-zero exit status|SIGKILL|signal: killed|Detected \\d+ oom[-_]kill "
+		"event)"},
 	{FF_CLASS_CODE, NULL, " *\\d+ (?: |\\xe2\\x94\\x82|\\S)| *\\d+ *$"},
 	{FF_CLASS_LOOSE, NULL, "\\s*(?:E +)?" QUALIFIED "(?<t>[A-Za-z_]\\w*))(?:\\(\\w+\\))?(?:: (?<m>.*)|$)"},
 };
