@@ -1,19 +1,21 @@
 // PCRE2 behind a small interface. Bytes, not UTF-8: logs are not always text, and `.` on a byte is good enough to find
-// a message. The JIT, which costs more than a few matches, is used for what is used often and where it is
+// a message. The JIT costs as much as matching some kilobytes: it is used for what is used often and where it is
 // allowed (SELinux may forbid it; the interpreter gives the same answers).
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "base/regex.h"
 
 #include <pcre2.h>
 
-enum { MATCH_LIMIT = 200000, HEAP_LIMIT_KIB = 4096, DEPTH_LIMIT = 2000, USES_BEFORE_JIT = 16 };
+enum { MATCH_LIMIT = 200000, HEAP_LIMIT_KIB = 4096, DEPTH_LIMIT = 2000 };
+enum { USE = 256, USED_BEFORE_JIT = 16 * USE }; // bytes; a match costs as much as so many
 
 struct ff_regex {
 	pcre2_code *code;
 	pcre2_match_data *data;
 	pcre2_match_context *context;
 	char *names[FF_REGEX_GROUPS];
-	unsigned used;
+	size_t used;
+	bool tried_jit, jit;
 	bool limited;
 };
 
@@ -84,20 +86,30 @@ struct ff_error *ff_regex_create(const char *pattern, bool caseless, bool anchor
 	return NULL;
 }
 
+static int match(struct ff_regex *regex, struct ff_span subject, size_t from)
+{
+	regex->used += USE + subject.n;
+	if (!regex->tried_jit && regex->used >= USED_BEFORE_JIT) { // a refusal leaves the interpreter
+		regex->tried_jit = true;
+		regex->jit = pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE) == 0;
+	}
+	PCRE2_SPTR text = (PCRE2_SPTR)(subject.p ? subject.p : "");
+	return regex->jit ? pcre2_jit_match(regex->code, text, subject.n, from, 0, regex->data, regex->context)
+			  : pcre2_match(regex->code, text, subject.n, from, 0, regex->data, regex->context);
+}
+
 bool ff_regex_match(struct ff_regex *regex, struct ff_span subject, size_t from, struct ff_match *ret)
 {
-	if (++regex->used == USES_BEFORE_JIT)
-		pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); // a refusal leaves the interpreter
-	int n = pcre2_match(
-		regex->code, (PCRE2_SPTR)(subject.p ? subject.p : ""), subject.n, from, 0, regex->data, regex->context);
+	int n = match(regex, subject, from);
 	regex->limited = n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT || n == PCRE2_ERROR_HEAPLIMIT ||
 		n == PCRE2_ERROR_JIT_STACKLIMIT;
 	if (n <= 0)
 		return false;
 	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(regex->data);
 	ret->n = (unsigned)n;
-	for (unsigned i = 0; i < FF_REGEX_GROUPS; i++) {
-		bool there = i < (unsigned)n && at[2 * i] != PCRE2_UNSET && at[2 * i] <= at[2 * i + 1];
+	memset(ret->group + n, 0, (FF_REGEX_GROUPS - (size_t)n) * sizeof(*ret->group));
+	for (unsigned i = 0; i < (unsigned)n; i++) {
+		bool there = at[2 * i] != PCRE2_UNSET && at[2 * i] <= at[2 * i + 1];
 		ret->group[i] = there ? (struct ff_span){subject.p + at[2 * i], at[2 * i + 1] - at[2 * i]}
 				      : (struct ff_span){NULL, 0};
 	}
