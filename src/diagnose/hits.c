@@ -42,6 +42,15 @@ bool ff_hits_of_event(const struct ff_hits *hits, size_t event)
 	return false;
 }
 
+const struct ff_hit *ff_hits_like(const struct ff_hits *hits, uint64_t subject)
+{
+	for (size_t i = 0; hits && i < hits->n; i++) {
+		if (hits->list[i].subject == subject)
+			return &hits->list[i];
+	}
+	return NULL;
+}
+
 bool ff_hits_sated(const struct ff_hits *hits)
 {
 	return hits && hits->n == FF_HITS_PER_SIGNATURE;

@@ -7,6 +7,7 @@
 struct ff_hit {
 	size_t signature, event;
 	uint64_t line;
+	uint64_t subject; /**< hash of all that the signature was matched against */
 	char *text;	  /**< the line, without prefixes, bounded */
 	json_t *captures; /**< named groups that took part */
 };
@@ -26,6 +27,9 @@ struct ff_hit *ff_hits_add(struct ff_hits **hits);
 
 /** True when one of them belongs to this event. */
 bool ff_hits_of_event(const struct ff_hits *hits, size_t event);
+
+/** One in the same text as this hash is of; NULL for none. */
+const struct ff_hit *ff_hits_like(const struct ff_hits *hits, uint64_t subject);
 
 /** True when all but the last are there to stay. */
 bool ff_hits_sated(const struct ff_hits *hits);

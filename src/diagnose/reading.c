@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { TEXT_MAX = 2000, FOUND_MAX = 512, TOLD = 256, KNOWN = 1 << 12, KNOWN_FOUND = 12 };
+enum { TEXT_MAX = 2000, FOUND_MAX = 512, TOLD = 256, KNOWN = 1 << 11, WAYS = 2, KNOWN_FOUND = 56 };
 
 // What stands in a text. Frames of tracebacks and what is logged again and again are the very same bytes, once the
 // clock is off.
@@ -20,7 +20,7 @@ struct known {
 	uint64_t hash;
 	uint32_t length; // 0 for none
 	int n;
-	int what[KNOWN_FOUND];
+	int16_t what[KNOWN_FOUND];
 };
 
 struct ff_reading {
@@ -47,10 +47,10 @@ struct ff_reading {
 	unsigned matched;
 	int *found; // what may stand in the subject: signatures and landmarks, each once
 	size_t found_n;
-	unsigned *landmark_seen; // the subject that a landmark was last found in
-	bool sure;		 // that all of it does stand there is known
-	uint64_t hash;		 // of the subject
-	struct known *known;
+	unsigned *landmark_seen;     // the subject that a landmark was last found in
+	bool sure;		     // that all of it does stand there is known
+	uint64_t hash;		     // of the subject
+	struct known (*known)[WAYS]; // by hash, the newer one first
 };
 
 void ff_reading_destroy(struct ff_reading *r)
@@ -122,8 +122,20 @@ static json_t *captures_of(const struct ff_regex *regex, const struct ff_match *
 	return captures;
 }
 
-// Without m its captures are taken at the end.
-static void add_hit(struct ff_reading *r, size_t signature, const struct ff_regex *regex, const struct ff_match *m)
+// Those of a text that is known: of a long one now, for not all of it is kept; of others at the end.
+static json_t *captures_again(struct ff_reading *r, size_t signature, struct ff_regex *regex)
+{
+	const struct ff_hit *like = ff_hits_like(r->hits[signature], r->hash);
+	struct ff_match m;
+	if (r->subject.n <= TEXT_MAX)
+		return NULL;
+	if (like && like->captures)
+		return json_incref(like->captures);
+	return ff_regex_match(regex, r->subject, 0, &m) ? captures_of(regex, &m) : NULL;
+}
+
+// Without m the text is known.
+static void add_hit(struct ff_reading *r, size_t signature, struct ff_regex *regex, const struct ff_match *m)
 {
 	bool message = r->message_of != FF_EVENT_NO_INNER;
 	// Context is common in healthy logs ("Loading checkpoint shards: 100%"): it alone must not have line after line
@@ -135,9 +147,12 @@ static void add_hit(struct ff_reading *r, size_t signature, const struct ff_rege
 	size_t event = message ? r->message_of : ff_events_place(r->events, r->meant, read_on);
 	if (event == FF_EVENT_NO_INNER || (message && ff_hits_of_event(r->hits[signature], event)))
 		return;
+	json_t *captures = m ? captures_of(regex, m) : captures_again(r, signature, regex);
 	struct ff_hit *hit = ff_hits_add(&r->hits[signature]);
-	if (!hit)
+	if (!hit) {
+		json_decref(captures);
 		return;
+	}
 	r->spoke |= !context;
 	struct ff_span text = r->subject;
 	if (text.n > TEXT_MAX)
@@ -146,8 +161,9 @@ static void add_hit(struct ff_reading *r, size_t signature, const struct ff_rege
 	*hit = (struct ff_hit){.signature = signature,
 		.event = event,
 		.line = message && e ? e->first : r->meant->number,
+		.subject = r->hash,
 		.text = ff_span_dup(text),
-		.captures = m ? captures_of(regex, m) : NULL};
+		.captures = captures};
 }
 
 // A candidate of the matcher in a line or message; it may report one more than once.
@@ -164,23 +180,28 @@ static void on_candidate(int what, size_t end, void *context)
 	*seen = r->matched;
 }
 
-static struct known *known_of(struct ff_reading *r, uint64_t hash)
+// NULL when it is new, or was forgotten.
+static const struct known *known_of(const struct ff_reading *r, struct ff_span subject)
 {
-	return &r->known[hash % KNOWN];
+	const struct known *set = r->known[r->hash % KNOWN];
+	for (size_t i = 0; i < WAYS; i++)
+		if (set[i].hash == r->hash && set[i].length == subject.n)
+			return &set[i];
+	return NULL;
 }
 
 static void find(struct ff_reading *r, struct ff_span subject)
 {
-	const struct known *known = known_of(r, r->hash = ff_hash(subject, false));
+	r->hash = ff_hash(subject, false);
 	r->subject = subject;
 	r->matched++;
 	r->found_n = 0;
-	r->sure = known->hash == r->hash && known->length == subject.n;
-	if (r->sure) {
-		memcpy(r->found, known->what, (size_t)known->n * sizeof(*r->found));
-		r->found_n = (size_t)known->n;
+	const struct known *known = known_of(r, subject);
+	r->sure = known != NULL;
+	for (int i = 0; known && i < known->n; i++)
+		r->found[r->found_n++] = known->what[i];
+	if (known)
 		return;
-	}
 	struct ff_error *err = ff_matcher_scan(r->matcher, subject, on_candidate, r);
 	if (r->err)
 		ff_error_destroy(err);
@@ -191,11 +212,17 @@ static void find(struct ff_reading *r, struct ff_span subject)
 // Keep what stands in the subject, once all that was found has been tried.
 static void remember(struct ff_reading *r)
 {
-	struct known *known = known_of(r, r->hash);
+	struct known *set = r->known[r->hash % KNOWN];
+	struct known known = {.hash = r->hash, .length = (uint32_t)r->subject.n, .n = (int)r->found_n};
 	if (r->sure || r->found_n > KNOWN_FOUND || r->subject.n > UINT32_MAX || r->err)
 		return;
-	*known = (struct known){r->hash, (uint32_t)r->subject.n, (int)r->found_n, {0}};
-	memcpy(known->what, r->found, r->found_n * sizeof(*r->found));
+	for (size_t i = 0; i < r->found_n; i++) {
+		if (r->found[i] != (int16_t)r->found[i])
+			return;
+		known.what[i] = (int16_t)r->found[i];
+	}
+	set[1] = set[0];
+	set[0] = known;
 }
 
 // What a line only quotes is nobody's error; the message of an exception is always its own.
@@ -223,13 +250,12 @@ static void confirm_signatures(struct ff_reading *r)
 		if (!s->regex)
 			r->err = ff_regex_create(s->pattern, true, false, &s->regex);
 		struct ff_match m;
-		bool later = r->sure && r->subject.n <= TEXT_MAX;
-		if (!s->regex || (!later && !ff_regex_match(s->regex, r->subject, 0, &m)))
+		if (!s->regex || (!r->sure && !ff_regex_match(s->regex, r->subject, 0, &m)))
 			continue;
-		if (!later && !s->context && quoted(r, &m)) // a command or a variable that is shown is evidence
+		if (!r->sure && !s->context && quoted(r, &m)) // a command or a variable that is shown is evidence
 			continue;
 		r->found[kept++] = what;
-		add_hit(r, (size_t)what, s->regex, later ? NULL : &m);
+		add_hit(r, (size_t)what, s->regex, r->sure ? NULL : &m);
 	}
 	r->found_n = kept;
 }

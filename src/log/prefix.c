@@ -111,10 +111,12 @@ static const struct {
 };
 
 enum { ROWS = sizeof(rows) / sizeof(*rows) };
+_Static_assert((int)ROWS <= 64, "each row has a bit");
 
 struct ff_prefixes {
 	struct ff_regex *regex[ROWS];
 	unsigned source[ROWS], service[ROWS], level[ROWS], part[ROWS], relay[ROWS], quote[ROWS]; // group numbers
+	uint64_t begin[256]; // one bit a row: which of them a line may begin with that begins with this character
 };
 
 void ff_prefixes_destroy(struct ff_prefixes *prefixes)
@@ -124,6 +126,24 @@ void ff_prefixes_destroy(struct ff_prefixes *prefixes)
 	for (size_t i = 0; i < ROWS; i++)
 		ff_regex_destroy(prefixes->regex[i]);
 	free(prefixes);
+}
+
+static bool is_like(unsigned char c, char like)
+{
+	return like == '0'    ? c >= '0' && c <= '9'
+		: like == 'A' ? c >= 'A' && c <= 'Z'
+		: like == 'a' ? c >= 'a' && c <= 'z'
+		: like == 'L' ? (c | 0x20) >= 'a' && (c | 0x20) <= 'z'
+			      : like == '?' || c == (unsigned char)like;
+}
+
+static bool begins_like(struct ff_span text, const char *like)
+{
+	for (size_t i = 0; like[i]; i++) {
+		if (i >= text.n || !is_like((unsigned char)text.p[i], like[i]))
+			return false;
+	}
+	return true;
 }
 
 struct ff_error *ff_prefixes_create(struct ff_prefixes **ret)
@@ -137,6 +157,8 @@ struct ff_error *ff_prefixes_create(struct ff_prefixes **ret)
 			ff_prefixes_destroy(prefixes);
 			return err;
 		}
+		for (unsigned c = 0; c < 256; c++)
+			prefixes->begin[c] |= (uint64_t)is_like((unsigned char)c, rows[i].like[0]) << i;
 		prefixes->source[i] = ff_regex_group(prefixes->regex[i], "src");
 		prefixes->service[i] = ff_regex_group(prefixes->regex[i], "svc");
 		prefixes->level[i] = ff_regex_group(prefixes->regex[i], "lvl");
@@ -173,27 +195,12 @@ static void add_service(struct ff_prefix *prefix, struct ff_span name)
 	memcpy(prefix->service, name.p, prefix->service_n);
 }
 
-static bool begins_like(struct ff_span text, const char *like)
-{
-	for (size_t i = 0; like[i]; i++) {
-		unsigned char c = i < text.n ? (unsigned char)text.p[i] : 0;
-		bool fits = like[i] == '0' ? c >= '0' && c <= '9'
-			: like[i] == 'A'   ? c >= 'A' && c <= 'Z'
-			: like[i] == 'a'   ? c >= 'a' && c <= 'z'
-			: like[i] == 'L'   ? (c | 0x20) >= 'a' && (c | 0x20) <= 'z'
-			: like[i] == '?'   ? i < text.n
-					   : c == (unsigned char)like[i];
-		if (!fits)
-			return false;
-	}
-	return true;
-}
-
 static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct ff_prefix *prefix)
 {
 	struct ff_match m;
 	struct ff_span head = {text->p, text->n < 400 ? text->n : 400}; // prefixes are short
-	for (size_t i = 0; i < ROWS; i++) {
+	for (uint64_t left = prefixes->begin[(unsigned char)*head.p]; left; left &= left - 1) {
+		size_t i = (size_t)__builtin_ctzll(left);
 		if (!begins_like(head, rows[i].like) || !ff_regex_match(prefixes->regex[i], head, 0, &m) ||
 			!m.group[0].n)
 			continue;

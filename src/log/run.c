@@ -213,7 +213,7 @@ void ff_runs_healthy(struct ff_run *run, struct ff_events *events, uint64_t numb
 	// What failed once long ago says nothing of a server that has answered so much else since.
 	bool enough = ++run->elsewhere > ELSEWHERE_MAX;
 	run->failing = FF_REQUEST_NONE;
-	run->ailing = ff_events_progress(events, run->id, number, enough ? FF_REQUEST_ANY : request);
+	run->ailing = run->ailing && ff_events_progress(events, run->id, number, enough ? FF_REQUEST_ANY : request);
 	run->hurt = run->ailing;
 }
 
