@@ -358,7 +358,7 @@ rule {
     connect_timeout = [[Connection to ]] .. any{
       [[huggingface\.co]], [[hf\.co]], [[hf-mirror\.com]], [[cdn-lfs[\w.-]*]], [[[\w.-]*xethub\.hf\.co]],
     } .. [[ timed out]],
-    go = [[(?:Get|Post|Head|Put) "https://[^\n]{0,300}]] .. any{
+    go = [[(?:Get|Post|Head|Put) "https://(?!api\.)[^\n]{0,300}]] .. any{ -- who is called api holds no weights
       [[dial tcp]],
       [[TLS handshake timeout]],
       [[proxyconnect tcp]],

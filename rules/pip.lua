@@ -490,7 +490,7 @@ rule {
     offload = [[Some modules are dispatched on the CPU or the disk]],
     enough = [[Make sure you have enough GPU RAM to fit the quantized model]],
     dispatch = any{
-      [[llm_int8_enable_fp32_cpu_offload]],
+      [[(?<!['"])llm_int8_enable_fp32_cpu_offload]],
       [[You (?:can't|cannot) (?:train|move) a model that has been loaded in 8-bit]],
       [[doesn't support (?:CPU|disk) offload]],
       [[device_map[^\n]{0,60}(?:contains|includes) (?:a )?(?:CPU|disk)[^\n]{0,60}(?:not supported|unsupported)]],
