@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -127,6 +128,22 @@ def test_without_a_diagnosis_the_supervisor_speaks(runner, how):
     assert str(runner.state) in err
     assert "\x1b" not in err.partition("WORKER FAILED")[2] and "red\\x1b[0m" in err
     assert {"crash": "it failed", "sleep": "it took too long", "missing": "it could not be started"}[how] in err
+
+
+def test_without_a_diagnosis_both_streams_stand_in_the_order_of_time(runner):
+    runner.tool.unlink()
+    code = ("import os, sys\nfor i in range(3):\n    for fd in 1, 2: os.write(fd, b'%s %d\\n' % (b'out' if fd == 1 else b'err', i)); "
+            "sys.stdin.readline()\nsys.exit(3)")
+    run = runner.start(PYTHON, "-c", code, stdin=subprocess.PIPE, options=["--report", "off"])
+    for i in range(3):  # each line has come through before the next is printed
+        for stream, name in (run.stdout, b"out"), (run.stderr, b"err"):
+            while stream.readline() != b"%s %d\n" % (name, i):
+                pass
+            run.stdin.write(b"\n")
+            run.stdin.flush()
+    err = run.communicate(timeout=20)[1].decode()
+    assert "stdout (18 bytes in all) and stderr (18), in the order of time" in err, err
+    assert "out 0\nerr 0\nout 1\nerr 1\nout 2\nerr 2\n---" in err, err
 
 
 def test_check_gates_the_start(runner, tmp_path):

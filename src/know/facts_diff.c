@@ -3,7 +3,8 @@
 //	[{"path": "torch.version", "before": "2.3.1+cu121", "after": "2.6.0+cu124", "weight": 90}]
 //
 // Lists of objects are compared entry by entry under the key that names an entry (uuid, path, package...), so that one
-// more process on the GPU does not make every entry after it "changed".
+// more process on the GPU does not make every entry after it "changed". What `firstfix run` itself puts before a
+// worker's Python path is no change of the worker's.
 #include "know/facts_diff.h"
 
 #include "base/str.h"
@@ -61,6 +62,7 @@ static const struct {
 };
 
 static const char *const entry_names[] = {"uuid", "path", "package", "library", "name", "probe", "for", "pid"};
+enum { N_NAMES = sizeof(entry_names) / sizeof(entry_names[0]) };
 
 struct diff {
 	json_t *changes;
@@ -134,7 +136,7 @@ static void compare_objects(struct diff *d, const char *path, const json_t *befo
 
 static const char *entry_name(const json_t *entry)
 {
-	for (size_t i = 0; i < sizeof(entry_names) / sizeof(entry_names[0]); i++) {
+	for (size_t i = 0; i < N_NAMES; i++) {
 		const char *name = json_string_value(json_object_get(entry, entry_names[i]));
 		if (name)
 			return name;
@@ -142,14 +144,15 @@ static const char *entry_name(const json_t *entry)
 	return NULL;
 }
 
-// A list of objects as an object under the entries' names; NULL when they have none or share one.
-static json_t *by_name(const json_t *list)
+// A list of objects as an object under what `key` says of each (NULL: the first name that it has); NULL when one has no
+// name or two share one.
+static json_t *by_name(const json_t *list, const char *key)
 {
 	_cleanup_json_ json_t *named = json_object();
 	size_t i;
 	json_t *entry;
 	json_array_foreach (list, i, entry) {
-		const char *name = entry_name(entry);
+		const char *name = key ? json_string_value(json_object_get(entry, key)) : entry_name(entry);
 		if (!name || json_object_get(named, name) || json_object_set(named, name, entry) < 0)
 			return NULL;
 	}
@@ -158,18 +161,57 @@ static json_t *by_name(const json_t *list)
 
 static void compare_lists(struct diff *d, const char *path, const json_t *before, const json_t *after, int depth)
 {
-	_cleanup_json_ json_t *a = by_name(before), *b = by_name(after);
-	if (a && b)
+	for (size_t i = 0; i <= N_NAMES; i++) {
+		const char *key = i < N_NAMES ? entry_names[i] : NULL;
+		_cleanup_json_ json_t *a = by_name(before, key), *b = a ? by_name(after, key) : NULL;
+		if (!b)
+			continue;
 		compare_objects(d, path, a, b, depth);
-	else if (!json_equal(before, after))
+		return;
+	}
+	if (!json_equal(before, after))
 		change(d, path, before, after);
+}
+
+static bool is_ours(struct ff_span folder)
+{
+	static const char hooks[] = "/firstfix/hooks";
+	size_t n = sizeof(hooks) - 1;
+	return folder.n >= n && memcmp(folder.p + folder.n - n, hooks, n) == 0;
+}
+
+// "/usr/lib/firstfix/hooks:/app" -> "/app", and of a list likewise; NULL when nothing is left.
+static json_t *without_ours(const json_t *value)
+{
+	_cleanup_json_ json_t *list = json_array();
+	_cleanup_buf_ struct ff_buf text = {0};
+	struct ff_span rest = ff_span_of(json_is_string(value) ? json_string_value(value) : ""), folder;
+	size_t i;
+	json_t *entry;
+	while (rest.n && ff_span_next(&rest, ':', &folder)) {
+		if (!is_ours(folder))
+			ff_buf_printf(&text, "%s%.*s", text.n ? ":" : "", (int)folder.n, folder.p);
+	}
+	json_array_foreach (value, i, entry) {
+		if (!json_is_string(entry) || !is_ours(ff_span_of(json_string_value(entry))))
+			json_array_append(list, entry);
+	}
+	if (json_is_array(value))
+		return ff_take(&list);
+	return text.n && !text.failed ? json_string(text.p) : NULL;
 }
 
 static void compare(struct diff *d, const char *path, const json_t *before, const json_t *after, int depth)
 {
 	if (depth > DEPTH_MAX)
 		return;
-	if (json_is_object(before) && json_is_object(after))
+	bool has_ours = strcmp(path, "env.PYTHONPATH") == 0 || strcmp(path, "python.site") == 0;
+	_cleanup_json_ json_t *a = has_ours ? without_ours(before) : NULL, *b = has_ours ? without_ours(after) : NULL;
+	if (has_ours && (a || b) && !json_equal(a, b))
+		change(d, path, a, b);
+	else if (has_ours)
+		return;
+	else if (json_is_object(before) && json_is_object(after))
 		compare_objects(d, path, before, after, depth + 1);
 	else if (json_is_array(before) && json_is_array(after))
 		compare_lists(d, path, before, after, depth + 1);

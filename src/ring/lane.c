@@ -179,6 +179,8 @@ int ff_lane_make(int fd, const struct ff_lane_spec *spec, struct ff_lane *ret)
 	uint8_t *base = mmap(NULL, h.file_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (base == MAP_FAILED)
 		return errno;
+	ret->base = base; // known before it is touched: the file may be cut already
+	ret->size = h.file_size;
 	h.pid = (uint32_t)getpid();
 	h.parent_pid = (uint32_t)getppid();
 	h.uid = geteuid();

@@ -22,7 +22,7 @@
 
 enum { NAMES_TRIED = 64, WAITS = 10000 };
 
-enum state { NONE, OPENING, READY, FAILED, CUT };
+enum state { NONE, OPENING, READY, FAILED, CUT }; // FAILED: or stopped
 
 // Emptied in a child.
 struct process {
@@ -32,11 +32,14 @@ struct process {
 	struct ff_lane lane;
 	int fd;
 	enum place { IN_FOLDER, IN_SHM, IN_MEMORY } place;
-	int folder_errno; // why it is not IN_FOLDER
+	int folder_errno;	// why it is not IN_FOLDER
+	_Atomic bool cut;	// while it was opened
+	struct process *before; // of an earlier start, where other threads may still be inside a write
 	char path[PATH_MAX];
 };
 
 static struct process *_Atomic process;
+static struct process *_Atomic newest; // the same, or the one that is being made
 
 // Set before `process`, inherited by children.
 static struct {
@@ -139,6 +142,10 @@ static int open_lane(struct process *p)
 // Ready from here on; keys that came while the lane was made are added now.
 static void become_ready(struct process *p)
 {
+	if (p->cut) {
+		p->state = CUT;
+		return;
+	}
 	atomic_fetch_add(&p->lane.live->dropped, atomic_exchange(&p->dropped, 0));
 	atomic_store_explicit(&p->state, READY, memory_order_release);
 	ff_keys_copy(p->lane.keys);
@@ -213,31 +220,41 @@ static void wipe_in_child(void)
 static struct sigaction outer_bus; // what SIGBUS did before us
 static atomic_flag bus_taken = ATOMIC_FLAG_INIT;
 
+static bool is_hit(const struct process *p, const siginfo_t *info)
+{
+	const uint8_t *at = info->si_addr;
+	struct stat st;
+	if (!p->lane.base || p->place == IN_MEMORY)
+		return false;
+	if (info->si_code > 0)
+		return at >= p->lane.base && at < p->lane.base + p->lane.size;
+	return p->state != FAILED && fstat(p->fd, &st) == 0 && (uint64_t)st.st_size < p->lane.size;
+}
+
 // Pages of the lane are gone: somebody cut its file. Memory takes their place, so that whoever is writing there comes
 // to an end, and later events are dropped and counted. A SIGBUS that was raised (faulthandler does so after its stacks)
 // has no address.
 static bool rescue(struct process *p, const siginfo_t *info)
 {
-	const uint8_t *at = info->si_addr;
-	struct stat st;
-	if (!p || (p->state != READY && p->state != CUT) || p->place == IN_MEMORY)
-		return false;
-	bool hit = info->si_code > 0 ? at >= p->lane.base && at < p->lane.base + p->lane.size
-				     : fstat(p->fd, &st) == 0 && (uint64_t)st.st_size < p->lane.size;
-	if (!hit ||
+	while (p && !is_hit(p, info))
+		p = p->before;
+	if (!p ||
 		mmap(p->lane.base, p->lane.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
 			0) == MAP_FAILED)
 		return false;
-	if (p->state == READY)
+	if (p->state == READY || p->state == OPENING)
 		atomic_fetch_add(&p->dropped, 1);
-	p->state = CUT;
+	if (p->state == OPENING)
+		p->cut = true;
+	else if (p->state == READY)
+		p->state = CUT;
 	return true;
 }
 
 static void bus_error(int signal, siginfo_t *info, void *context)
 {
 	int saved = errno;
-	if (rescue(process, info)) {
+	if (rescue(newest, info)) {
 		errno = saved;
 	} else if (outer_bus.sa_flags & SA_SIGINFO) {
 		outer_bus.sa_sigaction(signal, info, context);
@@ -337,6 +354,9 @@ struct ff_error *ff_record_start(const struct ff_record_options *options)
 	config.spec = (struct ff_lane_spec){.size = options->size, .sync = options->sync};
 	ff_lane_boot_id(config.spec.boot_id);
 	p->state = OPENING;
+	p->before = newest;
+	newest = p;
+	catch_cut_files();
 	int errnum = open_lane(p);
 	if (errnum) {
 		p->state = FAILED;
@@ -344,7 +364,6 @@ struct ff_error *ff_record_start(const struct ff_record_options *options)
 		return ff_error_os(errnum, "cannot make a lane in %s", config.folder);
 	}
 	config.enabled = true;
-	catch_cut_files();
 	become_ready(p);
 	atomic_store_explicit(&process, p, memory_order_release);
 	ff_keys_copy(p->lane.keys);
@@ -359,8 +378,8 @@ void ff_record_stop(void)
 		return;
 	ff_lane_write(&p->lane, FF_EV_PROCESS_STOP, NULL, 0);
 	config.enabled = false;
-	p->state = FAILED;
 	atomic_store(&p->lane.live->state, FF_RING_CLOSED);
+	p->state = FAILED;
 	// Other threads may be inside a write: the mapping stays. The lock goes with the descriptor.
 	close(p->fd);
 }

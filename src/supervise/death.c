@@ -6,6 +6,7 @@
 #include "supervise/death.h"
 
 #include "base/clock.h"
+#include "supervise/joined.h"
 #include "supervise/process.h"
 #include "supervise/quote.h"
 #include "supervise/say.h"
@@ -458,21 +459,32 @@ void death_forget(struct supervisor *s)
 	}
 }
 
-static void say_tail(const struct stream *st, uint64_t most)
+// Both streams in the order of time, masked.
+static void say_tails(const struct supervisor *s, size_t most)
 {
-	static char text[4096];
-	if (!st->used || !st->tail.total)
+	const struct stream *said[N_STREAMS] = {NULL};
+	int n = 0;
+	for (int i = 0; i < N_STREAMS; i++) {
+		if (s->streams[i].used && s->streams[i].tail.total)
+			said[n++] = &s->streams[i];
+	}
+	if (!n)
 		return;
-	size_t n = tail_last(&st->tail, most < sizeof(text) ? most : sizeof(text), text);
-	_cleanup_buf_ struct ff_buf shown = {0};
-	veil_text(&shown, (struct ff_span){text, n});
-	say_plain("--- the end of its %s (%llu bytes in all) ---", st->tail.stream, (unsigned long long)st->tail.total);
-	if (shown.failed)
+	const struct tail *first = &said[0]->tail, *second = n > 1 ? &said[1]->tail : NULL;
+	_cleanup_buf_ struct ff_buf text = {0}, shown = {0};
+	tails_joined(&text, first, second, most);
+	veil_text(&shown, (struct ff_span){text.p, text.n});
+	if (second)
+		say_plain("--- the end of its %s (%llu bytes in all) and %s (%llu), in the order of time ---",
+			first->stream, (unsigned long long)first->total, second->stream,
+			(unsigned long long)second->total);
+	else
+		say_plain("--- the end of its %s (%llu bytes in all) ---", first->stream,
+			(unsigned long long)first->total);
+	if (text.failed || shown.failed)
 		say_plain("(no memory to show it)");
 	else
 		say_bytes(shown.p, shown.n);
-	if (n && text[n - 1] != '\n')
-		say_plain("%s", "");
 }
 
 void death_obituary(struct supervisor *s, const char *why_not_more)
@@ -487,8 +499,7 @@ void death_obituary(struct supervisor *s, const char *why_not_more)
 	if (!s->worker.refused)
 		say_plain("attempt %d, after %.3f s, pid %d", s->worker.attempt,
 			(double)(end - s->worker.started_ns) / 1e9, s->worker.pid);
-	for (int i = N_STREAMS - 1; i >= 0; i--)
-		say_tail(&s->streams[i], OBITUARY_TAIL);
+	say_tails(s, OBITUARY_TAIL);
 	say_plain("--- no diagnosis: %s%s%s ---", why_not_more, s->dir.path[0] ? "; the rest lies in " : "",
 		s->dir.path[0] ? s->dir.path : "");
 	say_end("firstfix.incident");

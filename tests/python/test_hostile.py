@@ -43,6 +43,34 @@ def test_a_lane_that_is_cut_kills_nobody(worker):
     assert quiet(done), done.stderr
 
 
+def test_a_lane_that_is_cut_again_and_again_kills_nobody(worker):
+    done = worker.run("""
+        import os, random, threading, time, firstfix
+        from firstfix import _ring
+        firstfix.install()
+        firstfix.event("before")  # imported before there are threads
+        with firstfix.request(): pass
+        path, size, end = _ring.where()[0], os.path.getsize(_ring.where()[0]), time.monotonic() + 1
+        if os.fork() == 0:
+            while time.monotonic() < end + 0.2:
+                os.truncate(path, random.randrange(size))
+                os.truncate(path, random.choice((0, size)))
+            os._exit(0)
+        def write():
+            while time.monotonic() < end:
+                firstfix.event("still here", number=random.random())
+                with firstfix.request(): pass
+        threads = [threading.Thread(target=write) for _ in range(4)]
+        for each in threads: each.start()
+        while time.monotonic() < end:
+            if os.fork() == 0:
+                firstfix.event("of a child"); os._exit(0)
+            assert os.wait()[1] == 0
+        for each in threads: each.join()
+    """)
+    assert quiet(done), done.stderr
+
+
 BAD = {
     "raises": "class Bad(Exception):\n    def __str__(self): raise KeyboardInterrupt",
     "no text": "class Bad(Exception):\n    def __str__(self): return 7",

@@ -67,6 +67,35 @@ static void an_unknown_branch_is_no_change(void **state)
 	assert_string_equal(ff_json_text(changes, "0.path"), "env.A");
 }
 
+// Two variables may mean one disk.
+static void a_name_that_two_share_is_none(void **state)
+{
+	(void)state;
+	_cleanup_json_ json_t *changes = diff(
+		"{\"system\":{\"disks\":[{\"path\":\"/a\",\"for\":\"HOME\"},{\"path\":\"/b\",\"for\":\"TMPDIR\"}]}}",
+		"{\"system\":{\"disks\":[{\"path\":\"/a\",\"for\":\"HOME\"},{\"path\":\"/a\",\"for\":\"TMPDIR\"}]}}",
+		NULL);
+	assert_int_equal(json_array_size(changes), 1);
+	assert_string_equal(ff_json_text(changes, "0.before"), "/b");
+}
+
+static void what_a_supervisor_brings_in_is_no_change(void **state)
+{
+	(void)state;
+	_cleanup_json_ json_t *none = diff("{\"env\":{\"PYTHONPATH\":\"/app\"},\"python\":{\"site\":[\"/app\"]}}",
+		"{\"env\":{\"PYTHONPATH\":\"/x/firstfix/hooks:/app\"},"
+		"\"python\":{\"site\":[\"/x/firstfix/hooks\",\"/app\"]}}",
+		NULL);
+	assert_int_equal(json_array_size(none), 0);
+	_cleanup_json_ json_t *alone =
+		diff("{\"env\":{\"A\":\"1\"}}", "{\"env\":{\"A\":\"1\",\"PYTHONPATH\":\"/x/firstfix/hooks\"}}", NULL);
+	assert_int_equal(json_array_size(alone), 0);
+	_cleanup_json_ json_t *other = diff("{\"env\":{\"PYTHONPATH\":\"/x/firstfix/hooks:/app\"}}",
+		"{\"env\":{\"PYTHONPATH\":\"/x/firstfix/hooks:/lib\"}}", NULL);
+	assert_int_equal(json_array_size(other), 1);
+	assert_string_equal(ff_json_text(other, "0.after"), "/lib");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -74,6 +103,8 @@ int main(void)
 		cmocka_unit_test(the_telling_change_comes_first),
 		cmocka_unit_test(entries_are_compared_by_name),
 		cmocka_unit_test(an_unknown_branch_is_no_change),
+		cmocka_unit_test(a_name_that_two_share_is_none),
+		cmocka_unit_test(what_a_supervisor_brings_in_is_no_change),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
