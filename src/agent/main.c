@@ -23,7 +23,16 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
-enum { HELPER_FD = 3, LOOK_MS = 250, LINE_MAX_ = 256, TOKEN_MAX = 256, AGAIN_MS = 2000, ONCE_MS = 400, END_MS = 2500 };
+enum {
+	HELPER_FD = 3,
+	LOOK_MS = 250,
+	LINE_MAX_ = 256,
+	TOKEN_MAX = 256,
+	AGAIN_MS = 2000,
+	ONCE_MS = 400,
+	END_MS = 2500,
+	CATCH_UP_MS = 20
+};
 
 static struct ff_agent the;
 static const char default_address[] = "127.0.0.1:9464";
@@ -70,6 +79,38 @@ static struct ff_error *open_files(struct ff_agent *a)
 		&(struct ff_events_options){.dir = a->dir, .follow = true, .since_ns = a->events_since_ns}, &a->events);
 }
 
+// Lines of the supervisor. False when it is gone.
+static bool hear(struct ff_agent *a)
+{
+	static char text[LINE_MAX_];
+	static size_t n;
+	ssize_t got = read(STDIN_FILENO, text + n, sizeof(text) - 1 - n);
+	if (got <= 0)
+		return got < 0 && (errno == EAGAIN || errno == EINTR);
+	n += (size_t)got;
+	text[n] = '\0';
+	for (char *end; (end = strchr(text, '\n'));) {
+		*end = '\0';
+		ff_agent_hear(a, text);
+		n -= (size_t)(end + 1 - text);
+		memmove(text, end + 1, n + 1);
+	}
+	if (n == sizeof(text) - 1)
+		n = 0;
+	return true;
+}
+
+// First of all what was recorded while no agent was there: a lane overwrites what nobody has come to read.
+static void catch_up(struct ff_agent *a)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	if (a->options.run && poll(&in, 1, CATCH_UP_MS) > 0)
+		hear(a);
+	pthread_mutex_lock(&a->lock);
+	ff_agent_take_events(a);
+	pthread_mutex_unlock(&a->lock);
+}
+
 struct ff_error *ff_agent_open(struct ff_agent *a)
 {
 	pthread_mutex_init(&a->lock, NULL);
@@ -88,6 +129,7 @@ struct ff_error *ff_agent_open(struct ff_agent *a)
 	struct ff_error *err = open_files(a);
 	if (err)
 		return err;
+	catch_up(a);
 	ff_gpu_start(&a->gpu, a->began_ns);
 	if (a->options.health_once)
 		return NULL;
@@ -165,27 +207,6 @@ static struct ff_error *serve(struct ff_agent *a)
 		ff_complain("firstfix agent: %s", ff_http_url(a->http));
 	said = true;
 	return NULL;
-}
-
-// Lines of the supervisor. False when it is gone.
-static bool hear(struct ff_agent *a)
-{
-	static char text[LINE_MAX_];
-	static size_t n;
-	ssize_t got = read(STDIN_FILENO, text + n, sizeof(text) - 1 - n);
-	if (got <= 0)
-		return got < 0 && (errno == EAGAIN || errno == EINTR);
-	n += (size_t)got;
-	text[n] = '\0';
-	for (char *end; (end = strchr(text, '\n'));) {
-		*end = '\0';
-		ff_agent_hear(a, text);
-		n -= (size_t)(end + 1 - text);
-		memmove(text, end + 1, n + 1);
-	}
-	if (n == sizeof(text) - 1)
-		n = 0;
-	return true;
 }
 
 // Until a signal or the end of the supervisor asks to stop.

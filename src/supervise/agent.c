@@ -4,8 +4,8 @@
 //	worker 4711 1
 //
 // The pipe's end is how it learns that we are gone. It dies alone: a pause that doubles from a fifth of a second to
-// half a minute comes before the next start, and one that ends by code 2 (wrong options, an address that it may not
-// use) is not tried again.
+// three seconds (what the worker records meanwhile its lanes must hold) comes before the next start, and one that ends
+// by code 2 (wrong options, an address that it may not use) is not tried again.
 #include "supervise/agent.h"
 
 #include "base/clock.h"
@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FIRST_PAUSE_MS = 100, PAUSES_MAX = 8, LIVED_S = 10, WRONG_USE = 2, END_MS = 3000, END_STEP_MS = 2 };
+enum { FIRST_PAUSE_MS = 100, PAUSES_MAX = 5, LIVED_S = 10, WRONG_USE = 2, END_MS = 3000, END_STEP_MS = 2 };
 
 static const char *const state_names[N_STATES] = {
 #define X(name) #name,
