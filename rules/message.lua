@@ -102,11 +102,24 @@ local function skew_cause(name)
   return hub[name] and "hf" or "pip"
 end
 
--- Both rules below read the same request: one speaks when it is about a release, the other when the package is missing.
+-- What an engine's kernels come from: of another release, it is a matter of both.
+local KERNELS = {["flashinfer-python"] = true, ["sgl-kernel"] = true, ["flash-attn"] = true, xgrammar = true,
+  ["compressed-tensors"] = true, tilelang = true, ["mooncake-transfer-engine"] = true, nixl = true, lmcache = true,
+  ["apache-tvm-ffi"] = true, ["nvidia-cutlass-dsl"] = true, helion = true, triton = true}
+
+-- The rules below read the same request: one speaks when it is about a release, the other when the package is missing.
 local function read_request(f, hit)
   if not hit or not by_library(hit) then return nil end
   local text = message_of(hit)
   local name, need = stated_bound(text)
+  local said = atlas.said(hit)
+  if said and said.kind == "i" and not OWN_RULE[said.name] then
+    -- what the text has at run time is closer than the source
+    local bound = name == said.name and need or (said.more or ""):match[=[[<>=!~].*$]=]
+    local have = f.pkg(said.name)
+    if have and bound and version.matches(have, bound) then return nil end
+    return said.name, bound, have, said
+  end
   local command = text:match[=[(pip3? install [^\n]*)]=]
   local asked = command and requested(command) or not name and requested(text)
   if asked and asked ~= name then -- the command that it gives says what is missing; the bound is of something else
@@ -140,10 +153,10 @@ rule {
   signatures = REQUEST_WORDS,
   when = function(f, log)
     local hit = request_hit(log)
-    local name, need, have = read_request(f, hit)
-    if not name or have or need and skew_cause(name) == "hf" then return nil end
+    local name, need, have, said = read_request(f, hit)
+    if not name or have or need and (skew_cause(name) == "hf" or said and KERNELS[name]) then return nil end
     local extra = message_of(hit):match[=[pip3? install [^\n]*?[\w-]\[([\w-]+)\]]=]
-    return {hit = hit, confidence = know.package(name) and 0.82 or 0.76,
+    return {hit = hit, confidence = said and 0.88 or know.package(name) and 0.82 or 0.76,
       why = {("The message itself asks for %s%s."):format(name, need and " " .. need or ""),
         have == false and ("%s is not installed."):format(name) or nil},
       values = {package = name},
@@ -160,9 +173,9 @@ rule {
   signatures = REQUEST_WORDS,
   when = function(f, log)
     local hit = request_hit(log)
-    local name, need, have = read_request(f, hit)
+    local name, need, have, said = read_request(f, hit)
     if not name or not need or skew_cause(name) ~= "hf" then return nil end
-    return {hit = hit, confidence = 0.82,
+    return {hit = hit, confidence = said and 0.88 or 0.82,
       why = {("The message asks for a %s that is %s."):format(name, need),
         have and ("Installed is %s."):format(have) or nil},
       fixes = {
@@ -178,7 +191,7 @@ rule {
   id = "sys.python-version/asked",
   from = {"installer", "hub", "engine", "other"},
   signatures = {
-    python = [[(?:requires|needs|supported on|use) Python ?(?<op>[<>=]*) ?(?<need>3\.\d+)]],
+    python = [[(?:requires|needs|(?<!not )supported on|use) Python ?(?<op>[<>=]*) ?(?<need>3\.\d+)]],
     from = [[is not supported on Python ?<=? ?(?<need2>3\.\d+)]],
   },
   when = function(f, log)
@@ -197,12 +210,6 @@ rule {
   doc = {looks = "'requires Python 3.12+'.", check = "python.version."},
 }
 
--- ---- what an engine's kernels come from ----
-
-local KERNELS = {["flashinfer-python"] = true, ["sgl-kernel"] = true, ["flash-attn"] = true, xgrammar = true,
-  ["compressed-tensors"] = true, tilelang = true, ["mooncake-transfer-engine"] = true, nixl = true, lmcache = true,
-  ["apache-tvm-ffi"] = true, ["nvidia-cutlass-dsl"] = true, helion = true, triton = true}
-
 rule {
   id = "engine.plugin-skew/asked",
   from = {"engine"},
@@ -215,9 +222,9 @@ rule {
         fixes = {{code = true, kind = "pip:sgl-kernel",
           say = "Install the engine anew with its kernel package of the release that it pins."}}}
     end
-    local name, need, have = read_request(f, hit)
+    local name, need, have, said = read_request(f, hit)
     if not name or not need or not KERNELS[name] then return nil end
-    return {hit = hit, confidence = 0.84,
+    return {hit = hit, confidence = said and 0.88 or 0.84,
       why = {("The engine asks for a %s that is %s."):format(name, need),
         have and ("Installed is %s."):format(have) or nil},
       fixes = {{install = name, need = need, say = ("Install a release of %s that the engine accepts."):format(name)}}}

@@ -8,18 +8,10 @@ for name in ([[
   HF[name] = true
 end
 
--- The package that a frame is in; nil for a program's own file, "" for the code of a model.
-local function package_of(frame)
-  if not frame then return nil end
-  if frame.file:match[=[[/\\]transformers_modules[/\\]]=] then return "" end
-  local top = frame.file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
-  return top and know.distribution(top)
-end
-
 -- Who asked: the last frame that says so.
 local function importer_of(event)
   local frames = event.frames or {}
-  return package_of(frames[#frames]), #frames
+  return atlas.package_of(frames[#frames]), #frames
 end
 
 -- Asks with the installed version, where it is known.

@@ -31,7 +31,7 @@ end
 local SAYS = [[(?:Error|Exception): (?:[^\n]*\b)?]] .. any{
   [[requires? ]], [[require ]], [[required (?:for|by|when|to)\b]], [[supports? ]], [[supported]], [[unsupported]],
   [[must (?:be|match|equal|not)\b]], [[(?:in)?compatible]], [[cannot ]], [[can't ]], [[needs? ]], [[exclusive]],
-  [[conflicts? with]], [[divisible by]], [[expects? ]], [[enable ]], [[disable ]],
+  [[conflicts? with]], [[divisible by]], [[expects? ]], [[enable ]], [[disable ]], [[only for ]], [[unset ]],
 }
 local FLAG = [=[Error: [^\n]*[\s`'"(]--[a-z][a-z0-9]*-[a-z0-9-]+]=]
 local OTHER_RULES = {cuda = [[(?:out of memory|CUDA error|NCCL error|KV cache blocks|gated repo|trust_remote_code)]]}
@@ -114,6 +114,23 @@ local function as_setting(name, value)
       or ("Change %s as the message says."):format(name)}
 end
 
+-- What the engine's own source says of its message, where the atlas has read it.
+local function from_source(said, hit, package, where, text)
+  local name, value = named(text, where)
+  local plain = name and name:gsub("^-*", ""):gsub("-", "_")
+  local fix
+  if said.kind == "v" then
+    fix = said.more == "-" and {unset = {said.name}, say = ("Leave %s unset."):format(said.name)}
+      or as_variable(said.name, plain == said.name and value or said.more, true)
+  elseif said.kind == "p" or said.kind == "q" then
+    fix = plain == said.name and as_setting(name, value) or as_setting(said.name, nil)
+  else
+    return nil
+  end
+  return {hit = hit, confidence = said.more == "g" and 0.8 or 0.88,
+    why = ("%s refuses its settings before it starts, and says which: %s."):format(package, said.name), fixes = {fix}}
+end
+
 rule {
   id = "engine.arg-invalid/stated",
   anyone = "request",
@@ -124,6 +141,8 @@ rule {
   explains = {"vllm.engine-died"},
   when = function(_, log)
     local hit, package, where, text = refusal(log)
+    local said = atlas.said(hit)
+    if said then return from_source(said, hit, package, where, text) end
     if not hit or where == "model" or hit.event.type == "TypeError" then return nil end
     local name, value, remedy = named(text, where)
     if not name then return nil end
@@ -158,10 +177,10 @@ rule {
   facts = {"gpus.0.name", "gpus.0.cc"},
   when = function(_, log)
     local hit, package, _, text = refusal(log)
-    local what = hit and text:match("(" .. GPU .. [[[\w+.-]*]] .. ")")
-    if not what or text:match[[\btensors?\b]] then return nil end
-    return {hit = hit, confidence = 0.82,
-      why = {("%s was asked for something that this GPU cannot do: it %s."):format(package, what),
+    local what, said = hit and text:match("(" .. GPU .. [[[\w+.-]*]] .. ")"), atlas.said(hit)
+    if not hit or said and said.kind ~= "h" or not said and (not what or text:match[[\btensors?\b]]) then return nil end
+    return {hit = hit, confidence = said and 0.86 or 0.82,
+      why = {("%s was asked for something that this GPU cannot do%s."):format(package, what and ": it " .. what or ""),
         "This machine has {fact:gpus.0.name}."},
       fixes = {{hardware = true, say = "Run it on such a GPU, or choose another backend or quantization."}}}
   end,
@@ -184,11 +203,13 @@ local CONFIGURATION = [[mem_cache|disaggregation|_transfer|connector|kv_]]
 
 local function refused(log, configuration)
   local hit, package, where, text = refusal(log)
-  if where ~= "setup" and where ~= "launch" or package == "ray" then return nil end
+  local said = atlas.said(hit)
+  if not hit or said and said.kind ~= "u" then return nil end
+  if not said and where ~= "setup" and where ~= "launch" or package == "ray" then return nil end
   local file = hit.event.frames[#hit.event.frames].file
   if (where == "launch" or file:match(CONFIGURATION) ~= nil) ~= configuration then return nil end
-  if not text:match(REFUSES) or text:match(INTERNAL) then return nil end
-  return hit, package
+  if not text:match(REFUSES) or not said and text:match(INTERNAL) then return nil end
+  return hit, package, said and said.name
 end
 
 rule {
@@ -199,11 +220,12 @@ rule {
   unless = {"cuda"},
   facts = {"python.packages.vllm.version", "python.packages.sglang.version"},
   when = function(_, log)
-    local hit, package = refused(log, true)
+    local hit, package, name = refused(log, true)
     if not hit then return nil end
     return {hit = hit, confidence = 0.55,
       why = ("%s refuses this combination of settings, and says what it misses."):format(package),
-      fixes = {{code = true, kind = "param:FLAG", say = "Change what the message names where the engine is started."}}}
+      fixes = {{code = true, kind = "param:" .. (name or "FLAG"),
+        say = "Change what the message names where the engine is started."}}}
   end,
   doc = {looks = "'... requires an encoder-only producer' where an engine reads its configuration.",
     check = "The command line and the configuration of the engine."},
@@ -217,12 +239,12 @@ rule {
   unless = {"cuda"},
   facts = {"python.packages.vllm.version", "python.packages.sglang.version", "gpus.0.name"},
   when = function(_, log)
-    local hit, package = refused(log, false)
+    local hit, package, name = refused(log, false)
     if not hit then return nil end
     return {hit = hit, confidence = 0.55,
       why = ("%s has no way to run this model with these settings on this GPU, and says which part it lacks."):format(
         package),
-      fixes = {{code = true, kind = "param:quantization",
+      fixes = {{code = true, kind = "param:" .. (name or "quantization"),
         say = "Choose another checkpoint, quantization or backend for what the message names."},
         {install = package, say = "Or upgrade the engine, which may know it by now."}}}
   end,

@@ -14,7 +14,7 @@ for needed in ("packaging", "requests"):
     if importlib.util.find_spec(needed) is None:
         pytest.skip(f"tools/atlas needs {needed}", allow_module_level=True)
 
-from atlaslib import archive, index, mine, resolve, table  # noqa: E402
+from atlaslib import archive, classify, index, messages, mine, resolve, said, table  # noqa: E402
 
 # Every way in which a name comes into a module that the tool claims to understand.
 PACKAGE = {
@@ -132,6 +132,51 @@ def test_what_an_import_needs_of_others():
     assert needs == {("hub", "Client"), ("hub.store", None)}
 
 
+RAISES = """
+import os
+MIN = "2.6"
+def start(args, hub):
+    if not is_torch_available():
+        raise ImportError(f"Acme requires torch>={MIN}, found {hub.version}")
+    if args.page_size < 4:
+        raise ValueError("A store of %s needs --page-size 4" % hub.name)
+    if args.shelf_backend not in ("a", "b"):
+        message = f"{args.shelf_backend} is not supported for this kind of shelf"
+        raise NotImplementedError(message)
+    assert hub.width == hub.height, "The shape of both {} must be the same".format(hub)
+    raise ValueError("Set ACME_SHELF_DIR=/tmp/shelf, {{literally}} {}".format(os.environ.get("ACME_SHELF_DIR")))
+try:
+    import numpy
+except ImportError:
+    raise ImportError("This part wants numpy, which could not be found")
+"""
+
+
+def test_messages_and_what_they_ask_for():
+    import ast
+    found = messages.read(ast.parse(RAISES))
+    assert [m["m"] for m in found] == [
+        "Acme requires torch>=2.6, found {}", "A store of {} needs --page-size 4", "{} is not supported for this kind of shelf",
+        "The shape of both {} must be the same", "Set ACME_SHELF_DIR=/tmp/shelf, {literally} {}",
+        "This part wants numpy, which could not be found"]
+    judge = classify.Package({"page_size", "shelf_backend"}, {"ACME_SHELF_DIR"}, {"torch", "numpy"}, {})
+    answers = [judge({**m, "file": "acme/server_args.py"}) for m in found]
+    assert answers == [("i", "torch", ">=2.6"), ("p", "page_size", ""), ("q", "shelf_backend", "g"), ("c", "", ""),
+                       ("v", "ACME_SHELF_DIR", "/tmp/shelf"), ("i", "numpy", "")]
+
+
+def test_a_message_is_told_by_few_words():
+    both = said.Said("acme", {"torch"}, {}, engine=True)
+    files = {"acme/server_args.py": {"s": ["page_size"], "v": [], "m": [
+        {"t": "ValueError", "m": text, "h": [], "f": "check", "g": [], "k": [], "x": []} for text in (
+            "A store of {} needs --page-size {} at least", "A store of {} needs a roof and four walls, said{}", "Too short: {}")]}}
+    both.add(1, files)
+    rows = both.rows()
+    assert ("p", "page_size", "", 1) in [r[2:] for r in rows] and not any(r[3] for r in rows if r[2] != "p")
+    assert rows == both.rows()
+    assert list(said.runs("x{} one two three{}, four five")) == [("one", "two"), ("four", "five")]  # what touches a hole has grown
+
+
 def test_hostile_sources():
     deep = "(" * 5000 + ")" * 5000
     chain = "x = " + "+".join("1" * 1 for _ in range(30000))
@@ -197,7 +242,7 @@ def test_the_same_releases_give_the_same_bytes(tmp_path, monkeypatch):
         for version, files in releases if attempt else releases[::-1]:
             mine.keep(db, version, {"filename": f"acme-{version}.whl", "upload-time": "2024-01-01T00:00:00"},
                       archive.wheel(wheel({**files, "acme-1.dist-info/METADATA": "Requires-Dist: hub (>=1)\n\n"})))
-        made.append(table.build("acme"))
+        made.append(table.build("acme", ROOT / "rules/data"))
     assert made[0] == made[1]
     rows = made[0].splitlines()
     assert "Q\thub\t>=1\t0-1" in rows

@@ -99,6 +99,32 @@ static int atlas_owners(lua_State *L)
 	return 1;
 }
 
+static void set_span(lua_State *L, const char *name, struct ff_span text)
+{
+	if (!text.n)
+		return;
+	lua_pushlstring(L, text.p, text.n);
+	lua_setfield(L, -2, name);
+}
+
+// atlas.message("sglang", text) -> {kind = "q", name = "moe_runner_backend", first, last}: what it asks for
+static int atlas_message(lua_State *L)
+{
+	struct ff_atlas_message m;
+	size_t n;
+	const char *package = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 2, &n);
+	const struct ff_atlas *a = ff_atlas();
+	if (!a || !ff_atlas_ask_message(a, package, (struct ff_span){text, n}, &m))
+		return 0;
+	lua_newtable(L);
+	set_span(L, "kind", (struct ff_span){&m.kind, 1});
+	set_span(L, "name", m.name);
+	set_span(L, "more", m.more);
+	set_text(L, "first", m.first);
+	set_text(L, "last", m.last);
+	return 1;
+}
+
 struct lacks {
 	lua_State *L;
 	lua_Integer n;
@@ -151,6 +177,7 @@ void ff_lua_atlas_open(lua_State *L)
 		{"attribute", atlas_attribute},
 		{"beside", atlas_beside},
 		{"lacks", atlas_lacks},
+		{"message", atlas_message},
 		{"name", atlas_name},
 		{"owners", atlas_owners},
 		{"parameter", atlas_parameter},

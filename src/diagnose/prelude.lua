@@ -47,6 +47,23 @@ end
 local tabled = know.distribution
 function know.distribution(module) return tabled(module) or (module:gsub("_", "-")) end
 
+-- The package that a frame is in; nil for a program's own file, "" for the code of a model.
+function atlas.package_of(frame)
+  if not frame then return nil end
+  if frame.file:match[=[[/\\]transformers_modules[/\\]]=] then return "" end
+  local top = frame.file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
+  return top and know.distribution(top)
+end
+
+-- What the package that raised an exception asks for by its message (atlas.message); nil where it is not one of its own.
+function atlas.said(hit)
+  local frames = hit and hit.event.frames or {}
+  local package = atlas.package_of(frames[#frames])
+  if not package or package == "" or hit.event.kind ~= "exception" then return nil end
+  local message = hit.event.message
+  return atlas.message(package, message and message ~= "" and message or hit.text)
+end
+
 local function set_of(list)
   local set = {}
   for _, name in ipairs(type(list) == "table" and list or {}) do set[name] = true end

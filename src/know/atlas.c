@@ -138,6 +138,11 @@ static uint64_t hash_words(const char *kind, va_list words)
 	return h;
 }
 
+uint64_t ff_atlas_hash(uint64_t h, struct ff_span bytes)
+{
+	return hash_bytes(h, bytes.p, bytes.n);
+}
+
 static bool find(const struct ff_atlas *a, enum ff_atlas_section section, uint64_t key, size_t *ret)
 {
 	const uint64_t *keys = a->sections[section].p;
@@ -163,20 +168,32 @@ static bool find(const struct ff_atlas *a, enum ff_atlas_section section, uint64
 	return low < a->sections[section].count && keys[low] == key;
 }
 
-bool ff_atlas_set(const struct ff_atlas *a, uint64_t *ret, const char *kind, ...)
+static bool set_at(const struct ff_atlas *a, uint64_t key, uint64_t *ret)
 {
-	va_list words;
-	va_start(words, kind);
 	size_t at;
-	bool found = find(a, FF_ATLAS_KEYS, hash_words(kind, words), &at);
-	va_end(words);
 	*ret = 0;
-	if (!found)
+	if (!find(a, FF_ATLAS_KEYS, key, &at))
 		return false;
 	uint32_t number = ((const uint32_t *)a->sections[FF_ATLAS_VALUES].p)[at];
 	if (number < a->sections[FF_ATLAS_SETS].count)
 		*ret = ((const uint64_t *)a->sections[FF_ATLAS_SETS].p)[number];
 	return true;
+}
+
+uint64_t ff_atlas_set_at(const struct ff_atlas *a, uint64_t key)
+{
+	uint64_t set;
+	set_at(a, key, &set);
+	return set;
+}
+
+bool ff_atlas_set(const struct ff_atlas *a, uint64_t *ret, const char *kind, ...)
+{
+	va_list words;
+	va_start(words, kind);
+	bool found = set_at(a, hash_words(kind, words), ret);
+	va_end(words);
+	return found;
 }
 
 const char *ff_atlas_string(const struct ff_atlas *a, uint32_t offset)
@@ -185,14 +202,21 @@ const char *ff_atlas_string(const struct ff_atlas *a, uint32_t offset)
 							    : "";
 }
 
+const char *ff_atlas_text_at(const struct ff_atlas *a, uint64_t key)
+{
+	size_t at;
+	return find(a, FF_ATLAS_TEXT_KEYS, key, &at)
+		? ff_atlas_string(a, ((const uint32_t *)a->sections[FF_ATLAS_TEXTS].p)[at])
+		: NULL;
+}
+
 const char *ff_atlas_text(const struct ff_atlas *a, const char *kind, ...)
 {
 	va_list words;
 	va_start(words, kind);
-	size_t at;
-	bool found = find(a, FF_ATLAS_TEXT_KEYS, hash_words(kind, words), &at);
+	const char *text = ff_atlas_text_at(a, hash_words(kind, words));
 	va_end(words);
-	return found ? ff_atlas_string(a, ((const uint32_t *)a->sections[FF_ATLAS_TEXTS].p)[at]) : NULL;
+	return text;
 }
 
 // ---- packages ----
@@ -200,6 +224,11 @@ const char *ff_atlas_text(const struct ff_atlas *a, const char *kind, ...)
 static size_t within(uint32_t first, uint32_t count, size_t total)
 {
 	return first > total ? 0 : count > total - first ? total - first : count;
+}
+
+uint64_t ff_atlas_all(const struct ff_atlas_package *p)
+{
+	return p->release_count >= 64 ? UINT64_MAX : (UINT64_C(1) << p->release_count) - 1;
 }
 
 bool ff_atlas_package_at(const struct ff_atlas *a, size_t i, struct ff_atlas_package *ret)

@@ -14,7 +14,8 @@
 //	releases   u32 text: oldest first
 //	requires   u64 set, u32 name, u32 specifiers
 //	needs      u64 set, u32 module, u32 name: what importing the package takes from another one
-//	text_keys  u64, sorted: "> module name" (where it moved), "B package Class" (bases), "O Class" (packages), "L module" (its names)
+//	text_keys  u64, sorted: "> module name" (where it moved), "B package Class" (bases), "O Class" (packages), "L module" (its names),
+//	           "m package words" (a message: check, class, name and more, with tabs between; the same key has its releases)
 //	texts      u32 text for each
 //	strings    terminated, up to the end
 //
@@ -69,6 +70,15 @@ bool ff_atlas_set(const struct ff_atlas *a, uint64_t *ret, const char *kind, ...
 
 /** The text of a key, NULL when there is none. */
 const char *ff_atlas_text(const struct ff_atlas *a, const char *kind, ...) __attribute__((sentinel));
+
+/** The same by the key's hash: made of FF_ATLAS_HASH and the key's bytes. */
+#define FF_ATLAS_HASH UINT64_C(0xcbf29ce484222325)
+uint64_t ff_atlas_hash(uint64_t h, struct ff_span bytes);
+uint64_t ff_atlas_set_at(const struct ff_atlas *a, uint64_t key);
+const char *ff_atlas_text_at(const struct ff_atlas *a, uint64_t key);
+
+/** Every release of a package, as a set. */
+uint64_t ff_atlas_all(const struct ff_atlas_package *p);
 
 /** The text at an offset, "" outside. */
 const char *ff_atlas_string(const struct ff_atlas *a, uint32_t offset);

@@ -13,11 +13,6 @@
 
 enum { CLASSES_MAX = 48, NAME_MAX_HERE = 200 };
 
-static uint64_t all_of(const struct ff_atlas_package *p)
-{
-	return p->release_count >= 64 ? UINT64_MAX : (UINT64_C(1) << p->release_count) - 1;
-}
-
 static bool in(uint64_t set, int at)
 {
 	return at >= 0 && at < FF_ATLAS_RELEASES_MAX && (set >> at & 1);
@@ -80,7 +75,7 @@ static void answer_set(const struct ff_atlas *a, const struct ff_atlas_package *
 {
 	int n = (int)p->release_count;
 	bool same = false;
-	set &= all_of(p);
+	set &= ff_atlas_all(p);
 	ret->package = p->name;
 	if (!set || !n)
 		return;
@@ -92,7 +87,7 @@ static void answer_set(const struct ff_atlas *a, const struct ff_atlas_package *
 		write_directions(a, p, set, at, ret);
 		return;
 	}
-	ret->state = set == all_of(p) ? FF_ATLAS_HERE : FF_ATLAS_CHANGED;
+	ret->state = set == ff_atlas_all(p) ? FF_ATLAS_HERE : FF_ATLAS_CHANGED;
 	int at = n;
 	if (in(set, n - 1))
 		write_run(a, p, set, n - 1, false, ret->newer);
@@ -277,7 +272,7 @@ bool ff_atlas_ask_beside(const struct ff_atlas *a, const char *package, const ch
 	if (!ff_atlas_package(a, package, &p) || !ff_atlas_package(a, other, &q) || !p.need_count)
 		return false;
 	int at = ff_atlas_position(a, &q, other_have, &same);
-	uint64_t set = all_of(&p);
+	uint64_t set = ff_atlas_all(&p);
 	bool any = false;
 	const struct need *needs = needs_of(a, &p);
 	for (size_t i = 0; i < p.need_count && at >= 0; i++) {

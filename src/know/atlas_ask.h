@@ -54,3 +54,16 @@ struct ff_atlas_lack {
 void ff_atlas_lacks(const struct ff_atlas *a, const char *package, const char *have,
 	const char *(*version_of)(void *arg, const char *package),
 	bool (*found)(void *arg, const struct ff_atlas_lack *lack), void *arg);
+
+/** What a message of a package asks for; spans of the atlas. */
+struct ff_atlas_message {
+	/** i install, p a setting that is wrong, q one that is not supported, u the same without a sure name, v a variable,
+	    h another GPU, y another Python, c the caller's own doing */
+	char kind;
+	struct ff_span name, more; /**< of what: a distribution and its bounds, a variable and its value ("-": none) */
+	const char *first, *last;  /**< releases that were read and can say it; "" when none is named */
+};
+
+/** Is this text one that the package's own code raises? */
+bool ff_atlas_ask_message(
+	const struct ff_atlas *a, const char *package, struct ff_span text, struct ff_atlas_message *ret);

@@ -148,6 +148,37 @@ static void one_beside_another(void **state)
 	assert_string_equal(a.newer, ">=0.3");
 }
 
+static void messages(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *package, *text;
+		char kind; // 0: none of its own
+		const char *name;
+	} rows[] = {
+		{"acme_hub", "The store requires --page-size 4 or a larger one, got 3", 'p', "page_size"},
+		{"acme-hub", "worker 3: (The store requires, page size 4, or so)", 'p', "page_size"}, // words count alone
+		{"acme-hub", "The store requires --page-size 5 or a larger one", 0, ""}, // its second run is not there
+		{"acme-hub", "Only the caller can know what a shelf of 12 holds", 'c', ""},
+		{"acme-hub", "Only the caller", 0, ""},
+		{"acme-hub", "", 0, ""},
+		{"acme-models", "The store requires --page-size 4 or a larger one", 0, ""}, // of another package
+		{"nobody", "The store requires --page-size 4 or a larger one", 0, ""},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ff_atlas_message m;
+		bool known = ff_atlas_ask_message(&atlas, rows[i].package, ff_span_of(rows[i].text), &m);
+		if (known != (rows[i].kind != 0))
+			fail_msg("row %zu: %s", i, known ? "known" : "not known");
+		if (!known)
+			continue;
+		assert_int_equal(m.kind, rows[i].kind);
+		assert_true(ff_span_eq(m.name, rows[i].name));
+		assert_string_equal(m.first, "1.2.0");
+		assert_string_equal(m.last, "2.0.1");
+	}
+}
+
 static void damaged(void **state)
 {
 	(void)state;
@@ -192,6 +223,7 @@ int main(void)
 		cmocka_unit_test(attributes),
 		cmocka_unit_test(parameters),
 		cmocka_unit_test(one_beside_another),
+		cmocka_unit_test(messages),
 		cmocka_unit_test(damaged),
 	};
 	return cmocka_run_group_tests(tests, load, unload);

@@ -74,12 +74,17 @@ def choose(files):
             continue
         if version not in best or (rank, file["filename"]) < (best[version][0], best[version][1]["filename"]):
             best[version] = (rank, file)
+    return last_of_each({v: file for v, (_, file) in best.items()})
+
+
+def last_of_each(files):
+    """Of {version: file} the last patch of each minor release since SINCE and of the one before, at most RELEASES_MAX."""
     newest = {}
-    for version in sorted(best):
+    for version in sorted(files):
         newest[(version.epoch, *version.release[:2])] = version
-    for key in [k for k, v in newest.items() if best[v][1].get("upload-time", SINCE) < SINCE][:-1]:
+    for key in [k for k, v in newest.items() if files[v].get("upload-time", SINCE) < SINCE][:-1]:
         del newest[key]
-    return thinned({v: best[v][1] for v in sorted(newest.values())})
+    return thinned({v: files[v] for v in sorted(newest.values())})
 
 
 def thinned(chosen):

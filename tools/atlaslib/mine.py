@@ -3,6 +3,7 @@
 The cache is one SQLite file a package. Reading happens in a child process with bounds on memory and processor time, so that no
 archive and no source can hurt who asked.
 """
+import ast
 import hashlib
 import json
 import multiprocessing
@@ -16,12 +17,15 @@ import zlib
 
 import requests
 
-from . import archive, extract, index
+from . import archive, classify, extract, index, messages
 
 FORMAT = 3
 MEMORY_MAX, SECONDS_MAX = 3 << 30, 900
 SCHEMA = """create table if not exists file (sha text primary key, record blob);
-create table if not exists release (version text primary key, uploaded text, filename text, metadata text, native text, files blob)"""
+create table if not exists release (version text primary key, uploaded text, filename text, metadata text, native text, files blob);
+create table if not exists message (path text, sha text, found blob, primary key (path, sha));
+create table if not exists heard (version text primary key)"""
+HEARD_MAX, HEARD_STEP = 4, 4  # messages are read of the two newest releases and of every fourth before
 
 
 def folder():
@@ -55,6 +59,28 @@ def record_of(text):
         return {"bad": type(error).__name__}
 
 
+def messages_of(path, text):
+    """What a source raises, and the settings and variables that it knows."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = messages.read(ast.parse(text)) if path.endswith(".py") else []
+    except (SyntaxError, ValueError, RecursionError, MemoryError, UnicodeError):
+        found = []
+    settings, variables = classify.words(path, text)
+    return {"m": found, "s": settings, "v": variables}
+
+
+def hear(db, version, read):
+    """Keep the messages of a release."""
+    for path, text in sorted(read[0].items()):
+        sha = hashlib.sha256(text).hexdigest()[:32]
+        if not db.execute("select 1 from message where path = ? and sha = ?", (path, sha)).fetchone():
+            db.execute("insert or ignore into message values (?, ?, ?)", (path, sha, pack(messages_of(path, text))))
+    db.execute("insert or replace into heard values (?)", (str(version),))
+    db.commit()
+
+
 def keep(db, version, file, read):
     sources, native, metadata = read
     files = {}
@@ -68,13 +94,17 @@ def keep(db, version, file, read):
     db.commit()
 
 
-def one(name, version, file):
-    """The child: read one release."""
+def one(name, version, file, known, heard):
+    """The child: read one release, its names unless they are known, and its messages if they are to be heard."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_MAX, SECONDS_MAX))
     sys.setrecursionlimit(5000)
     db = opened(name)
-    keep(db, version, file, archive.read(requests.Session(), file))
+    read = archive.read(requests.Session(), file)
+    if not known:
+        keep(db, version, file, read)
+    if heard:
+        hear(db, version, read)
 
 
 def spread(versions):
@@ -92,17 +122,23 @@ def spread(versions):
     return order
 
 
+def audible(versions):
+    """The releases whose messages are read."""
+    return (versions[-2:] + versions[:-2][::-1][HEARD_STEP - 1::HEARD_STEP])[:HEARD_MAX]
+
+
 def package(name, say=print, only=None):
     """Bring the cache of a package up to date; the versions that could not be read, with why."""
     session, missing = requests.Session(), {}
     db = opened(name)
     have = {row[0] for row in db.execute("select version from release")}
     files = index.releases(session, name)
+    hear_now = {str(v) for v in audible(list(files))} - {row[0] for row in db.execute("select version from heard")}
     for version in spread(list(files)):
-        file = files[version]
-        if str(version) in have or only and str(version) not in only:
+        file, known, heard = files[version], str(version) in have, str(version) in hear_now
+        if known and not heard or only and str(version) not in only:
             continue
-        child = multiprocessing.get_context("fork").Process(target=one, args=(name, version, file))
+        child = multiprocessing.get_context("fork").Process(target=one, args=(name, version, file, known, heard))
         child.start()
         child.join(2 * SECONDS_MAX)
         if child.is_alive():

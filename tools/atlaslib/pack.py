@@ -139,6 +139,15 @@ class Pack:
         if sets[int(cells[2])]:
             self.put(fnv(cells[0], state["must"]), sets[int(cells[2])])
 
+    def row_g(self, _, cells, sets, state):
+        """A message: its key is the table's own, and so is what it asks for."""
+        key = int(cells[0], 16)
+        self.put(key, sets[int(cells[5])])
+        self.say(key, "\t".join((cells[1], cells[2], cells[3], cells[4])))
+
+    def row_h(self, package, cells, sets, state):
+        self.put(fnv("H " + package), sets[int(cells[0])])
+
     def limits(self, module, name):
         """Does some release of the other package not have this?"""
         other = self.top_of.get(module.split(".")[0])

@@ -11,6 +11,8 @@
     F function set set             with the releases in which it takes **kwargs
     P parameter set set            with the releases in which it must be given
     W module name set              what `import` of this package asks of another package's module
+    G key check class name more set  a message (said.py, classify.py has the classes); the set: of the releases whose messages were read
+    H set                          those
 
 What stands in no row has not changed: an attribute of a class that is there today, or a parameter, has the set of its class or function. Names of modules are all listed
 except private and foreign ones that are as old as their module.
@@ -23,7 +25,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from . import mine
+from . import index, mine, said
 from .resolve import Release
 
 ENVIRONMENT = dict(default_environment(), python_version="3.11", python_full_version="3.11.9", os_name="posix", sys_platform="linux",
@@ -64,8 +66,9 @@ def requirements(metadata):
 class Table:
     """What is known of a package, release by release: each dictionary leads from a key to the set of releases as a mask."""
 
-    def __init__(self, name):
+    def __init__(self, name, messages):
         self.name, self.releases, self.tops = name, [], set()
+        self.messages, self.heard = messages, 0
         self.requires, self.needs, self.modules, self.names, self.home = {}, {}, {}, {}, {}
         self.opens, self.classes, self.bases, self.members = {}, {}, {}, {}
         self.functions, self.variadic, self.parameters, self.required = {}, {}, {}, {}
@@ -148,6 +151,9 @@ class Table:
         body = [*self.module_rows(sets), *self.class_rows(sets), *self.function_rows(sets)]
         body += [f"W\t{module}\t{name or ''}\t{sets.of(mask)}" for (module, name), mask in
                  sorted(self.needs.items(), key=lambda kv: (kv[0][0], kv[0][1] or "")) if WORD.match(module)]
+        body += [f"G\t{key:x}\t{check}\t{kind}\t{word}\t{more}\t{sets.of(mask)}"
+                 for key, check, kind, word, more, mask in self.messages.rows()]
+        body += [f"H\t{sets.of(self.heard)}"] if self.heard else []
         head = ["atlas 1", f"package\t{self.name}", f"made\t{max((d for _, d in self.releases), default='')}",
                 "tops\t" + " ".join(sorted(self.tops))]
         head += [f"R\t{version}\t{day}" for version, day in self.releases]
@@ -215,14 +221,21 @@ def common(a, b):
     return n
 
 
-def build(name):
-    """The table of a package from the cache, as text."""
-    db, table = mine.opened(name), Table(name)
+def build(name, data):
+    """The table of a package from the cache, as text; `data` is the folder of the other tables."""
+    db = mine.opened(name)
+    table = Table(name, said.Said(name, *said.known_packages(data), name in said.engines(data)))
     rows = db.execute("select version, uploaded, metadata, native, files from release").fetchall()
+    heard, kept = said.heard(db), index.last_of_each({Version(r[0]): {"upload-time": r[1]} for r in rows})
     for version, day, metadata, native, files in sorted(rows, key=lambda r: Version(r[0])):
+        if Version(version) not in kept:
+            continue
         files = mine.unpack(files)
         records = {}
         for path, sha in files.items():
             records[path] = mine.unpack(db.execute("select record from file where sha = ?", (sha,)).fetchone()[0])
+        if version in heard:
+            table.heard |= 1 << len(table.releases)
+            table.messages.add(1 << len(table.releases), said.files_of(db, files))
         table.add(version, day, metadata, Release(records, json.loads(native)))
     return table.text()

@@ -1,0 +1,117 @@
+// What a library's own message asks for, from the atlas: the tool has read what each release can raise, and keeps of
+// each message only the hash of a few of its words (tools/atlaslib/said.py).
+//
+//	"moe_runner_backend=cutlass is not supported for NVFP4 MoE. Use --moe-runner-backend flashinfer_cutlass instead."
+//	-> the run "is not supported for" of sglang, and a second run to be sure; class q, name moe_runner_backend
+//
+// Words are runs of ASCII letters, digits and underscores. How the source lies: a message may be as long as a log, and
+// quote another one.
+#include "know/atlas_ask.h"
+
+#include <stdio.h>
+
+enum { TEXT_MAX = 1500, WORDS_MAX = 200, RUN_MAX = 4, CELLS = 4 };
+
+static bool is_word(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+}
+
+static size_t split(struct ff_span text, struct ff_span *words)
+{
+	size_t n = 0;
+	if (text.n > TEXT_MAX)
+		text.n = TEXT_MAX;
+	for (size_t i = 0; i < text.n && n < WORDS_MAX;) {
+		size_t start = i;
+		while (i < text.n && is_word(text.p[i]))
+			i++;
+		if (i > start)
+			words[n++] = (struct ff_span){text.p + start, i - start};
+		else
+			i++;
+	}
+	return n;
+}
+
+// "3:1a2b3c4d": somewhere in the message stands a run of three words with this hash.
+static bool stands(struct ff_span check, const struct ff_span *words, size_t n)
+{
+	char text[24];
+	unsigned int length, hash;
+	if (!check.n)
+		return true;
+	snprintf(text, sizeof(text), "%.*s", (int)check.n, check.p);
+	if (check.n >= sizeof(text) || sscanf(text, "%1u:%8x", &length, &hash) != 2 || !length || length > RUN_MAX)
+		return false;
+	for (size_t i = 0; i + length <= n; i++) {
+		uint64_t h = FF_ATLAS_HASH;
+		for (size_t k = 0; k < length; k++) {
+			h = k ? ff_atlas_hash(h, FF_SPAN(" ")) : h;
+			h = ff_atlas_hash(h, words[i + k]);
+		}
+		if ((uint32_t)h == hash)
+			return true;
+	}
+	return false;
+}
+
+// 0: no message of this key; 1: one that is known by this run alone; 2: one whose second run stands there too.
+static size_t answer(const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t key,
+	const struct ff_span *words, size_t n, struct ff_atlas_message *ret)
+{
+	const char *text = ff_atlas_text_at(a, key);
+	if (!text)
+		return 0;
+	struct ff_span rest = ff_span_of(text), cells[CELLS];
+	for (size_t i = 0; i < CELLS; i++) {
+		const char *tab = memchr(rest.p, '\t', rest.n);
+		size_t size = tab ? (size_t)(tab - rest.p) : rest.n;
+		if (!tab && i + 1 < CELLS)
+			return 0;
+		cells[i] = (struct ff_span){rest.p, size};
+		rest = tab ? (struct ff_span){tab + 1, rest.n - size - 1} : (struct ff_span){rest.p + size, 0};
+	}
+	if (!stands(cells[0], words, n) || cells[1].n != 1)
+		return 0;
+	uint64_t set = ff_atlas_set_at(a, key) & ff_atlas_all(p);
+	*ret = (struct ff_atlas_message){
+		.kind = *cells[1].p, .name = cells[2], .more = cells[3], .first = "", .last = ""};
+	if (set) {
+		ret->first = ff_atlas_string(a, p->releases[__builtin_ctzll(set)]);
+		ret->last = ff_atlas_string(a, p->releases[63 - __builtin_clzll(set)]);
+	}
+	return cells[0].n ? 2 : 1;
+}
+
+bool ff_atlas_ask_message(
+	const struct ff_atlas *a, const char *package, struct ff_span text, struct ff_atlas_message *ret)
+{
+	struct ff_atlas_package p;
+	struct ff_span words[WORDS_MAX];
+	if (!ff_atlas_package(a, package, &p))
+		return false;
+	size_t n = split(text, words);
+	uint64_t start = ff_atlas_hash(FF_ATLAS_HASH, FF_SPAN("m "));
+	start = ff_atlas_hash(start, ff_span_of(p.name));
+	size_t best = 0; // the longest run counts, then what is sure of it, then what names something
+	for (size_t i = 0; i < n; i++) {
+		uint64_t h = start, keys[RUN_MAX + 1];
+		size_t length = 0;
+		while (length < RUN_MAX && i + length < n) {
+			h = ff_atlas_hash(h, FF_SPAN(" "));
+			h = ff_atlas_hash(h, words[i + length]);
+			keys[++length] = h;
+		}
+		for (; length > 1; length--) {
+			struct ff_atlas_message one;
+			size_t sure = answer(a, &p, keys[length], words, n, &one);
+			size_t score = sure ? 4 * length + 2 * (sure - 1) + (one.name.n > 0) : 0;
+			if (score > best) {
+				best = score;
+				*ret = one;
+			}
+		}
+	}
+	return best > 0;
+}
