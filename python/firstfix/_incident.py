@@ -91,6 +91,7 @@ def known(key: str) -> Optional[Known]:
 
 def numbered(key: str) -> dict[str, Any]:
     """For the lane: the failure of this fingerprint, and how often it came with this time."""
+    _own()
     before = peek(key)
     return _number(key, 1 if before is None else before.came + 1)
 
