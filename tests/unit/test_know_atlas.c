@@ -157,7 +157,8 @@ static void messages(void **state)
 		const char *name;
 	} rows[] = {
 		{"acme_hub", "The store requires --page-size 4 or a larger one, got 3", 'p', "page_size"},
-		{"acme-hub", "worker 3: (The store requires, page size 4, or so)", 'p', "page_size"}, // words count alone
+		{"acme-hub", "worker 3: (The store requires, page size 4, or so)", 'p',
+			"page_size"},							 // words count alone
 		{"acme-hub", "The store requires --page-size 5 or a larger one", 0, ""}, // its second run is not there
 		{"acme-hub", "Only the caller can know what a shelf of 12 holds", 'c', ""},
 		{"acme-hub", "Only the caller", 0, ""},
