@@ -148,7 +148,7 @@ rule {
           evidence = evidence(p, p.version),
           fixes = {shadows and curing{drop = "LD_LIBRARY_PATH", entry = folder,
                 say = "Take that folder off LD_LIBRARY_PATH."}
-              or glibc and {image = "glibc", need = p.version:match[[2\.\d+]],
+              or glibc and curing{image = "glibc", need = p.version:match[[2\.\d+]],
                 say = "Build the image upon a newer system."}
               or curing{conda = "libstdcxx-ng", say = "Install a newer libstdc++ into the environment."},
             not shadows and package and {install = package, older = true,

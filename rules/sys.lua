@@ -24,7 +24,9 @@ rule {
           .. "from the system."):format(hit.file:match[[([^/]+)$]] or hit.file, hit.version,
           have and " (" .. have .. ")" or ""),
         fixes = {
-          {image = "glibc", need = hit.version:match[[2\.\d+]], say = "Build the image upon a newer system."},
+          {image = "glibc", need = hit.version:match[[2\.\d+]],
+            effect = {["python.unloadable"] = {}, ["workdir.libraries"] = {}},
+            say = "Build the image upon a newer system."},
           {install = package or "package", older = true, kind = "pip-downgrade:" .. (package or "package"),
             say = "Or an older release of that package whose wheel was built for this glibc."},
           {code = true, kind = "rebuild:extension", say = "Or build it from source on this system."},

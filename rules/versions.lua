@@ -414,7 +414,6 @@ rule {
           fixes = {{install = distribution(top), fresh = true, say = "Lay its files down anew, in the same release."}}}
       end
       if HF[importer and distribution(importer) or ""] then return nil end -- hf.version-conflict/asks
-      if hit.path:match[=[(?:site|dist)-packages[/\\](\w+)]=] ~= top then return nil end -- a copy under another's name
       return lacking(f, hit, importer and distribution(importer), importer and 0.75 or 0.62)
     end
     hit = log.submodule

@@ -8,7 +8,7 @@ SKEW = "pip.conflict hf.version-conflict pip.broken-install"
 
 def generated_code_of_an_older_protobuf(m):
     m.venv("tensorboardX==2.4 protobuf==5.29.5 numpy==1.26.4 six packaging")
-    return Case("python -c 'import tensorboardX'", SKEW, predicted=False)
+    return Case("python -c 'import tensorboardX'", SKEW + " hf.tokenizer-dep", predicted=False)
 
 
 def toolbelt_under_urllib3_2(m):
