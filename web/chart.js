@@ -49,7 +49,7 @@ function markers(timeline) {
   };
 }
 
-function axis(values, left) {
+function axis(values, left, steps) {
   return {
     stroke: () => colour("dim"),
     grid: { stroke: () => colour("grid"), width: 1 },
@@ -58,13 +58,14 @@ function axis(values, left) {
     size: left ? 64 : 28,
     values,
     space: left ? 34 : 76,
+    ...(steps && { incrs: steps }),
   };
 }
 
 export class Chart {
   #plot = null;
 
-  /** `series`: [{label, colour, fill, dash, width, show(value)}]; `y`: {show(value), min, max} for the left axis. */
+  /** `series`: [{label, colour, fill, dash, width, show(value)}]; `y`: {show(value), max(), steps} for the left axis. */
   constructor(place, label, series, y, timeline) {
     this.place = h("div", { class: "plot", role: "img", "aria-label": label });
     this.legend = h("ul", { class: "legend" });
@@ -86,7 +87,7 @@ export class Chart {
       scales: { x: { time: true, range: () => this.range }, y: { range: (_, low, high) => this.#yRange(high) } },
       axes: [
         axis((_, ticks) => ticks.map((t) => clock(t).slice(0, this.range[1] - this.range[0] < 900 ? 8 : 5)), false),
-        axis((_, ticks) => ticks.map(this.y.show), true),
+        axis((_, ticks) => ticks.map(this.y.show), true, this.y.steps),
       ],
       series: [
         {},

@@ -2,13 +2,14 @@
 
 const NONE = "–";
 
+/** In units of 1024, as every report of firstfix: an RTX 5090 has 31.8 GB. */
 export function bytes(n) {
   if (n === null || n === undefined) return NONE;
   const units = ["B", "kB", "MB", "GB", "TB"];
   let unit = 0;
   let value = n;
-  while (Math.abs(value) >= 1000 && unit < units.length - 1) {
-    value /= 1000;
+  while (Math.abs(value) >= 1024 && unit < units.length - 1) {
+    value /= 1024;
     unit++;
   }
   return `${unit && Math.abs(value) < 100 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;

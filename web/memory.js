@@ -3,6 +3,7 @@ import { bytes, clock, percent, sentence } from "./format.js";
 import { Chart } from "./chart.js";
 import { byId, h } from "./dom.js";
 
+const STEPS = Array.from({ length: 48 }, (_, i) => 2 ** i); // between lines of the grid: 8 GB, not 9.3
 const TABLE_ROWS = 12;
 const LONGEST_GAP_S = 120;
 
@@ -90,7 +91,7 @@ class Panel {
     });
     this.table.append(this.body);
     this.box = h("article", { class: "panel" }, h("div", { class: "panel-head" }, this.title, this.now), this.forecast);
-    const y = { show: (v) => bytes(v), max: () => this.limit() };
+    const y = { show: (v) => bytes(v), max: () => this.limit(), steps: STEPS };
     this.chart = new Chart(
       this.box,
       `Memory of ${label} over time; the numbers are in the table below`,
