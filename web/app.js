@@ -16,7 +16,7 @@ const RANGES = [
   ["1d", "1 day", 86400],
 ];
 const SHORTEST_S = 60;
-const EVERY_MS = { samples: 2000, requests: 2000, incidents: 5000, machine: 300000 };
+const EVERY_MS = { samples: 2000, requests: 2000, incidents: 5000, machine: 300000, again: 10000 };
 
 const told = {
   health: null,
@@ -76,6 +76,7 @@ function setConnected(is) {
 
 // ---- asking ----
 
+// The document; null where there is none, undefined where the agent cannot say now.
 async function ask(path, key, then) {
   try {
     const document = await api.get(path);
@@ -84,7 +85,7 @@ async function ask(path, key, then) {
     return document;
   } catch (error) {
     if (error instanceof api.Unauthorized) showLogin("This token is not the one.");
-    return null;
+    return undefined;
   }
 }
 
@@ -108,12 +109,14 @@ async function askIncidents() {
   draw();
 }
 
+// They take seconds to make; on a busy machine one comes too late and is asked for again.
 async function askMachine() {
-  await Promise.all([
+  const answers = await Promise.all([
     ask("/v1/check", "check", draw),
     ask("/v1/report", "report", draw),
     ask("/v1/changes", "changes", draw),
   ]);
+  if (answers.includes(undefined)) setTimeout(askMachine, EVERY_MS.again);
 }
 
 async function askEvents() {
