@@ -65,7 +65,7 @@ function axis(values, left, steps) {
 export class Chart {
   #plot = null;
 
-  /** `series`: [{label, colour, fill, dash, width, show(value)}]; `y`: {show(value), max(), steps} for the left axis. */
+  /** `series`: [{label, colour, fill, dash, width, show(value)}]; `y`: {show(value), max(), steps} for the axis. */
   constructor(place, label, series, y, timeline) {
     this.place = h("div", { class: "plot", role: "img", "aria-label": label });
     this.legend = h("ul", { class: "legend" });
