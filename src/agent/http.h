@@ -36,8 +36,8 @@ struct ff_answer {
 typedef void ff_handler(struct ff_request *request, struct ff_answer *answer);
 
 enum {
-	FF_FOR_ALL = 1,	     /**< without a token too: it must say no more than a word then */
-	FF_TAKES_SINCE = 2,  /**< for the description: it has the query `since` */
+	FF_FOR_ALL = 1,	      /**< without a token too: it must say no more than a word then */
+	FF_TAKES_SINCE = 2,   /**< for the description: it has the query `since` */
 	FF_CAN_BE_ABSENT = 4, /**< for the description: 404 is an answer */
 	FF_OF_PAGE = 8	      /**< for the description: for browsers, not in it */
 };
