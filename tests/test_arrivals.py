@@ -86,7 +86,10 @@ def test_structure_survives(story, form, firstfix, tmp_path):
     assert got == want or (want and got and got.startswith(want + "."))
 
 
-LOGS = [case for case in CASES if case[2]]  # an empty log arrives as nothing: no carrier stamps a line that is not there
+# What a log only shows is known by the block that it stands in; a carrier that writes each line as a record of its own breaks it.
+BY_BLOCKS = {"near: a block of markdown that a model answered", "near: a turn of a chat template", "near: a quotation",
+             "near: an answer in a frame", "near: git's log"}
+LOGS = [case for case in CASES if case[2] and case[1] not in BY_BLOCKS]  # an empty log arrives as nothing: no carrier stamps a line that is not there
 
 
 @pytest.mark.parametrize("form", arrivals.FORMS)

@@ -112,7 +112,8 @@ def test_one_screen_of_a_real_worker(agents):
     for line in ("load acme/llm 0.1", "request one", "fail two", "begin long-one"):
         agents.tell(worker, line)
     until(lambda: agents.metrics()["firstfix_requests_in_flight"] == 1, "a request in work")
-    done = until(lambda: (d := top(agents, "--once", "--width", "120")).stdout.count("ValueError") >= 2 and d, "the failure on the screen")
+    done = until(lambda: (d := top(agents, "--once", "--width", "120")).stdout.count("ValueError") >= 2 and "GPU 0" in d.stdout and d,
+                 "the failure on the screen")
     assert done.returncode == 0 and done.stderr == ""
     head, state = done.stdout.splitlines()[:2]
     assert head.startswith("firstfix top  python") and "process" in head and re.search(r"\d\d:\d\d:\d\d$", head)

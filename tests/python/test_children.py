@@ -8,9 +8,14 @@ ENGINE = """
     import firstfix, multiprocessing, sys
     from firstfix._load import Load
 
+    TORCH = compile('raise RuntimeError("unexpected EOF, expected 4096 more bytes. The file might be corrupted.")',
+                    "/srv/venv/lib/python3.11/site-packages/torch/serialization.py", "exec")
+
     def weights(say):
         with firstfix.model_load("weights"):
-            raise RuntimeError("unexpected EOF, expected 4096 more bytes. The file might be corrupted.") if say else KeyError("x")
+            if say:
+                exec(TORCH)
+            raise KeyError("x")
 
     def core(say):
         with Load("engine", quiet=True):
