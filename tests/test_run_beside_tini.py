@@ -125,7 +125,7 @@ print(blocked, ignored, os.getpgrp() == os.getpid(), sorted(int(fd) for fd in os
 
 
 def test_the_group_gets_the_signal_where_that_is_asked_for(wrapper):
-    code = "sh -c 'trap \"echo child; exit 0\" TERM; echo ready; while :; do sleep 0.05; done' & trap 'wait; exit 7' TERM; wait; wait"
+    code = "trap 'wait; exit 7' TERM; sh -c 'trap \"echo child; exit 0\" TERM; echo ready; while :; do sleep 0.05; done' & wait; wait"
     with wrapper.start("sh", "-c", code, option="group") as process:
         assert process.stdout.readline() == b"ready\n"
         process.terminate()
