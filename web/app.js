@@ -195,8 +195,8 @@ function makeRanges() {
 const THEMES = { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };
 
 function setTheme(theme) {
-  if (theme === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  document.documentElement.dataset.theme = theme === "auto" ? system : theme;
   byId("theme").textContent = THEMES[theme];
   byId("theme").dataset.theme = theme;
   try {
