@@ -33,8 +33,15 @@ class Agents:
         self.state = folder / "state"
         self.scenario = folder / "gpus.json"
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("FIRSTFIX_", "PYTHON"))}
-        self.env |= {"FIRSTFIX_DIR": str(self.state), "FIRSTFIX_PROGRAM": firstfix, "FIRSTFIX_HOOKS": str(hooks or ""), "HF_TOKEN": "",
-                     "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": "", "FIRSTFIX_REPORT": "off"}
+        self.env |= {
+            "FIRSTFIX_DIR": str(self.state),
+            "FIRSTFIX_PROGRAM": firstfix,
+            "FIRSTFIX_HOOKS": str(hooks or ""),
+            "HF_TOKEN": "",
+            "FIRSTFIX_NVML": "",
+            "FIRSTFIX_CUDA": "",
+            "FIRSTFIX_REPORT": "off",
+        }
         self.hooks = hooks
         self.children = []
         self.url = self.errors = None
@@ -47,19 +54,36 @@ class Agents:
         new = self.scenario.with_suffix(".new")
         new.write_text(json.dumps(scenario))
         new.rename(self.scenario)
-        self.env |= {"FIRSTFIX_NVML": str(self.build / "tests/fake/libnvidia-ml-now.so"), "FIRSTFIX_FAKE": str(self.scenario)}
+        self.env |= {
+            "FIRSTFIX_NVML": str(self.build / "tests/fake/libnvidia-ml-now.so"),
+            "FIRSTFIX_FAKE": str(self.scenario),
+        }
 
     def popen(self, words, **kwargs):
         errors = self.folder / f"stderr-{len(self.children)}"
         with open(errors, "wb") as to:
-            child = subprocess.Popen(words, env=self.env, stderr=to, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **kwargs)
+            child = subprocess.Popen(
+                words, env=self.env, stderr=to, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **kwargs
+            )
         child.errors = errors
         self.children.append(child)
         return child
 
     def run(self, script, *options, wait=True):
         """`firstfix run --listen 127.0.0.1:0 -- python -c script`; the script reads lines of what to do from standard input."""
-        child = self.popen([self.firstfix, "run", "--listen", "127.0.0.1:0", *options, "--", sys.executable, "-c", textwrap.dedent(script)])
+        child = self.popen(
+            [
+                self.firstfix,
+                "run",
+                "--listen",
+                "127.0.0.1:0",
+                *options,
+                "--",
+                sys.executable,
+                "-c",
+                textwrap.dedent(script),
+            ]
+        )
         if wait:
             self.wait_for_url(child)
         return child
@@ -73,7 +97,9 @@ class Agents:
 
     def wait_for_url(self, child):
         def said():
-            lines = [line for line in child.errors.read_text().splitlines() if line.startswith("firstfix agent: http://")]
+            lines = [
+                line for line in child.errors.read_text().splitlines() if line.startswith("firstfix agent: http://")
+            ]
             assert lines or child.poll() is None, child.errors.read_text()
             return lines and lines[-1].rpartition(" ")[2]
         self.url = until(said, "an agent that says its address")

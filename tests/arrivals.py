@@ -130,7 +130,9 @@ def rich(t):
         yield "│ " + f"❱ {number:>4} │   {source or 'pass'}".ljust(width - 4)[:width - 4] + " │"
         yield "│ " + f"  {number + 1:>4} │   ".ljust(width - 4) + " │"
     yield "╰" + "─" * (width - 2) + "╯"
-    yield from textwrap.wrap(re.sub(r"^[\w.]+\.(?=\w+\b)", "", t.error), width, break_long_words=False, break_on_hyphens=False)
+    yield from textwrap.wrap(
+        re.sub(r"^[\w.]+\.(?=\w+\b)", "", t.error), width, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def loguru_pretty(t):
@@ -181,7 +183,11 @@ def in_one_record(make, head="request failed"):
             line, block = rest.pop(0), []
             if line == "Traceback (most recent call last):":
                 block = [line]
-                while rest and (rest[0].startswith("  ") or not rest[0] or re.match("During handling|The above exc|Traceback", rest[0])):
+                while rest and (
+                    rest[0].startswith("  ")
+                    or not rest[0]
+                    or re.match("During handling|The above exc|Traceback", rest[0])
+                ):
                     block.append(rest.pop(0))
                 while rest and rest[0]:
                     block.append(rest.pop(0))
@@ -192,62 +198,141 @@ def in_one_record(make, head="request failed"):
 
 
 def python_json(message, block):
-    return {"asctime": "2026-03-04 05:06:07,891", "levelname": "ERROR" if block else "INFO", "name": "worker", "message": message,
-            **({"exc_info": block} if block else {})}
+    return {
+        "asctime": "2026-03-04 05:06:07,891",
+        "levelname": "ERROR" if block else "INFO",
+        "name": "worker",
+        "message": message,
+        **({"exc_info": block} if block else {}),
+    }
 
 
 def structlog(message, block):
-    return {"event": message, "level": "error" if block else "info", "timestamp": "2026-03-04T05:06:07Z", **({"exception": block} if block else {})}
+    return {
+        "event": message,
+        "level": "error" if block else "info",
+        "timestamp": "2026-03-04T05:06:07Z",
+        **({"exception": block} if block else {}),
+    }
 
 
 def loguru_json(message, block):
-    text = f"2026-03-04 05:06:07.891 | {'ERROR   ' if block else 'INFO    '} | worker:serve:41 - {message}\n{block or ''}"
+    text = (
+        f"2026-03-04 05:06:07.891 | {'ERROR   ' if block else 'INFO    '} | worker:serve:41 - {message}\n{block or ''}"
+    )
     error = block.splitlines()[-1].partition(": ") if block else None
-    return {"text": text, "record": {
-        "elapsed": {"repr": "0:00:01.2", "seconds": 1.2}, "exception": {"type": error[0], "value": error[2], "traceback": True} if error else None,
-        "extra": {}, "file": {"name": "worker.py", "path": "/srv/worker.py"}, "function": "serve", "level": {"icon": "❌", "name": "ERROR", "no": 40},
-        "line": 41, "message": message, "module": "worker", "name": "worker", "process": {"id": 7, "name": "MainProcess"}}}
+    return {
+        "text": text,
+        "record": {
+            "elapsed": {"repr": "0:00:01.2", "seconds": 1.2},
+            "exception": {"type": error[0], "value": error[2], "traceback": True} if error else None,
+            "extra": {},
+            "file": {"name": "worker.py", "path": "/srv/worker.py"},
+            "function": "serve",
+            "level": {"icon": "❌", "name": "ERROR", "no": 40},
+            "line": 41,
+            "message": message,
+            "module": "worker",
+            "name": "worker",
+            "process": {"id": 7, "name": "MainProcess"},
+        },
+    }
 
 
 def bunyan(message, block):
-    return {"name": "worker", "hostname": "gpu-3", "pid": 7, "level": 50 if block else 30, "msg": message, "time": "2026-03-04T05:06:07.891Z", "v": 0,
-            **({"err": {"message": block.splitlines()[-1], "name": "Error", "stack": block}} if block else {})}
+    return {
+        "name": "worker",
+        "hostname": "gpu-3",
+        "pid": 7,
+        "level": 50 if block else 30,
+        "msg": message,
+        "time": "2026-03-04T05:06:07.891Z",
+        "v": 0,
+        **({"err": {"message": block.splitlines()[-1], "name": "Error", "stack": block}} if block else {}),
+    }
 
 
 def gcp(message, block):
-    return {"insertId": "x1", "jsonPayload": {"message": f"{message}\n{block}" if block else message, "logger": "worker"},
-            "severity": "ERROR" if block else "DEFAULT", "resource": {"type": "k8s_container", "labels": {"pod_name": "worker-7d9f8b6c5d-x2x4z"}},
-            "timestamp": "2026-03-04T05:06:07.891Z"}
+    return {
+        "insertId": "x1",
+        "jsonPayload": {"message": f"{message}\n{block}" if block else message, "logger": "worker"},
+        "severity": "ERROR" if block else "DEFAULT",
+        "resource": {"type": "k8s_container", "labels": {"pod_name": "worker-7d9f8b6c5d-x2x4z"}},
+        "timestamp": "2026-03-04T05:06:07.891Z",
+    }
 
 
 def datadog(message, block):
-    return {"ddsource": "python", "service": "worker", "status": "error" if block else "info", "message": message, "dd.trace_id": "0",
-            **({"error": {"kind": "RuntimeError", "message": block.splitlines()[-1], "stack": block}} if block else {})}
+    return {
+        "ddsource": "python",
+        "service": "worker",
+        "status": "error" if block else "info",
+        "message": message,
+        "dd.trace_id": "0",
+        **({"error": {"kind": "RuntimeError", "message": block.splitlines()[-1], "stack": block}} if block else {}),
+    }
 
 
 def ecs(message, block):
-    return {"@timestamp": "2026-03-04T05:06:07.891Z", "log.level": "error" if block else "info", "message": message, "ecs": {"version": "1.6.0"},
-            **({"error": {"type": "RuntimeError", "message": block.splitlines()[-1], "stack_trace": block}} if block else {})}
+    return {
+        "@timestamp": "2026-03-04T05:06:07.891Z",
+        "log.level": "error" if block else "info",
+        "message": message,
+        "ecs": {"version": "1.6.0"},
+        **(
+            {"error": {"type": "RuntimeError", "message": block.splitlines()[-1], "stack_trace": block}}
+            if block
+            else {}
+        ),
+    }
 
 
 def runpod(message, block):
-    return {"requestId": "a1b2-u1", "level": "ERROR" if block else "INFO", "message": message if not block else json.dumps(
-        {"error_type": "<class 'RuntimeError'>", "error_message": block.splitlines()[-1], "error_traceback": block, "hostname": "x-64411b33"})}
+    return {
+        "requestId": "a1b2-u1",
+        "level": "ERROR" if block else "INFO",
+        "message": message
+        if not block
+        else json.dumps(
+            {
+                "error_type": "<class 'RuntimeError'>",
+                "error_message": block.splitlines()[-1],
+                "error_traceback": block,
+                "hostname": "x-64411b33",
+            }
+        ),
+    }
 
 
 def otel(message, block):
-    return {"timeUnixNano": "1772600767891000000", "severityText": "ERROR" if block else "INFO", "body": {"stringValue": message},
-            "attributes": [{"key": "exception.stacktrace", "value": {"stringValue": block}}] if block else []}
+    return {
+        "timeUnixNano": "1772600767891000000",
+        "severityText": "ERROR" if block else "INFO",
+        "body": {"stringValue": message},
+        "attributes": [{"key": "exception.stacktrace", "value": {"stringValue": block}}] if block else [],
+    }
 
 
 def structlog_dicts(message, block):
     """structlog.processors.dict_tracebacks"""
     stacks = []
     for part in re.split(r"\n\n(?:During handling|The above exception)[^\n]*\n\n", block or ""):
-        frames = [{"filename": m[1], "lineno": int(m[2]), "name": m[3]} for m in re.finditer(r'  File "([^"]+)", line (\d+), in (\S+)', part)]
+        frames = [
+            {"filename": m[1], "lineno": int(m[2]), "name": m[3]}
+            for m in re.finditer(r'  File "([^"]+)", line (\d+), in (\S+)', part)
+        ]
         text = re.split(r"\n(?! )", part, maxsplit=1)[-1]
         kind, _, value = text.partition(": ")
-        stacks.insert(0, {"exc_type": kind.rpartition(".")[2], "exc_value": value, "syntax_error": None, "is_cause": False, "frames": frames})
+        stacks.insert(
+            0,
+            {
+                "exc_type": kind.rpartition(".")[2],
+                "exc_value": value,
+                "syntax_error": None,
+                "is_cause": False,
+                "frames": frames,
+            },
+        )
     return {"event": message, "level": "error" if block else "info", **({"exception": stacks} if block else {})}
 
 
@@ -255,7 +340,10 @@ def structlog_dicts(message, block):
 
 def bars(log):
     """tqdm stays on its line, and what follows is printed behind it."""
-    bar = "".join(f"\rLoading checkpoint shards: {p:>3}%|{'█' * (p // 10):<10}| {p // 25}/4 [00:0{p // 25}<00:0{4 - p // 25},  2.81s/it]" for p in (0, 25, 50, 75, 100))
+    bar = "".join(
+        f"\rLoading checkpoint shards: {p:>3}%|{'█' * (p // 10):<10}| {p // 25}/4 [00:0{p // 25}<00:0{4 - p // 25},  2.81s/it]"
+        for p in (0, 25, 50, 75, 100)
+    )
     return bar[1:] + log
 
 
@@ -289,21 +377,27 @@ def one_line(log):
 
 
 def csv(log):
-    return "timestamp,pod,message\n" + each(lambda i, line: f'{stamp(i)},worker-0,"' + line.replace('"', '""') + '"')(log)
+    return "timestamp,pod,message\n" + each(lambda i, line: f'{stamp(i)},worker-0,"' + line.replace('"', '""') + '"')(
+        log
+    )
 
 
 FORMS = {
     # containers
     "docker --timestamps": before("{stamp} "),
     "docker json-file": record(lambda i, line: {"log": line + "\n", "stream": "stderr", "time": stamp(i)}),
-    "docker json-file, attributes": record(lambda i, line: {"log": line + "\n", "stream": "stderr", "attrs": {"tag": "w"}, "time": stamp(i)}),
+    "docker json-file, attributes": record(
+        lambda i, line: {"log": line + "\n", "stream": "stderr", "attrs": {"tag": "w"}, "time": stamp(i)}
+    ),
     "compose": before("worker-1  | "),
     "compose, coloured": before("\x1b[36mworker-1  | \x1b[0m"),
     "compose --timestamps": before("worker-1  | {stamp} "),
     "cri": before("{stamp} stderr F "),
     "cri in parts": in_parts(24, lambda i, tag, part: f"{stamp(i)} stdout {tag} {part}"),
     "cri of json": each(lambda i, line: f"{stamp(i)} stderr F " + json.dumps({"message": line, "level": "error"})),
-    "cri of json in parts": lambda log: in_parts(30, lambda i, tag, part: f"{stamp(i)} stderr {tag} {part}")(record(lambda i, line: {"msg": line})(log)),
+    "cri of json in parts": lambda log: in_parts(30, lambda i, tag, part: f"{stamp(i)} stderr {tag} {part}")(
+        record(lambda i, line: {"msg": line})(log)
+    ),
     "kubectl --prefix": before("[pod/worker-7d9f8b6c5d-x2x4z/vllm] "),
     "kubectl --prefix --timestamps": before("[pod/worker-7d9f8b6c5d-x2x4z/vllm] {stamp} "),
     "kubectl --timestamps=true of vLLM": before("{stamp} (EngineCore_0 pid=164) "),
@@ -325,15 +419,42 @@ FORMS = {
     "journald short-full": without_blank(before("Wed 2026-03-04 05:06:{s:02d} UTC gpu-3 worker[711]: ")),
     "journald short-unix": without_blank(before("17726007{s:02d}.{us:06d} gpu-3 worker[711]: ")),
     "journald short-monotonic": without_blank(before("[ 12{s:02d}.{us:06d}] gpu-3 worker[711]: ")),
-    "journald json": without_blank(record(lambda i, line: {"__CURSOR": f"s=1;i={i}", "_PID": "711", "PRIORITY": "6", "MESSAGE": line, "_HOSTNAME": "gpu-3"})),
-    "journald json of coloured lines": without_blank(record(lambda i, line: {"PRIORITY": "6", "MESSAGE": list(f"\x1b[31m{line}\x1b[0m".encode())})),
-    "journald json-pretty": without_blank(each(lambda i, line: '{\n\t"PRIORITY" : "6",\n\t"MESSAGE" : ' + json.dumps(line) + ',\n\t"_PID" : "711"\n}')),
-    "journald verbose": without_blank(each(lambda i, line: f"Wed 2026-03-04 05:06:07.{i:06d} UTC [s=1;i={i}]\n    PRIORITY=6\n    MESSAGE={line}\n    _PID=711")),
+    "journald json": without_blank(
+        record(
+            lambda i, line: {
+                "__CURSOR": f"s=1;i={i}",
+                "_PID": "711",
+                "PRIORITY": "6",
+                "MESSAGE": line,
+                "_HOSTNAME": "gpu-3",
+            }
+        )
+    ),
+    "journald json of coloured lines": without_blank(
+        record(lambda i, line: {"PRIORITY": "6", "MESSAGE": list(f"\x1b[31m{line}\x1b[0m".encode())})
+    ),
+    "journald json-pretty": without_blank(
+        each(lambda i, line: '{\n\t"PRIORITY" : "6",\n\t"MESSAGE" : ' + json.dumps(line) + ',\n\t"_PID" : "711"\n}')
+    ),
+    "journald verbose": without_blank(
+        each(
+            lambda i,
+            line: f"Wed 2026-03-04 05:06:07.{i:06d} UTC [s=1;i={i}]\n    PRIORITY=6\n    MESSAGE={line}\n    _PID=711"
+        )
+    ),
     "syslog 3164": without_blank(before("<11>Mar  4 05:06:{s:02d} gpu-3 worker[711]: ")),
     "syslog 3164 without pid": without_blank(before("Mar  4 05:06:{s:02d} gpu-3 worker: ")),
     "syslog 5424": without_blank(before("<11>1 2026-03-04T05:06:{s:02d}.{us:06d}Z gpu-3 worker 711 - - ")),
-    "syslog 5424 with data": without_blank(before('<11>1 2026-03-04T05:06:{s:02d}.{us:06d}Z gpu-3 worker 711 ID47 [x@1 a="b\\]" c="d"][y@1 e="f"] \ufeff')),
-    "rsyslog file of coloured lines": without_blank(each(lambda i, line: f"2026-03-04T05:06:07.{i:06d}+00:00 gpu-3 worker[711]: #033[31m" + line.replace("\t", "#011") + "#033[0m")),
+    "syslog 5424 with data": without_blank(
+        before('<11>1 2026-03-04T05:06:{s:02d}.{us:06d}Z gpu-3 worker 711 ID47 [x@1 a="b\\]" c="d"][y@1 e="f"] \ufeff')
+    ),
+    "rsyslog file of coloured lines": without_blank(
+        each(
+            lambda i, line: f"2026-03-04T05:06:07.{i:06d}+00:00 gpu-3 worker[711]: #033[31m"
+            + line.replace("\t", "#011")
+            + "#033[0m"
+        )
+    ),
     # CI
     "actions": before("2026-03-04T05:06:{s:02d}.{us:06d}1Z "),
     "actions, errors": before("2026-03-04T05:06:{s:02d}.{us:06d}1Z ##[error]"),
@@ -369,23 +490,42 @@ FORMS = {
     "logging, bracketed": before("[2026-03-04 05:06:{s:02d},891][worker][ERROR] - "),
     "logging, basic": before("ERROR:worker.main:"),
     "loguru, each line": before("2026-03-04 05:06:{s:02d}.891 | ERROR    | worker.main:serve:41 - "),
-    "traceback in a message": lambda log: log.replace("Traceback (most recent call last):", "2026-03-04 05:06:07,891 - worker - ERROR - it failed: Traceback (most recent call last):"),
-    "logfmt": each(lambda i, line: f'time={stamp(i)} level=ERROR source=server.go:1 msg={json.dumps(line, ensure_ascii=False)}'),
+    "traceback in a message": lambda log: log.replace(
+        "Traceback (most recent call last):",
+        "2026-03-04 05:06:07,891 - worker - ERROR - it failed: Traceback (most recent call last):",
+    ),
+    "logfmt": each(
+        lambda i, line: f"time={stamp(i)} level=ERROR source=server.go:1 msg={json.dumps(line, ensure_ascii=False)}"
+    ),
     "python-json-logger": in_one_record(python_json),
     "structlog": in_one_record(structlog),
     "structlog, dicts": in_one_record(structlog_dicts),
     "loguru serialize": in_one_record(loguru_json),
     "bunyan": in_one_record(bunyan),
     "gcp": in_one_record(gcp),
-    "gcp text": record(lambda i, line: {"textPayload": line, "severity": "ERROR", "timestamp": stamp(i), "labels": {"a": "b"}}),
-    "gcloud logging read": each(lambda i, line: '  {\n    "insertId": "1",\n    "textPayload": ' + json.dumps(line) + ',\n    "severity": "ERROR"\n  },'),
+    "gcp text": record(
+        lambda i, line: {"textPayload": line, "severity": "ERROR", "timestamp": stamp(i), "labels": {"a": "b"}}
+    ),
+    "gcloud logging read": each(
+        lambda i, line: '  {\n    "insertId": "1",\n    "textPayload": '
+        + json.dumps(line)
+        + ',\n    "severity": "ERROR"\n  },'
+    ),
     "datadog": in_one_record(datadog),
     "ecs": in_one_record(ecs),
     "runpod": in_one_record(runpod),
     "opentelemetry": in_one_record(otel),
     "loki": record(lambda i, line: {"labels": {"app": "w"}, "line": line, "timestamp": stamp(i)}),
-    "fluentd": each(lambda i, line: f"2026-03-04T05:06:07+00:00\tkube.worker\t" + json.dumps({"log": line, "stream": "stderr"})),
-    "json in json": record(lambda i, line: {"log": json.dumps({"message": line, "level": "info"}) + "\n", "stream": "stdout", "time": stamp(i)}),
+    "fluentd": each(
+        lambda i, line: f"2026-03-04T05:06:07+00:00\tkube.worker\t" + json.dumps({"log": line, "stream": "stderr"})
+    ),
+    "json in json": record(
+        lambda i, line: {
+            "log": json.dumps({"message": line, "level": "info"}) + "\n",
+            "stream": "stdout",
+            "time": stamp(i),
+        }
+    ),
     "json behind a timestamp": each(lambda i, line: stamp(i) + " " + json.dumps({"severity": "INFO", "message": line})),
     # terminals and files
     "progress bars": bars,
@@ -413,17 +553,23 @@ FORMS = {
     "python 3.11": retold(python_311),
     "no sources": retold(python_short),
     "notebook, today": notebook("Cell In[5], line {number}", "File {file}:{number}, in {function}(*args, **kwargs)"),
-    "notebook, 2022": notebook("Input In [3], in <cell line: 1>()", "File {file}:{number}, in {function}(*args, **kwargs)"),
+    "notebook, 2022": notebook(
+        "Input In [3], in <cell line: 1>()", "File {file}:{number}, in {function}(*args, **kwargs)"
+    ),
     "notebook, 2020": notebook("<ipython-input-3-a1b2c3d4e5f6> in <module>", "{file} in {function}(*args, **kwargs)"),
     "colab": notebook("<ipython-input-3-a1b2c3d4e5f6> in <cell line: 1>()", "{file} in {function}(*args, **kwargs)"),
-    "notebook, coloured": lambda log: each(lambda i, line: f"\x1b[0;31m{line}\x1b[0m")(notebook("\x1b[0;32mCell\x1b[0m In[5], line {number}", "File {file}:{number}, in {function}(*args)")(log)),
+    "notebook, coloured": lambda log: each(lambda i, line: f"\x1b[0;31m{line}\x1b[0m")(
+        notebook("\x1b[0;32mCell\x1b[0m In[5], line {number}", "File {file}:{number}, in {function}(*args)")(log)
+    ),
     "rich": retold(rich),
     "loguru": retold(loguru_pretty),
     "exception group": retold(exception_group),
     "pytest": retold(pytest_short),
     # several at once
     "vllm in compose": before("worker-1  | {stamp} (EngineCore_0 pid=164) ERROR 03-04 05:06:{s:02d} [core.py:396] "),
-    "colours in json-file": record(lambda i, line: {"log": f"\x1b[36m(Worker_TP0 pid=7)\x1b[0;0m {line}\n", "stream": "stderr", "time": stamp(i)}),
+    "colours in json-file": record(
+        lambda i, line: {"log": f"\x1b[36m(Worker_TP0 pid=7)\x1b[0;0m {line}\n", "stream": "stderr", "time": stamp(i)}
+    ),
     "quoted kubectl": before("> [pod/worker-0/vllm] {stamp} "),
 }
 

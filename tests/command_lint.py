@@ -9,8 +9,10 @@ import re
 import shlex
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "rules/data"
-PLACEHOLDER = re.compile(r"<[A-Za-z][\w .:/-]*>|(?<![\w${/])(?:MODEL|PACKAGE|PORT|PID|NAME|FILE|DIR|VERSION|TOKEN|YOUR_\w+|XXX+|N)\b(?!=)"
-                         r"|/path/to\b|\.\.\.|(?<![\w{])\{\w+\}|\[[a-z]+\](?= )|%[a-z]\b")
+PLACEHOLDER = re.compile(
+    r"<[A-Za-z][\w .:/-]*>|(?<![\w${/])(?:MODEL|PACKAGE|PORT|PID|NAME|FILE|DIR|VERSION|TOKEN|YOUR_\w+|XXX+|N)\b(?!=)"
+    r"|/path/to\b|\.\.\.|(?<![\w{])\{\w+\}|\[[a-z]+\](?= )|%[a-z]\b"
+)
 OPERATORS = {"&&", "||", ";", "|", "&"}
 
 
@@ -24,8 +26,11 @@ def normal(name):
 
 
 PACKAGES = {normal(row[0]) for row in rows("packages")}
-TABLES = "\n".join("\t".join(row) for name in ("engine_flags", "container_flags", "host_steps", "system_packages", "env_vars")
-                   for row in rows(name))
+TABLES = "\n".join(
+    "\t".join(row)
+    for name in ("engine_flags", "container_flags", "host_steps", "system_packages", "env_vars")
+    for row in rows(name)
+)
 
 
 IMAGES = {row[0] for row in rows("base_images")}
@@ -34,7 +39,11 @@ IMAGES = {row[0] for row in rows("base_images")}
 def known_packages(facts):
     python = (facts or {}).get("python", {})
     names = set(python.get("packages", {}))
-    names |= {re.match(r"[\w.-]+", c["requires"])[0] for c in python.get("conflicts", []) if re.match(r"[\w.-]+", c.get("requires", ""))}
+    names |= {
+        re.match(r"[\w.-]+", c["requires"])[0]
+        for c in python.get("conflicts", [])
+        if re.match(r"[\w.-]+", c.get("requires", ""))
+    }
     return PACKAGES | {normal(n) for n in names}
 
 
@@ -56,7 +65,17 @@ def simple_commands(command):
 
 def package_words(words):
     """What a pip, uv, poetry, pdm, pipx or pixi is told to install or remove."""
-    skip_value = {"--index-url", "--extra-index-url", "--python", "-p", "-c", "--no-binary", "-f", "--find-links", "--include-deps"}
+    skip_value = {
+        "--index-url",
+        "--extra-index-url",
+        "--python",
+        "-p",
+        "-c",
+        "--no-binary",
+        "-f",
+        "--find-links",
+        "--include-deps",
+    }
     verbs = {"install", "uninstall", "add", "remove", "inject", "runpip", "uninject"}
     at = next((i for i, w in enumerate(words) if w in verbs), None)
     if at is None:
@@ -81,13 +100,23 @@ def package_faults(words, facts):
 
 def is_installer(words):
     text = " ".join(words)
-    return bool(re.search(r"(?:^|[ /])(?:pip\d?|uv pip|uv|poetry|pdm|pipx|pixi)(?: [\w-]+)* (?:install|uninstall|add|remove|inject)\b", text))
+    return bool(
+        re.search(
+            r"(?:^|[ /])(?:pip\d?|uv pip|uv|poetry|pdm|pipx|pixi)(?: [\w-]+)* (?:install|uninstall|add|remove|inject)\b",
+            text,
+        )
+    )
 
 
 def flag_faults(words, log):
     for word in words:
         name = word.split("=")[0]
-        if re.match(r"--?[a-zA-Z]", name) and name not in TABLES and name not in (log or "") and name.replace("-", "_") not in (log or ""):
+        if (
+            re.match(r"--?[a-zA-Z]", name)
+            and name not in TABLES
+            and name not in (log or "")
+            and name.replace("-", "_") not in (log or "")
+        ):
             yield f"flag {name} is in no table and not in the log"
 
 
@@ -107,7 +136,12 @@ def faults(command, facts, log):
             words = words[1:]
         if is_installer(words):
             found += package_faults(words, facts)
-        elif words and words[0] == "FROM" and not re.fullmatch(r"python:3\.\d+(-\w+)?", words[1]) and words[1] not in IMAGES:
+        elif (
+            words
+            and words[0] == "FROM"
+            and not re.fullmatch(r"python:3\.\d+(-\w+)?", words[1])
+            and words[1] not in IMAGES
+        ):
             found.append(f"image {words[1]} is in no table")
         elif words and words[0].startswith("-"):
             found += flag_faults(words, log)

@@ -14,11 +14,27 @@ sys.path.insert(0, str(HERE))
 
 from runner import Runner  # noqa: E402 (found through the path set above)
 
-FOR_TESTS = ("FIRSTFIX_BUILD", "FIRSTFIX_ARRIVALS", "FIRSTFIX_BLESS", "FIRSTFIX_MANY", "FIRSTFIX_WHEELS", "FIRSTFIX_BIG_WHEELS",
-             "FIRSTFIX_GPU_OUT", "FIRSTFIX_GPU_PYTHON", "FIRSTFIX_GPU_READS", "FIRSTFIX_LIVE", "FIRSTFIX_SKEW_SEED", "FIRSTFIX_SKEW_COUNT")
+FOR_TESTS = (
+    "FIRSTFIX_BUILD",
+    "FIRSTFIX_ARRIVALS",
+    "FIRSTFIX_BLESS",
+    "FIRSTFIX_MANY",
+    "FIRSTFIX_WHEELS",
+    "FIRSTFIX_BIG_WHEELS",
+    "FIRSTFIX_GPU_OUT",
+    "FIRSTFIX_GPU_PYTHON",
+    "FIRSTFIX_GPU_READS",
+    "FIRSTFIX_LIVE",
+    "FIRSTFIX_SKEW_SEED",
+    "FIRSTFIX_SKEW_COUNT",
+)
 
 # by nohup, and by a shell that starts the tests in the background
-IGNORED_BY_SHELLS = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler, signal.SIGQUIT: signal.SIG_DFL}
+IGNORED_BY_SHELLS = {
+    signal.SIGHUP: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGQUIT: signal.SIG_DFL,
+}
 
 
 def pytest_configure():

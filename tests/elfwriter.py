@@ -25,7 +25,9 @@ def fat_entry(code, payload=b"\0" * 24):
     flags = 0x11 | {"a": 0x100000, "f": 0x200000}.get(arch[-1], 0)
     number = int(arch.rstrip("af"))
     ptx = (5, 9) if kind == 1 else (8, 1)
-    return struct.pack("<HHIQIIHHIIIQQQ", kind, 0x101, 64, len(payload), 0, 0, *ptx, number, 0, 0, flags, 0, 0) + payload
+    return (
+        struct.pack("<HHIQIIHHIIIQQQ", kind, 0x101, 64, len(payload), 0, 0, *ptx, number, 0, 0, flags, 0, 0) + payload
+    )
 
 
 def fat_binary(codes):
@@ -160,17 +162,23 @@ def elf(spec):
     headers, name_at = b"", 0
     for name, kind, blob in sections:
         place = at[name] if kind else 0
-        link, entry = {11: (5, 24), 0x6FFFFFFF: (1, 2), 0x6FFFFFFE: (5, 0), 0x6FFFFFFD: (5, 0), 6: (5, 16)}.get(kind, (0, 0))
+        link, entry = {11: (5, 24), 0x6FFFFFFF: (1, 2), 0x6FFFFFFE: (5, 0), 0x6FFFFFFD: (5, 0), 6: (5, 16)}.get(
+            kind, (0, 0)
+        )
         info = {11: 1, 0x6FFFFFFE: needs_n, 0x6FFFFFFD: defines_n}.get(kind, 0)
         headers += struct.pack("<IIQQQQIIQQ", name_at, kind, 2, place, place, len(blob), link, info, 8, entry)
         name_at += len(name) + 1
     total = head + len(body)
-    interp = (PT_INTERP, 4, at[b".interp"], at[b".interp"], 0, len(one["interp"]) + 1, 0, 1) if "interp" in one else (0,) * 8
+    interp = (
+        (PT_INTERP, 4, at[b".interp"], at[b".interp"], 0, len(one["interp"]) + 1, 0, 1) if "interp" in one else (0,) * 8
+    )
     segments = b"".join(struct.pack("<IIQQQQQQ", *p) for p in (
         (PT_LOAD, 7, 0, 0, 0, total, total, 4096), interp,
         (PT_DYNAMIC, 6, at[b".dynamic"], at[b".dynamic"], 0, len(table), len(table), 8)))
     ident = b"\x7fELF\x02\x01\x01" + b"\0" * 9
-    header = ident + struct.pack("<HHIQQQIHHHHHH", 3, machine, 1, 0, 64, total, 0, 64, 56, 3, 64, len(sections), len(sections) - 1)
+    header = ident + struct.pack(
+        "<HHIQQQIHHHHHH", 3, machine, 1, 0, 64, total, 0, 64, 56, 3, 64, len(sections), len(sections) - 1
+    )
     return header + segments + body + headers
 
 

@@ -28,8 +28,15 @@ def is_elf_library(path):
 
 def traced(path, environment):
     """What ld.so itself says: [(name, path or None)], {(version, library path, needed by)}, or None when it refuses the file."""
-    run = subprocess.run([LD_SO, path], capture_output=True, text=True, errors="replace", timeout=60, stdin=subprocess.DEVNULL,
-                         env={**environment, "LD_TRACE_LOADED_OBJECTS": "1", "LD_WARN": "1", "LD_VERBOSE": ""})
+    run = subprocess.run(
+        [LD_SO, path],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        env={**environment, "LD_TRACE_LOADED_OBJECTS": "1", "LD_WARN": "1", "LD_VERBOSE": ""},
+    )
     text = run.stdout + run.stderr
     if "statically linked" in text:
         return [], set()
@@ -49,7 +56,9 @@ def traced(path, environment):
 
 def emulated(firstfix, path, environment):
     """The same from firstfix."""
-    run = subprocess.run([firstfix, "libs", "--json", path], capture_output=True, text=True, timeout=60, env=environment)
+    run = subprocess.run(
+        [firstfix, "libs", "--json", path], capture_output=True, text=True, timeout=60, env=environment
+    )
     if run.returncode == 2:
         return None
     d = json.loads(run.stdout)

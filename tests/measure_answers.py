@@ -55,7 +55,9 @@ def main():
                     wrong += bool(faults)
                     if faults or args.a:
                         print(f"{name}: {d['rule']}: {command}  {'; '.join(faults)}")
-    print(f"{len(cases)} cases, {said} sentences, {bad} claim what nothing holds; {commands} commands, {wrong} are wrong")
+    print(
+        f"{len(cases)} cases, {said} sentences, {bad} claim what nothing holds; {commands} commands, {wrong} are wrong"
+    )
     sys.exit(bad + wrong != 0)
 
 

@@ -17,7 +17,9 @@ PART = 200
 
 def ask(program, text):
     """(exit code, first cause or None, verdict) for a log of these bytes."""
-    run = subprocess.run([program, "explain", "--json", "--no-facts", "-"], input=text, capture_output=True, timeout=120)
+    run = subprocess.run(
+        [program, "explain", "--json", "--no-facts", "-"], input=text, capture_output=True, timeout=120
+    )
     answer = json.loads(run.stdout)
     causes = [d["cause"] for d in answer["diagnoses"] if d["severity"] == "error"]
     return run.returncode, causes[0] if causes else None, answer["verdict"]
@@ -39,8 +41,16 @@ def measure(program, path, cuts):
     meta = path.with_suffix(".json")
     truth = json.loads(meta.read_text())["cause"] if meta.exists() else []
     healthy = bool(truth) and all(c == "none" or c.startswith("stopped.") for c in truth)
-    row = {"name": path.stem, "healthy": healthy, "lines": len(lines), "alarms": [], "tried": 0,
-           "whole": ask(program, b"".join(lines)), "first": ask(program, b"".join(lines[:PART])), "last": ask(program, b"".join(lines[-PART:]))}
+    row = {
+        "name": path.stem,
+        "healthy": healthy,
+        "lines": len(lines),
+        "alarms": [],
+        "tried": 0,
+        "whole": ask(program, b"".join(lines)),
+        "first": ask(program, b"".join(lines[:PART])),
+        "last": ask(program, b"".join(lines[-PART:])),
+    }
     for what, part in cuts_of(lines, cuts, path.stem) if healthy else ():
         row["tried"] += 1
         if (answer := ask(program, b"".join(part)))[0] == 1:
@@ -62,12 +72,27 @@ def main():
     for r in rows:
         differ = r["lines"] > PART and not r["healthy"] and len({r["whole"][1], r["last"][1]}) > 1
         if args.verbose and (r["alarms"] or differ or (r["healthy"] and r["whole"][0])):
-            print(r["name"], "whole", *r["whole"][1:], "| first", *r["first"][1:], "| last", *r["last"][1:], "|", *r["alarms"][:6], sep="  ")
+            print(
+                r["name"],
+                "whole",
+                *r["whole"][1:],
+                "| first",
+                *r["first"][1:],
+                "| last",
+                *r["last"][1:],
+                "|",
+                *r["alarms"][:6],
+                sep="  ",
+            )
     tried, alarms = sum(r["tried"] for r in healthy), sum(len(r["alarms"]) for r in healthy)
     print(f"{len(rows)} logs, {len(healthy)} healthy, {len(long)} longer than {PART} lines")
-    print(f"alarms on healthy logs: {sum(r['whole'][0] == 1 for r in healthy)} whole, {alarms} of {tried} cuts, on {sum(bool(r['alarms']) for r in healthy)} logs")
+    print(
+        f"alarms on healthy logs: {sum(r['whole'][0] == 1 for r in healthy)} whole, {alarms} of {tried} cuts, on {sum(bool(r['alarms']) for r in healthy)} logs"
+    )
     for part in ("first", "last"):
-        print(f"{part} {PART} lines agree with the whole log: {sum(r[part][1] == r['whole'][1] for r in long)} of {len(long)}")
+        print(
+            f"{part} {PART} lines agree with the whole log: {sum(r[part][1] == r['whole'][1] for r in long)} of {len(long)}"
+        )
 
 
 if __name__ == "__main__":

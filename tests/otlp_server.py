@@ -46,13 +46,31 @@ class Collector(http.server.ThreadingHTTPServer):
             return [request for at, request in self.requests if at == path]
 
     def logs(self):
-        return [r for q in self.of("/v1/logs") for rl in q["resourceLogs"] for sl in rl["scopeLogs"] for r in sl["logRecords"]]
+        return [
+            r
+            for q in self.of("/v1/logs")
+            for rl in q["resourceLogs"]
+            for sl in rl["scopeLogs"]
+            for r in sl["logRecords"]
+        ]
 
     def spans(self):
-        return [s for q in self.of("/v1/traces") for rs in q["resourceSpans"] for ss in rs["scopeSpans"] for s in ss["spans"]]
+        return [
+            s
+            for q in self.of("/v1/traces")
+            for rs in q["resourceSpans"]
+            for ss in rs["scopeSpans"]
+            for s in ss["spans"]
+        ]
 
     def metrics(self):
-        return [m for q in self.of("/v1/metrics") for rm in q["resourceMetrics"] for sm in rm["scopeMetrics"] for m in sm["metrics"]]
+        return [
+            m
+            for q in self.of("/v1/metrics")
+            for rm in q["resourceMetrics"]
+            for sm in rm["scopeMetrics"]
+            for m in sm["metrics"]
+        ]
 
     def uids(self):
         return [attributes(r)["log.record.uid"] for r in self.logs()]

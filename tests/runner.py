@@ -51,8 +51,14 @@ class Runner:
 
     def run(self, *worker, options=(), timeout=20, **kwargs):
         kwargs.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.run(self.command(*worker, options=options), env=self.env, capture_output=True, timeout=timeout,
-                              check=False, **kwargs)
+        return subprocess.run(
+            self.command(*worker, options=options),
+            env=self.env,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            **kwargs,
+        )
 
     def start(self, *worker, options=(), **kwargs):
         kwargs = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | kwargs

@@ -28,7 +28,13 @@ def test_requests(agents):
         agents.tell(worker, line)
     until(lambda: agents.metrics()["firstfix_requests_in_flight"] == 1, "a request in work")
     doc = get(agents, "/v1/requests")
-    assert doc["schema"] == "firstfix.requests/1" and doc["totals"] == {"ok": 2, "error": 1, "cancelled": 0, "killed": 0, "refused": 0}
+    assert doc["schema"] == "firstfix.requests/1" and doc["totals"] == {
+        "ok": 2,
+        "error": 1,
+        "cancelled": 0,
+        "killed": 0,
+        "refused": 0,
+    }
     assert doc["errors"] == [{"type": "ValueError", "count": 1}] and doc["last_minute"]["requests"] == 3
     assert doc["tokens"] == {"input": 6, "output": 10} and sum(doc["per_second"]) == 3 and len(doc["per_second"]) == 60
     assert [r["id"] for r in doc["in_flight"]] == ["three"] and doc["in_flight"][0]["for_ms"] >= 0
@@ -52,7 +58,9 @@ time.sleep(600)
 def test_contention_is_said(agents):
     agents.gpus()
     agents.run(CONTENDED)
-    doc = until(lambda: (d := get(agents, "/v1/requests")).get("contention") and d["totals"]["ok"] == 58 and d, "contention")
+    doc = until(
+        lambda: (d := get(agents, "/v1/requests")).get("contention") and d["totals"]["ok"] == 58 and d, "contention"
+    )
     assert doc["contention"].startswith(("at 3-4 at once p95 is ", "at 5-8 at once p95 is ")), doc["contention"]
 
 
@@ -64,7 +72,9 @@ def test_report_and_check_are_those_of_the_commands(agents):
     assert report["process"]["pid"] != worker.pid and "python" in report
     check = get(agents, "/v1/check")
     assert check["schema"] == "firstfix.diagnosis/1"
-    said = subprocess.run([agents.firstfix, "check", "--json"], env=agents.env, capture_output=True, text=True, check=False).stdout
+    said = subprocess.run(
+        [agents.firstfix, "check", "--json"], env=agents.env, capture_output=True, text=True, check=False
+    ).stdout
     assert [d["cause"] for d in check["diagnoses"]] == [d["cause"] for d in json.loads(said)["diagnoses"]]
 
 
@@ -86,8 +96,13 @@ def test_incidents(agents):
     assert get(agents, "/v1/incidents")["incidents"] == []
     agents.tell(worker, "fail one")
     rows = until(lambda: get(agents, "/v1/incidents")["incidents"], "an incident")
-    shown = subprocess.run([agents.firstfix, "incidents", "show", "--json", rows[0]["id"]], env=agents.env, capture_output=True, text=True,
-                           check=True).stdout
+    shown = subprocess.run(
+        [agents.firstfix, "incidents", "show", "--json", rows[0]["id"]],
+        env=agents.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     doc = get(agents, "/v1/incidents/" + rows[0]["id"])
     assert doc == json.loads(shown) and doc["schema"] == "firstfix.incident/1"
     for wrong in ("zzz", "..%2f..%2fetc", "a/b", "%00", "x" * 99):
@@ -109,7 +124,10 @@ for i in range(3000):
 db.commit()
 """
     subprocess.run([sys.executable, "-c", script, str(agents.state / "firstfix.db")], check=True)
-    assert len(until(lambda: (r := get(agents, "/v1/incidents")["incidents"]) and len(r) > 3000 and r, "all of them")) == 3001
+    assert (
+        len(until(lambda: (r := get(agents, "/v1/incidents")["incidents"]) and len(r) > 3000 and r, "all of them"))
+        == 3001
+    )
     def stored():
         return sum(v for k, v in agents.metrics().items() if k.startswith("firstfix_incidents_stored"))
     until(lambda: stored() >= 3001, "all of them counted")
@@ -119,7 +137,12 @@ db.commit()
 def test_events(agents):
     worker = agents.run(WORKER)
     agents.tell(worker, f"request {TOKEN}")
-    names = until(lambda: (n := [e["event.name"] for e in get(agents, "/v1/events")["events"]]) and "firstfix.phase.end" in n and n, "its end")
+    names = until(
+        lambda: (n := [e["event.name"] for e in get(agents, "/v1/events")["events"]])
+        and "firstfix.phase.end" in n
+        and n,
+        "its end",
+    )
     assert names[0] == "firstfix.process.start" and "firstfix.phase.begin" in names
     assert TOKEN not in json.dumps(get(agents, "/v1/events"))
     assert get(agents, "/v1/events?since=2100-01-01T00:00:00Z")["events"] == []
@@ -163,7 +186,9 @@ def test_the_stream(agents):
     agents.tell(worker, f"begin {TOKEN}")
     for stream in streams:
         name, data = stream.next()
-        assert (name, data["event.name"]) == ("firstfix.event", "firstfix.phase.begin") and TOKEN not in json.dumps(data)
+        assert (name, data["event.name"]) == ("firstfix.event", "firstfix.phase.begin") and TOKEN not in json.dumps(
+            data
+        )
         name, data = stream.next()
         assert (name, data["state"]) == ("firstfix.health", "busy")
         stream.connection.close()

@@ -178,7 +178,9 @@ def test_a_second_attempt_starts_anew(agents):
 
 
 def test_any_program_is_ready_when_it_listens(agents):
-    server = agents.popen([sys.executable, "-I", "-c", "import socket, time\ns = socket.create_server(('127.0.0.1', 0))\ntime.sleep(600)"])
+    server = agents.popen(
+        [sys.executable, "-I", "-c", "import socket, time\ns = socket.create_server(('127.0.0.1', 0))\ntime.sleep(600)"]
+    )
     agents.watch("--pid", str(server.pid))
     assert agents.state_is("ready")["started"]
     server.kill()
@@ -202,11 +204,15 @@ def test_three_forms_of_an_answer(agents):
     lines = agents.ask("/readyz?verbose")[2].splitlines()
     assert lines[0] == "[+]process: the worker's process lives" and lines[-1].startswith("ready: ")
     status, headers, body = agents.ask("/readyz", Accept="application/json")
-    assert (status, headers["content-type"]) == (200, "application/json") and json.loads(body)["schema"] == "firstfix.health/1"
+    assert (status, headers["content-type"]) == (200, "application/json") and json.loads(body)[
+        "schema"
+    ] == "firstfix.health/1"
 
 
 def health(agents, *words):
-    return subprocess.run([agents.firstfix, "health", *words], env=agents.env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [agents.firstfix, "health", *words], env=agents.env, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_the_command_finds_the_agent_by_itself(agents):
@@ -217,10 +223,14 @@ def test_the_command_finds_the_agent_by_itself(agents):
     assert json.loads(health(agents, "--json", agents.url).stdout)["live"] is True
     worker.kill()
     worker.wait()
-    until(lambda: (h := health(agents, agents.url)).returncode == 1 and "Connection refused" in h.stderr, "nobody answers")
+    until(
+        lambda: (h := health(agents, agents.url)).returncode == 1 and "Connection refused" in h.stderr, "nobody answers"
+    )
 
 
-@pytest.mark.parametrize("words", [["ftp://x"], ["http://"], ["http://user@host"], ["--local", "http://127.0.0.1:1"], ["--pid", "1"]])
+@pytest.mark.parametrize(
+    "words", [["ftp://x"], ["http://"], ["http://user@host"], ["--local", "http://127.0.0.1:1"], ["--pid", "1"]]
+)
 def test_the_command_used_wrongly(agents, words):
     assert health(agents, *words).returncode == 2
 
@@ -232,7 +242,10 @@ def test_the_command_without_an_agent(agents):
     agents.env["PYTHONPATH"] = str(agents.hooks)
     worker = agents.popen([sys.executable, "-c", WORKER])
     agents.tell(worker, "begin a")
-    got = until(lambda: (h := health(agents, "--local", "--pid", str(worker.pid))).stdout.startswith("busy") and h, "a busy worker")
+    got = until(
+        lambda: (h := health(agents, "--local", "--pid", str(worker.pid))).stdout.startswith("busy") and h,
+        "a busy worker",
+    )
     assert got.returncode == 0
     worker.kill()
     worker.wait()

@@ -38,11 +38,26 @@ def raw(agents, data=b"", half=False, timeout=30):
         return got
 
 
-@pytest.mark.parametrize("headers, status", [
-    ({"Host": "127.0.0.1:1"}, 200), ({"Host": "localhost"}, 200), ({"Host": "[::1]:80"}, 200), ({"Host": "10.1.2.3:9464"}, 200),
-    ({"Host": "evil.example"}, 403), ({"Host": "127.0.0.1.evil.example:9464"}, 403), ({"Host": ""}, 403), ({"Host": "127.0.0.1:9464:1"}, 403),
-    ({"Host": "[::1"}, 403), ({"Origin": "http://evil.example"}, 403), ({"Origin": "null"}, 403), ({"Host": "127.0.0.1:80", "Origin": "http://127.0.0.1:80"}, 200),
-    ({"Host": "127.0.0.1:80", "Origin": "http://127.0.0.1:81"}, 403), ({"Sec-Fetch-Site": "cross-site"}, 403), ({"Sec-Fetch-Site": "none"}, 200)])
+@pytest.mark.parametrize(
+    "headers, status",
+    [
+        ({"Host": "127.0.0.1:1"}, 200),
+        ({"Host": "localhost"}, 200),
+        ({"Host": "[::1]:80"}, 200),
+        ({"Host": "10.1.2.3:9464"}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "127.0.0.1.evil.example:9464"}, 403),
+        ({"Host": ""}, 403),
+        ({"Host": "127.0.0.1:9464:1"}, 403),
+        ({"Host": "[::1"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "127.0.0.1:80", "Origin": "http://127.0.0.1:80"}, 200),
+        ({"Host": "127.0.0.1:80", "Origin": "http://127.0.0.1:81"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 200),
+    ],
+)
 def test_whom_it_answers(agent, headers, status):
     assert agent.ask("/metrics", **headers)[0] == status
 
@@ -50,7 +65,10 @@ def test_whom_it_answers(agent, headers, status):
 def test_every_answer_has_the_headers(agent):
     for path in ("/metrics", "/livez", "/nothing"):
         headers = agent.ask(path)[1]
-        assert headers["content-security-policy"].startswith("default-src 'none'") and headers["x-content-type-options"] == "nosniff"
+        assert (
+            headers["content-security-policy"].startswith("default-src 'none'")
+            and headers["x-content-type-options"] == "nosniff"
+        )
         assert headers["x-frame-options"] == "DENY" and headers["cache-control"] == "no-store"
 
 
@@ -61,7 +79,9 @@ def test_methods_and_bodies(agent):
     assert agent.ask("/nothing")[0] == 404
     huge = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999999\r\n\r\n"
     assert raw(agent, huge).startswith(b"HTTP/1.1 413")
-    assert raw(agent, b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n").startswith(b"HTTP/1.1 413")
+    assert raw(agent, b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n").startswith(
+        b"HTTP/1.1 413"
+    )
 
 
 def test_a_token_where_others_can_reach_it(agents):
@@ -82,12 +102,24 @@ def test_a_token_where_others_can_reach_it(agents):
 def test_no_token_no_other_address(agents):
     sleeper = agents.popen(["sleep", "600"])
     child = agents.watch("--pid", str(sleeper.pid), "--listen", "0.0.0.0:0", wait=False)
-    assert child.wait(30) == 2 and "give a token" in child.errors.read_text() and "--insecure" in child.errors.read_text()
+    assert (
+        child.wait(30) == 2 and "give a token" in child.errors.read_text() and "--insecure" in child.errors.read_text()
+    )
     agents.watch("--pid", str(sleeper.pid), "--listen", "0.0.0.0:0", "--insecure")
 
 
-@pytest.mark.parametrize("words", [["--listen", "127.0.0.1"], ["--listen", "::1:80"], ["--listen", "127.0.0.1:99999"], ["--pid", "x"],
-                                   ["--pid", "0"], ["--stall-after", "-1"], ["--nonsense"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--listen", "127.0.0.1"],
+        ["--listen", "::1:80"],
+        ["--listen", "127.0.0.1:99999"],
+        ["--pid", "x"],
+        ["--pid", "0"],
+        ["--stall-after", "-1"],
+        ["--nonsense"],
+    ],
+)
 def test_wrong_use(agents, words):
     child = agents.watch(*words, wait=False)
     assert child.wait(30) == 2 and "firstfix agent: " in child.errors.read_text()
@@ -96,12 +128,25 @@ def test_wrong_use(agents, words):
 def test_a_header_without_end(agent):
     got = raw(agent, b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: " + b"a" * 200000)
     assert got == b"" or got.split(b" ")[1] in (b"431", b"413", b"414", b"400"), got[:80]
-    assert raw(agent, b"GET /" + b"a" * 200000 + b" HTTP/1.1\r\n").split(b" ")[1:2] in ([], [b"414"], [b"431"], [b"413"])
+    assert raw(agent, b"GET /" + b"a" * 200000 + b" HTTP/1.1\r\n").split(b" ")[1:2] in (
+        [],
+        [b"414"],
+        [b"431"],
+        [b"413"],
+    )
     assert agent.ask("/livez")[0] == 200
 
 
 def test_rubbish_and_half_closed_sockets(agent):
-    for data in (b"", b"\0" * 100, b"GET\r\n\r\n", b"\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /metrics HTTP/1.1\r\n\r\n", b"\xff\xfe" * 999):
+    for data in (
+        b"",
+        b"\0" * 100,
+        b"GET\r\n\r\n",
+        b"\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\n\r\n",
+        b"\xff\xfe" * 999,
+    ):
         raw(agent, data, half=True)
     got = raw(agent, b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", half=True)
     assert got == b"" or got.startswith(b"HTTP/1.1 200")

@@ -13,7 +13,9 @@ from python_worker import hooks  # noqa: E402,F401 (found through the path set a
 
 
 def agent_pids(worker):
-    done = subprocess.run(["pgrep", "-P", str(worker.pid), "firstfix-agent"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["pgrep", "-P", str(worker.pid), "firstfix-agent"], capture_output=True, text=True, check=False
+    )
     return [int(pid) for pid in done.stdout.split()]
 
 

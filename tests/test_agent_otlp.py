@@ -33,12 +33,19 @@ def collector():
 
 
 def send_to(agents, collector, **more):
-    agents.env |= {"OTEL_EXPORTER_OTLP_ENDPOINT": collector if isinstance(collector, str) else collector.url,
-                   "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json", "OTEL_METRIC_EXPORT_INTERVAL": "300", "OTEL_BLRP_SCHEDULE_DELAY": "50", **more}
+    agents.env |= {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector if isinstance(collector, str) else collector.url,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+        "OTEL_METRIC_EXPORT_INTERVAL": "300",
+        "OTEL_BLRP_SCHEDULE_DELAY": "50",
+        **more,
+    }
 
 
 def agent_pids(worker):
-    done = subprocess.run(["pgrep", "-P", str(worker.pid), "firstfix-agent"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["pgrep", "-P", str(worker.pid), "firstfix-agent"], capture_output=True, text=True, check=False
+    )
     return [int(pid) for pid in done.stdout.split()]
 
 
@@ -63,20 +70,38 @@ def spans_by_request(collector):
 
 
 def arrived(collector, names):
-    return until(lambda: (found := spans_by_request(collector)).keys() >= set(names) and found, f"spans of {len(names)} requests", 60)
+    return until(
+        lambda: (found := spans_by_request(collector)).keys() >= set(names) and found,
+        f"spans of {len(names)} requests",
+        60,
+    )
 
 
 def test_events_spans_metrics_and_incidents_arrive(agents, collector):
     got = collector()
-    send_to(agents, got, OTEL_SERVICE_NAME="painter", OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=test,service.name=other,a=b%20c")
+    send_to(
+        agents,
+        got,
+        OTEL_SERVICE_NAME="painter",
+        OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=test,service.name=other,a=b%20c",
+    )
     worker = agents.run(WORKER)
     agents.tell(worker, "load tiny 0.05")
     agents.tell(worker, "request one")
     agents.tell(worker, "fail two")
     arrived(got, ["one", "two"])
     end(agents, worker, f"python raise RuntimeError('key {TOKEN}')", 1)
-    until(lambda: {"firstfix.process.start", "firstfix.phase.begin", "firstfix.phase.end", "exception", "firstfix.incident"} <=
-          {record["eventName"] for record in got.logs()}, "logs of all kinds")
+    until(
+        lambda: {
+            "firstfix.process.start",
+            "firstfix.phase.begin",
+            "firstfix.phase.end",
+            "exception",
+            "firstfix.incident",
+        }
+        <= {record["eventName"] for record in got.logs()},
+        "logs of all kinds",
+    )
     said = json.dumps(got.requests)
     assert TOKEN not in said and "[masked:hf:37]" in said
     [one] = [s for s in got.spans() if attributes(s).get("firstfix.request.id") == "one"]
@@ -86,15 +111,27 @@ def test_events_spans_metrics_and_incidents_arrive(agents, collector):
     assert two["status"] == {"code": 2, "message": "ValueError"}
     [load] = [s for s in got.spans() if s["name"] == "model.load"]
     assert load["kind"] == 1 and attributes(load)["gen_ai.request.model"] == "tiny"
-    [raised] = [r for r in got.logs() if r["eventName"] == "exception" and attributes(r).get("firstfix.request.id") == "two"]
+    [raised] = [
+        r for r in got.logs() if r["eventName"] == "exception" and attributes(r).get("firstfix.request.id") == "two"
+    ]
     assert (raised["traceId"], raised["spanId"]) == (two["traceId"], two["spanId"]) and raised["severityNumber"] == 17
-    [incident] = [r for r in got.logs() if r["eventName"] == "firstfix.incident" and attributes(r)["firstfix.incident.how"] == "exit"]
+    [incident] = [
+        r
+        for r in got.logs()
+        if r["eventName"] == "firstfix.incident" and attributes(r)["firstfix.incident.how"] == "exit"
+    ]
     assert attributes(incident)["exception.type"] == "RuntimeError"
     resource = attributes(got.of("/v1/traces")[-1]["resourceSpans"][0]["resource"])
-    assert resource["service.name"] == "painter" and resource["a"] == "b c" and resource["process.executable.name"].startswith("python")
+    assert (
+        resource["service.name"] == "painter"
+        and resource["a"] == "b c"
+        and resource["process.executable.name"].startswith("python")
+    )
     assert {"host.name", "host.arch", "os.type", "service.instance.id"} <= set(resource)
     metrics = {m["name"]: m for m in got.metrics()}
-    assert metrics["process.memory.usage"]["unit"] == "By" and metrics["firstfix.requests"]["sum"]["isMonotonic"] is True
+    assert (
+        metrics["process.memory.usage"]["unit"] == "By" and metrics["firstfix.requests"]["sum"]["isMonotonic"] is True
+    )
     histogram = metrics["firstfix.request.duration"]["histogram"]["dataPoints"][0]
     assert len(histogram["bucketCounts"]) == len(histogram["explicitBounds"]) + 1 and histogram["count"] == "2"
     assert len(set(got.uids())) == len(got.uids())
@@ -102,20 +139,42 @@ def test_events_spans_metrics_and_incidents_arrive(agents, collector):
 
 def test_variables_of_one_signal_win(agents, collector):
     got, other = collector(), collector()
-    send_to(agents, got, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=other.url + "/mine", OTEL_METRICS_EXPORTER="none",
-            OTEL_EXPORTER_OTLP_HEADERS="api-key=s3cr%20t, x-all = yes", OTEL_EXPORTER_OTLP_TRACES_HEADERS="x-only=traces",
-            OTEL_EXPORTER_OTLP_COMPRESSION="gzip", OTEL_EXPORTER_OTLP_LOGS_COMPRESSION="none")
+    send_to(
+        agents,
+        got,
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=other.url + "/mine",
+        OTEL_METRICS_EXPORTER="none",
+        OTEL_EXPORTER_OTLP_HEADERS="api-key=s3cr%20t, x-all = yes",
+        OTEL_EXPORTER_OTLP_TRACES_HEADERS="x-only=traces",
+        OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
+        OTEL_EXPORTER_OTLP_LOGS_COMPRESSION="none",
+    )
     worker = agents.run(WORKER)
     agents.tell(worker, "request one")
     until(lambda: other.of("/mine") and got.logs(), "both")
     end(agents, worker, "exit 0", 0)
     assert {path for path, _ in got.requests} == {"/v1/logs"} and {path for path, _ in other.requests} == {"/mine"}
-    assert got.headers[0]["api-key"] == "s3cr t" and got.headers[0]["x-all"] == "yes" and "Content-Encoding" not in got.headers[0]
-    assert other.headers[0]["x-only"] == "traces" and "api-key" not in other.headers[0] and other.headers[0]["Content-Encoding"] == "gzip"
+    assert (
+        got.headers[0]["api-key"] == "s3cr t"
+        and got.headers[0]["x-all"] == "yes"
+        and "Content-Encoding" not in got.headers[0]
+    )
+    assert (
+        other.headers[0]["x-only"] == "traces"
+        and "api-key" not in other.headers[0]
+        and other.headers[0]["Content-Encoding"] == "gzip"
+    )
 
 
-@pytest.mark.parametrize("variables", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, {"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"},
-                                       {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"}])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": ""},
+        {"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"},
+    ],
+)
 def test_who_exports_nothing_pays_nothing(agents, variables):
     agents.env |= variables
     worker = agents.run(WORKER)
@@ -195,8 +254,13 @@ def test_agents_killed_again_and_again_lose_nothing_and_repeat_ids(agents, colle
     def begun():
         seen = {}
         for record in got.logs():
-            assert seen.setdefault(attributes(record)["log.record.uid"], record) == record  # what comes twice is the same
-        return sum(r["eventName"] == "firstfix.phase.begin" and attributes(r)["firstfix.phase"] == "request" for r in seen.values())
+            assert (
+                seen.setdefault(attributes(record)["log.record.uid"], record) == record
+            )  # what comes twice is the same
+        return sum(
+            r["eventName"] == "firstfix.phase.begin" and attributes(r)["firstfix.phase"] == "request"
+            for r in seen.values()
+        )
     until(lambda: begun() >= len(names), "the begin of every request")
     assert begun() == len(names)
 
@@ -229,7 +293,12 @@ def test_what_a_dead_machine_left_is_sent_by_the_next(agents, collector):
 
 def small_disk(folder, size):
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(folder)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         pytest.skip(f"no file system of a small size: {done.stderr.strip()}")
 
@@ -278,14 +347,46 @@ def certificate(folder, name, issuer=None, extension="basicConstraints=CA:TRUE")
     """A key and a certificate, by itself or by an issuer: NAME.key, NAME.pem."""
     key, pem = folder / f"{name}.key", folder / f"{name}.pem"
     by = ["-CA", folder / f"{issuer}.pem", "-CAkey", folder / f"{issuer}.key"] if issuer else []
-    request = ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-subj", f"/CN={name}"]
+    request = [
+        "openssl",
+        "req",
+        "-new",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-keyout",
+        key,
+        "-subj",
+        f"/CN={name}",
+    ]
     if issuer:
         subprocess.run([*request, "-out", folder / "request"], check=True, capture_output=True)
         (folder / "extension").write_text(extension)
-        subprocess.run(["openssl", "x509", "-req", "-in", folder / "request", *by, "-CAcreateserial", "-days", "2", "-extfile", folder / "extension",
-                        "-out", pem], check=True, capture_output=True)
+        subprocess.run(
+            [
+                "openssl",
+                "x509",
+                "-req",
+                "-in",
+                folder / "request",
+                *by,
+                "-CAcreateserial",
+                "-days",
+                "2",
+                "-extfile",
+                folder / "extension",
+                "-out",
+                pem,
+            ],
+            check=True,
+            capture_output=True,
+        )
     else:
-        subprocess.run([*request, "-x509", "-days", "2", "-addext", extension, "-out", pem], check=True, capture_output=True)
+        subprocess.run(
+            [*request, "-x509", "-days", "2", "-addext", extension, "-out", pem], check=True, capture_output=True
+        )
     return pem, key
 
 
@@ -298,8 +399,13 @@ def test_certificates_of_both_sides(agents, collector, tmp_path):
     tls.load_verify_locations(authority)
     tls.verify_mode = ssl.CERT_REQUIRED
     got = collector(tls=tls)
-    send_to(agents, got, OTEL_EXPORTER_OTLP_CERTIFICATE=str(authority), OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE=str(client),
-            OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=str(client_key))
+    send_to(
+        agents,
+        got,
+        OTEL_EXPORTER_OTLP_CERTIFICATE=str(authority),
+        OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE=str(client),
+        OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=str(client_key),
+    )
     worker = agents.run(WORKER)
     agents.tell(worker, "request one")
     arrived(got, ["one"])
@@ -331,10 +437,24 @@ def answers(status, **headers):
     return answer
 
 
-@pytest.mark.parametrize("name, answer, lost, waits", [
-    ("hangs", hang, False, True), ("never ends", endless, False, False), ("refuses", answers(400), True, False),
-    ("moved", answers(302, Location="http://127.0.0.1:9/"), True, False), ("is busy", answers(503, Retry_After="3600"), False, True),
-    ("garbage", lambda handler, path: handler.wfile.write(b"\0\xff" * 100) or setattr(handler, "close_connection", True) or True, False, True)])
+@pytest.mark.parametrize(
+    "name, answer, lost, waits",
+    [
+        ("hangs", hang, False, True),
+        ("never ends", endless, False, False),
+        ("refuses", answers(400), True, False),
+        ("moved", answers(302, Location="http://127.0.0.1:9/"), True, False),
+        ("is busy", answers(503, Retry_After="3600"), False, True),
+        (
+            "garbage",
+            lambda handler, path: handler.wfile.write(b"\0\xff" * 100)
+            or setattr(handler, "close_connection", True)
+            or True,
+            False,
+            True,
+        ),
+    ],
+)
 def test_bad_collectors_hurt_nobody(agents, collector, name, answer, lost, waits):
     got = collector(answer=answer)
     send_to(agents, got, OTEL_EXPORTER_OTLP_TIMEOUT="500")
@@ -365,7 +485,9 @@ def test_damaged_and_foreign_files_in_the_queue_are_passed_over(agents, collecto
     [folder] = {f.parent for f in until(lambda: list((agents.state / "otlp").glob("*/*.logs")), "a request that waits")}
     files = sorted(folder.glob("*.logs"))
     files[0].write_bytes(files[0].read_bytes()[:40])
-    for number, text in enumerate((b"", b"{}", b"[1]", b"\xff\xfe", b'{"resourceLogs": [{"scopeLogs": 7}]}', b"[" * 5000)):
+    for number, text in enumerate(
+        (b"", b"{}", b"[1]", b"\xff\xfe", b'{"resourceLogs": [{"scopeLogs": 7}]}', b"[" * 5000)
+    ):
         path = folder / f"{9000 + number:020d}.logs"
         path.write_bytes(text)
         path.chmod(0o600)
@@ -381,16 +503,31 @@ def test_damaged_and_foreign_files_in_the_queue_are_passed_over(agents, collecto
 
 def test_part_of_the_traces(agents, collector):
     got = collector()
-    send_to(agents, got, OTEL_TRACES_SAMPLER="traceidratio", OTEL_TRACES_SAMPLER_ARG="0.5", OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT="20")
+    send_to(
+        agents,
+        got,
+        OTEL_TRACES_SAMPLER="traceidratio",
+        OTEL_TRACES_SAMPLER_ARG="0.5",
+        OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT="20",
+    )
     worker = agents.run(WORKER)
     for i in range(200):
         agents.tell(worker, f"request r{i}")
     agents.tell(worker, "fail long")
-    until(lambda: {attributes(r).get("firstfix.request.id") for r in got.logs()} >= {f"r{i}" for i in range(200)} | {"long"}, "all logs")
+    until(
+        lambda: {attributes(r).get("firstfix.request.id") for r in got.logs()}
+        >= {f"r{i}" for i in range(200)} | {"long"},
+        "all logs",
+    )
     until(lambda: len({s["traceId"] for s in got.spans()}) > 60, "about half of the traces")
     end(agents, worker, "exit 0", 0)
     assert 60 < len({s["traceId"] for s in got.spans()}) < 140
-    assert max(len(v) for r in got.logs() for k, v in attributes(r).items() if isinstance(v, str) and k != "log.record.uid") <= 20
+    assert (
+        max(
+            len(v) for r in got.logs() for k, v in attributes(r).items() if isinstance(v, str) and k != "log.record.uid"
+        )
+        <= 20
+    )
 
 
 def test_a_worker_that_lives_for_a_moment_is_told_of(agents, collector):

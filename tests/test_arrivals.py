@@ -19,7 +19,9 @@ EVERY = 1 if os.environ.get("FIRSTFIX_ARRIVALS") == "all" else 48
 
 # Logs whose answer hangs on their structure, not on one line.
 STORIES = {
-    "an engine that dies of what its worker died of": ("oom", """\
+    "an engine that dies of what its worker died of": (
+        "oom",
+        """\
 INFO 03-04 05:06:07 [core.py:58] Initializing a V1 LLM engine
 Traceback (most recent call last):
   File "/srv/vllm/v1/worker/gpu_worker.py", line 172, in load_model
@@ -34,8 +36,11 @@ Traceback (most recent call last):
   File "/srv/vllm/v1/engine/core.py", line 700, in run_engine_core
     engine_core = EngineCoreProc(*args, **kwargs)
 RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}
-"""),
-    "an import that failed before the worker went on well": ("hf.gated", """\
+""",
+    ),
+    "an import that failed before the worker went on well": (
+        "hf.gated",
+        """\
 Traceback (most recent call last):
   File "/srv/app/kernels.py", line 3, in <module>
     import flash_attn
@@ -49,21 +54,28 @@ huggingface_hub.errors.GatedRepoError: 403 Client Error. (Request ID: Root=1-67)
 
 Cannot access gated repo for url https://huggingface.co/ex/model/resolve/main/config.json.
 Access to model ex/model is restricted and you are not in the authorized list.
-"""),
-    "source code that names another failure": ("pip.module-missing", """\
+""",
+    ),
+    "source code that names another failure": (
+        "pip.module-missing",
+        """\
 Traceback (most recent call last):
   File "/srv/app/guard.py", line 12, in load
     raise MemoryError("CUDA out of memory. Tried to allocate 2.00 GiB") if free < need else ImportError(name)
   File "/srv/app/load.py", line 41, in pick
     import einops
 ModuleNotFoundError: No module named 'einops'
-"""),
-    "a service that is well": (None, """\
+""",
+    ),
+    "a service that is well": (
+        None,
+        """\
 INFO:     Started server process [7]
 /srv/torch/cuda/__init__.py:61: FutureWarning: The pynvml package is deprecated.
 INFO:     Application startup complete.
 INFO:     127.0.0.1:51234 - "GET /health HTTP/1.1" 200 OK
-"""),
+""",
+    ),
 }
 
 def first_cause(firstfix, log, facts, folder):
@@ -86,7 +98,9 @@ def test_structure_survives(story, form, firstfix, tmp_path):
     assert got == want or (want and got and got.startswith(want + "."))
 
 
-LOGS = [case for case in CASES if case[2]]  # an empty log arrives as nothing: no carrier stamps a line that is not there
+LOGS = [
+    case for case in CASES if case[2]
+]  # an empty log arrives as nothing: no carrier stamps a line that is not there
 # What a log only shows is known by the block that it stands in. A form that makes a record of every line, or frames it all,
 # breaks the block; git's messages stand in by four spaces, which most forms' heads take along.
 BY_BLOCKS = {"near: a block of markdown that a model answered", "near: a turn of a chat template", "near: a quotation",

@@ -56,8 +56,28 @@ else:
     "acme/old/__init__.py": "def __getattr__(name):\n    if name == 'old_name':\n        return 1\n    raise AttributeError(name)\n",
 }
 ASKED = {
-    "acme": ["plain", "first", "second", "renamed", "visible", "_hidden", "os", "Thing", "chosen", "_added", "ignored", "guarded",
-             "only_for_checkers", "a", "b", "c", "loop", "temporary", "lazy", "nowhere"],
+    "acme": [
+        "plain",
+        "first",
+        "second",
+        "renamed",
+        "visible",
+        "_hidden",
+        "os",
+        "Thing",
+        "chosen",
+        "_added",
+        "ignored",
+        "guarded",
+        "only_for_checkers",
+        "a",
+        "b",
+        "c",
+        "loop",
+        "temporary",
+        "lazy",
+        "nowhere",
+    ],
     "acme.lazy": ["Part", "make_part", "unlisted", "parts", "nowhere"],
     "acme.old": ["old_name", "new_name"],
 }
@@ -83,7 +103,9 @@ def test_agrees_with_a_real_import(tmp_path):
     for module, names in ASKED.items():
         given = set(release.exports[module]) | set(release.children.get(module, {}))
         for name in names:
-            run = subprocess.run([sys.executable, "-c", f"from {module} import {name}"], cwd=tmp_path, capture_output=True, text=True)
+            run = subprocess.run(
+                [sys.executable, "-c", f"from {module} import {name}"], cwd=tmp_path, capture_output=True, text=True
+            )
             really = run.returncode == 0
             if (module, name) == ("acme", "os"):
                 assert really and name not in given  # a module of Python's own is nobody's name
@@ -124,7 +146,7 @@ class Larger(Config):
 def test_what_an_import_needs_of_others():
     files = {
         "acme/__init__.py": "from .a import x\nfrom hub import Client\ntry:\n    from hub import maybe\nexcept ImportError:\n    pass\n"
-                            "def f():\n    from hub import later\n",
+        "def f():\n    from hub import later\n",
         "acme/a.py": "import hub.store\nx = 1\n",
         "acme/unused.py": "from hub import never_asked\n",
     }
@@ -156,9 +178,13 @@ def test_messages_and_what_they_ask_for():
     import ast
     found = messages.read(ast.parse(RAISES))
     assert [m["m"] for m in found] == [
-        "Acme requires torch>=2.6, found {}", "A store of {} needs --page-size 4", "{} is not supported for this kind of shelf",
-        "The shape of both {} must be the same", "Set ACME_SHELF_DIR=/tmp/shelf, {literally} {}",
-        "This part wants numpy, which could not be found"]
+        "Acme requires torch>=2.6, found {}",
+        "A store of {} needs --page-size 4",
+        "{} is not supported for this kind of shelf",
+        "The shape of both {} must be the same",
+        "Set ACME_SHELF_DIR=/tmp/shelf, {literally} {}",
+        "This part wants numpy, which could not be found",
+    ]
     judge = classify.Package({"page_size", "shelf_backend"}, {"ACME_SHELF_DIR"}, {"torch", "numpy"}, {})
     answers = [judge({**m, "file": "acme/server_args.py"}) for m in found]
     assert answers == [("i", "torch", ">=2.6"), ("p", "page_size", ""), ("q", "shelf_backend", "g"), ("c", "", ""),
@@ -167,14 +193,28 @@ def test_messages_and_what_they_ask_for():
 
 def test_a_message_is_told_by_few_words():
     both = said.Said("acme", {"torch"}, {}, engine=True)
-    files = {"acme/server_args.py": {"s": ["page_size"], "v": [], "m": [
-        {"t": "ValueError", "m": text, "h": [], "f": "check", "g": [], "k": [], "x": []} for text in (
-            "A store of {} needs --page-size {} at least", "A store of {} needs a roof and four walls, said{}", "Too short: {}")]}}
+    files = {
+        "acme/server_args.py": {
+            "s": ["page_size"],
+            "v": [],
+            "m": [
+                {"t": "ValueError", "m": text, "h": [], "f": "check", "g": [], "k": [], "x": []}
+                for text in (
+                    "A store of {} needs --page-size {} at least",
+                    "A store of {} needs a roof and four walls, said{}",
+                    "Too short: {}",
+                )
+            ],
+        }
+    }
     both.add(1, files)
     rows = both.rows()
     assert ("p", "page_size", "", 1) in [r[2:] for r in rows] and not any(r[3] for r in rows if r[2] != "p")
     assert rows == both.rows()
-    assert list(said.runs("x{} one two three{}, four five")) == [("one", "two"), ("four", "five")]  # what touches a hole has grown
+    assert list(said.runs("x{} one two three{}, four five")) == [
+        ("one", "two"),
+        ("four", "five"),
+    ]  # what touches a hole has grown
 
 
 def test_hostile_sources():
@@ -186,8 +226,13 @@ def test_hostile_sources():
 
 def test_hostile_archives(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    files = {"../escape.py": "x = 1", "/etc/escape.py": "x = 1", "acme/../../up.py": "x = 1", "acme/__init__.py": "x = 1",
-             "acme-1.dist-info/METADATA": "Name: acme\nRequires-Dist: hub>=1\n\nText"}
+    files = {
+        "../escape.py": "x = 1",
+        "/etc/escape.py": "x = 1",
+        "acme/../../up.py": "x = 1",
+        "acme/__init__.py": "x = 1",
+        "acme-1.dist-info/METADATA": "Name: acme\nRequires-Dist: hub>=1\n\nText",
+    }
     sources, _, metadata = archive.wheel(wheel(files))
     assert list(sources) == ["acme/__init__.py"] and "hub>=1" in metadata
     bomb = wheel({f"acme/m{i}.py": "#" * archive.FILE_MAX for i in range(4)})
@@ -226,14 +271,21 @@ def test_releases_of_an_index():
     chosen = {str(v): f["filename"] for v, f in index.choose(files).items()}
     assert chosen == {"1.0.0": "acme-1.0.0-py3-none-any.whl",
                       "1.1.1": "acme-1.1.1-cp311-cp311-manylinux2014_x86_64.whl", "1.2.0": "acme-1.2.0.tar.gz"}
-    many = [file(f"acme-{1 + i // 50}.{i % 50}.0-py3-none-any.whl", f"2023-{1 + i // 28:02}-{1 + i % 28:02}") for i in range(150)]
+    many = [
+        file(f"acme-{1 + i // 50}.{i % 50}.0-py3-none-any.whl", f"2023-{1 + i // 28:02}-{1 + i % 28:02}")
+        for i in range(150)
+    ]
     kept = [str(v) for v in index.choose(many)]
     assert len(kept) == index.RELEASES_MAX and {"1.49.0", "2.49.0", "3.49.0"} <= set(kept)
 
 
 def test_the_same_releases_give_the_same_bytes(tmp_path, monkeypatch):
     first = dict(PACKAGE)
-    second = {**PACKAGE, "acme/plain.py": "def first(): pass\nguarded = 1\n", "acme/starred.py": "visible = 1\ndef second(): pass\n"}
+    second = {
+        **PACKAGE,
+        "acme/plain.py": "def first(): pass\nguarded = 1\n",
+        "acme/starred.py": "visible = 1\ndef second(): pass\n",
+    }
     made = []
     for attempt in range(2):
         monkeypatch.setenv("FIRSTFIX_ATLAS_CACHE", str(tmp_path / str(attempt)))
@@ -246,12 +298,16 @@ def test_the_same_releases_give_the_same_bytes(tmp_path, monkeypatch):
     assert made[0] == made[1]
     rows = made[0].splitlines()
     assert "Q\thub\t>=1\t0-1" in rows
-    assert any(r.startswith("N\tsecond\t") and r.endswith("\tacme.starred") for r in rows)  # it left acme.plain for there
+    assert any(
+        r.startswith("N\tsecond\t") and r.endswith("\tacme.starred") for r in rows
+    )  # it left acme.plain for there
 
 
 def test_the_small_atlas_is_what_the_seed_holds(tmp_path):
     tables = sorted(str(p) for p in (ROOT / "tests/atlas").glob("*.txt"))
-    subprocess.run([sys.executable, ROOT / "tools/atlaslib/pack.py", tmp_path / "out.bin", tmp_path / "out.c", *tables], check=True)
+    subprocess.run(
+        [sys.executable, ROOT / "tools/atlaslib/pack.py", tmp_path / "out.bin", tmp_path / "out.c", *tables], check=True
+    )
     assert (tmp_path / "out.bin").read_bytes() == (ROOT / "tests/fuzz/seeds/atlas/small.bin").read_bytes()
 
 

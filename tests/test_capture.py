@@ -10,12 +10,29 @@ import pytest
 
 TOKEN = "hf_" + "abcdefghijklmnopqrstuvwxyz01234567"
 # What differs between two looks at a living machine.
-VOLATILE = {"taken_at", "took_ms", "trigger", "probe_ms", "pressure", "available", "current", "peak", "free", "inodes_free", "rss",
-            "rss_peak", "shared", "started", "swap_free"}
+VOLATILE = {
+    "taken_at",
+    "took_ms",
+    "trigger",
+    "probe_ms",
+    "pressure",
+    "available",
+    "current",
+    "peak",
+    "free",
+    "inodes_free",
+    "rss",
+    "rss_peak",
+    "shared",
+    "started",
+    "swap_free",
+}
 
 
 def report(firstfix, *options, env=None):
-    run = subprocess.run([firstfix, "report", "--json", *map(str, options)], capture_output=True, text=True, env=env, timeout=60)
+    run = subprocess.run(
+        [firstfix, "report", "--json", *map(str, options)], capture_output=True, text=True, env=env, timeout=60
+    )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
@@ -29,7 +46,9 @@ def stable(value):
 def worker(env):
     """A process that waits until its stdin closes, with a secret on its command line."""
     code = "import sys, ctypes; print('up', flush=True); sys.stdin.read()"
-    process = subprocess.Popen([sys.executable, "-c", code, "--token", TOKEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "--token", TOKEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
+    )
     assert process.stdout.readline() == b"up\n"
     return process
 
@@ -39,7 +58,9 @@ def test_capture_of_a_process_gives_the_same_facts(firstfix, tmp_path):
     process = worker(env)
     try:
         live = report(firstfix, "--pid", process.pid)
-        run = subprocess.run([firstfix, "capture", "--pid", str(process.pid), tmp_path / "machine"], capture_output=True, text=True)
+        run = subprocess.run(
+            [firstfix, "capture", "--pid", str(process.pid), tmp_path / "machine"], capture_output=True, text=True
+        )
         assert run.returncode == 0, run.stderr
     finally:
         process.stdin.close()
@@ -67,7 +88,15 @@ def test_what_is_refused_stays_refused(firstfix, tmp_path):
     for folder in [tmp_path, *tmp_path.parents]:
         if folder.stat().st_uid == 0 and folder.is_relative_to("/tmp") and folder != pathlib.Path("/tmp"):
             folder.chmod(0o755)
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", f"HF_HOME={tmp_path}/locked/cache", program]
+    nobody = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "env",
+        f"HF_HOME={tmp_path}/locked/cache",
+        program,
+    ]
     live = subprocess.run([*nobody, "report", "--json", "--only", "disks"], capture_output=True, text=True, check=True)
     subprocess.run([*nobody, "capture", tmp_path / "out/machine"], check=True)
     captured = report(firstfix, "--only", "disks", "--root", tmp_path / "out/machine")

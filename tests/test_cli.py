@@ -14,17 +14,28 @@ def say(firstfix, tmp_path):
     env = {**os.environ, "FIRSTFIX_DIR": str(tmp_path / "state"), "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": ""}
 
     def call(*args, code=2):
-        done = subprocess.run([firstfix, *map(str, args)], capture_output=True, text=True, timeout=60, env=env, check=False)
+        done = subprocess.run(
+            [firstfix, *map(str, args)], capture_output=True, text=True, timeout=60, env=env, check=False
+        )
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 
     return call
 
 
-@pytest.mark.parametrize(("words", "meant"), [
-    (["reprot"], "report"), (["incidnet"], "incident"), (["help", "explian"], "explain"), (["report", "--jsn"], "--json"),
-    (["incidents", "shwo"], "show"), (["rules", "tset"], "test"), (["report", "--only", "torhc"], "torch"),
-    (["playbook", "bnb.binary-mising"], "bnb.binary-missing")])
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["reprot"], "report"),
+        (["incidnet"], "incident"),
+        (["help", "explian"], "explain"),
+        (["report", "--jsn"], "--json"),
+        (["incidents", "shwo"], "show"),
+        (["rules", "tset"], "test"),
+        (["report", "--only", "torhc"], "torch"),
+        (["playbook", "bnb.binary-mising"], "bnb.binary-missing"),
+    ],
+)
 def test_did_you_mean(say, words, meant):
     assert f"did you mean '{meant}'?" in say(*words)
 
@@ -39,20 +50,47 @@ def test_help_of_a_command(say):
     assert say("help", code=0) == say("--help", code=0)
 
 
-@pytest.mark.parametrize("words", [["report", "--python", "/nosuch"], ["incidents", "--dir", "/nosuch"],
-                                   ["incidents", "prune", "--dir", "/nosuch"], ["explain", "/nosuch"], ["rules", "lint", "/nosuch"],
-                                   ["explain", "--facts", "/nosuch", os.devnull], ["diff", "/nosuch", "/nosuch"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["report", "--python", "/nosuch"],
+        ["incidents", "--dir", "/nosuch"],
+        ["incidents", "prune", "--dir", "/nosuch"],
+        ["explain", "/nosuch"],
+        ["rules", "lint", "/nosuch"],
+        ["explain", "--facts", "/nosuch", os.devnull],
+        ["diff", "/nosuch", "/nosuch"],
+    ],
+)
 def test_what_is_not_there_is_an_error(say, words):
     said = say(*words)
     assert "/nosuch" in said and said.count("\n") == 1
     assert not os.path.exists("/nosuch")
 
 
-@pytest.mark.parametrize("words", [
-    [ESCAPES], ["help", ESCAPES], ["report", "--" + ESCAPES], ["report", "--only", ESCAPES], ["report", "--python", "/" + ESCAPES],
-    ["report", "--deadline", ESCAPES], ["incidents", ESCAPES], ["incidents", "show", ESCAPES], ["incidents", "--dir", "/" + ESCAPES],
-    ["playbook", ESCAPES], ["explain", ESCAPES], ["rules", "lint", ESCAPES], ["bundle", ESCAPES], ["libs", ESCAPES],
-    ["diff", ESCAPES, ESCAPES], ["run", "--" + ESCAPES, "--", "true"], ["run", ESCAPES], ["events", "--dir", "/" + ESCAPES]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [ESCAPES],
+        ["help", ESCAPES],
+        ["report", "--" + ESCAPES],
+        ["report", "--only", ESCAPES],
+        ["report", "--python", "/" + ESCAPES],
+        ["report", "--deadline", ESCAPES],
+        ["incidents", ESCAPES],
+        ["incidents", "show", ESCAPES],
+        ["incidents", "--dir", "/" + ESCAPES],
+        ["playbook", ESCAPES],
+        ["explain", ESCAPES],
+        ["rules", "lint", ESCAPES],
+        ["bundle", ESCAPES],
+        ["libs", ESCAPES],
+        ["diff", ESCAPES, ESCAPES],
+        ["run", "--" + ESCAPES, "--", "true"],
+        ["run", ESCAPES],
+        ["events", "--dir", "/" + ESCAPES],
+    ],
+)
 def test_nothing_acts_on_the_terminal(say, firstfix, words):
     done = subprocess.run([firstfix, *words], capture_output=True, text=True, timeout=60, check=False)
     said = done.stdout + done.stderr

@@ -74,15 +74,30 @@ COMP_WORDS=(firstfix report --dead); COMP_CWORD=2; _firstfix; echo "${{COMPREPLY
 
 def test_bash_completes_operands(docs, firstfix, tmp_path):
     log = tmp_path / "log"
-    log.write_text("Traceback (most recent call last):\n  File \"x.py\", line 1, in f\n    g()\nOSError: [Errno 28] No space left on device\n")
-    env = {**os.environ, "FIRSTFIX_DIR": str(tmp_path / "state"), "PATH": f"{pathlib.Path(firstfix).parent}:{os.environ['PATH']}"}
+    log.write_text(
+        'Traceback (most recent call last):\n  File "x.py", line 1, in f\n    g()\nOSError: [Errno 28] No space left on device\n'
+    )
+    env = {
+        **os.environ,
+        "FIRSTFIX_DIR": str(tmp_path / "state"),
+        "PATH": f"{pathlib.Path(firstfix).parent}:{os.environ['PATH']}",
+    }
     subprocess.run([firstfix, "explain", "--no-facts", "--save", log], check=False, capture_output=True, env=env)
-    listed = json.loads(subprocess.run([firstfix, "incidents", "--json"], check=True, capture_output=True, env=env).stdout)
+    listed = json.loads(
+        subprocess.run([firstfix, "incidents", "--json"], check=True, capture_output=True, env=env).stdout
+    )
     ids = [i["id"] for i in listed["incidents"]]
     script = f". {docs}/firstfix.bash\n" + "".join(
         f'COMP_WORDS=(firstfix {words}); COMP_CWORD={len(words.split())}; _firstfix; echo "${{COMPREPLY[@]}}"\n'
-        for words in ("incidents sh", "rules li", "playbook disk.f", "incidents show last", f"incidents show {ids[0][:3]}",
-                      f"bundle {ids[0][:3]}"))
+        for words in (
+            "incidents sh",
+            "rules li",
+            "playbook disk.f",
+            "incidents show last",
+            f"incidents show {ids[0][:3]}",
+            f"bundle {ids[0][:3]}",
+        )
+    )
     done = subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True, env=env)
     assert done.stdout.splitlines() == ["show", "list lint", "disk.full", "last", ids[0], ids[0]] and not done.stderr
 
@@ -97,7 +112,9 @@ def test_documents_name_what_is_there():
     missing = []
     for page in (*TOP.glob("doc/*.md"), TOP / "README.md", TOP / "CONTRIBUTING.md"):
         text = page.read_text(encoding="utf-8")
-        for path in re.findall(r"`((?:src|tests|tools|rules|python|include|doc|bench|examples)/[A-Za-z0-9_./-]*[a-z0-9])`", text):
+        for path in re.findall(
+            r"`((?:src|tests|tools|rules|python|include|doc|bench|examples)/[A-Za-z0-9_./-]*[a-z0-9])`", text
+        ):
             if not (TOP / path).exists() and not (TOP / f"{path}.c").exists():
                 missing.append(f"{page.name}: {path}")
         missing += [f"{page.name}: {path}" for path in re.findall(r"\]\((?!https?:|#|\?)([^)#\s]+)", text)
@@ -108,7 +125,11 @@ def test_documents_name_what_is_there():
 @pytest.mark.skipif(not shutil.which("mandoc") and not shutil.which("groff"), reason="no mandoc, no groff")
 def test_pages_are_sound(docs):
     for page in docs.glob("*.1"):
-        tool = ["mandoc", "-T", "lint", "-W", "warning"] if shutil.which("mandoc") else ["groff", "-man", "-Tutf8", "-ww", "-z"]
+        tool = (
+            ["mandoc", "-T", "lint", "-W", "warning"]
+            if shutil.which("mandoc")
+            else ["groff", "-man", "-Tutf8", "-ww", "-z"]
+        )
         done = subprocess.run([*tool, str(page)], capture_output=True, text=True)
         complaints = [l for l in (done.stdout + done.stderr).splitlines() if "missing date" not in l]
         assert not complaints, complaints

@@ -26,7 +26,9 @@ PAGES = {
 @pytest.fixture(scope="session")
 def render(build):
     def run(path, form, style, columns):
-        done = subprocess.run([build / "tests/emit-oracle", form, style, str(columns), path], capture_output=True, timeout=20)
+        done = subprocess.run(
+            [build / "tests/emit-oracle", form, style, str(columns), path], capture_output=True, timeout=20
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout.decode("utf-8")
     return run
@@ -159,5 +161,9 @@ def test_a_diagnosis_fits_one_screen(render):
     text = render(FOLDER / "bnb.json", "text", "utf8", 80)
     fix = text.index("export BNB_CUDA_VERSION=121")
     assert text[:fix].count("\n") < 24
-    for line in ("Looked for: libbitsandbytes_cuda128.so", "Not set: BNB_CUDA_VERSION", "Fix to try first: Set BNB_CUDA_VERSION"):
+    for line in (
+        "Looked for: libbitsandbytes_cuda128.so",
+        "Not set: BNB_CUDA_VERSION",
+        "Fix to try first: Set BNB_CUDA_VERSION",
+    ):
         assert line in text

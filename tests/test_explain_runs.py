@@ -5,15 +5,19 @@ import subprocess
 import pytest
 
 UP = "INFO 10-02 08:00:00 [api_server.py:1] vLLM API server version 0.9.1\nINFO:     Application startup complete.\n"
-REFUSED = ("ERROR 10-02 08:01:00 [serving_chat.py:1] Error in preprocessing prompt inputs\n"
-           "ERROR 10-02 08:01:00 [serving_chat.py:1] Traceback (most recent call last):\n"
-           'ERROR 10-02 08:01:00 [serving_chat.py:1]   File "/srv/site-packages/vllm/entrypoints/openai/serving_chat.py", line 9, in check\n'
-           "ERROR 10-02 08:01:00 [serving_chat.py:1] ValueError: the prompt is longer than the context of the heron\n")
+REFUSED = (
+    "ERROR 10-02 08:01:00 [serving_chat.py:1] Error in preprocessing prompt inputs\n"
+    "ERROR 10-02 08:01:00 [serving_chat.py:1] Traceback (most recent call last):\n"
+    'ERROR 10-02 08:01:00 [serving_chat.py:1]   File "/srv/site-packages/vllm/entrypoints/openai/serving_chat.py", line 9, in check\n'
+    "ERROR 10-02 08:01:00 [serving_chat.py:1] ValueError: the prompt is longer than the context of the heron\n"
+)
 DEAD = 'Traceback (most recent call last):\n  File "/srv/worker.py", line 3, in <module>\nHeronError: no nest\n'
 
 
 def explain(firstfix, log):
-    run = subprocess.run([firstfix, "explain", "--no-facts", "--json", "-"], input=log.encode(), capture_output=True, timeout=60)
+    run = subprocess.run(
+        [firstfix, "explain", "--no-facts", "--json", "-"], input=log.encode(), capture_output=True, timeout=60
+    )
     assert run.returncode in (0, 1), run.stderr
     return json.loads(run.stdout)
 
@@ -27,13 +31,24 @@ def said(*lines):
 
 
 def raised(name, message):
-    return {"output_type": "error", "ename": name, "evalue": message, "traceback": [
-        "\x1b[0;31m" + "-" * 75 + "\x1b[0m", f"\x1b[0;31m{name}\x1b[0m      Traceback (most recent call last)",
-        "Cell \x1b[0;32mIn[3], line 1\x1b[0m\n\x1b[0;32m-> 1001\x1b[0m import heron\n", f"\x1b[0;31m{name}\x1b[0m: {message}"]}
+    return {
+        "output_type": "error",
+        "ename": name,
+        "evalue": message,
+        "traceback": [
+            "\x1b[0;31m" + "-" * 75 + "\x1b[0m",
+            f"\x1b[0;31m{name}\x1b[0m      Traceback (most recent call last)",
+            "Cell \x1b[0;32mIn[3], line 1\x1b[0m\n\x1b[0;32m-> 1001\x1b[0m import heron\n",
+            f"\x1b[0;31m{name}\x1b[0m: {message}",
+        ],
+    }
 
 
-NOTE = said("Collecting heron", "ERROR: pip's dependency resolver does not currently take into account all the packages that are installed.",
-            "grebe 1.0 requires numpy<2, but you have numpy 2.1 which is incompatible.")
+NOTE = said(
+    "Collecting heron",
+    "ERROR: pip's dependency resolver does not currently take into account all the packages that are installed.",
+    "grebe 1.0 requires numpy<2, but you have numpy 2.1 which is incompatible.",
+)
 PROSE = {"cell_type": "markdown", "metadata": {}, "source": ["torch.cuda.OutOfMemoryError: CUDA out of memory\n"]}
 
 
@@ -48,33 +63,68 @@ def notebook(*cells, **more):
     lambda cells: json.dumps({"metadata": {}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": cells}]}),
 ], ids=["indented", "one line", "metadata first", "format 3"])
 def test_a_saved_notebook_is_read_as_what_its_kernel_said(firstfix, form):
-    answer = explain(firstfix, form([PROSE, cell(1, NOTE, source="# CUDA out of memory"), cell(3, raised("ModuleNotFoundError", "No module named 'heron'"))]))
+    answer = explain(
+        firstfix,
+        form(
+            [
+                PROSE,
+                cell(1, NOTE, source="# CUDA out of memory"),
+                cell(3, raised("ModuleNotFoundError", "No module named 'heron'")),
+            ]
+        ),
+    )
     assert [d["cause"] for d in answer["diagnoses"]] == ["pip.module-missing"]
 
 
 def test_cells_are_read_in_the_order_in_which_they_ran(firstfix):
     failed = cell(2, raised("RuntimeError", "no nest here"))
     assert explain(firstfix, notebook(failed, cell(3, said("{'loss': 0.5}", "{'loss': 0.4}"))))["verdict"] == "running"
-    assert explain(firstfix, notebook(cell(3, raised("RuntimeError", "no nest here")), cell(2, said("{'loss': 0.5}"))))["verdict"] == "failed-unknown"
+    assert (
+        explain(firstfix, notebook(cell(3, raised("RuntimeError", "no nest here")), cell(2, said("{'loss': 0.5}"))))[
+            "verdict"
+        ]
+        == "failed-unknown"
+    )
 
 
-@pytest.mark.parametrize("text", [
-    notebook(PROSE), notebook(cell(1, said("    Raises:", "    ValueError: If the shapes differ."))), notebook(cell(1, said("    ValueError", "        If the shapes differ."))),
-    notebook(cell(None, {"output_type": "execute_result", "data": {"text/plain": ["RuntimeError: CUDA error: out of memory"]}})),
-], ids=["prose", "docstring", "numpy docstring", "a value"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        notebook(PROSE),
+        notebook(cell(1, said("    Raises:", "    ValueError: If the shapes differ."))),
+        notebook(cell(1, said("    ValueError", "        If the shapes differ."))),
+        notebook(
+            cell(
+                None,
+                {"output_type": "execute_result", "data": {"text/plain": ["RuntimeError: CUDA error: out of memory"]}},
+            )
+        ),
+    ],
+    ids=["prose", "docstring", "numpy docstring", "a value"],
+)
 def test_what_no_cell_said_is_no_error(firstfix, text):
     answer = explain(firstfix, text)
     assert answer["verdict"] == "nothing" and not answer["diagnoses"] and not answer["unexplained"]
 
 
-@pytest.mark.parametrize("text", ['{"cells": 3}\n', '{"metadata": {}}\n{"metadata": {}}\n', '{"nbformat": 4, "cells": [{"cell_type": "code", "outputs": 3}, 7, null]}',
-                                  '{"cells": [' + "[" * 5000, notebook(cell(1, {"output_type": "error"}))])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"cells": 3}\n',
+        '{"metadata": {}}\n{"metadata": {}}\n',
+        '{"nbformat": 4, "cells": [{"cell_type": "code", "outputs": 3}, 7, null]}',
+        '{"cells": [' + "[" * 5000,
+        notebook(cell(1, {"output_type": "error"})),
+    ],
+)
 def test_json_that_is_no_notebook_is_a_log(firstfix, text):
     assert explain(firstfix, text + "\n" + DEAD)["verdict"] in ("failed-unknown", "nothing")
 
 
 def test_a_request_that_was_refused_is_its_callers(firstfix):
-    answer = explain(firstfix, UP + REFUSED + 'INFO:     10.0.0.7:4000 - "POST /v1/chat/completions HTTP/1.1" 400 Bad Request\n')
+    answer = explain(
+        firstfix, UP + REFUSED + 'INFO:     10.0.0.7:4000 - "POST /v1/chat/completions HTTP/1.1" 400 Bad Request\n'
+    )
     assert answer["verdict"] == "running" and not answer["unexplained"]
     # What the server could not do is its own, and so is what nobody was answered about.
     for reply in ('INFO:     10.0.0.7:4000 - "POST /v1/chat/completions HTTP/1.1" 500 Internal Server Error\n', ""):
@@ -85,12 +135,19 @@ def access(path, status):
     return f'INFO:     10.0.0.7:4000 - "POST {path} HTTP/1.1" {status}\n'
 
 
-@pytest.mark.parametrize("order", [lambda error, answer: error + answer, lambda error, answer: answer + error], ids=["error first", "answer first"])
+@pytest.mark.parametrize(
+    "order",
+    [lambda error, answer: error + answer, lambda error, answer: answer + error],
+    ids=["error first", "answer first"],
+)
 def test_only_an_answer_to_the_same_request_shows_that_it_works_again(firstfix, order):
     log = UP + access("/v1/embed/7", "200 OK") + order(DEAD, access("/v1/embed/8", "500 Internal Server Error"))
     assert explain(firstfix, log)["verdict"] == "failed-unknown"
     assert explain(firstfix, log + access("/v1/chat", "200 OK") * 9)["verdict"] == "failed-unknown"
-    assert explain(firstfix, log + access("/v1/chat", "200 OK") + access("/v1/embed/9?x=1", "200 OK"))["verdict"] == "running"
+    assert (
+        explain(firstfix, log + access("/v1/chat", "200 OK") + access("/v1/embed/9?x=1", "200 OK"))["verdict"]
+        == "running"
+    )
     assert explain(firstfix, log + UP)["verdict"] == "running"
     # What failed once, long ago, says nothing of a server that has answered so much else since.
     assert explain(firstfix, log + access("/v1/chat", "200 OK") * 400)["verdict"] == "running"
@@ -123,13 +180,16 @@ def test_an_error_line_that_the_program_outlived_is_no_failure(firstfix):
     assert explain(firstfix, line + "the heron stands\n" * 60)["verdict"] == "nothing"
 
 
-@pytest.mark.parametrize("line", [
-    "I1002 08:00:00.000000 77 xla_bridge.py:895] Unable to initialize backend 'tpu': INTERNAL: Failed to open libtpu.so: libtpu.so: cannot open shared object file: No such file or directory\n",
-    "Failed to load legacy heron kernels: dynamic module does not define module export function (PyInit__C)\n",
-    "In [4]: !pip install 'bitsandbytes>=0.43.1' 'transformers<5'\n",
-    "E1002 08:00:00 cuda_fft.cc:485] Unable to register cuFFT factory: Attempting to register factory for plugin cuFFT when one has already been registered\n",
-    "INFO vLLM is using nccl==2.26.2\n",
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "I1002 08:00:00.000000 77 xla_bridge.py:895] Unable to initialize backend 'tpu': INTERNAL: Failed to open libtpu.so: libtpu.so: cannot open shared object file: No such file or directory\n",
+        "Failed to load legacy heron kernels: dynamic module does not define module export function (PyInit__C)\n",
+        "In [4]: !pip install 'bitsandbytes>=0.43.1' 'transformers<5'\n",
+        "E1002 08:00:00 cuda_fft.cc:485] Unable to register cuFFT factory: Attempting to register factory for plugin cuFFT when one has already been registered\n",
+        "INFO vLLM is using nccl==2.26.2\n",
+    ],
+)
 def test_what_a_healthy_start_says_raises_no_alarm_where_the_log_is_cut(firstfix, line):
     assert explain(firstfix, line)["verdict"] in ("nothing", "running")
 
@@ -142,13 +202,24 @@ def test_what_ends_a_container_is_read_where_only_its_state_tells(firstfix):
 
 
 def test_a_program_that_a_supervisor_gave_up_failed(firstfix):
-    log = ("2026-03-01 10:00:00,000 INFO spawned: 'web' with pid 11\n2026-03-01 10:00:00,001 INFO spawned: 'llm' with pid 12\n"
-           "2026-03-01 10:00:02,000 INFO success: web entered RUNNING state, process has stayed up for > than 1 seconds (startsecs)\n")
+    log = (
+        "2026-03-01 10:00:00,000 INFO spawned: 'web' with pid 11\n2026-03-01 10:00:00,001 INFO spawned: 'llm' with pid 12\n"
+        "2026-03-01 10:00:02,000 INFO success: web entered RUNNING state, process has stayed up for > than 1 seconds (startsecs)\n"
+    )
     assert explain(firstfix, log)["verdict"] == "running"
-    assert explain(firstfix, log + "2026-03-01 10:00:05,000 INFO gave up: llm entered FATAL state, too many start retries too quickly\n")["verdict"] == "failed-unknown"
+    assert (
+        explain(
+            firstfix,
+            log + "2026-03-01 10:00:05,000 INFO gave up: llm entered FATAL state, too many start retries too quickly\n",
+        )["verdict"]
+        == "failed-unknown"
+    )
 
 
 def test_a_service_that_serves_heals_no_other(firstfix):
-    lines = ["web-1 | INFO:     Application startup complete.", *("llm-1 | " + line for line in (UP.splitlines()[0] + "\n" + DEAD).splitlines()),
-             *['web-1 | INFO:     10.0.0.1:1 - "POST /chat HTTP/1.1" 200 OK'] * 3]
+    lines = [
+        "web-1 | INFO:     Application startup complete.",
+        *("llm-1 | " + line for line in (UP.splitlines()[0] + "\n" + DEAD).splitlines()),
+        *['web-1 | INFO:     10.0.0.1:1 - "POST /chat HTTP/1.1" 200 OK'] * 3,
+    ]
     assert explain(firstfix, "\n".join(lines) + "\n")["verdict"] == "failed-unknown"

@@ -16,7 +16,9 @@ RuntimeError: CUDA error: no kernel image is available for execution on the devi
 def ask(firstfix, tmp_path):
     def run(log, *options, state=tmp_path / "state"):
         env = dict(os.environ, FIRSTFIX_DIR=str(state))
-        done = subprocess.run([firstfix, "explain", *options], input=log, capture_output=True, text=True, timeout=60, env=env)
+        done = subprocess.run(
+            [firstfix, "explain", *options], input=log, capture_output=True, text=True, timeout=60, env=env
+        )
         assert done.returncode in (0, 1), done.stderr
         return json.loads(done.stdout) if "--json" in options else done.stdout
     return run
@@ -37,18 +39,33 @@ def test_none(ask):
     assert ask("ValueError: x\n", "--json", "--no-facts")["facts_of"] == {"what": "none", "fits": True}
 
 
-@pytest.mark.parametrize("log, because", [
-    (FOREIGN, "the log's Python is 3.9"),
-    ("ImportError: tokenizers>=0.20 is required for a normal functioning of this module, but found tokenizers==0.0.1.\n", None),
-    ('Traceback (most recent call last):\n  File "C:\\\\py\\\\Lib\\\\site-packages\\\\torch\\\\a.py", line 1, in f\n'.replace("\\\\", "\\") + "OSError: x\n",
-     "the log was written on Windows"),
-])
+@pytest.mark.parametrize(
+    "log, because",
+    [
+        (FOREIGN, "the log's Python is 3.9"),
+        (
+            "ImportError: tokenizers>=0.20 is required for a normal functioning of this module, but found tokenizers==0.0.1.\n",
+            None,
+        ),
+        (
+            'Traceback (most recent call last):\n  File "C:\\\\py\\\\Lib\\\\site-packages\\\\torch\\\\a.py", line 1, in f\n'.replace(
+                "\\\\", "\\"
+            )
+            + "OSError: x\n",
+            "the log was written on Windows",
+        ),
+    ],
+)
 def test_a_log_of_another_machine_is_read_alone(ask, log, because):
     answer = ask(log, "--json")
     of = answer["facts_of"]
     if because is None and of["fits"]:
         pytest.skip("this machine has no complete list of packages")
-    assert of["what"] == "none" and of["fits"] is False and of["because"].startswith("not those of this machine: " + (because or ""))
+    assert (
+        of["what"] == "none"
+        and of["fits"] is False
+        and of["because"].startswith("not those of this machine: " + (because or ""))
+    )
     assert "the log alone was used" in ask(log).replace("\n", " ").replace("  ", " ")
     assert not any("fact" in e for d in answer["diagnoses"] for e in d["evidence"])
 
@@ -60,7 +77,9 @@ def test_a_log_of_another_machine_is_read_alone(ask, log, because):
 ])
 def test_a_log_of_another_container(ask, tmp_path, container, because):
     system = {"os": {"id": "debian"}} | ({"container": container} if container else {})
-    (tmp_path / "facts.json").write_text(json.dumps({"schema": "firstfix.facts/1", "complete": ["env"], "env": {}, "system": system}))
+    (tmp_path / "facts.json").write_text(
+        json.dumps({"schema": "firstfix.facts/1", "complete": ["env"], "env": {}, "system": system})
+    )
     log = "3f2a9c1d4e5b:117:301 [0] NCCL INFO Bootstrap : Using eth0:10.0.0.2<0>\nValueError: x\n"
     of = ask(log, "--json", "--facts", str(tmp_path / "facts.json"))["facts_of"]
     assert of["fits"] is (because is None) and of.get("because") == because
@@ -70,8 +89,13 @@ def test_the_start_up_report_that_fits_is_used(ask, tmp_path):
     state = tmp_path / "state"
     site = "/opt/nowhere/lib/python3.9/site-packages"
     report(state, "run-a", python={"version": "3.12.1", "site": ["/usr/lib/python3/dist-packages"]})
-    report(state, "run-b", python={"version": "3.9.18", "site": [site]}, torch={"version": "2.3.1+cu121", "cuda": "12.1", "archs": ["sm_90"]},
-           gpus=[{"index": 0, "name": "NVIDIA GeForce RTX 5090", "compute_capability": "12.0"}])
+    report(
+        state,
+        "run-b",
+        python={"version": "3.9.18", "site": [site]},
+        torch={"version": "2.3.1+cu121", "cuda": "12.1", "archs": ["sm_90"]},
+        gpus=[{"index": 0, "name": "NVIDIA GeForce RTX 5090", "compute_capability": "12.0"}],
+    )
     (state / "reports" / "broken.json").write_text("{")
     answer = ask(FOREIGN, "--json")
     assert answer["facts_of"]["what"] == "start-up report of run-b" and answer["facts_of"]["fits"] is True

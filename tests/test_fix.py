@@ -33,7 +33,12 @@ def machine(tmp_path_factory):
     for version in ("1.26.4", "2.1.3"):
         wheel(folder / "index", "numpy", version, f"__version__ = '{version}'\n")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    env = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder / "index"), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    env = {
+        **os.environ,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(folder / "index"),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
     python = folder / "venv/bin/python"
     subprocess.run([python, "-m", "pip", "install", "-q", "numpy==2.1.3"], check=True, env=env)
     (folder / "log").write_text(LOG)
@@ -47,9 +52,19 @@ def fix(firstfix, machine, tmp_path):
 
     def run(*args, code, log=folder / "log", more=None, command=()):
         behind = ["--", *map(str, command)] if command else []
-        done = subprocess.run([firstfix, "fix", "--json", "--python", python, *args, *([log] if log else []), *behind],
-                              capture_output=True, text=True, timeout=120,
-                              env={**env, "FIRSTFIX_DIR": str(tmp_path / "state"), "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": "", **(more or {})})
+        done = subprocess.run(
+            [firstfix, "fix", "--json", "--python", python, *args, *([log] if log else []), *behind],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={
+                **env,
+                "FIRSTFIX_DIR": str(tmp_path / "state"),
+                "FIRSTFIX_NVML": "",
+                "FIRSTFIX_CUDA": "",
+                **(more or {}),
+            },
+        )
         assert done.returncode == code, done.stdout + done.stderr
         return json.loads(done.stdout) if done.stdout else None, done.stderr
 
@@ -119,7 +134,12 @@ def test_variables_go_to_the_next_start(fix, firstfix, machine, tmp_path):
     env = {**os.environ, "FIRSTFIX_DIR": str(tmp_path / "state"), "BNB_CUDA_VERSION": "128"}
 
     def start():
-        done = subprocess.run([firstfix, "run", "--", "sh", "-c", "echo ${BNB_CUDA_VERSION-gone}"], env=env, capture_output=True, text=True)
+        done = subprocess.run(
+            [firstfix, "run", "--", "sh", "-c", "echo ${BNB_CUDA_VERSION-gone}"],
+            env=env,
+            capture_output=True,
+            text=True,
+        )
         return done.stdout.strip()
 
     assert start() == "gone"

@@ -32,21 +32,41 @@ def contains(facts, want):
 
 
 def miss(facts, **want):
-    assert any(not casefile.difference({k: v for k, v in want.items() if k != "says"}, e) and want.get("says", "") in e["text"]
-               for e in facts["errors"]), f"no miss like {want} in {facts['errors']}"
+    assert any(
+        not casefile.difference({k: v for k, v in want.items() if k != "says"}, e) and want.get("says", "") in e["text"]
+        for e in facts["errors"]
+    ), f"no miss like {want} in {facts['errors']}"
 
 
 def test_rtx5090(report):
     facts = report("rtx5090")
     assert not facts["errors"]
-    contains(facts, {"driver": {"version": "570.86.10", "cuda": "12.8", "gpu_count": 1}, "cuda": {"driver_init": {"code": 0}}})
-    contains(facts["gpus"][0], {
-        "index": 0, "seen_by": "nvml", "vendor": "nvidia", "name": "NVIDIA GeForce RTX 5090", "compute_capability": "12.0",
-        "architecture": "Blackwell", "sm_count": 170, "max_threads_per_block": 1024,
-        "memory": {"total": 34190917632, "used": 567279616, "reserved": 519045120, "free": 33104592896},
-        "pcie": {"bus_id": "0000:01:00.0", "generation": 1, "generation_max": 5, "width": 16}, "compute_mode": "default",
-        "power_w": 28.63, "power_limit_w": 575.0, "temperature_c": 31, "throttle": ["idle"], "persistence": False,
-        "processes": [{"pid": 4242, "name": "python3", "used": 524288000}, {"pid": 4243}]})
+    contains(
+        facts,
+        {"driver": {"version": "570.86.10", "cuda": "12.8", "gpu_count": 1}, "cuda": {"driver_init": {"code": 0}}},
+    )
+    contains(
+        facts["gpus"][0],
+        {
+            "index": 0,
+            "seen_by": "nvml",
+            "vendor": "nvidia",
+            "name": "NVIDIA GeForce RTX 5090",
+            "compute_capability": "12.0",
+            "architecture": "Blackwell",
+            "sm_count": 170,
+            "max_threads_per_block": 1024,
+            "memory": {"total": 34190917632, "used": 567279616, "reserved": 519045120, "free": 33104592896},
+            "pcie": {"bus_id": "0000:01:00.0", "generation": 1, "generation_max": 5, "width": 16},
+            "compute_mode": "default",
+            "power_w": 28.63,
+            "power_limit_w": 575.0,
+            "temperature_c": 31,
+            "throttle": ["idle"],
+            "persistence": False,
+            "processes": [{"pid": 4242, "name": "python3", "used": 524288000}, {"pid": 4243}],
+        },
+    )
     assert "used" not in facts["gpus"][0]["processes"][1]  # NVML's "not known" is no number
     assert "ecc" not in facts["gpus"][0] and "mig" not in facts["gpus"][0]  # a card without them
     contains(facts["cuda"]["devices"][0], {"uuid": facts["gpus"][0]["uuid"], "sm_count": 170})
@@ -55,16 +75,31 @@ def test_rtx5090(report):
 def test_eight_gpus_and_their_links(report):
     facts = report("h200x8")
     assert [g["index"] for g in facts["gpus"]] == list(range(8)) and not facts["errors"]
-    contains(facts["gpus"][7], {"sm_count": 132, "nvlink": {"up": 18, "down": 0}, "fabric": {"state": "completed", "status": 0},
-                                "ecc": {"enabled": True, "uncorrected": 0}, "mig": False, "persistence": True})
+    contains(
+        facts["gpus"][7],
+        {
+            "sm_count": 132,
+            "nvlink": {"up": 18, "down": 0},
+            "fabric": {"state": "completed", "status": 0},
+            "ecc": {"enabled": True, "uncorrected": 0},
+            "mig": False,
+            "persistence": True,
+        },
+    )
     assert len(facts["gpu_links"]) == 28
     contains(facts, {"gpu_links": [{"gpus": [0, 7], "path": "system", "p2p_read": "ok", "nvlink": True}]})
 
 
 def test_mig(report):
     gpu = report("mig")["gpus"][0]
-    contains(gpu, {"mig": True, "mig_devices": [{"sm_count": 32, "gpu_slices": 2, "memory": {"total": 35 << 30}}, {"sm_count": 16}],
-                   "processes": [{"pid": 77, "gpu_instance": 3}]})
+    contains(
+        gpu,
+        {
+            "mig": True,
+            "mig_devices": [{"sm_count": 32, "gpu_slices": 2, "memory": {"total": 35 << 30}}, {"sm_count": 16}],
+            "processes": [{"pid": 77, "gpu_instance": 3}],
+        },
+    )
     assert report("mig-without-instances")["gpus"][0]["mig_devices"] == []
 
 
@@ -75,7 +110,9 @@ def test_sick_gpu(report):
                 "remapped_rows": {"uncorrected": 2, "pending": True, "failed": True},
                 "retired_pages": {"corrected": 2, "uncorrected": 70, "pending": True}},
         "throttle": ["power-cap", "hardware-slowdown", "thermal-hardware"], "nvlink": {"up": 16, "down": 2}})
-    contains(facts, {"xids": [{"number": 94, "gpu": 0, "from": "nvml", "name": "Contained memory error"}, {"number": 63}]})
+    contains(
+        facts, {"xids": [{"number": 94, "gpu": 0, "from": "nvml", "name": "Contained memory error"}, {"number": 63}]}
+    )
 
 
 @pytest.mark.parametrize("scenario, init, code, text", [
@@ -86,9 +123,16 @@ def test_driver_errors_are_facts(report, scenario, init, code, text):
     assert facts["cuda"]["driver_init"]["code"] == init and "gpus" not in facts
 
 
-@pytest.mark.parametrize("code, name", [
-    (999, "CUDA_ERROR_UNKNOWN"), (803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"), (804, "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE"),
-    (100, "CUDA_ERROR_NO_DEVICE"), (34, "CUDA_ERROR_STUB_LIBRARY")])
+@pytest.mark.parametrize(
+    "code, name",
+    [
+        (999, "CUDA_ERROR_UNKNOWN"),
+        (803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"),
+        (804, "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE"),
+        (100, "CUDA_ERROR_NO_DEVICE"),
+        (34, "CUDA_ERROR_STUB_LIBRARY"),
+    ],
+)
 def test_what_cuinit_says(report, code, name):
     facts = report(f"cuda-{code}")
     contains(facts["cuda"]["driver_init"], {"code": code, "name": name})
@@ -166,8 +210,13 @@ def test_empty_library_file(report, tmp_path, firstfix):
     """Images built with a GPU mounted keep empty files behind; the loader's words are the miss."""
     empty = tmp_path / "libnvidia-ml.so.1"
     empty.touch()
-    done = subprocess.run([firstfix, "report", "--json", "--only", "driver"], env=dict(os.environ, FIRSTFIX_NVML=str(empty)),
-                          capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [firstfix, "report", "--json", "--only", "driver"],
+        env=dict(os.environ, FIRSTFIX_NVML=str(empty)),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     miss(json.loads(done.stdout), probe="driver", kind="error", says="file too short")
 
 
@@ -175,11 +224,20 @@ def test_empty_library_file(report, tmp_path, firstfix):
 def test_captured_machine_gives_the_same_facts(report, scenario, firstfix, build, tmp_path):
     """What NVML and CUDA answered travels in a capture, and nothing is asked twice."""
     live = report(scenario)
-    env = dict(os.environ, FIRSTFIX_FAKE=str(SCENARIOS / f"{scenario}.json"),
-               FIRSTFIX_NVML=str(build / "tests/fake/libnvidia-ml-now.so"), FIRSTFIX_CUDA=str(build / "tests/fake/libcuda-fake.so"))
+    env = dict(
+        os.environ,
+        FIRSTFIX_FAKE=str(SCENARIOS / f"{scenario}.json"),
+        FIRSTFIX_NVML=str(build / "tests/fake/libnvidia-ml-now.so"),
+        FIRSTFIX_CUDA=str(build / "tests/fake/libcuda-fake.so"),
+    )
     subprocess.run([firstfix, "capture", tmp_path / "there"], env=env, check=True, capture_output=True, timeout=60)
-    done = subprocess.run([firstfix, "report", "--json", "--root", tmp_path / "there", "--only", "driver,gpus,cuda_driver"],
-                          env=dict(os.environ, FIRSTFIX_NVML="", FIRSTFIX_CUDA=""), check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [firstfix, "report", "--json", "--root", tmp_path / "there", "--only", "driver,gpus,cuda_driver"],
+        env=dict(os.environ, FIRSTFIX_NVML="", FIRSTFIX_CUDA=""),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     there = json.loads(done.stdout)
     for key in ("driver", "gpus", "gpu_links", "cuda"):
         assert there.get(key) == live.get(key), key

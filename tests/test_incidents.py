@@ -18,7 +18,9 @@ def run(firstfix, tmp_path):
     env = {**os.environ, "FIRSTFIX_DIR": str(tmp_path / "state"), "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": ""}
 
     def call(*args, code=0, **kwargs):
-        done = subprocess.run([firstfix, *map(str, args)], capture_output=True, text=True, timeout=60, env={**env, **kwargs})
+        done = subprocess.run(
+            [firstfix, *map(str, args)], capture_output=True, text=True, timeout=60, env={**env, **kwargs}
+        )
         assert done.returncode == code, done.stderr
         return done
 
@@ -28,10 +30,24 @@ def run(firstfix, tmp_path):
 def death(tmp_path, **changes):
     """A death document as the supervisor writes it."""
     (tmp_path / "stderr.txt").write_text(LOG)
-    document = {"schema": "firstfix.death/1", "run_id": "r1", "attempt": 1, "attempts_max": 3, "recover": "off",
-                "command": "python handler.py", "argv": ["python", "handler.py"], "cwd": "/app", "command_key": "00000000000000aa",
-                "how": "exit", "exit": {"code": 1}, "lasted_ms": 1500, "state_dir": str(tmp_path / "state"), "pids": [1],
-                "tails": [{"stream": "stderr", "path": str(tmp_path / "stderr.txt"), "bytes": len(LOG), "total": len(LOG)}], **changes}
+    document = {
+        "schema": "firstfix.death/1",
+        "run_id": "r1",
+        "attempt": 1,
+        "attempts_max": 3,
+        "recover": "off",
+        "command": "python handler.py",
+        "argv": ["python", "handler.py"],
+        "cwd": "/app",
+        "command_key": "00000000000000aa",
+        "how": "exit",
+        "exit": {"code": 1},
+        "lasted_ms": 1500,
+        "state_dir": str(tmp_path / "state"),
+        "pids": [1],
+        "tails": [{"stream": "stderr", "path": str(tmp_path / "stderr.txt"), "bytes": len(LOG), "total": len(LOG)}],
+        **changes,
+    }
     path = tmp_path / "death.json"
     path.write_text(json.dumps(document))
     return path
@@ -54,16 +70,32 @@ def test_a_death_becomes_an_incident(run, tmp_path):
     assert shown["facts"]["failure"]["schema"] == "firstfix.facts/1"
     run("incident", "--from", death(tmp_path))
     listed = json.loads(run("incidents", "--json").stdout)["incidents"]
-    assert [(i["id"], i["count"]) for i in listed] == [(said["incident"], 2)], "the same failure is counted, not repeated"
+    assert [(i["id"], i["count"]) for i in listed] == [(said["incident"], 2)], (
+        "the same failure is counted, not repeated"
+    )
 
 
 def failure(tmp_path, **changes):
     """What a living process tells of itself, as the Python package does."""
-    document = {"schema": "firstfix.failure/1", "how": "failure", "title": "REQUEST FAILED", "pid": os.getpid(), "phase": "request",
-                "request": {"id": "42", "method": "POST", "path": "/generate"}, "command_key": "00000000000000aa", "log": LOG,
-                "exception": {"type": "OSError", "message": "[Errno 28] No space left on device",
-                              "frames": [{"file": "/x/site-packages/y.py" if n % 2 else "/app/handler.py", "line": n, "func": f"f{n}"}
-                                         for n in range(20)]}, **changes}
+    document = {
+        "schema": "firstfix.failure/1",
+        "how": "failure",
+        "title": "REQUEST FAILED",
+        "pid": os.getpid(),
+        "phase": "request",
+        "request": {"id": "42", "method": "POST", "path": "/generate"},
+        "command_key": "00000000000000aa",
+        "log": LOG,
+        "exception": {
+            "type": "OSError",
+            "message": "[Errno 28] No space left on device",
+            "frames": [
+                {"file": "/x/site-packages/y.py" if n % 2 else "/app/handler.py", "line": n, "func": f"f{n}"}
+                for n in range(20)
+            ],
+        },
+        **changes,
+    }
     path = tmp_path / "failure.json"
     path.write_text(json.dumps(document))
     return path
@@ -71,18 +103,44 @@ def failure(tmp_path, **changes):
 
 def test_a_living_process_tells_of_a_failure(run, tmp_path):
     said = json.loads(run("incident", "--failure", failure(tmp_path)).stdout)
-    assert said["schema"] == "firstfix.recorded/1" and said["cause"] == "disk.full" and said["count"] == 1 and not said["known"]
-    for line in ("42 POST /generate", f"pid {os.getpid()}", "line 0, in f0", "(9 frames of libraries", "line 19, in f19", "DISK DIAGNOSTICS", "Fix to try first"):
+    assert (
+        said["schema"] == "firstfix.recorded/1"
+        and said["cause"] == "disk.full"
+        and said["count"] == 1
+        and not said["known"]
+    )
+    for line in (
+        "42 POST /generate",
+        f"pid {os.getpid()}",
+        "line 0, in f0",
+        "(9 frames of libraries",
+        "line 19, in f19",
+        "DISK DIAGNOSTICS",
+        "Fix to try first",
+    ):
         assert line in said["text"], said["text"]
     assert "line 5, in f5" not in said["text"]
     run("incident", "--again", said["incident"], "--times", "5")
     shown = json.loads(run("incidents", "show", said["incident"], "--json").stdout)
-    assert shown["count"] == 6 and len(shown["exception"]["frames"]) == 20 and shown["facts"]["failure"]["trigger"] == "failure"
+    assert (
+        shown["count"] == 6
+        and len(shown["exception"]["frames"]) == 20
+        and shown["facts"]["failure"]["trigger"] == "failure"
+    )
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": "firstfix.death/1"}', '{"schema": "firstfix.failure/1"}',
-                                  '{"schema": "firstfix.failure/1", "pid": -7, "pids": 3, "exception": [1], "request": "x", "log": {}, '
-                                  '"environ": "/nowhere", "lane": "/etc/passwd", "exit": 9, "gpu_memory": {"a": 1}, "python": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"schema": "firstfix.death/1"}',
+        '{"schema": "firstfix.failure/1"}',
+        '{"schema": "firstfix.failure/1", "pid": -7, "pids": 3, "exception": [1], "request": "x", "log": {}, '
+        '"environ": "/nowhere", "lane": "/etc/passwd", "exit": 9, "gpu_memory": {"a": 1}, "python": 1}',
+    ],
+)
 def test_a_damaged_account_is_refused_or_used_as_far_as_it_goes(run, tmp_path, text):
     (tmp_path / "f").write_text(text)
     good = '"firstfix.failure/1"' in text
@@ -154,7 +212,9 @@ def test_a_damaged_database_is_set_aside(run, tmp_path, damage):
     done = run("incident", "--from", death(tmp_path))
     assert done.stderr.count("set aside") == 1 and "Stored as incident" in done.stderr
     done = run("incident", "--from", death(tmp_path))
-    assert "set aside" not in done.stderr and json.loads(run("incidents", "--json").stdout)["incidents"][0]["count"] == 2
+    assert (
+        "set aside" not in done.stderr and json.loads(run("incidents", "--json").stdout)["incidents"][0]["count"] == 2
+    )
     assert [p.name for p in state.glob("firstfix.db.damaged-*")]
 
 
@@ -176,10 +236,14 @@ def test_bad_input_is_named(run, tmp_path):
 def test_safe_fix_is_applied_once(run, tmp_path):
     log = tmp_path / "stderr.txt"
     document = death(tmp_path, recover="env")
-    log.write_text("Fast download using 'hf_transfer' is enabled (HF_HUB_ENABLE_HF_TRANSFER=1) but 'hf_transfer' package is not "
-                   "available in your environment. Try `pip install hf_transfer`.\n")
+    log.write_text(
+        "Fast download using 'hf_transfer' is enabled (HF_HUB_ENABLE_HF_TRANSFER=1) but 'hf_transfer' package is not "
+        "available in your environment. Try `pip install hf_transfer`.\n"
+    )
     text = log.read_text()
-    log.write_text(f"Traceback (most recent call last):\n  File \"/app/h.py\", line 1, in <module>\n    f()\nValueError: {text}")
+    log.write_text(
+        f'Traceback (most recent call last):\n  File "/app/h.py", line 1, in <module>\n    f()\nValueError: {text}'
+    )
     said = verdict(run("incident", "--from", document).stdout)
     assert (said["action"], said["set"]) == ("restart", "HF_HUB_ENABLE_HF_TRANSFER=0")
     body = json.loads(document.read_text())
@@ -211,7 +275,11 @@ def test_sigkill_is_attributed_by_evidence(run, tmp_path):
 def test_the_list_is_a_table(run, tmp_path):
     run("incident", "--from", death(tmp_path, command="python \x1b[31mhandler.py"))
     head, row = run("incidents").stdout.splitlines()
-    for column, text in (("CAUSE", "disk.full"), ("ERROR", "OSError: [Errno 28] No space left on device"), ("COMMAND", "python ")):
+    for column, text in (
+        ("CAUSE", "disk.full"),
+        ("ERROR", "OSError: [Errno 28] No space left on device"),
+        ("COMMAND", "python "),
+    ):
         assert row.index(text) == head.index(column)
     assert "\x1b" not in row
 
@@ -230,8 +298,10 @@ def test_our_own_objects_in_the_output_are_no_evidence(run, tmp_path):
     """With FIRSTFIX_LOG=json a diagnosis of a request stands in the output as one line, with the words of that failure."""
     path = death(tmp_path)
     words = r"Traceback (most recent call last):\nModuleNotFoundError: No module named 'bitsandbytes'"
-    ours = ('{"schema": "firstfix.event/1", "timestamp": "2026-11-23T03:14:03.123Z", "event.name": "firstfix.diagnosis", '
-            f'"process.pid": 1, "body": "{words}"}}\n')
+    ours = (
+        '{"schema": "firstfix.event/1", "timestamp": "2026-11-23T03:14:03.123Z", "event.name": "firstfix.diagnosis", '
+        f'"process.pid": 1, "body": "{words}"}}\n'
+    )
     for log, cause in ((LOG + ours, "disk.full"), (ours + LOG, "disk.full")):
         (tmp_path / "stderr.txt").write_text(log)
         assert verdict(run("incident", "--from", path).stdout)["cause"] == cause
@@ -252,7 +322,9 @@ def test_buffered_stdout_does_not_hide_the_last_words(run, tmp_path):
     (tmp_path / "stdout.txt").write_text("step 100/100 loss 0.1\nAll done\n")
     document = json.loads(path.read_text())
     for at in (0, 1):
-        document["tails"].insert(at, {"stream": "stdout", "path": str(tmp_path / "stdout.txt"), "bytes": 31, "total": 31})
+        document["tails"].insert(
+            at, {"stream": "stdout", "path": str(tmp_path / "stdout.txt"), "bytes": 31, "total": 31}
+        )
         path.write_text(json.dumps(document))
         assert verdict(run("incident", "--from", path).stdout)["cause"] == "disk.full"
         document["tails"].pop(at)
@@ -260,7 +332,11 @@ def test_buffered_stdout_does_not_hide_the_last_words(run, tmp_path):
 
 def test_an_incident_says_who_had_asked_for_a_stop(run, tmp_path):
     sent = {"text": "SIGTERM from pid 12 (bash)", "pid": 12, "uid": 0, "name": "bash"}
-    done = run("incident", "--from", death(tmp_path, how="signal", exit={"signal": 6, "name": "SIGABRT"}, stop_signal=15, stop_sent=sent))
+    done = run(
+        "incident",
+        "--from",
+        death(tmp_path, how="signal", exit={"signal": 6, "name": "SIGABRT"}, stop_signal=15, stop_sent=sent),
+    )
     assert "While stopping, after: SIGTERM from pid 12 (bash)" in done.stderr
     assert json.loads(run("incidents", "show", "last", "--json").stdout)["stop_sent"] == sent
 
@@ -270,8 +346,12 @@ def test_not_to_stop_in_time_is_a_failure_of_its_own(run, tmp_path):
     late = {"how": "stop-timeout", "exit": {"signal": 9, "name": "SIGKILL"}, "stop_signal": 15, "stop_sent": sent,
             "stop_timeout": {"grace_ms": 10000, "state": "D (disk sleep), nvidia_poll"}}
     done = run("incident", "--from", death(tmp_path, **late))
-    for line in ("WORKER DID NOT STOP IN TIME", "Killed by: the supervisor, because the time to stop", "SIGTERM from pid 12 (bash)",
-                 "Where it stood: D (disk sleep), nvidia_poll"):
+    for line in (
+        "WORKER DID NOT STOP IN TIME",
+        "Killed by: the supervisor, because the time to stop",
+        "SIGTERM from pid 12 (bash)",
+        "Where it stood: D (disk sleep), nvidia_poll",
+    ):
         assert line in done.stderr, done.stderr
     run("incident", "--from", death(tmp_path))
     assert len(json.loads(run("incidents", "--json").stdout)["incidents"]) == 2, "the same words, another failure"
@@ -284,7 +364,9 @@ def in_order(tmp_path, run, out, err, **turns):
         (tmp_path / f"{stream}-tail").write_text(text)
         rows = [f"{at} {ms * 1000000} {1732500000000000000 + ms * 1000000}\n" for at, ms in turns[stream]]
         (tmp_path / f"{stream}.turns").write_text("from 0\n" + "".join(rows))
-        tails.append({"stream": stream, "path": str(tmp_path / f"{stream}-tail"), "turns": str(tmp_path / f"{stream}.turns")})
+        tails.append(
+            {"stream": stream, "path": str(tmp_path / f"{stream}-tail"), "turns": str(tmp_path / f"{stream}.turns")}
+        )
     done = run("incident", "--from", death(tmp_path, tails=tails))
     said = verdict(done.stdout)
     return json.loads(run("incidents", "show", said["incident"], "--json").stdout), done.stderr
@@ -292,7 +374,9 @@ def in_order(tmp_path, run, out, err, **turns):
 
 def test_both_streams_stand_in_the_order_of_time(run, tmp_path):
     out, err = "begin\nhalf a line\nlast\n", "between\nat the end\n"
-    incident, said = in_order(tmp_path, run, out, err, stdout=[(0, 10), (6, 30), (10, 45), (18, 50)], stderr=[(0, 20), (8, 40)])
+    incident, said = in_order(
+        tmp_path, run, out, err, stdout=[(0, 10), (6, 30), (10, 45), (18, 50)], stderr=[(0, 20), (8, 40)]
+    )
     assert incident["tail"]["stdout"] == out and incident["tail"]["stderr"] == err
     assert [(row["stream"], row["lines"]) for row in incident["tail"]["order"]] == [
         ("stdout", 1), ("stderr", 1), ("stdout", 1), ("stderr", 1), ("stdout", 1)]
@@ -302,18 +386,35 @@ def test_both_streams_stand_in_the_order_of_time(run, tmp_path):
 
 
 def test_a_masked_line_does_not_shift_the_others(run, tmp_path):
-    key = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n" * 4 + "-----END PRIVATE KEY-----\n"
-    incident, said = in_order(tmp_path, run, "begin\n" + key + "last\n", "between\n", stdout=[(0, 10), (6, 30)], stderr=[(0, 20)])
+    key = (
+        "-----BEGIN PRIVATE KEY-----\n"
+        + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n" * 4
+        + "-----END PRIVATE KEY-----\n"
+    )
+    incident, said = in_order(
+        tmp_path, run, "begin\n" + key + "last\n", "between\n", stdout=[(0, 10), (6, 30)], stderr=[(0, 20)]
+    )
     assert "MIIEvQ" not in said + json.dumps(incident)
     assert {"begin", "between", "last"} <= {line.strip() for line in said.splitlines()}
 
 
-@pytest.mark.parametrize("turns", ["", "from\n1 2 3\n", "from 0\n99999999999999999999 1 1\n5 5\nx\n", "from 18446744073709551615\n0 1 1\n3 0 0\n",
-                                   "from 0\n" + "1 1 1\n" * 5000])
+@pytest.mark.parametrize(
+    "turns",
+    [
+        "",
+        "from\n1 2 3\n",
+        "from 0\n99999999999999999999 1 1\n5 5\nx\n",
+        "from 18446744073709551615\n0 1 1\n3 0 0\n",
+        "from 0\n" + "1 1 1\n" * 5000,
+    ],
+)
 def test_turns_that_are_damaged_cost_the_order_alone(run, tmp_path, turns):
     (tmp_path / "damaged").write_text(turns)
     (tmp_path / "stdout.txt").write_text("one\ntwo\n")
-    tails = [{"stream": stream, "path": str(tmp_path / f"{stream}.txt"), "turns": str(tmp_path / "damaged")} for stream in ("stdout", "stderr")]
+    tails = [
+        {"stream": stream, "path": str(tmp_path / f"{stream}.txt"), "turns": str(tmp_path / "damaged")}
+        for stream in ("stdout", "stderr")
+    ]
     done = run("incident", "--from", death(tmp_path, tails=tails))
     assert verdict(done.stdout)["cause"] == "disk.full"
 
@@ -322,12 +423,20 @@ def test_a_block_pushed_out_by_the_end_came_before_the_last_words(run, tmp_path)
     """What a stdout that is no terminal still held is printed by exit(), behind the traceback."""
     work = "".join(f"Epoch 1: step {n} loss 0.5\n" for n in range(5))
     incident, said = in_order(tmp_path, run, "starting\n" + work, LOG, stdout=[(0, 10), (9, 41)], stderr=[(0, 40)])
-    assert incident["diagnosis"]["verdict"] == "failed" and incident["diagnosis"]["diagnoses"][0]["cause"] == "disk.full", said
+    assert (
+        incident["diagnosis"]["verdict"] == "failed" and incident["diagnosis"]["diagnoses"][0]["cause"] == "disk.full"
+    ), said
 
 
 @pytest.mark.parametrize("counts,cause", [((2, 2), None), ((2, 3), "oom.host"), (None, "oom.host")])
 def test_a_child_s_sigkill_is_memory_only_where_the_kernel_may_have_counted_it(run, tmp_path, counts, cause):
-    changes = {"cgroup": {"version": 2, "before": {"oom_kill": counts[0]}, "after": {"oom_kill": counts[1]}}} if counts else {}
+    changes = (
+        {"cgroup": {"version": 2, "before": {"oom_kill": counts[0]}, "after": {"oom_kill": counts[1]}}}
+        if counts
+        else {}
+    )
     path = death(tmp_path, **changes)
-    (tmp_path / "stderr.txt").write_text("subprocess.CalledProcessError: Command '['convert', 'a']' died with <Signals.SIGKILL: 9>.\n")
+    (tmp_path / "stderr.txt").write_text(
+        "subprocess.CalledProcessError: Command '['convert', 'a']' died with <Signals.SIGKILL: 9>.\n"
+    )
     assert verdict(run("incident", "--from", path).stdout).get("cause") == cause

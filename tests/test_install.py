@@ -31,17 +31,38 @@ int main(void)
 @pytest.fixture(scope="module")
 def root(build, tmp_path_factory):
     folder = tmp_path_factory.mktemp("destdir")
-    subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", folder], check=True, capture_output=True, text=True)
+    subprocess.run(
+        ["meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", folder],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return folder
 
 
-@pytest.mark.parametrize("pattern", [
-    "bin/firstfix", "libexec/firstfix/firstfix-supervise", "libexec/firstfix/firstfix-agent", "libexec/firstfix/firstfix-top", "lib*/**/libfirstfix.so.0", "lib*/**/pkgconfig/firstfix.pc",
-    "include/firstfix/firstfix.h", "include/firstfix/event.h", "include/firstfix/event.def", "share/man/man1/firstfix.1",
-    "share/man/man1/firstfix-report.1", "share/bash-completion/completions/firstfix*", "share/zsh/site-functions/_firstfix",
-    "share/fish/vendor_completions.d/firstfix.fish"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "bin/firstfix",
+        "libexec/firstfix/firstfix-supervise",
+        "libexec/firstfix/firstfix-agent",
+        "libexec/firstfix/firstfix-top",
+        "lib*/**/libfirstfix.so.0",
+        "lib*/**/pkgconfig/firstfix.pc",
+        "include/firstfix/firstfix.h",
+        "include/firstfix/event.h",
+        "include/firstfix/event.def",
+        "share/man/man1/firstfix.1",
+        "share/man/man1/firstfix-report.1",
+        "share/bash-completion/completions/firstfix*",
+        "share/zsh/site-functions/_firstfix",
+        "share/fish/vendor_completions.d/firstfix.fish",
+    ],
+)
 def test_it_is_there(root, pattern):
-    assert list(root.glob(f"usr/local/{pattern}")), sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
+    assert list(root.glob(f"usr/local/{pattern}")), sorted(
+        str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()
+    )
 
 
 def test_a_program_builds_against_what_is_installed(build, root, tmp_path):
@@ -49,9 +70,13 @@ def test_a_program_builds_against_what_is_installed(build, root, tmp_path):
     source.write_text("#include <stdlib.h>\n" + PROGRAM)
     pc = next(root.glob("usr/local/lib*/**/pkgconfig/firstfix.pc"))
     env = dict(os.environ, PKG_CONFIG_PATH=str(pc.parent), PKG_CONFIG_SYSROOT_DIR=str(root))
-    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "firstfix"], check=True, capture_output=True, text=True, env=env).stdout.split()
+    flags = subprocess.run(
+        ["pkg-config", "--cflags", "--libs", "firstfix"], check=True, capture_output=True, text=True, env=env
+    ).stdout.split()
     program = tmp_path / "program"
-    subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", source, "-o", program, *flags, *sanitizers(build)], check=True)
+    subprocess.run(
+        ["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", source, "-o", program, *flags, *sanitizers(build)], check=True
+    )
     env = dict(os.environ, LD_LIBRARY_PATH=str(pc.parent.parent))
     facts = json.loads(subprocess.run([program], check=True, capture_output=True, text=True, env=env).stdout)
     assert facts["schema"] == "firstfix.facts/1" and facts["system"]["kernel"]
@@ -59,7 +84,9 @@ def test_a_program_builds_against_what_is_installed(build, root, tmp_path):
 
 def test_every_symbol_of_the_library_is_in_a_header(root):
     library = next(pathlib.Path(root).glob("usr/local/lib*/**/libfirstfix.so.0"))
-    listed = subprocess.run(["nm", "-D", "--defined-only", "--format=posix", library], check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        ["nm", "-D", "--defined-only", "--format=posix", library], check=True, capture_output=True, text=True
+    ).stdout
     ours = {line.split()[0] for line in listed.splitlines() if line.split()[1] in "TDBR" and not line.startswith("_")}
     headers = "".join(p.read_text() for p in (root / "usr/local/include/firstfix").iterdir())
     assert ours and all(name in headers for name in ours), sorted(n for n in ours if n not in headers)

@@ -17,7 +17,9 @@ QUIET = {k: v for k, v in os.environ.items() if not k.startswith("LD_")}
 def test_libraries_of_this_system(firstfix):
     """Same files, same order, same names and versions missing, on 200 libraries."""
     compared, wrong = 0, []
-    for path in loader_compare.libraries_under(["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"]):
+    for path in loader_compare.libraries_under(
+        ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"]
+    ):
         if compared == 200:
             break
         compared += 1
@@ -35,41 +37,96 @@ def write(folder, name, spec):
 # What is written below a folder, as "file: properties"; LD_LIBRARY_PATH below it; what libs must say of libtop.so.
 SCENARIOS = {
     "rpath-beats-library-path": (
-        {"libtop.so": "needed libdep.so\nrpath $ORIGIN/own", "own/libdep.so": "", "env/libdep.so": ""}, "env",
-        {"libdep.so": ("own/libdep.so", "RPATH of libtop.so")}),
+        {"libtop.so": "needed libdep.so\nrpath $ORIGIN/own", "own/libdep.so": "", "env/libdep.so": ""},
+        "env",
+        {"libdep.so": ("own/libdep.so", "RPATH of libtop.so")},
+    ),
     "library-path-beats-runpath": (
-        {"libtop.so": "needed libdep.so\nrunpath $ORIGIN/own", "own/libdep.so": "", "env/libdep.so": ""}, "env",
-        {"libdep.so": ("env/libdep.so", "LD_LIBRARY_PATH entry 1")}),
+        {"libtop.so": "needed libdep.so\nrunpath $ORIGIN/own", "own/libdep.so": "", "env/libdep.so": ""},
+        "env",
+        {"libdep.so": ("env/libdep.so", "LD_LIBRARY_PATH entry 1")},
+    ),
     "runpath-silences-rpath": (
-        {"libtop.so": "needed libdep.so\nrpath $ORIGIN/old\nrunpath $ORIGIN/own", "own/libdep.so": "", "old/libdep.so": ""}, "",
-        {"libdep.so": ("own/libdep.so", "RUNPATH of libtop.so")}),
+        {
+            "libtop.so": "needed libdep.so\nrpath $ORIGIN/old\nrunpath $ORIGIN/own",
+            "own/libdep.so": "",
+            "old/libdep.so": "",
+        },
+        "",
+        {"libdep.so": ("own/libdep.so", "RUNPATH of libtop.so")},
+    ),
     "rpath-is-inherited": (
-        {"libtop.so": "needed liba.so\nrpath ${ORIGIN}/own", "own/liba.so": "needed libb.so", "own/libb.so": ""}, "",
-        {"libb.so": ("own/libb.so", "RPATH of libtop.so")}),
+        {"libtop.so": "needed liba.so\nrpath ${ORIGIN}/own", "own/liba.so": "needed libb.so", "own/libb.so": ""},
+        "",
+        {"libb.so": ("own/libb.so", "RPATH of libtop.so")},
+    ),
     "runpath-is-not-inherited": (
-        {"libtop.so": "needed liba.so\nrunpath $ORIGIN/own", "own/liba.so": "needed libb.so", "own/libb.so": ""}, "", {"libb.so": None}),
+        {"libtop.so": "needed liba.so\nrunpath $ORIGIN/own", "own/liba.so": "needed libb.so", "own/libb.so": ""},
+        "",
+        {"libb.so": None},
+    ),
     "torch-and-nvjitlink": (  # an object with a RUNPATH ignores the RPATH that found it, and so loses to LD_LIBRARY_PATH
-        {"libtop.so": "needed libcusparse.so\nrpath $ORIGIN/cusparse:$ORIGIN/nvjitlink",
-         "cusparse/libcusparse.so": "needed libnvJitLink.so\nrunpath $ORIGIN/../nvjitlink",
-         "nvjitlink/libnvJitLink.so": "", "cuda/libnvJitLink.so": ""}, "nothing-here:cuda",
-        {"libnvJitLink.so": ("cuda/libnvJitLink.so", "LD_LIBRARY_PATH entry 2")}),
+        {
+            "libtop.so": "needed libcusparse.so\nrpath $ORIGIN/cusparse:$ORIGIN/nvjitlink",
+            "cusparse/libcusparse.so": "needed libnvJitLink.so\nrunpath $ORIGIN/../nvjitlink",
+            "nvjitlink/libnvJitLink.so": "",
+            "cuda/libnvJitLink.so": "",
+        },
+        "nothing-here:cuda",
+        {"libnvJitLink.so": ("cuda/libnvJitLink.so", "LD_LIBRARY_PATH entry 2")},
+    ),
     "already-loaded": (  # the first copy found serves everybody
-        {"libtop.so": "needed liba.so\nneeded libdep.so\nrpath $ORIGIN/one", "one/liba.so": "needed libdep.so\nrunpath $ORIGIN/../two",
-         "one/libdep.so": "", "two/libdep.so": ""}, "", {"libdep.so": ("one/libdep.so", "RPATH of libtop.so")}),
+        {
+            "libtop.so": "needed liba.so\nneeded libdep.so\nrpath $ORIGIN/one",
+            "one/liba.so": "needed libdep.so\nrunpath $ORIGIN/../two",
+            "one/libdep.so": "",
+            "two/libdep.so": "",
+        },
+        "",
+        {"libdep.so": ("one/libdep.so", "RPATH of libtop.so")},
+    ),
     "other-machine-is-passed-over": (
-        {"libtop.so": "needed libdep.so\nrpath $ORIGIN/arm:$ORIGIN/i386:$ORIGIN/own", "arm/libdep.so": "machine other",
-         "i386/libdep.so": "class 32", "own/libdep.so": ""}, "", {"libdep.so": ("own/libdep.so", "RPATH of libtop.so")}),
+        {
+            "libtop.so": "needed libdep.so\nrpath $ORIGIN/arm:$ORIGIN/i386:$ORIGIN/own",
+            "arm/libdep.so": "machine other",
+            "i386/libdep.so": "class 32",
+            "own/libdep.so": "",
+        },
+        "",
+        {"libdep.so": ("own/libdep.so", "RPATH of libtop.so")},
+    ),
     "missing-version": (
-        {"libtop.so": "needed libdep.so\nneeds libdep.so DEP_2\nneeds libdep.so DEP_3 weak\nrpath $ORIGIN", "libdep.so": "defines DEP_1"}, "",
-        {"libdep.so": ("libdep.so", "RPATH of libtop.so")}),
+        {
+            "libtop.so": "needed libdep.so\nneeds libdep.so DEP_2\nneeds libdep.so DEP_3 weak\nrpath $ORIGIN",
+            "libdep.so": "defines DEP_1",
+        },
+        "",
+        {"libdep.so": ("libdep.so", "RPATH of libtop.so")},
+    ),
     "version-defined": (
-        {"libtop.so": "needed libdep.so\nneeds libdep.so DEP_1\nrpath $ORIGIN", "libdep.so": "defines DEP_0\ndefines DEP_1"}, "",
-        {"libdep.so": ("libdep.so", "RPATH of libtop.so")}),
+        {
+            "libtop.so": "needed libdep.so\nneeds libdep.so DEP_1\nrpath $ORIGIN",
+            "libdep.so": "defines DEP_0\ndefines DEP_1",
+        },
+        "",
+        {"libdep.so": ("libdep.so", "RPATH of libtop.so")},
+    ),
     "breadth-first": (
-        {"libtop.so": "needed liba.so\nneeded libb.so\nrpath $ORIGIN", "liba.so": "needed libc1.so", "libb.so": "needed libd.so",
-         "libc1.so": "needed libd.so", "libd.so": ""}, "", {"libd.so": ("libd.so", "RPATH of libtop.so")}),
+        {
+            "libtop.so": "needed liba.so\nneeded libb.so\nrpath $ORIGIN",
+            "liba.so": "needed libc1.so",
+            "libb.so": "needed libd.so",
+            "libc1.so": "needed libd.so",
+            "libd.so": "",
+        },
+        "",
+        {"libd.so": ("libd.so", "RPATH of libtop.so")},
+    ),
     "no-default-folders": (
-        {"libtop.so": "needed libz.so.1\nneeded libstdc++.so.6\nflags1 0x800"}, "", {"libstdc++.so.6": None}),
+        {"libtop.so": "needed libz.so.1\nneeded libstdc++.so.6\nflags1 0x800"},
+        "",
+        {"libstdc++.so.6": None},
+    ),
 }
 
 
@@ -104,12 +161,21 @@ def test_rule(name, tmp_path, firstfix):
 
 def test_gpu_code_is_listed(tmp_path, firstfix):
     path = write(tmp_path, "libgpu.so", "fatbin sm_90 sm_90a compute_100f\nhip gfx90a")
-    document = json.loads(subprocess.run([firstfix, "libs", "--json", path], capture_output=True, text=True, check=True).stdout)
-    assert document["gpu"] == {"archs": ["sm_90", "sm_90a"], "ptx": ["compute_100f"], "hip": ["gfx90a"], "ptx_isa": "9.5",
-                               "entries": {"sm_90": 1, "sm_90a": 1, "compute_100f": 1, "gfx90a": 1}}
+    document = json.loads(
+        subprocess.run([firstfix, "libs", "--json", path], capture_output=True, text=True, check=True).stdout
+    )
+    assert document["gpu"] == {
+        "archs": ["sm_90", "sm_90a"],
+        "ptx": ["compute_100f"],
+        "hip": ["gfx90a"],
+        "ptx_isa": "9.5",
+        "entries": {"sm_90": 1, "sm_90a": 1, "compute_100f": 1, "gfx90a": 1},
+    }
 
 
-@pytest.mark.parametrize("content, says", [(b"", "cut short"), (b"INPUT(libfoo.so)\n", "no ELF file"), (b"\x7fELF\x02\x01\x01", "cut short")])
+@pytest.mark.parametrize(
+    "content, says", [(b"", "cut short"), (b"INPUT(libfoo.so)\n", "no ELF file"), (b"\x7fELF\x02\x01\x01", "cut short")]
+)
 def test_what_is_no_library_is_refused(content, says, tmp_path, firstfix):
     (tmp_path / "bad.so").write_bytes(content)
     run = subprocess.run([firstfix, "libs", str(tmp_path / "bad.so")], capture_output=True, text=True, timeout=30)
@@ -123,7 +189,9 @@ def test_a_library_cut_short_is_said(tmp_path, firstfix):
     blob = elfwriter.elf(f"soname libdep.so\nmachine {os.uname().machine}")
     section_headers = int.from_bytes(blob[40:48], "little")  # what is loaded ends there
     cut.write_bytes(blob[:section_headers - 1])
-    run = subprocess.run([firstfix, "libs", "--json", str(tmp_path / "libtop.so")], capture_output=True, text=True, timeout=30)
+    run = subprocess.run(
+        [firstfix, "libs", "--json", str(tmp_path / "libtop.so")], capture_output=True, text=True, timeout=30
+    )
     assert run.returncode == 1
     assert "cut short" in json.loads(run.stdout)["missing"][0]["error"]
 
@@ -142,20 +210,33 @@ def captured(tmp_path):
 
 def test_a_package(tmp_path, firstfix):
     root = captured(tmp_path)
-    run = subprocess.run([firstfix, "libs", "--json", "--root", root, "torch"], capture_output=True, text=True, timeout=30)
+    run = subprocess.run(
+        [firstfix, "libs", "--json", "--root", root, "torch"], capture_output=True, text=True, timeout=30
+    )
     document = json.loads(run.stdout)
-    assert run.returncode == 0 and document["package"] == "torch" and document["location"] == "/usr/lib/python3/dist-packages/torch"
+    assert (
+        run.returncode == 0
+        and document["package"] == "torch"
+        and document["location"] == "/usr/lib/python3/dist-packages/torch"
+    )
     assert {os.path.basename(f["file"]): f["gpu"].get("archs") for f in document["files"]} == {
-        "libtorch_cpu.so": None, "libtorch_cuda.so": ["sm_80", "sm_90a", "sm_120f"], "libtorch_cuda_linalg.so": ["sm_75", "sm_80"]}
+        "libtorch_cpu.so": None,
+        "libtorch_cuda.so": ["sm_80", "sm_90a", "sm_120f"],
+        "libtorch_cuda_linalg.so": ["sm_75", "sm_80"],
+    }
 
 
 def test_a_package_with_a_file_that_is_none(tmp_path, firstfix):
-    run = subprocess.run([firstfix, "libs", "--root", captured(tmp_path), "torchvision"], capture_output=True, text=True, timeout=30)
+    run = subprocess.run(
+        [firstfix, "libs", "--root", captured(tmp_path), "torchvision"], capture_output=True, text=True, timeout=30
+    )
     assert run.returncode == 1 and "image.so: at 0x0: no ELF file" in run.stdout
 
 
 def test_an_absent_package(tmp_path, firstfix):
-    run = subprocess.run([firstfix, "libs", "--root", captured(tmp_path), "nosuchpackage"], capture_output=True, text=True, timeout=30)
+    run = subprocess.run(
+        [firstfix, "libs", "--root", captured(tmp_path), "nosuchpackage"], capture_output=True, text=True, timeout=30
+    )
     assert run.returncode == 2 and "no package of this name" in run.stderr
 
 
@@ -163,7 +244,12 @@ def test_a_search_without_end_is_ended(tmp_path, firstfix):
     """4,000 needed names along 500 folders would be two million files to look for."""
     for i in range(500):
         (tmp_path / f"d{i}").mkdir()
-    spec = "rpath " + ":".join(f"{tmp_path}/d{i}" for i in range(500)) + "\n" + "\n".join(f"needed libx{i}.so" for i in range(4000))
+    spec = (
+        "rpath "
+        + ":".join(f"{tmp_path}/d{i}" for i in range(500))
+        + "\n"
+        + "\n".join(f"needed libx{i}.so" for i in range(4000))
+    )
     path = write(tmp_path, "libbad.so", spec)
     run = subprocess.run([firstfix, "libs", path], capture_output=True, text=True, timeout=30)
     assert run.returncode == 2 and "takes more than" in run.stderr
@@ -171,6 +257,10 @@ def test_a_search_without_end_is_ended(tmp_path, firstfix):
 
 def test_libraries_that_need_each_other(tmp_path, firstfix):
     for i in range(40):
-        write(tmp_path, f"lib{i}.so", "rpath $ORIGIN\n" + "\n".join(f"needed lib{k}.so" for k in range(40)) + f"\nmachine {os.uname().machine}")
+        write(
+            tmp_path,
+            f"lib{i}.so",
+            "rpath $ORIGIN\n" + "\n".join(f"needed lib{k}.so" for k in range(40)) + f"\nmachine {os.uname().machine}",
+        )
     why = loader_compare.difference(firstfix, str(tmp_path / "lib0.so"), QUIET)
     assert not why, why

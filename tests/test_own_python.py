@@ -40,8 +40,14 @@ def test_its_own_environment(firstfix, tmp_path, unsanitized, libexec, active, m
         env["VIRTUAL_ENV"] = str(other)
 
     def python(*words):
-        done = subprocess.run([program, "report", "--json", "--only", "python", *words], capture_output=True, text=True, check=True,
-                              env=env, cwd=tmp_path)
+        done = subprocess.run(
+            [program, "report", "--json", "--only", "python", *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=env,
+            cwd=tmp_path,
+        )
         return json.loads(done.stdout)["python"]
     assert python()["executable"] == str(tmp_path / ("own" if own else "other") / "bin/python3")
     assert python("--python", other)["executable"] == f"{other}/bin/python3", "what is asked for comes first"

@@ -15,7 +15,9 @@ def test_case(path, tmp_path, firstfix):
     sections = casefile.read(path)
     casefile.build_root(sections, tmp_path)
     options = [word for s in sections if s.name == "options" for word in s.body.split()]
-    run = subprocess.run([firstfix, "report", "--json", "--root", tmp_path, *options], capture_output=True, text=True, timeout=30)
+    run = subprocess.run(
+        [firstfix, "report", "--json", "--root", tmp_path, *options], capture_output=True, text=True, timeout=30
+    )
     assert run.returncode == 0, run.stderr
     facts = json.loads(run.stdout)
     for s in sections:
@@ -27,7 +29,9 @@ def test_case(path, tmp_path, firstfix):
         elif s.name == "misses":
             for line in filter(str.strip, s.body.splitlines()):
                 want = json.loads(line)
-                assert any(not casefile.difference(want, e) for e in facts["errors"]), f"no miss like {want} in {facts['errors']}"
+                assert any(not casefile.difference(want, e) for e in facts["errors"]), (
+                    f"no miss like {want} in {facts['errors']}"
+                )
 
 
 def test_every_probe_has_a_case():

@@ -33,26 +33,47 @@ for n, prompt in enumerate(sys.argv[1:]):
 @pytest.fixture
 def run(agents):
     def run_(*prompts, options=("--quarantine", "2"), script=HANDLER):
-        return subprocess.run([agents.firstfix, "run", "--report", "off", *options, "--", sys.executable, "-c", script, *prompts], env=agents.env,
-                              capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            [agents.firstfix, "run", "--report", "off", *options, "--", sys.executable, "-c", script, *prompts],
+            env=agents.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     return run_
 
 
 def quarantine(agents, *words):
-    return subprocess.run([agents.firstfix, "quarantine", *words], env=agents.env, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(
+        [agents.firstfix, "quarantine", *words], env=agents.env, capture_output=True, text=True, timeout=30, check=False
+    )
 
 
 def test_refused_after_two_deaths_and_let_through_again(agents, run):
     assert [run("fine", "poison").returncode for _ in range(2)] == [139, 139]
     third = run("fine", "poison", "other")
     lines = third.stdout.splitlines()
-    assert third.returncode == 0 and lines[0] == "fine answered: fine" and lines[2] == "other answered: other", third.stderr
-    assert lines[1].startswith("poison Quarantined: this input was in work when 2 workers died (last: 20") and "SIGSEGV" in lines[1]
+    assert third.returncode == 0 and lines[0] == "fine answered: fine" and lines[2] == "other answered: other", (
+        third.stderr
+    )
+    assert (
+        lines[1].startswith("poison Quarantined: this input was in work when 2 workers died (last: 20")
+        and "SIGSEGV" in lines[1]
+    )
     assert "REQUEST FAILED" not in third.stderr
     [row] = json.loads(quarantine(agents, "--json").stdout)["inputs"]
-    assert row["kills"] == 2 and row["how"] == "SIGSEGV" and lines[1].endswith(f"firstfix quarantine --release {row['input']}")
+    assert (
+        row["kills"] == 2
+        and row["how"] == "SIGSEGV"
+        and lines[1].endswith(f"firstfix quarantine --release {row['input']}")
+    )
     listed = quarantine(agents).stdout.splitlines()
-    assert listed[0].split() == ["INPUT", "KILLS", "HOW", "LAST", "REQUEST"] and listed[1].split()[:3] == [row["input"], "2", "SIGSEGV"]
+    assert listed[0].split() == ["INPUT", "KILLS", "HOW", "LAST", "REQUEST"] and listed[1].split()[:3] == [
+        row["input"],
+        "2",
+        "SIGSEGV",
+    ]
     done = quarantine(agents, "--release", row["input"])
     assert (done.returncode, done.stdout) == (0, "released: 1\n")
     assert run("poison").returncode == 139
@@ -87,12 +108,18 @@ def test_off_by_default(agents, run):
 
 
 def test_a_stop_and_a_failure_count_for_nothing(agents, run):
-    failing = HANDLER.replace("ctypes.string_at(0)", "raise ValueError('bad input')").replace("except RuntimeError", "except ValueError")
+    failing = HANDLER.replace("ctypes.string_at(0)", "raise ValueError('bad input')").replace(
+        "except RuntimeError", "except ValueError"
+    )
     for _ in range(3):
         assert "poison ValueError: bad input" in run("poison", script=failing).stdout
     waiting = HANDLER.replace("ctypes.string_at(0)", "print('waits', flush=True); __import__('time').sleep(600)")
-    worker = subprocess.Popen([agents.firstfix, "run", "--report", "off", "--quarantine", "1", "--", sys.executable, "-c", waiting, "poison"],
-                              env=agents.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    worker = subprocess.Popen(
+        [agents.firstfix, "run", "--report", "off", "--quarantine", "1", "--", sys.executable, "-c", waiting, "poison"],
+        env=agents.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     assert worker.stdout.readline() == b"waits\n"
     worker.terminate()
     worker.wait(30)
@@ -132,7 +159,15 @@ def test_damaged_files_refuse_nobody(agents, run):
     run("poison")
     [row] = json.loads(quarantine(agents, "--json").stdout)["inputs"]
     path = agents.state / "quarantine" / row["input"]
-    for content in (b"", b"{", b"[]", b'{"kills": "x"}', b'{"kills": 99999999999999999999}', os.urandom(100), b"{" * 9000):
+    for content in (
+        b"",
+        b"{",
+        b"[]",
+        b'{"kills": "x"}',
+        b'{"kills": 99999999999999999999}',
+        os.urandom(100),
+        b"{" * 9000,
+    ):
         path.write_bytes(content)
         assert quarantine(agents).returncode == 0
         assert run("fine").returncode == 0
@@ -148,8 +183,18 @@ def test_damaged_files_refuse_nobody(agents, run):
 
 
 def test_the_agent_shows_it(agents):
-    worker = agents.run(WORKER.replace("stop = {}", "stop = {}\n@firstfix.request\ndef handler(job):\n    if job == 'poison': os.kill(os.getpid(), 12)"),
-                        "--quarantine", "1", "--recover", "restart", "--backoff", "1")
+    worker = agents.run(
+        WORKER.replace(
+            "stop = {}",
+            "stop = {}\n@firstfix.request\ndef handler(job):\n    if job == 'poison': os.kill(os.getpid(), 12)",
+        ),
+        "--quarantine",
+        "1",
+        "--recover",
+        "restart",
+        "--backoff",
+        "1",
+    )
     agents.tell(worker, "python handler('poison')")
     until(lambda: agents.metrics().get('firstfix_quarantined_inputs{state="refused"}') == 1, "a refused input")
     until(lambda: agents.health().get("attempt") == 2, "the next attempt")

@@ -68,19 +68,42 @@ def explain(firstfix, log, facts, tmp_path):
     return document["diagnoses"]
 
 
-@pytest.mark.parametrize("command", [
-    "pip uninstall -y package", "hf download MODEL", "ss -ltnp | grep :PORT", "mv /path/to/large/volume /data", "pip install nvidia-cusparselt-cu0",
-    "/srv/venv/bin/python -m pip install libtorch-cuda-cu", "sudo /v/bin/python -m pip install -U 'invented-name>=2'", "uv pip install --python /v/bin/python xq1",
-    "poetry add xq1@^2", "pipx inject app xq1", "apt-get update && pip install xq1", "--no-such-flag 4", "pip install 'torch", "kill <pid>",
-    "docker run {image}", "pip install torch\nrm -rf /"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pip uninstall -y package",
+        "hf download MODEL",
+        "ss -ltnp | grep :PORT",
+        "mv /path/to/large/volume /data",
+        "pip install nvidia-cusparselt-cu0",
+        "/srv/venv/bin/python -m pip install libtorch-cuda-cu",
+        "sudo /v/bin/python -m pip install -U 'invented-name>=2'",
+        "uv pip install --python /v/bin/python xq1",
+        "poetry add xq1@^2",
+        "pipx inject app xq1",
+        "apt-get update && pip install xq1",
+        "--no-such-flag 4",
+        "pip install 'torch",
+        "kill <pid>",
+        "docker run {image}",
+        "pip install torch\nrm -rf /",
+    ],
+)
 def test_lint_can_fail(command):
     assert command_lint.faults(command, {}, "a log")
 
 
-@pytest.mark.parametrize("command", [
-    "", "/srv/venv/bin/python -m pip install 'transformers>=4.51,<5' torch==2.6.0+cu124 --index-url https://download.pytorch.org/whl/cu124",
-    "export LD_LIBRARY_PATH=$(printf %s \"$LD_LIBRARY_PATH\" | tr : '\\n' | grep -vF -e stubs | paste -sd:)", "--max-model-len 8192",
-    "sudo nvidia-smi -mig 0", "quantization_config=BitsAndBytesConfig(load_in_4bit=True)"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "/srv/venv/bin/python -m pip install 'transformers>=4.51,<5' torch==2.6.0+cu124 --index-url https://download.pytorch.org/whl/cu124",
+        "export LD_LIBRARY_PATH=$(printf %s \"$LD_LIBRARY_PATH\" | tr : '\\n' | grep -vF -e stubs | paste -sd:)",
+        "--max-model-len 8192",
+        "sudo nvidia-smi -mig 0",
+        "quantization_config=BitsAndBytesConfig(load_in_4bit=True)",
+    ],
+)
 def test_lint_can_pass(command):
     assert not command_lint.faults(command, {}, None)
 
@@ -107,7 +130,9 @@ def test_case(file, name, log, facts, want, firstfix, tmp_path):
     assert want.get("why", "") in top["why"]
     assert want.get("severity", top["severity"]) == top["severity"]
     if "tried" in want:
-        assert first.get("tried", {}).get("result") == want["tried"], [(f["kind"], f.get("tried")) for f in top["fixes"]]
+        assert first.get("tried", {}).get("result") == want["tried"], [
+            (f["kind"], f.get("tried")) for f in top["fixes"]
+        ]
     if "also" in want:
         assert want["also"] in [d["cause"] for d in found[1:]], [d["cause"] for d in found]
     assert want.get("confidence_min", 0) <= top["confidence"] <= want.get("confidence_max", 1)

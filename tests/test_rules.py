@@ -6,8 +6,10 @@ import subprocess
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-GOOD = 'rule {id = "site.quota", title = "the quota is used up", signatures = {q = [[quota of (?<user>\\w+) exceeded]]}, ' \
-       'why = "The quota of {user} is used up.", confidence = 0.9, fixes = {{free = "disk", say = "Ask for more."}}}\n'
+GOOD = (
+    'rule {id = "site.quota", title = "the quota is used up", signatures = {q = [[quota of (?<user>\\w+) exceeded]]}, '
+    'why = "The quota of {user} is used up.", confidence = 0.9, fixes = {{free = "disk", say = "Ask for more."}}}\n'
+)
 CASE = """== log a quota
 RuntimeError: quota of alice exceeded
 == expect
@@ -45,37 +47,49 @@ def test_a_folder_of_rules_is_checked_tested_and_used(firstfix, tmp_path):
     assert failed.returncode == 1 and "the first fix is disk, not wait" in " ".join(failed.stdout.split())
 
 
-@pytest.mark.parametrize("text, message", [
-    ("rule {\n", "bad.lua:2"),
-    ("\nrule {id = 'x.y', confidance = 1}", "bad.lua:2: rule 'x.y': there is no field 'confidance'"),
-    ("rule {id = 'x.y', title = 't', signatures = {a = [[(]]}, why = ''}", "pattern 'a'"),
-    ("rule {id = 'x.y', title = 't', signatures = {a = [[a*]]}, why = ''}", "it matches an empty line"),
-    ("rule {id = 'x.y', signatures = {a = [[b]]}, why = ''}", "give it a 'title'"),
-    ("rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '', fixes = {{code = true, kind = 'magic', say = ''}}}",
-     "no kind of fix"),
-    ("rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '',\n fixes = {{code = true, say = '', command = 'true'}}}",
-     "bad.lua:1: rule 'x.y': a fix holds no command: say what must become true, with one of: install, "),
-    ("rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '', fixes = {{kind = 'os', say = ''}}}",
-     "a fix needs 'say' and one of: install, "),
-    ("local p = any{}", "bad.lua:1: bad argument #1 to 'any' (a list of patterns expected)"),
-    ("local p = any{[[a]], 2}", "bad.lua:1: any: pattern 2 is not a text"),
-    ("rule {id = 'x.y', title = 't', signatures = {a = any{[[a]], [[b*]]}}, why = ''}", "it matches an empty line"),
-    ("local f = io.open('/etc/passwd')", "'io' is not defined"),
-    ("os.execute('true')", "'os' is not defined"),
-    ("require('x')", "'require' is not defined"),
-    ("load('x')", "'load' is not defined"),
-    ("leak = 1", "write 'local leak'"),
-    ("while true do end", "too many steps"),
-    ("local t = {} for i = 1, 1e9 do t[i] = {i} end", "too much memory"),
-    ("local s = ('x'):rep(1 << 40)", "bad.lua:1"),
-    ("local s = ('a'):rep(100000) while true do s:match[[(a+)+$b]] end", "too many steps"),
-    ("local s = ('a'):rep(60) while true do s:match[[^(a|a)+\\d$]] end", "too many steps"),
-    ("\x1bLua\x54\x00", "bad.lua"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("rule {\n", "bad.lua:2"),
+        ("\nrule {id = 'x.y', confidance = 1}", "bad.lua:2: rule 'x.y': there is no field 'confidance'"),
+        ("rule {id = 'x.y', title = 't', signatures = {a = [[(]]}, why = ''}", "pattern 'a'"),
+        ("rule {id = 'x.y', title = 't', signatures = {a = [[a*]]}, why = ''}", "it matches an empty line"),
+        ("rule {id = 'x.y', signatures = {a = [[b]]}, why = ''}", "give it a 'title'"),
+        (
+            "rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '', fixes = {{code = true, kind = 'magic', say = ''}}}",
+            "no kind of fix",
+        ),
+        (
+            "rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '',\n fixes = {{code = true, say = '', command = 'true'}}}",
+            "bad.lua:1: rule 'x.y': a fix holds no command: say what must become true, with one of: install, ",
+        ),
+        (
+            "rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '', fixes = {{kind = 'os', say = ''}}}",
+            "a fix needs 'say' and one of: install, ",
+        ),
+        ("local p = any{}", "bad.lua:1: bad argument #1 to 'any' (a list of patterns expected)"),
+        ("local p = any{[[a]], 2}", "bad.lua:1: any: pattern 2 is not a text"),
+        ("rule {id = 'x.y', title = 't', signatures = {a = any{[[a]], [[b*]]}}, why = ''}", "it matches an empty line"),
+        ("local f = io.open('/etc/passwd')", "'io' is not defined"),
+        ("os.execute('true')", "'os' is not defined"),
+        ("require('x')", "'require' is not defined"),
+        ("load('x')", "'load' is not defined"),
+        ("leak = 1", "write 'local leak'"),
+        ("while true do end", "too many steps"),
+        ("local t = {} for i = 1, 1e9 do t[i] = {i} end", "too much memory"),
+        ("local s = ('x'):rep(1 << 40)", "bad.lua:1"),
+        ("local s = ('a'):rep(100000) while true do s:match[[(a+)+$b]] end", "too many steps"),
+        ("local s = ('a'):rep(60) while true do s:match[[^(a|a)+\\d$]] end", "too many steps"),
+        ("\x1bLua\x54\x00", "bad.lua"),
+    ],
+)
 def test_a_bad_rule_is_refused_with_its_place(firstfix, tmp_path, text, message):
     (tmp_path / "bad.lua").write_text(text)
     (tmp_path / "log").write_text("nothing\n")
-    for arguments in (("rules", "lint", tmp_path / "bad.lua"), ("explain", "--no-facts", "--rules", tmp_path, tmp_path / "log")):
+    for arguments in (
+        ("rules", "lint", tmp_path / "bad.lua"),
+        ("explain", "--no-facts", "--rules", tmp_path, tmp_path / "log"),
+    ):
         refused = run(firstfix, *arguments)
         assert refused.returncode == 2, refused.stdout
         assert message in refused.stderr and refused.stdout == ""
@@ -83,11 +97,19 @@ def test_a_bad_rule_is_refused_with_its_place(firstfix, tmp_path, text, message)
 
 def test_a_rule_that_fails_while_it_runs_is_left_out_and_named(firstfix, tmp_path):
     body = "{id = 'site.%s', title = 't', signatures = {a = [[boom]]}, when = function(f, log) %s end}\n"
-    (tmp_path / "r.lua").write_text("".join("rule " + body % pair for pair in (
-        ("loops", "while true do end"), ("eats", "local t = {} while true do t[#t + 1] = ('x'):rep(1 << 20) end"),
-        ("raises", "error('no')"), ("shells", "return {confidence = 0.9, why = 'w', fixes = {{code = true, say = 's', command = 'c'}}}"),
-        ("intends", "return {confidence = 0.9, why = 'w', fixes = {{kind = 'os', say = 's'}}}"),
-        ("answers", "return {confidence = 0.9, why = 'fine'}"))))
+    (tmp_path / "r.lua").write_text(
+        "".join(
+            "rule " + body % pair
+            for pair in (
+                ("loops", "while true do end"),
+                ("eats", "local t = {} while true do t[#t + 1] = ('x'):rep(1 << 20) end"),
+                ("raises", "error('no')"),
+                ("shells", "return {confidence = 0.9, why = 'w', fixes = {{code = true, say = 's', command = 'c'}}}"),
+                ("intends", "return {confidence = 0.9, why = 'w', fixes = {{kind = 'os', say = 's'}}}"),
+                ("answers", "return {confidence = 0.9, why = 'fine'}"),
+            )
+        )
+    )
     (tmp_path / "log").write_text("RuntimeError: boom\n")
     answer = json.loads(run(firstfix, "explain", "--no-facts", "--json", "--rules", tmp_path, tmp_path / "log").stdout)
     assert sorted(d["cause"] for d in answer["diagnoses"]) == ["site.answers", "site.intends", "site.shells"]
@@ -100,9 +122,13 @@ def test_a_rule_that_fails_while_it_runs_is_left_out_and_named(firstfix, tmp_pat
 
 def test_a_page_for_every_cause(firstfix):
     pages = json.loads(run(firstfix, "playbook", "--json").stdout)["playbook"]
-    causes = [line.split("\t")[0] for line in (TOP / "rules/causes.tsv").read_text().splitlines() if line and line[0] != "#"]
+    causes = [
+        line.split("\t")[0] for line in (TOP / "rules/causes.tsv").read_text().splitlines() if line and line[0] != "#"
+    ]
     assert {p["cause"] for p in pages} >= set(causes) - {"none"}
-    assert all(p["title"] and (p["fixes"] or p["cause"] == "stopped.outside") for p in pages), [p["cause"] for p in pages if not p["fixes"]]
+    assert all(p["title"] and (p["fixes"] or p["cause"] == "stopped.outside") for p in pages), [
+        p["cause"] for p in pages if not p["fixes"]
+    ]
     looks = "\n".join(json.dumps(p) for p in pages)
     assert "<code_name>" not in looks and "cudaErrorIllegalAddress" in looks
     unknown = run(firstfix, "playbook", "no.such")
@@ -143,7 +169,16 @@ def test_diff_with_the_last_good_start(firstfix, tmp_path):
     state = tmp_path / "state"
     none = run(firstfix, "diff", "--dir", state, "last-good", tmp_path / "now.json")
     assert none.returncode == 2 and none.stderr
-    stored = run(firstfix, "incident", "--good-start", tmp_path / "good.json", "--command-key", "0123456789abcdef", "--dir", state)
+    stored = run(
+        firstfix,
+        "incident",
+        "--good-start",
+        tmp_path / "good.json",
+        "--command-key",
+        "0123456789abcdef",
+        "--dir",
+        state,
+    )
     assert stored.returncode == 0, stored.stderr
     changed = run(firstfix, "diff", "--json", "--dir", state, "last-good", tmp_path / "now.json")
     assert [c["path"] for c in json.loads(changed.stdout)["changed"]] == ["driver.version"], changed.stderr
@@ -156,6 +191,10 @@ def test_check_says_what_it_looked_at_and_narrows(firstfix, tmp_path):
     assert run(firstfix, "check", "--facts", tmp_path / "f", "--for", "vllm").returncode == 1
     other = run(firstfix, "check", "--json", "--facts", tmp_path / "f", "--for", "llama.cpp")
     assert other.returncode == 0 and "driver 570.86.10" in json.loads(other.stdout)["looked_at"]
-    for wrong in (("--for", "excel"), ("--facts", tmp_path / "f", "--root", tmp_path), ("--deep", "--facts", tmp_path / "f"),
-                  ("--facts", tmp_path / "missing")):
+    for wrong in (
+        ("--for", "excel"),
+        ("--facts", tmp_path / "f", "--root", tmp_path),
+        ("--deep", "--facts", tmp_path / "f"),
+        ("--facts", tmp_path / "missing"),
+    ):
         assert run(firstfix, "check", *wrong).returncode == 2

@@ -43,7 +43,9 @@ def test_forgotten_dashes_give_the_right_line(runner):
     assert "firstfix run --grace 5 -- python -c 'print('\\''a b'\\'')' --port" in got.stderr
 
 
-@pytest.mark.parametrize("options", [["--recover", "yes"], ["--grace", "-1"], ["--tail", "1"], ["--nonsense"], ["--attempts", "0"]])
+@pytest.mark.parametrize(
+    "options", [["--recover", "yes"], ["--grace", "-1"], ["--tail", "1"], ["--nonsense"], ["--attempts", "0"]]
+)
 def test_wrong_options_start_nothing(runner, options, tmp_path):
     got = runner.run("touch", str(tmp_path / "started"), options=options)
     assert got.returncode == 2 and not (tmp_path / "started").exists()
@@ -250,7 +252,9 @@ def test_as_json_every_line_of_ours_is_an_object(runner):
     assert by_name["firstfix.report"]["firstfix.report"]["schema"] == "firstfix.facts/1"
     assert by_name["firstfix.check"]["firstfix.check"]["schema"] == "firstfix.diagnosis/1"
     incident = by_name["firstfix.incident"]
-    assert incident["firstfix.exit"] == {"code": 3} and incident["firstfix.diagnosis"]["schema"] == "firstfix.diagnosis/1"
+    assert (
+        incident["firstfix.exit"] == {"code": 3} and incident["firstfix.diagnosis"]["schema"] == "firstfix.diagnosis/1"
+    )
     assert any("FIRSTFIX_ATTEMPTS wants" in line.get("body", "") for line in lines)
 
 
@@ -267,9 +271,26 @@ def test_as_json_without_a_diagnosis_and_without_a_command(runner):
 
 def test_misspelt_settings_are_said(runner):
     """Once each, with what was meant; what is a setting, is like none, or comes from Kubernetes is not spoken of."""
-    wrong = {"RECOVR": "RECOVER", "HANGAFTER": "HANG_AFTER", "on_hopeles": "ON_HOPELESS", "LOGFILE": "LOG_FILE", "DRI": "DIR"}
-    harmless = {"PORT": "tcp://10.0.0.7:80", "SERVICE_HOST": "10.0.0.7", "PORT_80_TCP_ADDR": "10.0.0.7", "GRACE": "5", "WORKER": "w7",
-                "RULES": "", "ATTEMPT": "1", "RUN_ID": "x", "SOMETHING_ELSE": "1", "": "x", "A" * 300: "x"}
+    wrong = {
+        "RECOVR": "RECOVER",
+        "HANGAFTER": "HANG_AFTER",
+        "on_hopeles": "ON_HOPELESS",
+        "LOGFILE": "LOG_FILE",
+        "DRI": "DIR",
+    }
+    harmless = {
+        "PORT": "tcp://10.0.0.7:80",
+        "SERVICE_HOST": "10.0.0.7",
+        "PORT_80_TCP_ADDR": "10.0.0.7",
+        "GRACE": "5",
+        "WORKER": "w7",
+        "RULES": "",
+        "ATTEMPT": "1",
+        "RUN_ID": "x",
+        "SOMETHING_ELSE": "1",
+        "": "x",
+        "A" * 300: "x",
+    }
     runner.env |= {f"FIRSTFIX_{name}": value for name, value in {**dict.fromkeys(wrong, "1"), **harmless}.items()}
     said = runner.run("true").stderr.decode().splitlines()
     assert sorted(line for line in said if "no setting" in line) == \

@@ -13,9 +13,27 @@ import pytest
 
 from runner import PYTHON
 
-SHARED = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE, signal.SIGALRM, signal.SIGTERM,
-          signal.SIGURG, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGVTALRM, signal.SIGPROF, signal.SIGWINCH, signal.SIGIO,
-          signal.SIGPWR, signal.SIGRTMIN, signal.SIGRTMIN + 3, signal.SIGRTMAX]
+SHARED = [
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGPIPE,
+    signal.SIGALRM,
+    signal.SIGTERM,
+    signal.SIGURG,
+    signal.SIGXCPU,
+    signal.SIGXFSZ,
+    signal.SIGVTALRM,
+    signal.SIGPROF,
+    signal.SIGWINCH,
+    signal.SIGIO,
+    signal.SIGPWR,
+    signal.SIGRTMIN,
+    signal.SIGRTMIN + 3,
+    signal.SIGRTMAX,
+]
 
 
 class Wrapper:
@@ -27,7 +45,11 @@ class Wrapper:
 
     def words(self, *worker, option=None):
         options = self.OPTIONS[option][self.name] if option else []
-        return self.runner.command(*worker, options=options) if self.name == "firstfix" else ["tini", "-s", *options, "--", *worker]
+        return (
+            self.runner.command(*worker, options=options)
+            if self.name == "firstfix"
+            else ["tini", "-s", *options, "--", *worker]
+        )
 
     def start(self, *worker, option=None, before=(), **kwargs):
         kwargs = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | kwargs
@@ -154,5 +176,7 @@ def test_the_terminal_belongs_to_the_worker(wrapper):
 
 @pytest.mark.parametrize("most", [5, 8, 12, 16])
 def test_few_descriptors(wrapper, most):
-    done = wrapper.run("sh", "-c", "echo out; exit 3", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most)))
+    done = wrapper.run(
+        "sh", "-c", "echo out; exit 3", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    )
     assert (done.returncode, done.stdout) == (3, b"out\n"), done.stderr

@@ -41,7 +41,10 @@ def test_failed_attempt_is_told_and_the_next_adds_up(runner):
     assert got.returncode == 0
     assert runner.deaths()[1]["applied"] == {"A": "1"} and runner.deaths()[1]["incident"] == "one"
     results = [c for c in runner.calls() if "--attempt" in c]
-    assert [r.split(" --say")[0] for r in results] == ["incident --attempt one --result failed", "incident --attempt two --result passed"]
+    assert [r.split(" --say")[0] for r in results] == [
+        "incident --attempt one --result failed",
+        "incident --attempt two --result passed",
+    ]
 
 
 def test_give_up_is_not_retried(runner):
@@ -73,9 +76,18 @@ def test_crash_loop_across_restarts_is_broken(runner):
     assert len(runner.deaths()) == 7
 
 
-@pytest.mark.parametrize("text", [b"", b"garbage\n", b"firstfix.verdict/2\naction=restart\n", b"firstfix.verdict/1\naction=restart",
-                                  b"firstfix.verdict/1\nset==x\nset=A\nunset=\naction=\n", b"\0" * 70000,
-                                  b"firstfix.verdict/1\n" + b"set=A=" + b"x" * 70000 + b"\naction=restart\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"garbage\n",
+        b"firstfix.verdict/2\naction=restart\n",
+        b"firstfix.verdict/1\naction=restart",
+        b"firstfix.verdict/1\nset==x\nset=A\nunset=\naction=\n",
+        b"\0" * 70000,
+        b"firstfix.verdict/1\n" + b"set=A=" + b"x" * 70000 + b"\naction=restart\n",
+    ],
+)
 def test_hostile_verdicts_restart_nothing(runner, text):
     (runner.steps / "verdict.1").write_bytes(text)
     got = runner.run("sh", "-c", "exit 5", options=["--recover", "restart", *FAST])
@@ -132,8 +144,10 @@ def test_without_a_diagnosis_the_supervisor_speaks(runner, how):
 
 def test_without_a_diagnosis_both_streams_stand_in_the_order_of_time(runner):
     runner.tool.unlink()
-    code = ("import os, sys\nfor i in range(3):\n    for fd in 1, 2: os.write(fd, b'%s %d\\n' % (b'out' if fd == 1 else b'err', i)); "
-            "sys.stdin.readline()\nsys.exit(3)")
+    code = (
+        "import os, sys\nfor i in range(3):\n    for fd in 1, 2: os.write(fd, b'%s %d\\n' % (b'out' if fd == 1 else b'err', i)); "
+        "sys.stdin.readline()\nsys.exit(3)"
+    )
     run = runner.start(PYTHON, "-c", code, stdin=subprocess.PIPE, options=["--report", "off"])
     for i in range(3):  # each line has come through before the next is printed
         for stream, name in (run.stdout, b"out"), (run.stderr, b"err"):
@@ -199,7 +213,9 @@ def test_hang_is_reported_with_python_stacks(runner):
 
 
 def test_a_worker_that_does_not_stop_is_asked_for_its_stacks(runner):
-    p = runner.start(PYTHON, "-c", "import signal; signal.signal(15, signal.SIG_IGN)\n" + DEADLOCK, "armed", options=["--grace", "1"])
+    p = runner.start(
+        PYTHON, "-c", "import signal; signal.signal(15, signal.SIG_IGN)\n" + DEADLOCK, "armed", options=["--grace", "1"]
+    )
     assert p.stdout.readline() == b"locked\n"
     p.terminate()
     p.communicate(timeout=30)
@@ -210,8 +226,10 @@ def test_a_worker_that_does_not_stop_is_asked_for_its_stacks(runner):
 
 def test_a_worker_that_ends_while_its_stacks_are_asked_for_is_no_incident(runner):
     """The signal that prints the stacks wakes it, and it ends in good order after all."""
-    code = ("import os, signal, sys\nsignal.signal(15, signal.SIG_IGN)\nsignal.signal(12, lambda *_: os._exit(0))\n"
-            "open(os.environ['FIRSTFIX_DIR'] + f'/armed/armed-{os.getpid()}', 'w').write('12')\nprint(flush=True)\nwhile True: signal.pause()")
+    code = (
+        "import os, signal, sys\nsignal.signal(15, signal.SIG_IGN)\nsignal.signal(12, lambda *_: os._exit(0))\n"
+        "open(os.environ['FIRSTFIX_DIR'] + f'/armed/armed-{os.getpid()}', 'w').write('12')\nprint(flush=True)\nwhile True: signal.pause()"
+    )
     p = runner.start(PYTHON, "-c", code, options=["--grace", "1"])
     p.stdout.readline()
     p.terminate()
@@ -227,7 +245,9 @@ def test_hang_of_an_unarmed_worker_is_ended_without_our_signal(runner):
     [death] = runner.deaths()
     assert got.returncode == 143, "SIGUSR2 would have killed it: it must only be sent where it is caught"
     assert death["hang"]["action"] == "kill" and "python_dump" not in death["hang"]
-    assert {t["name"] for t in death["hang"]["threads"]} and all("wchan" in t or "syscall" in t for t in death["hang"]["threads"])
+    assert {t["name"] for t in death["hang"]["threads"]} and all(
+        "wchan" in t or "syscall" in t for t in death["hang"]["threads"]
+    )
 
 
 def test_hang_can_be_restarted(runner):

@@ -10,8 +10,19 @@ import pytest
 from runner import PYTHON
 
 # The same as tini does: every signal that can be forwarded arrives once, at the worker alone.
-FORWARDED = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGWINCH,
-             signal.SIGALRM, signal.SIGURG, signal.SIGIO, signal.SIGRTMIN + 3]
+FORWARDED = [
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTERM,
+    signal.SIGWINCH,
+    signal.SIGALRM,
+    signal.SIGURG,
+    signal.SIGIO,
+    signal.SIGRTMIN + 3,
+]
 
 LISTENER = """
 import os, signal, sys, time
@@ -96,7 +107,9 @@ def test_crash_while_stopping_is_an_incident(runner):
     assert p.returncode == 134
     assert runner.deaths()[0]["exit"]["name"] == "SIGABRT" and runner.deaths()[0]["stop_signal"] == 15
     sent = runner.deaths()[0]["stop_sent"]
-    assert (sent["pid"], sent["uid"]) == (os.getpid(), os.getuid()) and sent["text"].startswith(f"SIGTERM from pid {os.getpid()} (")
+    assert (sent["pid"], sent["uid"]) == (os.getpid(), os.getuid()) and sent["text"].startswith(
+        f"SIGTERM from pid {os.getpid()} ("
+    )
     assert "stop_sent" not in died_alone(runner)
 
 
@@ -142,8 +155,14 @@ def as_pid_1(runner, *worker, options=(), **kwargs):
     works, why = namespace_works()
     if not works:
         pytest.skip(f"NO NAMESPACE: the kernel lets us make no user and PID namespace: {why}")
-    return subprocess.Popen(["unshare", "-Ufpr", "--mount-proc", "--kill-child", *runner.command(*worker, options=options)],
-                            env=runner.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+    return subprocess.Popen(
+        ["unshare", "-Ufpr", "--mount-proc", "--kill-child", *runner.command(*worker, options=options)],
+        env=runner.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **kwargs,
+    )
 
 
 def test_as_pid_1(runner):

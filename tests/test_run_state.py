@@ -110,7 +110,9 @@ sys.stdout.write('b' * 5000); sys.stdout.flush(); sys.exit(3)
     with runner.start(PYTHON, "-c", code) as run:
         time.sleep(1)
         out, err = run.communicate(timeout=20)
-    assert run.returncode == 3 and out.strip(b"a") == b"b" * 5000, "what was lost is missing, and nothing stands in its place"
+    assert run.returncode == 3 and out.strip(b"a") == b"b" * 5000, (
+        "what was lost is missing, and nothing stands in its place"
+    )
     assert len(out) == 405000 or b"bytes were lost: somebody cut" in err
 
 
@@ -130,12 +132,21 @@ def test_turns_of_two_streams_are_handed_over(runner):
     runner.python(code)
     [death] = runner.deaths()
     texts = [(runner.steps / f"tail.1.{i}").read_text().split() for i in range(2)]
-    assert texts == [["0", "2", "4"], ["1", "3", "5"]] and all(tail["turns"].endswith(".turns") for tail in death["tails"])
+    assert texts == [["0", "2", "4"], ["1", "3", "5"]] and all(
+        tail["turns"].endswith(".turns") for tail in death["tails"]
+    )
     rows = []
     for tail in death["tails"]:
         first, *turns = pathlib.Path(tail["turns"]).read_text().splitlines()
         assert first == "from 0"
         rows += [(int(mono), int(at), int(epoch), tail["stream"]) for at, mono, epoch in map(str.split, turns)]
     rows.sort()
-    assert [(row[3], row[1]) for row in rows] == [("stdout", 0), ("stderr", 0), ("stdout", 2), ("stderr", 2), ("stdout", 4), ("stderr", 4)]
+    assert [(row[3], row[1]) for row in rows] == [
+        ("stdout", 0),
+        ("stderr", 0),
+        ("stdout", 2),
+        ("stderr", 2),
+        ("stdout", 4),
+        ("stderr", 4),
+    ]
     assert all(abs(row[2] / 1e9 - time.time()) < 60 for row in rows)

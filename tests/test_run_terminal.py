@@ -39,7 +39,9 @@ class Terminal:
             os.setsid()
             fcntl.ioctl(0 if kwargs["stdin"] == slave else slave, termios.TIOCSCTTY, 0)
 
-        self.process = subprocess.Popen(runner.command(*worker, options=options), env=runner.env, preexec_fn=own, **kwargs)
+        self.process = subprocess.Popen(
+            runner.command(*worker, options=options), env=runner.env, preexec_fn=own, **kwargs
+        )
         self.slave = slave
         self.text = b""
         Terminal.started.append(self.process)
@@ -83,7 +85,9 @@ def test_worker_sees_a_terminal_of_the_same_size(runner):
 
 
 def test_typed_text_and_end_of_file(runner):
-    t = Terminal(runner, PYTHON, "-c", "print('got', ascii(input())); import sys; print('rest', ascii(sys.stdin.read()))")
+    t = Terminal(
+        runner, PYTHON, "-c", "print('got', ascii(input())); import sys; print('rest', ascii(sys.stdin.read()))"
+    )
     t.type(b"hello\n")
     t.until(b"got 'hello'")
     t.type(b"more\n\x04")
@@ -155,8 +159,14 @@ def test_stdin_from_a_pipe_with_a_terminal_for_output(runner):
 
 
 def test_terminal_only_for_input(runner):
-    t = Terminal(runner, PYTHON, "-c", "import os; print([os.isatty(i) for i in range(3)], os.tcgetpgrp(0) == os.getpgrp(), input())",
-                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    t = Terminal(
+        runner,
+        PYTHON,
+        "-c",
+        "import os; print([os.isatty(i) for i in range(3)], os.tcgetpgrp(0) == os.getpgrp(), input())",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     t.type(b"typed\n")
     assert select.select([t.process.stdout], [], [], 8)[0]
     assert t.process.stdout.readline() == b"[True, False, False] True typed\n"
@@ -189,7 +199,9 @@ def test_an_end_typed_ahead_arrives(runner):
         os.setsid()
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
 
-    with subprocess.Popen(runner.command("cat"), env=runner.env, stdin=slave, stdout=slave, stderr=slave, preexec_fn=own) as run:
+    with subprocess.Popen(
+        runner.command("cat"), env=runner.env, stdin=slave, stdout=slave, stderr=slave, preexec_fn=own
+    ) as run:
         Terminal.started.append(run)
         assert run.wait(timeout=30) == 0
     assert os.read(master, 4096).count(b"hello") >= 2

@@ -10,7 +10,9 @@ import pytest
 import secret_lines
 
 SEED = int(os.environ.get("FIRSTFIX_TEST_SEED", "1"))
-TRACE = "Traceback (most recent call last):\n  File \"/app/handler.py\", line 9, in load\n    connect()\nConnectionError: "
+TRACE = (
+    'Traceback (most recent call last):\n  File "/app/handler.py", line 9, in load\n    connect()\nConnectionError: '
+)
 
 
 @pytest.fixture
@@ -23,7 +25,9 @@ def run(firstfix, tmp_path):
     env = {**os.environ, "FIRSTFIX_DIR": str(tmp_path / "state"), "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": ""}
 
     def call(*args, code=0, **kwargs):
-        done = subprocess.run([firstfix, *map(str, args)], capture_output=True, text=True, timeout=120, env={**env, **kwargs})
+        done = subprocess.run(
+            [firstfix, *map(str, args)], capture_output=True, text=True, timeout=120, env={**env, **kwargs}
+        )
         assert done.returncode in (code, 0), done.stderr
         return done.stdout + done.stderr
 
@@ -55,14 +59,28 @@ def test_incidents_and_bundle(run, lines, tmp_path):
     text = "".join(f"mark{i} {line}\n" for i, (_, line, _) in enumerate(lines))
     half = len(lines) // 2
     out = []
-    for n, log in enumerate((text.split(f"mark{half} ")[0] + TRACE + "x\n", text[text.index(f"mark{half} "):] + TRACE + "y\n")):
+    for n, log in enumerate(
+        (text.split(f"mark{half} ")[0] + TRACE + "x\n", text[text.index(f"mark{half} ") :] + TRACE + "y\n")
+    ):
         tail = tmp_path / f"tail{n}"
         tail.write_text(log)
-        document = {"schema": "firstfix.death/1", "run_id": f"r{n}", "attempt": 1, "attempts_max": 1, "recover": "off",
-                    "command": " ".join(line for _, line, _ in lines[:20]), "argv": [line for _, line, _ in lines], "cwd": "/app",
-                    "command_key": f"00000000000000a{n}", "how": "exit", "exit": {"code": 1}, "lasted_ms": 9, "pids": [1],
-                    "state_dir": str(tmp_path / "state"),
-                    "tails": [{"stream": "stderr", "path": str(tail), "bytes": len(log), "total": len(log)}]}
+        document = {
+            "schema": "firstfix.death/1",
+            "run_id": f"r{n}",
+            "attempt": 1,
+            "attempts_max": 1,
+            "recover": "off",
+            "command": " ".join(line for _, line, _ in lines[:20]),
+            "argv": [line for _, line, _ in lines],
+            "cwd": "/app",
+            "command_key": f"00000000000000a{n}",
+            "how": "exit",
+            "exit": {"code": 1},
+            "lasted_ms": 9,
+            "pids": [1],
+            "state_dir": str(tmp_path / "state"),
+            "tails": [{"stream": "stderr", "path": str(tail), "bytes": len(log), "total": len(log)}],
+        }
         (tmp_path / "death.json").write_text(json.dumps(document))
         out.append(run("incident", "--from", tmp_path / "death.json"))
         run("bundle", "last", "-o", tmp_path / f"b{n}.tar.zst")
@@ -96,7 +114,11 @@ def test_report_and_capture(run, lines, tmp_path):
     finally:
         process.stdin.close()
         process.wait()
-    out += [p.read_bytes().decode("latin-1") for p in (tmp_path / "machine").rglob("*") if p.is_file() and not p.is_symlink()]
+    out += [
+        p.read_bytes().decode("latin-1")
+        for p in (tmp_path / "machine").rglob("*")
+        if p.is_file() and not p.is_symlink()
+    ]
     assert leaks(lines, *out) == []
     env = json.loads(out[1])["env"]
     assert env["HF_ACME_0"]["masked"] is True
@@ -107,9 +129,23 @@ def test_harmless_strings_come_through(run, tmp_path):
     masked = 0
     for start in range(0, len(harmless), 250):
         argv = harmless[start:start + 250]
-        document = {"schema": "firstfix.death/1", "run_id": f"r{start}", "attempt": 1, "attempts_max": 1, "recover": "off",
-                    "command": "x", "argv": ["x"], "cwd": "/app", "command_key": f"000000000000{start:04}", "how": "exit",
-                    "exit": {"code": 1}, "lasted_ms": 9, "pids": [1], "state_dir": str(tmp_path / "state"), "hang": {"lines": argv}}
+        document = {
+            "schema": "firstfix.death/1",
+            "run_id": f"r{start}",
+            "attempt": 1,
+            "attempts_max": 1,
+            "recover": "off",
+            "command": "x",
+            "argv": ["x"],
+            "cwd": "/app",
+            "command_key": f"000000000000{start:04}",
+            "how": "exit",
+            "exit": {"code": 1},
+            "lasted_ms": 9,
+            "pids": [1],
+            "state_dir": str(tmp_path / "state"),
+            "hang": {"lines": argv},
+        }
         (tmp_path / "death.json").write_text(json.dumps(document))
         run("incident", "--from", tmp_path / "death.json")
         shown = json.loads(run("incidents", "show", "last", "--json"))
@@ -124,7 +160,9 @@ def test_the_supervisor_by_itself(runner, lines):
     for start in range(0, len(loud), 10):
         some = loud[start:start + 10]
         script = runner.folder / f"worker{start}"
-        script.write_text("#!/bin/sh\ncat <<'EOT' >/dev/stderr\n" + "".join(f"{line}\n" for _, line, _ in some) + "EOT\nexit 3\n")
+        script.write_text(
+            "#!/bin/sh\ncat <<'EOT' >/dev/stderr\n" + "".join(f"{line}\n" for _, line, _ in some) + "EOT\nexit 3\n"
+        )
         script.chmod(0o755)
         done = runner.run(str(script), *(word for _, line, _ in some for word in line.split(" | ")))
         ours = done.stderr.decode().partition("=== firstfix: WORKER FAILED ===")[2]

@@ -25,7 +25,14 @@ UTF8 = {"LC_ALL": "C.UTF-8"}
 
 
 def top(agents, *words, env=UTF8, **kwargs):
-    return subprocess.run([agents.firstfix, "top", *words], env=agents.env | dict(env), capture_output=True, text=True, check=False, **kwargs)
+    return subprocess.run(
+        [agents.firstfix, "top", *words],
+        env=agents.env | dict(env),
+        capture_output=True,
+        text=True,
+        check=False,
+        **kwargs,
+    )
 
 
 class Screen:
@@ -37,11 +44,31 @@ class Screen:
         self.ended = agents.folder / f"ended-{self.socket}"
         settings = [f"{name}={value}" for name, value in dict(env).items()]
         script = 'env "$@"; echo "code $?" >"$0"; exec sleep 600'  # the screen stays, to be looked at
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), "sh", "-c", script, self.ended,
-                  "TERM=screen-256color", *settings, agents.firstfix, "top", *words, env=agents.env | UTF8)
+        self.tmux(
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            str(columns),
+            "-y",
+            str(rows),
+            "sh",
+            "-c",
+            script,
+            self.ended,
+            "TERM=screen-256color",
+            *settings,
+            agents.firstfix,
+            "top",
+            *words,
+            env=agents.env | UTF8,
+        )
 
     def tmux(self, *words, env=None):
-        return subprocess.run(["tmux", "-L", self.socket, *words], env=env, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            ["tmux", "-L", self.socket, *words], env=env, capture_output=True, text=True, check=True
+        ).stdout
 
     def text(self, *options):
         return self.tmux("capture-pane", "-p", *options)
@@ -98,12 +125,31 @@ def told():
         server.server_close()
 
 
-HEALTH = {"schema": "firstfix.health/1", "state": "dead", "why": "the worker's process is gone", "live": False,
-          "checks": [{"name": "process", "ok": False, "say": "the worker's process is gone"}], "incident": {"id": "20261129-021009-24fcb32d"}}
+HEALTH = {
+    "schema": "firstfix.health/1",
+    "state": "dead",
+    "why": "the worker's process is gone",
+    "live": False,
+    "checks": [{"name": "process", "ok": False, "say": "the worker's process is gone"}],
+    "incident": {"id": "20261129-021009-24fcb32d"},
+}
 COMMAND = "pip install 'torch==2.7.0' --index-url https://download.pytorch.org/whl/cu128"
-INCIDENT = {"id": "20261129-021009-24fcb32d", "count": 3, "last_seen": "2026-11-29T02:20:49.100Z", "title": "WORKER DIED", "diagnosis": {"diagnoses": [
-    {"cause": "gpu.arch-unsupported", "title": "torch carries no code for this GPU", "why": "sm_120 is missing",
-     "fixes": [{"say": "Install a torch with sm_120", "command": COMMAND}]}]}}
+INCIDENT = {
+    "id": "20261129-021009-24fcb32d",
+    "count": 3,
+    "last_seen": "2026-11-29T02:20:49.100Z",
+    "title": "WORKER DIED",
+    "diagnosis": {
+        "diagnoses": [
+            {
+                "cause": "gpu.arch-unsupported",
+                "title": "torch carries no code for this GPU",
+                "why": "sm_120 is missing",
+                "fixes": [{"say": "Install a torch with sm_120", "command": COMMAND}],
+            }
+        ]
+    },
+}
 
 
 def test_one_screen_of_a_real_worker(agents):
@@ -112,21 +158,36 @@ def test_one_screen_of_a_real_worker(agents):
     for line in ("load acme/llm 0.1", "request one", "fail two", "begin long-one"):
         agents.tell(worker, line)
     until(lambda: agents.metrics()["firstfix_requests_in_flight"] == 1, "a request in work")
-    done = until(lambda: (d := top(agents, "--once", "--width", "120")).stdout.count("ValueError") >= 2 and "GPU 0" in d.stdout and d,
-                 "the failure on the screen")
+    done = until(
+        lambda: (d := top(agents, "--once", "--width", "120")).stdout.count("ValueError") >= 2
+        and "GPU 0" in d.stdout
+        and d,
+        "the failure on the screen",
+    )
     assert done.returncode == 0 and done.stderr == ""
     head, state = done.stdout.splitlines()[:2]
     assert head.startswith("firstfix top  python") and "process" in head and re.search(r"\d\d:\d\d:\d\d$", head)
     assert state.startswith("✓ Well, and at work")
-    assert re.search(r"^GPU 0 .* of 31.8 GB", done.stdout, re.M) and re.search(r"^Host .* MB resident", done.stdout, re.M)
+    assert re.search(r"^GPU 0 .* of 31.8 GB", done.stdout, re.M) and re.search(
+        r"^Host .* MB resident", done.stdout, re.M
+    )
     assert "2 in the last minute, 1 failed, 1 in work" in done.stdout
     assert "ValueError: no two" in done.stdout and "\x1b" not in done.stdout
     assert top(agents, "--once", agents.url + "/").stdout.startswith("firstfix top  python")
 
 
 def test_ascii_alone_where_the_terminal_has_no_more(agents, told):
-    url = told({"/v1/health": HEALTH, "/v1/incidents/" + INCIDENT["id"]: INCIDENT, "/v1/requests": {"totals": {"ok": 1}, "per_second": [1, 5],
-                                                                                                "slowest": [{"id": "größer", "duration_ms": 3}]}})
+    url = told(
+        {
+            "/v1/health": HEALTH,
+            "/v1/incidents/" + INCIDENT["id"]: INCIDENT,
+            "/v1/requests": {
+                "totals": {"ok": 1},
+                "per_second": [1, 5],
+                "slowest": [{"id": "größer", "duration_ms": 3}],
+            },
+        }
+    )
     for done in (top(agents, "--once", "--ascii", url), top(agents, "--once", url, env={"LC_ALL": "C"})):
         assert done.stdout.isascii() and "X The worker is dead" in done.stdout and "gr??er" in done.stdout, done.stdout
 
@@ -135,8 +196,15 @@ def test_what_to_do_stands_on_the_first_screen(agents, told, screen):
     url = told({"/v1/health": HEALTH, "/v1/incidents/" + INCIDENT["id"]: INCIDENT})
     shown = screen(url).until("pip install")
     lines = [line.strip() for line in shown.splitlines() if line.strip()]
-    assert lines[1] == "✕ The worker is dead  the worker's process is gone" and re.fullmatch(r"Last failure, [\d:]{8}, 3 times", lines[2])
-    assert lines[3:7] == ["torch carries no code for this GPU  gpu.arch-unsupported", "sm_120 is missing", "Fix to try first", "Install a torch with sm_120"]
+    assert lines[1] == "✕ The worker is dead  the worker's process is gone" and re.fullmatch(
+        r"Last failure, [\d:]{8}, 3 times", lines[2]
+    )
+    assert lines[3:7] == [
+        "torch carries no code for this GPU  gpu.arch-unsupported",
+        "sm_120 is missing",
+        "Fix to try first",
+        "Install a torch with sm_120",
+    ]
     assert " ".join(lines[7:9]) == COMMAND and lines[9].startswith("q quit  c copy the fix")
 
 
@@ -216,13 +284,20 @@ def test_hostile_words_of_a_worker(agents):
     worker = agents.run(WORKER)
     agents.tell(worker, r"python with firstfix.request(id='\x1b]0;owned\x07\u202etxt'): pass")
     done = until(lambda: (d := top(agents, "--once")).stdout.count("owned") and d, "the request")
-    assert "\x1b" not in done.stdout and "\x07" not in done.stdout and "\u202e" not in done.stdout and "?]0;owned??txt" in done.stdout
+    assert (
+        "\x1b" not in done.stdout
+        and "\x07" not in done.stdout
+        and "\u202e" not in done.stdout
+        and "?]0;owned??txt" in done.stdout
+    )
 
 
 def test_eight_gpus_none_and_thousands_of_incidents(agents, told):
     row = [1795918167000, 5 << 30] + [80 << 30, 20 << 30] * 8
     memory = {"columns": ["time_ms", "rss"], "gpu_columns": ["total", "used"], "rows": [row]}
-    incidents = [{"id": str(i), "cause": "", "title": f"failure {i}", "last_seen": "2026-11-29T02:20:49Z"} for i in range(3000)]
+    incidents = [
+        {"id": str(i), "cause": "", "title": f"failure {i}", "last_seen": "2026-11-29T02:20:49Z"} for i in range(3000)
+    ]
     url = told({"/v1/health": HEALTH, "/v1/memory": memory, "/v1/incidents": {"incidents": incidents}})
     shown = top(agents, "--once", url).stdout
     assert re.findall(r"^GPU (\d) .* 20\.0 of 80\.0 GB", shown, re.M) == list("01234567") and "5.0 GB resident" in shown
@@ -255,4 +330,6 @@ def test_what_cannot_be_shown_is_said(agents, words, code, said):
 def test_a_terminal_that_nobody_knows(agents, told, screen):
     made = screen(told({"/v1/health": HEALTH}), env=UTF8 | {"TERM": "nobody-knows"})
     assert until(lambda: made.ended.exists() and made.ended.read_text(), "the end") == "code 2\n"
-    assert "no terminal of the kind 'nobody-knows' is known (TERM); --once prints one screen" in made.text("-J").replace("\n", "")
+    assert "no terminal of the kind 'nobody-knows' is known (TERM); --once prints one screen" in made.text(
+        "-J"
+    ).replace("\n", "")

@@ -11,11 +11,18 @@ import subprocess
 import sys
 
 AFTER = {
-    "EXIT STATUS": [("0", "nothing wrong"), ("1", "something is wrong and was said"),
-                    ("2", "the command was used wrongly or its input could not be read")],
-    "ENVIRONMENT": [("FIRSTFIX_DIR", "folder of lanes, tails and incidents (default: $XDG_STATE_HOME/firstfix, for root "
-                                     "/var/lib/firstfix)"),
-                    ("NO_COLOR", "when set to anything: no colour")],
+    "EXIT STATUS": [
+        ("0", "nothing wrong"),
+        ("1", "something is wrong and was said"),
+        ("2", "the command was used wrongly or its input could not be read"),
+    ],
+    "ENVIRONMENT": [
+        (
+            "FIRSTFIX_DIR",
+            "folder of lanes, tails and incidents (default: $XDG_STATE_HOME/firstfix, for root /var/lib/firstfix)",
+        ),
+        ("NO_COLOR", "when set to anything: no colour"),
+    ],
 }
 
 
@@ -44,7 +51,9 @@ def read_help(text):
 
 def roff(text):
     """Text as roff takes it literally."""
-    text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga").replace("^", "\\(ha")
+    text = (
+        text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga").replace("^", "\\(ha")
+    )
     return "\n".join("\\&" + line if line.startswith((".", "\\(aq")) else line for line in text.split("\n"))
 
 
@@ -91,7 +100,11 @@ def operand_words(page):
 def verbs(page):
     """{'show': True}: the verbs that the operands name, and whether each takes an incident's ID."""
     parts = [part.split() for part in operand_words(page).strip("[]").split("|")]
-    return {part[0]: len(part) > 1 and part[1] in ("ID", "A") for part in parts if part and part[0].islower() and part[0].isalpha()}
+    return {
+        part[0]: len(part) > 1 and part[1] in ("ID", "A")
+        for part in parts
+        if part and part[0].islower() and part[0].isalpha()
+    }
 
 
 # Ids of stored incidents, newest first, from the folder that the shell's FIRSTFIX_DIR names.
@@ -115,7 +128,9 @@ def bash_words(page, causes):
 def bash(pages, probes, causes):
     cases = []
     for p in pages:
-        words = " ".join(w for o in p["options"] for w in ([f'--{o["name"]}'] + ([f'-{o["letter"]}'] if o["letter"] else [])))
+        words = " ".join(
+            w for o in p["options"] for w in ([f"--{o['name']}"] + ([f"-{o['letter']}"] if o["letter"] else []))
+        )
         more = bash_words(p, causes)
         cases.append(f'\t{p["name"]}) options="{words}"' + (f"\n\t\t{more}" if more else "") + " ;;")
     return f"""# Made by tools/docs.py.
@@ -175,7 +190,13 @@ def zsh(pages, probes, causes):
         for o in p["options"]:
             end = ""
             if o["value"]:
-                action = "_files" if takes_path(o) else f"_values -s , probe {' '.join(probes)}" if o["name"] == "only" else " "
+                action = (
+                    "_files"
+                    if takes_path(o)
+                    else f"_values -s , probe {' '.join(probes)}"
+                    if o["name"] == "only"
+                    else " "
+                )
                 end = f":{zsh_text(o['value'])}:{action}"
             lines.append(f"\t\t\t'--{o['name']}[{zsh_text(o['help'])}]{end}'")
             if o["letter"]:
@@ -217,15 +238,19 @@ def fish_operands(page, causes):
     named = verbs(page)
     out = []
     if named:
-        out.append(f'complete -c firstfix -n "__fish_seen_subcommand_from {page["name"]}; and not __fish_seen_subcommand_from '
-                   f'{" ".join(named)}" -f -a {fish_text(" ".join(named))}\n')
+        out.append(
+            f'complete -c firstfix -n "__fish_seen_subcommand_from {page["name"]}; and not __fish_seen_subcommand_from '
+            f'{" ".join(named)}" -f -a {fish_text(" ".join(named))}\n'
+        )
     if page["name"] == "playbook":
         out.append(f"{here} -f -a {fish_text(' '.join(causes))}\n")
     if operand_words(page) == "ID":
         out.append(f'{here} -f -a "last (__firstfix_ids)"\n')
     for verb in (v for v, wanted in named.items() if wanted):
-        out.append(f'complete -c firstfix -n "__fish_seen_subcommand_from {page["name"]}; and __fish_seen_subcommand_from {verb}" '
-                   '-f -a "last (__firstfix_ids)"\n')
+        out.append(
+            f'complete -c firstfix -n "__fish_seen_subcommand_from {page["name"]}; and __fish_seen_subcommand_from {verb}" '
+            '-f -a "last (__firstfix_ids)"\n'
+        )
     return out
 
 
@@ -240,8 +265,10 @@ def fish(pages, probes, causes):
             value = "" if not o["value"] else " -r -F" if takes_path(o) else " -x"
             if o["name"] == "only":
                 value = f" -x -a {fish_text(' '.join(probes))}"
-            out.append(f'complete -c firstfix -n "__fish_seen_subcommand_from {p["name"]}" -l {o["name"]}{letter}{value} '
-                       f'-d {fish_text(o["help"])}\n')
+            out.append(
+                f'complete -c firstfix -n "__fish_seen_subcommand_from {p["name"]}" -l {o["name"]}{letter}{value} '
+                f"-d {fish_text(o['help'])}\n"
+            )
     return "".join(out)
 
 
@@ -254,9 +281,12 @@ def main(argv):
     pages = [read_help(ask(program, name, "--help")) for name in command_names(table)]
     probes = [line.split()[0] for line in ask(program, "report", "--list").splitlines() if line.strip()]
     causes = [page["cause"] for page in json.loads(ask(program, "playbook", "--json"))["playbook"]]
-    files = {"firstfix.1": man_main(ask(program, "--help"), pages, version), "firstfix.bash": bash(pages, probes, causes),
-             "_firstfix": zsh(pages, probes, causes),
-             "firstfix.fish": fish(pages, probes, causes)}
+    files = {
+        "firstfix.1": man_main(ask(program, "--help"), pages, version),
+        "firstfix.bash": bash(pages, probes, causes),
+        "_firstfix": zsh(pages, probes, causes),
+        "firstfix.fish": fish(pages, probes, causes),
+    }
     for page, name in zip(pages, command_names(table)):
         files[f"firstfix-{name}.1"] = man_command(page, version)
     for name, text in files.items():

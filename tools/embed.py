@@ -37,7 +37,9 @@ def main(argv):
         parts.append(f'extern const struct ff_span {symbol};')
         parts.append(f'const struct ff_span {symbol} = {{{symbol}_bytes, sizeof({symbol}_bytes) - 1}};')
         rows.append(f'\t{{"{name}", {{{symbol}_bytes, sizeof({symbol}_bytes) - 1}}}},')
-    parts.append(f'extern const struct ff_embedded {name_of_set}_files[];\nextern const size_t {name_of_set}_file_count;')
+    parts.append(
+        f"extern const struct ff_embedded {name_of_set}_files[];\nextern const size_t {name_of_set}_file_count;"
+    )
     parts.append(f'const struct ff_embedded {name_of_set}_files[] = {{\n' + '\n'.join(rows) + '\n};')
     parts.append(f'const size_t {name_of_set}_file_count = {len(rows)};')
     pathlib.Path(out).write_text('\n'.join(parts) + '\n')

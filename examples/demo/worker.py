@@ -15,8 +15,10 @@ from firstfix import _ring
 MIB = 1 << 20
 WEIGHTS, RESERVE, OF_A_REQUEST = 14200 * MIB, 1400 * MIB, 900 * MIB
 # What torch says where a prompt needs more than the GPU has left.
-OUT_OF_MEMORY = ("CUDA out of memory. Tried to allocate 16.00 GiB. GPU 0 has a total capacity of 31.84 GiB of which 13.91 GiB is free. "
-                 "Of the allocated memory 15.62 GiB is allocated by PyTorch, and 1.37 GiB is reserved by PyTorch but unallocated.")
+OUT_OF_MEMORY = (
+    "CUDA out of memory. Tried to allocate 16.00 GiB. GPU 0 has a total capacity of 31.84 GiB of which 13.91 GiB is free. "
+    "Of the allocated memory 15.62 GiB is allocated by PyTorch, and 1.37 GiB is reserved by PyTorch but unallocated."
+)
 SCENARIO = os.environ["GPUS"]
 lock = threading.Lock()
 held = {"weights": 0, "requests": 0, "kept": 0}

@@ -33,8 +33,20 @@ if TYPE_CHECKING:
     from firstfix._request import request as request
 
 __version__: str = _ring.VERSION
-__all__ = ["install", "report", "explain", "check", "events", "event", "model_load", "request", "current_request", "Request",
-           "ProgramError", "Quarantined"]
+__all__ = [
+    "install",
+    "report",
+    "explain",
+    "check",
+    "events",
+    "event",
+    "model_load",
+    "request",
+    "current_request",
+    "Request",
+    "ProgramError",
+    "Quarantined",
+]
 
 # Loaded when first asked for, so that install() stays quick.
 _LATER = {

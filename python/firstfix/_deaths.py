@@ -43,8 +43,13 @@ def _oom_kills() -> int:
         _, controllers, group = os.fsdecode(line).split(":", 2)
         if controllers not in ("", "memory"):
             continue
-        root, name = ("/sys/fs/cgroup/memory", "memory.oom_control") if controllers else ("/sys/fs/cgroup", "memory.events")
-        for folder in (root + group.rstrip("/"), root):  # a container sees its own group as the root, under a longer name
+        root, name = (
+            ("/sys/fs/cgroup/memory", "memory.oom_control") if controllers else ("/sys/fs/cgroup", "memory.events")
+        )
+        for folder in (
+            root + group.rstrip("/"),
+            root,
+        ):  # a container sees its own group as the root, under a longer name
             for row in _small(f"{folder}/{name}").splitlines():
                 if row.startswith(b"oom_kill "):
                     return int(row[9:])
@@ -128,7 +133,11 @@ def lane_of(pid: int) -> Optional[str]:
     if not ours or not ours.startswith("/"):
         return None
     folder = os.path.dirname(ours)
-    lanes = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(f"{pid}-") and name.endswith(".ring")]
+    lanes = [
+        os.path.join(folder, name)
+        for name in os.listdir(folder)
+        if name.startswith(f"{pid}-") and name.endswith(".ring")
+    ]
     return max(lanes, key=os.path.getmtime) if lanes else None
 
 
@@ -149,8 +158,17 @@ def _died(pid: int, signal: int, core: bool, by_us: bool) -> None:
     _ring.event(_ring.CHILD_EXIT, {"firstfix.child.pid": pid, "firstfix.signal": signal})
     said = _signal_name(signal)
     failure = _incident.about_process()
-    failure.update({
-        "how": "signal", "title": "WORKER PROCESS DIED", "pid": pid, "pids": [pid], "process": name, "lane": lane,
-        "exit": {"signal": signal, "name": said, "core": core},
-        "sent_by": f"pid {os.getpid()}, its parent" if by_us else _killed_by(signal, by_us), "only_at_work": by_us or None})
+    failure.update(
+        {
+            "how": "signal",
+            "title": "WORKER PROCESS DIED",
+            "pid": pid,
+            "pids": [pid],
+            "process": name,
+            "lane": lane,
+            "exit": {"signal": signal, "name": said, "core": core},
+            "sent_by": f"pid {os.getpid()}, its parent" if by_us else _killed_by(signal, by_us),
+            "only_at_work": by_us or None,
+        }
+    )
     _incident.later(_incident.Telling(failure, lambda: f"firstfix: worker process {pid} died by {said}"))

@@ -88,7 +88,9 @@ def wrap_loop_handler(original: Callable[..., Any], row: Row) -> Callable[..., A
 
 def _of_this_process(process: Any) -> bool:
     """True in the child that multiprocessing made for it; a test may call run() where it stands."""
-    module = sys.modules.get(type(process).__module__.partition(".")[0] + ".process") or sys.modules.get("multiprocessing.process")
+    module = sys.modules.get(type(process).__module__.partition(".")[0] + ".process") or sys.modules.get(
+        "multiprocessing.process"
+    )
     return getattr(module, "current_process", lambda: None)() is process
 
 

@@ -101,7 +101,14 @@ def _telling(exc: BaseException, key: str, where: str, heading: str, fields: dic
     about = _incident.remember(key, _exceptions.cut(f"{kind}: {message}".partition("\n")[0], 300))
 
     def plain() -> str:
-        lines = [_say.title(heading), f"Error Type: {kind}", f"Error Message: {message}", "", "Full Traceback:", trace.rstrip()]
+        lines = [
+            _say.title(heading),
+            f"Error Type: {kind}",
+            f"Error Message: {message}",
+            "",
+            "Full Traceback:",
+            trace.rstrip(),
+        ]
         return _mask.mask("\n".join(lines + (["", _say.section("GPU MEMORY DIAGNOSTICS"), *memory] if memory else [])))
 
     return _incident.Telling(failure, plain, about)
@@ -112,7 +119,9 @@ def last_words(exc: BaseException, where: str) -> None:
     record(exc, where)
     memory = _memory_lines(exc)
     if memory and settings.log != "off":
-        _say.say("firstfix.memory", "\n".join([_say.section("GPU MEMORY DIAGNOSTICS"), *memory]), {"body": "\n".join(memory)})
+        _say.say(
+            "firstfix.memory", "\n".join([_say.section("GPU MEMORY DIAGNOSTICS"), *memory]), {"body": "\n".join(memory)}
+        )
 
 
 def ended_by(exc: BaseException) -> bool:
@@ -144,5 +153,7 @@ def guarded(call: Callable[..., Any], *args: Any) -> Any:
     try:
         return call(*args)
     except Exception as failure:
-        _say.once(f"{getattr(call, '__name__', 'a hook')} failed ({type(failure).__name__}: {_exceptions.message(failure)})")
+        _say.once(
+            f"{getattr(call, '__name__', 'a hook')} failed ({type(failure).__name__}: {_exceptions.message(failure)})"
+        )
         return None

@@ -26,9 +26,14 @@ class Reading(NamedTuple):
 
     def fields(self) -> dict[str, Any]:
         """As an event's fields."""
-        return {"firstfix.gpu.index": self.gpu, "firstfix.gpu.memory.total": self.total, "firstfix.gpu.memory.free": self.free,
-                "firstfix.gpu.memory.allocated": self.allocated, "firstfix.gpu.memory.reserved": self.reserved,
-                "firstfix.gpu.memory.peak": self.peak}
+        return {
+            "firstfix.gpu.index": self.gpu,
+            "firstfix.gpu.memory.total": self.total,
+            "firstfix.gpu.memory.free": self.free,
+            "firstfix.gpu.memory.allocated": self.allocated,
+            "firstfix.gpu.memory.reserved": self.reserved,
+            "firstfix.gpu.memory.peak": self.peak,
+        }
 
 
 def torch_cuda() -> Any:
@@ -78,10 +83,16 @@ def seen_from_outside() -> list[str]:
     if not (os.path.exists("/dev/nvidiactl") or os.path.exists("/dev/dxg") or os.environ.get("FIRSTFIX_NVML")):
         return []
     lines = []
-    for gpu in _visible(json.loads(_program.run(["report", "--json", "--only", "gpus"], deadline=NVML_S)[1]).get("gpus", [])):
+    for gpu in _visible(
+        json.loads(_program.run(["report", "--json", "--only", "gpus"], deadline=NVML_S)[1]).get("gpus", [])
+    ):
         memory, capability = gpu.get("memory", {}), gpu.get("compute_capability")
         lines.append(f"GPU {gpu.get('index')}: {gpu.get('name', 'not known')}")
-        lines += [f"{label}: {size(memory[key])}" for label, key in (("VRAM", "total"), ("Free memory", "free")) if key in memory]
+        lines += [
+            f"{label}: {size(memory[key])}"
+            for label, key in (("VRAM", "total"), ("Free memory", "free"))
+            if key in memory
+        ]
         if capability:
             lines.append(f"Compute capability: ({str(capability).replace('.', ', ')})")
     return lines

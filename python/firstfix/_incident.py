@@ -44,8 +44,13 @@ class Telling:
 
     __slots__ = ("failure", "plain", "about", "shown", "show_with")
 
-    def __init__(self, failure: Union[dict[str, Any], Callable[[], dict[str, Any]]], plain: Callable[[], str], about: Optional[Known] = None,
-                 show_with: Optional[Callable[[dict[str, Any], str], None]] = None) -> None:
+    def __init__(
+        self,
+        failure: Union[dict[str, Any], Callable[[], dict[str, Any]]],
+        plain: Callable[[], str],
+        about: Optional[Known] = None,
+        show_with: Optional[Callable[[dict[str, Any], str], None]] = None,
+    ) -> None:
         """`failure` may be a function, which the thread calls. `about` gets the incident's id; show_with(answer, text) shows it
         instead of stderr."""
         self.failure, self.plain, self.about, self.shown, self.show_with = failure, plain, about, False, show_with
@@ -82,8 +87,11 @@ def known(key: str) -> Optional[Known]:
         found.more += 1
         found.since += 1
         if time.monotonic() - found.said_at >= REMINDER_S:
-            _say.say("firstfix.again", f"firstfix: again, {found.since} times: {found.what} (incident {found.incident})",
-                     {"firstfix.incident": found.incident, "firstfix.count": found.since})
+            _say.say(
+                "firstfix.again",
+                f"firstfix: again, {found.since} times: {found.what} (incident {found.incident})",
+                {"firstfix.incident": found.incident, "firstfix.count": found.since},
+            )
             found.said_at, found.since = time.monotonic(), 0
         _start()
     return found
@@ -105,7 +113,9 @@ def _number(key: str, count: int) -> dict[str, Any]:
 def _begin(about: Known, count: int) -> str:
     """The token of a telling that is noted in the lane: who finds this process dead at it tells the same once more."""
     token = f"{os.getpid():x}-{time.time_ns():x}"
-    _ring.event(_ring.CUSTOM, {"firstfix.event": "telling", "firstfix.failure.token": token, **_number(about.key, count)})
+    _ring.event(
+        _ring.CUSTOM, {"firstfix.event": "telling", "firstfix.failure.token": token, **_number(about.key, count)}
+    )
     return token
 
 
@@ -245,9 +255,18 @@ def about_process() -> dict[str, Any]:
     """What of a firstfix.failure/1 is the same for every failure of this process."""
     lane, _ = _ring.where()
     worker = next((os.environ[name] for name in WORKER_NAMES if os.environ.get(name)), os.uname().nodename)
-    return {"schema": "firstfix.failure/1", "how": "failure", "pid": os.getpid(), "pids": [os.getpid()], "process": _process_name(),
-            "worker": worker[:128], "run_id": os.environ.get("FIRSTFIX_RUN_ID"), "lane": lane if lane and lane.startswith("/") else None,
-            "python": sys.executable if os.path.isabs(sys.executable or "") else None, **_command()}
+    return {
+        "schema": "firstfix.failure/1",
+        "how": "failure",
+        "pid": os.getpid(),
+        "pids": [os.getpid()],
+        "process": _process_name(),
+        "worker": worker[:128],
+        "run_id": os.environ.get("FIRSTFIX_RUN_ID"),
+        "lane": lane if lane and lane.startswith("/") else None,
+        "python": sys.executable if os.path.isabs(sys.executable or "") else None,
+        **_command(),
+    }
 
 
 def record(failure: dict[str, Any]) -> dict[str, Any]:
@@ -256,7 +275,9 @@ def record(failure: dict[str, Any]) -> dict[str, Any]:
 
     words = ["incident", "--failure", "-"]
     with _program.environment() as (fd, path):
-        text = json.dumps({k: v for k, v in {**failure, "environ": path}.items() if v is not None}, default=str, ensure_ascii=False)
+        text = json.dumps(
+            {k: v for k, v in {**failure, "environ": path}.items() if v is not None}, default=str, ensure_ascii=False
+        )
         _, answer = _program.run(words, text.encode("utf-8", "replace"), fd)
     parsed = json.loads(answer)
     if parsed.get("unstored"):

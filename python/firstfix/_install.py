@@ -20,7 +20,11 @@ def _report() -> None:
             if settings.log == "json":
                 import json
 
-                _say.say("firstfix.report", "", {"firstfix.report": json.loads(_program.run([*words, "--json"], None, fd)[1])})
+                _say.say(
+                    "firstfix.report",
+                    "",
+                    {"firstfix.report": json.loads(_program.run([*words, "--json"], None, fd)[1])},
+                )
             elif settings.log == "text":
                 _say.say("firstfix.report", _program.run(words, None, fd)[1], {})
     except (_program.ProgramError, ValueError) as error:

@@ -67,7 +67,9 @@ def _before() -> list[str]:
     torch = sys.modules.get("torch")
     lines = [f"PyTorch version: {version('torch') or 'not installed'}"]
     if torch is not None:
-        lines.append(f"CUDA version (PyTorch): {getattr(getattr(torch, 'version', None), 'cuda', None) or 'none: a CPU build'}")
+        lines.append(
+            f"CUDA version (PyTorch): {getattr(getattr(torch, 'version', None), 'cuda', None) or 'none: a CPU build'}"
+        )
     for r in _failure.guarded(_gpu.read) or ():
         lines += [f"GPU {r.gpu}: {r.name}", f"VRAM: {_say.size(r.total)}", f"Free memory: {_say.size(r.free)}",
                   f"Compute capability: {r.capability}"]
@@ -77,7 +79,10 @@ def _before() -> list[str]:
             lines.append("CUDA: not initialised yet in this process")
     bnb = version("bitsandbytes")
     if bnb:
-        lines += [f"BitsAndBytes version: {bnb}", f"BNB_CUDA_VERSION env: {os.environ.get('BNB_CUDA_VERSION', NOT_SET)}"]
+        lines += [
+            f"BitsAndBytes version: {bnb}",
+            f"BNB_CUDA_VERSION env: {os.environ.get('BNB_CUDA_VERSION', NOT_SET)}",
+        ]
     for name, shown in (("transformers", "Transformers"), ("accelerate", "Accelerate"), ("vllm", "vLLM")):
         if version(name):
             lines.append(f"{shown} version: {version(name)}")
@@ -127,9 +132,18 @@ class Load:
                                         "gen_ai.request.model": self.name})
         if not self.quiet:
             lines = _before()
-            _say.say("firstfix.model.load.begin", "\n".join(
-                [_say.title(f"MODEL INITIALIZATION: {self.name}"), _say.section("DIAGNOSTIC: Environment & Dependencies"),
-                 *lines, _say.LIGHT]), {"gen_ai.request.model": self.name, "firstfix.before": lines})
+            _say.say(
+                "firstfix.model.load.begin",
+                "\n".join(
+                    [
+                        _say.title(f"MODEL INITIALIZATION: {self.name}"),
+                        _say.section("DIAGNOSTIC: Environment & Dependencies"),
+                        *lines,
+                        _say.LIGHT,
+                    ]
+                ),
+                {"gen_ai.request.model": self.name, "firstfix.before": lines},
+            )
 
     def __exit__(self, kind: Optional[type[BaseException]], exc: Optional[BaseException],
                  traceback: Optional[TracebackType]) -> None:
@@ -146,8 +160,13 @@ class Load:
         _failure.guarded(self._end, exc, took)
 
     def _end(self, exc: Optional[BaseException], took: float) -> None:
-        row: dict[str, Any] = {"firstfix.phase": "model.load", "firstfix.phase.id": self._phase,
-                               "gen_ai.request.model": self.name, "firstfix.duration_ms": took * 1e3, "firstfix.outcome": "ok"}
+        row: dict[str, Any] = {
+            "firstfix.phase": "model.load",
+            "firstfix.phase.id": self._phase,
+            "gen_ai.request.model": self.name,
+            "firstfix.duration_ms": took * 1e3,
+            "firstfix.outcome": "ok",
+        }
         if exc is not None:
             failure = _exceptions.is_failure(exc)
             row["firstfix.outcome"] = "error" if failure else "cancelled"
@@ -155,16 +174,26 @@ class Load:
             _ring.event(_ring.PHASE_END, row)
             if failure:
                 said = "".join(library_log).splitlines()[-LIBRARY_LINES:]
-                about = {"firstfix.phase.id": self._phase, "gen_ai.request.model": self.name, "firstfix.duration_ms": took * 1e3,
-                         "body": _exceptions.cut("\n".join(said)) or None}
+                about = {
+                    "firstfix.phase.id": self._phase,
+                    "gen_ai.request.model": self.name,
+                    "firstfix.duration_ms": took * 1e3,
+                    "body": _exceptions.cut("\n".join(said)) or None,
+                }
                 told = self.quiet and bool(_failure.guarded(_children.failures))  # a process below has shown why
                 _failure.handle(exc, "model.load", "MODEL INITIALIZATION FAILED", about, said=said, show=not told)
             return
         made = next((m for each in (self.result, self.part) if each is not None
                      for m in [_failure.guarded(_model.summary, each)] if m), None)
         if made is not None:
-            row.update({"firstfix.model.parameters": made.parameters, "firstfix.model.bytes": made.bytes,
-                        "firstfix.model.quantization": made.quantization or None, "firstfix.model.devices": made.devices})
+            row.update(
+                {
+                    "firstfix.model.parameters": made.parameters,
+                    "firstfix.model.bytes": made.bytes,
+                    "firstfix.model.quantization": made.quantization or None,
+                    "firstfix.model.devices": made.devices,
+                }
+            )
         gpus = _failure.guarded(_gpu.read) or []
         row["firstfix.model.from"] = self._source()
         _ring.event(_ring.PHASE_END, row)
@@ -185,9 +214,17 @@ class Load:
         lines = [_say.section("MODEL LOADING SUMMARY"), f"{_mark(True)} Model loaded{source} in {took:.1f} seconds"]
         if made is not None:
             quantized = f" ({made.quantization})" if made.quantization else ""
-            lines.append(f"{_mark(True)} {_model.count(made.parameters)} parameters{quantized}: {made.kinds}; {_say.size(made.bytes)}")
-            lines.append(f"{_mark(not made.away)} " + (
-                f"Not all layers are {made.away}: {made.devices}" if made.away else made.devices[:1].upper() + made.devices[1:]))
+            lines.append(
+                f"{_mark(True)} {_model.count(made.parameters)} parameters{quantized}: {made.kinds}; {_say.size(made.bytes)}"
+            )
+            lines.append(
+                f"{_mark(not made.away)} "
+                + (
+                    f"Not all layers are {made.away}: {made.devices}"
+                    if made.away
+                    else made.devices[:1].upper() + made.devices[1:]
+                )
+            )
             if made.away:
                 lines.append(f"   Sample mapping: {made.sample}")
         for r in gpus:

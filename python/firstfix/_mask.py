@@ -41,7 +41,11 @@ class Form:
             start, end = match.span(group)
             name = match[1] or b"" if group else b""
             quoted = text[start - 1:start] in (b"'", b'"')
-            if end > start and not _masked_already(text, start) and _ring.is_secret(self.number, name, text[start:end], quoted):
+            if (
+                end > start
+                and not _masked_already(text, start)
+                and _ring.is_secret(self.number, name, text[start:end], quoted)
+            ):
                 out += [text[done:start], _instead(self.kind, end - start)]
                 done = end
             at = end if end > at else at + 1

@@ -15,8 +15,8 @@ class Summary(NamedTuple):
     bytes: int
     kinds: str          # "7.2 B bfloat16, 1.1 B 4-bit nf4"
     quantization: str   # "" when none is known
-    devices: str        # "all layers on cuda:0"
-    away: str           # "on the GPU" or "in memory": where the others are while some layers are not; "" when none is away
+    devices: str  # "all layers on cuda:0"
+    away: str  # "on the GPU" or "in memory": where the others are while some layers are not; "" when none is away
     sample: str         # two entries of the device map
 
 
@@ -97,7 +97,9 @@ def _devices(places: dict[str, list[str]]) -> tuple[str, str]:
     parts = []
     for device, names in places.items():
         away = device not in near
-        which = f" ({names[0]} … {names[-1]})" if away and len(names) > 1 else f" ({names[0]})" if away and names else ""
+        which = (
+            f" ({names[0]} … {names[-1]})" if away and len(names) > 1 else f" ({names[0]})" if away and names else ""
+        )
         parts.append(f"{len(names)} on {device}{which}")
     return ", ".join(parts), where if len(near) < len(places) else ""
 

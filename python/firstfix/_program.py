@@ -67,7 +67,9 @@ def run(words: list[str], text: Optional[bytes] = None, keep: Optional[int] = No
         actions = [(os.POSIX_SPAWN_DUP2, fd, n) for n, fd in enumerate(files)]
         if keep is not None:
             actions.append((os.POSIX_SPAWN_DUP2, keep, KEPT))
-        pid = os.posix_spawn(path(), [path(), *words], env, file_actions=actions, setsigmask=(), setsigdef=(signal.SIGPIPE,))
+        pid = os.posix_spawn(
+            path(), [path(), *words], env, file_actions=actions, setsigmask=(), setsigdef=(signal.SIGPIPE,)
+        )
         code = _wait(pid, words[0], deadline)
         said, errors = (_content(fd).decode("utf-8", "replace") for fd in files[1:])
     except OSError as error:

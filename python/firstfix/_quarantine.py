@@ -86,5 +86,7 @@ def check(name: str) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         return  # not there, as for nearly every input; or damaged, which refuses nobody
     if kills >= settings.quarantine and age < AGE_S:
-        raise Quarantined(f"this input was in work when {kills} workers died (last: {known.get('last', '?')}, {known.get('how', '?')}) and is "
-                          f"refused; let it through again with: firstfix quarantine --release {name}")
+        raise Quarantined(
+            f"this input was in work when {kills} workers died (last: {known.get('last', '?')}, {known.get('how', '?')}) and is "
+            f"refused; let it through again with: firstfix quarantine --release {name}"
+        )

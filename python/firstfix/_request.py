@@ -27,7 +27,20 @@ _growth: dict[str, Any] = {}
 class Request:
     """One request, from `with` to its end; may be given to `async with` as well."""
 
-    __slots__ = ("id", "model", "kind", "heading", "phase", "fields", "_began", "_token", "_memory", "_status", "caught", "input")
+    __slots__ = (
+        "id",
+        "model",
+        "kind",
+        "heading",
+        "phase",
+        "fields",
+        "_began",
+        "_token",
+        "_memory",
+        "_status",
+        "caught",
+        "input",
+    )
 
     def __init__(self, id: Optional[str] = None, model: Optional[str] = None, kind: str = "request",
                  heading: str = "REQUEST FAILED") -> None:
@@ -105,8 +118,12 @@ class Request:
         self._token = None
 
     def _end(self, exc: Optional[BaseException], took: float, alone: bool) -> None:
-        row: dict[str, Any] = {"firstfix.phase": self.kind, "firstfix.phase.id": self.phase, "firstfix.duration_ms": took,
-                               "firstfix.outcome": "ok" if exc is None and self._status is None else "error"}
+        row: dict[str, Any] = {
+            "firstfix.phase": self.kind,
+            "firstfix.phase.id": self.phase,
+            "firstfix.duration_ms": took,
+            "firstfix.outcome": "ok" if exc is None and self._status is None else "error",
+        }
         if self.fields:
             row.update(self.fields)
         if self._memory is not None:

@@ -12,7 +12,18 @@ if TYPE_CHECKING:
 
 MODES = ("text", "json", "off")
 SPARE = 8 << 20
-NAMES = ("LOG", "LOG_FILE", "DISABLE", "GPU_READS", "DIR", "MAX_MIB", "PROGRAM", "QUARANTINE", "RULES", "WORKER")  # FIRSTFIX_<NAME>
+NAMES = (
+    "LOG",
+    "LOG_FILE",
+    "DISABLE",
+    "GPU_READS",
+    "DIR",
+    "MAX_MIB",
+    "PROGRAM",
+    "QUARANTINE",
+    "RULES",
+    "WORKER",
+)  # FIRSTFIX_<NAME>
 LIKENESS = 0.66  # two letters exchanged in a name of three
 
 

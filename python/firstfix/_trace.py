@@ -15,7 +15,13 @@ STATE_MAX = 256
 def parent(header: object, state: object = None) -> dict[str, Any]:
     """Fields of a request from its two headers; none where they are not what W3C describes."""
     match = TRACEPARENT.fullmatch(header.strip()) if isinstance(header, str) and len(header) < 512 else None
-    if match is None or match[1] == "ff" or (match[1] == "00" and match[5]) or not int(match[2], 16) or not int(match[3], 16):
+    if (
+        match is None
+        or match[1] == "ff"
+        or (match[1] == "00" and match[5])
+        or not int(match[2], 16)
+        or not int(match[3], 16)
+    ):
         return {}
     fields: dict[str, Any] = {"trace_id": match[2], "parent_span_id": match[3], "trace_flags": int(match[4], 16)}
     if isinstance(state, str) and 0 < len(state) <= STATE_MAX:

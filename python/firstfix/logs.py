@@ -72,7 +72,9 @@ def structlog_processor(logger: Any, method: str, event_dict: MutableMapping[str
     """A structlog processor: records the event and adds the request's and the trace's ids to it."""
     try:
         level = logging.getLevelName(method.upper())
-        row = _fields(str(event_dict.get("event", "")), level if isinstance(level, int) else 20, str(event_dict.get("logger", "")))
+        row = _fields(
+            str(event_dict.get("event", "")), level if isinstance(level, int) else 20, str(event_dict.get("logger", ""))
+        )
         for key, value in list(event_dict.items())[:32]:
             if key != "event" and isinstance(value, (str, int, float)):
                 row[f"app.{key}"] = value

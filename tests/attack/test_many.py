@@ -31,7 +31,9 @@ def listed(runner):
 
 
 def shown(runner, what="last"):
-    done = subprocess.run([runner.firstfix, "incidents", "show", what, "--json"], env=runner.env, capture_output=True, check=True)
+    done = subprocess.run(
+        [runner.firstfix, "incidents", "show", what, "--json"], env=runner.env, capture_output=True, check=True
+    )
     return json.loads(done.stdout)
 
 
@@ -41,8 +43,16 @@ def test_supervisors_that_are_all_process_1(real, times):
     script = "echo number $N; sleep 0.2; echo failure $N >&2; exit 3"
     if subprocess.run(["unshare", "-rpf", "true"], capture_output=True, check=False).returncode:
         pytest.skip("NO NAMESPACE: unshare is refused")
-    runs = [subprocess.Popen(["unshare", "-rpf", "--mount-proc", *real.command("sh", "-c", script)], env={**real.env, "N": str(n)},
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for n in range(count)]
+    runs = [
+        subprocess.Popen(
+            ["unshare", "-rpf", "--mount-proc", *real.command("sh", "-c", script)],
+            env={**real.env, "N": str(n)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for n in range(count)
+    ]
     for n, run in enumerate(runs):
         out, err = run.communicate(timeout=300)
         assert (run.returncode, out) == (3, b"number %d\n" % n), err
@@ -86,8 +96,10 @@ def test_a_run_that_ended_without_a_word(real):
     worker = int(process.stdout.readline().split()[-1])
     time.sleep(0.3)
     kill_both(process, worker)
-    assert b"1 run ended without a word" in subprocess.run([real.firstfix, "incidents"], env=real.env, capture_output=True,
-                                                           check=True).stderr
+    assert (
+        b"1 run ended without a word"
+        in subprocess.run([real.firstfix, "incidents"], env=real.env, capture_output=True, check=True).stderr
+    )
     after = real.run("sh", "-c", "echo next; sleep 3")
     assert after.returncode == 0 and after.stdout == b"next\n"
     assert b"RUN ENDED WITHOUT A WORD" in after.stderr and b"killed together" in b" ".join(after.stderr.split())

@@ -10,7 +10,9 @@ import pytest
 
 NOBODY = 65534
 SECRET = "only-root-may-read-this-4711"
-pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="NOT ROOT: nobody to be protected from")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv"), reason="NOT ROOT: nobody to be protected from"
+)
 
 # Puts prepared documents, links and folders wherever it can, again and again, then dies so that the incident step runs.
 WORKER = r"""
@@ -104,16 +106,34 @@ def good(place):
     return make(place / "state", 0, 0o755)
 
 
-@pytest.mark.parametrize("folder", [of_another_user, sticky_for_all, of_a_group, inside_a_folder_for_all, with_open_folders_inside,
-                                    behind_a_link_of_another_user, good], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "folder",
+    [
+        of_another_user,
+        sticky_for_all,
+        of_a_group,
+        inside_a_folder_for_all,
+        with_open_folders_inside,
+        behind_a_link_of_another_user,
+        good,
+    ],
+    ids=lambda f: f.__name__,
+)
 def test_a_worker_reads_nothing_of_roots(firstfix, place, folder, times):
     state = folder(place)
     env = {**os.environ, "FIRSTFIX_DIR": str(state), "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": "", "FIRSTFIX_REPORT": "off"}
     drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     for _ in range(times(1, 143)):
-        done = subprocess.run([firstfix, "run", "--", *drop, "/usr/bin/python3", "-c", WORKER, str(state), str(place / "secret")],
-                              env=env, capture_output=True, timeout=60, check=False)
-        shown = subprocess.run([firstfix, "incidents", "show", "last", "--json"], env=env, capture_output=True, check=False).stdout
+        done = subprocess.run(
+            [firstfix, "run", "--", *drop, "/usr/bin/python3", "-c", WORKER, str(state), str(place / "secret")],
+            env=env,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        shown = subprocess.run(
+            [firstfix, "incidents", "show", "last", "--json"], env=env, capture_output=True, check=False
+        ).stdout
         assert done.returncode == 7, done.stderr
         assert b"exit code 7" in done.stderr.lower() or b"Exit code" in done.stderr, "the incident is told all the same"
         assert SECRET.encode() not in done.stdout + done.stderr + shown
@@ -127,8 +147,19 @@ def test_what_another_user_wrote_is_not_read(firstfix, place, kind):
     tail = place / "tail"
     tail.write_text("a tail of ours\n")
     path = place / "death.json"
-    path.write_text(json.dumps({"schema": "firstfix.death/1", "command": "x", "how": "exit", "exit": {"code": 1}, "pids": [],
-                                "state_dir": str(state), "tails": [{"stream": "stderr", "path": str(tail), "bytes": 1, "total": 1}]}))
+    path.write_text(
+        json.dumps(
+            {
+                "schema": "firstfix.death/1",
+                "command": "x",
+                "how": "exit",
+                "exit": {"code": 1},
+                "pids": [],
+                "state_dir": str(state),
+                "tails": [{"stream": "stderr", "path": str(tail), "bytes": 1, "total": 1}],
+            }
+        )
+    )
     if kind == "document":
         os.chown(path, NOBODY, NOBODY)
     elif kind == "tail":
@@ -140,7 +171,9 @@ def test_what_another_user_wrote_is_not_read(firstfix, place, kind):
         (state / "firstfix.db").write_bytes(b"")
         os.chown(state / "firstfix.db", NOBODY, NOBODY)
     env = {**os.environ, "FIRSTFIX_DIR": str(state), "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": ""}
-    done = subprocess.run([firstfix, "incident", "--from", str(path)], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [firstfix, "incident", "--from", str(path)], env=env, capture_output=True, text=True, check=False
+    )
     assert SECRET not in done.stdout + done.stderr
     if kind == "document":
         assert done.returncode == 2 and "only we can have written" in done.stderr

@@ -16,7 +16,8 @@ SEEDS = {
     "many-blocks": bytes([HEADER]) + change(48, struct.pack("<II", 4096, 64)),
     "huge-keys": bytes([HEADER]) + change(56, struct.pack("<II", 0x400, 0xFFFF)),
     "data-past-end": bytes([HEADER]) + change(32, struct.pack("<Q", 1 << 40)),
-    "laps": bytes([0]) + b"".join(change(1024 + 64 * i, struct.pack("<QQ", (7 - i) << 32 | 0x10000, 5 << 40)) for i in range(4)),
+    "laps": bytes([0])
+    + b"".join(change(1024 + 64 * i, struct.pack("<QQ", (7 - i) << 32 | 0x10000, 5 << 40)) for i in range(4)),
     "alloc-past-end": bytes([0]) + change(1024, struct.pack("<Q", 0xFFFFFFFF)),
     "record-length": bytes([RECORDS]) + change(DATA + 4, b"\xff\xff"),
     "field-count": bytes([RECORDS]) + change(DATA + 24 + 20, b"\xff"),

@@ -20,8 +20,13 @@ from python_worker import hooks  # noqa: E402, F401
 def torch_python():
     """An interpreter whose torch sees a GPU: $FIRSTFIX_GPU_PYTHON or python3."""
     python = os.environ.get("FIRSTFIX_GPU_PYTHON") or shutil.which("python3")
-    seen = subprocess.run([python, "-c", "import torch; print(torch.cuda.is_available())"], capture_output=True, text=True,
-                          timeout=300, check=False)
+    seen = subprocess.run(
+        [python, "-c", "import torch; print(torch.cuda.is_available())"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     if seen.stdout.strip() != "True":
         pytest.skip(f"{python}: no torch that sees a GPU")
     return python
@@ -47,18 +52,34 @@ class Died:
     """A worker that ran under `firstfix run`: its output, its incident, its recorded events."""
 
     def __init__(self, firstfix, state, done):
-        self.code, self.stdout, self.stderr, self.firstfix, self.state = done.returncode, done.stdout, done.stderr, firstfix, state
+        self.code, self.stdout, self.stderr, self.firstfix, self.state = (
+            done.returncode,
+            done.stdout,
+            done.stderr,
+            firstfix,
+            state,
+        )
 
     def incident(self):
         """The newest stored incident, {} when there is none."""
-        shown = subprocess.run([self.firstfix, "incidents", "show", "last", "--json", "--dir", self.state], capture_output=True,
-                               text=True, timeout=60, check=False)
+        shown = subprocess.run(
+            [self.firstfix, "incidents", "show", "last", "--json", "--dir", self.state],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         return json.loads(shown.stdout) if shown.returncode == 0 and shown.stdout else {}
 
     def events(self, name):
         """Recorded events of one name, oldest first."""
-        done = subprocess.run([self.firstfix, "events", "--json", "--dir", self.state], capture_output=True, text=True, timeout=60,
-                              check=True)
+        done = subprocess.run(
+            [self.firstfix, "events", "--json", "--dir", self.state],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         return [row for row in rows if row["event.name"] == name]
 
@@ -69,8 +90,17 @@ def run(firstfix, hooks, tmp_path):  # noqa: F811
     def start(command, hooked=True, timeout=150, **environment):
         state = tmp_path / f"state{len(list(tmp_path.iterdir()))}"
         env = {k: v for k, v in os.environ.items() if not k.startswith("FIRSTFIX_")}
-        env.update(FIRSTFIX_DIR=str(state), FIRSTFIX_HOOKS=str(hooks) if hooked else "", HF_HUB_OFFLINE="1", **environment)
-        done = subprocess.run([firstfix, "run", "--report", "off", "--", *map(str, command)], env=env, capture_output=True, text=True,
-                              errors="backslashreplace", timeout=timeout, check=False)
+        env.update(
+            FIRSTFIX_DIR=str(state), FIRSTFIX_HOOKS=str(hooks) if hooked else "", HF_HUB_OFFLINE="1", **environment
+        )
+        done = subprocess.run(
+            [firstfix, "run", "--report", "off", "--", *map(str, command)],
+            env=env,
+            capture_output=True,
+            text=True,
+            errors="backslashreplace",
+            timeout=timeout,
+            check=False,
+        )
         return Died(firstfix, str(state), done)
     return start

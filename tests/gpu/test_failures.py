@@ -27,7 +27,10 @@ def head(path):
 
 
 def installed(python, module):
-    return subprocess.run([python, "-c", f"import {module}"], capture_output=True, timeout=120, check=False).returncode == 0
+    return (
+        subprocess.run([python, "-c", f"import {module}"], capture_output=True, timeout=120, check=False).returncode
+        == 0
+    )
 
 
 def command(python, said, path):

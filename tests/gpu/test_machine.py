@@ -10,8 +10,23 @@ import pytest
 
 from gpu_machine import facts, hooks, kept, run, torch_python  # noqa: F401
 
-QUERY = ["index", "name", "uuid", "driver_version", "vbios_version", "memory.total", "power.limit", "pci.bus_id", "compute_mode",
-         "persistence_mode", "ecc.mode.current", "clocks.max.sm", "clocks.max.memory", "compute_cap", "mig.mode.current"]
+QUERY = [
+    "index",
+    "name",
+    "uuid",
+    "driver_version",
+    "vbios_version",
+    "memory.total",
+    "power.limit",
+    "pci.bus_id",
+    "compute_mode",
+    "persistence_mode",
+    "ecc.mode.current",
+    "clocks.max.sm",
+    "clocks.max.memory",
+    "compute_cap",
+    "mig.mode.current",
+]
 
 
 @pytest.fixture(scope="session")
@@ -34,14 +49,20 @@ print(json.dumps({"version": torch.__version__, "cuda": torch.version.cuda, "cud
     "name": p.name, "cc": f"{p.major}.{p.minor}", "sm": p.multi_processor_count, "total": p.total_memory,
     "lib": __import__("os").path.dirname(torch.__file__) + "/lib"}))
 """
-    return json.loads(subprocess.run([torch_python, "-c", script], check=True, capture_output=True, text=True, timeout=120).stdout)
+    return json.loads(
+        subprocess.run([torch_python, "-c", script], check=True, capture_output=True, text=True, timeout=120).stdout
+    )
 
 
 def test_gpus_as_nvidia_smi_shows_them(facts, smi):  # noqa: F811
     assert len(facts["gpus"]) == len(smi)
     for gpu, said in zip(facts["gpus"], smi):
         assert facts["driver"]["version"] == said["driver_version"]
-        assert (gpu["name"], gpu["uuid"], gpu["compute_capability"]) == (said["name"], said["uuid"], said["compute_cap"])
+        assert (gpu["name"], gpu["uuid"], gpu["compute_capability"]) == (
+            said["name"],
+            said["uuid"],
+            said["compute_cap"],
+        )
         assert gpu["memory"]["total"] >> 20 == int(said["memory.total"])
         assert abs(gpu["power_limit_w"] - float(said["power.limit"])) < 0.5
         assert gpu["pcie"]["bus_id"].lower() == said["pci.bus_id"].lower()[-12:]
@@ -55,7 +76,11 @@ def test_gpus_as_nvidia_smi_shows_them(facts, smi):  # noqa: F811
 
 def test_gpu_and_torch_as_torch_says(facts, torch_says):  # noqa: F811
     gpu, torch = facts["gpus"][0], facts["torch"]
-    assert (gpu["name"], gpu["compute_capability"], gpu["sm_count"]) == (torch_says["name"], torch_says["cc"], torch_says["sm"])
+    assert (gpu["name"], gpu["compute_capability"], gpu["sm_count"]) == (
+        torch_says["name"],
+        torch_says["cc"],
+        torch_says["sm"],
+    )
     assert (torch["version"], torch["cuda"]) == (torch_says["version"], torch_says["cuda"])
     said = [arch for arch in torch_says["archs"] if arch.startswith("sm_")]
     assert sorted(torch["archs"]) == sorted(said), "torch tells what it was built for, the fatbin what is in it"
@@ -68,20 +93,36 @@ def test_fatbin_as_cuobjdump_lists_it(firstfix, torch_says):
     if not shutil.which("cuobjdump"):
         pytest.skip("no cuobjdump")
     library = next(p for p in sorted(pathlib.Path(torch_says["lib"]).glob("libtorch_cuda*.so")) if "linalg" in p.name)
-    ours = json.loads(subprocess.run([firstfix, "libs", "--json", library], check=True, capture_output=True, timeout=60).stdout)
-    listed = subprocess.run(["cuobjdump", "--list-elf", library], check=True, capture_output=True, text=True, timeout=120).stdout
+    ours = json.loads(
+        subprocess.run([firstfix, "libs", "--json", library], check=True, capture_output=True, timeout=60).stdout
+    )
+    listed = subprocess.run(
+        ["cuobjdump", "--list-elf", library], check=True, capture_output=True, text=True, timeout=120
+    ).stdout
     theirs = sorted({word for line in listed.splitlines() for word in line.split(".") if word.startswith("sm_")})
     assert sorted(ours["gpu"]["archs"]) == theirs
 
 
 def test_nothing_is_wrong_with_a_healthy_machine(firstfix, facts, kept):  # noqa: F811
-    done = subprocess.run([firstfix, "check", "--json", "--facts", kept / "facts.json"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [firstfix, "check", "--json", "--facts", kept / "facts.json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     errors = [d for d in json.loads(done.stdout)["diagnoses"] if d["severity"] == "error"]
     assert not errors and done.returncode == 0, errors
 
 
 def test_check_deep_computes_on_every_gpu(firstfix, torch_python, kept):  # noqa: F811
-    done = subprocess.run([firstfix, "check", "--deep", "--json", "--python", torch_python], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [firstfix, "check", "--deep", "--json", "--python", torch_python],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     (kept / "deep.json").write_text(done.stdout, encoding="utf-8")
     steps = {step["step"]: step for step in json.loads(done.stdout)["deep"]}
     for name in ("import-torch", "cuda-init", "product-on-every-gpu"):
@@ -91,8 +132,14 @@ def test_check_deep_computes_on_every_gpu(firstfix, torch_python, kept):  # noqa
 def test_a_capture_tells_the_same(firstfix, facts, torch_python, tmp_path, kept):  # noqa: F811
     """The machine as a captured one; it is kept for the project's own cases."""
     subprocess.run([firstfix, "capture", "--python", torch_python, tmp_path / "machine"], check=True, timeout=120)
-    again = json.loads(subprocess.run([firstfix, "report", "--json", "--root", tmp_path / "machine", "--python", torch_python], check=True,
-                                      capture_output=True, timeout=60).stdout)
+    again = json.loads(
+        subprocess.run(
+            [firstfix, "report", "--json", "--root", tmp_path / "machine", "--python", torch_python],
+            check=True,
+            capture_output=True,
+            timeout=60,
+        ).stdout
+    )
     subprocess.run(["tar", "-C", tmp_path, "-cJSf", kept / "machine.tar.xz", "machine"], check=True)
     for key in ("driver", "torch", "cuda"):
         assert again[key].get("version") == facts[key].get("version"), key

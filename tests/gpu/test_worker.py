@@ -31,30 +31,52 @@ for n in (8, 16, 8): handler(n)
     assert load["firstfix.model.bytes"] == 2 * load["firstfix.model.parameters"] > 200 << 20
     memory = died.events("firstfix.memory")
     assert memory and memory[-1]["firstfix.gpu.memory.allocated"] >= load["firstfix.model.bytes"]
-    assert len(requests) == 3 and all(row["firstfix.gpu.memory.before"] >= load["firstfix.model.bytes"] for row in requests)
+    assert len(requests) == 3 and all(
+        row["firstfix.gpu.memory.before"] >= load["firstfix.model.bytes"] for row in requests
+    )
     assert all(row.get("firstfix.gpu.memory.peak", 1 << 50) >= row["firstfix.gpu.memory.allocated"] for row in requests)
 
 
 def test_four_bits(run, torch_python, kept):  # noqa: F811
-    if subprocess.run([torch_python, "-c", "import bitsandbytes"], capture_output=True, timeout=120, check=False).returncode:
+    if subprocess.run(
+        [torch_python, "-c", "import bitsandbytes"], capture_output=True, timeout=120, check=False
+    ).returncode:
         pytest.skip("no bitsandbytes")
-    died = run([torch_python, "-c", MODEL + """
+    died = run(
+        [
+            torch_python,
+            "-c",
+            MODEL
+            + """
 from transformers import BitsAndBytesConfig
 model = AutoModelForCausalLM.from_pretrained(folder, device_map="cuda", quantization_config=BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4"))
 print(model.generate(torch.tensor([[1, 2, 3]], device="cuda"), max_new_tokens=4, do_sample=False).shape)
-"""])
+""",
+        ]
+    )
     (kept / "four-bits.log").write_text(died.stdout + died.stderr, encoding="utf-8")
     assert died.code == 0 and not died.incident(), died.stderr
     load = died.events("firstfix.phase.end")[0]
-    assert load["firstfix.model.quantization"] == "bitsandbytes 4-bit nf4" and load["firstfix.model.devices"] == "all layers on cuda:0"
-    assert load["firstfix.model.bytes"] < 1.5 * load["firstfix.model.parameters"]  # bf16 would be 2, with the embedding of 65.5 M left so
+    assert (
+        load["firstfix.model.quantization"] == "bitsandbytes 4-bit nf4"
+        and load["firstfix.model.devices"] == "all layers on cuda:0"
+    )
+    assert (
+        load["firstfix.model.bytes"] < 1.5 * load["firstfix.model.parameters"]
+    )  # bf16 would be 2, with the embedding of 65.5 M left so
 
 
 def test_healthy_logs_stay_without_a_diagnosis(firstfix, kept, facts):  # noqa: F811
     logs = [path for path in (kept / "healthy.log", kept / "four-bits.log") if path.exists()]
     assert logs
     for path in logs:
-        done = subprocess.run([firstfix, "explain", "--json", "--facts", kept / "facts.json", path], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [firstfix, "explain", "--json", "--facts", kept / "facts.json", path],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         assert json.loads(done.stdout)["diagnoses"] == [], path
 
 
@@ -87,7 +109,11 @@ torch.empty(int(torch.cuda.mem_get_info()[1] * 0.6), dtype=torch.uint8, device="
 def test_a_kernel_that_does_not_end_is_a_hang(run, torch_python):  # noqa: F811
     if subprocess.run([torch_python, "-c", "import cupy"], capture_output=True, timeout=120, check=False).returncode:
         pytest.skip("no cupy")
-    died = run([torch_python, "-c", """
+    died = run(
+        [
+            torch_python,
+            "-c",
+            """
 import cupy
 spin = cupy.RawKernel('extern "C" __global__ void f(long long n) { long long a = clock64(); while (clock64() - a < n); }', "f")
 print("waits for the GPU", flush=True)
@@ -95,5 +121,9 @@ def wait():
     spin((1,), (1,), (60_000_000_000,))  # half a minute at 1.98 GHz
     cupy.cuda.Device().synchronize()
 wait()
-"""], FIRSTFIX_HANG_AFTER="6", FIRSTFIX_HANG_ACTION="kill")
+""",
+        ],
+        FIRSTFIX_HANG_AFTER="6",
+        FIRSTFIX_HANG_ACTION="kill",
+    )
     assert died.code != 0 and "HANGS" in died.stderr and "in wait" in died.stderr, died.stderr

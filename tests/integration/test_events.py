@@ -39,8 +39,9 @@ def record(folder, *texts):
 
 
 def events(*words):
-    return subprocess.run([build_dir() / "src/cli/firstfix", "events", *words], capture_output=True, text=True, timeout=30,
-                          check=False)
+    return subprocess.run(
+        [build_dir() / "src/cli/firstfix", "events", *words], capture_output=True, text=True, timeout=30, check=False
+    )
 
 
 def test_events_of_a_killed_process_as_text_and_json(tmp_path):
@@ -64,7 +65,10 @@ def test_since(tmp_path):
     time.sleep(1.1)
     moment = time.time()
     record(tmp_path, b"new")
-    for since in f"@{moment}", time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1e6):06}Z":
+    for since in (
+        f"@{moment}",
+        time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1e6):06}Z",
+    ):
         out = events("--dir", str(tmp_path), "--since", since).stdout
         assert "text=new" in out and "text=old" not in out
     assert "text=old" in events("--dir", str(tmp_path), "--since", "1h").stdout

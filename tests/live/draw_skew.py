@@ -13,9 +13,26 @@ sys.path.insert(0, str(ROOT / "tools"))
 from atlaslib.pack import mask_of  # noqa: E402
 
 # Libraries that import without anything else but what is installed beside them once.
-LIBRARIES = {"huggingface-hub": [], "pydantic": [], "starlette": [], "httpx": [], "click": [], "marshmallow": [], "packaging": [],
-             "jinja2": [], "anyio": [], "attrs": [], "fsspec": [], "typing-extensions": [], "openai": [], "pillow": [], "werkzeug": [],
-             "flask": [], "einops": [], "urllib3": []}
+LIBRARIES = {
+    "huggingface-hub": [],
+    "pydantic": [],
+    "starlette": [],
+    "httpx": [],
+    "click": [],
+    "marshmallow": [],
+    "packaging": [],
+    "jinja2": [],
+    "anyio": [],
+    "attrs": [],
+    "fsspec": [],
+    "typing-extensions": [],
+    "openai": [],
+    "pillow": [],
+    "werkzeug": [],
+    "flask": [],
+    "einops": [],
+    "urllib3": [],
+}
 
 
 def read(package):
@@ -49,8 +66,15 @@ def draw(seed, count):
         last = len(releases) - 1
         recent = [i for i in range(max(0, last - 20), last + 1)]
         at = dice.choice(recent)
-        lacking = sorted(k for k, mask in names.items() if modules[k[0]] >> at & 1 and not mask >> at & 1 and mask >> max(0, last - 12)
-                         and k[0].count(".") < 2 and not any(p.startswith("_") for p in (*k[0].split("."), k[1])))
+        lacking = sorted(
+            k
+            for k, mask in names.items()
+            if modules[k[0]] >> at & 1
+            and not mask >> at & 1
+            and mask >> max(0, last - 12)
+            and k[0].count(".") < 2
+            and not any(p.startswith("_") for p in (*k[0].split("."), k[1]))
+        )
         if lacking:
             module, name = dice.choice(lacking)
             drawn.append((package, releases[at], module, name))

@@ -15,8 +15,11 @@ def library_of_torch_gone(m):
 
 
 def weights(m, script="from transformers import AutoModel\nprint(AutoModel.from_pretrained('./m'))\n"):
-    m.write("make.py", "from transformers import BertConfig, BertModel\nBertModel(BertConfig(vocab_size=99, hidden_size=64, "
-            "num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)).save_pretrained('m', max_shard_size='100KB')\n")
+    m.write(
+        "make.py",
+        "from transformers import BertConfig, BertModel\nBertModel(BertConfig(vocab_size=99, hidden_size=64, "
+        "num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)).save_pretrained('m', max_shard_size='100KB')\n",
+    )
     m.sh("python make.py && rm make.py")
     m.write("serve.py", script)
 
@@ -26,7 +29,11 @@ def shard_left_out(m):
     weights(m)
     m.sh("rm m/model-00002-of-*.safetensors")
     m.write("m/.git/config", '[remote "origin"]\n\turl = https://huggingface.co/team/tiny\n')
-    return Case("python serve.py", "hf.incomplete hf.not-found", accept=r"hf download team/tiny model-00002\S+ .*--force-download")
+    return Case(
+        "python serve.py",
+        "hf.incomplete hf.not-found",
+        accept=r"hf download team/tiny model-00002\S+ .*--force-download",
+    )
 
 
 def shard_cut_short(m):
@@ -47,7 +54,11 @@ def four_bits_without_bitsandbytes(m):
     m.pip("accelerate==1.1.1")
     weights(m, "from transformers import AutoModel, BitsAndBytesConfig\nq = BitsAndBytesConfig(load_in_4bit=True)\n"
             "print(AutoModel.from_pretrained('./m', quantization_config=q))\n")
-    return Case("python serve.py", "bnb.not-installed host.no-gpu bnb.cpu-only", accept="pip install .*bitsandbytes|docker run --gpus")
+    return Case(
+        "python serve.py",
+        "bnb.not-installed host.no-gpu bnb.cpu-only",
+        accept="pip install .*bitsandbytes|docker run --gpus",
+    )
 
 
 def cuda_code_without_a_compiler(m):
@@ -67,7 +78,11 @@ def onnxruntime_of_another_cuda(m):
             "opset_imports=[h.make_opsetid('', 17)])\nm.ir_version = 8\n"
             "s = o.InferenceSession(m.SerializeToString(), providers=['CUDAExecutionProvider'])\n"
             "assert 'CUDAExecutionProvider' in s.get_providers()\n")
-    return Case("python serve.py", "cuda.lib-missing", after="! python serve.py 2>&1 | grep 'cannot open shared object'")
+    return Case(
+        "python serve.py", "cuda.lib-missing", after="! python serve.py 2>&1 | grep 'cannot open shared object'"
+    )
 
 
-SCENARIOS = [f for f in list(globals().values()) if callable(f) and getattr(f, "__module__", "") == __name__ and f is not weights]
+SCENARIOS = [
+    f for f in list(globals().values()) if callable(f) and getattr(f, "__module__", "") == __name__ and f is not weights
+]

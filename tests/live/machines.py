@@ -18,7 +18,19 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "wheels"))
 from wheelhouse import wheelhouse  # noqa: E402
 
 MINUTES = 5
-FOREIGN = ("VIRTUAL_ENV", "PYTHON", "CONDA", "HF_", "LD_", "TRANSFORMERS", "CUDA", "http", "HTTP", "ALL_PROXY", "all_proxy")
+FOREIGN = (
+    "VIRTUAL_ENV",
+    "PYTHON",
+    "CONDA",
+    "HF_",
+    "LD_",
+    "TRANSFORMERS",
+    "CUDA",
+    "http",
+    "HTTP",
+    "ALL_PROXY",
+    "all_proxy",
+)
 # pip of these machines reaches the index as it does outside of them
 KEPT = ("PIP_",)
 
@@ -56,8 +68,18 @@ class Machine:
         self.env |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "HOME": str(self.folder), "FF": str(program)}
 
     def sh(self, line, check=True):
-        return subprocess.run(["bash", "-c", line], cwd=self.folder, env=self.env, text=True, check=check, errors="replace",
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60 * MINUTES)
+        return subprocess.run(
+            ["bash", "-c", line],
+            cwd=self.folder,
+            env=self.env,
+            text=True,
+            check=check,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60 * MINUTES,
+        )
 
     def write(self, name, text):
         path = self.folder / name
@@ -84,7 +106,9 @@ class Machine:
         site = next((folder / "lib").glob("python3*")) / "site-packages"
         shutil.rmtree(site)
         try:
-            subprocess.run(["cp", "-al", source / site.relative_to(folder), site], check=True, stderr=subprocess.DEVNULL)
+            subprocess.run(
+                ["cp", "-al", source / site.relative_to(folder), site], check=True, stderr=subprocess.DEVNULL
+            )
         except subprocess.CalledProcessError:  # another file system
             shutil.rmtree(site, ignore_errors=True)
             subprocess.run(["cp", "-a", source / site.relative_to(folder), site], check=True)
@@ -121,7 +145,9 @@ def lines_of(fix):
     """The fix as a shell would take it: its command, or the variables that it names."""
     if fix.get("command"):
         return [fix["command"]]
-    return [f"export {k}='{v}'" for k, v in (fix.get("set") or {}).items()] + [f"unset {k}" for k in fix.get("unset") or []]
+    return [f"export {k}='{v}'" for k, v in (fix.get("set") or {}).items()] + [
+        f"unset {k}" for k in fix.get("unset") or []
+    ]
 
 
 def answer_of(machine, words):

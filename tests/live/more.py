@@ -29,7 +29,12 @@ def flask_under_werkzeug_3(m):
 def settings_that_pydantic_moved(m):
     m.venv("pydantic==2.9.2")
     m.write("conf.py", "from pydantic import BaseSettings\nclass S(BaseSettings):\n    port: int = 1\nprint(S())\n")
-    return Case("python conf.py", SKEW + " pip.module-missing app.bug", predicted=False, accept="pip install .*pydantic-settings")
+    return Case(
+        "python conf.py",
+        SKEW + " pip.module-missing app.bug",
+        predicted=False,
+        accept="pip install .*pydantic-settings",
+    )
 
 
 def alias_that_numpy_removed(m):
@@ -51,9 +56,12 @@ def tokenizer_of_a_later_release(m):
 def template_without_jinja(m):
     m.clone("hf")
     m.sh("python -m pip uninstall -q -y jinja2")
-    m.write("serve.py", "from transformers import PreTrainedTokenizerFast as T\nfrom tokenizers import Tokenizer, models\n"
-            "t = T(tokenizer_object=Tokenizer(models.WordLevel({'a': 0}, unk_token='a')))\n"
-            "t.chat_template = '{{ messages[0].content }}'\nprint(t.apply_chat_template([{'role': 'user', 'content': 'a'}]))\n")
+    m.write(
+        "serve.py",
+        "from transformers import PreTrainedTokenizerFast as T\nfrom tokenizers import Tokenizer, models\n"
+        "t = T(tokenizer_object=Tokenizer(models.WordLevel({'a': 0}, unk_token='a')))\n"
+        "t.chat_template = '{{ messages[0].content }}'\nprint(t.apply_chat_template([{'role': 'user', 'content': 'a'}]))\n",
+    )
     return Case("python serve.py", "pip.module-missing " + SKEW, predicted=False)
 
 
@@ -75,8 +83,11 @@ def trl_of_an_older_transformers(m):
 def accelerate_too_old_for_device_map(m):
     m.clone("torch")
     m.pip("--no-deps accelerate==0.20.3")
-    m.write("serve.py", "from transformers import BertConfig, BertModel\nBertModel(BertConfig(vocab_size=99, hidden_size=64, num_hidden_layers=1, "
-            "num_attention_heads=4, intermediate_size=64)).save_pretrained('m')\nBertModel.from_pretrained('m', device_map='cpu')\n")
+    m.write(
+        "serve.py",
+        "from transformers import BertConfig, BertModel\nBertModel(BertConfig(vocab_size=99, hidden_size=64, num_hidden_layers=1, "
+        "num_attention_heads=4, intermediate_size=64)).save_pretrained('m')\nBertModel.from_pretrained('m', device_map='cpu')\n",
+    )
     return Case("python serve.py", "accelerate.missing " + SKEW, predicted=False)
 
 
@@ -92,7 +103,11 @@ def sentences_under_a_newer_hub(m):
 def home_of_another_python(m):
     m.venv()
     m.env["PYTHONHOME"] = "/opt/python3.8"
-    return Case("python -c 'print(1)'", "sys.python-version python.venv-dead env.variable-ignored pip.broken-install", predicted=False)
+    return Case(
+        "python -c 'print(1)'",
+        "sys.python-version python.venv-dead env.variable-ignored pip.broken-install",
+        predicted=False,
+    )
 
 
 def environment_that_was_moved(m):
@@ -113,8 +128,11 @@ def files_may_not_grow(m):
 def port_of_another_server(m):
     m.venv("uvicorn==0.30.6")
     m.write("app.py", "async def app(scope, receive, send): pass\n")
-    m.write("serve.sh", "python -m http.server 18123 --bind 127.0.0.1 >/dev/null 2>&1 &\nsleep 2\ntimeout 10 uvicorn app:app --port 18123\n"
-            "rc=$?\nkill $! 2>/dev/null\nexit $rc\n")
+    m.write(
+        "serve.sh",
+        "python -m http.server 18123 --bind 127.0.0.1 >/dev/null 2>&1 &\nsleep 2\ntimeout 10 uvicorn app:app --port 18123\n"
+        "rc=$?\nkill $! 2>/dev/null\nexit $rc\n",
+    )
     return Case("bash serve.sh", "sys.port-in-use", accept=r"18123|--port", predicted=False)
 
 

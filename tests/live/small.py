@@ -9,8 +9,11 @@ def tokenizer(m):
     """The folder m: a tokenizer of eight words, as files."""
     m.write("m/config.json", '{"model_type": "bert", "architectures": ["BertModel"], "transformers_version": "4.46.3"}')
     words = '{"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "a": 5, "b": 6}'
-    m.write("m/tokenizer.json", '{"version": "1.0", "pre_tokenizer": {"type": "Whitespace"}, "model": {"type": "WordLevel", '
-            f'"vocab": {words}, "unk_token": "[UNK]"}}}}')
+    m.write(
+        "m/tokenizer.json",
+        '{"version": "1.0", "pre_tokenizer": {"type": "Whitespace"}, "model": {"type": "WordLevel", '
+        f'"vocab": {words}, "unk_token": "[UNK]"}}}}',
+    )
     m.write("m/tokenizer_config.json", '{"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]"}')
     m.write("serve.py", TOKENIZER)
 
@@ -92,12 +95,16 @@ def pandas_built_for_numpy_1(m):
 
 def client_of_a_newer_httpx(m):
     m.venv("openai==1.40.0 httpx==0.28.1")
-    return Case("""python -c 'import openai; openai.OpenAI(api_key="x")'""", "pip.conflict hf.version-conflict", predicted=False)
+    return Case(
+        """python -c 'import openai; openai.OpenAI(api_key="x")'""", "pip.conflict hf.version-conflict", predicted=False
+    )
 
 
 def constant_that_pillow_removed(m):
     m.venv("pillow==10.4.0")
-    return Case("python -c 'from PIL import Image; print(Image.ANTIALIAS)'", "pip.conflict hf.version-conflict", predicted=False)
+    return Case(
+        "python -c 'from PIL import Image; print(Image.ANTIALIAS)'", "pip.conflict hf.version-conflict", predicted=False
+    )
 
 
 def setuptools_without_pkg_resources(m):
@@ -175,7 +182,10 @@ def tokenizer_cut_short(m):
 
 def type_of_a_later_transformers(m):
     m.clone("hf")
-    m.write("m/config.json", '{"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "transformers_version": "4.51.0"}')
+    m.write(
+        "m/config.json",
+        '{"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "transformers_version": "4.51.0"}',
+    )
     m.write("serve.py", "from transformers import AutoConfig\nprint(AutoConfig.from_pretrained('./m'))\n")
     return Case("python serve.py", "hf.model-too-new")
 
@@ -183,7 +193,10 @@ def type_of_a_later_transformers(m):
 def code_of_its_own(m):
     m.clone("hf")
     m.write("m/config.json", '{"model_type": "mine", "auto_map": {"AutoConfig": "conf.MyConfig"}}')
-    m.write("m/conf.py", "from transformers import PretrainedConfig\nclass MyConfig(PretrainedConfig):\n    model_type = 'mine'\n")
+    m.write(
+        "m/conf.py",
+        "from transformers import PretrainedConfig\nclass MyConfig(PretrainedConfig):\n    model_type = 'mine'\n",
+    )
     m.write("serve.py", "from transformers import AutoConfig\nprint(AutoConfig.from_pretrained('./m'))\n")
     return Case("python serve.py", "hf.trust-remote-code", accept="trust_remote_code=True")
 
@@ -231,4 +244,8 @@ def next_to_no_open_files(m):
     return Case("python serve.py", "sys.ulimit")
 
 
-SCENARIOS = [f for f in list(globals().values()) if callable(f) and getattr(f, "__module__", "") == __name__ and f is not tokenizer]
+SCENARIOS = [
+    f
+    for f in list(globals().values())
+    if callable(f) and getattr(f, "__module__", "") == __name__ and f is not tokenizer
+]

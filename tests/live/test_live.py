@@ -10,9 +10,20 @@ import more
 import small
 
 # one of each family; FIRSTFIX_LIVE=all runs them all
-FEW = {"missing_in_a_folder_with_a_space", "missing_without_pip", "missing_with_uv", "script_imports_what_is_missing", "too_old_for_another",
-       "old_copy_on_pythonpath", "compiled_part_gone", "own_file_hides_a_package", "pointer_for_a_tokenizer", "empty_config",
-       "offline_without_the_model", "interpreter_of_the_environment_gone"}
+FEW = {
+    "missing_in_a_folder_with_a_space",
+    "missing_without_pip",
+    "missing_with_uv",
+    "script_imports_what_is_missing",
+    "too_old_for_another",
+    "old_copy_on_pythonpath",
+    "compiled_part_gone",
+    "own_file_hides_a_package",
+    "pointer_for_a_tokenizer",
+    "empty_config",
+    "offline_without_the_model",
+    "interpreter_of_the_environment_gone",
+}
 ALL = os.environ.get("FIRSTFIX_LIVE") == "all"
 SCENARIOS = [s for s in small.SCENARIOS if ALL or s.__name__ in FEW] + (large.SCENARIOS + more.SCENARIOS if ALL else [])
 

@@ -17,10 +17,19 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2] / "python"
 def pythons():
     """Interpreters on this machine that the package must fit: this one, and others of pyenv or the system."""
     found = {}
-    for path in [sys.executable, *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python"))), "/usr/bin/python3"]:
+    for path in [
+        sys.executable,
+        *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python"))),
+        "/usr/bin/python3",
+    ]:
         try:
-            version = subprocess.run([path, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True,
-                                     check=True, timeout=20).stdout
+            version = subprocess.run(
+                [path, "-c", "import sys; print(*sys.version_info[:2])"],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=20,
+            ).stdout
         except (OSError, subprocess.SubprocessError):
             continue
         key = tuple(map(int, version.split()))
@@ -34,7 +43,9 @@ def hooks(tmp_path_factory):
     """<prefix>/lib/firstfix/hooks: sitecustomize.py and the package."""
     ring = build_dir() / "python/_ring.abi3.so"
     if not ring.exists():
-        pytest.skip(f"{ring} is not built: PYTHON PACKAGE NOT TESTED (install python3-dev; meson configure -Dpython=true)")
+        pytest.skip(
+            f"{ring} is not built: PYTHON PACKAGE NOT TESTED (install python3-dev; meson configure -Dpython=true)"
+        )
     if sanitizers(build_dir()):
         pytest.skip("a sanitized extension cannot be loaded into an ordinary Python")
     folder = tmp_path_factory.mktemp("prefix") / "hooks"
@@ -67,8 +78,13 @@ class Worker:
 
     def events(self, name=None):
         """Everything recorded, oldest first, or the events of one name."""
-        done = subprocess.run([self.program, "events", "--json", "--dir", str(self.state)], capture_output=True, text=True,
-                              check=True, timeout=30)
+        done = subprocess.run(
+            [self.program, "events", "--json", "--dir", str(self.state)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         return [row for row in rows if name is None or row["event.name"] == name]
 

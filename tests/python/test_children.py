@@ -61,7 +61,9 @@ def test_the_parent_knows_what_its_childs_child_died_of(engine):
     done = engine.engine("say")
     failed, diagnoses = shown(done)
     assert done.returncode == 1 and len(engine.events("exception")) == 3  # each process recorded its own
-    assert ["unexpected EOF" in failed[0], "Engine core" in failed[1], len(failed)] == [True, True, 2], failed  # the middle one is quiet
+    assert ["unexpected EOF" in failed[0], "Engine core" in failed[1], len(failed)] == [True, True, 2], (
+        failed
+    )  # the middle one is quiet
     assert [found[0]["cause"] for found in diagnoses] == ["hf.incomplete", "hf.incomplete"], done.stderr
 
 
@@ -93,7 +95,10 @@ def test_a_part_lends_its_summary_and_a_quiet_load_speaks_of_a_model(worker):  #
         _load.wrap_init_quiet(lambda self, name: None, row)(Engine.__new__(Engine), "empty")
     """)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("MODEL INITIALIZATION: engine") == 1 and done.stderr.count("1.0 k parameters: 1.0 k float16") == 2, done.stderr
+    assert (
+        done.stderr.count("MODEL INITIALIZATION: engine") == 1
+        and done.stderr.count("1.0 k parameters: 1.0 k float16") == 2
+    ), done.stderr
     ends = worker.events("firstfix.phase.end")
     assert [(row["gen_ai.request.model"], row.get("firstfix.model.parameters")) for row in ends] == [
         ("engine", 1000), ("engine", 1000), ("empty", None)]

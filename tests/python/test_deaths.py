@@ -22,8 +22,8 @@ DIES = {
     "multiprocessing": "p = multiprocessing.get_context('fork').Process(target=work, args=(11,)); p.start(); p.join(); assert p.exitcode == -11",
     "fork": "pid = os.fork()\nif pid == 0: work(11)\nassert os.waitpid(-1, 0) == (pid, 11)",
     "handler, and forks on": "def reap(s, f):\n    if os.waitpid(-1, os.WNOHANG)[1] == 11 and os.fork() == 0: time.sleep(3); os._exit(0)\n"
-                             "signal.signal(signal.SIGCHLD, reap)\nif os.fork() == 0: work(11)\ntime.sleep(1); time.sleep(1)\n"
-                             "assert not firstfix._incident._waiting and not firstfix._incident._at_work, 'told while the new child lives'",
+    "signal.signal(signal.SIGCHLD, reap)\nif os.fork() == 0: work(11)\ntime.sleep(1); time.sleep(1)\n"
+    "assert not firstfix._incident._waiting and not firstfix._incident._at_work, 'told while the new child lives'",
 }
 
 
@@ -33,7 +33,9 @@ def test_a_death_by_a_signal_is_an_incident(worker, how):  # noqa: F811
     assert done.returncode == 0, done.stderr
     one, = incidents(worker)
     assert one["how"] == "signal" and one["exit"]["name"] == "SIGSEGV" and one["phase"] == "request"
-    assert one["request"] == {"id": "r-9", "method": "POST", "path": "/v1/x", "phase_id": 1} and one["model"] == "mixtral"
+    assert (
+        one["request"] == {"id": "r-9", "method": "POST", "path": "/v1/x", "phase_id": 1} and one["model"] == "mixtral"
+    )
     assert one["pid"] == worker.events("firstfix.child.exit")[0]["firstfix.child.pid"]
     assert "WORKER PROCESS DIED" in done.stderr and "Was working on: request r-9 POST /v1/x mixtral" in done.stderr
     assert one["facts"]["failure"]["python"]["executable"], "the machine of now"
@@ -41,7 +43,10 @@ def test_a_death_by_a_signal_is_an_incident(worker, how):  # noqa: F811
 
 def test_a_child_that_recorded_nothing(worker):  # noqa: F811
     """A data loader's worker: its parent knows its name."""
-    worker.run(PARENT + "p = multiprocessing.get_context('fork').Process(target=os.abort, name='loader 3'); p.start(); p.join()")
+    worker.run(
+        PARENT
+        + "p = multiprocessing.get_context('fork').Process(target=os.abort, name='loader 3'); p.start(); p.join()"
+    )
     one, = incidents(worker)
     assert one["process"] == "loader 3" and one["exit"]["name"] == "SIGABRT" and "working_on" not in one
 
@@ -53,7 +58,9 @@ import subprocess
 p = started(); subprocess.run(["kill", "-9", str(p.pid)]); p.join()
 """)
     one, = incidents(worker)
-    assert one["sent_by"] == "somebody outside; nothing points to memory" and not one["diagnosis"]["diagnoses"], done.stderr
+    assert one["sent_by"] == "somebody outside; nothing points to memory" and not one["diagnosis"]["diagnoses"], (
+        done.stderr
+    )
     worker.state = worker.state.parent / "second"
     done = worker.run(PARENT + """
 for p in (started(idle=True), started()): p.kill(); p.join()
@@ -90,18 +97,31 @@ _incident.finish(30)
 """
 
 
-@pytest.mark.parametrize("crash,name", [("ctypes.string_at(0)", "SIGSEGV"), ("os.abort()", "SIGABRT"), ("os.kill(os.getpid(), signal.SIGBUS)", "SIGBUS")])
+@pytest.mark.parametrize(
+    "crash,name",
+    [("ctypes.string_at(0)", "SIGSEGV"), ("os.abort()", "SIGABRT"), ("os.kill(os.getpid(), signal.SIGBUS)", "SIGBUS")],
+)
 def test_the_stack_of_a_crash_is_in_its_incident(worker, tmp_path, crash, name):  # noqa: F811
     """faulthandler printed it on the stderr of all; the supervisor keeps that."""
     done = supervised(worker, CRASH.format(crash=crash, state=str(tmp_path)))
     one, = incidents(worker)
     assert one["exit"]["name"] == name and one["process"] == "loader-3", done.stderr
-    assert "in decode\n" in one["crash_stack"] and "in work" in one["crash_stack"] and "Extension modules" not in one["crash_stack"]
+    assert (
+        "in decode\n" in one["crash_stack"]
+        and "in work" in one["crash_stack"]
+        and "Extension modules" not in one["crash_stack"]
+    )
     assert "Where it crashed" in done.stderr
 
 
 def test_the_stack_of_another_signal_is_not_its_own(worker, tmp_path):  # noqa: F811
-    script = CRASH.format(crash="ctypes.string_at(0)", state=str(tmp_path)) + "import time\np = multiprocessing.Process(target=time.sleep, args=(60,))\n" \
+    script = (
+        CRASH.format(crash="ctypes.string_at(0)", state=str(tmp_path))
+        + "import time\np = multiprocessing.Process(target=time.sleep, args=(60,))\n"
         "p.start(); import subprocess; subprocess.run(['kill', '-9', str(p.pid)]); p.join(); _incident.finish(30)"
+    )
     supervised(worker, script)
-    assert {one["exit"]["name"]: "crash_stack" in one for one in incidents(worker)} == {"SIGSEGV": True, "SIGKILL": False}
+    assert {one["exit"]["name"]: "crash_stack" in one for one in incidents(worker)} == {
+        "SIGSEGV": True,
+        "SIGKILL": False,
+    }

@@ -31,14 +31,18 @@ def test_a_hook_of_the_worker_wins(worker):
 
 
 def test_a_hook_of_the_worker_that_calls_ours(worker):
-    done = worker.run("import sys; ours = sys.excepthook\n"
-                      "def hook(*args): print('mine'); ours(*args)\nsys.excepthook = hook; import firstfix; firstfix.install()\n"
-                      "raise ValueError(3)")
+    done = worker.run(
+        "import sys; ours = sys.excepthook\n"
+        "def hook(*args): print('mine'); ours(*args)\nsys.excepthook = hook; import firstfix; firstfix.install()\n"
+        "raise ValueError(3)"
+    )
     assert (done.returncode, done.stdout) == (1, "mine\n") and done.stderr.count("PROCESS FAILED") == 1, done.stderr
     assert done.stderr.rstrip().endswith("ValueError: 3") and exceptions(worker) == [("process", "ValueError")]
 
 
-@pytest.mark.parametrize("end, code", [("raise SystemExit(7)", 7), ("raise KeyboardInterrupt", -2), ("import os; os._exit(3)", 3)])
+@pytest.mark.parametrize(
+    "end, code", [("raise SystemExit(7)", 7), ("raise KeyboardInterrupt", -2), ("import os; os._exit(3)", 3)]
+)
 def test_good_ends_are_no_failures(worker, end, code):
     done = worker.run(end)
     assert done.returncode == code
@@ -67,7 +71,10 @@ def test_thread_task_child_and_unraisable(worker):
     assert sorted(exceptions(worker)) == [("asyncio", "KeyError"), ("child", "IndexError"), ("thread", "ValueError"),
                                           ("unraisable", "TypeError")]
     child, = [row for row in worker.events("exception") if row["firstfix.phase"] == "child"]
-    assert len({row["process.pid"] for row in worker.events()}) == 2 and child["process.pid"] != worker.events()[0]["process.pid"]
+    assert (
+        len({row["process.pid"] for row in worker.events()}) == 2
+        and child["process.pid"] != worker.events()[0]["process.pid"]
+    )
     for last in ("ValueError: thread", "KeyError: 'task'", "IndexError: child", "TypeError: del"):
         assert last in done.stderr
 
@@ -80,7 +87,9 @@ if __name__ == "__main__":
     process = multiprocessing.get_context("spawn").Process(target=child); process.start(); process.join()
     assert process.exitcode == 1
 """)
-    done = subprocess.run([worker.python, str(script)], env=worker.environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [worker.python, str(script)], env=worker.environment(), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert ("child", "IndexError") in exceptions(worker)
 
@@ -112,7 +121,9 @@ def test_stacks_on_the_armed_signal(worker):
 
 
 def test_warnings_of_libraries_are_kept(worker):
-    done = worker.run("import warnings; warnings.warn('sm_120 is not compatible with the current PyTorch installation')")
+    done = worker.run(
+        "import warnings; warnings.warn('sm_120 is not compatible with the current PyTorch installation')"
+    )
     assert "sm_120 is not compatible" in done.stderr
     row, = worker.events("log")
     assert row["severity_text"] == "WARN" and "sm_120" in row["body"]

@@ -55,7 +55,10 @@ torch.cuda.up = False
 with firstfix.request(): pass
 """)
     assert (done.returncode, done.stderr) == (0, "")
-    rows = [[row.get("firstfix.gpu.memory." + k) for k in ("before", "allocated", "peak")] for row in worker.events("firstfix.phase.end")]
+    rows = [
+        [row.get("firstfix.gpu.memory." + k) for k in ("before", "allocated", "peak")]
+        for row in worker.events("firstfix.phase.end")
+    ]
     gb = 1 << 30
     assert rows == [[2 * gb, 3 * gb, 4 * gb], [3 * gb, 2 * gb, None], [None, None, None]]
 
@@ -70,7 +73,10 @@ def test_a_leak_is_called(worker):  # noqa: F811
 for i in range(30):
     with firstfix.request(): torch.cuda.allocated += 14 << 20
 """)
-    assert done.stderr.startswith("firstfix: GPU memory grows by 14.0 MB a request, about ") and done.stderr.count("\n") == 1
+    assert (
+        done.stderr.startswith("firstfix: GPU memory grows by 14.0 MB a request, about ")
+        and done.stderr.count("\n") == 1
+    )
 
 
 def test_out_of_memory_shows_the_seeds_block(worker):  # noqa: F811
@@ -79,9 +85,17 @@ try:
     with firstfix.model_load("m"): raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 except RuntimeError: pass
 """)
-    for line in ("GPU MEMORY DIAGNOSTICS", "Total VRAM: 24.00 GB", "Allocated: 2.00 GB", "Reserved: 3.00 GB", "Free: 10.00 GB",
-                 "Used by other processes and the CUDA context: 11.00 GB", "Inactive pieces (fragments): 512.0 MB",
-                 "Allocation retries: 3, failures: 1", "Large block: 1024.0 MB by /srv/cache.py:7 in grow"):
+    for line in (
+        "GPU MEMORY DIAGNOSTICS",
+        "Total VRAM: 24.00 GB",
+        "Allocated: 2.00 GB",
+        "Reserved: 3.00 GB",
+        "Free: 10.00 GB",
+        "Used by other processes and the CUDA context: 11.00 GB",
+        "Inactive pieces (fragments): 512.0 MB",
+        "Allocation retries: 3, failures: 1",
+        "Large block: 1024.0 MB by /srv/cache.py:7 in grow",
+    ):
         assert line in done.stderr, done.stderr
     assert "9216.0 MB" not in done.stderr
     assert "VRAM: 24.00 GB" in done.stderr and "CUDA version (PyTorch): 12.1" in done.stderr
@@ -91,8 +105,14 @@ def test_an_oom_that_ends_a_supervised_process_leaves_its_memory_behind(worker):
     """`firstfix run` diagnoses from outside, where torch's allocator cannot be asked."""
     script = TORCH + 'raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")'
     env = {**worker.environment(), "FIRSTFIX_HOOKS": str(worker.hooks)}
-    done = subprocess.run([worker.program, "run", "--report", "off", "--", worker.python, "-c", script], env=env, capture_output=True,
-                          text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [worker.program, "run", "--report", "off", "--", worker.python, "-c", script],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 1 and "WORKER FAILED" in done.stderr, done.stderr
     assert "Large block: 1024.0 MB by /srv/cache.py:7 in grow" in done.stderr and "PROCESS FAILED" not in done.stderr
     memory, = worker.events("firstfix.memory")
@@ -100,7 +120,9 @@ def test_an_oom_that_ends_a_supervised_process_leaves_its_memory_behind(worker):
 
 
 def test_torch_that_answers_with_errors_is_left_alone(worker):  # noqa: F811
-    done = run(worker, """
+    done = run(
+        worker,
+        """
 def broken(*a): raise RuntimeError("CUDA error: device-side assert triggered")
 for name in ("mem_get_info", "memory_reserved", "memory_stats_as_nested_dict", "memory_stats"): setattr(torch.cuda, name, broken)
 with firstfix.request(): pass
@@ -108,7 +130,8 @@ with firstfix.model_load("m"): pass
 torch.cuda = None
 with firstfix.request(): pass
 with firstfix.model_load("m"): pass
-""")
+""",
+    )
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert [row["firstfix.outcome"] for row in worker.events("firstfix.phase.end")] == ["ok"] * 4
 
@@ -148,7 +171,9 @@ with firstfix.model_load("m") as load: load.result = types.SimpleNamespace(model
     assert memory[0]["firstfix.gpu.memory.free"] == 10 << 30 and memory[0]["firstfix.gpu.index"] == 0
 
 
-@pytest.mark.parametrize("visible, shown", [(None, True), ("0", True), ("GPU-5d1c0b2e", True), ("", False), ("1", False)])
+@pytest.mark.parametrize(
+    "visible, shown", [(None, True), ("0", True), ("GPU-5d1c0b2e", True), ("", False), ("1", False)]
+)
 def test_before_cuda_is_initialised_the_gpu_is_known_from_outside(worker, visible, shown):  # noqa: F811
     """From NVML in another process: name, memory, capability; CUDA stays untouched, and what CUDA will not see is not shown."""
     done = run(worker, """

@@ -138,7 +138,9 @@ def test_out_of_memory_while_reporting_it(worker, spare):
     """, str(spare))
     assert done.returncode == 0 and done.stdout == "MemoryError True\n", done.stderr
     assert [row["firstfix.outcome"] for row in worker.events("firstfix.phase.end")] == ["ok", "error"]
-    assert [(row["exception.type"], row["firstfix.request.id"]) for row in worker.events("exception")] == [("MemoryError", "full")]
+    assert [(row["exception.type"], row["firstfix.request.id"]) for row in worker.events("exception")] == [
+        ("MemoryError", "full")
+    ]
     assert "REQUEST FAILED" in done.stderr
 
 
@@ -193,12 +195,12 @@ def test_shutdown_and_closed_stderr(worker):
 
 SHUTDOWN = {
     "a thread that still works": "import threading, time\ndef busy():\n while True:\n  with firstfix.request(): time.sleep(0)\n"
-                                 "threading.Thread(target=busy, daemon=True).start(); time.sleep(0.1)",
+    "threading.Thread(target=busy, daemon=True).start(); time.sleep(0.1)",
     "a failure at exit": "import atexit\n@atexit.register\n@firstfix.request\ndef late(): raise ValueError('late')",
     "a failure in a finalizer": "class Bad:\n def __del__(self):\n  with firstfix.request(): raise ValueError('late')\nkeep = Bad()",
     "an event loop left open": "import asyncio\nasync def task():\n async with firstfix.request(): await asyncio.sleep(60)\n"
-                               "loop = asyncio.new_event_loop(); keep = loop.create_task(task())\n"
-                               "loop.run_until_complete(asyncio.sleep(0.01))",
+    "loop = asyncio.new_event_loop(); keep = loop.create_task(task())\n"
+    "loop.run_until_complete(asyncio.sleep(0.01))",
     "a generator left open": "@firstfix.request\ndef stream():\n yield 1\nkeep = stream(); next(keep)",
 }
 
@@ -243,12 +245,20 @@ except firstfix.ProgramError as error: print("ProgramError", error)
     assert "no diagnosis: the program `firstfix`" in done.stderr
 
 
-@pytest.mark.parametrize("body, said", [("sleep(20);", ""), ("abort();", "no diagnosis: `firstfix incident` ended with -6"),
-                                        ("fputs(\"version `GLIBC_2.99' not found\", stderr); return 1;", "GLIBC_2.99' not found"),
-                                        ("puts(\"nonsense\");", "no diagnosis")])
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        ("sleep(20);", ""),
+        ("abort();", "no diagnosis: `firstfix incident` ended with -6"),
+        ('fputs("version `GLIBC_2.99\' not found", stderr); return 1;', "GLIBC_2.99' not found"),
+        ('puts("nonsense");', "no diagnosis"),
+    ],
+)
 def test_program_that_hangs_crashes_or_talks_nonsense(worker, tmp_path, body, said):
     """The exception is shown and recorded all the same, and the worker's end waits 5 seconds at most."""
-    (tmp_path / "bad.c").write_text(f"#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\nint main(void) {{ {body} return 0; }}\n")
+    (tmp_path / "bad.c").write_text(
+        f"#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\nint main(void) {{ {body} return 0; }}\n"
+    )
     subprocess.run(["cc", "-o", tmp_path / "bad", tmp_path / "bad.c"], check=True)
     done = worker.run(FAILING, FIRSTFIX_PROGRAM=str(tmp_path / "bad"), timeout=15)
     assert done.returncode == 0 and "Error Message: x" in done.stderr and said in done.stderr, done.stderr
@@ -258,7 +268,9 @@ def test_program_that_hangs_crashes_or_talks_nonsense(worker, tmp_path, body, sa
 def test_disable(worker):
     done = worker.run("import sys, firstfix; assert not firstfix.install(); raise ValueError", FIRSTFIX_DISABLE="all")
     assert done.returncode == 1 and "FAILED" not in done.stderr and not (worker.state / "lanes").exists()
-    done = worker.run("import threading as t; assert not hasattr(t.excepthook, '__firstfix__')\n"
-                      "import asyncio.base_events as b; assert b.BaseEventLoop.call_exception_handler.__firstfix__ == 'asyncio'",
-                      FIRSTFIX_DISABLE="threading, excepthook")
+    done = worker.run(
+        "import threading as t; assert not hasattr(t.excepthook, '__firstfix__')\n"
+        "import asyncio.base_events as b; assert b.BaseEventLoop.call_exception_handler.__firstfix__ == 'asyncio'",
+        FIRSTFIX_DISABLE="threading, excepthook",
+    )
     assert quiet(done), done.stderr

@@ -61,11 +61,15 @@ except OSError as exc: assert str(exc) == "bad is not a local folder"
 
 def test_one_hook_can_be_turned_off(worker, library):
     folder = library("peft.peft_model", PEFT)
-    done = run(worker, folder, "import peft.peft_model as m; m.PeftModel.from_pretrained(None, 'x')", FIRSTFIX_DISABLE="peft")
+    done = run(
+        worker, folder, "import peft.peft_model as m; m.PeftModel.from_pretrained(None, 'x')", FIRSTFIX_DISABLE="peft"
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("text", ["", "PeftModel = 7", "class PeftModel:\n    from_pretrained = 7", "def __getattr__(n): raise ValueError"])
+@pytest.mark.parametrize(
+    "text", ["", "PeftModel = 7", "class PeftModel:\n    from_pretrained = 7", "def __getattr__(n): raise ValueError"]
+)
 def test_versions_that_are_not_known(worker, library, text):
     done = run(worker, library("peft.peft_model", text), "import peft.peft_model; print('fine')")
     assert (done.returncode, done.stdout) == (0, "fine\n")
@@ -100,8 +104,9 @@ def test_install_imports_nothing_large_and_is_quick(worker):
         large = {"torch", "numpy", "typing", "json", "logging", "subprocess", "asyncio", "threading", "re", "inspect", "traceback"}
         print(*sorted(large & set(sys.modules)))
     """)
-    without = subprocess.run([worker.python, "-c", "import sys; print(*sorted(sys.modules))"], capture_output=True, text=True,
-                             check=True).stdout.split()
+    without = subprocess.run(
+        [worker.python, "-c", "import sys; print(*sorted(sys.modules))"], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert set(done.stdout.split()) <= set(without), done.stdout
 
 
@@ -109,7 +114,9 @@ def test_a_sitecustomize_of_the_worker_is_executed_too(worker, library, tmp_path
     folder = library("sitecustomize", "import sys; sys.mine = __name__, __file__")
     done = worker.run("import sys, firstfix; print(*sys.mine, sys.modules['sitecustomize'].__file__)",
                       PYTHONPATH=f"{worker.hooks}:{folder}")
-    assert done.stdout.split() == ["sitecustomize", f"{folder}/sitecustomize.py", f"{folder}/sitecustomize.py"], done.stderr
+    assert done.stdout.split() == ["sitecustomize", f"{folder}/sitecustomize.py", f"{folder}/sitecustomize.py"], (
+        done.stderr
+    )
 
 
 def test_a_python_that_is_too_old_runs_on(worker):
@@ -121,7 +128,9 @@ def test_a_python_that_is_too_old_runs_on(worker):
         assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", ""), old
 
 
-@pytest.mark.parametrize("version, python", pythons().items(), ids=lambda v: ".".join(map(str, v)) if isinstance(v, tuple) else "")
+@pytest.mark.parametrize(
+    "version, python", pythons().items(), ids=lambda v: ".".join(map(str, v)) if isinstance(v, tuple) else ""
+)
 def test_every_python_from_3_9_on(worker, version, python):
     worker.python = python
     done = worker.run("""

@@ -18,15 +18,26 @@ def load():
 def incidents(worker):  # noqa: F811
     """Every stored incident, whole."""
     def ask(*words):
-        done = subprocess.run([worker.program, "incidents", *words, "--json", "--dir", worker.state], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [worker.program, "incidents", *words, "--json", "--dir", worker.state],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return json.loads(done.stdout)
     return [ask("show", row["id"]) for row in ask()["incidents"]]
 
 
 def supervised(worker, script, **more):  # noqa: F811
     worker.env = {"FIRSTFIX_HOOKS": str(worker.hooks), **more}
-    return subprocess.run([worker.program, "run", "--report", "off", "--", sys.executable, "-c", script], env=worker.environment(),
-                          capture_output=True, text=True, timeout=90, check=False)
+    return subprocess.run(
+        [worker.program, "run", "--report", "off", "--", sys.executable, "-c", script],
+        env=worker.environment(),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
 
 
 def test_a_failed_request_is_stored_with_who_and_what(worker):  # noqa: F811
@@ -45,7 +56,10 @@ def test_a_failed_request_is_stored_with_who_and_what(worker):  # noqa: F811
     assert one["how"] == "failure" and one["phase"] == "request" and one["count"] == 1
     assert one["pid"] == int(done.stdout) and one["worker"] == "pod-9" and one["model"] == "mixtral"
     assert one["request"] == {"id": "r-7", "method": "POST", "path": "/generate", "phase_id": 1}
-    assert one["exception"]["type"] == "ValueError" and [f["func"] for f in one["exception"]["frames"]] == ["<module>", "inner"]
+    assert one["exception"]["type"] == "ValueError" and [f["func"] for f in one["exception"]["frames"]] == [
+        "<module>",
+        "inner",
+    ]
     assert one["facts"]["failure"]["env"]["HF_HOME"] == "/set/since", "the variables of now"
     for said in (f"pid {one['pid']}, worker pod-9", "r-7 POST /generate, model mixtral", "in inner", one["id"]):
         assert said in done.stderr, (said, done.stderr)
@@ -87,7 +101,9 @@ def test_the_end_is_whole_where_the_block_was_not_shown(worker, tmp_path, end): 
         worker.state = worker.state.parent / f"state{n}"
         done = supervised(worker, LOAD + end, **where)
         one, = incidents(worker)
-        assert one["count"] == 1 and done.stderr.count("ROOT CAUSE") == 1 and "Error Message" in done.stderr, done.stderr
+        assert one["count"] == 1 and done.stderr.count("ROOT CAUSE") == 1 and "Error Message" in done.stderr, (
+            done.stderr
+        )
 
 
 def test_other_processes_of_a_run_say_it_in_a_line(worker):  # noqa: F811
@@ -118,7 +134,10 @@ def test_one_run_of_the_program(worker, tmp_path):  # noqa: F811
             return argc;
         }""")
     log = tmp_path / "runs"
-    subprocess.run(["cc", f'-DLOG="{log}"', f'-DPROGRAM="{worker.program}"', "-o", tmp_path / "count", tmp_path / "count.c"], check=True)
+    subprocess.run(
+        ["cc", f'-DLOG="{log}"', f'-DPROGRAM="{worker.program}"', "-o", tmp_path / "count", tmp_path / "count.c"],
+        check=True,
+    )
     done = worker.run("import firstfix; firstfix.install(); import multiprocessing.process\nopen('/nowhere/x')",
                       FIRSTFIX_PROGRAM=str(tmp_path / "count"))
     assert done.returncode == 1 and "PROCESS FAILED" in done.stderr and log.read_text() == "."

@@ -48,7 +48,10 @@ def test_fork_inside_a_request_with_threads(worker):
     """)
     assert (done.returncode, done.stderr) == (0, "")
     children = worker.events("firstfix.custom")
-    assert sorted(row["app.number"] for row in children) == list(range(50)) and len({row["process.pid"] for row in children}) == 50
+    assert (
+        sorted(row["app.number"] for row in children) == list(range(50))
+        and len({row["process.pid"] for row in children}) == 50
+    )
 
 
 @pytest.mark.parametrize("how", ["fork", "spawn", "forkserver"])
@@ -68,7 +71,9 @@ if __name__ == "__main__":
         try: pool.map(work, [1, 0, 1])
         except ZeroDivisionError: print("raised")
 """)
-    done = subprocess.run([worker.python, str(script)], env=worker.environment(), capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(
+        [worker.python, str(script)], env=worker.environment(), capture_output=True, text=True, timeout=90, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "raised\n"), done.stderr
     ends = worker.events("firstfix.phase.end")
     assert collections.Counter(row["firstfix.outcome"] for row in ends) == {"ok": 3, "error": 2}
@@ -116,7 +121,12 @@ def test_asyncio_tasks_have_their_own_request(worker):
     assert done.returncode == 0, done.stderr
     names = {row["firstfix.phase.id"]: row["firstfix.request.id"] for row in worker.events("firstfix.phase.begin")}
     outcomes = {names[row["firstfix.phase.id"]]: row["firstfix.outcome"] for row in worker.events("firstfix.phase.end")}
-    assert outcomes == {**{f"ok {i}": "ok" for i in range(5)}, "bad": "error", "late": "cancelled", "cancelled": "cancelled"}
+    assert outcomes == {
+        **{f"ok {i}": "ok" for i in range(5)},
+        "bad": "error",
+        "late": "cancelled",
+        "cancelled": "cancelled",
+    }
     assert [row["firstfix.request.id"] for row in worker.events("exception")] == ["bad"]
 
 
@@ -136,13 +146,17 @@ firstfix.event("main goes on")
 
 
 @pytest.mark.parametrize("config", ["legacy", "isolated"])
-@pytest.mark.parametrize("version, python", pythons().items(), ids=lambda v: ".".join(map(str, v)) if isinstance(v, tuple) else "")
+@pytest.mark.parametrize(
+    "version, python", pythons().items(), ids=lambda v: ".".join(map(str, v)) if isinstance(v, tuple) else ""
+)
 def test_sub_interpreters_are_refused_clearly(worker, version, python, config):
     worker.python = python
     done = worker.run(SUB, config)
     assert done.returncode == 0, done.stderr
     # From 3.12 on CPython itself refuses a module that does not say it supports an interpreter with its own GIL.
-    assert "main interpreter only" in done.stdout or "does not support loading in subinterpreters" in done.stdout, done.stdout
+    assert "main interpreter only" in done.stdout or "does not support loading in subinterpreters" in done.stdout, (
+        done.stdout
+    )
     assert [row["firstfix.event"] for row in worker.events("firstfix.custom")] == ["main goes on"]
 
 
@@ -154,4 +168,6 @@ def test_a_build_without_the_gil_is_refused_clearly(worker, tmp_path):
         (package / path.name).write_bytes(path.read_bytes())
     script = "import sys; sys._is_gil_enabled = lambda: False\ntry: import firstfix\nexcept ImportError as error: print(error)"
     done = worker.run(script, PYTHONPATH=str(package.parent))
-    assert done.stdout == "firstfix does not support free-threaded Python (no GIL): use the ordinary build\n", done.stderr
+    assert done.stdout == "firstfix does not support free-threaded Python (no GIL): use the ordinary build\n", (
+        done.stderr
+    )

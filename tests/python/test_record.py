@@ -155,7 +155,9 @@ def test_log_modes(worker, mode):
 
 
 def test_the_start_up_report_when_asked_for(worker):
-    done = worker.run("import os; os.environ['HF_HOME'] = '/set/here'; import firstfix; print(firstfix.install(report=True))")
+    done = worker.run(
+        "import os; os.environ['HF_HOME'] = '/set/here'; import firstfix; print(firstfix.install(report=True))"
+    )
     assert (done.returncode, done.stdout) == (0, "True\n")
     for said in ("FIRSTFIX REPORT", "System & Container Info", "Python version", "HF_HOME: /set/here"):
         assert said in done.stderr, done.stderr
@@ -163,7 +165,10 @@ def test_the_start_up_report_when_asked_for(worker):
     assert json.loads(done.stderr)["firstfix.report"]["trigger"] == "startup"
     for quiet in ({"FIRSTFIX_LOG": "off"}, {"FIRSTFIX_RUN_ID": "r1"}):
         assert worker.run("import firstfix; firstfix.install(report=True)", **quiet).stderr == ""
-    assert "no start-up report" in worker.run("import firstfix; firstfix.install(report=True)", FIRSTFIX_PROGRAM="/nowhere", PATH="").stderr
+    assert (
+        "no start-up report"
+        in worker.run("import firstfix; firstfix.install(report=True)", FIRSTFIX_PROGRAM="/nowhere", PATH="").stderr
+    )
 
 
 def test_documents_and_own_events(worker):
@@ -211,5 +216,9 @@ def test_logging_and_structlog_go_to_the_lane(worker):
     """)
     assert (done.returncode, done.stderr) == (0, "")
     first, second = worker.events("log")
-    assert first["body"].startswith("disk 93% full") and first["log.logger"] == "acme" and first["firstfix.request.id"] == "r1"
+    assert (
+        first["body"].startswith("disk 93% full")
+        and first["log.logger"] == "acme"
+        and first["firstfix.request.id"] == "r1"
+    )
     assert second["body"] == "boom" and second["severity_text"] == "ERROR" and second["app.depth"] == 3

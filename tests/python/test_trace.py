@@ -48,13 +48,31 @@ def test_headers_are_kept_at_begin_and_end(worker, way):
     done = worker.run(f"import firstfix\nHEADER = {HEADER!r}\n" + textwrap.dedent(ASKS[way]))
     assert (done.returncode, done.stderr) == (0, "")
     for event in (*worker.events("firstfix.phase.begin"), *worker.events("firstfix.phase.end")):
-        assert (event["trace_id"], event["parent_span_id"], event["trace_flags"], event["trace_state"]) == (TRACE, SPAN, 1, "a=1")
+        assert (event["trace_id"], event["parent_span_id"], event["trace_flags"], event["trace_state"]) == (
+            TRACE,
+            SPAN,
+            1,
+            "a=1",
+        )
     assert len(worker.events("firstfix.phase.end")) == 1
 
 
 def test_what_is_no_context_is_none(worker):
-    bad = ["", "00", f"ff-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-01-more", f"00-{TRACE.upper()}-{SPAN}-01", f"00-{'0' * 32}-{SPAN}-01",
-           f"00-{TRACE}-{'0' * 16}-01", f"00-{TRACE}-{SPAN}", f"00-{TRACE}-{SPAN}-01" + "x" * 5000, None, 7, b"00", ["00"]]
+    bad = [
+        "",
+        "00",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-01-more",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE}-{SPAN}",
+        f"00-{TRACE}-{SPAN}-01" + "x" * 5000,
+        None,
+        7,
+        b"00",
+        ["00"],
+    ]
     done = worker.run(f"""
         import json, sys
         from firstfix._trace import parent
@@ -62,7 +80,11 @@ def test_what_is_no_context_is_none(worker):
     """)
     none, later = map(json.loads, done.stdout.splitlines())
     assert none == [{}] * len(bad)
-    assert later == {"trace_id": TRACE, "parent_span_id": SPAN, "trace_flags": 0}  # a later version is read as this one; a state too long is left out
+    assert later == {
+        "trace_id": TRACE,
+        "parent_span_id": SPAN,
+        "trace_flags": 0,
+    }  # a later version is read as this one; a state too long is left out
 
 
 def test_a_span_of_the_worker_is_the_parent(worker):

@@ -28,9 +28,16 @@ def test_what_we_print_ourselves_is_no_part_of_the_message(worker):  # noqa: F81
     done = run(worker, "import firstfix\nwith firstfix.request(): raise OSError(28, 'No space left on device')",
                FIRSTFIX_PROGRAM=worker.program)
     assert done.returncode == 1 and "DISK DIAGNOSTICS" in done.stderr and "oom.shm" not in done.stderr, done.stderr
-    listed = subprocess.run([worker.program, "incidents", "--json", "--dir", worker.state], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [worker.program, "incidents", "--json", "--dir", worker.state], capture_output=True, text=True, check=True
+    )
     ident = json.loads(listed.stdout)["incidents"][0]["id"]
-    shown = subprocess.run([worker.program, "incidents", "show", "--json", "--dir", worker.state, ident], capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        [worker.program, "incidents", "show", "--json", "--dir", worker.state, ident],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert json.loads(shown.stdout)["exception"]["message"] == "[Errno 28] No space left on device"
 
 
@@ -43,12 +50,20 @@ def test_a_hang_shows_the_stacks_of_python(worker):  # noqa: F811
 def test_a_clean_end_says_nothing(worker):  # noqa: F811
     done = run(worker, "print('done')")
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
-    assert [row["event.name"] for row in worker.events() if row["event.name"] != "firstfix.child.exit"][-1] == "firstfix.process.stop"
+    assert [row["event.name"] for row in worker.events() if row["event.name"] != "firstfix.child.exit"][
+        -1
+    ] == "firstfix.process.stop"
 
 
 def test_a_message_of_several_lines_is_shown_as_lines(worker):  # noqa: F811
-    done = run(worker, "raise RuntimeError('CUDA error: out of memory\\nSearch for `cudaErrorMemoryAllocation` in the documentation')")
-    assert "Error Message: CUDA error: out of memory\n" in done.stderr and "    Search for `cudaErrorMemoryAllocation`" in done.stderr, done.stderr
+    done = run(
+        worker,
+        "raise RuntimeError('CUDA error: out of memory\\nSearch for `cudaErrorMemoryAllocation` in the documentation')",
+    )
+    assert (
+        "Error Message: CUDA error: out of memory\n" in done.stderr
+        and "    Search for `cudaErrorMemoryAllocation`" in done.stderr
+    ), done.stderr
     assert "Error Message: CUDA error: out of memory\\n" not in done.stderr
 
 

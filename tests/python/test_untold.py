@@ -29,16 +29,24 @@ def test_what_a_killed_process_had_no_time_to_tell(worker, pause, end):  # noqa:
     by_how = {one["how"]: one for one in incidents(worker)}
     failed, killed = by_how.pop("failure"), by_how.pop("signal")
     assert not by_how and killed["count"] == 1 and failed["count"] == 7, done.stderr
-    assert failed["title"] == "REQUEST FAILED" and failed["exception"]["message"] == "[Errno 28] No space left on device"
+    assert (
+        failed["title"] == "REQUEST FAILED" and failed["exception"]["message"] == "[Errno 28] No space left on device"
+    )
     assert failed["diagnosis"]["diagnoses"][0]["cause"] == "disk.full" and failed["run_id"] == killed["run_id"]
     assert "exception" not in killed and not killed["diagnosis"]["diagnoses"], "it survived these"
-    assert not [run for run in killed["diagnosis"].get("runs", []) if run["end"] == "running"] and "\u2705 Run" not in done.stderr
+    assert (
+        not [run for run in killed["diagnosis"].get("runs", []) if run["end"] == "running"]
+        and "\u2705 Run" not in done.stderr
+    )
     assert {row["incident"] for row in killed.get("untold", [])} <= {failed["id"]}
 
 
 def test_it_is_the_same_incident_whoever_tells(worker):  # noqa: F811
     """Told by the process itself, told for it, and counted in another run."""
-    script = FAILS + "fail(int(os.environ['TIMES'])); time.sleep(float(os.environ['PAUSE'])); os.kill(os.getpid(), signal.SIGKILL)"
+    script = (
+        FAILS
+        + "fail(int(os.environ['TIMES'])); time.sleep(float(os.environ['PAUSE'])); os.kill(os.getpid(), signal.SIGKILL)"
+    )
     supervised(worker, script, TIMES="1", PAUSE="3")
     supervised(worker, script, TIMES="2", PAUSE="0")
     failed, = (one for one in incidents(worker) if one["how"] == "failure")
@@ -67,8 +75,13 @@ def test_the_next_start_tells_for_a_run_that_vanished(worker, tmp_path):  # noqa
     """Supervisor, worker and the worker's child are gone at once; both had failed."""
     worker.env = {"FIRSTFIX_HOOKS": str(worker.hooks)}
     script = FAILS + "fail(2); firstfix.install(); os.fork() or fail(3); print(os.getpid(), flush=True); time.sleep(60)"
-    run = subprocess.Popen([worker.program, "run", "--report", "off", "--", sys.executable, "-c", script], env=worker.environment(),
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    run = subprocess.Popen(
+        [worker.program, "run", "--report", "off", "--", sys.executable, "-c", script],
+        env=worker.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     pids = [int(run.stdout.readline()) for _ in range(2)]
     run.send_signal(signal.SIGSTOP)
     for pid in pids:
@@ -88,10 +101,34 @@ def test_a_run_knows_nothing_of_an_earlier_one_with_its_pid(worker):  # noqa: F8
     if subprocess.run(["unshare", "-rpf", "--mount-proc", "true"], capture_output=True, check=False).returncode:
         pytest.skip("NO NAMESPACE: unshare is refused")
     worker.env = {"FIRSTFIX_HOOKS": str(worker.hooks)}
-    for script in (FAILS + "fail(2); os.kill(os.getpid(), signal.SIGKILL)", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"):
-        subprocess.run(["unshare", "-rpf", "--mount-proc", worker.program, "run", "--report", "off", "--", sys.executable, "-c", script],
-                       env=worker.environment(), capture_output=True, timeout=60, check=False)
-    rows = [(one["how"], one["count"], [e["event.name"] for e in one.get("events", []) if e["event.name"] == "exception"])
-            for one in incidents(worker)]
+    for script in (
+        FAILS + "fail(2); os.kill(os.getpid(), signal.SIGKILL)",
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    ):
+        subprocess.run(
+            [
+                "unshare",
+                "-rpf",
+                "--mount-proc",
+                worker.program,
+                "run",
+                "--report",
+                "off",
+                "--",
+                sys.executable,
+                "-c",
+                script,
+            ],
+            env=worker.environment(),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    rows = [
+        (one["how"], one["count"], [e["event.name"] for e in one.get("events", []) if e["event.name"] == "exception"])
+        for one in incidents(worker)
+    ]
     assert sorted(rows)[0][:2] == ("failure", 2) and len(rows) == 3, rows
-    assert sorted(len(row[2]) for row in rows if row[0] == "signal") == [0, 2], "one that failed before, one that did not"
+    assert sorted(len(row[2]) for row in rows if row[0] == "signal") == [0, 2], (
+        "one that failed before, one that did not"
+    )

@@ -1,6 +1,6 @@
 """Runs the library choice of a real bitsandbytes under a stand-in for torch; prints the file name that was loaded, or null.
 
-    bnb_runner.py FOLDER-THAT-HOLDS-bitsandbytes/ QUESTION.json
+bnb_runner.py FOLDER-THAT-HOLDS-bitsandbytes/ QUESTION.json
 """
 
 import contextlib

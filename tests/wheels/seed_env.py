@@ -27,4 +27,8 @@ def seed_python():
 def site_packages(python):
     """Its site-packages folder."""
     folder = os.path.dirname(os.path.dirname(python))
-    return next(os.path.join(folder, "lib", d, "site-packages") for d in os.listdir(os.path.join(folder, "lib")) if d.startswith("python3"))
+    return next(
+        os.path.join(folder, "lib", d, "site-packages")
+        for d in os.listdir(os.path.join(folder, "lib"))
+        if d.startswith("python3")
+    )

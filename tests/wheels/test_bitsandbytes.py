@@ -26,13 +26,30 @@ def real_code(version):
         download = folder / "download"
         platforms = [x for p in ("manylinux_2_24_x86_64", "manylinux_2_17_x86_64", "any") for x in ("--platform", p)]
         subprocess.run(
-            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", *platforms, "-d", download, f"bitsandbytes=={version}"],
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "-q",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+                *platforms,
+                "-d",
+                download,
+                f"bitsandbytes=={version}",
+            ],
             check=True,
         )
         with zipfile.ZipFile(next(download.glob("*.whl"))) as wheel:
             wanted = re.compile(r"bitsandbytes/(cextension|cuda_specs|consts|cuda_setup/\w+)\.py$")
             wheel.extractall(folder, [n for n in wheel.namelist() if wanted.match(n)])
-            libraries = [pathlib.PurePath(n).name for n in wheel.namelist() if re.match(r"bitsandbytes/libbitsandbytes.*\.so$", n)]
+            libraries = [
+                pathlib.PurePath(n).name
+                for n in wheel.namelist()
+                if re.match(r"bitsandbytes/libbitsandbytes.*\.so$", n)
+            ]
         shutil.rmtree(download)
         names.write_text(json.dumps(libraries))
     return folder, json.loads(names.read_text())
@@ -41,21 +58,40 @@ def real_code(version):
 def run_real(folder, question, libraries, tmp_path):
     copy = tmp_path / "copy"
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(folder / "bitsandbytes", copy / "bitsandbytes", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    shutil.copytree(
+        folder / "bitsandbytes", copy / "bitsandbytes", ignore=shutil.ignore_patterns("__pycache__", "*.so")
+    )
     for name in libraries:
         (copy / "bitsandbytes" / name).touch()
-    run = subprocess.run([sys.executable, "-B", RUNNER, copy, json.dumps(question)], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-B", RUNNER, copy, json.dumps(question)], capture_output=True, text=True, check=True
+    )
     return json.loads(run.stdout)
 
 
 def questions(version):
-    for cuda, override, capability in itertools.product(["11.8", "12.1", "12.9", "13.0"], [None, "", "118", "124"], ["7.0", "8.9"]):
-        yield {"version": version, "torch_cuda": cuda, "cudart": cuda, "override_cuda": override, "capability": capability, "gpu": True}
+    for cuda, override, capability in itertools.product(
+        ["11.8", "12.1", "12.9", "13.0"], [None, "", "118", "124"], ["7.0", "8.9"]
+    ):
+        yield {
+            "version": version,
+            "torch_cuda": cuda,
+            "cudart": cuda,
+            "override_cuda": override,
+            "capability": capability,
+            "gpu": True,
+        }
     yield {"version": version, "torch_cuda": "12.1", "cudart": "12.1", "capability": "8.9", "gpu": False}
     yield {"version": version, "torch_cuda": None, "cudart": None, "capability": "8.9", "gpu": False}
     if version >= "0.46":
         for override in (None, "124"):
-            yield {"version": version, "torch_hip": "6.4.43482-0f2d60242", "override_cuda": override, "capability": "9.0", "gpu": True}
+            yield {
+                "version": version,
+                "torch_hip": "6.4.43482-0f2d60242",
+                "override_cuda": override,
+                "capability": "9.0",
+                "gpu": True,
+            }
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -75,7 +111,11 @@ def test_choice_is_that_of_the_real_code(version, tmp_path):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_table_of_shipped_libraries(version):
     _, libraries = real_code(version)
-    table = [line.split("\t") for line in (pathlib.Path(__file__).parents[2] / "rules/data/bnb_shipped.tsv").read_text().splitlines() if line[:1].isdigit()]
+    table = [
+        line.split("\t")
+        for line in (pathlib.Path(__file__).parents[2] / "rules/data/bnb_shipped.tsv").read_text().splitlines()
+        if line[:1].isdigit()
+    ]
     key = lambda v: tuple(map(int, v.split(".")))  # noqa: E731
     row = [cuda for since, cuda in table if key(since) <= key(version)][-1]
     real = sorted({m.group(1) for n in libraries if (m := re.match(r"libbitsandbytes_cuda(\d+)\.so", n))})

@@ -62,9 +62,15 @@ def test_versions_and_conflicts_as_pip_says(firstfix, python):
 def test_bitsandbytes_on_an_rtx_5090(firstfix, build, python):
     env = clean_env(FIRSTFIX_FAKE=str(SCENARIO), FIRSTFIX_NVML=str(build / "tests/fake/libnvidia-ml-now.so"),
                     FIRSTFIX_CUDA=str(build / "tests/fake/libcuda-fake.so"))
-    run = subprocess.run([firstfix, "report", "--json", "--python", python], capture_output=True, text=True, env=env, check=True)
+    run = subprocess.run(
+        [firstfix, "report", "--json", "--python", python], capture_output=True, text=True, env=env, check=True
+    )
     mine = json.loads(run.stdout)["bitsandbytes"]
-    shipped = {name for name in os.listdir(mine["location"]) if name.startswith("libbitsandbytes") and name.endswith(".so")}
+    shipped = {
+        name for name in os.listdir(mine["location"]) if name.startswith("libbitsandbytes") and name.endswith(".so")
+    }
     assert set(mine["binaries"]) == shipped
-    newest = max((name for name in shipped if "_cuda" in name), key=lambda name: int(name.split("_cuda")[1].split(".")[0]))
+    newest = max(
+        (name for name in shipped if "_cuda" in name), key=lambda name: int(name.split("_cuda")[1].split(".")[0])
+    )
     assert "sm_120" in mine["libraries"][newest]

@@ -10,7 +10,9 @@ import secret_lines
 from wheelhouse import wheelhouse
 
 MODULE = "github.com/zricethezav/gitleaks/v8@v8.28.0"
-TRACE = "Traceback (most recent call last):\n  File \"/app/handler.py\", line 9, in load\n    connect()\nConnectionError: x\n"
+TRACE = (
+    'Traceback (most recent call last):\n  File "/app/handler.py", line 9, in load\n    connect()\nConnectionError: x\n'
+)
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +25,13 @@ def gitleaks():
         return program
     if not go:
         pytest.skip("no go to build gitleaks with")
-    built = subprocess.run([go, "install", MODULE], env={**os.environ, "GOPATH": str(folder), "GOBIN": str(folder / "bin"),
-                                                         "GOFLAGS": "-modcacherw"}, capture_output=True, text=True, check=False)
+    built = subprocess.run(
+        [go, "install", MODULE],
+        env={**os.environ, "GOPATH": str(folder), "GOBIN": str(folder / "bin"), "GOFLAGS": "-modcacherw"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if built.returncode:
         pytest.skip(f"gitleaks cannot be built: {built.stderr.strip().splitlines()[-1:]}")
     return program
@@ -32,8 +39,23 @@ def gitleaks():
 
 def found(gitleaks, folder, report):
     """[(rule, file, line)] of what gitleaks calls a secret below a folder."""
-    subprocess.run([gitleaks, "dir", folder, "--no-banner", "--exit-code", "0", "--report-format", "json", "--report-path", report],
-                   check=True, capture_output=True, timeout=300)
+    subprocess.run(
+        [
+            gitleaks,
+            "dir",
+            folder,
+            "--no-banner",
+            "--exit-code",
+            "0",
+            "--report-format",
+            "json",
+            "--report-path",
+            report,
+        ],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
     return [(f["RuleID"], f["File"], f["Match"]) for f in json.loads(report.read_text() or "[]")]
 
 
@@ -48,7 +70,9 @@ def test_gitleaks_finds_nothing_in_what_leaves(gitleaks, firstfix, tmp_path):
     env = {**os.environ, "FIRSTFIX_DIR": str(tmp_path / "state"), "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": ""}
 
     def keep(name, *args, **extra):
-        done = subprocess.run([firstfix, *map(str, args)], capture_output=True, text=True, timeout=120, env=env | extra, check=False)
+        done = subprocess.run(
+            [firstfix, *map(str, args)], capture_output=True, text=True, timeout=120, env=env | extra, check=False
+        )
         assert done.returncode in (0, 1), done.stderr
         (out / name).write_text(done.stdout + done.stderr)
 
@@ -62,8 +86,12 @@ def test_gitleaks_finds_nothing_in_what_leaves(gitleaks, firstfix, tmp_path):
     bundle = tmp_path / "b.tar.zst"
     keep("bundle", "bundle", "last", "-o", bundle)
     keep("unpacked", "incidents", "show", bundle, "--json")
-    worker = subprocess.Popen([sys.executable, "-c", "import sys; print(1, flush=True); sys.stdin.read()", *lines], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, env=env | {f"HF_ACME_{i}": line for i, line in enumerate(lines)})
+    worker = subprocess.Popen(
+        [sys.executable, "-c", "import sys; print(1, flush=True); sys.stdin.read()", *lines],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=env | {f"HF_ACME_{i}": line for i, line in enumerate(lines)},
+    )
     worker.stdout.readline()
     keep("report", "report", "--pid", worker.pid, "--json")
     keep("capture", "capture", "--pid", worker.pid, out / "machine")

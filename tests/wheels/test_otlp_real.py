@@ -56,7 +56,11 @@ def test_protobuf_says_what_json_says(agents, build, judge):
     got = Collector()
     try:
         agents.gpus()
-        agents.env |= {"OTEL_EXPORTER_OTLP_ENDPOINT": got.url, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json", "OTEL_METRIC_EXPORT_INTERVAL": "200"}
+        agents.env |= {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": got.url,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+            "OTEL_METRIC_EXPORT_INTERVAL": "200",
+        }
         worker = agents.run(WORKER)
         for line in ("load m 0.05", "request one", "fail two", "begin three"):
             agents.tell(worker, line)
@@ -71,9 +75,13 @@ def test_protobuf_says_what_json_says(agents, build, judge):
     assert {signal for signal, _ in requests} == {"logs", "traces", "metrics"}
     lines = []
     for name, text in requests:
-        made = subprocess.run([build / "tests/otlp-oracle", name], input=text.encode(), capture_output=True, check=True).stdout
+        made = subprocess.run(
+            [build / "tests/otlp-oracle", name], input=text.encode(), capture_output=True, check=True
+        ).stdout
         lines.append(json.dumps([name, text, base64.b64encode(made).decode()]))
-    done = subprocess.run([judge, "-c", JUDGE], input="\n".join(lines), capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [judge, "-c", JUDGE], input="\n".join(lines), capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0 and done.stdout.count("same") == len(requests), done.stderr[-3000:]
 
 
@@ -89,8 +97,15 @@ def collector_program():
     if not program.exists():
         cache.mkdir(parents=True, exist_ok=True)
         new = program.with_suffix(f".{os.getpid()}")
-        done = subprocess.run([go, "build", "-trimpath", "-ldflags", "-s -w", "-o", str(new), "."], cwd=SOURCE, capture_output=True, text=True,
-                              check=False, timeout=BUILD_S, env=os.environ | {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false"})
+        done = subprocess.run(
+            [go, "build", "-trimpath", "-ldflags", "-s -w", "-o", str(new), "."],
+            cwd=SOURCE,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=BUILD_S,
+            env=os.environ | {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false"},
+        )
         if done.returncode and "go.mod requires go" in done.stderr:
             pytest.skip(f"THE REAL COLLECTOR IS NOT TESTED: {done.stderr.strip()[-200:]}")
         assert done.returncode == 0, done.stderr[-3000:]
@@ -113,9 +128,13 @@ class Real:
         config = self.folder / "collector.yaml"
         out = self.folder / f"out-{self.starts}.json"
         pipelines = ", ".join(f"{s}: {{receivers: [otlp], exporters: [file]}}" for s in ("logs", "traces", "metrics"))
-        config.write_text(f"receivers: {{otlp: {{protocols: {{http: {{endpoint: '127.0.0.1:{self.port}'}}}}}}}}\n"
-                          f"exporters: {{file: {{path: {out}, flush_interval: 50ms}}}}\nservice: {{pipelines: {{{pipelines}}}}}\n")
-        self.child = subprocess.Popen([str(self.program), "--config", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        config.write_text(
+            f"receivers: {{otlp: {{protocols: {{http: {{endpoint: '127.0.0.1:{self.port}'}}}}}}}}\n"
+            f"exporters: {{file: {{path: {out}, flush_interval: 50ms}}}}\nservice: {{pipelines: {{{pipelines}}}}}\n"
+        )
+        self.child = subprocess.Popen(
+            [str(self.program), "--config", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
         def listens():
             assert self.child.poll() is None
@@ -140,10 +159,18 @@ class Real:
                     pass
 
     def spans(self):
-        return [s for q in self.taken() for rs in q.get("resourceSpans", []) for ss in rs["scopeSpans"] for s in ss["spans"]]
+        return [
+            s for q in self.taken() for rs in q.get("resourceSpans", []) for ss in rs["scopeSpans"] for s in ss["spans"]
+        ]
 
     def logs(self):
-        return [r for q in self.taken() for rl in q.get("resourceLogs", []) for sl in rl["scopeLogs"] for r in sl["logRecords"]]
+        return [
+            r
+            for q in self.taken()
+            for rl in q.get("resourceLogs", [])
+            for sl in rl["scopeLogs"]
+            for r in sl["logRecords"]
+        ]
 
 
 @pytest.fixture
@@ -157,8 +184,13 @@ def real(collector_program, tmp_path):
 
 @pytest.mark.parametrize("encoding", ["http/protobuf", "http/json"])
 def test_nothing_is_lost_across_restarts_of_the_collector_and_deaths_of_the_agent(agents, real, encoding):
-    agents.env |= {"OTEL_EXPORTER_OTLP_ENDPOINT": real.url, "OTEL_EXPORTER_OTLP_PROTOCOL": encoding, "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
-                   "OTEL_METRIC_EXPORT_INTERVAL": "500", "OTEL_BLRP_SCHEDULE_DELAY": "50"}
+    agents.env |= {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": real.url,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": encoding,
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+        "OTEL_METRIC_EXPORT_INTERVAL": "500",
+        "OTEL_BLRP_SCHEDULE_DELAY": "50",
+    }
     worker = agents.run(WORKER)
     names = []
     for i in range(6):
@@ -171,7 +203,9 @@ def test_nothing_is_lost_across_restarts_of_the_collector_and_deaths_of_the_agen
         if i in (2, 5):
             real.start()
         if i in (0, 3, 5):
-            for pid in subprocess.run(["pgrep", "-P", str(worker.pid), "firstfix-agent"], capture_output=True, text=True, check=False).stdout.split():
+            for pid in subprocess.run(
+                ["pgrep", "-P", str(worker.pid), "firstfix-agent"], capture_output=True, text=True, check=False
+            ).stdout.split():
                 os.kill(int(pid), signal.SIGKILL)
     agents.tell(worker, "fail last")
     agents.tell(worker, "python raise RuntimeError('the end')")
@@ -183,7 +217,9 @@ def test_nothing_is_lost_across_restarts_of_the_collector_and_deaths_of_the_agen
             ids.setdefault(attributes(span).get("firstfix.request.id"), set()).add(span["spanId"])
         return ids.keys() >= {*names, "last"} and ids
     left = agents.state / "otlp"
-    if left.exists() and list(left.glob("*/*")):  # the end came while the agent waited to try again: the next one sends it
+    if left.exists() and list(
+        left.glob("*/*")
+    ):  # the end came while the agent waited to try again: the next one sends it
         agents.tell(agents.run(WORKER), "request next")
     found = until(all_there, "every span", 60)
     assert all(len(found[name]) == 1 for name in names)

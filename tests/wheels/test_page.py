@@ -30,7 +30,9 @@ def chromium():
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     assert program, "no chromium: tools/setup wheels"
     assert os.path.exists(AXE), "no axe-core: tools/setup build"
-    sys.path.append(site_packages(environment("page", sys.executable, PLAYWRIGHT, lambda python: pip(python, *PLAYWRIGHT))))
+    sys.path.append(
+        site_packages(environment("page", sys.executable, PLAYWRIGHT, lambda python: pip(python, *PLAYWRIGHT)))
+    )
     from playwright.sync_api import sync_playwright
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -46,7 +48,12 @@ class Reader:
         self.page = self.context.new_page()
         self.complaints, self.asked = [], []
         # 404: there is none; 503: the agent could not make it in time, and the page asks again
-        self.page.on("console", lambda m: m.type == "error" and not re.search("status of (404|503)", m.text) and self.complaints.append(m.text))
+        self.page.on(
+            "console",
+            lambda m: m.type == "error"
+            and not re.search("status of (404|503)", m.text)
+            and self.complaints.append(m.text),
+        )
         self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
         self.page.on("request", lambda r: self.asked.append(r.url))
         self.page.goto(url)
@@ -56,7 +63,9 @@ class Reader:
 
     def violations(self):
         """What axe finds, in one line each."""
-        self.page.evaluate(open(AXE, encoding="utf-8").read() + "; undefined")  # a script tag is what the page's policy forbids
+        self.page.evaluate(
+            open(AXE, encoding="utf-8").read() + "; undefined"
+        )  # a script tag is what the page's policy forbids
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
         return [f"{v['id']}: {v['help']}: {[n['html'][:120] for n in v['nodes'][:3]]}" for v in found]
 
@@ -77,7 +86,12 @@ def reader(chromium):
 
 
 def fail(agents, worker, exception, name="r1"):
-    agents.tell(worker, "python exec(" + repr(f"try:\n with firstfix.request(id={name!r}): raise {exception}\nexcept Exception: pass") + ")")
+    agents.tell(
+        worker,
+        "python exec("
+        + repr(f"try:\n with firstfix.request(id={name!r}): raise {exception}\nexcept Exception: pass")
+        + ")",
+    )
 
 
 def incidents(agents):
@@ -126,7 +140,9 @@ def test_a_failure_appears_with_its_fix_to_copy(agents, reader):
     assert seen.violations() == [] and seen.complaints == []
 
 
-@pytest.mark.parametrize("look", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"viewport": {"width": 360, "height": 740}}], ids=str)
+@pytest.mark.parametrize(
+    "look", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"viewport": {"width": 360, "height": 740}}], ids=str
+)
 def test_everybody_can_read_it(agents, reader, look):
     agents.gpus()
     worker = agents.run(WORKER)
@@ -135,7 +151,9 @@ def test_everybody_can_read_it(agents, reader, look):
     seen = reader(agents.url, **look)
     seen.page.locator("#memory h3", has_text="GPU 0").wait_for(timeout=30000)
     seen.page.locator("#memory h3", has_text="Host").wait_for(timeout=30000)
-    seen.page.locator("#diagnosis article", has_text="Last failure").get_by_text("Fix to try first").wait_for(timeout=30000)
+    seen.page.locator("#diagnosis article", has_text="Last failure").get_by_text("Fix to try first").wait_for(
+        timeout=30000
+    )
     seen.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     seen.page.locator("#memory td").first.wait_for()
     assert seen.violations() == []
@@ -198,7 +216,12 @@ def test_an_agent_that_dies_and_comes_back(agents, reader):
     seen = reader(agents.url)
     live = seen.page.locator("#connection", has_text=re.compile("^live$"))
     live.wait_for(timeout=30000)
-    [pid] = map(int, subprocess.run(["pgrep", "-P", str(worker.pid), "firstfix-agent"], capture_output=True, text=True, check=True).stdout.split())
+    [pid] = map(
+        int,
+        subprocess.run(
+            ["pgrep", "-P", str(worker.pid), "firstfix-agent"], capture_output=True, text=True, check=True
+        ).stdout.split(),
+    )
     os.kill(pid, signal.SIGKILL)
     seen.wait("the agent does not answer")
     live.wait_for(timeout=30000)
@@ -209,7 +232,10 @@ def test_an_agent_that_dies_and_comes_back(agents, reader):
 def test_eight_gpus(agents, reader):
     def eight(scenario):
         one = scenario["gpus"][0]
-        scenario["gpus"] = [one | {"uuid": f"GPU-{i}", "minor": i, "pcie": one["pcie"] | {"bus_id": f"0000:0{i}:00.0"}} for i in range(8)]
+        scenario["gpus"] = [
+            one | {"uuid": f"GPU-{i}", "minor": i, "pcie": one["pcie"] | {"bus_id": f"0000:0{i}:00.0"}}
+            for i in range(8)
+        ]
     agents.gpus(eight)
     agents.run(WORKER)
     seen = reader(agents.url)
@@ -230,7 +256,11 @@ def test_a_machine_without_gpus(agents, reader):
 def test_it_is_small_and_whole(agents):
     agents.run(WORKER)
     status, headers, page = agents.ask("/")
-    assert status == 200 and headers["content-type"] == "text/html; charset=utf-8" and "script-src 'self'" in headers["content-security-policy"]
+    assert (
+        status == 200
+        and headers["content-type"] == "text/html; charset=utf-8"
+        and "script-src 'self'" in headers["content-security-policy"]
+    )
     parts, size = set(re.findall(r'(?:href|src)="(/web/[^"]+)"', page)), len(page)
     todo = list(parts)
     while todo:

@@ -24,32 +24,51 @@ def clean_env(**more):
 
 
 def report(firstfix, python, env):
-    run = subprocess.run([firstfix, "report", "--json", "--only", "python,packages", "--python", python], capture_output=True, text=True, env=env)
+    run = subprocess.run(
+        [firstfix, "report", "--json", "--only", "python,packages", "--python", python],
+        capture_output=True,
+        text=True,
+        env=env,
+    )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
 
 def pip(python, *words, env):
-    return subprocess.run([python, "-m", "pip", "--disable-pip-version-check", *words], capture_output=True, text=True, env=env)
+    return subprocess.run(
+        [python, "-m", "pip", "--disable-pip-version-check", *words], capture_output=True, text=True, env=env
+    )
 
 
 def compare_with_pip(firstfix, python, env):
     """Versions as `pip list`, conflicts as `pip check`; sys.path and prefix as the interpreter says."""
     facts = report(firstfix, python, env)
     ours = {name: p["version"] for name, p in facts["python"]["packages"].items() if "version" in p}
-    theirs = {normal(p["name"]): p["version"] for p in json.loads(pip(python, "list", "--format", "json", env=env).stdout)}
+    theirs = {
+        normal(p["name"]): p["version"] for p in json.loads(pip(python, "list", "--format", "json", env=env).stdout)
+    }
     assert ours == theirs
 
     said = pip(python, "check", env=env).stdout
-    wrong = {(normal(a), normal(b), v) for a, b, v in re.findall(r"^(\S+) \S+ has requirement ([A-Za-z0-9._-]+).*, but you have \S+ (\S+)\.$", said, re.M)}
-    missing = {(normal(a), normal(b)) for a, b in re.findall(r"^(\S+) \S+ requires (\S+), which is not installed\.$", said, re.M)}
+    wrong = {
+        (normal(a), normal(b), v)
+        for a, b, v in re.findall(
+            r"^(\S+) \S+ has requirement ([A-Za-z0-9._-]+).*, but you have \S+ (\S+)\.$", said, re.M
+        )
+    }
+    missing = {
+        (normal(a), normal(b))
+        for a, b in re.findall(r"^(\S+) \S+ requires (\S+), which is not installed\.$", said, re.M)
+    }
     conflicts = [c for c in facts["python"]["conflicts"] if not c["requires"].startswith("python") or c.get("missing")]
     name_of = lambda c: re.match(r"[a-z0-9-]+", c["requires"]).group()  # noqa: E731
     assert {(c["package"], name_of(c), c["found"]) for c in conflicts if "found" in c} == wrong
     assert {(c["package"], name_of(c)) for c in conflicts if c.get("missing")} == missing
 
     code = "import sys, json, platform; print(json.dumps([sys.path, sys.prefix, sys.base_prefix, platform.python_version()]))"
-    path, prefix, base, version = json.loads(subprocess.run([python, "-c", code], capture_output=True, text=True, env=env, check=True).stdout)
+    path, prefix, base, version = json.loads(
+        subprocess.run([python, "-c", code], capture_output=True, text=True, env=env, check=True).stdout
+    )
     stdlib = {os.path.join(base, lib) for lib in os.listdir(base)} | {base}
     mine = facts["python"]
     assert (mine["prefix"], mine["base_prefix"], mine["version"]) == (prefix, base, version)
@@ -92,16 +111,33 @@ def test_fresh_venv(firstfix, venv):
 
 def test_planted_conflicts(firstfix, venv):
     python, site = venv
-    add_package(site, "torch", "2.3.1+cu121", ["triton==2.3.1; platform_system == 'Linux' and python_version < '4'", "numpy ; extra == 'opt'"])
+    add_package(
+        site,
+        "torch",
+        "2.3.1+cu121",
+        ["triton==2.3.1; platform_system == 'Linux' and python_version < '4'", "numpy ; extra == 'opt'"],
+    )
     add_package(site, "triton", "2.1.0")
-    add_package(site, "vllm", "0.8.5", ["torch==2.6.0", "Xformers (==0.0.29.post2) ; sys_platform == 'linux'", "winonly; sys_platform == 'win32'", "Typing.Extensions>=4.10"])
+    add_package(
+        site,
+        "vllm",
+        "0.8.5",
+        [
+            "torch==2.6.0",
+            "Xformers (==0.0.29.post2) ; sys_platform == 'linux'",
+            "winonly; sys_platform == 'win32'",
+            "Typing.Extensions>=4.10",
+        ],
+    )
     add_package(site, "typing_extensions", "4.12.2")
     add_package(site, "old-egg", "1.0", ["triton>=3\n", "[test]\npytest"], kind="egg-info")
     add_package(site, "rc", "2.0rc1")
     add_package(site, "wants-rc", "1", ["rc>=2.0", "rc<2.0", "rc!=1.*", "rc~=2.0rc0"])
     add_package(site, "modern", "1", python=">=3.99")
     facts = compare_with_pip(firstfix, python, clean_env())
-    assert {"package": "modern", "requires": "python>=3.99", "found": facts["python"]["version"]} in facts["python"]["conflicts"]
+    assert {"package": "modern", "requires": "python>=3.99", "found": facts["python"]["version"]} in facts["python"][
+        "conflicts"
+    ]
     assert "python.packages" in facts["complete"]
 
 
@@ -134,7 +170,11 @@ def test_user_site_and_system_site(firstfix, tmp_path):
 def interpreters():
     """Every other interpreter of this machine: Debian's own, pyenv's."""
     found = [pathlib.Path("/usr/bin/python3"), *sorted(pathlib.Path.home().glob(".pyenv/versions/3.*/bin/python3"))]
-    return [p for p in found if p.exists() and subprocess.run([p, "-m", "pip", "--version"], capture_output=True).returncode == 0]
+    return [
+        p
+        for p in found
+        if p.exists() and subprocess.run([p, "-m", "pip", "--version"], capture_output=True).returncode == 0
+    ]
 
 
 @pytest.mark.parametrize("python", interpreters(), ids=str)
@@ -153,6 +193,8 @@ def test_link_to_the_environment_is_followed_as_python_does(firstfix, venv, tmp_
     called = tmp_path / "mylink"
     called.symlink_to(python)
     mine = report(firstfix, called, clean_env())["python"]
-    prefix = subprocess.run([called, "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True, env=clean_env()).stdout.strip()
+    prefix = subprocess.run(
+        [called, "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True, env=clean_env()
+    ).stdout.strip()
     assert mine["prefix"] == prefix
     shutil.rmtree(python.parent)

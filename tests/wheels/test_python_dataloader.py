@@ -20,7 +20,11 @@ except RuntimeError as error: print(str(error).splitlines()[0])
 from firstfix import _incident
 _incident.finish(60)
 """
-ENDS = {"SIGSEGV": "ctypes.string_at(0)", "SIGKILL": "os.kill(os.getpid(), signal.SIGKILL)", "SIGBUS": "os.kill(os.getpid(), signal.SIGBUS)"}
+ENDS = {
+    "SIGSEGV": "ctypes.string_at(0)",
+    "SIGKILL": "os.kill(os.getpid(), signal.SIGKILL)",
+    "SIGBUS": "os.kill(os.getpid(), signal.SIGBUS)",
+}
 
 
 @pytest.mark.parametrize("name", ENDS)
@@ -29,13 +33,20 @@ def test_a_worker_that_dies(either, name):  # noqa: F811
     assert done.returncode == 0 and "DataLoader worker (pid" in done.stdout, done.stdout + done.stderr
     one, = [one for one in incidents(either) if one["how"] == "signal"]
     assert one["exit"]["name"] == name and one["title"] == "WORKER PROCESS DIED" and one["process"], done.stderr
-    assert one["working_on"][-1]["firstfix.batch.indices"] == "[6, 7]" and one["working_on"][-1]["code.function.name"] == "Images"
+    assert (
+        one["working_on"][-1]["firstfix.batch.indices"] == "[6, 7]"
+        and one["working_on"][-1]["code.function.name"] == "Images"
+    )
     assert "Was working on: batch Images [6, 7]" in " ".join(done.stderr.split()), done.stderr
 
 
 def test_a_row_that_raises_is_told_by_the_main_process_alone(either):  # noqa: F811
-    done = either.run("import firstfix; firstfix.install()\n" + LOADER.replace("except RuntimeError as error", "except ZeroDivisionError as error").format(
-        end="os.kill(os.getpid(), 0); 1 / 0"))
+    done = either.run(
+        "import firstfix; firstfix.install()\n"
+        + LOADER.replace("except RuntimeError as error", "except ZeroDivisionError as error").format(
+            end="os.kill(os.getpid(), 0); 1 / 0"
+        )
+    )
     assert done.returncode == 0 and not incidents_or_none(either), done.stderr
     ends = [row["firstfix.outcome"] for row in either.events("firstfix.phase.end") if row["firstfix.phase"] == "batch"]
     assert ends.count("error") == 1 and ends.count("ok") >= 3

@@ -23,7 +23,16 @@ for row in ROWS:
 """
 LIBRARIES = {
     "seed": {"transformers", "diffusers", "sentence_transformers", "peft", "accelerate", "huggingface_hub", "runpod"},
-    "today": {"transformers", "diffusers", "sentence_transformers", "peft", "accelerate", "huggingface_hub", "gradio", "llama_cpp"},
+    "today": {
+        "transformers",
+        "diffusers",
+        "sentence_transformers",
+        "peft",
+        "accelerate",
+        "huggingface_hub",
+        "gradio",
+        "llama_cpp",
+    },
 }
 
 
@@ -70,15 +79,26 @@ def test_good_loads(either, models, tmp_path):  # noqa: F811
     assert [row["gen_ai.request.model"].rpartition("/")[2] for row in rows] == [
         "ddpm", "unet", "bert", "bert", "bert", "llama", "llama", "lora", "llama"]
     pipe, unet, sentence, cross, classify, half, _, lora, dispatched = map(summary, rows)
-    assert pipe == {"parameters": 272803, "bytes": 4 * 272803, "devices": "all layers on cpu", "from": "a local folder"} == unet
-    assert sentence["devices"] == cross["devices"] == "all layers on cpu" and 30_000 < sentence["parameters"] < cross["parameters"]
+    assert (
+        pipe
+        == {"parameters": 272803, "bytes": 4 * 272803, "devices": "all layers on cpu", "from": "a local folder"}
+        == unet
+    )
+    assert (
+        sentence["devices"] == cross["devices"] == "all layers on cpu"
+        and 30_000 < sentence["parameters"] < cross["parameters"]
+    )
     assert classify["devices"] == "all layers on cpu" and classify["parameters"] >= cross["parameters"]
     assert half["parameters"] == 45344 and half["bytes"] == 2 * 45344
     assert lora["parameters"] == 45344 + 4 * 2 * 8 * 32
     assert dispatched["parameters"] == 45344 and dispatched["devices"] == "4 on cpu, 1 on disk (model.layers)"
     assert all(row["firstfix.duration_ms"] > 0 for row in rows)
-    for line in ("272.8 k parameters: 272.8 k float32; 1.0 MB", "45.3 k parameters: 45.3 k bfloat16", "All layers on cpu",
-                 "Not all layers are in memory: 4 on cpu, 1 on disk (model.layers)"):
+    for line in (
+        "272.8 k parameters: 272.8 k float32; 1.0 MB",
+        "45.3 k parameters: 45.3 k bfloat16",
+        "All layers on cpu",
+        "Not all layers are in memory: 4 on cpu, 1 on disk (model.layers)",
+    ):
         assert line in done.stderr, done.stderr
 
 
@@ -126,16 +146,30 @@ def test_bad_loads(either, models, tmp_path):  # noqa: F811
             scripts.append(script.format(str(folder)))
             expected.append((str(folder), *(SHARD if "-of-" in file else WHOLE)[how]))
     requests = [script.format(str(models / "llama")) for script in (FLOAT8, MIXED)]
-    expected += [(None, "dtype.unsupported", "param:dtype"), (None, "app.bug", "code"), ("too big", "sys.rlimit-memory")]
+    expected += [
+        (None, "dtype.unsupported", "param:dtype"),
+        (None, "app.bug", "code"),
+        ("too big", "sys.rlimit-memory"),
+    ]
     imports = GOOD.partition("models, out")[0]
     done = either.run(imports + BAD, str(models), json.dumps([*scripts, *requests, OOM]), FIRSTFIX_LOG="json")
     assert done.returncode == 0, done.stderr
     failed, found = either.events("exception"), diagnoses(done, first=True)
-    assert [row["firstfix.phase"] for row in failed] == ["model.load"] * len(scripts) + ["request", "request", "model.load"]
+    assert [row["firstfix.phase"] for row in failed] == ["model.load"] * len(scripts) + [
+        "request",
+        "request",
+        "model.load",
+    ]
     assert len(found) == len(failed) == len(ends(either, "error")), done.stderr
-    got = [(row.get("gen_ai.request.model"), first["cause"], first["fixes"][0]["kind"]) for row, first in zip(failed, found)]
+    got = [
+        (row.get("gen_ai.request.model"), first["cause"], first["fixes"][0]["kind"])
+        for row, first in zip(failed, found)
+    ]
     limit = got.pop()
-    assert [*got, limit[:2]] == expected and limit[2] in ("sys-change", "container-flag:ulimit")  # by where the test runs
+    assert [*got, limit[:2]] == expected and limit[2] in (
+        "sys-change",
+        "container-flag:ulimit",
+    )  # by where the test runs
 
 
 def test_quantized_and_real(real_today, models):  # noqa: F811
@@ -204,7 +238,12 @@ assert list(inspect.signature(Llama.__init__).parameters)[:2] == ["self", "model
 """)
     assert done.returncode == 0, done.stderr
     row, = ends(real_today, "ok")
-    assert summary(row) == {"parameters": 38048, "bytes": 76416, "devices": "all layers on cpu", "from": "a local folder"}
+    assert summary(row) == {
+        "parameters": 38048,
+        "bytes": 76416,
+        "devices": "all layers on cpu",
+        "from": "a local folder",
+    }
     assert "38.0 k parameters: 38.0 k F16" in done.stderr
 
 

@@ -100,7 +100,9 @@ def test_pointer_instead_of_weights(real, broken):
 
 def test_model_that_transformers_does_not_know(real, broken):
     config = json.loads((broken / "config.json").read_text())
-    (broken / "config.json").write_text(json.dumps({**config, "model_type": "llama9", "architectures": ["Llama9ForCausalLM"]}))
+    (broken / "config.json").write_text(
+        json.dumps({**config, "model_type": "llama9", "architectures": ["Llama9ForCausalLM"]})
+    )
     found, said = fail(real, broken)
     assert found[0]["cause"] == "hf.model-too-new", said
 

@@ -17,16 +17,48 @@ from python_worker import hooks, worker  # noqa: E402, F401
 from python_libraries import libraries  # noqa: E402, F401
 from wheelhouse import wheelhouse  # noqa: E402
 
-EXTRAS = ["pytest", "trio", "itsdangerous", "python-multipart", "jinja2", "pyyaml", "parameterized", "inline-snapshot", "dirty-equals"]
+EXTRAS = [
+    "pytest",
+    "trio",
+    "itsdangerous",
+    "python-multipart",
+    "jinja2",
+    "pyyaml",
+    "parameterized",
+    "inline-snapshot",
+    "dirty-equals",
+]
 SLICES = {
-    "starlette": ["tests/test_applications.py", "tests/test_routing.py", "tests/test_background.py", "tests/middleware",
-                  "tests/test_exceptions.py", "tests/test_responses.py", "tests/test_requests.py", "tests/test_websockets.py"],
-    "fastapi": ["tests/test_application.py", "tests/test_exception_handlers.py", "tests/test_custom_middleware_exception.py",
-                "tests/test_dependency_after_yield_streaming.py", "tests/test_dependency_contextmanager.py",
-                "tests/test_dependency_contextvars.py", "tests/test_dependency_after_yield_raise.py", "tests/test_sse.py",
-                "tests/test_stream_cancellation.py", "tests/test_stream_json_validation_error.py", "tests/test_ws_dependencies.py",
-                "tests/test_ws_router.py"],
-    "accelerate": ["tests/test_hooks.py", "tests/test_big_modeling.py", "tests/test_offload.py", "tests/test_logging.py"],
+    "starlette": [
+        "tests/test_applications.py",
+        "tests/test_routing.py",
+        "tests/test_background.py",
+        "tests/middleware",
+        "tests/test_exceptions.py",
+        "tests/test_responses.py",
+        "tests/test_requests.py",
+        "tests/test_websockets.py",
+    ],
+    "fastapi": [
+        "tests/test_application.py",
+        "tests/test_exception_handlers.py",
+        "tests/test_custom_middleware_exception.py",
+        "tests/test_dependency_after_yield_streaming.py",
+        "tests/test_dependency_contextmanager.py",
+        "tests/test_dependency_contextvars.py",
+        "tests/test_dependency_after_yield_raise.py",
+        "tests/test_sse.py",
+        "tests/test_stream_cancellation.py",
+        "tests/test_stream_json_validation_error.py",
+        "tests/test_ws_dependencies.py",
+        "tests/test_ws_router.py",
+    ],
+    "accelerate": [
+        "tests/test_hooks.py",
+        "tests/test_big_modeling.py",
+        "tests/test_offload.py",
+        "tests/test_logging.py",
+    ],
     "peft": ["tests/test_vera.py", "tests/test_vblora.py"],
 }
 OTHER_CONFIG = {"fastapi", "peft"}  # whose pyproject.toml has settings that this pytest refuses
@@ -35,12 +67,30 @@ OTHER_CONFIG = {"fastapi", "peft"}  # whose pyproject.toml has settings that thi
 def source(python, name):
     """The unpacked source package of the installed version."""
     folder = wheelhouse() / "sources"
-    version = subprocess.run([python, "-c", f"import importlib.metadata as m; print(m.version({name!r}))"], capture_output=True,
-                             text=True, check=True).stdout.strip()
+    version = subprocess.run(
+        [python, "-c", f"import importlib.metadata as m; print(m.version({name!r}))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
     unpacked = folder / f"{name}-{version}"
     if not (unpacked / "tests").exists():
-        subprocess.run([python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", f"{name}=={version}", "-d", folder],
-                       check=True)
+        subprocess.run(
+            [
+                python,
+                "-m",
+                "pip",
+                "download",
+                "-q",
+                "--no-deps",
+                "--no-binary",
+                ":all:",
+                f"{name}=={version}",
+                "-d",
+                folder,
+            ],
+            check=True,
+        )
         with tarfile.open(folder / f"{name}-{version}.tar.gz") as tar:
             tar.extractall(folder, filter="data")
     return unpacked

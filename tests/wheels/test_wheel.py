@@ -37,23 +37,48 @@ def test_name_and_licences(installed):
     wheel, prefix = installed
     assert re.fullmatch(r"firstfix-[\d.]+-cp3\d+-abi3-(manylinux\w+)+\.whl", wheel.name), wheel.name
     licences = {path.name for path in prefix.glob("lib/python3*/site-packages/firstfix-*/licenses/*")}
-    assert {"LICENSE", "LICENSE.jansson", "LICENSE.archive", "LICENSE.microhttpd", "LICENSE.ncurses", "LICENSE.lua5.4", "LICENSE.pcre2", "LICENSE.sqlite3", "LICENSE.zlib1g",
-            "LICENSE.zstd"} < licences
+    assert {
+        "LICENSE",
+        "LICENSE.jansson",
+        "LICENSE.archive",
+        "LICENSE.microhttpd",
+        "LICENSE.ncurses",
+        "LICENSE.lua5.4",
+        "LICENSE.pcre2",
+        "LICENSE.sqlite3",
+        "LICENSE.zlib1g",
+        "LICENSE.zstd",
+    } < licences
 
 
 def test_needs_libc_alone(installed):
     files = program_files(installed[1])
-    assert [path.name for path in files] == ["firstfix", "firstfix-agent", "firstfix-supervise", "firstfix-tool", "firstfix-top", "_ring.abi3.so"]
+    assert [path.name for path in files] == [
+        "firstfix",
+        "firstfix-agent",
+        "firstfix-supervise",
+        "firstfix-tool",
+        "firstfix-top",
+        "_ring.abi3.so",
+    ]
     for path in files:
         assert set(re.findall(r"NEEDED.*\[(.*)\]", output("readelf", "-dW", path))) <= LIBC, path
-    assert max(path.stat().st_size for path in files if path.name in ("firstfix", "firstfix-supervise")) < 200_000  # what a worker starts with stays small
+    assert (
+        max(path.stat().st_size for path in files if path.name in ("firstfix", "firstfix-supervise")) < 200_000
+    )  # what a worker starts with stays small
 
 
 def test_run_from_the_installation(installed, tmp_path):
     """The program, the package and the hooks of `firstfix run`, with nothing of the source tree in sight."""
     python, program = (str(installed[1] / "bin" / name) for name in ("python", "firstfix"))
     state = {"FIRSTFIX_DIR": str(tmp_path / "state"), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run([program, "run", "--report", "off", "--", python, "-c", WORKER], env=state, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program, "run", "--report", "off", "--", python, "-c", WORKER],
+        env=state,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.startswith("firstfix.facts/1 firstfix._ends\n") and done.returncode == 7, done.stderr
     assert output(python, "-m", "firstfix", "--version", env=state) == output(program, "--version")
 
@@ -62,16 +87,22 @@ def bare_root(folder, prefix):
     """A root with libc, this machine's Python and our installation. No library that firstfix-tool was once linked with is in it."""
     python = "/usr/bin/python3"
     library = output(python, "-c", "import os; print(os.path.dirname(os.__file__))").strip()
-    libraries = re.findall(r"(/\S+) \(0x", output("ldd", python)) + re.findall(r"=> (/\S+)", output("ldd", prefix / "bin/firstfix-tool"))
+    libraries = re.findall(r"(/\S+) \(0x", output("ldd", python)) + re.findall(
+        r"=> (/\S+)", output("ldd", prefix / "bin/firstfix-tool")
+    )
     for path in [os.path.realpath(python), *libraries]:
         place = folder / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, place)
     (folder / "usr/bin/python3").symlink_to(os.path.realpath(python))
-    shutil.copytree(library, folder / library.lstrip("/"), ignore=shutil.ignore_patterns("test", "__pycache__", "lib-dynload"))
+    shutil.copytree(
+        library, folder / library.lstrip("/"), ignore=shutil.ignore_patterns("test", "__pycache__", "lib-dynload")
+    )
     dynload = folder / library.lstrip("/") / "lib-dynload"
     shutil.copytree(pathlib.Path(library) / "lib-dynload", dynload)
-    shutil.copytree(prefix / "bin", folder / "opt/bin", ignore=lambda _, names: [n for n in names if not n.startswith("firstfix")])
+    shutil.copytree(
+        prefix / "bin", folder / "opt/bin", ignore=lambda _, names: [n for n in names if not n.startswith("firstfix")]
+    )
     shutil.copytree(prefix / "share/firstfix", folder / "opt/share/firstfix")
     shutil.copytree(next(prefix.glob("lib/python3*/site-packages/firstfix")), folder / "opt/package/firstfix")
     for name in ("proc", "tmp", "dev"):
@@ -99,7 +130,10 @@ def test_in_a_root_with_libc_and_python_alone(installed, tmp_path):
     assert incident["how"] == "exit"
 
 
-@pytest.mark.skipif(not os.environ.get("FIRSTFIX_BIG_WHEELS"), reason="minutes, and a Debian 11 to download; FIRSTFIX_BIG_WHEELS=1 runs it")
+@pytest.mark.skipif(
+    not os.environ.get("FIRSTFIX_BIG_WHEELS"),
+    reason="minutes, and a Debian 11 to download; FIRSTFIX_BIG_WHEELS=1 runs it",
+)
 def test_built_in_debian_11_and_run_there(tmp_path):
     wheel = pathlib.Path(output(ROOT / "tools/wheel", tmp_path, timeout=1800).split()[-1])
     assert "-cp39-abi3-manylinux_2_31_" in wheel.name
@@ -111,4 +145,6 @@ def test_built_in_debian_11_and_run_there(tmp_path):
     done = subprocess.run(command, env={"PATH": "/usr/bin:/bin", "FIRSTFIX_DIR": "/tmp/state-" + tmp_path.name},
                           capture_output=True, text=True, check=False, timeout=300)
     said, incidents = done.stdout.split("code 7\n")
-    assert said.startswith("firstfix.facts/1 firstfix._ends\n") and len(json.loads(incidents)["incidents"]) == 1, done.stderr
+    assert said.startswith("firstfix.facts/1 firstfix._ends\n") and len(json.loads(incidents)["incidents"]) == 1, (
+        done.stderr
+    )

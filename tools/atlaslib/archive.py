@@ -17,7 +17,9 @@ WHOLE, GAP, STRETCH = 48 << 20, 256 << 10, 24 << 20
 ENTRIES_MAX, FILE_MAX, TOTAL_MAX, NATIVE_MAX = 60000, 3 << 20, 400 << 20, 20000
 PATH = re.compile(r"(?:[A-Za-z_]\w*/)*[A-Za-z_]\w*\.pyi?\Z", re.ASCII)
 NATIVE = re.compile(r"((?:[A-Za-z_]\w*/)*[A-Za-z_]\w*)(?:\.[\w-]+)?\.(?:so|pyd)\Z", re.ASCII)
-LEFT_OUT = re.compile(r"(?:^|/)(?:tests?|testing_data|benchmarks?|examples?|docs?|_vendor|third_party|node_modules)/|(?:^|/)(?:test_\w+|conftest)\.py$")
+LEFT_OUT = re.compile(
+    r"(?:^|/)(?:tests?|testing_data|benchmarks?|examples?|docs?|_vendor|third_party|node_modules)/|(?:^|/)(?:test_\w+|conftest)\.py$"
+)
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 
 

@@ -14,56 +14,98 @@ import re
 
 from packaging.utils import canonicalize_name
 
-LAUNCH = re.compile(r"(?:arg_utils|server_args|arg_groups|_hook|launch\w*|/config|/configs?/(?!models)\w+|messages)(?:/\w+){0,2}\.py$")
-MODEL = re.compile(r"transformers_utils|configs/(?:models|sample)|sampling_params|protocol|configuration_\w+\.py|processing_\w+\.py")
-SETUP = re.compile(r"quantization/|model_loader|fused_moe|/moe/|moe_runner|token_dispatcher|attention/backends?|attention/\w+_backend\.py|"
-                   r"speculative|spec_decode|mem_cache|worker/\w*runner|model_executor/models|disaggregation|distributed/\w*transfer|"
-                   r"component_loader|srt/models/|runtime/models|kv_transfer|connector|platforms/|lora/|dllm/")
-COMPUTES = re.compile(r"\b(?:forward\w*|apply\w*|__call__|propose\w*|decode|prefill|step|execute\w*|process_weights\w*|load_weights?|weight_loader|"
-                      r"get_\w*tensor|encode|__getitem__|_?fused_\w+|set_timesteps|allocate|write|read|put|get|pop|push)$")
-BUILDS = re.compile(r"(?:__init__|__post_init__|_?validate\w*|_?verify\w*|_?check\w*|_?handle\w*|from_\w+|create\w*|_?init\w*|_?resolve\w*|"
-                    r"_?maybe_\w+|_?select\w*|_?get_\w*backend\w*|_?assert\w*|_?ensure\w*|build\w*|_?adjust\w*|parse\w*|setup\w*|register\w*)$")
+LAUNCH = re.compile(
+    r"(?:arg_utils|server_args|arg_groups|_hook|launch\w*|/config|/configs?/(?!models)\w+|messages)(?:/\w+){0,2}\.py$"
+)
+MODEL = re.compile(
+    r"transformers_utils|configs/(?:models|sample)|sampling_params|protocol|configuration_\w+\.py|processing_\w+\.py"
+)
+SETUP = re.compile(
+    r"quantization/|model_loader|fused_moe|/moe/|moe_runner|token_dispatcher|attention/backends?|attention/\w+_backend\.py|"
+    r"speculative|spec_decode|mem_cache|worker/\w*runner|model_executor/models|disaggregation|distributed/\w*transfer|"
+    r"component_loader|srt/models/|runtime/models|kv_transfer|connector|platforms/|lora/|dllm/"
+)
+COMPUTES = re.compile(
+    r"\b(?:forward\w*|apply\w*|__call__|propose\w*|decode|prefill|step|execute\w*|process_weights\w*|load_weights?|weight_loader|"
+    r"get_\w*tensor|encode|__getitem__|_?fused_\w+|set_timesteps|allocate|write|read|put|get|pop|push)$"
+)
+BUILDS = re.compile(
+    r"(?:__init__|__post_init__|_?validate\w*|_?verify\w*|_?check\w*|_?handle\w*|from_\w+|create\w*|_?init\w*|_?resolve\w*|"
+    r"_?maybe_\w+|_?select\w*|_?get_\w*backend\w*|_?assert\w*|_?ensure\w*|build\w*|_?adjust\w*|parse\w*|setup\w*|register\w*)$"
+)
 
-REMEDY = (r"(?i:\b(?:requires?|use|set|pass|with|needs?|try|specify|add|raise|lower|increase|decrease|reduce|enable(?: it)?(?: with)?|disable|"
-          r"remove|drop|relaunch with|provide|choose|change|unset|must be >=|without)) (?:the |a |an )?(?:explicit |positive |different )?[`'\"]?")
+REMEDY = (
+    r"(?i:\b(?:requires?|use|set|pass|with|needs?|try|specify|add|raise|lower|increase|decrease|reduce|enable(?: it)?(?: with)?|disable|"
+    r"remove|drop|relaunch with|provide|choose|change|unset|must be >=|without)) (?:the |a |an )?(?:explicit |positive |different )?[`'\"]?"
+)
 FLAG = r"(--[a-z][a-z0-9]*(?:[-_][\w-]*\w)?)"
 VARIABLE = r"\b([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])\b"
-GPU = re.compile(r"(?i)\b(?:requires?|needs?|only|must)\b[^.]{0,60}(?:\bSM ?\d{2,3}|Hopper|Blackwell|Ampere|\bAda\b|\bGB?[123]00\b|\bH[12]00\b|"
-                 r"NVLS|NVLink|compute capability|capability >=|multicast)")
-REFUSES = re.compile(r"(?i)\b(?:does not|doesn't|do not|not yet|currently not|currently only|only|not) supports?(?:ed)?\b|\bunsupported\b|"
-                     r"\bonly [^.]{1,40} (?:is|are) supported|\b(?:is|are) not (?:currently |yet )?(?:supported|compatible|implemented|verified|available)|"
-                     r"\bincompatible with\b|\bimplemented only\b|\bonly (?:implemented|available|works?)\b|\bsupports? (?:only|exactly)\b|\bnot supported\b|\bsupported only\b")
-NEEDS = re.compile(r"(?i)\brequires?\b|\bneeds?\b|\bis required for\b|\bdivisible by\b|\bcannot be (?:used|combined)\b|\bexpects?\b|\bmust\b|\binvalid\b|"
-                   r"\bexclusive\b|\bconflicts?\b|\bset\b|\buse\b")
-INTERNAL = re.compile(r"(?i)contiguous|row-major|\bshape|stride|metadata|\brows?\b|\btensors?\b|\bindex\b|\bindices\b|\bdtype\b.{0,20}\bgot\b|"
-                      r"must be initialized|before\b|callback|\bslot|mapping|\bkeys?\b|batch\.|\bself\.(?!hidden|num)|must be (?:an? )?(?:\w+ )?(?:string|str|"
-                      r"list|dict\w*|tuple|callable|instance|non-empty|positive|non-negative)|\bgot type\b|already registered|for this request|"
-                      r"checkpoint tensor|at least one|empty\b|duplicate|token_ids|not (?:found|bound)|missing|\bprompt")
+GPU = re.compile(
+    r"(?i)\b(?:requires?|needs?|only|must)\b[^.]{0,60}(?:\bSM ?\d{2,3}|Hopper|Blackwell|Ampere|\bAda\b|\bGB?[123]00\b|\bH[12]00\b|"
+    r"NVLS|NVLink|compute capability|capability >=|multicast)"
+)
+REFUSES = re.compile(
+    r"(?i)\b(?:does not|doesn't|do not|not yet|currently not|currently only|only|not) supports?(?:ed)?\b|\bunsupported\b|"
+    r"\bonly [^.]{1,40} (?:is|are) supported|\b(?:is|are) not (?:currently |yet )?(?:supported|compatible|implemented|verified|available)|"
+    r"\bincompatible with\b|\bimplemented only\b|\bonly (?:implemented|available|works?)\b|\bsupports? (?:only|exactly)\b|\bnot supported\b|\bsupported only\b"
+)
+NEEDS = re.compile(
+    r"(?i)\brequires?\b|\bneeds?\b|\bis required for\b|\bdivisible by\b|\bcannot be (?:used|combined)\b|\bexpects?\b|\bmust\b|\binvalid\b|"
+    r"\bexclusive\b|\bconflicts?\b|\bset\b|\buse\b"
+)
+INTERNAL = re.compile(
+    r"(?i)contiguous|row-major|\bshape|stride|metadata|\brows?\b|\btensors?\b|\bindex\b|\bindices\b|\bdtype\b.{0,20}\bgot\b|"
+    r"must be initialized|before\b|callback|\bslot|mapping|\bkeys?\b|batch\.|\bself\.(?!hidden|num)|must be (?:an? )?(?:\w+ )?(?:string|str|"
+    r"list|dict\w*|tuple|callable|instance|non-empty|positive|non-negative)|\bgot type\b|already registered|for this request|"
+    r"checkpoint tensor|at least one|empty\b|duplicate|token_ids|not (?:found|bound)|missing|\bprompt"
+)
 PYTHON = re.compile(r"(not supported on|requires|needs|supported on|use) Python ?([<>=]*) ?(3\.\d+)")
-INSTALL = [re.compile(p) for p in (
-    r"pip3? install (?:-[\w-]+ )*[`'\"]?(?!-)([\w.-]+)",
-    r"(?i)(?:please |need to |must |to )install (?:the )?[`'\"]?([\w.-]+)",
-    r"(?i)\brequires? (?:the )?(?:following )?[`'\"]?([\w.-]+)[`'\"]? (?:library|package|module)",
-    r"(?i)\brequires? (?:the )?[`'\"]?([\w.-]+)[`'\"]? (?:to be |but )?(?:installed|to function|available|it was not found)",
-    r"(?i)[`'\"]?\b([\w.-]+)[`'\"]? (?:library |package )?(?:is|are) not installed",
-    r"(?i)[`'\"]?([\w.-]+)[`'\"]? (?:must|needs to|has to) be installed",
-    r"(?i)could not import [`'\"]?([\w.-]+)",
-    r"(?i)install(?:ing)? [`'\"]([\w.-]+)[`'\"]",
-    r"(?i)\bupgrade (?:your )?[`'\"]?([\w-]+)")]
-IMPLIED = re.compile(r"(?i)[`'\"]?\b([\w.-]+)[`'\"]? (?:library |package )?(?:is|are) (?:not available|required|missing)")
+INSTALL = [
+    re.compile(p)
+    for p in (
+        r"pip3? install (?:-[\w-]+ )*[`'\"]?(?!-)([\w.-]+)",
+        r"(?i)(?:please |need to |must |to )install (?:the )?[`'\"]?([\w.-]+)",
+        r"(?i)\brequires? (?:the )?(?:following )?[`'\"]?([\w.-]+)[`'\"]? (?:library|package|module)",
+        r"(?i)\brequires? (?:the )?[`'\"]?([\w.-]+)[`'\"]? (?:to be |but )?(?:installed|to function|available|it was not found)",
+        r"(?i)[`'\"]?\b([\w.-]+)[`'\"]? (?:library |package )?(?:is|are) not installed",
+        r"(?i)[`'\"]?([\w.-]+)[`'\"]? (?:must|needs to|has to) be installed",
+        r"(?i)could not import [`'\"]?([\w.-]+)",
+        r"(?i)install(?:ing)? [`'\"]([\w.-]+)[`'\"]",
+        r"(?i)\bupgrade (?:your )?[`'\"]?([\w-]+)",
+    )
+]
+IMPLIED = re.compile(
+    r"(?i)[`'\"]?\b([\w.-]+)[`'\"]? (?:library |package )?(?:is|are) (?:not available|required|missing)"
+)
 BOUND = [re.compile(p) for p in (
     r"[`'\"]?\b([A-Za-z][\w.-]*?)[`'\"]? ?(>=|==|~=|<=|<|>) ?v?(\d[\d.]*)",
     r"(?i)at least ()[`'\"]?([a-z][\w.-]*)[`'\"]? v?(\d[\d.]*)",
     r"(?i)(?:upgrade|update) (?:to )?()[`'\"]?([a-z][\w.-]*)[`'\"]? to (?:at least )?(?:version )?v?(\d[\d.]*)",
     r"(?i)()\b([a-z][\w.-]*) (?:versions? )?v?(\d+\.\d[\d.]*) or (?:newer|later|higher|above)")]
-CALLED = {"pytorch": "torch", "sklearn": "scikit-learn", "cv2": "opencv-python-headless", "pil": "pillow", "flashinfer": "flashinfer-python",
-          "flash_attn": "flash-attn", "yaml": "pyyaml", "deep_gemm": "deep-gemm", "deepgemm": "deep-gemm", "weights": "wandb"}
+CALLED = {
+    "pytorch": "torch",
+    "sklearn": "scikit-learn",
+    "cv2": "opencv-python-headless",
+    "pil": "pillow",
+    "flashinfer": "flashinfer-python",
+    "flash_attn": "flash-attn",
+    "yaml": "pyyaml",
+    "deep_gemm": "deep-gemm",
+    "deepgemm": "deep-gemm",
+    "weights": "wandb",
+}
 GUARD = re.compile(r"(?:^|\.)(?:_?is_|has_|_?HAS_|HAVE_|_?check_)(\w+?)_?(?:AVAILABLE|available|installed)?$")
 
-PLACES = ((r"attention/(?:backends/)?\w+(?:_backend|_attn|)\.py", ("attention_backend",)), (r"/moe|fused_moe", ("moe_runner_backend", "moe_backend")),
-          (r"quantization/|quant", ("quantization",)), (r"specul|spec_decode", ("speculative_algorithm", "speculative_config")),
-          (r"kv_transfer|kv_connector", ("kv_transfer_config",)), (r"ec_transfer", ("ec_transfer_config",)), (r"mem_cache", ("hicache_storage_backend",)),
-          (r"lora", ("enable_lora",)))
+PLACES = (
+    (r"attention/(?:backends/)?\w+(?:_backend|_attn|)\.py", ("attention_backend",)),
+    (r"/moe|fused_moe", ("moe_runner_backend", "moe_backend")),
+    (r"quantization/|quant", ("quantization",)),
+    (r"specul|spec_decode", ("speculative_algorithm", "speculative_config")),
+    (r"kv_transfer|kv_connector", ("kv_transfer_config",)),
+    (r"ec_transfer", ("ec_transfer_config",)),
+    (r"mem_cache", ("hicache_storage_backend",)),
+    (r"lora", ("enable_lora",)),
+)
 
 
 class Package:
@@ -107,7 +149,11 @@ class Package:
         for word in message["g"]:
             found = GUARD.search(word)
             name = found and self.distribution(found[1])
-            if name and message["t"] in ("ImportError", "ModuleNotFoundError", "RuntimeError") and name.split("-")[0] in text.lower():
+            if (
+                name
+                and message["t"] in ("ImportError", "ModuleNotFoundError", "RuntimeError")
+                and name.split("-")[0] in text.lower()
+            ):
                 return name, ""
         return None
 
@@ -152,8 +198,15 @@ class Package:
         place = set(re.findall(r"[a-z0-9]+", message["file"].lower()))
         for name in message["g"]:
             parts = re.findall(r"[a-z0-9]+", name.lower())
-            fits = [s for s in self.settings if s.count("_") >= 2 and s.endswith("_" + parts[-1]) and set(s.split("_")) <= place | set(parts)] \
-                if parts else []
+            fits = (
+                [
+                    s
+                    for s in self.settings
+                    if s.count("_") >= 2 and s.endswith("_" + parts[-1]) and set(s.split("_")) <= place | set(parts)
+                ]
+                if parts
+                else []
+            )
             if len(fits) == 1:
                 return fits[0], False
         return None
@@ -174,7 +227,10 @@ class Package:
         for pattern in (REMEDY + VARIABLE, VARIABLE):
             for match in re.finditer(pattern, text):
                 if match[1] in self.variables:
-                    value = re.match(r"[`'\"]?(?:=[`'\"]?|(?: to )(?=[`'\"\d]|true|false|[A-Z])[`'\"]?)([\w./:-]+)", text[match.end():])
+                    value = re.match(
+                        r"[`'\"]?(?:=[`'\"]?|(?: to )(?=[`'\"\d]|true|false|[A-Z])[`'\"]?)([\w./:-]+)",
+                        text[match.end() :],
+                    )
                     if re.search(r"(?i)\b(?:unset|remove) [`'\"]?$", text[:match.start(1)]):
                         return match[1], "-"
                     return match[1], (value[1].rstrip(".,;:") if value else "")
@@ -201,7 +257,9 @@ class Package:
         if not self.engine:
             if "testing" in message["file"]:
                 return "c", "", ""
-            variable = self.variable(text) if re.search(r"(?i)\bset\b|\bexport\b|environment|must be|unset", text) else None
+            variable = (
+                self.variable(text) if re.search(r"(?i)\bset\b|\bexport\b|environment|must be|unset", text) else None
+            )
             return ("v", *variable) if variable else ("c", "", "")
         return self.of_engine(message, text)
 
@@ -216,7 +274,11 @@ class Package:
             return "h", "", ""
         named = self.named(message, where == "launch" if builds or where else None)
         variable = self.variable(text)
-        if variable and (not named or not named[1] or not re.search(FLAG + "|" + REMEDY + named[0], text)) and re.search(r"(?i)\brequires?\b|\bset\b|\bmust\b|\bneeds?\b|=1|=0|\buse\b|support|unset", text):
+        if (
+            variable
+            and (not named or not named[1] or not re.search(FLAG + "|" + REMEDY + named[0], text))
+            and re.search(r"(?i)\brequires?\b|\bset\b|\bmust\b|\bneeds?\b|=1|=0|\buse\b|support|unset", text)
+        ):
             return ("v", *variable)
         refuses = bool(REFUSES.search(text))
         if named and (refuses or NEEDS.search(text)) and (named[1] or not INTERNAL.search(text)):
@@ -231,7 +293,9 @@ class Package:
 FLAGS = re.compile(rb"[\"'` ]--([a-z][a-z0-9]+(?:[-_][a-z0-9]+)+)[\"'` =.,;:)]")
 FIELDS = re.compile(rb"^    ([a-z]\w+_\w+): ", re.M)
 OF_PARSER = re.compile(r"(?:arg_utils|server_args|arg_groups/fields/\w+|/messages)\.py$")
-ASKED = re.compile(rb"(?:environ(?:\.\w+)?|getenv|getenv_\w+|get_bool_env_var|env_\w+)\s*[(\[]\s*[\"']([A-Z][A-Z0-9]*_[A-Z0-9_]+)[\"']")
+ASKED = re.compile(
+    rb"(?:environ(?:\.\w+)?|getenv|getenv_\w+|get_bool_env_var|env_\w+)\s*[(\[]\s*[\"']([A-Z][A-Z0-9]*_[A-Z0-9_]+)[\"']"
+)
 DECLARED = re.compile(rb"^ +[\"']?([A-Z][A-Z0-9]*_[A-Z0-9_]+)[\"']? ?[:=]", re.M)
 ENVIRONMENT = re.compile(r"/(?:envs|environ|env_vars?)\.py$")
 

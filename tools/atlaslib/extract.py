@@ -62,9 +62,18 @@ class File:
 
     def record(self):
         lazy = sorted(self.lazy)[:NAMES_MAX] if self.is_lazy or self.getattr else []
-        return {"n": {k: v for k, v in self.names.items() if k not in self.gone}, "i": self.imports, "a": self.all, "z": lazy,
-                "g": self.getattr, "o": self.open, "l": self.is_lazy, "s": self.structure, "c": self.classes,
-                "f": self.functions}
+        return {
+            "n": {k: v for k, v in self.names.items() if k not in self.gone},
+            "i": self.imports,
+            "a": self.all,
+            "z": lazy,
+            "g": self.getattr,
+            "o": self.open,
+            "l": self.is_lazy,
+            "s": self.structure,
+            "c": self.classes,
+            "f": self.functions,
+        }
 
     # -- statements of the module ------------------------------------------------------------------------------------------------
 
@@ -130,8 +139,17 @@ class File:
         self.block(node.orelse, where if test == "TYPE_CHECKING" else where | BRANCH)
 
     def on_try(self, node, where):
-        caught = {n.rsplit(".", 1)[-1] for h in node.handlers for n in (
-            [dotted(e) for e in h.type.elts] if isinstance(h.type, ast.Tuple) else [dotted(h.type)] if h.type else ["Exception"])}
+        caught = {
+            n.rsplit(".", 1)[-1]
+            for h in node.handlers
+            for n in (
+                [dotted(e) for e in h.type.elts]
+                if isinstance(h.type, ast.Tuple)
+                else [dotted(h.type)]
+                if h.type
+                else ["Exception"]
+            )
+        }
         self.block(node.body, where | (GUARDED if caught & CATCHES else 0))
         for handler in node.handlers:
             self.block(handler.body, where | BRANCH)

@@ -20,7 +20,11 @@ class Messages(ast.NodeVisitor):
         self.found, self.path, self.guards, self.failed = [], [], [], []
         self.constants, self.texts = {}, [{}]
         for node in tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, (str, int, float)):
+            if (
+                isinstance(node, ast.Assign)
+                and isinstance(node.value, ast.Constant)
+                and isinstance(node.value.value, (str, int, float))
+            ):
                 self.constants.update((t.id, str(node.value.value)) for t in node.targets if isinstance(t, ast.Name))
         self.visit(tree)
 
@@ -49,7 +53,9 @@ class Messages(ast.NodeVisitor):
             self.visit(part)
         wanted = [n for part in node.body for n in imported(part)]
         for handler in node.handlers:
-            caught = dotted(handler.type) if handler.type is not None and not isinstance(handler.type, ast.Tuple) else "?"
+            caught = (
+                dotted(handler.type) if handler.type is not None and not isinstance(handler.type, ast.Tuple) else "?"
+            )
             self.failed.append(wanted if "Import" in caught or "ModuleNotFound" in caught or caught == "?" else [])
             for part in handler.body:
                 self.visit(part)
@@ -87,11 +93,21 @@ class Messages(ast.NodeVisitor):
             for part in ast.walk(guard):
                 if isinstance(part, (ast.Name, ast.Attribute)):
                     words.append(dotted(part))
-                elif isinstance(part, ast.Constant) and isinstance(part.value, (str, int)) and len(str(part.value)) < 60:
+                elif (
+                    isinstance(part, ast.Constant) and isinstance(part.value, (str, int)) and len(str(part.value)) < 60
+                ):
                     strings.append(str(part.value))
-        self.found.append({"t": kind, "m": text[0][:TEXT_MAX], "h": text[1][:GUARDS_MAX], "f": ".".join(self.path[-2:]),
-                           "g": list(dict.fromkeys(words))[-GUARDS_MAX:], "k": list(dict.fromkeys(strings))[:GUARDS_MAX],
-                           "x": [m for part in self.failed for m in part][:4]})
+        self.found.append(
+            {
+                "t": kind,
+                "m": text[0][:TEXT_MAX],
+                "h": text[1][:GUARDS_MAX],
+                "f": ".".join(self.path[-2:]),
+                "g": list(dict.fromkeys(words))[-GUARDS_MAX:],
+                "k": list(dict.fromkeys(strings))[:GUARDS_MAX],
+                "x": [m for part in self.failed for m in part][:4],
+            }
+        )
 
     def text(self, node, depth=0):
         """(text with holes, names in the holes), or None."""

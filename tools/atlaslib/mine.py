@@ -89,8 +89,17 @@ def keep(db, version, file, read):
         files[path] = sha
         if not db.execute("select 1 from file where sha = ?", (sha,)).fetchone():
             db.execute("insert or ignore into file values (?, ?)", (sha, pack(record_of(text))))
-    db.execute("insert or replace into release values (?, ?, ?, ?, ?, ?)", (
-        str(version), file.get("upload-time", "")[:10], file["filename"], metadata[:1 << 18], json.dumps(native), pack(files)))
+    db.execute(
+        "insert or replace into release values (?, ?, ?, ?, ?, ?)",
+        (
+            str(version),
+            file.get("upload-time", "")[:10],
+            file["filename"],
+            metadata[: 1 << 18],
+            json.dumps(native),
+            pack(files),
+        ),
+    )
     db.commit()
 
 

@@ -180,14 +180,22 @@ class Release:
 
     @staticmethod
     def add_signature(out, name, parameters, method):
-        given = {p if not p.startswith("*") else "**" if p.startswith("**") else "*" for p in
-                 (parameters[1:] if method and parameters and parameters[0].rstrip("=") in ("self", "cls") else parameters)}
+        given = {
+            p if not p.startswith("*") else "**" if p.startswith("**") else "*"
+            for p in (
+                parameters[1:] if method and parameters and parameters[0].rstrip("=") in ("self", "cls") else parameters
+            )
+        }
         known = out.get(name)
         if known is None:
             out[name] = given
             return
-        optional = {p.rstrip("=") + "=" for p in (given ^ known) if not p.startswith("*")}  # required in one of the two only
-        out[name] = {p for p in given | known if p.endswith("=") or p.startswith("*") or p + "=" not in optional} | optional
+        optional = {
+            p.rstrip("=") + "=" for p in (given ^ known) if not p.startswith("*")
+        }  # required in one of the two only
+        out[name] = {
+            p for p in given | known if p.endswith("=") or p.startswith("*") or p + "=" not in optional
+        } | optional
 
     def data_classes(self):
         out, found = {}, {}

@@ -14,7 +14,9 @@ from .pack import fnv
 RUN, ROWS_MAX, WORDS_MIN = 4, 60000, 3
 WORD = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 # What a rule may take for a setting where nothing else is known: of an engine, the caller's own doing is listed when it has such words.
-SAYS = re.compile(r"(?i)requires?|supports?|supported|must|compatible|cannot|can't|needs?|exclusive|conflicts?|divisible|expects?|enable|disable|--[a-z]")
+SAYS = re.compile(
+    r"(?i)requires?|supports?|supported|must|compatible|cannot|can't|needs?|exclusive|conflicts?|divisible|expects?|enable|disable|--[a-z]"
+)
 
 
 def stretches(text):
@@ -84,7 +86,9 @@ class Said:
             if kind == "c" and not (self.engine and SAYS.search(text)) or sum(map(len, stretches(text))) < WORDS_MIN:
                 continue
             found = list(dict.fromkeys(runs(text)))
-            for run in sorted(found, key=lambda r: (count[r], -len("".join(r)))):  # sort is stable: of equals the first in the text
+            for run in sorted(
+                found, key=lambda r: (count[r], -len("".join(r)))
+            ):  # sort is stable: of equals the first in the text
                 rest = [r for r in runs(text, 3) if not set(r) <= set(run)]
                 apart = [r for r in rest if not set(r) & set(run)] or rest
                 check = check_of(min(apart, key=lambda r: (thirds[r], r)) if apart else ())
@@ -95,7 +99,9 @@ class Said:
                 if old is None or old[0] == row:
                     out[key_of(self.name, run)] = row, mask | (old[1] if old else 0)
                     break
-                if old[0][1:] == row[1:] and len(run) == RUN:  # two messages that ask for the same: what they share is enough
+                if (
+                    old[0][1:] == row[1:] and len(run) == RUN
+                ):  # two messages that ask for the same: what they share is enough
                     out[key_of(self.name, run)] = ("", kind, name, more), mask | old[1]
                     break
         return [(key, *row, mask) for key, (row, mask) in sorted(out.items())][:ROWS_MAX]

@@ -28,9 +28,18 @@ from packaging.version import Version
 from . import index, mine, said
 from .resolve import Release
 
-ENVIRONMENT = dict(default_environment(), python_version="3.11", python_full_version="3.11.9", os_name="posix", sys_platform="linux",
-                   platform_machine="x86_64", platform_system="Linux", implementation_name="cpython",
-                   platform_python_implementation="CPython", extra="")
+ENVIRONMENT = dict(
+    default_environment(),
+    python_version="3.11",
+    python_full_version="3.11.9",
+    os_name="posix",
+    sys_platform="linux",
+    platform_machine="x86_64",
+    platform_system="Linux",
+    implementation_name="cpython",
+    platform_python_implementation="CPython",
+    extra="",
+)
 WORD = re.compile(r"[A-Za-z_][\w.]{0,199}\Z", re.ASCII)
 ROWS_MAX = 3_000_000
 
@@ -180,7 +189,9 @@ class Table:
         newest = 1 << len(self.releases) - 1
         for name in sorted(self.classes):
             kept = self.classes[name] & newest  # of a class that went, everything went
-            changed = {w: m for w, m in self.members[name].items() if (m != self.classes[name] or not kept) and WORD.match(w)}
+            changed = {
+                w: m for w, m in self.members[name].items() if (m != self.classes[name] or not kept) and WORD.match(w)
+            }
             bases = self.bases[name]
             listed = " ".join(b for b in bases if WORD.match(b.replace(":", "")))
             yield f"C\t{name}\t{sets.of(self.classes[name])}\t{'o' if '?' in bases else ''}\t{listed}"

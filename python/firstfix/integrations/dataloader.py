@@ -24,8 +24,15 @@ def wrap_fetch(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
         if row.broken or not _in_worker():
             return original(self, possibly_batched_index)
         phase, outcome = next_id(), "error"
-        event(PHASE_BEGIN, {"firstfix.phase": "batch", "firstfix.phase.id": phase, "code.function.name": type(self.dataset).__name__[:128],
-                            "firstfix.batch.indices": str(possibly_batched_index)[:256]})
+        event(
+            PHASE_BEGIN,
+            {
+                "firstfix.phase": "batch",
+                "firstfix.phase.id": phase,
+                "code.function.name": type(self.dataset).__name__[:128],
+                "firstfix.batch.indices": str(possibly_batched_index)[:256],
+            },
+        )
         try:
             batch = original(self, possibly_batched_index)
             outcome = "ok"

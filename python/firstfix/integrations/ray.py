@@ -46,7 +46,11 @@ def _recorded(manager: Any, descriptor: Any, info: Any) -> Any:
     executor = info.function
     function = getattr(executor, "method", executor)
     name = ".".join(part for part in (descriptor.class_name, descriptor.function_name) if part)
-    if getattr(executor, "__firstfix__", None) or _ours(function, str(descriptor.function_name)) or inspect.ismethod(function):
+    if (
+        getattr(executor, "__firstfix__", None)
+        or _ours(function, str(descriptor.function_name))
+        or inspect.ismethod(function)
+    ):
         return info
     made = wrap(function, _make(manager, name))
     if executor is not function:

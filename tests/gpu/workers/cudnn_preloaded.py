@@ -7,5 +7,7 @@ if os.path.exists(SYSTEM) and "LD_PRELOAD" not in os.environ:
     os.execv(sys.executable, [sys.executable, *sys.argv])
 import torch
 print("preloaded", os.environ.get("LD_PRELOAD"), flush=True)
-print(torch.nn.Conv2d(3, 3, 3).cuda()(torch.ones(1, 3, 8, 8, device="cuda")).sum().item(), torch.backends.cudnn.version())
+print(
+    torch.nn.Conv2d(3, 3, 3).cuda()(torch.ones(1, 3, 8, 8, device="cuda")).sum().item(), torch.backends.cudnn.version()
+)
 sys.exit("cuDNN was not another one")

@@ -9,7 +9,9 @@ except ImportError:
     request = lambda f: f
 @request
 def handler(n):
-    history.append(torch.ones(int(0.02 * torch.cuda.get_device_properties(0).total_memory), dtype=torch.uint8, device="cuda"))
+    history.append(
+        torch.ones(int(0.02 * torch.cuda.get_device_properties(0).total_memory), dtype=torch.uint8, device="cuda")
+    )
     return n
 torch.ones(1, device="cuda")
 for n in range(100):
