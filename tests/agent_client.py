@@ -70,7 +70,9 @@ class Agents:
         return child
 
     def run(self, script, *options, wait=True):
-        """`firstfix run --listen 127.0.0.1:0 -- python -c script`; the script reads lines of what to do from standard input."""
+        """`firstfix run --listen 127.0.0.1:0 -- python -c script`; the script reads lines of what to do from standard
+        input.
+        """
         child = self.popen(
             [
                 self.firstfix,

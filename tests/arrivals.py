@@ -1,8 +1,10 @@
-"""The ways in which one log reaches a diagnostician: FORMS maps a name to a function from the log's text to the bytes that arrive.
+"""The ways in which one log reaches a diagnostician: FORMS maps a name to a function from the log's text to the bytes
+that arrive.
 
-They are what the named programs write: container runtimes and orchestrators, journals, launchers of many ranks, loggers, CI, terminals,
-notebooks, and people who paste. The answer must not depend on them.
+They are what the named programs write: container runtimes and orchestrators, journals, launchers of many ranks,
+loggers, CI, terminals, notebooks, and people who paste. The answer must not depend on them.
 """
+
 import html
 import json
 import re
@@ -341,7 +343,8 @@ def structlog_dicts(message, block):
 def bars(log):
     """tqdm stays on its line, and what follows is printed behind it."""
     bar = "".join(
-        f"\rLoading checkpoint shards: {p:>3}%|{'█' * (p // 10):<10}| {p // 25}/4 [00:0{p // 25}<00:0{4 - p // 25},  2.81s/it]"
+        f"\rLoading checkpoint shards: {p:>3}%|{'█' * (p // 10):<10}| {p // 25}/4 [00:0{p // 25}<00:0{4 - p // 25}, "
+        " 2.81s/it]"
         for p in (0, 25, 50, 75, 100)
     )
     return bar[1:] + log
@@ -354,7 +357,10 @@ def bars_before_traceback(log):
 
 def typescript(log):
     body = "".join(line + "\r\r\n" for line in lines(log))
-    return f'Script started on 2026-03-04 05:06:07+00:00 [TERM="xterm-256color" TTY="/dev/pts/0"]\n\x1b[?2004h\x1b]0;w@gpu: ~\x07$ python serve.py\r\n{body}'
+    return (
+        'Script started on 2026-03-04 05:06:07+00:00 [TERM="xterm-256color"'
+        f' TTY="/dev/pts/0"]\n\x1b[?2004h\x1b]0;w@gpu: ~\x07$ python serve.py\r\n{body}'
+    )
 
 
 def multi_bar(log):

@@ -62,7 +62,9 @@ def build_root(sections, root):
 
 
 def difference(want, got, at="$"):
-    """Why `got` does not contain `want`, or None. Objects by key; every item of a wanted list must be contained in some item."""
+    """Why `got` does not contain `want`, or None. Objects by key; every item of a wanted list must be contained in some
+    item.
+    """
     if isinstance(want, dict):
         if not isinstance(got, dict):
             return f"{at}: wanted an object, got {got!r}"

@@ -1,8 +1,10 @@
-"""What is wrong with a command that a fix shows: a placeholder, a package, flag or program that no table and no fact names.
+"""What is wrong with a command that a fix shows: a placeholder, a package, flag or program that no table and no fact
+names.
 
-Whoever copies the command has nobody to ask, so each word of it comes from somewhere: the tables of rules/data, the facts of the machine,
-or, for a flag that the message itself asks for, the log.
+Whoever copies the command has nobody to ask, so each word of it comes from somewhere: the tables of rules/data, the
+facts of the machine, or, for a flag that the message itself asks for, the log.
 """
+
 import csv
 import pathlib
 import re
@@ -102,7 +104,8 @@ def is_installer(words):
     text = " ".join(words)
     return bool(
         re.search(
-            r"(?:^|[ /])(?:pip\d?|uv pip|uv|poetry|pdm|pipx|pixi)(?: [\w-]+)* (?:install|uninstall|add|remove|inject)\b",
+            r"(?:^|[ /])(?:pip\d?|uv pip|uv|poetry|pdm|pipx|pixi)(?: [\w-]+)*"
+            r" (?:install|uninstall|add|remove|inject)\b",
             text,
         )
     )

@@ -1,4 +1,7 @@
-"""What every Python test of the project shares: where the built programs are, and a world without traces of other firstfixes."""
+"""What every Python test of the project shares: where the built programs are, and a world without traces of other
+firstfixes.
+"""
+
 import json
 import os
 import pathlib
@@ -38,7 +41,8 @@ IGNORED_BY_SHELLS = {
 
 
 def pytest_configure():
-    """Nothing that a test starts sees the settings, the state folder or the ignored signals of whoever runs the tests."""
+    """Nothing that a test starts sees the settings, the state folder or the ignored signals of whoever runs the tests.
+    """
     for number, usual in IGNORED_BY_SHELLS.items():
         signal.signal(number, usual)
     for name in [n for n in os.environ if n.startswith("FIRSTFIX_") and n not in FOR_TESTS]:
@@ -69,7 +73,9 @@ def build():
 
 @pytest.fixture
 def unsanitized(build):
-    """For tests that a sanitized build cannot pass: its shadow memory needs terabytes of addresses, and an ordinary Python cannot load it."""
+    """For tests that a sanitized build cannot pass: its shadow memory needs terabytes of addresses, and an ordinary
+    Python cannot load it.
+    """
     if sanitizers(build):
         pytest.skip("needs a build without sanitizers")
 
@@ -90,7 +96,9 @@ def runner(firstfix, tmp_path):
 
 @pytest.fixture
 def times():
-    """times(few, many): how often an attack is tried: few times in every run of the tests, as often as it takes with FIRSTFIX_MANY=1."""
+    """times(few, many): how often an attack is tried: few times in every run of the tests, as often as it takes with
+    FIRSTFIX_MANY=1.
+    """
     return lambda few, many: many if os.environ.get("FIRSTFIX_MANY") == "1" else few
 
 

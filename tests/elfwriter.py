@@ -2,11 +2,12 @@
 
     blob = elf("soname libx.so.1\nneeded libc.so.6\nneeds libc.so.6 GLIBC_2.34\nfatbin sm_90a compute_120")
 
-One property a line:  soname NAME · needed NAME · rpath PATH · runpath PATH · interp PATH · flags1 NUMBER · machine NAME ·
-class 32 · needs FILE VERSION [weak] · defines VERSION · symbol NAME [VERSION] · undefined NAME [VERSION] ·
-fatbin CODE... · relfatbin CODE... · hip TARGET...     CODE is sm_90a, compute_100f, lto_80.
-As a program:  elfwriter.py OUT PROPERTY=VALUE...      (elfwriter.py libx.so soname=libx.so.1 "fatbin=sm_90 sm_120a")
+One property a line:  soname NAME · needed NAME · rpath PATH · runpath PATH · interp PATH · flags1 NUMBER · machine NAME
+· class 32 · needs FILE VERSION [weak] · defines VERSION · symbol NAME [VERSION] · undefined NAME [VERSION] · fatbin
+CODE... · relfatbin CODE... · hip TARGET...     CODE is sm_90a, compute_100f, lto_80. As a program:  elfwriter.py OUT
+PROPERTY=VALUE...      (elfwriter.py libx.so soname=libx.so.1 "fatbin=sm_90 sm_120a")
 """
+
 import pathlib
 import struct
 import sys

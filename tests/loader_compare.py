@@ -2,9 +2,10 @@
 
     loader_compare.py FIRSTFIX FILE-OR-FOLDER...      prints each difference; exit code 1 when there is one
 
-The trace runs ld.so only: no code of the file is executed. Asked by tests/test_loader.py for the libraries of the system, and
-by ./test --wheels for those of the wheels.
+The trace runs ld.so only: no code of the file is executed. Asked by tests/test_loader.py for the libraries of the
+system, and by ./test --wheels for those of the wheels.
 """
+
 import json
 import os
 import pathlib
@@ -27,7 +28,9 @@ def is_elf_library(path):
 
 
 def traced(path, environment):
-    """What ld.so itself says: [(name, path or None)], {(version, library path, needed by)}, or None when it refuses the file."""
+    """What ld.so itself says: [(name, path or None)], {(version, library path, needed by)}, or None when it refuses the
+    file.
+    """
     run = subprocess.run(
         [LD_SO, path],
         capture_output=True,

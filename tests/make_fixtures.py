@@ -31,10 +31,13 @@ def main():
     (to / "full.so").write_bytes(elfwriter.elf(FULL))
     (to / "i386.so").write_bytes(elfwriter.elf("class 32"))
     (to / "plain.so").write_bytes(elfwriter.elf("soname libplain.so\nneeded libc.so.6"))
-    (to / "fatbin").write_bytes(elfwriter.fat_binary(["sm_90a", "compute_120"]) + b"\0" * 8 + elfwriter.fat_binary(["lto_80"]))
+    (to / "fatbin").write_bytes(
+        elfwriter.fat_binary(["sm_90a", "compute_120"]) + b"\0" * 8 + elfwriter.fat_binary(["lto_80"])
+    )
     (to / "bundle").write_bytes(elfwriter.hip_bundle(["gfx90a", "gfx942"]))
     (to / "ld.so.cache").write_bytes(elfwriter.ldcache([
-        ("libcuda.so.1", "/usr/lib64/libcuda.so.1"), ("libc.so.6", "/lib/libc.so.6"), ("libfast.so.1", "/lib/libfast.so.1"),
+        ("libcuda.so.1", "/usr/lib64/libcuda.so.1"), ("libc.so.6", "/lib/libc.so.6"),
+        ("libfast.so.1", "/lib/libfast.so.1"),
         ("libfast.so.1", "/lib/glibc-hwcaps/x86-64-v3/libfast.so.1", "x86-64-v3"),
         ("libfast.so.1", "/lib/glibc-hwcaps/x86-64-v2/libfast.so.1", "x86-64-v2"),
         ("libx.so.9", "/lib/libx.so.9"), ("libx.so.10", "/lib/libx.so.10")], ["x86-64-v3", "x86-64-v2"]))

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""List every sentence of `why` that claims what nothing holds and every command that nobody can copy, over a folder of logs.
+"""List every sentence of `why` that claims what nothing holds and every command that nobody can copy, over a folder of
+logs.
 
 usage: measure_answers.py [--program PATH] [-a] [FOLDER...]
 
-Each NAME.log of the folders is explained (with NAME.facts.json beside it as the facts, where there is one). A claim is a number,
-version, path, name or quotation; it must stand in a line, a fact, a table or the rule itself, or be what the rule computed from those. Of a command see command_lint.py.
-Without a folder the cases of rules/cases are read. -a prints every sentence with what it rests on.
+Each NAME.log of the folders is explained (with NAME.facts.json beside it as the facts, where there is one). A claim is
+a number, version, path, name or quotation; it must stand in a line, a fact, a table or the rule itself, or be what the
+rule computed from those. Of a command see command_lint.py. Without a folder the cases of rules/cases are read. -a
+prints every sentence with what it rests on.
 """
+
 import argparse
 import json
 import pathlib

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""How steady the answers of `firstfix explain` are, on a folder of logs: measure_logs.py [--program PATH] [--cuts N] [-v] DIR
+"""How steady the answers of `firstfix explain` are, on a folder of logs: measure_logs.py [--program PATH] [--cuts N]
+[-v] DIR
 
-DIR holds NAME.log and, where the truth is known, NAME.json with its "cause" (a list; "none" for a healthy log; stopped.* is no failure).
-Each log is read whole, its first 200 lines and its last 200 lines; healthy ones besides cut at N places: their beginnings, their ends,
-and 200 lines from the middle. Alarms are answers with exit code 1. Nothing of a log is kept or printed but its name and line numbers.
+DIR holds NAME.log and, where the truth is known, NAME.json with its "cause" (a list; "none" for a healthy log;
+stopped.* is no failure). Each log is read whole, its first 200 lines and its last 200 lines; healthy ones besides cut
+at N places: their beginnings, their ends, and 200 lines from the middle. Alarms are answers with exit code 1. Nothing
+of a log is kept or printed but its name and line numbers.
 """
+
 import argparse
 import concurrent.futures
 import json
@@ -87,11 +90,13 @@ def main():
     tried, alarms = sum(r["tried"] for r in healthy), sum(len(r["alarms"]) for r in healthy)
     print(f"{len(rows)} logs, {len(healthy)} healthy, {len(long)} longer than {PART} lines")
     print(
-        f"alarms on healthy logs: {sum(r['whole'][0] == 1 for r in healthy)} whole, {alarms} of {tried} cuts, on {sum(bool(r['alarms']) for r in healthy)} logs"
+        f"alarms on healthy logs: {sum(r['whole'][0] == 1 for r in healthy)} whole, {alarms} of {tried} cuts, on"
+        f" {sum(bool(r['alarms']) for r in healthy)} logs"
     )
     for part in ("first", "last"):
         print(
-            f"{part} {PART} lines agree with the whole log: {sum(r[part][1] == r['whole'][1] for r in long)} of {len(long)}"
+            f"{part} {PART} lines agree with the whole log: {sum(r[part][1] == r['whole'][1] for r in long)} of"
+            f" {len(long)}"
         )
 
 

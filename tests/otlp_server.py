@@ -1,4 +1,7 @@
-"""A collector of the tests' own: takes OTLP/JSON over HTTP and does what the test says meanwhile (refuses, hangs, redirects, ...)."""
+"""A collector of the tests' own: takes OTLP/JSON over HTTP and does what the test says meanwhile (refuses, hangs,
+redirects, ...).
+"""
+
 import gzip
 import http.server
 import json

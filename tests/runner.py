@@ -1,8 +1,10 @@
-"""Runs workers under `firstfix run` with a stand-in for the firstfix binary's steps, and tells what the steps were given.
+"""Runs workers under `firstfix run` with a stand-in for the firstfix binary's steps, and tells what the steps were
+given.
 
-The stand-in is the process border of src/supervise/death.h: it notes its arguments, keeps a copy of the death document with
-the tails, and answers with the verdict that the test asks for.
+The stand-in is the process border of src/supervise/death.h: it notes its arguments, keeps a copy of the death document
+with the tails, and answers with the verdict that the test asks for.
 """
+
 import json
 import os
 import subprocess
@@ -27,7 +29,8 @@ case "$1 $2" in
 	[ -e "$STAND_IN_DIR/verdict.$n" ] && cat "$STAND_IN_DIR/verdict.$n" && exit 0
 	printf 'firstfix.verdict/1\nincident=id%s\naction=give-up\n' "$n" ;;
 "check ") exit $(cat "$STAND_IN_DIR/check" 2>/dev/null || echo 0) ;;
-"report --trigger") for word; do [ "$last" = --save ] && echo '{"schema": "firstfix.facts/1"}' > "$word"; last=$word; done ;;
+"report --trigger") for word; do
+    [ "$last" = --save ] && echo '{"schema": "firstfix.facts/1"}' > "$word"; last=$word; done ;;
 esac
 exit 0
 """

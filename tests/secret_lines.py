@@ -1,8 +1,10 @@
-"""Secrets as workers print them, and harmless strings that look like some. Every random part is made when the test runs, so no
-secret stands in this repository.
+"""Secrets as workers print them, and harmless strings that look like some. Every random part is made when the test
+runs, so no secret stands in this repository.
 
-A line's template holds {set:N} for N random characters; those parts are what must not come through. UUID and PEM stand for more.
+A line's template holds {set:N} for N random characters; those parts are what must not come through. UUID and PEM stand
+for more.
 """
+
 import base64
 import random
 import re
@@ -27,7 +29,7 @@ TOKENS = """
 huggingface | Using token hf_{letters:34} from the environment
 huggingface in an error | huggingface_hub.errors.HfHubHTTPError: 401 Client Error: token hf_{letters:34} is expired
 huggingface organisation | token=api_org_{letters:34}
-openai project | openai.AuthenticationError: Error code: 401 - Incorrect API key provided: sk-proj-{alnum:74}T3BlbkFJ{alnum:74}
+openai project | AuthenticationError: Error code: 401 - Incorrect API key provided: sk-proj-{alnum:74}T3BlbkFJ{alnum:74}
 openai of old | sk-{alnum:20}T3BlbkFJ{alnum:20}
 anthropic | x-api-key sk-ant-api03-{alnum:93}AA rejected
 openrouter | key: sk-or-v1-{hex:64}
@@ -133,7 +135,7 @@ apikey scheme | > Authorization: ApiKey {base64:58}==
 negotiate scheme | Authorization: Negotiate {base64:120}
 splunk scheme | Authorization: Splunk UUID
 digest scheme | Authorization: Digest username="u", nonce="{hex:32}", response="{hex:32}"
-sigv4 | Authorization: AWS4-HMAC-SHA256 Credential=AKIA{base32:16}/20260101/us-east-1/s3/aws4_request, Signature={hex:64}
+sigv4 | Authorization: AWS4-HMAC-SHA256 Credential=AKIA{base32:16}/20260101/us/s3/aws4_request, Signature={hex:64}
 own scheme | "authorization": "Acme {alnum:20}"
 header pairs | headers=[(b'host', b'x'), (b'x-api-key', b'{alnum:24}')]
 proxy | Proxy-Authorization: Basic {base64:24}

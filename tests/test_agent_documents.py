@@ -119,7 +119,8 @@ db = sqlite3.connect(sys.argv[1])
 row = db.execute("select * from incident").fetchone()
 names = [d[0] for d in db.execute("select * from incident").description]
 for i in range(3000):
-    new = dict(zip(names, row), id="%016x" % i, fingerprint="%016x" % i, first_seen="2020-01-01T00:00:00.000Z", last_seen="2020-01-01T00:00:00.000Z")
+    new = dict(zip(names, row), id="%016x" % i, fingerprint="%016x" % i,
+        first_seen="2020-01-01T00:00:00.000Z", last_seen="2020-01-01T00:00:00.000Z")
     db.execute(f"insert into incident({','.join(new)}) values ({','.join('?' * len(new))})", list(new.values()))
 db.commit()
 """

@@ -154,7 +154,9 @@ def test_rubbish_and_half_closed_sockets(agent):
 
 
 def test_slow_loris(agent):
-    """Clients that say a byte now and then, more than there is room for: they are cut off, others are served meanwhile or soon."""
+    """Clients that say a byte now and then, more than there is room for: they are cut off, others are served meanwhile
+    or soon.
+    """
     host, port = agent.url.removeprefix("http://").rsplit(":", 1)
     slow = []
     for _ in range(150):

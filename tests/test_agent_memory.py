@@ -67,8 +67,8 @@ def test_what_a_worker_tells_of_its_allocator(agents):
     worker = agents.run(WORKER)
     agents.tell(
         worker,
-        "python firstfix._ring.event(firstfix._ring.MEMORY, {'firstfix.gpu.index': 0, 'firstfix.gpu.memory.allocated': 300 << 20, "
-        "'firstfix.gpu.memory.reserved': 400 << 20, 'firstfix.gpu.memory.peak': 350 << 20})",
+        "python firstfix._ring.event(firstfix._ring.MEMORY, {'firstfix.gpu.index': 0, 'firstfix.gpu.memory.allocated':"
+        " 300 << 20, 'firstfix.gpu.memory.reserved': 400 << 20, 'firstfix.gpu.memory.peak': 350 << 20})",
     )
     last = until(
         lambda: (t := table(memory(agents))) and t[-1].get("gpu0.allocated") and t[-1], "the allocator's numbers"

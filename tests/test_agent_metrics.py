@@ -111,7 +111,10 @@ def test_openmetrics_by_accept(served):
 
 
 def test_names_of_a_worker_are_bounded_and_masked(served):
-    script = "for i in range(100):\\n try:\\n  with firstfix.request(id='x'): raise type('E%03d' % i, (Exception,), {})()\\n except Exception: pass"
+    script = (
+        "for i in range(100):\\n try:\\n  with firstfix.request(id='x'): raise type('E%03d' % i, (Exception,), {})()\\n"
+        " except Exception: pass"
+    )
     served.tell(served.worker, f'python exec("{script}")')
     served.tell(served.worker, "request hf_abcdefghijklmnopqrstuvwxyzABCDEFGH")
     m = until(lambda: (m := served.metrics())['firstfix_requests_total{outcome="ok"}'] >= 3 and m, "all of them")

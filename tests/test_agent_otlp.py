@@ -1,4 +1,6 @@
-"""What leaves as OTLP: every event once or with the same id, whatever happens to the collector, the disk and the agent."""
+"""What leaves as OTLP: every event once or with the same id, whatever happens to the collector, the disk and the agent.
+"""
+
 import json
 import os
 import pathlib

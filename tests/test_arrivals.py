@@ -1,7 +1,9 @@
 """It does not matter how a log arrives: the first cause is that of the plain log.
 
-Each form of arrivals.py is tried on the logs below and on a part of the rule cases, another part each, chosen by their names; FIRSTFIX_ARRIVALS=all tries all.
+Each form of arrivals.py is tried on the logs below and on a part of the rule cases, another part each, chosen by their
+names; FIRSTFIX_ARRIVALS=all tries all.
 """
+
 import json
 import os
 import subprocess
@@ -26,8 +28,11 @@ INFO 03-04 05:06:07 [core.py:58] Initializing a V1 LLM engine
 Traceback (most recent call last):
   File "/srv/vllm/v1/worker/gpu_worker.py", line 172, in load_model
     self.model_runner.load_model()
-torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.02 GiB. GPU 0 has a total capacity of 23.57 GiB of which 406.00 MiB is free. \
-Including non-PyTorch memory, this process has 23.17 GiB memory in use. Of the allocated memory 22.70 GiB is allocated by PyTorch, and 24.10 MiB \
+torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.02 GiB. \
+GPU 0 has a total capacity of 23.57 GiB of which \
+406.00 MiB is free. \
+Including non-PyTorch memory, this process has 23.17 GiB memory in use. \
+Of the allocated memory 22.70 GiB is allocated by PyTorch, and 24.10 MiB \
 is reserved by PyTorch but unallocated.
 
 The above exception was the direct cause of the following exception:
@@ -101,8 +106,8 @@ def test_structure_survives(story, form, firstfix, tmp_path):
 LOGS = [
     case for case in CASES if case[2]
 ]  # an empty log arrives as nothing: no carrier stamps a line that is not there
-# What a log only shows is known by the block that it stands in. A form that makes a record of every line, or frames it all,
-# breaks the block; git's messages stand in by four spaces, which most forms' heads take along.
+# What a log only shows is known by the block that it stands in. A form that makes a record of every line, or frames it
+# all, breaks the block; git's messages stand in by four spaces, which most forms' heads take along.
 BY_BLOCKS = {"near: a block of markdown that a model answered", "near: a turn of a chat template", "near: a quotation",
              "near: an answer in a frame"}
 BY_COLUMNS = {"near: git's log"}

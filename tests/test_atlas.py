@@ -1,4 +1,7 @@
-"""tools/atlas: what it reads from a release is what an import gives, hostile releases do no harm, and the same inputs give the same bytes."""
+"""tools/atlas: what it reads from a release is what an import gives, hostile releases do no harm, and the same inputs
+give the same bytes.
+"""
+
 import importlib.util
 import io
 import pathlib
@@ -18,7 +21,8 @@ from atlaslib import archive, classify, index, messages, mine, resolve, said, ta
 
 # Every way in which a name comes into a module that the tool claims to understand.
 PACKAGE = {
-    "acme/__init__.py": """
+    "acme/__init__.py": (
+        """
 from typing import TYPE_CHECKING
 from . import plain
 from .plain import first, second as renamed
@@ -35,11 +39,13 @@ for loop in (1, 2):
     pass
 temporary = 1
 del temporary
-""",
+"""
+    ),
     "acme/plain.py": "def first(): pass\ndef second(): pass\nguarded = 1\nonly_for_checkers = 1\n",
     "acme/starred.py": "import os\nvisible = 1\n_hidden = 2\nclass Thing: pass\n",
     "acme/starred_all.py": "__all__ = ['chosen']\n__all__ += ['_added']\nchosen = 1\n_added = 2\nignored = 3\n",
-    "acme/lazy/__init__.py": """
+    "acme/lazy/__init__.py": (
+        """
 import importlib
 from typing import TYPE_CHECKING
 _import_structure = {"parts": ["Part", "make_part"]}
@@ -51,9 +57,12 @@ else:
         if name in _WHERE:
             return getattr(importlib.import_module("." + _WHERE[name], __name__), name)
         raise AttributeError(name)
-""",
+"""
+    ),
     "acme/lazy/parts.py": "class Part: pass\ndef make_part(): pass\nunlisted = 1\n",
-    "acme/old/__init__.py": "def __getattr__(name):\n    if name == 'old_name':\n        return 1\n    raise AttributeError(name)\n",
+    "acme/old/__init__.py": (
+        "def __getattr__(name):\n    if name == 'old_name':\n        return 1\n    raise AttributeError(name)\n"
+    ),
 }
 ASKED = {
     "acme": [
@@ -145,8 +154,10 @@ class Larger(Config):
 
 def test_what_an_import_needs_of_others():
     files = {
-        "acme/__init__.py": "from .a import x\nfrom hub import Client\ntry:\n    from hub import maybe\nexcept ImportError:\n    pass\n"
-        "def f():\n    from hub import later\n",
+        "acme/__init__.py": (
+            "from .a import x\nfrom hub import Client\ntry:\n    from hub import maybe\nexcept ImportError:\n    pass\n"
+            "def f():\n    from hub import later\n"
+        ),
         "acme/a.py": "import hub.store\nx = 1\n",
         "acme/unused.py": "from hub import never_asked\n",
     }

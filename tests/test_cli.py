@@ -1,4 +1,7 @@
-"""What the command line says when it is used wrongly: what is wrong, where, what was meant; and nothing that acts on a terminal."""
+"""What the command line says when it is used wrongly: what is wrong, where, what was meant; and nothing that acts on a
+terminal.
+"""
+
 import os
 import re
 import subprocess

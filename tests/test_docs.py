@@ -75,7 +75,8 @@ COMP_WORDS=(firstfix report --dead); COMP_CWORD=2; _firstfix; echo "${{COMPREPLY
 def test_bash_completes_operands(docs, firstfix, tmp_path):
     log = tmp_path / "log"
     log.write_text(
-        'Traceback (most recent call last):\n  File "x.py", line 1, in f\n    g()\nOSError: [Errno 28] No space left on device\n'
+        'Traceback (most recent call last):\n  File "x.py", line 1, in f\n    g()\nOSError: [Errno 28] No space left on'
+        " device\n"
     )
     env = {
         **os.environ,

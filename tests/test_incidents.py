@@ -1,4 +1,6 @@
-"""Incidents from a death document and from a log: stored, counted, shown, packed, and the verdict for the supervisor."""
+"""Incidents from a death document and from a log: stored, counted, shown, packed, and the verdict for the supervisor.
+"""
+
 import json
 import os
 import subprocess
@@ -295,7 +297,8 @@ def test_the_same_exit_of_two_commands_is_two_failures(run, tmp_path):
 
 
 def test_our_own_objects_in_the_output_are_no_evidence(run, tmp_path):
-    """With FIRSTFIX_LOG=json a diagnosis of a request stands in the output as one line, with the words of that failure."""
+    """With FIRSTFIX_LOG=json a diagnosis of a request stands in the output as one line, with the words of that failure.
+    """
     path = death(tmp_path)
     words = r"Traceback (most recent call last):\nModuleNotFoundError: No module named 'bitsandbytes'"
     ours = (

@@ -65,7 +65,8 @@ SCENARIOS = {
         "",
         {"libb.so": None},
     ),
-    "torch-and-nvjitlink": (  # an object with a RUNPATH ignores the RPATH that found it, and so loses to LD_LIBRARY_PATH
+    # an object with a RUNPATH ignores the RPATH that found it, and so loses to LD_LIBRARY_PATH
+    "torch-and-nvjitlink": (
         {
             "libtop.so": "needed libcusparse.so\nrpath $ORIGIN/cusparse:$ORIGIN/nvjitlink",
             "cusparse/libcusparse.so": "needed libnvJitLink.so\nrunpath $ORIGIN/../nvjitlink",

@@ -1,4 +1,7 @@
-"""A virtual environment's own firstfix looks at that environment, whatever is active; one that a tool made for it alone does not."""
+"""A virtual environment's own firstfix looks at that environment, whatever is active; one that a tool made for it alone
+does not.
+"""
+
 import json
 import os
 import pathlib

@@ -95,7 +95,10 @@ def test_nothing_of_the_input_is_kept_and_hashes_differ_between_folders(agents, 
 
 def test_a_key_that_was_half_made_costs_nothing(agents, run):
     """A process that died while it made the key leaves a file; in a container the next one has its number."""
-    half = "import os\nd = os.environ['FIRSTFIX_DIR'] + '/quarantine'\nos.makedirs(d, 0o700)\nopen(f'{d}/key.{os.getpid()}', 'w').close()\n"
+    half = (
+        "import os\nd = os.environ['FIRSTFIX_DIR'] + '/quarantine'\nos.makedirs(d,"
+        " 0o700)\nopen(f'{d}/key.{os.getpid()}', 'w').close()\n"
+    )
     done = run("poison", script=half + HANDLER)
     assert "no input is known" not in done.stderr
     assert len(json.loads(quarantine(agents, "--json").stdout)["inputs"]) == 1

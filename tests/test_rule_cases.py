@@ -11,14 +11,15 @@ A file holds many cases, each begun by `== log NAME`:
 
 `== check NAME` instead of `== log NAME` begins a case without a log: `firstfix check` on the facts.
 
-`expect` is one JSON object: cause (or "none"), and optionally fix (kind of the first fix), why (text that must stand in it),
-confidence_min, confidence_max, command (text that must stand in the first fix's command), tried (what the first fix's trial on
-the facts showed), also (a cause that must stand behind the first), severity.
+`expect` is one JSON object: cause (or "none"), and optionally fix (kind of the first fix), why (text that must stand in
+it), confidence_min, confidence_max, command (text that must stand in the first fix's command), tried (what the first
+fix's trial on the facts showed), also (a cause that must stand behind the first), severity.
 
-In every case each sentence of `why` must rest on something: a number, version, path, name or quotation that no line, fact or table
-holds and the rule did not compute from those fails the case. So does a command with a placeholder, or with a package or flag that
-stands in no table and no fact (command_lint.py).
+In every case each sentence of `why` must rest on something: a number, version, path, name or quotation that no line,
+fact or table holds and the rule did not compute from those fails the case. So does a command with a placeholder, or
+with a package or flag that stands in no table and no fact (command_lint.py).
 """
+
 import json
 import pathlib
 import subprocess
@@ -97,7 +98,10 @@ def test_lint_can_fail(command):
     "command",
     [
         "",
-        "/srv/venv/bin/python -m pip install 'transformers>=4.51,<5' torch==2.6.0+cu124 --index-url https://download.pytorch.org/whl/cu124",
+        (
+            "/srv/venv/bin/python -m pip install 'transformers>=4.51,<5' torch==2.6.0+cu124 --index-url"
+            " https://download.pytorch.org/whl/cu124"
+        ),
         "export LD_LIBRARY_PATH=$(printf %s \"$LD_LIBRARY_PATH\" | tr : '\\n' | grep -vF -e stubs | paste -sd:)",
         "--max-model-len 8192",
         "sudo nvidia-smi -mig 0",

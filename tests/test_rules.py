@@ -56,11 +56,17 @@ def test_a_folder_of_rules_is_checked_tested_and_used(firstfix, tmp_path):
         ("rule {id = 'x.y', title = 't', signatures = {a = [[a*]]}, why = ''}", "it matches an empty line"),
         ("rule {id = 'x.y', signatures = {a = [[b]]}, why = ''}", "give it a 'title'"),
         (
-            "rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '', fixes = {{code = true, kind = 'magic', say = ''}}}",
+            (
+                "rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '', fixes = {{code = true, kind ="
+                " 'magic', say = ''}}}"
+            ),
             "no kind of fix",
         ),
         (
-            "rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '',\n fixes = {{code = true, say = '', command = 'true'}}}",
+            (
+                "rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '',\n fixes = {{code = true, say = '',"
+                " command = 'true'}}}"
+            ),
             "bad.lua:1: rule 'x.y': a fix holds no command: say what must become true, with one of: install, ",
         ),
         (

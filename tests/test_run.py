@@ -172,7 +172,10 @@ def test_reader_that_stands_still_does_not_hold_up_the_incident(runner):
 
 
 def test_back_pressure_reaches_the_worker(runner, tmp_path):
-    code = f"import os\nn = 0\nwhile n < 1 << 23:\n n += os.write(1, b'x' * 65536); open({str(tmp_path / 'n')!r}, 'w').write(str(n))"
+    code = (
+        f"import os\nn = 0\nwhile n < 1 << 23:\n n += os.write(1, b'x' * 65536); open({str(tmp_path / 'n')!r},"
+        " 'w').write(str(n))"
+    )
     p = runner.start(PYTHON, "-c", code)
     time.sleep(0.6)
     first = int((tmp_path / "n").read_text())

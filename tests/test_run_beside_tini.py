@@ -140,14 +140,18 @@ def test_the_worker_starts_with_a_clean_slate(wrapper):
     code = """
 import os
 rows = dict(line.split(':\\t', 1) for line in open('/proc/self/status').read().splitlines() if line.startswith('Sig'))
-blocked, ignored = int(rows['SigBlk'], 16), int(rows['SigIgn'], 16) & ~(1 << 12 | 1 << 24)  # SIGPIPE and SIGXFSZ: Python's own
+blocked = int(rows['SigBlk'], 16)
+ignored = int(rows['SigIgn'], 16) & ~(1 << 12 | 1 << 24)  # SIGPIPE and SIGXFSZ: Python's own
 print(blocked, ignored, os.getpgrp() == os.getpid(), sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:-1])
 """
     assert wrapper.run(PYTHON, "-S", "-c", code).stdout == b"0 0 True [0, 1, 2]\n"
 
 
 def test_the_group_gets_the_signal_where_that_is_asked_for(wrapper):
-    code = "trap 'wait; exit 7' TERM; sh -c 'trap \"echo child; exit 0\" TERM; echo ready; while :; do sleep 0.05; done' & wait; wait"
+    code = (
+        "trap 'wait; exit 7' TERM; sh -c 'trap \"echo child; exit 0\" TERM; echo ready; while :; do sleep 0.05; done' &"
+        " wait; wait"
+    )
     with wrapper.start("sh", "-c", code, option="group") as process:
         assert process.stdout.readline() == b"ready\n"
         process.terminate()

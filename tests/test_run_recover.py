@@ -23,7 +23,10 @@ def test_environment_fix_is_applied_and_proved(runner):
     runner.verdict(1, "incident=abc", "action=restart", "set=FIX=a b=c", "unset=BAD", "say=FIX was missing")
     runner.env["BAD"] = "1"
     code = NEEDS_FIX + "\n"
-    report = "import json, os; print(json.dumps({k: os.environ.get(k) for k in ('BAD', 'FIRSTFIX_RECOVERED', 'FIRSTFIX_ATTEMPT')}), flush=True)\n"
+    report = (
+        "import json, os; print(json.dumps({k: os.environ.get(k) for k in ('BAD', 'FIRSTFIX_RECOVERED',"
+        " 'FIRSTFIX_ATTEMPT')}), flush=True)\n"
+    )
     got = runner.python(report + code, options=["--recover", "env", *FAST])
     first, second = (json.loads(line) for line in got.stdout.splitlines())
     assert got.returncode == 0
@@ -96,7 +99,10 @@ def test_hostile_verdicts_restart_nothing(runner, text):
 
 def test_what_the_worker_left_is_gone_before_the_restart(runner, tmp_path):
     runner.verdict(1, "incident=i", "action=restart")
-    code = f"if [ $FIRSTFIX_ATTEMPT = 2 ]; then kill -0 $(cat {tmp_path}/pid) && exit 8; exit 0; fi; sleep 30 & echo $! > {tmp_path}/pid; exit 5"
+    code = (
+        f"if [ $FIRSTFIX_ATTEMPT = 2 ]; then kill -0 $(cat {tmp_path}/pid) && exit 8; exit 0; fi; sleep 30 & echo $! >"
+        f" {tmp_path}/pid; exit 5"
+    )
     got = runner.run("sh", "-c", code, options=["--recover", "restart", *FAST])
     assert got.returncode == 0, got.stderr
 
@@ -145,8 +151,8 @@ def test_without_a_diagnosis_the_supervisor_speaks(runner, how):
 def test_without_a_diagnosis_both_streams_stand_in_the_order_of_time(runner):
     runner.tool.unlink()
     code = (
-        "import os, sys\nfor i in range(3):\n    for fd in 1, 2: os.write(fd, b'%s %d\\n' % (b'out' if fd == 1 else b'err', i)); "
-        "sys.stdin.readline()\nsys.exit(3)"
+        "import os, sys\nfor i in range(3):\n    for fd in 1, 2: os.write(fd, b'%s %d\\n' % (b'out' if fd == 1 else"
+        " b'err', i)); sys.stdin.readline()\nsys.exit(3)"
     )
     run = runner.start(PYTHON, "-c", code, stdin=subprocess.PIPE, options=["--report", "off"])
     for i in range(3):  # each line has come through before the next is printed
@@ -227,8 +233,9 @@ def test_a_worker_that_does_not_stop_is_asked_for_its_stacks(runner):
 def test_a_worker_that_ends_while_its_stacks_are_asked_for_is_no_incident(runner):
     """The signal that prints the stacks wakes it, and it ends in good order after all."""
     code = (
-        "import os, signal, sys\nsignal.signal(15, signal.SIG_IGN)\nsignal.signal(12, lambda *_: os._exit(0))\n"
-        "open(os.environ['FIRSTFIX_DIR'] + f'/armed/armed-{os.getpid()}', 'w').write('12')\nprint(flush=True)\nwhile True: signal.pause()"
+        "import os, signal, sys\nsignal.signal(15, signal.SIG_IGN)\nsignal.signal(12, lambda *_:"
+        " os._exit(0))\nopen(os.environ['FIRSTFIX_DIR'] + f'/armed/armed-{os.getpid()}',"
+        " 'w').write('12')\nprint(flush=True)\nwhile True: signal.pause()"
     )
     p = runner.start(PYTHON, "-c", code, options=["--grace", "1"])
     p.stdout.readline()

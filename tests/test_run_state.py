@@ -1,4 +1,6 @@
-"""firstfix run where its state folder is missing, read-only, full, somebody else's or shared: the worker never notices."""
+"""firstfix run where its state folder is missing, read-only, full, somebody else's or shared: the worker never notices.
+"""
+
 import json
 import os
 import pathlib
@@ -47,7 +49,10 @@ def test_full_folder(runner):
 
 
 def test_folder_that_fills_up_while_the_worker_runs(runner):
-    code = f"import sys; f = open('{runner.state}/fill', 'wb', 0)\ntry:\n while True: f.write(bytes(1 << 16))\nexcept OSError: pass\n"
+    code = (
+        f"import sys; f = open('{runner.state}/fill', 'wb', 0)\ntry:\n while True: f.write(bytes(1 << 16))\nexcept"
+        " OSError: pass\n"
+    )
     runner.state.mkdir(mode=0o700)
     script = f'mount -t tmpfs -o size=4m,mode=700 none {runner.state} && exec "$@"'
     got = subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", *runner.command(PYTHON, "-c", code + DIES)],

@@ -1,4 +1,6 @@
-"""firstfix run with a terminal: the worker has one too, of the same size, with keys, job control and separate stderr."""
+"""firstfix run with a terminal: the worker has one too, of the same size, with keys, job control and separate stderr.
+"""
+
 import fcntl
 import os
 import pty
@@ -73,7 +75,8 @@ class Terminal:
 
 LOOK = """
 import os, sys
-print([os.isatty(i) for i in range(3)], os.get_terminal_size(1), os.tcgetpgrp(0) == os.getpgrp(), open('/dev/tty').isatty())
+print([os.isatty(i) for i in range(3)], os.get_terminal_size(1), os.tcgetpgrp(0) == os.getpgrp(),
+    open('/dev/tty').isatty())
 """
 
 

@@ -1,5 +1,6 @@
-"""Secrets in every form that tests/secret_lines.py knows, through everything that leaves: explain, incidents, bundle, report, capture,
-and what the supervisor says when nobody else does. Harmless strings come through as they are."""
+"""Secrets in every form that tests/secret_lines.py knows, through everything that leaves: explain, incidents, bundle,
+report, capture, and what the supervisor says when nobody else does. Harmless strings come through as they are."""
+
 import concurrent.futures
 import json
 import os

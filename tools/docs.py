@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Make man pages and shell completions from what the program itself says: docs.py PROGRAM COMMANDS.DEF OUTDIR VERSION
 
-The option tables of the commands print --help; this reads it back, so a page cannot disagree with the program. What --help
-cannot know (environment, files, exit status) stands in AFTER below. Run by the build; tests/test_docs.py compares again.
+The option tables of the commands print --help; this reads it back, so a page cannot disagree with the program. What
+--help cannot know (environment, files, exit status) stands in AFTER below. Run by the build; tests/test_docs.py
+compares again.
 """
+
 import json
 import pathlib
 import re
@@ -248,8 +250,8 @@ def fish_operands(page, causes):
         out.append(f'{here} -f -a "last (__firstfix_ids)"\n')
     for verb in (v for v, wanted in named.items() if wanted):
         out.append(
-            f'complete -c firstfix -n "__fish_seen_subcommand_from {page["name"]}; and __fish_seen_subcommand_from {verb}" '
-            '-f -a "last (__firstfix_ids)"\n'
+            f'complete -c firstfix -n "__fish_seen_subcommand_from {page["name"]}; and __fish_seen_subcommand_from'
+            f' {verb}" -f -a "last (__firstfix_ids)"\n'
         )
     return out
 

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """Write files as C data: embed.py [--endings] SET OUT.c FILE...
 
-For each FILE `const struct ff_span SET_<stem>`; then the list `SET_files` and its length `SET_file_count`. With --endings
-names keep theirs: app.js is SET_app_js, and "app.js" in the list.
+For each FILE `const struct ff_span SET_<stem>`; then the list `SET_files` and its length `SET_file_count`. With
+--endings names keep theirs: app.js is SET_app_js, and "app.js" in the list.
 See src/base/embed.h. Run by the build only.
 """
+
 import pathlib
 import re
 import sys
 
 
 def literal(data):
-    """One C string literal per line of the file; bytes outside plain ASCII as octal, so that no hex escape swallows a digit."""
+    """One C string literal per line of the file; bytes outside plain ASCII as octal, so that no hex escape swallows a
+    digit.
+    """
     def escape(b):
         if b in b'"\\?':
             return '\\' + chr(b)

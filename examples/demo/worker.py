@@ -1,8 +1,9 @@
-"""A worker to look at: it loads a model that is none, answers requests of many lengths, keeps a little of each, and fails
-now and then. Its requests and phases are recorded as those of any worker; the GPU is a stand-in that plays GPUS.
+"""A worker to look at: it loads a model that is none, answers requests of many lengths, keeps a little of each, and
+fails now and then. Its requests and phases are recorded as those of any worker; the GPU is a stand-in that plays GPUS.
 
     tools/demo        # starts it under firstfix, with the page at http://127.0.0.1:9464/
 """
+
 import json
 import os
 import random
@@ -16,8 +17,9 @@ MIB = 1 << 20
 WEIGHTS, RESERVE, OF_A_REQUEST = 14200 * MIB, 1400 * MIB, 900 * MIB
 # What torch says where a prompt needs more than the GPU has left.
 OUT_OF_MEMORY = (
-    "CUDA out of memory. Tried to allocate 16.00 GiB. GPU 0 has a total capacity of 31.84 GiB of which 13.91 GiB is free. "
-    "Of the allocated memory 15.62 GiB is allocated by PyTorch, and 1.37 GiB is reserved by PyTorch but unallocated."
+    "CUDA out of memory. Tried to allocate 16.00 GiB. GPU 0 has a total capacity of 31.84 GiB of which 13.91 GiB is"
+    " free. Of the allocated memory 15.62 GiB is allocated by PyTorch, and 1.37 GiB is reserved by PyTorch but"
+    " unallocated."
 )
 SCENARIO = os.environ["GPUS"]
 lock = threading.Lock()

@@ -1,10 +1,12 @@
 """A small text service on vLLM's offline engine: one line for the engine, one for each request.
 
-    firstfix run -- python serve.py --model Qwen/Qwen2.5-0.5B-Instruct      # prompts on stdin, one a line; answers on stdout
+    firstfix run -- python serve.py --model Qwen/Qwen2.5-0.5B-Instruct    # prompts on stdin, answers on stdout
 
-The engine runs in processes of its own (vLLM's V1: EngineCore and workers). Their loads and failures are recorded there, and
-when one of them dies, this process is told of what. For the HTTP server nothing is written: firstfix run -- vllm serve MODEL.
+The engine runs in processes of its own (vLLM's V1: EngineCore and workers). Their loads and failures are recorded
+there, and when one of them dies, this process is told of what. For the HTTP server nothing is written:
+firstfix run -- vllm serve MODEL.
 """
+
 import argparse
 import sys
 

@@ -1,7 +1,9 @@
 """What the processes below this one recorded of their failures.
 
-An engine's parent learns that a child died and not of what: vLLM's says "See root cause above". The child's lane has it.
+An engine's parent learns that a child died and not of what: vLLM's says "See root cause above". The child's lane has
+it.
 """
+
 from __future__ import annotations
 
 import os
@@ -11,7 +13,8 @@ KEPT = 4
 
 
 def failures() -> list[str]:
-    """The tracebacks of processes below this one, oldest first; a process recorded its start before it started others."""
+    """The tracebacks of processes below this one, oldest first; a process recorded its start before it started others.
+    """
     if "multiprocessing.process" not in sys.modules:
         return []
     from firstfix import _api, _install

@@ -1,8 +1,9 @@
 """Children that die by a signal: prefork servers, task queues and data loaders reap theirs by os.waitpid() and go on.
 
-What the child was working on stands in its lane as a begin without an end. A signal that this process sent itself (a stop, a
-worker that is late) is its own business, unless it cost a request.
+What the child was working on stands in its lane as a begin without an end. A signal that this process sent itself (a
+stop, a worker that is late) is its own business, unless it cost a request.
 """
+
 from __future__ import annotations
 
 import os
@@ -38,7 +39,8 @@ def _small(path: str) -> bytes:
 
 
 def _oom_kills() -> int:
-    """How often the kernel's OOM killer struck in this process' control group (of version 2, or memory's of version 1)."""
+    """How often the kernel's OOM killer struck in this process' control group (of version 2, or memory's of version 1).
+    """
     for line in _small("/proc/self/cgroup").splitlines():
         _, controllers, group = os.fsdecode(line).split(":", 2)
         if controllers not in ("", "memory"):

@@ -56,9 +56,9 @@ def _record_memory() -> None:
 def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[str, Any]] = None,
            wait: bool = True, said: Sequence[str] = (), show: bool = True,
            show_with: Optional[Callable[[dict[str, Any], str], None]] = None) -> None:
-    """Record, store, show and diagnose. wait=False: that follows from a thread, since an event loop must not stand still.
-    `said` are lines that a library printed before it failed. show=False: recorded, and not shown further up either.
-    show_with(answer, text) shows it instead of stderr.
+    """Record, store, show and diagnose. wait=False: that follows from a thread, since an event loop must not stand
+    still. `said` are lines that a library printed before it failed. show=False: recorded, and not shown further up
+    either. show_with(answer, text) shows it instead of stderr.
 
     Raises nothing, but Ctrl-C passes through. A failure inside of this is said in one line.
     """
@@ -115,7 +115,9 @@ def _telling(exc: BaseException, key: str, where: str, heading: str, fields: dic
 
 
 def last_words(exc: BaseException, where: str) -> None:
-    """The end of a process that `firstfix run` will diagnose: the event, and what this process alone knows of the GPU's memory."""
+    """The end of a process that `firstfix run` will diagnose: the event, and what this process alone knows of the GPU's
+    memory.
+    """
     record(exc, where)
     memory = _memory_lines(exc)
     if memory and settings.log != "off":

@@ -99,11 +99,14 @@ def seen_from_outside() -> list[str]:
 
 
 def allocated() -> Optional[tuple[int, int]]:
-    """Bytes that torch's allocator has given out on the current device and their peak: the quick reading of a request."""
+    """Bytes that torch's allocator has given out on the current device and their peak: the quick reading of a request.
+    """
     cuda = torch_cuda()
     if cuda is None:
         return None
-    try:  # what memory_stats_as_nested_dict() calls, without its 2.5 us of Python (H200, torch 2.11: 13.1 of 15.6 us are torch's own)
+    # what memory_stats_as_nested_dict() calls, without its 2.5 us of Python (H200, torch 2.11: 13.1 of 15.6 us are
+    # torch's own)
+    try:
         core = sys.modules["torch"]._C
         stats = core._cuda_memoryStats(core._cuda_getDevice())["allocated_bytes"]["all"]
     except AttributeError:

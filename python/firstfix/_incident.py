@@ -1,10 +1,12 @@
-"""Failures of this process as incidents: one run of the program each, from a thread where an event loop must not stand still.
+"""Failures of this process as incidents: one run of the program each, from a thread where an event loop must not stand
+still.
 
 The program collects the facts of this process, diagnoses, stores and counts, and gives back the block to show. What
-comes again is counted here and told at once, then every few seconds. Each exception and each telling has a number in the
-lane: what a process that is killed had no time to tell, whoever finds it dead tells (src/incident/untold.h). Callable
-from signal handlers: no lock is taken.
+comes again is counted here and told at once, then every few seconds. Each exception and each telling has a number in
+the lane: what a process that is killed had no time to tell, whoever finds it dead tells (src/incident/untold.h).
+Callable from signal handlers: no lock is taken.
 """
+
 from __future__ import annotations
 
 import os
@@ -51,8 +53,8 @@ class Telling:
         about: Optional[Known] = None,
         show_with: Optional[Callable[[dict[str, Any], str], None]] = None,
     ) -> None:
-        """`failure` may be a function, which the thread calls. `about` gets the incident's id; show_with(answer, text) shows it
-        instead of stderr."""
+        """`failure` may be a function, which the thread calls. `about` gets the incident's id; show_with(answer, text)
+        shows it instead of stderr."""
         self.failure, self.plain, self.about, self.shown, self.show_with = failure, plain, about, False, show_with
 
     def show_plain(self) -> None:

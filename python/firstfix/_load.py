@@ -215,7 +215,8 @@ class Load:
         if made is not None:
             quantized = f" ({made.quantization})" if made.quantization else ""
             lines.append(
-                f"{_mark(True)} {_model.count(made.parameters)} parameters{quantized}: {made.kinds}; {_say.size(made.bytes)}"
+                f"{_mark(True)} {_model.count(made.parameters)} parameters{quantized}: {made.kinds};"
+                f" {_say.size(made.bytes)}"
             )
             lines.append(
                 f"{_mark(not made.away)} "

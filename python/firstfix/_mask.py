@@ -1,8 +1,9 @@
 """Secrets out of text that this process prints itself; what the programs print is masked by them.
 
-Two ways: the values of environment variables whose names speak of secrets, and the forms of rules/data/secrets.tsv, which the
-extension holds, so that they are the program's own. The patterns are bytes, as there.
+Two ways: the values of environment variables whose names speak of secrets, and the forms of rules/data/secrets.tsv,
+which the extension holds, so that they are the program's own. The patterns are bytes, as there.
 """
+
 from __future__ import annotations
 
 import os
@@ -31,7 +32,8 @@ class Form:
         self.pattern: Pattern[bytes] = re.compile(text)
 
     def mask(self, text: bytes) -> bytes:
-        """The last group that matched is the secret, without groups the whole match; a first one before it is its name."""
+        """The last group that matched is the secret, without groups the whole match; a first one before it is its name.
+        """
         out, done, at = [], 0, 0
         while at <= len(text):
             match = self.pattern.search(text, at)

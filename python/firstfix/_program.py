@@ -56,9 +56,11 @@ def run(words: list[str], text: Optional[bytes] = None, keep: Optional[int] = No
         deadline: float = DEADLINE_S) -> tuple[int, str]:
     """Exit code and standard output of `firstfix WORDS`; 0 and 1 are answers, all else is a ProgramError.
 
-    `keep` is there as descriptor KEPT. No pipes: a server that forks its next worker meanwhile would hold their ends open.
+    `keep` is there as descriptor KEPT. No pipes: a server that forks its next worker meanwhile would hold their ends
+    open.
     """
-    # Variables that change what a program loads were meant for the worker; the report reads them from the worker itself.
+    # Variables that change what a program loads were meant for the worker; the report reads them from the worker
+    # itself.
     env = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "LD_LIBRARY_PATH")}
     files: list[int] = []
     try:
@@ -145,12 +147,15 @@ def kept(content: bytes) -> Iterator[tuple[int, str]]:
 
 
 def environment() -> ContextManager[tuple[int, str]]:
-    """The variables of this process as they are now: /proc/PID/environ holds those of its start, and a worker sets many by os.environ."""
+    """The variables of this process as they are now: /proc/PID/environ holds those of its start, and a worker sets many
+    by os.environ.
+    """
     return kept(b"".join(name + b"=" + value + b"\0" for name, value in list(os.environb.items())))
 
 
 def this_process() -> list[str]:
-    """The words by which `firstfix report` looks at this process; its Python by name, as setproctitle hides a venv's."""
+    """The words by which `firstfix report` looks at this process; its Python by name, as setproctitle hides a venv's.
+    """
     known = os.path.isabs(sys.executable or "")
     return ["--pid", str(os.getpid())] + (["--python", sys.executable] if known else [])
 

@@ -1,8 +1,9 @@
 """Inputs that have killed workers: `firstfix run --quarantine N` refuses what was in work when N of them died.
 
-An input is known by a hash with a key of the state folder; it stands in the lane, and whoever looks into a death counts it
-(src/store/quarantine.h). Nothing of the input itself is kept.
+An input is known by a hash with a key of the state folder; it stands in the lane, and whoever looks into a death counts
+it (src/store/quarantine.h). Nothing of the input itself is kept.
 """
+
 from __future__ import annotations
 
 import json
@@ -87,6 +88,6 @@ def check(name: str) -> None:
         return  # not there, as for nearly every input; or damaged, which refuses nobody
     if kills >= settings.quarantine and age < AGE_S:
         raise Quarantined(
-            f"this input was in work when {kills} workers died (last: {known.get('last', '?')}, {known.get('how', '?')}) and is "
-            f"refused; let it through again with: firstfix quarantine --release {name}"
+            f"this input was in work when {kills} workers died (last: {known.get('last', '?')},"
+            f" {known.get('how', '?')}) and is refused; let it through again with: firstfix quarantine --release {name}"
         )

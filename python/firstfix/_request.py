@@ -75,7 +75,8 @@ class Request:
             self._status = why
 
     def answered(self, status: int) -> None:
-        """An answer of HTTP. One of 500 or more has failed, by the exception that the framework `caught` where it did."""
+        """An answer of HTTP. One of 500 or more has failed, by the exception that the framework `caught` where it did.
+        """
         self.set(**{"http.response.status_code": status})
         if status >= 500:
             self.failed(self.caught if self.caught is not None else str(status))

@@ -1,7 +1,9 @@
 """What the environment asks for, read once by install().
 
-FIRSTFIX_LOG=text|json|off, FIRSTFIX_LOG_FILE=path, FIRSTFIX_DISABLE=all or names of hooks, FIRSTFIX_GPU_READS=0, FIRSTFIX_QUARANTINE=N.
+FIRSTFIX_LOG=text|json|off, FIRSTFIX_LOG_FILE=path, FIRSTFIX_DISABLE=all or names of hooks, FIRSTFIX_GPU_READS=0,
+FIRSTFIX_QUARANTINE=N.
 """
+
 from __future__ import annotations
 
 import os
@@ -56,7 +58,9 @@ class Settings:
         self.quarantine = int(wanted) if wanted.isdigit() else 0
 
     def misspelt(self) -> list[str]:
-        """What of FIRSTFIX_* is like the name of a setting and none; `firstfix run` has said it to whoever it supervises."""
+        """What of FIRSTFIX_* is like the name of a setting and none; `firstfix run` has said it to whoever it
+        supervises.
+        """
         wrong = [name for name in os.environ if name.startswith("FIRSTFIX_") and name[9:] not in NAMES]
         if self.supervised or not wrong:
             return []

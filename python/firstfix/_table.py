@@ -12,7 +12,8 @@ class Row:
     __slots__ = ("name", "module", "attribute", "wrapper", "note", "broken")
 
     def __init__(self, name: str, module: str, attribute: str, wrapper: str, note: str = "") -> None:
-        """`note` is what the wrapper wants to know: which argument names the model (NAME or NAME:POSITION; default 1)."""
+        """`note` is what the wrapper wants to know: which argument names the model (NAME or NAME:POSITION; default 1).
+        """
         self.name, self.module, self.attribute, self.wrapper, self.note = name, module, attribute, wrapper, note
         self.broken = False
 

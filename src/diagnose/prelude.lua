@@ -16,7 +16,8 @@ local function normal(name) -- PEP 503
   return (name:lower():gsub([[[-_.]+]], "-"))
 end
 
--- What the rule that is asked now has read: paths of facts, and what tables answered. Its sentences may rest on nothing else.
+-- What the rule that is asked now has read: paths of facts, and what tables answered. Its sentences may rest on nothing
+-- else.
 local read
 
 local function begin_reading() read = {facts = {}, tables = {}, seen = {}} end
@@ -55,7 +56,8 @@ function atlas.package_of(frame)
   return top and know.distribution(top)
 end
 
--- What the package that raised an exception asks for by its message (atlas.message); nil where it is not one of its own.
+-- What the package that raised an exception asks for by its message (atlas.message); nil where it is not one of its
+-- own.
 function atlas.said(hit)
   local frames = hit and hit.event.frames or {}
   local package = atlas.package_of(frames[#frames])
@@ -161,11 +163,14 @@ function methods.has_frame(log)
   end
 end
 
--- Whose code the frames of an exception lie in, the innermost that is one of these: how a setting is spelt depends on it.
+-- Whose code the frames of an exception lie in, the innermost that is one of these: how a setting is spelt depends on
+-- it.
 local engines = {
   {[=[(?:^|[/\\])vllm[/\\]]=], "vllm"}, {[=[(?:^|[/\\])sglang[/\\]]=], "sglang"}, {[=[text_generation_server]=], "tgi"},
-  {[=[(?:^|[/\\])lmdeploy[/\\]]=], "lmdeploy"}, {[=[tensorrt_llm]=], "tensorrt-llm"}, {[=[llama_cpp[/\\]]=], "llama-cpp-python"},
-  {[=[ComfyUI|comfy[/\\]|comfy_extras]=], "comfyui"}, {[=[stable-diffusion-webui|modules[/\\](?:sd_|processing|txt2img)]=], "a1111"},
+  {[=[(?:^|[/\\])lmdeploy[/\\]]=], "lmdeploy"}, {[=[tensorrt_llm]=], "tensorrt-llm"},
+  {[=[llama_cpp[/\\]]=], "llama-cpp-python"},
+  {[=[ComfyUI|comfy[/\\]|comfy_extras]=], "comfyui"},
+  {[=[stable-diffusion-webui|modules[/\\](?:sd_|processing|txt2img)]=], "a1111"},
   {[=[packages[/\\]diffusers[/\\]]=], "diffusers"}, {[=[packages[/\\](?:transformers|trl|peft)[/\\]]=], "transformers"},
 }
 
@@ -177,7 +182,8 @@ function methods.engine_seen(log)
 end
 
 local function hit_of(raw, events)
-  local hit = {line = raw.line, text = raw.text, name = raw.name, context = raw.context, event = events.list[raw.event] or {}}
+  local hit = {line = raw.line, text = raw.text, name = raw.name, context = raw.context,
+    event = events.list[raw.event] or {}}
   for name, text in pairs(raw.captures) do hit[name] = text end
   return hit
 end
@@ -206,7 +212,8 @@ local function best(hits)
   local found
   for _, hit in ipairs(hits) do
     local tier = hit.event.tier or 0
-    if not found or tier > (found.event.tier or 0) or (tier == (found.event.tier or 0) and hit.line < found.line) then found = hit end
+    local best = found and found.event.tier or 0
+    if not found or tier > best or (tier == best and hit.line < found.line) then found = hit end
   end
   return found
 end
@@ -306,18 +313,24 @@ local function finding(rule, answer, hit, captures, f, log)
   local evidence, needs = {}, {}
   if hit then evidence[1] = {log = hit.line, text = hit.text} end
   for _, other in ipairs(r.evidence or {}) do
-    if type(other) == "table" and other.line and other ~= hit then evidence[#evidence + 1] = {log = other.line, text = other.text} end
+    if type(other) == "table" and other.line and other ~= hit then
+      evidence[#evidence + 1] = {log = other.line, text = other.text}
+    end
   end
   local paths = {}
   for _, other in ipairs(r.evidence or {}) do
     if type(other) == "string" then paths[#paths + 1] = other end
-    if type(other) == "table" and other.fact and other.value ~= nil then evidence[#evidence + 1] = {fact = other.fact, value = other.value, label = other.label} end
+    if type(other) == "table" and other.fact and other.value ~= nil then
+      evidence[#evidence + 1] = {fact = other.fact, value = other.value, label = other.label}
+    end
   end
   fact_evidence(paths, f, evidence, {})
   fact_evidence(rule.facts, f, evidence, needs)
   return {
-    title = r.title, confidence = r.confidence or rule.confidence or 0.7, why = sentences(r.why or rule.why or "", captures, f),
-    fixes = fixes_of(r.fixes or rule.fixes, captures, f, log), evidence = evidence, needs = needs, severity = r.severity,
+    title = r.title, confidence = r.confidence or rule.confidence or 0.7,
+    why = sentences(r.why or rule.why or "", captures, f),
+    fixes = fixes_of(r.fixes or rule.fixes, captures, f, log), evidence = evidence, needs = needs,
+    severity = r.severity,
     event = hit and hit.event.index, line = hit and hit.line, values = r.values,
     rival = r.rival == nil and rule.rival or r.rival or nil,
     computed = r.computed, lasts = r.lasts, read = {facts = read.facts, tables = read.tables},

@@ -1,5 +1,6 @@
 # One step of `firstfix check --deep`, run by the worker's own interpreter: python -c <this> STEP
-# Exit 0: it works; 77: there is nothing to try here (the last line says why); anything else, a crash or a hang: it does not.
+# Exit 0: it works; 77: there is nothing to try here (the last line says why); anything else, a crash or a hang: it does
+# not.
 import sys
 
 

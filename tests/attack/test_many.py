@@ -1,5 +1,6 @@
-"""Many runs on one state folder: none prints another's output, none is lost, the folder stays small, and a run that ended without a
-word is found by the next."""
+"""Many runs on one state folder: none prints another's output, none is lost, the folder stays small, and a run that
+ended without a word is found by the next."""
+
 import json
 import os
 import re

@@ -1,4 +1,7 @@
-"""An unprivileged worker under a supervisor that is root: whatever it puts into the state folder, it reads no file of root's with it."""
+"""An unprivileged worker under a supervisor that is root: whatever it puts into the state folder, it reads no file of
+root's with it.
+"""
+
 import json
 import os
 import pathlib
@@ -18,7 +21,8 @@ pytestmark = pytest.mark.skipif(
 WORKER = r"""
 import json, os, sys, time
 state, secret, run_id = sys.argv[1], sys.argv[2], os.environ["FIRSTFIX_RUN_ID"]
-document = json.dumps({"schema": "firstfix.death/1", "run_id": run_id, "attempt": 1, "command": "x", "argv": ["x"], "command_key": "0" * 16,
+document = json.dumps({"schema": "firstfix.death/1", "run_id": run_id, "attempt": 1, "command": "x", "argv": ["x"],
+    "command_key": "0" * 16,
     "how": "exit", "exit": {"code": 1}, "report": secret, "pids": [],
     "tails": [{"stream": s, "path": secret, "bytes": 9, "total": 9} for s in ("stdout", "stderr", "output")]})
 def attempt(action, *words):

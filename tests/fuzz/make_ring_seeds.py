@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Write the seeds of fuzz_ring: changes to a lane, as tests/fuzz/fuzz_ring.c reads them. Offsets are those of src/ring/format.h."""
+"""Write the seeds of fuzz_ring: changes to a lane, as tests/fuzz/fuzz_ring.c reads them. Offsets are those of
+src/ring/format.h.
+"""
+
 import pathlib
 import struct
 

@@ -1,7 +1,9 @@
-"""What the tests on a real GPU share. They run by hand (`./test --gpu`) on a machine with an NVIDIA GPU and a python3 that has torch.
+"""What the tests on a real GPU share. They run by hand (`./test --gpu`) on a machine with an NVIDIA GPU and a python3
+that has torch.
 
 What the hardware answered is kept in $FIRSTFIX_GPU_OUT, a folder per test, for cases made from it later.
 """
+
 import json
 import os
 import pathlib

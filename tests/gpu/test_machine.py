@@ -45,7 +45,8 @@ def torch_says(torch_python):  # noqa: F811
     script = """
 import json, torch
 p = torch.cuda.get_device_properties(0)
-print(json.dumps({"version": torch.__version__, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version(), "archs": torch.cuda.get_arch_list(),
+print(json.dumps({"version": torch.__version__, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version(),
+    "archs": torch.cuda.get_arch_list(),
     "name": p.name, "cc": f"{p.major}.{p.minor}", "sm": p.multi_processor_count, "total": p.total_memory,
     "lib": __import__("os").path.dirname(torch.__file__) + "/lib"}))
 """

@@ -1,4 +1,7 @@
-"""The package inside real workers on a real GPU: what a load and a request record, and that a healthy worker is left alone."""
+"""The package inside real workers on a real GPU: what a load and a request record, and that a healthy worker is left
+alone.
+"""
+
 import json
 import subprocess
 
@@ -10,7 +13,8 @@ MODEL = """
 import tempfile, torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 folder = tempfile.mkdtemp()
-LlamaForCausalLM(LlamaConfig(vocab_size=32000, hidden_size=1024, intermediate_size=2816, num_hidden_layers=8, num_attention_heads=16,
+LlamaForCausalLM(LlamaConfig(vocab_size=32000, hidden_size=1024, intermediate_size=2816,
+    num_hidden_layers=8, num_attention_heads=16,
                              num_key_value_heads=4)).to(torch.bfloat16).save_pretrained(folder)
 """
 
@@ -42,18 +46,16 @@ def test_four_bits(run, torch_python, kept):  # noqa: F811
         [torch_python, "-c", "import bitsandbytes"], capture_output=True, timeout=120, check=False
     ).returncode:
         pytest.skip("no bitsandbytes")
-    died = run(
-        [
-            torch_python,
-            "-c",
-            MODEL
-            + """
+    died = run([
+        torch_python,
+        "-c",
+        MODEL + """
 from transformers import BitsAndBytesConfig
-model = AutoModelForCausalLM.from_pretrained(folder, device_map="cuda", quantization_config=BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4"))
+bits = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+model = AutoModelForCausalLM.from_pretrained(folder, device_map="cuda", quantization_config=bits)
 print(model.generate(torch.tensor([[1, 2, 3]], device="cuda"), max_new_tokens=4, do_sample=False).shape)
 """,
-        ]
-    )
+    ])
     (kept / "four-bits.log").write_text(died.stdout + died.stderr, encoding="utf-8")
     assert died.code == 0 and not died.incident(), died.stderr
     load = died.events("firstfix.phase.end")[0]
@@ -115,7 +117,8 @@ def test_a_kernel_that_does_not_end_is_a_hang(run, torch_python):  # noqa: F811
             "-c",
             """
 import cupy
-spin = cupy.RawKernel('extern "C" __global__ void f(long long n) { long long a = clock64(); while (clock64() - a < n); }', "f")
+spin = cupy.RawKernel(
+    'extern "C" __global__ void f(long long n) { long long a = clock64(); while (clock64() - a < n); }', "f")
 print("waits for the GPU", flush=True)
 def wait():
     spin((1,), (1,), (60_000_000_000,))  # half a minute at 1.98 GHz

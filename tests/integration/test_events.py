@@ -1,4 +1,7 @@
-"""`firstfix events` on lanes that this process writes through the C library: text, --json, --since, --lane, -f, bad input."""
+"""`firstfix events` on lanes that this process writes through the C library: text, --json, --since, --lane, -f, bad
+input.
+"""
+
 import json
 import subprocess
 import time
@@ -9,10 +12,12 @@ from conftest import build_dir
 WRITER = """
 import ctypes, os, signal, sys
 class Field(ctypes.Structure):
-    _fields_ = [("key", ctypes.c_uint16), ("type", ctypes.c_uint8), ("truncated", ctypes.c_bool), ("n", ctypes.c_uint32),
+    _fields_ = [("key", ctypes.c_uint16), ("type", ctypes.c_uint8), ("truncated", ctypes.c_bool),
+        ("n", ctypes.c_uint32),
                 ("s", ctypes.c_char_p)]
 class Options(ctypes.Structure):
-    _fields_ = [("dir", ctypes.c_char_p), ("size", ctypes.c_size_t), ("sync", ctypes.c_bool), ("no_fallback", ctypes.c_bool)]
+    _fields_ = [("dir", ctypes.c_char_p), ("size", ctypes.c_size_t), ("sync", ctypes.c_bool),
+        ("no_fallback", ctypes.c_bool)]
 lib = ctypes.CDLL(sys.argv[1])
 lib.ff_record_start.restype = ctypes.c_void_p
 assert not lib.ff_record_start(ctypes.byref(Options(sys.argv[2].encode(), 0, False, True)))

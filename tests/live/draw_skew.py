@@ -1,8 +1,9 @@
 """Draws machines where two real releases do not fit, from the tables of the atlas and a seed: nobody chose them.
 
-A machine is one library in a release that lacks a name which another release has, and a program that imports the name. What must come
-of it: explain names both bounds, its command is run as it stands, and the program works.
+A machine is one library in a release that lacks a name which another release has, and a program that imports the name.
+What must come of it: explain names both bounds, its command is run as it stands, and the program works.
 """
+
 import lzma
 import pathlib
 import random

@@ -17,8 +17,9 @@ def library_of_torch_gone(m):
 def weights(m, script="from transformers import AutoModel\nprint(AutoModel.from_pretrained('./m'))\n"):
     m.write(
         "make.py",
-        "from transformers import BertConfig, BertModel\nBertModel(BertConfig(vocab_size=99, hidden_size=64, "
-        "num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)).save_pretrained('m', max_shard_size='100KB')\n",
+        "from transformers import BertConfig, BertModel\nBertModel(BertConfig(vocab_size=99, hidden_size=64,"
+        " num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)).save_pretrained('m',"
+        " max_shard_size='100KB')\n",
     )
     m.sh("python make.py && rm make.py")
     m.write("serve.py", script)

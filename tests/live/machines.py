@@ -1,9 +1,10 @@
 """A machine that is really broken: a Python environment of real wheels in which one thing is wrong.
 
-A scenario is a function that takes a Machine, breaks it and returns a Case: the command that fails now, the causes that are right,
-and, where the first fix cannot be run here, a pattern of fixes that are. try_out() asks `firstfix check` before, runs the command,
-asks `firstfix explain`, applies the first fix as it is printed and runs the command again.
+A scenario is a function that takes a Machine, breaks it and returns a Case: the command that fails now, the causes that
+are right, and, where the first fix cannot be run here, a pattern of fixes that are. try_out() asks `firstfix check`
+before, runs the command, asks `firstfix explain`, applies the first fix as it is printed and runs the command again.
 """
+
 import dataclasses
 import fcntl
 import json

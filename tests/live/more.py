@@ -58,9 +58,9 @@ def template_without_jinja(m):
     m.sh("python -m pip uninstall -q -y jinja2")
     m.write(
         "serve.py",
-        "from transformers import PreTrainedTokenizerFast as T\nfrom tokenizers import Tokenizer, models\n"
-        "t = T(tokenizer_object=Tokenizer(models.WordLevel({'a': 0}, unk_token='a')))\n"
-        "t.chat_template = '{{ messages[0].content }}'\nprint(t.apply_chat_template([{'role': 'user', 'content': 'a'}]))\n",
+        "from transformers import PreTrainedTokenizerFast as T\nfrom tokenizers import Tokenizer, models\nt ="
+        " T(tokenizer_object=Tokenizer(models.WordLevel({'a': 0}, unk_token='a')))\nt.chat_template = '{{"
+        " messages[0].content }}'\nprint(t.apply_chat_template([{'role': 'user', 'content': 'a'}]))\n",
     )
     return Case("python serve.py", "pip.module-missing " + SKEW, predicted=False)
 
@@ -85,8 +85,9 @@ def accelerate_too_old_for_device_map(m):
     m.pip("--no-deps accelerate==0.20.3")
     m.write(
         "serve.py",
-        "from transformers import BertConfig, BertModel\nBertModel(BertConfig(vocab_size=99, hidden_size=64, num_hidden_layers=1, "
-        "num_attention_heads=4, intermediate_size=64)).save_pretrained('m')\nBertModel.from_pretrained('m', device_map='cpu')\n",
+        "from transformers import BertConfig, BertModel\nBertModel(BertConfig(vocab_size=99, hidden_size=64,"
+        " num_hidden_layers=1, num_attention_heads=4,"
+        " intermediate_size=64)).save_pretrained('m')\nBertModel.from_pretrained('m', device_map='cpu')\n",
     )
     return Case("python serve.py", "accelerate.missing " + SKEW, predicted=False)
 
@@ -130,8 +131,8 @@ def port_of_another_server(m):
     m.write("app.py", "async def app(scope, receive, send): pass\n")
     m.write(
         "serve.sh",
-        "python -m http.server 18123 --bind 127.0.0.1 >/dev/null 2>&1 &\nsleep 2\ntimeout 10 uvicorn app:app --port 18123\n"
-        "rc=$?\nkill $! 2>/dev/null\nexit $rc\n",
+        "python -m http.server 18123 --bind 127.0.0.1 >/dev/null 2>&1 &\nsleep 2\ntimeout 10 uvicorn app:app --port"
+        " 18123\nrc=$?\nkill $! 2>/dev/null\nexit $rc\n",
     )
     return Case("bash serve.sh", "sys.port-in-use", accept=r"18123|--port", predicted=False)
 

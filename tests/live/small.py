@@ -1,4 +1,7 @@
-"""Machines of small packages: what decides is the installer, the bounds, the copy that is imported, a file or a variable."""
+"""Machines of small packages: what decides is the installer, the bounds, the copy that is imported, a file or a
+variable.
+"""
+
 from machines import Case
 
 TOKENIZER = "from transformers import AutoTokenizer\nprint(AutoTokenizer.from_pretrained('./m')('a b'))\n"

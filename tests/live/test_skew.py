@@ -1,8 +1,10 @@
-"""Two releases that do not fit, drawn by a script (draw_skew.py): the failing import, the printed command, and it works.
+"""Two releases that do not fit, drawn by a script (draw_skew.py): the failing import, the printed command, and it
+works.
 
-FIRSTFIX_SKEW_SEED and FIRSTFIX_SKEW_COUNT draw others, or more. Seeds 1 and 3 draw a flask whose older release needs an older
-markupsafe too: that takes a set of versions that is solved together, which no fix is yet.
+FIRSTFIX_SKEW_SEED and FIRSTFIX_SKEW_COUNT draw others, or more. Seeds 1 and 3 draw a flask whose older release needs an
+older markupsafe too: that takes a set of versions that is solved together, which no fix is yet.
 """
+
 import os
 import pathlib
 

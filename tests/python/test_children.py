@@ -1,4 +1,6 @@
-"""A load whose engine runs in processes of its own, as vLLM's: the parent's diagnosis is that of the child that knows."""
+"""A load whose engine runs in processes of its own, as vLLM's: the parent's diagnosis is that of the child that knows.
+"""
+
 import json
 
 import pytest

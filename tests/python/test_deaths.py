@@ -1,4 +1,7 @@
-"""A child that dies by a signal leaves an incident with what it was working on; what its parent meant to do leaves none."""
+"""A child that dies by a signal leaves an incident with what it was working on; what its parent meant to do leaves
+none.
+"""
+
 import pytest
 
 from python_worker import hooks, worker  # noqa: F401
@@ -19,11 +22,16 @@ def started(**more):
     return p
 """
 DIES = {
-    "multiprocessing": "p = multiprocessing.get_context('fork').Process(target=work, args=(11,)); p.start(); p.join(); assert p.exitcode == -11",
+    "multiprocessing": (
+        "p = multiprocessing.get_context('fork').Process(target=work, args=(11,)); p.start(); p.join(); assert"
+        " p.exitcode == -11"
+    ),
     "fork": "pid = os.fork()\nif pid == 0: work(11)\nassert os.waitpid(-1, 0) == (pid, 11)",
-    "handler, and forks on": "def reap(s, f):\n    if os.waitpid(-1, os.WNOHANG)[1] == 11 and os.fork() == 0: time.sleep(3); os._exit(0)\n"
-    "signal.signal(signal.SIGCHLD, reap)\nif os.fork() == 0: work(11)\ntime.sleep(1); time.sleep(1)\n"
-    "assert not firstfix._incident._waiting and not firstfix._incident._at_work, 'told while the new child lives'",
+    "handler, and forks on": (
+        "def reap(s, f):\n    if os.waitpid(-1, os.WNOHANG)[1] == 11 and os.fork() == 0: time.sleep(3); os._exit(0)\n"
+        "signal.signal(signal.SIGCHLD, reap)\nif os.fork() == 0: work(11)\ntime.sleep(1); time.sleep(1)\n"
+        "assert not firstfix._incident._waiting and not firstfix._incident._at_work, 'told while the new child lives'"
+    ),
 }
 
 
@@ -52,7 +60,9 @@ def test_a_child_that_recorded_nothing(worker):  # noqa: F811
 
 
 def test_who_killed_it(worker):  # noqa: F811
-    """From outside: nothing speaks for memory. By its parent while it worked: its parent. By its parent, idle or to stop: nothing."""
+    """From outside: nothing speaks for memory. By its parent while it worked: its parent. By its parent, idle or to
+    stop: nothing.
+    """
     done = worker.run(PARENT + """
 import subprocess
 p = started(); subprocess.run(["kill", "-9", str(p.pid)]); p.join()

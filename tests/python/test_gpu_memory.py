@@ -29,12 +29,15 @@ class Cuda(types.ModuleType):
     def mem_get_info(self, i): return 10 * GB, 24 * GB
     def get_device_name(self, i): return "NVIDIA Test"
     def get_device_capability(self, i): return 9, 0
-    def memory_stats(self, i): return {"inactive_split_bytes.all.current": GB // 2, "num_alloc_retries": 3, "num_ooms": 1}
-    def memory_stats_as_nested_dict(self): return {"allocated_bytes": {"all": {"current": self.allocated, "peak": self.peak}}}
+    def memory_stats(self, i):
+        return {"inactive_split_bytes.all.current": GB // 2, "num_alloc_retries": 3, "num_ooms": 1}
+    def memory_stats_as_nested_dict(self):
+        return {"allocated_bytes": {"all": {"current": self.allocated, "peak": self.peak}}}
     def memory_snapshot(self):
         block = {"size": GB, "state": "active_allocated", "frames": [{"filename": "alloc.cpp", "line": 1, "name": "x"},
-                                                                     {"filename": "/srv/cache.py", "line": 7, "name": "grow"}]}
-        return [{"device": 0, "blocks": [block, {"size": 9 * GB, "state": "inactive"}]}, {"device": 1, "blocks": [dict(block, size=5)]}]
+                                  {"filename": "/srv/cache.py", "line": 7, "name": "grow"}]}
+        return [{"device": 0, "blocks": [block, {"size": 9 * GB, "state": "inactive"}]},
+            {"device": 1, "blocks": [dict(block, size=5)]}]
     def empty_cache(self): raise AssertionError("never touched by us")
     reset_peak_memory_stats = empty_cache
 torch = types.ModuleType("torch"); torch.__version__ = "2.3.1+cu121"; torch.cuda = Cuda("torch.cuda")
@@ -124,7 +127,8 @@ def test_torch_that_answers_with_errors_is_left_alone(worker):  # noqa: F811
         worker,
         """
 def broken(*a): raise RuntimeError("CUDA error: device-side assert triggered")
-for name in ("mem_get_info", "memory_reserved", "memory_stats_as_nested_dict", "memory_stats"): setattr(torch.cuda, name, broken)
+broken_ones = ("mem_get_info", "memory_reserved", "memory_stats_as_nested_dict", "memory_stats")
+for name in broken_ones: setattr(torch.cuda, name, broken)
 with firstfix.request(): pass
 with firstfix.model_load("m"): pass
 torch.cuda = None
@@ -175,7 +179,9 @@ with firstfix.model_load("m") as load: load.result = types.SimpleNamespace(model
     "visible, shown", [(None, True), ("0", True), ("GPU-5d1c0b2e", True), ("", False), ("1", False)]
 )
 def test_before_cuda_is_initialised_the_gpu_is_known_from_outside(worker, visible, shown):  # noqa: F811
-    """From NVML in another process: name, memory, capability; CUDA stays untouched, and what CUDA will not see is not shown."""
+    """From NVML in another process: name, memory, capability; CUDA stays untouched, and what CUDA will not see is not
+    shown.
+    """
     done = run(worker, """
 import os
 torch.cuda.up = False

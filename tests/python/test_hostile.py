@@ -194,13 +194,19 @@ def test_shutdown_and_closed_stderr(worker):
 
 
 SHUTDOWN = {
-    "a thread that still works": "import threading, time\ndef busy():\n while True:\n  with firstfix.request(): time.sleep(0)\n"
-    "threading.Thread(target=busy, daemon=True).start(); time.sleep(0.1)",
+    "a thread that still works": (
+        "import threading, time\ndef busy():\n while True:\n  with firstfix.request(): time.sleep(0)\n"
+        "threading.Thread(target=busy, daemon=True).start(); time.sleep(0.1)"
+    ),
     "a failure at exit": "import atexit\n@atexit.register\n@firstfix.request\ndef late(): raise ValueError('late')",
-    "a failure in a finalizer": "class Bad:\n def __del__(self):\n  with firstfix.request(): raise ValueError('late')\nkeep = Bad()",
-    "an event loop left open": "import asyncio\nasync def task():\n async with firstfix.request(): await asyncio.sleep(60)\n"
-    "loop = asyncio.new_event_loop(); keep = loop.create_task(task())\n"
-    "loop.run_until_complete(asyncio.sleep(0.01))",
+    "a failure in a finalizer": (
+        "class Bad:\n def __del__(self):\n  with firstfix.request(): raise ValueError('late')\nkeep = Bad()"
+    ),
+    "an event loop left open": (
+        "import asyncio\nasync def task():\n async with firstfix.request(): await asyncio.sleep(60)\n"
+        "loop = asyncio.new_event_loop(); keep = loop.create_task(task())\n"
+        "loop.run_until_complete(asyncio.sleep(0.01))"
+    ),
     "a generator left open": "@firstfix.request\ndef stream():\n yield 1\nkeep = stream(); next(keep)",
 }
 

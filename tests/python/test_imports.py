@@ -1,5 +1,6 @@
-"""Import hooks: only modules of the table are touched, and they stay what they are. Libraries are stand-ins of a few lines
-with the real modules' names; the real ones are hooked in tests/wheels/test_python_package.py."""
+"""Import hooks: only modules of the table are touched, and they stay what they are. Libraries are stand-ins of a few
+lines with the real modules' names; the real ones are hooked in tests/wheels/test_python_package.py."""
+
 import subprocess
 
 import pytest
@@ -101,7 +102,8 @@ for i in range(2):
 def test_install_imports_nothing_large_and_is_quick(worker):
     done = worker.run("""
         import sys
-        large = {"torch", "numpy", "typing", "json", "logging", "subprocess", "asyncio", "threading", "re", "inspect", "traceback"}
+        large = {"torch", "numpy", "typing", "json", "logging", "subprocess", "asyncio",
+            "threading", "re", "inspect", "traceback"}
         print(*sorted(large & set(sys.modules)))
     """)
     without = subprocess.run(

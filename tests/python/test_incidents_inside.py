@@ -1,4 +1,6 @@
-"""A failure inside a living worker is one incident: stored with who and what, counted when it comes again, shown once."""
+"""A failure inside a living worker is one incident: stored with who and what, counted when it comes again, shown once.
+"""
+
 import json
 import os
 import subprocess

@@ -1,4 +1,7 @@
-"""What the package prints by itself is masked and cleaned as what the program prints: by the same table and the same code."""
+"""What the package prints by itself is masked and cleaned as what the program prints: by the same table and the same
+code.
+"""
+
 import json
 import pathlib
 import sys
@@ -15,7 +18,8 @@ def masked(worker, lines, tmp_path, **env):  # noqa: F811
     path = tmp_path / "lines.json"
     path.write_text(json.dumps(lines))
     done = worker.run(
-        "import json, sys\nfrom firstfix._mask import mask\nprint(json.dumps([mask(line) for line in json.load(open(sys.argv[1]))]))",
+        "import json, sys\nfrom firstfix._mask import mask\nprint(json.dumps([mask(line) for line in"
+        " json.load(open(sys.argv[1]))]))",
         path,
         **env,
     )

@@ -1,4 +1,7 @@
-"""Forks, spawned children, threads, sub-interpreters and builds without the GIL: each process has its own lane, nothing is lost."""
+"""Forks, spawned children, threads, sub-interpreters and builds without the GIL: each process has its own lane, nothing
+is lost.
+"""
+
 import collections
 import subprocess
 
@@ -161,12 +164,17 @@ def test_sub_interpreters_are_refused_clearly(worker, version, python, config):
 
 
 def test_a_build_without_the_gil_is_refused_clearly(worker, tmp_path):
-    """No such Python is at hand. There the extension's name (.abi3.so) is none that the import system looks for, as here."""
+    """No such Python is at hand. There the extension's name (.abi3.so) is none that the import system looks for, as
+    here.
+    """
     package = tmp_path / "without" / "firstfix"
     package.mkdir(parents=True)
     for path in (worker.hooks / "firstfix").glob("*.py"):
         (package / path.name).write_bytes(path.read_bytes())
-    script = "import sys; sys._is_gil_enabled = lambda: False\ntry: import firstfix\nexcept ImportError as error: print(error)"
+    script = (
+        "import sys; sys._is_gil_enabled = lambda: False\ntry: import firstfix\nexcept ImportError as error:"
+        " print(error)"
+    )
     done = worker.run(script, PYTHONPATH=str(package.parent))
     assert done.stdout == "firstfix does not support free-threaded Python (no GIL): use the ordinary build\n", (
         done.stderr

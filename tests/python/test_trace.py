@@ -1,4 +1,7 @@
-"""The trace that a request belongs to: from the headers of whoever sent it, or from the span that the worker itself has begun."""
+"""The trace that a request belongs to: from the headers of whoever sent it, or from the span that the worker itself has
+begun.
+"""
+
 import json
 import textwrap
 
@@ -10,28 +13,39 @@ TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 HEADER = f"00-{TRACE}-{SPAN}-01"
 
 ASKS = {
-    "asgi": """
+    "asgi": (
+        """
         import asyncio
         from firstfix.integrations.asgi import Middleware
         async def app(scope, receive, send): await send({"type": "http.response.start", "status": 200})
         async def send(message): pass
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"Traceparent", HEADER.encode()), (b"tracestate", b"a=1")]}
+        scope = {"type": "http", "method": "POST", "path": "/",
+            "headers": [(b"Traceparent", HEADER.encode()), (b"tracestate", b"a=1")]}
         asyncio.run(Middleware(app)(scope, None, send))
-        """,
-    "wsgi": """
+        """
+    ),
+    "wsgi": (
+        """
         from firstfix.integrations.wsgi import Middleware
-        body = Middleware(lambda environ, start: start("200 OK", []) or [b"x"])({"HTTP_TRACEPARENT": HEADER, "HTTP_TRACESTATE": "a=1"}, lambda *a: None)
+        body = Middleware(lambda environ, start: start("200 OK", []) or [b"x"])(
+            {"HTTP_TRACEPARENT": HEADER, "HTTP_TRACESTATE": "a=1"}, lambda *a: None)
         list(body); body.close()
-        """,
-    "runpod, input": """
+        """
+    ),
+    "runpod, input": (
+        """
         from firstfix.integrations.runpod import handler
         handler(lambda job: 1)({"id": "1", "input": {"traceparent": HEADER, "tracestate": "a=1"}})
-        """,
-    "runpod, headers": """
+        """
+    ),
+    "runpod, headers": (
+        """
         from firstfix.integrations.runpod import handler
         handler(lambda job: 1)({"id": "1", "headers": {"traceparent": HEADER, "tracestate": "a=1"}, "input": 7})
-        """,
-    "celery": """
+        """
+    ),
+    "celery": (
+        """
         from firstfix.integrations import celery
         class Task:
             class request: id, traceparent, tracestate = "1", HEADER, "a=1"
@@ -39,7 +53,8 @@ ASKS = {
         class row: broken = False
         task = Task()
         celery.wrap_tracer(lambda name, task: task.run, row)("name", task)()
-        """,
+        """
+    ),
 }
 
 
@@ -76,7 +91,8 @@ def test_what_is_no_context_is_none(worker):
     done = worker.run(f"""
         import json, sys
         from firstfix._trace import parent
-        print(json.dumps([parent(each) for each in {bad!r}]), json.dumps(parent("01-{TRACE}-{SPAN}-00-later", "x" * 300)), sep="\\n")
+        print(json.dumps([parent(each) for each in {bad!r}]),
+            json.dumps(parent("01-{TRACE}-{SPAN}-00-later", "x" * 300)), sep="\\n")
     """)
     none, later = map(json.loads, done.stdout.splitlines())
     assert none == [{}] * len(bad)

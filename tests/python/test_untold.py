@@ -1,5 +1,6 @@
-"""Failures that a process survived and had no time to tell of before it was killed: whoever finds it dead stores and counts them, each
-once, and its end is not blamed on them."""
+"""Failures that a process survived and had no time to tell of before it was killed: whoever finds it dead stores and
+counts them, each once, and its end is not blamed on them."""
+
 import os
 import signal
 import subprocess

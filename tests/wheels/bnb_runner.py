@@ -1,4 +1,5 @@
-"""Runs the library choice of a real bitsandbytes under a stand-in for torch; prints the file name that was loaded, or null.
+"""Runs the library choice of a real bitsandbytes under a stand-in for torch; prints the file name that was loaded, or
+null.
 
 bnb_runner.py FOLDER-THAT-HOLDS-bitsandbytes/ QUESTION.json
 """

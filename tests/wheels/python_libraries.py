@@ -1,4 +1,6 @@
-"""Real libraries for the tests of the Python package: two environments, tiny models, and a worker that runs with them."""
+"""Real libraries for the tests of the Python package: two environments, tiny models, and a worker that runs with them.
+"""
+
 import json
 import os
 import pathlib
@@ -47,7 +49,8 @@ import sys
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import BertConfig, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import BertConfig, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM
+from transformers import PreTrainedTokenizerFast
 folder = sys.argv[1]
 words = {w: i for i, w in enumerate("[UNK] [PAD] hello world this is a test of the worker".split())}
 raw = Tokenizer(models.WordLevel(words, unk_token="[UNK]")); raw.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -68,7 +71,8 @@ get_peft_model(LlamaForCausalLM(llama), LoraConfig(target_modules=["q_proj"])).s
 
 
 def environment(name, base, packages, install):
-    """A virtual environment that is made once, and made up to date when `packages` changed. install(python) fills it."""
+    """A virtual environment that is made once, and made up to date when `packages` changed. install(python) fills it.
+    """
     folder = wheelhouse() / name
     python, done, wanted = folder / "bin/python", folder / "complete", "\n".join(packages)
     if not done.exists() or done.read_text() != wanted:

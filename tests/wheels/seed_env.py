@@ -1,4 +1,7 @@
-"""The Python environment of a worker of 2024, with the real wheels: torch 2.3.1, bitsandbytes 0.42.0, transformers 4.45.0."""
+"""The Python environment of a worker of 2024, with the real wheels: torch 2.3.1, bitsandbytes 0.42.0, transformers
+4.45.0.
+"""
+
 import os
 import shutil
 import subprocess
@@ -11,7 +14,8 @@ REQUIREMENTS = ["torch==2.3.1", "bitsandbytes==0.42.0", "transformers==4.45.0", 
 
 
 def seed_python():
-    """Path of its interpreter; downloads it (3 GB) at the first call. Skips where no Python 3.10 or 3.11 is to be had."""
+    """Path of its interpreter; downloads it (3 GB) at the first call. Skips where no Python 3.10 or 3.11 is to be had.
+    """
     folder = wheelhouse() / "seed"
     python = folder / "bin/python"
     if python.exists() and list(folder.glob("lib/python3*/site-packages/torch/lib/libtorch_cuda.so")):

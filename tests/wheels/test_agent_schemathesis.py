@@ -1,4 +1,6 @@
-"""The agent against its own description: schemathesis (PyPI) asks every path with what fits it and with what does not."""
+"""The agent against its own description: schemathesis (PyPI) asks every path with what fits it and with what does not.
+"""
+
 import pathlib
 import subprocess
 import sys

@@ -103,7 +103,8 @@ def test_choice_is_that_of_the_real_code(version, tmp_path):
         loaded = run_real(folder, question, libraries, tmp_path)
         expected = {"loads": wanted, "cpu-instead": "libbitsandbytes_cpu.so", "fails": None}[outcome]
         assert loaded == expected, (question, answer)
-        # The name is right too: put there, it is the one that is loaded (0.50's nearest match would change with the files).
+        # The name is right too: put there, it is the one that is loaded (0.50's nearest match would change with the
+        # files).
         if wanted and outcome != "loads":
             assert run_real(folder, question, [*libraries, wanted], tmp_path) == wanted, (question, answer)
 

@@ -1,8 +1,10 @@
 """The second set: torch, bitsandbytes and vllm as PyPI has them today.
 
-torch's and vllm's wheels are gigabytes: NOT DOWNLOADED here; only what their metadata says is installed, and compared with pip's own
-judgement of it. bitsandbytes is installed whole (60 MB), and its choice of a library is looked at beside an RTX 5090.
+torch's and vllm's wheels are gigabytes: NOT DOWNLOADED here; only what their metadata says is installed, and compared
+with pip's own judgement of it. bitsandbytes is installed whole (60 MB), and its choice of a library is looked at beside
+an RTX 5090.
 """
+
 import json
 import os
 import pathlib

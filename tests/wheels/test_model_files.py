@@ -13,13 +13,16 @@ WRITER = """
 import sys, numpy, gguf
 from safetensors.numpy import save_file
 folder = sys.argv[1]
-tensors = {"a": numpy.zeros((10, 20), "float32"), "b": numpy.ones((7,), "float16"), "c": numpy.zeros((), "int64"), "d": numpy.zeros((0, 3), "int8")}
+tensors = {"a": numpy.zeros((10, 20), "float32"), "b": numpy.ones((7,), "float16"), "c": numpy.zeros((), "int64"),
+           "d": numpy.zeros((0, 3), "int8")}
 save_file(tensors, folder + "/m.safetensors", metadata={"format": "pt"})
 w = gguf.GGUFWriter(folder + "/m.gguf", "llama")
-w.add_block_count(22); w.add_embedding_length(2048); w.add_head_count(32); w.add_head_count_kv(4); w.add_context_length(2048)
+w.add_block_count(22); w.add_embedding_length(2048); w.add_head_count(32)
+w.add_head_count_kv(4); w.add_context_length(2048)
 w.add_token_list(["<s>", "a", "b"]); w.add_token_scores([0.0, 1.0, 2.0])
 w.add_tensor("token_embd.weight", numpy.zeros((64, 256), "float32"))
-w.add_tensor("blk.0.attn_q.weight", gguf.quants.quantize(numpy.ones((32, 256), "float32"), gguf.GGMLQuantizationType.Q8_0), raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+q8 = gguf.GGMLQuantizationType.Q8_0
+w.add_tensor("blk.0.attn_q.weight", gguf.quants.quantize(numpy.ones((32, 256), "float32"), q8), raw_dtype=q8)
 w.add_tensor("blk.0.norm", numpy.zeros((256,), "float16"))
 w.write_header_to_file(); w.write_kv_data_to_file(); w.write_tensors_to_file(); w.close()
 """

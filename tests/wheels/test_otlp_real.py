@@ -1,4 +1,7 @@
-"""The official messages of OTLP (PyPI: opentelemetry-proto) read our protobuf, and a real OpenTelemetry Collector takes what an agent sends."""
+"""The official messages of OTLP (PyPI: opentelemetry-proto) read our protobuf, and a real OpenTelemetry Collector takes
+what an agent sends.
+"""
+
 import base64
 import hashlib
 import json
@@ -24,8 +27,9 @@ PACKAGES = ["opentelemetry-proto==1.39.1"]
 SOURCE = HERE.parent / "collector"
 BUILD_S = 900
 
-# Standard input: lines of a signal, a request as OTLP/JSON, and the same as protobuf in base64. The request is read by protobuf's own
-# reader of JSON (which wants ids in base64), and both must be the same message, field by field, with nothing unknown in it.
+# Standard input: lines of a signal, a request as OTLP/JSON, and the same as protobuf in base64. The request is read by
+# protobuf's own reader of JSON (which wants ids in base64), and both must be the same message, field by field, with
+# nothing unknown in it.
 JUDGE = """
 import base64, json, sys
 from google.protobuf import json_format
@@ -35,7 +39,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 kinds = {"logs": ExportLogsServiceRequest, "traces": ExportTraceServiceRequest, "metrics": ExportMetricsServiceRequest}
 def ids(value):
     if isinstance(value, dict):
-        return {k: base64.b64encode(bytes.fromhex(v)).decode() if k in ("traceId", "spanId", "parentSpanId") else ids(v) for k, v in value.items()}
+        return {k: base64.b64encode(bytes.fromhex(v)).decode() if k in ("traceId", "spanId", "parentSpanId") else ids(v)
+            for k, v in value.items()}
     return [ids(each) for each in value] if isinstance(value, list) else value
 for line in sys.stdin:
     signal, text, data = json.loads(line)
@@ -52,7 +57,9 @@ def judge():
 
 
 def test_protobuf_says_what_json_says(agents, build, judge):
-    """Every request that an agent makes of a worker's life, and the seeds of the fuzzer, which have what is seldom in one."""
+    """Every request that an agent makes of a worker's life, and the seeds of the fuzzer, which have what is seldom in
+    one.
+    """
     got = Collector()
     try:
         agents.gpus()

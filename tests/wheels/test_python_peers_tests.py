@@ -1,7 +1,9 @@
-"""A slice of the hooked libraries' own tests, from their source packages on PyPI, with and without us: the same outcomes.
+"""A slice of the hooked libraries' own tests, from their source packages on PyPI, with and without us: the same
+outcomes.
 
 starlette and fastapi are hooked at Starlette.__call__(), so with us every application of their tests is recorded.
 """
+
 import os
 import pathlib
 import re

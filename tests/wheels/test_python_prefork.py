@@ -1,5 +1,8 @@
-"""Web frameworks and prefork servers by themselves: `firstfix run -- uvicorn --workers 2`, gunicorn, Celery, and not a line of ours in
-the worker. What a framework catches is recorded, what a dying process was working on is known, and nothing is shown twice."""
+"""Web frameworks and prefork servers by themselves: `firstfix run -- uvicorn --workers 2`, gunicorn, Celery, and not a
+line of ours in the worker. What a framework catches is recorded, what a dying process was working on is known, and
+nothing is shown twice.
+"""
+
 import json
 import subprocess
 import sys
@@ -232,10 +235,12 @@ def test_a_notebook_shows_html(worker, web):  # noqa: F811
     done = worker.run(
         """
         import nbformat, nbclient
-        cells = ["import firstfix; firstfix.install()", "raise OSError(28, 'No space left on device')", "firstfix.report(only='os')"]
+        cells = ["import firstfix; firstfix.install()", "raise OSError(28, 'No space left on device')",
+            "firstfix.report(only='os')"]
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         nbclient.NotebookClient(book, allow_errors=True, timeout=120).execute()
-        pages = [out["data"]["text/html"] for cell in book.cells for out in cell.outputs if "text/html" in out.get("data", {})]
+        pages = [out["data"]["text/html"] for cell in book.cells for out in cell.outputs
+            if "text/html" in out.get("data", {})]
         assert len(pages) == 2, book.cells
         assert "<b>ROOT CAUSE" in pages[0] and "disk.full" in pages[0] and "Operating system" in pages[1], pages
         assert not any("CELL FAILED" in out.get("text", "") for cell in book.cells for out in cell.outputs)

@@ -1,4 +1,7 @@
-"""Real Celery (eager, and a worker of its own over files) and real Ray Serve: each run of a task, each call of a replica is a request."""
+"""Real Celery (eager, and a worker of its own over files) and real Ray Serve: each run of a task, each call of a
+replica is a request.
+"""
+
 import json
 import subprocess
 import sys
@@ -182,7 +185,9 @@ _incident.finish(60)
 
 
 def test_ray_tasks_and_actors(worker, queues, tmp_path):  # noqa: F811
-    """What raises is an incident of its worker, what dies one of whoever waited for it; an actor that was killed on purpose is none."""
+    """What raises is an incident of its worker, what dies one of whoever waited for it; an actor that was killed on
+    purpose is none.
+    """
     script = tmp_path / "driver.py"
     script.write_text(RAY)
     worker.env = {

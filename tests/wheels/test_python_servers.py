@@ -1,4 +1,7 @@
-"""Servers, loops, shells and type checkers of today with the real packages: Gradio, uvicorn, uvloop, gevent, IPython, rich, mypy."""
+"""Servers, loops, shells and type checkers of today with the real packages: Gradio, uvicorn, uvloop, gevent, IPython,
+rich, mypy.
+"""
+
 import http.client
 import socket
 import subprocess
@@ -28,7 +31,8 @@ with gradio.Blocks(analytics_enabled=False) as app:
         gradio.Button().click(function, box, out, api_name=function.__name__)
 app.queue().launch(prevent_thread_lock=True, quiet=True, show_error=True)
 client = Client(app.local_url, verbose=False)
-print(client.predict("hello", api_name="/echo"), client.submit("hello", api_name="/stream").result(), client.predict("x", api_name="/coroutine"))
+print(client.predict("hello", api_name="/echo"), client.submit("hello", api_name="/stream").result(),
+      client.predict("x", api_name="/coroutine"))
 for name in ("/fails", "/fails_late"):
     try: client.predict("x", api_name=name)
     except Exception as error: print(error)
@@ -82,7 +86,8 @@ async def stream(n: int): return StreamingResponse(pieces(n))
 
 
 def test_fastapi_under_uvicorn_and_the_supervisor(real_today, tmp_path):  # noqa: F811
-    """`firstfix run -- uvicorn`: not a line in the worker but the middleware; streams, a client that leaves, SIGTERM."""
+    """`firstfix run -- uvicorn`: not a line in the worker but the middleware; streams, a client that leaves, SIGTERM.
+    """
     (tmp_path / "app.py").write_text(SERVED)
     real_today.env = {"FIRSTFIX_HOOKS": str(real_today.hooks), "PYTHONPATH": str(tmp_path)}
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -143,7 +148,8 @@ def status(port, path):
 
 
 def test_uvloop(real_today):  # noqa: F811
-    """Requests as on asyncio's own loop; a task's exception that nobody awaits goes to uvloop's C handler, as before."""
+    """Requests as on asyncio's own loop; a task's exception that nobody awaits goes to uvloop's C handler, as before.
+    """
     done = real_today.run("""
         import asyncio, uvloop, firstfix
         @firstfix.request(id="r")
@@ -195,7 +201,8 @@ def test_ipython_and_rich_show_the_page(real_today):  # noqa: F811
     done = real_today.run("""
         import io, firstfix, rich.console
         from IPython.core.formatters import DisplayFormatter
-        said = firstfix.explain("OSError: [Errno 28] No space left on device: '[cache]'", facts={"schema": "firstfix.facts/1"})
+        said = firstfix.explain("OSError: [Errno 28] No space left on device: '[cache]'",
+            facts={"schema": "firstfix.facts/1"})
         shown, _ = DisplayFormatter().format(said)
         assert shown["text/plain"] == said.text and "ROOT CAUSE" in said.text
         out = io.StringIO()

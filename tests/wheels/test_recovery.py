@@ -17,7 +17,8 @@ torch.cuda.device_count = lambda: 1
 torch.cuda.current_device = lambda: 0
 torch.cuda.get_device_capability = lambda device=None: (12, 0)
 import bitsandbytes
-print("loaded with", os.environ["BNB_CUDA_VERSION"], "attempt", os.environ["FIRSTFIX_ATTEMPT"], "recovered", os.environ["FIRSTFIX_RECOVERED"])
+print("loaded with", os.environ["BNB_CUDA_VERSION"], "attempt", os.environ["FIRSTFIX_ATTEMPT"],
+      "recovered", os.environ["FIRSTFIX_RECOVERED"])
 """
 
 

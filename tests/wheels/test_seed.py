@@ -1,9 +1,11 @@
-"""The start-up report of the worker of 2024, line by line, from its own wheels and a stand-in driver that plays its RTX 5090.
+"""The start-up report of the worker of 2024, line by line, from its own wheels and a stand-in driver that plays its RTX
+5090.
 
-Where the note's machine had what these wheels do not bring, the expectation is what is true here: its folders (/usr/local), its
-Python (3.10.12) and its toolkit (12.4) were the container's; PyPI's torch 2.3.1 was built with cuDNN 8.9.2, not with the 9.1 of the note.
-The imports of sections 2 and 3 are run by `firstfix check --deep`.
+Where the note's machine had what these wheels do not bring, the expectation is what is true here: its folders
+(/usr/local), its Python (3.10.12) and its toolkit (12.4) were the container's; PyPI's torch 2.3.1 was built with cuDNN
+8.9.2, not with the 9.1 of the note. The imports of sections 2 and 3 are run by `firstfix check --deep`.
 """
+
 import json
 import os
 import pathlib
@@ -130,7 +132,8 @@ def test_the_token_is_there_and_never_shown(report):
 
 
 def test_without_starting_python_and_soon(firstfix, python, worker):
-    """25 ms is bench/report's claim; here only that no interpreter, which needs seconds for torch, can have been asked."""
+    """25 ms is bench/report's claim; here only that no interpreter, which needs seconds for torch, can have been asked.
+    """
     facts = json.loads(firstfix_says(firstfix, "report", "--json", "--python", python, env=worker))
     assert facts["took_ms"] < 1000 and not [e for e in facts["errors"] if e["kind"] in ("timeout", "crash")]
 

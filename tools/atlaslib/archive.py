@@ -1,9 +1,10 @@
 """The Python sources and the METADATA of a wheel or sdist, without the rest of it and without writing a file.
 
-A wheel larger than WHOLE is read by ranges: its directory, then the stretches that hold sources (a wheel of torch has 900 MB, its
-sources 40). How an archive lies: sizes that are not true, a million entries, paths that lead out, streams that never end. Paths are
-taken only as names of modules, and everything is counted against the bounds below.
+A wheel larger than WHOLE is read by ranges: its directory, then the stretches that hold sources (a wheel of torch has
+900 MB, its sources 40). How an archive lies: sizes that are not true, a million entries, paths that lead out, streams
+that never end. Paths are taken only as names of modules, and everything is counted against the bounds below.
 """
+
 import io
 import re
 import struct
@@ -18,7 +19,8 @@ ENTRIES_MAX, FILE_MAX, TOTAL_MAX, NATIVE_MAX = 60000, 3 << 20, 400 << 20, 20000
 PATH = re.compile(r"(?:[A-Za-z_]\w*/)*[A-Za-z_]\w*\.pyi?\Z", re.ASCII)
 NATIVE = re.compile(r"((?:[A-Za-z_]\w*/)*[A-Za-z_]\w*)(?:\.[\w-]+)?\.(?:so|pyd)\Z", re.ASCII)
 LEFT_OUT = re.compile(
-    r"(?:^|/)(?:tests?|testing_data|benchmarks?|examples?|docs?|_vendor|third_party|node_modules)/|(?:^|/)(?:test_\w+|conftest)\.py$"
+    r"(?:^|/)(?:tests?|testing_data|benchmarks?|examples?|docs?|_vendor|third_party|node_modules)/|"
+    r"(?:^|/)(?:test_\w+|conftest)\.py$"
 )
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 

@@ -1,15 +1,17 @@
-"""What a message asks for: something to install, a setting of the launch, a variable, another GPU, another Python; or nothing but that the
-caller changes its code.
+"""What a message asks for: something to install, a setting of the launch, a variable, another GPU, another Python; or
+nothing but that the caller changes its code.
 
-    i  a distribution, with bounds     p  a setting that is wrong      q  one that this engine, model or GPU does not support
-    v  a variable, perhaps with value  h  a GPU that can do it         u  something that the engine cannot do and no setting names
-    y  a release of Python             c  the caller's own doing
+    i  a distribution, with bounds     p  a setting that is wrong      q  one that this engine, model or GPU does not
+    support v  a variable, perhaps with value  h  a GPU that can do it         u  something that the engine cannot do
+    and no setting names y  a release of Python             c  the caller's own doing
 
-What decides: the words of the message, the tests and the failed import around it (a test of `server_args.attention_backend` names the
-setting where the message does not), and where it stands (where settings are read, where a model is put together, where it computes).
-How messages lie: names in them may be anything, so that a distribution counts only when some METADATA of the tables or the list of known
-packages has it, a setting only when the package's own parser or configuration defines it.
+What decides: the words of the message, the tests and the failed import around it (a test of
+`server_args.attention_backend` names the setting where the message does not), and where it stands (where settings are
+read, where a model is put together, where it computes). How messages lie: names in them may be anything, so that a
+distribution counts only when some METADATA of the tables or the list of known packages has it, a setting only when the
+package's own parser or configuration defines it.
 """
+
 import re
 
 from packaging.utils import canonicalize_name
@@ -21,42 +23,56 @@ MODEL = re.compile(
     r"transformers_utils|configs/(?:models|sample)|sampling_params|protocol|configuration_\w+\.py|processing_\w+\.py"
 )
 SETUP = re.compile(
-    r"quantization/|model_loader|fused_moe|/moe/|moe_runner|token_dispatcher|attention/backends?|attention/\w+_backend\.py|"
+    r"quantization/|model_loader|fused_moe|/moe/|moe_runner|token_dispatcher|"
+    r"attention/backends?|attention/\w+_backend\.py|"
     r"speculative|spec_decode|mem_cache|worker/\w*runner|model_executor/models|disaggregation|distributed/\w*transfer|"
     r"component_loader|srt/models/|runtime/models|kv_transfer|connector|platforms/|lora/|dllm/"
 )
 COMPUTES = re.compile(
-    r"\b(?:forward\w*|apply\w*|__call__|propose\w*|decode|prefill|step|execute\w*|process_weights\w*|load_weights?|weight_loader|"
+    r"\b(?:forward\w*|apply\w*|__call__|propose\w*|decode|prefill|step|execute\w*|"
+    r"process_weights\w*|load_weights?|weight_loader|"
     r"get_\w*tensor|encode|__getitem__|_?fused_\w+|set_timesteps|allocate|write|read|put|get|pop|push)$"
 )
 BUILDS = re.compile(
-    r"(?:__init__|__post_init__|_?validate\w*|_?verify\w*|_?check\w*|_?handle\w*|from_\w+|create\w*|_?init\w*|_?resolve\w*|"
-    r"_?maybe_\w+|_?select\w*|_?get_\w*backend\w*|_?assert\w*|_?ensure\w*|build\w*|_?adjust\w*|parse\w*|setup\w*|register\w*)$"
+    r"(?:__init__|__post_init__|_?validate\w*|_?verify\w*|_?check\w*|_?handle\w*|from_\w+|create\w*|"
+    r"_?init\w*|_?resolve\w*|"
+    r"_?maybe_\w+|_?select\w*|_?get_\w*backend\w*|_?assert\w*|_?ensure\w*|build\w*|_?adjust\w*|"
+    r"parse\w*|setup\w*|register\w*)$"
 )
 
 REMEDY = (
-    r"(?i:\b(?:requires?|use|set|pass|with|needs?|try|specify|add|raise|lower|increase|decrease|reduce|enable(?: it)?(?: with)?|disable|"
-    r"remove|drop|relaunch with|provide|choose|change|unset|must be >=|without)) (?:the |a |an )?(?:explicit |positive |different )?[`'\"]?"
+    r"(?i:\b(?:requires?|use|set|pass|with|needs?|try|specify|add|raise|lower|increase|decrease|reduce|enable(?:"
+    r" it)?(?: with)?|disable|"
+    r"remove|drop|relaunch with|provide|choose|change|unset|must be >=|without)) (?:the |a |an )?(?:explicit |positive"
+    r" |different )?[`'\"]?"
 )
 FLAG = r"(--[a-z][a-z0-9]*(?:[-_][\w-]*\w)?)"
 VARIABLE = r"\b([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])\b"
 GPU = re.compile(
-    r"(?i)\b(?:requires?|needs?|only|must)\b[^.]{0,60}(?:\bSM ?\d{2,3}|Hopper|Blackwell|Ampere|\bAda\b|\bGB?[123]00\b|\bH[12]00\b|"
+    r"(?i)\b(?:requires?|needs?|only|must)\b[^.]{0,60}(?:\bSM"
+    r" ?\d{2,3}|Hopper|Blackwell|Ampere|\bAda\b|\bGB?[123]00\b|\bH[12]00\b|"
     r"NVLS|NVLink|compute capability|capability >=|multicast)"
 )
 REFUSES = re.compile(
-    r"(?i)\b(?:does not|doesn't|do not|not yet|currently not|currently only|only|not) supports?(?:ed)?\b|\bunsupported\b|"
-    r"\bonly [^.]{1,40} (?:is|are) supported|\b(?:is|are) not (?:currently |yet )?(?:supported|compatible|implemented|verified|available)|"
-    r"\bincompatible with\b|\bimplemented only\b|\bonly (?:implemented|available|works?)\b|\bsupports? (?:only|exactly)\b|\bnot supported\b|\bsupported only\b"
+    r"(?i)\b(?:does not|doesn't|do not|not yet|currently not|currently only|only|not)"
+    r" supports?(?:ed)?\b|\bunsupported\b|"
+    r"\bonly [^.]{1,40} (?:is|are) supported|\b(?:is|are) not (?:currently |yet"
+    r" )?(?:supported|compatible|implemented|verified|available)|"
+    r"\bincompatible with\b|\bimplemented only\b|\bonly (?:implemented|available|works?)\b|\bsupports?"
+    r" (?:only|exactly)\b|\bnot supported\b|\bsupported only\b"
 )
 NEEDS = re.compile(
-    r"(?i)\brequires?\b|\bneeds?\b|\bis required for\b|\bdivisible by\b|\bcannot be (?:used|combined)\b|\bexpects?\b|\bmust\b|\binvalid\b|"
+    r"(?i)\brequires?\b|\bneeds?\b|\bis required for\b|\bdivisible by\b|\bcannot be"
+    r" (?:used|combined)\b|\bexpects?\b|\bmust\b|\binvalid\b|"
     r"\bexclusive\b|\bconflicts?\b|\bset\b|\buse\b"
 )
 INTERNAL = re.compile(
-    r"(?i)contiguous|row-major|\bshape|stride|metadata|\brows?\b|\btensors?\b|\bindex\b|\bindices\b|\bdtype\b.{0,20}\bgot\b|"
-    r"must be initialized|before\b|callback|\bslot|mapping|\bkeys?\b|batch\.|\bself\.(?!hidden|num)|must be (?:an? )?(?:\w+ )?(?:string|str|"
-    r"list|dict\w*|tuple|callable|instance|non-empty|positive|non-negative)|\bgot type\b|already registered|for this request|"
+    r"(?i)contiguous|row-major|\bshape|stride|metadata|\brows?\b|\btensors?\b|\bindex\b|\bindices\b|"
+    r"\bdtype\b.{0,20}\bgot\b|"
+    r"must be initialized|before\b|callback|\bslot|mapping|\bkeys?\b|batch\.|\bself\.(?!hidden|num)|must be (?:an?"
+    r" )?(?:\w+ )?(?:string|str|"
+    r"list|dict\w*|tuple|callable|instance|non-empty|positive|non-negative)|\bgot type\b|already registered|for this"
+    r" request|"
     r"checkpoint tensor|at least one|empty\b|duplicate|token_ids|not (?:found|bound)|missing|\bprompt"
 )
 PYTHON = re.compile(r"(not supported on|requires|needs|supported on|use) Python ?([<>=]*) ?(3\.\d+)")
@@ -66,7 +82,10 @@ INSTALL = [
         r"pip3? install (?:-[\w-]+ )*[`'\"]?(?!-)([\w.-]+)",
         r"(?i)(?:please |need to |must |to )install (?:the )?[`'\"]?([\w.-]+)",
         r"(?i)\brequires? (?:the )?(?:following )?[`'\"]?([\w.-]+)[`'\"]? (?:library|package|module)",
-        r"(?i)\brequires? (?:the )?[`'\"]?([\w.-]+)[`'\"]? (?:to be |but )?(?:installed|to function|available|it was not found)",
+        (
+            r"(?i)\brequires? (?:the )?[`'\"]?([\w.-]+)[`'\"]? (?:to be |but )?(?:installed|to function|available|it"
+            r" was not found)"
+        ),
         r"(?i)[`'\"]?\b([\w.-]+)[`'\"]? (?:library |package )?(?:is|are) not installed",
         r"(?i)[`'\"]?([\w.-]+)[`'\"]? (?:must|needs to|has to) be installed",
         r"(?i)could not import [`'\"]?([\w.-]+)",
@@ -120,7 +139,7 @@ class Package:
         name = CALLED.get(word.lower()) or self.modules.get(word) or canonicalize_name(word)
         return name if name in self.distributions else None
 
-    # -- what is asked for ---------------------------------------------------------------------------------------------------------
+    # -- what is asked for ---------------------------------------------------------------------------------------------
 
     def install(self, message):
         text = message["m"]

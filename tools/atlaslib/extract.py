@@ -1,10 +1,11 @@
 """One file of Python to what it says: names, imports, classes and parameters. Nothing is executed.
 
-The parser is the interpreter's own (ast), the one that griffe stands on: a release of transformers has 2,500 files, and only what
-a name is made of is read here. How sources lie: names come from star imports, from tables of strings that a lazy module reads
-(`_import_structure`, `MODULE_ATTRS`), from `__getattr__`, and some only under TYPE_CHECKING; what is read is therefore kept with
-where it stood (GUARDED, TYPING, BRANCH, INSIDE), and resolve.py decides.
+The parser is the interpreter's own (ast), the one that griffe stands on: a release of transformers has 2,500 files, and
+only what a name is made of is read here. How sources lie: names come from star imports, from tables of strings that a
+lazy module reads (`_import_structure`, `MODULE_ATTRS`), from `__getattr__`, and some only under TYPE_CHECKING; what is
+read is therefore kept with where it stood (GUARDED, TYPING, BRANCH, INSIDE), and resolve.py decides.
 """
+
 import ast
 import re
 
@@ -75,7 +76,7 @@ class File:
             "f": self.functions,
         }
 
-    # -- statements of the module ------------------------------------------------------------------------------------------------
+    # -- statements of the module --------------------------------------------------------------------------------------
 
     def block(self, body, where):
         for node in body:
@@ -211,7 +212,9 @@ class File:
         self.all = (self.all or []) + strings(value)
 
     def lazies(self, tree):
-        """The strings that a lazy module could be giving names for; functions that it calls to make itself lazy stand inside branches."""
+        """The strings that a lazy module could be giving names for; functions that it calls to make itself lazy stand
+        inside branches.
+        """
         lines = []
         stack = list(tree.body)
         while stack:
@@ -238,7 +241,7 @@ class File:
             return [name for e in node.elts for name in File.targets(e)]
         return []
 
-    # -- classes and functions ---------------------------------------------------------------------------------------------------
+    # -- classes and functions -----------------------------------------------------------------------------------------
 
     def a_class(self, node, name):
         mine = self.classes.setdefault(name, {"b": [], "m": {}, "o": False, "d": None, "f": []})
@@ -321,7 +324,8 @@ class File:
                 self.attribute(element, me, mine)
 
     def told(self, node, me, mine):
-        """Attributes that come by a call: setattr(self, ..), self.register_buffer("x", ..), self.__dict__.update(..)."""
+        """Attributes that come by a call: setattr(self, ..), self.register_buffer("x", ..), self.__dict__.update(..).
+        """
         name = dotted(node.func)
         first = node.args[0] if node.args else None
         if name == "setattr" and len(node.args) > 1 and isinstance(first, ast.Name) and first.id == me:

@@ -1,9 +1,10 @@
 """The package index: which releases there are, and of each the file whose sources are read.
 
-Asked by its JSON interface (PEP 691). Of each minor release since 2022, and of the one before, the last patch counts; yanked and
-pre-releases are left out.
+Asked by its JSON interface (PEP 691). Of each minor release since 2022, and of the one before, the last patch counts;
+yanked and pre-releases are left out.
 What an index lies about is bounded here: size of the answer, number of releases, names of versions that cannot be read.
 """
+
 import re
 import time
 
@@ -78,7 +79,8 @@ def choose(files):
 
 
 def last_of_each(files):
-    """Of {version: file} the last patch of each minor release since SINCE and of the one before, at most RELEASES_MAX."""
+    """Of {version: file} the last patch of each minor release since SINCE and of the one before, at most RELEASES_MAX.
+    """
     newest = {}
     for version in sorted(files):
         newest[(version.epoch, *version.release[:2])] = version
@@ -88,7 +90,9 @@ def last_of_each(files):
 
 
 def thinned(chosen):
-    """At most RELEASES_MAX: of the releases that stand closest to the next one in time the earlier goes first; last of a major stay."""
+    """At most RELEASES_MAX: of the releases that stand closest to the next one in time the earlier goes first; last of
+    a major stay.
+    """
     chosen = dict(chosen)
     while len(chosen) > RELEASES_MAX:
         versions = list(chosen)

@@ -1,9 +1,11 @@
 """What a module raises: the text of each message with `{}` for what is put in at run time, and what stands around it.
 
-Nothing is executed. A text comes as a literal, an f-string, `%` or `.format()`, a sum of these, or by a name that was given one of these
-shortly before; what a hole holds is filled in where it is a constant of the module. Around it: the tests that lead there, the module
-whose import failed, the class and function. How sources lie: a message may be any expression, and be longer than a page.
+Nothing is executed. A text comes as a literal, an f-string, `%` or `.format()`, a sum of these, or by a name that was
+given one of these shortly before; what a hole holds is filled in where it is a constant of the module. Around it: the
+tests that lead there, the module whose import failed, the class and function. How sources lie: a message may be any
+expression, and be longer than a page.
 """
+
 import ast
 
 from .extract import dotted
@@ -13,8 +15,8 @@ ERRORS = ("Error", "Exception", "Warning")
 
 
 class Messages(ast.NodeVisitor):
-    """`found` is a list of {"t": type, "m": text, "f": function, "g": names in the tests around, "x": modules whose import failed,
-    "h": names in the holes, "k": strings in the tests}."""
+    """`found` is a list of {"t": type, "m": text, "f": function, "g": names in the tests around, "x": modules whose
+    import failed, "h": names in the holes, "k": strings in the tests}."""
 
     def __init__(self, tree):
         self.found, self.path, self.guards, self.failed = [], [], [], []
@@ -28,7 +30,7 @@ class Messages(ast.NodeVisitor):
                 self.constants.update((t.id, str(node.value.value)) for t in node.targets if isinstance(t, ast.Name))
         self.visit(tree)
 
-    # -- where one stands --------------------------------------------------------------------------------------------------------
+    # -- where one stands ----------------------------------------------------------------------------------------------
 
     def inside(self, node):
         self.path.append(node.name)
@@ -68,7 +70,7 @@ class Messages(ast.NodeVisitor):
                 self.texts[-1][node.targets[0].id] = text
         self.generic_visit(node)
 
-    # -- messages ----------------------------------------------------------------------------------------------------------------
+    # -- messages ------------------------------------------------------------------------------------------------------
 
     def visit_Raise(self, node):
         call = node.exc

@@ -1,8 +1,9 @@
 """A package's releases into the cache: each file is read once by what it holds, each release is the list of its files.
 
-The cache is one SQLite file a package. Reading happens in a child process with bounds on memory and processor time, so that no
-archive and no source can hurt who asked.
+The cache is one SQLite file a package. Reading happens in a child process with bounds on memory and processor time, so
+that no archive and no source can hurt who asked.
 """
+
 import ast
 import hashlib
 import json
@@ -22,7 +23,8 @@ from . import archive, classify, extract, index, messages
 FORMAT = 3
 MEMORY_MAX, SECONDS_MAX = 3 << 30, 900
 SCHEMA = """create table if not exists file (sha text primary key, record blob);
-create table if not exists release (version text primary key, uploaded text, filename text, metadata text, native text, files blob);
+create table if not exists release (version text primary key, uploaded text, filename text, metadata text,
+    native text, files blob);
 create table if not exists message (path text, sha text, found blob, primary key (path, sha));
 create table if not exists heard (version text primary key)"""
 HEARD_MAX, HEARD_STEP = 4, 4  # messages are read of the two newest releases and of every fourth before

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""The tables of rules/data/atlas as the one file that the program maps (src/know/atlas.h has the format). Run by the build.
+"""The tables of rules/data/atlas as the one file that the program maps (src/know/atlas.h has the format). Run by the
+build.
 
 usage: pack.py OUT.bin OUT.c TABLE...      (as text, or text as .xz)
 
 Of what a package needs of another one, only what some release of the other does not have is kept.
 """
+
 import array
 import lzma
 import pathlib
@@ -193,9 +195,12 @@ class Pack:
         return struct.pack("<8sQQ", MAGIC, begin + len(body), check) + head + body
 
 
-SOURCE = """/* The atlas as the build made it (check {check}): mapped with the program, read only where a question needs it. */
-__asm__(".section .rodata.ff_atlas,\\"a\\",%progbits\\n.balign 64\\n.globl ff_atlas_data\\n.hidden ff_atlas_data\\nff_atlas_data:\\n"
-\t".incbin \\"{path}\\"\\n.globl ff_atlas_data_end\\n.hidden ff_atlas_data_end\\nff_atlas_data_end:\\n.byte 0\\n.previous\\n");
+SOURCE = """/* The atlas as the build made it (check {check}): mapped with the program, read only
+ * where a question needs it. */
+__asm__(".section .rodata.ff_atlas,\\"a\\",%progbits\\n.balign 64\\n"
+\t".globl ff_atlas_data\\n.hidden ff_atlas_data\\nff_atlas_data:\\n"
+\t".incbin \\"{path}\\"\\n.globl ff_atlas_data_end\\n"
+\t".hidden ff_atlas_data_end\\nff_atlas_data_end:\\n.byte 0\\n.previous\\n");
 """
 
 

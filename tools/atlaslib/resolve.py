@@ -1,9 +1,10 @@
 """What the modules of one release give to whoever imports from them, from the records of its files.
 
-`from M import X` works when M binds X: by a definition, an import, a star import of a module that gives X, a lazy table, or because
-M.X is a module. A module is `open` where something is bound that no source shows (compiled code without a stub, a loop over globals()):
-of such a one only what is found counts, never what is missing.
+`from M import X` works when M binds X: by a definition, an import, a star import of a module that gives X, a lazy
+table, or because M.X is a module. A module is `open` where something is bound that no source shows (compiled code
+without a stub, a loop over globals()): of such a one only what is found counts, never what is missing.
 """
+
 import sys
 
 from .extract import BRANCH, GUARDED, INSIDE, TYPING
@@ -28,7 +29,9 @@ def absolute(module, is_package, target):
 
 
 class Release:
-    """Modules of one release: `exports` is {module: {name: where it comes from}}, `opens` the modules that may give more."""
+    """Modules of one release: `exports` is {module: {name: where it comes from}}, `opens` the modules that may give
+    more.
+    """
 
     def __init__(self, records, native):
         self.records, self.packages = {}, set()
@@ -131,7 +134,7 @@ class Release:
             if other.startswith(base) and record.get("a"):
                 out.update((n, other) for n in record["a"] if not n.startswith("*"))
 
-    # -- classes and functions ---------------------------------------------------------------------------------------------------
+    # -- classes and functions -----------------------------------------------------------------------------------------
 
     def base_of(self, module, record, base, aliases):
         """A base as `Name` of this package or `top:Name` of another one."""
@@ -215,7 +218,7 @@ class Release:
             out[name] = fields
         return out
 
-    # -- what is asked of other packages -----------------------------------------------------------------------------------------
+    # -- what is asked of other packages -------------------------------------------------------------------------------
 
     def needs(self):
         """{(module, name)} of other packages that `import` of this one asks for, whatever is installed beside it."""

@@ -1,9 +1,11 @@
 """The messages of a package's releases as rows of its table: what tells each apart, and what it asks for.
 
-A row holds no text: a message is known by a run of at most RUN of its words that no other message of the package has (or the fewest),
-and by a second run to be sure, both as hashes. Words are runs of ASCII letters, digits and underscores of one stretch between two
-holes; a word that touches a hole is none, because at run time it has grown. src/know/atlas_message.c reads a log's message the same way.
+A row holds no text: a message is known by a run of at most RUN of its words that no other message of the package has
+(or the fewest), and by a second run to be sure, both as hashes. Words are runs of ASCII letters, digits and underscores
+of one stretch between two holes; a word that touches a hole is none, because at run time it has grown.
+src/know/atlas_message.c reads a log's message the same way.
 """
+
 import collections
 import json
 import re
@@ -13,9 +15,11 @@ from .pack import fnv
 
 RUN, ROWS_MAX, WORDS_MIN = 4, 60000, 3
 WORD = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
-# What a rule may take for a setting where nothing else is known: of an engine, the caller's own doing is listed when it has such words.
+# What a rule may take for a setting where nothing else is known: of an engine, the caller's own doing is listed when it
+# has such words.
 SAYS = re.compile(
-    r"(?i)requires?|supports?|supported|must|compatible|cannot|can't|needs?|exclusive|conflicts?|divisible|expects?|enable|disable|--[a-z]"
+    r"(?i)requires?|supports?|supported|must|compatible|cannot|can't|needs?|exclusive|conflicts?|divisible|expects?|"
+    r"enable|disable|--[a-z]"
 )
 
 

@@ -8,15 +8,15 @@
     N name set [module]            what it gives; the module where it is found since it left
     C class set [o] [bases]        by its bare name
     A attribute set
-    F function set set             with the releases in which it takes **kwargs
-    P parameter set set            with the releases in which it must be given
-    W module name set              what `import` of this package asks of another package's module
-    G key check class name more set  a message (said.py, classify.py has the classes); the set: of the releases whose messages were read
-    H set                          those
+    F function set set             with the releases in which it takes **kwargs P parameter set set            with the
+    releases in which it must be given W module name set              what `import` of this package asks of another
+    package's module G key check class name more set  a message (said.py, classify.py has the classes); the set: of the
+    releases whose messages were read H set                          those
 
-What stands in no row has not changed: an attribute of a class that is there today, or a parameter, has the set of its class or function. Names of modules are all listed
-except private and foreign ones that are as old as their module.
+What stands in no row has not changed: an attribute of a class that is there today, or a parameter, has the set of its
+class or function. Names of modules are all listed except private and foreign ones that are as old as their module.
 """
+
 import json
 import re
 
@@ -73,7 +73,9 @@ def requirements(metadata):
 
 
 class Table:
-    """What is known of a package, release by release: each dictionary leads from a key to the set of releases as a mask."""
+    """What is known of a package, release by release: each dictionary leads from a key to the set of releases as a
+    mask.
+    """
 
     def __init__(self, name, messages):
         self.name, self.releases, self.tops = name, [], set()
@@ -131,7 +133,7 @@ class Table:
                     if not word.endswith("="):
                         must[plain] = must.get(plain, 0) | bit
 
-    # -- writing -----------------------------------------------------------------------------------------------------------------
+    # -- writing -------------------------------------------------------------------------------------------------------
 
     def listed(self, module, name, mask):
         """Is this name worth a row?"""

@@ -1,7 +1,9 @@
-"""FastAPI, Starlette and Django by themselves; every other ASGI application: firstfix.integrations.asgi.Middleware(app).
+"""FastAPI, Starlette and Django by themselves; every other ASGI application:
+firstfix.integrations.asgi.Middleware(app).
 
 app.add_middleware(firstfix.integrations.asgi.Middleware, model="mixtral") names the model as well.
 """
+
 from __future__ import annotations
 
 import functools
@@ -66,7 +68,9 @@ class Middleware:
 
 
 def _has_its_own(app: object) -> bool:
-    """Gradio's application: its requests are events, and each comes in several calls of HTTP (join the queue, read the stream)."""
+    """Gradio's application: its requests are events, and each comes in several calls of HTTP (join the queue, read the
+    stream).
+    """
     return type(app).__module__.partition(".")[0] == "gradio"
 
 

@@ -1,8 +1,9 @@
 """Celery: each run of a task is a request whose id is the task's. No change of code, in a worker of any pool or eager.
 
-build_tracer() is where Celery looks up what a task runs, in the process that runs it. A task that asks to be tried again
-(Retry) or not to be counted (Ignore, Reject) has not failed.
+build_tracer() is where Celery looks up what a task runs, in the process that runs it. A task that asks to be tried
+again (Retry) or not to be counted (Ignore, Reject) has not failed.
 """
+
 from __future__ import annotations
 
 import functools

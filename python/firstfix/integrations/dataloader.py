@@ -1,8 +1,9 @@
 """torch's DataLoader: which rows a worker process was fetching, for the case that it dies by a signal.
 
-_MapDatasetFetcher.fetch(indices) and its sibling for iterable datasets run in the loader's worker, once a batch. An exception is
-handed to the main process, which raises it anew: here it is only the end of the batch.
+_MapDatasetFetcher.fetch(indices) and its sibling for iterable datasets run in the loader's worker, once a batch. An
+exception is handed to the main process, which raises it anew: here it is only the end of the batch.
 """
+
 from __future__ import annotations
 
 import functools

@@ -1,8 +1,9 @@
 """IPython and Jupyter: a cell that fails is recorded, and explained below its traceback where something is to be said.
 
-The shell catches what a cell raises and prints it by showtraceback(). A name that was mistyped needs no explanation: only a
-failure whose cause is known is shown, as HTML in a notebook.
+The shell catches what a cell raises and prints it by showtraceback(). A name that was mistyped needs no explanation:
+only a failure whose cause is known is shown, as HTML in a notebook.
 """
+
 from __future__ import annotations
 
 import functools

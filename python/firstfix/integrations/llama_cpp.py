@@ -16,7 +16,8 @@ FLOATS = {"F32", "F16", "BF16"}
 
 
 def wrap_log(original: Any, row: Row) -> Any:
-    """llama_log_callback(level, text, user_data), as the package has given it to llama.cpp; ours is given in its place."""
+    """llama_log_callback(level, text, user_data), as the package has given it to llama.cpp; ours is given in its place.
+    """
     def log(level: int, text: bytes, user_data: Any) -> None:
         try:
             _load.library_log.append(text.decode("utf-8", "replace"))
@@ -29,7 +30,9 @@ def wrap_log(original: Any, row: Row) -> Any:
 
 
 def summary(llama: Any) -> Optional[Summary]:
-    """llama.cpp counts its own tensors: "llama 8B Q4_K - Medium"; which layers are on a GPU follows from what was asked for."""
+    """llama.cpp counts its own tensors: "llama 8B Q4_K - Medium"; which layers are on a GPU follows from what was asked
+    for.
+    """
     model = llama._model
     parameters, held = int(model.n_params()), int(model.size())
     kind = " ".join(model.desc().split(" ")[2:])

@@ -1,9 +1,11 @@
-"""Ray: each run of a task and each call of an actor is a request, and a worker process that dies is told of. No change of code.
+"""Ray: each run of a task and each call of an actor is a request, and a worker process that dies is told of. No change
+of code.
 
-Workers are children of raylet, which is no Python: nobody of ours reaps them. Who learns of a death is whoever waits for the
-result: its error names the task, which is the id of the request in the dead worker's lane. What the worker printed last, with
-the stack of a crash, lies in Ray's session folder.
+Workers are children of raylet, which is no Python: nobody of ours reaps them. Who learns of a death is whoever waits
+for the result: its error names the task, which is the id of the request in the dead worker's lane. What the worker
+printed last, with the stack of a crash, lies in Ray's session folder.
 """
+
 from __future__ import annotations
 
 import functools
@@ -76,7 +78,9 @@ def wrap_info(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
 
 
 def wrap_deserialize(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
-    """SerializationContext._deserialize_object(data, metadata, object_ref, ...): what a result is made of; an error is one, too."""
+    """SerializationContext._deserialize_object(data, metadata, object_ref, ...): what a result is made of; an error is
+    one, too.
+    """
     @functools.wraps(original)
     def _deserialize_object(self: Any, data: Any, metadata: Any, object_ref: Any, *more: Any) -> Any:
         value = original(self, data, metadata, object_ref, *more)

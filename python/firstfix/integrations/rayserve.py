@@ -1,9 +1,10 @@
 """Ray Serve: what a replica does for one call, over HTTP, gRPC or a handle, is a request. No change of code.
 
-Replica._wrap_request() is the context manager that Serve itself puts around the user's code, streaming or not. The process
-of the replica has to record as well: under `firstfix run` it inherits that, with a cluster of its own `firstfix.install()`
-belongs into the deployment's module.
+Replica._wrap_request() is the context manager that Serve itself puts around the user's code, streaming or not. The
+process of the replica has to record as well: under `firstfix run` it inherits that, with a cluster of its own
+`firstfix.install()` belongs into the deployment's module.
 """
+
 from __future__ import annotations
 
 import functools

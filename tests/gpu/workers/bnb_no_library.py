@@ -2,7 +2,8 @@
 # fix: pip:bitsandbytes env:BNB_CUDA_VERSION
 # needs: bitsandbytes
 import importlib.util, os, pathlib, shutil, sys, tempfile
-# A copy of the package without the libraries of torch's CUDA major version, as an image that was slimmed down would have it.
+# A copy of the package without the libraries of torch's CUDA major version, as an image that was slimmed down would
+# have it.
 package = pathlib.Path(importlib.util.find_spec("bitsandbytes").origin).parent
 site = pathlib.Path(tempfile.mkdtemp())
 shutil.copytree(package, site / "bitsandbytes", ignore=shutil.ignore_patterns("libbitsandbytes_cuda1[3-9]*.so"))
