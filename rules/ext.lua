@@ -303,12 +303,13 @@ rule {
         fixes = {{rebuild = package, kind = "rebuild:extension", say = "Build it again here, from a clean folder."},
           {install = package, fresh = true, say = "Or install a wheel of it that was made for this torch and Python."}}}
     end
-    local old_abi = hit.symbol and hit.symbol:match[[Ss$|SsE]]
-    local weak = log.dll and not (log.mangled or log.libc10) or log.mangled_any and not log.mangled
+    local symbol = hit.symbol or hit.symbol2 or hit.symbol3
+    local abi, built_for = atlas.cxx_abi(symbol), atlas.built_for(symbol, f.pkg"torch")
+    local weak = log.dll and not (log.mangled or log.libc10) or log.mangled_any and not log.mangled and not built_for
     local why = {("The compiled extension %s was built for another torch (or Python) than the one that is "
-      .. "installed%s."):format(file ~= "" and file:match[[([^/\\]+)$]] or package, old_abi
-          and ", with the old C++ ABI" or ""), "torch is {fact:torch.version}.", "It was built for torch {wants}, and "
-            .. "{has} is here."}
+      .. "installed%s."):format(file ~= "" and file:match[[([^/\\]+)$]] or package, abi
+          and ", with the " .. abi .. " C++ ABI" or ""), "torch is {fact:torch.version}.", built_for and built_for.said,
+      "It was built for torch {wants}, and {has} is here."}
     local built_here = file:match[[^(.*/\.cache/torch_extensions/.*)/[^/]+$]]
     if built_here then
       return {hit = hit, confidence = 0.9, why = why, 
@@ -327,6 +328,8 @@ rule {
           or {code = true, kind = "rebuild:extension", say = "Or rebuild it against the installed torch."},
         log.have and {install = "torch", need = "==" .. log.have.wants:match[[^[\d.]+]],
           say = "Or install the torch that it was built for."}
+          or built_for and built_for.need and {install = "torch", need = built_for.need,
+            say = "Or install a torch that it was built for."}
           or {code = true, kind = "pip:torch", say = "Or install the torch that it was built for."}}}
   end,
   doc = {looks = "undefined symbol: _ZN3c10..., _ZN2at...; No module named 'vllm._C'; 'xFormers was built for'.",

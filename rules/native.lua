@@ -37,6 +37,8 @@ local function problems(f)
       for _, m in ipairs(list(entry.missing_versions)) do
         add{version = m.version, of = m.library, path = m.path, by = m.needed_by}
       end
+      local symbol = list(entry.missing_symbols)[1]
+      if symbol then add{symbol = symbol.symbol, of = symbol.library, built_for = entry.built_for} end
     end
   end
   return out
@@ -110,6 +112,35 @@ rule {
           why = ("%s needs %s, a library of its own wheel, and it is not there."):format(who(p), p.library),
           evidence = evidence(p, p.library), fixes = {curing{install = distribution(f, p.package), fresh = true,
             alone = true, say = "Install the package again."}}}
+      end
+    end
+  end,
+}
+
+-- torch's own partners move with it.
+local PARTNERS = {torchvision = true, torchaudio = true}
+
+rule {
+  id = "ext.abi-mismatch/symbol",
+  check = function(f)
+    for _, p in ipairs(problems(f)) do
+      local have = p.symbol and f.pkg"torch"
+      if have then
+        local package, b, abi = p.package and distribution(f, p.package), p.built_for, atlas.cxx_abi(p.symbol)
+        local bounds = b and (b.newer ~= "" and b.newer or b.older) or ""
+        return {confidence = 0.9, severity = severity(p),
+          why = {("%s takes %s from %s, and that of this torch does not have it: it was built for another one%s."):format(
+              who(p), p.symbol, p.of, abi and ", with the " .. abi .. " C++ ABI" or ""),
+            b and ("All that it takes is in torch %s."):format(b.first == b.last and b.first
+              or b.first .. " to " .. b.last), "torch is {fact:torch.version}."},
+          evidence = evidence(p, p.symbol),
+          fixes = {package and curing{install = package, fresh = not PARTNERS[package] or nil,
+              with = PARTNERS[package] and {torch = "==" .. have:match[[^[\d.]+]]} or nil,
+              say = "Install the build for this torch."}
+              or curing{host = true, kind = "rebuild:extension", say = "Build it again for this torch."},
+            package and curing{rebuild = package, kind = "rebuild:extension", say = "Or build it against this torch."} or nil,
+            bounds ~= "" and curing{install = "torch", need = bounds, say = "Or install a torch that it was built for."}
+              or nil}}
       end
     end
   end,

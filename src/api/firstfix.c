@@ -368,7 +368,7 @@ static struct ff_error *libs_of_package(
 	struct ff_host *host, const struct ff_collect_options *options, const char *name, json_t **ret)
 {
 	struct ff_collect_options python = *options;
-	python.only = "python";
+	python.only = "python,torch";
 	_cleanup_json_ json_t *facts = NULL;
 	struct ff_error *err = ff_collect_facts(host, &python, &facts);
 	return err ? err : ff_native_libs_package(host, facts, name, ret);

@@ -125,6 +125,18 @@ static int atlas_message(lua_State *L)
 	return 1;
 }
 
+// atlas.symbol("_ZN3c10...", version or nil) -> as atlas.name, and the library that had it
+static int atlas_symbol(lua_State *L)
+{
+	struct ff_atlas_answer answer;
+	struct ff_span library = {0};
+	const struct ff_atlas *a = ff_atlas();
+	bool known = a && ff_atlas_ask_symbol(a, luaL_checkstring(L, 1), version_at(L, 2), &answer, &library);
+	if (push_answer(L, known, &answer))
+		set_span(L, "library", library);
+	return known;
+}
+
 struct lacks {
 	lua_State *L;
 	lua_Integer n;
@@ -181,6 +193,7 @@ void ff_lua_atlas_open(lua_State *L)
 		{"name", atlas_name},
 		{"owners", atlas_owners},
 		{"parameter", atlas_parameter},
+		{"symbol", atlas_symbol},
 		{NULL, NULL},
 	};
 	luaL_newlib(L, functions);

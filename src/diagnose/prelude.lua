@@ -56,6 +56,24 @@ function atlas.package_of(frame)
   return top and know.distribution(top)
 end
 
+-- What a symbol that an extension misses tells of the torch that it was built for: a sentence, and the bounds of the
+-- releases nearest to the one here that have it. nil where it is none of torch's, or all releases have it.
+function atlas.built_for(symbol, have)
+  local a = symbol and atlas.symbol(symbol, have or nil)
+  if not a or a.package ~= "torch" then return nil end
+  local newer = a.newer and (not a.older or a.newer_by <= a.older_by)
+  return {
+    said = ("%s has that symbol in torch %s."):format(a.library, a.first == a.last and a.first
+      or a.first .. " to " .. a.last),
+    need = have and a.state == "changed" and (newer and a.newer or a.older) or nil,
+  }
+end
+
+-- Of which C++ ABI a mangled symbol with a string in it is: "old", "new", or nil.
+function atlas.cxx_abi(symbol)
+  return symbol and (symbol:match[[__cxx11|B5cxx11]] and "new" or symbol:match[[^_Z.*S(?:s|bIwSt)(?![a-z])]] and "old") or nil
+end
+
 -- What the package that raised an exception asks for by its message (atlas.message); nil where it is not one of its
 -- own.
 function atlas.said(hit)

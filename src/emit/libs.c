@@ -107,6 +107,29 @@ static void say_versions(struct page *page, const json_t *versions)
 	}
 }
 
+static void say_symbols(struct page *page, const json_t *doc)
+{
+	size_t i;
+	const json_t *m, *built = json_object_get(doc, "built_for");
+	json_array_foreach (json_object_get(doc, "missing_symbols"), i, m) {
+		begin(page, "MISSING");
+		ff_buf_str(&page->out, "symbol ");
+		say_value(page, json_object_get(m, "symbol"));
+		ff_buf_str(&page->out, " of ");
+		say_value(page, json_object_get(m, "library"));
+		ff_buf_char(&page->out, '\n');
+	}
+	if (!built)
+		return;
+	begin(page, "built for");
+	say_value(page, json_object_get(built, "package"));
+	ff_buf_char(&page->out, ' ');
+	say_value(page, json_object_get(built, "first"));
+	ff_buf_str(&page->out, " to ");
+	say_value(page, json_object_get(built, "last"));
+	ff_buf_char(&page->out, '\n');
+}
+
 static void say_missing(struct page *page, const json_t *doc)
 {
 	size_t i;
@@ -131,6 +154,7 @@ static void say_missing(struct page *page, const json_t *doc)
 		say_value(page, json_object_get(m, "needed_by"));
 		ff_buf_char(&page->out, '\n');
 	}
+	say_symbols(page, doc);
 }
 
 static void say_file(struct page *page, const json_t *doc)

@@ -187,6 +187,16 @@ uint64_t ff_atlas_set_at(const struct ff_atlas *a, uint64_t key)
 	return set;
 }
 
+bool ff_atlas_key_from(const struct ff_atlas *a, uint64_t from, uint64_t *ret)
+{
+	size_t at;
+	find(a, FF_ATLAS_KEYS, from, &at);
+	if (at >= a->sections[FF_ATLAS_KEYS].count)
+		return false;
+	*ret = ((const uint64_t *)a->sections[FF_ATLAS_KEYS].p)[at];
+	return true;
+}
+
 bool ff_atlas_set(const struct ff_atlas *a, uint64_t *ret, const char *kind, ...)
 {
 	va_list words;

@@ -7,7 +7,7 @@
 //
 //	keys       u64, sorted: FNV-1a of "M module", "N module name", "C package Class", "A package Class attribute",
 //	           "F package function", "K package function" (takes **kwargs), "P package function parameter", "R ..." (must be given),
-//	           "o module" (may give more than is listed)
+//	           "o module" (may give more than is listed), "y package symbol" (the first 48 bits, then the number of the library)
 //	values     u32 for each key: the number of its set
 //	sets       u64: bit i is release i of the package
 //	packages   8 x u32: name, modules (texts), then first and count of its releases, requirements and needs
@@ -76,6 +76,9 @@ const char *ff_atlas_text(const struct ff_atlas *a, const char *kind, ...) __att
 uint64_t ff_atlas_hash(uint64_t h, struct ff_span bytes);
 uint64_t ff_atlas_set_at(const struct ff_atlas *a, uint64_t key);
 const char *ff_atlas_text_at(const struct ff_atlas *a, uint64_t key);
+
+/** The first key that is not below `from`, false when all are. */
+bool ff_atlas_key_from(const struct ff_atlas *a, uint64_t from, uint64_t *ret);
 
 /** Every release of a package, as a set. */
 uint64_t ff_atlas_all(const struct ff_atlas_package *p);

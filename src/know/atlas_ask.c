@@ -70,7 +70,7 @@ static void write_directions(
 	}
 }
 
-static void answer_set(const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t set, const char *have,
+void ff_atlas_answer_set(const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t set, const char *have,
 	struct ff_atlas_answer *ret)
 {
 	int n = (int)p->release_count;
@@ -132,14 +132,14 @@ bool ff_atlas_ask_name(
 	bool known = ff_atlas_set(a, &modules, "M", module, NULL);
 	if (!name || !known) { // a module that is missing lacks every name
 		if (known)
-			answer_set(a, &p, modules, have, ret);
+			ff_atlas_answer_set(a, &p, modules, have, ret);
 		else if (!name && strchr(module, '.'))
 			ret->state = FF_ATLAS_NEVER;
 		return true;
 	}
 	ff_atlas_set(a, &open, "o", module, NULL);
 	if (ff_atlas_set(a, &set, "N", module, name, NULL)) {
-		answer_set(a, &p, set, have, ret);
+		ff_atlas_answer_set(a, &p, set, have, ret);
 		ret->moved = ff_atlas_text(a, ">", module, name, NULL);
 	} else if (!(open & modules)) {
 		ret->state = FF_ATLAS_NEVER;
@@ -211,7 +211,7 @@ bool ff_atlas_ask_attribute(const struct ff_atlas *a, const char *package, const
 		add_bases(a, &c, i);
 	}
 	if (set)
-		answer_set(a, &p, set & own ? set & own : set, have, ret);
+		ff_atlas_answer_set(a, &p, set & own ? set & own : set, have, ret);
 	return true;
 }
 
@@ -226,13 +226,13 @@ bool ff_atlas_ask_parameter(const struct ff_atlas *a, const char *package, const
 	ret->package = p.name;
 	if (must) {
 		if (ff_atlas_set(a, &set, "R", p.name, function, parameter, NULL))
-			answer_set(a, &p, own & ~set, have, ret);
+			ff_atlas_answer_set(a, &p, own & ~set, have, ret);
 		return true;
 	}
 	ff_atlas_set(a, &variadic, "K", p.name, function, NULL);
 	bool listed = ff_atlas_set(a, &set, "P", p.name, function, parameter, NULL);
 	if (listed || variadic)
-		answer_set(a, &p, set | variadic, have, ret);
+		ff_atlas_answer_set(a, &p, set | variadic, have, ret);
 	if (!listed && ret->state != FF_ATLAS_HERE) // it never had that parameter, and took whatever came
 		ret->state = FF_ATLAS_UNKNOWN;
 	return true;
@@ -284,7 +284,7 @@ bool ff_atlas_ask_beside(const struct ff_atlas *a, const char *package, const ch
 	}
 	if (!any)
 		return false;
-	answer_set(a, &p, set, have, ret);
+	ff_atlas_answer_set(a, &p, set, have, ret);
 	return true;
 }
 

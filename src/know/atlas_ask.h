@@ -67,3 +67,19 @@ struct ff_atlas_message {
 /** Is this text one that the package's own code raises? */
 bool ff_atlas_ask_message(
 	const struct ff_atlas *a, const char *package, struct ff_span text, struct ff_atlas_message *ret);
+
+/** The answer about a set of releases of `p`; *ret is zeroed before. `have` as in ff_atlas_ask_name. */
+void ff_atlas_answer_set(const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t set, const char *have,
+	struct ff_atlas_answer *ret);
+
+/** The native libraries of a distribution ("torch", "nvidia-nccl": without the CUDA behind it) as a package. */
+bool ff_atlas_libraries(const struct ff_atlas *a, const char *distribution, struct ff_atlas_package *ret);
+
+/** The releases of such a package that have a symbol; 0 where it is not listed, because none has it or all have.
+    *ret_library borrows from the atlas. */
+uint64_t ff_atlas_symbol_in(
+	const struct ff_atlas *a, const struct ff_atlas_package *p, const char *symbol, struct ff_span *ret_library);
+
+/** The same of all packages: which one has it, in which library. `have` is a version of that package. */
+bool ff_atlas_ask_symbol(const struct ff_atlas *a, const char *symbol, const char *have, struct ff_atlas_answer *ret,
+	struct ff_span *ret_library);

@@ -2,7 +2,8 @@
 // (rules/data/import_libraries.tsv says which). Each is opened and forgotten, so that none finds what another brought.
 //
 //	{"python": {"unloadable": [{"package": "onnxruntime", "file": ".../libonnxruntime_providers_cuda.so", "when": "gpu",
-//	            "missing": [{"library": "libcublasLt.so.11", "needed_by": "..."}], "missing_versions": [...]}]}}
+//	            "missing": [{"library": "libcublasLt.so.11", "needed_by": "..."}], "missing_versions": [...],
+//	            "missing_symbols": [...], "built_for": {...}}]}}
 // How the source lies: what is missing is missing for this order alone; where a worker does not import torch, torch's
 // own libraries are not there either. libcuda.so.1 is the driver's, which rules of its own speak of.
 #include "probe/cuda_choice.h"
@@ -52,7 +53,9 @@ static void try_file(struct imports *m, const struct ff_table_row *row, const ch
 		ff_error_destroy(err);
 		return;
 	}
-	bool unknown = failed(m, ff_native_problems(m->world->ld, root, problems));
+	const char *torch = ff_json_text(m->libraries->ctx->facts, "torch.version");
+	bool unknown = failed(m, ff_native_problems(m->world->ld, root, problems)) ||
+		failed(m, ff_native_torch_symbols(m->libraries->ctx->host, m->world->ld, root, torch, problems));
 	ff_loader_forget(m->world->ld, before);
 	without_driver(problems);
 	if (unknown || !json_object_size(problems))

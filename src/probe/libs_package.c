@@ -26,7 +26,11 @@ static struct ff_error *try_to_load(struct walk *w, const char *path, json_t *do
 	struct ff_error *err = ff_loader_open(w->world.ld, path, 0, &object);
 	if (!err)
 		err = ff_native_problems(w->world.ld, object, doc);
-	if (json_object_get(doc, "missing") || json_object_get(doc, "missing_versions"))
+	if (!err)
+		err = ff_native_torch_symbols(
+			w->ctx.host, w->world.ld, object, ff_json_text(w->ctx.facts, "torch.version"), doc);
+	if (json_object_get(doc, "missing") || json_object_get(doc, "missing_versions") ||
+		json_object_get(doc, "missing_symbols"))
 		w->ok = false;
 	return err;
 }

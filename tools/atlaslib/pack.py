@@ -150,6 +150,11 @@ class Pack:
     def row_h(self, package, cells, sets, state):
         self.put(fnv("H " + package), sets[int(cells[0])])
 
+    def row_y(self, _, cells, sets, state):
+        """Symbols of a native library: the first 48 bits of their hashes, then the library's number."""
+        for at in range(0, len(cells[2]), 12):
+            self.put(int(cells[2][at:at + 12], 16) << 16 | int(cells[0]), sets[int(cells[1])])
+
     def limits(self, module, name):
         """Does some release of the other package not have this?"""
         other = self.top_of.get(module.split(".")[0])
