@@ -129,8 +129,8 @@ rule {
         local package, b, abi = p.package and distribution(f, p.package), p.built_for, atlas.cxx_abi(p.symbol)
         local bounds = b and (b.newer ~= "" and b.newer or b.older) or ""
         return {confidence = 0.9, severity = severity(p),
-          why = {("%s takes %s from %s, and that of this torch does not have it: it was built for another one%s."):format(
-              who(p), p.symbol, p.of, abi and ", with the " .. abi .. " C++ ABI" or ""),
+          why = {("%s takes %s from %s, and that of this torch does not have it: it was built for another one%s.")
+              :format(who(p), p.symbol, p.of, abi and ", with the " .. abi .. " C++ ABI" or ""),
             b and ("All that it takes is in torch %s."):format(b.first == b.last and b.first
               or b.first .. " to " .. b.last), "torch is {fact:torch.version}."},
           evidence = evidence(p, p.symbol),
@@ -138,7 +138,8 @@ rule {
               with = PARTNERS[package] and {torch = "==" .. have:match[[^[\d.]+]]} or nil,
               say = "Install the build for this torch."}
               or curing{host = true, kind = "rebuild:extension", say = "Build it again for this torch."},
-            package and curing{rebuild = package, kind = "rebuild:extension", say = "Or build it against this torch."} or nil,
+            package and curing{rebuild = package, kind = "rebuild:extension",
+              say = "Or build it against this torch."} or nil,
             bounds ~= "" and curing{install = "torch", need = bounds, say = "Or install a torch that it was built for."}
               or nil}}
       end

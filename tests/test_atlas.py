@@ -12,12 +12,13 @@ import zipfile
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests")]
 for needed in ("packaging", "requests"):
     if importlib.util.find_spec(needed) is None:
         pytest.skip(f"tools/atlas needs {needed}", allow_module_level=True)
 
-from atlaslib import archive, classify, index, messages, mine, resolve, said, table  # noqa: E402
+import elfwriter  # noqa: E402
+from atlaslib import archive, classify, elf, index, messages, mine, resolve, said, symbols, table  # noqa: E402
 
 # Every way in which a name comes into a module that the tool claims to understand.
 PACKAGE = {
@@ -331,5 +332,61 @@ def test_wrong_use_and_names():
 
 
 def test_tables_are_within_their_size():
-    files = list((ROOT / "rules/data/atlas").glob("*.xz"))
+    files = list((ROOT / "rules/data/atlas").rglob("*.xz"))
     assert sum(f.stat().st_size for f in files) <= 12 << 20
+
+
+CORE = {"1.0.0": ["_ZN4acme4openESs", "acme_always"], "2.0.0": ["acme_always", "acme_new"]}
+
+
+def core(tmp_path, version, names):
+    """A wheel with a native library, and what the index says of it."""
+    library = elfwriter.elf("soname libacme.so\nundefined malloc\n" + "".join(f"symbol {n}\n" for n in names))
+    path = tmp_path / f"acme_core-{version}-py3-none-manylinux1_x86_64.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        wheel.writestr("acme/lib/libacme.so.1", library)
+        wheel.writestr("acme/lib/libother.so", b"not a library")
+    return {"filename": path.name, "url": str(path), "size": path.stat().st_size,
+            "upload-time": f"202{version[0]}-01-01"}
+
+
+class Served:
+    """The answer of a server that gives ranges."""
+
+    status_code = 206
+
+    def __init__(self, path, span):
+        first, last = (int(n) for n in span.removeprefix("bytes=").split("-"))
+        self.raw = self
+        self.data = io.BytesIO(pathlib.Path(path).read_bytes()[first:last + 1])
+
+    def read(self, n):
+        return self.data.read(n)
+
+    def stream(self, n):
+        return iter(lambda: self.data.read(n), b"")
+
+
+def test_symbols_that_changed_are_kept_with_their_releases(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIRSTFIX_ATLAS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(symbols, "PACKAGES", {"acme-core": (("acme-core",), r"acme/lib/(libacme)\.so[.\d]*")})
+    monkeypatch.setattr(index, "get", lambda session, url, headers, **_: Served(url, headers["Range"]))
+    files = {symbols.Version(v): core(tmp_path, v, names) for v, names in CORE.items()}
+    monkeypatch.setattr(index, "releases", lambda session, name: files)
+    symbols.update(None, "acme-core", pytest.fail)
+    text = symbols.build("acme-core")
+    rows = [line.split("\t") for line in text.splitlines()]
+    assert [r[1] for r in rows if r[0] == "R"] == ["1.0.0", "2.0.0"] and ["made", "2022-01-01"] in rows
+    assert [r[1:] for r in rows if r[0] == "Y"] == [
+        ["0", str(i), f"{symbols.fnv('y lib/acme-core ' + name) >> 16:012x}"]
+        for i, name in enumerate(("_ZN4acme4openESs", "acme_new"))]
+    assert symbols.build("acme-core") == text
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b[:40] + b"\xff" * 8 + b[48:], lambda b: b"",
+                                    lambda b: b[:-700] + b"\xff" * 700])
+def test_a_library_that_lies_is_refused(damage):
+    blob = elfwriter.elf("soname libacme.so\nsymbol acme_open\n")
+    assert elf.exported(io.BytesIO(blob)) == {"acme_open"}
+    with pytest.raises(ValueError):
+        elf.exported(io.BytesIO(damage(blob)))

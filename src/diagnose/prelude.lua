@@ -71,7 +71,7 @@ end
 
 -- Of which C++ ABI a mangled symbol with a string in it is: "old", "new", or nil.
 function atlas.cxx_abi(symbol)
-  return symbol and (symbol:match[[__cxx11|B5cxx11]] and "new" or symbol:match[[^_Z.*S(?:s|bIwSt)(?![a-z])]] and "old") or nil
+  return symbol and (symbol:match[[__cxx11|B5cxx11]] and "new" or symbol:match[[^_Z.*Ss(?![a-z])]] and "old") or nil
 end
 
 -- What the package that raised an exception asks for by its message (atlas.message); nil where it is not one of its

@@ -1,4 +1,4 @@
-// Who has a symbol that an extension misses: libraries by release (tools/atlaslib/symbols.py), asked by the symbol's name.
+// Who has a symbol that an extension misses: libraries by release (tools/atlaslib/symbols.py), asked by its name.
 //
 //	"_ZN3c105ErrorC2ENS_14SourceLocationESs"  ->  libc10 of torch, releases up to 2.6
 //

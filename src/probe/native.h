@@ -37,8 +37,8 @@ static inline json_t *ff_native_text(const char *text)
 struct ff_error *ff_native_problems(const struct ff_loader *ld, size_t root, json_t *into);
 
 /** What `root` takes from torch's libraries that those of this torch do not have, added to `into` as "missing_symbols"
-    [{"symbol", "library"}] and "built_for" {"package", "first", "last", "newer", "older"}; both absent when all is there or
-    nothing is known. */
+    [{"symbol", "library"}] and "built_for" {"package", "first", "last", "newer", "older"}; both absent when all is
+    there or nothing is known. */
 struct ff_error *ff_native_torch_symbols(
 	struct ff_host *host, const struct ff_loader *ld, size_t root, const char *torch, json_t *into);
 

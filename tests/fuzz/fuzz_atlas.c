@@ -20,6 +20,8 @@ static void ask(const struct ff_atlas *a, const char *word)
 {
 	struct ff_atlas_package p;
 	struct ff_atlas_answer answer;
+	struct ff_span library;
+	ff_atlas_ask_symbol(a, "_ZN4acme4openESs", "1.1", &answer, &library);
 	for (size_t i = 0; i < 64 && ff_atlas_package_at(a, i, &p); i++) {
 		static char version[] = "1.1.5";
 		ff_atlas_ask_name(a, p.modules, word, "1.1", &answer);

@@ -180,6 +180,35 @@ static void messages(void **state)
 	}
 }
 
+static void symbols(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *symbol, *have, *library, *newer, *older;
+	} rows[] = {
+		{"_ZN4acme4openESs", "2.0.0", "libacme", "", "<2"},
+		{"_ZN4acme3gpu4openEv", "1.0.0", "libacme_gpu", ">=2", ""},
+		{"acme_old", NULL, "libacme", "", "<2"},
+		{"_ZN4acme4openEv", "2.0.0", NULL, "", ""}, // every release has it, or none
+		{"", "2.0.0", NULL, "", ""},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ff_atlas_answer a;
+		struct ff_span library;
+		assert_int_equal(ff_atlas_ask_symbol(&atlas, rows[i].symbol, rows[i].have, &a, &library),
+			rows[i].library != NULL);
+		if (!rows[i].library)
+			continue;
+		assert_string_equal(a.package, "acme-core");
+		assert_true(ff_span_eq(library, rows[i].library));
+		assert_string_equal(a.newer, rows[i].newer);
+		assert_string_equal(a.older, rows[i].older);
+	}
+	struct ff_atlas_package p;
+	assert_true(ff_atlas_libraries(&atlas, "acme-core", &p));
+	assert_false(ff_atlas_libraries(&atlas, "acme-hub", &p)); // has no libraries
+}
+
 static void damaged(void **state)
 {
 	(void)state;
@@ -225,6 +254,7 @@ int main(void)
 		cmocka_unit_test(parameters),
 		cmocka_unit_test(one_beside_another),
 		cmocka_unit_test(messages),
+		cmocka_unit_test(symbols),
 		cmocka_unit_test(damaged),
 	};
 	return cmocka_run_group_tests(tests, load, unload);

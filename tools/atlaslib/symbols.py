@@ -1,8 +1,8 @@
 """Which release of which native library has which symbol, as tables in rules/data/atlas/symbols.
 
-Read from the wheels of Linux x86-64 by ranges: of each library only its own bytes travel, unpacked into a file without a
-name that is gone when its symbol table has been read. A symbol that every release has tells nothing and is left out; of
-the others the hash and the releases stay.
+Read from the wheels of Linux x86-64 by ranges: of each library only its own bytes travel, unpacked into a file without
+a name that is gone when its symbol table has been read. A symbol that every release has tells nothing and is left out;
+of the others the hash and the releases stay.
 
     atlas 1
     package     lib/torch               what is asked for: the distribution behind "lib/"
@@ -27,13 +27,13 @@ from . import archive, elf, index, mine, table
 from .pack import fnv
 
 LIBRARY_MAX, CHUNK, KEPT_BITS = 4 << 30, 4 << 20, 48
-# Of torch's libraries: what stands in its own namespaces, but for kernels and what is made for each operator and backend,
-# its C interface, and Python's side of it.
-WANTED = re.compile(r"_Z(?:T[IV])?N?[KOR]*(?:3c10|4c10d|2at(?!6native|3cpu|4meta|\d+composite)|5torch(?!9autograd9generated)|"
-                    r"6caffe2)|THP|aoti_|torch_")
+# Of torch's libraries: what stands in its own namespaces, but for kernels and what is made for each operator and
+# backend, its C interface, and Python's side of it.
+WANTED = re.compile(r"_Z(?:T[IV])?N?[KOR]*(?:3c10|4c10d|2at(?!6native|3cpu|4meta|\d+composite)|"
+                    r"5torch(?!9autograd9generated)|6caffe2)|THP|aoti_|torch_")
 # What is read: the package asked for, its distributions on the index (of one CUDA each), and the libraries' names.
 PACKAGES = {
-    "torch": (("torch",), r"torch/lib/(libc10|libc10_cuda|libtorch_cpu|libtorch_cuda|libtorch_cuda_linalg|libtorch_python)\.so"),
+    "torch": (("torch",), r"torch/lib/(libc10|libc10_cuda|libtorch_cpu|libtorch_cuda|libtorch_python)\.so"),
     "bitsandbytes": (("bitsandbytes",), r"bitsandbytes/(libbitsandbytes)_(?:cuda1[12]\d|cpu)\.so"),
     "nvidia-cuda-runtime": (("nvidia-cuda-runtime-cu11", "nvidia-cuda-runtime-cu12", "nvidia-cuda-runtime"),
                             r"nvidia/\w+/lib/(libcudart)\.so[.\d]*"),
@@ -45,10 +45,12 @@ PACKAGES = {
                         r"nvidia/\w+/lib/(libcusparse)\.so[.\d]*"),
     "nvidia-cusolver": (("nvidia-cusolver-cu11", "nvidia-cusolver-cu12", "nvidia-cusolver"),
                         r"nvidia/\w+/lib/(libcusolver)\.so[.\d]*"),
-    "nvidia-cufft": (("nvidia-cufft-cu11", "nvidia-cufft-cu12", "nvidia-cufft"), r"nvidia/\w+/lib/(libcufft)\.so[.\d]*"),
+    "nvidia-cufft": (("nvidia-cufft-cu11", "nvidia-cufft-cu12", "nvidia-cufft"),
+                     r"nvidia/\w+/lib/(libcufft)\.so[.\d]*"),
     "nvidia-curand": (("nvidia-curand-cu11", "nvidia-curand-cu12", "nvidia-curand"),
                       r"nvidia/\w+/lib/(libcurand)\.so[.\d]*"),
-    "nvidia-nccl": (("nvidia-nccl-cu11", "nvidia-nccl-cu12", "nvidia-nccl-cu13"), r"nvidia/\w+/lib/(libnccl)\.so[.\d]*"),
+    "nvidia-nccl": (("nvidia-nccl-cu11", "nvidia-nccl-cu12", "nvidia-nccl-cu13"),
+                    r"nvidia/\w+/lib/(libnccl)\.so[.\d]*"),
     "nvidia-nvjitlink": (("nvidia-nvjitlink-cu12", "nvidia-nvjitlink"), r"nvidia/\w+/lib/(libnvJitLink)\.so[.\d]*"),
     "nvidia-cuda-nvrtc": (("nvidia-cuda-nvrtc-cu11", "nvidia-cuda-nvrtc-cu12", "nvidia-cuda-nvrtc"),
                           r"nvidia/\w+/lib/(libnvrtc)\.so[.\d]*"),
@@ -111,7 +113,7 @@ def update(session, package, say):
                 say(f"{distribution} {version}: {error}")
                 continue
             lines = [file.get("upload-time", "")[:10]]
-            lines += [f"{library} {symbol}" for library, symbols in sorted(libraries.items()) for symbol in sorted(symbols)]
+            lines += [f"{library} {symbol}" for library, names in sorted(libraries.items()) for symbol in sorted(names)]
             path.write_bytes(lzma.compress("\n".join(lines).encode(), preset=1))
 
 
