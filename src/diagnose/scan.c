@@ -20,7 +20,7 @@
 
 #include <stdlib.h>
 
-enum { PUT_OFF = 4, AWAY_MAX = 150 };
+enum { PUT_OFF = 4, AWAY_MAX = 1000 };
 
 struct place {
 	size_t at; // start of the line
