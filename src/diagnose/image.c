@@ -108,21 +108,22 @@ static bool reads(const struct ff_patterns *all, unsigned id)
 	return kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS && kind != FF_LANDMARK_REFUSED;
 }
 
-// A pattern that needs no text of three bytes, or a long number, is taken whole; lines end at newlines here.
+// A pattern that needs no text of three bytes is taken whole; lines end at newlines here. What needs a long number is
+// looked for in raw text, whatever its texts: look.c keeps few digits of the lines that are only sifted out.
 static void sift_pattern(const struct ff_patterns *all, unsigned index, struct ff_span healthy,
 	struct ff_literals *room, struct sieve *sieve)
 {
 	const char *text = all->text[index];
 	bool tells = ff_pattern_tells_digits(text);
 	unsigned id = tells ? FF_SIFTED_DIGITS : FF_SIFTED;
-	bool whole = ff_pattern_tells_long_numbers(text) || !ff_literals_of(text, healthy, room);
-	if (whole) {
+	bool raw = ff_pattern_tells_long_numbers(text);
+	if (!ff_literals_of(text, healthy, room)) {
 		if (tells == sieve->numbers)
 			ff_patterns_add(&sieve->p, text, all->flags[index] | HS_FLAG_MULTILINE, id);
 		return;
 	}
 	for (size_t k = 0; k < room->n; k++) {
-		if (has_digits(&room->list[k]) == sieve->numbers)
+		if ((raw || has_digits(&room->list[k])) == sieve->numbers)
 			add_literal(sieve, &room->list[k], id);
 	}
 }

@@ -7,6 +7,7 @@
 #include "diagnose/literal.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
 enum { NEVER = 1 << 24, DEPTH_MAX = 20, RUN_MAX = 256, PER_SIGHT = 40, FOR_DIGITS = 60 };
 
@@ -137,6 +138,11 @@ static int read_escape(struct reader *r)
 		return NOTHING;
 	if (c == 't')
 		return '\t';
+	unsigned code;
+	if (c == 'x' && sscanf(r->p, "%2x", &code) == 1 && code >= 0x80) {
+		r->p += 2;
+		return (int)code;
+	}
 	r->lost = true;
 	return CLASS;
 }
