@@ -11,7 +11,7 @@ enum { KINDS_BITS = 13, CONTEXTS = 8, PLAIN_MAX = 4096, DIGITS_KEPT = 3 };
 struct kind {
 	uint64_t key;  // 0 for none
 	uint64_t what; // of all that was found
-	bool any, fresh, unlike;
+	bool any, fresh, unlike, settings;
 	bool marked;	 // what its numbers say may matter
 	bool same_shape; // all lines of this kind have this shape
 	unsigned char n; // signatures of context, as long as nothing else makes it fresh
@@ -76,6 +76,10 @@ static void on_match(int what, size_t end, void *context)
 	struct looking *looking = context;
 	struct kind *kind = looking->kind;
 	(void)end;
+	if (what == FF_MATCH_SETTINGS) {
+		kind->settings = true;
+		return;
+	}
 	kind->what |= 1ull << ((unsigned)what * 2654435769u >> 26);
 	if (what <= FF_MATCH_LANDMARK) {
 		on_landmark(ff_reading_landmark(looking->looks->reading, what), kind);
@@ -183,7 +187,7 @@ struct ff_error *ff_look(
 	struct ff_error *err = kind->key == key ? NULL : look_first(looks, text, key, kind);
 	if (err)
 		return err;
-	*ret = (struct ff_look){kind->any, fresh(looks, kind), kind->unlike, kind->shape};
+	*ret = (struct ff_look){kind->any, fresh(looks, kind), kind->unlike, kind->settings, kind->shape};
 	if (kind->any && !kind->same_shape && !line->digits)
 		ff_shape_of(text, kind->what, kind->marked, &ret->shape);
 	return NULL;

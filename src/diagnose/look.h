@@ -6,9 +6,10 @@
 #include "diagnose/sieve.h"
 
 struct ff_look {
-	bool any;    /**< something to be read */
-	bool fresh;  /**< more than context that has been found often enough */
-	bool unlike; /**< a landmark that each line stands for itself with */
+	bool any;      /**< something to be read */
+	bool fresh;    /**< more than context that has been found often enough */
+	bool unlike;   /**< a landmark that each line stands for itself with */
+	bool settings; /**< a list of an engine's settings */
 	struct ff_shape shape;
 };
 

@@ -138,7 +138,7 @@ static int what_of(unsigned id)
 {
 	if (id >= FF_LANDMARK_ID)
 		return FF_MATCH_LANDMARK - (int)(id - FF_LANDMARK_ID);
-	return id == FF_WRAPPED_ID ? FF_MATCH_WRAPPED : (int)id - 1;
+	return id == FF_WRAPPED_ID ? FF_MATCH_WRAPPED : id == FF_SETTINGS_ID ? FF_MATCH_SETTINGS : (int)id - 1;
 }
 
 static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)

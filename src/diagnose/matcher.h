@@ -8,9 +8,9 @@
 struct ff_matcher;
 
 /** What a match in raw text means: a signature (its index), a mark of structure (traceback, frame, exception, loader
-    and kernel line: the line must be read), a mark of a text inside (JSON, entities: it must be read too), or a
-    landmark: FF_MATCH_LANDMARK - its index. */
-enum { FF_MATCH_STRUCTURE = -1, FF_MATCH_WRAPPED = -2, FF_MATCH_LANDMARK = -3 };
+    and kernel line: the line must be read), a mark of a text inside (JSON, entities: it must be read too), a list of an
+    engine's settings (log/said.h), or a landmark: FF_MATCH_LANDMARK - its index. */
+enum { FF_MATCH_STRUCTURE = -1, FF_MATCH_WRAPPED = -2, FF_MATCH_SETTINGS = -3, FF_MATCH_LANDMARK = -4 };
 
 /** What ff_matcher_sift() and ff_matcher_numbers() report. */
 enum { FF_SIFTED = 1, FF_SIFTED_DIGITS = 2 /**< and what matches may depend on the digits of the line */ };

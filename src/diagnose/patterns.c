@@ -3,6 +3,7 @@
 #include "diagnose/patterns.h"
 
 #include "log/classify.h"
+#include "log/said.h"
 
 #include <stdlib.h>
 
@@ -109,7 +110,7 @@ struct ff_error *ff_patterns_gather(struct ff_rules *rules, size_t from, size_t 
 	struct ff_error *err = ff_landmarks_create(&landmarks);
 	if (err)
 		return err;
-	err = ff_patterns_init(to - from + ff_line_mark_count + ff_landmarks_count(landmarks), &p);
+	err = ff_patterns_init(to - from + ff_line_mark_count + 1 + ff_landmarks_count(landmarks), &p);
 	if (err) {
 		ff_landmarks_destroy(landmarks);
 		return err;
@@ -120,6 +121,8 @@ struct ff_error *ff_patterns_gather(struct ff_rules *rules, size_t from, size_t 
 	for (size_t i = 0; i < ff_line_mark_count && from == 0; i++)
 		ff_patterns_add(&p, ff_line_marks[i].pattern, HS_FLAG_PREFILTER | HS_FLAG_MULTILINE,
 			ff_line_marks[i].wrapped ? FF_WRAPPED_ID : FF_MARK_ID);
+	if (from == 0)
+		ff_patterns_add(&p, ff_said_settings_pattern, HS_FLAG_PREFILTER, FF_SETTINGS_ID);
 	for (size_t i = from; i < to && !err; i++)
 		err = add_made(&p, named_once(ff_rules_signature_at(rules, i)->pattern), 0, (unsigned)i + 1);
 	if (err)

@@ -8,9 +8,9 @@
 
 enum {
 	FF_LANDMARK_ID = 1
-		<< 24 /**< first id of a landmark; a signature's is its index + 1, that of a mark FF_MARK_ID or FF_WRAPPED_ID */
+		<< 24 /**< first id of a landmark; a signature's is its index + 1, that of a mark one of those below */
 };
-enum { FF_MARK_ID = 0, FF_WRAPPED_ID = FF_LANDMARK_ID - 1 };
+enum { FF_MARK_ID = 0, FF_WRAPPED_ID = FF_LANDMARK_ID - 1, FF_SETTINGS_ID = FF_LANDMARK_ID - 2 };
 
 struct ff_patterns {
 	const char **text;

@@ -171,7 +171,8 @@ static void on_candidate(int what, size_t end, void *context)
 {
 	struct ff_reading *r = context;
 	(void)end;
-	if (what == FF_MATCH_STRUCTURE || what == FF_MATCH_WRAPPED || r->found_n == FOUND_MAX)
+	bool mark = what < 0 && what > FF_MATCH_LANDMARK;
+	if (mark || r->found_n == FOUND_MAX)
 		return;
 	unsigned *seen = what <= FF_MATCH_LANDMARK ? &r->landmark_seen[FF_MATCH_LANDMARK - what]
 						   : &ff_rules_signature_at(r->rules, (size_t)what)->seen;

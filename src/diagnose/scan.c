@@ -277,8 +277,10 @@ static void read_sifted(struct ff_scan *scan, const struct ff_sifted *sifted)
 	scan->err = ff_look(scan->looks, scan->bytes, sifted, &look);
 	if (scan->err)
 		return;
+	if (look.settings)
+		ff_said_settings(scan->said, scan->bytes, sifted->start, sifted->end);
 	if (!look.any) {
-		if (!sifted->digits)
+		if (!sifted->digits && !look.settings)
 			ff_sieve_forget(scan->sieve, sifted->kind);
 		return;
 	}

@@ -34,7 +34,8 @@ struct ff_said {
 	json_t *doc;
 	struct ff_words marks; // made when the first bytes come
 	const char *texts[FF_WORDS_MAX];
-	size_t read, settings_at; // bytes so far; where settings were read last
+	size_t read, settings_at; // bytes before the lines last taken; where settings were read last
+	size_t taken, head;	  // of those lines: how many bytes, and how many of them belong to the head
 	unsigned later;		  // lists behind the head
 	bool failed;
 };
@@ -158,9 +159,9 @@ static size_t value_end(struct ff_span text)
 			quote = c == quote && text.p[i - 1] != '\\' ? 0 : quote;
 		} else if (c == '\'' || c == '"') {
 			quote = c;
-		} else if (strchr("([{", c)) {
+		} else if (c == '(' || c == '[' || c == '{') {
 			depth++;
-		} else if (strchr(")]}", c)) {
+		} else if (c == ')' || c == ']' || c == '}') {
 			if (depth-- == 0)
 				return i;
 		} else if (c == ',' && depth == 0) {
@@ -431,43 +432,43 @@ static void read_head(struct ff_said *said, struct ff_span lines)
 	free(places);
 }
 
-// A later start's list of settings takes the place of an earlier one's. The texts of such marks share three letters.
-static void read_later(struct ff_said *said, struct ff_span lines)
+void ff_said_read(struct ff_said *said, struct ff_span lines)
 {
-	static const char shared[] = "rgs";
-	const char *end = lines.p + lines.n, *p = lines.p;
-	while (said->later < LATER_MAX && (p = memmem(p, (size_t)(end - p), shared, strlen(shared)))) {
-		size_t at = (size_t)(p - lines.p), i = 0, back = 0;
-		for (; i < MARKS; i++) {
-			const char *in = marks[i].what == LIST ? strstr(marks[i].text, shared) : NULL;
-			back = in ? (size_t)(in - marks[i].text) : 0;
-			if (in && back <= at &&
-				ff_span_starts((struct ff_span){p - back, (size_t)(end - p) + back}, marks[i].text))
-				break;
-		}
-		p += strlen(shared);
-		if (i == MARKS)
+	said->read += said->taken;
+	said->taken = lines.n;
+	said->head = 0;
+	if (said->read >= HEAD_MAX)
+		return;
+	size_t left = HEAD_MAX - said->read;
+	const char *end = left < lines.n ? memchr(lines.p + left, '\n', lines.n - left) : NULL;
+	said->head = end ? (size_t)(end + 1 - lines.p) : lines.n;
+	read_head(said, (struct ff_span){lines.p, said->head});
+}
+
+// Those of the marks that are lists.
+const char ff_said_settings_pattern[] = "args: (?:\\{|Namespace\\()|server_args=ServerArgs\\(|Args \\{ ";
+
+static const struct mark *list_at(struct ff_span text)
+{
+	for (size_t i = 0; i < MARKS; i++)
+		if (marks[i].what == LIST && ff_span_starts(text, marks[i].text))
+			return &marks[i];
+	return NULL;
+}
+
+// A later start's list of settings takes the place of an earlier one's.
+void ff_said_settings(struct ff_said *said, struct ff_span lines, size_t from, size_t to)
+{
+	for (size_t at = from > said->head ? from : said->head; at < to && said->later < LATER_MAX; at++) {
+		const struct mark *mark = list_at((struct ff_span){lines.p + at, lines.n - at});
+		if (!mark)
 			continue;
 		if (said->read + at - said->settings_at > HEAD_MAX)
 			json_object_clear(ff_json_at(said->doc, "engine.settings"));
 		said->settings_at = said->read + at;
 		said->later++;
-		take_place(said, &marks[i], lines, at - back);
+		take_place(said, mark, lines, at);
 	}
-}
-
-void ff_said_read(struct ff_said *said, struct ff_span lines)
-{
-	struct ff_span head = {lines.p, 0};
-	if (said->read < HEAD_MAX) {
-		size_t left = HEAD_MAX - said->read;
-		const char *end = left < lines.n ? memchr(lines.p + left, '\n', lines.n - left) : NULL;
-		head.n = end ? (size_t)(end + 1 - lines.p) : lines.n;
-		read_head(said, head);
-	}
-	said->read += head.n;
-	read_later(said, (struct ff_span){lines.p + head.n, lines.n - head.n});
-	said->read += lines.n - head.n;
 }
 
 // ---- events ----

@@ -28,8 +28,14 @@ static inline void ff_cleanup_said(struct ff_said **said)
 #define _cleanup_said_ __attribute__((__cleanup__(ff_cleanup_said)))
 
 /** Take whole lines as they came. The head of a log is looked at, where engines say what they were started with;
-    behind it only what a later start says of its settings. */
+    behind it only what a later start says of its settings: ff_said_settings() is called for lines with such a list. */
 void ff_said_read(struct ff_said *said, struct ff_span lines);
+
+/** What a line must match to hold an engine's list of its settings. */
+extern const char ff_said_settings_pattern[];
+
+/** Take a line of the lines last taken, with such a list; it is at [from, to) of them, and the list may go on behind. */
+void ff_said_settings(struct ff_said *said, struct ff_span lines, size_t from, size_t to);
 
 /** What the events show: paths of frames, versions in messages; once, when all are known. *ret is an object, maybe
     empty. */
