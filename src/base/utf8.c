@@ -25,3 +25,14 @@ size_t ff_utf8_decode(const void *bytes, size_t n, uint32_t *ret)
 	*ret = c;
 	return len;
 }
+
+size_t ff_utf8_encode(uint32_t c, char *to)
+{
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	if (c >= 0xd800 && c <= 0xdfff)
+		return 0;
+	for (size_t i = n; i-- > 1; c >>= 6)
+		to[i] = (char)(0x80 | (c & 0x3f));
+	to[0] = (char)(n == 1 ? c : (0xf0u << (4 - n)) | c);
+	return n;
+}

@@ -1,9 +1,11 @@
 // Gathers the bytes of a log into chunks that end at line ends. A colour can stand in the middle of a message, so
-// escape sequences are taken off here, before anything is looked for; newlines stay where they are counted.
+// escape sequences are taken off here, before anything is looked for; newlines stay where they are counted. So are the
+// objects of docker's json-file, the commonest wrapper of whole logs; others are opened when a line is read.
 //
 //	"Runt" "imeError: \x1b[31mno kernel\x1b[0m\nnext"   ->   "RuntimeError: no kernel\n" "next"
 #include "log/chunk.h"
 
+#include "log/docker.h"
 #include "log/encoding.h"
 #include "log/line.h"
 #include "log/notebook.h"
@@ -17,7 +19,8 @@ struct ff_chunks {
 	bool looked;		// whether it may be a notebook
 	bool waits;		// it may: nothing was handed out yet
 	struct ff_buf notebook; // its beginning
-	char *held, *clean;
+	char *held;
+	char *text; // of a container, out of what is held
 	size_t n;
 };
 
@@ -26,7 +29,7 @@ void ff_chunks_destroy(struct ff_chunks *chunks)
 	if (!chunks)
 		return;
 	free(chunks->held);
-	free(chunks->clean);
+	free(chunks->text);
 	ff_buf_deinit(&chunks->notebook);
 	free(chunks);
 }
@@ -39,8 +42,8 @@ struct ff_error *ff_chunks_create(ff_chunk_fn *fn, void *context, struct ff_chun
 	chunks->fn = fn;
 	chunks->context = context;
 	chunks->held = malloc(FF_CHUNK_MAX);
-	chunks->clean = malloc(FF_CHUNK_MAX);
-	if (!chunks->held || !chunks->clean) {
+	chunks->text = malloc(FF_CHUNK_MAX);
+	if (!chunks->held || !chunks->text) {
 		ff_chunks_destroy(chunks);
 		return &ff_enomem;
 	}
@@ -48,29 +51,34 @@ struct ff_error *ff_chunks_create(ff_chunk_fn *fn, void *context, struct ff_chun
 	return NULL;
 }
 
-static struct ff_span without_escapes(struct ff_chunks *chunks, struct ff_span raw)
+// Takes them off where the text lies; returns its length without them.
+static size_t strip_escapes(char *text, size_t n)
 {
-	if (!memchr(raw.p, 0x1b, raw.n))
-		return raw;
-	size_t n = 0;
-	for (size_t i = 0; i < raw.n;) {
-		const char *escape = memchr(raw.p + i, 0x1b, raw.n - i);
-		size_t plain = escape ? (size_t)(escape - raw.p) - i : raw.n - i;
-		memcpy(chunks->clean + n, raw.p + i, plain);
-		n += plain;
+	size_t kept = 0;
+	for (size_t i = 0; i < n;) {
+		const char *escape = memchr(text + i, 0x1b, n - i);
+		size_t plain = escape ? (size_t)(escape - text) - i : n - i;
+		if (kept != i)
+			memmove(text + kept, text + i, plain);
+		kept += plain;
 		i += plain;
 		if (!escape)
 			break;
-		const char *newline = memchr(raw.p + i, '\n', raw.n - i);
-		size_t left = newline ? (size_t)(newline - raw.p) - i : raw.n - i;
-		i += ff_escape_length(raw.p + i, left);
+		const char *newline = memchr(text + i, '\n', n - i);
+		size_t left = newline ? (size_t)(newline - text) - i : n - i;
+		i += ff_escape_length(text + i, left);
 	}
-	return (struct ff_span){chunks->clean, n};
+	return kept;
 }
 
 static struct ff_error *hand_out(struct ff_chunks *chunks, size_t n)
 {
-	return chunks->fn(without_escapes(chunks, (struct ff_span){chunks->held, n}), chunks->context);
+	char *text = chunks->held;
+	if (ff_docker_may((struct ff_span){text, n})) {
+		text = chunks->text;
+		n = ff_docker_read((struct ff_span){chunks->held, n}, text);
+	}
+	return chunks->fn((struct ff_span){text, strip_escapes(text, n)}, chunks->context);
 }
 
 static struct ff_error *feed(struct ff_chunks *chunks, const char *bytes, size_t n)

@@ -4,6 +4,8 @@
 //	FF FE 54 00 72 00 61 00  ->  Tra
 #include "log/encoding.h"
 
+#include "base/utf8.h"
+
 static unsigned unit_at(const unsigned char *p, enum ff_encoding encoding)
 {
 	return encoding == FF_ENCODING_UTF16LE ? p[0] | (unsigned)p[1] << 8 : (unsigned)p[0] << 8 | p[1];
@@ -34,16 +36,8 @@ static enum ff_encoding encoding_of(const unsigned char *p, size_t n)
 
 static void put_character(struct ff_buf *b, uint32_t c)
 {
-	if (c < 0x80) {
-		ff_buf_char(b, (char)c);
-		return;
-	}
 	char bytes[4];
-	size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-	for (size_t i = n; i-- > 1; c >>= 6)
-		bytes[i] = (char)(0x80 | (c & 0x3f));
-	bytes[0] = (char)((0xf0u << (4 - n)) | c);
-	ff_buf_add(b, bytes, n);
+	ff_buf_add(b, bytes, ff_utf8_encode(c, bytes));
 }
 
 static void put_unit(struct ff_decoder *d, unsigned unit, struct ff_buf *ret)
