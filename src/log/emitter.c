@@ -10,7 +10,10 @@
 // source line calls and does not raise. A logger hands on exceptions that others raised.
 #include "log/emitter.h"
 
+#include "base/hash.h"
 #include "base/table.h"
+
+#include <threads.h>
 
 FF_EMBEDDED(ff_table, emitters);
 
@@ -24,14 +27,51 @@ static bool among(struct ff_span list, struct ff_span word)
 	return false;
 }
 
+// The names and aliases of the table by their hash, made when the first one is asked for.
+enum { NAMES = 1 << 10 };
+static struct name {
+	struct ff_span word;
+	struct ff_span from; // the table from its row on
+} known_names[NAMES];
+static once_flag made = ONCE_FLAG_INIT;
+
+// Where the word stands or would stand.
+static struct name *name_of(struct ff_span word)
+{
+	size_t at = ff_hash(word, false) % NAMES;
+	while (known_names[at].word.n && !ff_span_same(known_names[at].word, word))
+		at = (at + 1) % NAMES;
+	return &known_names[at];
+}
+
+static void add_name(struct ff_span word, struct ff_span from, size_t *n)
+{
+	struct name *name = name_of(word);
+	if (name->word.n || !word.n || *n + 1 == NAMES)
+		return; // the first row of a name counts
+	*name = (struct name){word, from};
+	++*n;
+}
+
+static void make_names(void)
+{
+	struct ff_table table = ff_table_of(ff_table_emitters);
+	struct ff_span from = table.rest;
+	size_t n = 0;
+	for (struct ff_table_row row; ff_table_next(&table, &row); from = table.rest) {
+		struct ff_span aliases = row.cells[COLUMN_ALIASES], alias;
+		add_name(row.cells[COLUMN_NAME], from, &n);
+		while (aliases.n && ff_span_next(&aliases, ' ', &alias))
+			add_name(alias, from, &n);
+	}
+}
+
 // The table's row for a name as it stands in paths, loggers and texts.
 static bool find(struct ff_span word, struct ff_table_row *ret)
 {
-	struct ff_table table = ff_table_of(ff_table_emitters);
-	while (word.n && ff_table_next(&table, ret))
-		if (ff_span_same(ret->cells[COLUMN_NAME], word) || among(ret->cells[COLUMN_ALIASES], word))
-			return true;
-	return false;
+	call_once(&made, make_names);
+	struct ff_table from = {.rest = name_of(word)->from};
+	return word.n && ff_table_next(&from, ret);
 }
 
 static void add(struct ff_emitters *e, struct ff_span name)
