@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "diagnose/diagnose.h"
+#include "diagnose/scan.h"
 #include "log/said.h"
 
 #include <stdlib.h>
@@ -140,11 +142,20 @@ static void a_later_start(void **state)
 	log[BODY - 1] = 0;
 	memcpy(log, first, sizeof(first) - 1);
 	memcpy(log + BODY / 2 / 64 * 64, second, sizeof(second) - 1);
-	json_t *doc = said_of(log);
+	struct ff_rules *rules;
+	struct ff_scan *scan;
+	json_t *doc = NULL;
+	assert_null(ff_rules_load(NULL, true, &rules));
+	assert_null(ff_scan_create(rules, &scan));
+	assert_null(ff_scan_feed(scan, log, strlen(log)));
+	assert_null(ff_scan_end(scan));
+	assert_null(ff_scan_said(scan, &doc));
 	assert_string_equal(ff_json_text(doc, "engine.settings.max_model_len"), "4096");
 	assert_string_equal(ff_json_text(doc, "engine.settings.dtype"), "half");
 	assert_null(ff_json_text(doc, "engine.settings.enforce_eager"));
 	json_decref(doc);
+	ff_scan_destroy(scan);
+	ff_rules_destroy(rules);
 	free(log);
 }
 
