@@ -34,7 +34,7 @@ void ff_said_read(struct ff_said *said, struct ff_span lines);
 /** What a line must match to hold an engine's list of its settings. */
 extern const char ff_said_settings_pattern[];
 
-/** Take a line of the lines last taken, with such a list; it is at [from, to) of them, and the list may go on behind. */
+/** Take a line with such a list, at [from, to) of the lines last taken; the list may go on behind it. */
 void ff_said_settings(struct ff_said *said, struct ff_span lines, size_t from, size_t to);
 
 /** What the events show: paths of frames, versions in messages; once, when all are known. *ret is an object, maybe
