@@ -1,5 +1,5 @@
-// Takes the lines of a container out of the objects that docker's json-file driver writes, before anything is looked for
-// in them: then they cost what any other log costs.
+// Takes the lines of a container out of the objects that docker's json-file driver writes, before anything is looked
+// for in them: then they cost what any other log costs.
 //
 //	{"log":"step 1: \"ok\"\n","stream":"stderr","time":"2026-11-23T04:00:00.1Z"}   ->   step 1: "ok"
 //

@@ -448,27 +448,32 @@ void ff_said_read(struct ff_said *said, struct ff_span lines)
 // Those of the marks that are lists.
 const char ff_said_settings_pattern[] = "args: (?:\\{|Namespace\\()|server_args=ServerArgs\\(|Args \\{ ";
 
-static const struct mark *list_at(struct ff_span text)
-{
-	for (size_t i = 0; i < MARKS; i++)
-		if (marks[i].what == LIST && ff_span_starts(text, marks[i].text))
-			return &marks[i];
-	return NULL;
-}
+struct later {
+	struct ff_said *said;
+	struct ff_span lines;
+	size_t from; // where the text begins in them
+};
 
 // A later start's list of settings takes the place of an earlier one's.
+static bool on_later(size_t mark, size_t at, void *context)
+{
+	struct later *later = context;
+	struct ff_said *said = later->said;
+	if (marks[mark].what != LIST)
+		return true;
+	at += later->from;
+	if (said->read + at - said->settings_at > HEAD_MAX)
+		json_object_clear(ff_json_at(said->doc, "engine.settings"));
+	said->settings_at = said->read + at;
+	take_place(said, &marks[mark], later->lines, at);
+	return ++said->later < LATER_MAX;
+}
+
 void ff_said_settings(struct ff_said *said, struct ff_span lines, size_t from, size_t to)
 {
-	for (size_t at = from > said->head ? from : said->head; at < to && said->later < LATER_MAX; at++) {
-		const struct mark *mark = list_at((struct ff_span){lines.p + at, lines.n - at});
-		if (!mark)
-			continue;
-		if (said->read + at - said->settings_at > HEAD_MAX)
-			json_object_clear(ff_json_at(said->doc, "engine.settings"));
-		said->settings_at = said->read + at;
-		said->later++;
-		take_place(said, mark, lines, at);
-	}
+	struct later later = {said, lines, from > said->head ? from : said->head};
+	if (later.from < to && said->later < LATER_MAX)
+		ff_words_find(&said->marks, (struct ff_span){lines.p + later.from, to - later.from}, on_later, &later);
 }
 
 // ---- events ----
