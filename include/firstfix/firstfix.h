@@ -127,6 +127,24 @@ FF_PUBLIC struct ff_error *ff_facts_render(
 FF_PUBLIC struct ff_error *ff_libs(const struct ff_collect_options *options, const char *what, enum ff_format format,
 	const struct ff_style *style, bool *ret_ok, char **ret);
 
+/** How a model is to be served; zero or NULL for what was not said. */
+struct ff_fit_options {
+	struct ff_collect_options collect; /**< whose GPU, cache and packages; all zero: this machine's */
+	const char *model;		   /**< a folder, a file, or OWNER/NAME of the hub */
+	const char *gpu;		   /**< "h100", "RTX 4090", "24GiB"; NULL: the one of the machine */
+	const char *engine;		   /**< "vllm", "transformers", "llama.cpp" */
+	const char *quantization;	   /**< while loading: "fp8", "4bit", "8bit" */
+	unsigned long context;		   /**< tokens of one sequence */
+	unsigned sequences, gpus;	   /**< at once; to share the model out to */
+	double share;			   /**< of the GPU's memory that the engine may take */
+	bool offline;			   /**< ask nobody */
+};
+
+/** Does the model fit, how far does the memory go, and the cheapest change that makes it fit: from headers alone.
+    JSON is firstfix.fit/1. *ret_fits is the answer; caller frees *ret. */
+FF_PUBLIC struct ff_error *ff_fit(const struct ff_fit_options *options, enum ff_format format,
+	const struct ff_style *style, bool *ret_fits, char **ret);
+
 /** A failure as one document: firstfix.incident/1. `dir` below is the state folder, NULL for the usual one. */
 struct ff_incident;
 

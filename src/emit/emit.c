@@ -5,6 +5,7 @@
 
 #include "emit/diagnosis.h"
 #include "emit/diff.h"
+#include "emit/fit.h"
 #include "emit/incident.h"
 #include "emit/libs.h"
 #include "emit/playbook.h"
@@ -21,6 +22,7 @@ static const struct {
 	{"firstfix.incident/1", ff_incident_text, ff_incident_markdown},
 	{"firstfix.incidents/1", ff_incidents_text, ff_incidents_markdown},
 	{"firstfix.diff/1", ff_diff_text, ff_diff_markdown},
+	{"firstfix.fit/1", ff_fit_text, ff_fit_markdown},
 	{"firstfix.libs/1", ff_libs_text, ff_libs_markdown},
 	{"firstfix.playbook/1", ff_playbook_text, ff_playbook_markdown},
 	{"firstfix.rules/1", ff_rules_text, ff_rules_text},

@@ -16,7 +16,7 @@ FF_EMBEDDED(ff_table, gpus);
 FF_EMBEDDED(ff_table, pci_gpus);
 
 enum { ARCH_CC, ARCH_NAME, ARCH_TEGRA, ARCH_FIRST, ARCH_LAST, ARCH_FAMILY, ARCH_CORES };
-enum { GPU_NAME, GPU_CC, GPU_MEMORY };
+enum { GPU_NAME, GPU_CC, GPU_MEMORY, GPU_USABLE };
 enum { PCI_ID, PCI_NAME, PCI_CHIP, PCI_CC };
 
 static bool drop_prefix(struct ff_span *s, const char *prefix)
@@ -197,8 +197,9 @@ bool ff_know_gpu_by_name(const char *name, struct ff_gpu_info *ret)
 	for (struct ff_table_row row; ff_table_next(&table, &row);) {
 		if (!contains_words(text, row.cells[GPU_NAME]))
 			continue;
-		struct ff_gpu_info info = {row.cells[GPU_NAME], row.cells[GPU_CC], 0};
+		struct ff_gpu_info info = {.name = row.cells[GPU_NAME], .cc = row.cells[GPU_CC]};
 		ff_span_u64(row.cells[GPU_MEMORY], &info.memory_gib);
+		ff_span_u64(row.cells[GPU_USABLE], &info.usable_mib);
 		*ret = info;
 		return true;
 	}

@@ -50,6 +50,7 @@ struct ff_gpu_info {
 	struct ff_span name;
 	struct ff_span cc;   /**< "8.9" */
 	uint64_t memory_gib; /**< as sold; 0: more than one size is sold, or not known */
+	uint64_t usable_mib; /**< what a process can have of it at most; 0: not known */
 };
 
 /** The GPU meant by a product name ("NVIDIA GeForce RTX 5090", "A100-SXM4-80GB"); false when no row matches. */

@@ -6,33 +6,15 @@
 #include "otlp/send.h"
 
 #include "base/cleanup.h"
+#include "host/curl.h"
 
-#define CURL_DISABLE_TYPECHECK
-#include <curl/curl.h>
-#include <dlfcn.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
 
 enum { ANSWER_MAX = 64 << 10, CONNECT_MS = 10000, WAIT_MAX_S = 900, GZIP = 16 + MAX_WBITS };
 
-#define CURL_FUNCTIONS(X)     \
-	X(curl_global_init)   \
-	X(curl_easy_init)     \
-	X(curl_easy_setopt)   \
-	X(curl_easy_perform)  \
-	X(curl_easy_getinfo)  \
-	X(curl_easy_cleanup)  \
-	X(curl_easy_strerror) \
-	X(curl_slist_append)  \
-	X(curl_slist_free_all)
-
-static struct {
-#define SLOT(name) __typeof__(name) *name;
-	CURL_FUNCTIONS(SLOT)
-#undef SLOT
-} lib;
+static const struct ff_curl *lib;
 
 struct ff_otlp_sender {
 	const struct ff_otlp_target *target;
@@ -42,27 +24,6 @@ struct ff_otlp_sender {
 	struct ff_buf answer;
 	char error[CURL_ERROR_SIZE];
 };
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static const char *missing;
-
-static void open_library(void)
-{
-	// Debian's two builds of it, and that of everybody else.
-	static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
-	void *handle = NULL;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !handle; i++)
-		handle = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-	missing = handle ? NULL : "libcurl.so.4 is not on this machine (apt-get install libcurl4)";
-#define FIND(name)                                                             \
-	lib.name = handle ? (__typeof__(lib.name))dlsym(handle, #name) : NULL; \
-	if (handle && !lib.name)                                               \
-		missing = "libcurl.so.4 has no " #name;
-	CURL_FUNCTIONS(FIND)
-#undef FIND
-	if (!missing && lib.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		missing = "libcurl does not start";
-}
 
 // What is not read is thrown away: the status is all that matters.
 static size_t take_answer(char *bytes, size_t size, size_t n, void *arg)
@@ -76,7 +37,7 @@ static size_t take_answer(char *bytes, size_t size, size_t n, void *arg)
 
 static bool add_header(struct ff_otlp_sender *s, const char *line)
 {
-	struct curl_slist *list = lib.curl_slist_append(s->headers, line);
+	struct curl_slist *list = lib->curl_slist_append(s->headers, line);
 	s->headers = list ? list : s->headers;
 	return list != NULL;
 }
@@ -97,30 +58,30 @@ static bool set_options(struct ff_otlp_sender *s)
 		{CURLOPT_USERAGENT, "OTel-OTLP-Exporter-firstfix/" FF_VERSION}};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		good = good &&
-			(!texts[i].text || lib.curl_easy_setopt(s->curl, texts[i].option, texts[i].text) == CURLE_OK);
+			(!texts[i].text || lib->curl_easy_setopt(s->curl, texts[i].option, texts[i].text) == CURLE_OK);
 	const struct {
 		CURLoption option;
 		long number;
 	} numbers[] = {{CURLOPT_TIMEOUT_MS, (long)t->timeout_ms}, {CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS},
 		{CURLOPT_NOSIGNAL, 1}, {CURLOPT_FOLLOWLOCATION, 0}, {CURLOPT_NOPROGRESS, 1}, {CURLOPT_POST, 1}};
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		good = good && lib.curl_easy_setopt(s->curl, numbers[i].option, numbers[i].number) == CURLE_OK;
-	return good && lib.curl_easy_setopt(s->curl, CURLOPT_HTTPHEADER, s->headers) == CURLE_OK &&
-		lib.curl_easy_setopt(s->curl, CURLOPT_WRITEFUNCTION, take_answer) == CURLE_OK &&
-		lib.curl_easy_setopt(s->curl, CURLOPT_WRITEDATA, s) == CURLE_OK &&
-		lib.curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, s->error) == CURLE_OK;
+		good = good && lib->curl_easy_setopt(s->curl, numbers[i].option, numbers[i].number) == CURLE_OK;
+	return good && lib->curl_easy_setopt(s->curl, CURLOPT_HTTPHEADER, s->headers) == CURLE_OK &&
+		lib->curl_easy_setopt(s->curl, CURLOPT_WRITEFUNCTION, take_answer) == CURLE_OK &&
+		lib->curl_easy_setopt(s->curl, CURLOPT_WRITEDATA, s) == CURLE_OK &&
+		lib->curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, s->error) == CURLE_OK;
 }
 
 struct ff_error *ff_otlp_sender_open(
 	const struct ff_otlp_target *target, enum ff_signal signal, struct ff_otlp_sender **ret)
 {
-	pthread_once(&once, open_library);
-	if (missing)
-		return ff_error_create(FF_EABSENT, "%s", missing);
+	struct ff_error *err = ff_curl(&lib);
+	if (err)
+		return err;
 	struct ff_otlp_sender *s = calloc(1, sizeof(*s));
 	if (!s)
 		return &ff_enomem;
-	*s = (struct ff_otlp_sender){.target = target, .signal = signal, .curl = lib.curl_easy_init()};
+	*s = (struct ff_otlp_sender){.target = target, .signal = signal, .curl = lib->curl_easy_init()};
 	if (!s->curl || !set_options(s)) {
 		ff_otlp_sender_close(s);
 		return ff_error_create(FF_EOS, "libcurl takes no options");
@@ -134,8 +95,8 @@ void ff_otlp_sender_close(struct ff_otlp_sender *s)
 	if (!s)
 		return;
 	if (s->curl)
-		lib.curl_easy_cleanup(s->curl);
-	lib.curl_slist_free_all(s->headers);
+		lib->curl_easy_cleanup(s->curl);
+	lib->curl_slist_free_all(s->headers);
 	ff_buf_deinit(&s->answer);
 	free(s);
 }
@@ -181,10 +142,10 @@ static void judge(struct ff_otlp_sender *s, CURLcode code, struct ff_otlp_sent *
 	static const long again[] = {429, 502, 503, 504};
 	long status = 0;
 	curl_off_t wait = 0;
-	lib.curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+	lib->curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (!status || (code != CURLE_OK && code != CURLE_WRITE_ERROR)) {
 		*ret = (struct ff_otlp_sent){.outcome = FF_OTLP_LATER};
-		snprintf(ret->why, sizeof(ret->why), "%s", s->error[0] ? s->error : lib.curl_easy_strerror(code));
+		snprintf(ret->why, sizeof(ret->why), "%s", s->error[0] ? s->error : lib->curl_easy_strerror(code));
 		return;
 	}
 	*ret = (struct ff_otlp_sent){.outcome = status / 100 == 2 ? FF_OTLP_SENT : FF_OTLP_REFUSED};
@@ -197,7 +158,7 @@ static void judge(struct ff_otlp_sender *s, CURLcode code, struct ff_otlp_sent *
 	for (size_t i = 0; i < sizeof(again) / sizeof(again[0]); i++)
 		if (status == again[i])
 			ret->outcome = FF_OTLP_LATER;
-	lib.curl_easy_getinfo(s->curl, CURLINFO_RETRY_AFTER, &wait);
+	lib->curl_easy_getinfo(s->curl, CURLINFO_RETRY_AFTER, &wait);
 	ret->wait_s = wait > 0 ? (double)(wait < WAIT_MAX_S ? wait : WAIT_MAX_S) : 0;
 	snprintf(ret->why, sizeof(ret->why), "answers %ld%s", status,
 		status / 100 == 3 ? " (no redirect is followed)" : "");
@@ -215,7 +176,7 @@ void ff_otlp_send(struct ff_otlp_sender *s, const char *text, size_t n, struct f
 	}
 	ff_buf_deinit(&s->answer);
 	s->error[0] = '\0';
-	lib.curl_easy_setopt(s->curl, CURLOPT_POSTFIELDS, body.p);
-	lib.curl_easy_setopt(s->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
-	judge(s, lib.curl_easy_perform(s->curl), ret);
+	lib->curl_easy_setopt(s->curl, CURLOPT_POSTFIELDS, body.p);
+	lib->curl_easy_setopt(s->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+	judge(s, lib->curl_easy_perform(s->curl), ret);
 }

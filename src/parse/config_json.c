@@ -64,6 +64,8 @@ struct ff_error *ff_config_json_parse(const char *file, struct ff_span text, str
 		{&s.intermediate, {"intermediate_size", "ffn_hidden_size", "n_inner"}},
 		{&s.experts, {"num_local_experts", "num_experts", "n_routed_experts"}},
 		{&s.context, {"max_position_embeddings", "n_positions", "seq_length"}},
+		{&s.experts_used, {"num_experts_per_tok", "moe_topk", "top_k_experts", "num_experts_per_token"}},
+		{&s.expert_width, {"moe_intermediate_size", "expert_ffn_hidden_size"}},
 	};
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		*numbers[i].slot = number_of(doc, numbers[i].names);
@@ -79,6 +81,7 @@ struct ff_error *ff_config_json_parse(const char *file, struct ff_span text, str
 	s.custom_code = json_object_size(ff_json_at(whole, "auto_map")) > 0;
 	s.transformers = json_array_size(ff_json_at(whole, "architectures")) > 0;
 	read_quantization(whole, &s);
+	ff_config_layers(doc, &s, &s.kept);
 	*ret = s;
 	return NULL;
 }

@@ -95,7 +95,13 @@ static bool is_whole_number(uint32_t type)
 	return type <= 5 || type == 10 || type == 11;
 }
 
-static uint64_t *slot_of(struct ff_model_shape *shape, struct ff_span key)
+// What is said of the layers, beside the shape.
+struct said {
+	uint64_t alignment, rank, rope, conv, state, inner, groups, interval;
+	uint64_t with_cache, without_cache, windowed; // counted in lists of a number or a truth for each layer
+};
+
+static uint64_t *slot_of(struct ff_model_shape *shape, struct said *said, struct ff_span key)
 {
 	const struct {
 		const char *ending;
@@ -104,20 +110,70 @@ static uint64_t *slot_of(struct ff_model_shape *shape, struct ff_span key)
 		{".attention.head_count", &shape->heads}, {".attention.head_count_kv", &shape->kv_heads},
 		{".attention.key_length", &shape->head_dim}, {".feed_forward_length", &shape->intermediate},
 		{".vocab_size", &shape->vocabulary}, {".expert_count", &shape->experts},
-		{".context_length", &shape->context}};
+		{".context_length", &shape->context}, {".expert_used_count", &shape->experts_used},
+		{".expert_feed_forward_length", &shape->expert_width},
+		{".attention.sliding_window", &shape->kept.window}, {"general.alignment", &said->alignment},
+		{".attention.kv_lora_rank", &said->rank}, {".rope.dimension_count", &said->rope},
+		{".ssm.conv_kernel", &said->conv}, {".ssm.state_size", &said->state}, {".ssm.inner_size", &said->inner},
+		{".ssm.group_count", &said->groups}, {".full_attention_interval", &said->interval}};
 	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++)
 		if (ff_span_ends(key, slots[i].ending))
 			return slots[i].slot;
 	return NULL;
 }
 
-static bool read_key(struct ff_cursor *c, struct ff_model_shape *shape, uint64_t *alignment)
+// A list with an item for each layer, or the list of the vocabulary, of which only the length counts.
+static bool read_list(struct ff_cursor *c, struct ff_model_shape *shape, struct said *said, struct ff_span key)
+{
+	struct ff_cursor at = *c;
+	uint32_t of = ff_cursor_u32(&at);
+	uint64_t n = ff_cursor_u64(&at);
+	bool heads = ff_span_ends(key, ".attention.head_count_kv"),
+	     window = ff_span_ends(key, ".sliding_window_pattern");
+	if (ff_span_eq(key, "tokenizer.ggml.tokens") && !shape->vocabulary)
+		shape->vocabulary = n;
+	for (uint64_t i = 0; (heads || window) && of <= 7 && i < n && ff_cursor_left(&at); i++) {
+		uint64_t value = take_number(&at, of);
+		said->windowed += window && value;
+		said->with_cache += heads && value;
+		said->without_cache += heads && !value;
+		if (heads && value > shape->kv_heads && value <= UINT16_MAX)
+			shape->kv_heads = value;
+	}
+	return skip_value(c, TYPE_ARRAY, 0);
+}
+
+static void finish_layers(struct ff_model_shape *shape, const struct said *said)
+{
+	// Those whose files have no list of which layers look back how far.
+	static const struct {
+		const char *name;
+		uint64_t step;
+	} families[] = {{"gemma2", 2}, {"gemma3", 6}, {"cohere2", 4}, {"gpt-oss", 2}, {"llama4", 4}};
+	struct ff_model_layers *kept = &shape->kept;
+	uint64_t step = 0;
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		step = strcmp(shape->type, families[i].name) == 0 ? families[i].step : step;
+	kept->windowed = kept->window ? said->windowed ? said->windowed
+			: step			       ? shape->layers - shape->layers / step
+						       : 0
+				      : 0;
+	kept->recurrent = said->without_cache  ? said->without_cache
+		: said->interval	       ? shape->layers - shape->layers / said->interval
+		: said->inner && !shape->heads ? shape->layers
+					       : 0;
+	uint64_t others = kept->windowed + kept->recurrent;
+	kept->full = shape->layers > others ? shape->layers - others : 0;
+	kept->latent = said->rank ? said->rank + said->rope : 0;
+	if (said->inner < (1 << 24) && said->state < (1 << 16) && said->conv < 64 && said->groups < (1 << 16))
+		kept->state = said->inner * said->state + (said->inner + 2 * said->groups * said->state) * said->conv;
+}
+
+static bool read_key(struct ff_cursor *c, struct ff_model_shape *shape, struct said *said)
 {
 	struct ff_span key = take_string(c);
 	uint32_t type = ff_cursor_u32(c);
-	uint64_t *slot = slot_of(shape, key);
-	if (ff_span_eq(key, "general.alignment"))
-		slot = alignment;
+	uint64_t *slot = slot_of(shape, said, key);
 	if (slot && type < sizeof(value_sizes) && is_whole_number(type)) {
 		*slot = take_number(c, type);
 	} else if (ff_span_eq(key, "general.architecture") && type == TYPE_STRING) {
@@ -125,7 +181,7 @@ static bool read_key(struct ff_cursor *c, struct ff_model_shape *shape, uint64_t
 		snprintf(shape->type, sizeof(shape->type), "%.*s", (int)(name.n < 40 ? name.n : 40),
 			name.p ? name.p : "");
 	} else {
-		return skip_value(c, type, 0);
+		return type == TYPE_ARRAY ? read_list(c, shape, said, key) : skip_value(c, type, 0);
 	}
 	return true;
 }
@@ -133,7 +189,7 @@ static bool read_key(struct ff_cursor *c, struct ff_model_shape *shape, uint64_t
 // Parameters, bytes and the end in the data section of one tensor.
 static const char *read_tensor(struct ff_cursor *c, struct ff_model_tensors *t, uint64_t *data_end)
 {
-	take_string(c);
+	struct ff_span name = take_string(c);
 	uint32_t n = ff_cursor_u32(c);
 	uint64_t parameters = 1, bytes, end;
 	if (n > DIMENSIONS_MAX)
@@ -152,14 +208,18 @@ static const char *read_tensor(struct ff_cursor *c, struct ff_model_tensors *t, 
 		__builtin_add_overflow(offset, bytes, &end))
 		return "size is no multiple of its block or overflows";
 	*data_end = end > *data_end ? end : *data_end;
-	return ff_model_tensors_add(t, quants[type].name, parameters, bytes) ? NULL : "too much";
+	if (!ff_model_tensors_add(t, quants[type].name, parameters, bytes))
+		return "too much";
+	ff_model_tensors_use(t, name, n, parameters, bytes);
+	return NULL;
 }
 
 static struct ff_error *read_lists(struct ff_cursor *c, struct ff_model_tensors *t, struct ff_model_shape *shape)
 {
-	uint64_t n_tensors = ff_cursor_u64(c), n_keys = ff_cursor_u64(c), alignment = ALIGNMENT_DEFAULT, data_end = 0;
+	struct said said = {.alignment = ALIGNMENT_DEFAULT};
+	uint64_t n_tensors = ff_cursor_u64(c), n_keys = ff_cursor_u64(c), data_end = 0;
 	for (uint64_t i = 0; i < n_keys && !c->short_read; i++)
-		if (!read_key(c, shape, &alignment))
+		if (!read_key(c, shape, &said))
 			return ff_error_format(c->file, c->pos, "unknown type of value");
 	for (uint64_t i = 0; i < n_tensors && !c->short_read; i++) {
 		const char *flaw = read_tensor(c, t, &data_end);
@@ -169,11 +229,12 @@ static struct ff_error *read_lists(struct ff_cursor *c, struct ff_model_tensors 
 	if (c->short_read)
 		return ff_error_create(FF_ELIMIT, "%s: the header goes on behind the first %llu bytes", c->file,
 			(unsigned long long)c->n);
-	if (!alignment || alignment > (1 << 20))
-		return ff_error_format(c->file, c->pos, "alignment %llu", (unsigned long long)alignment);
-	uint64_t data = (c->pos + alignment - 1) / alignment * alignment;
+	if (!said.alignment || said.alignment > (1 << 20))
+		return ff_error_format(c->file, c->pos, "alignment %llu", (unsigned long long)said.alignment);
+	uint64_t data = (c->pos + said.alignment - 1) / said.alignment * said.alignment;
 	if (__builtin_add_overflow(data, data_end, &t->file_bytes))
 		return ff_error_format(c->file, c->pos, "offsets overflow");
+	finish_layers(shape, &said);
 	return NULL;
 }
 

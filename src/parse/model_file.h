@@ -19,6 +19,20 @@ struct ff_model_tensors {
 	size_t n_dtypes;
 	uint64_t tensors, parameters, bytes;
 	uint64_t file_bytes; /**< how long the whole file has to be; a shorter one is cut short */
+	/** Of those: the table of the input's words, the layer that gives the output's (none where both are one), and
+	    the parameters of all other matrices, which are what a quantization makes smaller. */
+	uint64_t input_bytes, input_parameters, output_bytes, output_parameters, matrix_parameters;
+};
+
+/** What the layers keep while a sequence is worked on, counted by kind. A layer may be of two kinds (Falcon-H1). */
+struct ff_model_layers {
+	uint64_t full;	    /**< attention to the whole context */
+	uint64_t windowed;  /**< attention to the last `window` tokens */
+	uint64_t recurrent; /**< a state of one size: Mamba, linear attention */
+	uint64_t window;
+	uint64_t state;	 /**< numbers in the state of one recurrent layer; 0: not said */
+	uint64_t latent; /**< numbers for a token of one layer where keys and values are compressed (MLA); else 0 */
+	uint64_t latent_whole; /**< the same for who keeps them uncompressed */
 };
 
 /** The shape of a transformer; a number is 0 when it is not said. */
@@ -31,10 +45,20 @@ struct ff_model_shape {
 	bool transformers;     /**< names a class of its architecture, as transformers does */
 	uint64_t quantization_bits;
 	uint64_t layers, hidden, heads, kv_heads, head_dim, vocabulary, intermediate, experts, context;
+	uint64_t experts_used; /**< of a token */
+	uint64_t expert_width; /**< intermediate size of one expert; 0: as `intermediate` */
+	struct ff_model_layers kept;
 };
 
 /** Count one tensor under its type; false when the numbers overflow or there are too many types. */
 bool ff_model_tensors_add(struct ff_model_tensors *t, const char *dtype, uint64_t parameters, uint64_t bytes);
+
+/** Count the tensor's part in the sums by use, which its name and number of dimensions tell. After _add(). */
+void ff_model_tensors_use(
+	struct ff_model_tensors *t, struct ff_span name, size_t dimensions, uint64_t parameters, uint64_t bytes);
+
+/** Put the sums of another file of the same model to `into`; false when the numbers overflow. */
+bool ff_model_tensors_join(struct ff_model_tensors *into, const struct ff_model_tensors *other);
 
 /** The length of the JSON header from the first 8 bytes of a safetensors file; it must be read whole behind them.
     Fails when it is larger than the file (or than 32 MiB). */
@@ -49,3 +73,7 @@ struct ff_error *ff_gguf_parse(
 
 /** Read a transformers config.json; of a model of several parts its text part. */
 struct ff_error *ff_config_json_parse(const char *file, struct ff_span text, struct ff_model_shape *ret);
+
+/** What config.json (its text part) says of the layers; `shape` has the plain numbers already. Never fails: without
+    a word of it all layers are of full attention. */
+void ff_config_layers(const json_t *config, const struct ff_model_shape *shape, struct ff_model_layers *ret);

@@ -46,6 +46,50 @@ bool ff_model_tensors_add(struct ff_model_tensors *t, const char *dtype, uint64_
 	return true;
 }
 
+static bool ends_in_any(struct ff_span name, const char *const endings[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ff_span_ends(name, endings[i]))
+			return true;
+	return false;
+}
+
+// As transformers' families, Mistral's own files and GGUF call them.
+void ff_model_tensors_use(
+	struct ff_model_tensors *t, struct ff_span name, size_t dimensions, uint64_t parameters, uint64_t bytes)
+{
+	static const char *const inputs[] = {"embed_tokens.weight", "wte.weight", "word_embeddings.weight",
+		"token_embd.weight", "tok_embeddings.weight", "embed_in.weight", "backbone.embeddings.weight"};
+	static const char *const outputs[] = {"lm_head.weight", "embed_out.weight"};
+	if (ends_in_any(name, inputs, sizeof(inputs) / sizeof(inputs[0]))) {
+		t->input_parameters += parameters; // sums of what _add() has checked
+		t->input_bytes += bytes;
+	} else if (ff_span_eq(name, "output.weight") ||
+		ends_in_any(name, outputs, sizeof(outputs) / sizeof(outputs[0]))) {
+		t->output_parameters += parameters;
+		t->output_bytes += bytes;
+	} else if (dimensions > 1) {
+		t->matrix_parameters += parameters;
+	}
+}
+
+bool ff_model_tensors_join(struct ff_model_tensors *into, const struct ff_model_tensors *other)
+{
+	for (size_t i = 0; i < other->n_dtypes; i++) {
+		const struct ff_model_dtype *d = &other->dtypes[i];
+		uint64_t tensors = into->tensors + d->tensors - 1; // _add() counts one
+		if (!ff_model_tensors_add(into, d->name, d->parameters, d->bytes))
+			return false;
+		into->tensors = tensors + 1;
+	}
+	into->input_bytes += other->input_bytes;
+	into->input_parameters += other->input_parameters;
+	into->output_bytes += other->output_bytes;
+	into->output_parameters += other->output_parameters;
+	into->matrix_parameters += other->matrix_parameters;
+	return !__builtin_add_overflow(into->file_bytes, other->file_bytes, &into->file_bytes);
+}
+
 struct ff_error *ff_safetensors_header(const char *file, struct ff_span first, uint64_t file_size, uint64_t *ret)
 {
 	struct ff_cursor c = ff_cursor_of(file, first.p, first.n);
@@ -94,7 +138,7 @@ static bool size_fits(const char *dtype, uint64_t parameters, uint64_t bytes)
 	return true; // a type of a later release
 }
 
-static const char *read_tensor(const json_t *entry, struct ff_model_tensors *t, struct extent *ret)
+static const char *read_tensor(const char *name, const json_t *entry, struct ff_model_tensors *t, struct extent *ret)
 {
 	const char *dtype = ff_json_text(entry, "dtype");
 	uint64_t parameters;
@@ -106,7 +150,11 @@ static const char *read_tensor(const json_t *entry, struct ff_model_tensors *t, 
 		return "has no valid data_offsets";
 	if (!size_fits(dtype, parameters, ret->end - ret->start))
 		return "has another size than its shape says";
-	return ff_model_tensors_add(t, dtype, parameters, ret->end - ret->start) ? NULL : "is too much";
+	if (!ff_model_tensors_add(t, dtype, parameters, ret->end - ret->start))
+		return "is too much";
+	ff_model_tensors_use(t, ff_span_of(name), json_array_size(json_object_get(entry, "shape")), parameters,
+		ret->end - ret->start);
+	return NULL;
 }
 
 static int by_start(const void *a, const void *b)
@@ -145,7 +193,7 @@ struct ff_error *ff_safetensors_parse(const char *file, struct ff_span text, str
 	const char *name;
 	json_t *entry;
 	json_object_foreach (doc, name, entry) {
-		const char *flaw = strcmp(name, "__metadata__") == 0 ? NULL : read_tensor(entry, &t, &extents[n]);
+		const char *flaw = strcmp(name, "__metadata__") == 0 ? NULL : read_tensor(name, entry, &t, &extents[n]);
 		if (flaw)
 			return ff_error_create(FF_EFORMAT, "%s: tensor \"%.200s\" %s", file, name, flaw);
 		n += strcmp(name, "__metadata__") != 0;

@@ -5,67 +5,15 @@
 //	           "repos": [{"name": "mistralai/Mixtral-8x7B-v0.1", "type": "model", "revisions": 1, "incomplete": 2, "weights": 93405585408,
 //	                      "config": {"type": "mixtral", "layers": 32, ...}}]}}
 //
-// transformers before 5 looks into TRANSFORMERS_CACHE instead of the hub's cache when that is set, so files downloaded
-// by one are not seen by the other. A download that broke off leaves blobs/*.incomplete. The cache may lie on a network
+// A download that broke off leaves blobs/*.incomplete. The cache may lie on a network
 // mount.
+#include "host/hub_cache.h"
 #include "probe/model_folder.h"
 #include "probe/python_find.h"
 
 enum { REPOS_MAX = 64, NAMES_MAX = 65536 };
 
-struct cache {
-	char *path;
-	const char *because;
-};
-
-static const char *variable(const struct ff_probe_ctx *ctx, const char *name)
-{
-	const char *value = ff_host_getenv(ctx->host, name);
-	return value && *value ? value : NULL;
-}
-
-static char *hf_home(const struct ff_probe_ctx *ctx, const char **ret_because)
-{
-	static const struct {
-		const char *name, *below;
-	} places[] = {{"HF_HOME", ""}, {"XDG_CACHE_HOME", "/huggingface"}, {"HOME", "/.cache/huggingface"}};
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		const char *value = variable(ctx, places[i].name);
-		*ret_because = places[i].name;
-		if (value)
-			return ff_path_printf("%s%s", value, places[i].below);
-	}
-	return NULL;
-}
-
-static struct cache hub_cache(const struct ff_probe_ctx *ctx)
-{
-	static const char *const names[] = {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *value = variable(ctx, names[i]);
-		if (value)
-			return (struct cache){strdup(value), names[i]};
-	}
-	struct cache cache = {NULL, NULL};
-	_cleanup_free_ char *home = hf_home(ctx, &cache.because);
-	cache.path = home ? ff_path_printf("%s/hub", home) : NULL;
-	return cache;
-}
-
-// What transformers 4 uses in its place.
-static struct cache transformers_cache(const struct ff_probe_ctx *ctx)
-{
-	static const char *const names[] = {
-		"TRANSFORMERS_CACHE", "PYTORCH_TRANSFORMERS_CACHE", "PYTORCH_PRETRAINED_BERT_CACHE"};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *value = variable(ctx, names[i]);
-		if (value)
-			return (struct cache){strdup(value), names[i]};
-	}
-	return (struct cache){NULL, NULL};
-}
-
-static void put_cache(struct ff_probe_ctx *ctx, const char *fact, const struct cache *cache)
+static void put_cache(struct ff_probe_ctx *ctx, const char *fact, const struct ff_hub_cache *cache)
 {
 	json_t *entry = json_object();
 	json_object_set_new(entry, "path", ff_json_string(cache->path, strlen(cache->path)));
@@ -83,13 +31,8 @@ static bool is_filled(struct ff_probe_ctx *ctx, const char *path)
 
 static void put_token(struct ff_probe_ctx *ctx)
 {
-	static const char *const names[] = {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"};
-	const char *from = NULL, *because;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !from; i++)
-		from = variable(ctx, names[i]) ? names[i] : NULL;
-	const char *set = variable(ctx, "HF_TOKEN_PATH");
-	_cleanup_free_ char *home = hf_home(ctx, &because);
-	_cleanup_free_ char *file = set ? strdup(set) : home ? ff_path_printf("%s/token", home) : NULL;
+	const char *from = ff_hub_token_variable(ctx->host);
+	_cleanup_free_ char *file = ff_hub_token_file(ctx->host);
 	if (!from && is_filled(ctx, file))
 		from = "file";
 	ff_fact_bool(ctx, "model.token.present", from != NULL);
@@ -185,7 +128,7 @@ static void put_repos(struct ff_probe_ctx *ctx, const char *cache)
 
 void ff_probe_model(struct ff_probe_ctx *ctx)
 {
-	struct cache hub = hub_cache(ctx), own = transformers_cache(ctx);
+	struct ff_hub_cache hub = ff_hub_cache(ctx->host), own = ff_hub_cache_of_transformers(ctx->host);
 	put_token(ctx);
 	if (hub.path) {
 		ff_step(ctx, hub.path);
