@@ -56,13 +56,14 @@ def _record(capture_inputs: bool) -> bool:
         _say.once(said)
     try:
         began = time()
-        from firstfix import _deaths, _ends, _imports
+        from firstfix import _deaths, _ends, _forks, _imports
 
         _ends.stacks_on_crash()  # before the recorder, whose guard against cut files must be asked first
         _ring.start(None)
         _deaths.remember()
         _ends.install()
         _imports.install()
+        _forks.install()
         settings.keep_spare()
     except Exception as failure:
         from firstfix import _say

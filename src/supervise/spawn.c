@@ -98,6 +98,13 @@ static void set_command_key(const struct supervisor *s)
 	setenv("FIRSTFIX_COMMAND_KEY", key, 1);
 }
 
+// So that the worker's Python finds the program where it is neither beside it nor in PATH.
+static void set_program(const struct supervisor *s)
+{
+	if (s->options.tool[0] == '/')
+		setenv("FIRSTFIX_PROGRAM", s->options.tool, 0);
+}
+
 static void set_environment(struct supervisor *s)
 {
 	char number[16];
@@ -107,6 +114,7 @@ static void set_environment(struct supervisor *s)
 	setenv("FIRSTFIX_ATTEMPT", number, 1);
 	if (s->dir.path[0])
 		setenv("FIRSTFIX_DIR", s->dir.path, 1);
+	set_program(s);
 	recovery_apply(&s->recovery);
 	inject_hooks();
 }

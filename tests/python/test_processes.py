@@ -2,12 +2,13 @@
 is lost.
 """
 
+import ast
 import collections
 import subprocess
 
 import pytest
 
-from python_worker import hooks, pythons, worker  # noqa: F401
+from python_worker import SOURCE, hooks, pythons, worker  # noqa: F401
 
 
 def test_install_after_fork(worker):
@@ -179,3 +180,48 @@ def test_a_build_without_the_gil_is_refused_clearly(worker, tmp_path):
     assert done.stdout == "firstfix does not support free-threaded Python (no GIL): use the ordinary build\n", (
         done.stderr
     )
+
+
+def test_a_fork_while_another_thread_imports_us(worker):
+    """The child finds no lock of an import that was under way."""
+    done = worker.run("""
+        import firstfix, os, signal, sys, threading, time
+        class Slow:
+            def find_spec(name, path=None, target=None):
+                if name == "firstfix._api": started.set(); time.sleep(1)
+        started = threading.Event()
+        sys.meta_path.insert(0, Slow)
+        thread = threading.Thread(target=lambda: firstfix.event("x", who="parent"))
+        thread.start()
+        started.wait()
+        if os.fork() == 0:
+            signal.alarm(20)
+            firstfix.event("x", who="child"); os._exit(0)
+        thread.join()
+        assert os.wait()[1] == 0
+    """)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(row["app.who"] for row in worker.events("firstfix.custom")) == ["child", "parent"]
+
+
+def late_imports():
+    """What functions of the package import, of the package itself and of the standard library."""
+    for path in SOURCE.glob("firstfix/**/*.py"):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                continue
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import):
+                    yield from (name.name for name in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    package = node.module in ("firstfix", "importlib", "firstfix.integrations")
+                    yield from (f"{node.module}.{name.name}" if package else node.module for name in node.names)
+
+
+def test_everything_imported_late_is_imported_before_a_fork():
+    at_once = {"os", "_thread", "importlib.import_module"}
+    at_once |= {f"firstfix.{name}" for name in ("_deaths", "_ends", "_forks", "_imports")}  # by install()
+    late = set(late_imports()) - at_once
+    forks = ast.parse((SOURCE / "firstfix/_forks.py").read_text())
+    known = {node.value for node in ast.walk(forks) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert len(late) > 15 and late <= known, late - known

@@ -24,6 +24,15 @@ def test_an_exception_is_recorded_from_inside_and_shown_once(worker):  # noqa: F
     assert not os.listdir(worker.state / "armed")
 
 
+def test_the_worker_is_told_where_the_program_is(worker):  # noqa: F811
+    """A Python of another environment, with no `firstfix` beside it or in PATH, has diagnoses and reports all the same."""
+    script = "import firstfix, sys; print(firstfix.report(only='os')['schema'])"
+    done = run(worker, script, PATH="/usr/bin:/bin")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "firstfix.facts/1\n", "")
+    mine = run(worker, "import os; print(os.environ['FIRSTFIX_PROGRAM'])", FIRSTFIX_PROGRAM="/my/own")
+    assert mine.stdout == "/my/own\n", "what is set stays"
+
+
 def test_what_we_print_ourselves_is_no_part_of_the_message(worker):  # noqa: F811
     done = run(worker, "import firstfix\nwith firstfix.request(): raise OSError(28, 'No space left on device')",
                FIRSTFIX_PROGRAM=worker.program)
