@@ -9,14 +9,13 @@
 #include "diagnose/diagnose.h"
 #include "emit/tail.h"
 #include "host/host.h"
-#include "know/facts_diff.h"
 #include "probe/probe.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-enum { DEATH_MAX = 4 << 20, TAIL_MAX = 1 << 20, REPORT_MAX = 64 << 20, COLLECT_MS = 3000, CHANGES_KEPT = 60 };
+enum { DEATH_MAX = 4 << 20, TAIL_MAX = 1 << 20, REPORT_MAX = 64 << 20, COLLECT_MS = 3000 };
 
 struct ff_error *ff_incident_read_file(const char *path, size_t max, struct ff_buf *ret)
 {
@@ -25,7 +24,7 @@ struct ff_error *ff_incident_read_file(const char *path, size_t max, struct ff_b
 	return err ? err : ff_read_all(fd, path, max, ret);
 }
 
-static struct ff_error *read_json(const char *path, size_t max, const char *schema, json_t **ret)
+struct ff_error *ff_incident_read_json(const char *path, size_t max, const char *schema, json_t **ret)
 {
 	_cleanup_buf_ struct ff_buf text = {0};
 	_cleanup_json_ json_t *doc = NULL;
@@ -43,7 +42,7 @@ static struct ff_error *read_json(const char *path, size_t max, const char *sche
 
 struct ff_error *ff_death_read(const char *path, json_t **ret)
 {
-	return read_json(path, DEATH_MAX, "firstfix.death/1", ret);
+	return ff_incident_read_json(path, DEATH_MAX, "firstfix.death/1", ret);
 }
 
 void ff_incident_optional(struct ff_error *err)
@@ -109,7 +108,7 @@ static void put_facts(const json_t *death, json_t *incident)
 	const char *report = ff_json_text(death, "report");
 	json_t *startup = NULL, *now = collect_now(death);
 	if (report)
-		ff_incident_optional(read_json(report, REPORT_MAX, "firstfix.facts/1", &startup));
+		ff_incident_optional(ff_incident_read_json(report, REPORT_MAX, "firstfix.facts/1", &startup));
 	if (startup)
 		ff_incident_optional(ff_json_put(incident, "facts.startup", startup));
 	if (now)
@@ -166,29 +165,6 @@ static struct ff_error *put_diagnosis(const json_t *death, json_t *incident)
 		ff_incident_optional(ff_incident_own_words(incident));
 	}
 	return ff_json_put(incident, "diagnosis", diagnosis);
-}
-
-void ff_incident_put_changes(struct ff_store *store, json_t *incident)
-{
-	const char *key = ff_json_text(incident, "command_key");
-	_cleanup_json_ json_t *good = NULL, *changes = NULL, *matters = json_array();
-	const json_t *now = ff_json_at(incident, "facts.failure");
-	size_t i;
-	json_t *entry;
-	if (!store || !key || !now)
-		return;
-	_cleanup_error_ struct ff_error *none = ff_store_get_good(store, key, &good);
-	if (none)
-		return;
-	json_array_foreach (ff_json_at(incident, "diagnosis.diagnoses.0.evidence"), i, entry) {
-		if (json_object_get(entry, "fact"))
-			json_array_append(matters, json_object_get(entry, "fact"));
-	}
-	_cleanup_error_ struct ff_error *err = ff_facts_diff(good, now, matters, &changes);
-	while (json_array_size(changes) > CHANGES_KEPT)
-		json_array_remove(changes, json_array_size(changes) - 1);
-	if (changes)
-		ff_incident_optional(ff_json_put(incident, "changed", json_incref(changes)));
 }
 
 static bool is_running(const json_t *death)

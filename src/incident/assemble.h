@@ -14,6 +14,8 @@ struct ff_error *ff_incident_log_fd(const struct ff_buf *log, int *ret_fd);
 /** A file of the supervisor's; we may be root, and the worker not: what was not written by our own side is not read. */
 struct ff_error *ff_incident_read_file(const char *path, size_t max, struct ff_buf *ret);
 
+struct ff_error *ff_incident_read_json(const char *path, size_t max, const char *schema, json_t **ret);
+
 /** `tail.order`: [{stream, lines, at}], how many lines of which stream came when (emit/tail.h). */
 void ff_incident_put_order(const json_t *death, json_t *incident);
 

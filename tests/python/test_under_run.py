@@ -1,9 +1,12 @@
 """`firstfix run -- python`: the worker is hooked without a line of its own, and its hang shows Python's stacks."""
+import contextlib
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+import time
 
 from python_worker import SOURCE, hooks, worker  # noqa: F401
 
@@ -87,3 +90,50 @@ def test_misspelt_settings_are_said_once(worker):  # noqa: F811
     said = [line for line in worker.run(script, **env).stderr.splitlines() if "no setting" in line]
     assert said == ["firstfix: FIRSTFIX_DISABEL is no setting: FIRSTFIX_DISABLE?"]
     assert "no setting" not in worker.run(script, **env, FIRSTFIX_RUN_ID="r").stderr
+
+
+def test_what_the_launcher_and_the_worker_set_is_no_change(worker):  # noqa: F811
+    """The last good start was seen beside the supervisor, before a shim put its own folder into PATH."""
+    script = f"""
+import firstfix, os, time
+os.environ["HF_HUB_OFFLINE"] = "1"
+end = time.time() + 30
+while time.time() < end and not os.path.exists({str(worker.state / "go")!r}): time.sleep(0.1)
+try:
+    with firstfix.request(): raise KeyError("weights")
+except KeyError: pass
+"""
+    shim = 'export PATH="/the/shim:$PATH" PYTHONNOUSERSITE=1 VLLM_SHIM=1; exec "$@"'
+    command = [worker.program, "run", "--report", "off", "--good-after", "1", "--", "sh", "-c", shim, "sh",
+               sys.executable, "-c", script]
+    env = {**worker.environment(), "FIRSTFIX_HOOKS": str(worker.hooks)}
+    del env["PYTHONPATH"]
+
+    def run_until(reached, **more):
+        """A run whose request fails once something is so."""
+        (worker.state / "go").unlink(missing_ok=True)
+        process = subprocess.Popen(command, env=env | more, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        end = time.time() + 30
+        while time.time() < end and not reached():
+            time.sleep(0.1)
+        (worker.state / "go").touch()
+        process.communicate(timeout=60)
+
+    def remembered():
+        try:
+            with contextlib.closing(sqlite3.connect(worker.state / "firstfix.db")) as database:
+                return database.execute("select count(*) from good_start").fetchone() == (1,)
+        except sqlite3.Error:  # not made yet
+            return False
+
+    def changed():
+        shown = subprocess.run([worker.program, "incidents", "show", "last", "--json", "--dir", worker.state],
+                               capture_output=True, text=True, check=True)
+        incident = json.loads(shown.stdout)
+        assert incident["title"] == "REQUEST FAILED"
+        return [row["path"] for row in incident.get("changed", []) if row["path"].split(".")[0] in ("env", "python")]
+
+    run_until(remembered)
+    assert changed() == []
+    run_until(lambda: len(list(worker.state.glob("reports/*.json"))) == 2, HF_HOME="/elsewhere")
+    assert changed() == ["env.HF_HOME"]
