@@ -30,6 +30,7 @@ FOR_TESTS = (
     "FIRSTFIX_LIVE",
     "FIRSTFIX_SKEW_SEED",
     "FIRSTFIX_SKEW_COUNT",
+    "FIRSTFIX_TEST_SEED",
 )
 
 # by nohup, and by a shell that starts the tests in the background

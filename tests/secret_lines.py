@@ -125,6 +125,19 @@ bitbucket | https://svc:ATBB{alnum:32}@bitbucket.org/a/b
 circleci | CCIPAT_{alnum:22}_{hex:40}
 rubygems | rubygems_{hex:48}
 1password | A3-{base32:6}-{base32:11}-{base32:5}-{base32:5}-{base32:5}
+vendor | adafruit: "{alnum:32}"
+vendor digest | discord => {hex:64}
+vendor client | "contentful_delivery": "{alnum:43}"
+digitalocean refresh | dor_v1_{hex:64}
+clickhouse | clickhouse-connect: 4b1d{alnum:38} was refused
+bundler | BUNDLE_GEMS__CONTRIBSYS__COM={hex:8}:{hex:8} bundle install
+jwt in base64 | kubernetes secret ZXlKaGJHY2lPaUpJ{alnum:90}
+otlp headers | OTEL_EXPORTER_OTLP_HEADERS=x-honeycomb-team={alnum:22},x-other=1
+otlp headers alone | OTEL_EXPORTER_OTLP_TRACES_HEADERS="api-key={alnum:24}"
+otlp basic | export OTEL_EXPORTER_OTLP_METRICS_HEADERS=Authorization=Basic%20{base64:36}
+otlp unknown | OTEL_EXPORTER_OTLP_LOGS_HEADERS: acme-ingest={alnum:20},acme-site=eu
+otlp of a pod | {"name": "OTEL_EXPORTER_OTLP_HEADERS", "value": "signoz-ingestion={alnum:24}"}
+otlp quoted | OTEL_EXPORTER_OTLP_HEADERS='x-scope={word:9}, acme={alnum:20}' python worker.py
 jwt | eyJhbGciOiJIUzI1NiJ9.eyJzdWIi{alnum:40}.{alnum:43}
 """
 

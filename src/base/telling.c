@@ -214,6 +214,22 @@ static bool is_number(struct ff_span value)
 	return digits <= 6 || points == 1;
 }
 
+// $HOME/x, ${NAME}, $(command), %s, %(name)s, %NAME%: something else will stand here. "$2b$12$..." and "%vN?+jB" are
+// values.
+static bool is_filled_in(struct ff_span value)
+{
+	char next = value.n > 1 ? value.p[1] : '\0';
+	size_t n = 1;
+	if (value.n <= 3 || next == '{' || next == '(')
+		return true;
+	if (value.p[0] == '%')
+		return next == '%' || value.p[value.n - 1] == '%' ||
+			(strchr("sdrif", next) && !isalnum((unsigned char)value.p[2]));
+	while (n < value.n && (isalnum((unsigned char)value.p[n]) || value.p[n] == '_'))
+		n++;
+	return n > 1 && !isdigit((unsigned char)next) && (n == value.n || strchr("/:.,;\"'", value.p[n]));
+}
+
 bool ff_telling_placeholder(struct ff_span value)
 {
 	static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "none", "null", "nil", "set",
@@ -228,7 +244,9 @@ bool ff_telling_placeholder(struct ff_span value)
 		return true;
 	if (ff_span_starts(value, "-----BEGIN ") && memmem(value.p, value.n, "[masked:", 8))
 		return true;
-	return strchr("<$%{[(|=", value.p[0]) || ff_span_starts(value, "Optional[") ||
+	if (value.p[0] == '$' || value.p[0] == '%')
+		return is_filled_in(value);
+	return strchr("<{[(|=", value.p[0]) || ff_span_starts(value, "Optional[") ||
 		ff_span_starts(value, "\xe2\x80\xa6");
 }
 

@@ -11,7 +11,7 @@
 
 FF_EMBEDDED(ff_table, secrets);
 
-enum { MAX_HINTS = 500, MAX_HINT = 32, SLOTS = 1 << 13 };
+enum { MAX_HINTS = 800, MAX_HINT = 32, SLOTS = 1 << 13 };
 
 struct hint {
 	char text[MAX_HINT]; // lower case

@@ -145,7 +145,7 @@ def test_a_worker_reads_nothing_of_roots(firstfix, place, folder, times):
     assert not [p for p in stored if SECRET.encode() in p.read_bytes()]
 
 
-@pytest.mark.parametrize("kind", ["document", "tail", "linked tail", "database"])
+@pytest.mark.parametrize("kind", ["document", "tail", "linked tail", "hard link", "database"])
 def test_what_another_user_wrote_is_not_read(firstfix, place, kind):
     state = make(place / "state", 0, 0o700)
     tail = place / "tail"
@@ -171,6 +171,9 @@ def test_what_another_user_wrote_is_not_read(firstfix, place, kind):
     elif kind == "linked tail":
         tail.unlink()
         tail.symlink_to(place / "secret")
+    elif kind == "hard link":  # of a worker, where the kernel does not protect them
+        tail.unlink()
+        tail.hardlink_to(place / "secret")
     else:
         (state / "firstfix.db").write_bytes(b"")
         os.chown(state / "firstfix.db", NOBODY, NOBODY)

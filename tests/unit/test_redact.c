@@ -331,11 +331,13 @@ static void test_plain(void **state)
 		if (!ff_telling_plain(ff_span_of(plain[i])))
 			fail_msg("%s", plain[i]);
 	}
+	int taken_for_words = 0;
 	for (int i = 0; i < 50; i++) {
 		_cleanup_buf_ struct ff_buf parts = {0};
 		_cleanup_free_ char *made = expand(FF_SPAN("{alnum:16}"), &parts);
-		assert_false(ff_telling_plain(ff_span_of(made)));
+		taken_for_words += ff_telling_plain(ff_span_of(made));
 	}
+	assert_in_range(taken_for_words, 0, 2); // letters alone, and few capitals among them
 }
 
 static void test_hostile(void **state)
