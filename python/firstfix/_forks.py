@@ -14,8 +14,9 @@ LATE = (
     "atexit", "binascii", "difflib", "faulthandler", "fcntl", "hashlib", "html", "importlib.metadata", "json",
     "linecache", "re", "shlex", "signal", "sysconfig", "time",
     "firstfix._api", "firstfix._children", "firstfix._exceptions", "firstfix._failure", "firstfix._gpu",
-    "firstfix._incident", "firstfix._install", "firstfix._leak", "firstfix._load", "firstfix._mask", "firstfix._program",
-    "firstfix._quarantine", "firstfix._request", "firstfix._say", "firstfix.integrations.llama_cpp",
+    "firstfix._incident", "firstfix._install", "firstfix._leak", "firstfix._load", "firstfix._mask",
+    "firstfix._program", "firstfix._quarantine", "firstfix._request",
+    "firstfix._say", "firstfix.integrations.llama_cpp",
 )
 _state = {"settled": False}
 

@@ -28,7 +28,7 @@ def test_an_exception_is_recorded_from_inside_and_shown_once(worker):  # noqa: F
 
 
 def test_the_worker_is_told_where_the_program_is(worker):  # noqa: F811
-    """A Python of another environment, with no `firstfix` beside it or in PATH, has diagnoses and reports all the same."""
+    """A Python of another environment, with no `firstfix` beside it or in PATH, has diagnoses all the same."""
     script = "import firstfix, sys; print(firstfix.report(only='os')['schema'])"
     done = run(worker, script, PATH="/usr/bin:/bin")
     assert (done.returncode, done.stdout, done.stderr) == (0, "firstfix.facts/1\n", "")
