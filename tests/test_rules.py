@@ -1,6 +1,7 @@
 """firstfix rules, playbook, diff and check as a user meets them."""
 import json
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -204,3 +205,8 @@ def test_check_says_what_it_looked_at_and_narrows(firstfix, tmp_path):
         ("--facts", tmp_path / "missing"),
     ):
         assert run(firstfix, "check", *wrong).returncode == 2
+
+
+def test_every_file_of_rules_is_built_in():
+    built = set(re.findall(r"^  '(\w+)',$", (TOP / "src/diagnose/meson.build").read_text(), re.M))
+    assert {path.stem for path in TOP.glob("rules/*.lua")} <= built
