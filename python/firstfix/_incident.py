@@ -215,18 +215,32 @@ def finish(timeout: float = 5.0) -> None:
         _tell_again()
 
 
+def _arguments(pid: object) -> list[str]:
+    """What a process was started with. What one that renames itself (Ray, gunicorn) leaves of it is empty."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return [w.decode("utf-8", "replace") for w in file.read(1 << 16).rstrip(b"\0").split(b"\0")]
+    except OSError:
+        return []
+
+
+def _started_as() -> list[str]:
+    """A child of multiprocessing was started by "-c from multiprocessing.spawn ...", which nobody gave: its parent's.
+    """
+    module = sys.modules.get("multiprocessing.process")
+    parent = module.parent_process() if module is not None else None
+    for pid in ("self", parent.pid) if parent is not None else ("self",):
+        words = _arguments(pid)
+        if words and not any("from multiprocessing" in word or "loky" in word for word in words[:6]):
+            return words
+    return [sys.executable or "python", *sys.argv]
+
+
 def _command() -> dict[str, Any]:
     """What was started, as the supervisor names it."""
     import shlex
 
-    try:
-        with open("/proc/self/cmdline", "rb") as file:
-            # What a process that renames itself (Ray, gunicorn) leaves of its old arguments is empty.
-            words = [w.decode("utf-8", "replace") for w in file.read(1 << 16).rstrip(b"\0").split(b"\0")]
-    except OSError:
-        words = list(sys.argv)
-    if _process_name() is not None:  # "-c from multiprocessing.spawn ..." is no command that anybody gave
-        words = [sys.executable or "python", *sys.argv]
+    words = _started_as()
     try:
         folder = os.getcwd()
     except OSError:

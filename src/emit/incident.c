@@ -146,18 +146,31 @@ static bool is_library(const char *file)
 	return false;
 }
 
-// Frames with the most recent one first.
+// What faulthandler printed, the most recent frame first. Of several threads the one that crashed, if it was in Python.
 static void say_crash(struct ff_page *page, const json_t *doc)
 {
-	const char *text = ff_json_text(doc, "crash_stack");
+	static const char crashed[] = "Current thread 0x", other[] = "Thread 0x", none[] = "<no Python frame>";
+	const char *text = ff_json_text(doc, "crash_stack"), *current = text ? strstr(text, crashed) : NULL;
+	const char *first = current ? strchr(current, '\n') : NULL;
+	bool all = !first || ff_span_starts(ff_span_trim(ff_span_of(first)), none), shown = true;
 	struct ff_span rest = ff_span_of(text), line;
-	size_t n = 0;
-	for (int i = 0; i < TRACE_LINES && ff_span_next(&rest, '\n', &line); i++)
-		n = (size_t)(line.p + line.n - text);
-	if (!n)
+	_cleanup_buf_ struct ff_buf box = {0};
+	size_t left_out = 0;
+	for (int i = 0; i < TRACE_LINES && ff_span_next(&rest, '\n', &line);) {
+		bool begins = !all && ff_span_starts(line, other);
+		left_out += begins;
+		shown = !begins && (shown || ff_span_starts(line, crashed));
+		if (shown)
+			ff_buf_printf(&box, "%.*s\n", (int)line.n, line.p);
+		i += shown;
+	}
+	if (left_out)
+		ff_buf_printf(&box, "(%zu other %s left out; --json has them)\n", left_out,
+			left_out == 1 ? "thread is" : "threads are");
+	if (!box.n || box.failed)
 		return;
 	ff_page_section(page, "Where it crashed");
-	ff_page_box(page, (struct ff_span){text, n});
+	ff_page_box(page, (struct ff_span){box.p, box.n - 1});
 }
 
 static void say_trace(struct ff_page *page, const json_t *doc)

@@ -21,7 +21,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { LOOKED_AT = 64 << 10, STACK_MAX = 8 << 10, MOST_ENTRIES = 10000 };
+enum { LOOKED_AT = 64 << 10, STACK_MAX = 48 << 10, MOST_ENTRIES = 10000 };
 
 static const char fatal[] = "Fatal Python error: ";
 

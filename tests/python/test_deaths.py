@@ -2,6 +2,8 @@
 none.
 """
 
+import subprocess
+
 import pytest
 
 from python_worker import hooks, worker  # noqa: F401
@@ -135,3 +137,35 @@ def test_the_stack_of_another_signal_is_not_its_own(worker, tmp_path):  # noqa: 
         "SIGSEGV": True,
         "SIGKILL": False,
     }
+
+
+def test_of_many_threads_the_one_that_crashed_is_shown(worker, tmp_path):  # noqa: F811
+    """faulthandler prints the others first; a page that ends after so many lines would not reach it."""
+    crash = "ctypes.string_at(0)"
+    script = CRASH.format(crash=crash, state=str(tmp_path)).replace(
+        "def work():",
+        "import threading\ndef waits(): threading.Event().wait()\n"
+        "def work():\n    for i in range(40): threading.Thread(target=waits, daemon=True).start()",
+    )
+    done = supervised(worker, script)
+    shown = done.stderr.partition("Where it crashed")[2]
+    assert "in decode\n" in shown and "other threads are left out" in shown and "in waits" not in shown, shown
+
+
+def test_a_spawned_child_names_the_command_that_was_given(worker, tmp_path):  # noqa: F811
+    """As its parent does when it tells of the child's death: one command has one name and is counted as one."""
+    script = tmp_path / "serve.py"
+    script.write_text("""import multiprocessing, firstfix
+firstfix.install()
+def work():
+    try:
+        with firstfix.request(): raise KeyError("weights")
+    except KeyError: pass
+if __name__ == "__main__":
+    p = multiprocessing.get_context("spawn").Process(target=work); p.start(); p.join()
+    assert p.exitcode == 0
+""")
+    done = subprocess.run([worker.python, "-m", "serve", "--port", "1"], cwd=tmp_path, env=worker.environment(),
+                          capture_output=True, text=True, timeout=60, check=False)
+    one, = incidents(worker)
+    assert one["command"].endswith("-m serve --port 1") and "REQUEST FAILED" in done.stderr, done.stderr
