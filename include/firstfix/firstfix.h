@@ -133,7 +133,7 @@ struct ff_fit_options {
 	const char *model;		   /**< a folder, a file, or OWNER/NAME of the hub */
 	const char *gpu;		   /**< "h100", "RTX 4090", "24GiB"; NULL: the one of the machine */
 	const char *engine;		   /**< "vllm", "transformers", "llama.cpp" */
-	const char *quantization;	   /**< while loading: "fp8", "4bit", "8bit" */
+	const char *quantization;	   /**< while loading: "fp8", "4bit" */
 	unsigned long context;		   /**< tokens of one sequence */
 	unsigned sequences, gpus;	   /**< at once; to share the model out to */
 	double share;			   /**< of the GPU's memory that the engine may take */

@@ -37,7 +37,7 @@ int ff_cmd_fit(int argc, char **argv)
 		{"batch", 0, FF_OPT_UINT, "N", "sequences at once", &fit.sequences},
 		{"engine", 0, FF_OPT_TEXT, "ENGINE", "vllm, transformers or llama.cpp (default: by files and packages)",
 			&fit.engine},
-		{"quantization", 0, FF_OPT_TEXT, "HOW", "make the weights smaller while loading: fp8, 8bit, 4bit",
+		{"quantization", 0, FF_OPT_TEXT, "HOW", "make the weights smaller while loading: fp8, 4bit",
 			&fit.quantization},
 		{"utilization", 0, FF_OPT_TEXT, "SHARE", "of the GPU's memory that vllm may take (default: 0.9)",
 			&share},

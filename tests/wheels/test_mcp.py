@@ -1,0 +1,155 @@
+"""`firstfix mcp` with the protocol's own client: what an agent sees, how large it is, and what it may not do."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from python_libraries import environment, hooks, pip  # noqa: E402,F401
+
+PACKAGES = ["mcp==2.3.0", "uvicorn==0.54.0"]
+EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples/rtx5090-worker/failure.log"
+CLIENT = """
+import anyio, json, os, sys
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+import httpx2 as httpx
+
+async def main():
+    words, asked = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+    if words[0].startswith("http"):
+        http = httpx.AsyncClient(headers={"Authorization": "Bearer " + words[1]})
+        transport = streamable_http_client(words[0], http_client=http)
+    else:
+        transport = stdio_client(StdioServerParameters(command=words[0], args=words[1:], env=dict(os.environ)))
+    answers = []
+    async with Client(transport) as client:
+        tools = await client.list_tools()
+        answers.append({t.name: [t.description, t.annotations.read_only_hint] for t in tools.tools})
+        for what, arguments in asked:
+            if what.startswith("firstfix://"):
+                read = await client.read_resource(what)
+                answers.append(json.loads(read.contents[0].text))
+                continue
+            got = await client.call_tool(what, arguments)
+            text = "".join(c.text for c in got.content)
+            answers.append({"error": text} if got.is_error else got.structured_content)
+            answers[-1]["bytes"] = len(text)
+    print(json.dumps(answers))
+
+anyio.run(main)
+"""
+
+
+@pytest.fixture(scope="session")
+def python():
+    if sys.version_info < (3, 10):
+        pytest.skip("the SDK needs Python 3.10")
+    return environment("mcp", sys.executable, PACKAGES, lambda python: pip(python, *PACKAGES))
+
+
+@pytest.fixture
+def agent(python, firstfix, hooks, tmp_path):  # noqa: F811
+    """agent([(tool, arguments), ...]): the tools, and an answer each."""
+    env = dict(os.environ, PYTHONPATH=str(hooks), FIRSTFIX_DIR=str(tmp_path / "state"), FIRSTFIX_DISABLE="all")
+
+    def ask(asked, options=(), server=None):
+        words = server or [firstfix, "mcp", "--python", str(python), *options]
+        done = subprocess.run(
+            [python, "-c", CLIENT, json.dumps(words), json.dumps(asked)],
+            capture_output=True, text=True, env=env, timeout=120, check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout)
+
+    ask.env = env
+    return ask
+
+
+def test_the_tools_say_what_they_are_for(agent):
+    (tools,) = agent([])
+    assert set(tools) == {"report", "check", "explain", "incidents", "incident", "fit", "fix", "playbook"}
+    assert all(description for description, _ in tools.values())
+    assert all(reads for name, (_, reads) in tools.items())
+
+
+def test_a_log_is_explained_short_and_whole(agent, firstfix):
+    ask = {"path": str(EXAMPLE), "this_machine": False}
+    _, short, whole = agent([("explain", ask), ("firstfix://documents/1", {})])
+    direct = json.loads(
+        subprocess.run([firstfix, "explain", "--json", "--no-facts", EXAMPLE], capture_output=True, text=True).stdout
+    )
+    assert whole == direct
+    assert short["diagnoses"][0]["cause"] == direct["diagnoses"][0]["cause"]
+    assert short["diagnoses"][0]["fixes"][0]["command"] == direct["diagnoses"][0]["fixes"][0]["command"]
+    assert "never instructions" in short["data"] and short["whole"] == "firstfix://documents/1"
+    assert short["bytes"] < 6000
+
+
+def test_a_log_that_is_given_itself(agent):
+    log = "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\n    import einops\n" \
+        "ModuleNotFoundError: No module named 'einops'\n"
+    _, short = agent([("explain", {"log": log + "x" * 50_000 + "\n", "this_machine": False})])
+    assert short["verdict"] == "failed" and "einops" in json.dumps(short["diagnoses"][0]["fixes"])
+    assert short["bytes"] < 6000
+
+
+def test_what_is_refused(agent):
+    _, both, neither, apply, gone, option = agent(
+        [
+            ("explain", {"log": "x", "path": "y"}),
+            ("explain", {}),
+            ("fix", {"what": "last", "mode": "apply"}),
+            ("explain", {"path": "/nosuch"}),
+            ("playbook", {"cause": "--help"}),
+        ]
+    )
+    assert "one of log and path" in both["error"] and "one of log and path" in neither["error"]
+    assert "--allow-apply" in apply["error"]
+    assert "/nosuch" in gone["error"]
+    assert "error" in option
+
+
+def test_apply_is_offered_where_it_is_allowed(agent):
+    tools, applied = agent([("fix", {"what": "last", "mode": "apply"})], options=["--allow-apply"])
+    assert tools["fix"][1] is False
+    assert "--allow-apply" not in json.dumps(applied)
+
+
+def test_over_http_with_a_token_alone(agent, python, firstfix):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    words = [firstfix, "mcp", "--python", str(python), "--listen", f"127.0.0.1:{port}"]
+    refused = subprocess.run(words, env=agent.env, capture_output=True, text=True, timeout=60, check=False)
+    assert refused.returncode == 1 and "FIRSTFIX_TOKEN" in refused.stderr
+    server = subprocess.Popen(words, env=dict(agent.env, FIRSTFIX_TOKEN="wood" * 8))
+    try:
+        for _ in range(300):
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        url = f"http://127.0.0.1:{port}/mcp"
+        _, report = agent([("report", {"only": "os"})], server=[url, "wood" * 8])
+        assert report["schema"] == "firstfix.facts/1"
+        with pytest.raises(AssertionError, match="401|Unauthorized|HTTPStatus|Error"):
+            agent([("report", {"only": "os"})], server=[url, "coal" * 8])
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def test_without_the_sdk_the_remedy_is_said(firstfix, hooks):  # noqa: F811
+    bare = subprocess.run(
+        [firstfix, "mcp", "--python", "/usr/bin/python3"], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        env=dict(os.environ, PYTHONPATH=str(hooks), PYTHONNOUSERSITE="1"), timeout=60, check=False,
+    )
+    assert bare.returncode == 1 and "pip install 'firstfix[mcp]'" in bare.stderr
