@@ -52,7 +52,7 @@ const char *ff_gate_refuses(const struct ff_gate *gate, const struct ff_gate_req
 	char name[256];
 	if (!r->host || !host_name(r->host, name))
 		return "no usable Host header";
-	if (!gate->token && !is_ours(gate, name))
+	if (!gate->token && !gate->mutual && !is_ours(gate, name))
 		return "Host is neither an address nor this machine's name";
 	if (r->origin && !same_origin(r->origin, r->host))
 		return "a page of another origin asks";
@@ -66,7 +66,7 @@ bool ff_gate_trusts(const struct ff_gate *gate, const char *authorization)
 	static const char scheme[] = "Bearer ";
 	char given[TOKEN_MAX] = "", wanted[TOKEN_MAX] = "";
 	if (!gate->token)
-		return true;
+		return !gate->mutual;
 	bool bearer = authorization && strncasecmp(authorization, scheme, strlen(scheme)) == 0;
 	snprintf(given, sizeof(given), "%s", bearer ? authorization + strlen(scheme) : "");
 	snprintf(wanted, sizeof(wanted), "%s", gate->token);

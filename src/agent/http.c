@@ -9,8 +9,10 @@
 // its own buffer.
 #include "agent/http.h"
 
+#include "agent/agent.h"
 #include "agent/gate.h"
 #include "agent/masked.h"
+#include "agent/tls.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -36,6 +38,7 @@ struct ff_http {
 	struct ff_agent *agent;
 	struct MHD_Daemon *daemon;
 	struct ff_gate gate;
+	struct ff_tls tls;
 	char *token;
 	char url[300];
 	pthread_mutex_t lock; // of the slots
@@ -174,6 +177,12 @@ static bool has_body(struct MHD_Connection *connection)
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding");
 }
 
+// By whether there is a token and an authority of clients.
+static const char *const unknown_client[2][2] = {
+	{"", "a client certificate of an authority that is trusted here is wanted"},
+	{"a bearer token is wanted", "a bearer token or a client certificate is wanted"},
+};
+
 // What is wrong with a request before its handler sees it; true when it may pass.
 static bool passes(struct ff_http *http, struct ff_request *r, const char *method, const struct ff_route *route,
 	struct ff_answer *answer)
@@ -181,12 +190,13 @@ static bool passes(struct ff_http *http, struct ff_request *r, const char *metho
 	const struct ff_gate_request headers = {ff_request_header(r, "Host"), ff_request_header(r, "Origin"),
 		ff_request_header(r, "Authorization"), ff_request_header(r, "Sec-Fetch-Site")};
 	const char *refused = ff_gate_refuses(&http->gate, &headers);
-	r->trusted = ff_gate_trusts(&http->gate, headers.authorization);
+	r->trusted = ff_gate_trusts(&http->gate, headers.authorization) || ff_tls_trusts(&http->tls, r->connection);
 	if (refused) {
 		ff_answer_error(answer, MHD_HTTP_FORBIDDEN, "%s", refused);
 	} else if (!r->trusted && !(route && route->flags & FF_FOR_ALL)) {
-		ff_answer_error(answer, MHD_HTTP_UNAUTHORIZED, "a bearer token is wanted");
-		answer->header = MHD_HTTP_HEADER_WWW_AUTHENTICATE;
+		ff_answer_error(answer, MHD_HTTP_UNAUTHORIZED, "%s",
+			unknown_client[http->gate.token ? 1 : 0][http->gate.mutual]);
+		answer->header = http->gate.token ? MHD_HTTP_HEADER_WWW_AUTHENTICATE : NULL;
 		answer->value = "Bearer";
 	} else if (!route) {
 		ff_answer_error(
@@ -310,13 +320,17 @@ static void name_url(struct ff_http *http, int fd)
 		getnameinfo((struct sockaddr *)&at, n, host, sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV);
 	bool six = strchr(host, ':') != NULL;
-	snprintf(http->url, sizeof(http->url), "http://%s%s%s:%s", six ? "[" : "", host, six ? "]" : "", port);
+	snprintf(http->url, sizeof(http->url), "http%s://%s%s%s:%s", http->tls.on ? "s" : "", six ? "[" : "", host,
+		six ? "]" : "", port);
 }
 
 static struct ff_error *start_daemon(struct ff_http *http, int fd)
 {
-	http->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle,
-		http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+	struct MHD_OptionItem secure[FF_TLS_OPTIONS];
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | (http->tls.on ? MHD_USE_TLS : 0);
+	ff_tls_options(&http->tls, secure);
+	http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, http, MHD_OPTION_ARRAY, secure,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, PER_ADDRESS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)HEADERS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, completed,
 		http, MHD_OPTION_NOTIFY_CONNECTION, connected, http, MHD_OPTION_THREAD_STACK_SIZE, (size_t)256 << 10,
@@ -324,26 +338,37 @@ static struct ff_error *start_daemon(struct ff_http *http, int fd)
 	return http->daemon ? NULL : ff_error_create(FF_EOS, "the HTTP server does not start");
 }
 
-struct ff_error *ff_http_start(
-	struct ff_agent *agent, const char *address, const char *token, bool insecure, struct ff_http **ret)
+static const char default_address[] = "127.0.0.1:9464";
+
+struct ff_error *ff_http_start(struct ff_agent *agent, const char *token, struct ff_http **ret)
 {
+	const struct ff_agent_options *options = &agent->options;
+	const char *address = options->listen ? options->listen : default_address;
 	char host[256], port[8];
+	struct ff_tls tls = {0};
 	int fd = -1;
 	if (!ff_gate_address(address, host, port))
 		return ff_error_create(FF_EUSAGE, "--listen wants ADDRESS:PORT, not '%s'", address);
-	if (!ff_gate_is_loopback(host) && !token && !insecure)
+	if (!ff_gate_is_loopback(host) && !token && !options->tls_client_ca && !options->insecure)
 		return ff_error_create(FF_EDENIED,
-			"%s can be reached by others: give a token (--token-file FILE or FIRSTFIX_TOKEN), or "
-			"--insecure",
+			"%s can be reached by others: give a token (--token-file FILE or FIRSTFIX_TOKEN), an "
+			"authority of clients (--tls-client-ca), or --insecure",
 			address);
-	struct ff_error *err = listen_on(address, host, port, &fd);
-	if (err)
+	struct ff_error *err = ff_tls_load(options, &tls);
+	if (!err)
+		err = listen_on(address, host, port, &fd);
+	if (err) {
+		ff_tls_deinit(&tls);
 		return err;
+	}
 	struct ff_http *http = calloc(1, sizeof(*http));
 	if (!http) {
 		close(fd);
+		ff_tls_deinit(&tls);
 		return &ff_enomem;
 	}
+	http->tls = tls;
+	http->gate.mutual = tls.mutual;
 	http->agent = agent;
 	http->token = token ? strdup(token) : NULL;
 	http->gate.token = http->token;
@@ -367,6 +392,11 @@ const char *ff_http_url(const struct ff_http *http)
 	return http->url;
 }
 
+const char *ff_http_pin(const struct ff_http *http)
+{
+	return http->tls.pin;
+}
+
 void ff_http_stop(struct ff_http *http)
 {
 	if (!http)
@@ -375,5 +405,6 @@ void ff_http_stop(struct ff_http *http)
 		MHD_stop_daemon(http->daemon);
 	pthread_mutex_destroy(&http->lock);
 	free(http->token);
+	ff_tls_deinit(&http->tls);
 	free(http);
 }

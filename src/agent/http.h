@@ -18,7 +18,7 @@ struct ff_request {
 	struct ff_agent *agent;
 	struct MHD_Connection *connection;
 	const char *rest; /**< behind the route's path, where that ends in / */
-	bool trusted;	  /**< may see more than a word: it showed the token, or none is wanted */
+	bool trusted;	  /**< may see more than a word: it showed the token or a certificate, or none is wanted */
 };
 
 /** What is answered. A handler fills `body`, or sets `made`. */
@@ -55,14 +55,16 @@ extern const size_t ff_route_count;
 
 struct ff_http;
 
-/** Listen and serve. `address` is HOST:PORT, [V6]:PORT or PORT. FF_EDENIED (with what to do) for an address that is not
-    loopback when there is neither a token nor `insecure`. `token` may be NULL. */
-struct ff_error *ff_http_start(
-	struct ff_agent *agent, const char *address, const char *token, bool insecure, struct ff_http **ret);
+/** Listen and serve as the agent's options say. FF_EDENIED (with what to do) for an address that is not loopback when
+    there is neither a token nor an authority of clients nor `insecure`. `token` may be NULL. */
+struct ff_error *ff_http_start(struct ff_agent *agent, const char *token, struct ff_http **ret);
 void ff_http_stop(struct ff_http *http);
 
 /** Where it listens: "http://127.0.0.1:9464". */
 const char *ff_http_url(const struct ff_http *http);
+
+/** The SHA-256 of its certificate, "" without TLS. */
+const char *ff_http_pin(const struct ff_http *http);
 
 /** Cut off who takes too long to say what he wants. Call it once a second. */
 void ff_http_tick(struct ff_http *http);

@@ -35,7 +35,6 @@ enum {
 };
 
 static struct ff_agent the;
-static const char default_address[] = "127.0.0.1:9464";
 
 static void say_error(struct ff_error *err)
 {
@@ -179,10 +178,10 @@ static struct ff_error *read_token(const struct ff_agent_options *o, char ret[TO
 // Where `firstfix health` finds us.
 static void leave_address(const struct ff_agent *a)
 {
-	char path[PATH_MAX + 128], text[400];
+	char path[PATH_MAX + 128], text[500];
 	_cleanup_new_file_ struct ff_new_file file = {.fd = -1};
 	snprintf(path, sizeof(path), "%s/agent/%s.url", a->dir, a->name);
-	int n = snprintf(text, sizeof(text), "%s %d\n", ff_http_url(a->http), (int)getpid());
+	int n = snprintf(text, sizeof(text), "%s %d %s\n", ff_http_url(a->http), (int)getpid(), ff_http_pin(a->http));
 	struct ff_error *err = ff_new_file_open(path, &file);
 	if (!err)
 		err = ff_write_all(file.fd, path, text, (size_t)n);
@@ -198,8 +197,7 @@ static struct ff_error *serve(struct ff_agent *a)
 	static char token[TOKEN_MAX];
 	struct ff_error *err = token[0] ? NULL : read_token(&a->options, token);
 	if (!err)
-		err = ff_http_start(a, a->options.listen ? a->options.listen : default_address, token[0] ? token : NULL,
-			a->options.insecure, &a->http);
+		err = ff_http_start(a, token[0] ? token : NULL, &a->http);
 	if (err)
 		return err;
 	leave_address(a);

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 struct ff_agent_options {
-	const char *dir, *listen, *token_file;
+	const char *dir, *listen, *tls_cert, *tls_client_ca, *tls_key, *token_file;
 	int idle_after, insecure, max_in_flight, pid, ready_after, request_max, stall_after;
 	// Not for people.
 	const char *run;  /**< id of the run that a supervisor watches; its words come on standard input */

@@ -3,7 +3,7 @@
 //	HEALTHCHECK CMD ["firstfix", "health"]
 //	$ firstfix health
 //	stalled: 3 requests in work, the oldest for 140 s, and no progress of any kind for 131 s
-#include "cli/agent_url.h"
+#include "cli/ask.h"
 #include "cli/command.h"
 #include "cli/http_get.h"
 #include "cli/options.h"
@@ -25,11 +25,9 @@ static int ask(const char *base, const char *path, bool json)
 	char url[FF_AGENT_URL_MAX + 64];
 	_cleanup_buf_ struct ff_buf body = {0};
 	unsigned status = 0;
-	size_t n = strlen(base);
-	while (n && base[n - 1] == '/')
-		n--;
-	snprintf(url, sizeof(url), "%.*s%s%s", (int)n, base, path, json ? "?json" : "");
-	struct ff_error *err = ff_http_get(url, getenv("FIRSTFIX_TOKEN"), DEADLINE_MS, &status, &body);
+	const struct ff_http_who who = ff_http_who();
+	snprintf(url, sizeof(url), "%s%s%s", base, path, json ? "?json" : "");
+	struct ff_error *err = ff_http_get(url, &who, DEADLINE_MS, &status, &body);
 	if (err) { // nobody answers: whatever the reason, that is not well
 		ff_complain("firstfix health: %s", err->message);
 		int code = ff_error_is_usage(err) ? 2 : 1;
@@ -63,7 +61,7 @@ static int look(const char *dir, unsigned pid)
 int ff_cmd_health(int argc, char **argv)
 {
 	bool local = false, ready = false, startup = false, json = false;
-	const char *dir = NULL;
+	struct ff_ask asks = {0};
 	unsigned pid = 0;
 	const struct ff_option options[] = {
 		{"ready", 0, FF_OPT_FLAG, NULL, "whether it can take a request, instead of whether it lives", &ready},
@@ -72,31 +70,26 @@ int ff_cmd_health(int argc, char **argv)
 		{"local", 0, FF_OPT_FLAG, NULL, "ask no agent: look at the worker and its lanes", &local},
 		{"pid", 0, FF_OPT_UINT, "PID",
 			"with --local: the worker (default: whoever records in the state folder)", &pid},
-		FF_DIR_OPTION(dir),
+		FF_ASK_OPTIONS(asks),
 	};
 	const struct ff_usage usage = {
 		.command = "health",
-		.operands = "[URL]",
+		.operands = FF_ASK_OPERANDS,
 		.summary = "ask how a worker is: exit code 0 when it is well, for a container's health check",
-		.details = "Without URL: the agent that runs with the state folder, else --local. FIRSTFIX_TOKEN is "
-			   "the bearer token.\n"
-			   "\n"
+		.details = "Without URL: the agent that runs with the state folder, else --local.\n" FF_ASK_WHO "\n\n"
 			   "    HEALTHCHECK CMD [\"firstfix\", \"health\"]",
 		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
 		.operands_max = 1,
 	};
-	char found[FF_AGENT_URL_MAX];
-	struct ff_parsed parsed = ff_options_parse(&usage, argc, argv);
+	struct ff_parsed parsed = ff_ask_parse(&usage, argc, argv, &asks);
 	if (parsed.leave)
 		return parsed.exit_code;
-	const char *url = parsed.n_operands ? parsed.operands[0] : NULL;
-	free(parsed.operands);
-	if (local && (url || json || ready || startup))
+	if (local && (parsed.n_operands || json || ready || startup))
 		return ff_usage_error("health", "--local goes with --pid and --dir alone");
 	if (pid && !local)
 		return ff_usage_error("health", "--pid goes with --local");
-	if (!local && (url || ff_agent_url(dir, found)))
-		return ask(url ? url : found, ready ? "/readyz" : startup ? "/startupz" : "/livez", json);
-	return look(dir, pid);
+	if (!local && asks.url[0])
+		return ask(asks.url, ready ? "/readyz" : startup ? "/startupz" : "/livez", json);
+	return look(asks.dir, pid);
 }

@@ -1,5 +1,5 @@
 // firstfix top: hands over to firstfix-top, the program that draws (top.c), with the address of the agent to ask.
-#include "cli/agent_url.h"
+#include "cli/ask.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -17,18 +17,13 @@ enum { WIDTH_MIN = 20, WIDTH_MAX = 1000 };
 
 static int hand_over(const char *url, bool once, bool ascii, unsigned width)
 {
-	char program[PATH_MAX], base[FF_AGENT_URL_MAX], columns[32];
-	const char *argv[6] = {"firstfix-top", base};
-	size_t n = 2, length = strlen(url);
+	char program[PATH_MAX], columns[32];
+	const char *argv[6] = {"firstfix-top", url};
+	size_t n = 2;
 	if (!ff_sibling_find("firstfix-top", FF_TOP, program, sizeof(program))) {
 		ff_complain("firstfix top: firstfix-top is neither beside this program nor at %s", FF_TOP);
 		return 2;
 	}
-	while (length && url[length - 1] == '/')
-		length--;
-	if (length >= sizeof(base))
-		return ff_usage_error("top", "the address is too long");
-	snprintf(base, sizeof(base), "%.*s", (int)length, url);
 	snprintf(columns, sizeof(columns), "--width=%u", width);
 	if (once)
 		argv[n++] = "--once";
@@ -45,45 +40,40 @@ int ff_cmd_top(int argc, char **argv)
 {
 	bool once = false, ascii = false;
 	unsigned width = 0;
-	const char *dir = NULL;
+	struct ff_ask asks = {0};
 	const struct ff_option options[] = {
 		{"once", 0, FF_OPT_FLAG, NULL, "print one screen, without a terminal", &once},
 		{"width", 0, FF_OPT_UINT, "COLUMNS", "with --once: how wide (default: 100)", &width},
-		FF_DIR_OPTION(dir),
+		FF_ASK_OPTIONS(asks),
 		FF_ASCII_OPTION(ascii),
 	};
 	const struct ff_usage usage = {
 		.command = "top",
-		.operands = "[URL]",
+		.operands = FF_ASK_OPERANDS,
 		.summary = "how a worker is, live in a terminal: state, what to do, memory, requests, incidents",
 		.details = "Without URL: the agent that runs with the state folder (firstfix run --listen, firstfix "
-			   "agent). "
-			   "FIRSTFIX_TOKEN\n"
-			   "is the bearer token; NO_COLOR leaves colours out.\n"
+			   "agent).\n" FF_ASK_WHO "\n"
+			   "NO_COLOR leaves colours out.\n"
 			   "Keys: q quits, arrows and pages move, c copies the fix into the terminal's clipboard (OSC "
-			   "52, also "
-			   "over ssh).",
+			   "52, also over ssh).",
 		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
 		.operands_max = 1,
 	};
-	char found[FF_AGENT_URL_MAX];
-	struct ff_parsed parsed = ff_options_parse(&usage, argc, argv);
+	struct ff_parsed parsed = ff_ask_parse(&usage, argc, argv, &asks);
 	if (parsed.leave)
 		return parsed.exit_code;
-	const char *url = parsed.n_operands ? parsed.operands[0] : NULL;
-	free(parsed.operands);
 	if (width && (!once || width < WIDTH_MIN || width > WIDTH_MAX))
 		return ff_usage_error("top", "--width goes with --once and is %d to %d", WIDTH_MIN, WIDTH_MAX);
 	if (!once && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
 		return ff_usage_error("top", "this is no terminal: --once prints one screen");
-	if (url && !ff_starts(url, "http://"))
-		return ff_usage_error("top", "%s: wants http://HOST:PORT", url);
-	if (!url && !ff_agent_url(dir, found)) {
+	if (asks.url[0] && !ff_starts(asks.url, "http://") && !ff_starts(asks.url, "https://"))
+		return ff_usage_error("top", "%s: wants http://HOST:PORT or https://HOST:PORT", asks.url);
+	if (!asks.url[0]) {
 		ff_complain("firstfix top: no agent runs with this state folder ('firstfix run --listen ADDRESS:PORT "
 			    "-- ...', "
 			    "'firstfix agent --pid PID')");
 		return 1;
 	}
-	return hand_over(url ? url : found, once, ascii, width);
+	return hand_over(asks.url, once, ascii, width);
 }

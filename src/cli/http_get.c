@@ -4,6 +4,8 @@
 //	Host: 127.0.0.1:9464
 #include "cli/http_get.h"
 
+#include "cli/tls_client.h"
+
 #include "base/cleanup.h"
 #include "base/clock.h"
 
@@ -18,16 +20,21 @@ enum { ANSWER_MAX = 4 << 20 };
 
 struct target {
 	char host[256], port[8], path[1024];
-	bool six;
+	bool six, secure;
+};
+
+struct link {
+	int fd;
+	struct ff_tls_client tls;
 };
 
 static struct ff_error *take_apart(const char *url, struct target *ret)
 {
-	static const char scheme[] = "http://";
-	struct target t = {.port = "80"};
-	const char *at = url + strlen(scheme);
-	if (!ff_starts(url, scheme))
-		return ff_error_create(FF_EUSAGE, "%s: wants http://HOST:PORT", url);
+	struct target t = {.secure = ff_starts(url, "https://")};
+	if (!t.secure && !ff_starts(url, "http://"))
+		return ff_error_create(FF_EUSAGE, "%s: wants http://HOST:PORT or https://HOST:PORT", url);
+	const char *at = strstr(url, "://") + 3;
+	snprintf(t.port, sizeof(t.port), "%s", t.secure ? "443" : "80");
 	size_t n = strcspn(at, "/?#");
 	struct ff_span place = {at, n};
 	const char *bracket = place.n && place.p[0] == '[' ? memchr(place.p, ']', place.n) : NULL;
@@ -78,13 +85,24 @@ static struct ff_error *connect_to(const struct target *t, uint64_t deadline_ns,
 	return failed ? ff_error_os(failed, "%s:%s", t->host, t->port) : NULL;
 }
 
-static struct ff_error *read_all(int fd, const char *url, uint64_t deadline_ns, struct ff_buf *ret)
+static ssize_t receive(struct link *link, void *bytes, size_t n)
+{
+	return link->tls.session ? ff_tls_client_recv(&link->tls, bytes, n) : recv(link->fd, bytes, n, 0);
+}
+
+static ssize_t say(struct link *link, const struct ff_buf *text)
+{
+	return link->tls.session ? ff_tls_client_send(&link->tls, text->p, text->n)
+				 : send(link->fd, text->p, text->n, MSG_NOSIGNAL);
+}
+
+static struct ff_error *read_all(struct link *link, const char *url, uint64_t deadline_ns, struct ff_buf *ret)
 {
 	char bytes[16384];
 	while (ret->n < ANSWER_MAX) {
-		if (!wait_for(fd, POLLIN, deadline_ns))
+		ssize_t n = receive(link, bytes, sizeof(bytes));
+		if (n < 0 && errno == EAGAIN && !wait_for(link->fd, POLLIN, deadline_ns))
 			return ff_error_create(FF_ETIMEOUT, "%s: no answer in time", url);
-		ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n < 0)
@@ -96,29 +114,41 @@ static struct ff_error *read_all(int fd, const char *url, uint64_t deadline_ns, 
 	return ret->failed ? &ff_enomem : NULL;
 }
 
+static struct ff_error *ask(struct link *link, const struct target *t, const char *url, const struct ff_http_who *who,
+	uint64_t deadline, struct ff_buf *answer)
+{
+	_cleanup_buf_ struct ff_buf question = {0};
+	struct ff_error *err = t->secure ? ff_tls_client_open(link->fd, t->host, who, deadline, &link->tls) : NULL;
+	if (err)
+		return err;
+	ff_buf_printf(&question, "GET %s HTTP/1.0\r\nHost: %s%s%s:%s\r\n", t->path, t->six ? "[" : "", t->host,
+		t->six ? "]" : "", t->port);
+	if (who->token && !strpbrk(who->token, "\r\n"))
+		ff_buf_printf(&question, "Authorization: Bearer %s\r\n", who->token);
+	ff_buf_str(&question, "\r\n");
+	if (question.failed)
+		return &ff_enomem;
+	if (say(link, &question) != (ssize_t)question.n)
+		return ff_error_os(errno, "%s", url);
+	return read_all(link, url, deadline, answer);
+}
+
 struct ff_error *ff_http_get(
-	const char *url, const char *token, unsigned deadline_ms, unsigned *ret_status, struct ff_buf *ret)
+	const char *url, const struct ff_http_who *who, unsigned deadline_ms, unsigned *ret_status, struct ff_buf *ret)
 {
 	struct target t = {0};
-	_cleanup_close_ int fd = -1;
-	_cleanup_buf_ struct ff_buf question = {0}, answer = {0};
+	struct link link = {.fd = -1};
+	_cleanup_buf_ struct ff_buf answer = {0};
 	uint64_t deadline = ff_clock_ns() + deadline_ms * UINT64_C(1000000);
 	unsigned status;
 	struct ff_error *err = take_apart(url, &t);
 	if (!err)
-		err = connect_to(&t, deadline, &fd);
+		err = connect_to(&t, deadline, &link.fd);
 	if (err)
 		return err;
-	ff_buf_printf(&question, "GET %s HTTP/1.0\r\nHost: %s%s%s:%s\r\n", t.path, t.six ? "[" : "", t.host,
-		t.six ? "]" : "", t.port);
-	if (token && !strpbrk(token, "\r\n"))
-		ff_buf_printf(&question, "Authorization: Bearer %s\r\n", token);
-	ff_buf_str(&question, "\r\n");
-	if (question.failed)
-		return &ff_enomem;
-	if (send(fd, question.p, question.n, MSG_NOSIGNAL) != (ssize_t)question.n)
-		return ff_error_os(errno, "%s", url);
-	err = read_all(fd, url, deadline, &answer);
+	err = ask(&link, &t, url, who, deadline, &answer);
+	ff_tls_client_close(&link.tls);
+	close(link.fd);
 	if (err)
 		return err;
 	const char *body = answer.p ? strstr(answer.p, "\r\n\r\n") : NULL;
@@ -127,4 +157,16 @@ struct ff_error *ff_http_get(
 	ff_buf_add(ret, body + 4, answer.n - (size_t)(body + 4 - answer.p));
 	*ret_status = status;
 	return ret->failed ? &ff_enomem : NULL;
+}
+
+static const char *named(const char *variable)
+{
+	const char *value = getenv(variable);
+	return value && *value ? value : NULL;
+}
+
+struct ff_http_who ff_http_who(void)
+{
+	return (struct ff_http_who){named("FIRSTFIX_TOKEN"), named("FIRSTFIX_TLS_CA"), named("FIRSTFIX_CLIENT_CERT"),
+		named("FIRSTFIX_CLIENT_KEY"), named("FIRSTFIX_TLS_PIN")};
 }

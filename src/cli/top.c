@@ -51,6 +51,7 @@ static int print_once(struct ff_feed *feed, const struct ff_top_screen *how, uns
 int main(int argc, char **argv)
 {
 	struct ff_top_screen how = {.url = argc > 1 ? argv[1] : ""};
+	const struct ff_http_who who = ff_http_who();
 	struct ff_feed *feed = NULL;
 	bool once = false;
 	unsigned width = USUAL_WIDTH;
@@ -61,7 +62,7 @@ int main(int argc, char **argv)
 		how.utf8 &= strcmp(argv[i], "--ascii") != 0;
 		sscanf(argv[i], "--width=%u", &width);
 	}
-	struct ff_error *err = ff_feed_new(how.url, getenv("FIRSTFIX_TOKEN"), &feed);
+	struct ff_error *err = ff_feed_new(how.url, &who, &feed);
 	if (!err && once)
 		return print_once(feed, &how, width);
 	err = err ? err : ff_feed_start(feed);

@@ -32,7 +32,8 @@ static const struct {
 };
 
 struct ff_feed {
-	const char *url, *token;
+	const char *url;
+	struct ff_http_who who;
 	pthread_mutex_t lock; // of `told`
 	struct ff_top_told told;
 	uint64_t next_ns[FF_TOLD_N];
@@ -131,7 +132,7 @@ static struct ff_error *ask(struct ff_feed *feed, enum ff_told which)
 	if (!rest_of(feed, which, rest, sizeof(rest)))
 		return NULL;
 	snprintf(url, sizeof(url), "%s%s%s", feed->url, questions[which].path, rest);
-	struct ff_error *err = ff_http_get(url, feed->token, questions[which].deadline_ms, &status, &body);
+	struct ff_error *err = ff_http_get(url, &feed->who, questions[which].deadline_ms, &status, &body);
 	if (!err && status == 401)
 		err = ff_error_create(FF_EDENIED, "%s: a token is wanted, or another one (FIRSTFIX_TOKEN)", feed->url);
 	if (!err)
@@ -201,13 +202,13 @@ struct ff_error *ff_feed_start(struct ff_feed *feed)
 	return failed ? ff_error_os(failed, "no thread can be started") : NULL;
 }
 
-struct ff_error *ff_feed_new(const char *url, const char *token, struct ff_feed **ret)
+struct ff_error *ff_feed_new(const char *url, const struct ff_http_who *who, struct ff_feed **ret)
 {
 	struct ff_feed *feed = calloc(1, sizeof(*feed));
 	if (!feed)
 		return &ff_enomem;
 	feed->url = url;
-	feed->token = token;
+	feed->who = *who;
 	pthread_mutex_init(&feed->lock, NULL);
 	*ret = feed;
 	return NULL;

@@ -1,6 +1,8 @@
 // What an agent tells, asked for again and again by threads of their own, so that the keys are heard while it hangs.
 #pragma once
 
+#include "cli/http_get.h"
+
 #include "base/error.h"
 #include "base/json.h"
 
@@ -27,8 +29,8 @@ void ff_top_told_deinit(struct ff_top_told *told);
 
 struct ff_feed;
 
-/** `url` and `token` (may be NULL) must outlive it. It is never freed: its threads live as long as the process. */
-struct ff_error *ff_feed_new(const char *url, const char *token, struct ff_feed **ret);
+/** `url` and the texts of `who` must outlive it. It is never freed: its threads live as long as the process. */
+struct ff_error *ff_feed_new(const char *url, const struct ff_http_who *who, struct ff_feed **ret);
 
 /** Ask for everything once, here and now. The error is that of the health: without it there is nothing to show. */
 struct ff_error *ff_feed_ask_all(struct ff_feed *feed);
