@@ -128,7 +128,8 @@ def test_our_own_commands(agents, keys):
 def test_our_client_and_another_machine(agents, keys, tmp_path):
     url = serve(agents, keys, "--tls-client-ca", keys["clients.pem"])
     assert ours(agents, "health", url).returncode == 1  # the system's authorities know nothing of ours
-    until(lambda: ours(agents, "health", url, "--tls-ca", keys["servers.pem"]).returncode == 0, "health by the authority")
+    trusting = ["--tls-ca", keys["servers.pem"]]
+    until(lambda: ours(agents, "health", url, *trusting).returncode == 0, "health by the authority")
     assert ours(agents, "health", url, FIRSTFIX_TLS_CA=keys["servers.pem"]).returncode == 0
     assert ours(agents, "health", url, "--tls-ca", keys["strangers.pem"]).returncode == 1
     (tmp_path / "empty.pem").write_text("")
