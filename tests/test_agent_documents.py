@@ -1,7 +1,9 @@
 """/v1/...: the documents of the contract over HTTP, the stream of events, the description."""
+import contextlib
 import http.client
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -205,3 +207,33 @@ def test_the_description_lists_every_path(agents):
         if "{" not in path:
             status = agents.ask(path, timeout=60)[0]
             assert status in (200, 503) or str(status) in doc["paths"][path]["get"]["responses"] and status == 404, path
+
+
+def test_changes_are_those_of_the_same_command(agents):
+    def start(script, **env):
+        agents.env |= env
+        return agents.run(script, "--good-after", "1", "--report", "brief")
+
+    def noted(n):
+        """So many starts are on record as good."""
+        with contextlib.closing(sqlite3.connect(agents.state / "firstfix.db")) as db:
+            return db.execute("select count(*) from good_start").fetchone()[0] >= n
+
+    def good(n):
+        with contextlib.suppress(sqlite3.Error):
+            return noted(n)
+    ours, theirs = WORKER, WORKER + "\n# another one"
+    first = start(ours, CUDA_VISIBLE_DEVICES="0")
+    until(lambda: good(1), "a good start of ours")
+    until(lambda: agents.ask("/v1/changes")[0] == 200, "what changed since")
+    agents.tell(first, "exit 0")
+    first.wait(30)
+    other = start(theirs, CUDA_VISIBLE_DEVICES="7")
+    until(lambda: len(list((agents.state / "reports").glob("*.json"))) == 2, "its start-up report")
+    assert good(2) or agents.ask("/v1/changes")[0] == 404  # of this command none was good yet
+    until(lambda: good(2), "a good start of theirs")
+    agents.tell(other, "exit 0")
+    other.wait(30)
+    start(ours, CUDA_VISIBLE_DEVICES="0")
+    body = until(lambda: (got := agents.ask("/v1/changes"))[0] == 200 and got[2], "what changed since")
+    assert "CUDA_VISIBLE_DEVICES" not in body

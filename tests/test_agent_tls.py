@@ -1,4 +1,4 @@
-"""The agent behind TLS, and clients that show certificates: keys of openssl, questions of curl and of our own client."""
+"""The agent behind TLS, and clients that show certificates: keys of openssl, questions of curl and of our client."""
 import json
 import subprocess
 

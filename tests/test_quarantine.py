@@ -205,3 +205,34 @@ def test_the_agent_shows_it(agents):
     until(lambda: agents.metrics()['firstfix_requests_total{outcome="refused"}'] == 1, "a refused request")
     [row] = json.loads(agents.ask("/v1/quarantine")[2])["inputs"]
     assert row["kills"] == 1
+
+
+def test_released_over_http_by_who_shows_who_he_is(agents):
+    (agents.state / "quarantine").mkdir(parents=True, mode=0o700)
+    held, other = "9f86d081884c7d659a2feaa0c55ad015", "0" * 32
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+    row = {"kills": 2, "first": moment, "last": moment, "how": "SIGSEGV", "request": "42", "deaths": []}
+    for name in (held, other):
+        (agents.state / "quarantine" / name).write_text(json.dumps(row))
+    sleeper = agents.popen(["sleep", "600"])
+    agents.watch("--pid", str(sleeper.pid))
+    path = f"/v1/quarantine/{held}"
+    assert agents.ask(path, "POST")[0] == 403  # whoever can reach loopback could
+    token = agents.folder / "token"
+    token.write_text("s3cret\n")
+    other_agent = agents.popen(["sleep", "600"])
+    agents.watch("--pid", str(other_agent.pid), "--token-file", str(token))
+    at = agents.url.removeprefix("http://")
+    who = {"Authorization": "Bearer s3cret"}
+    assert agents.ask(path, "POST")[0] == 401
+    assert agents.ask(path, "POST", **who, Origin="http://evil.example")[0] == 403
+    status, headers, _ = agents.ask(path, **who)
+    assert status == 405 and headers["allow"] == "POST"
+    assert agents.ask("/v1/quarantine/key", "POST", **who)[0] == 404
+    assert agents.ask("/v1/quarantine/..%2fkey", "POST", **who)[0] == 404
+    assert (agents.state / "quarantine" / held).exists()
+    status, _, body = agents.ask(path, "POST", **who, Origin=f"http://{at}")
+    assert status == 200 and json.loads(body) == {"released": 1}
+    assert agents.ask(path, "POST", **who)[0] == 404
+    listed = lambda: [r["input"] for r in json.loads(agents.ask("/v1/quarantine", **who)[2])["inputs"]]  # noqa: E731
+    until(lambda: listed() == [other], "one left")

@@ -35,6 +35,12 @@ export async function get(path) {
   return document;
 }
 
+/** Ask for a change; throws what stands against it. */
+export async function post(path) {
+  const answer = await fetch(path, { method: "POST", headers: headers("application/json") });
+  if (!answer.ok) throw new Error((await answer.json()).error);
+}
+
 /** The messages in a piece of a stream: [[{event, data}, ...], what is not yet whole]. */
 export function messages(text) {
   const parts = text.split("\n\n");

@@ -6,6 +6,7 @@ import { drawDiagnosis } from "./diagnosis.js";
 import { drawEnvironment } from "./environment.js";
 import { Incidents } from "./incidents.js";
 import { Memory, Samples } from "./memory.js";
+import { Quarantine } from "./quarantine.js";
 import { Requests } from "./requests.js";
 import { drawStatus, meaningOf } from "./status.js";
 import { Timeline } from "./timeline.js";
@@ -23,6 +24,7 @@ const told = {
   memory: null,
   requests: null,
   incidents: [],
+  quarantine: null,
   incident: null,
   check: null,
   report: null,
@@ -55,6 +57,7 @@ function draw() {
   parts.memory.draw(span(), names, told.memory?.forecasts ?? []);
   parts.requests.draw(span(), told.requests);
   parts.incidents.draw(told.incidents);
+  parts.quarantine.draw(told.quarantine);
   drawEnvironment(told.report, told.changes);
   drawWorker();
 }
@@ -104,6 +107,7 @@ async function askIncidents() {
   const list = await ask("/v1/incidents", "answer");
   told.incidents = list?.incidents ?? told.incidents;
   timeline.setIncidents(told.incidents);
+  await ask("/v1/quarantine", "quarantine");
   const id = told.health?.incident?.id;
   if (id && told.incident?.id !== id) await ask(`/v1/incidents/${id}`, "incident");
   draw();
@@ -123,6 +127,15 @@ async function askEvents() {
   const document = await ask(`/v1/events?since=${range[0]}`, "answer");
   timeline.clear();
   for (const event of document?.events ?? []) timeline.take(event);
+}
+
+async function release(input) {
+  try {
+    await api.post(`/v1/quarantine/${encodeURIComponent(input)}`);
+  } finally {
+    await ask("/v1/quarantine", "quarantine");
+    draw();
+  }
 }
 
 function hear(name, document) {
@@ -164,6 +177,7 @@ async function begin() {
     memory: new Memory(samples, timeline),
     requests: new Requests(samples, timeline),
     incidents: new Incidents((id) => api.get(`/v1/incidents/${encodeURIComponent(id)}`)),
+    quarantine: new Quarantine(release),
   };
   draw();
   api.listen("/v1/events", hear, setConnected);

@@ -3,6 +3,7 @@
 #include "agent/answers.h"
 #include "agent/documents.h"
 #include "agent/stream.h"
+#include "store/quarantine.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,21 @@ void ff_answer_incidents(struct ff_request *r, struct ff_answer *out)
 void ff_answer_quarantine(struct ff_request *r, struct ff_answer *out)
 {
 	ff_answer_document(r, out, FF_DOC_QUARANTINE, "");
+}
+
+// A folder is looked through and a file goes: no more than a moment, so it is done here.
+void ff_answer_release(struct ff_request *r, struct ff_answer *out)
+{
+	unsigned n = 0;
+	_cleanup_error_ struct ff_error *err = ff_quarantine_release(r->agent->dir, r->rest, &n);
+	if (err && err->code != FF_EUSAGE) {
+		ff_answer_error(out, MHD_HTTP_SERVICE_UNAVAILABLE, "%s", err->message);
+	} else if (err || !n) {
+		ff_answer_error(out, MHD_HTTP_NOT_FOUND, "no input of this hash is held");
+	} else {
+		_cleanup_json_ json_t *doc = json_pack("{s:i}", "released", (int)n);
+		ff_answer_json(out, doc);
+	}
 }
 
 void ff_answer_incident(struct ff_request *r, struct ff_answer *out)
@@ -190,7 +206,7 @@ void ff_answer_openapi(struct ff_request *r, struct ff_answer *out)
 		snprintf(path, sizeof(path), "%s%s", route->path, below ? "{id}" : "");
 		json_t *get = json_pack("{s:s, s:o, s:o}", "summary", route->help, "parameters",
 			parameters_of(route, below), "responses", responses_of(route));
-		json_object_set_new(paths, path, json_pack("{s:o}", "get", get));
+		json_object_set_new(paths, path, json_pack("{s:o}", route->flags & FF_CHANGES ? "post" : "get", get));
 	}
 	_cleanup_json_ json_t *doc =
 		json_pack("{s:s, s:{s:s, s:s, s:s}, s:o, s:{s:{s:{s:s, s:s}}}}", "openapi", "3.0.3", "info", "title",

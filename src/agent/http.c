@@ -177,6 +177,13 @@ static bool has_body(struct MHD_Connection *connection)
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding");
 }
 
+static bool takes(const struct ff_route *route, const char *method)
+{
+	if (route->flags & FF_CHANGES)
+		return strcmp(method, "POST") == 0;
+	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
 // By whether there is a token and an authority of clients.
 static const char *const unknown_client[2][2] = {
 	{"", "a client certificate of an authority that is trusted here is wanted"},
@@ -201,10 +208,14 @@ static bool passes(struct ff_http *http, struct ff_request *r, const char *metho
 	} else if (!route) {
 		ff_answer_error(
 			answer, MHD_HTTP_NOT_FOUND, "nothing is at this path; /openapi.json lists what there is");
-	} else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-		ff_answer_error(answer, MHD_HTTP_METHOD_NOT_ALLOWED, "this path takes GET, HEAD");
+	} else if (!takes(route, method)) {
+		answer->value = route->flags & FF_CHANGES ? "POST" : "GET, HEAD";
+		ff_answer_error(answer, MHD_HTTP_METHOD_NOT_ALLOWED, "this path takes %s", answer->value);
 		answer->header = MHD_HTTP_HEADER_ALLOW;
-		answer->value = "GET, HEAD";
+	} else if (route->flags & FF_CHANGES && !http->gate.token && !http->gate.mutual) {
+		ff_answer_error(answer, MHD_HTTP_FORBIDDEN,
+			"who changes something must show who he is: start the agent with --token-file or "
+			"--tls-client-ca");
 	} else if (has_body(r->connection)) {
 		ff_answer_error(answer, TOO_LARGE, "a request has no body here");
 	} else {

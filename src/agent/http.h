@@ -39,7 +39,8 @@ enum {
 	FF_FOR_ALL = 1,	      /**< without a token too: it must say no more than a word then */
 	FF_TAKES_SINCE = 2,   /**< for the description: it has the query `since` */
 	FF_CAN_BE_ABSENT = 4, /**< for the description: 404 is an answer */
-	FF_OF_PAGE = 8	      /**< for the description: for browsers, not in it */
+	FF_OF_PAGE = 8,	      /**< for the description: for browsers, not in it */
+	FF_CHANGES = 16	      /**< POST, and only of who showed who he is: there must be a token or client authority */
 };
 
 struct ff_route {

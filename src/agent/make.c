@@ -75,22 +75,26 @@ struct ff_error *ff_make_check(struct ff_agent *a, const char *of, struct ff_buf
 	return run((char *[]){(char *)"check", (char *)"--json", NULL}, ret);
 }
 
-// The report that `firstfix run` made when it started this run, against that of the last start that went well.
+// The report that `firstfix run` made when it started this run, against that of this command's last start that went
+// well.
 struct ff_error *ff_make_changes(struct ff_agent *a, const char *of, struct ff_buf *ret)
 {
 	_cleanup_store_ struct ff_store *store = NULL;
 	_cleanup_json_ json_t *good = NULL;
 	char report[PATH_ROOM + 128];
+	char *key = getenv("FIRSTFIX_COMMAND_KEY");
 	(void)of;
+	if (!key || !*key)
+		return ff_error_create(FF_EABSENT, "no start of this worker was recorded ('firstfix run')");
 	snprintf(report, sizeof(report), "%s/reports/%s.json", a->dir, a->name);
 	if (access(report, R_OK) < 0)
 		return ff_error_create(FF_EABSENT, "no start-up report of this worker is stored");
 	struct ff_error *err = ff_store_open(a->dir, true, &store);
 	if (!err)
-		err = ff_store_get_good(store, NULL, &good);
+		err = ff_store_get_good(store, key, &good);
 	return err ? err
-		   : run((char *[]){(char *)"diff", (char *)"--json", (char *)"--dir", a->dir, (char *)"last-good",
-				 report, NULL},
+		   : run((char *[]){(char *)"diff", (char *)"--json", (char *)"--dir", a->dir, (char *)"--command-key",
+				 key, (char *)"last-good", report, NULL},
 			     ret);
 }
 
@@ -129,11 +133,13 @@ struct ff_error *ff_make_incident(struct ff_agent *a, const char *of, struct ff_
 
 struct ff_error *ff_make_quarantine(struct ff_agent *a, const char *of, struct ff_buf *ret)
 {
+	const char *wanted = getenv("FIRSTFIX_QUARANTINE");
 	json_t *list = NULL;
 	(void)of;
 	struct ff_error *err = ff_quarantine_list(a->dir, &list);
-	_cleanup_json_ json_t *doc =
-		err ? NULL : json_pack("{s:s, s:o}", "schema", "firstfix.quarantine/1", "inputs", list);
+	_cleanup_json_ json_t *doc = err ? NULL
+					 : json_pack("{s:s, s:i, s:o}", "schema", "firstfix.quarantine/1",
+						   "refused_from", wanted ? atoi(wanted) : 0, "inputs", list);
 	return err ? err : ff_masked_text(doc, ret);
 }
 

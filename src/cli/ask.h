@@ -27,10 +27,10 @@ struct ff_ask {
 	}
 
 #define FF_ASK_OPERANDS "[URL]"
-#define FF_ASK_WHO                                                                                                    \
-	"FIRSTFIX_TOKEN is the bearer token. Of an agent that was found in the state folder its own certificate is\n" \
-	"trusted."
+#define FF_ASK_WHO                                                                                                 \
+	"FIRSTFIX_TOKEN is the bearer token. Of an agent that was found in the state folder its own certificate\n" \
+	"is trusted."
 
-/** Parse the command line of a command with FF_ASK_OPTIONS; then the agent is named by ask->url, "" where none was given
-    and none runs with the state folder. What http_get.h takes from the environment is put there. */
+/** Parse the command line of a command with FF_ASK_OPTIONS; then ask->url names the agent: "" where none was given and
+    none runs with the state folder. What http_get.h takes from the environment is put there. */
 struct ff_parsed ff_ask_parse(const struct ff_usage *usage, int argc, char **argv, struct ff_ask *ask);

@@ -36,6 +36,7 @@ static void run(struct supervisor *s, int in)
 	char listen[300], run_id[RUN_ID_LEN + 8];
 	setpgid(0, 0); // a stop key of the terminal is for the worker
 	spawn_restore(s);
+	spawn_name_command(s);
 	if (s->dir.path[0])
 		setenv("FIRSTFIX_DIR", s->dir.path, 1);
 	if (s->agent.deaths)

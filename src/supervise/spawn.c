@@ -89,7 +89,7 @@ static void inject_hooks(void)
 }
 
 // So that what the worker tells of itself is counted with its deaths.
-static void set_command_key(const struct supervisor *s)
+void spawn_name_command(const struct supervisor *s)
 {
 	char key[17], cwd[4096];
 	if (!getcwd(cwd, sizeof(cwd)))
@@ -109,7 +109,7 @@ static void set_environment(struct supervisor *s)
 {
 	char number[16];
 	setenv("FIRSTFIX_RUN_ID", s->run_id, 1);
-	set_command_key(s);
+	spawn_name_command(s);
 	snprintf(number, sizeof(number), "%d", s->worker.attempt);
 	setenv("FIRSTFIX_ATTEMPT", number, 1);
 	if (s->dir.path[0])

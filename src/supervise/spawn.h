@@ -14,5 +14,8 @@ bool spawn_result(struct supervisor *s);
 /** Give up supervising before it began, for `error` (-errno): become the worker. Does not return. */
 void spawn_plainly(struct supervisor *s, int error) __attribute__((noreturn));
 
+/** In a child: FIRSTFIX_COMMAND_KEY, by which what belongs to this command is found. */
+void spawn_name_command(const struct supervisor *s);
+
 /** In a child: signals and limits as we found them. */
 void spawn_restore(struct supervisor *s);
