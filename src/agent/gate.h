@@ -19,7 +19,8 @@ struct ff_gate_request {
     loopback by a name that it made resolve to 127.0.0.1; where a token or a certificate is wanted any name will do. */
 const char *ff_gate_refuses(const struct ff_gate *gate, const struct ff_gate_request *r);
 
-/** True when neither token nor certificate is wanted, or the right token was shown; takes the same time for every wrong one. */
+/** True when neither token nor certificate is wanted, or the right token was shown; takes the same time for every
+    wrong one. */
 bool ff_gate_trusts(const struct ff_gate *gate, const char *authorization);
 
 /** Split "HOST:PORT", "[V6]:PORT", ":PORT" or "PORT" into a terminated host ("127.0.0.1" where none stands) and a
