@@ -90,3 +90,15 @@ def test_every_symbol_of_the_library_is_in_a_header(root):
     ours = {line.split()[0] for line in listed.splitlines() if line.split()[1] in "TDBR" and not line.startswith("_")}
     headers = "".join(p.read_text() for p in (root / "usr/local/include/firstfix").iterdir())
     assert ours and all(name in headers for name in ours), sorted(n for n in ours if n not in headers)
+
+
+def test_run_builds_every_program(build):
+    """What README's table uses is there after ./run, not only what ./run itself shows."""
+    targets = json.loads((build / "meson-info/intro-targets.json").read_text())
+    programs = {
+        os.path.relpath(target["filename"][0], build)
+        for target in targets
+        if target["type"] == "executable" and target["installed"]
+    }
+    words = (pathlib.Path(__file__).resolve().parents[1] / "run").read_text().replace("\\\n", " ").split()
+    assert len(programs) >= 5 and programs <= set(words), programs - set(words)
