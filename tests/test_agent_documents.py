@@ -9,6 +9,7 @@ import sys
 import threading
 import urllib.parse
 
+import secret_lines
 from agent_client import WORKER, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "python"))
@@ -237,3 +238,42 @@ def test_changes_are_those_of_the_same_command(agents):
     start(ours, CUDA_VISIBLE_DEVICES="0")
     body = until(lambda: (got := agents.ask("/v1/changes"))[0] == 200 and got[2], "what changed since")
     assert "CUDA_VISIBLE_DEVICES" not in body
+
+
+LEAKY = """
+import firstfix, json, os, sys, time
+for line in json.load(open(os.environ["LINES"])):
+    firstfix.event("said", text=line)
+    try:
+        with firstfix.request(id=line[:200], model=line[:200]): raise ValueError(line)
+    except ValueError: pass
+print("told", flush=True)
+time.sleep(600)
+"""
+
+
+def test_no_secret_leaves(agents, tmp_path):
+    """Every form of secret through what a worker says, its requests, models, errors and variables."""
+    lines = secret_lines.secrets(5)
+    (tmp_path / "lines").write_text(json.dumps([line for _, line, _ in lines]))
+    agents.env |= {"LINES": str(tmp_path / "lines")}
+    agents.env |= {f"HF_ACME_{i}": line for i, (_, line, _) in enumerate(lines)}
+    agents.run(LEAKY)
+    until(lambda: get(agents, "/v1/requests")["totals"]["error"] == len(lines), "the failed requests", 120)
+    texts = [agents.ask(path, timeout=60)[2] for path in ("/metrics", "/v1/requests", "/v1/health", "/v1/report")]
+    texts += [agents.ask(path, timeout=60)[2] for path in ("/v1/incidents", "/readyz?verbose", "/v1/changes")]
+    since, position = [], ""
+    while True:
+        text = agents.ask(f"/v1/events{position}", timeout=60)[2]
+        since.append(text)
+        document = json.loads(text)
+        if not document["events"] or not document.get("next") or len(since) > 200:
+            break
+        position = "?since=" + urllib.parse.quote(str(document["next"]))
+    texts = [text if isinstance(text, str) else text.decode() for text in texts + since]
+    assert any("[masked:" in text for text in since)
+    leaked = [
+        text[max(text.index(part[:20]) - 60, 0):][:120]
+        for _, _, parts in lines for part in parts for text in texts if part[:20] in text
+    ]
+    assert leaked == []

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LONG_WORD_KEPT = 16 };
+
 const char *const ff_outcome_names[FF_OUTCOMES] = {"ok", "error", "cancelled", "killed", "refused"};
 const char *const ff_tally_level_names[FF_TALLY_LEVELS] = {"1", "2", "3-4", "5-8", "9-16", "17-32", "33-64", "65+"};
 const double ff_bucket_bounds[FF_BUCKETS - 1] = {
@@ -38,10 +40,19 @@ const struct ff_tally *ff_tally_now(const struct ff_twin *file)
 	return ff_twin_now(file);
 }
 
+// How much of a text that is too long is kept: whole words, for half a secret is no longer known as one.
+static size_t whole_words(const char *text)
+{
+	size_t m = FF_ID - 1;
+	while (m && !strchr(" \t,;:=?&/|\"'()[]{}<>", text[m]))
+		m--;
+	return m ? m : LONG_WORD_KEPT;
+}
+
 // Bytes of a text that fit, without those that could not stand in a line.
 static void copy(char ret[FF_ID], const char *text, size_t n)
 {
-	size_t m = n < FF_ID - 1 ? n : FF_ID - 1;
+	size_t m = n < FF_ID ? n : whole_words(text);
 	for (size_t i = 0; i < m; i++)
 		ret[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
 	ret[m] = '\0';

@@ -70,8 +70,8 @@ def test_loaders_work_as_without_us(either):  # noqa: F811
         rows = TensorDataset(torch.arange(10))
         for workers in (0, 2):
             assert [len(b[0]) for b in DataLoader(rows, batch_size=4, num_workers=workers)] == [4, 4, 2]
-            assert [int(b) for b in DataLoader(Stream(), batch_size=None, num_workers=min(workers, 1))]
-                == [0, 1, 2, 3, 4]
+            stream = DataLoader(Stream(), batch_size=None, num_workers=min(workers, 1))
+            assert [int(b) for b in stream] == [0, 1, 2, 3, 4]
     """)
     assert done.returncode == 0, done.stderr
     begun = [row["process.pid"] for row in either.events("firstfix.phase.begin") if row["firstfix.phase"] == "batch"]
