@@ -111,3 +111,41 @@ def test_another_users_folder_is_refused(agents):
     agents.state.chmod(0o777)
     child = agents.watch("--dir", str(agents.state), wait=False)
     assert child.wait(30) == 2
+
+
+def test_what_was_overwritten_while_no_agent_ran_is_counted(agents):
+    agents.env["PYTHONPATH"] = str(agents.hooks)
+    worker = agents.popen([sys.executable, "-c", WORKER])
+    agents.tell(worker, "request a")
+
+    def watch():
+        child = agents.watch("--pid", str(worker.pid))
+        until(lambda: agents.metrics()['firstfix_requests_total{outcome="ok"}'] >= 1, "requests")
+        return child
+
+    def settled():
+        m = agents.metrics()
+        time.sleep(0.6)
+        now = agents.metrics()
+        keys = ("firstfix_events_total", "firstfix_events_lost_total", 'firstfix_requests_total{outcome="ok"}')
+        return now if all(m[k] == now[k] for k in keys) else None
+    agent = watch()
+    before = until(settled, "all that was recorded")
+    assert before["firstfix_events_lost_total"] == 0
+    agent.kill()
+    agent.wait()
+    n = 40000
+    done = agents.folder / "done"
+    script = f"for i in range({n}):\\n with firstfix.request(id=str(i)): pass\\nopen('{done}', 'w')"
+    agents.tell(worker, f'python exec("{script}")')
+    until(done.exists, "many requests", 120)
+    agent = watch()
+    after = until(settled, "all that is left")
+    missed = n - (after['firstfix_requests_total{outcome="ok"}'] - before['firstfix_requests_total{outcome="ok"}'])
+    assert missed > 0
+    # A request is two events, begin and end; the one that lay across the edge may have kept its end.
+    assert abs(after["firstfix_events_lost_total"] - 2 * missed) <= 1
+    agent.kill()  # and the next one counts none of them again
+    agent.wait()
+    watch()
+    assert until(settled, "the same")["firstfix_events_lost_total"] == after["firstfix_events_lost_total"]

@@ -140,6 +140,9 @@ FF_PUBLIC struct ff_error *ff_events_open(const struct ff_events_options *option
 /** The next event, or *ret = NULL when there is none now. Hostile files are fine: what is torn is skipped and counted,
     FF_EV_LOST stands where events were overwritten before they were read. */
 FF_PUBLIC struct ff_error *ff_events_next(struct ff_events *events, const struct ff_event **ret);
+/** The how manieth event of its lane the current one is, of all that were ever recorded there (of an FF_EV_LOST, the
+    last one that was lost): who keeps it learns later how many were overwritten meanwhile. 0 without a current one. */
+FF_PUBLIC uint64_t ff_events_ordinal(const struct ff_events *events);
 /** Totals so far: records skipped because they were torn, events overwritten, events dropped by writers. */
 FF_PUBLIC void ff_events_counts(
 	const struct ff_events *events, uint64_t *ret_torn, uint64_t *ret_lost, uint64_t *ret_dropped);

@@ -165,6 +165,7 @@ void ff_agent_take_events(struct ff_agent *a)
 		if (!is_ours(a, e))
 			continue;
 		batch = batch ? batch : ff_twin_begin(a->tally);
+		ff_tally_missed(batch, e, ff_events_ordinal(a->events));
 		ff_tally_count(batch, e);
 		if (wanted)
 			ff_stream_event(e);

@@ -32,7 +32,7 @@ struct ff_error *ff_tally_open_file(const char *dir, const char *name, struct ff
 	if (snprintf(path, sizeof(path), "%s/%s.tally", dir, name) >= (int)sizeof(path))
 		return ff_error_os(ENAMETOOLONG, "%s", dir);
 	return ff_twin_open(
-		path, "FFTALLY1", sizeof(struct ff_tally), true, "another agent watches this worker already", ret);
+		path, "FFTALLY2", sizeof(struct ff_tally), true, "another agent watches this worker already", ret);
 }
 
 const struct ff_tally *ff_tally_now(const struct ff_twin *file)
@@ -331,14 +331,20 @@ static void phase_ends(struct ff_tally *t, uint32_t lane, const struct ff_event 
 	o->id = 0;
 }
 
+void ff_tally_missed(struct ff_tally *t, const struct ff_event *e, uint64_t ordinal)
+{
+	struct ff_tally_lane *l = lane_of(t, e);
+	uint64_t before = e->kind == FF_EV_LOST ? ordinal : ordinal - 1;
+	if (!l || !ordinal || ordinal <= l->ordinal)
+		return;
+	t->lost += before - l->ordinal;
+	l->ordinal = ordinal;
+}
+
 void ff_tally_count(struct ff_tally *t, const struct ff_event *e)
 {
-	uint64_t n = 0;
-	if (e->kind == FF_EV_LOST) {
-		if (count_of(e, "firstfix.count", &n))
-			t->lost += n;
+	if (e->kind == FF_EV_LOST) // ff_tally_missed() counts them
 		return;
-	}
 	struct ff_tally_lane *l = lane_of(t, e);
 	if (!l || e->position <= l->read)
 		return;

@@ -61,6 +61,7 @@ struct ff_named {
 struct ff_tally_lane {
 	char name[FF_ID]; // of its file; "" is a free place
 	uint64_t read;	  // position behind the last event that was counted
+	uint64_t ordinal; // the how manieth of its lane that was
 	uint64_t began_ns, last_ns;
 	uint32_t pid;
 	bool stopped; // it said that it ends
@@ -129,6 +130,10 @@ const struct ff_tally *ff_tally_now(const struct ff_twin *file);
 
 /** The row of a name; the last of `n` takes what has none and what comes when all others are taken. */
 struct ff_named *ff_named_row(struct ff_named *rows, size_t n, const char *name);
+
+/** Count what its lane has overwritten between the last event that was counted and this one, which is the `ordinal`th
+    of the lane; also while no agent was there. To be called before ff_tally_count(). */
+void ff_tally_missed(struct ff_tally *t, const struct ff_event *event, uint64_t ordinal);
 
 /** Count one event into a tally; what this lane told before is passed over. Pure but for the tally. */
 void ff_tally_count(struct ff_tally *t, const struct ff_event *event);

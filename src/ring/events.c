@@ -169,6 +169,11 @@ struct ff_error *ff_events_next(struct ff_events *events, const struct ff_event 
 	return NULL;
 }
 
+uint64_t ff_events_ordinal(const struct ff_events *events)
+{
+	return events->given && events->given->next ? ff_lane_reader_ordinal(events->given->reader) : 0;
+}
+
 void ff_events_counts(const struct ff_events *events, uint64_t *ret_torn, uint64_t *ret_lost, uint64_t *ret_dropped)
 {
 	*ret_torn = *ret_lost = *ret_dropped = 0;

@@ -39,6 +39,10 @@ struct ff_lane_counts {
 };
 struct ff_lane_counts ff_lane_reader_counts(const struct ff_lane_reader *r);
 
+/** The how manieth event of its lane the last one is that was given, of all that were ever published there; of an
+    FF_EV_LOST, the last one that was lost. */
+uint64_t ff_lane_reader_ordinal(const struct ff_lane_reader *r);
+
 static inline void ff_cleanup_lane_reader(struct ff_lane_reader **r)
 {
 	ff_lane_reader_destroy(*r);

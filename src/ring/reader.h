@@ -34,7 +34,7 @@ struct ff_lane_reader {
 	uint64_t overwritten_before; // by the writer, when we began
 	uint64_t gone;		     // of what we read, this much has been overwritten since
 	struct ff_lane_counts counts;
-	uint64_t lost_told;
+	uint64_t lost_told, given; // of the lost, those that were told; events that were given
 
 	struct ff_event event;
 	struct ff_field fields[FF_RING_FIELDS_MAX];

@@ -261,10 +261,16 @@ enum ff_lane_got ff_lane_reader_next(struct ff_lane_reader *r, const struct ff_e
 		if (is == FF_RECORD_END)
 			continue;
 		r->seen[r->number % r->h.blocks].n++;
+		r->given++;
 		make_event(r, record, words);
 		*ret = &r->event;
 		return FF_LANE_EVENT;
 	}
+}
+
+uint64_t ff_lane_reader_ordinal(const struct ff_lane_reader *r)
+{
+	return r->overwritten_before + r->lost_told + r->given;
 }
 
 struct ff_lane_counts ff_lane_reader_counts(const struct ff_lane_reader *r)
