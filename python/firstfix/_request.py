@@ -18,10 +18,27 @@ from firstfix._settings import settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 INPUT_MAX = 2048
+WAIT_MAX_S = 3600
 GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x20, 0x80, 0x200  # co_flags
 current: ContextVar[Optional["Request"]] = ContextVar("firstfix_request", default=None)
 _clock = time.perf_counter_ns
 _growth: dict[str, Any] = {}
+
+
+def _epoch_of(text: str) -> float:
+    """When X-Request-Start says that a proxy took a request, in seconds of the epoch; 0 for what is no time. nginx,
+    Heroku, Apache and load balancers write seconds, milliseconds or microseconds, with or without "t=" before them:
+    which it is only its size tells.
+    """
+    text = text.strip()
+    try:
+        number = float(text[2:] if text.startswith("t=") else text)
+    except ValueError:
+        return 0
+    for scale in (1, 1e3, 1e6, 1e9):
+        if 1e9 <= number / scale < 1e10:  # 2001 to 2286
+            return number / scale
+    return 0
 
 
 class Request:
@@ -68,6 +85,14 @@ class Request:
         """The trace context of whoever sent it, from its headers. Before it is entered."""
         if traceparent is not None:
             self.set(**_trace.parent(traceparent, tracestate))
+
+    def waited_since(self, began: object) -> None:
+        """X-Request-Start of a proxy in front: how long it waited until now. Before it is entered."""
+        if began is None:
+            return
+        epoch, now = _epoch_of(str(began)[:64]), time.time()
+        if 0 <= now - epoch <= WAIT_MAX_S:  # else clocks differ, or it is no time at all
+            self.set(**{"firstfix.request.queue_ms": round((now - epoch) * 1e3, 3)})
 
     def failed(self, why: Union[str, BaseException]) -> None:
         """It did not work although nothing is raised: an answer with status 500, an exception that somebody catches."""

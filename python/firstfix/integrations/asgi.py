@@ -19,7 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-WANTED = (b"x-request-id", b"traceparent", b"tracestate")
+WANTED = (b"x-request-id", b"traceparent", b"tracestate", b"x-request-start")
 
 
 def _wanted(scope: Scope) -> list[Optional[str]]:
@@ -51,10 +51,11 @@ class Middleware:
                 outer.model = self.model
             await self.app(scope, receive, send)
             return
-        named, traceparent, tracestate = _wanted(scope)
+        named, traceparent, tracestate, began = _wanted(scope)
         req = Request(named[:128] if named else named, self.model)
         req.fields = {"http.request.method": str(scope.get("method", "")), "url.path": str(scope.get("path", ""))[:512]}
         req.came_with(traceparent, tracestate)
+        req.waited_since(began)
         scope[MARK] = req
         with req:
             async def answer(message: Message) -> None:

@@ -72,6 +72,7 @@ class Middleware:
         req.fields = {"http.request.method": str(environ.get("REQUEST_METHOD", "")),
                       "url.path": str(environ.get("PATH_INFO", ""))[:512]}
         req.came_with(environ.get("HTTP_TRACEPARENT"), environ.get("HTTP_TRACESTATE"))
+        req.waited_since(environ.get("HTTP_X_REQUEST_START"))
 
         def start(status: str, *rest: Any, **named: Any) -> Any:
             req.answered(int(status[:3]) if status[:3].isdigit() else 0)
