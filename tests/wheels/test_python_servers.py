@@ -114,7 +114,8 @@ def test_fastapi_under_uvicorn_and_the_supervisor(real_today, tmp_path):  # noqa
             wait_for(port)
             assert [status(port, path) for path in ("/ok", "/missing", "/bad", "/stream?n=3")] == [200, 404, 500, 200]
             with socket.create_connection(("127.0.0.1", port)) as client:
-                client.sendall(b"GET /stream?n=200 HTTP/1.1\r\nHost: x\r\n\r\n")
+                began = f"t={time.time() - 2:.3f}"  # a proxy says that it took it two seconds ago
+                client.sendall(f"GET /stream?n=200 HTTP/1.1\r\nHost: x\r\nX-Request-Start: {began}\r\n\r\n".encode())
                 assert client.recv(100).startswith(b"HTTP/1.1 200")
             time.sleep(0.5)
         finally:
@@ -125,6 +126,8 @@ def test_fastapi_under_uvicorn_and_the_supervisor(real_today, tmp_path):  # noqa
     assert rows[:4] == [("/ok", "ok"), ("/missing", "ok"), ("/bad", "error"), ("/stream", "ok")] and len(rows) == 5, (
         rows
     )
+    waited = [row.get("firstfix.request.queue_ms") for row in real_today.events("firstfix.phase.end")]
+    assert waited[:4] == [None] * 4 and 1900 < waited[4] < 60000, waited
     assert "REQUEST FAILED" in said and "disk.full" in said
     assert [row["exception.type"] for row in real_today.events("exception")] == ["OSError"]
 
