@@ -137,3 +137,18 @@ def test_a_broken_rule_is_said(say, tmp_path):
     for form in ((), ("--markdown",), ("--json",)):
         said = say("explain", "--no-facts", "--rules", rules, tmp_path / "log", *form, code=1)
         assert "mine.lua" in said and "concatenate" in said, said
+
+
+def test_a_file_of_rules_that_cannot_be_read_costs_no_diagnosis(firstfix, tmp_path):
+    """Where every diagnosis looks for rules; a folder that was asked for is an error."""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/mine.lua").write_text('rule { id = "x"\n')
+    (tmp_path / "log").write_text("OSError: [Errno 28] No space left on device\n")
+    env = {**os.environ, "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": "", "FIRSTFIX_DIR": str(tmp_path / "state")}
+    env["FIRSTFIX_RULES"] = str(tmp_path / "rules")
+    worker = ["sh", "-c", f"cat {tmp_path}/log >&2; exit 3"]
+    for words in (["explain", "--no-facts", tmp_path / "log"], ["run", "--report", "off", "--", *worker]):
+        done = subprocess.run([firstfix, *words], env=env, capture_output=True, text=True, check=False)
+        assert "disk.full" in done.stdout + done.stderr and "mine.lua" in done.stdout + done.stderr, done
+    words = ["explain", "--no-facts", "--rules", tmp_path / "rules", tmp_path / "log"]
+    assert subprocess.run([firstfix, *words], env=env, capture_output=True, check=False).returncode == 2

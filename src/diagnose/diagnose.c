@@ -188,6 +188,18 @@ static struct ff_error *judge(const struct ff_diagnose_options *o, const struct 
 	return err || !ground->facts ? err : ff_findings_try(rules, ground, findings);
 }
 
+// A file of rules that lies where every diagnosis looks must not cost one: it is said, and the built-in rules answer.
+// Whoever names a folder wants that one.
+static struct ff_error *load_rules(const struct ff_diagnose_options *o, json_t *broken, struct ff_rules **ret)
+{
+	struct ff_error *err = ff_rules_load(o->rules_dir, o->no_extra_rules, ret);
+	if (!err || o->rules_dir || o->no_extra_rules)
+		return err;
+	json_array_append_new(broken, json_sprintf("%s (no rule of users was asked)", err->message));
+	ff_error_destroy(err);
+	return ff_rules_load(NULL, true, ret);
+}
+
 struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
 {
 	_cleanup_rules_ struct ff_rules *rules = NULL;
@@ -195,7 +207,7 @@ struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
 	_cleanup_findings_ struct ff_findings findings = {0};
 	_cleanup_json_ json_t *broken = json_array();
 	_cleanup_json_ json_t *said = NULL, *facts = NULL, *facts_of = NULL;
-	struct ff_error *err = ff_rules_load(o->rules_dir, o->no_extra_rules, &rules);
+	struct ff_error *err = load_rules(o, broken, &rules);
 	if (!err && o->log_fd >= 0)
 		err = ff_scan_create(rules, &scan);
 	if (!err && scan)
