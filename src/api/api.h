@@ -19,6 +19,10 @@ struct ff_error *ff_other_facts(const json_t *said, unsigned index, void *worker
 struct ff_error *ff_other_reports(
 	const json_t *said, unsigned index, void *worker, json_t **ret_facts, char **ret_what);
 
+/** What vendor libraries would answer where the files of `root` are to run, as .firstfix/live.json has it; NULL where
+    no plan was said. FF_EUSAGE for a GPU or a driver that is none. */
+struct ff_error *ff_planned_machine(const struct ff_collect_options *options, json_t **ret);
+
 /** Mask and store a firstfix.incident/1; the document gets its id. */
 struct ff_store;
 struct ff_error *ff_incident_add_to(struct ff_store *store, json_t *doc);

@@ -97,13 +97,16 @@ struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_
 	if (!options)
 		options = &defaults;
 	_cleanup_host_ struct ff_host *host = NULL;
-	struct ff_error *err = ff_host_create(
-		&(struct ff_host_options){
-			.root = options->root, .pid = options->pid, .environ_file = options->environ_file},
-		&host);
+	_cleanup_json_ json_t *doc = NULL, *planned = NULL;
+	struct ff_error *err = ff_planned_machine(options, &planned);
+	if (!err)
+		err = ff_host_create(&(struct ff_host_options){.root = options->root,
+					     .pid = options->pid,
+					     .environ_file = options->environ_file,
+					     .planned = planned},
+			&host);
 	if (err)
 		return err;
-	_cleanup_json_ json_t *doc = NULL;
 	err = ff_collect_facts(host, options, &doc);
 	if (!err)
 		err = check_python(options, doc);

@@ -153,6 +153,8 @@ struct ff_error *ff_host_create(const struct ff_host_options *options, struct ff
 	struct ff_error *err;
 	if (options->root) {
 		err = open_captured(host, options->root);
+		if (!err && options->planned && json_object_update_missing(host->live, (json_t *)options->planned) < 0)
+			err = &ff_enomem;
 	} else if (options->pid) {
 		err = open_process(host, options->pid);
 	} else {

@@ -23,6 +23,9 @@ struct ff_host_options {
 	/** The worker's variables as they are now, NUL-separated, or NULL: /proc/PID/environ holds those of its start.
 	    What only counts at a start (LD_*, PYTHON*) is still taken from there */
 	const char *environ_file;
+	/** With root: answers of live.json for a machine that the root does not tell of, or NULL; borrowed until the
+	    host is made */
+	const json_t *planned;
 };
 
 struct ff_error *ff_host_create(const struct ff_host_options *options, struct ff_host **ret);
