@@ -269,6 +269,7 @@ def test_releases_of_an_index():
     def file(name, when, **more):
         return {"filename": name, "upload-time": when, "size": 1, "url": "u", **more}
     files = [
+        file("acme-0.8.0-py3-none-any.whl", "2019-05-01"),
         file("acme-0.9.0-py3-none-any.whl", "2020-05-01"),
         file("acme-1.0.0-py3-none-any.whl", "2021-05-01"),
         file("acme-1.1.0-py3-none-any.whl", "2022-05-01"),
@@ -281,7 +282,7 @@ def test_releases_of_an_index():
         file("../../x.whl", "2022-09-01"),
     ]
     chosen = {str(v): f["filename"] for v, f in index.choose(files).items()}
-    assert chosen == {"1.0.0": "acme-1.0.0-py3-none-any.whl",
+    assert chosen == {"0.9.0": "acme-0.9.0-py3-none-any.whl", "1.0.0": "acme-1.0.0-py3-none-any.whl",
                       "1.1.1": "acme-1.1.1-cp311-cp311-manylinux2014_x86_64.whl", "1.2.0": "acme-1.2.0.tar.gz"}
     many = [
         file(f"acme-{1 + i // 50}.{i % 50}.0-py3-none-any.whl", f"2023-{1 + i // 28:02}-{1 + i % 28:02}")
@@ -289,6 +290,21 @@ def test_releases_of_an_index():
     ]
     kept = [str(v) for v in index.choose(many)]
     assert len(kept) == index.RELEASES_MAX and {"1.49.0", "2.49.0", "3.49.0"} <= set(kept)
+    patches = [file(f"acme-0.{i // 30}.{i % 30}-py3-none-any.whl", f"2023-{1 + i // 28:02}-{1 + i % 28:02}")
+               for i in range(90)]
+    kept = [str(v) for v in index.choose(patches)]
+    assert len(kept) == index.PATCHES_MAX and {"0.0.29", "0.1.29", "0.2.29"} <= set(kept)
+
+
+def test_pythons_that_there_are_wheels_for():
+    def files(*names):
+        return [{"filename": f"acme-{name}.whl", "size": 1} for name in names]
+    linux = "manylinux2014_x86_64"
+    assert index.pythons(files(f"1.0-cp39-cp39-{linux}", f"1.0-cp311-cp311-{linux}", "1.0-cp312-cp312-win_amd64",
+                               f"1.1-cp39-abi3-{linux}", f"1.2-cp39-cp39-{linux}", "1.2-py3-none-any", "../x")) == {
+        "1.0": "<3.12,>=3.9"}
+    assert table.requirements("Requires-Python: >=3.8\nRequires-Python: nonsense\nRequires-Dist: hub<2\n",
+                              "<3.12") == {("python", ">=3.8"), ("python", "<3.12"), ("hub", "<2")}
 
 
 def test_the_same_releases_give_the_same_bytes(tmp_path, monkeypatch):

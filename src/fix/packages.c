@@ -164,8 +164,8 @@ static bool flag(const json_t *intention, const char *name)
 	return json_is_true(json_object_get(intention, name));
 }
 
-static struct ff_error *write_install(
-	const struct ff_fix_machine *m, const struct wish *w, const json_t *also, enum fits how, json_t *fix)
+static struct ff_error *write_install(const struct ff_fix_machine *m, const struct wish *w, const json_t *also,
+	const json_t *joint, enum fits how, json_t *fix)
 {
 	_cleanup_buf_ struct ff_buf b = {0};
 	bool uv = m->installer == FF_INSTALLER_UV;
@@ -185,6 +185,7 @@ static struct ff_error *write_install(
 		ff_buf_str(&b, " --no-build-isolation");
 	requirement(m, &b, w->name, w->extra, w->need);
 	write_with(m, w->with, &b);
+	write_with(m, joint, &b);
 	size_t i;
 	json_t *other;
 	json_array_foreach (also, i, other)
@@ -227,7 +228,7 @@ static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 // Bounds that others hold it in; whoever cannot live with the need moves too, but not torch, which is no small thing to
 // move.
 static struct ff_error *within_bounds(
-	const struct ff_fix_machine *m, struct wish *w, struct ff_buf *need, json_t *also, json_t *fix)
+	const struct ff_fix_machine *m, struct wish *w, struct ff_buf *need, json_t *also, json_t *joint, json_t *fix)
 {
 	_cleanup_buf_ struct ff_buf open = {0};
 	bool absent = false;
@@ -237,6 +238,8 @@ static struct ff_error *within_bounds(
 	if (open.failed)
 		return &ff_enomem;
 	struct ff_error *err = ff_fix_bounds(m, w->name, open.n ? open.p : w->need, need, also);
+	if (!err)
+		err = ff_fix_joint(m, w->name, need, also, joint, fix);
 	size_t i;
 	json_t *other;
 	json_array_foreach (also, i, other) {
@@ -259,14 +262,14 @@ static struct ff_error *install_plain(
 	char same[SPEC_MAX];
 	struct wish wish = *wanted, *w = &wish; // it may point into this frame
 	_cleanup_buf_ struct ff_buf need = {0};
-	_cleanup_json_ json_t *also = json_array();
+	_cleanup_json_ json_t *also = json_array(), *joint = json_object();
 	struct ff_error *err = NULL;
 	if (w->fresh && !w->need)
 		w->need = same_release(m, w->name, same);
 	else if (!w->alone && !w->fresh)
-		err = within_bounds(m, w, &need, also, fix);
+		err = within_bounds(m, w, &need, also, joint, fix);
 	if (!err)
-		err = write_install(m, w, also, how, fix);
+		err = write_install(m, w, also, joint, how, fix);
 	return err || w->fresh ? err : effect_of(fix, w->name, w->need);
 }
 

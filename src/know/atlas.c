@@ -282,7 +282,7 @@ bool ff_atlas_package_of_module(const struct ff_atlas *a, const char *module, st
 	return false;
 }
 
-static bool same_minor(const char *a, const char *b)
+bool ff_atlas_same_minor(const char *a, const char *b)
 {
 	struct ff_version x, y;
 	if (!ff_version_parse(ff_span_of(a), &x) || !ff_version_parse(ff_span_of(b), &y))
@@ -302,12 +302,12 @@ int ff_atlas_position(const struct ff_atlas *a, const struct ff_atlas_package *p
 	*same = false;
 	for (size_t i = 0; i < p->release_count; i++) {
 		const char *release = ff_atlas_string(a, p->releases[i]);
-		bool minor = same_minor(version, release);
-		if (!minor && ff_version_compare(release, version) > 0)
+		bool minor = ff_atlas_same_minor(version, release), later = ff_version_compare(release, version) > 0;
+		if (later && (!minor || *same)) // of the minor release the last one before, else the first
 			break;
 		at = (int)i;
 		*same = minor;
-		if (minor)
+		if (later)
 			break;
 	}
 	return at;

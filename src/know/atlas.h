@@ -56,6 +56,12 @@ struct ff_atlas_package {
 
 enum { FF_ATLAS_RELEASES_MAX = 64, FF_ATLAS_ALIGNMENT = 8 };
 
+/** Is the release in the set? */
+static inline bool ff_atlas_in(uint64_t set, int release)
+{
+	return release >= 0 && release < FF_ATLAS_RELEASES_MAX && (set >> release & 1);
+}
+
 /** Open an atlas from bytes aligned to FF_ATLAS_ALIGNMENT. FF_EFORMAT says what is wrong with it. */
 struct ff_error *ff_atlas_open(const void *bytes, size_t n, struct ff_atlas *ret);
 
@@ -94,6 +100,9 @@ bool ff_atlas_package_of_module(const struct ff_atlas *a, const char *module, st
 /** Package number i, false behind the last. */
 bool ff_atlas_package_at(const struct ff_atlas *a, size_t i, struct ff_atlas_package *ret);
 
+/** Are both of one minor release ("4.46.3" and "4.46")? */
+bool ff_atlas_same_minor(const char *a, const char *b);
+
 /** The position of the release that a version is or comes right after; -1 before the first. *same: of the same minor
-    release. */
+    release, of which a table mostly has the last patch alone. */
 int ff_atlas_position(const struct ff_atlas *a, const struct ff_atlas_package *p, const char *version, bool *same);

@@ -13,26 +13,55 @@
 
 enum { CLASSES_MAX = 48, NAME_MAX_HERE = 200 };
 
-static bool in(uint64_t set, int at)
-{
-	return at >= 0 && at < FF_ATLAS_RELEASES_MAX && (set >> at & 1);
-}
-
 // ---- bounds ----
 
-// "4.49.0" -> "4.49", "5.0.0" -> "5": the first release of that minor version, as a bound.
+// "4.49.0" -> "4.49", "5.0.0" -> "5": the first release of that minor version, as a bound; "0.0.28.post3" -> "0.0.28"
+// where the table counts in patches.
 static void write_bound(const struct ff_atlas *a, const struct ff_atlas_package *p, int at, const char *operator,
 	char ret[FF_ATLAS_BOUNDS_MAX])
 {
 	struct ff_version v;
 	const char *text = ff_atlas_string(a, p->releases[at]);
-	size_t n = strlen(ret);
+	size_t n = strlen(ret),
+	       shown = at > 0 && ff_atlas_same_minor(text, ff_atlas_string(a, p->releases[at - 1])) ? 3 : 2;
 	if (!ff_version_parse(ff_span_of(text), &v) || v.epoch.n)
 		return;
-	struct ff_span minor = v.n_release > 1 ? v.release[1] : FF_SPAN("0");
-	bool plain = ff_span_eq(minor, "0");
-	snprintf(ret + n, FF_ATLAS_BOUNDS_MAX - n, "%s%s%.*s%s%.*s", n ? "," : "", operator,(int) v.release[0].n,
-		v.release[0].p, plain ? "" : ".", plain ? 0 : (int)minor.n, minor.p);
+	while (shown > v.n_release || (shown > 1 && ff_span_eq(v.release[shown - 1], "0")))
+		shown--;
+	n += (size_t)snprintf(ret + n, FF_ATLAS_BOUNDS_MAX - n, "%s%s", n ? "," : "", operator);
+	for (size_t i = 0; i < shown && n < FF_ATLAS_BOUNDS_MAX; i++)
+		n += (size_t)snprintf(
+			ret + n, FF_ATLAS_BOUNDS_MAX - n, "%s%.*s", i ? "." : "", (int)v.release[i].n, v.release[i].p);
+}
+
+// Does the table have another patch of the same minor release beside this one?
+static bool in_patches(const struct ff_atlas *a, const struct ff_atlas_package *p, int at)
+{
+	const char *text = ff_atlas_string(a, p->releases[at]);
+	return (at > 0 && ff_atlas_same_minor(text, ff_atlas_string(a, p->releases[at - 1]))) ||
+		(at + 1 < (int)p->release_count && ff_atlas_same_minor(text, ff_atlas_string(a, p->releases[at + 1])));
+}
+
+void ff_atlas_bounds_of(
+	const struct ff_atlas *a, const struct ff_atlas_package *p, int at, bool behind, char ret[FF_ATLAS_BOUNDS_MAX])
+{
+	struct ff_version v;
+	uint64_t last = 0;
+	size_t shown = in_patches(a, p, at) ? 3 : 2;
+	ret[0] = 0;
+	if (at > 0 && !behind)
+		write_bound(a, p, at, ">=", ret);
+	if (at + 1 >= (int)p->release_count || !ff_version_parse(ff_span_of(ff_atlas_string(a, p->releases[at])), &v))
+		return;
+	if (shown <= v.n_release && !ff_span_u64(v.release[shown - 1], &last))
+		return;
+	size_t n = strlen(ret);
+	n += (size_t)snprintf(ret + n, FF_ATLAS_BOUNDS_MAX - n, "%s<", n ? "," : "");
+	for (size_t i = 0; i + 1 < shown && n < FF_ATLAS_BOUNDS_MAX; i++)
+		n += (size_t)snprintf(ret + n, FF_ATLAS_BOUNDS_MAX - n, "%.*s.",
+			i < v.n_release ? (int)v.release[i].n : 1, i < v.n_release ? v.release[i].p : "0");
+	if (n < FF_ATLAS_BOUNDS_MAX)
+		snprintf(ret + n, FF_ATLAS_BOUNDS_MAX - n, "%llu", (unsigned long long)last + 1);
 }
 
 // The run of releases with it around `at`. Behind the release in question an upper bound is enough: an installer takes
@@ -41,9 +70,9 @@ static void write_run(const struct ff_atlas *a, const struct ff_atlas_package *p
 	char ret[FF_ATLAS_BOUNDS_MAX])
 {
 	int first = at, last = at, n = (int)p->release_count;
-	while (in(set, first - 1))
+	while (ff_atlas_in(set, first - 1))
 		first--;
-	while (last + 1 < n && in(set, last + 1))
+	while (last + 1 < n && ff_atlas_in(set, last + 1))
 		last++;
 	ret[0] = 0;
 	if (first > 0 && !behind)
@@ -57,13 +86,13 @@ static void write_directions(
 {
 	int n = (int)p->release_count;
 	for (int i = at + 1; i < n && !ret->newer[0]; i++) {
-		if (!in(set, i))
+		if (!ff_atlas_in(set, i))
 			continue;
 		write_run(a, p, set, i, false, ret->newer);
 		ret->newer_by = i - at;
 	}
 	for (int i = at - 1; i >= 0 && !ret->older[0]; i--) {
-		if (!in(set, i))
+		if (!ff_atlas_in(set, i))
 			continue;
 		write_run(a, p, set, i, true, ret->older);
 		ret->older_by = at - i;
@@ -83,18 +112,18 @@ void ff_atlas_answer_set(const struct ff_atlas *a, const struct ff_atlas_package
 	ret->last = ff_atlas_string(a, p->releases[63 - __builtin_clzll(set)]);
 	if (have) {
 		int at = ff_atlas_position(a, p, have, &same);
-		ret->state = in(set, at) ? FF_ATLAS_HERE : FF_ATLAS_CHANGED;
+		ret->state = ff_atlas_in(set, at) ? FF_ATLAS_HERE : FF_ATLAS_CHANGED;
 		write_directions(a, p, set, at, ret);
 		return;
 	}
 	ret->state = set == ff_atlas_all(p) ? FF_ATLAS_HERE : FF_ATLAS_CHANGED;
 	int at = n;
-	if (in(set, n - 1))
+	if (ff_atlas_in(set, n - 1))
 		write_run(a, p, set, n - 1, false, ret->newer);
-	while (in(set, at - 1))
+	while (ff_atlas_in(set, at - 1))
 		at--;
 	for (; at > 0 && !ret->older[0]; at--) // what came, went and came again has both
-		if (in(set, at - 1))
+		if (ff_atlas_in(set, at - 1))
 			write_run(a, p, set, at - 1, true, ret->older);
 }
 
@@ -240,27 +269,28 @@ bool ff_atlas_ask_parameter(const struct ff_atlas *a, const char *package, const
 
 // ---- one package beside another ----
 
-struct need {
-	uint64_t set;
-	uint32_t module, name;
-};
-
-static const struct need *needs_of(const struct ff_atlas *a, const struct ff_atlas_package *p)
+bool ff_atlas_need_at(const struct ff_atlas *a, const struct ff_atlas_package *p, size_t i, struct ff_atlas_need *ret)
 {
-	return (const struct need *)a->sections[FF_ATLAS_NEEDS].p + (p->need_count ? p->first_need : 0);
+	struct row {
+		uint64_t set;
+		uint32_t module, name;
+	};
+	if (i >= p->need_count)
+		return false;
+	const struct row *row = (const struct row *)a->sections[FF_ATLAS_NEEDS].p + p->first_need + i;
+	*ret = (struct ff_atlas_need){row->set, ff_atlas_string(a, row->module), ff_atlas_string(a, row->name)};
+	return true;
 }
 
-// Does release `at` of the other package have what is needed? What is not listed counts as there.
-static bool has(const struct ff_atlas *a, const struct need *need, int at)
+bool ff_atlas_has(const struct ff_atlas *a, const struct ff_atlas_need *need, int release)
 {
-	const char *module = ff_atlas_string(a, need->module), *name = ff_atlas_string(a, need->name);
 	uint64_t set, sub;
-	if (!*name)
-		return !ff_atlas_set(a, &set, "M", module, NULL) || in(set, at);
-	bool known = ff_atlas_set(a, &set, "N", module, name, NULL);
-	if (!known && ff_atlas_set(a, &sub, "M", module, NULL) && !in(sub, at))
+	if (!*need->name)
+		return !ff_atlas_set(a, &set, "M", need->module, NULL) || ff_atlas_in(set, release);
+	bool known = ff_atlas_set(a, &set, "N", need->module, need->name, NULL);
+	if (!known && ff_atlas_set(a, &sub, "M", need->module, NULL) && !ff_atlas_in(sub, release))
 		return false;
-	return !known || in(set, at);
+	return !known || ff_atlas_in(set, release);
 }
 
 bool ff_atlas_ask_beside(const struct ff_atlas *a, const char *package, const char *have, const char *other,
@@ -274,13 +304,13 @@ bool ff_atlas_ask_beside(const struct ff_atlas *a, const char *package, const ch
 	int at = ff_atlas_position(a, &q, other_have, &same);
 	uint64_t set = ff_atlas_all(&p);
 	bool any = false;
-	const struct need *needs = needs_of(a, &p);
-	for (size_t i = 0; i < p.need_count && at >= 0; i++) {
-		if (!ff_atlas_package_of_module(a, ff_atlas_string(a, needs[i].module), &owner) || owner.name != q.name)
+	struct ff_atlas_need need;
+	for (size_t i = 0; at >= 0 && ff_atlas_need_at(a, &p, i, &need); i++) {
+		if (!ff_atlas_package_of_module(a, need.module, &owner) || owner.name != q.name)
 			continue;
 		any = true;
-		if (!has(a, &needs[i], at))
-			set &= ~needs[i].set;
+		if (!ff_atlas_has(a, &need, at))
+			set &= ~need.set;
 	}
 	if (!any)
 		return false;
@@ -297,18 +327,16 @@ void ff_atlas_lacks(const struct ff_atlas *a, const char *package, const char *h
 	if (!ff_atlas_package(a, package, &p))
 		return;
 	int at = ff_atlas_position(a, &p, have, &same);
-	const struct need *needs = needs_of(a, &p);
-	for (size_t i = 0; same && i < p.need_count; i++) {
-		if (!in(needs[i].set, at) || !ff_atlas_package_of_module(a, ff_atlas_string(a, needs[i].module), &q))
+	struct ff_atlas_need need;
+	for (size_t i = 0; same && ff_atlas_need_at(a, &p, i, &need); i++) {
+		if (!ff_atlas_in(need.set, at) || !ff_atlas_package_of_module(a, need.module, &q))
 			continue;
 		const char *other = version_of(arg, q.name);
 		bool same_other = false;
 		int there = other ? ff_atlas_position(a, &q, other, &same_other) : -1;
-		if (!same_other || has(a, &needs[i], there))
+		if (!same_other || ff_atlas_has(a, &need, there))
 			continue;
-		const char *name = ff_atlas_string(a, needs[i].name);
-		struct ff_atlas_lack lack = {
-			p.name, have, q.name, other, ff_atlas_string(a, needs[i].module), *name ? name : NULL};
+		struct ff_atlas_lack lack = {p.name, have, q.name, other, need.module, *need.name ? need.name : NULL};
 		if (!found(arg, &lack))
 			return;
 	}

@@ -44,6 +44,23 @@ bool ff_atlas_ask_parameter(const struct ff_atlas *a, const char *package, const
 bool ff_atlas_ask_beside(const struct ff_atlas *a, const char *package, const char *have, const char *other,
 	const char *other_have, struct ff_atlas_answer *ret);
 
+/** What some releases of a package import of another one. */
+struct ff_atlas_need {
+	uint64_t set;
+	const char *module, *name; /**< name "" for the module itself */
+};
+
+/** Need number i of a package, false behind the last. */
+bool ff_atlas_need_at(const struct ff_atlas *a, const struct ff_atlas_package *p, size_t i, struct ff_atlas_need *ret);
+
+/** Does that release of the other package have what is needed? What is not listed counts as there. */
+bool ff_atlas_has(const struct ff_atlas *a, const struct ff_atlas_need *need, int release);
+
+/** Bounds of which an installer takes this release (or another patch of it): ">=4.46,<4.47"; `behind`: the upper one is
+    enough. */
+void ff_atlas_bounds_of(
+	const struct ff_atlas *a, const struct ff_atlas_package *p, int at, bool behind, char ret[FF_ATLAS_BOUNDS_MAX]);
+
 /** What package `package` at `have` imports of other packages that these do not have at the versions that `version_of`
     tells (NULL: not installed or not known). `found` is called for each until it gives false. */
 struct ff_atlas_lack {

@@ -1,6 +1,7 @@
 // The atlas's reader on a small one (tests/atlas/*.txt, made by the build's own tool), and on damaged copies of it.
 #include "base/cleanup.h"
 #include "know/atlas_ask.h"
+#include "know/atlas_solve.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -246,6 +247,59 @@ static void damaged(void **state)
 	free(copy);
 }
 
+// "acme-models 0.3.0 acme-hub 1.0.0": as the probe gives it.
+static json_t *world(const char *text, const char *required_by)
+{
+	json_t *packages = json_object(), *python = json_object();
+	char name[32], version[32];
+	int n;
+	for (; sscanf(text, "%31s %31s%n", name, version, &n) == 2; text += n)
+		json_object_set_new(packages, name, json_pack("{s:s}", "version", version));
+	json_object_set_new(python, "packages", packages);
+	json_object_set_new(python, "version", json_string("3.11.7"));
+	if (required_by)
+		json_object_set_new(python, "required_by", json_loads(required_by, 0, NULL));
+	return python;
+}
+
+static void sets_of_versions(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *world, *required_by, *package, *need, *moves; // moves: NULL for none found
+	} rows[] = {
+		// what it imports decides
+		{"acme_hub 1.0.0 acme-models 0.1.0", NULL, "acme-models", ">=0.3",
+			"acme-models>=0.3 acme-hub>=1.2,<1.3"},
+		{"acme-hub 2.0.1 acme-models 0.3.0", NULL, "Acme_Hub", "<1.2", "acme-hub<1.2 acme-models<0.3"},
+		{"acme-hub 1.2.0 acme-models 0.3.0", NULL, "acme-hub", ">=2", "acme-hub"}, // nothing else moves
+		{"acme-hub 1.0.0", NULL, "acme-models", NULL, "acme-models<0.3"},	   // one that is not there yet
+		// what it declares, and this Python is no 3.12
+		{"acme-hub 1.1.2 acme-serve 1.1.4", "{\"acme-hub\": {\"acme-serve\": \"<1.2\"}}", "acme-hub", ">=1.2",
+			NULL},
+		{"acme-hub 1.2.0 acme-serve 1.1.4", NULL, "acme-serve", "<1.1.4", "acme-serve<1.1.1 acme-hub<1.2"},
+		// what is installed asks: one that may move, one that nobody knows
+		{"acme-hub 1.0.0 acme-models 0.1.0", "{\"acme-hub\": {\"acme-models\": \"<1.2\"}}", "acme-hub", ">=1.2",
+			"acme-hub>=1.2,<1.3 acme-models>=0.3"},
+		{"acme-hub 1.0.0 other 1", "{\"acme-hub\": {\"other\": \"<1.2\"}}", "acme-hub", ">=1.2", NULL},
+		{"acme-hub 1.2.0 other 1", "{\"acme-hub\": {\"other\": \"<1.2\"}}", "acme-hub", ">=2", "acme-hub"},
+		{"acme-hub 1.0.0", NULL, "nobody", NULL, NULL},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ff_atlas_solution s;
+		_cleanup_json_ json_t *python = world(rows[i].world, rows[i].required_by);
+		bool found = ff_atlas_solve(&atlas, python, rows[i].package, rows[i].need, &s);
+		char text[400] = "";
+		for (size_t k = 0; k < s.n; k++)
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s%s", k ? " " : "",
+				s.moves[k].package, s.plain ? "" : s.moves[k].need);
+		if (found != (rows[i].moves != NULL) || (found && strcmp(text, rows[i].moves) != 0))
+			fail_msg("row %zu: %s", i, text);
+	}
+	struct ff_atlas_solution s;
+	assert_false(ff_atlas_solve(NULL, NULL, "acme-hub", NULL, &s));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +307,7 @@ int main(void)
 		cmocka_unit_test(attributes),
 		cmocka_unit_test(parameters),
 		cmocka_unit_test(one_beside_another),
+		cmocka_unit_test(sets_of_versions),
 		cmocka_unit_test(messages),
 		cmocka_unit_test(symbols),
 		cmocka_unit_test(damaged),

@@ -1,7 +1,8 @@
 """The package index: which releases there are, and of each the file whose sources are read.
 
-Asked by its JSON interface (PEP 691). Of each minor release since 2022, and of the one before, the last patch counts;
-yanked and pre-releases are left out.
+Asked by its JSON interface (PEP 691). Of each minor release since 2022, of the one before, and of the last of the major
+one before that, the last patch counts; yanked and pre-releases are left out. Where a package counts in its third number
+(0.0.33, 0.5.1 to 0.5.9), every patch counts.
 What an index lies about is bounded here: size of the answer, number of releases, names of versions that cannot be read.
 """
 
@@ -15,6 +16,7 @@ from packaging.version import InvalidVersion
 URL, SINCE = "https://pypi.org/simple", "2022-01-01"
 ACCEPT = {"Accept": "application/vnd.pypi.simple.v1+json"}
 ANSWER_MAX, RELEASES_MAX, SDIST_MAX = 64 << 20, 64, 200 << 20
+FEW, PATCHES_MAX = 12, 32  # a 0.x package with fewer minor releases counts in patches, at most that many
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?\Z")
 TRIES = 4
 
@@ -78,26 +80,48 @@ def choose(files):
     return last_of_each({v: file for v, (_, file) in best.items()})
 
 
+def pythons(files):
+    """{version: bounds of Python} of the releases that come as compiled wheels alone: "<3.13,>=3.9"."""
+    minors, free = {}, set()
+    for file in files:
+        known = parsed(file.get("filename", ""))
+        if not known or known[1] is None or preference(known[1]) >= 1000:
+            continue
+        version, tags = known
+        for tag in tags:
+            m = re.fullmatch(r"cp3(\d+)", tag.interpreter)
+            if tag.abi == "abi3" or not m:
+                free.add(version)
+            else:
+                minors.setdefault(version, set()).add(int(m[1]))
+    return {str(v): f"<3.{max(found) + 1},>=3.{min(found)}" for v, found in minors.items() if v not in free}
+
+
 def last_of_each(files):
-    """Of {version: file} the last patch of each minor release since SINCE and of the one before, at most RELEASES_MAX.
-    """
+    """Of {version: file} those that count (see above), at most RELEASES_MAX."""
+    minors = {(v.epoch, *v.release[:2]) for v in files if files[v].get("upload-time", SINCE) >= SINCE}
+    fine = len(minors) < FEW and all(v.release[0] == 0 and v.epoch == 0 for v in files)
     newest = {}
     for version in sorted(files):
-        newest[(version.epoch, *version.release[:2])] = version
-    for key in [k for k, v in newest.items() if files[v].get("upload-time", SINCE) < SINCE][:-1]:
-        del newest[key]
-    return thinned({v: files[v] for v in sorted(newest.values())})
+        newest[(version.epoch, *version.release[:3 if fine else 2])] = version
+    old = [k for k, v in newest.items() if files[v].get("upload-time", SINCE) < SINCE]
+    majors = {k[:2]: k for k in old}  # of each major release the last one
+    keep = {*old[-1:], *[k for m, k in majors.items() if old and m != old[-1][:2]][-1:]}
+    for key in old:
+        if key not in keep:
+            del newest[key]
+    return thinned({v: files[v] for v in sorted(newest.values())}, *((PATCHES_MAX, 2) if fine else (RELEASES_MAX, 1)))
 
 
-def thinned(chosen):
-    """At most RELEASES_MAX: of the releases that stand closest to the next one in time the earlier goes first; last of
-    a major stay.
+def thinned(chosen, most, depth):
+    """At most so many: of the releases that stand closest to the next one in time the earlier goes first; the last of a
+    major one (of a minor one, where patches count) stay.
     """
     chosen = dict(chosen)
-    while len(chosen) > RELEASES_MAX:
+    while len(chosen) > most:
         versions = list(chosen)
         pairs = [(chosen[b].get("upload-time", ""), a) for a, b in zip(versions, versions[1:])
-                 if a.release[0] == b.release[0] and a != versions[0]]
+                 if a.release[:depth] == b.release[:depth] and a != versions[0]]
         gaps = sorted((day(when) - day(chosen[a].get("upload-time", "")), a) for when, a in pairs)
         del chosen[gaps[0][1] if gaps else versions[0]]
     return chosen
@@ -111,9 +135,11 @@ def day(when):
 
 
 def releases(session, name):
+    """({version: file}, {version: bounds of Python})."""
     if not NAME.match(name):
         raise ValueError(f"{name!r} is no name of a package")
     answer = get(session, f"{URL}/{name}/", headers=ACCEPT)
     if len(answer.content) > ANSWER_MAX:
         raise ValueError(f"the index answers more than {ANSWER_MAX} bytes")
-    return choose(answer.json().get("files", []))
+    files = answer.json().get("files", [])
+    return choose(files), pythons(files)

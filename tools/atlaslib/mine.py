@@ -26,7 +26,8 @@ SCHEMA = """create table if not exists file (sha text primary key, record blob);
 create table if not exists release (version text primary key, uploaded text, filename text, metadata text,
     native text, files blob);
 create table if not exists message (path text, sha text, found blob, primary key (path, sha));
-create table if not exists heard (version text primary key)"""
+create table if not exists heard (version text primary key);
+create table if not exists python (version text primary key, bounds text)"""
 HEARD_MAX, HEARD_STEP = 4, 4  # messages are read of the two newest releases and of every fourth before
 
 
@@ -143,7 +144,9 @@ def package(name, say=print, only=None):
     session, missing = requests.Session(), {}
     db = opened(name)
     have = {row[0] for row in db.execute("select version from release")}
-    files = index.releases(session, name)
+    files, pythons = index.releases(session, name)
+    db.executemany("insert or replace into python values (?, ?)", sorted(pythons.items()))
+    db.commit()
     hear_now = {str(v) for v in audible(list(files))} - {row[0] for row in db.execute("select version from heard")}
     for version in spread(list(files)):
         file, known, heard = files[version], str(version) in have, str(version) in hear_now

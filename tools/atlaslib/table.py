@@ -2,7 +2,8 @@
 
     atlas 1 / package / made (the day of the newest release) / tops
     R version day                  a release, oldest first; sets are written as ranges of their positions ("0-3,7")
-    Q requirement set              what METADATA asks of others on Linux, extras left out
+    Q requirement set              what METADATA asks of others on Linux, extras left out; of "python" too, where its
+                                   wheels say more
     S set                          the distinct sets, numbered from 0; everything below names one by its number
     M module set [o]               a module; o: it may give more than is listed
     N name set [module]            what it gives; the module where it is found since it left
@@ -22,6 +23,7 @@ import re
 
 from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -57,17 +59,20 @@ def ranges(mask):
     return ",".join(out)
 
 
-def requirements(metadata):
-    """{(distribution, specifier)} that apply here."""
-    out = set()
+def requirements(metadata, python=""):
+    """{(distribution, specifier)} that apply here; `python`: the Pythons that there are wheels for."""
+    out = {("python", python)} if python else set()
     for line in metadata.split("\n\n", 1)[0].splitlines():
-        if not line.startswith("Requires-Dist:"):
-            continue
         try:
+            if line.startswith("Requires-Python:"):
+                spec = SpecifierSet(line.partition(":")[2].strip())
+                out.add(("python", ",".join(sorted(str(s) for s in spec))))
+            if not line.startswith("Requires-Dist:"):
+                continue
             one = Requirement(line.partition(":")[2].strip())
             if not one.url and (one.marker is None or one.marker.evaluate(ENVIRONMENT)):
                 out.add((canonicalize_name(one.name), ",".join(sorted(str(s) for s in one.specifier))))
-        except (InvalidRequirement, ValueError, KeyError):
+        except (InvalidRequirement, InvalidSpecifier, ValueError, KeyError):
             continue
     return out
 
@@ -84,11 +89,11 @@ class Table:
         self.opens, self.classes, self.bases, self.members = {}, {}, {}, {}
         self.functions, self.variadic, self.parameters, self.required = {}, {}, {}, {}
 
-    def add(self, version, day, metadata, release):
+    def add(self, version, day, asks, release):
         bit = 1 << len(self.releases)
         self.releases.append((version, day))
         self.tops |= {t for t in release.tops if WORD.match(t)}
-        for one in requirements(metadata):
+        for one in asks:
             self.requires[one] = self.requires.get(one, 0) | bit
         for one in release.needs():
             self.needs[one] = self.needs.get(one, 0) | bit
@@ -239,6 +244,7 @@ def build(name, data):
     db = mine.opened(name)
     table = Table(name, said.Said(name, *said.known_packages(data), name in said.engines(data)))
     rows = db.execute("select version, uploaded, metadata, native, files from release").fetchall()
+    pythons = dict(db.execute("select version, bounds from python"))
     heard, kept = said.heard(db), index.last_of_each({Version(r[0]): {"upload-time": r[1]} for r in rows})
     for version, day, metadata, native, files in sorted(rows, key=lambda r: Version(r[0])):
         if Version(version) not in kept:
@@ -250,5 +256,6 @@ def build(name, data):
         if version in heard:
             table.heard |= 1 << len(table.releases)
             table.messages.add(1 << len(table.releases), said.files_of(db, files))
-        table.add(version, day, metadata, Release(records, json.loads(native)))
+        asks = requirements(metadata, pythons.get(version, ""))
+        table.add(version, day, asks, Release(records, json.loads(native)))
     return table.text()
