@@ -2,11 +2,16 @@
 here.
 """
 
+import functools
+import http.server
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 
 import pytest
@@ -158,3 +163,188 @@ def test_variables_go_to_the_next_start(fix, firstfix, machine, tmp_path):
 def test_modes_exclude_each_other(fix, options):
     _, said = fix(*options, code=2)
     assert "exclude each other" in said
+
+
+# ---- which interpreter, which command ----
+
+
+def trace(site, line="RuntimeError: Numpy is not available"):
+    """A log whose frames lie in that folder of packages, as a worker that was started by its path leaves it."""
+    return (
+        "A module that was compiled using NumPy 1.x cannot be run in\nNumPy 2.1.3 as it may crash.\n"
+        f'Traceback (most recent call last):\n  File "/srv/w.py", line 1, in <module>\n    import numpy\n'
+        f'  File "{site}/numpy.py", line 1, in <module>\n    x\n{line}\n'
+    )
+
+
+@pytest.fixture
+def bare(firstfix, machine, tmp_path):
+    """The same as `fix`, with nobody saying which interpreter it is; gives the finished process."""
+    folder, _, env = machine
+
+    def run(*args, more=None, **options):
+        state = {"FIRSTFIX_DIR": str(tmp_path / "state"), "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": "", **(more or {})}
+        return subprocess.run([firstfix, "fix", *map(str, args)], capture_output=True, text=True, timeout=120,
+                              cwd=folder, env={**env, **state}, **options)
+
+    return run
+
+
+def test_the_fix_is_for_the_interpreter_that_the_log_names(bare, machine, tmp_path):
+    (tmp_path / "log").write_text(trace(tree(machine[1])[1]))
+    done = bare("--json", tmp_path / "log")
+    doc = json.loads(done.stdout)
+    assert str(machine[1].parent) in doc["fix"]["command"]
+    assert doc["changes"] == {"numpy": {"from": "2.1.3", "to": "1.26.4"}}, "the versions are of that interpreter"
+
+
+def test_a_log_of_another_machine_changes_nothing(bare, tmp_path):
+    (tmp_path / "log").write_text(trace("/gone/venv/lib/python3.1/site-packages"))
+    for mode in ("--dry-run", "--apply"):
+        done = bare(mode, tmp_path / "log")
+        assert done.returncode == 1 and "Nothing was changed" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("words", [["venv/bin/python", "-c", WORKER], ["./venv/bin/python", "-c", WORKER],
+                                   ["python", "-c", WORKER]])
+def test_the_interpreter_of_the_command_is_the_copys(bare, machine, words):
+    done = bare("--json", "--python", machine[1], "--try", machine[0] / "log", "--", *words)
+    assert json.loads(done.stdout)["tried"][0]["result"] == "passes", done.stdout + done.stderr
+
+
+def test_a_command_that_starts_no_interpreter_of_the_copy_proves_nothing(fix, machine):
+    doc, _ = fix("--try", code=1, command=["sh", "-c", f"exec {sys.executable} -S -c pass"])
+    assert [t["result"] for t in doc["tried"]] == ["unknown"] and "proves nothing" in doc["tried"][0]["text"]
+
+
+def test_a_check_that_does_not_see_the_cause_proves_nothing(fix):
+    doc, _ = fix("--try", code=1)
+    assert doc["tried"][0]["result"] == "unknown" and "give the failing command" in doc["tried"][0]["text"]
+
+
+def test_a_fix_is_chosen_by_its_number(fix):
+    doc, _ = fix("--fix", "1", code=1)
+    assert doc["which"] == 1
+    _, said = fix("--fix", "99", code=2)
+    assert "--fix 99" in said
+
+
+# ---- the way back ----
+
+
+def tree(python):
+    site = next(python.parent.parent.glob("lib/python3*")) / "site-packages"
+    return {p.relative_to(site): p.read_bytes() for p in site.rglob("numpy*") if p.is_file()}, site
+
+
+def test_undo_needs_no_index(fix, machine, tmp_path):
+    (tmp_path / "empty").mkdir()
+    was, site = tree(machine[1])
+    fix("--apply", code=0)
+    assert tree(machine[1])[0] != was and list(site.glob(".firstfix-undo-*"))
+    doc, _ = fix("--undo", code=0, log=None, more={"PIP_FIND_LINKS": str(tmp_path / "empty")})
+    assert doc["undone"] is True and doc["changes"] == {"numpy": {"from": "1.26.4", "to": "2.1.3"}}
+    assert tree(machine[1])[0] == was and not list(site.glob(".firstfix-undo-*"))
+
+
+class Index(http.server.SimpleHTTPRequestHandler):
+    """The folder of wheels; from the `stalls`th download on, half a file and nothing more."""
+    downloads, stalls, let_go = 0, 99, None
+
+    def do_GET(self):
+        if not self.path.endswith(".whl") or "1.26.4" not in self.path:
+            return super().do_GET()
+        type(self).downloads += 1
+        if self.downloads >= self.stalls:
+            self.let_go.wait(60)
+        return super().do_GET()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def stalling(machine):
+    """An index that answers the resolver and then hangs: what the installer would meet while it works."""
+
+    class Mine(Index):
+        downloads, stalls, let_go = 0, 2, threading.Event()
+
+    serve = functools.partial(Mine, directory=str(machine[0] / "index"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        yield Mine, {"PIP_FIND_LINKS": url, "PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "0", "PIP_TRUSTED_HOST": "127.0.0.1"}
+        Mine.let_go.set()
+        server.shutdown()
+
+
+def test_an_installer_that_does_not_end_is_undone_and_said(fix, machine, tmp_path, stalling):
+    was, site = tree(machine[1])
+    _, said = fix("--apply", "--timeout", "8", code=2, more=stalling[1])
+    assert "no answer within 8 s" in said and "what it had begun was undone" in said
+    assert tree(machine[1])[0] == was and not list(site.glob(".firstfix-undo-*"))
+    assert not list((tmp_path / "state/fixes").glob("*.json"))
+
+
+@pytest.fixture
+def cut_off(firstfix, machine, tmp_path, stalling):
+    """An --apply that is at work in the installer; call it with the signal that ends it."""
+    index, more = stalling
+    env = {**machine[2], **more, "FIRSTFIX_DIR": str(tmp_path / "state"), "FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": ""}
+    words = [firstfix, "fix", "--apply", "--python", machine[1], machine[0] / "log"]
+    child = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while index.downloads < 2 and time.monotonic() < end and child.poll() is None:
+        time.sleep(0.05)
+    assert index.downloads == 2, child.communicate()
+
+    def by(signal_number):
+        child.send_signal(signal_number)
+        out, err = child.communicate(timeout=60)
+        return child.returncode, out + err
+
+    yield by
+    child.kill()
+    child.wait()
+
+
+def test_an_interrupt_is_undone_and_said(fix, machine, tmp_path, cut_off):
+    was, _ = tree(machine[1])
+    code, said = cut_off(signal.SIGINT)
+    assert code == 2 and "interrupted; what it had begun was undone" in said
+    assert tree(machine[1])[0] == was and not list((tmp_path / "state/fixes").glob("*.json"))
+
+
+def test_what_was_killed_is_known_and_undone(fix, machine, tmp_path, cut_off):
+    was, site = tree(machine[1])
+    code, _ = cut_off(signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    doc, _ = fix(code=1)
+    assert "was cut off" in doc["warning"]
+    _, said = fix("--apply", code=2)
+    assert "fix --undo" in said and "nothing was changed now" in said
+    # as pip leaves it when it is killed between the old and the new one
+    (site / "numpy.py").rename(site / "~umpy.py")
+    (site / "numpy-2.1.3.dist-info").rename(site / "~umpy-2.1.3.dist-info")
+    (site / "numpy.py").write_text("half of the new one")
+    (site / "numpy-1.26.4.dist-info").mkdir()
+    (site / "numpy-1.26.4.dist-info/METADATA").write_text("Name: numpy\n")
+    fix("--undo", code=0, log=None)
+    assert tree(machine[1])[0] == was
+    assert not list(site.glob("~*")) and not list(site.glob(".firstfix-undo-*"))
+    assert "warning" not in fix(code=1)[0]
+
+
+def test_variables_of_an_earlier_fix_come_back(fix, machine, tmp_path):
+    log = tmp_path / "bnb.log"
+    log.write_text("BNB_CUDA_VERSION=128 environment variable detected; loading libbitsandbytes_cuda128.so.\n"
+                   "RuntimeError: Configured CUDA binary not found at /v/libbitsandbytes_cuda128.so\n")
+    (tmp_path / "state").mkdir(mode=0o700)
+    kept = tmp_path / "state/next-start.env"
+    kept.write_text("BNB_CUDA_VERSION=121\n")
+    kept.chmod(0o600)
+    fix("--apply", code=0, log=log)
+    assert kept.read_text() == "BNB_CUDA_VERSION\n"
+    fix("--undo", code=0, log=None)
+    assert kept.read_text() == "BNB_CUDA_VERSION=121\n"

@@ -6,13 +6,14 @@
 #include "cli/fix_packages.h"
 
 #include "base/io.h"
+#include "cli/interrupt.h"
 #include "host/command.h"
 #include "parse/requirement.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 
-enum { REPORT_MAX = 64 << 20, EXTRA_WORDS = 5 };
+enum { REPORT_MAX = 64 << 20, EXTRA_WORDS = 5, SAID_MAX = 400 };
 
 static const char *version_here(const json_t *packages, struct ff_span name)
 {
@@ -29,8 +30,6 @@ static struct ff_error *note(const json_t *packages, struct ff_span name, struct
 {
 	const char *have = version_here(packages, name);
 	_cleanup_free_ char *key = ff_span_dup(name);
-	if (have && version.n && ff_span_eq(version, have))
-		return NULL;
 	json_t *change = json_pack(
 		"{s:s?, s:o}", "from", have, "to", version.n ? json_stringn(version.p, version.n) : json_null());
 	return key && change && json_object_set_new(ret, key, change) == 0 ? NULL : &ff_enomem;
@@ -48,24 +47,33 @@ static struct ff_span telling_line(const struct ff_buf *output)
 	return ff_span_last_line((struct ff_span){output->p, output->n});
 }
 
-static struct ff_error *run(char *const argv[], unsigned deadline_ms, struct ff_command_result *ret)
+static struct ff_error *run_until(
+	char *const argv[], unsigned deadline_ms, const volatile int *stop, struct ff_command_result *ret)
 {
-	struct ff_error *err = ff_command_run(argv, deadline_ms, ret);
+	struct ff_error *err = ff_command_run_until(argv, deadline_ms, stop, ret);
 	if (err || ret->exit_code == 0)
 		return err;
+	const char *program = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
 	struct ff_span said = telling_line(&ret->output);
-	err = ret->timed_out ? ff_error_create(FF_ETIMEOUT, "%s: no answer within %u s", argv[0], deadline_ms / 1000)
-			     : ff_error_create(FF_EFORMAT, "%s: %.*s", argv[0], (int)(said.n < 400 ? said.n : 400),
-				       said.n ? said.p : "it failed without a word");
+	if (!said.n)
+		said = FF_SPAN("it failed without a word");
+	err = ret->timed_out ? ff_error_create(FF_ETIMEOUT, "%s: no answer within %u s", program, deadline_ms / 1000)
+			     : ff_error_create(FF_EFORMAT, "%s: %.*s", program,
+				       (int)(said.n < SAID_MAX ? said.n : SAID_MAX), said.p);
 	ff_buf_deinit(&ret->output);
 	return err;
+}
+
+static struct ff_error *run(char *const argv[], unsigned deadline_ms, struct ff_command_result *ret)
+{
+	return run_until(argv, deadline_ms, &ff_interrupted, ret);
 }
 
 struct step {
 	char **words; // of the plan, borrowed
 	char *argv[FF_PLAN_WORDS_MAX + EXTRA_WORDS + 4];
 	char *path;
-	bool uv, install, uninstall;
+	bool uv, install, uninstall, ensurepip;
 };
 
 static void step_deinit(struct step *s)
@@ -76,12 +84,13 @@ static void step_deinit(struct step *s)
 static struct ff_error *step_of(char **words, const struct ff_fix_plan *plan, const char *python, struct step *ret)
 {
 	struct step s = {.words = words, .uv = strcmp(words[0], "uv") == 0};
-	size_t n = 0;
-	for (; words[n]; n++) {
-		bool own = strcmp(words[n], plan->python) == 0;
-		s.argv[n] = own && python ? (char *)python : words[n];
-		s.install |= strcmp(words[n], "install") == 0;
-		s.uninstall |= strcmp(words[n], "uninstall") == 0;
+	for (size_t i = 0, n = 0; words[i]; i++) {
+		bool own = strcmp(words[i], plan->python) == 0;
+		s.install |= strcmp(words[i], "install") == 0;
+		s.uninstall |= strcmp(words[i], "uninstall") == 0;
+		s.ensurepip |= strcmp(words[i], "ensurepip") == 0;
+		if (!python || strcmp(words[i], "--user") != 0) // a copy has no user's folder: that is the real one
+			s.argv[n++] = own && python ? (char *)python : words[i];
 	}
 	s.path = ff_command_find(s.argv[0]);
 	if (!s.path)
@@ -108,6 +117,22 @@ static struct ff_error *read_pip_report(int fd, const json_t *packages, json_t *
 			err = note(packages, ff_span_of(name), ff_span_of(version), ret);
 	}
 	return err;
+}
+
+// Before ensurepip has run there is the pip that it would unpack.
+static void use_bundled_pip(struct step *s)
+{
+	static const char code[] =
+		"import ensurepip, glob, os, runpy, sys; "
+		"sys.path[:0] = glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), '_bundled', 'pip-*.whl')); "
+		"sys.argv[0] = 'pip'; runpy.run_module('pip', run_name='__main__')";
+	for (size_t i = 0; s->argv[i] && s->argv[i + 1]; i++) {
+		if (strcmp(s->argv[i], "-m") != 0 || strcmp(s->argv[i + 1], "pip") != 0)
+			continue;
+		s->argv[i] = (char *)"-c";
+		s->argv[i + 1] = (char *)code;
+		return;
+	}
 }
 
 static struct ff_error *ask_pip(struct step *s, const json_t *packages, unsigned deadline_ms, json_t *ret)
@@ -144,7 +169,8 @@ static struct ff_error *ask_uv(struct step *s, const json_t *packages, unsigned 
 	struct ff_span rest = {r.output.p, r.output.n}, line;
 	while (!err && rest.n && ff_span_next(&rest, '\n', &line)) {
 		line = ff_span_trim(line);
-		char *eq = line.n > 4 && line.p[0] == '+' ? memmem(line.p, line.n, "==", 2) : NULL;
+		bool comes = line.n > 4 && (line.p[0] == '+' || line.p[0] == '~'); // '~': the same one again
+		char *eq = comes ? memmem(line.p, line.n, "==", 2) : NULL;
 		if (eq)
 			err = note(packages, ff_span_trim((struct ff_span){line.p + 1, (size_t)(eq - line.p) - 1}),
 				(struct ff_span){eq + 2, line.n - (size_t)(eq + 2 - line.p)}, ret);
@@ -172,11 +198,15 @@ struct ff_error *ff_fix_resolve(
 {
 	_cleanup_json_ json_t *changes = json_object();
 	struct ff_error *err = changes ? NULL : &ff_enomem;
+	bool bundled = false;
 	for (size_t i = 0; i < plan->n_steps && !err; i++) {
 		struct step s = {NULL};
 		err = step_of(plan->steps[i], plan, NULL, &s);
 		if (err)
 			return err;
+		bundled |= s.ensurepip;
+		if (bundled && s.install)
+			use_bundled_pip(&s);
 		if (s.uninstall)
 			err = note_removed(&s, packages, changes);
 		else if (s.install)
@@ -224,8 +254,9 @@ static struct ff_error *run_program(char **argv, unsigned deadline_ms)
 	struct ff_command_result r = {0};
 	if (!path)
 		return ff_error_create(FF_EABSENT, "%s is not on PATH", argv[0]);
+	static const volatile int never; // what is being undone is undone whole
 	argv[0] = path;
-	struct ff_error *err = run(argv, deadline_ms, &r);
+	struct ff_error *err = run_until(argv, deadline_ms, &never, &r);
 	ff_buf_deinit(&r.output);
 	return err;
 }

@@ -13,6 +13,7 @@ struct ff_fix_plan {
 	size_t n_steps;
 	char *python;	     /**< the interpreter whose packages change; NULL when none do */
 	const char *by_hand; /**< why it is not for this program to do, NULL when it is */
+	bool foreign;	     /**< that it is for a person because the log is not of this machine */
 };
 
 /** Take a fix of firstfix.diagnosis/1 apart. `python` is the interpreter that a bare "pip" means. */

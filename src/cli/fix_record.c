@@ -7,13 +7,16 @@
 
 #include "base/io.h"
 #include "base/statedir.h"
+#include "cli/fix_keep.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
-enum { RECORD_MAX = 4 << 20, NEXT_START_MAX = 64 << 10 };
+enum { RECORD_MAX = 16 << 20, NEXT_START_MAX = 64 << 10, RECORDS_KEPT = 4 };
 
 static struct ff_error *write_text(const char *path, const char *text, size_t n)
 {
@@ -24,24 +27,52 @@ static struct ff_error *write_text(const char *path, const char *text, size_t n)
 	return err ? err : ff_new_file_commit(&file, 0600);
 }
 
-struct ff_error *ff_fix_record_write(const char *dir, const json_t *record, char **ret_path)
+struct ff_error *ff_fix_record_lock(const char *dir, int *ret_fd)
 {
-	_cleanup_free_ char *folder = NULL, *path = NULL, *text = json_dumps(record, JSON_INDENT(1));
-	struct timespec now;
-	struct tm tm;
-	char when[32];
+	_cleanup_free_ char *folder = NULL, *path = NULL;
 	struct ff_error *err = ff_statedir_make(dir, "fixes", &folder);
 	if (err)
 		return err;
+	if (asprintf(&path, "%s/lock", folder) < 0)
+		return &ff_enomem;
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return ff_error_os(errno, "%s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return ff_error_create(FF_ETIMEOUT, "another 'firstfix fix' is changing something now (%s)", path);
+	*ret_fd = ff_take_fd(&fd);
+	return NULL;
+}
+
+void ff_fix_stamp(char ret[FF_FIX_STAMP_MAX])
+{
+	struct timespec now;
+	struct tm tm;
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
-	strftime(when, sizeof(when), "%Y%m%dT%H%M%S", &tm);
-	if (!text || asprintf(&path, "%s/%s.%03ld.json", folder, when, now.tv_nsec / 1000000) < 0)
-		return &ff_enomem;
-	err = write_text(path, text, strlen(text));
-	if (!err)
-		*ret_path = ff_take(&path);
-	return err;
+	size_t n = strftime(ret, FF_FIX_STAMP_MAX, "%Y%m%dT%H%M%S", &tm);
+	snprintf(ret + n, FF_FIX_STAMP_MAX - n, ".%03ld", now.tv_nsec / 1000000);
+}
+
+static struct ff_error *record_path(const char *dir, const char *stamp, char **ret)
+{
+	_cleanup_free_ char *folder = NULL;
+	struct ff_error *err = ff_statedir_make(dir, "fixes", &folder);
+	return err ? err : asprintf(ret, "%s/%s.json", folder, stamp) < 0 ? &ff_enomem : NULL;
+}
+
+struct ff_error *ff_fix_record_write(const char *dir, const char *stamp, const json_t *record)
+{
+	_cleanup_free_ char *path = NULL, *text = json_dumps(record, JSON_INDENT(1));
+	struct ff_error *err = text ? record_path(dir, stamp, &path) : &ff_enomem;
+	return err ? err : write_text(path, text, strlen(text));
+}
+
+struct ff_error *ff_fix_record_remove(const char *dir, const char *stamp)
+{
+	_cleanup_free_ char *path = NULL;
+	struct ff_error *err = record_path(dir, stamp, &path);
+	return err ? err : unlink(path) < 0 ? ff_error_os(errno, "%s", path) : NULL;
 }
 
 // A record's name starts with its time; anything else in the folder is not ours.
@@ -50,31 +81,73 @@ static bool is_record(const char *name)
 	return name[0] >= '0' && name[0] <= '9' && ff_ends(name, ".json") && !strchr(name, '/');
 }
 
-struct ff_error *ff_fix_record_last(const char *dir, char **ret_path, json_t **ret)
+static int is_record_entry(const struct dirent *entry)
 {
-	_cleanup_free_ char *folder = NULL, *newest = NULL, *path = NULL;
+	return is_record(entry->d_name);
+}
+
+static struct ff_error *read_record(const char *folder, const char *name, char **ret_path, json_t **ret)
+{
+	_cleanup_free_ char *path = NULL;
 	_cleanup_buf_ struct ff_buf text = {0};
-	struct ff_error *err = ff_statedir_make(dir, "fixes", &folder);
-	if (err)
-		return err;
-	_cleanup_closedir_ DIR *d = opendir(folder);
-	for (struct dirent *entry; d && (entry = readdir(d));) {
-		if (!is_record(entry->d_name) || (newest && strcmp(entry->d_name, newest) < 0))
-			continue;
-		free(newest);
-		newest = strdup(entry->d_name);
-	}
-	if (!newest)
-		return ff_error_create(FF_EABSENT, "%s: no fix was applied from here", folder);
-	if (asprintf(&path, "%s/%s", folder, newest) < 0)
+	if (asprintf(&path, "%s/%s", folder, name) < 0)
 		return &ff_enomem;
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	err = fd < 0 ? ff_error_os(errno, "%s", path) : ff_read_all(fd, path, RECORD_MAX, &text);
+	struct ff_error *err = fd < 0 ? ff_error_os(errno, "%s", path) : ff_read_all(fd, path, RECORD_MAX, &text);
 	if (!err)
 		err = ff_json_parse(path, text.p ? text.p : "", text.n, ret);
 	if (!err)
 		*ret_path = ff_take(&path);
 	return err;
+}
+
+struct ff_error *ff_fix_record_last(const char *dir, char **ret_path, json_t **ret)
+{
+	_cleanup_free_ char *state = NULL, *folder = NULL, *path = NULL;
+	struct dirent **entries = NULL;
+	struct ff_error *err = ff_statedir_path(dir, &state);
+	if (!err && asprintf(&path, "%s/fixes", state) < 0)
+		return &ff_enomem;
+	if (!err && access(path, F_OK) < 0) // who only asks makes no folder
+		err = ff_error_create(FF_EABSENT, "%s: no fix was applied from here", path);
+	if (!err)
+		err = ff_statedir_make(dir, "fixes", &folder);
+	if (err)
+		return err;
+	int n = scandir(folder, &entries, is_record_entry, alphasort);
+	err = n > 0 ? read_record(folder, entries[n - 1]->d_name, ret_path, ret)
+		    : ff_error_create(FF_EABSENT, "%s: no fix was applied from here", folder);
+	for (int i = 0; i < n; i++)
+		free(entries[i]);
+	free(entries);
+	return err;
+}
+
+bool ff_fix_record_is_cut(const json_t *record)
+{
+	const char *state = ff_json_text(record, "state");
+	return state && strcmp(state, "applying") == 0;
+}
+
+void ff_fix_record_prune(const char *dir)
+{
+	_cleanup_free_ char *folder = NULL;
+	struct dirent **entries = NULL;
+	_cleanup_error_ struct ff_error *unknown = ff_statedir_make(dir, "fixes", &folder);
+	int n = unknown ? 0 : scandir(folder, &entries, is_record_entry, alphasort);
+	for (int i = 0; i < n; i++) {
+		_cleanup_free_ char *path = NULL;
+		_cleanup_json_ json_t *record = NULL;
+		_cleanup_error_ struct ff_error *unread = i + RECORDS_KEPT < n
+			? read_record(folder, entries[i]->d_name, &path, &record)
+			: ff_error_create(FF_EABSENT, "new enough");
+		if (!unread) {
+			ff_fix_keep_drop(json_object_get(record, "kept"));
+			unlink(path);
+		}
+		free(entries[i]);
+	}
+	free(entries);
 }
 
 // ---- variables of the next start ----
@@ -94,6 +167,26 @@ static struct ff_error *read_lines(const char *path, json_t *ret)
 		if (key)
 			json_object_set_new(ret, key, eq ? json_stringn(eq + 1, line.n - name.n - 1) : json_null());
 	}
+	return err;
+}
+
+struct ff_error *ff_next_start_read(const char *dir, const json_t *names, json_t **ret)
+{
+	_cleanup_free_ char *folder = NULL, *path = NULL;
+	_cleanup_json_ json_t *lines = json_object(), *found = json_object();
+	const char *name;
+	json_t *value;
+	struct ff_error *err = ff_statedir_make(dir, NULL, &folder);
+	if (!err && (!lines || !found || asprintf(&path, "%s/next-start.env", folder) < 0))
+		err = &ff_enomem;
+	if (!err)
+		err = read_lines(path, lines);
+	json_object_foreach (lines, name, value) {
+		if (!err && json_object_get(names, name) && json_object_set(found, name, value) < 0)
+			err = &ff_enomem;
+	}
+	if (!err)
+		*ret = ff_take(&found);
 	return err;
 }
 

@@ -108,7 +108,21 @@ static bool fails(const json_t *fix)
 	return false;
 }
 
-// Those that do not fail first; the order is kept otherwise.
+static bool is_in(const json_t *fixes, const json_t *fix)
+{
+	const char *command = ff_json_text(fix, "command"), *other;
+	size_t i;
+	json_t *one;
+	json_array_foreach (fixes, i, one) {
+		other = ff_json_text(one, "command");
+		if (command && other && strcmp(command, other) == 0 &&
+			json_equal(json_object_get(one, "kind"), json_object_get(fix, "kind")))
+			return true;
+	}
+	return false;
+}
+
+// Those that do not fail first, and each command once; the order is kept otherwise.
 static struct ff_error *sort_fixes(json_t *answer, const json_t *fixes)
 {
 	_cleanup_json_ json_t *sorted = json_array();
@@ -116,7 +130,7 @@ static struct ff_error *sort_fixes(json_t *answer, const json_t *fixes)
 	json_t *fix;
 	for (int failing = 0; failing < 2; failing++) {
 		json_array_foreach (fixes, i, fix) {
-			if (fails(fix) == (failing == 1) && json_array_append(sorted, fix) < 0)
+			if (fails(fix) == (failing == 1) && !is_in(sorted, fix) && json_array_append(sorted, fix) < 0)
 				return &ff_enomem;
 		}
 	}

@@ -74,6 +74,13 @@ static void kill_all(pid_t pid, struct ff_command_result *r)
 
 struct ff_error *ff_command_run(char *const argv[], unsigned deadline_ms, struct ff_command_result *ret)
 {
+	static const volatile int never;
+	return ff_command_run_until(argv, deadline_ms, &never, ret);
+}
+
+struct ff_error *ff_command_run_until(
+	char *const argv[], unsigned deadline_ms, const volatile int *stop, struct ff_command_result *ret)
+{
 	int fds[2];
 	uint64_t started = ff_clock_ns();
 	struct ff_command_result r = {.exit_code = -1};
@@ -91,7 +98,7 @@ struct ff_error *ff_command_run(char *const argv[], unsigned deadline_ms, struct
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	bool open = true;
 	while (!reap(pid, &r)) {
-		if (ff_clock_ms_since(started) >= deadline_ms) {
+		if (ff_clock_ms_since(started) >= deadline_ms || *stop) {
 			kill_all(pid, &r);
 			break;
 		}
@@ -103,6 +110,10 @@ struct ff_error *ff_command_run(char *const argv[], unsigned deadline_ms, struct
 	}
 	drain(fd, &r.output);
 	r.took_ms = ff_clock_ms_since(started);
+	if (*stop) {
+		ff_buf_deinit(&r.output);
+		return ff_error_create(FF_EOS, "interrupted");
+	}
 	*ret = r;
 	return NULL;
 }

@@ -23,6 +23,10 @@ struct ff_command_result {
     that session dies with it. Fails only when it cannot be started. */
 struct ff_error *ff_command_run(char *const argv[], unsigned deadline_ms, struct ff_command_result *ret);
 
+/** The same until *stop is not 0, which a signal handler may set: then it is killed, and FF_EOS says so. */
+struct ff_error *ff_command_run_until(
+	char *const argv[], unsigned deadline_ms, const volatile int *stop, struct ff_command_result *ret);
+
 /** A program whose standard output is read while it runs. */
 struct ff_command_stream {
 	int fd;	       /**< read it to its end */

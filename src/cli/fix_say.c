@@ -1,0 +1,105 @@
+// The answer of `firstfix fix` as text.
+//
+//	It would change:
+//	    numpy       2.1.3 -> 1.26.4
+//	    tokenizers  0.19.1 (installed again)
+#include "cli/fix_request.h"
+
+#include "base/str.h"
+
+static const char *what_becomes(const json_t *change)
+{
+	const char *to = ff_json_text(change, "to");
+	return to ? to : "(removed)";
+}
+
+static void say_changes(struct ff_buf *b, const json_t *changes)
+{
+	const char *name;
+	json_t *change;
+	size_t width = 0;
+	json_object_foreach ((json_t *)changes, name, change)
+		width = strlen(name) > width ? strlen(name) : width;
+	json_object_foreach ((json_t *)changes, name, change) {
+		const char *from = ff_json_text(change, "from"), *to = ff_json_text(change, "to");
+		ff_buf_printf(b, "    %-*s  ", (int)width, name);
+		if (from && to && strcmp(from, to) == 0)
+			ff_buf_printf(b, "%s (installed again)\n", to);
+		else
+			ff_buf_printf(b, "%s -> %s\n", from ? from : "(not installed)", what_becomes(change));
+	}
+}
+
+static void say_fix(struct ff_buf *b, const json_t *answer, const json_t *fix)
+{
+	const char *command = ff_json_text(fix, "command");
+	int64_t which = 1;
+	size_t i;
+	json_t *effect;
+	if (ff_json_int(answer, "which", &which) && which > 1)
+		ff_buf_printf(b, "Fix %d: %s\n", (int)which, ff_json_text(fix, "say"));
+	else
+		ff_buf_printf(b, "Fix to try first: %s\n", ff_json_text(fix, "say"));
+	if (command)
+		ff_buf_printf(b, "    %s\n", command);
+	json_array_foreach (json_object_get(fix, "side_effects"), i, effect)
+		ff_buf_printf(b, "    Beware: %s\n", json_string_value(effect));
+}
+
+static struct ff_error *say(const struct ff_fix_request *r, char **ret)
+{
+	_cleanup_buf_ struct ff_buf b = {0};
+	const json_t *a = r->answer, *changes = json_object_get(a, "changes"), *fix = json_object_get(a, "fix");
+	static const char *const sentences[] = {"error", "said", "warning"};
+	size_t i;
+	json_t *tried;
+	if (ff_json_text(a, "cause"))
+		ff_buf_printf(&b, "%s: %s\n", ff_json_text(a, "cause"), ff_json_text(a, "title"));
+	if (fix)
+		say_fix(&b, a, fix);
+	if (json_object_size(changes))
+		ff_buf_str(&b,
+			json_object_get(a, "undone")			      ? "Put back:\n"
+				: json_is_true(json_object_get(a, "applied")) ? "Changed:\n"
+									      : "It would change:\n");
+	say_changes(&b, changes);
+	json_array_foreach (json_object_get(a, "tried"), i, tried)
+		ff_buf_printf(
+			&b, "Tried on a copy: %s\n    %s\n", ff_json_text(tried, "say"), ff_json_text(tried, "text"));
+	for (i = 0; i < sizeof(sentences) / sizeof(*sentences); i++) {
+		const char *text = ff_json_text(a, sentences[i]);
+		if (text)
+			ff_buf_printf(&b, "%s\n", text);
+	}
+	return ff_buf_finish(&b, ret);
+}
+
+int ff_fix_leave(struct ff_fix_request *r, struct ff_error *err, int code)
+{
+	char *text = NULL;
+	if (!err && r->output.json)
+		text = json_dumps(r->answer, JSON_INDENT(1));
+	else if (!err)
+		err = say(r, &text);
+	if (!err && (!text || !ff_output_write("fix", &r->output, text)))
+		code = 2;
+	free(text);
+	json_decref(r->diagnosis);
+	json_decref(r->facts);
+	json_decref(r->answer);
+	return err ? ff_fail("fix", err) : code;
+}
+
+void ff_fix_note(struct ff_fix_request *r, const char *key, const char *text)
+{
+	json_object_set_new(r->answer, key, ff_json_string(text, strlen(text)));
+}
+
+void ff_fix_note_by_hand(struct ff_fix_request *r, const struct ff_fix_plan *plan)
+{
+	const char *why = plan->by_hand ? plan->by_hand : "it changes nothing here";
+	const char *because = plan->foreign ? ff_json_text(r->diagnosis, "facts_of.because") : NULL;
+	json_object_set_new(r->answer, "said",
+		json_sprintf("Nothing was changed: this one is for a person (%s%s%s).", why, because ? ": " : "",
+			because ? because : ""));
+}

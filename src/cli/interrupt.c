@@ -1,0 +1,21 @@
+// A signal's handler that only notes it.
+#include "cli/interrupt.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+volatile int ff_interrupted;
+
+static void note(int signal_number)
+{
+	(void)signal_number;
+	ff_interrupted = 1;
+}
+
+void ff_interrupt_catch(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		sigaction(signals[i], &action, NULL);
+}
