@@ -274,7 +274,12 @@ def stalling(machine):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}/"
-        yield Mine, {"PIP_FIND_LINKS": url, "PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "0", "PIP_TRUSTED_HOST": "127.0.0.1"}
+        yield Mine, {
+            "PIP_FIND_LINKS": url,
+            "PIP_TRUSTED_HOST": "127.0.0.1",
+            "PIP_NO_CACHE_DIR": "1",
+            "PIP_RETRIES": "0",
+        }
         Mine.let_go.set()
         server.shutdown()
 

@@ -1,5 +1,5 @@
 // Doing a fix here, and the way back. What is needed for the way back is kept and written down before anything changes,
-// so that an end at any instant (an installer that fails, Ctrl-C, SIGKILL) leaves a record by which all of it is undone.
+// so that an end at any instant (an installer that fails, Ctrl-C, SIGKILL) leaves a record by which all is undone.
 //
 //	fixes/20261129T071500.123.json    "state": "applying", while packages change; "applied" behind it
 #include "cli/fix_keep.h"

@@ -1,4 +1,4 @@
-// Puts the kept files of packages back. It may be called again after it was cut off: what was kept is linked, not moved.
+// Puts the kept files of packages back. It may be called again after it was cut off: the kept is linked, not moved.
 //
 //	there now    tokenizers-0.20.3.dist-info/RECORD and the files in it         removed, with what Python compiled of them
 //	kept         .firstfix-undo-STAMP/0/RECORD, 0, 1, 2...                      linked to where RECORD says

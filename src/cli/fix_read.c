@@ -1,7 +1,7 @@
 // Which diagnosis `firstfix fix` works on, and the facts of the interpreter that its fix changes.
 //
-// How it lies: the interpreter on PATH is not always the one that failed. Where the log's paths name another one that is
-// here, the fix is for that one, and so are the versions; where the log is of another machine nothing is changed here.
+// How it lies: the interpreter on PATH is not always the one that failed. Where the log's paths name another one that
+// is here, the fix is for that one, and so are the versions; where the log is of another machine nothing is changed.
 #include "cli/fix_request.h"
 
 #include <firstfix/firstfix.h>

@@ -28,7 +28,7 @@ bool ff_fix_record_is_cut(const json_t *record);
 /** Take the oldest records away, with the files that they keep, until a few are left. */
 void ff_fix_record_prune(const char *dir);
 
-/** What next-start.env says of these variables now: {NAME: value or null}; those that it does not name are not in it. */
+/** What next-start.env says of these variables now: {NAME: value or null}; those not named there are left out. */
 struct ff_error *ff_next_start_read(const char *dir, const json_t *names, json_t **ret);
 
 /** Variables of the next starts: those of `set` are added, those of `unset` taken out; undo passes them the other way

@@ -8,8 +8,8 @@
 // Where this process may mount (root outside of most containers) the copy lies over the environment while the command
 // runs, so that every path in the command and in scripts leads into it. Elsewhere paths among its words are led there.
 //
-// How the command lies: a script may name the interpreter by itself, and then the copy proves nothing. An interpreter of
-// the copy leaves a mark when it starts; without the mark nothing is concluded.
+// How the command lies: a script may name the interpreter by itself, and then the copy proves nothing. An interpreter
+// of the copy leaves a mark when it starts; without the mark nothing is concluded.
 #include "cli/fix_try.h"
 
 #include "base/io.h"
