@@ -141,7 +141,7 @@ void ff_fix_record_prune(const char *dir)
 		_cleanup_error_ struct ff_error *unread = i + RECORDS_KEPT < n
 			? read_record(folder, entries[i]->d_name, &path, &record)
 			: ff_error_create(FF_EABSENT, "new enough");
-		if (!unread) {
+		if (!unread && path) {
 			ff_fix_keep_drop(json_object_get(record, "kept"));
 			unlink(path);
 		}
