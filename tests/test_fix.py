@@ -247,6 +247,18 @@ def test_undo_needs_no_index(fix, machine, tmp_path):
     assert tree(machine[1])[0] == was and not list(site.glob(".firstfix-undo-*"))
 
 
+def test_undo_knows_a_package_by_any_spelling_of_its_name(fix, machine, tmp_path):
+    """The resolver says huggingface_hub, the list of what is installed huggingface-hub."""
+    fix("--apply", code=0)
+    [record] = (tmp_path / "state/fixes").glob("*.json")
+    doc = json.loads(record.read_text())
+    doc["changes"]["NumPy"] = doc["changes"].pop("numpy")
+    record.write_text(json.dumps(doc))
+    (tmp_path / "empty").mkdir()
+    fix("--undo", code=0, log=None, more={"PIP_FIND_LINKS": str(tmp_path / "empty")})
+    assert version(machine[1]) == "2.1.3"
+
+
 class Index(http.server.SimpleHTTPRequestHandler):
     """The folder of wheels; from the `stalls`th download on, half a file and nothing more."""
     downloads, stalls, let_go = 0, 99, None

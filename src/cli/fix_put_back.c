@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "cli/fix_dist.h"
+#include "parse/requirement.h"
 #include "parse/wheel.h"
 
 #include <dirent.h>
@@ -256,7 +257,8 @@ static struct ff_error *left_over(const json_t *kept, const json_t *changes, jso
 		size_t i;
 		json_array_foreach (json_object_get(kept, "packages"), i, entry) {
 			const char *of = ff_json_text(entry, "name");
-			found |= of && strcmp(of, name) == 0 && ff_json_text(entry, "folder");
+			found |= of && ff_package_name_equal(ff_span_of(of), ff_span_of(name)) &&
+				ff_json_text(entry, "folder");
 		}
 		if (!found && json_object_set(left, name, change) < 0)
 			return &ff_enomem;
