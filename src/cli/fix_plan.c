@@ -150,6 +150,13 @@ static struct ff_error *one_step(const char **at, const char *python, struct ff_
 	return NULL;
 }
 
+// Why nothing can be run for it here, where that is known: "this user may not write to the environment".
+static const char *why_none(const json_t *fix)
+{
+	const char *result = ff_json_text(fix, "tried.result"), *text = ff_json_text(fix, "tried.text");
+	return text && result && strcmp(result, "no-effect") == 0 ? text : "it has no command";
+}
+
 struct ff_error *ff_fix_plan_make(const json_t *fix, const char *python, struct ff_fix_plan *ret)
 {
 	struct ff_fix_plan plan = {.fix = fix};
@@ -158,7 +165,7 @@ struct ff_error *ff_fix_plan_make(const json_t *fix, const char *python, struct 
 		json_object_size(json_object_get(fix, "set")) || json_array_size(json_object_get(fix, "unset"));
 	struct ff_error *err = NULL;
 	if (!at && !variables)
-		plan.by_hand = "it has no command";
+		plan.by_hand = why_none(fix);
 	while (at && *at && !variables && !plan.by_hand && !err)
 		err = one_step(&at, python, &plan);
 	if (err) {

@@ -12,7 +12,7 @@ struct ff_fix_plan {
 	char **steps[FF_PLAN_STEPS_MAX];
 	size_t n_steps;
 	char *python;	     /**< the interpreter whose packages change; NULL when none do */
-	const char *by_hand; /**< why it is not for this program to do, NULL when it is */
+	const char *by_hand; /**< why it is not for this program to do (borrowed), NULL when it is */
 	bool foreign;	     /**< that it is for a person because the log is not of this machine */
 };
 
