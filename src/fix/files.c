@@ -223,6 +223,21 @@ static struct ff_error *use_disk(const struct ff_fix_machine *m, const char *var
 	return err ? err : ff_fix_effect(fix, "facts", "system.disks", other_disks(m, variable));
 }
 
+// Images and containers are their engine's to remove; whoever rents a pod or sends a job reaches none.
+static bool prune(const struct ff_fix_machine *m, struct ff_buf *ret)
+{
+	static const char *const commands[FF_RUNTIME_COUNT] = {
+		[FF_RUNTIME_UNKNOWN] = "docker system prune -f",
+		[FF_RUNTIME_SHELL] = "docker system prune -f",
+		[FF_RUNTIME_DOCKER] = "docker system prune -f",
+		[FF_RUNTIME_COMPOSE] = "docker system prune -f",
+		[FF_RUNTIME_PODMAN] = "podman system prune -f",
+		[FF_RUNTIME_KUBERNETES] = "sudo crictl rmi --prune",
+	};
+	ff_buf_str(ret, commands[m->runtime] ? commands[m->runtime] : "");
+	return commands[m->runtime] != NULL;
+}
+
 // What is a cache by its place, and who empties it.
 static struct ff_error *free_disk(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
@@ -235,8 +250,12 @@ static struct ff_error *free_disk(const struct ff_fix_machine *m, const json_t *
 	if (err || !path)
 		return err;
 	if (ff_starts(path, "/var/lib/docker") || ff_starts(path, "/var/lib/containerd")) {
-		ff_buf_str(&b, "docker system prune -f");
-		err = ff_fix_side_effect(fix, "Removes stopped containers, unused networks and untagged images.");
+		if (!prune(m, &b))
+			return NULL;
+		err = ff_fix_side_effect(fix, "%s",
+			m->runtime == FF_RUNTIME_KUBERNETES
+				? "Removes the images of this node that no container uses; run it on the node."
+				: "Removes stopped containers, unused networks and untagged images.");
 	} else if (strstr(path, "/.cache/pip") || strstr(path, "/pip-")) {
 		ff_shell_word(&b, m->python ? m->python : "python");
 		ff_buf_str(&b, " -m pip cache purge");
@@ -340,8 +359,9 @@ struct ff_error *ff_fix_fetch(const struct ff_fix_machine *m, const json_t *inte
 			ff_buf_add(&folder, path, (size_t)(slash - path));
 		download(m, repo, plain && *name ? name : NULL, folder.n ? folder.p : NULL, &b);
 	} else if (plain && *name) {
-		ff_buf_str(&b, "rm -f ");
-		ff_shell_word(&b, path);
+		ff_buf_str(&b, m->platform == FF_PLATFORM_WINDOWS ? "del " : "rm -f ");
+		if (!ff_path_word(m, &b, path))
+			return NULL;
 		err = ff_fix_side_effect(fix,
 			"Removes the damaged file; a model that lies in a folder of its own has to be "
 			"copied or downloaded into it again.");
@@ -360,9 +380,11 @@ struct ff_error *ff_fix_move(const struct ff_fix_machine *m, const json_t *inten
 	if (away.failed)
 		return &ff_enomem;
 	ff_buf_str(&b, m->platform == FF_PLATFORM_WINDOWS ? "move " : "mv ");
-	ff_shell_word(&b, path);
+	if (!ff_path_word(m, &b, path))
+		return NULL;
 	ff_buf_char(&b, ' ');
-	ff_shell_word(&b, is_plain_path(to) ? to : away.p);
+	if (!ff_path_word(m, &b, is_plain_path(to) ? to : away.p))
+		return NULL;
 	return ff_fix_command(fix, &b);
 }
 
@@ -374,6 +396,8 @@ struct ff_error *ff_fix_remount(const struct ff_fix_machine *m, const json_t *in
 	_cleanup_buf_ struct ff_buf b = {0};
 	struct ff_error *err = ff_fix_kind(fix, "os", NULL);
 	bool container = m->runtime > FF_RUNTIME_SHELL;
+	if (m->platform == FF_PLATFORM_WINDOWS)
+		return err;
 	if (err || !is_plain_path(path) || *path != '/' || (container && (!m->root || !ff_machine_may(m, "sys_admin"))))
 		return err;
 	ff_buf_printf(&b, "%smount -o remount,exec \"$(findmnt -n -o TARGET -T ", m->root ? "" : "sudo ");
@@ -400,11 +424,15 @@ struct ff_error *ff_fix_renew(const struct ff_fix_machine *m, const json_t *inte
 		ff_shell_word(&b, programs.p ? programs.p : folder);
 		ff_buf_str(&b, " -xtype l -delete && ");
 	}
-	ff_shell_word(&b,
-		python && is_plain_path(python)		     ? python
-			: m->platform == FF_PLATFORM_WINDOWS ? "py"
-							     : "python3");
+	bool windows = m->platform == FF_PLATFORM_WINDOWS; // there it is the launcher that knows of releases
+	if (windows && python && ff_starts(python, "python3.") && !python[7 + strspn(python + 7, "0123456789.")])
+		ff_buf_printf(&b, "py -%s", python + 6);
+	else if (windows)
+		ff_buf_str(&b, "py");
+	else
+		ff_shell_word(&b, python && is_plain_path(python) ? python : "python3");
 	ff_buf_str(&b, " -m venv --upgrade ");
-	ff_shell_word(&b, folder);
+	if (!ff_path_word(m, &b, folder))
+		return NULL;
 	return ff_fix_command(fix, &b);
 }

@@ -87,6 +87,12 @@ static enum ff_runtime runtime_of(const struct ff_fix_machine *m)
 	return found;
 }
 
+// On a cluster a job belongs to whoever sent it, inside its container too.
+static bool runs_as_user(enum ff_runtime runtime)
+{
+	return runtime == FF_RUNTIME_SLURM || runtime == FF_RUNTIME_ENROOT || runtime == FF_RUNTIME_APPTAINER;
+}
+
 // ---- the interpreter ----
 
 static char *join(const char *prefix, const char *program)
@@ -145,9 +151,10 @@ struct ff_error *ff_fix_machine_create(const json_t *facts, const json_t *said, 
 		return &ff_enomem;
 	*m = (struct ff_fix_machine){.facts = facts, .said = said};
 	int64_t uid = 0;
-	m->root = !(facts && ff_json_int(facts, "process.uid", &uid)) || uid == 0;
 	m->platform = platform_of(m);
 	m->runtime = runtime_of(m);
+	bool knows_user = facts && ff_json_int(facts, "process.uid", &uid);
+	m->root = knows_user ? uid == 0 : !runs_as_user(m->runtime);
 	m->distribution = text_of(m, "system.os.id");
 	m->engine = said ? ff_json_text(said, "engine.name") : NULL;
 	m->settings = said ? ff_json_at(said, "engine.settings") : NULL;
@@ -162,6 +169,27 @@ void ff_fix_machine_destroy(struct ff_fix_machine *machine)
 		return;
 	free(machine->python);
 	free(machine);
+}
+
+bool ff_plain_for_windows(const char *value)
+{
+	return !value[strcspn(value, "&|<>^%!\"()`$;'*?[]{}~#")];
+}
+
+bool ff_path_word(const struct ff_fix_machine *m, struct ff_buf *b, const char *path)
+{
+	if (m->platform != FF_PLATFORM_WINDOWS) {
+		ff_shell_word(b, path);
+		return true;
+	}
+	if (!ff_plain_for_windows(path))
+		return false;
+	bool quoted = strchr(path, ' ') != NULL;
+	ff_buf_str(b, quoted ? "\"" : "");
+	for (; *path; path++)
+		ff_buf_char(b, *path == '/' ? '\\' : *path); // move and del take what follows a slash for an option
+	ff_buf_str(b, quoted ? "\"" : "");
+	return true;
 }
 
 void ff_shell_word(struct ff_buf *b, const char *word)

@@ -43,7 +43,7 @@ struct ff_fix_machine {
 	char *python;		  /**< path of the failing interpreter; NULL when not known */
 	bool externally_managed;  /**< PEP 668: pip refuses without --break-system-packages */
 	bool site_writable;	  /**< false only when that is known */
-	bool root;		  /**< uid 0, or not known */
+	bool root;		  /**< uid 0, or not known where a worker usually is root */
 	const char *distribution; /**< os-release's ID ("debian"); NULL when not known */
 	const char *engine;	  /**< "vllm", "sglang", ...; NULL when not known */
 	const json_t *settings;	  /**< the engine's settings in effect by their general names; NULL */
@@ -65,6 +65,13 @@ const char *ff_fix_package_manager(const char *distribution);
 
 /** A word quoted for the shell where it needs to be, appended. */
 void ff_shell_word(struct ff_buf *b, const char *word);
+
+/** A path as a word of a command there: quoted for the shell, or for cmd.exe with its own separators. False when it
+    could not be written so that it stays one word. */
+bool ff_path_word(const struct ff_fix_machine *machine, struct ff_buf *b, const char *path);
+
+/** A value that cmd.exe, which has no quotes that hold, reads as nothing but a value. */
+bool ff_plain_for_windows(const char *value);
 
 /** A family: fills in `fix`, which has kind (if the rule gave one), say and automatic already. */
 typedef struct ff_error *ff_fix_family(const struct ff_fix_machine *machine, const json_t *intention, json_t *fix);

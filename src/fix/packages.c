@@ -354,6 +354,18 @@ struct ff_error *ff_fix_remove(const struct ff_fix_machine *m, const json_t *int
 	return err ? err : ff_fix_effect(fix, "packages", name, json_null());
 }
 
+// A variable of this one build; cmd.exe knows none of one command, and keeps it.
+static void build_variable(const struct ff_fix_machine *m, const char *name, const char *value, struct ff_buf *b)
+{
+	if (m->platform == FF_PLATFORM_WINDOWS) {
+		ff_buf_printf(b, "set \"%s=%s\" && ", name, value);
+		return;
+	}
+	ff_buf_printf(b, "%s=", name);
+	ff_shell_word(b, value);
+	ff_buf_char(b, ' ');
+}
+
 // Compile it here against what is installed: wheels and build environments would bring another torch.
 struct ff_error *ff_fix_rebuild(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
@@ -365,19 +377,18 @@ struct ff_error *ff_fix_rebuild(const struct ff_fix_machine *m, const json_t *in
 	if (!is_name(name))
 		return ff_fix_kind(fix, "rebuild", "package");
 	struct ff_error *err = ff_fix_kind(fix, "rebuild", name);
-	if (err || !ff_fix_package_known(m, name))
+	if (err || !ff_fix_package_known(m, name) || !ff_installer_reaches(m, fix, &err))
 		return err;
 	_cleanup_buf_ struct ff_buf b = {0};
-	char same[SPEC_MAX];
+	char same[SPEC_MAX], number[16];
 	if (!need || !is_spec(need))
 		need = same_release(m, name, same);
-	if (ff_json_int(intention, "jobs", &jobs) && jobs > 0)
-		ff_buf_printf(&b, "MAX_JOBS=%d ", (int)jobs);
-	if (arch && strspn(arch, "0123456789.;+PTXaf ") == strlen(arch)) {
-		ff_buf_str(&b, "TORCH_CUDA_ARCH_LIST=");
-		ff_shell_word(&b, arch);
-		ff_buf_char(&b, ' ');
+	if (ff_json_int(intention, "jobs", &jobs) && jobs > 0) {
+		snprintf(number, sizeof(number), "%d", (int)jobs);
+		build_variable(m, "MAX_JOBS", number, &b);
 	}
+	if (arch && strspn(arch, "0123456789.;+PTXaf ") == strlen(arch))
+		build_variable(m, "TORCH_CUDA_ARCH_LIST", arch, &b);
 	ff_installer_words(m, "install", &b);
 	ff_buf_printf(&b, " %s --no-deps --no-build-isolation --no-binary %s",
 		m->installer == FF_INSTALLER_UV ? "--reinstall --no-cache" : "--force-reinstall --no-cache-dir", name);

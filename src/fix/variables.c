@@ -78,12 +78,6 @@ static bool may_be_set(const struct ff_fix_machine *m, const char *name, const c
 	return true;
 }
 
-// cmd.exe has no quotes that hold: a value that it would read as more than a value is not written.
-static bool is_plain_for_windows(const char *value)
-{
-	return !value[strcspn(value, "&|<>^%!\"()`$;'*?[]{}~#")];
-}
-
 // The shell lines for what `set` and `unset` of the fix say.
 static struct ff_error *write_command(const struct ff_fix_machine *m, json_t *fix)
 {
@@ -93,7 +87,7 @@ static struct ff_error *write_command(const struct ff_fix_machine *m, json_t *fi
 	json_t *value;
 	size_t i;
 	json_object_foreach (json_object_get(fix, "set"), name, value) {
-		if (windows && !is_plain_for_windows(json_string_value(value)))
+		if (windows && !ff_plain_for_windows(json_string_value(value)))
 			return NULL;
 		ff_buf_printf(&b, "%s%s %s=", b.n ? (windows ? " & " : "; ") : "", windows ? "set" : "export", name);
 		if (windows)
@@ -221,9 +215,12 @@ static const char *path_variable(const json_t *intention, const char *key, const
 }
 
 // The value is not known here: the shell works it out.
-static struct ff_error *drop_in_shell(const char *name, const char *entry, const char *like, json_t *fix)
+static struct ff_error *drop_in_shell(
+	const struct ff_fix_machine *m, const char *name, const char *entry, const char *like, json_t *fix)
 {
 	_cleanup_buf_ struct ff_buf b = {0};
+	if (m->platform == FF_PLATFORM_WINDOWS)
+		return NULL; // cmd.exe cannot
 	ff_buf_printf(&b, "export %s=$(printf %%s \"$%s\" | tr : '\\n' | grep -v%sF -e ", name, name, like ? "" : "x");
 	ff_shell_word(&b, like ? like : entry);
 	ff_buf_str(&b, " | paste -sd:)");
@@ -241,7 +238,7 @@ struct ff_error *ff_fix_drop(const struct ff_fix_machine *m, const json_t *inten
 	_cleanup_buf_ struct ff_buf kept = {0};
 	struct ff_error *err = ff_fix_kind(fix, "env", name);
 	if (err || !have)
-		return err ? err : drop_in_shell(name, entry, like, fix);
+		return err ? err : drop_in_shell(m, name, entry, like, fix);
 	rest_of(have, entry, like, &kept);
 	if (kept.failed)
 		return &ff_enomem;
@@ -270,6 +267,12 @@ struct ff_error *ff_fix_prepend(const struct ff_fix_machine *m, const json_t *in
 			return &ff_enomem;
 		err = put(fix, name, b.p);
 		return err ? err : write_command(m, fix);
+	}
+	if (m->platform == FF_PLATFORM_WINDOWS) {
+		if (strcmp(name, "PATH") != 0 || !ff_plain_for_windows(entry))
+			return NULL; // it has no other variable of folders that programs read
+		ff_buf_printf(&b, "set %s=%s;%%%s%%", name, entry, name);
+		return ff_fix_command(fix, &b);
 	}
 	ff_buf_printf(&b, "export %s=", name);
 	ff_shell_word(&b, entry);

@@ -5,6 +5,7 @@
 //	venv: /srv/venv/bin/python -m pip install einops        the command
 //	read-only! may not write                                refused, for a reason that holds these words
 //	nothing-                                                no command, and not refused
+//	wsl, shell: sudo modprobe nvidia                        the same on several machines
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +22,7 @@
 enum { TEXT_MAX = 1 << 20 };
 
 static json_t *machines;
+static json_t *rows; // {"install": {"venv": true}}: what has a row
 
 static char *text_of(const char *name)
 {
@@ -72,31 +74,59 @@ static json_t *fix_of(const char *machine, const json_t *intention)
 	return fix;
 }
 
-// One row: "MACHINE: COMMAND", "MACHINE! REASON" or "MACHINE-".
-static void check_row(const char *file, const json_t *intention, const char *line)
+// The name of an intention: the first of its fields that is one.
+static const char *name_of(const json_t *intention)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach ((json_t *)intention, key, value) {
+		if (ff_intention_known(NULL, key))
+			return key;
+	}
+	return "";
+}
+
+static void note_row(const json_t *intention, const char *machine)
+{
+	const char *name = name_of(intention);
+	json_t *of = json_object_get(rows, name);
+	if (!of)
+		json_object_set_new(rows, name, of = json_object());
+	json_object_set_new(of, machine, json_true());
+}
+
+static void check_cell(const char *file, const json_t *intention, const char *machine, char kind, const char *want)
+{
+	_cleanup_json_ json_t *fix = fix_of(machine, intention);
+	const char *command = ff_json_text(fix, "command"), *refused = ff_json_text(fix, "refused");
+	bool good = kind == '!' ? refused && strstr(refused, want)
+		: kind == '-'	? !command && !refused
+				: !refused && command && strcmp(command, want) == 0;
+	note_row(intention, machine);
+	if (!good) {
+		_cleanup_free_ char *was = json_dumps(intention, JSON_SORT_KEYS);
+		fail_msg("%s: %s on %s\n  want %c %s\n  got  %s%s", file, was, machine, kind, want,
+			refused ? "refused: " : "",
+			refused		  ? refused
+				: command ? command
+					  : "no command");
+	}
+}
+
+// One row: "MACHINES: COMMAND", "MACHINES! REASON" or "MACHINES-".
+static void check_row(const char *file, const json_t *intention, char *line)
 {
 	size_t n = strcspn(line, ":!");
-	char kind = line[n], machine[64];
+	char kind = line[n], *save = NULL;
 	if (!kind) {
 		assert_true(n && line[n - 1] == '-');
 		kind = '-';
 		n--;
 	}
-	assert_in_range(n, 1, sizeof(machine) - 1);
-	snprintf(machine, sizeof(machine), "%.*s", (int)n, line);
-	_cleanup_json_ json_t *fix = fix_of(machine, intention);
 	const char *want = line + n + 1 + (kind != '-' && line[n + 1] == ' ');
-	const char *command = ff_json_text(fix, "command"), *refused = ff_json_text(fix, "refused");
-	bool good = kind == '!' ? refused && strstr(refused, want)
-		: kind == '-'	? !command && !refused
-				: !refused && command && strcmp(command, want) == 0;
-	if (!good) {
-		_cleanup_free_ char *was = json_dumps(intention, JSON_SORT_KEYS);
-		fail_msg("%s: %s on %s\n  want %s\n  got  %s%s", file, was, machine, line, refused ? "refused: " : "",
-			refused		  ? refused
-				: command ? command
-					  : "no command");
-	}
+	line[n] = 0;
+	for (char *one = strtok_r(line, ", ", &save); one; one = strtok_r(NULL, ", ", &save))
+		check_cell(file, intention, one, kind, want);
 }
 
 static void check_file(const char *name)
@@ -135,6 +165,25 @@ static void every_row(void **state)
 	assert_true(files > 0);
 }
 
+// Whoever adds an intention says what it becomes on each of these, and whoever adds one of these says so of each
+// intention.
+static void every_intention_on_every_machine(void **state)
+{
+	static const char *const kinds[] = {"nothing", "venv", "uv-venv", "conda", "debian-system",
+		"debian-without-pip", "docker-root", "docker-user", "podman", "kubernetes", "runpod", "slurm", "enroot",
+		"wsl", "windows", "shell"};
+	_cleanup_free_ char *names = strdup(ff_intention_names());
+	char *save = NULL;
+	(void)state;
+	assert_non_null(names);
+	for (char *name = strtok_r(names, ", ", &save); name; name = strtok_r(NULL, ", ", &save)) {
+		assert_true(ff_intention_known(NULL, name));
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+			if (!json_object_get(json_object_get(rows, name), kinds[i]))
+				fail_msg("no row says what '%s' becomes on %s", name, kinds[i]);
+	}
+}
+
 // A name that nobody is known to own never stands in a command, whatever a log calls it.
 static void hostile_names(void **state)
 {
@@ -153,9 +202,12 @@ static void hostile_names(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(every_row), cmocka_unit_test(hostile_names)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(every_row),
+		cmocka_unit_test(every_intention_on_every_machine), cmocka_unit_test(hostile_names)};
 	read_machines();
+	rows = json_object();
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	json_decref(rows);
 	json_decref(machines);
 	return failed;
 }
