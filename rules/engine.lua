@@ -126,6 +126,10 @@ rule {
   },
 }
 
+-- Emitters whose flags the atlas knows, by its names.
+local OF_ATLAS = {["llama.cpp"] = "llama.cpp", text_generation_server = "tgi", text_embeddings_router = "tei",
+  tritonserver = "triton"}
+
 -- What parsers of command lines in C++, Rust and Go, and click, say of a flag that they do not have (argparse's is
 -- vllm.arg-unsupported).
 rule {
@@ -151,6 +155,10 @@ rule {
     local hit = log.flag
     local flag = hit.flag or hit.flag2 or hit.flag3 or hit.flag4 or hit.flag5 or hit.flag6 or hit.flag7
     local name, similar = flag:gsub("^-+", ""):gsub("-", "_"), log.similar and log.similar.similar
+    for emitter, engine in pairs(not similar and OF_ATLAS or {}) do
+      local known = (hit.event.emitters or {})[emitter] and atlas.flag(engine, flag)
+      similar = known and known.state ~= "here" and (known.became or known.nearest) or similar
+    end
     return {hit = hit, confidence = 0.86,
       why = ("The program does not know the flag %s%s, and ends before it starts."):format(flag,
         similar and ("; it knows " .. similar) or ""),

@@ -249,7 +249,21 @@ rule {
       say = "Leave that argument out, or spell it as this release does."}
     local other = {code = true, kind = "param:quantization",
       say = "Use a quantization that this version supports on this GPU, or leave --quantization out."}
-    local fixes = hit == log.quant and {other, upgrade} or {upgrade, away}
+    local flag = log.unknown_flag and log.unknown_flag.flags:match[[^--[\w-]+]]
+    local known = flag and atlas.flag(package, flag, version_here or nil)
+    local instead = known and (known.became or known.state == "never" and known.nearest)
+    if instead then
+      why[#why + 1] = known.became and ("What was %s is %s now."):format(flag, instead)
+        or ("No release has %s; this one has %s."):format(flag, instead)
+      away.say = ("Write %s instead of %s."):format(instead, flag)
+    elseif known and known.state == "changed" then
+      why[#why + 1] = ("%s is in %s."):format(flag, known.first == known.last and known.first
+        or known.first .. " to " .. known.last)
+      away.say = ("Leave %s out."):format(flag)
+    end
+    if known and known.state == "changed" then upgrade.need = known.newer end
+    local first = instead or known and known.state == "changed" and not known.newer
+    local fixes = hit == log.quant and {other, upgrade} or first and {away} or {upgrade, away}
     return {hit = hit, confidence = hit == log.feature and 0.62 or 0.82, why = why, fixes = fixes}
   end,
   doc = {

@@ -18,7 +18,8 @@ for needed in ("packaging", "requests"):
         pytest.skip(f"tools/atlas needs {needed}", allow_module_level=True)
 
 import elfwriter  # noqa: E402
-from atlaslib import archive, classify, elf, index, messages, mine, resolve, said, symbols, table  # noqa: E402
+from atlaslib import archive, classify, elf, flag_sources, flags, index, messages, mine, resolve, said  # noqa: E402
+from atlaslib import symbols, table  # noqa: E402
 
 # Every way in which a name comes into a module that the tool claims to understand.
 PACKAGE = {
@@ -388,7 +389,7 @@ def test_symbols_that_changed_are_kept_with_their_releases(tmp_path, monkeypatch
     monkeypatch.setattr(symbols, "PACKAGES", {"acme-core": (("acme-core",), r"acme/lib/(libacme)\.so[.\d]*")})
     monkeypatch.setattr(index, "get", lambda session, url, headers, **_: Served(url, headers["Range"]))
     files = {symbols.Version(v): core(tmp_path, v, names) for v, names in CORE.items()}
-    monkeypatch.setattr(index, "releases", lambda session, name: files)
+    monkeypatch.setattr(index, "releases", lambda session, name: (files, {}))
     symbols.update(None, "acme-core", pytest.fail)
     text = symbols.build("acme-core")
     rows = [line.split("\t") for line in text.splitlines()]
@@ -406,3 +407,72 @@ def test_a_library_that_lies_is_refused(damage):
     assert elf.exported(io.BytesIO(blob)) == {"acme_open"}
     with pytest.raises(ValueError):
         elf.exported(io.BytesIO(damage(blob)))
+
+
+PYTHON_FLAGS = """
+from typing import Literal
+Kind = Literal["auto", "half"]
+class ModelConfig:
+    dtype: Kind = "auto"
+class EngineArgs:
+    dtype: Kind = ModelConfig.dtype
+    eager: bool = False
+class ServerArgs:
+    tp_size: A[int, Arg(help="Ranks.", aliases=["--tensor-parallel-size"])] = 1
+    secret: A[int, Derived("x")] = 1
+class FrontendArgs:
+    api_key: str | None = None
+def add(parser, kw):
+    parser.add_argument("--dtype", **kw["dtype"])
+    parser.add_argument("--eager", action=BooleanOptionalAction)
+    parser.add_argument("--seed", "-s", type=int, default=0, help="The " "seed.")
+    parser.add_argument("model")
+environment = {"VLLM_ACME_PORT": 1}
+"""
+RUST_FLAGS = """
+enum Quant {
+    /// Fast, see the paper
+    Bitsandbytes,
+    #[clap(name = "fp8_e5m2")]
+    Fp8,
+}
+struct Args {
+    /// The number of shards
+    #[clap(default_value = "2", long, env)]
+    num_shard: usize,
+    #[clap(long, env, value_enum)]
+    quantize: Option<Quant>,
+    #[clap(skip)]
+    inner: usize,
+}
+"""
+
+
+def test_options_are_read_from_every_kind_of_source():
+    found = {o["names"][0]: o for o in flag_sources.python({"a.py": PYTHON_FLAGS, "bad.py": "def ("})}
+    assert sorted(found) == ["--api-key", "--dtype", "--eager", "--seed", "--tp-size", "VLLM_ACME_PORT"]
+    assert (found["--dtype"]["default"], found["--dtype"]["choices"]) == ("auto", "auto,half")
+    assert found["--eager"]["switch"] and found["--seed"]["help"] == "The seed."
+    assert found["--tp-size"]["names"] == ["--tp-size", "--tensor-parallel-size"]
+    rust = {o["names"][0]: o for o in flag_sources.rust({"main.rs": RUST_FLAGS})}
+    assert sorted(rust) == ["--num-shard", "--quantize"]
+    assert rust["--num-shard"]["names"][1] == "NUM_SHARD" and rust["--num-shard"]["default"] == "2"
+    assert rust["--quantize"]["choices"] == "bitsandbytes,fp8_e5m2"
+    assert [o["names"] for o in flag_sources.llama({"a.cpp": 'add_opt(common_arg({"-c", "--ctx-size"}, "N", "size", '
+            '[](x) {}).set_env("LLAMA_ARG_CTX_SIZE"));'})] == [["-c", "--ctx-size", "LLAMA_ARG_CTX_SIZE"]]
+    assert flag_sources.go({"a.go": 'x = Uint("OLLAMA_MAX_QUEUE", 512)'})[0]["default"] == "512"
+    assert flag_sources.triton({"a.cc": '{OPTION_ID, "id", Option::ArgStr, "An id"}'})[0]["names"] == ["--id"]
+
+
+def test_what_a_flag_became_is_another_name_of_it_or_told_by_its_text():
+    def release(*options):
+        return {name: o for o in options for name in o["names"]}
+
+    old = release(flag_sources.option(["--tp", "--tp-size"]), flag_sources.option(["--ray"], text="Use --executor."),
+                  flag_sources.option(["--disable-log"], text="Leave the log of all requests out of it."))
+    new = release(flag_sources.option(["--tp-size"]), flag_sources.option(["--executor"]),
+                  flag_sources.option(["--enable-log"], text="Leave the log of all requests in it."))
+    releases = [(0, "", old), (1, "", new)]
+    masks = {name: sum(1 << i for i, (_, _, names) in enumerate(releases) if name in names) for name in {**old, **new}}
+    became = {name: flags.became(releases, masks, name) for name in old}
+    assert became == {"--tp": "--tp-size", "--tp-size": "", "--ray": "--executor", "--disable-log": ""}

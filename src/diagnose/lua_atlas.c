@@ -137,6 +137,29 @@ static int atlas_symbol(lua_State *L)
 	return known;
 }
 
+// atlas.flag("vllm", "--swap-space", version or nil) -> {state, first, last, newer, older, became, nearest, usual,
+// choices}
+static int atlas_flag(lua_State *L)
+{
+	static const char *const states[] = {"unknown", "here", "changed", "never"};
+	struct ff_atlas_flag f;
+	const char *engine = luaL_checkstring(L, 1), *name = luaL_checkstring(L, 2);
+	const struct ff_atlas *a = ff_atlas();
+	if (!a || !ff_atlas_ask_flag(a, engine, name, version_at(L, 3), &f))
+		return 0;
+	lua_newtable(L);
+	set_text(L, "state", states[f.state]);
+	set_text(L, "first", f.first);
+	set_text(L, "last", f.last);
+	set_text(L, "newer", f.newer);
+	set_text(L, "older", f.older);
+	set_text(L, "became", f.became);
+	set_text(L, "nearest", f.nearest);
+	set_span(L, "usual", f.usual);
+	set_span(L, "choices", f.choices);
+	return 1;
+}
+
 struct lacks {
 	lua_State *L;
 	lua_Integer n;
@@ -188,6 +211,7 @@ void ff_lua_atlas_open(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{"attribute", atlas_attribute},
 		{"beside", atlas_beside},
+		{"flag", atlas_flag},
 		{"lacks", atlas_lacks},
 		{"message", atlas_message},
 		{"name", atlas_name},

@@ -14,6 +14,7 @@
 // said.
 #include "base/table.h"
 #include "fix/machine.h"
+#include "know/atlas_ask.h"
 #include "parse/version.h"
 
 #include <math.h>
@@ -45,6 +46,19 @@ static const char *release_of(const struct ff_fix_machine *m, const char *engine
 	return said ? said : ff_machine_package(m, engine, &absent);
 }
 
+// The atlas knows the flag from other releases, and this one has it not.
+static bool is_gone(const struct flag *f, struct ff_span spelling)
+{
+	char name[FF_ATLAS_WORD_MAX];
+	struct ff_atlas_flag known;
+	size_t n = strcspn(spelling.p, " =%");
+	if (!f->release || !ff_atlas() || n > spelling.n || n >= sizeof(name) || !ff_starts(spelling.p, "--"))
+		return false;
+	memcpy(name, spelling.p, n);
+	name[n] = 0;
+	return ff_atlas_ask_flag(ff_atlas(), f->engine, name, f->release, &known) && known.state == FF_ATLAS_CHANGED;
+}
+
 // The engine's row for its release; the first one where the release is not known.
 static void find_spelling(struct flag *f)
 {
@@ -56,6 +70,8 @@ static void find_spelling(struct flag *f)
 			continue;
 		if (releases.n && f->release &&
 			ff_version_satisfies_spans(ff_span_of(f->release), releases) == FF_SATISFIES_NO)
+			continue;
+		if (is_gone(f, row.cells[SPELLING]))
 			continue;
 		f->row = row;
 		f->known = true;

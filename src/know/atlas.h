@@ -7,7 +7,8 @@
 //
 //	keys       u64, sorted: FNV-1a of "M module", "N module name", "C package Class", "A package Class attribute",
 //	           "F package function", "K package function" (takes **kwargs), "P package function parameter", "R ..." (must be given),
-//	           "o module" (may give more than is listed), "y package symbol" (the first 48 bits, then the number of the library)
+//	           "o module" (may give more than is listed), "y package symbol" (the first 48 bits, then the number of the library),
+//	           "f package flag" (of an engine; the text of the same key: what it became, defaults, choices)
 //	values     u32 for each key: the number of its set
 //	sets       u64: bit i is release i of the package
 //	packages   8 x u32: name, modules (texts), then first and count of its releases, requirements and needs

@@ -100,3 +100,19 @@ uint64_t ff_atlas_symbol_in(
 /** The same of all packages: which one has it, in which library. `have` is a version of that package. */
 bool ff_atlas_ask_symbol(const struct ff_atlas *a, const char *symbol, const char *have, struct ff_atlas_answer *ret,
 	struct ff_span *ret_library);
+
+/** A flag ("--tp-size") or variable of an engine at one release. */
+struct ff_atlas_flag {
+	enum ff_atlas_state state;
+	const char *first, *last; /**< the oldest and newest release that has it, or "" */
+	char newer[FF_ATLAS_BOUNDS_MAX], older[FF_ATLAS_BOUNDS_MAX]; /**< as in struct ff_atlas_answer */
+	char became[FF_ATLAS_WORD_MAX];				     /**< what this release has in its place, or "" */
+	char nearest[FF_ATLAS_WORD_MAX]; /**< what this release has that is spelt most like it, or "" */
+	struct ff_span usual, choices;	 /**< its default and, with commas between, its values; empty: not known */
+	bool without_value;
+};
+
+/** Ask for a flag of an engine (a name of atlaslib/flags.py). `have` NULL: the newest release that was read. False when
+    the engine, or a release as old as that, is not known. */
+bool ff_atlas_ask_flag(
+	const struct ff_atlas *a, const char *engine, const char *name, const char *have, struct ff_atlas_flag *ret);

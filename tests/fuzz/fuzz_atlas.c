@@ -21,6 +21,9 @@ static void ask(const struct ff_atlas *a, const char *word)
 	struct ff_atlas_package p;
 	struct ff_atlas_answer answer;
 	struct ff_span library;
+	struct ff_atlas_flag flag;
+	ff_atlas_ask_flag(a, "acme", word, "1.1", &flag);
+	ff_atlas_ask_flag(a, "acme", "--tp", NULL, &flag);
 	ff_atlas_ask_symbol(a, "_ZN4acme4openESs", "1.1", &answer, &library);
 	for (size_t i = 0; i < 64 && ff_atlas_package_at(a, i, &p); i++) {
 		static char version[] = "1.1.5";

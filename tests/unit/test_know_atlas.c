@@ -210,6 +210,39 @@ static void symbols(void **state)
 	assert_false(ff_atlas_libraries(&atlas, "acme-hub", &p)); // has no libraries
 }
 
+static void flags(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *have;
+		enum ff_atlas_state state;
+		const char *newer, *older, *became, *nearest, *choices;
+	} rows[] = {
+		{"--dtype", "1.0.1", FF_ATLAS_HERE, "", "", "", "", "auto,half"}, // as the release before it
+		{"--dtype", NULL, FF_ATLAS_HERE, "", "", "", "", "auto,half,fp8"},
+		{"--tp", "1.1.5", FF_ATLAS_CHANGED, "", "<1.1.0", "--tp-size", "", ""},
+		{"--tp-size", "1.0.2", FF_ATLAS_CHANGED, ">=1.1.0", "", "", "", ""},
+		{"--quant", "1.1.0", FF_ATLAS_CHANGED, "", "<1.0.2", "", "", ""},
+		{"--dtypes", "1.1.0", FF_ATLAS_NEVER, "", "", "", "--dtype", ""},
+		{"--tp_size", "1.0.0", FF_ATLAS_NEVER, "", "", "", "", ""}, // the nearest one is not of this release
+		{"", "1.0.0", FF_ATLAS_NEVER, "", "", "", "", ""},
+	};
+	struct ff_atlas_flag f;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_true(ff_atlas_ask_flag(&atlas, "acme", rows[i].name, rows[i].have, &f));
+		if (f.state != rows[i].state)
+			fail_msg("row %zu: state %d", i, f.state);
+		assert_string_equal(f.newer, rows[i].newer);
+		assert_string_equal(f.older, rows[i].older);
+		assert_string_equal(f.became, rows[i].became);
+		assert_string_equal(f.nearest, rows[i].nearest);
+		assert_true(ff_span_eq(f.choices, rows[i].choices));
+	}
+	assert_true(ff_atlas_ask_flag(&atlas, "acme", "--eager", NULL, &f) && f.without_value);
+	assert_false(ff_atlas_ask_flag(&atlas, "acme", "--dtype", "0.9", &f)); // older than all that was read
+	assert_false(ff_atlas_ask_flag(&atlas, "acme-hub", "--dtype", NULL, &f));
+}
+
 static void damaged(void **state)
 {
 	(void)state;
@@ -309,6 +342,7 @@ int main(void)
 		cmocka_unit_test(one_beside_another),
 		cmocka_unit_test(sets_of_versions),
 		cmocka_unit_test(messages),
+		cmocka_unit_test(flags),
 		cmocka_unit_test(symbols),
 		cmocka_unit_test(damaged),
 	};

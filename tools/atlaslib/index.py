@@ -64,8 +64,8 @@ def preference(tags):
     return best
 
 
-def choose(files):
-    """{version: file} of an index's answer, oldest first: the last patch of each minor release."""
+def choose(files, every=False):
+    """{version: file} of an index's answer, oldest first: the last patch of each minor release, or every release."""
     best = {}
     for file in files:
         known = parsed(file.get("filename", ""))
@@ -77,7 +77,8 @@ def choose(files):
             continue
         if version not in best or (rank, file["filename"]) < (best[version][0], best[version][1]["filename"]):
             best[version] = (rank, file)
-    return last_of_each({v: file for v, (_, file) in best.items()})
+    found = {v: best[v][1] for v in sorted(best)}
+    return thinned(found, RELEASES_MAX, 1) if every else last_of_each(found)
 
 
 def pythons(files):
@@ -134,7 +135,7 @@ def day(when):
         return 0
 
 
-def releases(session, name):
+def releases(session, name, every=False):
     """({version: file}, {version: bounds of Python})."""
     if not NAME.match(name):
         raise ValueError(f"{name!r} is no name of a package")
@@ -142,4 +143,4 @@ def releases(session, name):
     if len(answer.content) > ANSWER_MAX:
         raise ValueError(f"the index answers more than {ANSWER_MAX} bytes")
     files = answer.json().get("files", [])
-    return choose(files), pythons(files)
+    return choose(files, every), pythons(files)

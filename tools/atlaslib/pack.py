@@ -155,6 +155,13 @@ class Pack:
         for at in range(0, len(cells[2]), 12):
             self.put(int(cells[2][at:at + 12], 16) << 16 | int(cells[0]), sets[int(cells[1])])
 
+    def row_x(self, package, cells, sets, state):
+        """A flag or variable of an engine: releases, what it became, defaults and choices."""
+        self.put(fnv(f"f {package} {cells[0]}"), sets[int(cells[1])])
+        if cells[2] or cells[3]:
+            self.say(fnv(f"f {package} {cells[0]}"), cells[2] + "\t" + cells[3])
+        state.update(module=package, names=state.get("names", []) + [cells[0]])
+
     def limits(self, module, name):
         """Does some release of the other package not have this?"""
         other = self.top_of.get(module.split(".")[0])

@@ -103,7 +103,7 @@ def update(session, package, say):
     distributions, pattern = PACKAGES[package]
     kept(package, "0").parent.mkdir(exist_ok=True)
     for distribution in distributions:
-        for version, file in index.releases(session, distribution).items():
+        for version, file in index.releases(session, distribution)[0].items():
             path = kept(package, version)
             if path.exists() or not file["filename"].endswith(".whl"):
                 continue
@@ -119,7 +119,9 @@ def update(session, package, say):
 
 def counts(library, symbol):
     """Is it one that an extension takes, not the library's own affair (kernels of MKL, of protobuf)?"""
-    return not library.startswith(("libtorch", "libc10")) or WANTED.match(symbol)
+    if library.startswith(("libtorch", "libc10")):
+        return WANTED.match(symbol)
+    return not (symbol.startswith("_Z") and library.startswith(("libcu", "libnv", "libnccl")))
 
 
 def build(package):
