@@ -36,7 +36,6 @@ struct ff_reading {
 	bool shown_hurt;       // how its run was before it
 	struct ff_hits **hits; // by signature, made when needed
 	struct ff_error *err;
-	bool speaks;	     // the log has said what only a worker says
 	bool spoke;	     // a signature that is no context has a hit
 	bool landed;	     // a landmark that matters stood in the line of the file just read
 	uint32_t told[TOLD]; // hashes of lines that call themselves errors, as far as they are remembered
@@ -345,7 +344,8 @@ static struct ff_run *read_landmarks(
 		*ret_harmless |= kind == FF_LANDMARK_HARMLESS || kind == FF_LANDMARK_NOTE;
 		if (!believed(r, kind))
 			continue;
-		r->speaks |= sign_of_worker(kind) && !ff_shown_inside(r->shown) && !line->quoted;
+		if (sign_of_worker(kind))
+			ff_shown_works(r->shown, line);
 		run = ff_runs_landmark(r->runs, run, line, index);
 		on_landmark(r, run, line, kind);
 	}
@@ -372,17 +372,16 @@ static bool told(struct ff_reading *r, struct ff_span text)
 // True for a line that somebody else says, or that is only shown. What was said in a block that ended did not happen.
 static bool set_aside(struct ff_reading *r, struct ff_run *run, const struct ff_line *line)
 {
-	enum ff_shown_step step = ff_shown_line(r->shown, line, r->speaks);
-	r->speaks |= line->level != FF_LEVEL_NONE && !ff_shown_inside(r->shown) && !line->quoted;
-	if (step == FF_SHOWN_OPENED) {
-		r->shown_from = ff_events_count(r->events);
+	enum ff_shown_step step = ff_shown_line(r->shown, line);
+	if (step == FF_SHOWN_OPENED)
 		r->shown_hurt = run->hurt;
-	}
 	if (step == FF_SHOWN_CLOSED) {
 		for (size_t i = r->shown_from; i < ff_events_count(r->events); i++)
 			ff_events_outlive(r->events, i, line->number);
 		run->hurt = r->shown_hurt;
 	}
+	if (step == FF_SHOWN_OPENED || step == FF_SHOWN_CLOSED)
+		r->shown_from = ff_events_count(r->events);
 	return step == FF_SHOWN_LINE || step == FF_SHOWN_CLOSED || ff_speech_told(r->speech, line->text);
 }
 
@@ -394,6 +393,9 @@ static void on_line(const struct ff_line *read, void *context)
 	size_t before = ff_events_count(r->events);
 	bool harmless;
 	line.run = run->id;
+	// Another rank's bar is no part of what is open, and does not end it.
+	if (line.drawn && (ff_events_busy(r->events, line.number) || ff_shown_open(r->shown)))
+		return;
 	if (set_aside(r, run, &line))
 		return;
 	ff_events_line(r->events, &line);

@@ -126,7 +126,7 @@ const struct ff_line_mark ff_line_marks[] = {
 	{"[=#*-]{3} ?(?:[Rr]esponse|[Aa]nswer|[Cc]ompletion|[Oo]utput|[Pp]rompt|RESPONSE|ANSWER|OUTPUT|PROMPT) "
 	 "?[=#*-]{3}",
 		false},
-	{"^commit [0-9a-f]{7}", false},
+	{"(?:\\b|m)commit [0-9a-f]{7}", false},
 	{"^\\{ ?\"", true},
 	{"[ \\t]\\{ ?\"[\\w@.]+\" ?:", true},
 	{"^[ \\t]+\"(?:textPayload|[Mm]essage|MESSAGE|log|msg)\" ?: \"", true},

@@ -26,6 +26,9 @@ struct ff_liner {
 	struct ff_buf parts, joined;
 	bool goes_on;
 	bool lost;
+	// A log that was pasted indented:
+	size_t indent;	   // of the lines so far, the least
+	unsigned indented; // lines, as far as it matters
 };
 
 struct reading {
@@ -34,6 +37,7 @@ struct reading {
 	ff_line_fn *fn;
 	void *context;
 	unsigned pieces;
+	bool drawn;		  // another piece is drawn over this one
 	struct ff_prefix carried; // what the wrapper around said
 };
 
@@ -47,6 +51,7 @@ struct ff_error *ff_liner_create(struct ff_liner **ret)
 		free(liner);
 		return err;
 	}
+	liner->indent = SIZE_MAX;
 	*ret = liner;
 	return NULL;
 }
@@ -116,6 +121,7 @@ static bool read_wrapped(struct reading *r, struct ff_span text, const struct ff
 		return false;
 	struct ff_span inner = {in->text.p, in->text.n};
 	struct ff_prefix carried = *prefix;
+	carried.heads |= FF_HEAD_WRAPPED;
 	if (in->level != FF_LEVEL_NONE)
 		carried.level = in->level;
 	if (in->part)
@@ -168,7 +174,9 @@ static void hand_out(struct reading *r, struct ff_span text, const struct ff_pre
 		.source = {prefix->source, prefix->source_n},
 		.service = {prefix->service, prefix->service_n},
 		.level = prefix->level,
-		.quoted = prefix->quoted,
+		.heads = prefix->heads,
+		.quotes = prefix->quotes,
+		.drawn = r->drawn && memmem(text.p, text.n, "%|", 2),
 	};
 	do {
 		line.text = (struct ff_span){text.p, text.n < FF_LINE_MAX ? text.n : FF_LINE_MAX};
@@ -193,6 +201,22 @@ static size_t bar_length(struct ff_span text)
 	return 0;
 }
 
+// Without the indentation that all lines so far have. One line alone may be the source code below a frame.
+static struct ff_span dedent(struct ff_liner *liner, struct ff_span text)
+{
+	enum { BLANKS_MIN = 4, LINES_MIN = 2 };
+	size_t n = 0;
+	while (n < text.n && (text.p[n] == ' ' || text.p[n] == '\t') && text.p[n] == text.p[0])
+		n++;
+	if (n == text.n)
+		return text;
+	liner->indent = n < liner->indent ? n : liner->indent;
+	liner->indented += liner->indented < LINES_MIN;
+	bool pasted = liner->indented == LINES_MIN && liner->indent >= (text.p[0] == '\t' ? 1 : BLANKS_MIN);
+	size_t off = pasted ? liner->indent : 0;
+	return (struct ff_span){text.p + off, text.n - off};
+}
+
 static void read_piece(struct reading *r, struct ff_span text, unsigned depth)
 {
 	r->pieces++;
@@ -201,15 +225,23 @@ static void read_piece(struct reading *r, struct ff_span text, unsigned depth)
 	struct ff_prefix prefix = r->carried;
 	prefix.part = 0;
 	struct ff_span rest = ff_prefixes_strip(r->liner->prefixes, text, &prefix);
+	struct ff_span pasted = depth ? text : dedent(r->liner, text);
+	if (rest.p == text.p && pasted.p != text.p)
+		rest = ff_prefixes_strip(r->liner->prefixes, pasted, &prefix);
 	if (prefix.part == 'P')
 		hold(r->liner, rest);
-	if (prefix.part == 'P' || (prefix.part == 'F' && read_parts(r, rest, &prefix, depth)) ||
-		(rest.p != text.p && read_wrapped(r, rest, &prefix, depth)))
+	if (prefix.part == 'P' || (prefix.part == 'F' && read_parts(r, rest, &prefix, depth)))
+		return;
+	if (prefix.part)
+		rest = ff_prefixes_strip(r->liner->prefixes, rest, &prefix);
+	if (rest.p != text.p && read_wrapped(r, rest, &prefix, depth))
 		return;
 	char source[FF_LEARNED_MAX];
 	size_t n;
-	rest = ff_learner_strip(&r->liner->learner, rest, source, &n);
+	struct ff_span learned = ff_learner_strip(&r->liner->learner, rest, source, &n);
 	ff_prefix_add_source(&prefix, (struct ff_span){source, n});
+	if (learned.p != rest.p)
+		rest = ff_prefixes_strip(r->liner->prefixes, learned, &prefix);
 	size_t bar = bar_length(rest);
 	if (bar)
 		hand_out(r, (struct ff_span){rest.p, bar}, &prefix, depth);
@@ -228,6 +260,7 @@ static void read_raw(struct reading *r, struct ff_span raw, unsigned depth)
 		struct ff_buf *to = &r->liner->clean[depth];
 		ff_line_clean(piece, to);
 		r->liner->lost |= to->failed;
+		r->drawn = raw.n > 0;
 		read_piece(r, (struct ff_span){to->p ? to->p : "", to->n}, depth);
 	}
 }

@@ -15,10 +15,14 @@ struct ff_line {
 	struct ff_span text;	/**< without prefixes; indentation that belongs to the text is kept */
 	struct ff_span source;	/**< who said it ("rank0", "EngineCore_DP0 pid=164"), empty when nobody is named */
 	struct ff_span service; /**< which of several services said it (compose, a pod), empty when the log is of one */
+	bool drawn;		/**< a bar that was drawn over on its line */
 	enum ff_level level;	/**< what a prefix said, FF_LEVEL_NONE when none did */
-	bool quoted;		/**< a mark of a quotation ("> ") stood before it */
+	uint64_t heads;		/**< what stood before it: one bit a kind of prefix, FF_HEAD_WRAPPED for a wrapper */
+	unsigned quotes;	/**< marks of a quotation ("> ") that stood before it */
 	uint32_t run;		/**< the run it belongs to, by who cuts the log into runs; 0 when nobody did */
 };
+
+#define FF_HEAD_WRAPPED (1ull << 63)
 
 enum { FF_LINE_MAX = 16384 }; /**< a longer line is handed out in pieces of this size */
 

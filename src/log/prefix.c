@@ -111,7 +111,7 @@ static const struct {
 };
 
 enum { ROWS = sizeof(rows) / sizeof(*rows) };
-_Static_assert((int)ROWS <= 64, "each row has a bit");
+_Static_assert((int)ROWS < 64, "each row has a bit, and FF_HEAD_WRAPPED one");
 
 struct ff_prefixes {
 	struct ff_regex *regex[ROWS];
@@ -209,7 +209,8 @@ static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct
 		enum ff_level level = ff_level_of(group(&m, prefixes->level[i]));
 		if (level != FF_LEVEL_NONE || prefixes->relay[i])
 			prefix->level = level;
-		prefix->quoted |= prefixes->quote[i] != 0;
+		prefix->quotes += prefixes->quote[i] != 0;
+		prefix->heads |= 1ull << i;
 		struct ff_span part = group(&m, prefixes->part[i]);
 		if (part.n)
 			prefix->part = part.p[0];
@@ -222,7 +223,8 @@ static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct
 
 struct ff_span ff_prefixes_strip(struct ff_prefixes *prefixes, struct ff_span text, struct ff_prefix *prefix)
 {
-	for (int step = 0; step < STEPS_MAX && text.n; step++) {
+	char part = prefix->part;
+	for (int step = 0; step < STEPS_MAX && text.n && prefix->part == part; step++) {
 		if (!strip_one(prefixes, &text, prefix))
 			break;
 	}

@@ -2,6 +2,8 @@
 // behind anything and a frame only behind two blanks: what stands before them is the prefix, if the next line
 // has it too. Numbers may differ between the two.
 //
+// A logger's own head ("INFO 03-04 05:06:07 [") behind the same text in two lines tells the same.
+//
 //	12.000041 >> stage-2 >> Traceback (most recent call last):
 //	12.000057 >> stage-2 >>   File "serve.py", line 3, in f         -> the prefix is "<number> >> stage-2 >> "
 #include "log/prefix_learned.h"
@@ -136,12 +138,31 @@ static size_t before_traceback(struct ff_span text)
 		: 0;
 }
 
+// What a line has before the head of a logger; 0 when there is none, or nothing before it.
+static size_t before_head(struct ff_span text)
+{
+	static const char *const levels[] = {"INFO", "WARNING", "ERROR", "DEBUG"};
+	static const char *const behind[] = {": ", " 0", " 1"}; // "INFO:     ", "INFO 03-04 05:06:07"
+	size_t first = 0;
+	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
+		const char *at = text.n ? memmem(text.p, text.n, levels[i], strlen(levels[i])) : NULL;
+		size_t before = at ? (size_t)(at - text.p) : 0, n = before + strlen(levels[i]);
+		bool head = false;
+		for (size_t k = 0; before && k < sizeof(behind) / sizeof(*behind); k++)
+			head |= at[-1] == ' ' && ff_span_starts((struct ff_span){text.p + n, text.n - n}, behind[k]);
+		if (head && (!first || before < first))
+			first = before;
+	}
+	return first <= FF_LEARNED_MAX && !speaker(text) && !memchr(text.p, VARIES, first) ? first : 0;
+}
+
 struct ff_span ff_learner_strip(struct ff_learner *learner, struct ff_span text, char *source, size_t *ret_n)
 {
 	*ret_n = 0;
 	size_t n = *learner->wanted ? prefix_length(learner->wanted, text) : 0;
 	bool blank = strspn(learner->wanted, " \t") == strlen(learner->wanted);
-	if (n && (!blank || ff_span_starts((struct ff_span){text.p + n, text.n - n}, "  "))) {
+	bool again = !learner->by_head || before_head(text) == n;
+	if (n && again && (!blank || ff_span_starts((struct ff_span){text.p + n, text.n - n}, "  "))) {
 		learn(learner, text);
 		learner->own_n = source_of(learner->prefix, text, learner->own);
 		*learner->wanted = 0;
@@ -154,6 +175,8 @@ struct ff_span ff_learner_strip(struct ff_learner *learner, struct ff_span text,
 		return (struct ff_span){text.p + n, text.n - n};
 	}
 	n = before_traceback(text);
+	learner->by_head = !n;
+	n = n ? n : before_head(text);
 	memcpy(learner->wanted, text.p, n);
 	learner->wanted[n] = 0;
 	return text;

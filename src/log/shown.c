@@ -7,8 +7,9 @@
 //	> RuntimeError: CUDA error                                a quotation
 //
 // How it lies: people send whole logs in such a block or quotation. In those nothing stands outside that a worker
-// writes, so a block counts only where the log has spoken before it. A model can stop in the middle of a block: one
-// that is not closed counts as none, and so does one with a line of a logger in it.
+// writes, so a block counts only where the log has spoken before it; one that was sent may hold blocks in turn. A model
+// can stop in the middle of a block: one that is not closed counts as none, and so does one with a line of the log's
+// own logger in it. A carrier can write each line as a logger does: then its prefix stands before the first line too.
 #include "log/shown.h"
 
 #include "base/regex.h"
@@ -19,23 +20,39 @@ enum { LINES_MAX = 200 };
 
 static const struct {
 	const char *open, *close;
-	bool sure; // each line within is shown, whether it ends or not; what ends it is the log's own
+	bool sure;  // each line within is shown, whether it ends or not; what ends it is the log's own
+	bool again; // what ends one may begin the next
 } rows[] = {
 	{"\\s{0,3}```\\w*\\s*$", "\\s{0,3}```\\s*$"},
 	{"<\\|(?:im_start\\|>)?(?:assistant|user|system)\\b",
-		"<\\|(?:end|im_end|eot_id|endoftext|assistant|user|system)\\b"},
+		"<\\|(?:end|im_end|im_start|eot_id|endoftext|assistant|user|system)\\b", .again = true},
 	{"[=#*-]{3,} ?(?:model |generated )?(?:response|answer|completion|output|prompt|text) ?[=#*-]{3,}$",
-		"[=#*-]{3,}(?: ?[\\w ]+ ?[=#*-]{3,})?$"},
-	{"commit [0-9a-f]{7,40}(?: \\([^)]*\\))?$", "(?!\\s|Author:|Date:|Merge:|AuthorDate:|Commit)\\S", true},
+		"[=#*-]{3,}(?: ?[\\w ]+ ?[=#*-]{3,})?$", .again = true},
+	{"commit [0-9a-f]{7,40}(?: \\([^)]*\\))?$", "(?!\\s|Author:|Date:|Merge:|AuthorDate:|Commit)\\S", .sure = true},
 };
 
-enum { ROWS = sizeof(rows) / sizeof(*rows) };
+enum { ROWS = sizeof(rows) / sizeof(*rows), OUTSIDE = 0, WITHIN = 1 };
+
+// A block that is open.
+struct block {
+	size_t row;
+	unsigned lines; // 0 for none
+	uint64_t heads; // what stood before its first line
+};
+
+// How the log itself speaks. A level alone does not tell: a carrier may give each line one.
+struct voice {
+	bool works;	 // it said what only a worker's log says, ...
+	unsigned quotes; // ... behind so many marks of a quotation
+	uint64_t levels; // what stood before lines with a level
+	uint64_t heads;	 // what stood before any line
+};
 
 struct ff_shown {
 	struct ff_regex *open[ROWS], *close[ROWS];
-	size_t row;	// of the block that is open
-	unsigned lines; // of it; 0 for none
-	bool counts;	// it is no log that somebody sent in a block
+	struct block sent;     // opened before the log spoke: it may have been sent in it
+	struct block block;    // what it shows
+	struct voice voice[2]; // outside of what was sent in a block, and in it
 };
 
 void ff_shown_destroy(struct ff_shown *shown)
@@ -63,43 +80,85 @@ struct ff_error *ff_shown_create(struct ff_shown **ret)
 	return err;
 }
 
-static enum ff_shown_step within(struct ff_shown *shown, const struct ff_line *line)
+static struct voice *voice_of(struct ff_shown *shown)
+{
+	return &shown->voice[shown->sent.lines ? WITHIN : OUTSIDE];
+}
+
+static bool ends(const struct ff_shown *shown, const struct block *block, const struct ff_line *line)
 {
 	struct ff_match m;
-	bool sure = rows[shown->row].sure;
-	bool closed = ff_regex_match(shown->close[shown->row], line->text, 0, &m);
-	bool lost = !closed && shown->counts && (line->level != FF_LEVEL_NONE || ++shown->lines > LINES_MAX);
-	if (closed || lost)
-		shown->lines = 0;
-	if (lost || !shown->counts || (closed && sure))
+	return block->lines && ff_regex_match(shown->close[block->row], line->text, 0, &m);
+}
+
+// True where a block begins.
+static bool begins(const struct ff_shown *shown, const struct ff_line *line, struct block *ret)
+{
+	struct ff_match m;
+	for (size_t i = 0; i < ROWS; i++) {
+		if (ff_regex_match(shown->open[i], line->text, 0, &m)) {
+			*ret = (struct block){.row = i, .lines = 1, .heads = line->heads};
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum ff_shown_step within(struct ff_shown *shown, const struct ff_line *line)
+{
+	struct block *block = &shown->block;
+	bool sure = rows[block->row].sure, closed = ends(shown, block, line);
+	uint64_t own = line->heads & ~block->heads & voice_of(shown)->heads;
+	bool lost = !closed && ((line->level != FF_LEVEL_NONE && own) || ++block->lines > LINES_MAX);
+	if (lost || (closed && (!rows[block->row].again || !begins(shown, line, block))))
+		block->lines = 0;
+	if (lost || (closed && sure))
 		return FF_SHOWN_NOT;
 	return closed ? FF_SHOWN_CLOSED : sure ? FF_SHOWN_LINE : FF_SHOWN_WITHIN;
 }
 
-enum ff_shown_step ff_shown_line(struct ff_shown *shown, const struct ff_line *line, bool speaks)
+static void hear(struct voice *voice, const struct ff_line *line)
 {
-	struct ff_match m;
-	if (shown->lines)
+	bool first = !voice->works && !voice->levels;
+	if (first || line->quotes < voice->quotes)
+		voice->quotes = line->quotes;
+}
+
+enum ff_shown_step ff_shown_line(struct ff_shown *shown, const struct ff_line *line)
+{
+	struct block begun;
+	if (shown->block.lines)
 		return within(shown, line);
-	if (line->quoted && !ff_span_starts(line->text, "File \"")) // loguru marks the frame that caught
-		return speaks ? FF_SHOWN_LINE : FF_SHOWN_NOT;
-	for (size_t i = 0; i < ROWS && line->level == FF_LEVEL_NONE; i++) {
-		if (ff_regex_match(shown->open[i], line->text, 0, &m)) {
-			shown->row = i;
-			shown->lines = 1;
-			shown->counts = speaks;
-			return speaks ? FF_SHOWN_OPENED : FF_SHOWN_NOT;
-		}
+	if (ends(shown, &shown->sent, line)) {
+		shown->sent.lines = 0;
+		shown->voice[WITHIN] = (struct voice){0};
+		return FF_SHOWN_NOT;
+	}
+	struct voice *voice = voice_of(shown);
+	bool speaks = voice->works || (voice->levels & ~line->heads);
+	if (speaks && line->quotes > voice->quotes && !ff_span_starts(line->text, "File \"")) // loguru marks a frame
+		return FF_SHOWN_LINE;
+	if (begins(shown, line, &begun) && (speaks || !shown->sent.lines)) {
+		*(speaks ? &shown->block : &shown->sent) = begun;
+		return speaks ? FF_SHOWN_OPENED : FF_SHOWN_NOT;
+	}
+	voice->heads |= line->heads;
+	if (line->level != FF_LEVEL_NONE) {
+		hear(voice, line);
+		voice->levels |= line->heads;
 	}
 	return FF_SHOWN_NOT;
 }
 
-bool ff_shown_open(const struct ff_shown *shown)
+void ff_shown_works(struct ff_shown *shown, const struct ff_line *line)
 {
-	return shown->lines && shown->counts;
+	if (shown->block.lines)
+		return;
+	hear(voice_of(shown), line);
+	voice_of(shown)->works = true;
 }
 
-bool ff_shown_inside(const struct ff_shown *shown)
+bool ff_shown_open(const struct ff_shown *shown)
 {
-	return shown->lines;
+	return shown->block.lines;
 }

@@ -14,15 +14,14 @@ enum ff_shown_step {
 	FF_SHOWN_LINE,	 /**< it is shown, that is certain */
 	FF_SHOWN_OPENED, /**< what begins here may be a text that is shown */
 	FF_SHOWN_WITHIN, /**< it goes on */
-	FF_SHOWN_CLOSED, /**< it ended: all since the opening was shown */
+	FF_SHOWN_CLOSED, /**< it ended: all since the opening was shown; the next one may begin with the same line */
 };
 
-/** Take the next line. `speaks`: lines of the log's own have been seen, so that a block in it is no log that somebody
-    sent in a block. */
-enum ff_shown_step ff_shown_line(struct ff_shown *shown, const struct ff_line *line, bool speaks);
+/** Take the next line. */
+enum ff_shown_step ff_shown_line(struct ff_shown *shown, const struct ff_line *line);
+
+/** This line is a worker's own: a block behind it is no log that somebody sent in a block. */
+void ff_shown_works(struct ff_shown *shown, const struct ff_line *line);
 
 /** True while a block is open that may be shown: each line is wanted. */
 bool ff_shown_open(const struct ff_shown *shown);
-
-/** True while any block is open, also one in which a log was sent. */
-bool ff_shown_inside(const struct ff_shown *shown);
