@@ -35,6 +35,7 @@ def served(agents):
     agents.worker = worker
     until(
         lambda: (m := agents.metrics()).get("firstfix_requests_in_flight") == 1
+        and m.get('firstfix_requests_total{outcome="error"}') == 1  # else it is the third that is in work
         and m.get("firstfix_gpu_driver_up") == 1,
         "a request in work",
     )
