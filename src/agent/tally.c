@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONG_WORD_KEPT = 16 };
+enum { LONG_WORD_KEPT = 8 };
 
 const char *const ff_outcome_names[FF_OUTCOMES] = {"ok", "error", "cancelled", "killed", "refused"};
 const char *const ff_tally_level_names[FF_TALLY_LEVELS] = {"1", "2", "3-4", "5-8", "9-16", "17-32", "33-64", "65+"};

@@ -139,18 +139,23 @@ static void veil_line(struct ff_buf *out, struct ff_span line)
 	hide(out, line.n - from);
 }
 
+static bool has(struct ff_span line, const char *word)
+{
+	return line.p && memmem(line.p, line.n, word, strlen(word));
+}
+
 void veil_text(struct ff_buf *out, struct ff_span text)
 {
 	bool in_key = false;
 	while (text.n) {
 		const char *newline = memchr(text.p, '\n', text.n);
 		struct ff_span line = {text.p, newline ? (size_t)(newline - text.p) : text.n};
-		in_key |= memmem(line.p, line.n, "PRIVATE KEY", 11) != NULL;
+		in_key |= has(line, "PRIVATE KEY");
 		if (in_key)
 			hide(out, line.n);
 		else
 			veil_line(out, line);
-		in_key &= !memmem(line.p, line.n, "-----END", 8);
+		in_key &= !has(line, "-----END");
 		if (newline)
 			ff_buf_char(out, '\n');
 		text = (struct ff_span){line.p + line.n + (newline != NULL), text.n - line.n - (newline != NULL)};
