@@ -231,7 +231,8 @@ def test_changes_are_those_of_the_same_command(agents):
     first.wait(30)
     other = start(theirs, CUDA_VISIBLE_DEVICES="7")
     until(lambda: len(list((agents.state / "reports").glob("*.json"))) == 2, "its start-up report")
-    assert good(2) or agents.ask("/v1/changes")[0] == 404  # of this command none was good yet
+    asked = agents.ask("/v1/changes")[0]
+    assert asked == 404 or good(2)  # of this command none was good when it was asked
     until(lambda: good(2), "a good start of theirs")
     agents.tell(other, "exit 0")
     other.wait(30)
