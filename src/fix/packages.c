@@ -225,6 +225,17 @@ static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 	return NULL;
 }
 
+// A release later than the one here, nobody says how much later: the newest is wanted, and not the nearest that fits.
+static bool wants_newer(const char *need, bool absent)
+{
+	if (!need)
+		return !absent;
+	for (const char *c = strchr(need, '>'); c; c = strchr(c + 1, '>'))
+		if (c[1] != '=')
+			return true;
+	return false;
+}
+
 // Bounds that others hold it in; whoever cannot live with the need moves too, but not torch, which is no small thing to
 // move.
 static struct ff_error *within_bounds(
@@ -238,7 +249,7 @@ static struct ff_error *within_bounds(
 	if (open.failed)
 		return &ff_enomem;
 	struct ff_error *err = ff_fix_bounds(m, w->name, open.n ? open.p : w->need, need, also);
-	if (!err)
+	if (!err && !wants_newer(w->need, absent))
 		err = ff_fix_joint(m, w->name, need, also, joint, fix);
 	size_t i;
 	json_t *other;
