@@ -85,6 +85,18 @@ struct ff_error *ff_dl_open(const struct ff_dl_spec *spec, void *table, struct f
 	return NULL;
 }
 
+struct ff_error *ff_dl_open_whole(const struct ff_dl_spec *spec, void *table, struct ff_dl *ret)
+{
+	struct ff_error *err = ff_dl_open(spec, table, ret);
+	for (size_t i = 0; !err && i < spec->symbol_count; i++) {
+		void *symbol;
+		memcpy(&symbol, (char *)table + spec->symbols[i].offset, sizeof(symbol));
+		if (!symbol)
+			err = ff_error_create(FF_EABSENT, "%s has no %s", spec->soname, spec->symbols[i].name);
+	}
+	return err;
+}
+
 void ff_dl_deinit(struct ff_dl *dl)
 {
 	free(dl->path);

@@ -36,5 +36,8 @@ struct ff_dl {
     build). */
 struct ff_error *ff_dl_open(const struct ff_dl_spec *spec, void *table, struct ff_dl *ret);
 
+/** The same for a library of which every symbol is needed: FF_EABSENT names one that it lacks. */
+struct ff_error *ff_dl_open_whole(const struct ff_dl_spec *spec, void *table, struct ff_dl *ret);
+
 /** Frees the names; the library itself stays loaded: vendor libraries start threads and do not survive dlclose(). */
 void ff_dl_deinit(struct ff_dl *dl);

@@ -58,16 +58,10 @@ static char missing[256];
 static void open_library(void)
 {
 	struct ff_dl dl = {0};
-	_cleanup_error_ struct ff_error *err = ff_dl_open(&spec, &lib, &dl);
+	_cleanup_error_ struct ff_error *err = ff_dl_open_whole(&spec, &lib, &dl);
 	if (err)
 		snprintf(missing, sizeof(missing), "TLS needs libgnutls.so.30 (apt-get install libgnutls30): %.160s",
 			err->message);
-	for (size_t i = 0; !err && i < N_SYMBOLS; i++) {
-		void *symbol;
-		memcpy(&symbol, (char *)&lib + symbols[i].offset, sizeof(symbol));
-		if (!symbol)
-			snprintf(missing, sizeof(missing), "libgnutls.so.30 has no %s", symbols[i].name);
-	}
 	ff_dl_deinit(&dl);
 }
 
