@@ -10,6 +10,7 @@
 #include "know/driver.h"
 #include "know/error_code.h"
 #include "know/gpu_arch.h"
+#include "know/model_memory.h"
 #include "know/model_size.h"
 #include "know/torch_pairs.h"
 #include "know/torch_wheel.h"
@@ -177,7 +178,9 @@ static struct ff_model_shape shape_at(lua_State *L, int index)
 		uint64_t *value;
 	} numbers[] = {{"layers", &s.layers}, {"hidden", &s.hidden}, {"heads", &s.heads}, {"kv_heads", &s.kv_heads},
 		{"head_dim", &s.head_dim}, {"vocabulary", &s.vocabulary}, {"intermediate", &s.intermediate},
-		{"experts", &s.experts}, {"quantization_bits", &s.quantization_bits}};
+		{"experts", &s.experts}, {"quantization_bits", &s.quantization_bits}, {"full_layers", &s.kept.full},
+		{"windowed_layers", &s.kept.windowed}, {"recurrent_layers", &s.kept.recurrent},
+		{"latent", &s.kept.latent}};
 	luaL_checktype(L, index, LUA_TTABLE);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		lua_getfield(L, index, numbers[i].name);
@@ -196,13 +199,14 @@ static int push_bytes(lua_State *L, bool known, uint64_t bytes)
 	return 1;
 }
 
-// know.kv_bytes(config) -> bytes of one token in a 16-bit cache, or nil
+// know.kv_bytes(config) -> bytes of one more token in a 16-bit cache, or nil: also of compressed keys, which some
+// engines keep as they are and others unpack
 static int know_kv_bytes(lua_State *L)
 {
-	struct ff_model_shape shape = shape_at(L, 1);
-	uint64_t bytes = 0;
-	bool known = ff_know_kv_bytes_per_token(&shape, 2, &bytes);
-	return push_bytes(L, known, bytes);
+	const struct ff_model model = {.shape = shape_at(L, 1)};
+	const struct ff_serving_plan plan = {.context = 1, .sequences = 1, .gpus = 1, .cache_bits = 16000};
+	uint64_t bytes = model.shape.kept.latent ? 0 : ff_know_token_bytes(&model, &plan);
+	return push_bytes(L, bytes > 0, bytes);
 }
 
 // know.least_weights(config, scheme) -> bytes that the weights take at least, or nil; by the scheme of the config where

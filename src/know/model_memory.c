@@ -191,7 +191,7 @@ static bool is_sane(const struct ff_model *m, const struct ff_serving_plan *p)
 	const struct ff_model_shape *s = &m->shape;
 	const uint64_t sizes[] = {s->layers, s->hidden, s->heads, s->kv_heads, s->head_dim, s->vocabulary,
 		s->intermediate, s->experts, s->experts_used, s->expert_width, s->kept.window, s->kept.latent,
-		s->kept.latent_whole};
+		s->kept.latent_whole, s->kept.full, s->kept.windowed, s->kept.recurrent};
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		if (sizes[i] > UINT32_MAX / 4)
 			return false;
@@ -247,6 +247,8 @@ uint64_t ff_know_most_sequences(const struct ff_model *m, const struct ff_servin
 uint64_t ff_know_token_bytes(const struct ff_model *m, const struct ff_serving_plan *p)
 {
 	struct ff_model_layers kept;
+	if (!is_sane(m, p))
+		return 0;
 	layers_of(&m->shape, p, &kept);
 	return kept.full * numbers_of_token(&m->shape, p) * p->cache_bits / 8000;
 }

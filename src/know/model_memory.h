@@ -47,5 +47,5 @@ static inline bool ff_know_model_fits(const struct ff_model_need *need)
 uint64_t ff_know_longest_context(const struct ff_model *model, const struct ff_serving_plan *plan);
 uint64_t ff_know_most_sequences(const struct ff_model *model, const struct ff_serving_plan *plan);
 
-/** Bytes of one more token in the cache of one GPU, once every window is full. */
+/** Bytes of one more token in the cache of one GPU, once every window is full; 0 where the shape does not say. */
 uint64_t ff_know_token_bytes(const struct ff_model *model, const struct ff_serving_plan *plan);

@@ -1,7 +1,6 @@
 // Memory of a model by arithmetic: rules/data/weight_bits.tsv and the shape from config.json or GGUF.
 //
 //	Mixtral 8x7B, 46.7e9 weights in nf4: 46.7e9 * 4.5 / 8 = 26.3e9 bytes
-//	cache of one token: 2 (key and value) * 32 layers * 8 heads * 128 * 2 bytes = 131072 bytes
 #include "know/model_size.h"
 
 #include "base/table.h"
@@ -24,17 +23,6 @@ bool ff_know_weight_bytes(uint64_t parameters, const char *scheme, uint64_t *ret
 		__builtin_add_overflow(whole, (rest * each + 7999) / 8000, &whole))
 		return false;
 	*ret = whole;
-	return true;
-}
-
-bool ff_know_kv_bytes_per_token(const struct ff_model_shape *shape, unsigned element_bytes, uint64_t *ret)
-{
-	uint64_t bytes = 2;
-	const uint64_t factors[] = {shape->layers, shape->kv_heads, shape->head_dim, element_bytes};
-	for (size_t i = 0; i < sizeof(factors) / sizeof(factors[0]); i++)
-		if (!factors[i] || __builtin_mul_overflow(bytes, factors[i], &bytes))
-			return false;
-	*ret = bytes;
 	return true;
 }
 

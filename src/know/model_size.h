@@ -1,4 +1,4 @@
-// How much memory a model takes: weights at a quantization, key-value cache per token.
+// How much memory weights take at a quantization, and how many a model of a shape has at least.
 #pragma once
 
 #include "base/str.h"
@@ -11,10 +11,6 @@ uint64_t ff_know_bits_per_weight(const char *scheme);
 /** Bytes of `parameters` weights under a scheme; false when the scheme is not known or the number overflows. Embeddings
     and the output layer usually stay in 16 bits: count those apart. */
 bool ff_know_weight_bytes(uint64_t parameters, const char *scheme, uint64_t *ret);
-
-/** Bytes that one token takes in the key-value cache of all layers; `element_bytes` is 2 for a 16-bit cache, 1 for fp8.
-    False when the shape does not say enough. Models with compressed or windowed attention take less. */
-bool ff_know_kv_bytes_per_token(const struct ff_model_shape *shape, unsigned element_bytes, uint64_t *ret);
 
 /** The least number of weights that a dense model of this shape has: attention, feed-forward part (of 2.7 times the
     hidden size where its own is not said) and embedding. False when the shape does not say enough, as with many small

@@ -45,7 +45,9 @@ static json_t *config_of(const struct ff_model_shape *s)
 	} numbers[] = {{"quantization_bits", s->quantization_bits}, {"layers", s->layers}, {"hidden", s->hidden},
 		{"heads", s->heads}, {"kv_heads", s->kv_heads}, {"head_dim", s->head_dim},
 		{"vocabulary", s->vocabulary}, {"intermediate", s->intermediate}, {"experts", s->experts},
-		{"context", s->context}};
+		{"context", s->context}, {"full_layers", s->kept.full == s->layers ? 0 : s->kept.full},
+		{"windowed_layers", s->kept.windowed}, {"window", s->kept.windowed ? s->kept.window : 0},
+		{"recurrent_layers", s->kept.recurrent}, {"latent", s->kept.latent}};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (*texts[i].text)
 			json_object_set_new(config, texts[i].key, ff_json_string(texts[i].text, strlen(texts[i].text)));

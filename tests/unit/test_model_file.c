@@ -66,14 +66,11 @@ static void config_has_many_spellings(void **state)
 	assert_int_equal(s.head_dim, 128);
 	assert_string_equal(s.quantization, "gptq");
 	assert_int_equal(s.quantization_bits, 4);
-	uint64_t bytes;
-	assert_true(ff_know_kv_bytes_per_token(&s, 2, &bytes));
-	assert_int_equal(bytes, 131072);
 	assert_null(ff_config_json_parse("config.json", FF_SPAN("{\"n_layer\":12,\"n_embd\":768,\"n_head\":12}"), &s));
 	assert_int_equal(s.layers, 12);
 	assert_int_equal(s.kv_heads, 12);
 	assert_null(ff_config_json_parse("config.json", FF_SPAN("{\"text_config\":{\"n_layer\":-1}}"), &s));
-	assert_false(ff_know_kv_bytes_per_token(&s, 2, &bytes));
+	assert_int_equal(s.layers, 0);
 }
 
 static void weights_by_scheme(void **state)

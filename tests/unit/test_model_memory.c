@@ -12,75 +12,32 @@ static const double GIB = 1 << 30;
 
 enum { LLAMA_8B, QWEN_1_5B, QWEN_14B, QWEN_235B_FP8, LLAMA_8B_Q4 };
 
-// Shapes from config.json; numbers and bytes as the headers sum them up.
+// A shape as config.json says it; heads are of 128 numbers in all of these.
+#define SHAPE(type, n, width, h, kv, words, forward)                                                                   \
+	.dtype = type, .layers = n, .hidden = width, .heads = h, .kv_heads = kv, .head_dim = 128, .vocabulary = words, \
+	.intermediate = forward
+
+// Tensors of one type, as the headers sum them up.
+#define TENSORS(type, numbers, size) \
+	.n_dtypes = 1, .dtypes = {{type, 1, numbers, size}}, .parameters = numbers, .bytes = size
+
 static const struct ff_model models[] = {
-	[LLAMA_8B] = {.shape = {.dtype = "bfloat16",
-			      .layers = 32,
-			      .hidden = 4096,
-			      .heads = 32,
-			      .kv_heads = 8,
-			      .head_dim = 128,
-			      .vocabulary = 128256,
-			      .intermediate = 14336},
-		.tensors = {.n_dtypes = 1,
-			.dtypes = {{"BF16", 291, 8030261248, 16060522496}},
-			.parameters = 8030261248,
-			.bytes = 16060522496,
-			.matrix_parameters = 6979321856}},
-	[QWEN_1_5B] = {.shape = {.dtype = "bfloat16",
-			       .layers = 28,
-			       .hidden = 1536,
-			       .heads = 12,
-			       .kv_heads = 2,
-			       .head_dim = 128,
-			       .vocabulary = 151936,
-			       .intermediate = 8960},
-		.tensors = {.n_dtypes = 1,
-			.dtypes = {{"BF16", 338, 1543714304, 3087428608}},
-			.parameters = 1543714304,
-			.bytes = 3087428608}},
-	[QWEN_14B] = {.shape = {.dtype = "bfloat16",
-			      .layers = 48,
-			      .hidden = 5120,
-			      .heads = 40,
-			      .kv_heads = 8,
-			      .head_dim = 128,
-			      .vocabulary = 152064,
-			      .intermediate = 13824},
-		.tensors = {.n_dtypes = 1,
-			.dtypes = {{"BF16", 579, 14770033664, 29540067328}},
-			.parameters = 14770033664,
-			.bytes = 29540067328}},
-	[QWEN_235B_FP8] = {.shape = {.dtype = "bfloat16",
-				   .quantization = "fp8",
-				   .layers = 94,
-				   .hidden = 4096,
-				   .heads = 64,
-				   .kv_heads = 4,
-				   .head_dim = 128,
-				   .vocabulary = 151936,
-				   .intermediate = 12288,
-				   .experts = 128,
-				   .experts_used = 8,
-				   .expert_width = 1536},
+	[LLAMA_8B] = {.shape = {SHAPE("bfloat16", 32, 4096, 32, 8, 128256, 14336)},
+		.tensors = {TENSORS("BF16", 8030261248, 16060522496), .matrix_parameters = 6979321856}},
+	[QWEN_1_5B] = {.shape = {SHAPE("bfloat16", 28, 1536, 12, 2, 151936, 8960)},
+		.tensors = {TENSORS("BF16", 1543714304, 3087428608)}},
+	[QWEN_14B] = {.shape = {SHAPE("bfloat16", 48, 5120, 40, 8, 152064, 13824)},
+		.tensors = {TENSORS("BF16", 14770033664, 29540067328)}},
+	[QWEN_235B_FP8] = {.shape = {SHAPE("bfloat16", 94, 4096, 64, 4, 151936, 12288), .quantization = "fp8",
+				   .experts = 128, .experts_used = 8, .expert_width = 1536},
 		.tensors = {.n_dtypes = 2,
 			.dtypes = {{"BF16", 500, 1294000000, 2588000000},
 				{"F8_E4M3", 36000, 233800000000, 233800000000}},
 			.parameters = 235094000000,
 			.bytes = 236388000000}},
 	[LLAMA_8B_Q4] = {.gguf = true,
-		.shape = {.layers = 32,
-			.hidden = 4096,
-			.heads = 32,
-			.kv_heads = 8,
-			.head_dim = 128,
-			.vocabulary = 128256,
-			.intermediate = 14336},
-		.tensors = {.n_dtypes = 1,
-			.dtypes = {{"Q4_K", 291, 8030261248, 4912898304}},
-			.parameters = 8030261248,
-			.bytes = 4912898304,
-			.input_bytes = 295501824,
+		.shape = {SHAPE("", 32, 4096, 32, 8, 128256, 14336)},
+		.tensors = {TENSORS("Q4_K", 8030261248, 4912898304), .input_bytes = 295501824,
 			.output_bytes = 430940160}},
 };
 
@@ -188,6 +145,19 @@ static void windows_states_and_compressed_keys_take_less(void **state)
 	assert_int_equal(need.state, 24 * 1000 * 2);
 }
 
+static void a_token_takes_what_the_layers_that_keep_it_take(void **state)
+{
+	(void)state;
+	struct ff_model mixtral = {
+		.shape = {.layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 8, .head_dim = 128}};
+	struct ff_serving_plan p = {.context = 1, .sequences = 1, .gpus = 1, .cache_bits = 16000};
+	assert_int_equal(ff_know_token_bytes(&mixtral, &p), 131072);
+	mixtral.shape.kept = (struct ff_model_layers){.full = 8, .windowed = 24, .window = 4096};
+	assert_int_equal(ff_know_token_bytes(&mixtral, &p), 131072 / 4);
+	mixtral.shape.layers = 0;
+	assert_int_equal(ff_know_token_bytes(&mixtral, &p), 0);
+}
+
 static void nothing_is_said_where_the_files_do_not(void **state)
 {
 	(void)state;
@@ -215,6 +185,7 @@ int main(void)
 		cmocka_unit_test(activations_are_those_of_the_logs),
 		cmocka_unit_test(llama_cpp_takes_what_it_prints),
 		cmocka_unit_test(windows_states_and_compressed_keys_take_less),
+		cmocka_unit_test(a_token_takes_what_the_layers_that_keep_it_take),
 		cmocka_unit_test(nothing_is_said_where_the_files_do_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
