@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-// Run by the interpreter that is found; -P keeps the working folder's files out of its imports, where it knows that.
+// Run by the interpreter that is found. The working folder, which "-c" puts first, is no place to import from.
 static const char script[] =
 	"import sys\n"
-	"sys.path[:1] = [] if getattr(sys.flags, 'safe_path', False) else [p for p in sys.path[:1] if p]\n"
+	"sys.path = [p for p in sys.path if p]\n"
 	"try:\n"
 	"    from firstfix.mcp import main\n"
 	"except ImportError as error:\n"

@@ -63,7 +63,7 @@ def agent(python, firstfix, hooks, tmp_path):  # noqa: F811
     def ask(asked, options=(), server=None):
         words = server or [firstfix, "mcp", "--python", str(python), *options]
         done = subprocess.run(
-            [python, "-c", CLIENT, json.dumps(words), json.dumps(asked)],
+            [python, "-I", "-c", CLIENT, json.dumps(words), json.dumps(asked)],
             capture_output=True, text=True, env=env, timeout=120, check=False,
         )
         assert done.returncode == 0, done.stderr[-3000:]
@@ -145,6 +145,15 @@ def test_over_http_with_a_token_alone(agent, python, firstfix):
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+def test_only_the_working_folder_leaves_the_path(agent, tmp_path, monkeypatch):
+    (tmp_path / "json.py").write_text("raise SystemExit('a stranger in the working folder')")
+    monkeypatch.chdir(tmp_path)
+    for safe in ("", "1"):
+        agent.env["PYTHONSAFEPATH"] = safe
+        _, report = agent([("report", {"only": "os"})])
+        assert report["schema"] == "firstfix.facts/1"
 
 
 def test_without_the_sdk_the_remedy_is_said(firstfix, hooks):  # noqa: F811
