@@ -180,6 +180,10 @@ class Hub(http.server.BaseHTTPRequestHandler):
         path = urllib.parse.urlparse(self.path).path
         self.server.asked.append((path, self.headers.get("Authorization")))
         files = {f.name: f for f in self.server.folder.iterdir()}
+        if self.server.files_at and path.endswith(".safetensors"):
+            self.send_response(302)
+            self.send_header("Location", self.server.files_at + self.path)
+            return self.end_headers()
         if path == "/api/models/acme/llama":
             body = json.dumps({"siblings": [{"rfilename": n} for n in sorted(files)]}).encode()
         elif path.startswith("/acme/llama/resolve/main/") and path.rsplit("/", 1)[1] in files:
@@ -209,13 +213,30 @@ class Hub(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def hub(llama):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.folder, server.asked, server.sent = llama, [], 0
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+def hubs(llama):
+    """The hub, and a store of files elsewhere to which it may send."""
+    servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) for _ in range(2)]
+    for server in servers:
+        server.folder, server.asked, server.sent, server.files_at = llama, [], 0, None
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield servers
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def hub(hubs):
+    return hubs[0]
+
+
+def test_the_token_goes_to_the_hub_alone(fit, hubs):
+    hub, store = hubs
+    hub.files_at = f"http://127.0.0.1:{store.server_address[1]}"
+    env = {"HF_ENDPOINT": f"http://127.0.0.1:{hub.server_address[1]}", "HF_HUB_OFFLINE": "0", "HF_TOKEN": "b" * 34}
+    assert fit("acme/llama", "--gpu", "h100", code=0, **env)["model"]["files"] == 4
+    assert len(store.asked) >= 4 and {word for _, word in store.asked} == {None}
+    assert all(word for _, word in hub.asked)
 
 
 def test_a_model_of_the_hub_by_its_headers(fit, hub, llama):

@@ -141,18 +141,13 @@ struct ff_error *ff_fit_flags(const struct ff_fit_question *q, const json_t *set
 struct ff_error *ff_fit_command(const struct ff_fit_question *q, const char *flags, char **ret)
 {
 	_cleanup_buf_ struct ff_buf b = {0};
-	const char *model = q->asked->model, *file = strcmp(q->files->from, "hub") == 0 ? "-hf " : "-m ";
-	switch (q->plan.engine) {
-	case FF_SERVING_VLLM:
-		ff_buf_str(&b, "vllm serve ");
-		ff_shell_word(&b, model);
-		break;
-	case FF_SERVING_LLAMA_CPP:
-		ff_buf_printf(&b, "llama-server %s", file);
-		ff_shell_word(&b, model);
-		break;
-	default:
-		break; // arguments in code: the flags are all there is
+	static const char *const starts[FF_SERVING_N][2] = {// of files here, and of the hub
+		[FF_SERVING_VLLM] = {"vllm serve ", "vllm serve "},
+		[FF_SERVING_LLAMA_CPP] = {"llama-server -m ", "llama-server -hf "}};
+	const char *start = starts[q->plan.engine][strcmp(q->files->from, "hub") == 0];
+	if (start) { // else arguments in code: the flags are all there is
+		ff_buf_str(&b, start);
+		ff_shell_word(&b, q->asked->model);
 	}
 	if (flags && *flags)
 		ff_buf_printf(&b, "%s%s", b.n ? " " : "", flags);

@@ -31,31 +31,29 @@ LIBRARY_MAX, CHUNK, KEPT_BITS = 4 << 30, 4 << 20, 48
 # backend, its C interface, and Python's side of it.
 WANTED = re.compile(r"_Z(?:T[IV])?N?[KOR]*(?:3c10|4c10d|2at(?!6native|3cpu|4meta|\d+composite)|"
                     r"5torch(?!9autograd9generated)|6caffe2)|THP|aoti_|torch_")
-# What is read: the package asked for, its distributions on the index (of one CUDA each), and the libraries' names.
+
+
+def _nvidia(name, libraries, suffixes="-cu11 -cu12 "):
+    """A package of NVIDIA's: its distributions are of one CUDA each, and CUDA 13's have no suffix (but for some)."""
+    return tuple(f"nvidia-{name}{suffix}" for suffix in suffixes.split(" ")), rf"nvidia/\w+/lib/({libraries})\.so[.\d]*"
+
+
+# What is read: the package asked for, its distributions on the index, and the libraries' names.
 PACKAGES = {
     "torch": (("torch",), r"torch/lib/(libc10|libc10_cuda|libtorch_cpu|libtorch_cuda|libtorch_python)\.so"),
     "bitsandbytes": (("bitsandbytes",), r"bitsandbytes/(libbitsandbytes)_(?:cuda1[12]\d|cpu)\.so"),
-    "nvidia-cuda-runtime": (("nvidia-cuda-runtime-cu11", "nvidia-cuda-runtime-cu12", "nvidia-cuda-runtime"),
-                            r"nvidia/\w+/lib/(libcudart)\.so[.\d]*"),
-    "nvidia-cublas": (("nvidia-cublas-cu11", "nvidia-cublas-cu12", "nvidia-cublas"),
-                      r"nvidia/\w+/lib/(libcublas|libcublasLt)\.so[.\d]*"),
+    "nvidia-cuda-runtime": _nvidia("cuda-runtime", "libcudart"),
+    "nvidia-cublas": _nvidia("cublas", "libcublas|libcublasLt"),
     "nvidia-cudnn": (("nvidia-cudnn-cu11", "nvidia-cudnn-cu12", "nvidia-cudnn-cu13"),
                      r"nvidia/\w+/lib/(libcudnn)(?:_graph|_ops|_cnn|_ops_infer|_cnn_infer)?\.so[.\d]*"),
-    "nvidia-cusparse": (("nvidia-cusparse-cu11", "nvidia-cusparse-cu12", "nvidia-cusparse"),
-                        r"nvidia/\w+/lib/(libcusparse)\.so[.\d]*"),
-    "nvidia-cusolver": (("nvidia-cusolver-cu11", "nvidia-cusolver-cu12", "nvidia-cusolver"),
-                        r"nvidia/\w+/lib/(libcusolver)\.so[.\d]*"),
-    "nvidia-cufft": (("nvidia-cufft-cu11", "nvidia-cufft-cu12", "nvidia-cufft"),
-                     r"nvidia/\w+/lib/(libcufft)\.so[.\d]*"),
-    "nvidia-curand": (("nvidia-curand-cu11", "nvidia-curand-cu12", "nvidia-curand"),
-                      r"nvidia/\w+/lib/(libcurand)\.so[.\d]*"),
-    "nvidia-nccl": (("nvidia-nccl-cu11", "nvidia-nccl-cu12", "nvidia-nccl-cu13"),
-                    r"nvidia/\w+/lib/(libnccl)\.so[.\d]*"),
-    "nvidia-nvjitlink": (("nvidia-nvjitlink-cu12", "nvidia-nvjitlink"), r"nvidia/\w+/lib/(libnvJitLink)\.so[.\d]*"),
-    "nvidia-cuda-nvrtc": (("nvidia-cuda-nvrtc-cu11", "nvidia-cuda-nvrtc-cu12", "nvidia-cuda-nvrtc"),
-                          r"nvidia/\w+/lib/(libnvrtc)\.so[.\d]*"),
-    "nvidia-cusparselt": (("nvidia-cusparselt-cu12", "nvidia-cusparselt-cu13"),
-                          r"nvidia/\w+/lib/(libcusparseLt)\.so[.\d]*"),
+    "nvidia-cusparse": _nvidia("cusparse", "libcusparse"),
+    "nvidia-cusolver": _nvidia("cusolver", "libcusolver"),
+    "nvidia-cufft": _nvidia("cufft", "libcufft"),
+    "nvidia-curand": _nvidia("curand", "libcurand"),
+    "nvidia-nccl": _nvidia("nccl", "libnccl", "-cu11 -cu12 -cu13"),
+    "nvidia-nvjitlink": _nvidia("nvjitlink", "libnvJitLink", "-cu12 "),
+    "nvidia-cuda-nvrtc": _nvidia("cuda-nvrtc", "libnvrtc"),
+    "nvidia-cusparselt": _nvidia("cusparselt", "libcusparseLt", "-cu12 -cu13"),
     "onnxruntime-gpu": (("onnxruntime-gpu",), r"onnxruntime/capi/(libonnxruntime)\.so[.\d]*"),
 }
 
