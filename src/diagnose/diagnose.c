@@ -152,7 +152,7 @@ static json_t *document_of(const struct ff_rules *rules, const struct ff_finding
 }
 
 // The log ends in an exception or a death, tells an error that nothing went well after, or says nothing at all.
-static enum ff_failure failure_of(const struct ff_scan *scan)
+static enum ff_failure failure_of(struct ff_rules *rules, const struct ff_scan *scan)
 {
 	const struct ff_events *events = ff_scan_events(scan);
 	if (ff_events_fatal(events) != FF_EVENT_NO_INNER)
@@ -162,14 +162,14 @@ static enum ff_failure failure_of(const struct ff_scan *scan)
 		const struct ff_event *e = ff_events_at(events, i);
 		failed = e && e->kind != FF_EVENT_LINE && ff_event_tier(events, i) >= 3;
 	}
-	return failed ? FF_FAILURE_UNNAMED : FF_FAILURE_NONE;
+	return failed || ff_outcome_failed(rules, scan) ? FF_FAILURE_UNNAMED : FF_FAILURE_NONE;
 }
 
 static struct ff_error *judge(const struct ff_diagnose_options *o, const struct ff_ground *ground,
 	struct ff_rules *rules, const struct ff_scan *scan, struct ff_findings *findings, json_t *broken)
 {
 	_cleanup_findings_ struct ff_findings checks = {0};
-	enum ff_failure failure = scan ? failure_of(scan) : FF_FAILURE_NONE;
+	enum ff_failure failure = scan ? failure_of(rules, scan) : FF_FAILURE_NONE;
 	if (!o->checks && !failure && !(scan && ff_scan_spoke(scan)))
 		return NULL;
 	struct ff_error *err = ff_judge_facts(rules, ground->facts);

@@ -8,7 +8,7 @@
 #include "diagnose/finding.h"
 #include "fix/fix.h"
 
-enum { SURE_PERCENT = 85, PROVED_PERCENT = 80, BESIDE_PERCENT = 60 };
+enum { SURE_PERCENT = 85, PROVED_PERCENT = 80, BESIDE_PERCENT = 60, LIKELY_PERCENT = 50 };
 
 static const char *cause_of(const struct ff_rules *rules, const struct ff_finding *finding)
 {
@@ -47,6 +47,8 @@ static struct ff_error *adopt(struct ff_findings *log, const struct ff_finding *
 	json_t *evidence = json_object_get(check->answer, "evidence");
 	json_t *line = symptom ? json_array_get(json_object_get(symptom->answer, "evidence"), 0) : NULL;
 	struct ff_finding taken = *check;
+	taken.confirmed = true;
+	taken.by = check->rule;
 	if (symptom) {
 		taken.event = symptom->event;
 		taken.line = symptom->line;
@@ -162,14 +164,15 @@ static struct ff_error *weigh(const struct ff_rules *rules, const struct ff_find
 {
 	bool sure = check->confidence * 100 >= SURE_PERCENT, proved = check->confidence * 100 >= PROVED_PERCENT;
 	struct ff_finding *same = same_cause(rules, check, log, said);
-	if (!ff_finding_is_error(rules, check))
-		return NULL;
 	if (same)
 		return proved ? merge(same, check) : NULL;
+	if (!ff_finding_is_error(rules, check))
+		return NULL;
 	const struct ff_finding *symptom = sure ? symptom_of(rules, check, log, said) : NULL;
 	if (symptom)
 		return adopt(log, check, symptom);
-	if (!sure || failure == FF_FAILURE_NONE || same_cause(rules, check, log, log->n))
+	bool likely = check->confidence * 100 >= LIKELY_PERCENT;
+	if (!likely || failure == FF_FAILURE_NONE || same_cause(rules, check, log, log->n))
 		return NULL;
 	struct ff_finding beside = *check;
 	if (failure == FF_FAILURE_NAMED && beside.confidence * 100 > BESIDE_PERCENT)

@@ -12,7 +12,7 @@ struct ff_finding {
 	uint64_t line;
 	int tier;	/**< how close to the root of the failure, see rank.c */
 	bool dropped;	/**< explained by another one, or harmless */
-	bool confirmed; /**< the check of rule `by` finds the same cause in the facts */
+	bool confirmed; /**< the check of rule `by` finds the same cause in the facts, or found this one there */
 	size_t by;
 };
 
@@ -64,6 +64,9 @@ json_t *ff_looked_at(const json_t *facts, const struct ff_rules *rules);
 /** Add how it stands to the document: `verdict`, `runs`, `history` and `unexplained`. `scan` is NULL without a log. */
 struct ff_error *ff_outcome(
 	struct ff_rules *rules, const struct ff_scan *scan, const struct ff_findings *findings, json_t *doc);
+
+/** Does the log tell a failure, whoever knows its cause? */
+bool ff_outcome_failed(struct ff_rules *rules, const struct ff_scan *scan);
 
 struct ff_diagnose_options;
 

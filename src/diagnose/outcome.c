@@ -241,6 +241,15 @@ static enum verdict verdict_of(const struct story *story, int most)
 	return most >= TIER_EVENT || (most && worst == NOTHING && !shown) ? FAILED_UNKNOWN : worst;
 }
 
+bool ff_outcome_failed(struct ff_rules *rules, const struct ff_scan *scan)
+{
+	const struct ff_findings none = {0};
+	const struct story story = {rules, scan, &none};
+	int most = 0;
+	json_decref(unexplained(&story, &most));
+	return verdict_of(&story, most) == FAILED_UNKNOWN;
+}
+
 struct ff_error *ff_outcome(
 	struct ff_rules *rules, const struct ff_scan *scan, const struct ff_findings *findings, json_t *doc)
 {

@@ -65,6 +65,12 @@ static bool covers(const struct ff_rules *rules, size_t rule, const char *cause)
 	return ff_rules_lists(rules, rule, "explains", cause) || ff_rules_lists(rules, rule, "specific_over", cause);
 }
 
+// What facts alone show stands, whatever the log's words would explain: only what facts show too explains it.
+static bool outranks(const struct ff_finding *mine, const struct ff_finding *other)
+{
+	return mine->confirmed || !other->confirmed;
+}
+
 static void drop_explained(const struct ff_rules *rules, struct ff_findings *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
@@ -73,7 +79,8 @@ static void drop_explained(const struct ff_rules *rules, struct ff_findings *f)
 			continue;
 		for (size_t k = 0; k < f->n; k++) {
 			const struct ff_rule *other = ff_rules_at(rules, f->list[k].rule);
-			if (k == i || f->list[k].dropped || strcmp(mine->cause, other->cause) == 0)
+			if (k == i || f->list[k].dropped || strcmp(mine->cause, other->cause) == 0 ||
+				!outranks(&f->list[i], &f->list[k]))
 				continue;
 			if (covers(rules, f->list[i].rule, other->cause) ||
 				(f->list[i].confirmed && covers(rules, f->list[i].by, other->cause)))
