@@ -365,14 +365,12 @@ static struct ff_error *take_blocks(const struct ff_rules *rules, const char *fi
 static struct ff_error *read_file(const struct ff_rules *rules, const char *file)
 {
 	lua_State *L = ff_sandbox_lua(rules->sandbox);
-	lua_gc(L, LUA_GCSTOP); // what is read now stays
 	expect_blocks(L);
 	struct ff_error *err = ff_book_load(L, file);
 	if (!err)
 		err = ff_sandbox_start(rules->sandbox);
 	if (!err)
 		err = take_blocks(rules, file);
-	lua_gc(L, LUA_GCRESTART);
 	return err;
 }
 

@@ -21,6 +21,17 @@ enum {
 	BYTES_PER_STEP = 64,
 	JSON_DEPTH_MAX = 32,
 	JSON_ITEMS_MAX = 100000,
+	COLLECTED_FROM = 6 << 20, // most diagnoses end before that much is in use: nothing is collected until then
+	SMALL_MAX = 256,
+	GRAIN = 16,
+	PIECE = 32 << 10,
+};
+
+// A start makes and forgets some ten thousand small objects: they are cut from pieces and go back to a list of their
+// size.
+union block {
+	union block *next;
+	_Alignas(GRAIN) char bytes[GRAIN];
 };
 
 struct ff_sandbox {
@@ -28,21 +39,80 @@ struct ff_sandbox {
 	size_t used;
 	long steps;
 	time_t deadline;
+	bool collects;
+	union block *free[SMALL_MAX / GRAIN + 1], *pieces, *cut; // `cut` up to `end` is left of the newest piece
+	union block *end;
 };
+
+static size_t grains(size_t size)
+{
+	return (size + GRAIN - 1) / GRAIN;
+}
+
+static void *take_small(struct ff_sandbox *s, size_t n)
+{
+	union block *b = s->free[n];
+	if (b) {
+		s->free[n] = b->next;
+		return b;
+	}
+	if ((size_t)(s->end - s->cut) < n) { // what is left is not worth a list
+		union block *piece = malloc(PIECE);
+		if (!piece)
+			return NULL;
+		piece->next = s->pieces;
+		s->pieces = piece;
+		s->cut = piece + 1;
+		s->end = piece + PIECE / GRAIN;
+	}
+	b = s->cut;
+	s->cut += n;
+	return b;
+}
+
+static void *take(struct ff_sandbox *s, size_t size)
+{
+	return size <= SMALL_MAX ? take_small(s, grains(size)) : malloc(size);
+}
+
+static void give(struct ff_sandbox *s, void *p, size_t size)
+{
+	if (!p || size > SMALL_MAX) {
+		free(p);
+		return;
+	}
+	union block *b = p;
+	b->next = s->free[grains(size)];
+	s->free[grains(size)] = b;
+}
+
+static void *move(struct ff_sandbox *s, void *p, size_t old, size_t size)
+{
+	if (p && old > SMALL_MAX && size > SMALL_MAX)
+		return realloc(p, size);
+	if (p && old <= SMALL_MAX && grains(old) == grains(size))
+		return p;
+	void *q = take(s, size);
+	if (p && q) {
+		memcpy(q, p, old < size ? old : size);
+		give(s, p, old);
+	}
+	return q;
+}
 
 static void *limited_alloc(void *context, void *p, size_t old, size_t size)
 {
 	struct ff_sandbox *s = context;
 	size_t before = p ? old : 0;
 	if (size == 0) {
-		free(p);
+		give(s, p, before);
 		s->used -= before;
 		return NULL;
 	}
 	if (size > before && (size > VALUE_MAX || s->used + (size - before) > MEMORY_MAX))
 		return NULL;
 	s->steps -= (long)(size / BYTES_PER_STEP); // making a long text is one step for Lua, and work all the same
-	void *q = realloc(p, size);
+	void *q = move(s, p, before, size);
 	if (q)
 		s->used += size - before;
 	return q;
@@ -67,9 +137,18 @@ static time_t seconds_used(void)
 	return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) ? 0 : now.tv_sec;
 }
 
+static void collect_if_much(struct ff_sandbox *s)
+{
+	if (s->collects || s->used < COLLECTED_FROM)
+		return;
+	s->collects = true;
+	lua_gc(s->L, LUA_GCRESTART);
+}
+
 static void tick(lua_State *L, lua_Debug *ar)
 {
 	struct ff_sandbox *s = sandbox_of(L);
+	collect_if_much(s);
 	s->steps -= STEPS_PER_TICK;
 	bool late = seconds_used() > s->deadline;
 	if (s->steps > 0 && !late)
@@ -207,11 +286,12 @@ struct ff_error *ff_sandbox_create(struct ff_sandbox **ret)
 		return &ff_enomem;
 	s->L = lua_newstate(limited_alloc, s);
 	if (!s->L) {
-		free(s);
+		ff_sandbox_destroy(s);
 		return &ff_enomem;
 	}
 	*(struct ff_sandbox **)lua_getextraspace(s->L) = s;
 	lua_gc(s->L, LUA_GCGEN, 0, 0);
+	lua_gc(s->L, LUA_GCSTOP);
 	lua_pushcfunction(s->L, open_sandbox);
 	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK) {
 		struct ff_error *err = ff_error_create(FF_ENOMEM, "rules: %s", lua_tostring(s->L, -1));
@@ -226,7 +306,12 @@ void ff_sandbox_destroy(struct ff_sandbox *sandbox)
 {
 	if (!sandbox)
 		return;
-	lua_close(sandbox->L);
+	if (sandbox->L)
+		lua_close(sandbox->L);
+	for (union block *piece = sandbox->pieces, *next; piece; piece = next) {
+		next = piece->next;
+		free(piece);
+	}
 	free(sandbox);
 }
 
@@ -240,6 +325,7 @@ struct ff_error *ff_sandbox_call(struct ff_sandbox *sandbox, int arguments, int 
 	lua_State *L = sandbox->L;
 	sandbox->steps = STEPS_PER_CALL;
 	sandbox->deadline = seconds_used() + SECONDS_MAX;
+	collect_if_much(sandbox);
 	lua_sethook(L, tick, LUA_MASKCOUNT, STEPS_PER_TICK);
 	int rc = lua_pcall(L, arguments, results, 0);
 	lua_sethook(L, NULL, 0, 0);

@@ -323,17 +323,21 @@ void ff_atlas_lacks(const struct ff_atlas *a, const char *package, const char *h
 	bool (*found)(void *arg, const struct ff_atlas_lack *lack), void *arg)
 {
 	struct ff_atlas_package p, q;
-	bool same;
+	bool same, same_other = false;
 	if (!ff_atlas_package(a, package, &p))
 		return;
-	int at = ff_atlas_position(a, &p, have, &same);
+	int at = ff_atlas_position(a, &p, have, &same), there = -1;
+	const char *asked = NULL, *other = NULL; // needs of one package stand together
 	struct ff_atlas_need need;
 	for (size_t i = 0; same && ff_atlas_need_at(a, &p, i, &need); i++) {
 		if (!ff_atlas_in(need.set, at) || !ff_atlas_package_of_module(a, need.module, &q))
 			continue;
-		const char *other = version_of(arg, q.name);
-		bool same_other = false;
-		int there = other ? ff_atlas_position(a, &q, other, &same_other) : -1;
+		if (q.name != asked) {
+			asked = q.name;
+			other = version_of(arg, q.name);
+			same_other = false;
+			there = other ? ff_atlas_position(a, &q, other, &same_other) : -1;
+		}
 		if (!same_other || ff_atlas_has(a, &need, there))
 			continue;
 		struct ff_atlas_lack lack = {p.name, have, q.name, other, need.module, *need.name ? need.name : NULL};

@@ -9,10 +9,16 @@
 #include "base/table.h"
 
 #include <ctype.h>
+#include <threads.h>
 
 FF_EMBEDDED(ff_table, error_codes);
 
-enum { LIBRARY, NUMBER, NAME, WORDS, CAUSE };
+enum { LIBRARY, NUMBER, NAME, WORDS, CAUSE, NAMED_MAX = 256 };
+
+// The codes that name a cause, one in six: a start asks for those of some thirty causes.
+static struct ff_error_code named[NAMED_MAX];
+static size_t named_count;
+static once_flag read_once = ONCE_FLAG_INIT;
 
 static struct ff_error_code code_of(const struct ff_table_row *row)
 {
@@ -52,12 +58,20 @@ bool ff_know_error_code(const char *library, struct ff_span key, struct ff_error
 	return false;
 }
 
-size_t ff_know_error_codes(const char *cause, struct ff_error_code *codes, size_t max)
+static void read_named(void)
 {
 	struct ff_table table = ff_table_of(ff_table_error_codes);
+	for (struct ff_table_row row; named_count < NAMED_MAX && ff_table_next(&table, &row);)
+		if (row.cells[CAUSE].n)
+			named[named_count++] = code_of(&row);
+}
+
+size_t ff_know_error_codes(const char *cause, struct ff_error_code *codes, size_t max)
+{
+	call_once(&read_once, read_named);
 	size_t n = 0;
-	for (struct ff_table_row row; n < max && ff_table_next(&table, &row);)
-		if (ff_span_eq(row.cells[CAUSE], cause))
-			codes[n++] = code_of(&row);
+	for (size_t i = 0; n < max && i < named_count; i++)
+		if (ff_span_eq(named[i].cause, cause))
+			codes[n++] = named[i];
 	return n;
 }

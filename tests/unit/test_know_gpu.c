@@ -13,6 +13,7 @@
 FF_EMBEDDED(ff_table, pci_gpus);
 FF_EMBEDDED(ff_table, gpus);
 FF_EMBEDDED(ff_table, driver_cuda);
+FF_EMBEDDED(ff_table, error_codes);
 
 static void driver_runs_cuda(void **state)
 {
@@ -265,6 +266,23 @@ static void codes_are_found_by_number_and_name(void **state)
 	assert_int_equal(ff_know_error_codes("no.such", two, 2), 0);
 }
 
+static void every_code_with_a_cause_is_found_by_it(void **state)
+{
+	(void)state;
+	struct ff_table table = ff_table_of(ff_table_error_codes);
+	for (struct ff_table_row row; ff_table_next(&table, &row);) {
+		struct ff_error_code codes[64];
+		struct ff_span cause = ff_table_cell(&table, &row, "cause");
+		_cleanup_free_ char *name = ff_span_dup(cause);
+		size_t n = cause.n ? ff_know_error_codes(name, codes, 64) : 0;
+		bool found = !cause.n;
+		for (size_t i = 0; i < n; i++)
+			found |= codes[i].name.p == ff_table_cell(&table, &row, "name").p;
+		if (!found)
+			fail_msg("line %u: %s", row.line, name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +297,7 @@ int main(void)
 		cmocka_unit_test(capability_tells_its_toolkits),
 		cmocka_unit_test(xid_tells_its_meaning),
 		cmocka_unit_test(codes_are_found_by_number_and_name),
+		cmocka_unit_test(every_code_with_a_cause_is_found_by_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

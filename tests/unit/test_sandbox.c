@@ -114,6 +114,16 @@ static void greed_ends(void **state)
 	}
 }
 
+// More than all memory of the sandbox, of which little is in use at a time.
+static void what_is_done_with_makes_room(void **state)
+{
+	(void)state;
+	static const char chunk[] = "local t for i = 1, 600000 do t = {i, i} end";
+	char *message = said(chunk, sizeof(chunk) - 1);
+	assert_string_equal(message, "");
+	free(message);
+}
+
 static void messages_name_the_line(void **state)
 {
 	(void)state;
@@ -193,6 +203,7 @@ int main(void)
 		cmocka_unit_test(nothing_reaches_out),
 		cmocka_unit_test(compiled_lua_is_refused),
 		cmocka_unit_test(greed_ends),
+		cmocka_unit_test(what_is_done_with_makes_room),
 		cmocka_unit_test(messages_name_the_line),
 		cmocka_unit_test(json_goes_in_and_out),
 		cmocka_unit_test(bad_rules_are_refused),
