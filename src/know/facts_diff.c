@@ -76,15 +76,17 @@ static bool below(const char *path, const char *above)
 	return strncmp(path, above, n) == 0 && (path[n] == 0 || path[n] == '.');
 }
 
+int ff_facts_weight(const char *path)
+{
+	for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++)
+		if (fnmatch(weights[i].pattern, path, 0) == 0)
+			return weights[i].weight;
+	return WEIGHT_DEFAULT;
+}
+
 static int weight_of(const struct diff *d, const char *path)
 {
-	int weight = WEIGHT_DEFAULT;
-	for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++) {
-		if (fnmatch(weights[i].pattern, path, 0) == 0) {
-			weight = weights[i].weight;
-			break;
-		}
-	}
+	int weight = ff_facts_weight(path);
 	size_t i;
 	json_t *key;
 	json_array_foreach (d->matters, i, key) {

@@ -9,3 +9,6 @@
     machine (times, free memory, temperatures) is left out. A branch that one side does not know at all (a partial
     document) is no change. */
 struct ff_error *ff_facts_diff(const json_t *before, const json_t *after, const json_t *matters, json_t **ret);
+
+/** How much a change at this dotted path tells, 0 to 100; 0: it changes by itself. */
+int ff_facts_weight(const char *path);

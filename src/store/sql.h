@@ -1,4 +1,4 @@
-// SQLite in our error idiom. For src/store only. `path` names the database in messages.
+// SQLite in our error idiom. For the rooms with a database. `path` names the database in messages.
 #pragma once
 
 #include "base/error.h"

@@ -1,0 +1,166 @@
+"""firstfix fleet: what is taken of many workers, what is refused, and that each is counted."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from fleet_records import HOUR, T0, facts, incident, mark_of, record, request, start, write
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "python"))
+
+from python_worker import hooks  # noqa: E402,F401 (found through the path set above)
+
+FLAT = {"driver.version": "550.54.15", "torch.version": "2.6.0+cu124"}
+MARK = mark_of(FLAT)
+
+
+@pytest.fixture
+def fleet(firstfix, tmp_path):
+    def run(*words, code=0, database="fleet.db"):
+        done = subprocess.run(
+            [firstfix, "fleet", *map(str, words), "--database", tmp_path / database, "--json"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        run.stderr = done.stderr
+        return json.loads(done.stdout) if done.stdout else None
+
+    run.rows = lambda sql, database="fleet.db": sqlite3.connect(tmp_path / database).execute(sql).fetchall()
+    return run
+
+
+def counted(answer):
+    return {k: v for k, v in answer.items() if k not in ("schema", "contradicting") and v}
+
+
+def life(worker, **names):
+    return request(
+        worker, [facts(T0, FLAT, MARK), start(T0 + 1000, MARK), incident(T0 + HOUR, MARK)], host="n1", **names
+    )
+
+
+def test_records_are_taken_once_whatever_their_order(fleet, tmp_path):
+    whole = life("w1")
+    records = whole["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    backwards = request("w2", records[::-1], host="n1")
+    file = write(tmp_path / "logs.json", [whole, backwards])
+    assert counted(fleet("ingest", file)) == {"facts": 2, "starts": 2, "incidents": 2, "files": 1}
+    assert counted(fleet("ingest", file)) == {"duplicates": 6, "files": 1}
+    assert fleet.rows("select name, host, first_seen, last_seen from worker order by 1") == [
+        ("w1", "n1", T0, T0 + HOUR),
+        ("w2", "n1", T0, T0 + HOUR),
+    ]
+    assert fleet.rows("select count(*), count(pairs), count(distinct pairs) from fact_set") == [(2, 2, 1)]
+    assert fleet.rows("select n, first_at, facts is not null from hit") == [(1, T0 + HOUR, 1)] * 2
+
+
+def test_a_counter_tells_of_what_was_lost(fleet, tmp_path):
+    late = [incident(T0 + n * HOUR, MARK, count=n) for n in (5, 2, 3)]
+    answer = fleet("ingest", write(tmp_path / "logs.json", [request("w1", late)]))
+    assert counted(answer) == {"incidents": 3, "files": 1}
+    assert fleet.rows("select n, first_at, last_at from hit") == [(5, T0 + 2 * HOUR, T0 + 5 * HOUR)]
+
+
+def test_what_contradicts_is_counted_and_the_first_stays(fleet, tmp_path):
+    first = request("w1", [incident(T0, MARK)])
+    other = request("w1", [incident(T0, MARK, fingerprint="e" * 16)])
+    answer = fleet("ingest", write(tmp_path / "logs.json", [first, other]))
+    assert (answer["incidents"], answer["contradicting"]) == (1, 1)
+    assert fleet.rows("select fingerprint from hit join failure on failure.id = failure") == [("f" * 16,)]
+
+
+def test_clocks_that_are_days_off(fleet, tmp_path):
+    ahead = request("w1", [incident(T0 + 10**11, MARK), incident(T0 - 3 * 10**11 - T0, MARK, name="i2")])
+    unset = request("w2", [incident(1000, MARK)])
+    late = [request("w3", [start(T0 + 72 * HOUR, MARK), start(T0, MARK)])]
+    answer = fleet("ingest", write(tmp_path / "logs.json", [ahead, unset, *late]))
+    assert (answer["clock_ahead"], answer["clock_unset"], answer["late"]) == (1, 1, 1)
+    assert answer["refused_fields"] == 1  # a time before the epoch is none
+    newest = fleet.rows("select max(last_at) from hit")[0][0]
+    assert newest < T0 + 10**11
+
+
+@pytest.mark.parametrize(
+    ("bad", "counter"),
+    [
+        (request(None, [start(T0, MARK)]), "refused_worker"),
+        (request("w" * 300, [start(T0, MARK)]), "refused_worker"),
+        (request("w\u0007", [start(T0, MARK)]), "refused_worker"),
+        (request("w", [start(T0, "xyz")]), "refused_fields"),
+        (request("w", [record("firstfix.start", T0)]), "refused_fields"),
+        (request("w", [incident(T0, MARK, fingerprint="' or 1=1 --")]), "refused_fields"),
+        (request("w", [incident(T0, MARK, firstfix__incident__cause="a b<script>")]), "refused_fields"),
+        (request("w", [incident(T0, MARK, count=0)]), "refused_fields"),
+        (request("w", [record("firstfix.facts", T0, "[1]", firstfix__facts__hash=MARK)]), "refused_facts"),
+        (request("w", [record("firstfix.facts", T0, '{"a": 1}', firstfix__facts__hash=MARK)]), "refused_facts"),
+        (request("w", [facts(T0, {f"k{n}": "v" for n in range(2001)}, MARK)]), "refused_facts"),
+        (request("w", [record("http.request", T0)]), "other"),
+        ({"resourceSpans": []}, "other"),
+        ({"schema": "firstfix.fit/1"}, "other"),
+    ],
+)
+def test_what_is_not_of_the_contract(fleet, tmp_path, bad, counter):
+    answer = fleet("ingest", write(tmp_path / "logs.json", [bad]))
+    assert counted(answer) == {counter: 1, "files": 1}
+    assert fleet.rows("select count(*) from worker") == [(0,)]
+
+
+def test_half_written_and_broken_files(fleet, tmp_path):
+    whole = json.dumps(life("w1"))
+    (tmp_path / "half.json").write_text(whole + "\n" + whole[: len(whole) // 2])
+    (tmp_path / "broken.json").write_text("{nonsense\n" + json.dumps(life("w2")) + "\n")
+    (tmp_path / "half.tar.zst").write_bytes(b"\x28\xb5\x2f\xfd" + b"\0" * 20)
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    (tmp_path / "long.json").write_text('{"a": "' + "x" * (17 << 20) + '"}\n' + json.dumps(life("w3")) + "\n")
+    answer = fleet("ingest", tmp_path)
+    for name in ("cut", "broken", "too_long", "files_unread"):
+        assert answer[name] == 1, name
+    assert answer["facts"] == 3 and answer["files_other"] >= 1
+    assert "half.tar.zst" in fleet.stderr and "picture.png" in fleet.stderr
+    fleet("ingest", tmp_path / "nothing-here", code=2)
+
+
+def test_a_key_with_a_value_for_everybody_is_bounded(fleet, tmp_path):
+    lines = []
+    for n in range(6000):
+        flat = {"env.REQUEST_ID": f"r-{n}", "driver.version": "550.54.15"}
+        lines.append(request(f"w{n}", [facts(T0, flat, mark_of(flat))], host=f"h{n}"))
+    answer = fleet("ingest", write(tmp_path / "logs.json", lines))
+    assert answer["values_dropped"] == 6000 - 4096 and answer["facts"] == 6000
+    assert fleet.rows("select name, n, dropped from fact_key order by 1") == [
+        ("driver.version", 1, 0),
+        ("env.REQUEST_ID", 4096, 1904),
+        ("host.name", 6000, 0),
+    ]
+
+
+def test_two_fleets_are_kept_apart(fleet, tmp_path):
+    lines = [life("w1", fleet="paris"), life("w1", fleet="tokyo")]
+    fleet("ingest", write(tmp_path / "logs.json", lines))
+    assert fleet.rows("select count(*) from worker") == [(2,)] and fleet.rows("select count(*) from failure") == [(2,)]
+    fleet("ingest", tmp_path / "logs.json", "--fleet", "berlin")
+    assert fleet.rows("select name from fleet order by 1") == [("berlin",), ("paris",), ("tokyo",)]
+
+
+def test_state_folders_and_bundles_of_real_workers(agents, fleet, tmp_path):
+    for worker in ("gpu-1", "gpu-2"):
+        env = {**agents.env, "FIRSTFIX_DIR": str(tmp_path / "workers" / worker)}
+        for script in ("raise ValueError('no such model')", "import time; time.sleep(3)"):
+            words = [agents.firstfix, "run", "--good-after", "1", "--", "python3", "-c", script]
+            subprocess.run(words, env=env, capture_output=True, check=False)
+        bundle = tmp_path / f"{worker}.tar.zst"
+        subprocess.run([agents.firstfix, "bundle", "last", "-o", bundle], env=env, capture_output=True, check=True)
+    link = tmp_path / "link"
+    link.symlink_to("workers")
+    answer = fleet("ingest", link)
+    assert (answer["incidents"], answer["starts"], answer["files"]) == (2, 2, 2)
+    again = fleet("ingest", tmp_path / "gpu-1.tar.zst", tmp_path / "gpu-2.tar.zst")
+    assert again["incidents"] == 0 and again["duplicates"] >= 2
+    assert fleet.rows("select name from worker order by 1") == [("gpu-1",), ("gpu-2",)]
+    assert fleet.rows("select count(distinct failure), count(*) from hit") == [(1, 2)]
