@@ -103,7 +103,9 @@ static void note_cured(struct ff_fix_request *r, size_t which, const json_t *fix
 {
 	json_object_set(r->answer, "fix", (json_t *)fix);
 	json_object_set_new(r->answer, "which", json_integer((json_int_t)which));
-	if (which == 1)
+	if (ff_json_text(fix, "in_environment"))
+		ff_fix_note(r, "said", "Cured on the copy. Nothing was changed here; the command itself does it.");
+	else if (which == 1)
 		ff_fix_note(r, "said", "Cured on the copy. Nothing was changed here; --apply does it.");
 	else
 		json_object_set_new(r->answer, "said",
@@ -144,7 +146,9 @@ static int dry_run(struct ff_fix_request *r, const json_t *fix)
 	if (!err && plan.by_hand)
 		ff_fix_note_by_hand(r, &plan);
 	else if (!err)
-		ff_fix_note(r, "said", "Nothing was changed. --try proves it on a copy, --apply does it here.");
+		ff_fix_note(r, "said",
+			plan.projects ? "Nothing was changed. --try proves it on a copy; the command itself does it here."
+				      : "Nothing was changed. --try proves it on a copy, --apply does it here.");
 	return ff_fix_leave(r, err, 1);
 }
 

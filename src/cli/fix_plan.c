@@ -3,6 +3,7 @@
 //
 //	/srv/venv/bin/python -m ensurepip && /srv/venv/bin/python -m pip install 'numpy<2'   two steps
 //	sudo systemctl restart docker                                                        by hand
+//	uv add --project /app 'numpy<2'                  its "in_environment": what does the same to the environment alone
 #include "cli/fix_plan.h"
 
 #include "base/str.h"
@@ -116,16 +117,6 @@ static char **with_interpreter(struct words *w, const char *python)
 	return list;
 }
 
-// These change a project's files too, of which no copy is made.
-static bool is_project_tool(const char *program)
-{
-	static const char *const tools[] = {"poetry", "pdm", "pipx", "pixi"};
-	for (size_t i = 0; i < sizeof(tools) / sizeof(*tools); i++)
-		if (strcmp(program, tools[i]) == 0)
-			return true;
-	return false;
-}
-
 static struct ff_error *one_step(const char **at, const char *python, struct ff_fix_plan *plan)
 {
 	struct words w = {.list = calloc(FF_PLAN_WORDS_MAX + 1, sizeof(char *))};
@@ -133,9 +124,7 @@ static struct ff_error *one_step(const char **at, const char *python, struct ff_
 		return &ff_enomem;
 	const char *of = take_step(at, &w) ? interpreter(&w, python) : NULL;
 	if (!of || plan->n_steps == FF_PLAN_STEPS_MAX) {
-		plan->by_hand = w.n && is_project_tool(w.list[0])
-			? "a project's own tool changes it: run the command in the project's folder"
-			: "it is no change of Python packages or variables";
+		plan->by_hand = "it is no change of Python packages or variables";
 		free_words(w.list);
 		return NULL;
 	}
@@ -159,8 +148,8 @@ static const char *why_none(const json_t *fix)
 
 struct ff_error *ff_fix_plan_make(const json_t *fix, const char *python, struct ff_fix_plan *ret)
 {
-	struct ff_fix_plan plan = {.fix = fix};
-	const char *at = ff_json_text(fix, "command");
+	const char *direct = ff_json_text(fix, "in_environment"), *at = direct ? direct : ff_json_text(fix, "command");
+	struct ff_fix_plan plan = {.fix = fix, .projects = direct != NULL};
 	bool variables =
 		json_object_size(json_object_get(fix, "set")) || json_array_size(json_object_get(fix, "unset"));
 	struct ff_error *err = NULL;

@@ -14,6 +14,7 @@ struct ff_fix_plan {
 	char *python;	     /**< the interpreter whose packages change; NULL when none do */
 	const char *by_hand; /**< why it is not for this program to do (borrowed), NULL when it is */
 	bool foreign;	     /**< that it is for a person because the log is not of this machine */
+	bool projects;	     /**< a project's tool does it, the steps are the same change to the environment alone */
 };
 
 /** Take a fix of firstfix.diagnosis/1 apart. `python` is the interpreter that a bare "pip" means. */

@@ -147,12 +147,18 @@ static bool next_major(const char *name, const char *have, const char *need, cha
 	return snprintf(ret, NEXT_MAX, "<%llu", (unsigned long long)here + 1) > 0;
 }
 
-// A bare upgrade must lead to another release than the one that is here.
+static bool is_pin(struct ff_span clause)
+{
+	return ff_span_starts(clause, "==") && !memchr(clause.p, '*', clause.n);
+}
+
+// A bare upgrade must lead to another release than the one that is here: one within upper bounds, past no pin.
 static bool moves(const char *have, const struct clauses *all)
 {
 	for (size_t i = 0; have && i < all->n; i++)
 		if (all->list[i].side != '>' &&
-			ff_version_satisfies_spans(ff_span_of(have), all->list[i].whole) == FF_SATISFIES_NO)
+			(is_pin(all->list[i].whole) ||
+				ff_version_satisfies_spans(ff_span_of(have), all->list[i].whole) == FF_SATISFIES_NO))
 			return false;
 	return true;
 }

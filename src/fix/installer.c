@@ -5,8 +5,9 @@
 //	without pip and without uv              /srv/venv/bin/python -m ensurepip && /srv/venv/bin/python -m pip install
 //	a distribution's own Python (PEP 668)   /usr/bin/python3 -m pip install --break-system-packages
 //	somebody else's folder                  sudo /opt/venv/bin/python -m pip install; --user where Python looks there
-//	pixi, without pip                       pixi add --pypi
-//	a project of poetry or pdm, pipx        poetry add; pdm add; pipx inject NAME: where the facts show the project and the tool
+//	pixi, without pip                       pixi add --manifest-path /app --pypi
+//	a project of uv, poetry or pdm          uv add --project /app: where the facts show the project and the tool
+//	pipx                                    pipx inject --force NAME: without --force it leaves what is there already
 #include "fix/machine.h"
 
 static bool text_is(const struct ff_fix_machine *m, const char *path, const char *word)
@@ -52,6 +53,18 @@ static void pip(const struct ff_fix_machine *m, const char *verb, struct ff_buf 
 		ff_buf_str(b, " --user");
 }
 
+// "/app" of /app/.pixi/envs/default.
+static void pixi_project(const struct ff_fix_machine *m, struct ff_buf *b)
+{
+	const char *prefix = ff_json_text(m->facts, "python.prefix");
+	const char *at = prefix ? strstr(prefix, "/.pixi/envs/") : NULL;
+	_cleanup_free_ char *folder = at && at > prefix ? strndup(prefix, (size_t)(at - prefix)) : NULL;
+	if (!folder)
+		return;
+	ff_buf_str(b, " --manifest-path ");
+	ff_shell_word(b, folder);
+}
+
 void ff_installer_words(const struct ff_fix_machine *m, const char *verb, struct ff_buf *b)
 {
 	bool removes = strcmp(verb, "uninstall") == 0;
@@ -68,7 +81,9 @@ void ff_installer_words(const struct ff_fix_machine *m, const char *verb, struct
 			ff_buf_str(b, " --break-system-packages");
 		return;
 	case FF_INSTALLER_PIXI:
-		ff_buf_printf(b, "pixi %s --pypi", removes ? "remove" : "add");
+		ff_buf_printf(b, "pixi %s", removes ? "remove" : "add");
+		pixi_project(m, b);
+		ff_buf_str(b, " --pypi");
 		return;
 	case FF_INSTALLER_ENSURE:
 		if (m->python) {
@@ -97,22 +112,25 @@ static const char *pipx_name(const struct ff_fix_machine *m)
 
 // Tools that write what they install into the project's own files.
 static const struct {
-	const char *name, *tool, *words;
-} projects[] = {{"poetry", "python.tools.poetry", "poetry add"}, {"pdm", "python.tools.pdm", "pdm add"}};
+	const char *name, *tool, *words, *folder;
+} projects[] = {{"uv", "python.tools.uv", "uv add", "--project"}, {"poetry", "python.tools.poetry", "poetry add", "-C"},
+	{"pdm", "python.tools.pdm", "pdm add", "-p"}};
 
 bool ff_installer_adds(const struct ff_fix_machine *m, struct ff_buf *b)
 {
+	const char *folder = m->facts ? ff_json_text(m->facts, "python.project_folder") : NULL;
 	for (size_t i = 0; i < sizeof(projects) / sizeof(*projects); i++) {
-		if (!text_is(m, "python.project", projects[i].name) || !has_tool(m, projects[i].tool))
+		if (!text_is(m, "python.project", projects[i].name) || !has_tool(m, projects[i].tool) || !folder)
 			continue;
-		ff_buf_str(b, projects[i].words);
+		ff_buf_printf(b, "%s %s ", projects[i].words, projects[i].folder);
+		ff_shell_word(b, folder);
 		return true;
 	}
 	const char *name =
 		text_is(m, "python.made_by", "pipx") && has_tool(m, "python.tools.pipx") ? pipx_name(m) : NULL;
 	if (!name)
 		return false;
-	ff_buf_str(b, "pipx inject ");
+	ff_buf_str(b, "pipx inject --force ");
 	ff_shell_word(b, name);
 	return true;
 }
@@ -124,8 +142,7 @@ static struct ff_error *note_project(const struct ff_fix_machine *m, json_t *fix
 	const char *command = ff_json_text(fix, "command");
 	for (size_t i = 0; command && i < sizeof(projects) / sizeof(*projects); i++)
 		if (ff_starts(command, projects[i].words))
-			return ff_fix_side_effect(
-				fix, "Run it in the project's folder: it writes the bounds into pyproject.toml.");
+			return ff_fix_side_effect(fix, "It writes the bounds into the project's pyproject.toml.");
 	const char *tool = m->facts ? ff_json_text(m->facts, "python.project") : NULL;
 	if (!tool)
 		tool = text_is(m, "python.made_by", "pixi") ? "pixi" : NULL;

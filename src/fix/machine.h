@@ -104,7 +104,8 @@ struct ff_error *ff_fix_side_effect(json_t *fix, const char *format, ...) __attr
 /** Note what it does to the facts: effect[group][key] = value (stolen; NULL is &ff_enomem). */
 struct ff_error *ff_fix_effect(json_t *fix, const char *group, const char *key, json_t *value);
 
-/** Is it the name of a package that is known: installed here, or in rules/data/packages.tsv? Others get no command. */
+/** Is it the name of a package that an index is known to have: installed here from one, or in
+    rules/data/packages.tsv? Others are never installed. */
 bool ff_fix_package_known(const struct ff_fix_machine *machine, const char *name);
 
 /** The package that brings a shared library of CUDA here ("libcudnn.so.9" -> "nvidia-cudnn-cu12"): one that torch asks
@@ -161,8 +162,8 @@ enum ff_installer ff_installer_of(const struct ff_fix_machine *m);
 /** "/srv/venv/bin/python -m pip install", or what reaches that environment instead; `verb` is install or uninstall. */
 void ff_installer_words(const struct ff_fix_machine *m, const char *verb, struct ff_buf *b);
 
-/** "poetry add", "pdm add" or "pipx inject NAME", where the facts show that the environment is such a tool's; false
-    where none is. */
+/** "uv add --project /app", the like of poetry and pdm, or "pipx inject --force NAME", where the facts show that the
+    environment is such a tool's; false where none is. */
 bool ff_installer_adds(const struct ff_fix_machine *m, struct ff_buf *b);
 
 /** Say what an install there means besides. */

@@ -1,12 +1,13 @@
 // Which names of packages may stand in a command, and which release an installer would take.
 //
-//	rules/data/packages.tsv: names seen on the registry when the table was made. A name that is neither there nor installed here may
+//	rules/data/packages.tsv: names seen on the registry when the table was made. A name that is neither there nor installed here from an index may
 //	be free for anybody to register, so no command ever holds it. A name that the METADATA of an installed package requires is one.
 //	rules/data/releases.tsv: releases by package, newest first.
 //	rules/data/cuda_libraries.tsv: which package brings a shared library ("libcudnn.so.9": nvidia-cudnn). How the package is called for a
 //	CUDA version is read from what torch asks for: "nvidia-cudnn-cu12"; a soname's number is not a CUDA version.
 #include "base/table.h"
 #include "fix/machine.h"
+#include "know/facts.h"
 #include "parse/requirement.h"
 #include "parse/version.h"
 
@@ -40,12 +41,19 @@ static bool is_required_here(const json_t *facts, const char *name)
 	return false;
 }
 
+// Installed from an index, as far as its metadata says (PEP 610). conda's builds name the folder they were built in.
+static bool is_from_index(const json_t *facts, const char *name)
+{
+	const json_t *here = facts ? ff_facts_package(ff_json_at(facts, "python.packages"), name) : NULL;
+	const char *kind = facts ? ff_json_text(facts, "python.kind") : NULL;
+	bool conda = kind && strcmp(kind, "conda") == 0;
+	return here && !json_object_get(here, "editable") && (conda || !json_object_get(here, "source"));
+}
+
 bool ff_fix_package_known(const struct ff_fix_machine *machine, const char *name)
 {
 	struct ff_table_row row;
-	bool absent;
-	const json_t *here = machine->facts ? ff_json_at(machine->facts, "python.packages") : NULL;
-	return (here && ff_machine_package(machine, name, &absent)) || is_required_here(machine->facts, name) ||
+	return is_from_index(machine->facts, name) || is_required_here(machine->facts, name) ||
 		find_row(ff_table_packages, name, &row);
 }
 

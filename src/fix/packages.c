@@ -164,6 +164,35 @@ static bool flag(const json_t *intention, const char *name)
 	return json_is_true(json_object_get(intention, name));
 }
 
+// What is asked for, behind the installer's own words.
+static void write_requirements(const struct ff_fix_machine *m, const struct wish *w, const json_t *also,
+	const json_t *joint, struct ff_buf *b)
+{
+	size_t i;
+	json_t *other;
+	requirement(m, b, w->name, w->extra, w->need);
+	write_with(m, w->with, b);
+	write_with(m, joint, b);
+	json_array_foreach (also, i, other)
+		requirement_along(m, json_string_value(other), b);
+}
+
+// The tool of a project adds requirements to it; beside that stands what does the same to the environment alone.
+static struct ff_error *write_added(const struct ff_fix_machine *m, const struct wish *w, const json_t *also,
+	const json_t *joint, struct ff_buf *command, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf direct = {0};
+	char *text = NULL;
+	write_requirements(m, w, also, joint, command);
+	ff_installer_words(m, "install", &direct);
+	write_requirements(m, w, also, joint, &direct);
+	struct ff_error *err = ff_buf_finish(&direct, &text);
+	if (!err && json_object_set_new(fix, "in_environment", json_string(text)) < 0)
+		err = &ff_enomem;
+	free(text);
+	return err ? err : ff_fix_command(fix, command);
+}
+
 static struct ff_error *write_install(const struct ff_fix_machine *m, const struct wish *w, const json_t *also,
 	const json_t *joint, enum fits how, json_t *fix)
 {
@@ -171,25 +200,20 @@ static struct ff_error *write_install(const struct ff_fix_machine *m, const stru
 	bool uv = m->installer == FF_INSTALLER_UV;
 	if (w->after)
 		ff_buf_printf(&b, "%s; ", w->after);
-	bool as_is = w->fresh || w->alone || w->build; // a project's tool adds a requirement, it lays no files down
-	bool added = !as_is && ff_installer_adds(m, &b);
-	if (!added)
-		ff_installer_words(m, "install", &b);
+	bool newest = w->upgrade && how != FITS_ABSENT;
+	bool as_is = w->fresh || w->alone || w->build || newest; // a project's tool adds a requirement and does no more
+	if (!as_is && ff_installer_adds(m, &b))
+		return write_added(m, w, also, joint, &b, fix);
+	ff_installer_words(m, "install", &b);
 	if (w->fresh)
 		ff_buf_str(&b, uv ? " --reinstall --no-cache" : " --force-reinstall --no-cache-dir");
-	else if (w->upgrade && how != FITS_ABSENT && !added)
+	else if (newest)
 		ff_buf_str(&b, " -U");
 	if (w->alone || (w->fresh && how != FITS_ABSENT)) // its files alone: what it asks for stays as it is
 		ff_buf_str(&b, " --no-deps");
 	if (w->build)
 		ff_buf_str(&b, " --no-build-isolation");
-	requirement(m, &b, w->name, w->extra, w->need);
-	write_with(m, w->with, &b);
-	write_with(m, joint, &b);
-	size_t i;
-	json_t *other;
-	json_array_foreach (also, i, other)
-		requirement_along(m, json_string_value(other), &b);
+	write_requirements(m, w, also, joint, &b);
 	return ff_fix_command(fix, &b);
 }
 
@@ -236,6 +260,27 @@ static bool wants_newer(const char *need, bool absent)
 	return false;
 }
 
+// What no index has (a folder's or an address's own package) cannot move: another's package may have its name there.
+static struct ff_error *who_moves(const struct ff_fix_machine *m, const char *name, json_t *also, json_t *fix)
+{
+	struct ff_error *err = NULL;
+	for (size_t i = 0; i < json_array_size(also) && !err;) {
+		const char *by = json_string_value(json_array_get(also, i)), *pin = ff_fix_pin(m, name, by);
+		pin = pin ? pin : "";
+		if (strcmp(by, "torch") == 0)
+			return ff_fix_refuse(fix, "torch asks for %s%s", name, pin);
+		if (ff_fix_package_known(m, by)) {
+			err = ff_fix_side_effect(fix, "%s, which asks for %s%s, moves too.", by, name, pin);
+			i++;
+		} else {
+			err = ff_fix_side_effect(fix, "%s, which is from no index, asks for %s%s: change that there.",
+				by, name, pin);
+			json_array_remove(also, i);
+		}
+	}
+	return err;
+}
+
 // Bounds that others hold it in; whoever cannot live with the need moves too, but not torch, which is no small thing to
 // move.
 static struct ff_error *within_bounds(
@@ -251,16 +296,8 @@ static struct ff_error *within_bounds(
 	struct ff_error *err = ff_fix_bounds(m, w->name, open.n ? open.p : w->need, need, also);
 	if (!err && !wants_newer(w->need, absent))
 		err = ff_fix_joint(m, w->name, need, also, joint, fix);
-	size_t i;
-	json_t *other;
-	json_array_foreach (also, i, other) {
-		const char *by = json_string_value(other), *pin = ff_fix_pin(m, w->name, by);
-		if (!err && strcmp(by, "torch") == 0)
-			return ff_fix_refuse(fix, "torch asks for %s%s", w->name, pin ? pin : "");
-		if (!err)
-			err = ff_fix_side_effect(
-				fix, "%s, which asks for %s%s, moves too.", by, w->name, pin ? pin : "");
-	}
+	if (!err)
+		err = who_moves(m, w->name, also, fix);
 	w->upgrade = !w->need && (!open.n || open.p[0] != '>');
 	if (!err && need->n)
 		w->need = need->p;
@@ -357,7 +394,8 @@ struct ff_error *ff_fix_remove(const struct ff_fix_machine *m, const json_t *int
 	struct ff_error *err = ff_fix_kind(fix, "pip", name);
 	if (!err && absent)
 		err = ff_fix_refuse(fix, "%s is not installed", name);
-	if (err || !ff_fix_package_known(m, name) || !ff_installer_reaches(m, fix, &err))
+	bool named = ff_fix_package_known(m, name) || ff_machine_package(m, name, &absent);
+	if (err || !named || !ff_installer_reaches(m, fix, &err))
 		return err;
 	ff_installer_words(m, "uninstall", &b);
 	requirement(m, &b, name, NULL, NULL);

@@ -4,12 +4,12 @@
 //	/usr/lib/python3.11/EXTERNALLY-MANAGED                   the distribution's own: pip refuses
 //	/srv/venv/pyvenv.cfg:  uv = 0.9.0                          made by uv, and without a pip
 //	/root/.local/share/pipx/venvs/vllm/bin/python              pipx; /app/.pixi/envs/default/bin/python: pixi
-//	/app/uv.lock, poetry.lock, pdm.lock, pixi.lock             the project that the worker is started in
+//	/app/uv.lock, poetry.lock, pdm.lock                        the project that the environment belongs to
 //	/etc/pip.conf:  index-url = https://user:pass@host/simple  its address is a secret: only that there is one is told
 #include "parse/metadata.h"
 #include "probe/python_find.h"
 
-enum { CONFIG_MAX = 64 << 10, PATH_FOLDERS_MAX = 128 };
+enum { CONFIG_MAX = 64 << 10, PATH_FOLDERS_MAX = 128, ABOVE_MAX = 16 };
 
 static bool is_file(struct ff_probe_ctx *ctx, const char *path)
 {
@@ -109,20 +109,61 @@ static void put_maker(struct ff_probe_ctx *ctx, const struct ff_python *p)
 	ff_fact_text(ctx, "python.made_by", maker);
 }
 
-// The lock file of the project that the worker is started in: what is installed beside it is undone by its next sync.
+// ---- the project ----
+
+static const struct {
+	const char *file, *tool;
+} locks[] = {{"uv.lock", "uv"}, {"poetry.lock", "poetry"}, {"pdm.lock", "pdm"}};
+
+static const char *tool_of(struct ff_probe_ctx *ctx, const char *folder)
+{
+	for (size_t i = 0; i < sizeof(locks) / sizeof(*locks); i++) {
+		_cleanup_free_ char *path = ff_path_printf("%s/%s", folder, locks[i].file);
+		if (is_file(ctx, path))
+			return locks[i].tool;
+	}
+	return NULL;
+}
+
+// pdm's note of the interpreter that it works with.
+static bool pdm_uses(struct ff_probe_ctx *ctx, const char *folder, const struct ff_python *p)
+{
+	_cleanup_free_ char *path = ff_path_printf("%s/.pdm-python", folder), *text = NULL;
+	size_t n;
+	_cleanup_error_ struct ff_error *absent =
+		path ? ff_host_read(ctx->host, path, CONFIG_MAX, &text, &n) : &ff_enomem;
+	return !absent && ff_starts(text, p->prefix) && text[strlen(p->prefix)] == '/';
+}
+
+// Would that tool, called in this folder, change this environment? An environment that is active is uv's only by its
+// place; poetry and pdm take it.
+static bool is_its(struct ff_probe_ctx *ctx, const char *tool, const char *folder, const struct ff_python *p)
+{
+	_cleanup_free_ char *inside = ff_path_printf("%s/.venv", folder);
+	const char *active = ff_host_getenv(ctx->host, "VIRTUAL_ENV");
+	if (inside && strcmp(inside, p->prefix) == 0)
+		return true;
+	if (strcmp(tool, "poetry") == 0)
+		return strstr(p->prefix, "/pypoetry/virtualenvs/") || (active && strcmp(active, p->prefix) == 0);
+	return strcmp(tool, "pdm") == 0 && pdm_uses(ctx, folder, p);
+}
+
+// The lock file beside the environment, or in the folder that the worker is started in or one above it. What is
+// installed beside it is undone by the project's next sync.
 static void put_project(struct ff_probe_ctx *ctx, const struct ff_python *p)
 {
-	static const struct {
-		const char *file, *tool;
-	} locks[] = {{"uv.lock", "uv"}, {"poetry.lock", "poetry"}, {"pdm.lock", "pdm"}, {"pixi.lock", "pixi"}};
-	_cleanup_free_ char *cwd = NULL;
+	_cleanup_free_ char *cwd = NULL, *folder = ff_path_parent(p->prefix);
 	_cleanup_error_ struct ff_error *unknown = ff_host_readlink_process(ctx->host, 0, "cwd", &cwd);
-	for (size_t i = 0; !unknown && p->is_venv && i < sizeof(locks) / sizeof(*locks); i++) {
-		_cleanup_free_ char *path = ff_path_printf("%s/%s", cwd, locks[i].file);
-		if (!is_file(ctx, path))
-			continue;
-		ff_fact_text(ctx, "python.project", locks[i].tool);
-		return;
+	for (int depth = 0; folder && depth < ABOVE_MAX; depth++) {
+		const char *tool = tool_of(ctx, folder);
+		if (tool && is_its(ctx, tool, folder, p)) {
+			ff_fact_text(ctx, "python.project", tool);
+			ff_fact_text(ctx, "python.project_folder", folder);
+			return;
+		}
+		char *next = depth == 0 ? ff_take(&cwd) : strcmp(folder, "/") == 0 ? NULL : ff_path_parent(folder);
+		free(folder);
+		folder = next;
 	}
 }
 
@@ -158,6 +199,7 @@ void ff_python_tools(struct ff_probe_ctx *ctx, const struct ff_python *p)
 	put_tools(ctx);
 	put_programs(ctx, p);
 	put_maker(ctx, p);
-	put_project(ctx, p);
+	if (p->is_venv)
+		put_project(ctx, p);
 	put_index(ctx, p);
 }
