@@ -103,10 +103,22 @@ local function fixes_for(f, answer, importer, have)
   return fixes
 end
 
+-- What is installed has it: the log is of an earlier state, or the files are not those of the release.
+local function had(log, hit, what, answer, have)
+  if not have or hit ~= log.name and hit ~= log.module or importer_of(hit.event) == answer.package then return nil end
+  return {hit = hit, confidence = HF[answer.package] and 0.85 or 0.76, -- just above those who only see that it lacks
+    why = {("%s %s, which is installed now, has %s: this log is of an earlier state, or its files are not those of "
+      .. "that release."):format(answer.package, have, what)},
+    fixes = {{install = answer.package, fresh = true,
+      say = "Run it again; where it fails as before, lay its files down anew in the same release."}}}
+end
+
 local function answer_of(f, log, want)
   local hit, what, answer, have = asked(f, log)
-  if not hit or not answer or answer.state ~= "changed" or (hit.event.tier or 0) < 3 then return nil end
+  if not hit or not answer or (hit.event.tier or 0) < 3 then return nil end
   if hit.text:match[[partially initialized|circular import]] or not want(answer.package, answer) then return nil end
+  if answer.state == "here" then return had(log, hit, what, answer, have) end
+  if answer.state ~= "changed" then return nil end
   if hit == log.module and hit.module:match[[^(\w+)\._\1$]] then return nil end -- its compiled half: a broken install
   local importer = importer_of(hit.event)
   if importer == answer.package then -- its own files ask: two releases are mixed, or it passes an argument on

@@ -103,6 +103,11 @@ def test_a_copy_that_still_fails_is_said(fix, machine):
     assert doc["tried"][0]["result"] == "leaves-cause"
 
 
+def test_a_command_that_works_without_a_fix_is_cured_by_none(fix, machine):
+    doc, _ = fix("--try", code=1, command=[machine[1], "-c", "import numpy"])
+    assert [t["result"] for t in doc["tried"]] == ["unknown"] and "without any change" in doc["tried"][0]["text"]
+
+
 def test_scripts_of_the_copy_run_in_the_copy(fix, machine):
     script = machine[1].parent / "worker"
     script.write_text(f"#!{machine[1]}\n{WORKER}\n")

@@ -52,9 +52,10 @@ struct ff_error *ff_fix_show_changes(struct ff_fix_request *r, const struct ff_f
 // ---- trying ----
 
 static struct ff_error *try_plan(
-	struct ff_fix_request *r, const struct ff_fix_plan *plan, json_t **before, json_t **ret)
+	struct ff_fix_request *r, const struct ff_fix_plan *plan, bool failed, json_t **before, json_t **ret)
 {
 	struct ff_try job = {.command = r->command,
+		.failed = failed,
 		.deadline_ms = r->seconds * 1000,
 		.command_ms = r->command_seconds * 1000,
 		.cause = ff_json_text(r->answer, "cause"),
@@ -73,7 +74,7 @@ struct trying {
 	json_t *before; // what `check --deep` said of the environment as it is, once it was asked
 	size_t n;	// that were tried, not counting those that this program does not do
 	bool passes;
-	bool pointless; // the command starts no interpreter of a copy, whatever is in it
+	bool pointless; // the command starts no interpreter of a copy, or does not fail, whatever is in it
 };
 
 static struct ff_error *try_one(struct ff_fix_request *r, const json_t *fix, struct trying *t)
@@ -84,7 +85,7 @@ static struct ff_error *try_one(struct ff_fix_request *r, const json_t *fix, str
 	if (!err && !plan.by_hand)
 		ff_complain("firstfix fix: trying on a copy: %s", ff_json_text(fix, "say"));
 	if (!err)
-		err = try_plan(r, &plan, &t->before, &result);
+		err = try_plan(r, &plan, t->n > 0, &t->before, &result);
 	if (!err && ff_interrupted) {
 		json_decref(result);
 		err = ff_error_create(FF_EOS, "interrupted; nothing was changed");
@@ -147,8 +148,9 @@ static int dry_run(struct ff_fix_request *r, const json_t *fix)
 		ff_fix_note_by_hand(r, &plan);
 	else if (!err)
 		ff_fix_note(r, "said",
-			plan.projects ? "Nothing was changed. --try proves it on a copy; the command itself does it here."
-				      : "Nothing was changed. --try proves it on a copy, --apply does it here.");
+			plan.projects
+				? "Nothing was changed. --try proves it on a copy; the command itself does it here."
+				: "Nothing was changed. --try proves it on a copy, --apply does it here.");
 	return ff_fix_leave(r, err, 1);
 }
 

@@ -328,6 +328,26 @@ static bool removes(const struct ff_fix_plan *plan)
 	return false;
 }
 
+// A command that works in an untouched copy is cured by nothing.
+static struct ff_error *fails_without(
+	const struct ff_try *job, const struct ff_fix_plan *plan, const struct ff_env_copy *copy, json_t **ret)
+{
+	const struct ff_fix_plan nothing = {.python = plan->python};
+	_cleanup_json_ json_t *as_it_is = NULL;
+	struct ff_error *err = run_command(job, &nothing, copy, &as_it_is);
+	const char *word = as_it_is ? ff_json_text(as_it_is, "result") : NULL;
+	if (word && strcmp(word, "unknown") == 0)
+		*ret = json_incref(as_it_is);
+	else if (word && strcmp(word, "passes") == 0)
+		*ret = result("unknown",
+			json_sprintf("without any change %s: the log is of an earlier state, so nothing can be proved",
+				ff_json_text(as_it_is, "text")));
+	if (*ret)
+		json_object_set_new(*ret, "started", json_false());
+	unlink(copy->mark);
+	return err;
+}
+
 static struct ff_error *try_in(
 	const struct ff_try *job, const struct ff_fix_plan *plan, const struct ff_env_copy *copy, json_t **ret)
 {
@@ -337,7 +357,11 @@ static struct ff_error *try_in(
 				"what is removed from an interpreter without a virtual environment cannot be tried"));
 		return NULL;
 	}
-	struct ff_error *err = plan->python ? ff_fix_packages_change(plan, copy->python, job->deadline_ms) : NULL;
+	struct ff_error *err = job->command && !job->failed ? fails_without(job, plan, copy, ret) : NULL;
+	if (err || *ret)
+		return err;
+	if (plan->python)
+		err = ff_fix_packages_change(plan, copy->python, job->deadline_ms);
 	if (!err)
 		err = job->command ? run_command(job, plan, copy, ret) : check_only(job, plan, copy, ret);
 	if (!err && *ret && copy->from && ff_env_copy_is_stale(copy)) {

@@ -7,6 +7,7 @@
 
 struct ff_try {
 	char **command; /**< the failing command, NULL-terminated; NULL: only what `check --deep` shows */
+	bool failed;	/**< that it fails without a fix is known from an earlier call */
 	unsigned deadline_ms, command_ms;
 	const char *cause;    /**< that the fix is for */
 	const json_t *before; /**< what was wrong without it: of the log, or of ff_fix_try_before(); borrowed */

@@ -165,8 +165,8 @@ static bool flag(const json_t *intention, const char *name)
 }
 
 // What is asked for, behind the installer's own words.
-static void write_requirements(const struct ff_fix_machine *m, const struct wish *w, const json_t *also,
-	const json_t *joint, struct ff_buf *b)
+static void write_requirements(
+	const struct ff_fix_machine *m, const struct wish *w, const json_t *also, const json_t *joint, struct ff_buf *b)
 {
 	size_t i;
 	json_t *other;
@@ -273,8 +273,8 @@ static struct ff_error *who_moves(const struct ff_fix_machine *m, const char *na
 			err = ff_fix_side_effect(fix, "%s, which asks for %s%s, moves too.", by, name, pin);
 			i++;
 		} else {
-			err = ff_fix_side_effect(fix, "%s, which is from no index, asks for %s%s: change that there.",
-				by, name, pin);
+			err = ff_fix_side_effect(
+				fix, "%s, which is from no index, asks for %s%s: change that there.", by, name, pin);
 			json_array_remove(also, i);
 		}
 	}
