@@ -217,6 +217,29 @@ def test_the_interpreter_of_the_command_is_the_copys(bare, machine, words):
     assert json.loads(done.stdout)["tried"][0]["result"] == "passes", done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("how", ["path", "script", "name"])
+def test_the_copy_of_an_interpreter_in_no_environment(bare, machine, tmp_path, how):
+    """A base interpreter stays where it is; what starts it starts the copy over it."""
+    python = os.path.realpath(subprocess.check_output([sys.executable, "-c", "import sys; print(sys._base_executable)"],
+                                                      text=True).strip())
+    if subprocess.run([python, "-c", "import pip; import einops_not_here"], capture_output=True, text=True).stderr.find(
+            "einops_not_here") < 0:
+        pytest.skip("the base interpreter has no pip")
+    (tmp_path / "log").write_text("Traceback (most recent call last):\n"
+                                  '  File "/srv/w.py", line 1, in <module>\n    import einops\n'
+                                  "ModuleNotFoundError: No module named 'einops'\n")
+    wheel(tmp_path, "einops", "0.8.2", "")
+    script = tmp_path / "worker"
+    script.write_text(f"#!{python}\nimport einops\n")
+    script.chmod(0o755)
+    more = {"PIP_FIND_LINKS": str(tmp_path), "PATH": f"{os.path.dirname(python)}:{os.environ['PATH']}"}
+    command = {"path": [python, "-c", "import einops"], "script": [script],
+               "name": [os.path.basename(python), "-c", "import einops"]}[how]
+    done = bare("--json", "--python", python, "--try", tmp_path / "log", "--", *command, more=more)
+    tried = json.loads(done.stdout)["tried"]
+    assert [t["result"] for t in tried] == ["passes"], done.stdout + done.stderr
+
+
 def test_a_command_that_starts_no_interpreter_of_the_copy_proves_nothing(fix, machine):
     doc, _ = fix("--try", code=1, command=["sh", "-c", f"exec {sys.executable} -S -c pass"])
     assert [t["result"] for t in doc["tried"]] == ["unknown"] and "proves nothing" in doc["tried"][0]["text"]

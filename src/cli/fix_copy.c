@@ -257,8 +257,8 @@ static struct ff_error *fill(const char *python, unsigned deadline_ms, struct ff
 
 struct ff_error *ff_env_copy_make(const char *python, unsigned deadline_ms, struct ff_env_copy *ret)
 {
-	struct ff_env_copy copy = {.from = environment_of(python), .lock = -1};
-	struct ff_error *err = make_folder(&copy);
+	struct ff_env_copy copy = {.from = environment_of(python), .of = strdup(python), .lock = -1};
+	struct ff_error *err = copy.of ? make_folder(&copy) : &ff_enomem;
 	if (!err)
 		err = fill(python, deadline_ms, &copy);
 	if (err)
@@ -276,6 +276,7 @@ void ff_env_copy_deinit(struct ff_env_copy *copy)
 			close(copy->lock);
 	}
 	free(copy->from);
+	free(copy->of);
 	free(copy->folder);
 	free(copy->env);
 	free(copy->python);

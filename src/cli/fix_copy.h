@@ -8,6 +8,7 @@
 
 struct ff_env_copy {
 	char *from;   /**< the environment's folder, NULL for an interpreter that is in none */
+	char *of;     /**< the interpreter that it is a copy for */
 	char *folder; /**< the copy's; removed by ff_env_copy_deinit() */
 	char *env;    /**< the copied environment in it */
 	char *python; /**< the copy's interpreter */

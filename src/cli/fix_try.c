@@ -182,6 +182,36 @@ static char *led(const struct ff_env_copy *copy, const char *word)
 	return asprintf(&led, "%s%s/%s", copy->env, real + n, slash + 1) < 0 ? NULL : led;
 }
 
+static bool is_interpreter(const struct ff_env_copy *copy, const char *path)
+{
+	char a[PATH_MAX], b[PATH_MAX];
+	return realpath(path, a) && realpath(copy->of, b) && strcmp(a, b) == 0;
+}
+
+// Does it name that interpreter in its first line?
+static bool is_script_of(const struct ff_env_copy *copy, const char *path)
+{
+	char line[PATH_MAX] = "";
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	if (!f || !fgets(line, sizeof(line), f) || !ff_starts(line, "#!"))
+		return false;
+	char *program = line + 2 + strspn(line + 2, " ");
+	program[strcspn(program, " \n")] = 0;
+	return is_interpreter(copy, program);
+}
+
+// An interpreter in no environment stays where it is; what starts it starts the one of the environment over it.
+static void first_word(const struct ff_env_copy *copy, const char *word, struct words *w)
+{
+	_cleanup_free_ char *path = copy->folder && !copy->from ? ff_command_find(word) : NULL;
+	bool script = path && is_script_of(copy, path);
+	bool itself = path && is_interpreter(copy, path);
+	if (script || itself)
+		add(w, "%s", copy->python);
+	if (!itself)
+		add(w, "%s", script ? path : word);
+}
+
 static const char over[] = "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"";
 
 // "unshare --mount sh -c ... COPY ENVIRONMENT": what follows sees the copy in the environment's place.
@@ -229,7 +259,10 @@ static void command_words(
 	}
 	for (char **word = job->command; *word; word++) {
 		_cleanup_free_ char *other = lies_over ? NULL : led(copy, *word);
-		add(w, "%s", other ? other : *word);
+		if (word == job->command && !other)
+			first_word(copy, *word, w);
+		else
+			add(w, "%s", other ? other : *word);
 	}
 }
 
