@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 
+static const uint32_t unsure_bit = UINT32_C(1) << 31;
 enum { HEAD = 24, WORDS_MAX = 8, PACKAGE_WORDS = 8 };
 
 static const char magic[8] = "FFATLAS\1";
@@ -174,7 +175,7 @@ static bool set_at(const struct ff_atlas *a, uint64_t key, uint64_t *ret)
 	*ret = 0;
 	if (!find(a, FF_ATLAS_KEYS, key, &at))
 		return false;
-	uint32_t number = ((const uint32_t *)a->sections[FF_ATLAS_VALUES].p)[at];
+	uint32_t number = ((const uint32_t *)a->sections[FF_ATLAS_VALUES].p)[at] & ~unsure_bit;
 	if (number < a->sections[FF_ATLAS_SETS].count)
 		*ret = ((const uint64_t *)a->sections[FF_ATLAS_SETS].p)[number];
 	return true;
@@ -204,6 +205,17 @@ bool ff_atlas_set(const struct ff_atlas *a, uint64_t *ret, const char *kind, ...
 	bool found = set_at(a, hash_words(kind, words), ret);
 	va_end(words);
 	return found;
+}
+
+bool ff_atlas_unsure(const struct ff_atlas *a, const char *module, const char *name)
+{
+	size_t at;
+	uint64_t key = hash_bytes(FF_ATLAS_HASH, "N ", 2);
+	key = hash_bytes(key, module, strlen(module));
+	key = hash_bytes(key, " ", 1);
+	key = hash_bytes(key, name, strlen(name));
+	return find(a, FF_ATLAS_KEYS, key, &at) &&
+		(((const uint32_t *)a->sections[FF_ATLAS_VALUES].p)[at] & unsure_bit);
 }
 
 const char *ff_atlas_string(const struct ff_atlas *a, uint32_t offset)

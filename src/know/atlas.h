@@ -9,7 +9,7 @@
 //	           "F package function", "K package function" (takes **kwargs), "P package function parameter", "R ..." (must be given),
 //	           "o module" (may give more than is listed), "y package symbol" (the first 48 bits, then the number of the library),
 //	           "f package flag" (of an engine; the text of the same key: what it became, defaults, choices)
-//	values     u32 for each key: the number of its set
+//	values     u32 for each key: the number of its set; the highest bit of a name: whether it is there hangs on what else is
 //	sets       u64: bit i is release i of the package
 //	packages   8 x u32: name, modules (texts), then first and count of its releases, requirements and needs
 //	releases   u32 text: oldest first
@@ -74,6 +74,9 @@ const struct ff_atlas *ff_atlas(void);
 
 /** The releases that have a key made of words ("N", "torch", "compile", NULL); false when it is not listed. */
 bool ff_atlas_set(const struct ff_atlas *a, uint64_t *ret, const char *kind, ...) __attribute__((sentinel));
+
+/** Does a name hang on what else is there? Its module binds it on one way and not on another. */
+bool ff_atlas_unsure(const struct ff_atlas *a, const char *module, const char *name);
 
 /** The text of a key, NULL when there is none. */
 const char *ff_atlas_text(const struct ff_atlas *a, const char *kind, ...) __attribute__((sentinel));

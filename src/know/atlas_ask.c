@@ -149,6 +149,13 @@ static void nearest(const struct ff_atlas *a, const char *module, const char *na
 	}
 }
 
+static bool is_open(const struct ff_atlas *a, const struct ff_atlas_package *p, const char *module, const char *have)
+{
+	bool same;
+	uint64_t open;
+	return ff_atlas_set(a, &open, "o", module, NULL) && ff_atlas_in(open, ff_atlas_position(a, p, have, &same));
+}
+
 bool ff_atlas_ask_name(
 	const struct ff_atlas *a, const char *module, const char *name, const char *have, struct ff_atlas_answer *ret)
 {
@@ -170,7 +177,9 @@ bool ff_atlas_ask_name(
 	if (ff_atlas_set(a, &set, "N", module, name, NULL)) {
 		ff_atlas_answer_set(a, &p, set, have, ret);
 		ret->moved = ff_atlas_text(a, ">", module, name, NULL);
-	} else if (!(open & modules)) {
+		ret->unsure = ret->state == FF_ATLAS_HERE ? ff_atlas_unsure(a, module, name)
+							  : have && is_open(a, &p, module, have);
+	} else if (!(open & modules) && name[0] != '_') { // private ones are listed only where they changed
 		ret->state = FF_ATLAS_NEVER;
 		nearest(a, module, name, ret->nearest);
 	}
@@ -287,6 +296,8 @@ bool ff_atlas_has(const struct ff_atlas *a, const struct ff_atlas_need *need, in
 	uint64_t set, sub;
 	if (!*need->name)
 		return !ff_atlas_set(a, &set, "M", need->module, NULL) || ff_atlas_in(set, release);
+	if (ff_atlas_set(a, &sub, "o", need->module, NULL) && ff_atlas_in(sub, release))
+		return true;
 	bool known = ff_atlas_set(a, &set, "N", need->module, need->name, NULL);
 	if (!known && ff_atlas_set(a, &sub, "M", need->module, NULL) && !ff_atlas_in(sub, release))
 		return false;

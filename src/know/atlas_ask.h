@@ -20,6 +20,9 @@ struct ff_atlas_answer {
 	char newer[FF_ATLAS_BOUNDS_MAX];
 	char older[FF_ATLAS_BOUNDS_MAX]; /**< below it */
 	int newer_by, older_by;		 /**< how many releases away */
+	/** What the release does may differ: the name is bound on one way through the module only, or the module gives
+	    more than its sources show */
+	bool unsure;
 	const char *moved;		 /**< the module where it is now, or NULL */
 	char nearest[FF_ATLAS_WORD_MAX]; /**< NEVER: the name that was meant, or "" */
 };

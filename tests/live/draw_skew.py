@@ -4,6 +4,8 @@ A machine is one library in a release that lacks a name which another release ha
 What must come of it: explain names both bounds, its command is run as it stands, and the program works.
 """
 
+import dataclasses
+import functools
 import lzma
 import pathlib
 import random
@@ -36,24 +38,37 @@ LIBRARIES = {
 }
 
 
-def read(package):
-    """(releases, {(module, name): set}, {module: set}) of a table."""
-    releases, sets, names, modules, module, opens = [], [], {}, {}, None, set()
+@dataclasses.dataclass
+class Table:
+    """What a table says about names: sets are masks over the releases."""
+
+    releases: list = dataclasses.field(default_factory=list)
+    tops: list = dataclasses.field(default_factory=list)
+    modules: dict = dataclasses.field(default_factory=dict)  # {module: set}
+    opens: set = dataclasses.field(default_factory=set)
+    names: dict = dataclasses.field(default_factory=dict)  # {(module, name): set}
+
+
+@functools.cache
+def read_table(package):
+    table, sets, module = Table(), [], None
     path = ROOT / "rules/data/atlas" / f"{package}.xz"
     for line in lzma.decompress(path.read_bytes()).decode().split("\n"):
         kind, *cells = line.split("\t")
         if kind == "R":
-            releases.append(cells[0])
+            table.releases.append(cells[0])
+        elif kind == "tops":
+            table.tops = sorted(cells[0].split())
         elif kind == "S":
             sets.append(mask_of(cells[0]))
         elif kind == "M":
             module = cells[0]
-            modules[module] = sets[int(cells[1])]
+            table.modules[module] = sets[int(cells[1])]
             if len(cells) > 2:
-                opens.add(module)
-        elif kind == "N" and module not in opens:
-            names[module, cells[0]] = sets[int(cells[1])]
-    return releases, names, modules
+                table.opens.add(module)
+        elif kind == "N":
+            table.names[module, cells[0]] = sets[int(cells[1])]
+    return table
 
 
 def draw(seed, count):
@@ -63,14 +78,15 @@ def draw(seed, count):
         package = dice.choice(sorted(LIBRARIES))
         if not (ROOT / "rules/data/atlas" / f"{package}.xz").exists():
             continue
-        releases, names, modules = read(package)
-        last = len(releases) - 1
+        table = read_table(package)
+        last = len(table.releases) - 1
         recent = [i for i in range(max(0, last - 20), last + 1)]
         at = dice.choice(recent)
         lacking = sorted(
             k
-            for k, mask in names.items()
-            if modules[k[0]] >> at & 1
+            for k, mask in table.names.items()
+            if k[0] not in table.opens
+            and table.modules[k[0]] >> at & 1
             and not mask >> at & 1
             and mask >> max(0, last - 12)
             and k[0].count(".") < 2
@@ -78,7 +94,7 @@ def draw(seed, count):
         )
         if lacking:
             module, name = dice.choice(lacking)
-            drawn.append((package, releases[at], module, name))
+            drawn.append((package, table.releases[at], module, name))
     return drawn
 
 

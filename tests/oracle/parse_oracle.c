@@ -6,16 +6,18 @@
 //	requirement\tfoo[a] >=1 ; x     prints name, extras, specifiers, url, marker separated by tabs, or "error"
 //	bnb\t{"version": "0.42.0", ...}  prints outcome and wanted library; keys as in answer_bnb()
 //	model\tFILE                     prints tensors, parameters, bytes, file bytes, then layers, heads, kv_heads; or the error
+//	name\ttransformers\tHybridCache\t4.45.0   prints what the program's atlas says of that release: here, changed, never or unknown
 //	marker\tTEXT\t{"extra": "a"}    prints yes, no, unknown or error; the names are those of PEP 508
 #include "base/io.h"
 #include "base/json.h"
+#include "know/atlas_ask.h"
 #include "know/bnb.h"
 #include "parse/model_file.h"
 #include "parse/requirement.h"
 
 #include <stdio.h>
 
-enum { FIELDS_MAX = 3 };
+enum { FIELDS_MAX = 4 };
 
 static void answer_compare(char *const *fields)
 {
@@ -120,6 +122,18 @@ static void answer_model(char *const *fields)
 		(unsigned long long)s.layers, (unsigned long long)s.heads, (unsigned long long)s.kv_heads);
 }
 
+static void answer_name(char *const *fields)
+{
+	static const char *const states[] = {[FF_ATLAS_UNKNOWN] = "unknown",
+		[FF_ATLAS_HERE] = "here",
+		[FF_ATLAS_CHANGED] = "changed",
+		[FF_ATLAS_NEVER] = "never"};
+	struct ff_atlas_answer answer = {0};
+	if (ff_atlas())
+		ff_atlas_ask_name(ff_atlas(), fields[1], fields[2], fields[3], &answer);
+	puts(states[answer.unsure ? FF_ATLAS_UNKNOWN : answer.state]);
+}
+
 static const struct {
 	const char *name;
 	void (*answer)(char *const *fields);
@@ -131,11 +145,12 @@ static const struct {
 	{"requirement", answer_requirement},
 	{"marker", answer_marker},
 	{"model", answer_model},
+	{"name", answer_name},
 };
 
 static void answer_line(char *line)
 {
-	char *fields[FIELDS_MAX] = {"", "", ""};
+	char *fields[FIELDS_MAX] = {"", "", "", ""};
 	for (size_t n = 0; n < FIELDS_MAX && line; n++)
 		fields[n] = strsep(&line, "\t");
 	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)

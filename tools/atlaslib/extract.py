@@ -3,16 +3,19 @@
 The parser is the interpreter's own (ast), the one that griffe stands on: a release of transformers has 2,500 files, and
 only what a name is made of is read here. How sources lie: names come from star imports, from tables of strings that a
 lazy module reads (`_import_structure`, `MODULE_ATTRS`), from `__getattr__`, and some only under TYPE_CHECKING; what is
-read is therefore kept with where it stood (GUARDED, TYPING, BRANCH, INSIDE), and resolve.py decides.
+read is therefore kept with where it stood (GUARDED, TYPING, BRANCH, INSIDE), and resolve.py decides. What is bound on
+one way through a module and not on another (`if is_x_available():`) is a name that may be there.
 """
 
 import ast
 import re
 
-GUARDED, TYPING, BRANCH, INSIDE = 1, 2, 4, 8
+GUARDED, TYPING, BRANCH, INSIDE, GONE = 1, 2, 4, 8, 16
 NAMES_MAX = 20000
-IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,119}\Z", re.ASCII)
+IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,199}\Z", re.ASCII)
 CATCHES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException", "OSError", "AttributeError"}
+ADDERS = {"append", "add", "extend", "setdefault"}
+SPACES = {"globals", "locals", "vars"}  # what gives a module's names to a function that fills them in
 REGISTERS = {"register_buffer", "register_parameter", "add_module", "register_module"}
 
 
@@ -32,10 +35,20 @@ def dotted(node):
     return ".".join([node.id] + parts[::-1])
 
 
-def strings(node):
-    """Every identifier that stands as a string in an expression or statement."""
-    return [n.value for n in ast.walk(node)
-            if isinstance(n, ast.Constant) and isinstance(n.value, str) and IDENTIFIER.match(n.value)]
+def strings(node, calls=None):
+    """Every identifier that stands as a string in an expression or statement; with `calls` those that are handed to
+    a call only where it is one of these.
+    """
+    out, stack = [], [node]
+    while stack:
+        inner = stack.pop()
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str) and IDENTIFIER.match(inner.value):
+            out.append(inner.value)
+        for child in ast.iter_child_nodes(inner):
+            if not (calls is not None and isinstance(inner, ast.Call) and isinstance(child, ast.Constant)
+                    and dotted(inner.func).rsplit(".", 1)[-1] not in calls):
+                stack.append(child)
+    return out
 
 
 def parameters(node):
@@ -52,20 +65,48 @@ def parameters(node):
     return out + (["**" + a.kwarg.arg] if a.kwarg else [])
 
 
+def of_the_program(test):
+    """`__name__ == "__main__"`: what stands below is not there for whoever imports."""
+    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__" \
+        and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq)
+
+
+def ends(body):
+    return bool(body) and isinstance(body[-1], ast.Raise)
+
+
+def passes_on(function):
+    """Does a module's __getattr__ hand whatever it is asked for to something else, without looking at the name?"""
+    word = next((a.arg for a in function.args.args), None)
+    asked = passed = False
+    for node in ast.walk(function):
+        mine = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.Name) and n.id == word]
+        if mine and isinstance(node, (ast.Compare, ast.Subscript)):
+            asked = True
+        elif mine and isinstance(node, ast.Call):
+            passed |= dotted(node.func) == "getattr"
+            asked |= dotted(node.func) != "getattr"
+    return passed and not asked
+
+
 class File:
     """Reads one module; `record()` is what the cache keeps."""
 
     def __init__(self, tree):
         self.names, self.gone, self.imports, self.all, self.classes, self.functions = {}, set(), [], None, {}, {}
         self.lazy, self.getattr, self.open, self.is_lazy, self.structure = set(), False, False, False, None
+        self.scope, self.unsure, self.spaces, self.aliasers, self.aliases = set(), set(), set(), set(), []
         self.block(tree.body, 0)
         self.lazies(tree)
 
     def record(self):
         lazy = sorted(self.lazy)[:NAMES_MAX] if self.is_lazy or self.getattr else []
+        bound = {*self.names, *(e[2] or e[0].split(".")[0] for e in self.imports if not e[3] & (INSIDE | TYPING))}
         return {
+            "q": sorted((bound - self.scope | self.unsure) & (bound | set(lazy)))[:NAMES_MAX],
+            "x": self.aliases,
             "n": {k: v for k, v in self.names.items() if k not in self.gone},
-            "i": self.imports,
+            "i": [[*e[:3], e[3] | (GONE if (e[2] or e[0]) in self.gone else 0)] for e in self.imports],
             "a": self.all,
             "z": lazy,
             "g": self.getattr,
@@ -88,21 +129,30 @@ class File:
         if IDENTIFIER.match(name) and len(self.names) < NAMES_MAX:
             if where & TYPING:
                 kind = kind.upper()
+            else:
+                self.scope.add(name)
             if self.names.get(name, kind.upper()).isupper():
                 self.names[name] = kind
 
     def on_import(self, node, where):
         for alias in node.names:
             self.imports.append([alias.name, None, alias.asname, where])
+            if not where & (TYPING | INSIDE):
+                self.scope.add(alias.asname or alias.name.split(".")[0])
 
     def on_importfrom(self, node, where):
         module = "." * node.level + (node.module or "")
         self.imports += [[module, alias.name, alias.asname or alias.name, where] for alias in node.names]
+        if not where & (TYPING | INSIDE):
+            self.scope.update(alias.asname or alias.name for alias in node.names)
 
     def on_functiondef(self, node, where):
         if node.name == "__getattr__":
             self.getattr = True
             self.lazy.update(strings(node))
+            self.open |= passes_on(node)
+        if any(isinstance(n, ast.Attribute) and dotted(n) == "sys.modules" for n in ast.walk(node)):
+            self.aliasers.add(node.name)
         self.bind(node.name, "f", where)
         self.function(node, node.name, None)
 
@@ -118,9 +168,11 @@ class File:
                 self.bind(name, "a", where)
                 if name == "__all__":
                     self.add_all(node.value)
+                if isinstance(node.value, ast.Call) and dotted(node.value.func) in SPACES:
+                    self.spaces.add(name)
             if isinstance(target, ast.Subscript):
                 self.is_lazy |= dotted(target) == "sys.modules"
-                self.open |= isinstance(target.value, ast.Call) and dotted(target.value.func) in ("globals", "vars")
+                self.open |= isinstance(target.value, ast.Call) and dotted(target.value.func) in SPACES
         self.call(node.value)
 
     def on_annassign(self, node, where):
@@ -133,11 +185,27 @@ class File:
         if isinstance(node.target, ast.Name) and node.target.id == "__all__":
             self.add_all(node.value)
 
+    def apart(self, body, where):
+        """The names that a block binds, when it runs."""
+        outer, self.scope = self.scope, set()
+        self.block(body, where)
+        mine, self.scope = self.scope, outer
+        return mine
+
     def on_if(self, node, where):
+        if of_the_program(node.test):
+            self.block(node.orelse, where)
+            return
         test = dotted(node.test).rsplit(".", 1)[-1] if not isinstance(node.test, ast.BoolOp) else \
             "TYPE_CHECKING" if any(dotted(v).endswith("TYPE_CHECKING") for v in node.test.values) else ""
-        self.block(node.body, where | (TYPING if test == "TYPE_CHECKING" else BRANCH))
-        self.block(node.orelse, where if test == "TYPE_CHECKING" else where | BRANCH)
+        if test == "TYPE_CHECKING":
+            for inner in ast.walk(node.test):  # `if TYPE_CHECKING or not install_lazy_importer():`
+                self.call(inner)
+            self.block(node.body, where | TYPING)
+            self.block(node.orelse, where)
+            return
+        ways = [self.apart(body, where | BRANCH) for body in (node.body, node.orelse) if not ends(body)]
+        self.scope |= set.intersection(*ways) if ways else set()
 
     def on_try(self, node, where):
         caught = {
@@ -151,17 +219,24 @@ class File:
                 else ["Exception"]
             )
         }
-        self.block(node.body, where | (GUARDED if caught & CATCHES else 0))
-        for handler in node.handlers:
-            self.block(handler.body, where | BRANCH)
-        self.block(node.orelse, where | (BRANCH if node.handlers else 0))
+        mine = self.apart(node.body, where | (GUARDED if caught & CATCHES else 0))
+        handled = [self.apart(h.body, where | BRANCH) for h in node.handlers]
+        mine |= self.apart(node.orelse, where | (BRANCH if node.handlers else 0))
+        ways = [names for h, names in zip(node.handlers, handled) if caught & CATCHES and not ends(h.body)]
+        self.scope |= set.intersection(mine, *ways)
         self.block(node.finalbody, where)
 
     on_trystar = on_try
 
     def on_with(self, node, where):
         suppressed = any("suppress" in dotted(getattr(i.context_expr, "func", i.context_expr)) for i in node.items)
-        self.block(node.body, where | (GUARDED if suppressed else 0))
+        for item in node.items:
+            for name in self.targets(item.optional_vars):
+                self.bind(name, "a", where)
+        if suppressed:
+            self.apart(node.body, where | GUARDED)
+        else:
+            self.block(node.body, where)
 
     def on_for(self, node, where):
         for name in self.targets(node.target):
@@ -169,15 +244,17 @@ class File:
         self.block(node.body + node.orelse, where | BRANCH)
 
     def on_while(self, node, where):
-        self.block(node.body + node.orelse, where | BRANCH)
+        self.apart(node.body + node.orelse, where | BRANCH)
 
     def on_match(self, node, where):
         for case in node.cases:
-            self.block(case.body, where | BRANCH)
+            self.apart(case.body, where | BRANCH)
 
     def on_delete(self, node, where):
+        names = {t.id for t in node.targets for t in getattr(t, "elts", [t]) if isinstance(t, ast.Name)}
         if where == 0:
-            self.gone.update(t.id for t in node.targets if isinstance(t, ast.Name))
+            self.gone.update(names)
+        self.unsure.update(names)
 
     def on_expr(self, node, _):
         self.call(node.value)
@@ -190,13 +267,22 @@ class File:
         if name in ("__all__.extend", "__all__.append") and node.args:
             self.add_all(node.args[0])
         elif name == "setattr" or isinstance(node.func, ast.Attribute) and node.func.attr == "update" \
-                and isinstance(node.func.value, ast.Call) and dotted(node.func.value.func) in ("globals", "vars"):
+                and isinstance(node.func.value, ast.Call) and dotted(node.func.value.func) in SPACES:
             self.open = True
-        elif name.endswith("_LazyModule") or name.endswith("lazy.attach") or name.endswith("attach_stub"):
+        elif name.endswith("_LazyModule") or name.endswith("lazy.attach") or name.endswith("attach_stub") \
+                or "lazy" in name.rsplit(".", 1)[-1].lower() and [dotted(a) for a in node.args] in ([], ["__name__"]):
             self.is_lazy = True
         elif name.endswith("define_import_structure"):
             self.structure = next((k.value.value for k in node.keywords
                                    if k.arg == "prefix" and isinstance(k.value, ast.Constant)), "")
+        elif any(isinstance(a, ast.Call) and dotted(a.func) in SPACES or isinstance(a, ast.Name) and a.id in self.spaces
+                 for a in node.args):
+            listed = [n for a in (*node.args, *(k.value for k in node.keywords))
+                      if isinstance(a, (ast.Dict, ast.List, ast.Tuple, ast.Set)) for n in strings(a)]
+            self.is_lazy |= bool(listed)
+            self.open |= not listed
+        elif name in self.aliasers and len(node.args) > 1 and all(isinstance(a, ast.Constant) for a in node.args[:2]):
+            self.aliases.append([str(a.value)[:200] for a in node.args[:2]])
         for inner in node.args:
             if isinstance(inner, ast.Call):
                 self.call(inner)
@@ -216,20 +302,30 @@ class File:
         inside branches.
         """
         lines = []
-        stack = list(tree.body)
+        stack = [(node, False) for node in tree.body]
         while stack:
-            node = stack.pop()
+            node, unsure = stack.pop()
             if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)):
-                lines.append(node)
+                lines.append((node, unsure))
                 if isinstance(node, ast.Assign):
                     self.call(node.value)
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                continue
+            handled = [s for h in getattr(node, "handlers", ()) for s in h.body]
+            given_up = bool(handled) and all(isinstance(s, ast.Pass) for s in handled)
             for field in ("body", "orelse", "finalbody", "handlers"):
-                if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                    stack += getattr(node, field, [])
+                lone = given_up and field == "orelse"
+                lone |= isinstance(node, ast.If) and field == "body" and not node.orelse
+                stack += [(inner, unsure or lone) for inner in getattr(node, field, [])]
         if self.is_lazy or self.getattr:
-            for node in lines:
+            sure, all_of = set(), set()
+            for node, unsure in lines:
                 if getattr(node, "value", None) is not None and not isinstance(node.value, ast.Constant):
-                    self.lazy.update(strings(node.value))
+                    found = strings(node.value, calls=ADDERS)
+                    all_of.update(found)
+                    sure.update(() if unsure else found)
+            self.lazy |= all_of
+            self.unsure |= all_of - sure
 
     @staticmethod
     def targets(node):

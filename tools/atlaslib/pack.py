@@ -15,6 +15,7 @@ import sys
 import zlib
 
 MAGIC, BASIS, PRIME, MASK = b"FFATLAS\1", 0xCBF29CE484222325, 0x100000001B3, (1 << 64) - 1
+UNSURE = 1 << 31
 NAMES_MAX, LISTED_MAX, TEXT_MAX = 64, 60000, 1 << 20
 SECTIONS = ("keys", "values", "sets", "packages", "releases", "requires", "needs", "text_keys", "texts", "strings")
 
@@ -54,12 +55,12 @@ class Pack:
         self.keys, self.sets, self.set_numbers, self.strings, self.texts = {}, [], {}, Strings(), {}
         self.packages, self.top_of, self.owners, self.waiting = [], {}, {}, []
 
-    def put(self, key, mask):
+    def put(self, key, mask, unsure=False):
         number = self.set_numbers.get(mask)
         if number is None:
             number = self.set_numbers[mask] = len(self.sets)
             self.sets.append(mask)
-        self.keys[key] = number
+        self.keys[key] = number | UNSURE * unsure
 
     def say(self, key, text):
         self.texts[key] = self.strings.of(text)
@@ -105,10 +106,10 @@ class Pack:
         state["names"] = []
 
     def row_n(self, _, cells, sets, state):
-        self.put(fnv(cells[0], state["at"]), sets[int(cells[1])])
+        self.put(fnv(cells[0], state["at"]), sets[int(cells[1])], len(cells) > 3)
         if not cells[0].startswith("_"):
             state["names"].append(cells[0])
-        if len(cells) > 2:
+        if len(cells) > 2 and cells[2]:
             self.say(fnv("> " + state["module"] + " " + cells[0]), cells[2])
 
     def owned(self, name, package):
@@ -170,7 +171,7 @@ class Pack:
         number = self.keys.get(fnv(f"N {module} {name}" if name else "M " + module))
         if number is None:
             number = self.keys.get(fnv(f"M {module}.{name}")) if name else None
-        return number is not None and self.sets[number] != (1 << len(other["releases"])) - 1
+        return number is not None and self.sets[number & ~UNSURE] != (1 << len(other["releases"])) - 1
 
     def sections(self):
         self.packages.sort(key=lambda p: p["name"])

@@ -7,10 +7,11 @@ without a stub, a loop over globals()): of such a one only what is found counts,
 
 import sys
 
-from .extract import BRANCH, GUARDED, INSIDE, TYPING
+from .extract import BRANCH, GONE, GUARDED, INSIDE, TYPING
 
 STDLIB = sys.stdlib_module_names
 BASES_MAX = 12
+EVERY_MODULE = set(dir(sys.modules[__name__])) & {f"__{w}__" for w in "doc file loader name package path spec".split()}
 
 
 def module_of(path):
@@ -30,18 +31,19 @@ def absolute(module, is_package, target):
 
 class Release:
     """Modules of one release: `exports` is {module: {name: where it comes from}}, `opens` the modules that may give
-    more.
+    more, `unsure` {module: names that are bound on one way through it only}.
     """
 
     def __init__(self, records, native):
-        self.records, self.packages = {}, set()
+        self.records, self.packages, self.stubs = {}, set(), set()
         for path in sorted(records, key=lambda p: (p.endswith(".py"), p)):  # a source goes over a stub
             self.records[module_of(path)] = records[path]
+            (self.stubs.discard if path.endswith(".py") else self.stubs.add)(module_of(path))
             if "/__init__." in path:
                 self.packages.add(module_of(path))
         self.native = {n.replace("/", ".") for n in native}
         self.tops = {m.split(".")[0] for m in self.records if m in self.packages or "." not in m}
-        self.exports, self.opens, self.busy = {}, set(), set()
+        self.exports, self.opens, self.unsure = {}, set(), {}
         self.children = {}
         for module in list(self.records) + sorted(self.native):
             parent, _, last = module.rpartition(".")
@@ -50,6 +52,15 @@ class Release:
                 parent, _, last = parent.rpartition(".")
         for module in self.records:
             self.bound(module)
+        for parent in set(self.children) - set(self.records) - self.native:  # folders without an __init__
+            self.exports[parent] = {}
+        for module, record in self.records.items():
+            for alias, target in record.get("x", ()):
+                target = absolute(module, module in self.packages, target)
+                if self.own(alias) and target in self.exports and alias not in self.records:
+                    self.exports[alias] = {name: target for name in self.exports[target]}
+                    parent, _, last = alias.rpartition(".")
+                    self.children.setdefault(parent, {})[last] = alias
 
     def own(self, module):
         return module.split(".")[0] in self.tops
@@ -71,29 +82,36 @@ class Release:
             if kind.islower() or lazy:
                 out[name] = module
         if record["l"] or record["g"]:
-            out.update((name, module) for name in record["z"] if not name.startswith("__"))
+            out.update((name, module) for name in record["z"])
             if record["g"] and not record["z"]:
                 self.opens.add(module)
         for entry in record["i"]:
             self.imported(module, record, entry, out, lazy)
         if record["s"] is not None:
             self.structured(module, record["s"], out)
+        for name in EVERY_MODULE & out.keys():
+            del out[name]
+        unsure = set(record.get("q", ())) & out.keys()
+        if record["s"] is None and unsure:
+            self.unsure[module] = unsure
         return out
 
     def imported(self, module, record, entry, out, lazy):
         target, name, alias, where = entry
-        if where & INSIDE or where & TYPING and not (lazy or record["g"] and (not record["z"] or alias in record["z"])):
+        if module in self.stubs and name != alias and not self.own(absolute(module, False, target)):
+            return  # what a stub imports is for its annotations
+        if where & (INSIDE | GONE):
+            return
+        if where & TYPING and not (lazy or record["g"] and (not record["z"] or alias in record["z"])):
             return
         if name is None:
-            top = alias or target.split(".")[0]
-            if self.own(target):
-                out[top] = module
+            out[alias or target.split(".")[0]] = module if self.own(target) else "?" + target
             return
         target = absolute(module, module in self.packages, target)
         if not self.own(target):
-            if target.split(".")[0] not in STDLIB and name != "*":
+            if name != "*":
                 out[alias] = "?" + target + ":" + name
-            elif name == "*" and target.split(".")[0] not in STDLIB:
+            else:
                 self.opens.add(module)
             return
         if name != "*":
@@ -103,7 +121,10 @@ class Release:
             if target in self.native:
                 self.opens.add(module)
             return
-        out.update((n, target) for n in self.star(target))
+        found = self.star(target)
+        out.update((n, target) for n in found)
+        if target in self.unsure:
+            self.unsure[module] = self.unsure.get(module, set()) | self.unsure[target] & set(found)
         if target in self.opens:
             self.opens.add(module)
 

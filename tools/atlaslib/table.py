@@ -6,16 +6,18 @@
                                    wheels say more
     S set                          the distinct sets, numbered from 0; everything below names one by its number
     M module set [o]               a module; o: it may give more than is listed
-    N name set [module]            what it gives; the module where it is found since it left
+    N name set [module] [?]        what it gives; the module where it is found since it left; ?: bound on one way only
     C class set [o] [bases]        by its bare name
     A attribute set
-    F function set set             with the releases in which it takes **kwargs P parameter set set            with the
-    releases in which it must be given W module name set              what `import` of this package asks of another
-    package's module G key check class name more set  a message (said.py, classify.py has the classes); the set: of the
-    releases whose messages were read H set                          those
+    F function set set             with the releases in which it takes **kwargs
+    P parameter set set            with the releases in which it must be given
+    W module name set              what `import` of this package asks of another package's module
+    G key check class name more set  a message (said.py, classify.py has the classes); the set: of the releases whose
+                                   messages were read
+    H set                          those
 
 What stands in no row has not changed: an attribute of a class that is there today, or a parameter, has the set of its
-class or function. Names of modules are all listed except private and foreign ones that are as old as their module.
+class or function. Names of modules are all listed except private ones that are as old as their module.
 """
 
 import json
@@ -86,7 +88,7 @@ class Table:
         self.name, self.releases, self.tops = name, [], set()
         self.messages, self.heard = messages, 0
         self.requires, self.needs, self.modules, self.names, self.home = {}, {}, {}, {}, {}
-        self.opens, self.classes, self.bases, self.members = {}, {}, {}, {}
+        self.unsure, self.opens, self.classes, self.bases, self.members = set(), {}, {}, {}, {}
         self.functions, self.variadic, self.parameters, self.required = {}, {}, {}, {}
 
     def add(self, version, day, asks, release):
@@ -101,6 +103,7 @@ class Table:
             self.module(module, bit)
             if module in release.opens:
                 self.opens[module] = self.opens.get(module, 0) | bit
+            self.unsure.update((module, word) for word in release.unsure.get(module, ()))
             children = release.children.get(module, {})
             for word in (*names, *(c for c in children if c not in names)):
                 key = (module, word)
@@ -144,7 +147,7 @@ class Table:
         """Is this name worth a row?"""
         if mask != self.modules[module]:
             return True
-        return not name.startswith("_") and not self.home[module, name].startswith("?")
+        return not name.startswith("_")
 
     def moved(self):
         """{(module, name): module} of names that left a module while another one of the package has them since."""
@@ -190,7 +193,8 @@ class Table:
             yield f"M\t{module}\t{sets.of(self.modules[module])}" + ("\to" if module in self.opens else "")
             for name in sorted(by_module.get(module, ())):
                 where = moved.get((module, name))
-                yield f"N\t{name}\t{sets.of(self.names[module, name])}" + (f"\t{where}" if where else "")
+                marks = [where or "", "?"] if (module, name) in self.unsure else [where] if where else []
+                yield "\t".join(["N", name, str(sets.of(self.names[module, name])), *marks])
 
     def class_rows(self, sets):
         newest = 1 << len(self.releases) - 1
