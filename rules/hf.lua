@@ -391,22 +391,22 @@ rule {
         why = {"The tokenizer could be converted from neither SentencePiece nor tiktoken: the attempt with "
           .. "SentencePiece comes first, and fails without sentencepiece and protobuf.",
           "sentencepiece is {fact:python.packages.sentencepiece.version}."},
-        fixes = {{install = "sentencepiece", with = {"protobuf"},
+        fixes = {{install = "sentencepiece", absent = true, with = {"protobuf"},
           say = "Install sentencepiece and protobuf, then restart the process."},
-          {install = "tiktoken", say = "A tokenizer of tiktoken's own form needs tiktoken."}}}
+          {install = "tiktoken", absent = true, say = "A tokenizer of tiktoken's own form needs tiktoken."}}}
     end
     if needs_tiktoken and not log.protobuf then
       local plain = f.pkg"sentencepiece" ~= false
       return {hit = hit, why = "This tokenizer is to be converted, and a package that reads its file is not installed.",
-        fixes = {plain and {install = "tiktoken", say = "Install tiktoken."}
-          or {install = "sentencepiece", with = {"tiktoken", "protobuf"},
+        fixes = {plain and {install = "tiktoken", absent = true, say = "Install tiktoken."}
+          or {install = "sentencepiece", absent = true, with = {"tiktoken", "protobuf"},
             say = "Install what reads tokenizers of both forms, then restart the process."}}}
     end
     hit = log.protobuf
     if hit then
       local piece = f.pkg"sentencepiece" == false
       return {hit = hit, why = "The tokenizer needs protobuf, and it is not installed.",
-        fixes = {piece and {install = "sentencepiece", with = {"protobuf"},
+        fixes = {piece and {install = "sentencepiece", absent = true, with = {"protobuf"},
           say = "Install protobuf, and sentencepiece, which reads the same tokenizers and is not here either."}
           or {install = "protobuf", say = "Install protobuf."}}}
     end
@@ -422,7 +422,7 @@ rule {
       why = "The slow tokenizer must be converted and that needs sentencepiece (or the package it names), which is "
         .. "not installed.",
       fixes = {
-        {install = "sentencepiece", with = {"protobuf"},
+        {install = "sentencepiece", absent = true, with = {"protobuf"},
           say = "Install sentencepiece (and protobuf, which some tokenizers need too), then restart the process."},
       }}
   end,

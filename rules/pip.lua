@@ -116,7 +116,7 @@ rule {
     end
     return {hit = hit, confidence = (hit == log.module and (hit.event.tier or 0) >= 4) and 0.9 or 0.72,
       why = ("The Python package for '%s' is not installed in the interpreter that runs."):format(module),
-      fixes = {{install = package, need = top == "pkg_resources" and "<81" or nil,
+      fixes = {{install = package, absent = true, need = top == "pkg_resources" and "<81" or nil,
         kind = top == "pkg_resources" and "pip:setuptools" or nil, say = "Install it into the interpreter that runs."}}}
   end,
   doc = {looks = "ModuleNotFoundError: No module named '...'.",

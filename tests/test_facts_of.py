@@ -105,6 +105,25 @@ def test_the_start_up_report_that_fits_is_used(ask, tmp_path):
     assert ask(FOREIGN, "--json", "--worker", "run-a")["facts_of"]["what"] == "none"
 
 
+def test_who_names_a_worker_means_its_report(ask, tmp_path):
+    state, log = tmp_path / "state", "ValueError: x\n"
+    identity = "3f2a9c1d4e5b" + "0" * 52
+    report(state, "run-a", process={"cmdline": ["python", "serve.py"]}, system={"container": {"id": identity}})
+    for worker in ("run-a", "serve.py", "3f2a9c1d4e5b", identity):
+        assert ask(log, "--json", "--worker", worker)["facts_of"] == {"what": "start-up report of run-a", "fits": True}
+    of = ask(log, "--json", "--worker", "other")["facts_of"]
+    assert of == {"what": "this machine", "fits": True, "because": "no start-up report of other was found"}
+
+
+def test_the_file_of_a_container_names_its_report(ask, tmp_path):
+    state, identity = tmp_path / "state", "3f2a9c1d4e5b" + "0" * 52
+    log = tmp_path / "containers" / identity / f"{identity}-json.log"
+    log.parent.mkdir(parents=True)
+    log.write_text('{"log":"ValueError: x\\n","stream":"stderr","time":"2026-03-04T05:06:07.1Z"}\n')
+    report(state, "run-a", system={"container": {"id": identity}})
+    assert ask("", "--json", str(log))["facts_of"]["what"] == "start-up report of run-a"
+
+
 def test_given_facts_are_used_and_a_contradiction_is_said(ask, tmp_path):
     facts = tmp_path / "facts.json"
     facts.write_text(json.dumps({"schema": "firstfix.facts/1", "python": {"version": "3.12.1"}}))

@@ -14,10 +14,14 @@ const json_t *ff_diagnosis_document(const struct ff_diagnosis *diagnosis);
 
 /** For struct ff_diagnose_options: the interpreter that the log names on this machine, then stored start-up reports;
     `worker` is the id of a run or a word of its command line, NULL for any. */
-struct ff_error *ff_other_facts(const json_t *said, unsigned index, void *worker, json_t **ret_facts, char **ret_what);
+struct ff_error *ff_other_facts(
+	const json_t *said, unsigned index, const char *worker, json_t **ret_facts, char **ret_what);
 /** The start-up reports alone, for a log of another machine; `worker` may also be the id of a container. */
 struct ff_error *ff_other_reports(
-	const json_t *said, unsigned index, void *worker, json_t **ret_facts, char **ret_what);
+	const json_t *said, unsigned index, const char *worker, json_t **ret_facts, char **ret_what);
+
+/** This machine: for facts that are assumed to be the log's. */
+const struct ff_here *ff_here(void);
 
 /** What vendor libraries would answer where the files of `root` are to run, as .firstfix/live.json has it; NULL where
     no plan was said. FF_EUSAGE for a GPU or a driver that is none. */

@@ -278,7 +278,8 @@ struct ff_error *ff_explain(const struct ff_explain_options *options, struct ff_
 		.facts_what = options->facts_of,
 		.facts_assumed = options->facts_assumed,
 		.other_facts = options->facts ? ff_other_facts : ff_other_reports,
-		.context = (void *)options->worker,
+		.worker = options->worker,
+		.here = options->facts_assumed ? ff_here() : NULL,
 	};
 	struct ff_diagnosis *diagnosis = calloc(1, sizeof(*diagnosis));
 	err = diagnosis ? ff_diagnose(&diagnose, &diagnosis->doc) : &ff_enomem;

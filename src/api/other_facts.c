@@ -6,15 +6,19 @@
 #include "base/io.h"
 #include "base/statedir.h"
 #include "base/str.h"
+#include "diagnose/diagnose.h"
+#include "host/helper.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { REPORTS_MAX = 24, REPORT_MAX = 64 << 20, COLLECT_MS = 3000 };
+enum { REPORTS_MAX = 24, REPORT_MAX = 64 << 20, COLLECT_MS = 3000, LOOK_MS = 1000, SHORT_ID = 12 };
 
 struct report {
 	char *name;
@@ -69,7 +73,7 @@ static bool is_of(const json_t *report, const char *name, const char *worker)
 	size_t i, n = worker ? strlen(worker) : 0;
 	json_t *word;
 	const char *container = ff_json_text(report, "system.container.id");
-	if (!worker || strncmp(name, worker, n) == 0 || (container && strcmp(container, worker) == 0))
+	if (!worker || strncmp(name, worker, n) == 0 || (container && n >= SHORT_ID && ff_starts(container, worker)))
 		return true;
 	json_array_foreach (ff_json_at(report, "process.cmdline"), i, word) {
 		const char *text = json_string_value(word);
@@ -121,15 +125,63 @@ static struct ff_error *collect_for(const json_t *said, json_t **ret_facts, char
 	return NULL;
 }
 
-struct ff_error *ff_other_facts(const json_t *said, unsigned index, void *worker, json_t **ret_facts, char **ret_what)
+struct look {
+	const json_t *files;
+	bool missing;
+};
+
+// In the helper: it may hang on a dead network mount.
+static void look_for(struct ff_helper_out *out, void *arg)
 {
+	const struct look *look = arg;
+	size_t i;
+	json_t *file;
+	json_array_foreach (look->files, i, file) {
+		struct stat st;
+		const char *path = json_string_value(file);
+		if (!path || stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
+			return;
+	}
+	ff_helper_send(out, json_pack("{s:b}", "missing", true));
+}
+
+static void note_missing(json_t *document, void *arg)
+{
+	struct look *look = arg;
+	look->missing = json_is_true(json_object_get(document, "missing"));
+}
+
+static bool are_missing(const json_t *files)
+{
+	struct look look = {.files = files};
+	struct ff_helper helper = {.name = "files", .work = look_for, .receive = note_missing, .arg = &look};
+	ff_helpers_run(&helper, 1, LOOK_MS);
+	ff_error_destroy(helper.err);
+	return look.missing;
+}
+
+const struct ff_here *ff_here(void)
+{
+	static _Thread_local char name[HOST_NAME_MAX + 1];
+	static _Thread_local struct ff_here here = {.are_missing = are_missing};
+	here.host = gethostname(name, sizeof(name)) == 0 ? name : NULL;
+	name[sizeof(name) - 1] = '\0';
+	return &here;
+}
+
+struct ff_error *ff_other_facts(
+	const json_t *said, unsigned index, const char *worker, json_t **ret_facts, char **ret_what)
+{
+	if (worker) // whoever names one does not mean this machine
+		return ff_other_reports(said, index, worker, ret_facts, ret_what);
 	if (index == 0)
 		return collect_for(said, ret_facts, ret_what);
 	take_report(worker, index - 1, ret_facts, ret_what);
 	return NULL;
 }
 
-struct ff_error *ff_other_reports(const json_t *said, unsigned index, void *worker, json_t **ret_facts, char **ret_what)
+struct ff_error *ff_other_reports(
+	const json_t *said, unsigned index, const char *worker, json_t **ret_facts, char **ret_what)
 {
 	(void)said;
 	take_report(worker, index, ret_facts, ret_what);

@@ -92,10 +92,26 @@ static struct ff_error *end_log(const struct sources *from)
 	return NULL;
 }
 
+// Docker, containerd and the kubelet name the file of a container's log by its id: 64 hex digits.
+static const char *id_in_path(const char *path, char ret[65])
+{
+	enum { ID = 64 };
+	for (const char *p = path; *p; p += *p != '\0') {
+		size_t n = strspn(p, "0123456789abcdef");
+		if (n == ID) {
+			snprintf(ret, ID + 1, "%s", p);
+			return ret;
+		}
+		p += n;
+	}
+	return NULL;
+}
+
 static struct ff_error *diagnose(
 	const struct sources *from, const struct known *known, int fd, const char *name, struct ff_diagnosis **ret)
 {
-	const char *id = from->container.id[0] ? from->container.id : NULL;
+	char in_path[65];
+	const char *id = from->container.id[0] ? from->container.id : id_in_path(name, in_path);
 	struct ff_error *err = ff_explain(&(struct ff_explain_options){.facts = known->facts,
 						  .log_fd = fd,
 						  .log_name = name,
@@ -178,9 +194,8 @@ int ff_cmd_explain(int argc, char **argv)
 			"facts of the machine that failed ('firstfix report --json'); default: this one", &from.facts},
 		FF_CONTAINER_OPTIONS(&from.in),
 		{"worker", 0, FF_OPT_TEXT, "NAME",
-			"where this machine is not the log's: use the start-up report of that run of 'firstfix run' "
-			"(its id, or a word "
-			"of its command)",
+			"use the start-up report of that run of 'firstfix run' (its id, its container's, or a word of "
+			"its command)",
 			&from.worker},
 		{"no-facts", 0, FF_OPT_FLAG, NULL, "use the log alone", &from.no_facts},
 		FF_RULES_OPTION(from.rules),

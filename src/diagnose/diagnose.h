@@ -4,6 +4,13 @@
 #include "base/json.h"
 #include "base/str.h"
 
+/** What no document of facts holds of the machine that this process runs on. */
+struct ff_here {
+	const char *host; /**< its name, NULL when it is not known */
+	/** None of these files is here, for certain: not where one may not be looked at */
+	bool (*are_missing)(const json_t *files);
+};
+
 struct ff_diagnose_options {
 	const json_t *facts;	  /**< firstfix.facts/1, may be partial or NULL */
 	int log_fd;		  /**< where the log is read from, -1 for none (facts alone) */
@@ -18,11 +25,12 @@ struct ff_diagnose_options {
 					 Without facts: why there are none, or NULL */
 	/** Nobody said that they are the log's: where the log contradicts them, or there are none, others are */
 	bool facts_assumed;
+	const struct ff_here *here; /**< what this machine is besides the facts, where they are assumed; may be NULL */
 	/** Asked for other facts then, with 0, 1, ... until some fit: *ret_facts NULL is one that cannot be read,
 	    *ret_what NULL says that there are no more. May be NULL. */
 	struct ff_error *(*other_facts)(
-		const json_t *said, unsigned index, void *context, json_t **ret_facts, char **ret_what);
-	void *context;
+		const json_t *said, unsigned index, const char *worker, json_t **ret_facts, char **ret_what);
+	const char *worker; /**< whose facts those shall be, NULL when nobody said */
 };
 
 enum { FF_OTHER_FACTS_MAX = 32 };

@@ -366,6 +366,8 @@ const struct ff_hit *ff_scan_hits(const struct ff_scan *scan, size_t signature, 
 
 struct ff_error *ff_scan_said(struct ff_scan *scan, json_t **ret)
 {
+	if (ff_chunks_docker(scan->chunks))
+		ff_said_docker(scan->said);
 	return ff_said_finish(scan->said, ff_scan_events(scan), ret);
 }
 

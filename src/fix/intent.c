@@ -9,10 +9,11 @@
 static const struct intention {
 	const char *name;
 	ff_fix_family *write;
-	const char *kind;      // of those that a person acts on
-	const char *fields[9]; // besides say, kind, automatic, side_effects, effect and cond
+	const char *kind;	// of those that a person acts on
+	const char *fields[10]; // besides say, kind, automatic, side_effects, effect and cond
 } intentions[] = {
-	{"install", ff_fix_install, NULL, {"need", "with", "fresh", "alone", "build", "extra", "older", "arch"}},
+	{"install", ff_fix_install, NULL,
+		{"need", "with", "fresh", "alone", "build", "extra", "older", "arch", "absent"}},
 	{"remove", ff_fix_remove, NULL, {NULL}},
 	{"rebuild", ff_fix_rebuild, NULL, {"need", "jobs", "arch"}},
 	{"conda", ff_fix_conda, NULL, {"need"}},

@@ -126,7 +126,7 @@ static struct ff_error *effect_of(json_t *fix, const char *name, const char *nee
 struct wish {
 	const char *name, *need, *extra, *arch;
 	const char *after; // a command that must come before
-	bool fresh, alone, build, older, upgrade;
+	bool fresh, alone, build, older, upgrade, absent;
 	const json_t *with; // names of packages that must move too, or names with bounds
 };
 
@@ -239,6 +239,7 @@ static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 		.alone = flag(intention, "alone"),
 		.build = flag(intention, "build"),
 		.older = flag(intention, "older"),
+		.absent = flag(intention, "absent"),
 		.with = json_object_get(intention, "with")};
 	if (!ret->name)
 		return ff_error_create(FF_EUSAGE, "'install' must be the name of a package or of a shared library");
@@ -289,6 +290,7 @@ static struct ff_error *within_bounds(
 	_cleanup_buf_ struct ff_buf open = {0};
 	bool absent = false;
 	const char *have = ff_machine_package(m, w->name, &absent);
+	absent |= w->absent && !have;
 	if (!w->need && !absent)
 		ff_fix_both_bounds(w->name, have, &open);
 	if (open.failed)
@@ -333,9 +335,10 @@ static struct ff_error *install_torch(const struct ff_fix_machine *m, const stru
 
 static struct ff_error *install(const struct ff_fix_machine *m, struct wish *w, json_t *fix)
 {
+	bool done = false, absent = false;
 	enum fits how = fits(m, w->name, w->need);
+	how = how == FITS_UNKNOWN && w->absent && !ff_machine_package(m, w->name, &absent) ? FITS_ABSENT : how;
 	bool older = how == FITS_TOO_NEW || (how == FITS_UNKNOWN && (w->older || (w->need && only_upper(w->need))));
-	bool done = false;
 	enum ff_shadow shadow = FF_SHADOW_NONE;
 	if (!is_name(w->name)) // what a log calls a package
 		return ff_fix_kind(fix, "pip", "package");

@@ -18,6 +18,7 @@ struct ff_chunks {
 	struct ff_decoder decoder;
 	bool looked;		// whether it may be a notebook
 	bool waits;		// it may: nothing was handed out yet
+	bool docker;		// lines came in docker's objects
 	struct ff_buf notebook; // its beginning
 	char *held;
 	char *text; // of a container, out of what is held
@@ -51,6 +52,11 @@ struct ff_error *ff_chunks_create(ff_chunk_fn *fn, void *context, struct ff_chun
 	return NULL;
 }
 
+bool ff_chunks_docker(const struct ff_chunks *chunks)
+{
+	return chunks->docker;
+}
+
 // Takes them off where the text lies; returns its length without them.
 static size_t strip_escapes(char *text, size_t n)
 {
@@ -75,6 +81,7 @@ static struct ff_error *hand_out(struct ff_chunks *chunks, size_t n)
 {
 	char *text = chunks->held;
 	if (ff_docker_may((struct ff_span){text, n})) {
+		chunks->docker = true;
 		text = chunks->text;
 		n = ff_docker_read((struct ff_span){chunks->held, n}, text);
 	}

@@ -24,6 +24,9 @@ struct ff_error *ff_chunks_feed(struct ff_chunks *chunks, const char *bytes, siz
 /** No more bytes: hand out what waits for the end of its line. */
 struct ff_error *ff_chunks_end(struct ff_chunks *chunks);
 
+/** True once lines arrived in objects as docker's json-file driver writes them. */
+bool ff_chunks_docker(const struct ff_chunks *chunks);
+
 /** Where the line ends that begins or goes on at `from`: at a newline, at a carriage return (progress bars are lines of
     their own), or where the chunk ends. */
 size_t ff_chunk_line_end(struct ff_span chunk, size_t from);

@@ -15,6 +15,7 @@
 #include "log/said.h"
 
 #include "base/words.h"
+#include "log/carrier.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ enum {
 	PACKAGES_MAX = 200,
 	HITS_MAX = 40,
 	LATER_MAX = 2000,
+	CRI_TIME_MAX = 40,
 };
 
 struct ff_said {
@@ -62,13 +64,17 @@ void ff_said_destroy(struct ff_said *said)
 
 // ---- keeping ----
 
+static void keep(struct ff_said *said, struct ff_error *err)
+{
+	said->failed |= err && err->code == FF_ENOMEM;
+	ff_error_destroy(err);
+}
+
 static void put(struct ff_said *said, const char *path, struct ff_span value)
 {
 	if (!value.n || value.n > WORD_MAX)
 		return;
-	struct ff_error *err = ff_json_put(said->doc, path, ff_json_string(value.p, value.n));
-	said->failed |= err && err->code == FF_ENOMEM;
-	ff_error_destroy(err);
+	keep(said, ff_json_put(said->doc, path, ff_json_string(value.p, value.n)));
 }
 
 static json_t *object_at(struct ff_said *said, const char *path)
@@ -76,9 +82,7 @@ static json_t *object_at(struct ff_said *said, const char *path)
 	json_t *at = ff_json_at(said->doc, path);
 	if (at)
 		return at;
-	struct ff_error *err = ff_json_put(said->doc, path, json_object());
-	said->failed |= err != NULL;
-	ff_error_destroy(err);
+	keep(said, ff_json_put(said->doc, path, json_object()));
 	return ff_json_at(said->doc, path);
 }
 
@@ -232,7 +236,22 @@ static void read_flags(struct ff_said *said, struct ff_span rest, struct ff_span
 
 // ---- marks ----
 
-enum what { ENGINE, VERSION, LIST, COMMAND, PACKAGE, PYTHON, RUNTIME, PLATFORM, PIP_LINE, HOST, NCCL_HOST };
+enum what {
+	ENGINE,
+	VERSION,
+	LIST,
+	COMMAND,
+	PACKAGE,
+	PYTHON,
+	RUNTIME,
+	PLATFORM,
+	PIP_LINE,
+	HOST,
+	NCCL_HOST,
+	CRI,
+	MEMBER,
+	DRIVER
+};
 
 // What a text in the log's head tells; `name` is the engine, package, runtime or platform.
 static const struct mark {
@@ -286,6 +305,11 @@ static const struct mark {
 	{"macOS-", PLATFORM, "macos"},
 	{"  host      : ", HOST, NULL},
 	{" NCCL INFO ", NCCL_HOST, NULL},
+	{" stdout F ", CRI, "kubernetes"},
+	{" stderr F ", CRI, "kubernetes"},
+	{"\"pod_name\":\"", MEMBER, "pods"},
+	{"\"container_id\":\"", MEMBER, "containers"},
+	{"Driver Version: ", DRIVER, NULL},
 };
 
 static void put_engine(struct ff_said *said, const char *name)
@@ -333,6 +357,13 @@ static void read_nccl_host(struct ff_said *said, struct ff_span before)
 	put(said, "host", (struct ff_span){start, (size_t)(colon[1] - start)});
 }
 
+// "2026-03-04T05:06:07.890Z stderr F ": nothing but the time stands in front.
+static void read_cri(struct ff_said *said, const struct mark *m, struct ff_span before)
+{
+	if (before.n - strlen(m->text) <= CRI_TIME_MAX && isdigit((unsigned char)*before.p))
+		keep(said, ff_carrier_put(said->doc, m->name));
+}
+
 // `rest` is what follows the mark, up to the end of the bytes; `line` the line it stands in.
 static void take(struct ff_said *said, const struct mark *m, struct ff_span rest, struct ff_span line)
 {
@@ -376,6 +407,16 @@ static void take(struct ff_said *said, const struct mark *m, struct ff_span rest
 		break;
 	case NCCL_HOST:
 		read_nccl_host(said, (struct ff_span){line.p, (size_t)(rest.p - line.p)});
+		break;
+	case CRI:
+		read_cri(said, m, (struct ff_span){line.p, (size_t)(rest.p - line.p)});
+		break;
+	case MEMBER:
+		keep(said, ff_carrier_put(said->doc, "kubernetes"));
+		keep(said, ff_carrier_add(said->doc, m->name, word_at(in_line)));
+		break;
+	case DRIVER:
+		put(said, "driver.version", version);
 		break;
 	}
 }
@@ -469,6 +510,11 @@ static bool on_later(size_t mark, size_t at, void *context)
 	return ++said->later < LATER_MAX;
 }
 
+void ff_said_docker(struct ff_said *said)
+{
+	keep(said, ff_carrier_put(said->doc, "docker"));
+}
+
 void ff_said_settings(struct ff_said *said, struct ff_span lines, size_t from, size_t to)
 {
 	struct later later = {said, lines, from > said->head ? from : said->head};
@@ -532,6 +578,7 @@ struct ff_error *ff_said_finish(struct ff_said *said, const struct ff_events *ev
 			continue;
 		read_frames(said, e);
 		read_message(said, e->message);
+		keep(said, ff_carrier_event(said->doc, e));
 	}
 	if (said->failed)
 		return &ff_enomem;

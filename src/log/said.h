@@ -6,6 +6,8 @@
 //	 "platform": "linux|windows|wsl|macos", "runtime": ["docker", "kubernetes", "slurm", "notebook", "colab", ...],
 //	 "packages": {"torch": "2.3.1+cu121"}, "host": "node-1"}
 //
+// and what log/carrier.h reads.
+//
 // Settings are those in effect, by the name of their flag with underscores, from an engine's own list of them (vLLM's
 // `non-default args`, SGLang's ServerArgs, TGI's Args) or an echoed command line. All of it is what the log claims:
 // names and values are bounded, and whoever writes a command from them must check and quote them. What a log does not
@@ -33,6 +35,9 @@ void ff_said_read(struct ff_said *said, struct ff_span lines);
 
 /** What a line must match to hold an engine's list of its settings. */
 extern const char ff_said_settings_pattern[];
+
+/** The lines arrived in a file of docker's own. */
+void ff_said_docker(struct ff_said *said);
 
 /** Take a line with such a list, at [from, to) of the lines last taken; the list may go on behind it. */
 void ff_said_settings(struct ff_said *said, struct ff_span lines, size_t from, size_t to);
