@@ -50,8 +50,11 @@ struct ff_collect_options {
 	unsigned deadline_ms; /**< for everything; what has not answered by then is a miss. 0 is 5000 */
 	/** With pid: its variables as they are now, NUL-separated; /proc/PID/environ is of its start */
 	const char *environ_file;
-	const char *gpu;    /**< with root: where it is to run, "h100"; its own GPUs, if it tells of any, count more */
-	const char *driver; /**< with root: the driver there, "550.54.14" */
+	/** The image of a container in place of root: an archive or a folder of one, or a name that docker or podman knows
+	 */
+	const char *image;
+	const char *gpu;    /**< with root or image: where it is to run, "h100"; its own GPUs, if it tells of any, count more */
+	const char *driver; /**< with root or image: the driver there, "550.54.14" */
 };
 
 FF_PUBLIC struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_facts **ret);

@@ -27,6 +27,10 @@ const struct ff_here *ff_here(void);
     no plan was said. FF_EUSAGE for a GPU or a driver that is none. */
 struct ff_error *ff_planned_machine(const struct ff_collect_options *options, json_t **ret);
 
+/** Put what the image holds of secrets into its live.json ("image.secrets"): where, of which kind, never a value. */
+struct ff_image;
+struct ff_error *ff_image_secrets(struct ff_image *image);
+
 /** Mask and store a firstfix.incident/1; the document gets its id. */
 struct ff_store;
 struct ff_error *ff_incident_add_to(struct ff_store *store, json_t *doc);

@@ -91,19 +91,36 @@ static struct ff_error *check_python(const struct ff_collect_options *options, c
 	return NULL;
 }
 
+// The files of an image, and what it says of itself beside what is planned.
+static struct ff_error *open_image(const char *what, json_t **planned, struct ff_image **ret)
+{
+	struct ff_error *err = ff_image_open(what, ret);
+	if (!err)
+		err = ff_image_secrets(*ret);
+	if (!err && !*planned && !(*planned = json_object()))
+		err = &ff_enomem;
+	if (!err && json_object_update_missing(*planned, ff_image_live(*ret)) < 0)
+		err = &ff_enomem;
+	return err;
+}
+
 struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_facts **ret)
 {
 	static const struct ff_collect_options defaults;
 	if (!options)
 		options = &defaults;
+	_cleanup_image_ struct ff_image *image = NULL;
 	_cleanup_host_ struct ff_host *host = NULL;
 	_cleanup_json_ json_t *doc = NULL, *planned = NULL;
 	struct ff_error *err = ff_planned_machine(options, &planned);
+	if (!err && options->image)
+		err = open_image(options->image, &planned, &image);
 	if (!err)
-		err = ff_host_create(&(struct ff_host_options){.root = options->root,
+		err = ff_host_create(&(struct ff_host_options){.root = image ? ff_image_folder(image) : options->root,
 					     .pid = options->pid,
 					     .environ_file = options->environ_file,
-					     .planned = planned},
+					     .planned = planned,
+					     .image = image && !ff_image_folder(image) ? image : NULL},
 			&host);
 	if (err)
 		return err;

@@ -30,6 +30,8 @@ static int check(const struct check *c, const struct ff_output *output)
 		c->facts ? ff_facts_read(c->facts, &facts) : ff_container_collect(&c->in, &c->collect, of, &facts);
 	if (!err && c->collect.root)
 		snprintf(of, sizeof(of), "the files below %s", c->collect.root);
+	if (!err && c->collect.image)
+		snprintf(of, sizeof(of), "image %s", c->collect.image);
 	if (!err)
 		err = ff_explain(&(struct ff_explain_options){.facts = facts,
 					 .log_fd = -1,
@@ -69,8 +71,10 @@ int ff_cmd_check(int argc, char **argv)
 			"prove it: import and use torch, bitsandbytes and transformers, a process a step", &c.deep},
 		{"deadline", 0, FF_OPT_UINT, "S", "seconds that a step of --deep may take (default 60)", &c.deadline_s},
 		{"for", 0, FF_OPT_TEXT, "ENGINE", "only what concerns vllm, transformers or llama.cpp", &c.engine},
-		{"gpu", 0, FF_OPT_TEXT, "NAME", "with --root: will it run on this one? h100, rtx5090", &c.collect.gpu},
-		{"driver", 0, FF_OPT_TEXT, "VERSION", "with --root: and with this driver? 550.54.14",
+		FF_IMAGE_OPTION(c.collect.image),
+		{"gpu", 0, FF_OPT_TEXT, "NAME", "with --image, --root: will it run on this one? h100, rtx5090",
+			&c.collect.gpu},
+		{"driver", 0, FF_OPT_TEXT, "VERSION", "with --image, --root: and with this driver? 550.54.14",
 			&c.collect.driver},
 		{"facts", 0, FF_OPT_TEXT, "FILE", "facts of another machine ('firstfix report --json')", &c.facts},
 		FF_ROOT_OPTION(c.collect.root),
@@ -82,8 +86,9 @@ int ff_cmd_check(int argc, char **argv)
 		.command = "check",
 		.operands = "",
 		.summary = "what will fail on this machine, before anything does",
-		.details = "--root also takes the unpacked files of an image, before it runs anywhere:\n"
-			   "  firstfix check --root $(podman image mount IMAGE) --gpu h100 --driver 550.54.14\n"
+		.details = "An image, before it runs anywhere:\n"
+			   "  docker save worker:1 -o worker.tar\n"
+			   "  firstfix check --image worker.tar --gpu h100 --driver 550.54.14\n"
 			   "Exit code 0: nothing that would fail; 1: something is wrong and was said; 2: wrong use or "
 			   "unreadable input.",
 		.options = options,
@@ -96,13 +101,14 @@ int ff_cmd_check(int argc, char **argv)
 	if (output.line)
 		ff_complain_as_asked();
 	bool inside = c.in.container || c.in.pod;
-	if (!!c.facts + !!c.collect.root + inside > 1)
-		return ff_usage_error("check", "--facts, --root and a container exclude each other");
-	if ((c.collect.gpu || c.collect.driver) && !c.collect.root)
-		return ff_usage_error("check", "--gpu and --driver go with --root: this machine has its own");
-	if (c.deep && (c.facts || c.collect.root || inside))
-		return ff_usage_error(
-			"check", "--deep runs programs of this machine: --facts, --root and a container are another");
+	bool files = c.collect.root || c.collect.image;
+	if (!!c.facts + !!c.collect.root + !!c.collect.image + inside > 1)
+		return ff_usage_error("check", "--facts, --image, --root and a container exclude each other");
+	if ((c.collect.gpu || c.collect.driver) && !files)
+		return ff_usage_error("check", "--gpu and --driver go with --image or --root: this machine has its own");
+	if (c.deep && (c.facts || files || inside))
+		return ff_usage_error("check",
+			"--deep runs programs of this machine: --facts, --image, --root and a container are another");
 	if (c.deadline_s == 0 || c.deadline_s > DEADLINE_MAX_S)
 		return ff_usage_error("check", "--deadline takes 1 to %d seconds", DEADLINE_MAX_S);
 	if (c.engine && !engine_known(c.engine))

@@ -74,6 +74,7 @@ int ff_cmd_report(int argc, char **argv)
 			"with --pid: its variables as they are now, NUL-separated (/proc/PID/environ is of its start)",
 			&collect.environ_file},
 		FF_ROOT_OPTION(collect.root),
+		FF_IMAGE_OPTION(collect.image),
 		{"trigger", 0, FF_OPT_TEXT, "WORD", "why the report is made; stands in the document (default report)",
 			&collect.trigger},
 	};
@@ -93,10 +94,8 @@ int ff_cmd_report(int argc, char **argv)
 		ff_complain_as_asked();
 	if (list)
 		return list_probes();
-	if (pid && collect.root)
-		return ff_usage_error("report", "--pid and --root exclude each other");
-	if ((in.container || in.pod) && (pid || collect.root))
-		return ff_usage_error("report", "a container, --pid and --root exclude each other");
+	if (!!pid + !!collect.root + !!collect.image + (in.container || in.pod) > 1)
+		return ff_usage_error("report", "a container, --image, --pid and --root exclude each other");
 	if (collect.environ_file && !pid)
 		return ff_usage_error("report", "--environ goes with --pid");
 	collect.pid = (pid_t)pid;

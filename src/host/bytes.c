@@ -22,8 +22,28 @@ static bool read_fd(const void *from, uint64_t offset, void *to, size_t n)
 	return true;
 }
 
+// Bytes that are in memory already; links to one file stand at one place, which is as good as an inode.
+static struct ff_error *open_in_image(struct ff_host *host, const char *path, struct ff_file *file)
+{
+	struct stat st;
+	struct ff_span bytes;
+	struct ff_error *err = ff_host_stat(host, path, &st);
+	if (!err)
+		err = ff_view_bytes(host, path, false, &bytes);
+	char *name = err ? NULL : strdup(path);
+	if (!name)
+		return err ? err : &ff_enomem;
+	file->path = name;
+	file->host = host;
+	file->ino = st.st_ino;
+	ff_bytes_init(&file->bytes, name, bytes.p, bytes.n);
+	return NULL;
+}
+
 struct ff_error *ff_file_open(struct ff_host *host, const char *path, struct ff_file *file)
 {
+	if (host->image)
+		return open_in_image(host, path, file);
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 	struct ff_error *err = ff_host_open_regular(host, path, &fd, &st);
@@ -46,9 +66,9 @@ struct ff_error *ff_file_open(struct ff_host *host, const char *path, struct ff_
 
 void ff_file_deinit(struct ff_file *file)
 {
-	if (file->fd < 0)
-		return;
-	close(file->fd);
+	if (file->fd >= 0)
+		close(file->fd);
 	file->fd = -1;
 	free(file->path);
+	file->path = NULL;
 }

@@ -122,6 +122,15 @@ static struct ff_error *open_captured(struct ff_host *host, const char *root)
 	return NULL;
 }
 
+static struct ff_error *open_image(struct ff_host *host, const struct ff_image *image)
+{
+	host->captured = true;
+	host->image = image;
+	host->live = json_copy(ff_image_live(image)); // what is planned is added to ours
+	host->env = host->live ? json_incref(json_object_get(host->live, "env")) : NULL;
+	return host->live ? NULL : &ff_enomem;
+}
+
 // A process in our own mount namespace is looked at through our root, so that /proc magic links work as usual.
 static struct ff_error *open_process(struct ff_host *host, pid_t pid)
 {
@@ -151,8 +160,8 @@ struct ff_error *ff_host_create(const struct ff_host_options *options, struct ff
 		return &ff_enomem;
 	*host = (struct ff_host){.root_fd = -1, .self = getpid()};
 	struct ff_error *err;
-	if (options->root) {
-		err = open_captured(host, options->root);
+	if (options->root || options->image) {
+		err = options->image ? open_image(host, options->image) : open_captured(host, options->root);
 		if (!err && options->planned && json_object_update_missing(host->live, (json_t *)options->planned) < 0)
 			err = &ff_enomem;
 	} else if (options->pid) {
@@ -223,6 +232,8 @@ struct ff_error *ff_host_open(struct ff_host *host, const char *path, int *ret_f
 	struct ff_error *err = ff_host_stat(host, path, &st);
 	if (err)
 		return err;
+	if (host->image)
+		return ff_view_open(host, path, ret_fd);
 	ff_trace_note(host, FF_TRACE_OPEN, path, 0, 0);
 	if (json_object_get(ff_host_captured(host, "denied"), path))
 		return ff_error_os(EACCES, "%s", path);
@@ -238,11 +249,16 @@ struct ff_error *ff_host_open(struct ff_host *host, const char *path, int *ret_f
 struct ff_error *ff_host_read(struct ff_host *host, const char *path, size_t max, char **ret, size_t *ret_n)
 {
 	_cleanup_close_ int fd = -1;
-	struct ff_error *err = ff_host_open(host, path, &fd);
-	if (err)
-		return err;
 	_cleanup_buf_ struct ff_buf text = {0};
-	err = ff_read_all(fd, path, max, &text);
+	struct ff_span bytes = {0};
+	struct ff_error *err =
+		host->image ? ff_view_bytes(host, path, true, &bytes) : ff_host_open(host, path, &fd);
+	if (!err && bytes.n > max)
+		err = ff_error_create(FF_ELIMIT, "%s: larger than %zu bytes", path, max);
+	if (!err && host->image)
+		ff_buf_span(&text, bytes);
+	else if (!err)
+		err = ff_read_all(fd, path, max, &text);
 	if (err)
 		return err;
 	size_t n = text.n;
@@ -287,6 +303,8 @@ struct ff_error *ff_host_stat(struct ff_host *host, const char *path, struct sta
 		return ff_error_os(EACCES, "%s", path);
 	if (host->captured && captured_node(host, path, ret))
 		return NULL;
+	if (host->image)
+		return ff_view_stat(host, path, ret);
 	if (host->root_fd < 0) {
 		if (stat(path, &st) < 0)
 			return ff_error_os(errno, "%s", path);
@@ -316,6 +334,11 @@ struct ff_error *ff_host_readlink(struct ff_host *host, const char *path, char *
 	char target[PATH_MAX];
 	ssize_t n;
 	ff_trace_note(host, FF_TRACE_LINK, path, 0, 0);
+	if (host->image) {
+		const char *link;
+		struct ff_error *err = ff_view_link(host, path, &link);
+		return err ? err : ff_host_link_text(path, link, (ssize_t)strlen(link), ret);
+	}
 	if (host->root_fd < 0) {
 		n = readlink(path, target, sizeof(target));
 	} else {
@@ -333,6 +356,8 @@ struct ff_error *ff_host_realpath(struct ff_host *host, const char *path, char *
 {
 	char *resolved = NULL;
 	ff_trace_note(host, FF_TRACE_STAT, path, 0, 0);
+	if (host->image)
+		return ff_view_realpath(host, path, ret);
 	int fd = ff_resolve_in_root(host->root_fd, path, O_PATH | O_CLOEXEC, &resolved);
 	if (fd < 0)
 		return fd == -ENOMEM ? &ff_enomem : ff_error_os(-fd, "%s", path);
@@ -355,10 +380,16 @@ struct ff_error *ff_host_map(struct ff_host *host, const char *path, struct ff_m
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
-	struct ff_error *err = ff_host_open_regular(host, path, &fd, &st);
+	struct ff_span bytes = {0};
+	struct ff_error *err = host->image ? ff_view_bytes(host, path, false, &bytes)
+					   : ff_host_open_regular(host, path, &fd, &st);
 	if (err)
 		return err;
-	if (st.st_size <= 0)
+	if (bytes.n) {
+		*ret = (struct ff_map){.p = bytes.p, .n = bytes.n, .borrowed = true};
+		return NULL;
+	}
+	if (host->image || st.st_size <= 0)
 		return ff_error_create(FF_EFORMAT, "%s: empty", path);
 	void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
@@ -371,7 +402,7 @@ struct ff_error *ff_host_map(struct ff_host *host, const char *path, struct ff_m
 
 void ff_map_deinit(struct ff_map *map)
 {
-	if (map->p)
+	if (map->p && !map->borrowed)
 		munmap((void *)map->p, map->n);
 	*map = (struct ff_map){0};
 }
@@ -406,9 +437,8 @@ static struct ff_error *list_into(DIR *dir, const char *path, size_t max, struct
 	}
 }
 
-struct ff_error *ff_host_list(struct ff_host *host, const char *path, size_t max, struct ff_names *ret)
+static struct ff_error *list_folder(struct ff_host *host, const char *path, size_t max, struct ff_names *names)
 {
-	ff_trace_note(host, FF_TRACE_LIST, path, 0, 0);
 	int fd = ff_host_open_raw(host, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
 	if (fd < 0)
 		return ff_error_os(errno, "%s", path);
@@ -417,8 +447,15 @@ struct ff_error *ff_host_list(struct ff_host *host, const char *path, size_t max
 		close(fd);
 		return &ff_enomem;
 	}
+	return list_into(dir, path, max, names);
+}
+
+struct ff_error *ff_host_list(struct ff_host *host, const char *path, size_t max, struct ff_names *ret)
+{
+	ff_trace_note(host, FF_TRACE_LIST, path, 0, 0);
 	_cleanup_names_ struct ff_names names = {0};
-	struct ff_error *err = list_into(dir, path, max, &names);
+	struct ff_error *err =
+		host->image ? ff_view_list(host, path, max, &names) : list_folder(host, path, max, &names);
 	if (err)
 		return err;
 	if (names.n)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "host/image.h"
 
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -26,6 +27,8 @@ struct ff_host_options {
 	/** With root: answers of live.json for a machine that the root does not tell of, or NULL; borrowed until the
 	    host is made */
 	const json_t *planned;
+	/** The files of an image, in place of a root, or NULL; borrowed for as long as the host lives */
+	const struct ff_image *image;
 };
 
 struct ff_error *ff_host_create(const struct ff_host_options *options, struct ff_host **ret);
@@ -59,6 +62,7 @@ struct ff_error *ff_host_read(struct ff_host *host, const char *path, size_t max
 struct ff_map {
 	const void *p;
 	size_t n;
+	bool borrowed; /**< of an image, which holds it */
 };
 
 struct ff_error *ff_host_map(struct ff_host *host, const char *path, struct ff_map *ret);

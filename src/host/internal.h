@@ -10,6 +10,7 @@ struct ff_host {
 	pid_t self;   // who made the host: helpers are other processes
 	json_t *live; // .firstfix/live.json of a captured machine
 	json_t *env;
+	const struct ff_image *image; // its files are the machine's
 	struct ff_trace *trace; // trace.c; NULL when nothing is recorded
 };
 
@@ -21,3 +22,12 @@ struct ff_error *ff_host_open_regular(struct ff_host *host, const char *path, in
 
 // What readlink gave, as text of the caller's; n < 0: errno says why there is none.
 struct ff_error *ff_host_link_text(const char *path, const char *target, ssize_t n, char **ret);
+
+// The same questions to an image (view.c).
+struct ff_error *ff_view_open(struct ff_host *host, const char *path, int *ret_fd);
+struct ff_error *ff_view_bytes(struct ff_host *host, const char *path, bool whole, struct ff_span *ret);
+struct ff_error *ff_view_stat(struct ff_host *host, const char *path, struct stat *ret);
+struct ff_error *ff_view_link(struct ff_host *host, const char *path, const char **ret);
+struct ff_error *ff_view_realpath(struct ff_host *host, const char *path, char **ret);
+struct ff_error *ff_view_list(struct ff_host *host, const char *path, size_t max, struct ff_names *ret);
+struct ff_error *ff_view_writable(struct ff_host *host, const char *path, bool *ret);

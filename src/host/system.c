@@ -124,6 +124,8 @@ static bool is_our_user(const struct ff_host *host)
 struct ff_error *ff_host_writable(struct ff_host *host, const char *path, bool *ret)
 {
 	ff_trace_note(host, FF_TRACE_WRITABLE, path, 0, 0);
+	if (host->image)
+		return ff_view_writable(host, path, ret);
 	if (host->captured) {
 		const json_t *answer = json_object_get(ff_host_captured(host, "writable"), path);
 		if (!json_is_boolean(answer))

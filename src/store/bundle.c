@@ -3,7 +3,7 @@
 #include "store/bundle.h"
 
 #include "base/io.h"
-#include "store/archive.h"
+#include "host/archive.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,40 +11,40 @@
 
 enum { INCIDENT_MAX = 64 << 20, MEMBERS_MAX = 64, BLOCK = 65536 };
 
-static struct ff_archive lib; // filled before anything below uses it
+static const struct ff_archive *lib; // filled before anything below uses it
 
 static void cleanup_writer(struct archive **a)
 {
-	lib.archive_write_free(*a);
+	lib->archive_write_free(*a);
 }
 
 static void cleanup_reader(struct archive **a)
 {
-	lib.archive_read_free(*a);
+	lib->archive_read_free(*a);
 }
 
 static void cleanup_entry(struct archive_entry **e)
 {
-	lib.archive_entry_free(*e);
+	lib->archive_entry_free(*e);
 }
 
 static struct ff_error *archive_says(struct archive *a, const char *path)
 {
-	const char *text = a ? lib.archive_error_string(a) : NULL;
+	const char *text = a ? lib->archive_error_string(a) : NULL;
 	return ff_error_create(FF_EOS, "%s: %s", path, text ? text : "archive error");
 }
 
 static struct ff_error *add(struct archive *a, const char *path, const char *name, const char *text, size_t n)
 {
-	FF_CLEANUP(cleanup_entry) struct archive_entry *entry = lib.archive_entry_new();
+	FF_CLEANUP(cleanup_entry) struct archive_entry *entry = lib->archive_entry_new();
 	if (!entry)
 		return &ff_enomem;
-	lib.archive_entry_set_pathname(entry, name);
-	lib.archive_entry_set_size(entry, (la_int64_t)n);
-	lib.archive_entry_set_filetype(entry, AE_IFREG);
-	lib.archive_entry_set_perm(entry, 0644);
-	lib.archive_entry_set_mtime(entry, time(NULL), 0);
-	if (lib.archive_write_header(a, entry) != ARCHIVE_OK || lib.archive_write_data(a, text, n) != (la_ssize_t)n)
+	lib->archive_entry_set_pathname(entry, name);
+	lib->archive_entry_set_size(entry, (la_int64_t)n);
+	lib->archive_entry_set_filetype(entry, AE_IFREG);
+	lib->archive_entry_set_perm(entry, 0644);
+	lib->archive_entry_set_mtime(entry, time(NULL), 0);
+	if (lib->archive_write_header(a, entry) != ARCHIVE_OK || lib->archive_write_data(a, text, n) != (la_ssize_t)n)
 		return archive_says(a, path);
 	return NULL;
 }
@@ -75,14 +75,14 @@ static struct ff_error *add_all(
 
 static struct ff_error *write_to(int fd, const char *path, const struct ff_shareable *incident, const char *markdown)
 {
-	FF_CLEANUP(cleanup_writer) struct archive *a = lib.archive_write_new();
+	FF_CLEANUP(cleanup_writer) struct archive *a = lib->archive_write_new();
 	if (!a)
 		return &ff_enomem;
-	if (lib.archive_write_set_format_pax_restricted(a) != ARCHIVE_OK ||
-		lib.archive_write_add_filter_zstd(a) != ARCHIVE_OK || lib.archive_write_open_fd(a, fd) != ARCHIVE_OK)
+	if (lib->archive_write_set_format_pax_restricted(a) != ARCHIVE_OK ||
+		lib->archive_write_add_filter_zstd(a) != ARCHIVE_OK || lib->archive_write_open_fd(a, fd) != ARCHIVE_OK)
 		return archive_says(a, path);
 	struct ff_error *err = add_all(a, path, incident, markdown);
-	if (!err && lib.archive_write_close(a) != ARCHIVE_OK)
+	if (!err && lib->archive_write_close(a) != ARCHIVE_OK)
 		err = archive_says(a, path);
 	return err;
 }
@@ -90,7 +90,7 @@ static struct ff_error *write_to(int fd, const char *path, const struct ff_share
 struct ff_error *ff_bundle_write(const char *path, const struct ff_shareable *incident, const char *markdown)
 {
 	_cleanup_new_file_ struct ff_new_file file = {.fd = -1};
-	struct ff_error *err = ff_archive_open(&lib);
+	struct ff_error *err = ff_archive(&lib);
 	if (!err)
 		err = ff_new_file_open(path, &file);
 	if (!err)
@@ -103,7 +103,7 @@ static struct ff_error *read_member(struct archive *a, const char *path, json_t 
 	_cleanup_buf_ struct ff_buf text = {0};
 	char chunk[BLOCK];
 	la_ssize_t n;
-	while ((n = lib.archive_read_data(a, chunk, sizeof(chunk))) > 0) {
+	while ((n = lib->archive_read_data(a, chunk, sizeof(chunk))) > 0) {
 		if (text.n + (size_t)n > INCIDENT_MAX)
 			return ff_error_create(
 				FF_ELIMIT, "%s: incident.json is larger than %d MiB", path, INCIDENT_MAX >> 20);
@@ -120,12 +120,12 @@ static struct ff_error *find_member(struct archive *a, const char *path, json_t 
 {
 	struct archive_entry *entry;
 	for (int i = 0; i < MEMBERS_MAX; i++) {
-		int code = lib.archive_read_next_header(a, &entry);
+		int code = lib->archive_read_next_header(a, &entry);
 		if (code == ARCHIVE_EOF)
 			break;
 		if (code != ARCHIVE_OK)
 			return archive_says(a, path);
-		const char *name = lib.archive_entry_pathname(entry);
+		const char *name = lib->archive_entry_pathname(entry);
 		if (name && strcmp(name, "incident.json") == 0)
 			return read_member(a, path, ret);
 	}
@@ -134,12 +134,12 @@ static struct ff_error *find_member(struct archive *a, const char *path, json_t 
 
 static struct ff_error *read_from(const char *path, json_t **ret)
 {
-	FF_CLEANUP(cleanup_reader) struct archive *a = lib.archive_read_new();
+	FF_CLEANUP(cleanup_reader) struct archive *a = lib->archive_read_new();
 	if (!a)
 		return &ff_enomem;
-	if (lib.archive_read_support_filter_zstd(a) != ARCHIVE_OK ||
-		lib.archive_read_support_format_tar(a) != ARCHIVE_OK ||
-		lib.archive_read_open_filename(a, path, BLOCK) != ARCHIVE_OK)
+	if (lib->archive_read_support_filter_zstd(a) != ARCHIVE_OK ||
+		lib->archive_read_support_format_tar(a) != ARCHIVE_OK ||
+		lib->archive_read_open_filename(a, path, BLOCK) != ARCHIVE_OK)
 		return archive_says(a, path);
 	return find_member(a, path, ret);
 }
@@ -147,7 +147,7 @@ static struct ff_error *read_from(const char *path, json_t **ret)
 struct ff_error *ff_bundle_read(const char *path, json_t **ret)
 {
 	_cleanup_json_ json_t *doc = NULL;
-	struct ff_error *err = ff_archive_open(&lib);
+	struct ff_error *err = ff_archive(&lib);
 	if (!err)
 		err = read_from(path, &doc);
 	if (err)
