@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import elfwriter
 import image_files as images
 
 SITE = "usr/lib/python3.11/site-packages"
@@ -163,6 +164,8 @@ def test_an_image_says_what_its_unpacked_files_say(firstfix, saved, tmp_path):
         real = next((p for p in pathlib.Path("/").glob(f"usr/lib/*-linux-gnu/{path}")), None)
         if real:
             libraries[str(real)[1:]] = real.resolve().read_bytes()
+    code = elfwriter.elf("soname libtorch_cuda.so\nneeded libc.so.6\n" + "fatbin sm_90a compute_120\n" * 3000)
+    libraries[f"{SITE}/torch/lib/libtorch_cuda.so"] = code
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root"}
     config = {"Env": [f"{k}={v}" for k, v in env.items()], "Cmd": ["/bin/true"]}
     root = unpacked(tmp_path, [BASE, libraries])
@@ -179,6 +182,7 @@ def test_an_image_says_what_its_unpacked_files_say(firstfix, saved, tmp_path):
         return {k: doc.get(k) for k in ("system", "python", "torch", "cuda", "extensions", "errors")}
 
     whole = facts("--root", root)
+    assert whole["torch"]["archs"] == ["sm_90a"]
     assert whole["system"]["libc"]["name"] == "glibc" and whole["system"]["libstdcxx"]["glibcxx"]
     for how in ("plain", "gzip"):
         assert facts("--image", saved([BASE, libraries], config, "oci", how)) == whole, how

@@ -53,7 +53,8 @@ struct ff_collect_options {
 	/** The image of a container in place of root: an archive or a folder of one, or a name that docker or podman knows
 	 */
 	const char *image;
-	const char *gpu;    /**< with root or image: where it is to run, "h100"; its own GPUs, if it tells of any, count more */
+	const char *
+		gpu; /**< with root or image: where it is to run, "h100"; its own GPUs, if it tells of any, count more */
 	const char *driver; /**< with root or image: the driver there, "550.54.14" */
 };
 

@@ -36,8 +36,8 @@ static json_t *words_for(const char *place)
 
 static struct ff_error *of_config(const json_t *live, json_t *list)
 {
-	_cleanup_json_ json_t *whole = json_pack("{s:O*, s:O*}", "env", json_object_get(live, "env"), "history",
-		ff_json_at(live, "image.history"));
+	_cleanup_json_ json_t *whole = json_pack(
+		"{s:O*, s:O*}", "env", json_object_get(live, "env"), "history", ff_json_at(live, "image.history"));
 	_cleanup_shareable_ struct ff_shareable *masked = NULL;
 	struct ff_error *err = whole ? ff_share(whole, &masked) : &ff_enomem;
 	size_t i;
@@ -60,7 +60,8 @@ static struct ff_error *of_files(const struct ff_image *image, json_t *list)
 		_cleanup_buf_ struct ff_buf text = {0};
 		if (!masked)
 			return &ff_enomem;
-		struct ff_error *err = bytes.n && bytes.n <= FILE_MAX ? ff_share_text(bytes, path, masked, &text) : NULL;
+		struct ff_error *err =
+			bytes.n && bytes.n <= FILE_MAX ? ff_share_text(bytes, path, masked, &text) : NULL;
 		if (err)
 			return err;
 		const char *kind = ff_json_text(json_array_get(masked, 0), "kind");

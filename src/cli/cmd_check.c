@@ -105,7 +105,8 @@ int ff_cmd_check(int argc, char **argv)
 	if (!!c.facts + !!c.collect.root + !!c.collect.image + inside > 1)
 		return ff_usage_error("check", "--facts, --image, --root and a container exclude each other");
 	if ((c.collect.gpu || c.collect.driver) && !files)
-		return ff_usage_error("check", "--gpu and --driver go with --image or --root: this machine has its own");
+		return ff_usage_error(
+			"check", "--gpu and --driver go with --image or --root: this machine has its own");
 	if (c.deep && (c.facts || files || inside))
 		return ff_usage_error("check",
 			"--deep runs programs of this machine: --facts, --image, --root and a container are another");

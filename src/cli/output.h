@@ -37,12 +37,12 @@ struct ff_output {
 		"python", 0, FF_OPT_TEXT, "PATH", "the interpreter to look at (default: the one a worker would use)", \
 			&(to)                                                                                         \
 	}
-#define FF_IMAGE_OPTION(to)                                                                                             \
-	{                                                                                                              \
-		"image", 0, FF_OPT_TEXT, "IMAGE",                                                                      \
-			"a container's image before it runs: an archive, a folder, or a name that docker or podman "   \
-			"knows",                                                                                       \
-			&(to)                                                                                          \
+#define FF_IMAGE_OPTION(to)                                                                                          \
+	{                                                                                                            \
+		"image", 0, FF_OPT_TEXT, "IMAGE",                                                                    \
+			"a container's image before it runs: an archive, a folder, or a name that docker or podman " \
+			"knows",                                                                                     \
+			&(to)                                                                                        \
 	}
 
 #define FF_ROOT_OPTION(to)                                                                             \

@@ -251,8 +251,7 @@ struct ff_error *ff_host_read(struct ff_host *host, const char *path, size_t max
 	_cleanup_close_ int fd = -1;
 	_cleanup_buf_ struct ff_buf text = {0};
 	struct ff_span bytes = {0};
-	struct ff_error *err =
-		host->image ? ff_view_bytes(host, path, true, &bytes) : ff_host_open(host, path, &fd);
+	struct ff_error *err = host->image ? ff_view_bytes(host, path, true, &bytes) : ff_host_open(host, path, &fd);
 	if (!err && bytes.n > max)
 		err = ff_error_create(FF_ELIMIT, "%s: larger than %zu bytes", path, max);
 	if (!err && host->image)
@@ -381,8 +380,8 @@ struct ff_error *ff_host_map(struct ff_host *host, const char *path, struct ff_m
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 	struct ff_span bytes = {0};
-	struct ff_error *err = host->image ? ff_view_bytes(host, path, false, &bytes)
-					   : ff_host_open_regular(host, path, &fd, &st);
+	struct ff_error *err =
+		host->image ? ff_view_bytes(host, path, false, &bytes) : ff_host_open_regular(host, path, &fd, &st);
 	if (err)
 		return err;
 	if (bytes.n) {

@@ -76,13 +76,13 @@ static struct ff_error *put_start(struct ff_image *image)
 	return ff_tree_put(image->tree, "proc/self/cwd", &cwd) == -ENOMEM ? &ff_enomem : NULL;
 }
 
-struct ff_error *ff_image_describe(struct ff_image *image, const char *kind, const char *tag, size_t layers,
-	uint64_t size, size_t others)
+struct ff_error *ff_image_describe(
+	struct ff_image *image, const char *kind, const char *tag, size_t layers, uint64_t size, size_t others)
 {
 	json_t *about = json_object_get(image->live, "image");
 	json_t *more = json_pack("{s:s, s:s, s:s*, s:I, s:I, s:I, s:I}", "name", image->name, "kind", kind, "tag", tag,
-		"layers", (json_int_t)layers, "size", (json_int_t)size, "files",
-		(json_int_t)ff_tree_count(image->tree), "not_kept", (json_int_t)image->u.left_out);
+		"layers", (json_int_t)layers, "size", (json_int_t)size, "files", (json_int_t)ff_tree_count(image->tree),
+		"not_kept", (json_int_t)image->u.left_out);
 	if (!more || json_object_update(about, more) < 0) {
 		json_decref(more);
 		return &ff_enomem;

@@ -43,7 +43,8 @@ static const char *machine_of(const char *go)
 
 static struct ff_error *missing(const char *name, const char *what, const char *by)
 {
-	return ff_error_create(FF_EFORMAT, "%s: %.120s is named by %.120s and is not in it; %s", name, what, by, remedy);
+	return ff_error_create(
+		FF_EFORMAT, "%s: %.120s is named by %.120s and is not in it; %s", name, what, by, remedy);
 }
 
 // "sha256:ab12..." -> "blobs/sha256/ab12..."
@@ -67,11 +68,11 @@ static struct ff_error *layers_of_oci(const char *name, const json_t *manifest, 
 	json_array_foreach (json_object_get(manifest, "layers"), i, layer) {
 		const char *type = ff_json_text(layer, "mediaType");
 		if (type && strstr(type, "encrypted"))
-			return ff_error_create(FF_EUNSUPPORTED, "%s: layer %zu is encrypted; decrypt the image first",
-				name, i + 1);
+			return ff_error_create(
+				FF_EUNSUPPORTED, "%s: layer %zu is encrypted; decrypt the image first", name, i + 1);
 		if (i >= LAYERS_MAX || !blob_of(layer, blob))
-			return ff_error_create(FF_EFORMAT, "%s: layer %zu of the manifest has no digest; %s", name,
-				i + 1, remedy);
+			return ff_error_create(
+				FF_EFORMAT, "%s: layer %zu of the manifest has no digest; %s", name, i + 1, remedy);
 		if (json_array_append_new(ret, json_string(blob)) < 0)
 			return &ff_enomem;
 	}
@@ -135,8 +136,8 @@ static struct ff_error *plan_oci(const char *name, const char *arch, ff_image_do
 	return err ? err : layers_of_oci(name, at, plan->layers);
 }
 
-static struct ff_error *plan_docker(const char *name, ff_image_document_fn *document, void *arg,
-	const json_t *manifest, struct ff_image_plan *plan)
+static struct ff_error *plan_docker(
+	const char *name, ff_image_document_fn *document, void *arg, const json_t *manifest, struct ff_image_plan *plan)
 {
 	const json_t *image = json_array_get(manifest, 0), *tags = json_object_get(image, "RepoTags");
 	const char *config = ff_json_text(image, "Config"), *tag = json_string_value(json_array_get(tags, 0));
@@ -148,8 +149,8 @@ static struct ff_error *plan_docker(const char *name, ff_image_document_fn *docu
 	plan->tag = tag ? strdup(tag) : NULL;
 	json_array_foreach (json_object_get(image, "Layers"), i, layer) {
 		if (i >= LAYERS_MAX || !json_is_string(layer))
-			return ff_error_create(FF_EFORMAT, "%s: manifest.json: layer %zu is none; %s", name, i + 1,
-				remedy);
+			return ff_error_create(
+				FF_EFORMAT, "%s: manifest.json: layer %zu is none; %s", name, i + 1, remedy);
 		if (json_array_append(plan->layers, layer) < 0)
 			return &ff_enomem;
 	}

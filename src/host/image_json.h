@@ -4,11 +4,11 @@
 #include "base/json.h"
 
 struct ff_image_plan {
-	const char *kind;  /**< "docker archive" or "OCI layout" */
-	char *tag;	   /**< what it is called there, NULL for nothing */
-	json_t *config;	   /**< the document of the image's configuration */
-	json_t *layers;	   /**< names of members, the lowest first */
-	size_t others;	   /**< images beside the chosen one */
+	const char *kind; /**< "docker archive" or "OCI layout" */
+	char *tag;	  /**< what it is called there, NULL for nothing */
+	json_t *config;	  /**< the document of the image's configuration */
+	json_t *layers;	  /**< names of members, the lowest first */
+	size_t others;	  /**< images beside the chosen one */
 };
 
 void ff_image_plan_deinit(struct ff_image_plan *plan);

@@ -152,8 +152,8 @@ static size_t piece(struct ff_keep *keep, uint64_t at, const uint8_t *bytes, siz
 		size_t left = keep->until - at < n ? (size_t)(keep->until - at) : n;
 		*ret_kept = false;
 		if (at + left == keep->until)
-			keep->inside = keep->container_end - keep->until >= ENTRY_HEADER ? FF_KEEP_ENTRY
-											  : FF_KEEP_PLAIN;
+			keep->inside =
+				keep->container_end - keep->until >= ENTRY_HEADER ? FF_KEEP_ENTRY : FF_KEEP_PLAIN;
 		return left;
 	}
 	if (keep->inside == FF_KEEP_PLAIN) {
@@ -203,8 +203,8 @@ static struct ff_error *feed_elf(
 }
 
 // The part of [at, at+n) that lies in [from, to).
-static struct ff_error *put_within(uint64_t from, uint64_t to, uint64_t at, const uint8_t *bytes, size_t n, put_fn *put,
-	void *arg)
+static struct ff_error *put_within(
+	uint64_t from, uint64_t to, uint64_t at, const uint8_t *bytes, size_t n, put_fn *put, void *arg)
 {
 	uint64_t begin = at > from ? at : from, end = at + n < to ? at + n : to;
 	return begin < end ? put(arg, begin, bytes + (begin - at), (size_t)(end - begin)) : NULL;

@@ -107,8 +107,8 @@ static struct ff_error *read_document(struct nested *n, struct ff_image_member *
 	la_ssize_t got;
 	while ((got = read_nested(NULL, n, &bytes)) > 0) {
 		if (text.n + (size_t)got > FF_IMAGE_DOCUMENT_MAX)
-			return ff_error_create(FF_ELIMIT, "%s: %.120s: a document of more than 8 MiB", n->image->name,
-				m->name);
+			return ff_error_create(
+				FF_ELIMIT, "%s: %.120s: a document of more than 8 MiB", n->image->name, m->name);
 		ff_buf_add(&text, bytes, (size_t)got);
 	}
 	if (got < 0)
@@ -128,8 +128,8 @@ static struct ff_error *read_member(struct nested *n, struct ff_image_member *m,
 	int code = n->image->u.lib->archive_read_data_block(n->outer, &n->first, &n->first_n, &at);
 	const uint8_t *p = n->first;
 	if (code < ARCHIVE_WARN || code == ARCHIVE_EOF)
-		return ff_error_create(FF_EFORMAT, "%s: %.120s: cut short; save the image anew", n->image->name,
-			m->name);
+		return ff_error_create(
+			FF_EFORMAT, "%s: %.120s: cut short; save the image anew", n->image->name, m->name);
 	if (map && p >= map->p && p < map->p + map->n && n->first_n == size) {
 		m->p = p;
 		m->n = (size_t)size;
@@ -302,8 +302,8 @@ struct ff_error *ff_image_lay(struct ff_image *image, const struct ff_layer *fla
 	if (!err && layered)
 		err = lay_all(image, &plan, &size);
 	else if (!err && image->members_n && !flat->n)
-		err = ff_error_create(FF_EFORMAT, "%s: neither manifest.json nor index.json in it; save the image anew",
-			image->name);
+		err = ff_error_create(
+			FF_EFORMAT, "%s: neither manifest.json nor index.json in it; save the image anew", image->name);
 	else if (!err)
 		err = ff_layer_apply(&image->u, flat, "", image->tree);
 	if (!err && !layered)

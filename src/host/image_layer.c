@@ -117,8 +117,7 @@ static struct ff_error *put(void *arg, uint64_t at, const uint8_t *bytes, size_t
 // True when the unpacked bytes stand in no proportion to the packed ones.
 static bool is_bomb(const struct reading *r)
 {
-	la_int64_t packed = r->u->lib->archive_filter_bytes(r->a, -1),
-		   plain = r->u->lib->archive_filter_bytes(r->a, 0);
+	la_int64_t packed = r->u->lib->archive_filter_bytes(r->a, -1), plain = r->u->lib->archive_filter_bytes(r->a, 0);
 	return plain > 0 && (uint64_t)plain > UNPACKED_FREE && plain / PACKED_AT_MOST > packed;
 }
 
@@ -225,9 +224,9 @@ static size_t add_text(struct ff_layer *layer, const char *text)
 }
 
 // The text of a name in the archive: as bytes, else (where this locale cannot say it) as UTF-8.
-#define NAME_OF(r, e, what)                                            \
-	({                                                             \
-		const char *name_ = (r)->u->lib->archive_entry_##what(e); \
+#define NAME_OF(r, e, what)                                                  \
+	({                                                                   \
+		const char *name_ = (r)->u->lib->archive_entry_##what(e);    \
 		name_ ? name_ : (r)->u->lib->archive_entry_##what##_utf8(e); \
 	})
 

@@ -53,5 +53,5 @@ struct ff_error *ff_image_read(struct ff_image *image, struct ff_layer_from *fro
 struct ff_error *ff_image_lay(struct ff_image *image, const struct ff_layer *flat);
 
 /** Put what is known of the whole into `live`, and what the runtime would add: HOME, PATH, the working folder. */
-struct ff_error *ff_image_describe(struct ff_image *image, const char *kind, const char *tag, size_t layers,
-	uint64_t size, size_t others);
+struct ff_error *ff_image_describe(
+	struct ff_image *image, const char *kind, const char *tag, size_t layers, uint64_t size, size_t others);

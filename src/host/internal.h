@@ -11,7 +11,7 @@ struct ff_host {
 	json_t *live; // .firstfix/live.json of a captured machine
 	json_t *env;
 	const struct ff_image *image; // its files are the machine's
-	struct ff_trace *trace; // trace.c; NULL when nothing is recorded
+	struct ff_trace *trace;	      // trace.c; NULL when nothing is recorded
 };
 
 // Open with any flags below the root; -1 and errno. O_PATH wakes no device and needs no permission to read.

@@ -59,7 +59,8 @@ ff_tree_place ff_tree_find(const struct ff_tree *tree, const char *path, bool fo
 const struct ff_tree_entry *ff_tree_at(const struct ff_tree *tree, ff_tree_place place);
 
 /** Walk through a folder: the first entry for `after` 0, then the one after; 0 at the end. */
-ff_tree_place ff_tree_next(const struct ff_tree *tree, ff_tree_place folder, ff_tree_place after, const char **ret_name);
+ff_tree_place ff_tree_next(
+	const struct ff_tree *tree, ff_tree_place folder, ff_tree_place after, const char **ret_name);
 
 /** How many places were ever taken: the tree's size in memory follows from it. */
 size_t ff_tree_count(const struct ff_tree *tree);

@@ -16,8 +16,8 @@ enum { SCRIPT_MAX = 1 << 20 };
 static const char *const inits[] = {"tini", "tini-static", "docker-init", "dumb-init", "catatonit", "s6-svscan", "init",
 	"supervisord", "runit", "runsvdir", "systemd", "pid1", "firstfix", "firstfix-supervise", "my_init", "pause"};
 static const char *const servers[] = {"vllm", "uvicorn", "gunicorn", "hypercorn", "granian", "tritonserver", "ollama",
-	"llama-server", "text-generation-launcher", "text-embeddings-router", "sglang", "lmdeploy", "nginx", "node", "ray",
-	"vllm.entrypoints.openai.api_server", "sglang.launch_server", "http.server"};
+	"llama-server", "text-generation-launcher", "text-embeddings-router", "sglang", "lmdeploy", "nginx", "node",
+	"ray", "vllm.entrypoints.openai.api_server", "sglang.launch_server", "http.server"};
 
 static const char *base_name(const char *path)
 {
