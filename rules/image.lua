@@ -1,5 +1,5 @@
--- An image of a container before it runs: what its settings, its files and its first process will do. The rules speak of
--- `image` alone, which no running machine has.
+-- An image of a container before it runs: what its settings, its files and its first process will do. The rules speak
+-- of `image` alone, which no running machine has.
 
 local function image_of(f)
   local image = f"image"
@@ -125,8 +125,8 @@ rule {
     for _, library in ipairs(list(f"driver.user_libraries")) do
       local path = tostring(library.path)
       if not path:match[[/compat/|/stubs/]] then
-        return {confidence = 0.85, why = {("A file of the driver is in the image: %s. It belongs to the host, whose own "
-          .. "is mounted there when the container starts; two versions do not work together."):format(path)},
+        return {confidence = 0.85, why = {("A file of the driver is in the image: %s. It belongs to the host, whose "
+          .. "own is mounted there when the container starts; two versions do not work together."):format(path)},
           evidence = {{fact = "driver.user_libraries", value = path}},
           fixes = {{host = true, kind = "rebuild:image",
             say = "Build the image anew without the driver's files (libnvidia-*, libcuda.so.*, nvidia-smi): not by "
@@ -189,8 +189,8 @@ rule {
     if not image_of(f) or #gpus == 0 or not total then return nil end
     for _, repo in ipairs(list(f"model.repos")) do
       if repo.type == "model" and repo.weights and repo.weights > total * #gpus then
-        return {confidence = 0.9, why = {("The weights of %s in the image are %d bytes, and the GPU has %d: they do not "
-          .. "fit."):format(repo.name, repo.weights, total)},
+        return {confidence = 0.9, why = {("The weights of %s in the image are %d bytes, and the GPU has %d: they do "
+          .. "not fit."):format(repo.name, repo.weights, total)},
           evidence = {{fact = "model.repos", value = repo.name}, "gpus.0.memory.total"},
           fixes = {{hardware = true, kind = "hardware", say = ("Take a GPU with more memory, or share the model out; "
             .. "'firstfix fit %s' says what fits."):format(repo.name)}}}

@@ -174,7 +174,8 @@ def test_an_image_says_what_its_unpacked_files_say(firstfix, saved, tmp_path):
     asked = ["--only", "os,python,packages,torch,extensions,cuda,wheels"]
 
     def facts(*where):
-        done = subprocess.run([firstfix, "report", "--json", *asked, *where], capture_output=True, text=True, timeout=60)
+        command = [firstfix, "report", "--json", *asked, *where]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         doc = json.loads(done.stdout)
         doc["system"].pop("container", None)

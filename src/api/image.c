@@ -1,5 +1,5 @@
-// Secrets of an image: variables that it sets, steps of its history, files of its layers. What a later layer takes away is
-// still in the image for whoever pulls it.
+// Secrets of an image: variables that it sets, steps of its history, files of its layers. What a later layer takes away
+// is still in the image for whoever pulls it.
 //
 //	[{"in": "ENV HF_TOKEN", "kind": "named"}, {"in": "step 7 of the history", "kind": "github"},
 //	 {"in": "/root/.netrc", "kind": "netrc", "layer": "blobs/sha256/ab12...", "removed": true}]

@@ -1,6 +1,6 @@
-// The image of a container before it runs: an archive of `docker save`, `podman save` or OCI's layout, the tar of a file
-// system, OCI's layout as a folder, or what docker or podman know by a name. Its layers are laid one over the other in
-// memory (host/tree.h); nothing is unpacked to a disk, and nothing is run.
+// The image of a container before it runs: an archive of `docker save`, `podman save` or OCI's layout, the tar of a
+// file system, OCI's layout as a folder, or what docker or podman know by a name. Its layers are laid one over the
+// other in memory (host/tree.h); nothing is unpacked to a disk, and nothing is run.
 #pragma once
 
 #include "base/json.h"

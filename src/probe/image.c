@@ -1,12 +1,13 @@
-// image: what the image of a container says of itself, and what its first process will be. Only of images that are looked
-// at before they run (host/image.h); a running container shows its processes instead.
+// image: what the image of a container says of itself, and what its first process will be. Only of images that are
+// looked at before they run (host/image.h); a running container shows its processes instead.
 //
-//	{"image": {"name": "worker.tar", "kind": "docker archive", "layers": 12, "size": 9663676416, "user": "app", "uid": 1000,
-//	           "entrypoint": ["/start.sh"], "first": {"program": "/start.sh", "kind": "script", "hands_over": false},
+//	{"image": {"name": "worker.tar", "kind": "docker archive", "layers": 12, "size": 9663676416, "user": "app",
+//	           "uid": 1000, "entrypoint": ["/start.sh"],
+//	           "first": {"program": "/start.sh", "kind": "script", "hands_over": false},
 //	           "secrets": [{"in": "ENV HF_TOKEN", "kind": "named"}]}}
 //
-// How the source lies: PID 1 gets no signal that it has no handler for, and a shell hands none on. "sh -c 'python3 x'" is
-// harmless where the shell replaces itself with a lone command, as dash and bash do; a script that never says exec stays.
+// How the source lies: PID 1 gets no signal that it has no handler for, and a shell hands none on. "sh -c 'python3 x'"
+// is harmless where the shell replaces itself with a lone command, as dash and bash do; a script without exec stays.
 #include "probe/python_find.h"
 #include "probe/source.h"
 
