@@ -1,5 +1,16 @@
-// Eight bytes at a time, in two lanes that do not wait for each other.
+// Eight bytes at a time, in two lanes that do not wait for each other; digits become zeros in sixteen at once.
 #include "base/hash.h"
+
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef uint64_t words2 __attribute__((vector_size(16)));
+
+static words2 load(const char *p, bool zero_digits)
+{
+	bytes16 text;
+	memcpy(&text, p, sizeof(text));
+	bytes16 over = text - '0';
+	return (words2)(zero_digits ? text - (over & (bytes16)(over < 10)) : text);
+}
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
@@ -7,20 +18,29 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 32;
 }
 
+// The last n bytes of a text, fewer than eight. Where eight may be read up to its end, no call is needed for them.
+static uint64_t load_last(struct ff_span text, size_t n)
+{
+	const char *end = text.p + text.n;
+	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || text.n < 8 || !n)
+		return ff_load(end - n, n);
+	return ff_load(end - 8, 8) >> (8 - n) * 8;
+}
+
 uint64_t ff_hash(struct ff_span text, bool zero_digits)
 {
 	uint64_t a = text.n, b = ~a;
 	const char *p = text.p, *end = text.p + text.n;
 	for (; end - p >= 16; p += 16) {
-		uint64_t first = ff_load(p, 8), second = ff_load(p + 8, 8);
-		a = mix(a, zero_digits ? ff_zero_digits(first) : first);
-		b = mix(b, zero_digits ? ff_zero_digits(second) : second);
+		words2 two = load(p, zero_digits);
+		a = mix(a, two[0]);
+		b = mix(b, two[1]);
 	}
 	if (end - p >= 8) {
 		uint64_t word = ff_load(p, 8);
 		a = mix(a, zero_digits ? ff_zero_digits(word) : word);
 		p += 8;
 	}
-	uint64_t last = ff_load(p, (size_t)(end - p));
+	uint64_t last = load_last(text, (size_t)(end - p));
 	return mix(mix(b, zero_digits ? ff_zero_digits(last) : last), a);
 }

@@ -12,8 +12,9 @@ struct ff_words {
 	const char *const *list;
 	size_t n;
 	bool caseless;
-	uint64_t pairs[1 << 10]; /**< first two bytes that some word begins with, by their hash */
-	uint64_t begins[1 << 8]; /**< words by their first byte, one bit each */
+	size_t length[FF_WORDS_MAX];
+	uint64_t begins[2][1 << 8];  /**< words by their first and by their second byte, one bit each */
+	uint8_t halves[2][2][1 << 4]; /**< the same by half a byte, the low one first; one bit a group of words */
 };
 
 /** `list` stays where it is. With `caseless` its words are in lower case. */

@@ -165,6 +165,17 @@ static struct ff_span behind_bars(struct ff_span text)
 	return (struct ff_span){text.p + bars, text.n - bars};
 }
 
+// "%|" of a progress bar, which hardly any line has.
+static bool has_bar(struct ff_span text)
+{
+	const char *end = text.p + text.n, *p = text.p;
+	while (p < end && (p = memchr(p, '%', (size_t)(end - p)))) {
+		if (++p < end && *p == '|')
+			return true;
+	}
+	return false;
+}
+
 static void hand_out(struct reading *r, struct ff_span text, const struct ff_prefix *prefix, unsigned depth)
 {
 	static const struct ff_prefix nothing;
@@ -176,7 +187,7 @@ static void hand_out(struct reading *r, struct ff_span text, const struct ff_pre
 		.level = prefix->level,
 		.heads = prefix->heads,
 		.quotes = prefix->quotes,
-		.drawn = r->drawn && memmem(text.p, text.n, "%|", 2),
+		.drawn = r->drawn && has_bar(text),
 	};
 	do {
 		line.text = (struct ff_span){text.p, text.n < FF_LINE_MAX ? text.n : FF_LINE_MAX};
@@ -190,12 +201,12 @@ static void hand_out(struct reading *r, struct ff_span text, const struct ff_pre
 static size_t bar_length(struct ff_span text)
 {
 	static const char *const ends[] = {"it/s]", "s/it]", "B/s]"};
-	if (!memmem(text.p, text.n, "%|", 2))
+	if (!has_bar(text))
 		return 0;
 	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
 		const char *end = memmem(text.p, text.n, ends[i], strlen(ends[i]));
 		size_t n = end ? (size_t)(end - text.p) + strlen(ends[i]) : 0;
-		if (n && n < text.n && isalpha((unsigned char)text.p[n]) && memmem(text.p, n, "%|", 2))
+		if (n && n < text.n && isalpha((unsigned char)text.p[n]) && has_bar((struct ff_span){text.p, n}))
 			return n;
 	}
 	return 0;

@@ -8,11 +8,47 @@
 //	12.000057 >> stage-2 >>   File "serve.py", line 3, in f         -> the prefix is "<number> >> stage-2 >> "
 #include "log/prefix_learned.h"
 
+#include "base/words.h"
+
 #include <ctype.h>
+#include <threads.h>
 
 enum { VARIES = 1 };
 
-static const char first_line[] = "Traceback (most recent call last)", frame[] = "  File \"";
+// What tells where a prefix ends: a line of a traceback, or the level in a logger's head.
+enum { FIRST_LINE, FRAME, LEVELS, ENDS = LEVELS + 4 };
+static const char *const ends[ENDS] = {
+	"Traceback (most recent call last)", "  File \"", "INFO", "WARNING", "ERROR", "DEBUG"};
+static struct ff_words end_words;
+static once_flag made = ONCE_FLAG_INIT;
+
+static void make_words(void)
+{
+	ff_words_init(&end_words, ends, ENDS, false);
+}
+
+// The first place of each in a text, or its length.
+struct places {
+	size_t at[ENDS];
+};
+
+static bool note(size_t word, size_t at, void *context)
+{
+	struct places *places = context;
+	if (at < places->at[word])
+		places->at[word] = at;
+	return true;
+}
+
+static struct places places_in(struct ff_span text)
+{
+	struct places places;
+	for (size_t i = 0; i < ENDS; i++)
+		places.at[i] = text.n;
+	call_once(&made, make_words);
+	ff_words_find(&end_words, text, note, &places);
+	return places;
+}
 
 static bool digit(char c)
 {
@@ -124,45 +160,59 @@ static bool speaker(struct ff_span text)
 	return is;
 }
 
+// So much of a text before such an end can be a prefix.
+static bool may_be_prefix(struct ff_span text, size_t before)
+{
+	return before && before <= FF_LEARNED_MAX && !speaker(text) && !memchr(text.p, VARIES, before);
+}
+
 // What a line of a traceback has before it may be a prefix; 0 when it is no such line.
-static size_t before_traceback(struct ff_span text)
+static size_t before_traceback(struct ff_span text, const struct places *places)
 {
 	enum { HEAD = 400 };
-	size_t n = text.n < HEAD ? text.n : HEAD;
-	const char *found = memmem(text.p, n, first_line, sizeof(first_line) - 1);
-	if (!found)
-		found = memmem(text.p, n, frame, sizeof(frame) - 1);
-	size_t before = found ? (size_t)(found - text.p) : 0;
-	return before <= FF_LEARNED_MAX && !speaker(text) && !memchr(text.p, VARIES, before) && !nested(text.p, before)
-		? before
-		: 0;
+	size_t n = text.n < HEAD ? text.n : HEAD, before = 0;
+	for (size_t i = FIRST_LINE; i <= FRAME; i++) {
+		if (places->at[i] + end_words.length[i] > n)
+			continue;
+		before = places->at[i];
+		break;
+	}
+	return may_be_prefix(text, before) && !nested(text.p, before) ? before : 0;
 }
 
 // What a line has before the head of a logger; 0 when there is none, or nothing before it.
-static size_t before_head(struct ff_span text)
+static size_t before_head(struct ff_span text, const struct places *places)
 {
-	static const char *const levels[] = {"INFO", "WARNING", "ERROR", "DEBUG"};
 	static const char *const behind[] = {": ", " 0", " 1"}; // "INFO:     ", "INFO 03-04 05:06:07"
 	size_t first = 0;
-	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
-		const char *at = text.n ? memmem(text.p, text.n, levels[i], strlen(levels[i])) : NULL;
-		size_t before = at ? (size_t)(at - text.p) : 0, n = before + strlen(levels[i]);
-		bool head = false;
-		for (size_t k = 0; before && k < sizeof(behind) / sizeof(*behind); k++)
-			head |= at[-1] == ' ' && ff_span_starts((struct ff_span){text.p + n, text.n - n}, behind[k]);
-		if (head && (!first || before < first))
-			first = before;
+	for (size_t i = LEVELS; i < ENDS; i++) {
+		size_t before = places->at[i], n = before + end_words.length[i];
+		if (!before || n > text.n || text.p[before - 1] != ' ' || (first && before > first))
+			continue;
+		for (size_t k = 0; k < sizeof(behind) / sizeof(*behind); k++)
+			if (ff_span_starts((struct ff_span){text.p + n, text.n - n}, behind[k]))
+				first = before;
 	}
-	return first <= FF_LEARNED_MAX && !speaker(text) && !memchr(text.p, VARIES, first) ? first : 0;
+	return may_be_prefix(text, first) ? first : 0;
+}
+
+// Two lines have the same before them.
+static bool confirmed(const struct ff_learner *learner, struct ff_span text, size_t n)
+{
+	bool blank = strspn(learner->wanted, " \t") == strlen(learner->wanted);
+	if (blank && !ff_span_starts((struct ff_span){text.p + n, text.n - n}, "  "))
+		return false;
+	if (!learner->by_head)
+		return true;
+	struct places places = places_in(text);
+	return before_head(text, &places) == n;
 }
 
 struct ff_span ff_learner_strip(struct ff_learner *learner, struct ff_span text, char *source, size_t *ret_n)
 {
 	*ret_n = 0;
 	size_t n = *learner->wanted ? prefix_length(learner->wanted, text) : 0;
-	bool blank = strspn(learner->wanted, " \t") == strlen(learner->wanted);
-	bool again = !learner->by_head || before_head(text) == n;
-	if (n && again && (!blank || ff_span_starts((struct ff_span){text.p + n, text.n - n}, "  "))) {
+	if (n && confirmed(learner, text, n)) {
 		learn(learner, text);
 		learner->own_n = source_of(learner->prefix, text, learner->own);
 		*learner->wanted = 0;
@@ -174,9 +224,10 @@ struct ff_span ff_learner_strip(struct ff_learner *learner, struct ff_span text,
 		*ret_n = own ? 0 : named;
 		return (struct ff_span){text.p + n, text.n - n};
 	}
-	n = before_traceback(text);
+	struct places places = places_in(text);
+	n = before_traceback(text, &places);
 	learner->by_head = !n;
-	n = n ? n : before_head(text);
+	n = n ? n : before_head(text, &places);
 	memcpy(learner->wanted, text.p, n);
 	learner->wanted[n] = 0;
 	return text;

@@ -19,16 +19,17 @@
 enum { LINES_MAX = 200 };
 
 static const struct {
+	const char *first; // what may stand first where it opens
 	const char *open, *close;
 	bool sure;  // each line within is shown, whether it ends or not; what ends it is the log's own
 	bool again; // what ends one may begin the next
 } rows[] = {
-	{"\\s{0,3}```\\w*\\s*$", "\\s{0,3}```\\s*$"},
-	{"<\\|(?:im_start\\|>)?(?:assistant|user|system)\\b",
+	{"` \t\n\v\f\r", "\\s{0,3}```\\w*\\s*$", "\\s{0,3}```\\s*$"},
+	{"<", "<\\|(?:im_start\\|>)?(?:assistant|user|system)\\b",
 		"<\\|(?:end|im_end|im_start|eot_id|endoftext|assistant|user|system)\\b", .again = true},
-	{"[=#*-]{3,} ?(?:model |generated )?(?:response|answer|completion|output|prompt|text) ?[=#*-]{3,}$",
+	{"=#*-", "[=#*-]{3,} ?(?:model |generated )?(?:response|answer|completion|output|prompt|text) ?[=#*-]{3,}$",
 		"[=#*-]{3,}(?: ?[\\w ]+ ?[=#*-]{3,})?$", .again = true},
-	{"commit [0-9a-f]{7,40}(?: \\([^)]*\\))?$", "(?!\\s|Author:|Date:|Merge:|AuthorDate:|Commit)\\S", .sure = true},
+	{"Cc", "commit [0-9a-f]{7,40}(?: \\([^)]*\\))?$", "(?!\\s|Author:|Date:|Merge:|AuthorDate:|Commit)\\S", .sure = true},
 };
 
 enum { ROWS = sizeof(rows) / sizeof(*rows), OUTSIDE = 0, WITHIN = 1 };
@@ -96,7 +97,8 @@ static bool begins(const struct ff_shown *shown, const struct ff_line *line, str
 {
 	struct ff_match m;
 	for (size_t i = 0; i < ROWS; i++) {
-		if (ff_regex_match(shown->open[i], line->text, 0, &m)) {
+		if (line->text.n && strchr(rows[i].first, line->text.p[0]) &&
+			ff_regex_match(shown->open[i], line->text, 0, &m)) {
 			*ret = (struct block){.row = i, .lines = 1, .heads = line->heads};
 			return true;
 		}

@@ -94,7 +94,8 @@ static const struct {
 };
 
 // Whole lines that the program does not say itself, whatever stands in them: the turn of a conversation, a test and how
-// it went, a command that a shell shows.
+// it went, a command that a shell shows. Each begins with one of `told_begin`, or has `tested` in it.
+static const char told_begin[] = "AaUuHhBb(o-=SXP'\"YTtMm+", tested[] = " ... ";
 static const char told[] = "(?:(?i:assistant|user|human|bot)> ?"
 			   "|.* \\.\\.\\. (?:ok|skipped)\\b|\\(0\\.\\d+\\) "
 			   "|(?:ok \\d+ - |--- PASS: |=== RUN |SKIPPED |XFAIL |XPASS |PASSED )"
@@ -139,7 +140,9 @@ bool ff_speech_told(const struct ff_speech *speech, struct ff_span line)
 {
 	struct ff_match m;
 	struct ff_span head = {line.p, line.n < BEFORE_MAX ? line.n : BEFORE_MAX};
-	return ff_regex_match(speech->told, head, 0, &m);
+	bool may = head.n && (memchr(told_begin, head.p[0], sizeof(told_begin) - 1) ||
+		memmem(head.p, head.n, tested, sizeof(tested) - 1));
+	return may && ff_regex_match(speech->told, head, 0, &m);
 }
 
 bool ff_speech_quoted(const struct ff_speech *speech, struct ff_span line, size_t at)
