@@ -1,4 +1,4 @@
-// Looks at each pair of bytes once: few of them begin a word, and only there words are compared. Where the machine can
+// Looks at three bytes at each place: few of them begin a word, and only there words are compared. Where the machine can
 // look up sixteen halves of bytes at once, most text is passed over in steps of sixteen.
 #include "base/words.h"
 
@@ -8,7 +8,7 @@
 #include <tmmintrin.h>
 #endif
 
-enum { GROUPS = 8, STEP = 16 };
+enum { GROUPS = 8, STEP = 16, LOOKED_AT = 3 };
 
 static void add_byte(struct ff_words *words, size_t word, size_t at, unsigned char c)
 {
@@ -26,12 +26,14 @@ void ff_words_init(struct ff_words *words, const char *const *list, size_t n, bo
 	words->caseless = caseless;
 	for (size_t i = 0; i < words->n; i++) {
 		words->length[i] = strlen(list[i]);
-		for (size_t at = 0; at < 2; at++) {
+		for (size_t at = 0; at < LOOKED_AT && at < words->length[i]; at++) {
 			unsigned char c = (unsigned char)list[i][at];
 			add_byte(words, i, at, c);
 			if (caseless)
 				add_byte(words, i, at, (unsigned char)toupper(c));
 		}
+		for (unsigned c = 0; c < 256 && words->length[i] < LOOKED_AT; c++) // anything may follow
+			add_byte(words, i, LOOKED_AT - 1, (unsigned char)c);
 	}
 }
 
@@ -46,7 +48,9 @@ static bool stands(const struct ff_words *words, size_t word, const char *p, siz
 static bool report(const struct ff_words *words, struct ff_span text, size_t at, ff_word_fn *fn, void *context)
 {
 	const unsigned char *p = (const unsigned char *)text.p + at;
-	for (uint64_t left = words->begins[0][p[0]] & words->begins[1][p[1]]; left; left &= left - 1) {
+	unsigned char third = at + 2 < text.n ? p[2] : 0;
+	uint64_t left = words->begins[0][p[0]] & words->begins[1][p[1]] & words->begins[2][third];
+	for (; left; left &= left - 1) {
 		size_t word = (size_t)__builtin_ctzll(left);
 		if (stands(words, word, text.p + at, text.n - at) && !fn(word, at, context))
 			return false;
@@ -73,9 +77,11 @@ __attribute__((target("ssse3"))) static size_t find_quickly(
 	const struct ff_words *words, struct ff_span text, ff_word_fn *fn, void *context)
 {
 	size_t i = 0;
-	for (; i + STEP < text.n; i += STEP) {
-		__m128i both = _mm_and_si128(groups_at(words, 0, text.p + i), groups_at(words, 1, text.p + i + 1));
-		unsigned none = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(both, _mm_setzero_si128()));
+	for (; i + STEP + LOOKED_AT - 2 < text.n; i += STEP) {
+		__m128i all = groups_at(words, 0, text.p + i);
+		for (size_t at = 1; at < LOOKED_AT; at++)
+			all = _mm_and_si128(all, groups_at(words, at, text.p + i + at));
+		unsigned none = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(all, _mm_setzero_si128()));
 		for (unsigned left = ~none & 0xffff; left; left &= left - 1) {
 			if (!report(words, text, i + (size_t)__builtin_ctz(left), fn, context))
 				return text.n;

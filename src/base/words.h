@@ -13,8 +13,8 @@ struct ff_words {
 	size_t n;
 	bool caseless;
 	size_t length[FF_WORDS_MAX];
-	uint64_t begins[2][1 << 8];  /**< words by their first and by their second byte, one bit each */
-	uint8_t halves[2][2][1 << 4]; /**< the same by half a byte, the low one first; one bit a group of words */
+	uint64_t begins[3][1 << 8];   /**< words by their first, second and third byte, one bit each */
+	uint8_t halves[3][2][1 << 4]; /**< the same by half a byte, the low one first; one bit a group of words */
 };
 
 /** `list` stays where it is. With `caseless` its words are in lower case. */

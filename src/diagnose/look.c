@@ -136,6 +136,21 @@ static size_t idle_digits(struct ff_span line, size_t at)
 	return at >= n && memcmp(line.p + at - n, source, n) == 0 ? DIGITS_KEPT : 0;
 }
 
+static bool letter(char c)
+{
+	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+}
+
+// Copies a word of letters alone, as most are, as far as there is room; its length, 0 for another one.
+static size_t copy_letters(struct ff_span line, size_t at, char *to, size_t room)
+{
+	size_t n = 0;
+	for (; at + n < line.n && letter(line.p[at + n]); n++)
+		if (n < room)
+			to[n] = line.p[at + n];
+	return at + n < line.n && line.p[at + n] >= '0' && line.p[at + n] <= '9' ? 0 : n;
+}
+
 // The line with an x for each identifier and zeros for digits; where those matter for all but the first three of a
 // number, for no pattern that asks for more is sifted out so (image.c). What is too long for `to` is left out.
 static size_t plain(struct ff_span line, bool digits, char to[PLAIN_MAX])
@@ -144,7 +159,15 @@ static size_t plain(struct ff_span line, bool digits, char to[PLAIN_MAX])
 	bool inside = false; // a word
 	for (size_t i = 0; i < line.n && n < PLAIN_MAX; i++) {
 		char c = line.p[i];
-		bool digit = c >= '0' && c <= '9', word = digit || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+		size_t letters = inside || !letter(c) ? 0 : copy_letters(line, i, to + n, PLAIN_MAX - n);
+		if (letters) {
+			n += letters < PLAIN_MAX - n ? letters : PLAIN_MAX - n;
+			idle -= letters < idle ? letters : idle;
+			run = 0;
+			i += letters - 1; // and no word goes on behind it
+			continue;
+		}
+		bool digit = c >= '0' && c <= '9', word = digit || letter(c);
 		size_t name = word && !inside ? ff_name_length(line, i) : 0;
 		if (digit && !inside && !idle)
 			idle = idle_digits(line, i);

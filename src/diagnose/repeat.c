@@ -53,6 +53,8 @@ size_t ff_name_length(struct ff_span line, size_t from)
 {
 	size_t n = 0;
 	bool number = false, letter = false;
+	if (line.n < NAME_MIN || from > line.n - NAME_MIN || !isxdigit((unsigned char)line.p[from + NAME_MIN - 1]))
+		return 0; // as most words
 	for (; from + n < line.n && isxdigit((unsigned char)line.p[from + n]); n++) {
 		number |= digit(line.p[from + n]);
 		letter |= !digit(line.p[from + n]);

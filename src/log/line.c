@@ -323,7 +323,7 @@ enum ff_level ff_level_of(struct ff_span word)
 		{"0", FF_LEVEL_FATAL},
 		{"PANIC", FF_LEVEL_FATAL},
 	};
-	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
+	for (size_t i = 0; word.n && i < sizeof(levels) / sizeof(*levels); i++) {
 		if (word.n == strlen(levels[i].word) && strncasecmp(word.p, levels[i].word, word.n) == 0)
 			return levels[i].level;
 	}

@@ -20,6 +20,7 @@ static const struct {
 	const char
 		*like; // how it begins: 0 for a digit, A, a and L for letters, ? for any character, others as they are
 	const char *pattern;
+	char needs; // a character that stands somewhere in it, 0 for none: where most lines begin so
 } rows[] = {
 	// 2026-01-02T03:04:05.678Z stdout F TEXT (CRI)
 	{"0000?00?00T00:00:00", DATE "T" CLOCK ZONE " std(?:out|err) (?<part>[FP])(?: |$)"},
@@ -99,10 +100,10 @@ static const struct {
 	{"shard-manager: ", "shard-manager: "},
 	{"PyProcess - W-", "(?<relay>)PyProcess - (?<src>W-[\\w.-]+?)(?:-std(?:out|err))?: "},
 	{"W-", "(?<relay>)(?<src>W-\\d*-?[\\w.-]+?)(?:-std(?:out|err))? [\\w.]+ - "}, // TorchServe, MMS
-	{"L", "(?<svc>[A-Za-z][\\w.-]*-?\\d*) +\\|(?: |$)"},
-	{"L", "(?<svc>" POD ") [a-z0-9-]+ "},					  // stern
-	{"L", "[^\\t]{1,80}\\t[^\\t]{1,80}\\t(?=(?:\\xef\\xbb\\xbf)?" DATE "T)"}, // gh run view --log
-	{"L", "[\\w.*-]+\\t(?=\\{)"},						  // fluentd
+	{"L", "(?<svc>[A-Za-z][\\w.-]*-?\\d*) +\\|(?: |$)", '|'},
+	{"L", "(?<svc>" POD ") [a-z0-9-]+ ", '-'},					// stern
+	{"L", "[^\\t]{1,80}\\t[^\\t]{1,80}\\t(?=(?:\\xef\\xbb\\xbf)?" DATE "T)", '\t'}, // gh run view --log
+	{"L", "[\\w.*-]+\\t(?=\\{)", '\t'},						// fluentd
 	// A host, as pdsh and GNU parallel write it, where what follows leaves no doubt
 	{"a",
 		"(?<src>[a-z][\\w.-]*\\d)(?:\\t|: (?=  File \"|Traceback "
@@ -201,8 +202,8 @@ static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct
 	struct ff_span head = {text->p, text->n < 400 ? text->n : 400}; // prefixes are short
 	for (uint64_t left = prefixes->begin[(unsigned char)*head.p]; left; left &= left - 1) {
 		size_t i = (size_t)__builtin_ctzll(left);
-		if (!begins_like(head, rows[i].like) || !ff_regex_match(prefixes->regex[i], head, 0, &m) ||
-			!m.group[0].n)
+		if (!begins_like(head, rows[i].like) || (rows[i].needs && !memchr(head.p, rows[i].needs, head.n)) ||
+			!ff_regex_match(prefixes->regex[i], head, 0, &m) || !m.group[0].n)
 			continue;
 		ff_prefix_add_source(prefix, group(&m, prefixes->source[i]));
 		add_service(prefix, group(&m, prefixes->service[i]));

@@ -29,7 +29,8 @@ static const struct {
 		"<\\|(?:end|im_end|im_start|eot_id|endoftext|assistant|user|system)\\b", .again = true},
 	{"=#*-", "[=#*-]{3,} ?(?:model |generated )?(?:response|answer|completion|output|prompt|text) ?[=#*-]{3,}$",
 		"[=#*-]{3,}(?: ?[\\w ]+ ?[=#*-]{3,})?$", .again = true},
-	{"Cc", "commit [0-9a-f]{7,40}(?: \\([^)]*\\))?$", "(?!\\s|Author:|Date:|Merge:|AuthorDate:|Commit)\\S", .sure = true},
+	{"Cc", "commit [0-9a-f]{7,40}(?: \\([^)]*\\))?$", "(?!\\s|Author:|Date:|Merge:|AuthorDate:|Commit)\\S",
+		.sure = true},
 };
 
 enum { ROWS = sizeof(rows) / sizeof(*rows), OUTSIDE = 0, WITHIN = 1 };

@@ -140,8 +140,9 @@ bool ff_speech_told(const struct ff_speech *speech, struct ff_span line)
 {
 	struct ff_match m;
 	struct ff_span head = {line.p, line.n < BEFORE_MAX ? line.n : BEFORE_MAX};
-	bool may = head.n && (memchr(told_begin, head.p[0], sizeof(told_begin) - 1) ||
-		memmem(head.p, head.n, tested, sizeof(tested) - 1));
+	bool may = head.n &&
+		(memchr(told_begin, head.p[0], sizeof(told_begin) - 1) ||
+			memmem(head.p, head.n, tested, sizeof(tested) - 1));
 	return may && ff_regex_match(speech->told, head, 0, &m);
 }
 

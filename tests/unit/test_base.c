@@ -8,10 +8,12 @@
 
 #include "base/clock.h"
 #include "base/cursor.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/since.h"
 #include "base/str.h"
+#include "base/words.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -182,6 +184,80 @@ static void moments_are_taken_as_people_write_them(void **state)
 		assert_false(ff_since_parse(wrong[i], &at));
 }
 
+// ---- words and hashes, which read many bytes at once ----
+
+struct found {
+	unsigned char word[4096];
+	size_t at[4096], n;
+};
+
+static bool note(size_t word, size_t at, void *context)
+{
+	struct found *found = context;
+	found->word[found->n] = (unsigned char)word;
+	found->at[found->n++] = at;
+	return true;
+}
+
+static void find_one_by_one(const char *const *list, size_t n, bool caseless, struct ff_span text, struct found *ret)
+{
+	for (size_t at = 0; at + 1 < text.n; at++)
+		for (size_t word = 0; word < n; word++) {
+			size_t length = strlen(list[word]);
+			if (length <= text.n - at &&
+				(caseless ? strncasecmp(text.p + at, list[word], length)
+					  : memcmp(text.p + at, list[word], length)) == 0)
+				note(word, at, ret);
+		}
+}
+
+static void words_are_found_wherever_they_stand(void **state)
+{
+	(void)state;
+	static const char *const list[] = {"ab", "abc", "bab", "c-", "b\xe2\x9d", "caba", "aaaaaaaaaaaaaaaaaaaab"};
+	static const char alphabet[] = "aAbBc-\xe2\x9d";
+	enum { WORDS = sizeof(list) / sizeof(*list) };
+	uint32_t seed = 7;
+	for (size_t round = 0; round < 2000; round++) {
+		char bytes[130];
+		size_t n = round % sizeof(bytes);
+		bool caseless = round & 1;
+		for (size_t i = 0; i < n; i++) {
+			seed = seed * 1664525 + 1013904223;
+			bytes[i] = alphabet[(seed >> 24) % (sizeof(alphabet) - 1)];
+		}
+		struct ff_words words;
+		ff_words_init(&words, list, WORDS, caseless);
+		struct found ours = {.n = 0}, theirs = {.n = 0};
+		_cleanup_free_ char *exact = malloc(n ? n : 1); // so that a sanitizer sees a byte too many
+		memcpy(exact, bytes, n);
+		ff_words_find(&words, (struct ff_span){exact, n}, note, &ours);
+		find_one_by_one(list, WORDS, caseless, (struct ff_span){exact, n}, &theirs);
+		assert_int_equal(ours.n, theirs.n);
+		assert_memory_equal(ours.at, theirs.at, ours.n * sizeof(*ours.at));
+		assert_memory_equal(ours.word, theirs.word, ours.n);
+	}
+}
+
+static void texts_that_differ_in_digits_alone_have_one_hash(void **state)
+{
+	(void)state;
+	char text[70], other[70], zeros[70];
+	for (size_t n = 1; n < sizeof(text); n++) {
+		for (size_t i = 0; i < n; i++) {
+			bool digit = i % 3 == 1;
+			text[i] = digit ? (char)('0' + i % 10) : "/:a9"[i % 2];
+			other[i] = digit ? (char)('9' - i % 7) : text[i];
+			zeros[i] = digit ? '0' : text[i];
+		}
+		uint64_t hash = ff_hash((struct ff_span){text, n}, true);
+		assert_true(hash == ff_hash((struct ff_span){other, n}, true));
+		assert_true(hash == ff_hash((struct ff_span){zeros, n}, false));
+		text[n - 1] = '/' - 1;
+		assert_true(hash != ff_hash((struct ff_span){text, n}, true));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +266,8 @@ int main(void)
 		cmocka_unit_test(buffer_grows_and_finishes_empty),
 		cmocka_unit_test(cursor_never_reads_past_the_end),
 		cmocka_unit_test(json_paths),
+		cmocka_unit_test(words_are_found_wherever_they_stand),
+		cmocka_unit_test(texts_that_differ_in_digits_alone_have_one_hash),
 		cmocka_unit_test(json_strings_survive_any_bytes),
 		cmocka_unit_test(json_errors_name_the_place),
 		cmocka_unit_test(errors_carry_kind_and_place),
