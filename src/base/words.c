@@ -1,5 +1,5 @@
-// Looks at three bytes at each place: few of them begin a word, and only there words are compared. Where the machine can
-// look up sixteen halves of bytes at once, most text is passed over in steps of sixteen.
+// Looks at three bytes at each place: few of them begin a word, and only there words are compared. Where the machine
+// can look up sixteen halves of bytes at once, most text is passed over in steps of sixteen.
 #include "base/words.h"
 
 #include <ctype.h>
