@@ -8,7 +8,6 @@
 //	It would change:
 //	    numpy  2.1.3 -> 1.26.4
 #include "cli/command.h"
-#include "cli/fix_packages.h"
 #include "cli/fix_record.h"
 #include "cli/fix_request.h"
 #include "cli/fix_try.h"
@@ -26,28 +25,6 @@
 enum { FIXES_TRIED = 3, DEFAULT_SECONDS = 180, COMMAND_SECONDS = 60 };
 
 enum mode { DRY_RUN, TRY, APPLY, UNDO };
-
-// ---- showing ----
-
-struct ff_error *ff_fix_show_changes(struct ff_fix_request *r, const struct ff_fix_plan *plan)
-{
-	json_t *changes = NULL;
-	if (!plan->n_steps)
-		return NULL;
-	struct ff_error *err =
-		ff_fix_resolve(plan, ff_json_at(r->facts, "python.packages"), r->seconds * 1000, &changes);
-	if (err && (err->code == FF_ENOMEM || ff_interrupted))
-		return err;
-	if (err) {
-		ff_fix_note(r, "error", err->message);
-		ff_error_destroy(err);
-		return NULL;
-	}
-	if (!json_object_size(changes))
-		ff_fix_note(r, "error", "The resolver would change nothing: what it asks for is installed already.");
-	json_object_set_new(r->answer, "changes", changes);
-	return NULL;
-}
 
 // ---- trying ----
 

@@ -2,6 +2,7 @@
 // so that an end at any instant (an installer that fails, Ctrl-C, SIGKILL) leaves a record by which all is undone.
 //
 //	fixes/20261129T071500.123.json    "state": "applying", while packages change; "applied" behind it
+#include "cli/fix_changes.h"
 #include "cli/fix_keep.h"
 #include "cli/fix_packages.h"
 #include "cli/fix_record.h"
@@ -9,7 +10,6 @@
 #include "cli/interrupt.h"
 
 #include "base/complain.h"
-#include "parse/requirement.h"
 
 #include <unistd.h>
 
@@ -130,45 +130,12 @@ static struct ff_error *roll_back(
 	return both;
 }
 
-static json_t *version_in(const json_t *packages, const char *name)
-{
-	const char *key;
-	json_t *entry;
-	json_object_foreach ((json_t *)packages, key, entry) {
-		if (ff_package_name_equal(ff_span_of(key), ff_span_of(name)))
-			return json_object_get(entry, "version");
-	}
-	return NULL;
-}
-
-// What did change, by what is installed before and now; what was installed again in the same version is in `planned`.
-static struct ff_error *compare(const json_t *before, const json_t *now, const json_t *planned, json_t **ret)
-{
-	_cleanup_json_ json_t *changes = json_object(), *names = json_object();
-	const char *name;
-	json_t *entry;
-	if (!changes || !names || json_object_update(names, (json_t *)before) < 0 ||
-		json_object_update(names, (json_t *)now) < 0)
-		return &ff_enomem;
-	json_object_foreach (names, name, entry) {
-		json_t *from = version_in(before, name), *to = version_in(now, name);
-		if (!json_equal(from, to))
-			json_object_set_new(changes, name, json_pack("{s:O?, s:O?}", "from", from, "to", to));
-	}
-	json_object_foreach ((json_t *)planned, name, entry) {
-		if (json_equal(json_object_get(entry, "from"), json_object_get(entry, "to")))
-			json_object_set(changes, name, entry);
-	}
-	*ret = ff_take(&changes);
-	return NULL;
-}
-
 static struct ff_error *note_what_changed(struct ff_fix_request *r, const struct ff_fix_plan *plan, json_t *record)
 {
 	json_t *now = NULL, *changes = NULL;
 	struct ff_error *err = plan->python ? ff_fix_facts(plan->python, &now) : NULL;
 	if (!err && now)
-		err = compare(ff_json_at(r->facts, "python.packages"), ff_json_at(now, "python.packages"),
+		err = ff_fix_compare(ff_json_at(r->facts, "python.packages"), ff_json_at(now, "python.packages"),
 			json_object_get(r->answer, "changes"), &changes);
 	if (!err && changes) {
 		json_object_set(r->answer, "changes", changes);

@@ -6,6 +6,7 @@
 #include "cli/fix_packages.h"
 
 #include "base/io.h"
+#include "cli/fix_variables.h"
 #include "cli/interrupt.h"
 #include "host/command.h"
 #include "parse/requirement.h"
@@ -57,8 +58,9 @@ static struct ff_error *run_until(
 	struct ff_span said = telling_line(&ret->output);
 	if (!said.n)
 		said = FF_SPAN("it failed without a word");
+	bool old = memmem(said.p, said.n, "no such option: --dry-run", strlen("no such option: --dry-run"));
 	err = ret->timed_out ? ff_error_create(FF_ETIMEOUT, "%s: no answer within %u s", program, deadline_ms / 1000)
-			     : ff_error_create(FF_EFORMAT, "%s: %.*s", program,
+			     : ff_error_create(old ? FF_EUNSUPPORTED : FF_EFORMAT, "%s: %.*s", program,
 				       (int)(said.n < SAID_MAX ? said.n : SAID_MAX), said.p);
 	ff_buf_deinit(&ret->output);
 	return err;
@@ -196,14 +198,14 @@ static struct ff_error *note_removed(const struct step *s, const json_t *package
 struct ff_error *ff_fix_resolve(
 	const struct ff_fix_plan *plan, const json_t *packages, unsigned deadline_ms, json_t **ret)
 {
-	_cleanup_json_ json_t *changes = json_object();
-	struct ff_error *err = changes ? NULL : &ff_enomem;
+	_cleanup_json_ json_t *changes = json_object(), *old = ff_fix_variables_put(plan->fix);
+	struct ff_error *err = changes && old ? NULL : &ff_enomem;
 	bool bundled = false;
 	for (size_t i = 0; i < plan->n_steps && !err; i++) {
 		struct step s = {NULL};
 		err = step_of(plan->steps[i], plan, NULL, &s);
 		if (err)
-			return err;
+			break;
 		bundled |= s.ensurepip;
 		if (bundled && s.install)
 			use_bundled_pip(&s);
@@ -214,6 +216,7 @@ struct ff_error *ff_fix_resolve(
 				   : ask_pip(&s, packages, deadline_ms, changes);
 		step_deinit(&s);
 	}
+	ff_fix_variables_put_back(old);
 	if (!err)
 		*ret = json_incref(changes);
 	return err;
@@ -221,17 +224,19 @@ struct ff_error *ff_fix_resolve(
 
 struct ff_error *ff_fix_packages_change(const struct ff_fix_plan *plan, const char *python, unsigned deadline_ms)
 {
-	struct ff_error *err = NULL;
+	_cleanup_json_ json_t *old = ff_fix_variables_put(plan->fix);
+	struct ff_error *err = old ? NULL : &ff_enomem;
 	for (size_t i = 0; i < plan->n_steps && !err; i++) {
 		struct step s = {NULL};
 		struct ff_command_result r = {0};
 		err = step_of(plan->steps[i], plan, python, &s);
 		if (err)
-			return err;
+			break;
 		err = run(s.argv, deadline_ms, &r);
 		ff_buf_deinit(&r.output);
 		step_deinit(&s);
 	}
+	ff_fix_variables_put_back(old);
 	return err;
 }
 

@@ -3,6 +3,7 @@
 //
 //	/srv/venv/bin/python -m ensurepip && /srv/venv/bin/python -m pip install 'numpy<2'   two steps
 //	sudo systemctl restart docker                                                        by hand
+//	export PYTHONNOUSERSITE=1; /usr/bin/python3 -m pip install 'numpy<2'                 a variable, and a step with it
 //	uv add --project /app 'numpy<2'                  its "in_environment": what does the same to the environment alone
 #include "cli/fix_plan.h"
 
@@ -146,6 +147,19 @@ static const char *why_none(const json_t *fix)
 	return text && result && strcmp(result, "no-effect") == 0 ? text : "it has no command";
 }
 
+// What stands behind "export A=1; unset B; "; NULL for nothing. A value may hold anything between its quotes.
+static const char *behind_variables(const char *at)
+{
+	while (at && (ff_starts(at, "export ") || ff_starts(at, "unset "))) {
+		while (*at && *at != ';') {
+			const char *end = *at == '\'' ? strchr(at + 1, '\'') : at;
+			at = end ? end + 1 : at + strlen(at);
+		}
+		at = ff_starts(at, "; ") ? at + 2 : NULL;
+	}
+	return at;
+}
+
 struct ff_error *ff_fix_plan_make(const json_t *fix, const char *python, struct ff_fix_plan *ret)
 {
 	const char *direct = ff_json_text(fix, "in_environment"), *at = direct ? direct : ff_json_text(fix, "command");
@@ -155,7 +169,9 @@ struct ff_error *ff_fix_plan_make(const json_t *fix, const char *python, struct 
 	struct ff_error *err = NULL;
 	if (!at && !variables)
 		plan.by_hand = why_none(fix);
-	while (at && *at && !variables && !plan.by_hand && !err)
+	if (at && variables) // the variables are in the document; what stands behind them is done with them
+		at = behind_variables(at);
+	while (at && *at && !plan.by_hand && !err)
 		err = one_step(&at, python, &plan);
 	if (err) {
 		ff_fix_plan_deinit(&plan);

@@ -33,7 +33,7 @@ struct ff_error *ff_fix_show_changes(struct ff_fix_request *r, const struct ff_f
 int ff_fix_apply_here(struct ff_fix_request *r, const json_t *fix);
 int ff_fix_undo_last(struct ff_fix_request *r);
 
-/** One sentence of the answer: "said", "error", "warning". */
+/** One sentence of the answer: "how", "error", "said", "warning". */
 void ff_fix_note(struct ff_fix_request *r, const char *key, const char *text);
 void ff_fix_note_by_hand(struct ff_fix_request *r, const struct ff_fix_plan *plan);
 

@@ -50,7 +50,7 @@ static struct ff_error *say(const struct ff_fix_request *r, char **ret)
 {
 	_cleanup_buf_ struct ff_buf b = {0};
 	const json_t *a = r->answer, *changes = json_object_get(a, "changes"), *fix = json_object_get(a, "fix");
-	static const char *const sentences[] = {"error", "said", "warning"};
+	static const char *const sentences[] = {"how", "error", "said", "warning"};
 	size_t i;
 	json_t *tried;
 	if (ff_json_text(a, "cause"))

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "cli/fix_copy.h"
 #include "cli/fix_packages.h"
+#include "cli/fix_variables.h"
 #include "cli/interrupt.h"
 #include "host/command.h"
 
@@ -301,47 +302,14 @@ static struct ff_error *run_command(
 	return err;
 }
 
-// A variable given or taken for a while; *old becomes what it was.
-static void exchange(const char *name, const char *value, json_t *old)
-{
-	const char *before = getenv(name);
-	json_object_set_new(old, name, before ? json_string(before) : json_null());
-	if (value)
-		setenv(name, value, 1);
-	else
-		unsetenv(name);
-}
-
-// Variables as the next start would have them, for what is read in this process.
-static void put_variables(const json_t *fix, json_t *old)
-{
-	const char *name;
-	json_t *value;
-	size_t i;
-	json_object_foreach (json_object_get(fix, "set"), name, value)
-		exchange(name, json_string_value(value), old);
-	json_array_foreach (json_object_get(fix, "unset"), i, value)
-		exchange(json_string_value(value), NULL, old);
-}
-
-static void put_back(const json_t *old)
-{
-	const char *name;
-	json_t *value;
-	_cleanup_json_ json_t *unused = json_object();
-	json_object_foreach ((json_t *)old, name, value)
-		exchange(name, json_string_value(value), unused);
-}
-
 static struct ff_error *check_only(
 	const struct ff_try *job, const struct ff_fix_plan *plan, const struct ff_env_copy *copy, json_t **ret)
 {
-	_cleanup_json_ json_t *diagnosis = NULL, *old = json_object();
+	_cleanup_json_ json_t *diagnosis = NULL, *old = ff_fix_variables_put(plan->fix);
 	if (!old)
 		return &ff_enomem;
-	put_variables(plan->fix, old);
 	struct ff_error *err = diagnose(copy->python, NULL, &diagnosis);
-	put_back(old);
+	ff_fix_variables_put_back(old);
 	if (!err)
 		*ret = judge_check(diagnosis, job->before, job->cause);
 	return err;
