@@ -156,6 +156,12 @@ enum ff_shadow {
 struct ff_error *ff_fix_shadow(
 	const struct ff_fix_machine *m, const char *name, const char *need, json_t *fix, enum ff_shadow *ret);
 
+/** Has this folder of packages some that the environment itself has not? Their names, the first few, are appended. */
+bool ff_fix_only_there(const struct ff_fix_machine *m, const char *location, struct ff_buf *ret);
+
+/** The environment's own folder of packages, NULL when it is not known. */
+const char *ff_fix_own_site(const struct ff_fix_machine *m);
+
 /** Which installer reaches the interpreter. */
 enum ff_installer ff_installer_of(const struct ff_fix_machine *m);
 

@@ -105,12 +105,40 @@ static struct ff_error *write_command(const struct ff_fix_machine *m, json_t *fi
 	return b.n ? ff_fix_command(fix, &b) : NULL;
 }
 
+// A folder of packages whose others are nowhere else stays on the path, behind the environment's own: *ret_done is true
+// when that was written.
+static struct ff_error *put_behind(const struct ff_fix_machine *m, const char *folder, json_t *fix, bool *ret_done)
+{
+	_cleanup_buf_ struct ff_buf names = {0};
+	const char *own = ff_fix_own_site(m);
+	*ret_done = folder && own && ff_fix_only_there(m, folder, &names);
+	if (!*ret_done)
+		return NULL;
+	_cleanup_json_ json_t *prepend = json_pack("{s:s, s:s}", "prepend", "PYTHONPATH", "entry", own);
+	json_t *say = json_sprintf("Put the environment's own packages before %s, which has %s that nothing else has.",
+		folder, names.p ? names.p : "");
+	if (!prepend || names.failed || json_object_set_new(fix, "say", say) < 0)
+		return &ff_enomem;
+	return ff_fix_prepend(m, prepend, fix);
+}
+
+static struct ff_error *keep_user_site(const struct ff_fix_machine *m, const json_t *set, json_t *fix, bool *ret_done)
+{
+	const char *folder = m->facts ? ff_json_text(m->facts, "python.user_site.path") : NULL;
+	if (json_object_get(set, "PYTHONNOUSERSITE") && json_object_size(set) == 1)
+		return put_behind(m, folder, fix, ret_done);
+	*ret_done = false;
+	return NULL;
+}
+
 struct ff_error *ff_fix_set(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *name;
 	json_t *value;
-	bool changes = false;
-	struct ff_error *err = NULL;
+	bool changes = false, done;
+	struct ff_error *err = keep_user_site(m, json_object_get(intention, "set"), fix, &done);
+	if (err || done)
+		return err;
 	json_object_foreach (json_object_get(intention, "set"), name, value) {
 		const char *text = json_string_value(value), *have = value_here(m, name);
 		if (!is_variable(name) || !text || !is_line(text))
@@ -235,10 +263,15 @@ struct ff_error *ff_fix_drop(const struct ff_fix_machine *m, const json_t *inten
 		return ff_error_create(FF_EUSAGE,
 			"'drop' must be a path variable, 'entry' one of its folders or 'like' a part of them");
 	const char *have = value_here(m, name);
+	bool done = false;
 	_cleanup_buf_ struct ff_buf kept = {0};
 	struct ff_error *err = ff_fix_kind(fix, "env", name);
-	if (err || !have)
-		return err ? err : drop_in_shell(m, name, entry, like, fix);
+	if (!err && strcmp(name, "PYTHONPATH") == 0)
+		err = put_behind(m, entry, fix, &done);
+	if (err || done)
+		return err;
+	if (!have)
+		return drop_in_shell(m, name, entry, like, fix);
 	rest_of(have, entry, like, &kept);
 	if (kept.failed)
 		return &ff_enomem;
