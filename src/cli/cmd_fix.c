@@ -51,7 +51,8 @@ struct trying {
 	json_t *before; // what `check --deep` said of the environment as it is, once it was asked
 	size_t n;	// that were tried, not counting those that this program does not do
 	bool passes;
-	bool pointless; // the command starts no interpreter of a copy, or does not fail, whatever is in it
+	const char *elsewhere; // who does the last one here
+	bool pointless;	       // the command starts no interpreter of a copy, or does not fail, whatever is in it
 };
 
 static struct ff_error *try_one(struct ff_fix_request *r, const json_t *fix, struct trying *t)
@@ -71,24 +72,23 @@ static struct ff_error *try_one(struct ff_fix_request *r, const json_t *fix, str
 		return err;
 	t->pointless = json_is_false(json_object_get(result, "started"));
 	t->n += !plan.by_hand;
+	t->elsewhere = plan.elsewhere;
 	t->passes = strcmp(ff_json_text(result, "result"), "passes") == 0;
 	json_object_set(result, "say", json_object_get(fix, "say"));
 	json_object_set(result, "kind", json_object_get(fix, "kind"));
 	return json_array_append_new(json_object_get(r->answer, "tried"), result) < 0 ? &ff_enomem : NULL;
 }
 
-static void note_cured(struct ff_fix_request *r, size_t which, const json_t *fix)
+static void note_cured(struct ff_fix_request *r, size_t which, const json_t *fix, const char *elsewhere)
 {
 	json_object_set(r->answer, "fix", (json_t *)fix);
 	json_object_set_new(r->answer, "which", json_integer((json_int_t)which));
-	if (ff_json_text(fix, "in_environment"))
-		ff_fix_note(r, "said", "Cured on the copy. Nothing was changed here; the command itself does it.");
-	else if (which == 1)
-		ff_fix_note(r, "said", "Cured on the copy. Nothing was changed here; --apply does it.");
-	else
-		json_object_set_new(r->answer, "said",
-			json_sprintf(
-				"Cured on the copy. Nothing was changed here; --apply --fix %d does it.", (int)which));
+	json_object_set_new(r->answer, "said",
+		elsewhere ? json_sprintf("Cured on the copy. Nothing was changed here (%s).", elsewhere)
+			: which == 1
+			? json_string("Cured on the copy. Nothing was changed here; --apply does it.")
+			: json_sprintf("Cured on the copy. Nothing was changed here; --apply --fix %d does it.",
+				  (int)which));
 }
 
 // The first one that cures, each in a copy of its own.
@@ -107,7 +107,7 @@ static int try_fixes(struct ff_fix_request *r, const json_t *fixes)
 			continue;
 		err = try_one(r, fix, &t);
 		if (!err && t.passes)
-			note_cured(r, i + 1, fix);
+			note_cured(r, i + 1, fix, t.elsewhere);
 	}
 	json_decref(t.before);
 	return ff_fix_leave(r, err, t.passes ? 0 : 1);
@@ -123,12 +123,26 @@ static int dry_run(struct ff_fix_request *r, const json_t *fix)
 		err = ff_fix_show_changes(r, &plan);
 	if (!err && plan.by_hand)
 		ff_fix_note_by_hand(r, &plan);
+	else if (!err && plan.elsewhere)
+		json_object_set_new(r->answer, "said",
+			json_sprintf("Nothing was changed. --try proves it on a copy (%s).", plan.elsewhere));
 	else if (!err)
-		ff_fix_note(r, "said",
-			plan.projects
-				? "Nothing was changed. --try proves it on a copy; the command itself does it here."
-				: "Nothing was changed. --try proves it on a copy, --apply does it here.");
+		ff_fix_note(r, "said", "Nothing was changed. --try proves it on a copy, --apply does it here.");
 	return ff_fix_leave(r, err, 1);
+}
+
+// No fix: of a failure whose cause is not known there is none, and neither of what shows no run at all.
+static int leave_without(struct ff_fix_request *r, struct ff_error *err, const json_t *first)
+{
+	const char *verdict = ff_json_text(r->diagnosis, "verdict");
+	bool unknown = verdict && strcmp(verdict, "failed-unknown") == 0;
+	bool nothing = verdict && strcmp(verdict, "nothing") == 0;
+	ff_fix_note(r, "said",
+		first		  ? "No fix is known for it."
+			: unknown ? "It failed, and no rule says why: 'firstfix explain' shows the lines."
+			: nothing ? "Nothing in it shows that a worker ran, so there is nothing to fix."
+				  : "Nothing wrong was found, so there is nothing to fix.");
+	return ff_fix_leave(r, err, first || unknown ? 1 : 0);
 }
 
 static void warn_of_cut(struct ff_fix_request *r)
@@ -154,11 +168,8 @@ static int work(struct ff_fix_request *r, enum mode mode)
 	r->answer = json_pack("{s:s, s:O*, s:O*, s:O*, s:I}", "schema", "firstfix.fix/1", "cause",
 		json_object_get(first, "cause"), "title", json_object_get(first, "title"), "fix", fix, "which",
 		(json_int_t)(r->which ? r->which : 1));
-	if (err || !first || !fix) {
-		ff_fix_note(r, "said",
-			first ? "No fix is known for it." : "Nothing wrong was found, so there is nothing to fix.");
-		return ff_fix_leave(r, err, first ? 1 : 0);
-	}
+	if (err || !first || !fix)
+		return leave_without(r, err, first);
 	warn_of_cut(r);
 	return mode == TRY ? try_fixes(r, fixes) : mode == APPLY ? ff_fix_apply_here(r, fix) : dry_run(r, fix);
 }
@@ -194,11 +205,10 @@ static int work_container(struct ff_fix_request *r)
 		err = ff_fix_plan_make(fix, ff_json_text(r->facts, "python.executable"), &plan);
 	if (!err && fix)
 		err = ff_fix_container_say(&c, &plan, &said);
-	ff_fix_note(r, "said",
-		said		? said
-			: first ? "No fix is known for it."
-				: "Nothing wrong was found, so there is nothing to fix.");
-	return ff_fix_leave(r, err, first ? 1 : 0);
+	if (!said)
+		return leave_without(r, err, first);
+	ff_fix_note(r, "said", said);
+	return ff_fix_leave(r, err, 1);
 }
 
 // ---- the command line ----

@@ -210,8 +210,8 @@ int ff_fix_apply_here(struct ff_fix_request *r, const json_t *fix)
 		err = ff_fix_plan_for(r, fix, &plan);
 	if (err)
 		return ff_fix_leave(r, err, 2);
-	if (plan.projects && !plan.by_hand)
-		plan.by_hand = "the project's own tool does it and writes it down: run the command as it stands";
+	if (plan.elsewhere && !plan.by_hand)
+		plan.by_hand = plan.elsewhere;
 	if (!ff_fix_plan_does_something(&plan)) {
 		ff_fix_note_by_hand(r, &plan);
 		return ff_fix_leave(r, NULL, 1);

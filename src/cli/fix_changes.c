@@ -42,8 +42,7 @@ struct ff_error *ff_fix_compare(const json_t *before, const json_t *now, const j
 	return NULL;
 }
 
-static struct ff_error *in_a_copy(
-	const struct ff_fix_request *r, const struct ff_fix_plan *plan, json_t **ret)
+static struct ff_error *in_a_copy(const struct ff_fix_request *r, const struct ff_fix_plan *plan, json_t **ret)
 {
 	struct ff_env_copy copy = {.lock = -1};
 	_cleanup_json_ json_t *before = NULL, *after = NULL;

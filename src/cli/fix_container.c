@@ -71,12 +71,24 @@ static void quoted(struct ff_buf *b, const char *before, const char *word)
 	ff_shell_quote(b, ff_span_of(word));
 }
 
-// "docker exec worker sh -c", "kubectl exec -n ml gpu-0 -c main -- sh -c", "crictl exec 4f2c sh -c".
-static void write_exec(const struct ff_container *c, struct ff_buf *b)
+static const char *program_of(const struct ff_container *c)
 {
-	const char *base = strrchr(c->program, '/');
-	base = base ? base + 1 : c->program;
-	ff_buf_printf(b, "%s exec", base);
+	const char *slash = strrchr(c->program, '/');
+	return slash ? slash + 1 : c->program;
+}
+
+// kubectl and crictl exec as the container's own user only.
+static bool may_be_root(const struct ff_container *c)
+{
+	const char *base = program_of(c);
+	return strcmp(base, "kubectl") != 0 && strcmp(base, "crictl") != 0;
+}
+
+// "docker exec worker sh -c", "kubectl exec -n ml gpu-0 -c main -- sh -c", "crictl exec 4f2c sh -c".
+static void write_exec(const struct ff_container *c, bool as_root, struct ff_buf *b)
+{
+	const char *base = program_of(c);
+	ff_buf_printf(b, "%s exec%s", base, as_root ? " -u 0" : "");
 	if (strcmp(base, "kubectl") != 0) {
 		quoted(b, " ", c->pod[0] ? c->id : c->name);
 		ff_buf_str(b, " sh -c ");
@@ -109,17 +121,22 @@ static void say_variables(const json_t *fix, struct ff_buf *b)
 struct ff_error *ff_fix_container_say(const struct ff_container *c, const struct ff_fix_plan *plan, char **ret)
 {
 	_cleanup_buf_ struct ff_buf b = {0};
-	const char *command = ff_json_text(plan->fix, "command");
+	const char *direct = ff_json_text(plan->fix, "in_environment"), *command = ff_json_text(plan->fix, "command");
+	bool closed = command && ff_starts(command, "RUN "); // its own user may not write there
+	command = direct ? direct : command;
 	if (plan->by_hand || !ff_fix_plan_does_something(plan)) {
 		ff_buf_str(&b, "Nothing was changed: this one is for a person.");
 	} else if (!plan->n_steps) {
 		say_variables(plan->fix, &b);
 	} else {
-		ff_buf_str(&b,
-			"Nothing was changed: a container is not changed from outside.\nUntil its next start:\n    ");
-		write_exec(c, &b);
-		ff_shell_quote(&b, ff_span_of(command));
-		ff_buf_printf(&b, "\nFor good, in the Dockerfile of its image:\n    RUN %s", command);
+		ff_buf_str(&b, "Nothing was changed: a container is not changed from outside.\n");
+		if (!closed || may_be_root(c)) {
+			ff_buf_str(&b, "Until its next start:\n    ");
+			write_exec(c, closed, &b);
+			ff_shell_quote(&b, ff_span_of(command));
+			ff_buf_char(&b, '\n');
+		}
+		ff_buf_printf(&b, "For good, in the Dockerfile of its image:\n    RUN %s", command);
 	}
 	return ff_buf_finish(&b, ret);
 }

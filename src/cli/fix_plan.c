@@ -147,6 +147,19 @@ static const char *why_none(const json_t *fix)
 	return text && result && strcmp(result, "no-effect") == 0 ? text : "it has no command";
 }
 
+// Who does what this program can only do to a copy.
+static const char *who_else(const json_t *fix)
+{
+	const char *command = ff_json_text(fix, "command");
+	if (!command)
+		return why_none(fix);
+	if (ff_starts(command, "RUN "))
+		return "this user may not write to the environment: the line goes into the Dockerfile of its image";
+	if (strstr(command, "sudo "))
+		return "this user may not write to the environment: run the command as it stands";
+	return "the project's own tool does it and writes it down: run the command as it stands";
+}
+
 // What stands behind "export A=1; unset B; "; NULL for nothing. A value may hold anything between its quotes.
 static const char *behind_variables(const char *at)
 {
@@ -163,7 +176,7 @@ static const char *behind_variables(const char *at)
 struct ff_error *ff_fix_plan_make(const json_t *fix, const char *python, struct ff_fix_plan *ret)
 {
 	const char *direct = ff_json_text(fix, "in_environment"), *at = direct ? direct : ff_json_text(fix, "command");
-	struct ff_fix_plan plan = {.fix = fix, .projects = direct != NULL};
+	struct ff_fix_plan plan = {.fix = fix, .elsewhere = direct ? who_else(fix) : NULL};
 	bool variables =
 		json_object_size(json_object_get(fix, "set")) || json_array_size(json_object_get(fix, "unset"));
 	struct ff_error *err = NULL;

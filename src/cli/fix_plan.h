@@ -14,7 +14,8 @@ struct ff_fix_plan {
 	char *python;	     /**< the interpreter whose packages change; NULL when none do */
 	const char *by_hand; /**< why it is not for this program to do (borrowed), NULL when it is */
 	bool foreign;	     /**< that it is for a person because the log is not of this machine */
-	bool projects;	     /**< a project's tool does it, the steps are the same change to the environment alone */
+	/** Who does it here (borrowed), where the steps are the same change to the environment alone: for a copy. */
+	const char *elsewhere;
 };
 
 /** Take a fix of firstfix.diagnosis/1 apart. `python` is the interpreter that a bare "pip" means. */

@@ -4,7 +4,8 @@
 //	made by uv, without one                 uv pip install --python /srv/venv/bin/python
 //	without pip and without uv              /srv/venv/bin/python -m ensurepip && /srv/venv/bin/python -m pip install
 //	a distribution's own Python (PEP 668)   /usr/bin/python3 -m pip install --break-system-packages
-//	somebody else's folder                  sudo /opt/venv/bin/python -m pip install; --user where Python looks there
+//	somebody else's folder                  sudo /opt/venv/bin/python -m pip install; --user where Python looks there;
+//	                                        a line of the Dockerfile in a container
 //	pixi, without pip                       pixi add --manifest-path /app --pypi
 //	a project of uv, poetry or pdm          uv add --project /app: where the facts show the project and the tool
 //	pipx                                    pipx inject --force NAME: without --force it leaves what is there already
@@ -68,8 +69,6 @@ static void pixi_project(const struct ff_fix_machine *m, struct ff_buf *b)
 void ff_installer_words(const struct ff_fix_machine *m, const char *verb, struct ff_buf *b)
 {
 	bool removes = strcmp(verb, "uninstall") == 0;
-	if (!m->site_writable && is_venv(m))
-		ff_buf_str(b, "sudo ");
 	switch (m->installer) {
 	case FF_INSTALLER_UV:
 		ff_buf_printf(b, "uv pip %s", verb);
@@ -119,6 +118,8 @@ static const struct {
 bool ff_installer_adds(const struct ff_fix_machine *m, struct ff_buf *b)
 {
 	const char *folder = m->facts ? ff_json_text(m->facts, "python.project_folder") : NULL;
+	if (!m->site_writable)
+		return false;
 	for (size_t i = 0; i < sizeof(projects) / sizeof(*projects); i++) {
 		if (!text_is(m, "python.project", projects[i].name) || !has_tool(m, projects[i].tool) || !folder)
 			continue;
@@ -158,19 +159,63 @@ struct ff_error *ff_installer_notes(const struct ff_fix_machine *m, json_t *fix)
 		err = ff_fix_side_effect(fix,
 			"Changes packages beside those that the distribution manages (PEP 668); a virtual environment "
 			"keeps them apart.");
-	if (!err && !m->site_writable && is_venv(m))
-		err = ff_fix_side_effect(fix, "This user may not write to that environment, so its owner must do it.");
+	if (!err && is_venv(m))
+		err = ff_installer_by_others(m, fix);
 	return err;
+}
+
+// ---- an environment that this process may not change ----
+
+// "sudo " before each step, which stand behind variables.
+static void with_sudo(const char *command, struct ff_buf *b)
+{
+	const char *at = command, *next;
+	while ((next = strstr(at, "; ")))
+		at = next + 2;
+	ff_buf_printf(b, "%.*ssudo ", (int)(at - command), command);
+	for (; (next = strstr(at, "&& ")); at = next + 3)
+		ff_buf_printf(b, "%.*ssudo ", (int)(next + 3 - at), at);
+	ff_buf_str(b, at);
+}
+
+static bool has_dockerfile(enum ff_runtime runtime)
+{
+	return runtime == FF_RUNTIME_DOCKER || runtime == FF_RUNTIME_COMPOSE || runtime == FF_RUNTIME_PODMAN ||
+		runtime == FF_RUNTIME_KUBERNETES || runtime == FF_RUNTIME_RUNPOD;
+}
+
+struct ff_error *ff_installer_by_others(const struct ff_fix_machine *m, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf b = {0};
+	const char *command = ff_json_text(fix, "command");
+	bool container = m->runtime > FF_RUNTIME_SHELL, image = has_dockerfile(m->runtime) && command;
+	struct ff_error *err;
+	if (m->site_writable || !command || strstr(command, " --user "))
+		return NULL;
+	if (image && !strstr(command, "; ")) {
+		ff_buf_printf(&b, "RUN %s", command);
+		err = ff_fix_side_effect(fix,
+			"This user may not write to the environment: it goes into the Dockerfile "
+			"of its image, above the USER line.");
+	} else if (container || m->root) {
+		err = ff_fix_refuse(fix,
+			m->root ? "the environment's file system is read-only here"
+				: "this user may not write to the environment");
+	} else {
+		with_sudo(command, &b);
+		err = ff_fix_side_effect(fix, "This user may not write to that environment, so its owner must do it.");
+	}
+	if (!err && json_object_set(fix, "in_environment", json_object_get(fix, "command")) < 0)
+		err = &ff_enomem;
+	if (!err && !b.n)
+		json_object_del(fix, "command");
+	return err || !b.n ? err : ff_fix_command(fix, &b);
 }
 
 bool ff_installer_reaches(const struct ff_fix_machine *m, json_t *fix, struct ff_error **ret_err)
 {
-	*ret_err = NULL;
-	if (m->installer == FF_INSTALLER_NONE)
-		*ret_err = ff_fix_refuse(fix, "the distribution's Python has no pip: install python3-pip first");
-	else if (!m->site_writable && is_venv(m) && m->runtime > FF_RUNTIME_SHELL && !m->root)
-		*ret_err = ff_fix_refuse(fix, "this user may not write to the environment; change the image");
-	else
-		return true;
-	return false;
+	*ret_err = m->installer == FF_INSTALLER_NONE
+		? ff_fix_refuse(fix, "the distribution's Python has no pip: install python3-pip first")
+		: NULL;
+	return m->installer != FF_INSTALLER_NONE;
 }

@@ -175,5 +175,8 @@ bool ff_installer_adds(const struct ff_fix_machine *m, struct ff_buf *b);
 /** Say what an install there means besides. */
 struct ff_error *ff_installer_notes(const struct ff_fix_machine *m, json_t *fix);
 
+/** Where this process may not write to the environment: the command becomes one of who may. */
+struct ff_error *ff_installer_by_others(const struct ff_fix_machine *m, json_t *fix);
+
 /** False when no command reaches it: the fix is refused with the reason. */
 bool ff_installer_reaches(const struct ff_fix_machine *m, json_t *fix, struct ff_error **ret_err);

@@ -5,6 +5,7 @@
 // A version is never guessed: bounds come from the rule, what they lead to from the table of releases. A package that
 // is here already within the bounds is no fix, unless its files are to be laid down anew ("fresh").
 #include "fix/machine.h"
+#include "know/facts.h"
 #include "parse/requirement.h"
 #include "parse/version.h"
 
@@ -384,6 +385,15 @@ struct ff_error *ff_fix_install(const struct ff_fix_machine *m, const json_t *in
 	return install(m, &w, fix);
 }
 
+// In the user's own folder of packages, which needs nobody else.
+static bool is_users(const struct ff_fix_machine *m, const char *name)
+{
+	const json_t *entry = m->facts ? ff_facts_package(ff_json_at(m->facts, "python.packages"), name) : NULL;
+	const char *location = entry ? ff_json_text(entry, "location") : NULL;
+	const char *user = m->facts ? ff_json_text(m->facts, "python.user_site.path") : NULL;
+	return location && user && ff_starts(location, user);
+}
+
 struct ff_error *ff_fix_remove(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *name = ff_json_text(intention, "remove");
@@ -403,6 +413,8 @@ struct ff_error *ff_fix_remove(const struct ff_fix_machine *m, const json_t *int
 	ff_installer_words(m, "uninstall", &b);
 	requirement(m, &b, name, NULL, NULL);
 	err = ff_fix_command(fix, &b);
+	if (!err && !is_users(m, name))
+		err = ff_installer_by_others(m, fix);
 	return err ? err : ff_fix_effect(fix, "packages", name, json_null());
 }
 
@@ -446,6 +458,8 @@ struct ff_error *ff_fix_rebuild(const struct ff_fix_machine *m, const json_t *in
 		m->installer == FF_INSTALLER_UV ? "--reinstall --no-cache" : "--force-reinstall --no-cache-dir", name);
 	requirement(m, &b, name, NULL, need);
 	err = ff_fix_command(fix, &b);
+	if (!err)
+		err = ff_installer_by_others(m, fix);
 	return err ? err
 		   : ff_fix_side_effect(fix, "Compiles for minutes to an hour; needs nvcc of torch's CUDA version.");
 }
