@@ -48,6 +48,20 @@ static struct ff_span telling_line(const struct ff_buf *output)
 	return ff_span_last_line((struct ff_span){output->p, output->n});
 }
 
+// What stands in the output of pip or uv where no index answers; their own last words ("from versions: none") hide it.
+static const char *unreachable(const struct ff_buf *output)
+{
+	static const char *const reasons[] = {"Temporary failure in name resolution", "Name or service not known",
+		"Network is unreachable", "No route to host", "Connection refused", "Connection reset by peer",
+		"Cannot connect to proxy", "Tunnel connection failed", "CERTIFICATE_VERIFY_FAILED",
+		"certificate verify failed", "invalid peer certificate", "dns error", "Read timed out",
+		"operation timed out"};
+	for (size_t i = 0; output->n && i < sizeof(reasons) / sizeof(*reasons); i++)
+		if (memmem(output->p, output->n, reasons[i], strlen(reasons[i])))
+			return reasons[i];
+	return NULL;
+}
+
 static struct ff_error *run_until(
 	char *const argv[], unsigned deadline_ms, const volatile int *stop, struct ff_command_result *ret)
 {
@@ -58,10 +72,16 @@ static struct ff_error *run_until(
 	struct ff_span said = telling_line(&ret->output);
 	if (!said.n)
 		said = FF_SPAN("it failed without a word");
+	const char *reason = unreachable(&ret->output);
 	bool old = memmem(said.p, said.n, "no such option: --dry-run", strlen("no such option: --dry-run"));
-	err = ret->timed_out ? ff_error_create(FF_ETIMEOUT, "%s: no answer within %u s", program, deadline_ms / 1000)
-			     : ff_error_create(old ? FF_EUNSUPPORTED : FF_EFORMAT, "%s: %.*s", program,
-				       (int)(said.n < SAID_MAX ? said.n : SAID_MAX), said.p);
+	if (ret->timed_out)
+		err = ff_error_create(FF_ETIMEOUT, "%s: no answer within %u s", program, deadline_ms / 1000);
+	else if (reason)
+		err = ff_error_create(
+			FF_EABSENT, "%s: the index of packages cannot be reached from here (%s)", program, reason);
+	else
+		err = ff_error_create(old ? FF_EUNSUPPORTED : FF_EFORMAT, "%s: %.*s", program,
+			(int)(said.n < SAID_MAX ? said.n : SAID_MAX), said.p);
 	ff_buf_deinit(&ret->output);
 	return err;
 }

@@ -6,8 +6,8 @@
 
 /** Ask the resolver itself what the plan would change ("pip install --dry-run --report", "uv pip install --dry-run"):
     {"numpy": {"from": "2.1.3", "to": "1.26.4"}, "scipy": {"from": null, "to": "1.14.1"}}. `packages` are those of the
-    facts. FF_ETIMEOUT past the deadline; FF_EFORMAT with the resolver's own last words when it finds no answer; FF_EUNSUPPORTED where this pip cannot be asked (before
-    22.2). */
+    facts. FF_ETIMEOUT past the deadline; FF_EFORMAT with the resolver's own last words when it finds no answer;
+    FF_EUNSUPPORTED where this pip cannot be asked (before 22.2). */
 struct ff_error *ff_fix_resolve(
 	const struct ff_fix_plan *plan, const json_t *packages, unsigned deadline_ms, json_t **ret);
 

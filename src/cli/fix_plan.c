@@ -154,7 +154,7 @@ static const char *who_else(const json_t *fix)
 	if (!command)
 		return why_none(fix);
 	if (ff_starts(command, "RUN "))
-		return "this user may not write to the environment: the line goes into the Dockerfile of its image";
+		return "the environment cannot be written to from here: the line goes into the Dockerfile of its image";
 	if (strstr(command, "sudo "))
 		return "this user may not write to the environment: run the command as it stands";
 	return "the project's own tool does it and writes it down: run the command as it stands";

@@ -195,7 +195,7 @@ struct ff_error *ff_installer_by_others(const struct ff_fix_machine *m, json_t *
 	if (image && !strstr(command, "; ")) {
 		ff_buf_printf(&b, "RUN %s", command);
 		err = ff_fix_side_effect(fix,
-			"This user may not write to the environment: it goes into the Dockerfile "
+			"The environment cannot be written to from here: it goes into the Dockerfile "
 			"of its image, above the USER line.");
 	} else if (container || m->root) {
 		err = ff_fix_refuse(fix,
