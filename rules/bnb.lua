@@ -104,6 +104,7 @@ rule {
       [[undefined symbol: cudaRuntimeGetVersion]],
     },
     loaded_cpu = [[Loading binary \S+libbitsandbytes_cpu]],
+    no_libcuda = [[CUDA SETUP: (?:(?:WARNING|ERROR)! )?libcuda\.so not found]],
     no_split = [['NoneType' object has no attribute 'split']],
     triton_ops = [[No module named 'triton\.ops']],
     rocm = [[(?:ROCm|HIP|rocm\d|gfx\d{3,4}|AMD)]],
@@ -144,6 +145,7 @@ rule {
     end
     if not specific and log.dependency then return nil end -- bnb.dependency-missing
     if not specific and log.cudart then return nil end -- bnb.cudart-not-found
+    if log.no_libcuda and wanted == "libbitsandbytes_cpu.so" then return nil end
     if wanted == "libbitsandbytes_cpu.so" and log.open_lib then
       return {hit = log.open_lib, confidence = 0.85,
         why = "Not even the CPU library is there: this is a source tree whose native part was never compiled, or a "
@@ -372,7 +374,7 @@ rule {
       [[libbitsandbytes_cpu]], [[str2optimizer]], [[cget_col_row_stats]], [[compiled without GPU support]],
       [[CUDA SETUP: CUDA detection failed]], [[CUDA Setup failed]], [[path is None]], [[No GPU detected]],
     },
-    required = [[Required library version not found]],
+    required = [[Required library version not found: (?!libbitsandbytes_cpu)]],
     windows = [[(?:[A-Z]:\\[^\n]*bitsandbytes|WindowsPath\()]],
   },
   unless = {"loaded", "required", "windows"},

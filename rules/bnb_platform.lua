@@ -141,3 +141,16 @@ rule {
   doc = {looks = "'No matching distribution found for bitsandbytes>=...' with only old versions offered.",
     check = "glibc, architecture, Python version."},
 }
+
+rule {
+  id = "pip.broken-install/bnb-for-windows",
+  anyone = {windows = "loader"},
+  signatures = {windows = [[libbitsandbytes_\w+\.dll: (?:invalid ELF header|cannot open shared object)]]},
+  explains = {"bnb.*"},
+  confidence = 0.88,
+  why = "A library for Windows is loaded on Linux: a patch for Windows was copied into this bitsandbytes (WSL is "
+    .. "Linux).",
+  fixes = {{install = "bitsandbytes", fresh = true, say = "Lay bitsandbytes down anew, as it comes from PyPI."}},
+  doc = {looks = "libbitsandbytes_cuda116.dll: invalid ELF header.",
+    check = "ls of the package's folder: .dll files do not belong there on Linux."},
+}

@@ -8,7 +8,7 @@ rule {
   id = "container.no-gpu",
   rival = {cause = "host.no-gpu", decides = "whether nvidia-smi shows a GPU on the host"},
   from = {
-    no_devices_found = {"orchestrator", "driver", "engine", "framework", "container", "torch", "app", "other"},
+    no_devices_found = {"orchestrator", "driver", "engine", "framework", "container", "torch", "hub", "app", "other"},
     no_driver = {"torch"}, nvml_missing = {"driver", "engine", "shell", "app", "other", "container", "compiler"},
     permissions = {"driver"}, scheduler = {"orchestrator"}, unknown_device = {"container"},
     vllm_platform = {"engine", "torch"}, zero = {"torch", "engine", "hub", "app", "other"}},
@@ -21,7 +21,8 @@ rule {
     no_devices_found = [[(?:No devices found\. Waiting indefinitely|]]
       .. [[Failed to initialize NVML: (?:could not load NVML library|ERROR_LIBRARY_NOT_FOUND)|]]
       .. [[(?:Could not|Unable to|Failed to) load (?:the )?NVML(?: (?:shared )?library)?|]]
-      .. [[No GPU(?:s)? (?:found|detected|available))]],
+      .. [[No GPU(?:s)? (?:found|detected|available)|]]
+      .. [[But your machine only has: \[\s*\]|No supported gpu backend found)]],
     nvml_missing = [[(?:NVML Shared Library Not Found|couldn't find libnvidia-ml\.so library|]]
       .. [[libnvidia-ml\.so(?:\.1)?: cannot open shared object file|]]
       .. [[nvidia-smi: (?:command )?not found|could not find nvidia-smi)]],
@@ -140,7 +141,8 @@ rule {
     no_smi = [[(?:nvidia-smi: command not found|'nvidia-smi' is not recognized)]],
     not_compiled = [[Torch not compiled with CUDA enabled]],
     triton = [[(?:0 active drivers \(\[\]\)\. There should only be one|Found no active (?:triton )?driver)]],
-    need = [[(?:No (?:NVIDIA )?GPU found\? ?[^\n]*only supports GPUs|requires a CUDA-capable GPU|GPU is required)]],
+    need = [[(?:No (?:NVIDIA )?GPU found\? ?[^\n]*only supports GPUs|requires a CUDA-capable GPU|GPU is required|]]
+      .. [[But your machine only has: \[\s*\]|No supported gpu backend found)]],
   },
   context = {
     container = [[(?:docker|containerd|kubernetes|k8s|/dist-packages/|pod/|runpod)]],
@@ -173,14 +175,15 @@ rule {
 rule {
   id = "host.no-gpu/apptainer",
   from = {"apptainer"},
-  signatures = {none = [[Could not find any (?:nv|rocm) files on this host]]},
+  signatures = {none = [[Could not find any (?:nv|rocm|NVIDIA|ROCm|AMD) (?:files|libraries|binaries) on this host]]},
   facts = {"system.container.runtime"},
   explains = {"container.no-gpu"},
   confidence = 0.85,
   why = "apptainer was started with --nv (or --rocm) and found no driver on this host to take into the container.",
   fixes = {{hardware = true, say = "Run it on a node that has a GPU and its driver (under Slurm ask for one: "
     .. "--gres=gpu:1); "
-    .. "a login node mostly has none."}},
+    .. "a login node mostly has none."},
+    {driver = "install", say = "If a GPU is built in: install its driver on the host, so that ldconfig finds it."}},
   doc = {looks = "WARNING: Could not find any nv files on this host!", check = "nvidia-smi on that host."},
 }
 
@@ -196,7 +199,8 @@ rule {
       .. [[runtime ['"]?nvidia['"]? (?:is )?not (?:found|configured)|unknown runtime specified nvidia)]],
     hook = [[nvidia-container-(?:runtime|toolkit|cli)(?:-hook)?['"]?:? (?:executable file )?not found|]]
       .. [[exec: \\?["']?nvidia-container-(?:cli|runtime)[^\n]*(?:not found|no such file)|]]
-      .. [[inject NVIDIA hook: stat \S+: no such file|Command not found: nvidia-container-cli]],
+      .. [[inject NVIDIA hook: stat \S+: no such file|Command not found: nvidia-container-cli|]]
+      .. [[\bstat \S*/nvidia-container-cli: no such file]],
     kubernetes = [[(?:no runtime for [\\"']*nvidia[\\"']* is configured|]]
       .. [[RuntimeClass[^\n]{0,40}nvidia[^\n]{0,40}not found|]]
       .. [[failed to discover GPU vendor from CDI|nvidia-container-runtime: no such file)]],
@@ -428,6 +432,7 @@ rule {
   from = {"driver", "container"},
   signatures = {
     adapters = [[WSL environment detected but no adapters were found]],
+    request = [[initialization error: driver error: failed to process request|stat failed: /usr/lib/wsl/]],
     blocked = [[GPU access blocked by the operating system]],
   },
   facts = {"system.kernel", "driver.version"},
@@ -440,6 +445,11 @@ rule {
     if log.adapters then
       return {confidence = 0.85, title = "WSL2 offers no GPU to the container", fixes = {driver, restart},
         why = "Windows hands no GPU to WSL2."}
+    end
+    if log.request then
+      return {confidence = 0.72, title = "the driver does not answer nvidia-container-cli", fixes = {driver, restart},
+        why = "nvidia-container-cli reaches no driver: under WSL2 that of Windows is missing, too old for WSL, or "
+          .. "was renewed since WSL started."}
     end
     return {confidence = 0.7, title = "WSL2 blocks access to the GPU", fixes = {driver, restart},
       why = "NVML may not reach the GPU through WSL2: mostly a library of the distribution or the image is loaded "

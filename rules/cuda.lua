@@ -36,6 +36,7 @@ rule {
     tf = [[(?:tensorflow/|TF-TRT|dso_loader|Cannot dlopen some GPU libraries)]],
     plugin = [[NET/Plugin]],
     torch_cuda = [[libtorch_cuda\S*\.so: cannot]],
+    no_python = [[ai\.onnxruntime\.|Microsoft\.ML\.OnnxRuntime]],
     whisper = any{
       [[ctranslate2]], [[faster[-_]whisper]], [[whisperx]], [[Processing audio with duration]], [[Detected language]],
       [[Performing transcription]], [[pyannote]],
@@ -95,7 +96,7 @@ rule {
       say = "Install onnxruntime-gpu with the CUDA libraries it asks for, and call onnxruntime.preload_dlls() (or "
         .. "import torch) before the first session."}
     -- a program of its own: pip's folders are not on its loader's path
-    if hit.text:match[[error while loading shared libraries]] then fixes = {path}
+    if hit.text:match[[error while loading shared libraries]] or log.no_python then fixes = {path}
     elseif onnx then fixes = {onnx, pip or path, path} elseif other_major then fixes = {reinstall, pip or path,
       path} else fixes = {pip or reinstall, reinstall, path} end
     local cudnn = base == "cudnn" and log.whisper and lib:match[=[(?:so\.|_)([89])]=]
@@ -107,7 +108,8 @@ rule {
         or {install = "ctranslate2", need = ">=4.5",
           say = "Or upgrade ctranslate2: from 4.5 on it takes cuDNN 9, which torch 2.4 and later bring."})
     end
-    fixes[#fixes + 1] = {toolkit = "install", say = "Or install the CUDA toolkit of that version."}
+    table.insert(fixes, log.no_python and 1 or #fixes + 1,
+      {toolkit = "install", say = "Install the CUDA toolkit (and cuDNN) of that version."})
     return {hit = hit, confidence = log.bnb and 0.6 or 0.88,
       why = {lib .. " cannot be loaded: it is not installed, or not where the loader looks.",
         "torch is {fact:torch.version}."}, fixes = fixes}
@@ -115,6 +117,16 @@ rule {
   doc = {looks = "libcudart.so.12: cannot open shared object file, libcudnn.so.9, libnvrtc-builtins.",
     check = "`firstfix libs FILE.so`: what is needed, what would be chosen."},
 }
+
+-- Wheels of two CUDA releases that unpack into one folder: the one that came last has overwritten the other.
+local function overwritten(f, symbol)
+  for _, name in ipairs{"nccl", "cudnn", "cublas", "cusparse", "nvjitlink"} do
+    if symbol:match("(?i)^_*" .. name) then
+      local old, new = ("nvidia-%s-cu11"):format(name), ("nvidia-%s-cu12"):format(name)
+      if f.pkg(old) and f.pkg(new) then return old, new end
+    end
+  end
+end
 
 -- Off the path where something stands on it; else the wheel that does not go with torch.
 local function conflict_fixes(f, log)
@@ -175,6 +187,13 @@ rule {
         .. "little memory just before, or a foreign cuBLAS that was loaded first.",
         fixes = {{unset = {"LD_LIBRARY_PATH"}, say = "Rule out a foreign library: start once without LD_LIBRARY_PATH."},
           {code = true, say = "Then run once with CUDA_LAUNCH_BLOCKING=1: an index out of range shows itself there."}}}
+    end
+    local old, new = overwritten(f, hit.symbol or hit.symbol3 or "")
+    if old then
+      return {hit = hit, confidence = 0.9, fixes = {{install = new, fresh = true, kind = "pip:" .. new,
+          say = ("Uninstall %s, then lay %s down anew."):format(old, new)}},
+        why = ("%s and %s unpack into the same folder, and the older library is the one that lies there."):format(old,
+          new)}
     end
     local driver_symbol = hit.symbol and hit.symbol:match[=[^cuda?[A-Z]]=] and hit.text:match[[libcuda\.so]]
     return {hit = hit, confidence = 0.9,

@@ -126,52 +126,6 @@ rule {
   },
 }
 
--- Emitters whose flags the atlas knows, by its names.
-local OF_ATLAS = {["llama.cpp"] = "llama.cpp", text_generation_server = "tgi", text_embeddings_router = "tei",
-  tritonserver = "triton"}
-
--- What parsers of command lines in C++, Rust and Go, and click, say of a flag that they do not have (argparse's is
--- vllm.arg-unsupported).
-rule {
-  id = "engine.arg-invalid/unknown-flag",
-  from = {"engine", "shell", "other"},
-  signatures = {
-    flag = any{
-      [[^(?:\S+: )?error: unexpected argument '(?<flag>--?[\w-]+)[^']*' found]],
-      [[^(?:\S+: )?error: Found argument '(?<flag2>--?[\w-]+)[^']*' which wasn't expected]],
-      [[\bflag provided but not defined: (?<flag3>--?[\w-]+)]],
-      [[^(?:\S+: )?(?:Error: )?unknown (?:shorthand )?flag: (?:'\w' in )?(?<flag4>--?[\w-]+)]],
-      [[^(?:\S+: )?error: (?:invalid|unknown) argument: (?<flag5>--?[\w-]+)]],
-      [[^Error: No such option:? (?<flag6>--?[\w-]+)]],
-      [[^\S+: (?:unrecognized|invalid|unknown) option (?:-- )?'(?<flag7>--?[\w-]+)]],
-    },
-  },
-  context = {
-    similar = [[(?:a similar argument exists: '|Did you mean |some similar arguments exist: ')(?<similar>--?[\w-]+)]],
-    tool = [[(?:docker|podman|kubectl|helm|pip|git|nvcc|gcc|cmake|tar|curl)\b[^\n]{0,60}(?:flag|option|argument)]],
-  },
-  unless = {"tool"},
-  when = function(_, log)
-    local hit = log.flag
-    local flag = hit.flag or hit.flag2 or hit.flag3 or hit.flag4 or hit.flag5 or hit.flag6 or hit.flag7
-    local name, similar = flag:gsub("^-+", ""):gsub("-", "_"), log.similar and log.similar.similar
-    for emitter, engine in pairs(not similar and OF_ATLAS or {}) do
-      local known = (hit.event.emitters or {})[emitter] and atlas.flag(engine, flag)
-      similar = known and known.state ~= "here" and (known.became or known.nearest) or similar
-    end
-    return {hit = hit, confidence = 0.86,
-      why = ("The program does not know the flag %s%s, and ends before it starts."):format(flag,
-        similar and ("; it knows " .. similar) or ""),
-      fixes = {{code = true, kind = "param:" .. name,
-        say = similar and ("Write %s instead."):format(similar)
-          or ("Leave %s out, or spell it as this release does (--help lists what it knows)."):format(flag)},
-        {code = true, kind = "pip:package",
-          say = "If the documentation that you follow is newer: upgrade the program."}}}
-  end,
-  doc = {looks = "\"error: unexpected argument '--x' found\", 'flag provided but not defined: -x'.",
-    check = "--help of that very program."},
-}
-
 rule {
   id = "app.bug/native-assert",
   from = {"native", "engine", "other", "app"},

@@ -249,10 +249,11 @@ rule {
     have = [[PyTorch (?<wants>\d[\w.+]*) with CUDA \S+ \(you have (?<has>\d[\w.+]*)\)]],
     dll = [[DLL load failed while importing (?<module>(?!libtriton)\w+): (?!A dynamic link library|%1 is not a valid)]],
       -- Windows says the rest in its own language
-    libc10 = [[lib(?:c10|c10_cuda|torch|torch_cpu|torch_cuda_cu|torch_cuda_cpp|]]
+    libc10 = [[lib(?:c10|c10_cuda|c10_hip|torch|torch_cpu|torch_hip|torch_xpu|torch_cuda_cu|torch_cuda_cpp|]]
       .. [[torch_python)\.so: cannot open shared object file]],
-    vllm_c = [[(?:No module named 'vllm\._C'|Failed to import from vllm\._C with ImportError|]]
+    vllm_c = [[(?:No module named 'vllm\._C'|Failed to import from vllm\._(?:core_|moe_)?C with ImportError|]]
       .. [['_OpNamespace' '(?:_C|_C_cache_ops|_moe_C|_vllm_fa\w*|sgl_kernel)' object has no attribute)]],
+    no_class = [[Tried to instantiate class '_(?:core_|moe_)?C\.\w+', but it does not exist]],
     flash_c = [[cannot import name '(?:flash_attn_cuda|flash_attn_[23]_cuda|_\w+_C)'|]]
       .. [[No module named '(?<missing>flash_attn_2_cuda|flash_attn_cuda|fused_layer_norm_cuda|amp_C|]]
       .. [[dropout_layer_norm|rotary_emb|exllama_kernels|exllamav2_kernels|awq_ext|awq_inference_engine|_ext|]]
@@ -271,13 +272,13 @@ rule {
   facts = {"torch.version", "python.version", "torch.cxx11_abi"},
   when = function(f, log)
     local hit = log.mangled or log.mangled_any or log.torch_python or log.libc10 or log.wrong_python or log.vllm_c
-        or log.built_for or log.have or log.flash_c or log.dll or log.plain_symbol
+        or log.no_class or log.built_for or log.have or log.flash_c or log.dll or log.plain_symbol
     if log.torchvision and (hit.text:match[[torchvision|torchaudio]]) then return nil end
     -- that file is what is wrong
     if hit == log.vllm_c and hit.text:match[[cannot open shared object file]] then return nil end
     local file = hit.file or hit.file2 or hit.file3 and "site-packages/" .. hit.file3
-      or hit.text:match[[([^\s:'"]+\.(?:so|pyd))]] or ""
-    local package = file ~= "" and package_of(file) or log.vllm_c and "vllm" or log.built_for
+      or hit ~= log.libc10 and hit.text:match[[([^\s:'"]+\.(?:so|pyd))]] or hit.text:match[[(/\S+\.so)\b]] or ""
+    local package = file ~= "" and package_of(file) or (log.vllm_c or log.no_class) and "vllm" or log.built_for
         and log.built_for.text:match[[(?i)(xformers)]] or hit.missing and package_of(hit.missing .. ".so")
             or hit == log.have and "xformers" or hit == log.dll and package_of_frames(log) or "package"
     package = package:lower()
@@ -487,4 +488,31 @@ rule {
   end,
   doc = {looks = "'torch.cuda.is_available() should be True but is False'.",
     check = "python -c 'import torch; print(torch.__version__, torch.version.cuda)'"},
+}
+
+rule {
+  id = "ext.abi-mismatch/torchcodec",
+  anyone = {lib = "loader"},
+  signatures = {
+    lib = [[(?<lib>lib(?:nvrtc|cudart|npp\w+|nvJitLink|cublas\w*|nvcuvid))\.so\.(?<major>\d+)\S*: ]]
+      .. [[cannot open shared object]],
+  },
+  context = {codec = [[Could not load libtorchcodec|libtorchcodec loading traceback]],
+    torch = [[PyTorch version \((?<torch>\d+\.\d+)[\w.]*\+cu(?<cu>\d+)\)]]},
+  all = {"codec", "torch"},
+  facts = {"torch.version", "python.packages.torchcodec.version"},
+  specific_over = {"cuda.lib-missing", "sys.lib-missing"},
+  when = function(_, log)
+    local cu, minor = log.torch.cu:match[[^(\d\d)]], tonumber(log.torch.torch:match[[\.(\d+)$]])
+    if cu == log.lib.major then return nil end
+    return {hit = log.lib, confidence = 0.86,
+      why = "torchcodec was built for CUDA {major} and the torch that runs for another: {lib}.so.{major} is none of "
+        .. "this torch's libraries.",
+      fixes = {{install = "torchcodec", kind = "pip:torchcodec",
+        need = minor >= 9 and (">=0.%d,<0.%d"):format(minor, minor + 1) or nil,
+        say = "Install the torchcodec that belongs to this torch."}}}
+  end,
+  doc = {looks = "Could not load libtorchcodec ... libnvrtc.so.13: cannot open shared object file, beside torch "
+    .. "+cu128.",
+    check = "torchcodec's table of releases of torch; torch.version.cuda."},
 }

@@ -230,13 +230,14 @@ rule {
   signatures = {
     load = [[LoadLibrary failed with error (?<number>126|127)\b[^\n]*?]]
       .. [[(?<dll>onnxruntime_providers_(?:cuda|tensorrt)\.dll)]],
+    path = [[CUDA_PATH is set but CUDA wasn?'?t able to be loaded]],
   },
   facts = {"python.packages.onnxruntime-gpu.version"},
   when = function(_, log)
-    local missing = log.load.number == "126"
+    local missing = not log.load or log.load.number == "126"
     return {confidence = 0.86,
-      why = missing and "Windows finds a library that {dll} needs nowhere on PATH: cuDNN, CUDA or the C++ runtime of "
-        .. "the release that this onnxruntime was built for."
+      why = missing and ("Windows finds a library that %s needs nowhere on PATH: cuDNN, CUDA or the C++ runtime of "
+        .. "the release that this onnxruntime was built for."):format(log.load and log.load.dll or "its CUDA part")
         or "{dll} was linked with another release of CUDA or cuDNN than the one that Windows found first: a function "
           .. "is not in it.",
       fixes = {{install = "onnxruntime-gpu", extra = "cuda,cudnn",
@@ -245,7 +246,8 @@ rule {
         {host = true, kind = "env:PATH", say = "Or put the bin folders of that CUDA and cuDNN first on PATH, and "
           .. "install the Visual C++ runtime."}}}
   end,
-  doc = {looks = "LoadLibrary failed with error 126 ... onnxruntime_providers_cuda.dll.",
+  doc = {looks = "LoadLibrary failed with error 126 ... onnxruntime_providers_cuda.dll; CUDA_PATH is set but CUDA "
+    .. "wasnt able to be loaded.",
     check = "The CUDA and cuDNN that this onnxruntime-gpu asks for; which copies stand on PATH."},
 }
 

@@ -121,6 +121,46 @@ rule {
     check = "The first bytes and the size of the file: 'version https://git-lfs' is a pointer, '<' is a web page."},
 }
 
+-- The first four bytes of a file that was given as a model of llama.cpp, as characters and as the number that they are.
+local MAGIC = {
+  {[=[^(?:67676a74|67676d66|67676d6c|67676c61|tjgg|fmgg|lmgg|algg|gg(?:jt|mf|ml|la))$]=],
+    "an old GGML file, which llama.cpp has not read since August 2023",
+    "Take the GGUF file of that model (or convert it).", "llama-cpp-python<0.1.79"},
+  {[=[^(?:04034b50|PK)]=], "a checkpoint of PyTorch", "Give it a GGUF file (convert_hf_to_gguf.py makes one)."},
+  {[=[^(?:[0-9a-f]{4}0280)$]=], "a pickle of PyTorch", "Give it a GGUF file (convert_hf_to_gguf.py makes one)."},
+  {[=[^00[0-9a-f]{6}$]=], "no GGUF file but probably one of safetensors",
+    "Give it a GGUF file (convert_hf_to_gguf.py makes one)."},
+}
+
+rule {
+  id = "hf.not-found/not-gguf",
+  from = {"llama.cpp", "ollama", "other", "app"},
+  signatures = {
+    magic = [=[invalid magic (?:number |characters:? ['"]?)(?<magic>[^'"\n]{2,8}?)(?:['".,]|$)]=],
+    older = [[unknown \(magic, version\) combination: (?<version>46554747), ]],
+  },
+  specific_over = {"hf.incomplete"},
+  when = function(_, log)
+    if log.older then
+      return {hit = log.older, confidence = 0.88, title = "this llama.cpp is older than the format GGUF",
+        why = "The file is a GGUF (its magic is {version}), and this llama.cpp reads only the older GGML.",
+        fixes = {{install = "llama-cpp-python", need = ">=0.1.79", say = "Upgrade llama-cpp-python (or llama.cpp)."}}}
+    end
+    for _, row in ipairs(MAGIC) do
+      if log.magic.magic:match(row[1]) then
+        local package, need = (row[4] or ""):match[[^([\w-]+)(\S+)$]]
+        return {hit = log.magic, confidence = 0.86, title = "the file given as a model is of another format",
+          why = ("The file begins with {magic}: it is %s."):format(row[2]),
+          fixes = {{flag = "model", stated = true, kind = "param:model", say = row[3]},
+            package and {install = package, need = need, kind = "pip-downgrade:" .. package,
+              say = "Or go back to the last release that reads it."} or nil}}
+      end
+    end
+  end,
+  doc = {looks = "gguf_init_from_file: invalid magic number 67676a74; unknown (magic, version) combination.",
+    check = "The first four bytes of the file: GGUF is a model of llama.cpp."},
+}
+
 rule {
   id = "hf.incomplete/shard",
   anyone = "system",

@@ -190,3 +190,34 @@ rule {
     end
   end,
 }
+
+-- What Windows says of a process that it ended: the status, as hexadecimal, as a positive and as a negative number.
+local function status(hex, positive, negative)
+  return [[(?:exit (?:status|code)|[Rr]eturn ?code|exited with code|code)[ :=]{1,3}(?:]] .. any{"0x" .. hex, positive,
+    negative} .. [[)\b]]
+end
+
+rule {
+  id = "sys.lib-missing/windows-status",
+  from = {"engine", "other", "app", "shell"},
+  signatures = {dll = status("c0000135", "3221225781", "-1073741515")},
+  confidence = 0.82,
+  why = "Windows found a library that the program needs nowhere (STATUS_DLL_NOT_FOUND): the Visual C++ runtime, or "
+    .. "CUDA's own libraries.",
+  fixes = {{host = true, say = "Install the Visual C++ runtime (vc_redist.x64), and lay the program down anew with the "
+    .. "libraries that it brings."}},
+  doc = {looks = "exit status 0xc0000135.", check = "Dependencies of the program: which DLL is not found."},
+}
+
+rule {
+  id = "sys.illegal-instruction/windows-status",
+  from = {"engine", "other", "app", "shell"},
+  signatures = {instruction = status("c000001d", "3221225501", "-1073741795")},
+  confidence = 0.86,
+  why = "The processor does not know an instruction of the program (STATUS_ILLEGAL_INSTRUCTION): it was built for AVX, "
+    .. "AVX2 or AVX-512.",
+  fixes = {{hardware = true, say = "Run on a CPU with AVX2; in a virtual machine pass the host's CPU through."},
+    {code = true, kind = "rebuild:package", say = "Or take a build for this processor."}},
+  doc = {looks = "exit status 0xc000001d.",
+    check = "What the processor knows, against what the program was built for."},
+}

@@ -27,6 +27,8 @@ rule {
     net_missing = [[NCCL WARN Error: network (?<net>[^\n]+?) not found]],
     nvls = [[(?:Failed to bind NVLink SHARP|transport/nvls\.cc:\d+ NCCL WARN)]],
     plugin = [[(?:libnccl-net\.so[^\n]*(?:version|symbol)|NET/OFI[^\n]*(?:fail|error))]],
+    traced = [[NCCL INFO (?:misc/socket|bootstrap)\.cc:\d+ -> 2\b]],
+    twice = [[NCCL WARN Bootstrap Root : (?:rank \d+ of \d+ ranks has already checked in|mismatch in rank count)]],
   },
   context = {
     driver = [[driver version is insufficient]],
@@ -52,7 +54,7 @@ rule {
             say = "Or do without etcd: the c10d backend needs none."}}}
     end
     local hit = log.interface or log.connect or log.rendezvous or log.barrier or store or log.version or log.cumem
-      or log.unhandled or log.plugin
+      or log.unhandled or log.plugin or log.twice or log.traced
     if log.memlock then
       return {hit = log.memlock, confidence = 0.82, why = "InfiniBand could not register memory: the limit of "
         .. "locked memory (memlock) is too small in this shell or container.",
@@ -91,9 +93,18 @@ rule {
           .. "world size; use a new port or file for the store."},
           {argument = "nproc_per_node", say = "Or correct the number of processes."}}}
     end
-    if log.interface or log.rendezvous or log.barrier or store or (log.connect and (hit.event.tier or 0) >= 2) then
+    if hit == log.twice then
+      return {hit = hit, confidence = 0.84, why = "Two processes came to NCCL with the same rank, or with another "
+        .. "number of ranks: the launcher and the program do not agree on who is which (RANK, LOCAL_RANK, WORLD_SIZE).",
+        fixes = {{code = true, say = "Let one launcher give the ranks: start as many tasks a node as it has GPUs, and "
+          .. "take rank and world size from that launcher's variables."},
+          {argument = "nproc_per_node", say = "Or correct the number of processes a node."}}}
+    end
+    if log.interface or log.rendezvous or log.barrier or store or (log.connect and (hit.event.tier or 0) >= 2)
+      or hit == log.traced then
       local gloo = log.rendezvous and log.rendezvous.text:match[[(?i)gloo]] and not log.interface
-      return {hit = log.interface or log.rendezvous or log.barrier or store or log.connect, confidence = 0.82,
+      return {hit = log.interface or log.rendezvous or log.barrier or store or log.connect or log.traced,
+        confidence = hit == log.traced and 0.7 or 0.82,
         why = "The ranks cannot reach each other: the interface that NCCL or gloo took does not exist, or leads "
         .. "nowhere, or the address of the master is wrong.",
         fixes = {{network = true, kind = gloo and "env:GLOO_SOCKET_IFNAME" or "env:NCCL_SOCKET_IFNAME",

@@ -106,10 +106,16 @@ rule {
     kernel = [[traps: (?<program>\S+?)\[\d+\] trap invalid opcode[^\n]*? in (?<library>[^\s\[]+)]],
     x86_v2 = [[(?:CPU|glibc) does not support x86-64-v[234]|NumPy was built with baseline optimizations]],
   },
-  context = {driver = [[driver version is insufficient|no kernel image is available]]},
+  context = {driver = [[driver version is insufficient|no kernel image is available]],
+    trap = [[(?i:\b(?:NCCL|CUDA|HIP|cuBLAS) error\b)|Check failed|Assertion [`'][^\n]+ failed]]},
   unless = {"driver"},
   facts = {"system.cpu.flags"},
   confidence = 0.88,
+  -- a native library that gives up ends itself by such an instruction
+  when = function(_, log)
+    local bare = log.trap and not (log.avx or log.kernel or log.x86_v2)
+    return bare and {confidence = 0.5} or true
+  end,
   why = {"The CPU (often the CPU type that a virtual machine shows) lacks instructions that this binary was "
     .. "compiled for.", "It is in {library}, loaded by {program}."},
   fixes = {
@@ -158,7 +164,8 @@ rule {
   },
   context = {
     notice = [[torchcodec is not installed correctly so built-in audio decoding will fail]],
-    plugin = [[(?:NET/Plugin|TUNER/Plugin|PROFILER/Plugin|libnccl-net|Unable to initialize backend 'tpu'|libibverbs)]],
+    plugin = [[(?:/xorg/modules/|NET/Plugin|TUNER/Plugin|PROFILER/Plugin|libnccl-net|]]
+      .. [[Unable to initialize backend 'tpu'|libibverbs)]],
   },
   unless = {"plugin"},
   confidence = 0.9,

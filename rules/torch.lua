@@ -380,6 +380,7 @@ rule {
   id = "dtype.unsupported",
   from = {"torch", "engine", "hub", "kernels", "quantizer", "compiler", "other"},
   signatures = {
+    below = [[(?:doesn't|does not) support [^\n]{0,40}\bhalf (?:type|precision) with compute capability less than]],
     bf16 = any{
       [[Bfloat16 is only supported on GPUs with compute capability of at least 8\.0]],
       [[Your (?:setup|GPU) doesn't support bf16(?:/gpu)?]],
@@ -424,6 +425,12 @@ rule {
   context = {not_built = [[xFormers (?:can't load C\+\+/CUDA extensions|wasn't buil[dt] with CUDA support)]]},
   facts = {"gpus.0.compute_capability", "gpus.0.name"},
   when = function(f, log)
+    if log.below then
+      return {hit = log.below, confidence = 0.86, why = "This GPU cannot do that in half precision.",
+        fixes = {{flag = "dtype", value = "float32", stated = true, kind = "param:dtype",
+            say = "Compute in float32 on this GPU (no half)."},
+          {hardware = true, say = "Or use a newer GPU."}}}
+    end
     if log.half_cpu and not (log.bf16 or log.flash) then
       return {hit = log.half_cpu, confidence = 0.84,
         why = ("The CPU (or this kernel) has no %s version of that operation: the model was loaded in half precision "

@@ -96,7 +96,7 @@ rule {
       .. [[GPUs required (?<wanted>\d+) but only (?<there>\d+)|]]
       .. [[(?i:number of gpus)[^\n]{0,20} \(\d+\) more than available|local rank \d+ is out of bounds|]]
       .. [[`?sharded`? is true but only found (?<found>\d+) CUDA devices|]]
-      .. [[not enough slots available in the system to satisfy|But your machine only has: \[|]]
+      .. [[not enough slots available in the system to satisfy|But your machine only has: \[\d|]]
       .. [[Total number of devices \(\d+\) is larger than available GPUs)]],
     vllm = [[(?:Tensor parallel size|tensor_parallel_size|World size)[^\n]{0,80}]]
       .. [[(?:cannot exceed|exceeds|is (?:larger|greater) than)[^\n]{0,60}(?:GPUs|devices|number of available)]],

@@ -208,8 +208,7 @@ rule {
   signatures = {
     unknown_arg = [[(?:error: (?:unrecognized arguments|argument --[\w-]+: (?:invalid choice|expected))[^\n]*|]]
       .. [[unexpected keyword argument '(?<arg>\w+)'[^\n]*(?:EngineArgs|LLM|vllm)|]]
-      .. [[EngineArgs\.__init__\(\) got an unexpected keyword argument '(?<arg2>\w+)'|]]
-      .. [[No such option:? --[\w-]+|unknown (?:argument|flag|option):? ?-{1,2}[\w-]+)]],
+      .. [[EngineArgs\.__init__\(\) got an unexpected keyword argument '(?<arg2>\w+)')]],
     quant = [[(?:Unknown quantization method: (?<method>[\w.]+)|]]
       .. [[Quantization method specified in the model config \([\w-]+\) does not match|]]
       .. [[quantization (?:method )?['"]?(?<method2>\w+)['"]? (?:is )?(?:not|un)supported|Unsupported quantization\b|]]

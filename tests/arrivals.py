@@ -36,6 +36,16 @@ def record(make):
     return each(lambda i, line: json.dumps(make(i, line)))
 
 
+def in_one_message(log):
+    """journalctl -o verbose of a program that wrote its lines at once."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    return (
+        "Wed 2026-03-04 05:06:07.123456 UTC [s=1;i=2;b=7;m=8;t=9;x=a]\n    PRIORITY=3\n    MESSAGE="
+        + ("\n" + " " * 12).join(lines)
+        + "\n    _PID=711\n    _COMM=python3\n"
+    )
+
+
 def without_blank(form):
     """journald and syslog do not keep empty lines."""
     return lambda log: form("\n".join(line for line in lines(log) if line.strip()) + "\n")
@@ -442,10 +452,13 @@ FORMS = {
     "journald json-pretty": without_blank(
         each(lambda i, line: '{\n\t"PRIORITY" : "6",\n\t"MESSAGE" : ' + json.dumps(line) + ',\n\t"_PID" : "711"\n}')
     ),
+    "journald verbose in one message": in_one_message,
     "journald verbose": without_blank(
         each(
             lambda i,
-            line: f"Wed 2026-03-04 05:06:07.{i:06d} UTC [s=1;i={i}]\n    PRIORITY=6\n    MESSAGE={line}\n    _PID=711"
+            line: f"Wed 2026-03-04 05:06:07.{i:06d} UTC [s=1;i={i};b=7;m=8;t=9;x=a]\n    _TRANSPORT=stdout\n"
+            f"    PRIORITY=6\n    SYSLOG_IDENTIFIER=python3\n    MESSAGE={line}\n    _PID=711\n    _CMDLINE=python3 -m"
+            " worker --error-log x: y\n    _SYSTEMD_UNIT=worker.service\n    _SELINUX_CONTEXT=unconfined: z"
         )
     ),
     "syslog 3164": without_blank(before("<11>Mar  4 05:06:{s:02d} gpu-3 worker[711]: ")),

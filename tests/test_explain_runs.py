@@ -242,3 +242,16 @@ def test_a_service_that_serves_heals_no_other(firstfix):
         *['web-1 | INFO:     10.0.0.1:1 - "POST /chat HTTP/1.1" 200 OK'] * 3,
     ]
     assert explain(firstfix, "\n".join(lines) + "\n")["verdict"] == "failed-unknown"
+
+
+@pytest.mark.parametrize(("log", "verdict"), [
+    ("srun: error: Task launch for 7.0 failed on node heron1: Job credential expired\n", "failed-unknown"),
+    ("slurmstepd: error: execve(): /tmp/slurmd/job7/slurm_script: No such file or directory\n", "failed-unknown"),
+    ("nvidia-installer log file '/var/log/nvidia-installer.log'\n[1.0] NVRM: loading NVIDIA UNIX x86_64 Kernel Module"
+     "  550.54\n"
+     "-> Installation of the NVIDIA Accelerated Graphics Driver (version: 550.54) is now complete.\n", "healthy"),
+    ("2026-02-01 10:00:00,1 - ERROR - Cannot access gated repo for url https://huggingface.co/heron/grebe\n"
+     "2026-02-02 10:00:00,1 - INFO - Treinamento concluído com sucesso\n", "healthy"),
+], ids=["srun", "slurmstepd", "installer", "trained in Portuguese"])
+def test_who_starts_and_installs_says_how_it_ended(firstfix, log, verdict):
+    assert explain(firstfix, log)["verdict"] == verdict

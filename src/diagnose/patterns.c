@@ -40,22 +40,24 @@ struct ff_error *ff_patterns_init(size_t n, struct ff_patterns *ret)
 	return NULL;
 }
 
-// A landmark begins the text of a line, and that text stands behind prefixes: without what binds it to the beginning.
-static char *unanchored(const char *pattern)
+// Landmarks and signatures begin the text of a line, and that text stands behind prefixes, while whole lines are looked
+// through: without what binds them to the beginning. Takes the pattern, which may be NULL.
+static char *unanchored(char *text)
 {
-	char *made = malloc(strlen(pattern) + 1), *to = made;
-	for (bool list = false; made && *pattern; pattern++) {
-		if (*pattern == '\\' && pattern[1])
-			*to++ = *pattern++;
-		else if (*pattern == '[' || *pattern == ']')
-			list = *pattern == '[';
-		else if (*pattern == '^' && !list)
+	char *to = text;
+	bool list = false;
+	for (const char *p = text; text && *p; p++) {
+		if (*p == '\\' && p[1])
+			*to++ = *p++;
+		else if (*p == '[' || *p == ']')
+			list = *p == '[';
+		else if (*p == '^' && !list)
 			continue;
-		*to++ = *pattern;
+		*to++ = *p;
 	}
-	if (made)
+	if (text)
 		*to = 0;
-	return made;
+	return text;
 }
 
 // Vectorscan takes no name twice: the second group of that name has none.
@@ -97,7 +99,7 @@ static struct ff_error *gather_landmarks(enum ff_landmark_kind only, struct ff_p
 		const struct ff_landmark *mark = ff_landmarks_at(p->landmarks, i);
 		if (mark->kind == FF_LANDMARK_ROLE || (only != FF_LANDMARK_KINDS && mark->kind != only))
 			continue;
-		err = add_made(p, unanchored(mark->pattern), HS_FLAG_MULTILINE, FF_LANDMARK_ID + (unsigned)i);
+		err = add_made(p, unanchored(strdup(mark->pattern)), HS_FLAG_MULTILINE, FF_LANDMARK_ID + (unsigned)i);
 	}
 	return err;
 }
@@ -124,7 +126,8 @@ struct ff_error *ff_patterns_gather(struct ff_rules *rules, size_t from, size_t 
 	if (from == 0)
 		ff_patterns_add(&p, ff_said_settings_pattern, HS_FLAG_PREFILTER, FF_SETTINGS_ID);
 	for (size_t i = from; i < to && !err; i++)
-		err = add_made(&p, named_once(ff_rules_signature_at(rules, i)->pattern), 0, (unsigned)i + 1);
+		err = add_made(
+			&p, unanchored(named_once(ff_rules_signature_at(rules, i)->pattern)), 0, (unsigned)i + 1);
 	if (err)
 		ff_patterns_deinit(&p);
 	else

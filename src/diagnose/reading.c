@@ -413,7 +413,7 @@ static void on_line(const struct ff_line *read, void *context)
 	size_t after = ff_events_count(r->events);
 	const struct ff_event *e = after > before ? ff_events_at(r->events, after - 1) : NULL;
 	if (e && harmless && e->first == line.number)
-		ff_events_outlive(r->events, after - 1, line.number);
+		ff_events_harmless(r->events, after - 1, line.number);
 	else if (e)
 		ff_runs_event(run, r->events, e, line.number);
 }

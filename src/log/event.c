@@ -484,14 +484,21 @@ void ff_events_about(struct ff_events *events, size_t index, uint64_t request)
 	event_at(events, index)->asked = request;
 }
 
-void ff_events_outlive(struct ff_events *events, size_t index, uint64_t by)
+void ff_events_harmless(struct ff_events *events, size_t index, uint64_t by)
 {
 	struct ff_event *e = event_at(events, index);
-	if (!e || e->kind == FF_EVENT_KERNEL)
+	if (!e)
 		return;
 	e->history = true;
 	if (!e->progress)
 		e->progress = by;
+}
+
+void ff_events_outlive(struct ff_events *events, size_t index, uint64_t by)
+{
+	const struct ff_event *e = event_at(events, index);
+	if (e && e->kind != FF_EVENT_KERNEL)
+		ff_events_harmless(events, index, by);
 }
 
 void ff_events_ignore_next(struct ff_events *events, const struct ff_line *line)

@@ -81,6 +81,9 @@ bool ff_events_progress(struct ff_events *events, uint32_t run, uint64_t number,
 /** This event was about that request: what answers others clears it not. */
 void ff_events_about(struct ff_events *events, size_t index, uint64_t request);
 
+/** The line `by`, which may be its own, says that this event does not matter. */
+void ff_events_harmless(struct ff_events *events, size_t index, uint64_t by);
+
 /** This event did not matter in the end, as the line `by` shows. What the kernel says of the machine stays. */
 void ff_events_outlive(struct ff_events *events, size_t index, uint64_t by);
 

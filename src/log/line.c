@@ -18,7 +18,7 @@ enum { NESTING_MAX = 3, PIECES_MAX = 512, PARTS_MAX = 256 << 10 };
 struct ff_liner {
 	struct ff_prefixes *prefixes;
 	struct ff_learner learner;
-	bool pretty; // in a pretty-printed object
+	enum ff_pretty pretty;
 	// One a level of wrapping:
 	struct ff_buf clean[NESTING_MAX + 1];
 	struct ff_unwrapped unwrapped[NESTING_MAX + 1];
@@ -116,7 +116,7 @@ static bool read_parts(struct reading *r, struct ff_span last, const struct ff_p
 static bool read_wrapped(struct reading *r, struct ff_span text, const struct ff_prefix *prefix, unsigned depth)
 {
 	struct ff_unwrapped *in = &r->liner->unwrapped[depth];
-	bool inside = false, *pretty = depth ? &inside : &r->liner->pretty;
+	enum ff_pretty inside = FF_PRETTY_NONE, *pretty = depth ? &inside : &r->liner->pretty;
 	if (depth >= NESTING_MAX || !ff_unwrap(text, pretty, in))
 		return false;
 	struct ff_span inner = {in->text.p, in->text.n};

@@ -71,7 +71,6 @@ static const struct {
 	{"[", "\\[[\\w./-]+\\.(?:py|cc|cpp|cu|rs|go|pyx)(?::\\d+)(?::\\w+)?\\](?: |$)"},
 	{" ", " +(?<lvl>" LEVELS ") +(?=\\w)"},
 	{" ", " +\\[(?<lvl>" LEVELS ")\\] +"},
-	{"    MESSAGE=", "    MESSAGE="}, // journalctl -o verbose
 	// (EngineCore_DP0 pid=164) TEXT, (RayWorkerWrapper pid=12, ip=10.0.0.2) [repeated 3x across cluster] TEXT,
 	// (raylet) TEXT
 	{"(", "\\((?<src>[^()]{0,80}\\b(?:pid|PID)=\\w+[^()]{0,60})\\)(?: \\[repeated [^\\]]*\\])?(?: |$)"},

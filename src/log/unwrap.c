@@ -189,30 +189,54 @@ static bool known(struct ff_span key, const char *const *keys)
 }
 
 // A line of an object that was printed over many: gcloud, aws, journalctl -o json-pretty.
-static bool unwrap_member(struct ff_span text, bool *pretty, struct ff_unwrapped *ret)
+static bool unwrap_member(struct ff_span text, enum ff_pretty *pretty, struct ff_unwrapped *ret)
 {
 	if (text.n && text.p[text.n - 1] == ',')
 		text = ff_span_trim((struct ff_span){text.p, text.n - 1});
-	if (*pretty && text.n <= 2 && text.n && strchr("{}[]", text.p[0]))
+	if (*pretty == FF_PRETTY_OBJECT && text.n <= 2 && text.n && strchr("{}[]", text.p[0]))
 		return true;
 	const char *quote = text.n > 2 && text.p[0] == '"' ? memchr(text.p + 1, '"', text.n - 1) : NULL;
 	struct ff_span key = {text.p + 1, quote ? (size_t)(quote - text.p) - 1 : 0};
 	struct ff_span value =
 		quote ? ff_span_trim((struct ff_span){quote + 1, text.n - key.n - 2}) : (struct ff_span){0};
 	if (!key.n || !value.n || value.p[0] != ':') {
-		*pretty = false;
+		*pretty = FF_PRETTY_NONE;
 		return false;
 	}
 	if (!known(key, message_keys) && !known(key, exception_keys))
-		return *pretty;
+		return *pretty == FF_PRETTY_OBJECT;
 	value = ff_span_trim((struct ff_span){value.p + 1, value.n - 1});
 	_cleanup_json_ json_t *doc =
 		json_loadb(value.p ? value.p : "", value.n, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
 	if (!json_is_string(doc))
-		return *pretty;
-	*pretty = true;
+		return *pretty == FF_PRETTY_OBJECT;
+	*pretty = FF_PRETTY_OBJECT;
 	ff_buf_add(&ret->text, json_string_value(doc), json_string_length(doc));
 	return true;
+}
+
+// A line of an entry of journalctl -o verbose. Its message is said; further lines of it stand below its beginning, and
+// nobody says the other fields or the line with time and cursor that begins an entry.
+static bool unwrap_field(struct ff_span line, enum ff_pretty *pretty, struct ff_unwrapped *ret)
+{
+	static const char message[] = "    MESSAGE=";
+	static const char below[] = "            "; // where the message began
+	bool entry = *pretty == FF_PRETTY_ENTRY || *pretty == FF_PRETTY_MESSAGE;
+	size_t lead = strlen(message), key = 4;
+	if (ff_span_starts(line, message) || (*pretty == FF_PRETTY_MESSAGE && ff_span_starts(line, below))) {
+		*pretty = FF_PRETTY_MESSAGE;
+		ff_buf_add(&ret->text, line.p + lead, line.n - lead);
+		return true;
+	}
+	if (!entry)
+		return false;
+	while (key < line.n &&
+		(isupper((unsigned char)line.p[key]) || isdigit((unsigned char)line.p[key]) || line.p[key] == '_'))
+		key++;
+	bool field = ff_span_starts(line, "    ") && key > 4 && key < line.n && line.p[key] == '=';
+	bool cursor = line.n && line.p[line.n - 1] == ']' && memmem(line.p, line.n, " [s=", 4);
+	*pretty = field || cursor ? FF_PRETTY_ENTRY : FF_PRETTY_NONE;
+	return field || cursor;
 }
 
 // Up to the end of a quotation when it is one. Returns how much was taken.
@@ -291,7 +315,7 @@ static bool unwrap_escaped(struct ff_span text, struct ff_unwrapped *ret)
 	return true;
 }
 
-bool ff_unwrap(struct ff_span line, bool *pretty, struct ff_unwrapped *ret)
+bool ff_unwrap(struct ff_span line, enum ff_pretty *pretty, struct ff_unwrapped *ret)
 {
 	static bool (*const wrappers[])(struct ff_span, struct ff_unwrapped *) = {
 		unwrap_json, unwrap_logfmt, unwrap_csv, unwrap_escaped};
@@ -299,6 +323,10 @@ bool ff_unwrap(struct ff_span line, bool *pretty, struct ff_unwrapped *ret)
 	bool source = ff_span_starts(line, "    "); // of a program: may hold "\n", and means it
 	ret->text.failed = false;
 	ret->part = false;
+	ret->text.n = 0;
+	ret->level = FF_LEVEL_NONE;
+	if (unwrap_field(line, pretty, ret))
+		return !ret->text.failed;
 	bool found = false;
 	for (size_t i = 0; i < sizeof(wrappers) / sizeof(*wrappers) - source && !found && text.n; i++) {
 		ret->text.n = 0;

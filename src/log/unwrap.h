@@ -11,6 +11,9 @@ struct ff_unwrapped {
 	bool part;	     /**< docker's json-file: the next line carries on */
 };
 
-/** False when the line is not wrapped. *pretty remembers from line to line that a pretty-printed object is being
-    read. */
-bool ff_unwrap(struct ff_span line, bool *pretty, struct ff_unwrapped *ret);
+/** What is being read that was printed over many lines: an object of JSON, an entry of `journalctl -o verbose`, and in
+    it a message of several lines. */
+enum ff_pretty { FF_PRETTY_NONE, FF_PRETTY_OBJECT, FF_PRETTY_ENTRY, FF_PRETTY_MESSAGE };
+
+/** False when the line is not wrapped. *pretty is remembered from line to line. */
+bool ff_unwrap(struct ff_span line, enum ff_pretty *pretty, struct ff_unwrapped *ret);

@@ -1,0 +1,195 @@
+-- Command lines that a program refuses before it starts, in the words of the parsers of Rust (clap), Go (flag, pflag
+-- with cobra, urfave/cli), C and C++ (getopt, gflags, abseil, cxxopts, CLI11, boost, llama.cpp's own) and click. One
+-- mechanism for all: what is wrong with which flag, and what the flag is called in this program. argparse's own words
+-- are vllm.arg-unsupported's.
+
+-- What may stand before such a sentence: nothing, a prefix of a log, the program's name, the frame of a box.
+local LEAD = [=[(?:^|[\]:|>)}]|\xe2\x94\x82)\s*(?:[Ee]rror: |Incorrect Usage[.:] )?]=]
+local OPEN, SHUT = [[(?:'|\xe2\x80\x98|")]], [[(?:'|\xe2\x80\x99|")]]
+
+-- Patterns of one kind; each takes {flag}, {got} into groups of its own number.
+local function numbered(kind, patterns)
+  local list = {}
+  for i, pattern in ipairs(patterns) do
+    pattern = pattern:gsub("{flag}", "(?<" .. kind .. "_flag" .. i .. ">--?[\\w-]+)")
+    pattern = pattern:gsub("{name}", "(?<" .. kind .. "_flag" .. i .. ">[\\w-]+)")
+    list[i] = pattern:gsub("{got}", "(?<" .. kind .. "_got" .. i .. ">[^'\"\n]*)")
+  end
+  return LEAD .. any(list)
+end
+
+-- {kind, patterns, why, say}: {flag} and {got} are what the pattern took.
+local UNKNOWN = {
+  [[unexpected argument '{flag}[^']*' found]], [[Found argument '{flag}[^']*' which wasn't expected]],
+  [[flag provided but not defined: {flag}]], [[unknown (?:shorthand )?flag: (?:'\w' in )?{flag}]],
+  [[(?:invalid|unknown) argument: {flag}]], [[No such option:? {flag}]],
+  [[(?:unrecognized|unrecognised|unknown|invalid) option:? (?:-- )?']] .. "{flag}",
+  [[unrecognized option: {name}$]], [[unknown command line flag '{name}']],
+  [[Option ]] .. OPEN .. "{name}" .. SHUT .. [[ does not exist]],
+  [[The following arguments? (?:was|were) not expected: {flag}]],
+}
+local VALUE = {
+  [[invalid value (?:'|"){got}(?:'|") for '{flag}]], [["{got}" isn't a valid value for '{flag}]],
+  [[illegal value '{got}' specified for \w+ flag '{name}']],
+  [[invalid (?:boolean )?value "{got}" for (?:flag )?{flag}]], [[invalid argument "{got}" for "(?:-\w, )?{flag}" flag]],
+  [[Invalid value for '(?:-\w' / ')?{flag}]], [[the argument \('{got}'\) for option '{flag}' is invalid]],
+  [[error while handling argument "{flag}"]],
+}
+local INCOMPLETE = {
+  [[a value is required for '{flag}[^']*' but none was supplied]],
+  [[The argument '{flag}[^']*' requires a value but none was supplied]],
+  [[flag needs an argument: (?:'\w' in )?{flag}]], [[flag '{name}' is missing its argument]],
+  [[option '{flag}' requires (?:an|1) argument]], [[the required argument for option '{flag}' is missing]],
+  [[Option ]] .. OPEN .. "{name}" .. SHUT .. [[ is missing an argument]],
+}
+local ABSENT = {
+  [[the following required arguments were not provided:(?:\s+{flag})?]],
+  [[required flag(?:\(s\)|s)? "{name}"[^\n]* not set]],
+  [[Missing (?:option|parameter:) '?{flag}]], [[the option '{flag}' is required but missing]],
+  [[{flag} is required$]],
+}
+local CLASH = {
+  [[the argument '{flag}[^']*' cannot be used (?:with|multiple times)]],
+  [[if any flags in the group \[{name}[^\]\n]*\] are set none of the others can be]],
+}
+
+-- Engines whose flags the atlas knows: by emitter, and by words of theirs that stand in the log.
+local OF_ATLAS = {["llama.cpp"] = "llama.cpp", text_generation_server = "tgi", text_embeddings_router = "tei",
+  tritonserver = "triton", ollama = "ollama"}
+local SPOKEN = {
+  {"llama.cpp", [[llama[-_.](?:server|cli|cpp|bench)|\bload_backend: |\bggml_]]},
+  {"tei", [[text[-_]embeddings[-_](?:router|inference)]]},
+  {"tgi", [[text[-_]generation[-_](?:launcher|router|inference)]]},
+  {"triton", [[\btritonserver\b]]}, {"ollama", [[\bollama (?:serve|run|pull|runner)\b|Usage of ollama]]},
+}
+-- Programs of the machine, whose command lines are no worker's.
+local TOOL = [[(?:docker|podman|nerdctl|kubectl|helm|pip3?|git|nvcc|gcc|g\+\+|cmake|make|tar|curl|wget|apt(?:-get)?|]]
+  .. [[conda|mamba|uv|systemctl|srun|sbatch|nvidia-smi|nvidia-ctk)]]
+
+local WORDS = {
+  unknown = {"The program does not know the flag {flag}%s, and ends before it starts.",
+    "Leave {flag} out, or spell it as this release does (--help lists what it knows)."},
+  value = {"The program does not take what was given for {flag}%s, and ends before it starts.",
+    "Give {flag} a value that it takes (--help says which)."},
+  incomplete = {"The flag {flag} needs a value and has none%s, so the program ends before it starts.",
+    "Write a value behind {flag}; an empty variable in a script or a compose file leaves none."},
+  absent = {"The program cannot start without the flag {flag}%s.", "Give {flag}."},
+  clash = {"The flag {flag} was given twice or beside one that excludes it%s, and the program ends before it starts.",
+    "Leave {flag} or the other one out."},
+}
+local KINDS = {"unknown", "value", "incomplete", "absent", "clash"}
+
+local function taken(hit, what)
+  for i = 1, #UNKNOWN do
+    for _, kind in ipairs(KINDS) do
+      local value = hit[kind .. "_" .. what .. i]
+      if value and value ~= "" then return value end
+    end
+  end
+end
+
+-- The engine that it was, by the atlas' name, where somebody said it.
+local function engine_in(hit, log)
+  for emitter, engine in pairs(OF_ATLAS) do
+    if (hit.event.emitters or {})[emitter] then return engine end
+  end
+  for i, row in ipairs(SPOKEN) do
+    if log["spoken" .. i] then return row[1] end
+  end
+end
+
+-- What this program calls it instead: its own hint, else the atlas.
+local function called(flag, hit, log)
+  local hint = log.similar and (log.similar.like or log.similar.like2)
+  if hint then return hint end
+  local engine = engine_in(hit, log)
+  local known = engine and atlas.flag(engine, flag)
+  if not known or known.state == "here" then return nil end
+  return known.became or known.nearest
+end
+
+local function answer(kind, hit, log)
+  local flag = taken(hit, "flag") or kind == "absent" and log.need and log.need.flag
+  if not flag then return nil end
+  local bare = flag:sub(1, 1) == "-" and flag or "--" .. flag
+  local words, more, say = WORDS[kind], "", nil
+  if kind == "unknown" then
+    local instead = called(bare, hit, log)
+    more, say = instead and "; it knows " .. instead or "", instead and ("Write %s instead."):format(instead)
+  elseif kind == "value" then
+    local got = taken(hit, "got")
+    more = got and (" (%s)"):format(got) or ""
+    say = log.choices and ("Give %s one of the values that it takes: %s."):format(bare, log.choices.list)
+  end
+  local fixes = {{code = true, kind = "param:" .. bare:gsub("^-+", ""):gsub("-", "_"),
+    say = say or (words[2]:gsub("{flag}", bare))}}
+  if kind == "unknown" then
+    fixes[2] = {code = true, kind = "pip:package",
+      say = "If the documentation that you follow is newer: upgrade the program."}
+  end
+  return {hit = hit, confidence = 0.86, why = (words[1]:gsub("{flag}", flag):format(more)), fixes = fixes}
+end
+
+local context = {
+  similar = [[(?:a similar argument exists: '|Did you mean:? '?|some similar arguments exist: '|Possible options: )]]
+    .. [[(?:(?<like>--?[\w-]+)|(?<like2>[a-z][\w-]+) ?\?)]],
+  choices = [=[\[?possible values: (?<list>[^\]\n]+)]=],
+  need = [[^\s*(?<flag>--[a-z][\w-]*) <[A-Z_]+>]],
+  tool = [[(?:^|\s)]] .. TOOL .. [[: [^\n]{0,40}(?:flag|option|argument)|(?:Usage|See|Try|Run):? +['"`]?]] .. TOOL
+    .. [[ [^\n]{0,60}(?:--help|OPTIONS|options|COMMAND)|^\s*]] .. TOOL
+    .. [=[ [\w-]+ \[options\]]=],
+}
+for i, row in ipairs(SPOKEN) do context["spoken" .. i] = row[2] end
+
+rule {
+  id = "engine.arg-invalid/flag",
+  from = {"engine", "shell", "other", "app", "server"},
+  signatures = {unknown = numbered("unknown", UNKNOWN), value = numbered("value", VALUE),
+    incomplete = numbered("incomplete", INCOMPLETE), absent = numbered("absent", ABSENT),
+    clash = numbered("clash", CLASH)},
+  context = context,
+  unless = {"tool"},
+  explains = {"vllm.engine-died"},
+  when = function(_, log)
+    for _, kind in ipairs(KINDS) do
+      local found = log[kind] and answer(kind, log[kind], log)
+      if found then return found end
+    end
+  end,
+  doc = {
+    looks = "\"error: unexpected argument '--x' found\", 'flag provided but not defined: -x'.",
+    check = "--help of that very program.",
+  },
+}
+
+-- A value without its flag: what it is tells which one was meant.
+local STRAY = {
+  {[[^\d+\.\d+\.\d+\.\d+$]], "--host"}, {[[(?i)\.gguf$]], "--model"}, {[[^\d{4,5}$]], "--port"},
+}
+
+rule {
+  id = "engine.arg-invalid/stray",
+  from = {"engine", "shell", "other"},
+  signatures = {stray = LEAD .. any{
+    [[invalid argument: (?<got>[^-\s'"]\S*)$]], [[unexpected argument '(?<got2>[^-'\n][^'\n]*)' found]],
+    [[Found argument '(?<got3>[^-'\n][^'\n]*)' which wasn't expected]],
+  }},
+  context = {llama = SPOKEN[1][2], usage = [[^\s*Usage: \S+ \[OPTIONS\]|For more information,? try '?--help]],
+    tool = context.tool},
+  unless = {"tool"},
+  when = function(_, log)
+    local hit = log.stray
+    local got = hit.got or hit.got2 or hit.got3
+    if hit.got and not (log.llama or (hit.event.emitters or {})["llama.cpp"]) then return nil end
+    local flag
+    for _, row in ipairs(STRAY) do flag = flag or got:match(row[1]) and row[2] end
+    return {hit = hit, confidence = 0.84,
+      why = ("The program takes no argument of its own at that place: %s stands on its command line without a flag "
+        .. "before it, and it ends before it starts."):format(got),
+      fixes = {{code = true, kind = "param:" .. (flag and flag:gsub("^-+", "") or "arguments"),
+        say = flag and ("Write %s before %s."):format(flag, got)
+          or ("Write the flag that %s belongs to before it, or leave it out."):format(got)}}}
+  end,
+  doc = {looks = "'error: invalid argument: 0.0.0.0' of llama-server.",
+    check = "The command line, and variables in it that are empty."},
+}
