@@ -254,7 +254,7 @@ def test_of_needed_libraries_the_missing_are_shown(firstfix, tmp_path, needs, sh
         b"bitsandbytes library load error: libcudart.so.12: cannot open shared object file: No such file or directory\n"
     )
     run = subprocess.run(
-        [firstfix, "explain", "--facts", tmp_path / "facts.json", "-"], input=log, capture_output=True, timeout=30
+        [firstfix, "explain", "-v", "--facts", tmp_path / "facts.json", "-"], input=log, capture_output=True, timeout=30
     )
     assert shown in run.stdout.decode(), run.stdout.decode()
 

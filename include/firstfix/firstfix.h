@@ -80,7 +80,9 @@ struct ff_style {
 	bool utf8;    /**< marks and emoji in front of the lines */
 	int columns;  /**< 0 is 80 */
 	bool verbose; /**< misses and details too */
-	bool brief;   /**< of a report only what decides whether a worker starts: torch, quantization, driver */
+	/** Of a diagnosis: what does not fit so many rows is left out, and the last line says what; 0 for all */
+	int rows;
+	bool brief; /**< of a report only what decides whether a worker starts: torch, quantization, driver */
 };
 
 /** What to explain; all zero explains nothing but the facts. */
@@ -117,6 +119,11 @@ FF_PUBLIC struct ff_error *ff_diagnosis_render(
 
 /** True when it names an error, or its verdict is that it failed and the cause is not known (exit code 1). */
 FF_PUBLIC bool ff_diagnosis_is_error(const struct ff_diagnosis *diagnosis);
+
+/** How a machine is, in a few lines, and what to try: what `firstfix` alone says. FF_JSON is firstfix.overview/1.
+    Caller frees *ret with free(). */
+FF_PUBLIC struct ff_error *ff_overview_render(const struct ff_facts *facts, const struct ff_diagnosis *check,
+	enum ff_format format, const struct ff_style *style, char **ret);
 
 /** The probes: name and one line of help; false when index is past the last. */
 FF_PUBLIC bool ff_probe_at(size_t index, const char **ret_name, const char **ret_help);

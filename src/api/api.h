@@ -12,6 +12,9 @@ struct ff_error *ff_facts_of_document(json_t *doc, struct ff_facts **ret);
 const json_t *ff_facts_document(const struct ff_facts *facts);
 const json_t *ff_diagnosis_document(const struct ff_diagnosis *diagnosis);
 
+/** What is stored, newest first; an empty list where nothing ever was. */
+struct ff_error *ff_incidents_list(const char *dir, json_t **ret);
+
 /** For struct ff_diagnose_options: the interpreter that the log names on this machine, then stored start-up reports;
     `worker` is the id of a run or a word of its command line, NULL for any. */
 struct ff_error *ff_other_facts(

@@ -358,21 +358,25 @@ struct ff_error *ff_facts_last_good(const char *dir, const char *command_key, st
 	return err ? err : ff_facts_of_document(doc, ret);
 }
 
-struct ff_error *ff_incidents_render(const char *dir, enum ff_format format, const struct ff_style *style, char **ret)
+struct ff_error *ff_incidents_list(const char *dir, json_t **ret)
 {
 	_cleanup_store_ struct ff_store *store = NULL;
+	struct ff_error *err = open_store(dir, true, &store);
+	if (!err)
+		return ff_store_list(store, ret);
+	if (err->code != FF_EABSENT)
+		return err;
+	ff_error_destroy(err); // nothing was ever stored
+	*ret = json_array();
+	return *ret ? NULL : &ff_enomem;
+}
+
+struct ff_error *ff_incidents_render(const char *dir, enum ff_format format, const struct ff_style *style, char **ret)
+{
 	json_t *list = NULL;
 	struct ff_error *err = check_given(dir);
-	if (err)
-		return err;
-	err = open_store(dir, true, &store);
-	if (err && err->code == FF_EABSENT) { // nothing was ever stored
-		ff_error_destroy(err);
-		err = NULL;
-		list = json_array();
-	} else if (!err) {
-		err = ff_store_list(store, &list);
-	}
+	if (!err)
+		err = ff_incidents_list(dir, &list);
 	_cleanup_json_ json_t *doc =
 		err ? NULL : json_pack("{s:s, s:o}", "schema", "firstfix.incidents/1", "incidents", list);
 	return err ? err : ff_emit_masked(doc, format, style, ret);

@@ -58,7 +58,7 @@ int ff_cmd_fit(int argc, char **argv)
 			"files. Only\n"
 			"headers are read. Exit code 1 when it does not fit.\n"
 			"\n"
-			"    firstfix fit meta-llama/Llama-3.1-70B-Instruct --gpu h100 --context 32k --tp 2\n"
+			"    firstfix fit Qwen/Qwen2.5-72B-Instruct --gpu h100 --context 32k --tp 2\n"
 			"    firstfix fit ./qwen-Q4_K_M.gguf --gpu rtx4090",
 		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),

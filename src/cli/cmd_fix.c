@@ -219,7 +219,7 @@ static const char details[] =
 	"  firstfix fix worker.log                        what would change\n"
 	"  firstfix fix --try worker.log -- python w.py   does it cure? in a copy\n"
 	"  firstfix fix --apply last                      do it for the newest incident\n"
-	"  firstfix fix --container worker                what to run for a container, which stays as it is\n"
+	"  firstfix fix --container worker                what to run for a container\n"
 	"Exit code 0: cured, applied or nothing wrong; 1: something is left to do; 2: wrong use or it failed.";
 
 static int in_container(struct ff_fix_request *r, const bool modes[])

@@ -5,7 +5,39 @@
 //	    tokenizers  0.19.1 (installed again)
 #include "cli/fix_request.h"
 
+#include "base/clean.h"
 #include "base/str.h"
+#include "base/wrap.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { INDENT = 4 };
+
+struct writer {
+	struct ff_buf text;
+	const struct ff_style *style;
+};
+
+// A sentence, safe and within the terminal's width.
+__attribute__((format(printf, 3, 4))) static void sentence(struct writer *w, size_t indent, const char *format, ...)
+{
+	_cleanup_free_ char *given = NULL;
+	_cleanup_buf_ struct ff_buf safe = {0};
+	const struct ff_wrap how = {.columns = (size_t)w->style->columns, .indent = INDENT};
+	va_list ap;
+	va_start(ap, format);
+	if (vasprintf(&given, format, ap) < 0)
+		given = NULL;
+	va_end(ap);
+	ff_clean(&safe, ff_span_of(given), w->style->utf8);
+	w->text.failed |= safe.failed || !given;
+	if (w->text.failed)
+		return;
+	ff_buf_printf(&w->text, "%*s", (int)indent, "");
+	ff_wrap(&how, (struct ff_span){safe.p, safe.n}, indent, &w->text);
+	ff_buf_char(&w->text, '\n');
+}
 
 static const char *what_becomes(const json_t *change)
 {
@@ -13,7 +45,7 @@ static const char *what_becomes(const json_t *change)
 	return to ? to : "(removed)";
 }
 
-static void say_changes(struct ff_buf *b, const json_t *changes)
+static void say_changes(struct writer *w, const json_t *changes)
 {
 	const char *name;
 	json_t *change;
@@ -22,56 +54,58 @@ static void say_changes(struct ff_buf *b, const json_t *changes)
 		width = strlen(name) > width ? strlen(name) : width;
 	json_object_foreach ((json_t *)changes, name, change) {
 		const char *from = ff_json_text(change, "from"), *to = ff_json_text(change, "to");
-		ff_buf_printf(b, "    %-*s  ", (int)width, name);
 		if (from && to && strcmp(from, to) == 0)
-			ff_buf_printf(b, "%s (installed again)\n", to);
+			sentence(w, INDENT, "%-*s  %s (installed again)", (int)width, name, to);
 		else
-			ff_buf_printf(b, "%s -> %s\n", from ? from : "(not installed)", what_becomes(change));
+			sentence(w, INDENT, "%-*s  %s -> %s", (int)width, name, from ? from : "(not installed)",
+				what_becomes(change));
 	}
 }
 
-static void say_fix(struct ff_buf *b, const json_t *answer, const json_t *fix)
+static void say_fix(struct writer *w, const json_t *answer, const json_t *fix)
 {
 	const char *command = ff_json_text(fix, "command");
 	int64_t which = 1;
 	size_t i;
 	json_t *effect;
 	if (ff_json_int(answer, "which", &which) && which > 1)
-		ff_buf_printf(b, "Fix %d: %s\n", (int)which, ff_json_text(fix, "say"));
+		sentence(w, 0, "Fix %d: %s", (int)which, ff_json_text(fix, "say"));
 	else
-		ff_buf_printf(b, "Fix to try first: %s\n", ff_json_text(fix, "say"));
-	if (command)
-		ff_buf_printf(b, "    %s\n", command);
+		sentence(w, 0, "Fix to try first: %s", ff_json_text(fix, "say"));
+	if (command) // to be copied: as it is
+		ff_buf_printf(&w->text, "%*s%s\n", INDENT, "", command);
 	json_array_foreach (json_object_get(fix, "side_effects"), i, effect)
-		ff_buf_printf(b, "    Beware: %s\n", json_string_value(effect));
+		sentence(w, INDENT, "Beware: %s", json_string_value(effect));
 }
 
 static struct ff_error *say(const struct ff_fix_request *r, char **ret)
 {
-	_cleanup_buf_ struct ff_buf b = {0};
+	const struct ff_style style = ff_output_style(&r->output);
+	struct writer w = {.style = &style};
 	const json_t *a = r->answer, *changes = json_object_get(a, "changes"), *fix = json_object_get(a, "fix");
 	static const char *const sentences[] = {"how", "error", "said", "warning"};
 	size_t i;
 	json_t *tried;
 	if (ff_json_text(a, "cause"))
-		ff_buf_printf(&b, "%s: %s\n", ff_json_text(a, "cause"), ff_json_text(a, "title"));
+		sentence(&w, 0, "%s: %s", ff_json_text(a, "cause"), ff_json_text(a, "title"));
 	if (fix)
-		say_fix(&b, a, fix);
+		say_fix(&w, a, fix);
 	if (json_object_size(changes))
-		ff_buf_str(&b,
+		ff_buf_str(&w.text,
 			json_object_get(a, "undone")			      ? "Put back:\n"
 				: json_is_true(json_object_get(a, "applied")) ? "Changed:\n"
 									      : "It would change:\n");
-	say_changes(&b, changes);
-	json_array_foreach (json_object_get(a, "tried"), i, tried)
-		ff_buf_printf(
-			&b, "Tried on a copy: %s\n    %s\n", ff_json_text(tried, "say"), ff_json_text(tried, "text"));
+	say_changes(&w, changes);
+	json_array_foreach (json_object_get(a, "tried"), i, tried) {
+		sentence(&w, 0, "Tried on a copy: %s", ff_json_text(tried, "say"));
+		sentence(&w, INDENT, "%s", ff_json_text(tried, "text"));
+	}
 	for (i = 0; i < sizeof(sentences) / sizeof(*sentences); i++) {
 		const char *text = ff_json_text(a, sentences[i]);
 		if (text)
-			ff_buf_printf(&b, "%s\n", text);
+			sentence(&w, 0, "%s", text);
 	}
-	return ff_buf_finish(&b, ret);
+	return ff_buf_finish(&w.text, ret);
 }
 
 int ff_fix_leave(struct ff_fix_request *r, struct ff_error *err, int code)

@@ -1,5 +1,7 @@
 // firstfix COMMAND ...: finds the command and runs it.
+#include "cli/columns.h"
 #include "cli/command.h"
+#include "cli/overview.h"
 
 #include "base/complain.h"
 #include "base/nearest.h"
@@ -9,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct ff_command commands[] = {
 #define COMMAND(name, help) {#name, help, ff_cmd_##name},
@@ -16,16 +19,20 @@ static const struct ff_command commands[] = {
 #undef COMMAND
 };
 
+enum { HELP_COLUMN = 15 };
+
 static void print_help(FILE *to)
 {
-	fputs("firstfix - why a GPU worker fails, and the one fix to try first\n\nusage: firstfix COMMAND "
-	      "[OPTIONS]\n\n",
-		to);
+	ff_print_wrapped(to, "firstfix - why a GPU worker fails, and the one fix to try first", 0, 0);
+	fputs("\nusage: firstfix COMMAND [OPTIONS]\n\n", to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].help);
-	fputs("\n'firstfix COMMAND --help' tells more. Exit codes: 0 nothing wrong, 1 something is wrong and was said, "
-	      "2 wrong use.\n",
-		to);
+		ff_print_wrapped(
+			to, commands[i].help, HELP_COLUMN, fprintf(to, "  %-*s", HELP_COLUMN - 2, commands[i].name));
+	fputs("\n", to);
+	ff_print_wrapped(to,
+		"'firstfix COMMAND --help' tells more. Exit codes: 0 nothing wrong, 1 something is wrong and was said, "
+		"2 wrong use.",
+		0, 0);
 }
 
 static const struct ff_command *find(const char *name)
@@ -56,6 +63,8 @@ int main(int argc, char **argv)
 {
 	if (argc < 2 || strcmp(argv[1], "run") != 0) // which executes the worker: it finds its signals as they were
 		signal(SIGPIPE, SIG_IGN);	     // "firstfix ... | head": the write fails and says so
+	if (argc < 2 && isatty(STDOUT_FILENO))
+		return ff_overview();
 	if (argc < 2) {
 		print_help(stderr);
 		return 2;

@@ -4,6 +4,8 @@
 //	firstfix report: --deadline wants a whole number, not 'soon' (see 'firstfix report --help')
 #include "cli/options.h"
 
+#include "cli/columns.h"
+
 #include "base/complain.h"
 #include "base/nearest.h"
 #include "base/str.h"
@@ -35,20 +37,48 @@ static void print_option(const struct ff_option *o)
 	if (o->value && n > 0 && (size_t)n < sizeof(left))
 		n += snprintf(left + n, sizeof(left) - (size_t)n, " %s", o->value);
 	if (n < HELP_COLUMN)
-		printf("%-*s  %s\n", HELP_COLUMN, left, o->help);
+		printf("%-*s  ", HELP_COLUMN, left);
 	else
-		printf("%s\n%*s  %s\n", left, HELP_COLUMN, "", o->help);
+		printf("%s\n%*s  ", left, HELP_COLUMN, "");
+	ff_print_wrapped(stdout, o->help, HELP_COLUMN + 2, HELP_COLUMN + 2);
+}
+
+// A line that does not end a sentence goes on in the next: on a terminal they are one paragraph of its width. Off one,
+// and where a line is indented (an example to copy), lines stay as they were written.
+static void print_details(const char *details)
+{
+	_cleanup_buf_ struct ff_buf paragraph = {0};
+	struct ff_span rest = ff_span_of(details), line;
+	while (ff_span_next(&rest, '\n', &line)) {
+		bool example = line.n && line.p[0] == ' ',
+		     ends = !line.n || example || strchr(".:", line.p[line.n - 1]);
+		ff_buf_printf(&paragraph, "%s%.*s", paragraph.n ? " " : "", (int)line.n, line.p);
+		bool goes_on = ff_columns(stdout) && !ends && rest.n && rest.p[0] != ' ' && rest.p[0] != '\n';
+		if (goes_on)
+			continue;
+		ff_print_wrapped(stdout, paragraph.p ? paragraph.p : "", example ? SIZE_MAX : 0, 0);
+		ff_buf_deinit(&paragraph);
+		paragraph = (struct ff_buf){0};
+	}
 }
 
 static void print_help(const struct ff_usage *u)
 {
-	printf("firstfix %s - %s\n\nusage: firstfix %s [OPTIONS]%s%s\n\noptions:\n", u->command, u->summary, u->command,
-		u->operands[0] ? " " : "", u->operands);
+	char line[512];
+	snprintf(line, sizeof(line), "firstfix %s - %s", u->command, u->summary);
+	ff_print_wrapped(stdout, line, 0, 0);
+	snprintf(line, sizeof(line), "usage: firstfix %s [OPTIONS]%s%s", u->command, u->operands[0] ? " " : "",
+		u->operands);
+	puts("");
+	ff_print_wrapped(stdout, line, 4, 0);
+	puts("\noptions:");
 	for (size_t i = 0; i < u->n_options; i++)
 		print_option(&u->options[i]);
 	print_option(&(struct ff_option){.name = "help", .letter = 'h', .help = "this text"});
-	if (u->details)
-		printf("\n%s\n", u->details);
+	if (u->details) {
+		puts("");
+		print_details(u->details);
+	}
 }
 
 static bool store(const struct ff_usage *u, const struct ff_option *o, const char *value)

@@ -1,6 +1,8 @@
 // Answers to stdout or to a file that appears whole or not at all; everything else to stderr.
 #include "cli/output.h"
 
+#include "cli/columns.h"
+
 #include "base/complain.h"
 #include "base/io.h"
 #include "base/logline.h"
@@ -8,10 +10,10 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
-enum { COLUMNS_MIN = 40, COLUMNS_MAX = 120 };
+// A screen of 24 lines has one for the prompt.
+enum { ROWS = 23 };
 
 enum ff_format ff_output_format(const struct ff_output *output)
 {
@@ -26,23 +28,16 @@ static bool locale_is_utf8(void)
 	return utf8;
 }
 
-static int terminal_columns(void)
-{
-	struct winsize size;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-		return 0;
-	return size.ws_col < COLUMNS_MIN ? COLUMNS_MIN : size.ws_col > COLUMNS_MAX ? COLUMNS_MAX : size.ws_col;
-}
-
 struct ff_style ff_output_style(const struct ff_output *output)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	bool terminal = !output->file && isatty(STDOUT_FILENO);
+	bool terminal = !output->file && !output->plain && isatty(STDOUT_FILENO);
 	return (struct ff_style){
 		.colour = terminal && !(no_color && no_color[0]) && !(term && strcmp(term, "dumb") == 0),
-		.utf8 = !output->ascii && locale_is_utf8(),
-		.columns = terminal ? terminal_columns() : 0,
+		.utf8 = !output->ascii && !output->plain && locale_is_utf8(),
+		.columns = output->file ? 0 : ff_columns(stdout),
 		.verbose = output->verbose,
+		.rows = ROWS,
 	};
 }
 

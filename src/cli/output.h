@@ -5,7 +5,7 @@
 
 /** The options that every command with an answer shares; put FF_OUTPUT_OPTIONS(&output) into its option table. */
 struct ff_output {
-	bool json, markdown, ascii, verbose;
+	bool json, markdown, ascii, plain, verbose;
 	bool line; /**< FF_LINE_OPTION */
 	const char *file;
 };
@@ -14,6 +14,7 @@ struct ff_output {
 	{"json", 0, FF_OPT_FLAG, NULL, "one JSON document, stable for machines", &(o)->json},               \
 		{"markdown", 0, FF_OPT_FLAG, NULL, "to paste in an issue", &(o)->markdown},                 \
 		FF_ASCII_OPTION((o)->ascii),                                                                \
+		{"plain", 0, FF_OPT_FLAG, NULL, "no colours, no marks beyond ASCII", &(o)->plain},          \
 		{"verbose", 'v', FF_OPT_FLAG, NULL, "also what could not be read, and why", &(o)->verbose}, \
 	{                                                                                                   \
 		"output", 'o', FF_OPT_TEXT, "FILE", "write there instead of standard output", &(o)->file    \

@@ -1,5 +1,6 @@
 // firstfix.diagnosis/1 for a person: the root cause, what shows it, and the one fix to try first, on one screen.
-// Everything else (other diagnoses, other fixes, lines without an explanation) comes after and short.
+// Everything else (other diagnoses, other fixes, lines without an explanation) comes after and short; where the screen
+// is too small for it, it is said that --verbose has it.
 //
 //	ROOT CAUSE: bitsandbytes ships no library for this CUDA version  bnb.binary-missing
 //	❌ error, almost certain (0.97)
@@ -12,11 +13,37 @@
 #include "emit/page.h"
 #include "emit/report.h"
 
-enum { FEW_EVIDENCE = 8, FEW_UNEXPLAINED = 5 };
+/** How much of a diagnosis is written; what a screen needs least goes first. */
+struct limits {
+	size_t evidence, fixes, others,
+		unexplained; /**< how many; fixes beside the first, diagnoses beside the first */
+	size_t rows;	     /**< of a line of evidence, of another fix; 0: any number */
+	size_t why;	     /**< rows of the explanation; 0: any number */
+	bool terse;	     /**< other diagnoses by name, other fixes without their commands, no headings */
+	bool no_rivals;	     /**< nor which other cause it may be */
+};
+
+static const struct limits all = {SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, 0, 0, false, false};
+static const struct limits usual = {8, SIZE_MAX, SIZE_MAX, 5, 0, 0, false, false};
+
+// The first of them that fits the screen is taken.
+static const struct limits briefer[] = {
+	{6, SIZE_MAX, 6, 1, 4, 0, true, false},
+	{5, 3, 6, 1, 3, 0, true, false},
+	{5, 2, 6, 0, 2, 0, true, false},
+	{5, 1, 4, 0, 2, 0, true, false},
+	{4, 0, 4, 0, 2, 0, true, false},
+	{3, 0, 3, 0, 2, 0, true, false},
+	{2, 0, 2, 0, 1, 0, true, false},
+	{1, 0, 1, 0, 1, 5, true, true},
+	{1, 0, 0, 0, 1, 3, true, true},
+};
 
 struct writer {
 	struct ff_page *page;
 	const json_t *doc;
+	const struct limits *limits;
+	size_t evidence_left_out, fixes_left_out, others_left_out, unexplained_left_out;
 };
 
 static const char *confidence_word(double confidence)
@@ -105,29 +132,50 @@ static void say_fact(struct writer *w, const char *path, const json_t *evidence)
 			known && text.p ? text.p : "not there");
 }
 
+// What is not listed is counted here, or with all else in the last line.
+static void say_left_out(struct writer *w, size_t n, size_t *ret)
+{
+	*ret = n;
+	if (n && !w->limits->terse)
+		ff_page_say(w->page, FF_MARK_NONE, "", "and %zu more: --verbose lists them", n);
+}
+
+static bool is_log_line(const json_t *evidence)
+{
+	int64_t number;
+	return !ff_json_text(evidence, "fact") && ff_json_text(evidence, "text") &&
+		ff_json_int(evidence, "log", &number);
+}
+
+static void say_log_line(struct writer *w, const json_t *evidence)
+{
+	int64_t number = 0;
+	char label[40];
+	ff_json_int(evidence, "log", &number);
+	snprintf(label, sizeof(label), "Log line %lld", (long long)number);
+	ff_page_say(w->page, FF_MARK_NONE, label, "%s", ff_json_text(evidence, "text"));
+}
+
+// Facts first: what was looked for and what is there; then the lines that say so, of which one is always shown.
 static void say_evidence(struct writer *w, const json_t *d)
 {
-	const json_t *list = json_object_get(d, "evidence");
-	size_t n = json_array_size(list), shown = 0;
-	// facts first: what was looked for and what is there; then the lines that say so
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < n && (shown < FEW_EVIDENCE || w->page->style->verbose); i++) {
-			const json_t *e = json_array_get(list, i);
-			const char *path = ff_json_text(e, "fact"), *text = ff_json_text(e, "text");
-			int64_t number;
-			char label[40];
-			if (pass == 0 && path)
-				say_fact(w, path, e);
-			else if (pass == 1 && !path && text && ff_json_int(e, "log", &number)) {
-				snprintf(label, sizeof(label), "Log line %lld", (long long)number);
-				ff_page_say(w->page, FF_MARK_NONE, label, "%s", text);
-			} else
-				continue;
+	const json_t *list = json_object_get(d, "evidence"), *e;
+	size_t n = json_array_size(list), shown = 0, lines = 0, i;
+	json_array_foreach (list, i, e)
+		lines += is_log_line(e);
+	json_array_foreach (list, i, e) {
+		if (ff_json_text(e, "fact") && shown + !!lines < w->limits->evidence) {
+			say_fact(w, ff_json_text(e, "fact"), e);
 			shown++;
 		}
 	}
-	if (shown < n && shown >= FEW_EVIDENCE)
-		ff_page_say(w->page, FF_MARK_NONE, "", "and %zu more: --verbose lists them", n - shown);
+	json_array_foreach (list, i, e) {
+		if (is_log_line(e) && shown < w->limits->evidence) {
+			say_log_line(w, e);
+			shown++;
+		}
+	}
+	say_left_out(w, shown >= w->limits->evidence ? n - shown : 0, &w->evidence_left_out);
 }
 
 // What the trial on paper showed: {"result": ..., "text": ...}.
@@ -156,9 +204,11 @@ static void say_fix(struct writer *w, const char *label, const json_t *fix)
 
 static void say_other_fixes(struct writer *w, const json_t *fixes)
 {
-	for (size_t i = 1; i < json_array_size(fixes); i++) {
+	size_t n = json_array_size(fixes), shown = n - 1 < w->limits->fixes ? n : w->limits->fixes + 1;
+	for (size_t i = 1; i < shown; i++) {
 		const json_t *fix = json_array_get(fixes, i);
-		const char *sentence = ff_json_text(fix, "say"), *command = ff_json_text(fix, "command");
+		const char *sentence = ff_json_text(fix, "say");
+		const char *command = w->limits->terse ? NULL : ff_json_text(fix, "command");
 		const char *kind = ff_json_text(fix, "kind");
 		if (!sentence)
 			sentence = kind ? kind : "(not said)";
@@ -167,6 +217,7 @@ static void say_other_fixes(struct writer *w, const json_t *fixes)
 		if (w->page->style->verbose)
 			say_trial(w, fix);
 	}
+	w->fixes_left_out = n - shown;
 }
 
 static const char *title_of(const json_t *d)
@@ -188,19 +239,25 @@ static void say_root(struct writer *w, const json_t *d)
 	say_verdict(w, d);
 	if (why) {
 		ff_page_gap(w->page);
+		w->page->line_rows = w->limits->why;
 		ff_page_paragraph(w->page, ff_span_of(why));
 	}
+	w->page->line_rows = w->limits->rows;
 	if (json_array_size(json_object_get(d, "evidence"))) {
 		ff_page_gap(w->page);
 		say_evidence(w, d);
 	}
+	w->page->line_rows = 0;
 	const json_t *fixes = json_object_get(d, "fixes");
 	ff_page_gap(w->page);
 	if (json_array_size(fixes))
 		say_fix(w, "Fix to try first", json_array_get(fixes, 0));
 	else
 		ff_page_say(w->page, FF_MARK_SETTING, "Fix to try first", "none is known for this cause");
-	say_other_fixes(w, fixes);
+	w->page->line_rows = w->limits->rows;
+	if (json_array_size(fixes))
+		say_other_fixes(w, fixes);
+	w->page->line_rows = 0;
 }
 
 // Another cause that the same failure may have, and what would tell.
@@ -214,15 +271,35 @@ static void say_rivals(struct writer *w)
 	json_array_foreach (json_object_get(rivals, "would_decide"), i, path)
 		ff_buf_printf(&decides, "%s%s", i ? ", " : "", json_string_value(path));
 	w->page->out.failed |= decides.failed;
-	if (!cause || !title || !decides.p)
+	if (!cause || !title || !decides.p || w->limits->no_rivals)
 		return;
-	ff_page_gap(w->page);
+	if (!w->limits->terse)
+		ff_page_gap(w->page);
 	ff_page_say(w->page, FF_MARK_WARN, "Or it is", "%s (%s)", title, cause);
 	ff_page_say(w->page, FF_MARK_NONE, "Would decide", "%s", decides.p);
 }
 
+// The other diagnoses in a row each.
+static void name_others(struct writer *w, const json_t *diagnoses)
+{
+	size_t n = json_array_size(diagnoses), shown = n - 1 < w->limits->others ? n : w->limits->others + 1;
+	w->page->line_rows = 1;
+	for (size_t i = 1; i < shown; i++) {
+		const json_t *d = json_array_get(diagnoses, i);
+		const char *cause = ff_json_text(d, "cause");
+		ff_page_say(w->page, is_error(d) ? FF_MARK_FAIL : FF_MARK_WARN, "Also found", "%s: %s",
+			cause ? cause : "?", title_of(d));
+	}
+	w->page->line_rows = 0;
+	w->others_left_out = n - 1; // what fixes them is
+}
+
 static void say_others(struct writer *w, const json_t *diagnoses)
 {
+	if (w->limits->terse) {
+		name_others(w, diagnoses);
+		return;
+	}
 	ff_page_section(w->page, "Also found");
 	for (size_t i = 1; i < json_array_size(diagnoses); i++) {
 		const json_t *d = json_array_get(diagnoses, i);
@@ -239,9 +316,14 @@ static void say_others(struct writer *w, const json_t *diagnoses)
 static void say_unexplained(struct writer *w)
 {
 	const json_t *list = json_object_get(w->doc, "unexplained");
-	size_t n = json_array_size(list), shown = 0;
-	ff_page_section(w->page, "Lines without an explanation");
-	for (; shown < n && (shown < FEW_UNEXPLAINED || w->page->style->verbose); shown++) {
+	size_t n = json_array_size(list), shown = 0, most = w->limits->unexplained;
+	bool answer = !json_array_size(json_object_get(w->doc, "diagnoses")); // there is nothing else to go by
+	if (answer && most < usual.unexplained)
+		most = w->limits->why ? 1 : w->limits->fixes ? usual.unexplained : 3;
+	if (answer || !w->limits->terse)
+		ff_page_section(w->page, "Lines without an explanation");
+	w->page->line_rows = w->limits->rows;
+	for (; shown < n && shown < most; shown++) {
 		const json_t *line = json_array_get(list, shown);
 		const char *text = ff_json_text(line, "text"), *decides = ff_json_text(line, "would_decide");
 		int64_t number = 0;
@@ -253,8 +335,32 @@ static void say_unexplained(struct writer *w)
 		if (decides)
 			ff_page_say(w->page, FF_MARK_NONE, "Would decide", "%s", decides);
 	}
-	if (shown < n)
-		ff_page_say(w->page, FF_MARK_NONE, "", "and %zu more: --verbose lists them", n - shown);
+	w->page->line_rows = 0;
+	say_left_out(w, n - shown, &w->unexplained_left_out);
+}
+
+// The last line of an answer that was made to fit the screen.
+static void say_more(struct writer *w)
+{
+	const struct {
+		size_t n;
+		const char *one, *many;
+	} parts[] = {
+		{w->fixes_left_out, "other fix", "other fixes"},
+		{w->others_left_out, "other cause in full", "other causes in full"},
+		{w->evidence_left_out, "more piece of evidence", "more pieces of evidence"},
+		{w->unexplained_left_out, "line without an explanation", "lines without an explanation"},
+	};
+	_cleanup_buf_ struct ff_buf text = {0};
+	ff_page_end_section(w->page);
+	for (size_t i = 0; w->limits->terse && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (parts[i].n)
+			ff_buf_printf(&text, "%s%zu %s", text.n ? ", " : "", parts[i].n,
+				parts[i].n == 1 ? parts[i].one : parts[i].many);
+	}
+	w->page->out.failed |= text.failed;
+	if (w->limits->terse)
+		ff_page_say(w->page, FF_MARK_NONE, "More with -v", "%s", text.n ? text.p : "every line in full");
 }
 
 // What a verdict without a diagnosis is called, and what it stands on. The tick is for what was seen to be well.
@@ -372,9 +478,9 @@ static void say_whose_facts(struct writer *w)
 		because ? because : "", because ? ")" : "");
 }
 
-void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
+static void write_within(const json_t *doc, struct ff_page *page, const struct limits *limits)
 {
-	struct writer w = {.page = page, .doc = doc};
+	struct writer w = {.page = page, .doc = doc, .limits = limits};
 	const json_t *diagnoses = json_object_get(doc, "diagnoses");
 	if (json_array_size(diagnoses)) {
 		say_root(&w, json_array_get(diagnoses, 0));
@@ -389,13 +495,29 @@ void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
 	say_deep(&w);
 	say_unexplained(&w);
 	say_broken_rules(&w);
+	say_more(&w);
+}
+
+void ff_diagnosis_write(const json_t *doc, struct ff_page *page)
+{
+	write_within(doc, page, page->style->verbose ? &all : &usual);
 }
 
 struct ff_error *ff_diagnosis_text(const json_t *doc, const struct ff_style *style, char **ret)
 {
-	struct ff_page page = {.look = &ff_look_text, .style = style};
-	ff_diagnosis_write(doc, &page);
-	return ff_page_finish(&page, ret);
+	size_t rows = style->verbose || style->rows <= 0 ? SIZE_MAX : (size_t)style->rows;
+	for (size_t i = 0;; i++) {
+		_cleanup_free_ char *text = NULL;
+		struct ff_page page = {.look = &ff_look_text, .style = style};
+		write_within(doc, &page, i ? &briefer[i - 1] : style->verbose ? &all : &usual);
+		struct ff_error *err = ff_page_finish(&page, &text);
+		if (err)
+			return err;
+		if (i < sizeof(briefer) / sizeof(briefer[0]) && ff_page_rows(text, ff_page_columns(&page)) > rows)
+			continue;
+		*ret = ff_take(&text);
+		return NULL;
+	}
 }
 
 struct ff_error *ff_diagnosis_markdown(const json_t *doc, const struct ff_style *style, char **ret)

@@ -8,6 +8,7 @@
 #include "emit/fit.h"
 #include "emit/incident.h"
 #include "emit/libs.h"
+#include "emit/overview.h"
 #include "emit/playbook.h"
 #include "emit/report.h"
 
@@ -23,6 +24,7 @@ static const struct {
 	{"firstfix.incidents/1", ff_incidents_text, ff_incidents_markdown},
 	{"firstfix.diff/1", ff_diff_text, ff_diff_markdown},
 	{"firstfix.fit/1", ff_fit_text, ff_fit_markdown},
+	{"firstfix.overview/1", ff_overview_text, ff_overview_text},
 	{"firstfix.libs/1", ff_libs_text, ff_libs_markdown},
 	{"firstfix.playbook/1", ff_playbook_text, ff_playbook_markdown},
 	{"firstfix.rules/1", ff_rules_text, ff_rules_text},

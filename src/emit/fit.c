@@ -129,7 +129,7 @@ static struct ff_error *write_fit(const json_t *doc, struct ff_page *page, char 
 
 struct ff_error *ff_fit_text(const json_t *doc, const struct ff_style *style, char **ret)
 {
-	struct ff_page page = {.look = &ff_look_text, .style = style};
+	struct ff_page page = {.look = &ff_look_text, .style = style, .label_columns = sizeof("longest context") - 1};
 	return write_fit(doc, &page, ret);
 }
 

@@ -452,7 +452,26 @@ static void put_error(struct ff_buf *out, const json_t *entry)
 }
 
 enum { N_COLUMNS = 6, SECONDS = sizeof("2026-11-28T18:18:56") - 1 };
-static const size_t widths[N_COLUMNS] = {24, 6, SECONDS, 28, 44, 0};
+enum { HIDDEN = SIZE_MAX, GAP = 2 };
+
+// Widths of the columns by that of the terminal; 0: the rest of the line. Off a terminal every column is there.
+static const struct layout {
+	int columns;
+	size_t widths[N_COLUMNS];
+} layouts[] = {
+	{110, {24, 6, SECONDS, 24, 0, HIDDEN}},
+	{76, {24, 6, HIDDEN, 22, 0, HIDDEN}},
+	{1, {24, 6, HIDDEN, 0, HIDDEN, HIDDEN}},
+	{0, {24, 6, SECONDS, 28, 44, 0}},
+};
+
+static const struct layout *layout_for(int columns)
+{
+	size_t i = 0;
+	while (layouts[i].columns > columns)
+		i++;
+	return &layouts[i];
+}
 
 // A column: cleaned, cut and filled to its width; 0: as long as it is.
 static void put_cell(struct ff_buf *out, const char *text, size_t width, const struct ff_style *style)
@@ -471,7 +490,7 @@ static void put_cell(struct ff_buf *out, const char *text, size_t width, const s
 		ff_buf_str(out, style->utf8 ? "…" : "~");
 	size_t used = ff_clean_width((struct ff_span){cell.p, cell.n}) + cut;
 	if (width)
-		ff_buf_printf(out, "%*s", (int)(width > used ? width - used + 2 : 2), "");
+		ff_buf_printf(out, "%*s", (int)(width > used ? width - used + GAP : GAP), "");
 	else
 		ff_buf_char(out, '\n');
 	out->failed |= cell.failed;
@@ -479,8 +498,22 @@ static void put_cell(struct ff_buf *out, const char *text, size_t width, const s
 
 static void list_row(struct ff_buf *out, const char *const cells[N_COLUMNS], const struct ff_style *style)
 {
-	for (int i = 0; i < N_COLUMNS; i++)
-		put_cell(out, cells[i], widths[i], style);
+	const struct layout *layout = layout_for(style->columns);
+	size_t used = 0;
+	for (int i = 0; i < N_COLUMNS; i++) {
+		size_t width = layout->widths[i];
+		if (width == HIDDEN)
+			continue;
+		if (width || !style->columns) {
+			put_cell(out, cells[i], width, style);
+			used += width + GAP;
+			continue;
+		}
+		put_cell(out, cells[i], (size_t)style->columns - used, style);
+		while (out->n && out->p[out->n - 1] == ' ') // filled: a line does not end in blanks
+			out->n--;
+		ff_buf_char(out, '\n');
+	}
 }
 
 struct ff_error *ff_incidents_text(const json_t *doc, const struct ff_style *style, char **ret)

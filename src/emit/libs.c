@@ -8,15 +8,19 @@
 
 #include "base/clean.h"
 #include "base/str.h"
+#include "base/wrap.h"
+
+enum { LABEL = 11 };
 
 struct page {
-	struct ff_buf out;
+	struct ff_buf out, line; /**< what is written, and the line that is being put together */
 	bool utf8;
+	size_t columns;
 };
 
 static void say(struct page *page, const char *text)
 {
-	ff_clean(&page->out, ff_span_of(text), page->utf8);
+	ff_clean(&page->line, ff_span_of(text), page->utf8);
 }
 
 static void say_value(struct page *page, const json_t *value)
@@ -24,9 +28,21 @@ static void say_value(struct page *page, const json_t *value)
 	say(page, json_is_string(value) ? json_string_value(value) : "");
 }
 
+// The line is whole: further rows of it stand under its value.
+static void end(struct page *page)
+{
+	const struct ff_wrap how = {.columns = page->columns, .indent = LABEL};
+	page->out.failed |= page->line.failed;
+	if (page->line.p && !page->line.failed)
+		ff_wrap(&how, (struct ff_span){page->line.p, page->line.n}, 0, &page->out);
+	ff_buf_char(&page->out, '\n');
+	ff_buf_deinit(&page->line);
+	page->line = (struct ff_buf){0};
+}
+
 static void begin(struct page *page, const char *label)
 {
-	ff_buf_printf(&page->out, "%-10s ", label);
+	ff_buf_printf(&page->line, "%-*s", LABEL, label);
 }
 
 static void say_list(struct page *page, const char *label, const json_t *list)
@@ -38,10 +54,10 @@ static void say_list(struct page *page, const char *label, const json_t *list)
 	begin(page, label);
 	json_array_foreach (list, i, item) {
 		if (i)
-			ff_buf_char(&page->out, ' ');
+			ff_buf_char(&page->line, ' ');
 		say_value(page, item);
 	}
-	ff_buf_char(&page->out, '\n');
+	end(page);
 }
 
 static void say_line(struct page *page, const char *label, const json_t *value)
@@ -50,20 +66,21 @@ static void say_line(struct page *page, const char *label, const json_t *value)
 		return;
 	begin(page, label);
 	say_value(page, value);
-	ff_buf_char(&page->out, '\n');
+	end(page);
 }
 
 static void say_head(struct page *page, const json_t *doc)
 {
 	say_value(page, json_object_get(doc, "file"));
-	ff_buf_str(&page->out, ": ");
+	ff_buf_str(&page->line, ": ");
 	say_value(page, json_object_get(doc, "type"));
-	ff_buf_str(&page->out, ", ");
+	ff_buf_str(&page->line, ", ");
 	say_value(page, json_object_get(doc, "machine"));
 	const json_t *read = json_object_get(doc, "read");
-	ff_buf_printf(&page->out, ", %lld bytes (%lld read)\n",
+	ff_buf_printf(&page->line, ", %lld bytes (%lld read)",
 		(long long)json_integer_value(json_object_get(read, "size")),
 		(long long)json_integer_value(json_object_get(read, "bytes")));
+	end(page);
 	say_line(page, "Soname", json_object_get(doc, "soname"));
 	say_line(page, "Loader", json_object_get(doc, "interpreter"));
 	say_line(page, "RPATH", json_object_get(doc, "rpath"));
@@ -74,19 +91,22 @@ static void say_head(struct page *page, const json_t *doc)
 	say_list(page, "LTO", json_object_get(gpu, "lto"));
 	say_list(page, "AMD code", json_object_get(gpu, "hip"));
 	say_line(page, "PTX ISA", json_object_get(gpu, "ptx_isa"));
-	if (json_object_get(gpu, "opaque"))
-		ff_buf_str(&page->out, "AMD code   compressed: its targets cannot be named without unpacking\n");
+	if (json_object_get(gpu, "opaque")) {
+		ff_buf_str(&page->line, "AMD code   compressed: its targets cannot be named without unpacking");
+		end(page);
+	}
 }
 
 static void say_dependency(struct page *page, const json_t *d)
 {
 	begin(page, "Needs");
 	say_value(page, json_object_get(d, "name"));
-	ff_buf_str(&page->out, " => ");
+	ff_buf_str(&page->line, " => ");
 	say_value(page, json_object_get(d, "path"));
-	ff_buf_str(&page->out, "  (");
+	ff_buf_str(&page->line, "  (");
 	say_value(page, json_object_get(d, "because"));
-	ff_buf_str(&page->out, ")\n");
+	ff_buf_str(&page->line, ")");
+	end(page);
 }
 
 static void say_versions(struct page *page, const json_t *versions)
@@ -98,12 +118,12 @@ static void say_versions(struct page *page, const json_t *versions)
 		json_t *item;
 		begin(page, "Versions");
 		say(page, file);
-		ff_buf_char(&page->out, ':');
+		ff_buf_char(&page->line, ':');
 		json_array_foreach (list, i, item) {
-			ff_buf_char(&page->out, ' ');
+			ff_buf_char(&page->line, ' ');
 			say_value(page, item);
 		}
-		ff_buf_char(&page->out, '\n');
+		end(page);
 	}
 }
 
@@ -113,21 +133,21 @@ static void say_symbols(struct page *page, const json_t *doc)
 	const json_t *m, *built = json_object_get(doc, "built_for");
 	json_array_foreach (json_object_get(doc, "missing_symbols"), i, m) {
 		begin(page, "MISSING");
-		ff_buf_str(&page->out, "symbol ");
+		ff_buf_str(&page->line, "symbol ");
 		say_value(page, json_object_get(m, "symbol"));
-		ff_buf_str(&page->out, " of ");
+		ff_buf_str(&page->line, " of ");
 		say_value(page, json_object_get(m, "library"));
-		ff_buf_char(&page->out, '\n');
+		end(page);
 	}
 	if (!built)
 		return;
 	begin(page, "built for");
 	say_value(page, json_object_get(built, "package"));
-	ff_buf_char(&page->out, ' ');
+	ff_buf_char(&page->line, ' ');
 	say_value(page, json_object_get(built, "first"));
-	ff_buf_str(&page->out, " to ");
+	ff_buf_str(&page->line, " to ");
 	say_value(page, json_object_get(built, "last"));
-	ff_buf_char(&page->out, '\n');
+	end(page);
 }
 
 static void say_missing(struct page *page, const json_t *doc)
@@ -137,22 +157,22 @@ static void say_missing(struct page *page, const json_t *doc)
 	json_array_foreach (json_object_get(doc, "missing"), i, m) {
 		begin(page, "MISSING");
 		say_value(page, json_object_get(m, "library"));
-		ff_buf_str(&page->out, ", needed by ");
+		ff_buf_str(&page->line, ", needed by ");
 		say_value(page, json_object_get(m, "needed_by"));
 		const json_t *error = json_object_get(m, "error");
-		ff_buf_str(&page->out, error ? ": " : "");
+		ff_buf_str(&page->line, error ? ": " : "");
 		say_value(page, error);
-		ff_buf_char(&page->out, '\n');
+		end(page);
 	}
 	json_array_foreach (json_object_get(doc, "missing_versions"), i, m) {
 		begin(page, "MISSING");
-		ff_buf_str(&page->out, "version ");
+		ff_buf_str(&page->line, "version ");
 		say_value(page, json_object_get(m, "version"));
-		ff_buf_str(&page->out, " in ");
+		ff_buf_str(&page->line, " in ");
 		say_value(page, json_object_get(m, "path"));
-		ff_buf_str(&page->out, ", needed by ");
+		ff_buf_str(&page->line, ", needed by ");
 		say_value(page, json_object_get(m, "needed_by"));
-		ff_buf_char(&page->out, '\n');
+		end(page);
 	}
 	say_symbols(page, doc);
 }
@@ -174,7 +194,7 @@ static void say_file(struct page *page, const json_t *doc)
 
 static struct ff_error *text_of(const json_t *doc, const struct ff_style *style, bool fence, char **ret)
 {
-	struct page page = {.utf8 = style->utf8};
+	struct page page = {.utf8 = style->utf8, .columns = fence ? 0 : (size_t)style->columns};
 	const json_t *files = json_object_get(doc, "files"), *file;
 	size_t i;
 	if (fence)

@@ -95,6 +95,26 @@ void ff_page_gap(struct ff_page *page)
 	ff_buf_char(&page->out, '\n');
 }
 
+static size_t row_width(struct ff_span row)
+{
+	size_t width = 0;
+	for (struct ff_span part, code; ff_span_next(&row, '\033', &part); ff_span_next(&row, 'm', &code))
+		width += ff_clean_width(part);
+	return width;
+}
+
+size_t ff_page_rows(const char *text, size_t columns)
+{
+	struct ff_span rest = ff_span_of(text), row;
+	size_t rows = 0;
+	while (ff_span_next(&rest, '\n', &row)) {
+		size_t width = row_width(row);
+		if (row.n || rest.p) // what stands behind the last newline is none
+			rows += width ? (width + columns - 1) / columns : 1;
+	}
+	return rows;
+}
+
 struct ff_error *ff_page_finish(struct ff_page *page, char **ret)
 {
 	ff_page_end_section(page);

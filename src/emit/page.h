@@ -50,7 +50,9 @@ struct ff_page {
 	struct ff_buf out;
 	const char *waiting; /**< a section whose first line has not come: an empty one never shows */
 	bool in_section;
-	bool fold; /**< Markdown: sections fold away */
+	size_t line_rows; /**< text: how many rows a line may take, what is beyond is cut and marked; 0: any number */
+	size_t label_columns; /**< text: room that each label gets, so that values stand below each other; 0: its own */
+	bool fold;	      /**< Markdown: sections fold away */
 };
 
 void ff_page_title(struct ff_page *page, const char *title, const char *beside);
@@ -69,6 +71,9 @@ void ff_page_box(struct ff_page *page, struct ff_span text);
 void ff_page_gap(struct ff_page *page);
 /** Close the page; the caller frees *ret. */
 struct ff_error *ff_page_finish(struct ff_page *page, char **ret);
+
+/** Rows that a page of text takes on a terminal of so many columns; an escape sequence of ours takes no room. */
+size_t ff_page_rows(const char *text, size_t columns);
 
 /** Columns of the page. */
 size_t ff_page_columns(const struct ff_page *page);

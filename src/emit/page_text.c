@@ -8,6 +8,7 @@
 // Prose is wrapped at spaces, under an indent, so that no part of a value can stand where a line begins. Paths and
 // commands are never broken: they are to be copied.
 #include "base/clean.h"
+#include "base/wrap.h"
 #include "emit/page.h"
 
 enum { RULE_COLUMNS = 70, INDENT = 5, BOX_INDENT = 4 };
@@ -60,49 +61,52 @@ static void end_section(struct ff_page *page)
 	(void)page;
 }
 
-// Words of `text`, going on at column `at`; a new line begins with `indent` spaces.
-static void wrap(struct ff_page *page, struct ff_span text, size_t at, size_t indent)
+// Words of `text`, going on at column `at`; a new line begins with `indent` spaces. Gives the column behind them.
+static size_t wrap(struct ff_page *page, struct ff_span text, size_t at, size_t indent)
 {
-	struct ff_span rest = text, word;
-	size_t columns = ff_page_columns(page);
-	for (bool first = true; ff_span_next(&rest, ' ', &word); first = false) {
-		size_t width = ff_clean_width(word);
-		if (!first && at + 1 + width > columns) {
-			ff_buf_printf(&page->out, "\n%*s", (int)indent, "");
-			at = indent;
-		} else if (!first) {
-			ff_buf_char(&page->out, ' ');
-			at++;
-		}
-		ff_buf_span(&page->out, word);
-		at += width;
-	}
+	const struct ff_wrap how = {
+		.columns = ff_page_columns(page), .indent = indent, .rows = page->line_rows, .more = "..."};
+	return ff_wrap(&how, text, at, &page->out);
 }
 
 static void title(struct ff_page *page, struct ff_span text, struct ff_span beside)
 {
 	rule(page, '=');
 	colour(page, "\033[1m");
-	wrap(page, text, 0, INDENT);
+	size_t at = wrap(page, text, 0, INDENT);
 	colour(page, "\033[0m");
-	if (beside.n) {
-		bool fits = ff_clean_width(text) + 2 + ff_clean_width(beside) <= ff_page_columns(page);
-		ff_buf_str(&page->out, fits ? "  " : "\n");
-	}
+	if (beside.n)
+		ff_buf_str(&page->out, at + 2 + ff_clean_width(beside) <= ff_page_columns(page) ? "  " : "\n");
 	ff_buf_span(&page->out, beside);
 	ff_buf_char(&page->out, '\n');
 	rule(page, '=');
+}
+
+// The mark and a space; where values align, each mark takes the room of the widest.
+static size_t put_sign(struct ff_page *page, const char *sign)
+{
+	enum { WIDEST_ASCII = sizeof("[warn]") - 1 };
+	size_t width = ff_clean_width(ff_span_of(sign)), fill = 0;
+	if (page->label_columns && !page->style->utf8)
+		fill = WIDEST_ASCII - width;
+	ff_buf_printf(&page->out, "%s %*s", sign, (int)fill, "");
+	return width + 1 + fill;
 }
 
 static void line(struct ff_page *page, enum ff_mark mark, struct ff_span label, struct ff_span value)
 {
 	const char *sign = page->style->utf8 ? marks[mark].utf8 : marks[mark].ascii;
 	colour(page, marks[mark].colour);
-	ff_buf_printf(&page->out, "%s ", sign);
+	size_t at = put_sign(page, sign);
 	ff_buf_span(&page->out, label);
-	if (value.n)
-		ff_buf_str(&page->out, label.n ? ": " : "");
-	wrap(page, value, ff_clean_width(label) + INDENT, INDENT);
+	at += ff_clean_width(label);
+	if (value.n && label.n) {
+		size_t room =
+			page->label_columns > ff_clean_width(label) ? page->label_columns - ff_clean_width(label) : 0;
+		ff_buf_printf(&page->out, ": %*s", (int)room, "");
+		at += 2 + room;
+	}
+	wrap(page, value, at, page->label_columns ? at : INDENT);
 	colour(page, marks[mark].colour[0] ? "\033[0m" : "");
 	ff_buf_char(&page->out, '\n');
 }

@@ -1,6 +1,7 @@
 // No byte string may act on a terminal or break out of its line.
 #include "base/clean.h"
 #include "base/utf8.h"
+#include "base/wrap.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,9 +72,37 @@ static void test_width(void **state)
 	assert_int_equal(ff_clean_fit(FF_SPAN(""), 4), 0);
 }
 
+static void check_wrap(const struct ff_wrap *how, const char *in, size_t at, const char *expected, size_t end)
+{
+	struct ff_buf out = {0};
+	_cleanup_free_ char *text = NULL;
+	assert_int_equal(ff_wrap(how, ff_span_of(in), at, &out), end);
+	assert_null(ff_buf_finish(&out, &text));
+	assert_string_equal(text, expected);
+}
+
+static void test_wrap(void **state)
+{
+	(void)state;
+	const struct ff_wrap ten = {.columns = 10, .indent = 2}, never = {0};
+	const struct ff_wrap two = {.columns = 10, .indent = 2, .rows = 2, .more = "..."};
+	check_wrap(&ten, "", 3, "", 3);
+	check_wrap(&ten, "one two six", 0, "one two\n  six", 5);
+	check_wrap(&ten, "one two", 7, "one\n  two", 5);
+	check_wrap(&ten, "/a/long/path/of/it two", 0, "/a/long/path/of/it\n  two", 5);
+	check_wrap(&ten, "one  two   sixteen", 0, "one  two\n  sixteen", 9);
+	check_wrap(&never, "one two three four five", 0, "one two three four five", 23);
+	check_wrap(&two, "one two six", 0, "one two\n  six", 5);
+	check_wrap(&two, "one two six seven eight", 0, "one two\n  six ...", 9);
+	check_wrap(&two, "one two six sev", 0, "one two\n  six sev", 9);
+	check_wrap(&two, "\xe6\x97\xa5\xe6\x9c\xac \xe6\x97\xa5\xe6\x9c\xac x", 0,
+		"\xe6\x97\xa5\xe6\x9c\xac \xe6\x97\xa5\xe6\x9c\xac\n  x", 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_escapes),
 		cmocka_unit_test(test_all_pairs),
 		cmocka_unit_test(test_width),

@@ -1,0 +1,46 @@
+// Words of safe text in lines of so many columns:
+//
+//	at 20 columns, indent 2, "libc10 has that symbol in torch 2.6.0"
+//	libc10 has that
+//	  symbol in torch
+//	  2.6.0
+#include "base/wrap.h"
+
+#include "base/clean.h"
+
+static size_t cut(const struct ff_wrap *how, size_t at, struct ff_buf *out)
+{
+	size_t width = strlen(how->more) + 1; // before the edge, else at it: the last word is whole in any case
+	if (at + width <= how->columns)
+		ff_buf_char(out, ' ');
+	ff_buf_str(out, how->more);
+	return at + width;
+}
+
+size_t ff_wrap(const struct ff_wrap *how, struct ff_span text, size_t at, struct ff_buf *out)
+{
+	struct ff_span rest = text, word;
+	size_t row = 1;
+	for (bool first = true; ff_span_next(&rest, ' ', &word); first = false) {
+		size_t width = ff_clean_width(word);
+		bool last_row = how->rows && row >= how->rows;
+		size_t edge = how->columns;
+		if (last_row && rest.n) // room for the mark
+			edge = edge > strlen(how->more) + 1 ? edge - strlen(how->more) - 1 : 0;
+		if (how->columns && !first && at + 1 + width > edge) {
+			if (last_row)
+				return cut(how, at, out);
+			while (out->n && out->p[out->n - 1] == ' ') // of two spaces the first stands before the edge
+				out->n--;
+			ff_buf_printf(out, "\n%*s", (int)how->indent, "");
+			at = how->indent;
+			row++;
+		} else if (!first) {
+			ff_buf_char(out, ' ');
+			at++;
+		}
+		ff_buf_span(out, word);
+		at += width;
+	}
+	return at;
+}
