@@ -8,13 +8,22 @@
 
 #include "base/clean.h"
 
-static size_t cut(const struct ff_wrap *how, size_t at, struct ff_buf *out)
+// The mark in the last row; before it as much of `word` as there is room for, which may be all that tells.
+static size_t cut(const struct ff_wrap *how, struct ff_span word, size_t at, struct ff_buf *out)
 {
-	size_t width = strlen(how->more) + 1; // before the edge, else at it: the last word is whole in any case
-	if (at + width <= how->columns)
+	enum { WORTH_IT = 8 };
+	size_t mark = strlen(how->more), room = how->columns > at + 1 + mark ? how->columns - at - 1 - mark : 0;
+	if (at + 1 + mark <= how->columns) {
 		ff_buf_char(out, ' ');
+		at++;
+	}
+	if (room >= WORTH_IT) {
+		struct ff_span part = {word.p, ff_clean_fit(word, room)};
+		ff_buf_span(out, part);
+		at += ff_clean_width(part);
+	}
 	ff_buf_str(out, how->more);
-	return at + width;
+	return at + mark;
 }
 
 size_t ff_wrap(const struct ff_wrap *how, struct ff_span text, size_t at, struct ff_buf *out)
@@ -29,7 +38,7 @@ size_t ff_wrap(const struct ff_wrap *how, struct ff_span text, size_t at, struct
 			edge = edge > strlen(how->more) + 1 ? edge - strlen(how->more) - 1 : 0;
 		if (how->columns && !first && at + 1 + width > edge) {
 			if (last_row)
-				return cut(how, at, out);
+				return cut(how, word, at, out);
 			while (out->n && out->p[out->n - 1] == ' ') // of two spaces the first stands before the edge
 				out->n--;
 			ff_buf_printf(out, "\n%*s", (int)how->indent, "");

@@ -482,6 +482,7 @@ static void write_within(const json_t *doc, struct ff_page *page, const struct l
 {
 	struct writer w = {.page = page, .doc = doc, .limits = limits};
 	const json_t *diagnoses = json_object_get(doc, "diagnoses");
+	page->bare_boxes = limits->terse;
 	if (json_array_size(diagnoses)) {
 		say_root(&w, json_array_get(diagnoses, 0));
 		say_rivals(&w);

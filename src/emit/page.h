@@ -52,6 +52,7 @@ struct ff_page {
 	bool in_section;
 	size_t line_rows; /**< text: how many rows a line may take, what is beyond is cut and marked; 0: any number */
 	size_t label_columns; /**< text: room that each label gets, so that values stand below each other; 0: its own */
+	bool bare_boxes;      /**< text: without rules above and below what is to be copied */
 	bool fold;	      /**< Markdown: sections fold away */
 };
 

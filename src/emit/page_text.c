@@ -131,7 +131,8 @@ static void box_rule(struct ff_page *page)
 static void box(struct ff_page *page, struct ff_span text)
 {
 	struct ff_span rest = text, one;
-	box_rule(page);
+	if (!page->bare_boxes)
+		box_rule(page);
 	while (ff_span_next(&rest, '\n', &one)) {
 		ff_buf_printf(&page->out, "%*s", BOX_INDENT, "");
 		colour(page, "\033[1m");
@@ -139,7 +140,8 @@ static void box(struct ff_page *page, struct ff_span text)
 		colour(page, "\033[0m");
 		ff_buf_char(&page->out, '\n');
 	}
-	box_rule(page);
+	if (!page->bare_boxes)
+		box_rule(page);
 }
 
 const struct ff_page_look ff_look_text = {title, section, end_section, line, paragraph, box};
