@@ -94,13 +94,15 @@ static int forgot_dashes(int argc, char **argv, int command)
 
 static int hand_over(const char *supervisor, const char *self, char **command, size_t n_command)
 {
-	char tool[PATH_MAX + 8];
+	char tool[PATH_MAX + 8], other[PATH_MAX + 64];
 	char **argv = calloc(n_command + N_OPTIONS + 4, sizeof(*argv));
 	size_t n = 2;
 	if (!argv || !ff_handed_words(options, given, N_OPTIONS, argv, &n))
 		return 2;
 	argv[0] = (char *)"firstfix-supervise";
-	snprintf(tool, sizeof(tool), "--tool=%s", self);
+	// "-": the supervisor is alone here (firstfix-supervise as a package of its own)
+	snprintf(tool, sizeof(tool), "--tool=%s",
+		ff_sibling_find("firstfix-tool", FF_TOOL, other, sizeof(other)) ? self : "-");
 	argv[1] = tool;
 	ff_next_start_apply();
 	argv[n++] = (char *)"--";

@@ -3,16 +3,22 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 bool ff_sibling_self(char *ret, size_t n)
 {
 	ssize_t length = readlink("/proc/self/exe", ret, n - 1);
-	if (length <= 0)
-		return false;
-	ret[length] = 0;
-	return true;
+	if (length > 0) {
+		ret[length] = 0;
+		return true;
+	}
+	// A root without /proc: the path by which the kernel was asked, its links resolved.
+	char path[PATH_MAX];
+	const char *asked = (const char *)getauxval(AT_EXECFN);
+	return asked && realpath(asked, path) && (size_t)snprintf(ret, n, "%s", path) < n;
 }
 
 bool ff_sibling_find(const char *name, const char *installed, char *ret, size_t n)

@@ -487,6 +487,11 @@ static void say_tails(const struct supervisor *s, size_t most)
 		say_bytes(shown.p, shown.n);
 }
 
+const char *death_why_not_more(int error)
+{
+	return error == -ENOPKG ? "the package firstfix is not installed" : strerror(-error);
+}
+
 void death_obituary(struct supervisor *s, const char *why_not_more)
 {
 	enum { OBITUARY_TAIL = 2000 };

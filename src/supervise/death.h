@@ -78,3 +78,6 @@ const char *death_words(const struct supervisor *s);
 
 /** The incident that needs nobody else: what died, how, the last lines, where the rest lies. To stderr. */
 void death_obituary(struct supervisor *s, const char *why_not_more);
+
+/** Why an incident step was not started, for it. */
+const char *death_why_not_more(int error);

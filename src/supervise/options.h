@@ -15,7 +15,7 @@ struct options {
 	int attempts, backoff_s, check, good_after_s, grace_s, group, hang_action, hang_after_s, incident_s, max_mib,
 		on_hopeless, orphan, quarantine, recover, report, tail_kib, terminal;
 	const char *listen; /**< where the agent serves, NULL for no agent */
-	const char *tool;   /**< the firstfix binary for reports and incidents */
+	const char *tool;   /**< the firstfix binary for reports and incidents; "-" where there is none */
 	char **argv;	    /**< the command, NULL-terminated, never empty */
 };
 

@@ -108,7 +108,7 @@ static void start_report(struct supervisor *s)
 		argv[n++] = s->report;
 	}
 	int error = step_start(s, STEP_REPORT, argv, REPORT_S);
-	if (error)
+	if (error && error != -ENOPKG) // the supervisor alone is what was asked for then
 		say("no start-up report: %s", strerror(-error));
 }
 
@@ -199,7 +199,7 @@ static void begin_incident(struct supervisor *s)
 		enter(s, ST_INCIDENT, 0);
 		return;
 	}
-	death_obituary(s, strerror(-error));
+	death_obituary(s, death_why_not_more(error));
 	decide(s, NULL);
 }
 
@@ -318,7 +318,7 @@ static void look_at_hang(struct supervisor *s)
 	int error = start_incident(s);
 	if (!error)
 		return;
-	death_obituary(s, strerror(-error));
+	death_obituary(s, death_why_not_more(error));
 	hang_over(s);
 }
 

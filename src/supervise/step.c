@@ -118,6 +118,8 @@ int step_start(struct supervisor *s, enum step_kind kind, const char *argv[], un
 {
 	struct step *step = &s->steps[kind];
 	int answer[2] = {-1, -1}, notes[2] = {-1, -1};
+	if (strcmp(s->options.tool, "-") == 0)
+		return -ENOPKG;
 	step_kill(s, kind);
 	if (kinds[kind].answers && pipe2(answer, O_CLOEXEC))
 		return -errno;
