@@ -82,7 +82,11 @@ struct ff_error *ff_tls_bind(void)
 		FUNCTIONS(ROW)
 #undef ROW
 	};
+#ifdef FF_ALONE
+	void *handle = NULL; // a library of this machine does not fit a libc of our own
+#else
 	void *handle = dlopen("libgnutls.so.30", RTLD_NOW | RTLD_LOCAL);
+#endif
 	if (!handle)
 		return ff_error_create(FF_EABSENT, "libgnutls.so.30 cannot be opened");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -7,8 +7,6 @@
 
 #include "base/str.h"
 
-#include <dlfcn.h>
-#include <link.h>
 #include <stdio.h>
 
 const char *const ff_dl_driver_folders[] = {
@@ -24,6 +22,21 @@ const char *const ff_dl_driver_folders[] = {
 	"/home/kubernetes/bin/nvidia/lib64",
 	NULL,
 };
+
+#ifdef FF_ALONE // libc is part of the program, and a library on this machine wants the machine's
+
+struct ff_error *ff_dl_open(const struct ff_dl_spec *spec, void *table, struct ff_dl *ret)
+{
+	(void)table;
+	(void)ret;
+	return ff_error_create(FF_EABSENT,
+		"%s is not asked by the static firstfix; the one of the wheel or package asks it", spec->soname);
+}
+
+#else
+
+#include <dlfcn.h>
+#include <link.h>
 
 static void *try_open(const char *path, struct ff_error **why)
 {
@@ -84,6 +97,8 @@ struct ff_error *ff_dl_open(const struct ff_dl_spec *spec, void *table, struct f
 	*ret = (struct ff_dl){handle, loaded_path(handle), inherited};
 	return NULL;
 }
+
+#endif
 
 struct ff_error *ff_dl_open_whole(const struct ff_dl_spec *spec, void *table, struct ff_dl *ret)
 {

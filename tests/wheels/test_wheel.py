@@ -54,6 +54,18 @@ def test_name_and_licences(installed):
     } < licences
 
 
+def test_pages_and_completions(installed):
+    share = installed[1] / "share"
+    for name in (
+        "man/man1/firstfix.1",
+        "man/man1/firstfix-explain.1",
+        "bash-completion/completions/firstfix.bash",
+        "zsh/site-functions/_firstfix",
+        "fish/vendor_completions.d/firstfix.fish",
+    ):
+        assert (share / name).stat().st_size > 500, name
+
+
 def test_needs_libc_alone(installed):
     files = program_files(installed[1])
     assert [path.name for path in files] == [
