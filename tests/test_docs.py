@@ -123,6 +123,27 @@ def test_documents_name_what_is_there():
     assert not missing
 
 
+def told_commands():
+    """(page, command, its options) of each line of a document or example that starts the program."""
+    pages = [*TOP.glob("doc/*.md"), TOP / "README.md", *TOP.glob("examples/**/*.Dockerfile"),
+             *TOP.glob("examples/**/*.yaml"), *TOP.glob("examples/**/*.service"), *TOP.glob("examples/**/*.sh")]
+    for page in pages:
+        text = page.read_text(encoding="utf-8").replace('", "', " ")
+        for line in re.findall(r"^.*\bfirstfix [a-z].*$", text, re.M):
+            for words in re.findall(r"\bfirstfix ([a-z]+ [^`#|]*?)(?: -- |$|`|#|\||;|\)|\"\])", line):
+                command, *rest = words.split()
+                if command in COMMANDS:
+                    yield page.name, command, re.findall(r"--([a-z][a-z-]*)", " ".join(rest))
+
+
+def test_documents_name_options_that_are_there(firstfix):
+    told = list(told_commands())
+    known = {command: set(re.findall(r"--([\w-]+)", help_of(firstfix, command))) for _, command, _ in told}
+    assert len(told) > 60
+    assert [] == [(page, command, name) for page, command, names in told for name in names
+                  if name not in known[command]]
+
+
 @pytest.mark.skipif(not shutil.which("mandoc") and not shutil.which("groff"), reason="no mandoc, no groff")
 def test_pages_are_sound(docs):
     for page in docs.glob("*.1"):
