@@ -1,5 +1,4 @@
-"""What stands on a terminal of 24 lines: an answer fits, text follows its width, lists align, colours can be had without.
-"""
+"""What stands on a terminal of 24 lines: an answer fits, text follows its width, lists align; also without colours."""
 
 import fcntl
 import json
@@ -18,11 +17,16 @@ from test_rule_cases import CASES
 ROWS = 24
 WIDTHS = (60, 80, 120)
 COMMANDS = ("agent", "check", "explain", "fit", "fix", "incidents", "mcp", "report", "run", "top")
-OUT_OF_MEMORY = """Traceback (most recent call last):
-  File "/srv/app/worker.py", line 41, in generate
-    out = model.generate(**inputs)
-torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 23.69 GiB of which 1.06 GiB is free. Including non-PyTorch memory, this process has 22.62 GiB memory in use. Of the allocated memory 21.87 GiB is allocated by PyTorch, and 301.52 MiB is reserved by PyTorch but unallocated. If reserved but unallocated memory is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.
-"""  # noqa: E501 (one line, as torch prints it)
+OUT_OF_MEMORY = (
+    "Traceback (most recent call last):\n"
+    '  File "/srv/app/worker.py", line 41, in generate\n'
+    "    out = model.generate(**inputs)\n"
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 23.69 GiB of"
+    " which 1.06 GiB is free. Including non-PyTorch memory, this process has 22.62 GiB memory in use. Of the allocated"
+    " memory 21.87 GiB is allocated by PyTorch, and 301.52 MiB is reserved by PyTorch but unallocated. If reserved but"
+    " unallocated memory is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid"
+    " fragmentation.\n"
+)
 
 
 def width_of(line):
@@ -132,8 +136,8 @@ def paths_apart(line):
 
 
 @pytest.mark.parametrize("columns", WIDTHS)
-@pytest.mark.parametrize("words", [("report",), ("check",), ("explain", "LOG"), ("fix", "LOG"), ("explain", "-v", "LOG"),
-                                   ("libs", "PROGRAM"), ("incidents",), ("playbook", "oom.activation")])
+@pytest.mark.parametrize("words", [("report",), ("check",), ("explain", "LOG"), ("explain", "-v", "LOG"),
+                                   ("fix", "LOG"), ("libs", "PROGRAM"), ("incidents",), ("playbook", "oom.activation")])
 def test_answers_follow_the_width(show, log, build, columns, words):
     show("explain", "--no-facts", "--save", log)
     given = {"LOG": log, "PROGRAM": build / "src/supervise/firstfix-supervise"}
@@ -171,8 +175,8 @@ def test_every_answer_is_one_screen(firstfix, tmp_path, case):
     words = ["check" if log is None else "explain"]
     (tmp_path / "facts.json").write_text(json.dumps(facts or {"schema": "firstfix.facts/1"}))
     words += ["--facts", tmp_path / "facts.json"]
-    done = subprocess.run([firstfix, *words, *([] if log is None else ["-"])], input=log, capture_output=True, text=True,
-                          timeout=60, check=False)
+    done = subprocess.run([firstfix, *words, *([] if log is None else ["-"])], input=log, capture_output=True,
+                          text=True, timeout=60, check=False)
     assert done.returncode in (0, 1) and rows_of(done.stdout, 80) < ROWS, done.stdout
 
 
