@@ -95,8 +95,8 @@ static void test_wrap(void **state)
 	check_wrap(&two, "one two six", 0, "one two\n  six", 5);
 	check_wrap(&two, "one two six seven eight", 0, "one two\n  six ...", 9);
 	const struct ff_wrap row = {.columns = 20, .rows = 1, .more = "..."};
-	check_wrap(&row, "one two six seven eight", 0, "one two six seven...", 20);
-	check_wrap(&row, "one /a/path/that/is/long", 0, "one /a/path/that...", 19);
+	check_wrap(&row, "one two six seven eight", 0, "one two six ...", 15);
+	check_wrap(&row, "one /a/path/that/is/long", 0, "one /a/path/that/...", 20);
 	check_wrap(&two, "one two six sev", 0, "one two\n  six sev", 9);
 	check_wrap(&two, "\xe6\x97\xa5\xe6\x9c\xac \xe6\x97\xa5\xe6\x9c\xac x", 0,
 		"\xe6\x97\xa5\xe6\x9c\xac \xe6\x97\xa5\xe6\x9c\xac\n  x", 3);
