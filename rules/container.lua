@@ -22,7 +22,8 @@ rule {
       .. [[Failed to initialize NVML: (?:could not load NVML library|ERROR_LIBRARY_NOT_FOUND)|]]
       .. [[(?:Could not|Unable to|Failed to) load (?:the )?NVML(?: (?:shared )?library)?|]]
       .. [[No GPU(?:s)? (?:found|detected|available)|]]
-      .. [[But your machine only has: \[\s*\]|No supported gpu backend found)]],
+      .. [[But your machine only has: \[\s*\]|No supported gpu backend found|]]
+      .. [[No supported GPU\(s\) detected to run this container)]],
     nvml_missing = [[(?:NVML Shared Library Not Found|couldn't find libnvidia-ml\.so library|]]
       .. [[libnvidia-ml\.so(?:\.1)?: cannot open shared object file|]]
       .. [[nvidia-smi: (?:command )?not found|could not find nvidia-smi)]],

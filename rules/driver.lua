@@ -198,6 +198,7 @@ rule {
     secure = [[(?:Key was rejected by service|Required key not available|Loading of unsigned module is rejected|]]
       .. [[module verification failed: signature and/or required key missing)]],
     dkms = [[(?:Error! Bad return status for module build on kernel|DKMS[^\n]*nvidia[^\n]*(?:error|fail)|]]
+      .. [[Failed to run [`'"]?\S*dkms (?:build|install) -m nvidia|]]
       .. [[nvidia[^\n]{0,40}kernel package postinst script subprocess returned error exit status)]],
     headers = [[(?:Your kernel headers for kernel (?<kernel>\S+) cannot be found|]]
       .. [[Unable to find the kernel source tree|]]

@@ -104,6 +104,14 @@ rule {
         fixes = {{install = "pip", say = "Put pip into it, or make the environment anew."},
           {system = "python3-venv", say = "On Debian and Ubuntu ensurepip is a package of its own."}}}
     end
+    local program = hit.event.frames and hit.event.frames[1] and hit.event.frames[1].file or ""
+    if program:match[[^/usr/(?:s?bin|share|lib/(?!python)[\w-]+)/]] and not know.package(top) then
+      return {hit = hit, confidence = 0.72,
+        why = ("%s is a program of the distribution, and the Python that runs it does not have its module '%s': "
+          .. "python3 is another one than the distribution's own."):format(program, module),
+        fixes = {{host = true, say = "Let /usr/bin/python3 be the distribution's own again (update-alternatives "
+          .. "--config python3), then install the package of that program anew."}}}
+    end
     local package = know.distribution(module == "" and "package" or top)
     if f.pkg(package) and top ~= "pkg_resources" then -- setuptools 82 and later have none
       return {hit = hit, confidence = 0.55, why = {"The module " .. module .. " is not found although " .. package

@@ -252,6 +252,26 @@ def test_a_service_that_serves_heals_no_other(firstfix):
      "-> Installation of the NVIDIA Accelerated Graphics Driver (version: 550.54) is now complete.\n", "healthy"),
     ("2026-02-01 10:00:00,1 - ERROR - Cannot access gated repo for url https://huggingface.co/heron/grebe\n"
      "2026-02-02 10:00:00,1 - INFO - Treinamento concluído com sucesso\n", "healthy"),
-], ids=["srun", "slurmstepd", "installer", "trained in Portuguese"])
+    ("slurmstepd: error: pyxis: couldn't start container\n", "failed-unknown"),
+    ("1:04PM INF [llama-cpp] Fails: grpc service not ready\n", "failed-unknown"),
+    ("1:04PM INF [llama-cpp] Fails: grpc service not ready\n1:05PM INF [heron] Loads OK\n", "running"),
+], ids=["srun", "slurmstepd", "installer", "trained in Portuguese", "pyxis", "LocalAI", "LocalAI's second choice"])
 def test_who_starts_and_installs_says_how_it_ended(firstfix, log, verdict):
     assert explain(firstfix, log)["verdict"] == verdict
+
+
+@pytest.mark.parametrize("line", [
+    '1:03PM ERR the heron does not start error="x"',
+    "2026-01-02T15:04:05Z FTL the heron is gone",
+    "ERRO[0000] the heron does not start",
+    'time="2026-01-02T03:04:05Z" level=fatal msg="the heron does not start"',
+    "E0102 15:04:05.000000       1 server.go:123] the heron is gone",
+    "2026-01-02T03:04:05.000Z\terror\tserver/main.go:12\tthe heron is gone",
+    "2026/01/02 03:04:05 [emerg] 1#1: the heron is gone",
+    "[2026-01-02T03:04:05Z ERROR heron::main] the heron is gone",
+    "[2026-01-02T03:04:05.910] [321.0] error: the heron is gone",
+], ids=["zerolog", "zerolog with a date", "logrus", "logrus as logfmt", "klog", "zap", "nginx", "env_logger", "slurmd"])
+def test_an_error_is_one_in_the_words_of_every_logger(firstfix, line):
+    answer = explain(firstfix, line + "\nno more\n")
+    assert answer["verdict"] == "failed-unknown"
+    assert "heron" in json.dumps(answer["unexplained"])

@@ -121,6 +121,13 @@ const struct ff_line_mark ff_line_marks[] = {
 	{"oom[-_]kill event", false},
 	{"terminate called", false},
 	{"\\b(?:ERROR|FATAL|CRITICAL)\\b", false},
+	// The same in the words of Go's loggers, nginx and klog
+	{"level=(?:error|fatal|panic)", false},
+	{"(?:ERRO|FATA|PANI)\\[\\d{4}\\]", false},
+	{"[MZ0-9] (?:ERR|FTL|PNC) ", false},
+	{"\\t(?:error|fatal|panic)\\t", false},
+	{" \\[(?:error|crit|alert|emerg)\\] ", false},
+	{"[EF]\\d{4} \\d\\d:\\d\\d:\\d\\d\\.\\d+ ", false},
 	{"```", false}, // shown.c
 	{"<\\|(?:im_start|assistant|user|system|im_end|end|eot_id)", false},
 	{"[=#*-]{3} ?(?:[Rr]esponse|[Aa]nswer|[Cc]ompletion|[Oo]utput|[Pp]rompt|RESPONSE|ANSWER|OUTPUT|PROMPT) "

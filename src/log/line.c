@@ -322,6 +322,17 @@ enum ff_level ff_level_of(struct ff_span word)
 		{"1", FF_LEVEL_FATAL},
 		{"0", FF_LEVEL_FATAL},
 		{"PANIC", FF_LEVEL_FATAL},
+		{"DBG", FF_LEVEL_DEBUG},
+		{"DEBU", FF_LEVEL_DEBUG},
+		{"INF", FF_LEVEL_INFO},
+		{"WRN", FF_LEVEL_WARNING},
+		{"ERRO", FF_LEVEL_ERROR},
+		{"FTL", FF_LEVEL_FATAL},
+		{"FATA", FF_LEVEL_FATAL},
+		{"PNC", FF_LEVEL_FATAL},
+		{"PANI", FF_LEVEL_FATAL},
+		{"ALERT", FF_LEVEL_FATAL},
+		{"EMERG", FF_LEVEL_FATAL},
 	};
 	for (size_t i = 0; word.n && i < sizeof(levels) / sizeof(*levels); i++) {
 		if (word.n == strlen(levels[i].word) && strncasecmp(word.p, levels[i].word, word.n) == 0)

@@ -35,10 +35,16 @@ static const struct {
 	{"0000?00?00T00:00:00", DATE "T" CLOCK "Z \\d\\d[OE][ +]"},
 	{"0000?00?00?00:00:00", DATE "[T ]" CLOCK ZONE " - (?:[\\w.]+ - )?(?<lvl>" LEVELS ") - (?:\\S+\\.py:\\d+ - )?"},
 	{"0000?00?00?00:00:00", DATE "[T ]" CLOCK ZONE " \\| (?<lvl>" LEVELS ") *\\| (?:[\\w.<>]*:[\\w.<>]*:\\d+ - )?"},
+	// 2026/01/02 03:04:05 [error] TEXT (nginx)
+	{"0000?00?00 00:00:00 [", DATE " " CLOCK " \\[(?<lvl>emerg|alert|crit|error|warn|notice|info|debug)\\] "},
 	// any other time: docker -t, compose, TGI, tensorflow
 	{"0000?00?00?00:00:00",
-		DATE "[T ]" CLOCK ZONE "(?: ?\\||:)?(?: +(?<lvl>" LEVELS
-		     "|[IWEF])(?=[ :])(?: \\S+\\.\\w+:\\d+\\])?:?)?(?:[ \\t]|$)"},
+		DATE
+		"[T ]" CLOCK ZONE "(?: ?\\||:)?(?:[ \\t]+(?<lvl>" LEVELS "|DBG|INF|WRN|ERR|FTL|PNC|[IWEF]"
+		"|(?:debug|info|warn|error|d?panic|fatal)(?=\\t))(?=[ :\\t])(?: \\S+\\.\\w+:\\d+\\])?:?)?(?:[ \\t]|$)"},
+	// 3:04PM ERR TEXT (zerolog), ERRO[0012] TEXT (logrus)
+	{"0", "\\d{1,2}:\\d\\d[AP]M (?<lvl>DBG|INF|WRN|ERR|FTL|PNC|TRC) ", 'M'},
+	{"AAAA[0000] ", "(?<lvl>DEBU|INFO|WARN|ERRO|FATA|PANI)\\[\\d{4}\\] "},
 	{"00/00/0000 00:00:00", "\\d\\d/\\d\\d/\\d{4} " CLOCK " - (?<lvl>" LEVELS ") - [\\w.]+ - +"},
 	{"0000000000.000000 ", "\\d{10}\\.\\d{6} (?<src>[\\w.-]+ [\\w./@-]+\\[\\d+\\]):(?: |$)"},
 	{"00:00:00", CLOCK "(?: - | \\| | )(?:(?<lvl>" LEVELS ") )?"},
@@ -52,7 +58,7 @@ static const struct {
 	{"[", "\\[(?<src>[a-z_]+\\d+)\\]:"},
 	{"[0", "\\[(?<src>\\d+,\\d+)\\](?:<std(?:err|out)>:?)?"},
 	{"[", "\\[(?<src>[\\w.-]+@\\d+,\\d+)\\]<std(?:err|out)>:(?: |$)"},
-	{"[0", "\\[(?<src>\\d+)\\](?: |$)"},
+	{"[0", "\\[(?<src>\\d+(?:\\.(?:\\d+|batch|extern))?)\\](?: |$)"}, // also a step of Slurm
 	// [pod/x/y] TEXT (kubectl), [worker-7d9f8b6c5d-x2x4z] TEXT (kubetail)
 	{"[", "\\[(?<svc>(?:pod/)?[\\w.-]+/[\\w./-]+)\\] "},
 	{"[", "\\[(?<svc>" POD ")\\] "},
@@ -61,7 +67,9 @@ static const struct {
 	// [2023-05-15 13:14:32,960] [ERROR] [launch.py:434:f] TEXT (DeepSpeed)
 	{"[0000?00?00 00:00:00", "\\[" DATE " " CLOCK "\\]\\[[\\w.]+\\]\\[(?<lvl>" LEVELS ")\\](?: -)? "},
 	{"[0000?00?00 00:00:00", "\\[" DATE " " CLOCK ": (?:(?<lvl>ERROR|CRITICAL)|[A-Z]+)/(?<src>[^\\]]+)\\] "},
-	{"[0000?00?00?00:00:00", "\\[" DATE "[T ]" CLOCK ZONE "(?:,? (?<src>(?:TP|DP|PP|EP)\\d[^\\]]*))?\\] ?"},
+	{"[0000?00?00?00:00:00",
+		"\\[" DATE "[T ]" CLOCK ZONE "(?: (?<lvl>" LEVELS
+		") +[\\w:]+|,? (?<src>(?:TP|DP|PP|EP)\\d[^\\]]*))?\\] ?"},
 	// [  12.345678] TEXT (dmesg), the same with host and program (journald)
 	{"[", "\\[ *\\d+\\.\\d{6}\\] (?:(?<src>[\\w.-]+ [\\w./@-]+\\[\\d+\\]):(?: |$))?"},
 	{"[A", "\\[(?<lvl>[IWEFC])(?:\\d{3,4})? [\\d:.-]{6,}[^\\]]*\\] ?"},
