@@ -73,18 +73,23 @@ static void find_nearest(
 	const struct ff_atlas *a, const struct ff_atlas_package *p, const char *name, int at, struct ff_atlas_flag *ret)
 {
 	char word[FF_ATLAS_WORD_MAX];
-	size_t best = 4;
+	struct ff_nearest n = {.wrong = ff_span_of(name)};
 	for (struct ff_span rest = ff_span_of(ff_atlas_text(a, "L", p->name, NULL)), one;
 		rest.n && ff_span_next(&rest, ' ', &one);) {
-		struct ff_nearest n = {.wrong = ff_span_of(name)};
+		struct ff_nearest before = n;
 		if (one.n >= sizeof(word) || one.n > n.wrong.n + 3 || one.n + 3 < n.wrong.n)
 			continue;
 		memcpy(word, one.p, one.n);
 		word[one.n] = 0;
 		ff_nearest_try(&n, word);
-		if (n.best && n.distance && n.distance < best && has(a, p, word, at)) {
-			best = n.distance;
+		if (n.best != word)
+			continue;
+		if (n.distance && has(a, p, word, at)) {
 			memcpy(ret->nearest, word, one.n + 1);
+			n.best = ret->nearest;
+		} else {
+			n.best = before.best;
+			n.distance = before.distance;
 		}
 	}
 }
