@@ -14,15 +14,17 @@ export function h(tag, properties = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
+const shownIn = new WeakMap(); // element -> the markup of what it shows
+
 /** Show these children in place of what is there, unless they are the same: a reader keeps place, focus, selection. */
 export function show(element, ...children) {
   const next = h("div", {}, ...children);
-  if (element.dataset.shown === next.innerHTML) return;
   const shown = next.innerHTML;
+  if (shownIn.get(element) === shown) return;
   const open = new Set([...element.querySelectorAll("details[open]")].map((each) => each.dataset.key));
   const focused = element.contains(document.activeElement) ? document.activeElement.dataset.key : null;
   element.replaceChildren(...next.childNodes);
-  element.dataset.shown = shown;
+  shownIn.set(element, shown);
   for (const each of element.querySelectorAll("details")) if (open.has(each.dataset.key)) each.open = true;
   if (focused) element.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }

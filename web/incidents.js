@@ -19,8 +19,11 @@ export class Incidents {
   }
 
   draw(list) {
-    this.list = list;
     const shown = this.all ? list : list.slice(0, SHOWN);
+    const drawn = [list, this.all, this.open, this.whole.get(this.open)];
+    if (this.drawn?.every((each, i) => each === drawn[i])) return; // thousands of rows are not made again and again
+    this.drawn = drawn;
+    this.list = list;
     if (!list.length) {
       show(this.place, h("p", { class: "empty" }, "No failure is stored."));
       return;

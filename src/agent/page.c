@@ -2,7 +2,7 @@
 // with the token that its reader gives. It loads nothing from elsewhere, so it works without a network.
 //
 //	GET /                  -> index.html
-//	GET /web/app.js        -> app.js
+//	GET /web/page.js       -> page.js, which tools/web-bundle.py makes of the modules
 #include "agent/answers.h"
 #include "base/embed.h"
 

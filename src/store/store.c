@@ -250,29 +250,65 @@ static json_t *row_document(sqlite3_stmt *stmt, int column)
 	return text ? json_loadb(text, (size_t)sqlite3_column_bytes(stmt, column), 0, NULL) : NULL;
 }
 
-static json_t *row_summary(sqlite3_stmt *stmt)
+// What a list shows of an incident, and where that stands in its document: for us and for SQLite.
+static const struct {
+	const char *name, *path, *in_sql;
+} shown[] = {
+	{"cause", "diagnosis.diagnoses.0.cause", "diagnosis.diagnoses[0].cause"},
+	{"title", "title", "title"},
+	{"command", "command", "command"},
+	{"how", "how", "how"},
+	{"error", "exception", "exception"},
+	{"exit", "exit", "exit"},
+};
+
+static json_t *row_summary(sqlite3_stmt *stmt, bool parts)
 {
-	_cleanup_json_ json_t *doc = row_document(stmt, 4);
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:O*, s:O*, s:O*, s:O*, s:O*, s:O*}", "id",
-		sqlite3_column_text(stmt, 0), "first_seen", sqlite3_column_text(stmt, 1), "last_seen",
-		sqlite3_column_text(stmt, 2), "count", (json_int_t)sqlite3_column_int64(stmt, 3), "bytes",
-		(json_int_t)sqlite3_column_bytes(stmt, 4), "cause", ff_json_at(doc, "diagnosis.diagnoses.0.cause"),
-		"title", ff_json_at(doc, "title"), "command", ff_json_at(doc, "command"), "how", ff_json_at(doc, "how"),
-		"error", ff_json_at(doc, "exception"), "exit", ff_json_at(doc, "exit"));
+	_cleanup_json_ json_t *found = row_document(stmt, 5);
+	json_t *row = json_pack("{s:s, s:s, s:s, s:I, s:I}", "id", sqlite3_column_text(stmt, 0), "first_seen",
+		sqlite3_column_text(stmt, 1), "last_seen", sqlite3_column_text(stmt, 2), "count",
+		(json_int_t)sqlite3_column_int64(stmt, 3), "bytes", (json_int_t)sqlite3_column_int64(stmt, 4));
+	for (size_t i = 0; row && i < sizeof(shown) / sizeof(*shown); i++) {
+		json_t *value = ff_json_at(found, parts ? shown[i].name : shown[i].path);
+		if (value && (!parts || !json_is_null(value)))
+			json_object_set(row, shown[i].name, value);
+	}
+	return row;
+}
+
+// SQLite finds these parts in a tenth of the time that reading whole documents takes; one without JSON functions (an
+// option before 3.38) gives the documents.
+static struct ff_error *prepare_list(struct ff_store *store, sqlite3_stmt **ret, bool *ret_parts)
+{
+	static const char columns[] = "select id, first_seen, last_seen, count, length(cast(document as blob)), ",
+			  from[] = " from incident order by last_seen desc, id desc limit 10000";
+	_cleanup_buf_ struct ff_buf sql = {0};
+	ff_buf_printf(&sql, "%scase when json_valid(document) then json_object(", columns);
+	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
+		ff_buf_printf(
+			&sql, "%s'%s', json_extract(document, '$.%s')", i ? ", " : "", shown[i].name, shown[i].in_sql);
+	ff_buf_printf(&sql, ") end%s", from);
+	if (sql.failed)
+		return &ff_enomem;
+	struct ff_error *err = ff_sql_prepare(store->db, store->path, sql.p, ret);
+	*ret_parts = !err;
+	if (!err)
+		return NULL;
+	ff_error_destroy(err);
+	sql.n = 0;
+	ff_buf_printf(&sql, "%sdocument%s", columns, from);
+	return sql.failed ? &ff_enomem : ff_sql_prepare(store->db, store->path, sql.p, ret);
 }
 
 struct ff_error *ff_store_list(struct ff_store *store, json_t **ret)
 {
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
 	_cleanup_json_ json_t *list = json_array();
-	struct ff_error *err = list ? ff_sql_prepare(store->db, store->path,
-					      "select id, first_seen, last_seen, count, document from incident"
-					      " order by last_seen desc, id desc limit 10000",
-					      &stmt)
-				    : &ff_enomem;
+	bool parts = false;
+	struct ff_error *err = list ? prepare_list(store, &stmt, &parts) : &ff_enomem;
 	for (bool row = true; !err && row;) {
 		err = ff_sql_step(store->db, store->path, stmt, &row);
-		if (!err && row && json_array_append_new(list, row_summary(stmt)) < 0)
+		if (!err && row && json_array_append_new(list, row_summary(stmt, parts)) < 0)
 			err = &ff_enomem;
 	}
 	if (!err)

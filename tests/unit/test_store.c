@@ -9,6 +9,7 @@
 #include "store/bundle.h"
 #include "store/store.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 
 static char dir[64];
@@ -37,9 +38,10 @@ static struct ff_store *opened(void)
 
 static struct ff_shareable *incident(const char *fingerprint, const char *at, const char *filler)
 {
-	_cleanup_json_ json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s}}", "schema", "firstfix.incident/1",
-		"fingerprint", fingerprint, "command_key", "python handler.py", "at", at, "filler", filler, "tail",
-		"stderr", "last words\n");
+	_cleanup_json_ json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:{s:s}, s:{s:[{s:s}]}, s:{s:s}}",
+		"schema", "firstfix.incident/1", "fingerprint", fingerprint, "command_key", "python handler.py", "at",
+		at, "title", "WORKER FAILED", "filler", filler, "exception", "message", filler, "diagnosis",
+		"diagnoses", "cause", "oom.activation", "tail", "stderr", "last words\n");
 	struct ff_shareable *s = NULL;
 	assert_null(ff_share(doc, &s));
 	return s;
@@ -115,6 +117,36 @@ static void the_oldest_go_first(void **state)
 	assert_string_equal(ff_json_text(list, "0.last_seen"), "2027-01-05T00:00:00.000Z");
 	assert_null(ff_store_prune(store, 100, 10, &deleted)); // bytes: none is that small
 	assert_int_equal(deleted, 3);
+}
+
+// The list tells the same whether SQLite takes the documents apart or cannot: one of them is no JSON.
+static void a_list_tells_what_the_documents_say(void **state)
+{
+	(void)state;
+	_cleanup_store_ struct ff_store *store = opened();
+	_cleanup_free_ char *id = NULL, *damaged = NULL;
+	_cleanup_json_ json_t *list = NULL, *whole = NULL;
+	add(store, "dddddddddddddddd", "2027-03-02T00:00:00.000Z", "a \"b\" \\ \xc3\xa9", &id);
+	add(store, "eeeeeeeeeeeeeeee", "2027-03-01T00:00:00.000Z", "", &damaged);
+	sqlite3 *db = NULL;
+	_cleanup_free_ char *path = NULL;
+	assert_true(asprintf(&path, "%s/firstfix.db", dir) > 0);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "update incident set document = substr(document, 2) where fingerprint like 'e%'", NULL,
+			NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	assert_null(ff_store_list(store, &list));
+	assert_null(ff_store_get(store, id, &whole));
+	json_t *row = json_array_get(list, 0);
+	assert_string_equal(ff_json_text(row, "id"), id);
+	assert_string_equal(ff_json_text(row, "title"), "WORKER FAILED");
+	assert_string_equal(ff_json_text(row, "cause"), "oom.activation");
+	assert_true(json_equal(json_object_get(row, "error"), json_object_get(whole, "exception")));
+	assert_null(json_object_get(row, "how"));
+	assert_string_equal(ff_json_text(list, "1.id"), damaged);
+	assert_null(ff_json_at(list, "1.title"));
 }
 
 static void attempts_and_good_starts_stay(void **state)
@@ -216,6 +248,7 @@ int main(void)
 		cmocka_unit_test(the_same_failure_is_counted),
 		cmocka_unit_test(a_prefix_must_be_unique),
 		cmocka_unit_test(the_oldest_go_first),
+		cmocka_unit_test(a_list_tells_what_the_documents_say),
 		cmocka_unit_test(attempts_and_good_starts_stay),
 		cmocka_unit_test(a_bundle_is_read_elsewhere),
 		cmocka_unit_test(a_damaged_database_is_set_aside),
