@@ -56,6 +56,18 @@ azure storage | DefaultEndpointsProtocol=https;AccountName=m;AccountKey={base64:
 azure sas | https://m.blob.core.windows.net/w/a.safetensors?sv=2022-11-02&sr=b&sig={alnum:43}%3D&se=2026-01-01
 azure devops | {alnum:52}JQQJ99{alnum:8}AZDO{alnum:14}
 twilio | twilio.base.exceptions.TwilioRestException: SK{hex:32} is not valid
+resend | resend.exceptions: re_{alnum:8}_{alnum:24} is restricted to sending
+brave | search with BSA{alnum:28}
+e2b | sandbox of e2b_{hex:40} timed out
+anyscale | anyscale: logged in with esecret_{lower:40}
+lambda | 403 for secret_gpu_{hex:32}.{alnum:32}
+neon | neonctl: napi_{hex:64}
+browserbase | session with bb_live_{alnum:27}
+paypal | token access_token$production${lower:16}${hex:32} expired
+lob | lob: test_{hex:35}
+gocardless | connecting with live_{alnum:40}
+mapbox | tiles?access=sk.eyJ{alnum:60}.{alnum:22}
+huggingface oauth | signed in: hf_oauth_{alnum:60}
 mailgun | requests.post(auth=("api", "key-{hex:32}"))
 mailchimp | {hex:32}-us14
 doppler | doppler run --token dp.st.prd.{alnum:43}

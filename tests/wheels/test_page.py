@@ -137,7 +137,10 @@ def test_a_failure_appears_with_its_fix_to_copy(agents, reader):
     assert incident["cause"] in row.inner_text() and row.get_attribute("aria-expanded") == "false"
     row.focus()
     seen.page.keyboard.press("Enter")
-    seen.page.locator("#incidents .opened").get_by_text("What it rests on").wait_for()
+    opened = seen.page.locator("#incidents .opened")
+    opened.get_by_text("What it rests on").wait_for()
+    opened.get_by_role("heading", name="Where").wait_for()
+    assert "<string>:" in opened.get_by_label("Frames").inner_text() and "[object" not in opened.inner_text()
     assert seen.page.locator("#incidents button.row").get_attribute("aria-expanded") == "true"
     assert seen.violations() == [] and seen.complaints == []
 
