@@ -2,6 +2,7 @@
 firstfixes.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -41,6 +42,14 @@ IGNORED_BY_SHELLS = {
 }
 
 
+# What stands in for state folders that refuse; those that the tests leave empty are taken away.
+STAND_INS = set()
+
+
+def stand_ins():
+    return set(pathlib.Path("/dev/shm").glob(f"firstfix-{os.getuid()}-*"))
+
+
 def pytest_configure():
     """Nothing that a test starts sees the settings, the state folder or the ignored signals of whoever runs the tests.
     """
@@ -49,10 +58,14 @@ def pytest_configure():
     for name in [n for n in os.environ if n.startswith("FIRSTFIX_") and n not in FOR_TESTS]:
         del os.environ[name]
     os.environ["FIRSTFIX_DIR"] = tempfile.mkdtemp(prefix="firstfix-tests-")
+    STAND_INS.update(stand_ins())
 
 
 def pytest_unconfigure():
     shutil.rmtree(os.environ["FIRSTFIX_DIR"], ignore_errors=True)
+    for folder in stand_ins() - STAND_INS:
+        with contextlib.suppress(OSError):  # of somebody who records now
+            folder.rmdir()
 
 
 def build_dir():

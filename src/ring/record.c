@@ -133,8 +133,13 @@ static int open_lane(struct process *p)
 	if (config.no_fallback)
 		return p->folder_errno;
 	p->place = IN_SHM;
-	if (make_shm() && !open_in(p, config.shm))
-		return 0;
+	for (int again = 0; again < 2 && make_shm(); again++) { // another process may take the empty folder away
+		int err = open_in(p, config.shm);
+		if (!err)
+			return 0;
+		if (err != ENOENT)
+			break;
+	}
 	p->place = IN_MEMORY;
 	return open_memory(p);
 }
@@ -301,8 +306,11 @@ static void find_shm(const char *given)
 	_cleanup_error_ struct ff_error *none = ff_statedir_path(given, &folder);
 	if (!ff_record_shm_dir(none || !folder ? "" : folder, sizeof(config.shm), config.shm))
 		config.shm[0] = '\0';
-	else if (!config.folder[0] && ff_record_shm_is_ours(config.shm))
-		ff_lanes_prune(config.shm);
+	else if (ff_record_shm_is_ours(config.shm)) {
+		if (!config.folder[0])
+			ff_lanes_prune(config.shm);
+		rmdir(config.shm); // where nothing is left in it; a lane makes it again
+	}
 }
 
 static struct ff_error *find_folder(const struct ff_record_options *options)
