@@ -264,7 +264,9 @@ def test_sigkill_is_attributed_by_evidence(run, tmp_path):
         return done, json.loads(run("incidents", "show", verdict(done.stdout)["incident"], "--json").stdout)
 
     done, shown = killed(how="signal")
-    assert shown["killed_by"] == {"who": "outside", "text": "SIGKILL from outside; nothing points to memory"}
+    assert shown["killed_by"]["who"] == "unknown"
+    text = shown["killed_by"]["text"]
+    assert "or the worker itself" in text and "nothing points to memory" in text
     assert not shown["diagnosis"]["diagnoses"] and "Nothing wrong" not in done.stderr and "WORKER KILLED" in done.stderr
     done, shown = killed(how="oom-kill", oom=["oom_kill of /sys/fs/cgroup grew by 1"])
     assert shown["killed_by"]["who"] == "oom-killer" and "grew by 1" in shown["killed_by"]["text"]

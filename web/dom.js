@@ -8,7 +8,8 @@ export function h(tag, properties = {}, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  const all = children.flat(Infinity);
+  element.append(...all.filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 

@@ -146,10 +146,14 @@ struct ff_error *ff_incident_put_killer(const json_t *death, json_t *incident)
 	else if (is_how(death, "hang"))
 		found = killer("supervisor", "the supervisor, because it hung", "");
 	else if (oom)
-		found = killer("outside", "SIGKILL from outside; memory is likely", oom);
+		found = killer("unknown", "SIGKILL; memory is likely", oom);
 	else if (is_memory_short(incident, text, sizeof(text)))
-		found = killer("outside", "SIGKILL from outside; memory is likely", text);
+		found = killer("unknown", "SIGKILL; memory is likely", text);
 	else
-		found = killer("outside", "SIGKILL from outside; nothing points to memory", "");
+		found = killer("unknown",
+			"SIGKILL; the kernel does not tell who sent it, another process or the worker itself, and "
+			"nothing "
+			"points to memory",
+			"");
 	return ff_json_put(incident, "killed_by", found);
 }
