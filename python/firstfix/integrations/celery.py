@@ -6,6 +6,7 @@ again (Retry) or not to be counted (Ignore, Reject) has not failed.
 
 from __future__ import annotations
 
+import datetime
 import functools
 import sys
 from typing import Any, Callable
@@ -29,6 +30,22 @@ class TaskRun(Request):
             super()._failed(exc, row)
 
 
+def _sent(request: Any) -> object:
+    """When a message was sent, or could be run at the earliest. Celery says no more than `eta`; a caller says it with
+    apply_async(headers={"x-request-start": time.time()}), RabbitMQ's plugin for time stamps with timestamp_in_ms.
+    """
+    headers = getattr(request, "headers", None)
+    for name in ("x-request-start", "timestamp_in_ms"):
+        sent = getattr(request, name, None) or (headers.get(name) if isinstance(headers, dict) else None)
+        if sent is not None:
+            return sent
+    eta = getattr(request, "eta", None)
+    try:
+        return datetime.datetime.fromisoformat(eta.replace("Z", "+00:00")).timestamp() if eta else None
+    except (AttributeError, ValueError):
+        return None
+
+
 def wrap_tracer(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
     """build_tracer(name, task, ...): the same with task.run recorded; it is asked more than once for a task."""
     @functools.wraps(original)
@@ -37,6 +54,7 @@ def wrap_tracer(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
             made = TaskRun(getattr(task.request, "id", None), heading="[Celery] TASK FAILED")
             made.fields = {"code.function.name": str(name)[:256]}
             made.came_with(getattr(task.request, "traceparent", None), getattr(task.request, "tracestate", None))
+            made.waited_since(_sent(task.request))
             return made
         if not row.broken:
             try:

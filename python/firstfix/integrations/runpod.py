@@ -15,12 +15,14 @@ from firstfix._table import Row
 HEADING = "[RunPod] REQUEST FAILED"
 
 
-def _trace_of(job: Any) -> tuple[Any, Any]:
-    """RunPod hands no headers on: a caller puts the context into the job or its input."""
+def _told(job: Any, name: str) -> dict[str, Any]:
+    """RunPod hands no headers on: a caller puts trace context and the time of sending into the job, its headers or its
+    input. The one of these that has this name.
+    """
     for place in (job, job.get("headers"), job.get("input")) if isinstance(job, dict) else ():
-        if isinstance(place, dict) and "traceparent" in place:
-            return place["traceparent"], place.get("tracestate")
-    return None, None
+        if isinstance(place, dict) and name in place:
+            return place
+    return {}
 
 
 def handler(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,7 +31,9 @@ def handler(function: Callable[..., Any]) -> Callable[..., Any]:
         job = args[0] if args else kwargs.get("job", kwargs.get("event"))
         named = job.get("id") if isinstance(job, dict) else None
         made = Request(str(named)[:128] if named is not None else None, heading=HEADING)
-        made.came_with(*_trace_of(job))
+        trace = _told(job, "traceparent")
+        made.came_with(trace.get("traceparent"), trace.get("tracestate"))
+        made.waited_since(_told(job, "x-request-start").get("x-request-start"))
         return made
     return wrap(function, make)
 
