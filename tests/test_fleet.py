@@ -164,3 +164,116 @@ def test_state_folders_and_bundles_of_real_workers(agents, fleet, tmp_path):
     assert again["incidents"] == 0 and again["duplicates"] >= 2
     assert fleet.rows("select name from worker order by 1") == [("gpu-1",), ("gpu-2",)]
     assert fleet.rows("select count(distinct failure), count(*) from hit") == [(1, 2)]
+
+
+def rollout(workers=200, broken=lambda n: n % 5 == 0, fails=lambda n: True):
+    """A fleet of which every fifth worker has a driver of before 550.90, and fails with it; images change with it but
+    for three workers.
+    """
+    old, new = ["525.60.13", "535.54.03", "535.183.06", "550.54.15"], ["550.90.07", "560.35.03", "570.86.10"]
+    for n in range(workers):
+        bad = broken(n)
+        flat = {
+            "driver.version": old[n // 5 % 4] if bad else new[n % 3],
+            "gpus.*.name": ["NVIDIA H100", "NVIDIA A100"][n // 3 % 2],
+            "env.MODE": str(n // 7 % 4),
+        }
+        mark = mark_of(flat)
+        records = [facts(T0 + n * 60_000, flat, mark), start(T0 + n * 60_000 + 1, mark)]
+        if bad and fails(n):
+            records += [incident(T0 + HOUR * 5 + n * 1000, mark, firstfix__incident__fix="update the driver")]
+            records += [start(T0 + HOUR * 7 + n * 1000, mark)]
+        tag = "2025.1" if bad != (n in (1, 2, 3)) else "2025.2"
+        yield request(f"w{n:03}", records, host=f"node-{n // 4}", **{"container.image.tags": tag})
+
+
+def test_top_and_show(fleet, tmp_path, firstfix):
+    fleet("ingest", write(tmp_path / "logs.json", rollout()))
+    top = fleet("top")
+    assert top["workers"] == 200
+    [row] = top["failures"]
+    assert (row["workers"], row["incidents"], row["cause"]) == (40, 40, "bnb.binary-missing")
+    assert (row["lost_worker_hours"], row["recent"], row["before"]) == (80.0, 0, 0)
+    assert row["first"] == "2025-06-15T20:06:40.000Z" and row["last"] > row["first"]
+    shown = fleet("show", row["fingerprint"][:3])
+    assert shown["exemplar"]["fix"] == "update the driver" and shown["worker"].startswith("w")
+    assert sum(each["n"] for each in shown["timeline"]) == 40 and len(shown["timeline"]) == 1
+    assert shown["hosts"][0]["workers"] == 4 and sum(each["failing"] for each in shown["hosts"]) <= 40
+    assert {(each["value"], each["failing"]) for each in shown["images"]} >= {("2025.1", 40)}
+    fleet("show", "0123", code=2)
+    assert "fleet top" in fleet.stderr
+    for verb in (["top"], ["show", "f"], ["explain", "f"]):
+        for form in ([], ["--markdown"]):
+            done = subprocess.run(
+                [firstfix, "fleet", *verb, *form, "--database", tmp_path / "fleet.db"], capture_output=True, text=True,
+                check=True,
+            )
+            assert "bnb.binary-missing" in done.stdout
+
+
+def test_explain_names_the_threshold(fleet, tmp_path):
+    fleet("ingest", write(tmp_path / "logs.json", rollout()))
+    answer = fleet("explain", "f" * 16)
+    assert answer["workers"] == {
+        "failing": 40, "others": 160, "failing_without_facts": 0, "others_without_facts": 0
+    }
+    [first] = answer["separating"]
+    assert first["fact"] == "driver.version < 550.90.07"
+    assert (first["failing"], first["others"]) == ({"with": 40, "of": 40}, {"with": 0, "of": 160})
+    assert first["try"]["value"] in ("550.90.07", "560.35.03", "570.86.10") and first["try"]["worker"] == "w000"
+    [came] = first["rollout"]
+    assert came["failed_before"] == 0 and came["onset"] == "2025-06-15T20:06:40.000Z"
+
+
+def test_explain_names_what_cannot_be_told_apart(fleet, tmp_path):
+    """Of the workers with the driver only a third fails: that three with the image alone do not says little."""
+    fleet("ingest", write(tmp_path / "logs.json", rollout(fails=lambda n: n // 5 % 3 == 0)))
+    [first] = fleet("explain", "f" * 16)["separating"]
+    assert first["fact"] == "driver.version < 550.90.07" and first["others"]["with"] == 26
+    [same] = [each for each in first["same_as"] if each["fact"].startswith("container.image.tags")]
+    assert same["apart"] == 3 and [each["worker"] for each in same["deciding"]] == ["w001", "w002", "w003"]
+    assert "3 workers" in same["say"]
+
+
+def test_explain_claims_nothing_where_nothing_separates(fleet, tmp_path):
+    fleet("ingest", write(tmp_path / "logs.json", rollout(broken=lambda n: False)))
+    hit = [request(f"w{n:03}", [incident(T0 + HOUR, None)]) for n in range(0, 200, 13)]
+    for each in hit:
+        attributes = each["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]["attributes"]
+        attributes[:] = [a for a in attributes if a["key"] != "firstfix.facts.hash"]
+    fleet("ingest", write(tmp_path / "hit.json", hit))
+    answer = fleet("explain", "f")
+    assert answer["separating"] == [] and answer["workers"]["failing"] == 16
+
+
+def test_healthy_workers_with_the_fact_are_next(fleet, tmp_path):
+    lines = list(rollout())
+    for n in (0, 5, 10):  # these three have the driver and have not failed yet
+        records = lines[n]["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+        records[:] = [r for r in records if r["eventName"] != "firstfix.incident"]
+    fleet("ingest", write(tmp_path / "logs.json", lines))
+    first = fleet("explain", "f")["separating"][0]
+    assert first["next"]["workers"] == 3 and [w["worker"] for w in first["next"]["some"]] == ["w000", "w005", "w010"]
+
+
+def test_questions_to_several_fleets_want_a_name(fleet, tmp_path):
+    fleet("ingest", write(tmp_path / "logs.json", [life("w1", fleet="paris"), life("w2", fleet="tokyo")]))
+    fleet("top", code=2)
+    assert "paris (1 workers), tokyo (1 workers)" in fleet.stderr
+    assert fleet("top", "--fleet", "tokyo")["failures"][0]["workers"] == 1
+    fleet("top", "--fleet", "berlin", code=2)
+    fleet("top", code=2, database="none.db")
+
+
+def test_hostile_texts_stay_texts(fleet, tmp_path, firstfix):
+    bad = "'; drop table worker; -- \u202e <script>"
+    flat = {"env.A": bad, bad: "x"}
+    lines = [request(bad + str(n), [facts(T0, flat, MARK), incident(T0, MARK)], host=bad) for n in range(9)]
+    lines += [request(f"w{n}", [facts(T0, {"env.A": "b"}, MARK)]) for n in range(30)]
+    fleet("ingest", write(tmp_path / "logs.json", lines))
+    assert fleet("explain", "f")["separating"][0]["next"]["workers"] == 0
+    done = subprocess.run(
+        [firstfix, "fleet", "explain", "f", "--database", tmp_path / "fleet.db"], capture_output=True, text=True,
+        check=True,
+    )
+    assert "\u202e" not in done.stdout and fleet.rows("select count(*) from worker") == [(39,)]

@@ -65,7 +65,8 @@ static bool queue_signal(struct ff_export *x, enum ff_signal signal, const json_
 		return true;
 	if (x->settings.targets[signal].url) {
 		_cleanup_json_ json_t *request = ff_export_request(signal, attributes, json_incref(records));
-		_cleanup_free_ char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+		_cleanup_error_ struct ff_error *err = request ? ff_export_hash_names(request) : &ff_enomem;
+		_cleanup_free_ char *text = err ? NULL : json_dumps(request, JSON_COMPACT);
 		if (!text || !ff_otlp_queue_put(x->queue, signal, text, strlen(text), n))
 			return false;
 	}
@@ -211,6 +212,17 @@ static void take_incidents(struct ff_export *x)
 		x->store_files = files;
 }
 
+// The facts of the start and whether it went well; last of all once more, for a worker that lived for a moment.
+static void take_start(struct ff_export *x, bool last)
+{
+	if (!x->agent->options.run)
+		return;
+	if (last)
+		x->fleet.look_ns = 0;
+	const struct ff_export_state *st = x->state ? x->state : ff_twin_now(x->twin);
+	ff_error_destroy(ff_export_fleet_look(&x->fleet, st, x->agent->dir, x->agent->options.run, &x->batch));
+}
+
 static void take_metrics(struct ff_export *x, uint64_t now, bool at_once)
 {
 	if (!x->settings.targets[FF_SIGNAL_METRICS].url || (!at_once && now < x->metrics_ns))
@@ -353,6 +365,7 @@ static void look(struct ff_export *x, bool last)
 		x->batch_ns = now;
 	if (take_events(x, now))
 		take_dead(x, dead, n_dead);
+	take_start(x, last);
 	take_incidents(x);
 	if (x->batch.n && (last || now - x->batch_ns >= x->settings.delay_ms * ms_ns))
 		ff_export_flush(x, x->resource);

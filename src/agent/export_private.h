@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agent/export.h"
+#include "agent/export_fleet.h"
 #include "agent/export_records.h"
 
 #include <stdatomic.h>
@@ -26,6 +27,7 @@ struct ff_export {
 	pid_t root;		/**< that the resource is of, */
 	char program[PATH_MAX]; /**< and what it ran then */
 	struct ff_export_batch batch;
+	struct ff_export_fleet fleet;
 };
 
 /** Records to requests to the queue; false when it has no room. */

@@ -9,6 +9,7 @@
 // where they have the form of W3C's; a phase may end that never began, and begin without an end.
 #include "agent/export_records.h"
 
+#include "agent/export_fleet.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "emit/redact.h"
@@ -390,10 +391,13 @@ static const struct {
 } of_incident[] = {
 	{"id", "firstfix.incident.id"},
 	{"count", "firstfix.incident.count"},
+	{"fingerprint", "firstfix.incident.fingerprint"},
 	{"how", "firstfix.incident.how"},
 	{"diagnosis.verdict", "firstfix.incident.verdict"},
 	{"diagnosis.diagnoses.0.cause", "firstfix.incident.cause"},
 	{"diagnosis.diagnoses.0.confidence", "firstfix.incident.confidence"},
+	{"diagnosis.diagnoses.0.why", "firstfix.incident.why"},
+	{"diagnosis.diagnoses.0.evidence.0.text", "firstfix.incident.evidence"},
 	{"diagnosis.diagnoses.0.fixes.0.say", "firstfix.incident.fix"},
 	{"diagnosis.diagnoses.0.fixes.0.command", "firstfix.incident.command"},
 	{"exception.type", "exception.type"},
@@ -407,6 +411,25 @@ static const struct {
 	{"attempt", "firstfix.attempt"},
 };
 
+json_t *ff_export_log(const struct ff_export_state *st, const struct ff_export_log *log, json_t **ret_attributes)
+{
+	char uid[FF_TRACE_ID];
+	json_t *attributes = json_array();
+	make_long_id(uid, log->kind, st, log->of, log->n);
+	_cleanup_json_ json_t *record = json_pack("{s:o, s:o, s:i, s:s, s:s, s:o}", "timeUnixNano",
+		nanoseconds(log->at_ns), "observedTimeUnixNano", nanoseconds(log->at_ns), "severityNumber",
+		log->error ? SEVERITY_ERROR : SEVERITY_INFO, "severityText", log->error ? "ERROR" : "INFO", "eventName",
+		log->event, "attributes", attributes);
+	if (!record || !add_new(attributes, "log.record.uid", json_string(uid)))
+		return NULL;
+	if (log->facts_hash[0] && !add_new(attributes, "firstfix.facts.hash", json_string(log->facts_hash)))
+		return NULL;
+	if (log->body && json_object_set_new(record, "body", json_pack("{s:s}", "stringValue", log->body)) < 0)
+		return NULL;
+	*ret_attributes = attributes;
+	return ff_take(&record);
+}
+
 struct ff_error *ff_export_incident(
 	const struct ff_export_state *st, const json_t *incident, struct ff_export_batch *batch)
 {
@@ -417,18 +440,16 @@ struct ff_error *ff_export_incident(
 	const json_t *doc = ff_shareable_document(masked);
 	const char *title = ff_json_text(doc, "diagnosis.diagnoses.0.title"), *id = ff_json_text(doc, "id"),
 		   *seen = ff_json_text(doc, "last_seen");
-	char uid[FF_TRACE_ID];
-	uint64_t at = 0;
-	title = title ? title : ff_json_text(doc, "title");
-	if (!id || !seen || !ff_clock_parse(seen, &at))
+	struct ff_export_log log = {.event = "firstfix.incident", .kind = "incident", .of = id, .error = true};
+	log.n = count(doc, "count");
+	log.body = title ? title : ff_json_text(doc, "title");
+	log.body = log.body ? log.body : "incident";
+	if (!id || !seen || !ff_clock_parse(seen, &log.at_ns))
 		return NULL;
-	make_long_id(uid, "incident", st, id, count(doc, "count"));
-	json_t *attributes = json_array();
-	_cleanup_json_ json_t *record = json_pack("{s:o, s:o, s:i, s:s, s:s, s:{s:s}, s:o}", "timeUnixNano",
-		nanoseconds(at), "observedTimeUnixNano", nanoseconds(at), "severityNumber", SEVERITY_ERROR,
-		"severityText", "ERROR", "eventName", "firstfix.incident", "body", "stringValue",
-		title ? title : "incident", "attributes", attributes);
-	bool good = record && add_new(attributes, "log.record.uid", json_string(uid));
+	ff_export_facts_hash(ff_json_at(doc, "facts.startup"), log.facts_hash);
+	json_t *attributes;
+	_cleanup_json_ json_t *record = ff_export_log(st, &log, &attributes);
+	bool good = record != NULL;
 	for (size_t i = 0; good && i < sizeof(of_incident) / sizeof(of_incident[0]); i++)
 		good = ff_export_attribute(attributes, of_incident[i].key, ff_json_at(doc, of_incident[i].path),
 			batch->settings->value_max);

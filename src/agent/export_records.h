@@ -23,6 +23,18 @@ struct ff_error *ff_export_lane_died(
 struct ff_error *ff_export_incident(
 	const struct ff_export_state *st, const json_t *incident, struct ff_export_batch *batch);
 
+/** A log record of ours: its event, what makes its id (`kind`, `of`, `n`), and what it says. */
+struct ff_export_log {
+	const char *event, *kind, *of;
+	uint64_t n, at_ns;
+	bool error;
+	const char *body;    /**< NULL: none */
+	char facts_hash[17]; /**< "": none */
+};
+
+/** Make it; its attributes, borrowed, take more. NULL: no memory. */
+json_t *ff_export_log(const struct ff_export_state *st, const struct ff_export_log *log, json_t **ret_attributes);
+
 /** {"resourceLogs": [...]}: records with the resource that they are of. Steals `records`. */
 json_t *ff_export_request(enum ff_signal signal, const json_t *attributes, json_t *records);
 

@@ -10,7 +10,9 @@
 #include "base/cleanup.h"
 #include "base/statedir.h"
 #include "base/str.h"
+#include "emit/emit.h"
 #include "fleet/database.h"
+#include "fleet/explain.h"
 
 #include <inttypes.h>
 #include <stdint.h>
@@ -20,7 +22,7 @@
 
 struct request {
 	struct ff_output output;
-	const char *dir, *database, *fleet;
+	const char *dir, *database, *clickhouse, *fleet;
 	char **operands;
 	size_t n;
 };
@@ -85,24 +87,83 @@ static int ingest(void *request)
 	return ff_answer("fleet", &r->output, text ? NULL : &ff_enomem, text, counts.files ? 0 : 2);
 }
 
-static const struct ff_verb verbs[] = {{"ingest", ingest}};
+typedef struct ff_error *question_fn(
+	struct ff_source *source, const char *fleet, const char *fingerprint, json_t **ret);
+
+static struct ff_error *ask(const struct request *r, question_fn *question, json_t **ret)
+{
+	_cleanup_source_ struct ff_source *source = NULL;
+	struct ff_fleet *fleet = NULL;
+	struct ff_error *err =
+		r->clickhouse ? ff_source_clickhouse(r->clickhouse, &source) : open_database(r, true, &fleet);
+	if (!err && !r->clickhouse)
+		err = ff_source_sqlite(fleet, &source);
+	return err ? err : question(source, r->fleet, r->n > 1 ? r->operands[1] : NULL, ret);
+}
+
+static int answer(const struct request *r, question_fn *question)
+{
+	_cleanup_json_ json_t *doc = NULL;
+	char *text = NULL;
+	struct ff_style style = ff_output_style(&r->output);
+	struct ff_error *err = ask(r, question, &doc);
+	if (!err)
+		err = ff_emit_masked(doc, ff_output_format(&r->output), &style, &text);
+	return ff_answer("fleet", &r->output, err, text, 0);
+}
+
+static struct ff_error *ask_top(struct ff_source *source, const char *fleet, const char *nothing, json_t **ret)
+{
+	(void)nothing;
+	return ff_fleet_top(source, fleet, ret);
+}
+
+static int top(void *request)
+{
+	return answer(request, ask_top);
+}
+
+static int one(const struct request *r, question_fn *question)
+{
+	return r->n == 2 ? answer(r, question)
+			 : ff_usage_error("fleet", "%s wants a fingerprint of 'firstfix fleet top'", r->operands[0]);
+}
+
+static int show(void *request)
+{
+	return one(request, ff_fleet_show);
+}
+
+static int explain(void *request)
+{
+	return one(request, ff_fleet_explain);
+}
+
+static const struct ff_verb verbs[] = {{"ingest", ingest}, {"top", top}, {"show", show}, {"explain", explain}};
 
 int ff_cmd_fleet(int argc, char **argv)
 {
-	struct request r = {0};
+	struct request r = {.clickhouse = getenv("FIRSTFIX_CLICKHOUSE")};
 	const struct ff_option options[] = {
 		FF_OUTPUT_OPTIONS(&r.output),
 		FF_DIR_OPTION(r.dir),
 		{"database", 0, FF_OPT_TEXT, "FILE", "SQLite of the fleet (default: fleet.db in the state folder)",
 			&r.database},
+		{"clickhouse", 0, FF_OPT_TEXT, "URL",
+			"ask ClickHouse instead: http://HOST:8123/?database=NAME (also $FIRSTFIX_CLICKHOUSE)",
+			&r.clickhouse},
 		{"fleet", 0, FF_OPT_TEXT, "NAME", "of several fleets in one database this one", &r.fleet},
 	};
 	const struct ff_usage usage = {.command = "fleet",
-		.operands = "ingest PATH...",
+		.operands = "ingest PATH... | top | show FINGERPRINT | explain FINGERPRINT",
 		.summary = "many workers: which fail, since when, and what tells them from the others",
-		.details = "PATH is a file of OTLP/JSON as a Collector's file exporter writes it, a bundle, a document "
-			   "of an incident or of\n"
-			   "facts, a state folder, or a folder of any of these. What is known already is counted once.",
+		.details =
+			"PATH is a file of OTLP/JSON as a Collector's file exporter writes it, a bundle, a document "
+			"of an incident or of\n"
+			"facts, a state folder, or a folder of any of these. What is known already is counted once.\n"
+			"'top' lists failures by workers hit, 'show' one of them with an exemplar, 'explain' the facts "
+			"that tell the\n"
+			"workers that fail from the others. FINGERPRINT may be the beginning of one.",
 		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
 		.operands_min = 1,

@@ -6,6 +6,7 @@
 #include "emit/diagnosis.h"
 #include "emit/diff.h"
 #include "emit/fit.h"
+#include "emit/fleet.h"
 #include "emit/incident.h"
 #include "emit/libs.h"
 #include "emit/overview.h"
@@ -25,6 +26,9 @@ static const struct {
 	{"firstfix.diff/1", ff_diff_text, ff_diff_markdown},
 	{"firstfix.fit/1", ff_fit_text, ff_fit_markdown},
 	{"firstfix.overview/1", ff_overview_text, ff_overview_text},
+	{"firstfix.fleet-top/1", ff_fleet_top_text, ff_fleet_top_markdown},
+	{"firstfix.fleet-failure/1", ff_fleet_failure_text, ff_fleet_failure_markdown},
+	{"firstfix.fleet-explain/1", ff_fleet_explain_text, ff_fleet_explain_markdown},
 	{"firstfix.libs/1", ff_libs_text, ff_libs_markdown},
 	{"firstfix.playbook/1", ff_playbook_text, ff_playbook_markdown},
 	{"firstfix.rules/1", ff_rules_text, ff_rules_text},

@@ -60,7 +60,7 @@ static struct ff_error *run(struct ff_fleet *fleet, const char *sql, const struc
 
 static struct ff_error *fleet_id(struct ff_fleet *fleet, const char *name, int64_t *ret)
 {
-	int64_t found[2];
+	int64_t found[2] = {0, 0};
 	name = name ? name : "default";
 	struct ff_error *err = RUN(fleet, "select id from fleet where name = ?1", found, T(name));
 	if (!err && !found[0]) {
@@ -79,7 +79,7 @@ static struct ff_error *worker_id(struct ff_fleet *fleet, const struct ff_fleet_
 				   " values(?1, ?2, ?3, ?4, ?4)",
 			  seen[] = "update worker set first_seen = min(first_seen, ?2), last_seen = max(last_seen, ?2),"
 				   " host = coalesce(host, ?3) where id = ?1";
-	int64_t found[2];
+	int64_t found[2] = {0, 0};
 	struct ff_error *err = RUN(fleet, known, found, N(in_fleet), T(r->worker));
 	if (err)
 		return err;
@@ -187,7 +187,7 @@ static struct ff_error *failure_id(
 		"select id, exemplar is not null from failure where fleet = ?1 and fingerprint = ?2",
 			  make[] = "insert into failure(fleet, fingerprint, cause, title) values(?1, ?2, ?3, ?4)",
 			  shown[] = "update failure set exemplar = ?2, exemplar_worker = ?3 where id = ?1";
-	int64_t found[2];
+	int64_t found[2] = {0, 0};
 	struct ff_error *err = RUN(fleet, known, found, N(in_fleet), T(r->fingerprint));
 	if (!err && !found[0]) {
 		err = RUN(fleet, make, NULL, N(in_fleet), T(r->fingerprint), T(r->cause), T(r->title));
@@ -207,7 +207,7 @@ static struct ff_error *put_telling(struct ff_fleet *fleet, const struct ff_flee
 	static const char known[] = "select failure, at from telling where worker = ?1 and incident = ?2 and n = ?3",
 			  most[] = "select max(n) from telling where worker = ?1 and incident = ?2",
 			  make[] = "insert into telling values(?1, ?2, ?3, ?4, ?5)";
-	int64_t found[2], highest[2];
+	int64_t found[2] = {0, 0}, highest[2] = {0, 0};
 	struct ff_error *err = RUN(fleet, known, found, N(worker), T(r->incident), N(r->count));
 	*ret_new = false;
 	if (err || found[0]) {
@@ -257,7 +257,7 @@ static uint64_t moment(uint64_t at, uint64_t ceiling, struct ff_fleet_counts *co
 struct ff_error *ff_fleet_put(
 	struct ff_fleet *fleet, const struct ff_fleet_record *r, uint64_t ceiling_ms, struct ff_fleet_counts *counts)
 {
-	int64_t in_fleet, worker, set[2] = {0, 0};
+	int64_t in_fleet = 0, worker = 0, set[2] = {0, 0};
 	uint64_t at = moment(r->at_ms, ceiling_ms, counts);
 	struct ff_error *err = fleet_id(fleet, r->fleet, &in_fleet);
 	if (!err)

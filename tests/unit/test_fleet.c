@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "base/sha256.h"
+#include "emit/hashed.h"
 #include "know/facts_flat.h"
 
 #include <string.h>
@@ -56,9 +58,70 @@ static void test_long_values_keep_apart(void **state)
 	assert_string_equal(one, other);
 }
 
+static void assert_hex(const unsigned char *hash, const char *wanted)
+{
+	char text[2 * FF_SHA256 + 1];
+	for (size_t i = 0; i < FF_SHA256; i++)
+		snprintf(text + 2 * i, 3, "%02x", hash[i]);
+	assert_string_equal(text, wanted);
+}
+
+// FIPS 180-4's examples, the lengths around a block's end, and RFC 4231's second case.
+static void test_sha256(void **state)
+{
+	(void)state;
+	unsigned char hash[FF_SHA256];
+	char many[200];
+	memset(many, 'a', sizeof(many));
+	ff_sha256(FF_SPAN(""), hash);
+	assert_hex(hash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	ff_sha256(FF_SPAN("abc"), hash);
+	assert_hex(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	ff_sha256((struct ff_span){many, 55}, hash);
+	assert_hex(hash, "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318");
+	ff_sha256((struct ff_span){many, 56}, hash);
+	assert_hex(hash, "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a");
+	ff_sha256((struct ff_span){many, 64}, hash);
+	assert_hex(hash, "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb");
+	ff_hmac_sha256(FF_SPAN("Jefe"), FF_SPAN("what do ya want for nothing?"), hash);
+	assert_hex(hash, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+static char *hashed(const char *text)
+{
+	struct ff_buf out = {0};
+	ff_hash_names(ff_span_of(text), FF_SPAN("key"), "gpu-17", &out);
+	return out.p ? out.p : strdup("");
+}
+
+static void test_names_are_hashed(void **state)
+{
+	(void)state;
+	static const char *const whole[] = {
+		"https://example.org/a/b is no path", "a/b 1/2 and/or", "GET of gpu-170", "/"};
+	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+		_cleanup_free_ char *same = hashed(whole[i]);
+		assert_string_equal(same, whole[i]);
+	}
+	_cleanup_free_ char *one = hashed("No such file: '/home/ada/x.gguf' on gpu-17."),
+			    *other = hashed("/home/ada/x.gguf");
+	assert_null(strstr(one, "ada"));
+	assert_null(strstr(one, "gpu-17"));
+	assert_non_null(strstr(one, other));
+	assert_memory_equal(one, "No such file: 'hashed:", 22);
+	_cleanup_json_ json_t *doc = json_pack("{s:s, s:[{s:s, s:{s:s}}, {s:s, s:{s:s}}]}", "name", "/a/b",
+		"attributes", "key", "http.route", "value", "stringValue", "/v1/chat", "key", "code.file.path", "value",
+		"stringValue", "/srv/x.py");
+	assert_null(ff_hash_names_of(doc, FF_SPAN("key"), NULL));
+	assert_string_equal(ff_json_text(doc, "attributes.0.value.stringValue"), "/v1/chat");
+	assert_true(ff_starts(ff_json_text(doc, "attributes.1.value.stringValue"), "hashed:"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_names_are_hashed),
 		cmocka_unit_test(test_flat),
 		cmocka_unit_test(test_long_values_keep_apart),
 	};

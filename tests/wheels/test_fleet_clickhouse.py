@@ -1,0 +1,203 @@
+"""Two back ends, one answer: the same records in SQLite and in ClickHouse's own engine (PyPI: chdb), asked by the same
+program; and a real Collector, built of fleet/collector, between the workers and both.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "python")]
+
+from agent_client import until  # noqa: E402
+from fleet_records import HOUR, facts, incident, mark_of, request, start, write  # noqa: E402
+from python_libraries import environment, hooks, pip  # noqa: E402,F401
+
+PACKAGES = ["chdb==4.4.0"]
+BUILDER = "go.opentelemetry.io/collector/cmd/builder@v0.161.0"
+BUILD_S = 1500
+COLUMNS = "(Timestamp, Body, ResourceAttributes, LogAttributes, EventName)"
+BEGAN = int(time.time()) // 3600 * HOUR - 70 * HOUR  # tables forget what is old
+
+
+def made_up(workers=300):
+    """Two fleets with missing facts, restarts with other facts, two failures, counters that skip, what comes twice, and
+    a worker of which only the failure is known.
+    """
+    rng = random.Random(15)
+    for n in range(workers):
+        flat = {"driver.version": rng.choice(["535.54.03", "550.54.15", "550.90.07", "560.35.03"])}
+        flat |= {f"plain.{i}": f"v{rng.randrange(2 + i % 4)}" for i in range(20)}
+        flat |= {"env.ODD": "it's \\ \t\"odd\" \u00e4\n"} if n % 9 == 0 else {}
+        flat = {k: v for k, v in flat.items() if rng.random() > 0.2}
+        newer = flat | {"plain.0": "v9"}
+        mark, at = mark_of(flat), BEGAN + n * 1000
+        records = [facts(at, flat, mark), start(at + 5000, mark)]
+        if rng.random() < (0.8 if flat.get("driver.version", "9") < "550.90" else 0.02):
+            records += [incident(at + HOUR, mark, firstfix__incident__fix="update the driver")]
+            records += [incident(at + 2 * HOUR, mark, count=2 + n % 3)] * 2
+        if n % 4 == 0:
+            records += [facts(at + 9 * HOUR, newer, mark_of(newer)), start(at + 9 * HOUR + 1, mark_of(newer))]
+        if n % 11 == 0:
+            records += [incident(at + 10 * HOUR, mark, "e" * 16, "i2", firstfix__incident__cause="cuda.oom")]
+        yield request(
+            f"w{n:03}", records, host=f"node-{n // 5}", fleet="paris" if n % 10 else "tokyo",
+            **{"container.image.tags": f"2026.{n % 3}"},
+        )
+    yield request("lost", [incident(BEGAN, None or "0" * 16)], fleet="paris")
+
+
+def columns(line):
+    """What the Collector's exporter for ClickHouse makes of a request."""
+    def value(each):
+        return str(next(iter(each["value"].values()))) if each["value"] else ""
+    for group in json.loads(line)["resourceLogs"]:
+        resource = {each["key"]: value(each) for each in group["resource"].get("attributes", [])}
+        for record in (r for scope in group["scopeLogs"] for r in scope["logRecords"]):
+            yield json.dumps({
+                "Timestamp": int(record["timeUnixNano"]) / 1e9,
+                "Body": record.get("body", {}).get("stringValue", ""),
+                "ResourceAttributes": resource,
+                "LogAttributes": {each["key"]: value(each) for each in record["attributes"]},
+                "EventName": record["eventName"],
+            })
+
+
+@pytest.fixture(scope="session")
+def engine():
+    return environment("chdb", sys.executable, PACKAGES, lambda python: pip(python, *PACKAGES))
+
+
+@pytest.fixture
+def clickhouse(engine, tmp_path):
+    port = tmp_path / "port"
+    words = [engine, HERE / "clickhouse_server.py", port, tmp_path / "clickhouse", TOP / "fleet/schema.sql"]
+    child = subprocess.Popen([str(word) for word in words])
+    try:
+        until(port.exists, "ClickHouse's engine", 120)
+        yield f"http://127.0.0.1:{port.read_text()}/"
+    finally:
+        child.kill()
+        child.wait()
+
+
+def load(url, lines):
+    rows = "\n".join(row for line in lines for row in columns(line))
+    query = urllib.parse.quote(f"INSERT INTO otel_logs {COLUMNS} FORMAT JSONEachRow")
+    urllib.request.urlopen(urllib.request.Request(f"{url}?query={query}", data=rows.encode(), method="POST")).close()
+
+
+def ask(firstfix, *words):
+    words = [firstfix, "fleet", *words, "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+def same(firstfix, database, url, fleet):
+    answers = [
+        [ask(firstfix, *words, *back, "--fleet", fleet) for back in (("--database", database), ("--clickhouse", url))]
+        for words in (["top"], ["show", "f"], ["show", "e"], ["explain", "f"], ["explain", "e"], ["show", "0"])
+    ]
+    for sqlite, other in answers:
+        assert sqlite == other
+    return json.loads(answers[3][0][1])
+
+
+def test_both_back_ends_say_the_same(firstfix, clickhouse, tmp_path):
+    logs = write(tmp_path / "logs.json", made_up())
+    subprocess.run(
+        [firstfix, "fleet", "ingest", logs, "--database", tmp_path / "f.db"], check=True, capture_output=True
+    )
+    load(clickhouse, logs.read_text().splitlines())
+    explained = same(firstfix, tmp_path / "f.db", clickhouse, "paris")
+    assert explained["separating"][0]["fact"] == "driver.version < 550.90.07"
+    assert explained["workers"]["failing_without_facts"] == 1
+    same(firstfix, tmp_path / "f.db", clickhouse, "tokyo")
+    backs = (("--database", tmp_path / "f.db"), ("--clickhouse", clickhouse))
+    several = [ask(firstfix, "top", *back) for back in backs]
+    assert several[0] == several[1] and several[0][0] == 2 and "tokyo (30 workers)" in several[0][2]
+
+
+@pytest.fixture(scope="session")
+def collector_program(tmp_path_factory):
+    """Built once by the official builder into the cache."""
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+    config = TOP / "fleet/collector/builder.yaml"
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "firstfix/collector"
+    program = cache / ("fleet-" + hashlib.sha256(config.read_bytes()).hexdigest()[:16])
+    if program.exists():
+        return program
+    if not go:
+        pytest.skip("no go on this machine: THE COLLECTOR OF A FLEET IS NOT TESTED")
+    folder = tmp_path_factory.mktemp("builder")
+    done = subprocess.run(
+        [go, "run", BUILDER, "--config", str(config)],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=BUILD_S,
+        env=os.environ | {"GOTOOLCHAIN": "local"},
+    )
+    if done.returncode and "requires go" in done.stderr:
+        pytest.skip(f"THE COLLECTOR OF A FLEET IS NOT TESTED: {done.stderr.strip()[-200:]}")
+    assert done.returncode == 0, done.stderr[-3000:]
+    cache.mkdir(parents=True, exist_ok=True)
+    made = program.with_suffix(f".{os.getpid()}")
+    shutil.copy2(folder / "firstfix-collector/firstfix-collector", made)
+    made.rename(program)
+    return program
+
+
+def test_a_real_collector_keeps_what_a_fleet_needs(firstfix, clickhouse, collector_program, tmp_path):
+    """Its configuration is the one that is shipped; that exporter for ClickHouse has no server here, whose protocol is
+    more than the engine's, so both back ends get what the exporter for files wrote.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    records = tmp_path / "records.json"
+    env = os.environ | {
+        "LISTEN": f"127.0.0.1:{port}", "CLICKHOUSE": "http://127.0.0.1:9", "RECORDS": str(records),
+        "BATCH_TIMEOUT": "200ms",
+    }
+    child = subprocess.Popen(
+        [str(collector_program), "--config", str(TOP / "fleet/collector/config.yaml")], env=env,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+
+    def listens():
+        assert child.poll() is None
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    def taken():
+        return sum(len(list(columns(line))) for line in records.read_text().splitlines() if line.endswith("}"))
+    requests = list(made_up(60))
+    sent = sum(len(list(columns(json.dumps(each)))) for each in requests)
+    requests[0]["resourceLogs"][0]["scopeLogs"][0]["logRecords"].append({"eventName": "http", "timeUnixNano": "1"})
+    try:
+        until(listens, "a Collector that listens", 60)
+        for each in requests:
+            urllib.request.urlopen(urllib.request.Request(
+                f"http://127.0.0.1:{port}/v1/logs", json.dumps(each).encode(), {"Content-Type": "application/json"}
+            )).close()
+        until(lambda: taken() == sent, "all records in the file", 60)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait(30)
+    words = [firstfix, "fleet", "ingest", records, "--database", tmp_path / "f.db", "--json"]
+    done = subprocess.run(words, check=True, capture_output=True)
+    answer = json.loads(done.stdout)
+    assert answer["other"] == 0 and answer["facts"] == sum(1 + (n % 4 == 0) for n in range(60))
+    load(clickhouse, records.read_text().splitlines())
+    same(firstfix, tmp_path / "f.db", clickhouse, "paris")
