@@ -37,7 +37,7 @@ def life(agents, collector, **more):
 
     def begun():
         return len(records(collector, "firstfix.start")) > before
-    for seconds in (2, 6, 15):  # a start is good only once its report is there, for which a loaded machine takes long
+    for seconds in (2, 6, 15):  # a start is good only with its report, which a loaded machine makes late
         worker = agents.run(WORKER, "--good-after", str(seconds))
         end = time.monotonic() + seconds + 10
         while time.monotonic() < end and not begun():

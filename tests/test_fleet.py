@@ -151,9 +151,16 @@ def test_two_fleets_are_kept_apart(fleet, tmp_path):
 def test_state_folders_and_bundles_of_real_workers(agents, fleet, tmp_path):
     for worker in ("gpu-1", "gpu-2"):
         env = {**agents.env, "FIRSTFIX_DIR": str(tmp_path / "workers" / worker)}
-        for script in ("raise ValueError('no such model')", "import time; time.sleep(3)"):
-            words = [agents.firstfix, "run", "--good-after", "1", "--", "python3", "-c", script]
+        def life(script, good_after, env=env):
+            words = [agents.firstfix, "run", "--good-after", str(good_after), "--", "python3", "-c", script]
             subprocess.run(words, env=env, capture_output=True, check=False)
+        life("raise ValueError('no such model')", 1)
+        database = sqlite3.connect(tmp_path / "workers" / worker / "firstfix.db")
+        for seconds in (2, 6, 15):  # a start is good only with its report, which a loaded machine makes late
+            life(f"import time; time.sleep({seconds + 1})", seconds)
+            if database.execute("select count(*) from good_start").fetchone()[0]:
+                break
+        database.close()
         bundle = tmp_path / f"{worker}.tar.zst"
         subprocess.run([agents.firstfix, "bundle", "last", "-o", bundle], env=env, capture_output=True, check=True)
     link = tmp_path / "link"
