@@ -131,6 +131,22 @@ def test_both_back_ends_say_the_same(firstfix, clickhouse, tmp_path):
     assert several[0] == several[1] and several[0][0] == 2 and "tokyo (30 workers)" in several[0][2]
 
 
+def test_every_panel_of_the_dashboard_has_an_answer(clickhouse, tmp_path):
+    load(clickhouse, write(tmp_path / "logs.json", made_up()).read_text().splitlines())
+    board = json.loads((TOP / "fleet/grafana.json").read_text())
+    queries = [each["query"] for each in board["templating"]["list"] if each["type"] == "query"]
+    queries += [each["rawSql"] for panel in board["panels"] for each in panel["targets"]]
+    values = {"${fleet:sqlstring}": "'paris'", "${fingerprint:sqlstring}": f"'{'f' * 16}'", "$__from": str(BEGAN)}
+    values["$__to"] = str(BEGAN + 100 * HOUR)
+    for query in queries:
+        for name, value in values.items():
+            query = query.replace(name, value)
+        assert "$" not in query
+        asked = urllib.request.Request(f"{clickhouse}?default_format=JSONEachRow", query.encode(), method="POST")
+        with urllib.request.urlopen(asked) as answer:
+            assert answer.read().strip(), query
+
+
 @pytest.fixture(scope="session")
 def collector_program(tmp_path_factory):
     """Built once by the official builder into the cache."""
