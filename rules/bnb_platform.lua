@@ -105,7 +105,7 @@ rule {
     if log.latest and not (log.metadata or log.module) then return nil end
     return {confidence = (log.metadata or log.module) and 0.92 or 0.75,
       why = "A quantized load was asked for, and bitsandbytes is not installed in the interpreter that runs.",
-      fixes = {{install = "bitsandbytes", say = "Install it."}}}
+      fixes = {{install = "bitsandbytes", absent = true, say = "Install it."}}}
   end,
   doc = {looks = "No module named 'bitsandbytes', 'No package metadata was found for bitsandbytes'.",
     check = "The interpreter of the traceback against the one that pip installs into."},

@@ -203,6 +203,7 @@ rule {
       package = #all > 0 and all[#all].package or nil
     end
     package = package and package:lower():gsub("_", "-")
+    if package == "git" or package == "https" then package = nil end -- "from git+https://..."
     local torch = log.setup.module == "torch"
     local inside = package and {install = package, build = true, kind = "param:no_build_isolation",
       say = ("Build %s in this environment, where %s is installed."):format(package, log.setup.module)}

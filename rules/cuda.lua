@@ -78,7 +78,8 @@ rule {
     -- its package is numbered like the library
     local cudnn_release = base == "cudnn" and math.tointeger(tonumber(major or lib:match[[_(8)\b]]))
     local pip = soname and {install = soname, need = cudnn_release and (">=%d,<%d"):format(cudnn_release,
-      cudnn_release + 1) or nil, say = "Install the package that brings it, in the release that torch asks for."}
+      cudnn_release + 1) or nil, say = "Install the package that brings it"
+        .. (f.pkg"torch" and ", in the release that torch asks for." or ".")}
     if base == "nvinfer" or base == "nvonnxparser" then
       pip = {install = "tensorrt", need = major and ("==%s.*"):format(major) or nil,
         say = "Install the TensorRT that brings it."}

@@ -262,8 +262,7 @@ rule {
       why = {log.modpost and "This driver's module uses a symbol of the kernel that only GPL modules may, or that "
         .. "this kernel has not: the two releases do not go together."
           or "The NVIDIA kernel module could not be built for this kernel.", "The compiler says: {compile}.",
-        "The symbol is {symbol}.",
-            "The symbol is {symbol2}.",
+        log.modpost and "The symbol is " .. (log.modpost.symbol or log.modpost.symbol2) .. "." or nil,
             "The kernel is {fact:system.kernel}."}}
   end,
   doc = {looks = "Error! Bad return status for module build on kernel; modpost: GPL-incompatible module nvidia.ko; "

@@ -188,7 +188,7 @@ rule {
   signatures = {
     changed = [[Weights only load failed]],
     unsafe = any{
-      [[Unsupported (?:global|class): GLOBAL \S+ was not an allowed global]],
+      [[Unsupported (?:global|class): GLOBAL (?<refused>[\w.]+) was not an allowed global]],
       [[WeightsUnpickler error: Unsupported (?:global|class)]],
     },
   },
@@ -197,8 +197,8 @@ rule {
   unless = {"corrupt"},
   facts = {"torch.version"},
   confidence = 0.88,
-  why = "torch 2.6 and later load checkpoints with weights_only=True and refuse objects that are not on their list. "
-    .. "The file is healthy, only old in style.",
+  why = {"torch 2.6 and later load checkpoints with weights_only=True and refuse objects that are not on their list. "
+    .. "The file is healthy, only old in style.", "Refused was {refused}."},
   fixes = {
     {set = {TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD = "1"}, kind = "param:weights_only",
       say = "For a file that you trust: let torch load it whole (weights_only=False), or allow the named class with "

@@ -107,6 +107,12 @@ local KERNELS = {["flashinfer-python"] = true, ["sgl-kernel"] = true, ["flash-at
   ["compressed-tensors"] = true, tilelang = true, ["mooncake-transfer-engine"] = true, nixl = true, lmcache = true,
   ["apache-tvm-ffi"] = true, ["nvidia-cutlass-dsl"] = true, helion = true, triton = true}
 
+-- A bound that every release keeps: such a message is printed where the package is not there at all.
+local function kept_by_all(name, need)
+  local number, first = need:match[=[^>=?(\d[\d.]*)$]=], atlas.name(name)
+  return number ~= nil and first ~= nil and first.first ~= nil and version.cmp(number, first.first) == -1
+end
+
 -- The rules below read the same request: one speaks when it is about a release, the other when the package is missing.
 local function read_request(f, hit)
   if not hit or not by_library(hit) then return nil end
@@ -129,6 +135,7 @@ local function read_request(f, hit)
   local have = f.pkg(name)
   -- the message's own check failed for another reason
   if have and need and version.matches(have, need) then return nil end
+  if need and not have and kept_by_all(name, need) then need = nil end
   return name, need, have
 end
 
@@ -147,6 +154,8 @@ local function request_hit(log)
   end
 end
 
+local OLD = [=[(?i)(?:\bupgrade\b|\bupdate\b|\bnewer\b|\blatest\b| -U\b)]=]
+
 rule {
   id = "pip.module-missing/asked",
   anyone = "request",
@@ -160,7 +169,8 @@ rule {
       why = {("The message itself asks for %s%s."):format(name, need and " " .. need or ""),
         have == false and ("%s is not installed."):format(name) or nil},
       values = {package = name},
-      fixes = {{install = name, need = need, extra = extra, say = ("Install %s, as the message asks."):format(name)}}}
+      fixes = {{install = name, need = need, extra = extra, absent = not need and not message_of(hit):match(OLD),
+        say = ("Install %s, as the message asks."):format(name)}}}
   end,
   why = "",
   doc = {looks = "'X requires Y to be installed', 'please install Y', 'pip install Y' in a library's exception.",

@@ -69,7 +69,7 @@ end
 local function where(what, answer, have)
   local bounds = answer.older or answer.newer
   if answer.older and answer.newer then bounds = answer.older .. " and " .. answer.newer end
-  return ("What has %s is %s %s"):format(what, answer.package, bounds)
+  return ("%s is in %s %s only"):format((what:gsub("^the", "The")), answer.package, bounds)
     .. (have and ("; %s is installed."):format(have) or ".")
 end
 
@@ -164,6 +164,18 @@ rule {
   end,
   doc = {looks = "The same of any other package whose releases are known.",
     check = "pip check; the package's change notes."},
+}
+
+rule {
+  id = "numpy.abi/computed",
+  anyone = "interpreter",
+  signatures = {name = WORDS.name, module = WORDS.module},
+  specific_over = {"pip.conflict", "pip.module-missing"},
+  when = function(f, log)
+    return answer_of(f, log, function(package) return package == "numpy" end)
+  end,
+  doc = {looks = "cannot import name 'Inf' from 'numpy': a name of NumPy 1 that NumPy 2 has no longer.",
+    check = "The installed NumPy; the release of what imports it."},
 }
 
 -- What is installed, by the names that the atlas uses.

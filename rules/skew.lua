@@ -26,6 +26,8 @@ rule {
     local have, name = f.pkg"torch", hit.attr or hit.module
     local need = hit.need or since(hit.module, hit.attr, have or nil)
     if not need or have and version.cmp(have, need) ~= -1 then return nil end
+    local oldest = atlas.name("torch")
+    if oldest and version.cmp(need, oldest.first) == -1 then return nil end -- every torch has that: it is not there
     return {hit = hit, confidence = have and 0.94 or name and 0.88 or 0.8,
       why = {name and ("torch has %s from %s on, and the installed one has not."):format(name, need)
         or ("What is imported wants torch %s or newer."):format(need), "torch is {fact:torch.version}."},

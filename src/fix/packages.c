@@ -430,6 +430,35 @@ static void build_variable(const struct ff_fix_machine *m, const char *name, con
 	ff_buf_char(b, ' ');
 }
 
+// The installer's words with variables in front of the command that builds: not of one before it, and behind sudo, which
+// hands none on.
+static void installer_with(const struct ff_fix_machine *m, const char *variables, struct ff_buf *b)
+{
+	_cleanup_buf_ struct ff_buf words = {0};
+	ff_installer_words(m, "install", &words);
+	const char *text = words.p ? words.p : "", *last = text, *next;
+	if (m->platform != FF_PLATFORM_WINDOWS)
+		while ((next = strstr(last, " && ")))
+			last = next + strlen(" && ");
+	bool sudo = ff_starts(last, "sudo ") && *variables;
+	last += sudo ? strlen("sudo ") : 0;
+	ff_buf_add(b, text, (size_t)(last - text));
+	ff_buf_printf(b, "%s%s%s", sudo ? "env " : "", variables, last);
+	b->failed |= words.failed;
+}
+
+// What a build takes, by what torch here was built for.
+static const char *build_cost(const struct ff_fix_machine *m)
+{
+	bool absent = false;
+	const char *torch = ff_machine_package(m, "torch", &absent);
+	if (torch && strstr(torch, "+rocm"))
+		return "Compiles for minutes to an hour; needs hipcc of torch's ROCm version.";
+	if (torch && strstr(torch, "+cu"))
+		return "Compiles for minutes to an hour; needs nvcc of torch's CUDA version.";
+	return "Compiles for minutes to an hour; needs the compiler of torch's CUDA (nvcc) or ROCm (hipcc).";
+}
+
 // Compile it here against what is installed: wheels and build environments would bring another torch.
 struct ff_error *ff_fix_rebuild(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
@@ -443,25 +472,25 @@ struct ff_error *ff_fix_rebuild(const struct ff_fix_machine *m, const json_t *in
 	struct ff_error *err = ff_fix_kind(fix, "rebuild", name);
 	if (err || !ff_fix_package_known(m, name) || !ff_installer_reaches(m, fix, &err))
 		return err;
-	_cleanup_buf_ struct ff_buf b = {0};
+	_cleanup_buf_ struct ff_buf b = {0}, variables = {0};
 	char same[SPEC_MAX], number[16];
 	if (!need || !is_spec(need))
 		need = same_release(m, name, same);
 	if (ff_json_int(intention, "jobs", &jobs) && jobs > 0) {
 		snprintf(number, sizeof(number), "%d", (int)jobs);
-		build_variable(m, "MAX_JOBS", number, &b);
+		build_variable(m, "MAX_JOBS", number, &variables);
 	}
 	if (arch && strspn(arch, "0123456789.;+PTXaf ") == strlen(arch))
-		build_variable(m, "TORCH_CUDA_ARCH_LIST", arch, &b);
-	ff_installer_words(m, "install", &b);
+		build_variable(m, "TORCH_CUDA_ARCH_LIST", arch, &variables);
+	installer_with(m, variables.p ? variables.p : "", &b);
+	b.failed |= variables.failed;
 	ff_buf_printf(&b, " %s --no-deps --no-build-isolation --no-binary %s",
 		m->installer == FF_INSTALLER_UV ? "--reinstall --no-cache" : "--force-reinstall --no-cache-dir", name);
 	requirement(m, &b, name, NULL, need);
 	err = ff_fix_command(fix, &b);
 	if (!err)
 		err = ff_installer_by_others(m, fix);
-	return err ? err
-		   : ff_fix_side_effect(fix, "Compiles for minutes to an hour; needs nvcc of torch's CUDA version.");
+	return err ? err : ff_fix_side_effect(fix, "%s", build_cost(m));
 }
 
 // Another Python: an environment of its own, made by what is there.
