@@ -176,7 +176,7 @@ end
 
 local texts = {
   ["oom.other-process"] = "Another process holds most of the GPU's memory.",
-  ["oom.fragmentation"] = "Enough memory is reserved, but in pieces: fragmentation.",
+  ["oom.fragmentation"] = "What is reserved and free would do together, but it lies in pieces: fragmentation.",
   ["oom.model-too-big"] = "The weights do not fit this GPU: memory ran out while they were placed.",
   ["oom.leak"] = "Memory filled up over time: something keeps tensors (history, caches, graphs) between requests.",
 }
