@@ -345,7 +345,8 @@ rule {
         say = ("If a toolkit %s is installed, point CUDA_HOME and PATH at it."):format(want)}
         or {code = true, kind = "env:CUDA_HOME", say = "If a toolkit of torch's CUDA version is installed, point "
           .. "CUDA_HOME at it."},
-      {toolkit = "install", need = known and want or nil, say = "Install the toolkit of that CUDA beside the other one."},
+      {toolkit = "install", need = known and want or nil,
+        say = "Install the toolkit of that CUDA beside the other one."},
       {code = true, kind = "pip:torch", say = "Or install a torch built for the toolkit that is here."}}
     if log.detected or log.as_tuple or log.unsupported_arch then fixes[1], fixes[2] = fixes[2], fixes[1] end
     return {hit = hit, why = {"The CUDA toolkit that compiles is not the one this torch was built with (or is too "

@@ -188,8 +188,8 @@ rule {
   signatures = {
     changed = [[Weights only load failed]],
     unsafe = any{
-      [[Unsupported (?:global|class): GLOBAL (?<refused>[\w.]+) was not an allowed global]],
-      [[WeightsUnpickler error: Unsupported (?:global|class)]],
+      [[WeightsUnpickler error: Unsupported (?:global|class)(?:: GLOBAL (?<refused>[\w.]+))?]],
+      [[Unsupported (?:global|class): GLOBAL (?<refused2>[\w.]+) was not an allowed global]],
     },
   },
   -- 128 and more: newer pickle protocols
@@ -197,8 +197,13 @@ rule {
   unless = {"corrupt"},
   facts = {"torch.version"},
   confidence = 0.88,
-  why = {"torch 2.6 and later load checkpoints with weights_only=True and refuse objects that are not on their list. "
-    .. "The file is healthy, only old in style.", "Refused was {refused}."},
+  why = "torch 2.6 and later load checkpoints with weights_only=True and refuse objects that are not on their list. "
+    .. "The file is healthy, only old in style.",
+  when = function(_, log)
+    local refused = log.unsafe and (log.unsafe.refused or log.unsafe.refused2)
+    return not refused and true or {why = ("torch 2.6 and later load checkpoints with weights_only=True and refuse "
+      .. "objects that are not on their list, here %s. The file is healthy, only old in style."):format(refused)}
+  end,
   fixes = {
     {set = {TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD = "1"}, kind = "param:weights_only",
       say = "For a file that you trust: let torch load it whole (weights_only=False), or allow the named class with "

@@ -124,6 +124,7 @@ local function read_request(f, hit)
     local bound = name == said.name and need or (said.more or ""):match[=[[<>=!~].*$]=]
     local have = f.pkg(said.name)
     if have and bound and version.matches(have, bound) then return nil end
+    if bound and not have and kept_by_all(said.name, bound) then bound = nil end
     return said.name, bound, have, said
   end
   local command = text:match[=[(pip3? install [^\n]*)]=]

@@ -169,7 +169,10 @@ rule {
 rule {
   id = "numpy.abi/computed",
   anyone = "interpreter",
-  signatures = {name = WORDS.name, module = WORDS.module},
+  signatures = { -- what its own parts ask of each other is no matter of releases
+    name = [=[cannot import name ['"](?<symbol>(?!_)\w+)['"] from ['"](?<module>numpy(?!\._core)[\w.]*)['"]]=],
+    module = [=[No module named ['"](?<module>numpy\.(?!_)[\w.]+)['"]]=],
+  },
   specific_over = {"pip.conflict", "pip.module-missing"},
   when = function(f, log)
     return answer_of(f, log, function(package) return package == "numpy" end)
@@ -227,4 +230,33 @@ rule {
   end,
   doc = {looks = "cannot import name 'AutoModelForSequenceClasification' from 'transformers'.",
     check = "dir() of the module; the spelling in the library's documentation."},
+}
+
+-- A package whose own files do not find each other, or are no Python: no release was ever like that.
+rule {
+  id = "pip.broken-install/own",
+  anyone = "interpreter",
+  signatures = {
+    name = WORDS.name,
+    attribute = WORDS.module_attribute,
+    zeros = [[(?:SyntaxError|ValueError): source code string cannot contain null bytes]],
+  },
+  specific_over = {"pip.conflict", "pip.module-missing", "hf.version-conflict"},
+  when = function(_, log)
+    local hit = log.zeros or log.name or log.attribute
+    local package, n = importer_of(hit.event)
+    if (hit.event.tier or 0) < 3 or not package or package == "" then return nil end
+    if hit ~= log.zeros and (package ~= know.distribution(hit.module:match[[^\w+]])
+      or hit.event.frames[n].func ~= "<module>" or hit.text:match[[partially initialized]]) then
+      return nil
+    end
+    return {hit = hit, confidence = 0.87,
+      why = hit == log.zeros and ("A file that %s imports, mostly one of its own, holds zeros instead of code, as "
+        .. "after a crash or on a disk that was full."):format(package)
+        or ("One file of %s asks another for %s, which is not in it: the install broke off, or two releases lie "
+          .. "over each other."):format(package, hit.symbol),
+      fixes = {{install = package, fresh = true, say = "Lay its files down anew, in the same release."}}}
+  end,
+  doc = {looks = "cannot import name, has no attribute, null bytes: raised while a package imports its own files.",
+    check = "pip check; the files against the package's RECORD."},
 }

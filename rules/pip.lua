@@ -301,7 +301,6 @@ rule {
     beside = [[cannot import name '\w+' from '(?<module4>\w+)' \((?<path>/[^)\n]*/\w+\.py)\)]],
     nowhere = [[cannot import name '\w+' from '(?<package3>[\w.]+)' \(unknown location\)]],
     not_package = [['(?<file>[\w.]+)' is not a package]],
-    null_bytes = [[source code string cannot contain null bytes]],
     metadata = any{
       [[Ignoring invalid distribution -?(?<dist>\S+)]],
       [[expected string or bytes-like object, got 'NoneType']],
@@ -366,7 +365,7 @@ rule {
           say = "Lay its files down anew, in the same release."},
           {code = true, say = "Or start Python where no folder of that name stands."}}}
     end
-    local hit = log.submodule or log.core or log.circular or log.null_bytes
+    local hit = log.submodule or log.core or log.circular
     if not hit then
       if log.metadata and log.metadata.text:match[[NoneType]]
         and log.has_frame(any{

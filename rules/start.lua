@@ -59,3 +59,120 @@ rule {
   end,
   doc = {looks = "'File too large', 'File size limit exceeded'.", check = "ulimit -f."},
 }
+
+-- Who sets what the message shows: the variable that the code reads in a line of the traceback, else the only one that
+-- holds this very text.
+local function setter_of(f, log, value)
+  local read = log.reads and log.reads.variable
+  if read and f.env(read) ~= false then return read end
+  local found
+  for name, held in pairs(f"env" or {}) do
+    if held == value then
+      if found then return nil end
+      found = name
+    end
+  end
+  return found
+end
+
+rule {
+  id = "env.variable-ignored/value",
+  anyone = {number = "interpreter", missing = "system", bundle = "request", parts = "request"},
+  signatures = {
+    number = [=[ValueError: (?:invalid literal for int\(\) with base 10|could not convert string to float): ]=]
+      .. [=['(?<value>[^'\n]{1,200})']=],
+    bundle = [[OSError: Could not find a suitable TLS (?:CA certificate bundle|certificate file), ]]
+      .. [[invalid path: (?<value2>\S+)]],
+    parts = [[Invalid log settings: (?<value3>[^\n]{1,200}?), must be]],
+    missing = [=[FileNotFoundError: \[Errno 2\] No such file or directory: ['"](?<value4>/[^'"\n]+)['"]]=],
+  },
+  context = {reads = [=[os\.(?:environ(?:\.get)?|getenv) ?[(\[] ?["'](?<variable>[A-Z][A-Z0-9_]{2,60})["']]=]},
+  specific_over = {"app.bug", "hf.offline", "hf.not-found"},
+  when = function(f, log)
+    local hit = log.number or log.bundle or log.parts or log.missing
+    local value = hit.value or hit.value2 or hit.value3 or hit.value4
+    local name = (hit.event.tier or 0) >= 3 and setter_of(f, log, value)
+    if not name or hit == log.missing and f.env(name) ~= value then return nil end
+    local path = hit == log.bundle or hit == log.missing
+    return {hit = hit, confidence = f.env(name) == value and 0.92 or 0.8,
+      why = ("%s is set to %s, %s."):format(name, value, path and "and nothing is there"
+        or "which what reads it refuses"),
+      fixes = {{unset = {name}, say = path and "Unset it, or name what is there."
+        or "Unset it: then its default counts."}}}
+  end,
+  doc = {looks = "invalid literal for int(), Invalid log settings, an invalid path: of a text that a variable holds.",
+    check = "The variable's value; env_notes in the report."},
+}
+
+rule {
+  id = "env.variable-ignored/warnings",
+  anyone = "request",
+  signatures = {raised = [[^(?:[\w.]+\.)?(?<kind>\w*Warning): ]]},
+  facts = {"env.PYTHONWARNINGS"},
+  when = function(f, log)
+    local hit, setting = log.raised, f.env"PYTHONWARNINGS"
+    if hit.event.kind ~= "exception" or (hit.event.tier or 0) < 4 then return nil end
+    if type(setting) ~= "string" or not setting:match[[\berror\b]] then return nil end
+    return {hit = hit, confidence = 0.92, why = {"PYTHONWARNINGS makes errors of warnings: what ended it is a {kind}, "
+      .. "without which it would have gone on.", "It is set to {fact:env.PYTHONWARNINGS}."},
+      fixes = {{unset = {"PYTHONWARNINGS"}, say = "Unset it."}}}
+  end,
+  doc = {looks = "A traceback that ends in DeprecationWarning, UserWarning or FutureWarning.",
+    check = "PYTHONWARNINGS, and -W of the command."},
+}
+
+rule {
+  id = "env.variable-ignored/encoding",
+  anyone = "request",
+  signatures = {encode = [[Unicode(?:En|De)codeError: '(?<codec>ascii|latin-1|charmap)' codec can't (?:en|de)code]]},
+  facts = {"env.PYTHONIOENCODING", "env.LC_ALL", "env.LANG"},
+  when = function(f, log)
+    local hit, output = log.encode, f.env"PYTHONIOENCODING"
+    if (hit.event.tier or 0) < 3 or log.has_frame[=[encodings[/\\]]=] then return nil end
+    if type(output) == "string" and not output:lower():match[[^utf]] then
+      return {hit = hit, confidence = 0.9, title = "the encoding of the output cannot hold a character",
+        why = ("PYTHONIOENCODING makes Python write %s, and a character is none of its."):format(output),
+        fixes = {{unset = {"PYTHONIOENCODING"}, say = "Unset it: Python then writes UTF-8."}}}
+    end
+    local locale = f.env"LC_ALL" or f.env"LANG"
+    if f.env"PYTHONUTF8" ~= "0" and not (type(locale) == "string" and locale:match[[^(?:C|POSIX)$]]) then return nil end
+    return {hit = hit, confidence = 0.8, title = "the encoding of the output cannot hold a character",
+      why = "Python writes and reads plain ASCII here, as its variables or the locale say.",
+      fixes = {{set = {PYTHONUTF8 = "1"}, say = "Let Python use UTF-8 whatever the locale says."}}}
+  end,
+  doc = {looks = "UnicodeEncodeError: 'ascii' codec can't encode character.",
+    check = "PYTHONIOENCODING, PYTHONUTF8, LC_ALL and LANG of the worker."},
+}
+
+-- Programs of the system, which are packages of the index by name only.
+local SYSTEM = {}
+for name in ([[
+  git cmake ninja make gcc nvcc node npm docker curl wget sudo ffmpeg java rustc cargo python python3 pip pip3 conda uv
+  unzip zip tar ssh mpirun ip]]):gmatch[[[\w-]+]] do
+  SYSTEM[name] = true
+end
+
+rule {
+  id = "pip.module-missing/command",
+  anyone = "system",
+  signatures = {
+    shell = [[^(?:/bin/)?[\w./-]+: (?:line )?(?:\d+: )?(?<tool>[A-Za-z][\w.-]+): (?:command )?not found\s*$]],
+  },
+  facts = {"python.prefix", "env.PATH"},
+  when = function(f, log)
+    local tool = log.shell.tool
+    local package = know.distribution(tool)
+    if SYSTEM[tool] or not know.package(package) then return nil end
+    local have, prefix, path = f.pkg(package), f"python.prefix", f.env"PATH"
+    if have and type(prefix) == "string" and type(path) == "string" and not path:find(prefix .. "/bin", 1, true) then
+      return {confidence = 0.88, title = "a package's command is not on PATH",
+        why = ("%s %s is installed in %s, whose bin folder is not on PATH."):format(package, have, prefix),
+        fixes = {{prepend = "PATH", entry = prefix .. "/bin", say = "Put that folder first on PATH."}}}
+    end
+    if have then return nil end
+    return {confidence = 0.82,
+      why = ("The command %s is not on PATH; the package of that name brings it."):format(tool),
+      fixes = {{install = package, absent = true, say = "Install it into the environment that is on PATH."}}}
+  end,
+  doc = {looks = "bash: uvicorn: command not found.", check = "Which environment's bin folder is on PATH."},
+}

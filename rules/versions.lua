@@ -408,11 +408,7 @@ rule {
       local frames = hit.event.frames or {}
       local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
       local top = hit.module:match[[^\w+]]
-      if importer == top then
-        return {hit = hit, confidence = 0.72, why = "The files of " .. top
-          .. " do not fit each other: two releases are mixed in one folder.",
-          fixes = {{install = distribution(top), fresh = true, say = "Lay its files down anew, in the same release."}}}
-      end
+      if importer == top then return nil end -- pip.broken-install/own
       if HF[importer and distribution(importer) or ""] then return nil end -- hf.version-conflict/asks
       return lacking(f, hit, importer and distribution(importer), importer and 0.75 or 0.62)
     end
@@ -432,6 +428,7 @@ rule {
     local frames = hit.event.frames or {}
     local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
     local top = hit.module:match[[^\w+]]
+    if importer == top then return nil end -- likewise
     if not importer and not CHURN[top] or hit.module:match[[^torch$]]
       and hit.symbol:match[[^(?:_C|Tensor|nn|cuda|float32|library)$]] then
       return nil
