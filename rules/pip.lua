@@ -438,7 +438,8 @@ rule {
       end
     end
     return {hit = hit, confidence = 0.9,
-      why = {"accelerate is needed (device_map, low_cpu_mem_usage, Trainer, quantization) and is missing or too old.",
+      why = {"accelerate is needed (device_map, low_cpu_mem_usage, Trainer, quantization) and is "
+        .. (have == false and "not installed." or "missing or too old."),
         "Installed: {fact:python.packages.accelerate.version}."},
       fixes = {{install = "accelerate", say = "Install or upgrade accelerate, then restart the process."}}}
   end,

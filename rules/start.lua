@@ -75,9 +75,29 @@ local function setter_of(f, log, value)
   return found
 end
 
+-- Too common to say whose they are.
+local COMMON = {["true"] = true, ["false"] = true, cuda = true, auto = true, gpu = true, cpu = true, none = true,
+  info = true, debug = true, error = true, warning = true, torch = true, model = true}
+
+-- The only variable whose whole text stands by itself in a message that refuses something.
+local function refused_value(f, text)
+  local found, value
+  for name, held in pairs(f"env" or {}) do
+    if type(held) == "string" and #held >= 3 and not COMMON[held:lower()] then
+      local from, to = text:find(held, 1, true)
+      local around = from and text:sub(from - 1, from - 1) .. text:sub(to + 1, to + 1) or "x"
+      if from and not around:match[=[[\w/.-]]=] then
+        if found then return nil end
+        found, value = name, held
+      end
+    end
+  end
+  return found, value
+end
+
 rule {
   id = "env.variable-ignored/value",
-  anyone = {number = "interpreter", missing = "system", bundle = "request", parts = "request"},
+  anyone = {number = "interpreter", missing = "system", bundle = "request", parts = "request", refused = "request"},
   signatures = {
     number = [=[ValueError: (?:invalid literal for int\(\) with base 10|could not convert string to float): ]=]
       .. [=['(?<value>[^'\n]{1,200})']=],
@@ -85,13 +105,17 @@ rule {
       .. [[invalid path: (?<value2>\S+)]],
     parts = [[Invalid log settings: (?<value3>[^\n]{1,200}?), must be]],
     missing = [=[FileNotFoundError: \[Errno 2\] No such file or directory: ['"](?<value4>/[^'"\n]+)['"]]=],
+    -- where a variable's whole text stands in it
+    refused = [[(?:Error|Exception): [^\n]{0,200}(?:[Ii]nvalid|[Uu]nknown|[Uu]nrecogni[sz]ed|[Uu]nsupported|]]
+      .. [[not a valid|not supported|malformed|must be (?:one of|either)|[Cc]ould not parse|[Cc]annot load)]],
   },
   context = {reads = [=[os\.(?:environ(?:\.get)?|getenv) ?[(\[] ?["'](?<variable>[A-Z][A-Z0-9_]{2,60})["']]=]},
   specific_over = {"app.bug", "hf.offline", "hf.not-found"},
   when = function(f, log)
-    local hit = log.number or log.bundle or log.parts or log.missing
+    local hit = log.number or log.bundle or log.parts or log.missing or log.refused
     local value = hit.value or hit.value2 or hit.value3 or hit.value4
-    local name = (hit.event.tier or 0) >= 3 and setter_of(f, log, value)
+    local name = (hit.event.tier or 0) >= 3 and hit ~= log.refused and setter_of(f, log, value)
+    if hit == log.refused and (hit.event.tier or 0) >= 4 then name, value = refused_value(f, hit.text) end
     if not name or hit == log.missing and f.env(name) ~= value then return nil end
     local path = hit == log.bundle or hit == log.missing
     return {hit = hit, confidence = f.env(name) == value and 0.92 or 0.8,

@@ -111,7 +111,7 @@ rule {
       [[fused_\w+]], [[bitsandbytes]], [[cupy]],
     },
     torch_frame = [[(?:torch/(?:cuda|nn|_tensor|_ops|functional|utils)|vllm/|sglang/|transformers/|diffusers/)]],
-    archs = [[The current PyTorch install supports CUDA capabilities (?<archs>[\w .]+)]],
+    archs = [[The current PyTorch install supports CUDA capabilities (?<archs>[\w ]*\w)]],
     ptx = [[unsupported toolchain]],
     bnb = [[(?:csrc/ops\.cu|libbitsandbytes)]],
   },

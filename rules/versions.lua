@@ -105,7 +105,7 @@ rule {
     old_code = "interpreter", undefined = "interpreter"},
   signatures = {
     required = [[(?<package>[\w.-]+)(?:\[[\w,]+\])?(?<spec>[<>=!~]+[\w.,<>=!*]+) is required for a normal ]]
-      .. [[functioning of this module, but found (?<found>[\w.-]+==\S+)]],
+      .. [[functioning of this module, but found (?<found>[\w.-]+==\S*\w)]],
     hub_name = [=[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>huggingface_hub[\w.]*)['"]]=],
     hub_module = [=[No module named ['"](?<module>huggingface_hub\.\w[\w.]*)['"]]=],
     hf_name = [[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>(?:peft|accelerate|tokenizers]]

@@ -17,7 +17,8 @@ fix's trial on the facts showed), also (a cause that must stand behind the first
 
 In every case each sentence of `why` must rest on something: a number, version, path, name or quotation that no line,
 fact or table holds and the rule did not compute from those fails the case. So does a command with a placeholder, or
-with a package or flag that stands in no table and no fact (command_lint.py).
+with a package or flag that stands in no table and no fact (command_lint.py), and a sentence that looks as if a value
+were missing in it (text_lint.py).
 """
 
 import json
@@ -28,6 +29,7 @@ import pytest
 
 import casefile
 import command_lint
+import text_lint
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / "rules/cases"
 
@@ -112,12 +114,29 @@ def test_lint_can_pass(command):
     assert not command_lint.faults(command, {}, None)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The installed tokenizers==0.19.1. is outside what it accepts.",
+        "It names , and nothing else.",
+        "The library is 570.86.10. The library is 570.86.10.",
+        "Its version is {version}.",
+        "It needs the the driver.",
+    ],
+)
+def test_text_lint_can_fail(text):
+    assert text_lint.faults(text)
+
+
 @pytest.mark.parametrize("file, name, log, facts, want", CASES, ids=[f"{c[0]}: {c[1]}" for c in CASES])
 def test_case(file, name, log, facts, want, firstfix, tmp_path):
     found = explain(firstfix, log, facts, tmp_path)
     unsupported = [(d["rule"], g) for d in found for g in d["grounds"] if "unsupported" in g]
     assert not unsupported, "a sentence claims what no line, fact or table holds"
     assert all(g["on"] for d in found for g in d["grounds"])
+    ill = [(t, faults) for d in found for t in [d["why"], d["title"], *(f.get("say", "") for f in d["fixes"])]
+           if (faults := text_lint.faults(t))]
+    assert not ill, "a sentence that nobody wrote like that"
     wrong = [(f["command"], faults) for d in found for f in d["fixes"]
              if (faults := command_lint.faults(f.get("command", ""), facts, log))]
     assert not wrong, "a command that nobody can copy, or that names what nobody knows"

@@ -8,6 +8,8 @@
 #include "diagnose/finding.h"
 #include "fix/fix.h"
 
+#include <ctype.h>
+
 enum { SURE_PERCENT = 85, PROVED_PERCENT = 80, BESIDE_PERCENT = 60, LIKELY_PERCENT = 50 };
 
 static const char *cause_of(const struct ff_rules *rules, const struct ff_finding *finding)
@@ -128,6 +130,27 @@ static struct ff_error *join_under(json_t *said, const json_t *check, const char
 	return copy ? ff_json_merge(said, copy) : &ff_enomem;
 }
 
+// Of the facts' sentences those that were not said already.
+static json_t *joined_text(const char *said, const char *facts)
+{
+	_cleanup_buf_ struct ff_buf text = {0};
+	ff_buf_str(&text, said);
+	while (*facts) {
+		const char *end = facts;
+		do {
+			end = strstr(end, ". ");
+		} while (end && (end += 2) && !isupper((unsigned char)*end));
+		size_t n = end ? (size_t)(end - facts) : strlen(facts);
+		size_t bare = end ? n - 1 : n; // without the blank
+		if (!*said || !memmem(said, strlen(said), facts, bare)) {
+			ff_buf_str(&text, text.n && text.p[text.n - 1] != ' ' ? " " : "");
+			ff_buf_add(&text, facts, bare);
+		}
+		facts += n;
+	}
+	return text.failed ? NULL : ff_json_string(text.p ? text.p : "", text.n);
+}
+
 // The check's fixes are written from what is there; the log's may be general. One that can be run stands first.
 static struct ff_error *merge(struct ff_finding *said, const struct ff_finding *check)
 {
@@ -140,9 +163,7 @@ static struct ff_error *merge(struct ff_finding *said, const struct ff_finding *
 	if (json_object_set_new(said->answer, "evidence", evidence) < 0 ||
 		json_object_set_new(said->answer, "fixes", order) < 0)
 		return &ff_enomem;
-	if (facts && (!why || !strstr(why, facts)) &&
-		json_object_set_new(
-			said->answer, "why", why && *why ? json_sprintf("%s %s", why, facts) : json_string(facts)) < 0)
+	if (facts && json_object_set_new(said->answer, "why", joined_text(why ? why : "", facts)) < 0)
 		return &ff_enomem;
 	const char *const both[] = {"read", "computed"};
 	for (size_t i = 0; i < sizeof(both) / sizeof(*both); i++) {

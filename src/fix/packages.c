@@ -142,15 +142,15 @@ static void requirement_along(const struct ff_fix_machine *m, const char *name, 
 	b->failed |= need.failed;
 }
 
-// "with": names, or names with bounds.
-static void write_with(const struct ff_fix_machine *m, const json_t *with, struct ff_buf *b)
+// "with": names, or names with bounds, besides the one that is installed.
+static void write_with(const struct ff_fix_machine *m, const char *besides, const json_t *with, struct ff_buf *b)
 {
 	size_t i;
 	json_t *item;
 	const char *name;
 	json_array_foreach (with, i, item) {
 		name = json_string_value(item);
-		if (name && is_name(name) && ff_fix_package_known(m, name))
+		if (name && is_name(name) && strcmp(name, besides) != 0 && ff_fix_package_known(m, name))
 			requirement_along(m, name, b);
 	}
 	json_object_foreach ((json_t *)with, name, item) {
@@ -172,8 +172,8 @@ static void write_requirements(
 	size_t i;
 	json_t *other;
 	requirement(m, b, w->name, w->extra, w->need);
-	write_with(m, w->with, b);
-	write_with(m, joint, b);
+	write_with(m, w->name, w->with, b);
+	write_with(m, w->name, joint, b);
 	json_array_foreach (also, i, other)
 		requirement_along(m, json_string_value(other), b);
 }

@@ -8,6 +8,7 @@ import large
 import machines
 import more
 import small
+import untried
 
 # one of each family; FIRSTFIX_LIVE=all runs them all
 FEW = {
@@ -25,7 +26,8 @@ FEW = {
     "interpreter_of_the_environment_gone",
 }
 ALL = os.environ.get("FIRSTFIX_LIVE") == "all"
-SCENARIOS = [s for s in small.SCENARIOS if ALL or s.__name__ in FEW] + (large.SCENARIOS + more.SCENARIOS if ALL else [])
+LONG = large.SCENARIOS + more.SCENARIOS + untried.SCENARIOS
+SCENARIOS = [s for s in small.SCENARIOS if ALL or s.__name__ in FEW] + (LONG if ALL else [])
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
