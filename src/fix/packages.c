@@ -430,8 +430,7 @@ static void build_variable(const struct ff_fix_machine *m, const char *name, con
 	ff_buf_char(b, ' ');
 }
 
-// The installer's words with variables in front of the command that builds: not of one before it, and behind sudo, which
-// hands none on.
+// The installer's words with variables in front of the command that builds, and not of one before it.
 static void installer_with(const struct ff_fix_machine *m, const char *variables, struct ff_buf *b)
 {
 	_cleanup_buf_ struct ff_buf words = {0};
@@ -440,10 +439,8 @@ static void installer_with(const struct ff_fix_machine *m, const char *variables
 	if (m->platform != FF_PLATFORM_WINDOWS)
 		while ((next = strstr(last, " && ")))
 			last = next + strlen(" && ");
-	bool sudo = ff_starts(last, "sudo ") && *variables;
-	last += sudo ? strlen("sudo ") : 0;
 	ff_buf_add(b, text, (size_t)(last - text));
-	ff_buf_printf(b, "%s%s%s", sudo ? "env " : "", variables, last);
+	ff_buf_printf(b, "%s%s", variables, last);
 	b->failed |= words.failed;
 }
 
