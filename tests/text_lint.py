@@ -1,10 +1,10 @@
-"""What no sentence of an answer may look like: what is left where a value is missing, or was taken with its full stop."""
+"""What no sentence of an answer looks like: what is left where a value is missing, or was taken with its full stop."""
 import re
 
 FAULTS = [
     (r"\.\s+(?:is|was|are|and|or|of|in|which|that|has)\b", "a stray full stop"),
     (r"[,;:]\s*\.(?![.\w/])", "a sign before the full stop"),
-    (r"\s[,;](?:\s|$)|(?<!install)\s\.(?:\s|$)", "a blank before a sign"),
+    (r"\s[,;](?:\s|$)", "a blank before a sign"),
     (r"(?<!\.)\.\.(?![./\w])", "two full stops"),
     (r"\b(the|a|is|of|to|that|in|and) \1\b", "a word twice"),
     (r"\s\(\s*\)", "an empty bracket"),
