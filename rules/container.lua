@@ -17,7 +17,7 @@ rule {
     no_driver = [[Found no NVIDIA driver on your system]],
     no_device = codes"container.no-gpu" .. [[|(?:No CUDA GPUs are available|]]
       .. [[no NVIDIA GPU detected|No visible GPU devices|no supported devices found for platform CUDA|]]
-      .. [[no nvidia devices detected by library|WARNING: The NVIDIA Driver was not detected)]],
+      .. [[no nvidia devices detected by library|The NVIDIA Driver was not detected)]],
     no_devices_found = [[(?:No devices found\. Waiting indefinitely|]]
       .. [[Failed to initialize NVML: (?:could not load NVML library|ERROR_LIBRARY_NOT_FOUND)|]]
       .. [[(?:Could not|Unable to|Failed to) load (?:the )?NVML(?: (?:shared )?library)?|]]
@@ -38,7 +38,8 @@ rule {
     unknown_device = [[nvidia-container-cli[^\n]*device error: (?<device>[^:\n]+): unknown device]],
   },
   context = {
-    container = [[(?:docker|containerd|kubernetes|kubectl|k8s|/dist-packages/|pod/|/workspace/|/app/|runpod)]],
+    container = [[(?:docker|containerd|kubernetes|kubectl|k8s|/dist-packages/|pod/|/workspace/|/app/|runpod|]]
+      .. [[Container image Copyright)]],
     slurm = [[(?:slurmstepd|srun: |SLURM_JOB_ID|#SBATCH)]],
     cpu_build = [[(?:Torch not compiled with CUDA|\+cpu\b)]],
     visible = [=[CUDA_VISIBLE_DEVICES ?[=:] ?(?:['"]?['"]?\s|-1|''|\[\])]=],

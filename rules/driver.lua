@@ -419,7 +419,7 @@ rule {
     unknown = [[(?:cudaGetDeviceCount\(\)[^\n]*Error (?:2: out of memory|3: initialization error)|]]
       .. [[CUDA driver initialization failed, you might not have a CUDA gpu|]]
       .. [[CUDA unknown error - this may be due to an incorrectly set up environment|]]
-      .. codes"driver.unknown-error" .. [[|CUDA error: unknown error|]]
+      .. codes"driver.unknown-error" .. [[|CUDA (?:error:|failed with error) unknown error|]]
       .. [[initialization error: cuda error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}unknown error)]],
   },
   context = {

@@ -46,7 +46,7 @@ local ABSENT = {
   [[the following required arguments were not provided:(?:\s+{flag})?]],
   [[required flag(?:\(s\)|s)? "{name}"[^\n]* not set]],
   [[Missing (?:option|parameter:) '?{flag}]], [[the option '{flag}' is required but missing]],
-  [[{flag} is required$]],
+  [[{flag} is required$]], [[error: the following arguments are required: (?:-\w/)?{flag}]],
 }
 local CLASH = {
   [[the argument '{flag}[^']*' cannot be used (?:with|multiple times)]],
