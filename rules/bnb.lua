@@ -181,7 +181,9 @@ rule {
     end
     fixes[#fixes + 1] = {install = "torch",
       say = "Install a torch built for a CUDA version that this bitsandbytes ships."}
-    return {hit = specific, confidence = specific and 0.9 or (log.setup or log.no_gpu_build) and 0.6 or 0.45, why = why,
+    -- without the library that is asked for it may as well be one for ROCm
+    local sure = asked and 0.9 or wanted and 0.88 or 0.78
+    return {hit = specific, confidence = specific and sure or (log.setup or log.no_gpu_build) and 0.6 or 0.45, why = why,
       fixes = fixes}
   end,
   applies = {"transformers", "vllm"},
