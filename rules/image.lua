@@ -198,3 +198,14 @@ rule {
     end
   end,
 }
+
+rule {
+  id = "container.no-gpu/compose",
+  check = function(f)
+    local engine = f.pkg"vllm" and "vllm" or f.pkg"sglang" and "sglang" or f.pkg"torch" and "torch"
+    if f"requirements.settings.gpu" ~= false or not engine or f"torch.cuda" == false then return nil end
+    return {confidence = 0.8, why = {("The compose file runs %s and reserves no GPU for it."):format(engine)},
+      evidence = {"requirements.kind"},
+      fixes = {{container = "gpus", say = "Reserve the GPUs of the service."}}}
+  end,
+}

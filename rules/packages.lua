@@ -116,6 +116,7 @@ rule {
   id = "hf.version-conflict/check",
   explains = {"pip.conflict"},
   check = function(f)
+    if f"requirements.kind" then return nil end -- pip.conflict names all of them
     for _, c in ipairs(list(f"python.conflicts")) do
       local package, wanted = normal(c.package), wanted_of(c)
       if c.found and package == "transformers" and refused[wanted] and not shadow_of(f, wanted) then
@@ -140,15 +141,16 @@ rule {
       local wanted = wanted_of(c)
       if telling[wanted] and telling[normal(c.package)] and #said < 5 then
         first = first or c
-        said[#said + 1] = ("%s requires %s, and %s."):format(c.package, c.requires,
-          c.found and c.found .. " is installed" or "it is not installed")
+        said[#said + 1] = ("%s requires %s, and %s."):format(c.package, c.requires, c.found and c.found
+          .. (f"requirements.kind" and " is pinned" or " is installed") or "it is not installed")
         evidence[#evidence + 1] = {fact = "python.conflicts",
           value = ("%s requires %s, %s"):format(c.package, c.requires, c.found and "found " .. c.found
             or "not installed")}
       end
     end
     if not first then return nil end
-    return {confidence = 0.7, why = said, evidence = evidence,
+    local planned = f"requirements.kind" -- an installer refuses such a set
+    return {confidence = planned and 0.9 or 0.7, severity = planned and "error" or nil, why = said, evidence = evidence,
       fixes = {{install = wanted_of(first), need = bounds(first.requires),
         say = "Install the version that is asked for."}}}
   end,

@@ -67,4 +67,4 @@ def test_plans_without_sense(check, words, says):
 
 def test_this_machine_has_its_own(firstfix):
     done = subprocess.run([firstfix, "check", "--gpu", "h100"], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and "go with --image or --root" in done.stderr
+    assert done.returncode == 2 and "go with --image" in done.stderr

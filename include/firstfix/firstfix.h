@@ -53,9 +53,12 @@ struct ff_collect_options {
 	/** The image of a container in place of root: an archive or a folder of one, or a name that docker or podman knows
 	 */
 	const char *image;
-	const char *
-		gpu; /**< with root or image: where it is to run, "h100"; its own GPUs, if it tells of any, count more */
-	const char *driver; /**< with root or image: the driver there, "550.54.14" */
+	/** A file of packages in place of root: requirements.txt, a lock file, Dockerfile, compose.yaml; its lines come in
+	    the answer */
+	const char *requirements;
+	/** With root, image or requirements: where it is to run, "h100"; GPUs that a root tells of count more */
+	const char *gpu;
+	const char *driver; /**< likewise: the driver there, "550.54.14" */
 };
 
 FF_PUBLIC struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_facts **ret);
@@ -72,6 +75,7 @@ enum ff_format {
 	FF_TEXT,     /**< for a person */
 	FF_JSON,     /**< one document of the contract */
 	FF_MARKDOWN, /**< to paste in an issue */
+	FF_SARIF,    /**< SARIF 2.1.0, for code review; of a diagnosis */
 };
 
 /** How text looks; NULL or all zero is plain ASCII without colour, 80 columns. */

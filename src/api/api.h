@@ -30,6 +30,13 @@ const struct ff_here *ff_here(void);
     no plan was said. FF_EUSAGE for a GPU or a driver that is none. */
 struct ff_error *ff_planned_machine(const struct ff_collect_options *options, json_t **ret);
 
+/** Facts of a file of packages, with what is planned; its lines go into an answer by ff_requirements_lines(). */
+struct ff_error *ff_requirements_facts(const char *path, const json_t *planned, json_t **ret);
+void ff_requirements_lines(const json_t *facts, json_t *diagnosis);
+
+/** Append where secrets stand in these variables and steps (NULL for none): {"in": "ENV HF_TOKEN", "kind": "named"}. */
+struct ff_error *ff_image_secrets_of(const json_t *env, const json_t *history, json_t *list);
+
 /** Put what the image holds of secrets into its live.json ("image.secrets"): where, of which kind, never a value. */
 struct ff_image;
 struct ff_error *ff_image_secrets(struct ff_image *image);

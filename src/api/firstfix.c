@@ -113,6 +113,10 @@ struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_
 	_cleanup_host_ struct ff_host *host = NULL;
 	_cleanup_json_ json_t *doc = NULL, *planned = NULL;
 	struct ff_error *err = ff_planned_machine(options, &planned);
+	if (!err && options->requirements) {
+		err = ff_requirements_facts(options->requirements, planned, &doc);
+		return err ? err : ff_facts_of_document(doc, ret);
+	}
 	if (!err && options->image)
 		err = open_image(options->image, &planned, &image);
 	if (!err)
@@ -302,6 +306,8 @@ struct ff_error *ff_explain(const struct ff_explain_options *options, struct ff_
 	err = diagnosis ? ff_diagnose(&diagnose, &diagnosis->doc) : &ff_enomem;
 	if (!err && deep && json_object_set(diagnosis->doc, "deep", deep) < 0)
 		err = &ff_enomem;
+	if (!err && options->facts)
+		ff_requirements_lines(options->facts->doc, diagnosis->doc);
 	if (err)
 		ff_diagnosis_free(diagnosis);
 	else

@@ -34,10 +34,9 @@ static json_t *words_for(const char *place)
 		: json_sprintf("%.200s", place);
 }
 
-static struct ff_error *of_config(const json_t *live, json_t *list)
+struct ff_error *ff_image_secrets_of(const json_t *env, const json_t *history, json_t *list)
 {
-	_cleanup_json_ json_t *whole = json_pack(
-		"{s:O*, s:O*}", "env", json_object_get(live, "env"), "history", ff_json_at(live, "image.history"));
+	_cleanup_json_ json_t *whole = json_pack("{s:O*, s:O*}", "env", env, "history", history);
 	_cleanup_shareable_ struct ff_shareable *masked = NULL;
 	struct ff_error *err = whole ? ff_share(whole, &masked) : &ff_enomem;
 	size_t i;
@@ -74,7 +73,9 @@ static struct ff_error *of_files(const struct ff_image *image, json_t *list)
 struct ff_error *ff_image_secrets(struct ff_image *image)
 {
 	json_t *live = ff_image_live(image), *list = json_array();
-	struct ff_error *err = list ? of_config(live, list) : &ff_enomem;
+	struct ff_error *err = list
+		? ff_image_secrets_of(json_object_get(live, "env"), ff_json_at(live, "image.history"), list)
+		: &ff_enomem;
 	if (!err && !ff_image_folder(image))
 		err = of_files(image, list);
 	json_object_del(json_object_get(live, "image"), "history");

@@ -32,7 +32,7 @@ static json_t *gpu_of(const struct ff_fit_gpu *gpu)
 struct ff_error *ff_planned_machine(const struct ff_collect_options *options, json_t **ret)
 {
 	struct ff_fit_gpu gpu = {0};
-	if ((!options->root && !options->image) || (!options->gpu && !options->driver))
+	if ((!options->root && !options->image && !options->requirements) || (!options->gpu && !options->driver))
 		return NULL;
 	if (options->driver && !is_version(options->driver))
 		return ff_error_create(FF_EUSAGE, "--driver %.40s: a version, as 550.54.14", options->driver);

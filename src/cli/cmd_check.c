@@ -32,6 +32,8 @@ static int check(const struct check *c, const struct ff_output *output)
 		snprintf(of, sizeof(of), "the files below %s", c->collect.root);
 	if (!err && c->collect.image)
 		snprintf(of, sizeof(of), "image %s", c->collect.image);
+	if (!err && c->collect.requirements)
+		snprintf(of, sizeof(of), "%s", c->collect.requirements);
 	if (!err)
 		err = ff_explain(&(struct ff_explain_options){.facts = facts,
 					 .log_fd = -1,
@@ -72,12 +74,17 @@ int ff_cmd_check(int argc, char **argv)
 		{"deadline", 0, FF_OPT_UINT, "S", "seconds that a step of --deep may take (default 60)", &c.deadline_s},
 		{"for", 0, FF_OPT_TEXT, "ENGINE", "only what concerns vllm, transformers or llama.cpp", &c.engine},
 		FF_IMAGE_OPTION(c.collect.image),
-		{"gpu", 0, FF_OPT_TEXT, "NAME", "with --image, --root: will it run on this one? h100, rtx5090",
-			&c.collect.gpu},
-		{"driver", 0, FF_OPT_TEXT, "VERSION", "with --image, --root: and with this driver? 550.54.14",
-			&c.collect.driver},
+		{"gpu", 0, FF_OPT_TEXT, "NAME",
+			"with --image, --requirements, --root: will it run on this one? h100, rtx5090", &c.collect.gpu},
+		{"driver", 0, FF_OPT_TEXT, "VERSION",
+			"with --image, --requirements, --root: and with this driver? 550.54.14", &c.collect.driver},
 		{"facts", 0, FF_OPT_TEXT, "FILE", "facts of another machine ('firstfix report --json')", &c.facts},
 		FF_ROOT_OPTION(c.collect.root),
+		{"requirements", 0, FF_OPT_TEXT, "FILE",
+			"packages before they are installed: requirements.txt, uv.lock, poetry.lock, pylock.toml, "
+			"environment.yml, Dockerfile, compose.yaml",
+			&c.collect.requirements},
+		{"sarif", 0, FF_OPT_FLAG, NULL, "SARIF 2.1.0, for code review", &output.sarif},
 		FF_CONTAINER_OPTIONS(&c.in),
 		FF_PYTHON_OPTION(c.collect.python),
 		FF_RULES_OPTION(c.rules),
@@ -89,6 +96,8 @@ int ff_cmd_check(int argc, char **argv)
 		.details = "An image, before it runs anywhere:\n"
 			   "  docker save worker:1 -o worker.tar\n"
 			   "  firstfix check --image worker.tar --gpu h100 --driver 550.54.14\n"
+			   "Packages, before they are installed:\n"
+			   "  firstfix check --requirements requirements.txt --gpu rtx5090\n"
 			   "Exit code 0: nothing that would fail; 1: something is wrong and was said; 2: wrong use or "
 			   "unreadable input.",
 		.options = options,
@@ -101,15 +110,15 @@ int ff_cmd_check(int argc, char **argv)
 	if (output.line)
 		ff_complain_as_asked();
 	bool inside = c.in.container || c.in.pod;
-	bool files = c.collect.root || c.collect.image;
-	if (!!c.facts + !!c.collect.root + !!c.collect.image + inside > 1)
-		return ff_usage_error("check", "--facts, --image, --root and a container exclude each other");
-	if ((c.collect.gpu || c.collect.driver) && !files)
+	bool files = c.collect.root || c.collect.image || c.collect.requirements;
+	if (!!c.facts + !!c.collect.root + !!c.collect.image + !!c.collect.requirements + inside > 1)
 		return ff_usage_error(
-			"check", "--gpu and --driver go with --image or --root: this machine has its own");
-	if (c.deep && (c.facts || files || inside))
+			"check", "--facts, --image, --requirements, --root and a container exclude each other");
+	if ((c.collect.gpu || c.collect.driver) && !files)
 		return ff_usage_error("check",
-			"--deep runs programs of this machine: --facts, --image, --root and a container are another");
+			"--gpu and --driver go with --image, --requirements or --root: this machine has its own");
+	if (c.deep && (c.facts || files || inside))
+		return ff_usage_error("check", "--deep runs programs of this machine, and these are not of it");
 	if (c.deadline_s == 0 || c.deadline_s > DEADLINE_MAX_S)
 		return ff_usage_error("check", "--deadline takes 1 to %d seconds", DEADLINE_MAX_S);
 	if (c.engine && !engine_known(c.engine))

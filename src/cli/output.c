@@ -17,7 +17,10 @@ enum { ROWS = 23 };
 
 enum ff_format ff_output_format(const struct ff_output *output)
 {
-	return output->json || output->line ? FF_JSON : output->markdown ? FF_MARKDOWN : FF_TEXT;
+	return output->sarif		       ? FF_SARIF
+		: output->json || output->line ? FF_JSON
+		: output->markdown	       ? FF_MARKDOWN
+					       : FF_TEXT;
 }
 
 static bool locale_is_utf8(void)

@@ -5,7 +5,7 @@
 
 /** The options that every command with an answer shares; put FF_OUTPUT_OPTIONS(&output) into its option table. */
 struct ff_output {
-	bool json, markdown, ascii, plain, verbose;
+	bool json, markdown, sarif, ascii, plain, verbose;
 	bool line; /**< FF_LINE_OPTION */
 	const char *file;
 };

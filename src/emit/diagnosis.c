@@ -178,6 +178,24 @@ static void say_evidence(struct writer *w, const json_t *d)
 	say_left_out(w, shown >= w->limits->evidence ? n - shown : 0, &w->evidence_left_out);
 }
 
+// Lines of a file of packages: what to change.
+static void say_lines(struct writer *w, const json_t *d)
+{
+	size_t i;
+	json_t *pin;
+	json_array_foreach (json_object_get(d, "lines"), i, pin) {
+		const char *name = ff_json_text(pin, "name"), *file = ff_json_text(pin, "file"),
+			   *version = ff_json_text(pin, "version"), *needs = ff_json_text(pin, "needs");
+		int64_t line;
+		if (name && file && ff_json_int(pin, "line", &line))
+			ff_page_say(w->page, FF_MARK_NONE, "", "%s:%lld: %s%s%s", file, (long long)line, name,
+				version ? "==" : "",
+				version		? version
+					: needs ? needs
+						: "");
+	}
+}
+
 // What the trial on paper showed: {"result": ..., "text": ...}.
 static void say_trial(struct writer *w, const json_t *fix)
 {
@@ -247,6 +265,7 @@ static void say_root(struct writer *w, const json_t *d)
 		ff_page_gap(w->page);
 		say_evidence(w, d);
 	}
+	say_lines(w, d);
 	w->page->line_rows = 0;
 	const json_t *fixes = json_object_get(d, "fixes");
 	ff_page_gap(w->page);

@@ -12,6 +12,7 @@
 #include "emit/overview.h"
 #include "emit/playbook.h"
 #include "emit/report.h"
+#include "emit/sarif.h"
 
 typedef struct ff_error *writer_fn(const json_t *doc, const struct ff_style *style, char **ret);
 
@@ -43,6 +44,8 @@ struct ff_error *ff_emit(
 	const char *schema = ff_json_text(doc, "schema");
 	if (format == FF_JSON)
 		return ff_emit_json(document, ret);
+	if (format == FF_SARIF)
+		return ff_emit_sarif(doc, ret);
 	for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
 		if (schema && strcmp(writers[i].schema, schema) == 0)
 			return (format == FF_MARKDOWN ? writers[i].markdown : writers[i].text)(

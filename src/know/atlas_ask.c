@@ -291,6 +291,20 @@ bool ff_atlas_need_at(const struct ff_atlas *a, const struct ff_atlas_package *p
 	return true;
 }
 
+bool ff_atlas_require_at(
+	const struct ff_atlas *a, const struct ff_atlas_package *p, size_t i, struct ff_atlas_require *ret)
+{
+	struct row {
+		uint64_t set;
+		uint32_t name, specifiers;
+	};
+	if (i >= p->require_count)
+		return false;
+	const struct row *row = (const struct row *)a->sections[FF_ATLAS_REQUIRES].p + p->first_require + i;
+	*ret = (struct ff_atlas_require){row->set, ff_atlas_string(a, row->name), ff_atlas_string(a, row->specifiers)};
+	return true;
+}
+
 bool ff_atlas_has(const struct ff_atlas *a, const struct ff_atlas_need *need, int release)
 {
 	uint64_t set, sub;

@@ -53,6 +53,16 @@ struct ff_atlas_need {
 	const char *module, *name; /**< name "" for the module itself */
 };
 
+/** What some releases of a package declare that they want of another one ("python" too). */
+struct ff_atlas_require {
+	uint64_t set;
+	const char *name, *specifiers;
+};
+
+/** Requirement number i of a package, false behind the last. */
+bool ff_atlas_require_at(
+	const struct ff_atlas *a, const struct ff_atlas_package *p, size_t i, struct ff_atlas_require *ret);
+
 /** Need number i of a package, false behind the last. */
 bool ff_atlas_need_at(const struct ff_atlas *a, const struct ff_atlas_package *p, size_t i, struct ff_atlas_need *ret);
 

@@ -44,11 +44,6 @@ struct search {
 	struct ff_atlas_solution *ret;
 };
 
-struct requirement_row {
-	uint64_t set;
-	uint32_t name, specifiers;
-};
-
 static int find_var(const struct search *s, const char *name)
 {
 	size_t low = 0, high = s->n;
@@ -92,12 +87,11 @@ static bool breaks(const char *version, const char *specifiers)
 static int unmet_requirement(const struct search *s, int of, int at, int only)
 {
 	const struct ff_atlas_package *p = &s->vars[of].p;
-	const struct requirement_row *rows = s->a->sections[FF_ATLAS_REQUIRES].p;
-	for (size_t i = 0; i < p->require_count; i++) {
-		const struct requirement_row *row = &rows[p->first_require + i];
-		if (!ff_atlas_in(row->set, at))
+	struct ff_atlas_require need;
+	for (size_t i = 0; ff_atlas_require_at(s->a, p, i, &need); i++) {
+		if (!ff_atlas_in(need.set, at))
 			continue;
-		const char *name = ff_atlas_string(s->a, row->name), *spec = ff_atlas_string(s->a, row->specifiers);
+		const char *name = need.name, *spec = need.specifiers;
 		if (strcmp(name, "python") == 0) {
 			if (breaks(s->python, spec))
 				return -2;

@@ -61,3 +61,21 @@ struct ff_error *ff_know_torch_wheel(const char *version, json_t **ret)
 	*ret = facts;
 	return NULL;
 }
+
+bool ff_know_torch_registry(const char *version, struct ff_span *ret)
+{
+	struct ff_version v, release;
+	struct ff_table table = ff_table_of(ff_table_torch_wheels);
+	struct ff_table_row row;
+	if (!ff_version_parse(ff_span_of(version), &v) || v.n_release < 2)
+		return false;
+	while (ff_table_next(&table, &row)) {
+		if (!ff_table_cell(&table, &row, "registry").n || !ff_version_parse(row.cells[0], &release) ||
+			!ff_span_same(release.release[0], v.release[0]) ||
+			!ff_span_same(release.release[1], v.release[1]))
+			continue;
+		*ret = ff_table_cell(&table, &row, "cuda");
+		return true;
+	}
+	return false;
+}

@@ -3,8 +3,12 @@
 #pragma once
 
 #include "base/json.h"
+#include "base/str.h"
 
 /** For "2.7.1+cu128": {"version": "2.7.1+cu128", "cuda": "12.8", "archs": ["sm_75", ...], "ptx": ["compute_120"]}, as
     the facts have it under `torch`. A build of unknown code has no archs and no ptx; "+cpu" has cuda null and none.
     *ret is NULL when the text is no version or does not say which build it is. */
 struct ff_error *ff_know_torch_wheel(const char *version, json_t **ret);
+
+/** The build ("cu121") that the registry itself has of this release, on x86-64 Linux; false where it is not known. */
+bool ff_know_torch_registry(const char *version, struct ff_span *ret);

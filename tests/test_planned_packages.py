@@ -1,0 +1,137 @@
+"""firstfix check --requirements: packages before they are installed, from the files that name them."""
+
+import json
+import subprocess
+import time
+
+import pytest
+
+TOKEN = "hf_" + "abcdefghijklmnopqrstuvwxyzABCDEFGH"
+CU121 = "https://download.pytorch.org/whl/cu121"
+FILES = {
+    "requirements.txt": f"# worker\n--extra-index-url {CU121}\ntorch==2.3.1 \\\n    --hash=sha256:00\nnumpy>=1\n",
+    "nested.txt": "-r requirements.txt\naccelerate\n",
+    "wheel.txt": f"{CU121}/torch-2.3.1%2Bcu121-cp311-cp311-linux_x86_64.whl\n",
+    "marked.txt": 'torch==2.9.0 ; sys_platform == "darwin"\ntorch==2.3.1+cu121 ; sys_platform == "linux"\n',
+    "uv.lock": 'version = 1\nrequires-python = ">=3.10"\n\n[[package]]\nname = "torch"\nversion = "2.3.1+cu121"\n'
+    f'source = {{ registry = "{CU121}" }}\n\n[package.optional-dependencies]\nname = "x"\n',
+    "poetry.lock": '[[package]]\nname = "torch"\nversion = "2.3.1+cu121"\ndescription = """\n[[package]]\nname = "no"\n'
+    'version = "1"\n"""\n',
+    "pylock.toml": f'lock-version = "1.0"\n[[packages]]\nname = "torch"\nversion = "2.3.1"\nindex = "{CU121}/"\n',
+    "environment.yml": "name: x\ndependencies:\n  - python=3.11\n  - pytorch=2.3.1\n  - pytorch-cuda=12.1\n  - pip:\n"
+    "    - accelerate==1.0\n",
+    "Dockerfile": f"FROM python:3.11-slim\nARG T=2.3.1\nRUN apt-get update && \\\n    # why\n    pip install -i {CU121} "
+    '"torch==${T}" && echo done\nCMD ["python3", "x.py"]\n',
+    "Dockerfile.base": "FROM pytorch/pytorch:2.3.1-cuda12.1-cudnn8-runtime\n",
+}
+
+
+@pytest.fixture
+def check(firstfix, tmp_path):
+    def ask(name, *words, text=None):
+        for each, content in FILES.items():
+            (tmp_path / each).write_text(content)
+        if text is not None:
+            (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        done = subprocess.run(
+            [firstfix, "check", "--requirements", name, *(words or ("--json", "--gpu", "rtx5090"))],
+            capture_output=True, text=True, timeout=60, cwd=tmp_path,
+        )
+        return done
+
+    return ask
+
+
+def found(done, cause):
+    assert done.returncode < 2, done.stderr
+    return next((d for d in json.loads(done.stdout)["diagnoses"] if d["cause"] == cause), None)
+
+
+LINES = {"requirements.txt": 3, "nested.txt": 3, "marked.txt": 2, "uv.lock": 5, "poetry.lock": 2, "pylock.toml": 3,
+         "environment.yml": 4, "Dockerfile": 3}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_torch_without_code_for_that_gpu_and_the_line_that_names_it(check, name):
+    d = found(check(name), "torch.no-kernel-image")
+    assert "torch 2.3.1+cu121 carries no code" in d["why"], d["why"]
+    assert d["lines"][0]["line"] == LINES.get(name, 1)
+    assert d["lines"][0]["file"] == ("requirements.txt" if name == "nested.txt" else name)
+
+
+def test_the_same_packages_on_a_gpu_that_they_know(check):
+    done = check("requirements.txt", "--json", "--gpu", "a100", "--driver", "550.54.14")
+    assert done.returncode == 0 and json.loads(done.stdout)["diagnoses"] == []
+
+
+def test_a_driver_that_is_too_old(check):
+    done = check("requirements.txt", "--json", "--gpu", "a100", "--driver", "470.57.02")
+    assert found(done, "torch.driver-too-old")
+
+
+def test_pins_that_exclude_each_other(check):
+    done = check("x.txt", text="transformers==4.57.1\nhuggingface-hub==0.20.0\n")
+    d = found(done, "pip.conflict")
+    assert d["severity"] == "error" and "huggingface-hub" in d["why"]
+    assert [each["line"] for each in d["lines"]] == [1, 2]
+    assert "x.txt:2: huggingface-hub==0.20.0" in check("x.txt", "--ascii").stdout
+
+
+def test_a_patch_that_the_atlas_has_not_read_may_pin_another_torch(check):
+    """vllm 0.6.3 pins torch 2.4.0, and 0.6.6 torch 2.5.1."""
+    assert not found(check("x.txt", text="vllm==0.6.3\ntorch==2.4.0\n"), "pip.conflict")
+
+
+def test_what_a_dockerfile_makes_of_the_image(check):
+    text = (
+        "FROM nvidia/cuda:12.1.1-runtime-ubuntu22.04\nENV NVIDIA_DRIVER_CAPABILITIES=video \\\n"
+        f"    HF_TOKEN={TOKEN}\nRUN pip install torch==2.3.1 flashinfer-python==0.2.5\nCMD cd /app && python3 x.py\n"
+    )
+    done = check("Dockerfile", "--json", "--gpu", "a100", text=text)
+    for cause in ("container.no-gpu", "container.secret-in-image", "container.no-init", "cuda.nvcc-missing"):
+        assert found(done, cause), cause
+    assert found(done, "container.no-gpu")["lines"][0]["line"] == 2
+    assert TOKEN not in done.stdout
+
+
+def test_a_compose_file_that_reserves_no_gpu(check):
+    text = "services:\n  llm:\n    image: vllm/vllm-openai:v0.6.3\n    environment:\n      - HF_HOME=/models\n"
+    d = found(check("compose.yaml", "--json", "--gpu", "a100", text=text), "container.no-gpu")
+    assert "reserves no GPU" in d["why"] and "capabilities: [gpu]" in d["fixes"][0]["command"]
+    text += (
+        "    deploy:\n      resources:\n        reservations:\n          devices:\n            - driver: nvidia\n"
+        "              count: all\n              capabilities: [gpu]\n"
+    )
+    assert not found(check("compose.yaml", "--json", "--gpu", "a100", text=text), "container.no-gpu")
+
+
+def test_sarif_names_rule_level_and_line(check):
+    done = check("requirements.txt", "--sarif", "--gpu", "rtx5090")
+    run = json.loads(done.stdout)["runs"][0]
+    result = run["results"][0]
+    assert done.returncode == 1 and run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+    assert result["ruleId"] == "torch.no-kernel-image" and result["level"] == "error"
+    place = result["locations"][0]["physicalLocation"]
+    assert place == {"artifactLocation": {"uri": "requirements.txt"}, "region": {"startLine": 3}}
+
+
+@pytest.mark.parametrize(
+    "name,text,says",
+    [
+        ("x.bin", "?", "of no kind that is known"),
+        ("x.txt", b"torch\0==1", "no text"),
+        ("big.txt", b"#" * (17 << 20), "big.txt"),
+    ],
+)
+def test_files_that_are_none(check, name, text, says):
+    done = check(name, text=text)
+    assert done.returncode == 2 and says in done.stderr
+    assert check("no-such.txt").returncode == 2
+
+
+def test_ten_megabytes_are_read(check):
+    text = "".join(f"package-{i}==1.{i}\n" for i in range(400000)) + "torch==2.3.1+cu121\n"
+    started = time.monotonic()
+    done = check("big.txt", text=text)
+    assert done.returncode < 2, done.stderr
+    assert time.monotonic() - started < 30
