@@ -20,8 +20,8 @@ FILES = {
     "pylock.toml": f'lock-version = "1.0"\n[[packages]]\nname = "torch"\nversion = "2.3.1"\nindex = "{CU121}/"\n',
     "environment.yml": "name: x\ndependencies:\n  - python=3.11\n  - pytorch=2.3.1\n  - pytorch-cuda=12.1\n  - pip:\n"
     "    - accelerate==1.0\n",
-    "Dockerfile": f"FROM python:3.11-slim\nARG T=2.3.1\nRUN apt-get update && \\\n    # why\n    pip install -i {CU121} "
-    '"torch==${T}" && echo done\nCMD ["python3", "x.py"]\n',
+    "Dockerfile": "FROM python:3.11-slim\nARG T=2.3.1\nRUN apt-get update && \\\n    # why\n    pip install "
+    f'-i {CU121} "torch==${{T}}" && echo done\nCMD ["python3", "x.py"]\n',
     "Dockerfile.base": "FROM pytorch/pytorch:2.3.1-cuda12.1-cudnn8-runtime\n",
 }
 

@@ -144,6 +144,18 @@ FF_PUBLIC struct ff_error *ff_facts_render(
 FF_PUBLIC struct ff_error *ff_libs(const struct ff_collect_options *options, const char *what, enum ff_format format,
 	const struct ff_style *style, bool *ret_ok, char **ret);
 
+/** Where it is to run is asked of many GPUs and drivers. */
+struct ff_matrix_options {
+	/** Of image, root or requirements; gpu and driver are lists with commas, NULL for the usual ones */
+	struct ff_collect_options collect;
+	const char *engine, *rules_dir; /**< as in struct ff_explain_options */
+};
+
+/** Which of them it runs on, as far as files tell: one table for a release note. JSON is firstfix.matrix/1. *ret_runs:
+    there is one. Caller frees *ret. */
+FF_PUBLIC struct ff_error *ff_matrix(const struct ff_matrix_options *options, enum ff_format format,
+	const struct ff_style *style, bool *ret_runs, char **ret);
+
 /** How a model is to be served; zero or NULL for what was not said. */
 struct ff_fit_options {
 	struct ff_collect_options collect; /**< whose GPU, cache and packages; all zero: this machine's */

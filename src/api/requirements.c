@@ -5,8 +5,8 @@
 //	transformers==4.57.0        "requirements": {"file": "requirements.txt", "kind": "requirements",
 //	                                             "pins": [{"name": "torch", "version": "2.3.1", "line": 1}]}}
 //
-// How the source lies: a release without "+cu121" is the build that the registry has, unless an index says otherwise; what
-// is not pinned is not known; two pins may exclude each other, which only an installer would say.
+// How the source lies: a release without "+cu121" is the build that the registry has, unless an index says otherwise;
+// what is not pinned is not known; two pins may exclude each other, which only an installer would say.
 #include "api/api.h"
 
 #include "base/io.h"
@@ -240,8 +240,8 @@ static struct ff_span public_part(const char *version)
 	return (struct ff_span){version, strcspn(version, "+")};
 }
 
-// What a release asks of others that are pinned too. Of a minor release the atlas has the last patch: another patch asks
-// for the same ranges, but may pin other releases.
+// What a release asks of others that are pinned too. Of a minor release the atlas has the last patch: another patch
+// asks for the same ranges, but may pin other releases.
 static void conflicts_of(const json_t *packages, const char *name, const char *version, json_t *ret)
 {
 	const struct ff_atlas *a = ff_atlas();

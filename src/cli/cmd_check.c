@@ -16,7 +16,7 @@ struct check {
 	struct ff_collect_options collect;
 	struct ff_container_request in;
 	const char *facts, *rules, *engine;
-	bool deep;
+	bool deep, matrix;
 	unsigned deadline_s;
 };
 
@@ -52,6 +52,17 @@ static int check(const struct check *c, const struct ff_output *output)
 	return code;
 }
 
+static int matrix(const struct check *c, const struct ff_output *output)
+{
+	char *text = NULL;
+	bool runs = false;
+	struct ff_style style = ff_output_style(output);
+	struct ff_error *err = ff_matrix(
+		&(struct ff_matrix_options){.collect = c->collect, .engine = c->engine, .rules_dir = c->rules},
+		ff_output_format(output), &style, &runs, &text);
+	return ff_answer("check", output, err, text, !err && !runs);
+}
+
 static bool engine_known(const char *engine)
 {
 	static const char *const engines[] = {"vllm", "transformers", "llama.cpp"};
@@ -84,6 +95,10 @@ int ff_cmd_check(int argc, char **argv)
 			"packages before they are installed: requirements.txt, uv.lock, poetry.lock, pylock.toml, "
 			"environment.yml, Dockerfile, compose.yaml",
 			&c.collect.requirements},
+		{"matrix", 0, FF_OPT_FLAG, NULL,
+			"with --image, --requirements, --root: on which of the usual GPUs and drivers (or of the lists "
+			"--gpu h100,l4 and --driver) it runs",
+			&c.matrix},
 		{"sarif", 0, FF_OPT_FLAG, NULL, "SARIF 2.1.0, for code review", &output.sarif},
 		FF_CONTAINER_OPTIONS(&c.in),
 		FF_PYTHON_OPTION(c.collect.python),
@@ -123,5 +138,8 @@ int ff_cmd_check(int argc, char **argv)
 		return ff_usage_error("check", "--deadline takes 1 to %d seconds", DEADLINE_MAX_S);
 	if (c.engine && !engine_known(c.engine))
 		return ff_usage_error("check", "--for takes vllm, transformers or llama.cpp, not '%s'", c.engine);
-	return check(&c, &output);
+	if (c.matrix && (!files || output.sarif))
+		return ff_usage_error(
+			"check", "--matrix goes with --image, --requirements or --root, and not with --sarif");
+	return c.matrix ? matrix(&c, &output) : check(&c, &output);
 }

@@ -9,6 +9,7 @@
 #include "emit/fleet.h"
 #include "emit/incident.h"
 #include "emit/libs.h"
+#include "emit/matrix.h"
 #include "emit/overview.h"
 #include "emit/playbook.h"
 #include "emit/report.h"
@@ -31,6 +32,7 @@ static const struct {
 	{"firstfix.fleet-failure/1", ff_fleet_failure_text, ff_fleet_failure_markdown},
 	{"firstfix.fleet-explain/1", ff_fleet_explain_text, ff_fleet_explain_markdown},
 	{"firstfix.libs/1", ff_libs_text, ff_libs_markdown},
+	{"firstfix.matrix/1", ff_matrix_text, ff_matrix_markdown},
 	{"firstfix.playbook/1", ff_playbook_text, ff_playbook_markdown},
 	{"firstfix.rules/1", ff_rules_text, ff_rules_text},
 	{"firstfix.cases/1", ff_rules_text, ff_rules_text},

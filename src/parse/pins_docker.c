@@ -7,8 +7,8 @@
 //
 // YAML is read by its lines and their indentation: what these files hold in practice, never all that YAML is.
 //
-// How the source lies: variables stand for versions, lines go on behind a backslash with comments between, one RUN holds
-// many commands, and a build argument has another value than its default.
+// How the source lies: variables stand for versions, lines go on behind a backslash with comments between, one RUN
+// holds many commands, and a build argument has another value than its default.
 #include "parse/chars.h"
 #include "parse/pins.h"
 

@@ -74,5 +74,11 @@ struct ff_probe {
 extern const struct ff_probe ff_probes[];
 extern const size_t ff_probe_count;
 
+/** ff_collect_facts() in two halves, for a captured machine that is asked again and again with other GPUs: what its
+    files say, and on a copy of that what hangs on the GPU. */
+struct ff_error *ff_collect_files(struct ff_host *host, const struct ff_collect_options *options, json_t **ret);
+struct ff_error *ff_collect_rest(
+	struct ff_host *host, const struct ff_collect_options *options, const json_t *files, json_t **ret);
+
 /** Run the probes and return a firstfix.facts/1 document (not yet masked: emit does that). */
 struct ff_error *ff_collect_facts(struct ff_host *host, const struct ff_collect_options *options, json_t **ret);

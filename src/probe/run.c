@@ -244,6 +244,25 @@ static void repeat_misses(struct run *run)
 	}
 }
 
+static bool hangs_on_gpu(const struct ff_probe *probe)
+{
+	return probe->helper == FF_HELPER_VENDOR || probe->helper == FF_HELPER_CUDA || probe->helper == FF_HELPER_JOIN;
+}
+
+// Vendor libraries of a captured machine are answers that lie ready: no process of its own is needed.
+static void run_vendor(struct run *run)
+{
+	for (size_t i = 0; i < ff_probe_count; i++) {
+		if (!hangs_on_gpu(&ff_probes[i]) || ff_probes[i].helper == FF_HELPER_JOIN)
+			continue;
+		_cleanup_json_ json_t *found = run_probe(run, &ff_probes[i], run->facts, NULL, NULL);
+		if (found)
+			merge(run, &ff_probes[i], found);
+		else
+			run->out_of_memory = true;
+	}
+}
+
 static json_t *new_report(const char *trigger)
 {
 	char now[FF_TIME_LEN];
@@ -271,6 +290,44 @@ struct ff_error *ff_collect_facts(struct ff_host *host, const struct ff_collect_
 	run_join(&run);
 	err = ff_json_put(report, "took_ms", json_real(ff_clock_ms_since(start)));
 	if (err || run.out_of_memory)
+		return &ff_enomem;
+	*ret = ff_take(&report);
+	return NULL;
+}
+
+struct ff_error *ff_collect_files(struct ff_host *host, const struct ff_collect_options *options, json_t **ret)
+{
+	struct run run = {.host = host, .options = options};
+	for (size_t i = 0; i < ff_probe_count; i++)
+		run.wish[i] = hangs_on_gpu(&ff_probes[i]) ? LEFT_OUT : WANTED;
+	_cleanup_json_ json_t *facts = json_object();
+	_cleanup_json_ json_t *report = new_report(options->trigger);
+	if (!facts || !report)
+		return &ff_enomem;
+	run.facts = facts;
+	run.report = report;
+	run_helpers(&run);
+	if (run.out_of_memory)
+		return &ff_enomem;
+	*ret = ff_take(&report);
+	return NULL;
+}
+
+struct ff_error *ff_collect_rest(
+	struct ff_host *host, const struct ff_collect_options *options, const json_t *files, json_t **ret)
+{
+	struct run run = {.host = host, .options = options};
+	for (size_t i = 0; i < ff_probe_count; i++)
+		run.wish[i] = WANTED;
+	_cleanup_json_ json_t *facts = json_deep_copy(files);
+	_cleanup_json_ json_t *report = json_deep_copy(files);
+	if (!facts || !report)
+		return &ff_enomem;
+	run.facts = facts;
+	run.report = report;
+	run_vendor(&run);
+	run_join(&run);
+	if (run.out_of_memory)
 		return &ff_enomem;
 	*ret = ff_take(&report);
 	return NULL;

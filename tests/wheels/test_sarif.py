@@ -33,7 +33,7 @@ def schema():
         ("requirements.txt", "torch==2.3.1+cu121\ntransformers==4.57.1\nhuggingface-hub==0.20.0\n"),
         ("an odd name.txt", "torch==2.3.1+cu121\n"),
         ("empty.txt", ""),
-        ("Dockerfile", "FROM nvidia/cuda:12.1.1-base\nENV NVIDIA_DRIVER_CAPABILITIES=video\nRUN pip install torch==2.3\n"),
+        ("Dockerfile", "FROM nvidia/cuda:12.1.1-base\nENV HF_HOME=/root/x\nRUN pip install torch==2.3\n"),
     ],
 )
 def test_what_is_written_is_sarif(firstfix, schema, tmp_path, name, text):
