@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { NAMES_TRIED = 64, WAITS = 10000 };
@@ -161,7 +162,7 @@ static void become_ready(struct process *p)
 static bool wait_until_ready(struct process *p)
 {
 	const struct timespec moment = {.tv_nsec = 50000};
-	for (int i = 0; i < WAITS && p->state == OPENING && p->opener != gettid(); i++)
+	for (int i = 0; i < WAITS && p->state == OPENING && p->opener != (pid_t)syscall(SYS_gettid); i++)
 		nanosleep(&moment, NULL);
 	if (p->state == OPENING)
 		atomic_fetch_add(&p->dropped, 1);
@@ -181,7 +182,7 @@ __attribute__((noinline, cold)) static bool open_late(struct process *p)
 		errno = saved;
 		return ready;
 	}
-	p->opener = gettid();
+	p->opener = (pid_t)syscall(SYS_gettid);
 	if (open_lane(p)) {
 		p->state = FAILED;
 		errno = saved;

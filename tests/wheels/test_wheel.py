@@ -153,7 +153,7 @@ def test_in_a_root_with_libc_and_python_alone(installed, tmp_path):
 )
 def test_built_in_debian_11_and_run_there(tmp_path):
     wheel = pathlib.Path(output(ROOT / "tools/wheel", tmp_path, timeout=1800).split()[-1])
-    assert "-cp39-abi3-manylinux_2_31_" in wheel.name
+    assert "-cp39-abi3-manylinux_2_28_" in wheel.name
     root = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "firstfix/bullseye"
     shutil.copy(wheel, root / "tmp")
     script = f"""rm -rf /t; python3 -m venv /t; /t/bin/pip install -q --no-index /tmp/{wheel.name}
