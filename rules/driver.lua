@@ -13,6 +13,20 @@ local function rented(f)
   return platform == "runpod" or platform == "vast" or platform == "modal"
 end
 
+-- The driver that a GPU of this capability needs, where the one that is here is of an older branch.
+local function driver_for(cc, driver)
+  local first = cc and know.gpu_driver(cc)
+  local here = driver and tonumber(driver:match[[^(\d+)]] or "")
+  return first and here and here < tonumber(first:match[[^(\d+)]]) and first or nil
+end
+
+local function too_old_for_card(name, cc, driver, first)
+  return {confidence = 0.95,
+    why = ("%s (compute capability %s) came after driver %s: it needs %s or later."):format(name, cc, driver, first),
+    fixes = {{driver = tonumber(cc:match[[^(\d+)]]) >= 10 and "open" or "upgrade", need = first,
+      say = "Upgrade the NVIDIA driver on the host to " .. first .. " or later."}, {hardware = true, say = "Or run where a newer driver is."}}}
+end
+
 local function older_torch(cuda)
   return {install = "torch", older = true, kind = "pip-downgrade:torch",
     say = "Or install a torch that is built for the CUDA that this driver offers"
@@ -281,14 +295,16 @@ rule {
       .. [[installed in this system is not supported by the (?:proprietary|open) )]],
     unsupported = [[(?:NVIDIA GPU[^\n]{0,120}is supported through the NVIDIA (?<legacy>\d{3})\.\w+ (?:Legacy ]]
       .. [[)?drivers?|]]
-      .. [[The NVIDIA GPU \S+[^\n]{0,80}is not supported by the (?<driver>[\d.]+\d) driver release)]],
+      .. [[The NVIDIA GPU \S+[^\n]{0,80}is not supported by the (?:NVIDIA )?(?<driver>[\d.]+\d) driver release|]]
+      .. [[^(?:[^\n]*NVRM:)?\s*NVIDIA (?<driver2>[\d.]+\d) driver release\.)]],
     firmware = [[(?:RmFetchGspRmImages: No firmware image found|Direct firmware load for nvidia/\S+ failed)]],
     hmm = [[(?:nvidia[-_]uvm[^\n]{0,80}(?i:hmm)[^\n]{0,60}(?:fail|error)|uvm_(?:hmm|]]
       .. [[va_space)\w*[^\n]{0,60}(?:fail|error))]],
     bar = [[(?:BAR\d is 0M @ 0x0|This PCI I/O region assigned to your NVIDIA device is invalid|can't (?:assign|]]
       .. [[find)[^\n]{0,30}BAR)]],
   },
-  context = {smi = [[NVIDIA-SMI has failed|couldn't communicate with the NVIDIA driver]], kernel = [[NVRM:]]},
+  context = {smi = [[NVIDIA-SMI has failed|couldn't communicate with the NVIDIA driver]], kernel = [[NVRM:]],
+    card = [[\(PCI ID: 10de:(?<device>[0-9a-fA-F]{4})\)]]},
   facts = {"gpus.0.name", "pci.gpus", "driver.version", "driver.kernel_module"},
   explains = {"container.no-gpu", "torch.cpu-build", "bnb.cpu-only", "host.no-gpu", "driver.unknown-error",
     "driver.not-loaded"},
@@ -305,6 +321,16 @@ rule {
             or "Install the driver with the open kernel modules (nvidia-driver-...-open, nvidia-open)."}}}
     end
     if log.unsupported then
+      local driver = log.unsupported.driver or log.unsupported.driver2
+      local name, cc
+      if log.card then name, cc = know.gpu_by_pci(tonumber(log.card.device, 16)) end
+      local first = driver_for(cc, driver)
+      if first then return too_old_for_card(name, cc, driver, first) end
+      if driver and not cc then
+        return {hit = log.unsupported, confidence = 0.86,
+          why = ("Driver %s does not know this card: it is older than the card, or has given it up."):format(driver),
+          fixes = {{driver = "upgrade", say = "Install a driver made for this card."}, hard}}
+      end
       return {hit = log.unsupported, confidence = 0.93,
         why = {"This card is too old for the installed driver.", "It is supported up to the {legacy} drivers."},
         fixes = {{driver = "install", need = log.unsupported.legacy,
@@ -336,6 +362,15 @@ rule {
         {driver = "upgrade", say = "Install a driver made for this card; from the 50 series on that is one with "
           .. "the open kernel modules."}, cold, hard},
       why = "The NVIDIA module is loaded and cannot bring this card up."}
+  end,
+  applies = {"transformers", "vllm", "llama.cpp"},
+  check = function(f)
+    local driver = f"driver.version" or f"driver.kernel_module"
+    for i, gpu in ipairs(f.gpus()) do
+      local cc = gpu.compute_capability or gpu.name and know.gpu_cc(gpu.name)
+      local first = (gpu.vendor or "nvidia") == "nvidia" and driver_for(cc, driver)
+      if first then return too_old_for_card(gpu.name or "GPU " .. i - 1, cc, driver, first) end
+    end
   end,
   doc = {looks = "NVRM: GPU 0000:0a:00.0: RmInitAdapter failed!; nvidia-smi: No devices were found.",
     check = "The kernel's NVRM lines: the firmware, the BARs, the open or proprietary modules."},

@@ -57,6 +57,32 @@ static int know_driver_runs(lua_State *L)
 	return 3;
 }
 
+// know.gpu_driver("12.0") -> "570.26", the driver of the first toolkit that compiles for that capability
+static int know_gpu_driver(lua_State *L)
+{
+	struct ff_arch_info info;
+	struct ff_driver_needs needs = {0};
+	char cuda[16];
+	if (!ff_know_arch_info(luaL_checkstring(L, 1), &info))
+		return 0;
+	snprintf(cuda, sizeof(cuda), "%.*s", (int)info.first_cuda.n, info.first_cuda.p);
+	ff_know_driver_runs("1.0", cuda, &needs);
+	if (!needs.own.n)
+		return 0;
+	lua_pushlstring(L, needs.own.p, needs.own.n);
+	return 1;
+}
+
+static int know_gpu_by_pci(lua_State *L)
+{
+	struct ff_gpu_info info;
+	if (!ff_know_gpu_by_pci((unsigned)luaL_checkinteger(L, 1), &info) || !info.cc.n)
+		return 0;
+	lua_pushlstring(L, info.name.p, info.name.n);
+	lua_pushlstring(L, info.cc.p, info.cc.n);
+	return 2;
+}
+
 static int know_driver_cuda(lua_State *L)
 {
 	struct ff_span cuda = ff_know_driver_cuda(luaL_checkstring(L, 1));
@@ -273,7 +299,9 @@ void ff_lua_know_open(lua_State *L)
 		{"driver_cuda", know_driver_cuda},
 		{"driver_runs", know_driver_runs},
 		{"error", know_error},
+		{"gpu_by_pci", know_gpu_by_pci},
 		{"gpu_cc", know_gpu_cc},
+		{"gpu_driver", know_gpu_driver},
 		{"kv_bytes", know_kv_bytes},
 		{"least_weights", know_least_weights},
 		{"onnxruntime", know_onnxruntime},
