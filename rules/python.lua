@@ -1,8 +1,12 @@
 -- The interpreter: a Python that is too old or too new for what is to run on it.
 
--- The Pythons that wheels of torch exist for: from torch 0 up to Python, from Python up to torch.
-local FIRST_TORCH = {["3.8"] = "1.4", ["3.9"] = "1.8", ["3.10"] = "1.11", ["3.11"] = "1.13", ["3.12"] = "2.2",
-  ["3.13"] = "2.5", ["3.14"] = "2.9"}
+-- The newest Python that a release has wheels for ("3.12" of ">=3.9,<3.13"), where this one is none of them.
+local function python_for(package, want, python)
+  local wheels = want and python and atlas.wheels(package, "==" .. want, python)
+  if not wheels or wheels.lacks ~= "Python" then return nil end
+  local above = wheels.asks:match[[<3\.(\d+)]]
+  return above and "3." .. tonumber(above) - 1 or wheels.asks:match[[>=(3\.\d+)]]
+end
 
 -- What pip's list of releases says: the one asked for is below all of them, above all of them, or there are none.
 local function where_stands(want, list)
@@ -86,14 +90,17 @@ rule {
       return nil
     end
     local older = stands == "below" or placeholder or stands == "none"
-    local first = torch and python_short and FIRST_TORCH[python_short]
+    local wheels = python_short and atlas.wheels(package, nil, python)
+    local first = (older or torch) and wheels and wheels.first
+    local fits = python_for(package, hit.want, python) or older and "3.10" or "3.12"
     return {hit = hit, confidence = confidence, why = {why, "Python is {fact:python.version}.",
-      first and ("The first torch for Python %s is %s."):format(python_short, first) or nil},
-      fixes = {{conda = "python", need = older and "3.10" or "3.12",
+      first and ("The first %s for Python %s is of the %s line."):format(package, python_short,
+        first:match[[^\d+\.\d+]]) or nil},
+      fixes = {{conda = "python", need = fits,
         say = older and "Make an environment with an older Python, which that release was built for."
           or "Make an environment with a newer Python."},
                {install = package, say = "Or take a release that this Python has a wheel of."},
-               {image = "python", need = older and "3.10" or "3.12", say = "Or use a base image with that Python."}}}
+               {image = "python", need = fits, say = "Or use a base image with that Python."}}}
   end,
   doc = {looks = "'Could not find a version that satisfies the requirement ... (from versions: ...)'.",
     check = "Are all the listed versions newer than the one asked for? Then the Python is too new for it."},

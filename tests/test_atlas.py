@@ -18,6 +18,7 @@ for needed in ("packaging", "requests"):
         pytest.skip(f"tools/atlas needs {needed}", allow_module_level=True)
 
 import elfwriter  # noqa: E402
+from packaging.version import Version  # noqa: E402
 from atlaslib import archive, classify, elf, flag_sources, flags, index, messages, mine, resolve, said  # noqa: E402
 from atlaslib import symbols, table  # noqa: E402
 
@@ -194,6 +195,31 @@ def test_says_where_it_cannot_know():
     assert release.unsure["acme"] == {"slow", "never_defined", "defined"}
     assert {"acme.passing", "acme.made_pb2"} <= release.opens
     assert not {"acme", "acme.filled", "acme.woken", "acme.lazy"} & release.opens
+
+
+def test_the_machines_that_wheels_are_for():
+    def of(*names):
+        return index.libraries([{"filename": n} for n in names])
+
+    assert of("acme-1.0-cp311-cp311-manylinux_2_28_x86_64.whl", "acme-1.0-cp312-cp312-manylinux_2_34_x86_64.whl") == {
+        "1.0": {"glibc-x86_64": ">=2.28", "glibc-aarch64": "<0"}
+    }
+    both = "acme-1.0-cp311-cp311-manylinux_2_17_aarch64.manylinux2014_aarch64.whl"
+    assert of(both, "acme-1.0-cp311-cp311-win_amd64.whl")["1.0"] == {"glibc-x86_64": "<0", "glibc-aarch64": ">=2.17"}
+    assert of(both, "acme-1.0-py3-none-any.whl") == {}  # any machine can have it
+    assert of("acme-1.0.tar.gz", "acme-1.0-cp311-cp311-macosx_11_0_arm64.whl", "nonsense.whl") == {}
+
+
+def test_a_table_of_wheels_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIRSTFIX_ATLAS_CACHE", str(tmp_path))
+    db = mine.opened("acme")
+    db.execute("insert into python values ('1.0', '<3.13,>=3.9')")
+    db.execute("insert into wheel values ('1.0', 'glibc-x86_64', '>=2.28'), ('1.0', 'glibc-aarch64', '>=2.17')")
+    db.commit()
+    files = {Version("1.0"): {"upload-time": "2024-05-01T00:00", "requires-python": ">=3.9"}}
+    text = table.of_wheels("acme", files)
+    assert "R\t1.0\t2024-05-01" in text and "Q\tglibc-x86_64\t>=2.28\t0" in text and "aarch64" not in text
+    assert "Q\tpython\t<3.13,>=3.9\t0" in text
 
 
 def test_classes_and_parameters():

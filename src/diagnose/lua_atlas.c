@@ -4,6 +4,7 @@
 
 #include "diagnose/rule.h"
 #include "know/atlas_ask.h"
+#include "know/atlas_wheel.h"
 
 #include <lauxlib.h>
 
@@ -206,6 +207,30 @@ static int atlas_lacks(lua_State *L)
 	return 1;
 }
 
+// atlas.wheels("torch", bounds or nil, python or nil, glibc or nil): newest and first, the releases within the bounds that
+// have a wheel for these (first: only where older ones have none); where none has: release, lacks and asks of the newest
+static int atlas_wheels(lua_State *L)
+{
+	const struct ff_atlas *a = ff_atlas();
+	const char *package = luaL_checkstring(L, 1), *what, *asks;
+	struct ff_atlas_host host = {.python = version_at(L, 3), .glibc = version_at(L, 4)};
+	struct ff_atlas_wheels found;
+	if (!ff_atlas_wheels_within(a, package, version_at(L, 2), &host, &found))
+		return 0;
+	const uint32_t *releases = found.package.releases;
+	lua_newtable(L);
+	if (found.newest_fit >= 0)
+		set_text(L, "newest", ff_atlas_string(a, releases[found.newest_fit]));
+	if (found.oldest_fit > 0)
+		set_text(L, "first", ff_atlas_string(a, releases[found.oldest_fit]));
+	if (found.newest_fit < 0 && !ff_atlas_wheel_fits(a, &found.package, found.newest, &host, &what, &asks)) {
+		set_text(L, "release", ff_atlas_string(a, releases[found.newest]));
+		set_text(L, "lacks", what);
+		set_text(L, "asks", asks);
+	}
+	return 1;
+}
+
 void ff_lua_atlas_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -218,6 +243,7 @@ void ff_lua_atlas_open(lua_State *L)
 		{"owners", atlas_owners},
 		{"parameter", atlas_parameter},
 		{"symbol", atlas_symbol},
+		{"wheels", atlas_wheels},
 		{NULL, NULL},
 	};
 	luaL_newlib(L, functions);

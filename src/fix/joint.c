@@ -6,6 +6,7 @@
 // cannot import from. know/atlas_solve.h searches; here its answer becomes words of the command.
 #include "fix/machine.h"
 #include "know/atlas_solve.h"
+#include "know/atlas_wheel.h"
 
 static void forget(json_t *list, const char *name)
 {
@@ -23,13 +24,28 @@ static struct ff_error *say(json_t *fix, const struct ff_atlas_move *move)
 		move->need[0] ? move->need : move->to);
 }
 
+struct ff_error *ff_fix_wheel_here(const struct ff_fix_machine *m, const char *name, const char *need, json_t *fix)
+{
+	const struct ff_atlas *a = ff_atlas();
+	struct ff_atlas_host host = ff_atlas_host_of(m->facts);
+	struct ff_atlas_wheels found;
+	const char *what, *asks;
+	if (!ff_atlas_wheels_within(a, name, need, &host, &found) || found.newest_fit >= 0 ||
+		ff_atlas_wheel_fits(a, &found.package, found.newest, &host, &what, &asks))
+		return NULL;
+	const char *release = ff_atlas_string(a, found.package.releases[found.newest]);
+	if (!*what)
+		return ff_fix_refuse(fix, "%s %s has no wheel for %s", name, release, host.arch);
+	return ff_fix_refuse(fix, "%s %s has wheels for %s %s, and this is %s", name, release, what, asks,
+		strcmp(what, "glibc") == 0 ? host.glibc : host.python);
+}
+
 struct ff_error *ff_fix_joint(
 	const struct ff_fix_machine *m, const char *name, struct ff_buf *need, json_t *also, json_t *joint, json_t *fix)
 {
 	struct ff_atlas_solution s;
-	const json_t *python = m->facts ? json_object_get(m->facts, "python") : NULL;
 	struct ff_error *err = NULL;
-	if (!ff_atlas_solve(ff_atlas(), python, name, need->p, &s) || s.plain)
+	if (!ff_atlas_solve(ff_atlas(), m->facts, name, need->p, &s) || s.plain)
 		return NULL;
 	for (size_t i = 1; i < s.n; i++)
 		if (!ff_fix_package_known(m, s.moves[i].package))

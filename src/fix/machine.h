@@ -121,6 +121,10 @@ void ff_fix_release(const char *name, const char *need, struct ff_buf *ret);
 struct ff_error *ff_fix_bounds(
 	const struct ff_fix_machine *m, const char *name, const char *need, struct ff_buf *ret_need, json_t *also);
 
+/** Refuse the fix where no release of the package within the bounds (NULL: any) has a wheel for this Python, C library
+    or machine. */
+struct ff_error *ff_fix_wheel_here(const struct ff_fix_machine *m, const char *name, const char *need, json_t *fix);
+
 /** Where a package cannot move into `need` alone: `need` becomes the bounds of the release that fits best, `joint` the
     bounds of what moves with it by name, and who is in there is taken out of `also`. */
 struct ff_error *ff_fix_joint(const struct ff_fix_machine *m, const char *name, struct ff_buf *need, json_t *also,

@@ -297,6 +297,8 @@ static struct ff_error *within_bounds(
 	if (open.failed)
 		return &ff_enomem;
 	struct ff_error *err = ff_fix_bounds(m, w->name, open.n ? open.p : w->need, need, also);
+	if (!err)
+		err = ff_fix_wheel_here(m, w->name, need->p, fix);
 	if (!err && !wants_newer(w->need, absent))
 		err = ff_fix_joint(m, w->name, need, also, joint, fix);
 	if (!err)

@@ -9,6 +9,7 @@
 // one is named whole ("2.5.1+cu124").
 #include "base/table.h"
 #include "fix/machine.h"
+#include "know/atlas_wheel.h"
 #include "know/bnb.h"
 #include "know/driver.h"
 #include "know/gpu_arch.h"
@@ -75,6 +76,19 @@ static bool runs(const struct ff_fix_machine *m, const char *arch, const char *r
 	return cuda && v != FF_DRIVER_TOO_OLD && covers(m, arch, wheel, v == FF_DRIVER_OK);
 }
 
+// Has the release a wheel for this Python and C library? As the registry's, so are those of PyTorch's index.
+static bool has_wheel(const struct ff_fix_machine *m, const char *release)
+{
+	const struct ff_atlas *a = ff_atlas();
+	struct ff_atlas_host host = ff_atlas_host_of(m->facts);
+	struct ff_atlas_package torch;
+	bool same = false;
+	if (!a || !ff_atlas_package(a, "torch", &torch))
+		return true;
+	int at = ff_atlas_position(a, &torch, release, &same);
+	return !same || ff_atlas_wheel_fits(a, &torch, at, &host, NULL, NULL);
+}
+
 // ---- the choice ----
 
 // 0 for the release that is here, then the next newer ones, then the next older ones.
@@ -130,7 +144,7 @@ static void choose(
 		char word[16];
 		snprintf(word, sizeof(word), "%.*s", (int)tag.n, tag.p);
 		if ((ret->found && rank > best) || !patch_of(row.cells[0], have, wish->need, &release) ||
-			!runs(m, wish->arch, release.p, word))
+			!has_wheel(m, release.p) || !runs(m, wish->arch, release.p, word))
 			continue;
 		if (ret->found && rank == best && !registry && strcmp(word, ret->tag) < 0)
 			continue;

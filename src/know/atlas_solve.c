@@ -12,6 +12,7 @@
 // known releases is judged as the one before it; what is unknown counts as fitting. The search is bounded by NODES_MAX.
 #include "know/atlas_solve.h"
 
+#include "know/atlas_wheel.h"
 #include "know/facts.h"
 #include "parse/requirement.h"
 #include "parse/version.h"
@@ -36,7 +37,8 @@ struct var {
 struct search {
 	const struct ff_atlas *a;
 	const json_t *packages, *required_by;
-	const char *python, *need;
+	struct ff_atlas_host host;
+	const char *need;
 	int16_t *owners; // of each need: 0 not looked up yet, 1 nobody, else the package's number and 2
 	struct var vars[VARS_MAX];
 	size_t n;
@@ -83,20 +85,17 @@ static bool breaks(const char *version, const char *specifiers)
 // ---- what one release asks ----
 
 // The first thing of which release `at` of a package finds another release than it can live with: the number of that
-// package, -1 for none, -2 for this Python. With `only`, of that one alone.
+// package, -1 for none, -2 for this Python or this machine. With `only`, of that one alone.
 static int unmet_requirement(const struct search *s, int of, int at, int only)
 {
 	const struct ff_atlas_package *p = &s->vars[of].p;
+	if (!ff_atlas_wheel_fits(s->a, p, at, &s->host, NULL, NULL))
+		return -2;
 	struct ff_atlas_require need;
 	for (size_t i = 0; ff_atlas_require_at(s->a, p, i, &need); i++) {
 		if (!ff_atlas_in(need.set, at))
 			continue;
 		const char *name = need.name, *spec = need.specifiers;
-		if (strcmp(name, "python") == 0) {
-			if (breaks(s->python, spec))
-				return -2;
-			continue;
-		}
 		int other = *spec ? find_var(s, name) : -1;
 		if (other >= 0 && other != of && (only < 0 || other == only) && there(&s->vars[other]) &&
 			breaks(version_now(s, &s->vars[other]), spec))
@@ -342,10 +341,11 @@ static void read_world(struct search *s)
 	}
 }
 
-bool ff_atlas_solve(const struct ff_atlas *a, const json_t *python, const char *package, const char *need,
+bool ff_atlas_solve(const struct ff_atlas *a, const json_t *facts, const char *package, const char *need,
 	struct ff_atlas_solution *ret)
 {
 	*ret = (struct ff_atlas_solution){0};
+	const json_t *python = facts ? json_object_get(facts, "python") : NULL;
 	_cleanup_free_ struct search *s = calloc(1, sizeof(*s));
 	_cleanup_free_ int16_t *owners = a ? calloc(a->sections[FF_ATLAS_NEEDS].count + 1, sizeof(*owners)) : NULL;
 	if (!s || !owners || !python)
@@ -354,7 +354,7 @@ bool ff_atlas_solve(const struct ff_atlas *a, const json_t *python, const char *
 	s->a = a;
 	s->packages = json_object_get(python, "packages");
 	s->required_by = json_object_get(python, "required_by");
-	s->python = ff_json_text(python, "version");
+	s->host = ff_atlas_host_of(facts);
 	s->need = need && *need ? need : NULL;
 	s->ret = ret;
 	read_world(s);

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "know/atlas_ask.h"
 #include "know/atlas_solve.h"
+#include "know/atlas_wheel.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -320,8 +321,8 @@ static void sets_of_versions(void **state)
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct ff_atlas_solution s;
-		_cleanup_json_ json_t *python = world(rows[i].world, rows[i].required_by);
-		bool found = ff_atlas_solve(&atlas, python, rows[i].package, rows[i].need, &s);
+		_cleanup_json_ json_t *facts = json_pack("{s:o}", "python", world(rows[i].world, rows[i].required_by));
+		bool found = ff_atlas_solve(&atlas, facts, rows[i].package, rows[i].need, &s);
 		char text[400] = "";
 		for (size_t k = 0; k < s.n; k++)
 			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s%s", k ? " " : "",
@@ -331,6 +332,41 @@ static void sets_of_versions(void **state)
 	}
 	struct ff_atlas_solution s;
 	assert_false(ff_atlas_solve(NULL, NULL, "acme-hub", NULL, &s));
+}
+
+static void test_wheels_for_a_machine(void **state)
+{
+	(void)state;
+	static const struct {
+		struct ff_atlas_host host;
+		const char *need;
+		int newest, oldest;
+		const char *what, *asks;
+	} rows[] = {
+		{{"3.12.1", "2.36", "x86_64"}, NULL, 3, 0, NULL, NULL},
+		{{"3.11.9", "2.36", "x86_64"}, NULL, 2, 0, NULL, NULL},
+		{{"3.11.9", "2.36", "x86_64"}, ">=2", -1, -1, "Python", ">=3.12"},
+		{{"3.12.1", "2.27", "x86_64"}, ">=2", -1, -1, "glibc", ">=2.28"},
+		{{"3.12.1", "2.27", "x86_64"}, NULL, 2, 0, NULL, NULL},
+		{{"3.12.1", "2.36", "aarch64"}, "<2", -1, -1, "", "<0"},
+		{{"3.12.1", "2.36", "aarch64"}, NULL, 3, 3, NULL, NULL},
+		{{NULL, NULL, NULL}, "<2", 2, 0, NULL, NULL}, // nothing is known of the machine
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ff_atlas_wheels found;
+		const char *what = NULL, *asks = NULL;
+		assert_true(ff_atlas_wheels_within(&atlas, "acme_serve", rows[i].need, &rows[i].host, &found));
+		if (found.newest_fit != rows[i].newest || found.oldest_fit != rows[i].oldest)
+			fail_msg("row %zu: %d %d", i, found.newest_fit, found.oldest_fit);
+		if (!rows[i].what)
+			continue;
+		assert_false(ff_atlas_wheel_fits(&atlas, &found.package, found.newest, &rows[i].host, &what, &asks));
+		assert_string_equal(what, rows[i].what);
+		assert_string_equal(asks, rows[i].asks);
+	}
+	struct ff_atlas_wheels none;
+	assert_false(ff_atlas_wheels_within(&atlas, "acme-serve", ">=9", &rows[0].host, &none));
+	assert_false(ff_atlas_wheels_within(&atlas, "nobody", NULL, &rows[0].host, &none));
 }
 
 int main(void)
@@ -345,6 +381,7 @@ int main(void)
 		cmocka_unit_test(flags),
 		cmocka_unit_test(symbols),
 		cmocka_unit_test(damaged),
+		cmocka_unit_test(test_wheels_for_a_machine),
 	};
 	return cmocka_run_group_tests(tests, load, unload);
 }

@@ -19,6 +19,9 @@ ANSWER_MAX, RELEASES_MAX, SDIST_MAX = 64 << 20, 64, 200 << 20
 FEW, PATCHES_MAX = 12, 32  # a 0.x package with fewer minor releases counts in patches, at most that many
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?\Z")
 TRIES = 4
+MACHINES = ("x86_64", "aarch64")
+MANYLINUX = re.compile(r"(?:manylinux_(\d+_\d+)|(manylinux1|manylinux2010|manylinux2014|linux))_(x86_64|aarch64)")
+OLD_NAMES = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17), "linux": (2, 0)}
 
 
 def get(session, url, **options):
@@ -98,6 +101,29 @@ def pythons(files):
     return {str(v): f"<3.{max(found) + 1},>=3.{min(found)}" for v, found in minors.items() if v not in free}
 
 
+def libraries(files):
+    """{version: {"glibc-x86_64": ">=2.28", ..}}: the C library that the wheels of a release for Linux are for, by
+    machine; "<0" where there is no wheel for it. What comes for any machine, or as a source alone, is left out.
+    """
+    found, free = {}, set()
+    for file in files:
+        known = parsed(file.get("filename", ""))
+        if not known or known[1] is None or file.get("yanked"):
+            continue
+        version, tags = known
+        for tag in tags:
+            free |= {version} if tag.platform == "any" else set()
+            m = MANYLINUX.fullmatch(tag.platform)
+            if m:
+                least = tuple(int(n) for n in m[1].split("_")) if m[1] else OLD_NAMES[m[2] or ""]
+                machines = found.setdefault(version, {})
+                machines[m[3]] = min(least, machines.get(m[3], least))
+    return {
+        str(v): {f"glibc-{m}": ">={}.{}".format(*machines[m]) if m in machines else "<0" for m in MACHINES}
+        for v, machines in found.items() if v not in free
+    }
+
+
 def last_of_each(files):
     """Of {version: file} those that count (see above), at most RELEASES_MAX."""
     minors = {(v.epoch, *v.release[:2]) for v in files if files[v].get("upload-time", SINCE) >= SINCE}
@@ -136,11 +162,11 @@ def day(when):
 
 
 def releases(session, name, every=False):
-    """({version: file}, {version: bounds of Python})."""
+    """({version: file}, {version: bounds of Python}, {version: {what: bounds}} of the C library)."""
     if not NAME.match(name):
         raise ValueError(f"{name!r} is no name of a package")
     answer = get(session, f"{URL}/{name}/", headers=ACCEPT)
     if len(answer.content) > ANSWER_MAX:
         raise ValueError(f"the index answers more than {ANSWER_MAX} bytes")
     files = answer.json().get("files", [])
-    return choose(files, every), pythons(files)
+    return choose(files, every), pythons(files), libraries(files)

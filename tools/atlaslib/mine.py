@@ -27,7 +27,8 @@ create table if not exists release (version text primary key, uploaded text, fil
     native text, files blob);
 create table if not exists message (path text, sha text, found blob, primary key (path, sha));
 create table if not exists heard (version text primary key);
-create table if not exists python (version text primary key, bounds text)"""
+create table if not exists python (version text primary key, bounds text);
+create table if not exists wheel (version text, what text, bounds text, primary key (version, what))"""
 HEARD_MAX, HEARD_STEP = 4, 4  # messages are read of the two newest releases and of every fourth before
 
 
@@ -139,14 +140,22 @@ def audible(versions):
     return (versions[-2:] + versions[:-2][::-1][HEARD_STEP - 1::HEARD_STEP])[:HEARD_MAX]
 
 
+def bounds(db, session, name):
+    """{version: file} of the releases; keeps for which Pythons and C libraries there are wheels."""
+    files, pythons, libraries = index.releases(session, name)
+    db.executemany("insert or replace into python values (?, ?)", sorted(pythons.items()))
+    db.executemany("insert or replace into wheel values (?, ?, ?)",
+                   [(v, what, text) for v, each in sorted(libraries.items()) for what, text in each.items()])
+    db.commit()
+    return files
+
+
 def package(name, say=print, only=None):
     """Bring the cache of a package up to date; the versions that could not be read, with why."""
     session, missing = requests.Session(), {}
     db = opened(name)
     have = {row[0] for row in db.execute("select version from release")}
-    files, pythons = index.releases(session, name)
-    db.executemany("insert or replace into python values (?, ?)", sorted(pythons.items()))
-    db.commit()
+    files = bounds(db, session, name)
     hear_now = {str(v) for v in audible(list(files))} - {row[0] for row in db.execute("select version from heard")}
     for version in spread(list(files)):
         file, known, heard = files[version], str(version) in have, str(version) in hear_now

@@ -3,7 +3,7 @@
     atlas 1 / package / made (the day of the newest release) / tops
     R version day                  a release, oldest first; sets are written as ranges of their positions ("0-3,7")
     Q requirement set              what METADATA asks of others on Linux, extras left out; of "python" too, where its
-                                   wheels say more
+                                   wheels say more, and of "glibc-x86_64", "glibc-aarch64" ("<0": there is no wheel)
     S set                          the distinct sets, numbered from 0; everything below names one by its number
     M module set [o]               a module; o: it may give more than is listed
     N name set [module] [?]        what it gives; the module where it is found since it left; ?: bound on one way only
@@ -77,6 +77,29 @@ def requirements(metadata, python=""):
         except (InvalidRequirement, InvalidSpecifier, ValueError, KeyError):
             continue
     return out
+
+
+def wheel_bounds(db):
+    """{version: {(glibc-MACHINE, bounds)}}; what every system of today has is not worth a row."""
+    out = {}
+    for version, what, text in db.execute("select version, what, bounds from wheel"):
+        if text not in (">=2.0", ">=2.5", ">=2.12", ">=2.17"):
+            out.setdefault(version, set()).add((what, text))
+    return out
+
+
+def of_wheels(name, files):
+    """The table of a package whose modules nobody reads: its releases, and what their wheels are for."""
+    db = mine.opened(name)
+    pythons, wheels = dict(db.execute("select version, bounds from python")), wheel_bounds(db)
+    table = Table(name, None)
+    for version, file in files.items():
+        bit = 1 << len(table.releases)
+        table.releases.append((str(version), file.get("upload-time", "")[:10]))
+        said = f"Requires-Python: {file.get('requires-python') or ''}"
+        for one in requirements(said, pythons.get(str(version), "")) | wheels.get(str(version), set()):
+            table.requires[one] = table.requires.get(one, 0) | bit
+    return "\n".join(table.head([])) + "\n"
 
 
 class Table:
@@ -173,14 +196,16 @@ class Table:
         body += [f"G\t{key:x}\t{check}\t{kind}\t{word}\t{more}\t{sets.of(mask)}"
                  for key, check, kind, word, more, mask in self.messages.rows()]
         body += [f"H\t{sets.of(self.heard)}"] if self.heard else []
+        if len(body) > ROWS_MAX:
+            raise ValueError(f"{self.name}: more than {ROWS_MAX} rows")
+        return "\n".join(self.head(sets.order) + body) + "\n"
+
+    def head(self, sets):
         head = ["atlas 1", f"package\t{self.name}", f"made\t{max((d for _, d in self.releases), default='')}",
                 "tops\t" + " ".join(sorted(self.tops))]
         head += [f"R\t{version}\t{day}" for version, day in self.releases]
         head += [f"Q\t{name}\t{spec}\t{ranges(mask)}" for (name, spec), mask in sorted(self.requires.items())]
-        head += [f"S\t{ranges(mask)}" for mask in sets.order]
-        if len(body) > ROWS_MAX:
-            raise ValueError(f"{self.name}: more than {ROWS_MAX} rows")
-        return "\n".join(head + body) + "\n"
+        return head + [f"S\t{ranges(mask)}" for mask in sets]
 
     def module_rows(self, sets):
         by_module, moved = {}, self.moved()
@@ -249,6 +274,7 @@ def build(name, data):
     table = Table(name, said.Said(name, *said.known_packages(data), name in said.engines(data)))
     rows = db.execute("select version, uploaded, metadata, native, files from release").fetchall()
     pythons = dict(db.execute("select version, bounds from python"))
+    wheels = wheel_bounds(db)
     heard, kept = said.heard(db), index.last_of_each({Version(r[0]): {"upload-time": r[1]} for r in rows})
     for version, day, metadata, native, files in sorted(rows, key=lambda r: Version(r[0])):
         if Version(version) not in kept:
@@ -260,6 +286,6 @@ def build(name, data):
         if version in heard:
             table.heard |= 1 << len(table.releases)
             table.messages.add(1 << len(table.releases), said.files_of(db, files))
-        asks = requirements(metadata, pythons.get(version, ""))
+        asks = requirements(metadata, pythons.get(version, "")) | wheels.get(version, set())
         table.add(version, day, asks, Release(records, json.loads(native)))
     return table.text()
