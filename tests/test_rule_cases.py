@@ -104,7 +104,7 @@ def test_lint_can_fail(command):
             "/srv/venv/bin/python -m pip install 'transformers>=4.51,<5' torch==2.6.0+cu124 --index-url"
             " https://download.pytorch.org/whl/cu124"
         ),
-        "export LD_LIBRARY_PATH=$(printf %s \"$LD_LIBRARY_PATH\" | tr : '\\n' | grep -vF -e stubs | paste -sd:)",
+        "export LD_LIBRARY_PATH=$(printf %s \"$LD_LIBRARY_PATH\" | tr : '\\n' | grep -vF -e stubs | paste -sd: -)",
         "--max-model-len 8192",
         "sudo nvidia-smi -mig 0",
         "quantization_config=BitsAndBytesConfig(load_in_4bit=True)",

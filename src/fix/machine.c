@@ -154,7 +154,7 @@ struct ff_error *ff_fix_machine_create(const json_t *facts, const json_t *said, 
 	m->platform = platform_of(m);
 	m->runtime = runtime_of(m);
 	bool knows_user = facts && ff_json_int(facts, "process.uid", &uid);
-	m->root = knows_user ? uid == 0 : !runs_as_user(m->runtime);
+	m->root = knows_user ? uid == 0 : !runs_as_user(m->runtime) && m->platform != FF_PLATFORM_WSL;
 	m->distribution = text_of(m, "system.os.id");
 	m->engine = said ? ff_json_text(said, "engine.name") : NULL;
 	m->settings = said ? ff_json_at(said, "engine.settings") : NULL;

@@ -492,34 +492,35 @@ struct ff_error *ff_fix_rebuild(const struct ff_fix_machine *m, const json_t *in
 	return err ? err : ff_fix_side_effect(fix, "%s", build_cost(m));
 }
 
+// Which of them is here, NULL for none.
+static const char *conda_here(const struct ff_fix_machine *m)
+{
+	static const char *const tools[] = {"conda", "mamba", "micromamba"};
+	for (size_t i = 0; m->facts && i < sizeof(tools) / sizeof(*tools); i++) {
+		char path[40];
+		snprintf(path, sizeof(path), "python.tools.%s", tools[i]);
+		if (ff_json_text(m->facts, path))
+			return tools[i];
+	}
+	return NULL;
+}
+
 // Another Python: an environment of its own, made by what is there.
 static struct ff_error *new_environment(const struct ff_fix_machine *m, const char *version, json_t *fix)
 {
-	static const char *const condas[] = {"mamba", "conda", "micromamba"};
 	_cleanup_buf_ struct ff_buf b = {0};
-	const char *kind = m->facts ? ff_json_text(m->facts, "python.kind") : NULL;
-	const char *tool = kind && strcmp(kind, "conda") == 0 ? "conda" : NULL;
-	for (size_t i = 0; i < 3 && !tool; i++) {
-		char path[40];
-		snprintf(path, sizeof(path), "python.tools.%s", condas[i]);
-		tool = m->facts && ff_json_text(m->facts, path) ? condas[i] : NULL;
-	}
+	const char *kind = m->facts ? ff_json_text(m->facts, "python.kind") : NULL, *tool = conda_here(m);
+	if (!tool && kind && strcmp(kind, "conda") == 0)
+		tool = "conda";
 	if (m->facts && ff_json_text(m->facts, "python.tools.uv"))
 		ff_buf_printf(&b, "uv venv%s%s worker-env", version ? " --python " : "", version ? version : "");
-	else if (tool)
-		ff_buf_printf(
-			&b, "%s create -y -n worker python%s%s", tool, version ? "=" : "", version ? version : "");
+	else if (tool) // micromamba knows no channel by itself
+		ff_buf_printf(&b, "%s create -y -n worker -c conda-forge python%s%s", tool, version ? "=" : "",
+			version ? version : "");
 	else
 		ff_buf_printf(&b, "python%s -m venv worker-env", version ? version : "3");
 	struct ff_error *err = ff_fix_side_effect(fix, "What the worker needs has to be installed into it.");
 	return err ? err : ff_fix_command(fix, &b);
-}
-
-static const char *conda_tool(const struct ff_fix_machine *m)
-{
-	bool mamba = m->facts && !ff_json_text(m->facts, "python.tools.conda") &&
-		ff_json_text(m->facts, "python.tools.mamba");
-	return mamba ? "mamba" : "conda";
 }
 
 struct ff_error *ff_fix_conda(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
@@ -535,7 +536,8 @@ struct ff_error *ff_fix_conda(const struct ff_fix_machine *m, const json_t *inte
 		return err ? err : ff_fix_refuse(fix, "this Python is no conda environment");
 	_cleanup_buf_ struct ff_buf b = {0};
 	const char *prefix = kind ? ff_json_text(m->facts, "python.prefix") : NULL;
-	ff_buf_printf(&b, "%s install -y -c conda-forge", conda_tool(m));
+	const char *tool = conda_here(m);
+	ff_buf_printf(&b, "%s install -y -c conda-forge", tool ? tool : "conda");
 	if (prefix) {
 		ff_buf_str(&b, " -p ");
 		ff_shell_word(&b, prefix);

@@ -251,7 +251,7 @@ static struct ff_error *drop_in_shell(
 		return NULL; // cmd.exe cannot
 	ff_buf_printf(&b, "export %s=$(printf %%s \"$%s\" | tr : '\\n' | grep -v%sF -e ", name, name, like ? "" : "x");
 	ff_shell_word(&b, like ? like : entry);
-	ff_buf_str(&b, " | paste -sd:)");
+	ff_buf_str(&b, " | paste -sd: -)");
 	return ff_fix_command(fix, &b);
 }
 
