@@ -51,8 +51,13 @@ static bool take_word(const char **at, struct ff_buf *ret)
 	return true;
 }
 
+// "Ask pip's index": an installer that is started here is told by its environment (fix_packages.c).
+static const char index_words[] = "UV_DEFAULT_INDEX=\"$PIP_INDEX_URL\" ";
+
 static bool take_step(const char **at, struct words *ret)
 {
+	if (ff_starts(*at, index_words))
+		*at += strlen(index_words);
 	while (**at) {
 		*at += strspn(*at, " ");
 		if (strncmp(*at, "&& ", 3) == 0) {

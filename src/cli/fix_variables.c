@@ -26,6 +26,9 @@ json_t *ff_fix_variables_put(const json_t *fix)
 		exchange(name, json_string_value(value), old);
 	json_array_foreach (json_object_get(fix, "unset"), i, value)
 		exchange(json_string_value(value), NULL, old);
+	const char *index = getenv("PIP_INDEX_URL");
+	if (index && *index && !getenv("UV_DEFAULT_INDEX") && !getenv("UV_INDEX_URL"))
+		exchange("UV_DEFAULT_INDEX", index, old); // uv does not read pip's
 	return old;
 }
 

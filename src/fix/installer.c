@@ -1,7 +1,7 @@
 // Which installer reaches the failing interpreter, and how it is called.
 //
 //	a pip in the environment                /srv/venv/bin/python -m pip install
-//	made by uv, without one                 uv pip install --python /srv/venv/bin/python
+//	made by uv, without one                 uv pip install --python /srv/venv/bin/python; with pip's own index
 //	without pip and without uv              /srv/venv/bin/python -m ensurepip && /srv/venv/bin/python -m pip install
 //	a distribution's own Python (PEP 668)   /usr/bin/python3 -m pip install --break-system-packages
 //	somebody else's folder                  sudo /opt/venv/bin/python -m pip install; --user where Python looks there;
@@ -71,6 +71,8 @@ void ff_installer_words(const struct ff_fix_machine *m, const char *verb, struct
 	bool removes = strcmp(verb, "uninstall") == 0;
 	switch (m->installer) {
 	case FF_INSTALLER_UV:
+		if (!removes && text_is(m, "python.index_from", "PIP_INDEX_URL"))
+			ff_buf_str(b, "UV_DEFAULT_INDEX=\"$PIP_INDEX_URL\" "); // uv does not read pip's
 		ff_buf_printf(b, "uv pip %s", verb);
 		if (m->python) {
 			ff_buf_str(b, " --python ");
@@ -155,6 +157,8 @@ static struct ff_error *note_project(const struct ff_fix_machine *m, json_t *fix
 struct ff_error *ff_installer_notes(const struct ff_fix_machine *m, json_t *fix)
 {
 	struct ff_error *err = note_project(m, fix);
+	if (!err && m->installer == FF_INSTALLER_UV && text_is(m, "python.index_from", "pip.conf"))
+		err = ff_fix_side_effect(fix, "uv does not read the index of pip.conf: UV_DEFAULT_INDEX names it.");
 	if (!err && m->externally_managed)
 		err = ff_fix_side_effect(fix,
 			"Changes packages beside those that the distribution manages (PEP 668); a virtual environment "

@@ -5,7 +5,8 @@
 //	            "dead": {"variable": "VIRTUAL_ENV", "folder": "/old/venv", "exists": true, "made_for": "python3.9"},
 //	            "site": ["/srv/venv/lib/python3.10/site-packages"], "pth_code": [".../distutils-precedence.pth"],
 //	            "externally_managed": false, "site_writable": true, "tools": {"uv": "/usr/local/bin/uv"}, "made_by": "uv",
-//	            "project": "uv", "project_folder": "/srv/app", "own_index": false}}
+//	            "project": "uv", "project_folder": "/srv/app", "own_index": true,
+//	            "index_from": "PIP_INDEX_URL"}}
 #include "parse/chars.h"
 #include "probe/python_find.h"
 

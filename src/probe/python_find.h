@@ -27,7 +27,7 @@ struct ff_error *ff_python_inspect(struct ff_probe_ctx *ctx, struct ff_python *p
 void ff_python_site(struct ff_probe_ctx *ctx, const struct ff_python *python);
 
 /** What may change the environment: python.externally_managed, site_writable, tools, made_by, project,
-    project_folder, own_index. */
+    project_folder, own_index, index_from. */
 void ff_python_tools(struct ff_probe_ctx *ctx, const struct ff_python *python);
 
 void ff_python_deinit(struct ff_python *python);

@@ -181,15 +181,19 @@ static bool names_index(struct ff_probe_ctx *ctx, const char *folder, const char
 
 static void put_index(struct ff_probe_ctx *ctx, const struct ff_python *p)
 {
-	static const char *const names[] = {"PIP_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "PIP_NO_INDEX"};
-	bool own = names_index(ctx, "/etc", "/pip.conf") || names_index(ctx, p->prefix, "/pip.conf") ||
-		names_index(ctx, ff_host_getenv(ctx->host, "HOME"), "/.config/pip/pip.conf") ||
-		names_index(ctx, ff_host_getenv(ctx->host, "HOME"), "/.pip/pip.conf");
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+	static const char *const names[] = {"UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "PIP_NO_INDEX"};
+	const char *from = NULL;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !from; i++) {
 		const char *value = ff_host_getenv(ctx->host, names[i]);
-		own |= value && *value;
+		from = value && *value ? names[i] : NULL;
 	}
-	ff_fact_bool(ctx, "python.own_index", own);
+	if (!from &&
+		(names_index(ctx, "/etc", "/pip.conf") || names_index(ctx, p->prefix, "/pip.conf") ||
+			names_index(ctx, ff_host_getenv(ctx->host, "HOME"), "/.config/pip/pip.conf") ||
+			names_index(ctx, ff_host_getenv(ctx->host, "HOME"), "/.pip/pip.conf")))
+		from = "pip.conf";
+	ff_fact_bool(ctx, "python.own_index", from != NULL);
+	ff_fact_text(ctx, "python.index_from", from);
 }
 
 void ff_python_tools(struct ff_probe_ctx *ctx, const struct ff_python *p)

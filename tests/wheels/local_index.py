@@ -11,6 +11,10 @@ def normal(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 class Index(http.server.BaseHTTPRequestHandler):
     folder = None
 
@@ -21,9 +25,7 @@ class Index(http.server.BaseHTTPRequestHandler):
         wheels = [f for f in sorted(self.folder.glob("*.whl")) if normal(f.name.split("-")[0]) == normal(name)]
         if kind != "simple" or not wheels:
             return self.send_error(404)
-        links = "".join(
-            f'<a href="/files/{f.name}#sha256={hashlib.sha256(f.read_bytes()).hexdigest()}">{f.name}</a>\n' for f in wheels
-        )
+        links = "".join(f'<a href="/files/{f.name}#sha256={digest(f)}">{f.name}</a>\n' for f in wheels)
         return self.answer(f"<!DOCTYPE html><html><body>\n{links}</body></html>".encode(), "text/html")
 
     def answer(self, body, kind):

@@ -28,6 +28,8 @@ requires-python = ">=3.11,<4"
 dependencies = ["flask==2.2.2", "werkzeug>=3.0,<4"]
 [tool.poetry]
 package-mode = false
+[tool.pdm]
+distribution = false
 [[tool.poetry.source]]
 name = "own"
 url = "{index}"
@@ -51,16 +53,26 @@ def index():
         yield address
 
 
+@pytest.fixture(scope="session")
+def broken(index, tmp_path_factory):
+    """The broken environment; copies of it are as good, but for the scripts in bin."""
+    folder = tmp_path_factory.mktemp("broken") / "v"
+    pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--index-url", index, *BROKEN]
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([folder / "bin/python", *pip], check=True, env={**os.environ, "PIP_FIND_LINKS": ""})
+    return folder
+
+
 @pytest.fixture
-def walk(index, tmp_path):
-    return Walk(tmp_path, index)
+def walk(index, broken, tmp_path):
+    return Walk(tmp_path, index, broken)
 
 
 class Walk:
     """A machine with a HOME of its own that reaches only that index."""
 
-    def __init__(self, folder, index):
-        self.folder, self.index = folder, index
+    def __init__(self, folder, index, broken):
+        self.folder, self.index, self.broken = folder, index, broken
         self.env = {
             "HOME": str(folder),
             "LANG": "C.UTF-8",
@@ -82,8 +94,9 @@ class Walk:
         return done
 
     def venv(self, *packages):
-        self.run(sys.executable, "-m", "venv", "v")
-        self.run("v/bin/python", "-m", "pip", "install", "-q", *packages)
+        shutil.copytree(self.broken, self.folder / "v", symlinks=True)
+        if packages:
+            self.run("v/bin/python", "-m", "pip", "install", "-q", *packages)
         return self.folder / "v/bin/python"
 
     def tool(self, name):
@@ -113,7 +126,7 @@ class Walk:
 
 
 def test_shown_tried_applied_and_undone(walk):
-    python = walk.venv(*BROKEN)
+    python = walk.venv()
     walk.fails(python)
     shown = walk.fix()
     assert {k.lower(): v for k, v in shown["changes"].items()} == {"werkzeug": {"from": "3.0.1", "to": "2.3.8"}}
@@ -130,7 +143,7 @@ def test_shown_tried_applied_and_undone(walk):
 
 
 def test_an_incident_is_fixed_by_its_id(walk):
-    python = walk.venv(*BROKEN)
+    python = walk.venv()
     firstfix = conftest.build_dir() / "src/cli/firstfix"
     died = walk.run(firstfix, "run", "--", python, "w.py", code=1)
     listed = json.loads(walk.run(firstfix, "incidents", "--json").stdout)
@@ -208,7 +221,7 @@ def test_uv_without_pip_goes_to_the_same_index(walk):
 
 
 def test_a_pip_that_cannot_be_asked(walk):
-    python = walk.venv(*BROKEN)
+    python = walk.venv()
     walk.run(python, "-m", "pip", "install", "-q", "pip==22.1.2")
     walk.fails(python)
     shown = walk.fix()
@@ -219,7 +232,7 @@ def test_a_pip_that_cannot_be_asked(walk):
 
 
 def test_a_mended_environment_makes_the_log_old(walk):
-    python = walk.venv(*BROKEN)
+    python = walk.venv()
     walk.fails(python)
     walk.run(python, "-m", "pip", "install", "-q", "werkzeug==2.3.8")
     shown = walk.fix()
@@ -227,7 +240,7 @@ def test_a_mended_environment_makes_the_log_old(walk):
 
 
 def test_no_network(walk):
-    python = walk.venv(*BROKEN)
+    python = walk.venv()
     walk.fails(python)
     if walk.run("unshare", "-n", "true", code=None).returncode:
         pytest.skip("this process may not unshare the network")
@@ -238,15 +251,15 @@ def test_no_network(walk):
 
 
 def test_no_room_for_the_copy(walk):
-    python = walk.venv(*BROKEN)
+    python = walk.venv()
     walk.fails(python)
     if walk.run("unshare", "-m", "true", code=None).returncode:
         pytest.skip("this process may not mount")
     (walk.folder / "tiny").mkdir()
     # beside the environment nothing can be written either
-    script = ("mount -t tmpfs -o size=1m tmpfs tiny && mount --bind . . && cd . && mount -o remount,bind,ro $PWD && "
-              "cd $PWD && "
-              f"TMPDIR=$PWD/tiny exec {conftest.build_dir()}/src/cli/firstfix fix --json --try log -- v/bin/python w.py")
+    program = conftest.build_dir() / "src/cli/firstfix"
+    script = ("mount --bind . . && cd $PWD && mount -o remount,bind,ro . && mount -t tmpfs -o size=1m tmpfs tiny && "
+              f"TMPDIR=$PWD/tiny exec {program} fix --json --try log -- v/bin/python w.py")
     done = walk.run("unshare", "-m", "bash", "-c", script, code=1)
     assert "no room for a copy" in json.loads(done.stdout)["tried"][0]["text"], done.stdout
     walk.fails(python)
@@ -254,30 +267,35 @@ def test_no_room_for_the_copy(walk):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_somebody_elses_environment(walk):
-    python = walk.venv(*BROKEN)
+    if walk.run("/usr/bin/python3", "-m", "venv", "v", code=None).returncode:
+        pytest.skip("no Python here that every user can start and that makes environments")
+    python = walk.folder / "v/bin/python"
+    walk.run(python, "-m", "pip", "install", "-q", "--only-binary", ":all:", *BROKEN)
     walk.fails(python)
     state = walk.folder / "theirs"
     state.mkdir()
     shutil.chown(state, "nobody", "nogroup")
     for folder in [walk.folder, *walk.folder.parents[:-2]]:
         folder.chmod(folder.stat().st_mode | 0o055)
-    if subprocess.run(["su", "-s", "/bin/sh", "nobody", "-c", f"{python} -V"], capture_output=True).returncode:
-        pytest.skip("another user does not reach this interpreter")
+    program = conftest.build_dir() / "src/cli"
+    shutil.copy(program / "firstfix", walk.folder)
+    shutil.copy(program / "firstfix-tool", walk.folder)
     walk.env |= {"HOME": str(state), "FIRSTFIX_DIR": str(state / "s")}
-    program = f"{conftest.build_dir()}/src/cli/firstfix fix --json"
 
     def theirs(words, code):
-        return json.loads(walk.run("su", "-m", "-s", "/bin/sh", "nobody", "-c", f"{program} {words}", code=code).stdout)
+        line = f"./firstfix fix --json {words}"
+        return json.loads(walk.run("su", "-m", "-s", "/bin/sh", "nobody", "-c", line, code=code).stdout)
 
     shown = theirs("log", 1)
     assert shown["fix"]["command"].startswith(("sudo ", "RUN ")) and shown["changes"], shown
     assert theirs(f"--try log -- {python} w.py", 0)["tried"][0]["result"] == "passes"
-    assert "cannot be written" in (said := theirs("--apply log", 1)["said"]) or "may not write" in said
+    said = theirs("--apply log", 1)["said"]
+    assert "cannot be written" in said or "may not write" in said
     walk.fails(python)
 
 
 def test_what_only_the_folder_in_front_has_stays(walk):
-    python = walk.venv("flask==2.2.2", "werkzeug==2.3.8")
+    python = walk.venv("werkzeug==2.3.8")
     walk.run(python, "-m", "pip", "install", "-q", "--no-deps", "--target", "old", "werkzeug==3.0.1", "einops")
     walk.env["PYTHONPATH"] = str(walk.folder / "old")
     (walk.folder / "w.py").write_text(WORKER + "\nimport einops\n")
