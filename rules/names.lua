@@ -83,6 +83,24 @@ local function other_side(f, answer, importer, have)
     say = ("Or take a release of %s that asks only for what this %s has."):format(importer, answer.package)}
 end
 
+-- What is installed, by the names that the atlas uses.
+local function installed(f)
+  local versions = {}
+  for name, entry in pairs(f"python.packages" or {}) do
+    if type(entry) == "table" and type(entry.version) == "string" then
+      versions[name:lower():gsub([[[-_.]+]], "-")] = entry.version
+    end
+  end
+  return versions
+end
+
+-- What imports it takes names of others too that they do not have: one release of it is less than several of theirs.
+local function lacks_more(f, importer, package)
+  for _, lack in ipairs(atlas.lacks(installed(f))) do
+    if lack.package == importer and lack.other ~= package then return true end
+  end
+end
+
 local function fixes_for(f, answer, importer, have)
   local newer = answer.newer and {install = answer.package, need = answer.newer,
     say = ("Upgrade %s to a release that has it."):format(answer.package)}
@@ -92,7 +110,14 @@ local function fixes_for(f, answer, importer, have)
   -- the smaller change first; the code of a model is rather older than what runs it
   if newer and older and (answer.older_by < answer.newer_by or importer == "") then newer, older = older, newer end
   fixes[#fixes + 1] = newer or older
-  fixes[#fixes + 1] = other_side(f, answer, importer, have)
+  local side = other_side(f, answer, importer, have)
+  if side and lacks_more(f, importer, answer.package) then
+    side.say = ("Take a release of %s that fits what is installed: %s is not all that this one lacks."):format(importer,
+      answer.package)
+    table.insert(fixes, 1, side)
+  else
+    fixes[#fixes + 1] = side
+  end
   fixes[#fixes + 1] = newer and older
   if not importer and answer.moved then
     fixes[#fixes + 1] = {code = true,
@@ -104,8 +129,11 @@ local function fixes_for(f, answer, importer, have)
 end
 
 -- What is installed has it: the log is of an earlier state, or the files are not those of the release.
-local function had(log, hit, what, answer, have)
+local function had(f, log, hit, what, answer, have)
   if not have or hit ~= log.name and hit ~= log.module or importer_of(hit.event) == answer.package then return nil end
+  local path, entry = hit.text:match[=[\((/[^)\n]+)\)]=], (f"python.packages" or {})[answer.package]
+  local place = type(entry) == "table" and entry.location
+  if path and type(place) == "string" and path:sub(1, #place) ~= place then return nil end -- another environment's
   return {hit = hit, confidence = HF[answer.package] and 0.85 or 0.76, -- just above those who only see that it lacks
     why = {("%s %s, which is installed now, has %s: this log is of an earlier state, or its files are not those of "
       .. "that release."):format(answer.package, have, what)},
@@ -117,7 +145,7 @@ local function answer_of(f, log, want)
   local hit, what, answer, have = asked(f, log)
   if not hit or not answer or (hit.event.tier or 0) < 3 then return nil end
   if hit.text:match[[partially initialized|circular import]] or not want(answer.package, answer) then return nil end
-  if answer.state == "here" then return had(log, hit, what, answer, have) end
+  if answer.state == "here" then return had(f, log, hit, what, answer, have) end
   if answer.state ~= "changed" then return nil end
   if hit == log.module and hit.module:match[[^(\w+)\._\1$]] then return nil end -- its compiled half: a broken install
   local importer = importer_of(hit.event)
@@ -180,17 +208,6 @@ rule {
   doc = {looks = "cannot import name 'Inf' from 'numpy': a name of NumPy 1 that NumPy 2 has no longer.",
     check = "The installed NumPy; the release of what imports it."},
 }
-
--- What is installed, by the names that the atlas uses.
-local function installed(f)
-  local versions = {}
-  for name, entry in pairs(f"python.packages" or {}) do
-    if type(entry) == "table" and type(entry.version) == "string" then
-      versions[name:lower():gsub([[[-_.]+]], "-")] = entry.version
-    end
-  end
-  return versions
-end
 
 -- An import that will fail: the importing package's own files take a name that the other one does not have. Only within
 -- Hugging Face's family: elsewhere names come from compiled code, from Python's own modules or are made at load.

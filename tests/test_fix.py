@@ -203,6 +203,16 @@ def test_the_fix_is_for_the_interpreter_that_the_log_names(bare, machine, tmp_pa
     assert doc["changes"] == {"numpy": {"from": "2.1.3", "to": "1.26.4"}}, "the versions are of that interpreter"
 
 
+def test_the_path_in_a_message_names_the_interpreter_too(bare, machine, tmp_path):
+    """A script of one's own fails at its import: no frame lies in the environment."""
+    site = tree(machine[1])[1]
+    said = f"ImportError: cannot import name 'url_quote' from 'werkzeug.urls' ({site}/werkzeug/urls.py)"
+    (tmp_path / "log").write_text('Traceback (most recent call last):\n  File "/srv/w.py", line 1, in <module>\n'
+                                  f"    from werkzeug.urls import url_quote\n{said}\n")
+    doc = json.loads(bare("--json", tmp_path / "log").stdout)
+    assert doc["fix"]["command"].startswith(str(machine[1].parent)), doc
+
+
 def test_a_log_of_another_machine_changes_nothing(bare, tmp_path):
     (tmp_path / "log").write_text(trace("/gone/venv/lib/python3.1/site-packages"))
     for mode in ("--dry-run", "--apply"):

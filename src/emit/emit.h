@@ -9,10 +9,6 @@
     ff_store_list() gives), diff/1, fit/1, matrix/1, fleet-top/1, fleet-failure/1, fleet-explain/1, libs/1, playbook/1,
     rules/1, cases/1; of another one FF_EFORMAT, but as JSON any. `style` NULL is plain ASCII, 80 columns. The caller
     frees *ret. */
-=======
-    ff_store_list() gives), diff/1, fit/1, libs/1, matrix/1, playbook/1, rules/1, cases/1; of another one FF_EFORMAT,
-    but as JSON any. `style` NULL is plain ASCII, 80 columns. The caller frees *ret. */
->>>>>>> 4285bf7 (Say in one table on which GPUs and drivers something runs)
 struct ff_error *ff_emit(
 	const struct ff_shareable *document, enum ff_format format, const struct ff_style *style, char **ret);
 

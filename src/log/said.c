@@ -564,7 +564,10 @@ static void read_frames(struct ff_said *said, const struct ff_event *e)
 // "tokenizers>=0.20 is required ..., but found tokenizers==0.15.2": what is found is what is there.
 static void read_message(struct ff_said *said, const char *message)
 {
-	const char *at = strstr(message, "found ");
+	const char *at = strstr(message, "cannot import name ") ? strstr(message, "' (/") : NULL;
+	if (at) // "cannot import name 'x' from 'y' (/srv/venv/lib/python3.11/site-packages/y.py)"
+		put_prefix(said, at + strlen("' ("));
+	at = strstr(message, "found ");
 	struct ff_span name = at ? word_at(ff_span_of(at + strlen("found "))) : (struct ff_span){NULL, 0};
 	if (name.n && ff_starts(name.p + name.n, "=="))
 		put_package(said, name, version_at(ff_span_of(name.p + name.n)));
