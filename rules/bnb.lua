@@ -183,8 +183,8 @@ rule {
       say = "Install a torch built for a CUDA version that this bitsandbytes ships."}
     -- without the library that is asked for it may as well be one for ROCm
     local sure = asked and 0.9 or wanted and 0.88 or 0.78
-    return {hit = specific, confidence = specific and sure or (log.setup or log.no_gpu_build) and 0.6 or 0.45, why = why,
-      fixes = fixes}
+    return {hit = specific, why = why, fixes = fixes,
+      confidence = specific and sure or (log.setup or log.no_gpu_build) and 0.6 or 0.45}
   end,
   applies = {"transformers", "vllm"},
   check = function(f)

@@ -24,7 +24,8 @@ local function too_old_for_card(name, cc, driver, first)
   return {confidence = 0.95,
     why = ("%s (compute capability %s) came after driver %s: it needs %s or later."):format(name, cc, driver, first),
     fixes = {{driver = tonumber(cc:match[[^(\d+)]]) >= 10 and "open" or "upgrade", need = first,
-      say = "Upgrade the NVIDIA driver on the host to " .. first .. " or later."}, {hardware = true, say = "Or run where a newer driver is."}}}
+      say = "Upgrade the NVIDIA driver on the host to " .. first .. " or later."},
+      {hardware = true, say = "Or run where a newer driver is."}}}
 end
 
 local function older_torch(cuda)
@@ -528,61 +529,6 @@ rule {
   end,
   doc = {looks = "Error 804: forward compatibility was attempted on non supported HW.",
     check = "Which libcuda.so.1 is loaded (firstfix report --only cuda)."},
-}
-
-local function fabric_fixes(f)
-  local driver = f"driver.version"
-  return {
-    {setting = "fabricmanager", need = driver or nil, kind = "apt:nvidia-fabricmanager",
-      say = "Install nvidia-fabricmanager in exactly the driver's version on the host, and start it."},
-    {restart = "fabricmanager", say = "If it is installed in that version: restart it, with no program on the GPUs."}}
-end
-
-rule {
-  id = "driver.fabric-manager",
-  from = {"driver", "system", "native"},
-  anyone = {code = "code"},
-  signatures = {
-    code = codes"driver.fabric-manager",
-    service = [[(?:nvidia-fabricmanager|fabric ?manager)[^\n]{0,120}(?:failed|not running|inactive|mismatch|]]
-      .. [[error|version)]],
-    nvswitch_counting = [[Unexpected error from cudaGetDeviceCount\(\)\. Did you run some cuda functions ]]
-      .. [[before calling ]]
-      .. [[NumCudaDevices\(\)(?: that might have already set an error\?)?(?! Error \d)]],
-  },
-  context = {other_code = [[NumCudaDevices\(\)[^\n]*Error (?<code>\d+)]]},
-  facts = {"gpus.0.name", "driver.version"},
-  explains = {"torch.cpu-build", "bnb.cpu-only", "visible-devices.wrong"},
-  when = function(f, log)
-    local hit = log.code or log.service
-    if not hit then
-      local code = log.other_code and log.other_code.code
-      if code and code ~= "802" then return nil end
-      local names = {}
-      for _, gpu in ipairs(f.gpus()) do names[#names + 1] = gpu.name end
-      local name = names[1] or ""
-      if #names < 4 and not code or not name:match[[A100|A800|H100|H800|H200|H20|B200|B100|GB200|V100]] then
-        return nil end
-      return {hit = log.nvswitch_counting, confidence = 0.75, fixes = fabric_fixes(f),
-        why = "CUDA does not come up on a machine with several GPUs of a kind that NVSwitches connect: mostly the "
-          .. "fabric manager is not running, or of another version than the driver."}
-    end
-    return {hit = hit, confidence = 0.93, fixes = fabric_fixes(f),
-      why = {hit == log.service and "The fabric manager, without which CUDA does not start on machines with "
-        .. "NVSwitch, does not run as it should."
-          or "Error 802: on machines with NVSwitch, CUDA waits for nvidia-fabricmanager, which is not running or "
-            .. "not of the driver's version.",
-        "The driver is {fact:driver.version}."}}
-  end,
-  check = function(f)
-    if f"cuda.driver_init.code" ~= 802 then return nil end
-    return {confidence = 0.9, evidence = {"cuda.driver_init"}, fixes = fabric_fixes(f),
-      why = {"cuInit answers 802, system not yet initialized: the NVSwitch fabric is not up, since the fabric "
-        .. "manager does not run or is not the driver's version.",
-        "Driver {fact:driver.version}."}}
-  end,
-  doc = {looks = "Error 802: system not yet initialized.", check = "systemctl status nvidia-fabricmanager; its "
-    .. "version against the driver's."},
 }
 
 rule {

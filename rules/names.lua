@@ -8,6 +8,10 @@ for name in ([[
   HF[name] = true
 end
 
+-- What only engines use: of which release it must be is the engine's matter.
+local ENGINE_PARTS = {xgrammar = true, ["compressed-tensors"] = true, outlines = true, ["mistral-common"] = true,
+  ["flashinfer-python"] = true, lmcache = true}
+
 -- Who asked: the last frame that says so.
 local function importer_of(event)
   local frames = event.frames or {}
@@ -187,11 +191,23 @@ rule {
   when = function(f, log)
     -- a torch that is too old is a cause of its own, and so is NumPy's 2.0
     return answer_of(f, log, function(package, answer)
-      return not HF[package] and package ~= "numpy" and (package ~= "torch" or answer.older)
+      return not HF[package] and not ENGINE_PARTS[package] and package ~= "numpy"
+        and (package ~= "torch" or answer.older)
     end)
   end,
   doc = {looks = "The same of any other package whose releases are known.",
     check = "pip check; the package's change notes."},
+}
+
+rule {
+  id = "engine.plugin-skew/computed",
+  anyone = "interpreter",
+  signatures = WORDS,
+  when = function(f, log)
+    return answer_of(f, log, function(package) return ENGINE_PARTS[package] end)
+  end,
+  doc = {looks = "The same of a package that engines use: xgrammar, compressed_tensors, outlines.",
+    check = "Its version beside the one that the engine pins."},
 }
 
 rule {

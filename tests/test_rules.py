@@ -155,7 +155,7 @@ FACTS = {"schema": "firstfix.facts/1", "env": {"BNB_CUDA_VERSION": "121"}, "driv
 def test_diff_ranks_what_the_diagnosis_rests_on(firstfix, tmp_path):
     after = json.loads(json.dumps(FACTS))
     after["torch"]["version"] = "2.6.0+cu124"
-    after["driver"]["version"] = "550.54.14"
+    after["driver"]["version"] = "575.57.08"
     after["system"]["memory"]["free"] = 2
     del after["env"]["BNB_CUDA_VERSION"]
     for name, facts in (("a", FACTS), ("b", after)):

@@ -207,8 +207,9 @@ static int atlas_lacks(lua_State *L)
 	return 1;
 }
 
-// atlas.wheels("torch", bounds or nil, python or nil, glibc or nil): newest and first, the releases within the bounds that
-// have a wheel for these (first: only where older ones have none); where none has: release, lacks and asks of the newest
+// atlas.wheels("torch", bounds or nil, python or nil, glibc or nil): newest and first, the releases within the bounds
+// that have a wheel for these (first: only where older ones have none); where none has: release, lacks and asks of the
+// newest
 static int atlas_wheels(lua_State *L)
 {
 	const struct ff_atlas *a = ff_atlas();

@@ -129,6 +129,18 @@ void ff_atlas_answer_set(const struct ff_atlas *a, const struct ff_atlas_package
 
 // ---- names of modules ----
 
+// Who says that a name is not there says that its module is: that leaves the releases with the module and without the
+// name, and the way to others is the way from these (setuptools 70 alone lacks pkg_resources' packaging).
+static void from_where_it_lacks(const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t lacking,
+	uint64_t set, struct ff_atlas_answer *ret)
+{
+	lacking &= ff_atlas_all(p);
+	if (!lacking)
+		return;
+	ret->newer[0] = ret->older[0] = 0;
+	write_directions(a, p, set & ff_atlas_all(p), 63 - __builtin_clzll(lacking), ret);
+}
+
 static void nearest(const struct ff_atlas *a, const char *module, const char *name, char ret[FF_ATLAS_WORD_MAX])
 {
 	const char *list = ff_atlas_text(a, "L", module, NULL);
@@ -176,6 +188,8 @@ bool ff_atlas_ask_name(
 	ff_atlas_set(a, &open, "o", module, NULL);
 	if (ff_atlas_set(a, &set, "N", module, name, NULL)) {
 		ff_atlas_answer_set(a, &p, set, have, ret);
+		if (!have)
+			from_where_it_lacks(a, &p, modules & ~set, set, ret);
 		ret->moved = ff_atlas_text(a, ">", module, name, NULL);
 		ret->unsure = ret->state == FF_ATLAS_HERE ? ff_atlas_unsure(a, module, name)
 							  : have && is_open(a, &p, module, have);

@@ -1,11 +1,12 @@
-// Which machine a release can be installed on, over the requirement rows of the atlas (know/atlas.h) that name no package:
-// "python", from METADATA and from the tags of the wheels, and "glibc-x86_64" or "glibc-aarch64", from the tags alone.
+// Which machine a release can be installed on, over the requirement rows of the atlas (know/atlas.h) that name no
+// package: "python", from METADATA and from the tags of the wheels, and "glibc-x86_64" or "glibc-aarch64", from the
+// tags alone.
 //
 //	numpy 1.26.4   python ">=3.9", python "<3.13,>=3.9"             Python 3.13 cannot have it
 //	torch 2.9.1    glibc-x86_64 ">=2.28"                            Ubuntu 18.04 (2.27) cannot
 //
-// How it lies: an index lists sources beside wheels, and an installer that finds no wheel builds them; that is not what a
-// fix promises, so such a release counts as not to be had. Only what the host says of itself can fail a release.
+// How it lies: an index lists sources beside wheels, and an installer that finds no wheel builds them; that is not what
+// a fix promises, so such a release counts as not to be had. Only what the host says of itself can fail a release.
 #include "know/atlas_wheel.h"
 
 #include "know/atlas_ask.h"
