@@ -73,6 +73,29 @@ static bool engine_known(const char *engine)
 	return false;
 }
 
+// What does not go together; 0 when all does, else the exit code.
+static int refuse(const struct check *c, const struct ff_output *output)
+{
+	bool inside = c->in.container || c->in.pod;
+	bool files = c->collect.root || c->collect.image || c->collect.requirements;
+	if (!!c->facts + !!c->collect.root + !!c->collect.image + !!c->collect.requirements + inside > 1)
+		return ff_usage_error(
+			"check", "--facts, --image, --requirements, --root and a container exclude each other");
+	if ((c->collect.gpu || c->collect.driver) && !files)
+		return ff_usage_error("check",
+			"--gpu and --driver go with --image, --requirements or --root: this machine has its own");
+	if (c->deep && (c->facts || files || inside))
+		return ff_usage_error("check", "--deep runs programs of this machine, and these are not of it");
+	if (c->deadline_s == 0 || c->deadline_s > DEADLINE_MAX_S)
+		return ff_usage_error("check", "--deadline takes 1 to %d seconds", DEADLINE_MAX_S);
+	if (c->engine && !engine_known(c->engine))
+		return ff_usage_error("check", "--for takes vllm, transformers or llama.cpp, not '%s'", c->engine);
+	if (c->matrix && (!files || output->sarif))
+		return ff_usage_error(
+			"check", "--matrix goes with --image, --requirements or --root, and not with --sarif");
+	return 0;
+}
+
 int ff_cmd_check(int argc, char **argv)
 {
 	struct check c = {.collect.trigger = "check", .deadline_s = DEADLINE_S};
@@ -124,22 +147,8 @@ int ff_cmd_check(int argc, char **argv)
 	free(parsed.operands);
 	if (output.line)
 		ff_complain_as_asked();
-	bool inside = c.in.container || c.in.pod;
-	bool files = c.collect.root || c.collect.image || c.collect.requirements;
-	if (!!c.facts + !!c.collect.root + !!c.collect.image + !!c.collect.requirements + inside > 1)
-		return ff_usage_error(
-			"check", "--facts, --image, --requirements, --root and a container exclude each other");
-	if ((c.collect.gpu || c.collect.driver) && !files)
-		return ff_usage_error("check",
-			"--gpu and --driver go with --image, --requirements or --root: this machine has its own");
-	if (c.deep && (c.facts || files || inside))
-		return ff_usage_error("check", "--deep runs programs of this machine, and these are not of it");
-	if (c.deadline_s == 0 || c.deadline_s > DEADLINE_MAX_S)
-		return ff_usage_error("check", "--deadline takes 1 to %d seconds", DEADLINE_MAX_S);
-	if (c.engine && !engine_known(c.engine))
-		return ff_usage_error("check", "--for takes vllm, transformers or llama.cpp, not '%s'", c.engine);
-	if (c.matrix && (!files || output.sarif))
-		return ff_usage_error(
-			"check", "--matrix goes with --image, --requirements or --root, and not with --sarif");
+	int wrong = refuse(&c, &output);
+	if (wrong)
+		return wrong;
 	return c.matrix ? matrix(&c, &output) : check(&c, &output);
 }

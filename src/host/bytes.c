@@ -26,7 +26,7 @@ static bool read_fd(const void *from, uint64_t offset, void *to, size_t n)
 static struct ff_error *open_in_image(struct ff_host *host, const char *path, struct ff_file *file)
 {
 	struct stat st;
-	struct ff_span bytes;
+	struct ff_span bytes = {0};
 	struct ff_error *err = ff_host_stat(host, path, &st);
 	if (!err)
 		err = ff_view_bytes(host, path, false, &bytes);

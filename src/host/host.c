@@ -378,7 +378,7 @@ struct ff_error *ff_host_open_regular(struct ff_host *host, const char *path, in
 struct ff_error *ff_host_map(struct ff_host *host, const char *path, struct ff_map *ret)
 {
 	_cleanup_close_ int fd = -1;
-	struct stat st;
+	struct stat st = {0};
 	struct ff_span bytes = {0};
 	struct ff_error *err =
 		host->image ? ff_view_bytes(host, path, false, &bytes) : ff_host_open_regular(host, path, &fd, &st);

@@ -133,9 +133,9 @@ struct ff_error *ff_image_of_memory(const char *name, const void *p, size_t n, s
 
 static struct ff_error *of_file(struct ff_image *image, const char *path)
 {
-	struct ff_image_map *map;
+	struct ff_image_map *map = NULL;
 	struct ff_error *err = ff_image_map_file(image, AT_FDCWD, path, &map);
-	return err ? err : ff_image_read(image, &(struct ff_layer_from){.p = map->p, .n = map->n, .map = 1});
+	return err || !map ? err : ff_image_read(image, &(struct ff_layer_from){.p = map->p, .n = map->n, .map = 1});
 }
 
 static struct ff_error *of_folder(struct ff_image *image, const char *path)

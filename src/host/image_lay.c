@@ -260,15 +260,15 @@ static struct ff_error *lay_all(struct ff_image *image, const struct ff_image_pl
 	size_t i;
 	json_t *name;
 	json_array_foreach (plan->layers, i, name) {
-		struct ff_image_member *m;
+		struct ff_image_member *m = NULL;
 		struct ff_error *err = member_of(image, json_string_value(name), &m);
-		if (!err && !m)
+		if (!err && m)
+			err = lay(image, m, size);
+		else if (!err)
 			err = ff_error_create(FF_EFORMAT,
 				"%s: layer %.120s is named and not in it; save the image anew ('docker save IMAGE -o "
 				"FILE')",
 				image->name, json_string_value(name));
-		if (!err)
-			err = lay(image, m, size);
 		if (err)
 			return err;
 	}

@@ -19,7 +19,7 @@ static struct ff_error *find(struct ff_host *host, const char *path, bool follow
 
 struct ff_error *ff_view_stat(struct ff_host *host, const char *path, struct stat *ret)
 {
-	ff_tree_place at;
+	ff_tree_place at = 0;
 	struct ff_error *err = find(host, path, true, &at);
 	if (err)
 		return err;
@@ -37,7 +37,7 @@ struct ff_error *ff_view_stat(struct ff_host *host, const char *path, struct sta
 // `whole`: holes where nobody looked would be taken for what the file says.
 struct ff_error *ff_view_bytes(struct ff_host *host, const char *path, bool whole, struct ff_span *ret)
 {
-	ff_tree_place at;
+	ff_tree_place at = 0;
 	struct ff_error *err = find(host, path, true, &at);
 	if (err)
 		return err;
@@ -54,7 +54,7 @@ struct ff_error *ff_view_bytes(struct ff_host *host, const char *path, bool whol
 // For who reads it piece by piece: a copy.
 struct ff_error *ff_view_open(struct ff_host *host, const char *path, int *ret_fd)
 {
-	struct ff_span bytes;
+	struct ff_span bytes = {0};
 	struct ff_error *err = ff_view_bytes(host, path, true, &bytes);
 	if (err)
 		return err;
@@ -71,7 +71,7 @@ struct ff_error *ff_view_open(struct ff_host *host, const char *path, int *ret_f
 
 struct ff_error *ff_view_link(struct ff_host *host, const char *path, const char **ret)
 {
-	ff_tree_place at;
+	ff_tree_place at = 0;
 	struct ff_error *err = find(host, path, false, &at);
 	if (err)
 		return err;
@@ -95,7 +95,7 @@ struct ff_error *ff_view_realpath(struct ff_host *host, const char *path, char *
 struct ff_error *ff_view_list(struct ff_host *host, const char *path, size_t max, struct ff_names *ret)
 {
 	const struct ff_tree *tree = ff_image_tree(host->image);
-	ff_tree_place folder, at = 0;
+	ff_tree_place folder = 0, at = 0;
 	const char *name;
 	size_t n = 0;
 	struct ff_error *err = find(host, path, true, &folder);

@@ -113,8 +113,8 @@ static bool wheel(struct ff_span text, unsigned line, ff_pin_fn *each, void *arg
 	name.n = (size_t)(dash - name.p);
 	if (!ff_span_next(&rest, '-', &found) || found.n + 8 > sizeof(version))
 		return false;
-	memcpy(version, "==", 2);
-	n = 2;
+	version[n++] = '=';
+	version[n++] = '=';
 	for (size_t i = 0; i < found.n; i++) {
 		bool plus = found.n - i >= 3 && strncasecmp(found.p + i, "%2b", 3) == 0;
 		version[n++] = plus ? '+' : found.p[i];
