@@ -144,12 +144,11 @@ static struct ff_error *read_pip_report(int fd, const json_t *packages, json_t *
 // Before ensurepip has run there is the pip that it would unpack: Debian and Fedora keep it in a folder of their own.
 static void use_bundled_pip(struct step *s)
 {
-	static const char code[] =
-		"import ensurepip, glob, os, runpy, sys, sysconfig; "
-		"here = [os.path.join(os.path.dirname(ensurepip.__file__), '_bundled'), "
-		"sysconfig.get_config_var('WHEEL_PKG_DIR') or '/usr/share/python-wheels']; "
-		"sys.path[:0] = [p for d in here for p in glob.glob(os.path.join(d, 'pip-*.whl'))]; "
-		"sys.argv[0] = 'pip'; runpy.run_module('pip', run_name='__main__')";
+	static const char code[] = "import ensurepip, glob, os, runpy, sys, sysconfig; "
+				   "here = [os.path.join(os.path.dirname(ensurepip.__file__), '_bundled'), "
+				   "sysconfig.get_config_var('WHEEL_PKG_DIR') or '/usr/share/python-wheels']; "
+				   "sys.path[:0] = [p for d in here for p in glob.glob(os.path.join(d, 'pip-*.whl'))]; "
+				   "sys.argv[0] = 'pip'; runpy.run_module('pip', run_name='__main__')";
 	for (size_t i = 0; s->argv[i] && s->argv[i + 1]; i++) {
 		if (strcmp(s->argv[i], "-m") != 0 || strcmp(s->argv[i + 1], "pip") != 0)
 			continue;
