@@ -18,7 +18,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-enum { FILE_MAX = 16 << 20, PINS_MAX = 20000, FILES_MAX = 8, DEPTH_MAX = 3, LINES_SHOWN = 4 };
+enum { FILE_MAX = 16 << 20, PINS_MAX = 4000, FILES_MAX = 8, DEPTH_MAX = 3, LINES_SHOWN = 4 };
 
 struct reading {
 	json_t *doc, *pins;
@@ -164,7 +164,7 @@ static void each_pin(void *arg, const struct ff_pin *pin)
 		note_setting(r, pin);
 	else if (pin->what == FF_PIN_CUDA && pin->value.n >= 4)
 		snprintf(r->build, sizeof(r->build), "+cu%.2s%.1s", pin->value.p, pin->value.p + 3);
-	else if (pin->what == FF_PIN_ENV && json_object_size(json_object_get(r->doc, "env")) < 512) {
+	else if (pin->what == FF_PIN_ENV && json_array_size(r->pins) < PINS_MAX) {
 		_cleanup_free_ char *name = ff_span_dup(pin->name);
 		if (!name)
 			return;
