@@ -189,8 +189,9 @@ static json_t *env_of(const json_t *list)
 	size_t i;
 	json_array_foreach (list, i, each) {
 		const char *text = json_string_value(each), *equals = text ? strchr(text, '=') : NULL;
-		if (equals && equals != text)
-			json_object_setn_new(env, text, (size_t)(equals - text), json_string(equals + 1));
+		_cleanup_free_ char *name = equals && equals != text ? strndup(text, (size_t)(equals - text)) : NULL;
+		if (name) // jansson 2.13 has no json_object_setn_new()
+			json_object_set_new(env, name, json_string(equals + 1));
 	}
 	return env;
 }
