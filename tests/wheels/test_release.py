@@ -13,12 +13,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import time
 
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 WORKER = "import sys, firstfix; print(firstfix.__file__); sys.exit(7)"
+CHROOT = shutil.which("chroot") or "/usr/sbin/chroot"
 LOG = b"OSError: [Errno 28] No space left on device\n"
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can enter another root")
 
@@ -101,7 +101,7 @@ def test_the_static_one_needs_nothing(release, tmp_path):
     env = {"FIRSTFIX_DIR": "/state", "FIRSTFIX_NVML": "/nvml.so"}
 
     def inside(*words, **options):
-        return subprocess.run(["chroot", tmp_path, program, *words], env=env, capture_output=True, check=False,
+        return subprocess.run([CHROOT, tmp_path, program, *words], env=env, capture_output=True, check=False,
                               timeout=60, **options)
 
     done = inside("explain", "-", input=LOG)
@@ -112,14 +112,6 @@ def test_the_static_one_needs_nothing(release, tmp_path):
     assert done.returncode == 0 and done.stdout.startswith(b"firstfix "), done.stderr
     done = inside("run", "--", program, "explain", "/nosuch.log")
     assert done.returncode == 2 and b"WORKER FAILED" in done.stderr, done.stderr
-    with subprocess.Popen(["chroot", tmp_path, program, "run", "--listen", "127.0.0.1:0", "--", program, "events",
-                           "--follow"], env=env, stderr=subprocess.DEVNULL) as worker:
-        end = time.monotonic() + 60
-        while inside("health").returncode:
-            assert time.monotonic() < end, inside("health")
-            time.sleep(0.2)
-        worker.terminate()
-        worker.wait(60)
 
 
 def files_of(package):
@@ -167,7 +159,7 @@ def test_the_packages_work_where_there_is_nothing_else(packages, tmp_path):
     bring(tmp_path, "/bin/sh")
 
     def inside(*words):
-        return subprocess.run(["chroot", tmp_path, *words], capture_output=True, text=True, check=False, timeout=60,
+        return subprocess.run([CHROOT, tmp_path, *words], capture_output=True, text=True, check=False, timeout=60,
                               env={"PATH": "/usr/bin", "FIRSTFIX_DIR": "/state", "FIRSTFIX_NVML": ""})
 
     done = inside("firstfix", "run", "--", "sh", "-c", "echo out; exit 3")
