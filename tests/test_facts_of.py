@@ -129,3 +129,12 @@ def test_given_facts_are_used_and_a_contradiction_is_said(ask, tmp_path):
     facts.write_text(json.dumps({"schema": "firstfix.facts/1", "python": {"version": "3.12.1"}}))
     of = ask(FOREIGN, "--json", "--facts", str(facts))["facts_of"]
     assert of == {"what": "file", "fits": False, "because": "the log's Python is 3.9, and the one here 3.12.1"}
+
+
+def test_facts_that_rules_have_no_memory_for(firstfix, tmp_path):
+    facts = tmp_path / "facts.json"
+    packages = {f"package-{i}": {"version": "1.0"} for i in range(60000)}
+    facts.write_text(json.dumps({"schema": "firstfix.facts/1", "python": {"packages": packages}}))
+    words = [firstfix, "check", "--facts", facts]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and "take more memory" in done.stderr and not done.stdout

@@ -48,16 +48,31 @@ static void push_function(lua_State *L, const char *name)
 	lua_remove(L, -2);
 }
 
+// Within a call: a document of a stranger can be more than the sandbox has memory for.
+static int as_table(lua_State *L)
+{
+	ff_sandbox_push_json(L, lua_touserdata(L, 1));
+	return 1;
+}
+
 // A document as rules see it, kept in the registry under `key`.
 static struct ff_error *put_facts(struct ff_rules *rules, const json_t *facts, const char *key)
 {
-	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	struct ff_sandbox *sandbox = ff_rules_sandbox(rules);
+	lua_State *L = ff_sandbox_lua(sandbox);
 	push_function(L, "facts");
-	if (facts)
-		ff_sandbox_push_json(L, facts);
-	else
+	if (!facts) {
 		lua_newtable(L);
-	struct ff_error *err = ff_sandbox_call(ff_rules_sandbox(rules), 1, 1);
+	} else {
+		lua_pushcfunction(L, as_table);
+		lua_pushlightuserdata(L, (void *)facts);
+		_cleanup_error_ struct ff_error *refused = ff_sandbox_call(sandbox, 1, 1);
+		if (refused) {
+			lua_pop(L, 1);
+			return ff_error_create(FF_ELIMIT, "the facts take more memory than rules have");
+		}
+	}
+	struct ff_error *err = ff_sandbox_call(sandbox, 1, 1);
 	if (!err)
 		lua_setfield(L, LUA_REGISTRYINDEX, key);
 	return err;
