@@ -61,8 +61,26 @@ ENGINE = ReplacingMergeTree
 ORDER BY (fleet, key, value, set)
 TTL day + INTERVAL 400 DAY;
 
--- What of otel_logs is of the contract.
-CREATE MATERIALIZED VIEW IF NOT EXISTS fleet_record_of TO fleet_record AS
+-- What of otel_logs is of the contract, on its way into the two tables; nothing stays here.
+CREATE TABLE IF NOT EXISTS fleet_log
+(
+    kind String,
+    fleet String,
+    worker String,
+    host String,
+    at Int64,
+    hash String,
+    fingerprint String,
+    incident String,
+    n UInt32,
+    cause String,
+    Body String,
+    ResourceAttributes Map(LowCardinality(String), String),
+    LogAttributes Map(LowCardinality(String), String)
+)
+ENGINE = Null;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS fleet_log_of TO fleet_log AS
 WITH log AS (
     SELECT
         substring(EventName, 10) AS kind,
@@ -90,6 +108,10 @@ WITH log AS (
             AND n BETWEEN 1 AND 1000000000 AND length(incident) BETWEEN 1 AND 256
             AND (cause = '' OR match(cause, '^[^[:cntrl:][:space:]"\'<>&]{1,64}$')), hash != '')
 )
+SELECT kind, fleet, worker, host, at, hash, fingerprint, incident, n, cause, Body, ResourceAttributes, LogAttributes
+FROM log;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS fleet_record_of TO fleet_record AS
 SELECT
     fleet, kind, if(kind = 'incident', fingerprint, '') AS fingerprint, worker,
     if(kind = 'incident', incident, '') AS incident, if(kind = 'incident', n, 0) AS n, at, host, hash, cause,
@@ -102,37 +124,10 @@ SELECT
         'how', LogAttributes['firstfix.incident.how'],
         'exception', LogAttributes['exception.type'],
         'message', LogAttributes['exception.message']))) AS exemplar
-FROM log;
+FROM fleet_log;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS fleet_fact_of TO fleet_fact AS
-WITH log AS (
-    SELECT
-        substring(EventName, 10) AS kind,
-        arrayFirst(x -> x != '', arrayMap(k -> ResourceAttributes[k], ['firstfix.fleet', 'deployment.environment.name',
-            'k8s.cluster.name', 'runpod.endpoint.id', '-'])) AS said_fleet,
-        if(said_fleet = '', 'default', said_fleet) AS fleet,
-        arrayFirst(x -> x != '', arrayMap(k -> ResourceAttributes[k], ['firstfix.worker', 'k8s.pod.uid', 'k8s.pod.name',
-            'runpod.pod.id', 'container.id', 'host.id', 'host.name', 'service.instance.id'])) AS worker,
-        arrayFirst(x -> x != '', arrayMap(k -> ResourceAttributes[k], ['k8s.node.name', 'host.name', 'host.id']))
-            AS host,
-        toUnixTimestamp64Milli(Timestamp) AS said_at,
-        toUnixTimestamp64Milli(now64(3)) + 600000 AS ceiling,
-        if(said_at > ceiling OR said_at < 1577836800000, ceiling, said_at) AS at,
-        LogAttributes['firstfix.facts.hash'] AS said_hash,
-        if(match(said_hash, '^[0-9a-f]{16}$'), said_hash, '') AS hash,
-        LogAttributes['firstfix.incident.fingerprint'] AS fingerprint,
-        LogAttributes['firstfix.incident.id'] AS incident,
-        toUInt32OrZero(LogAttributes['firstfix.incident.count']) AS n,
-        LogAttributes['firstfix.incident.cause'] AS cause,
-        Body, ResourceAttributes, LogAttributes
-    FROM otel_logs
-    WHERE EventName IN ('firstfix.facts', 'firstfix.start', 'firstfix.incident')
-        AND length(worker) BETWEEN 1 AND 256 AND length(host) <= 256 AND NOT match(worker, '[[:cntrl:]]')
-        AND if(EventName = 'firstfix.incident', match(fingerprint, '^[0-9a-f]{16}$')
-            AND n BETWEEN 1 AND 1000000000 AND length(incident) BETWEEN 1 AND 256
-            AND (cause = '' OR match(cause, '^[^[:cntrl:][:space:]"\'<>&]{1,64}$')), hash != '')
-),
-sets AS (
+WITH sets AS (
     SELECT fleet, cityHash64(fleet, worker, hash) AS set, toDate(intDiv(at, 1000)) AS day,
         JSONExtractKeysAndValues(Body, 'String') AS said,
         arrayFilter(pair -> pair.2 != '' AND length(pair.2) <= 200 AND NOT has(said.1, pair.1),
@@ -141,9 +136,35 @@ sets AS (
                 ['host.name', 'host.arch', 'os.version', 'k8s.node.name', 'k8s.namespace.name', 'cloud.region',
                 'cloud.availability_zone', 'container.image.name', 'container.image.tags', 'service.name',
                 'service.version', 'host.type', 'host.image.id'])) AS of_resource
-    FROM log
+    FROM fleet_log
     WHERE kind = 'facts' AND isValidJSON(Body) AND length(said) BETWEEN 1 AND 2000
         AND length(said) = JSONLength(Body)
         AND arrayAll(pair -> length(pair.1) BETWEEN 1 AND 200 AND length(pair.2) <= 400, said)
 )
 SELECT fleet, pair.1 AS key, pair.2 AS value, set, day FROM sets ARRAY JOIN arrayConcat(said, of_resource) AS pair;
+
+-- Which set of facts stands for each worker, and whether it has the failure: of those that failed the set of their last
+-- failure, of the others their last one; 0 where the facts never came.
+CREATE VIEW IF NOT EXISTS fleet_side AS
+WITH
+    hits AS (
+        SELECT worker, argMaxIf(hash, (at, n), hash != '') AS own FROM fleet_record
+        WHERE fleet = {fleet:String} AND kind = 'incident' AND fingerprint = {fingerprint:String} GROUP BY worker
+    ),
+    workers AS (
+        SELECT worker, argMaxIf(hash, (at, kind), hash != '') AS new FROM fleet_record
+        WHERE fleet = {fleet:String} GROUP BY worker
+    ),
+    known AS (SELECT DISTINCT set FROM fleet_fact WHERE fleet = {fleet:String}),
+    both AS (
+        SELECT workers.worker AS worker, hits.worker != '' AS hit,
+            cityHash64({fleet:String}, workers.worker, hits.own) AS own_set,
+            cityHash64({fleet:String}, workers.worker, workers.new) AS new_set
+        FROM workers LEFT JOIN hits ON workers.worker = hits.worker
+    ),
+    chosen AS (
+        SELECT worker, hit, if(hit AND own_set IN (SELECT set FROM known), own_set,
+            if(new_set IN (SELECT set FROM known), new_set, 0)) AS set
+        FROM both
+    )
+SELECT worker, hit, set FROM chosen;
