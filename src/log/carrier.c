@@ -82,9 +82,11 @@ static bool is_pod(struct ff_span name)
 
 struct ff_error *ff_carrier_source(json_t *said, const char *source)
 {
+	if (!source)
+		return NULL;
 	struct ff_span text = ff_span_of(source), host = word_of(text);
-	bool kubectl = ff_span_starts(text, "pod/");
-	struct ff_span pod = kubectl ? word_of((struct ff_span){text.p + 4, text.n - 4}) : host;
+	bool kubectl = ff_starts(source, "pod/");
+	struct ff_span pod = kubectl ? word_of(ff_span_of(source + strlen("pod/"))) : host;
 	if (kubectl || (is_pod(pod) && (pod.n == text.n || text.p[pod.n] == '/'))) {
 		struct ff_error *err = ff_carrier_put(said, "kubernetes");
 		return err ? err : ff_carrier_add(said, "pods", pod);
