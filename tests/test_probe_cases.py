@@ -15,8 +15,9 @@ def test_case(path, tmp_path, firstfix):
     sections = casefile.read(path)
     casefile.build_root(sections, tmp_path)
     options = [word for s in sections if s.name == "options" for word in s.body.split()]
+    where = "--image" if any(s.name == "image" for s in sections) else "--root"
     run = subprocess.run(
-        [firstfix, "report", "--json", "--root", tmp_path, *options], capture_output=True, text=True, timeout=30
+        [firstfix, "report", "--json", where, tmp_path, *options], capture_output=True, text=True, timeout=30
     )
     assert run.returncode == 0, run.stderr
     facts = json.loads(run.stdout)

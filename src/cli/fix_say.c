@@ -39,6 +39,18 @@ __attribute__((format(printf, 3, 4))) static void sentence(struct writer *w, siz
 	ff_buf_char(&w->text, '\n');
 }
 
+// A text of several lines: what is indented is a command, to be copied as it is.
+static void sentences_of(struct writer *w, const char *text)
+{
+	struct ff_span rest = ff_span_of(text), line;
+	while (ff_span_next(&rest, '\n', &line)) {
+		if (ff_span_starts(line, "    "))
+			ff_buf_printf(&w->text, "%.*s\n", (int)line.n, line.p);
+		else
+			sentence(w, 0, "%.*s", (int)line.n, line.p);
+	}
+}
+
 static const char *what_becomes(const json_t *change)
 {
 	const char *to = ff_json_text(change, "to");
@@ -103,7 +115,7 @@ static struct ff_error *say(const struct ff_fix_request *r, char **ret)
 	for (i = 0; i < sizeof(sentences) / sizeof(*sentences); i++) {
 		const char *text = ff_json_text(a, sentences[i]);
 		if (text)
-			sentence(&w, 0, "%s", text);
+			sentences_of(&w, text);
 	}
 	return ff_buf_finish(&w.text, ret);
 }
