@@ -21,8 +21,10 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 // The last n bytes of a text, fewer than eight. Where eight may be read up to its end, no call is needed for them.
 static uint64_t load_last(struct ff_span text, size_t n)
 {
+	if (!n) // an empty text may be nowhere
+		return 0;
 	const char *end = text.p + text.n;
-	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || text.n < 8 || !n)
+	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || text.n < 8)
 		return ff_load(end - n, n);
 	return ff_load(end - 8, 8) >> (8 - n) * 8;
 }
