@@ -272,6 +272,25 @@ static json_t *new_report(const char *trigger)
 		"probe_ms");
 }
 
+// Takes both over, for end(); false where one of them is NULL.
+static bool begin(struct run *run, json_t *facts, json_t *report)
+{
+	run->facts = facts;
+	run->report = report;
+	return facts && report;
+}
+
+static struct ff_error *end(struct run *run, json_t **ret)
+{
+	json_decref(run->facts);
+	if (run->out_of_memory || !run->facts || !run->report) {
+		json_decref(run->report);
+		return &ff_enomem;
+	}
+	*ret = run->report;
+	return NULL;
+}
+
 struct ff_error *ff_collect_facts(struct ff_host *host, const struct ff_collect_options *options, json_t **ret)
 {
 	uint64_t start = ff_clock_ns();
@@ -279,20 +298,14 @@ struct ff_error *ff_collect_facts(struct ff_host *host, const struct ff_collect_
 	struct ff_error *err = choose(&run);
 	if (err)
 		return err;
-	_cleanup_json_ json_t *facts = json_object();
-	_cleanup_json_ json_t *report = new_report(options->trigger);
-	if (!facts || !report)
-		return &ff_enomem;
-	run.facts = facts;
-	run.report = report;
-	repeat_misses(&run);
-	run_helpers(&run);
-	run_join(&run);
-	err = ff_json_put(report, "took_ms", json_real(ff_clock_ms_since(start)));
-	if (err || run.out_of_memory)
-		return &ff_enomem;
-	*ret = ff_take(&report);
-	return NULL;
+	if (begin(&run, json_object(), new_report(options->trigger))) {
+		repeat_misses(&run);
+		run_helpers(&run);
+		run_join(&run);
+		err = ff_json_put(run.report, "took_ms", json_real(ff_clock_ms_since(start)));
+		run.out_of_memory |= err != NULL;
+	}
+	return end(&run, ret);
 }
 
 struct ff_error *ff_collect_files(struct ff_host *host, const struct ff_collect_options *options, json_t **ret)
@@ -300,17 +313,9 @@ struct ff_error *ff_collect_files(struct ff_host *host, const struct ff_collect_
 	struct run run = {.host = host, .options = options};
 	for (size_t i = 0; i < ff_probe_count; i++)
 		run.wish[i] = hangs_on_gpu(&ff_probes[i]) ? LEFT_OUT : WANTED;
-	_cleanup_json_ json_t *facts = json_object();
-	_cleanup_json_ json_t *report = new_report(options->trigger);
-	if (!facts || !report)
-		return &ff_enomem;
-	run.facts = facts;
-	run.report = report;
-	run_helpers(&run);
-	if (run.out_of_memory)
-		return &ff_enomem;
-	*ret = ff_take(&report);
-	return NULL;
+	if (begin(&run, json_object(), new_report(options->trigger)))
+		run_helpers(&run);
+	return end(&run, ret);
 }
 
 struct ff_error *ff_collect_rest(
@@ -319,16 +324,9 @@ struct ff_error *ff_collect_rest(
 	struct run run = {.host = host, .options = options};
 	for (size_t i = 0; i < ff_probe_count; i++)
 		run.wish[i] = WANTED;
-	_cleanup_json_ json_t *facts = json_deep_copy(files);
-	_cleanup_json_ json_t *report = json_deep_copy(files);
-	if (!facts || !report)
-		return &ff_enomem;
-	run.facts = facts;
-	run.report = report;
-	run_vendor(&run);
-	run_join(&run);
-	if (run.out_of_memory)
-		return &ff_enomem;
-	*ret = ff_take(&report);
-	return NULL;
+	if (begin(&run, json_deep_copy(files), json_deep_copy(files))) {
+		run_vendor(&run);
+		run_join(&run);
+	}
+	return end(&run, ret);
 }
