@@ -1,47 +1,22 @@
-// SHA-256 as FIPS 180-4 has it. The constants are the first 32 bits of the fractions of square and cube roots of
-// primes, and made so.
+// SHA-256 as FIPS 180-4 has it. The constants are the first 32 bits of the fractions of the square roots of the first 8
+// primes, and of the cube roots of the first 64.
 #include "base/sha256.h"
 
-#include <math.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 
 enum { BLOCK = 64, ROUNDS = 64, LENGTH_AT = 56 };
 
-static uint32_t start[8], constants[ROUNDS];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-// The first 32 bits behind the point of the root. Exact: no root of these primes is near a multiple of 2^-32, and
-// where `double` errs in the last place the integer is corrected.
-static uint32_t fraction_of_root(unsigned prime, int power)
-{
-	unsigned __int128 scaled = power == 2 ? (unsigned __int128)prime << 64 : (unsigned __int128)prime << 96;
-	uint64_t root = (uint64_t)((power == 2 ? sqrt(prime) : cbrt(prime)) * 4294967296.0);
-	for (int step = 0; step < 4; step++) {
-		unsigned __int128 square = (unsigned __int128)root * root,
-				  more = (unsigned __int128)(root + 1) * (root + 1);
-		unsigned __int128 low = power == 2 ? square : square * root,
-				  high = power == 2 ? more : more * (root + 1);
-		root += high <= scaled ? 1 : low > scaled ? (uint64_t)-1 : 0;
-	}
-	return (uint32_t)root;
-}
-
-static void make_constants(void)
-{
-	unsigned n = 0;
-	for (unsigned prime = 2; n < ROUNDS; prime++) {
-		bool is_prime = true;
-		for (unsigned d = 2; d * d <= prime && is_prime; d++)
-			is_prime = prime % d != 0;
-		if (!is_prime)
-			continue;
-		if (n < 8)
-			start[n] = fraction_of_root(prime, 2);
-		constants[n++] = fraction_of_root(prime, 3);
-	}
-}
+static const uint32_t start[8] = {
+	0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+static const uint32_t constants[ROUNDS] = {0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
+	0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7,
+	0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+	0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85,
+	0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+	0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c,
+	0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
+	0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
 static uint32_t turn(uint32_t x, int n)
 {
@@ -75,7 +50,6 @@ void ff_sha256(struct ff_span text, unsigned char ret[FF_SHA256])
 	unsigned char last[2 * BLOCK] = {0};
 	uint32_t state[8];
 	size_t n = text.n;
-	pthread_once(&once, make_constants);
 	memcpy(state, start, sizeof(state));
 	for (; n >= BLOCK; n -= BLOCK)
 		take_block(state, (const unsigned char *)text.p + (text.n - n));
