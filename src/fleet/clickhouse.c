@@ -19,17 +19,26 @@ struct ff_clickhouse {
 	const struct ff_curl *lib;
 	CURL *curl;
 	char *url;
-	struct ff_buf answer;
+	struct ff_curl_answer answer;
 	char error[CURL_ERROR_SIZE];
 };
 
-static size_t take(char *bytes, size_t size, size_t n, void *arg)
+static bool set_options(struct ff_clickhouse *ch)
 {
-	struct ff_clickhouse *ch = arg;
-	if (ch->answer.n + size * n > ANSWER_MAX)
-		return 0;
-	ff_buf_add(&ch->answer, bytes, size * n);
-	return size * n;
+	const struct {
+		CURLoption option;
+		const void *value;
+	} values[] = {{CURLOPT_URL, ch->url}, {CURLOPT_WRITEDATA, &ch->answer}, {CURLOPT_ERRORBUFFER, ch->error}};
+	const struct {
+		CURLoption option;
+		long number;
+	} numbers[] = {{CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS}, {CURLOPT_TIMEOUT, ANSWER_S}, {CURLOPT_NOSIGNAL, 1}};
+	bool good = ch->lib->curl_easy_setopt(ch->curl, CURLOPT_WRITEFUNCTION, ff_curl_take) == CURLE_OK;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		good = good && ch->lib->curl_easy_setopt(ch->curl, values[i].option, values[i].value) == CURLE_OK;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		good = good && ch->lib->curl_easy_setopt(ch->curl, numbers[i].option, numbers[i].number) == CURLE_OK;
+	return good;
 }
 
 struct ff_error *ff_clickhouse_open(const char *url, struct ff_clickhouse **ret)
@@ -48,13 +57,11 @@ struct ff_error *ff_clickhouse_open(const char *url, struct ff_clickhouse **ret)
 		ff_clickhouse_close(ch);
 		return &ff_enomem;
 	}
-	ch->lib->curl_easy_setopt(ch->curl, CURLOPT_URL, ch->url);
-	ch->lib->curl_easy_setopt(ch->curl, CURLOPT_WRITEFUNCTION, take);
-	ch->lib->curl_easy_setopt(ch->curl, CURLOPT_WRITEDATA, ch);
-	ch->lib->curl_easy_setopt(ch->curl, CURLOPT_ERRORBUFFER, ch->error);
-	ch->lib->curl_easy_setopt(ch->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-	ch->lib->curl_easy_setopt(ch->curl, CURLOPT_TIMEOUT, (long)ANSWER_S);
-	ch->lib->curl_easy_setopt(ch->curl, CURLOPT_NOSIGNAL, 1L);
+	ch->answer.max = ANSWER_MAX;
+	if (!set_options(ch)) {
+		ff_clickhouse_close(ch);
+		return ff_error_create(FF_EOS, "libcurl takes no options");
+	}
 	*ret = ch;
 	return NULL;
 }
@@ -65,7 +72,7 @@ void ff_clickhouse_close(struct ff_clickhouse *ch)
 		return;
 	if (ch->curl)
 		ch->lib->curl_easy_cleanup(ch->curl);
-	ff_buf_deinit(&ch->answer);
+	ff_buf_deinit(&ch->answer.bytes);
 	free(ch->url);
 	free(ch);
 }
@@ -167,14 +174,18 @@ struct ff_error *ff_clickhouse_ask(struct ff_clickhouse *ch, struct ff_span sql,
 		return err;
 	snprintf(type, sizeof(type), "Content-Type: multipart/form-data; boundary=%s", boundary);
 	struct curl_slist *headers = ch->lib->curl_slist_append(NULL, type);
-	ch->answer.n = 0;
+	ff_buf_deinit(&ch->answer.bytes);
 	ch->lib->curl_easy_setopt(ch->curl, CURLOPT_HTTPHEADER, headers);
 	ch->lib->curl_easy_setopt(ch->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
 	ch->lib->curl_easy_setopt(ch->curl, CURLOPT_POSTFIELDS, body.p);
 	CURLcode code = ch->lib->curl_easy_perform(ch->curl);
 	ch->lib->curl_easy_getinfo(ch->curl, CURLINFO_RESPONSE_CODE, &status);
 	ch->lib->curl_slist_free_all(headers);
-	struct ff_span answer = {ch->answer.p, ch->answer.n};
+	struct ff_span answer = {ch->answer.bytes.p, ch->answer.bytes.n};
+	if (ch->answer.bytes.failed)
+		return &ff_enomem;
+	if (code == CURLE_WRITE_ERROR)
+		return ff_error_create(FF_ELIMIT, "ClickHouse: an answer of more than 1 GiB");
 	if (code != CURLE_OK)
 		return ff_error_create(
 			FF_EOS, "ClickHouse: %s", ch->error[0] ? ch->error : ch->lib->curl_easy_strerror(code));

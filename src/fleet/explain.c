@@ -268,8 +268,8 @@ static json_t *entry_of(struct explain *x, struct ranked *r)
 	json_t *rivals = rivals_of(x, r, &more), *next = names_of(x, false, &r->at, NULL);
 	json_t *entry = json_pack("{s:o, s:o, s:o, s:o, s:f, s:[f, f], s:f, s:f}", "fact", fact_text(x, c), "terms",
 		terms_of(x, c), "failing", table_of(c->with, c->without, 1), "others", table_of(c->with, c->without, 0),
-		"log_odds", c->log_odds, "interval", c->log_odds - 1.96 * c->error, c->log_odds + 1.96 * c->error,
-		"log10_p", c->log_p / log(10), "log10_corrected", -c->score / log(10) < 0 ? -c->score / log(10) : 0.0);
+		"log_odds", c->log_odds, "interval", c->low, c->high, "log10_p", c->log_p / log(10), "log10_corrected",
+		-c->score / log(10) < 0 ? -c->score / log(10) : 0.0);
 	json_object_set_new(entry, "same_as", rivals);
 	json_object_set_new(entry, "same_as_more", json_integer((json_int_t)more));
 	json_object_set_new(entry, "try", try_of(x, r));

@@ -44,14 +44,16 @@ void ff_candidate_judge(struct ff_candidate *c, double tested)
 	double a = (double)c->with[1] + 0.5, b = (double)c->without[1] + 0.5, d = (double)c->with[0] + 0.5,
 	       e = (double)c->without[0] + 0.5;
 	c->log_odds = log(a * e / (b * d));
-	c->error = sqrt(1 / a + 1 / b + 1 / d + 1 / e);
+	double error = sqrt(1 / a + 1 / b + 1 / d + 1 / e);
+	c->low = c->log_odds - sides * error;
+	c->high = c->log_odds + sides * error;
 	c->log_p = ff_fisher(c->with, c->without);
 	c->score = -c->log_p - log(tested > 1 ? tested : 1);
 }
 
 bool ff_candidate_is_claimed(const struct ff_candidate *c)
 {
-	return c->score > -log(family_error / 2) && c->log_odds - sides * c->error > log(least_ratio);
+	return c->score > -log(family_error / 2) && c->low > log(least_ratio);
 }
 
 static struct ff_error *add(struct ff_candidates *list, const struct ff_candidate *c)

@@ -14,7 +14,7 @@ struct ff_candidate {
 	struct ff_predicate terms[FF_TERMS];
 	size_t n_terms;
 	uint64_t with[2], without[2]; /**< workers of which it is known; [1] of those that fail */
-	double log_odds, error;	      /**< shrunk, and its standard error */
+	double log_odds, low, high;   /**< shrunk, and its 95 % interval */
 	double log_p;		      /**< of Fisher's test, one side */
 	double score;		      /**< -log_p less the logarithm of how many statements of its kind there are */
 };

@@ -47,3 +47,12 @@ struct ff_error *ff_curl(const struct ff_curl **ret)
 	*ret = &lib;
 	return missing[0] ? ff_error_create(FF_EABSENT, "%s", missing) : NULL;
 }
+
+size_t ff_curl_take(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct ff_curl_answer *answer = arg;
+	if (answer->bytes.n + size * n > answer->max)
+		return 0;
+	ff_buf_add(&answer->bytes, bytes, size * n);
+	return answer->bytes.failed ? 0 : size * n;
+}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/str.h"
 
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
@@ -27,3 +28,12 @@ struct ff_curl {
 
 /** The library, started; FF_EABSENT with the remedy where this machine has none. From any thread. */
 struct ff_error *ff_curl(const struct ff_curl **ret);
+
+/** An answer that is kept whole. */
+struct ff_curl_answer {
+	struct ff_buf bytes;
+	size_t max; /**< more than this ends the transfer */
+};
+
+/** A CURLOPT_WRITEFUNCTION whose CURLOPT_WRITEDATA is a struct ff_curl_answer. */
+size_t ff_curl_take(char *bytes, size_t size, size_t n, void *answer);

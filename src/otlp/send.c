@@ -21,19 +21,9 @@ struct ff_otlp_sender {
 	enum ff_signal signal;
 	CURL *curl;
 	struct curl_slist *headers;
-	struct ff_buf answer;
+	struct ff_curl_answer answer; // what is not read is thrown away: the status is all that matters
 	char error[CURL_ERROR_SIZE];
 };
-
-// What is not read is thrown away: the status is all that matters.
-static size_t take_answer(char *bytes, size_t size, size_t n, void *arg)
-{
-	struct ff_otlp_sender *s = arg;
-	if (s->answer.n + size * n > ANSWER_MAX)
-		return 0;
-	ff_buf_add(&s->answer, bytes, size * n);
-	return size * n;
-}
 
 static bool add_header(struct ff_otlp_sender *s, const char *line)
 {
@@ -67,8 +57,8 @@ static bool set_options(struct ff_otlp_sender *s)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		good = good && lib->curl_easy_setopt(s->curl, numbers[i].option, numbers[i].number) == CURLE_OK;
 	return good && lib->curl_easy_setopt(s->curl, CURLOPT_HTTPHEADER, s->headers) == CURLE_OK &&
-		lib->curl_easy_setopt(s->curl, CURLOPT_WRITEFUNCTION, take_answer) == CURLE_OK &&
-		lib->curl_easy_setopt(s->curl, CURLOPT_WRITEDATA, s) == CURLE_OK &&
+		lib->curl_easy_setopt(s->curl, CURLOPT_WRITEFUNCTION, ff_curl_take) == CURLE_OK &&
+		lib->curl_easy_setopt(s->curl, CURLOPT_WRITEDATA, &s->answer) == CURLE_OK &&
 		lib->curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, s->error) == CURLE_OK;
 }
 
@@ -81,7 +71,8 @@ struct ff_error *ff_otlp_sender_open(
 	struct ff_otlp_sender *s = calloc(1, sizeof(*s));
 	if (!s)
 		return &ff_enomem;
-	*s = (struct ff_otlp_sender){.target = target, .signal = signal, .curl = lib->curl_easy_init()};
+	*s = (struct ff_otlp_sender){
+		.target = target, .signal = signal, .curl = lib->curl_easy_init(), .answer.max = ANSWER_MAX};
 	if (!s->curl || !set_options(s)) {
 		ff_otlp_sender_close(s);
 		return ff_error_create(FF_EOS, "libcurl takes no options");
@@ -97,7 +88,7 @@ void ff_otlp_sender_close(struct ff_otlp_sender *s)
 	if (s->curl)
 		lib->curl_easy_cleanup(s->curl);
 	lib->curl_slist_free_all(s->headers);
-	ff_buf_deinit(&s->answer);
+	ff_buf_deinit(&s->answer.bytes);
 	free(s);
 }
 
@@ -150,7 +141,8 @@ static void judge(struct ff_otlp_sender *s, CURLcode code, struct ff_otlp_sent *
 	}
 	*ret = (struct ff_otlp_sent){.outcome = status / 100 == 2 ? FF_OTLP_SENT : FF_OTLP_REFUSED};
 	if (ret->outcome == FF_OTLP_SENT) {
-		ret->rejected = ff_otlp_rejected((struct ff_span){s->answer.p, s->answer.n}, s->target->json);
+		const struct ff_buf *said = &s->answer.bytes;
+		ret->rejected = ff_otlp_rejected((struct ff_span){said->p, said->n}, s->target->json);
 		if (ret->rejected)
 			snprintf(ret->why, sizeof(ret->why), "refuses %llu records", (unsigned long long)ret->rejected);
 		return;
@@ -174,7 +166,7 @@ void ff_otlp_send(struct ff_otlp_sender *s, const char *text, size_t n, struct f
 		ff_error_destroy(err);
 		return;
 	}
-	ff_buf_deinit(&s->answer);
+	ff_buf_deinit(&s->answer.bytes);
 	s->error[0] = '\0';
 	lib->curl_easy_setopt(s->curl, CURLOPT_POSTFIELDS, body.p);
 	lib->curl_easy_setopt(s->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
