@@ -134,5 +134,6 @@ def test_ten_megabytes_are_read(check):
     started = time.monotonic()
     done = check("big.txt", text=text)
     assert done.returncode == 1 and found(done, "torch.no-kernel-image"), done.stderr
+    assert "first 4000 are judged, 396001 more are not" in json.loads(done.stdout)["facts_of"]["because"]
     assert time.monotonic() - started < 30
     assert check("Dockerfile", text="FROM x\n" + "ENV A=1\n" * 400000).returncode == 0

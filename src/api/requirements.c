@@ -23,8 +23,8 @@ enum { FILE_MAX = 16 << 20, PINS_MAX = 4000, FILES_MAX = 8, DEPTH_MAX = 3, LINES
 struct reading {
 	json_t *doc, *pins;
 	const char *file;
-	char build[24]; // "+cu121" of an index, or ""
-	size_t files;
+	char build[24];		// "+cu121" of an index, or ""
+	size_t files, left_out; // names behind the first PINS_MAX
 	unsigned depth;
 	struct ff_error *err;
 };
@@ -54,12 +54,19 @@ static struct ff_span exact(struct ff_span specifiers)
 	return one ? ff_span_trim((struct ff_span){s.p + skip, s.n - skip}) : (struct ff_span){NULL, 0};
 }
 
+static bool has_room(struct reading *r)
+{
+	bool room = json_array_size(r->pins) < PINS_MAX;
+	r->left_out += !room;
+	return room;
+}
+
 static void package(struct reading *r, struct ff_span name, struct ff_span specifiers, unsigned line)
 {
 	_cleanup_free_ char *key = normal(name);
 	json_t *packages = ff_json_at(r->doc, "python.packages");
 	struct ff_span version = exact(specifiers);
-	if (!key || !*key || json_array_size(r->pins) >= PINS_MAX)
+	if (!key || !*key || !has_room(r))
 		return;
 	json_t *pin = json_pack("{s:s, s:s, s:i}", "name", key, "file", r->file, "line", (int)line);
 	json_object_set_new(pin, version.n ? "version" : "needs", text(version.n ? version : specifiers));
@@ -141,6 +148,7 @@ static void note_file(struct reading *r, struct ff_span name)
 		return;
 	struct ff_error *err = read_file(&inner, path.p);
 	r->files = inner.files;
+	r->left_out = inner.left_out;
 	memcpy(r->build, inner.build, sizeof(r->build));
 	r->err = err ? err : inner.err;
 }
@@ -164,7 +172,7 @@ static void each_pin(void *arg, const struct ff_pin *pin)
 		note_setting(r, pin);
 	else if (pin->what == FF_PIN_CUDA && pin->value.n >= 4)
 		snprintf(r->build, sizeof(r->build), "+cu%.2s%.1s", pin->value.p, pin->value.p + 3);
-	else if (pin->what == FF_PIN_ENV && json_array_size(r->pins) < PINS_MAX) {
+	else if (pin->what == FF_PIN_ENV && has_room(r)) {
 		_cleanup_free_ char *name = ff_span_dup(pin->name);
 		if (!name)
 			return;
@@ -338,6 +346,8 @@ struct ff_error *ff_requirements_facts(const char *path, const json_t *planned, 
 		err = put_image(&r, path);
 	if (!err)
 		err = put_planned(doc, planned);
+	if (!err && r.left_out)
+		err = ff_json_put(doc, "requirements.left_out", json_integer((json_int_t)r.left_out));
 	if (!err)
 		*ret = json_incref(doc);
 	return err;
@@ -374,9 +384,14 @@ static bool speaks_of(const json_t *diagnosis, const char *name)
 void ff_requirements_lines(const json_t *facts, json_t *diagnosis)
 {
 	const json_t *pins = ff_json_at(facts, "requirements.pins");
-	json_t *file = ff_json_at(facts, "requirements.file");
+	json_t *file = ff_json_at(facts, "requirements.file"), *of = json_object_get(diagnosis, "facts_of");
+	int64_t left_out;
 	if (file)
 		json_object_set(diagnosis, "file", file);
+	if (ff_json_int(facts, "requirements.left_out", &left_out))
+		json_object_set_new(of, "because",
+			json_sprintf("of its names the first %d are judged, %lld more are not", PINS_MAX,
+				(long long)left_out));
 	size_t i, k;
 	json_t *each, *pin;
 	json_array_foreach (pins ? json_object_get(diagnosis, "diagnoses") : NULL, i, each) {
