@@ -77,7 +77,7 @@ struct ff_error *ff_fleet_open(const char *path, bool read_only, struct ff_fleet
 	if (!err)
 		err = ff_sql_exec(fleet->db, path, "pragma cache_size = -262144; pragma temp_store = memory;");
 	if (!err && !read_only)
-		err = ff_sql_exec(fleet->db, path, "pragma journal_mode = wal; pragma synchronous = normal;");
+		err = ff_sql_write_ahead(fleet->db, path, LOCK_WAIT_MS);
 	if (!err && !read_only)
 		err = ff_sql_exec(fleet->db, path, schema);
 	if (!err)

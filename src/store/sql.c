@@ -1,6 +1,12 @@
 // SQLite in our error idiom.
 #include "store/sql.h"
 
+#include "base/clock.h"
+
+#include <unistd.h>
+
+enum { RETRY_US = 5000 };
+
 static enum ff_code code_of(int sqlite_code)
 {
 	switch (sqlite_code & 0xff) {
@@ -29,6 +35,18 @@ struct ff_error *ff_sql_error(sqlite3 *db, const char *path)
 struct ff_error *ff_sql_exec(sqlite3 *db, const char *path, const char *sql)
 {
 	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? NULL : ff_sql_error(db, path);
+}
+
+struct ff_error *ff_sql_write_ahead(sqlite3 *db, const char *path, int wait_ms)
+{
+	uint64_t start = ff_clock_ns();
+	struct ff_error *err = ff_sql_exec(db, path, "pragma journal_mode=wal");
+	while (err && err->code == FF_ETIMEOUT && ff_clock_ms_since(start) < wait_ms) {
+		ff_error_destroy(err);
+		usleep(RETRY_US);
+		err = ff_sql_exec(db, path, "pragma journal_mode=wal");
+	}
+	return err ? err : ff_sql_exec(db, path, "pragma synchronous=normal");
 }
 
 struct ff_error *ff_sql_prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stmt **ret)

@@ -18,6 +18,11 @@ struct ff_error *ff_sql_error(sqlite3 *db, const char *path);
 /** Run statements without values or rows. */
 struct ff_error *ff_sql_exec(sqlite3 *db, const char *path, const char *sql);
 
+/** Write through a log that the death of any process leaves whole; only a machine's crash can cost the last
+    transaction. Of several that make one database at the same instant all come through, `wait_ms` at most: SQLite's own
+    wait (sqlite3_busy_timeout()) does not cover the change of the journal. */
+struct ff_error *ff_sql_write_ahead(sqlite3 *db, const char *path, int wait_ms);
+
 struct ff_error *ff_sql_prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stmt **ret);
 
 /** Bind a text that outlives the statement. */

@@ -49,10 +49,7 @@ static struct ff_error *check_version(struct ff_store *store)
 
 static struct ff_error *make_schema(struct ff_store *store)
 {
-	// NORMAL is durable against the death of every process here; only a machine crash can cost the last
-	// transaction.
-	struct ff_error *err =
-		ff_sql_exec(store->db, store->path, "pragma journal_mode=wal; pragma synchronous=normal;");
+	struct ff_error *err = ff_sql_write_ahead(store->db, store->path, LOCK_WAIT_MS);
 	return err ? err : ff_sql_exec(store->db, store->path, schema);
 }
 

@@ -146,7 +146,7 @@ def test_one_run_of_the_program(worker, tmp_path):  # noqa: F811
 
 
 def test_a_failure_after_a_fork_is_the_child_s_own(worker):  # noqa: F811
-    worker.run("""
+    done = worker.run("""
         import os, firstfix
         firstfix.install()
         def fail(word):
@@ -160,7 +160,7 @@ def test_a_failure_after_a_fork_is_the_child_s_own(worker):  # noqa: F811
             fail("child"); _incident.finish(); os._exit(0)
         os.waitpid(pid, 0)
     """)
-    assert sum(one["count"] for one in incidents(worker)) == 2
+    assert sum(one["count"] for one in incidents(worker)) == 2, done.stderr
 
 
 def test_without_a_state_folder_it_is_shown_all_the_same(worker):  # noqa: F811

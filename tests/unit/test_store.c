@@ -11,6 +11,8 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static char dir[64];
 
@@ -216,6 +218,33 @@ static void a_damaged_database_is_set_aside(void **state)
 	ff_error_destroy(err);
 }
 
+// The first failures of a machine come together: of 16 processes that make the database at one instant all store.
+static void nobody_loses_the_race_to_make_it(void **state)
+{
+	(void)state;
+	enum { MAKERS = 16, ROUNDS = 32 };
+	for (int round = 0; round < ROUNDS; round++) {
+		int gate[2], lost = 0;
+		assert_int_equal(pipe(gate), 0);
+		for (int i = 0; i < MAKERS; i++) {
+			if (fork() == 0) {
+				struct ff_store *store = NULL;
+				char byte;
+				close(gate[1]);
+				(void)!read(gate[0], &byte, 1);
+				_exit(ff_store_open(dir, false, &store) ? 1 : 0);
+			}
+		}
+		close(gate[0]);
+		close(gate[1]); // all at once
+		for (int status = 0; wait(&status) > 0;)
+			lost += status != 0;
+		assert_int_equal(lost, 0);
+		assert_int_equal(remove_dir(NULL), 0);
+		assert_int_equal(make_dir(NULL), 0);
+	}
+}
+
 static void fingerprints_forget_numbers_and_lines(void **state)
 {
 	(void)state;
@@ -252,6 +281,7 @@ int main(void)
 		cmocka_unit_test(attempts_and_good_starts_stay),
 		cmocka_unit_test(a_bundle_is_read_elsewhere),
 		cmocka_unit_test(a_damaged_database_is_set_aside),
+		cmocka_unit_test(nobody_loses_the_race_to_make_it),
 		cmocka_unit_test(fingerprints_forget_numbers_and_lines),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
