@@ -39,7 +39,7 @@ static const char *const issuers[] = {"openai", "anthropic", "claude", "azure", 
 	"langchain", "cloudflare", "github", "gitlab", "slack", "heroku", "telegram", "discord", "shopify", "square",
 	"notion", "airtable", "doppler", "postmark", "mapbox", "baseten", "modal", "comet", "neptune", "clearml",
 	"litellm", "vllm", "jina", "voyage", "cerebras", "sambanova", "novita", "deepinfra", "anyscale", "roboflow",
-	"civitai", "assemblyai", "snyk", NULL};
+	"civitai", "assemblyai", "snyk", "hubspot", "okta", "asana", "typeform", "netlify", "vercel", "linear", NULL};
 // PASS and PWD after one of these: the word alone counts passes, and PWD is a folder.
 static const char *const pass_of[] = {"db", "database", "user", "admin", "root", "smtp", "mail", "email", "mysql", "pg",
 	"postgres", "pgsql", "redis", "rabbitmq", "rabbit", "mongo", "mongodb", "ftp", "sftp", "ssh", "sudo", "proxy",
@@ -61,10 +61,14 @@ static const char *const trailing[] = {"value", "base64", "b64", "raw", "text", 
 	"stage", "test", "live", "old", "new", "main", "backup", "default", "ro", "rw", "0", "1", "2", "3", "4", "5",
 	NULL};
 
+// "hfToken", "HFToken".
 static bool is_edge(struct ff_span name, size_t i)
 {
-	unsigned char c = (unsigned char)name.p[i];
-	return i && isupper(c) && islower((unsigned char)name.p[i - 1]);
+	const unsigned char *c = (const unsigned char *)name.p + i;
+	if (!i || i >= name.n || !isupper(c[0]))
+		return false;
+	bool ends_acronym = isupper(c[-1]) && i + 1 < name.n && islower(c[1]);
+	return islower(c[-1]) || ends_acronym;
 }
 
 static size_t split(struct ff_span name, struct ff_span words[MAX_WORDS])
