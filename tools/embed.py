@@ -2,13 +2,16 @@
 """Write files as C data: embed.py [--endings] SET OUT.c FILE...
 
 For each FILE `const struct ff_span SET_<stem>`; then the list `SET_files` and its length `SET_file_count`. With
---endings names keep theirs: app.js is SET_app_js, and "app.js" in the list.
+--endings names keep theirs: app.js is SET_app_js, and "app.js" in the list. In a table a line "#: NAME TEXT" names a
+part of its rows: %{NAME} stands for TEXT in what follows.
 See src/base/embed.h. Run by the build only.
 """
 
 import pathlib
 import re
 import sys
+
+PART = re.compile(rb'#: ([A-Z_]+) (.+)')  # names a part of what follows it, for which %{NAME} stands
 
 
 def literal(data):
@@ -23,6 +26,25 @@ def literal(data):
     return '\n'.join('\t"' + ''.join(map(escape, line)) + '"' for line in lines)
 
 
+def with_parts(data):
+    """The file with its named parts put where they are used; a name that none has is an error."""
+    parts, out = {}, []
+
+    def part(found):
+        if found.group(1) not in parts:
+            sys.exit(f'%{{{found.group(1).decode()}}} is named by no line "#: NAME TEXT" above it')
+        return parts[found.group(1)]
+
+    for line in data.splitlines(keepends=True):
+        line = re.sub(rb'%\{([A-Z_]+)\}', part, line) if parts else line
+        named = PART.match(line)
+        if named:
+            parts[named.group(1)] = named.group(2)
+        else:
+            out.append(line)
+    return b''.join(out)
+
+
 def main(argv):
     endings = argv[1] == '--endings'
     name_of_set, out, files = argv[1 + endings], argv[2 + endings], sorted(argv[3 + endings:])
@@ -31,7 +53,7 @@ def main(argv):
     rows = []
     for file in files:
         path = pathlib.Path(file)
-        data = path.read_bytes()
+        data = with_parts(path.read_bytes())
         if b'\0' in data:
             sys.exit(f'{file}: contains a NUL byte')
         name = path.name if endings else path.stem
