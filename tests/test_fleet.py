@@ -1,10 +1,12 @@
 """firstfix fleet: what is taken of many workers, what is refused, and that each is counted."""
 
+import http.server
 import json
 import os
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import pytest
 from fleet_records import HOUR, T0, facts, incident, mark_of, record, request, start, write
@@ -216,6 +218,55 @@ def test_top_and_show(fleet, tmp_path, firstfix):
                 check=True,
             )
             assert "bnb.binary-missing" in done.stdout
+
+
+def test_what_a_failure_costs(fleet, tmp_path):
+    """To the next good start; to the newest that is known of the worker; a day at most."""
+    started = request("w1", [incident(T0, MARK), start(T0 + HOUR, MARK), start(T0 + 9 * HOUR, MARK)])
+    unknown = request("w2", [incident(T0, MARK), incident(T0 + 3 * HOUR, MARK, "e" * 16, "i2")])
+    long = request("w3", [incident(T0, MARK), start(T0 + 100 * HOUR, MARK)])
+    before = request("w4", [start(T0 - HOUR, MARK), incident(T0, MARK)])
+    fleet("ingest", write(tmp_path / "logs.json", [started, unknown, long, before]))
+    lost = {each["fingerprint"]: each["lost_worker_hours"] for each in fleet("top")["failures"]}
+    assert lost == {"f" * 16: 1 + 3 + 24 + 0, "e" * 16: 0}
+
+
+def test_explain_says_what_was_not_answered(firstfix, tmp_path):
+    """ClickHouse answers what it is asked first; names and times are refused."""
+    counted = [{"key": "driver.version", "value": v, "failing": n[1], "others": n[0]}
+               for v, n in (("550", (0, 40)), ("570", (160, 0)))]
+    bits = [{"id": str(n + 1), "failing": int(n < 40), "has": str(3 * (n < 40)), "known": "3"} for n in range(200)]
+    told = {
+        "uniqExact(worker) AS workers FROM fleet_record": [{"name": "default", "workers": 200}],
+        "AS exemplar": [{"fingerprint": "f" * 16, "cause": "x.y", "title": "t", "exemplar": None, "worker": None}],
+        "with_facts": [{"failing": hit, "with_facts": 1, "n": 40 if hit else 160} for hit in (0, 1)],
+        "AS failing, countIf(NOT hit)": counted,
+        "groupBitOr(bits.has)": bits,
+        "WHERE 0": [],
+    }
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            query = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            rows = next((rows for part, rows in told.items() if part in query), None)
+            self.send_response(500 if rows is None else 200)
+            self.end_headers()
+            self.wfile.write(b"too busy" if rows is None else "\n".join(map(json.dumps, rows)).encode())
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        ask = [firstfix, "fleet", "explain", "f", "--clickhouse", url]
+        answer = json.loads(subprocess.run([*ask, "--json"], capture_output=True, check=True).stdout)
+        page = subprocess.run(ask, capture_output=True, text=True, check=True).stdout
+        server.shutdown()
+    assert answer["separating"][0]["fact"] == "driver.version = 550"
+    missed = {each["question"]: each["why"] for each in answer["not_answered"]}
+    assert set(missed) == {"names of workers", "when workers got the fact"}
+    assert all("too busy" in why for why in missed.values()) and "too busy" in page
 
 
 def test_explain_names_the_threshold(fleet, tmp_path):

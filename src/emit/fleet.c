@@ -222,6 +222,8 @@ static struct ff_error *write_explain(const json_t *doc, struct ff_page *page, c
 	json_array_foreach (json_object_get(doc, "left_out"), i, row)
 		ff_page_say(page, FF_MARK_WARN, "", "%s has too many values: only the first %lld are compared.",
 			text(row, "key"), number(row, "values"));
+	json_array_foreach (json_object_get(doc, "not_answered"), i, row)
+		ff_page_say(page, FF_MARK_WARN, "", "Not answered, %s: %s", text(row, "question"), text(row, "why"));
 	if (json_array_size(entries) == 0) {
 		ff_page_gap(page);
 		ff_page_say(page, FF_MARK_NONE, "", "No fact tells them from the others by more than chance would.");

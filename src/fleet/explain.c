@@ -28,6 +28,7 @@ struct explain {
 	struct ff_candidates singles, pairs;
 	struct ff_at pair_at[PAIRS_KEPT];
 	double tested;
+	json_t *missed; // questions beside the main one that were not answered, and why
 	struct ranked {
 		const struct ff_candidate *c;
 		struct ff_at at;
@@ -95,6 +96,24 @@ static bool holds(const struct ff_worker_bits *w, const struct ff_at *at, bool w
 	return want ? has : known_not;
 }
 
+// The answer stands without it, but not as if nothing were missing.
+static void miss(const struct explain *x, const char *question, struct ff_error *err)
+{
+	if (!err)
+		return;
+	json_t *row = json_pack(
+		"{s:s, s:o}", "question", question, "why", ff_json_string(err->message, strlen(err->message)));
+	size_t i;
+	json_t *known;
+	ff_error_destroy(err);
+	json_array_foreach (x->missed, i, known)
+		if (json_equal(known, row)) {
+			json_decref(row);
+			return;
+		}
+	json_array_append_new(x->missed, row);
+}
+
 // Names of the first workers of a side that have `with` and, where it is given, have `without` not.
 static json_t *names_of(const struct explain *x, bool failing, const struct ff_at *with, const struct ff_at *without)
 {
@@ -106,9 +125,8 @@ static json_t *names_of(const struct explain *x, bool failing, const struct ff_a
 		if (w->failing == failing && holds(w, with, true) && (!without || holds(w, without, false)))
 			ids[n++] = w->id;
 	}
-	struct ff_error *err = x->source->ops->names(x->source, ids, n, &list);
-	ff_error_destroy(err);
-	return err ? json_array() : list;
+	miss(x, "names of workers", x->source->ops->names(x->source, ids, n, &list));
+	return list ? list : json_array();
 }
 
 static json_t *table_of(const uint64_t with[2], const uint64_t without[2], size_t side)
@@ -204,12 +222,12 @@ static json_t *rollout_of(const struct explain *x, const struct ranked *r)
 	for (size_t i = 0; i < r->c->n_terms; i++) {
 		_cleanup_json_ json_t *list = NULL;
 		struct ff_candidate term = {.terms = {r->c->terms[i]}, .n_terms = 1};
-		struct ff_error *err = x->source->ops->rollout(x->source, &x->about, &x->counts, &term.terms[0], &list);
-		json_t *numbers = err ? NULL : rollout_numbers(list);
+		miss(x, "when workers got the fact",
+			x->source->ops->rollout(x->source, &x->about, &x->counts, &term.terms[0], &list));
+		json_t *numbers = list ? rollout_numbers(list) : NULL;
 		if (json_is_object(numbers) && json_object_set_new(numbers, "fact", fact_text(x, &term)) == 0)
 			json_array_append(all, numbers);
 		json_decref(numbers);
-		ff_error_destroy(err);
 	}
 	return all;
 }
@@ -345,7 +363,7 @@ static json_t *document_of(struct explain *x, json_t *failure)
 {
 	const uint64_t *with = x->counts.workers, *without = x->counts.without;
 	json_t *left_out = NULL;
-	ff_error_destroy(x->source->ops->rows(x->source, FF_ASK_LEFT_OUT, &x->about, &left_out));
+	miss(x, "keys with too many values", x->source->ops->rows(x->source, FF_ASK_LEFT_OUT, &x->about, &left_out));
 	json_t *doc = json_pack("{s:s, s:s, s:O, s:O, s:O}", "schema", "firstfix.fleet-explain/1", "fleet",
 		x->about.fleet, "fingerprint", json_object_get(failure, "fingerprint"), "cause",
 		json_object_get(failure, "cause"), "title", json_object_get(failure, "title"));
@@ -358,6 +376,7 @@ static json_t *document_of(struct explain *x, json_t *failure)
 			(json_int_t)(x->tested > 1 ? x->tested * (x->tested - 1) / 2 : 0)));
 	json_object_set_new(doc, "separating", separating(x));
 	json_object_set_new(doc, "left_out", left_out ? left_out : json_array());
+	json_object_set(doc, "not_answered", x->missed);
 	return doc;
 }
 
@@ -368,6 +387,7 @@ struct ff_error *ff_fleet_explain(struct ff_source *source, const char *fleet, c
 	if (!x)
 		return &ff_enomem;
 	x->source = source;
+	x->missed = json_array();
 	struct ff_error *err = ff_fleet_find(source, fleet, fingerprint, &x->about, &failure, &owner);
 	if (!err)
 		err = count(x);
@@ -380,6 +400,7 @@ struct ff_error *ff_fleet_explain(struct ff_source *source, const char *fleet, c
 	free(x->workers.rows);
 	free(x->singles.rows);
 	free(x->pairs.rows);
+	json_decref(x->missed);
 	free(x);
 	return err;
 }

@@ -5,7 +5,7 @@
 #include "fleet/source.h"
 
 #include "base/cleanup.h"
-#include "fleet/database.h"
+#include "fleet/source_sqlite.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +20,7 @@ struct sqlite_source {
 	" where fleet.name = ?1 and fingerprint = ?2)"
 #define OF_FLEET "(select id from fleet where name = ?1)"
 
-// ?1 fleet, ?2 fingerprint, ?3 now in ms, ?4 limit. What a worker lost: from a failure to its next good start, a day at
-// most; to the newest that is known of the worker where there was none.
+// ?1 fleet, ?2 fingerprint, ?3 now in ms, ?4 limit.
 static const char *const questions[FF_FLEET_QUESTIONS] = {
 	[FF_ASK_FLEETS] = "select fleet.name as name, count(*) as workers from worker join fleet on fleet.id = fleet"
 			  " group by 1 order by 1",
@@ -33,11 +32,7 @@ static const char *const questions[FF_FLEET_QUESTIONS] = {
 		"  and hour <= ?3 / 3600000) as recent,"
 		" (select coalesce(sum(n), 0) from failure_hour where failure = failure.id and hour > ?3 / 3600000 - 48"
 		"  and hour <= ?3 / 3600000 - 24) as before,"
-		" (select coalesce(sum(min(86400000, coalesce((select min(start.at) from start"
-		"   where start.worker = telling.worker and start.at >= telling.at), worker.last_seen) - telling.at)), "
-		"0)"
-		"  from hit as own join telling on telling.worker = own.worker and telling.failure = own.failure"
-		"  join worker on worker.id = telling.worker where own.failure = failure.id) as lost_ms"
+		" failure.id as lost_ms"
 		" from failure join hit on hit.failure = failure.id where failure.fleet = " OF_FLEET
 		" group by failure.id order by workers desc, incidents desc, fingerprint limit ?4",
 	[FF_ASK_FAILURE] =
@@ -100,13 +95,34 @@ static struct ff_error *all_rows(struct sqlite_source *s, sqlite3_stmt *stmt, js
 	return err;
 }
 
+// Where the number of a failure stands goes what was lost to it.
+static struct ff_error *put_lost(struct sqlite_source *s, const struct ff_fleet_about *about, json_t *failures)
+{
+	_cleanup_free_ int64_t *lost = NULL;
+	size_t n = 0, i;
+	json_t *row;
+	struct ff_error *err = ff_sqlite_lost(s->fleet, about->fleet, &lost, &n);
+	json_array_foreach (failures, i, row) {
+		json_int_t id = json_integer_value(json_object_get(row, "lost_ms"));
+		json_object_set_new(row, "lost_ms", json_integer(!err && id >= 0 && (size_t)id < n ? lost[id] : 0));
+	}
+	return err;
+}
+
 static struct ff_error *rows(
 	struct ff_source *source, enum ff_fleet_question question, const struct ff_fleet_about *about, json_t **ret)
 {
 	struct sqlite_source *s = (struct sqlite_source *)source;
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	_cleanup_json_ json_t *list = NULL;
 	struct ff_error *err = prepare(s, questions[question], about, &stmt);
-	return err ? err : all_rows(s, stmt, ret);
+	if (!err)
+		err = all_rows(s, stmt, &list);
+	if (!err && question == FF_ASK_TOP)
+		err = put_lost(s, about, list);
+	if (!err)
+		*ret = ff_take(&list);
+	return err;
 }
 
 // The next number of a packed row of pairs; false at its end.
