@@ -15,11 +15,22 @@ local function lora_rank(rank)
   return rank
 end
 
-local function split_over(hit, log)
-  local fits
-  for n = 1, hit.heads and math.min(tonumber(hit.tp) - 1, 64) or 0 do
-    if tonumber(hit.heads) % n == 0 then fits = n end
+-- The parts that use every GPU together with pipeline parallelism (12 heads on 8 GPUs: 4 parts, 2 stages), else a
+-- power of two: key and value heads are mostly one, and must be divisible too.
+local function parts_of(heads, asked)
+  local common, power = 1, 1
+  for n = 1, math.min(asked - 1, 64) do
+    if heads % n == 0 then
+      common = asked % n == 0 and n or common
+      power = n & (n - 1) == 0 and n or power
+    end
   end
+  return common > 1 and common or power
+end
+
+local function split_over(hit, log)
+  local heads, asked = tonumber(hit.heads), tonumber(hit.tp)
+  local fits = heads and asked and parts_of(heads, asked)
   return {confidence = 0.88,
     why = {"The model cannot be split over that many GPUs: its attention heads (or quantization blocks) are not "
       .. "divisible by "

@@ -228,6 +228,18 @@ local NEEDS_TORCH = {["flash-attn"] = true, ["causal-conv1d"] = true, ["mamba-ss
   ["torch-scatter"] = true, ["torch-sparse"] = true, ["torch-cluster"] = true, ["grouped-gemm"] = true,
     detectron2 = true}
 
+-- Each release of xformers names the torch that it is for: with that torch held fast, the installer finds it. Where
+-- only the CUDA build differs, the releases are told apart by index alone.
+local function xformers_for(wants, has)
+  local torch, tag = has:match[[^([\d.]+)(?:\+(cu\d+))?]]
+  if torch ~= wants:match[[^[\d.]+]] then
+    return {install = "xformers", with = {torch = "==" .. torch},
+      say = "Install the release of xformers for this torch, which stays as it is."}
+  end
+  return {code = true, kind = "pip:xformers", say = "Install xformers anew from PyTorch's index for "
+    .. (tag and "its CUDA build, " .. tag or "this build of torch") .. ", in the release for torch " .. torch .. "."}
+end
+
 rule {
   id = "ext.abi-mismatch",
   from = {"native", "kernels"},
@@ -288,6 +300,13 @@ rule {
         fixes = {{install = "torch", need = "==" .. log.have.wants, fresh = true,
           say = "Install the CUDA build of torch that xformers wants."},
           {install = "xformers", fresh = true, say = "Then reinstall xformers."}}}
+    end
+    if log.have and package == "xformers" and not (log.mangled or log.mangled_any) then
+      return {hit = log.have, confidence = 0.9,
+        why = "xformers was built for torch {wants}, and the torch here is {has}.",
+        fixes = {xformers_for(log.have.wants, log.have.has),
+          {install = "torch", need = "==" .. log.have.wants:match[[^[\d.]+]], say = "Or install the torch that it was "
+            .. "built for."}}}
     end
     if package == "torch" and (log.mangled or log.mangled_any) then
       return {hit = hit, confidence = 0.75, why = "torch's own libraries do not fit each other: two versions of torch "
@@ -360,8 +379,10 @@ rule {
   },
   facts = {"torch.version", "torch.cuda", "env.CUDA_HOME"},
   explains = {"cuda.nvcc-missing"},
+  context = {another = [[PyTorch \d[\w.+]* with CUDA \S+ \(you have \d]]},
   confidence = 0.88,
   when = function(f, log)
+    if log.another then return nil end -- it was, and for another torch: ext.abi-mismatch
     local hit = log.not_compiled or log.implementation or log.dgl or log.xformers or log.kernels or log.awq
         or log.custom_ops
     if hit == log.custom_ops and (hit.event.tier or 0) < 3 then return nil end

@@ -204,6 +204,8 @@ rule {
       .. [[safeVersionRead)[^\n]*failed|Engine deserialization failed)]],
     llm = [[(?:Engine version (?<built2>[\w.]+) (?:does not match|]]
       .. [[is not compatible with) (?:the )?(?:TensorRT-LLM )?version (?<runs2>[\w.]+))]],
+    -- what a plugin wrote into the engine is of another length than this release's plugin reads
+    plugin = [[Assertion failed: d == a \+ length]],
   },
   facts = {"python.packages.tensorrt.version", "python.packages.tensorrt-llm.version"},
   explains = {"engine.plugin-skew", "app.bug"},
@@ -213,7 +215,13 @@ rule {
     "{built} built it, and {runs} runs here.", "{built2} built it, and {runs2} runs here.",
     "Its serialization is of version {engine}, and this TensorRT reads {current}."},
   when = function(_, log)
-    local hit = log.version or log.tag or log.llm or log.serialized
+    local hit = log.version or log.tag or log.llm or log.plugin or log.serialized
+    if hit == log.plugin and hit then
+      return {hit = hit, confidence = 0.9, why = "A plugin of TensorRT-LLM finds other data in the engine file than "
+        .. "its own release writes: the engine was built by another release of TensorRT-LLM.",
+        fixes = {{code = true, kind = "rebuild:engine", say = "Build the engine again with this TensorRT-LLM."},
+          {install = "tensorrt-llm", older = true, say = "Or run the release (or the Triton image) that built it."}}}
+    end
     if log.version and log.version.built:match[[^[0.]+$]] then return nil end -- app.bug/plan-unreadable
     local built = log.version and log.version.built
     return {hit = hit, confidence = hit == log.serialized and 0.6 or 0.92, fixes = {

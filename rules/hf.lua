@@ -138,6 +138,7 @@ rule {
   signatures = {
     magic = [=[invalid magic (?:number |characters:? ['"]?)(?<magic>[^'"\n]{2,8}?)(?:['".,]|$)]=],
     older = [[unknown \(magic, version\) combination: (?<version>46554747), ]],
+    between = [[unknown \(magic, version\) combination: (?<version>6767(?:6a74|6d66|6d6c|6c61)), ]],
   },
   specific_over = {"hf.incomplete"},
   when = function(_, log)
@@ -145,6 +146,15 @@ rule {
       return {hit = log.older, confidence = 0.88, title = "this llama.cpp is older than the format GGUF",
         why = "The file is a GGUF (its magic is {version}), and this llama.cpp reads only the older GGML.",
         fixes = {{install = "llama-cpp-python", need = ">=0.1.79", say = "Upgrade llama-cpp-python (or llama.cpp)."}}}
+    end
+    if log.between then
+      return {hit = log.between, confidence = 0.86, title = "the model file is of a format from before GGUF",
+        why = "The file is an old GGML file (its magic is {version}), of another version than this llama.cpp reads, "
+          .. "which itself is older than GGUF.",
+        fixes = {{flag = "model", stated = true, kind = "param:model",
+            say = "Take the GGUF file of that model, and upgrade llama.cpp (llama-cpp-python) to a release that reads "
+              .. "it."},
+          {install = "llama-cpp-python", need = ">=0.1.79", say = "Upgrade llama-cpp-python (or llama.cpp)."}}}
     end
     for _, row in ipairs(MAGIC) do
       if log.magic.magic:match(row[1]) then
@@ -334,6 +344,11 @@ rule {
               say = "Built from source: pull and build it again."},
               {argument = "model", say = "Or take a GGUF file that was converted for this build."}}}
     end
+    if hit == log.not_implemented_arch and (hit.event.emitters or {}).text_generation_server then
+      return {hit = hit, why = "This release of TGI has no implementation of that type of model.",
+        fixes = {{code = true, kind = "pip:text-generation-inference",
+          say = "Run a newer image of text-generation-inference, or an engine that lists this model."}}}
+    end
     if hit == log.no_arch then
       return {hit = hit, why = {"This release of the engine has no implementation of {type}.",
         "vLLM is {fact:python.packages.vllm.version}."},
@@ -478,7 +493,7 @@ rule {
 
 rule {
   id = "hf.trust-remote-code",
-  from = {"hub", "engine"},
+  from = {"hub", "engine", "quantizer", "other"},
   signatures = {
     flag = [[(?:trust_remote_code|--trust-remote-code)]],
     contains = any{
@@ -509,7 +524,9 @@ rule {
       or not message:match[[trust[_-]remote[_-]code]]) then
       return nil
     end
-    if not log.contains and message:match[[got an unexpected|ignored|has no effect|multiple values]] then return nil end
+    local refused = [[(?i)got an unexpected|ignored|has no effect|multiple values|\bnot (?:yet |currently )?support|]]
+      .. [[\bunsupported\b|\bno longer\b|\bincompatible\b|\bcannot be\b]]
+    if not log.contains and message:match(refused) then return nil end
     return {hit = hit, confidence = not log.contains and message:match[[consider setting]] and 0.62 or nil,
       why = "The repository brings its own model code, and running it must be allowed explicitly.",
       fixes = {

@@ -23,11 +23,12 @@ rule {
       .. [[received signal 9\b|terminated (?:by|with) signal (?:9\b|SIGKILL)|SIGKILL\(-9\)|killed: signal 9\b|]]
       .. [[was sent SIGKILL! Perhaps out of memory)]],
     killed = [[^\s*(?:\S+: line \d+: +\d+ |zsh: |(?:\[\d+\] *)?[+-]? *(?:\d{3,} +)?)?Killed(?:\s+\S+|\s*$)]],
-    bad_alloc = [[(?:std::bad_alloc(?!: (?:out_of_memory: )?cuda)|Cannot allocate memory(?! in static TLS)|]]
+    bad_alloc = [[(?:(?<!with )std::bad_alloc(?!: (?:out_of_memory: )?cuda)|Cannot allocate memory(?! in static TLS)|]]
       .. [[Buy new RAM|]]
       .. [[model requires more system memory \((?<needs>[\d.]+ [KMGT]iB)\) than is available ]]
         .. [[\((?<there>[\d.]+ [KMGT]iB)\)|\[Errno 12\]|DefaultCPUAllocator: (?:can't]]
-        .. [[|not enough) (?:allocate )?memory|(?<![A-Za-z])MemoryError(?:: (?!std::bad_alloc)|$)]]
+        .. [[|not enough) (?:allocate )?memory|(?<![A-Za-z])]]
+        .. [[MemoryError(?:: (?!std::bad_alloc|[^\n]*\b(?:GPU|block|cache|CUDA|device|VRAM)s?\b)|$)]]
         .. [[|memory allocation of \d+ bytes failed|insufficient memory \(attempted to allocate]]
         .. [[|crashed after using all available RAM|_ArrayMemoryError|failed to allocate \d+ bytes of ]]
         .. [[(?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],

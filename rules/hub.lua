@@ -462,6 +462,17 @@ rule {
     },
   },
   explains = {"hf.token-invalid", "hf.gated", "hf.not-found"},
+  when = function(_, log)
+    local hit = log.too_many or log.limit_text or log.read_timeout
+    local who = hit.event.emitters or {}
+    local other = next(who) ~= nil and not who.huggingface_hub and not who.transformers and not who.datasets
+    local words = hit.text .. " " .. (hit.event.message or "")
+    -- every service has such a limit: a model's own, or that of another company
+    if hit ~= log.read_timeout and other and not words:match[[(?i)hugging ?face|\bhf[.-]|\bhub\b|xethub]] then
+      return nil
+    end
+    return {hit = hit}
+  end,
   confidence = 0.9,
   why = "The hub answers 'too many requests' (or no longer answers in time). It is a limit per account or address; "
     .. "token and repository are not at fault.",

@@ -31,37 +31,73 @@ end
 local BOUNDS = {
   [=[(?i)[`'"]?([a-z][\w.-]*)[`'"]? ?(>=|==|~=|<=|<|>) ?v?(\d[\w.]*)]=],
   [=[(?i)at least ()[`'"]?(?=[a-z])([a-z][\w.-]*)[`'"]? v?(\d[\w.]*)]=],
-  [=[(?i)(?:upgrade|update) (?:to )?()[`'"]?([a-z][\w.-]*)[`'"]? to (?:at least )?(?:version )?v?(\d[\w.]*)]=],
+  [=[(?i)(?:upgrade|update) (?:to )?(?:your )?()[`'"]?([a-z][\w.-]*)[`'"]? to (?:at least )?(?:version )?v?]=]
+    .. [[(\d[\w.]*)]],
   [[(?i)(?:requires|needs) ()[`'"]?([a-z][\w.-]*)[`'"]? (?:version )?v?(\d+\.\d[\w.]*)(?: or (?:newer]]
     .. [[|later|higher|above)|\+)]],
   [[(?i)()\b([a-z][\w.-]*) (?:versions? )?v?(\d+\.\d[\w.]*) or (?:newer|later|higher|above)]],
   [=[(?i)()[`'"]?\b([a-z][\w.-]*)[`'"]? versions? (?:of )?(?:>=|at least) ?v?(\d[\w.]*)]=],
 }
 
-local function stated_bound(text)
+-- Where a message asks: an instruction, a condition, and what is left, which only describes.
+local ORDERS = [[(?i)\b(?:(?:up|down)grade|update|(?:re)?install|pin|downgrading|upgrading)\b]]
+local ASKS = [[(?i)(?:\brequire|\bneeds?\b|\bmust\b|\bat least\b|\bminimum\b|\bexpects?\b|]]
+  .. [[\bonly (?:supports?|works?)\b|\bor (?:newer|later|higher|above)\b|\bolder than\b)]]
+local DENIES = [[(?i)(?:\bnot\b|n't\b|\bcannot\b|\bno longer\b|\bno-op\b|\brefus(?:es?|ing)\b|\bbroken\b|\bcrash|]]
+  .. [[\bincompatible\b|\bunsupported\b|\bfails?\b)]]
+local TURNED = {["<"] = ">=", ["<="] = ">", [">"] = "<=", [">="] = "<"}
+
+local function bound_of(clause, text)
   for i, pattern in ipairs(BOUNDS) do
-    for a, b, c in text:gmatch(pattern) do
+    for a, b, c in clause:gmatch(pattern) do
       local name = package(i == 1 and a or b)
       local number = c:match[[^\d+(?:\.\d+)*]]
       local quoted = i == 1 and "`" .. a .. b .. c -- written as a requirement: a distribution, known or not
       if not name and quoted and text:find(quoted, 1, true) then name = a:gsub("_", "-") end
-      if name and number then return name, (i == 1 and b or ">=") .. number end
+      if name and number then return name, i == 1 and b or ">=", number end
     end
   end
+end
+
+-- "does not work with transformers>=5. Please downgrade to transformers==4.57" holds two bounds, and asks for one. What
+-- is said not to do, the releases on the other side of it do.
+local function stated_bound(text)
+  local found = {}
+  for _, clause in ipairs(text:gsub([=[(?:[.;!?](?=\s)|,? \bbut\b|,? \bhowever\b)]=], "\n"):split("\n")) do
+    local name, op, number = bound_of(clause, text)
+    local order, denied = clause:match(ORDERS) ~= nil, clause:match(DENIES) ~= nil
+    local rank = order and 1 or clause:match(ASKS) and 2 or denied and 4 or 3
+    if name and rank == 4 then op = TURNED[op] end
+    if name and op and not found[rank] then found[rank] = {name, op .. number} end
+  end
+  local best = found[1] or found[2] or found[3] or found[4]
+  if best then return best[1], best[2] end
   -- "... helpers of PR 30 (>= 0.6.11). Upgrade flashinfer-python"
   local least = text:match[=[\(>= ?v?(\d[\d.]*)\)]=]
   local name = least and package(text:match[=[(?i)\bupgrade (?:your )?[`'"]?([a-z][\w-]+)]=])
   if name then return name, ">=" .. least end
+  -- "xformers 0.0.29 has a broken ... Please upgrade to >= 0.0.33"; "requires version >=4.40, but current X version is"
+  least = text:match[=[(?i)\bupgrade (?:it )?to (?:at least |version |>= ?)+v?(\d[\d.]*)]=]
+    or text:match[=[(?i)\brequires? version ['"(\[]*>= ?v?(\d[\d.]*)]=]
+  if not least then return nil end
+  for word in text:gmatch[=[(?i)\b([a-z][\w-]+)(?: version)?(?: is)? v?\d+\.\d]=] do
+    name = package(word)
+    if name then return name, ">=" .. least:gsub([[\.$]], "") end
+  end
 end
 
+-- An address instead of a name: what lies there is what is asked for, and no registry has it for certain.
+local ADDRESS = [=[(?:git\+)?(?:https?|ssh)://[^\s`'"<>)]+]=]
+
 -- Names in a message's own request, most explicit first.
+local ARTICLE = [=[(?:the |either |both |a |an |latest |newer |official )*[`'"]?]=]
 local REQUESTS = {
-  [=[pip3? install (?:-U |--upgrade |-q )*[`'"]?([\w.-]+)]=],
-  [=[(?:[Pp]lease |need to |must )install (?:the )?[`'"]?([\w.-]+)]=],
+  [=[pip3? install (?:--?[a-zA-Z][\w-]* )*[`'"]?([\w.-]+)]=],
+  "(?:[Pp]lease |need to |must |to )install " .. ARTICLE .. [=[([\w.-]+)]=],
   [[requires? (?:the )?(?:following )?[`'"]?([\w.-]+)[`'"]? (?:library|package|module)?s? ?(?:to be ]]
     .. [[|but )?(?:installed|to function|to be available|it was not found|is not)]],
   [=[requires? (?:the )?[`'"]?([\w.-]+)[`'"]? (?:library|package)]=],
-  [=[[`'"]?([\w.-]+)[`'"]? (?:library |package |dictionary )?is not installed]=],
+  [=[[`'"]?([\w.-]+)[`'"]? (?:library |package |dictionary )?(?:is )?not installed]=],
   [=[[`'"]?([\w.-]+)[`'"]? (?:must|needs to|has to) be installed]=],
   [=[could not import [`'"]?([\w.-]+)]=],
 }
@@ -72,23 +108,38 @@ local EXPLICIT = {
   [=[requires? (?:the )?[`'"]?([a-z][\w.-]+)[`'"]? to be (?:installed|available)]=],
   [=[requires? (?:the )?[`'"<]([a-z][\w.-]+)[`'">] (?:library|package|module)]=],
   [=[<([a-z][\w.-]+)> to be installed]=],
-  [=[[Ii]nstall (?:the )?[`'"]([a-z][\w.-]+)[`'"]]=],
+  [=[[Ii]nstall (?:the |either |both )*[`'"]([a-z][\w.-]+)(?:\[[\w,-]+\])?[`'"]]=],
 }
 local NO_NAME = {git = true, the = true, them = true, it = true, this = true, these = true, following = true,
   from = true, all = true}
+-- What a build from source needs beside what is asked for.
+local TOOLS = {ninja = true, wheel = true, setuptools = true, packaging = true, pip = true, cmake = true, uv = true}
 
 local function requested(text)
+  local plain, tool = text:gsub(ADDRESS, " "), nil
   for _, pattern in ipairs(REQUESTS) do
-    for word in text:gmatch(pattern) do
-      local name = package(word)
-      if name then return name end
+    for word in plain:gmatch(pattern) do
+      local name = not NO_NAME[word:lower()] and package(word)
+      if name and not TOOLS[name] then return name end
+      tool = tool or name
     end
   end
   for _, pattern in ipairs(EXPLICIT) do
-    local word = text:match(pattern)
+    local word = plain:match(pattern)
     word = word and word:gsub("[.,;:]+$", ""):gsub("_", "-")
-    if word and not NO_NAME[word] then return word end
+    if word and not NO_NAME[word] and not TOOLS[word] then return word end
   end
+  return tool
+end
+
+-- "install llava by `pip install git+https://..."; "Please install https://github.com/deepseek-ai/DeepEP".
+local function at_address(text)
+  local name = text:match([=[(?i)\binstall (?:the )?[`'"]?([\w.-]+)[`'"]?(?: package)? (?:by|via|with|using|from|at)]=]
+    .. [=[\b[^\n]{0,40}?]=] .. ADDRESS)
+    or text:match([=[(?i)(?:^|\b(?:please|to|must|by|and|first)\s+|[.:;]\s+)install\b[^\n]{0,30}? ]=]
+    .. [=[(?:git\+)?https?://[^\s`'"<>)]*?/([\w.-]+?)(?:\.git)?]=]
+    .. [=[[/.,`'")]*(?:\s|$)]=])
+  return name and not NO_NAME[name:lower()] and name or nil
 end
 
 -- Packages whose absence or age has a rule of its own, which knows what else that message can mean.
@@ -117,8 +168,12 @@ end
 local function read_request(f, hit)
   if not hit or not by_library(hit) then return nil end
   local text = message_of(hit)
-  local name, need = stated_bound(text)
+  local command = text:match[=[(pip3? install [^\n]*)]=]
+  local name, need = stated_bound(command or "")
+  if not name then name, need = stated_bound(text) end
   local said = atlas.said(hit)
+  -- what its source checks for is not what it asks for, where that has an address
+  if said and at_address(text) and not text:lower():gsub("_", "-"):find(said.name, 1, true) then said = nil end
   if said and said.kind == "i" and not OWN_RULE[said.name] then
     -- what the text has at run time is closer than the source
     local bound = name == said.name and need or (said.more or ""):match[=[[<>=!~].*$]=]
@@ -127,9 +182,9 @@ local function read_request(f, hit)
     if bound and not have and kept_by_all(said.name, bound) then bound = nil end
     return said.name, bound, have, said
   end
-  local command = text:match[=[(pip3? install [^\n]*)]=]
   local asked = command and requested(command) or not name and requested(text)
-  if asked and asked ~= name then -- the command that it gives says what is missing; the bound is of something else
+  -- the command that it gives says what is missing; the bound is of something else
+  if asked and asked ~= name and not (name and TOOLS[asked]) then
     name, need = asked, select(2, stated_bound(command or ""))
   end
   if not name or OWN_RULE[name] then return nil end
@@ -143,7 +198,7 @@ end
 local REQUEST_WORDS = {
   requires = [[\brequires?\b]],
   installed = [[(?:\binstalled\b|\binstall\b)]],
-  upgrade = [[\b(?:upgrade|update)\b]],
+  upgrade = [[\b(?:upgrade|downgrade|update)\b]],
   least = [[\bat least\b]],
 }
 
@@ -164,7 +219,8 @@ rule {
   when = function(f, log)
     local hit = request_hit(log)
     local name, need, have, said = read_request(f, hit)
-    if not name or have or need and (skew_cause(name) == "hf" or said and KERNELS[name]) then return nil end
+    local newer = name and not need and message_of(hit):match(OLD) and (have or skew_cause(name) == "hf")
+    if not name or have or newer or need and (skew_cause(name) == "hf" or said and KERNELS[name]) then return nil end
     local extra = message_of(hit):match[=[pip3? install [^\n]*?[\w-]\[([\w-]+)\]]=]
     return {hit = hit, confidence = said and 0.88 or know.package(name) and 0.82 or 0.76,
       why = {("The message itself asks for %s%s."):format(name, need and " " .. need or ""),
@@ -179,19 +235,40 @@ rule {
 }
 
 rule {
+  id = "pip.module-missing/address",
+  anyone = "request",
+  signatures = REQUEST_WORDS,
+  when = function(f, log)
+    local hit = request_hit(log)
+    if not hit or not by_library(hit) or read_request(f, hit) then return nil end
+    local name = at_address(message_of(hit))
+    if not name or package(name) then return nil end
+    return {hit = hit, confidence = 0.82, why = ("The message asks for %s, and gives an address for it."):format(name),
+      fixes = {{code = true, kind = "pip:" .. name:lower():gsub("[_.]", "-"),
+        say = ("Install %s from the address that the message gives, into the interpreter that runs."):format(name)}}}
+  end,
+  why = "",
+  doc = {looks = "'please install X by `pip install git+https://...`' in a library's exception.",
+    check = "Is it installed in the interpreter that runs?"},
+}
+
+rule {
   id = "hf.version-conflict/asked",
   anyone = "request",
   signatures = REQUEST_WORDS,
   when = function(f, log)
     local hit = request_hit(log)
     local name, need, have, said = read_request(f, hit)
-    if not name or not need or skew_cause(name) ~= "hf" then return nil end
+    local newer = name and not need and message_of(hit):match(OLD)
+    if not name or not (need or newer) or not (have and newer) and skew_cause(name) ~= "hf" then return nil end
     return {hit = hit, confidence = said and 0.88 or 0.82,
-      why = {("The message asks for a %s that is %s."):format(name, need),
+      why = {need and ("The message asks for a %s that is %s."):format(name, need)
+        or ("The message asks for a newer %s."):format(name),
         have and ("Installed is %s."):format(have) or nil},
       fixes = {
         {install = name, need = need,
-          say = ("Install a release of %s within what the message asks for."):format(name)}}}
+          say = (need and "Install a release of %s within what the message asks for."
+            or "Upgrade %s, as the message asks."):format(name)}}}
   end,
   why = "",
   doc = {looks = "'requires torch>=2.6', 'please upgrade X to at least V'.",

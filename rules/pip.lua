@@ -300,7 +300,7 @@ rule {
       .. [[|dist)-packages[/\\]+(?<dist2>[\w.]+?)-[\w.+]+\.dist-info[/\\]+METADATA']],
     beside = [[cannot import name '\w+' from '(?<module4>\w+)' \((?<path>/[^)\n]*/\w+\.py)\)]],
     nowhere = [[cannot import name '\w+' from '(?<package3>[\w.]+)' \(unknown location\)]],
-    not_package = [['(?<file>[\w.]+)' is not a package]],
+    not_package = [[No module named '[\w.]+'; '(?<file>[\w.]+)' is not a package]],
     metadata = any{
       [[Ignoring invalid distribution -?(?<dist>\S+)]],
       [[expected string or bytes-like object, got 'NoneType']],
@@ -401,8 +401,7 @@ rule {
   anyone = {module = "interpreter", name = "interpreter"},
   signatures = {
     requires = any{
-      [[requires Accelerate]],
-      [[requires `?accelerate]],
+      [=[requires (?:the )?[`'"]?accelerate\b]=],
       [[`?accelerate`?[^\n]{0,40}(?:is not installed|not found|is required|to be installed)]],
       [[Please (?:run `)?(?:pip )?install (?:-U |--upgrade )?[`'"]?accelerate]],
       [[pip install (?:-U |--upgrade )?[`'"]?(?:transformers\[torch\]|accelerate)]],
@@ -483,6 +482,7 @@ rule {
     return {confidence = 0.9,
       why = "flash_attention_2 was asked for, and the flash-attn package is not installed here.",
       fixes = {{install = "flash-attn", build = true,
+        need = (log.asked or log.package or log.fa3).text:match[[flash[-_]attn ?([=<>~!]=? ?\d[\w.]*\w)]],
         say = "Install it (a prebuilt wheel for this torch, CUDA and Python saves an hour of compiling)."},
                {argument = "attn_implementation", say = "Or do without: attn_implementation='sdpa'."}}}
   end,

@@ -45,7 +45,7 @@ rule {
     -- triton comes with CUDA builds only, so that it is rather the GPU that is missing: host.no-gpu
     if hit == log.triton_cpu and not cpu then return nil end
     local sure = (log.not_compiled or log.libtorch_cuda or log.xformers or log.not_linked or cpu) and true
-    local fixes = {{install = "torch", need = log.built_for and ("==%s+%s"):format(log.built_for.wants,
+    local fixes = {{install = "torch", replace = true, need = log.built_for and ("==%s+%s"):format(log.built_for.wants,
         log.built_for.cu) or nil,
       say = "Reinstall torch as a CUDA build (and torchvision, torchaudio with it); check that no later install "
         .. "replaces it."}}
@@ -407,7 +407,9 @@ rule {
     capability = any{
       [[The quantization method (?<method>\S+) is not supported for the current GPU\. Minimum capability: (?<min>\d+)]],
       [[[Cc]ompute [Cc]apability (?<need2>[\d.]+)\)? or (?:higher|newer architecture is) required]],
-      [[requires (?:GPU with )?(?:compute )?capability (?:of )?(?:at least |>= ?)?(?<need>\d\.?\d)]],
+      [[requires (?:an? )?(?:\w+ or later )?(?:GPUs? )?(?:with )?(?:CUDA )?(?:compute )?capability (?:of )?]]
+        .. [[(?:at least |>= ?)?`?(?<need>\d\.?\d)]],
+      [[GPU with CUDA capability (?<cap1>\d+)[ .](?<cap2>\d) is not supported]],
       [[GPUs with compute capability below (?<below>[\d.]+) are not supported]],
     },
     flash_dtype = [[FlashAttention only support fp16 and bf16 data type]],
@@ -459,6 +461,14 @@ rule {
         fixes = {
           {hardware = true,
             say = "Use a newer GPU, or an engine that still supports this one (llama.cpp, transformers)."}}}
+    end
+    -- a kernel of a library: its data type need not be what is too new
+    if hit == log.capability and not hit.text:match[[(?i)\b(?:b?float|bf16|fp\d|half|e\dm\d)]] then
+      return {hit = hit, confidence = 0.88, why = {"This kernel needs a GPU of another generation.",
+        "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
+        fixes = {{hardware = true, say = "Run it on such a GPU."},
+          {code = true, kind = "param:quantization",
+            say = "Or choose another kernel (backend) or quantization than the one that the message names."}}}
     end
     local attention = hit == log.flash
     return {hit = hit, confidence = 0.92, why = {"This GPU is older than what that data type or kernel needs.",

@@ -481,10 +481,15 @@ rule {
   confidence = 0.84,
   why = "A custom node or extension asks its host program for something that the installed host does not have: the "
     .. "host is older (or newer) than the extension.",
+  context = {prompt = [[^Prompt executed in ]], wrong = [[Exception during processing]]},
   when = function(_, log)
-    if not log.comfy_attribute then return true end
+    local hit = log.comfy_attribute or log.comfy
+    -- the host goes without the node that it could not load
+    local without = hit and hit.text:match[[^Cannot import \S.* module for custom nodes]] and log.prompt
+      and log.prompt.line > hit.line and not log.wrong
+    if not log.comfy_attribute then return without and {severity = "warning"} or true end
     -- a module that is there and lacks a name has lost it: the extension is the older one
-    return {hit = log.comfy_attribute, fixes = {{code = true, kind = "pip:package",
+    return {hit = hit, severity = without and "warning" or nil, fixes = {{code = true, kind = "pip:package",
         say = "Update the extension to a release that follows the host, or remove it."},
         {install = "comfyui", older = true, say = "Or go back to the host's release of its time."}}}
   end,

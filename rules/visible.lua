@@ -122,3 +122,30 @@ rule {
   doc = {looks = "'invalid device ordinal' in torch.cuda.set_device(local_rank).",
     check = "Ranks against visible devices."},
 }
+
+-- What libraries say after asking torch: the reason is one of three, and only the machine tells which.
+rule {
+  id = "container.no-gpu/unavailable",
+  rival = {cause = "torch.cpu-build", decides = "whether torch.version.cuda of that interpreter is None"},
+  from = {"quantizer", "engine", "hub", "kernels", "other", "unsloth"},
+  signatures = {unavailable = [[(?:Error|Exception): (?:[^\n]{0,80}\b)?]] .. any{
+    [[CUDA (?:is )?(?:not available|unavailable)]],
+    [[No CUDA (?:devices?|GPUs?) (?:detected|found|available|(?:is|are) available)]],
+    [[found no CUDA devices]],
+    [[requires CUDA,? but (?:it|CUDA) is not available]],
+  }},
+  facts = {"torch.version", "torch.cuda", "driver.version", "gpus"},
+  when = function(f, log)
+    if (log.unavailable.event.tier or 0) < 3 or #f.gpus() > 0 or f"torch.cuda" == false then return nil end
+    return true
+  end,
+  confidence = 0.6,
+  why = {"A library asked torch for a CUDA device and got none: the GPU is not passed in, torch is a CPU-only build, "
+    .. "or the driver does not work.", "torch is {fact:torch.version}."},
+  fixes = {
+    {container = "gpus", say = "Start the container or the job with the GPU; nvidia-smi inside it must list one."},
+    {code = true, kind = "pip:torch", say = "If it does: install a CUDA build of torch."},
+  },
+  doc = {looks = "'CUDA is not available', 'No CUDA devices detected' in a library's exception.",
+    check = "nvidia-smi where the worker runs, and torch.version.cuda."},
+}

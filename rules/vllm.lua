@@ -105,6 +105,7 @@ rule {
     tgi = [[Not enough memory to handle (?<tokens>\d+) (?<stage>prefill|total) tokens]],
     trtllm = [[Executor creation failed due to insufficient GPU memory]],
     prefill = [[(?:CacheFull|KV cache[^\n]{0,60}(?:not enough|insufficient|too small)|]]
+      .. [[No enough (?:gpu memory for (?:kv cache|runtime)|free memory blocks)|]]
       .. [[failed to find (?:a )?(?:free )?(?:KV|kv) (?:cache )?slot)]],
   },
   context = {

@@ -17,7 +17,9 @@ static bool stands_alone(struct ff_span text, size_t at, struct ff_span token)
 	char before = at ? text.p[at - 1] : ' ', after = end < text.n ? text.p[end] : ' ';
 	char last = token.p[token.n - 1];
 	bool number = isdigit((unsigned char)last) && !memchr(token.p, '.', token.n);
-	if (ff_word_byte(before) && ff_word_byte(token.p[0]))
+	bool release = tolower((unsigned char)before) == 'v' && isdigit((unsigned char)token.p[0]) &&
+		!(at > 1 && ff_word_byte(text.p[at - 2])); // "v5.0"
+	if (ff_word_byte(before) && ff_word_byte(token.p[0]) && !release)
 		return false;
 	if (before == '.' && at > 1 && isdigit((unsigned char)text.p[at - 2]) && isdigit((unsigned char)token.p[0]))
 		return false;

@@ -45,9 +45,17 @@ static bool is_venv(const struct ff_fix_machine *m)
 static void pip(const struct ff_fix_machine *m, const char *verb, struct ff_buf *b)
 {
 	bool windows = m->platform == FF_PLATFORM_WINDOWS;
-	if (m->python)
+	const char *version = m->said ? ff_json_text(m->said, "python.version") : NULL;
+	bool user = !m->python && !windows && version && json_is_true(ff_json_at(m->said, "python.user_site"));
+	if (m->python && windows)
+		ff_path_word(m, b, m->python);
+	else if (m->python)
 		ff_shell_word(b, m->python);
-	ff_buf_printf(b, "%s %s", m->python ? " -m pip" : windows ? "python -m pip" : "pip", verb);
+	else if (user)
+		ff_buf_printf(b, "python%s", version);
+	ff_buf_printf(b, "%s %s", m->python || user ? " -m pip" : windows ? "python -m pip" : "pip", verb);
+	if (user && strcmp(verb, "install") == 0)
+		ff_buf_str(b, " --user");
 	if (m->externally_managed)
 		ff_buf_str(b, " --break-system-packages");
 	if (!m->site_writable && !is_venv(m) && strcmp(verb, "install") == 0)

@@ -109,6 +109,20 @@ static bool is_path(const char *text)
 	return text && text[0] == '/' && !text[strcspn(text, "\n\r")];
 }
 
+// Virtual environments keep it in Scripts; conda, python.org and portable bundles beside their Lib.
+static char *windows_python(const char *prefix)
+{
+	const char *name = strrchr(prefix, '\\');
+	bool venv = name && !strstr(prefix, "\\envs\\") && !strcasestr(name, "conda") && !strcasestr(name, "python");
+	_cleanup_buf_ struct ff_buf b = {0};
+	char *path = NULL;
+	if (strpbrk(prefix, " \n\r") || !ff_plain_for_windows(prefix)) // quoted, it needs another form in each shell
+		return NULL;
+	ff_buf_printf(&b, "%s\\%spython.exe", prefix, venv ? "Scripts\\" : "");
+	ff_error_destroy(ff_buf_finish(&b, &path));
+	return path;
+}
+
 static void find_python(struct ff_fix_machine *m)
 {
 	const char *here = m->facts ? ff_json_text(m->facts, "python.executable") : NULL;
@@ -120,6 +134,8 @@ static void find_python(struct ff_fix_machine *m)
 		m->python = strdup(said);
 	else if (is_path(prefix))
 		m->python = join(prefix, "bin/python3");
+	else if (prefix && m->platform == FF_PLATFORM_WINDOWS)
+		m->python = windows_python(prefix);
 	m->externally_managed = m->facts && json_is_true(ff_json_at(m->facts, "python.externally_managed"));
 	m->site_writable = !(m->facts && json_is_false(ff_json_at(m->facts, "python.site_writable")));
 	m->installer = ff_installer_of(m);

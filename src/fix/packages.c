@@ -127,7 +127,7 @@ static struct ff_error *effect_of(json_t *fix, const char *name, const char *nee
 struct wish {
 	const char *name, *need, *extra, *arch;
 	const char *after; // a command that must come before
-	bool fresh, alone, build, older, upgrade, absent;
+	bool fresh, alone, build, older, upgrade, absent, replace;
 	const json_t *with; // names of packages that must move too, or names with bounds
 };
 
@@ -194,6 +194,20 @@ static struct ff_error *write_added(const struct ff_fix_machine *m, const struct
 	return err ? err : ff_fix_command(fix, command);
 }
 
+// A torch of another build, where nothing is known of the machine: the same release counts as installed already, and
+// upgrading it alone leaves its partners behind. On Windows the registry has no build for GPUs.
+static struct ff_error *write_replaced(const struct ff_fix_machine *m, json_t *fix)
+{
+	static const char family[] = " torch torchvision torchaudio";
+	_cleanup_buf_ struct ff_buf b = {0};
+	ff_installer_words(m, "uninstall", &b);
+	ff_buf_printf(&b, "%s && ", family);
+	ff_installer_words(m, "install", &b);
+	ff_buf_printf(&b, "%s%s", family,
+		m->platform == FF_PLATFORM_WINDOWS ? " --index-url https://download.pytorch.org/whl/cu128" : "");
+	return ff_fix_command(fix, &b);
+}
+
 static struct ff_error *write_install(const struct ff_fix_machine *m, const struct wish *w, const json_t *also,
 	const json_t *joint, enum fits how, json_t *fix)
 {
@@ -201,6 +215,8 @@ static struct ff_error *write_install(const struct ff_fix_machine *m, const stru
 	bool uv = m->installer == FF_INSTALLER_UV;
 	if (w->after)
 		ff_buf_printf(&b, "%s; ", w->after);
+	if (w->replace && strcmp(w->name, "torch") == 0)
+		return write_replaced(m, fix);
 	bool newest = w->upgrade && how != FITS_ABSENT;
 	bool as_is = w->fresh || w->alone || w->build || newest; // a project's tool adds a requirement and does no more
 	if (!as_is && ff_installer_adds(m, &b))
@@ -237,6 +253,7 @@ static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 		.extra = ff_json_text(intention, "extra"),
 		.arch = ff_json_text(intention, "arch"),
 		.fresh = flag(intention, "fresh"),
+		.replace = flag(intention, "replace") && !json_object_get(intention, "need"),
 		.alone = flag(intention, "alone"),
 		.build = flag(intention, "build"),
 		.older = flag(intention, "older"),

@@ -531,7 +531,10 @@ static bool put_prefix(struct ff_said *said, const char *file)
 	if (!lib || !packages || lib == file || file[0] != '/')
 		return false;
 	struct ff_span version = word_at(ff_span_of(lib + strlen("/lib/python")));
-	put(said, "python.prefix", (struct ff_span){file, (size_t)(lib - file)});
+	if (lib - file > 7 && ff_starts(lib - 7, "/.local/")) // a user's own: any interpreter of that version reads it
+		keep(said, ff_json_put(said->doc, "python.user_site", json_true()));
+	else
+		put(said, "python.prefix", (struct ff_span){file, (size_t)(lib - file)});
 	put_python(said, version); // Debian's "python3/dist-packages" has none
 	return true;
 }
@@ -555,9 +558,11 @@ static void read_path(struct ff_said *said, const char *file)
 static void read_frames(struct ff_said *said, const struct ff_event *e)
 {
 	for (size_t i = 0; i < e->frame_count; i++) {
-		const char *file = e->frames[i].file;
+		const char *file = e->frames[i].file, *lib = strcasestr(file, "\\lib\\site-packages\\");
 		read_path(said, file);
-		put_prefix(said, file);
+		if (!put_prefix(said, file) && lib && isalpha((unsigned char)file[0]) && ff_starts(file + 1, ":\\"))
+			put(said, "python.prefix",
+				(struct ff_span){file, (size_t)(lib - file)}); // E:\ComfyUI\python_embeded
 	}
 }
 
