@@ -4,10 +4,12 @@ give the same bytes.
 
 import importlib.util
 import io
+import os
 import pathlib
 import subprocess
 import sys
 import zipfile
+import zlib
 
 import pytest
 
@@ -20,7 +22,7 @@ for needed in ("packaging", "requests"):
 import elfwriter  # noqa: E402
 from packaging.version import Version  # noqa: E402
 from atlaslib import archive, classify, elf, flag_sources, flags, index, messages, mine, resolve, said  # noqa: E402
-from atlaslib import symbols, table  # noqa: E402
+from atlaslib import pack, symbols, table  # noqa: E402
 
 # Every way in which a name comes into a module that the tool claims to understand.
 PACKAGE = {
@@ -448,7 +450,29 @@ def test_wrong_use_and_names():
 
 def test_tables_are_within_their_size():
     files = list((ROOT / "rules/data/atlas").rglob("*.xz"))
-    assert sum(f.stat().st_size for f in files) <= 12 << 20
+    assert sum(f.stat().st_size for f in files) <= 12_000_000
+    mapped = pathlib.Path(os.environ.get("FIRSTFIX_BUILD", ROOT / "build")) / "src/know/atlas.bin"
+    assert len(zlib.compress(mapped.read_bytes(), 6)) <= 12_000_000  # so much of it is in a wheel
+
+
+def test_two_keys_never_fall_on_the_same_bits():
+    def key_of(mixed):  # the way back of pack.mixed with the seed 0
+        for factor in (0xC4CEB9FE1A85EC53, 0xFF51AFD7ED558CCD):
+            mixed = (mixed ^ mixed >> 33) * pow(factor, -1, 1 << 64) % (1 << 64)
+        return mixed ^ mixed >> 33
+
+    shard = pack.Shard()
+    shard.keys = {key_of(0x123456789 << 28): [0, None], key_of((0x123456789 << 28) + 1): [1, None]}
+    assert [pack.mixed(key, 0) & 3 for key in shard.keys] == [0, 1]
+    bits, seed, (bucket,) = shard.buckets()
+    assert (bits, seed) == (0, 1) and len({low for low, _ in bucket}) == 2
+
+
+def test_a_message_of_one_run_has_half_of_its_key_as_a_check():
+    made = pack.Pack()
+    made.row_g("acme", ["123456789abcdef0", "", "c", "", "", "0"], [1], {})
+    made.row_g("acme", ["23456789abcdef01", "3:1a2b3c4d", "c", "", "", "0"], [1], {})
+    assert [text for _, text in made.shards["acme"].keys.values()] == ["0:9abcdef0\tc\t\t", "3:1a2b3c4d\tc\t\t"]
 
 
 CORE = {"1.0.0": ["_ZN4acme4openESs", "acme_always"], "2.0.0": ["acme_always", "acme_new"]}

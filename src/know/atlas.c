@@ -1,50 +1,42 @@
-// The reader of the atlas's bytes (know/atlas.h has the format and how it lies): opening, and the lookup of one key.
+// The reader of the atlas's bytes (know/atlas.h has the format and how it lies): opening, texts, packages and releases;
+// know/atlas_keys.c looks up a key.
 //
-//	"N transformers HybridCache"  ->  a set such as 0b0111000: the releases of transformers that have it
+//	package 7  ->  name "transformers", modules "transformers", releases "4.14.1", "4.15.0", ...
 #include "know/atlas.h"
 
 #include "parse/requirement.h"
 #include "parse/version.h"
 
 #include <pthread.h>
-#include <stdarg.h>
 
-static const uint32_t unsure_bit = UINT32_C(1) << 31;
-enum { HEAD = 24, WORDS_MAX = 8, PACKAGE_WORDS = 8 };
+enum { HEAD = 24, PACKAGE_WORDS = 8 };
 
-static const char magic[8] = "FFATLAS\1";
+static const char magic[8] = "FFATLAS\2";
 
 static const struct {
 	const char *name;
 	uint64_t unit;
 } sections[FF_ATLAS_SECTIONS] = {
-	[FF_ATLAS_KEYS] = {"keys", 8},
+	[FF_ATLAS_SHARDS] = {"shards", 32},
+	[FF_ATLAS_BUCKETS] = {"buckets", 4},
+	[FF_ATLAS_RECORDS] = {"records", 1},
 	[FF_ATLAS_VALUES] = {"values", 4},
 	[FF_ATLAS_SETS] = {"sets", 8},
 	[FF_ATLAS_PACKAGES] = {"packages", 4UL * PACKAGE_WORDS},
 	[FF_ATLAS_RELEASES] = {"releases", 4},
 	[FF_ATLAS_REQUIRES] = {"requires", 16},
 	[FF_ATLAS_NEEDS] = {"needs", 16},
-	[FF_ATLAS_TEXT_KEYS] = {"text_keys", 8},
 	[FF_ATLAS_TEXTS] = {"texts", 4},
 	[FF_ATLAS_STRINGS] = {"strings", 1},
 };
 
-static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t n)
-{
-	const uint8_t *p = bytes;
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * 0x100000001b3;
-	return h;
-}
-
 // The check is made over the text that the bytes are in Latin-1, written as UTF-8: a byte above 127 counts as two.
 static uint64_t check_of(const uint8_t *p, size_t n)
 {
-	uint64_t h = 0xcbf29ce484222325;
+	uint64_t h = FF_ATLAS_HASH;
 	for (size_t i = 0; i < n; i++) {
-		uint8_t two[2] = {(uint8_t)(0xc0 | p[i] >> 6), (uint8_t)(0x80 | (p[i] & 0x3f))};
-		h = p[i] < 0x80 ? hash_bytes(h, p + i, 1) : hash_bytes(h, two, 2);
+		char two[2] = {(char)(0xc0 | p[i] >> 6), (char)(0x80 | (p[i] & 0x3f))}, one[1] = {(char)p[i]};
+		h = ff_atlas_hash(h, p[i] < 0x80 ? (struct ff_span){one, 1} : (struct ff_span){two, 2});
 	}
 	return h;
 }
@@ -96,9 +88,8 @@ struct ff_error *ff_atlas_open(const void *bytes, size_t n, struct ff_atlas *ret
 	}
 	const char *strings = a.sections[FF_ATLAS_STRINGS].p;
 	size_t size = a.sections[FF_ATLAS_STRINGS].count;
-	if (a.sections[FF_ATLAS_KEYS].count != a.sections[FF_ATLAS_VALUES].count ||
-		a.sections[FF_ATLAS_TEXT_KEYS].count != a.sections[FF_ATLAS_TEXTS].count || !size || strings[size - 1])
-		return ff_error_format("atlas", HEAD, "its sections do not fit each other");
+	if (!size || strings[size - 1])
+		return ff_error_format("atlas", HEAD, "its strings do not end");
 	*ret = a;
 	return NULL;
 }
@@ -126,119 +117,10 @@ const struct ff_atlas *ff_atlas(void)
 	return opened ? &built_in : NULL;
 }
 
-// ---- keys ----
-
-static uint64_t hash_words(const char *kind, va_list words)
-{
-	uint64_t h = hash_bytes(0xcbf29ce484222325, kind, strlen(kind));
-	const char *word;
-	for (size_t i = 0; i < WORDS_MAX && (word = va_arg(words, const char *)); i++) {
-		h = hash_bytes(h, " ", 1);
-		h = hash_bytes(h, word, strlen(word));
-	}
-	return h;
-}
-
-uint64_t ff_atlas_hash(uint64_t h, struct ff_span bytes)
-{
-	return hash_bytes(h, bytes.p, bytes.n);
-}
-
-static bool find(const struct ff_atlas *a, enum ff_atlas_section section, uint64_t key, size_t *ret)
-{
-	const uint64_t *keys = a->sections[section].p;
-	size_t low = 0, high = a->sections[section].count;
-	uint64_t least = 0, most = UINT64_MAX;
-	// Hashes lie evenly, so a key lies about where its value says: a few pages are touched instead of one for each
-	// halving. Every other step halves, so that keys that do not lie evenly cost no more than twice that.
-	for (bool guess = true; low < high; guess = !guess) {
-		size_t n = high - low, middle = low + n / 2;
-		if (guess && key >= least && key <= most)
-			middle = low + (size_t)((double)n * ((double)(key - least) / ((double)(most - least) + 1)));
-		if (middle >= high)
-			middle = high - 1;
-		if (keys[middle] < key) {
-			low = middle + 1;
-			least = keys[middle];
-		} else {
-			high = middle;
-			most = keys[middle];
-		}
-	}
-	*ret = low;
-	return low < a->sections[section].count && keys[low] == key;
-}
-
-static bool set_at(const struct ff_atlas *a, uint64_t key, uint64_t *ret)
-{
-	size_t at;
-	*ret = 0;
-	if (!find(a, FF_ATLAS_KEYS, key, &at))
-		return false;
-	uint32_t number = ((const uint32_t *)a->sections[FF_ATLAS_VALUES].p)[at] & ~unsure_bit;
-	if (number < a->sections[FF_ATLAS_SETS].count)
-		*ret = ((const uint64_t *)a->sections[FF_ATLAS_SETS].p)[number];
-	return true;
-}
-
-uint64_t ff_atlas_set_at(const struct ff_atlas *a, uint64_t key)
-{
-	uint64_t set;
-	set_at(a, key, &set);
-	return set;
-}
-
-bool ff_atlas_key_from(const struct ff_atlas *a, uint64_t from, uint64_t *ret)
-{
-	size_t at;
-	find(a, FF_ATLAS_KEYS, from, &at);
-	if (at >= a->sections[FF_ATLAS_KEYS].count)
-		return false;
-	*ret = ((const uint64_t *)a->sections[FF_ATLAS_KEYS].p)[at];
-	return true;
-}
-
-bool ff_atlas_set(const struct ff_atlas *a, uint64_t *ret, const char *kind, ...)
-{
-	va_list words;
-	va_start(words, kind);
-	bool found = set_at(a, hash_words(kind, words), ret);
-	va_end(words);
-	return found;
-}
-
-bool ff_atlas_unsure(const struct ff_atlas *a, const char *module, const char *name)
-{
-	size_t at;
-	uint64_t key = hash_bytes(FF_ATLAS_HASH, "N ", 2);
-	key = hash_bytes(key, module, strlen(module));
-	key = hash_bytes(key, " ", 1);
-	key = hash_bytes(key, name, strlen(name));
-	return find(a, FF_ATLAS_KEYS, key, &at) &&
-		(((const uint32_t *)a->sections[FF_ATLAS_VALUES].p)[at] & unsure_bit);
-}
-
 const char *ff_atlas_string(const struct ff_atlas *a, uint32_t offset)
 {
 	return offset < a->sections[FF_ATLAS_STRINGS].count ? (const char *)a->sections[FF_ATLAS_STRINGS].p + offset
 							    : "";
-}
-
-const char *ff_atlas_text_at(const struct ff_atlas *a, uint64_t key)
-{
-	size_t at;
-	return find(a, FF_ATLAS_TEXT_KEYS, key, &at)
-		? ff_atlas_string(a, ((const uint32_t *)a->sections[FF_ATLAS_TEXTS].p)[at])
-		: NULL;
-}
-
-const char *ff_atlas_text(const struct ff_atlas *a, const char *kind, ...)
-{
-	va_list words;
-	va_start(words, kind);
-	const char *text = ff_atlas_text_at(a, hash_words(kind, words));
-	va_end(words);
-	return text;
 }
 
 // ---- packages ----

@@ -2,23 +2,34 @@
 // what moved where. tools/atlas computes it from the packages themselves (rules/data/atlas), the build makes one file
 // of it (tools/atlaslib/pack.py) that is mapped with the program; a page of it is read when a question needs it.
 //
-//	magic "FFATLAS\1", u64 size, u64 check (FNV-1a of what follows up to the first section, the size included), then of each section
-//	u64 offset and u64 count, in the order of enum ff_atlas_section. Little-endian; sections are aligned to 8.
+//	magic "FFATLAS\2", u64 size, u64 check (FNV-1a of what follows up to the first section, the size included), then of
+//	each section u64 offset and u64 count, in the order of enum ff_atlas_section. Little-endian; sections are aligned to 8.
 //
-//	keys       u64, sorted: FNV-1a of "M module", "N module name", "C package Class", "A package Class attribute",
-//	           "F package function", "K package function" (takes **kwargs), "P package function parameter", "R ..." (must be given),
-//	           "o module" (may give more than is listed), "y package symbol" (the first 48 bits, then the number of the library),
-//	           "f package flag" (of an engine; the text of the same key: what it became, defaults, choices)
-//	values     u32 for each key: the number of its set; the highest bit of a name: whether it is there hangs on what else is
+//	shards     the keys that begin with the same package or top module ("O": all owners), sorted: u64 FNV-1a of that
+//	           word, then 6 x u32: first bucket, bits of a bucket's number, first value, first text, bits of a text's
+//	           number, seed
+//	buckets    u32: where in the records a bucket begins, in bytes
+//	records    keys in order, as bits (know/atlas_keys.c): the first bits of a mixed key are its bucket, the next 32 lie
+//	           here as the gap from the one before; then the rank of its value in the shard, and the number of its text
+//	values     u32, by shard the most frequent first: the number of a set; the highest bit: whether a name is there hangs
+//	           on what else is; the next one: there is a text
 //	sets       u64: bit i is release i of the package
 //	packages   8 x u32: name, modules (texts), then first and count of its releases, requirements and needs
 //	releases   u32 text: oldest first
 //	requires   u64 set, u32 name, u32 specifiers
 //	needs      u64 set, u32 module, u32 name: what importing the package takes from another one
-//	text_keys  u64, sorted: "> module name" (where it moved), "B package Class" (bases), "O Class" (packages), "L module" (its names),
-//	           "m package words" (a message: check, class, name and more, with tabs between; the same key has its releases)
-//	texts      u32 text for each
+//	texts      u32 text for each number of a shard
 //	strings    terminated, up to the end
+//
+// A key is FNV-1a of "M module", "N module name" (text: where it moved), "C package Class" (text: bases),
+// "A package Class attribute", "F package function", "K package function" (takes **kwargs),
+// "P package function parameter", "R ..." (must be given), "o module" (may give more than is listed), "O Class" (text:
+// packages), "L module" (text: its names), "y package symbol" (the first 48 bits; text: the number of the library),
+// "f package flag" (of an engine; text: what it became, defaults, choices), "m package words" (text: a message's check,
+// class, name and more, with tabs between).
+//
+// Two keys of a shard never fall on the same bits: the tool takes another seed. A key that was never put in is taken
+// for one that was in less than one of 2^26 cases, and a message has 32 bits more that must be right.
 //
 // How the bytes lie: every number may be wrong. What is outside gives an empty set or text; only the head is checked at
 // load, so that no start reads the whole file.
@@ -27,14 +38,15 @@
 #include "base/str.h"
 
 enum ff_atlas_section {
-	FF_ATLAS_KEYS,
+	FF_ATLAS_SHARDS,
+	FF_ATLAS_BUCKETS,
+	FF_ATLAS_RECORDS,
 	FF_ATLAS_VALUES,
 	FF_ATLAS_SETS,
 	FF_ATLAS_PACKAGES,
 	FF_ATLAS_RELEASES,
 	FF_ATLAS_REQUIRES,
 	FF_ATLAS_NEEDS,
-	FF_ATLAS_TEXT_KEYS,
 	FF_ATLAS_TEXTS,
 	FF_ATLAS_STRINGS,
 	FF_ATLAS_SECTIONS,
@@ -81,14 +93,18 @@ bool ff_atlas_unsure(const struct ff_atlas *a, const char *module, const char *n
 /** The text of a key, NULL when there is none. */
 const char *ff_atlas_text(const struct ff_atlas *a, const char *kind, ...) __attribute__((sentinel));
 
-/** The same by the key's hash: made of FF_ATLAS_HASH and the key's bytes. */
+/** What the atlas has of a key. */
+struct ff_atlas_entry {
+	uint64_t set;
+	const char *text; /**< NULL: none */
+	bool unsure;
+};
+
+/** The same by the key's hash, made of FF_ATLAS_HASH and the key's bytes; shard: the package or top module that it
+    begins with. */
+bool ff_atlas_find(const struct ff_atlas *a, struct ff_span shard, uint64_t key, struct ff_atlas_entry *ret);
 #define FF_ATLAS_HASH UINT64_C(0xcbf29ce484222325)
 uint64_t ff_atlas_hash(uint64_t h, struct ff_span bytes);
-uint64_t ff_atlas_set_at(const struct ff_atlas *a, uint64_t key);
-const char *ff_atlas_text_at(const struct ff_atlas *a, uint64_t key);
-
-/** The first key that is not below `from`, false when all are. */
-bool ff_atlas_key_from(const struct ff_atlas *a, uint64_t from, uint64_t *ret);
 
 /** Every release of a package, as a set. */
 uint64_t ff_atlas_all(const struct ff_atlas_package *p);

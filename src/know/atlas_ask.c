@@ -190,7 +190,7 @@ bool ff_atlas_ask_name(
 		ff_atlas_answer_set(a, &p, set, have, ret);
 		if (!have)
 			from_where_it_lacks(a, &p, modules & ~set, set, ret);
-		ret->moved = ff_atlas_text(a, ">", module, name, NULL);
+		ret->moved = ff_atlas_text(a, "N", module, name, NULL);
 		ret->unsure = ret->state == FF_ATLAS_HERE ? ff_atlas_unsure(a, module, name)
 							  : have && is_open(a, &p, module, have);
 	} else if (!(open & modules) && name[0] != '_') { // private ones are listed only where they changed
@@ -225,7 +225,7 @@ static void add_class(struct classes *c, struct ff_span package, struct ff_span 
 
 static void add_bases(const struct ff_atlas *a, struct classes *c, size_t of)
 {
-	struct ff_span rest = ff_span_of(ff_atlas_text(a, "B", c->packages[of], c->names[of], NULL)), one;
+	struct ff_span rest = ff_span_of(ff_atlas_text(a, "C", c->packages[of], c->names[of], NULL)), one;
 	while (rest.n && ff_span_next(&rest, ' ', &one)) {
 		const char *colon = memchr(one.p, ':', one.n);
 		struct ff_atlas_package other;

@@ -34,23 +34,30 @@ static size_t split(struct ff_span text, struct ff_span *words)
 	return n;
 }
 
-// "3:1a2b3c4d": somewhere in the message stands a run of three words with this hash.
-static bool stands(struct ff_span check, const struct ff_span *words, size_t n)
+struct check {
+	unsigned int length, hash;
+};
+
+// "3:1a2b3c4d": somewhere in the message stands a run of three words with this hash; "0:1a2b3c4d": so ends the key.
+static bool read_check(struct ff_span cell, struct check *ret)
 {
 	char text[24];
-	unsigned int length, hash;
-	if (!check.n)
-		return true;
-	snprintf(text, sizeof(text), "%.*s", (int)check.n, check.p);
-	if (check.n >= sizeof(text) || sscanf(text, "%1u:%8x", &length, &hash) != 2 || !length || length > RUN_MAX)
-		return false;
+	snprintf(text, sizeof(text), "%.*s", (int)(cell.n < sizeof(text) ? cell.n : 0), cell.p);
+	return sscanf(text, "%1u:%8x", &ret->length, &ret->hash) == 2 && ret->length <= RUN_MAX;
+}
+
+static bool stands(struct check check, uint64_t key, const struct ff_span *words, size_t n)
+{
+	size_t length = check.length;
+	if (!length)
+		return (uint32_t)key == check.hash;
 	for (size_t i = 0; i + length <= n; i++) {
 		uint64_t h = FF_ATLAS_HASH;
 		for (size_t k = 0; k < length; k++) {
 			h = k ? ff_atlas_hash(h, FF_SPAN(" ")) : h;
 			h = ff_atlas_hash(h, words[i + k]);
 		}
-		if ((uint32_t)h == hash)
+		if ((uint32_t)h == check.hash)
 			return true;
 	}
 	return false;
@@ -60,10 +67,11 @@ static bool stands(struct ff_span check, const struct ff_span *words, size_t n)
 static size_t answer(const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t key,
 	const struct ff_span *words, size_t n, struct ff_atlas_message *ret)
 {
-	const char *text = ff_atlas_text_at(a, key);
-	if (!text)
+	struct ff_atlas_entry entry;
+	if (!ff_atlas_find(a, ff_span_of(p->name), key, &entry) || !entry.text)
 		return 0;
-	struct ff_span rest = ff_span_of(text), cells[CELLS];
+	struct ff_span rest = ff_span_of(entry.text), cells[CELLS];
+	struct check check;
 	for (size_t i = 0; i < CELLS; i++) {
 		const char *tab = memchr(rest.p, '\t', rest.n);
 		size_t size = tab ? (size_t)(tab - rest.p) : rest.n;
@@ -72,16 +80,16 @@ static size_t answer(const struct ff_atlas *a, const struct ff_atlas_package *p,
 		cells[i] = (struct ff_span){rest.p, size};
 		rest = tab ? (struct ff_span){tab + 1, rest.n - size - 1} : (struct ff_span){rest.p + size, 0};
 	}
-	if (!stands(cells[0], words, n) || cells[1].n != 1)
+	if (cells[1].n != 1 || !read_check(cells[0], &check) || !stands(check, key, words, n))
 		return 0;
-	uint64_t set = ff_atlas_set_at(a, key) & ff_atlas_all(p);
+	uint64_t set = entry.set & ff_atlas_all(p);
 	*ret = (struct ff_atlas_message){
 		.kind = *cells[1].p, .name = cells[2], .more = cells[3], .first = "", .last = ""};
 	if (set) {
 		ret->first = ff_atlas_string(a, p->releases[__builtin_ctzll(set)]);
 		ret->last = ff_atlas_string(a, p->releases[63 - __builtin_clzll(set)]);
 	}
-	return cells[0].n ? 2 : 1;
+	return check.length ? 2 : 1;
 }
 
 bool ff_atlas_ask_message(

@@ -2,12 +2,12 @@
 //
 //	"_ZN3c105ErrorC2ENS_14SourceLocationESs"  ->  libc10 of torch, releases up to 2.6
 //
-// Such a package is named "lib/" and its distribution, and has libraries where others have modules. Of a key the first
-// 48 bits are the symbol's, the others number the library. How the source lies: a symbol that all releases have is not
-// listed, and the builds of one release may differ (the C++ ABI of torch 2.6).
+// Such a package is named "lib/" and its distribution, and has libraries where others have modules. Of a symbol's hash
+// the first 48 bits count; the text is the number of its library. How the source lies: a symbol that all releases have
+// is not listed, and the builds of one release may differ (the C++ ABI of torch 2.6).
 #include "know/atlas_ask.h"
 
-enum { LIBRARY_BITS = 16 };
+enum { DROPPED_BITS = 16 };
 
 static const char prefix[] = "lib/";
 
@@ -33,13 +33,14 @@ bool ff_atlas_libraries(const struct ff_atlas *a, const char *distribution, stru
 uint64_t ff_atlas_symbol_in(
 	const struct ff_atlas *a, const struct ff_atlas_package *p, const char *symbol, struct ff_span *ret_library)
 {
-	uint64_t h = ff_atlas_hash(FF_ATLAS_HASH, FF_SPAN("y ")), key;
+	struct ff_atlas_entry entry;
+	uint64_t h = ff_atlas_hash(FF_ATLAS_HASH, FF_SPAN("y ")), number;
 	h = ff_atlas_hash(ff_atlas_hash(h, ff_span_of(p->name)), FF_SPAN(" "));
-	h = ff_atlas_hash(h, ff_span_of(symbol)) >> LIBRARY_BITS << LIBRARY_BITS;
-	if (!ff_atlas_key_from(a, h, &key) || key >> LIBRARY_BITS != h >> LIBRARY_BITS)
+	h = ff_atlas_hash(h, ff_span_of(symbol)) >> DROPPED_BITS << DROPPED_BITS;
+	if (!ff_atlas_find(a, ff_span_of(p->name), h, &entry) || !ff_span_u64(ff_span_of(entry.text), &number))
 		return 0;
-	*ret_library = library_name(p, key - h);
-	return ret_library->n ? ff_atlas_set_at(a, key) & ff_atlas_all(p) : 0;
+	*ret_library = library_name(p, number);
+	return ret_library->n ? entry.set & ff_atlas_all(p) : 0;
 }
 
 bool ff_atlas_ask_symbol(const struct ff_atlas *a, const char *symbol, const char *have, struct ff_atlas_answer *ret,

@@ -273,11 +273,36 @@ static void damaged(void **state)
 	ff_atlas_seal(copy, size);
 	_cleanup_error_ struct ff_error *err = ff_atlas_open(copy, size, &a);
 	assert_non_null(err);
-	assert_non_null(strstr(err->message, "keys lie outside"));
+	assert_non_null(strstr(err->message, "shards lie outside"));
 	memcpy(copy + 8, bytes, size);
 	memmove(copy + 4, bytes, size);
 	_cleanup_error_ struct ff_error *crooked = ff_atlas_open(copy + 4, size, &a);
 	assert_non_null(strstr(crooked->message, "not aligned"));
+	free(copy);
+}
+
+// Whatever a byte behind the head is, no question reads outside or takes for ever.
+static void any_byte_wrong(void **state)
+{
+	(void)state;
+	struct ff_atlas a;
+	uint8_t *copy = malloc(size);
+	assert_non_null(copy);
+	for (size_t at = 24; at < size; at++) {
+		memcpy(copy, bytes, size);
+		copy[at] ^= (uint8_t)(at % 3 ? 0xff : 0x80);
+		ff_atlas_seal(copy, size);
+		_cleanup_error_ struct ff_error *err = ff_atlas_open(copy, size, &a);
+		if (err)
+			continue;
+		struct ff_atlas_answer answer;
+		struct ff_atlas_flag flag;
+		struct ff_span library;
+		ff_atlas_ask_name(&a, "acme_hub", "Folder", "2.0.1", &answer);
+		ff_atlas_ask_attribute(&a, "acme-hub", "Client", "gone", "2.0.1", &answer);
+		ff_atlas_ask_symbol(&a, "_ZN4acme4openESs", "2.0.0", &answer, &library);
+		ff_atlas_ask_flag(&a, "acme", "--tp", "1.1.5", &flag);
+	}
 	free(copy);
 }
 
@@ -381,6 +406,7 @@ int main(void)
 		cmocka_unit_test(flags),
 		cmocka_unit_test(symbols),
 		cmocka_unit_test(damaged),
+		cmocka_unit_test(any_byte_wrong),
 		cmocka_unit_test(test_wheels_for_a_machine),
 	};
 	return cmocka_run_group_tests(tests, load, unload);
