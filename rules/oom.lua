@@ -168,7 +168,10 @@ local function classify(m, log, f, event)
   if full and log.has_frame[[gradio|fastapi|streamlit|handler|runpod|flask|uvicorn]] then return "oom.leak", 0.6 end
   local ask = m.ask or 0
   if full and ask < 0.6 * G and #f.gpus() > 1 and as_while_loading(m) then return "oom.model-too-big", 0.75 end
-  if full and log.has_frame[[vllm|sglang]] and ask >= 0.1 * G then return "oom.model-too-big", 0.72 end
+  if full and log.has_frame[[vllm|sglang]] and ask >= 0.1 * G then
+    local a = log.serving(f, log.engine_seen, m.total) -- the weights alone, or with what is computed on top?
+    if not a or a.memory.weights > 0.8 * a.memory.room then return "oom.model-too-big", 0.72 end
+  end
   if full and ask >= 1.5 * G then return "oom.activation", 0.7 end
   if full and ask >= 0.19 * G and ask <= 0.6 * G and as_while_loading(m) then return "oom.model-too-big", 0.6 end
   return "oom.activation", full and 0.5 or 0.6 -- a leak would need readings over time
@@ -181,6 +184,8 @@ local texts = {
   ["oom.leak"] = "Memory filled up over time: something keeps tensors (history, caches, graphs) between requests.",
 }
 
+local refused = "More is free than was asked for: it lies in pieces, or a limit refused it (a share of this process)."
+
 -- That the weights are there is said only where a line or a frame shows it.
 local function beside_weights(log, event)
   local computes = tail(event, [[ (?:forward|backward|generate|_sample|decode|encode|sample|step|training_step|]]
@@ -189,18 +194,6 @@ local function beside_weights(log, event)
     return "The weights are loaded; what is computed on top (KV cache, activations, batch, length) does not fit."
   end
   return "The GPU is full when more is asked for: mostly by what is computed (KV cache, activations, batch, length)."
-end
-
--- The model that the log names, or the only one in the cache.
-local function model_of(f, log)
-  local only, n = nil, 0
-  for _, repo in ipairs(f"model.repos" or {}) do
-    if type(repo) == "table" and repo.type == "model" then
-      if log.named and repo.name == log.named.model then return repo end
-      only, n = repo, n + 1
-    end
-  end
-  return n == 1 and not log.named and only or nil
 end
 
 -- Bytes of its weights as they are, and in 4 bits where they are not quantized yet.
@@ -238,7 +231,6 @@ local function gpus_needed(weights, total, gpus)
   for _, n in ipairs{2, 4, 8, 16} do
     if n <= gpus and weights / n < 0.83 * total then return n end
   end
-  return nil
 end
 
 -- The GPU of this machine that has the most memory free, where that is most of it.
@@ -297,18 +289,21 @@ local function layers(f, log)
   return fits > 0 and fits or nil
 end
 
+local bigger = {hardware = true, say = "Or use a GPU with more memory."}
 local function ggml_too_big(f, log)
   return {{flag = "gpu_layers", value = layers(f, log), toward = "lower", engine = engine_of(log),
       kind = "param:device_map", say = "Keep some layers on the CPU (fewer layers on the GPU)."},
-    {code = true, kind = "param:quantization", say = "Or load a smaller quantization of the model."},
-    {hardware = true, say = "Or use a GPU with more memory."}}
+    {code = true, kind = "param:quantization", say = "Or load a smaller quantization of the model."}, bigger}
 end
 
 local function too_big(f, log, m)
   local engine = engine_of(log)
   if log.ggml or log.ggml_weights or log.ollama or log.llama then return ggml_too_big(f, log) end
+  local counted = log.serving(f, engine, m.total)
+  if counted and counted.fixes then return counted.fixes end
   local gpus, total = #f.gpus(), m.total or f"gpus.0.memory.total" or nil
-  local weights, small = weights_of(model_of(f, log))
+  local weights, small = weights_of(log.model(f))
+  weights = weights or log.weights_by_shards(m.told.allocated, m.total)
   local split = gpus > 1 and gpus_needed(weights, total, gpus)
   local fits = small and total and small < 0.83 * total
   local beside = weights and total and math.max(1, math.ceil((weights - 0.83 * total) / G)) or nil
@@ -320,7 +315,6 @@ local function too_big(f, log, m)
   local offload = {flag = "cpu_offload_gb", value = beside, engine = engine, kind = "param:device_map",
     say = beside and ("Or keep %d GiB of it in the machine's memory."):format(beside)
       or "Or keep part of it in the machine's memory."}
-  local bigger = {hardware = true, say = "Or use a GPU with more memory."}
   if split then return {over, quant, offload, bigger} end
   if small and total and not fits then return {offload, bigger, over} end -- not even 4 bits fit
   return {quant, over, offload, bigger}
@@ -408,6 +402,8 @@ end
 
 local function activation(f, log, m, event)
   local engine = engine_of(log)
+  local counted = log.serving(f, engine, m.total)
+  if counted and counted.context > 1 and counted.fixes then return counted.fixes end
   for _, runner in ipairs(runners) do
     if log[runner[1]] or runner[1] == engine then return runner[2](f, log, m, event) end
   end
@@ -478,15 +474,17 @@ local oom_context = {
   slots = [[alloc_req_slots runs out of memory]],
   n_ctx = [[llama_(?:new_)?context\w*: n_ctx +?= (?<ctx>\d+)]],
   fraction = [[(?:gpu[-_]memory[-_]utilization|mem[-_]fraction[-_]static)['"]?[=: ]+(?<fraction>0\.\d+)]],
-  named = [[LLM engine [^\n]*\bmodel='(?<model>[\w.-]+/[\w.-]+)']],
   batch_size = [[(?:Batch size per device|train_batch_size|micro_batch_size(?:_per_gpu)?|]]
     .. [[train_micro_batch_size_per_gpu)['"]?\s*[:= ]\s*(?<size>\d+)\b]],
   grows = [[(?:memory (?:usage )?(?:grows|increas|leak)|after (?:\d+|several|some|a few) (?:requests|generations|]]
     .. [[images|questions|hours|iterations))]],
   utilisation = [[less than desired GPU memory utilization]],
-  shards = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +(?!100%)\d+%|ShardCannotStart]],
+  shards = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +(?!100%)\d+%]]
+    .. [[(?:[^\n]* \| ?(?<done>\d+)/(?<files>\d+) \[)?|ShardCannotStart]],
   shards_done = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +100%|]]
     .. [[Loading (?:model )?weights took|Model loading took]],
+  loaded = [[(?:Loading model weights took|Model loading took|model weights take) (?<size>[\d.]+ ?Gi?B)\b]],
+  cache = [[(?:Available KV cache memory: |reserved for KV Cache is )(?<size>[\d.]+ ?GiB)\b]],
   ggml_compute = [[(?:ggml_gallocr_reserve|graph_reserve|failed to allocate compute|compute buffer|]]
     .. [[failed to initialize the context|failed to create context|kv.?cache[^\n]*failed|]]
     .. [[llama_kv_cache\w*: failed|ggml_cuda_pool|failed to allocate buffer for kv)]],
@@ -550,9 +548,7 @@ end
 
 local function explained(cause, m, f, log, event)
   local why, computed = {texts[cause] or beside_weights(log, event)}, {}
-  if cause == "oom.fragmentation" and refused_beside_room(m) then
-    why[1] = "More is free than was asked for: it lies in pieces, or a limit refused it (a share set for this process)."
-  end
+  if cause == "oom.fragmentation" and refused_beside_room(m) then why[1] = refused end
   local function add(holds, text, ...)
     if holds then why[#why + 1] = text:format(...) end
   end
@@ -566,7 +562,12 @@ local function explained(cause, m, f, log, event)
     add(true, "%s of this process are held outside torch, by an engine's pool or another framework.", gib(outside))
     computed[#computed + 1] = {value = outside, of = {m.ours, m.allocated, not m.told.reserved and m.told.idle or nil}}
   end
-  local repo = model_of(f, log)
+  local shown, of = log.where_memory_goes(f, engine_of(log), m.total, m.told.allocated, cause)
+  if shown then
+    why[#why + 1], computed[#computed + 1] = shown, of
+    return why, computed
+  end
+  local repo = log.model(f)
   local weights = cause == "oom.model-too-big" and weights_of(repo)
   local least = repo and not repo.weights and "at least " or ""
   if weights then add(true, "The weights of %s take %s%s.", repo.name, least, gib(weights)) end

@@ -35,7 +35,7 @@ int ff_cmd_fit(int argc, char **argv)
 		{"tp", 0, FF_OPT_UINT, "N", "share the model out to so many GPUs", &fit.gpus},
 		{"context", 0, FF_OPT_TEXT, "TOKENS", "of one sequence: 8192, 32k (default: 8192)", &context},
 		{"batch", 0, FF_OPT_UINT, "N", "sequences at once", &fit.sequences},
-		{"engine", 0, FF_OPT_TEXT, "ENGINE", "vllm, transformers or llama.cpp (default: by files and packages)",
+		{"engine", 0, FF_OPT_TEXT, "ENGINE", "vllm, sglang, transformers or llama.cpp (default: by files and packages)",
 			&fit.engine},
 		{"quantization", 0, FF_OPT_TEXT, "HOW", "make the weights smaller while loading: fp8, 4bit",
 			&fit.quantization},

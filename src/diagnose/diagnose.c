@@ -174,7 +174,7 @@ static struct ff_error *judge(const struct ff_diagnose_options *o, const struct 
 		return NULL;
 	struct ff_error *err = ff_judge_facts(rules, ground->facts);
 	if (!err && scan)
-		err = ff_judge_log(rules, scan, findings, broken);
+		err = ff_judge_log(rules, scan, ground->said, findings, broken);
 	if (!err && o->checks && o->engine)
 		err = ff_rules_narrow(rules, o->engine);
 	if (!err && ground->facts && (o->checks || findings->n || failure))

@@ -27,8 +27,8 @@ void ff_findings_deinit(struct ff_findings *findings);
 struct ff_error *ff_judge_facts(struct ff_rules *rules, const json_t *facts);
 
 /** Evaluate every rule with a hit. A rule that fails is reported in *ret_broken ("<file>:<line>: ...") and left out. */
-struct ff_error *ff_judge_log(
-	struct ff_rules *rules, const struct ff_scan *scan, struct ff_findings *ret, json_t *broken);
+struct ff_error *ff_judge_log(struct ff_rules *rules, const struct ff_scan *scan, const json_t *said,
+	struct ff_findings *ret, json_t *broken);
 
 /** Evaluate the `check` of every rule against the facts given last. */
 struct ff_error *ff_judge_checks(struct ff_rules *rules, struct ff_findings *ret, json_t *broken);

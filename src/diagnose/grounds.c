@@ -31,7 +31,7 @@ static bool some_source_holds(const json_t *sources, double operand)
 	return false;
 }
 
-// A sum or difference of its operands, a ratio of two (as it is or in percent), or a product.
+// A sum or difference of its operands, a ratio of two (as it is or in percent), a product, or the rule of three.
 static bool adds_up(double value, const double *of, size_t n)
 {
 	size_t ways = 1;
@@ -46,6 +46,8 @@ static bool adds_up(double value, const double *of, size_t n)
 		if (fabs(sum - value) <= room)
 			return true;
 	}
+	if (n == 3 && of[2] != 0 && fabs(of[0] * of[1] / of[2] - value) <= room)
+		return true;
 	if (n != 2 || of[1] == 0)
 		return false;
 	return fabs(of[0] * of[1] - value) <= room || fabs(of[0] / of[1] - value) <= 0.05 ||

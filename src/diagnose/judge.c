@@ -180,8 +180,9 @@ static void put_event(lua_State *L, const struct ff_events *events, size_t index
 	lua_rawseti(L, -2, (lua_Integer)index);
 }
 
-// {list = {[index] = event}, fatal = event}: those with a hit, and the fatal chain.
-static void push_events(lua_State *L, struct ff_rules *rules, const struct ff_scan *scan)
+// {list = {[index] = event}, fatal = event, engine = {name, version, settings}}: events with a hit, the fatal chain,
+// and what the log says that it was started with.
+static void push_events(lua_State *L, struct ff_rules *rules, const struct ff_scan *scan, const json_t *said)
 {
 	const struct ff_events *events = ff_scan_events(scan);
 	size_t fatal = ff_events_fatal(events), n;
@@ -203,6 +204,8 @@ static void push_events(lua_State *L, struct ff_rules *rules, const struct ff_sc
 	}
 	lua_setfield(L, -2, "list");
 	set_int(L, "lines", (lua_Integer)ff_scan_lines(scan));
+	ff_sandbox_push_json(L, ff_json_at(said, "engine"));
+	lua_setfield(L, -2, "engine");
 }
 
 // ---- hits of one rule ----
@@ -414,13 +417,13 @@ static int tier_of(const struct ff_events *events, const struct ff_finding *f)
 	return !tier && e && !e->history && json_is_true(json_object_get(f->answer, "lasts")) ? 1 : tier;
 }
 
-struct ff_error *ff_judge_log(
-	struct ff_rules *rules, const struct ff_scan *scan, struct ff_findings *ret, json_t *broken)
+struct ff_error *ff_judge_log(struct ff_rules *rules, const struct ff_scan *scan, const json_t *said,
+	struct ff_findings *ret, json_t *broken)
 {
 	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
 	struct ff_error *err = NULL;
 	int top = lua_gettop(L);
-	push_events(L, rules, scan);
+	push_events(L, rules, scan, said);
 	int events = lua_gettop(L);
 	for (size_t i = 0; !err && i < ff_rules_count(rules); i++) {
 		lua_settop(L, events);

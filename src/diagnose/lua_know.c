@@ -12,6 +12,7 @@
 #include "know/gpu_arch.h"
 #include "know/model_memory.h"
 #include "know/model_size.h"
+#include "know/serving.h"
 #include "know/torch_pairs.h"
 #include "know/torch_wheel.h"
 #include "know/xid.h"
@@ -198,22 +199,10 @@ static int know_error(lua_State *L)
 // The shape of a model as the facts give it (model.repos.N.config).
 static struct ff_model_shape shape_at(lua_State *L, int index)
 {
-	struct ff_model_shape s = {0};
-	const struct {
-		const char *name;
-		uint64_t *value;
-	} numbers[] = {{"layers", &s.layers}, {"hidden", &s.hidden}, {"heads", &s.heads}, {"kv_heads", &s.kv_heads},
-		{"head_dim", &s.head_dim}, {"vocabulary", &s.vocabulary}, {"intermediate", &s.intermediate},
-		{"experts", &s.experts}, {"quantization_bits", &s.quantization_bits}, {"full_layers", &s.kept.full},
-		{"windowed_layers", &s.kept.windowed}, {"recurrent_layers", &s.kept.recurrent},
-		{"latent", &s.kept.latent}};
+	struct ff_model_shape s;
 	luaL_checktype(L, index, LUA_TTABLE);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		lua_getfield(L, index, numbers[i].name);
-		lua_Integer value = lua_tointeger(L, -1); // 0 for what is no number
-		*numbers[i].value = value > 0 ? (uint64_t)value : 0;
-		lua_pop(L, 1);
-	}
+	_cleanup_json_ json_t *config = ff_sandbox_json(L, index);
+	ff_know_shape_of_facts(config, &s);
 	return s;
 }
 
@@ -248,6 +237,58 @@ static int know_least_weights(lua_State *L)
 	}
 	known = known && ff_know_weight_bytes(parameters, luaL_optstring(L, 2, "bf16"), &bytes);
 	return push_bytes(L, known, bytes);
+}
+
+static uint64_t count_of(const json_t *doc, const char *name)
+{
+	int64_t n;
+	return ff_json_int(doc, name, &n) && n > 0 ? (uint64_t)n : 0;
+}
+
+static struct ff_error *serving_answer(const struct ff_serving_question *q, json_t **ret)
+{
+	struct ff_model_need need;
+	json_t *changes = NULL;
+	if (!ff_know_model_need(q->model, &q->plan, &need))
+		return NULL;
+	struct ff_error *err = ff_know_serving_changes(q, &changes);
+	if (err)
+		return err;
+	*ret = json_pack("{s:b, s:o, s:I, s:I, s:I, s:I, s:f, s:o}", "fits", ff_know_model_fits(&need), "memory",
+		ff_know_need_json(&need), "context", (json_int_t)q->plan.context, "gpus", (json_int_t)q->plan.gpus,
+		"longest", (json_int_t)ff_know_longest_context(q->model, &q->plan), "token",
+		(json_int_t)ff_know_token_bytes(q->model, &q->plan), "share", q->plan.share, "changes", changes);
+	return *ret ? NULL : &ff_enomem;
+}
+
+// know.serving{model = entry of the facts, engine = "vllm", memory = bytes of one GPU, cc, held, gpus_here, context,
+// sequences, batch, step_tokens, gpus, cache_bits, scheme, share} -> {fits, memory, context, gpus, longest, token,
+// share, changes}: the arithmetic of `firstfix fit`; nil where the facts do not say enough
+static int know_serving(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	_cleanup_json_ json_t *asked = ff_sandbox_json(L, 1);
+	const char *engine = ff_json_text(asked, "engine"), *cc = ff_json_text(asked, "cc");
+	struct ff_model model;
+	struct ff_serving_question q = {.model = &model, .cc = cc ? cc : "", .held = count_of(asked, "held")};
+	struct ff_serving_plan *p = &q.plan;
+	json_t *answer = NULL;
+	*p = (struct ff_serving_plan){.context = count_of(asked, "context"),
+		.sequences = count_of(asked, "sequences"),
+		.batch = count_of(asked, "batch"),
+		.step_tokens = count_of(asked, "step_tokens"),
+		.gpus = (unsigned)count_of(asked, "gpus"),
+		.cache_bits = (unsigned)count_of(asked, "cache_bits"),
+		.scheme = ff_json_text(asked, "scheme"),
+		.share = json_number_value(json_object_get(asked, "share")),
+		.memory = count_of(asked, "memory")};
+	q.gpus_here = (unsigned)count_of(asked, "gpus_here");
+	if (!engine || !p->memory || !ff_know_serving_engine(engine, &p->engine) || p->share > 1 ||
+		!ff_know_model_of_facts(json_object_get(asked, "model"), &model))
+		return 0;
+	ff_know_serving_usual(&model, q.cc, p);
+	struct ff_error *err = serving_answer(&q, &answer);
+	return push_answer(L, err, answer);
 }
 
 static int know_cause_title(lua_State *L)
@@ -306,6 +347,7 @@ void ff_lua_know_open(lua_State *L)
 		{"least_weights", know_least_weights},
 		{"onnxruntime", know_onnxruntime},
 		{"package", know_package},
+		{"serving", know_serving},
 		{"system_package", know_system_package},
 		{"torch_partner", know_torch_partner},
 		{"torch_wheel", know_torch_wheel},

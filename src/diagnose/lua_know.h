@@ -9,5 +9,6 @@
     bnb_choice(facts) -> {wanted, found, ...}, bnb_ships(version, "121") -> boolean, allocator(env, torch) -> {name,
     value, keys, errors}, xid(number) -> {name, cause, action}, error(library, number or name) -> {library, number,
     name, words, cause}, cause_title(cause), kv_bytes(config) and least_weights(config, scheme): bytes, by the shape of
-    a model. What is not known is nil. */
+    a model, serving(question) -> {fits, memory, changes, ...}: the arithmetic of `firstfix fit`. What is not
+    known is nil. */
 void ff_lua_know_open(lua_State *L);

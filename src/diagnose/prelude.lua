@@ -164,6 +164,149 @@ function methods.events(log)
   return log["\0events"]
 end
 
+-- an engine's setting in effect by its general name, as the log says it; its name and version
+function methods.setting(log)
+  return function(name)
+    local engine = log["\0events"].engine or {}
+    return note_answer("settings", (engine.settings or {})[name])
+  end
+end
+
+function methods.engine_said(log)
+  return (log["\0events"].engine or {}).name
+end
+
+-- The model that the log's engine was started with, or, where it names none, the only one here: an entry of the facts.
+-- What is not all there tells nothing of its size.
+local function whole(entry)
+  return entry and not entry.missing and not entry.damaged and (entry.incomplete or 0) == 0 and entry or nil
+end
+
+function methods.model(log)
+  return function(f)
+    local name, only, n = methods.setting(log)"model" or methods.setting(log)"model_path"
+      or methods.setting(log)"model_id", nil, 0
+    for _, model in ipairs(f"workdir.models" or {}) do
+      if name and (model.path == name or name:match[[/]] and model.path == name:gsub("/+$", "")) then
+        return whole(model)
+      end
+    end
+    local cached = name and name:match[[models--([\w.-]+)/snapshots]]
+    for _, repo in ipairs(f"model.repos" or {}) do
+      if type(repo) == "table" and repo.type == "model" then
+        if name and (repo.name == name or repo.name == (cached or ""):gsub("--", "/")) then return whole(repo) end
+        only, n = repo, n + 1
+      end
+    end
+    return n == 1 and not name and whole(only) or nil
+  end
+end
+
+-- Bytes of one GPU that a process can have: by the message, else by the facts less what the driver keeps.
+local function usable(f, total)
+  local memory = f"gpus.0.memory" or {}
+  if total or not tonumber(memory.total) then return total end
+  return memory.total - (tonumber(memory.reserved) or math.floor(memory.total * 0.015))
+end
+
+-- A change of know.serving's as the intention of a fix: the setting that tells most first.
+local WEIGHT = {"max_model_len", "max_num_seqs", "tensor_parallel_size", "four_bit", "quantization", "cpu_offload_gb",
+  "gpu_layers", "kv_cache_q8", "gpu_memory_utilization"}
+local KINDS = {four_bit = "param:quantization", cpu_offload_gb = "param:device_map", gpu_layers = "param:device_map",
+  kv_cache_q8 = "param:kv_cache_dtype"}
+
+local function intentions(changes, engine)
+  local out = {}
+  for i, change in ipairs(changes) do
+    local first, also
+    for _, setting in ipairs(WEIGHT) do
+      local value = change.settings[setting]
+      if value and not first then first = setting
+      elseif value then also = also or {}; also[setting] = value end
+    end
+    out[i] = {flag = first, value = change.settings[first], also = also, engine = engine, kind = KINDS[first],
+      say = (i > 1 and "Or: " or "") .. change.say}
+  end
+  if #out == 0 then return nil end
+  out[#out + 1] = {hardware = true, say = "Or use a GPU with more memory."}
+  return out
+end
+
+local function gib(n) return ("%.2f GiB"):format(n / (1 << 30)) end
+
+local function said_of(a, model)
+  local n, text = a.memory, ("By the files of %s its weights take %s"):format(model.name or model.path,
+    gib(a.memory.weights))
+  if a.gpus > 1 then text = text .. " on each GPU" end
+  if a.context > 1 then
+    text = ("%s, the KV cache of one request of %d tokens %s, activations %s"):format(text, a.context,
+      gib(n.cache + n.state), gib(n.activations))
+  end
+  text = ("%s: %s with what the engine adds, and it may use %s."):format(text, gib(n.total), gib(n.room))
+  if a.context > 1 and not a.fits and a.longest >= 256 then
+    text = ("%s At most %d tokens fit."):format(text, a.longest)
+  end
+  return text
+end
+
+-- The arithmetic of `firstfix fit` on the engine's settings in effect: know.serving's answer, as a sentence (said) and
+-- as what a rule may propose (fixes; nil where it fits by arithmetic). Engines that serve take the model's own length
+-- where none is set; of others only the weights are known.
+local SERVERS = {vllm = true, sglang = true}
+function methods.serving(log)
+  return function(f, engine, total)
+    local model, setting = methods.model(log)(f), methods.setting(log)
+    local config = model and type(model.config) == "table" and model.config
+    local memory = usable(f, total)
+    local context = SERVERS[engine] and (tonumber(setting"max_model_len") or config and config.context)
+      or engine == "transformers" and 1
+    if not config or not memory or not context then return nil end
+    local kv, quantized = setting"kv_cache_dtype" or "", setting"quantization" or ""
+    local answer = know.serving{model = model, engine = engine, memory = math.floor(memory),
+      cc = f"gpus.0.compute_capability" or know.gpu_cc(f"gpus.0.name" or "") or nil,
+      gpus_here = #f.gpus() > 0 and #f.gpus() or nil, gpus = math.tointeger(tonumber(setting"tensor_parallel_size")),
+      context = math.tointeger(context),
+      batch = math.tointeger(tonumber(setting"max_num_seqs")),
+      step_tokens = math.tointeger(tonumber(setting"max_num_batched_tokens")),
+      share = tonumber(setting"gpu_memory_utilization"), cache_bits = kv:match[[^fp8]] and 8000 or nil,
+      scheme = not config.quantization and (quantized == "fp8" and "fp8" or quantized == "bitsandbytes" and "nf4")
+        or nil}
+    if answer then
+      answer.said, answer.kept = said_of(answer, model), answer.memory.cache + answer.memory.state
+      answer.fixes = not answer.fits and intentions(answer.changes, engine) or nil
+    end
+    return answer
+  end
+end
+
+-- What the files of weights loaded so far take tells what all of them will, where they are of one size; and what that
+-- is computed from. The rule's context takes (?<done>) and (?<files>) as `shards`.
+function methods.weights_by_shards(log)
+  return function(allocated, total)
+    local list = methods.all(log)"shards"
+    local done, files = tonumber((list[#list] or {}).done), tonumber((list[#list] or {}).files)
+    local all = done and done > 1 and allocated and allocated * files / done
+    if not all or all <= (total or all) then return nil end
+    return all, {allocated, files, done}
+  end
+end
+
+-- Where the memory goes: by the model's files, or by what the log says of it; and what that is computed from.
+function methods.where_memory_goes(log)
+  return function(f, engine, total, allocated, cause)
+    local loads, computes = cause == "oom.model-too-big", cause == "oom.activation"
+    local a = (loads or computes) and methods.serving(log)(f, engine, total)
+    if a and (loads or a.context > 1) then return a.said, {value = a.kept, of = {a.memory.cache, a.memory.state}} end
+    if computes and log.loaded then
+      return ("By its log the weights take %s%s."):format(log.loaded.size, log.cache
+        and (" and the KV cache %s"):format(log.cache.size) or "")
+    end
+    local all, of = methods.weights_by_shards(log)(allocated, total)
+    return loads and all and ("After %d of %d files of weights %s are allocated: all of them come to some %s.")
+      :format(of[3], of[2], gib(of[1]), gib(all)), {value = all, of = of}
+  end
+end
+
 -- how many lines the log has: what stands in the last ones, it ends with
 function methods.lines(log)
   return log["\0events"].lines

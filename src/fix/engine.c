@@ -172,6 +172,27 @@ static void spell(struct ff_span spelling, const char *value, struct ff_buf *ret
 
 // ---- the fix ----
 
+// Other settings of the same change, behind the first: {"kv_cache_q8": true, "max_model_len": 8192}. One that the
+// engine has not makes it another change.
+static struct ff_error *spell_others(const struct flag *first, const json_t *others, struct ff_buf *ret, json_t *fix)
+{
+	const char *setting;
+	json_t *value;
+	json_object_foreach ((json_t *)others, setting, value) {
+		struct flag f = {.setting = setting, .engine = first->engine, .release = first->release};
+		find_spelling(&f);
+		value_text(value, &f.value);
+		if (f.known) {
+			ff_buf_char(ret, ' ');
+			spell(f.row.cells[SPELLING], f.value.p ? f.value.p : "", ret);
+		}
+		ff_buf_deinit(&f.value);
+		if (!f.known)
+			return ff_fix_refuse(fix, "%s has no %s", f.engine, setting);
+	}
+	return NULL;
+}
+
 static struct ff_error *write_flag(const struct ff_fix_machine *m, struct flag *f, const json_t *intention, json_t *fix)
 {
 	f->release = f->engine ? release_of(m, f->engine) : NULL;
@@ -188,6 +209,9 @@ static struct ff_error *write_flag(const struct ff_fix_machine *m, struct flag *
 	if (f->value.failed || (wants && !f->value.n))
 		return f->value.failed ? &ff_enomem : NULL; // nobody knows a value
 	spell(spelling, f->value.p ? f->value.p : "", &b);
+	err = spell_others(f, json_object_get(intention, "also"), &b, fix);
+	if (err || json_object_get(fix, "refused"))
+		return err;
 	if (f->assumed)
 		err = ff_fix_side_effect(fix, "Spelt as %s %.*s does; its release is not known here.", f->engine,
 			(int)releases.n, releases.p);

@@ -36,6 +36,7 @@ static const struct {
 	[FF_SERVING_VLLM] = {160, 250, 1100},
 	[FF_SERVING_TRANSFORMERS] = {100, 250, 500},
 	[FF_SERVING_LLAMA_CPP] = {0, 0, 450},
+	[FF_SERVING_SGLANG] = {0, 250, 600},
 };
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -66,10 +67,10 @@ static void add(struct sum *s, uint64_t a, uint64_t b, uint64_t c)
 		__builtin_mul_overflow(product, c, &product) || __builtin_add_overflow(s->n, product, &s->n);
 }
 
-// transformers (device_map) and llama.cpp put layers side by side on several GPUs; vLLM cuts each layer up.
+// transformers (device_map) and llama.cpp put layers side by side on several GPUs; vLLM and SGLang cut each layer up.
 static bool by_layers(const struct ff_serving_plan *p)
 {
-	return p->engine != FF_SERVING_VLLM;
+	return p->engine != FF_SERVING_VLLM && p->engine != FF_SERVING_SGLANG;
 }
 
 // ---- weights ----
@@ -82,7 +83,7 @@ static bool is_wide(const char *dtype)
 // As the files hold them; what is stored in 32 bits is loaded in 16 by whoever goes by config.json, and by vLLM.
 static uint64_t stored_bytes(const struct ff_model *m, const struct ff_serving_plan *p)
 {
-	bool narrow = !m->gguf && (p->engine == FF_SERVING_VLLM || strcmp(m->shape.dtype, "float32") != 0);
+	bool narrow = !m->gguf && (!by_layers(p) || strcmp(m->shape.dtype, "float32") != 0);
 	uint64_t bytes = 0;
 	for (size_t i = 0; i < m->tensors.n_dtypes; i++) {
 		const struct ff_model_dtype *d = &m->tensors.dtypes[i];
@@ -103,6 +104,7 @@ static bool weights_of(const struct ff_model *m, const struct ff_serving_plan *p
 		*ret = matrices + 2 * others;
 	}
 	*ret /= p->gpus;
+	*ret -= least(*ret, p->offload);
 	return t->bytes > 0;
 }
 
@@ -207,8 +209,11 @@ bool ff_know_model_need(const struct ff_model *m, const struct ff_serving_plan *
 		return false;
 	uint64_t outside = overheads[p->engine].outside_mib * MIB;
 	n.overhead = (overheads[p->engine].inside_mib + (p->gpus - 1 ? overheads[p->engine].each_peer_mib : 0)) * MIB;
-	n.room = (uint64_t)((double)p->memory * p->share);
-	n.room = least(n.room, p->memory > outside ? p->memory - outside : 0);
+	n.room = p->memory > outside ? p->memory - outside : 0;
+	if (p->engine == FF_SERVING_SGLANG) // what it keeps clear is for its passes and graphs
+		n.activations = (uint64_t)((double)n.room * (1 - p->share));
+	else
+		n.room = least(n.room, (uint64_t)((double)p->memory * p->share));
 	struct sum total = {0};
 	const uint64_t parts[] = {n.weights, n.cache, n.state, n.activations, n.overhead};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)

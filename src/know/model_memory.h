@@ -4,7 +4,7 @@
 
 #include "parse/model_file.h"
 
-enum ff_serving { FF_SERVING_VLLM, FF_SERVING_TRANSFORMERS, FF_SERVING_LLAMA_CPP, FF_SERVING_N };
+enum ff_serving { FF_SERVING_VLLM, FF_SERVING_TRANSFORMERS, FF_SERVING_LLAMA_CPP, FF_SERVING_SGLANG, FF_SERVING_N };
 
 /** A model as its files say it is. */
 struct ff_model {
@@ -20,11 +20,13 @@ struct ff_serving_plan {
 	uint64_t sequences;   /**< at once, each of the whole context */
 	uint64_t batch;	      /**< sequences that the engine prepares for; vLLM tries out its sampler with so many */
 	uint64_t step_tokens; /**< tokens of one pass; 0: the whole prompts */
-	unsigned gpus;	      /**< that share the model: vLLM cuts each layer up, others put layers side by side */
-	unsigned cache_bits;  /**< thousandths of a bit of one number of the cache: 16000, 8000 (fp8), 8500 (q8_0) */
-	const char *scheme; /**< of rules/data/weight_bits.tsv, for the matrices as they are loaded; NULL: as stored */
-	double share;	    /**< of the GPU's memory that the engine may take (gpu_memory_utilization); 1 for all */
-	uint64_t memory;    /**< bytes that a process can have on one GPU */
+	unsigned gpus; /**< that share the model: vLLM and SGLang cut each layer up, others put layers side by side */
+	unsigned cache_bits; /**< thousandths of a bit of one number of the cache: 16000, 8000 (fp8), 8500 (q8_0) */
+	const char *scheme;  /**< of rules/data/weight_bits.tsv, for the matrices as they are loaded; NULL: as stored */
+	double share; /**< of the GPU's memory that the engine may take (gpu_memory_utilization); 1 for all; of SGLang
+			 what weights and cache may take (mem_fraction_static) */
+	uint64_t offload; /**< bytes of one GPU's weights that stay in the machine's memory */
+	uint64_t memory;  /**< bytes that a process can have on one GPU */
 };
 
 /** Bytes on one GPU. */

@@ -16,6 +16,7 @@
 
 #include "base/words.h"
 #include "log/carrier.h"
+#include "log/setting_name.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -121,8 +122,10 @@ static void put_setting(struct ff_said *said, struct ff_span name, struct ff_spa
 	for (size_t i = 0; i < name.n; i++)
 		key[i] = name.p[i] == '-' ? '_' : name.p[i];
 	key[name.n] = '\0';
-	if (json_object_set_new(settings, key, ff_json_string(value.p, value.n)) < 0)
-		said->failed |= !ff_json_at(said->doc, "engine");
+	const char *const keys[] = {key, ff_setting_general(key)};
+	for (size_t i = 0; i < 2; i++)
+		if (keys[i] && json_object_set_new(settings, keys[i], ff_json_string(value.p, value.n)) < 0)
+			said->failed |= !ff_json_at(said->doc, "engine");
 }
 
 static void put_package(struct ff_said *said, struct ff_span name, struct ff_span version)
@@ -262,6 +265,7 @@ static const struct mark {
 	{"vLLM API server version ", VERSION, "vllm"},
 	{"LLM engine (v", VERSION, "vllm"},
 	{"non-default args: {", LIST, "vllm"},
+	{") with config: ", LIST, "vllm"},
 	{"args: Namespace(", LIST, NULL},
 	{"server_args=ServerArgs(", LIST, "sglang"},
 	{"Args { ", LIST, NULL},
@@ -487,7 +491,8 @@ void ff_said_read(struct ff_said *said, struct ff_span lines)
 }
 
 // Those of the marks that are lists.
-const char ff_said_settings_pattern[] = "args: (?:\\{|Namespace\\()|server_args=ServerArgs\\(|Args \\{ ";
+const char ff_said_settings_pattern[] = "args: (?:\\{|Namespace\\()|server_args=ServerArgs\\(|Args \\{ |"
+					"LLM engine \\(v[^)]{1,40}\\) with config: ";
 
 struct later {
 	struct ff_said *said;

@@ -8,10 +8,10 @@
 //
 // and what log/carrier.h reads.
 //
-// Settings are those in effect, by the name of their flag with underscores, from an engine's own list of them (vLLM's
-// `non-default args`, SGLang's ServerArgs, TGI's Args) or an echoed command line. All of it is what the log claims:
-// names and values are bounded, and whoever writes a command from them must check and quote them. What a log does not
-// say is absent.
+// Settings are those in effect, by the name of their flag with underscores and by their general name, from an engine's
+// own list of them (vLLM's `non-default args`, SGLang's ServerArgs, TGI's Args) or an echoed command line. All of it is
+// what the log claims: names and values are bounded, and whoever writes a command from them must check and quote them.
+// What a log does not say is absent.
 #pragma once
 
 #include "base/json.h"

@@ -10,18 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CONTEXT_USUAL = 8192, BATCH_USUAL = 256, BATCH_LARGE = 1024, STEP_USUAL = 2048, STEP_LARGE = 8192 };
-
-static const double SHARE_VLLM = 0.9, SHARE_ALL = 1, SHARE_LEAST = 0.05;
-static const uint64_t LARGE_GPU = 70ull << 30; // vLLM prepares for more on GPUs of so much memory
-
-static const char *const engines[FF_SERVING_N] = {
-	[FF_SERVING_VLLM] = "vllm", [FF_SERVING_TRANSFORMERS] = "transformers", [FF_SERVING_LLAMA_CPP] = "llama.cpp"};
-
-const char *ff_fit_engine(enum ff_serving engine)
-{
-	return engines[engine];
-}
+static const double SHARE_LEAST = 0.05;
 
 // ---- the question ----
 
@@ -34,19 +23,20 @@ static struct ff_error *choose_engine(const struct ff_fit_question *q, enum ff_s
 {
 	const char *asked = q->asked->engine;
 	bool gguf = q->files->model.gguf;
-	for (int i = 0; asked && i < FF_SERVING_N; i++) {
-		if (strcmp(asked, engines[i]) != 0)
-			continue;
-		*ret = (enum ff_serving)i;
-		if (gguf != (i == FF_SERVING_LLAMA_CPP))
-			return ff_error_create(FF_EUSAGE, "%s reads %s files, and this model is of %s", asked,
-				gguf ? "no GGUF" : "GGUF", gguf ? "those" : "safetensors");
-		return NULL;
-	}
+	if (asked && !ff_know_serving_engine(asked, ret))
+		return ff_error_create(
+			FF_EUSAGE, "--engine %.40s: one of vllm, sglang, transformers, llama.cpp", asked);
+	if (asked && gguf != (*ret == FF_SERVING_LLAMA_CPP))
+		return ff_error_create(FF_EUSAGE, "%s reads %s files, and this model is of %s", asked,
+			gguf ? "no GGUF" : "GGUF", gguf ? "those" : "safetensors");
 	if (asked)
-		return ff_error_create(FF_EUSAGE, "--engine %.40s: one of vllm, transformers, llama.cpp", asked);
+		return NULL;
 	bool plain = !has_package(q->facts, "vllm") && has_package(q->facts, "transformers");
-	*ret = gguf ? FF_SERVING_LLAMA_CPP : plain ? FF_SERVING_TRANSFORMERS : FF_SERVING_VLLM;
+	bool sglang = !has_package(q->facts, "vllm") && has_package(q->facts, "sglang");
+	*ret = gguf	 ? FF_SERVING_LLAMA_CPP
+		: sglang ? FF_SERVING_SGLANG
+		: plain	 ? FF_SERVING_TRANSFORMERS
+			 : FF_SERVING_VLLM;
 	return NULL;
 }
 
@@ -63,8 +53,8 @@ static struct ff_error *choose_scheme(const struct ff_fit_question *q, enum ff_s
 			FF_EUSAGE, "--quantization: llama.cpp loads a GGUF as it is: take a smaller one");
 	if (fp8 && engine == FF_SERVING_TRANSFORMERS)
 		return ff_error_create(
-			FF_EUSAGE, "--quantization fp8: vllm makes fp8 while loading; transformers 4bit");
-	if (fp8 && *q->gpu->cc && !ff_fit_has_capability(q->gpu, 8, 0))
+			FF_EUSAGE, "--quantization fp8: vllm and sglang make fp8 while loading; transformers 4bit");
+	if (fp8 && *q->gpu->cc && !ff_know_has_capability(q->gpu->cc, 8, 0))
 		return ff_error_create(FF_EUSAGE, "--quantization fp8: %s has compute capability %s, it takes 8.0",
 			q->gpu->name, q->gpu->cc);
 	return NULL;
@@ -80,23 +70,20 @@ static struct ff_error *complete(struct ff_fit_question *q)
 		err = choose_scheme(q, p->engine, &p->scheme);
 	if (err)
 		return err;
-	bool vllm = p->engine == FF_SERVING_VLLM, large = q->gpu->memory > LARGE_GPU && strcmp(q->gpu->cc, "8.0") != 0;
-	uint64_t usual = shape->context && shape->context < CONTEXT_USUAL ? shape->context : CONTEXT_USUAL;
-	p->context = asked->context ? asked->context : usual;
-	p->sequences = asked->sequences ? asked->sequences : 1;
-	p->batch = asked->sequences ? asked->sequences : large ? BATCH_LARGE : BATCH_USUAL;
-	p->step_tokens = vllm ? (large ? STEP_LARGE : STEP_USUAL) : 0;
-	p->gpus = asked->gpus ? asked->gpus : 1;
-	p->cache_bits = 16000;
-	p->share = vllm ? asked->share ? asked->share : SHARE_VLLM : SHARE_ALL;
+	bool server = p->engine == FF_SERVING_VLLM || p->engine == FF_SERVING_SGLANG;
+	p->context = asked->context;
+	p->sequences = asked->sequences;
+	p->gpus = asked->gpus;
+	p->share = server ? asked->share : 0;
 	p->memory = q->gpu->memory;
+	ff_know_serving_usual(&q->files->model, q->gpu->cc, p);
 	if (p->share < SHARE_LEAST || p->share > 1)
 		return ff_error_create(FF_EUSAGE, "--utilization: a share of the memory, from 0.05 to 1");
-	if (vllm && shape->heads && shape->heads % p->gpus)
+	if (server && shape->heads && shape->heads % p->gpus)
 		return ff_error_create(FF_EUSAGE, "--tp %u: the model's %llu heads cannot be shared out so", p->gpus,
 			(unsigned long long)shape->heads);
 	uint64_t left = p->memory - q->gpu->held; // of this machine's GPU
-	if (!vllm)
+	if (p->engine != FF_SERVING_VLLM)
 		p->memory = left;
 	else if ((double)left < p->share * (double)p->memory)
 		p->share = (double)left / (double)p->memory;
@@ -105,16 +92,9 @@ static struct ff_error *complete(struct ff_fit_question *q)
 
 // ---- how it is written ----
 
-json_t *ff_fit_memory(const struct ff_model_need *n)
-{
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t)n->weights, "cache",
-		(json_int_t)n->cache, "state", (json_int_t)n->state, "activations", (json_int_t)n->activations,
-		"overhead", (json_int_t)n->overhead, "total", (json_int_t)n->total, "room", (json_int_t)n->room);
-}
-
 static json_t *said_of(const struct ff_fit_question *q)
 {
-	return json_pack("{s:{s:s}}", "engine", "name", engines[q->plan.engine]);
+	return json_pack("{s:{s:s}}", "engine", "name", ff_know_serving_name(q->plan.engine));
 }
 
 struct ff_error *ff_fit_flags(const struct ff_fit_question *q, const json_t *settings, char **ret)
@@ -143,6 +123,8 @@ struct ff_error *ff_fit_command(const struct ff_fit_question *q, const char *fla
 	_cleanup_buf_ struct ff_buf b = {0};
 	static const char *const starts[FF_SERVING_N][2] = {// of files here, and of the hub
 		[FF_SERVING_VLLM] = {"vllm serve ", "vllm serve "},
+		[FF_SERVING_SGLANG] = {"python3 -m sglang.launch_server --model-path ",
+			"python3 -m sglang.launch_server --model-path "},
 		[FF_SERVING_LLAMA_CPP] = {"llama-server -m ", "llama-server -hf "}};
 	const char *start = starts[q->plan.engine][strcmp(q->files->from, "hub") == 0];
 	if (start) { // else arguments in code: the flags are all there is
@@ -158,7 +140,7 @@ struct ff_error *ff_fit_command(const struct ff_fit_question *q, const char *fla
 static void put_dtype(const struct ff_fit_question *q, json_t *settings)
 {
 	const char *dtype = q->files->model.shape.dtype;
-	bool old = *q->gpu->cc && !ff_fit_has_capability(q->gpu, 8, 0), bfloat = strcmp(dtype, "bfloat16") == 0;
+	bool old = *q->gpu->cc && !ff_know_has_capability(q->gpu->cc, 8, 0), bfloat = strcmp(dtype, "bfloat16") == 0;
 	if (q->plan.engine == FF_SERVING_VLLM && old && bfloat)
 		json_object_set_new(settings, "dtype", json_string("half"));
 	else if (q->plan.engine == FF_SERVING_TRANSFORMERS && *dtype && strcmp(dtype, "float32") != 0)
@@ -182,7 +164,7 @@ json_t *ff_fit_settings(const struct ff_fit_question *q)
 		json_object_set_new(s, "quantization", json_string("fp8"));
 	else if (p->scheme)
 		json_object_set_new(s, "four_bit", json_true());
-	if (q->asked->share && p->engine == FF_SERVING_VLLM)
+	if (q->asked->share && (p->engine == FF_SERVING_VLLM || p->engine == FF_SERVING_SGLANG))
 		json_object_set_new(s, "gpu_memory_utilization", json_real(q->asked->share));
 	return s;
 }
@@ -229,6 +211,13 @@ static json_t *assumed_of(const struct ff_fit_question *q)
 			(unsigned long long)q->plan.batch, (unsigned long long)q->plan.step_tokens);
 		json_array_append_new(list, json_string(text));
 	}
+	if (q->plan.engine == FF_SERVING_SGLANG && !q->asked->share) {
+		snprintf(text, sizeof(text),
+			"SGLang gives weights and cache %.3g of the GPU and keeps the rest clear, as 0.5.3 and later "
+			"do.",
+			q->plan.share);
+		json_array_append_new(list, json_string(text));
+	}
 	if (q->files->sizes_alone)
 		json_array_append_new(
 			list, json_string("The files have no header: parameters follow from their size."));
@@ -252,10 +241,11 @@ static json_t *document_of(const struct ff_fit_question *q, const struct ff_mode
 		"{s:s, s:b, s:o, s:{s:s, s:s*, s:I, s:I}, s:s, s:{s:I, s:I, s:i, s:f}, s:o, s:{s:I, s:I}, s:I, s:o}",
 		"schema", "firstfix.fit/1", "fits", fits, "model", model_of(q->files), "gpu", "name", q->gpu->name,
 		"compute_capability", *q->gpu->cc ? q->gpu->cc : NULL, "memory", (json_int_t)q->gpu->memory, "held",
-		(json_int_t)q->gpu->held, "engine", engines[p->engine], "plan", "context", (json_int_t)p->context,
-		"sequences", (json_int_t)p->sequences, "gpus", (int)p->gpus, "share", p->share, "memory",
-		ff_fit_memory(need), "largest", "context", (json_int_t)ff_know_longest_context(&q->files->model, p),
-		"sequences", (json_int_t)ff_know_most_sequences(&q->files->model, p), "token_bytes",
+		(json_int_t)q->gpu->held, "engine", ff_know_serving_name(p->engine), "plan", "context",
+		(json_int_t)p->context, "sequences", (json_int_t)p->sequences, "gpus", (int)p->gpus, "share", p->share,
+		"memory", ff_know_need_json(need), "largest", "context",
+		(json_int_t)ff_know_longest_context(&q->files->model, p), "sequences",
+		(json_int_t)ff_know_most_sequences(&q->files->model, p), "token_bytes",
 		(json_int_t)ff_know_token_bytes(&q->files->model, p), "assumed", assumed_of(q));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "know/serving.h"
 #include "model/read.h"
 
 #include <firstfix/firstfix.h>
@@ -20,9 +21,6 @@ struct ff_fit_gpu {
     use. FF_EUSAGE with what to say instead. */
 struct ff_error *ff_fit_gpu_find(const char *name, const json_t *facts, struct ff_fit_gpu *ret);
 
-/** Is its compute capability this one at least? False where it is not known. */
-bool ff_fit_has_capability(const struct ff_fit_gpu *gpu, unsigned major, unsigned minor);
-
 /** A question, complete: what was asked, and defaults for the rest. */
 struct ff_fit_question {
 	const struct ff_fit_options *asked;
@@ -32,14 +30,9 @@ struct ff_fit_question {
 	struct ff_serving_plan plan;
 };
 
-/** The changes that make it fit, cheapest first: [{"say", "flags", "context", "sequences", "gpus", "memory"}]. */
+/** The changes that make it fit, cheapest first: [{"say", "settings", "flags", "command", "context",
+    "sequences", "gpus", "memory"}]. */
 struct ff_error *ff_fit_changes(const struct ff_fit_question *q, json_t **ret);
-
-/** {"weights", "cache", "state", "activations", "overhead", "total", "room"}: bytes on one GPU. */
-json_t *ff_fit_memory(const struct ff_model_need *need);
-
-/** "vllm", "transformers", "llama.cpp": as rules/data/engine_flags.tsv calls it. */
-const char *ff_fit_engine(enum ff_serving engine);
 
 /** The command that serves the model as the plan says, or the arguments in code; `flags` may be NULL. */
 struct ff_error *ff_fit_command(const struct ff_fit_question *q, const char *flags, char **ret);

@@ -98,10 +98,3 @@ struct ff_error *ff_fit_gpu_find(const char *name, const json_t *facts, struct f
 	*ret = gpu;
 	return NULL;
 }
-
-bool ff_fit_has_capability(const struct ff_fit_gpu *gpu, unsigned major, unsigned minor)
-{
-	struct ff_arch cc;
-	return ff_arch_parse(ff_span_of(gpu->cc), &cc) &&
-		(cc.major > major || (cc.major == major && cc.minor >= minor));
-}

@@ -60,7 +60,13 @@ static void put_snapshot(struct ff_probe_ctx *ctx, const char *folder, json_t *e
 	uint64_t weights = ff_model_weights(ctx, folder, &names);
 	if (weights && weights <= INT64_MAX)
 		json_object_set_new(entry, "weights", json_integer((json_int_t)weights));
-	_cleanup_json_ json_t *damage = ff_model_damage(ctx, folder, &names);
+	struct ff_model_count count = {0};
+	_cleanup_json_ json_t *damage = ff_model_damage(ctx, folder, &names, &count);
+	_cleanup_json_ json_t *missing = ff_model_missing(&names), *tensors = ff_model_tensors_json(&count);
+	if (json_array_size(missing))
+		json_object_set(entry, "missing", missing);
+	else if (tensors)
+		json_object_set(entry, "tensors", tensors);
 	if (!json_array_size(damage))
 		return;
 	json_object_set(entry, "damaged", damage);

@@ -45,9 +45,11 @@ static json_t *config_of(const struct ff_model_shape *s)
 	} numbers[] = {{"quantization_bits", s->quantization_bits}, {"layers", s->layers}, {"hidden", s->hidden},
 		{"heads", s->heads}, {"kv_heads", s->kv_heads}, {"head_dim", s->head_dim},
 		{"vocabulary", s->vocabulary}, {"intermediate", s->intermediate}, {"experts", s->experts},
-		{"context", s->context}, {"full_layers", s->kept.full == s->layers ? 0 : s->kept.full},
-		{"windowed_layers", s->kept.windowed}, {"window", s->kept.windowed ? s->kept.window : 0},
-		{"recurrent_layers", s->kept.recurrent}, {"latent", s->kept.latent}};
+		{"experts_used", s->experts_used}, {"expert_width", s->expert_width}, {"context", s->context},
+		{"full_layers", s->kept.full == s->layers ? 0 : s->kept.full}, {"windowed_layers", s->kept.windowed},
+		{"window", s->kept.windowed ? s->kept.window : 0}, {"recurrent_layers", s->kept.recurrent},
+		{"state", s->kept.recurrent ? s->kept.state : 0}, {"latent", s->kept.latent},
+		{"latent_whole", s->kept.latent_whole}};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (*texts[i].text)
 			json_object_set_new(config, texts[i].key, ff_json_string(texts[i].text, strlen(texts[i].text)));
@@ -111,6 +113,7 @@ bool ff_is_model_folder(const struct ff_names *names)
 
 struct file {
 	struct ff_file at;
+	struct ff_model_count *sum; // NULL for a file that is not to be counted
 	uint64_t size, wants;
 	char head[HEAD];
 	size_t head_n;
@@ -129,6 +132,8 @@ static const char *safetensors_flaw(struct file *f)
 	struct ff_model_tensors t = {0};
 	struct ff_error *err = ff_safetensors_header(f->at.path, (struct ff_span){f->head, f->head_n}, f->size, &n);
 	_cleanup_free_ char *json = !err && n <= HEADER_MAX ? malloc(n + 1) : NULL;
+	if (f->sum)
+		f->sum->unknown |= !json;
 	if (!err && !json)
 		return NULL; // too long to be read in passing
 	bool got = !err && read_at(f, 8, json, n);
@@ -137,6 +142,8 @@ static const char *safetensors_flaw(struct file *f)
 	bool torn = err && err->code == FF_EFORMAT;
 	ff_error_destroy(err);
 	f->wants = torn || !got ? 0 : t.file_bytes;
+	if (f->sum && (!f->wants || f->wants != f->size || !ff_model_tensors_join(&f->sum->tensors, &t)))
+		f->sum->unknown = true;
 	return torn ? "torn" : f->wants > f->size ? "short" : f->wants && f->wants < f->size ? "torn" : NULL;
 }
 
@@ -233,10 +240,10 @@ static const char *flaw_of(struct file *f, enum format format)
 	return formats[format] ? formats[format](f) : NULL;
 }
 
-static json_t *look_at(struct ff_probe_ctx *ctx, const char *folder, const char *name)
+static json_t *look_at(struct ff_probe_ctx *ctx, const char *folder, const char *name, struct ff_model_count *sum)
 {
 	enum format format = format_of(name);
-	struct file f = {.at = FF_FILE_CLOSED};
+	struct file f = {.at = FF_FILE_CLOSED, .sum = ff_starts(name, "consolidated") ? NULL : sum};
 	_cleanup_free_ char *path = format == OTHER ? NULL : ff_path_printf("%s/%s", folder, name);
 	if (!path)
 		return NULL;
@@ -254,16 +261,33 @@ static json_t *look_at(struct ff_probe_ctx *ctx, const char *folder, const char 
 	return entry;
 }
 
-json_t *ff_model_damage(struct ff_probe_ctx *ctx, const char *folder, const struct ff_names *names)
+json_t *ff_model_damage(
+	struct ff_probe_ctx *ctx, const char *folder, const struct ff_names *names, struct ff_model_count *ret)
 {
 	json_t *list = json_array();
 	for (size_t i = 0, n = 0; list && i < names->n && n < FILES_MAX; i++) {
-		json_t *entry = look_at(ctx, folder, names->names[i]);
+		json_t *entry = look_at(ctx, folder, names->names[i], ret);
 		n += format_of(names->names[i]) != OTHER;
 		if (entry && json_array_append_new(list, entry) < 0)
 			ctx->out_of_memory = true;
 	}
 	return list;
+}
+
+// {"parameters", "matrix_parameters", "wide_parameters"}: what arithmetic on the weights needs; NULL where not known.
+json_t *ff_model_tensors_json(const struct ff_model_count *count)
+{
+	const struct ff_model_tensors *t = &count->tensors;
+	uint64_t wide = 0;
+	for (size_t i = 0; i < t->n_dtypes; i++)
+		wide += strcmp(t->dtypes[i].name, "F32") == 0 ? t->dtypes[i].parameters : 0;
+	if (count->unknown || !t->parameters)
+		return NULL;
+	json_t *doc = json_object();
+	put_number(doc, "parameters", t->parameters);
+	put_number(doc, "matrix_parameters", t->matrix_parameters);
+	put_number(doc, "wide_parameters", wide);
+	return doc;
 }
 
 // ---- sizes and shards ----

@@ -1,7 +1,14 @@
 // A folder that a model lies in: a clone, a download, a snapshot of the hub's cache.
 #pragma once
 
+#include "parse/model_file.h"
 #include "probe/probe.h"
+
+/** What the headers of a folder's files of weights come to. */
+struct ff_model_count {
+	struct ff_model_tensors tensors;
+	bool unknown; /**< a header could not be read, or a file is cut short */
+};
 
 /** What its config.json says; NULL when there is none or it cannot be read (`fact` gets the miss). */
 json_t *ff_model_config(struct ff_probe_ctx *ctx, const char *folder, const char *fact);
@@ -11,8 +18,12 @@ uint64_t ff_model_weights(struct ff_probe_ctx *ctx, const char *folder, const st
 
 /** Files that are not what they should be: [{"file", "kind", "size", "wants"}]; kind is "lfs" (a git-lfs pointer),
     "web-page", "empty", "short" or "torn" (the beginning is not that of its format). An empty list when all are
-    well. */
-json_t *ff_model_damage(struct ff_probe_ctx *ctx, const char *folder, const struct ff_names *names);
+    well. The tensors of safetensors files are counted in passing; `ret` starts empty. */
+json_t *ff_model_damage(
+	struct ff_probe_ctx *ctx, const char *folder, const struct ff_names *names, struct ff_model_count *ret);
+
+/** {"parameters", "matrix_parameters", "wide_parameters"}; NULL where they are not known. */
+json_t *ff_model_tensors_json(const struct ff_model_count *count);
 
 /** Shards that the others' names promise and that are not there. */
 json_t *ff_model_missing(const struct ff_names *names);

@@ -93,6 +93,20 @@ static json_t *tokenizer_of(const struct ff_names *names)
 	return list;
 }
 
+// How much it is, where all of it is there.
+static void put_weights(struct ff_workdir *w, const char *path, const struct ff_names *names,
+	const struct ff_model_count *count, json_t *model)
+{
+	json_t *missing = ff_model_missing(names), *tensors = ff_model_tensors_json(count);
+	uint64_t bytes = json_array_size(missing) ? 0 : ff_model_weights(w->ctx, path, names);
+	if (bytes && bytes <= INT64_MAX)
+		json_object_set_new(model, "weights", json_integer((json_int_t)bytes));
+	if (bytes && tensors)
+		json_object_set(model, "tensors", tensors);
+	json_decref(tensors);
+	ff_workdir_put(model, "missing", missing);
+}
+
 static void put_model(struct ff_workdir *w, const char *path, const struct ff_names *names, const char *because)
 {
 	json_t *model = json_pack("{s:o, s:s}", "path", ff_json_string(path, strlen(path)), "because", because);
@@ -107,8 +121,9 @@ static void put_model(struct ff_workdir *w, const char *path, const struct ff_na
 		json_object_set_new(config, "known", json_false());
 	if (config)
 		json_object_set_new(model, "config", config);
-	ff_workdir_put(model, "damaged", ff_model_damage(w->ctx, path, names));
-	ff_workdir_put(model, "missing", ff_model_missing(names));
+	struct ff_model_count count = {0};
+	ff_workdir_put(model, "damaged", ff_model_damage(w->ctx, path, names, &count));
+	put_weights(w, path, names, &count, model);
 	ff_workdir_put(model, "tokenizer", tokenizer_of(names));
 	put_origin(w, path, model);
 	ff_fact_append(w->ctx, "workdir.models", model);

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ff_error_destroy(ff_scan_feed(scan, (const char *)data, cut));
 	ff_error_destroy(ff_scan_feed(scan, (const char *)data + cut, size - cut));
 	ff_error_destroy(ff_scan_end(scan));
-	ff_error_destroy(ff_judge_log(rules, scan, &findings, broken));
+	ff_error_destroy(ff_judge_log(rules, scan, NULL, &findings, broken));
 	ff_findings_rank(rules, &findings);
 	if (json_array_size(broken))
 		__builtin_trap(); // a built-in rule failed
