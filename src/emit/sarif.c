@@ -105,8 +105,7 @@ struct ff_error *ff_emit_sarif(const json_t *doc, char **ret)
 	_cleanup_json_ json_t *sarif = json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:o}}, s:o}]}", "$schema", schema,
 		"version", "2.1.0", "runs", "tool", "driver", "name", "firstfix", "version", FF_VERSION, "rules", rules,
 		"results", results);
-	char *text = sarif ? json_dumps(sarif, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;
-	_cleanup_free_ char *whole = text;
+	_cleanup_free_ char *text = sarif ? json_dumps(sarif, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;
 	struct ff_buf b = {0};
 	if (!text)
 		return &ff_enomem;
