@@ -120,8 +120,8 @@ static void what_is_no_message_is_refused(void **state)
 	static const char *const bad[] = {"{\"other\": []}", "{\"resourceLogs\": {}}", "{\"resourceLogs\": [7]}",
 		"{\"resourceLogs\": [{\"schemaUrl\": 1}]}",
 		"{\"resourceLogs\": [{\"scopeLogs\": [{\"logRecords\": [{\"timeUnixNano\": \"-1\"}]}]}]}",
-		"{\"resourceLogs\": [{\"scopeLogs\": [{\"logRecords\": [{\"timeUnixNano\": "
-		"\"18446744073709551616\"}]}]}]}",
+		("{\"resourceLogs\": [{\"scopeLogs\": [{\"logRecords\": "
+		 "[{\"timeUnixNano\": \"18446744073709551616\"}]}]}]}"),
 		"{\"resourceLogs\": [{\"scopeLogs\": [{\"logRecords\": [{\"traceId\": \"abc\"}]}]}]}",
 		"{\"resourceLogs\": [{\"scopeLogs\": [{\"logRecords\": [{\"traceId\": \"zz\"}]}]}]}",
 		"{\"resourceLogs\": [{\"scopeLogs\": [{\"logRecords\": [{\"severityNumber\": 4294967296}]}]}]}"};
