@@ -27,10 +27,24 @@ local function with_version(f, ask)
   return answer, have
 end
 
--- Of several packages that have a class or function of this name, the one in which this is a matter of releases.
-local function among(f, name, ask)
-  local found, version
-  for _, owner in ipairs(atlas.owners(name)) do
+-- Which packages' files the traceback went through.
+local function passed(event)
+  local names = {}
+  for _, frame in ipairs(event.frames or {}) do
+    names[atlas.package_of(frame) or ""] = true
+  end
+  return names
+end
+
+-- Of several packages that have a class or function of this name, the one in which this is a matter of releases. Where
+-- the traceback went through one that has it, it is that one's: others only have one of the same name.
+local function among(f, event, name, ask)
+  local owners, names, found, version = atlas.owners(name), passed(event), nil, nil
+  local own = {}
+  for _, owner in ipairs(owners) do
+    if names[owner] then own[#own + 1] = owner end
+  end
+  for _, owner in ipairs(#own > 0 and own or owners) do
     local answer, have = with_version(f, function(v) return ask(owner, v) end)
     if answer and answer.state == "changed" and f.pkg(owner) ~= false then
       if found then return nil end
@@ -58,13 +72,13 @@ local function asked(f, log)
   hit = log.attribute
   if hit then
     return hit, ("%s of %s"):format(hit.symbol, hit.class),
-      among(f, hit.class, function(p, v) return atlas.attribute(p, hit.class, hit.symbol, v) end)
+      among(f, hit.event, hit.class, function(p, v) return atlas.attribute(p, hit.class, hit.symbol, v) end)
   end
   hit = log.argument or log.missing
   if not hit then return nil end
   local call = (hit.class and hit.class .. "." or "") .. hit.call
   local what = ("the %s %s of %s"):format(hit == log.missing and "call without" or "argument", hit.symbol, call)
-  return hit, what, among(f, hit.class or hit.call, function(p, v)
+  return hit, what, among(f, hit.event, hit.class or hit.call, function(p, v)
     return atlas.parameter(p, call, hit.symbol, v, hit == log.missing)
   end)
 end
@@ -182,6 +196,49 @@ rule {
   end,
   doc = {looks = "cannot import name, No module named, has no attribute, unexpected keyword argument: of a library of "
     .. "Hugging Face's family that has it in other releases.", check = "Their versions side by side."},
+}
+
+-- What stands for an argument that is no longer taken.
+local INSTEAD = {
+  load_in_8bit = "quantization_config=BitsAndBytesConfig(load_in_8bit=True)",
+  load_in_4bit = "quantization_config=BitsAndBytesConfig(load_in_4bit=True)",
+  use_auth_token = "token",
+  use_flash_attention_2 = 'attn_implementation="flash_attention_2"',
+  dtype = "torch_dtype",
+}
+
+-- from_pretrained() takes **kwargs and hands what it does not know to the model's class.
+rule {
+  id = "hf.version-conflict/from-pretrained",
+  anyone = "interpreter",
+  signatures = {argument = WORDS.argument},
+  when = function(f, log)
+    local hit = log.argument
+    local frames, asks = hit.event.frames or {}, know.from_pretrained(hit.symbol)
+    local last = frames[#frames]
+    if not asks or hit.call ~= "__init__" or not last or last.func ~= "from_pretrained"
+      or atlas.package_of(last) ~= "transformers" then
+      return nil
+    end
+    local have = f.pkg("transformers") or nil
+    local late = asks.since and have and version.matches(have, "<" .. asks.since)
+    local gone = asks.before and have and version.matches(have, ">=" .. asks.before)
+    if have and not late and not gone then return nil end
+    local early = gone or asks.before and not late
+    local need = early and "<" .. asks.before:gsub([[\.0$]], "")
+      or (">=%s,<%d"):format(asks.since, tonumber(asks.since:match[[^\d+]]) + 1)
+    local instead = INSTEAD[hit.symbol]
+    return {hit = hit, confidence = 0.9,
+      why = {("from_pretrained() takes %s %s; other releases hand it on to the model's class, which refuses it.")
+        :format(hit.symbol, early and "in transformers before " .. asks.before or "since transformers " .. asks.since)},
+      fixes = {{install = "transformers", need = need, older = early or nil,
+          say = early and "Go back to a release of transformers that still takes it."
+            or "Upgrade transformers to a release that takes it."},
+        {code = true, say = instead and ("Or write %s in its place."):format(instead)
+          or "Or leave the argument out."}}}
+  end,
+  doc = {looks = "LlamaForCausalLM.__init__() got an unexpected keyword argument 'load_in_8bit' (or dtype).",
+    check = "The installed transformers; what its from_pretrained() takes."},
 }
 
 rule {

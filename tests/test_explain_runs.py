@@ -206,10 +206,32 @@ def test_an_error_line_that_the_program_outlived_is_no_failure(firstfix):
             " plugin cuFFT when one has already been registered\n"
         ),
         "INFO vLLM is using nccl==2.26.2\n",
+        "- Platform: Linux\n- Accelerate config: \tnot found\n- DeepSpeed version: not installed\n",
     ],
 )
 def test_what_a_healthy_start_says_raises_no_alarm_where_the_log_is_cut(firstfix, line):
     assert explain(firstfix, line)["verdict"] in ("nothing", "running")
+
+
+CHAINED = (
+    'Traceback (most recent call last):\n  File "/srv/nest.py", line 3, in hatch\nKeyError: \'egg\'\n\nThe above'
+    " exception was the direct cause of the following exception:\n\n"
+)
+
+
+@pytest.mark.parametrize("head, verdict", [
+    ("ERROR root: cannot load /srv/heron, trying the next", "running"),
+    ("ERROR root: no flash attention here, falling back to sdpa", "running"),
+    ("WARNING loader: attempt 1 failed, retrying in 5 s", "running"),
+    ("ERROR root: cannot load /srv/heron", "failed"),
+])
+@pytest.mark.parametrize("before", ["", CHAINED])
+def test_what_the_program_went_on_from_by_another_way_did_not_matter(firstfix, head, before, verdict):
+    full = DEAD.replace("HeronError: no nest", "OSError: [Errno 28] No space left on device: '/srv/nest'")
+    broken = f"2026-10-02 08:00:00,000 {head}\n" + before + full
+    up = "2026-10-02 08:00:09,000 INFO root: ready to serve\n"
+    assert explain(firstfix, broken + up)["verdict"] == verdict
+    assert explain(firstfix, broken)["verdict"] == "failed", "nothing shows that the other way led anywhere"
 
 
 def test_what_ends_a_container_is_read_where_only_its_state_tells(firstfix):

@@ -21,6 +21,7 @@
 #include <lauxlib.h>
 
 FF_EMBEDDED(ff_table, modules);
+FF_EMBEDDED(ff_table, from_pretrained);
 FF_EMBEDDED(ff_table, onnxruntime_cuda);
 FF_EMBEDDED(ff_table, packages);
 
@@ -322,6 +323,21 @@ static int know_onnxruntime(lua_State *L)
 	return 1;
 }
 
+// know.from_pretrained("load_in_8bit") -> {since = "4.22", before = "5.0"}: the releases of transformers that take this
+// argument there; nil where every one does, or none
+static int know_from_pretrained(lua_State *L)
+{
+	struct ff_table_row row;
+	if (!ff_table_find(ff_table_from_pretrained, ff_span_of(luaL_checkstring(L, 1)), &row))
+		return 0;
+	lua_newtable(L);
+	if (row.cells[1].n)
+		set_span(L, "since", row.cells[1]);
+	if (row.cells[2].n)
+		set_span(L, "before", row.cells[2]);
+	return 1;
+}
+
 static int know_system_package(lua_State *L)
 {
 	lua_pushboolean(L, ff_fix_system_known(luaL_checkstring(L, 1)));
@@ -340,6 +356,7 @@ void ff_lua_know_open(lua_State *L)
 		{"driver_cuda", know_driver_cuda},
 		{"driver_runs", know_driver_runs},
 		{"error", know_error},
+		{"from_pretrained", know_from_pretrained},
 		{"gpu_by_pci", know_gpu_by_pci},
 		{"gpu_cc", know_gpu_cc},
 		{"gpu_driver", know_gpu_driver},

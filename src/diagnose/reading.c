@@ -297,7 +297,8 @@ static void on_landmark(
 		ff_runs_stopped(run, line->number, ff_events_place(r->events, line, false));
 		break;
 	case FF_LANDMARK_IGNORED:
-		ff_events_ignore_next(r->events, line);
+	case FF_LANDMARK_ONWARD:
+		ff_events_caught_next(r->events, line, kind == FF_LANDMARK_ONWARD);
 		break;
 	case FF_LANDMARK_REFUSED:
 		ff_runs_refused(run, r->events, line->number);

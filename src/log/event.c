@@ -24,6 +24,7 @@ struct open {
 	enum state state;
 	uint64_t used;	    // for choosing whom to push out
 	uint64_t caught;    // the line that says that the next exception was caught, 0 for none
+	bool onward;	    // the same line says that the program goes on by another way
 	size_t event;	    // being built
 	size_t previous;    // last finished exception, for the chain
 	enum ff_chain next; // how the next one follows from it
@@ -213,12 +214,16 @@ static void begin_exception(struct ff_events *events, struct open *o, const stru
 		return;
 	if (e->level == FF_LEVEL_NONE)
 		e->level = FF_LEVEL_ERROR;
-	if (o->caught && line->number - o->caught <= CAUGHT_LINES)
+	bool caught = o->caught && line->number - o->caught <= CAUGHT_LINES;
+	e->onward = caught && o->onward;
+	if (caught && !o->onward)
 		e->level = FF_LEVEL_WARNING;
 	o->caught = 0;
 	if (o->next != FF_CHAIN_NONE && o->previous != FF_EVENT_NO_INNER) {
+		const struct ff_event *inner = event_at(events, o->previous);
 		e->inner = o->previous;
 		e->chain = o->next;
+		e->onward |= inner && inner->onward; // one traceback in several parts
 	}
 	o->next = FF_CHAIN_NONE;
 	o->event = index;
@@ -470,6 +475,7 @@ bool ff_events_progress(struct ff_events *events, uint32_t run, uint64_t number,
 		if (e && e->run == run && !e->progress && e->last <= number) {
 			bool other = e->asked && request != FF_REQUEST_ANY && e->asked != request;
 			e->progress = other ? 0 : number;
+			e->history |= e->progress && e->onward;
 			left |= other;
 		}
 		all &= !e || e->progress;
@@ -501,9 +507,11 @@ void ff_events_outlive(struct ff_events *events, size_t index, uint64_t by)
 		ff_events_harmless(events, index, by);
 }
 
-void ff_events_ignore_next(struct ff_events *events, const struct ff_line *line)
+void ff_events_caught_next(struct ff_events *events, const struct ff_line *line, bool onward)
 {
-	open_of(events, line)->caught = line->number;
+	struct open *o = open_of(events, line);
+	o->caught = line->number;
+	o->onward = onward;
 }
 
 bool ff_events_in_message(const struct ff_events *events)
@@ -550,7 +558,7 @@ static uint64_t state_of(const struct ff_events *events, const struct open *o, u
 	bool open = o->state != IDLE && number < o->used + BUSY_LINES;
 	if (!open && !caught && o->next == FF_CHAIN_NONE)
 		return 0;
-	uint64_t hash = mix(caught << 4 | (unsigned)o->next, open);
+	uint64_t hash = mix((caught && o->onward) << 5 | caught << 4 | (unsigned)o->next, open);
 	for (const char *c = o->source; *c; c++)
 		hash = mix(hash, (unsigned char)*c);
 	const struct ff_event *e = event_at(events, o->event);
