@@ -193,3 +193,78 @@ rule {
   doc = {looks = "'error: invalid argument: 0.0.0.0' of llama-server.",
     check = "The command line, and variables in it that are empty."},
 }
+
+-- ---- before anything starts: the command line that the facts have ----
+
+-- Words that start an engine whose flags the atlas knows by release; the package is what has the version.
+local STARTS = {
+  {"vllm", [[(?:^|/)vllm$]], [[^(?:serve|bench|run-batch)$]]},
+  {"vllm", [[^vllm\.entrypoints\.(?:openai\.)?api_server$]]},
+  {"vllm", [[/vllm/entrypoints/(?:openai/)?api_server\.py$]]},
+  {"sglang", [[^sglang\.launch_server$]]}, {"sglang", [[(?:^|/)sglang$]], [[^serve$]]},
+  {"lmdeploy", [[(?:^|/)lmdeploy$]], [[^serve$]]},
+}
+
+local function engine_started(words)
+  for i, word in ipairs(words) do
+    for _, row in ipairs(STARTS) do
+      if word:match(row[2]) and (not row[3] or (words[i + 1] or ""):match(row[3])) then return row[1], i end
+    end
+  end
+end
+
+-- Parsers of Python take a flag by its first letters too, vLLM and SGLang with underscores.
+local function known_flag(engine, flag, version_here, value)
+  local known = atlas.flag(engine, flag, version_here, value)
+  for _, other in ipairs{(flag:gsub("_", "-")), (flag:gsub("^--no-", "--"))} do
+    local never = known and known.state == "never" and other ~= flag
+    local instead = never and atlas.flag(engine, other, version_here, value)
+    if instead and instead.state ~= "never" then known = instead end
+  end
+  local longer = known and known.state == "never" and known.nearest
+  if longer and longer:sub(1, #flag) == flag then return nil end
+  return known
+end
+
+local function wrong_flag(engine, version_here, flag, value)
+  local known = known_flag(engine, flag, version_here, value)
+  if not known or not known.sure or known.state == "here" and not known.refuses then return nil end
+  if known.refuses then
+    return ("%s %s does not take %s for %s: it takes %s."):format(engine, version_here, value, flag,
+      (known.choices:gsub(",", ", "))),
+      known.like and ("Write %s %s."):format(flag, known.like)
+        or ("Give %s one of the values that it takes."):format(flag)
+  end
+  local instead = known.became or known.state == "never" and known.nearest
+  if known.state == "never" and not instead then return nil end -- of a plugin, perhaps
+  local span = known.first and (known.first == known.last and known.first or known.first .. " to " .. known.last)
+  return ("%s %s has no %s%s."):format(engine, version_here, flag, span and " (" .. span .. " has)" or ""),
+    instead and ("Write %s instead of %s."):format(instead, flag) or ("Leave %s out."):format(flag)
+end
+
+rule {
+  id = "engine.arg-invalid/check",
+  severity = "error",
+  check = function(f)
+    local words = list(f"process.cmdline")
+    local engine, first = engine_started(words)
+    local version_here = engine and f.pkg(engine)
+    if not version_here or version_here:match[[dev|\+g]] then return nil end
+    local why, say, kind = {}, {}, nil
+    for i = first + 1, #words do
+      local flag, value = words[i]:match[[^(--[a-z][\w-]*)(?:=(.*))?$]]
+      if flag and not value and not (words[i + 1] or "-"):match[[^-]] then value = words[i + 1] end
+      local said, instead
+      if flag and #why < 6 then said, instead = wrong_flag(engine, version_here, flag, value) end
+      why[#why + 1], say[#say + 1] = said, instead
+      kind = kind or said and "param:" .. flag:gsub("^-+", ""):gsub("-", "_")
+    end
+    if #why == 0 then return nil end
+    return {confidence = 0.85, why = why, evidence = {"process.cmdline"},
+      fixes = {{code = true, kind = kind, say = table.concat(say, " ")}}}
+  end,
+  doc = {
+    looks = "'unrecognized arguments' or 'invalid choice' as soon as the engine starts.",
+    check = "The engine's command line against the flags of its release (--help).",
+  },
+}

@@ -138,8 +138,8 @@ static int atlas_symbol(lua_State *L)
 	return known;
 }
 
-// atlas.flag("vllm", "--swap-space", version or nil) -> {state, first, last, newer, older, became, nearest, usual,
-// choices}
+// atlas.flag("vllm", "--swap-space", version or nil, value or nil) -> {state, sure, first, last, newer, older, became,
+// nearest, usual, choices, without_value}; of a value that it would refuse also refuses, and like: which was meant
 static int atlas_flag(lua_State *L)
 {
 	static const char *const states[] = {"unknown", "here", "changed", "never"};
@@ -158,6 +158,17 @@ static int atlas_flag(lua_State *L)
 	set_text(L, "nearest", f.nearest);
 	set_span(L, "usual", f.usual);
 	set_span(L, "choices", f.choices);
+	lua_pushboolean(L, f.sure);
+	lua_setfield(L, -2, "sure");
+	lua_pushboolean(L, f.without_value);
+	lua_setfield(L, -2, "without_value");
+	char like[FF_ATLAS_WORD_MAX];
+	const char *value = version_at(L, 4);
+	if (value && ff_atlas_flag_refuses(&f, ff_span_of(value), like) && (f.exact || *like)) {
+		lua_pushboolean(L, true);
+		lua_setfield(L, -2, "refuses");
+		set_text(L, "like", like);
+	}
 	return 1;
 }
 

@@ -17,6 +17,7 @@
 #include "know/atlas_ask.h"
 #include "parse/version.h"
 
+#include <ctype.h>
 #include <math.h>
 
 FF_EMBEDDED(ff_table, engine_flags);
@@ -46,17 +47,36 @@ static const char *release_of(const struct ff_fix_machine *m, const char *engine
 	return said ? said : ff_machine_package(m, engine, &absent);
 }
 
-// The atlas knows the flag from other releases, and this one has it not.
-static bool is_gone(const struct flag *f, struct ff_span spelling)
+// The name of a flag or variable that a word of a spelling begins with: "--port=%", "-ub", "OLLAMA_CONTEXT_LENGTH=%".
+static size_t name_length(struct ff_span word)
+{
+	static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+	size_t n = 0;
+	while (n < word.n && word.p[n] != '=' && word.p[n] != '%')
+		n++;
+	bool flag = n > 1 && word.p[0] == '-' && isalpha((unsigned char)word.p[word.p[1] == '-' ? 2 : 1]);
+	size_t letters = 0;
+	while (letters < n && strchr(upper, word.p[letters]))
+		letters++;
+	return flag || (n < word.n && word.p[n] == '=' && letters == n) ? n : 0;
+}
+
+// The atlas knows a flag or variable of the spelling from other releases, and this one has it not.
+static bool is_gone(const char *engine, const char *release, struct ff_span spelling)
 {
 	char name[FF_ATLAS_WORD_MAX];
 	struct ff_atlas_flag known;
-	size_t n = strcspn(spelling.p, " =%");
-	if (!f->release || !ff_atlas() || n > spelling.n || n >= sizeof(name) || !ff_starts(spelling.p, "--"))
-		return false;
-	memcpy(name, spelling.p, n);
-	name[n] = 0;
-	return ff_atlas_ask_flag(ff_atlas(), f->engine, name, f->release, &known) && known.state == FF_ATLAS_CHANGED;
+	struct ff_span word;
+	while (release && ff_atlas() && spelling.n && ff_span_next(&spelling, ' ', &word)) {
+		size_t n = name_length(word);
+		if (!n || n >= sizeof(name))
+			continue;
+		memcpy(name, word.p, n);
+		name[n] = 0;
+		if (ff_atlas_ask_flag(ff_atlas(), engine, name, release, &known) && known.state == FF_ATLAS_CHANGED)
+			return true;
+	}
+	return false;
 }
 
 // The engine's row for its release; the first one where the release is not known.
@@ -71,7 +91,7 @@ static void find_spelling(struct flag *f)
 		if (releases.n && f->release &&
 			ff_version_satisfies_spans(ff_span_of(f->release), releases) == FF_SATISFIES_NO)
 			continue;
-		if (is_gone(f, row.cells[SPELLING]))
+		if (is_gone(f->engine, f->release, row.cells[SPELLING]))
 			continue;
 		f->row = row;
 		f->known = true;
@@ -242,7 +262,7 @@ static struct ff_error *write_spelled(const struct ff_fix_machine *m, const char
 	for (size_t i = 0; m->engine && i < sizeof(without_flags) / sizeof(*without_flags); i++)
 		if (strcmp(m->engine, without_flags[i]) == 0)
 			return NULL;
-	if (!is_spelled(spelled))
+	if (!is_spelled(spelled) || (m->engine && is_gone(m->engine, release_of(m, m->engine), ff_span_of(spelled))))
 		return NULL;
 	ff_buf_str(&b, spelled);
 	return ff_fix_command(fix, &b);

@@ -9,7 +9,7 @@
 //	           word, then 6 x u32: first bucket, bits of a bucket's number, first value, first text, bits of a text's
 //	           number, seed
 //	buckets    u32: where in the records a bucket begins, in bytes
-//	records    keys in order, as bits (know/atlas_keys.c): the first bits of a mixed key are its bucket, the next 32 lie
+//	records    keys in order, as bits (know/atlas_keys.c): the first bits of a mixed key are its bucket, the next 30 lie
 //	           here as the gap from the one before; then the rank of its value in the shard, and the number of its text
 //	values     u32, by shard the most frequent first: the number of a set; the highest bit: whether a name is there hangs
 //	           on what else is; the next one: there is a text
@@ -29,7 +29,7 @@
 // class, name and more, with tabs between).
 //
 // Two keys of a shard never fall on the same bits: the tool takes another seed. A key that was never put in is taken
-// for one that was in less than one of 2^26 cases, and a message has 32 bits more that must be right.
+// for one that was in less than one of 2^24 cases, and a message has 32 bits more that must be right.
 //
 // How the bytes lie: every number may be wrong. What is outside gives an empty set or text; only the head is checked at
 // load, so that no start reads the whole file.

@@ -123,7 +123,12 @@ struct ff_atlas_flag {
 	char nearest[FF_ATLAS_WORD_MAX]; /**< what this release has that is spelt most like it, or "" */
 	struct ff_span usual, choices;	 /**< its default and, with commas between, its values; empty: not known */
 	bool without_value;
+	bool exact; /**< the release itself was read, not the one before it */
+	bool sure;  /**< exact, or the release after it has the flag, or lacks it, as the one before */
 };
+
+/** Would this flag refuse a value? *ret: the one of its choices that is spelt most like it, or "". */
+bool ff_atlas_flag_refuses(const struct ff_atlas_flag *flag, struct ff_span value, char ret[FF_ATLAS_WORD_MAX]);
 
 /** Ask for a flag of an engine (a name of atlaslib/flags.py). `have` NULL: the newest release that was read. False when
     the engine, or a release as old as that, is not known. */

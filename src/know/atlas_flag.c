@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 #include "parse/version.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 enum { CELLS = 4 };
@@ -94,6 +95,44 @@ static void find_nearest(
 	}
 }
 
+// VLLM_ATTENTION_BACKEND -> --attention-backend, where this release has that.
+static void find_as_flag(
+	const struct ff_atlas *a, const struct ff_atlas_package *p, const char *name, int at, struct ff_atlas_flag *ret)
+{
+	char word[FF_ATLAS_WORD_MAX];
+	const char *rest = *name == '-' ? NULL : strchr(name, '_');
+	size_t n = 2;
+	if (!rest || strlen(rest) + n > sizeof(word))
+		return;
+	word[0] = word[1] = '-';
+	while (*++rest)
+		word[n++] = *rest == '_' ? '-' : (char)tolower((unsigned char)*rest);
+	word[n] = 0;
+	if (has(a, p, word, at))
+		memcpy(ret->became, word, n + 1);
+}
+
+bool ff_atlas_flag_refuses(const struct ff_atlas_flag *flag, struct ff_span value, char ret[FF_ATLAS_WORD_MAX])
+{
+	struct ff_nearest n = {.wrong = value};
+	char word[FF_ATLAS_WORD_MAX];
+	*ret = 0;
+	for (struct ff_span rest = flag->choices, one; rest.n && ff_span_next(&rest, ',', &one);) {
+		const char *before = n.best;
+		if (ff_span_same(one, value))
+			return false;
+		snprintf(word, sizeof(word), "%.*s", (int)(one.n < sizeof(word) ? one.n : 0), one.p);
+		ff_nearest_try(&n, word);
+		if (n.best == word) {
+			memcpy(ret, word, sizeof(word));
+			n.best = ret;
+		} else {
+			n.best = before;
+		}
+	}
+	return flag->choices.n > 0;
+}
+
 static void bound(const struct ff_atlas *a, const struct ff_atlas_package *p, const char *operator, int at,
 	char ret[FF_ATLAS_BOUNDS_MAX])
 {
@@ -135,11 +174,14 @@ bool ff_atlas_ask_flag(
 	if (!found || !p.release_count || (have && position(a, &p, have) < 0))
 		return false;
 	int at = have ? position(a, &p, have) : (int)p.release_count - 1;
+	ret->exact = !have || ff_version_compare(ff_atlas_string(a, p.releases[at]), have) == 0;
 	if (!ff_atlas_set(a, &set, "f", p.name, name, NULL) || !(set &= ff_atlas_all(&p))) {
+		ret->sure = true;
 		ret->state = FF_ATLAS_NEVER;
 		find_nearest(a, &p, name, at, ret);
 		return true;
 	}
+	ret->sure = ret->exact || at + 1 == (int)p.release_count || (set >> (at + 1) & 1) == (set >> at & 1);
 	ret->state = set >> at & 1 ? FF_ATLAS_HERE : FF_ATLAS_CHANGED;
 	ret->first = ff_atlas_string(a, p.releases[__builtin_ctzll(set)]);
 	ret->last = ff_atlas_string(a, p.releases[63 - __builtin_clzll(set)]);
@@ -153,6 +195,8 @@ bool ff_atlas_ask_flag(
 		memcpy(became, text, (size_t)(tab - text));
 	if (*became && has(a, &p, became, at))
 		memcpy(ret->became, became, sizeof(became));
+	else
+		find_as_flag(a, &p, name, at, ret);
 	write_bounds(a, &p, set, at, ret);
 	find_nearest(a, &p, name, at, ret);
 	return true;

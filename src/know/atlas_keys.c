@@ -10,7 +10,7 @@
 
 #include <stdarg.h>
 
-enum { WORDS_MAX = 8, LOW_BITS = 32, GAP_BITS = 26, BUCKET_BITS_MAX = 24 };
+enum { WORDS_MAX = 8, LOW_BITS = 30, GAP_BITS = 24, BUCKET_BITS_MAX = 24 };
 enum { ZEROS_MAX = 1 << (LOW_BITS - GAP_BITS), WIDTH_MAX = 31, AT_ONCE = 32 };
 
 static const uint32_t unsure_bit = UINT32_C(1) << 31, text_bit = UINT32_C(1) << 30;
@@ -116,7 +116,7 @@ bool ff_atlas_find(const struct ff_atlas *a, struct ff_span shard, uint64_t key,
 		return false;
 	key = mixed(key, s.seed);
 	uint64_t bucket = s.bucket_bits ? key >> (64 - s.bucket_bits) : 0;
-	uint64_t low = key >> (64 - s.bucket_bits - LOW_BITS) & UINT32_MAX, at = 0;
+	uint64_t low = key >> (64 - s.bucket_bits - LOW_BITS) & ((UINT64_C(1) << LOW_BITS) - 1), at = 0;
 	struct bits b = {a->sections[FF_ATLAS_RECORDS].p, a->sections[FF_ATLAS_RECORDS].count,
 		(size_t)u32_at(a, FF_ATLAS_BUCKETS, s.first_bucket + bucket) * 8, false};
 	for (uint64_t left = take(&b, 8); left && !b.bad; left--) {

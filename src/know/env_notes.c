@@ -1,6 +1,7 @@
 // Goes through an environment and says what is odd about it, variable by variable.
 //
 //	[{"name": "TRANSFORMERS_CACHE", "kind": "deprecated", "text": "transformers 4.45.0: deprecated; use HF_HOME"}]
+#include "know/atlas_ask.h"
 #include "know/env_vars.h"
 
 #include "parse/version.h"
@@ -115,6 +116,36 @@ static struct ff_error *note_absent(const json_t *env, const json_t *absent, jso
 	return NULL;
 }
 
+// What an engine reads of its own variables changes with its releases, and a variable that is not read is never
+// complained about. Only where the atlas is sure of the release: others may have been built from in between.
+static struct ff_error *note_engine(const char *name, const json_t *packages, json_t *notes)
+{
+	static const struct {
+		const char *prefix, *engine;
+	} engines[] = {{"VLLM_", "vllm"}, {"SGLANG_", "sglang"}};
+	const struct ff_atlas *a = ff_atlas();
+	for (size_t i = 0; a && i < sizeof(engines) / sizeof(engines[0]); i++) {
+		const char *engine = engines[i].engine;
+		const char *version = ff_json_text(json_object_get(packages, engine), "version");
+		struct ff_atlas_flag f;
+		if (!version || strstr(version, "dev") || !ff_starts(name, engines[i].prefix) ||
+			!ff_atlas_ask_flag(a, engine, name, version, &f) || !f.sure || f.state == FF_ATLAS_HERE ||
+			(f.state == FF_ATLAS_NEVER && !*f.nearest))
+			continue;
+		_cleanup_buf_ struct ff_buf text = {0};
+		if (f.state == FF_ATLAS_NEVER)
+			ff_buf_printf(
+				&text, "no release of %s reads it; %s is what %s reads", engine, f.nearest, version);
+		else
+			ff_buf_printf(&text, "%s %s does not read it, %s%s%s does", engine, version, f.first,
+				strcmp(f.first, f.last) == 0 ? "" : " to ", strcmp(f.first, f.last) == 0 ? "" : f.last);
+		if (f.state == FF_ATLAS_CHANGED && *f.became)
+			ff_buf_printf(&text, "; use %s", f.became);
+		return note(notes, name, "ignored", &text);
+	}
+	return NULL;
+}
+
 struct ff_error *ff_env_notes(const json_t *env, const json_t *packages, const json_t *absent, json_t **ret)
 {
 	_cleanup_json_ json_t *notes = json_array();
@@ -124,9 +155,12 @@ struct ff_error *ff_env_notes(const json_t *env, const json_t *packages, const j
 		return &ff_enomem;
 	json_object_foreach ((json_t *)env, name, value) {
 		struct ff_env_var var;
+		struct ff_error *err = note_engine(name, packages, notes);
+		if (err)
+			return err;
 		if (!ff_env_var_find(ff_span_of(name), &var))
 			continue;
-		struct ff_error *err = note_age(name, &var, env, packages, notes);
+		err = note_age(name, &var, env, packages, notes);
 		if (!err && json_is_string(value))
 			err = note_value(name, &var,
 				(struct ff_span){json_string_value(value), json_string_length(value)}, notes);

@@ -64,6 +64,35 @@ static void installed_versions_decide_what_is_ignored(void **state)
 	assert_string_equal(kind_of(unknown, "TRANSFORMERS_CACHE"), "none");
 }
 
+static const char *text_of(const json_t *notes, const char *name)
+{
+	for (size_t i = 0; i < json_array_size(notes); i++) {
+		if (strcmp(ff_json_text(json_array_get(notes, i), "name"), name) == 0)
+			return ff_json_text(json_array_get(notes, i), "text");
+	}
+	return "";
+}
+
+static void an_engine_reads_what_its_release_reads(void **state)
+{
+	(void)state;
+	const char *env = "{\"VLLM_ATTENTION_BACKEND\": \"FLASHINFER\", \"VLLM_WORKER_MULTIPROC_METHODS\": \"spawn\","
+			  " \"VLLM_SERVICE_PORT_HTTP\": \"8000\", \"VLLM_PORT\": \"8000\"}";
+	_cleanup_json_ json_t *old = notes_of(env, "{\"vllm\": {\"version\": \"0.9.0.1\"}}");
+	assert_string_equal(kind_of(old, "VLLM_ATTENTION_BACKEND"), "none");
+	_cleanup_json_ json_t *new = notes_of(env, "{\"vllm\": {\"version\": \"0.20.1\"}}");
+	assert_string_equal(kind_of(new, "VLLM_ATTENTION_BACKEND"), "ignored");
+	assert_non_null(strstr(text_of(new, "VLLM_ATTENTION_BACKEND"), "use --attention-backend"));
+	assert_string_equal(kind_of(new, "VLLM_WORKER_MULTIPROC_METHODS"), "ignored"); // nobody's name, and near to one
+	assert_non_null(strstr(text_of(new, "VLLM_WORKER_MULTIPROC_METHODS"), "VLLM_WORKER_MULTIPROC_METHOD is"));
+	assert_string_equal(kind_of(new, "VLLM_SERVICE_PORT_HTTP"), "none"); // Kubernetes' own, of a service named vllm
+	assert_string_equal(kind_of(new, "VLLM_PORT"), "none");
+	_cleanup_json_ json_t *built = notes_of(env, "{\"vllm\": {\"version\": \"0.20.2.dev7+g1234567\"}}");
+	assert_string_equal(kind_of(built, "VLLM_ATTENTION_BACKEND"), "none"); // no release
+	_cleanup_json_ json_t *without = notes_of(env, "{}");
+	assert_string_equal(kind_of(without, "VLLM_ATTENTION_BACKEND"), "none");
+}
+
 static void values_are_judged_by_kind(void **state)
 {
 	(void)state;
@@ -144,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_name_wins_over_a_prefix),
 		cmocka_unit_test(installed_versions_decide_what_is_ignored),
+		cmocka_unit_test(an_engine_reads_what_its_release_reads),
 		cmocka_unit_test(values_are_judged_by_kind),
 		cmocka_unit_test(the_effective_name_depends_on_torch),
 		cmocka_unit_test(keys_have_their_torch),

@@ -309,11 +309,12 @@ class Package:
         return "c", "", ""
 
 
-FLAGS = re.compile(rb"[\"'` ]--([a-z][a-z0-9]+(?:[-_][a-z0-9]+)+)[\"'` =.,;:)]")
-FIELDS = re.compile(rb"^    ([a-z]\w+_\w+): ", re.M)
+FLAGS = re.compile(rb"[\"'` ]--([a-z][a-z0-9]{1,40}(?:[-_][a-z0-9]{1,40}){1,12})[\"'` =.,;:)]")
+FIELDS = re.compile(rb"^    (?=\w{1,80}: )([a-z]\w+_\w+): ", re.M)
 OF_PARSER = re.compile(r"(?:arg_utils|server_args|arg_groups/fields/\w+|/messages)\.py$")
 ASKED = re.compile(
-    rb"(?:environ(?:\.\w+)?|getenv|getenv_\w+|get_bool_env_var|env_\w+)\s*[(\[]\s*[\"']([A-Z][A-Z0-9]*_[A-Z0-9_]+)[\"']"
+    rb"(?:environ(?:\.\w{1,40})?|getenv|getenv_\w{1,40}|get_bool_env_var|env_\w{1,40})\s{0,80}[(\[]"
+    rb"\s{0,80}[\"']([A-Z][A-Z0-9]*_[A-Z0-9_]+)[\"']"
 )
 DECLARED = re.compile(rb"^ +[\"']?([A-Z][A-Z0-9]*_[A-Z0-9_]+)[\"']? ?[:=]", re.M)
 ENVIRONMENT = re.compile(r"/(?:envs|environ|env_vars?)\.py$")

@@ -3,14 +3,17 @@
 Nothing is executed. A text comes as a literal, an f-string, `%` or `.format()`, a sum of these, or by a name that was
 given one of these shortly before; what a hole holds is filled in where it is a constant of the module. Around it: the
 tests that lead there, the module whose import failed, the class and function. How sources lie: a message may be any
-expression, and be longer than a page.
+expression, and be longer than a page, a text may double with each line (a = a + a), and a test may be larger than all
+messages behind it.
 """
 
 import ast
+import itertools
 
 from .extract import dotted
 
 TEXT_MAX, MESSAGES_MAX, GUARDS_MAX = 600, 4000, 12
+HELD_MAX, NODES_MAX, NAME_MAX = 4 * TEXT_MAX, 1000, 200
 ERRORS = ("Error", "Exception", "Warning")
 
 
@@ -45,7 +48,7 @@ class Messages(ast.NodeVisitor):
 
     def visit_If(self, node):
         self.visit(node.test)
-        self.guards.append(node.test)
+        self.guards.append(tested(node.test))
         for part in node.body + node.orelse:
             self.visit(part)
         self.guards.pop()
@@ -67,7 +70,7 @@ class Messages(ast.NodeVisitor):
         if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             text = self.text(node.value)
             if text and text[0]:
-                self.texts[-1][node.targets[0].id] = text
+                self.texts[-1][node.targets[0].id] = text[0][:HELD_MAX], text[1][:GUARDS_MAX]
         self.generic_visit(node)
 
     # -- messages ------------------------------------------------------------------------------------------------------
@@ -82,7 +85,7 @@ class Messages(ast.NodeVisitor):
 
     def visit_Assert(self, node):
         if node.msg is not None:
-            self.guards.append(node.test)
+            self.guards.append(tested(node.test))
             self.add("AssertionError", node.msg)
             self.guards.pop()
 
@@ -90,15 +93,8 @@ class Messages(ast.NodeVisitor):
         text = self.text(node)
         if text is None or len(self.found) >= MESSAGES_MAX:
             return
-        words, strings = [], []
-        for guard in self.guards[-4:]:
-            for part in ast.walk(guard):
-                if isinstance(part, (ast.Name, ast.Attribute)):
-                    words.append(dotted(part))
-                elif (
-                    isinstance(part, ast.Constant) and isinstance(part.value, (str, int)) and len(str(part.value)) < 60
-                ):
-                    strings.append(str(part.value))
+        words = [w for guard in self.guards[-4:] for w in guard[0]]
+        strings = [s for guard in self.guards[-4:] for s in guard[1]]
         self.found.append(
             {
                 "t": kind,
@@ -143,7 +139,20 @@ class Messages(ast.NodeVisitor):
         name = dotted(node)
         if name in self.constants and len(self.constants[name]) < 80:
             return self.constants[name], []
-        return "{}", [name] if name != "?" else []
+        return "{}", [name[:NAME_MAX]] if name != "?" else []
+
+
+def tested(node):
+    """(names, strings) of a test."""
+    words, strings = [], []
+    for part in itertools.islice(ast.walk(node), NODES_MAX):
+        if isinstance(part, (ast.Name, ast.Attribute)):
+            words.append(dotted(part)[:NAME_MAX])
+        elif isinstance(part, ast.Constant) and isinstance(part.value, str) and len(part.value) < 60:
+            strings.append(part.value)
+        elif isinstance(part, ast.Constant) and isinstance(part.value, int) and abs(part.value) < 10 ** 18:
+            strings.append(str(part.value))
+    return words, strings
 
 
 def joined(parts):

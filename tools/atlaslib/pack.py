@@ -17,7 +17,7 @@ import zlib
 MAGIC, BASIS, PRIME, MASK = b"FFATLAS\2", 0xCBF29CE484222325, 0x100000001B3, (1 << 64) - 1
 UNSURE, HAS_TEXT = 1 << 31, 1 << 30
 NAMES_MAX, LISTED_MAX, TEXT_MAX = 64, 60000, 1 << 20
-LOW_BITS, GAP_BITS, BUCKET_BITS = 32, 26, 6  # a bucket holds 32 to 64 keys, so their gaps are about 26 bits
+LOW_BITS, GAP_BITS, BUCKET_BITS = 30, 24, 6  # a bucket holds 32 to 64 keys, so their gaps are about 24 bits
 SECTIONS = ("shards", "buckets", "records", "values", "sets", "packages", "releases", "requires", "needs", "texts",
             "strings")
 

@@ -13,7 +13,7 @@ import re
 from . import classify, mine
 from .pack import fnv
 
-RUN, ROWS_MAX, WORDS_MIN = 4, 60000, 3
+RUN, ROWS_MAX, WORDS_MIN, TEXTS_MAX = 4, 60000, 3, 300000
 WORD = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 # What a rule may take for a setting where nothing else is known: of an engine, the caller's own doing is listed when it
 # has such words.
@@ -70,6 +70,8 @@ class Said:
         answers = {}
         for path, found in sorted(files.items()):
             for message in found["m"]:
+                if len(self.texts) + len(answers) >= TEXTS_MAX and message["m"] not in answers:
+                    continue
                 known = path + json.dumps(message, sort_keys=True)
                 if known not in self.judged:
                     self.judged[known] = judge({**message, "file": path})
