@@ -84,10 +84,24 @@ rule {
   from = {"orchestrator"},
   signatures = {
     admission = [[UnexpectedAdmissionError\b[^\n]*(?:nvidia\.com/gpu|devices? unavailable)]],
-    allocate = [[Allocate failed due to [^\n]{0,60}(?:number of devices unavailable|unhealthy devices?)]],
+    allocate = [[Allocate failed due to [^\n]{0,90}(?:number of devices unavailable|unhealthy devices?)]],
+    plugin = [[Allocate failed due to [^\n]{0,60}rpc error: code = (?<rpc>\w+) desc = (?<desc>[^\n]{3,200}?)]]
+      .. [[(?:, which is unexpected|$)]],
   },
+  context = {lost = [[(?:GPU is lost|GPU_IS_LOST|fallen off the bus)]]},
   facts = {"driver.xids"},
   confidence = 0.86,
+  when = function(_, log)
+    local plugin = log.plugin
+    if not plugin then return {} end
+    if log.lost then return nil end -- gpu.fallen-off
+    local gone = plugin.rpc == "Unavailable" or plugin.desc:match[[EOF|transport is closing|connection refused]]
+    return {hit = plugin, confidence = gone and 0.85 or 0.72, title = "the GPU's device plugin fails on the node",
+      why = gone and "The kubelet asked the node's device plugin for the GPU, and the plugin went away while it "
+        .. "answered." or "The kubelet asked the node's device plugin for the GPU, and the plugin refused: {desc}.",
+      fixes = {{host = true, say = "Read the log of the device plugin's pod on that node (kubectl logs --previous) and "
+        .. "restart it, then delete this pod so that it is scheduled anew."}}}
+  end,
   why = "The node promised a GPU that its device plugin no longer has: the plugin restarted, or marked a GPU "
     .. "unhealthy after an Xid.",
   fixes = {
@@ -210,4 +224,72 @@ rule {
       .. "and log in again."},
   },
   doc = {looks = "open /dev/nvidia0: permission denied.", check = "ls -l /dev/nvidia*; id."},
+}
+
+rule {
+  id = "container.entrypoint-broken/log",
+  from = {"container", "orchestrator", "enroot", "system"},
+  signatures = {
+    exec = [[(?:OCI runtime|runc|unable to start container process|container process caused|StartError|]]
+      .. [[containerd task)[^\n]*exec: \\*"(?<program>[^"\\\n]+)\\*": (?:stat \S+: no such file|]]
+      .. [[executable file not found in \$PATH|permission denied|is a directory)]],
+    crun = [[executable file [`'"](?<program2>[^`'"\n]+)[`'"] not found in \$PATH]],
+    direct = [[^exec (?<program3>/\S+): (?:no such file or directory|permission denied)\s*$]],
+    enroot = [[enroot-switchroot: failed to execute: (?<program4>\S+): No such file]],
+  },
+  context = {
+    denied = [[exec[^\n]*permission denied]],
+    toolkit = [[nvidia-(?:container|ctk|cdi)]],
+  },
+  explains = {"container.no-gpu"},
+  when = function(_, log)
+    local hit = log.exec or log.crun or log.enroot or log.direct
+    if hit.text:match[[exec:? [^\n]*nvidia-(?:container|ctk|cdi)]] then return nil end -- container.toolkit-missing
+    local program = hit.program or hit.program2 or hit.program3 or hit.program4
+    if log.enroot then
+      return {hit = hit, confidence = 0.85, why = ("The image has no %s, with which its start script is run: it is "
+        .. "very small, or was imported without its layers."):format(program),
+        fixes = {{host = true, kind = "rebuild:image", say = "Start it with --no-container-entrypoint, or import the "
+          .. "image anew; where it truly has no shell, name the program to run by its whole path."}}}
+    end
+    local script = program:match[[\.(?:sh|py|bash)$]]
+    return {hit = hit, confidence = 0.88, why = {log.denied
+        and ("The container's first process, %s, may not be executed."):format(program)
+        or ("The container's first process, %s, is not in the image, or not on its PATH."):format(program),
+        script and not log.denied and "A script that is there is said to be missing when the interpreter in its first "
+          .. "line is not, as with Windows line ends." or nil},
+      fixes = {{host = true, kind = "rebuild:image", say = log.denied
+        and "Make it executable in the image (RUN chmod +x in the Dockerfile)."
+        or "Correct the command that the container is started with (the arguments behind the image's name, or command "
+          .. "and args of the pod), or the ENTRYPOINT of the image."}}}
+  end,
+  doc = {looks = "exec: \"vllm\": executable file not found in $PATH; exec /start.sh: no such file or directory.",
+    check = "docker run --rm --entrypoint ls IMAGE -l PATH"},
+}
+
+local TRITON_IMAGES = {tensorrtllm = "-trtllm-python-py3", vllm = "-vllm-python-py3"}
+
+rule {
+  id = "vllm.arg-unsupported/triton-backend",
+  from = {"tritonserver", "engine"},
+  signatures = {
+    backend = [[unable to find (?:backend library for backend )?'(?<backend>\w+)'(?:, try specifying runtime|]]
+      .. [[ backend| in any)]],
+    library = [[unable to find '(?:libtriton_)(?<backend2>\w+)\.so' or '[^']*' for model]],
+  },
+  confidence = 0.87,
+  title = "this Triton has no such backend",
+  when = function(_, log)
+    local hit = log.backend or log.library
+    local name = hit.backend or hit.backend2
+    local image = TRITON_IMAGES[name]
+    return {hit = hit, why = ("The model asks for the backend %s, and this image of Triton Inference Server does not "
+      .. "hold it."):format(name),
+      fixes = {{host = true, kind = "rebuild:image", say = image
+        and ("Use the image of the same release whose tag ends in %s."):format(image)
+        or "Use an image of Triton that holds that backend (the tags that end in -py3 have most), or build it into "
+          .. "/opt/tritonserver/backends."}}}
+  end,
+  doc = {looks = "unable to find backend library for backend 'tensorrtllm', try specifying runtime on the model "
+    .. "configuration.", check = "ls /opt/tritonserver/backends in the image; backend: in the model's config.pbtxt."},
 }

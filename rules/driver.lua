@@ -301,6 +301,8 @@ rule {
     firmware = [[(?:RmFetchGspRmImages: No firmware image found|Direct firmware load for nvidia/\S+ failed)]],
     hmm = [[(?:nvidia[-_]uvm[^\n]{0,80}(?i:hmm)[^\n]{0,60}(?:fail|error)|uvm_(?:hmm|]]
       .. [[va_space)\w*[^\n]{0,60}(?:fail|error))]],
+    fsp = [[(?:kfspPollForResponse\w*: FSP command timed out|FSP boot command failed|]]
+      .. [[GPU lockdown (?:is )?not released|kgspBootstrap\w*: [^\n]{0,40}(?:failed|timed out))]],
     bar = [[(?:BAR\d is 0M @ 0x0|This PCI I/O region assigned to your NVIDIA device is invalid|can't (?:assign|]]
       .. [[find)[^\n]{0,30}BAR)]],
   },
@@ -359,6 +361,11 @@ rule {
         fixes = {cold, {driver = "upgrade", say = "Or install a driver made for this card."}, hard},
         why = "nvidia-smi reaches the driver, and no card answers it."}
     end
+    if log.fsp then
+      return {hit = log.fsp, confidence = 0.8, fixes = {cold, hard,
+        {driver = "upgrade", say = "Or upgrade the driver, with which the card's firmware is brought up."}},
+        why = "A processor on the card itself (FSP or GSP), which brings it up, does not answer the driver."}
+    end
     return {hit = log.adapter, confidence = 0.86, fixes = {
         {driver = "upgrade", say = "Install a driver made for this card; from the 50 series on that is one with "
           .. "the open kernel modules."}, cold, hard},
@@ -407,7 +414,7 @@ rule {
     nvml_driver = any{codes"driver.not-loaded", [[Failed to initialize NVML: Driver Not Loaded]],
       [[nvml error: driver not loaded]]},
     cli = [[nvidia-container-cli(?:\.real)?: initialization error:(?: nvml error:)? (?:driver not loaded|]]
-      .. [[load library failed: libnvidia-ml|driver rpc error)]],
+      .. [[load library failed: libnvidia-ml)]],
     installer = [[kernel driver does not appear to be running on this host]],
     no_module = [[NVRM: (?:No NVIDIA (?:GPU|graphics adapter) found|The NVIDIA probe routine was not called|]]
       .. [[This can occur when a driver such as)]],
@@ -455,7 +462,8 @@ rule {
     unknown = [[(?:cudaGetDeviceCount\(\)[^\n]*Error (?:2: out of memory|3: initialization error)|]]
       .. [[CUDA driver initialization failed, you might not have a CUDA gpu|]]
       .. [[CUDA unknown error - this may be due to an incorrectly set up environment|]]
-      .. codes"driver.unknown-error" .. [[|CUDA (?:error:|failed with error) unknown error|]]
+      .. codes"driver.unknown-error" .. [[|cudaGetDeviceCount[^\n]{0,30}(?:failed|returned|error)[^\n]{0,20}?]]
+      .. [[initialization error|CUDA (?:error:|failed with error) unknown error|]]
       .. [[initialization error: cuda error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}unknown error)]],
   },
   context = {

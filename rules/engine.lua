@@ -148,8 +148,9 @@ rule {
     ended = [[(?:Aborted|SIGABRT|core dumped|signal 6|exit code -6|exited with code 134|EngineDeadError|]]
       .. [[died unexpectedly)]],
     device = [[device-side assert|block: \[\d+,\d+,\d+\], thread]],
+    cuda = [[\bcuda[A-Z]\w+(?:\(\))? (?:failed|returned|error)]],
   },
-  unless = {"device"},
+  unless = {"device", "cuda"}, -- it only checks that CUDA answered well
   all = {"ended"},
   explains = {"vllm.engine-died"},
   when = function(_, log)
@@ -203,10 +204,17 @@ rule {
     python = [[(?:llama_cpp[/\\.]|Llama\.generate|AVX = \d)]],
     asked = [[(?:n_gpu_layers ?= ?-?[1-9]|-ngl|--(?:n-)?gpu-layers [1-9]|--gpus[ =]|num_gpu|device(?:=| )['"]?cuda)]],
   },
-  unless = {"cuda_there", "cuda_failed"},
+  unless = {"cuda_failed"},
   facts = {"gpus.0.name", "driver.version", "python.packages.llama-cpp-python.version"},
   explains = {"torch.cpu-build"},
   when = function(f, log)
+    if log.cuda_there then
+      if not log.no_offload or log.seen or not log.asked then return nil end
+      return {hit = log.no_offload, confidence = 0.7, severity = "warning", lasts = true,
+        title = "no layer of the model is on the GPU",
+        why = "The build has its GPU part and sees a GPU, and of the model's {layers} layers not one was put there.",
+        fixes = {{flag = "gpu_layers", value = 99, engine = "llama.cpp", say = "Ask for all layers on the GPU."}}}
+    end
     local gpu = #f.gpus() > 0
     local name = log.tei and "tei" or log.candle and "candle" or log.ct2 and "ctranslate2" or log.whisper and "whisper"
       or log.ollama_cpu and "ollama" or (f.pkg"llama-cpp-python" or log.has_frame[[llama_cpp]]) and "llama-cpp-python"
@@ -227,7 +235,7 @@ rule {
       return {hit = hit, confidence = log.asked and 0.7 or 0.5, severity = "warning", lasts = log.asked ~= nil,
         why = "Not one of the model's layers was put on the GPU: none was asked for, or this build or this machine "
           .. "has none to offer.",
-        fixes = {{flag = "n_gpu_layers", value = 99, engine = "llama.cpp", say = "Ask for all layers on the GPU."},
+        fixes = {{flag = "gpu_layers", value = 99, engine = "llama.cpp", say = "Ask for all layers on the GPU."},
           {code = true, kind = "rebuild:" .. name, say = "If they were asked for: " .. CPU_BUILD[name]}}}
     end
     local install = {["llama-cpp-python"] = "llama-cpp-python", ctranslate2 = "ctranslate2"}

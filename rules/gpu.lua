@@ -9,7 +9,7 @@ local function xid_rule(id, numbers, why, fixes, doc, words)
       xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(list),
       short = ([=[\bXid[ :=]+(?:\(PCI:[^)]*\): )?(?<number2>%s)\b]=]):format(list),
     },
-    from = {"driver", "system", "native", "container"},
+    from = {"driver", "system", "native", "container", "orchestrator"},
     facts = {"gpus.0.name", "xids"},
     explains = {"cuda.launch-failure", "cuda.illegal-access", "nccl.timeout", "nccl.init", "driver.unknown-error",
       "container.gpu-lost", "gpu.app-fault"},
@@ -30,7 +30,7 @@ xid_rule("gpu.fallen-off", {"79"}, "The GPU has fallen off the bus: the PCIe lin
   {{hardware = true, say = "Take the host out of service: reseat the card, check power and cooling; another host "
     .. "for now."}, {restart = "host", say = "A cold restart of the host may bring it back."}},
   {looks = "Xid 79, 'GPU has fallen off the bus'.", check = "Power cables, temperature, PCIe errors."},
-  codes"gpu.fallen-off" .. [[|(?:GPU is lost(?:\.| ?\(|$)|fallen off the bus|ERROR_GPU_IS_LOST)]])
+  codes"gpu.fallen-off" .. [[|(?:GPU is lost(?:\.|,| ?\(|$)|fallen off the bus|ERROR_GPU_IS_LOST)]])
 
 rule {
   id = "gpu.fallen-off/handle",
@@ -64,7 +64,9 @@ xid_rule("gpu.gsp", {"119", "120"}, "The GPU's system processor (GSP) does not a
   {{driver = "upgrade", say = "Upgrade the driver (or switch the GSP firmware off, NVreg_EnableGpuFirmware=0, "
     .. "where the card allows it)."}, {restart = "host", say = "Reboot the host to bring it back."}},
   {looks = "Xid 119/120, 'Timeout waiting for RPC from GSP'.", check = "Earlier Xid 74 or 145/149 lines are the root."},
-  [[(?:RPC event history \(CPU <- GSP\)|Timeout waiting for RPC from GSP)]])
+  [[(?:RPC event history \(CPU <- GSP\)|Timeout waiting for RPC from GSP|]]
+    .. [[_kgspLogRpcTimeout|_kgspIsHeartbeatTimedOut: Heartbeat timed out|GSP RM heartbeat timed out|]]
+    .. [[waiting for RPC response from GPU\d* ?GSP)]])
 xid_rule("gpu.nvlink", {"74", "144", "145", "146", "147", "148", "149", "150"},
   "An NVLink fails (link error, switch, cable or bridge).",
   {{hardware = true, say = "Check the NVLink counters (nvidia-smi nvlink -e) and the bridge or NVSwitch; take the "

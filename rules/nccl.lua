@@ -249,9 +249,88 @@ rule {
     check = "nvidia-smi topo -p2p r; NCCL_P2P_DISABLE=1 as a test."},
 }
 
+-- What an InfiniBand call that fails means: which call it is, and the error that it gives.
+local function verbs_of(text)
+  local call, said = text:match[[\b(ibv_\w+) failed(?: with error ([^\n]+?))?\s*$]]
+  if not call then return nil end
+  local memory = said and said:match[[(?i)cannot allocate memory|^12\b]]
+  -- older releases name no error; at these calls it is the limit of locked memory that refuses
+  if memory or not said and call:match[[ibv_(?:create_[cq]|reg_mr|alloc)]] then return "memlock" end
+  if call:match[[ibv_reg_]] then return "register" end
+  if call:match[[ibv_modify_qp]] then return "route" end
+  if call:match[[ibv_(?:open_device|get_device_list|alloc_pd|query)]] then return "device" end
+end
+
+rule {
+  id = "sys.ulimit/verbs",
+  from = {"nccl", "native"},
+  signatures = {call = [[NCCL WARN Call to ibv_\w+ failed]]},
+  facts = {"system.limits.memlock"},
+  specific_over = {"nccl.init", "nccl.network"},
+  when = function(_, log)
+    for _, hit in ipairs(log.all"call") do
+      if verbs_of(hit.text) == "memlock" then
+        return {hit = hit, confidence = hit.text:has("with error") and 0.9 or 0.78,
+          why = {"InfiniBand could not lock the memory that it needs: the limit of locked memory (memlock) is too low "
+            .. "in this shell or container.", "It is {fact:system.limits.memlock}."},
+          fixes = {{limit = "memlock", kind = "container-flag:ulimit", say = "Lift it."},
+            {set = {NCCL_IB_DISABLE = "1"}, say = "Or do without InfiniBand."}}}
+      end
+    end
+  end,
+  doc = {looks = "NCCL WARN Call to ibv_create_qp failed with error Cannot allocate memory.",
+    check = "ulimit -l where the worker runs."},
+}
+
+rule {
+  id = "nccl.network/verbs",
+  from = {"nccl", "native"},
+  signatures = {call = [[NCCL WARN Call to ibv_\w+ failed]]},
+  facts = {"env.NCCL_IB_HCA", "env.NCCL_IB_GID_INDEX"},
+  specific_over = {"nccl.init", "nccl.timeout"},
+  when = function(_, log)
+    local hit, kind
+    for _, one in ipairs(log.all"call") do
+      kind = verbs_of(one.text)
+      hit = one
+      if kind then break end
+    end
+    if kind == "memlock" then return nil end
+    local tcp = {set = {NCCL_IB_DISABLE = "1"}, say = "As a test, use TCP."}
+    if kind == "register" then
+      return {hit = hit, confidence = 0.78, why = "The network card could not register a buffer: mostly memory of the "
+        .. "GPU (GPUDirect RDMA), for which the module nvidia-peermem must be loaded, or the card and the IOMMU must "
+        .. "allow it.",
+        fixes = {{set = {NCCL_NET_GDR_LEVEL = "LOC"}, say = "Do without GPUDirect RDMA."},
+          {host = true, say = "To have it back: load nvidia-peermem on every host (sudo modprobe nvidia-peermem), and "
+            .. "do without virtualized translation (ATS, IOMMU) on the way."}}}
+    end
+    if kind == "route" then
+      return {hit = hit, confidence = 0.82, why = "Two network cards could not be joined: their addresses (GIDs) do "
+        .. "not reach each other, as with RoCE and the wrong GID index, or with cards on networks of their own.",
+        fixes = {{set = {NCCL_IB_GID_INDEX = "3"}, say = "For RoCE, take the GID index of the card's IPv4 address of "
+          .. "RoCE v2 (show_gids lists them; it is mostly 3)."},
+          {host = true, kind = "env:NCCL_IB_HCA", say = "Or name in NCCL_IB_HCA only the cards that reach the other "
+            .. "hosts."}, tcp}}
+    end
+    if kind == "device" then
+      return {hit = hit, confidence = 0.76, why = "The network card cannot be opened: its device files are not in "
+        .. "this container, or may not be used.",
+        fixes = {{host = true, say = "Pass /dev/infiniband into the container (docker: --device=/dev/infiniband, with "
+          .. "--cap-add=IPC_LOCK)."}, tcp}}
+    end
+    return {hit = hit, confidence = 0.7, why = "A call to the InfiniBand or RoCE card failed.",
+      fixes = {{host = true, say = "Check the links and their counters (ibstat, perfquery)."}, tcp}}
+  end,
+  doc = {looks = "NCCL WARN Call to ibv_modify_qp failed with error Network is unreachable.",
+    check = "show_gids; ibstat; lsmod | grep peermem."},
+}
+
 rule {
   id = "nccl.network",
   from = {"nccl", "torch", "engine", "native"},
+  context = {call = [[NCCL WARN Call to ibv_\w+ failed]]},
+  unless = {"call"},
   signatures = {ib = [[(?:NET/IB[^\n]*(?:Got completion|error|status=\d+)|]]
     .. [[ibv_\w+ failed(?! with error Cannot allocate)|Got completion from peer \S+ with (?:error|status)|]]
     .. [[transport retry counter exceeded|local protection error)|]] .. codes"nccl.network"},

@@ -4,6 +4,16 @@
 local passes_for = {{[[^gfx103]], "10.3.0"}, {[[^gfx101]], "10.1.0"}, {[[^gfx110]], "11.0.0"}, {[[^gfx115]], "11.0.0"},
   {[[^gfx120]], "12.0.0"}, {[[^gfx90[0c]|^gfx909]], "9.0.0"}}
 
+-- Cards by their name, where no line says the gfx version.
+local families = {{[[6[4-9]\d0]], "10.3.0"}, {[[7[4-9]\d0]], "11.0.0"}, {[[5[3-7]\d0]], "10.1.0"},
+  {[[(?:780|760|740)M]], "11.0.0"}, {[[6[68]0M]], "10.3.0"}}
+
+local function override_by_name(name)
+  for _, row in ipairs(families) do
+    if name and name:match("(?i)\\b(?:RX ?|Radeon |)" .. row[1] .. "\\b") then return row[2] end
+  end
+end
+
 local function override(gfx)
   for _, row in ipairs(passes_for) do
     if gfx and gfx:match(row[1]) then return row[2] end
@@ -48,6 +58,7 @@ rule {
   context = {
     target = [[(?:GPU arch ?: |code object for |Name: +|amdhsa--)(?<gfx>gfx\d{3,4}[a-c]?)\b]],
     own = [[gpu_type=(?<own>gfx\w+)]],
+    card = [[(?i)\b(?<card>RX ?[567]\d{2}0(?: ?XT[X]?)?|Radeon (?:RX )?[567]\d{2}0|Radeon \d{3}M)\b]],
     cuda_specs = [[(?:get_cuda_version|cuda_specs|torch\.version\.cuda)]],
     nvidia = [[(?:NVIDIA GeForce|Tesla|NVIDIA-SMI)]],
     oom = [[HIP out of memory]],
@@ -108,7 +119,7 @@ rule {
     end
     local gfx = log.own and log.own.own or f"gpus.0.gfx" or log.code_object and log.code_object.gfx2 or log.target
       and log.target.gfx
-    local value = override(gfx)
+    local value = override(gfx) or not gfx and override_by_name(log.card and log.card.card or f"gpus.0.name")
     -- a HIP that says it so is young enough to have code for gfx1150
     if log.code_object and gfx:match[=[^gfx115[1-3]$]=] then value = "11.5.0" end
     if log.isa or gfx and not value and log.ollama then

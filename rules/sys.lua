@@ -256,10 +256,11 @@ rule {
       .. [[OpenBLAS blas_thread_init: pthread_create failed|]]
       .. [[std::system_error[^\n]*Resource temporarily unavailable|BlockingIOError: \[Errno 11\])]],
     not_permitted = [[pthread_create failed for thread \d+ of \d+: Operation not permitted]],
-    memlock = [[(?:ibv_reg_mr\S* failed|ibv_create_cq failed|RLIMIT_MEMLOCK|failed to (?:mlock|lock) memory|]]
+    memlock = [[(?:RLIMIT_MEMLOCK|failed to (?:mlock|lock) memory|]]
       .. [[mlock[^\n]{0,40}Cannot allocate memory)]],
   },
-  context = {mlock_warning = [[warning: failed to mlock]]},
+  context = {mlock_warning = [[warning: failed to mlock]],
+    nproc = [[RLIMIT_NPROC (?<soft>-?\d+) current, (?<hard>-?\d+) max]]},
   facts = {"system.limits.nofile", "system.limits.nproc", "system.limits.memlock"},
   confidence = 0.9,
   when = function(f, log)
@@ -283,6 +284,15 @@ rule {
         fixes = {{host = true, say = "Upgrade docker (20.10.10 or later) and libseccomp on the host."},
           {container = "seccomp", kind = "container-flag:security-opt",
             say = "Until then run the container without the filter."}}}
+    end
+    local soft = log.nproc and math.tointeger(tonumber(log.nproc.soft))
+    local hard = log.nproc and math.tointeger(tonumber(log.nproc.hard))
+    if log.threads and not log.files and soft and soft > 0 and soft < 65536 and (hard < 0 or hard > soft) then
+      return {hit = log.threads, evidence = {log.nproc}, why = ("This user may have %d threads and processes "
+        .. "(RLIMIT_NPROC), and all are used."):format(soft),
+        fixes = {{setting = "nproc", need = tostring(hard > 0 and hard or 65536), say = "Raise the limit in the shell "
+          .. "that starts the worker."}, {set = {OPENBLAS_NUM_THREADS = "1"}, say = "Or start fewer threads a "
+          .. "process."}}}
     end
     if hit then
       local what = log.files and "open files (nofile)" or "threads and processes (nproc or the container's pids limit)"

@@ -106,7 +106,7 @@ static void add_numbers(luaL_Buffer *out, size_t row, const struct ff_error_code
 		luaL_addlstring(out, codes[i].number.p, codes[i].number.n);
 	}
 	if (any) {
-		luaL_addstring(out, ")\\b(?!\\.\\d)");
+		luaL_addstring(out, ")(?:\\b(?!\\.\\d)|time=)"); // a line of Go's log that stands right behind C's
 		luaL_addstring(out, introductions[row].behind);
 	}
 }

@@ -540,7 +540,8 @@ end
 local function ended(rule, hit, f)
   begin_reading()
   hit.event = {}
-  return finding(rule, true, hit, {text = hit.text}, f, nil)
+  local answer = not rule.when or rule.when(f, hit)
+  return answer and finding(rule, answer, hit, {text = hit.text}, f, nil)
 end
 
 return {facts = facts, evaluate = evaluate, check = check, ended = ended}
