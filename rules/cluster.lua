@@ -51,7 +51,9 @@ rule {
   id = "job.unsatisfiable",
   from = {"slurm", "orchestrator"},
   signatures = {
-    gres = [[Invalid generic resource \(gres\) specification]],
+    gres = [[Invalid (?:generic resource \(gres\)|Trackable RESource \(TRES\)) specification]],
+    fewer = [[gres/gpu count (?:reported )?lower than configured \((?<seen>\d+) < (?<configured>\d+)\)]],
+    refused = [[(?:Batch job submission failed|Unable to allocate resources): (?<reason>[A-Z][^\n]{4,160}?)\s*$]],
     node = [[(?:Batch job submission failed|Unable to allocate resources|Unable to create step[^:\n]*): ]]
       .. [[(?:Requested node configuration is not available|Requested GRES option unsupported|Invalid account or ]]
       .. [[account/partition combination|Invalid partition name|Job violates accounting/QOS policy]]
@@ -64,6 +66,21 @@ rule {
   context = {policy = [[(?:QOS policy|account/partition)]]},
   confidence = 0.88,
   when = function(_, log)
+    if log.fewer then
+      return {hit = log.fewer, title = "a Slurm node has lost its GPUs",
+        why = "Slurm took the node out of service: its slurmd found {seen} GPUs, and {configured} are configured.",
+        fixes = {{host = true, say = "On that node, look at nvidia-smi: where GPUs are missing, mend the driver "
+          .. "(or reboot "
+          .. "it); where all are there, correct gres.conf and restart slurmd. Then resume it: scontrol update "
+          .. "nodename=... state=resume."}}}
+    end
+    if log.refused and not (log.gres or log.node or log.exclusive) then
+      local reason = log.refused.reason
+      if reason:match[[(?i)socket|timed out|connect|authenticat|munge|controller]] then return nil end
+      return {hit = log.refused, confidence = 0.75, why = "Slurm refused the job: {reason}.",
+        fixes = {{host = true, say = "Correct the request that Slurm names (partition, account, QOS, time, memory, "
+          .. "GPUs)."}}}
+    end
     if not log.exclusive then return {} end
     return {hit = log.exclusive, why = "Two settings of the job's memory exclude each other: one is inherited from the "
       .. "job around it.", fixes = {{unset = {"SLURM_MEM_PER_CPU", "SLURM_MEM_PER_GPU", "SLURM_MEM_PER_NODE"},
@@ -292,4 +309,25 @@ rule {
   end,
   doc = {looks = "unable to find backend library for backend 'tensorrtllm', try specifying runtime on the model "
     .. "configuration.", check = "ls /opt/tritonserver/backends in the image; backend: in the model's config.pbtxt."},
+}
+
+rule {
+  id = "vllm.arg-unsupported/memory-pools",
+  from = {"engine", "torch", "native", "app", "other"},
+  signatures = {pool = [[cuda(?:DeviceGetDefaultMemPool|MallocAsync|MemPool\w+|FreeAsync)\b[^\n]{0,60}]]
+    .. [[(?:operation not supported|cudaErrorNotSupported)]]},
+  facts = {"gpus.0.name", "driver.version"},
+  confidence = 0.78,
+  title = "the GPU offers no memory pools here",
+  why = {"The program allocates from CUDA's memory pools, and this GPU as it is handed over here (a share of a "
+    .. "vGPU, or a "
+    .. "virtual machine without unified memory) has none.", "It is a {fact:gpus.0.name}."},
+  fixes = {
+    {hardware = true, say = "Use a whole GPU (passed through, or MIG), or let the administrator switch unified "
+      .. "memory on "
+      .. "for that vGPU (enable_uvm=1)."},
+    {driver = "upgrade", say = "Or upgrade the driver, in the guest and on the host."},
+  },
+  doc = {looks = "CUDA runtime error in cudaDeviceGetDefaultMemPool: operation not supported.",
+    check = "nvidia-smi -q | grep -A3 -i virtualization."},
 }

@@ -175,6 +175,27 @@ rule {
 }
 
 rule {
+  id = "host.no-gpu/module",
+  from = {"kernel", "driver"},
+  rival = {cause = "driver.not-loaded", decides = "whether lspci lists an NVIDIA card, and which driver holds it "
+    .. "(lspci -k)"},
+  signatures = {none = [[NVRM: No NVIDIA (?:GPU|graphics adapter|devices?)(?: \(in \w+\))? found]]},
+  context = {held = [[(?i)\bnouveau\b|vfio-pci|probe routine was not called]]},
+  facts = {"pci.gpus"},
+  when = function(f, log)
+    if log.held or f"pci.gpus.0" then return nil end -- driver.not-loaded
+    return {confidence = 0.72}
+  end,
+  why = "The NVIDIA module was loaded and found no NVIDIA card on this machine's PCI bus.",
+  fixes = {
+    {hardware = true, say = "Look with lspci whether a card is listed at all: one that is not is missing, switched off "
+      .. "in the firmware, or not handed to this virtual machine."},
+    {driver = "nouveau", say = "Or, where another driver holds the card, keep that one from it."},
+  },
+  doc = {looks = "NVRM: No NVIDIA GPU found.", check = "lspci -nnk | grep -A3 10de."},
+}
+
+rule {
   id = "host.no-gpu/apptainer",
   from = {"apptainer"},
   signatures = {none = [[Could not find any (?:nv|rocm|NVIDIA|ROCm|AMD) (?:files|libraries|binaries) on this host]]},

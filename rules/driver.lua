@@ -302,6 +302,7 @@ rule {
     hmm = [[(?:nvidia[-_]uvm[^\n]{0,80}(?i:hmm)[^\n]{0,60}(?:fail|error)|uvm_(?:hmm|]]
       .. [[va_space)\w*[^\n]{0,60}(?:fail|error))]],
     fsp = [[(?:kfspPollForResponse\w*: FSP command timed out|FSP boot command failed|]]
+      .. [[failed to wait for GFW[_ ]?boot|]]
       .. [[GPU lockdown (?:is )?not released|kgspBootstrap\w*: [^\n]{0,40}(?:failed|timed out))]],
     bar = [[(?:BAR\d is 0M @ 0x0|This PCI I/O region assigned to your NVIDIA device is invalid|can't (?:assign|]]
       .. [[find)[^\n]{0,30}BAR)]],
@@ -416,10 +417,10 @@ rule {
     cli = [[nvidia-container-cli(?:\.real)?: initialization error:(?: nvml error:)? (?:driver not loaded|]]
       .. [[load library failed: libnvidia-ml)]],
     installer = [[kernel driver does not appear to be running on this host]],
-    no_module = [[NVRM: (?:No NVIDIA (?:GPU|graphics adapter) found|The NVIDIA probe routine was not called|]]
+    no_module = [[NVRM: (?:The NVIDIA probe routine was not called|]]
       .. [[This can occur when a driver such as)]],
   },
-  context = {nouveau = [[(?i)\bnouveau\b]], smi_works = [[\| NVIDIA-SMI \d{3}\.\d]]},
+  context = {nouveau = [[(?i)\bnouveau\b]], no_card = [[NVRM: No NVIDIA \w]], smi_works = [[\| NVIDIA-SMI \d{3}\.\d]]},
   facts = {"driver.kernel_module", "pci.gpus"},
   explains = {"container.no-gpu", "torch.cpu-build", "bnb.cpu-only", "host.no-gpu"},
   when = function(f, log)
@@ -428,7 +429,7 @@ rule {
     end
     local build = {driver = "build", say = "Build the module for the running kernel (a new kernel without its "
       .. "headers breaks DKMS)."}
-    if log.no_module and log.nouveau then
+    if (log.no_module or log.no_card) and log.nouveau then
       return {confidence = 0.92, why = "Another driver (nouveau) holds the card, so that NVIDIA's cannot take it.",
         fixes = {{driver = "nouveau", say = "Blacklist nouveau, rebuild the initramfs and reboot."}}}
     end

@@ -58,7 +58,9 @@ rule {
   when = function(f, log)
     local hit = log.killer or log.scheduler or log.ray or log.bad_alloc or log.mmap or log.win or log.swap_space
       or log.sigkill_shard or log.minus9 or log.killed
-    if hit == log.bad_alloc and hit.text:match[[ibv_|ibvwrap|NCCL WARN]] then return nil end -- locked memory: nccl.init
+    -- locked memory (nccl.init, sys.ulimit), and the number of maps (sys.ulimit/maps)
+    if hit == log.bad_alloc and hit.text:match[[ibv_|ibvwrap|NCCL WARN|failed to mlock]]
+      or hit.text:match[[unable to mmap \d+ bytes from file </?torch_]] then return nil end
     if log.win then
       return {hit = hit, confidence = 0.88, why = "Windows could not commit memory: the paging file is too small "
         .. "for mapping the weights.", fixes = {{host = true, say = "Enlarge the paging file."},
@@ -90,7 +92,8 @@ rule {
       .. "weights, more for old .bin checkpoints or with offload."}
     local less = {argument = "low_cpu_mem_usage", value = "True",
       say = "Or need less: safetensors, low_cpu_mem_usage=True, fewer loader processes, less offload to the CPU."}
-    local fixes = (log.scheduler or limit) and {more, ram, less} or {ram, more, less}
+    local limited = limit or log.scheduler or hit.text:match[[OOMKilled|Memory cgroup out of memory|oom_memcg=/\S]]
+    local fixes = limited and {more, ram, less} or {ram, more, less}
     if log.dataloader then
       table.insert(fixes, 1, {argument = "num_workers", value = 0,
         say = "Load with fewer worker processes (each holds its own copy of what the dataset keeps)."})
@@ -125,6 +128,7 @@ rule {
     bus = [[(?:Fatal Python error: Bus error|Bus error \(core dumped\)|exit(?:s|]]
       .. [[ed)?(?: with)?(?: return)? ?(?:code|status) *[:=]? ?(?:135|-7)\b|Signal 7 \(SIGBUS\)|Signals\.SIGBUS|]]
       .. [[signal(?: number)? 7\b|signal: bus error|with signal SIGBUS|terminated with -7\b|Bus error$)]],
+    apart = [[/dev/shm/nccl-\S+[^\n]*(?:No such file or directory|error: 2\b)]],
     shm_full = [[exceeds memory available in /dev/shm|/dev/shm[^\n]{0,80}(?:No space|full|too small)|]]
       .. [[object store size \([^)]*\) exceeds /dev/shm size|(?:No space left|]]
       .. [[not enough space)[^\n]{0,80}(?:/dev/shm|shared memory)]],
@@ -153,6 +157,16 @@ rule {
       fixes = {{limit = "nofile", value = 65536, say = "Raise the limit of open files."},
       {container = "shm-size", value = 16, say = "And enlarge /dev/shm."}}} end
     if log.ray and not (log.bus or log.shm_full or log.torch_shm or log.nccl) then return nil end
+    if log.torch_shm and log.torch_shm.text:match[[unable to mmap [^\n]*Cannot allocate memory]]
+      and not (log.dataloader or log.hint or log.bus or log.shm_full) then return nil end -- sys.ulimit/maps
+    local apart = log.apart and not (log.dataloader or log.hint or log.torch_shm or log.shm_full or log.bus)
+    if apart then
+      return {hit = log.apart, confidence = 0.78, title = "the ranks do not share one /dev/shm",
+        why = "A rank looks for the shared memory of another one and does not find it: they run in containers of their "
+          .. "own, or what they shared was removed.",
+        fixes = {{container = "ipc", kind = "container-flag:ipc", say = "Let the ranks of one host share memory."},
+          {set = {NCCL_SHM_DISABLE = "1"}, say = "Or do without it."}}}
+    end
     local sure = log.dataloader or log.hint or log.torch_shm or log.nccl or log.shm_full
     local size = math.tointeger(f"system.shm.size")
     local container = f"system.container.runtime" or (f"system.shm.size" or 1e12) < 256 * 1048576 or log.mp
@@ -174,6 +188,27 @@ rule {
   end,
   doc = {looks = "Bus error in a container, 'unable to write to file </torch_...>', NCCL 'Error while creating "
     .. "shared memory segment'.", check = "df -h /dev/shm."},
+}
+
+rule {
+  id = "sys.ulimit/maps",
+  anyone = "system",
+  rival = {cause = "oom.host", decides = "free memory at that moment, and the number of lines of /proc/PID/maps "
+    .. "against "
+    .. "vm.max_map_count"},
+  signatures = {maps = [[unable to mmap \d+ bytes from file </?torch_[^\n]*Cannot allocate memory]]},
+  facts = {"system.memory.available", "system.shm.size"},
+  confidence = 0.74,
+  title = "limit of memory maps",
+  why = "A tensor in shared memory could not be mapped: each one takes a map of the process, and their number is "
+    .. "limited "
+    .. "by the kernel (vm.max_map_count), whatever memory is free.",
+  fixes = {
+    {setting = "max-map-count", say = "Raise the limit on the host."},
+    {code = true, say = "Or share fewer tensors between processes: fewer workers, larger batches of small files."},
+  },
+  doc = {looks = "unable to mmap 98368 bytes from file </torch_...>: Cannot allocate memory (12).",
+    check = "sysctl vm.max_map_count; wc -l /proc/PID/maps."},
 }
 
 rule {

@@ -1,5 +1,24 @@
 -- NCCL and torch.distributed.
 
+-- What the words of CUDA in NCCL's own warning say, where no other rule knows more.
+local by_words = {
+  {words = [[^named symbol not found|^no kernel image|^invalid device function]], confidence = 0.72,
+    why = "NCCL has no code that runs on this GPU: CUDA answers '{words}' as it loads its kernels.",
+    fixes = {{install = "torch", fresh = true, kind = "pip:nvidia-nccl", say = "Use an NCCL built for a CUDA that "
+      .. "knows "
+      .. "this GPU: install torch anew with the NCCL that belongs to it."},
+      {driver = "upgrade", say = "Or upgrade the driver, where it is the older of the two."}}},
+  {words = [[^initialization error|^unknown error|^no CUDA-capable|^system not yet]], confidence = 0.66,
+    why = "CUDA itself does not start in this rank, before NCCL does anything: '{words}'.",
+    fixes = {{restart = "uvm", kind = "restart", say = "See whether CUDA starts on that GPU alone (a one-line torch "
+      .. "program with CUDA_VISIBLE_DEVICES); where not, load nvidia_uvm anew or reboot the host."},
+      {code = true, say = "Where it does: start ranks with 'spawn', for CUDA does not survive a fork."}}},
+  {words = [[^operation not supported|^invalid resource handle|^invalid argument]], confidence = 0.66,
+    why = "NCCL maps memory of one GPU into another process, and CUDA answers '{words}'.",
+    fixes = {{set = {NCCL_CUMEM_ENABLE = "0"}, say = "Let NCCL use the older way of sharing memory."},
+      {set = {NCCL_P2P_DISABLE = "1"}, automatic = true, say = "Or do without peer-to-peer."}}},
+}
+
 rule {
   id = "nccl.init",
   from = {"nccl", "torch", "engine", "native", "cluster", "hub"},
@@ -16,7 +35,7 @@ rule {
       .. [[store|master)|NCCL WARN[^\n]*(?:Connect to|socketStartConnect|socketProgress|Connection (?:refused|]]
       .. [[closed by remote)|No route to host)|Connection closed by (?:localRank|remote) peer)]],
     version = [[(?:Mismatched NCCL version|NCCL version mismatch|Message truncated : received \d+ bytes instead of)]],
-    cumem = [[NCCL WARN Cuda failure[^\n]*(?<code>'[^']+')]],
+    cumem = [[NCCL WARN Cuda failure[^\n]*'(?<words>[^']+)']],
     rendezvous = [[(?:RendezvousConnectionError|The client socket has (?:timed out|failed to connect to any)|]]
       .. [[connect\(\) timed out|Timed out after \d+ seconds waiting for clients|DistStoreError|]]
       .. [[gloo[^\n]{0,80}(?:connectFullMesh failed|Unable to find (?:address|interface for))|]]
@@ -115,6 +134,12 @@ rule {
     if log.version then return {hit = log.version, confidence = 0.82, why = "The ranks (or the library and its "
       .. "headers) use different NCCL versions.", fixes = {{install = "torch", fresh = true, kind = "pip:nvidia-nccl",
       say = "Install one release of torch everywhere, with the NCCL that it asks for."}}} end
+    for _, one in ipairs(log.cumem and by_words or {}) do
+      if log.cumem.words:match(one.words) then
+        return {hit = log.cumem, evidence = {log.unhandled}, confidence = one.confidence, why = one.why,
+          fixes = one.fixes}
+      end
+    end
     -- A system call that fails is mostly shared memory, a CUDA call mostly a copy between two GPUs.
     local shm = {container = "shm-size", value = 16, say = "In a container: enlarge /dev/shm."}
     local p2p = {set = {NCCL_P2P_DISABLE = "1"}, automatic = true, say = "Try without peer-to-peer, the most "
@@ -126,6 +151,30 @@ rule {
       fixes = system and {shm, p2p, say} or {p2p, shm, say}}
   end,
   doc = {looks = "'NCCL error ... unhandled system error'.", check = "The NCCL WARN line before it; NCCL_DEBUG=WARN."},
+}
+
+rule {
+  id = "cuda.lib-missing/nccl",
+  from = {"nccl"},
+  signatures = {lib = [[NCCL WARN Failed to find CUDA library (?<lib>libcuda\.so(?:\.1)?)\b]]},
+  context = {fails = [[(?:unhandled cuda error|ncclUnhandledCudaError)]],
+    wsl = [[(?:\bDESKTOP-\w+:\d+|microsoft-standard|\bWSL2?\b|/usr/lib/wsl)]]},
+  all = {"fails"},
+  facts = {"system.kernel"},
+  specific_over = {"nccl.init"},
+  when = function(f, log)
+    local wsl = log.wsl or (f"system.kernel" or ""):match[[(?i)microsoft]]
+    return {confidence = wsl and 0.8 or 0.7, why = {"NCCL does not find the driver's {lib} by that name.",
+        wsl and "Under WSL it lies in /usr/lib/wsl/lib." or nil},
+      fixes = {wsl and {prepend = "LD_LIBRARY_PATH", entry = "/usr/lib/wsl/lib", say = "Put WSL's folder of the driver "
+          .. "on the library path."} or {prepend = "LD_LIBRARY_PATH", entry = "/usr/lib/x86_64-linux-gnu",
+          say = "Put the folder that holds the driver's libcuda on the library path (ldconfig -p | grep libcuda "
+            .. "tells it); "
+            .. "where it holds only libcuda.so.1, link libcuda.so to that."},
+        {install = "torch", fresh = true, kind = "pip:nvidia-nccl", say = "Or use a newer NCCL, which asks for "
+          .. "libcuda.so.1."}}}
+  end,
+  doc = {looks = "NCCL WARN Failed to find CUDA library libcuda.so.", check = "ldconfig -p | grep libcuda."},
 }
 
 rule {

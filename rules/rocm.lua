@@ -26,7 +26,8 @@ rule {
   anyone = {code = "code", lib = "loader", no_device = "code"},
   signatures = {
     code = codes"rocm.mismatch",
-    hip_error = [[(?:HIP error: (?:invalid device function|the operation cannot be performed|]]
+    symbol = [[/lib(?:amdhip64|hip\w+|roc\w+|MIOpen|hsa-runtime64|rccl)\.so[\d.]*: undefined symbol: (?<symbol>\w+)]],
+    hip_error = [[(?:(?:HIP|ROCm) error: (?:invalid device function|the operation cannot be performed|]]
       .. [[shared object initialization failed|no kernel image)|]]
       .. [[HIP error: (?!device-side|an illegal memory|unspecified launch|]]
       .. [[out of memory|invalid device ordinal)[^\n]*)]],
@@ -56,7 +57,8 @@ rule {
     cuda_on_amd = [[bitsandbytes[^\n]{0,80}(?:ROCm|HIP)[^\n]{0,80}(?:not|unsupported|missing)]],
   },
   context = {
-    target = [[(?:GPU arch ?: |code object for |Name: +|amdhsa--)(?<gfx>gfx\d{3,4}[a-c]?)\b]],
+    target = [[(?:GPU arch ?: |code object for |Name: +|amdhsa--|]]
+      .. [[Device \d+: [\w ()-]{3,60}, )(?<gfx>gfx\d{3,4}[a-c]?)\b]],
     own = [[gpu_type=(?<own>gfx\w+)]],
     card = [[(?i)\b(?<card>RX ?[567]\d{2}0(?: ?XT[X]?)?|Radeon (?:RX )?[567]\d{2}0|Radeon \d{3}M)\b]],
     cuda_specs = [[(?:get_cuda_version|cuda_specs|torch\.version\.cuda)]],
@@ -88,10 +90,20 @@ rule {
         fixes = {{container = "rocm", kind = "driver", say = "Load amdgpu on the host, and pass /dev/kfd and "
         .. "/dev/dri to the worker, with the groups that own them."}}}
     end
+    if log.symbol then
+      return {hit = log.symbol, confidence = 0.86, why = "Two libraries of ROCm that are loaded together are of two "
+        .. "releases: one asks another for {symbol}, which it does not have.",
+        fixes = {{host = true, kind = "driver", say = "Bring all packages of ROCm to one release (upgrade them "
+          .. "together, "
+          .. "not one of them), and remove copies of them that lie in other folders of the library path."},
+          {install = "torch", older = true, kind = "pip:torch", say = "Or use a build that brings its own ROCm "
+            .. "libraries."}}}
+    end
     if log.lib then
       return {hit = log.lib, confidence = 0.85, why = "A ROCm library cannot be loaded: torch (or the extension) "
         .. "is for another ROCm version, or ROCm is not installed.",
-        fixes = {{install = "torch", index = "rocm6.4", say = "Install the torch built for the installed ROCm."},
+        fixes = {{install = "torch", older = true, kind = "pip:torch", say = "Install the torch built for the "
+          .. "installed ROCm."},
         {prepend = "LD_LIBRARY_PATH", entry = "/opt/rocm/lib", say = "Or put /opt/rocm/lib on the library path."}}}
     end
     local forced = f.env"HSA_OVERRIDE_GFX_VERSION"

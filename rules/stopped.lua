@@ -21,12 +21,13 @@ rule {
     if not status then return true end
     local answered = status ~= "503" and status ~= "502" and status ~= "504"
     if not answered then return true end
-    return {confidence = 0.88, why = "Kubernetes ended the container because its probe failed: the server is up, and answers "
+    return {confidence = 0.88, why = "Kubernetes ended the container because its probe failed: the server is up, "
+      .. "and answers "
       .. "the probe's request with an error.",
       fixes = {{host = true, say = (status == "401" or status == "403")
         and "Give the probe a path that needs no login, or the header that it needs (httpGet.httpHeaders)."
         or "Correct path and port of the probe (httpGet): they must be ones that this server answers with 200, such "
-          .. "as its /health."}}}
+        .. "as its /health."}}}
   end,
   why = "Kubernetes ended the container because a startup or liveness probe failed while it was loading or busy.",
   fixes = {

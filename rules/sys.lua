@@ -256,7 +256,7 @@ rule {
       .. [[OpenBLAS blas_thread_init: pthread_create failed|]]
       .. [[std::system_error[^\n]*Resource temporarily unavailable|BlockingIOError: \[Errno 11\])]],
     not_permitted = [[pthread_create failed for thread \d+ of \d+: Operation not permitted]],
-    memlock = [[(?:RLIMIT_MEMLOCK|failed to (?:mlock|lock) memory|]]
+    memlock = [[(?:RLIMIT_MEMLOCK|Unable to pin host memory with error code: -1|failed to (?:mlock|lock) memory|]]
       .. [[mlock[^\n]{0,40}Cannot allocate memory)]],
   },
   context = {mlock_warning = [[warning: failed to mlock]],

@@ -107,11 +107,11 @@ rule {
   signatures = {
     bpf = [[bpf_prog_query\(BPF_CGROUP_DEVICE\) failed: operation not permitted]],
     cgroup = [[nvidia-container-cli[^\n]*mount error: (?:open|write) (?:failed|]]
-      .. [[error): /sys/fs/cgroup/\S+: permission denied]],
+      .. [[error): /sys/fs/cgroup/\S+: (?:permission denied|operation not permitted)]],
     hook = [[error executing hook [`'"]?/usr/bin/nvidia-container-(?:toolkit|runtime-hook)]],
   },
   context = {rootless = [[(?:/run/user/\d+|rootless|bpf_prog_query|crun|podman)]]},
-  all = {"rootless"},
+  when = function(_, log) return log.rootless ~= nil or log.cgroup ~= nil end,
   explains = {"container.no-gpu", "container.toolkit-missing", "container.runtime-config"},
   confidence = 0.93,
   why = "The toolkit wants to change the cgroup's device rules, and the engine that called it may not: it runs "

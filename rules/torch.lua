@@ -112,10 +112,10 @@ rule {
     },
     torch_frame = [[(?:torch/(?:cuda|nn|_tensor|_ops|functional|utils)|vllm/|sglang/|transformers/|diffusers/)]],
     archs = [[The current PyTorch install supports CUDA capabilities (?<archs>[\w ]*\w)]],
-    ptx = [[unsupported toolchain]],
+    ptx = [[unsupported toolchain]], rocm = [[(?:ROCm error: |found \d+ ROCm devices)]],
     bnb = [[(?:csrc/ops\.cu|libbitsandbytes)]],
   },
-  unless = {"ptx", "bnb"},
+  unless = {"ptx", "bnb", "rocm"},
   facts = {"gpus.0.name", "gpus.0.compute_capability", "torch.version", "torch.archs"},
   explains = {"cuda.illegal-access", "cuda.launch-failure", "cuda.lib-missing", "bnb.arch-unsupported",
     "vllm.arg-unsupported", "oom.activation"},
@@ -283,8 +283,8 @@ rule {
     .. "expect; the trace shows a later call, for kernels run asynchronously.",
   fixes = {
     {code = true, kind = "pip:package",
-      say = "Upgrade the library whose kernel it is (vLLM, flash-attn, xformers, triton), or switch that kernel or "
-        .. "backend off."},
+      say = "Upgrade the engine or library whose kernel it is (go back a release if it came with one), or switch that "
+        .. "kernel off."},
     {code = true, say = "Check shapes, strides, dtypes and device of the inputs."},
     {set = {CUDA_LAUNCH_BLOCKING = "1"},
       say = "To find the kernel, run once with synchronous launches (or compute-sanitizer)."},

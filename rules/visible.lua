@@ -103,7 +103,8 @@ rule {
   },
   context = {ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed\.|world_size|]]
     .. [[tensor[-_]parallel|]]
-    .. [[accelerate launch|deepspeed|Error\w*Error: CUDA error: invalid device ordinal)]]},
+    .. [[accelerate launch|deepspeed|tensorrt_llm/runtime|\bmpirun\b|]]
+    .. [[Error\w*Error: CUDA error: invalid device ordinal)]]},
   facts = {"gpus", "env.CUDA_VISIBLE_DEVICES"},
   specific_over = {"visible-devices.wrong"},
   when = function(f, log)
