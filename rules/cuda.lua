@@ -58,6 +58,13 @@ rule {
     local hit = log.shared or log.nvrtc or log.load or log.dll or log.onnx
     local lib = hit.lib or hit.lib2 or hit.lib3 or hit.lib4 or hit.lib5 or hit.lib6 or "a CUDA library"
     if log.tf and not log.shared then return nil end
+    if hit.text:match[[Error: libcuda\.so(?:\.1)?: cannot open]] then
+      return {hit = hit, confidence = 0.7, title = "the driver's library libcuda is not found",
+        why = "What is asked for is there; it asks in turn for libcuda, which belongs to the driver.",
+        fixes = {{container = "gpus", say = "Start the container with the GPU, which brings the driver's libraries."},
+          {host = true, kind = "env:LD_LIBRARY_PATH",
+            say = "If nvidia-smi works there: make a link libcuda.so beside libcuda.so.1, on the loader's path."}}}
+    end
     local frames = ""
     for _, e in pairs(log.events.list) do
       for _, frame in ipairs(e.frames or {}) do frames = frames .. frame.file .. "\n" end
@@ -390,7 +397,8 @@ rule {
     pass = [[PassManager::run failed]],
     gpu_old = [[Found \S[^\n]*which is too old to be supported by the triton GPU compiler]],
   },
-  context = {too_old = [[(?:Feature|Instruction) '[^']+' (?:with [^\n]{0,40} )?requires \.target sm_\d+ or higher]]},
+  context = {too_old = [[(?:Feature|Instruction) '[^']+' (?:with [^\n]{0,40} )?requires \.target sm_\d+ or higher]],
+    lacks = [[Feature '[^']+' (?:with [^\n]{0,80} )?not supported on \.target 'sm_\d+\w?']]},
   facts = {"python.packages.triton.version", "gpus.0.compute_capability", "env.TRITON_PTXAS_PATH"},
   explains = {"ext.abi-mismatch", "cuda.nvcc-missing", "pip.module-missing"},
   when = function(f, log)
@@ -420,6 +428,16 @@ rule {
             .. "embedded python.exe; else repair the Visual Studio Build Tools."}}}
     end
     if log.ptxas and log.too_old then return nil end -- the kernel wants a newer GPU: dtype.unsupported
+    if log.ptxas and log.lacks and not log.no_cc then
+      return {hit = log.lacks, confidence = 0.86, title = "a triton kernel uses what this GPU does not have",
+        why = "ptxas knows this GPU, and says that it has no such feature: the kernel was written for GPUs of another "
+          .. "kind.",
+        fixes = {{code = true, kind = "pip:triton",
+            say = "Upgrade the library whose kernel it is, with the triton that it pins: newer releases choose kernels "
+              .. "by the GPU."},
+          {code = true, kind = "param:attn_implementation", say = "Or switch that kernel off: another backend for "
+            .. "attention, experts or quantization."}}}
+    end
     if log.ptxas and not log.no_cc then
       return {hit = log.ptxas, confidence = 0.9, why = "The ptxas that triton uses (its own copy) does not know "
         .. "this GPU or this PTX: it is older than the GPU.",

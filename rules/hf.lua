@@ -525,8 +525,11 @@ rule {
       return nil
     end
     local refused = [[(?i)got an unexpected|ignored|has no effect|multiple values|\bnot (?:yet |currently )?support|]]
-      .. [[\bunsupported\b|\bno longer\b|\bincompatible\b|\bcannot be\b]]
-    if not log.contains and message:match(refused) then return nil end
+      .. [[\bunsupported\b|\bno longer\b|\b(?:in|not )compatible\b|\bcannot be\b|\bdisable\b]]
+    -- it is asked for where it is to become true
+    local asked = [=[trust_remote_code[`'"]?(?: ?=+ ?| (?:to|is|as) )[`'"]?True|--trust-remote-code|]=]
+      .. [=[(?:set|pass|use|enable|needs?|requires?|option|argument)\W{1,3}(?:the )?[`'"]?trust_remote_code]=]
+    if not log.contains and (message:match(refused) or not message:match(asked)) then return nil end
     return {hit = hit, confidence = not log.contains and message:match[[consider setting]] and 0.62 or nil,
       why = "The repository brings its own model code, and running it must be allowed explicitly.",
       fixes = {

@@ -104,3 +104,21 @@ rule {
   doc = {looks = "OutOfResources: out of resource: shared memory, Required: ..., Hardware limit: ...",
     check = "Which kernel; consumer GPUs have about 100 KB, data-centre ones 164 to 228 KB."},
 }
+
+rule {
+  id = "vllm.arg-unsupported/flashinfer-arch",
+  from = {"kernels", "engine", "compiler", "other"},
+  signatures = {none = [=[No supported CUDA architectures found for major versions \[(?<majors>[\d, ]+)\]]=]},
+  facts = {"gpus.0.name", "gpus.0.compute_capability", "python.packages.flashinfer-python.version"},
+  confidence = 0.84,
+  title = "FlashInfer has no such kernel for this GPU",
+  why = {"FlashInfer builds that kernel only for GPUs whose compute capability begins with {majors}, and finds none.",
+    "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
+  fixes = {
+    {code = true, kind = "param:quantization",
+      say = "Choose another backend than FlashInfer's for what asks for it (attention, experts or quantization)."},
+    {install = "flashinfer-python", say = "Or upgrade flashinfer with the engine: newer releases build for more GPUs."},
+  },
+  doc = {looks = "'No supported CUDA architectures found for major versions [10].'",
+    check = "The GPU's compute capability; which kernel was asked for."},
+}

@@ -33,6 +33,7 @@ local BOUNDS = {
   [=[(?i)at least ()[`'"]?(?=[a-z])([a-z][\w.-]*)[`'"]? v?(\d[\w.]*)]=],
   [=[(?i)(?:upgrade|update) (?:to )?(?:your )?()[`'"]?([a-z][\w.-]*)[`'"]? to (?:at least )?(?:version )?v?]=]
     .. [[(\d[\w.]*)]],
+  [=[(?i)(?:upgrade|update) to ()[`'"]?([a-z][\w.-]*)[`'"]? (?:version )?v?(\d+\.\d[\w.]*)]=],
   [[(?i)(?:requires|needs) ()[`'"]?([a-z][\w.-]*)[`'"]? (?:version )?v?(\d+\.\d[\w.]*)(?: or (?:newer]]
     .. [[|later|higher|above)|\+)]],
   [[(?i)()\b([a-z][\w.-]*) (?:versions? )?v?(\d+\.\d[\w.]*) or (?:newer|later|higher|above)]],
@@ -65,6 +66,7 @@ local function stated_bound(text)
   local found = {}
   for _, clause in ipairs(text:gsub([=[(?:[.;!?](?=\s)|,? \bbut\b|,? \bhowever\b)]=], "\n"):split("\n")) do
     local name, op, number = bound_of(clause, text)
+    if clause:match[[(?i)\b(?:deprecated|removed|dropped) (?:\w+ ){0,3}(?:in|since|from|as of)\b]] then name = nil end
     local order, denied = clause:match(ORDERS) ~= nil, clause:match(DENIES) ~= nil
     local rank = order and 1 or clause:match(ASKS) and 2 or denied and 4 or 3
     if name and rank == 4 then op = TURNED[op] end
@@ -93,13 +95,14 @@ local ADDRESS = [=[(?:git\+)?(?:https?|ssh)://[^\s`'"<>)]+]=]
 local ARTICLE = [=[(?:the |either |both |a |an |latest |newer |official )*[`'"]?]=]
 local REQUESTS = {
   [=[pip3? install (?:--?[a-zA-Z][\w-]* )*[`'"]?([\w.-]+)]=],
-  "(?:[Pp]lease |need to |must |to )install " .. ARTICLE .. [=[([\w.-]+)]=],
+  "(?:^|[.;:!] |[Pp]lease |need to |must |to )[Ii]nstall " .. ARTICLE .. [=[([\w.-]+)]=],
   [[requires? (?:the )?(?:following )?[`'"]?([\w.-]+)[`'"]? (?:library|package|module)?s? ?(?:to be ]]
     .. [[|but )?(?:installed|to function|to be available|it was not found|is not)]],
   [=[requires? (?:the )?[`'"]?([\w.-]+)[`'"]? (?:library|package)]=],
   [=[[`'"]?([\w.-]+)[`'"]? (?:library |package |dictionary )?(?:is )?not installed]=],
   [=[[`'"]?([\w.-]+)[`'"]? (?:must|needs to|has to) be installed]=],
-  [=[could not import [`'"]?([\w.-]+)]=],
+  [=[(?:[Cc]ould not|[Ff]ailed to|[Uu]nable to) import [`'"]?([\w-]+)]=],
+  [=[requires installation of [`'"]?([\w.-]+)]=],
 }
 
 -- Forms that leave no doubt that a distribution is meant, also one that nobody here knows.
@@ -108,6 +111,8 @@ local EXPLICIT = {
   [=[requires? (?:the )?[`'"]?([a-z][\w.-]+)[`'"]? to be (?:installed|available)]=],
   [=[requires? (?:the )?[`'"<]([a-z][\w.-]+)[`'">] (?:library|package|module)]=],
   [=[<([a-z][\w.-]+)> to be installed]=],
+  [=[[Ii]nstall the [`'"]?([a-z][\w.-]+)[`'"]? package]=],
+  [=[the [`'"]([a-z][\w.-]+)[`'"] package is installed]=],
   [=[[Ii]nstall (?:the |either |both )*[`'"]([a-z][\w.-]+)(?:\[[\w,-]+\])?[`'"]]=],
 }
 local NO_NAME = {git = true, the = true, them = true, it = true, this = true, these = true, following = true,
@@ -250,6 +255,27 @@ rule {
   why = "",
   doc = {looks = "'please install X by `pip install git+https://...`' in a library's exception.",
     check = "Is it installed in the interpreter that runs?"},
+}
+
+-- What stands in the way, and is to go.
+rule {
+  id = "pip.conflict/remove",
+  anyone = "request",
+  signatures = {
+    remove = [[\bpip3? uninstall (?:-y )?(?<package>[a-z][\w.-]+)(?: -y)?(?![^\n]*\binstall )]],
+    words = [[(?<package2>[a-z][\w.-]+) is installed but (?:causes|conflicts|breaks|is incompatible)]],
+  },
+  when = function(f, log)
+    local hit = log.remove or log.words
+    local name = package(hit.package or hit.package2)
+    if not by_library(hit) or hit.event.kind ~= "exception" or not name or f.pkg(name) == false then return nil end
+    if not message_of(hit):match[[(?i)\buninstall\b]] or message_of(hit):match[[pip3? install]] then return nil end
+    return {hit = hit, confidence = 0.86, why = ("The message asks for %s to be taken away."):format(name),
+      fixes = {{remove = name, say = ("Remove %s, as the message asks."):format(name)}}}
+  end,
+  why = "",
+  doc = {looks = "'X is installed but causes problems. Please uninstall it: pip uninstall -y X'.",
+    check = "Whether anything else here needs it."},
 }
 
 rule {

@@ -400,7 +400,7 @@ rule {
   id = "app.bug/duplicate-gpu",
   from = {"nccl", "torch", "native"},
   signatures = {duplicate = [[Duplicate GPU detected : rank \d+ and rank \d+ both on CUDA device (?<device>\w+)]],
-    invalid = any{codes"app.bug", [[NCCL error in: [^\n]*invalid usage]]}},
+    invalid = any{codes"app.bug", [[NCCL error(?: in:)? [^\n]*invalid usage]]}},
   context = {net = [[NCCL WARN Error: network]]},
   unless = {"net"},
   specific_over = {"nccl.init"},

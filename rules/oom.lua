@@ -157,8 +157,8 @@ local function classify(m, log, f, event)
   local none_free = not m.allocated and m.free and m.total and m.free < 0.08 * m.total
   local full = m.total and m.allocated and m.allocated > 0.88 * m.total or none_free
   if log.grows then return "oom.leak", 0.75 end
-  if tail(event, [[ (?:profile_run|_dummy_run|_dummy_sampler_run|capture_model|capture|]]
-    .. [[initialize_kv_cache\w*|determine_\w+|warm_?up\w*|kernel_warmup)$]]) then return "oom.activation", 0.82 end
+  if tail(event, [[ (?:profile_run|_dummy_(?:sampler_)?run|capture\w*|init_\w*graphs?|initialize_kv_cache\w*|]]
+    .. [[determine_\w+|warm_?up\w*|kernel_warmup)$]]) then return "oom.activation", 0.82 end
   if moves_weights(log, event) or builds_weights(event) then return "oom.model-too-big", 0.86 end
   if m.ask and m.total and m.ask > 0.25 * m.total then return "oom.activation", 0.8 end -- no weight is that large
   if outside_torch(m) then return "oom.activation", 0.7 end

@@ -41,6 +41,7 @@ rule {
   context = {
     ignored = [[(?:Ignore import error|Could not import|will not be available|falling back|optional)]],
     file = [['[\w.]+' is not a package]],
+    isolated = [[(?:Getting requirements to build wheel|pyproject_hooks|pip-build-env-)]],
   },
   facts = {"python.executable", "python.kind"},
   when = function(f, log)
@@ -121,6 +122,16 @@ rule {
         fixes = {environment_first(f) or {restart = "process",
           say = "Restart the process, with the interpreter that the package was installed into."},
           {install = package, fresh = true, say = "Or reinstall it there."}}}
+    end
+    if top == "pkg_resources" and log.isolated then
+      return {hit = hit, confidence = 0.9, why = "pip builds in an environment of its own, with the newest setuptools, "
+        .. "and from 82 on that has no pkg_resources.",
+        fixes = {{install = "setuptools", need = "<81", with = {"wheel"}, kind = "pip:setuptools",
+            say = "Put an older setuptools into this environment, and build in it: the same install command with "
+              .. "--no-build-isolation."},
+          {code = true, kind = "param:no_build_isolation",
+            say = "Where the command is a program's own: give pip a file of constraints that says setuptools<81 "
+              .. "(PIP_CONSTRAINT, from pip 25.3 on PIP_BUILD_CONSTRAINT)."}}}
     end
     return {hit = hit, confidence = (hit == log.module and (hit.event.tier or 0) >= 4) and 0.9 or 0.72,
       why = ("The Python package for '%s' is not installed in the interpreter that runs."):format(module),
@@ -401,7 +412,8 @@ rule {
   anyone = {module = "interpreter", name = "interpreter"},
   signatures = {
     requires = any{
-      [=[requires (?:the )?[`'"]?accelerate\b]=],
+      [=[requires (?:the )?[`'"]?accelerate\b(?! \w*(?:FSDP|mode|plugin|config|launch))]=],
+      [[accelerate v?\d[\d.]* (?:and|or) (?:above|later|newer|higher)]],
       [[`?accelerate`?[^\n]{0,40}(?:is not installed|not found|is required|to be installed)]],
       [[Please (?:run `)?(?:pip )?install (?:-U |--upgrade )?[`'"]?accelerate]],
       [[pip install (?:-U |--upgrade )?[`'"]?(?:transformers\[torch\]|accelerate)]],
@@ -453,11 +465,11 @@ rule {
     asked = [[FlashAttention2 has been toggled on, but it cannot be used]],
     package = any{
       [[the package flash_attn seems to be not installed]],
-      [[flash_attn (?:is )?not (?:installed|available)]],
+      [=[(?<![\w-])flash_attn[`'"]? (?:is )?not (?:installed|available)]=],
       [[Please install (?:the )?flash[-_]attn]],
       [=[No module named ['"]flash_attn['"]]=],
       [[requires the following packages[^\n]*flash_attn]],
-      [[flash[-_]attn(?:ention)? (?:package )?(?:is )?required]],
+      [[(?<![\w-])flash[-_]attn(?:ention)? (?:package )?(?:is )?required]],
       [[Flash ?Attention(?: 2)? is not (?:available|installed), but]],
       [[flash attention is not installed]],
     },
@@ -482,7 +494,7 @@ rule {
     return {confidence = 0.9,
       why = "flash_attention_2 was asked for, and the flash-attn package is not installed here.",
       fixes = {{install = "flash-attn", build = true,
-        need = (log.asked or log.package or log.fa3).text:match[[flash[-_]attn ?([=<>~!]=? ?\d[\w.]*\w)]],
+        need = (log.asked or log.package or log.fa3).text:match[[(?<![\w-])flash[-_]attn ?([=<>~!]=? ?\d[\w.]*\w)]],
         say = "Install it (a prebuilt wheel for this torch, CUDA and Python saves an hour of compiling)."},
                {argument = "attn_implementation", say = "Or do without: attn_implementation='sdpa'."}}}
   end,

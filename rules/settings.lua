@@ -2,7 +2,8 @@
 -- package of another release. What decides is where it was raised (where settings are read, or where kernels check a
 -- caller's tensors) and whether the message names what it wants.
 
-local PACKAGES = [=[(?:^|[/\\])(vllm|sglang|lmdeploy|tensorrt_llm|ray|text_generation_server|lmcache|xinference)[/\\]]=]
+local PACKAGES = [=[(?:^|[/\\])(vllm|sglang|lmdeploy|tensorrt_llm|ray|text_generation_server|lmcache|xinference|]=]
+  .. [=[aphrodite|lightllm)[/\\]]=]
 -- Where settings are read; and where a model is put together out of them.
 local LAUNCH = [=[(?:arg_utils|server_args|arg_groups|_hook|launch\w*|[/\\]config|]=]
   .. [=[[/\\]configs?[/\\](?!models)\w+)(?:[/\\]\w+)?\.py ]=]
@@ -143,7 +144,8 @@ rule {
     local hit, package, where, text = refusal(log)
     local said = atlas.said(hit)
     if said then return from_source(said, hit, package, where, text) end
-    if not hit or where == "model" or hit.event.type == "TypeError" then return nil end
+    local flagged = hit and text:match[=[(?:^|\s)--[a-z][\w-]+ requires --[a-z][\w-]+]=]
+    if not hit or where == "model" or hit.event.type == "TypeError" and not flagged then return nil end
     local name, value, remedy = named(text, where)
     if not name then return nil end
     local dashed, variable = name:sub(1, 2) == "--", name:match[[^[A-Z]+_]] ~= nil

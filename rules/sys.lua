@@ -93,11 +93,14 @@ rule {
 
 rule {
   id = "sys.illegal-instruction",
-  from = {avx = {"native", "framework", "engine", "compiler", "other", "app"}, x86_v2 = {"native", "shell"}},
+  from = {avx = {"native", "framework", "engine", "compiler", "other", "app"}, chosen = {"engine", "other"},
+    x86_v2 = {"native", "shell"}},
   anyone = "system",
   signatures = {
     sigill = [[(?:Illegal instruction(?! was encountered)|SIGILL|signal(?: number)?[ =:]*4\b|]]
       .. [[exit(?:ed with)? code:? ?(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],
+    chosen = [[\b(?<variable>[A-Z][A-Z0-9]*_[A-Z0-9_]+)=(?<value>\w+) requested, but the (?:\w+ )?CPU (?:does not]]
+      .. [[|lacks)]],
     avx = [[(?:CPU does not (?:have|support) (?:AVX|vector extensions)|does not have AVX or AVX2|]]
       .. [[was compiled to use (?:AVX|SSE|FMA)\S* instructions,? but|]]
       .. [[built using AVX\S* instructions, which your CPU|compiled with AVX\S* support|]]
@@ -113,6 +116,10 @@ rule {
   confidence = 0.88,
   -- a native library that gives up ends itself by such an instruction
   when = function(_, log)
+    if log.chosen then
+      return {hit = log.chosen, why = "{variable} asks for instructions that this CPU does not have ({value}).",
+        fixes = {{unset = {log.chosen.variable}, say = "Leave it unset, so that what this CPU has is taken."}}}
+    end
     local bare = log.trap and not (log.avx or log.kernel or log.x86_v2)
     return bare and {confidence = 0.5} or true
   end,
@@ -427,7 +434,7 @@ rule {
       [[database or disk is full]],
     },
     no_space = codes"disk.full" .. [[|(?:Disk quota exceeded|]]
-      .. [[Not enough (?:free )?(?:disk|space)|not enough free disk space)]],
+      .. [[(?<!MemoryError: )Not enough (?:free )?(?:disk|space)|not enough free disk space)]],
   },
   explains = {"pip.module-missing", "hf.incomplete", "pip.broken-install"},
   context = {

@@ -49,7 +49,7 @@ rule {
         log.built_for.cu) or nil,
       say = "Reinstall torch as a CUDA build (and torchvision, torchaudio with it); check that no later install "
         .. "replaces it."}}
-    return {hit = hit, confidence = sure and 0.92 or 0.68,
+    return {hit = hit, confidence = sure and 0.92 or hit == log.none_found and 0.76 or 0.68,
       why = {"The torch that runs is a CPU-only build, and CUDA was asked for.", "torch is {fact:torch.version}."},
       fixes = fixes}
   end,

@@ -325,7 +325,7 @@ rule {
 
 rule {
   id = "pip.conflict/names",
-  from = {pydantic = {"pydantic", "server", "other", "hub", "engine", "app"}},
+  from = {pydantic = {"pydantic", "server", "other", "hub", "engine", "app"}, request_class = {"server", "other"}},
   anyone = "interpreter",
   signatures = {
     name = [[cannot import name ['"](?<symbol>\w+)['"] from ['"](?<module>(?!(?:transformers|huggingface_hub]]
@@ -343,6 +343,7 @@ rule {
       .. [[|pandas|scipy|PIL\.\w+|pkgutil|importlib_metadata|openai|torch\.\w[\w.]*|torch|librosa]]
       .. [[|cv2\.\w+)[\w.]*)['"] has no attribute ['"](?<symbol>\w+)]],
     core_schema = [[AttributeError: __pydantic_core_schema__]],
+    request_class = [[Unable to generate pydantic-core schema for <class 'starlette\.]],
     pydantic = any{
       [['FieldInfo' object has no attribute '(?:required|field_info|outer_type_|type_)']],
       [[`\w+` has been removed in V2\b(?!\.)]],
@@ -386,6 +387,13 @@ rule {
         fixes = {{install = "gradio", need = "<4", say = "Go back to the last gradio 3."},
           {code = true, kind = "pip:package",
             say = "Or take a release of the program that was moved to gradio 4 and later."}}}
+    end
+    if log.request_class then
+      return {hit = log.request_class, confidence = 0.84,
+        why = "fastapi hands pydantic a class of starlette's as if it were data: this gradio and this fastapi do not "
+          .. "belong together.",
+        fixes = {{install = "gradio", with = {"fastapi"}, say = "Upgrade gradio together with fastapi."},
+          {install = "fastapi", need = "<0.113", say = "Or go back to the fastapi that this gradio was made with."}}}
     end
     if log.schema and log.has_frame[[gradio_client]] or log.core_schema then
       return {hit = log.core_schema or log.schema, confidence = 0.8,

@@ -77,7 +77,7 @@ static const struct {
 		NULL},
 	// markup
 	{"^\\s*<(?:li|p|td|th|code|pre|h\\d|span|div|title)\\b[^>]*>", NULL},
-	{"^[^`]*(?:`[^`]*`[^`]*)*`(?!pip |python|export |apt|conda |docker |--)[^`]*$", "[^`]*\\s[^`]*`"},
+	{"^[^`]*(?:`[^`]*`[^`]*)*(?<!error )`(?!pip |python|export |apt|conda |docker |--)[^`]*$", "[^`]*\\s[^`]*`"},
 	// a help text
 	{"^\\s+--?[a-z][\\w-]*(?:[ =][A-Z_]+)?\\s{2,}", NULL},
 	// a change, told
