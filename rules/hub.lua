@@ -1,5 +1,17 @@
 -- The Hugging Face hub: access, names, network, limits, the cache.
 
+local HTTP_429 = any{ -- as a number alone it may be a step or a size
+  [[429 Client Error]],
+  [[429 Too Many Requests]],
+  [[HTTP 429\b]],
+  [[Error 429\b]],
+  [[Error: 429\b]],
+  [[" 429\b]],
+  [[status_code[=: ]+429\b]],
+  [[status code[=: ]+429\b]],
+  [[- 429\b]],
+}
+
 rule {
   id = "hf.gated",
   from = {"hub", "engine", "git"},
@@ -106,7 +118,7 @@ rule {
     whoami = [[(?:401|Unauthorized).{0,80}whoami-v2|whoami-v2.{0,80}(?:401|Unauthorized)]],
   },
   context = {
-    limited = [[\b429\b|Too Many Requests|rate limit]],
+    limited = HTTP_429 .. [[|Too Many Requests|rate limit]],
     hub = [[huggingface|hf\.co]],
     unknown = [[Repository Not Found for url]],
   },
@@ -371,7 +383,7 @@ rule {
     } .. [=[ (?:for|of) ['"](?<model>[\w.-]+/[\w.-]+)['"]]=],
   },
   context = {
-    limited = [[\b429\b|Too Many Requests]],
+    limited = HTTP_429 .. [[|Too Many Requests]],
     http = [[(?:401|403|404) Client Error|gated repo|Repository Not Found]],
     down = [[50[0234] Server Error|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out]],
   },
@@ -445,11 +457,8 @@ rule {
   anyone = {read_timeout = "system"},
   signatures = {
     too_many = any{
-      [[429 (?:Client Error|Too Many Requests)]],
-      [[HTTP(?: Error)? 429]],
+      HTTP_429,
       [[Too Many Requests for url]],
-      [[status[_ ]?code[=: ]+429]],
-      [[- 429\b]],
     },
     limit_text = any{
       [[We had to rate limit (?:you|your IP)]],

@@ -1,4 +1,5 @@
-// Eight bytes at a time, in two lanes that do not wait for each other; digits become zeros in sixteen at once.
+// Sixteen bytes at a time, of which one multiplication makes eight, in two lanes that do not wait for each other;
+// digits become zeros in sixteen at once.
 #include "base/hash.h"
 
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
@@ -12,10 +13,11 @@ static words2 load(const char *p, bool zero_digits)
 	return (words2)(zero_digits ? text - (over & (bytes16)(over < 10)) : text);
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word)
+// Both halves of the product: each bit of one factor reaches all of them.
+static uint64_t mix(uint64_t a, uint64_t b)
 {
-	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-	return hash ^ hash >> 32;
+	unsigned __int128 product = (unsigned __int128)(a ^ 0x9e3779b97f4a7c15u) * (b ^ 0xd6e8feb86659fd93u);
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 // The last n bytes of a text, fewer than eight. Where eight may be read up to its end, no call is needed for them.
@@ -33,16 +35,21 @@ uint64_t ff_hash(struct ff_span text, bool zero_digits)
 {
 	uint64_t a = text.n, b = ~a;
 	const char *p = text.p, *end = text.p + text.n;
-	for (; end - p >= 16; p += 16) {
+	for (; end - p >= 32; p += 32) {
+		words2 one = load(p, zero_digits), other = load(p + 16, zero_digits);
+		a = mix(a ^ one[0], one[1]);
+		b = mix(b ^ other[0], other[1]);
+	}
+	if (end - p >= 16) {
 		words2 two = load(p, zero_digits);
-		a = mix(a, two[0]);
-		b = mix(b, two[1]);
+		a = mix(a ^ two[0], two[1]);
+		p += 16;
 	}
 	if (end - p >= 8) {
 		uint64_t word = ff_load(p, 8);
-		a = mix(a, zero_digits ? ff_zero_digits(word) : word);
+		b = mix(b, zero_digits ? ff_zero_digits(word) : word);
 		p += 8;
 	}
 	uint64_t last = load_last(text, (size_t)(end - p));
-	return mix(mix(b, zero_digits ? ff_zero_digits(last) : last), a);
+	return mix(a ^ (zero_digits ? ff_zero_digits(last) : last), b);
 }

@@ -1,7 +1,7 @@
 // Makes the databases of the book, for the build. Two of them are sieves: of each pattern, the texts that it cannot
-// match without.
+// match without. What needs certain digits has its text in both: the filter tells which kinds of line may have them.
 //
-//	cu\w*[^\n]{0,60}\(804\)     FF_BOOK_NUMBERS: "(804)"
+//	cu\w*[^\n]{0,60}\(804\)     FF_BOOK_FILTER: "(000)"; FF_BOOK_NUMBERS: "(804)"
 //	Xid (?<number>79)           FF_BOOK_FILTER: "xid ", and where it stands digits matter
 //	no kernel image             FF_BOOK_FILTER: "no kerne"
 //	\.py:\d+ in                 FF_BOOK_FILTER: "0 in ", for all digits are zeros there
@@ -64,26 +64,31 @@ static void sieve_deinit(struct sieve *s)
 	free(s->texts);
 }
 
+static bool is_digit(char c)
+{
+	return isdigit((unsigned char)c);
+}
+
 static void spell(const struct ff_literal *literal, bool numbers, char text[TEXT_ROOM])
 {
 	char *to = text;
 	for (size_t i = 0; i < literal->n; i++) {
-		bool any = literal->text[i] == FF_LITERAL_DIGIT;
+		bool any = literal->text[i] == FF_LITERAL_DIGIT, zero = any || (!numbers && is_digit(literal->text[i]));
 		if (any && numbers)
 			to = stpcpy(to, "[0-9]");
 		else
-			to += snprintf(to, ESCAPED, "\\x%02x", any ? '0' : (unsigned char)literal->text[i]);
+			to += snprintf(to, ESCAPED, "\\x%02x", zero ? '0' : (unsigned char)literal->text[i]);
 	}
 }
 
-// Where two patterns need the same text, digits matter if they do to one of them.
+// Where two patterns need the same text, it says what each of them would have it say.
 static void add_literal(struct sieve *s, const struct ff_literal *literal, unsigned id)
 {
 	char *text = s->texts[s->n];
 	spell(literal, s->numbers, text);
 	for (unsigned i = 0; i < s->p.n; i++) {
 		if (strcmp(s->p.text[i], text) == 0) {
-			s->p.ids[i] = s->p.ids[i] > id ? s->p.ids[i] : id;
+			s->p.ids[i] |= id;
 			return;
 		}
 	}
@@ -94,38 +99,50 @@ static void add_literal(struct sieve *s, const struct ff_literal *literal, unsig
 static bool has_digits(const struct ff_literal *literal)
 {
 	for (size_t i = 0; i < literal->n; i++) {
-		if (isdigit((unsigned char)literal->text[i]))
+		if (is_digit(literal->text[i]))
 			return true;
 	}
 	return false;
 }
 
-// Work is looked for only where something waits for it, and what defuses a line only where something stands in it.
-static bool reads(const struct ff_patterns *all, unsigned id)
+// What a line says in which one of the pattern's texts stands. Work is looked for only where something waits for it,
+// and what defuses a line only where something stands in it.
+static unsigned meaning(const struct ff_patterns *all, unsigned index)
 {
+	unsigned id = all->ids[index];
 	enum ff_landmark_kind kind =
 		id >= FF_LANDMARK_ID ? ff_landmarks_at(all->landmarks, id - FF_LANDMARK_ID)->kind : FF_LANDMARK_KINDS;
-	return kind != FF_LANDMARK_WORK && kind != FF_LANDMARK_HARMLESS && kind != FF_LANDMARK_REFUSED;
+	if (kind == FF_LANDMARK_HARMLESS || kind == FF_LANDMARK_REFUSED)
+		return 0;
+	return kind == FF_LANDMARK_WORK			    ? FF_SIFTED_WORK
+		: ff_pattern_tells_digits(all->text[index]) ? FF_SIFTED_DIGITS
+							    : FF_SIFTED;
 }
 
-// A pattern that needs no text of three bytes is taken whole; lines end at newlines here. What needs a long number is
-// looked for in raw text, whatever its texts: look.c keeps few digits of the lines that are only sifted out.
-static void sift_pattern(const struct ff_patterns *all, unsigned index, struct ff_span healthy,
+// A pattern that needs no text of three bytes is taken whole, with the digits that it takes; lines end at newlines
+// here. What needs a long number is looked for in raw text, whatever its texts: look.c keeps few digits of the lines
+// that are only sifted out.
+static struct ff_error *sift_pattern(const struct ff_patterns *all, unsigned index, struct ff_span healthy,
 	struct ff_literals *room, struct sieve *sieve)
 {
 	const char *text = all->text[index];
-	bool tells = ff_pattern_tells_digits(text);
-	unsigned id = tells ? FF_SIFTED_DIGITS : FF_SIFTED;
-	bool raw = ff_pattern_tells_long_numbers(text);
+	unsigned means = meaning(all, index);
+	bool raw = ff_pattern_tells_long_numbers(text), work = means == FF_SIFTED_WORK;
+	if (!means || (work && sieve->numbers))
+		return NULL;
 	if (!ff_literals_of(text, healthy, room)) {
-		if (tells == sieve->numbers)
-			ff_patterns_add(&sieve->p, text, all->flags[index] | HS_FLAG_MULTILINE, id);
-		return;
+		if (means != FF_SIFTED)
+			return ff_error_create(FF_EFORMAT, "'%s' needs no text of three bytes", text);
+		if (!sieve->numbers)
+			ff_patterns_add(&sieve->p, text, all->flags[index] | HS_FLAG_MULTILINE, means);
+		return NULL;
 	}
 	for (size_t k = 0; k < room->n; k++) {
-		if ((raw || has_digits(&room->list[k])) == sieve->numbers)
-			add_literal(sieve, &room->list[k], id);
+		bool certain = !work && (raw || has_digits(&room->list[k]));
+		if (certain || !sieve->numbers)
+			add_literal(sieve, &room->list[k], certain && !sieve->numbers ? FF_SIFTED_CERTAIN : means);
 	}
+	return NULL;
 }
 
 static struct ff_error *compile_sieve(const struct ff_patterns *all, struct ff_span healthy, bool numbers,
@@ -136,8 +153,7 @@ static struct ff_error *compile_sieve(const struct ff_patterns *all, struct ff_s
 	struct sieve sieve = {.numbers = numbers, .texts = calloc(room + 1, sizeof(*sieve.texts))};
 	struct ff_error *err = set && sieve.texts ? ff_patterns_init(room, &sieve.p) : &ff_enomem;
 	for (unsigned i = 0; i < all->n && !err; i++) {
-		if (reads(all, all->ids[i]))
-			sift_pattern(all, i, healthy, set, &sieve);
+		err = sift_pattern(all, i, healthy, set, &sieve);
 	}
 	if (!err)
 		err = ff_patterns_compile(&sieve.p, platform, ret);

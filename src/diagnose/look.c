@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { KINDS_BITS = 13, CONTEXTS = 8, PLAIN_MAX = 4096, DIGITS_KEPT = 3 };
+enum { SETS_BITS = 11, WAYS = 4, CONTEXTS = 8, PLAIN_MAX = 4096, DIGITS_KEPT = 3 };
 
 struct kind {
 	uint64_t key;  // 0 for none
@@ -28,8 +28,9 @@ struct ff_looks {
 	struct ff_rules *rules;
 	struct ff_matcher *matcher;
 	const struct ff_reading *reading;
-	struct same same[1 << KINDS_BITS];
-	struct kind kinds[1 << KINDS_BITS];
+	unsigned turn; // which one of a set gives way next
+	struct same same[1 << SETS_BITS][WAYS];
+	struct kind kinds[1 << SETS_BITS][WAYS];
 };
 
 struct ff_error *ff_looks_create(
@@ -193,10 +194,22 @@ static uint64_t common_key(struct ff_span text, const struct ff_sifted *line)
 static uint64_t key_of(struct ff_looks *looks, struct ff_span text, const struct ff_sifted *line)
 {
 	uint64_t hash = line->digits ? ~ff_hash(text, false) : line->kind;
-	struct same *same = &looks->same[hash >> (64 - KINDS_BITS)];
-	if (same->hash != hash || !same->key)
-		*same = (struct same){hash, common_key(text, line)};
-	return same->key;
+	struct same *set = looks->same[hash >> (64 - SETS_BITS)];
+	for (size_t i = 0; i < WAYS; i++)
+		if (set[i].hash == hash && set[i].key)
+			return set[i].key;
+	struct same same = {hash, common_key(text, line)};
+	set[looks->turn++ % WAYS] = same;
+	return same.key;
+}
+
+static struct kind *kind_of(struct ff_looks *looks, uint64_t key)
+{
+	struct kind *set = looks->kinds[key >> (64 - SETS_BITS)];
+	for (size_t i = 0; i < WAYS; i++)
+		if (set[i].key == key)
+			return &set[i];
+	return &set[looks->turn++ % WAYS];
 }
 
 struct ff_error *ff_look(
@@ -206,7 +219,7 @@ struct ff_error *ff_look(
 	size_t end = line->end < chunk.n && chunk.p[line->end] == '\n' ? line->end + 1 : line->end;
 	struct ff_span text = {chunk.p + line->start, end - line->start};
 	uint64_t key = key_of(looks, text, line);
-	struct kind *kind = &looks->kinds[key >> (64 - KINDS_BITS)];
+	struct kind *kind = kind_of(looks, key);
 	struct ff_error *err = kind->key == key ? NULL : look_first(looks, text, key, kind);
 	if (err)
 		return err;

@@ -231,6 +231,25 @@ static void say_digits(int what, size_t end, void *context)
 	s->fn(FF_SIFTED_DIGITS, end, s->context);
 }
 
+static int on_any(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+{
+	(void)id;
+	(void)from;
+	(void)to;
+	(void)flags;
+	*(bool *)context = true;
+	return 1; // one is enough
+}
+
+static struct ff_error *any_in(struct ff_matcher *m, const struct database *d, struct ff_span line, bool *ret)
+{
+	*ret = false;
+	hs_error_t code = line.n ? hs_scan(d->db, line.p, (unsigned)line.n, 0, m->scratch, on_any, ret) : HS_SUCCESS;
+	if (code == HS_SUCCESS || code == HS_SCAN_TERMINATED)
+		return NULL;
+	return ff_error_create(FF_EOS, "Vectorscan: error %d", code);
+}
+
 struct ff_error *ff_matcher_sift(struct ff_matcher *m, struct ff_span lines, ff_match_fn *fn, void *context)
 {
 	struct scan s = {fn, context};
@@ -241,10 +260,16 @@ struct ff_error *ff_matcher_sift(struct ff_matcher *m, struct ff_span lines, ff_
 	return code == HS_SUCCESS ? NULL : ff_error_create(FF_EOS, "Vectorscan: error %d", code);
 }
 
-struct ff_error *ff_matcher_numbers(struct ff_matcher *m, struct ff_span lines, ff_match_fn *fn, void *context)
+struct ff_error *ff_matcher_extra(struct ff_matcher *m, struct ff_span lines, ff_match_fn *fn, void *context)
 {
 	struct scan s = {fn, context};
-	return m->numbers.db ? scan_with(m, &m->numbers, lines, &(struct scan){say_digits, &s}) : NULL;
+	bool any = ff_matcher_masks(m) && m->extra.db && lines.n;
+	return any ? scan_one(m, &m->extra, lines, &(struct scan){say_digits, &s}) : NULL;
+}
+
+struct ff_error *ff_matcher_certain(struct ff_matcher *m, struct ff_span line, bool *ret)
+{
+	return any_in(m, &m->numbers, line, ret);
 }
 
 // ---- signs of work ----
@@ -261,24 +286,8 @@ static struct ff_error *make_work(struct ff_matcher *m)
 	return err ? err : make_room(m, &m->work);
 }
 
-static int on_work(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
-{
-	(void)id;
-	(void)from;
-	(void)flags;
-	*(size_t *)context = (size_t)to - 1;
-	return 1; // the first one is enough
-}
-
-struct ff_error *ff_matcher_work(struct ff_matcher *m, struct ff_span bytes, size_t *ret)
+struct ff_error *ff_matcher_works(struct ff_matcher *m, struct ff_span line, bool *ret)
 {
 	struct ff_error *err = m->work.db ? NULL : make_work(m);
-	size_t at = bytes.n;
-	if (err)
-		return err;
-	hs_error_t code = hs_scan(m->work.db, bytes.p, (unsigned)bytes.n, 0, m->scratch, on_work, &at);
-	if (code != HS_SUCCESS && code != HS_SCAN_TERMINATED)
-		return ff_error_create(FF_EOS, "Vectorscan: error %d", code);
-	*ret = at;
-	return NULL;
+	return err ? err : any_in(m, &m->work, line, ret);
 }

@@ -12,8 +12,14 @@ struct ff_matcher;
     engine's settings (log/said.h), or a landmark: FF_MATCH_LANDMARK - its index. */
 enum { FF_MATCH_STRUCTURE = -1, FF_MATCH_WRAPPED = -2, FF_MATCH_SETTINGS = -3, FF_MATCH_LANDMARK = -4 };
 
-/** What ff_matcher_sift() and ff_matcher_numbers() report. */
-enum { FF_SIFTED = 1, FF_SIFTED_DIGITS = 2 /**< and what matches may depend on the digits of the line */ };
+/** What ff_matcher_sift() reports of a line, ORed. */
+enum {
+	FF_SIFTED = 1,	       /**< something may match in it ... */
+	FF_SIFTED_DIGITS = 2,  /**< ... and this may depend on its digits */
+	FF_SIFTED_CERTAIN = 4, /**< something may match where it has certain digits: ask ff_matcher_certain() */
+	FF_SIFTED_WORK = 8,    /**< it may be a sign of work: ask ff_matcher_works() */
+	FF_SIFTED_BITS = 4
+};
 
 /** Make the database for these rules. That of the built-in ones is in the program; a second one is compiled now for
     users' rules. */
@@ -29,18 +35,19 @@ struct ff_error *ff_matcher_scan(struct ff_matcher *matcher, struct ff_span line
     differ in digits only. */
 bool ff_matcher_masks(const struct ff_matcher *matcher);
 
-/** Report places in whole lines without which none of the lines can match, FF_SIFTED or FF_SIFTED_DIGITS. Many times
-    quicker than ff_matcher_scan(), which decides on the lines found. */
+/** Report places in whole lines without which none of the lines can match. Many times quicker than ff_matcher_scan(),
+    which decides on the lines found. */
 struct ff_error *ff_matcher_sift(struct ff_matcher *matcher, struct ff_span lines, ff_match_fn *fn, void *context);
 
-/** The same for what needs certain digits and for users' rules, in lines as they are; nothing where they are not
-    masked. */
-struct ff_error *ff_matcher_numbers(struct ff_matcher *matcher, struct ff_span lines, ff_match_fn *fn, void *context);
+/** The same for users' rules, in lines as they are; nothing where they are not masked. */
+struct ff_error *ff_matcher_extra(struct ff_matcher *matcher, struct ff_span lines, ff_match_fn *fn, void *context);
 
-/** Where the first sign of work in these bytes ends (its last byte), as far as Vectorscan can say; bytes.n when there
-    is none. Healthy logs are full of them, so they have a database of their own that is asked only while a run waits
-    for one. */
-struct ff_error *ff_matcher_work(struct ff_matcher *matcher, struct ff_span bytes, size_t *ret);
+/** Whether the digits that some pattern asks for stand in a line as it is. */
+struct ff_error *ff_matcher_certain(struct ff_matcher *matcher, struct ff_span line, bool *ret);
+
+/** Whether a line may be a sign of work, as far as Vectorscan can say. Healthy logs are full of them, so they have a
+    database of their own that is asked only while a run waits for one. */
+struct ff_error *ff_matcher_works(struct ff_matcher *matcher, struct ff_span line, bool *ret);
 
 /** A database of the book as it will lie in the program, for tools/rulec. *ret is NULL when this architecture has no
     such form. `healthy` is a sample of healthy logs in lower case, with zeros for digits. Caller frees. */

@@ -42,8 +42,7 @@ struct ff_scan {
 	// While a chunk is scanned:
 	struct ff_span bytes;
 	struct place now;
-	bool read;   // that line has been read already
-	size_t work; // offset of the next sign of work, as far as it was looked for; the chunk's length for none
+	bool read;		       // that line has been read already
 	struct place put_off[PUT_OFF]; // where passages of the chunk begin that told nothing new: the last ones
 	size_t put_off_n;
 	// While it walks over them:
@@ -117,15 +116,15 @@ static void read_as(struct ff_scan *scan, const struct ff_shape *shape)
 }
 
 // The shape of a line in which nothing was found: it matters for what is open.
-static struct ff_shape plain_shape(const struct ff_scan *scan, size_t at)
+static struct ff_shape plain_shape(const struct ff_scan *scan, struct ff_span line)
 {
-	uint64_t kind = ff_sieve_kind(scan->sieve, line_at(scan, at));
+	uint64_t kind = ff_sieve_kind(scan->sieve, line);
 	return (struct ff_shape){kind, kind};
 }
 
 static void read_line(struct ff_scan *scan)
 {
-	struct ff_shape shape = plain_shape(scan, scan->now.at);
+	struct ff_shape shape = plain_shape(scan, line_at(scan, scan->now.at));
 	read_as(scan, &shape);
 }
 
@@ -144,34 +143,21 @@ static void next_line(struct ff_scan *scan)
 
 // ---- work ----
 
-// The first sign of work that does not stand before the present line.
-static size_t next_work(struct ff_scan *scan)
+// Go to the next line that may be a sign of work, and read it if it is one; false when there is none before `to`.
+static bool read_work(struct ff_scan *scan, struct place to)
 {
-	if (scan->now.at < scan->work)
-		return scan->work;
-	size_t found = 0;
-	struct ff_span rest = {scan->bytes.p + scan->now.at, scan->bytes.n - scan->now.at};
-	scan->err = ff_matcher_work(scan->matcher, rest, &found);
-	scan->work = scan->now.at + found;
-	return scan->work;
-}
-
-// Go to that sign's line and read it, if it is one.
-static void read_work(struct ff_scan *scan)
-{
-	while (!scan->err) {
-		struct place next = scan->now;
-		struct ff_span line = line_at(scan, scan->now.at);
-		next.at = ff_chunk_line_next(scan->bytes, scan->now.at + line.n, &next.number);
-		if (next.at > scan->work) {
-			if (ff_reading_works(scan->reading, line))
-				read_line(scan);
-			else
-				skip(scan, next);
-			return;
-		}
-		skip(scan, next);
-	}
+	struct ff_sieve_place next;
+	bool works = false;
+	if (!ff_sieve_work(scan->sieve, scan->now.at, &next) || next.at >= to.at)
+		return false;
+	skip(scan, (struct place){next.at, scan->line + next.number + 1});
+	struct ff_span line = line_at(scan, next.at);
+	scan->err = ff_matcher_works(scan->matcher, line, &works);
+	if (works && !scan->err && ff_reading_works(scan->reading, line))
+		read_line(scan);
+	else
+		next_line(scan);
+	return true;
 }
 
 // Go to the line that begins at `to`: what open events still need is read on the way, and the rest skipped.
@@ -182,9 +168,7 @@ static void go_to(struct ff_scan *scan, struct place to)
 			next_line(scan);
 		} else if (ff_reading_busy(scan->reading, scan->now.number)) {
 			read_line(scan);
-		} else if (ff_reading_waits(scan->reading) && next_work(scan) < to.at) {
-			read_work(scan);
-		} else {
+		} else if (!ff_reading_waits(scan->reading) || !read_work(scan, to)) {
 			skip(scan, to);
 		}
 	}
@@ -219,7 +203,8 @@ static void come_back(struct ff_scan *scan, bool read)
 	go_to(scan, scan->next);
 }
 
-static void step(struct ff_scan *scan, struct place place, struct ff_outcome outcome, bool told)
+// Over the line that begins at that place and ends at `end`.
+static void step(struct ff_scan *scan, struct place place, size_t end, struct ff_outcome outcome, bool told)
 {
 	if (!scan->away)
 		scan->midway = !outcome.begun;
@@ -229,19 +214,19 @@ static void step(struct ff_scan *scan, struct place place, struct ff_outcome out
 	scan->state = outcome.state;
 	scan->walked++;
 	scan->next = place;
-	scan->next.at = ff_chunk_line_next(scan->bytes, ff_chunk_line_end(scan->bytes, place.at), &scan->next.number);
+	scan->next.at = ff_chunk_line_next(scan->bytes, end, &scan->next.number);
 	if (scan->midway && !scan->put_off_n)
 		scan->upto = scan->next;
 }
 
-// Over a line that is known; false when it is not. `told`: something was found in it.
-static bool walk_over(struct ff_scan *scan, struct place place, const struct ff_shape *shape, bool told)
+// The same if it is known; false when it is not. `told`: something was found in it.
+static bool walk_over(struct ff_scan *scan, struct place place, size_t end, const struct ff_shape *shape, bool told)
 {
 	struct ff_outcome outcome;
 	if (scan->walked > AWAY_MAX || !ff_repeats_known(scan->repeats, scan->state, shape, &outcome) ||
 		outcome.landmark)
 		return false;
-	step(scan, place, outcome, told);
+	step(scan, place, end, outcome, told);
 	return true;
 }
 
@@ -249,8 +234,9 @@ static bool walk_over(struct ff_scan *scan, struct place place, const struct ff_
 static void walk_to(struct ff_scan *scan, struct place to)
 {
 	while (scan->away && scan->state && scan->next.at < to.at) {
-		struct ff_shape shape = plain_shape(scan, scan->next.at);
-		if (!walk_over(scan, scan->next, &shape, false))
+		struct ff_span line = line_at(scan, scan->next.at);
+		struct ff_shape shape = plain_shape(scan, line);
+		if (!walk_over(scan, scan->next, scan->next.at + line.n, &shape, false))
 			come_back(scan, true);
 	}
 }
@@ -286,10 +272,10 @@ static void read_sifted(struct ff_scan *scan, const struct ff_sifted *sifted)
 	}
 	arrive(scan, place);
 	if (!look.unlike && !look.fresh && !scan->state) {
-		step(scan, place, (struct ff_outcome){.begun = true}, true);
+		step(scan, place, sifted->end, (struct ff_outcome){.begun = true}, true);
 		return;
 	}
-	if (walk_over(scan, place, &look.shape, true))
+	if (walk_over(scan, place, sifted->end, &look.shape, true))
 		return;
 	come_back(scan, scan->state || !ff_repeats_often(scan->repeats, scan->state, &look.shape));
 	go_to(scan, place);
@@ -311,7 +297,6 @@ static struct ff_error *read_chunk(struct ff_span lines, void *context)
 	size_t n = 0;
 	ff_said_read(scan->said, lines);
 	scan->bytes = lines;
-	scan->work = 0;
 	skip(scan, (struct place){0, scan->line + 1});
 	scan->away = false;
 	scan->err = ff_sieve_begin(scan->sieve, lines);

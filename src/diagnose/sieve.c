@@ -1,8 +1,8 @@
 // Logs say the same again and again, but for their clocks and counters. A line's digits become zeros, and what is left
 // is looked up by its hash: most lines of a long log are of a kind in which nothing matters and cost no more than that.
 // Lines of unknown kinds are copied together and sifted at once; what the sieve says of a kind is true of all its
-// lines, because patterns that tell digits apart are marked in it, and those that need certain digits are looked for in
-// the raw bytes.
+// lines, because patterns that tell digits apart are marked in it, and for those that need certain digits the raw lines
+// of a kind that may have them are looked at one by one.
 //
 //	INFO 05-14 17:40:11 step 17 took 3.2 s        INFO 00-00 00:00:00 step 00 took 0.0 s: nothing matters
 //	INFO 05-14 17:40:15 step 18 took 3.1 s        the same kind: not looked at
@@ -16,8 +16,8 @@
 
 enum { KINDS_BITS = 16, WAYS = 2, BATCH = 4096, TEXT_MAX = 128 << 10 };
 
-// What is known of a kind; the lowest bits of its entry.
-enum state { UNKNOWN, NOTHING, MATTERS, DIGITS, STATE_MASK = 3 };
+// What is known of a kind; the lowest bits of its entry, with what the matcher says of it.
+enum { UNKNOWN = 0, KNOWN = 1 << FF_SIFTED_BITS, STATE_MASK = 2 * KNOWN - 1 };
 
 struct fresh {
 	size_t text_end; // of its copy
@@ -31,12 +31,14 @@ struct ff_sieve {
 	struct ff_span chunk;
 	size_t at;
 	uint64_t number;
-	uint32_t *marked; // where certain digits stand in the chunk, once a line
+	uint32_t *marked; // where users' rules may match in the chunk, once a line
 	size_t marked_n, marked_cap, marked_at, line_from, line_to;
+	struct ff_sieve_place *work; // lines of the chunk that may be signs of work
+	size_t work_n, work_cap, work_at;
 	bool lost;
 	// Of one batch:
 	struct ff_sifted list[BATCH];
-	enum state states[BATCH];
+	unsigned char states[BATCH];
 	size_t n;
 	struct fresh fresh[BATCH];
 	size_t fresh_n, fresh_at;
@@ -50,6 +52,7 @@ void ff_sieve_destroy(struct ff_sieve *sieve)
 		return;
 	free(sieve->kinds);
 	free(sieve->marked);
+	free(sieve->work);
 	free(sieve->text);
 	free(sieve);
 }
@@ -78,19 +81,20 @@ static uint64_t *slots_of(struct ff_sieve *sieve, uint64_t kind)
 	return &sieve->kinds[kind >> (64 - KINDS_BITS) & ~(uint64_t)(WAYS - 1)];
 }
 
-static enum state state_of(struct ff_sieve *sieve, uint64_t kind)
+// Its entry, NULL while it is unknown.
+static uint64_t *entry_of(struct ff_sieve *sieve, uint64_t kind)
 {
-	const uint64_t *slot = slots_of(sieve, kind);
+	uint64_t *slot = slots_of(sieve, kind);
 	for (size_t i = 0; i < WAYS; i++) {
 		if (!((slot[i] ^ kind) & ~(uint64_t)STATE_MASK))
-			return (enum state)(slot[i] & STATE_MASK);
+			return &slot[i];
 	}
-	return UNKNOWN;
+	return NULL;
 }
 
-static void learn(struct ff_sieve *sieve, uint64_t kind, enum state state)
+static void learn(struct ff_sieve *sieve, uint64_t kind, unsigned state)
 {
-	uint64_t *slot = slots_of(sieve, kind), entry = (kind & ~(uint64_t)STATE_MASK) | state;
+	uint64_t *slot = slots_of(sieve, kind), entry = (kind & ~(uint64_t)STATE_MASK) | KNOWN | state;
 	if ((slot[0] ^ kind) & ~(uint64_t)STATE_MASK)
 		slot[1] = slot[0];
 	slot[0] = entry;
@@ -98,7 +102,9 @@ static void learn(struct ff_sieve *sieve, uint64_t kind, enum state state)
 
 void ff_sieve_forget(struct ff_sieve *sieve, uint64_t kind)
 {
-	learn(sieve, kind, NOTHING);
+	uint64_t *entry = entry_of(sieve, kind);
+	if (entry)
+		*entry &= ~(uint64_t)FF_SIFTED;
 }
 
 // ---- a batch ----
@@ -119,7 +125,7 @@ static void copy_line(struct ff_sieve *sieve, struct ff_span line)
 	sieve->fresh[sieve->fresh_n++] = (struct fresh){sieve->text_n, sieve->n};
 }
 
-static bool certain_digits(struct ff_sieve *sieve, size_t start, size_t end)
+static bool marked(struct ff_sieve *sieve, size_t start, size_t end)
 {
 	while (sieve->marked_at < sieve->marked_n && sieve->marked[sieve->marked_at] < start)
 		sieve->marked_at++;
@@ -130,13 +136,14 @@ static void take_line(struct ff_sieve *sieve, size_t start, size_t end)
 {
 	struct ff_span line = {sieve->chunk.p + start, end - start};
 	uint64_t kind = ff_hash(line, sieve->masks);
-	bool certain = !sieve->masks || certain_digits(sieve, start, end);
-	enum state state = certain && sieve->masks ? DIGITS : state_of(sieve, kind);
-	if (state == NOTHING)
+	const uint64_t *entry = entry_of(sieve, kind);
+	unsigned state = entry ? *entry & STATE_MASK : UNKNOWN;
+	bool certain = !sieve->masks || marked(sieve, start, end);
+	if (state == KNOWN && !certain)
 		return;
 	if (state == UNKNOWN)
 		copy_line(sieve, line);
-	sieve->states[sieve->n] = state;
+	sieve->states[sieve->n] = (unsigned char)state;
 	sieve->list[sieve->n++] = (struct ff_sifted){start, end, sieve->number, kind, certain, false};
 }
 
@@ -148,11 +155,37 @@ static void on_sifted(int what, size_t end, void *context)
 		sieve->fresh_at = 0;
 	while (sieve->fresh_at < sieve->fresh_n && offset >= sieve->fresh[sieve->fresh_at].text_end)
 		sieve->fresh_at++;
-	if (sieve->fresh_at == sieve->fresh_n)
-		return;
-	enum state *state = &sieve->states[sieve->fresh[sieve->fresh_at].index];
-	enum state found = what == FF_SIFTED_DIGITS ? DIGITS : MATTERS;
-	*state = *state > found ? *state : found;
+	if (sieve->fresh_at < sieve->fresh_n)
+		sieve->states[sieve->fresh[sieve->fresh_at].index] |= (unsigned char)what;
+}
+
+static void add_work(struct ff_sieve *sieve, const struct ff_sifted *line)
+{
+	if (sieve->work_n == sieve->work_cap) {
+		size_t cap = sieve->work_cap ? 2 * sieve->work_cap : BATCH;
+		struct ff_sieve_place *grown = reallocarray(sieve->work, cap, sizeof(*grown));
+		sieve->lost |= !grown;
+		if (!grown)
+			return;
+		sieve->work = grown;
+		sieve->work_cap = cap;
+	}
+	sieve->work[sieve->work_n++] = (struct ff_sieve_place){(uint32_t)line->start, (uint32_t)line->number};
+}
+
+// What was learnt of a line's kind, and its own digits, decide whether it is handed out.
+static struct ff_error *keep_line(struct ff_sieve *sieve, struct ff_sifted *line, unsigned state, bool *ret)
+{
+	struct ff_error *err = NULL;
+	if (state & FF_SIFTED_WORK || !sieve->masks)
+		add_work(sieve, line);
+	if (state & FF_SIFTED_CERTAIN && !line->certain)
+		err = ff_matcher_certain(sieve->matcher,
+			(struct ff_span){sieve->chunk.p + line->start, line->end - line->start}, &line->certain);
+	bool found = state & (FF_SIFTED | FF_SIFTED_DIGITS);
+	line->digits = (state & FF_SIFTED_DIGITS) || (line->certain && sieve->masks);
+	*ret = found || line->digits;
+	return err;
 }
 
 static struct ff_error *sift(struct ff_sieve *sieve)
@@ -162,20 +195,19 @@ static struct ff_error *sift(struct ff_sieve *sieve)
 		ff_matcher_sift(sieve->matcher, (struct ff_span){sieve->text, sieve->text_n}, on_sifted, sieve);
 	size_t kept = 0;
 	for (size_t i = 0; i < sieve->fresh_n; i++) {
-		enum state *state = &sieve->states[sieve->fresh[i].index];
-		*state = *state == UNKNOWN ? NOTHING : *state;
-		learn(sieve, sieve->list[sieve->fresh[i].index].kind, *state);
+		size_t index = sieve->fresh[i].index;
+		learn(sieve, sieve->list[index].kind, sieve->states[index]);
 	}
-	for (size_t i = 0; i < sieve->n; i++) {
-		if (sieve->states[i] == NOTHING)
-			continue;
-		struct ff_sifted *line = &sieve->list[kept++];
-		*line = sieve->list[i];
-		line->digits = sieve->states[i] == DIGITS;
+	for (size_t i = 0; i < sieve->n && !err; i++) {
+		struct ff_sifted line = sieve->list[i];
+		bool keeps;
+		err = keep_line(sieve, &line, sieve->states[i], &keeps);
+		sieve->list[kept] = line;
+		kept += keeps;
 	}
 	sieve->n = kept;
 	sieve->fresh_n = sieve->text_n = 0;
-	return err;
+	return err ? err : sieve->lost ? &ff_enomem : NULL;
 }
 
 struct ff_error *ff_sieve_next(struct ff_sieve *sieve, const struct ff_sifted **ret, size_t *ret_n)
@@ -201,14 +233,24 @@ uint64_t ff_sieve_kind(const struct ff_sieve *sieve, struct ff_span line)
 	return ff_hash(line, sieve->masks);
 }
 
+bool ff_sieve_work(struct ff_sieve *sieve, size_t from, struct ff_sieve_place *ret)
+{
+	while (sieve->work_at < sieve->work_n && sieve->work[sieve->work_at].at < from)
+		sieve->work_at++;
+	if (sieve->work_at == sieve->work_n)
+		return false;
+	*ret = sieve->work[sieve->work_at];
+	return true;
+}
+
 uint64_t ff_sieve_newlines(const struct ff_sieve *sieve)
 {
 	return sieve->number;
 }
 
-// ---- certain digits ----
+// ---- users' rules ----
 
-static void on_number(int what, size_t end, void *context)
+static void on_extra(int what, size_t end, void *context)
 {
 	struct ff_sieve *sieve = context;
 	size_t offset = end ? end - 1 : 0;
@@ -239,8 +281,9 @@ struct ff_error *ff_sieve_begin(struct ff_sieve *sieve, struct ff_span chunk)
 {
 	sieve->chunk = chunk;
 	sieve->at = sieve->marked_at = sieve->marked_n = 0;
+	sieve->work_at = sieve->work_n = 0;
 	sieve->number = 0;
-	struct ff_error *err = ff_matcher_numbers(sieve->matcher, chunk, on_number, sieve);
+	struct ff_error *err = ff_matcher_extra(sieve->matcher, chunk, on_extra, sieve);
 	for (size_t i = 1; i < sieve->marked_n; i++) {
 		if (sieve->marked[i] >= sieve->marked[i - 1])
 			continue;

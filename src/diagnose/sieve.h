@@ -12,8 +12,13 @@ struct ff_sifted {
 	size_t start, end; /**< offsets into the chunk; neither newline nor carriage return is part of it */
 	uint64_t number;   /**< newlines of the chunk before it */
 	uint64_t kind;	   /**< hash of it with zeros for digits */
-	bool certain;	   /**< certain digits stand in it that some pattern asks for */
+	bool certain;	   /**< certain digits stand in it that some pattern asks for, or a user's rule may match */
 	bool digits;	   /**< they matter: what matches in one line says nothing of others of its kind */
+};
+
+/** Where a line begins, and the newlines of the chunk before it. */
+struct ff_sieve_place {
+	uint32_t at, number;
 };
 
 struct ff_error *ff_sieve_create(struct ff_matcher *matcher, struct ff_sieve **ret);
@@ -27,6 +32,10 @@ struct ff_error *ff_sieve_next(struct ff_sieve *sieve, const struct ff_sifted **
 
 /** Lines of this kind need not be sifted out again: nothing that matters stands in them. */
 void ff_sieve_forget(struct ff_sieve *sieve, uint64_t kind);
+
+/** The first line that does not begin before `from` and may be a sign of work, among those that have been handed out or
+    passed over; false where there is none. `from` may not become less within a chunk. */
+bool ff_sieve_work(struct ff_sieve *sieve, size_t from, struct ff_sieve_place *ret);
 
 /** The kind of a line. */
 uint64_t ff_sieve_kind(const struct ff_sieve *sieve, struct ff_span line);

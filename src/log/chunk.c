@@ -70,9 +70,7 @@ static size_t strip_escapes(char *text, size_t n)
 		i += plain;
 		if (!escape)
 			break;
-		const char *newline = memchr(text + i, '\n', n - i);
-		size_t left = newline ? (size_t)(newline - text) - i : n - i;
-		i += ff_escape_length(text + i, left);
+		i += ff_escape_length(text + i, n - i);
 	}
 	return kept;
 }
@@ -162,18 +160,29 @@ struct ff_error *ff_chunks_end(struct ff_chunks *chunks)
 	return err;
 }
 
+static bool ends_line(char c)
+{
+	return c == '\n' || c == '\r';
+}
+
+// Sixteen bytes at a time: most calls of a scan are for this.
 size_t ff_chunk_line_end(struct ff_span chunk, size_t from)
 {
-	enum { WINDOW = 512 }; // of many short lines in a long one, none is looked for to its end
-	for (size_t n; from < chunk.n; from += n) {
-		n = chunk.n - from < WINDOW ? chunk.n - from : WINDOW;
-		const char *newline = memchr(chunk.p + from, '\n', n);
-		size_t end = newline ? (size_t)(newline - chunk.p) : from + n;
-		const char *carriage = memchr(chunk.p + from, '\r', end - from);
-		if (carriage || newline)
-			return carriage ? (size_t)(carriage - chunk.p) : end;
+	typedef char bytes16 __attribute__((vector_size(16)));
+	typedef uint64_t words2 __attribute__((vector_size(16)));
+	for (; from + sizeof(bytes16) <= chunk.n; from += sizeof(bytes16)) {
+		bytes16 text;
+		memcpy(&text, chunk.p + from, sizeof(text));
+		words2 ends = (words2)((text == '\n') | (text == '\r'));
+		if (!(ends[0] | ends[1]))
+			continue;
+		if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+			break;
+		return from + (size_t)(ends[0] ? __builtin_ctzll(ends[0]) : 64 + __builtin_ctzll(ends[1])) / 8;
 	}
-	return chunk.n;
+	while (from < chunk.n && !ends_line(chunk.p[from]))
+		from++;
+	return from;
 }
 
 size_t ff_chunk_line_next(struct ff_span chunk, size_t end, uint64_t *newlines)

@@ -4,20 +4,26 @@
 //	^[[31mError^[[0m: [36m(EngineCore_0 pid=7)[0;0m &quot;x&quot;   ->   Error: (EngineCore_0 pid=7) "x"
 #include "log/line.h"
 
+static bool ends_string(char c)
+{
+	return c == '\a' || c == 0x1b || c == '\n';
+}
+
 size_t ff_escape_length(const char *p, size_t n)
 {
 	size_t i = 2;
-	if (n < 2)
-		return n;
+	if (n < 2 || p[1] == '\n')
+		return n > 0;
 	if (p[1] == '[') { // CSI: parameters, then one final byte
-		while (i < n && !(p[i] >= 0x40 && p[i] <= 0x7e))
+		while (i < n && !(p[i] >= 0x40 && p[i] <= 0x7e) && p[i] != '\n')
 			i++;
-		return i < n ? i + 1 : n;
+		return i < n && p[i] != '\n' ? i + 1 : i;
 	}
 	if (p[1] == ']' || p[1] == 'P' || p[1] == '_' || p[1] == '^') { // OSC and the like: up to BEL or ESC backslash
-		while (i < n && p[i] != '\a' && p[i] != 0x1b)
+		while (i < n && !ends_string(p[i]))
 			i++;
-		return i < n && p[i] == 0x1b && i + 1 < n ? i + 2 : i < n ? i + 1 : n;
+		bool closed = i + 1 < n && p[i] == 0x1b && p[i + 1] != '\n';
+		return closed ? i + 2 : i < n && p[i] != '\n' ? i + 1 : i;
 	}
 	return 2;
 }

@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-enum { SOURCES = 32, STRANGERS_MAX = 3, BUSY_LINES = 40, LINE_TEXT_MAX = 4096, CAUGHT_LINES = 3 };
+enum { SOURCES = 32, STRANGERS_MAX = 3, BUSY_LINES = 40, LINE_TEXT_MAX = 4096, CAUGHT_LINES = 3, RUNS = 64 };
 
 enum state { IDLE, FRAMES, MESSAGE };
 
@@ -35,6 +35,10 @@ struct open {
 	struct ff_buf message;
 };
 
+struct run_begin {
+	size_t run, event; // the run's id and one, its first event
+};
+
 struct ff_events {
 	struct ff_event *slots[2 * FF_EVENTS_KEPT];
 	size_t count;
@@ -46,6 +50,7 @@ struct ff_events {
 	bool source_code; // that line is source code, shown below a frame
 	bool in_message;  // that line is one more of a message
 	size_t healthy;	  // events below this index already have their sign of health
+	struct run_begin begins[RUNS];
 	bool lost;
 };
 
@@ -148,6 +153,9 @@ static size_t event_add(struct ff_events *events, enum ff_event_kind kind, const
 	struct ff_event **slot = &events->slots[slot_of(events->count)];
 	event_destroy(*slot);
 	*slot = e;
+	struct run_begin *begin = &events->begins[e->run % RUNS];
+	if (begin->run < e->run + 1ul)
+		*begin = (struct run_begin){e->run + 1, events->count};
 	return events->count++;
 }
 
@@ -429,8 +437,7 @@ void ff_events_line(struct ff_events *events, const struct ff_line *line)
 	events->current = FF_EVENT_NO_INNER;
 	events->source_code = events->in_message = false;
 	bool held = o->state == FRAMES ? in_frames(events, o, line, &classified)
-		: o->state == MESSAGE  ? in_message(events, o, line, &classified)
-				       : false;
+				       : o->state == MESSAGE && in_message(events, o, line, &classified);
 	if (held) {
 		struct ff_event *e = event_at(events, o->event);
 		if (e)
@@ -466,8 +473,9 @@ size_t ff_events_place(struct ff_events *events, const struct ff_line *line, boo
 
 bool ff_events_progress(struct ff_events *events, uint32_t run, uint64_t number, uint64_t request)
 {
-	size_t from = events->healthy;
-	bool all = true, left = false;
+	const struct run_begin *begin = &events->begins[run % RUNS];
+	size_t from = begin->run == run + 1ul && begin->event > events->healthy ? begin->event : events->healthy;
+	bool all = from == events->healthy, left = false;
 	if (events->count > FF_EVENTS_KEPT && from + FF_EVENTS_KEPT < events->count)
 		from = events->count - FF_EVENTS_KEPT;
 	for (size_t i = from; i < events->count; i++) {

@@ -45,7 +45,7 @@ struct ff_error *ff_liner_end(struct ff_liner *liner, uint64_t number, ff_line_f
 /** The level a word names ("WARN", "e", "Critical"), FF_LEVEL_NONE for any other word. */
 enum ff_level ff_level_of(struct ff_span word);
 
-/** Length of the escape sequence at p (p[0] is ESC), at least 1 when n is. */
+/** Length of the escape sequence at p (p[0] is ESC), at least 1 when n is; a newline is no part of it. */
 size_t ff_escape_length(const char *p, size_t n);
 
 /** Without colours and control characters, as they are and as rsyslog, cat -v and pastes spell them, and with the

@@ -14,6 +14,7 @@
 // writes a new one.
 #include "log/said.h"
 
+#include "base/hash.h"
 #include "base/words.h"
 #include "log/carrier.h"
 #include "log/setting_name.h"
@@ -40,6 +41,7 @@ struct ff_said {
 	size_t read, settings_at; // bytes before the lines last taken; where settings were read last
 	size_t taken, head;	  // of those lines: how many bytes, and how many of them belong to the head
 	unsigned later;		  // lists behind the head
+	uint64_t list;		  // hash of the one taken last, 0 where something else was
 	bool failed;
 };
 
@@ -487,6 +489,7 @@ void ff_said_read(struct ff_said *said, struct ff_span lines)
 	size_t left = HEAD_MAX - said->read;
 	const char *end = left < lines.n ? memchr(lines.p + left, '\n', lines.n - left) : NULL;
 	said->head = end ? (size_t)(end + 1 - lines.p) : lines.n;
+	said->list = 0;
 	read_head(said, (struct ff_span){lines.p, said->head});
 }
 
@@ -500,7 +503,7 @@ struct later {
 	size_t from; // where the text begins in them
 };
 
-// A later start's list of settings takes the place of an earlier one's.
+// A later start's list of settings takes the place of an earlier one's; the same one again says nothing new.
 static bool on_later(size_t mark, size_t at, void *context)
 {
 	struct later *later = context;
@@ -508,10 +511,15 @@ static bool on_later(size_t mark, size_t at, void *context)
 	if (marks[mark].what != LIST)
 		return true;
 	at += later->from;
-	if (said->read + at - said->settings_at > HEAD_MAX)
+	size_t left = later->lines.n - at, n = strlen(marks[mark].text) + LIST_MAX;
+	uint64_t hash = ff_hash((struct ff_span){later->lines.p + at, left < n ? left : n}, false);
+	bool far = said->read + at - said->settings_at > HEAD_MAX, again = !far && said->list == hash;
+	said->list = hash;
+	if (far)
 		json_object_clear(ff_json_at(said->doc, "engine.settings"));
 	said->settings_at = said->read + at;
-	take_place(said, &marks[mark], later->lines, at);
+	if (!again)
+		take_place(said, &marks[mark], later->lines, at);
 	return ++said->later < LATER_MAX;
 }
 
