@@ -1,7 +1,8 @@
-"""Children that die by a signal: prefork servers, task queues and data loaders reap theirs by os.waitpid() and go on.
+"""Children that die by a signal, or leave with a code in the middle of their work: prefork servers, task queues and data
+loaders reap theirs by os.waitpid() and go on.
 
 What the child was working on stands in its lane as a begin without an end. A signal that this process sent itself (a
-stop, a worker that is late) is its own business, unless it cost a request.
+stop, a worker that is late) and an exit code are its own business, unless they cost a request.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # By these a child is told to end in good order.
 STOPS = {1, 2, 3, 13, 14, 15}
 SIGKILL = 9
+CLOCK_S = 1.0  # how coarse the times of files may be
 _sent: dict[int, int] = {}  # pid -> the last signal that this process sent it
 _oom_kills_before: list[int] = []
 
@@ -92,9 +94,9 @@ def wrap_wait(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
         pid, status = got[0], got[1]
         if pid > 0:
             signal, sent = status & 0x7f, _sent.pop(pid, 0)
-            if 0 < signal < 0x7f and signal not in STOPS and not row.broken:
+            if not row.broken and (status >> 8 if not signal else 0 < signal < 0x7f and signal not in STOPS):
                 try:
-                    _died(pid, signal, bool(status & 0x80), sent == signal)
+                    _died(pid, status, sent == signal)
                 except Exception as failure:
                     _give_up(row, failure)
         return got
@@ -130,17 +132,21 @@ def _name_of(pid: int) -> Optional[str]:
 
 
 def lane_of(pid: int) -> Optional[str]:
-    """The file in which the child recorded."""
+    """The file in which the child recorded; one that was written last before we began is of an earlier process with its
+    number.
+    """
+    from firstfix import _install
     ours, _ = _ring.where()
     if not ours or not ours.startswith("/"):
         return None
     folder = os.path.dirname(ours)
     lanes = [
-        os.path.join(folder, name)
+        (os.path.getmtime(os.path.join(folder, name)), os.path.join(folder, name))
         for name in os.listdir(folder)
         if name.startswith(f"{pid}-") and name.endswith(".ring")
     ]
-    return max(lanes, key=os.path.getmtime) if lanes else None
+    changed, newest = max(lanes, default=(0.0, None))
+    return newest if changed >= _install.began - CLOCK_S else None
 
 
 def _signal_name(number: int) -> str:
@@ -152,25 +158,37 @@ def _signal_name(number: int) -> str:
         return f"SIGRTMIN+{number - signal.SIGRTMIN}"
 
 
-def _died(pid: int, signal: int, core: bool, by_us: bool) -> None:
+def _how(status: int, by_us: bool) -> tuple[str, dict[str, Any]]:
+    """How it ended in words, and what of a firstfix.failure/1 says so. A code says nothing where no work was cut off."""
+    signal, code = status & 0x7f, status >> 8 & 0xff
+    if not signal:
+        return f"left with exit code {code}", {"how": "exit", "exit": {"code": code}, "only_at_work": True}
+    name = _signal_name(signal)
+    return f"died by {name}", {
+        "how": "signal",
+        "exit": {"signal": signal, "name": name, "core": bool(status & 0x80)},
+        "sent_by": f"pid {os.getpid()}, its parent" if by_us else _killed_by(signal, by_us),
+        "only_at_work": by_us or None,
+    }
+
+
+def _died(pid: int, status: int, by_us: bool) -> None:
     name, lane = _name_of(pid), lane_of(pid)
     if name is None and lane is None:
         return  # some program that this process ran: its exit status is its caller's business
+    if not status & 0x7f and lane is None:
+        return  # nothing tells that it was at work
     from firstfix import _incident
-    _ring.event(_ring.CHILD_EXIT, {"firstfix.child.pid": pid, "firstfix.signal": signal})
-    said = _signal_name(signal)
-    failure = _incident.about_process()
-    failure.update(
-        {
-            "how": "signal",
-            "title": "WORKER PROCESS DIED",
-            "pid": pid,
-            "pids": [pid],
-            "process": name,
-            "lane": lane,
-            "exit": {"signal": signal, "name": said, "core": core},
-            "sent_by": f"pid {os.getpid()}, its parent" if by_us else _killed_by(signal, by_us),
-            "only_at_work": by_us or None,
-        }
-    )
-    _incident.later(_incident.Telling(failure, lambda: f"firstfix: worker process {pid} died by {said}"))
+    key, value = ("firstfix.signal", status & 0x7f) if status & 0x7f else ("process.exit.code", status >> 8 & 0xff)
+    _ring.event(_ring.CHILD_EXIT, {"firstfix.child.pid": pid, key: value})
+    said, ended = _how(status, by_us)
+    failure = {
+        **_incident.about_process(),
+        "title": "WORKER PROCESS DIED",
+        "pid": pid,
+        "pids": [pid],
+        "process": name,
+        "lane": lane,
+        **ended,
+    }
+    _incident.later(_incident.Telling(failure, lambda: f"firstfix: worker process {pid} {said}"))

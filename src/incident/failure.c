@@ -168,10 +168,12 @@ static void put_request_of_child(json_t *incident)
 	}
 }
 
-// A child that its parent killed and that had nothing in hand cost nobody anything.
+// A child that its parent killed, or that left with a code, and had nothing in hand cost nobody anything; of what it
+// ended by it may have told itself.
 static bool is_worth_it(const json_t *failure, const json_t *incident)
 {
-	return !json_is_true(json_object_get(failure, "only_at_work")) || json_object_get(incident, "working_on");
+	return !json_is_true(json_object_get(failure, "only_at_work")) ||
+		(json_object_get(incident, "working_on") && !json_object_get(incident, "ended_by"));
 }
 
 struct ff_error *ff_incident_of_failure(const json_t *failure, struct ff_store *store, json_t **ret)

@@ -153,6 +153,11 @@ struct ff_error *ff_incident_lanes(const json_t *death, json_t *incident)
 		.pids = pids,
 		.below = how && strcmp(how, "vanished") == 0 && json_array_size(pids)};
 	read_lanes(&s, death);
+	// A shell that starts the worker records nothing; what it started does.
+	if (!s.below && json_array_size(pids) && !json_array_size(events) && !json_array_size(memory)) {
+		s.below = true;
+		read_lanes(&s, death);
+	}
 	ff_untold_settle(untold);
 	_cleanup_json_ json_t *ended_by = s.ended_by;
 	json_t *open = json_array_get(phases, json_array_size(phases) ? json_array_size(phases) - 1 : 0);
