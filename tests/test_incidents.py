@@ -1,8 +1,10 @@
 """Incidents from a death document and from a log: stored, counted, shown, packed, and the verdict for the supervisor.
 """
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 
 import pytest
@@ -227,6 +229,62 @@ def test_a_store_that_cannot_be_used_does_not_cost_the_incident(run, tmp_path):
     done = run("incident", "--from", death(tmp_path))
     assert "could not be stored" in done.stderr and "Fix to try first" in done.stderr
     assert verdict(done.stdout)["action"] == "give-up"
+
+
+@contextlib.contextmanager
+def held(state):
+    """Somebody holds the database for longer than anybody waits for it."""
+    with contextlib.closing(sqlite3.connect(state / "firstfix.db", isolation_level=None)) as database:
+        database.execute("begin exclusive")
+        yield
+
+
+def test_what_a_locked_store_does_not_take_is_kept(run, tmp_path):
+    state, other = tmp_path / "state", "RuntimeError: HF_TOKEN=hf_aBcDeFgHiJkLmNoPqRsTuVwXyZaBcDeFgH is bad"
+    run("incident", "--from", death(tmp_path))
+    with held(state):
+        done = run("incident", "--from", death(tmp_path))
+        assert "it is kept" in done.stderr and "Stored as" not in done.stderr and "No space left" in done.stderr
+        assert verdict(done.stdout)["incident"], "its documents need not stay"
+        answer = json.loads(run("incident", "--failure", failure(tmp_path, log=f"{other}\n", exception={
+            "type": "RuntimeError", "message": other})).stdout)
+        assert "it is kept" in answer["unstored"] and f"Not stored yet: incident {answer['incident']}" in answer["text"]
+        assert len(json.loads(run("incidents", "--json").stdout)["incidents"]) == 1
+    kept = list((state / "waiting").iterdir())
+    assert len(kept) == 2 and all(p.stat().st_mode & 0o777 == 0o600 for p in kept)
+    assert not any("hf_aBcDeF" in p.read_text() for p in kept)
+    assert sorted(row["count"] for row in json.loads(run("incidents", "--json").stdout)["incidents"]) == [1, 2]
+    assert json.loads(run("incidents", "show", answer["incident"], "--json").stdout)["title"] == "REQUEST FAILED"
+    assert not list((state / "waiting").iterdir())
+
+
+def test_what_waits_is_bounded_and_not_trusted(run, tmp_path):
+    state = tmp_path / "state"
+    run("incident", "--from", death(tmp_path))
+    (state / "waiting").mkdir(mode=0o700)
+    (state / "waiting/1-x.json").symlink_to("/etc/passwd")
+    for n, text in enumerate(["no JSON", "{}", "[" * 99999, '{"fingerprint": 1}', '{"fingerprint": "a"}'], 2):
+        (state / f"waiting/{n}-x.json").write_text(text)
+    for n in range(100, 190):
+        (state / f"waiting/{n}-x.json").write_text("{}")
+    with held(state):
+        for _ in range(2):
+            run("incident", "--from", death(tmp_path))
+    assert json.loads(run("incidents", "--json").stdout)["incidents"][0]["count"] == 3
+    assert [p.name for p in (state / "waiting").iterdir()] in ([], ["1-x.json"])
+
+
+def test_a_block_that_is_not_stored_is_no_evidence_either(run, tmp_path):
+    """Where nothing can be stored our own account of an earlier failure stands in the output all the same."""
+    (tmp_path / "state/firstfix.db").mkdir(parents=True, mode=0o700)
+    (tmp_path / "state").chmod(0o700)
+    block = json.loads(run("incident", "--failure", failure(tmp_path)).stdout)["text"]
+    assert "disk.full" in block
+    document = death(tmp_path)
+    (tmp_path / "stderr.txt").write_text(f"loading\n{block}\nKeyError: 'weights'\n")
+    said = run("incident", "--from", document)
+    assert "cause" not in verdict(said.stdout) and "No space left" not in said.stderr, said.stderr
+
 
 def test_bad_input_is_named(run, tmp_path):
     assert "test_incidents.py" in run("incident", "--from", __file__, code=2).stderr

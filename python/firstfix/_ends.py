@@ -94,6 +94,13 @@ def _of_this_process(process: Any) -> bool:
     return getattr(module, "current_process", lambda: None)() is process
 
 
+def _leave(process: Any) -> None:
+    """A child of multiprocessing ends by os._exit(): that all is told of it nobody else could note."""
+    _finish()
+    if _of_this_process(process):
+        _ring.stop()
+
+
 def wrap_process_run(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
     """BaseProcess.run(): multiprocessing catches and prints what its target raises; excepthook never sees it."""
     def run(self: Any) -> Any:
@@ -101,11 +108,9 @@ def wrap_process_run(original: Callable[..., Any], row: Row) -> Callable[..., An
             done = original(self)
         except BaseException as exc:
             _handle(exc, "child", f"CHILD PROCESS FAILED: {getattr(self, 'name', '')}", True)
-            _finish()  # it ends by os._exit()
+            _leave(self)
             raise
-        _finish()
-        if _of_this_process(self):
-            _ring.stop()  # in good order, which nobody else could tell
+        _leave(self)
         return done
     run.__wrapped__ = original  # type: ignore[attr-defined]
     return run

@@ -48,3 +48,12 @@ struct ff_error *ff_incident_add_to(struct ff_store *store, json_t *doc);
 /** Store and count the failures that a dead process had no time to tell of, the `untold` of its incident
     (incident/untold.h); each gets its `incident` there. `store` may be NULL. */
 void ff_tell_for_the_dead(struct ff_store *store, json_t *doc);
+
+/** What to say of an incident that was not stored, `why` (which is taken; NULL for one that was): a copy of it is kept
+    in waiting/ of the state folder where that takes it. Its `unstored` says so: "waiting" or "lost". */
+struct ff_error *ff_waiting_keep(const char *dir, json_t *doc, struct ff_error *why);
+/** True of an incident that is stored, or will be. */
+bool ff_waiting_is_kept(const json_t *doc);
+/** Store what waits. */
+void ff_waiting_take(const char *dir, struct ff_store *store);
+bool ff_waiting_any(const char *dir);

@@ -31,7 +31,7 @@ static struct ff_error *incident_of(json_t *doc, const json_t *death, struct ff_
 	const char *id = ff_json_text(doc, "id");
 	incident->doc = json_incref(doc);
 	incident->death = json_incref((json_t *)death);
-	incident->id = id ? strdup(id) : NULL;
+	incident->id = id && ff_waiting_is_kept(doc) ? strdup(id) : NULL;
 	*ret = incident;
 	return NULL;
 }
@@ -71,6 +71,8 @@ static struct ff_error *open_store(const char *dir, bool read_only, struct ff_st
 	struct ff_error *err = read_only ? ff_statedir_path(dir, &path) : ff_statedir_make(dir, NULL, &path);
 	if (!err)
 		err = ff_store_open(path, read_only, ret);
+	if (!err && !read_only)
+		ff_waiting_take(dir, *ret);
 	if (!err)
 		take_notice(*ret);
 	if (!err || !read_only || err->code != FF_EABSENT)
@@ -78,6 +80,13 @@ static struct ff_error *open_store(const char *dir, bool read_only, struct ff_st
 	ff_error_destroy(err);
 	return ff_error_create(
 		FF_EABSENT, "nothing is stored in %s yet (another state folder: FIRSTFIX_DIR or --dir)", path);
+}
+
+// Before it is read: what waits belongs to what was asked for.
+static void store_waiting(const char *dir)
+{
+	_cleanup_store_ struct ff_store *store = NULL;
+	_cleanup_error_ struct ff_error *err = ff_waiting_any(dir) ? open_store(dir, false, &store) : NULL;
 }
 
 // A folder that was named must be there: an empty answer for a misspelt one would read as "no failures".
@@ -128,6 +137,8 @@ struct ff_error *ff_incident_from_death(const char *death_path, struct ff_incide
 	if (!err && store)
 		stored = json_object_get(doc, "id") ? put_back(store, doc) : ff_incident_add_to(store, doc);
 	if (!err)
+		stored = ff_waiting_keep(ff_json_text(death, "state_dir"), doc, stored);
+	if (!err)
 		ff_error_destroy(ff_quarantine_note(ff_json_text(death, "state_dir"), doc));
 	if (!err)
 		err = incident_of(doc, death, ret);
@@ -140,7 +151,7 @@ struct ff_error *ff_incident_from_death(const char *death_path, struct ff_incide
 
 bool ff_incident_was_told(const struct ff_incident *incident)
 {
-	return json_is_true(json_object_get(incident->doc, "shown")) && json_object_get(incident->doc, "id");
+	return json_is_true(json_object_get(incident->doc, "shown")) && ff_waiting_is_kept(incident->doc);
 }
 
 // True when another process of the same run has told of the same failure already: it is counted, and said in a line.
@@ -177,9 +188,9 @@ static struct ff_error *recorded(
 		return err;
 	const json_t *shown = ff_shareable_document(masked);
 	_cleanup_json_ json_t *answer = json_pack("{s:s, s:O*, s:O*, s:s*, s:b, s:O*, s:O*, s:s}", "schema",
-		"firstfix.recorded/1", "incident", json_object_get(shown, "id"), "count",
-		json_object_get(shown, "count"), "unstored", unstored ? ff_error_message(unstored) : NULL, "known",
-		known, "cause", ff_json_at(shown, "diagnosis.diagnoses.0.cause"), "diagnosis",
+		"firstfix.recorded/1", "incident", ff_waiting_is_kept(shown) ? json_object_get(shown, "id") : NULL,
+		"count", json_object_get(shown, "count"), "unstored", unstored ? ff_error_message(unstored) : NULL,
+		"known", known, "cause", ff_json_at(shown, "diagnosis.diagnoses.0.cause"), "diagnosis",
 		json_object_get(shown, "diagnosis"), "text", text);
 	*ret = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
 	return *ret ? NULL : &ff_enomem;
@@ -202,7 +213,7 @@ struct ff_error *ff_incident_from_failure(const char *dir, const char *path, con
 	struct ff_error *err = ff_failure_read(path, &failure);
 	if (err)
 		return err;
-	_cleanup_error_ struct ff_error *unopened = open_store(dir, false, &store), *unstored = NULL;
+	_cleanup_error_ struct ff_error *unstored = open_store(dir, false, &store);
 	err = ff_incident_of_failure(failure, store, &doc);
 	if (!err && !doc)
 		return (*ret = strdup("{\"schema\": \"firstfix.recorded/1\"}")) ? NULL : &ff_enomem;
@@ -217,7 +228,9 @@ struct ff_error *ff_incident_from_failure(const char *dir, const char *path, con
 		unstored = add_once(store, ff_json_text(failure, "token"), doc);
 	if (!err && store && !unstored)
 		put_count(store, doc);
-	return err ? err : recorded(doc, known, unopened ? unopened : unstored, style, ret);
+	if (!err)
+		unstored = ff_waiting_keep(dir, doc, unstored);
+	return err ? err : recorded(doc, known, unstored, style, ret);
 }
 
 struct ff_error *ff_incident_again(const char *dir, const char *id, unsigned times, const char *token)
@@ -255,6 +268,7 @@ struct ff_error *ff_incident_read(const char *dir, const char *id_or_bundle, str
 	if (ff_bundle_is(id_or_bundle)) {
 		err = ff_bundle_read(id_or_bundle, &doc);
 	} else {
+		store_waiting(dir);
 		err = open_store(dir, true, &store);
 		if (!err)
 			err = ff_store_get(store, id_or_bundle, &doc);
@@ -361,6 +375,7 @@ struct ff_error *ff_facts_last_good(const char *dir, const char *command_key, st
 struct ff_error *ff_incidents_list(const char *dir, json_t **ret)
 {
 	_cleanup_store_ struct ff_store *store = NULL;
+	store_waiting(dir);
 	struct ff_error *err = open_store(dir, true, &store);
 	if (!err)
 		return ff_store_list(store, ret);

@@ -310,8 +310,11 @@ static struct ff_error *say_machine(struct ff_page *page, const json_t *doc)
 
 static void say_stored(struct ff_page *page, const json_t *doc)
 {
-	const char *id = ff_json_text(doc, "id");
-	if (id)
+	const char *id = ff_json_text(doc, "id"), *unstored = ff_json_text(doc, "unstored");
+	if (id && unstored)
+		ff_page_say(page, FF_MARK_NONE, strcmp(unstored, "waiting") == 0 ? "Not stored yet" : "Not stored",
+			"incident %s", id);
+	else if (id)
 		ff_page_say(page, FF_MARK_NONE, "Stored", "firstfix incidents show %s", id);
 }
 

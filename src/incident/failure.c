@@ -168,12 +168,20 @@ static void put_request_of_child(json_t *incident)
 	}
 }
 
-// A child that its parent killed, or that left with a code, and had nothing in hand cost nobody anything; of what it
-// ended by it may have told itself.
+// A process that came to its end records that last, when it has told of whatever it ended by.
+static bool came_to_its_end(const json_t *incident)
+{
+	const json_t *events = json_object_get(incident, "events");
+	const json_t *last = json_array_get(events, json_array_size(events) ? json_array_size(events) - 1 : 0);
+	const char *name = json_string_value(json_object_get(last, "event.name"));
+	return name && strcmp(name, "firstfix.process.stop") == 0;
+}
+
+// A child that its parent killed, or that left with a code, and had nothing in hand cost nobody anything.
 static bool is_worth_it(const json_t *failure, const json_t *incident)
 {
 	return !json_is_true(json_object_get(failure, "only_at_work")) ||
-		(json_object_get(incident, "working_on") && !json_object_get(incident, "ended_by"));
+		(json_object_get(incident, "working_on") && !came_to_its_end(incident));
 }
 
 struct ff_error *ff_incident_of_failure(const json_t *failure, struct ff_store *store, json_t **ret)

@@ -7,7 +7,7 @@
 //	REQUEST FAILED  20261123-031403-5f1c2a77                 a block, up to the line that says where it is stored
 //	======================================================================
 //	...
-//	   Stored: firstfix incidents show 20261123-031403-5f1c2a77
+//	   Stored: firstfix incidents show 20261123-031403-5f1c2a77		(or "Not stored: incident ID")
 //
 // What torch's allocator said at that moment ("GPU MEMORY DIAGNOSTICS" of a process that ends) stays: nobody else knows
 // it.
@@ -25,15 +25,22 @@ enum { ID_LENGTH = 8 + 1 + 6 + 1 + 8 };
 static const char *end_of_block(const char *title)
 {
 	const char *end = strchr(title, '\n');
-	char stored[64];
+	static const char *const lasts[] = {
+		"Stored: firstfix incidents show", "Not stored yet: incident", "Not stored: incident"};
 	if (!end || end - title < ID_LENGTH + 2 || strncmp(end + 1, heavy, sizeof(heavy) - 1) != 0)
 		return NULL;
 	const char *id = end - ID_LENGTH;
 	if (id[-1] != ' ' || id[8] != '-' || id[15] != '-')
 		return NULL;
-	snprintf(stored, sizeof(stored), "firstfix incidents show %.*s\n", (int)ID_LENGTH, id);
-	const char *last = strstr(end, stored);
-	return last ? last + strlen(stored) : NULL;
+	const char *found = NULL;
+	for (size_t i = 0; i < sizeof(lasts) / sizeof(lasts[0]); i++) {
+		char line[96];
+		snprintf(line, sizeof(line), "%s %.*s\n", lasts[i], (int)ID_LENGTH, id);
+		const char *last = strstr(end, line);
+		if (last && (!found || last < found))
+			found = last;
+	}
+	return found ? strchr(found, '\n') + 1 : NULL;
 }
 
 // The same of a part of a report, which ends where a diagnosis begins.

@@ -14,7 +14,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-enum { SCHEMA_VERSION = 1, LOCK_WAIT_MS = 2000, ID_MAX = 64 };
+enum { SCHEMA_VERSION = 1, LOCK_WAIT_MS = 2000 };
 
 static const char schema[] =
 	"create table if not exists incident(id text primary key, fingerprint text not null, command_key text not null,"
@@ -174,7 +174,7 @@ void ff_store_close(struct ff_store *store)
 
 // "2026-11-23T03:14:03.123Z" -> "20261123-031403-5f1c2a77": sorts by time, says when, is short to type. The end tells
 // apart what failed alike in the same second under two commands.
-static void make_id(const char *at, const char *fingerprint, const char *command_key, char id[ID_MAX])
+static void make_id(const char *at, const char *fingerprint, const char *command_key, char id[FF_STORE_ID])
 {
 	char digits[16] = "";
 	size_t n = 0;
@@ -187,7 +187,16 @@ static void make_id(const char *at, const char *fingerprint, const char *command
 		h = (h ^ (unsigned char)*p) * 0x01000193;
 	for (const char *p = command_key; *p; p++)
 		h = (h ^ (unsigned char)*p) * 0x01000193;
-	snprintf(id, ID_MAX, "%.8s-%s-%08x", digits, n > 8 ? digits + 8 : "000000", h);
+	snprintf(id, FF_STORE_ID, "%.8s-%s-%08x", digits, n > 8 ? digits + 8 : "000000", h);
+}
+
+bool ff_store_id(const json_t *incident, char ret[FF_STORE_ID])
+{
+	const char *at = ff_json_text(incident, "at"), *fingerprint = ff_json_text(incident, "fingerprint"),
+		   *key = ff_json_text(incident, "command_key");
+	if (at && fingerprint && key)
+		make_id(at, fingerprint, key, ret);
+	return at && fingerprint && key;
 }
 
 // The id of a row stays what it was when the incident came first. Asked for in a second statement: RETURNING needs
@@ -218,9 +227,10 @@ static struct ff_error *stored_id(struct ff_store *store, const char *fingerprin
 struct ff_error *ff_store_add(struct ff_store *store, const struct ff_shareable *incident, char **ret_id)
 {
 	const json_t *doc = ff_shareable_document(incident);
-	char id[ID_MAX];
+	char id[FF_STORE_ID];
 	static const char sql[] = "insert into incident values(?1, ?2, ?3, ?4, ?4, 1, ?5)"
-				  " on conflict(fingerprint, command_key) do update set last_seen = excluded.last_seen,"
+				  " on conflict(fingerprint, command_key) do update set"
+				  " last_seen = max(last_seen, excluded.last_seen),"
 				  " count = count + 1, document = excluded.document";
 	const char *values[5] = {
 		id, ff_json_text(doc, "fingerprint"), ff_json_text(doc, "command_key"), ff_json_text(doc, "at"), NULL};

@@ -31,6 +31,10 @@ static inline void ff_cleanup_store(struct ff_store **store)
     document must carry `fingerprint`, `command_key` and `at` (RFC 3339). */
 struct ff_error *ff_store_add(struct ff_store *store, const struct ff_shareable *incident, char **ret_id);
 
+/** The id that an incident gets which is stored as the first of its kind; false where it has none. */
+enum { FF_STORE_ID = 64 };
+bool ff_store_id(const json_t *incident, char ret[FF_STORE_ID]);
+
 /** The document of an incident that is stored (its `id` says which) anew; it is not counted. */
 struct ff_error *ff_store_replace(struct ff_store *store, const struct ff_shareable *incident);
 

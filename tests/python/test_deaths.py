@@ -51,6 +51,51 @@ def test_a_death_by_a_signal_is_an_incident(worker, how):  # noqa: F811
     assert one["facts"]["failure"]["python"]["executable"], "the machine of now"
 
 
+@pytest.mark.parametrize(("how", "idle", "told"), [("os._exit(7)", False, True), ("os._exit(7)", True, False),
+                                                   ("os._exit(0)", False, False)])
+def test_a_child_that_leaves_in_the_middle_of_its_work(worker, how, idle, told):  # noqa: F811
+    """Its caller gets no answer; a code alone is its parent's business, and a code of 0 is none."""
+    done = worker.run(PARENT + f"""
+def leave():
+    req = Request("r-7"); req.__enter__()
+    if {idle}: req.__exit__(None, None, None)
+    {how}
+p = multiprocessing.get_context("fork").Process(target=leave); p.start(); p.join()
+""")
+    assert done.returncode == 0, done.stderr
+    found = [(one["how"], one.get("exit"), one["request"]["id"]) for one in incidents(worker)]
+    assert found == ([("exit", {"code": 7}, "r-7")] if told else []), done.stderr
+
+
+def test_what_a_child_that_leaves_has_told_itself_is_told_once(worker):  # noqa: F811
+    worker.run(PARENT + """
+def leave():
+    Request("r-7").__enter__()
+    sys.exit(7)
+p = multiprocessing.get_context("fork").Process(target=leave); p.start(); p.join()
+""")
+    one, = incidents(worker)
+    assert one["exception"] == {"type": "SystemExit", "message": "7", "frames": one["exception"]["frames"]}
+
+
+def test_an_old_lane_of_the_same_number_is_not_the_child_s(worker):  # noqa: F811
+    """In a container the same numbers come again at each start."""
+    done = worker.run(PARENT + """
+lanes = os.path.dirname(firstfix._ring.where()[0])
+with firstfix.request(id="r-0"):
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(0.3)
+        os._exit(3)
+    import shutil
+    old = f"{lanes}/{pid}-1.ring"
+    shutil.copy(firstfix._ring.where()[0], old)
+    os.utime(old, (time.time() - 900,) * 2)
+    os.waitpid(pid, 0)
+""")
+    assert done.returncode == 0 and incidents(worker) == [], done.stderr
+
+
 def test_a_child_that_recorded_nothing(worker):  # noqa: F811
     """A data loader's worker: its parent knows its name."""
     worker.run(

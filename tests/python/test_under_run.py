@@ -104,15 +104,17 @@ try:
 except KeyError: pass
 """
     shim = 'export PATH="/the/shim:$PATH" PYTHONNOUSERSITE=1 VLLM_SHIM=1; exec "$@"'
-    command = [worker.program, "run", "--report", "off", "--good-after", "1", "--", "sh", "-c", shim, "sh",
-               sys.executable, "-c", script]
+    def command(good_after):
+        return [worker.program, "run", "--report", "off", "--good-after", good_after, "--", "sh", "-c", shim, "sh",
+                sys.executable, "-c", script]
+
     env = {**worker.environment(), "FIRSTFIX_HOOKS": str(worker.hooks)}
     del env["PYTHONPATH"]
 
-    def run_until(reached, **more):
+    def run_until(reached, good_after, **more):
         """A run whose request fails once something is so."""
         (worker.state / "go").unlink(missing_ok=True)
-        process = subprocess.Popen(command, env=env | more, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(command(good_after), env=env | more, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         end = time.time() + 30
         while time.time() < end and not reached():
             time.sleep(0.1)
@@ -133,7 +135,7 @@ except KeyError: pass
         assert incident["title"] == "REQUEST FAILED"
         return [row["path"] for row in incident.get("changed", []) if row["path"].split(".")[0] in ("env", "python")]
 
-    run_until(remembered)
+    run_until(remembered, "1")
     assert changed() == []
-    run_until(lambda: len(list(worker.state.glob("reports/*.json"))) == 2, HF_HOME="/elsewhere")
+    run_until(lambda: len(list(worker.state.glob("reports/*.json"))) == 2, "900", HF_HOME="/elsewhere")
     assert changed() == ["env.HF_HOME"]
