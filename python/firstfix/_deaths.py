@@ -1,5 +1,5 @@
-"""Children that die by a signal, or leave with a code in the middle of their work: prefork servers, task queues and data
-loaders reap theirs by os.waitpid() and go on.
+"""Children that die by a signal, or leave with a code in the middle of their work: prefork servers, task queues and
+data loaders reap theirs by os.waitpid() and go on.
 
 What the child was working on stands in its lane as a begin without an end. A signal that this process sent itself (a
 stop, a worker that is late) and an exit code are its own business, unless they cost a request.
@@ -159,7 +159,7 @@ def _signal_name(number: int) -> str:
 
 
 def _how(status: int, by_us: bool) -> tuple[str, dict[str, Any]]:
-    """How it ended in words, and what of a firstfix.failure/1 says so. A code says nothing where no work was cut off."""
+    """How it ended in words, and for a firstfix.failure/1. A code says nothing where no work was cut off."""
     signal, code = status & 0x7f, status >> 8 & 0xff
     if not signal:
         return f"left with exit code {code}", {"how": "exit", "exit": {"code": code}, "only_at_work": True}
