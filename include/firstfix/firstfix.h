@@ -183,6 +183,9 @@ FF_PUBLIC struct ff_error *ff_incident_from_death(
 	const char *death_path, struct ff_incident **ret, struct ff_error **ret_stored);
 /** True when the process told of this very failure while it lived: it is shown already, and this adds how it ended. */
 FF_PUBLIC bool ff_incident_was_told(const struct ff_incident *incident);
+/** Tell of processes that ended without a word in the middle of their work (their lanes lie there unclosed): each is
+    stored once; *ret is what to show, empty where there was none. Caller frees *ret. */
+FF_PUBLIC struct ff_error *ff_incident_left(const char *dir, const struct ff_style *style, char **ret);
 /** A failure inside a living process (firstfix.failure/1 in a file, or "-"): collect, diagnose, store, count. *ret is
     firstfix.recorded/1: {"incident": ID, "count", "unstored": why, "known": true when another process of the run told
     of it, "cause", "diagnosis", "text": for a person}. Caller frees *ret. */

@@ -48,12 +48,12 @@ class Telling:
 
     def __init__(
         self,
-        failure: Union[dict[str, Any], Callable[[], dict[str, Any]]],
+        failure: Union[dict[str, Any], Callable[[], Optional[dict[str, Any]]]],
         plain: Callable[[], str],
         about: Optional[Known] = None,
         show_with: Optional[Callable[[dict[str, Any], str], None]] = None,
     ) -> None:
-        """`failure` may be a function, which the thread calls. `about` gets the incident's id; show_with(answer, text)
+        """`failure` may be a function, which the thread calls and which may have told by itself. `about` gets the incident's id; show_with(answer, text)
         shows it instead of stderr."""
         self.failure, self.plain, self.about, self.shown, self.show_with = failure, plain, about, False, show_with
 
@@ -304,6 +304,8 @@ def record(failure: dict[str, Any]) -> dict[str, Any]:
 def tell(telling: Telling) -> None:
     """Store it and show what the program says of it."""
     failure = telling.failure() if callable(telling.failure) else telling.failure
+    if failure is None:
+        return  # it was no failure of ours
     if telling.about is not None:
         failure = {**failure, "token": _begin(telling.about, 1)}
     try:
@@ -330,6 +332,21 @@ def tell(telling: Telling) -> None:
         _say.say("firstfix.diagnosis", _mask.mask(str(answer.get("text", ""))), {
             "firstfix.incident": incident or None, "firstfix.count": answer.get("count"),
             "firstfix.diagnosis": answer.get("diagnosis")})
+
+
+def _tell_of_left() -> None:
+    _, text = _program.run(["incident", "--left"])
+    if text and settings.log == "json":
+        _say.raw(text)
+    elif text:
+        _say.say("firstfix.incident", text, {})
+
+
+def tell_of_left() -> None:
+    """Have those told of that ended here without a word before we began."""
+    telling = Telling(_tell_of_left, lambda: "")
+    telling.shown = True
+    later(telling)
 
 
 def html(text: str) -> str:

@@ -65,6 +65,10 @@ def _record(capture_inputs: bool) -> bool:
         _imports.install()
         _forks.install()
         settings.keep_spare()
+        if _ring.left() and not settings.supervised:
+            from firstfix import _incident
+
+            _incident.tell_of_left()
     except Exception as failure:
         from firstfix import _say
 

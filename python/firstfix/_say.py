@@ -59,6 +59,11 @@ def say(event: str, text: str, fields: Mapping[str, Any]) -> None:
         _write(json_line(event, fields))
 
 
+def raw(text: str) -> None:
+    """Show objects that the program has made, a line each."""
+    _write(text if text.endswith("\n") else text + "\n")
+
+
 def is_shown() -> bool:
     """Whether blocks stand where the worker's own output stands."""
     return settings.log == "text" and not settings.log_file

@@ -12,6 +12,7 @@
 #include "base/clean.h"
 #include "base/error.h"
 #include "know/secret_forms.h"
+#include "ring/record.h"
 
 #include <firstfix/event.h>
 
@@ -188,6 +189,13 @@ static PyObject *where(PyObject *self, PyObject *args)
 	return Py_BuildValue("zz", path, why);
 }
 
+// left(): whether the start found lanes of processes that ended without a word
+static PyObject *left(PyObject *self, PyObject *args)
+{
+	(void)self, (void)args;
+	return PyBool_FromLong(ff_record_left());
+}
+
 static PyObject *dropped(PyObject *self, PyObject *args)
 {
 	(void)self, (void)args;
@@ -274,6 +282,7 @@ static PyMethodDef functions[] = {
 	{"start", start, METH_VARARGS, "start(folder): open the lane of this process; None is the state folder"},
 	{"stop", stop, METH_NOARGS, "stop(): record nothing from here on"},
 	{"where", where, METH_NOARGS, "where(): path of the lane and why it is not in the state folder"},
+	{"left", left, METH_NOARGS, "left(): whether processes ended here without a word, and nobody has told"},
 	{"dropped", dropped, METH_NOARGS, "dropped(): events that could not be recorded"},
 	{"next_id", next_id, METH_NOARGS, "next_id(): a number for a phase"},
 	{"working", (PyCFunction)(void *)working, METH_FASTCALL, "working(change): requests in work after the change"},

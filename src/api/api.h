@@ -49,6 +49,11 @@ struct ff_error *ff_incident_add_to(struct ff_store *store, json_t *doc);
     (incident/untold.h); each gets its `incident` there. `store` may be NULL. */
 void ff_tell_for_the_dead(struct ff_store *store, json_t *doc);
 
+/** Of the processes in `pids` of this death or failure, and of those that they had started, is told. */
+void ff_left_told(const char *dir, const json_t *told);
+/** An incident for a person, or with FIRSTFIX_LOG=json as one line. */
+struct ff_error *ff_incident_say(json_t *doc, const struct ff_style *style, char **ret);
+
 /** What to say of an incident that was not stored, `why` (which is taken; NULL for one that was): a copy of it is kept
     in waiting/ of the state folder where that takes it. Its `unstored` says so: "waiting" or "lost". */
 struct ff_error *ff_waiting_keep(const char *dir, json_t *doc, struct ff_error *why);

@@ -136,8 +136,10 @@ struct ff_error *ff_incident_from_death(const char *death_path, struct ff_incide
 		ff_tell_for_the_dead(store, doc);
 	if (!err && store)
 		stored = json_object_get(doc, "id") ? put_back(store, doc) : ff_incident_add_to(store, doc);
-	if (!err)
+	if (!err) {
 		stored = ff_waiting_keep(ff_json_text(death, "state_dir"), doc, stored);
+		ff_left_told(ff_json_text(death, "state_dir"), death);
+	}
 	if (!err)
 		ff_error_destroy(ff_quarantine_note(ff_json_text(death, "state_dir"), doc));
 	if (!err)
@@ -230,6 +232,8 @@ struct ff_error *ff_incident_from_failure(const char *dir, const char *path, con
 		put_count(store, doc);
 	if (!err)
 		unstored = ff_waiting_keep(dir, doc, unstored);
+	if (!err && json_object_get(failure, "exit"))
+		ff_left_told(dir, failure);
 	return err ? err : recorded(doc, known, unstored, style, ret);
 }
 
@@ -305,6 +309,17 @@ struct ff_error *ff_incident_log_line(const struct ff_incident *incident, char *
 	}
 	ff_logline_end(&line);
 	return ff_buf_finish(&line, ret);
+}
+
+struct ff_error *ff_incident_say(json_t *doc, const struct ff_style *style, char **ret)
+{
+	struct ff_incident *incident = NULL;
+	struct ff_error *err = incident_of(doc, NULL, &incident);
+	if (!err)
+		err = ff_logline_wanted() ? ff_incident_log_line(incident, ret)
+					  : ff_incident_render(incident, FF_TEXT, style, ret);
+	ff_incident_free(incident);
+	return err;
 }
 
 struct ff_error *ff_incident_verdict_text(const struct ff_incident *incident, char **ret)

@@ -64,16 +64,30 @@ static int record_failure(const char *dir, const char *failure)
 	return err ? ff_fail("incident", err) : 0;
 }
 
+static int tell_of_left(const char *dir)
+{
+	char *text = NULL;
+	struct ff_style style = style_of_stderr();
+	struct ff_error *err = ff_incident_left(dir, &style, &text);
+	if (!err)
+		fputs(text, stdout);
+	free(text);
+	return err ? ff_fail("incident", err) : 0;
+}
+
 int ff_cmd_incident(int argc, char **argv)
 {
 	const char *from = NULL, *attempt = NULL, *result = NULL, *say = NULL, *good = NULL, *key = NULL, *dir = NULL,
 		   *failure = NULL, *again = NULL, *token = NULL;
 	unsigned times = 1;
+	bool left = false;
 	const struct ff_option options[] = {
 		{"from", 0, FF_OPT_TEXT, "DEATH.json", "diagnose and store this death; the verdict goes to stdout",
 			&from},
 		{"failure", 0, FF_OPT_TEXT, "FAILURE.json",
 			"diagnose and store what a living process tells of itself; '-' is standard input", &failure},
+		{"left", 0, FF_OPT_FLAG, NULL, "tell of processes that ended without a word, by the lanes they left",
+			&left},
 		{"again", 0, FF_OPT_TEXT, "ID", "this incident came again", &again},
 		{"times", 0, FF_OPT_UINT, "N", "with --again: so often (default 1)", &times},
 		{"token", 0, FF_OPT_TEXT, "TEXT", "with --again: of several with the same one the first counts",
@@ -103,6 +117,8 @@ int ff_cmd_incident(int argc, char **argv)
 		return record(from);
 	if (failure)
 		return record_failure(dir, failure);
+	if (left)
+		return tell_of_left(dir);
 	struct ff_error *err;
 	if (again)
 		err = ff_incident_again(dir, again, times, token);

@@ -411,7 +411,7 @@ static struct ff_error *write_incident(const json_t *doc, struct ff_page *page, 
 		return err;
 	const json_t *diagnosis = json_object_get(doc, "diagnosis");
 	bool unexplained = json_object_get(doc, "pid") && !json_array_size(json_object_get(diagnosis, "diagnoses"));
-	if (diagnosis)
+	if (diagnosis || unexplained)
 		ff_page_end_section(page);
 	if (unexplained) // its error stands above: to list its lines again would tell nothing
 		ff_page_line(page, FF_MARK_NONE, "Cause", FF_SPAN("not known: no rule explains it"));

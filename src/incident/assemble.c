@@ -90,29 +90,34 @@ static const char *python_of(const json_t *death)
 	return program && ff_starts(slash ? slash + 1 : program, "python") ? program : NULL;
 }
 
-static json_t *collect_now(const json_t *death)
+static json_t *collect_now(const char *python)
 {
 	_cleanup_host_ struct ff_host *host = NULL;
 	json_t *facts = NULL;
 	_cleanup_error_ struct ff_error *err = ff_host_create(&(struct ff_host_options){0}, &host);
 	if (err)
 		return NULL;
-	const struct ff_collect_options options = {
-		.trigger = "failure", .deadline_ms = COLLECT_MS, .python = python_of(death)};
+	const struct ff_collect_options options = {.trigger = "failure", .deadline_ms = COLLECT_MS, .python = python};
 	_cleanup_error_ struct ff_error *failed = ff_collect_facts(host, &options, &facts);
 	return facts;
+}
+
+void ff_incident_put_facts_of_now(const char *python, json_t *incident)
+{
+	json_t *now = collect_now(python);
+	if (now)
+		ff_incident_optional(ff_json_put(incident, "facts.failure", now));
 }
 
 static void put_facts(const json_t *death, json_t *incident)
 {
 	const char *report = ff_json_text(death, "report");
-	json_t *startup = NULL, *now = collect_now(death);
+	json_t *startup = NULL;
 	if (report)
 		ff_incident_optional(ff_incident_read_json(report, REPORT_MAX, "firstfix.facts/1", &startup));
 	if (startup)
 		ff_incident_optional(ff_json_put(incident, "facts.startup", startup));
-	if (now)
-		ff_incident_optional(ff_json_put(incident, "facts.failure", now));
+	ff_incident_put_facts_of_now(python_of(death), incident);
 }
 
 struct ff_error *ff_incident_log_fd(const struct ff_buf *log, int *ret_fd)

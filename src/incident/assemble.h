@@ -46,5 +46,11 @@ void ff_incident_put_crash(const json_t *failure, json_t *incident);
     strike. */
 void ff_incident_put_no_oom(const json_t *death, json_t *incident);
 
+/** What a process was at when it ended, the newest of `working_on`, as `request` and `model`. */
+void ff_incident_put_request(json_t *incident);
+
+/** facts.failure: of this machine, now; `python` may be NULL. */
+void ff_incident_put_facts_of_now(const char *python, json_t *incident);
+
 /** `killed_by` {who, text} of a death by SIGKILL: by what can be seen, never by guess. */
 struct ff_error *ff_incident_put_killer(const json_t *death, json_t *incident);

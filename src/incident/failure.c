@@ -152,7 +152,7 @@ static struct ff_error *put_diagnosis(const json_t *failure, json_t *incident)
 }
 
 // A dead child's last request stands in its lane as a begin without an end.
-static void put_request_of_child(json_t *incident)
+void ff_incident_put_request(json_t *incident)
 {
 	static const struct {
 		const char *key, *path;
@@ -201,7 +201,7 @@ struct ff_error *ff_incident_of_failure(const json_t *failure, struct ff_store *
 	if (!is_worth_it(failure, incident))
 		return NULL;
 	if (json_object_get(failure, "exit"))
-		put_request_of_child(incident);
+		ff_incident_put_request(incident);
 	ff_incident_put_crash(failure, incident);
 	put_facts(failure, incident);
 	ff_incident_optional(put_diagnosis(failure, incident));

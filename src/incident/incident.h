@@ -35,6 +35,11 @@ struct ff_error *ff_failure_read(const char *path, json_t **ret);
 /** The incident of it; *ret stays NULL where it is none: only_at_work, and no phase was open. `store` as above. */
 struct ff_error *ff_incident_of_failure(const json_t *failure, struct ff_store *store, json_t **ret);
 
+/** The incident of a process that ended without a word, by the lane that it left (`lane` is its path, `pid` its number,
+    `other_boot`: the machine was started anew since); *ret stays NULL where it was not at work. */
+struct ff_error *ff_incident_of_left(
+	const char *lane, uint32_t pid, bool other_boot, struct ff_store *store, json_t **ret);
+
 /** The same without a supervisor: a log, the facts it was explained with, and the diagnosis. */
 struct ff_error *ff_incident_of_log(const char *log_name, const json_t *facts, const json_t *diagnosis, json_t **ret);
 

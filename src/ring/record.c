@@ -9,6 +9,7 @@
 #include "base/statedir.h"
 #include "ring/keys.h"
 #include "ring/lane.h"
+#include "ring/left.h"
 #include "ring/prune.h"
 
 #include <fcntl.h>
@@ -48,6 +49,7 @@ static struct {
 	struct ff_lane_spec spec;
 	char folder[PATH_MAX]; // "" where the state folder refuses
 	char refusal[512];     // and why
+	bool left;	       // somebody's lane lies there unclosed
 	char shm[64];	       // stands in for the folder; made when it is needed
 	bool no_fallback;
 } config;
@@ -326,6 +328,7 @@ static struct ff_error *find_folder(const struct ff_record_options *options)
 	if (!err) {
 		memcpy(config.folder, folder, strlen(folder) + 1);
 		ff_lanes_prune(folder);
+		config.left = ff_left_any(folder);
 		return NULL;
 	}
 	if (options->no_fallback)
@@ -335,13 +338,32 @@ static struct ff_error *find_folder(const struct ff_record_options *options)
 	return NULL;
 }
 
+// "python -u -m vllm" of all that stands in /proc/self/cmdline: up to what is started, for secrets stand behind it.
+static size_t command_of(size_t n, char *ret)
+{
+	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? 0 : read(fd, ret, n - 1);
+	if (fd >= 0)
+		close(fd);
+	ret[got > 0 ? got : 0] = '\0';
+	size_t end = strlen(ret);
+	bool found = false;
+	while (!found && (ssize_t)end + 1 < got && strcmp(ret + end + 1, "-c") != 0) {
+		found = ret[end + 1] != '-';
+		ret[end] = ' ';
+		end += strlen(ret + end);
+	}
+	return end;
+}
+
 static void record_start(struct process *p)
 {
-	char exe[512];
+	char exe[512], command[512];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe));
-	const struct ff_field fields[] = {
-		FF_INT(PROCESS_PARENT_PID, getppid()), FF_STRN(PROCESS_EXECUTABLE_PATH, exe, n > 0 ? (size_t)n : 0)};
-	ff_lane_write(&p->lane, FF_EV_PROCESS_START, fields, n > 0 ? 2 : 1);
+	size_t words = command_of(sizeof(command), command);
+	const struct ff_field fields[] = {FF_INT(PROCESS_PARENT_PID, getppid()),
+		FF_STRN(PROCESS_COMMAND, command, words), FF_STRN(PROCESS_EXECUTABLE_PATH, exe, n > 0 ? (size_t)n : 0)};
+	ff_lane_write(&p->lane, FF_EV_PROCESS_START, fields, n > 0 ? 3 : 2);
 }
 
 struct ff_error *ff_record_start(const struct ff_record_options *options)
@@ -391,6 +413,11 @@ void ff_record_stop(void)
 	p->state = FAILED;
 	// Other threads may be inside a write: the mapping stays. The lock goes with the descriptor.
 	close(p->fd);
+}
+
+bool ff_record_left(void)
+{
+	return config.left;
 }
 
 const char *ff_record_where(const char **ret_why)

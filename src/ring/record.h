@@ -11,3 +11,6 @@ bool ff_record_shm_dir(const char *state_dir, size_t n, char *ret);
 
 /** That folder is there and was not made by somebody else. */
 bool ff_record_shm_is_ours(const char *path);
+
+/** True when the start of recording found lanes of processes that ended without a word (ring/left.h). */
+bool ff_record_left(void);

@@ -6,6 +6,7 @@
 #include "supervise/open_run.h"
 
 #include "supervise/death.h"
+#include "supervise/lanes.h"
 #include "supervise/say.h"
 #include "supervise/supervise.h"
 
@@ -133,11 +134,23 @@ static bool find(struct supervisor *s)
 	return found;
 }
 
+// Of processes that no run was beside, or that a shell had started. After the runs: they have lanes, too.
+static void look_for_lanes(struct supervisor *s)
+{
+	const char *argv[] = {NULL, "incident", "--left", NULL};
+	if (lanes_any(s) && step_start(s, STEP_LEFT, argv, TELL_S))
+		errno = 0; // the next start finds them again
+}
+
 void open_run_look(struct supervisor *s)
 {
 	char path[512];
-	if (s->open.told[0] || !find(s))
+	if (s->open.told[0])
 		return;
+	if (!find(s)) {
+		look_for_lanes(s);
+		return;
+	}
 	salvage_tails(s, s->open.told);
 	const char *argv[] = {NULL, "incident", "--from", path, NULL};
 	int error = state_dir_file(&s->dir, DIR_deaths, s->open.told, sizeof(path), path)

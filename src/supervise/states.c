@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/logline.h"
 #include "supervise/death.h"
+#include "supervise/lanes.h"
 #include "supervise/say.h"
 #include "supervise/spawn.h"
 #include "supervise/supervise.h"
@@ -76,6 +77,7 @@ static void gone(struct supervisor *s)
 		stream_leave(s, &s->streams[i], keep);
 	for (int i = 0; i < N_STEPS; i++)
 		step_kill(s, (enum step_kind)i);
+	lanes_close(s);
 	open_run_end(s);
 	state_dir_prune(&s->dir);
 	enter(s, ST_GONE, 0);

@@ -27,6 +27,7 @@ static const struct {
 	[STEP_INCIDENT] = {"incident", true, false},
 	[STEP_GOOD] = {"note of the good start", false, true},
 	[STEP_VANISHED] = {"incident of an earlier run", false, true},
+	[STEP_LEFT] = {"incident of an earlier process", false, true},
 	[STEP_RESULT] = {"note of the attempt", false, true},
 };
 

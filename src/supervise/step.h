@@ -13,6 +13,7 @@ enum step_kind {
 	STEP_INCIDENT, /**< firstfix incident --from DEATH: its stdout is the verdict */
 	STEP_GOOD,     /**< firstfix incident --good-start REPORT */
 	STEP_VANISHED, /**< firstfix incident --from DEATH of an earlier run that ended without a word */
+	STEP_LEFT,     /**< firstfix incident --left: what shells and others had started and did not see end */
 	STEP_RESULT,   /**< firstfix incident --attempt ID --result ... */
 	N_STEPS
 };
