@@ -46,6 +46,7 @@ def root(build, tmp_path_factory):
         "bin/firstfix",
         "libexec/firstfix/firstfix-supervise",
         "libexec/firstfix/firstfix-agent",
+        "libexec/firstfix/firstfix-fleet",
         "libexec/firstfix/firstfix-top",
         "lib*/**/libfirstfix.so.0",
         "lib*/**/pkgconfig/firstfix.pc",

@@ -9,6 +9,7 @@ import { Memory, Samples } from "./memory.js";
 import { Quarantine } from "./quarantine.js";
 import { Requests } from "./requests.js";
 import { drawStatus, meaningOf } from "./status.js";
+import { makeTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 
 const RANGES = [
@@ -206,31 +207,6 @@ function makeRanges() {
   }
 }
 
-const THEMES = { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };
-
-function setTheme(theme) {
-  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-  document.documentElement.dataset.theme = theme === "auto" ? system : theme;
-  byId("theme").textContent = THEMES[theme];
-  byId("theme").dataset.theme = theme;
-  try {
-    localStorage.setItem("firstfix.theme", theme);
-  } catch {
-    // A browser that keeps nothing shows the system's theme next time.
-  }
-  parts?.memory.repaint();
-  parts?.requests.repaint();
-}
-
-function makeTheme() {
-  const names = Object.keys(THEMES);
-  byId("theme").addEventListener("click", () =>
-    setTheme(names[(names.indexOf(byId("theme").dataset.theme) + 1) % names.length]),
-  );
-  setTheme(names.includes(localStorage.getItem("firstfix.theme")) ? localStorage.getItem("firstfix.theme") : "auto");
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme(byId("theme").dataset.theme));
-}
-
 byId("login-form").addEventListener("submit", (event) => {
   event.preventDefault();
   api.setToken(byId("token").value);
@@ -238,5 +214,8 @@ byId("login-form").addEventListener("submit", (event) => {
 });
 api.takeTokenOfAddress();
 makeRanges();
-makeTheme();
+makeTheme(() => {
+  parts?.memory.repaint();
+  parts?.requests.repaint();
+});
 begin();

@@ -1,6 +1,6 @@
 // A chart on the shared time axis: uPlot, with loads as bands and incidents as lines in every one. Colours come from
 // the style sheet, so that both themes have their own; the same numbers stand in a table for who does not see them.
-import { clock } from "./format.js";
+import { clock, date } from "./format.js";
 import { h } from "./dom.js";
 
 /* global uPlot */
@@ -65,7 +65,8 @@ function axis(values, left, steps) {
 export class Chart {
   #plot = null;
 
-  /** `series`: [{label, colour, fill, dash, width, show(value)}]; `y`: {show(value), max(), steps} for the axis. */
+  /** `timeline` may be null: nothing stands in the chart beside the series.
+      `series`: [{label, colour, fill, dash, width, show(value)}]; `y`: {show(value), max(), steps} for the axis. */
   constructor(place, label, series, y, timeline) {
     this.place = h("div", { class: "plot", role: "img", "aria-label": label });
     this.legend = h("ul", { class: "legend" });
@@ -86,7 +87,7 @@ export class Chart {
       select: { show: false },
       scales: { x: { time: true, range: () => this.range }, y: { range: (_, low, high) => this.#yRange(high) } },
       axes: [
-        axis((_, ticks) => ticks.map((t) => clock(t).slice(0, this.range[1] - this.range[0] < 900 ? 8 : 5)), false),
+        axis((_, ticks) => this.#times(ticks), false),
         axis((_, ticks) => ticks.map(this.y.show), true, this.y.steps),
       ],
       series: [
@@ -101,9 +102,16 @@ export class Chart {
           paths: s.bars ? uPlot.paths.bars({ size: [0.9, 20] }) : undefined,
         })),
       ],
-      plugins: [markers(this.timeline)],
+      plugins: this.timeline ? [markers(this.timeline)] : [],
       hooks: { setCursor: [(u) => this.#say(u.cursor.idx)] },
     };
+  }
+
+  // Seconds in a quarter of an hour; days, each once, in more than two of them.
+  #times(ticks) {
+    const shown = this.range[1] - this.range[0];
+    if (shown <= 2 * 86400) return ticks.map((at) => clock(at).slice(0, shown < 900 ? 8 : 5));
+    return ticks.map(date).map((each, i, all) => (each === all[i - 1] ? "" : each));
   }
 
   #yRange(high) {

@@ -42,6 +42,9 @@ export function clock(seconds) {
   return [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => String(n).padStart(2, "0")).join(":");
 }
 
+export const date = (seconds) =>
+  new Date(seconds * 1000).toLocaleDateString("en", { month: "short", day: "numeric" });
+
 /** "14:03:20", with the day where that is not today. */
 export function moment(iso) {
   const at = new Date(iso);
@@ -49,7 +52,7 @@ export function moment(iso) {
   const day =
     at.toDateString() === new Date().toDateString()
       ? ""
-      : `${at.toLocaleDateString("en", { month: "short", day: "numeric" })} `;
+      : `${date(at.getTime() / 1000)} `;
   return day + clock(at.getTime() / 1000);
 }
 

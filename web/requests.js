@@ -2,44 +2,13 @@
 import { count, milliseconds, moment, plural, rate, sentence } from "./format.js";
 import { Chart } from "./chart.js";
 import { byId, h, show } from "./dom.js";
+import { table } from "./table.js";
 
 const PIECES = 90;
 const SLOWEST = 6;
 
 const numberOf = (label, value, kind = "") =>
   h("div", { class: `number ${kind}` }, h("dt", {}, label), h("dd", {}, value));
-
-function table(label, heads, rows) {
-  return h(
-    "div",
-    { class: "table-scroll", tabindex: "0", role: "region", "aria-label": label },
-    h(
-      "table",
-      {},
-      h("caption", {}, label),
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          heads.map((head) => h("th", { scope: "col" }, head)),
-        ),
-      ),
-      h(
-        "tbody",
-        {},
-        rows.map((row) =>
-          h(
-            "tr",
-            {},
-            row.map((cell) => h("td", {}, cell)),
-          ),
-        ),
-      ),
-    ),
-  );
-}
 
 export class Requests {
   constructor(samples, timeline) {

@@ -2,6 +2,7 @@
 #include "agent/agent.h"
 #include "agent/answers.h"
 #include "agent/documents.h"
+#include "agent/make.h"
 #include "agent/stream.h"
 #include "store/quarantine.h"
 
@@ -103,7 +104,7 @@ bool ff_answer_since(const struct ff_request *r, uint64_t otherwise_ns, uint64_t
 }
 
 // A document of what came since a moment.
-static void answer_since(struct ff_request *r, struct ff_answer *out, enum ff_document_kind kind)
+static void answer_since(struct ff_request *r, struct ff_answer *out, unsigned kind)
 {
 	char since[32] = "";
 	uint64_t at = 0;
@@ -130,92 +131,7 @@ void ff_answer_memory(struct ff_request *r, struct ff_answer *out)
 	answer_since(r, out, FF_DOC_MEMORY);
 }
 
-// --- the description ---
-
-static json_t *content(const char *type)
-{
-	return strcmp(type, "application/json") == 0
-		? json_pack("{s:{s:{s:s}}}", "application/json", "schema", "type", "object")
-		: json_pack("{s:{s:{s:s}}}", type, "schema", "type", "string");
-}
-
-static json_t *described(const char *what, json_t *of)
-{
-	return json_pack("{s:s, s:o}", "description", what, "content", of);
-}
-
-static json_t *parameters_of(const struct ff_route *route, bool below)
-{
-	json_t *list = json_array();
-	if (below)
-		json_array_append_new(list,
-			json_pack("{s:s, s:s, s:b, s:{s:s, s:i, s:s}}", "name", "id", "in", "path", "required", 1,
-				"schema", "type", "string", "minLength", 1, "pattern", "^[0-9A-Za-z_-]+$"));
-	if (route->flags & FF_TAKES_SINCE)
-		json_array_append_new(list,
-			json_pack("{s:s, s:s, s:b, s:{s:s, s:s}}", "name", "since", "in", "query", "required", 0,
-				"schema", "type", "string", "pattern",
-				"^([0-9]{1,11}[smhd]?|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9])T([01][0-9]|2[0-3]):"
-				"[0-5][0-9]:[0-5][0-9]Z?)$"));
-	return list;
-}
-
-static json_t *responses_of(const struct ff_route *route)
-{
-	static const struct {
-		const char *code, *what;
-		unsigned when;
-	} rows[] = {{"400", "The question makes no sense", FF_TAKES_SINCE}, {"401", "A token is wanted", 0},
-		{"403", "Asked by a page of another origin, or for a name that is not ours", 0},
-		{"404", "There is none", FF_CAN_BE_ABSENT}, {"413", "A request has no body here", 0},
-		{"503", "Not now", 0}};
-	json_t *ok = json_object(), *all = json_object();
-	struct ff_span types = ff_span_of(route->types), type;
-	while (types.n && ff_span_next(&types, ' ', &type)) {
-		char name[64];
-		snprintf(name, sizeof(name), "%.*s", (int)type.n, type.p);
-		json_t *one = content(name);
-		json_object_update(ok, one);
-		json_decref(one);
-	}
-	bool probe = route->flags & FF_FOR_ALL;
-	json_object_set_new(all, "200", described(route->help, json_incref(ok)));
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].when && !(route->flags & rows[i].when))
-			continue;
-		json_t *of = content("application/json");
-		if (probe && strcmp(rows[i].code, "503") == 0)
-			json_object_update(of, ok);
-		json_object_set_new(all, rows[i].code, described(rows[i].what, of));
-	}
-	json_decref(ok);
-	return all;
-}
-
 void ff_answer_openapi(struct ff_request *r, struct ff_answer *out)
 {
-	json_t *paths = json_object();
-	(void)r;
-	for (size_t i = 0; i < ff_route_count; i++) {
-		const struct ff_route *route = &ff_routes[i];
-		if (route->flags & FF_OF_PAGE)
-			continue;
-		size_t n = strlen(route->path);
-		bool below = n > 1 && route->path[n - 1] == '/';
-		char path[128];
-		snprintf(path, sizeof(path), "%s%s", route->path, below ? "{id}" : "");
-		json_t *get = json_pack("{s:s, s:o, s:o}", "summary", route->help, "parameters",
-			parameters_of(route, below), "responses", responses_of(route));
-		json_object_set_new(paths, path, json_pack("{s:o}", route->flags & FF_CHANGES ? "post" : "get", get));
-	}
-	_cleanup_json_ json_t *doc =
-		json_pack("{s:s, s:{s:s, s:s, s:s}, s:o, s:{s:{s:{s:s, s:s}}}}", "openapi", "3.0.3", "info", "title",
-			"firstfix agent", "version", FF_VERSION, "description", "How a GPU worker is.", "paths", paths,
-			"components", "securitySchemes", "token", "type", "http", "scheme", "bearer");
-	_cleanup_free_ char *text = doc ? json_dumps(doc, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;
-	out->type = "application/json";
-	if (text)
-		ff_buf_str(&out->body, text);
-	else
-		out->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+	ff_answer_description(r, out);
 }

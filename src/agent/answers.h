@@ -7,6 +7,9 @@
 #include "agent/routes.def"
 #undef ROUTE
 
+extern const struct ff_route ff_routes[];
+extern const size_t ff_route_count;
+
 /** firstfix.health/1; the lock is held. */
 json_t *ff_health_document(const struct ff_agent *agent);
 

@@ -2,21 +2,20 @@
 // somebody asks.
 #include "agent/documents.h"
 
-#include "agent/agent.h"
-#include "agent/make.h"
 #include "base/clock.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PLACES = 24, WAITING_MAX = 32, OF_MAX = 80, STACK = 512 << 10 };
+enum { PLACES = 24, WAITING_MAX = 32, STACK = 512 << 10 };
 
 enum state { EMPTY, ASKED, MAKING, MADE };
 
 struct document {
 	enum state state;
-	enum ff_document_kind kind;
-	char of[OF_MAX];
+	unsigned kind;
+	char of[FF_DOCUMENT_OF];
 	uint64_t made_ns, used_ns;
 	unsigned status;
 	struct MHD_Response *response;
@@ -24,22 +23,9 @@ struct document {
 	size_t n_waiting;
 };
 
-static const struct {
-	ff_maker *make;
-	unsigned keep_ms; // how long one that was made is good enough
-} kinds[FF_DOC_KINDS] = {
-	[FF_DOC_REPORT] = {ff_make_report, 10000},
-	[FF_DOC_CHECK] = {ff_make_check, 10000},
-	[FF_DOC_CHANGES] = {ff_make_changes, 10000},
-	[FF_DOC_INCIDENTS] = {ff_make_incidents, 1000},
-	[FF_DOC_INCIDENT] = {ff_make_incident, 1000},
-	[FF_DOC_EVENTS] = {ff_make_events, 500},
-	[FF_DOC_MEMORY] = {ff_make_memory, 900},
-	[FF_DOC_QUARANTINE] = {ff_make_quarantine, 500},
-};
-
 static struct {
-	struct ff_agent *agent;
+	const struct ff_document_kind *kinds;
+	void *owner;
 	pthread_mutex_t lock;
 	pthread_cond_t asked;
 	struct document places[PLACES];
@@ -72,11 +58,11 @@ static struct MHD_Response *response_of(struct ff_error *err, unsigned *status, 
 static void make(struct document *d)
 {
 	struct ff_buf text = {0};
-	char of[OF_MAX];
+	char of[FF_DOCUMENT_OF];
 	memcpy(of, d->of, sizeof(of));
 	d->state = MAKING;
 	pthread_mutex_unlock(&all.lock);
-	struct ff_error *err = kinds[d->kind].make(all.agent, of, &text);
+	struct ff_error *err = all.kinds[d->kind].make(all.owner, of, &text);
 	unsigned status;
 	struct MHD_Response *response = response_of(err, &status, &text);
 	ff_error_destroy(err);
@@ -109,11 +95,12 @@ static void *work(void *unused)
 	return NULL;
 }
 
-struct ff_error *ff_documents_start(struct ff_agent *agent)
+struct ff_error *ff_documents_start(const struct ff_document_kind *kinds, void *owner)
 {
 	pthread_t thread;
 	pthread_attr_t attributes;
-	all.agent = agent;
+	all.kinds = kinds;
+	all.owner = owner;
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -124,7 +111,7 @@ struct ff_error *ff_documents_start(struct ff_agent *agent)
 
 // The place of a document; else an empty one, or that of the one that nobody asked for longest. NULL when all are being
 // made.
-static struct document *place_of(enum ff_document_kind kind, const char *of)
+static struct document *place_of(unsigned kind, const char *of)
 {
 	struct document *best = NULL;
 	for (size_t i = 0; i < PLACES; i++) {
@@ -146,7 +133,7 @@ static struct document *place_of(enum ff_document_kind kind, const char *of)
 
 static bool is_good(const struct document *d, uint64_t now)
 {
-	return d->state == MADE && now - d->made_ns < kinds[d->kind].keep_ms * UINT64_C(1000000);
+	return d->state == MADE && now - d->made_ns < all.kinds[d->kind].keep_ms * UINT64_C(1000000);
 }
 
 static void wait_for(struct document *d, struct ff_request *request, struct ff_answer *answer)
@@ -164,10 +151,9 @@ static void wait_for(struct document *d, struct ff_request *request, struct ff_a
 	answer->later = true;
 }
 
-void ff_answer_document(
-	struct ff_request *request, struct ff_answer *answer, enum ff_document_kind kind, const char *of)
+void ff_answer_document(struct ff_request *request, struct ff_answer *answer, unsigned kind, const char *of)
 {
-	if (strlen(of) >= OF_MAX) {
+	if (strlen(of) >= FF_DOCUMENT_OF) {
 		ff_answer_error(answer, MHD_HTTP_BAD_REQUEST, "longer than anything that is here");
 		return;
 	}

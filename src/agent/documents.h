@@ -4,21 +4,19 @@
 
 #include "agent/http.h"
 
-enum ff_document_kind {
-	FF_DOC_REPORT,
-	FF_DOC_CHECK,
-	FF_DOC_CHANGES,
-	FF_DOC_INCIDENTS,
-	FF_DOC_INCIDENT,
-	FF_DOC_EVENTS,
-	FF_DOC_MEMORY,
-	FF_DOC_QUARANTINE,
-	FF_DOC_KINDS
+/** Append one JSON document, masked; may take seconds, never for ever. FF_EABSENT is 404, FF_EUSAGE 400. */
+typedef struct ff_error *ff_maker(void *owner, const char *of, struct ff_buf *ret);
+
+struct ff_document_kind {
+	ff_maker *make;
+	unsigned keep_ms; /**< how long one that was made is good enough */
 };
 
-/** Start the thread. */
-struct ff_error *ff_documents_start(struct ff_agent *agent);
+/** What says which of its kind a document is has room for so much. */
+enum { FF_DOCUMENT_OF = 800 };
 
-/** Answer with a document; `of` says which of its kind ("" where there is one): an id, a moment. */
-void ff_answer_document(
-	struct ff_request *request, struct ff_answer *answer, enum ff_document_kind kind, const char *of);
+/** Start the thread. `kinds` stays where it is; `owner` is given to makers. */
+struct ff_error *ff_documents_start(const struct ff_document_kind *kinds, void *owner);
+
+/** Answer with a document of kinds[kind]; `of` says which ("" where there is one): an id, a moment. */
+void ff_answer_document(struct ff_request *request, struct ff_answer *answer, unsigned kind, const char *of);

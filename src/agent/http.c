@@ -9,7 +9,6 @@
 // its own buffer.
 #include "agent/http.h"
 
-#include "agent/agent.h"
 #include "agent/gate.h"
 #include "agent/masked.h"
 #include "agent/tls.h"
@@ -35,7 +34,7 @@ struct slot {
 };
 
 struct ff_http {
-	struct ff_agent *agent;
+	struct ff_http_options options;
 	struct MHD_Daemon *daemon;
 	struct ff_gate gate;
 	struct ff_tls tls;
@@ -114,13 +113,14 @@ void ff_answer_error(struct ff_answer *answer, unsigned status, const char *form
 	answer->status = status;
 }
 
-static const struct ff_route *route_of(const char *path)
+static const struct ff_route *route_of(const struct ff_http_options *options, const char *path)
 {
-	for (size_t i = 0; i < ff_route_count; i++) {
-		size_t n = strlen(ff_routes[i].path);
-		bool below = n > 1 && ff_routes[i].path[n - 1] == '/';
-		if (below ? strncmp(ff_routes[i].path, path, n) == 0 && path[n] : strcmp(ff_routes[i].path, path) == 0)
-			return &ff_routes[i];
+	for (size_t i = 0; i < options->n_routes; i++) {
+		const char *own = options->routes[i].path;
+		size_t n = strlen(own);
+		bool below = n > 1 && own[n - 1] == '/';
+		if (below ? strncmp(own, path, n) == 0 && path[n] : strcmp(own, path) == 0)
+			return &options->routes[i];
 	}
 	return NULL;
 }
@@ -214,7 +214,7 @@ static bool passes(struct ff_http *http, struct ff_request *r, const char *metho
 		answer->header = MHD_HTTP_HEADER_ALLOW;
 	} else if (route->flags & FF_CHANGES && !http->gate.token && !http->gate.mutual) {
 		ff_answer_error(answer, MHD_HTTP_FORBIDDEN,
-			"who changes something must show who he is: start the agent with --token-file or "
+			"who changes something must show who he is: start it with --token-file or "
 			"--tls-client-ca");
 	} else if (has_body(r->connection)) {
 		ff_answer_error(answer, TOO_LARGE, "a request has no body here");
@@ -251,8 +251,8 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 	}
 	*upload_n = 0;
 	struct ff_answer answer = {0};
-	struct ff_request request = {.agent = http->agent, .connection = connection};
-	const struct ff_route *route = route_of(url);
+	struct ff_request request = {.owner = http->options.owner, .http = http, .connection = connection};
+	const struct ff_route *route = route_of(&http->options, url);
 	if (passes(http, &request, method, route, &answer)) {
 		request.rest = url + strlen(route->path);
 		route->handler(&request, &answer);
@@ -349,12 +349,9 @@ static struct ff_error *start_daemon(struct ff_http *http, int fd)
 	return http->daemon ? NULL : ff_error_create(FF_EOS, "the HTTP server does not start");
 }
 
-static const char default_address[] = "127.0.0.1:9464";
-
-struct ff_error *ff_http_start(struct ff_agent *agent, const char *token, struct ff_http **ret)
+struct ff_error *ff_http_start(const struct ff_http_options *options, const char *token, struct ff_http **ret)
 {
-	const struct ff_agent_options *options = &agent->options;
-	const char *address = options->listen ? options->listen : default_address;
+	const char *address = options->listen;
 	char host[256], port[8];
 	struct ff_tls tls = {0};
 	int fd = -1;
@@ -380,7 +377,7 @@ struct ff_error *ff_http_start(struct ff_agent *agent, const char *token, struct
 	}
 	http->tls = tls;
 	http->gate.mutual = tls.mutual;
-	http->agent = agent;
+	http->options = *options;
 	http->token = token ? strdup(token) : NULL;
 	http->gate.token = http->token;
 	gethostname(http->gate.machine, sizeof(http->gate.machine) - 1);
@@ -396,6 +393,11 @@ struct ff_error *ff_http_start(struct ff_agent *agent, const char *token, struct
 	}
 	*ret = http;
 	return NULL;
+}
+
+const struct ff_http_options *ff_http_options(const struct ff_http *http)
+{
+	return &http->options;
 }
 
 const char *ff_http_url(const struct ff_http *http)

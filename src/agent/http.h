@@ -11,11 +11,16 @@
 
 #include <microhttpd.h>
 
-struct ff_agent;
+struct ff_http;
 
 /** One request that passed the checks. */
 struct ff_request {
-	struct ff_agent *agent;
+	union {
+		void *owner;
+		struct ff_agent *agent;
+		struct ff_serve *serve;
+	}; /**< whose server it is */
+	const struct ff_http *http;
 	struct MHD_Connection *connection;
 	const char *rest; /**< behind the route's path, where that ends in / */
 	bool trusted;	  /**< may see more than a word: it showed the token or a certificate, or none is wanted */
@@ -40,7 +45,9 @@ enum {
 	FF_TAKES_SINCE = 2,   /**< for the description: it has the query `since` */
 	FF_CAN_BE_ABSENT = 4, /**< for the description: 404 is an answer */
 	FF_OF_PAGE = 8,	      /**< for the description: for browsers, not in it */
-	FF_CHANGES = 16	      /**< POST, and only of who showed who he is: there must be a token or client authority */
+	FF_CHANGES = 16,      /**< POST, and only of who showed who he is: there must be a token or client authority */
+	FF_TAKES_FLEET = 32,  /**< for the description: it has the query `fleet` */
+	FF_TAKES_FAILURE = 64 /**< for the description: it has the query `failure` */
 };
 
 struct ff_route {
@@ -51,15 +58,23 @@ struct ff_route {
 	const char *help;  /**< for the description of the interface and for / */
 };
 
-extern const struct ff_route ff_routes[];
-extern const size_t ff_route_count;
+/** What a server is. All of it is borrowed for as long as it runs. */
+struct ff_http_options {
+	const char *program, *about;			/**< for the description: "firstfix agent", a sentence */
+	const char *listen;				/**< ADDRESS:PORT */
+	const char *tls_cert, *tls_key, *tls_client_ca; /**< files, NULL: none */
+	bool insecure;					/**< serve others without a token */
+	const struct ff_route *routes;
+	size_t n_routes;
+	void *owner; /**< of each request */
+};
 
-struct ff_http;
-
-/** Listen and serve as the agent's options say. FF_EDENIED (with what to do) for an address that is not loopback when
-    there is neither a token nor an authority of clients nor `insecure`. `token` may be NULL. */
-struct ff_error *ff_http_start(struct ff_agent *agent, const char *token, struct ff_http **ret);
+/** Listen and serve. FF_EDENIED (with what to do) for an address that is not loopback when there is neither a token nor
+    an authority of clients nor `insecure`. `token` may be NULL. */
+struct ff_error *ff_http_start(const struct ff_http_options *options, const char *token, struct ff_http **ret);
 void ff_http_stop(struct ff_http *http);
+
+const struct ff_http_options *ff_http_options(const struct ff_http *http);
 
 /** Where it listens: "http://127.0.0.1:9464". */
 const char *ff_http_url(const struct ff_http *http);
@@ -80,6 +95,12 @@ bool ff_request_accepts(const struct ff_request *request, const char *type);
 
 /** Answer with a document, masked; {"error": why} with a status. */
 void ff_answer_json(struct ff_answer *answer, const json_t *document);
+
+/** The page that is embedded in the program (ff_web_files), and below /web/ what it is made of. */
+ff_handler ff_answer_page, ff_answer_web;
+
+/** OpenAPI of the server's routes. */
+void ff_answer_description(struct ff_request *request, struct ff_answer *answer);
 
 void ff_answer_error(struct ff_answer *answer, unsigned status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

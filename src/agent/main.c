@@ -4,8 +4,11 @@
 // One loop: a look at everything four times a second; between two looks it sleeps on the supervisor's pipe and its
 // signals.
 #include "agent/agent.h"
+#include "agent/answers.h"
 #include "agent/documents.h"
 #include "agent/export.h"
+#include "agent/make.h"
+#include "agent/token.h"
 
 #include "base/clock.h"
 #include "base/complain.h"
@@ -23,16 +26,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
-enum {
-	HELPER_FD = 3,
-	LOOK_MS = 250,
-	LINE_MAX_ = 256,
-	TOKEN_MAX = 256,
-	AGAIN_MS = 2000,
-	ONCE_MS = 400,
-	END_MS = 2500,
-	CATCH_UP_MS = 20
-};
+enum { HELPER_FD = 3, LOOK_MS = 250, LINE_MAX_ = 256, AGAIN_MS = 2000, ONCE_MS = 400, END_MS = 2500, CATCH_UP_MS = 20 };
 
 static struct ff_agent the;
 
@@ -150,31 +144,6 @@ static void leave_folder(struct ff_agent *a)
 	ff_gpu_stop(&a->gpu);
 }
 
-// The token, from the file or the environment, which nobody whom we start shall see; "" for none.
-static struct ff_error *read_token(const struct ff_agent_options *o, char ret[TOKEN_MAX])
-{
-	const char *given = getenv("FIRSTFIX_TOKEN");
-	if (o->token_file) {
-		_cleanup_buf_ struct ff_buf text = {0};
-		_cleanup_close_ int fd = open(o->token_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		if (fd < 0)
-			return ff_error_os(errno, "%s", o->token_file);
-		struct ff_error *err = ff_read_all(fd, o->token_file, TOKEN_MAX - 1, &text);
-		if (err)
-			return err;
-		struct ff_span token = ff_span_trim((struct ff_span){text.p, text.n});
-		snprintf(ret, TOKEN_MAX, "%.*s", (int)token.n, token.n ? token.p : "");
-		if (!ret[0])
-			return ff_error_create(FF_EUSAGE, "%s: the token is empty", o->token_file);
-	} else if (given && *given) {
-		if (strlen(given) >= TOKEN_MAX)
-			return ff_error_create(FF_EUSAGE, "FIRSTFIX_TOKEN is longer than %d bytes", TOKEN_MAX - 1);
-		snprintf(ret, TOKEN_MAX, "%s", given);
-	}
-	unsetenv("FIRSTFIX_TOKEN");
-	return NULL;
-}
-
 // Where `firstfix health` finds us.
 static void leave_address(const struct ff_agent *a)
 {
@@ -194,10 +163,21 @@ static void leave_address(const struct ff_agent *a)
 static struct ff_error *serve(struct ff_agent *a)
 {
 	static bool said;
-	static char token[TOKEN_MAX];
-	struct ff_error *err = token[0] ? NULL : read_token(&a->options, token);
+	static char token[FF_TOKEN_MAX];
+	const struct ff_agent_options *o = &a->options;
+	const struct ff_http_options options = {.program = "firstfix agent",
+		.about = "How a GPU worker is.",
+		.listen = o->listen ? o->listen : "127.0.0.1:9464",
+		.tls_cert = o->tls_cert,
+		.tls_key = o->tls_key,
+		.tls_client_ca = o->tls_client_ca,
+		.insecure = o->insecure,
+		.routes = ff_routes,
+		.n_routes = ff_route_count,
+		.owner = a};
+	struct ff_error *err = token[0] ? NULL : ff_token_read(o->token_file, token);
 	if (!err)
-		err = ff_http_start(a, token[0] ? token : NULL, &a->http);
+		err = ff_http_start(&options, token[0] ? token : NULL, &a->http);
 	if (err)
 		return err;
 	leave_address(a);
@@ -271,7 +251,7 @@ int main(int argc, char **argv)
 		return code;
 	}
 	if (!err)
-		err = ff_documents_start(a);
+		err = ff_documents_start(ff_agent_documents, a);
 	if (!err)
 		err = ff_incidents_start(a);
 	if (!err)

@@ -58,8 +58,9 @@ static struct ff_error *run(char *const words[], struct ff_buf *ret)
 	return err;
 }
 
-struct ff_error *ff_make_report(struct ff_agent *a, const char *of, struct ff_buf *ret)
+static struct ff_error *make_report(void *owner, const char *of, struct ff_buf *ret)
 {
+	struct ff_agent *a = owner;
 	char pid[16];
 	(void)of;
 	pthread_mutex_lock(&a->lock);
@@ -69,16 +70,17 @@ struct ff_error *ff_make_report(struct ff_agent *a, const char *of, struct ff_bu
 	return run((char *[]){(char *)"report", (char *)"--json", lives ? (char *)"--pid" : NULL, pid, NULL}, ret);
 }
 
-struct ff_error *ff_make_check(struct ff_agent *a, const char *of, struct ff_buf *ret)
+static struct ff_error *make_check(void *owner, const char *of, struct ff_buf *ret)
 {
-	(void)a, (void)of;
+	(void)owner, (void)of;
 	return run((char *[]){(char *)"check", (char *)"--json", NULL}, ret);
 }
 
 // The report that `firstfix run` made when it started this run, against that of this command's last start that went
 // well.
-struct ff_error *ff_make_changes(struct ff_agent *a, const char *of, struct ff_buf *ret)
+static struct ff_error *make_changes(void *owner, const char *of, struct ff_buf *ret)
 {
+	struct ff_agent *a = owner;
 	_cleanup_store_ struct ff_store *store = NULL;
 	_cleanup_json_ json_t *good = NULL;
 	char report[PATH_ROOM + 128];
@@ -98,8 +100,9 @@ struct ff_error *ff_make_changes(struct ff_agent *a, const char *of, struct ff_b
 			     ret);
 }
 
-struct ff_error *ff_make_incidents(struct ff_agent *a, const char *of, struct ff_buf *ret)
+static struct ff_error *make_incidents(void *owner, const char *of, struct ff_buf *ret)
 {
+	struct ff_agent *a = owner;
 	_cleanup_store_ struct ff_store *store = NULL;
 	json_t *list = NULL;
 	(void)of;
@@ -117,8 +120,9 @@ struct ff_error *ff_make_incidents(struct ff_agent *a, const char *of, struct ff
 	return ff_masked_text(doc, ret);
 }
 
-struct ff_error *ff_make_incident(struct ff_agent *a, const char *of, struct ff_buf *ret)
+static struct ff_error *make_incident(void *owner, const char *of, struct ff_buf *ret)
 {
+	struct ff_agent *a = owner;
 	_cleanup_store_ struct ff_store *store = NULL;
 	_cleanup_json_ json_t *doc = NULL;
 	struct ff_error *err = ff_store_open(a->dir, true, &store);
@@ -131,8 +135,9 @@ struct ff_error *ff_make_incident(struct ff_agent *a, const char *of, struct ff_
 	return err ? err : ff_masked_text(doc, ret);
 }
 
-struct ff_error *ff_make_quarantine(struct ff_agent *a, const char *of, struct ff_buf *ret)
+static struct ff_error *make_quarantine(void *owner, const char *of, struct ff_buf *ret)
 {
+	struct ff_agent *a = owner;
 	const char *wanted = getenv("FIRSTFIX_QUARANTINE");
 	json_t *list = NULL;
 	(void)of;
@@ -152,8 +157,9 @@ static bool is_ours(const struct ff_tally *t, const char *lane)
 }
 
 // The newest EVENTS_MAX events of the worker since a moment (nanoseconds of the epoch; "": the last ten minutes).
-struct ff_error *ff_make_events(struct ff_agent *a, const char *of, struct ff_buf *ret)
+static struct ff_error *make_events(void *owner, const char *of, struct ff_buf *ret)
 {
+	struct ff_agent *a = owner;
 	struct ff_events *events;
 	const struct ff_event *e;
 	uint64_t since = ff_epoch_ns() - SINCE_S * UINT64_C(1000000000);
@@ -183,3 +189,14 @@ struct ff_error *ff_make_events(struct ff_agent *a, const char *of, struct ff_bu
 		err ? NULL : json_pack("{s:s, s:O}", "schema", "firstfix.events/1", "events", list);
 	return err ? err : ff_masked_text(doc, ret);
 }
+
+const struct ff_document_kind ff_agent_documents[FF_DOC_KINDS] = {
+	[FF_DOC_REPORT] = {make_report, 10000},
+	[FF_DOC_CHECK] = {make_check, 10000},
+	[FF_DOC_CHANGES] = {make_changes, 10000},
+	[FF_DOC_INCIDENTS] = {make_incidents, 1000},
+	[FF_DOC_INCIDENT] = {make_incident, 1000},
+	[FF_DOC_EVENTS] = {make_events, 500},
+	[FF_DOC_MEMORY] = {ff_make_memory, 900},
+	[FF_DOC_QUARANTINE] = {make_quarantine, 500},
+};

@@ -1,14 +1,20 @@
-// Making documents, on the documents' thread: may take seconds, never for ever.
+// The documents of the agent.
 #pragma once
 
-#include "base/error.h"
-#include "base/json.h"
-#include "base/str.h"
+#include "agent/documents.h"
 
-struct ff_agent;
+enum ff_agent_document {
+	FF_DOC_REPORT,
+	FF_DOC_CHECK,
+	FF_DOC_CHANGES,
+	FF_DOC_INCIDENTS,
+	FF_DOC_INCIDENT,
+	FF_DOC_EVENTS,
+	FF_DOC_MEMORY,
+	FF_DOC_QUARANTINE,
+	FF_DOC_KINDS
+};
 
-/** Append one JSON document, masked. FF_EABSENT is 404, FF_EUSAGE 400. */
-typedef struct ff_error *ff_maker(struct ff_agent *agent, const char *of, struct ff_buf *ret);
+extern const struct ff_document_kind ff_agent_documents[FF_DOC_KINDS];
 
-ff_maker ff_make_report, ff_make_check, ff_make_changes, ff_make_incidents, ff_make_incident, ff_make_events,
-	ff_make_memory, ff_make_quarantine;
+ff_maker ff_make_memory;

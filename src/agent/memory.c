@@ -258,8 +258,9 @@ static json_t *memory_rows(const struct ff_history *history, int64_t since_ms)
 		names(ff_state_names, FF_STATES), "rows", t.rows);
 }
 
-struct ff_error *ff_make_memory(struct ff_agent *a, const char *of, struct ff_buf *ret)
+struct ff_error *ff_make_memory(void *owner, const char *of, struct ff_buf *ret)
 {
+	struct ff_agent *a = owner;
 	uint64_t since_ns;
 	int64_t since = (int64_t)(ff_epoch_ns() / 1000000) - WINDOW_MS;
 	if (*of && ff_span_u64(ff_span_of(of), &since_ns))

@@ -3,7 +3,7 @@
 //
 //	GET /                  -> index.html
 //	GET /web/page.js       -> page.js, which tools/web-bundle.py makes of the modules
-#include "agent/answers.h"
+#include "agent/http.h"
 #include "base/embed.h"
 
 #include <string.h>

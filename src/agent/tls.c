@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-struct ff_error *ff_tls_load(const struct ff_agent_options *o, struct ff_tls *ret)
+struct ff_error *ff_tls_load(const struct ff_http_options *o, struct ff_tls *ret)
 {
 	const struct ff_gnutls *lib = NULL;
 	struct ff_tls tls = {.on = o->tls_cert || o->tls_key, .mutual = o->tls_client_ca};

@@ -1,7 +1,7 @@
 // The server's certificate, and what a client's is worth.
 #pragma once
 
-#include "agent/options.h"
+#include "agent/http.h"
 #include "host/gnutls.h"
 
 #include <microhttpd.h>
@@ -14,7 +14,7 @@ struct ff_tls {
 };
 
 /** Read and try what the options name. Nothing is on where they name nothing. */
-struct ff_error *ff_tls_load(const struct ff_agent_options *options, struct ff_tls *ret);
+struct ff_error *ff_tls_load(const struct ff_http_options *options, struct ff_tls *ret);
 void ff_tls_deinit(struct ff_tls *tls);
 
 /** Make libmicrohttpd able to speak TLS: by tls_late.c or tls_linked.c. */

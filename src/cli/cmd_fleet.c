@@ -4,10 +4,13 @@
 //	     41207 incidents
 //	         3 files that end within a record
 #include "cli/command.h"
+#include "cli/handed.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/sibling.h"
 
 #include "base/cleanup.h"
+#include "base/complain.h"
 #include "base/statedir.h"
 #include "base/str.h"
 #include "emit/emit.h"
@@ -15,14 +18,27 @@
 #include "fleet/explain.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+// What `serve` hands over to firstfix-fleet.
+enum {
+#define OPTION(name, kind, member, preset, argument, help) OPT_##member,
+#include "serve/options.def"
+#undef OPTION
+	N_HANDED
+};
+
+static struct ff_handed handed[N_HANDED];
 
 struct request {
 	struct ff_output output;
-	const char *dir, *database, *clickhouse, *fleet;
+	const char *dir, *database, *clickhouse, *fleet, *failure;
+	const struct ff_option *options; // the first N_HANDED are handed over
 	char **operands;
 	size_t n;
 };
@@ -35,16 +51,28 @@ static const struct {
 #undef COUNTER
 };
 
-static struct ff_error *open_database(const struct request *r, bool read_only, struct ff_fleet **ret)
+static struct ff_error *database_path(const struct request *r, bool read_only, char **ret)
 {
 	_cleanup_free_ char *dir = NULL, *path = NULL;
-	if (r->database)
-		return ff_fleet_open(r->database, read_only, ret);
-	struct ff_error *err = read_only ? ff_statedir_path(r->dir, &dir) : ff_statedir_make(r->dir, NULL, &dir);
+	struct ff_error *err = NULL;
+	if (r->database) {
+		*ret = strdup(r->database);
+		return *ret ? NULL : &ff_enomem;
+	}
+	err = read_only ? ff_statedir_path(r->dir, &dir) : ff_statedir_make(r->dir, NULL, &dir);
 	if (!err && asprintf(&path, "%s/fleet.db", dir) < 0) {
 		path = NULL;
 		err = &ff_enomem;
 	}
+	if (!err)
+		*ret = ff_take(&path);
+	return err;
+}
+
+static struct ff_error *open_database(const struct request *r, bool read_only, struct ff_fleet **ret)
+{
+	_cleanup_free_ char *path = NULL;
+	struct ff_error *err = database_path(r, read_only, &path);
 	return err ? err : ff_fleet_open(path, read_only, ret);
 }
 
@@ -87,8 +115,7 @@ static int ingest(void *request)
 	return ff_answer("fleet", &r->output, text ? NULL : &ff_enomem, text, counts.files ? 0 : 2);
 }
 
-typedef struct ff_error *question_fn(
-	struct ff_source *source, const char *fleet, const char *fingerprint, json_t **ret);
+typedef struct ff_error *question_fn(struct ff_source *source, const struct request *r, json_t **ret);
 
 static struct ff_error *ask(const struct request *r, question_fn *question, json_t **ret)
 {
@@ -98,7 +125,7 @@ static struct ff_error *ask(const struct request *r, question_fn *question, json
 		r->clickhouse ? ff_source_clickhouse(r->clickhouse, &source) : open_database(r, true, &fleet);
 	if (!err && !r->clickhouse)
 		err = ff_source_sqlite(fleet, &source);
-	return err ? err : question(source, r->fleet, r->n > 1 ? r->operands[1] : NULL, ret);
+	return err ? err : question(source, r, ret);
 }
 
 static int answer(const struct request *r, question_fn *question)
@@ -112,10 +139,24 @@ static int answer(const struct request *r, question_fn *question)
 	return ff_answer("fleet", &r->output, err, text, 0);
 }
 
-static struct ff_error *ask_top(struct ff_source *source, const char *fleet, const char *nothing, json_t **ret)
+static struct ff_error *ask_top(struct ff_source *source, const struct request *r, json_t **ret)
 {
-	(void)nothing;
-	return ff_fleet_top(source, fleet, ret);
+	return ff_fleet_top(source, r->fleet, ret);
+}
+
+static struct ff_error *ask_show(struct ff_source *source, const struct request *r, json_t **ret)
+{
+	return ff_fleet_show(source, r->fleet, r->operands[1], ret);
+}
+
+static struct ff_error *ask_explain(struct ff_source *source, const struct request *r, json_t **ret)
+{
+	return ff_fleet_explain(source, r->fleet, r->operands[1], ret);
+}
+
+static struct ff_error *ask_worker(struct ff_source *source, const struct request *r, json_t **ret)
+{
+	return ff_fleet_worker(source, r->fleet, r->operands[1], r->failure, ret);
 }
 
 static int top(void *request)
@@ -123,28 +164,60 @@ static int top(void *request)
 	return answer(request, ask_top);
 }
 
-static int one(const struct request *r, question_fn *question)
+static int one(const struct request *r, question_fn *question, const char *what)
 {
-	return r->n == 2 ? answer(r, question)
-			 : ff_usage_error("fleet", "%s wants a fingerprint of 'firstfix fleet top'", r->operands[0]);
+	return r->n == 2 ? answer(r, question) : ff_usage_error("fleet", "%s wants %s", r->operands[0], what);
 }
+
+static const char a_fingerprint[] = "a fingerprint of 'firstfix fleet top'";
 
 static int show(void *request)
 {
-	return one(request, ff_fleet_show);
+	return one(request, ask_show, a_fingerprint);
 }
 
 static int explain(void *request)
 {
-	return one(request, ff_fleet_explain);
+	return one(request, ask_explain, a_fingerprint);
 }
 
-static const struct ff_verb verbs[] = {{"ingest", ingest}, {"top", top}, {"show", show}, {"explain", explain}};
+static int worker(void *request)
+{
+	return one(request, ask_worker, "a worker's name");
+}
+
+static int serve(void *request)
+{
+	const struct request *r = request;
+	_cleanup_free_ char *path = NULL, *of = NULL;
+	char program[PATH_MAX];
+	char *argv[N_HANDED + 3] = {(char *)"firstfix-fleet"};
+	size_t n = 1;
+	struct ff_error *err = r->clickhouse ? NULL : database_path(r, true, &path);
+	if (err)
+		return ff_fail("fleet", err);
+	if (asprintf(&of, "--%s=%s", path ? "database" : "clickhouse", path ? path : r->clickhouse) < 0 ||
+		!ff_handed_words(r->options, handed, N_HANDED, argv, &n))
+		return ff_fail("fleet", &ff_enomem);
+	argv[n] = of;
+	if (!ff_sibling_find("firstfix-fleet", FF_FLEET, program, sizeof(program)))
+		return ff_fail("fleet",
+			ff_error_create(
+				FF_EABSENT, "firstfix-fleet is neither beside this program nor at %s", FF_FLEET));
+	execv(program, argv);
+	return ff_fail("fleet", ff_error_os(errno, "%s", program));
+}
+
+static const struct ff_verb verbs[] = {
+	{"ingest", ingest}, {"top", top}, {"show", show}, {"explain", explain}, {"worker", worker}, {"serve", serve}};
 
 int ff_cmd_fleet(int argc, char **argv)
 {
 	struct request r = {.clickhouse = getenv("FIRSTFIX_CLICKHOUSE")};
 	const struct ff_option options[] = {
+#define OPTION(name, kind, member, preset, argument, help) FF_HANDED(handed[OPT_##member], name, kind, argument, help),
+#include "serve/options.def"
+#undef OPTION
 		FF_OUTPUT_OPTIONS(&r.output),
 		FF_DIR_OPTION(r.dir),
 		{"database", 0, FF_OPT_TEXT, "FILE", "SQLite of the fleet (default: fleet.db in the state folder)",
@@ -153,9 +226,12 @@ int ff_cmd_fleet(int argc, char **argv)
 			"ask ClickHouse instead: http://HOST:8123/?database=NAME (also $FIRSTFIX_CLICKHOUSE)",
 			&r.clickhouse},
 		{"fleet", 0, FF_OPT_TEXT, "NAME", "of several fleets in one database this one", &r.fleet},
+		{"failure", 0, FF_OPT_TEXT, "FINGERPRINT",
+			"worker: compare its facts with those that do not have this one (default: its last)",
+			&r.failure},
 	};
 	const struct ff_usage usage = {.command = "fleet",
-		.operands = "ingest PATH... | top | show FINGERPRINT | explain FINGERPRINT",
+		.operands = "ingest PATH... | top | show FINGERPRINT | explain FINGERPRINT | worker NAME | serve",
 		.summary = "many workers: which fail, since when, and what tells them from the others",
 		.details =
 			"PATH is a file of OTLP/JSON as a Collector's file exporter writes it, a bundle, a document "
@@ -163,7 +239,10 @@ int ff_cmd_fleet(int argc, char **argv)
 			"facts, a state folder, or a folder of any of these. What is known already is counted once.\n"
 			"'top' lists failures by workers hit, 'show' one of them with an exemplar, 'explain' the facts "
 			"that tell the\n"
-			"workers that fail from the others. FINGERPRINT may be the beginning of one.",
+			"workers that fail from the others, 'worker' one of them with the facts in which it is not as "
+			"the "
+			"others.\n"
+			"FINGERPRINT may be the beginning of one. 'serve' shows all of it as a page.",
 		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
 		.operands_min = 1,
@@ -172,6 +251,7 @@ int ff_cmd_fleet(int argc, char **argv)
 	if (parsed.leave)
 		return parsed.exit_code;
 	r.operands = parsed.operands;
+	r.options = options;
 	r.n = parsed.n_operands;
 	int code = ff_verb_run("fleet", verbs, sizeof(verbs) / sizeof(verbs[0]), r.operands[0], &r);
 	free(parsed.operands);

@@ -23,7 +23,7 @@ bool ff_sibling_self(char *ret, size_t n)
 
 bool ff_sibling_find(const char *name, const char *installed, char *ret, size_t n)
 {
-	static const char *const places[] = {"", "../libexec/firstfix/", "../supervise/", "../agent/"};
+	static const char *const places[] = {"", "../libexec/firstfix/", "../supervise/", "../agent/", "../serve/"};
 	char self[PATH_MAX];
 	const char *slash = ff_sibling_self(self, sizeof(self)) ? strrchr(self, '/') : NULL;
 	for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {

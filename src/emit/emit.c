@@ -30,6 +30,7 @@ static const struct {
 	{"firstfix.overview/1", ff_overview_text, ff_overview_text},
 	{"firstfix.fleet-top/1", ff_fleet_top_text, ff_fleet_top_markdown},
 	{"firstfix.fleet-failure/1", ff_fleet_failure_text, ff_fleet_failure_markdown},
+	{"firstfix.fleet-worker/1", ff_fleet_worker_text, ff_fleet_worker_markdown},
 	{"firstfix.fleet-explain/1", ff_fleet_explain_text, ff_fleet_explain_markdown},
 	{"firstfix.libs/1", ff_libs_text, ff_libs_markdown},
 	{"firstfix.matrix/1", ff_matrix_text, ff_matrix_markdown},

@@ -233,6 +233,33 @@ static struct ff_error *write_explain(const json_t *doc, struct ff_page *page, c
 	return ff_page_finish(page, ret);
 }
 
+static struct ff_error *write_worker(const json_t *doc, struct ff_page *page, char **ret)
+{
+	const json_t *failures = json_object_get(doc, "failures"), *differs = json_object_get(doc, "differs");
+	size_t i;
+	json_t *row;
+	ff_page_title(page, text(doc, "worker"), ff_json_text(doc, "host") ? text(doc, "host") : "");
+	ff_page_say(page, FF_MARK_NONE, "Seen", "%s to %s", text(doc, "first"), text(doc, "last"));
+	json_array_foreach (failures, i, row) {
+		ff_page_section(page, cause_of(row));
+		ff_page_say(page, FF_MARK_FAIL, "Failed", "%lld time%s, %s to %s", number(row, "incidents"),
+			plural(number(row, "incidents")), text(row, "first"), text(row, "last"));
+		if (ff_json_text(row, "exemplar.fix"))
+			ff_page_say(page, FF_MARK_SETTING, "Fix", "%s", text(row, "exemplar.fix"));
+		ff_page_say(
+			page, FF_MARK_NONE, "What they share", "firstfix fleet explain %s", text(row, "fingerprint"));
+	}
+	ff_page_section(page, "Not as the others");
+	json_array_foreach (differs, i, row)
+		ff_page_say(page, FF_MARK_WARN, text(row, "key"), "%s; %lld of %lld have %s",
+			ff_json_text(row, "value") ? text(row, "value") : "not set", number(row, "usual_of"),
+			number(row, "of"), ff_json_text(row, "usual") ? text(row, "usual") : "none");
+	if (json_array_size(differs) == 0)
+		ff_page_say(page, FF_MARK_NONE, "",
+			number(doc, "facts") ? "Each of its facts is usual." : "Its facts are not known.");
+	return ff_page_finish(page, ret);
+}
+
 #define PAGES(name, writer)                                                                           \
 	struct ff_error *name##_text(const json_t *doc, const struct ff_style *style, char **ret)     \
 	{                                                                                             \
@@ -248,3 +275,4 @@ static struct ff_error *write_explain(const json_t *doc, struct ff_page *page, c
 PAGES(ff_fleet_top, write_top)
 PAGES(ff_fleet_failure, write_failure)
 PAGES(ff_fleet_explain, write_explain)
+PAGES(ff_fleet_worker, write_worker)

@@ -51,12 +51,17 @@ enum ff_fleet_question {
 	FF_ASK_HOURS,	/**< "hour" (ms), "n" */
 	FF_ASK_HOSTS,	/**< "host", "failing", "workers": most failing first */
 	FF_ASK_LEFT_OUT, /**< keys with too many values: "key", "values", "dropped" */
+	FF_ASK_CAUSES, /**< the fleet's last `limit` hours with failures: "cause", "hour" (ms), "n", by hour and cause */
+	FF_ASK_FAILING, /**< who has a failure: "worker", "host", "first", "last", "incidents"; those of late first */
+	FF_ASK_WORKER,	/**< "worker", "host", "first", "last", of the one worker that is asked for */
+	FF_ASK_WORKER_FAILURES, /**< its own: "fingerprint", "cause", "title", "exemplar", "first", "last", "incidents" */
+	FF_ASK_WORKER_FACTS,	/**< its facts, those of the failure where it has that: "key", "value" */
 	FF_FLEET_QUESTIONS
 };
 
 /** What a question is about. NULL: does not matter to it. */
 struct ff_fleet_about {
-	const char *fleet, *fingerprint;
+	const char *fleet, *fingerprint, *worker;
 	int64_t now_ms;
 	int64_t limit;
 };

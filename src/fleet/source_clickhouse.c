@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERIES(X) \
-	X(fleets) X(top) X(failure) X(hours) X(hosts) X(left_out) X(sides) X(counts) X(bits) X(names) X(rollout)
+#define QUERIES(X)                                                                                                   \
+	X(fleets)                                                                                                    \
+	X(top)                                                                                                       \
+	X(failure) X(hours) X(hosts) X(left_out) X(sides) X(counts) X(bits) X(names) X(rollout) X(causes) X(failing) \
+		X(worker) X(worker_failures) X(worker_facts)
 #define DECLARE(name) FF_EMBEDDED(ff_fleet_query, name);
 QUERIES(DECLARE)
 
@@ -23,9 +26,9 @@ struct clickhouse_source {
 // What most questions are about.
 static json_t *parameters_of(const struct ff_fleet_about *about)
 {
-	return json_pack("{s:s, s:s, s:I, s:I}", "fleet", about->fleet ? about->fleet : "", "fingerprint",
-		about->fingerprint ? about->fingerprint : "", "now", (json_int_t)about->now_ms, "limit",
-		(json_int_t)about->limit);
+	return json_pack("{s:s, s:s, s:s, s:I, s:I}", "fleet", about->fleet ? about->fleet : "", "fingerprint",
+		about->fingerprint ? about->fingerprint : "", "worker", about->worker ? about->worker : "", "now",
+		(json_int_t)about->now_ms, "limit", (json_int_t)about->limit);
 }
 
 static struct ff_error *ask(
@@ -44,7 +47,12 @@ static struct ff_error *rows(
 		[FF_ASK_FAILURE] = ff_fleet_query_failure,
 		[FF_ASK_HOURS] = ff_fleet_query_hours,
 		[FF_ASK_HOSTS] = ff_fleet_query_hosts,
-		[FF_ASK_LEFT_OUT] = ff_fleet_query_left_out};
+		[FF_ASK_LEFT_OUT] = ff_fleet_query_left_out,
+		[FF_ASK_CAUSES] = ff_fleet_query_causes,
+		[FF_ASK_FAILING] = ff_fleet_query_failing,
+		[FF_ASK_WORKER] = ff_fleet_query_worker,
+		[FF_ASK_WORKER_FAILURES] = ff_fleet_query_worker_failures,
+		[FF_ASK_WORKER_FACTS] = ff_fleet_query_worker_facts};
 	return ask(source, queries[question], about, ret);
 }
 

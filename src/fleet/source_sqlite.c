@@ -45,6 +45,28 @@ static const char *const questions[FF_FLEET_QUESTIONS] = {
 		" on hit.worker = worker.id and hit.failure = " FAILURE " where worker.fleet = " OF_FLEET
 		" and host in (select host from hit join worker on worker.id = hit.worker where failure = " FAILURE ")"
 		" group by host order by failing desc, workers, host limit ?4",
+	[FF_ASK_CAUSES] = "select coalesce(cause, title, fingerprint) as cause, hour * 3600000 as hour, sum(n) as n "
+			  "from failure_hour"
+			  " join failure on failure.id = failure where fleet = " OF_FLEET
+			  " and hour > (select max(hour) from failure_hour join failure on failure.id = failure where "
+			  "fleet = " OF_FLEET ") - ?4 group by 2, 1 order by 2, 1",
+	[FF_ASK_FAILING] = "select name as worker, host, first_at as first, last_at as last, n as incidents from hit"
+			   " join worker on worker.id = hit.worker where failure = " FAILURE
+			   " order by last_at desc, name limit ?4",
+	[FF_ASK_WORKER] = "select name as worker, host, first_seen as first, last_seen as last from worker"
+			  " where fleet = " OF_FLEET " and name = ?5",
+	[FF_ASK_WORKER_FAILURES] =
+		"select fingerprint, cause, title, exemplar, first_at as first, last_at as last, hit.n as incidents "
+		"from "
+		"worker"
+		" join telling on telling.worker = worker.id join hit on hit.failure = telling.failure"
+		" and hit.worker = worker.id join failure on failure.id = hit.failure where worker.fleet = " OF_FLEET
+		" and worker.name = ?5 group by failure.id order by last_at desc, fingerprint limit ?4",
+	[FF_ASK_WORKER_FACTS] =
+		"select coalesce(own.pairs, new.pairs) from worker left join hit on hit.worker = worker.id and "
+		"hit.failure = " FAILURE
+		" left join fact_set as own on own.id = hit.facts left join fact_set as new on new.id = worker.newest"
+		" where worker.fleet = " OF_FLEET " and worker.name = ?5",
 	[FF_ASK_LEFT_OUT] =
 		"select name as key, n as \"values\", dropped from fact_key where dropped > 0 order by name",
 };
@@ -60,6 +82,7 @@ static struct ff_error *prepare(
 	sqlite3_bind_text(*ret, 2, about->fingerprint, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(*ret, 3, about->now_ms);
 	sqlite3_bind_int64(*ret, 4, about->limit);
+	sqlite3_bind_text(*ret, 5, about->worker, -1, SQLITE_STATIC);
 	return NULL;
 }
 
@@ -95,6 +118,46 @@ static struct ff_error *all_rows(struct sqlite_source *s, sqlite3_stmt *stmt, js
 	return err;
 }
 
+// The next number of a packed row of pairs; false at its end.
+static bool next_pair(const unsigned char **p, const unsigned char *end, uint32_t *id)
+{
+	uint32_t step = 0;
+	for (unsigned shift = 0; *p < end && shift < 35; shift += 7) {
+		unsigned char byte = *(*p)++;
+		step |= (uint32_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80)) {
+			*id += step;
+			return true;
+		}
+	}
+	return false;
+}
+
+// The packed row of a worker's facts as keys and values, by key.
+static struct ff_error *facts_of(struct sqlite_source *s, sqlite3_stmt *packed, json_t **ret)
+{
+	static const char sql[] = "select name as key, value from pair join fact_key on fact_key.id = pair.key"
+				  " where pair.id = ?1";
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	_cleanup_json_ json_t *list = json_array();
+	bool row = false;
+	struct ff_error *err = list ? step(s, packed, &row) : &ff_enomem;
+	if (!err)
+		err = ff_sql_prepare(ff_fleet_sql(s->fleet), ff_fleet_path(s->fleet), sql, &stmt);
+	const unsigned char *p = !err && row ? sqlite3_column_blob(packed, 0) : NULL;
+	const unsigned char *end = p ? p + sqlite3_column_bytes(packed, 0) : NULL;
+	for (uint32_t id = 0; !err && p && next_pair(&p, end, &id);) {
+		sqlite3_reset(stmt);
+		sqlite3_bind_int64(stmt, 1, id);
+		err = step(s, stmt, &row);
+		if (!err && row && json_array_append_new(list, row_object(stmt)) < 0)
+			err = &ff_enomem;
+	}
+	if (!err)
+		*ret = ff_take(&list);
+	return err;
+}
+
 // Where the number of a failure stands goes what was lost to it.
 static struct ff_error *put_lost(struct sqlite_source *s, const struct ff_fleet_about *about, json_t *failures)
 {
@@ -117,27 +180,12 @@ static struct ff_error *rows(
 	_cleanup_json_ json_t *list = NULL;
 	struct ff_error *err = prepare(s, questions[question], about, &stmt);
 	if (!err)
-		err = all_rows(s, stmt, &list);
+		err = question == FF_ASK_WORKER_FACTS ? facts_of(s, stmt, &list) : all_rows(s, stmt, &list);
 	if (!err && question == FF_ASK_TOP)
 		err = put_lost(s, about, list);
 	if (!err)
 		*ret = ff_take(&list);
 	return err;
-}
-
-// The next number of a packed row of pairs; false at its end.
-static bool next_pair(const unsigned char **p, const unsigned char *end, uint32_t *id)
-{
-	uint32_t step = 0;
-	for (unsigned shift = 0; *p < end && shift < 35; shift += 7) {
-		unsigned char byte = *(*p)++;
-		step |= (uint32_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80)) {
-			*id += step;
-			return true;
-		}
-	}
-	return false;
 }
 
 static const char each_worker[] =

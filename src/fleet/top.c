@@ -10,7 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { MOST_FAILURES = 1000, MOST_HOSTS = 20, MOST_IMAGES = 10, DAY_MS = 86400000 };
+enum { HOURS_KEPT = 24 * 30 };
+enum { MOST_FAILURES = 1000, MOST_HOSTS = 20, MOST_IMAGES = 10, MOST_FAILING = 50 };
 
 static int64_t now_ms(void)
 {
@@ -82,7 +83,7 @@ struct ff_error *ff_fleet_find(struct ff_source *source, const char *fleet, cons
 	return NULL;
 }
 
-static void put_time(json_t *row, const char *key)
+void ff_fleet_put_time(json_t *row, const char *key)
 {
 	char text[FF_TIME_LEN];
 	json_int_t ms = json_integer_value(json_object_get(row, key));
@@ -94,8 +95,8 @@ static void put_time(json_t *row, const char *key)
 static void finish_row(json_t *row)
 {
 	json_int_t lost = json_integer_value(json_object_get(row, "lost_ms"));
-	put_time(row, "first");
-	put_time(row, "last");
+	ff_fleet_put_time(row, "first");
+	ff_fleet_put_time(row, "last");
 	json_object_del(row, "lost_ms");
 	json_object_set_new(row, "lost_worker_hours", json_real(floor((double)lost / 36000) / 100));
 }
@@ -138,21 +139,27 @@ static struct ff_error *fill(struct ff_source *source, const struct ff_fleet_abo
 	static const struct {
 		const char *key;
 		enum ff_fleet_question question;
-	} parts[] = {{"hosts", FF_ASK_HOSTS}, {"timeline", FF_ASK_HOURS}};
+		int64_t limit;
+	} parts[] = {{"hosts", FF_ASK_HOSTS, MOST_HOSTS}, {"timeline", FF_ASK_HOURS, MOST_HOSTS},
+		{"failing", FF_ASK_FAILING, MOST_FAILING}};
 	FF_CLEANUP(ff_fact_counts_deinit) struct ff_fact_counts counts = {0};
 	struct ff_fleet_about asked = *about;
 	size_t i;
 	json_t *row;
-	asked.limit = MOST_HOSTS;
 	struct ff_error *err = NULL;
 	for (size_t k = 0; !err && k < sizeof(parts) / sizeof(parts[0]); k++) {
 		json_t *list = NULL;
+		asked.limit = parts[k].limit;
 		err = source->ops->rows(source, parts[k].question, &asked, &list);
 		if (!err && json_object_set_new(doc, parts[k].key, list) < 0)
 			err = &ff_enomem;
 	}
 	json_array_foreach (json_object_get(doc, "timeline"), i, row)
-		put_time(row, "hour");
+		ff_fleet_put_time(row, "hour");
+	json_array_foreach (json_object_get(doc, "failing"), i, row) {
+		ff_fleet_put_time(row, "first");
+		ff_fleet_put_time(row, "last");
+	}
 	if (!err)
 		err = source->ops->counts(source, about, &counts);
 	if (!err && json_object_set_new(doc, "images", images_of(&counts)) < 0)
@@ -184,4 +191,33 @@ struct ff_error *ff_fleet_show(struct ff_source *source, const char *fleet, cons
 	if (!err)
 		*ret = ff_take(&doc);
 	return err;
+}
+
+struct ff_error *ff_fleet_list(struct ff_source *source, json_t **ret)
+{
+	_cleanup_json_ json_t *list = NULL;
+	const struct ff_fleet_about about = {0};
+	struct ff_error *err = source->ops->rows(source, FF_ASK_FLEETS, &about, &list);
+	if (!err && !(*ret = json_pack("{s:s, s:O}", "schema", "firstfix.fleets/1", "fleets", list)))
+		err = &ff_enomem;
+	return err;
+}
+
+struct ff_error *ff_fleet_causes(struct ff_source *source, const char *fleet, json_t **ret)
+{
+	_cleanup_json_ json_t *owner = NULL, *list = NULL;
+	struct ff_fleet_about about;
+	size_t i;
+	json_t *row;
+	struct ff_error *err = ff_fleet_find(source, fleet, NULL, &about, NULL, &owner);
+	about.limit = HOURS_KEPT;
+	if (!err)
+		err = source->ops->rows(source, FF_ASK_CAUSES, &about, &list);
+	if (err)
+		return err;
+	json_array_foreach (list, i, row)
+		ff_fleet_put_time(row, "hour");
+	*ret = json_pack("{s:s, s:O, s:O}", "schema", "firstfix.fleet-causes/1", "fleet",
+		json_object_get(owner, "name"), "hours", list);
+	return *ret ? NULL : &ff_enomem;
 }

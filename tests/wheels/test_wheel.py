@@ -71,6 +71,7 @@ def test_needs_libc_alone(installed):
     assert [path.name for path in files] == [
         "firstfix",
         "firstfix-agent",
+        "firstfix-fleet",
         "firstfix-supervise",
         "firstfix-tool",
         "firstfix-top",
