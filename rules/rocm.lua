@@ -60,7 +60,8 @@ rule {
     target = [[(?:GPU arch ?: |code object for |Name: +|amdhsa--|]]
       .. [[Device \d+: [\w ()-]{3,60}, )(?<gfx>gfx\d{3,4}[a-c]?)\b]],
     own = [[gpu_type=(?<own>gfx\w+)]],
-    card = [[(?i)\b(?<card>(?:RX5|RX6|RX7|RX 5|RX 6|RX 7)\d{2}0(?: ?XTX?)?|Radeon (?:RX )?[567]\d{2}0|Radeon \d{3}M)\b]],
+    card = [[(?i)\b(?<card>(?:RX5|RX6|RX7|RX 5|RX 6|RX 7)\d{2}0(?: ?XTX?)?|]]
+      .. [[Radeon (?:RX )?[567]\d{2}0|Radeon \d{3}M)\b]],
     cuda_specs = [[(?:get_cuda_version|cuda_specs|torch\.version\.cuda)]],
     nvidia = [[(?:NVIDIA GeForce|Tesla|NVIDIA-SMI)]],
     oom = [[HIP out of memory]],

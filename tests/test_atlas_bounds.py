@@ -1,4 +1,5 @@
-"""tools/atlas: what no hostile module can do to who reads its messages, and the pairs of torch from the wheels' METADATA."""
+"""tools/atlas: what no hostile module can do to who reads its messages; the pairs of torch from the wheels' METADATA.
+"""
 
 import importlib.util
 import pathlib
