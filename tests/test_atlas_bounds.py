@@ -1,5 +1,4 @@
-"""tools/atlas: what no hostile module can do to who reads its messages; the pairs of torch from the wheels' METADATA.
-"""
+"""tools/atlas: what no hostile module can do to who reads its messages, and torch's partners by their METADATA."""
 
 import importlib.util
 import pathlib

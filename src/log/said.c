@@ -22,17 +22,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-enum {
-	HEAD_MAX = 256 << 10,
-	LIST_MAX = 16 << 10,
-	SETTINGS_MAX = 300,
-	WORD_MAX = 300,
-	NAME_MAX_BYTES = 64,
-	PACKAGES_MAX = 200,
-	HITS_MAX = 40,
-	LATER_MAX = 2000,
-	CRI_TIME_MAX = 40,
-};
+enum { HEAD_MAX = 256 << 10, LIST_MAX = 16 << 10, SETTINGS_MAX = 300, WORD_MAX = 300, NAME_MAX_BYTES = 64 };
+enum { PACKAGES_MAX = 200, HITS_MAX = 40, LATER_MAX = 2000, CRI_TIME_MAX = 40 };
 
 struct ff_said {
 	json_t *doc;
