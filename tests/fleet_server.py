@@ -9,11 +9,12 @@ from agent_client import until
 
 
 class FleetServer:
-    def __init__(self, firstfix, database, *options, errors, **env):
+    def __init__(self, firstfix, *back, errors, **env):
+        """`back`: ("--database", FILE) or ("--clickhouse", URL), and options."""
         self.errors = errors
         with errors.open("wb") as to:
             self.child = subprocess.Popen(
-                [firstfix, "fleet", "serve", "--database", database, "--listen", "127.0.0.1:0", *options],
+                [firstfix, "fleet", "serve", "--listen", "127.0.0.1:0", *back],
                 env={**{k: v for k, v in os.environ.items() if not k.startswith("FIRSTFIX_")}, **env},
                 stderr=to,
             )

@@ -30,7 +30,7 @@ def served(firstfix, tmp_path):
 
     def serve(*options, **env):
         opened.append(
-            FleetServer(firstfix, tmp_path / "fleet.db", *options, errors=tmp_path / f"said-{len(opened)}", **env)
+            FleetServer(firstfix, "--database", tmp_path / "fleet.db", *options, errors=tmp_path / f"said-{len(opened)}", **env)
         )
         return opened[-1]
 

@@ -24,6 +24,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parent / "python")]
 
 from agent_client import until  # noqa: E402
 from fleet_records import HOUR, facts, incident, mark_of, request, start, write  # noqa: E402
+from fleet_server import FleetServer  # noqa: E402
 from python_libraries import environment, hooks, pip  # noqa: E402,F401
 
 PACKAGES = ["chdb==4.4.0"]
@@ -109,7 +110,9 @@ def ask(firstfix, *words):
 def same(firstfix, database, url, fleet):
     answers = [
         [ask(firstfix, *words, *back, "--fleet", fleet) for back in (("--database", database), ("--clickhouse", url))]
-        for words in (["top"], ["show", "f"], ["show", "e"], ["explain", "f"], ["explain", "e"], ["show", "0"])
+        for words in (["top"], ["show", "f"], ["show", "e"], ["explain", "f"], ["explain", "e"], ["show", "0"],
+                      ["worker", "w011"], ["worker", "w000"], ["worker", "w011", "--failure", "e"], ["worker", "w003", "--failure", "f"],
+                      ["worker", "lost"], ["worker", "nobody"])
     ]
     for sqlite, other in answers:
         assert sqlite == other
@@ -127,6 +130,14 @@ def test_both_back_ends_say_the_same(firstfix, clickhouse, tmp_path):
     assert explained["workers"]["failing_without_facts"] == 1
     same(firstfix, tmp_path / "f.db", clickhouse, "tokyo")
     backs = (("--database", tmp_path / "f.db"), ("--clickhouse", clickhouse))
+    pages = [FleetServer(firstfix, *back, errors=tmp_path / f"said-{back[0]}") for back in backs]
+    try:
+        for path in ("/v1/fleets", "/v1/causes?fleet=paris", "/v1/workers/w011?fleet=paris"):
+            first, other = ([json.loads(text) for _, _, text in [page.ask(path)]] for page in pages)
+            assert first == other and "error" not in first[0]
+    finally:
+        for page in pages:
+            page.close()
     several = [ask(firstfix, "top", *back) for back in backs]
     assert several[0] == several[1] and several[0][0] == 2 and "tokyo (30 workers)" in several[0][2]
 

@@ -46,7 +46,7 @@ def fleet(firstfix, tmp_path):
         file = write(tmp_path / "logs.json", lines or records())
         database = tmp_path / f"fleet-{len(opened)}.db"
         subprocess.run([firstfix, "fleet", "ingest", file, "--database", database], check=True, capture_output=True)
-        opened.append(FleetServer(firstfix, database, errors=tmp_path / f"said-{len(opened)}", **env))
+        opened.append(FleetServer(firstfix, "--database", database, errors=tmp_path / f"said-{len(opened)}", **env))
         return opened[-1].url
 
     yield serve
