@@ -137,14 +137,15 @@ static int fill(const struct simulation *s, struct ff_fleet *fleet)
 	must(ff_fleet_begin(fleet));
 	for (int i = 0; i < s->workers; i++) {
 		char name[32];
-		json_t *facts = json_object();
-		bool cause = make_worker(s, i, facts);
+		json_t *flat = json_object();
+		struct ff_fleet_facts facts;
+		bool cause = make_worker(s, i, flat);
 		snprintf(name, sizeof(name), "w%04d", i);
 		struct ff_fleet_record r = {.kind = FF_FLEET_FACTS,
 			.worker = name,
 			.hash = "0123456789abcdef",
 			.at_ms = 1750000000000,
-			.facts = facts};
+			.facts = ff_fleet_facts_of(flat, &facts) ? &facts : NULL};
 		must(ff_fleet_put(fleet, &r, 1760000000000, &counts));
 		if (chance() < (cause ? s->penetrance : s->background)) {
 			r.kind = FF_FLEET_INCIDENT;
@@ -155,7 +156,7 @@ static int fill(const struct simulation *s, struct ff_fleet *fleet)
 			must(ff_fleet_put(fleet, &r, 1760000000000, &counts));
 			failing++;
 		}
-		json_decref(facts);
+		json_decref(flat);
 	}
 	must(ff_fleet_end(fleet));
 	return failing;

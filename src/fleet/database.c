@@ -138,6 +138,11 @@ struct ff_error *ff_fleet_statement(struct ff_fleet *fleet, const char *sql, sql
 	return NULL;
 }
 
+void ff_fleet_pairs_begin(struct ff_fleet *fleet)
+{
+	ff_dictionary_begin(fleet->dictionary);
+}
+
 struct ff_error *ff_fleet_pair(
 	struct ff_fleet *fleet, const char *key, const char *value, struct ff_fleet_counts *counts, uint32_t *ret)
 {

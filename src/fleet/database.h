@@ -29,7 +29,11 @@ struct ff_error *ff_fleet_end(struct ff_fleet *fleet);
 /** A prepared statement that is kept, ready to be bound. `sql` must be a text that stays where it is. */
 struct ff_error *ff_fleet_statement(struct ff_fleet *fleet, const char *sql, sqlite3_stmt **ret);
 
-/** The number of a key with a value. 0: the database holds no more of that kind, which is counted. */
+/** The pairs of another set of facts follow. */
+void ff_fleet_pairs_begin(struct ff_fleet *fleet);
+
+/** The number of a key with a value. 0: the database holds no more of that kind, or this set has the key already; that
+    is counted. */
 struct ff_error *ff_fleet_pair(
 	struct ff_fleet *fleet, const char *key, const char *value, struct ff_fleet_counts *counts, uint32_t *ret);
 

@@ -22,8 +22,16 @@ struct slot {
 	uint32_t hash;
 };
 
+// Of a key, by its number: in which set it came last, and the slot of the key that followed it then. Workers of a kind
+// send their facts in one order, so that slot is mostly the right one and nothing needs to be looked for.
+struct key {
+	uint32_t set, next;
+};
+
 struct ff_dictionary {
 	struct slot *slots;
+	struct key *keys;
+	uint32_t set, before; // the key before this one in the set
 	size_t used;
 	struct ff_buf texts;
 };
@@ -33,8 +41,10 @@ struct ff_error *ff_dictionary_create(struct ff_dictionary **ret)
 	struct ff_dictionary *d = calloc(1, sizeof(*d));
 	if (d)
 		d->slots = calloc(SLOTS, sizeof(*d->slots));
-	if (!d || !d->slots) {
-		free(d);
+	if (d)
+		d->keys = calloc(FF_FLEET_KEYS + 1, sizeof(*d->keys));
+	if (!d || !d->slots || !d->keys) {
+		ff_dictionary_destroy(d);
 		return &ff_enomem;
 	}
 	*ret = d;
@@ -47,7 +57,14 @@ void ff_dictionary_destroy(struct ff_dictionary *d)
 		return;
 	ff_buf_deinit(&d->texts);
 	free(d->slots);
+	free(d->keys);
 	free(d);
+}
+
+void ff_dictionary_begin(struct ff_dictionary *d)
+{
+	d->set++;
+	d->before = 0;
 }
 
 static struct slot *find(struct ff_dictionary *d, uint32_t key, const char *text, uint32_t *ret_hash)
@@ -101,8 +118,12 @@ static struct ff_error *key_id(struct ff_dictionary *d, struct ff_fleet *fleet, 
 	static const char known[] = "select id from fact_key where ?1 = ?1 and name = ?2",
 			  make[] = "insert into fact_key(name) select ?2 where (select count(*) from fact_key) < ?1";
 	uint32_t hash;
-	struct slot *s = find(d, 0, key, &hash);
+	struct key *before = &d->keys[d->before];
+	struct slot *s = &d->slots[before->next];
 	int64_t id = 0, nothing;
+	if (!s->text || s->key || strcmp(d->texts.p + s->text - 1, key) != 0)
+		s = find(d, 0, key, &hash);
+	before->next = (uint32_t)(s - d->slots);
 	*ret = s->id;
 	if (s->text)
 		return NULL;
@@ -112,6 +133,7 @@ static struct ff_error *key_id(struct ff_dictionary *d, struct ff_fleet *fleet, 
 		if (!err)
 			err = ask(fleet, known, 0, key, &id);
 	}
+	id = id <= FF_FLEET_KEYS ? id : 0; // of a database that is not our making
 	*ret = (uint32_t)id;
 	return err ? err : keep(d, 0, key, (uint32_t)id);
 }
@@ -156,6 +178,12 @@ struct ff_error *ff_dictionary_pair(struct ff_dictionary *d, struct ff_fleet *fl
 		counts->keys_dropped += !err;
 		return err;
 	}
+	if (d->keys[key_number].set == d->set) {
+		counts->contradicting++;
+		return NULL;
+	}
+	d->keys[key_number].set = d->set;
+	d->before = key_number;
 	const struct slot *s = find(d, key_number, value, &hash);
 	if (s->text) {
 		*ret = s->id;

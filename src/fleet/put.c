@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOUR_MS = 3600000, DAY_MS = 86400000, PAIRS_MAX = 2100, VARINT_MAX = 5 };
+enum { HOUR_MS = 3600000, DAY_MS = 86400000, VARINT_MAX = 5 };
 static const uint64_t EPOCH_2020_MS = 1577836800000;
 
 // A value for a statement: a text where there is one, else a number.
@@ -100,16 +100,14 @@ static int by_number(const void *a, const void *b)
 }
 
 static struct ff_error *pack_pairs(
-	struct ff_fleet *fleet, const json_t *facts, struct ff_fleet_counts *counts, struct ff_buf *ret)
+	struct ff_fleet *fleet, const struct ff_fleet_facts *facts, struct ff_fleet_counts *counts, struct ff_buf *ret)
 {
-	uint32_t ids[PAIRS_MAX], last = 0;
+	uint32_t ids[FF_FLEET_FACTS_MAX], last = 0;
 	size_t n = 0;
-	const char *key;
-	json_t *value;
-	json_object_foreach ((json_t *)facts, key, value) {
-		if (n == PAIRS_MAX)
-			break;
-		struct ff_error *err = ff_fleet_pair(fleet, key, json_string_value(value), counts, &ids[n]);
+	ff_fleet_pairs_begin(fleet);
+	for (size_t i = 0; i < facts->n; i++) {
+		const struct ff_flat_member *fact = &facts->rows[i];
+		struct ff_error *err = ff_fleet_pair(fleet, fact->key, fact->value, counts, &ids[n]);
 		if (err)
 			return err;
 		n += ids[n] != 0;

@@ -42,14 +42,15 @@ static struct ff_error *offer_facts(const struct ff_fleet_sink *sink, const json
 	enum ff_fleet_kind after, char ret_hash[FF_FLAT_HASH])
 {
 	_cleanup_json_ json_t *flat = NULL;
+	struct ff_fleet_facts members;
 	struct ff_error *err = ff_facts_flat(facts, &flat);
-	if (err || !json_object_size(flat))
+	if (err || !ff_fleet_facts_of(flat, &members))
 		return err;
 	ff_facts_flat_hash(flat, ret_hash);
 	struct ff_fleet_record r = begin(sink, facts, FF_FLEET_FACTS);
 	r.at_ms = at_ms;
 	r.hash = ret_hash;
-	r.facts = flat;
+	r.facts = &members;
 	err = ff_fleet_offer(sink, &r);
 	r.facts = NULL;
 	r.kind = after;

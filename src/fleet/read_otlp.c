@@ -7,8 +7,8 @@
 // a processor on the way may have renamed or dropped any; other programs send log records through the same Collector.
 #include "fleet/record.h"
 
+#include "base/cleanup.h"
 #include "base/str.h"
-#include "know/facts_flat.h"
 
 #include <stdlib.h>
 
@@ -88,35 +88,57 @@ static json_t *body_object(const json_t *body)
 	return o;
 }
 
-static void add_resource(json_t *facts, const json_t *resource)
+static void add_resource(struct ff_fleet_facts *facts, const json_t *resource)
 {
+	size_t own = facts->n;
 	for (size_t i = 0; i < sizeof(names_facts) / sizeof(names_facts[0]); i++) {
 		const json_t *value = attribute(resource, names_facts[i]);
 		const char *said = text_of(value);
+		size_t k = 0;
 		if (!said) // a list of one, as of an image's tags
 			said = text_of(json_array_get(ff_json_at(value, "arrayValue.values"), 0));
-		if (said && strlen(said) <= FF_FLAT_VALUE && !json_object_get(facts, names_facts[i]))
-			json_object_set_new(facts, names_facts[i], json_string(said));
+		while (k < own && strcmp(facts->rows[k].key, names_facts[i]) != 0)
+			k++;
+		if (said && strlen(said) <= FF_FLAT_VALUE && k == own && facts->n < FF_FLEET_FACTS_MAX)
+			facts->rows[facts->n++] = (struct ff_flat_member){names_facts[i], said};
 	}
+}
+
+// What was read, of a copy of the text where it is plain, else of *ret_tree.
+static bool read_body(const json_t *body, char *copy, json_t **ret_tree, struct ff_fleet_facts *ret)
+{
+	if (copy &&
+		ff_flat_object(copy, json_string_length(json_object_get(body, "stringValue")), ret->rows, FF_FLAT_FACTS,
+			&ret->n))
+		return ret->n > 0;
+	*ret_tree = body_object(body);
+	return ff_fleet_facts_of(*ret_tree, ret);
 }
 
 static struct ff_error *offer_facts(
 	const struct ff_fleet_sink *sink, struct ff_fleet_record *r, const json_t *resource, const json_t *body)
 {
-	_cleanup_json_ json_t *facts = body_object(body);
+	_cleanup_json_ json_t *tree = NULL;
+	const char *said = text_of(body);
+	_cleanup_free_ char *copy = said ? strdup(said) : NULL;
+	struct ff_fleet_facts facts;
 	char made[FF_FLAT_HASH];
 	if (!body)
 		return ff_fleet_offer(sink, r);
-	if (!json_is_object(facts) || !json_object_size(facts)) {
+	if (said && !copy)
+		return &ff_enomem;
+	if (!read_body(body, copy, &tree, &facts)) {
 		sink->counts->refused_facts++;
 		return NULL;
 	}
-	ff_facts_flat_hash(facts, made);
+	ff_facts_flat_hash_of(facts.rows, facts.n, made);
 	if (r->hash && strcmp(made, r->hash) != 0)
 		sink->counts->contradicting++;
-	add_resource(facts, resource);
-	r->facts = facts;
-	return ff_fleet_offer(sink, r);
+	add_resource(&facts, resource);
+	r->facts = &facts;
+	struct ff_error *err = ff_fleet_offer(sink, r);
+	r->facts = NULL;
+	return err;
 }
 
 // Where in an incident's attributes what stands, and its name in an exemplar.

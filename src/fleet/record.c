@@ -29,17 +29,27 @@ static bool is_word(const char *text)
 	return is_name(text, WORD_MAX_BYTES) && text[strcspn(text, " \t\"'<>&")] == '\0';
 }
 
-static bool is_flat(const json_t *facts)
+bool ff_fleet_facts_of(const json_t *flat, struct ff_fleet_facts *ret)
 {
 	const char *key;
 	json_t *value;
-	if (!json_is_object(facts) || json_object_size(facts) == 0 || json_object_size(facts) > FF_FLAT_FACTS)
+	ret->n = 0;
+	if (!json_is_object(flat) || json_object_size(flat) > FF_FLAT_FACTS)
 		return false;
-	json_object_foreach ((json_t *)facts, key, value)
-		if (!is_name(key, FF_FLAT_KEY) || !json_is_string(value) ||
-			json_string_length(value) > FF_FLAT_VALUE * 2)
+	json_object_foreach ((json_t *)flat, key, value) {
+		if (!json_is_string(value))
 			return false;
-	return true;
+		ret->rows[ret->n++] = (struct ff_flat_member){key, json_string_value(value)};
+	}
+	return ret->n > 0;
+}
+
+static bool are_good(const struct ff_fleet_facts *facts)
+{
+	for (size_t i = 0; i < facts->n; i++)
+		if (!is_name(facts->rows[i].key, FF_FLAT_KEY) || strlen(facts->rows[i].value) > FF_FLAT_VALUE * 2)
+			return false;
+	return facts->n > 0;
 }
 
 static bool fields_are_good(const struct ff_fleet_record *r)
@@ -60,7 +70,7 @@ struct ff_error *ff_fleet_offer(const struct ff_fleet_sink *sink, const struct f
 		why = &sink->counts->refused_worker;
 	else if (!fields_are_good(record))
 		why = &sink->counts->refused_fields;
-	else if (record->facts && !is_flat(record->facts))
+	else if (record->facts && !are_good(record->facts))
 		why = &sink->counts->refused_facts;
 	if (!why)
 		return sink->take(sink->to, record);

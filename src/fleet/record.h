@@ -1,20 +1,30 @@
 // One record of a worker, whatever it came in: the facts of a start, a good start, or an incident (doc/FLEET.md).
 #pragma once
 
-#include "base/json.h"
+#include "know/facts_flat.h"
 
 enum ff_fleet_kind { FF_FLEET_FACTS, FF_FLEET_START, FF_FLEET_INCIDENT };
+
+/** Facts of a record, with room for those that its resource says. Texts are borrowed. */
+enum { FF_FLEET_FACTS_MAX = FF_FLAT_FACTS + 32 };
+struct ff_fleet_facts {
+	struct ff_flat_member rows[FF_FLEET_FACTS_MAX];
+	size_t n;
+};
+
+/** The members of a flat object. False for one that is none: a value that is no text, or too many. */
+bool ff_fleet_facts_of(const json_t *flat, struct ff_fleet_facts *ret);
 
 /** Texts and documents are borrowed. */
 struct ff_fleet_record {
 	enum ff_fleet_kind kind;
-	const char *fleet;    /**< NULL: nobody said */
-	const char *worker;   /**< what keeps its name over restarts: a pod, a container, a host */
-	const char *host;     /**< NULL: not known */
-	const char *hash;     /**< of the facts at the time, 16 digits; NULL: not known */
-	uint64_t at_ms;	      /**< since the epoch, by the worker's clock */
-	const json_t *facts;  /**< flat; NULL: those that were sent before under this hash */
-	const char *incident; /**< an incident's id in its worker's store */
+	const char *fleet;		    /**< NULL: nobody said */
+	const char *worker;		    /**< what keeps its name over restarts: a pod, a container, a host */
+	const char *host;		    /**< NULL: not known */
+	const char *hash;		    /**< of the facts at the time, 16 digits; NULL: not known */
+	uint64_t at_ms;			    /**< since the epoch, by the worker's clock */
+	const struct ff_fleet_facts *facts; /**< NULL: those that were sent before under this hash */
+	const char *incident;		    /**< an incident's id in its worker's store */
 	const char *fingerprint, *cause, *title;
 	uint64_t count;		/**< how often the worker has had it, this time included */
 	const json_t *exemplar; /**< {"why", "evidence", "fix", "command", "exception"}: what is known of it */

@@ -133,15 +133,26 @@ struct ff_error *ff_facts_flat(const json_t *facts, json_t **ret)
 	return NULL;
 }
 
+static uint64_t hash_of(const char *key, struct ff_span value)
+{
+	uint64_t h = ff_hash(ff_span_of(key), false) * 0x9e3779b97f4a7c15u ^ ff_hash(value, false);
+	return (h ^ h >> 29) * 0xbf58476d1ce4e5b9u;
+}
+
 void ff_facts_flat_hash(const json_t *flat, char ret[FF_FLAT_HASH])
 {
 	uint64_t sum = 0;
 	const char *key;
 	json_t *value;
-	json_object_foreach ((json_t *)flat, key, value) {
-		struct ff_span text = {json_string_value(value), json_string_length(value)};
-		uint64_t h = ff_hash(ff_span_of(key), false) * 0x9e3779b97f4a7c15u ^ ff_hash(text, false);
-		sum += (h ^ h >> 29) * 0xbf58476d1ce4e5b9u;
-	}
+	json_object_foreach ((json_t *)flat, key, value)
+		sum += hash_of(key, (struct ff_span){json_string_value(value), json_string_length(value)});
+	snprintf(ret, FF_FLAT_HASH, "%016llx", (unsigned long long)sum);
+}
+
+void ff_facts_flat_hash_of(const struct ff_flat_member *rows, size_t n, char ret[FF_FLAT_HASH])
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < n; i++)
+		sum += hash_of(rows[i].key, ff_span_of(rows[i].value));
 	snprintf(ret, FF_FLAT_HASH, "%016llx", (unsigned long long)sum);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "parse/flat_object.h"
 
 enum { FF_FLAT_FACTS = 2000, FF_FLAT_KEY = 200, FF_FLAT_VALUE = 200, FF_FLAT_HASH = 17 };
 
@@ -12,3 +13,6 @@ struct ff_error *ff_facts_flat(const json_t *facts, json_t **ret);
 
 /** 16 digits that two objects of the same keys and texts have in common, in whatever order. */
 void ff_facts_flat_hash(const json_t *flat, char ret[FF_FLAT_HASH]);
+
+/** The same of members. */
+void ff_facts_flat_hash_of(const struct ff_flat_member *rows, size_t n, char ret[FF_FLAT_HASH]);
