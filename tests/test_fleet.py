@@ -142,6 +142,29 @@ def test_a_key_with_a_value_for_everybody_is_bounded(fleet, tmp_path):
     ]
 
 
+def test_a_key_that_comes_twice_is_counted_and_the_first_stays(fleet, tmp_path):
+    body = '{"driver.version": "550.54.15", "driver.version": "570.86.10", "torch.version": "2.6.0"}'
+    facts_twice = record("firstfix.facts", T0, body, firstfix__facts__hash=MARK)
+    answer = fleet("ingest", write(tmp_path / "logs.json", [request("w1", [facts_twice])]))
+    assert answer["facts"] == 1 and answer["contradicting"] == 2  # the hash is not that of these facts either
+    assert fleet.rows("select name, value from pair join fact_key on fact_key.id = key order by 1") == [
+        ("driver.version", "550.54.15"), ("torch.version", "2.6.0"),
+    ]
+
+
+@pytest.mark.parametrize("body", [
+    '{"driver.version": "550\\u002e54.15", "env.A": "\u00e4\\n\\"x\\""}',
+    ' {"driver.version" :\n"550.54.15","env.A":"\\u00e4\\n\\"x\\""} ',
+])
+def test_facts_in_any_form_of_json_are_the_same(fleet, tmp_path, body):
+    escaped = record("firstfix.facts", T0, body, firstfix__facts__hash=MARK)
+    plain = record("firstfix.facts", T0, '{"driver.version":"550.54.15"}', firstfix__facts__hash=MARK)
+    fleet("ingest", write(tmp_path / "logs.json", [request("w1", [escaped]), request("w2", [plain])]))
+    assert fleet.rows("select name, value from pair join fact_key on fact_key.id = key order by 1") == [
+        ("driver.version", "550.54.15"), ("env.A", "\u00e4\n\"x\""),
+    ]
+
+
 def test_two_fleets_are_kept_apart(fleet, tmp_path):
     lines = [life("w1", fleet="paris"), life("w1", fleet="tokyo")]
     fleet("ingest", write(tmp_path / "logs.json", lines))

@@ -1,4 +1,4 @@
-"""firstfix fleet serve: the documents of the page, and who may ask for them. The page itself: wheels/test_fleet_page.py."""
+"""firstfix fleet serve: the documents of the page, and who may ask for them. wheels/test_fleet_page.py has the page."""
 
 import json
 import subprocess
@@ -30,7 +30,9 @@ def served(firstfix, tmp_path):
 
     def serve(*options, **env):
         opened.append(
-            FleetServer(firstfix, "--database", tmp_path / "fleet.db", *options, errors=tmp_path / f"said-{len(opened)}", **env)
+            FleetServer(
+                firstfix, "--database", tmp_path / "fleet.db", *options, errors=tmp_path / f"said-{len(opened)}", **env
+            )
         )
         return opened[-1]
 
@@ -130,7 +132,8 @@ def test_the_gate_of_the_agent(served):
     assert server.ask("/v1/top", Origin="http://evil.example")[0] == 403
     assert server.ask("/v1/top", Sec_Fetch_Site="cross-site")[0] == 403
     status, headers, page = server.ask("/")
-    assert status == 200 and "script-src 'self'" in headers["Content-Security-Policy"] and "Failures of the fleet" in page
+    assert status == 200 and "Failures of the fleet" in page
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
     guarded = served(FIRSTFIX_TOKEN="s3cret-of-the-fleet")
     for path in ("/v1/top", "/v1/fleets", "/openapi.json"):
         assert guarded.ask(path)[0] == 401

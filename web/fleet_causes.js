@@ -9,7 +9,7 @@ const HOUR = 3600;
 const COLOURS = ["cause-1", "cause-2", "cause-3", "cause-4", "cause-5"];
 const MOST_BARS = 60;
 
-/** [times, counts of each cause] of the last `hours`, in steps of `step` hours; causes by how often, the rest as one. */
+/** {times, labels, counts} of the last `hours`, in steps of `step` hours; causes by how often, the rest as one. */
 export function series(rows, hours, step) {
   const at = rows.map((row) => Math.floor(new Date(row.hour).getTime() / 1000 / HOUR));
   const last = Math.floor(Math.max(...at) / step);

@@ -111,7 +111,8 @@ function share({ with: n, of }, label, kind) {
 }
 
 function rollout(each) {
-  if (!each.onset) return h("p", { class: "dim" }, `${plural(each.workers, "worker")} got it from ${moment(each.first)} on.`);
+  if (!each.onset)
+    return h("p", { class: "dim" }, `${plural(each.workers, "worker")} got it from ${moment(each.first)} on.`);
   const order = each.failed_before
     ? ` ${plural(each.failed_before, "worker")} had failed before they had it.`
     : " Nobody failed before having it.";
@@ -146,7 +147,8 @@ function separating(entry, openWorker) {
           ),
         ),
       ),
-    entry.same_as_more > 0 && h("p", { class: "dim" }, `${count(entry.same_as_more)} more facts come together with it.`),
+    entry.same_as_more > 0 &&
+      h("p", { class: "dim" }, `${count(entry.same_as_more)} more facts come together with it.`),
     entry.next.workers > 0 &&
       h(
         "p",
@@ -169,11 +171,16 @@ function facts(explain, openWorker) {
       { class: "dim" },
       `${count(workers.failing)} workers fail so, ${count(workers.others)} do not; ${count(tested.facts)} facts and ` +
         `${count(tested.pairs)} pairs were compared.`,
-      workers.failing_without_facts > 0 && ` Of ${count(workers.failing_without_facts)} more that fail no facts are known.`,
+      workers.failing_without_facts > 0 &&
+        ` Of ${count(workers.failing_without_facts)} more that fail no facts are known.`,
     ),
     (missed ?? []).map((each) => h("p", { class: "forecast" }, `Not answered, ${each.question}: ${each.why}`)),
     left.length > 0 &&
-      h("p", { class: "dim" }, `Too many values, only the first are compared: ${left.map((each) => each.key).join(", ")}.`),
+      h(
+        "p",
+        { class: "dim" },
+        `Too many values, only the first are compared: ${left.map((each) => each.key).join(", ")}.`,
+      ),
     list.length === 0 && h("p", {}, "No fact tells them from the others by more than chance would."),
     list.map((each) => separating(each, openWorker)),
   ];
@@ -226,7 +233,7 @@ const failing = (failure, openWorker) =>
       .map((each) => [workerLink(each, openWorker), each.host ?? "–", moment(each.last), count(each.incidents)]),
   );
 
-/** `failure`: firstfix.fleet-failure/1, `explain`: firstfix.fleet-explain/1 of the one that is chosen; null: not yet. */
+/** `failure`: firstfix.fleet-failure/1, `explain`: firstfix.fleet-explain/1, of the one that is `id`; null: not yet. */
 export function drawFailure({ failure, explain, id, openWorker }) {
   const place = byId("failure");
   place.hidden = !id;
@@ -241,7 +248,11 @@ export function drawFailure({ failure, explain, id, openWorker }) {
     h(
       "article",
       { class: "card diagnosis bad" },
-      h("p", { class: "of" }, `${plural(failure.workers, "worker")}, ${moment(failure.first)} to ${moment(failure.last)}`),
+      h(
+        "p",
+        { class: "of" },
+        `${plural(failure.workers, "worker")}, ${moment(failure.first)} to ${moment(failure.last)}`,
+      ),
       h("h2", { id: "failure-title" }, failure.title ?? nameOf(failure)),
       h("p", { class: "cause" }, h("code", {}, nameOf(failure)), " ", h("code", {}, failure.fingerprint)),
       exemplar(failure),

@@ -11,7 +11,8 @@ hosts AS (
 SELECT worker, nullIf(named, '') AS host, first, last, incidents
 FROM (
     SELECT worker, min(since) AS first, max(till) AS last, sum(most) AS incidents
-    FROM (SELECT worker, incident, min(at) AS since, max(at) AS till, max(n) AS most FROM told GROUP BY worker, incident)
+    FROM (
+        SELECT worker, incident, min(at) AS since, max(at) AS till, max(n) AS most FROM told GROUP BY worker, incident)
     GROUP BY worker
 ) AS hit INNER JOIN hosts USING (worker)
 ORDER BY last DESC, worker LIMIT {limit:UInt64}

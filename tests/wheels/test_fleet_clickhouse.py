@@ -110,9 +110,11 @@ def ask(firstfix, *words):
 def same(firstfix, database, url, fleet):
     answers = [
         [ask(firstfix, *words, *back, "--fleet", fleet) for back in (("--database", database), ("--clickhouse", url))]
-        for words in (["top"], ["show", "f"], ["show", "e"], ["explain", "f"], ["explain", "e"], ["show", "0"],
-                      ["worker", "w011"], ["worker", "w000"], ["worker", "w011", "--failure", "e"], ["worker", "w003", "--failure", "f"],
-                      ["worker", "lost"], ["worker", "nobody"])
+        for words in (
+            ["top"], ["show", "f"], ["show", "e"], ["explain", "f"], ["explain", "e"], ["show", "0"],
+            ["worker", "w011"], ["worker", "w000"], ["worker", "w011", "--failure", "e"], ["worker", "lost"],
+            ["worker", "w003", "--failure", "f"], ["worker", "nobody"],
+        )
     ]
     for sqlite, other in answers:
         assert sqlite == other

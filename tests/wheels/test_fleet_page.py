@@ -62,7 +62,8 @@ def test_from_the_fleet_to_one_worker(fleet, reader):  # noqa: F811
     url = fleet()
     seen = reader(url, permissions=["clipboard-read", "clipboard-write"])
     failures(seen).nth(1).wait_for(timeout=30000)
-    assert "11 workers" in failures(seen).first.inner_text() and "bnb.binary-missing" in failures(seen).first.inner_text()
+    first = failures(seen).first.inner_text()
+    assert "11 workers" in first and "bnb.binary-missing" in first
     seen.page.locator("#causes canvas").wait_for()
     failures(seen).first.focus()
     seen.page.keyboard.press("Enter")
