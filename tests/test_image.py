@@ -1,8 +1,10 @@
 """firstfix check --image: the archives that docker, podman and OCI tools write, judged before anything runs."""
 
+import contextlib
 import gzip
 import io
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -336,6 +338,29 @@ def test_devices_holes_and_links_out_are_only_noted(check, saved):
     }
     code, doc = check(saved([BASE, odd]), "--gpu", "t4", "--driver", "470.57.02")
     assert code == 1 and causes(doc)[0] == "torch.driver-too-old"
+
+
+def test_an_archive_that_is_cut_short_while_it_is_read(firstfix, tmp_path):
+    archive = tmp_path / "worker.tar"
+    entries = b"".join(raw(f"opt/data/{i:06}", type=tarfile.DIRTYPE).tobuf() for i in range(2000))
+    for _ in range(20):  # the cut must fall into the reading: what is over before, or ends late, says nothing
+        with archive.open("wb") as file:
+            for _ in range(100):
+                file.write(entries)
+        reader = subprocess.Popen([firstfix, "check", "--image", archive], text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+        maps = pathlib.Path(f"/proc/{reader.pid}/maps")
+        while reader.poll() is None:
+            with contextlib.suppress(OSError):
+                if "worker.tar" in maps.read_text():
+                    break
+        os.truncate(archive, 4096)
+        text = reader.communicate(timeout=120)[1]
+        assert reader.returncode in (0, 1, 2), text
+        if "while it was read" in text:
+            assert reader.returncode == 2 and len(text.splitlines()) == 1, text
+            return
+    pytest.fail("never cut in time")
 
 
 def test_words_that_are_no_image(check, tmp_path):

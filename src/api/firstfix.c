@@ -129,6 +129,8 @@ struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_
 	if (err)
 		return err;
 	err = ff_collect_facts(host, options, &doc);
+	if (!err && image)
+		err = ff_image_unchanged(image);
 	if (!err)
 		err = check_python(options, doc);
 	return err ? err : ff_facts_of_document(doc, ret);

@@ -1,6 +1,7 @@
 // firstfix check: what will fail on this machine, said before the first request.
 #include "cli/command.h"
 #include "cli/container.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/output.h"
 
@@ -150,5 +151,8 @@ int ff_cmd_check(int argc, char **argv)
 	int wrong = refuse(&c, &output);
 	if (wrong)
 		return wrong;
+	if (c.collect.image)
+		ff_interrupt_torn(
+			"firstfix check: the image was cut short while it was read: ask again once it is whole");
 	return c.matrix ? matrix(&c, &output) : check(&c, &output);
 }

@@ -1,6 +1,7 @@
 // firstfix report: the facts of this machine, of a process or of a captured machine.
 #include "cli/command.h"
 #include "cli/container.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/output.h"
 
@@ -99,5 +100,8 @@ int ff_cmd_report(int argc, char **argv)
 	if (collect.environ_file && !pid)
 		return ff_usage_error("report", "--environ goes with --pid");
 	collect.pid = (pid_t)pid;
+	if (collect.image)
+		ff_interrupt_torn(
+			"firstfix report: the image was cut short while it was read: ask again once it is whole");
 	return print_report(&in, &collect, &output, save_to, brief);
 }

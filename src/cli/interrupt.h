@@ -5,3 +5,7 @@
 extern volatile int ff_interrupted;
 
 void ff_interrupt_catch(void);
+
+/** From now on a page of a mapped file that is no longer there (SIGBUS) ends the program with exit code 2 and these
+    words; a helper process it ends silently. */
+void ff_interrupt_torn(const char *words);

@@ -14,6 +14,15 @@
 
 enum { BLOCK = 1 << 20, SAVE_MS = 3600000 };
 
+static void unmap(struct ff_image_map *map, bool has_file)
+{
+	if (!map->p || map->borrowed)
+		return;
+	munmap(map->p, map->n);
+	if (has_file)
+		close(map->fd);
+}
+
 void ff_image_destroy(struct ff_image *image)
 {
 	if (!image)
@@ -23,10 +32,8 @@ void ff_image_destroy(struct ff_image *image)
 		free(image->suspects[i].path);
 		free(image->suspects[i].layer);
 	}
-	for (uint32_t i = 0; i < image->maps_n; i++) {
-		if (image->maps[i].p && !image->maps[i].borrowed)
-			munmap(image->maps[i].p, image->maps[i].n);
-	}
+	for (uint32_t i = 0; i < image->maps_n; i++)
+		unmap(&image->maps[i], i > 0);
 	if (image->u.spool >= 0)
 		close(image->u.spool);
 	if (image->layout_fd >= 0)
@@ -83,6 +90,23 @@ bool ff_image_suspect(const struct ff_image *image, size_t index, const char **r
 	return true;
 }
 
+// A file that is still being written, or fetched again, is read in part from the old and in part from the new; what
+// reads behind the end of one that was cut short gets SIGBUS (cli/interrupt.h).
+struct ff_error *ff_image_unchanged(const struct ff_image *image)
+{
+	for (uint32_t i = 1; i < image->maps_n; i++) {
+		const struct ff_image_map *map = &image->maps[i];
+		struct stat now;
+		if (map->borrowed || fstat(map->fd, &now) < 0)
+			continue;
+		if (now.st_size != map->was.st_size || now.st_mtim.tv_sec != map->was.st_mtim.tv_sec ||
+			now.st_mtim.tv_nsec != map->was.st_mtim.tv_nsec)
+			return ff_error_create(
+				FF_EFORMAT, "%s: changed while it was read: ask again once it is whole", image->name);
+	}
+	return NULL;
+}
+
 struct ff_error *ff_image_map_file(struct ff_image *image, int folder, const char *path, struct ff_image_map **ret)
 {
 	_cleanup_close_ int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -95,7 +119,8 @@ struct ff_error *ff_image_map_file(struct ff_image *image, int folder, const cha
 	if (p == MAP_FAILED)
 		return ff_error_os(errno, "%s: mmap", path);
 	struct ff_image_map *map = &image->maps[image->maps_n++];
-	*map = (struct ff_image_map){.p = p, .n = (size_t)st.st_size};
+	*map = (struct ff_image_map){.p = p, .n = (size_t)st.st_size, .fd = fd, .was = st};
+	fd = -1;
 	*ret = map;
 	return NULL;
 }

@@ -16,6 +16,9 @@ struct ff_error *ff_image_open(const char *what, struct ff_image **ret);
 struct ff_error *ff_image_of_memory(const char *name, const void *p, size_t n, struct ff_image **ret);
 void ff_image_destroy(struct ff_image *image);
 
+/** Are the files that it is read from what they were when it was opened? FF_EFORMAT where not. */
+struct ff_error *ff_image_unchanged(const struct ff_image *image);
+
 static inline void ff_cleanup_image(struct ff_image **image)
 {
 	ff_image_destroy(*image);

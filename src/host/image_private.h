@@ -4,6 +4,8 @@
 #include "host/image.h"
 #include "host/image_layer.h"
 
+#include <sys/stat.h>
+
 enum { FF_IMAGE_MAPS = 520, FF_IMAGE_SUSPECTS = 64, FF_IMAGE_DOCUMENT_MAX = 8 << 20 };
 
 /** What lies in an archive of layers: bytes in memory, or read already. */
@@ -22,6 +24,8 @@ struct ff_image_map {
 	uint8_t *p;
 	size_t n;
 	bool borrowed;
+	int fd;		 /**< of a mapped file; none where `borrowed`, and of the spool */
+	struct stat was; /**< that file when it was mapped */
 };
 
 struct ff_image {

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from python_libraries import environment, hooks, pip  # noqa: E402,F401
+from python_libraries import environment, hooks, pip, wheelhouse  # noqa: E402,F401
 
 PACKAGES = ["mcp==2.3.0", "uvicorn==0.54.0"]
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples/rtx5090-worker/failure.log"
@@ -145,6 +146,60 @@ def test_over_http_with_a_token_alone(agent, python, firstfix):
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+CONFORMANCE = ["@modelcontextprotocol/conformance@0.1.16", "node@22.23.3"]
+SERVE = """
+import sys, uvicorn
+from firstfix import mcp
+app = mcp.server().streamable_http_app(host="127.0.0.1", stateless_http=True)
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+"""
+
+
+@pytest.fixture(scope="session")
+def conformance():
+    """The protocol's own suite, and the Node that it needs: conformance(words)."""
+    folder = wheelhouse() / "mcp-conformance"
+    done = folder / "complete"
+    if not shutil.which("npm"):
+        pytest.skip("no npm: MCP CONFORMANCE NOT TESTED")
+    if not done.exists() or done.read_text() != "\n".join(CONFORMANCE):
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["npm", "install", "--silent", "--prefix", folder, *CONFORMANCE], check=True)
+        done.write_text("\n".join(CONFORMANCE))
+    modules = folder / "node_modules"
+    return [modules / "node/bin/node", modules / "@modelcontextprotocol/conformance/dist/index.js"]
+
+
+# The suite's other scenarios call tools of its own that a server under test is to have, or optional parts of the
+# protocol that firstfix does not announce (prompts, completion, subscriptions, logging).
+SCENARIOS = ["server-initialize", "ping", "tools-list", "tools-call-error", "resources-list", "prompts-list",
+             "server-sse-multiple-streams", "dns-rebinding-protection"]
+
+
+@pytest.fixture
+def unguarded(agent, python):
+    """The server without its token, which the suite cannot say."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    server = subprocess.Popen([python, "-c", SERVE, str(port)], env=agent.env)
+    for _ in range(300):
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}/mcp"
+    server.terminate()
+    server.wait(timeout=30)
+
+
+def test_the_protocols_own_suite_finds_nothing(conformance, unguarded):
+    for scenario in SCENARIOS:
+        done = subprocess.run([*conformance, "server", "--url", unguarded, "--scenario", scenario], capture_output=True,
+                              text=True, timeout=120, check=False)
+        assert done.returncode == 0 and "0 failed" in done.stdout, done.stdout[-3000:] + done.stderr[-1000:]
 
 
 def test_only_the_working_folder_leaves_the_path(agent, tmp_path, monkeypatch):
