@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "know/model_memory.h"
+#include "know/serving.h"
 
 static const double GIB = 1 << 30;
 
@@ -103,6 +103,53 @@ static void activations_are_those_of_the_logs(void **state)
 	near_to("a pass of 32768 tokens", (double)need.activations / GIB, 2.02, 0.10);
 }
 
+// "KV Cache is allocated. #tokens: 367404, K size: 8.23 GB, V size: 8.23 GB" with --tp 4 --mem-fraction-static 0.93
+static void sglang_leaves_as_much_for_its_cache(void **state)
+{
+	(void)state;
+	struct ff_model_need need;
+	struct ff_serving_plan p = vllm(79.18, 0.93, 0, 0, 4);
+	p.engine = FF_SERVING_SGLANG;
+	assert_true(ff_know_model_need(&models[QWEN_235B_FP8], &p, &need));
+	near_to("weights", (double)need.weights / GIB, 55.3, 0.05);
+	double ours = (double)ff_know_longest_context(&models[QWEN_235B_FP8], &p) *
+		(double)ff_know_token_bytes(&models[QWEN_235B_FP8], &p);
+	near_to("all that is not cache", 79.18 - ours / GIB, 79.18 - 2 * 8.23, 0.10);
+}
+
+static void sglang_keeps_clear_what_it_says(void **state)
+{
+	(void)state;
+	struct ff_serving_plan p = {.engine = FF_SERVING_SGLANG, .memory = 80ull << 30};
+	ff_know_serving_usual(&models[LLAMA_8B], "9.0", &p);
+	assert_true(p.share > 0.83 && p.share < 0.85); // 512 MiB, 8192 tokens and graphs of 256: 13.1 GiB
+	p = (struct ff_serving_plan){.engine = FF_SERVING_SGLANG, .memory = 24ull << 30};
+	ff_know_serving_usual(&models[LLAMA_8B], "8.9", &p);
+	assert_true(p.share > 0.84 && p.share < 0.86); // 512 MiB, 2048 tokens and graphs of 24: 3.7 GiB
+}
+
+static void the_model_of_facts_is_the_one_of_its_files(void **state)
+{
+	(void)state;
+	struct ff_model_need by_files, by_facts;
+	struct ff_model m;
+	struct ff_serving_plan p = vllm(79.14, 0.9, 256, 512, 1);
+	json_t *entry = json_pack("{s:I, s:{s:I, s:I}, s:{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s}}", "weights",
+		(json_int_t)16060522496, "tensors", "parameters", (json_int_t)8030261248, "matrix_parameters",
+		(json_int_t)6979321856, "config", "layers", 32, "hidden", 4096, "heads", 32, "kv_heads", 8, "head_dim",
+		128, "vocabulary", 128256, "intermediate", 14336, "dtype", "bfloat16");
+	assert_true(ff_know_model_of_facts(entry, &m));
+	assert_true(ff_know_model_need(&m, &p, &by_facts));
+	assert_true(ff_know_model_need(&models[LLAMA_8B], &p, &by_files));
+	assert_int_equal(by_facts.total, by_files.total);
+	p.offload = 1 << 30;
+	assert_true(ff_know_model_need(&m, &p, &by_facts));
+	assert_int_equal(by_facts.weights, by_files.weights - (1 << 30));
+	json_object_del(entry, "weights");
+	assert_false(ff_know_model_of_facts(entry, &m));
+	json_decref(entry);
+}
+
 static void llama_cpp_takes_what_it_prints(void **state)
 {
 	(void)state;
@@ -183,6 +230,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vllm_leaves_as_much_for_its_cache),
 		cmocka_unit_test(activations_are_those_of_the_logs),
+		cmocka_unit_test(sglang_leaves_as_much_for_its_cache),
+		cmocka_unit_test(sglang_keeps_clear_what_it_says),
+		cmocka_unit_test(the_model_of_facts_is_the_one_of_its_files),
 		cmocka_unit_test(llama_cpp_takes_what_it_prints),
 		cmocka_unit_test(windows_states_and_compressed_keys_take_less),
 		cmocka_unit_test(a_token_takes_what_the_layers_that_keep_it_take),
