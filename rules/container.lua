@@ -43,6 +43,7 @@ rule {
     slurm = [[(?:slurmstepd|srun: |SLURM_JOB_ID|#SBATCH)]],
     cpu_build = [[(?:Torch not compiled with CUDA|\+cpu\b)]],
     visible = [=[CUDA_VISIBLE_DEVICES ?[=:] ?(?:['"]?['"]?\s|-1|''|\[\])]=],
+    renumbered = [=[--gpus[^\n]{1,40}device=\d[^\n]*CUDA_VISIBLE_DEVICES=[1-9]]=],
     old = [[is too old \(found version]],
     cli = [[nvidia-container-cli(?![^\n]*unknown device)|could not select device driver|]]
       .. [[unknown runtime specified nvidia]],
@@ -51,7 +52,7 @@ rule {
       .. [[system not yet initialized|CUDA unknown error)]],
     build = [[(?:running build_ext|Building wheel|setup\.py|triton|ld: cannot find)]],
   },
-  unless = {"cpu_build", "old", "cli", "mismatch"},
+  unless = {"cpu_build", "old", "cli", "mismatch", "renumbered"},
   facts = {"system.container.runtime", "driver.version", "driver.devices", "env.NVIDIA_VISIBLE_DEVICES",
     "env.CUDA_VISIBLE_DEVICES", "torch.cuda"},
   explains = {"bnb.cpu-only"},

@@ -32,6 +32,7 @@ rule {
     },
   },
   context = {
+    driver_inside = [[Could not load library \S+ Error: libcuda\.so(?:\.1)?: cannot open]],
     bnb = [[(?:bitsandbytes|CUDA SETUP|Required library version)]],
     tf = [[(?:tensorflow/|TF-TRT|dso_loader|Cannot dlopen some GPU libraries)]],
     plugin = [[NET/Plugin]],
@@ -54,6 +55,17 @@ rule {
         fixes = {{install = "tensorflow", extra = "and-cuda", say = "Install TensorFlow with its own CUDA libraries."},
           {host = true, kind = "env:LD_LIBRARY_PATH", say = "Or put the folders of CUDA and cuDNN on LD_LIBRARY_PATH."},
           {toolkit = "install", say = "Or install the CUDA and cuDNN that this TensorFlow names."}}}
+    end
+    if log.driver_inside then -- the library is there; what it opens in turn is the driver's
+      return {hit = log.load or log.driver_inside, confidence = 0.74, title = "the driver's library is not found",
+        why = "The library that is named is there; what it opens in turn, the driver's libcuda, is not found: no "
+          .. "GPU was "
+          .. "passed into the container, or only libcuda.so.1 is there and not the name without a number.",
+        fixes = {{prepend = "LD_LIBRARY_PATH", entry = "/usr/lib/x86_64-linux-gnu", say = "Put the folder of the "
+          .. "driver's "
+          .. "libcuda on the library path (under WSL /usr/lib/wsl/lib), and link libcuda.so to libcuda.so.1 there "
+          .. "where "
+          .. "it lacks."}, {container = "gpus", say = "Or, in a container without the GPU, start it with it."}}}
     end
     local hit = log.shared or log.nvrtc or log.load or log.dll or log.onnx
     local lib = hit.lib or hit.lib2 or hit.lib3 or hit.lib4 or hit.lib5 or hit.lib6 or "a CUDA library"

@@ -234,7 +234,8 @@ rule {
       .. [[unrecognized command[- ]line option[^\n]*(?:-ftrivial-auto-var-init|-mharden-sls]]
         .. [[|-fmin-function-alignment))]],
   },
-  context = {nvidia = [[(?i)(?:nvidia|nvrm|dkms)]],
+  context = {legacy = [[\bnvidia(?:-legacy|-current)?[/-](?<branch>304|340|390|418|430|435|450|455|460|465|470)\.\d+]],
+    nvidia = [[(?i)(?:nvidia|nvrm|dkms)]],
     smi = [[NVIDIA-SMI has failed|could not insert 'nvidia]]},
   facts = {"system.kernel", "driver.kernel_module", "pci.gpus"},
   explains = {"driver.not-loaded", "container.no-gpu", "torch.cpu-build", "host.no-gpu"},
@@ -272,8 +273,13 @@ rule {
         fixes = {{host = true, kind = "driver", say = "Install the compiler release that the message names (apt: "
           .. "gcc of that number), and build the module again with CC set to it."}}}
     end
+    local again = {driver = "build", say = "Or build it again with the headers of the running kernel."}
+    local previous = log.legacy and {host = true, kind = "driver", say = ("Boot the kernel before this one: the %s "
+      .. "branch "
+      .. "is no longer adapted to new kernels; for a card that newer drivers still know, upgrade the driver."):format(
+      log.legacy.branch)}
     return {hit = hit, confidence = log.modpost and 0.9 or 0.86,
-      fixes = {upgrade, {driver = "build", say = "Or build it again with the headers of the running kernel."}},
+      fixes = previous and {previous, upgrade, again} or {upgrade, again},
       why = {log.modpost and "This driver's module uses a symbol of the kernel that only GPL modules may, or that "
         .. "this kernel has not: the two releases do not go together."
           or "The NVIDIA kernel module could not be built for this kernel.", "The compiler says: {compile}.",

@@ -1,6 +1,27 @@
 -- The hardware: what the kernel's Xid lines, ECC counters and temperatures say.
 
-local function xid_rule(id, numbers, why, fixes, doc, words)
+-- The numbers of NVIDIA's catalogue (rules/data/xid.tsv) that a rule is for.
+local function xids(wanted)
+  local numbers = {}
+  for n = 1, 400 do
+    local xid = know.xid(n)
+    if xid and wanted(xid, n) then numbers[#numbers + 1] = tostring(n) end
+  end
+  return numbers
+end
+
+-- What the driver itself asks for behind an Xid (154), and what NVIDIA's catalogue does.
+local reset = {setting = "reset", kind = "restart", say = "Stop the programs on that GPU and reset it."}
+local reboot = {restart = "host", say = "Reboot the host."}
+local asked = {{[[(?i)reset]], reset}, {[[(?i)reboot]], reboot}}
+local function recovery(log)
+  for _, row in ipairs(asked) do
+    if log.recovery and log.recovery.recovery:match(row[1]) then return row[2] end
+  end
+end
+
+local function xid_rule(id, why, fixes, doc, words)
+  local numbers = xids(function(xid) return xid.cause == id and xid.action ~= "ignore" end)
   local list = table.concat(numbers, "|")
   rule {
     id = id,
@@ -13,6 +34,12 @@ local function xid_rule(id, numbers, why, fixes, doc, words)
     facts = {"gpus.0.name", "xids"},
     explains = {"cuda.launch-failure", "cuda.illegal-access", "nccl.timeout", "nccl.init", "driver.unknown-error",
       "container.gpu-lost", "gpu.app-fault"},
+    context = {recovery = [[GPU recovery action changed from [^\n]* to \S+ \((?<recovery>[^)\n]+)\)]]},
+    when = function(_, log)
+      local first = recovery(log)
+      if not first then return true end
+      return {evidence = {log.recovery}, fixes = {first, table.unpack(fixes)}}
+    end,
     confidence = 0.93, why = why, fixes = fixes, doc = doc,
     check = function(f)
       for _, x in ipairs(f"xids" or {}) do
@@ -25,7 +52,7 @@ local function xid_rule(id, numbers, why, fixes, doc, words)
   }
 end
 
-xid_rule("gpu.fallen-off", {"79"}, "The GPU has fallen off the bus: the PCIe link is gone (power, slot, riser, "
+xid_rule("gpu.fallen-off", "The GPU has fallen off the bus: the PCIe link is gone (power, slot, riser, "
   .. "overheating or a defect).",
   {{hardware = true, say = "Take the host out of service: reseat the card, check power and cooling; another host "
     .. "for now."}, {restart = "host", say = "A cold restart of the host may bring it back."}},
@@ -48,7 +75,7 @@ rule {
     check = "dmesg for NVRM lines; the same words inside a container only: container.gpu-lost."},
 }
 
-xid_rule("gpu.ecc", {"48", "64", "94", "95", "140", "171", "172"},
+xid_rule("gpu.ecc",
   "The GPU's memory has uncorrectable errors (double-bit ECC, row remapping or page retirement).",
   {{hardware = true, say = "Drain this GPU and have it replaced if the errors come back; after Xid 94 (contained) "
     .. "only the program has to be restarted."}, {setting = "reset", kind = "restart",
@@ -59,7 +86,7 @@ xid_rule("gpu.ecc", {"48", "64", "94", "95", "140", "171", "172"},
     .. [[uncorrectable ECC error|]]
     .. [[Double Bit (?:ECC )?Error|DBE\) has been detected|row remap\w* (?:pending|failure)|]]
     .. [[Remapping Failure Occurred\s*: Yes)]])
-xid_rule("gpu.gsp", {"119", "120"}, "The GPU's system processor (GSP) does not answer: a known failure of driver "
+xid_rule("gpu.gsp", "The GPU's system processor (GSP) does not answer: a known failure of driver "
   .. "releases, sometimes a follow-up of another fault.",
   {{driver = "upgrade", say = "Upgrade the driver (or switch the GSP firmware off, NVreg_EnableGpuFirmware=0, "
     .. "where the card allows it)."}, {restart = "host", say = "Reboot the host to bring it back."}},
@@ -67,7 +94,7 @@ xid_rule("gpu.gsp", {"119", "120"}, "The GPU's system processor (GSP) does not a
   [[(?:RPC event history \(CPU <- GSP\)|Timeout waiting for RPC from GSP|]]
     .. [[_kgspLogRpcTimeout|_kgspIsHeartbeatTimedOut: Heartbeat timed out|GSP RM heartbeat timed out|]]
     .. [[waiting for RPC response from GPU\d* ?GSP)]])
-xid_rule("gpu.nvlink", {"74", "144", "145", "146", "147", "148", "149", "150"},
+xid_rule("gpu.nvlink",
   "An NVLink fails (link error, switch, cable or bridge).",
   {{hardware = true, say = "Check the NVLink counters (nvidia-smi nvlink -e) and the bridge or NVSwitch; take the "
     .. "host out of service if it repeats."}, {restart = "host", say = "Reboot the host, which resets the links."}},
@@ -75,11 +102,14 @@ xid_rule("gpu.nvlink", {"74", "144", "145", "146", "147", "148", "149", "150"},
   codes"gpu.nvlink" .. [[|(?:uncorrectable NVLink error|]]
     .. [[Invalid access of peer GPU memory over nvlink|SXid \([^)]*\): \d+, Fatal)]])
 
+-- 109, a context switch that took too long, is the program's as often as the card's.
+local app_list = table.concat(xids(function(xid, n) return xid.cause == "gpu.app-fault" or n == 109 end), "|")
+
 rule {
   id = "gpu.app-fault",
   from = {"driver", "system"},
-  signatures = {xid = [=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>8|11|13|31|32|43|45|68|69|80|109),]=],
-    short = [[\bXid=(?<number2>8|11|13|31|32|43|45|68|69|80|109)\b]]},
+  signatures = {xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(app_list),
+    short = ([[\bXid=(?<number2>%s)\b]]):format(app_list)},
   context = {fault = codes("cuda.illegal-access", "cuda.launch-failure", "cuda.device-assert")
     .. [[|(?:illegal memory access|misaligned address|illegal instruction|CUDA error)]]},
   facts = {"gpus.0.name", "driver.version"},
@@ -103,6 +133,40 @@ rule {
     {hardware = true, say = "Only if it appears with unrelated programs: suspect the card."},
   },
   doc = {looks = "Xid 13, 31, 43, 45.", check = "Does it follow one program? 45 follows an earlier Xid."},
+}
+
+-- The others that ask somebody to act.
+local by_action = {
+  ["reset-gpu"] = {reset, {restart = "host", say = "Reboot the host where the reset is refused."}},
+  ["reboot"] = {reboot}, ["restart-vm"] = {{restart = "host", say = "Restart the virtual machine."}},
+  ["check-cables"] = {{hardware = true, say = "Check the card's power cables."}},
+  ["update-software"] = {{driver = "upgrade", say = "Upgrade the driver."}},
+  ["contact-support"] = {{hardware = true, say = "Take the card out of service, and ask its vendor."}},
+}
+
+rule {
+  id = "gpu.xid",
+  from = {"driver", "system", "native", "container"},
+  signatures = {
+    xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(table.concat(xids(
+      function(xid, n) return xid.cause == "" and by_action[xid.action] and n ~= 109 end), "|")),
+    recovery = [[NVRM: Xid \([^)\n]+\): 154, GPU recovery action changed from [^\n]* to \S+ \((?<recovery>[^)\n]+)\)]],
+  },
+  facts = {"gpus.0.name", "driver.version"},
+  explains = {"cuda.launch-failure", "driver.unknown-error", "nccl.timeout"},
+  when = function(_, log)
+    local first = recovery(log)
+    local xid = log.xid and know.xid(math.tointeger(tonumber(log.xid.number)))
+    if not xid then
+      return first and {hit = log.recovery, confidence = 0.72, fixes = {first}, why = "The driver says what is to be "
+        .. "done about that GPU: {recovery}; the Xid before it says why."} or nil
+    end
+    local fixes = {first or by_action[xid.action][1], table.unpack(by_action[xid.action], first and 1 or 2)}
+    return {hit = log.xid, confidence = 0.85, fixes = fixes, evidence = {log.recovery},
+      why = {("The kernel reports Xid %s: %s."):format(log.xid.number, xid.name)}}
+  end,
+  doc = {looks = "NVRM: Xid 62, 46, 110, 143, 158; Xid 154, GPU recovery action changed.",
+    check = "dmesg for the Xids around it; nvidia-smi -q."},
 }
 
 rule {

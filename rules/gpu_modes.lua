@@ -83,17 +83,38 @@ rule {
   anyone = {code = "code"},
   signatures = {
     code = codes"driver.fabric-manager",
+    config = [[fabric manager config file item: (?<item>\w+) has an invalid value]],
     service = [[(?:nvidia-fabricmanager|fabric ?manager)[^\n]{0,120}(?:failed|not running|inactive|mismatch|]]
       .. [[error|version)]],
     nvswitch_counting = [[Unexpected error from cudaGetDeviceCount\(\)\. Did you run some cuda functions ]]
       .. [[before calling ]]
       .. [[NumCudaDevices\(\)(?: that might have already set an error\?)?(?! Error \d)]],
   },
-  context = {other_code = [[NumCudaDevices\(\)[^\n]*Error (?<code>\d+)]]},
+  context = {nothing = [[NV_WARN_NOTHING_TO_DO]], young = [[(?:NVL5\+|\bB[123]00\b|GB200)]],
+    other_code = [[NumCudaDevices\(\)[^\n]*Error (?<code>\d+)]]},
   facts = {"gpus.0.name", "driver.version"},
   explains = {"torch.cpu-build", "bnb.cpu-only", "visible-devices.wrong"},
   when = function(f, log)
-    local hit = log.code or log.service
+    local hit = log.code or log.config or log.service
+    if log.nothing and not log.code then
+      if log.young then
+        return {hit = log.service or log.nothing, confidence = 0.78, evidence = {log.nothing},
+          why = "The fabric manager found no NVSwitch to set up: from B200 on the switches are set up through nvlsm, "
+            .. "which has to run beside it.",
+          fixes = {{host = true, kind = "apt:nvidia-fabricmanager", say = "Install nvlsm of the driver's release "
+            .. "on the "
+            .. "host (NVIDIA's package repository has it), and start nvidia-fabricmanager anew."}}}
+      end
+      return {hit = log.service or log.nothing, confidence = 0.8, evidence = {log.nothing}, severity = "warning",
+        title = "a machine without NVSwitch needs no fabric manager",
+        why = "The driver shows the fabric manager no NVSwitch, so it has nothing to do and ends: on machines without "
+          .. "one it is not needed, and CUDA works without it.",
+        fixes = {{setting = "no-fabricmanager", kind = "restart", say = "Leave the service off."}}}
+    end
+    if hit and hit == log.config then
+      return {hit = hit, confidence = 0.86, fixes = fabric_fixes(f), why = {"The fabric manager does not take its "
+        .. "configuration: the item {item} is that of another release of it."}}
+    end
     if not hit then
       local code = log.other_code and log.other_code.code
       if code and code ~= "802" then return nil end

@@ -72,6 +72,15 @@ rule {
           {flag = "rdzv_backend", stated = true, spelled = "--rdzv-backend c10d",
             say = "Or do without etcd: the c10d backend needs none."}}}
     end
+    if log.rendezvous and not log.interface and log.has_frame[[_call_store]] then
+      return {hit = log.rendezvous, confidence = 0.66, why = "The store that the nodes meet at (on the first of them) "
+        .. "answered before, and went away while they used it: its launcher ended, or another job's did that had the "
+        .. "same port.",
+        fixes = {{code = true, kind = "env:NCCL_SOCKET_IFNAME", say = "Look at the first node's own output for its "
+          .. "first "
+          .. "error; where several jobs share a host, give each a port of its own (--rdzv-endpoint host:port, "
+          .. "--rdzv-id)."}}}
+    end
     local hit = log.interface or log.connect or log.rendezvous or log.barrier or store or log.version or log.cumem
       or log.unhandled or log.plugin or log.twice or log.traced
     if log.memlock then

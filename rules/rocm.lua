@@ -27,10 +27,10 @@ rule {
   signatures = {
     code = codes"rocm.mismatch",
     symbol = [[/lib(?:amdhip64|hip\w+|roc\w+|MIOpen|hsa-runtime64|rccl)\.so[\d.]*: undefined symbol: (?<symbol>\w+)]],
-    hip_error = [[(?:(?:HIP|ROCm) error: (?:invalid device function|the operation cannot be performed|]]
-      .. [[shared object initialization failed|no kernel image)|]]
-      .. [[HIP error: (?!device-side|an illegal memory|unspecified launch|]]
-      .. [[out of memory|invalid device ordinal)[^\n]*)]],
+    hip_error = [[(?:HIP|ROCm) error: (?:invalid device function|the operation cannot be performed|]]
+      .. [[shared object initialization failed|no kernel image)]],
+    hip_other = [[HIP error: (?!device-side|an illegal memory|unspecified launch|]]
+      .. [[out of memory|invalid device ordinal|invalid device function|no kernel image|shared object)[^\n]*]],
     tensile = [[(?:Cannot read \S*TensileLibrary|TensileLibrary\S*\.dat[^\n]*(?:No such|not found)|]]
       .. [[rocBLAS error: (?:Cannot read|Could not)(?![^\n]*No devices found)[^\n]*)]],
     gfx = [[(?:no (?:kernel|code object)[^\n]{0,60}gfx\d+|gfx\d+\w* is not supported|]]
@@ -143,7 +143,17 @@ rule {
           {unset = {"HSA_OVERRIDE_GFX_VERSION"}, say = "Unset HSA_OVERRIDE_GFX_VERSION if it names another family."},
           {hardware = true, say = "Or use a supported GPU."}}}
     end
-    return {hit = log.tensile or log.gfx or log.code_object or log.code or log.hip_error or log.ollama or log.miopen,
+    local code = log.tensile or log.gfx or log.code_object or log.code or log.hip_error or log.ollama or log.miopen
+    if not code then
+      return {hit = log.hip_other, confidence = 0.6, why = "A call to HIP failed with an error that names no "
+        .. "cause: often "
+        .. "the ROCm of this environment is newer than the amdgpu driver of the host can serve.",
+        fixes = {{host = true, kind = "driver", say = "Bring the host's amdgpu driver to the release of the ROCm "
+          .. "that the "
+          .. "worker uses (or use an image for the host's)."},
+          {install = "torch", older = true, kind = "pip:torch", say = "Or install a torch for the ROCm of the host."}}}
+    end
+    return {hit = code,
       confidence = 0.84, why = {"The ROCm libraries carry no code for this GPU's gfx target.", "{fact:gpus.0.name}."},
       fixes = {value and {set = {HSA_OVERRIDE_GFX_VERSION = value}, automatic = true,
         say = "Let ROCm treat the GPU as the nearest supported one of its family."}
@@ -153,4 +163,58 @@ rule {
   end,
   doc = {looks = "HIP error: invalid device function, TensileLibrary not found, a 'CUDA' version 6.x in bitsandbytes.",
     check = "rocminfo | grep gfx; torch.version.hip."},
+}
+
+rule {
+  id = "gpu.fallen-off/amdgpu",
+  from = {"kernel", "system", "driver"},
+  signatures = {
+    power = [[\b(?:amdgpu|nvidia) [0-9a-f:.]+: Unable to change power state from \w+ to D0, device inaccessible]],
+    lost = [[\bamdgpu [0-9a-f:.]+:[^\n]*(?:device lost from bus|PCIe? device is inaccessible|GPU is lost)]],
+  },
+  confidence = 0.86,
+  why = "The card did not come back from a state of low power: the PCIe link answers nothing any more.",
+  fixes = {
+    {restart = "host", say = "Power the host off and on, so that the card starts anew."},
+    {host = true, say = "Then keep it from sleeping: amdgpu.runpm=0 (or pcie_aspm=off) on the kernel's command "
+      .. "line, and "
+      .. "the newest firmware of the mainboard."},
+    {hardware = true, say = "Or check the card's seat, riser and power."},
+  },
+  doc = {looks = "amdgpu: Unable to change power state from D3hot to D0, device inaccessible.",
+    check = "lspci -vv of the card (rev ff); dmesg before it."},
+}
+
+rule {
+  id = "gpu.app-fault/amdgpu",
+  from = {"kernel", "system", "driver"},
+  signatures = {
+    reset = [[\bamdgpu[^\n]*(?:GPU reset begin!|GPU Recovery Failed)|\bring \w[\w.]* timeout, signaled seq]],
+    fault = [[\bamdgpu [0-9a-f:.]+:[^\n]*\[(?:gfx|mm)hub\d?\] (?:no-retry |retry )?page fault]],
+  },
+  context = {process = [[in process (?<process>[\w.:-]+) pid (?<pid>\d+)|for process +(?<process2>[\w.:-]*) ?pid ]]},
+  explains = {"rocm.mismatch"},
+  when = function(_, log)
+    local who = log.process and (log.process.process or log.process.process2)
+    local by = who and who ~= "" and ("It was %s."):format(who) or nil
+    if log.reset then
+      return {hit = log.reset, confidence = 0.76, evidence = {log.process}, title = "the AMD GPU hung and was reset",
+        why = {"The GPU did not finish a program's work in time, and the kernel reset it: every program that was on it "
+          .. "lost what it had there.", by},
+        fixes = {{host = true, kind = "driver", say = "Bring kernel, linux-firmware and ROCm to releases that are "
+          .. "made for "
+          .. "this card; then start the worker anew."},
+          {code = true, say = "Or go round the kernel that hangs: another attention backend, smaller batches."}}}
+    end
+    return {hit = log.fault, confidence = 0.72, evidence = {log.process}, title = "a program's kernel faulted on "
+      .. "the AMD GPU",
+      why = {"A kernel on the GPU used memory that is not its own.", by},
+      fixes = {{unset = {"HSA_OVERRIDE_GFX_VERSION"}, kind = "code", say = "Unset HSA_OVERRIDE_GFX_VERSION where "
+        .. "it names "
+        .. "another family than this GPU's."},
+        {host = true, kind = "driver", say = "Or bring kernel, linux-firmware and ROCm to releases that are made "
+          .. "for it."}}}
+  end,
+  doc = {looks = "amdgpu: [gfxhub] page fault; ring gfx_0.0.0 timeout; GPU reset begin!",
+    check = "dmesg; which process stands beside it."},
 }

@@ -19,6 +19,7 @@ rule {
     no_device = any{codes"container.no-gpu", [[No CUDA GPUs are available]]},
   },
   context = {
+    renumbered = [=[--gpus[^\n]{1,40}device=\d[^\n]*CUDA_VISIBLE_DEVICES=[1-9]]=],
     set = [=[CUDA_VISIBLE_DEVICES['"]?\]? ?[=:] ?['"]?(?<set>\d+(?:,\d+)*)]=],
     ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed|world_size|tensor[-_]parallel)]],
   },
@@ -50,6 +51,12 @@ rule {
             {code = true, say = "Or take the assignment out of the code; under Slurm ask for a GPU (--gres=gpu:1)."}}}
       end
       if not highest or highest == 0 or n > highest then return nil end
+      if log.renumbered then
+        return {hit = log.no_device, confidence = 0.86, evidence = {log.renumbered},
+          why = ("The container is given its GPU by --gpus and counts it from 0; CUDA_VISIBLE_DEVICES is %s, and hides "
+            .. "it."):format(set),
+          fixes = {first_device("Leave CUDA_VISIBLE_DEVICES out, or count from 0 in it.")}}
+      end
       return {hit = log.no_device, confidence = n > 0 and 0.9 or 0.66,
         why = {("CUDA_VISIBLE_DEVICES is %s, and CUDA finds no such device%s."):format(set,
           n > 0 and (" (this machine has %d)"):format(n) or "")},

@@ -7,6 +7,7 @@
 #include "base/table.h"
 #include "diagnose/book.h"
 #include "diagnose/lua_codes.h"
+#include "diagnose/lua_know.h"
 #include "diagnose/lua_text.h"
 #include "diagnose/rule_check.h"
 
@@ -122,6 +123,8 @@ struct ff_error *ff_rules_create(struct ff_rules **ret)
 	ff_sandbox_set(rules->sandbox, "list");
 	ff_lua_version_open(L);
 	ff_sandbox_set(rules->sandbox, "version");
+	ff_lua_know_open(L); // patterns are made of tables, too
+	ff_sandbox_set(rules->sandbox, "know");
 	*ret = rules;
 	return NULL;
 }
