@@ -453,9 +453,8 @@ local oom_signatures = {
   ollama = [[llama runner exited, you may not have enough available memory]],
   handle = [[CU(?:BLAS_STATUS_NOT_INITIALIZED when calling `?cublasCreate|]]
     .. [[\w+_STATUS_ALLOC_FAILED|DNN_STATUS_NOT_INITIALIZED)]],
-  tf = [[(?:OOM when allocating tensor|Dst tensor is not initialized|]]
-    .. [[RESOURCE_EXHAUSTED: Out of memory while trying to allocate|]]
-    .. [[failed to allocate [\d.]+\w* bytes? from device|RESOURCE_EXHAUSTED: Failed to allocate request for)]],
+  tf = [[(?:OOM when allocating tensor|Dst tensor is not initialized|RESOURCE_EXHAUSTED: (?:Out of memory while ]]
+    .. [[trying to allocate|Failed to allocate request for)|failed to allocate [\d.]+\w* bytes? from device)]],
 }
 
 local oom_context = {
