@@ -22,7 +22,7 @@ end
 local UNKNOWN = {
   [[unexpected argument '{flag}[^']*' found]], [[Found argument '{flag}[^']*' which wasn't expected]],
   [[flag provided but not defined: {flag}]], [[unknown (?:shorthand )?flag: (?:'\w' in )?{flag}]],
-  [[(?:invalid|unknown) argument: {flag}]], [[No such option:? {flag}]],
+  [[(?:invalid|unknown) argument: {flag}]], [[No such option:? '?{flag}]],
   [[(?:unrecognized|unrecognised|unknown|invalid) option:? (?:-- )?']] .. "{flag}",
   [[unrecognized option: {name}$]], [[unknown command line flag '{name}']],
   [[Option ]] .. OPEN .. "{name}" .. SHUT .. [[ does not exist]],

@@ -148,7 +148,11 @@ end
 
 -- What is installed has it: the log is of an earlier state, or the files are not those of the release.
 local function had(f, log, hit, what, answer, have)
-  if not have or hit ~= log.name and hit ~= log.module or importer_of(hit.event) == answer.package then return nil end
+  local emptied = hit == log.module_attribute and hit.module:find(".", 1, true) -- one file; a package may be hidden
+  if not have or hit ~= log.name and hit ~= log.module and not emptied
+    or importer_of(hit.event) == answer.package then
+    return nil
+  end
   local path, entry = hit.text:match[=[\((/[^)\n]+)\)]=], (f"python.packages" or {})[answer.package]
   local place = type(entry) == "table" and entry.location
   if path and type(place) == "string" and path:sub(1, #place) ~= place then return nil end -- another environment's

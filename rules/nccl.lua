@@ -128,6 +128,13 @@ rule {
           .. "take rank and world size from that launcher's variables."},
           {argument = "nproc_per_node", say = "Or correct the number of processes a node."}}}
     end
+    local face = log.rendezvous and log.rendezvous.text:match[[Unable to find (?:address|interface) for:? ?([\w.-]+)]]
+    if face and f.env"GLOO_SOCKET_IFNAME" == face then
+      return {hit = log.rendezvous, confidence = 0.9,
+        why = ("GLOO_SOCKET_IFNAME names %s, and no interface of that name has an address here."):format(face),
+        fixes = {{unset = {"GLOO_SOCKET_IFNAME"}, say = "Unset it: gloo then takes the interface that the host's name "
+          .. "leads to."}}}
+    end
     if log.interface or log.rendezvous or log.barrier or store or (log.connect and (hit.event.tier or 0) >= 2)
       or hit == log.traced then
       local gloo = log.rendezvous and log.rendezvous.text:match[[(?i)gloo]] and not log.interface

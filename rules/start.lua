@@ -27,8 +27,18 @@ rule {
     bash = [=[(?<script>/[^\s:]+/bin/(?<tool>[\w.-]+)): cannot execute: required file not found]=],
     interpreter = [=[(?<script2>/[^\s:]+/bin/(?<tool2>[\w.-]+)): (?<python>/[^\s:]*python[\d.]*): bad interpreter]=]
       .. [[: No such file or directory]],
+    gone = [[(?:^|: )(?<link>[^\s:]+/bin/python[\d.]*): No such file or directory$]],
   },
   when = function(f, log)
+    local dead = f"python.dead"
+    if log.gone then -- a link into nothing, where the facts know what it led to
+      if type(dead) ~= "table" or not dead.exists then return nil end
+      return {hit = log.gone, confidence = 0.9,
+        why = ("The environment %s has no interpreter any more: the Python that it was made with was removed, or it "
+          .. "was copied here from another machine."):format(dead.folder),
+        fixes = {{renew = dead.folder, python = dead.made_for, say = "Link it to a Python of the same version again; "
+          .. "with another version, make the environment anew and install its packages."}}}
+    end
     local hit = log.interpreter or log.bash
     local script, name = hit.script or hit.script2, hit.tool or hit.tool2
     local package = know.distribution(name)
@@ -43,6 +53,50 @@ rule {
   end,
   doc = {looks = "'bad interpreter: No such file or directory', 'cannot execute: required file not found'.",
     check = "head -1 of the script; venvs cannot be moved."},
+}
+
+rule {
+  id = "pip.module-missing/socks",
+  anyone = "request",
+  signatures = {
+    requests = [[InvalidSchema: Missing dependencies for SOCKS support]],
+    httpx = [[ImportError: Using SOCKS proxy, but the 'socksio' package is not installed]],
+  },
+  specific_over = {"app.bug", "hf.offline"},
+  when = function(f, log)
+    local dead = f"system.proxy.listening" == false and f"system.proxy.variable"
+    local name = log.requests and "PySocks" or "socksio"
+    local install = {install = name, say = "Install it."}
+    local unset = dead and {unset = {dead}, say = ("Unset %s: at its port nothing listens either."):format(dead)}
+    return {hit = log.requests or log.httpx, confidence = 0.92,
+      why = ("A proxy variable names a SOCKS proxy, and %s, by which Python's client speaks to one, is not "
+        .. "installed."):format(name),
+      fixes = {unset or install, unset and install or nil}}
+  end,
+  doc = {looks = "'Missing dependencies for SOCKS support'.",
+    check = "ALL_PROXY and HTTPS_PROXY: socks5h:// or http://."},
+}
+
+rule {
+  id = "env.variable-ignored/scheme",
+  anyone = "request",
+  signatures = {
+    url = [=[(?:InvalidSchema: No connection adapters were found for|MissingSchema: Invalid URL) '(?<url>[^'\n]+)']=],
+    httpx = [=[UnsupportedProtocol: Request URL is missing an 'https?://' or 'https?://' protocol]=],
+  },
+  facts = {"env.HF_ENDPOINT"},
+  specific_over = {"app.bug", "hf.offline", "hf.not-found"},
+  when = function(f, log)
+    local hit, value = log.url or log.httpx, f.env"HF_ENDPOINT"
+    if type(value) ~= "string" or value == "" or value:find("://", 1, true) then return nil end
+    if hit == log.url and hit.url:sub(1, #value) ~= value then return nil end
+    local scheme = (value:match[[^(?:localhost|127\.|10\.|192\.168\.)]] or value:match[[:\d+]]) and "http" or "https"
+    return {hit = hit, confidence = 0.92,
+      why = ("HF_ENDPOINT is %s: without http:// or https:// before it no client can ask there."):format(value),
+      fixes = {{set = {HF_ENDPOINT = scheme .. "://" .. value}, say = "Write the whole address."}}}
+  end,
+  doc = {looks = "'No connection adapters were found for', 'Invalid URL ... No scheme supplied'.",
+    check = "HF_ENDPOINT: it begins with https://."},
 }
 
 rule {

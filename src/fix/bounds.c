@@ -40,7 +40,13 @@ static void add_clauses(struct clauses *all, struct ff_span spec)
 	}
 }
 
-// One bound of a side says all that a weaker one of that side says.
+static bool is_strict(const struct clause *c)
+{
+	return c->whole.n > 1 && c->whole.p[1] != '=';
+}
+
+// One bound of a side says all that a weaker one of that side says; of two that say the same ("<2", "<2.0.0") the first
+// stays.
 static bool implied(const struct clauses *all, size_t at)
 {
 	const struct clause *c = &all->list[at];
@@ -50,10 +56,12 @@ static bool implied(const struct clauses *all, size_t at)
 			continue;
 		if (ff_span_same(other->whole, c->whole) && i < at)
 			return true;
-		int order = c->side == '=' ? 0 : ff_version_compare_spans(c->version, other->version);
-		bool strict = other->whole.n > 1 && other->whole.p[1] != '=';
+		if (c->side == '=')
+			continue;
+		int order = ff_version_compare_spans(c->version, other->version);
 		bool weaker = c->side == '>' ? order < 0 : order > 0;
-		if (c->side != '=' && (weaker || (order == 0 && !ff_span_same(other->whole, c->whole) && strict)))
+		bool same = order == 0 && is_strict(c) == is_strict(other);
+		if (weaker || (same && i < at) || (order == 0 && is_strict(other) && !is_strict(c)))
 			return true;
 	}
 	return false;

@@ -160,6 +160,20 @@ static void write_with(const struct ff_fix_machine *m, const char *besides, cons
 	}
 }
 
+// A name alone does nothing for what is installed: an installer is satisfied.
+static bool names_installed(const struct ff_fix_machine *m, const struct wish *w)
+{
+	size_t i;
+	json_t *item;
+	bool absent;
+	json_array_foreach (w->with, i, item) {
+		const char *name = json_string_value(item);
+		if (name && strcmp(name, w->name) != 0 && ff_machine_package(m, name, &absent))
+			return true;
+	}
+	return false;
+}
+
 static bool flag(const json_t *intention, const char *name)
 {
 	return json_is_true(json_object_get(intention, name));
@@ -217,7 +231,7 @@ static struct ff_error *write_install(const struct ff_fix_machine *m, const stru
 		ff_buf_printf(&b, "%s; ", w->after);
 	if (w->replace && strcmp(w->name, "torch") == 0)
 		return write_replaced(m, fix);
-	bool newest = w->upgrade && how != FITS_ABSENT;
+	bool newest = (w->upgrade && how != FITS_ABSENT) || (!w->fresh && names_installed(m, w));
 	bool as_is = w->fresh || w->alone || w->build || newest; // a project's tool adds a requirement and does no more
 	if (!as_is && ff_installer_adds(m, &b))
 		return write_added(m, w, also, joint, &b, fix);

@@ -135,4 +135,24 @@ def command_outside_of_the_path(m):
     return Case("cd . && uvicorn --version", "pip.module-missing", predicted=False)
 
 
+def bounds_that_say_the_same(m):
+    m.venv("fastapi==0.95.0")
+    m.pip("--no-deps pydantic==2.9.2 pydantic-core==2.23.4 annotated-types")
+    return Case("python -c 'import fastapi'", "pip.conflict", predicted=False)
+
+
+def toolbelt_that_must_move_along(m):
+    m.venv("requests==2.32.3 urllib3==2.2.3")
+    m.pip("--no-deps requests_toolbelt==0.9.1")
+    return Case("python -c 'import requests_toolbelt'", "pip.conflict", predicted=False)
+
+
+def mirror_without_its_scheme(m):
+    m.venv("requests==2.32.3")
+    m.env["HF_ENDPOINT"] = "127.0.0.1:9"
+    m.write("get.py", "import os, requests\ntry:\n    requests.get(os.environ['HF_ENDPOINT'] + '/api/models')\n"
+            "except requests.ConnectionError:\n    print('asked')\n")
+    return Case("python get.py", "env.variable-ignored", predicted=False)
+
+
 SCENARIOS = [f for f in list(globals().values()) if callable(f) and getattr(f, "__module__", "") == __name__]
