@@ -207,7 +207,7 @@ static void note_begin(struct ff_agent *a, uint64_t ticks)
 	clock_gettime(CLOCK_BOOTTIME, &boot);
 	uint64_t up = (uint64_t)boot.tv_sec * second_ns + (uint64_t)boot.tv_nsec;
 	uint64_t began = ticks * (second_ns / (uint64_t)sysconf(_SC_CLK_TCK));
-	uint64_t age = up > began ? up - began : 0, epoch = ff_epoch_ns(), now = ff_clock_ns();
+	uint64_t age = ticks && up > began ? up - began : 0, epoch = ff_epoch_ns(), now = ff_clock_ns();
 	a->root_began_epoch_ns = epoch > age ? epoch - age : 0;
 	a->root_began_ns = now > age ? now - age : 1;
 }

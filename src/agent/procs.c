@@ -13,8 +13,10 @@
 #include "parse/cgroup.h"
 #include "parse/proc_fields.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -61,11 +63,21 @@ static bool read_stat(pid_t pid, struct stat_of *ret)
 	return true;
 }
 
+// An image of nothing but programs may have no /proc: then a signal's permission is all that tells.
+static bool lives_without_proc(pid_t pid)
+{
+	struct stat_of own;
+	return !read_stat(getpid(), &own) && (kill(pid, 0) == 0 || errno == EPERM);
+}
+
 bool ff_proc_lives(pid_t pid, uint64_t start_ticks, uint64_t *ret_start_ticks)
 {
 	struct stat_of s;
-	if (pid <= 0 || !read_stat(pid, &s) || s.state == 'Z' || s.state == 'X' ||
-		(start_ticks && s.start != start_ticks))
+	if (pid <= 0)
+		return false;
+	if (!read_stat(pid, &s))
+		return lives_without_proc(pid);
+	if (s.state == 'Z' || s.state == 'X' || (start_ticks && s.start != start_ticks))
 		return false;
 	if (ret_start_ticks)
 		*ret_start_ticks = s.start;

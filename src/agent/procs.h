@@ -28,7 +28,7 @@ struct ff_procs {
 };
 
 /** True when this very process lives (not one that got its number later); start_ticks 0 takes any. Zombies do not
-    live. */
+    live. Where there is no /proc, any process of that number will do, and *ret_start_ticks is left alone. */
 bool ff_proc_lives(pid_t pid, uint64_t start_ticks, uint64_t *ret_start_ticks);
 
 /** True when `pid` is `root` or below it. */

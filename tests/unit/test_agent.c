@@ -3,6 +3,7 @@
 #include "agent/gate.h"
 #include "agent/gpu.h"
 #include "agent/health.h"
+#include "agent/procs.h"
 #include "agent/tally.h"
 
 #include <math.h>
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -303,6 +305,38 @@ static void few_helpers_hang_in_a_driver_that_hangs(void **state)
 	ff_gpu_stop(&w);
 }
 
+// What a process in an empty root sees, as a code: 77 where nobody may make one.
+static int look_from_an_empty_root(const char *root, pid_t lives, pid_t dead)
+{
+	uint64_t ticks = 0;
+	if (chroot(root) != 0)
+		return 77;
+	return ff_proc_lives(lives, 0, &ticks) && ff_proc_lives(lives, 1234, NULL) && !ticks &&
+			!ff_proc_lives(dead, 0, NULL) && !ff_proc_lives(0, 0, NULL)
+		? 0
+		: 1;
+}
+
+static void a_worker_lives_in_a_root_without_proc(void **state)
+{
+	char root[] = "/tmp/ff-empty-XXXXXX";
+	int status = 0;
+	(void)state;
+	pid_t dead = fork();
+	if (!dead)
+		_exit(0);
+	assert_int_equal(waitpid(dead, &status, 0), dead);
+	assert_non_null(mkdtemp(root));
+	pid_t pid = fork();
+	if (!pid)
+		_exit(look_from_an_empty_root(root, getppid(), dead));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	rmdir(root);
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "--gpu-helper") == 0)
@@ -320,6 +354,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_file_is_gone_on_with),
 		cmocka_unit_test(text_of_metrics),
 		cmocka_unit_test(few_helpers_hang_in_a_driver_that_hangs),
+		cmocka_unit_test(a_worker_lives_in_a_root_without_proc),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
