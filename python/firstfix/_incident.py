@@ -53,8 +53,8 @@ class Telling:
         about: Optional[Known] = None,
         show_with: Optional[Callable[[dict[str, Any], str], None]] = None,
     ) -> None:
-        """`failure` may be a function, which the thread calls and which may have told by itself. `about` gets the incident's id; show_with(answer, text)
-        shows it instead of stderr."""
+        """`failure` may be a function, which the thread calls and which may have told by itself. `about` gets the
+        incident's id; show_with(answer, text) shows it instead of stderr."""
         self.failure, self.plain, self.about, self.shown, self.show_with = failure, plain, about, False, show_with
 
     def show_plain(self) -> None:

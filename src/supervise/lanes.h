@@ -1,4 +1,4 @@
-// The lanes of the worker and its descendants, as far as the supervisor looks: do they grow?
+// The lanes of the worker and its descendants: do they grow, and does somebody still have to tell of their end?
 #pragma once
 
 #include <stdbool.h>

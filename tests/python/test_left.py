@@ -63,7 +63,8 @@ def test_a_recorder_tells_of_it_and_shows_it(worker):  # noqa: F811
 def test_what_a_shell_starts_again_and_again(worker, tmp_path):  # noqa: F811
     """It sees its worker die and goes on: nobody else knows."""
     (tmp_path / "w.py").write_text(AT_WORK.format(end="os.kill(os.getpid(), 9)"))
-    done = supervised(worker, "sh", "-c", f"for i in 1 2; do {sys.executable} {tmp_path}/w.py --key sk-abcdef; done; true")
+    again = f"for i in 1 2; do {sys.executable} {tmp_path}/w.py --key sk-abcdef; done; true"
+    done = supervised(worker, "sh", "-c", again)
     assert done.returncode == 0
     until_told(worker, 2)
     one, = incidents(worker)
