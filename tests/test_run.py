@@ -300,6 +300,18 @@ def test_misspelt_settings_are_said(runner):
         sorted(f"firstfix: FIRSTFIX_{name} is no setting: FIRSTFIX_{meant}?" for name, meant in wrong.items())
 
 
+def test_values_that_make_no_sense_are_said(runner):
+    runner.env |= {"FIRSTFIX_LOG": "jsn", "FIRSTFIX_GPU_READS": "no", "FIRSTFIX_RECOVER": "rstart"}
+    said = runner.run("true").stderr.decode().splitlines()
+    assert sorted(line for line in said if line.endswith("; ignored")) == [
+        "firstfix: FIRSTFIX_GPU_READS wants 0|1, not 'no'; ignored",
+        "firstfix: FIRSTFIX_LOG wants text|json|off, not 'jsn'; ignored",
+        "firstfix: FIRSTFIX_RECOVER wants off|env|restart, not 'rstart'; ignored",
+    ]
+    runner.env |= {"FIRSTFIX_LOG": " Text", "FIRSTFIX_GPU_READS": "", "FIRSTFIX_RECOVER": "off"}
+    assert b"ignored" not in runner.run("true").stderr
+
+
 def test_a_start_costs_at_most_5_ms(runner, unsanitized):
     """With real-time priority, which other load does not change: as on a quiet machine."""
     def first():

@@ -50,7 +50,7 @@ def _record(capture_inputs: bool) -> bool:
     settings.capture_inputs = capture_inputs
     if not settings.on("all"):
         return False
-    for said in settings.misspelt():
+    for said in [*settings.misspelt(), *settings.wrong_values()]:
         from firstfix import _say
 
         _say.once(said)

@@ -26,6 +26,7 @@ NAMES = (
     "RULES",
     "WORKER",
 )  # FIRSTFIX_<NAME>
+HOOKS = ("all", "excepthook", "faulthandler", "unraisable")  # beside those of _table.py
 LIKENESS = 0.66  # two letters exchanged in a name of three
 
 
@@ -56,6 +57,25 @@ class Settings:
         self.supervised = bool(get("FIRSTFIX_RUN_ID"))
         wanted = get("FIRSTFIX_QUARANTINE", "")
         self.quarantine = int(wanted) if wanted.isdigit() else 0
+
+    def wrong_values(self) -> list[str]:
+        """What of the settings makes no sense and is passed over; `firstfix run` has said it where there is one."""
+        from firstfix import _table
+
+        said, get = [], os.environ.get
+        for name, usual in (("LOG", MODES), ("GPU_READS", ("0", "1"))):
+            value = get(f"FIRSTFIX_{name}", "").strip().lower()
+            if value and value not in usual:
+                said.append(f"FIRSTFIX_{name} wants {'|'.join(usual)}, not '{value[:40]}'; ignored")
+        wanted = get("FIRSTFIX_QUARANTINE", "")
+        if wanted and not wanted.isdigit():
+            said.append(f"FIRSTFIX_QUARANTINE wants a number, not '{wanted[:40]}'; ignored")
+        known = {row.name for row in _table.ROWS}.union(HOOKS)
+        said.extend(
+            f"FIRSTFIX_DISABLE names no hook by '{name[:40]}': {', '.join(sorted(known))}"
+            for name in sorted(self.disabled - known)[:4]
+        )
+        return [] if self.supervised else said
 
     def misspelt(self) -> list[str]:
         """What of FIRSTFIX_* is like the name of a setting and none; `firstfix run` has said it to whoever it

@@ -89,17 +89,6 @@ static void store_waiting(const char *dir)
 	_cleanup_error_ struct ff_error *err = ff_waiting_any(dir) ? open_store(dir, false, &store) : NULL;
 }
 
-// A folder that was named must be there: an empty answer for a misspelt one would read as "no failures".
-static struct ff_error *check_given(const char *dir)
-{
-	if (!dir || access(dir, F_OK) == 0)
-		return NULL;
-	return ff_error_create(FF_EABSENT,
-		"%s: no such folder: --dir wants the state folder that 'firstfix run' made ($FIRSTFIX_DIR of the "
-		"worker)",
-		dir);
-}
-
 struct ff_error *ff_incident_add_to(struct ff_store *store, json_t *doc)
 {
 	_cleanup_shareable_ struct ff_shareable *masked = NULL;
@@ -404,7 +393,7 @@ struct ff_error *ff_incidents_list(const char *dir, json_t **ret)
 struct ff_error *ff_incidents_render(const char *dir, enum ff_format format, const struct ff_style *style, char **ret)
 {
 	json_t *list = NULL;
-	struct ff_error *err = check_given(dir);
+	struct ff_error *err = ff_statedir_check(dir);
 	if (!err)
 		err = ff_incidents_list(dir, &list);
 	_cleanup_json_ json_t *doc =
@@ -434,7 +423,7 @@ struct ff_error *ff_incidents_prune(const char *dir, unsigned max_count, unsigne
 {
 	_cleanup_store_ struct ff_store *store = NULL;
 	int64_t deleted = 0;
-	struct ff_error *err = check_given(dir);
+	struct ff_error *err = ff_statedir_check(dir);
 	if (!err)
 		err = open_store(dir, false, &store);
 	if (!err)

@@ -126,3 +126,13 @@ bool ff_statedir_is_network(const char *path)
 			return true;
 	return false;
 }
+
+struct ff_error *ff_statedir_check(const char *given)
+{
+	if (!given || access(given, F_OK) == 0)
+		return NULL;
+	return ff_error_create(FF_EABSENT,
+		"%s: no such folder: --dir wants the state folder that 'firstfix run' made ($FIRSTFIX_DIR of the "
+		"worker)",
+		given);
+}

@@ -12,6 +12,10 @@ struct ff_error *ff_statedir_path(const char *given, char **ret);
     replace (base/safedir.h), on the way to it too. */
 struct ff_error *ff_statedir_make(const char *given, const char *sub, char **ret);
 
+/** A folder that somebody names must be there: an empty answer for a misspelt one would read as "nothing happened".
+    NULL is fine. */
+struct ff_error *ff_statedir_check(const char *given);
+
 /** How many bytes it may hold: $FIRSTFIX_MAX_MIB, else 512 MiB. The database gets half, lanes an eighth, all else a
     quarter. */
 uint64_t ff_statedir_max_bytes(void);

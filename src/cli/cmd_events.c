@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/complain.h"
 #include "base/since.h"
+#include "base/statedir.h"
 
 #include <firstfix/event.h>
 
@@ -100,7 +101,9 @@ int ff_cmd_events(int argc, char **argv)
 	if (since && !ff_since_parse(since, &read.since_ns))
 		return ff_usage_error("events", FF_SINCE_WRONG, since);
 	struct ff_events *events;
-	struct ff_error *err = ff_events_open(&read, &events);
+	struct ff_error *err = read.follow ? NULL : ff_statedir_check(read.dir); // one that follows may come first
+	if (!err)
+		err = ff_events_open(&read, &events);
 	if (err)
 		return ff_fail("events", err);
 	struct ff_style style = ff_output_style(&output);

@@ -10,6 +10,7 @@
 #include "base/clean.h"
 #include "base/cleanup.h"
 #include "base/complain.h"
+#include "base/statedir.h"
 #include "store/quarantine.h"
 
 #include <stdio.h>
@@ -82,9 +83,11 @@ int ff_cmd_quarantine(int argc, char **argv)
 		return parsed.exit_code;
 	free(parsed.operands);
 	unsigned n = 0;
-	if (!release && !all)
+	struct ff_error *err = ff_statedir_check(dir);
+	if (!err && !release && !all)
 		return print_list(dir, json);
-	struct ff_error *err = ff_quarantine_release(dir, all ? NULL : release, &n);
+	if (!err)
+		err = ff_quarantine_release(dir, all ? NULL : release, &n);
 	if (err)
 		return ff_fail("quarantine", err);
 	printf("released: %u\n", n);

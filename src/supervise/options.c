@@ -163,6 +163,24 @@ static void say_misspelt(void)
 	}
 }
 
+// What others judge for themselves, silently: the Python package, the programs of a step.
+static void say_wrong_values(void)
+{
+	static const struct {
+		const char *name, *choices;
+	} known[] = {{"FIRSTFIX_LOG", "text|json|off"}, {"FIRSTFIX_GPU_READS", "0|1"}};
+	char lower[16];
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		const char *text = getenv(known[i].name);
+		struct ff_span word = ff_span_trim(ff_span_of(text));
+		snprintf(lower, sizeof(lower), "%.*s", (int)(word.n < sizeof(lower) ? word.n : sizeof(lower)), word.p);
+		for (char *c = lower; *c; c++)
+			*c = (char)tolower((unsigned char)*c);
+		if (word.n && choice_of(known[i].choices, lower) < 0)
+			say("%s wants %s, not '%s'; ignored", known[i].name, known[i].choices, text);
+	}
+}
+
 static void set_presets(struct options *o)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
@@ -217,6 +235,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	int i = 1, error = 0;
 	set_presets(&o);
 	say_misspelt();
+	say_wrong_values();
 	for (; i < argc && strcmp(argv[i], "--") != 0 && !error; i++)
 		error = strncmp(argv[i], "--", 2) != 0 ? -EINVAL : take_option(&o, argv[i] + 2);
 	const char *tool = getenv("FIRSTFIX_TOOL");

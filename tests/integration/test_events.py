@@ -105,3 +105,10 @@ def test_bad_input_is_said(tmp_path):
     assert events("--lane", str(tmp_path / "lanes/1-1.ring")).returncode == 2
     assert events("--lane", str(tmp_path / "none")).returncode == 2
     assert events("--since", "yesterday").returncode == 2
+
+
+def test_a_folder_that_is_not_there_is_an_error(firstfix, tmp_path):
+    """An empty answer for a misspelt one would read as "nothing happened"."""
+    for command in ("events", "quarantine", "incidents"):
+        done = subprocess.run([firstfix, command, "--dir", tmp_path / "nosuch"], capture_output=True, text=True)
+        assert done.returncode == 2 and "no such folder" in done.stderr, command

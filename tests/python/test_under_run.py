@@ -92,6 +92,20 @@ def test_misspelt_settings_are_said_once(worker):  # noqa: F811
     assert "no setting" not in worker.run(script, **env, FIRSTFIX_RUN_ID="r").stderr
 
 
+def test_values_that_make_no_sense_are_said_once(worker):  # noqa: F811
+    script = "import firstfix; firstfix.install(); firstfix.install()"
+    env = {"LOG": "jsn", "GPU_READS": "maybe", "QUARANTINE": "x", "DISABLE": "torch, transfomers,faulthandler,celery"}
+    said = worker.run(script, **{f"FIRSTFIX_{name}": value for name, value in env.items()}).stderr.splitlines()
+    assert [line.split(",")[0] for line in said] == [
+        "firstfix: FIRSTFIX_LOG wants text|json|off",
+        "firstfix: FIRSTFIX_GPU_READS wants 0|1",
+        "firstfix: FIRSTFIX_QUARANTINE wants a number",
+        "firstfix: FIRSTFIX_DISABLE names no hook by 'torch': accelerate",
+        "firstfix: FIRSTFIX_DISABLE names no hook by 'transfomers': accelerate",
+    ]
+    assert worker.run(script, FIRSTFIX_LOG="JSON ", FIRSTFIX_GPU_READS="0", FIRSTFIX_DISABLE="all").stderr == ""
+
+
 def test_what_the_launcher_and_the_worker_set_is_no_change(worker):  # noqa: F811
     """The last good start was seen beside the supervisor, before a shim put its own folder into PATH."""
     script = f"""
