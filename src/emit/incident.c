@@ -146,6 +146,14 @@ static bool is_library(const char *file)
 	return false;
 }
 
+// "  File "/app/h.py", line 9 in f" of a library. faulthandler has printed all of them above.
+static bool is_library_frame(struct ff_span line)
+{
+	char text[512];
+	snprintf(text, sizeof(text), "%.*s", (int)(line.n < sizeof(text) ? line.n : sizeof(text) - 1), line.p);
+	return ff_starts(text, "  File ") && is_library(text);
+}
+
 // What faulthandler printed, the most recent frame first. Of several threads the one that crashed, if it was in Python.
 static void say_crash(struct ff_page *page, const json_t *doc)
 {
@@ -155,15 +163,20 @@ static void say_crash(struct ff_page *page, const json_t *doc)
 	bool all = !first || ff_span_starts(ff_span_trim(ff_span_of(first)), none), shown = true;
 	struct ff_span rest = ff_span_of(text), line;
 	_cleanup_buf_ struct ff_buf box = {0};
-	size_t left_out = 0;
+	size_t left_out = 0, frames = 0, libraries = 0;
 	for (int i = 0; i < TRACE_LINES && ff_span_next(&rest, '\n', &line);) {
 		bool begins = !all && ff_span_starts(line, other);
 		left_out += begins;
 		shown = !begins && (shown || ff_span_starts(line, crashed));
-		if (shown)
+		bool passed_over = shown && frames >= FRAMES_LAST && is_library_frame(line);
+		frames += shown && ff_span_starts(line, "  File ");
+		libraries += passed_over;
+		if (shown && !passed_over)
 			ff_buf_printf(&box, "%.*s\n", (int)line.n, line.p);
-		i += shown;
+		i += shown && !passed_over;
 	}
+	if (libraries)
+		ff_buf_printf(&box, "(%zu frames of libraries are left out; --json has them)\n", libraries);
 	if (left_out)
 		ff_buf_printf(&box, "(%zu other %s left out; --json has them)\n", left_out,
 			left_out == 1 ? "thread is" : "threads are");

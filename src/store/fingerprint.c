@@ -1,7 +1,7 @@
 // The fingerprint of a failure: the same failure in two runs gives the same 16 digits.
 //
 // Left out is what differs between runs of the same fault: numbers, addresses, line numbers (a comment added above
-// moves them), folders (the same worker in another image).
+// moves them), folders (the same worker in another image). Of a crash the innermost frames count, where they are known.
 #include "base/str.h"
 #include "store/store.h"
 
@@ -52,6 +52,28 @@ static void add_frames(struct hash *h, const json_t *frames)
 	}
 }
 
+// The two innermost frames that faulthandler printed: two crashes of one command are two failures.
+static void add_crash(struct hash *h, const json_t *incident)
+{
+	static const char current[] = "Current thread 0x", file[] = "  File \"";
+	const char *text = ff_json_text(incident, "crash_stack"), *at = text ? strstr(text, current) : NULL;
+	struct ff_span rest = ff_span_of(at), line;
+	for (int frames = 0; frames < 2 && ff_span_next(&rest, '\n', &line);) {
+		if (!ff_span_starts(line, file))
+			continue;
+		char frame[512];
+		snprintf(frame, sizeof(frame), "%.*s", (int)(line.n < sizeof(frame) ? line.n : sizeof(frame) - 1),
+			line.p);
+		char *end = strstr(frame, "\", line "), *in = end ? strstr(end, " in ") : NULL;
+		if (end)
+			*end = '\0';
+		const char *slash = strrchr(frame, '/');
+		add_text(h, slash ? slash + 1 : frame);
+		add_text(h, in);
+		frames++;
+	}
+}
+
 static void add_death(struct hash *h, const json_t *incident)
 {
 	char number[32];
@@ -60,6 +82,7 @@ static void add_death(struct hash *h, const json_t *incident)
 	snprintf(number, sizeof(number), "%lld", known ? (long long)code : -1);
 	add_text(h, ff_json_text(incident, "how"));
 	add_text(h, number);
+	add_crash(h, incident);
 }
 
 struct ff_error *ff_incident_fingerprint(const json_t *incident, char **ret)

@@ -214,3 +214,25 @@ if __name__ == "__main__":
                           capture_output=True, text=True, timeout=60, check=False)
     one, = incidents(worker)
     assert one["command"].endswith("-m serve --port 1") and "REQUEST FAILED" in done.stderr, done.stderr
+
+
+def test_two_crashes_of_a_run_are_two_failures_and_shown_in_the_worker_s_own_frames(worker, tmp_path):  # noqa: F811
+    """Each where it crashed: another function is another failure, and thirty frames of a framework say nothing."""
+    library = tmp_path / "site-packages"
+    library.mkdir()
+    (library / "framework.py").write_text("def call(f, n):\n    return call(f, n - 1) if n else f()\n")
+    done = supervised(worker, f"""
+import ctypes, multiprocessing, os, sys
+sys.path.insert(0, {str(library)!r})
+import firstfix, framework
+firstfix.install()
+def decode(): ctypes.string_at(0)
+def encode(): ctypes.string_at(0)
+for what in (decode, encode, encode):
+    p = multiprocessing.get_context("fork").Process(target=framework.call, args=(what, 12)); p.start(); p.join()
+    firstfix._incident.finish()
+""")
+    found = {one["crash_stack"].partition(" in string_at")[2].split()[5]: one["count"] for one in incidents(worker)}
+    assert found == {"decode": 1, "encode": 2}, done.stderr
+    shown = done.stderr.partition("Where it crashed")[2].partition("Stored:")[0]
+    assert " in decode" in shown and "in call" not in shown and "frames of libraries are left out" in shown, shown
