@@ -90,7 +90,7 @@ rule {
       .. [[before calling ]]
       .. [[NumCudaDevices\(\)(?: that might have already set an error\?)?(?! Error \d)]],
   },
-  context = {nothing = [[NV_WARN_NOTHING_TO_DO]], young = [[(?:NVL5\+|\bB[123]00\b|GB200)]],
+  context = {nothing = [[NV_WARN_NOTHING_TO_DO]], young = [[(?:NVL5\+|\bB100\b|\bB200\b|\bB300\b|GB200)]],
     other_code = [[NumCudaDevices\(\)[^\n]*Error (?<code>\d+)]]},
   facts = {"gpus.0.name", "driver.version"},
   explains = {"torch.cpu-build", "bnb.cpu-only", "visible-devices.wrong"},

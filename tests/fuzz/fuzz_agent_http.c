@@ -2,7 +2,9 @@
 // handlers, once where a token is wanted and once where none is. Who shows no token must learn nothing, and no request
 // may take the server down or leave it without an answer to the next one.
 #include "agent/agent.h"
+#include "agent/answers.h"
 #include "agent/documents.h"
+#include "agent/make.h"
 #include "base/statedir.h"
 #include "firstfix/event.h"
 
@@ -52,7 +54,13 @@ static void start(struct ff_agent *a, const char *name, const char *token)
 	must(ff_statedir_make(folder, "agent", &own));
 	must(ff_tally_open_file(own, name, &a->tally));
 	must(ff_events_open(&(struct ff_events_options){.dir = folder, .follow = true}, &a->events));
-	must(ff_http_start(a, token, &a->http));
+	must(ff_http_start(&(struct ff_http_options){.program = "firstfix agent",
+				   .about = "How a GPU worker is.",
+				   .listen = a->options.listen,
+				   .routes = ff_routes,
+				   .n_routes = ff_route_count,
+				   .owner = a},
+		token, &a->http));
 }
 
 static void start_both(void)
@@ -61,7 +69,7 @@ static void start_both(void)
 	signal(SIGPIPE, SIG_IGN);
 	if (!mkdtemp(folder))
 		abort();
-	must(ff_documents_start(&agents[0]));
+	must(ff_documents_start(ff_agent_documents, &agents[0]));
 	start(&agents[0], "wants-a-token", "secret");
 	start(&agents[1], "open", NULL);
 	atexit(clean_up);
