@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+enum { LONGEST_ID = 79 };
 static const uint64_t last_s = UINT64_C(18000000000); // nanoseconds of later moments do not fit
 
 void ff_answer_health(struct ff_request *r, struct ff_answer *out)
@@ -64,6 +65,8 @@ void ff_answer_incident(struct ff_request *r, struct ff_answer *out)
 {
 	if (r->rest[strspn(r->rest, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_")])
 		ff_answer_error(out, MHD_HTTP_NOT_FOUND, "no incident has this id");
+	else if (strlen(r->rest) > LONGEST_ID)
+		ff_answer_error(out, MHD_HTTP_BAD_REQUEST, "longer than any id that is here");
 	else
 		ff_answer_document(r, out, FF_DOC_INCIDENT, r->rest);
 }
