@@ -75,7 +75,8 @@ local function plain_value(value)
 end
 
 local TYPES = [[(?i)(?:must be (?:an? |of type |either )?(?:\w+ )?(?:string|str|list|dict\w*|tuple|callable|]]
-  .. [[instance|tensor|mapping|sequence|object|set)\b|\bgot type\b|contiguous|row-major|\bshape\b|strides?\b|]]
+  .. [[instance|tensor|mapping|sequence|object)\b|]]
+  .. [[must be an? set\b|\bgot type\b|contiguous|row-major|\bshape\b|strides?\b|]]
   .. [[\bTensor\b|is already registered|for this request)]]
 
 -- The flag, variable or setting that it names, what it is to be, and whether the message says so itself.
@@ -115,6 +116,15 @@ local function as_setting(name, value)
       or ("Change %s as the message says."):format(name)}
 end
 
+-- A switch that must be on, where this engine has a flag of that name.
+local function switched_on(name, text, package)
+  local flag = "--" .. name:gsub("^-*", ""):gsub("_", "-")
+  local on = [[\b]] .. name .. [[[`'"]?(?: ?=+ ?True\b| must be (?:set|enabled|on|True)\b| (?:is|be) required\b)]]
+  local known = flag:match[[^--enable-]] and text:match(on) and atlas.flag(package, flag)
+  if not known or known.state ~= "here" then return nil end
+  return {flag = name, stated = true, spelled = flag, say = ("Start it with %s."):format(flag)}
+end
+
 -- What the engine's own source says of its message, where the atlas has read it.
 local function from_source(said, hit, package, where, text)
   local name, value = named(text, where)
@@ -124,7 +134,8 @@ local function from_source(said, hit, package, where, text)
     fix = said.more == "-" and {unset = {said.name}, say = ("Leave %s unset."):format(said.name)}
       or as_variable(said.name, plain == said.name and value or said.more, true)
   elseif said.kind == "p" or said.kind == "q" then
-    fix = plain == said.name and as_setting(name, value) or as_setting(said.name, nil)
+    fix = switched_on(said.name, text, package) or plain == said.name and as_setting(name, value)
+      or as_setting(said.name, nil)
   else
     return nil
   end
@@ -157,7 +168,8 @@ rule {
       or where == "launch" and 0.74 or 0.6
     return {hit = hit, confidence = confidence,
       why = ("%s refuses its settings before it starts, and says which: %s."):format(package, name),
-      fixes = {variable and as_variable(name, value, remedy) or as_setting(name, value)}}
+      fixes = {variable and as_variable(name, value, remedy) or not dashed and switched_on(name, text, package)
+        or as_setting(name, value)}}
   end,
   doc = {
     looks = "ValueError: ... requires --data-parallel-backend mp; NotImplementedError: ... Use --moe-runner-backend "
