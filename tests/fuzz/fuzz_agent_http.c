@@ -98,7 +98,6 @@ static size_t ask(const struct ff_agent *a, const uint8_t *data, size_t n, int f
 			break; // it has heard enough
 		sent += (size_t)more;
 	}
-	shutdown(fd, SHUT_WR);
 	while (got < REPLY_MAX) {
 		struct pollfd in = {.fd = fd, .events = POLLIN};
 		ssize_t more =
