@@ -9,6 +9,7 @@
 #include "log/event.h"
 
 #include "log/classify.h"
+#include "log/one_event.h"
 #include "log/rejoin.h"
 #include "log/request.h"
 
@@ -59,22 +60,6 @@ static size_t slot_of(size_t index)
 	return index < FF_EVENTS_KEPT ? index : FF_EVENTS_KEPT + index % FF_EVENTS_KEPT;
 }
 
-static void event_destroy(struct ff_event *e)
-{
-	if (!e)
-		return;
-	for (size_t i = 0; i < e->frame_count; i++) {
-		free(e->frames[i].file);
-		free(e->frames[i].func);
-	}
-	free(e->frames);
-	free(e->source);
-	free(e->type);
-	free(e->qualified);
-	free(e->message);
-	free(e);
-}
-
 struct ff_error *ff_events_create(struct ff_events **ret)
 {
 	struct ff_events *events = calloc(1, sizeof(*events));
@@ -97,7 +82,7 @@ void ff_events_destroy(struct ff_events *events)
 	if (!events)
 		return;
 	for (size_t i = 0; i < 2 * FF_EVENTS_KEPT; i++)
-		event_destroy(events->slots[i]);
+		ff_event_destroy(events->slots[i]);
 	for (size_t i = 0; i < SOURCES; i++)
 		ff_buf_deinit(&events->open[i].message);
 	ff_classifier_destroy(events->classifier);
@@ -131,27 +116,13 @@ static char *text_of(struct ff_events *events, struct ff_span s)
 
 static size_t event_add(struct ff_events *events, enum ff_event_kind kind, const struct ff_line *line)
 {
-	struct ff_event *e = calloc(1, sizeof(*e));
+	struct ff_event *e = ff_event_create(kind, line);
 	if (!e) {
 		events->lost = true;
 		return FF_EVENT_NO_INNER;
 	}
-	e->kind = kind;
-	e->level = line->level;
-	e->first = e->last = line->number;
-	e->inner = FF_EVENT_NO_INNER;
-	e->run = line->run;
-	e->stated = line->level != FF_LEVEL_NONE;
-	e->source = text_of(events, line->source);
-	e->type = text_of(events, FF_SPAN(""));
-	e->qualified = text_of(events, FF_SPAN(""));
-	e->message = text_of(events, FF_SPAN(""));
-	if (!e->source || !e->type || !e->qualified || !e->message) {
-		event_destroy(e);
-		return FF_EVENT_NO_INNER;
-	}
 	struct ff_event **slot = &events->slots[slot_of(events->count)];
-	event_destroy(*slot);
+	ff_event_destroy(*slot);
 	*slot = e;
 	struct run_begin *begin = &events->begins[e->run % RUNS];
 	if (begin->run < e->run + 1ul)

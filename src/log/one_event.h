@@ -1,0 +1,10 @@
+// One event by itself: made for a line, and given back.
+#pragma once
+
+#include "log/event.h"
+
+/** An event of this kind that begins at this line, without type, message or frames; NULL when memory is out. */
+struct ff_event *ff_event_create(enum ff_event_kind kind, const struct ff_line *line);
+
+/** NULL is allowed. */
+void ff_event_destroy(struct ff_event *event);
