@@ -247,6 +247,24 @@ rule {
     check = "use_fast in the call of from_pretrained; tokenizer_class in tokenizer_config.json."},
 }
 
+-- A type that is too new is named ("does not recognize this architecture"); here there is none to be named.
+rule {
+  id = "hf.incomplete/no-model-type",
+  from = {"transformers", "engine", "app"},
+  signatures = {
+    no_type = [[Unrecognized model in (?<where>[^\s'"]+)\. Should have a `?model_type`? key in its config\.json]],
+  },
+  specific_over = {"hf.model-too-new"},
+  confidence = 0.74,
+  why = "The config.json of {where} names no model_type, so no release of transformers can tell what it is: an adapter "
+    .. "or a checkpoint of another program, a folder beside the model, or a config.json that is not whole.",
+  fixes = {{code = true, kind = "param:model", say = "Name the folder or repository that holds the whole model (for an "
+      .. "adapter its base model)."},
+    {fetch = true, path = "{where}/config.json", say = "Or fetch its config.json anew."}},
+  doc = {looks = "'Unrecognized model in m. Should have a `model_type` key in its config.json'.",
+    check = "model_type in config.json; whether adapter_config.json lies beside it."},
+}
+
 rule {
   id = "hf.model-too-new",
   from = {"transformers", "engine", "diffusers", "sentence_transformers", "optimum", "unsloth"},

@@ -169,6 +169,24 @@ rule {
   doc = {looks = "'NCCL error ... unhandled system error'.", check = "The NCCL WARN line before it; NCCL_DEBUG=WARN."},
 }
 
+-- Started without a launcher: nobody told the processes of each other.
+rule {
+  id = "nccl.init/no-launcher",
+  from = {"torch", "app", "engine"},
+  signatures = {
+    missing = [[using env:// rendezvous: environment variable (?<variable>RANK|WORLD_SIZE|MASTER_ADDR|MASTER_PORT) ]]
+      .. [[expected, but not set]],
+  },
+  confidence = 0.86,
+  why = "torch.distributed takes the number and the addresses of its processes from variables that a launcher sets, "
+    .. "and {variable} is not set: the program was started without one.",
+  fixes = {{set = {RANK = "0", WORLD_SIZE = "1", LOCAL_RANK = "0", MASTER_ADDR = "127.0.0.1", MASTER_PORT = "29500"},
+      say = "For one process alone say so by hand."},
+    {code = true, say = "For several start the same program by torchrun --nproc-per-node with the number of GPUs."}},
+  doc = {looks = "'environment variable RANK expected, but not set', from torch.distributed's rendezvous.",
+    check = "How the program is started: torchrun, accelerate launch and deepspeed set these variables."},
+}
+
 rule {
   id = "cuda.lib-missing/nccl",
   from = {"nccl"},

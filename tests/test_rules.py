@@ -210,3 +210,21 @@ def test_check_says_what_it_looked_at_and_narrows(firstfix, tmp_path):
 def test_every_file_of_rules_is_built_in():
     built = set(re.findall(r"^  '(\w+)',$", (TOP / "src/diagnose/meson.build").read_text(), re.M))
     assert {path.stem for path in TOP.glob("rules/*.lua")} <= built
+
+
+def test_every_setting_that_a_rule_names_is_in_its_table():
+    """A `when` that no case runs would break at run time only, and its rule be left out."""
+    data = TOP / "rules/data"
+
+    def names(table):
+        rows = [line for line in (data / table).read_text().splitlines() if line and not line.startswith("#")]
+        return {row.split("\t")[0] for row in rows[1:]}
+
+    tables = {"flag": names("engine_flags.tsv"), "container": names("container_flags.tsv")}
+    missing = []
+    for path in (TOP / "rules").glob("*.lua"):
+        text = path.read_text()
+        for found in re.finditer(r'[{,\s](flag|container) = "([a-z][\w.-]*)"(?![^{}]*\b(?:spelled|stated) = )', text):
+            if found[2] not in tables[found[1]]:
+                missing.append(f"{path.name}:{text.count(chr(10), 0, found.start()) + 1}: {found[1]} {found[2]}")
+    assert missing == []

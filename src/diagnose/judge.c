@@ -417,8 +417,8 @@ static int tier_of(const struct ff_events *events, const struct ff_finding *f)
 	return !tier && e && !e->history && json_is_true(json_object_get(f->answer, "lasts")) ? 1 : tier;
 }
 
-struct ff_error *ff_judge_log(struct ff_rules *rules, const struct ff_scan *scan, const json_t *said,
-	struct ff_findings *ret, json_t *broken)
+struct ff_error *ff_judge_log(
+	struct ff_rules *rules, const struct ff_scan *scan, const json_t *said, struct ff_findings *ret, json_t *broken)
 {
 	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
 	struct ff_error *err = NULL;

@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERIES(X)                                                                                                  \
-	X(fleets)                                                                                                   \
-	X(top)                                                                                                      \
-	X(failure)                                                                                                  \
-	X(hours) X(hosts) X(left_out) X(sides) X(counts) X(bits) X(names) X(rollout) X(causes) X(failing) X(worker) \
+#define QUERIES(X)                                                                                         \
+	X(fleets)                                                                                          \
+	X(top)                                                                                             \
+	X(failure)                                                                                         \
+	X(hours)                                                                                           \
+	X(hosts) X(left_out) X(sides) X(counts) X(bits) X(names) X(rollout) X(causes) X(failing) X(worker) \
 		X(worker_failures) X(worker_facts)
 #define DECLARE(name) FF_EMBEDDED(ff_fleet_query, name);
 QUERIES(DECLARE)
