@@ -16,7 +16,7 @@ LATE = (
     "firstfix._api", "firstfix._children", "firstfix._exceptions", "firstfix._failure", "firstfix._gpu",
     "firstfix._incident", "firstfix._install", "firstfix._leak", "firstfix._load", "firstfix._mask",
     "firstfix._program", "firstfix._quarantine", "firstfix._request",
-    "firstfix._say", "firstfix.integrations.llama_cpp",
+    "firstfix._say", "firstfix._table", "firstfix.integrations.llama_cpp",
 )
 _state = {"settled": False}
 
