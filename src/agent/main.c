@@ -14,17 +14,16 @@
 #include "base/complain.h"
 #include "base/io.h"
 #include "base/safedir.h"
+#include "base/signals.h"
 #include "base/statedir.h"
 #include "emit/redact.h"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 
 enum { HELPER_FD = 3, LOOK_MS = 250, LINE_MAX_ = 256, AGAIN_MS = 2000, ONCE_MS = 400, END_MS = 2500, CATCH_UP_MS = 20 };
 
@@ -210,18 +209,6 @@ static void watch(struct ff_agent *a, int signals)
 	}
 }
 
-static int signals_of_end(void)
-{
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 // Two looks, a moment apart, and the verdict on standard output.
 static int say_health(struct ff_agent *a)
 {
@@ -243,7 +230,7 @@ int main(int argc, char **argv)
 		return 2;
 	if (a->options.gpu_helper)
 		return ff_gpu_helper(HELPER_FD);
-	int signals = signals_of_end();
+	int signals = ff_signals_of_end();
 	struct ff_error *err = ff_agent_open(a);
 	if (!err && a->options.health_once) {
 		int code = say_health(a);

@@ -7,15 +7,14 @@
 
 #include "agent/token.h"
 #include "base/complain.h"
+#include "base/signals.h"
 #include "base/str.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { TICK_MS = 1000 };
@@ -61,18 +60,6 @@ static bool take_all(struct ff_serve *serve, int argc, char **argv)
 	return !serve->database != !serve->clickhouse;
 }
 
-static int signals_of_end(void)
-{
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 // A database that is not there, or no ClickHouse at all, is said now and not to who opens the page.
 static struct ff_error *look(const struct ff_serve *serve)
 {
@@ -109,7 +96,7 @@ int main(int argc, char **argv)
 	ff_complain_as_asked();
 	if (!take_all(&serve, argc, argv))
 		return 2;
-	struct pollfd end = {.fd = signals_of_end(), .events = POLLIN};
+	struct pollfd end = {.fd = ff_signals_of_end(), .events = POLLIN};
 	struct ff_error *err = start(&serve, &http);
 	if (err) {
 		ff_complain("firstfix fleet: %s", err->message);
