@@ -45,6 +45,9 @@ struct ff_error *ff_image_secrets(struct ff_image *image);
 struct ff_store;
 struct ff_error *ff_incident_add_to(struct ff_store *store, json_t *doc);
 
+/** The same once for each token (NULL: without one); *ret_first is false where it was stored before. */
+struct ff_error *ff_incident_add_once(struct ff_store *store, const char *token, json_t *doc, bool *ret_first);
+
 /** Store and count the failures that a dead process had no time to tell of, the `untold` of its incident
     (incident/untold.h); each gets its `incident` there. `store` may be NULL. */
 void ff_tell_for_the_dead(struct ff_store *store, json_t *doc);

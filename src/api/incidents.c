@@ -187,12 +187,11 @@ static struct ff_error *recorded(
 	return *ret ? NULL : &ff_enomem;
 }
 
-// It may have died meanwhile, and whoever found it dead may have told for it.
-static struct ff_error *add_once(struct ff_store *store, const char *token, json_t *doc)
+struct ff_error *ff_incident_add_once(struct ff_store *store, const char *token, json_t *doc, bool *ret_first)
 {
-	bool first = true;
-	struct ff_error *err = token ? ff_store_once_begin(store, token, &first) : NULL;
-	if (!err && first)
+	*ret_first = true;
+	struct ff_error *err = token ? ff_store_once_begin(store, token, ret_first) : NULL;
+	if (!err && *ret_first)
 		err = ff_incident_add_to(store, doc);
 	return token ? ff_store_once_end(store, err) : err;
 }
@@ -215,8 +214,9 @@ struct ff_error *ff_incident_from_failure(const char *dir, const char *path, con
 		ff_tell_for_the_dead(store, doc);
 	else if (!err)
 		json_object_del(doc, "untold");
+	bool first; // it may have died meanwhile, and whoever found it dead may have told for it
 	if (!err && store)
-		unstored = add_once(store, ff_json_text(failure, "token"), doc);
+		unstored = ff_incident_add_once(store, ff_json_text(failure, "token"), doc, &first);
 	if (!err && store && !unstored)
 		put_count(store, doc);
 	if (!err)

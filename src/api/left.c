@@ -90,6 +90,8 @@ static bool tell(const char *dir, const char *path, const struct ff_left *left, 
 {
 	_cleanup_json_ json_t *doc = NULL;
 	uint8_t boot[16];
+	char token[sizeof(left->name) + 16];
+	bool first;
 	ff_lane_boot_id(boot);
 	_cleanup_error_ struct ff_error *failed =
 		ff_incident_of_left(path, left->pid, memcmp(boot, left->boot_id, sizeof(boot)) != 0, store, &doc);
@@ -97,7 +99,13 @@ static bool tell(const char *dir, const char *path, const struct ff_left *left, 
 		return true;
 	ff_error_destroy(ff_quarantine_note(dir, doc));
 	ff_tell_for_the_dead(store, doc);
-	_cleanup_error_ struct ff_error *unstored = ff_waiting_keep(dir, doc, ff_incident_add_to(store, doc));
+	// Who told of it may have been killed before it closed the lane.
+	snprintf(token, sizeof(token), "%02x%02x%02x%02x-%s", left->boot_id[0], left->boot_id[1], left->boot_id[2],
+		left->boot_id[3], left->name);
+	_cleanup_error_ struct ff_error *unstored =
+		ff_waiting_keep(dir, doc, ff_incident_add_once(store, token, doc, &first));
+	if (!unstored && !first)
+		return true;
 	say(doc, style, shown, out);
 	return ff_waiting_is_kept(doc);
 }

@@ -36,9 +36,10 @@ bool ff_left_open(int dir, const char *name, struct ff_left *ret)
 	_cleanup_close_ int fd = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1 ||
 		pread(fd, &h, sizeof(h), 0) != sizeof(h) || h.magic != ff_ring_magic() || h.major != FF_RING_MAJOR ||
-		h.live_at != FF_RING_LIVE_AT ||
+		h.live_at != FF_RING_LIVE_AT || fcntl(fd, F_OFD_SETLK, &lock) < 0 ||
+		// behind the lock: who had it until now may have closed the lane
 		pread(fd, &state, sizeof(state), h.live_at + offsetof(struct ff_ring_live, state)) != sizeof(state) ||
-		state != FF_RING_OPEN || fcntl(fd, F_OFD_SETLK, &lock) < 0)
+		state != FF_RING_OPEN)
 		return false;
 	*ret = (struct ff_left){.pid = h.pid, .parent_pid = h.parent_pid};
 	memcpy(ret->name, name, n + 1);

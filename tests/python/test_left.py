@@ -49,6 +49,19 @@ def test_the_next_start_tells_of_a_process_that_died_at_work(worker, end):  # no
     assert incidents(worker)[0]["count"] == 1, "once"
 
 
+def test_who_is_killed_at_telling_leaves_nothing_to_count_twice(worker):  # noqa: F811
+    worker.run(AT_WORK.format(end="os.kill(os.getpid(), 9)"))
+    lane, = (worker.state / "lanes").glob("*.ring")
+    unclosed = lane.read_bytes()
+    words = [worker.program, "incident", "--left", "--dir", worker.state]
+    for shown in (1, 0, 0):  # stored, and killed before it closed the lane
+        told = subprocess.run(words, env=worker.environment(), capture_output=True, text=True, timeout=60, check=True)
+        assert (told.stdout + told.stderr).count("WITHOUT A WORD") == shown
+        assert lane.read_bytes() != unclosed, "it is closed"
+        lane.write_bytes(unclosed)
+    assert [one["count"] for one in incidents(worker)] == [1]
+
+
 def test_a_recorder_tells_of_it_and_shows_it(worker):  # noqa: F811
     worker.run(AT_WORK.format(end="os.kill(os.getpid(), 9)"))
     done = worker.run(NEXT)
