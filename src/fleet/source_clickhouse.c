@@ -10,15 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERIES(X)                                                                                         \
-	X(fleets)                                                                                          \
-	X(top)                                                                                             \
-	X(failure)                                                                                         \
-	X(hours)                                                                                           \
-	X(hosts) X(left_out) X(sides) X(counts) X(bits) X(names) X(rollout) X(causes) X(failing) X(worker) \
-		X(worker_failures) X(worker_facts)
-#define DECLARE(name) FF_EMBEDDED(ff_fleet_query, name);
-QUERIES(DECLARE)
+#define QUERY(name) FF_EMBEDDED(ff_fleet_query, name);
+#include "fleet/queries.def"
+#undef QUERY
 
 struct clickhouse_source {
 	struct ff_source source;
