@@ -24,10 +24,10 @@ HOSTILE = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>
 LOADED = ".panel canvas"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A browser for all tests. Everything here is installed by tools/setup and ./test --wheels: what is missing is an
-    error.
+    """A browser for the tests of one file: two that are open at a time do not go. Everything here is installed by
+    tools/setup and ./test --wheels: what is missing is an error.
     """
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     assert program, "no chromium: tools/setup wheels"
