@@ -224,6 +224,8 @@ CHAINED = (
     ("ERROR root: no flash attention here, falling back to sdpa", "running"),
     ("WARNING loader: attempt 1 failed, retrying in 5 s", "running"),
     ("ERROR root: cannot load /srv/heron", "failed"),
+    ("ERROR root: error while trying to load /srv/heron", "failed"),
+    ("ERROR root: cannot load /srv/heron, please retry later", "failed"),
 ])
 @pytest.mark.parametrize("before", ["", CHAINED])
 def test_what_the_program_went_on_from_by_another_way_did_not_matter(firstfix, head, before, verdict):
