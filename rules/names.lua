@@ -230,7 +230,7 @@ rule {
     if have and not late and not gone then return nil end
     local early = gone or asks.before and not late
     local need = early and "<" .. asks.before:gsub([[\.0$]], "")
-      or (">=%s,<%d"):format(asks.since, tonumber(asks.since:match[[^\d+]]) + 1)
+      or (">=%s,<%s"):format(asks.since, asks.before or tonumber(asks.since:match[[^\d+]]) + 1)
     local instead = INSTEAD[hit.symbol]
     return {hit = hit, confidence = 0.9,
       why = {("from_pretrained() takes %s %s; other releases hand it on to the model's class, which refuses it.")
