@@ -97,7 +97,6 @@ static bool tell(const char *dir, const char *path, const struct ff_left *left, 
 		ff_incident_of_left(path, left->pid, memcmp(boot, left->boot_id, sizeof(boot)) != 0, store, &doc);
 	if (failed || !doc)
 		return true;
-	ff_error_destroy(ff_quarantine_note(dir, doc));
 	ff_tell_for_the_dead(store, doc);
 	// Who told of it may have been killed before it closed the lane.
 	snprintf(token, sizeof(token), "%02x%02x%02x%02x-%s", left->boot_id[0], left->boot_id[1], left->boot_id[2],
@@ -106,6 +105,7 @@ static bool tell(const char *dir, const char *path, const struct ff_left *left, 
 		ff_waiting_keep(dir, doc, ff_incident_add_once(store, token, doc, &first));
 	if (!unstored && !first)
 		return true;
+	ff_error_destroy(ff_quarantine_note(dir, doc)); // once too: a second count refuses a request early
 	say(doc, style, shown, out);
 	return ff_waiting_is_kept(doc);
 }
