@@ -68,7 +68,7 @@ class Telling:
 _known: dict[str, Known] = {}
 _waiting: deque[Telling] = deque()
 _at_work: list[Telling] = []
-_state: dict[str, Any] = {"pid": 0, "running": False, "counted": 0.0}
+_state: dict[str, Any] = {"pid": 0, "running": False, "counting": False, "counted": 0.0}
 
 
 def _own() -> None:
@@ -77,7 +77,7 @@ def _own() -> None:
         _known.clear()
         _waiting.clear()
         _at_work.clear()
-        _state.update(pid=os.getpid(), running=False)
+        _state.update(pid=os.getpid(), running=False, counting=False)
 
 
 def known(key: str) -> Optional[Known]:
@@ -182,7 +182,14 @@ def _uncounted() -> bool:
 
 
 def _tell_again() -> None:
-    _state["counted"] = time.monotonic()
+    _state.update(counting=True, counted=time.monotonic())
+    try:
+        _count_each()
+    finally:
+        _state["counting"] = False
+
+
+def _count_each() -> None:
     for each in list(_known.values()):
         if not each.more or not each.incident:
             continue
@@ -205,7 +212,7 @@ def finish(timeout: float = 5.0) -> None:
     while time.monotonic() < end and (_waiting or _state["running"]):
         if not _state["running"]:
             _do(_waiting.popleft())
-        elif not _waiting and not _at_work:
+        elif not _waiting and not _at_work and not _state["counting"]:
             break  # it only waits to count
         else:
             time.sleep(0.01)

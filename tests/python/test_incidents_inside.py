@@ -125,6 +125,26 @@ if __name__ == "__main__":
     assert done.stderr.count("Again: ValueError: the same") == 2 and "Process-3" in done.stderr
 
 
+def test_a_count_under_way_is_waited_for(worker):  # noqa: F811
+    """The process ends just as its thread has taken the count and not yet told it."""
+    done = supervised(worker, """
+import multiprocessing, time, firstfix
+from firstfix import _incident
+def work(i):
+    for _ in range(2):
+        try:
+            with firstfix.request(id=str(i)): raise ValueError("the same")
+        except ValueError: pass
+    end = time.monotonic() + 20
+    while time.monotonic() < end and any(each.more for each in _incident._known.values()): time.sleep(0.0001)
+if __name__ == "__main__":
+    for i in range(4):
+        p = multiprocessing.get_context("fork").Process(target=work, args=(i,)); p.start(); p.join()
+""")
+    one, = incidents(worker)
+    assert one["count"] == 8, done.stderr
+
+
 def test_one_run_of_the_program(worker, tmp_path):  # noqa: F811
     """The program is heavy: a failure starts it once, whatever the process has imported."""
     (tmp_path / "count.c").write_text("""
