@@ -15,12 +15,13 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
+// As text: a compiler reads that ten times as fast as a list of numbers.
 static void put_bytes(FILE *out, const char *name, size_t number, const char *bytes, size_t n)
 {
-	fprintf(out, "_Alignas(%d) static const char %s_%zu[%zu] = {", FF_BOOK_ALIGNMENT, name, number, n);
+	fprintf(out, "_Alignas(%d) static const char %s_%zu[%zu] =", FF_BOOK_ALIGNMENT, name, number, n);
 	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%s%d,", i % 32 ? "" : "\n", bytes[i]);
-	fputs("\n};\n", out);
+		fprintf(out, i % 64 ? "\\%03o" : i ? "\"\n\"\\%03o" : "\n\"\\%03o", (unsigned char)bytes[i]);
+	fputs("\";\n", out);
 }
 
 static void put_text(FILE *out, const char *text)
