@@ -101,15 +101,25 @@ static void finish_row(json_t *row)
 	json_object_set_new(row, "lost_worker_hours", json_real(floor((double)lost / 36000) / 100));
 }
 
+// A question about a whole fleet; limit: 0, the usual one.
+static struct ff_error *ask(struct ff_source *source, const char *fleet, enum ff_fleet_question question, int64_t limit,
+	json_t **ret_owner, json_t **ret_rows)
+{
+	struct ff_fleet_about about;
+	struct ff_error *err = ff_fleet_find(source, fleet, NULL, &about, NULL, ret_owner);
+	if (err)
+		return err;
+	if (limit)
+		about.limit = limit;
+	return source->ops->rows(source, question, &about, ret_rows);
+}
+
 struct ff_error *ff_fleet_top(struct ff_source *source, const char *fleet, json_t **ret)
 {
 	_cleanup_json_ json_t *owner = NULL, *list = NULL;
-	struct ff_fleet_about about;
 	size_t i;
 	json_t *row;
-	struct ff_error *err = ff_fleet_find(source, fleet, NULL, &about, NULL, &owner);
-	if (!err)
-		err = source->ops->rows(source, FF_ASK_TOP, &about, &list);
+	struct ff_error *err = ask(source, fleet, FF_ASK_TOP, 0, &owner, &list);
 	if (err)
 		return err;
 	json_array_foreach (list, i, row)
@@ -206,13 +216,9 @@ struct ff_error *ff_fleet_list(struct ff_source *source, json_t **ret)
 struct ff_error *ff_fleet_causes(struct ff_source *source, const char *fleet, json_t **ret)
 {
 	_cleanup_json_ json_t *owner = NULL, *list = NULL;
-	struct ff_fleet_about about;
 	size_t i;
 	json_t *row;
-	struct ff_error *err = ff_fleet_find(source, fleet, NULL, &about, NULL, &owner);
-	about.limit = HOURS_KEPT;
-	if (!err)
-		err = source->ops->rows(source, FF_ASK_CAUSES, &about, &list);
+	struct ff_error *err = ask(source, fleet, FF_ASK_CAUSES, HOURS_KEPT, &owner, &list);
 	if (err)
 		return err;
 	json_array_foreach (list, i, row)
