@@ -33,7 +33,8 @@ static unsigned sights(struct ff_span healthy, const char *text, size_t n)
 	return found;
 }
 
-static unsigned cost_of(struct ff_span healthy, const char *text, size_t n)
+// What costs `below` or more without having been looked for is not looked for.
+static unsigned cost_of(struct ff_span healthy, const char *text, size_t n, unsigned below)
 {
 	static const unsigned by_length[FF_LITERAL_MAX + 1] = {[3] = 40, 8, 4, 2, 1, 1};
 	char masked[FF_LITERAL_MAX];
@@ -43,7 +44,8 @@ static unsigned cost_of(struct ff_span healthy, const char *text, size_t n)
 		digits |= told;
 		masked[i] = told || text[i] == FF_LITERAL_DIGIT ? '0' : text[i];
 	}
-	return by_length[n] + (digits ? FOR_DIGITS : 0) + (healthy.n ? PER_SIGHT * sights(healthy, masked, n) : 0);
+	unsigned cost = by_length[n] + (digits ? FOR_DIGITS : 0);
+	return cost >= below || !healthy.n ? cost : cost + PER_SIGHT * sights(healthy, masked, n);
 }
 
 // The rarest window of a text.
@@ -53,7 +55,7 @@ static void take_run(const struct reader *r, struct sequence *s)
 	size_t longest = s->n < FF_LITERAL_MAX ? s->n : FF_LITERAL_MAX;
 	for (size_t n = longest; n >= SHORTEST; n--) {
 		for (size_t from = 0; from + n <= s->n; from++) {
-			unsigned cost = cost_of(r->healthy, s->run + from, n);
+			unsigned cost = cost_of(r->healthy, s->run + from, n, s->best.cost);
 			if (cost >= s->best.cost)
 				continue;
 			s->best.cost = cost;
