@@ -232,10 +232,11 @@ rule {
   signatures = {
     incompatibility = [[cuDNN version incompatibility: PyTorch was compiled\s+against \((?<built>[\d, ]+)\) but ]]
       .. [[found runtime version \((?<found>[\d, ]+)\)]],
-    loaded = [[Loaded runtime CuDNN library: (?<found2>[\d.]+) but source was compiled with: (?<built2>[\d.]+)]],
+    loaded = [[Loaded runtime CuDNN library: (?<found2>[\d.]*\d) but source was compiled with: (?<built2>[\d.]*\d)]],
     sublibrary = codes"cudnn.mismatch" .. [[|(?:CUDNN_STATUS_VERSION_MISMATCH|]]
       .. [[Could not load library libcudnn_\w+\.so[\d.]*|cudnn\w*: (?:version )?mismatch)]],
   },
+  context = {thirteen = [[(?:cuda13|cu13\b)]]},
   facts = {"env.LD_LIBRARY_PATH", "torch.cudnn", "torch.version"},
   specific_over = {"cuda.lib-conflict", "cuda.lib-missing"},
   confidence = 0.93,
@@ -246,6 +247,19 @@ rule {
     if type(preload) == "string" and preload:match[[libcudnn]] then
       return {evidence = {"env.LD_PRELOAD"}, fixes = {{unset = {"LD_PRELOAD"},
         say = "Take the other cuDNN out of LD_PRELOAD; torch brings its own."}}}
+    end
+    local m = log.loaded -- XLA and TensorFlow: they ask for one of the same major release that is not older
+    local path = f.env"LD_LIBRARY_PATH"
+    if m and version.cmp(m.found2, m.built2) == -1 and (type(path) ~= "string" or path == "") then
+      local need = m.built2:match[[^(\d+\.\d+)]]
+      return {confidence = 0.88, why = "The cuDNN that was loaded ({found2}) is older than the one that this program was "
+        .. "built with ({built2}): another package's pin or a copy of the system stands first.",
+        fixes = {{install = log.thirteen and "nvidia-cudnn-cu13" or "nvidia-cudnn-cu12",
+          need = (">=%s,<%d"):format(need, tonumber(need:match[[^\d+]]) + 1),
+          say = "Upgrade cuDNN to the one that it was built with, or a later one of the same major release.",
+          side_effects = {"A torch in the same environment pins another cuDNN: give the two environments of their own "
+            .. "then."}},
+          {unset = {"LD_LIBRARY_PATH"}, say = "If a system's copy stands on LD_LIBRARY_PATH: take its folder off."}}}
     end
     return true
   end,
@@ -458,8 +472,8 @@ rule {
           {install = "triton", with = {"torch"}, say = "Or upgrade triton (with torch)."}}}
     end
     if log.python_h then
-      return {hit = log.python_h, confidence = 0.92, why = "Triton compiles a small C file at run time and "
-        .. "Python's headers are not installed.", 
+      return {hit = log.python_h, confidence = 0.92, why = "Something is compiled against Python's headers (triton and "
+        .. "extensions do so at run time), and they are not installed.",
         fixes = {{system = "python3-dev", say = "Install them for the Python that runs."},
           {system = "gcc", say = "And a C compiler."}}}
     end

@@ -511,29 +511,44 @@ rule {
     check = "python -c 'import torch; print(torch.__version__, torch.version.cuda)'"},
 }
 
+-- Releases of torchcodec by the minor release of torch 2 that they are built for (its README).
+local CODECS = {[4] = ">=0.0.3,<0.1", [5] = ">=0.1,<0.2", [6] = ">=0.2,<0.3", [7] = ">=0.3,<0.6", [8] = ">=0.6,<0.8",
+  [9] = ">=0.8,<0.10", [10] = ">=0.10,<0.11", [11] = ">=0.11,<0.12"}
+
 rule {
   id = "ext.abi-mismatch/torchcodec",
-  anyone = {lib = "loader"},
+  anyone = {lib = "loader", symbol = "loader"},
   signatures = {
     lib = [[(?<lib>lib(?:nvrtc|cudart|npp\w+|nvJitLink|cublas\w*|nvcuvid))\.so\.(?<major>\d+)\S*: ]]
       .. [[cannot open shared object]],
+    symbol = [[/torchcodec/libtorchcodec_\w+\.so: undefined symbol: (?<symbol>\w+)]],
   },
   context = {codec = [[Could not load libtorchcodec|libtorchcodec loading traceback]],
-    torch = [[PyTorch version \((?<torch>\d+\.\d+)[\w.]*\+cu(?<cu>\d+)\)]]},
-  all = {"codec", "torch"},
+    torch = [[PyTorch version \((?<torch>\d+\.\d+)[\w.]*\+(?<build>cu\d+|cpu)\)]],
+    plain = [[PyTorch version \((?<torch2>\d+\.\d+)[\w.]*\)]]},
+  all = {"codec"},
   facts = {"torch.version", "python.packages.torchcodec.version"},
   specific_over = {"cuda.lib-missing", "sys.lib-missing"},
   when = function(_, log)
-    local cu, minor = log.torch.cu:match[[^(\d\d)]], tonumber(log.torch.torch:match[[\.(\d+)$]])
-    if cu == log.lib.major then return nil end
+    local torch = log.torch and log.torch.torch or log.plain and log.plain.torch2
+    local need = torch and CODECS[tonumber(torch:match[[^2\.(\d+)$]])]
+    if log.symbol then
+      return {hit = log.symbol, confidence = 0.92, why = {
+        torch and ("This torchcodec was built for another torch than %s: it asks for {symbol}, which that one does not "
+          .. "have."):format(torch) or "This torchcodec was built for another torch than the one that is installed.",
+        "torchcodec is {fact:python.packages.torchcodec.version}."},
+        fixes = {{install = "torchcodec", kind = "pip:torchcodec", need = need, fresh = not need or nil,
+          say = "Install the torchcodec that belongs to this torch."}}}
+    end
+    local build = log.torch and log.torch.build
+    if not build or build:match[[^cu(\d\d)]] == log.lib.major then return nil end
     return {hit = log.lib, confidence = 0.86,
       why = "torchcodec was built for CUDA {major} and the torch that runs for another: {lib}.so.{major} is none of "
         .. "this torch's libraries.",
-      fixes = {{install = "torchcodec", kind = "pip:torchcodec",
-        need = minor >= 9 and (">=0.%d,<0.%d"):format(minor, minor + 1) or nil,
-        say = "Install the torchcodec that belongs to this torch."}}}
+      fixes = {{install = "torchcodec", kind = "pip:torchcodec", need = need, fresh = true, index = build,
+        say = "Install the torchcodec that belongs to this torch, in the build for its CUDA."}}}
   end,
   doc = {looks = "Could not load libtorchcodec ... libnvrtc.so.13: cannot open shared object file, beside torch "
-    .. "+cu128.",
+    .. "+cu128; libtorchcodec_core6.so: undefined symbol.",
     check = "torchcodec's table of releases of torch; torch.version.cuda."},
 }

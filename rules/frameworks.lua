@@ -191,6 +191,34 @@ rule {
     check = "which -a ptxas; ptxas --version."},
 }
 
+rule {
+  id = "cuda.nvcc-missing/xla",
+  from = {"framework"},
+  signatures = {none = [[(?:No PTX compilation provider is available|Couldn't (?:get|find) ptxas|]]
+    .. [[Couldn't find a suitable version of ptxas|ptxas not found)]]},
+  facts = {"cuda.toolkit.version", "python.packages.tensorflow.version", "python.packages.jax.version"},
+  when = function(f, log)
+    local hit
+    for _, other in ipairs(log.all"none") do
+      if ((other.event.tier or 0) >= 2 or other.text:has("OP_REQUIRES failed"))
+        and not other.text:match[[(?i)falling back|Relying on driver]] then
+        hit = hit or other
+      end
+    end
+    if not hit then return nil end -- a notice: the driver compiles instead
+    local jax = (hit.event.emitters or {}).jax or f.pkg"jax" and not f.pkg"tensorflow"
+    return {hit = hit, confidence = 0.86, title = "XLA finds no ptxas to assemble its kernels with",
+      why = "XLA compiles kernels and finds neither ptxas nor nvJitLink, parts of the CUDA toolkit.",
+      fixes = {{install = "nvidia-cuda-nvcc-cu12", with = {"nvidia-nvjitlink-cu12"},
+          say = "Install the package that brings ptxas, beside the CUDA libraries that are there."},
+        {toolkit = "install", say = "Or install the CUDA toolkit, with its bin folder on PATH."},
+        {install = jax and "jax" or "tensorflow", extra = jax and "cuda12" or "and-cuda",
+          say = "Or lay down the framework with all its CUDA packages."}}}
+  end,
+  doc = {looks = "'No PTX compilation provider is available. Neither ptxas/nvlink nor nvjitlink is available'.",
+    check = "which ptxas; pip list | grep nvidia."},
+}
+
 -- "expecting library version X got Y": X is the TensorRT that runs, Y the one that wrote the file.
 rule {
   id = "tensorrt.plan-version",

@@ -311,6 +311,9 @@ rule {
   context = {
     mapping = [[(?:CONFIG_MAPPING\[config_dict|raise KeyError\(key\))]],
     llama_cpp = [[(?:llama_model_load|llama_load_model|llama\.cpp|gguf|ggml|ollama)]],
+    -- its own programs, no binding of Python
+    llama_program = [[(?:main: exiting due to model loading error|\bsrv +(?:load_model|operator|llama_server)|]]
+      .. [[llama[-_]server\b|llama-cli\b)]],
     engine_frame = [[\b(?:vllm|sglang|text_generation_server|lmdeploy)/]],
     custom = [[trust_remote_code=True]],
     driver = [[NVIDIA driver on your system is too old]],
@@ -344,6 +347,10 @@ rule {
     local hit = log.architecture or log.no_arch or log.not_implemented_arch or log.gguf_tensors or log.tokenizer_class
       or log.rope or log.quant_type or log.could_not_find or log.list_keys or log.keyerror or log.import_class
       or log.attribute or log.unrecognized
+    if hit and hit == log.import_class then -- a class that later releases no longer have
+      local answer = atlas.name("transformers", hit.type, f.pkg"transformers" or nil)
+      if answer and answer.state == "changed" and answer.older and not answer.newer then return nil end
+    end
     if not hit then -- a bare KeyError: of a model type when transformers' own table was asked
       local frames = log.any_key.event.frames or {}
       local last = #frames > 0 and frames[#frames].file or ""
@@ -355,7 +362,11 @@ rule {
       return {hit = hit,
         why = "This build of llama.cpp (or what embeds it) is older than the model file: it does not know its "
           .. "architecture, tokenizer or tensors.",
-        fixes = {
+        fixes = log.llama_program and not log.has_frame[[llama_cpp]] and {
+          {code = true, kind = "rebuild:llama.cpp",
+            say = "Upgrade llama.cpp (or the program that embeds it) to a newer build: take its newest release, or pull "
+              .. "and build it again."},
+          {argument = "model", say = "Or take a GGUF file that was converted for this build."}} or {
           {install = "llama-cpp-python",
             say = "Upgrade llama.cpp (ollama, llama-cpp-python, LM Studio: the program that embeds it) to a release "
               .. "that knows this model."}, {code = true, kind = "rebuild:llama.cpp",

@@ -12,10 +12,13 @@ end
 local ENGINE_PARTS = {xgrammar = true, ["compressed-tensors"] = true, outlines = true, ["mistral-common"] = true,
   ["flashinfer-python"] = true, lmcache = true}
 
--- Who asked: the last frame that says so.
+-- Who asked: the last frame that says so. What only refuses (a class that answers for attributes by itself, as torch's
+-- modules and transformers' tokenizers do) did not ask.
 local function importer_of(event)
   local frames = event.frames or {}
-  return atlas.package_of(frames[#frames]), #frames
+  local n = #frames
+  while n > 1 and frames[n].func:match[[^(?:[\w.]+\.)?__getattr(?:ibute)?__$]] do n = n - 1 end
+  return atlas.package_of(frames[n]), n
 end
 
 -- Asks with the installed version, where it is known.
@@ -166,7 +169,10 @@ end
 local function answer_of(f, log, want)
   local hit, what, answer, have = asked(f, log)
   if not hit or not answer or (hit.event.tier or 0) < 3 then return nil end
-  if hit.text:match[[partially initialized|circular import]] or not want(answer.package, answer) then return nil end
+  if hit.text:match[[partially initialized|circular import|\(unknown location\)]] -- a bare folder has no release
+    or not want(answer.package, answer) then
+    return nil
+  end
   if answer.state == "here" then return had(f, log, hit, what, answer, have) end
   if answer.state ~= "changed" then return nil end
   if hit == log.module and hit.module:match[[^(\w+)\._\1$]] then return nil end -- its compiled half: a broken install
@@ -225,6 +231,15 @@ rule {
       return nil
     end
     local have = f.pkg("transformers") or nil
+    local caller = frames[#frames - 1] and atlas.package_of(frames[#frames - 1])
+    if not have and not asks.before and version.cmp(asks.since, "4.40") == -1 then -- as good as every release takes it
+      return {hit = hit, confidence = 0.74,
+        why = ("from_pretrained() of the installed transformers does not take %s as others since %s do, and hands it "
+          .. "on to the model's class, which refuses it."):format(hit.symbol, asks.since),
+        fixes = {{install = "transformers", with = HF[caller or ""] and {caller} or {"diffusers"},
+            say = "Upgrade transformers and the library that calls it together."},
+          {code = true, say = "Or leave the argument out."}}}
+    end
     local late = asks.since and have and version.matches(have, "<" .. asks.since)
     local gone = asks.before and have and version.matches(have, ">=" .. asks.before)
     if have and not late and not gone then return nil end
@@ -324,6 +339,31 @@ rule {
   end,
   doc = {looks = "cannot import name 'AutoModelForSequenceClasification' from 'transformers'.",
     check = "dir() of the module; the spelling in the library's documentation."},
+}
+
+-- What libraries bind when they import an optional package, and leave out where that is not installed.
+local BOUND = {torch = "torch", nn = "torch", np = "numpy", tf = "tensorflow", jnp = "jax", PIL = "pillow",
+  librosa = "librosa", sf = "soundfile", cv2 = "opencv-python-headless"}
+
+rule {
+  id = "pip.module-missing/left-out",
+  anyone = "interpreter",
+  signatures = {undefined = [[NameError: name '(?<symbol>\w+)' is not defined]]},
+  when = function(f, log)
+    local hit = log.undefined
+    local importer, symbol = importer_of(hit.event), hit.symbol
+    if (hit.event.tier or 0) < 3 or not importer or importer == "" then return nil end
+    local owners = symbol:match[[^(?:[A-Z]+[a-z0-9]+){2,}$]] and atlas.owners(symbol) or {}
+    local name = BOUND[symbol] or #owners == 1 and owners[1]
+    if not name or name == importer or name == "bitsandbytes" or name == "accelerate" or f.pkg(name) then return nil end
+    return {hit = hit, confidence = f.pkg(name) == false and 0.86 or 0.74,
+      why = {("%s uses %s of %s, and left its import out: it does so where %s, or another part of what this feature "
+          .. "needs, is not installed or too old."):format(importer, symbol, name, name),
+        f.pkg(name) == false and ("%s is not installed."):format(name) or nil},
+      fixes = {{install = name, say = ("Install %s (or its newest release), beside %s."):format(name, importer)}}}
+  end,
+  doc = {looks = "NameError: name 'TypeAdapter' is not defined, in a library's own file.",
+    check = "The optional imports at the head of that file."},
 }
 
 -- A package whose own files do not find each other, or are no Python: no release was ever like that.

@@ -155,7 +155,7 @@ rule {
     conda = [[(?:LibMambaUnsatisfiableError|UnsatisfiableError: The following specifications)]],
     incompatible = any{
       [[has requirement (?<req>[^\n,]+), but you(?:'ll)? have]],
-      [[requires (?<req2>[\w.-]+[<>=!~]=?[^\n,]+), (?:but you have|which is incompatible)]],
+      [[requires (?<req2>[\w.-]+[<>=!~]=?[^\n]+?), (?:but you have|which is incompatible)]],
       [[pip's dependency resolver does not currently take into account]],
     },
     uv = [[(?:No solution found when resolving dependencies|your requirements are unsatisfiable)]],

@@ -227,6 +227,10 @@ rule {
       local from = package_of(frames[#frames])
       local owner = owner_of(hit.class or hit.call) or hit.class == nil and log.remote_code and "transformers"
       if not HF[owner or ""] then owner = nil end
+      local owners = (" %s "):format(table.concat(atlas.owners(hit.class or ""), " "))
+      if owner and hit.class and from and from ~= owner and not owners:find(" " .. owner .. " ", 1, true) then
+        owner = hit.class:match[[(?:Config|Cfg)$]] and from or nil -- a class of the caller's own
+      end
       if owner == "transformers" and hit.class and not hit.class:match([[^]] .. any{
         [[\w*Trainer]], [[\w*TrainingArguments]], [[BitsAndBytesConfig]], [[GenerationConfig]], [[GenerationMixin]],
         [[PeftAdapterMixin]], [[PreTrained\w+]], [[Cache]], [[\w*Cache]], [[Auto\w+]],
@@ -234,7 +238,7 @@ rule {
         owner = nil
       end
       if owner and from == owner then
-        if not (hit.class or ""):match[[Config$]] then return nil end
+        if not (hit.class or ""):match[[(?:Config|Cfg)$]] then return nil end
         return {hit = hit, confidence = 0.84, why = {
           ("The saved configuration has '%s', which the installed %s does not know: it was written by a "
             .. "newer release."):format(hit.symbol, owner)},

@@ -35,6 +35,14 @@ static bool is_spec(const char *s)
 		ff_version_satisfies("1", s) != FF_SATISFIES_UNKNOWN;
 }
 
+// A build's name on PyTorch's index.
+static bool is_index(const char *s)
+{
+	size_t n = strlen(s);
+	return strcmp(s, "cpu") == 0 ||
+		(n >= 5 && n <= 6 && s[0] == 'c' && s[1] == 'u' && strspn(s + 2, "0123456789") == n - 2);
+}
+
 static void requirement(
 	const struct ff_fix_machine *m, struct ff_buf *b, const char *name, const char *extra, const char *need)
 {
@@ -126,6 +134,7 @@ static struct ff_error *effect_of(json_t *fix, const char *name, const char *nee
 
 struct wish {
 	const char *name, *need, *extra, *arch;
+	const char *index; // "cu128", "cpu": a build of PyTorch's own index
 	const char *after; // a command that must come before
 	bool fresh, alone, build, older, upgrade, absent, replace;
 	const json_t *with; // names of packages that must move too, or names with bounds
@@ -245,6 +254,8 @@ static struct ff_error *write_install(const struct ff_fix_machine *m, const stru
 	if (w->build)
 		ff_buf_str(&b, " --no-build-isolation");
 	write_requirements(m, w, also, joint, &b);
+	if (w->index)
+		ff_buf_printf(&b, " --index-url https://download.pytorch.org/whl/%s", w->index);
 	return ff_fix_command(fix, &b);
 }
 
@@ -266,6 +277,7 @@ static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 		.need = ff_json_text(intention, "need"),
 		.extra = ff_json_text(intention, "extra"),
 		.arch = ff_json_text(intention, "arch"),
+		.index = ff_json_text(intention, "index"),
 		.fresh = flag(intention, "fresh"),
 		.replace = flag(intention, "replace") && !json_object_get(intention, "need"),
 		.alone = flag(intention, "alone"),
@@ -279,6 +291,8 @@ static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 		ret->need = NULL;
 	if (ret->extra && !is_extra(ret->extra))
 		ret->extra = NULL;
+	if (ret->index && !is_index(ret->index))
+		ret->index = NULL;
 	return NULL;
 }
 

@@ -99,7 +99,7 @@ static const struct {
 	// ERROR 05-26 07:50:26 [core.py:396] TEXT (vLLM), ERROR | 2025-03-23 12:10:41 | module:f:138 - TEXT (loguru)
 	{"AAAA", "(?<lvl>" LEVELS ") \\d\\d-\\d\\d " CLOCK " (?:\\[[^\\]]+\\]|\\S+\\.py:\\d+\\])(?: |$)"},
 	{"AAAA", "(?<lvl>" LEVELS ")\\s*\\| " DATE " " CLOCK " \\| [\\w.:<>]+ - "},
-	{"AAAA", "(?<lvl>" LEVELS "):[\\w.]*:"},
+	{"AAAA", "(?<lvl>" LEVELS "):(?:" DATE " " CLOCK ":[\\w.]+:\\d+: |[\\w.]*:)"}, // the first is JAX's
 	{"AAAA", "(?<lvl>" LEVELS "): +"},
 	{"A0000 00:00:00", "(?<lvl>[IWEF])\\d{4} " CLOCK " +\\d+ [^\\]]*\\] "},
 	// Mar  4 05:06:07 host python3[7]: TEXT (journald, syslog), Wed 2026-03-04 05:06:07 UTC host python3[7]: TEXT
