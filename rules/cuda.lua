@@ -252,8 +252,8 @@ rule {
     local path = f.env"LD_LIBRARY_PATH"
     if m and version.cmp(m.found2, m.built2) == -1 and (type(path) ~= "string" or path == "") then
       local need = m.built2:match[[^(\d+\.\d+)]]
-      return {confidence = 0.88, why = "The cuDNN that was loaded ({found2}) is older than the one that this program was "
-        .. "built with ({built2}): another package's pin or a copy of the system stands first.",
+      return {confidence = 0.88, why = "The cuDNN that was loaded ({found2}) is older than the one that this program "
+        .. "was built with ({built2}): another package's pin or a copy of the system stands first.",
         fixes = {{install = log.thirteen and "nvidia-cudnn-cu13" or "nvidia-cudnn-cu12",
           need = (">=%s,<%d"):format(need, tonumber(need:match[[^\d+]]) + 1),
           say = "Upgrade cuDNN to the one that it was built with, or a later one of the same major release.",

@@ -364,8 +364,8 @@ rule {
           .. "architecture, tokenizer or tensors.",
         fixes = log.llama_program and not log.has_frame[[llama_cpp]] and {
           {code = true, kind = "rebuild:llama.cpp",
-            say = "Upgrade llama.cpp (or the program that embeds it) to a newer build: take its newest release, or pull "
-              .. "and build it again."},
+            say = "Upgrade llama.cpp (or the program that embeds it) to a newer build: take its newest release, or "
+              .. "pull and build it again."},
           {argument = "model", say = "Or take a GGUF file that was converted for this build."}} or {
           {install = "llama-cpp-python",
             say = "Upgrade llama.cpp (ollama, llama-cpp-python, LM Studio: the program that embeds it) to a release "

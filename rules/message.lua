@@ -108,7 +108,8 @@ local REQUESTS = {
 -- Forms that leave no doubt that a distribution is meant, also one that nobody here knows.
 local EXPLICIT = {
   [=[pip3? install (?:-[\w-]+ )*[`'"]?([a-z][\w.-]+)]=],
-  [=[requires? (?:the )?[`'"]?([a-z][\w.-]+)[`'"]?(?: (?:or|and|/) [`'"]?[\w.-]+[`'"]?)* to be (?:installed|available)]=],
+  [=[requires? (?:the )?[`'"]?([a-z][\w.-]+)[`'"]?(?: (?:or|and|/) [`'"]?[\w.-]+[`'"]?)* to be ]=]
+    .. [=[(?:installed|available)]=],
   [=[requires? (?:the )?[`'"<]([a-z][\w.-]+)[`'">] (?:library|package|module)]=],
   [=[<([a-z][\w.-]+)> to be installed]=],
   [=[[Ii]nstall the [`'"]?([a-z][\w.-]+)[`'"]? package]=],
