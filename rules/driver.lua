@@ -314,6 +314,11 @@ rule {
       .. [[find)[^\n]{0,30}BAR)]],
   },
   context = {smi = [[NVIDIA-SMI has failed|couldn't communicate with the NVIDIA driver]], kernel = [[NVRM:]],
+    left = [[unexpected WPR2 already up|GPU is likely in a bad state and may need to be reset]],
+    attach = [[osInitNvMapping: \*\*\* Cannot attach gpu]],
+    -- no card of its own stands on the first bus of a machine of metal
+    virtual = [[(?:Hypervisor detected|DMI: (?:QEMU|VMware|Xen|Microsoft Corporation Virtual|Google|Amazon EC2)|]]
+      .. [[paravirtualized kernel on|Qubes|NVRM: GPU 0000:00:(?!0[0-2]\.)[0-9a-f]{2}\.0:)]],
     card = [[\(PCI ID: 10de:(?<device>[0-9a-fA-F]{4})\)]]},
   facts = {"gpus.0.name", "pci.gpus", "driver.version", "driver.kernel_module"},
   explains = {"container.no-gpu", "torch.cpu-build", "bnb.cpu-only", "host.no-gpu", "driver.unknown-error",
@@ -373,9 +378,26 @@ rule {
         {driver = "upgrade", say = "Or upgrade the driver, with which the card's firmware is brought up."}},
         why = "A processor on the card itself (FSP or GSP), which brings it up, does not answer the driver."}
     end
-    return {hit = log.adapter, confidence = 0.86, fixes = {
-        {driver = "upgrade", say = "Install a driver made for this card; from the 50 series on that is one with "
-          .. "the open kernel modules."}, cold, hard},
+    local made_for = {driver = "upgrade", say = "Or install a driver made for this card; from the 50 series on that "
+      .. "is one with the open kernel modules."}
+    if log.left or log.attach then
+      return {hit = log.adapter, evidence = {log.left or log.attach}, confidence = 0.86, fixes = {cold, hard, made_for},
+        why = log.left and "The card is still in the state in which an earlier start of it broke off, so the driver "
+          .. "cannot start it again: it has to lose its power."
+          or "The card does not answer over the bus any more, so the driver cannot bring it up."}
+    end
+    if log.virtual then
+      return {hit = log.adapter, evidence = {log.virtual}, confidence = 0.8,
+        title = "the driver cannot bring up the card that was handed to this virtual machine",
+        why = "The NVIDIA module is loaded in a virtual machine and cannot bring the card up that was passed through: "
+          .. "a reboot inside does not reset it.",
+        fixes = {{restart = "host", say = "Shut the virtual machine down whole and start it again (in a cloud: stop "
+            .. "and start the instance); a reboot inside is the weaker form of it."},
+          {driver = "open", say = "Or install the driver with the open kernel modules (from Turing on)."},
+          {hardware = true, say = "Else reset the card on the host before the machine starts, and give the machine "
+            .. "UEFI firmware with an MMIO window larger than the card's memory."}}}
+    end
+    return {hit = log.adapter, confidence = 0.82, fixes = {cold, made_for, hard},
       why = "The NVIDIA module is loaded and cannot bring this card up."}
   end,
   applies = {"transformers", "vllm", "llama.cpp"},

@@ -151,15 +151,16 @@ rule {
     cuda = [[\bcuda[A-Z]\w+(?:\(\))? (?:failed|returned|error)]],
   },
   unless = {"device", "cuda"}, -- it only checks that CUDA answered well
-  all = {"ended"},
   explains = {"vllm.engine-died"},
   when = function(_, log)
     local hit = log.assertion
+    -- glibc's own form stops the process even where nobody says so: nothing of this program stands below it
+    if not log.ended and (log.lines - hit.line > 3 or log.fatal) then return nil end
     local triton = hit.file:match[[(?i)triton|mlir|llvm]]
     local up = {code = true, kind = triton and "pip:triton" or "pip:package",
       say = triton and "Upgrade triton together with torch, which pins it."
         or "Upgrade the library whose assertion it is, or report it with the line above."}
-    return {hit = hit, confidence = 0.7,
+    return {hit = hit, confidence = log.ended and 0.7 or 0.6,
       why = {"A native library stopped the process by an assertion of its own ({file}, line {at}); what is said "
         .. "afterwards follows from it.", triton and "It is the compiler of triton that fails." or nil},
       fixes = {up, {code = true, say = "Or go round it: switch off the kernel, the backend or the compilation that "
@@ -171,8 +172,8 @@ rule {
 -- ---- built without a GPU part ----
 
 local CPU_BUILD = {
-  ["llama.cpp"] = "Build llama.cpp with -DGGML_CUDA=ON (or take a release of it made for CUDA), and rebuild from an "
-    .. "empty folder.",
+  ["llama.cpp"] = "Build llama.cpp with -DGGML_CUDA=ON in a fresh clone of its source (or take a release of it made "
+    .. "for this GPU).",
   ["llama-cpp-python"] = "Install a wheel of llama-cpp-python made for CUDA, from its own index.",
   ollama = "Install Ollama with its CUDA libraries: the whole archive (lib/ollama beside bin/ollama), or the image "
     .. "ollama/ollama.",
@@ -202,6 +203,7 @@ rule {
     cuda_failed = [[(?:ggml_cuda_init: failed to initialize|cuInit|unable to load cuda driver|nvml vram init failure|]]
       .. [[cudart init failure)]],
     python = [[(?:llama_cpp[/\\.]|Llama\.generate|AVX = \d)]],
+    none_asked = [[(?:-ngl|--(?:n-)?gpu-layers|n_gpu_layers ?=) ?0\b]],
     asked = [[(?:n_gpu_layers ?= ?-?[1-9]|-ngl|--(?:n-)?gpu-layers [1-9]|--gpus[ =]|num_gpu|device(?:=| )['"]?cuda)]],
   },
   unless = {"cuda_failed"},
@@ -209,8 +211,8 @@ rule {
   explains = {"torch.cpu-build"},
   when = function(f, log)
     if log.cuda_there then
-      if not log.no_offload or log.seen or not log.asked then return nil end
-      return {hit = log.no_offload, confidence = 0.7, severity = "warning", lasts = true,
+      if not log.no_offload or log.seen or log.none_asked then return nil end
+      return {hit = log.no_offload, confidence = log.asked and 0.7 or 0.6, severity = "warning", lasts = true,
         title = "no layer of the model is on the GPU",
         why = "The build has its GPU part and sees a GPU, and of the model's {layers} layers not one was put there.",
         fixes = {{flag = "gpu_layers", value = 99, engine = "llama.cpp", say = "Ask for all layers on the GPU."}}}
@@ -240,6 +242,7 @@ rule {
     end
     local install = {["llama-cpp-python"] = "llama-cpp-python", ctranslate2 = "ctranslate2"}
     local fix = install[name] and {install = install[name], fresh = true, say = CPU_BUILD[name]}
+      or name == "llama.cpp" and {setting = "llama-cuda", kind = "rebuild:llama.cpp", say = CPU_BUILD[name]}
       or {code = true, kind = "rebuild:" .. name, say = CPU_BUILD[name]}
     return {hit = hit, severity = fatal and "error" or "warning",
       confidence = (fatal or log.ngl) and 0.9 or gpu and 0.85 or 0.6, lasts = true,

@@ -94,6 +94,65 @@ rule {
     check = "pip list | grep -E 'jax|nvidia'."},
 }
 
+-- The handles of cuSOLVER, cuBLAS, cuDNN and cuSPARSE are made at the first use, in what JAX's own pool left.
+rule {
+  id = "oom.activation/jax-handle",
+  from = {"jax"},
+  rival = {cause = "cuda.lib-conflict", decides = "whether nvidia-smi shows that GPU's memory nearly full"},
+  signatures = {
+    create = [[operation (?:gpu|cu)(?<lib>solver|blas|sparse|dnn|fft)\w*Create\w*\([^)]*\) failed: ]]
+      .. [[cu\w+ (?<words>internal error|has not been initialized|[\w ]*alloc\w*[\w ]*)]],
+    cudnn = [[Could not create cudnn handle: CUDNN_STATUS_(?:INTERNAL_ERROR|NOT_INITIALIZED|ALLOC_FAILED)]],
+  },
+  facts = {"gpus.0.memory.free", "env.XLA_PYTHON_CLIENT_PREALLOCATE", "env.LD_LIBRARY_PATH"},
+  explains = {"cuda.lib-conflict/jax-start"},
+  title = "a CUDA library of JAX could not be started: mostly no GPU memory is left for it",
+  when = function(f, log)
+    local path = f.env"LD_LIBRARY_PATH"
+    local off = f.env"XLA_PYTHON_CLIENT_PREALLOCATE" == "false"
+    local pool = {set = {XLA_PYTHON_CLIENT_PREALLOCATE = "false"},
+      say = "Let JAX take memory as it needs it, not three quarters of the GPU at once."}
+    local foreign = {unset = {"LD_LIBRARY_PATH"}, say = "Rule out foreign CUDA libraries: start once without "
+      .. "LD_LIBRARY_PATH."}
+    local again = {install = "jax", extra = "cuda12", say = "Else install JAX anew with the CUDA libraries that it "
+      .. "asks for."}
+    return {hit = log.create or log.cudnn, confidence = 0.6,
+      fixes = off and path and {foreign, again} or off and {again, foreign} or {pool, foreign, again}}
+  end,
+  why = "The library asked the driver for memory or a context as it started, and got none: JAX's pool (three quarters "
+    .. "of the GPU by default) or another process holds it; else it is a copy of another CUDA release.",
+  doc = {looks = "'operation gpusolverDnCreate(&handle) failed: cuSolver internal error'.",
+    check = "nvidia-smi while it runs; LD_LIBRARY_PATH; pip list | grep nvidia."},
+}
+
+rule {
+  id = "engine.plugin-skew/jax-rocm",
+  from = {"jax"},
+  signatures = {rocm = [[Unable to initialize backend 'rocm': (?<reason>[^\n]{0,200})]]},
+  context = {
+    nvidia = [[(?i)\bnvidia\b|jax[-_]cuda|xla_cuda|platform names are: [^\n]*\bCUDA\b|known backends: [^\n]*'cuda']],
+    amd = [[(?i)\b(?:amdgpu|gfx\d{3,4}|radeon|instinct)\b]],
+  },
+  facts = {"gpus.0.vendor", "python.packages.jax.version"},
+  explains = {"host.no-gpu", "container.no-gpu", "torch.cpu-build", "rocm.mismatch"},
+  title = "JAX starts its part for AMD GPUs on another machine",
+  when = function(f, log)
+    local vendor = f"gpus.0.vendor"
+    local nvidia = vendor == "nvidia" or not vendor and log.nvidia and not log.amd
+    if not nvidia then return nil end
+    return {confidence = 0.85, evidence = {log.nvidia}}
+  end,
+  why = "JAX was told to take any GPU (JAX_PLATFORMS=gpu or rocm, or the plugin for ROCm is installed beside CUDA's), "
+    .. "so it also starts the one for AMD, which fails on a machine with an NVIDIA GPU.",
+  fixes = {
+    {set = {JAX_PLATFORMS = "cuda"}, say = "Name the back end that this machine has."},
+    {remove = "jax-rocm7-plugin", say = "Or remove the plugin for ROCm.",
+      cond = function(f) return f.pkg"jax-rocm7-plugin" and true or false end},
+  },
+  doc = {looks = "RuntimeError: Unable to initialize backend 'rocm': ... (set JAX_PLATFORMS='' to choose).",
+    check = "JAX_PLATFORMS; pip list | grep jax."},
+}
+
 rule {
   id = "torch.cpu-build/jax",
   from = {"jax"},

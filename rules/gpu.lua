@@ -11,13 +11,19 @@ local function xids(wanted)
 end
 
 -- What the driver itself asks for behind an Xid (154), and what NVIDIA's catalogue does.
-local reset = {setting = "reset", kind = "restart", say = "Stop the programs on that GPU and reset it."}
 local reboot = {restart = "host", say = "Reboot the host."}
-local asked = {{[[(?i)reset]], reset}, {[[(?i)reboot]], reboot}}
+
+-- Of the GPU that the line names: "PCI:0000:3b:00" is 0000:3b:00.0 to nvidia-smi.
+local function reset_of(hit)
+  local place = hit and hit.text:match[=[Xid \((?:PCI:)?([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2})\)]=]
+  return {setting = "reset", kind = "restart", need = place and place .. ".0" or nil,
+    say = "Stop the programs on that GPU and reset it."}
+end
+
 local function recovery(log)
-  for _, row in ipairs(asked) do
-    if log.recovery and log.recovery.recovery:match(row[1]) then return row[2] end
-  end
+  local said = log.recovery and log.recovery.recovery or ""
+  if said:match[[(?i)reset]] then return reset_of(log.recovery) end
+  return said:match[[(?i)reboot]] and reboot or nil
 end
 
 local function xid_rule(id, why, fixes, doc, words)
@@ -54,8 +60,9 @@ end
 
 xid_rule("gpu.fallen-off", "The GPU has fallen off the bus: the PCIe link is gone (power, slot, riser, "
   .. "overheating or a defect).",
-  {{hardware = true, say = "Take the host out of service: reseat the card, check power and cooling; another host "
-    .. "for now."}, {restart = "host", say = "A cold restart of the host may bring it back."}},
+  {{restart = "host", say = "Restart the host, better cold (power off and on): nothing less brings the link back."},
+    {hardware = true, say = "If it comes again, take the host out of service: reseat the card, check power and "
+      .. "cooling."}},
   {looks = "Xid 79, 'GPU has fallen off the bus'.", check = "Power cables, temperature, PCIe errors."},
   codes"gpu.fallen-off" .. [[|(?:GPU is lost(?:\.|,| ?\(|$)|fallen off the bus|ERROR_GPU_IS_LOST)]])
 
@@ -68,8 +75,9 @@ rule {
   why = "The driver lists a GPU that does not answer any more: mostly it has fallen off the bus (seat, power, "
     .. "overheating, a defect).",
   fixes = {
-    {hardware = true, say = "Look for Xid 79 in the kernel's log; reseat the card, check its power and cooling."},
-    {restart = "host", say = "A cold restart of the host may bring it back."},
+    {restart = "host", say = "Restart the host, better cold (power off and on)."},
+    {hardware = true, say = "If it comes again, look for Xid 79 in the kernel's log; reseat the card, check its power "
+      .. "and cooling."},
   },
   doc = {looks = "'Unable to determine the device handle for GPU 0000:3B:00.0: Unknown Error' on the host.",
     check = "dmesg for NVRM lines; the same words inside a container only: container.gpu-lost."},
@@ -88,8 +96,9 @@ xid_rule("gpu.ecc",
     .. [[Remapping Failure Occurred\s*: Yes)]])
 xid_rule("gpu.gsp", "The GPU's system processor (GSP) does not answer: a known failure of driver "
   .. "releases, sometimes a follow-up of another fault.",
-  {{driver = "upgrade", say = "Upgrade the driver (or switch the GSP firmware off, NVreg_EnableGpuFirmware=0, "
-    .. "where the card allows it)."}, {restart = "host", say = "Reboot the host to bring it back."}},
+  {{driver = "upgrade", say = "Upgrade the driver."}, {restart = "host", say = "Reboot the host to bring it back."},
+    {setting = "gsp-off", kind = "driver", say = "If it comes again: switch the GSP firmware off, which the "
+      .. "proprietary modules allow up to the 40 series (Ada)."}},
   {looks = "Xid 119/120, 'Timeout waiting for RPC from GSP'.", check = "Earlier Xid 74 or 145/149 lines are the root."},
   [[(?:RPC event history \(CPU <- GSP\)|Timeout waiting for RPC from GSP|]]
     .. [[_kgspLogRpcTimeout|_kgspIsHeartbeatTimedOut: Heartbeat timed out|GSP RM heartbeat timed out|]]
@@ -101,6 +110,30 @@ xid_rule("gpu.nvlink",
   {looks = "Xid 74, 144 to 150; SXid lines of the NVSwitch driver.", check = "nvidia-smi nvlink -e."},
   codes"gpu.nvlink" .. [[|(?:uncorrectable NVLink error|]]
     .. [[Invalid access of peer GPU memory over nvlink|SXid \([^)]*\): \d+, Fatal)]])
+
+rule {
+  id = "gpu.inforom",
+  from = {"driver", "system", "native", "shell", "container"},
+  anyone = {code = "code"},
+  signatures = {
+    smi = [[infoROM is corrupted at gpu (?<bus>[0-9A-Fa-f:.]+)]],
+    code = codes"gpu.inforom",
+  },
+  facts = {"gpus.0.name", "driver.version"},
+  title = "the card's infoROM (its own record of serial number, ECC and configuration) is damaged",
+  confidence = 0.85,
+  when = function(_, log)
+    return {hit = log.smi or log.code, severity = log.fatal and "error" or "warning"}
+  end,
+  why = {"The checksum of the card's infoROM is wrong: most programs run on, but counters of memory errors, ECC and "
+    .. "settings of this card are not kept.", "It is the GPU at {bus}."},
+  fixes = {
+    {hardware = true, say = "Have the card's infoROM written anew or the card replaced by its vendor; no driver "
+      .. "repairs it."},
+  },
+  doc = {looks = "WARNING: infoROM is corrupted at gpu 0000:0B:00.0 (nvidia-smi ends with 14).",
+    check = "nvidia-smi -q | grep -i inforom -A4; does CUDA start on that GPU?"},
+}
 
 -- 109, a context switch that took too long, is the program's as often as the card's.
 local app_list = table.concat(xids(function(xid, n) return xid.cause == "gpu.app-fault" or n == 109 end), "|")
@@ -136,8 +169,9 @@ rule {
 }
 
 -- The others that ask somebody to act.
+local refused = {restart = "host", say = "Reboot the host where the reset is refused."}
 local by_action = {
-  ["reset-gpu"] = {reset, {restart = "host", say = "Reboot the host where the reset is refused."}},
+  ["reset-gpu"] = {{setting = "reset", say = "Reset that GPU."}, refused},
   ["reboot"] = {reboot}, ["restart-vm"] = {{restart = "host", say = "Restart the virtual machine."}},
   ["check-cables"] = {{hardware = true, say = "Check the card's power cables."}},
   ["update-software"] = {{driver = "upgrade", say = "Upgrade the driver."}},
@@ -158,10 +192,12 @@ rule {
     local first = recovery(log)
     local xid = log.xid and know.xid(math.tointeger(tonumber(log.xid.number)))
     if not xid then
-      return first and {hit = log.recovery, confidence = 0.72, fixes = {first}, why = "The driver says what is to be "
+      return first and {hit = log.recovery, confidence = 0.72, fixes = {first, first ~= reboot and refused},
+        why = "The driver says what is to be "
         .. "done about that GPU: {recovery}; the Xid before it says why."} or nil
     end
-    local fixes = {first or by_action[xid.action][1], table.unpack(by_action[xid.action], first and 1 or 2)}
+    local fixes = {first or xid.action == "reset-gpu" and reset_of(log.xid) or by_action[xid.action][1],
+      table.unpack(by_action[xid.action], first and xid.action ~= "reset-gpu" and 1 or 2)}
     return {hit = log.xid, confidence = 0.85, fixes = fixes, evidence = {log.recovery},
       why = {("The kernel reports Xid %s: %s."):format(log.xid.number, xid.name)}}
   end,

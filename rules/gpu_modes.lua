@@ -45,23 +45,39 @@ rule {
   from = {"driver", "torch", "native", "container", "engine"},
   signatures = {
     index = [[device >= 0 && device < num_gpus]],
+    ordinal = [[invalid device ordinal]],
     no_device = [[(?:No CUDA GPUs are available|no CUDA-capable device is detected)]],
     mig = [[(?:\bMIG (?:mode is )?enabled[^\n]{0,80}(?:no|without) (?:MIG )?(?:devices|instances)|]]
       .. [[No MIG devices found|]]
       .. [[\bMIG device[^\n]{0,40}not found|Invalid MIG\b)]],
   },
+  context = {
+    listed = [[\bMIG \d+g\.\d+gb +Device +\d+: \(UUID: (?<uuid>MIG-[\w/-]+)\)]],
+    on = [[^\|[ |]{20,}(?<mode>Enabled) +\|\s*$]], -- the mode's cell in nvidia-smi's table
+  },
   facts = {"gpus.0.mig"},
-  specific_over = {"visible-devices.wrong", "container.no-gpu"},
+  specific_over = {"visible-devices.wrong", "container.no-gpu", "launch.too-many-ranks"},
   when = function(f, log)
     local name = f"gpus.0.name" or ""
-    if not (log.mig or f"gpus.0.mig" == true or name:match[[\bMIG\b]]) then return nil end
-    local uuid, instance = first_instance(f), name:match[[\bMIG\b]]
+    local shown = log.listed or log.on
+    if not (log.mig or shown or f"gpus.0.mig" == true or name:match[[\bMIG\b]]) then return nil end
+    local uuid, instance = first_instance(f) or log.listed and log.listed.uuid, name:match[[\bMIG\b]]
+    if log.on and not uuid then -- which instances there are, if any, only nvidia-smi -L says
+      return {evidence = {log.on}, confidence = 0.82, fixes = {
+          {setting = "mig-select", kind = "env:CUDA_VISIBLE_DEVICES", say = "Name one instance by its UUID, as "
+            .. "nvidia-smi -L lists it; its index is then 0."},
+          {setting = "mig-instance", say = "Where it lists none: make one instance of the whole GPU."},
+          {setting = "no-mig", say = "Or switch MIG off when no program uses the GPU."}},
+        why = "MIG mode is on: CUDA shows a process one instance at most, which CUDA_VISIBLE_DEVICES names by its "
+          .. "UUID."}
+    end
     local off = {setting = "no-mig", say = "Switch MIG off when no program uses the GPU."}
     local make = {setting = "mig-instance", say = "Or make one instance of the whole GPU."}
-    local by_name = {host = true, kind = "env:CUDA_VISIBLE_DEVICES",
+    local by_name = {setting = "mig-select", kind = "env:CUDA_VISIBLE_DEVICES",
       say = "Name an instance by its UUID, as nvidia-smi -L lists it, in CUDA_VISIBLE_DEVICES; its index is then 0."}
     local select = uuid and {set = {CUDA_VISIBLE_DEVICES = uuid}, say = "Select an instance by its UUID."}
-    return {confidence = 0.88, fixes = select and {select, off} or instance and {by_name, off} or {off, make, by_name},
+    return {evidence = {shown}, confidence = 0.88,
+      fixes = select and {select, off} or instance and {by_name, off} or {off, make, by_name},
       why = (uuid or instance) and "MIG mode is on: CUDA shows a process one instance, which CUDA_VISIBLE_DEVICES "
         .. "names by its UUID."
         or "MIG mode is on, and no instance exists or is selected."}
@@ -69,8 +85,9 @@ rule {
   doc = {looks = "No CUDA device although the card is there, with MIG enabled.", check = "nvidia-smi -L."},
 }
 
-local function fabric_fixes(f)
-  local driver = f"driver.version"
+local function fabric_fixes(f, log)
+  local said = log and log.versions
+  local driver = f"driver.version" or said and (said.driver or said.driver2)
   return {
     {setting = "fabricmanager", need = driver or nil, kind = "apt:nvidia-fabricmanager",
       say = "Install nvidia-fabricmanager in exactly the driver's version on the host, and start it."},
@@ -91,6 +108,10 @@ rule {
       .. [[NumCudaDevices\(\)(?: that might have already set an error\?)?(?! Error \d)]],
   },
   context = {nothing = [[NV_WARN_NOTHING_TO_DO]], young = [[(?:NVL5\+|\bB100\b|\bB200\b|\bB300\b|GB200)]],
+    versions = [[(?:with (?:the )?driver version (?<driver>\d{3}\.[\d.]*\d)|]]
+      .. [[Driver Version: (?<driver2>\d{3}\.[\d.]*\d))]],
+    desktop = [[\| +\d+ +(?:NVIDIA )?(?:GeForce|TITAN|Quadro|RTX)\b]],
+    server = [[\b(?:A100|A800|H100|H800|H200|H20|B200|B300|GB200|V100)\b]],
     other_code = [[NumCudaDevices\(\)[^\n]*Error (?<code>\d+)]]},
   facts = {"gpus.0.name", "driver.version"},
   explains = {"torch.cpu-build", "bnb.cpu-only", "visible-devices.wrong"},
@@ -111,8 +132,15 @@ rule {
           .. "one it is not needed, and CUDA works without it.",
         fixes = {{setting = "no-fabricmanager", kind = "restart", say = "Leave the service off."}}}
     end
+    if hit and hit == log.service and log.desktop and not (log.server or log.code or log.nothing) then
+      return {hit = hit, confidence = 0.82, evidence = {log.desktop}, severity = "warning",
+        title = "a machine without NVSwitch needs no fabric manager",
+        why = "The GPUs of this machine are of a kind that no NVSwitch connects, so the fabric manager finds nothing "
+          .. "to manage and ends: CUDA works without it.",
+        fixes = {{setting = "no-fabricmanager", kind = "restart", say = "Leave the service off."}}}
+    end
     if hit and hit == log.config then
-      return {hit = hit, confidence = 0.86, fixes = fabric_fixes(f), why = {"The fabric manager does not take its "
+      return {hit = hit, confidence = 0.86, fixes = fabric_fixes(f, log), why = {"The fabric manager does not take its "
         .. "configuration: the item {item} is that of another release of it."}}
     end
     if not hit then
@@ -123,11 +151,11 @@ rule {
       local name = names[1] or ""
       if #names < 4 and not code or not name:match[[A100|A800|H100|H800|H200|H20|B200|B100|GB200|V100]] then
         return nil end
-      return {hit = log.nvswitch_counting, confidence = 0.75, fixes = fabric_fixes(f),
+      return {hit = log.nvswitch_counting, confidence = 0.75, fixes = fabric_fixes(f, log),
         why = "CUDA does not come up on a machine with several GPUs of a kind that NVSwitches connect: mostly the "
           .. "fabric manager is not running, or of another version than the driver."}
     end
-    return {hit = hit, confidence = 0.93, fixes = fabric_fixes(f),
+    return {hit = hit, confidence = 0.93, fixes = fabric_fixes(f, log),
       why = {hit == log.service and "The fabric manager, without which CUDA does not start on machines with "
         .. "NVSwitch, does not run as it should."
           or "Error 802: on machines with NVSwitch, CUDA waits for nvidia-fabricmanager, which is not running or "

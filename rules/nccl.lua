@@ -26,7 +26,7 @@ rule {
     unhandled = codes"nccl.init" .. [[|(?:unhandled (?:system|cuda) error|]]
       .. [[NCCL error in: \S+|NCCL error: |NCCL_ERROR_\w+|NCCL Error \d)]],
     memlock = [[ibv_\w+ failed with error (?:Cannot allocate memory|12)|ibv_(?:reg|]]
-      .. [[create)\w*[^\n]*(?:Cannot allocate memory|errno 12)]],
+      .. [[create)\w*[^\n]*(?:Cannot allocate memory(?!\. Please set)|errno 12)]],
     graph = [[NCCL cannot be captured in a graph]],
     interface = [[(?:Bootstrap : no socket interface found|No (?:socket )?interface found|]]
       .. [[no socket interface found|NCCL_SOCKET_IFNAME|network interface[^\n]{0,40}not found|]]
@@ -142,9 +142,10 @@ rule {
         confidence = hit == log.traced and 0.7 or 0.82,
         why = "The ranks cannot reach each other: the interface that NCCL or gloo took does not exist, or leads "
         .. "nowhere, or the address of the master is wrong.",
-        fixes = {{network = true, kind = gloo and "env:GLOO_SOCKET_IFNAME" or "env:NCCL_SOCKET_IFNAME",
-          say = "Set NCCL_SOCKET_IFNAME and GLOO_SOCKET_IFNAME to the interface that connects the hosts (ip -br "
-          .. "addr lists them), and check MASTER_ADDR and MASTER_PORT."},
+        fixes = {{setting = "interface", kind = gloo and "env:GLOO_SOCKET_IFNAME" or "env:NCCL_SOCKET_IFNAME",
+          say = "Set NCCL_SOCKET_IFNAME and GLOO_SOCKET_IFNAME on every host to the interface that connects the hosts "
+          .. "(the command takes that of the default route; ip -br addr lists all), and check MASTER_ADDR and "
+          .. "MASTER_PORT."},
           {set = {NCCL_IB_DISABLE = "1"}, say = "Without InfiniBand, switch it off."}}}
     end
     if log.version then return {hit = log.version, confidence = 0.82, why = "The ranks (or the library and its "
@@ -286,17 +287,35 @@ rule {
       .. [[P2P (?:is )?(?:not supported|disabled|test failed)[^\n]*|GPU P2P capability test failed|]]
       .. [[iommu[^\n]{0,60}(?:p2p|peer)|ACS[^\n]{0,40}(?:enabled|peer))]],
     custom_op = [[custom_all_reduce\.cuh:\d+ ']],
+    trt_ipc = [[(?:cudaDeviceEnablePeerAccess|peer access is not supported)[^\n]*tensorrt_llm\S*[Ii]pc]],
     iommu = [[NCCL WARN Missing "iommu=pt" from kernel command line]],
     last_line = [[vLLM is using nccl==]],
     complete = [[NCCL INFO[^\n]*Init COMPLETE]],
     idle = [[^(?:Processed prompts|Generating|Inference|Epoch 0|Training): +0%\|[^\n]*\b0/\d+ \[]],
     custom = [[Custom allreduce (?:is disabled because|failed)[^\n]*P2P]],
   },
-  context = {after = [[(?:Loading model weights|Model loading took|init engine|Starting to load model|]]
+  context = {sglang = [[(?i)\bsglang\b|\bTP\d+\] ]],
+    after = [[(?:Loading model weights|Model loading took|init engine|Starting to load model|]]
     .. [[Memory profiling|GPU blocks|startup complete|Graph capturing|quantization)]],
     hang = [[(?:stuck|hang|no response|timeout|timedout|time out|timed out)]]},
   facts = {"gpus", "env.NCCL_P2P_DISABLE"},
   when = function(f, log)
+    local own = log.p2p and log.p2p.text:match[[custom_all_reduce|tensorrt_llm.*(?i:ipc|custom)]] or log.custom_op
+      or log.trt_ipc
+    local plain = {set = {NCCL_P2P_DISABLE = "1"}, say = "If NCCL fails too, do without peer-to-peer."}
+    if own and (log.trt_ipc or log.p2p and log.p2p.text:match[[tensorrt_llm]]) then
+      return {hit = log.trt_ipc or log.p2p, confidence = 0.85, why = "TensorRT-LLM's own all-reduce copies between the "
+        .. "GPUs directly, and these GPUs cannot.",
+        fixes = {{flag = "disable_custom_all_reduce", engine = "tensorrt-llm", value = true,
+            say = "Build the engine anew without it (trtllm-build; from 0.14 on choose allreduce_strategy NCCL)."},
+          plain}}
+    end
+    if own and log.p2p then
+      return {hit = log.p2p, confidence = 0.85, why = "The engine's own all-reduce copies between the GPUs directly, "
+        .. "and these GPUs cannot.",
+        fixes = {{flag = "disable_custom_all_reduce", engine = log.sglang and "sglang" or "vllm", value = true,
+          say = "Use NCCL's instead."}, plain}}
+    end
     if log.p2p and (log.p2p.event.level == "error" or log.p2p.event.level == "fatal"
       or log.p2p.event.kind == "exception") then
       return {hit = log.p2p, confidence = 0.85, why = "Direct copies between the GPUs do not work on this machine "
@@ -308,8 +327,8 @@ rule {
       return {hit = log.custom_op, confidence = 0.75, why = "vLLM's own all-reduce copies between the GPUs "
         .. "directly, and that does not work here (no peer-to-peer, or memory that cannot be shared, as with "
         .. "expandable segments).",
-        fixes = {{argument = "disable_custom_all_reduce", value = "True", say = "Use NCCL's instead."},
-          {set = {NCCL_P2P_DISABLE = "1"}, say = "If NCCL fails too, do without peer-to-peer."}}}
+        fixes = {{flag = "disable_custom_all_reduce", engine = log.sglang and "sglang" or "vllm", value = true,
+          say = "Use NCCL's instead."}, plain}}
     end
     if log.iommu and ends_at(log, log.iommu) then
       return {hit = log.iommu, confidence = 0.6, why = "The log ends where RCCL was set up: with the IOMMU "

@@ -157,8 +157,8 @@ rule {
       confidence = 0.84, why = {"The ROCm libraries carry no code for this GPU's gfx target.", "{fact:gpus.0.name}."},
       fixes = {value and {set = {HSA_OVERRIDE_GFX_VERSION = value}, automatic = true,
         say = "Let ROCm treat the GPU as the nearest supported one of its family."}
-        or {host = true, kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Set HSA_OVERRIDE_GFX_VERSION to the nearest "
-          .. "supported version of this GPU's family (11.0.0 for RDNA3, 10.3.0 for RDNA2, 9.0.0 for Vega)."},
+        or {setting = "gfx-override", kind = "env:HSA_OVERRIDE_GFX_VERSION", say = "Let ROCm treat the GPU as the "
+          .. "nearest supported one of its family, by what rocminfo calls it (10.3.0 for RDNA2, 11.0.0 for RDNA3)."},
         {install = "torch", older = true, kind = "pip:torch", say = "Or install a torch for a ROCm that supports it."}}}
   end,
   doc = {looks = "HIP error: invalid device function, TensileLibrary not found, a 'CUDA' version 6.x in bitsandbytes.",

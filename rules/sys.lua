@@ -249,7 +249,7 @@ rule {
 
 rule {
   id = "sys.ulimit",
-  from = {memlock = {"nccl", "native"}, watches = {"server", "other", "app", "engine"}},
+  from = {memlock = {"nccl", "native", "cluster"}, watches = {"server", "other", "app", "engine"}},
   anyone = "system",
   signatures = {
     watches = [[(?:inotify watch limit reached|System limit for number of file watchers reached|]]
@@ -264,7 +264,7 @@ rule {
       .. [[std::system_error[^\n]*Resource temporarily unavailable|BlockingIOError: \[Errno 11\])]],
     not_permitted = [[pthread_create failed for thread \d+ of \d+: Operation not permitted]],
     memlock = [[(?:RLIMIT_MEMLOCK|Unable to pin host memory with error code: -1|failed to (?:mlock|lock) memory|]]
-      .. [[mlock[^\n]{0,40}Cannot allocate memory)]],
+      .. [[mlock[^\n]{0,40}Cannot allocate memory|Please set max locked memory \(ulimit -l\))]],
   },
   context = {mlock_warning = [[warning: failed to mlock]],
     nproc = [[RLIMIT_NPROC (?<soft>-?\d+) current, (?<hard>-?\d+) max]]},

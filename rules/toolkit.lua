@@ -219,7 +219,7 @@ rule {
     -- on other hosts driver.not-loaded/rpc
     if log.request and not (log.wsl or (f"system.kernel" or ""):match[[(?i)microsoft]]) then return nil end
     local restart = {restart = "wsl", say = "Restart WSL (and Docker Desktop), after 'wsl --update'."}
-    local driver = {driver = "install",
+    local driver = {host = true, kind = "driver", -- no Linux command: the driver of WSL is that of Windows
       say = "Install a current NVIDIA driver on Windows; no Linux driver and no libcuda of an image may stand "
         .. "before it in WSL."}
     if log.adapters then
@@ -356,7 +356,7 @@ rule {
     .. "another cgroup update) on "
     .. "the host revokes the device rules of running containers.",
   fixes = {
-    {host = true, kind = "restart", say = "Make the container anew; a restart of the process in it is not enough."},
+    {restart = "container", say = "Restart the containers that use a GPU; a new process in them is not enough."},
     {container = "device", say = "To prevent it, pass the device nodes explicitly (one --device for each GPU)."},
     {setting = "dev-char", say = "Or make the links in /dev/char that the service manager looks for."},
   },

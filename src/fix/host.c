@@ -13,7 +13,7 @@
 
 FF_EMBEDDED(ff_table, host_steps);
 
-enum { STEP_LENGTH_MAX = 96, VALUE_LENGTH_MAX = 48 };
+enum { STEP_LENGTH_MAX = 96, VALUE_LENGTH_MAX = 48, ID_LENGTH = 12 };
 
 // The branches of the driver that Ubuntu packages, each good for what an older one was asked for.
 static const char *const branches[] = {"470", "535", "550", "570", "580", "590", "595"};
@@ -68,10 +68,10 @@ static bool find_step(const struct ff_fix_machine *m, const char *family, const 
 
 // ---- its command ----
 
-// A version or a number, and nothing that a shell would read otherwise.
+// A version, a number or a place on the PCI bus, and nothing that a shell would read otherwise.
 static bool is_plain(const char *value)
 {
-	static const char plain[] = "0123456789.";
+	static const char plain[] = "0123456789abcdefABCDEF.:";
 	return *value && strlen(value) < VALUE_LENGTH_MAX && strspn(value, plain) == strlen(value);
 }
 
@@ -110,6 +110,12 @@ static bool write_step(struct ff_span text, const char *value, bool sudo, struct
 	return true;
 }
 
+// A variable of the worker's own next start, not a change of the host.
+static bool sets_variable(struct ff_span command)
+{
+	return command.n > 7 && memcmp(command.p, "export ", 7) == 0;
+}
+
 // Fill in the command of a step where it can be taken at all; *ret_written says so.
 static struct ff_error *take_step(const struct ff_fix_machine *m, const char *family, const char *what,
 	const char *value, json_t *fix, bool *ret_written)
@@ -118,7 +124,10 @@ static struct ff_error *take_step(const struct ff_fix_machine *m, const char *fa
 	struct ff_table_row row;
 	bool assumed = false;
 	*ret_written = false;
-	if (out_of_reach(m) || (value && !is_plain(value)) || !find_step(m, family, what, &assumed, &row))
+	if ((value && !is_plain(value)) || !find_step(m, family, what, &assumed, &row))
+		return NULL;
+	bool inside = sets_variable(row.cells[1]);
+	if (!inside && out_of_reach(m))
 		return NULL;
 	if (!write_step(row.cells[1], value, needs_sudo(m), &b))
 		return NULL;
@@ -127,11 +136,11 @@ static struct ff_error *take_step(const struct ff_fix_machine *m, const char *fa
 	struct ff_error *err = ff_fix_command(fix, &b);
 	if (!err && effect.n)
 		err = ff_fix_side_effect(fix, "%.*s", (int)effect.n, effect.p);
-	if (!err && in_container(m) && m->platform != FF_PLATFORM_WINDOWS)
+	if (!err && !inside && in_container(m) && m->platform != FF_PLATFORM_WINDOWS)
 		err = ff_fix_say_more(fix,
 			assumed ? "Run it on the host (here for Ubuntu), not in the container."
 				: "Run it on the host, not in the container.");
-	else if (!err && assumed)
+	else if (!err && !inside && assumed)
 		err = ff_fix_say_more(fix, "The command is for Ubuntu and Debian.");
 	return err;
 }
@@ -159,14 +168,17 @@ static int branch_of(const char *version)
 	return version ? (int)strtol(version, NULL, 10) : 0;
 }
 
-// The packaged branch that has at least the needed release.
-static const char *packaged_branch(const char *need)
+// The packaged branch that has at least the needed release; of an upgrade that names none, one that is newer than what
+// is here.
+static const char *packaged_branch(const char *need, const char *here, bool upgrade)
 {
-	int wanted = branch_of(need);
-	for (size_t i = 0; need && i < COUNT(branches); i++)
+	static const char usual[] = "580"; // the last one that knows every card from Maxwell on
+	bool newer = !need && upgrade && branch_of(here) >= branch_of(usual);
+	int wanted = newer ? branch_of(here) + 1 : branch_of(need);
+	for (size_t i = 0; (need || newer) && i < COUNT(branches); i++)
 		if (branch_of(branches[i]) >= wanted)
 			return branches[i];
-	return need ? NULL : "580"; // the last one that knows every card from Maxwell on
+	return need || newer ? NULL : usual;
 }
 
 // A driver that is loaded answers with the version of its user library.
@@ -189,6 +201,7 @@ struct ff_error *ff_fix_driver(const struct ff_fix_machine *m, const json_t *int
 {
 	const char *what = ff_json_text(intention, "driver"), *need = ff_json_text(intention, "need");
 	const char *here = m->facts ? ff_json_text(m->facts, "driver.version") : NULL;
+	const char *said = m->said ? ff_json_text(m->said, "driver.version") : NULL;
 	bool written = false;
 	if (!what || !*what)
 		return ff_error_create(FF_EUSAGE, "'driver' must be a text");
@@ -200,7 +213,7 @@ struct ff_error *ff_fix_driver(const struct ff_fix_machine *m, const json_t *int
 		return err;
 	if (m->platform == FF_PLATFORM_WSL || m->platform == FF_PLATFORM_WINDOWS)
 		return ff_fix_say_more(fix, "The driver is the one of Windows: install it there, from NVIDIA.");
-	const char *branch = packaged_branch(need);
+	const char *branch = packaged_branch(need, here ? here : said, upgrade);
 	if (branch)
 		err = take_step(m, "driver", what, branch, fix, &written);
 	if (!err && !written)
@@ -208,10 +221,29 @@ struct ff_error *ff_fix_driver(const struct ff_fix_machine *m, const json_t *int
 	return err;
 }
 
+// This container by its id, where the facts know it; else all that were given a GPU.
+static struct ff_error *restart_container(const struct ff_fix_machine *m, json_t *fix)
+{
+	const char *id = m->facts ? ff_json_text(m->facts, "system.container.id") : NULL;
+	bool podman = m->runtime == FF_RUNTIME_PODMAN;
+	bool docker = m->runtime == FF_RUNTIME_DOCKER || m->runtime == FF_RUNTIME_COMPOSE;
+	bool written;
+	_cleanup_buf_ struct ff_buf b = {0};
+	if (!podman && !docker && m->runtime > FF_RUNTIME_SHELL)
+		return NULL;
+	if (!id || strspn(id, "0123456789abcdef") < ID_LENGTH || (!podman && !docker))
+		return take_step(m, "restart", podman ? "container-podman" : "container", NULL, fix, &written);
+	ff_buf_printf(&b, "%s restart %.*s", podman ? "podman" : "docker", ID_LENGTH, id);
+	struct ff_error *err = ff_fix_command(fix, &b);
+	return err ? err : ff_fix_say_more(fix, "Run it on the host, not in the container.");
+}
+
 struct ff_error *ff_fix_restart(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *what = ff_json_text(intention, "restart");
 	bool written;
+	if (what && strcmp(what, "container") == 0)
+		return restart_container(m, fix);
 	return what ? take_step(m, "restart", what, NULL, fix, &written) : NULL;
 }
 

@@ -27,7 +27,7 @@ static const struct {
 	// 2026-01-02T03:04:05+0000 host python3[7]: TEXT (journald, rsyslog), app[web.1]: TEXT (Heroku), app[1a2b] ams
 	// [info]TEXT (Fly)
 	{"0000?00?00?00:00:00",
-		DATE "[T ]" CLOCK ZONE " (?<src>(?:[\\w.-]+ )?[\\w./@-]+\\[[\\w.]+\\]|[\\w.-]+ kernel):(?: |$)"},
+		DATE "[T ]" CLOCK ZONE " (?<src>(?:[\\w.-]+ )?[\\w./@-]+\\[[\\w.]+\\]|(?:[\\w.-]+ )?kernel):(?: |$)"},
 	{"0000?00?00T00:00:00", DATE "T" CLOCK ZONE " (?<src>app\\[\\w+\\]) \\w+ \\[(?<lvl>\\w+)\\]"},
 	// Behind the time: a path of aws logs tail, labels of logcli, GitLab's stream, a logger's name and level
 	{"0000?00?00T00:00:00", DATE "T" CLOCK ZONE " (?<src>\\S+/\\S+/[0-9a-f]{8,}) "},
@@ -103,7 +103,9 @@ static const struct {
 	{"AAAA", "(?<lvl>" LEVELS "): +"},
 	{"A0000 00:00:00", "(?<lvl>[IWEF])\\d{4} " CLOCK " +\\d+ [^\\]]*\\] "},
 	// Mar  4 05:06:07 host python3[7]: TEXT (journald, syslog), Wed 2026-03-04 05:06:07 UTC host python3[7]: TEXT
-	{"Aaa ?0 00:00:00", "[A-Z][a-z]{2} [ \\d]\\d " CLOCK " (?<src>\\S+ [^:\\[ ]+(?:\\[\\d+\\])?):(?: |$)"},
+	{"Aaa ?0 00:00:00",
+		"[A-Z][a-z]{2} [ \\d]\\d " CLOCK
+		" (?<src>kernel|[\\w./@-]+\\[\\d+\\]|\\S+ [^:\\[ ]+(?:\\[\\d+\\])?):(?: |$)"}, // or without the host
 	{"Aaa 0000?00?00 00:00:00",
 		"[A-Z][a-z]{2} " DATE " " CLOCK " [A-Z]+ (?<src>\\S+ [^:\\[ ]+(?:\\[\\d+\\])?):(?: |$)"},
 	{"text_generation_", "text_generation_(?:launcher|router)(?:::\\w+)*: (?:[\\w./-]+\\.rs:\\d+: )?"},

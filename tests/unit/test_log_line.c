@@ -122,6 +122,7 @@ static void journals(void **state)
 	static const struct sample samples[] = {
 		{"Mar 04 05:06:07 gpu-3 python3[711]:   x", "  x", "gpu-3 python3[711]", 0},
 		{"Mar  4 05:06:07 gpu-3 kernel: NVRM: Xid", "NVRM: Xid", "gpu-3 kernel", 0},
+		{"Mar  4 05:06:07 kernel: NVRM: Xid", "NVRM: Xid", "kernel", 0},
 		{"2026-03-04T05:06:07+0100 gpu-3 w[711]: x", "x", "gpu-3 w[711]", 0},
 		{"Wed 2026-03-04 05:06:07 UTC gpu-3 w[711]: x", "x", "gpu-3 w[711]", 0},
 		{"1772600767.123456 gpu-3 w[711]: x", "x", "gpu-3 w[711]", 0},
