@@ -337,10 +337,17 @@ def test_healthy_workers_with_the_fact_are_next(fleet, tmp_path):
     assert first["next"]["workers"] == 3 and [w["worker"] for w in first["next"]["some"]] == ["w000", "w005", "w010"]
 
 
+def test_what_is_not_there_is_named_once_with_what_makes_it(fleet, tmp_path):
+    fleet("top", code=2)
+    assert "fleet.db is not there" in fleet.stderr and "firstfix fleet ingest" in fleet.stderr
+    fleet("ingest", tmp_path / "nothing.json", code=2)
+    assert fleet.stderr.count("nothing.json") == 1
+
+
 def test_questions_to_several_fleets_want_a_name(fleet, tmp_path):
     fleet("ingest", write(tmp_path / "logs.json", [life("w1", fleet="paris"), life("w2", fleet="tokyo")]))
     fleet("top", code=2)
-    assert "paris (1 workers), tokyo (1 workers)" in fleet.stderr
+    assert "paris (1 worker), tokyo (1 worker)" in fleet.stderr
     assert fleet("top", "--fleet", "tokyo")["failures"][0]["workers"] == 1
     fleet("top", "--fleet", "berlin", code=2)
     fleet("top", code=2, database="none.db")

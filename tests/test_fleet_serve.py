@@ -122,7 +122,7 @@ def test_two_fleets_want_a_name(served, firstfix, tmp_path):
     )
     server = served()
     status, _, text = server.ask("/v1/top")
-    assert status == 400 and "tokyo (1 workers)" in text
+    assert status == 400 and "tokyo (1 worker)" in text
     assert document(server, "/v1/top?fleet=tokyo")["failures"] == []
 
 

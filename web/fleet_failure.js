@@ -1,6 +1,6 @@
 // The failures by workers hit, and one of them: the facts that separate, what to try, who has it, the fix to copy.
 import { byId, copyable, h, show } from "./dom.js";
-import { count, errorText, moment, plural, sentence } from "./format.js";
+import { count, errorText, moment, plural, sentence, span } from "./format.js";
 import { table } from "./table.js";
 
 const SHOWN = 15;
@@ -251,7 +251,7 @@ export function drawFailure({ failure, explain, id, openWorker }) {
       h(
         "p",
         { class: "of" },
-        `${plural(failure.workers, "worker")}, ${moment(failure.first)} to ${moment(failure.last)}`,
+        `${plural(failure.workers, "worker")}, ${span(failure.first, failure.last)}`,
       ),
       h("h2", { id: "failure-title" }, failure.title ?? nameOf(failure)),
       h("p", { class: "cause" }, h("code", {}, nameOf(failure)), " ", h("code", {}, failure.fingerprint)),

@@ -1,6 +1,6 @@
 // One worker: what it has had, and in which facts it is not as those that do not fail.
 import { byId, copyable, h, show } from "./dom.js";
-import { count, moment, plural } from "./format.js";
+import { count, plural, span } from "./format.js";
 import { table } from "./table.js";
 
 const failureOf = (each) =>
@@ -8,7 +8,7 @@ const failureOf = (each) =>
     "li",
     { class: "worker-failure" },
     h("p", {}, h("b", {}, each.cause ?? each.title ?? each.fingerprint), ` ${each.cause ? (each.title ?? "") : ""}`),
-    h("p", { class: "dim" }, `${plural(each.incidents, "time")}, ${moment(each.first)} to ${moment(each.last)}`),
+    h("p", { class: "dim" }, `${plural(each.incidents, "time")}, ${span(each.first, each.last)}`),
     each.exemplar?.fix && h("p", { class: "fix" }, h("b", {}, "Fix to try first: "), each.exemplar.fix),
     each.exemplar?.command && copyable(each.exemplar.command, "the fix"),
   );
@@ -50,7 +50,7 @@ export function drawWorker({ worker, name, close }) {
     h(
       "p",
       { class: "dim" },
-      [worker.host && `on ${worker.host}`, `seen from ${moment(worker.first)} to ${moment(worker.last)}`]
+      [worker.host && `on ${worker.host}`, `seen from ${span(worker.first, worker.last)}`]
         .filter(Boolean)
         .join(" · "),
     ),

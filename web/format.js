@@ -56,6 +56,12 @@ export function moment(iso) {
   return day + clock(at.getTime() / 1000);
 }
 
+/** "Nov 14 18:02:19 to today 14:03:20" */
+export function span(first, last) {
+  const [from, to] = [moment(first), moment(last)];
+  return `${from} to ${from.includes(" ") && !to.includes(" ") && to !== NONE ? "today " : ""}${to}`;
+}
+
 /** "ValueError: words", of an error as incidents have it, or of a text. */
 export function errorText(error) {
   if (!error || typeof error === "string") return error ?? "";

@@ -39,13 +39,13 @@ static const char *plural(long long n)
 static void say_failure(struct ff_page *page, const json_t *row)
 {
 	long long recent = number(row, "recent"), before = number(row, "before");
+	double lost = json_number_value(json_object_get(row, "lost_worker_hours"));
 	ff_page_say(page, FF_MARK_NONE, "Workers", "%lld, %lld time%s", number(row, "workers"),
 		number(row, "incidents"), plural(number(row, "incidents")));
 	ff_page_say(page, FF_MARK_NONE, "Seen", "%s to %s", text(row, "first"), text(row, "last"));
 	ff_page_say(page, recent > before ? FF_MARK_WARN : FF_MARK_NONE, "Trend",
 		"%lld in the last 24 hours, %lld in the 24 before", recent, before);
-	ff_page_say(page, FF_MARK_NONE, "Lost", "%.2f worker-hours",
-		json_number_value(json_object_get(row, "lost_worker_hours")));
+	ff_page_say(page, FF_MARK_NONE, "Lost", "%.*f worker-hours", lost < 10 ? 1 : 0, lost);
 }
 
 static struct ff_error *write_top(const json_t *doc, struct ff_page *page, char **ret)
@@ -199,8 +199,8 @@ static void say_entry(struct ff_page *page, const json_t *entry)
 	ff_page_say(page, others ? FF_MARK_WARN : FF_MARK_OK, "Of the others", "%lld of %lld%s%s", others,
 		number(entry, "others.of"), next.n ? "; these may be next: " : "", next.n ? next.p : "");
 	ff_page_say(page, FF_MARK_NUMBER, "Odds of failing",
-		"%.3g times as high (chance of that by luck: 1 in 10^%.0f)", ratio,
-		-json_number_value(json_object_get(entry, "log10_corrected")));
+		"%s%.*f times as high (chance of that by luck: 1 in 10^%.0f)", ratio > 1000 ? "over " : "",
+		ratio < 10 ? 1 : 0, fmin(ratio, 1000), -json_number_value(json_object_get(entry, "log10_corrected")));
 	say_rivals(page, entry);
 	say_rollout(page, entry);
 	ff_page_say(page, FF_MARK_SETTING, "Try on one first", "%s", text(entry, "try.say"));

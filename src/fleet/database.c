@@ -69,7 +69,11 @@ struct ff_error *ff_fleet_open(const char *path, bool read_only, struct ff_fleet
 	if (!fleet || !(fleet->path = strdup(path)))
 		return &ff_enomem;
 	if (read_only && strcmp(path, ":memory:") != 0 && access(path, F_OK) < 0)
-		return ff_error_os(errno, "%s", path);
+		return errno == ENOENT ? ff_error_create(FF_EABSENT,
+						 "no fleet is known (%s is not there); 'firstfix fleet ingest PATH' "
+						 "reads what workers said",
+						 path)
+				       : ff_error_os(errno, "%s", path);
 	if (sqlite3_open_v2(path, &fleet->db, flags, NULL) != SQLITE_OK)
 		return ff_sql_error(fleet->db, path);
 	sqlite3_busy_timeout(fleet->db, LOCK_WAIT_MS);

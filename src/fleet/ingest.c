@@ -55,7 +55,11 @@ static void tell(const struct ingest *in, const char *path, const char *why)
 
 static struct ff_error *unread(struct ingest *in, const char *path, struct ff_error *err)
 {
-	tell(in, path, err->message);
+	const char *why = err->message;
+	size_t n = strlen(path);
+	if (ff_starts(why, path) && ff_starts(why + n, ": ")) // the path is told already
+		why += n + 2;
+	tell(in, path, why);
 	in->counts->files_unread++;
 	ff_error_destroy(err);
 	return NULL;

@@ -26,9 +26,11 @@ static struct ff_error *several(const json_t *fleets)
 	_cleanup_buf_ struct ff_buf text = {0};
 	size_t i;
 	json_t *row;
-	json_array_foreach (fleets, i, row)
-		ff_buf_printf(&text, "%s%s (%lld workers)", i ? ", " : "", ff_json_text(row, "name"),
-			(long long)json_integer_value(json_object_get(row, "workers")));
+	json_array_foreach (fleets, i, row) {
+		long long n = json_integer_value(json_object_get(row, "workers"));
+		ff_buf_printf(
+			&text, "%s%s (%lld worker%s)", i ? ", " : "", ff_json_text(row, "name"), n, n == 1 ? "" : "s");
+	}
 	return text.failed
 		? &ff_enomem
 		: ff_error_create(FF_EUSAGE, "several fleets are in this database: %s; say --fleet NAME", text.p);

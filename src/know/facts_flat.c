@@ -56,7 +56,7 @@ static bool lists(const char *list, const char *value)
 {
 	size_t n = strlen(value);
 	for (const char *p = strstr(list, value); p && n; p = strstr(p + n, value))
-		if ((p == list || ff_starts(p - 2, ", ")) && (!p[n] || ff_starts(p + n, ", ")))
+		if ((p == list || (p - list >= 2 && ff_starts(p - 2, ", "))) && (!p[n] || ff_starts(p + n, ", ")))
 			return true;
 	return false;
 }

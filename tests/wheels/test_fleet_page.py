@@ -35,7 +35,10 @@ def records():
             told += [incident(T0 + HOUR * (5 + n), mark, name=f"i{n}", **more)]
         if n in (1, 2):
             told += [incident(T0 + HOUR * 30, mark, "e" * 16, "o", firstfix__incident__cause="cuda.oom")]
-        yield request(f"worker-{n:02}" if n else HOSTILE, told, host=f"node-{n // 4}")
+        if n in (3, 4, 6, 7):  # names as long as they may be
+            cause = f"user.{n}" + "-and-so-on" * 5
+            told += [incident(T0 + HOUR * 30, mark, f"{n:016}", "o", firstfix__incident__cause=cause)]
+        yield request(f"worker-{n:02}" if n else HOSTILE, told, host=f"node-{n // 4}" if n else "node." * 50)
 
 
 @pytest.fixture
@@ -128,9 +131,12 @@ def test_what_a_worker_says_is_text(fleet, reader):  # noqa: F811
 
 
 def test_a_token_and_several_fleets(fleet, reader):  # noqa: F811
-    lines = [*records(), request("t1", [start(T0, "a" * 16)], fleet="tokyo")]
+    lines = [
+        *records(), request("t1", [start(T0, "a" * 16)], fleet="tokyo"),
+        request("t2", [start(T0, "a" * 16)], fleet="z-long-name-" * 20),
+    ]
     url = fleet(lines, FIRSTFIX_TOKEN="s3cret-of-the-fleet")
-    seen = reader(url)
+    seen = reader(url, viewport={"width": 360, "height": 740})
     seen.wait("A token is wanted")
     assert seen.violations() == []
     for given, then in (("wrong", "This token is not the one."), ("s3cret-of-the-fleet", "Causes over time")):
@@ -141,6 +147,9 @@ def test_a_token_and_several_fleets(fleet, reader):  # noqa: F811
     seen.page.locator("#fleet").select_option("tokyo")
     seen.wait("No worker has failed.")
     assert "fleet=tokyo" in seen.page.url and seen.violations() == []
+    seen.page.locator("#fleet").select_option("z-long-name-" * 20)
+    assert seen.is_narrow_enough()
+    assert seen.page.evaluate("document.querySelector('#fleet').getBoundingClientRect().right <= innerWidth")
 
 
 def test_an_empty_fleet(fleet, reader):  # noqa: F811
