@@ -101,8 +101,8 @@ class Machine:
         return folder
 
     def clone(self, base):
-        """An environment whose files are hard links of a base's."""
-        source, folder = base_folder(base), self.folder / "venv"
+        """An environment whose files are hard links of those of a base, or of another environment."""
+        source, folder = base if isinstance(base, pathlib.Path) else base_folder(base), self.folder / "venv"
         self.sh(f"'{sys.executable}' -m venv '{folder}'")
         site = next((folder / "lib").glob("python3*")) / "site-packages"
         shutil.rmtree(site)
