@@ -302,6 +302,26 @@ rule {
     check = "The installed release against the one that is asked for."},
 }
 
+-- The same of packages outside the family, where the installed release is known and is not what is asked for.
+rule {
+  id = "pip.conflict/asked",
+  anyone = "request",
+  signatures = REQUEST_WORDS,
+  when = function(f, log)
+    local hit = request_hit(log)
+    local name, need, have, said = read_request(f, hit)
+    if not name or not need or not have or skew_cause(name) == "hf" or KERNELS[name] then return nil end
+    return {hit = hit, confidence = said and 0.88 or 0.82,
+      why = {("The message asks for a %s that is %s."):format(name, need), ("Installed is %s."):format(have)},
+      fixes = {
+        {install = name, need = need,
+          say = ("Install a release of %s within what the message asks for."):format(name)}}}
+  end,
+  why = "",
+  doc = {looks = "'pyarrow requires NumPy 2.0 or newer, found 1.26.4'.",
+    check = "The installed release against the one that is asked for."},
+}
+
 rule {
   id = "sys.python-version/asked",
   from = {"installer", "hub", "engine", "other"},

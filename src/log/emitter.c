@@ -109,6 +109,8 @@ static struct ff_span package_of(const char *file)
 			after = at + strlen(sites[i]);
 	if (after)
 		return up_to(after, "/\\.");
+	if (file[0] != '/' && (ff_ends(file, ".pyx") || ff_ends(file, ".pxi"))) // Cython's, as in the package's source
+		return strchr(file, '/') ? up_to(file, "/") : (struct ff_span){NULL, 0};
 	if (strstr(file, "/lib/python3") || strncmp(file, "<frozen", 7) == 0)
 		return (struct ff_span){NULL, 0};
 	struct ff_span found = FF_SPAN("app"), rest = ff_span_of(file),
