@@ -132,6 +132,23 @@ rule {
 }
 
 rule {
+  id = "container.no-gpu/pool",
+  rival = {cause = "torch.driver-too-old", decides = "whether nvidia-smi works inside the container"},
+  from = {"engine", "server", "native", "other"},
+  signatures = {pool = [[pinned (?:system )?memory[^\n]*: CUDA driver version is insufficient]]},
+  context = {known = [[NVIDIA-SMI \d{3}|(?i)\btegra\b|\bL4T\b|jetson]]},
+  unless = {"known"},
+  facts = {"driver.version", "system.container.runtime"},
+  confidence = 0.66,
+  when = function(f) return not f"driver.version" and #f.gpus() == 0 and true or nil end,
+  why = "The CUDA runtime says the same ('driver version is insufficient') where it finds no driver at all: mostly the "
+    .. "container was started without the GPU.",
+  fixes = {all_gpus, {driver = "upgrade", say = "If nvidia-smi works in it: upgrade the driver on the host."}},
+  doc = {looks = "Unable to allocate pinned system memory ...: CUDA driver version is insufficient for CUDA runtime "
+    .. "version.", check = "nvidia-smi inside the container."},
+}
+
+rule {
   id = "host.no-gpu",
   rival = {cause = "container.no-gpu", decides = "whether it runs in a container, and nvidia-smi works on its host"},
   from = {"torch", "engine", "hub", "compiler", "app", "other", no_driver = {"torch"},
@@ -149,7 +166,8 @@ rule {
   },
   context = {
     container = [[(?:docker|containerd|kubernetes|k8s|/dist-packages/|pod/|runpod)]],
-    gpu_seen = [[(?:NVIDIA-SMI \d|GPU \d+: NVIDIA|NVIDIA GeForce|GeForce RTX|Tesla [A-Z]\d|NVIDIA [AHLBV]\d+)]],
+    gpu_seen = [[(?:NVIDIA-SMI \d|corrupted at gpu \d|]]
+      .. [[GPU \d+: NVIDIA|NVIDIA GeForce|GeForce RTX|Tesla [A-Z]\d|NVIDIA [AHLBV]\d+)]],
     cpu_build = [[(?:\+cpu\b|Torch not compiled with CUDA)]],
     old = [[is too old \(found version]],
     visible = [[CUDA_VISIBLE_DEVICES]],

@@ -20,6 +20,13 @@ local function driver_for(cc, driver)
   return first and here and here < tonumber(first:match[[^(\d+)]]) and first or nil
 end
 
+-- The last branch that knows a GPU which the installed one has given up.
+local function given_up(cc, driver)
+  local branch = tonumber(driver:match[[^(\d+)]])
+  if branch >= 590 and version.cmp(cc, "7.5") == -1 then return "580" end
+  return branch >= 480 and version.cmp(cc, "5.0") == -1 and "470" or nil
+end
+
 local function too_old_for_card(name, cc, driver, first)
   return {confidence = 0.95,
     why = ("%s (compute capability %s) came after driver %s: it needs %s or later."):format(name, cc, driver, first),
@@ -50,6 +57,8 @@ rule {
   context = {
     no_driver = [[Found no NVIDIA driver on your system]],
     smi = [[NVIDIA-SMI (?<smi>\d{3}[\d.]+)]],
+    tegra = [[(?i)\btegra\b|\bL4T\b|jetson]],
+    pool = [[CUDA memory pool disabled|failed to allocate pinned system memory|pinned memory pool will not be]],
     vGPU = [[vGPU]],
   },
   facts = {"driver.version", "driver.cuda", "torch.cuda", "torch.version"},
@@ -62,6 +71,14 @@ rule {
     if driver and runtime then verdict, floor, own = know.driver_runs(driver, runtime) end
     if log.insufficient and not log.too_old and verdict and verdict ~= "too-old" then
       if f"system.container.runtime" then return nil end -- new enough: the GPU never reached the container
+    end
+    -- the runtime says the same where there is no driver at all: container.no-gpu/pool
+    if log.pool and not (log.too_old or log.tegra or log.smi or driver) then return nil end
+    if log.tegra and log.insufficient then
+      return {hit = log.insufficient, evidence = {log.tegra}, confidence = 0.82,
+        why = "On a Jetson the driver is a part of JetPack, and this image is made for a newer CUDA than that offers.",
+        fixes = {{host = true, kind = "driver", say = "Use the image that is made for this JetPack (L4T) release, as "
+          .. "NVIDIA's images for Jetson are (-igpu, l4t-), or upgrade JetPack on the board."}}}
     end
     local cuda = log.too_old and log.too_old.found
     if cuda then cuda = ("%d.%d"):format(tonumber(cuda) // 1000, tonumber(cuda) % 1000 // 10) end
@@ -207,91 +224,6 @@ rule {
 -- ---- the kernel module ----
 
 rule {
-  id = "driver.build-failed",
-  from = {"driver", "system", "installer", "compiler"},
-  signatures = {
-    secure = [[(?:Key was rejected by service|Required key not available|Loading of unsigned module is rejected|]]
-      .. [[module verification failed: signature and/or required key missing)]],
-    dkms = [[(?:Error! Bad return status for module build on kernel|DKMS[^\n]*nvidia[^\n]*(?:error|fail)|]]
-      .. [[Failed to run [`'"]?\S*dkms (?:build|install) -m nvidia|]]
-      .. [[nvidia[^\n]{0,40}kernel package postinst script subprocess returned error exit status)]],
-    headers = [[(?:Your kernel headers for kernel (?<kernel>\S+) cannot be found|]]
-      .. [[Unable to find the kernel source tree|]]
-      .. [[kernel headers? for (?:the )?(?:running|target) kernel[^\n]{0,30}(?:not (?:be )?found|missing)|]]
-      .. [[/lib/modules/(?<kernel2>\S+?)/build: No such file)]],
-    modpost = [[(?:GPL-incompatible module nvidia\S* uses GPL-only symbol '?(?<symbol>\w+)|]]
-      .. [[modpost: "?(?<symbol2>\w+)"? \[\S*nvidia\S*\.ko\] undefined)]],
-    installer = [[(?:Unable to build the NVIDIA kernel module|The kernel module failed to (?:build|load)|]]
-      .. [[error occurred while performing the step: "Building kernel modules"|]]
-      .. [[Unable to load the (?:kernel module 'nvidia|NVIDIA kernel module)|nvidia: version magic '[^']+' should be)]],
-    object = [=[\*\*\* \[[^\n\]]*(?:/nvidia[\w./-]*|/kernel-open)/[\w.-]+\.o\] Error \d]=],
-    source = [[\bnvidia\S*/(?:nvidia[\w-]*|common)/\S+\.[ch]:\d+:\d+: (?:fatal )?error: (?<compile>[^\n]{3,120})]],
-    preempt = [[(?:The kernel you are installing for is a PREEMPT_RT kernel|]]
-      .. [[PREEMPT_RT[^\n]{0,60}not (?:currently )?support)]],
-    compiler = [[(?:Compiler version check failed|]]
-      .. [[The (?:major and minor number of the )?compiler (?:used to compile|]]
-      .. [[version)[^\n]{0,120}(?:does not (?:seem to )?match|mismatch)|]]
-      .. [[unrecognized command[- ]line option[^\n]*(?:-ftrivial-auto-var-init|-mharden-sls]]
-        .. [[|-fmin-function-alignment))]],
-  },
-  context = {legacy = [[\bnvidia(?:-legacy|-current)?[/-](?<branch>304|340|390|418|430|435|450|455|460|465|470)\.\d+]],
-    nvidia = [[(?i)(?:nvidia|nvrm|dkms)]],
-    smi = [[NVIDIA-SMI has failed|could not insert 'nvidia]]},
-  facts = {"system.kernel", "driver.kernel_module", "pci.gpus"},
-  explains = {"driver.not-loaded", "container.no-gpu", "torch.cpu-build", "host.no-gpu"},
-  when = function(f, log)
-    local hit = log.secure or log.modpost or log.headers or log.preempt or log.compiler or log.source or log.installer
-      or log.dkms or log.object
-    if not log.nvidia then return nil end -- another module
-    if log.secure then
-      -- loaded all the same
-      if log.secure.text:match[[module verification failed]] and not (log.smi or log.installer) then return nil end
-      return {hit = log.secure, confidence = 0.93, why = "Secure Boot refuses the NVIDIA kernel module: no "
-        .. "enrolled key has signed it.",
-        fixes = {{driver = "enroll", say = "Enroll the key that signs the modules built here, then reboot and "
-          .. "confirm it."},
-          {host = true, say = "Or switch Secure Boot off in the firmware."}}}
-    end
-    local upgrade = {driver = "upgrade", say = "Install a driver release that is made for this kernel (a newer "
-      .. "one, or that of the distribution)."}
-    if log.headers then
-      return {hit = log.headers, confidence = 0.93, why = {"The headers of the kernel {kernel} are not installed, "
-        .. "so that its NVIDIA module could not be built.",
-          "The headers of the kernel {kernel2} are not installed.",
-            "The NVIDIA module could not be built without the kernel's headers."},
-        fixes = {{driver = "build", kind = "apt:linux-headers",
-          say = "Install the headers of the running kernel and build the module."}}}
-    end
-    if log.preempt then
-      return {hit = log.preempt, confidence = 0.88, why = "The driver refuses a real-time (PREEMPT_RT) kernel.",
-        fixes = {{host = true, kind = "os", say = "Boot the ordinary kernel, or build with "
-          .. "IGNORE_PREEMPT_RT_PRESENCE=1 set, at one's own risk."}}}
-    end
-    if log.compiler then
-      return {hit = log.compiler, confidence = 0.88, why = "The compiler that builds the module is not the one "
-        .. "that the kernel was built with.",
-        fixes = {{host = true, kind = "driver", say = "Install the compiler release that the message names (apt: "
-          .. "gcc of that number), and build the module again with CC set to it."}}}
-    end
-    local again = {driver = "build", say = "Or build it again with the headers of the running kernel."}
-    local previous = log.legacy and {host = true, kind = "driver", say = ("Boot the kernel before this one: the %s "
-      .. "branch "
-      .. "is no longer adapted to new kernels; for a card that newer drivers still know, upgrade the driver."):format(
-      log.legacy.branch)}
-    return {hit = hit, confidence = log.modpost and 0.9 or 0.86,
-      fixes = previous and {previous, upgrade, again} or {upgrade, again},
-      why = {log.modpost and "This driver's module uses a symbol of the kernel that only GPL modules may, or that "
-        .. "this kernel has not: the two releases do not go together."
-          or "The NVIDIA kernel module could not be built for this kernel.", "The compiler says: {compile}.",
-        log.modpost and "The symbol is " .. (log.modpost.symbol or log.modpost.symbol2) .. "." or nil,
-            "The kernel is {fact:system.kernel}."}}
-  end,
-  doc = {looks = "Error! Bad return status for module build on kernel; modpost: GPL-incompatible module nvidia.ko; "
-    .. "Key was rejected by service.",
-    check = "/var/lib/dkms/nvidia/*/build/make.log, /var/log/nvidia-installer.log, mokutil --sb-state."},
-}
-
-rule {
   id = "driver.init-failed",
   from = {"driver", "kernel"},
   signatures = {
@@ -346,9 +278,17 @@ rule {
           why = ("Driver %s does not know this card: it is older than the card, or has given it up."):format(driver),
           fixes = {{driver = "upgrade", say = "Install a driver made for this card."}, hard}}
       end
+      local last = log.unsupported.legacy or driver and given_up(cc, driver)
+      if not last then
+        return {hit = log.unsupported, confidence = 0.74, title = "the ordinary driver does not take this virtual GPU",
+          why = {("Driver %s knows a %s, and refuses this one: in a virtual machine it is a part of a card (vGPU), "
+            .. "which only the guest driver of NVIDIA's vGPU software takes."):format(driver, name)},
+          fixes = {{host = true, kind = "driver", say = "Install the guest driver (GRID) of the vGPU release that the "
+              .. "host runs, from the host's operator or cloud, in place of the ordinary one."}, hard}}
+      end
       return {hit = log.unsupported, confidence = 0.93,
         why = {"This card is too old for the installed driver.", "It is supported up to the {legacy} drivers."},
-        fixes = {{driver = "install", need = log.unsupported.legacy,
+        fixes = {{driver = "install", need = last,
           say = "Install the legacy driver that supports this card."}}}
     end
     if log.firmware then
@@ -438,6 +378,7 @@ rule {
   signatures = {
     smi = [[NVIDIA-SMI (?:has failed because it couldn'?t communicate with the NVIDIA driver|]]
       .. [[couldn't find libnvidia-ml\.so library)]],
+    udev = [[Process '\S*modprobe nvidia[\w-]*' failed with exit code]],
     modprobe = [[modprobe: (?:FATAL|ERROR):[^\n]*nvidia|could not insert 'nvidia|Module nvidia not found|]]
       .. [[nvidia(?:-\w+)? kernel module (?:is )?(?:missing|not (?:found|loaded))]],
     nvml_driver = any{codes"driver.not-loaded", [[Failed to initialize NVML: Driver Not Loaded]],
@@ -466,6 +407,11 @@ rule {
       return {confidence = 0.85, why = "nvidia-container-cli finds no libnvidia-ml on the host: the driver's user "
         .. "libraries are not installed there.",
         fixes = {{driver = "install", say = "Install the NVIDIA driver on the host."}}}
+    end
+    if log.udev and not (log.smi or log.modprobe or log.nvml_driver or log.cli) then -- it was tried at boot
+      return {hit = log.udev, confidence = 0.82, fixes = {build,
+          {driver = "upgrade", say = "Or install the driver anew, of one release with its library."}},
+        why = "The NVIDIA kernel module was to be loaded at boot, and refused."}
     end
     return {confidence = 0.92, fixes = {{driver = "load", say = "Load the module on the host."}, build,
         {restart = "host", say = "Or reboot into the kernel that it was built for."}},

@@ -126,6 +126,24 @@ rule {
 }
 
 rule {
+  id = "cuda.lib-conflict/jax-version",
+  from = {"jax"},
+  signatures = {asked = [[versions_helpers\.cc:\d+: operation (?<call>\w*GetVersion\w*)\([^\n]*\) failed]]},
+  facts = {"env.LD_LIBRARY_PATH", "python.packages.jaxlib.version"},
+  explains = {"cuda.lib-conflict/jax-start", "container.no-gpu", "host.no-gpu"},
+  confidence = 0.78,
+  why = {"A CUDA library cannot even tell JAX its own version ({call}): libraries of two CUDA releases are loaded "
+    .. "together, one of them from outside JAX's packages.", "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
+  fixes = {
+    {unset = {"LD_LIBRARY_PATH"}, say = "Start it without the folders of another CUDA (a toolkit, an HPC SDK, conda)."},
+    {install = "jax", extra = "cuda12", kind = "pip:nvidia-*", say = "Else install JAX anew with the CUDA libraries "
+      .. "that it asks for."},
+  },
+  doc = {looks = "jaxlib/cuda/versions_helpers.cc:72: operation cublasGetVersion(...) failed: cuBlas internal error.",
+    check = "Which libcublas is loaded; LD_LIBRARY_PATH."},
+}
+
+rule {
   id = "engine.plugin-skew/jax-rocm",
   from = {"jax"},
   signatures = {rocm = [[Unable to initialize backend 'rocm': (?<reason>[^\n]{0,200})]]},

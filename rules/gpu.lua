@@ -42,9 +42,10 @@ local function xid_rule(id, why, fixes, doc, words)
       "container.gpu-lost", "gpu.app-fault"},
     context = {recovery = [[GPU recovery action changed from [^\n]* to \S+ \((?<recovery>[^)\n]+)\)]]},
     when = function(_, log)
-      local first = recovery(log)
-      if not first then return true end
-      return {evidence = {log.recovery}, fixes = {first, table.unpack(fixes)}}
+      local first, list = recovery(log), {}
+      for i, fix in ipairs(fixes) do list[i] = fix.setting == "reset" and reset_of(log.xid) or fix end
+      if not first then return {fixes = list} end
+      return {evidence = {log.recovery}, fixes = {first, table.unpack(list)}}
     end,
     confidence = 0.93, why = why, fixes = fixes, doc = doc,
     check = function(f)
@@ -85,9 +86,10 @@ rule {
 
 xid_rule("gpu.ecc",
   "The GPU's memory has uncorrectable errors (double-bit ECC, row remapping or page retirement).",
-  {{hardware = true, say = "Drain this GPU and have it replaced if the errors come back; after Xid 94 (contained) "
-    .. "only the program has to be restarted."}, {setting = "reset", kind = "restart",
-    say = "Reset the GPU, so that pending row remappings take effect."}},
+  {{setting = "reset", kind = "restart", say = "Stop the programs on that GPU and reset it, so that the bad rows are "
+      .. "remapped."},
+    {hardware = true, say = "Drain this GPU and have it replaced if the errors come back; after Xid 94 (contained) "
+      .. "only the program has to be restarted."}},
   {looks = "Xid 48, 63, 64, 94, 95; 'uncorrectable ECC error encountered'.",
     check = "nvidia-smi -q -d ECC,ROW_REMAPPER."},
   codes"gpu.ecc" .. [[|(?:uncorrectable (?:double bit )?(?:ECC )?error (?:was |has been )?(?:encountered|detected)|]]

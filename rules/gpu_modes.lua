@@ -5,6 +5,8 @@ rule {
   from = {"native"},
   anyone = {busy = "code"},
   signatures = {busy = any{codes"gpu.exclusive-mode", [[all CUDA-capable devices are busy or unavailable]]}},
+  context = {unlicensed = [[License Status +: Unlicensed|Valid GRID license not found]]},
+  unless = {"unlicensed"}, -- gpu.vgpu
   facts = {"gpus.0.compute_mode", "gpus.0.processes"},
   when = function(f)
     local exclusive = tostring(f"gpus.0.compute_mode"):match[[^exclusive]]
@@ -171,4 +173,47 @@ rule {
   end,
   doc = {looks = "Error 802: system not yet initialized.", check = "systemctl status nvidia-fabricmanager; its "
     .. "version against the driver's."},
+}
+
+-- ---- parts of a card that a hypervisor hands out ----
+
+rule {
+  id = "gpu.vgpu",
+  from = {"driver", "system", "native", "engine", "framework", "torch"},
+  anyone = {busy = "code"},
+  signatures = {
+    busy = any{codes"gpu.exclusive-mode", [[all CUDA-capable devices are busy or unavailable]]},
+    license = [[(?:Valid GRID license not found|GRID license[^\n]{0,40}(?:fail|expired|not acquired)|]]
+      .. [[nvidia-gridd[^\n]*(?:Failed to acquire|license[^\n]{0,30}(?:denied|expired)))]],
+    board = [[vGPU is supported only on VGX capable boards|vGPU validation of the GPU failed]],
+    stream = [[unable to create stream: operation not supported|]]
+      .. [[pinned memory pool will not be available: operation not supported]],
+  },
+  context = {unlicensed = [[License Status +: Unlicensed|Valid GRID license not found]]},
+  facts = {"gpus.0.name", "driver.version"},
+  specific_over = {"gpu.exclusive-mode"},
+  when = function(_, log)
+    if log.board then
+      return {hit = log.board, confidence = 0.84, title = "this card cannot be divided into vGPUs",
+        why = "The vGPU manager of the host refuses the card: it is none of those that NVIDIA's vGPU software divides.",
+        fixes = {{hardware = true, say = "Pass the whole card through to one virtual machine, or use a card that "
+          .. "NVIDIA lists for vGPU."}}}
+    end
+    local license = {setting = "gridd", kind = "os", say = "Put a valid client token into "
+      .. "/etc/nvidia/ClientConfigToken, then start the licence service anew."}
+    if log.license or log.busy and log.unlicensed then
+      return {hit = log.license or log.busy, evidence = {log.unlicensed}, confidence = 0.84,
+        title = "the virtual GPU has no licence", fixes = {license},
+        why = "The guest's vGPU driver has no licence: after a while it gives CUDA no more of the GPU."}
+    end
+    if not log.stream then return nil end
+    return {hit = log.stream, confidence = 0.6, evidence = {log.unlicensed},
+      title = "CUDA is not fully allowed on this (virtual) GPU",
+      why = "The driver answers 'operation not supported' to the plainest calls of CUDA, as on a vGPU without a "
+        .. "licence or with a profile that is not made for computing.",
+      fixes = {license, {host = true, say = "Or let whoever runs the host choose a profile that allows CUDA (C or Q "
+        .. "series), or pass the whole card through."}}}
+  end,
+  doc = {looks = "vGPU: 'License Status: Unlicensed' and busy devices; 'unable to create stream: operation not "
+    .. "supported'.", check = "nvidia-smi -q | grep -A2 -i licen; journalctl -u nvidia-gridd."},
 }

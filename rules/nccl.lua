@@ -431,7 +431,8 @@ rule {
 rule {
   id = "nccl.network",
   from = {"nccl", "torch", "engine", "native"},
-  context = {call = [[NCCL WARN Call to ibv_\w+ failed]]},
+  context = {call = [[NCCL WARN Call to ibv_\w+ failed]], roce = [[NET/IB : Using [^\n]*/RoCE]],
+    infiniband = [[NET/IB : Using [^\n]*:\d+/IB\b]]},
   unless = {"call"},
   signatures = {ib = [[(?:NET/IB[^\n]*(?:Got completion|error|status=\d+)|]]
     .. [[ibv_\w+ failed(?! with error Cannot allocate)|Got completion from peer \S+ with (?:error|status)|]]
@@ -439,6 +440,16 @@ rule {
   facts = {"env.NCCL_IB_HCA", "env.NCCL_IB_GID_INDEX"},
   specific_over = {"nccl.init", "nccl.timeout"},
   when = function(f, log) -- a peer that ended looks like a network error to the others
+    local silent = log.ib.text:match[[(?:error|status=?) ?12\b|transport retry]]
+    if silent and not log.infiniband and not f.env"NCCL_IB_GID_INDEX" then -- a way that leads nowhere
+      return {confidence = 0.8, evidence = {log.roce},
+        why = "The two cards agreed over TCP, and what one sends by RoCE never arrives (error 12): mostly the index of "
+          .. "the address (GID) is that of another version or network than the switches carry.",
+        fixes = {{set = {NCCL_IB_GID_INDEX = "3"}, say = "Take the GID index of the card's IPv4 address of RoCE v2 "
+            .. "(show_gids lists them; it is mostly 3), on every host."},
+          {set = {NCCL_IB_DISABLE = "1"}, say = "As a test, use TCP."},
+          {host = true, say = "Else check links and counters (ibstat, perfquery), MTU and the switch."}}}
+    end
     return {confidence = log.ib.text:match[[NET/IB|ibv_|transport retry|protection]] and 0.8 or 0.55}
   end,
   why = "InfiniBand or RoCE fails after set-up: a link, the GID index, MTU or the switch.",

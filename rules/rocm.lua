@@ -62,6 +62,8 @@ rule {
     own = [[gpu_type=(?<own>gfx\w+)]],
     card = [[(?i)\b(?<card>(?:RX5|RX6|RX7|RX 5|RX 6|RX 7)\d{2}0(?: ?XTX?)?|]]
       .. [[Radeon (?:RX )?[567]\d{2}0|Radeon \d{3}M)\b]],
+    server = [[source=amd_linux\.go|source=gpu\.go]],
+    in_container = [[(?:docker|podman|root@[0-9a-f]{12}|user name to check for video)]],
     cuda_specs = [[(?:get_cuda_version|cuda_specs|torch\.version\.cuda)]],
     nvidia = [[(?:NVIDIA GeForce|Tesla|NVIDIA-SMI)]],
     oom = [[HIP out of memory]],
@@ -86,9 +88,16 @@ rule {
           .. "libraries."}, {rebuild = "bitsandbytes", say = "Or build it for this ROCm."}}}
     end
     if log.no_device then
+      local denied = log.no_device.text:match[[(?i)permission|is not member]] and not f"system.container.runtime"
+        and not log.in_container
       return {hit = log.no_device, confidence = 0.82, why = "ROCm sees no GPU: /dev/kfd and /dev/dri are not "
         .. "passed in or not permitted, or the amdgpu driver is not loaded.",
-        fixes = {{container = "rocm", kind = "driver", say = "Load amdgpu on the host, and pass /dev/kfd and "
+        fixes = denied and {log.server and {setting = "ollama-group", kind = "driver", say = "Let the user that the "
+            .. "server runs as into the groups that own /dev/kfd and /dev/dri."}
+          or {setting = "gpu-group", kind = "driver", say = "Let this user into the groups that own /dev/kfd and "
+            .. "/dev/dri, and log in anew."},
+          {container = "rocm", say = "In a container: hand the devices over with those groups."}}
+        or {{container = "rocm", kind = "driver", say = "Load amdgpu on the host, and pass /dev/kfd and "
         .. "/dev/dri to the worker, with the groups that own them."}}}
     end
     if log.symbol then

@@ -1,0 +1,86 @@
+-- The NVIDIA kernel module that could not be built, signed or loaded for a kernel.
+
+rule {
+  id = "driver.build-failed",
+  from = {"driver", "system", "installer", "compiler"},
+  signatures = {
+    secure = [[(?:Key was rejected by service|Required key not available|Loading of unsigned module is rejected|]]
+      .. [[module verification failed: signature and/or required key missing)]],
+    dkms = [[(?:Error! Bad return status for module build on kernel|DKMS[^\n]*nvidia[^\n]*(?:error|fail)|]]
+      .. [[Failed to run [`'"]?\S*dkms (?:build|install) -m nvidia|]]
+      .. [[nvidia[^\n]{0,40}kernel package postinst script subprocess returned error exit status)]],
+    headers = [[(?:Your kernel headers for kernel (?<kernel>\S+) cannot be found|]]
+      .. [[Unable to find the kernel source tree|]]
+      .. [[kernel headers? for (?:the )?(?:running|target) kernel[^\n]{0,30}(?:not (?:be )?found|missing)|]]
+      .. [[/lib/modules/(?<kernel2>\S+?)/build: No such file)]],
+    modpost = [[(?:GPL-incompatible module nvidia\S* uses GPL-only symbol '?(?<symbol>\w+)|]]
+      .. [[modpost: "?(?<symbol2>\w+)"? \[\S*nvidia\S*\.ko\] undefined)]],
+    installer = [[(?:Unable to build the NVIDIA kernel module|The kernel module failed to (?:build|load)|]]
+      .. [[error occurred while performing the step: "Building kernel modules"|]]
+      .. [[Unable to load the (?:kernel module 'nvidia|NVIDIA kernel module)|nvidia: version magic '[^']+' should be)]],
+    object = [=[\*\*\* \[[^\n\]]*(?:/nvidia[\w./-]*|/kernel-open)/[\w.-]+\.o\] Error \d]=],
+    source = [[\bnvidia\S*/(?:nvidia[\w-]*|common)/\S+\.[ch]:\d+:\d+: (?:fatal )?error: (?<compile>[^\n]{3,120})]],
+    preempt = [[(?:The kernel you are installing for is a PREEMPT_RT kernel|]]
+      .. [[PREEMPT_RT[^\n]{0,60}not (?:currently )?support)]],
+    compiler = [[(?:Compiler version check failed|]]
+      .. [[The (?:major and minor number of the )?compiler (?:used to compile|]]
+      .. [[version)[^\n]{0,120}(?:does not (?:seem to )?match|mismatch)|]]
+      .. [[unrecognized command[- ]line option[^\n]*(?:-ftrivial-auto-var-init|-mharden-sls]]
+        .. [[|-fmin-function-alignment))]],
+  },
+  context = {legacy = [[\bnvidia(?:-legacy|-current)?[/-](?<branch>304|340|390|418|430|435|450|455|460|465|470)\.\d+]],
+    nvidia = [[(?i)(?:nvidia|nvrm|dkms)]],
+    smi = [[NVIDIA-SMI has failed|could not insert 'nvidia]]},
+  facts = {"system.kernel", "driver.kernel_module", "pci.gpus"},
+  explains = {"driver.not-loaded", "container.no-gpu", "torch.cpu-build", "host.no-gpu"},
+  when = function(f, log)
+    local hit = log.secure or log.modpost or log.headers or log.preempt or log.compiler or log.source or log.installer
+      or log.dkms or log.object
+    if not log.nvidia then return nil end -- another module
+    if log.secure then
+      -- loaded all the same
+      if log.secure.text:match[[module verification failed]] and not (log.smi or log.installer) then return nil end
+      return {hit = log.secure, confidence = 0.93, why = "Secure Boot refuses the NVIDIA kernel module: no "
+        .. "enrolled key has signed it.",
+        fixes = {{driver = "enroll", say = "Enroll the key that signs the modules built here, then reboot and "
+          .. "confirm it."},
+          {host = true, say = "Or switch Secure Boot off in the firmware."}}}
+    end
+    local upgrade = {driver = "upgrade", say = "Install a driver release that is made for this kernel (a newer "
+      .. "one, or that of the distribution)."}
+    if log.headers then
+      return {hit = log.headers, confidence = 0.93, why = {"The headers of the kernel {kernel} are not installed, "
+        .. "so that its NVIDIA module could not be built.",
+          "The headers of the kernel {kernel2} are not installed.",
+            "The NVIDIA module could not be built without the kernel's headers."},
+        fixes = {{driver = "build", kind = "apt:linux-headers",
+          say = "Install the headers of the running kernel and build the module."}}}
+    end
+    if log.preempt then
+      return {hit = log.preempt, confidence = 0.88, why = "The driver refuses a real-time (PREEMPT_RT) kernel.",
+        fixes = {{host = true, kind = "os", say = "Boot the ordinary kernel, or build with "
+          .. "IGNORE_PREEMPT_RT_PRESENCE=1 set, at one's own risk."}}}
+    end
+    if log.compiler then
+      return {hit = log.compiler, confidence = 0.88, why = "The compiler that builds the module is not the one "
+        .. "that the kernel was built with.",
+        fixes = {{host = true, kind = "driver", say = "Install the compiler release that the message names (apt: "
+          .. "gcc of that number), and build the module again with CC set to it."}}}
+    end
+    local again = {driver = "build", say = "Or build it again with the headers of the running kernel."}
+    local previous = log.legacy and {host = true, kind = "driver", say = ("Boot the kernel before this one: the %s "
+      .. "branch "
+      .. "is no longer adapted to new kernels; for a card that newer drivers still know, upgrade the driver."):format(
+      log.legacy.branch)}
+    return {hit = hit, confidence = log.modpost and 0.9 or 0.86,
+      fixes = previous and {previous, upgrade, again} or {upgrade, again},
+      why = {log.modpost and "This driver's module uses a symbol of the kernel that only GPL modules may, or that "
+        .. "this kernel has not: the two releases do not go together."
+          or "The NVIDIA kernel module could not be built for this kernel.", "The compiler says: {compile}.",
+        log.modpost and "The symbol is " .. (log.modpost.symbol or log.modpost.symbol2) .. "." or nil,
+            "The kernel is {fact:system.kernel}."}}
+  end,
+  doc = {looks = "Error! Bad return status for module build on kernel; modpost: GPL-incompatible module nvidia.ko; "
+    .. "Key was rejected by service.",
+    check = "/var/lib/dkms/nvidia/*/build/make.log, /var/log/nvidia-installer.log, mokutil --sb-state."},
+}
