@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 PYTHON = sys.executable
 
@@ -17,12 +18,12 @@ echo "$*" >> "$STAND_IN_DIR/calls"
 case "$1 $2" in
 "incident --from")
 	n=$(grep -c 'incident --from' "$STAND_IN_DIR/calls")
-	cp "$3" "$STAND_IN_DIR/death.$n.json"
+	cp "$3" "$STAND_IN_DIR/new.$n" && mv "$STAND_IN_DIR/new.$n" "$STAND_IN_DIR/death.$n.json"
 	[ -e "$STAND_IN_DIR/sleep" ] && exec sleep 60
 	[ -e "$STAND_IN_DIR/crash" ] && kill -SEGV $$
 	i=0
 	for f in $(tr ',' '\n' < "$3" | sed -n 's/.*"path":"\([^"]*\(stdout\|stderr\|output\|fd\/[0-9]*\)\)"/\1/p'); do
-		cp "$f" "$STAND_IN_DIR/tail.$n.$i"
+		cp "$f" "$STAND_IN_DIR/new.$n" && mv "$STAND_IN_DIR/new.$n" "$STAND_IN_DIR/tail.$n.$i"
 		i=$((i + 1))
 	done
 	echo "INCIDENT TEXT" >&2
@@ -34,6 +35,15 @@ case "$1 $2" in
 esac
 exit 0
 """
+
+
+def until(condition, what, deadline=60):
+    """What `condition` gives once that is true; a failure after a deadline that a loaded machine never reaches."""
+    end = time.monotonic() + deadline
+    while not (got := condition()):
+        assert time.monotonic() < end, f"not in {deadline} s: {what}"
+        time.sleep(0.02)
+    return got
 
 
 class Runner:
@@ -52,7 +62,7 @@ class Runner:
     def command(self, *worker, options=()):
         return [self.firstfix, "run", *options, "--", *worker]
 
-    def run(self, *worker, options=(), timeout=20, **kwargs):
+    def run(self, *worker, options=(), timeout=60, **kwargs):
         kwargs.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(
             self.command(*worker, options=options),

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from runner import PYTHON
+from runner import PYTHON, until
 
 
 def test_output_passes_byte_for_byte(runner):
@@ -112,8 +112,10 @@ for i in range(3):
             time.sleep(0.1); os.kill(os.getpid(), signal.SIGSEGV if i == 0 else signal.SIGKILL)
         os._exit(0)
     os.wait()
-time.sleep(0.4)
-kids = open(f'/proc/{os.getppid()}/task/{os.getppid()}/children').read().split()
+for i in range(600):
+    kids = open(f'/proc/{os.getppid()}/task/{os.getppid()}/children').read().split()
+    if len(kids) <= 1: break
+    time.sleep(0.05)
 assert kids == [str(os.getpid())] or kids == [], kids
 os._exit(4)
 """
@@ -163,10 +165,7 @@ def test_reader_that_goes_away(runner):
 def test_reader_that_stands_still_does_not_hold_up_the_incident(runner):
     code = "import sys\nfor i in range(3500): sys.stdout.write('x' * 99 + '\\n')\nsys.stdout.flush(); sys.exit(7)"
     p = runner.start(PYTHON, "-c", code)
-    began = time.monotonic()
-    while not runner.deaths():
-        assert time.monotonic() - began < 5
-        time.sleep(0.02)
+    until(runner.deaths, "an incident while nobody reads")
     out, _ = p.communicate(timeout=30)
     assert p.returncode == 7 and len(out) == 350000
 
@@ -177,10 +176,13 @@ def test_back_pressure_reaches_the_worker(runner, tmp_path):
         " 'w').write(str(n))"
     )
     p = runner.start(PYTHON, "-c", code)
-    time.sleep(0.6)
-    first = int((tmp_path / "n").read_text())
-    time.sleep(0.2)
-    assert int((tmp_path / "n").read_text()) == first < 2 << 20
+    written = []
+
+    def stands():
+        written.append((tmp_path / "n").read_text() if (tmp_path / "n").exists() else "")
+        return written[-1] and len(written) > 25 and len(set(written[-25:])) == 1
+    until(stands, "a worker that waits")
+    assert int(written[-1]) < 2 << 20
     out, _ = p.communicate(timeout=30)
     assert len(out) == 1 << 23 and p.returncode == 0
 
@@ -217,7 +219,8 @@ def test_limits_stay(runner):
 
 
 def test_start_up_report_is_made_beside_the_worker(runner):
-    assert runner.run("sleep", "0.3").returncode == 0
+    noted = "until grep -q good-start $STAND_IN_DIR/calls; do sleep 0.05; done"
+    assert runner.run("sh", "-c", noted, options=["--good-after", "0"]).returncode == 0
     [report] = (runner.state / "reports").iterdir()
     calls = runner.calls()
     assert calls[0] == f"report --trigger startup --brief --save {report}"

@@ -1,5 +1,6 @@
 """firstfix run: signals, grace, zombies, orphans and PID 1, beside tini where it is installed."""
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -7,7 +8,7 @@ import time
 
 import pytest
 
-from runner import PYTHON
+from runner import PYTHON, until
 
 # The same as tini does: every signal that can be forwarded arrives once, at the worker alone.
 FORWARDED = [
@@ -78,7 +79,7 @@ def test_worker_that_ignores_sigterm_is_killed_after_grace(runner):
     began = time.monotonic()
     p.terminate()
     _, err = p.communicate(timeout=30)
-    assert p.returncode == 137 and 0.8 < time.monotonic() - began < 4
+    assert p.returncode == 137 and 0.8 < time.monotonic() - began < 25
     assert f"in time after SIGTERM from pid {os.getpid()} (".encode() in err and b": SIGKILL" in err
     [death] = runner.deaths()
     assert death["how"] == "stop-timeout" and death["exit"]["name"] == "SIGKILL" and death["stop_signal"] == 15
@@ -121,8 +122,7 @@ def died_alone(runner):
 def test_stop_during_the_incident_hurries_it(runner):
     (runner.steps / "sleep").touch()
     p = runner.start("sh", "-c", "exit 4", options=["--incident-timeout", "30"])
-    while not runner.deaths():
-        time.sleep(0.02)
+    until(runner.deaths, "an incident step")
     p.terminate()
     _, err = p.communicate(timeout=30)
     assert p.returncode == 4 and b"WORKER FAILED" in err
@@ -137,13 +137,14 @@ for i in range(20):
             time.sleep(0.05); os._exit(i)
         os._exit(0)
 for i in range(20): os.wait()
-time.sleep(0.5)
 parent = os.getppid()
-children = open(f'/proc/{parent}/task/{parent}/children').read().split()
-states = [open(f'/proc/{p}/stat').read().split(') ')[1][0] for p in children]
-print('Z' in states)
+for i in range(600):
+    children = open(f'/proc/{parent}/task/{parent}/children').read().split()
+    if children == [str(os.getpid())]: break
+    time.sleep(0.05)
+print(len(children))
 """
-    assert runner.python(code).stdout == b"False\n"
+    assert runner.python(code).stdout == b"1\n"
 
 
 def namespace_works():
@@ -173,14 +174,17 @@ if os.fork() == 0:
     if os.fork() == 0:
         time.sleep(0.1); os._exit(0)
     os._exit(0)
-os.wait(); time.sleep(0.3)
-zombies = [p for p in os.listdir('/proc') if p.isdigit() and open(f'/proc/{p}/stat').read().split(') ')[1][0] == 'Z']
-print('zombies', zombies, flush=True)
+os.wait()
+for i in range(600):
+    others = {int(p) for p in os.listdir('/proc') if p.isdigit()} - {1, os.getpid()}
+    if not others: break
+    time.sleep(0.05)
+print('others', others, flush=True)
 sys.exit(11)
 """
     p = as_pid_1(runner, PYTHON, "-c", code)
     out, err = p.communicate(timeout=30)
-    assert (out, p.returncode) == (b"zombies []\n", 11), err
+    assert (out, p.returncode) == (b"others set()\n", 11), err
     assert runner.deaths()[0]["supervisor_pid"] == 1
 
 
@@ -201,10 +205,9 @@ def test_as_pid_1_sigterm_reaches_the_worker(runner):
 
 
 def test_stopped_and_continued_worker_lives_on(runner):
-    p = runner.start("sh", "-c", "echo $$; sleep 0.3; echo end")
-    worker = int(p.stdout.readline())
-    os.kill(worker, signal.SIGSTOP)
-    time.sleep(0.1)
+    p = runner.start("sh", "-c", "echo $$; kill -STOP $$; echo end")
+    stat = pathlib.Path(f"/proc/{int(p.stdout.readline())}/stat")
+    until(lambda: stat.read_text().rpartition(") ")[2][0] == "T", "a stopped worker")
     p.send_signal(signal.SIGCONT)
     out, _ = p.communicate(timeout=30)
     assert out == b"end\n" and p.returncode == 0

@@ -20,7 +20,7 @@ def in_namespace(runner, prepare, *options):
     script = f'mount -t tmpfs -o size=16m,mode=700 none {runner.state} && {prepare} && exec "$@"'
     worker = runner.command(PYTHON, "-c", DIES, options=options)
     got = subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", *worker], env=runner.env, capture_output=True,
-                         stdin=subprocess.DEVNULL, timeout=20, check=False)
+                         stdin=subprocess.DEVNULL, timeout=60, check=False)
     if b"unshare" in got.stderr or b"mount:" in got.stderr:
         pytest.skip(f"NO NAMESPACE: {got.stderr.decode().strip()}")
     return got
@@ -56,7 +56,7 @@ def test_folder_that_fills_up_while_the_worker_runs(runner):
     runner.state.mkdir(mode=0o700)
     script = f'mount -t tmpfs -o size=4m,mode=700 none {runner.state} && exec "$@"'
     got = subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", *runner.command(PYTHON, "-c", code + DIES)],
-                         env=runner.env, capture_output=True, stdin=subprocess.DEVNULL, timeout=20, check=False)
+                         env=runner.env, capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
     if b"unshare" in got.stderr or b"mount:" in got.stderr:
         pytest.skip(f"NO NAMESPACE: {got.stderr.decode().strip()}")
     assert got.returncode == 3 and len(got.stdout) == 100001
@@ -114,7 +114,7 @@ sys.stdout.write('b' * 5000); sys.stdout.flush(); sys.exit(3)
 """
     with runner.start(PYTHON, "-c", code) as run:
         time.sleep(1)
-        out, err = run.communicate(timeout=20)
+        out, err = run.communicate(timeout=60)
     assert run.returncode == 3 and out.strip(b"a") == b"b" * 5000, (
         "what was lost is missing, and nothing stands in its place"
     )
@@ -132,9 +132,14 @@ def test_old_files_are_removed(runner):
 
 
 def test_turns_of_two_streams_are_handed_over(runner):
-    code = "import os, sys, time\nfor i in range(6): os.write(1 + i % 2, b'%d\\n' % i); time.sleep(0.1)\nsys.exit(3)"
+    code = "import os, sys\nfor i in range(6): os.write(1 + i % 2, b'%d\\n' % i); sys.stdin.readline()\nsys.exit(3)"
     runner.verdict(1, "action=give-up")  # not stored, so that the files stay
-    runner.python(code)
+    run = runner.start(PYTHON, "-c", code, stdin=subprocess.PIPE, options=["--report", "off"])
+    for i in range(6):  # each line has come through before the next is printed
+        assert (run.stderr if i % 2 else run.stdout).readline() == b"%d\n" % i
+        run.stdin.write(b"\n")
+        run.stdin.flush()
+    run.communicate(timeout=30)
     [death] = runner.deaths()
     texts = [(runner.steps / f"tail.1.{i}").read_text().split() for i in range(2)]
     assert texts == [["0", "2", "4"], ["1", "3", "5"]] and all(
