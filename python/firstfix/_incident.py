@@ -21,20 +21,29 @@ from firstfix._settings import settings
 AGAIN_S = 2.0      # counts are told no more often
 REMINDER_S = 60.0  # a failure that goes on is said in one line this often
 WAITING_MAX = 64
+KNOWN_MAX = 256
 WORKER_NAMES = ("FIRSTFIX_WORKER", "RUNPOD_POD_ID", "POD_NAME", "HOSTNAME")
+
+
+def _lane_key(key: str) -> str:
+    """Of this fingerprint from now on: a process that forgets one and meets it again counts from 1."""
+    from binascii import crc32
+
+    return f"{crc32(f'{key} {time.time_ns()}'.encode('utf-8', 'replace')):08x}"
 
 
 class Known:
     """A failure that was told: its incident, and how often it came since."""
 
-    __slots__ = ("incident", "what", "key", "came", "told", "more", "since", "said_at")
+    __slots__ = ("incident", "what", "key", "lane_key", "came", "told", "more", "since", "said_at")
 
-    def __init__(self, key: str, what: str) -> None:
-        """`what` is the error in a line."""
+    def __init__(self, key: str) -> None:
+        """`what`, the error in a line, is for whoever tells of it to say."""
         self.incident = ""
-        self.what = what
+        self.what = ""
         self.key = key
-        self.came = 1
+        self.lane_key = _lane_key(key)
+        self.came = 0
         self.told = 1   # of these, once `incident` is known
         self.more = 0   # not yet told to the program
         self.since = 0  # not yet said
@@ -68,7 +77,9 @@ class Telling:
 _known: dict[str, Known] = {}
 _waiting: deque[Telling] = deque()
 _at_work: list[Telling] = []
-_state: dict[str, Any] = {"pid": 0, "running": False, "counting": False, "counted": 0.0}
+# The thread is `busy` from before it takes something until that is told; nothing is between two places while it is not.
+# While somebody is `ending` the thread begins no count.
+_state: dict[str, Any] = {"pid": 0, "running": False, "busy": False, "ending": False, "counted": 0.0}
 
 
 def _own() -> None:
@@ -77,69 +88,70 @@ def _own() -> None:
         _known.clear()
         _waiting.clear()
         _at_work.clear()
-        _state.update(pid=os.getpid(), running=False, counting=False)
+        _state.update(pid=os.getpid(), running=False, busy=False, ending=False)
 
 
-def known(key: str) -> Optional[Known]:
-    """The failure of this fingerprint when this process told of it before; it is counted."""
+def came(key: str) -> tuple[Known, int]:
+    """The failure of this fingerprint and how often it came with this time: of several threads that fail alike one gets
+    the 1, and tells of it.
+    """
     _own()
     found = _known.get(key)
-    if found is not None:
-        found.came += 1
-        found.more += 1
-        found.since += 1
-        if time.monotonic() - found.said_at >= REMINDER_S:
-            _say.say(
-                "firstfix.again",
-                f"firstfix: again, {found.since} times: {found.what} (incident {found.incident})",
-                {"firstfix.incident": found.incident, "firstfix.count": found.since},
-            )
-            found.said_at, found.since = time.monotonic(), 0
-        _start()
-    return found
+    if found is None:
+        if len(_known) >= KNOWN_MAX:
+            _forget()
+        found = _known.setdefault(key, Known(key))
+    found.came = number = found.came + 1
+    return found, number
 
 
-def numbered(key: str) -> dict[str, Any]:
-    """For the lane: the failure of this fingerprint, and how often it came with this time."""
-    _own()
-    before = peek(key)
-    return _number(key, 1 if before is None else before.came + 1)
+def _forget() -> None:
+    """The oldest of which nothing is to be counted makes room."""
+    told = (key for key, each in list(_known.items()) if not each.more)
+    _known.pop(next(told, next(iter(_known))), None)
 
 
-def _number(key: str, count: int) -> dict[str, Any]:
-    from binascii import crc32
+def again(found: Known) -> None:
+    """Count it; somebody tells of it already."""
+    found.more += 1
+    found.since += 1
+    if time.monotonic() - found.said_at >= REMINDER_S:
+        _say.say(
+            "firstfix.again",
+            f"firstfix: again, {found.since} times: {found.what} (incident {found.incident})",
+            {"firstfix.incident": found.incident, "firstfix.count": found.since},
+        )
+        found.said_at, found.since = time.monotonic(), 0
+    _start()
 
-    return {"firstfix.failure.key": f"{crc32(key.encode('utf-8', 'replace')):08x}", "firstfix.failure.count": count}
+
+def number(about: Known, count: int) -> dict[str, Any]:
+    """For the lane: which failure, and how often it came."""
+    return {"firstfix.failure.key": about.lane_key, "firstfix.failure.count": count}
 
 
 def _begin(about: Known, count: int) -> str:
     """The token of a telling that is noted in the lane: who finds this process dead at it tells the same once more."""
     token = f"{os.getpid():x}-{time.time_ns():x}"
     _ring.event(
-        _ring.CUSTOM, {"firstfix.event": "telling", "firstfix.failure.token": token, **_number(about.key, count)}
+        _ring.CUSTOM, {"firstfix.event": "telling", "firstfix.failure.token": token, **number(about, count)}
     )
     return token
 
 
 def peek(key: str) -> Optional[Known]:
-    """The same, not counted."""
+    """The failure of this fingerprint when this process told of it, not counted."""
     return _known.get(key)
 
 
-def remember(key: str, what: str) -> Known:
-    """It will be told now."""
-    if len(_known) >= 256:
-        _known.clear()
-    _known[key] = made = Known(key, what)
-    return made
-
-
 def later(telling: Telling) -> None:
-    """Have it told by the thread; with very many waiting it is dropped: the lane has the events."""
+    """Have it told by the thread; with very many waiting it is dropped, and told when it comes again."""
     _own()
     if len(_waiting) < WAITING_MAX:
         _waiting.append(telling)
         _start()
+    elif telling.about is not None:
+        _known.pop(telling.about.key, None)
 
 
 def _start() -> None:
@@ -155,18 +167,24 @@ def _start() -> None:
 
 def _work() -> None:
     while _waiting or _uncounted():
+        _state["busy"] = True
         if _waiting:
-            _do(_waiting.popleft())
-        elif time.monotonic() >= _state["counted"] + AGAIN_S:
+            _do_next()
+        elif not _state["ending"] and time.monotonic() >= _state["counted"] + AGAIN_S:
             _tell_again()
-        else:
+        _state["busy"] = False
+        if not _waiting:
             time.sleep(0.05)
     _state["running"] = False
-    if _waiting:  # came while we were leaving
+    if _waiting or _uncounted():  # came while we were leaving
         _start()
 
 
-def _do(telling: Telling) -> None:
+def _do_next() -> None:
+    try:
+        telling = _waiting.popleft()
+    except IndexError:  # somebody else took it
+        return
     _at_work.append(telling)
     try:
         tell(telling)
@@ -182,14 +200,7 @@ def _uncounted() -> bool:
 
 
 def _tell_again() -> None:
-    _state.update(counting=True, counted=time.monotonic())
-    try:
-        _count_each()
-    finally:
-        _state["counting"] = False
-
-
-def _count_each() -> None:
+    _state["counted"] = time.monotonic()
     for each in list(_known.values()):
         if not each.more or not each.incident:
             continue
@@ -199,8 +210,8 @@ def _count_each() -> None:
             _program.run(["incident", "--again", each.incident, "--times", str(times), "--token", token])
             each.told += times
             _ring.event(_ring.CUSTOM, {"firstfix.event": "incident.again", "firstfix.incident": each.incident,
-                                       **_number(each.key, each.told)})
-        except _program.ProgramError as error:
+                                       **number(each, each.told)})
+        except Exception as error:
             _say.once(f"a failure that came again is not counted: {error}")
 
 
@@ -209,17 +220,19 @@ def finish(timeout: float = 5.0) -> None:
     if _state["pid"] != os.getpid():
         return
     end = time.monotonic() + timeout
-    while time.monotonic() < end and (_waiting or _state["running"]):
-        if not _state["running"]:
-            _do(_waiting.popleft())
-        elif not _waiting and not _at_work and not _state["counting"]:
-            break  # it only waits to count
-        else:
-            time.sleep(0.01)
-    for late in [*_at_work, *_waiting]:
-        late.show_plain()
-    if not _at_work:
-        _tell_again()
+    _state["ending"] = True
+    try:
+        while time.monotonic() < end and (_waiting or _state["busy"]):
+            if _waiting and not _state["running"]:
+                _do_next()
+            else:
+                time.sleep(0.01)
+        for late in [*_at_work, *_waiting]:
+            late.show_plain()
+        if not _state["busy"]:
+            _tell_again()
+    finally:
+        _state["ending"] = False
 
 
 def _arguments(pid: object) -> list[str]:
@@ -329,7 +342,7 @@ def tell(telling: Telling) -> None:
     _ring.event(_ring.CUSTOM, {"firstfix.event": "incident", "firstfix.incident": incident,
                                "firstfix.shown": _say.is_shown() and telling.show_with is None,
                                "exception.type": exception.get("type"), "exception.message": exception.get("message"),
-                               **(_number(telling.about.key, 1) if telling.about is not None else {})})
+                               **(number(telling.about, 1) if telling.about is not None else {})})
     if telling.shown:
         return
     telling.shown = True

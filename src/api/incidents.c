@@ -112,6 +112,26 @@ static struct ff_error *put_back(struct ff_store *store, const json_t *doc)
 	return err ? err : ff_store_replace(store, masked);
 }
 
+static struct ff_error *add_death(struct ff_store *store, const json_t *death, json_t *doc)
+{
+	_cleanup_json_ json_t *found = NULL;
+	const char *how = ff_json_text(death, "how"), *run = ff_json_text(death, "run_id");
+	int64_t attempt = 0;
+	char token[128];
+	bool first;
+	if (json_object_get(doc, "id"))
+		return put_back(store, doc);
+	// Who told of it may have been killed before the document was removed.
+	bool again = run && how && strcmp(how, "vanished") == 0;
+	ff_json_int(death, "attempt", &attempt);
+	snprintf(token, sizeof(token), "run-%.64s-%lld", run ? run : "", (long long)attempt);
+	struct ff_error *err = ff_incident_add_once(store, again ? token : NULL, doc, &first);
+	if (!err && !first)
+		err = ff_store_find(store, doc, &found);
+	json_t *id = json_object_get(found, "id");
+	return err || !id ? err : ff_json_put(doc, "id", json_incref(id));
+}
+
 struct ff_error *ff_incident_from_death(const char *death_path, struct ff_incident **ret, struct ff_error **ret_stored)
 {
 	_cleanup_json_ json_t *death = NULL, *doc = NULL;
@@ -124,7 +144,7 @@ struct ff_error *ff_incident_from_death(const char *death_path, struct ff_incide
 	if (!err)
 		ff_tell_for_the_dead(store, doc);
 	if (!err && store)
-		stored = json_object_get(doc, "id") ? put_back(store, doc) : ff_incident_add_to(store, doc);
+		stored = add_death(store, death, doc);
 	if (!err) {
 		stored = ff_waiting_keep(ff_json_text(death, "state_dir"), doc, stored);
 		ff_left_told(ff_json_text(death, "state_dir"), death);

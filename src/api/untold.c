@@ -1,7 +1,8 @@
 // Telling for the dead: what incident/untold.h finds in a lane is stored and counted like what a process tells itself.
 //
 // A telling that had begun may be over, or go on in the program that the dead process had started: of the two that
-// share its token the first one counts.
+// share its token the first one counts. So it is with what nobody had begun: who tells for the dead may be killed, too,
+// and whoever goes on then has the same token for it, made of the lane's numbers.
 #include "incident/untold.h"
 
 #include "api/api.h"
@@ -41,6 +42,23 @@ static struct ff_error *end_begun(struct ff_store *store, const json_t *of, json
 	return ff_store_once_end(store, err);
 }
 
+static struct ff_error *count_rest(struct ff_store *store, const json_t *of, json_t *entry, int64_t times)
+{
+	const json_t *event = json_object_get(entry, "event");
+	const char *key = json_string_value(json_object_get(event, "firstfix.failure.key"));
+	bool first = false, known = json_object_get(entry, "incident");
+	char token[96];
+	snprintf(token, sizeof(token), "dead-%lld-%.32s-%lld",
+		(long long)json_integer_value(json_object_get(event, "process.pid")), key ? key : "",
+		(long long)json_integer_value(json_object_get(event, "firstfix.failure.count")));
+	struct ff_error *err = ff_store_once_begin(store, token, &first);
+	if (!err && !known)
+		err = make(store, of, entry, first);
+	if (!err && first)
+		err = count(store, entry, known ? times : times - 1);
+	return ff_store_once_end(store, err);
+}
+
 static struct ff_error *tell(struct ff_store *store, const json_t *of, json_t *entry)
 {
 	int64_t times = number_of(entry, "times"), begun = number_of(entry, "begun");
@@ -49,11 +67,7 @@ static struct ff_error *tell(struct ff_store *store, const json_t *of, json_t *e
 		err = end_begun(store, of, entry, begun);
 		times -= begun;
 	}
-	if (!err && !json_object_get(entry, "incident")) {
-		err = make(store, of, entry, true);
-		times--;
-	}
-	return err ? err : count(store, entry, times);
+	return err || times <= 0 ? err : count_rest(store, of, entry, times);
 }
 
 void ff_tell_for_the_dead(struct ff_store *store, json_t *doc)

@@ -1,7 +1,7 @@
 // From the lane of a dead process to the failures that it did not come to tell; untold.h shows one.
 //
 // A process counts its failures by what made them (key). Numbers tell more than a list of events could: the ring may
-// have overwritten all but the newest. A number that is not above the one before began anew.
+// have overwritten all but the newest. Threads that fail at once come by in any order.
 #include "incident/untold.h"
 
 #include "diagnose/diagnose.h"
@@ -31,6 +31,12 @@ static bool is_same(const json_t *a, const json_t *b)
 		json_equal(json_object_get(a, "process.pid"), json_object_get(b, "process.pid"));
 }
 
+static void put_larger(json_t *entry, const char *name, int64_t count)
+{
+	if (count > number_of(entry, name))
+		json_object_set_new(entry, name, json_integer(count));
+}
+
 // Its entry: {event, came, begun, token, told, incident}. The one that was quiet for the longest makes room.
 static json_t *entry_of(json_t *untold, const json_t *event)
 {
@@ -54,15 +60,14 @@ void ff_untold_take(json_t *untold, const json_t *event)
 		return;
 	if (custom && token) {
 		json_object_set(entry, "token", token);
-		json_object_set_new(entry, "begun", json_integer(count));
+		put_larger(entry, "begun", count);
 	} else if (custom) {
 		json_object_set(entry, "incident", json_object_get(event, "firstfix.incident"));
-		json_object_set_new(entry, "told", json_integer(count));
+		put_larger(entry, "told", count);
 	} else {
-		if (count <= number_of(entry, "came"))
-			json_object_clear(entry);
-		json_object_set_new(entry, "came", json_integer(count));
-		json_object_set(entry, "event", (json_t *)event);
+		if (count >= number_of(entry, "came"))
+			json_object_set(entry, "event", (json_t *)event);
+		put_larger(entry, "came", count);
 	}
 }
 

@@ -1,5 +1,6 @@
 // Failures that a process survived and had no time to tell of before something ended it: each takes the program a third
-// of a second, and what comes again is told every two seconds. Its lane has them, numbered by the process:
+// of a second, and what comes again is told every two seconds. Its lane has them, numbered by the process; a numbering
+// that begins anew has a new key:
 //
 //	exception	firstfix.failure.key 5b3f9a01, count 1, title REQUEST FAILED, exception.type, .message, .stacktrace
 //	custom		telling, key 5b3f9a01, count 1, token T		the program is at it

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { NOTE_S = 10, PAUSE_MAX_MS = 60 * 1000, MARGIN_S = 2 };
+enum { NOTE_S = 60, PAUSE_MAX_MS = 60 * 1000, MARGIN_S = 2 };
 
 static const char *key_of(const struct supervisor *s)
 {

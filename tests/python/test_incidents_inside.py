@@ -141,6 +141,43 @@ def test_a_count_under_way_is_waited_for(worker):  # noqa: F811
     assert one["count"] == 6, done.stderr
 
 
+def test_a_failure_that_the_thread_has_just_taken_is_waited_for(worker):  # noqa: F811
+    """The process ends where the thread has taken it from those that wait and not yet begun to tell."""
+    done = worker.run("""
+        import collections, firstfix, time
+        from firstfix import _incident
+        class Slow(collections.deque):
+            def popleft(self):
+                got = super().popleft()
+                time.sleep(1)
+                return got
+        _incident._waiting = Slow()
+        try:
+            with firstfix.request(): raise ValueError("taken")
+        except ValueError: pass
+        while _incident._waiting: time.sleep(0.001)
+    """)
+    assert [one["count"] for one in incidents(worker)] == [1] and "taken" in done.stderr, done.stderr
+
+
+def test_many_kinds_of_failure_forget_no_count(worker):  # noqa: F811
+    """Only so many are known at once, and each of them may have counts that are not told yet."""
+    done = worker.run("""
+        import firstfix
+        from firstfix import _incident
+        _incident.KNOWN_MAX = 2
+        def fail(kind):
+            try:
+                with firstfix.request(): raise kind("x")
+            except kind: pass
+        fail(KeyError)
+        _incident.finish(60)
+        for kind in (ValueError, KeyError, KeyError, TypeError): fail(kind)
+        _incident.finish(60)
+    """)
+    assert sorted(one["count"] for one in incidents(worker)) == [1, 1, 3], done.stderr
+
+
 def test_one_run_of_the_program(worker, tmp_path):  # noqa: F811
     """The program is heavy: a failure starts it once, whatever the process has imported."""
     (tmp_path / "count.c").write_text("""

@@ -111,7 +111,7 @@ def test_what_the_launcher_and_the_worker_set_is_no_change(worker):  # noqa: F81
     script = f"""
 import firstfix, os, time
 os.environ["HF_HUB_OFFLINE"] = "1"
-end = time.time() + 30
+end = time.time() + 120
 while time.time() < end and not os.path.exists({str(worker.state / "go")!r}): time.sleep(0.1)
 try:
     with firstfix.request(): raise KeyError("weights")
@@ -129,11 +129,11 @@ except KeyError: pass
         """A run whose request fails once something is so."""
         (worker.state / "go").unlink(missing_ok=True)
         process = subprocess.Popen(command(good_after), env=env | more, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        end = time.time() + 30
+        end = time.time() + 120
         while time.time() < end and not reached():
             time.sleep(0.1)
         (worker.state / "go").touch()
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
 
     def remembered():
         try:

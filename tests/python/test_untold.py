@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -59,7 +58,7 @@ def test_a_child_that_its_parent_finds_dead(worker):  # noqa: F811
 firstfix.install()
 if os.fork() == 0:
     fail(3); os.kill(os.getpid(), signal.SIGSEGV)
-os.wait(); time.sleep(3)
+os.wait(); firstfix._incident.finish(60)
 """)
     counts = {one["how"]: one["count"] for one in incidents(worker)}
     assert counts == {"failure": 3, "signal": 1}
@@ -89,10 +88,10 @@ def test_the_next_start_tells_for_a_run_that_vanished(worker, tmp_path):  # noqa
         os.kill(pid, signal.SIGKILL)
     run.kill()
     run.communicate()
-    supervised(worker, "import time; time.sleep(3)")
-    end = time.monotonic() + 20
-    while time.monotonic() < end and not any(one["how"] == "vanished" for one in incidents(worker)):
-        time.sleep(0.2)
+    for seconds in (1, 5, 25):  # it is told at the lowest priority, and hardly longer than the next command runs
+        supervised(worker, f"import time; time.sleep({seconds})")
+        if any(one["how"] == "vanished" for one in incidents(worker)):
+            break
     counts = {one["how"]: one["count"] for one in incidents(worker)}
     assert counts == {"failure": 5, "vanished": 1}
 
@@ -133,3 +132,50 @@ def test_a_run_knows_nothing_of_an_earlier_one_with_its_pid(worker):  # noqa: F8
     assert sorted(len(row[2]) for row in rows if row[0] == "signal") == [0, 2], (
         "one that failed before, one that did not"
     )
+
+
+def test_threads_that_fail_at_once_are_each_counted(worker):  # noqa: F811
+    """One of them tells, and their events come into the lane in any order."""
+    done = supervised(worker, """
+import firstfix, os, threading, time
+gate = threading.Barrier(8)
+class Late(Exception):
+    def __str__(self): time.sleep(self.args[0]); return "late"
+@firstfix.request
+def handler(n):
+    gate.wait()
+    raise Late(n / 20)
+def work(n):
+    try: handler(n)
+    except Late: pass
+threads = [threading.Thread(target=work, args=(n % 4,)) for n in range(8)]
+for each in threads: each.start()
+for each in threads: each.join()
+os.kill(os.getpid(), 9)
+""")
+    failed, = (one for one in incidents(worker) if one["how"] == "failure")
+    assert failed["count"] == 8 and done.stderr.count("REQUEST FAILED") <= 1, done.stderr
+
+
+def test_who_tells_for_the_dead_may_be_killed_and_told_again(worker):  # noqa: F811
+    """Whoever goes on has the same document and lane: what was stored is not counted twice."""
+    worker.env = {"FIRSTFIX_HOOKS": str(worker.hooks)}
+    script = FAILS + "fail(3)\ntry: handler(0)\nexcept OSError: pass\nprint(os.getpid(), flush=True); time.sleep(60)"
+    run = subprocess.Popen(
+        [worker.program, "run", "--report", "off", "--", sys.executable, "-c", script],
+        env=worker.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    pid = int(run.stdout.readline())
+    run.send_signal(signal.SIGSTOP)
+    os.kill(pid, signal.SIGKILL)
+    run.kill()
+    run.communicate()
+    [document] = (worker.state / "open").glob("*.json")
+    for _ in range(3):  # as if the one before had been killed after its last store
+        subprocess.run(
+            [worker.program, "incident", "--from", document], env=worker.environment(), capture_output=True, check=True
+        )
+    assert {one["how"]: one["count"] for one in incidents(worker)} == {"failure": 4, "vanished": 1}
