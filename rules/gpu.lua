@@ -1,10 +1,12 @@
 -- The hardware: what the kernel's Xid lines, ECC counters and temperatures say.
 
--- The numbers of NVIDIA's catalogue (rules/data/xid.tsv) that a rule is for.
+-- NVIDIA's catalogue (rules/data/xid.tsv), and the numbers of it that a rule is for.
+local catalogue = {}
+for n = 1, 400 do catalogue[n] = know.xid(n) or false end
+
 local function xids(wanted)
   local numbers = {}
-  for n = 1, 400 do
-    local xid = know.xid(n)
+  for n, xid in ipairs(catalogue) do
     if xid and wanted(xid, n) then numbers[#numbers + 1] = tostring(n) end
   end
   return numbers

@@ -41,12 +41,14 @@ static void put_text(FILE *out, const char *text)
 static struct ff_error *put_databases(
 	FILE *out, struct ff_rules *rules, struct ff_span healthy, size_t sizes[FF_BOOK_DATABASES * FF_BOOK_FORMS])
 {
-	struct ff_error *err = NULL;
-	for (size_t i = 0; i < FF_BOOK_DATABASES * FF_BOOK_FORMS && !err; i++) {
-		_cleanup_free_ char *bytes = NULL;
-		err = ff_matcher_image(rules, healthy, i / FF_BOOK_FORMS, i % FF_BOOK_FORMS, &bytes, &sizes[i]);
-		if (!err && sizes[i])
-			put_bytes(out, "database", i, bytes, sizes[i]);
+	struct ff_matcher_image images[FF_BOOK_DATABASES][FF_BOOK_FORMS] = {0};
+	struct ff_error *err = ff_matcher_images(rules, healthy, images);
+	for (size_t i = 0; i < FF_BOOK_DATABASES * FF_BOOK_FORMS; i++) {
+		const struct ff_matcher_image *image = &images[i / FF_BOOK_FORMS][i % FF_BOOK_FORMS];
+		sizes[i] = image->n;
+		if (!err && image->n)
+			put_bytes(out, "database", i, image->bytes, image->n);
+		free(image->bytes);
 	}
 	return err;
 }

@@ -43,13 +43,23 @@ struct ff_span ff_table_cell(const struct ff_table *table, const struct ff_table
 	return (struct ff_span){NULL, 0};
 }
 
+// Most rows are others: they are passed by their beginning.
+static bool begins_with(struct ff_span rest, struct ff_span key)
+{
+	return rest.n >= key.n && memcmp(rest.p, key.p, key.n) == 0 &&
+		(rest.n == key.n || strchr("\t\r\n", rest.p[key.n]));
+}
+
 bool ff_table_find(struct ff_span text, struct ff_span key, struct ff_table_row *ret)
 {
 	struct ff_table table = ff_table_of(text);
-	for (struct ff_table_row row; ff_table_next(&table, &row);)
-		if (ff_span_same(row.cells[0], key)) {
-			*ret = row;
-			return true;
-		}
+	struct ff_span line;
+	while (key.n && table.rest.n) {
+		if (begins_with(table.rest, key))
+			return next_line(&table, ret) && ff_span_same(ret->cells[0], key);
+		if (!ff_span_next(&table.rest, '\n', &line))
+			return false;
+		table.line++;
+	}
 	return false;
 }

@@ -12,8 +12,25 @@
 #include "diagnose/patterns.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+// What the patterns need, which every sieve asks for: `found` is false where a pattern has no such texts.
+struct need {
+	struct ff_literals literals;
+	bool found;
+};
+
+// One database, made by a thread of its own.
+struct making {
+	const struct ff_patterns *all;
+	const struct need *needs;
+	size_t database;
+	const hs_platform_info_t *platform;
+	struct ff_matcher_image *image;
+	struct ff_error *err;
+};
 
 static const hs_platform_info_t portable = {.tune = HS_TUNE_FAMILY_GENERIC};
 static const hs_platform_info_t wide_platform = {.tune = HS_TUNE_FAMILY_GENERIC, .cpu_features = HS_CPU_FEATURES_AVX2};
@@ -122,43 +139,41 @@ static unsigned meaning(const struct ff_patterns *all, unsigned index)
 // A pattern that needs no text of three bytes is taken whole, with the digits that it takes; lines end at newlines
 // here. What needs a long number is looked for in raw text, whatever its texts: look.c keeps few digits of the lines
 // that are only sifted out.
-static struct ff_error *sift_pattern(const struct ff_patterns *all, unsigned index, struct ff_span healthy,
-	struct ff_literals *room, struct sieve *sieve)
+static struct ff_error *sift_pattern(
+	const struct ff_patterns *all, unsigned index, const struct need *need, struct sieve *sieve)
 {
 	const char *text = all->text[index];
 	unsigned means = meaning(all, index);
 	bool raw = ff_pattern_tells_long_numbers(text), work = means == FF_SIFTED_WORK;
 	if (!means || (work && sieve->numbers))
 		return NULL;
-	if (!ff_literals_of(text, healthy, room)) {
+	if (!need->found) {
 		if (means != FF_SIFTED)
 			return ff_error_create(FF_EFORMAT, "'%s' needs no text of three bytes", text);
 		if (!sieve->numbers)
 			ff_patterns_add(&sieve->p, text, all->flags[index] | HS_FLAG_MULTILINE, means);
 		return NULL;
 	}
-	for (size_t k = 0; k < room->n; k++) {
-		bool certain = !work && (raw || has_digits(&room->list[k]));
+	for (size_t k = 0; k < need->literals.n; k++) {
+		bool certain = !work && (raw || has_digits(&need->literals.list[k]));
 		if (certain || !sieve->numbers)
-			add_literal(sieve, &room->list[k], certain && !sieve->numbers ? FF_SIFTED_CERTAIN : means);
+			add_literal(
+				sieve, &need->literals.list[k], certain && !sieve->numbers ? FF_SIFTED_CERTAIN : means);
 	}
 	return NULL;
 }
 
-static struct ff_error *compile_sieve(const struct ff_patterns *all, struct ff_span healthy, bool numbers,
-	const hs_platform_info_t *platform, hs_database_t **ret)
+static struct ff_error *compile_sieve(const struct making *m, hs_database_t **ret)
 {
-	size_t room = (size_t)all->n * FF_LITERALS_MAX;
-	struct ff_literals *set = malloc(sizeof(*set));
-	struct sieve sieve = {.numbers = numbers, .texts = calloc(room + 1, sizeof(*sieve.texts))};
-	struct ff_error *err = set && sieve.texts ? ff_patterns_init(room, &sieve.p) : &ff_enomem;
-	for (unsigned i = 0; i < all->n && !err; i++) {
-		err = sift_pattern(all, i, healthy, set, &sieve);
-	}
+	size_t room = (size_t)m->all->n * FF_LITERALS_MAX;
+	struct sieve sieve = {
+		.numbers = m->database == FF_BOOK_NUMBERS, .texts = calloc(room + 1, sizeof(*sieve.texts))};
+	struct ff_error *err = sieve.texts ? ff_patterns_init(room, &sieve.p) : &ff_enomem;
+	for (unsigned i = 0; i < m->all->n && !err; i++)
+		err = sift_pattern(m->all, i, &m->needs[i], &sieve);
 	if (!err)
-		err = ff_patterns_compile(&sieve.p, platform, ret);
+		err = ff_patterns_compile(&sieve.p, m->platform, ret);
 	sieve_deinit(&sieve);
-	free(set);
 	return err;
 }
 
@@ -173,31 +188,69 @@ static struct ff_error *compile_work(const hs_platform_info_t *platform, hs_data
 	return err;
 }
 
-static struct ff_error *compile_database(const struct ff_patterns *all, struct ff_span healthy, size_t database,
-	const hs_platform_info_t *platform, hs_database_t **ret)
+static struct ff_error *compile_database(const struct making *m, hs_database_t **ret)
 {
-	if (database == FF_BOOK_WORK)
-		return compile_work(platform, ret);
-	if (database == FF_BOOK_SIGNATURES)
-		return ff_patterns_compile(all, platform, ret);
-	return compile_sieve(all, healthy, database == FF_BOOK_NUMBERS, platform, ret);
+	if (m->database == FF_BOOK_WORK)
+		return compile_work(m->platform, ret);
+	if (m->database == FF_BOOK_SIGNATURES)
+		return ff_patterns_compile(m->all, m->platform, ret);
+	return compile_sieve(m, ret);
 }
 
-struct ff_error *ff_matcher_image(
-	struct ff_rules *rules, struct ff_span healthy, size_t database, size_t form, char **ret, size_t *ret_n)
+static void *make(void *making)
+{
+	struct making *m = making;
+	hs_database_t *made = NULL;
+	m->err = compile_database(m, &made);
+	if (!m->err)
+		m->err = image_of(made, &m->image->bytes, &m->image->n);
+	hs_free_database(made);
+	return NULL;
+}
+
+// All at once: the signatures alone take as long as the others together.
+static struct ff_error *make_each(const struct ff_patterns *all, const struct need *needs,
+	struct ff_matcher_image ret[FF_BOOK_DATABASES][FF_BOOK_FORMS])
+{
+	enum { MOST = FF_BOOK_DATABASES * FF_BOOK_FORMS };
+	struct making makings[MOST];
+	pthread_t threads[MOST];
+	size_t n = 0, started = 0;
+	struct ff_error *err = NULL;
+	for (size_t i = 0; i < MOST; i++) {
+		bool wide = i % FF_BOOK_FORMS == FF_BOOK_WIDE;
+		if (!wide || architecture_has_wide())
+			makings[n++] = (struct making){all, needs, i / FF_BOOK_FORMS, wide ? &wide_platform : &portable,
+				&ret[i / FF_BOOK_FORMS][i % FF_BOOK_FORMS], NULL};
+	}
+	while (started < n && pthread_create(&threads[started], NULL, make, &makings[started]) == 0)
+		started++;
+	for (size_t i = started; i < n; i++)
+		make(&makings[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (i < started)
+			pthread_join(threads[i], NULL);
+		if (err)
+			ff_error_destroy(makings[i].err);
+		else
+			err = makings[i].err;
+	}
+	return err;
+}
+
+struct ff_error *ff_matcher_images(
+	struct ff_rules *rules, struct ff_span healthy, struct ff_matcher_image ret[FF_BOOK_DATABASES][FF_BOOK_FORMS])
 {
 	struct ff_patterns p = {0};
-	hs_database_t *made = NULL;
-	*ret = NULL;
-	*ret_n = 0;
-	if (form == FF_BOOK_WIDE && !architecture_has_wide())
-		return NULL;
 	struct ff_error *err = ff_patterns_gather(rules, 0, ff_rules_signature_count(rules), &p);
+	struct need *needs = err ? NULL : calloc((size_t)p.n + 1, sizeof(*needs));
+	if (!err && !needs)
+		err = &ff_enomem;
+	for (unsigned i = 0; i < p.n && !err; i++)
+		needs[i].found = ff_literals_of(p.text[i], healthy, &needs[i].literals);
 	if (!err)
-		err = compile_database(&p, healthy, database, form == FF_BOOK_WIDE ? &wide_platform : &portable, &made);
-	if (!err)
-		err = image_of(made, ret, ret_n);
+		err = make_each(&p, needs, ret);
+	free(needs);
 	ff_patterns_deinit(&p);
-	hs_free_database(made);
 	return err;
 }
