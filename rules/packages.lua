@@ -308,3 +308,42 @@ rule {
   doc = {looks = "'No module named torch' although the environment has it; python is another one.",
     check = "VIRTUAL_ENV/bin/python: a link that leads nowhere."},
 }
+
+-- A release that was installed without what it declares (--no-deps, an image built from a list): the module that is
+-- missed first is one of several. Named again in its release, the package gets all of them from the installer.
+rule {
+  id = "pip.module-missing/without-its-own",
+  anyone = "interpreter",
+  signatures = {
+    module = [=[(?:ModuleNotFoundError|ImportError): No module named ['"]?(?<module>[A-Za-z_][\w.]*)['"]?]=],
+  },
+  facts = {"python.conflicts"},
+  specific_over = {"pip.module-missing"},
+  when = function(f, log)
+    local hit, others, missed = log.module, {}, nil
+    local frames = (hit.event.tier or 0) >= 4 and hit.event.frames or {}
+    local importer = #frames > 0 and atlas.package_of(frames[#frames])
+    local have = importer and f.pkg(importer)
+    local package = know.distribution(hit.module:match[[^[^.]+]])
+    if not have or not have:match[[^[\d.]+$]] then return nil end
+    for _, c in ipairs(list(f"python.conflicts")) do
+      local wanted = normal(c.package) == normal(importer) and wanted_of(c)
+      if wanted and wanted:match[[^(?:torch|triton$|nvidia-)]] then return nil end -- those stay
+      if wanted == package and not c.found then
+        missed = c
+      elseif wanted then
+        others[#others + 1] = c.requires
+      end
+    end
+    if not missed or #others == 0 then return nil end
+    return {hit = hit, confidence = 0.92,
+      why = {("%s %s was installed without what it requires: %s is not there, and neither is %s%s."):format(importer,
+        have, package, others[1], #others > 1 and (" (and %d more)"):format(#others - 1) or "")},
+      evidence = {{fact = "python.conflicts", value = ("%s requires %s"):format(missed.package, missed.requires)}},
+      fixes = {{install = package, need = bounds(missed.requires), with = {[importer] = "==" .. have},
+        say = ("Install it, and %s again in its release: the installer then brings all that it requires."):format(
+          importer)}}}
+  end,
+  doc = {looks = "ModuleNotFoundError in a library that pip check says has several requirements unmet.",
+    check = "pip check; python.conflicts in the report."},
+}
