@@ -11,7 +11,7 @@
 
 FF_EMBEDDED(ff_table, container_flags);
 
-enum { VALUE_MAX = 32 };
+enum { VALUE_MAX = 96, VALUES_MAX = 3 };
 
 static const char *const columns[FF_RUNTIME_COUNT] = {
 	[FF_RUNTIME_UNKNOWN] = "docker", // the most common one is assumed where nothing is known
@@ -26,27 +26,51 @@ static const char *const columns[FF_RUNTIME_COUNT] = {
 	[FF_RUNTIME_RUNPOD] = "runpod",
 };
 
-// The number of a value: 65536, or 16 of "16g" (the spelling has the unit). Anything else is none.
+typedef char values[VALUES_MAX][VALUE_MAX];
+
+// The number of a value (65536, or 16 of "16g": the spelling has the unit), or a name, path or address out of which no
+// shell and no YAML makes anything else. Anything else is none.
 static bool value_text(const json_t *value, char ret[static VALUE_MAX])
 {
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-";
 	const char *text = json_string_value(value);
 	if (json_is_integer(value) && json_integer_value(value) > 0)
 		return snprintf(ret, VALUE_MAX, "%lld", (long long)json_integer_value(value)) > 0;
-	size_t digits = text ? strspn(text, "0123456789") : 0;
-	if (!digits || digits >= VALUE_MAX || strlen(text + digits) > 1)
+	size_t n = text ? strlen(text) : 0, digits = text ? strspn(text, "0123456789") : 0;
+	if (digits && n - digits <= 1)
+		n = digits;
+	else if (!n || *text == '-' || strspn(text, plain) != n)
 		return false;
-	memcpy(ret, text, digits);
-	ret[digits] = 0;
+	if (n >= VALUE_MAX)
+		return false;
+	memcpy(ret, text, n);
+	ret[n] = 0;
 	return true;
 }
 
-static void write_spelling(struct ff_span spelling, const char *value, struct ff_buf *ret)
+// One value, or a list of them; false when one is none.
+static bool value_texts(const json_t *value, values ret)
+{
+	size_t n = json_is_array(value) ? json_array_size(value) : 1;
+	if (n > VALUES_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!value_text(json_is_array(value) ? json_array_get(value, i) : value, ret[i]))
+			return false;
+	return n > 0;
+}
+
+// % is the value, or the first of a list; %1, %2 ... those of a list.
+static void write_spelling(struct ff_span spelling, values value, struct ff_buf *ret)
 {
 	for (size_t i = 0; i < spelling.n; i++) {
-		if (spelling.p[i] == '%')
-			ff_buf_str(ret, value);
-		else
+		size_t number = i + 1 < spelling.n ? (size_t)(unsigned char)spelling.p[i + 1] - '1' : VALUES_MAX;
+		if (spelling.p[i] != '%') {
 			ff_buf_char(ret, spelling.p[i]);
+		} else {
+			ff_buf_str(ret, value[number < VALUES_MAX ? number : 0]);
+			i += number < VALUES_MAX;
+		}
 	}
 }
 
@@ -57,14 +81,14 @@ static struct ff_error *spelled(
 	struct ff_table table = ff_table_of(ff_table_container_flags);
 	_cleanup_buf_ struct ff_buf b = {0};
 	struct ff_table_row row;
-	char text[VALUE_MAX] = "";
+	values text = {{0}};
 	bool found = false;
 	while (!found && ff_table_next(&table, &row))
 		found = ff_span_eq(row.cells[0], what);
 	if (!found)
 		return ff_error_create(FF_EUSAGE, "'%s' is no row of rules/data/container_flags.tsv", what);
 	struct ff_span spelling = ff_table_cell(&table, &row, columns[runtime]);
-	if (!spelling.n || (memchr(spelling.p, '%', spelling.n) && !value_text(value, text)))
+	if (!spelling.n || (memchr(spelling.p, '%', spelling.n) && !value_texts(value, text)))
 		return NULL;
 	bool sentence = spelling.n > 4 && memcmp(spelling.p, "say ", 4) == 0;
 	if (sentence)

@@ -13,7 +13,7 @@
 
 FF_EMBEDDED(ff_table, host_steps);
 
-enum { STEP_LENGTH_MAX = 96, VALUE_LENGTH_MAX = 48, ID_LENGTH = 12 };
+enum { STEP_LENGTH_MAX = 96, VALUE_LENGTH_MAX = 48, WORD_LENGTH_MAX = 200, ID_LENGTH = 12 };
 
 // The branches of the driver that Ubuntu packages, each good for what an older one was asked for.
 static const char *const branches[] = {"470", "535", "550", "570", "580", "590", "595"};
@@ -75,6 +75,13 @@ static bool is_plain(const char *value)
 	return *value && strlen(value) < VALUE_LENGTH_MAX && strspn(value, plain) == strlen(value);
 }
 
+// A name, a path or an address in a command: of characters that no shell reads otherwise, and no option.
+static bool is_word(const char *value)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/:@=-";
+	return *value && *value != '-' && strlen(value) < WORD_LENGTH_MAX && strspn(value, plain) == strlen(value);
+}
+
 static void write_text(struct ff_span text, const char *value, bool sudo, struct ff_buf *ret)
 {
 	for (size_t i = 0; i < text.n; i++) {
@@ -110,10 +117,10 @@ static bool write_step(struct ff_span text, const char *value, bool sudo, struct
 	return true;
 }
 
-// A variable of the worker's own next start, not a change of the host.
-static bool sets_variable(struct ff_span command)
+// A change of the host, not a variable of the worker's own next start, nor a question to the cluster.
+static bool changes_host(struct ff_span command)
 {
-	return command.n > 7 && memcmp(command.p, "export ", 7) == 0;
+	return memmem(command.p, command.n, "sudo ", 5) != NULL;
 }
 
 // Fill in the command of a step where it can be taken at all; *ret_written says so.
@@ -124,19 +131,17 @@ static struct ff_error *take_step(const struct ff_fix_machine *m, const char *fa
 	struct ff_table_row row;
 	bool assumed = false;
 	*ret_written = false;
-	if ((value && !is_plain(value)) || !find_step(m, family, what, &assumed, &row))
+	if ((value && !is_word(value)) || !find_step(m, family, what, &assumed, &row))
 		return NULL;
-	bool inside = sets_variable(row.cells[1]);
-	if (!inside && out_of_reach(m))
-		return NULL;
-	if (!write_step(row.cells[1], value, needs_sudo(m), &b))
+	bool host = changes_host(row.cells[1]);
+	if ((host && out_of_reach(m)) || !write_step(row.cells[1], value, needs_sudo(m), &b))
 		return NULL;
 	*ret_written = true;
 	struct ff_span effect = row.cells[2];
 	struct ff_error *err = ff_fix_command(fix, &b);
 	if (!err && effect.n)
 		err = ff_fix_side_effect(fix, "%.*s", (int)effect.n, effect.p);
-	if (!err && !inside && in_container(m) && m->platform != FF_PLATFORM_WINDOWS)
+	if (!err && host && in_container(m) && m->platform != FF_PLATFORM_WINDOWS)
 		err = ff_fix_say_more(fix,
 			assumed ? "Run it on the host (here for Ubuntu), not in the container."
 				: "Run it on the host, not in the container.");
@@ -271,10 +276,33 @@ struct ff_error *ff_fix_toolkit(const struct ff_fix_machine *m, const json_t *in
 		   : ff_fix_say_more(fix, "The package comes from NVIDIA's CUDA repository, which has to be set up.");
 }
 
+// A pod gets the login of who runs this as a secret, which its manifest has to name.
+static struct ff_error *login_registry(const struct ff_fix_machine *m, const char *registry, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf b = {0};
+	bool pod = m->runtime == FF_RUNTIME_KUBERNETES;
+	bool known = pod || m->runtime == FF_RUNTIME_PODMAN || m->runtime <= FF_RUNTIME_COMPOSE;
+	if (!known || (registry && !is_word(registry)))
+		return NULL;
+	ff_buf_printf(&b, "%s login%s%s", m->runtime == FF_RUNTIME_PODMAN ? "podman" : "docker", registry ? " " : "",
+		registry ? registry : "");
+	if (!pod)
+		return ff_fix_command(fix, &b);
+	ff_buf_str(&b,
+		" && kubectl create secret generic regcred --type=kubernetes.io/dockerconfigjson "
+		"--from-file=.dockerconfigjson=$HOME/.docker/config.json");
+	struct ff_error *err = ff_fix_command(fix, &b);
+	return err ? err
+		   : ff_fix_say_more(fix,
+			     "In the pod's namespace (-n), and in its manifest spec.imagePullSecrets: [{name: regcred}].");
+}
+
 struct ff_error *ff_fix_login(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *where = ff_json_text(intention, "login");
 	bool absent = false;
+	if (where && strcmp(where, "registry") == 0)
+		return login_registry(m, ff_json_text(intention, "need"), fix);
 	_cleanup_buf_ struct ff_buf b = {0};
 	ff_machine_package(m, "huggingface-hub", &absent);
 	if (!where || strcmp(where, "hub") != 0 || absent)

@@ -36,7 +36,7 @@ static const struct intention {
 	{"driver", ff_fix_driver, "driver", {"need"}},
 	{"toolkit", ff_fix_toolkit, "toolkit", {"need"}},
 	{"restart", ff_fix_restart, "restart", {NULL}},
-	{"login", ff_fix_login, "auth", {NULL}},
+	{"login", ff_fix_login, "auth", {"need"}},
 	{"code", ff_fix_words, "code", {NULL}},
 	{"network", ff_fix_words, "network", {NULL}},
 	{"host", ff_fix_words, "os", {NULL}},

@@ -78,9 +78,43 @@ static bool may_be_set(const struct ff_fix_machine *m, const char *name, const c
 	return true;
 }
 
+// Where a manifest starts the worker, what a shell exports reaches nobody. In here ('facts') the shell is the worker's
+// own.
+static bool in_manifest(const struct ff_fix_machine *m)
+{
+	return !m->facts && (m->runtime == FF_RUNTIME_KUBERNETES || m->runtime == FF_RUNTIME_COMPOSE);
+}
+
+static void yaml_text(struct ff_buf *b, const char *text)
+{
+	ff_buf_char(b, '\'');
+	for (; *text; text++)
+		ff_buf_str(b, *text == '\'' ? "''" : (const char[]){*text, 0});
+	ff_buf_char(b, '\'');
+}
+
+static struct ff_error *write_manifest(const struct ff_fix_machine *m, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf b = {0};
+	bool pod = m->runtime == FF_RUNTIME_KUBERNETES;
+	const char *name;
+	json_t *value;
+	ff_buf_str(&b, pod ? "spec.containers[0].env: [" : "environment: {");
+	size_t begin = b.n;
+	json_object_foreach (json_object_get(fix, "set"), name, value) {
+		ff_buf_printf(&b, "%s%s%s%s", b.n > begin ? ", " : "", pod ? "{name: " : "", name, pod ? ", value: " : ": ");
+		yaml_text(&b, json_string_value(value));
+		ff_buf_str(&b, pod ? "}" : "");
+	}
+	ff_buf_str(&b, pod ? "]" : "}");
+	return ff_fix_command(fix, &b);
+}
+
 // The shell lines for what `set` and `unset` of the fix say.
 static struct ff_error *write_command(const struct ff_fix_machine *m, json_t *fix)
 {
+	if (in_manifest(m) && json_object_get(fix, "set") && !json_object_get(fix, "unset"))
+		return write_manifest(m, fix);
 	_cleanup_buf_ struct ff_buf b = {0};
 	bool windows = m->platform == FF_PLATFORM_WINDOWS;
 	const char *name;

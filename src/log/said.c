@@ -246,6 +246,7 @@ enum what {
 	NCCL_HOST,
 	CRI,
 	MEMBER,
+	COMPOSE,
 	DRIVER
 };
 
@@ -297,6 +298,11 @@ static const struct mark {
 	{"singularity", RUNTIME, "apptainer"},
 	{"kubelet", RUNTIME, "kubernetes"},
 	{"kubernetes.io/", RUNTIME, "kubernetes"},
+	{"kubectl ", RUNTIME, "kubernetes"},
+	{"default-scheduler", RUNTIME, "kubernetes"},
+	{"docker-compose ", RUNTIME, "compose"},
+	{"docker compose ", RUNTIME, "compose"},
+	{"  | ", COMPOSE, "compose"},
 	{"microsoft-standard-WSL2", PLATFORM, "wsl"},
 	{"Windows-1", PLATFORM, "windows"},
 	{"macOS-", PLATFORM, "macos"},
@@ -361,6 +367,24 @@ static void read_cri(struct ff_said *said, const struct mark *m, struct ff_span 
 		keep(said, ff_carrier_put(said->doc, m->name));
 }
 
+// "worker-1  | " or "web_1     | ": nothing but the name of one of a service's containers stands in front.
+static void read_compose(struct ff_said *said, const struct mark *m, struct ff_span before)
+{
+	size_t name = 0, digits = 0;
+	before.n -= strlen(m->text);
+	while (before.n && before.p[before.n - 1] == ' ')
+		before.n--;
+	while (name < before.n && is_word_char(before.p[name]))
+		name++;
+	while (digits < name && isdigit((unsigned char)before.p[name - 1 - digits]))
+		digits++;
+	bool numbered = digits && name > digits + 1 && strchr("-_", before.p[name - 1 - digits]);
+	if (!numbered || name != before.n || !isalpha((unsigned char)*before.p))
+		return;
+	add_runtime(said, m->name);
+	keep(said, ff_carrier_put(said->doc, "docker"));
+}
+
 // `rest` is what follows the mark, up to the end of the bytes; `line` the line it stands in.
 static void take(struct ff_said *said, const struct mark *m, struct ff_span rest, struct ff_span line)
 {
@@ -411,6 +435,9 @@ static void take(struct ff_said *said, const struct mark *m, struct ff_span rest
 	case MEMBER:
 		keep(said, ff_carrier_put(said->doc, "kubernetes"));
 		keep(said, ff_carrier_add(said->doc, m->name, word_at(in_line)));
+		break;
+	case COMPOSE:
+		read_compose(said, m, (struct ff_span){line.p, (size_t)(rest.p - line.p)});
 		break;
 	case DRIVER:
 		put(said, "driver.version", version);

@@ -1,0 +1,128 @@
+-- The hub (or what stands for it) cannot be reached: which part of the way is at fault, by what the libraries say.
+
+local HUB = [[(?i)huggingface|hf\.co|hf-mirror|xethub|modelscope|pytorch\.org|openaipublic]]
+local SYSTEM_BUNDLE = "/etc/ssl/certs/ca-certificates.crt" -- of Debian, Ubuntu and Alpine
+
+local function hub_only(hit, log)
+  return hit.text:match(HUB) or log.hub or log.has_frame[[huggingface_hub|transformers/|diffusers/|datasets/]]
+end
+
+rule {
+  id = "hf.offline/tls",
+  from = {"hub", "engine", "git", "system", "native", "torch", "other", "app"},
+  signatures = {
+    chain = [[self[- ]signed certificate(?: in certificate chain)?]],
+    issuer = [[unable to get local issuer certificate]],
+    name = [[(?:Hostname mismatch, certificate is not valid for|certificate is not valid for name|hostname '[^'\n]+' ]]
+      .. [[doesn't match)]],
+    expired = [[certificate has expired|certificate is not yet valid]],
+    legacy = [[UNSAFE_LEGACY_RENEGOTIATION_DISABLED]],
+    rustls = [[invalid peer certificate: (?<rustls>\w+)]],
+    go = [[x509: certificate signed by unknown authority]],
+  },
+  context = {
+    hub = HUB,
+    stdlib = [[<urlopen error]],
+    pip = [[(?:pip\._vendor|There was a problem confirming the ssl certificate|Could not fetch URL https://pypi)]],
+  },
+  unless = {"pip"},
+  specific_over = {"hf.offline"},
+  when = function(_, log)
+    local hit = log.legacy or log.name or log.expired or log.chain or log.issuer or log.rustls or log.go
+    if not hub_only(hit, log) then return nil end
+    if hit == log.legacy then
+      return {hit = hit, confidence = 0.9, title = "a proxy on the way to the hub speaks an old TLS",
+        why = "OpenSSL 3 refuses the old form of renegotiation that something between here and the hub (a company's "
+          .. "proxy) asks for.", fixes = {{setting = "legacy-tls", kind = "env:OPENSSL_CONF",
+          say = "Allow it for this program, in an OpenSSL configuration of its own."}}}
+    elseif hit == log.name then
+      return {hit = hit, confidence = 0.86, title = "another server answers for the hub",
+        why = "Who answers has a certificate of another name: a captive portal, a filter, or a wrong entry of DNS.",
+        fixes = {{network = true, kind = "env:HTTPS_PROXY", say = "Give the worker the proxy that leads out of this "
+          .. "network (HTTPS_PROXY), or set HF_ENDPOINT to a mirror that you trust."}}}
+    elseif hit == log.expired then
+      return {hit = hit, confidence = 0.8, why = "A certificate on the way is out of date, or this machine's clock is "
+        .. "wrong.", fixes = {{setting = "clock", kind = "os", say = "Look at the clock first: it must be the time of "
+          .. "day in UTC, and synchronized."}, {install = "certifi", say = "Else take newer certificates."}}}
+    end
+    if log.stdlib and hit == log.issuer then
+      return {hit = hit, confidence = 0.82, title = "no certificates are installed where the program looks",
+        why = "The program uses the system's certificates, and there is none that signed the hub's: the image has no "
+          .. "ca-certificates, or a company's proxy signs.",
+        fixes = {{system = "ca-certificates", kind = "apt:ca-certificates", say = "Install the system's certificates."},
+          {set = {SSL_CERT_FILE = SYSTEM_BUNDLE}, say = "Behind a company's proxy: add its certificate to the system's "
+            .. "(update-ca-certificates), and name that file."}}}
+    end
+    return {hit = hit, confidence = 0.88, title = "the hub's certificate is signed by an authority that is not known here",
+      why = "A proxy that opens TLS signs the hub's certificate anew, and its authority is not among those that this "
+        .. "program knows.",
+      fixes = {{set = {REQUESTS_CA_BUNDLE = SYSTEM_BUNDLE, SSL_CERT_FILE = SYSTEM_BUNDLE}, kind = "env:REQUESTS_CA_BUNDLE",
+          say = "Let the program use the system's certificates, after that authority's was added there "
+            .. "(a .crt in /usr/local/share/ca-certificates, then update-ca-certificates)."},
+        {network = true, say = "Or have the hub's traffic pass the proxy unopened."}}}
+  end,
+  doc = {looks = "CERTIFICATE_VERIFY_FAILED: self-signed certificate in certificate chain.",
+    check = "openssl s_client -connect huggingface.co:443 -showcerts: who signed it?"},
+}
+
+rule {
+  id = "hf.offline/proxy-refused",
+  from = {"hub", "engine", "git", "system", "native", "torch", "other", "app"},
+  signatures = {
+    unreachable = [[(?:Cannot connect to proxy|Unable to connect to proxy|ProxyError)[^\n]*(?:Connection refused|]]
+      .. [[Name or service not known|name resolution|No route to host|timed out)]],
+    refused = [[Tunnel connection failed: (?<code>\d{3})(?<words>[^'"\n)]*)]],
+    go = [[proxyconnect tcp: [^\n]*(?:connection refused|no such host|i/o timeout)]],
+  },
+  context = {hub = HUB},
+  facts = {"system.proxy.variable"},
+  specific_over = {"hf.offline"},
+  when = function(f, log)
+    local hit = log.refused or log.unreachable or log.go
+    if not hub_only(hit, log) or f"system.proxy.listening" == false then return nil end
+    if hit == log.refused then
+      local login = log.refused.code == "407"
+      return {hit = hit, confidence = 0.88, title = "the proxy does not let it through",
+        why = login and "The proxy asks for a user and a password (407)."
+          or "The proxy was reached, and it refuses the way to the hub ({code}).",
+        fixes = {{network = true, kind = "env:HTTPS_PROXY", say = login
+          and "Put user and password into the proxy's address (HTTPS_PROXY=http://user:password@host:port)."
+          or "Have the proxy let huggingface.co, cdn-lfs.huggingface.co, *.hf.co and *.xethub.hf.co through."}}}
+    end
+    return {hit = hit, confidence = 0.86, title = "the proxy that is set cannot be reached",
+      why = "A variable names a proxy, and nothing answers there; in a container 127.0.0.1 is the container itself.",
+      fixes = {{unset = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"},
+          say = "Take the proxy's variables away (where no proxy is needed)."},
+        {container = "network-host", kind = "env:HTTPS_PROXY", say = "Where the proxy runs on the host itself, share "
+          .. "the host's network with the container."}}}
+  end,
+  doc = {looks = "ProxyError('Cannot connect to proxy.', ... Connection refused).",
+    check = "env | grep -i proxy; curl -x the proxy https://huggingface.co."},
+}
+
+rule {
+  id = "hf.offline/xet",
+  from = {"hub", "engine", "other", "app"},
+  signatures = {
+    cas = [[Data processing error: CAS service error\b]],
+    other = [[(?:cas-server|transfer|cas-bridge)\.xethub\.hf\.co[^\n]*(?:Status\(40[13]\)|TimedOut|timed out|error sending)]],
+  },
+  context = {
+    room = [[No space left|Disk quota exceeded|\(os error 28\)]],
+    denied = [[(?:Permission denied|\(os error 13\))]],
+    later = [[Download complete|Fetching \d+ files: 100%]],
+  },
+  unless = {"room", "denied"},
+  specific_over = {"hf.offline"},
+  when = function(_, log)
+    local hit = log.cas or log.other
+    if hit == log.other and hit.event.kind ~= "exception" then return nil end -- it tries again by itself
+    return {hit = hit, confidence = 0.85, title = "the download over the hub's Xet storage fails",
+      why = "The transfer over the hub's Xet storage fails, which has servers and signed addresses of its own; the "
+        .. "plain download takes another way.",
+      fixes = {{set = {HF_HUB_DISABLE_XET = "1"}, say = "Download without Xet, and start the download again."},
+        {network = true, say = "Or let the worker reach cas-server.xethub.hf.co and transfer.xethub.hf.co, and upgrade "
+          .. "hf-xet."}}}
+  end,
+  doc = {looks = "Data processing error: CAS service error : ...", check = "curl -I https://cas-server.xethub.hf.co."},
+}

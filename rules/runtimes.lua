@@ -1,0 +1,116 @@
+-- What container engines of clusters (enroot with pyxis, apptainer) and podman say of their own folders, images and of
+-- the kernel's user namespaces.
+
+local PATHS = {runtime = "ENROOT_RUNTIME_PATH", cache = "ENROOT_CACHE_PATH", data = "ENROOT_DATA_PATH",
+  temp = "ENROOT_TEMP_PATH"}
+
+rule {
+  id = "container.runtime-config/enroot",
+  from = {"enroot", "slurm"},
+  signatures = {
+    mkdir = [[mkdir: cannot create directory [^/\n]{1,4}(?<folder>/[\w./-]*(?:enroot|pyxis)[\w./-]*)[^:\n]{0,4}: ]]
+      .. [[(?:Permission denied|No such file or directory|Read-only file system)]],
+    pyxis = [[pyxis: couldn't mkdir (?<folder2>/\S+): ]],
+    squashfs = [[importing docker image: (?<file>\S+\.(?:sqsh|squashfs|sqfs))\s*$]],
+    hook = [[/etc/enroot/hooks\.d/(?<hook>[\w.-]+) exited with return code (?<code>\d+)]],
+  },
+  context = {
+    failed = [[pyxis: (?:failed to import docker image|couldn't start container)]],
+    other = [[nvidia-container-cli|Command not found|initialization error]],
+  },
+  explains = {"container.no-gpu", "container.entrypoint-broken"},
+  when = function(_, log)
+    local mkdir = log.mkdir or log.pyxis
+    if mkdir then
+      local folder = mkdir.folder or mkdir.folder2
+      local variable = folder:match[[pyxis]] and "runtime_path" or PATHS[folder:match[[/(cache|temp)\b]]
+        or folder:match[[^/(?:var/)?run/]] and "runtime" or "data"]
+      if variable == "runtime_path" then
+        return {hit = mkdir, confidence = 0.88, why = ("pyxis may not make its own folder %s."):format(folder),
+          fixes = {{host = true, say = "Let runtime_path in plugstack.conf name a folder that slurmd can make: required "
+            .. "/usr/local/lib/slurm/spank_pyxis.so runtime_path=/run/pyxis, with /run/pyxis made by slurmd's prolog "
+            .. "or systemd (RuntimeDirectory=pyxis)."}}}
+      end
+      return {hit = mkdir, confidence = 0.9, title = "enroot may not make its own folder",
+        why = ("enroot wants to make %s as the user of the job, and may not: only root writes there."):format(folder),
+        fixes = {{container = "enroot-path", value = {variable, folder:match[[/(cache|temp)\b]]
+            or folder:match[[^/(?:var/)?run/]] and "run" or "data"}, kind = "os",
+          say = ("Set %s in /etc/enroot/enroot.conf on every node to a folder that each user can make."):format(variable)}}}
+    end
+    if log.squashfs then
+      return {hit = log.squashfs, confidence = 0.9, title = "the file of an image is taken for a name in a registry",
+        why = "pyxis takes {file} for an image of a registry, because it begins with neither / nor ./.",
+        fixes = {{container = "squashfs", value = log.squashfs.file, kind = "os", say = "Give the file's path with ./ "
+          .. "or / in front of it."}}}
+    end
+    if log.other or not log.hook then return nil end -- what the hook itself said is the cause
+    return {hit = log.hook, confidence = 0.7, why = "enroot's hook {hook} failed with {code} and said nothing more.",
+      fixes = {{host = true, say = "Run 'nvidia-container-cli -k info' on that node: the hook asks it for the GPUs."}}}
+  end,
+  doc = {looks = "mkdir: cannot create directory '/run/enroot': Permission denied.",
+    check = "/etc/enroot/enroot.conf on the node; the owner of the folder."},
+}
+
+rule {
+  id = "container.runtime-config/user-namespaces",
+  from = {"enroot", "apptainer", "container", "slurm", "other", "app"},
+  signatures = {
+    enroot = [[enroot-(?:nsenter|unshare): failed to (?:create|unshare) (?:the )?user namespace: (?<why>[A-Z][\w ]+)]],
+    apptainer = [[(?i:failed to create user namespace): (?<why2>[^\n]+)]],
+    disabled = [[user namespaces? (?:are |is )?(?:disabled|not enabled)|not permitted to create user namespace]],
+    podman = [[(?:cannot clone|cannot re-exec process|newuidmap[^\n]*): (?<why3>Operation not permitted|]]
+      .. [[No space left on device)]],
+    setgroups = [[Could not write info to setgroups: Permission denied]],
+    bwrap = [[(?:bwrap|unshare): [^\n]{0,60}(?:uid map|user namespace|unshare failed)[^\n]{0,40}: ]]
+      .. [[(?<why4>Operation not permitted|Permission denied)]],
+  },
+  explains = {"disk.full"},
+  when = function(_, log)
+    local hit = log.enroot or log.apptainer or log.podman or log.setgroups or log.bwrap or log.disabled
+    local why = hit.why or hit.why2 or hit.why3 or hit.why4 or hit.text
+    local none = why:match[[(?i)No space left|maximum number of user namespaces]] or hit.text:match[[No space left]]
+    return {hit = hit, confidence = 0.86, title = "the kernel gives users no namespaces of their own",
+      why = none and "This kernel's count of user namespaces is used up or zero (user.max_user_namespaces); no disk is "
+        .. "full." or "A user may not make a user namespace here, and without one the container cannot start.",
+      fixes = {
+        {setting = none and "userns-count" or "userns-apparmor", kind = "os", say = none
+          and "Allow user namespaces on the node." or "Allow them on the node (Ubuntu 23.10 and later keep them from "
+            .. "programs without a profile of AppArmor)."},
+        {setting = none and "userns-apparmor" or "userns-count", kind = "os", say = "Or, where that is not the reason, "
+          .. "the other of the two switches."}}}
+  end,
+  doc = {looks = "enroot-nsenter: failed to create user namespace: Operation not permitted.",
+    check = "sysctl user.max_user_namespaces kernel.apparmor_restrict_unprivileged_userns; unshare -U true."},
+}
+
+rule {
+  id = "container.image-broken",
+  from = {"apptainer", "enroot", "container", "slurm", "other", "app"},
+  signatures = {
+    mount = [[(?:while mounting image (?<image>/[^\s:]+)|can't mount image (?<image2>\S+?):|mount hook function failure: ]]
+      .. [[mount (?<image3>\S+?)[->, ])[^\n]*(?:squash|superblock|invalid argument)]],
+    read = [[Something went wrong trying to read the squashfs image|FATAL ERROR: ?Can't find a (?:SQUASHFS )?]]
+      .. [[superblock|image is not (?:in )?(?:SIF|a valid) format|could not open image \S+: (?:image format not ]]
+      .. [[recognized|[^\n]*not recognized)]],
+    late = [[squashfuse\w* failed to mount \S+ in (?<seconds>\d+)s]],
+  },
+  context = {namespace = [[user namespace|operation not permitted]], fuse = [[/dev/fuse|fusermount]]},
+  unless = {"namespace", "fuse"},
+  when = function(_, log)
+    local hit = log.mount or log.read or log.late
+    if hit == log.late and not (log.mount or log.read) then
+      return {hit = hit, confidence = 0.75, title = "the image was not mounted in time", why = "apptainer waited "
+        .. "{seconds} seconds for the image's file system, and it was not there yet: the file lies on a slow or cold "
+        .. "file system.", fixes = {{host = true, say = "Start it again (the file is warm now), or copy the image to a "
+          .. "local disk of the node first."}}}
+    end
+    return {hit = hit, confidence = 0.72, why = "The image's file cannot be read as a file system: it was cut short "
+      .. "while it was pulled or copied, or the job has too little memory to mount it.",
+      fixes = {{setting = "apptainer-cache", kind = "os", say = "Empty apptainer's cache, then pull the image anew with "
+          .. "--force and start that file."},
+        {host = true, say = "Where the same file works elsewhere, give the job more memory, or unpack it into a folder "
+          .. "(apptainer build --sandbox)."}}}
+  end,
+  doc = {looks = "while mounting image /proc/self/fd/9: squashfuse_ll exited with status 255.",
+    check = "apptainer sif list FILE, or unsquashfs -s FILE; the file's size against the registry's."},
+}

@@ -1,0 +1,171 @@
+-- What stands around a worker: the web server that starts it, the broker and the database that it talks to, the cluster
+-- that it is a node of.
+
+rule {
+  id = "stopped.worker-timeout",
+  from = {"server", "app", "other", "system"},
+  signatures = {timeout = [[\bWORKER TIMEOUT \(pid:(?<pid>\d+)\)]]},
+  context = {
+    killed = [[was sent SIG(?:KILL|ABRT)]],
+    oom = [[(?:oom-kill|Out of memory: Kill|invoked oom-killer|OOMKilled)]],
+    load = [[(?:[Ll]oading (?:the )?(?:checkpoint|model|weights|pipeline|tokenizer)|Downloading|Fetching \d+ files)]],
+    up = [[(?:Application startup complete|"(?:POST|GET|PUT) [^"\n]*" [12345]\d\d)]],
+  },
+  unless = {"oom"},
+  explains = {"oom.host", "stopped.outside"},
+  confidence = 0.9,
+  when = function(_, log)
+    local during = log.up and log.up.line < log.timeout.line and "computing an answer"
+      or log.load and "loading the model" or "loading the model, or computing an answer"
+    return {why = {"gunicorn's master heard nothing from the worker {pid} for as long as its timeout allows (30 seconds "
+        .. "unless set) and ended it: it was " .. during .. ".",
+        log.killed and "The signal beside it is the master's own." or nil},
+      fixes = {{set = {GUNICORN_CMD_ARGS = "--timeout 600"},
+          say = "Give the workers more time than the longest load or answer takes (a --timeout on gunicorn's own "
+            .. "command line counts before this)."},
+        {code = true, say = "Or load the model once, in the background or before the server takes requests, and "
+          .. "compute in threads (-k gthread) or with one worker (-w 1), so that the worker's heartbeat goes on."}}}
+  end,
+  doc = {looks = "[CRITICAL] WORKER TIMEOUT (pid:12), Worker (pid:12) was sent SIGKILL! Perhaps out of memory?",
+    check = "How long the load takes against --timeout; the kernel's log (dmesg) for a real OOM kill."},
+}
+
+-- ---- a broker, a database, another service ----
+
+local REFUSED = [[(?i)refused|Err(?:no|or) (?:111|61)\b]]
+local UNKNOWN = [[(?i)name or service|Err(?:no|or) -[235]\b|name resolution|translate host|no such host|nodename]]
+
+-- What the shell of a host calls the program that listens on a port.
+local UNITS = {["5672"] = "rabbitmq-server", ["6379"] = "redis-server", ["5432"] = "postgresql", ["27017"] = "mongod",
+  ["3306"] = "mysql", ["9092"] = "kafka", ["4222"] = "nats-server", ["2379"] = "etcd"}
+local PORTS = {amqp = "5672", amqps = "5671", redis = "6379", rediss = "6379", pyamqp = "5672", sqs = "443"}
+
+local function is_local(host)
+  return host == "localhost" or host == "0.0.0.0" or host == "::1" or host:match[[^127\.]] ~= nil
+end
+
+-- Host, port and scheme of a hit, whichever way the message spells them.
+local function peer(hit)
+  if hit.url then
+    local scheme, host, port = hit.url:match[=[^(\w+)(?:\+\w+)?://(?:[^/@\s]*@)?([\w.-]+)(?::(\d+))?]=]
+    return host, port ~= "" and port or PORTS[scheme], scheme
+  end
+  return hit.host, hit.port, nil
+end
+
+rule {
+  id = "net.peer-unreachable",
+  from = {"app", "other", "server", "cluster", "engine", "framework", "orchestrator"},
+  anyone = {http = "system"},
+  signatures = {
+    celery = [[Cannot connect to (?<url>\w+(?:\+\w+)?://\S+?): ?(?<said>[^\n]*)]],
+    redis = [[Error (?:-?\d+ )?(?:connecting to|while reading from) (?<host>[\w.-]+):(?<port>\d+)\. (?<said>[^\n]+)]],
+    postgres = [[connection to server at "(?<host>[\w.-]+)"(?: \([\d.:a-f]+\))?, port (?<port>\d+) failed: (?<said>]]
+      .. [[Connection (?:refused|timed out)|[^\n]*timeout)]],
+    postgres_name = [[could not translate host name "(?<host>[\w.-]+)" to address: (?<said>[^\n]+)]],
+    brokers = [[(?:kafka\.errors\.)?(?<said>NoBrokersAvailable)\b]],
+    mongo = [[ServerSelectionTimeoutError: (?<host>[\w.-]+):(?<port>\d+): (?<said>[^\n]+)]],
+    nats = [[nats: (?<said>no servers available for connection)]],
+    endpoint = [=[Could not connect to the endpoint URL: "(?<url>http://[\w.-]+(?::\d+)?[^"\n]*)"]=],
+    http = [=[HTTPConnectionPool\(host='(?<host>localhost|127\.[\d.]+|[\w-]+)', port=(?<port>\d+)\): Max retries ]=]
+      .. [[exceeded[^\n]*NewConnectionError[^\n]*(?<said>Connection refused|Name or service not known|]]
+      .. [[Temporary failure in name resolution|No route to host)]],
+    gcs = any{[[Failed to connect to GCS at address (?<host>[\w.-]+):(?<port>\d+)]],
+      [[Unable to connect to GCS at (?<host2>[\w.-]+):(?<port2>\d+)]],
+      [[Failed to connect to GCS within \d+ seconds]]},
+    login = [[\bACCESS_REFUSED - Login was refused]],
+  },
+  context = {
+    connected = any{[[^Connected to \w+://]], [[ mingle: (?:all alone|searching)]], [[celery@\S+ ready\.]]},
+    proxy = [[ProxyError]],
+    next = [=[^\[Errno -?\d+\] \w]=],
+    named = [=[\b(?<broker>(?:redis|amqp)://(?:[\w-]+(?::[\w*-]*)?@)?(?!localhost|127\.)[\w-]+:\d+)]=],
+  },
+  explains = {"stopped.worker-timeout"},
+  when = function(_, log)
+    local hit = log.celery or log.redis or log.postgres or log.postgres_name or log.brokers or log.mongo or log.nats
+      or log.endpoint or log.http or log.gcs or log.login
+    if log.connected and log.connected.line > hit.line or log.proxy then return nil end
+    if log.http == hit and hit.text:match[[huggingface|hf\.co]] then return nil end -- hf.offline
+    local host, port, scheme = peer(hit)
+    host, port = host or hit.host2, port or hit.port2
+    local said = hit.text .. (log.next and log.next.line == hit.line + 1 and log.next.text or "")
+    if hit == log.login or said:match[[(?i)ACCESS_REFUSED|authentication|NOAUTH|WRONGPASS]] then
+      return {hit = hit, confidence = 0.85, title = "the broker refuses this login",
+        why = "The service was reached, and it refuses the user or the password.",
+        fixes = {{host = true, kind = "auth", say = "Give the worker the user and the password that the broker was "
+          .. "started with (a broker keeps the first ones in its volume)."}}}
+    end
+    local where = host and ("%s%s"):format(host, port and ":" .. port or "") or "its address"
+    local default = scheme and hit.url:match[[^(?:py)?amqp://guest:\S*@(?:127\.0\.0\.1|localhost)]]
+    local unknown = said:match(UNKNOWN) ~= nil
+    local what = unknown and "no such name is known where the worker runs"
+      or said:match(REFUSED) and "nothing listens there" or "no answer comes from there"
+    local why = {("The worker needs the service at %s, and %s."):format(where, what)}
+    local fixes = {}
+    if default then
+      why[2] = "That is Celery's own default: no setting of a broker reached this worker."
+      local named = log.named and log.named.broker
+      fixes[1] = {set = {CELERY_BROKER_URL = named and named .. "/0"}, cond = function() return named ~= nil end,
+        say = "Name the broker that this worker is to use, and start it with its application (-A)."}
+      fixes[2] = {host = true, kind = "env:CELERY_BROKER_URL", say = "Set CELERY_BROKER_URL to the broker's address (in "
+        .. "containers by its service's name, not localhost), and start the worker with its application (-A)."}
+    elseif host and is_local(host) then
+      why[2] = "In a container that address is the container itself."
+      fixes[1] = {container = "service", value = {UNITS[port or ""] and UNITS[port]:match[[^\w+]] or "broker",
+        UNITS[port or ""] or "broker"}, kind = "os",
+        say = "Start that service; from a container name it by its service's name, not by this address.",
+        cond = function() return UNITS[port or ""] ~= nil end}
+    elseif host and not host:match[[^[\d.]+$]] then
+      fixes[1] = {container = "service", value = {host:match[[^[\w-]+]], UNITS[port or ""] or host:match[[^[\w-]+]]},
+        kind = "os", say = unknown
+          and "Start that service, in the same network as the worker (of one compose file they share one)."
+          or "Start that service, and let the worker wait until it is healthy (depends_on with "
+            .. "condition: service_healthy)."}
+    end
+    fixes[#fixes + 1] = {host = true, kind = "os", say = ("See that the service at %s runs and that the worker reaches "
+      .. "it (name, port, firewall)."):format(where)}
+    return {hit = hit, confidence = log.http == hit and 0.78 or 0.86, why = why, fixes = fixes}
+  end,
+  doc = {looks = "consumer: Cannot connect to amqp://...: [Errno 111] Connection refused; Error 111 connecting to "
+    .. "redis:6379.", check = "Does the service run, under that name and in the same network? docker compose ps."},
+}
+
+-- ---- a node of a cluster ----
+
+rule {
+  id = "cluster.node-lost",
+  from = {"cluster", "engine", "app", "other"},
+  signatures = {
+    dead = [[node with node id: \w+ and address: (?<address>[\w.:-]+)[^\n]*has been marked dead because the detector ]]
+      .. [[has missed too many heartbeats]],
+    raylet = [[Raylet is terminated\. Termination is unexpected]],
+    mistaken = [[node manager has mistakenly been marked as dead by the GCS]],
+    health = [[health check failed due to missing too many heartbeats]],
+  },
+  context = {
+    memory = [[(?:low on memory|oom-kill|Out of memory: Kill|OOMKilled|memory pressure)]],
+    stop = [[(?:received SIGTERM|ray stop|Terminated by user|SIGTERM)]],
+  },
+  unless = {"memory", "stop"},
+  confidence = 0.72,
+  rival = {cause = "oom.host", decides = "whether the kernel of that node counted an OOM kill (dmesg), and what stands "
+    .. "last in its raylet.out"},
+  when = function(_, log)
+    local hit = log.dead or log.mistaken or log.health or log.raylet
+    local address = log.dead and log.dead.address
+    local numeric = address and address:match[[^\d+\.\d+\.\d+\.\d+$]]
+    return {hit = hit, why = {"Ray's head no longer gets an answer from a node, so all that ran on it is lost.",
+        address and ("It is the node at %s."):format(address) or nil,
+        "A node that is lost soon after it joined is mostly one whose ports a firewall or a container's network keeps "
+          .. "from the head; a later loss is a node that died or was overloaded."},
+      fixes = {
+        {container = "network-host", kind = "os", say = "In containers: give head and nodes the host's network, for "
+          .. "each reaches the other on ports of its own choice."},
+        {setting = "ray-peer", need = numeric or nil, say = "On bare hosts: let head and nodes reach each other on all "
+          .. "ports (run it on the head, and the like on the node).", cond = function() return numeric ~= nil end},
+        {host = true, say = "On that node read the last lines of /tmp/ray/session_latest/logs/raylet.out, and dmesg."}}}
+  end,
+  doc = {looks = "has been marked dead because the detector has missed too many heartbeats; Raylet is terminated.",
+    check = "ray status; raylet.out and dmesg of the node; nc -vz between the nodes on Ray's ports."},
+}
