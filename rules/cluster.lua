@@ -25,11 +25,13 @@ rule {
   explains = {"container.no-gpu", "hf.offline"},
   when = function(_, log)
     local hit = log.pull or log.manifest or log.denied or log.head or log.import or log.waiting
+    local image = hit.image or hit.image2 or hit.image3
+    local registry = image and image:match[=[^([\w-]+(?:\.[\w-]+)+(?::\d+)?)/]=]
     local why, fix = "The image cannot be fetched, so nothing of it ran.",
       {host = true, say = "Look at the registry's answer (kubectl describe pod), and pull it by hand on that node."}
     if log.rate then
       why, fix = "The registry limits how often may be pulled without a login.",
-        {host = true, kind = "auth", say = "Log in to the registry (an imagePullSecret), or pull from a mirror."}
+        {login = "registry", need = registry, say = "Log in to the registry, or pull from a mirror."}
     elseif log.platform then
       why, fix = "The image was not made for this machine's processor.",
         {host = true, say = "Use an image made for this architecture, or another node."}
@@ -37,7 +39,7 @@ rule {
       why, fix = "The registry has no such image or tag.", {host = true, say = "Correct the image's name and tag."}
     elseif log.refused then
       why, fix = "The registry refuses this login, or there is none.",
-        {host = true, kind = "auth", say = "Give the pod an imagePullSecret (or log in) that may read that image."}
+        {login = "registry", need = registry, say = "Log in to the registry with an account that may read that image."}
     elseif log.network then
       why, fix = "The node does not reach the registry.", {network = true, say = "Let the node reach the registry."}
     end
@@ -266,8 +268,9 @@ rule {
     if log.enroot then
       return {hit = hit, confidence = 0.85, why = ("The image has no %s, with which its start script is run: it is "
         .. "very small, or was imported without its layers."):format(program),
-        fixes = {{host = true, kind = "rebuild:image", say = "Start it with --no-container-entrypoint, or import the "
-          .. "image anew; where it truly has no shell, name the program to run by its whole path."}}}
+        fixes = {{container = "no-entrypoint", kind = "rebuild:image", say = "Start it without the image's own entry "
+          .. "point."}, {host = true, kind = "rebuild:image", say = "Or import the image anew; where it truly has no "
+          .. "shell, name the program to run by its whole path."}}}
     end
     local script = program:match[[\.(?:sh|py|bash)$]]
     return {hit = hit, confidence = 0.88, why = {log.denied

@@ -67,10 +67,10 @@ rule {
     end
     if log.scheduler then
       return {hit = log.scheduler, confidence = 0.72, why = "No node has the GPUs free that the pod asks for.",
-        fixes = {{container = "gpus", kind = "apt:nvidia-container-toolkit",
-            say = "Look at 'kubectl describe nodes': where Allocatable has no nvidia.com/gpu, the node lacks the "
-              .. "driver, the "
-              .. "toolkit or the device plugin; where all are taken, ask for fewer."}}}
+        fixes = {{setting = "node-gpus", kind = "apt:nvidia-container-toolkit",
+            say = "Look how many GPUs each node offers: where it is <none>, the node lacks the driver, the toolkit as "
+              .. "its container service's runtime, or the device plugin; where there are some, others hold them: ask "
+              .. "for fewer or end those pods."}, node_runtime}}
     end
     if log.permissions then
       return {hit = log.permissions, confidence = 0.75, why = "NVML may not open the device nodes.",

@@ -535,12 +535,17 @@ rule {
   },
   facts = {"env.HF_HOME"},
   confidence = 0.9,
+  when = function(_, log)
+    local hit = log.denied or log.read_only or log.writable or log.lock or log.rust
+    -- HF_HOME holds a folder hub; models elsewhere were put there by the variable of that folder alone
+    local apart = hit.text:match[=[(?<!/hub)/(?:models|datasets)--\w]=]
+    return {hit = hit, fixes = {
+      {set = apart and {HF_HUB_CACHE = "/tmp/huggingface/hub", HUGGINGFACE_HUB_CACHE = "/tmp/huggingface/hub"}
+          or {HF_HOME = "/tmp/huggingface"}, kind = "env:HF_HOME",
+        say = "Point the cache at a folder that this user can write, or give the volume to the user of the container."},
+      {free = "disk", say = "Or mount the volume writable and correct its owner."}}}
+  end,
   why = "The process may not write where the cache is: a folder of another user, or a read-only file system.",
-  fixes = {
-    {set = {HF_HOME = "/tmp/huggingface"},
-      say = "Point HF_HOME at a folder that this user can write, or give the volume to the user of the container."},
-    {free = "disk", say = "Or mount the volume writable and correct its owner."},
-  },
   doc = {looks = "Errno 13 or 30 for a path in a cache folder.",
     check = "Owner and mount options of HF_HOME; the user that the container runs as."},
 }

@@ -36,7 +36,7 @@ rule {
           .. "proxy) asks for.", fixes = {{setting = "legacy-tls", kind = "env:OPENSSL_CONF",
           say = "Allow it for this program, in an OpenSSL configuration of its own."}}}
     elseif hit == log.name then
-      return {hit = hit, confidence = 0.86, title = "another server answers for the hub",
+      return {hit = hit, confidence = 0.89, title = "another server answers for the hub",
         why = "Who answers has a certificate of another name: a captive portal, a filter, or a wrong entry of DNS.",
         fixes = {{network = true, kind = "env:HTTPS_PROXY", say = "Give the worker the proxy that leads out of this "
           .. "network (HTTPS_PROXY), or set HF_ENDPOINT to a mirror that you trust."}}}
@@ -46,14 +46,14 @@ rule {
           .. "day in UTC, and synchronized."}, {install = "certifi", say = "Else take newer certificates."}}}
     end
     if log.stdlib and hit == log.issuer then
-      return {hit = hit, confidence = 0.82, title = "no certificates are installed where the program looks",
+      return {hit = hit, confidence = 0.89, title = "no certificates are installed where the program looks",
         why = "The program uses the system's certificates, and there is none that signed the hub's: the image has no "
           .. "ca-certificates, or a company's proxy signs.",
         fixes = {{system = "ca-certificates", kind = "apt:ca-certificates", say = "Install the system's certificates."},
           {set = {SSL_CERT_FILE = SYSTEM_BUNDLE}, say = "Behind a company's proxy: add its certificate to the system's "
             .. "(update-ca-certificates), and name that file."}}}
     end
-    return {hit = hit, confidence = 0.88, title = "the hub's certificate is signed by an authority that is not known here",
+    return {hit = hit, confidence = 0.9, title = "the hub's certificate is signed by an authority that is not known here",
       why = "A proxy that opens TLS signs the hub's certificate anew, and its authority is not among those that this "
         .. "program knows.",
       fixes = {{set = {REQUESTS_CA_BUNDLE = SYSTEM_BUNDLE, SSL_CERT_FILE = SYSTEM_BUNDLE}, kind = "env:REQUESTS_CA_BUNDLE",
@@ -82,14 +82,14 @@ rule {
     if not hub_only(hit, log) or f"system.proxy.listening" == false then return nil end
     if hit == log.refused then
       local login = log.refused.code == "407"
-      return {hit = hit, confidence = 0.88, title = "the proxy does not let it through",
+      return {hit = hit, confidence = 0.9, title = "the proxy does not let it through",
         why = login and "The proxy asks for a user and a password (407)."
           or "The proxy was reached, and it refuses the way to the hub ({code}).",
         fixes = {{network = true, kind = "env:HTTPS_PROXY", say = login
           and "Put user and password into the proxy's address (HTTPS_PROXY=http://user:password@host:port)."
           or "Have the proxy let huggingface.co, cdn-lfs.huggingface.co, *.hf.co and *.xethub.hf.co through."}}}
     end
-    return {hit = hit, confidence = 0.86, title = "the proxy that is set cannot be reached",
+    return {hit = hit, confidence = 0.89, title = "the proxy that is set cannot be reached",
       why = "A variable names a proxy, and nothing answers there; in a container 127.0.0.1 is the container itself.",
       fixes = {{unset = {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"},
           say = "Take the proxy's variables away (where no proxy is needed)."},

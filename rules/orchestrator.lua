@@ -67,7 +67,7 @@ rule {
         .. "for.", fixes = {{setting = "node-labels", kind = "os", say = "Compare the nodes' labels with the pod's "
           .. "nodeSelector and affinity, and correct the selector (or kubectl label the node)."}}}
     end
-    local short = rest:match[[Insufficient ([\w./-]+)]]
+    local short = rest:match[=[Insufficient ([\w/-]+(?:\.[\w/-]+)*)]=]
     if short then
       return {hit = hit, confidence = 0.9, why = ("No node has as much %s free as the pod requests."):format(short),
         fixes = {{setting = "node-room", kind = "os", say = ("Lower resources.requests of the container (%s) to what a "
@@ -124,7 +124,7 @@ rule {
       return {why = "The volume {volume} is attached to another node, and its kind lets one node have it at a time.",
         fixes = {{setting = "attachments", kind = "os", say = "Delete the pod that still holds the volume (this lists "
           .. "where it is attached), let both run on one node, or use a volume of ReadWriteMany; with a Deployment set "
-          .. "strategy: {type: Recreate}."}}}
+          .. "strategy.type: Recreate."}}}
     elseif hit == log.affinity then
       return {why = "The volume lies in another zone than the nodes that the pod may run on.",
         fixes = {{setting = "volume-claims", kind = "os", say = "Let the pod run where its volume is, or make the "

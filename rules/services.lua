@@ -58,7 +58,7 @@ rule {
   from = {"app", "other", "server", "cluster", "engine", "framework", "orchestrator"},
   anyone = {http = "system"},
   signatures = {
-    celery = [[Cannot connect to (?<url>\w+(?:\+\w+)?://\S+?): ?(?<said>[^\n]*)]],
+    celery = [[Cannot connect to (?<url>\w+(?:\+\w+)?://\S+):(?: (?<said>[^\n]*)|$)]],
     redis = [[Error (?:-?\d+ )?(?:connecting to|while reading from) (?<host>[\w.-]+):(?<port>\d+)\. (?<said>[^\n]+)]],
     postgres = [[connection to server at "(?<host>[\w.-]+)"(?: \([\d.:a-f]+\))?, port (?<port>\d+) failed: (?<said>]]
       .. [[Connection (?:refused|timed out)|[^\n]*timeout)]],

@@ -18,25 +18,25 @@ rule {
   confidence = 0.85,
   when = function(_, hit)
     local status = hit.text:match[[statuscode: (\d{3})]]
-    if not status then return true end
-    local answered = status ~= "503" and status ~= "502" and status ~= "504"
-    if not answered then return true end
+    local port, path = hit.text:match[=[https?://[\w.-]+:(\d+)(/[^"\s]*)]=]
+    if not status or status == "503" or status == "502" or status == "504" then
+      return {fixes = {
+        {container = "startup-probe", value = {path or "/health", port or 8000}, kind = "os",
+          say = "Give the load its time: a startup probe (here 30 minutes, on the server's own path and port) holds the "
+            .. "liveness probe back until it succeeds.", side_effects = {"A container that hangs is restarted later."}},
+        {host = true, say = "Or let the liveness probe begin later and wait longer (initialDelaySeconds, timeoutSeconds, "
+          .. "failureThreshold)."}}}
+    end
+    local login = status == "401" or status == "403"
     return {confidence = 0.88, why = "Kubernetes ended the container because its probe failed: the server is up, "
-      .. "and answers "
-      .. "the probe's request with an error.",
-      fixes = {{host = true, say = (status == "401" or status == "403")
-        and "Give the probe a path that needs no login, or the header that it needs (httpGet.httpHeaders)."
-        or "Correct path and port of the probe (httpGet): they must be ones that this server answers with 200, such "
-        .. "as its /health."}}}
+      .. "and answers the probe's request with an error.",
+      fixes = {login and {host = true, say = "Give the probe a path that needs no login, or the header that it needs "
+          .. "(httpGet.httpHeaders)."}
+        or {container = "probe-path", value = {path == "/health" and "/v1/models" or "/health", port or 8000},
+          kind = "os", say = "Correct path and port of the probe: they must be ones that this server answers with 200, "
+            .. "such as its /health or /v1/models."}}}
   end,
   why = "Kubernetes ended the container because a startup or liveness probe failed while it was loading or busy.",
-  fixes = {
-    {host = true,
-      say = "Give the startup probe enough time for the load: failureThreshold times periodSeconds above the longest "
-        .. "load.",
-      side_effects = {"A container that hangs is restarted later."}},
-    {host = true, say = "Or let the liveness probe begin later and wait longer (initialDelaySeconds, timeoutSeconds)."},
-  },
   doc = {looks = "Startup probe failed, Liveness probe failed, will be restarted.",
     check = "How long the load takes against the probe's failureThreshold and periodSeconds."},
 }

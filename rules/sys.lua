@@ -443,6 +443,10 @@ rule {
     download = [[(?:huggingface|hub|hf_|xet|snapshot_download|models--)]],
     tmp = [[(?:pip|tempfile|/tmp/|_pip|unpack|setuptools)]],
     watches = [[(?:inotify|file watchers)]],
+    apptainer = [[\b(?:singularity|apptainer) (?:build|pull|exec|run|shell|-d)|]]
+      .. [=[/(?:singularity|apptainer)[/-]|rootfs-[0-9a-f-]{8,}/]=],
+    layers = any{[[(?:failed to register layer|ApplyLayer|failed to extract layer|failed to unpack|/var/lib/(?:docker|]]
+      .. [[containerd)/)[^\n]*no space left on device]], [[write /var/lib/docker/[^\n]*: no space left]]},
     warning = [[UserWarning: Not enough free disk space to download the file]],
   },
   confidence = 0.92,
@@ -463,8 +467,27 @@ rule {
       end
     end
     local variable = log.download and "HF_HOME" or log.tmp and "TMPDIR"
+    local full = log.no_space
+    local path = full and full.text:match[=[(/[^\s'":,)\]]+)]=]
+    if full and full.text:match[[(?i)quota|Errno 122\b|os error 122\b]] then
+      return {hit = full, why = "The quota of this user (or of this volume) is used up; the disk itself may have room.",
+        fixes = {{setting = "home-usage", kind = "disk", say = "See what fills it, and remove what is not needed: "
+            .. "mostly ~/.cache (pip, huggingface), environments and old checkpoints."},
+          {host = true, kind = "disk", say = "Or keep caches and environments on the volume that is meant for data "
+            .. "(HF_HOME, PIP_CACHE_DIR, TMPDIR), or have the quota raised."}}}
+    end
+    if log.apptainer and not log.download then
+      return {hit = full, why = "apptainer (singularity) unpacks the image into its temporary folder, /tmp unless set, "
+        .. "and that is full.", fixes = {{setting = "apptainer-tmp", kind = "env:APPTAINER_TMPDIR", say = "Let it "
+          .. "unpack in a folder of a disk that has several times the image's size (here the working folder)."}}}
+    end
+    if log.layers then
+      return {hit = full, why = "The disk on which the container engine keeps images and containers is full.",
+        fixes = {{free = "disk", path = "/var/lib/docker", say = "Remove what no container uses."},
+          {free = "disk", say = "Or enlarge that disk, or move the engine's data to another one (data-root)."}}}
+    end
     local fixes = {
-      {free = "disk", variable = variable, path = log.no_space and log.no_space.text:match[=[(/[^\s'":,)\]]+)]=],
+      {free = "disk", variable = variable, path = path,
         say = variable and ("Point %s at a disk that has room, or free space where it points to."):format(variable)
           or "Free space or enlarge the disk that the path in the message is on (df -h and df -i tell)."},
       {free = "disk", say = "Free space there, or enlarge the disk.",

@@ -38,6 +38,13 @@ rule {
             .. "@/sbin/ldconfig.real; "
             .. "others: @/sbin/ldconfig)."}}}
     end
+    if log.cdi and log.cdi.text:match[[management\.nvidia\.com/]] then
+      return {hit = log.cdi, confidence = 0.75, why = "The pod is given its GPU by a CDI name of the kind that only the "
+        .. "operator's own pods have (management.nvidia.com/gpu).",
+        fixes = {{container = "runtime", kind = "os", say = "Start the pod with the ordinary runtime class."},
+          {setting = "operator-toolkit", kind = "os", say = "Let the operator write the specifications of that node "
+            .. "anew."}}}
+    end
     if log.cdi then
       return {hit = log.cdi, why = "The engine is asked for a GPU by a CDI name, and no specification on this host "
         .. "has it.",
@@ -58,8 +65,8 @@ rule {
     end
     if log.cdi_old then
       return {hit = log.cdi_old, why = "The engine takes the CDI name of the GPU for a file: it is older than CDI.",
-        fixes = {{host = true,
-          say = "Upgrade podman to 4.1 or later (docker to 25), or use the NVIDIA runtime's hook."}}}
+        fixes = {{container = "old-cdi", kind = "os", say = "Start it with the toolkit's OCI hook in place of CDI (root "
+          .. "only), or upgrade podman to 4.1 or later and docker to 25."}}}
     end
     if log.direct then
       return {hit = log.direct, why = "The toolkit's hook was called by --gpus; on this host its mode allows only "

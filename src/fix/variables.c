@@ -102,7 +102,8 @@ static struct ff_error *write_manifest(const struct ff_fix_machine *m, json_t *f
 	ff_buf_str(&b, pod ? "spec.containers[0].env: [" : "environment: {");
 	size_t begin = b.n;
 	json_object_foreach (json_object_get(fix, "set"), name, value) {
-		ff_buf_printf(&b, "%s%s%s%s", b.n > begin ? ", " : "", pod ? "{name: " : "", name, pod ? ", value: " : ": ");
+		ff_buf_printf(
+			&b, "%s%s%s%s", b.n > begin ? ", " : "", pod ? "{name: " : "", name, pod ? ", value: " : ": ");
 		yaml_text(&b, json_string_value(value));
 		ff_buf_str(&b, pod ? "}" : "");
 	}

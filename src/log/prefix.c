@@ -80,8 +80,7 @@ static const struct {
 	{"[AAAA", "\\[(?<lvl>" LEVELS ")\\|[^\\]]*\\](?: [\\d:, -]+)?(?: ?>>)? "},
 	{"[", "\\[ *(?<lvl>" LEVELS ") *\\] "},
 	{"[", "\\[[\\w./-]+\\.(?:py|cc|cpp|cu|rs|go|pyx)(?::\\d+)(?::\\w+)?\\](?: |$)"},
-	{" ", " +(?<lvl>" LEVELS ") +(?=\\w)"},
-	{" ", " +\\[(?<lvl>" LEVELS ")\\] +"},
+	{" ", " +(?|(?<lvl>" LEVELS ") +(?=\\w)|\\[(?<lvl>" LEVELS ")\\] +)"},
 	// (EngineCore_DP0 pid=164) TEXT, (RayWorkerWrapper pid=12, ip=10.0.0.2) [repeated 3x across cluster] TEXT,
 	// (raylet) TEXT
 	{"(", "\\((?<src>[^()]{0,80}\\b(?:pid|PID)=\\w+[^()]{0,60})\\)(?: \\[repeated [^\\]]*\\])?(?: |$)"},
@@ -116,6 +115,8 @@ static const struct {
 	{"L", "(?<svc>" POD ") [a-z0-9-]+ ", '-'},					// stern
 	{"L", "[^\\t]{1,80}\\t[^\\t]{1,80}\\t(?=(?:\\xef\\xbb\\xbf)?" DATE "T)", '\t'}, // gh run view --log
 	{"L", "[\\w.*-]+\\t(?=\\{)", '\t'},						// fluentd
+	// 0s0n9esxgd0u45[error]TEXT (RunPod, the worker's id in front)
+	{"?", "(?<src>[a-z0-9]{12,16})\\[(?<lvl>info|warn|error|debug)\\]", '['},
 	// A host, as pdsh and GNU parallel write it, where what follows leaves no doubt
 	{"a",
 		"(?<src>[a-z][\\w.-]*\\d)(?:\\t|: (?=  File \"|Traceback "

@@ -106,6 +106,9 @@ static void rows(void **state)
 		{"worker-0: 3f2a9c1d4e5b:117:301 [0] NCCL INFO Bootstrap\n", "host", "3f2a9c1d4e5b"},
 		{"quoted: NCCL INFO of [0] NCCL INFO x\n", "host", NULL},
 		{"#SBATCH --mem=32G\n", "runtime.0", "slurm"},
+		{"worker-1  | Traceback (most recent call last):\n", "runtime.0", "compose"},
+		{"web_12    | ok\n", "carrier", "docker"},
+		{"| N/A   31C    P0    27W / 165W |      0MiB / 24576MiB |\nloss-1 x  | y\n", "runtime.0", NULL},
 		{"#SBATCH --mem=32G\n", "engine.name", NULL},
 		{"Traceback (most recent call last):\n  File \"C:\\py\\Lib\\site-packages\\a.py\", line 5, in "
 		 "f\nOSError: x\n",
