@@ -292,10 +292,10 @@ static struct ff_error *login_registry(const struct ff_fix_machine *m, const cha
 		" && kubectl create secret generic regcred --type=kubernetes.io/dockerconfigjson "
 		"--from-file=.dockerconfigjson=$HOME/.docker/config.json");
 	struct ff_error *err = ff_fix_command(fix, &b);
-	return err
-		? err
-		: ff_fix_say_more(fix,
-			  "In the pod's namespace (-n), and in its manifest spec.imagePullSecrets: [{name: regcred}].");
+	return err ? err
+		   : ff_fix_say_more(fix,
+			     "Make it in the pod's namespace (-n), and name regcred under the manifest's "
+			     "spec.imagePullSecrets.");
 }
 
 struct ff_error *ff_fix_login(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
