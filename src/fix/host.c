@@ -145,7 +145,7 @@ static struct ff_error *take_step(const struct ff_fix_machine *m, const char *fa
 		err = ff_fix_say_more(fix,
 			assumed ? "Run it on the host (here for Ubuntu), not in the container."
 				: "Run it on the host, not in the container.");
-	else if (!err && !inside && assumed)
+	else if (!err && host && assumed)
 		err = ff_fix_say_more(fix, "The command is for Ubuntu and Debian.");
 	return err;
 }
