@@ -138,6 +138,21 @@ rule {
 }
 
 rule {
+  id = "app.bug/unknown-task",
+  title = "a pipeline was asked for a task that there is not",
+  from = {"transformers", "app"},
+  signatures = {task = [[Unknown task (?<task>[\w-]+), available tasks are (?<list>[^\n]+)]]},
+  when = function(_, log)
+    local meant = know.nearest(log.task.task, log.task.list)
+    return {confidence = 0.88, why = "transformers has no task called {task}.",
+      fixes = {meant and {argument = "task", value = ("'%s'"):format(meant), say = ("Write %s."):format(meant)}
+        or {code = true, say = "Take one of those that the message lists."}}}
+  end,
+  doc = {looks = "KeyError: \"Unknown task text-clasification, available tasks are [...]\".",
+    check = "The first argument of pipeline()."},
+}
+
+rule {
   id = "app.bug/native-assert",
   from = {"native", "engine", "other", "app"},
   signatures = {

@@ -194,6 +194,36 @@ rule {
     check = "The command line, and variables in it that are empty."},
 }
 
+-- ASGI and WSGI servers are given MODULE:NAME.
+rule {
+  id = "engine.arg-invalid/app",
+  title = "the server finds no application under the name that it was given",
+  from = {"server", "shell", "other", "app"},
+  signatures = {
+    attribute = any{
+      [[Error loading ASGI app\. Attribute "(?<called>[\w.]+)" not found in module "(?<module>[\w.]+)"]],
+      [[Failed to find attribute '(?<called2>[\w.]+)' in '(?<module2>[\w.]+)']],
+    },
+    module = [[Error loading ASGI app\. Could not import module "(?<module3>[\w.]+)"]],
+  },
+  when = function(_, log)
+    local hit = log.attribute or log.module
+    local module = hit.module or hit.module2 or hit.module3
+    if hit == log.module then
+      return {hit = hit, confidence = 0.86,
+        why = ("No module %s is found from the folder that the server was started in."):format(module),
+        fixes = {{code = true, kind = "param:app", say = ("Start it in the folder that %s.py lies in, or name that "
+          .. "folder (--app-dir of uvicorn, --chdir of gunicorn)."):format((module:gsub([[\.]], "/")))}}}
+    end
+    local name = hit.called or hit.called2
+    return {hit = hit, confidence = 0.86, why = ("The module %s has no %s."):format(module, name),
+      fixes = {{code = true, kind = "param:app", say = ("Name the application that %s.py makes, which mostly is "
+        .. "called app."):format((module:gsub([[\.]], "/")))}}}
+  end,
+  doc = {looks = "'Error loading ASGI app. Attribute \"ap\" not found in module \"main\"'.",
+    check = "The names that the module has."},
+}
+
 -- ---- before anything starts: the command line that the facts have ----
 
 -- Words that start an engine whose flags the atlas knows by release; the package is what has the version.

@@ -67,7 +67,7 @@ rule {
       [[Internal: (?:could not parse ModelProto|src/sentencepiece_processor\.cc.{0,60}model_proto->ParseFromArray)]],
       [[Internal: .{0,80}ParseFromArray\(]],
     },
-    json = [[(?:config|tokenizer(?:_config)?|index)\.json['"]? is not a valid JSON file]],
+    json = [[(?:(?<json_file>[^\s'"]*(?:config|tokenizer(?:_config)?|index)\.json)['"]?) is not a valid JSON file]],
     tokenizer_json = [[Exception: ]] .. any{
       [[EOF while parsing a \w+]],
       [[expected (?:value|ident|`[^`]+`[^\n]{0,20})]],
@@ -106,6 +106,12 @@ rule {
         why = "A JSON file of the model is empty or cut short: the download or copy broke off."}
     end
     -- a child that could not be started
+    local json = log.json and log.json.json_file
+    if json and json:match[[/]] and other == log.json then
+      return {hit = log.json, fixes = {
+        {fetch = true, path = json, say = "Put that file right, or bring a whole one: it is no JSON (a comma too "
+          .. "many, a cut end, a page of an error)."}}}
+    end
     if not other and log.has_frame[[multiprocessing/(?:spawn|reduction|connection)]] then return nil end
     return true
   end,

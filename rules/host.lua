@@ -192,6 +192,35 @@ rule {
 }
 
 rule {
+  id = "oom.shm/read-only",
+  title = "/dev/shm cannot be written to",
+  anyone = "system",
+  signatures = {read_only = [[(?:\[Errno (?:30|13)\] (?:Read-only file system|Permission denied))\s*$]]},
+  specific_over = {"hf.cache-permission"},
+  when = function(_, log)
+    local frames = log.read_only.event.frames or {}
+    local last = frames[#frames]
+    if not last or not last.file:match[[(?:multiprocess(?:ing)?|billiard)/(?:synchronize|heap|shared_memory)\.py$]] then
+      return nil
+    end
+    return {confidence = 0.9, why = "Locks and buffers that processes share are files in /dev/shm, and this process "
+      .. "may make none there.",
+      fixes = {{container = "shm-writable", value = 16, kind = "container-flag:shm-size",
+        say = "Mount /dev/shm so that it can be written to."}}}
+  end,
+  check = function(f)
+    if f"system.shm.writable" ~= false then return nil end
+    return {confidence = 0.8, severity = "warning",
+      why = "/dev/shm cannot be written to: processes cannot share locks or tensors.",
+      evidence = {"system.shm.writable"},
+      fixes = {{container = "shm-writable", value = 16, kind = "container-flag:shm-size",
+        effect = {["system.shm.writable"] = true}, say = "Mount /dev/shm so that it can be written to."}}}
+  end,
+  doc = {looks = "OSError: [Errno 30] Read-only file system, in multiprocessing/synchronize.py.",
+    check = "findmnt /dev/shm."},
+}
+
+rule {
   id = "sys.ulimit/maps",
   anyone = "system",
   rival = {cause = "oom.host", decides = "free memory at that moment, and the number of lines of /proc/PID/maps "

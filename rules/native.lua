@@ -63,6 +63,9 @@ local function severity(p)
   return p.package and p.when == "import" and "error" or "warning"
 end
 
+-- A library that came with a wheel: its name has a hash in it, and the version behind that.
+local OWN = [=[-[0-9a-f]{8}(?:\.[\w.]+?)?\.so]=]
+
 rule {
   id = "cuda.lib-missing/import",
   check = function(f)
@@ -89,7 +92,7 @@ rule {
   id = "sys.lib-missing/import",
   check = function(f)
     for _, p in ipairs(problems(f)) do
-      local own = p.library and p.library:match[=[-[0-9a-f]{8}\.so]=]
+      local own = p.library and p.library:match(OWN)
       local other = p.library and p.library:match[[^lib(?:torch|c10|nv|arrow|python)]]
       if p.library and not own and not other and not is_cuda(p.library) then
         return {confidence = 0.87, severity = severity(p),
@@ -107,7 +110,7 @@ rule {
   id = "pip.broken-install/import",
   check = function(f)
     for _, p in ipairs(problems(f)) do
-      if p.package and p.library and p.library:match[=[-[0-9a-f]{8}\.so]=] then
+      if p.package and p.library and p.library:match(OWN) then
         return {confidence = 0.88, severity = severity(p),
           why = ("%s needs %s, a library of its own wheel, and it is not there."):format(who(p), p.library),
           evidence = evidence(p, p.library), fixes = {curing{install = distribution(f, p.package), fresh = true,

@@ -226,6 +226,33 @@ rule {
     check = "python.torn in the report: libraries that RECORD names and that are missing or cut short."},
 }
 
+-- A wheel's own library has a hash in its name; no system has one that is called so.
+rule {
+  id = "pip.broken-install/bundled",
+  anyone = "loader",
+  signatures = {
+    library = [[(?<lib>lib[\w+.-]*?-[0-9a-f]{8}(?:\.[\w.]+?)?\.so[\w.]*): cannot open shared object file]],
+  },
+  specific_over = {"sys.lib-missing", "pip.broken-install", "cuda.lib-missing"},
+  when = function(f, log)
+    local hit, package = log.library, nil
+    for _, t in ipairs(list(f"python.torn")) do
+      if tostring(t.file):match[=[([^/]+)$]=] == hit.lib then package = t.package end
+    end
+    local frames = hit.event.frames or {}
+    for i = #frames, 1, -1 do
+      local of = atlas.package_of(frames[i])
+      package = package or of ~= "" and of or nil
+    end
+    if not package then return nil end
+    return {confidence = 0.9, why = ("{lib} came with the wheel of %s, and it is not there any more: the install is "
+      .. "not whole, or was copied without it."):format(package),
+      fixes = {{install = package, fresh = true, alone = true, say = "Lay its files down anew, in the same release."}}}
+  end,
+  doc = {looks = "libscipy_openblas64_-99b71e71.so: cannot open shared object file.",
+    check = "The folder NAME.libs beside the package; python.torn in the report."},
+}
+
 rule {
   id = "sys.arch/foreign",
   explains = {"pip.broken-install", "pip.module-missing", "pip.conflict"},

@@ -98,6 +98,7 @@ rule {
             say = "Install the headers and build Python again (pyenv install --force), or use a Python of the "
               .. "distribution."}, {host = true, say = "Or use a Python that was built with it."}}}
     end
+    if top:match[[^_]] and not know.package(know.distribution(top)) then return nil end -- a part of a package
     if module == "pip" then
       return {hit = hit, confidence = 0.9,
         why = "The interpreter that runs has no pip of its own (a virtual environment that was not made to the end, "

@@ -106,6 +106,10 @@ rule {
     check = "Are all the listed versions newer than the one asked for? Then the Python is too new for it."},
 }
 
+-- Modules that went out of Python, and the package that has them.
+local BROUGHT_BACK = {distutils = "setuptools", asyncore = "pyasyncore", asynchat = "pyasynchat", cgi = "legacy-cgi",
+  imghdr = "standard-imghdr", sndhdr = "standard-sndhdr", telnetlib = "standard-telnetlib", pipes = "standard-pipes"}
+
 rule {
   id = "sys.python-version",
   from = {"installer", "torch", "other", "hub", "engine"},
@@ -120,7 +124,7 @@ rule {
       [[AttributeError: module 'collections' has no attribute '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)']],
       [[ImportError: cannot import name '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)' from 'collections']],
     },
-    imp = [=[No module named ['"](?:imp|distutils|asyncore|pipes|cgi|tomllib)['"]]=],
+    imp = [=[No module named ['"](?<gone>imp|distutils|asyncore|asynchat|pipes|cgi|imghdr|sndhdr|telnetlib|tomllib)(?:\.\w+)*['"]]=],
     removed = any{
       [[module 'inspect' has no attribute '(?:getargspec|formatargspec)']],
       [[cannot import name '(?:formatargspec|getargspec)' from 'inspect']],
@@ -191,6 +195,13 @@ rule {
       if not old then return nil end
       return {hit = hit, confidence = 0.6, why = "This Python is older than the syntax that a package uses.",
         fixes = {{host = true, say = "Use a newer Python (3.10 or later)."}}}
+    end
+    local back = log.imp and BROUGHT_BACK[log.imp.gone]
+    if back and f.pkg(back) ~= nil and not f.pkg(back) then
+      return {hit = log.imp, confidence = 0.88,
+        why = {("This Python has no {gone} any more; %s brings it back."):format(back), "Python is {fact:python.version}."},
+        fixes = {{install = back, absent = true, say = "Install it."},
+          {conda = "python", need = "3.10", say = "Or make an environment with an older Python."}}}
     end
     local new, old = log.removed or log.imp or log.importer, log.not_yet or log.typing
     if new or old then

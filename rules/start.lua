@@ -99,6 +99,37 @@ rule {
     check = "HF_ENDPOINT: it begins with https://."},
 }
 
+-- An address that says https, of what speaks plain HTTP: the variable that names it, and its value put right.
+local function plain_http(f, host, port, proxy)
+  for name, value in pairs(f"env" or {}) do
+    local of_proxy = name:match[[(?i)^(?:https?|all)_proxy$]] ~= nil
+    if type(value) == "string" and of_proxy == proxy
+      and value:match[=[^https://(?:[^@/]*@)?([^:/]+)]=] and (proxy or value:has("https://" .. host .. ":" .. port)) then
+      return name, "http" .. value:sub(6)
+    end
+  end
+end
+
+rule {
+  id = "env.variable-ignored/plain-http",
+  anyone = "request",
+  signatures = {
+    server = [[host='(?<host>[^'\n]+)', port=(?<port>\d+)\)[^\n]{0,400}WRONG_VERSION_NUMBER]],
+    proxy = [[Your proxy appears to only use HTTP and not HTTPS]],
+  },
+  specific_over = {"app.bug", "hf.offline", "hf.not-found"},
+  when = function(f, log)
+    local hit = log.proxy or log.server
+    local name, value = plain_http(f, hit.host, hit.port, log.proxy ~= nil)
+    if not name then return nil end
+    return {hit = hit, confidence = 0.9, title = "an address says https, and plain HTTP is spoken there",
+      why = ("%s names an address with https://, and what answers there speaks plain HTTP."):format(name),
+      fixes = {{set = {[name] = value}, say = "Write http:// there."}}}
+  end,
+  doc = {looks = "[SSL: WRONG_VERSION_NUMBER] wrong version number.",
+    check = "HF_ENDPOINT and https_proxy: which scheme they name."},
+}
+
 rule {
   id = "sys.ulimit/fsize",
   anyone = "system",
@@ -112,6 +143,67 @@ rule {
       fixes = {{limit = "fsize", say = "Lift it."}}}
   end,
   doc = {looks = "'File too large', 'File size limit exceeded'.", check = "ulimit -f."},
+}
+
+-- Where a server is to listen, as asyncio says it, as a socket's traceback and as a program of Rust or Go.
+local REFUSED = any{
+  [[\[Errno 13\] error while attempting to bind on address \('[^']+', (?<port>\d+)\)]],
+  [[(?:listen tcp|bind)\S* \S*:(?<port2>\d+): (?:bind: )?permission denied]],
+  [[\('[^']*', (?<port3>\d{1,3})\)[^\n]*Permission denied]],
+}
+
+rule {
+  id = "sys.port-in-use/privileged",
+  title = "this user may not listen on a port below 1024",
+  anyone = "system",
+  signatures = {refused = REFUSED},
+  facts = {"process.uid"},
+  when = function(_, log)
+    local hit = log.refused
+    local port = tonumber(hit.port or hit.port2 or hit.port3)
+    if not port or port < 1 or port > 1023 then return nil end
+    local other = port + (port < 100 and 8000 or 8800)
+    return {confidence = 0.9,
+      why = "Port {port}{port2}{port3} is below 1024: only root, or who has the capability net_bind_service, may "
+        .. "listen there.",
+      fixes = {{flag = "port", stated = true, spelled = ("--port %d"):format(other),
+          say = "Listen on a port above 1023, and let the container or a proxy publish it under the other number."},
+        {setting = "low-ports", kind = "os", say = "Or let every user of this host listen there."}}}
+  end,
+  doc = {looks = "[Errno 13] error while attempting to bind on address ('0.0.0.0', 80): permission denied.",
+    check = "The user of the worker; sysctl net.ipv4.ip_unprivileged_port_start."},
+}
+
+rule {
+  id = "engine.arg-invalid/address",
+  title = "the address to listen on is none of this machine's",
+  anyone = "system",
+  signatures = {
+    absent = [[\[Errno 99\] (?:error while attempting to bind on address \('(?<host>[^']+)', \d+\)|]]
+      .. [[(?i:cannot assign requested address)[^\n]*\('(?<host2>[\d.:a-f]+)', \d+\))]],
+  },
+  specific_over = {"sys.port-in-use"},
+  confidence = 0.88,
+  why = "A server is to listen on {host}{host2}, and no interface of this machine (or container) has that address.",
+  fixes = {{flag = "host", stated = true, spelled = "--host 0.0.0.0",
+    say = "Listen on every address, and let the firewall or the container decide who comes in."}},
+  doc = {looks = "[Errno 99] error while attempting to bind on address: cannot assign requested address.",
+    check = "ip addr: the addresses here. In a container those of the host are not."},
+}
+
+rule {
+  id = "sys.ulimit/cpu",
+  anyone = "system",
+  signatures = {spent = [[(?:CPU time limit exceeded|\bSIGXCPU\b|[Ss]ignal 24\b)]]},
+  facts = {"system.limits.cpu"},
+  when = function(f)
+    local limit = f"system.limits.cpu"
+    if limit == "unlimited" then return nil end -- another one's: a scheduler's, or of an earlier shell
+    return {confidence = limit and 0.93 or 0.75, why = {"The process had used up the processor time that it may use "
+      .. "(ulimit -t).", "It is {fact:system.limits.cpu} seconds."},
+      fixes = {{limit = "cpu", say = "Lift it."}}}
+  end,
+  doc = {looks = "'CPU time limit exceeded', signal 24 (SIGXCPU).", check = "ulimit -t."},
 }
 
 -- Who sets what the message shows: the variable that the code reads in a line of the traceback, else the only one that
@@ -149,9 +241,22 @@ local function refused_value(f, text)
   return found, value
 end
 
+-- The variable that names certificates which are not there, where Python's ssl was the one to open them.
+local function certificates_gone(f, hit)
+  local frames = hit.event.frames or {}
+  local last = frames[#frames]
+  if not last or not last.file:match[=[[/\\]ssl\.py$]=] then return nil end
+  for _, note in ipairs(list(f"env_notes")) do
+    if note.kind == "absent" and note.name:match[[^(?:SSL_CERT_\w+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE)$]] then
+      return note.name, f.env(note.name)
+    end
+  end
+end
+
 rule {
   id = "env.variable-ignored/value",
-  anyone = {number = "interpreter", missing = "system", bundle = "request", parts = "request", refused = "request"},
+  anyone = {number = "interpreter", missing = "system", bundle = "request", parts = "request", refused = "request",
+    certificates = "system"},
   signatures = {
     number = [=[ValueError: (?:invalid literal for int\(\) with base 10|could not convert string to float): ]=]
       .. [=['(?<value>[^'\n]{1,200})']=],
@@ -159,6 +264,7 @@ rule {
       .. [[invalid path: (?<value2>\S+)]],
     parts = [[Invalid log settings: (?<value3>[^\n]{1,200}?), must be]],
     missing = [=[FileNotFoundError: \[Errno 2\] No such file or directory: ['"](?<value4>/[^'"\n]+)['"]]=],
+    certificates = [=[FileNotFoundError: \[Errno 2\] No such file or directory\s*$]=], -- ssl names no file
     -- where a variable's whole text stands in it
     refused = [[(?:Error|Exception): [^\n]{0,200}(?:[Ii]nvalid|[Uu]nknown|[Uu]nrecogni[sz]ed|[Uu]nsupported|]]
       .. [[not a valid|not supported|malformed|must be (?:one of|either)|[Cc]ould not parse|[Cc]annot load)]],
@@ -166,12 +272,13 @@ rule {
   context = {reads = [=[os\.(?:environ(?:\.get)?|getenv) ?[(\[] ?["'](?<variable>[A-Z][A-Z0-9_]{2,60})["']]=]},
   specific_over = {"app.bug", "hf.offline", "hf.not-found"},
   when = function(f, log)
-    local hit = log.number or log.bundle or log.parts or log.missing or log.refused
+    local hit = log.number or log.bundle or log.parts or log.missing or log.certificates or log.refused
     local value = hit.value or hit.value2 or hit.value3 or hit.value4
-    local name = (hit.event.tier or 0) >= 3 and hit ~= log.refused and setter_of(f, log, value)
+    local name = (hit.event.tier or 0) >= 3 and value and setter_of(f, log, value)
+    if hit == log.certificates then name, value = certificates_gone(f, hit) end
     if hit == log.refused and (hit.event.tier or 0) >= 4 then name, value = refused_value(f, hit.text) end
     if not name or hit == log.missing and f.env(name) ~= value then return nil end
-    local path = hit == log.bundle or hit == log.missing
+    local path = hit == log.bundle or hit == log.missing or hit == log.certificates
     return {hit = hit, confidence = f.env(name) == value and 0.92 or 0.8,
       why = ("%s is set to %s, %s."):format(name, value, path and "and nothing is there"
         or "which what reads it refuses"),
@@ -206,20 +313,172 @@ rule {
   facts = {"env.PYTHONIOENCODING", "env.LC_ALL", "env.LANG"},
   when = function(f, log)
     local hit, output = log.encode, f.env"PYTHONIOENCODING"
-    if (hit.event.tier or 0) < 3 or log.has_frame[=[encodings[/\\]]=] then return nil end
-    if type(output) == "string" and not output:lower():match[[^utf]] then
+    local reader = log.has_frame[=[encodings[/\\]]=] -- a file's encoding, not the output's
+    if (hit.event.tier or 0) < 3 or reader and hit.codec ~= "ascii" then return nil end
+    if type(output) == "string" and not output:lower():match[[^utf]] and not reader then
       return {hit = hit, confidence = 0.9, title = "the encoding of the output cannot hold a character",
         why = ("PYTHONIOENCODING makes Python write %s, and a character is none of its."):format(output),
         fixes = {{unset = {"PYTHONIOENCODING"}, say = "Unset it: Python then writes UTF-8."}}}
     end
     local locale = f.env"LC_ALL" or f.env"LANG"
     if f.env"PYTHONUTF8" ~= "0" and not (type(locale) == "string" and locale:match[[^(?:C|POSIX)$]]) then return nil end
-    return {hit = hit, confidence = 0.8, title = "the encoding of the output cannot hold a character",
+    return {hit = hit, confidence = 0.8, title = "plain ASCII cannot hold a character",
       why = "Python writes and reads plain ASCII here, as its variables or the locale say.",
       fixes = {{set = {PYTHONUTF8 = "1"}, say = "Let Python use UTF-8 whatever the locale says."}}}
   end,
+  check = function(f)
+    local output, locale = f.env"PYTHONIOENCODING", f.env"LC_ALL" or f.env"LC_CTYPE" or f.env"LANG"
+    local ascii = f.env"PYTHONUTF8" == "0" and (not locale or locale == "C" or locale == "POSIX")
+    local narrow = type(output) == "string" and output:lower():match[[^(?:us-)?(?:ascii|latin|iso-?8859|cp125)]]
+    if not ascii and not narrow then return nil end
+    return {confidence = 0.75, severity = "warning", title = "an encoding that cannot hold every character",
+      why = narrow and ("PYTHONIOENCODING makes Python write %s: one other character ends it."):format(output)
+        or "PYTHONUTF8 is 0 in the C locale: Python reads and writes plain ASCII, and one other character ends it.",
+      evidence = {narrow and "env.PYTHONIOENCODING" or "env.PYTHONUTF8"},
+      fixes = {narrow and {unset = {"PYTHONIOENCODING"}, say = "Unset it: Python then writes UTF-8."}
+        or {set = {PYTHONUTF8 = "1"}, say = "Let Python use UTF-8 whatever the locale says."}}}
+  end,
   doc = {looks = "UnicodeEncodeError: 'ascii' codec can't encode character.",
     check = "PYTHONIOENCODING, PYTHONUTF8, LC_ALL and LANG of the worker."},
+}
+
+rule {
+  id = "env.variable-ignored/no-user",
+  title = "the worker's user has no name",
+  anyone = "interpreter",
+  signatures = {nobody = [[KeyError: ['"]getpwuid\(\): uid not found: (?<uid>\d+)]]},
+  specific_over = {"app.bug", "triton.compile"},
+  when = function(f, log)
+    local frames = log.nobody.event.frames or {}
+    local last = frames[#frames]
+    local home = last and last.file:match[=[[/\\]posixpath\.py$]=]
+    local asks = home and "HOME" or last and last.file:match[=[[/\\]getpass\.py$]=] and "USER"
+    return {confidence = 0.9,
+      why = "The worker runs as user number {uid}, which stands in no /etc/passwd, and a library asks for its name "
+        .. "or home.",
+      fixes = {asks == "HOME" and {set = {HOME = "/tmp"}, say = "Give it a home by the variable, which is asked first."}
+        or {set = {USER = "worker"}, say = "Give it a name by the variable, which Python asks first."},
+        {container = "user", kind = "container-flag:user", say = "Or run it as a user that the image has."}}}
+  end,
+  doc = {looks = "KeyError: 'getpwuid(): uid not found: 1000'.", check = "id; /etc/passwd of the image."},
+}
+
+-- What pip's own variables leave it to find.
+rule {
+  id = "env.variable-ignored/index",
+  title = "pip looks where nothing is",
+  from = {"installer"},
+  signatures = {none = [[(?:from versions: none\)|No matching distribution found for)]]},
+  facts = {"env.PIP_NO_INDEX", "env.PIP_INDEX_URL"},
+  specific_over = {"sys.python-version", "pip.conflict"},
+  when = function(f, log)
+    local off, index = f.env"PIP_NO_INDEX", f.env"PIP_INDEX_URL"
+    off = type(off) == "string" and off:match[[^(?i:1|true|yes|on)$]]
+    if not log.none.text:match[[from versions: none]] and not off then return nil end
+    if not off and (type(index) ~= "string" or index:match[[//(?:[\w.]+\.)?pypi\.org/]]) then return nil end
+    return {confidence = off and 0.9 or 0.8,
+      why = off and "PIP_NO_INDEX forbids pip to ask an index: it sees only what stands in folders."
+        or "PIP_INDEX_URL sends pip to an index of your own, which has no release of it, or does not answer.",
+      fixes = {{unset = {off and "PIP_NO_INDEX" or "PIP_INDEX_URL"},
+        say = off and "Unset it." or "Unset it, where this machine may ask the public index; else see to that index."}}}
+  end,
+  doc = {looks = "'Could not find a version that satisfies the requirement x (from versions: none)'.",
+    check = "pip config debug; PIP_INDEX_URL and PIP_NO_INDEX."},
+}
+
+rule {
+  id = "env.variable-ignored/backend",
+  severity = "warning",
+  check = function(f)
+    local backend = f.env"MPLBACKEND"
+    local module = type(backend) == "string" and backend:match[[^module://(\w+)]]
+    if not module or not f.pkg"matplotlib" or f.pkg(know.distribution(module)) ~= false then return nil end
+    return {confidence = 0.85, title = "MPLBACKEND names a module that is not installed",
+      why = ("MPLBACKEND is %s, which a notebook sets, and %s is not installed: importing matplotlib.pyplot fails.")
+        :format(backend, know.distribution(module)), evidence = {"env.MPLBACKEND"},
+      fixes = {{unset = {"MPLBACKEND"}, say = "Unset it."}}}
+  end,
+}
+
+-- A module of the project, where Python was told not to look beside the script.
+rule {
+  id = "env.variable-ignored/safe-path",
+  anyone = "interpreter",
+  signatures = {module = [=[ModuleNotFoundError: No module named '(?<module>[A-Za-z_]\w*)[\w.]*']=]},
+  facts = {"env.PYTHONSAFEPATH"},
+  specific_over = {"pip.module-missing"},
+  when = function(f, log)
+    local hit, set = log.module, f.env"PYTHONSAFEPATH"
+    local frames = hit.event.frames or {}
+    if type(set) ~= "string" or set == "" or #frames == 0 or (hit.event.tier or 0) < 3 then return nil end
+    if know.package(know.distribution(hit.module)) or atlas.package_of(frames[#frames]) then return nil end
+    return {confidence = 0.9, title = "Python does not look into the script's folder",
+      why = "PYTHONSAFEPATH keeps the folder of the script off sys.path, and {module} is a module of no package that "
+        .. "is known: one of the project itself.",
+      fixes = {{unset = {"PYTHONSAFEPATH"}, say = "Unset it."}}}
+  end,
+  check = function(f)
+    local set = f.env"PYTHONSAFEPATH"
+    if type(set) ~= "string" or set == "" then return nil end
+    for _, script in ipairs(list(f"workdir.scripts")) do
+      local own = list(script.own)[1]
+      if own then
+        return {confidence = 0.8, severity = "warning", title = "Python does not look into the script's folder",
+          why = ("%s imports %s, which lies beside it, and PYTHONSAFEPATH keeps that folder off sys.path."):format(
+            script.file, own), evidence = {"env.PYTHONSAFEPATH", {fact = "workdir.scripts", value = script.file}},
+          fixes = {{unset = {"PYTHONSAFEPATH"}, say = "Unset it."}}}
+      end
+    end
+  end,
+  doc = {looks = "No module named '...' of a file that lies beside the script.",
+    check = "PYTHONSAFEPATH, and -P or -I of the command."},
+}
+
+-- What a library imports only where it finds the package that brings it, by the name that is undefined otherwise.
+local GUARDED = {
+  Extension = "jinja2", ImmutableSandboxedEnvironment = "jinja2", Image = "pillow", PILImageResampling = "pillow",
+  ImageOps = "pillow", linear_sum_assignment = "scipy", sp = "sentencepiece", spm = "sentencepiece", pd = "pandas",
+}
+
+rule {
+  id = "pip.module-missing/extra",
+  from = {"hub", "engine", "server", "other"},
+  signatures = {
+    extra = [[Error: [^\n]{0,300}\bpip3? install (?:-U |--upgrade )?['"`]{0,2}(?<package>[A-Za-z][\w.-]*)]]
+      .. [=[\[(?<extra>[\w,-]+)\]]=],
+  },
+  specific_over = {"app.bug"},
+  when = function(f, log)
+    local hit, have = log.extra, f.pkg(log.extra.package)
+    local owner = atlas.package_of((hit.event.frames or {})[#(hit.event.frames or {})])
+    if (hit.event.tier or 0) < 3 or not have or owner ~= know.distribution(hit.package) then return nil end
+    return {confidence = 0.88, why = "{package} is installed without what its part {extra} needs.",
+      fixes = {{install = hit.package, extra = hit.extra, absent = true,
+        say = "Install the packages that this part of it needs."}}}
+  end,
+  doc = {looks = "'Missing dependencies ... pip install transformers[serving]'.",
+    check = "Which packages the extra names."},
+}
+
+rule {
+  id = "pip.module-missing/guarded",
+  anyone = "interpreter",
+  signatures = {undefined = [[NameError: name '(?<symbol>\w+)' is not defined]]},
+  specific_over = {"app.bug"},
+  when = function(f, log)
+    local hit = log.undefined
+    local frames = hit.event.frames or {}
+    local owner = atlas.package_of(frames[#frames]) or ""
+    local package = GUARDED[hit.symbol] or know.distribution(hit.symbol)
+    if (hit.event.tier or 0) < 3 or owner == "" or owner == package or not know.package(package) then return nil end
+    if f.pkg(package) ~= false or package == "torch" then return nil end -- of a torch another rule knows more
+    return {confidence = 0.88,
+      why = ("%s uses %s, which it imports only where %s is installed, and it is not."):format(owner, hit.symbol,
+        package),
+      fixes = {{install = package, absent = true, say = "Install it."}}}
+  end,
+  doc = {looks = "NameError: name 'Extension' is not defined, raised in a library's own file.",
+    check = "Whether the package that brings the name is installed."},
 }
 
 -- Programs of the system, which are packages of the index by name only.

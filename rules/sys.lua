@@ -146,8 +146,8 @@ rule {
       .. [[jemalloc|python3\.\d+|avcodec|avformat|avutil|sox|tinfo|ncurses\w*|xml2|jpeg|png16|tiff|webp|magic|]]
       .. [[portaudio|gflags|glog|hwloc|unwind|uuid|z|bz2|lzma|stdc\+\+|gcc_s|atomic|dl|crypt|nsl|effa|event\w*|]]
       .. [[zmq|mkl_\w+|iomp5|tbb\w*|omp)[\w.+-]*\.so(?:\.\d+)*): cannot open shared object file]],
-    load_library = [[OSError: (?:cannot load library|could not load) ['"]?(?<lib>lib(?:sndfile|portaudio|GL|]]
-      .. [[magic)[\w.]*)]],
+    load_library = [[(?:OSError: (?:cannot load library|could not load)|ImportError: [Ff]ailed to find) ]]
+      .. [[['"]?(?<lib>lib(?:sndfile|portaudio|GL|magic)[\w.]*)]],
     blas = [[undefined symbol: (?<symbol>[sdcz](?:gesdd|gemm|getrf|potrf|syev|gels|geqrf|trsm|dot)\w*)]],
     sndfile = [[(?<lib>sndfile|libsndfile) (?:library )?not found]],
     command = [[(?:^|[\s:])(?<tool2>ffmpeg|ffprobe|git|git-lfs|cmake|ninja|make|gcc|g\+\+|sox|espeak|espeak-ng|]]
@@ -326,20 +326,21 @@ rule {
   anyone = {in_use = "code"},
   context = {bound = [[(?:--port[ =]|Uvicorn running on \S+:|(?i:listening on) \S*?:)(?<bound>\d{2,5})\b]]},
   signatures = {
-    program = [[(?:Cannot find empty port in range|couldn't bind HTTP server socket|]]
+    program = [[(?:Cannot find empty port in range(?:: (?<port3>\d+)-)?|couldn't bind HTTP server socket|]]
       .. [[Only one usage of each socket address|port is already allocated|but another process is utilizing it|]]
       .. [[Port \d+ is (?:already in use|in use|occupied|not available)|port \d+ is (?:already in use|]]
       .. [[in use by another)|\[WinError 10013\]|]]
       .. [[bind: An attempt was made to access a socket in a way forbidden by its access permissions)]],
     in_use = codes"sys.port-in-use" .. [[|(?:\[Errno 48\][^\n]*(?:address|port)|address already in use|]]
-      .. [[error while attempting to bind on address \('(?<host>[^']+)', (?<port>\d+)\))]],
+      .. [[(?<!\[Errno 13\] )(?<!\[Errno 99\] )error while attempting to bind on address ]]
+      .. [[\('(?<host>[^']+)', (?<port>\d+)\))]],
     rendezvous = [[The server socket has failed to (?:listen on any local network address|]]
       .. [[bind to)[^\n]*port: (?<port2>\d+)]],
   },
   when = function(_, log)
     local port
     for _, hit in ipairs{log.in_use or false, log.rendezvous or false, log.program or false} do
-      local text = hit and (hit.port or hit.port2 or hit.text:match[[(?i)\bport[ :=]+(\d{2,5})\b]]
+      local text = hit and (hit.port or hit.port2 or hit.port3 or hit.text:match[[(?i)\bport[ :=]+(\d{2,5})\b]]
         or hit.text:match[=[(?:\d|\]|localhost|\*):(\d{2,5})\b]=]
         or hit.text:match[=[\('[^']*', (\d{2,5})\)]=])
       port = port or text

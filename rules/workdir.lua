@@ -53,7 +53,7 @@ end
 
 rule {
   id = "hf.incomplete/folder",
-  explains = {"hf.not-found"},
+  explains = {"hf.not-found", "hf.tokenizer-dep"},
   check = function(f)
     local all, named = models(f)
     for _, model in ipairs(all) do
@@ -295,6 +295,8 @@ rule {
   end,
 }
 
+local COUNTED = {nofile = true, nproc = true, pids = true} -- the others are lifted altogether
+
 rule {
   id = "sys.ulimit/low",
   severity = "warning",
@@ -303,6 +305,8 @@ rule {
       {"nofile", 256, "open files: every shard, socket and worker takes one"},
       {"nproc", f"system.security.uid" ~= 0 and 128 or 0, "processes and threads: torch and its loaders start dozens"},
       {"pids", 64, "processes and threads in this container: torch and its loaders start dozens"},
+      {"cpu", 600, "seconds of processor time: loading a model takes minutes of it, and serving has no end"},
+      {"fsize", 1 << 30, "bytes in one file: a checkpoint, a cached shard or a core dump is larger"},
       {"as", 16 << 30, "bytes of address space: CUDA and torch reserve tens of gigabytes of it, whatever they use"},
     }
     for _, row in ipairs(rows) do
@@ -310,7 +314,7 @@ rule {
       if type(value) == "number" and value < row[2] then
         return {confidence = 0.8, why = ("This process may have no more than %d %s."):format(value, row[3]),
           evidence = {"system.limits." .. row[1]},
-          fixes = {{limit = row[1] == "pids" and "nproc" or row[1], value = row[1] ~= "as" and 65536 or nil,
+          fixes = {{limit = row[1] == "pids" and "nproc" or row[1], value = COUNTED[row[1]] and 65536 or nil,
               say = "Raise the limit before the worker starts."},
             {host = true,
               say = "For good, in /etc/security/limits.conf, the service unit or the container's options."}}}

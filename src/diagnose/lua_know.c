@@ -1,6 +1,7 @@
 // What rules may ask of src/know.
 #include "diagnose/lua_know.h"
 
+#include "base/nearest.h"
 #include "base/table.h"
 #include "diagnose/rule.h"
 #include "fix/fix.h"
@@ -19,6 +20,8 @@
 #include "parse/requirement.h"
 
 #include <lauxlib.h>
+
+enum { NEAREST_WORDS_MAX = 500 };
 
 FF_EMBEDDED(ff_table, modules);
 FF_EMBEDDED(ff_table, from_pretrained);
@@ -338,6 +341,26 @@ static int know_from_pretrained(lua_State *L)
 	return 1;
 }
 
+// know.nearest("text-clasification", "['text-classification', 'fill-mask']") -> "text-classification": the word of a
+// list that was meant, nil when none is near enough
+static int know_nearest(lua_State *L)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	struct ff_nearest n = {.wrong = ff_span_of(luaL_checkstring(L, 1))};
+	const char *list = luaL_checkstring(L, 2);
+	int words = 0;
+	while (*(list += strcspn(list, letters)) && words < NEAREST_WORDS_MAX && lua_checkstack(L, 1)) {
+		size_t length = strspn(list, letters);
+		ff_nearest_try(&n, lua_pushlstring(L, list, length)); // stays on the stack, as `best` may be it
+		list += length;
+		words++;
+	}
+	if (!n.best)
+		return 0;
+	lua_pushstring(L, n.best);
+	return 1;
+}
+
 static int know_system_package(lua_State *L)
 {
 	lua_pushboolean(L, ff_fix_system_known(luaL_checkstring(L, 1)));
@@ -362,6 +385,7 @@ void ff_lua_know_open(lua_State *L)
 		{"gpu_driver", know_gpu_driver},
 		{"kv_bytes", know_kv_bytes},
 		{"least_weights", know_least_weights},
+		{"nearest", know_nearest},
 		{"onnxruntime", know_onnxruntime},
 		{"package", know_package},
 		{"serving", know_serving},

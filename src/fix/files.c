@@ -339,6 +339,15 @@ static void pull_lfs(const char *path, const char *name, struct ff_buf *ret)
 	ff_shell_word(ret, name);
 }
 
+// What may have been written by hand is not removed.
+static struct ff_error *put_away(const struct ff_fix_machine *m, const char *path, json_t *fix)
+{
+	struct ff_error *err = ff_fix_side_effect(
+		fix, "Keeps the damaged file beside its place; a whole one has to be copied or downloaded there.");
+	_cleanup_json_ json_t *move = json_pack("{s:s}", "move", path);
+	return err ? err : !move ? &ff_enomem : ff_fix_move(m, move, fix);
+}
+
 // A damaged file: where its repository is known, that very file is downloaded again; else it is taken away, and whoever
 // made it must bring it again.
 struct ff_error *ff_fix_fetch(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
@@ -358,6 +367,8 @@ struct ff_error *ff_fix_fetch(const struct ff_fix_machine *m, const json_t *inte
 		if (slash && slash > path)
 			ff_buf_add(&folder, path, (size_t)(slash - path));
 		download(m, repo, plain && *name ? name : NULL, folder.n ? folder.p : NULL, &b);
+	} else if (plain && ff_ends(path, ".json")) {
+		return put_away(m, path, fix);
 	} else if (plain && *name) {
 		ff_buf_str(&b, m->platform == FF_PLATFORM_WINDOWS ? "del " : "rm -f ");
 		if (!ff_path_word(m, &b, path))

@@ -166,6 +166,19 @@ static struct ff_error *keep_user_site(const struct ff_fix_machine *m, const jso
 	return NULL;
 }
 
+// A cache's own variable counts more than the home of all: it would go on to name the old place.
+static struct ff_error *clear_way(const struct ff_fix_machine *m, const char *name, json_t *fix)
+{
+	static const char *const own[] = {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE"};
+	struct ff_error *err = NULL;
+	if (strcmp(name, "HF_HOME") != 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own) && !err; i++)
+		if (value_here(m, own[i]))
+			err = take_away(fix, own[i]);
+	return err;
+}
+
 struct ff_error *ff_fix_set(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *name;
@@ -183,6 +196,8 @@ struct ff_error *ff_fix_set(const struct ff_fix_machine *m, const json_t *intent
 			return NULL; // the sentence says it
 		if (!err)
 			err = put(fix, name, text);
+		if (!err)
+			err = clear_way(m, name, fix);
 		if (err)
 			return err;
 		changes |= !have || strcmp(have, text) != 0;

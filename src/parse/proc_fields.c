@@ -164,6 +164,7 @@ struct ff_error *ff_limits_parse(const char *file, struct ff_span text, json_t *
 	} limits[] = {
 		{"Max open files", "nofile"},
 		{"Max file size", "fsize"},
+		{"Max cpu time", "cpu"},
 		{"Max locked memory", "memlock"},
 		{"Max processes", "nproc"},
 		{"Max stack size", "stack"},

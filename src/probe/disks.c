@@ -188,6 +188,10 @@ static void put_shm(struct ff_probe_ctx *ctx)
 	}
 	ff_fact_u64(ctx, "system.shm.size", space.total);
 	ff_fact_u64(ctx, "system.shm.free", space.available);
+	bool writable;
+	_cleanup_error_ struct ff_error *unknown = ff_host_writable(ctx->host, "/dev/shm", &writable);
+	if (!unknown)
+		ff_fact_bool(ctx, "system.shm.writable", writable && !space.read_only);
 }
 
 void ff_probe_disks(struct ff_probe_ctx *ctx)

@@ -17,6 +17,7 @@
 
 enum {
 	CONFIG_MAX = 1 << 20,
+	PIECES_MAX = 16 << 20,
 	FILES_MAX = 256,
 	HEAD = 160,
 	ZIP_END = 22,
@@ -183,6 +184,18 @@ static const char *gguf_flaw(struct file *f)
 	return cut || f->wants > f->size ? "short" : NULL;
 }
 
+// Small ones are read as whole. Python's reader takes NaN and Infinity, which no other does.
+static bool is_broken_json(struct file *f)
+{
+	_cleanup_json_ json_t *doc = NULL;
+	_cleanup_free_ char *text = f->size <= CONFIG_MAX ? malloc(f->size) : NULL;
+	if (!text || !read_at(f, 0, text, f->size) || memmem(text, f->size, "NaN", 3) ||
+		memmem(text, f->size, "Infinity", 8))
+		return false;
+	_cleanup_error_ struct ff_error *err = ff_json_parse(f->at.path, text, f->size, &doc);
+	return err && err->code == FF_EFORMAT;
+}
+
 static const char *json_flaw(struct file *f)
 {
 	char end[16];
@@ -193,7 +206,36 @@ static const char *json_flaw(struct file *f)
 		return NULL;
 	while (n && strchr(" \t\r\n", end[n - 1]))
 		n--;
-	return n && end[n - 1] != '}' && end[n - 1] != ']' ? "short" : NULL;
+	if (n && end[n - 1] != '}' && end[n - 1] != ']')
+		return "short";
+	return is_broken_json(f) ? "torn" : NULL;
+}
+
+// A SentencePiece model is one protobuf message: fields of a length, one after the other, to the very end. Others that
+// are called so (tiktoken's) are lines of text.
+static const char *pieces_flaw(struct file *f)
+{
+	_cleanup_map_ struct ff_map map = {0};
+	_cleanup_error_ struct ff_error *err = NULL;
+	if (f->head[0] != '\n' || !ff_ends(f->at.path, ".model") || f->size > PIECES_MAX)
+		return NULL;
+	err = ff_host_map(f->at.host, f->at.path, &map);
+	const unsigned char *text = map.p;
+	for (size_t at = 0; !err && at < map.n;) {
+		uint64_t length = 0;
+		if ((text[at++] & 7) != 2)
+			return NULL; // another kind of field: nothing is said
+		for (unsigned shift = 0; at < map.n && shift < 63; shift += 7) {
+			unsigned char c = text[at++];
+			length |= (uint64_t)(c & 127) << shift;
+			if (!(c & 128))
+				break;
+		}
+		if (length > map.n - at)
+			return "short";
+		at += (size_t)length;
+	}
+	return NULL;
 }
 
 static bool is_web_page(struct ff_span head)
@@ -227,7 +269,7 @@ static const char *flaw_of(struct file *f, enum format format)
 		[TORCH] = torch_flaw,
 		[GGUF] = gguf_flaw,
 		[JSON] = json_flaw,
-		[TOKENIZER] = NULL};
+		[TOKENIZER] = pieces_flaw};
 	if (!f->size)
 		return "empty";
 	f->head_n = f->size < HEAD ? (size_t)f->size : HEAD;
