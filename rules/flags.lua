@@ -112,17 +112,19 @@ local function answer(kind, hit, log)
   local flag = taken(hit, "flag") or kind == "absent" and log.need and log.need.flag
   if not flag then return nil end
   local bare = flag:sub(1, 1) == "-" and flag or "--" .. flag
-  local words, more, say = WORDS[kind], "", nil
+  local words, more, say, spelled = WORDS[kind], "", nil, nil
   if kind == "unknown" then
     local instead = called(bare, hit, log)
     more, say = instead and "; it knows " .. instead or "", instead and ("Write %s instead."):format(instead)
+    spelled = log.similar and instead and instead:match[[^--[a-z][\w-]+$]] -- the program's own hint
   elseif kind == "value" then
     local got = taken(hit, "got")
     more = got and (" (%s)"):format(got) or ""
     say = log.choices and ("Give %s one of the values that it takes: %s."):format(bare, log.choices.list)
   end
-  local fixes = {{code = true, kind = "param:" .. bare:gsub("^-+", ""):gsub("-", "_"),
-    say = say or (words[2]:gsub("{flag}", bare))}}
+  local name = bare:gsub("^-+", ""):gsub("-", "_")
+  local fixes = {{flag = spelled and name, code = not spelled or nil, stated = spelled and true, spelled = spelled,
+    kind = "param:" .. name, say = say or (words[2]:gsub("{flag}", bare))}}
   if kind == "unknown" then
     fixes[2] = {code = true, kind = "pip:package",
       say = "If the documentation that you follow is newer: upgrade the program."}

@@ -156,6 +156,29 @@ rule {
   end,
 }
 
+-- Older than what is asked for at least: what imports it mostly does not start. Upper bounds are often caution alone.
+local function too_old(conflict)
+  local least = tostring(conflict.requires):match([[>=? ?([\d.]+\d)]])
+  return least and conflict.found and version.matches(conflict.found, "<" .. least)
+end
+
+rule {
+  id = "pip.conflict/too-old",
+  severity = "warning",
+  check = function(f)
+    if f"requirements.kind" then return nil end
+    for _, c in ipairs(list(f"python.conflicts")) do
+      local wanted = wanted_of(c)
+      if too_old(c) and not (telling[wanted] and telling[normal(c.package)]) and not shadow_of(f, wanted) then
+        return {confidence = 0.6, why = ("%s requires %s, and %s is installed."):format(c.package, c.requires, c.found),
+          evidence = {{fact = "python.conflicts", value = ("%s requires %s, found %s"):format(c.package, c.requires,
+            c.found)}},
+          fixes = {{install = wanted, need = bounds(c.requires), say = "Install the version that is asked for."}}}
+      end
+    end
+  end,
+}
+
 -- Which distribution brings a library: by the RECORD that names it, else by what torch requires.
 local stems = {cudart = "cuda-runtime", cublasLt = "cublas", nvrtc = "cuda-nvrtc", cupti = "cuda-cupti",
   nvToolsExt = "nvtx", nvshmem_host = "nvshmem"}

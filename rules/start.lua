@@ -164,8 +164,8 @@ rule {
     if not port or port < 1 or port > 1023 then return nil end
     local other = port + (port < 100 and 8000 or 8800)
     return {confidence = 0.9,
-      why = "Port {port}{port2}{port3} is below 1024: only root, or who has the capability net_bind_service, may "
-        .. "listen there.",
+      why = ("Port %d is below 1024: only root, or who has the capability net_bind_service, may listen "
+        .. "there."):format(port),
       fixes = {{flag = "port", stated = true, spelled = ("--port %d"):format(other),
           say = "Listen on a port above 1023, and let the container or a proxy publish it under the other number."},
         {setting = "low-ports", kind = "os", say = "Or let every user of this host listen there."}}}
@@ -183,10 +183,12 @@ rule {
       .. [[(?i:cannot assign requested address)[^\n]*\('(?<host2>[\d.:a-f]+)', \d+\))]],
   },
   specific_over = {"sys.port-in-use"},
-  confidence = 0.88,
-  why = "A server is to listen on {host}{host2}, and no interface of this machine (or container) has that address.",
-  fixes = {{flag = "host", stated = true, spelled = "--host 0.0.0.0",
-    say = "Listen on every address, and let the firewall or the container decide who comes in."}},
+  when = function(_, log)
+    return {confidence = 0.88, why = ("A server is to listen on %s, and no interface of this machine (or container) has "
+      .. "that address."):format(log.absent.host or log.absent.host2),
+      fixes = {{flag = "host", stated = true, spelled = "--host 0.0.0.0",
+        say = "Listen on every address, and let the firewall or the container decide who comes in."}}}
+  end,
   doc = {looks = "[Errno 99] error while attempting to bind on address: cannot assign requested address.",
     check = "ip addr: the addresses here. In a container those of the host are not."},
 }

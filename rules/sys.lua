@@ -147,7 +147,7 @@ rule {
       .. [[portaudio|gflags|glog|hwloc|unwind|uuid|z|bz2|lzma|stdc\+\+|gcc_s|atomic|dl|crypt|nsl|effa|event\w*|]]
       .. [[zmq|mkl_\w+|iomp5|tbb\w*|omp)[\w.+-]*\.so(?:\.\d+)*): cannot open shared object file]],
     load_library = [[(?:OSError: (?:cannot load library|could not load)|ImportError: [Ff]ailed to find) ]]
-      .. [[['"]?(?<lib>lib(?:sndfile|portaudio|GL|magic)[\w.]*)]],
+      .. [[['"]?(?<lib>lib(?:sndfile|portaudio|GL|magic)(?:[\w.]*\w)?)]],
     blas = [[undefined symbol: (?<symbol>[sdcz](?:gesdd|gemm|getrf|potrf|syev|gels|geqrf|trsm|dot)\w*)]],
     sndfile = [[(?<lib>sndfile|libsndfile) (?:library )?not found]],
     command = [[(?:^|[\s:])(?<tool2>ffmpeg|ffprobe|git|git-lfs|cmake|ninja|make|gcc|g\+\+|sox|espeak|espeak-ng|]]

@@ -238,7 +238,8 @@ static struct ff_error *write_flag(const struct ff_fix_machine *m, struct flag *
 	return err ? err : ff_fix_command(fix, &b);
 }
 
-// "--moe-runner-backend triton": as a message spells it, one word or number behind a name. What would run or load what
+// "--moe-runner-backend triton": as a message spells it, one word or number behind a name; the name alone ("--workers")
+// is a switch, or what takes the place of a name that was wrong. What would run or load what
 // a log names is never taken from one, nor is what takes a path or an address.
 static bool is_spelled(const char *text)
 {
@@ -250,6 +251,8 @@ static bool is_spelled(const char *text)
 	for (size_t i = 0; i < sizeof(loading) / sizeof(*loading); i++)
 		if (memmem(text, n, loading[i], strlen(loading[i])))
 			return false;
+	if (n > 2 && n == length)
+		return length <= VALUE_MAX && text[n - 1] != '-';
 	return n > 2 && length <= VALUE_MAX && text[n] == ' ' && text[n + 1] && text[n + 1] != '-' &&
 		n + 1 + strspn(text + n + 1, value) == length;
 }

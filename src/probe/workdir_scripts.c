@@ -45,12 +45,15 @@ static const struct {
 struct script {
 	struct ff_workdir *w;
 	const char *file, *folder;
-	json_t *asks, *absent, *repos;
+	json_t *asks, *absent, *repos, *own;
 	size_t texts, imports;
 };
 
+// NULL is a list that nobody asks for.
 static void add(struct script *s, json_t *list, struct ff_span text)
 {
+	if (!list)
+		return;
 	size_t i;
 	json_t *item;
 	json_array_foreach (list, i, item) {
@@ -118,8 +121,9 @@ static void note_import(struct script *s, const struct ff_py_token *t)
 		return;
 	if (ff_workdir_installed(s->w, module))
 		s->w->others++;
-	else if (!lies_in(s, s->folder, module) && // what stands beside the script is its own
-		ff_workdir_known(module) && !is_standard(s, module))
+	else if (lies_in(s, s->folder, module)) // the script's own, which is told where Python does not look there
+		add(s, ff_host_getenv(s->w->ctx->host, "PYTHONSAFEPATH") ? s->own : NULL, module);
+	else if (ff_workdir_known(module) && !is_standard(s, module))
 		add(s, s->absent, module);
 }
 
@@ -179,7 +183,7 @@ static void read_tokens(struct script *s, struct ff_span text)
 
 static void read_script(struct ff_workdir *w, const char *path, const char *name)
 {
-	_cleanup_json_ json_t *asked = json_array(), *absent = json_array(), *repos = json_array();
+	_cleanup_json_ json_t *asked = json_array(), *absent = json_array(), *repos = json_array(), *own = json_array();
 	_cleanup_free_ char *text = NULL, *folder = ff_path_parent(path);
 	size_t n;
 	_cleanup_error_ struct ff_error *err =
@@ -187,14 +191,16 @@ static void read_script(struct ff_workdir *w, const char *path, const char *name
 	if (err)
 		return;
 	w->scripts++;
-	struct script s = {.w = w, .file = name, .folder = folder, .asks = asked, .absent = absent, .repos = repos};
+	struct script s = {
+		.w = w, .file = name, .folder = folder, .asks = asked, .absent = absent, .repos = repos, .own = own};
 	read_tokens(&s, (struct ff_span){text, n});
-	if (!json_array_size(asked) && !json_array_size(absent) && !json_array_size(repos))
+	if (!json_array_size(asked) && !json_array_size(absent) && !json_array_size(repos) && !json_array_size(own))
 		return;
 	json_t *fact = json_pack("{s:o}", "file", ff_json_string(name, strlen(name)));
 	ff_workdir_put(fact, "asks", json_incref(asked));
 	ff_workdir_put(fact, "absent", json_incref(absent));
 	ff_workdir_put(fact, "repos", json_incref(repos));
+	ff_workdir_put(fact, "own", json_incref(own));
 	ff_fact_append(w->ctx, "workdir.scripts", fact);
 }
 
