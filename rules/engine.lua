@@ -184,6 +184,103 @@ rule {
   doc = {looks = "x.cpp:36: ... Assertion `...' failed, then Aborted.", check = "Whose file the assertion names."},
 }
 
+-- ---- started with something that does not go with the model or the image ----
+
+rule {
+  id = "engine.arg-invalid/chat-template",
+  from = {"engine", "hub"},
+  signatures = {
+    none = [[so you must provide a chat template if the tokenizer does not define one]],
+    unset = [[Cannot use chat template functions because tokenizer\.chat_template is not set]],
+  },
+  context = {server = [[(?:vllm|sglang|lmdeploy|text_generation_server)[/\\.]\w+]]},
+  confidence = 0.84,
+  title = "the model's tokenizer has no chat template",
+  when = function(_, log)
+    local hit = log.none or log.unset
+    local served = log.server or log.has_frame[[(?:vllm|sglang|lmdeploy)/]]
+    return {hit = hit, why = "It was asked to chat, and the model's tokenizer comes without a template for that: a "
+      .. "base model, or a repository whose template lies in a file of its own that was not loaded.",
+      fixes = {{code = true, kind = "param:chat_template", say = served
+          and "Take the model's instruct version, or start the server with --chat-template and the path of a template."
+          or "Take the model's instruct version, or set tokenizer.chat_template."}}}
+  end,
+  doc = {looks = "'default chat template is no longer allowed, so you must provide a chat template'.",
+    check = "chat_template in tokenizer_config.json, or a chat_template.jinja beside it."},
+}
+
+-- What stands behind an image's name goes to the program that it starts with: a server already.
+rule {
+  id = "engine.arg-invalid/entrypoint",
+  from = {"engine", "shell", "other", "app", "server"},
+  signatures = {words = [[(?<program>vllm|api_server\.py|launch_server(?:\.py)?|sglang)(?: serve)?: error: ]]
+    .. [[unrecognized arguments: (?<first>(?!-)\S+)(?<rest>(?: \S+)?)]]},
+  specific_over = {"vllm.arg-unsupported"},
+  confidence = 0.86,
+  title = "the command names what the image starts with already",
+  when = function(_, log)
+    local hit = log.words
+    local again = hit.first:match[[^(?:vllm|sglang|serve|python3?)$]]
+    local module = hit.program:match[[\.py$]]
+    return {hit = hit, why = ("%s got %s as an argument of its own and knows none at that place%s."):format(hit.program,
+        hit.first, again and ": the image starts with that command already, and the one behind its name is added to it"
+          or ""),
+      fixes = {{code = true, kind = "param:model", say = again and not module
+        and "Leave the words that the image starts with (vllm serve) out of the container's command: begin it with the "
+          .. "model."
+        or "Name the model by --model, and leave a word `serve` out: this module takes the model by its flag alone."}}}
+  end,
+  doc = {looks = "'vllm: error: unrecognized arguments: serve /models/x', 'api_server.py: error: unrecognized "
+    .. "arguments: /models/x'.", check = "The image's entrypoint (docker inspect) before the container's command."},
+}
+
+rule {
+  id = "vllm.arg-unsupported/no-architecture",
+  from = {"engine"},
+  signatures = {empty = [[unknown model architecture: '']]},
+  confidence = 0.84,
+  title = "the GGUF file holds no language model",
+  why = "The file says of no architecture: it is a part of another kind of model (image, video, audio), or was written "
+    .. "by a converter that is not llama.cpp's.",
+  fixes = {
+    {code = true, kind = "param:model", say = "Take a GGUF file that llama.cpp's own converter made of a language "
+      .. "model; one of an image or video model belongs to another program (ComfyUI-GGUF, stable-diffusion.cpp)."},
+  },
+  doc = {looks = "unknown model architecture: ''.", check = "general.architecture among the file's keys."},
+}
+
+rule {
+  id = "hf.not-found/triton-model",
+  from = {"tritonserver", "engine"},
+  signatures = {model = [[Python model file not found in '(?<path>[^'\n]+)']]},
+  confidence = 0.88,
+  title = "a model's folder lacks its model.py",
+  why = "The Python backend looks for the model's code at {path}, and no such file is there.",
+  fixes = {
+    {code = true, kind = "param:model", say = "Put the model's model.py there: MODEL/VERSION/model.py below the "
+      .. "repository, in the folder of the version."},
+  },
+  doc = {looks = "Failed to preinitialize Python stub: Python model file not found in '...'.",
+    check = "The tree below --model-repository inside the container."},
+}
+
+rule {
+  id = "sys.arch/vllm-windows",
+  from = {"installer", "engine", "other", "app"},
+  signatures = {runtime = [[RuntimeError: Unknown runtime environment]]},
+  context = {windows = [=[File "[A-Za-z]:\\]=]},
+  all = {"windows"},
+  when = function(_, log)
+    local frames = log.runtime.event.frames or {}
+    if not (frames[#frames] or {func = ""}).func:match[[vllm]] then return nil end
+    return {confidence = 0.85, title = "vLLM has no release for Windows",
+      why = "vLLM is built here from its sources, and its build knows no way to run on Windows.",
+      fixes = {{host = true, say = "Run it under Linux: in WSL2, or in the image vllm/vllm-openai."}}}
+  end,
+  doc = {looks = "RuntimeError: Unknown runtime environment, in get_vllm_version of setup.py.",
+    check = "The operating system."},
+}
+
 -- ---- built without a GPU part ----
 
 local CPU_BUILD = {

@@ -17,7 +17,7 @@ local BROUGHT_BY = {
   torch_sparse = "torch-sparse", torch_cluster = "torch-cluster", pytorch3d = "pytorch3d", _kernels = "flash-attn",
     grouped_gemm_backend = "grouped-gemm", awq_v2_ext = "autoawq-kernels",
   torchtext = "torchtext", torchaudio = "torchaudio", MultiScaleDeformableAttention = "package",
-    inplace_abn = "inplace-abn", natten = "natten", xformers = "xformers",
+    inplace_abn = "inplace-abn", natten = "natten", xformers = "xformers", _XLAC = "torch-xla",
 }
 
 local function module_of(file)
@@ -114,7 +114,10 @@ rule {
       .. "versions, or the same versions of other builds (+cpu beside +cu).", "torch is {fact:torch.version}.",
         "torchvision is {fact:python.packages.torchvision.version}.",
         "torchaudio is {fact:python.packages.torchaudio.version}."},
-      fixes = {{install = audio and "torchaudio" or "torchvision",
+      fixes = f.pkg"torch" == nil and not audio and { -- which one is the older is not known
+        {install = "torch", replace = true, kind = "pip:torchvision",
+          say = "Install the three anew together, so that they are of one release and one build."}}
+        or {{install = audio and "torchaudio" or "torchvision",
         need = partner_of(f, audio and "torchaudio" or "torchvision"),
           fresh = true, kind = audio and "pip:torchaudio" or "pip:torchvision",
             say = "Reinstall it from the same index as torch, in the version that goes with it."},
@@ -292,7 +295,9 @@ rule {
       or hit ~= log.libc10 and hit.text:match[[([^\s:'"]+\.(?:so|pyd))]] or hit.text:match[[(/\S+\.so)\b]] or ""
     local package = file ~= "" and package_of(file) or (log.vllm_c or log.no_class) and "vllm" or log.built_for
         and log.built_for.text:match[[(?i)(xformers)]] or hit.missing and package_of(hit.missing .. ".so")
-            or hit == log.have and "xformers" or hit == log.dll and package_of_frames(log) or "package"
+            or hit == log.have and "xformers" or hit == log.dll
+                and (package_of_frames(log) or BROUGHT_BY[hit.module] and package_of(hit.module .. ".so"))
+                  or "package"
     package = package:lower()
     if log.have and log.have.has:match[[\+cpu]] and not (log.mangled or log.mangled_any) then
       return {hit = log.have, confidence = 0.8, why = {"xformers was built for torch {wants}, and the torch here is "
@@ -373,7 +378,8 @@ rule {
       .. [[Cannot import '(?<ext2>\w+)\._C', therefore)]],
     dgl = [[Device API cuda is not enabled]],
     xformers = [[xFormers wasn't buil[dt] with CUDA support]],
-    kernels = [[name '(?<kernel>autogptq_cuda(?:_\d+)?|awq_inference_engine|awq(?:_v2)?_ext|exlv?2?_ext|make_q4|]]
+    kernels = [[name '(?<kernel>autogptq_cuda(?:_\d+)?|awq_inference_engine|awq(?:_v2)?_ext|exlv?2?_ext|]]
+      .. [[exllamav\d_ext|make_q4|]]
       .. [[exllama_\w+)' is not defined]],
     awq = [[(?:AWQ kernels (?:could not be loaded|not found)|auto-awq kernels is needed to be installed)]],
   },

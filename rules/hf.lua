@@ -285,7 +285,8 @@ rule {
     no_arch = [=[Model architectures \[['"](?<type>\w+)['"][^\]]*\] (?:are not supported|failed to be inspected)]=],
     not_implemented_arch = any{
       [[unknown model architecture: ['"](?<type>[\w.-]+)]],
-      [[Unsupported (?:model (?:architecture|type)|architecture):? ['"]?(?<type2>[\w.-]+)]],
+      [[Unsupported (?:model (?:architecture|type)|architecture):? ['"]?(?<type2>(?!for\b)[\w.-]+)\b(?! for )]],
+      [[unsupported architecture \\?"(?<type4>\w+)]],
       [[Model type (?<type3>[\w.-]+) (?:is )?not (?:currently )?supported(?! (?:for|in|yet)\b)]],
     },
     rope = any{
@@ -317,6 +318,7 @@ rule {
   context = {
     mapping = [[(?:CONFIG_MAPPING\[config_dict|raise KeyError\(key\))]],
     llama_cpp = [[(?:llama_model_load|llama_load_model|llama\.cpp|gguf|ggml|ollama)]],
+    by_ollama = [[\bollama\[\d+\]: ]],
     -- its own programs, no binding of Python
     llama_program = [[(?:main: exiting due to model loading error|\bsrv +(?:load_model|operator|llama_server)|]]
       .. [[llama[-_]server\b|llama-cli\b)]],
@@ -355,7 +357,11 @@ rule {
       or log.attribute or log.unrecognized
     if hit and hit == log.import_class then -- a class that later releases no longer have
       local answer = atlas.name("transformers", hit.type, f.pkg"transformers" or nil)
-      if answer and answer.state == "changed" and answer.older and not answer.newer then return nil end
+      local newer = answer and answer.state == "changed" and answer.newer
+      if answer and answer.state == "changed" and answer.older and not newer
+        or newer and version.cmp(newer:match[[^>=([\d.]+)]] or "5", "4.40") == -1 then
+        return nil
+      end
     end
     if not hit then -- a bare KeyError: of a model type when transformers' own table was asked
       local frames = log.any_key.event.frames or {}
@@ -363,6 +369,12 @@ rule {
       if not (log.mapping or last:match[[(?:configuration|tokenization)_auto\.py$]]) then return nil end
       return {hit = log.any_key, why = "transformers has no entry '" .. log.any_key.key
         .. "' in its table of model types: it is older than this model."}
+    end
+    if hit == log.not_implemented_arch and (hit.type4 or log.by_ollama or (hit.event.emitters or {}).ollama) then
+      return {hit = hit, why = "This ollama is older than the model, or cannot import models of that type.",
+        fixes = {{host = true, kind = "pip:ollama",
+            say = "Upgrade ollama with its installer or image, and start it again."},
+          {argument = "model", say = "Or import a GGUF file of it that llama.cpp's converter made."}}}
     end
     if hit == log.gguf_tensors or hit == log.not_implemented_arch and log.llama_cpp and not log.engine_frame then
       return {hit = hit,
@@ -450,7 +462,9 @@ rule {
       [[local variable 'sentencepiece_model_pb2']],
     },
     gencode = any{
-      [[Detected incompatible Protobuf Gencode/Runtime versions]],
+      [[Detected (?:incompatible|mismatched) Protobuf Gencode/Runtime (?:major )?versions[^\n]*?: ]]
+        .. [[gencode (?<gencode>\d+\.[\d.]*\d) runtime (?<runtime>\d+\.[\d.]*\d)]],
+      [[Detected (?:incompatible|mismatched) Protobuf Gencode/Runtime]],
       [[cannot import name 'runtime_version' from 'google\.protobuf']],
     },
     too_new = any{
@@ -464,10 +478,15 @@ rule {
   confidence = 0.88,
   when = function(f, log)
     if log.gencode then
+      local generated, runs = log.gencode.gencode, log.gencode.runtime -- code of one major runs under it and the next
+      local old = generated and version.cmp(runs, generated) == 1
       return {hit = log.gencode, confidence = 0.9,
-        why = {"A package's generated code asks for a newer protobuf than the installed one.",
+        why = {old and "A package's generated code is older than the installed protobuf still reads."
+            or "A package's generated code asks for a newer protobuf than the installed one.",
+          generated and "Generated for {gencode}, and {runtime} runs." or nil,
           "protobuf is {fact:python.packages.protobuf.version}."},
-        fixes = {{install = "protobuf", say = "Upgrade protobuf."}}}
+        fixes = {{install = "protobuf", say = old and "Go back to a protobuf that reads it." or "Upgrade protobuf.",
+          need = generated and (">=%s,<%d"):format(generated, tonumber(generated:match[[^\d+]]) + 2) or nil}}}
     end
     local hit = log.descriptors or log.pb2 or log.too_new
     if hit then

@@ -29,7 +29,7 @@ rule {
         .. [[\((?<there>[\d.]+ [KMGT]iB)\)|\[Errno 12\]|DefaultCPUAllocator: (?:can't]]
         .. [[|not enough) (?:allocate )?memory|(?<![A-Za-z])]]
         .. [[MemoryError(?:: (?=[^\n]*(?:memory|alloc|memalign))(?!std::bad_alloc|]]
-        .. [[[^\n]*\b(?:GPU|block|cache|CUDA|device|VRAM)s?\b)|$)]]
+        .. [[[^\n]*\b(?:GPU|block|cache|CUDA|device|VRAM|batch_size)s?\b)|$)]]
         .. [[|memory allocation of \d+ bytes failed|insufficient memory \(attempted to allocate]]
         .. [[|crashed after using all available RAM|_ArrayMemoryError|failed to allocate \d+ bytes of ]]
         .. [[(?:host|pinned) memory|os error 12|Unable to allocate [\d.]+ [KMGT]iB for an array)]],

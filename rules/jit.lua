@@ -30,11 +30,19 @@ rule {
   when = function(f, log)
     local hit = log.import or log.attribute or log.gone
     if (hit.event.tier or 0) < 2 then return nil end -- a notice: it goes on without
+    local have = f.pkg"triton" or nil
+    local module = "triton" .. (hit.module and "." .. hit.module or "")
+    local answer = hit == log.import and atlas.name(module, hit.imported, have)
+    local changed = answer and answer.state == "changed"
+    local windows = log.has_frame[=[^[A-Za-z]:\\]=]
     return {hit = hit, confidence = 0.82, title = "triton is not of the release that this torch (or library) was "
       .. "written for",
       why = {"A part of triton's interface is not there: triton and what imports it are of releases that do not "
-        .. "belong together.", "triton is {fact:python.packages.triton.version}.", "torch is {fact:torch.version}."},
-      fixes = {{install = "triton", need = pinned_triton(f),
+        .. "belong together.",
+        changed and ("%s is in triton %s only."):format(hit.imported, answer.newer or answer.older) or nil,
+        "triton is {fact:python.packages.triton.version}.", "torch is {fact:torch.version}."},
+      fixes = {{install = windows and "triton-windows" or "triton",
+          need = pinned_triton(f) or changed and (answer.newer or answer.older) or nil,
           say = "Install the triton that this torch asks for (on Windows the triton-windows of the same minor "
             .. "version)."},
         {install = "torch", with = {"triton"}, say = "Or upgrade torch, which brings its triton."},

@@ -216,7 +216,24 @@ local function request_hit(log)
   end
 end
 
+-- The other packages of the same command: "pip install onnx onnxruntime".
+local function also_named(text, name)
+  local list = {}
+  local words = text:match[=[pip3? install ((?:[a-z][\w.-]*(?:\[[\w,-]+\])?(?: |[`'"]|$)){2,6})]=] or ""
+  for word in words:gmatch[=[[a-z][\w.-]*(?:\[[\w,-]+\])?]=] do
+    local other = package(word)
+    if other and other ~= name and not TOOLS[other] then list[#list + 1] = other end
+  end
+  return list
+end
+
 local OLD = [=[(?i)(?:\bupgrade\b|\bupdate\b|\bnewer\b|\blatest\b| -U\b)]=]
+
+-- "requires CUDA with native bfloat16 and torch>=1.13": the bound is the lesser of two conditions.
+local function besides_hardware(hit)
+  return message_of(hit):match([=[(?i)\brequires? (?:an? )?[^.,;]{0,20}\b(?:CUDA|GPU|compute capability)]=]
+    .. [=[\b[^.;]*\band\b]=])
+end
 
 rule {
   id = "pip.module-missing/asked",
@@ -227,12 +244,15 @@ rule {
     local name, need, have, said = read_request(f, hit)
     local newer = name and not need and message_of(hit):match(OLD) and (have or skew_cause(name) == "hf")
     if not name or have or newer or need and (skew_cause(name) == "hf" or said and KERNELS[name]) then return nil end
-    local extra = message_of(hit):match[=[pip3? install [^\n]*?[\w-]\[([\w-]+)\]]=]
+    local plain = [=[(?i)pip3? install (?:--?[a-zA-Z][\w-]* )*['"`]?]=] .. name:gsub("[-_.]", "[-_.]")
+    local extra = message_of(hit):match(plain .. [=[\[([\w,-]+)\]]=])
+    local others = also_named(message_of(hit), name)
     return {hit = hit, confidence = said and 0.88 or know.package(name) and 0.82 or 0.76,
       why = {("The message itself asks for %s%s."):format(name, need and " " .. need or ""),
         have == false and ("%s is not installed."):format(name) or nil},
       values = {package = name},
-      fixes = {{install = name, need = need, extra = extra, absent = not need and not message_of(hit):match(OLD),
+      fixes = {{install = name, need = need, extra = extra, with = #others > 0 and others or nil,
+        absent = not need and not message_of(hit):match(OLD),
         say = ("Install %s, as the message asks."):format(name)}}}
   end,
   why = "",
@@ -288,7 +308,7 @@ rule {
     local name, need, have, said = read_request(f, hit)
     local newer = name and not need and message_of(hit):match(OLD)
     if not name or not (need or newer) or not (have and newer) and skew_cause(name) ~= "hf" then return nil end
-    return {hit = hit, confidence = said and 0.88 or 0.82,
+    return {hit = hit, confidence = besides_hardware(hit) and not have and 0.55 or said and 0.88 or 0.82,
       why = {need and ("The message asks for a %s that is %s."):format(name, need)
         or ("The message asks for a newer %s."):format(name),
         have and ("Installed is %s."):format(have) or nil},

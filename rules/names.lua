@@ -166,6 +166,17 @@ local function had(f, log, hit, what, answer, have)
       say = "Run it again; where it fails as before, lay its files down anew in the same release."}}}
 end
 
+-- What every release of the last two years has (as of November 2026): a bound below it is kept by as good as every
+-- environment, so that what failed is rather the import of a part of it, or its files are not those of one release.
+local LONG_THERE = {transformers = "4.40", torch = "2.3", diffusers = "0.27", accelerate = "0.29", peft = "0.10",
+  ["huggingface-hub"] = "0.22", datasets = "2.18", tokenizers = "0.15", vllm = "0.4", numpy = "1.26", trl = "0.8"}
+
+local function long_there(answer, have)
+  local least = not have and not answer.older and (answer.newer or ""):match[[^>=([\d.]+)$]]
+  local known = LONG_THERE[answer.package]
+  return least and known and version.cmp(least, known) == -1
+end
+
 local function answer_of(f, log, want)
   local hit, what, answer, have = asked(f, log)
   if not hit or not answer or (hit.event.tier or 0) < 3 then return nil end
@@ -180,6 +191,14 @@ local function answer_of(f, log, want)
   if importer == answer.package then -- its own files ask: two releases are mixed, or it passes an argument on
     if hit ~= log.argument then return nil end
     importer = nil
+  end
+  if long_there(answer, have) then
+    return {hit = hit, confidence = 0.74, why = {where(what, answer, have),
+      "As good as every release that is in use has it: most often the import of a part of it failed before, or its "
+        .. "files are not those of one release."},
+      fixes = {{install = answer.package, say = ("Upgrade %s, so that its files are those of one new release."):format(
+        answer.package)},
+        {install = answer.package, fresh = true, say = "If it is new enough: lay its files down anew."}}}
   end
   local sure = (hit == log.name or hit == log.module) and 0.93 or importer and 0.9 or have and 0.86 or 0.8
   return {hit = hit, confidence = sure, why = {where(what, answer, have),

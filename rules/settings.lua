@@ -81,6 +81,8 @@ local TYPES = [[(?i)(?:must be (?:an? |of type |either )?(?:\w+ )?(?:string|str|
 
 -- The flag, variable or setting that it names, what it is to be, and whether the message says so itself.
 local function named(text, where)
+  local wanted = where == "launch" and text:match[=[^[`'"]?([a-z][a-z0-9]*_\w+)[`'"]? is required\b[^.]*\bwhen\b]=]
+  if wanted then return wanted, nil, true end
   local flag, value = text:match(REMEDY .. [=[(--[a-z][\w-]+)[`'"]?(?:(?:[ =]| to )[`'"]?([\w.:/-]+))?]=])
   if flag then return flag, plain_value(value), true end
   flag = text:match[[(--[a-z][a-z0-9]*(?:[-_][\w-]+)?)]]

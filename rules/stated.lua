@@ -31,6 +31,12 @@ local STATED = {
     "Upgrade it."},
   {[[requires (?<package2>[\w.-]+)>=(?<need4>[\d.]*\d) to be installed\. Your version is]], "{package2}>={need4}",
     "{package2} is older than what transformers needs here.", "Upgrade it."},
+  {[[This example requires a (?:source install from HuggingFace Transformers|minimum version of)]], "transformers",
+    "The example script belongs to a newer transformers than the installed one.",
+    "Upgrade transformers, or take the script as it was in the installed release."},
+  {[[This example requires a source install from HuggingFace diffusers]], "diffusers",
+    "The example script belongs to a newer diffusers than the installed one.",
+    "Upgrade diffusers, or take the script as it was in the installed release."},
   {[[getattr\(\): attribute name must be string]], "diffusers transformers",
     "This diffusers is older than the pipeline's model_index.json, and does not know one of "
       .. "its classes.",

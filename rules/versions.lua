@@ -18,15 +18,8 @@ local OWNERS = {
     [[^(?:get_peft_model|prepare_model_for_kbit_training)$]],
   }, "peft"},
   {[[^]] .. any{
-    [[\w*Trainer]],
-    [[\w*TrainingArguments]],
-    [[BitsAndBytesConfig]],
-    [[GenerationConfig]],
-    [[DynamicCache]],
-    [[StaticCache]],
-    [[Cache]],
-    [[PreTrained\w+]],
-    [[GenerationMixin]],
+    [[\w*Trainer]], [[\w*TrainingArguments]], [[BitsAndBytesConfig]], [[GenerationConfig]], [[DynamicCache]],
+    [[StaticCache]], [[Cache]], [[PreTrained\w+]], [[GenerationMixin]],
     [[Auto(?:Tokenizer|Model\w*|Processor|ImageProcessor|VideoProcessor|Config|FeatureExtractor)]],
     [[Llama\w+]],
     [[Qwen\w+]],
@@ -66,6 +59,10 @@ end
 local CHURN = {marshmallow = true, pkg_resources = true, gradio = true, pydantic = true, pyarrow = true, moviepy = true,
   librosa = true, PIL = true, openai = true, langchain = true, keras = true, jax = true}
 
+local function owned_by(package, class)
+  return (" %s "):format(table.concat(atlas.owners(class), " ")):find(" " .. package .. " ", 1, true)
+end
+
 local function distribution(module)
   return know.distribution(module:match[[^[\w-]+]])
 end
@@ -82,6 +79,8 @@ end
 local function lacking(f, hit, importer, unsure)
   local package = distribution(hit.module)
   local have = f.pkg(package)
+  local known = atlas.name(hit.module, hit.symbol)
+  if known and known.state == "changed" then unsure = 0.7 end
   local fixes = {
     {install = package, with = importer and {importer} or nil,
       say = ("Install the %s that this code was written for: usually the newest, together with what imports it.")
@@ -126,7 +125,7 @@ rule {
       .. [[|get_text_config|_supports_\w+|_no_split_modules|_tp_plan|_tied_weights_keys]]
       .. [[|all_tied_weights_keys|use_return_dict|_keep_in_fp32_modules\w*|_checkpoint_conversion_mapping]]
       .. [[|generate|_init_weights|is_remote_code|_is_stateful|prepare_inputs_for_generation]]
-      .. [[|standardize_rope_params)']],
+      .. [[|standardize_rope_params|rope_theta|rope_scaling|rope_parameters)']],
     arity = [[TypeError: (?<class3>\w+)\.(?<call3>\w+)\(\) ]] .. any{
       [[takes \d+ positional arguments? but \d+]],
       [[got multiple values for argument]],
@@ -199,10 +198,10 @@ rule {
           {code = true, kind = "pip:package", say = "Or upgrade the code that brings that class."}}}
     end
     hit = log.custom_config
-    if hit then
+    if hit and not (hit.symbol:match[[^rope_]] and owned_by("transformers", hit.class2)) then
       return {hit = hit, confidence = 0.78, why = {
-        "transformers asks a class that is not its own ({class2}) for {symbol}, which only newer transformers "
-          .. "expects: the code was written for an older release.",
+        "transformers asks a class that is not its own ({class2}) for {symbol}, which this release expects of every "
+          .. "one: the code was written for an older release.",
         "transformers is {fact:python.packages.transformers.version}."},
         fixes = {{install = "transformers", say = "Go back to the transformers release that this code was written for.",
           need = "<" .. (hit.symbol == "get_text_config" and "4.47" or hit.symbol:match[[^_attn]] and "4.41"
@@ -227,8 +226,7 @@ rule {
       local from = package_of(frames[#frames])
       local owner = owner_of(hit.class or hit.call) or hit.class == nil and log.remote_code and "transformers"
       if not HF[owner or ""] then owner = nil end
-      local owners = (" %s "):format(table.concat(atlas.owners(hit.class or ""), " "))
-      if owner and hit.class and from and from ~= owner and not owners:find(" " .. owner .. " ", 1, true) then
+      if owner and hit.class and from and from ~= owner and not owned_by(owner, hit.class) then
         owner = hit.class:match[[(?:Config|Cfg)$]] and from or nil -- a class of the caller's own
       end
       if owner == "transformers" and hit.class and not hit.class:match([[^]] .. any{
