@@ -186,7 +186,7 @@ rule {
     return {hit = specific, why = why, fixes = fixes,
       confidence = specific and sure or (log.setup or log.no_gpu_build) and 0.6 or 0.45}
   end,
-  applies = {"transformers", "vllm"},
+  applies = {"torch"},
   check = function(f)
     if f"bitsandbytes.found" ~= false or not f"bitsandbytes.wanted" then return nil end
     if f"torch.hip" or f"torch.cuda" == false then return nil end
@@ -274,7 +274,7 @@ rule {
              "Without it the library for torch's own CUDA version is taken."},
       fixes = unset_override}
   end,
-  applies = {"transformers", "vllm"},
+  applies = {"torch"},
   check = function(f)
     local set = f.env"BNB_CUDA_VERSION"
     if set and f"bitsandbytes.found" and not_shipped(f, set) then -- no GPU: the CPU's library is taken instead
@@ -530,7 +530,7 @@ rule {
       say = "Upgrade bitsandbytes to 0.45.1 or later, which does without it."},
     {install = "triton", older = true, say = "Or go back to the triton that this torch was released with."},
   },
-  applies = {"transformers", "vllm"},
+  applies = {"torch"},
   check = function(f)
     local b, t = f.pkg"bitsandbytes", f.pkg"triton"
     if not b or not t or version.matches(t, ">=3.2") ~= true or version.matches(b, ">=0.45.1") ~= false

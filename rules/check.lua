@@ -2,8 +2,6 @@
 -- its own
 -- stand with it in the other files.
 
-local torch_family = {"transformers", "vllm"}
-
 -- a number of bytes for a person
 local function size(bytes)
   if bytes >= 1 << 30 then return ("%.1f GiB"):format(bytes / (1 << 30)) end
@@ -35,7 +33,7 @@ rule {
       .. [[|roundup_power2_divisions) too (?:small|big)]],
   },
   facts = {"allocator.name", "allocator.value", "torch.version"},
-  applies = torch_family,
+  applies = {"torch"},
   confidence = 0.93,
   why = {"torch refuses its allocator settings: a key or value that this version does not know raises at the first "
     .. "use of CUDA.",
@@ -93,7 +91,7 @@ rule {
 
 rule {
   id = "cuda.lib-conflict/check",
-  applies = torch_family,
+  applies = {"torch"},
   check = function(f)
     local worst
     for _, c in ipairs(list(f"cuda.conflicts")) do
@@ -119,7 +117,7 @@ rule {
 
 rule {
   id = "torch.torchvision-mismatch/check",
-  applies = torch_family,
+  applies = {"torch"},
   check = function(f)
     for _, p in ipairs(list(f"torch.partners")) do
       if p.fits == false then
@@ -240,7 +238,7 @@ rule {
 
 rule {
   id = "bnb.dependency-missing/check",
-  applies = torch_family,
+  applies = {"torch"},
   check = function(f)
     if not f"torch.cuda" then return nil end
     for _, need in ipairs(list(f"bitsandbytes.needs")) do
@@ -258,7 +256,7 @@ rule {
 
 rule {
   id = "bnb.arch-unsupported/check",
-  applies = torch_family,
+  applies = {"torch"},
   check = function(f)
     local archs = f"bitsandbytes.archs"
     if type(archs) ~= "table" or #archs == 0 or not f"bitsandbytes.found" then return nil end

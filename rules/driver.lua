@@ -99,7 +99,7 @@ rule {
           or "The driver is older than the CUDA runtime that was started.",
         "Driver {fact:driver.version}, torch for CUDA {fact:torch.cuda}."}}
   end,
-  applies = {"transformers", "vllm"},
+  applies = {"torch"},
   check = function(f)
     local driver, runtime = f"driver.version", f"torch.cuda"
     if not driver or not runtime then return nil end
@@ -340,7 +340,6 @@ rule {
     return {hit = log.adapter, confidence = 0.82, fixes = {cold, made_for, hard},
       why = "The NVIDIA module is loaded and cannot bring this card up."}
   end,
-  applies = {"transformers", "vllm", "llama.cpp"},
   check = function(f)
     local driver = f"driver.version" or f"driver.kernel_module"
     for i, gpu in ipairs(f.gpus()) do

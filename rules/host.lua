@@ -179,7 +179,7 @@ rule {
       fixes = {enlarge(16),
                {argument = "num_workers", value = 0, say = "Or use fewer worker processes (DataLoader)."}}}
   end,
-  applies = {"transformers", "vllm"},
+  applies = {"torch"},
   check = function(f)
     local size = f"system.shm.size"
     if not size or size > 256 * 1048576 or size == 0 then return nil end

@@ -320,26 +320,53 @@ rule {
     check = "The installed NumPy; the release of what imports it."},
 }
 
--- An import that will fail: the importing package's own files take a name that the other one does not have. Only within
--- Hugging Face's family: elsewhere names come from compiled code, from Python's own modules or are made at load.
-local function predicted(f)
+-- Imports that will fail: the importing package's own files take a name that the other one does not have. At most one
+-- for each two packages; what is asked is whether this rule is for them.
+local function predicted(f, asked)
+  local why, evidence, fixes, seen = {}, {}, nil, {}
   for _, lack in ipairs(atlas.lacks(installed(f))) do
     local name = lack.name and ("%s of %s"):format(lack.name, lack.module) or lack.module
     local answer = atlas.name(lack.module, lack.name, lack.other_have)
-    if answer and answer.state == "changed" and HF[lack.package] and HF[lack.other] then
-      return {confidence = 0.88, why = {("%s %s imports %s at its start."):format(lack.package, lack.have, name),
-          where(name, answer, lack.other_have)},
-        evidence = {"python.packages." .. lack.package .. ".version", "python.packages." .. lack.other .. ".version"},
-        fixes = fixes_for(f, answer, lack.package, lack.other_have)}
+    local pair = lack.package .. " " .. lack.other
+    if answer and answer.state == "changed" and not seen[pair] and #why < 6 and asked(f, lack) then
+      seen[pair] = true
+      why[#why + 1] = ("%s %s imports %s at its start."):format(lack.package, lack.have, name)
+      why[#why + 1] = where(name, answer, lack.other_have)
+      evidence[#evidence + 1] = "python.packages." .. lack.package .. ".version"
+      evidence[#evidence + 1] = "python.packages." .. lack.other .. ".version"
+      fixes = fixes or fixes_for(f, answer, lack.package, lack.other_have)
     end
   end
+  return fixes and {confidence = 0.88, why = why, evidence = evidence, fixes = fixes}
 end
+
+local function of_hf(_, lack) return HF[lack.package] and HF[lack.other] end
 
 rule {
   id = "hf.version-conflict/predicted",
-  check = predicted,
+  check = function(f) return predicted(f, of_hf) end,
   doc = {looks = "Before any start: two libraries of which one imports a name that the other does not have.",
     check = "Their versions side by side."},
+}
+
+-- What a package declares itself is pip.conflict/check's.
+local function of_others(f, lack)
+  if of_hf(f, lack) then return false end
+  for _, c in ipairs(list(f"python.conflicts")) do
+    if c.package == lack.package and tostring(c.requires):match[[^[\w.-]+]] == lack.other then return false end
+  end
+  return true
+end
+
+rule {
+  id = "pip.conflict/predicted",
+  applies = {"torch"},
+  title = "a package imports what another one does not have",
+  check = function(f) -- who pins a package wants it; of what is installed nobody knows whether the worker imports it
+    return f"requirements.kind" and predicted(f, of_others) or nil
+  end,
+  doc = {looks = "The same of other packages: pytorch-lightning and torchmetrics, torchao and torch, flask and werkzeug.",
+    check = "Their versions side by side; import of the first one."},
 }
 
 rule {

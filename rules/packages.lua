@@ -134,7 +134,7 @@ rule {
 rule {
   id = "pip.conflict/check",
   severity = "warning",
-  applies = {"transformers", "vllm"},
+  applies = {"torch"},
   check = function(f)
     local said, first, evidence = {}, nil, {}
     for _, c in ipairs(list(f"python.conflicts")) do
@@ -199,7 +199,7 @@ end
 
 rule {
   id = "cuda.lib-missing/torch",
-  applies = {"transformers", "vllm"},
+  applies = {"torch"},
   explains = {"pip.conflict", "torch.cpu-build", "bnb.cpu-only"},
   check = function(f)
     for _, m in ipairs(list(f"torch.missing")) do

@@ -53,7 +53,7 @@ rule {
       why = {"The torch that runs is a CPU-only build, and CUDA was asked for.", "torch is {fact:torch.version}."},
       fixes = fixes}
   end,
-  applies = {"transformers", "vllm"},
+  applies = {"torch"},
   check = function(f)
     local torch = f.pkg"torch"
     if not torch or #f.gpus() == 0 then return nil end
@@ -167,7 +167,7 @@ rule {
         or {rebuild, {install = "torch", say = "Or install builds (torch and extension) for this GPU."}, hardware})
         or {to_torch, rebuild, hardware}}
   end,
-  applies = {"transformers", "vllm"},
+  applies = {"torch"},
   check = function(f)
     local archs, ptx = f"torch.archs", f"torch.ptx"
     if not archs and not ptx then return nil end

@@ -77,6 +77,25 @@ def test_pins_that_exclude_each_other(check):
     assert "x.txt:2: huggingface-hub==0.20.0" in check("x.txt", "--ascii").stdout
 
 
+@pytest.mark.parametrize("text, cause, names", [
+    ("flask==2.1.3\nwerkzeug==3.0.6\n", "pip.conflict", ["url_quote", "werkzeug"]),
+    ("pytorch-lightning==1.7.7\ntorchmetrics==1.4.0\n", "pip.conflict", ["_compare_version", "torchmetrics"]),
+    ("torchmetrics==0.11.4\nsetuptools==82.0.1\n", "pip.conflict", ["pkg_resources", "setuptools"]),
+    ("autoawq==0.2.9\ntransformers==4.57.6\n", "hf.version-conflict", ["PytorchGELUTanh", "transformers"]),
+])
+def test_a_name_that_one_pin_imports_and_another_lacks(check, text, cause, names):
+    d = found(check("x.txt", text=text), cause)
+    assert d["severity"] == "error" and all(name in d["why"] for name in names), d
+    assert [each["line"] for each in d["lines"]] == [1, 2] and d["fixes"][0]["command"]
+
+
+def test_pins_that_have_what_each_other_import(check):
+    done = check("x.txt", "--json", text="flask==3.0.3\nwerkzeug==3.0.6\npytorch-lightning==2.4.0\ntorchmetrics==1.4.0\n"
+                 "peft==0.18.1\ntransformers==5.0.0\nfastapi==0.115.0\npydantic==2.9.2\npydantic-core==2.23.4\n"
+                 "openai==1.96.1\ntyping-extensions==4.14.1\nwandb==0.15.12\nprotobuf==4.24.4\n")
+    assert done.returncode == 0 and json.loads(done.stdout)["diagnoses"] == [], done.stdout
+
+
 def test_a_patch_that_the_atlas_has_not_read_may_pin_another_torch(check):
     """vllm 0.6.3 pins torch 2.4.0, and 0.6.6 torch 2.5.1."""
     assert not found(check("x.txt", text="vllm==0.6.3\ntorch==2.4.0\n"), "pip.conflict")

@@ -195,7 +195,13 @@ def test_check_says_what_it_looked_at_and_narrows(firstfix, tmp_path):
     (tmp_path / "f").write_text(json.dumps(FACTS))
     bad = run(firstfix, "check", "--json", "--facts", tmp_path / "f")
     assert bad.returncode == 1 and json.loads(bad.stdout)["diagnoses"][0]["cause"] == "torch.no-kernel-image"
-    assert run(firstfix, "check", "--facts", tmp_path / "f", "--for", "vllm").returncode == 1
+    for engine in ("vllm", "sglang", "transformers"):
+        assert run(firstfix, "check", "--facts", tmp_path / "f", "--for", engine).returncode == 1
+    serving = {**FACTS, "python": {"packages": {"sglang": {"version": "0.5.3"}}}}
+    (tmp_path / "g").write_text(json.dumps(serving))
+    seen = [json.loads(run(firstfix, "check", "--json", "--facts", tmp_path / name, "--for", "sglang").stdout)
+            ["looked_at"] for name in "fg"]
+    assert "no sglang seen" in seen[0] and "sglang 0.5.3" in seen[1]
     other = run(firstfix, "check", "--json", "--facts", tmp_path / "f", "--for", "llama.cpp")
     assert other.returncode == 0 and "driver 570.86.10" in json.loads(other.stdout)["looked_at"]
     for wrong in (

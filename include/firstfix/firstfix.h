@@ -100,7 +100,7 @@ struct ff_explain_options {
 	/** With check: also import and use what a worker uses, in processes of their own, each with this deadline; 0:
 	    no */
 	unsigned deep_ms;
-	/** With check: leave out what does not concern "vllm", "transformers", "llama.cpp"; NULL for all */
+	/** With check: leave out what does not concern this engine, a name of ff_engine_at(); NULL for all */
 	const char *engine;
 	/** Whose facts they are, for the answer: "this machine"; NULL is "file". Without facts: why there are none */
 	const char *facts_of;
@@ -156,12 +156,15 @@ struct ff_matrix_options {
 FF_PUBLIC struct ff_error *ff_matrix(const struct ff_matrix_options *options, enum ff_format format,
 	const struct ff_style *style, bool *ret_runs, char **ret);
 
+/** The engines that are known, as options name them: "vllm", "sglang"; NULL when index is past the last. */
+FF_PUBLIC const char *ff_engine_at(size_t index);
+
 /** How a model is to be served; zero or NULL for what was not said. */
 struct ff_fit_options {
 	struct ff_collect_options collect; /**< whose GPU, cache and packages; all zero: this machine's */
 	const char *model;		   /**< a folder, a file, or OWNER/NAME of the hub */
 	const char *gpu;		   /**< "h100", "RTX 4090", "24GiB"; NULL: the one of the machine */
-	const char *engine;		   /**< "vllm", "transformers", "llama.cpp" */
+	const char *engine;		   /**< a name of ff_engine_at() */
 	const char *quantization;	   /**< while loading: "fp8", "4bit" */
 	unsigned long context;		   /**< tokens of one sequence */
 	unsigned sequences, gpus;	   /**< at once; to share the model out to */

@@ -3,6 +3,11 @@
 #include "emit/emit.h"
 #include "probe/probe.h"
 
+const char *ff_engine_at(size_t index)
+{
+	return index < FF_SERVING_N ? ff_know_serving_name((enum ff_serving)index) : NULL;
+}
+
 struct ff_error *ff_fit(const struct ff_fit_options *options, enum ff_format format, const struct ff_style *style,
 	bool *ret_fits, char **ret)
 {

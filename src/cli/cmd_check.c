@@ -66,11 +66,10 @@ static int matrix(const struct check *c, const struct ff_output *output)
 
 static bool engine_known(const char *engine)
 {
-	static const char *const engines[] = {"vllm", "transformers", "llama.cpp"};
-	for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
-		if (strcmp(engines[i], engine) == 0)
+	const char *known;
+	for (size_t i = 0; (known = ff_engine_at(i)); i++)
+		if (strcmp(known, engine) == 0)
 			return true;
-	}
 	return false;
 }
 
@@ -90,7 +89,8 @@ static int refuse(const struct check *c, const struct ff_output *output)
 	if (c->deadline_s == 0 || c->deadline_s > DEADLINE_MAX_S)
 		return ff_usage_error("check", "--deadline takes 1 to %d seconds", DEADLINE_MAX_S);
 	if (c->engine && !engine_known(c->engine))
-		return ff_usage_error("check", "--for takes vllm, transformers or llama.cpp, not '%s'", c->engine);
+		return ff_usage_error(
+			"check", "--for takes vllm, sglang, transformers or llama.cpp, not '%s'", c->engine);
 	if (c->matrix && (!files || output->sarif))
 		return ff_usage_error(
 			"check", "--matrix goes with --image, --requirements or --root, and not with --sarif");
@@ -107,7 +107,8 @@ int ff_cmd_check(int argc, char **argv)
 		{"deep", 0, FF_OPT_FLAG, NULL,
 			"prove it: import and use torch, bitsandbytes and transformers, a process a step", &c.deep},
 		{"deadline", 0, FF_OPT_UINT, "S", "seconds that a step of --deep may take (default 60)", &c.deadline_s},
-		{"for", 0, FF_OPT_TEXT, "ENGINE", "only what concerns vllm, transformers or llama.cpp", &c.engine},
+		{"for", 0, FF_OPT_TEXT, "ENGINE", "only what concerns vllm, sglang, transformers or llama.cpp",
+			&c.engine},
 		FF_IMAGE_OPTION(c.collect.image),
 		{"gpu", 0, FF_OPT_TEXT, "NAME",
 			"with --image, --requirements, --root: will it run on this one? h100, rtx5090", &c.collect.gpu},

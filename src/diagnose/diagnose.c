@@ -230,7 +230,7 @@ struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
 		json_object_set(doc, "rivals", rivals);
 	json_decref(rivals);
 	if (doc && o->checks)
-		json_object_set_new(doc, "looked_at", ff_looked_at(facts, rules));
+		json_object_set_new(doc, "looked_at", ff_looked_at(facts, rules, o->engine));
 	if (!doc || json_object_set(doc, "facts_of", facts_of) < 0)
 		return &ff_enomem;
 	err = ff_outcome(rules, scan, &findings, doc);

@@ -58,8 +58,9 @@ enum ff_failure { FF_FAILURE_NONE, FF_FAILURE_UNNAMED, FF_FAILURE_NAMED };
 struct ff_error *ff_findings_confirm(const struct ff_rules *rules, const struct ff_findings *checks,
 	enum ff_failure failure, struct ff_findings *log);
 
-/** What checks on facts alone could look at: ["driver 570.86.10", "1 GPU", "no torch found", ..., "41 checks"]. */
-json_t *ff_looked_at(const json_t *facts, const struct ff_rules *rules);
+/** What checks on facts alone could look at: ["driver 570.86.10", "1 GPU", "no torch found", ..., "41 checks"]; of the
+    engine that is asked for, its release. */
+json_t *ff_looked_at(const json_t *facts, const struct ff_rules *rules, const char *engine);
 
 /** Add how it stands to the document: `verdict`, `runs`, `history` and `unexplained`. `scan` is NULL without a log. */
 struct ff_error *ff_outcome(

@@ -10,6 +10,7 @@
 #include "diagnose/lua_know.h"
 #include "diagnose/lua_text.h"
 #include "diagnose/rule_check.h"
+#include "know/serving.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -511,6 +512,8 @@ bool ff_rules_listen(const struct ff_rules *rules, size_t rule, const char *sign
 struct ff_error *ff_rules_narrow(struct ff_rules *rules, const char *engine)
 {
 	lua_State *L = ff_sandbox_lua(rules->sandbox);
+	enum ff_serving known;
+	bool on_torch = ff_know_serving_engine(engine, &known) && ff_know_serving_on_torch(known);
 	for (size_t i = 0; i < rules->count; i++) {
 		if (!rules->list[i].id || !rules->list[i].has_check)
 			continue;
@@ -519,7 +522,9 @@ struct ff_error *ff_rules_narrow(struct ff_rules *rules, const char *engine)
 			return err;
 		bool narrow = lua_getfield(L, -1, "applies") == LUA_TTABLE;
 		lua_pop(L, 2);
-		if (narrow && !ff_rules_lists(rules, i, "applies", engine))
+		bool listed = ff_rules_lists(rules, i, "applies", engine) ||
+			(on_torch && ff_rules_lists(rules, i, "applies", "torch"));
+		if (narrow && !listed)
 			rules->list[i].has_check = false;
 	}
 	return NULL;

@@ -47,6 +47,11 @@ bool ff_know_serving_engine(const char *name, enum ff_serving *ret)
 	return false;
 }
 
+bool ff_know_serving_on_torch(enum ff_serving engine)
+{
+	return engine != FF_SERVING_LLAMA_CPP;
+}
+
 bool ff_know_has_capability(const char *cc, unsigned major, unsigned minor)
 {
 	struct ff_arch have;

@@ -21,6 +21,9 @@ const char *ff_know_serving_name(enum ff_serving engine);
 /** The engine of that name; false for another. */
 bool ff_know_serving_engine(const char *name, enum ff_serving *ret);
 
+/** Does it compute with torch? */
+bool ff_know_serving_on_torch(enum ff_serving engine);
+
 /** Is the compute capability this one at least? False where it is not known. */
 bool ff_know_has_capability(const char *cc, unsigned major, unsigned minor);
 

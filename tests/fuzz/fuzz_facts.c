@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!err)
 		err = ff_findings_try(rules, &ground, &findings);
 	if (!err)
-		json_decref(ff_looked_at(facts, rules));
+		json_decref(ff_looked_at(facts, rules, "sglang"));
 	ff_error_destroy(err);
 	ff_findings_deinit(&findings);
 	json_decref(broken);
