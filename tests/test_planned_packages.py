@@ -90,7 +90,7 @@ def test_a_name_that_one_pin_imports_and_another_lacks(check, text, cause, names
 
 
 def test_pins_that_have_what_each_other_import(check):
-    done = check("x.txt", "--json", text="flask==3.0.3\nwerkzeug==3.0.6\npytorch-lightning==2.4.0\ntorchmetrics==1.4.0\n"
+    done = check("x.txt", "--json", text="flask==3.0.3\nwerkzeug==3.0.6\nlightning==2.4.0\ntorchmetrics==1.4.0\n"
                  "peft==0.18.1\ntransformers==5.0.0\nfastapi==0.115.0\npydantic==2.9.2\npydantic-core==2.23.4\n"
                  "openai==1.96.1\ntyping-extensions==4.14.1\nwandb==0.15.12\nprotobuf==4.24.4\n")
     assert done.returncode == 0 and json.loads(done.stdout)["diagnoses"] == [], done.stdout
