@@ -118,7 +118,7 @@ def flag_faults(words, log):
             re.match(r"--?[a-zA-Z]", name)
             and name not in TABLES
             and name not in (log or "")
-            and name.replace("-", "_") not in (log or "")
+            and name.lstrip("-").replace("-", "_") not in (log or "")
         ):
             yield f"flag {name} is in no table and not in the log"
 
