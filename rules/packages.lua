@@ -380,17 +380,18 @@ rule {
       local wanted = normal(c.package) == normal(importer) and wanted_of(c)
       if wanted and wanted:match[[^(?:torch|triton$|nvidia-)]] then return nil end -- those stay
       if wanted == package and not c.found then
-        missed = c
+        missed = c.requires
       elseif wanted then
         others[#others + 1] = c.requires
       end
     end
-    if not missed or #others == 0 then return nil end
+    if f.pkg(package) or #others == 0 then return nil end
     return {hit = hit, confidence = 0.92,
-      why = {("%s %s was installed without what it requires: %s is not there, and neither is %s%s."):format(importer,
-        have, package, others[1], #others > 1 and (" (and %d more)"):format(#others - 1) or "")},
-      evidence = {{fact = "python.conflicts", value = ("%s requires %s"):format(missed.package, missed.requires)}},
-      fixes = {{install = package, need = bounds(missed.requires), with = {[importer] = "==" .. have},
+      why = {("%s %s was installed without what it requires: %s is not there%s, and neither is %s%s."):format(importer,
+        have, package, missed and "" or " (it comes along with that)", others[1],
+        #others > 1 and (" (and %d more)"):format(#others - 1) or "")},
+      evidence = {{fact = "python.conflicts", value = ("%s requires %s"):format(importer, missed or others[1])}},
+      fixes = {{install = package, need = missed and bounds(missed), with = {[importer] = "==" .. have},
         say = ("Install it, and %s again in its release: the installer then brings all that it requires."):format(
           importer)}}}
   end,
