@@ -11,6 +11,7 @@ rule {
     waiting = [[\b(?:ErrImagePull|ImagePullBackOff|InvalidImageName)\b]],
     denied = [[pull access denied for (?<image3>[\w./:-]+)]],
     head = [=[Error response from daemon: (?:Head|Get) "https://[^"\n]{3,200}/manifests/[^"\n]+": \w]=],
+    limit = [[\btoomanyrequests: You have reached your (?:unauthenticated )?pull rate limit]],
     import = [=[\bURL https://\S+ returned error code: (?:401|403|404)]=],
   },
   context = {
@@ -22,9 +23,9 @@ rule {
     platform = [[no match(?:ing manifest)? for (?:linux/|platform)]],
   },
   unless = {"room"},
-  explains = {"container.no-gpu", "hf.offline"},
+  explains = {"container.no-gpu", "hf.offline", "hf.rate-limit"},
   when = function(_, log)
-    local hit = log.pull or log.manifest or log.denied or log.head or log.import or log.waiting
+    local hit = log.pull or log.manifest or log.denied or log.head or log.import or log.limit or log.waiting
     local image = hit.image or hit.image2 or hit.image3
     local registry = image and image:match[=[^([\w-]+(?:\.[\w-]+)+(?::\d+)?)/]=]
     local why, fix = "The image cannot be fetched, so nothing of it ran.",

@@ -43,6 +43,7 @@ rule {
     slurm = [[(?:slurmstepd|srun: |SLURM_JOB_ID|#SBATCH)]],
     cpu_build = [[(?:Torch not compiled with CUDA|\+cpu\b)]],
     visible = [=[CUDA_VISIBLE_DEVICES ?[=:] ?(?:['"]?['"]?\s|-1|''|\[\])]=],
+    placed = [[Successfully assigned \S+ to ]],
     renumbered = [=[--gpus[^\n]{1,40}device=\d[^\n]*CUDA_VISIBLE_DEVICES=[1-9]]=],
     old = [[is too old \(found version]],
     cli = [[nvidia-container-cli(?![^\n]*unknown device)|could not select device driver|]]
@@ -66,6 +67,7 @@ rule {
           say = "Ask for all GPUs, or correct NVIDIA_VISIBLE_DEVICES to one that nvidia-smi -L lists on the host."}}}
     end
     if log.scheduler then
+      if log.placed and log.placed.line > log.scheduler.line then return nil end
       return {hit = log.scheduler, confidence = 0.72, why = "No node has the GPUs free that the pod asks for.",
         fixes = {{setting = "node-gpus", kind = "apt:nvidia-container-toolkit",
             say = "Look how many GPUs each node offers: where it is <none>, the node lacks the driver, the toolkit as "

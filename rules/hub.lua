@@ -476,6 +476,7 @@ rule {
     local who = hit.event.emitters or {}
     local other = next(who) ~= nil and not who.huggingface_hub and not who.transformers and not who.datasets
     local words = hit.text .. " " .. (hit.event.message or "")
+    if words:match[[/v2/\S+/(?:manifests|blobs)/|pull rate limit]] then return nil end -- container.image-pull
     -- every service has such a limit: a model's own, or that of another company
     if hit ~= log.read_timeout and other and not words:match[[(?i)hugging ?face|\bhf[.-]|\bhub\b|xethub]] then
       return nil

@@ -53,12 +53,12 @@ rule {
           {set = {SSL_CERT_FILE = SYSTEM_BUNDLE}, say = "Behind a company's proxy: add its certificate to the system's "
             .. "(update-ca-certificates), and name that file."}}}
     end
-    return {hit = hit, confidence = 0.9, title = "the hub's certificate is signed by an authority that is not known here",
+    return {hit = hit, confidence = 0.9, title = "the hub's certificate is signed by an authority unknown here",
       why = "A proxy that opens TLS signs the hub's certificate anew, and its authority is not among those that this "
         .. "program knows.",
-      fixes = {{set = {REQUESTS_CA_BUNDLE = SYSTEM_BUNDLE, SSL_CERT_FILE = SYSTEM_BUNDLE}, kind = "env:REQUESTS_CA_BUNDLE",
-          say = "Let the program use the system's certificates, after that authority's was added there "
-            .. "(a .crt in /usr/local/share/ca-certificates, then update-ca-certificates)."},
+      fixes = {{set = {REQUESTS_CA_BUNDLE = SYSTEM_BUNDLE, SSL_CERT_FILE = SYSTEM_BUNDLE},
+          kind = "env:REQUESTS_CA_BUNDLE", say = "Let the program use the system's certificates, after that "
+            .. "authority's was added there (a .crt in /usr/local/share/ca-certificates; update-ca-certificates)."},
         {network = true, say = "Or have the hub's traffic pass the proxy unopened."}}}
   end,
   doc = {looks = "CERTIFICATE_VERIFY_FAILED: self-signed certificate in certificate chain.",
@@ -105,7 +105,8 @@ rule {
   from = {"hub", "engine", "other", "app"},
   signatures = {
     cas = [[Data processing error: CAS service error\b]],
-    other = [[(?:cas-server|transfer|cas-bridge)\.xethub\.hf\.co[^\n]*(?:Status\(40[13]\)|TimedOut|timed out|error sending)]],
+    other = [[(?:cas-server|transfer|cas-bridge)\.xethub\.hf\.co[^\n]*]]
+      .. [[(?:Status\(40[13]\)|TimedOut|timed out|error sending)]],
   },
   context = {
     room = [[No space left|Disk quota exceeded|\(os error 28\)]],

@@ -11,8 +11,8 @@ local TROUBLE = {
   ["node.kubernetes.io/network-unavailable"] = "its network is not set up",
 }
 
-local VOLUME = [[unbound immediate PersistentVolumeClaims|persistentvolumeclaim "[^"]+" not found|volume node affinity ]]
-  .. [[conflict|available persistent volumes? to bind]]
+local VOLUME = [[unbound immediate PersistentVolumeClaims|persistentvolumeclaim "[^"]+" not found|volume node ]]
+  .. [[affinity conflict|available persistent volumes? to bind]]
 
 rule {
   id = "job.unsatisfiable/pod",
@@ -56,8 +56,8 @@ rule {
     end
     if taint then
       return {hit = hit, confidence = 0.9, title = "the pod does not tolerate the node's taint",
-        why = ("The nodes that are left have the taint %s, which keeps away every pod that does not tolerate it."):format(
-          taint),
+        why = ("The nodes that are left have the taint %s, which keeps pods away that do not "
+          .. "tolerate it."):format(taint),
         fixes = {{container = "toleration", value = taint, kind = "os",
           say = "Give the pod a toleration of that taint."}}}
     end
@@ -131,8 +131,8 @@ rule {
           .. "volume anew with a storage class whose volumeBindingMode is WaitForFirstConsumer."}}}
     elseif hit == log.driver then
       return {why = "The volume is one of the driver {driver}, which this node does not have.",
-        fixes = {{setting = "csi", kind = "os", say = "Install that CSI driver in the cluster (its node plugin must run "
-          .. "on this node too): this lists those that are there."}}}
+        fixes = {{setting = "csi", kind = "os", say = "Install that CSI driver in the cluster (its node plugin must "
+          .. "run on this node too): this lists those that are there."}}}
     end
     return {hit = hit, confidence = 0.75, why = "The node could not mount a volume of the pod, so nothing of it ran.",
       fixes = {claims, {host = true, say = "Read what the mount itself said (kubectl describe pod, and the node's "

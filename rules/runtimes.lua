@@ -27,15 +27,16 @@ rule {
         or folder:match[[^/(?:var/)?run/]] and "runtime" or "data"]
       if variable == "runtime_path" then
         return {hit = mkdir, confidence = 0.88, why = ("pyxis may not make its own folder %s."):format(folder),
-          fixes = {{host = true, say = "Let runtime_path in plugstack.conf name a folder that slurmd can make: required "
-            .. "/usr/local/lib/slurm/spank_pyxis.so runtime_path=/run/pyxis, with /run/pyxis made by slurmd's prolog "
-            .. "or systemd (RuntimeDirectory=pyxis)."}}}
+          fixes = {{host = true, say = "Let runtime_path in plugstack.conf name a folder that slurmd can make: "
+            .. "required /usr/local/lib/slurm/spank_pyxis.so runtime_path=/run/pyxis, with /run/pyxis made by "
+            .. "slurmd's prolog or systemd (RuntimeDirectory=pyxis)."}}}
       end
       return {hit = mkdir, confidence = 0.9, title = "enroot may not make its own folder",
         why = ("enroot wants to make %s as the user of the job, and may not: only root writes there."):format(folder),
         fixes = {{container = "enroot-path", value = {variable, folder:match[[/(cache|temp)\b]]
             or folder:match[[^/(?:var/)?run/]] and "run" or "data"}, kind = "os",
-          say = ("Set %s in /etc/enroot/enroot.conf on every node to a folder that each user can make."):format(variable)}}}
+          say = ("Set %s in /etc/enroot/enroot.conf on every node to a folder that each user can make."):format(
+            variable)}}}
     end
     if log.squashfs then
       return {hit = log.squashfs, confidence = 0.9, title = "the file of an image is taken for a name in a registry",
@@ -87,30 +88,52 @@ rule {
   id = "container.image-broken",
   from = {"apptainer", "enroot", "container", "slurm", "other", "app"},
   signatures = {
-    mount = [[(?:while mounting image (?<image>/[^\s:]+)|can't mount image (?<image2>\S+?):|mount hook function failure: ]]
-      .. [[mount (?<image3>\S+?)[->, ])[^\n]*(?:squash|superblock|invalid argument)]],
+    mount = [[(?:while mounting image (?<image>/[^\s:]+)|can't mount image (?<image2>\S+?):|]]
+      .. [[mount hook function failure: mount ]]
+      .. [[(?<image3>\S+?)[->, ])(?![^\n]*failed to mount \S+ in \d+s)[^\n]*(?:squash|superblock|invalid argument)]],
     read = [[Something went wrong trying to read the squashfs image|FATAL ERROR: ?Can't find a (?:SQUASHFS )?]]
       .. [[superblock|image is not (?:in )?(?:SIF|a valid) format|could not open image \S+: (?:image format not ]]
       .. [[recognized|[^\n]*not recognized)]],
-    late = [[squashfuse\w* failed to mount \S+ in (?<seconds>\d+)s]],
+    late = [[squashfuse\w* failed to mount \S+ in \d+s]],
   },
-  context = {namespace = [[user namespace|operation not permitted]], fuse = [[/dev/fuse|fusermount]]},
+  context = {namespace = [[create user namespace|operation not permitted]], fuse = [[/dev/fuse|fusermount]]},
   unless = {"namespace", "fuse"},
   when = function(_, log)
     local hit = log.mount or log.read or log.late
     if hit == log.late and not (log.mount or log.read) then
       return {hit = hit, confidence = 0.75, title = "the image was not mounted in time", why = "apptainer waited "
-        .. "{seconds} seconds for the image's file system, and it was not there yet: the file lies on a slow or cold "
-        .. "file system.", fixes = {{host = true, say = "Start it again (the file is warm now), or copy the image to a "
-          .. "local disk of the node first."}}}
+        .. "for the image's file system, and it was not there in time: the file lies on a slow or cold file system.",
+        fixes = {{host = true, say = "Start it again (the file is warm now), or copy the image to a local disk of the "
+          .. "node first."}}}
     end
     return {hit = hit, confidence = 0.72, why = "The image's file cannot be read as a file system: it was cut short "
       .. "while it was pulled or copied, or the job has too little memory to mount it.",
-      fixes = {{setting = "apptainer-cache", kind = "os", say = "Empty apptainer's cache, then pull the image anew with "
-          .. "--force and start that file."},
+      fixes = {{setting = "apptainer-cache", kind = "os", say = "Empty apptainer's cache, then pull the image anew "
+          .. "with --force and start that file."},
         {host = true, say = "Where the same file works elsewhere, give the job more memory, or unpack it into a folder "
           .. "(apptainer build --sandbox)."}}}
   end,
   doc = {looks = "while mounting image /proc/self/fd/9: squashfuse_ll exited with status 255.",
     check = "apptainer sif list FILE, or unsquashfs -s FILE; the file's size against the registry's."},
+}
+
+-- A service of systemd runs as a user of its own, who makes no folders where only root or another user may.
+rule {
+  id = "hf.cache-permission/service",
+  from = {"engine", "systemd", "app", "other"},
+  signatures = {mkdir = [[Error: (?:could not create directory )?mkdir (?<path>/[^\s:]+): permission denied]]},
+  context = {unit = [[(?<unit>[\w@-]+)\.service: (?:Main process exited|Failed with result)]]},
+  when = function(_, log)
+    local unit, path = log.unit and log.unit.unit, log.mkdir.path
+    local home = path:match[[^/(?:home|root)(?:/|$)]]
+    return {hit = log.mkdir, confidence = unit and 0.9 or 0.8, why = {"The process may not make the folder {path}.",
+        home and unit and "A unit with ProtectHome sees no home folders at all." or nil},
+      fixes = {
+        {setting = "own-folder", need = path, kind = "os", cond = function() return unit == "ollama" and not home end,
+          say = "Make the folder and give it to the service's user."},
+        {setting = "path-rights", need = path, kind = "os", say = "See which folder on the way is closed to that user: "
+          .. "each needs the right x for it" .. (home and unit and ", and the unit ProtectHome=no." or ".")}}}
+  end,
+  doc = {looks = "Error: could not create directory mkdir /var/lib/ollama: permission denied.",
+    check = "namei -l PATH; User= and ProtectHome= of the unit."},
 }

@@ -4,7 +4,10 @@
 rule {
   id = "stopped.worker-timeout",
   from = {"server", "app", "other", "system"},
-  signatures = {timeout = [[\bWORKER TIMEOUT \(pid:(?<pid>\d+)\)]]},
+  signatures = {
+    timeout = [[\bWORKER TIMEOUT \(pid:(?<pid>\d+)\)]],
+    uvicorn = [[\bChild process \[(?<child>\d+)\] died]],
+  },
   context = {
     killed = [[was sent SIG(?:KILL|ABRT)]],
     oom = [[(?:oom-kill|Out of memory: Kill|invoked oom-killer|OOMKilled)]],
@@ -15,10 +18,19 @@ rule {
   explains = {"oom.host", "stopped.outside"},
   confidence = 0.9,
   when = function(_, log)
+    if not log.timeout then
+      if log.count"uvicorn" < 2 or log.fatal then return nil end
+      return {hit = log.uvicorn, confidence = 0.75, title = "uvicorn gives up workers that do not answer it",
+        why = "uvicorn's parent asks its workers whether they live and starts others where none answers in 5 seconds: "
+          .. "they die at the start without a word, or are busy loading.",
+        fixes = {{set = {UVICORN_TIMEOUT_WORKER_HEALTHCHECK = "600"}, say = "Give the workers more time to answer "
+            .. "(uvicorn 0.37 and later)."},
+          {host = true, say = "Or start it with one worker (without --workers): it shows what kills it."}}}
+    end
     local during = log.up and log.up.line < log.timeout.line and "computing an answer"
       or log.load and "loading the model" or "loading the model, or computing an answer"
-    return {why = {"gunicorn's master heard nothing from the worker {pid} for as long as its timeout allows (30 seconds "
-        .. "unless set) and ended it: it was " .. during .. ".",
+    return {why = {"gunicorn's master heard nothing from the worker {pid} for as long as its timeout allows (30 "
+        .. "seconds unless set) and ended it: it was " .. during .. ".",
         log.killed and "The signal beside it is the master's own." or nil},
       fixes = {{set = {GUNICORN_CMD_ARGS = "--timeout 600"},
           say = "Give the workers more time than the longest load or answer takes (a --timeout on gunicorn's own "
@@ -108,8 +120,8 @@ rule {
       local named = log.named and log.named.broker
       fixes[1] = {set = {CELERY_BROKER_URL = named and named .. "/0"}, cond = function() return named ~= nil end,
         say = "Name the broker that this worker is to use, and start it with its application (-A)."}
-      fixes[2] = {host = true, kind = "env:CELERY_BROKER_URL", say = "Set CELERY_BROKER_URL to the broker's address (in "
-        .. "containers by its service's name, not localhost), and start the worker with its application (-A)."}
+      fixes[2] = {host = true, kind = "env:CELERY_BROKER_URL", say = "Set CELERY_BROKER_URL to the broker's address "
+        .. "(in containers by its service's name, not localhost), and start the worker with its application (-A)."}
     elseif host and is_local(host) then
       why[2] = "In a container that address is the container itself."
       fixes[1] = {container = "service", value = {UNITS[port or ""] and UNITS[port]:match[[^\w+]] or "broker",

@@ -20,12 +20,21 @@ rule {
     local status = hit.text:match[[statuscode: (\d{3})]]
     local port, path = hit.text:match[=[https?://[\w.-]+:(\d+)(/[^"\s]*)]=]
     if not status or status == "503" or status == "502" or status == "504" then
+      if hit.text:match[[Kind: Pod, Name: (?:Liveness|Startup)ProbeFailed]] then
+        return {why = "Azure ML ended the container because its probe failed while it was loading, or because its own "
+          .. "code fails at the start.",
+          fixes = {{host = true, say = "Read the container's own log first (az ml online-deployment get-logs): an "
+              .. "error in init() looks like this too."},
+            {host = true, say = "Where it only loads for long: set liveness_probe.initial_delay and "
+              .. "readiness_probe.initial_delay of the deployment's YAML to 600."}}}
+      end
       return {fixes = {
         {container = "startup-probe", value = {path or "/health", port or 8000}, kind = "os",
-          say = "Give the load its time: a startup probe (here 30 minutes, on the server's own path and port) holds the "
-            .. "liveness probe back until it succeeds.", side_effects = {"A container that hangs is restarted later."}},
-        {host = true, say = "Or let the liveness probe begin later and wait longer (initialDelaySeconds, timeoutSeconds, "
-          .. "failureThreshold)."}}}
+          say = "Give the load its time: a startup probe (here 30 minutes, on the server's own path and port) holds "
+            .. "the liveness probe back until it succeeds.",
+          side_effects = {"A container that hangs is restarted later."}},
+        {host = true, say = "Or let the liveness probe begin later and wait longer (initialDelaySeconds, "
+          .. "timeoutSeconds, failureThreshold)."}}}
     end
     local login = status == "401" or status == "403"
     return {confidence = 0.88, why = "Kubernetes ended the container because its probe failed: the server is up, "
@@ -45,6 +54,14 @@ rule {
   id = "stopped.evicted",
   ended = true,
   confidence = 0.88,
+  when = function(_, hit)
+    local limit = hit.text:match[[limit of containers (\d+)Gi]]
+    if hit.text:match[[(?i)memory|EmptyDir]] then return true end
+    return {fixes = {
+      {container = "ephemeral", kind = "disk", value = limit and tonumber(limit) * 4 or 100, say = "Let the pod ask "
+        .. "for the room that its model and caches take, so that it is placed where there is as much (here a guess)."},
+      {free = "disk", say = "Or put the model on a volume of its own."}}}
+  end,
   why = "Kubernetes evicted the pod: it or its node ran out of ephemeral storage, of an emptyDir's limit, or of "
     .. "memory.",
   fixes = {

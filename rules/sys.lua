@@ -446,6 +446,7 @@ rule {
     watches = [[(?:inotify|file watchers)]],
     apptainer = [[\b(?:singularity|apptainer) (?:build|pull|exec|run|shell|-d)|]]
       .. [=[/(?:singularity|apptainer)[/-]|rootfs-[0-9a-f-]{8,}/]=],
+    build = any{[[\bfailed to solve: process "]], [[The command '/bin/sh -c [^\n]*returned a non-zero code]]},
     layers = any{[[(?:failed to register layer|ApplyLayer|failed to extract layer|failed to unpack|/var/lib/(?:docker|]]
       .. [[containerd)/)[^\n]*no space left on device]], [[write /var/lib/docker/[^\n]*: no space left]]},
     warning = [[UserWarning: Not enough free disk space to download the file]],
@@ -467,7 +468,7 @@ rule {
           type(disk["for"]) == "string" and disk["for"] or "a disk of this machine")
       end
     end
-    local variable = log.download and "HF_HOME" or log.tmp and "TMPDIR"
+    local variable = not log.build and (log.download and "HF_HOME" or log.tmp and "TMPDIR") or nil
     local full = log.no_space
     local path = full and full.text:match[=[(/[^\s'":,)\]]+)]=]
     if full and full.text:match[[(?i)quota|Errno 122\b|os error 122\b]] then
@@ -482,7 +483,7 @@ rule {
         .. "and that is full.", fixes = {{setting = "apptainer-tmp", kind = "env:APPTAINER_TMPDIR", say = "Let it "
           .. "unpack in a folder of a disk that has several times the image's size (here the working folder)."}}}
     end
-    if log.layers then
+    if log.layers or log.build then
       return {hit = full, why = "The disk on which the container engine keeps images and containers is full.",
         fixes = {{free = "disk", path = "/var/lib/docker", say = "Remove what no container uses."},
           {free = "disk", say = "Or enlarge that disk, or move the engine's data to another one (data-root)."}}}

@@ -39,8 +39,8 @@ rule {
             .. "others: @/sbin/ldconfig)."}}}
     end
     if log.cdi and log.cdi.text:match[[management\.nvidia\.com/]] then
-      return {hit = log.cdi, confidence = 0.75, why = "The pod is given its GPU by a CDI name of the kind that only the "
-        .. "operator's own pods have (management.nvidia.com/gpu).",
+      return {hit = log.cdi, confidence = 0.75, why = "The pod is given its GPU by a CDI name of the kind that only "
+        .. "the operator's own pods have (management.nvidia.com/gpu).",
         fixes = {{container = "runtime", kind = "os", say = "Start the pod with the ordinary runtime class."},
           {setting = "operator-toolkit", kind = "os", say = "Let the operator write the specifications of that node "
             .. "anew."}}}
@@ -65,8 +65,8 @@ rule {
     end
     if log.cdi_old then
       return {hit = log.cdi_old, why = "The engine takes the CDI name of the GPU for a file: it is older than CDI.",
-        fixes = {{container = "old-cdi", kind = "os", say = "Start it with the toolkit's OCI hook in place of CDI (root "
-          .. "only), or upgrade podman to 4.1 or later and docker to 25."}}}
+        fixes = {{container = "old-cdi", kind = "os", say = "Start it with the toolkit's OCI hook in place of CDI "
+          .. "(root only), or upgrade podman to 4.1 or later and docker to 25."}}}
     end
     if log.direct then
       return {hit = log.direct, why = "The toolkit's hook was called by --gpus; on this host its mode allows only "
@@ -377,11 +377,19 @@ rule {
   signatures = {
     requirement = [[(?:nvidia-container-cli: )?requirement error: unsatisfied condition: cuda ?>= ?(?<need>[\d.]+)]],
     brand = [[requirement error: unsatisfied condition: (?:brand|driver|arch)]],
+    invalid = [[requirement error: invalid expression]],
   },
   facts = {"driver.version", "driver.cuda"},
   explains = {"torch.driver-too-old", "container.toolkit-missing", "container.runtime-config", "container.no-gpu"},
   when = function(_, log)
     local cuda = log.requirement and log.requirement.need
+    if log.invalid then
+      return {hit = log.invalid, confidence = 0.85, title = "the toolkit cannot read what the image requires",
+        why = "The image's NVIDIA_REQUIRE_CUDA is written in a way that this nvidia-container-cli does not understand: "
+          .. "it says nothing of the driver.",
+        fixes = {{container = "no-require", kind = "env:NVIDIA_DISABLE_REQUIRE", say = "Start it without that check."},
+          {setting = "toolkit-upgrade", say = "Or upgrade nvidia-container-toolkit on the host."}}}
+    end
     local _, _, own = know.driver_runs("1.0", cuda or "0")
     return {confidence = 0.96,
       why = {cuda and "The image asks for CUDA {need} or later, and the host's driver offers less."

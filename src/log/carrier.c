@@ -156,3 +156,38 @@ struct ff_error *ff_carrier_event(json_t *said, const struct ff_event *event)
 		err = read_capacity(said, event->message);
 	return err ? err : read_driver(said, event->message);
 }
+
+static bool is_word_char(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
+}
+
+bool ff_carrier_is_compose(struct ff_span before)
+{
+	size_t name = 0, digits = 0;
+	while (before.n && before.p[before.n - 1] == ' ')
+		before.n--;
+	while (name < before.n && is_word_char(before.p[name]))
+		name++;
+	while (digits < name && isdigit((unsigned char)before.p[name - 1 - digits]))
+		digits++;
+	bool numbered = digits && name > digits + 1 && strchr("-_", before.p[name - 1 - digits]);
+	return numbered && name == before.n && isalpha((unsigned char)*before.p);
+}
+
+struct ff_span ff_carrier_nccl_host(struct ff_span before)
+{
+	static const struct ff_span none = {NULL, 0};
+	const char *colon[2], *end = memrchr(before.p, '[', before.n);
+	for (size_t i = 0; i < 2 && end; i++) {
+		colon[i] = end = memrchr(before.p, ':', (size_t)(end - before.p));
+		if (end && !isdigit((unsigned char)end[1]))
+			return none;
+	}
+	if (!end)
+		return none;
+	const char *start = colon[1];
+	while (start > before.p && is_word_char(start[-1]))
+		start--;
+	return (struct ff_span){start, (size_t)(colon[1] - start)};
+}

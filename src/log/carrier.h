@@ -18,3 +18,10 @@ struct ff_error *ff_carrier_add(json_t *said, const char *list, struct ff_span n
 
 /** What an event's frames and message tell. */
 struct ff_error *ff_carrier_event(json_t *said, const struct ff_event *event);
+
+/** Is it what Compose puts in front of a line, the name of a service's container ("worker-1  ", "web_1    ")? */
+bool ff_carrier_is_compose(struct ff_span before);
+
+/** The name in front of the numbers of process and thread: "3f2a9c1d4e5b:117:301 [0] NCCL INFO "; empty where there is
+    none. */
+struct ff_span ff_carrier_nccl_host(struct ff_span before);

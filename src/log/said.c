@@ -343,23 +343,6 @@ static void put_python(struct ff_said *said, struct ff_span version)
 		put(said, "python.version", (struct ff_span){version.p, n});
 }
 
-// "3f2a9c1d4e5b:117:301 [0] NCCL INFO ": the name that is in front of the numbers of process and thread.
-static void read_nccl_host(struct ff_said *said, struct ff_span before)
-{
-	const char *colon[2], *end = memrchr(before.p, '[', before.n);
-	for (size_t i = 0; i < 2 && end; i++) {
-		colon[i] = end = memrchr(before.p, ':', (size_t)(end - before.p));
-		if (end && !isdigit((unsigned char)end[1]))
-			return;
-	}
-	if (!end)
-		return;
-	const char *start = colon[1];
-	while (start > before.p && is_word_char(start[-1]))
-		start--;
-	put(said, "host", (struct ff_span){start, (size_t)(colon[1] - start)});
-}
-
 // "2026-03-04T05:06:07.890Z stderr F ": nothing but the time stands in front.
 static void read_cri(struct ff_said *said, const struct mark *m, struct ff_span before)
 {
@@ -367,19 +350,10 @@ static void read_cri(struct ff_said *said, const struct mark *m, struct ff_span 
 		keep(said, ff_carrier_put(said->doc, m->name));
 }
 
-// "worker-1  | " or "web_1     | ": nothing but the name of one of a service's containers stands in front.
 static void read_compose(struct ff_said *said, const struct mark *m, struct ff_span before)
 {
-	size_t name = 0, digits = 0;
 	before.n -= strlen(m->text);
-	while (before.n && before.p[before.n - 1] == ' ')
-		before.n--;
-	while (name < before.n && is_word_char(before.p[name]))
-		name++;
-	while (digits < name && isdigit((unsigned char)before.p[name - 1 - digits]))
-		digits++;
-	bool numbered = digits && name > digits + 1 && strchr("-_", before.p[name - 1 - digits]);
-	if (!numbered || name != before.n || !isalpha((unsigned char)*before.p))
+	if (!ff_carrier_is_compose(before))
 		return;
 	add_runtime(said, m->name);
 	keep(said, ff_carrier_put(said->doc, "docker"));
@@ -427,7 +401,7 @@ static void take(struct ff_said *said, const struct mark *m, struct ff_span rest
 		put(said, "host", word_at(in_line));
 		break;
 	case NCCL_HOST:
-		read_nccl_host(said, (struct ff_span){line.p, (size_t)(rest.p - line.p)});
+		put(said, "host", ff_carrier_nccl_host((struct ff_span){line.p, (size_t)(rest.p - line.p)}));
 		break;
 	case CRI:
 		read_cri(said, m, (struct ff_span){line.p, (size_t)(rest.p - line.p)});
