@@ -2,7 +2,7 @@
 -- that it is a node of.
 
 rule {
-  id = "stopped.worker-timeout",
+  id = "server.worker-timeout",
   from = {"server", "app", "other", "system"},
   signatures = {
     timeout = [[\bWORKER TIMEOUT \(pid:(?<pid>\d+)\)]],
@@ -93,7 +93,7 @@ rule {
     next = [=[^\[Errno -?\d+\] \w]=],
     named = [=[\b(?<broker>(?:redis|amqp)://(?:[\w-]+(?::[\w*-]*)?@)?(?!localhost|127\.)[\w-]+:\d+)]=],
   },
-  explains = {"stopped.worker-timeout"},
+  explains = {"server.worker-timeout"},
   when = function(_, log)
     local hit = log.celery or log.redis or log.postgres or log.postgres_name or log.brokers or log.mongo or log.nats
       or log.endpoint or log.http or log.gcs or log.login
