@@ -288,6 +288,21 @@ rule {
     check = "kagglehub.whoami(); the licence on the model's page."},
 }
 
+-- What a server could not fetch before it was up, and then did without: each time, and it served afterwards.
+local function did_without(log, names)
+  local some = false
+  for _, name in ipairs(names) do
+    for _, hit in ipairs(log.all(name)) do
+      if not (log.up and log.up.line > hit.line and hit.event.progress) then return false end
+      some = true
+    end
+  end
+  return some
+end
+
+local REACHED = {"certificate", "couldnt", "cache_miss", "disabled", "dns", "host_dns", "unreachable", "proxy", "ssl",
+  "connect", "no_address", "unreached", "cached_path", "httpx", "urlopen", "git", "connect_timeout", "go", "xet"}
+
 rule {
   id = "hf.offline",
   from = {"hub", "engine", "git"},
@@ -386,11 +401,13 @@ rule {
     limited = HTTP_429 .. [[|Too Many Requests]],
     http = [[(?:401|403|404) Client Error|gated repo|Repository Not Found]],
     down = [[50[0234] Server Error|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out]],
+    up = [[Application startup complete|Uvicorn running on]],
   },
   unless = {"limited", "http", "down"},
   facts = {"env.HF_HUB_OFFLINE", "env.HF_HOME", "env.HF_ENDPOINT"},
   confidence = 0.88,
   when = function(f, log)
+    if did_without(log, REACHED) then return nil end
     if log.certificate and log.has_frame[[huggingface_hub|transformers/|diffusers/|datasets/]] then
       local bundle = "/etc/ssl/certs/ca-certificates.crt" -- of Debian and Ubuntu; requests looks into its own instead
       return {hit = log.certificate, confidence = 0.86, why = "The hub's certificate is signed by an authority that "

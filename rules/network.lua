@@ -1,9 +1,16 @@
 -- The hub (or what stands for it) cannot be reached: which part of the way is at fault, by what the libraries say.
 
 local HUB = [[(?i)huggingface|hf\.co|hf-mirror|xethub|modelscope|pytorch\.org|openaipublic]]
+local UP = [[Application startup complete|Uvicorn running on]]
 local SYSTEM_BUNDLE = "/etc/ssl/certs/ca-certificates.crt" -- of Debian, Ubuntu and Alpine
 
+-- A server that came up and worked afterwards did without it.
+local function did_without(hit, log)
+  return hit.event.progress and log.up and log.up.line > hit.line
+end
+
 local function hub_only(hit, log)
+  if did_without(hit, log) then return false end
   return hit.text:match(HUB) or log.hub or log.has_frame[[huggingface_hub|transformers/|diffusers/|datasets/]]
 end
 
@@ -21,7 +28,7 @@ rule {
     go = [[x509: certificate signed by unknown authority]],
   },
   context = {
-    hub = HUB,
+    hub = HUB, up = UP,
     stdlib = [[<urlopen error]],
     pip = [[(?:pip\._vendor|There was a problem confirming the ssl certificate|Could not fetch URL https://pypi)]],
   },
@@ -74,7 +81,7 @@ rule {
     refused = [[Tunnel connection failed: (?<code>\d{3})(?<words>[^'"\n)]*)]],
     go = [[proxyconnect tcp: [^\n]*(?:connection refused|no such host|i/o timeout)]],
   },
-  context = {hub = HUB},
+  context = {hub = HUB, up = UP},
   facts = {"system.proxy.variable"},
   specific_over = {"hf.offline"},
   when = function(f, log)
@@ -111,12 +118,13 @@ rule {
   context = {
     room = [[No space left|Disk quota exceeded|\(os error 28\)]],
     denied = [[(?:Permission denied|\(os error 13\))]],
-    later = [[Download complete|Fetching \d+ files: 100%]],
+    up = UP,
   },
   unless = {"room", "denied"},
   specific_over = {"hf.offline"},
   when = function(_, log)
     local hit = log.cas or log.other
+    if did_without(hit, log) then return nil end
     if hit == log.other and hit.event.kind ~= "exception" then return nil end -- it tries again by itself
     return {hit = hit, confidence = 0.85, title = "the download over the hub's Xet storage fails",
       why = "The transfer over the hub's Xet storage fails, which has servers and signed addresses of its own; the "
