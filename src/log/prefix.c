@@ -78,7 +78,7 @@ static const struct {
 	{"[AA", "\\[[A-Z][\\w-]{1,20}\\] ?(?:\\[RANK \\d+\\] )?\\[(?<lvl>" LEVELS "|[IWEF])\\] ?"},
 	{"[00/00/0000-00:00:00", "\\[[\\d/]{10}-" CLOCK "\\] "},
 	{"[AAAA", "\\[(?<lvl>" LEVELS ")\\|[^\\]]*\\](?: [\\d:, -]+)?(?: ?>>)? "},
-	{"[", "\\[ *(?<lvl>" LEVELS ") *\\] "},
+	{"[", "\\[ *(?<lvl>" LEVELS "|[IWEF]) *\\] "},
 	{"[", "\\[[\\w./-]+\\.(?:py|cc|cpp|cu|rs|go|pyx)(?::\\d+)(?::\\w+)?\\](?: |$)"},
 	{" ", " +(?|(?<lvl>" LEVELS ") +(?=\\w)|\\[(?<lvl>" LEVELS ")\\] +)"},
 	// (EngineCore_DP0 pid=164) TEXT, (RayWorkerWrapper pid=12, ip=10.0.0.2) [repeated 3x across cluster] TEXT,

@@ -159,6 +159,7 @@ static void launchers_of_ranks(void **state)
 			FF_LEVEL_ERROR},
 		{"[2026-03-04 05:06:07 TP0] x", "x", "TP0", 0},
 		{"2026-03-04T05:06:07,891 [INFO ] W-9000-m_1.0-stdout MODEL_LOG -   x", "  x", "W-9000-m_1.0", 0},
+		{"[E] cannot open the model", "cannot open the model", "", FF_LEVEL_ERROR},
 		{"ab12cd34ef56gh[error]worker exited with exit code 139", "worker exited with exit code 139",
 			"ab12cd34ef56gh", FF_LEVEL_ERROR},
 		{"[INFO ] PyProcess - W-103-m-stdout: x", "x", "W-103-m", 0},
