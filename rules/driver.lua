@@ -388,7 +388,9 @@ rule {
     no_module = [[NVRM: (?:The NVIDIA probe routine was not called|]]
       .. [[This can occur when a driver such as)]],
   },
-  context = {nouveau = [[(?i)\bnouveau\b]], no_card = [[NVRM: No NVIDIA \w]], smi_works = [[\| NVIDIA-SMI \d{3}\.\d]]},
+  context = {missing = [[Module nvidia\S* not found|could not find module by name='nvidia]],
+    no_dkms = [['dkms' is currently not installed|dkms: (?:command )?not found]],
+    nouveau = [[(?i)\bnouveau\b]], no_card = [[NVRM: No NVIDIA \w]], smi_works = [[\| NVIDIA-SMI \d{3}\.\d]]},
   facts = {"driver.kernel_module", "pci.gpus"},
   explains = {"container.no-gpu", "torch.cpu-build", "bnb.cpu-only", "host.no-gpu"},
   when = function(f, log)
@@ -411,6 +413,12 @@ rule {
       return {hit = log.udev, confidence = 0.82, fixes = {build,
           {driver = "upgrade", say = "Or install the driver anew, of one release with its library."}},
         why = "The NVIDIA kernel module was to be loaded at boot, and refused."}
+    end
+    if log.missing then -- there is none to load
+      local anew = {driver = "install", say = "Install the driver anew, so that its module is built for this kernel."}
+      local fixes = log.no_dkms and {anew, build} or {build, anew}
+      return {confidence = 0.92, evidence = {log.missing}, fixes = fixes, why = "The kernel that runs has no NVIDIA "
+        .. "module: it was built for another kernel, or never."}
     end
     return {confidence = 0.92, fixes = {{driver = "load", say = "Load the module on the host."}, build,
         {restart = "host", say = "Or reboot into the kernel that it was built for."}},

@@ -46,6 +46,7 @@ rule {
     timeout = [[(?:Watchdog caught collective operation timeout|SIGTERM)]],
     cuda = [[CUDA out of memory]],
     xid = [[NVRM: Xid]],
+    box = [[(?i:docker|kubernetes|kubectl|\bpod\b|slurm|runpod|\bcolab)|/workspace/|/app/|root@[0-9a-f]{12}]],
     disk = [[No space left]],
     shm = [[(?:/dev/shm|Bus error|shared memory)]],
     dataloader = [[DataLoader worker \(pid]],
@@ -94,7 +95,10 @@ rule {
     local less = {argument = "low_cpu_mem_usage", value = "True",
       say = "Or need less: safetensors, low_cpu_mem_usage=True, fewer loader processes, less offload to the CPU."}
     local limited = limit or log.scheduler or hit.text:match[[OOMKilled|Memory cgroup out of memory|oom_memcg=/\S]]
-    local fixes = limited and {more, ram, less} or {ram, more, less}
+    local bare = not (limited or log.ray or log.box or f"system.container.runtime")
+    local swap = {setting = "swap", kind = "hardware", say = "Give it more memory: swap for now, RAM for good (loading "
+      .. "needs about the size of the weights, more for old .bin checkpoints or with offload)."}
+    local fixes = limited and {more, ram, less} or bare and {swap, more, less} or {ram, more, less}
     if log.dataloader then
       table.insert(fixes, 1, {argument = "num_workers", value = 0,
         say = "Load with fewer worker processes (each holds its own copy of what the dataset keeps)."})

@@ -19,6 +19,29 @@ local by_words = {
       {set = {NCCL_P2P_DISABLE = "1"}, automatic = true, say = "Or do without peer-to-peer."}}},
 }
 
+-- Refused on the way, not for want of one: a neighbour that is unreachable, or a port where nobody answers.
+local function gate_of(log)
+  local net = log.connect and log.connect.text:match[[onnect to (\d+\.\d+\.\d+)\.\d+\S* failed : No route to host]]
+  if net and log.own and log.own.net == net then
+    return {hit = log.connect, evidence = {log.own}, confidence = 0.82, why = {"The other host is on the same network "
+        .. "({net}), and refuses the connection: its firewall lets no ports in that NCCL chooses."},
+      values = {net = net .. ".0"},
+      fixes = {{setting = "open-net", need = net .. ".0", kind = "network", say = "Let the hosts of that network in, "
+        .. "on every host."},
+        {set = {NCCL_SOCKET_IFNAME = "lo"}, say = "On one host alone: stay on the loopback interface."}}}
+  end
+  local address, port = (log.rendezvous and log.rendezvous.text or ""):match(
+    [[client socket has timed out after [^\n]*connect to \(?([\w.-]+), ?(\d+)\)]])
+  if not port or address:match[[^(?:localhost|127\.)]] then return nil end
+  return {hit = log.rendezvous, confidence = 0.8, values = {address = address, port = port},
+    why = {"Nobody answers at {address}, port {port}, where the nodes are to meet: the launcher of the first node does "
+      .. "not run yet (or under another address), or a firewall is between them."},
+    fixes = {{setting = "open-port", need = port, kind = "network", say = "Start the launcher of the first node first, "
+        .. "with its own address as MASTER_ADDR, and let the others in on that port there."},
+      {setting = "interface", kind = "env:NCCL_SOCKET_IFNAME", say = "Then let NCCL and gloo use the interface that "
+        .. "connects the hosts, on every host."}}}
+end
+
 rule {
   id = "nccl.init",
   from = {"nccl", "torch", "engine", "native", "cluster", "hub"},
@@ -46,6 +69,7 @@ rule {
     net_missing = [[NCCL WARN Error: network (?<net>[^\n]+?) not found]],
     nvls = [[(?:Failed to bind NVLink SHARP|transport/nvls\.cc:\d+ NCCL WARN)]],
     plugin = [[(?:libnccl-net\.so[^\n]*(?:version|symbol)|NET/OFI[^\n]*(?:fail|error))]],
+    old_connect = [[include/socket\.h:\d+ WARN (?:Call to connect failed|Connection closed by remote)]],
     traced = [[NCCL INFO (?:misc/socket|bootstrap)\.cc:\d+ -> 2\b]],
     twice = [[NCCL WARN Bootstrap Root : (?:rank \d+ of \d+ ranks has already checked in|mismatch in rank count)]],
   },
@@ -59,6 +83,7 @@ rule {
     invalid_usage = [[(?:invalid usage|ncclInvalidUsage)]],
     port = [[The server socket has failed to (?:bind|listen)]],
     forced = [[NCCL INFO (?<variable>NCCL_(?:GRAPH|TOPO)_FILE) set by environment to (?<value>\S+)]],
+    own = [=[NCCL INFO [^\n]{0,40}Using \[?\d*\]?[\w.-]+:(?<net>\d+\.\d+\.\d+)\.\d+<\d+>]=],
     harmless = [[(?:NET/Plugin: (?:No plugin found|Could not find)|Failed to open libibverbs)]],
   },
   unless = {"driver", "oom", "duplicate", "image", "illegal"},
@@ -81,7 +106,8 @@ rule {
           .. "error; where several jobs share a host, give each a port of its own (--rdzv-endpoint host:port, "
           .. "--rdzv-id)."}}}
     end
-    local hit = log.interface or log.connect or log.rendezvous or log.barrier or store or log.version or log.cumem
+    local hit = log.interface or log.connect or log.old_connect or log.rendezvous or log.barrier or store
+      or log.version or log.cumem
       or log.unhandled or log.plugin or log.twice or log.traced
     if log.memlock then
       return {hit = log.memlock, confidence = 0.82, why = "InfiniBand could not register memory: the limit of "
@@ -136,9 +162,12 @@ rule {
           .. "leads to."}}}
     end
     if log.interface or log.rendezvous or log.barrier or store or (log.connect and (hit.event.tier or 0) >= 2)
-      or hit == log.traced then
+      or hit == log.traced or hit == log.old_connect then
+      local gate = gate_of(log)
+      if gate then return gate end
       local gloo = log.rendezvous and log.rendezvous.text:match[[(?i)gloo]] and not log.interface
-      return {hit = log.interface or log.rendezvous or log.barrier or store or log.connect or log.traced,
+      return {hit = log.interface or log.rendezvous or log.barrier or store or log.connect or log.old_connect
+          or log.traced,
         confidence = hit == log.traced and 0.7 or 0.82,
         why = "The ranks cannot reach each other: the interface that NCCL or gloo took does not exist, or leads "
         .. "nowhere, or the address of the master is wrong.",
@@ -240,6 +269,7 @@ rule {
     progress_warning = [[No available shared memory broadcast block]],
     xid = [[NVRM: Xid]],
     numel1 = [[NumelIn=1\b]],
+    first = [[Watchdog caught collective operation timeout: WorkNCCL\(SeqNum=1,]],
   },
   unless = {"oom", "xid"},
   facts = {"gpus", "env.NCCL_P2P_DISABLE"},
@@ -253,6 +283,11 @@ rule {
                      .. "(init_process_group(timeout=...), ddp_timeout)."},
                    {set = {NCCL_P2P_DISABLE = "1"}, say = "If every rank hangs in the first collective, try "
                      .. "without peer-to-peer."}}
+    if log.first and not (log.preprocessing or log.error) and #log.all"first" > 1 then
+      table.insert(fixes, 1, {set = {NCCL_P2P_DISABLE = "1"}, say = "Every rank hangs in the very first collective: do "
+        .. "without peer-to-peer, which this machine may not allow."})
+      table.remove(fixes)
+    end
     if hit == log.gone then
       return {hit = hit, confidence = 0.55, why = "Another rank (mostly rank 0) ended, so that the store that the "
         .. "ranks meet at is gone; why it ended stands in its own output.",

@@ -162,6 +162,7 @@ struct ff_error *ff_fix_limit(const struct ff_fix_machine *m, const json_t *inte
 	if (err || (!raises && shell))
 		return err; // only root may go above the hard limit: the sentence says so
 	_cleanup_json_ json_t *number = wanted > 0 ? json_integer(wanted) : NULL;
-	err = spelled(m, raises ? FF_RUNTIME_SHELL : m->runtime, what, number, fix);
+	bool home = m->runtime == FF_RUNTIME_UNKNOWN && m->python && ff_starts(m->python, "/home"); // nobody's image
+	err = spelled(m, raises || home ? FF_RUNTIME_SHELL : m->runtime, what, number, fix);
 	return err ? err : limit_effect(what, wanted, fix);
 }
