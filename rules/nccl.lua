@@ -162,7 +162,7 @@ rule {
           .. "leads to."}}}
     end
     if log.interface or log.rendezvous or log.barrier or store or (log.connect and (hit.event.tier or 0) >= 2)
-      or hit == log.traced or hit == log.old_connect then
+      or hit == log.traced or log.old_connect then
       local gate = gate_of(log)
       if gate then return gate end
       local gloo = log.rendezvous and log.rendezvous.text:match[[(?i)gloo]] and not log.interface
