@@ -498,7 +498,8 @@ rule {
   from = {"torch", "hub", "other", "app"},
   signatures = {unavailable = [[(?:Flash Attention 2 is not available on CPU|]]
     .. [[torch\.cuda\.is_available\(\) (?:should be True but is|returned|==) False|]]
-    .. [[Torch (?:is not able to use GPU|reports CUDA not available))]]},
+    .. [[Torch (?:is not able to use GPU|reports CUDA not available)|]]
+    .. [[doesn't support bf16/gpu\. You need to assign use_cpu|No GPU or XPU found\. A GPU or XPU is needed)]]},
   context = {other = [[(?:driver on your system is too old|Found no NVIDIA driver|CUDA unknown error|]]
     .. [[forward compatibility|not yet initialized|nvidia-smi)]], cpu = [[\d\+cpu\b]]},
   unless = {"other"},

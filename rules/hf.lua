@@ -313,6 +313,7 @@ rule {
     sglang = [[(?:^|[:.] )Unsupported architectures: (?<type>\w+)]],
     ollama = [[requires a newer version of Ollama]],
     any_key = [=[KeyError: ['"](?<key>[a-z][\w.-]*)['"]\s*$]=],
+    diffusers = [[(?:module diffusers(?:\.[\w.]+)? has no attribute |`diffusers` has no class `)(?<type>\w+)]],
     attribute = [[module ['"]?transformers['"]? has no attribute ['"]?(?<type>\w+)]],
   },
   context = {
@@ -334,6 +335,11 @@ rule {
       return {hit = log.ollama, confidence = 0.93, why = "This ollama is older than the model.",
         fixes = {{host = true, kind = "pip:ollama",
           say = "Upgrade ollama with its installer or image, and start it again."}}}
+    end
+    if log.diffusers then
+      return {hit = log.diffusers, why = "The pipeline's model_index.json names {type}, which the installed diffusers "
+        .. "does not have: it is older than the model.",
+        fixes = {{install = "diffusers", say = "Upgrade diffusers to a release that has that class."}}}
     end
     if log.attention then
       local sdpa = log.attention.what:match[[scaled_dot]]

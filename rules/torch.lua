@@ -383,7 +383,7 @@ rule {
     below = [[(?:doesn't|does not) support [^\n]{0,40}\bhalf (?:type|precision) with compute capability less than]],
     bf16 = any{
       [[Bfloat16 is only supported on GPUs with compute capability of at least 8\.0]],
-      [[Your (?:setup|GPU) doesn't support bf16(?:/gpu)?]],
+      [[Your (?:setup|GPU) doesn't support bf16(?:/gpu)?(?![^\n]*\buse_cpu\b)]], -- which it says of no GPU
       [[bf16 (?:is )?not supported]],
       [[does not support bfloat16]],
     },
