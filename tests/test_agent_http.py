@@ -175,8 +175,8 @@ def test_slow_loris(agent):
             return agent.ask("/livez", timeout=2)[0] == 200
         except OSError:
             return False
-    until(served, "an answer beside slow clients", 40)
-    assert time.monotonic() - begin < 30
+    until(served, "an answer beside slow clients", 60)
+    assert time.monotonic() - begin < 50, "cut off after 10 s, not when they are tired of it"
     for s in slow:
         s.close()
 

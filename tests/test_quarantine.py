@@ -144,7 +144,7 @@ for prompt in sys.argv[1:]:
         except firstfix.Quarantined: os._exit(7)
         os._exit(0)
     print(prompt, os.waitpid(pid, 0)[1], flush=True)
-    time.sleep(2)
+    firstfix._incident.finish(60)
 """
 
 

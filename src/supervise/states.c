@@ -126,6 +126,7 @@ static void start_attempt(struct supervisor *s)
 		enter(s, ST_BACKOFF, RETRY_MS);
 		return;
 	}
+	open_run_begin(s); // before a word of it passes through us
 	hang_begin(s);
 	recovery_started(s);
 }
@@ -231,7 +232,6 @@ static void stop_check(struct supervisor *s)
 static void started(struct supervisor *s)
 {
 	enter(s, ST_UP, 0);
-	open_run_begin(s);
 	if (s->worker.attempt > 1)
 		return;
 	start_report(s);

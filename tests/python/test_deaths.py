@@ -13,14 +13,17 @@ PARENT = """
 import firstfix, multiprocessing, os, signal, sys, time
 from firstfix._request import Request
 firstfix.install()
-def work(end, idle=False):
+def work(end, idle=False, ready=None):
     req = Request("r-9", "mixtral"); req.fields = {"http.request.method": "POST", "url.path": "/v1/x"}
     req.__enter__()
     if idle: req.__exit__(None, None, None)
     if end: os.kill(os.getpid(), end)
+    if ready: os.write(ready, b".")
     time.sleep(60)
 def started(**more):
-    p = multiprocessing.get_context("fork").Process(target=work, args=(0,), kwargs=more); p.start(); time.sleep(0.5)
+    r, w = os.pipe()
+    p = multiprocessing.get_context("fork").Process(target=work, args=(0,), kwargs={"ready": w, **more}); p.start()
+    os.read(r, 1)
     return p
 """
 DIES = {
@@ -30,9 +33,13 @@ DIES = {
     ),
     "fork": "pid = os.fork()\nif pid == 0: work(11)\nassert os.waitpid(-1, 0) == (pid, 11)",
     "handler, and forks on": (
-        "def reap(s, f):\n    if os.waitpid(-1, os.WNOHANG)[1] == 11 and os.fork() == 0: time.sleep(3); os._exit(0)\n"
-        "signal.signal(signal.SIGCHLD, reap)\nif os.fork() == 0: work(11)\ntime.sleep(1); time.sleep(1)\n"
-        "assert not firstfix._incident._waiting and not firstfix._incident._at_work, 'told while the new child lives'"
+        "kids = []\ndef reap(s, f):\n    if os.waitpid(-1, os.WNOHANG)[1] == 11:\n"
+        "        kids.append(os.fork() or (time.sleep(90), os._exit(0)))\n"
+        "signal.signal(signal.SIGCHLD, reap)\nif os.fork() == 0: work(11)\nwhile not kids: time.sleep(0.05)\n"
+        "firstfix._incident.finish(60)\nsignal.signal(signal.SIGCHLD, signal.SIG_DFL)\n"
+        "assert not firstfix._incident._waiting and not firstfix._incident._at_work\n"
+        "assert os.waitpid(kids[0], os.WNOHANG) == (0, 0), 'told while the new child lives'\n"
+        "os.kill(kids[0], 9); os.waitpid(kids[0], 0)"
     ),
 }
 

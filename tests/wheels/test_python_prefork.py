@@ -54,6 +54,8 @@ def lookup(error): return "gone", 500
 def abort(): flask.abort(503)
 @app.get("/crash")
 def crash(): os.kill(os.getpid(), signal.SIGSEGV)
+@app.get("/slow")
+def slow(): time.sleep(600)
 """
 DJANGO = """
 import django
@@ -119,9 +121,9 @@ class Server:
         return codes, (self.folder / "log").read_text()
 
     def until_quiet(self, seconds=60):
-        """What a process tells of, it tells from a thread: until nothing was printed for two seconds."""
+        """What a process tells of, it tells from a thread: until nothing was printed for four seconds."""
         end, size, since = time.monotonic() + seconds, -1, time.monotonic()
-        while time.monotonic() < min(end, since + 2):
+        while time.monotonic() < min(end, since + 4):
             now = (self.folder / "log").stat().st_size
             if now != size:
                 size, since = now, time.monotonic()
@@ -178,6 +180,21 @@ def test_flask_under_gunicorn(worker, web, tmp_path):  # noqa: F811
     assert failed == ["OSError", "LookupError", "503"]
 
 
+def test_a_request_that_gunicorn_ends_by_its_timeout(worker, web, tmp_path):  # noqa: F811
+    """Its worker gets SIGABRT, leaves by sys.exit() and is replaced: the request is told, with where it stood."""
+    port = free_port()
+    words = ("gunicorn", "app:app", "--workers", "1", "--timeout", "3", "-b", f"127.0.0.1:{port}")
+    server = Server(worker, web, tmp_path, "app", FLASK, *words)
+    codes, said = server.ask(port, "/ok", "/slow", "/ok", pause=1.0)
+    assert codes[0] == codes[2] == 200 and codes[1] != 200
+    one, = server.incidents()
+    assert (one["request"]["path"], one["exception"]["type"]) == ("/slow", "SystemExit"), said
+    functions = [frame["func"] for frame in one["exception"]["frames"]]
+    assert "slow" in functions and functions[-1] == "handle_abort"
+    [ended] = [row for row in worker.events("firstfix.phase.end") if row.get("url.path") == "/slow"]
+    assert ended["firstfix.outcome"] == "error"
+
+
 @pytest.mark.parametrize(
     "command", [("gunicorn", "app:app", "-b", "127.0.0.1:{}"), ("uvicorn", "app:asgi", "--port", "{}")]
 )
@@ -199,11 +216,11 @@ def test_celery_s_prefork_pool(worker, web, tmp_path):  # noqa: F811
         (tmp_path / "log").open("wb") as log,
         subprocess.Popen(server.command, env=worker.environment(), cwd=tmp_path, stdout=log, stderr=log) as process,
     ):
-        for _ in range(200):
+        for _ in range(600):
             time.sleep(0.1)
             if "Stored: firstfix incidents" in (tmp_path / "log").read_text():
                 break
-        process.kill()
+        process.terminate()  # the worker and its pool, too
     one, = server.incidents()
     assert (
         one["exit"]["name"] == "SIGSEGV"
