@@ -133,7 +133,7 @@ def test_ray_serve(worker, queues, tmp_path):  # noqa: F811
 
 
 RAY = """
-import asyncio, ctypes, os, ray, signal, time
+import asyncio, ctypes, json, os, ray, signal, subprocess, time
 ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100_000_000)
 
 @ray.remote(max_retries=0)
@@ -161,13 +161,21 @@ class Loop:
     async def answer(self): await asyncio.sleep(0.01); return 1
     async def bad(self): await asyncio.sleep(0.01); raise KeyError("late")
 
+def stored(n):  # what a worker tells of, it tells from a thread, and the next task may come to the same worker
+    words, end = [os.environ["FIRSTFIX_PROGRAM"], "incidents", "--json"], time.monotonic() + 120
+    while time.monotonic() < end:
+        told = subprocess.run(words, capture_output=True)
+        if told.returncode == 0 and len(json.loads(told.stdout)["incidents"]) >= n: return
+        time.sleep(0.2)
+    raise AssertionError(f"not {n} incidents")
+
 def fails(ref, *names):
     try: ray.get(ref)
     except Exception as error: assert type(error).__name__ in names, type(error)
     else: raise AssertionError("no error")
 assert ray.get(add.remote(1, 2)) == 3
 fails(full.remote(), "RayTaskError(OSError)")
-time.sleep(5)  # what a worker tells of, it tells from a thread, and the next task may come to the same worker
+stored(1)
 fails(crash.remote(), "WorkerCrashedError")
 model, loop = Model.remote(), Loop.remote()
 assert [ray.get(model.answer.remote()) for _ in range(3)] == [1, 2, 3] and ray.get(loop.answer.remote()) == 1
@@ -175,7 +183,7 @@ assert [ray.get(ref) for ref in model.stream.options(num_returns="streaming").re
 assert ray.get(model.seven.remote()) == 7 and ray.get(model.name.remote()) == "Model"
 fails(model.bad.remote(), "RayTaskError(ValueError)")
 fails(loop.bad.remote(), "RayTaskError(KeyError)")
-time.sleep(5)
+stored(4)
 for _ in range(3): fails(model.die.remote(), "ActorDiedError")
 ray.kill(loop)
 fails(loop.answer.remote(), "ActorDiedError")
