@@ -147,7 +147,9 @@ def test_rubbish_and_half_closed_sockets(agent):
         b"GET /metrics HTTP/1.1\r\n\r\n",
         b"\xff\xfe" * 999,
     ):
+        begin = time.monotonic()
         raw(agent, data, half=True)
+        assert time.monotonic() - begin < 9, "who can say no more is not waited for"
     got = raw(agent, b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", half=True)
     assert got == b"" or got.startswith(b"HTTP/1.1 200")
     assert agent.ask("/livez")[0] == 200

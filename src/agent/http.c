@@ -5,8 +5,8 @@
 //	Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5
 //
 // How the world lies: a client may send a byte a minute, a header that never ends, a body nobody asked for, or close
-// its half and wait. A connection has 16 KiB for what it says and 10 s to say it; a stream that nobody reads stays in
-// its own buffer.
+// its half and wait. A connection has 16 KiB for what it says and 10 s to say it, none where it can say no more; a
+// stream that nobody reads stays in its own buffer.
 #include "agent/http.h"
 
 #include "agent/gate.h"
@@ -25,7 +25,7 @@
 
 enum { CONNECTIONS_MAX = 128, PER_ADDRESS_MAX = 96, HEADERS_MAX = 16384, IDLE_S = 15, BACKLOG = 64 };
 enum { TOO_LARGE = 413 }; // its name in microhttpd.h is another one from release to release
-static const uint64_t say_within_ns = UINT64_C(10000000000);
+static const uint64_t say_within_ns = UINT64_C(10000000000), settled_ns = UINT64_C(300000000);
 
 // One connection; `waits_ns` is since when we wait for a request, 0 while one is answered.
 struct slot {
@@ -288,13 +288,21 @@ static void connected(
 	pthread_mutex_unlock(&http->lock);
 }
 
+// The client has closed its half: microhttpd is told of that once, along with the last bytes, and waits on.
+static bool says_no_more(int fd)
+{
+	char byte;
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void ff_http_tick(struct ff_http *http)
 {
 	uint64_t now = ff_clock_ns();
 	pthread_mutex_lock(&http->lock);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct slot *s = &http->slots[i];
-		if (s->fd >= 0 && s->waits_ns && now - s->waits_ns > say_within_ns)
+		uint64_t waited = s->fd >= 0 && s->waits_ns ? now - s->waits_ns : 0;
+		if (waited > say_within_ns || (waited > settled_ns && says_no_more(s->fd)))
 			shutdown(s->fd, SHUT_RDWR);
 	}
 	pthread_mutex_unlock(&http->lock);
