@@ -365,7 +365,7 @@ rule {
   check = function(f) -- who pins a package wants it; of what is installed nobody knows whether the worker imports it
     return f"requirements.kind" and predicted(f, of_others) or nil
   end,
-  doc = {looks = "The same of other packages: pytorch-lightning and torchmetrics, torchao and torch, flask and werkzeug.",
+  doc = {looks = "The same of other packages: pytorch-lightning and torchmetrics, flask and werkzeug.",
     check = "Their versions side by side; import of the first one."},
 }
 

@@ -43,6 +43,26 @@ def test_did_you_mean(say, words, meant):
     assert f"did you mean '{meant}'?" in say(*words)
 
 
+@pytest.mark.parametrize(("words", "told"), [
+    (["report", "extra"], "'extra' means nothing here"),
+    (["explain", "a", "b"], "'b' is one too many: it wants [LOG | -]"),
+    (["report", "--only"], "--only wants NAMES"),
+    (["report", "-o"], "-o wants FILE"),
+    (["check", "--facts", "broken"], "broken: line 1, column 5: unexpected token near end of file; make one with"),
+    (["check", "--image", "broken"], "broken: Unrecognized archive format; it is cut short, damaged or no image"),
+    (["check", "--image", "empty"], "empty: no regular file, or empty"),
+    (["check", "--image", "folder"], "folder: no root folder of an image"),
+    (["fit", "--offline", "no/such"], "no/such: not on this machine"),
+])
+def test_wrong_use_names_place_and_remedy(say, tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken").write_text('{"a":')
+    (tmp_path / "empty").touch()
+    (tmp_path / "folder").mkdir()
+    assert told in say(*words)
+    assert {path.name for path in tmp_path.iterdir()} <= {"broken", "empty", "folder", "state"}
+
+
 @pytest.mark.parametrize("word", ["zzzzzzzz", "x", "--"])
 def test_nothing_was_meant(say, word):
     assert "did you mean" not in say(word)

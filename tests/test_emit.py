@@ -102,7 +102,7 @@ BitsAndBytesConfig import:
 
 
 def test_every_line_of_the_seed(render):
-    text = render(FOLDER / "seed.json", "text", "utf8", 80)
+    text = render(FOLDER / "seed.json", "text", "utf8", 100)
     missing = [line for line in SEED_LINES if line not in text]
     assert not missing
     # what the worker's log could not show: the worker was doomed

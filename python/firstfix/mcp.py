@@ -113,6 +113,7 @@ def shown(doc: dict[str, Any], details: bool) -> dict[str, Any]:
 # -- tools -------------------------------------------------------------------------------------------------------------
 
 Details = Annotated[bool, Field(description="the whole document instead of its short form")]
+Engine = Literal["", "vllm", "sglang", "transformers", "llama.cpp"]
 LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 ASKS_THE_HUB = ToolAnnotations(read_only_hint=True, open_world_hint=True)
 
@@ -126,7 +127,7 @@ def report(
 
 
 def check(
-    engine: Annotated[Literal["", "vllm", "sglang", "transformers", "llama.cpp"], Field(description="what is to run")] = "",
+    engine: Annotated[Engine, Field(description="what is to run")] = "",
     deep: Annotated[bool, Field(description="prove it: import torch and the engine, use the GPU")] = False,
     details: Details = False,
 ) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def fit(
     context: Annotated[int, Field(description="tokens of one sequence", ge=0)] = 0,
     batch: Annotated[int, Field(description="sequences at once", ge=0)] = 0,
     gpus: Annotated[int, Field(description="to share the model out to", ge=0)] = 0,
-    engine: Literal["", "vllm", "sglang", "transformers", "llama.cpp"] = "",
+    engine: Engine = "",
 ) -> dict[str, Any]:
     """Does a model fit on a GPU before it is loaded, how far does the memory go, and the cheapest change that helps."""
     given = {"--gpu": gpu, "--context": context, "--batch": batch, "--tp": gpus, "--engine": engine}

@@ -249,9 +249,9 @@ struct ff_error *ff_facts_read(const char *path, struct ff_facts **ret)
 	if (err)
 		return err;
 	_cleanup_json_ json_t *doc = NULL;
-	err = ff_json_parse(path, text.p ? text.p : "", text.n, &doc);
-	if (err)
-		return err;
+	_cleanup_error_ struct ff_error *broken = ff_json_parse(path, text.p ? text.p : "", text.n, &doc);
+	if (broken)
+		return ff_error_create(FF_EFORMAT, "%s; make one with 'firstfix report --json'", broken->message);
 	const char *schema = ff_json_text(doc, "schema");
 	if (!schema || strcmp(schema, "firstfix.facts/1") != 0)
 		return ff_error_create(FF_EUSAGE,

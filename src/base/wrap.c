@@ -26,6 +26,37 @@ static size_t cut(const struct ff_wrap *how, struct ff_span word, size_t at, str
 	return at + mark;
 }
 
+// Of a list of folders that is wider than a line ("/opt/a/bin:/opt/b/bin") as many as there is room for behind column
+// `at`, else one; of any other word all.
+static struct ff_span take_piece(const struct ff_wrap *how, size_t at, struct ff_span *word)
+{
+	struct ff_span piece = *word;
+	size_t end = 0, room = how->columns > at ? how->columns - at : 0;
+	bool wide = how->columns && how->lists && ff_clean_fit(*word, room) < word->n;
+	for (size_t i = 1; wide && i + 1 < word->n; i++) {
+		if (word->p[i - 1] != ':' || word->p[i] != '/' || word->p[i + 1] == '/') // but "https://"
+			continue;
+		if (end && ff_clean_fit((struct ff_span){word->p, i}, room) < i)
+			break;
+		end = i;
+	}
+	piece.n = end ? end : word->n;
+	*word = (struct ff_span){word->p + piece.n, word->n - piece.n};
+	return piece;
+}
+
+// The further pieces of a word, each in a row of its own.
+static size_t wrap_pieces(const struct ff_wrap *how, struct ff_span left, size_t at, struct ff_buf *out)
+{
+	while (left.n) {
+		struct ff_span piece = take_piece(how, how->indent, &left);
+		ff_buf_printf(out, "\n%*s", (int)how->indent, "");
+		ff_buf_span(out, piece);
+		at = how->indent + ff_clean_width(piece);
+	}
+	return at;
+}
+
 size_t ff_wrap(const struct ff_wrap *how, struct ff_span text, size_t at, struct ff_buf *out)
 {
 	struct ff_span rest = text, word;
@@ -48,8 +79,11 @@ size_t ff_wrap(const struct ff_wrap *how, struct ff_span text, size_t at, struct
 			ff_buf_char(out, ' ');
 			at++;
 		}
-		ff_buf_span(out, word);
-		at += width;
+		struct ff_span left = word, piece = how->rows ? left : take_piece(how, at, &left);
+		if (how->rows)
+			left.n = 0;
+		ff_buf_span(out, piece);
+		at = wrap_pieces(how, left, at + ff_clean_width(piece), out);
 	}
 	return at;
 }

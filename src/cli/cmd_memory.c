@@ -148,7 +148,9 @@ static void write_line(const struct rows *r, int gpu, bool utf8, struct ff_buf *
 	ff_buf_printf(out, gpu < 0 ? "host   " : "gpu %-2d ", gpu);
 	for (size_t i = 0; i < WIDTH; i++)
 		ff_buf_str(out, ff_spark(column[i], most, utf8));
-	if (limit_of(last, gpu) > 0)
+	if (used < 0)
+		ff_buf_str(out, "  not known");
+	else if (limit_of(last, gpu) > 0)
 		ff_buf_printf(out, "  %.1f of %.1f GB %s", (double)used / gb, (double)limit_of(last, gpu) / gb,
 			gpu < 0 ? "resident" : "used");
 	else

@@ -171,6 +171,21 @@ int ff_verb_run(const char *command, const struct ff_verb *verbs, size_t n, cons
 	return no_verb(command, verbs, n, word);
 }
 
+static int too_many(const struct ff_usage *u, const char *word)
+{
+	if (u->operands_max)
+		return ff_usage_error(u->command, "'%s' is one too many: it wants %s", word, u->operands);
+	return ff_usage_error(u->command, "'%s' means nothing here: it takes options alone", word);
+}
+
+static int no_value(const struct ff_usage *u, const char *word)
+{
+	for (size_t i = 0; i < u->n_options; i++)
+		if (u->options[i].value && (u->options[i].letter == optopt || FIRST_LONG + (int)i == optopt))
+			return ff_usage_error(u->command, "%s wants %s", word, u->options[i].value);
+	return ff_usage_error(u->command, "%s wants a value", word);
+}
+
 // Moves operands behind the options ("explain LOG --json" works) without reading past "--".
 static int next_option(
 	int argc, char **argv, const char *shorts, const struct option *longs, char **operands, size_t *n)
@@ -204,8 +219,7 @@ struct ff_parsed ff_options_parse(const struct ff_usage *u, int argc, char **arg
 		}
 		if (c == '?' || c == ':') {
 			free(operands);
-			return leave(c == ':' ? ff_usage_error(u->command, "%s wants a value", argv[optind - 1])
-					      : no_option(u, argv[optind - 1]));
+			return leave(c == ':' ? no_value(u, argv[optind - 1]) : no_option(u, argv[optind - 1]));
 		}
 		if (!store(u, option_of(u, c), optarg)) {
 			free(operands);
@@ -215,10 +229,11 @@ struct ff_parsed ff_options_parse(const struct ff_usage *u, int argc, char **arg
 	while (optind < argc)
 		operands[n++] = argv[optind++];
 	if (n < u->operands_min || n > u->operands_max) {
+		int surplus = n > u->operands_max ? too_many(u, operands[u->operands_max]) : 0;
 		free(operands);
 		if (n < u->operands_min)
 			return leave(ff_usage_error(u->command, "wants %s", u->operands));
-		return leave(ff_usage_error(u->command, "too many operands"));
+		return leave(surplus);
 	}
 	return (struct ff_parsed){.operands = operands, .n_operands = n};
 }

@@ -66,8 +66,8 @@ bool ff_rules_lists(const struct ff_rules *rules, size_t index, const char *fiel
 /** True unless the rule says whom it listens to about this signature (`from`) and none of these is among them. */
 bool ff_rules_listen(const struct ff_rules *rules, size_t index, const char *signature, const struct ff_emitters *said);
 
-/** Leave out the checks of rules that say what they apply to, and neither to this engine ("vllm") nor, where it computes
-    with that, to "torch". */
+/** Leave out the checks of rules that say what they apply to, and neither to this engine ("vllm") nor, where it
+    computes with that, to "torch". */
 struct ff_error *ff_rules_narrow(struct ff_rules *rules, const char *engine);
 
 /** What causes.tsv says of a cause; empty spans when it does not know it. */

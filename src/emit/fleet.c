@@ -54,7 +54,8 @@ static struct ff_error *write_top(const json_t *doc, struct ff_page *page, char 
 	size_t i, n = json_array_size(failures);
 	json_t *row;
 	_cleanup_buf_ struct ff_buf beside = {0};
-	ff_buf_printf(&beside, "%s: %lld workers", text(doc, "fleet"), number(doc, "workers"));
+	ff_buf_printf(&beside, "%s: %lld worker%s", text(doc, "fleet"), number(doc, "workers"),
+		number(doc, "workers") == 1 ? "" : "s");
 	ff_page_title(
 		page, n ? "FAILURES OF THE FLEET" : "No worker of the fleet has failed", beside.failed ? "" : beside.p);
 	json_array_foreach (failures, i, row) {

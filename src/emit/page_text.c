@@ -64,8 +64,11 @@ static void end_section(struct ff_page *page)
 // Words of `text`, going on at column `at`; a new line begins with `indent` spaces. Gives the column behind them.
 static size_t wrap(struct ff_page *page, struct ff_span text, size_t at, size_t indent)
 {
-	const struct ff_wrap how = {
-		.columns = ff_page_columns(page), .indent = indent, .rows = page->line_rows, .more = "..."};
+	const struct ff_wrap how = {.columns = ff_page_columns(page),
+		.indent = indent,
+		.rows = page->line_rows,
+		.more = "...",
+		.lists = page->style->columns > 0}; // on a terminal; what is piped is searched for paths
 	return ff_wrap(&how, text, at, &page->out);
 }
 

@@ -114,7 +114,9 @@ struct ff_error *ff_image_map_file(struct ff_image *image, int folder, const cha
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return ff_error_os(errno, "%s: %s", image->name, path);
 	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || image->maps_n == FF_IMAGE_MAPS)
-		return ff_error_create(FF_EFORMAT, "%s: %s: no regular file, or empty", image->name, path);
+		return ff_error_create(FF_EFORMAT, "%s%s%s: no regular file, or empty",
+			strcmp(path, image->name) == 0 ? "" : image->name, strcmp(path, image->name) == 0 ? "" : ": ",
+			path);
 	void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return ff_error_os(errno, "%s: mmap", path);
@@ -163,6 +165,15 @@ static struct ff_error *of_file(struct ff_image *image, const char *path)
 	return err || !map ? err : ff_image_read(image, &(struct ff_layer_from){.p = map->p, .n = map->n, .map = 1});
 }
 
+static bool has_system(int folder)
+{
+	static const char *const any[] = {"usr", "etc", "bin", "lib", "opt"};
+	for (size_t i = 0; i < sizeof(any) / sizeof(any[0]); i++)
+		if (faccessat(folder, any[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	return false;
+}
+
 static struct ff_error *of_folder(struct ff_image *image, const char *path)
 {
 	struct ff_layer none = {0};
@@ -173,6 +184,12 @@ static struct ff_error *of_folder(struct ff_image *image, const char *path)
 		image->layout_fd = ff_take_fd(&fd);
 		return ff_image_lay(image, &none);
 	}
+	if (!has_system(fd))
+		return ff_error_create(FF_EUSAGE,
+			"%s: no root folder of an image: neither usr, etc, bin, lib nor opt is in it (a Dockerfile is "
+			"read by "
+			"'firstfix check --requirements')",
+			path);
 	image->folder = strdup(path);
 	image->live = json_pack("{s:{s:s, s:s, s:b}}", "image", "name", image->name, "kind", "folder", "configured", 0);
 	return image->folder && image->live ? NULL : &ff_enomem;

@@ -39,6 +39,8 @@ void ff_layer_deinit(struct ff_layer *layer)
 static struct ff_error *trouble(const struct reading *r, enum ff_code code, const char *what, const char *remedy)
 {
 	bool layer = r->from->name[0];
+	if (!layer && !r->path[0]) // its first bytes already
+		return ff_error_create(code, "%s: %s; %s", r->u->name, what, remedy);
 	return ff_error_create(code, "%s:%s%.80s entry %llu '%.200s': %s; %s", r->u->name, layer ? " layer " : "",
 		r->from->name, (unsigned long long)r->number, r->path, what, remedy);
 }

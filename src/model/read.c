@@ -195,9 +195,11 @@ struct ff_error *ff_model_read(struct ff_host *host, const char *what, bool offl
 	struct ff_model_files files = {0};
 	_cleanup_model_source_ struct ff_model_source *source = NULL;
 	struct ff_error *err = ff_model_local(host, what, &source);
-	if (err && err->code == FF_EABSENT && !offline) {
-		ff_error_destroy(err);
-		err = ff_model_hub(host, what, &source);
+	if (err && err->code == FF_EABSENT) {
+		_cleanup_error_ struct ff_error *absent = err;
+		err = offline ? ff_error_create(FF_EABSENT, "%s: not on this machine (%s), and --offline asks nobody",
+					what, absent->message)
+			      : ff_model_hub(host, what, &source);
 	}
 	if (!err)
 		err = read_all(source, &files);

@@ -94,6 +94,11 @@ static void test_wrap(void **state)
 	check_wrap(&never, "one two three four five", 0, "one two three four five", 23);
 	check_wrap(&two, "one two six", 0, "one two\n  six", 5);
 	check_wrap(&two, "one two six seven eight", 0, "one two\n  six ...", 9);
+	const struct ff_wrap lists = {.columns = 10, .indent = 2, .lists = true};
+	check_wrap(&lists, "/a/bin:/b:/c/lib:/d", 0, "/a/bin:/b:\n  /c/lib:\n  /d", 4);
+	check_wrap(&lists, "PATH: /a/bin:/b:/c", 0, "PATH:\n  /a/bin:\n  /b:/c", 7);
+	check_wrap(&lists, "see http://host/a:b", 0, "see\n  http://host/a:b", 17);
+	check_wrap(&ten, "/a/bin:/b:/c/lib:/d", 0, "/a/bin:/b:/c/lib:/d", 19);
 	const struct ff_wrap row = {.columns = 20, .rows = 1, .more = "..."};
 	check_wrap(&row, "one two six seven eight", 0, "one two six ...", 15);
 	check_wrap(&row, "one /a/path/that/is/long", 0, "one /a/path/that/...", 20);
