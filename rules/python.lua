@@ -124,7 +124,8 @@ rule {
       [[AttributeError: module 'collections' has no attribute '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)']],
       [[ImportError: cannot import name '(?:Mapping|MutableMapping|Callable|Iterable|Sequence)' from 'collections']],
     },
-    imp = [=[No module named ['"](?<gone>imp|distutils|asyncore|asynchat|pipes|cgi|imghdr|sndhdr|telnetlib|tomllib)(?:\.\w+)*['"]]=],
+    imp = [=[No module named ['"](?<gone>imp|distutils|asyncore|asynchat|pipes|cgi|imghdr|sndhdr|telnetlib|]=]
+      .. [=[tomllib)(?:\.\w+)*['"]]=],
     removed = any{
       [[module 'inspect' has no attribute '(?:getargspec|formatargspec)']],
       [[cannot import name '(?:formatargspec|getargspec)' from 'inspect']],
@@ -199,7 +200,8 @@ rule {
     local back = log.imp and BROUGHT_BACK[log.imp.gone]
     if back and f.pkg(back) ~= nil and not f.pkg(back) then
       return {hit = log.imp, confidence = 0.88,
-        why = {("This Python has no {gone} any more; %s brings it back."):format(back), "Python is {fact:python.version}."},
+        why = {("This Python has no {gone} any more; %s brings it back."):format(back),
+          "Python is {fact:python.version}."},
         fixes = {{install = back, absent = true, say = "Install it."},
           {conda = "python", need = "3.10", say = "Or make an environment with an older Python."}}}
     end

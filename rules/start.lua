@@ -104,7 +104,8 @@ local function plain_http(f, host, port, proxy)
   for name, value in pairs(f"env" or {}) do
     local of_proxy = name:match[[(?i)^(?:https?|all)_proxy$]] ~= nil
     if type(value) == "string" and of_proxy == proxy
-      and value:match[=[^https://(?:[^@/]*@)?([^:/]+)]=] and (proxy or value:has("https://" .. host .. ":" .. port)) then
+      and value:match[=[^https://(?:[^@/]*@)?([^:/]+)]=]
+      and (proxy or value:has("https://" .. host .. ":" .. port)) then
       return name, "http" .. value:sub(6)
     end
   end
@@ -184,8 +185,8 @@ rule {
   },
   specific_over = {"sys.port-in-use"},
   when = function(_, log)
-    return {confidence = 0.88, why = ("A server is to listen on %s, and no interface of this machine (or container) has "
-      .. "that address."):format(log.absent.host or log.absent.host2),
+    return {confidence = 0.88, why = ("A server is to listen on %s, and no interface of this machine (or container) "
+      .. "has that address."):format(log.absent.host or log.absent.host2),
       fixes = {{flag = "host", stated = true, spelled = "--host 0.0.0.0",
         say = "Listen on every address, and let the firewall or the container decide who comes in."}}}
   end,
