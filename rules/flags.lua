@@ -101,6 +101,7 @@ end
 -- What this program calls it instead: its own hint, else the atlas.
 local function called(flag, hit, log)
   local hint = log.similar and (log.similar.like or log.similar.like2)
+    or log.several and know.nearest(flag, log.several.list)
   if hint then return hint end
   local engine = engine_in(hit, log)
   local known = engine and atlas.flag(engine, flag)
@@ -116,7 +117,7 @@ local function answer(kind, hit, log)
   if kind == "unknown" then
     local instead = called(bare, hit, log)
     more, say = instead and "; it knows " .. instead or "", instead and ("Write %s instead."):format(instead)
-    spelled = log.similar and instead and instead:match[[^--[a-z][\w-]+$]] -- the program's own hint
+    spelled = (log.similar or log.several) and instead and instead:match[[^--[a-z][\w-]+$]] -- the program's own hint
   elseif kind == "value" then
     local got = taken(hit, "got")
     more = got and (" (%s)"):format(got) or ""
@@ -135,6 +136,7 @@ end
 local context = {
   similar = [[(?:a similar argument exists: '|Did you mean:? '?|some similar arguments exist: '|Possible options: )]]
     .. [[(?:(?<like>--?[\w-]+)|(?<like2>[a-z][\w-]+) ?\?)]],
+  several = [[Did you mean one of: (?<list>'--[^\n)]+)]],
   choices = [=[\[?possible values: (?<list>[^\]\n]+)]=],
   need = [[^\s*(?<flag>--[a-z][\w-]*) <[A-Z_]+>]],
   tool = [[(?:^|\s)]] .. TOOL .. [[: [^\n]{0,40}(?:flag|option|argument)|(?:Usage|See|Try|Run):? +['"`]?]] .. TOOL
