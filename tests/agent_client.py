@@ -130,6 +130,13 @@ class Agents:
         got = until(lambda: (h := self.health())["state"] in names and h, f"state {names}, not {self.health()}")
         return got
 
+    def wait_for_work(self, name):
+        """/v1/requests, once the request of this id alone is in work: all before it have ended."""
+        def alone():
+            document = json.loads(self.ask("/v1/requests", timeout=60)[2])
+            return [row["id"] for row in document["in_flight"]] == [name] and document
+        return until(alone, f"request {name} in work")
+
     def metrics(self):
         """{'name{labels}': value}"""
         found = {}

@@ -29,8 +29,7 @@ def test_requests(agents):
     worker = agents.run(WORKER)
     for line in ("request one", "fail two", f"request {TOKEN}", "begin three"):
         agents.tell(worker, line)
-    until(lambda: agents.metrics()["firstfix_requests_in_flight"] == 1, "a request in work")
-    doc = get(agents, "/v1/requests")
+    doc = agents.wait_for_work("three")
     assert doc["schema"] == "firstfix.requests/1" and doc["totals"] == {
         "ok": 2,
         "error": 1,

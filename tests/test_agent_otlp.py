@@ -276,7 +276,7 @@ def test_what_a_dead_machine_left_is_sent_by_the_next(agents, collector):
     for i in range(5):
         agents.tell(first, f"request r{i}")
     agents.tell(first, "begin last")
-    until(lambda: agents.metrics()["firstfix_requests_in_flight"] == 1, "a request in work")
+    agents.wait_for_work("last")
     until(lambda: list((agents.state / "otlp").glob("*/*.logs")), "requests that wait")
     tree = subprocess.run(["pgrep", "-P", str(first.pid)], capture_output=True, text=True, check=True).stdout.split()
     for pid in [first.pid, *map(int, tree)]:  # at one blow, as a container ends

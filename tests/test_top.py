@@ -157,7 +157,7 @@ def test_one_screen_of_a_real_worker(agents):
     worker = agents.run(WORKER)
     for line in ("load acme/llm 0.1", "request one", "fail two", "begin long-one"):
         agents.tell(worker, line)
-    until(lambda: agents.metrics()["firstfix_requests_in_flight"] == 1, "a request in work")
+    agents.wait_for_work("long-one")
     done = until(
         lambda: (d := top(agents, "--once", "--width", "120")).stdout.count("ValueError") >= 2
         and "GPU 0" in d.stdout
