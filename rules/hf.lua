@@ -105,13 +105,12 @@ rule {
       return {hit = log.empty_json, confidence = 0.8,
         why = "A JSON file of the model is empty or cut short: the download or copy broke off."}
     end
-    -- a child that could not be started
     local json = log.json and log.json.json_file
     if json and json:match[[/]] and other == log.json then
-      return {hit = log.json, fixes = {
-        {fetch = true, path = json, say = "Put that file right, or bring a whole one: it is no JSON (a comma too "
-          .. "many, a cut end, a page of an error)."}}}
+      return {hit = log.json, fixes = {{fetch = true, path = json, say = "Put that file right, or bring a whole one: "
+        .. "it is no JSON (a comma too many, a cut end, a page of an error)."}}}
     end
+    -- a child that could not be started
     if not other and log.has_frame[[multiprocessing/(?:spawn|reduction|connection)]] then return nil end
     return true
   end,
@@ -499,10 +498,8 @@ rule {
       return {hit = hit, confidence = 0.92,
         why = "The installed protobuf does not fit the generated code of sentencepiece (or another package): it is "
           .. "too new for old generated files.",
-        fixes = {
-          {install = "protobuf", need = "<3.21", say = "Install protobuf 3.20.x."},
-          {install = "sentencepiece", say = "Or upgrade the package whose generated file is old."},
-        }}
+        fixes = {{install = "protobuf", need = "<3.21", say = "Install protobuf 3.20.x."},
+          {install = "sentencepiece", say = "Or upgrade the package whose generated file is old."}}}
     end
     hit = log.tiktoken
     local needs_tiktoken = hit and (hit.text:match[[is required]] or f.pkg"tiktoken" == false)
