@@ -391,7 +391,8 @@ rule {
         have, package, missed and "" or " (it comes along with that)", others[1],
         #others > 1 and (" (and %d more)"):format(#others - 1) or "")},
       evidence = {{fact = "python.conflicts", value = ("%s requires %s"):format(importer, missed or others[1])}},
-      fixes = {{install = package, need = missed and bounds(missed), with = {[importer] = "==" .. have},
+      fixes = {{install = package, need = missed and bounds(missed), absent = not missed,
+        with = {[importer] = "==" .. have},
         say = ("Install it, and %s again in its release: the installer then brings all that it requires."):format(
           importer)}}}
   end,
