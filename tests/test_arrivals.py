@@ -109,8 +109,13 @@ LOGS = [
 # What a log only shows is known by the block that it stands in; other lines stand between those of a block there.
 BY_BLOCKS = {"near: a block of markdown that a model answered", "near: a turn of a chat template", "near: a quotation",
              "near: an answer in a frame", "near: git's log", "a log that was sent in a block, after words"}
-# What a shell says is known by its whole line, which a message quotes there.
-BY_LINE = {"a command that lies outside of PATH", "a command whose package is not there"}
+# Which call it was is told by the frames alone.
+BY_CALLS = {"certificates that a variable names and that are gone, as ssl says it",
+            "shared memory that cannot be written to"}
+# What a shell says is known by its whole line, which a message quotes there. So is what came right later: the worker of
+# that message has failed.
+BY_LINE = {"a command that lies outside of PATH", "a command whose package is not there",
+           "near miss: a broker that came up"}
 # A worker's bar stands before the block there: the log has spoken.
 SPOKEN = ("progress bars", "a log that was sent in a block, after words")
 
@@ -119,7 +124,7 @@ def is_beyond(form, name, want):
     """What the case rests on does not arrive in this form."""
     if (form, name) == SPOKEN or form == "one line" and name in BY_LINE:
         return True
-    return form in WITHOUT_FRAMES and (want["cause"] in BY_FRAMES or name in BY_BLOCKS)
+    return form in WITHOUT_FRAMES and (want["cause"] in BY_FRAMES or name in BY_BLOCKS | BY_CALLS)
 
 
 @pytest.mark.parametrize("form", arrivals.FORMS)
