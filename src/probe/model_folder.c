@@ -184,16 +184,24 @@ static const char *gguf_flaw(struct file *f)
 	return cut || f->wants > f->size ? "short" : NULL;
 }
 
-// Small ones are read as whole. Python's reader takes NaN and Infinity, which no other does.
+// Small ones are read as whole. Python's reader takes what others do not: NaN and Infinity, halves of surrogate pairs,
+// and numbers of any length (model_max_length is 10^30 in many a tokenizer_config.json).
 static bool is_broken_json(struct file *f)
 {
+	static const char *const only_python[] = {"NaN", "Infinity", "\\ud", "\\uD"};
 	_cleanup_json_ json_t *doc = NULL;
 	_cleanup_free_ char *text = f->size <= CONFIG_MAX ? malloc(f->size) : NULL;
-	if (!text || !read_at(f, 0, text, f->size) || memmem(text, f->size, "NaN", 3) ||
-		memmem(text, f->size, "Infinity", 8))
+	json_error_t why;
+	if (!text || !read_at(f, 0, text, f->size))
 		return false;
-	_cleanup_error_ struct ff_error *err = ff_json_parse(f->at.path, text, f->size, &doc);
-	return err && err->code == FF_EFORMAT;
+	for (size_t i = 0; i < sizeof(only_python) / sizeof(only_python[0]); i++) {
+		if (memmem(text, f->size, only_python[i], strlen(only_python[i])))
+			return false;
+	}
+	doc = json_loadb(text, f->size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &why);
+	return !doc &&
+		(json_error_code(&why) == json_error_invalid_syntax ||
+			json_error_code(&why) == json_error_premature_end_of_input);
 }
 
 static const char *json_flaw(struct file *f)
