@@ -173,14 +173,14 @@ def empty_config(m):
     tokenizer(m)
     m.write("m/config.json", "")
     return Case("python -c 'from transformers import AutoConfig; AutoConfig.from_pretrained(\"./m\")'", "hf.incomplete",
-                accept=r"rm .*config\.json|--force-download")
+                accept=r"(?:rm|mv) .*config\.json|--force-download")
 
 
 def tokenizer_cut_short(m):
     m.clone("hf")
     tokenizer(m)
     m.cut(m.folder / "m/tokenizer.json", 150)
-    return Case("python serve.py", "hf.incomplete", accept=r"rm .*tokenizer\.json|--force-download")
+    return Case("python serve.py", "hf.incomplete", accept=r"(?:rm|mv) .*tokenizer\.json|--force-download")
 
 
 def type_of_a_later_transformers(m):
