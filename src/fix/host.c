@@ -143,8 +143,7 @@ static struct ff_error *take_step(const struct ff_fix_machine *m, const char *fa
 		err = ff_fix_side_effect(fix, "%.*s", (int)effect.n, effect.p);
 	if (!err && host && in_container(m) && m->platform != FF_PLATFORM_WINDOWS)
 		err = ff_fix_say_more(fix,
-			assumed ? "Run it on the host (Ubuntu's way)."
-				: "Run it on the host, not in the container.");
+			assumed ? "Run it on the host (Ubuntu's way)." : "Run it on the host, not in the container.");
 	else if (!err && host && assumed)
 		err = ff_fix_say_more(fix, "The command is for Ubuntu and Debian.");
 	return err;
