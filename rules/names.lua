@@ -251,7 +251,8 @@ rule {
     end
     local have = f.pkg("transformers") or nil
     local caller = frames[#frames - 1] and atlas.package_of(frames[#frames - 1])
-    if not have and not asks.before and version.cmp(asks.since, "4.40") == -1 then -- as good as every release takes it
+    -- as good as every release takes it
+    if not have and not asks.before and version.cmp(asks.since, LONG_THERE.transformers) == -1 then
       return {hit = hit, confidence = 0.74,
         why = ("from_pretrained() of the installed transformers does not take %s as others since %s do, and hands it "
           .. "on to the model's class, which refuses it."):format(hit.symbol, asks.since),

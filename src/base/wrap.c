@@ -32,7 +32,7 @@ static struct ff_span take_piece(const struct ff_wrap *how, size_t at, struct ff
 {
 	struct ff_span piece = *word;
 	size_t end = 0, room = how->columns > at ? how->columns - at : 0;
-	bool wide = how->columns && how->lists && ff_clean_fit(*word, room) < word->n;
+	bool wide = how->columns && how->lists && !how->rows && ff_clean_fit(*word, room) < word->n;
 	for (size_t i = 1; wide && i + 1 < word->n; i++) {
 		if (word->p[i - 1] != ':' || word->p[i] != '/' || word->p[i + 1] == '/') // but "https://"
 			continue;
@@ -79,9 +79,7 @@ size_t ff_wrap(const struct ff_wrap *how, struct ff_span text, size_t at, struct
 			ff_buf_char(out, ' ');
 			at++;
 		}
-		struct ff_span left = word, piece = how->rows ? left : take_piece(how, at, &left);
-		if (how->rows)
-			left.n = 0;
+		struct ff_span left = word, piece = take_piece(how, at, &left);
 		ff_buf_span(out, piece);
 		at = wrap_pieces(how, left, at + ff_clean_width(piece), out);
 	}

@@ -71,23 +71,28 @@ def test_the_end_of_a_crash_may_be_what_it_had_told(worker):  # noqa: F811
     assert died["exit"]["name"] == "SIGABRT" and "disk.full" in done.stderr
 
 
-def test_the_next_start_tells_for_a_run_that_vanished(worker, tmp_path):  # noqa: F811
-    """Supervisor, worker and the worker's child are gone at once; both had failed."""
+def vanish(worker, script, processes):  # noqa: F811
+    """Supervisor and worker are gone at once, with so many processes, each of which has said its number."""
     worker.env = {"FIRSTFIX_HOOKS": str(worker.hooks)}
-    script = FAILS + "fail(2); firstfix.install(); os.fork() or fail(3); print(os.getpid(), flush=True); time.sleep(60)"
     run = subprocess.Popen(
-        [worker.program, "run", "--report", "off", "--", sys.executable, "-c", script],
+        [worker.program, "run", "--report", "off", "--", sys.executable, "-c", FAILS + script],
         env=worker.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    pids = [int(run.stdout.readline()) for _ in range(2)]
+    pids = [int(run.stdout.readline()) for _ in range(processes)]
     run.send_signal(signal.SIGSTOP)
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     run.kill()
     run.communicate()
+
+
+def test_the_next_start_tells_for_a_run_that_vanished(worker, tmp_path):  # noqa: F811
+    """Supervisor, worker and the worker's child are gone at once; both had failed."""
+    script = "fail(2); firstfix.install(); os.fork() or fail(3); print(os.getpid(), flush=True); time.sleep(60)"
+    vanish(worker, script, 2)
     for seconds in (1, 5, 25):  # it is told at the lowest priority, and hardly longer than the next command runs
         supervised(worker, f"import time; time.sleep({seconds})")
         if any(one["how"] == "vanished" for one in incidents(worker)):
@@ -159,20 +164,8 @@ os.kill(os.getpid(), 9)
 
 def test_who_tells_for_the_dead_may_be_killed_and_told_again(worker):  # noqa: F811
     """Whoever goes on has the same document and lane: what was stored is not counted twice."""
-    worker.env = {"FIRSTFIX_HOOKS": str(worker.hooks)}
-    script = FAILS + "fail(3)\ntry: handler(0)\nexcept OSError: pass\nprint(os.getpid(), flush=True); time.sleep(60)"
-    run = subprocess.Popen(
-        [worker.program, "run", "--report", "off", "--", sys.executable, "-c", script],
-        env=worker.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    pid = int(run.stdout.readline())
-    run.send_signal(signal.SIGSTOP)
-    os.kill(pid, signal.SIGKILL)
-    run.kill()
-    run.communicate()
+    script = "fail(3)\ntry: handler(0)\nexcept OSError: pass\nprint(os.getpid(), flush=True); time.sleep(60)"
+    vanish(worker, script, 1)
     [document] = (worker.state / "open").glob("*.json")
     for _ in range(3):  # as if the one before had been killed after its last store
         subprocess.run(
