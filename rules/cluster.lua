@@ -119,14 +119,16 @@ rule {
     return {hit = plugin, confidence = gone and 0.85 or 0.72, title = "the GPU's device plugin fails on the node",
       why = gone and "The kubelet asked the node's device plugin for the GPU, and the plugin went away while it "
         .. "answered." or "The kubelet asked the node's device plugin for the GPU, and the plugin refused: {desc}.",
-      fixes = {{host = true, say = "Read the log of the device plugin's pod on that node (kubectl logs --previous) and "
-        .. "restart it, then delete this pod so that it is scheduled anew."}}}
+      fixes = {{setting = "plugin-restart",
+          say = "Restart the device plugin's pods, then delete this pod so that it is scheduled anew."},
+        {host = true, say = "If it fails again, read the log of its pod on that node (kubectl logs --previous)."}}}
   end,
   why = "The node promised a GPU that its device plugin no longer has: the plugin restarted, or marked a GPU "
     .. "unhealthy after an Xid.",
   fixes = {
-    {host = true, say = "On that node: look for Xids (dmesg) and at nvidia-smi, restart the device plugin's pod, then "
-      .. "delete this pod so that it is scheduled anew."},
+    {setting = "plugin-restart", say = "Restart the device plugin's pods, then delete this pod so that it is scheduled "
+      .. "anew."},
+    {host = true, say = "If it comes again, look on that node for Xids (dmesg) and at nvidia-smi."},
   },
   doc = {looks = "UnexpectedAdmissionError: Allocate failed due to requested number of devices unavailable.",
     check = "kubectl describe node: Capacity against Allocatable of nvidia.com/gpu; the plugin's log."},

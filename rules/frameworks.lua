@@ -26,6 +26,38 @@ rule {
 }
 
 rule {
+  id = "oom.activation/xla",
+  from = {"native", "engine", "hub", "compiler", "app", "jax"},
+  signatures = {
+    pool = [[(?:RESOURCE_EXHAUSTED: (?:Out of memory while trying to allocate|Failed to allocate request for)|]]
+      .. [[failed to allocate [\d.]+\w* bytes? from device)]],
+    outside = [[RESOURCE_EXHAUSTED: [^\n]*CUDA_ERROR_OUT_OF_MEMORY]],
+    tensor = [[(?:OOM when allocating tensor|Dst tensor is not initialized)]],
+  },
+  context = {jax = [[(?:jaxlib|\bjax[./]|pjrt_|XlaRuntimeError|JaxRuntimeError|_src/dispatch\.py)]]},
+  facts = {"gpus.0.name", "gpus.0.memory.total", "gpus.0.memory.free", "env.XLA_PYTHON_CLIENT_MEM_FRACTION"},
+  rival = {cause = "oom.other-process", decides = "whether nvidia-smi lists another process on that GPU"},
+  when = function(_, log)
+    local batch = {flag = "batch_size", toward = "lower", say = "Halve the batch size, or shorten the sequences."}
+    if log.outside then
+      return {hit = log.outside, confidence = 0.75, why = "CUDA itself found no memory, outside the pool that JAX "
+        .. "takes at its start (three quarters of the GPU by default): for code or a library's handle.",
+        fixes = {{set = {XLA_PYTHON_CLIENT_PREALLOCATE = "false"}, say = "Let JAX take memory as it needs it."}, batch}}
+    end
+    if not log.jax then
+      return {confidence = 0.6, why = "TensorFlow's pool is full: what is computed (batch, length) does not fit.",
+        fixes = {batch}}
+    end
+    return {hit = log.pool, confidence = 0.72, why = "XLA's pool is full: arguments, results and what the compiled "
+      .. "program computes between them do not fit this GPU together.",
+      fixes = {{set = {TF_FORCE_UNIFIED_MEMORY = "1", XLA_PYTHON_CLIENT_MEM_FRACTION = "4.0"},
+          say = "Let what does not fit lie in the machine's memory (slower)."}, batch}}
+  end,
+  doc = {looks = "XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 4770354232 bytes.",
+    check = "The buffer assignment below the message; nvidia-smi for other processes."},
+}
+
+rule {
   id = "cuda.lib-conflict/jax",
   from = {"jax"},
   signatures = {

@@ -109,8 +109,9 @@ xid_rule("gpu.gsp", "The GPU's system processor (GSP) does not answer: a known f
     .. [[waiting for RPC response from GPU\d* ?GSP)]])
 xid_rule("gpu.nvlink",
   "An NVLink fails (link error, switch, cable or bridge).",
-  {{hardware = true, say = "Check the NVLink counters (nvidia-smi nvlink -e) and the bridge or NVSwitch; take the "
-    .. "host out of service if it repeats."}, {restart = "host", say = "Reboot the host, which resets the links."}},
+  {{restart = "host", say = "Reboot the host, which resets the links."},
+    {hardware = true, say = "If it repeats, take the host out of service: NVLink counters (nvidia-smi nvlink -e), "
+      .. "bridge or NVSwitch."}},
   {looks = "Xid 74, 144 to 150; SXid lines of the NVSwitch driver.", check = "nvidia-smi nvlink -e."},
   codes"gpu.nvlink" .. [[|(?:uncorrectable NVLink error|]]
     .. [[Invalid access of peer GPU memory over nvlink|SXid \([^)]*\): \d+, Fatal)]])
@@ -139,6 +140,10 @@ rule {
     check = "nvidia-smi -q | grep -i inforom -A4; does CUDA start on that GPU?"},
 }
 
+local launch_blocking = {set = {CUDA_LAUNCH_BLOCKING = "1"}, kind = "code",
+  say = "Run once with CUDA_LAUNCH_BLOCKING=1, so that the traceback names the kernel."}
+local suspect = {hardware = true, say = "Only if it appears with unrelated programs: suspect the card."}
+
 -- 109, a context switch that took too long, is the program's as often as the card's.
 local app_list = table.concat(xids(function(xid, n) return xid.cause == "gpu.app-fault" or n == 109 end), "|")
 
@@ -147,7 +152,8 @@ rule {
   from = {"driver", "system"},
   signatures = {xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(app_list),
     short = ([[\bXid=(?<number2>%s)\b]]):format(app_list)},
-  context = {fault = codes("cuda.illegal-access", "cuda.launch-failure", "cuda.device-assert")
+  context = {engine = [[(?i)name=(?:\S*/)?(?<program>vllm|sglang|ollama|llama-server)]],
+    fault = codes("cuda.illegal-access", "cuda.launch-failure", "cuda.device-assert")
     .. [[|(?:illegal memory access|misaligned address|illegal instruction|CUDA error)]]},
   facts = {"gpus.0.name", "driver.version"},
   explains = {"cuda.illegal-access", "cuda.launch-failure"},
@@ -155,9 +161,12 @@ rule {
   -- The kernel's log speaks of every process of the host: a worker that died of something else is not explained by it.
   when = function(_, log)
     for _, fault in ipairs(log.all"fault") do
-      if fault.event.kind ~= "kernel" then return true end
+      local newer = log.newer_engine()
+      if fault.event.kind ~= "kernel" then return newer and {fixes = {newer, launch_blocking, suspect}} or true end
     end
-    return not log.fatal or log.fatal.type == "XidCriticalError" -- the device plugin's own words
+    if log.fatal and log.fatal.type ~= "XidCriticalError" then return nil end -- the device plugin's own words
+    local newer = log.newer_engine(log.engine and log.engine.program:lower())
+    return newer and {fixes = {newer, launch_blocking, suspect}} or true
   end,
   why = {"The kernel names a fault of a program on the GPU: a kernel used a wrong address or raised an exception. "
     .. "The same fault on several multiprocessors is a bug of the kernel, not a broken card.", "Xid {number}.",
@@ -165,9 +174,7 @@ rule {
   fixes = {
     {code = true, kind = "pip:package", say = "Upgrade (or change the backend of) the library whose kernel runs "
       .. "there; try another attention or GEMM backend."},
-    {set = {CUDA_LAUNCH_BLOCKING = "1"}, kind = "code", say = "Run once with CUDA_LAUNCH_BLOCKING=1, so that the "
-      .. "traceback names the kernel."},
-    {hardware = true, say = "Only if it appears with unrelated programs: suspect the card."},
+    launch_blocking, suspect,
   },
   doc = {looks = "Xid 13, 31, 43, 45.", check = "Does it follow one program? 45 follows an earlier Xid."},
 }

@@ -5,6 +5,23 @@ local function enlarge(gib)
     effect = {["system.shm.size"] = gib << 30}}
 end
 
+local GIB = 1 << 30
+local units = {k = 1 << 10, m = 1 << 20, g = GIB, t = 1 << 40}
+
+-- The memory limit that was in force: by the facts, else the largest that the log names; at least what was held.
+local function limit_of(f, log)
+  local limit = f"system.memory.limit"
+  if limit then return limit end
+  for _, hit in ipairs(log.all"named") do
+    local bytes = (tonumber(hit.size) or 0) * (units[(hit.unit or ""):sub(1, 1):lower()] or 1)
+    limit = math.max(limit or 0, bytes)
+  end
+  for _, hit in ipairs(log.all"cgroup") do limit = math.max(limit or 0, tonumber(hit.kb) << 10) end
+  if limit and limit >= GIB // 2 then return math.tointeger(limit) end
+  for _, hit in ipairs(log.memcg and log.all"held" or {}) do limit = math.max(limit or 0, tonumber(hit.rss) << 10) end
+  return limit and limit >= GIB // 2 and math.tointeger(limit) or nil
+end
+
 rule {
   id = "oom.host",
   from = {ray = {"cluster"}, scheduler = {"slurm", "orchestrator"}, swap_space = {"engine"}},
@@ -51,6 +68,11 @@ rule {
     shm = [[(?:/dev/shm|Bus error|shared memory)]],
     dataloader = [[DataLoader worker \(pid]],
     kv_cache = [[failed to allocate buffer for kv cache]],
+    named = [[(?:--mem(?:ory)?[= ]|mem_limit: *|\bmemory['"]?: +['"]?)(?<size>\d+)(?<unit>[KMGTkmgt]i?[bB]?)\b]],
+    cgroup = [[memory: usage \d+kB, limit (?<kb>\d+)kB]],
+    held = [[anon-rss:(?<rss>\d+)kB]],
+    memcg = [[(?:CONSTRAINT_MEMCG|Memory cgroup out of memory)]],
+    global = [[(?:CONSTRAINT_NONE|\bglobal_oom|killed as a result of limit of host|(?<!cgroup o)Out of memory: Kill)]],
     first_error = [[^(?:\S*Error|\S*Exception): ]],
     by_itself = [[(?:kill_process_tree|Received sigquit from a child process|Scheduler hit an exception|]]
       .. [[[Kk]illing (?:all|the|its) (?:\w+ )?(?:processes|children|workers)|Sending SIGKILL)]],
@@ -86,19 +108,21 @@ rule {
       and log.fatal.type ~= "BrokenProcessPool" and log.fatal.type ~= "WorkerLostError" and not log.sigkill_shard then
       return {hit = hit, confidence = 0.45, why = "A process was killed with SIGKILL; another error stands beside it."}
     end
-    local limit, gib = f"system.memory.limit", 1 << 30
-    local more = limit and {container = "memory", value = (limit * 2 + gib - 1) // gib, say = "Raise the memory limit."}
+    local limit = limit_of(f, log)
+    local more = limit and {container = "memory", value = (limit * 2 + GIB - 1) // GIB, say = "Raise the memory limit."}
       or {container = "whole-memory", kind = "container-flag:memory",
-        say = "In a container or a job: raise its memory limit."}
+        say = "In a container or a job: raise its memory limit, or take it off."}
     local ram = {hardware = true, say = "Give it more RAM (a bigger node): loading needs about the size of the "
       .. "weights, more for old .bin checkpoints or with offload."}
     local less = {argument = "low_cpu_mem_usage", value = "True",
       say = "Or need less: safetensors, low_cpu_mem_usage=True, fewer loader processes, less offload to the CPU."}
     local limited = limit or log.scheduler or hit.text:match[[OOMKilled|Memory cgroup out of memory|oom_memcg=/\S]]
-    local bare = not (limited or log.ray or log.box or f"system.container.runtime")
+    local whole = log.global and not log.memcg -- it was the host's own memory, whatever runs in containers
+    local bare = not limited and (whole or not (log.ray or log.box or f"system.container.runtime"))
     local swap = {setting = "swap", kind = "hardware", say = "Give it more memory: swap for now, RAM for good (loading "
       .. "needs about the size of the weights, more for old .bin checkpoints or with offload)."}
-    local fixes = limited and {more, ram, less} or bare and {swap, more, less} or {ram, more, less}
+    local huge = tonumber((log.held or {}).rss or 0) > 128 << 20 -- no swap file makes up for that
+    local fixes = limited and {more, ram, less} or bare and not huge and {swap, more, less} or {ram, more, less}
     if log.dataloader then
       table.insert(fixes, 1, {argument = "num_workers", value = 0,
         say = "Load with fewer worker processes (each holds its own copy of what the dataset keeps)."})

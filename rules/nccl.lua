@@ -270,6 +270,8 @@ rule {
     xid = [[NVRM: Xid]],
     numel1 = [[NumelIn=1\b]],
     first = [[Watchdog caught collective operation timeout: WorkNCCL\(SeqNum=1,]],
+    server = [[(?:RayWorker(?:Vllm|Wrapper)|VllmWorker|EngineCore|vllm[./]|Avg generation throughput)]],
+    scheduler = [[(?:sglang[./]| TP\d+\] |Decode batch)]],
   },
   unless = {"oom", "xid"},
   facts = {"gpus", "env.NCCL_P2P_DISABLE"},
@@ -287,6 +289,11 @@ rule {
       table.insert(fixes, 1, {set = {NCCL_P2P_DISABLE = "1"}, say = "Every rank hangs in the very first collective: do "
         .. "without peer-to-peer, which this machine may not allow."})
       table.remove(fixes)
+    end
+    local engine = log.server and "vllm" or log.scheduler and "sglang" or nil
+    if engine and fixes[1].code and not log.error then
+      table.insert(fixes, 1, {flag = "disable_custom_all_reduce", engine = engine,
+        say = "Leave the engine's own all-reduce out: NCCL's does not hang where direct copies do."})
     end
     if hit == log.gone then
       return {hit = hit, confidence = 0.55, why = "Another rank (mostly rank 0) ended, so that the store that the "
@@ -315,8 +322,9 @@ end
 
 rule {
   id = "nccl.p2p",
-  from = {"nccl", "native"},
+  from = {"nccl", "native", "kernel", "driver", "system"},
   anyone = {p2p = "code"},
+  explains = {"gpu.app-fault"},
   signatures = {
     p2p = codes"nccl.p2p" .. [[|(?:cudaErrorPeerAccess\w+|]]
       .. [[P2P (?:is )?(?:not supported|disabled|test failed)[^\n]*|GPU P2P capability test failed|]]
@@ -324,6 +332,7 @@ rule {
     custom_op = [[custom_all_reduce\.cuh:\d+ ']],
     trt_ipc = [[(?:cudaDeviceEnablePeerAccess|peer access is not supported)[^\n]*tensorrt_llm\S*[Ii]pc]],
     iommu = [[NCCL WARN Missing "iommu=pt" from kernel command line]],
+    page_fault = [[nvidia [0-9a-f:.]+: AMD-Vi: Event logged \[IO_PAGE_FAULT]],
     last_line = [[vLLM is using nccl==]],
     complete = [[NCCL INFO[^\n]*Init COMPLETE]],
     idle = [[^(?:Processed prompts|Generating|Inference|Epoch 0|Training): +0%\|[^\n]*\b0/\d+ \[]],
@@ -357,6 +366,12 @@ rule {
         .. "(IOMMU, ACS, a virtual machine, or cards that cannot).",
         fixes = {{set = {NCCL_P2P_DISABLE = "1"}, automatic = true, say = "Do without peer-to-peer."},
           {host = true, say = "Or switch ACS and IOMMU off (bare metal)."}}}
+    end
+    if log.page_fault then
+      return {hit = log.page_fault, confidence = 0.82, why = "The IOMMU refuses addresses that the GPU reads or "
+        .. "writes: with it translating, direct copies between GPUs go astray.",
+        fixes = {{setting = "iommu-pt", say = "Start the kernel with iommu=pt."},
+          {host = true, say = "Or switch the IOMMU off in the firmware (bare metal)."}}}
     end
     if log.custom_op then
       return {hit = log.custom_op, confidence = 0.75, why = "vLLM's own all-reduce copies between the GPUs "

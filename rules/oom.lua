@@ -207,8 +207,6 @@ end
 
 -- Who runs there; how a setting is spelt depends on it. Nil for a program of the user's own.
 local function engine_of(log)
-  if log.ollama or log.ollama_speaks then return "ollama" end
-  if log.llama or log.ggml then return log.has_frame[[llama_cpp]] and "llama-cpp-python" or "llama.cpp" end
   local seen = log.engine_seen
   if seen == "tgi" or seen == "sglang" or seen == "vllm" then return seen end
   for _, name in ipairs{"sglang", "lmdeploy", "tensorrt_llm", "tei", "vllm"} do
@@ -221,7 +219,7 @@ end
 local function fraction(m, log, default)
   local now = tonumber(log.fraction and log.fraction.fraction) or default
   if not (m.ask and m.free and m.total) or m.ask <= m.free then return nil end
-  local value = math.floor(100 * (now - (m.ask - m.free) / m.total - 0.02)) / 100
+  local value = math.floor(100 * math.min(now > 0.92 and 0.9 or 1, now - (m.ask - m.free) / m.total - 0.02)) / 100
   return value >= 0.3 and value or nil
 end
 
@@ -258,14 +256,24 @@ local function holder(f)
   return pid
 end
 
-local function other_process(f)
+-- The share of the GPU that an engine may take beside the others, where they leave enough.
+local function beside(m, engine)
+  local value = m.foreign and m.total and math.floor(100 * (m.total - m.foreign) / m.total - 2) / 100
+  if not value or value < 0.4 or engine ~= "vllm" and engine ~= "sglang" then return nil end
+  return {flag = "gpu_memory_utilization", value = value, toward = "lower", engine = engine,
+    say = ("Take only what the others leave: %.2f of this GPU."):format(value)}
+end
+
+local function other_process(f, log, m, event)
   local index = free_gpu(f)
   local elsewhere = {set = {CUDA_VISIBLE_DEVICES = index and ("%d"):format(index) or nil},
     say = index and ("Use GPU %d, which is free."):format(index)}
-  local ended = {free = "gpu", pid = holder(f),
+  local ended = {free = "gpu", pid = holder(f), listed = not (event.message or ""):has("HIP"),
     say = "End the other processes that are yours (an earlier run that did not stop); nvidia-smi lists them."}
   local waited = {wait = true, say = "Or wait until the other process is done, or ask its owner."}
-  return index and {elsewhere, ended, waited} or {ended, waited}
+  if index then return {elsewhere, ended, waited} end
+  local less = beside(m, engine_of(log))
+  return less and {less, ended, waited} or {ended, waited}
 end
 
 local PAINTS = {comfyui = true, a1111 = true, diffusers = true}
@@ -280,25 +288,9 @@ local function fragmentation(f, log)
     {flag = SHARES[engine] and "gpu_memory_utilization" or "batch_size", toward = "lower", engine = engine, say = say}}
 end
 
--- Layers that fit, by what the buffer asked for and the GPU has free; the log says how many were to be there.
-local function layers(f, log)
-  local all = log.offload and tonumber(log.offload.layers)
-  local need, free = log.buffer and tonumber(log.buffer.need), #f.gpus() == 1 and f"gpus.0.memory.free"
-  if not all or not need or not free or free >= need * unit.MiB then return nil end
-  local fits = math.floor(0.9 * all * free / (need * unit.MiB))
-  return fits > 0 and fits or nil
-end
-
 local bigger = {hardware = true, say = "Or use a GPU with more memory."}
-local function ggml_too_big(f, log)
-  return {{flag = "gpu_layers", value = layers(f, log), toward = "lower", engine = engine_of(log),
-      kind = "param:device_map", say = "Keep some layers on the CPU (fewer layers on the GPU)."},
-    {code = true, kind = "param:quantization", say = "Or load a smaller quantization of the model."}, bigger}
-end
-
 local function too_big(f, log, m)
   local engine = engine_of(log)
-  if log.ggml or log.ggml_weights or log.ollama or log.llama then return ggml_too_big(f, log) end
   local counted = log.serving(f, engine, m.total)
   if counted and counted.fixes then return counted.fixes end
   local gpus, total = #f.gpus(), m.total or f"gpus.0.memory.total" or nil
@@ -332,15 +324,6 @@ end
 
 -- Who runs there, the first that fits: what to lower, and by how much.
 local runners = {
-  {"llama", function(f, log)
-    local ctx, engine = log.n_ctx and tonumber(log.n_ctx.ctx), engine_of(log)
-    local less = ctx and ctx > 8192 and math.max(4096, ctx // 4) or 4096
-    if ctx and less >= ctx then less = math.max(512, ctx // 2) end
-    local than = ctx and (" than %d tokens"):format(ctx) or ""
-    return {lower(engine, "max_model_len", ("Ask for a shorter context%s."):format(than), less),
-      {flag = "kv_cache_q8", engine = engine, kind = "param:kv_cache_dtype", say = "Or keep the KV cache in 8 bits."},
-      lower(engine, "gpu_layers", "Or leave some layers on the CPU.", nil, "param:device_map")}
-  end},
   {"sampler", function(f, log)
     local seqs = math.max(1, tonumber(log.sampler.seqs) // 4)
     return {lower("vllm", "max_num_seqs", "Allow fewer sequences at once.", seqs),
@@ -381,7 +364,8 @@ local runners = {
     local room = lower("vllm", "gpu_memory_utilization",
       ("Leave more room beside weights and KV cache%s."):format(leaves), value)
     -- What is taken after the KV cache comes out of what that fraction spares; before it, the profiling run is too big.
-    local cached = log.private_pools or log.wakes or tail(event, [[ (?:capture_model|capture|wake_up|create_and_map)$]])
+    local cached = log.private_pools or log.wakes or log.cache
+      or tail(event, [[ (?:capture_model|capture|wake_up|create_and_map|\w*allocate_\w*(?:kv|gpu)_cache\w*)$]])
     return cached and {room, length, fewer} or {length, fewer, room}
   end},
 }
@@ -447,14 +431,8 @@ local oom_signatures = {
     .. [[cuDNN error: CUDNN_STATUS_INTERNAL_ERROR)]],
   plain = codes"oom.*" .. [[|(?:CUDA out of memory|CUDA error: out of memory|]]
     .. [[cudaMalloc failed: out of memory|CUDA driver error: out of memory|HIP out of memory)]],
-  ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|alloc_tensor_range|]]
-    .. [[ggml_gallocr_reserve\w*: failed to allocate CUDA)[^\n]*(?:failed|out of memory|buffer)|]]
-    .. [[unable to allocate CUDA\d* buffer]],
-  ollama = [[llama runner exited, you may not have enough available memory]],
   handle = [[CU(?:BLAS_STATUS_NOT_INITIALIZED when calling `?cublasCreate|]]
     .. [[\w+_STATUS_ALLOC_FAILED|DNN_STATUS_NOT_INITIALIZED)]],
-  tf = [[(?:OOM when allocating tensor|Dst tensor is not initialized|RESOURCE_EXHAUSTED: (?:Out of memory while ]]
-    .. [[trying to allocate|Failed to allocate request for)|failed to allocate [\d.]+\w* bytes? from device)]],
 }
 
 local oom_context = {
@@ -463,17 +441,12 @@ local oom_context = {
   lmdeploy = [[(?:\[TM\]\[ERROR\]|lmdeploy/)]],
   tensorrt_llm = [[(?:\[TensorRT-LLM\]|\[TRT-LLM\]|tensorrt_llm/)]],
   tei = [[(?:text_embeddings_(?:router|backend|core)|text-embeddings-router)]],
-  ollama_speaks = [[(?:\bmsg="(?:starting runner|llama server|loaded runners|system memory|gpu memory)|]]
-    .. [[ollama[^\n]{0,20}(?:runner|serve|server)|llama runner)]],
-  offload = [[offload(?:ed|ing) (?:\d+/)?(?<layers>\d+) (?:repeating )?layers to GPU]],
-  buffer = [[allocating (?<need>[\d.]+) MiB on device]],
   sampler = [[warming up sampler with (?<seqs>\d+) dummy requests]],
   private_pools = [[allocated in private pools \(e\.g\., CUDA Graphs\)]],
   wakes = [[CUDA Error: out of memory at [^\n]*cumem_allocator\.cpp]],
   slept = [[\b(?:Sleep mode freed|sleep freed) [\d.]+ [GM]iB]],
   slots = [[alloc_req_slots runs out of memory]],
-  n_ctx = [[llama_(?:new_)?context\w*: n_ctx +?= (?<ctx>\d+)]],
-  fraction = [[(?:gpu[-_]memory[-_]utilization|mem[-_]fraction[-_]static)['"]?[=: ]+(?<fraction>0\.\d+)]],
+  fraction = [[(?:gpu[-_]memory[-_]utilization|mem[-_]fraction[-_]static)['"]?[=: (]+(?<fraction>0\.\d+)]],
   batch_size = [[(?:Batch size per device|train_batch_size|micro_batch_size(?:_per_gpu)?|]]
     .. [[train_micro_batch_size_per_gpu)['"]?\s*[:= ]\s*(?<size>\d+)\b]],
   grows = [[(?:memory (?:usage )?(?:grows|increas|leak)|after (?:\d+|several|some|a few) (?:requests|generations|]]
@@ -485,14 +458,8 @@ local oom_context = {
     .. [[Loading (?:model )?weights took|Model loading took]],
   loaded = [[(?:Loading model weights took|Model loading took|model weights take) (?<size>[\d.]+ ?Gi?B)\b]],
   cache = [[(?:Available KV cache memory: |reserved for KV Cache is )(?<size>[\d.]+ ?GiB)\b]],
-  ggml_compute = [[(?:ggml_gallocr_reserve|graph_reserve|failed to allocate compute|compute buffer|]]
-    .. [[failed to initialize the context|failed to create context|kv.?cache[^\n]*failed|]]
-    .. [[llama_kv_cache\w*: failed|ggml_cuda_pool|failed to allocate buffer for kv)]],
-  ggml_weights = [[(?:alloc_tensor_range|unable to allocate (?:CUDA|ROCm)?\d* ?(?:backend )?buffer|]]
-    .. [[error loading model)]],
   llama = [[(?:ggml_backend_cuda|ggml_gallocr|llama_init_from_model|llama_new_context|ggml-cuda(?:\.cu|/)|]]
-    .. [[llama runner (?:process has )?terminated|error loading llama server)]],
-  llama_loads = [[error loading llama server]],
+    .. [[llama runner (?:process has )?terminated|error loading llama server)]], -- oom_ggml.lua
   assert_seen = [[(?:device-side assert triggered|srcIndex|illegal memory access)]],
 }
 
@@ -529,12 +496,8 @@ local function decide(log, f)
   local low, own = (log.unbalanced or {text = ""}).text:match[[load_memory=([\d.]+)[^\n]*?gpu_memory=([\d.]+)]]
   if low and tonumber(low) >= 0.9 * tonumber(own) then return nil end -- its numbers deny it
   if log.unbalanced then return log.unbalanced, "oom.other-process", 0.88 end
-  if log.ollama then return log.ollama, "oom.model-too-big", 0.8 end
-  local hit = log.plain or log.library or log.runtime or log.ggml or log.tf
-  if log.ggml or log.plain and (log.ggml_compute or log.ggml_weights) then
-    return hit, log.ggml_compute and not log.ggml_weights and "oom.activation" or "oom.model-too-big", 0.82
-  end
-  if hit and log.llama then return hit, log.llama_loads and "oom.model-too-big" or "oom.activation", 0.66 end
+  local hit = log.plain or log.library or log.runtime
+  if hit and log.llama then return nil end
   if hit then
     local m = numbers(hit.event.message or hit.text, f)
     local cause, confidence = by_numbers(m)
@@ -581,7 +544,7 @@ local function judge(wanted)
   return function(f, log)
     if log.utilisation or (log.assert_seen and not log.torch) then return nil end
     local hit, cause, confidence, m = decide(log, f)
-    if cause ~= wanted then return nil end
+    if not hit or cause ~= wanted then return nil end
     m = m or numbers(hit.event.message or hit.text, f)
     local shown = {}
     for name, n in pairs(m) do shown[name] = type(n) == "number" and name ~= "processes" and math.floor(n) or nil end

@@ -190,7 +190,8 @@ rule {
   id = "container.toolkit-missing/wsl",
   from = {"native", "driver", "container"},
   signatures = {
-    symbol = [[(?:cudaGetDeviceCount\(\)[^\n]*Error 500|CUDA failed with error named symbol not found|]]
+    symbol = [[(?:cudaGetDeviceCount\(\)[^\n]*Error 500|driver library init failure: 500|]]
+      .. [[CUDA failed with error named symbol not found|]]
       .. [[(?:failed to initialize CUDA|initialization error): (?:cuda error: )?named symbol not found)]],
   },
   facts = {"system.kernel", "system.container.runtime", "driver.version"},
@@ -202,9 +203,10 @@ rule {
       .. "NVIDIA toolkit is older than the driver and does not hand over a library that the others need.",
     "Kernel {fact:system.kernel}."},
   fixes = {
-    {host = true, kind = "apt:nvidia-container-toolkit",
-      say = "Upgrade Docker Desktop (4.31 or later for drivers from 555 on), or the nvidia-container-toolkit of "
-        .. "the engine, and restart it."},
+    {setting = "docker-desktop", kind = "apt:nvidia-container-toolkit",
+      say = "Upgrade Docker Desktop (4.31 or later for drivers from 555 on), and restart it."},
+    {setting = "toolkit-upgrade", kind = "apt:nvidia-container-toolkit",
+      say = "With an engine of its own in WSL: upgrade its nvidia-container-toolkit."},
     {driver = "match", say = "Or go back to the driver that worked."},
   },
   doc = {looks = "'cudaGetDeviceCount() ... Error 500: named symbol not found' in a container under WSL2.",
@@ -225,12 +227,12 @@ rule {
   when = function(f, log)
     -- on other hosts driver.not-loaded/rpc
     if log.request and not (log.wsl or (f"system.kernel" or ""):match[[(?i)microsoft]]) then return nil end
-    local restart = {restart = "wsl", say = "Restart WSL (and Docker Desktop), after 'wsl --update'."}
+    local restart = {setting = "wsl-update", kind = "restart", say = "Upgrade WSL and start it anew."}
     local driver = {host = true, kind = "driver", -- no Linux command: the driver of WSL is that of Windows
       say = "Install a current NVIDIA driver on Windows; no Linux driver and no libcuda of an image may stand "
         .. "before it in WSL."}
     if log.adapters then
-      return {confidence = 0.85, title = "WSL2 offers no GPU to the container", fixes = {driver, restart},
+      return {confidence = 0.85, title = "WSL2 offers no GPU to the container", fixes = {restart, driver},
         why = "Windows hands no GPU to WSL2."}
     end
     if log.request then

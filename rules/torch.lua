@@ -263,14 +263,14 @@ rule {
     check = "The Assertion line says what was out of range."},
 }
 
+local synchronous = {set = {CUDA_LAUNCH_BLOCKING = "1"},
+  say = "To find the kernel, run once with synchronous launches (or compute-sanitizer)."}
+
 rule {
   id = "cuda.illegal-access",
   anyone = "code",
   signatures = {
-    illegal = any{
-      codes"cuda.illegal-access",
-      [[Invalid __global__ (?:read|write)]],
-    },
+    illegal = any{codes"cuda.illegal-access", [[Invalid __global__ (?:read|write)]]},
   },
   context = {
     xid = [[NVRM: Xid \([^)]+\): (?:48|63|64|79|94|95|119|74)]],
@@ -279,15 +279,14 @@ rule {
   },
   facts = {"gpus.0.name", "torch.version"},
   confidence = 0.8,
+  when = function(_, log) return log.newer_engine() and {fixes = {log.newer_engine(), synchronous}} or true end,
   why = "A kernel read or wrote memory that is not its own. It is a bug of the kernel, or inputs that it does not "
     .. "expect; the trace shows a later call, for kernels run asynchronously.",
   fixes = {
-    {code = true, kind = "pip:package",
-      say = "Upgrade the engine or library whose kernel it is (go back a release if it came with one), or switch that "
-        .. "kernel off."},
+    {code = true, kind = "pip:package", say = "Upgrade the library whose kernel it is (go back a release if it came "
+      .. "with one), or switch that kernel off."},
     {code = true, say = "Check shapes, strides, dtypes and device of the inputs."},
-    {set = {CUDA_LAUNCH_BLOCKING = "1"},
-      say = "To find the kernel, run once with synchronous launches (or compute-sanitizer)."},
+    synchronous,
   },
   doc = {looks = "'an illegal memory access was encountered'.",
     check = "Run once with CUDA_LAUNCH_BLOCKING=1; does another GPU show it too?"},

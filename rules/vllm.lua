@@ -187,7 +187,8 @@ rule {
     local on_cpu = log.less and log.less.what == "CPU"
     local fixes = {share and share > 0.1 and lower or nil}
     if not on_cpu then
-      table.insert(fixes, {free = "gpu", say = "Or end the other process if it is yours; nvidia-smi lists them."})
+      table.insert(fixes, {free = "gpu", listed = true,
+        say = "End the other process if it is yours; nvidia-smi lists them."})
     end
     return {hit = hit, confidence = 0.94, fixes = fixes,
       why = {free_share[on_cpu and "CPU" or "GPU"], not on_cpu

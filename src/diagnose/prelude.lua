@@ -342,6 +342,20 @@ function methods.engine_seen(log)
   return nil
 end
 
+-- The intention that brings a newer release of the engine that runs there (or of the one that the rule names); nil
+-- where it is another program.
+local newer = {vllm = {install = "vllm"}, sglang = {install = "sglang"}, lmdeploy = {install = "lmdeploy"},
+  ["llama-cpp-python"] = {install = "llama-cpp-python"}, ollama = {setting = "ollama-upgrade"},
+  ["llama.cpp"] = {setting = "llama-upgrade"}, ["llama-server"] = {setting = "llama-upgrade"}}
+
+function methods.newer_engine(log)
+  return function(name)
+    local found = newer[name or methods.engine_said(log) or methods.engine_seen(log)]
+    return found and {install = found.install, setting = found.setting, kind = "pip:package",
+      say = "Upgrade the engine, whose kernel it is; if it came with a release, go back to the one before."}
+  end
+end
+
 local function hit_of(raw, events)
   local hit = {line = raw.line, text = raw.text, name = raw.name, context = raw.context,
     event = events.list[raw.event] or {}}

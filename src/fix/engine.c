@@ -3,6 +3,7 @@
 //	{"flag": "max_model_len", "value": 8192}   vLLM       ->  --max-model-len 8192
 //	                                           llama.cpp  ->  -c 8192
 //	                                           Ollama     ->  OLLAMA_CONTEXT_LENGTH=8192 ollama serve
+//	                              a program that calls vLLM  ->  max_model_len=8192
 //	{"flag": "gpu_memory_utilization", "toward": "lower"}, 0.9 in effect  ->  --gpu-memory-utilization 0.8
 //
 // rules/data/engine_flags.tsv spells each setting for each engine and release. A number goes the way the rule means it
@@ -190,6 +191,29 @@ static void spell(struct ff_span spelling, const char *value, struct ff_buf *ret
 	}
 }
 
+// "--max-model-len 8192 --dtype half" as a program gives them that makes the engine itself: max_model_len=8192,
+// dtype='half'. A switch is true; what is no flag (a variable) stays as it is.
+static void as_arguments(struct ff_span flags, struct ff_buf *ret)
+{
+	struct ff_span word;
+	bool value = true, plain = flags.n < 2 || memcmp(flags.p, "--", 2) != 0;
+	while (flags.n && ff_span_next(&flags, ' ', &word)) {
+		bool flag = !plain && word.n > 2 && memcmp(word.p, "--", 2) == 0;
+		if (flag) {
+			ff_buf_str(ret, value ? "" : "=True");
+			ff_buf_str(ret, ret->n ? ", " : "");
+			for (size_t i = 2; i < word.n; i++)
+				ff_buf_char(ret, word.p[i] == '-' ? '_' : word.p[i]);
+		} else {
+			bool bare = plain || isdigit((unsigned char)*word.p) || *word.p == '\'';
+			ff_buf_printf(ret, "%s%s%.*s%s", plain ? ret->n ? " " : "" : "=", bare ? "" : "'", (int)word.n,
+				word.p, bare ? "" : "'");
+		}
+		value = !flag;
+	}
+	ff_buf_str(ret, value ? "" : "=True");
+}
+
 // ---- the fix ----
 
 // Other settings of the same change, behind the first: {"kv_cache_q8": true, "max_model_len": 8192}. One that the
@@ -235,7 +259,11 @@ static struct ff_error *write_flag(const struct ff_fix_machine *m, struct flag *
 	if (f->assumed)
 		err = ff_fix_side_effect(fix, "Spelt as %s %.*s does; its release is not known here.", f->engine,
 			(int)releases.n, releases.p);
-	return err ? err : ff_fix_command(fix, &b);
+	if (err || !m->called || b.failed)
+		return err ? err : b.failed ? &ff_enomem : ff_fix_command(fix, &b);
+	_cleanup_buf_ struct ff_buf arguments = {0};
+	as_arguments((struct ff_span){b.p, b.n}, &arguments);
+	return ff_fix_command(fix, &arguments);
 }
 
 // "--moe-runner-backend triton": as a message spells it, one word or number behind a name; the name alone ("--workers")

@@ -2,6 +2,8 @@
 //
 //	{"free": "port", "port": "8000"}                ->  fuser -k -TERM 8000/tcp
 //	{"free": "gpu", "gpu": 0}                       ->  kill 4242   (the processes that the facts show on GPU 0)
+//	{"free": "gpu", "gpu": 0, "listed": true}       ->  nvidia-smi --query-compute-apps=pid ... | xargs -r kill
+//	                                                    (where no facts show any: those that the driver lists then)
 //	{"fetch": true, "path": ".../models--org--name/snapshots/1f2e/model.safetensors"}
 //	                                                ->  hf download org/name model.safetensors --force-download
 //	{"move": "/app/tokenizers"}                     ->  mv /app/tokenizers /app/tokenizers.away
@@ -141,6 +143,27 @@ static struct ff_error *keep_own(const struct ff_fix_machine *m, int64_t pids[st
 	return err;
 }
 
+// Who holds the GPU is not known here, and the driver of that machine lists it. Without root a user ends only what is
+// theirs.
+static struct ff_error *free_listed(const struct ff_fix_machine *m, int64_t gpu, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf b = {0};
+	bool reached = m->runtime != FF_RUNTIME_KUBERNETES && m->runtime < FF_RUNTIME_APPTAINER;
+	if (m->platform == FF_PLATFORM_WINDOWS || !reached)
+		return NULL;
+	ff_buf_str(&b, "nvidia-smi");
+	if (gpu >= 0)
+		ff_buf_printf(&b, " -i %d", (int)gpu);
+	ff_buf_str(&b, " --query-compute-apps=pid --format=csv,noheader | xargs -r kill");
+	struct ff_error *err = ff_fix_side_effect(fix,
+		"Ends every process of this user that computes on %s, whatever it is "
+		"working on.",
+		gpu >= 0 ? "that GPU" : "a GPU of this host");
+	if (!err && m->runtime > FF_RUNTIME_SHELL)
+		err = ff_fix_say_more(fix, "Run it on the host, not in the container.");
+	return err ? err : ff_fix_command(fix, &b);
+}
+
 static struct ff_error *free_gpu(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	int64_t pids[PIDS_MAX], pid = 0, gpu = -1;
@@ -152,6 +175,9 @@ static struct ff_error *free_gpu(const struct ff_fix_machine *m, const json_t *i
 		pids[n++] = pid;
 	else if (m->facts)
 		n = holders(m, gpu, pids);
+	if (!err && !n && json_is_true(json_object_get(intention, "listed")) &&
+		!(m->facts && ff_json_at(m->facts, "gpus.0")))
+		return free_listed(m, gpu, fix);
 	if (!err)
 		err = keep_own(m, pids, &n, fix);
 	if (err || !n)

@@ -26,7 +26,7 @@ static const struct intention {
 	{"limit", ff_fix_limit, NULL, {"value"}},
 	{"container", ff_fix_container, NULL, {"value"}},
 	{"setting", ff_fix_setting, NULL, {"index", "need"}},
-	{"free", ff_fix_free, NULL, {"pid", "port", "path", "gpu", "variable"}},
+	{"free", ff_fix_free, NULL, {"pid", "port", "path", "gpu", "variable", "listed"}},
 	{"fetch", ff_fix_fetch, NULL, {"path", "repo", "lfs"}},
 	{"move", ff_fix_move, NULL, {"to"}},
 	{"image", ff_fix_image, NULL, {"need"}},

@@ -174,6 +174,7 @@ struct ff_error *ff_fix_machine_create(const json_t *facts, const json_t *said, 
 	m->distribution = text_of(m, "system.os.id");
 	m->engine = said ? ff_json_text(said, "engine.name") : NULL;
 	m->settings = said ? ff_json_at(said, "engine.settings") : NULL;
+	m->called = said && json_is_true(ff_json_at(said, "engine.called"));
 	find_python(m);
 	*ret = m;
 	return NULL;

@@ -47,6 +47,7 @@ struct ff_fix_machine {
 	const char *distribution; /**< os-release's ID ("debian"); NULL when not known */
 	const char *engine;	  /**< "vllm", "sglang", ...; NULL when not known */
 	const json_t *settings;	  /**< the engine's settings in effect by their general names; NULL */
+	bool called;		  /**< a program of the user's own makes the engine: settings are arguments there */
 };
 
 /** The version of an installed package, borrowed; *ret_absent is set when it is certainly not there. NULL: not there,

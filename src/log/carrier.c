@@ -144,14 +144,39 @@ static struct ff_error *read_driver(json_t *said, const char *message)
 	return ff_json_put(said, "driver.cuda", json_sprintf("%ld.%ld", number / 1000, number % 1000 / 10));
 }
 
+// A program of the user's own that makes the engine: what the engine's command takes as flags, it gives as arguments.
+static struct ff_error *read_caller(json_t *said, const char *text)
+{
+	static const struct {
+		const char *part, *engine;
+	} callers[] = {{"/vllm/entrypoints/llm.py", "vllm"}, {"/llama_cpp/", "llama-cpp-python"},
+		{"Could not load Llama model from path: ", "llama-cpp-python"}};
+	for (size_t i = 0; i < sizeof(callers) / sizeof(*callers); i++) {
+		if (!strstr(text, callers[i].part))
+			continue;
+		struct ff_error *err = ff_json_put(said, "engine.name", json_string(callers[i].engine));
+		return err ? err : ff_json_put(said, "engine.called", json_true());
+	}
+	return NULL;
+}
+
+static struct ff_error *read_files(json_t *said, const struct ff_event *event)
+{
+	struct ff_error *err = read_caller(said, event->message);
+	for (size_t i = 0; i < event->frame_count && !err; i++) {
+		const char *file = event->frames[i].file;
+		err = read_caller(said, file);
+		if (!err && file[0] == '/' && !is_fleeting(file))
+			err = ff_carrier_add(said, "files", ff_span_of(file));
+	}
+	return err;
+}
+
 struct ff_error *ff_carrier_event(json_t *said, const struct ff_event *event)
 {
 	struct ff_error *err = event->history ? NULL : ff_carrier_source(said, event->source);
-	for (size_t i = 0; i < event->frame_count && !err && !event->history; i++) {
-		const char *file = event->frames[i].file;
-		if (file[0] == '/' && !is_fleeting(file))
-			err = ff_carrier_add(said, "files", ff_span_of(file));
-	}
+	if (!err && !event->history)
+		err = read_files(said, event);
 	if (!err)
 		err = read_capacity(said, event->message);
 	return err ? err : read_driver(said, event->message);

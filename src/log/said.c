@@ -274,6 +274,8 @@ static const struct mark {
 	{"llama_model_loader:", ENGINE, "llama.cpp"},
 	{"ollama runner ", COMMAND, "ollama"},
 	{"ollama_llama_server ", COMMAND, "ollama"},
+	{"/blobs/sha256-", ENGINE, "ollama"},
+	{"\\blobs\\sha256-", ENGINE, "ollama"},
 	{"lmdeploy serve ", COMMAND, "lmdeploy"},
 	{"trtllm-serve ", COMMAND, "tensorrt-llm"},
 	{"ComfyUI version: ", VERSION, "comfyui"},
@@ -317,16 +319,14 @@ static const struct mark {
 
 static void put_engine(struct ff_said *said, const char *name)
 {
-	const char *before = ff_json_text(said->doc, "engine.name");
-	if (name && (!before || strcmp(before, name) != 0))
+	if (name)
 		put(said, "engine.name", ff_span_of(name));
 }
 
 // "[pip3] torch==2.3.1+cu121"
 static void read_pip_line(struct ff_said *said, struct ff_span rest)
 {
-	struct ff_span name = word_at(rest);
-	struct ff_span after = {rest.p + name.n, rest.n - name.n};
+	struct ff_span name = word_at(rest), after = {rest.p + name.n, rest.n - name.n};
 	if (ff_span_starts(after, "=="))
 		put_package(said, name, version_at(after));
 }
