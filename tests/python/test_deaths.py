@@ -243,3 +243,34 @@ for what in (decode, encode, encode):
     assert found == {"decode": 1, "encode": 2}, done.stderr
     shown = done.stderr.partition("Where it crashed")[2].partition("Stored:")[0]
     assert " in decode" in shown and "in call" not in shown and "frames of libraries are left out" in shown, shown
+
+
+def test_what_a_parent_sends_is_noted_before_it_is_sent_and_taken_back_when_it_is_not(worker):  # noqa: F811
+    """A thread or a handler may reap the child before os.kill() is back; a signal that was refused killed nobody."""
+    done = worker.run(PARENT + """
+from firstfix import _deaths
+class row: broken = False
+real = os.kill.__wrapped__
+def reaped_at_once(pid, signal):
+    real(pid, signal)
+    assert os.waitpid(pid, 0) == (pid, signal)
+p = started(idle=True); _deaths.wrap_kill(reaped_at_once, row)(p.pid, 9)
+assert not _deaths._sent, "nothing is left for the next process of this number"
+def refused(pid, signal): raise PermissionError
+p = started(idle=True)
+_deaths._sent[p.pid] = 15
+try: _deaths.wrap_kill(refused, row)(p.pid, 9)
+except PermissionError: pass
+assert _deaths._sent[p.pid] == 15, "what was sent before"
+os.kill(p.pid, 0)
+assert _deaths._sent[p.pid] == 15, "0 asks and sends nothing"
+real(p.pid, 9); os.waitpid(p.pid, 0)
+os.killpg(os.getpgid(0), 0)
+_deaths._sent.update(dict.fromkeys(range(1 << 22, (1 << 22) + 5000), 15))
+try: os.kill((1 << 22) + 9, 9)
+except ProcessLookupError: pass
+assert len(_deaths._sent) <= 1, "children that nobody reaps are not kept for ever"
+""")
+    assert done.returncode == 0, done.stderr
+    one, = incidents(worker)  # of the two, the one that nobody is known to have killed
+    assert one["sent_by"] == "somebody outside; nothing points to memory", done.stderr
