@@ -316,7 +316,7 @@ def test_it_asks_with_the_token(agents):
 
 @pytest.mark.parametrize("words, code, said", [
     ([], 2, "this is no terminal: --once prints one screen"),
-    (["--once"], 1, "no agent runs with this state folder"),
+    (["--once"], 2, "no agent runs with this state folder"),
     (["--once", "ftp://x"], 2, "wants http://HOST:PORT"),
     (["--once", "http://127.0.0.1:1"], 2, "Connection refused"),
     (["--once", "--width", "5"], 2, "--width goes with --once and is 20 to 1000"),

@@ -53,7 +53,7 @@ int ff_cmd_top(int argc, char **argv)
 		.summary = "how a worker is, live in a terminal: state, what to do, memory, requests, incidents",
 		.details = "Without URL: the agent that runs with the state folder (firstfix run --listen, firstfix "
 			   "agent).\n" FF_ASK_WHO "\n"
-			   "NO_COLOR leaves colours out.\n"
+			   "NO_COLOR leaves colours out. Exit code 2 where there is no agent to ask.\n"
 			   "Keys: q quits, arrows and pages move, c copies the fix into the terminal's clipboard (OSC "
 			   "52, also over ssh).",
 		.options = options,
@@ -73,7 +73,7 @@ int ff_cmd_top(int argc, char **argv)
 		ff_complain("firstfix top: no agent runs with this state folder ('firstfix run --listen ADDRESS:PORT "
 			    "-- ...', "
 			    "'firstfix agent --pid PID')");
-		return 1;
+		return 2;
 	}
 	return hand_over(asks.url, once, ascii, width);
 }
