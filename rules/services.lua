@@ -7,6 +7,7 @@ rule {
   signatures = {
     timeout = [[\bWORKER TIMEOUT \(pid:(?<pid>\d+)\)]],
     uvicorn = [[\bChild process \[(?<child>\d+)\] died]],
+    abort = [[gunicorn/workers/\w+\.py", line \d+, in handle_abort\b]],
   },
   context = {
     killed = [[was sent SIG(?:KILL|ABRT)]],
@@ -18,7 +19,7 @@ rule {
   explains = {"oom.host", "stopped.outside"},
   confidence = 0.9,
   when = function(_, log)
-    if not log.timeout then
+    if not log.timeout and not log.abort then
       if log.count"uvicorn" < 2 or log.fatal then return nil end
       return {hit = log.uvicorn, confidence = 0.75, title = "uvicorn gives up workers that do not answer it",
         why = "uvicorn's parent asks its workers whether they live and starts others where none answers in 5 seconds: "
@@ -27,10 +28,12 @@ rule {
             .. "(uvicorn 0.37 and later)."},
           {host = true, say = "Or start it with one worker (without --workers): it shows what kills it."}}}
     end
-    local during = log.up and log.up.line < log.timeout.line and "computing an answer"
+    local hit = log.timeout or log.abort
+    local during = log.abort and (log.has_frame[[gunicorn/arbiter\.py]] and "loading the model" or "computing an answer")
+      or log.up and log.up.line < hit.line and "computing an answer"
       or log.load and "loading the model" or "loading the model, or computing an answer"
-    return {why = {"gunicorn's master heard nothing from the worker {pid} for as long as its timeout allows (30 "
-        .. "seconds unless set) and ended it: it was " .. during .. ".",
+    return {hit = hit, why = {"gunicorn's master heard nothing from the worker" .. (log.timeout and " {pid}" or "")
+        .. " for as long as its timeout allows (30 seconds unless set) and ended it: it was " .. during .. ".",
         log.killed and "The signal beside it is the master's own." or nil},
       fixes = {{set = {GUNICORN_CMD_ARGS = "--timeout 600"},
           say = "Give the workers more time than the longest load or answer takes (a --timeout on gunicorn's own "
