@@ -1,9 +1,12 @@
 """What the agent's death, its rivals and damage around it cost: never the worker, and nothing that was counted."""
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+
+import pytest
 
 from agent_client import WORKER, until
 
@@ -149,3 +152,29 @@ def test_what_was_overwritten_while_no_agent_ran_is_counted(agents):
     agent.wait()
     watch()
     assert until(settled, "the same")["firstfix_events_lost_total"] == after["firstfix_events_lost_total"]
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="NO STRACE: nothing can make a system call slow")
+def test_a_look_that_takes_long_holds_nobody_up(agents):
+    """The kernel sums up a large worker's memory in tens of milliseconds, and a disk may hang."""
+    sleeper = agents.popen(["sleep", "600"])
+    child = agents.watch("--pid", str(sleeper.pid), "--ready-after", "0")
+    agents.state_is("ready", "idle")
+    slow = ["strace", "-f", "-qq", "-e", "trace=statfs", "-e", "inject=statfs:delay_enter=4000000"]
+    log = agents.folder / "strace"
+    strace = subprocess.Popen([*slow, "-o", log, "-p", str(child.pid)], stderr=subprocess.PIPE)
+    try:
+        time.sleep(2)
+        if strace.poll() is not None:
+            pytest.skip(f"NO STRACE: {strace.stderr.read()}")
+        took, end = [], time.monotonic() + 8
+        while time.monotonic() < end:
+            begin = time.monotonic()
+            assert agents.ask("/livez")[0] == 200 and agents.ask("/metrics")[0] == 200
+            took.append(time.monotonic() - begin)
+            time.sleep(0.05)
+        assert "statfs" in log.read_text(), "no look was slow"
+        assert max(took) < 2, sorted(took)[-5:]
+    finally:
+        strace.terminate()
+        strace.communicate()

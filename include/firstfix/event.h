@@ -125,6 +125,7 @@ struct ff_event {
 	const struct ff_field *fields;
 	const char *const *keys; /**< name of fields[i].key */
 	uint64_t position;	 /**< in its lane: grows from event to event and never repeats; 0 of FF_EV_LOST */
+	uint64_t mono_ns;	 /**< on CLOCK_MONOTONIC of its machine: for ages, whoever sets the time of day */
 };
 
 struct ff_events; /**< all lanes of a folder, or one lane, merged by time */

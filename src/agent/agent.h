@@ -1,8 +1,9 @@
 // The agent: everything it knows of one worker, in one struct under one lock.
 //
 // Threads: the one that watches (main.c: lanes, /proc, the GPU helper's answers, the verdict), the server's (http.c),
-// whose handlers only read what the first has put here, and two for what may take long: documents (documents.c) and the
-// database (incidents.c). Whoever touches the struct holds `lock`, for microseconds.
+// whose handlers only read what the first has put here, and two for what may take long: documents (documents.c) and
+// the database (incidents.c). Whoever touches the struct holds `lock`, for microseconds: what may take longer (lanes,
+// /proc, a trend) the watcher does without it, in what is its own, and puts the outcome here.
 #pragma once
 
 #include "agent/gpu.h"
@@ -24,6 +25,15 @@ struct ff_known_lane {
 	bool ours;
 };
 
+/** The worker's processes, its control group and /dev/shm at the last look. */
+struct ff_machine {
+	struct ff_usage_of usage;
+	struct ff_proc list[FF_PROCS_MAX];
+	unsigned n;
+	struct ff_group group;
+	uint64_t shm_size, shm_used;
+};
+
 /** The last incident of this run, masked as the store has it. */
 struct ff_last_incident {
 	char id[40], cause[64], title[200], fix[200];
@@ -35,7 +45,7 @@ struct ff_agent {
 	char name[64];	    /**< of what is watched, for files: RUN, pid-PID-START, all */
 	pthread_mutex_t lock;
 	struct ff_http *http;
-	uint64_t began_ns; /**< monotonic, of the agent */
+	uint64_t began_ns, began_epoch_ns; /**< of the agent; the first monotonic */
 
 	// What is watched.
 	pid_t root; /**< the worker; 0: every one that records in the folder, or none was started yet */
@@ -54,9 +64,8 @@ struct ff_agent {
 	uint64_t seen_ns[FF_TALLY_OPEN];
 	uint64_t seen_id[FF_TALLY_OPEN];
 	struct ff_gpu_watch gpu;
-	struct ff_procs procs;
-	struct ff_group group;
-	uint64_t shm_size, shm_used;
+	struct ff_machine machine;
+	struct ff_procs looking; /**< the watcher's own */
 	struct ff_last_incident incident;
 	uint64_t incidents, store_reads, store_reads_told;
 	struct ff_named causes[FF_CAUSES_MAX];
@@ -67,9 +76,9 @@ struct ff_agent {
 	char visible[512];	    /**< CUDA_VISIBLE_DEVICES that the worker was started with */
 
 	// What follows from it.
-	struct ff_growth growth;
-	bool forecast_told[FF_RESOURCES];
-	uint64_t looked_ns, sampled_ns, progress_ns;
+	struct ff_growth growth; /**< the watcher's own */
+	struct ff_forecast forecasts[FF_RESOURCES];
+	uint64_t looked_ns, progress_ns;
 	struct ff_usage_of before;
 	uint64_t events_before;
 	struct ff_observed observed;
@@ -84,7 +93,7 @@ struct ff_error *ff_agent_open(struct ff_agent *agent);
 /** One look at everything; call it every quarter of a second. The lock is taken inside. */
 void ff_agent_look(struct ff_agent *agent);
 
-/** Take new events of the lanes. The lock is held by the caller. */
+/** Take new events of the lanes. The lock is taken inside. */
 void ff_agent_take_events(struct ff_agent *agent);
 
 /** Whether the process of a lane (its file's name) lives. */
@@ -111,13 +120,10 @@ void ff_agent_judge(struct ff_agent *agent, uint64_t now_ns);
 
 /** Keep samples from now on; growth goes on where the agent before us ended. */
 struct ff_error *ff_memory_open(struct ff_agent *agent);
-/** Take one; once a second, the lock is held. */
+/** Take one; once a second. The lock is taken inside. */
 void ff_memory_sample(struct ff_agent *agent);
 /** Learn what a new worker was started with. */
 void ff_memory_visible(struct ff_agent *agent);
-
-/** Nanoseconds since the epoch. */
-uint64_t ff_epoch_ns(void);
 
 /** What of a GPU is used by the worker's processes; false where the driver's list does not name any of them. */
 bool ff_agent_gpu_ours(const struct ff_agent *agent, const struct ff_gpu *gpu, uint64_t *ret);

@@ -4,6 +4,7 @@
 #include "agent/documents.h"
 #include "agent/make.h"
 #include "agent/stream.h"
+#include "base/clock.h"
 #include "store/quarantine.h"
 
 #include <stdio.h>
@@ -81,7 +82,7 @@ bool ff_answer_since(const struct ff_request *r, uint64_t otherwise_ns, uint64_t
 	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
 	const uint64_t second = UINT64_C(1000000000);
 	const char *text = ff_request_query(r, "since");
-	uint64_t now = ff_epoch_ns() / second, number = 0;
+	uint64_t now = ff_clock_epoch_ns() / second, number = 0;
 	struct tm tm = {0};
 	size_t n = text ? strspn(text, "0123456789") : 0;
 	if (!text) {

@@ -75,9 +75,9 @@ static json_t *checks_of(const struct ff_agent *a)
 			a->health.state == FF_STATE_STALLED ? a->health.why : "work moves or there is none"));
 	for (unsigned i = 0; i < FF_RESOURCES; i++) {
 		char forecast[200];
-		if (!a->growth.forecasts[i].is)
+		if (!a->forecasts[i].is)
 			continue;
-		ff_forecast_sentence(&a->growth.forecasts[i], i, forecast);
+		ff_forecast_sentence(&a->forecasts[i], i, forecast);
 		json_array_append_new(all, check("memory", true, forecast));
 	}
 	if (a->store_problem[0])

@@ -34,7 +34,8 @@ static void write_state(struct ff_exposition *e, const struct ff_agent *a)
 
 static void write_host(struct ff_exposition *e, const struct ff_agent *a)
 {
-	const struct ff_usage_of *u = &a->procs.now;
+	const struct ff_machine *m = &a->machine;
+	const struct ff_usage_of *u = &m->usage;
 	if (u->processes) {
 		one(e, FF_METRIC_PROCESSES, u->processes);
 		one(e, FF_METRIC_RSS, (double)u->rss);
@@ -46,15 +47,15 @@ static void write_host(struct ff_exposition *e, const struct ff_agent *a)
 		if (u->fds_max)
 			one(e, FF_METRIC_FDS_MAX, (double)u->fds_max);
 	}
-	if (a->group.current)
-		one(e, FF_METRIC_GROUP, (double)a->group.current);
-	if (a->group.limit)
-		one(e, FF_METRIC_GROUP_LIMIT, (double)a->group.limit);
-	if (a->group.current)
-		one(e, FF_METRIC_GROUP_KILLS, (double)a->group.oom_kills);
-	if (a->shm_size) {
-		one(e, FF_METRIC_SHM, (double)a->shm_used);
-		one(e, FF_METRIC_SHM_SIZE, (double)a->shm_size);
+	if (m->group.current)
+		one(e, FF_METRIC_GROUP, (double)m->group.current);
+	if (m->group.limit)
+		one(e, FF_METRIC_GROUP_LIMIT, (double)m->group.limit);
+	if (m->group.current)
+		one(e, FF_METRIC_GROUP_KILLS, (double)m->group.oom_kills);
+	if (m->shm_size) {
+		one(e, FF_METRIC_SHM, (double)m->shm_used);
+		one(e, FF_METRIC_SHM_SIZE, (double)m->shm_size);
 	}
 }
 
@@ -170,7 +171,7 @@ static void write_allocator(struct ff_exposition *e, const struct ff_agent *a)
 		const struct ff_tally_device *d = &t->devices[i];
 		char device[12];
 		snprintf(device, sizeof(device), "%u", i);
-		if (!d->at_ns)
+		if (!d->at_mono_ns)
 			continue;
 		ff_sample2(e, (double)d->allocated, "device", device, "kind", "allocated");
 		if (d->reserved)
@@ -193,7 +194,7 @@ static void write_forecasts(struct ff_exposition *e, const struct ff_agent *a)
 	for (size_t k = 0; k < sizeof(metrics) / sizeof(metrics[0]); k++) {
 		ff_metric(e, metrics[k]);
 		for (unsigned i = 0; i < FF_RESOURCES; i++) {
-			const struct ff_forecast *f = &a->growth.forecasts[i];
+			const struct ff_forecast *f = &a->forecasts[i];
 			char name[16];
 			ff_resource_name(i, name);
 			if (!f->is)

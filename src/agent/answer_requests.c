@@ -47,10 +47,11 @@ static json_t *last_minute(const struct ff_tally *t, uint64_t now)
 	uint64_t oldest = now;
 	for (size_t i = 0; i < FF_TALLY_RECENT; i++) {
 		const struct ff_tally_recent *r = &t->recent[i];
-		if (!r->ended_ns || r->ended_ns > now || now - r->ended_ns > FF_TALLY_RECENT_S * UINT64_C(1000000000))
+		if (!r->ended_mono_ns || r->ended_mono_ns > now ||
+			now - r->ended_mono_ns > FF_TALLY_RECENT_S * UINT64_C(1000000000))
 			continue;
 		failed += r->outcome == FF_OUTCOME_ERROR;
-		oldest = r->ended_ns < oldest ? r->ended_ns : oldest;
+		oldest = r->ended_mono_ns < oldest ? r->ended_mono_ns : oldest;
 	}
 	double over = n == FF_TALLY_RECENT && now > oldest ? (double)(now - oldest) / 1e9 : FF_TALLY_RECENT_S;
 	json_t *o =
@@ -157,7 +158,7 @@ static json_t *per_second(const struct ff_tally *t, uint64_t now)
 	unsigned ended[SERIES] = {0};
 	json_t *list = json_array();
 	for (size_t i = 0; i < FF_TALLY_RECENT; i++) {
-		uint64_t at = t->recent[i].ended_ns, age = (now - at) / UINT64_C(1000000000);
+		uint64_t at = t->recent[i].ended_mono_ns, age = (now - at) / UINT64_C(1000000000);
 		if (at && at <= now && age < SERIES)
 			ended[SERIES - 1 - age]++;
 	}
@@ -179,7 +180,7 @@ static json_t *named(const struct ff_named *rows)
 static json_t *requests_document(const struct ff_agent *a)
 {
 	const struct ff_tally *t = ff_tally_now(a->tally);
-	uint64_t now = ff_epoch_ns();
+	uint64_t now = ff_clock_ns();
 	json_t *totals = json_object();
 	for (unsigned i = 0; i < FF_OUTCOMES; i++)
 		put(totals, ff_outcome_names[i], json_integer((json_int_t)t->requests[i]));

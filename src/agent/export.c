@@ -143,7 +143,7 @@ static void take_dead(struct ff_export *x, char (*dead)[FF_ID], size_t n)
 			const struct ff_export_open *o = &st->open[k];
 			if (!o->id || strcmp(st->lanes[o->lane % FF_TALLY_LANES].name, dead[i]) != 0)
 				continue;
-			ff_error_destroy(ff_export_lane_died(working(x), dead[i], ff_epoch_ns(), &x->batch));
+			ff_error_destroy(ff_export_lane_died(working(x), dead[i], ff_clock_epoch_ns(), &x->batch));
 			break;
 		}
 	}
@@ -230,7 +230,7 @@ static void take_metrics(struct ff_export *x, uint64_t now, bool at_once)
 	x->metrics_ns = now + x->settings.metrics_every_ms * ms_ns;
 	const struct ff_export_state *st = x->state ? x->state : ff_twin_now(x->twin);
 	pthread_mutex_lock(&x->agent->lock);
-	json_t *list = ff_export_metrics(x->agent, st->began_ns, ff_epoch_ns());
+	json_t *list = ff_export_metrics(x->agent, st->began_ns, ff_clock_epoch_ns());
 	pthread_mutex_unlock(&x->agent->lock);
 	if (!list)
 		return;
@@ -245,7 +245,7 @@ static struct ff_error *begin_state(struct ff_export *x)
 	struct ff_export_state *st = working(x);
 	if (!st->began_ns) {
 		uint64_t since = x->agent->since_epoch_ns, before = BEFORE_S * 1000 * ms_ns;
-		st->began_ns = ff_epoch_ns();
+		st->began_ns = ff_clock_epoch_ns();
 		st->incidents_since_ns = since > before ? since - before : since;
 		ff_export_origin(st->origin, sizeof(st->origin));
 	}

@@ -112,7 +112,7 @@ static struct ff_error *tell_facts(struct ff_export_fleet *fleet, const struct f
 	_cleanup_json_ json_t *flat = NULL;
 	json_t *attributes;
 	const char *taken = ff_json_text(facts, "taken_at");
-	uint64_t now_s = ff_epoch_ns() / s_ns;
+	uint64_t now_s = ff_clock_epoch_ns() / s_ns;
 	struct ff_export_log log = {.event = "firstfix.facts", .kind = "facts", .of = run};
 	struct ff_error *err = facts_as_sent(facts, &flat);
 	fleet->facts_told = true;
@@ -154,7 +154,8 @@ static struct ff_error *look_for_start(struct ff_export_fleet *fleet, const stru
 	_cleanup_store_ struct ff_store *store = NULL;
 	_cleanup_json_ json_t *good = NULL;
 	json_t *attributes;
-	struct ff_export_log log = {.event = "firstfix.start", .kind = "start", .of = run, .at_ns = ff_epoch_ns()};
+	struct ff_export_log log = {
+		.event = "firstfix.start", .kind = "start", .of = run, .at_ns = ff_clock_epoch_ns()};
 	struct ff_error *err = ff_store_open(dir, true, &store);
 	if (!err)
 		err = ff_store_get_good(store, NULL, &good);

@@ -19,10 +19,9 @@ void ff_growth_since(struct ff_growth *g, double epoch_s)
 	g->n -= first;
 }
 
-bool ff_growth_add(struct ff_growth *g, const struct ff_sample_row *row)
+bool ff_growth_add(struct ff_growth *g, double now, const struct ff_sample_row *row)
 {
-	double now = (double)row->v[FF_COL_TIME_MS] / 1e3;
-	if (g->n && now < g->points[g->n - 1].time_s) // the clock was set back
+	if (g->n && now < g->points[g->n - 1].time_s) // an agent before us had another clock
 		g->n = 0;
 	if (g->n && now - g->points[g->n - 1].time_s < FF_GROWTH_EVERY_S * 0.9)
 		return false;
@@ -60,7 +59,7 @@ static bool worth_a_word(const struct ff_growth *g, unsigned resource, double le
 	return last - first >= (least > least_growth ? least : least_growth);
 }
 
-static void judge(struct ff_growth *g, unsigned resource, double left, struct ff_forecast *f)
+static void judge(const struct ff_growth *g, unsigned resource, double left, struct ff_forecast *f)
 {
 	struct ff_point points[FF_GROWTH_POINTS];
 	struct ff_trend trend, later, by_request;
@@ -83,10 +82,10 @@ static void judge(struct ff_growth *g, unsigned resource, double left, struct ff
 	f->bytes_per_request = f->by_request ? by_request.slope : 0;
 }
 
-void ff_growth_judge(struct ff_growth *g, const double left[FF_RESOURCES])
+void ff_growth_judge(const struct ff_growth *g, const double left[FF_RESOURCES], struct ff_forecast ret[FF_RESOURCES])
 {
 	for (unsigned i = 0; i < FF_RESOURCES; i++)
-		judge(g, i, left[i], &g->forecasts[i]);
+		judge(g, i, left[i], &ret[i]);
 }
 
 void ff_resource_name(unsigned resource, char ret[16])

@@ -23,17 +23,17 @@ struct ff_growth {
 		double time_s, requests, used[FF_RESOURCES];
 	} points[FF_GROWTH_POINTS];
 	unsigned n; /**< in order of time */
-	struct ff_forecast forecasts[FF_RESOURCES];
 };
 
 /** Forget everything before this moment (the end of a load, the start of a worker). */
 void ff_growth_since(struct ff_growth *g, double epoch_s);
 
-/** Add a sample, at most one every FF_GROWTH_EVERY_S; older than half an hour goes. False when it came too early. */
-bool ff_growth_add(struct ff_growth *g, const struct ff_sample_row *row);
+/** Add a sample of the moment `now` (seconds), at most one every FF_GROWTH_EVERY_S; older than half an hour goes. False
+    when it came too early. */
+bool ff_growth_add(struct ff_growth *g, double now, const struct ff_sample_row *row);
 
 /** Judge anew. `left` is what each resource has left, negative where that is not known. */
-void ff_growth_judge(struct ff_growth *g, const double left[FF_RESOURCES]);
+void ff_growth_judge(const struct ff_growth *g, const double left[FF_RESOURCES], struct ff_forecast ret[FF_RESOURCES]);
 
 /** "gpu 0" or "host", and the sentence: "memory of gpu 0: +14.0 MB a request, about 37 requests left (33 to 41)". */
 void ff_resource_name(unsigned resource, char ret[16]);

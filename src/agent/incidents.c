@@ -51,16 +51,24 @@ struct counted {
 	struct ff_named causes[FF_CAUSES_MAX];
 };
 
+// By the run's name, where both have one; by the time of day else, which may have been set meanwhile.
+static bool is_of_this_run(const struct ff_agent *a, const json_t *doc)
+{
+	char since[FF_TIME_LEN];
+	const char *run = ff_json_text(doc, "run_id"), *seen = ff_json_text(doc, "last_seen");
+	if (run && a->options.run)
+		return strcmp(run, a->options.run) == 0;
+	ff_clock_format(a->since_epoch_ns, since);
+	return seen && strcmp(seen, since) >= 0;
+}
+
 static struct ff_error *read_last(const struct ff_agent *a, struct ff_store *store, struct ff_last_incident *ret)
 {
 	_cleanup_json_ json_t *doc = NULL;
-	char since[FF_TIME_LEN];
 	struct ff_error *err = ff_store_get(store, "last", &doc);
 	if (err)
 		return err;
-	ff_clock_format(a->since_epoch_ns, since);
-	const char *seen = ff_json_text(doc, "last_seen");
-	if (!seen || strcmp(seen, since) < 0) // of an earlier run
+	if (!is_of_this_run(a, doc))
 		return NULL;
 	put(ret->id, sizeof(ret->id), doc, "id");
 	put(ret->cause, sizeof(ret->cause), doc, "diagnosis.diagnoses.0.cause");

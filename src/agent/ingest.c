@@ -59,11 +59,11 @@ static bool is_counted(const struct ff_agent *a, const char *lane)
 	return false;
 }
 
-static bool has_pid(const struct ff_agent *a, pid_t pid, uint64_t before_ns)
+static bool has_pid(const struct ff_agent *a, pid_t pid, uint64_t before_mono_ns)
 {
 	const struct ff_tally *t = ff_tally_now(a->tally);
 	for (unsigned i = 0; i < FF_TALLY_LANES; i++)
-		if (t->lanes[i].name[0] && (pid_t)t->lanes[i].pid == pid && t->lanes[i].began_ns <= before_ns)
+		if (t->lanes[i].name[0] && (pid_t)t->lanes[i].pid == pid && t->lanes[i].began_mono_ns <= before_mono_ns)
 			return true;
 	return pid == a->root;
 }
@@ -72,7 +72,7 @@ static bool parent_is_ours(const struct ff_agent *a, const struct ff_event *e)
 {
 	for (size_t i = 0; i < e->n; i++)
 		if (strcmp(e->keys[i], "process.parent_pid") == 0 && e->fields[i].type == FF_FIELD_INT)
-			return has_pid(a, (pid_t)e->fields[i].i, e->time_ns);
+			return has_pid(a, (pid_t)e->fields[i].i, e->mono_ns);
 	return false;
 }
 
@@ -99,7 +99,7 @@ static bool decide(const struct ff_agent *a, const struct ff_event *e)
 		return true;
 	if (ff_proc_lives(pid, ticks, NULL))
 		return ff_proc_is_below(pid, a->root);
-	return e->time_ns >= a->root_began_epoch_ns && parent_is_ours(a, e);
+	return e->mono_ns >= a->root_began_ns && parent_is_ours(a, e);
 }
 
 static bool is_ours(struct ff_agent *a, const struct ff_event *e)
@@ -109,11 +109,13 @@ static bool is_ours(struct ff_agent *a, const struct ff_event *e)
 			return a->known[i].ours;
 	struct ff_known_lane lane = {.ours = decide(a, e)};
 	snprintf(lane.name, sizeof(lane.name), "%s", e->lane);
+	pthread_mutex_lock(&a->lock);
 	if (a->n_known == FF_KNOWN_LANES) { // forget the older half
 		memmove(a->known, a->known + FF_KNOWN_LANES / 2, FF_KNOWN_LANES / 2 * sizeof(*a->known));
 		a->n_known = FF_KNOWN_LANES / 2;
 	}
 	a->known[a->n_known++] = lane;
+	pthread_mutex_unlock(&a->lock);
 	return lane.ours;
 }
 
@@ -150,6 +152,7 @@ static void note_open(struct ff_agent *a)
 	}
 }
 
+// Events are counted into the copy that nobody reads, so the others wait only while it becomes the one in use.
 void ff_agent_take_events(struct ff_agent *a)
 {
 	struct ff_tally *batch = NULL;
@@ -172,7 +175,9 @@ void ff_agent_take_events(struct ff_agent *a)
 	}
 	if (!e) // all was read: what a dead process has open will never end
 		note_dead(a, &batch);
+	pthread_mutex_lock(&a->lock);
 	if (batch)
 		ff_twin_commit(a->tally);
 	note_open(a);
+	pthread_mutex_unlock(&a->lock);
 }

@@ -98,15 +98,14 @@ static void catch_up(struct ff_agent *a)
 	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
 	if (a->options.run && poll(&in, 1, CATCH_UP_MS) > 0)
 		hear(a);
-	pthread_mutex_lock(&a->lock);
 	ff_agent_take_events(a);
-	pthread_mutex_unlock(&a->lock);
 }
 
 struct ff_error *ff_agent_open(struct ff_agent *a)
 {
 	pthread_mutex_init(&a->lock, NULL);
 	a->began_ns = a->progress_ns = ff_clock_ns();
+	a->began_epoch_ns = ff_clock_epoch_ns();
 	a->known = calloc(FF_KNOWN_LANES, sizeof(*a->known));
 	if (!a->known)
 		return &ff_enomem;
@@ -117,7 +116,7 @@ struct ff_error *ff_agent_open(struct ff_agent *a)
 	}
 	if (a->options.run)
 		a->supervision = FF_SUP_STARTING;
-	a->since_epoch_ns = a->since_epoch_ns ? a->since_epoch_ns : ff_epoch_ns();
+	a->since_epoch_ns = a->since_epoch_ns ? a->since_epoch_ns : ff_clock_epoch_ns();
 	struct ff_error *err = open_files(a);
 	if (err)
 		return err;
@@ -243,8 +242,10 @@ int main(int argc, char **argv)
 		err = ff_incidents_start(a);
 	if (!err)
 		err = ff_export_start(a);
-	if (!err)
+	if (!err) {
+		ff_agent_look(a); // who asks at once is told of a worker that was looked at
 		err = serve(a);
+	}
 	if (err && a->options.run && a->events && err->errnum == EADDRINUSE) { // the worker runs on, and so do we
 		say_error(err);
 		err = NULL;

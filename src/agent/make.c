@@ -162,7 +162,7 @@ static struct ff_error *make_events(void *owner, const char *of, struct ff_buf *
 	struct ff_agent *a = owner;
 	struct ff_events *events;
 	const struct ff_event *e;
-	uint64_t since = ff_epoch_ns() - SINCE_S * UINT64_C(1000000000);
+	uint64_t since = ff_clock_epoch_ns() - SINCE_S * UINT64_C(1000000000);
 	if (*of && !ff_span_u64(ff_span_of(of), &since))
 		return ff_error_create(FF_EUSAGE, "since is no time");
 	struct ff_tally *ours = malloc(sizeof(*ours));

@@ -3,6 +3,7 @@
 #include "agent/answers.h"
 #include "agent/make.h"
 #include "agent/masked.h"
+#include "base/clock.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -72,7 +73,7 @@ static void put_devices(const struct ff_agent *a, struct ff_sample_row *row)
 	for (unsigned i = 0; i < FF_TALLY_DEVICES; i++) {
 		const struct ff_tally_device *d = &t->devices[i];
 		unsigned gpu = gpu_of_device(a, i);
-		if (!d->at_ns || d->at_ns < a->root_began_epoch_ns || gpu >= row->gpus)
+		if (!d->at_mono_ns || d->at_mono_ns < a->root_began_ns || gpu >= row->gpus)
 			continue;
 		row->v[FF_COLUMNS + gpu * FF_GPU_COLUMNS + FF_GPU_ALLOCATED] = (int64_t)d->allocated;
 		row->v[FF_COLUMNS + gpu * FF_GPU_COLUMNS + FF_GPU_RESERVED] = known(d->reserved, d->reserved);
@@ -82,14 +83,15 @@ static void put_devices(const struct ff_agent *a, struct ff_sample_row *row)
 static void make_sample(const struct ff_agent *a, struct ff_sample_row *row)
 {
 	const struct ff_tally *t = ff_tally_now(a->tally);
-	const struct ff_usage_of *u = &a->procs.now;
+	const struct ff_machine *m = &a->machine;
+	const struct ff_usage_of *u = &m->usage;
 	*row = (struct ff_sample_row){0};
-	row->v[FF_COL_TIME_MS] = (int64_t)(ff_epoch_ns() / 1000000);
+	row->v[FF_COL_TIME_MS] = (int64_t)(ff_clock_epoch_ns() / 1000000);
 	row->v[FF_COL_RSS] = known(u->rss, u->processes);
 	row->v[FF_COL_PSS] = known(u->pss, u->pss);
-	row->v[FF_COL_GROUP] = known(a->group.current, a->group.current);
-	row->v[FF_COL_GROUP_LIMIT] = known(a->group.limit, a->group.limit);
-	row->v[FF_COL_SHM] = known(a->shm_used, a->shm_size);
+	row->v[FF_COL_GROUP] = known(m->group.current, m->group.current);
+	row->v[FF_COL_GROUP_LIMIT] = known(m->group.limit, m->group.limit);
+	row->v[FF_COL_SHM] = known(m->shm_used, m->shm_size);
 	for (unsigned i = 0; i < FF_OUTCOMES; i++)
 		row->v[FF_COL_REQUESTS] += (int64_t)t->requests[i];
 	row->v[FF_COL_IN_FLIGHT] = a->observed.in_flight;
@@ -113,41 +115,65 @@ static void tell(struct ff_agent *a, unsigned resource, const struct ff_forecast
 	ff_record_stop();
 }
 
-static void judge(struct ff_agent *a)
+// What each resource has left.
+static void left_now(const struct ff_agent *a, double left[FF_RESOURCES])
 {
-	double left[FF_RESOURCES];
-	const struct ff_usage_of *u = &a->procs.now;
+	const struct ff_machine *m = &a->machine;
 	for (unsigned i = 0; i < FF_HISTORY_GPUS; i++) {
 		const struct ff_gpu *g = &a->gpu.now.gpu[i];
 		bool known_left = a->gpu.now.state == FF_GPUS_OK && i < a->gpu.now.n && g->has_memory && !g->error;
 		left[i] = known_left ? (double)g->free : -1;
 	}
-	left[FF_RESOURCE_HOST] = a->group.limit > u->rss && u->rss ? (double)(a->group.limit - u->rss) : -1;
-	ff_growth_judge(&a->growth, left);
-	for (unsigned i = 0; i < FF_RESOURCES; i++) {
-		bool is = a->growth.forecasts[i].is;
-		if (is && !a->forecast_told[i])
-			tell(a, i, &a->growth.forecasts[i]);
-		a->forecast_told[i] = is;
-	}
+	uint64_t rss = m->usage.rss;
+	left[FF_RESOURCE_HOST] = m->group.limit > rss && rss ? (double)(m->group.limit - rss) : -1;
+}
+
+// A trend takes milliseconds, so it is made without the lock.
+static void judge(struct ff_agent *a, const double left[FF_RESOURCES])
+{
+	struct ff_forecast forecasts[FF_RESOURCES];
+	ff_growth_judge(&a->growth, left, forecasts);
+	for (unsigned i = 0; i < FF_RESOURCES; i++)
+		if (forecasts[i].is && !a->forecasts[i].is)
+			tell(a, i, &forecasts[i]);
+	pthread_mutex_lock(&a->lock);
+	memcpy(a->forecasts, forecasts, sizeof(forecasts));
+	pthread_mutex_unlock(&a->lock);
+}
+
+// The last load, or the start where it was later: what was before it is no growth.
+static uint64_t growth_since(const struct ff_agent *a)
+{
+	uint64_t loaded = ff_tally_now(a->tally)->load_ended_mono_ns;
+	return loaded > a->root_began_ns ? loaded : a->root_began_ns;
+}
+
+// A moment of the monotonic clock as the time of day when we began, and on from there whoever sets it: samples of the
+// agent before us are dated so, too.
+static double steady_s(const struct ff_agent *a, uint64_t mono_ns)
+{
+	return (double)a->began_epoch_ns / 1e9 + ((double)mono_ns - (double)a->began_ns) / 1e9;
 }
 
 void ff_memory_sample(struct ff_agent *a)
 {
 	struct ff_sample_row row;
+	double left[FF_RESOURCES];
+	pthread_mutex_lock(&a->lock);
 	make_sample(a, &row);
+	left_now(a, left);
+	pthread_mutex_unlock(&a->lock);
 	if (a->history)
 		ff_history_add(a->history, &row);
-	uint64_t loaded = ff_tally_now(a->tally)->load_ended_ns;
-	uint64_t since = loaded > a->root_began_epoch_ns ? loaded : a->root_began_epoch_ns;
-	ff_growth_since(&a->growth, (double)since / 1e9);
-	if (ff_growth_add(&a->growth, &row))
-		judge(a);
+	if (growth_since(a))
+		ff_growth_since(&a->growth, steady_s(a, growth_since(a)));
+	if (ff_growth_add(&a->growth, steady_s(a, ff_clock_ns()), &row))
+		judge(a, left);
 }
 
 static bool take_back(const struct ff_sample_row *row, void *arg)
 {
-	ff_growth_add(arg, row);
+	ff_growth_add(arg, (double)row->v[FF_COL_TIME_MS] / 1e3, row);
 	return true;
 }
 
@@ -157,7 +183,7 @@ struct ff_error *ff_memory_open(struct ff_agent *a)
 	snprintf(path, sizeof(path), "%s/agent/%s.memory", a->dir, a->name);
 	struct ff_error *err = ff_history_open(path, false, &a->history);
 	if (!err) // what the agent before us saw
-		ff_history_read(a->history, (int64_t)(ff_epoch_ns() / 1000000) - AGAIN_MS, take_back, &a->growth);
+		ff_history_read(a->history, (int64_t)(ff_clock_epoch_ns() / 1000000) - AGAIN_MS, take_back, &a->growth);
 	return err;
 }
 
@@ -188,8 +214,8 @@ json_t *ff_forecasts_document(const struct ff_agent *a)
 {
 	json_t *list = json_array();
 	for (unsigned i = 0; i < FF_RESOURCES; i++)
-		if (a->growth.forecasts[i].is)
-			json_array_append_new(list, forecast_of(&a->growth.forecasts[i], i));
+		if (a->forecasts[i].is)
+			json_array_append_new(list, forecast_of(&a->forecasts[i], i));
 	return list;
 }
 
@@ -262,7 +288,7 @@ struct ff_error *ff_make_memory(void *owner, const char *of, struct ff_buf *ret)
 {
 	struct ff_agent *a = owner;
 	uint64_t since_ns;
-	int64_t since = (int64_t)(ff_epoch_ns() / 1000000) - WINDOW_MS;
+	int64_t since = (int64_t)(ff_clock_epoch_ns() / 1000000) - WINDOW_MS;
 	if (*of && ff_span_u64(ff_span_of(of), &since_ns))
 		since = (int64_t)(since_ns / 1000000);
 	_cleanup_json_ json_t *doc = a->history ? memory_rows(a->history, since) : NULL;

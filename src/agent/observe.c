@@ -21,13 +21,6 @@ enum {
 	RECENT_LEAST = 5,
 };
 
-uint64_t ff_epoch_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * second_ns + (uint64_t)now.tv_nsec;
-}
-
 static double since_s(uint64_t now_ns, uint64_t then_ns)
 {
 	return then_ns ? (now_ns > then_ns ? (double)(now_ns - then_ns) / 1e9 : 0) : -1;
@@ -38,8 +31,8 @@ bool ff_agent_gpu_ours(const struct ff_agent *a, const struct ff_gpu *gpu, uint6
 	bool found = false;
 	uint64_t used = 0;
 	for (uint32_t i = 0; i < gpu->n_procs; i++) {
-		for (unsigned k = 0; k < a->procs.n; k++) {
-			if ((uint32_t)a->procs.list[k].pid != gpu->procs[i].pid)
+		for (unsigned k = 0; k < a->machine.n; k++) {
+			if ((uint32_t)a->machine.list[k].pid != gpu->procs[i].pid)
 				continue;
 			found = true;
 			used += gpu->procs[i].used;
@@ -63,7 +56,7 @@ static bool gpu_moves(const struct ff_agent *a)
 
 static void note_progress(struct ff_agent *a, uint64_t now_ns, double seconds)
 {
-	const struct ff_usage_of *now = &a->procs.now, *then = &a->before;
+	const struct ff_usage_of *now = &a->machine.usage, *then = &a->before;
 	double ticks = (double)sysconf(_SC_CLK_TCK) * seconds / 100;
 	uint64_t events = ff_tally_now(a->tally)->events;
 	bool moves = events != a->events_before || gpu_moves(a);
@@ -78,10 +71,10 @@ static void note_progress(struct ff_agent *a, uint64_t now_ns, double seconds)
 }
 
 // The share q of the last requests took at most so long; -1 with too few of them.
-static double recent_quantile(const struct ff_tally *t, uint64_t now_epoch, double q)
+static double recent_quantile(const struct ff_tally *t, uint64_t now_ns, double q)
 {
 	float seconds[FF_TALLY_RECENT];
-	size_t n = ff_tally_last_minute(t, now_epoch, seconds);
+	size_t n = ff_tally_last_minute(t, now_ns, seconds);
 	return n < RECENT_LEAST ? -1 : seconds[(size_t)(q * (double)(n - 1))];
 }
 
@@ -99,12 +92,12 @@ static void observe_requests(struct ff_agent *a, struct ff_observed *o, uint64_t
 		o->in_flight++;
 		oldest = oldest && oldest < a->seen_ns[i] ? oldest : a->seen_ns[i];
 	}
-	o->served = t->last_request_ns && t->last_request_ns >= a->root_began_epoch_ns;
+	o->served = t->last_request_mono_ns && t->last_request_mono_ns >= a->root_began_ns;
 	o->loading = load != 0;
 	o->loading_s = since_s(now_ns, load);
 	o->oldest_request_s = since_s(now_ns, oldest);
-	o->since_request_s = since_s(ff_epoch_ns(), t->last_request_ns);
-	o->recent_p95_s = recent_quantile(t, ff_epoch_ns(), 0.95);
+	o->since_request_s = since_s(now_ns, t->last_request_mono_ns);
+	o->recent_p95_s = recent_quantile(t, now_ns, 0.95);
 	double calm = ff_histogram_quantile(&t->levels[0].latency, 0.5);
 	o->calm_median_s = t->levels[0].n >= RECENT_LEAST && !isnan(calm) ? calm : -1;
 }
@@ -114,7 +107,7 @@ static void observe_lanes(const struct ff_agent *a, struct ff_observed *o)
 	const struct ff_tally *t = ff_tally_now(a->tally);
 	for (unsigned i = 0; i < FF_TALLY_LANES; i++) {
 		const struct ff_tally_lane *l = &t->lanes[i];
-		if (!l->name[0] || l->last_ns < a->root_began_epoch_ns)
+		if (!l->name[0] || l->last_mono_ns < a->root_began_ns)
 			continue;
 		o->records |= !l->dead;
 		o->loaded |= l->loaded && !l->dead;
@@ -139,7 +132,7 @@ void ff_agent_judge(struct ff_agent *a, uint64_t now_ns)
 	const struct ff_agent_options *options = &a->options;
 	struct ff_observed o = {.supervision = a->supervision,
 		.was_ready = a->was_ready,
-		.listening = a->procs.now.listening,
+		.listening = a->machine.usage.listening,
 		.max_in_flight = (unsigned)options->max_in_flight,
 		.stall_after_s = options->stall_after,
 		.request_max_s = options->request_max,
@@ -158,41 +151,45 @@ void ff_agent_judge(struct ff_agent *a, uint64_t now_ns)
 	a->was_ready |= a->health.ready;
 }
 
-static void look_at_machine(struct ff_agent *a, uint64_t now_ns)
+// Without the lock: the kernel sums up a large process' memory in milliseconds, and a disk may hang.
+static void look_at_machine(struct ff_agent *a, uint64_t now_ns, struct ff_machine *ret)
 {
 	struct statvfs shm;
 	if (a->root)
-		ff_procs_look(&a->procs, a->root, !a->was_ready, now_ns);
-	ff_group_read(a->root ? a->root : getpid(), &a->group);
+		ff_procs_look(&a->looking, a->root, !a->was_ready, now_ns);
+	*ret = (struct ff_machine){.usage = a->looking.now, .n = a->looking.n};
+	memcpy(ret->list, a->looking.list, sizeof(ret->list));
+	ff_group_read(a->root ? a->root : getpid(), &ret->group);
 	if (statvfs("/dev/shm", &shm) == 0) {
-		a->shm_size = (uint64_t)shm.f_blocks * shm.f_frsize;
-		a->shm_used = (uint64_t)(shm.f_blocks - shm.f_bfree) * shm.f_frsize;
+		ret->shm_size = (uint64_t)shm.f_blocks * shm.f_frsize;
+		ret->shm_used = (uint64_t)(shm.f_blocks - shm.f_bfree) * shm.f_frsize;
 	}
 }
 
 void ff_agent_look(struct ff_agent *a)
 {
 	uint64_t now = ff_clock_ns();
-	pthread_mutex_lock(&a->lock);
+	bool whole = now - a->looked_ns >= second_ns - second_ns / 8; // once a second
+	struct ff_machine machine;
 	ff_agent_take_events(a);
+	if (whole)
+		look_at_machine(a, now, &machine);
+	pthread_mutex_lock(&a->lock);
 	ff_gpu_tick(&a->gpu, now);
-	if (now - a->looked_ns >= second_ns - second_ns / 8) {
-		double seconds = a->looked_ns ? (double)(now - a->looked_ns) / 1e9 : 1;
-		look_at_machine(a, now);
-		note_progress(a, now, seconds);
+	if (whole) {
+		a->machine = machine;
+		note_progress(a, now, a->looked_ns ? (double)(now - a->looked_ns) / 1e9 : 1);
 		a->looked_ns = now;
 	}
 	enum ff_state before = a->health.state;
 	ff_agent_judge(a, now);
-	if (a->sampled_ns != a->looked_ns) { // once a second
-		a->sampled_ns = a->looked_ns;
-		ff_memory_sample(a);
-	}
 	a->generation++;
 	bool changed = before != a->health.state || a->store_reads != a->store_reads_told;
 	_cleanup_json_ json_t *health = changed && ff_stream_wanted() ? ff_health_document(a) : NULL;
 	a->store_reads_told = a->store_reads;
 	pthread_mutex_unlock(&a->lock);
+	if (whole)
+		ff_memory_sample(a);
 	if (health)
 		ff_stream_document("firstfix.health", health);
 	ff_stream_flush();
@@ -207,7 +204,7 @@ static void note_begin(struct ff_agent *a, uint64_t ticks)
 	clock_gettime(CLOCK_BOOTTIME, &boot);
 	uint64_t up = (uint64_t)boot.tv_sec * second_ns + (uint64_t)boot.tv_nsec;
 	uint64_t began = ticks * (second_ns / (uint64_t)sysconf(_SC_CLK_TCK));
-	uint64_t age = ticks && up > began ? up - began : 0, epoch = ff_epoch_ns(), now = ff_clock_ns();
+	uint64_t age = ticks && up > began ? up - began : 0, epoch = ff_clock_epoch_ns(), now = ff_clock_ns();
 	a->root_began_epoch_ns = epoch > age ? epoch - age : 0;
 	a->root_began_ns = now > age ? now - age : 1;
 }

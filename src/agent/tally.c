@@ -133,7 +133,7 @@ size_t ff_tally_last_minute(const struct ff_tally *t, uint64_t now_ns, float ret
 {
 	size_t n = 0;
 	for (size_t i = 0; i < FF_TALLY_RECENT; i++) {
-		uint64_t at = t->recent[i].ended_ns;
+		uint64_t at = t->recent[i].ended_mono_ns;
 		if (at && at <= now_ns && now_ns - at <= FF_TALLY_RECENT_S * UINT64_C(1000000000))
 			ret[n++] = t->recent[i].seconds;
 	}
@@ -170,13 +170,14 @@ static struct ff_tally_lane *lane_of(struct ff_tally *t, const struct ff_event *
 		struct ff_tally_lane *l = &t->lanes[i];
 		if (strncmp(l->name, e->lane, FF_ID - 1) == 0 && l->name[0])
 			return l;
-		bool better = !l->name[0] || (l->dead && (!place || (place->name[0] && l->last_ns < place->last_ns)));
+		bool better = !l->name[0] ||
+			(l->dead && (!place || (place->name[0] && l->last_mono_ns < place->last_mono_ns)));
 		if (better && (!place || place->name[0]))
 			place = l;
 	}
 	if (!place)
 		return NULL;
-	*place = (struct ff_tally_lane){.pid = e->pid, .began_ns = e->time_ns};
+	*place = (struct ff_tally_lane){.pid = e->pid, .began_mono_ns = e->mono_ns};
 	copy(place->name, e->lane, strlen(e->lane));
 	return place;
 }
@@ -199,6 +200,7 @@ static void phase_begins(struct ff_tally *t, uint32_t lane, const struct ff_even
 	*o = (struct ff_tally_open){.id = id,
 		.lane = lane,
 		.began_ns = e->time_ns,
+		.began_mono_ns = e->mono_ns,
 		.concurrent = concurrent < 1u << 16 ? (uint32_t)concurrent : 0};
 	text_of(e, "firstfix.phase", o->phase);
 	text_of(e, "firstfix.request.id", o->request_id);
@@ -227,9 +229,9 @@ static void keep_slow(struct ff_tally *t, const struct ff_tally_request *r)
 		*least = *r;
 }
 
-static void keep_recent(struct ff_tally *t, const struct ff_tally_request *r)
+static void keep_recent(struct ff_tally *t, const struct ff_tally_request *r, uint64_t ended_mono_ns)
 {
-	t->recent[t->recent_n++ % FF_TALLY_RECENT] = (struct ff_tally_recent){r->ended_ns, (float)r->seconds,
+	t->recent[t->recent_n++ % FF_TALLY_RECENT] = (struct ff_tally_recent){ended_mono_ns, (float)r->seconds,
 		(uint16_t)r->outcome, (uint16_t)(r->concurrent < UINT16_MAX ? r->concurrent : UINT16_MAX)};
 }
 
@@ -258,7 +260,7 @@ static void request_ended(struct ff_tally *t, const struct ff_tally_open *o, con
 	if (text_of(e, "error.type", r.error) && r.outcome == FF_OUTCOME_ERROR)
 		ff_named_row(t->errors, FF_TALLY_NAMES, r.error)->n++;
 	t->requests[r.outcome]++;
-	t->last_request_ns = e->time_ns;
+	t->last_request_mono_ns = e->mono_ns;
 	observe(&t->latency, seconds, &bucket);
 	t->exemplars[bucket] = (struct ff_exemplar){.value = seconds, .at_ns = e->time_ns};
 	memcpy(t->exemplars[bucket].id, r.id, sizeof(r.id));
@@ -275,7 +277,7 @@ static void request_ended(struct ff_tally *t, const struct ff_tally_open *o, con
 		count_of(e, "firstfix.gpu.memory.allocated", &allocated))
 		level->peak_allocated = allocated > level->peak_allocated ? allocated : level->peak_allocated;
 	keep_slow(t, &r);
-	keep_recent(t, &r);
+	keep_recent(t, &r, e->mono_ns);
 }
 
 static void load_ended(struct ff_tally *t, uint32_t lane, const struct ff_event *e, double seconds)
@@ -287,7 +289,7 @@ static void load_ended(struct ff_tally *t, uint32_t lane, const struct ff_event 
 		return;
 	t->lanes[lane].loaded = true;
 	t->load_seconds = seconds;
-	t->load_ended_ns = e->time_ns;
+	t->load_ended_mono_ns = e->mono_ns;
 }
 
 static void device_told(struct ff_tally *t, const struct ff_event *e)
@@ -302,7 +304,7 @@ static void device_told(struct ff_tally *t, const struct ff_event *e)
 	count_of(e, "firstfix.gpu.memory.peak", &d->peak);
 	count_of(e, "firstfix.gpu.memory.total", &d->total);
 	count_of(e, "firstfix.gpu.memory.free", &d->free);
-	d->at_ns = e->time_ns;
+	d->at_mono_ns = e->mono_ns;
 }
 
 static void phase_ends(struct ff_tally *t, uint32_t lane, const struct ff_event *e)
@@ -318,8 +320,8 @@ static void phase_ends(struct ff_tally *t, uint32_t lane, const struct ff_event 
 		o->load = strcmp(o->phase, "model.load") == 0;
 		o->request = strcmp(o->phase, "request") == 0;
 	}
-	if (!number_of(e, "firstfix.duration_ms", &ms) && o->began_ns && e->time_ns > o->began_ns)
-		ms = (double)(e->time_ns - o->began_ns) / 1e6;
+	if (!number_of(e, "firstfix.duration_ms", &ms) && o->began_mono_ns && e->mono_ns > o->began_mono_ns)
+		ms = (double)(e->mono_ns - o->began_mono_ns) / 1e6;
 	struct ff_named *phase = ff_named_row(t->phases, FF_TALLY_NAMES, o->phase);
 	phase->n++;
 	phase->seconds += ms / 1e3;
@@ -350,8 +352,7 @@ void ff_tally_count(struct ff_tally *t, const struct ff_event *e)
 		return;
 	uint32_t lane = (uint32_t)(l - t->lanes);
 	l->read = e->position;
-	l->last_ns = e->time_ns;
-	t->last_event_ns = e->time_ns > t->last_event_ns ? e->time_ns : t->last_event_ns;
+	l->last_mono_ns = e->mono_ns;
 	t->events++;
 	if (e->kind == FF_EV_PHASE_BEGIN)
 		phase_begins(t, lane, e);

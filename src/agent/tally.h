@@ -2,7 +2,8 @@
 //
 // It lies in a twin file (twin.h) of the state folder. So whatever kills the agent, and whenever, each event is counted
 // once: the next agent goes on where the copy in use ends. Plain data, no pointers. Text in it is as the lane has it:
-// not masked.
+// not masked. `_ns` is the time of day, to be shown; `_mono_ns` the monotonic clock, for ages and what came first: the
+// time of day may be set at any moment.
 #pragma once
 
 #include "agent/twin.h"
@@ -62,7 +63,7 @@ struct ff_tally_lane {
 	char name[FF_ID]; // of its file; "" is a free place
 	uint64_t read;	  // position behind the last event that was counted
 	uint64_t ordinal; // the how manieth of its lane that was
-	uint64_t began_ns, last_ns;
+	uint64_t began_mono_ns, last_mono_ns;
 	uint32_t pid;
 	bool stopped; // it said that it ends
 	bool loaded;  // a model load ended well in it
@@ -72,7 +73,7 @@ struct ff_tally_lane {
 /** A phase that began and did not end. */
 struct ff_tally_open {
 	uint64_t id; // of the phase; 0 is a free place
-	uint64_t began_ns;
+	uint64_t began_ns, began_mono_ns;
 	uint32_t lane, concurrent;
 	bool request, load;
 	char request_id[FF_ID], model[FF_ID], phase[FF_ID];
@@ -87,14 +88,14 @@ struct ff_tally_request {
 
 /** A request among the last ones, for rates and percentiles. */
 struct ff_tally_recent {
-	uint64_t ended_ns;
+	uint64_t ended_mono_ns;
 	float seconds;
 	uint16_t outcome, concurrent;
 };
 
 /** The allocator of one CUDA device as the worker counts devices. */
 struct ff_tally_device {
-	uint64_t allocated, reserved, peak, total, free, at_ns;
+	uint64_t allocated, reserved, peak, total, free, at_mono_ns;
 };
 
 /** Requests that ran while so many were in work: 1, 2, 3-4, 5-8, ... */
@@ -104,11 +105,11 @@ struct ff_tally_level {
 };
 
 struct ff_tally {
-	uint64_t events, lost, exceptions, last_event_ns;
-	uint64_t requests[FF_OUTCOMES], input_tokens, output_tokens, last_request_ns;
+	uint64_t events, lost, exceptions;
+	uint64_t requests[FF_OUTCOMES], input_tokens, output_tokens, last_request_mono_ns;
 	struct ff_histogram latency, queue;
 	struct ff_exemplar exemplars[FF_BUCKETS];
-	uint64_t loads, loads_failed, load_ended_ns;
+	uint64_t loads, loads_failed, load_ended_mono_ns;
 	double load_seconds;
 	char model[FF_ID];
 	struct ff_named errors[FF_TALLY_NAMES], phases[FF_TALLY_NAMES];

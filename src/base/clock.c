@@ -19,6 +19,11 @@ uint64_t ff_clock_ns(void)
 	return read_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t ff_clock_epoch_ns(void)
+{
+	return read_ns(CLOCK_REALTIME);
+}
+
 double ff_clock_ms_since(uint64_t start_ns)
 {
 	return (double)(ff_clock_ns() - start_ns) / 1e6;
@@ -37,7 +42,7 @@ void ff_clock_format(uint64_t epoch_ns, char ret[FF_TIME_LEN])
 
 void ff_clock_rfc3339(char ret[FF_TIME_LEN])
 {
-	ff_clock_format(read_ns(CLOCK_REALTIME), ret);
+	ff_clock_format(ff_clock_epoch_ns(), ret);
 }
 
 bool ff_clock_parse(const char *text, uint64_t *ret)

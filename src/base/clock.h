@@ -7,6 +7,9 @@
 /** Nanoseconds on CLOCK_MONOTONIC. */
 uint64_t ff_clock_ns(void);
 
+/** Nanoseconds since the epoch. Somebody may set this clock at any time: dates alone, never a duration or an age. */
+uint64_t ff_clock_epoch_ns(void);
+
 /** Milliseconds with fraction since an ff_clock_ns() value. */
 double ff_clock_ms_since(uint64_t start_ns);
 

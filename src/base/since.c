@@ -3,6 +3,8 @@
 //	$ firstfix events --since 10m
 #include "base/since.h"
 
+#include "base/clock.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +17,6 @@ bool ff_since_parse(const char *text, uint64_t *ret)
 		char letter;
 		double seconds;
 	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
 	char *end;
 	double number = strtod(*text == '@' ? text + 1 : text, &end);
 	if (*text == '@' && end > text + 1 && !*end && number >= 0 && number < 1e10) {
@@ -25,7 +25,7 @@ bool ff_since_parse(const char *text, uint64_t *ret)
 	}
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
 		if (end > text && end[0] == units[i].letter && !end[1] && number >= 0) {
-			double at = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - number * units[i].seconds;
+			double at = (double)ff_clock_epoch_ns() / 1e9 - number * units[i].seconds;
 			*ret = at > 0 ? (uint64_t)(at * 1e9) : 0;
 			return true;
 		}

@@ -5,6 +5,7 @@
 //	                 LD_PRELOAD            (a name alone: taken out of the worker's environment)
 #include "cli/fix_record.h"
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/statedir.h"
 #include "cli/fix_keep.h"
@@ -46,12 +47,12 @@ struct ff_error *ff_fix_record_lock(const char *dir, int *ret_fd)
 
 void ff_fix_stamp(char ret[FF_FIX_STAMP_MAX])
 {
-	struct timespec now;
 	struct tm tm;
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
+	uint64_t now_ms = ff_clock_epoch_ns() / 1000000;
+	time_t seconds = (time_t)(now_ms / 1000);
+	gmtime_r(&seconds, &tm);
 	size_t n = strftime(ret, FF_FIX_STAMP_MAX, "%Y%m%dT%H%M%S", &tm);
-	snprintf(ret + n, FF_FIX_STAMP_MAX - n, ".%03ld", now.tv_nsec / 1000000);
+	snprintf(ret + n, FF_FIX_STAMP_MAX - n, ".%03u", (unsigned)(now_ms % 1000));
 }
 
 static struct ff_error *record_path(const char *dir, const char *stamp, char **ret)

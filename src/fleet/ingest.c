@@ -232,9 +232,7 @@ static uint64_t ms_of(struct timespec t)
 
 static struct ff_error *take_file(struct ingest *in, const char *path, const struct stat *st)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	uint64_t written = ms_of(st->st_mtim), today = ms_of(now);
+	uint64_t written = ms_of(st->st_mtim), today = ff_clock_epoch_ns() / 1000000;
 	in->ceiling_ms = (written < today ? written : today) + CLOCK_SLACK_MS;
 	if (ff_bundle_is(path))
 		return take_bundle(in, path);
@@ -273,9 +271,7 @@ static struct ff_error *take_path(struct ingest *in, const char *path, int depth
 		return unread(in, path, ff_error_os(ENAMETOOLONG, "%s", path));
 	name_worker(in, path);
 	if (S_ISDIR(st.st_mode) && lstat(database, &db) == 0 && S_ISREG(db.st_mode)) {
-		struct timespec now;
-		clock_gettime(CLOCK_REALTIME, &now);
-		in->ceiling_ms = ms_of(now);
+		in->ceiling_ms = ff_clock_epoch_ns() / 1000000;
 		return take_state(in, path);
 	}
 	if (S_ISDIR(st.st_mode))

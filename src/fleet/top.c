@@ -8,17 +8,9 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 enum { HOURS_KEPT = 24 * 30 };
 enum { MOST_FAILURES = 1000, MOST_HOSTS = 20, MOST_IMAGES = 10, MOST_FAILING = 50 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 // "paris (412 workers), tokyo (17 workers)"
 static struct ff_error *several(const json_t *fleets)
@@ -62,7 +54,8 @@ struct ff_error *ff_fleet_find(struct ff_source *source, const char *fleet, cons
 	struct ff_fleet_about *ret, json_t **ret_failure, json_t **ret_owner)
 {
 	_cleanup_json_ json_t *own = NULL, *found = NULL;
-	struct ff_fleet_about about = {.fingerprint = fingerprint, .now_ms = now_ms(), .limit = MOST_FAILURES};
+	struct ff_fleet_about about = {
+		.fingerprint = fingerprint, .now_ms = (int64_t)(ff_clock_epoch_ns() / 1000000), .limit = MOST_FAILURES};
 	struct ff_error *err = find_fleet(source, fleet, &own);
 	if (err)
 		return err;

@@ -150,14 +150,24 @@ void ff_reader_anchor(struct ff_lane_reader *r, const struct ff_ring_block *row)
 	set_rate(r, a);
 }
 
-uint64_t ff_reader_time(const struct ff_lane_reader *r, uint64_t ticks)
+static uint64_t time_of(const struct ff_lane_reader *r, uint64_t ticks, uint64_t anchor_ns)
 {
 	double ns = (double)(int64_t)(ticks - r->anchor.ticks) * r->ns_per_tick;
-	double at = (double)r->anchor.real_ns + ns;
+	double at = (double)anchor_ns + ns;
 	if (!(at > 0 && at < 1.8e19))
 		return 0;
 	// Through an integer: a double holds the time of day only to a quarter of a microsecond.
-	return r->anchor.real_ns + (uint64_t)(int64_t)ns;
+	return anchor_ns + (uint64_t)(int64_t)ns;
+}
+
+uint64_t ff_reader_time(const struct ff_lane_reader *r, uint64_t ticks)
+{
+	return time_of(r, ticks, r->anchor.real_ns);
+}
+
+uint64_t ff_reader_mono(const struct ff_lane_reader *r, uint64_t ticks)
+{
+	return time_of(r, ticks, r->anchor.mono_ns);
 }
 
 static struct ff_error *reader_open(struct ff_lane_reader *r, const char *name)

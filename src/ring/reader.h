@@ -53,5 +53,6 @@ const char *ff_reader_key(struct ff_lane_reader *r, uint16_t key);
 /** Take the clock anchor of the current block, if its row has one. */
 void ff_reader_anchor(struct ff_lane_reader *r, const struct ff_ring_block *row);
 
-/** Nanoseconds since the epoch. */
+/** Nanoseconds since the epoch; of CLOCK_MONOTONIC. */
 uint64_t ff_reader_time(const struct ff_lane_reader *r, uint64_t ticks);
+uint64_t ff_reader_mono(const struct ff_lane_reader *r, uint64_t ticks);

@@ -208,6 +208,7 @@ static void make_event(struct ff_lane_reader *r, const uint64_t *words, size_t n
 		.fields = r->fields,
 		.keys = r->field_keys,
 		.position = end,
+		.mono_ns = ff_reader_mono(r, words[1]),
 	};
 	for (size_t i = 0; i < r->event.n; i++)
 		r->field_keys[i] = ff_reader_key(r, r->fields[i].key);
@@ -220,7 +221,7 @@ static bool take_lost(struct ff_lane_reader *r)
 	r->fields[0] = FF_INT(COUNT, (int64_t)(r->counts.lost - r->lost_told));
 	r->field_keys[0] = "firstfix.count";
 	r->lost_told = r->counts.lost;
-	uint64_t last = r->event.time_ns;
+	uint64_t last = r->event.time_ns, last_mono = r->event.mono_ns;
 	r->event = (struct ff_event){
 		.kind = FF_EV_LOST,
 		.name = "firstfix.lost",
@@ -230,6 +231,7 @@ static bool take_lost(struct ff_lane_reader *r)
 		.n = 1,
 		.fields = r->fields,
 		.keys = r->field_keys,
+		.mono_ns = last ? last_mono : r->h.first.mono_ns,
 	};
 	return true;
 }

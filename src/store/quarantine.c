@@ -13,7 +13,6 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 
 enum { FILE_MAX_ = 8192, INPUTS_MAX = 1000, DEATHS_KEPT = 8 };
 
@@ -149,9 +148,7 @@ static bool is_old(const json_t *doc)
 {
 	char limit[FF_TIME_LEN];
 	const char *last = ff_json_text(doc, "last");
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	ff_clock_format(((uint64_t)now.tv_sec - FF_QUARANTINE_DAYS * 86400u) * UINT64_C(1000000000), limit);
+	ff_clock_format(ff_clock_epoch_ns() - FF_QUARANTINE_DAYS * UINT64_C(86400000000000), limit);
 	return !last || strcmp(last, limit) < 0;
 }
 

@@ -37,12 +37,10 @@ static void worker_changed(struct supervisor *s, int status, const struct rusage
 	}
 	if (WIFCONTINUED(status))
 		return;
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
 	s->worker.status = status;
 	s->worker.usage = *usage;
 	s->worker.ended_ns = ff_clock_ns();
-	s->worker.ended_epoch_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	s->worker.ended_epoch_ns = ff_clock_epoch_ns();
 	terminal_ended(s);
 	dispatch(s, EV_CHILD_EXIT);
 }
@@ -155,18 +153,15 @@ static bool same_file(int a, int b)
 // millisecond.
 static void make_run_id(char ret[RUN_ID_LEN])
 {
-	struct timespec now;
 	uint64_t random = 0;
 	char boot[40] = "";
-	clock_gettime(CLOCK_REALTIME, &now);
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random)) { // too early after the boot
 		process_text("/proc/sys/kernel/random/boot_id", sizeof(boot), boot);
 		for (const char *c = boot; *c; c++)
 			random = (random ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-		random = (random ^ ff_clock_ns()) * UINT64_C(0x9e3779b97f4a7c15) ^ (uintptr_t)&now;
+		random = (random ^ ff_clock_ns()) * UINT64_C(0x9e3779b97f4a7c15) ^ (uintptr_t)&random;
 	}
-	snprintf(ret, RUN_ID_LEN, "%llx-%016llx",
-		(unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / NS_PER_MS,
+	snprintf(ret, RUN_ID_LEN, "%llx-%016llx", (unsigned long long)(ff_clock_epoch_ns() / NS_PER_MS),
 		(unsigned long long)random);
 }
 

@@ -18,7 +18,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 bool spawn_result(struct supervisor *s)
@@ -213,13 +212,6 @@ void spawn_plainly(struct supervisor *s, int error)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static uint64_t epoch_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 int spawn_worker(struct supervisor *s)
 {
 	int ours[N_STREAMS] = {-1, -1}, theirs[N_STREAMS] = {-1, -1}, status[2];
@@ -232,7 +224,7 @@ int spawn_worker(struct supervisor *s)
 		return -errno;
 	cgroup_read(&s->cgroup, &s->cgroup_before);
 	s->worker.started_ns = ff_clock_ns();
-	s->worker.started_epoch_ns = epoch_ns();
+	s->worker.started_epoch_ns = ff_clock_epoch_ns();
 	terminal_before_start(&s->terminal);
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)

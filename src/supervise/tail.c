@@ -70,8 +70,6 @@ int tail_open(struct tail *t, int dir, const char *dir_path, const char *name, c
 		close(fd);
 		return error;
 	}
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
 	t->head = (struct tail_head *)map;
 	t->ring = map + page;
 	t->capacity = capacity;
@@ -80,7 +78,7 @@ int tail_open(struct tail *t, int dir, const char *dir_path, const char *name, c
 	*t->head = (struct tail_head){.version = 1,
 		.data = (uint32_t)page,
 		.capacity = capacity,
-		.started = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+		.started = ff_clock_epoch_ns(),
 		.pid = getpid(),
 		.started_monotonic = ff_clock_ns()};
 	snprintf(t->stream, sizeof(t->stream), "%s", stream);

@@ -45,6 +45,7 @@ static void count(const uint8_t *data, size_t n, const char *text)
 		}
 		struct ff_event event = {.kind = data[i] % FF_EV_END_,
 			.time_ns = data[i + 3],
+			.mono_ns = data[i + 3],
 			.pid = data[i + 2],
 			.lane = data[i] & 2 ? text : "1-1.ring",
 			.n = 8,

@@ -151,6 +151,7 @@ static struct ff_event event(
 {
 	return (struct ff_event){.kind = kind,
 		.time_ns = position * UINT64_C(1000000),
+		.mono_ns = position * UINT64_C(1000000),
 		.pid = 7,
 		.lane = "7-1.ring",
 		.n = n,

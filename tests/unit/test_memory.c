@@ -206,21 +206,22 @@ static void slopes(void **state)
 	assert_false(ff_trend_of(points, 200, &t));
 }
 
+static struct ff_forecast forecasts_of[FF_RESOURCES];
+
 static void grow(struct ff_growth *g, int n, int64_t (*used)(int))
 {
 	memset(g, 0, sizeof(*g));
 	for (int i = 0; i < n; i++) {
 		struct ff_sample_row row = {.gpus = 1};
-		row.v[FF_COL_TIME_MS] = 1000 + i * 1000;
 		row.v[FF_COL_REQUESTS] = i / 2;
 		row.v[FF_COL_RSS] = 1 << 30;
 		row.v[FF_COLUMNS + FF_GPU_USED] = used(i);
-		ff_growth_add(g, &row);
+		ff_growth_add(g, i + 1, &row);
 	}
 	double left[FF_RESOURCES];
 	for (size_t i = 0; i < FF_RESOURCES; i++)
 		left[i] = i == 0 ? 518.0 * (1 << 20) : i == FF_RESOURCE_HOST ? 1e10 : -1;
-	ff_growth_judge(g, left);
+	ff_growth_judge(g, left, forecasts_of);
 }
 
 static int64_t leaks(int i)
@@ -250,21 +251,21 @@ static void forecasts(void **state)
 	char say[200];
 	assert_non_null(g);
 	grow(g, 300, leaks);
-	const struct ff_forecast *f = &g->forecasts[0];
+	const struct ff_forecast *f = &forecasts_of[0];
 	assert_true(f->is && f->by_request);
 	assert_true(fabs(f->bytes_per_request / (1 << 20) - 14) < 0.2 && fabs(f->requests - 37) < 1);
 	assert_true(f->requests_low <= f->requests && f->requests <= f->requests_high);
 	ff_forecast_sentence(f, 0, say);
 	assert_non_null(strstr(say, "memory of gpu 0: +14.0 MB a request, about 37 requests left ("));
-	assert_false(g->forecasts[FF_RESOURCE_HOST].is);
+	assert_false(forecasts_of[FF_RESOURCE_HOST].is);
 	grow(g, 300, fills_its_cache);
-	assert_false(g->forecasts[0].is);
+	assert_false(forecasts_of[0].is);
 	grow(g, 300, goes_up_and_down);
-	assert_false(g->forecasts[0].is);
+	assert_false(forecasts_of[0].is);
 	grow(g, 300, hardly_grows);
-	assert_false(g->forecasts[0].is);
+	assert_false(forecasts_of[0].is);
 	grow(g, 40, leaks); // too short a time
-	assert_false(g->forecasts[0].is);
+	assert_false(forecasts_of[0].is);
 	grow(g, 300, leaks);
 	ff_growth_since(g, 1e9); // a new load: all that is of the old one
 	assert_int_equal(g->n, 0);
