@@ -29,7 +29,8 @@ rule {
           {host = true, say = "Or start it with one worker (without --workers): it shows what kills it."}}}
     end
     local hit = log.timeout or log.abort
-    local during = log.abort and (log.has_frame[[gunicorn/arbiter\.py]] and "loading the model" or "computing an answer")
+    local starts = log.has_frame[[gunicorn/arbiter\.py]]
+    local during = log.abort and (starts and "loading the model" or "computing an answer")
       or log.up and log.up.line < hit.line and "computing an answer"
       or log.load and "loading the model" or "loading the model, or computing an answer"
     return {hit = hit, why = {"gunicorn's master heard nothing from the worker" .. (log.timeout and " {pid}" or "")
