@@ -131,6 +131,11 @@ db.commit()
         len(until(lambda: (r := get(agents, "/v1/incidents")["incidents"]) and len(r) > 3000 and r, "all of them"))
         == 3001
     )
+    newest = get(agents, "/v1/incidents?newest=7")
+    assert newest["total"] == 3001 and len(newest["incidents"]) == 7 and newest["incidents"][0]["id"] != "%016x" % 0
+    for wrong in ("0", "x", "-1", "12345", "1;2"):
+        assert "newest wants" in get(agents, "/v1/incidents?newest=" + wrong, 400)["error"]
+
     def stored():
         return sum(v for k, v in agents.metrics().items() if k.startswith("firstfix_incidents_stored"))
     until(lambda: stored() >= 3001, "all of them counted")

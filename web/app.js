@@ -25,6 +25,7 @@ const told = {
   memory: null,
   requests: null,
   incidents: [],
+  incidentsInAll: 0,
   quarantine: null,
   incident: null,
   check: null,
@@ -33,6 +34,9 @@ const told = {
 };
 const samples = new Samples();
 const timeline = new Timeline();
+// What the agent said of itself along with the page: then nothing needs to be asked to show the state.
+let given = document.getElementById("told")?.textContent;
+let charted = false; // the script that draws charts comes behind this one
 let range = RANGES.find(([since]) => since === sessionStorage.getItem("firstfix.range")) ?? RANGES[0];
 let parts = null;
 let connected = null;
@@ -55,9 +59,11 @@ function draw() {
     check: told.check,
     well: meaningOf(told.health) !== "bad",
   });
-  parts.memory.draw(span(), names, told.memory?.forecasts ?? []);
-  parts.requests.draw(span(), told.requests);
-  parts.incidents.draw(told.incidents);
+  if (charted) {
+    parts.memory.draw(span(), names, told.memory?.forecasts ?? []);
+    parts.requests.draw(span(), told.requests);
+  }
+  parts.incidents.draw(told.incidents, told.incidentsInAll);
   parts.quarantine.draw(told.quarantine);
   drawEnvironment(told.report, told.changes);
   drawWorker();
@@ -105,8 +111,9 @@ async function askSamples() {
 }
 
 async function askIncidents() {
-  const list = await ask("/v1/incidents", "answer");
+  const list = await ask(`/v1/incidents?newest=${parts.incidents.wanted}`, "answer");
   told.incidents = list?.incidents ?? told.incidents;
+  told.incidentsInAll = list?.total ?? told.incidentsInAll;
   timeline.setIncidents(told.incidents);
   await ask("/v1/quarantine", "quarantine");
   const id = told.health?.incident?.id;
@@ -163,7 +170,8 @@ function showLogin(error) {
 async function begin() {
   let health;
   try {
-    health = await api.get("/v1/health");
+    health = given ? JSON.parse(given) : await api.get("/v1/health");
+    given = null;
   } catch (error) {
     if (error instanceof api.Unauthorized) return showLogin("This token is not the one.");
     setConnected(false);
@@ -177,7 +185,7 @@ async function begin() {
   parts ??= {
     memory: new Memory(samples, timeline),
     requests: new Requests(samples, timeline),
-    incidents: new Incidents((id) => api.get(`/v1/incidents/${encodeURIComponent(id)}`)),
+    incidents: new Incidents((id) => api.get(`/v1/incidents/${encodeURIComponent(id)}`), askIncidents),
     quarantine: new Quarantine(release),
   };
   draw();
@@ -213,6 +221,10 @@ byId("login-form").addEventListener("submit", (event) => {
   begin();
 });
 api.takeTokenOfAddress();
+addEventListener("DOMContentLoaded", () => {
+  charted = true;
+  draw();
+});
 makeRanges();
 makeTheme(() => {
   parts?.memory.repaint();

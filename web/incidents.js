@@ -4,26 +4,29 @@ import { byId, h, show } from "./dom.js";
 import { card } from "./diagnosis.js";
 
 const SHOWN = 20;
+const STEP = 100;
+const MOST = 9999; // that the agent lists
 
 export class Incidents {
   whole = new Map(); // id -> firstfix.incident/1
   open = null;
-  all = false;
+  shown = SHOWN;
+  wanted = STEP; // of the newest, to be asked for: charts mark more of them than the list shows at first
 
-  /** `ask(id)` gives firstfix.incident/1. */
-  constructor(ask) {
-    this.ask = ask;
-    this.list = [];
+  /** `ask(id)` gives firstfix.incident/1; `askAgain()` the list, once more are wanted. */
+  constructor(ask, askAgain) {
+    Object.assign(this, { ask, askAgain, list: [], total: 0 });
     this.place = h("div", {});
     byId("incidents").append(h("h2", { id: "incidents-title" }, "Incidents"), this.place);
   }
 
-  draw(list) {
-    const shown = this.all ? list : list.slice(0, SHOWN);
-    const drawn = [list, this.all, this.open, this.whole.get(this.open)];
+  /** `list`: the newest; `total`: how many there are. */
+  draw(list, total) {
+    const shown = list.slice(0, this.shown);
+    const drawn = [list, total, this.shown, this.open, this.whole.get(this.open)];
     if (this.drawn?.every((each, i) => each === drawn[i])) return; // thousands of rows are not made again and again
     this.drawn = drawn;
-    this.list = list;
+    Object.assign(this, { list, total });
     if (!list.length) {
       show(this.place, h("p", { class: "empty" }, "No failure is stored."));
       return;
@@ -35,18 +38,20 @@ export class Incidents {
         { class: "incidents" },
         shown.map((each) => this.#row(each)),
       ),
-      list.length > shown.length &&
+      Math.min(total, MOST) > shown.length &&
         h(
           "button",
-          { type: "button", class: "quiet", "data-key": "all", onclick: () => this.#showAll() },
-          `Show all ${count(list.length)}`,
+          { type: "button", class: "quiet", "data-key": "more", onclick: () => this.#showMore() },
+          `Show more of ${count(total)}`,
         ),
     );
   }
 
-  #showAll() {
-    this.all = true;
-    this.draw(this.list);
+  #showMore() {
+    this.shown += STEP;
+    this.wanted = Math.min(Math.max(this.wanted, this.shown), MOST);
+    this.draw(this.list, this.total);
+    this.askAgain();
   }
 
   #row(each) {
@@ -102,10 +107,10 @@ export class Incidents {
 
   async #toggle(id) {
     this.open = this.open === id ? null : id;
-    this.draw(this.list);
+    this.draw(this.list, this.total);
     if (this.open !== id || this.whole.has(id)) return;
     const whole = await this.ask(id);
     if (whole) this.whole.set(id, whole);
-    this.draw(this.list);
+    this.draw(this.list, this.total);
   }
 }

@@ -42,6 +42,7 @@ export class Samples {
   /** Append what is newer than what is here; forget what is older than `from` seconds. */
   take(document, from) {
     const { columns, gpu_columns: gpuColumns } = document;
+    if (!document.rows.length) return this.clear(); // the clock was set back: what is new is older than what is here
     for (const row of document.rows) {
       const at = row[0] / 1000;
       if (at <= this.last) continue;

@@ -11,14 +11,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { LONGEST_ID = 79 };
+enum { LONGEST_ID = 79, NEWEST_DIGITS = 4 };
 static const uint64_t last_s = UINT64_C(18000000000); // nanoseconds of later moments do not fit
 
 void ff_answer_health(struct ff_request *r, struct ff_answer *out)
 {
-	pthread_mutex_lock(&r->agent->lock);
-	_cleanup_json_ json_t *doc = ff_health_document(r->agent);
-	pthread_mutex_unlock(&r->agent->lock);
+	_cleanup_json_ json_t *doc = ff_told_of_health(r->agent);
 	ff_answer_json(out, doc);
 }
 
@@ -39,7 +37,12 @@ void ff_answer_changes(struct ff_request *r, struct ff_answer *out)
 
 void ff_answer_incidents(struct ff_request *r, struct ff_answer *out)
 {
-	ff_answer_document(r, out, FF_DOC_INCIDENTS, "");
+	const char *newest = ff_request_query(r, "newest");
+	size_t n = newest ? strspn(newest, "0123456789") : 0;
+	if (newest && (!n || n > NEWEST_DIGITS || newest[n] || newest[0] == '0'))
+		ff_answer_error(out, MHD_HTTP_BAD_REQUEST, "newest wants how many, 1 to 9999");
+	else
+		ff_answer_document(r, out, FF_DOC_INCIDENTS, newest ? newest : "");
 }
 
 void ff_answer_quarantine(struct ff_request *r, struct ff_answer *out)

@@ -102,6 +102,15 @@ json_t *ff_health_document(const struct ff_agent *a)
 	return doc;
 }
 
+json_t *ff_told_of_health(void *owner)
+{
+	struct ff_agent *a = owner;
+	pthread_mutex_lock(&a->lock);
+	json_t *doc = ff_health_document(a);
+	pthread_mutex_unlock(&a->lock);
+	return doc;
+}
+
 static void write_checks(const struct ff_agent *a, struct ff_buf *out)
 {
 	_cleanup_json_ json_t *checks = checks_of(a);

@@ -12,6 +12,8 @@ extern const size_t ff_route_count;
 
 /** firstfix.health/1; the lock is held. */
 json_t *ff_health_document(const struct ff_agent *agent);
+/** The same for who has no lock; `agent` is a struct ff_agent. */
+json_t *ff_told_of_health(void *agent);
 
 /** The forecasts that hold now; the lock is held. */
 json_t *ff_forecasts_document(const struct ff_agent *agent);

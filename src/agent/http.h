@@ -41,13 +41,14 @@ struct ff_answer {
 typedef void ff_handler(struct ff_request *request, struct ff_answer *answer);
 
 enum {
-	FF_FOR_ALL = 1,	      /**< without a token too: it must say no more than a word then */
-	FF_TAKES_SINCE = 2,   /**< for the description: it has the query `since` */
-	FF_CAN_BE_ABSENT = 4, /**< for the description: 404 is an answer */
-	FF_OF_PAGE = 8,	      /**< for the description: for browsers, not in it */
-	FF_CHANGES = 16,      /**< POST, and only of who showed who he is: there must be a token or client authority */
-	FF_TAKES_FLEET = 32,  /**< for the description: it has the query `fleet` */
-	FF_TAKES_FAILURE = 64 /**< for the description: it has the query `failure` */
+	FF_FOR_ALL = 1,	       /**< without a token too: it must say no more than a word then */
+	FF_TAKES_SINCE = 2,    /**< for the description: it has the query `since` */
+	FF_CAN_BE_ABSENT = 4,  /**< for the description: 404 is an answer */
+	FF_OF_PAGE = 8,	       /**< for the description: for browsers, not in it */
+	FF_CHANGES = 16,       /**< POST, and only of who showed who he is: there must be a token or client authority */
+	FF_TAKES_FLEET = 32,   /**< for the description: it has the query `fleet` */
+	FF_TAKES_FAILURE = 64, /**< for the description: it has the query `failure` */
+	FF_TAKES_NEWEST = 128, /**< for the description: it has the query `newest` */
 };
 
 struct ff_route {
@@ -67,6 +68,8 @@ struct ff_http_options {
 	const struct ff_route *routes;
 	size_t n_routes;
 	void *owner; /**< of each request */
+	/** What a reader of the page who may ask gets along with it; NULL: nothing. */
+	json_t *(*told)(void *owner);
 };
 
 /** Listen and serve. FF_EDENIED (with what to do) for an address that is not loopback when there is neither a token nor

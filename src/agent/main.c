@@ -172,7 +172,8 @@ static struct ff_error *serve(struct ff_agent *a)
 		.insecure = o->insecure,
 		.routes = ff_routes,
 		.n_routes = ff_route_count,
-		.owner = a};
+		.owner = a,
+		.told = ff_told_of_health};
 	struct ff_error *err = token[0] ? NULL : ff_token_read(o->token_file, token);
 	if (!err)
 		err = ff_http_start(&options, token[0] ? token : NULL, &a->http);

@@ -14,7 +14,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PROGRAM_MS = 20000, OUTPUT_MAX = 8 << 20, EVENTS_MAX = 1000, SINCE_S = 600, PATH_ROOM = 4096, WORDS = 12 };
+enum {
+	PROGRAM_MS = 20000,
+	OUTPUT_MAX = 8 << 20,
+	EVENTS_MAX = 1000,
+	INCIDENTS_MAX = 10000,
+	SINCE_S = 600,
+	PATH_ROOM = 4096,
+	WORDS = 12
+};
 
 // The program `firstfix-tool`: beside us, or where a build tree has it.
 static bool find_tool(char ret[PATH_ROOM])
@@ -105,10 +113,11 @@ static struct ff_error *make_incidents(void *owner, const char *of, struct ff_bu
 	struct ff_agent *a = owner;
 	_cleanup_store_ struct ff_store *store = NULL;
 	json_t *list = NULL;
-	(void)of;
+	uint64_t most = INCIDENTS_MAX, total = 0;
+	ff_span_u64(ff_span_of(of), &most);
 	struct ff_error *err = ff_store_open(a->dir, true, &store);
 	if (!err)
-		err = ff_store_list(store, &list);
+		err = ff_store_newest(store, (unsigned)most, &list, &total);
 	if (err && err->code == FF_EABSENT) { // nothing was ever stored
 		ff_error_destroy(err);
 		err = NULL;
@@ -116,7 +125,8 @@ static struct ff_error *make_incidents(void *owner, const char *of, struct ff_bu
 	}
 	if (err)
 		return err;
-	_cleanup_json_ json_t *doc = json_pack("{s:s, s:o}", "schema", "firstfix.incidents/1", "incidents", list);
+	_cleanup_json_ json_t *doc = json_pack(
+		"{s:s, s:I, s:o}", "schema", "firstfix.incidents/1", "total", (json_int_t)total, "incidents", list);
 	return ff_masked_text(doc, ret);
 }
 

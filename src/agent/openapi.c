@@ -26,6 +26,7 @@ static const struct {
 	{FF_TAKES_SINCE, "since",
 		"^([0-9]{1,11}[smhd]?|20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9])T([01][0-9]|2[0-3]):"
 		"[0-5][0-9]:[0-5][0-9]Z?)$"},
+	{FF_TAKES_NEWEST, "newest", "^[1-9][0-9]{0,3}$"},
 	{FF_TAKES_FLEET, "fleet", "^[^\\x00-\\x1f]{1,256}$"},
 	{FF_TAKES_FAILURE, "failure", "^[0-9a-f]{1,16}$"},
 };
@@ -50,7 +51,8 @@ static json_t *responses_of(const struct ff_route *route)
 	static const struct {
 		const char *code, *what;
 		unsigned when;
-	} rows[] = {{"400", "The question makes no sense", FF_TAKES_SINCE | FF_TAKES_FLEET | FF_TAKES_FAILURE},
+	} rows[] = {{"400", "The question makes no sense",
+			    FF_TAKES_SINCE | FF_TAKES_NEWEST | FF_TAKES_FLEET | FF_TAKES_FAILURE},
 		{"401", "A token is wanted", 0},
 		{"403", "Asked by a page of another origin, or for a name that is not ours", 0},
 		{"404", "There is none", FF_CAN_BE_ABSENT}, {"413", "A request has no body here", 0},

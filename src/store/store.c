@@ -14,7 +14,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-enum { SCHEMA_VERSION = 1, LOCK_WAIT_MS = 2000 };
+enum { SCHEMA_VERSION = 1, LOCK_WAIT_MS = 2000, LIST_MAX = 10000 };
 
 static const char schema[] =
 	"create table if not exists incident(id text primary key, fingerprint text not null, command_key text not null,"
@@ -285,10 +285,11 @@ static json_t *row_summary(sqlite3_stmt *stmt, bool parts)
 
 // SQLite finds these parts in a tenth of the time that reading whole documents takes; one without JSON functions (an
 // option before 3.38) gives the documents.
-static struct ff_error *prepare_list(struct ff_store *store, sqlite3_stmt **ret, bool *ret_parts)
+static struct ff_error *prepare_list(struct ff_store *store, unsigned most, sqlite3_stmt **ret, bool *ret_parts)
 {
-	static const char columns[] = "select id, first_seen, last_seen, count, length(cast(document as blob)), ",
-			  from[] = " from incident order by last_seen desc, id desc limit 10000";
+	static const char columns[] = "select id, first_seen, last_seen, count, length(cast(document as blob)), ";
+	char from[80];
+	snprintf(from, sizeof(from), " from incident order by last_seen desc, id desc limit %u", most);
 	_cleanup_buf_ struct ff_buf sql = {0};
 	ff_buf_printf(&sql, "%scase when json_valid(document) then json_object(", columns);
 	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++)
@@ -309,15 +310,34 @@ static struct ff_error *prepare_list(struct ff_store *store, sqlite3_stmt **ret,
 
 struct ff_error *ff_store_list(struct ff_store *store, json_t **ret)
 {
+	uint64_t total;
+	return ff_store_newest(store, LIST_MAX, ret, &total);
+}
+
+static struct ff_error *count(struct ff_store *store, uint64_t *ret)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	bool row = false;
+	struct ff_error *err = ff_sql_prepare(store->db, store->path, "select count(*) from incident", &stmt);
+	if (!err)
+		err = ff_sql_step(store->db, store->path, stmt, &row);
+	*ret = !err && row ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
+	return err;
+}
+
+struct ff_error *ff_store_newest(struct ff_store *store, unsigned most, json_t **ret, uint64_t *ret_total)
+{
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
 	_cleanup_json_ json_t *list = json_array();
 	bool parts = false;
-	struct ff_error *err = list ? prepare_list(store, &stmt, &parts) : &ff_enomem;
+	struct ff_error *err = list ? prepare_list(store, most, &stmt, &parts) : &ff_enomem;
 	for (bool row = true; !err && row;) {
 		err = ff_sql_step(store->db, store->path, stmt, &row);
 		if (!err && row && json_array_append_new(list, row_summary(stmt, parts)) < 0)
 			err = &ff_enomem;
 	}
+	if (!err)
+		err = count(store, ret_total);
 	if (!err)
 		*ret = ff_take(&list);
 	return err;

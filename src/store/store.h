@@ -52,6 +52,9 @@ struct ff_error *ff_store_find(struct ff_store *store, const json_t *incident, j
 /** Newest first: [{"id", "first_seen", "last_seen", "count", "cause", "title", "command", "bytes"}]. */
 struct ff_error *ff_store_list(struct ff_store *store, json_t **ret);
 
+/** The newest `most` of that list, and how many there are in all. */
+struct ff_error *ff_store_newest(struct ff_store *store, unsigned most, json_t **ret, uint64_t *ret_total);
+
 /** Those seen since a moment (RFC 3339), oldest first, at most 256: [{"id", "last_seen", "count"}]. Cheap. */
 struct ff_error *ff_store_since(struct ff_store *store, const char *since, json_t **ret);
 

@@ -1,6 +1,6 @@
 // A clock that a test can set, for the programs that this is preloaded into (LD_PRELOAD): the time of day is off by the
-// seconds in the file that FIRSTFIX_FAKE_CLOCK names, from one call to the next. Only what asks for the time of day sees
-// it: a machine whose clock is set keeps its other clocks as well.
+// seconds in the file that FIRSTFIX_FAKE_CLOCK names, from one call to the next. Only what asks for the time of day
+// sees it: a machine whose clock is set keeps its other clocks as well.
 //
 //	-86400
 #include <fcntl.h>

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 
@@ -272,5 +273,66 @@ def test_it_is_small_and_whole(agents):
         assert status == 200, path
         assert headers["content-type"].startswith("text/javascript" if path.endswith(".js") else "text/css")
         size += len(text.encode())
-    assert parts == {"/web/page.css", "/web/page.js"} and size <= 150_000
+    assert parts == {"/web/page.css", "/web/page.js", "/web/charts.js"} and size <= 150_000
     assert agents.ask("/web/../index.html")[0] == agents.ask("/web/nothing.js")[0] == 404
+
+
+def add_incidents(agents, n):
+    """That many more, each another failure, of what is stored already."""
+    db = sqlite3.connect(agents.state / "firstfix.db", timeout=30)
+    cursor = db.execute("select * from incident")
+    names, row = [d[0] for d in cursor.description], cursor.fetchone()
+    for i in range(n):
+        new = dict(zip(names, row), id=f"{i:016x}", fingerprint=f"{i:016x}", last_seen="2020-01-01T00:00:00.000Z")
+        db.execute(f"insert into incident({','.join(new)}) values ({','.join('?' * len(new))})", list(new.values()))
+    db.commit()
+    db.close()
+
+
+def test_a_thousand_incidents_are_shown_a_page_at_a_time(agents, reader):
+    worker = agents.run(WORKER)
+    fail(agents, worker, FAILURE)
+    until(lambda: incidents(agents), "an incident")
+    add_incidents(agents, 999)
+    seen = reader(agents.url)
+    rows, more = seen.page.locator("#incidents button.row"), seen.page.locator("#incidents button.quiet")
+    more.get_by_text("Show more of 1,000").wait_for(timeout=30000)
+    assert rows.count() == 20
+    more.focus()
+    for shown in (120, 220):
+        seen.page.keyboard.press("Enter")
+        rows.nth(shown - 1).wait_for(timeout=30000)
+        assert rows.count() == shown
+        assert seen.page.evaluate("document.activeElement.dataset.key") == "more", "a reader keeps the place"
+    asked = [url.partition("newest=")[2] for url in seen.asked if "/v1/incidents?" in url]
+    assert asked[0] == "100" and max(map(int, asked)) <= 220, "what nobody looks at is not asked for"
+    rows.nth(150).click()
+    seen.page.locator("#incidents .opened").get_by_text("What it rests on").wait_for(timeout=30000)
+    took = seen.page.evaluate("""async () => {
+        const begin = performance.now();
+        document.querySelector("#theme").click();
+        await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+        return performance.now() - begin;
+    }""")
+    assert took < 2000, "it answers a click"
+    assert seen.complaints == []
+
+
+def test_the_state_comes_with_the_page(agents, chromium):
+    """To who may ask for it, and to nobody else; what a worker says ends no block of data."""
+    worker = agents.run(WORKER)
+    fail(agents, worker, f"ValueError({HOSTILE!r})")
+    agents.state_is("ready", "idle")
+    page = agents.ask("/")[2]
+    told = re.search(r'<script type="application/json" id="told">(.*?)</script>', page, re.S)[1]
+    assert json.loads(told)["schema"] == "firstfix.health/1" and "<" not in told
+    context = chromium.new_context()
+    seen = context.new_page()
+    seen.route("**/v1/health", lambda route: route.abort())
+    seen.goto(agents.url)
+    seen.locator("#state", has_text="Ready").wait_for(timeout=30000)
+    context.close()
+    agents.env["FIRSTFIX_TOKEN"] = "s3cret-for-the-page"
+    agents.run(WORKER)
+    assert 'id="told"' not in agents.ask("/")[2]
+    assert 'id="told"' in agents.ask("/", Authorization="Bearer s3cret-for-the-page")[2]
