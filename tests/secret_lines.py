@@ -56,6 +56,23 @@ azure storage | DefaultEndpointsProtocol=https;AccountName=m;AccountKey={base64:
 azure sas | https://m.blob.core.windows.net/w/a.safetensors?sv=2022-11-02&sr=b&sig={alnum:43}%3D&se=2026-01-01
 azure devops | {alnum:52}JQQJ99{alnum:8}AZDO{alnum:14}
 twilio | twilio.base.exceptions.TwilioRestException: SK{hex:32} is not valid
+bannerbear | bb_ma_{hex:30} may not make images
+close | 401 from Close with api_{alnum:22}.{alnum:22}
+endor labs | endorctl: endr+{alnum:16} has no access
+klaviyo | events refused for pk_{hex:34}
+newrelic mobile | agent started with AA{hex:40}-NRMA
+nightfall | NF-{alnum:32} scans nothing
+pagarme | charged with ak_live_{alnum:30}
+pubnub | publish signed by sec-c-{alnum:48}
+salesforce session | sforce: 00D{alnum:12}!{alnum:96} has timed out
+salesforce refresh | renewing by 5Aep861{alnum:80}
+sonarcloud | sonar-scanner uses sqco_{alnum:59}
+stripe intent | confirm pi_{alnum:24}_secret_{alnum:25} failed
+ubidots | BBFF-{alnum:30} sends too often
+voiceflow | dialog VF.DM.{hex:24}.{alnum:16} is gone
+zoho | refresh 1000.{hex:32}.{hex:32} refused
+locationiq | https://eu1.locationiq.com answered 401 to pk.{hex:32}
+tines | POST https://acme-1.tines.com/webhook/{hex:32}/{hex:32} 404
 resend | resend.exceptions: re_{alnum:8}_{alnum:24} is restricted to sending
 brave | search with BSA{alnum:28}
 e2b | sandbox of e2b_{hex:40} timed out

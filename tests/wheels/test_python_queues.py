@@ -13,7 +13,7 @@ from test_incidents_inside import incidents
 
 QUEUES = ["celery", "ray[serve]"]
 APP = """
-import celery, sys
+import celery, sys, time
 folder = sys.argv[-1] if __name__ == "__main__" else {folder!r}
 app = celery.Celery("tasks", broker="filesystem://", backend="file://" + folder)
 app.conf.broker_transport_options = dict.fromkeys(("data_folder_in", "data_folder_out", "control_folder"), folder)
@@ -23,6 +23,9 @@ def add(a, b): return a + b
 
 @app.task
 def bad(): raise ValueError("bad")
+
+@app.task
+def busy(seconds): time.sleep(seconds)
 
 @app.task(bind=True, max_retries=1)
 def again(self):
@@ -117,6 +120,35 @@ def test_celery_worker(worker, tasks):  # noqa: F811
     failed, = worker.events("exception")
     assert failed["process.pid"] != served.pid and "in bad" in failed["exception.stacktrace"]
     assert "[Celery] TASK FAILED" in said, said  # Celery sends what a task writes to stderr into its log
+
+
+def test_how_long_a_task_waited(worker, tasks):  # noqa: F811
+    """Behind a task that takes its time, by what a caller says or Celery's own eta; a message alone has no date."""
+    served = subprocess.Popen(
+        [worker.python, "-m", "celery", "-A", "tasks", "worker", "-c", "1", "-l", "warning"],
+        cwd=tasks,
+        env={**worker.environment(), "C_FORCE_ROOT": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        done = worker.run(f"""
+            import sys, time; sys.path.insert(0, {str(tasks)!r})
+            import tasks
+            first = tasks.busy.delay(3)
+            told = tasks.add.apply_async((1, 2), headers={{"x-request-start": str(time.time())}})
+            eta = tasks.add.apply_async((3, 4), countdown=0.1)
+            assert (told.get(timeout=120), eta.get(timeout=120), first.get(timeout=120)) == (3, 7, None)
+            tasks.app.control.shutdown()
+        """, FIRSTFIX_DISABLE="all", timeout=180)
+        assert done.returncode == 0, done.stderr
+        served.wait(60)
+    finally:
+        served.kill()
+        served.wait()
+    rows = [row for row in worker.events("firstfix.phase.end") if row["firstfix.phase"] == "request"]
+    waits = [row.get("firstfix.request.queue_ms") for row in rows]
+    assert waits[0] is None and len(waits) == 3 and all(2500 < wait < 120000 for wait in waits[1:]), waits
 
 
 def test_ray_serve(worker, queues, tmp_path):  # noqa: F811
