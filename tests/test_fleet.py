@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -258,14 +259,14 @@ def test_explain_says_what_was_not_answered(firstfix, tmp_path):
     """ClickHouse answers what it is asked first; names and times are refused."""
     counted = [{"key": "driver.version", "value": v, "failing": n[1], "others": n[0]}
                for v, n in (("550", (0, 40)), ("570", (160, 0)))]
-    bits = [{"id": str(n + 1), "failing": int(n < 40), "has": str(3 * (n < 40)), "known": "3"} for n in range(200)]
+    bits = b"".join(struct.pack("<QBQQ", n + 1, n < 40, 3 * (n < 40), 3) for n in range(200))
     told = {
-        "uniqExact(worker) AS workers FROM fleet_record": [{"name": "default", "workers": 200}],
+        "AS name, count() AS workers": [{"name": "default", "workers": 200}],
         "AS exemplar": [{"fingerprint": "f" * 16, "cause": "x.y", "title": "t", "exemplar": None, "worker": None}],
         "with_facts": [{"failing": hit, "with_facts": 1, "n": 40 if hit else 160} for hit in (0, 1)],
-        "AS failing, countIf(NOT hit)": counted,
-        "groupBitOr(bits.has)": bits,
-        "WHERE 0": [],
+        "AS failing, sum(c.others)": counted,
+        "FORMAT RowBinary": bits,
+        "AS dropped": [],
     }
 
     class Server(http.server.BaseHTTPRequestHandler):
@@ -274,7 +275,9 @@ def test_explain_says_what_was_not_answered(firstfix, tmp_path):
             rows = next((rows for part, rows in told.items() if part in query), None)
             self.send_response(500 if rows is None else 200)
             self.end_headers()
-            self.wfile.write(b"too busy" if rows is None else "\n".join(map(json.dumps, rows)).encode())
+            if isinstance(rows, list):
+                rows = "\n".join(map(json.dumps, rows)).encode()
+            self.wfile.write(b"too busy" if rows is None else rows)
 
         def log_message(self, *_):
             pass

@@ -1,8 +1,15 @@
--- How many workers of each side have a fact.
-SELECT key, value, countIf(hit) AS failing, countIf(NOT hit) AS others
-FROM (SELECT DISTINCT key, value, set FROM fleet_fact WHERE fleet = {fleet:String}) AS fact
-INNER JOIN (
-    SELECT set, hit FROM fleet_side(fleet = {fleet:String}, fingerprint = {fingerprint:String})
-    WHERE set != 0
-) AS side USING (set)
+-- How many workers of each side have a fact: counted by chunk, whose facts are then few.
+WITH
+    chosen AS (
+        SELECT set, hit FROM fleet_side(fleet = {fleet:String}, fingerprint = {fingerprint:String}) WHERE set != 0
+    ),
+    counted AS (
+        SELECT chunk, countIf(hit) AS failing, countIf(NOT hit) AS others
+        FROM (SELECT set, arrayJoin(chunks) AS chunk FROM fleet_set FINAL WHERE fleet = {fleet:String}) AS each
+        INNER JOIN chosen USING (set)
+        GROUP BY chunk
+    )
+SELECT key, value, sum(c.failing) AS failing, sum(c.others) AS others
+FROM fleet_chunk AS f FINAL INNER JOIN counted AS c USING (chunk)
+WHERE fleet = {fleet:String} AND key NOT IN (SELECT key FROM fleet_wide(fleet = {fleet:String}))
 GROUP BY key, value

@@ -1,1 +1,2 @@
-SELECT fleet AS name, uniqExact(worker) AS workers FROM fleet_record GROUP BY fleet ORDER BY fleet
+SELECT fleet AS name, count() AS workers FROM (SELECT fleet, worker FROM fleet_worker GROUP BY fleet, worker)
+GROUP BY fleet ORDER BY fleet

@@ -1,20 +1,24 @@
--- When workers first had facts of which a predicate holds, and when they failed.
+-- When workers first had facts of which a predicate holds, and when they failed; `term` is its bit.
 WITH
-    sets AS (
-        SELECT worker, cityHash64(fleet, worker, hash) AS set, min(at) AS had FROM fleet_record
-        WHERE fleet = {fleet:String} AND hash != '' GROUP BY fleet, worker, hash
-    ),
-    holds AS (
-        SELECT set, groupBitOr(if(has({keys:Array(String)}, key) AND
-            indexOf(arrayZip({keys:Array(String)}, {values:Array(String)}), (toString(key), value)) > 0, 1, 0)) AS hold
-        FROM fleet_fact WHERE fleet = {fleet:String} GROUP BY set HAVING hold != {inverted:UInt8}
+    carriers AS (
+        SELECT term, id, min(first) AS had
+        FROM (
+            SELECT set, id, arrayJoin(bitPositionsToArray(said.has)) AS term FROM fleet_bits(fleet = {fleet:String}, names = {names:Array(String)}, known = {known:Array(UInt64)},
+    keys = {keys:Array(String)}, values = {values:Array(String)}, has = {has:Array(UInt64)}, always = {always:UInt64},
+    inverted = {inverted:UInt64}) AS said
+        ) AS each
+        INNER JOIN (
+            SELECT set, min(h.first) AS first FROM fleet_had AS h WHERE fleet = {fleet:String} GROUP BY set
+        ) AS spoken USING (set)
+        GROUP BY term, id
     ),
     hits AS (
-        SELECT worker, min(at) AS failed FROM fleet_record
-        WHERE fleet = {fleet:String} AND kind = 'incident' AND fingerprint = {fingerprint:String} GROUP BY worker
+        SELECT id, min(at) AS failed FROM fleet_telling
+        WHERE fleet = {fleet:String} AND fingerprint = {fingerprint:String} GROUP BY id
     )
-SELECT toString(cityHash64({fleet:String}, each.worker)) AS worker, each.had AS had,
-    if(hits.worker = '', NULL, hits.failed) AS failed
-FROM (SELECT worker, min(had) AS had FROM sets WHERE set IN (SELECT set FROM holds) GROUP BY worker) AS each
-LEFT JOIN hits ON hits.worker = each.worker
-ORDER BY each.worker
+SELECT term, count() AS workers, min(had) AS first, quantileExact(had) AS half,
+    if(failed_before + failed_after = 0, NULL, minIf(failed, hits.id != 0)) AS onset,
+    countIf(hits.id != 0 AND failed < had) AS failed_before, countIf(hits.id != 0 AND failed >= had) AS failed_after,
+    if(failed_after = 0, NULL, quantileExactIf(failed - had, hits.id != 0 AND failed >= had)) AS delay
+FROM carriers LEFT JOIN hits USING (id)
+GROUP BY term ORDER BY term

@@ -1,31 +1,35 @@
 -- Failures by workers hit. A worker's loss is from an incident to its next good start, a day at most; to the newest
 -- that is known of the worker where there was none.
 WITH
-    incidents AS (
-        SELECT fingerprint, worker, incident, n, min(at) AS at, any(cause) AS cause, any(title) AS title
-        FROM fleet_record WHERE fleet = {fleet:String} AND kind = 'incident'
-        GROUP BY fingerprint, worker, incident, n
+    after AS (
+        SELECT id, at FROM fleet_start WHERE fleet = {fleet:String}
+        UNION ALL
+        SELECT id, max(last) AS at FROM fleet_worker WHERE fleet = {fleet:String} GROUP BY id
     ),
-    starts AS (SELECT worker, at AS next FROM fleet_record WHERE fleet = {fleet:String} AND kind = 'start'),
-    workers AS (SELECT worker, max(at) AS newest FROM fleet_record WHERE fleet = {fleet:String} GROUP BY worker),
     lost AS (
-        SELECT fingerprint, sum(least(86400000, if(next = 0, newest, next) - at)) AS lost_ms
-        FROM (SELECT i.fingerprint AS fingerprint, i.worker AS worker, i.at AS at, s.next AS next
-              FROM incidents AS i ASOF LEFT JOIN starts AS s ON i.worker = s.worker AND i.at <= s.next) AS each
-        INNER JOIN workers USING (worker)
+        SELECT t.fingerprint AS fingerprint, sum(least(86400000, after.at - t.at)) AS lost_ms
+        FROM (SELECT fingerprint, id, at FROM fleet_telling FINAL WHERE fleet = {fleet:String}) AS t
+        ASOF INNER JOIN after ON t.id = after.id AND t.at <= after.at
         GROUP BY fingerprint
+    ),
+    each AS (
+        SELECT fingerprint, id, max(n) AS most, min(at) AS since, max(at) AS till,
+            countIf(intDiv(at, 3600000) > intDiv({now:Int64}, 3600000) - 24
+                AND intDiv(at, 3600000) <= intDiv({now:Int64}, 3600000)) AS late,
+            countIf(intDiv(at, 3600000) > intDiv({now:Int64}, 3600000) - 48
+                AND intDiv(at, 3600000) <= intDiv({now:Int64}, 3600000) - 24) AS earlier
+        FROM fleet_telling FINAL WHERE fleet = {fleet:String} GROUP BY fingerprint, id, incident
     ),
     counted AS (
-        SELECT fingerprint, sum(most) AS incidents FROM (
-            SELECT fingerprint, worker, incident, max(n) AS most FROM incidents GROUP BY fingerprint, worker, incident)
-        GROUP BY fingerprint
+        SELECT fingerprint, uniqExact(id) AS workers, sum(most) AS incidents, min(since) AS first, max(till) AS last,
+            sum(late) AS recent, sum(earlier) AS before
+        FROM each GROUP BY fingerprint
+    ),
+    names AS (
+        SELECT fingerprint, argMinMerge(f.words) AS words FROM fleet_failure AS f
+        WHERE fleet = {fleet:String} GROUP BY fingerprint
     )
-SELECT fingerprint, nullIf(any(cause), '') AS cause, nullIf(any(title), '') AS title, uniqExact(worker) AS workers,
-    any(counted.incidents) AS incidents, min(at) AS first, max(at) AS last,
-    countIf(intDiv(at, 3600000) > intDiv({now:Int64}, 3600000) - 24
-        AND intDiv(at, 3600000) <= intDiv({now:Int64}, 3600000)) AS recent,
-    countIf(intDiv(at, 3600000) > intDiv({now:Int64}, 3600000) - 48
-        AND intDiv(at, 3600000) <= intDiv({now:Int64}, 3600000) - 24) AS before,
-    any(lost.lost_ms) AS lost_ms
-FROM incidents INNER JOIN counted USING (fingerprint) INNER JOIN lost USING (fingerprint)
-GROUP BY fingerprint ORDER BY workers DESC, incidents DESC, fingerprint LIMIT {limit:UInt64}
+SELECT fingerprint, nullIf(names.words.1, '') AS cause, nullIf(names.words.2, '') AS title, workers, incidents, first,
+    last, recent, before, lost_ms
+FROM counted INNER JOIN lost USING (fingerprint) INNER JOIN names USING (fingerprint)
+ORDER BY workers DESC, incidents DESC, fingerprint LIMIT {limit:UInt64}

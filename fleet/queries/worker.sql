@@ -1,3 +1,3 @@
 SELECT worker, nullIf(named, '') AS host, first, last FROM (
-    SELECT worker, argMinIf(r.host, at, r.host != '') AS named, min(at) AS first, max(at) AS last FROM fleet_record AS r
+    SELECT worker, argMinIfMerge(host) AS named, min(w.first) AS first, max(w.last) AS last FROM fleet_worker AS w
     WHERE fleet = {fleet:String} AND worker = {worker:String} GROUP BY worker)

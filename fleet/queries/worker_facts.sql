@@ -1,5 +1,6 @@
-SELECT DISTINCT key, value FROM fleet_fact
-WHERE fleet = {fleet:String} AND set IN (
-    SELECT set FROM fleet_side(fleet = {fleet:String}, fingerprint = {fingerprint:String})
-    WHERE worker = {worker:String} AND set != 0)
+SELECT key, value FROM fleet_chunk FINAL
+WHERE fleet = {fleet:String} AND chunk IN (
+    SELECT arrayJoin(chunks) FROM fleet_set WHERE fleet = {fleet:String} AND set IN (
+        SELECT set FROM fleet_side(fleet = {fleet:String}, fingerprint = {fingerprint:String})
+        WHERE worker = {worker:String}))
 ORDER BY key, value

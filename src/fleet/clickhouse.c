@@ -4,8 +4,8 @@
 //	--b\r\nContent-Disposition: form-data; name="param_fleet"\r\n\r\ndefault\r\n--b--
 //	-> {"fingerprint":"...","workers":412}\n{"fingerprint":...
 //
-// How the source lies: an error may come as text behind the first rows of an answer that began with 200; a server may
-// answer without end.
+// How the source lies: an error may come as text behind the first rows of an answer that began with 200 (so it is asked
+// to wait until it has all of them); a server may answer without end.
 #include "fleet/clickhouse.h"
 
 #include "base/cleanup.h"
@@ -43,7 +43,8 @@ static bool set_options(struct ff_clickhouse *ch)
 
 struct ff_error *ff_clickhouse_open(const char *url, struct ff_clickhouse **ret)
 {
-	static const char settings[] = "default_format=JSONEachRow&output_format_json_quote_64bit_integers=0";
+	static const char settings[] = "default_format=JSONEachRow&output_format_json_quote_64bit_integers=0"
+				       "&wait_end_of_query=1";
 	if (!ff_starts(url, "http://") && !ff_starts(url, "https://"))
 		return ff_error_create(FF_EUSAGE, "%s: ClickHouse is asked at http://HOST:PORT/", url);
 	struct ff_clickhouse *ch = calloc(1, sizeof(*ch));
@@ -164,7 +165,8 @@ static struct ff_error *rows_of(struct ff_span text, json_t **ret)
 	return list || *ret ? NULL : &ff_enomem;
 }
 
-struct ff_error *ff_clickhouse_ask(struct ff_clickhouse *ch, struct ff_span sql, const json_t *parameters, json_t **ret)
+struct ff_error *ff_clickhouse_ask_bytes(
+	struct ff_clickhouse *ch, struct ff_span sql, const json_t *parameters, struct ff_span *ret)
 {
 	_cleanup_buf_ struct ff_buf body = {0};
 	char boundary[33], type[128];
@@ -192,5 +194,13 @@ struct ff_error *ff_clickhouse_ask(struct ff_clickhouse *ch, struct ff_span sql,
 	if (status != OK)
 		return ff_error_create(FF_EOS, "ClickHouse: HTTP %ld: %.*s", status,
 			(int)(answer.n < SAID_MAX ? answer.n : SAID_MAX), answer.n ? answer.p : "");
-	return rows_of(answer, ret);
+	*ret = answer;
+	return NULL;
+}
+
+struct ff_error *ff_clickhouse_ask(struct ff_clickhouse *ch, struct ff_span sql, const json_t *parameters, json_t **ret)
+{
+	struct ff_span answer;
+	struct ff_error *err = ff_clickhouse_ask_bytes(ch, sql, parameters, &answer);
+	return err ? err : rows_of(answer, ret);
 }

@@ -13,3 +13,7 @@ void ff_clickhouse_close(struct ff_clickhouse *ch);
 /** Run a query; values of its {name:Type} go beside it, never into its text. *ret is an array of objects. */
 struct ff_error *ff_clickhouse_ask(
 	struct ff_clickhouse *ch, struct ff_span sql, const json_t *parameters, json_t **ret);
+
+/** The same, with an answer in a format that the query says; *ret is good until the next question. */
+struct ff_error *ff_clickhouse_ask_bytes(
+	struct ff_clickhouse *ch, struct ff_span sql, const json_t *parameters, struct ff_span *ret);

@@ -35,6 +35,8 @@ struct explain {
 		bool told; // part of an entry already
 	} ranked[ALL];
 	size_t n;
+	const struct ff_candidate *shown[SHOWN];
+	size_t n_shown;
 };
 
 static void say_term(const struct explain *x, const struct ff_predicate *p, struct ff_buf *out)
@@ -174,13 +176,7 @@ static json_t *try_of(const struct explain *x, const struct ranked *r)
 		key, "value", better, "say", say);
 }
 
-static int by_integer(const void *a, const void *b)
-{
-	json_int_t x = *(const json_int_t *)a, y = *(const json_int_t *)b;
-	return (x > y) - (x < y);
-}
-
-static json_t *time_of(json_int_t ms)
+static json_t *time_of(int64_t ms)
 {
 	char text[FF_TIME_LEN];
 	ff_clock_format(ms > 0 ? (uint64_t)ms * 1000000 : 0, text);
@@ -188,48 +184,36 @@ static json_t *time_of(json_int_t ms)
 }
 
 // When workers got the fact, against when they failed.
-static json_t *rollout_numbers(const json_t *list)
+static json_t *rollout_entry(const struct ff_rollout *r, json_t *fact)
 {
-	size_t n = json_array_size(list), failed = 0, before = 0, i;
-	_cleanup_free_ json_int_t *had = calloc(n + 1, sizeof(*had)), *delay = calloc(n + 1, sizeof(*delay));
-	json_int_t onset = 0;
-	json_t *row;
-	if (!had || !delay || !n)
-		return json_null();
-	json_array_foreach (list, i, row) {
-		had[i] = json_integer_value(json_object_get(row, "had"));
-		const json_t *at = json_object_get(row, "failed");
-		json_int_t when = json_integer_value(at);
-		if (!json_is_integer(at))
-			continue;
-		onset = !onset || when < onset ? when : onset;
-		before += when < had[i];
-		if (when >= had[i])
-			delay[failed++] = when - had[i];
-	}
-	qsort(had, n, sizeof(*had), by_integer);
-	qsort(delay, failed, sizeof(*delay), by_integer);
-	json_int_t median = delay[failed / 2];
-	return json_pack("{s:I, s:o, s:o, s:o*, s:I, s:I, s:o*}", "workers", (json_int_t)n, "first", time_of(had[0]),
-		"half", time_of(had[n / 2]), "onset", onset ? time_of(onset) : NULL, "failed_after", (json_int_t)failed,
-		"failed_before", (json_int_t)before, "median_hours_to_failure",
-		failed ? json_real(round((double)median / 36000) / 100) : NULL);
+	return json_pack("{s:I, s:o, s:o, s:o*, s:I, s:I, s:o*, s:o}", "workers", (json_int_t)r->workers, "first",
+		time_of(r->first), "half", time_of(r->half), "onset", r->onset ? time_of(r->onset) : NULL,
+		"failed_after", (json_int_t)r->failed_after, "failed_before", (json_int_t)r->failed_before,
+		"median_hours_to_failure", r->failed_after ? json_real(round((double)r->delay / 36000) / 100) : NULL,
+		"fact", fact);
 }
 
-static json_t *rollout_of(const struct explain *x, const struct ranked *r)
+// Asked at once for all that are shown, for it goes through the facts of all workers.
+static void put_rollouts(const struct explain *x, json_t *entries)
 {
-	json_t *all = json_array();
-	for (size_t i = 0; i < r->c->n_terms; i++) {
-		_cleanup_json_ json_t *list = NULL;
-		struct ff_candidate term = {.terms = {r->c->terms[i]}, .n_terms = 1};
+	struct ff_predicate terms[SHOWN * FF_TERMS];
+	struct ff_rollout told[SHOWN * FF_TERMS] = {0};
+	size_t n = 0, at = 0;
+	for (size_t i = 0; i < x->n_shown; i++)
+		for (size_t k = 0; k < x->shown[i]->n_terms; k++)
+			terms[n++] = x->shown[i]->terms[k];
+	if (n)
 		miss(x, "when workers got the fact",
-			x->source->ops->rollout(x->source, &x->about, &x->counts, &term.terms[0], &list));
-		json_t *numbers = list ? rollout_numbers(list) : NULL;
-		if (json_is_object(numbers) && json_object_set_new(numbers, "fact", fact_text(x, &term)) == 0)
-			json_array_append(all, numbers);
-		json_decref(numbers);
+			x->source->ops->rollout(x->source, &x->about, &x->counts, terms, n, told));
+	for (size_t i = 0; i < x->n_shown; i++) {
+		json_t *all = json_array();
+		for (size_t k = 0; k < x->shown[i]->n_terms; k++, at++) {
+			struct ff_candidate term = {.terms = {terms[at]}, .n_terms = 1};
+			if (told[at].workers)
+				json_array_append_new(all, rollout_entry(&told[at], fact_text(x, &term)));
+		}
+		json_object_set_new(json_array_get(entries, i), "rollout", all);
 	}
-	return all;
 }
 
 static bool is_rival(
@@ -292,7 +276,6 @@ static json_t *entry_of(struct explain *x, struct ranked *r)
 	json_object_set_new(entry, "same_as_more", json_integer((json_int_t)more));
 	json_object_set_new(entry, "try", try_of(x, r));
 	json_object_set_new(entry, "next", json_pack("{s:I, s:o}", "workers", (json_int_t)c->with[0], "some", next));
-	json_object_set_new(entry, "rollout", rollout_of(x, r));
 	return entry;
 }
 
@@ -319,8 +302,10 @@ static json_t *separating(struct explain *x)
 		if (r->told || !ff_candidate_is_claimed(r->c) || (best && !is_of_its_own(x, best, r)))
 			continue;
 		json_array_append_new(list, entry_of(x, r));
+		x->shown[x->n_shown++] = r->c;
 		best = best ? best : r;
 	}
+	put_rollouts(x, list);
 	return list;
 }
 

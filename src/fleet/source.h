@@ -43,6 +43,13 @@ struct ff_worker_list {
 	size_t n, cap;
 };
 
+/** The workers that had a predicate at any time; times in ms. */
+struct ff_rollout {
+	uint64_t workers, failed_after, failed_before; /**< failed: at first, against when they first had it */
+	int64_t first, half;			       /**< when the first of them, and half of them, had it */
+	int64_t onset, delay; /**< the first failure; half of failed_after failed within that. 0: none did */
+};
+
 enum ff_fleet_question {
 	FF_ASK_FLEETS, /**< "name", "workers" */
 	FF_ASK_TOP, /**< a fleet's failures: "fingerprint", "cause", "title", "workers", "incidents", "first", "last",
@@ -78,10 +85,10 @@ struct ff_source_ops {
 		struct ff_worker_list *ret);
 	/** Names of workers: [{"worker", "host"}], by name. */
 	struct ff_error *(*names)(struct ff_source *source, const uint64_t *ids, size_t n, json_t **ret);
-	/** When workers had one predicate, and when they failed: [{"worker": id, "had", "failed"}] in ms, of all that had
-	    it at any time; no "failed" for those that never did. */
+	/** When workers had each of predicates, and when they failed: ret[n]. */
 	struct ff_error *(*rollout)(struct ff_source *source, const struct ff_fleet_about *about,
-		const struct ff_fact_counts *counts, const struct ff_predicate *predicate, json_t **ret);
+		const struct ff_fact_counts *counts, const struct ff_predicate *predicates, size_t n,
+		struct ff_rollout *ret);
 	void (*close)(struct ff_source *source);
 };
 

@@ -1,12 +1,13 @@
 // The questions, answered by ClickHouse with the tables of fleet/schema.sql; the queries are fleet/queries.
 //
-// Numbers of 64 bits that are no counts (a worker's, bits) travel as texts.
+// Numbers of 64 bits that are no counts (a worker's, bits) travel to it as texts, and from it packed.
 #include "fleet/source.h"
 
 #include "base/cleanup.h"
 #include "base/embed.h"
 #include "fleet/clickhouse.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,12 +59,6 @@ static uint64_t number(const json_t *row, const char *key)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-static uint64_t wide(const json_t *row, const char *key)
-{
-	const char *text = json_string_value(json_object_get(row, key));
-	return text ? strtoull(text, NULL, 10) : 0;
-}
-
 static struct ff_error *sides(struct ff_source *source, const struct ff_fleet_about *about, struct ff_fact_counts *ret)
 {
 	_cleanup_json_ json_t *list = NULL;
@@ -103,27 +98,60 @@ static struct ff_error *counts(struct ff_source *source, const struct ff_fleet_a
 	return err;
 }
 
-// Facts with a bit, as columns: keys, values, bits of predicates that hold, and of those that are known.
+static json_t *digits_of(uint64_t n)
+{
+	return json_pack("[o]", json_sprintf("%llu", (unsigned long long)n));
+}
+
+// Predicates as columns: names of keys and the bits that are known by them, values and the bits that hold by them.
 static struct ff_error *columns_of(const struct ff_fact_counts *counted, const struct ff_predicate_bits *table,
 	const struct ff_fleet_about *about, json_t **ret)
 {
-	_cleanup_json_ json_t *parameters = parameters_of(about), *keys = json_array(), *values = json_array(),
-			      *has = json_array(), *known = json_array();
-	for (size_t i = 0; i < counted->n; i++) {
-		if (!table->known[i])
-			continue;
-		json_array_append_new(keys, json_string(counted->rows[i].key));
-		json_array_append_new(values, json_string(counted->rows[i].value));
-		json_array_append_new(has, json_pack("[o]", json_sprintf("%llu", (unsigned long long)table->has[i])));
-		json_array_append_new(
-			known, json_pack("[o]", json_sprintf("%llu", (unsigned long long)table->known[i])));
+	static const char *const columns[] = {"names", "known", "keys", "values", "has"};
+	_cleanup_json_ json_t *parameters = parameters_of(about);
+	json_t *lists[sizeof(columns) / sizeof(columns[0])];
+	bool good = parameters &&
+		json_object_set_new(parameters, "always", json_sprintf("%llu", (unsigned long long)table->always)) ==
+			0 &&
+		json_object_set_new(
+			parameters, "inverted", json_sprintf("%llu", (unsigned long long)table->inverted)) == 0;
+	for (size_t i = 0; good && i < sizeof(columns) / sizeof(columns[0]); i++)
+		good = json_object_set_new(parameters, columns[i], lists[i] = json_array()) == 0;
+	for (size_t i = 0; good && i < counted->n; i++) {
+		const struct ff_fact_count *row = &counted->rows[i];
+		if (table->known[i] && (i == 0 || strcmp(row->key, row[-1].key) != 0)) {
+			json_array_append_new(lists[0], json_string(row->key));
+			json_array_append_new(lists[1], digits_of(table->known[i]));
+		}
+		if (table->has[i]) {
+			json_array_append_new(lists[2], json_string(row->key));
+			json_array_append_new(lists[3], json_string(row->value));
+			json_array_append_new(lists[4], digits_of(table->has[i]));
+		}
 	}
-	if (!parameters || json_object_set(parameters, "keys", keys) < 0 ||
-		json_object_set(parameters, "values", values) < 0 || json_object_set(parameters, "has", has) < 0 ||
-		json_object_set(parameters, "known", known) < 0)
-		return &ff_enomem;
-	*ret = ff_take(&parameters);
-	return NULL;
+	if (good)
+		*ret = ff_take(&parameters);
+	return good ? NULL : &ff_enomem;
+}
+
+static struct ff_error *bits_parameters(const struct ff_fleet_about *about, const struct ff_fact_counts *counted,
+	const struct ff_predicate *predicates, size_t n, json_t **ret)
+{
+	FF_CLEANUP(ff_predicate_bits_deinit) struct ff_predicate_bits table = {0};
+	return ff_predicate_bits_make(counted, predicates, n, &table) ? columns_of(counted, &table, about, ret)
+								      : &ff_enomem;
+}
+
+// A row of a million, as ClickHouse's RowBinary: little-endian, in this order, without gaps.
+static const struct {
+	size_t id, failing, has, known, size;
+} packed = {0, 8, 9, 17, 25};
+
+static uint64_t packed_number(const char *row, size_t at)
+{
+	uint64_t n;
+	memcpy(&n, row + at, sizeof(n));
+	return le64toh(n);
 }
 
 static struct ff_error *bits(struct ff_source *source, const struct ff_fleet_about *about,
@@ -131,24 +159,22 @@ static struct ff_error *bits(struct ff_source *source, const struct ff_fleet_abo
 	struct ff_worker_list *ret)
 {
 	struct clickhouse_source *s = (struct clickhouse_source *)source;
-	_cleanup_json_ json_t *parameters = NULL, *list = NULL;
-	FF_CLEANUP(ff_predicate_bits_deinit) struct ff_predicate_bits table = {0};
-	size_t i;
-	json_t *row;
-	if (!ff_predicate_bits_make(counted, predicates, n, &table))
-		return &ff_enomem;
-	struct ff_error *err = columns_of(counted, &table, about, &parameters);
+	_cleanup_json_ json_t *parameters = NULL;
+	struct ff_span answer = {0};
+	struct ff_error *err = bits_parameters(about, counted, predicates, n, &parameters);
 	if (!err)
-		err = ff_clickhouse_ask(s->ch, ff_fleet_query_bits, parameters, &list);
-	json_array_foreach (list, i, row) {
-		struct ff_worker_bits *worker = err ? NULL : ff_worker_list_add(ret);
+		err = ff_clickhouse_ask_bytes(s->ch, ff_fleet_query_bits, parameters, &answer);
+	if (!err && answer.n % packed.size)
+		err = ff_error_create(FF_EFORMAT, "ClickHouse: an answer of %zu bytes ends within a row", answer.n);
+	for (size_t at = 0; !err && at < answer.n; at += packed.size) {
+		const char *row = answer.p + at;
+		struct ff_worker_bits *worker = ff_worker_list_add(ret);
 		if (!worker)
-			return err ? err : &ff_enomem;
-		*worker = (struct ff_worker_bits){.has = wide(row, "has"),
-			.known = wide(row, "known"),
-			.id = wide(row, "id"),
-			.failing = number(row, "failing") != 0};
-		ff_predicate_bits_finish(&table, worker);
+			return &ff_enomem;
+		*worker = (struct ff_worker_bits){.has = packed_number(row, packed.has),
+			.known = packed_number(row, packed.known),
+			.id = packed_number(row, packed.id),
+			.failing = row[packed.failing] != 0};
 	}
 	return err;
 }
@@ -158,26 +184,34 @@ static struct ff_error *names(struct ff_source *source, const uint64_t *ids, siz
 	struct clickhouse_source *s = (struct clickhouse_source *)source;
 	_cleanup_json_ json_t *parameters = json_object(), *list = json_array();
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, json_pack("[o]", json_sprintf("%llu", (unsigned long long)ids[i])));
+		json_array_append_new(list, digits_of(ids[i]));
 	if (!parameters || json_object_set(parameters, "ids", list) < 0)
 		return &ff_enomem;
 	return ff_clickhouse_ask(s->ch, ff_fleet_query_names, parameters, ret);
 }
 
 static struct ff_error *rollout(struct ff_source *source, const struct ff_fleet_about *about,
-	const struct ff_fact_counts *counted, const struct ff_predicate *predicate, json_t **ret)
+	const struct ff_fact_counts *counted, const struct ff_predicate *predicates, size_t n, struct ff_rollout *ret)
 {
 	struct clickhouse_source *s = (struct clickhouse_source *)source;
-	_cleanup_json_ json_t *parameters = parameters_of(about), *keys = json_array(), *values = json_array();
-	for (size_t i = predicate->first; i < predicate->last; i++) {
-		json_array_append_new(keys, json_string(counted->rows[i].key));
-		json_array_append_new(values, json_string(counted->rows[i].value));
+	_cleanup_json_ json_t *parameters = NULL, *list = NULL;
+	size_t i;
+	json_t *row;
+	struct ff_error *err = bits_parameters(about, counted, predicates, n, &parameters);
+	if (!err)
+		err = ff_clickhouse_ask(s->ch, ff_fleet_query_rollout, parameters, &list);
+	json_array_foreach (list, i, row) {
+		uint64_t term = number(row, "term");
+		if (!err && term < n)
+			ret[term] = (struct ff_rollout){.workers = number(row, "workers"),
+				.failed_after = number(row, "failed_after"),
+				.failed_before = number(row, "failed_before"),
+				.first = (int64_t)number(row, "first"),
+				.half = (int64_t)number(row, "half"),
+				.onset = (int64_t)number(row, "onset"),
+				.delay = (int64_t)number(row, "delay")};
 	}
-	if (!parameters || json_object_set(parameters, "keys", keys) < 0 ||
-		json_object_set(parameters, "values", values) < 0 ||
-		json_object_set_new(parameters, "inverted", json_integer(predicate->op == FF_ABSENT)) < 0)
-		return &ff_enomem;
-	return ff_clickhouse_ask(s->ch, ff_fleet_query_rollout, parameters, ret);
+	return err;
 }
 
 static void close_source(struct ff_source *source)

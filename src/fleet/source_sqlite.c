@@ -364,44 +364,106 @@ static struct ff_error *names(struct ff_source *source, const uint64_t *ids, siz
 	return err;
 }
 
-static struct ff_error *rollout(struct ff_source *source, const struct ff_fleet_about *about,
-	const struct ff_fact_counts *counted, const struct ff_predicate *predicate, json_t **ret)
+struct carrier {
+	int64_t had, failed; // 0: never
+};
+
+struct carriers {
+	struct carrier *rows;
+	size_t n, cap;
+};
+
+static bool add_carrier(struct carriers *list, int64_t had, int64_t failed)
+{
+	if (list->n == list->cap) {
+		size_t cap = list->cap ? list->cap * 2 : 64;
+		struct carrier *more = realloc(list->rows, cap * sizeof(*more));
+		if (!more)
+			return false;
+		list->rows = more;
+		list->cap = cap;
+	}
+	list->rows[list->n++] = (struct carrier){had, failed};
+	return true;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+static bool sum_carriers(const struct carriers *list, struct ff_rollout *ret)
+{
+	_cleanup_free_ int64_t *had = calloc(list->n + 1, sizeof(*had)), *delay = calloc(list->n + 1, sizeof(*delay));
+	if (!had || !delay)
+		return false;
+	*ret = (struct ff_rollout){.workers = list->n};
+	for (size_t i = 0; i < list->n; i++) {
+		const struct carrier *c = &list->rows[i];
+		had[i] = c->had;
+		if (!c->failed)
+			continue;
+		ret->onset = !ret->onset || c->failed < ret->onset ? c->failed : ret->onset;
+		ret->failed_before += c->failed < c->had;
+		if (c->failed >= c->had)
+			delay[ret->failed_after++] = c->failed - c->had;
+	}
+	qsort(had, list->n, sizeof(*had), by_time);
+	qsort(delay, ret->failed_after, sizeof(*delay), by_time);
+	ret->first = had[0];
+	ret->half = had[list->n / 2];
+	ret->delay = delay[ret->failed_after / 2];
+	return true;
+}
+
+// Each worker's sets of facts, the first one first: a predicate is had from the first set on of which it holds.
+static struct ff_error *carriers_of(struct sqlite_source *s, const struct ff_fleet_about *about,
+	const struct ff_fact_counts *counted, const struct ff_predicate_bits *table, size_t n, struct carriers *lists)
 {
 	static const char sql[] =
 		"select fact_set.worker, fact_set.first_seen, hit.first_at, fact_set.pairs from fact_set"
 		" join worker on worker.id = fact_set.worker left join hit on hit.worker = fact_set.worker"
 		" and hit.failure = " FAILURE " where worker.fleet = " OF_FLEET
 		" and pairs is not null order by fact_set.worker, fact_set.first_seen";
-	struct sqlite_source *s = (struct sqlite_source *)source;
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
 	_cleanup_free_ uint32_t *place = NULL;
-	_cleanup_json_ json_t *list = json_array();
-	FF_CLEANUP(ff_predicate_bits_deinit) struct ff_predicate_bits table = {0};
 	uint32_t highest = 0;
-	uint64_t last = 0;
+	uint64_t last = 0, told = 0;
 	struct ff_error *err = places(s, about, counted, &highest, &place);
 	if (!err)
-		err = list && ff_predicate_bits_make(counted, predicate, 1, &table) ? prepare(s, sql, about, &stmt)
-										    : &ff_enomem;
+		err = prepare(s, sql, about, &stmt);
 	for (bool row = true; !err && row;) {
 		struct ff_worker_bits worker = {0};
 		err = step(s, stmt, &row);
-		worker.id = !err && row ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
-		if (!worker.id || worker.id == last)
-			continue;
-		bits_of(&table, place, highest, stmt, 3, &worker);
-		if (!worker.has)
-			continue;
+		if (err || !row)
+			break;
+		worker.id = (uint64_t)sqlite3_column_int64(stmt, 0);
+		told = worker.id == last ? told : 0;
 		last = worker.id;
-		json_t *failed = sqlite3_column_type(stmt, 2) == SQLITE_NULL
-			? NULL
-			: json_integer(sqlite3_column_int64(stmt, 2));
-		json_array_append_new(list,
-			json_pack("{s:I, s:I, s:o*}", "worker", (json_int_t)worker.id, "had",
-				(json_int_t)sqlite3_column_int64(stmt, 1), "failed", failed));
+		bits_of(table, place, highest, stmt, 3, &worker);
+		for (size_t i = 0; i < n; i++)
+			if ((worker.has & ~told) >> i & 1 &&
+				!add_carrier(&lists[i], sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 2)))
+				return &ff_enomem;
+		told |= worker.has;
 	}
-	if (!err)
-		*ret = ff_take(&list);
+	return err;
+}
+
+static struct ff_error *rollout(struct ff_source *source, const struct ff_fleet_about *about,
+	const struct ff_fact_counts *counted, const struct ff_predicate *predicates, size_t n, struct ff_rollout *ret)
+{
+	FF_CLEANUP(ff_predicate_bits_deinit) struct ff_predicate_bits table = {0};
+	_cleanup_free_ struct carriers *lists = calloc(n + 1, sizeof(*lists));
+	struct ff_error *err = lists && ff_predicate_bits_make(counted, predicates, n, &table)
+		? carriers_of((struct sqlite_source *)source, about, counted, &table, n, lists)
+		: &ff_enomem;
+	for (size_t i = 0; lists && i < n; i++) {
+		if (!err && lists[i].n && !sum_carriers(&lists[i], &ret[i]))
+			err = &ff_enomem;
+		free(lists[i].rows);
+	}
 	return err;
 }
 
