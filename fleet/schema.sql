@@ -27,8 +27,8 @@ ORDER BY (EventName, toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)
 TTL toDateTime(Timestamp) + INTERVAL 7 DAY
 SETTINGS ttl_only_drop_parts = 1;
 
--- Workers, sets of facts and incidents have numbers, which are hashes of their names: a join of a million texts takes ten
--- times as long. Every table is one row for each thing, once merged; until then a question merges (FINAL, GROUP BY).
+-- Workers, sets of facts and incidents have numbers, which are hashes of their names: texts take longer to join.
+-- Every table is one row for each thing, once merged; until then a question merges (FINAL, GROUP BY).
 
 CREATE TABLE IF NOT EXISTS fleet_worker
 (
@@ -136,6 +136,7 @@ CREATE TABLE IF NOT EXISTS fleet_log
     incident String,
     n UInt32,
     cause String,
+    said Array(Tuple(String, String)),
     Body String,
     ResourceAttributes Map(LowCardinality(String), String),
     LogAttributes Map(LowCardinality(String), String)
@@ -162,17 +163,25 @@ WITH log AS (
         LogAttributes['firstfix.incident.id'] AS incident,
         toUInt32OrZero(LogAttributes['firstfix.incident.count']) AS n,
         LogAttributes['firstfix.incident.cause'] AS cause,
+        if(EventName = 'firstfix.facts', JSONExtractKeysAndValues(Body, 'String'), []) AS pairs,
+        if(length(arrayDistinct(pairs.1)) = length(pairs), pairs,
+            arrayFilter((pair, i) -> indexOf(pairs.1, pair.1) = i, pairs, arrayEnumerate(pairs))) AS said,
         Body, ResourceAttributes, LogAttributes
     FROM otel_logs
-    WHERE EventName IN ('firstfix.facts', 'firstfix.start', 'firstfix.incident')
-        AND length(worker) BETWEEN 1 AND 256 AND length(host) <= 256 AND NOT match(worker, '[[:cntrl:]]')
+    WHERE EventName IN ('firstfix.facts', 'firstfix.start', 'firstfix.incident') AND said_at > 0
+        AND length(worker) BETWEEN 1 AND 256 AND length(host) <= 256 AND length(fleet) <= 256
+        AND (said_hash = '' OR hash != '') AND NOT match(concat(worker, host, fleet, incident), '[[:cntrl:]]')
         AND if(EventName = 'firstfix.incident', match(fingerprint, '^[0-9a-f]{16}$')
             AND n BETWEEN 1 AND 1000000000 AND length(incident) BETWEEN 1 AND 256
             AND (cause = '' OR match(cause, '^[^[:cntrl:][:space:]"\'<>&]{1,64}$')), hash != '')
+        AND (EventName != 'firstfix.facts' OR Body = '' OR (isValidJSON(Body) AND length(pairs) BETWEEN 1 AND 2000
+            AND length(pairs) = JSONLength(Body) AND arrayAll(pair -> length(pair.1) BETWEEN 1 AND 200
+                AND length(pair.2) <= 400 AND NOT match(pair.1, '[[:cntrl:]]'), pairs)
+            AND arrayAll(pair -> startsWith(pair.2, '"'), JSONExtractKeysAndValuesRaw(Body))))
 )
 SELECT kind, fleet, worker, cityHash64(fleet, worker) AS id, host, at,
-    if(hash = '', 0, cityHash64(fleet, worker, hash)) AS set, fingerprint, incident, n, cause, Body, ResourceAttributes,
-    LogAttributes
+    if(hash = '', 0, cityHash64(fleet, worker, hash)) AS set, fingerprint, incident, n, cause, said, Body,
+    ResourceAttributes, LogAttributes
 FROM log;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS fleet_worker_of TO fleet_worker AS
@@ -218,17 +227,14 @@ ENGINE = Null;
 CREATE MATERIALIZED VIEW IF NOT EXISTS fleet_said_of TO fleet_said AS
 WITH
     facts AS (
-        SELECT fleet, id, set, toDate(intDiv(at, 1000)) AS day, JSONExtractKeysAndValues(Body, 'String') AS said,
+        SELECT fleet, id, set, toDate(intDiv(at, 1000)) AS day, said,
             arrayFilter(pair -> pair.2 != '' AND length(pair.2) <= 200 AND NOT has(said.1, pair.1),
                 arrayMap(k -> (k, if(startsWith(ResourceAttributes[k], '["'),
                     JSONExtractString(ResourceAttributes[k], 1), ResourceAttributes[k])),
                     ['host.name', 'host.arch', 'os.version', 'k8s.node.name', 'k8s.namespace.name', 'cloud.region',
                     'cloud.availability_zone', 'container.image.name', 'container.image.tags', 'service.name',
                     'service.version', 'host.type', 'host.image.id'])) AS of_resource
-        FROM fleet_log
-        WHERE kind = 'facts' AND isValidJSON(Body) AND length(said) BETWEEN 1 AND 2000
-            AND length(said) = JSONLength(Body)
-            AND arrayAll(pair -> length(pair.1) BETWEEN 1 AND 200 AND length(pair.2) <= 400, said)
+        FROM fleet_log WHERE notEmpty(said)
     ),
     grouped AS (
         SELECT fleet, id, set, day,
@@ -237,8 +243,9 @@ WITH
                 arrayConcat(said, of_resource))) AS pairs
         FROM facts
     )
-SELECT fleet, id, set, day, arraySplit((pair, starts) -> starts, arrayMap(p -> (p.3, p.4), pairs),
-    arrayMap((p, i) -> i > 1 AND (p.1, p.2) != (pairs[i - 1].1, pairs[i - 1].2), pairs, arrayEnumerate(pairs))) AS chunks
+SELECT fleet, id, set, day,
+    arraySplit((pair, starts) -> starts, arrayMap(p -> (p.3, p.4), pairs), arrayMap((p, i) ->
+        i > 1 AND (p.1, p.2) != (pairs[i - 1].1, pairs[i - 1].2), pairs, arrayEnumerate(pairs))) AS chunks
 FROM grouped;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS fleet_set_of TO fleet_set AS

@@ -58,3 +58,35 @@ def mark_of(flat):
 def write(path, requests):
     path.write_text("".join(json.dumps(each) + "\n" for each in requests))
     return path
+
+
+def not_of_the_contract(at):
+    """Requests of which nothing is taken, and the counter that says so."""
+    mark = "a" * 16
+    return [
+        (request(None, [start(at, mark)]), "refused_worker"),
+        (request("w" * 300, [start(at, mark)]), "refused_worker"),
+        (request("w\u0007", [start(at, mark)]), "refused_worker"),
+        (request("w", [start(at, "xyz")]), "refused_fields"),
+        (request("w", [start(0, mark)]), "refused_fields"),
+        (request("w", [record("firstfix.start", at)]), "refused_fields"),
+        (request("w", [start(at, mark)], fleet="p\naris"), "refused_fields"),
+        (request("w", [start(at, mark)], host="h" * 300), "refused_fields"),
+        (request("w", [incident(at, "xyz")]), "refused_fields"),
+        (request("w", [incident(at, mark, name="")]), "refused_fields"),
+        (request("w", [incident(at, mark, fingerprint="' or 1=1 --")]), "refused_fields"),
+        (request("w", [incident(at, mark, firstfix__incident__cause="a b<script>")]), "refused_fields"),
+        (request("w", [incident(at, mark, count=0)]), "refused_fields"),
+        (request("w", [incident(at, mark, count=1_000_000_001)]), "refused_fields"),
+        (request("w", [record("firstfix.facts", at, "[1]", firstfix__facts__hash=mark)]), "refused_facts"),
+        (request("w", [record("firstfix.facts", at, "{half", firstfix__facts__hash=mark)]), "refused_facts"),
+        (request("w", [record("firstfix.facts", at, '{"a": 1}', firstfix__facts__hash=mark)]), "refused_facts"),
+        (request("w", [facts(at, {}, mark)]), "refused_facts"),
+        (request("w", [facts(at, {"k" * 300: "v"}, mark)]), "refused_facts"),
+        (request("w", [facts(at, {"k\u0007": "v"}, mark)]), "refused_facts"),
+        (request("w", [facts(at, {"k": "v" * 3000}, mark)]), "refused_facts"),
+        (request("w", [facts(at, {f"k{n}": "v" for n in range(2001)}, mark)]), "refused_facts"),
+        (request("w", [record("http.request", at)]), "other"),
+        ({"resourceSpans": []}, "other"),
+        ({"schema": "firstfix.fit/1"}, "other"),
+    ]

@@ -10,7 +10,7 @@ import sys
 import threading
 
 import pytest
-from fleet_records import HOUR, T0, facts, incident, mark_of, record, request, start, write
+from fleet_records import HOUR, T0, facts, incident, mark_of, not_of_the_contract, record, request, start, write
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "python"))
 
@@ -89,25 +89,7 @@ def test_clocks_that_are_days_off(fleet, tmp_path):
     assert newest < T0 + 10**11
 
 
-@pytest.mark.parametrize(
-    ("bad", "counter"),
-    [
-        (request(None, [start(T0, MARK)]), "refused_worker"),
-        (request("w" * 300, [start(T0, MARK)]), "refused_worker"),
-        (request("w\u0007", [start(T0, MARK)]), "refused_worker"),
-        (request("w", [start(T0, "xyz")]), "refused_fields"),
-        (request("w", [record("firstfix.start", T0)]), "refused_fields"),
-        (request("w", [incident(T0, MARK, fingerprint="' or 1=1 --")]), "refused_fields"),
-        (request("w", [incident(T0, MARK, firstfix__incident__cause="a b<script>")]), "refused_fields"),
-        (request("w", [incident(T0, MARK, count=0)]), "refused_fields"),
-        (request("w", [record("firstfix.facts", T0, "[1]", firstfix__facts__hash=MARK)]), "refused_facts"),
-        (request("w", [record("firstfix.facts", T0, '{"a": 1}', firstfix__facts__hash=MARK)]), "refused_facts"),
-        (request("w", [facts(T0, {f"k{n}": "v" for n in range(2001)}, MARK)]), "refused_facts"),
-        (request("w", [record("http.request", T0)]), "other"),
-        ({"resourceSpans": []}, "other"),
-        ({"schema": "firstfix.fit/1"}, "other"),
-    ],
-)
+@pytest.mark.parametrize(("bad", "counter"), not_of_the_contract(T0))
 def test_what_is_not_of_the_contract(fleet, tmp_path, bad, counter):
     answer = fleet("ingest", write(tmp_path / "logs.json", [bad]))
     assert counted(answer) == {counter: 1, "files": 1}

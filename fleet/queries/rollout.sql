@@ -3,9 +3,10 @@ WITH
     carriers AS (
         SELECT term, id, min(first) AS had
         FROM (
-            SELECT set, id, arrayJoin(bitPositionsToArray(said.has)) AS term FROM fleet_bits(fleet = {fleet:String}, names = {names:Array(String)}, known = {known:Array(UInt64)},
-    keys = {keys:Array(String)}, values = {values:Array(String)}, has = {has:Array(UInt64)}, always = {always:UInt64},
-    inverted = {inverted:UInt64}) AS said
+            SELECT set, id, arrayJoin(bitPositionsToArray(said.has)) AS term
+            FROM fleet_bits(fleet = {fleet:String}, names = {names:Array(String)}, known = {known:Array(UInt64)},
+                keys = {keys:Array(String)}, values = {values:Array(String)}, has = {has:Array(UInt64)},
+                always = {always:UInt64}, inverted = {inverted:UInt64}) AS said
         ) AS each
         INNER JOIN (
             SELECT set, min(h.first) AS first FROM fleet_had AS h WHERE fleet = {fleet:String} GROUP BY set

@@ -192,7 +192,7 @@ static const char each_worker[] =
 	"select worker.id, hit.worker is not null, coalesce(own.pairs, new.pairs) from worker"
 	" left join hit on hit.worker = worker.id and hit.failure = " FAILURE
 	" left join fact_set as own on own.id = hit.facts"
-	" left join fact_set as new on new.id = worker.newest where worker.fleet = " OF_FLEET " order by worker.id";
+	" left join fact_set as new on new.id = worker.newest where worker.fleet = " OF_FLEET " order by worker.name";
 
 static struct ff_error *highest_pair(struct sqlite_source *s, const struct ff_fleet_about *about, uint32_t *ret)
 {

@@ -23,7 +23,9 @@ TOP = HERE.parents[1]
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "python")]
 
 from agent_client import until  # noqa: E402
-from fleet_records import HOUR, facts, incident, mark_of, request, start, write  # noqa: E402
+from fleet_records import (  # noqa: E402
+    HOUR, facts, incident, mark_of, not_of_the_contract, record, request, start, write,
+)
 from fleet_server import FleetServer  # noqa: E402
 from python_libraries import environment, hooks, pip  # noqa: E402,F401
 
@@ -65,7 +67,7 @@ def columns(line):
     """What the Collector's exporter for ClickHouse makes of a request."""
     def value(each):
         return str(next(iter(each["value"].values()))) if each["value"] else ""
-    for group in json.loads(line)["resourceLogs"]:
+    for group in json.loads(line).get("resourceLogs", []):
         resource = {each["key"]: value(each) for each in group["resource"].get("attributes", [])}
         for record in (r for scope in group["scopeLogs"] for r in scope["logRecords"]):
             yield json.dumps({
@@ -142,6 +144,72 @@ def test_both_back_ends_say_the_same(firstfix, clickhouse, tmp_path):
             page.close()
     several = [ask(firstfix, "top", *back) for back in backs]
     assert several[0] == several[1] and several[0][0] == 2 and "tokyo (30 workers)" in several[0][2]
+
+
+def ingest(firstfix, database, path):
+    words = [firstfix, "fleet", "ingest", path, "--database", database, "--json"]
+    return json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+
+
+def rows_of(url, query):
+    asked = urllib.request.Request(f"{url}?default_format=JSONCompactEachRow", query.encode(), method="POST")
+    with urllib.request.urlopen(asked) as answer:
+        return [json.loads(line) for line in answer.read().splitlines()]
+
+
+def test_order_and_what_comes_twice_are_of_no_matter(firstfix, clickhouse, tmp_path):
+    """One back end reads what came, the other the same with each request backwards, in another order, and twice."""
+    rng, lines = random.Random(3), [json.dumps(each) for each in made_up()]
+    other = []
+    for line in lines * 2:
+        each = json.loads(line)
+        each["resourceLogs"][0]["scopeLogs"][0]["logRecords"].reverse()
+        other.append(json.dumps(each))
+    rng.shuffle(other)
+    for name, first, second in (("a", lines, other), ("b", other, lines)):
+        (tmp_path / name).write_text("\n".join(first) + "\n")
+        ingest(firstfix, tmp_path / f"{name}.db", tmp_path / name)
+    load(clickhouse, other)
+    for words in (["top"], ["explain", "f"], ["worker", "w011"], ["show", "f"]):
+        backs = (["--database", tmp_path / "a.db"], ["--database", tmp_path / "b.db"], ["--clickhouse", clickhouse])
+        first, *rest = (json.loads(ask(firstfix, *words, *back, "--fleet", "paris")[1]) for back in backs)
+        for each in rest:
+            each["worker"] = first.get("worker")  # of a failure: whose exemplar came first
+            assert each == {"worker": None, **first}, words
+
+
+def test_what_is_not_of_the_contract_passes_no_view(clickhouse):
+    """With a good record beside each, for a test of what does not arrive would not see that nothing does."""
+    for n, (bad, _) in enumerate(not_of_the_contract(BEGAN)):
+        load(clickhouse, [json.dumps(bad), json.dumps(request(f"good-{n}", [start(BEGAN, "b" * 16)]))])
+    workers = rows_of(clickhouse, "SELECT DISTINCT worker FROM fleet_worker")
+    assert sorted(workers) == sorted([f"good-{n}"] for n in range(len(not_of_the_contract(BEGAN))))
+    for table in ("fleet_set", "fleet_chunk", "fleet_telling", "fleet_failure"):
+        assert rows_of(clickhouse, f"SELECT count() FROM {table}") == [[0]], table
+
+
+def test_a_key_that_comes_twice_has_its_first_value(clickhouse):
+    body = '{"driver.version": "550.54.15", "driver.version": "570.86.10", "torch.version": "2.6.0"}'
+    facts_twice = record("firstfix.facts", BEGAN, body, firstfix__facts__hash="a" * 16)
+    load(clickhouse, [json.dumps(request("w1", [facts_twice]))])
+    assert rows_of(clickhouse, "SELECT key, value FROM fleet_chunk WHERE key != 'firstfix.worker' ORDER BY key") == [
+        ["driver.version", "550.54.15"], ["torch.version", "2.6.0"],
+    ]
+
+
+def test_a_key_with_a_value_for_everybody_is_said_and_not_compared(firstfix, clickhouse):
+    lines = []
+    for n in range(5000):
+        flat = {"env.REQUEST_ID": f"r-{n}", "driver.version": "550.54.15" if n % 50 == 0 else "570.86.10"}
+        records = [facts(BEGAN, flat, mark_of(flat))]
+        records += [incident(BEGAN + HOUR, mark_of(flat))] if n % 50 == 0 else []
+        lines.append(json.dumps(request(f"w{n}", records)))
+    load(clickhouse, lines)
+    code, answer, _ = ask(firstfix, "explain", "f", "--clickhouse", clickhouse)
+    answer = json.loads(answer)
+    assert code == 0 and answer["separating"][0]["fact"].startswith("driver.version")
+    assert answer["left_out"] == [{"key": "env.REQUEST_ID", "values": 5000, "dropped": 5000}]
+    assert answer["tested"]["facts"] < 100
 
 
 def test_every_panel_of_the_dashboard_has_an_answer(clickhouse, tmp_path):
