@@ -267,8 +267,7 @@ WITH
         WHERE fleet = {fleet:String} AND fingerprint = {fingerprint:String} GROUP BY id
     ),
     workers AS (
-        SELECT worker, any(w.id) AS id, argMaxIfMerge(newest) AS new FROM fleet_worker AS w
-        WHERE fleet = {fleet:String} GROUP BY worker
+        SELECT worker, id, finalizeAggregation(newest) AS new FROM fleet_worker FINAL WHERE fleet = {fleet:String}
     ),
     known AS (SELECT set FROM fleet_set WHERE fleet = {fleet:String})
 SELECT worker, id, hits.id != 0 AS hit,

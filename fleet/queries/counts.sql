@@ -4,8 +4,8 @@ WITH
         SELECT set, hit FROM fleet_side(fleet = {fleet:String}, fingerprint = {fingerprint:String}) WHERE set != 0
     ),
     counted AS (
-        SELECT chunk, countIf(hit) AS failing, countIf(NOT hit) AS others
-        FROM (SELECT set, arrayJoin(chunks) AS chunk FROM fleet_set FINAL WHERE fleet = {fleet:String}) AS each
+        SELECT arrayJoin(chunks) AS chunk, countIf(hit) AS failing, countIf(NOT hit) AS others
+        FROM (SELECT set, chunks FROM fleet_set FINAL WHERE fleet = {fleet:String}) AS each
         INNER JOIN chosen USING (set)
         GROUP BY chunk
     )

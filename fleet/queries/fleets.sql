@@ -1,2 +1,1 @@
-SELECT fleet AS name, count() AS workers FROM (SELECT fleet, worker FROM fleet_worker GROUP BY fleet, worker)
-GROUP BY fleet ORDER BY fleet
+SELECT fleet AS name, uniqExact(id) AS workers FROM fleet_worker GROUP BY fleet ORDER BY fleet
