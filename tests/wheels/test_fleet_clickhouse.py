@@ -188,6 +188,17 @@ def test_what_is_not_of_the_contract_passes_no_view(clickhouse):
         assert rows_of(clickhouse, f"SELECT count() FROM {table}") == [[0]], table
 
 
+def test_clocks_that_are_days_off_count_as_of_the_arrival(clickhouse):
+    ahead, mark = int(time.time() * 1000) + 72 * HOUR, "a" * 16
+    lines = [request("ahead", [incident(ahead, mark)]), request("unset", [start(5000, mark)]),
+             request("good", [start(BEGAN, mark)])]
+    before = int(time.time() * 1000)
+    load(clickhouse, map(json.dumps, lines))
+    last = dict(rows_of(clickhouse, "SELECT worker, last FROM fleet_worker"))
+    assert last.pop("good") == BEGAN and set(last) == {"ahead", "unset"}
+    assert all(before <= at <= int(time.time() * 1000) + 600_000 for at in last.values())
+
+
 def test_a_key_that_comes_twice_has_its_first_value(clickhouse):
     body = '{"driver.version": "550.54.15", "driver.version": "570.86.10", "torch.version": "2.6.0"}'
     facts_twice = record("firstfix.facts", BEGAN, body, firstfix__facts__hash="a" * 16)
