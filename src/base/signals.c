@@ -4,6 +4,7 @@
 #include "base/signals.h"
 
 #include <signal.h>
+#include <stddef.h>
 #include <sys/signalfd.h>
 
 int ff_signals_of_end(void)
