@@ -223,6 +223,38 @@ rule {
   },
 }
 
+-- Their builds import torch, and the index has no wheels of theirs that would spare one the build.
+local built_with_torch = {["flash-attn"] = true, ["mamba-ssm"] = true, ["causal-conv1d"] = true,
+  ["torch-scatter"] = true, ["torch-sparse"] = true, ["torch-cluster"] = true}
+
+-- The first of them that is asked of an installer together with torch, or before it.
+local function built_too_early(f)
+  local torch, early = nil, nil
+  for _, pin in ipairs(list(f"requirements.pins")) do
+    local step = list(f"requirements.steps")[(pin.step or 0) + 1] or {}
+    local local_build = tostring(pin.version or ""):match[[\+]] -- a wheel somebody made
+    if pin.name == "torch" and (not torch or pin.step < torch) then torch = pin.step end
+    if built_with_torch[pin.name] and not local_build and not step.index and not early then early = pin end
+  end
+  return early and torch and early.step <= torch and early or nil
+end
+
+rule {
+  id = "ext.build-isolation/check",
+  check = function(f)
+    local pin = built_too_early(f)
+    if not pin then return nil end
+    local fresh = f"requirements.base" -- an image that is made; into an environment torch may have come before
+    return {confidence = fresh and 0.85 or 0.7, severity = not fresh and "warning" or nil,
+      title = "a source build does not see torch",
+      why = {("%s is built from source, its build imports torch, and torch is installed together with it or after "
+        .. "it: where torch is not there already, the build stops at No module named 'torch'."):format(pin.name)},
+      evidence = {{fact = "requirements.pins", value = pin.name}},
+      fixes = {{install = pin.name, build = true, kind = "param:no_build_isolation",
+        say = ("Take %s out, and install it after the others, in this environment."):format(pin.name)}}}
+  end,
+}
+
 rule {
   id = "sys.lib-missing/aio",
   from = {"compiler", "torch", "hub", "installer"},

@@ -86,6 +86,10 @@ rule {
     check = "docker history --no-trunc IMAGE; firstfix check --image IMAGE --json"},
 }
 
+-- Bases of languages and distributions, which set nothing for a GPU; those of CUDA do, of others nobody here knows.
+local plain = {python = true, ubuntu = true, debian = true, almalinux = true, rockylinux = true, fedora = true,
+  ["continuumio/miniconda3"] = true}
+
 rule {
   id = "container.no-gpu/capabilities",
   check = function(f)
@@ -106,7 +110,8 @@ rule {
         fixes = {{host = true, kind = "env:NVIDIA_VISIBLE_DEVICES",
           say = "ENV NVIDIA_VISIBLE_DEVICES=all in the Dockerfile."}}}
     end
-    if caps or visible then return nil end
+    local base = f"requirements.base" -- a Dockerfile's image is more than its own lines
+    if caps or visible or base and not plain[base] then return nil end
     return {confidence = 0.6, severity = "warning", why = {"The image sets neither NVIDIA_VISIBLE_DEVICES nor "
       .. "NVIDIA_DRIVER_CAPABILITIES: it gets a GPU from --gpus and from device plugins, and none where the NVIDIA "
       .. "runtime is only the default one."}, evidence = {"image.kind"},

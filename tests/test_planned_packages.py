@@ -101,6 +101,81 @@ def test_a_patch_that_the_atlas_has_not_read_may_pin_another_torch(check):
     assert not found(check("x.txt", text="vllm==0.6.3\ntorch==2.4.0\n"), "pip.conflict")
 
 
+@pytest.mark.parametrize("name, text, torch, with_", [
+    ("x.txt", "vllm==0.5.4.post1\n", "2.4.0+cu121", "vllm 0.5.4.post1"),
+    ("x.txt", "sglang[all]==0.4.5\n", "2.5.1+cu124", "sglang 0.4.5"),
+    ("x.txt", "torchvision==0.18.1\n", "2.3.1+cu121", "torchvision 0.18.1"),
+    ("Dockerfile", "FROM pytorch/pytorch:2.7.1-cuda12.8-cudnn9-devel\nRUN pip install vllm==0.6.3\n", "2.4.0+cu121",
+     "vllm 0.6.3"),
+    ("Dockerfile", "FROM runpod/pytorch:2.4.0-py3.11-cuda12.4.1-devel-ubuntu22.04\n", "2.4.0+cu124", None),
+    ("Dockerfile", "FROM runpod/pytorch:3.10-2.0.0-117\n", "2.0.0+cu117", None),
+    ("Dockerfile", "FROM runpod/pytorch:1.0.2-cu1263-torch260-ubuntu2204\n", "2.6.0+cu126", None),
+    ("Dockerfile", "FROM x\nRUN pip install torch torchaudio --index-url https://download.pytorch.org/whl/cu118\n",
+     "2.7+cu118", None),
+    ("Dockerfile", "FROM x\nENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cu124\nRUN pip install "
+     "torch==2.6.0 && pip install flashinfer -i https://flashinfer.ai/whl/cu121/torch2.4\n", "2.6.0+cu124", None),
+])
+def test_the_torch_that_comes_with_what_is_asked_for(check, name, text, torch, with_):
+    d = found(check(name, text=text), "torch.no-kernel-image")
+    assert f"torch {torch} carries no code" in d["why"], d
+    assert with_ in [each.get("comes_with") for each in d["lines"] if each["name"] == "torch"], d["lines"]
+
+
+@pytest.mark.parametrize("name, text, because", [
+    ("Dockerfile", "FROM runpod/pytorch:2.0.1-py3.10-cuda11.8.0-devel\nRUN pip install vllm\n", "line 2 pins no vllm"),
+    ("uv.lock", "".join(f'[[package]]\nname = "torch"\nversion = "2.6.0+{b}"\n\n' for b in ("cu124", "cpu", "cu118")),
+     "locked in several versions"),
+])
+def test_a_torch_that_is_open_is_not_guessed(check, name, text, because):
+    done = check(name, text=text)
+    assert json.loads(done.stdout)["diagnoses"] == [] and because in json.loads(done.stdout)["facts_of"]["because"]
+
+
+def test_a_lock_has_a_version_for_each_platform(check):
+    text = "".join(
+        f'[[package]]\nname = "torch"\nversion = "{version}"\nresolution-markers = [\n    "{marker}",\n]\n\n'
+        for version, marker in (("2.2.2", "sys_platform == 'darwin'"), ("2.3.1+cu121", "sys_platform == 'linux'"),
+                                ("2.5.1", "platform_machine == 'aarch64' and sys_platform == 'linux'")))
+    assert "torch 2.3.1+cu121" in found(check("uv.lock", text=text), "torch.no-kernel-image")["why"]
+
+
+def test_a_lock_excludes_nothing(check):
+    """It was resolved, with overrides where somebody wanted them."""
+    text = '[[package]]\nname = "transformers"\nversion = "4.57.1"\n\n[[package]]\nname = "huggingface-hub"\n'
+    assert not found(check("uv.lock", text=text + 'version = "0.20.0"\n'), "pip.conflict")
+
+
+@pytest.mark.parametrize("runs, conflict", [
+    ("pip install torch==2.1.2\nRUN pip install vllm==0.6.2", False),  # replaced
+    ("pip install torch==2.1.2 vllm==0.6.2", True),
+    ("pip install vllm==0.6.2\nRUN pip install torch==2.7.1", True),
+    ("pip install vllm==0.6.2 --no-deps\nRUN pip install torch==2.4.0", False),
+    ("pip install torch==2.1.2\nRUN pip install vllm==0.6.2 --no-deps", True),
+])
+def test_what_is_installed_later_replaces(check, runs, conflict):
+    text = f"FROM nvidia/cuda:12.4.1-devel-ubuntu22.04\nRUN {runs}\n"
+    done = check("Dockerfile", "--json", "--gpu", "a100", text=text)
+    assert bool(found(done, "pip.conflict")) == conflict
+
+
+def test_an_engine_moves_with_its_torch(check):
+    d = found(check("x.txt", text="vllm==0.5.4.post1\n"), "torch.no-kernel-image")
+    assert d["fixes"][0]["command"].endswith("pip install vllm==0.11.0"), d["fixes"]
+
+
+@pytest.mark.parametrize("name, text, severity", [
+    ("x.txt", "torch==2.6.0\nflash-attn==2.7.3\n", "warning"),
+    ("x.txt", "torch==2.6.0\nhttps://x/flash_attn-2.7.4+cu12torch2.6-cp311-cp311-linux_x86_64.whl\n", None),
+    ("Dockerfile", "FROM nvidia/cuda:12.4.1-devel-ubuntu22.04\nRUN pip install torch flash-attn\n", "error"),
+    ("Dockerfile", "FROM nvidia/cuda:12.4.1-devel-ubuntu22.04\nRUN pip install torch\nRUN pip install flash-attn "
+     "--no-build-isolation\n", None),
+    ("Dockerfile", "FROM pytorch/pytorch:2.6.0-cuda12.4-cudnn9-devel\nRUN pip install torch flash-attn\n", None),
+])
+def test_a_source_build_beside_its_torch(check, name, text, severity):
+    d = found(check(name, "--json", "--gpu", "a100", text=text), "ext.build-isolation")
+    assert (d and d["severity"]) == severity
+
+
 def test_what_a_dockerfile_makes_of_the_image(check):
     text = (
         "FROM nvidia/cuda:12.1.1-runtime-ubuntu22.04\nENV NVIDIA_DRIVER_CAPABILITIES=video \\\n"

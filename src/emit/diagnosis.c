@@ -185,14 +185,16 @@ static void say_lines(struct writer *w, const json_t *d)
 	json_t *pin;
 	json_array_foreach (json_object_get(d, "lines"), i, pin) {
 		const char *name = ff_json_text(pin, "name"), *file = ff_json_text(pin, "file"),
-			   *version = ff_json_text(pin, "version"), *needs = ff_json_text(pin, "needs");
+			   *version = ff_json_text(pin, "version"), *needs = ff_json_text(pin, "needs"),
+			   *with = ff_json_text(pin, "comes_with");
 		int64_t line;
 		if (name && file && ff_json_int(pin, "line", &line))
-			ff_page_say(w->page, FF_MARK_NONE, "", "%s:%lld: %s%s%s", file, (long long)line, name,
+			ff_page_say(w->page, FF_MARK_NONE, "", "%s:%lld: %s%s%s%s%s", file, (long long)line, name,
 				version ? "==" : "",
 				version		? version
 					: needs ? needs
-						: "");
+						: "",
+				with ? ", which comes with " : "", with ? with : "");
 	}
 }
 

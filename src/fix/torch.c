@@ -7,6 +7,10 @@
 // The registry's own wheel of a release is of one CUDA version (column `registry` of torch_wheels.tsv); the others, and
 // all of Windows, are on PyTorch's index. A release that only differs in its build is no other release for pip, so that
 // one is named whole ("2.5.1+cu124").
+//
+// An engine that asks for one torch and no other (torch_pins.tsv) is what moves, and its torch with it:
+//
+//	an RTX 5090, vllm 0.5.4, torch 2.4.0+cu121  ->  pip install vllm==0.9.2
 #include "base/table.h"
 #include "fix/machine.h"
 #include "know/atlas_wheel.h"
@@ -18,6 +22,7 @@
 #include "parse/version.h"
 
 FF_EMBEDDED(ff_table, torch_wheels);
+FF_EMBEDDED(ff_table, torch_pins);
 
 struct build {
 	struct ff_buf release; // "2.7.1"
@@ -287,6 +292,74 @@ static const char *pinned_by(const struct ff_fix_machine *m, const char *release
 	return NULL;
 }
 
+// The release of an engine whose torch runs here: the next newer one, else the newest of the older ones.
+static bool choose_engine(const struct ff_fix_machine *m, const struct ff_torch_wish *wish, const char *engine,
+	const char *have, struct ff_buf *ret, struct build *ret_build)
+{
+	struct ff_table table = ff_table_of(ff_table_torch_pins);
+	for (struct ff_table_row row; ff_table_next(&table, &row);) {
+		_cleanup_buf_ struct ff_buf torch = {0};
+		char tag[16];
+		struct ff_span registry;
+		ff_buf_span(&torch, row.cells[3]);
+		bool newer = ff_version_compare_spans(row.cells[2], ff_span_of(have)) > 0;
+		if (!ff_span_eq(row.cells[0], engine) || torch.failed || (!newer && ret->n) ||
+			!ff_know_torch_registry(torch.p, &registry) || registry.n >= sizeof(tag) ||
+			(wish->need && ff_version_satisfies(torch.p, wish->need) == FF_SATISFIES_NO))
+			continue;
+		snprintf(tag, sizeof(tag), "%.*s", (int)registry.n, registry.p);
+		if (!has_wheel(m, torch.p) || !runs(m, wish->arch, torch.p, tag))
+			continue;
+		ret->n = 0;
+		ff_buf_span(ret, row.cells[2]);
+		ff_buf_deinit(&ret_build->release);
+		ret_build->release = torch;
+		torch = (struct ff_buf){0};
+		memcpy(ret_build->tag, tag, sizeof(tag));
+		if (newer)
+			break;
+	}
+	return ret->n && !ret->failed;
+}
+
+// *ret_done when an engine is here that cannot live with the torch that was chosen, and another release of it can be
+// had.
+static struct ff_error *move_engine(const struct ff_fix_machine *m, const struct ff_torch_wish *wish,
+	const char *chosen, const char *torch, json_t *fix, bool *ret_done)
+{
+	static const char *const engines[] = {"vllm", "sglang"};
+	const char *engine = NULL, *have = NULL;
+	struct ff_span asked;
+	for (size_t i = 0; i < sizeof(engines) / sizeof(*engines) && !engine; i++) {
+		bool absent;
+		have = ff_machine_package(m, engines[i], &absent);
+		if (have && ff_know_torch_asked(engines[i], have, &asked) &&
+			ff_version_compare_spans(asked, ff_span_of(chosen)) != 0)
+			engine = engines[i];
+	}
+	_cleanup_buf_ struct ff_buf release = {0}, whole = {0}, b = {0};
+	struct build build = {0};
+	*ret_done = engine && !wish->tag && choose_engine(m, wish, engine, have, &release, &build);
+	struct ff_error *err = NULL;
+	if (*ret_done) {
+		ff_buf_printf(&whole, "%s+%s", build.release.p, build.tag);
+		ff_installer_words(m, "install", &b);
+		ff_buf_printf(&b, " %s==%s", engine, release.p);
+		err = ff_fix_side_effect(fix, "%s %s asks for torch %.*s and no other; %s brings torch %s.", engine,
+			have, (int)asked.n, asked.p, release.p, whole.p ? whole.p : "");
+		if (!err && torch)
+			err = note_compiled(m, fix);
+		if (!err)
+			err = ff_fix_command(fix, &b);
+		if (!err)
+			err = ff_fix_effect(fix, "packages", engine, json_string(release.p));
+		if (!err)
+			err = ff_fix_effect(fix, "packages", "torch", json_string(whole.p));
+	}
+	ff_buf_deinit(&build.release);
+	return err;
+}
+
 static bool amd_or_mac(const struct ff_fix_machine *m)
 {
 	return m->platform == FF_PLATFORM_MACOS || (m->facts && ff_json_text(m->facts, "torch.hip"));
@@ -324,8 +397,14 @@ struct ff_error *ff_fix_torch(
 	if (amd_or_mac(m) || (!decided && !have))
 		return NULL;
 	choose(m, have, wish, &build);
+	bool moved = false;
+	struct ff_error *err = build.found ? move_engine(m, wish, build.release.p, have, fix, &moved) : NULL;
 	*ret_done = build.found || decided;
-	struct ff_error *err = *ret_done ? why_not(m, wish, &build, have, fix) : NULL;
+	if (err || moved) {
+		ff_buf_deinit(&build.release);
+		return err;
+	}
+	err = *ret_done ? why_not(m, wish, &build, have, fix) : NULL;
 	if (!err && build.found)
 		err = write_build(m, &build, have, wish->fresh, fix);
 	ff_buf_deinit(&build.release);

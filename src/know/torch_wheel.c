@@ -79,3 +79,17 @@ bool ff_know_torch_registry(const char *version, struct ff_span *ret)
 	}
 	return false;
 }
+
+bool ff_know_torch_last(const char *tag, struct ff_span *ret)
+{
+	struct ff_table table = ff_table_of(ff_table_torch_wheels);
+	struct ff_table_row row;
+	struct ff_span newest = {NULL, 0}, last = {NULL, 0};
+	while (ff_table_next(&table, &row)) { // the oldest stand first
+		newest = row.cells[0];
+		if (ff_span_eq(ff_table_cell(&table, &row, "cuda"), tag))
+			last = newest;
+	}
+	*ret = last;
+	return last.n && ff_version_compare_spans(last, newest) != 0;
+}

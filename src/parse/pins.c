@@ -8,8 +8,12 @@
 //	name = "torch"
 //	version = "2.6.0+cu124"
 //	source = { registry = "https://download.pytorch.org/whl/cu124" }
+//	resolution-markers = [
+//	    "sys_platform == 'darwin'",              of another platform: passed over
+//	]
 //
-// How the source lies: a lock names a package once for each platform, and long texts in it may look like tables.
+// How the source lies: a lock names a package once for each platform, group or extra, and long texts in it may look
+// like tables.
 #include "parse/pins.h"
 
 #include "parse/chars.h"
@@ -124,15 +128,23 @@ static bool wheel(struct ff_span text, unsigned line, ff_pin_fn *each, void *arg
 	return true;
 }
 
+// Of what is for Linux on x86-64: a marker that cannot hold there. What it says of extras counts as open.
+static bool elsewhere(struct ff_span marker)
+{
+	static const struct ff_marker_env here = {.values = {[FF_MARKER_OS_NAME] = "posix",
+							  [FF_MARKER_SYS_PLATFORM] = "linux",
+							  [FF_MARKER_PLATFORM_MACHINE] = "x86_64",
+							  [FF_MARKER_PLATFORM_SYSTEM] = "Linux",
+							  [FF_MARKER_PLATFORM_IMPLEMENTATION] = "CPython",
+							  [FF_MARKER_IMPLEMENTATION_NAME] = "cpython"}};
+	enum ff_satisfies holds;
+	_cleanup_error_ struct ff_error *odd = ff_marker_evaluate("", marker, &here, &holds);
+	return odd || holds == FF_SATISFIES_NO;
+}
+
 void ff_pins_requirement(struct ff_span text, unsigned line, ff_pin_fn *each, void *arg)
 {
-	static const struct ff_marker_env linux_env = {.values = {[FF_MARKER_OS_NAME] = "posix",
-							       [FF_MARKER_SYS_PLATFORM] = "linux",
-							       [FF_MARKER_PLATFORM_SYSTEM] = "Linux",
-							       [FF_MARKER_PLATFORM_IMPLEMENTATION] = "CPython",
-							       [FF_MARKER_IMPLEMENTATION_NAME] = "cpython"}};
 	struct ff_requirement r;
-	enum ff_satisfies holds;
 	const char *hash = memmem(text.p, text.n, " --", 3); // pip's options behind a requirement
 	text = ff_span_trim(hash ? ff_span_first(text, (size_t)(hash - text.p)) : text);
 	if (!text.n || ff_span_starts(text, "-"))
@@ -142,8 +154,7 @@ void ff_pins_requirement(struct ff_span text, unsigned line, ff_pin_fn *each, vo
 		wheel(text, line, each, arg);
 		return;
 	}
-	_cleanup_error_ struct ff_error *odd = ff_marker_evaluate("", r.marker, &linux_env, &holds);
-	if (odd || holds == FF_SATISFIES_NO)
+	if (elsewhere(r.marker))
 		return;
 	if (r.url.n && wheel(r.url, line, each, arg))
 		return;
@@ -209,6 +220,7 @@ static bool toml_text(struct ff_span line, const char *key, struct ff_span *ret)
 struct locked {
 	struct ff_span name, version, index;
 	unsigned line;
+	unsigned markers, others; // how many, and how many of them are for other platforms
 };
 
 static void end_locked(struct locked *l, ff_pin_fn *each, void *arg)
@@ -216,6 +228,8 @@ static void end_locked(struct locked *l, ff_pin_fn *each, void *arg)
 	char exact[128];
 	int n = snprintf(exact, sizeof(exact), "==%.*s", (int)(l->version.n < 100 ? l->version.n : 100),
 		l->version.n ? l->version.p : "");
+	if (l->markers && l->markers == l->others)
+		l->name.n = 0;
 	if (l->name.n && l->version.n && l->version.n < 100)
 		each(arg, &(struct ff_pin){FF_PIN_PACKAGE, l->name, {exact, (size_t)n}, l->line});
 	if (l->name.n && l->index.n)
@@ -235,11 +249,43 @@ static bool toggles_long_text(struct ff_span line)
 	return n % 2;
 }
 
+static void note_marker(struct locked *l, struct ff_span marker)
+{
+	l->markers++;
+	l->others += elsewhere(marker);
+}
+
+// "sys_platform == 'linux'",
+static struct ff_span unquoted(struct ff_span s)
+{
+	size_t comma = s.n && s.p[s.n - 1] == ',';
+	return s.n >= 2 + comma ? (struct ff_span){s.p + 1, s.n - 2 - comma} : s;
+}
+
+// A line of a package's table.
+static void locked_line(struct locked *l, struct ff_span line, unsigned number, bool *in_markers)
+{
+	struct ff_span value;
+	if (*in_markers && (line.p[0] == '"' || line.p[0] == '\''))
+		note_marker(l, unquoted(line));
+	*in_markers = ff_span_starts(line, "resolution-markers") || (*in_markers && line.p[0] != ']');
+	if (toml_text(line, "name", &value)) {
+		l->name = value;
+		l->line = number;
+	} else if (toml_text(line, "version", &value)) {
+		l->version = value;
+	} else if (toml_text(line, "index", &value) || ff_span_starts(line, "source")) {
+		l->index = line;
+	} else if (toml_text(line, "marker", &value) || toml_text(line, "markers", &value)) {
+		note_marker(l, value);
+	}
+}
+
 static void parse_lock(struct ff_span text, ff_pin_fn *each, void *arg)
 {
 	struct locked l = {0};
 	struct ff_span line, value;
-	bool inside = false, long_text = false;
+	bool inside = false, long_text = false, in_markers = false;
 	for (unsigned number = 1; ff_span_next(&text, '\n', &line); number++) {
 		bool was_long = long_text;
 		long_text ^= toggles_long_text(line);
@@ -247,19 +293,15 @@ static void parse_lock(struct ff_span text, ff_pin_fn *each, void *arg)
 		if (was_long || !line.n)
 			continue;
 		if (line.p[0] == '[') {
+			in_markers = false;
 			end_locked(&l, each, arg);
 			inside = ff_span_eq(line, "[[package]]") || ff_span_eq(line, "[[packages]]");
 		} else if (!inside) {
 			if (toml_text(line, "requires-python", &value) && ff_span_starts(value, "=="))
 				each(arg,
 					&(struct ff_pin){FF_PIN_PYTHON, {NULL, 0}, {value.p + 2, value.n - 2}, number});
-		} else if (toml_text(line, "name", &value)) {
-			l.name = value;
-			l.line = number;
-		} else if (toml_text(line, "version", &value)) {
-			l.version = value;
-		} else if (toml_text(line, "index", &value) || ff_span_starts(line, "source")) {
-			l.index = line;
+		} else {
+			locked_line(&l, line, number, &in_markers);
 		}
 	}
 	end_locked(&l, each, arg);

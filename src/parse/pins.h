@@ -21,6 +21,8 @@ enum ff_pin_what {
 	FF_PIN_PYTHON,	/**< value: "3.11" */
 	FF_PIN_CUDA,	/**< value: "12.1": what conda's pytorch is built for */
 	FF_PIN_FILE,	/**< value: another file of requirements */
+	FF_PIN_STEP,	/**< an installer begins: what is asked of it together is resolved together */
+	FF_PIN_OPTION,	/**< of that installer, as written: "--no-deps" */
 	FF_PIN_SETTING, /**< name: "user", "entrypoint", "cmd", "shm_size", "gpu"; value as written */
 };
 

@@ -131,6 +131,8 @@ static void install_word(
 				&(struct ff_pin){
 					with_value[i].what, {NULL, 0}, {value.p + n + 1, value.n - n - 1}, line});
 	}
+	if (known && ff_span_starts(value, "--no-"))
+		each(arg, &(struct ff_pin){FF_PIN_OPTION, {NULL, 0}, value, line});
 	if (known && value.n && value.p[0] != '-' && value.p[0] != '.' && value.p[0] != '/')
 		ff_pins_requirement(value, line, each, arg);
 }
@@ -148,9 +150,10 @@ static void run(const struct variables *v, struct ff_span text, unsigned line, f
 			continue;
 		if (c.at == FF_INSTALL)
 			install_word(&c, v, w, line, each, arg);
-		else if (c.at == FF_PIP && ff_span_eq(w, "install"))
+		else if (c.at == FF_PIP && ff_span_eq(w, "install")) {
 			c.at = FF_INSTALL;
-		else if (ff_span_eq(w, "pip") || ff_span_eq(w, "pip3") || ff_span_ends(w, "/pip") ||
+			each(arg, &(struct ff_pin){FF_PIN_STEP, {NULL, 0}, {NULL, 0}, line});
+		} else if (ff_span_eq(w, "pip") || ff_span_eq(w, "pip3") || ff_span_ends(w, "/pip") ||
 			ff_span_ends(w, "/pip3"))
 			c.at = FF_PIP;
 	}
