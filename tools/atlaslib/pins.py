@@ -12,7 +12,8 @@ from . import pairs
 
 PACKAGES = {"vllm": None, "sglang": "srt", "xformers": None}
 EXACT = re.compile(r"Requires-Dist: torch ?\(?==\s*([\d.]+)\)?\s*(?:;\s*(.*?))?\s*$", re.M)
-HEAD = """# The torch that releases of a package ask for, and no other: what an installer brings with them. `first` and `last`
+HEAD = """\
+# The torch that releases of a package ask for, and no other: what an installer brings with them. `first` and `last`
 #   are releases, with all between them.
 # Source: written by `tools/atlas pins` from the Requires-Dist of every release's wheel (sglang's with the extra srt)
 # Date: {day}
