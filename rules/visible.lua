@@ -78,6 +78,7 @@ rule {
       return {confidence = 0.85, severity = "error", why = "CUDA_VISIBLE_DEVICES hides every GPU of this machine.",
         fixes = {{unset = {"CUDA_VISIBLE_DEVICES"}, say = "Unset it, or name a device."}}}
     end
+    if f"gpus.0.planned" then return nil end -- of how many there will be nothing was said
     for _, item in ipairs(v:split(",")) do
       local i = tonumber(item)
       if i and i >= n then

@@ -69,6 +69,18 @@ def test_a_driver_that_is_too_old(check):
     assert found(done, "torch.driver-too-old")
 
 
+def test_an_engine_whose_torch_is_too_new_for_the_driver(check):
+    done = check("x.txt", "--json", "--gpu", "h100", "--driver", "570.86", text="vllm==0.27.1\n")
+    d = found(done, "torch.driver-too-old")
+    assert "CUDA 13.0" in d["why"], d
+
+
+@pytest.mark.parametrize("value, wrong", [("5", False), ("-1", True)])
+def test_how_many_gpus_there_will_be_was_not_said(check, value, wrong):
+    done = check("Dockerfile", "--json", "--gpu", "a100", text=f"FROM x\nENV CUDA_VISIBLE_DEVICES={value}\n")
+    assert bool(found(done, "visible-devices.wrong")) == wrong
+
+
 def test_pins_that_exclude_each_other(check):
     done = check("x.txt", text="transformers==4.57.1\nhuggingface-hub==0.20.0\n")
     d = found(done, "pip.conflict")
@@ -110,6 +122,9 @@ def test_a_patch_that_the_atlas_has_not_read_may_pin_another_torch(check):
     ("Dockerfile", "FROM runpod/pytorch:2.4.0-py3.11-cuda12.4.1-devel-ubuntu22.04\n", "2.4.0+cu124", None),
     ("Dockerfile", "FROM runpod/pytorch:3.10-2.0.0-117\n", "2.0.0+cu117", None),
     ("Dockerfile", "FROM runpod/pytorch:1.0.2-cu1263-torch260-ubuntu2204\n", "2.6.0+cu126", None),
+    ("Dockerfile", "FROM runpod/pytorch:1.0.3-cu1281-torch260-ubuntu2204\n", "2.6.0", None),  # built for no 12.8
+    ("compose.yaml", "services:\n  a:\n    image: vllm/vllm-openai:v0.5.2\n    environment:\n"
+     "      - CUDA_VISIBLE_DEVICES=3\n    deploy: {resources: {reservations: {devices: [{driver: nvidia}]}}}\n", "2.3.1", "vllm 0.5.2"),
     ("Dockerfile", "FROM x\nRUN pip install torch torchaudio --index-url https://download.pytorch.org/whl/cu118\n",
      "2.7+cu118", None),
     ("Dockerfile", "FROM x\nENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cu124\nRUN pip install "
@@ -123,7 +138,7 @@ def test_the_torch_that_comes_with_what_is_asked_for(check, name, text, torch, w
 
 @pytest.mark.parametrize("name, text, because", [
     ("Dockerfile", "FROM runpod/pytorch:2.0.1-py3.10-cuda11.8.0-devel\nRUN pip install vllm\n", "line 2 pins no vllm"),
-    ("uv.lock", "".join(f'[[package]]\nname = "torch"\nversion = "2.6.0+{b}"\n\n' for b in ("cu124", "cpu", "cu118")),
+    ("uv.lock", "".join(f'[[package]]\nname = "torch"\nversion = "2.7.1+{b}"\n\n' for b in ("cu128", "cpu", "cu118")),
      "locked in several versions"),
 ])
 def test_a_torch_that_is_open_is_not_guessed(check, name, text, because):

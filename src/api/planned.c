@@ -2,7 +2,7 @@
 // the name of a GPU and the version of a driver tell.
 //
 //	--gpu h100 --driver 550.54.14
-//	-> {"nvml": {"driver": {"version": "550.54.14", "cuda": "12.4"}, "gpus": [{"name": "H100", "compute_capability": "9.0"}]},
+//	-> {"nvml": {"driver": {"version": "550.54.14", "cuda": "12.4"}, "gpus": [{"name": "H100", "planned": true, ...}]},
 //	    "cuda_driver": {"driver_init": {"code": 0, "name": "CUDA_SUCCESS"}, "driver_version": "12.4"}}
 #include "api/api.h"
 
@@ -24,8 +24,8 @@ static json_t *text_of(struct ff_span text)
 
 static json_t *gpu_of(const struct ff_fit_gpu *gpu)
 {
-	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I}}", "index", 0, "name", gpu->name,
-		"compute_capability", gpu->cc, "vendor", "nvidia", "seen_by", "nvml", "memory", "total",
+	return json_pack("{s:i, s:b, s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I}}", "index", 0, "planned", true, "name",
+		gpu->name, "compute_capability", gpu->cc, "vendor", "nvidia", "seen_by", "nvml", "memory", "total",
 		(json_int_t)gpu->memory, "free", (json_int_t)gpu->memory, "used", (json_int_t)0);
 }
 

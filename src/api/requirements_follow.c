@@ -214,6 +214,8 @@ static struct ff_error *put_torch(struct ff_asked *a)
 		snprintf(registry, sizeof(registry), "+%.*s", (int)tag.n, tag.p);
 	snprintf(whole, sizeof(whole), "%.60s%s", version, strchr(version, '+') ? "" : build ? build : registry);
 	struct ff_error *err = ff_know_torch_wheel(whole, &torch);
+	if (!err && !torch)
+		err = ff_know_torch_any_build(whole, &torch);
 	if (err)
 		return err;
 	if (!torch && !(torch = json_pack("{s:s}", "version", whole)))

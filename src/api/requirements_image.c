@@ -8,6 +8,7 @@
 // How the source lies: a tag is a name that somebody gave, its parts stand in any order, and numbers lose their points.
 #include "api/requirements.h"
 
+#include "know/torch_wheel.h"
 #include "parse/chars.h"
 #include "parse/version.h"
 
@@ -102,13 +103,18 @@ static struct ff_error *put_toolkit(struct ff_asked *a, const struct image_tag *
 
 static struct ff_error *put_torch(struct ff_asked *a, struct image_tag *t, const char *file, unsigned line)
 {
-	unsigned major = 0, minor = 0;
+	unsigned major, minor;
+	char whole[64] = "";
+	_cleanup_json_ json_t *wheel = NULL;
 	json_t *step = json_array_get(a->steps, json_array_size(a->steps) - 1);
 	read_first(t);
 	json_object_set_new(step, "image", json_true());
 	if (sscanf(t->cuda, "%2u.%1u", &major, &minor) == 2)
-		json_object_set_new(step, "build", json_sprintf("+cu%u%u", major, minor));
-	return *t->torch ? pin(a, "torch", t->torch, file, line) : NULL;
+		snprintf(whole, sizeof(whole), "%s+cu%u%u", t->torch, major, minor);
+	struct ff_error *err = ff_know_torch_wheel(whole, &wheel);
+	if (!err && json_object_get(wheel, "archs")) // else the image's CUDA is another one than its torch's
+		json_object_set_new(step, "build", json_string(strchr(whole, '+')));
+	return err || !*t->torch ? err : pin(a, "torch", t->torch, file, line);
 }
 
 static struct ff_error *put_engine(struct ff_asked *a, const struct image_tag *t, const char *file, unsigned line)

@@ -142,7 +142,7 @@ static void choose(
 	for (struct ff_table_row row; ff_table_next(&table, &row);) {
 		_cleanup_buf_ struct ff_buf release = {0};
 		struct ff_span tag = ff_table_cell(&table, &row, "cuda");
-		if (wish->tag && !ff_span_eq(tag, wish->tag))
+		if ((wish->tag && !ff_span_eq(tag, wish->tag)) || !ff_table_cell(&table, &row, "archs").n)
 			continue;
 		bool registry = ff_table_cell(&table, &row, "registry").n;
 		int rank = 2 * distance(row.cells[0], have) + !registry;

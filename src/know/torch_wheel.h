@@ -13,6 +13,10 @@ struct ff_error *ff_know_torch_wheel(const char *version, json_t **ret);
 /** The build ("cu121") that the registry itself has of this release, on x86-64 Linux; false where it is not known. */
 bool ff_know_torch_registry(const char *version, struct ff_span *ret);
 
-/** The last release ("2.5") that was built for a CUDA ("cu121") which the newest one is no more built for; false for
-    one that still gets releases, or none that is known. */
+/** Of a release whose build is not known: {"version", "archs", "ptx"} with all that any of its builds has; NULL where
+    one of them was not read. */
+struct ff_error *ff_know_torch_any_build(const char *version, json_t **ret);
+
+/** The last release ("2.5") that was built for a CUDA ("cu121") which gets no more releases; false for one that still
+    may, or none that is known. */
 bool ff_know_torch_last(const char *tag, struct ff_span *ret);
