@@ -124,7 +124,8 @@ def test_a_patch_that_the_atlas_has_not_read_may_pin_another_torch(check):
     ("Dockerfile", "FROM runpod/pytorch:1.0.2-cu1263-torch260-ubuntu2204\n", "2.6.0+cu126", None),
     ("Dockerfile", "FROM runpod/pytorch:1.0.3-cu1281-torch260-ubuntu2204\n", "2.6.0", None),  # built for no 12.8
     ("compose.yaml", "services:\n  a:\n    image: vllm/vllm-openai:v0.5.2\n    environment:\n"
-     "      - CUDA_VISIBLE_DEVICES=3\n    deploy: {resources: {reservations: {devices: [{driver: nvidia}]}}}\n", "2.3.1", "vllm 0.5.2"),
+     "      - CUDA_VISIBLE_DEVICES=3\n    deploy: {resources: {reservations: {devices: [{driver: nvidia}]}}}\n",
+     "2.3.1", "vllm 0.5.2"),
     ("Dockerfile", "FROM x\nRUN pip install torch torchaudio --index-url https://download.pytorch.org/whl/cu118\n",
      "2.7+cu118", None),
     ("Dockerfile", "FROM x\nENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cu124\nRUN pip install "
