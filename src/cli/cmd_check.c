@@ -76,6 +76,7 @@ static bool engine_known(const char *engine)
 // What does not go together; 0 when all does, else the exit code.
 static int refuse(const struct check *c, const struct ff_output *output)
 {
+	char words[FF_ENGINES_WORDS];
 	bool inside = c->in.container || c->in.pod;
 	bool files = c->collect.root || c->collect.image || c->collect.requirements;
 	if (!!c->facts + !!c->collect.root + !!c->collect.image + !!c->collect.requirements + inside > 1)
@@ -89,8 +90,7 @@ static int refuse(const struct check *c, const struct ff_output *output)
 	if (c->deadline_s == 0 || c->deadline_s > DEADLINE_MAX_S)
 		return ff_usage_error("check", "--deadline takes 1 to %d seconds", DEADLINE_MAX_S);
 	if (c->engine && !engine_known(c->engine))
-		return ff_usage_error(
-			"check", "--for takes vllm, sglang, transformers or llama.cpp, not '%s'", c->engine);
+		return ff_usage_error("check", "%s '%s'", ff_engine_words("--for takes", ", not", words), c->engine);
 	if (c->matrix && (!files || output->sarif))
 		return ff_usage_error(
 			"check", "--matrix goes with --image, --requirements or --root, and not with --sarif");
@@ -101,14 +101,14 @@ int ff_cmd_check(int argc, char **argv)
 {
 	struct check c = {.collect.trigger = "check", .deadline_s = DEADLINE_S};
 	struct ff_output output = {0};
+	char engines[FF_ENGINES_WORDS];
 	const struct ff_option options[] = {
 		FF_OUTPUT_OPTIONS(&output),
 		FF_LINE_OPTION(&output),
 		{"deep", 0, FF_OPT_FLAG, NULL,
 			"prove it: import and use torch, bitsandbytes and transformers, a process a step", &c.deep},
 		{"deadline", 0, FF_OPT_UINT, "S", "seconds that a step of --deep may take (default 60)", &c.deadline_s},
-		{"for", 0, FF_OPT_TEXT, "ENGINE", "only what concerns vllm, sglang, transformers or llama.cpp",
-			&c.engine},
+		{"for", 0, FF_OPT_TEXT, "ENGINE", ff_engine_words("only what concerns", "", engines), &c.engine},
 		FF_IMAGE_OPTION(c.collect.image),
 		{"gpu", 0, FF_OPT_TEXT, "NAME",
 			"with --image, --requirements, --root: will it run on this one? h100, rtx5090", &c.collect.gpu},

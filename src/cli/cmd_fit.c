@@ -30,13 +30,14 @@ int ff_cmd_fit(int argc, char **argv)
 	struct ff_fit_options fit = {0};
 	struct ff_output output = {0};
 	const char *context = NULL, *share = NULL;
+	char engines[FF_ENGINES_WORDS];
 	const struct ff_option options[] = {
 		{"gpu", 0, FF_OPT_TEXT, "NAME", "h100, rtx4090, 24GiB (default: the GPU of this machine)", &fit.gpu},
 		{"tp", 0, FF_OPT_UINT, "N", "share the model out to so many GPUs", &fit.gpus},
 		{"context", 0, FF_OPT_TEXT, "TOKENS", "of one sequence: 8192, 32k (default: 8192)", &context},
 		{"batch", 0, FF_OPT_UINT, "N", "sequences at once", &fit.sequences},
 		{"engine", 0, FF_OPT_TEXT, "ENGINE",
-			"vllm, sglang, transformers or llama.cpp (default: by files and packages)", &fit.engine},
+			ff_engine_words("one of", " (default: by files and packages)", engines), &fit.engine},
 		{"quantization", 0, FF_OPT_TEXT, "HOW", "make the weights smaller while loading: fp8, 4bit",
 			&fit.quantization},
 		{"utilization", 0, FF_OPT_TEXT, "SHARE", "of the GPU's memory that vllm may take (default: 0.9)",

@@ -102,3 +102,18 @@ int ff_fail(const char *command, struct ff_error *err)
 	ff_error_destroy(err);
 	return 2;
 }
+
+const char *ff_engine_words(const char *before, const char *after, char ret[FF_ENGINES_WORDS])
+{
+	const char *name;
+	int n = snprintf(ret, FF_ENGINES_WORDS, "%s", before);
+	for (size_t i = 0; (name = ff_engine_at(i)) && n < FF_ENGINES_WORDS; i++)
+		n += snprintf(ret + n, FF_ENGINES_WORDS - (size_t)n, "%s%s",
+			i == 0			      ? " "
+				: ff_engine_at(i + 1) ? ", "
+						      : " or ",
+			name);
+	if (n < FF_ENGINES_WORDS)
+		snprintf(ret + n, FF_ENGINES_WORDS - (size_t)n, "%s", after);
+	return ret;
+}

@@ -70,3 +70,8 @@ int ff_answer(const char *command, const struct ff_output *output, struct ff_err
 
 /** Say an error of the library and give its exit code (2); frees it. */
 int ff_fail(const char *command, struct ff_error *err);
+
+enum { FF_ENGINES_WORDS = 160 };
+
+/** "BEFORE vllm, sglang or llama.cppAFTER": the engines that are known, for a help or a complaint. Returns `ret`. */
+const char *ff_engine_words(const char *before, const char *after, char ret[FF_ENGINES_WORDS]);

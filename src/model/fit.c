@@ -19,13 +19,20 @@ static bool has_package(const json_t *facts, const char *name)
 	return ff_facts_package(ff_json_at(facts, "python.packages"), name) != NULL;
 }
 
+static struct ff_error *no_engine(const char *asked)
+{
+	_cleanup_buf_ struct ff_buf all = {0};
+	for (int i = 0; i < FF_SERVING_N; i++)
+		ff_buf_printf(&all, "%s%s", i ? ", " : "", ff_know_serving_name((enum ff_serving)i));
+	return all.failed ? &ff_enomem : ff_error_create(FF_EUSAGE, "--engine %.40s: one of %s", asked, all.p);
+}
+
 static struct ff_error *choose_engine(const struct ff_fit_question *q, enum ff_serving *ret)
 {
 	const char *asked = q->asked->engine;
 	bool gguf = q->files->model.gguf;
 	if (asked && !ff_know_serving_engine(asked, ret))
-		return ff_error_create(
-			FF_EUSAGE, "--engine %.40s: one of vllm, sglang, transformers, llama.cpp", asked);
+		return no_engine(asked);
 	if (asked && gguf != (*ret == FF_SERVING_LLAMA_CPP))
 		return ff_error_create(FF_EUSAGE, "%s reads %s files, and this model is of %s", asked,
 			gguf ? "no GGUF" : "GGUF", gguf ? "those" : "safetensors");

@@ -4,12 +4,12 @@
 //	 "num_key_value_heads": 8, "torch_dtype": "bfloat16", "quantization_config": {"quant_method": "gptq", "bits": 4}}
 //
 // Names differ by family (GPT-2: n_layer, n_embd); models that also see or hear keep the language part under
-// text_config.
+// text_config or a name of their own.
 #include "parse/model_file.h"
 
 #include <stdio.h>
 
-enum { SPELLINGS = 4 };
+enum { SPELLINGS = 5 };
 
 static uint64_t number_of(const json_t *doc, const char *const names[SPELLINGS])
 {
@@ -18,6 +18,30 @@ static uint64_t number_of(const json_t *doc, const char *const names[SPELLINGS])
 		if (ff_json_int(doc, names[i], &value) && value > 0)
 			return (uint64_t)value;
 	return 0;
+}
+
+// Where models of several parts keep the numbers of the language's.
+static const json_t *language_part(const json_t *whole)
+{
+	static const char *const parts[] = {
+		"text_config", "llm_config", "language_config", "thinker_config.text_config"};
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const json_t *part = ff_json_at(whole, parts[i]);
+		if (json_is_object(part))
+			return part;
+	}
+	return whole;
+}
+
+// Groups of keys are said, or there is one for all heads, or one for each. Falcon's new decoder has groups and says
+// "multi_query" too; its old one repeats the number of heads.
+static uint64_t kv_heads_of(const json_t *doc, uint64_t said, uint64_t heads)
+{
+	bool one = json_is_true(json_object_get(doc, "multi_query")) &&
+		!json_is_true(json_object_get(doc, "new_decoder_architecture"));
+	if (one && (!said || said == heads))
+		return 1;
+	return said ? said : heads;
 }
 
 static void copy_text(const json_t *doc, const char *path, char *ret, size_t size)
@@ -48,8 +72,7 @@ struct ff_error *ff_config_json_parse(const char *file, struct ff_span text, str
 		return err;
 	if (!json_is_object(whole))
 		return ff_error_create(FF_EFORMAT, "%s: no JSON object", file);
-	const json_t *part = ff_json_at(whole, "text_config");
-	const json_t *doc = json_is_object(part) ? part : whole;
+	const json_t *doc = language_part(whole);
 	struct ff_model_shape s = {0};
 	const struct {
 		uint64_t *slot;
@@ -58,19 +81,20 @@ struct ff_error *ff_config_json_parse(const char *file, struct ff_span text, str
 		{&s.layers, {"num_hidden_layers", "n_layer", "num_layers", "n_layers"}},
 		{&s.hidden, {"hidden_size", "n_embd", "d_model"}},
 		{&s.heads, {"num_attention_heads", "n_head", "n_heads"}},
-		{&s.kv_heads, {"num_key_value_heads", "multi_query_group_num", "num_kv_heads"}},
+		{&s.kv_heads,
+			{"num_key_value_heads", "multi_query_group_num", "num_kv_heads", "n_head_kv",
+				"attn_config.kv_n_heads"}},
 		{&s.head_dim, {"head_dim", "kv_channels"}},
 		{&s.vocabulary, {"vocab_size", "padded_vocab_size"}},
 		{&s.intermediate, {"intermediate_size", "ffn_hidden_size", "n_inner"}},
 		{&s.experts, {"num_local_experts", "num_experts", "n_routed_experts"}},
-		{&s.context, {"max_position_embeddings", "n_positions", "seq_length"}},
+		{&s.context, {"max_position_embeddings", "n_positions", "seq_length", "max_seq_len"}},
 		{&s.experts_used, {"num_experts_per_tok", "moe_topk", "top_k_experts", "num_experts_per_token"}},
 		{&s.expert_width, {"moe_intermediate_size", "expert_ffn_hidden_size"}},
 	};
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		*numbers[i].slot = number_of(doc, numbers[i].names);
-	if (!s.kv_heads)
-		s.kv_heads = s.heads;
+	s.kv_heads = kv_heads_of(doc, s.kv_heads, s.heads);
 	if (!s.head_dim && s.heads)
 		s.head_dim = s.hidden / s.heads;
 	copy_text(whole, "model_type", s.type, sizeof(s.type));

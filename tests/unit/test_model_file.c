@@ -54,6 +54,32 @@ static void safetensors_that_lie_are_refused(void **state)
 	ff_error_destroy(err);
 }
 
+static void config_says_in_many_ways_how_many_heads_have_keys(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t kv_heads;
+	} rows[] = {
+		{"{\"num_attention_heads\":71,\"num_kv_heads\":71,\"multi_query\":true}", 1}, // falcon-7b
+		{"{\"num_attention_heads\":71,\"multi_query\":true,\"new_decoder_architecture\":false}", 1},
+		{"{\"num_attention_heads\":128,\"num_kv_heads\":8,\"multi_query\":true,"
+		 "\"new_decoder_architecture\":true}",
+			8}, // falcon-40b
+		{"{\"n_head\":128,\"n_head_kv\":8,\"multi_query\":true}", 8},
+		{"{\"n_head\":48,\"multi_query\":true}", 1}, // starcoder
+		{"{\"n_head\":48,\"multi_query\":false}", 48},
+		{"{\"n_heads\":48,\"attn_config\":{\"kv_n_heads\":8}}", 8}, // dbrx
+		{"{\"llm_config\":{\"num_attention_heads\":28,\"num_key_value_heads\":4}}", 4},
+		{"{\"thinker_config\":{\"text_config\":{\"num_attention_heads\":28,\"num_key_value_heads\":4}}}", 4},
+	};
+	struct ff_model_shape s;
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_null(ff_config_json_parse("config.json", ff_span_of(rows[i].text), &s));
+		assert_int_equal(s.kv_heads, rows[i].kv_heads);
+	}
+}
+
 static void config_has_many_spellings(void **state)
 {
 	(void)state;
@@ -107,6 +133,7 @@ int main(void)
 		cmocka_unit_test(safetensors_counts_by_type),
 		cmocka_unit_test(safetensors_that_lie_are_refused),
 		cmocka_unit_test(config_has_many_spellings),
+		cmocka_unit_test(config_says_in_many_ways_how_many_heads_have_keys),
 		cmocka_unit_test(weights_by_scheme),
 		cmocka_unit_test(parameters_by_shape),
 	};
