@@ -229,6 +229,7 @@ local built_with_torch = {["flash-attn"] = true, ["mamba-ssm"] = true, ["causal-
 
 -- The first of them that is asked of an installer together with torch, or before it.
 local function built_too_early(f)
+  if f"requirements.kind" == "lock file" then return nil end -- what builds them stands in another file
   local torch, early = nil, nil
   for _, pin in ipairs(list(f"requirements.pins")) do
     local step = list(f"requirements.steps")[(pin.step or 0) + 1] or {}

@@ -181,6 +181,8 @@ def test_an_engine_moves_with_its_torch(check):
 
 @pytest.mark.parametrize("name, text, severity", [
     ("x.txt", "torch==2.6.0\nflash-attn==2.7.3\n", "warning"),
+    ("uv.lock", '[[package]]\nname = "torch"\nversion = "2.6.0"\n\n[[package]]\nname = "flash-attn"\n'
+     'version = "2.7.3"\n', None),
     ("x.txt", "torch==2.6.0\nhttps://x/flash_attn-2.7.4+cu12torch2.6-cp311-cp311-linux_x86_64.whl\n", None),
     ("Dockerfile", "FROM nvidia/cuda:12.4.1-devel-ubuntu22.04\nRUN pip install torch flash-attn\n", "error"),
     ("Dockerfile", "FROM nvidia/cuda:12.4.1-devel-ubuntu22.04\nRUN pip install torch\nRUN pip install flash-attn "
