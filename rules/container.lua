@@ -19,7 +19,7 @@ rule {
       .. [[no NVIDIA GPU detected|No visible GPU devices|no supported devices found for platform CUDA|]]
       .. [[no nvidia devices detected by library|The NVIDIA Driver was not detected)]],
     no_devices_found = [[(?:No devices found\. Waiting indefinitely|]]
-      .. [[Failed to initialize NVML: (?:could not load NVML library|ERROR_LIBRARY_NOT_FOUND)|]]
+      .. [[(?:failed|unable|could not) to initialize NVML: (?:could not load NVML library|ERROR_LIBRARY_NOT_FOUND)|]]
       .. [[(?:Could not|Unable to|Failed to) load (?:the )?NVML(?: (?:shared )?library)?|]]
       .. [[No GPU(?:s)? (?:found|detected|available)|]]
       .. [[But your machine only has: \[\s*\]|No supported gpu backend found|]]
@@ -39,7 +39,7 @@ rule {
   },
   context = {
     container = [[(?:docker|containerd|kubernetes|kubectl|k8s|/dist-packages/|pod/|/workspace/|/app/|runpod|]]
-      .. [[Container image Copyright)]],
+      .. [[Container image Copyright|NVIDIA Container Toolkit to start)]],
     slurm = [[(?:slurmstepd|srun: |SLURM_JOB_ID|#SBATCH)]],
     cpu_build = [[(?:Torch not compiled with CUDA|\+cpu\b)]],
     visible = [=[CUDA_VISIBLE_DEVICES ?[=:] ?(?:['"]?['"]?\s|-1|''|\[\])]=],
@@ -97,7 +97,8 @@ rule {
     if log.libcuda and log.build and not (log.no_driver or log.no_device) then return nil end
     local sure = runtime and (#f.gpus() > 0 or driver)
     local plugin = log.device_plugin
-      or log.no_devices_found and log.no_devices_found.text:match[[Waiting indefinitely|NVML platform]]
+      or log.no_devices_found
+      and log.no_devices_found.text:match[[Waiting indefinitely|NVML platform|(?i)initialize NVML: ERROR_LIB]]
     -- host.no-gpu, driver.not-loaded: bare machines
     if not (runtime or log.container or slurm or plugin) then return nil end
     local fixes = {all_gpus}

@@ -346,6 +346,15 @@ rule {
     check = "ls $CUDA_HOME/bin/nvcc; a colon in CUDA_HOME."},
 }
 
+-- "compute_120a" of nvcc's refusal: the toolkit that compiles for it, where the one that is here is too old.
+local function toolkit_for(arch)
+  local major, minor, kind = (arch or ""):match[[^(?:compute|sm)_(\d+)(\d)([af]?)$]]
+  local first, last = know.arch_cuda(major and major .. "." .. minor or "")
+  local least = kind == "f" and "12.9" or kind == "a" and "12.0" -- the first with targets of that kind
+  if first and first ~= "" and least and version.cmp(first, least) == -1 then first = least end
+  return first ~= "" and not last and first or nil, last
+end
+
 rule {
   id = "cuda.toolkit-mismatch",
   from = {"torch", "compiler", "installer", "kernels", "hub", "engine"},
@@ -372,7 +381,8 @@ rule {
     local hit = log.detected or log.as_tuple or log.installed_cuda or log.requires_newer or log.unsupported_arch
       or log.minor
     if not hit then return nil end -- the end of a message alone
-    local want = hit.want or hit.want6 or log.wanted and log.wanted.want2 or hit.want5 or f"torch.cuda"
+    local first, last = toolkit_for(hit == log.unsupported_arch and hit.arch)
+    local want = hit.want or hit.want6 or log.wanted and log.wanted.want2 or hit.want5 or f"torch.cuda" or first or last
     local known = type(want) == "string"
     local fixes = {known and {set = {CUDA_HOME = "/usr/local/cuda-" .. want},
         say = ("If a toolkit %s is installed, point CUDA_HOME and PATH at it."):format(want)}

@@ -388,7 +388,8 @@ rule {
     no_module = [[NVRM: (?:The NVIDIA probe routine was not called|]]
       .. [[This can occur when a driver such as)]],
   },
-  context = {missing = [[Module nvidia\S* not found|could not find module by name='nvidia]],
+  context = {no_library = [[(?<!stubs/)libcuda\.so(?:\.1)?: cannot open shared object file]],
+    missing = [[Module nvidia\S* not found|could not find module by name='nvidia]],
     no_dkms = [['dkms' is currently not installed|dkms: (?:command )?not found]],
     nouveau = [[(?i)\bnouveau\b]], no_card = [[NVRM: No NVIDIA \w]], smi_works = [[\| NVIDIA-SMI \d{3}\.\d]]},
   facts = {"driver.kernel_module", "pci.gpus"},
@@ -413,6 +414,11 @@ rule {
       return {hit = log.udev, confidence = 0.82, fixes = {build,
           {driver = "upgrade", say = "Or install the driver anew, of one release with its library."}},
         why = "The NVIDIA kernel module was to be loaded at boot, and refused."}
+    end
+    if log.no_library and not log.smi and not log.modprobe then
+      return {confidence = 0.88, evidence = {log.no_library}, why = "Neither the kernel's module nor the driver's "
+        .. "libcuda is there: no driver is installed on this host.",
+        fixes = {{driver = "install", say = "Install the NVIDIA driver on the host."}}}
     end
     if log.missing then -- there is none to load
       local anew = {driver = "install", say = "Install the driver anew, so that its module is built for this kernel."}
@@ -446,7 +452,8 @@ rule {
       .. [[CUDA unknown error - this may be due to an incorrectly set up environment|]]
       .. codes"driver.unknown-error" .. [[|cudaGetDeviceCount[^\n]{0,30}(?:failed|returned|error)[^\n]{0,20}?]]
       .. [[initialization error|CUDA (?:error:|failed with error) unknown error|]]
-      .. [[initialization error: cuda error: unknown error|cuInit\S* (?:returned|failed)[^\n]{0,40}unknown error)]],
+      .. [[initialization error: cuda error: unknown error|cuda runtime error \(30\) : unknown error|]]
+      .. [[cuInit\S* (?:returned|failed)[^\n]{0,40}unknown error)]],
   },
   context = {
     xid = [[NVRM: Xid|RmInitAdapter failed|fallen off the bus]],
@@ -497,9 +504,13 @@ rule {
     text = [[forward compatibility was attempted on non[- ]supported (?:HW|hardware)]],
     code = codes"driver.forward-compat",
   },
+  context = {built = [[built for (?:NVIDIA )?Driver Release (?<need>\d[\d.]+) or later]]},
   facts = {"driver.version", "env.LD_LIBRARY_PATH", "gpus.0.name"},
   explains = {"torch.cpu-build", "torch.driver-too-old"},
-  when = function(f)
+  when = function(f, log)
+    local up = {driver = "upgrade", need = log.built and log.built.need,
+      say = "Upgrade the host's driver to one that runs this CUDA itself."}
+    if log.built then return {confidence = 0.93, evidence = {log.built}, fixes = {up}} end
     return {confidence = 0.93, fixes = {
       without("compat", "Take the cuda-compat folder off the library path (LD_LIBRARY_PATH, "
         .. "/etc/ld.so.conf.d), so that the host's libcuda.so.1 is used."),

@@ -153,7 +153,7 @@ rule {
       .. [[shared memory )?(?:object )?<?/?torch_\d+|could not unlink the shared memory file|]]
       .. [[unable to open shared memory object|No space left on device[^\n]*/torch_|ftruncate[^\n]*torch_)]],
     nccl = [[(?:Error while (?:creating|attaching to) shared memory segment|Call to (?:posix_fallocate|ftruncate|]]
-      .. [[shm_open)[^\n]*(?:nccl|No space)|/dev/shm/nccl-\S+[^\n]*(?:No space|failed))]],
+      .. [[shm_open)[^\n]*(?:nccl|No space|Permission denied)|/dev/shm/nccl-\S+[^\n]*(?:No space|failed))]],
     bus = [[(?:Fatal Python error: Bus error|Bus error \(core dumped\)|exit(?:s|]]
       .. [[ed)?(?: with)?(?: return)? ?(?:code|status) *[:=]? ?(?:135|-7)\b|Signal 7 \(SIGBUS\)|Signals\.SIGBUS|]]
       .. [[signal(?: number)? 7\b|signal: bus error|with signal SIGBUS|terminated with -7\b|Bus error$)]],
@@ -170,6 +170,7 @@ rule {
       -- our own report prints "Shared memory (/dev/shm): 8 GB free"
       .. [[(?<!memory \()/dev/shm|/torch_\d+|nccl-\w+|shared memory(?! \())]],
     mmap_file = [[(?:safetensors|\.gguf|truncated)]],
+    denied = [[shm_open failed ?: Permission denied|/dev/shm/\S+[^\n]*Permission denied]],
   },
   facts = {"system.shm.size", "system.container.runtime"},
   specific_over = {"disk.full", "nccl.init"},
@@ -195,6 +196,12 @@ rule {
           .. "own, or what they shared was removed.",
         fixes = {{container = "ipc", kind = "container-flag:ipc", say = "Let the ranks of one host share memory."},
           {set = {NCCL_SHM_DISABLE = "1"}, say = "Or do without it."}}}
+    end
+    if log.denied then
+      return {hit = log.nccl or log.torch_shm or log.shm_full, evidence = {log.denied}, confidence = 0.88,
+        title = "/dev/shm cannot be written to", why = "This user may make no file in /dev/shm, where processes share "
+          .. "memory: its mode is not that of a folder for everybody.",
+        fixes = {{setting = "shm-rights", say = "Let everybody write there, as on any system."}}}
     end
     local sure = log.dataloader or log.hint or log.torch_shm or log.nccl or log.shm_full
     local size = math.tointeger(f"system.shm.size")

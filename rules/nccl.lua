@@ -191,7 +191,7 @@ rule {
     local p2p = {set = {NCCL_P2P_DISABLE = "1"}, automatic = true, say = "Try without peer-to-peer, the most "
       .. "common obstacle on one machine (IOMMU, virtual machines, mixed cards)."}
     local say = {set = {NCCL_DEBUG = "WARN"}, say = "Let NCCL say what fails."}
-    local system = log.system and f"system.container.runtime"
+    local system = log.system and (f"system.container.runtime" or not f"system.kernel")
     return {hit = hit, confidence = 0.62, why = "NCCL could not set up its communication; its own WARN line above "
       .. "says why (run once with NCCL_DEBUG=WARN if there is none).",
       fixes = system and {shm, p2p, say} or {p2p, shm, say}}
@@ -270,7 +270,8 @@ rule {
     xid = [[NVRM: Xid]],
     numel1 = [[NumelIn=1\b]],
     first = [[Watchdog caught collective operation timeout: WorkNCCL\(SeqNum=1,]],
-    server = [[(?:RayWorker(?:Vllm|Wrapper)|VllmWorker|EngineCore|vllm[./]|Avg generation throughput)]],
+    server = [[(?:RayWorker(?:Vllm|Wrapper)|VllmWorker|EngineCore|vllm[./]|vLLM is using nccl|]]
+      .. [[Avg generation throughput)]],
     scheduler = [[(?:sglang[./]| TP\d+\] |Decode batch)]],
   },
   unless = {"oom", "xid"},
@@ -285,12 +286,12 @@ rule {
                      .. "(init_process_group(timeout=...), ddp_timeout)."},
                    {set = {NCCL_P2P_DISABLE = "1"}, say = "If every rank hangs in the first collective, try "
                      .. "without peer-to-peer."}}
-    if log.first and not (log.preprocessing or log.error) and #log.all"first" > 1 then
+    local engine = log.server and "vllm" or log.scheduler and "sglang" or nil
+    if log.first and not (log.preprocessing or log.error) and (engine or #log.all"first" > 1) then
       table.insert(fixes, 1, {set = {NCCL_P2P_DISABLE = "1"}, say = "Every rank hangs in the very first collective: do "
         .. "without peer-to-peer, which this machine may not allow."})
       table.remove(fixes)
     end
-    local engine = log.server and "vllm" or log.scheduler and "sglang" or nil
     if engine and fixes[1].code and not log.error then
       table.insert(fixes, 1, {flag = "disable_custom_all_reduce", engine = engine,
         say = "Leave the engine's own all-reduce out: NCCL's does not hang where direct copies do."})
@@ -499,6 +500,12 @@ rule {
             .. "(show_gids lists them; it is mostly 3), on every host."},
           {set = {NCCL_IB_DISABLE = "1"}, say = "As a test, use TCP."},
           {host = true, say = "Else check links and counters (ibstat, perfquery), MTU and the switch."}}}
+    end
+    if log.ib.text:match[[(?:error|status=?) ?(?:4|10)\b|local protection]] then
+      return {confidence = 0.8, why = "A card may not read or write the memory that it was given: mostly that of the "
+          .. "GPU (GPUDirect RDMA without nvidia_peermem, or behind an IOMMU or ACS).",
+        fixes = {{set = {NCCL_NET_GDR_LEVEL = "LOC"}, say = "Do without GPUDirect RDMA, on every host."},
+          {host = true, say = "Then load nvidia_peermem, and switch ACS and IOMMU off (bare metal)."}}}
     end
     return {confidence = log.ib.text:match[[NET/IB|ibv_|transport retry|protection]] and 0.8 or 0.55}
   end,

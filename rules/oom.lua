@@ -207,9 +207,9 @@ end
 
 -- Who runs there; how a setting is spelt depends on it. Nil for a program of the user's own.
 local function engine_of(log)
-  local seen = log.engine_seen
+  local seen = log.engine_seen or log.engine_said
   if seen == "tgi" or seen == "sglang" or seen == "vllm" then return seen end
-  for _, name in ipairs{"sglang", "lmdeploy", "tensorrt_llm", "tei", "vllm"} do
+  for _, name in ipairs{"sglang", "lmdeploy", "tensorrt_llm", "tei", "tgi", "comfyui", "vllm"} do
     if log[name] then return (name:gsub("_", "-")) end
   end
   return seen
@@ -288,9 +288,18 @@ local function fragmentation(f, log)
     {flag = SHARES[engine] and "gpu_memory_utilization" or "batch_size", toward = "lower", engine = engine, say = say}}
 end
 
+-- Image models: the picture's size counts, and parts of the pipeline need not lie on the GPU all the time.
+local function pictures(engine)
+  return {{flag = "cpu_offload_gb", engine = engine, kind = "param:device_map",
+      say = "Keep what does not compute at the moment in the machine's memory."},
+    {flag = "tiling", engine = engine, kind = "param:batch_size", say = "Or decode the picture in pieces."},
+    {code = true, kind = "param:batch_size", say = "Or ask for smaller or fewer pictures at once."}}
+end
+
 local bigger = {hardware = true, say = "Or use a GPU with more memory."}
 local function too_big(f, log, m)
   local engine = engine_of(log)
+  if PAINTS[engine] then return pictures(engine) end
   local counted = log.serving(f, engine, m.total)
   if counted and counted.fixes then return counted.fixes end
   local gpus, total = #f.gpus(), m.total or f"gpus.0.memory.total" or nil
@@ -376,14 +385,6 @@ local function keeps_graph(log)
     and not log.has_frame[[(?:_contextlib|grad_mode)\.py|transformers/|lightning]]
 end
 
--- Image models: the picture's size counts, and parts of the pipeline need not lie on the GPU all the time.
-local function pictures(engine)
-  return {{flag = "cpu_offload_gb", engine = engine, kind = "param:device_map",
-      say = "Keep what does not compute at the moment in the machine's memory."},
-    {flag = "tiling", engine = engine, kind = "param:batch_size", say = "Or decode the picture in pieces."},
-    {code = true, kind = "param:batch_size", say = "Or ask for smaller or fewer pictures at once."}}
-end
-
 local function activation(f, log, m, event)
   local engine = engine_of(log)
   local counted = log.serving(f, engine, m.total)
@@ -440,6 +441,8 @@ local oom_context = {
   sglang = [[(?:sglang/|sgl-workspace|Capture cuda graph failed|mem[-_]fraction[-_]static)]],
   lmdeploy = [[(?:\[TM\]\[ERROR\]|lmdeploy/)]],
   tensorrt_llm = [[(?:\[TensorRT-LLM\]|\[TRT-LLM\]|tensorrt_llm/)]],
+  tgi = [[text_generation(?:_launcher|_router|_server|[/\\.])]],
+  comfyui = [[^(?:got prompt|Prompt executed in [\d.:]+)|Got an OOM, unloading all loaded models]],
   tei = [[(?:text_embeddings_(?:router|backend|core)|text-embeddings-router)]],
   sampler = [[warming up sampler with (?<seqs>\d+) dummy requests]],
   private_pools = [[allocated in private pools \(e\.g\., CUDA Graphs\)]],

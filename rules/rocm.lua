@@ -210,9 +210,9 @@ rule {
       return {hit = log.reset, confidence = 0.76, evidence = {log.process}, title = "the AMD GPU hung and was reset",
         why = {"The GPU did not finish a program's work in time, and the kernel reset it: every program that was on it "
           .. "lost what it had there.", by},
-        fixes = {{host = true, kind = "driver", say = "Bring kernel, linux-firmware and ROCm to releases that are "
-          .. "made for "
-          .. "this card; then start the worker anew."},
+        fixes = {{restart = "host", kind = "driver", say = "Reboot the host, so that the card starts anew."},
+          {host = true, kind = "driver", say = "If it comes again: bring kernel, linux-firmware and ROCm to releases "
+            .. "that are made for this card."},
           {code = true, say = "Or go round the kernel that hangs: another attention backend, smaller batches."}}}
     end
     return {hit = log.fault, confidence = 0.72, evidence = {log.process}, title = "a program's kernel faulted on "

@@ -331,15 +331,17 @@ rule {
 
 rule {
   id = "container.gpu-lost",
-  from = {"driver", "native", "container", "orchestrator"},
+  from = {"driver", "native", "container", "orchestrator", torch_nvml = {"torch", "app", "other"}},
   anyone = {nvml_error = "code"},
   signatures = {
     nvml_unknown = [[Failed to initialize NVML: Unknown Error]],
     unable = [[Unable to determine the device handle for GPU[^\n]*: Unknown Error]],
+    torch_nvml = [[Can't initialize NVML]],
     nvml_error = any{codes"container.gpu-lost", [[nvmlInit\S* (?:failed|returned)[^\n]*Unknown Error]]},
     unhealthy = [[(?:cannot allocate unhealthy devices nvidia\.com/gpu|no healthy devices present; cannot allocate)]],
   },
-  context = {xid = [[fallen off the bus|Xid \(|GPU is lost]], start = [[\b(?:docker|podman|nerdctl) run\b]]},
+  context = {xid = [[fallen off the bus|Xid \(|GPU is lost]], start = [[\b(?:docker|podman|nerdctl) run\b]],
+    inside = [[(?:(?:^|["' ])/app/|/workspace/|/opt/conda/|root@[0-9a-f]{12}\b)]]},
   unless = {"xid"},
   facts = {"system.container.runtime", "driver.devices"},
   when = function(f, log) -- on the host it is the card itself: gpu.fallen-off/handle
@@ -359,6 +361,10 @@ rule {
             say = "Where SELinux confines containers, start it without its label."}}}
     end
     if log.nvml_unknown or log.nvml_error then return {confidence = 0.88} end
+    if log.torch_nvml and not (log.unable or f"gpus.0") then -- the library is there, and what it needs is not
+      local box = f"system.container.runtime" or log.inside
+      return box and {hit = log.torch_nvml, confidence = 0.6, severity = "warning", lasts = true} or nil
+    end
     return f"system.container.runtime" and {confidence = 0.66} or nil
   end,
   why = "NVML worked when the container started and may not reach the GPU now: 'systemctl daemon-reload' (or "

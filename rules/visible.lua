@@ -112,7 +112,8 @@ rule {
   context = {ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed\.|world_size|]]
     .. [[tensor[-_]parallel|]]
     .. [[accelerate launch|deepspeed|tensorrt_llm/runtime|\bmpirun\b|]]
-    .. [[Error\w*Error: CUDA error: invalid device ordinal)]]},
+    .. [[Error\w*Error: CUDA error: invalid device ordinal)]],
+    torchrun = [[\btorchrun\b|torch\.distributed\.(?:run|launch)|torch/distributed/(?:run|launch)\.py]]},
   facts = {"gpus", "env.CUDA_VISIBLE_DEVICES"},
   specific_over = {"visible-devices.wrong"},
   when = function(f, log)
@@ -124,6 +125,7 @@ rule {
     return {confidence = 0.85, why = "More ranks were started than there are visible GPUs.",
       fixes = {engine and {flag = "tensor_parallel_size", value = n > 0 and n or nil, toward = "lower", say = say,
         kind = "param:nproc_per_node"}
+          or log.torchrun and n == 0 and {flag = "nproc_per_node", value = "gpu", engine = "torchrun", say = say}
           or {argument = "nproc_per_node", value = n > 0 and n or nil, say = say},
         {unset = {"CUDA_VISIBLE_DEVICES"}, say = "Or make all GPUs of the machine visible.",
           cond = function(facts) return facts.env"CUDA_VISIBLE_DEVICES" and true or false end}}}

@@ -62,6 +62,21 @@ static int know_driver_runs(lua_State *L)
 	return 3;
 }
 
+// know.arch_cuda("7.0") -> "9.0", "12.9": the first toolkit that compiles for that capability, and the last, nil where
+// it is today's
+static int know_arch_cuda(lua_State *L)
+{
+	struct ff_arch_info info;
+	if (!ff_know_arch_info(luaL_checkstring(L, 1), &info))
+		return 0;
+	lua_pushlstring(L, info.first_cuda.n ? info.first_cuda.p : "", info.first_cuda.n);
+	if (info.last_cuda.n)
+		lua_pushlstring(L, info.last_cuda.p, info.last_cuda.n);
+	else
+		lua_pushnil(L);
+	return 2;
+}
+
 // know.gpu_driver("12.0") -> "570.26", the driver of the first toolkit that compiles for that capability
 static int know_gpu_driver(lua_State *L)
 {
@@ -382,6 +397,7 @@ void ff_lua_know_open(lua_State *L)
 		{"from_pretrained", know_from_pretrained},
 		{"gpu_by_pci", know_gpu_by_pci},
 		{"gpu_cc", know_gpu_cc},
+		{"arch_cuda", know_arch_cuda},
 		{"gpu_driver", know_gpu_driver},
 		{"kv_bytes", know_kv_bytes},
 		{"least_weights", know_least_weights},

@@ -170,12 +170,13 @@ struct ff_error *ff_fix_machine_create(const json_t *facts, const json_t *said, 
 	m->platform = platform_of(m);
 	m->runtime = runtime_of(m);
 	bool knows_user = facts && ff_json_int(facts, "process.uid", &uid);
-	m->root = knows_user ? uid == 0 : !runs_as_user(m->runtime) && m->platform != FF_PLATFORM_WSL;
 	m->distribution = text_of(m, "system.os.id");
 	m->engine = said ? ff_json_text(said, "engine.name") : NULL;
 	m->settings = said ? ff_json_at(said, "engine.settings") : NULL;
 	m->called = said && json_is_true(ff_json_at(said, "engine.called"));
 	find_python(m);
+	bool home = m->python && ff_starts(m->python, "/home/"); // nobody's that is root's
+	m->root = knows_user ? uid == 0 : !runs_as_user(m->runtime) && m->platform != FF_PLATFORM_WSL && !home;
 	*ret = m;
 	return NULL;
 }

@@ -301,6 +301,7 @@ static const struct mark {
 	{"kubelet", RUNTIME, "kubernetes"},
 	{"kubernetes.io/", RUNTIME, "kubernetes"},
 	{"kubectl ", RUNTIME, "kubernetes"},
+	{"Restart Count:", RUNTIME, "kubernetes"},
 	{"default-scheduler", RUNTIME, "kubernetes"},
 	{"docker-compose ", RUNTIME, "compose"},
 	{"docker compose ", RUNTIME, "compose"},
@@ -445,11 +446,10 @@ static bool on_mark(size_t mark, size_t at, void *context)
 
 static void take_place(struct ff_said *said, const struct mark *m, struct ff_span bytes, size_t at)
 {
-	const char *end = bytes.p + bytes.n, *p = bytes.p + at;
+	const char *end = bytes.p + bytes.n, *p = bytes.p + at + strlen(m->text);
 	const char *start = memrchr(bytes.p, '\n', at), *stop = memchr(p, '\n', (size_t)(end - p));
 	start = start ? start + 1 : bytes.p;
 	stop = stop ? stop : end;
-	p += strlen(m->text);
 	take(said, m, (struct ff_span){p, (size_t)(end - p)}, (struct ff_span){start, (size_t)(stop - start)});
 }
 
