@@ -452,7 +452,8 @@ rule {
       .. [[CUDA unknown error - this may be due to an incorrectly set up environment|]]
       .. codes"driver.unknown-error" .. [[|cudaGetDeviceCount[^\n]{0,30}(?:failed|returned|error)[^\n]{0,20}?]]
       .. [[initialization error|CUDA (?:error:|failed with error) unknown error|]]
-      .. [[initialization error: cuda error: unknown error|cuda runtime error \(30\) : unknown error|]]
+      .. [[(?:initialization error: cuda error|failed to initialize CUDA): unknown error|]]
+      .. [[cuda runtime error \(30\) : unknown error|]]
       .. [[cuInit\S* (?:returned|failed)[^\n]{0,40}unknown error)]],
   },
   context = {

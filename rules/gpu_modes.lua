@@ -10,9 +10,11 @@ rule {
   facts = {"gpus.0.compute_mode", "gpus.0.processes"},
   when = function(f)
     local exclusive = tostring(f"gpus.0.compute_mode"):match[[^exclusive]]
-    local default = {setting = "compute-mode", say = "Or set the compute mode back to default, so that several "
+    local default = {setting = "compute-mode", say = "Set the compute mode back to default, so that several "
       .. "processes may share the GPU."}
-    return {confidence = 0.82, fixes = {{free = "gpu", say = "End the process that holds the GPU."}, default,
+    local ended = {free = "gpu", listed = true, say = "End the process that holds the GPU."}
+    local known = f"gpus.0.processes.0" -- whom to end; else the mode is what one can change unseen
+    return {confidence = 0.82, fixes = {known and ended or default, known and default or ended,
         {set = {CUDA_VISIBLE_DEVICES = "1"}, say = "Or use another GPU.",
           cond = function(facts) return #facts.gpus() > 1 end}},
       why = {"The GPU refuses another process: its compute mode is exclusive and somebody holds it, or a process "
@@ -91,7 +93,8 @@ local function fabric_fixes(f, log)
   local said = log and log.versions
   local driver = f"driver.version" or said and (said.driver or said.driver2)
   return {
-    {setting = "fabricmanager", need = driver or nil, kind = "apt:nvidia-fabricmanager",
+    {setting = driver and "fabricmanager" or "fabricmanager-here", need = driver or nil,
+      kind = "apt:nvidia-fabricmanager",
       say = "Install nvidia-fabricmanager in exactly the driver's version on the host, and start it."},
     {restart = "fabricmanager", say = "If it is installed in that version: restart it, with no program on the GPUs."}}
 end

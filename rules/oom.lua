@@ -297,9 +297,20 @@ local function pictures(engine)
 end
 
 local bigger = {hardware = true, say = "Or use a GPU with more memory."}
+-- Speech to text: who loads the model, and the argument of that call that makes it smaller.
+local listeners = {
+  {[[faster_whisper|ctranslate2|whisperx]], {argument = "compute_type", value = "'int8'",
+    kind = "param:quantization", say = "Load it in 8 bits, or choose a smaller model."}},
+  {[[\bwhisper[/\\]__init__\.py]], {argument = "name", value = "'small'", kind = "param:quantization",
+    say = "Choose a smaller model in load_model (base and tiny are smaller still)."}},
+}
+
 local function too_big(f, log, m)
   local engine = engine_of(log)
   if PAINTS[engine] then return pictures(engine) end
+  for _, row in ipairs(listeners) do
+    if log.has_frame(row[1]) then return {row[2], bigger} end
+  end
   local counted = log.serving(f, engine, m.total)
   if counted and counted.fixes then return counted.fixes end
   local gpus, total = #f.gpus(), m.total or f"gpus.0.memory.total" or nil

@@ -77,7 +77,7 @@ for _, row in ipairs(causes) do
       n_layer = [[print_info: n_layer +?= (?<layers>\d+)]],
       room = [[using device (?:CUDA|ROCm)\d+ [^\n]* (?<mib>\d+) MiB free]],
       buffer = [[allocating (?<need>[\d.]+) MiB on device]],
-      n_ctx = [[llama_(?:new_)?context\w*: n_ctx +?= (?<ctx>\d+)]],
+      n_ctx = [[llama_(?:new_)?context\w*: n_ctx(?:_seq)? +?(?:= |\()(?<ctx>\d+)]],
       compute = [[(?:ggml_gallocr_reserve|graph_reserve|failed to allocate compute|compute buffer|]]
         .. [[failed to initialize the context|failed to create context|kv.?cache[^\n]*failed|]]
         .. [[llama_kv_cache\w*: failed|ggml_cuda_pool|failed to allocate buffer for kv)]],

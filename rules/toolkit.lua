@@ -383,7 +383,8 @@ rule {
   id = "container.cuda-requirement",
   from = {"container", "orchestrator"},
   signatures = {
-    requirement = [[(?:nvidia-container-cli: )?requirement error: unsatisfied condition: cuda ?>= ?(?<need>[\d.]+)]],
+    requirement = [[(?:(?:nvidia-container-cli: )?requirement error: unsatisfied condition: cuda ?>= ?|]]
+      .. [[unsupported CUDA version: driver [\d.]+ < image )(?<need>[\d.]+)]],
     brand = [[requirement error: unsatisfied condition: (?:brand|driver|arch)]],
     invalid = [[requirement error: invalid expression]],
   },
