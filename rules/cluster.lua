@@ -21,6 +21,9 @@ rule {
     network = [[(?:i/o timeout|no such host|TLS handshake timeout|connection refused)]],
     room = [[no space left on device]],
     platform = [[no match(?:ing manifest)? for (?:linux/|platform)]],
+    broken = [[failed size validation|unexpected commit digest|unexpected EOF|filesystem layer verification failed|]]
+      .. [[failed commit on ref|short read]],
+    node = [[kubelet|containerd|FailedPull|desc = ]],
   },
   unless = {"room"},
   explains = {"container.no-gpu", "hf.offline", "hf.rate-limit"},
@@ -30,7 +33,14 @@ rule {
     local registry = image and image:match[=[^([\w-]+(?:\.[\w-]+)+(?::\d+)?)/]=]
     local why, fix = "The image cannot be fetched, so nothing of it ran.",
       {host = true, say = "Look at the registry's answer (kubectl describe pod), and pull it by hand on that node."}
-    if log.rate then
+    local again = {setting = log.node and "pull-node" or "pull-docker", need = image, kind = "network",
+      say = log.node and "Fetch it by hand on that node: what it says there is the registry's own answer."
+        or "Fetch it anew."}
+    if log.broken and image then
+      why, fix = "A layer of the image came in part or damaged: the way to the registry breaks off, or a cache "
+        .. "in between "
+        .. "is broken.", again
+    elseif log.rate then
       why, fix = "The registry limits how often may be pulled without a login.",
         {login = "registry", need = registry, say = "Log in to the registry, or pull from a mirror."}
     elseif log.platform then
@@ -43,6 +53,8 @@ rule {
         {login = "registry", need = registry, say = "Log in to the registry with an account that may read that image."}
     elseif log.network then
       why, fix = "The node does not reach the registry.", {network = true, say = "Let the node reach the registry."}
+    elseif image then
+      fix = again
     end
     return {hit = hit, confidence = 0.9, why = why, fixes = {fix}}
   end,
@@ -105,6 +117,7 @@ rule {
   signatures = {
     admission = [[UnexpectedAdmissionError\b[^\n]*(?:nvidia\.com/gpu|devices? unavailable)]],
     allocate = [[Allocate failed due to [^\n]{0,90}(?:number of devices unavailable|unhealthy devices?)]],
+    cache = [[endpoint not found in cache for a registered resource: (?:nvidia|amd)\.com/]],
     plugin = [[Allocate failed due to [^\n]{0,60}rpc error: code = (?<rpc>\w+) desc = (?<desc>[^\n]{3,200}?)]]
       .. [[(?:, which is unexpected|$)]],
   },
@@ -261,12 +274,14 @@ rule {
   },
   context = {
     denied = [[exec[^\n]*permission denied]],
+    image = [[^\s*Image: +(?<image>[\w][\w./:@-]+)]],
     toolkit = [[nvidia-(?:container|ctk|cdi)]],
   },
   explains = {"container.no-gpu"},
   when = function(_, log)
     local hit = log.exec or log.crun or log.enroot or log.direct
     if hit.text:match[[exec:? [^\n]*nvidia-(?:container|ctk|cdi)]] then return nil end -- container.toolkit-missing
+    if hit.program == "nvidia-smi" or hit.program2 == "nvidia-smi" then return nil end -- container.no-gpu
     local program = hit.program or hit.program2 or hit.program3 or hit.program4
     if log.enroot then
       return {hit = hit, confidence = 0.85, why = ("The image has no %s, with which its start script is run: it is "
@@ -276,13 +291,26 @@ rule {
           .. "shell, name the program to run by its whole path."}}}
     end
     local script = program:match[[\.(?:sh|py|bash)$]]
+    local image = log.image and log.image.image
     return {hit = hit, confidence = 0.88, why = {log.denied
         and ("The container's first process, %s, may not be executed."):format(program)
         or ("The container's first process, %s, is not in the image, or not on its PATH."):format(program),
         script and not log.denied and "A script that is there is said to be missing when the interpreter in its first "
           .. "line is not, as with Windows line ends." or nil},
-      fixes = {{host = true, kind = "rebuild:image", say = log.denied
-        and "Make it executable in the image (RUN chmod +x in the Dockerfile)."
+      fixes = {{container = "entrypoint", value = "python3", kind = "rebuild:image", say = "Start it with "
+        .. "python3: many "
+          .. "images have no program of the name python.", cond = function() return program == "python" end},
+        {setting = "unix-lines", need = script and program:match[=[([^/]+)$]=], kind = "rebuild:image",
+          say = "Give the "
+          .. "script Unix line ends where the image is built from, and build it anew (a script that is there is "
+          .. "said to "
+          .. "be missing when its first line ends in a carriage return).",
+          cond = function() return script and not log.denied and program:has("/") end},
+        {setting = "image-command", need = image, kind = "rebuild:image", say = "See what the image itself starts and "
+          .. "which PATH it sets, and give the command as that has it (the arguments behind the image's name, or "
+          .. "command and args of the pod).", cond = function() return image and not log.denied end},
+        {host = true, kind = "rebuild:image", say = log.denied
+        and ("Make it executable in the image: RUN chmod +x %s in its Dockerfile."):format(program)
         or "Correct the command that the container is started with (the arguments behind the image's name, or command "
           .. "and args of the pod), or the ENTRYPOINT of the image."}}}
   end,

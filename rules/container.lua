@@ -26,7 +26,8 @@ rule {
       .. [[No supported GPU\(s\) detected to run this container)]],
     nvml_missing = [[(?:NVML Shared Library Not Found|couldn't find libnvidia-ml\.so library|]]
       .. [[libnvidia-ml\.so(?:\.1)?: cannot open shared object file|]]
-      .. [[nvidia-smi: (?:command )?not found|could not find nvidia-smi)]],
+      .. [[nvidia-smi: (?:command )?not found|could not find nvidia-smi|]]
+      .. [["?nvidia-smi\\*["`']: executable file not found)]],
     libcuda = [[libcuda\.so(?:\.1)?: cannot open shared object file]],
     vllm_platform = [[(?:Failed to infer device type|No platform detected, vLLM is running on UnspecifiedPlatform|]]
       .. [[Device string must not be empty)]],
@@ -38,7 +39,8 @@ rule {
     unknown_device = [[nvidia-container-cli[^\n]*device error: (?<device>[^:\n]+): unknown device]],
   },
   context = {
-    container = [[(?:docker|containerd|kubernetes|kubectl|k8s|/dist-packages/|pod/|/workspace/|/app/|runpod|]]
+    container = [[(?:docker|podman|OCI runtime|]]
+      .. [[containerd|kubernetes|kubectl|k8s|/dist-packages/|pod/|/workspace/|/app/|runpod|]]
       .. [[Container image Copyright|NVIDIA Container Toolkit to start)]],
     slurm = [[(?:slurmstepd|srun: |SLURM_JOB_ID|#SBATCH)]],
     cpu_build = [[(?:Torch not compiled with CUDA|\+cpu\b)]],
@@ -221,9 +223,15 @@ rule {
   id = "host.no-gpu/apptainer",
   from = {"apptainer"},
   signatures = {none = [[Could not find any (?:nv|rocm|NVIDIA|ROCm|AMD) (?:files|libraries|binaries) on this host]]},
+  context = {went_on = [[^(?i:done|finished|completed|all done)\b|(?i)\b(?:running|computes?|using|falls? back) ]]
+    .. [[(?:on |to )?(?:the )?CPU]]},
   facts = {"system.container.runtime"},
   explains = {"container.no-gpu"},
-  confidence = 0.85,
+  when = function(_, log)
+    -- what computes on the CPU by choice does not miss it
+    if not log.fatal and (log.went_on or log.none.event.progress) then return nil end
+    return {confidence = 0.85}
+  end,
   why = "apptainer was started with --nv (or --rocm) and found no driver on this host to take into the container.",
   fixes = {{hardware = true, say = "Run it on a node that has a GPU and its driver (under Slurm ask for one: "
     .. "--gres=gpu:1); "

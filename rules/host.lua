@@ -230,15 +230,26 @@ rule {
   id = "oom.shm/read-only",
   title = "/dev/shm cannot be written to",
   anyone = "system",
-  signatures = {read_only = [[(?:\[Errno (?:30|13)\] (?:Read-only file system|Permission denied))\s*$]]},
+  signatures = {
+    read_only = [[(?:\[Errno (?:30|13)\] (?:Read-only file system|Permission denied))\s*$]],
+    named = any{
+      [[(?:Read-only file system|Permission denied)[^\n]{0,40}/dev/shm/]],
+      [[/dev/shm/\S{1,80}[^\n]{0,60}(?:Read-only file system|Permission denied)]],
+      [[(?i)shared memory[^\n]{0,120}Read-only file system]],
+    },
+  },
+  context = {shares = [[(?i)SemLock|multiprocessing|DataLoader|num_workers|shm_open|\bsem_open|resource_tracker]]},
+  facts = {"system.shm.writable"},
   specific_over = {"hf.cache-permission"},
-  when = function(_, log)
-    local frames = log.read_only.event.frames or {}
+  when = function(f, log)
+    local frames = (log.named or log.read_only).event.frames or {}
     local last = frames[#frames]
-    if not last or not last.file:match[[(?:multiprocess(?:ing)?|billiard)/(?:synchronize|heap|shared_memory)\.py$]] then
-      return nil
-    end
-    return {confidence = 0.9, why = "Locks and buffers that processes share are files in /dev/shm, and this process "
+    local shares = last and last.file:match[[(?:multiprocess(?:ing)?|billiard)/(?:synchronize|heap|shared_memory)\.py$]]
+    -- without frames and without a name: what the machine shows, or what else the log speaks of
+    local known = not last and (f"system.shm.writable" == false or log.shares)
+    if not (log.named or shares or known) then return nil end
+    return {hit = log.named or log.read_only, confidence = (log.named or shares) and 0.9 or 0.8,
+      why = "Locks and buffers that processes share are files in /dev/shm, and this process "
       .. "may make none there.",
       fixes = {{container = "shm-writable", value = 16, kind = "container-flag:shm-size",
         say = "Mount /dev/shm so that it can be written to."}}}

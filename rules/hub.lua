@@ -227,10 +227,13 @@ rule {
       [[cannot find the requested files in the (?:disk|local) cache]],
     },
     gated = [[gated repo]],
+    optional = [[(?:Could not|Cannot) download `[\w./-]+`:]],
   },
   unless = {"bad_token", "offline", "gated"},
   confidence = 0.88,
   when = function(_, log)
+    -- a file that a model may lack
+    if log.rust and log.optional and log.rust.line == log.optional.line then return nil end
     local sure = {"repo_id", "repo_id_plain", "not_found", "entry", "revision", "no_file", "no_weights", "not_local",
       "invalid_path", "no_config", "tokenizer", "repository_id", "comfy", "a1111",
                   "tgi", "gguf", "missing_shard", "dataset", "rust", "engine", "oserror"}
@@ -433,6 +436,8 @@ rule {
         why = "A file is to be downloaded at start, and its server cannot be reached from here (no network, DNS, "
           .. "proxy or certificates).",
         fixes = {
+          {container = "dns", kind = "network", say = "Give the container a name server that it reaches.",
+            cond = function() return log.go ~= nil and log.go.text:match[[ lookup \S+ on ]] ~= nil end},
           {network = true,
             say = "Let this machine reach that server (DNS, proxy variables, the company's certificate), or fetch the "
               .. "file elsewhere and put it where the program looks."},
@@ -551,13 +556,21 @@ rule {
     lock = [[(?:Permission denied|Read-only file system)[^\n]{0,120}(?:/hub/|huggingface|/\.cache/)]],
     rust = [[(?:cache|/hub/|huggingface)[^\n]{0,120}Permission denied \(os error 13\)]],
   },
+  rival = {cause = "oom.shm", decides = "which folder it was: the traceback's last frames, and whether /dev/shm can be "
+    .. "written to"},
   facts = {"env.HF_HOME"},
   confidence = 0.9,
   when = function(_, log)
     local hit = log.denied or log.read_only or log.writable or log.lock or log.rust
     -- HF_HOME holds a folder hub; models elsewhere were put there by the variable of that folder alone
     local apart = hit.text:match[=[(?<!/hub)/(?:models|datasets)--\w]=]
-    return {hit = hit, fixes = {
+    local nameless = hit == log.read_only and not hit.path and #(hit.event.frames or {}) == 0
+    local path = hit == log.read_only and hit.text:match[=[['"](/[^'"\n]+)['"]]=]
+    local place = path and path:match[=[^(/(?!root|home|tmp|dev)[\w.-]+/[\w.-]+)]=]
+    return {hit = hit, confidence = nameless and 0.6 or nil, fixes = {
+      {container = "bind", value = place, kind = "disk", say = "Bring that folder of the host into the "
+        .. "container, writable.",
+        cond = function() return place and not path:match[[(?i)cache|huggingface|models--|/hub]] end},
       {set = apart and {HF_HUB_CACHE = "/tmp/huggingface/hub", HUGGINGFACE_HUB_CACHE = "/tmp/huggingface/hub"}
           or {HF_HOME = "/tmp/huggingface"}, kind = "env:HF_HOME",
         say = "Point the cache at a folder that this user can write, or give the volume to the user of the container."},

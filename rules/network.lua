@@ -14,6 +14,25 @@ local function hub_only(hit, log)
   return hit.text:match(HUB) or log.hub or log.has_frame[[huggingface_hub|transformers/|diffusers/|datasets/]]
 end
 
+-- Any other server that the worker fetches from, where it failed of the authority and of nothing else.
+local function other_authority(log)
+  local hit, host
+  for _, name in ipairs{"chain", "issuer", "go"} do
+    for _, one in ipairs(log.all(name)) do -- the outermost exception names the server
+      if (one.event.tier or 0) >= (name == "go" and 1 or 3) then hit = one end
+    end
+  end
+  if not hit or did_without(hit, log) then return nil end
+  host = hit.text:match[=[host='([\w.-]+)']=] or hit.text:match[=[https://([\w.-]+)]=]
+  return {hit = hit, confidence = host and 0.84 or 0.8,
+    title = "a server's certificate is signed by an authority unknown here",
+    why = (host and ("What answers for %s"):format(host) or "What answers") .. " has a certificate of an authority "
+      .. "that this program does not know: a proxy that opens TLS, or a server with an authority of its own.",
+    fixes = {{set = {REQUESTS_CA_BUNDLE = SYSTEM_BUNDLE, SSL_CERT_FILE = SYSTEM_BUNDLE},
+      kind = "env:REQUESTS_CA_BUNDLE", say = "Let the program use the system's certificates, after that authority's "
+        .. "was added there (a .crt in /usr/local/share/ca-certificates; update-ca-certificates)."}}}
+end
+
 rule {
   id = "hf.offline/tls",
   from = {"hub", "engine", "git", "system", "native", "torch", "other", "app"},
@@ -36,7 +55,8 @@ rule {
   specific_over = {"hf.offline"},
   when = function(_, log)
     local hit = log.legacy or log.name or log.expired or log.chain or log.issuer or log.rustls or log.go
-    if not hub_only(hit, log) then return nil end
+    local hub = hub_only(hit, log)
+    if not hub then return other_authority(log) end
     if hit == log.legacy then
       return {hit = hit, confidence = 0.9, title = "a proxy on the way to the hub speaks an old TLS",
         why = "OpenSSL 3 refuses the old form of renegotiation that something between here and the hub (a company's "
@@ -45,8 +65,9 @@ rule {
     elseif hit == log.name then
       return {hit = hit, confidence = 0.89, title = "another server answers for the hub",
         why = "Who answers has a certificate of another name: a captive portal, a filter, or a wrong entry of DNS.",
-        fixes = {{network = true, kind = "env:HTTPS_PROXY", say = "Give the worker the proxy that leads out of this "
-          .. "network (HTTPS_PROXY), or set HF_ENDPOINT to a mirror that you trust."}}}
+        fixes = {{setting = "tls-peer", kind = "network", say = "See who answers in the hub's place, and let whoever "
+            .. "runs the network open the way to it, or name the proxy that leads out (HTTPS_PROXY)."},
+          {network = true, kind = "env:HF_ENDPOINT", say = "Or set HF_ENDPOINT to a mirror that you trust."}}}
     elseif hit == log.expired then
       return {hit = hit, confidence = 0.8, why = "A certificate on the way is out of date, or this machine's clock is "
         .. "wrong.", fixes = {{setting = "clock", kind = "os", say = "Look at the clock first: it must be the time of "
@@ -134,4 +155,42 @@ rule {
           .. "hf-xet."}}}
   end,
   doc = {looks = "Data processing error: CAS service error : ...", check = "curl -I https://cas-server.xethub.hf.co."},
+}
+
+-- Nothing but the way is missing, and what is wanted is named: then it can be brought by hand.
+rule {
+  id = "hf.offline/by-hand",
+  from = {"hub", "engine"},
+  signatures = {
+    couldnt = [[We couldn'?t connect to ['"]?https://huggingface\.co['"]? to load[^\n]*]],
+  },
+  context = {
+    wanted = [[it looks like (?<repo>[\w.-]+/[\w.-]+) is not the path]],
+    asked = [[huggingface\.co/(?!api/|docs/)(?<repo2>[\w.-]+/[\w.-]+)/resolve/]],
+    other = any{[[CERTIFICATE_VERIFY_FAILED]], [[SSLError]], [[ProxyError]], [[offline mode is enabled]],
+      [[outgoing traffic has been disabled]], [[(?:401|403|404|429) Client Error]],
+      [[Too Many Requests]], [[50[0234] Server Error]]},
+    up = UP,
+  },
+  unless = {"other"},
+  facts = {"env.HF_HUB_OFFLINE", "system.proxy.listening"},
+  specific_over = {"hf.offline"},
+  when = function(f, log)
+    local named = log.wanted or log.asked
+    local off = f.env"HF_HUB_OFFLINE" or f.env"TRANSFORMERS_OFFLINE" or f"system.proxy.listening" == false
+    if not named or off or did_without(log.couldnt, log) then return nil end
+    local repo = named.repo or named.repo2
+    return {hit = log.couldnt, confidence = 0.89, why = ("The worker does not reach the hub, and %s is not in its "
+        .. "cache."):format(repo),
+      fixes = {{setting = "hub-fetch", need = repo, kind = "network", say = "Let the worker reach huggingface.co (DNS, "
+          .. "proxy, firewall); where it may not, fetch the model on a machine that does, bring its "
+          .. "~/.cache/huggingface "
+          .. "here, and start with HF_HUB_OFFLINE=1."},
+        {container = "dns", kind = "network", say = "Where only names are not resolved in a container, give it a name "
+          .. "server that it reaches."},
+        {host = true, kind = "env:HF_HOME", say = "Or mount a cache that already holds the model and point HF_HOME at "
+          .. "it."}}}
+  end,
+  doc = {looks = "We couldn't connect to 'https://huggingface.co' to load this file.",
+    check = "curl -I https://huggingface.co in the container, and on its host."},
 }

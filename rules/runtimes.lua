@@ -131,6 +131,10 @@ rule {
       fixes = {
         {setting = "own-folder", need = path, kind = "os", cond = function() return unit == "ollama" and not home end,
           say = "Make the folder and give it to the service's user."},
+        {container = "user", kind = "container-flag:user", 
+          cond = function() return not unit and path:match[[^/root/]] end,
+          say = "Run the container as root: only root may pass through /root (or mount the models elsewhere and name "
+            .. "the place in OLLAMA_MODELS)."},
         {setting = "path-rights", need = path, kind = "os", say = "See which folder on the way is closed to that user: "
           .. "each needs the right x for it" .. (home and unit and ", and the unit ProtectHome=no." or ".")}}}
   end,

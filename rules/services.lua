@@ -82,6 +82,7 @@ rule {
     brokers = [[(?:kafka\.errors\.)?(?<said>NoBrokersAvailable)\b]],
     mongo = [[ServerSelectionTimeoutError: (?<host>[\w.-]+):(?<port>\d+): (?<said>[^\n]+)]],
     nats = [[nats: (?<said>no servers available for connection)]],
+    jetstream = [[nats: (?:ServiceUnavailableError|JetStream not enabled)|jetstream: (?:not enabled|no response)]],
     endpoint = [=[Could not connect to the endpoint URL: "(?<url>http://[\w.-]+(?::\d+)?[^"\n]*)"]=],
     http = [=[HTTPConnectionPool\(host='(?<host>localhost|127\.[\d.]+|[\w-]+)', port=(?<port>\d+)\): Max retries ]=]
       .. [[exceeded[^\n]*NewConnectionError[^\n]*(?<said>Connection refused|Name or service not known|]]
@@ -100,9 +101,16 @@ rule {
   explains = {"server.worker-timeout"},
   when = function(_, log)
     local hit = log.celery or log.redis or log.postgres or log.postgres_name or log.brokers or log.mongo or log.nats
-      or log.endpoint or log.http or log.gcs or log.login
+      or log.endpoint or log.http or log.gcs or log.login or log.jetstream
     if log.connected and log.connected.line > hit.line or log.proxy then return nil end
     if log.http == hit and hit.text:match[[huggingface|hf\.co]] then return nil end -- hf.offline
+    if hit == log.jetstream then
+      return {hit = hit, confidence = 0.85, title = "the NATS server has no JetStream",
+        why = "The NATS server was reached and keeps no streams: it was started without -js.",
+        fixes = {{setting = "nats", kind = "os", say = "Start NATS with JetStream (of the project's own compose "
+          .. "file, or "
+          .. "this one), in place of the one that runs."}}}
+    end
     local host, port, scheme = peer(hit)
     host, port = host or hit.host2, port or hit.port2
     local said = hit.text .. (log.next and log.next.line == hit.line + 1 and log.next.text or "")
@@ -184,4 +192,45 @@ rule {
   end,
   doc = {looks = "has been marked dead because the detector has missed too many heartbeats; Raylet is terminated.",
     check = "ray status; raylet.out and dmesg of the node; nc -vz between the nodes on Ray's ports."},
+}
+
+-- ---- Slurm's own daemons ----
+
+rule {
+  id = "net.peer-unreachable/slurm",
+  from = {"slurm", "app", "other", "shell"},
+  signatures = {
+    controller = [[Unable to contact slurm controller|Unable to establish configuration source]],
+    munge = [[Munge (?:en|de)code failed: (?<munge>[^\n]+)|Protocol authentication error|]]
+      .. [[Invalid (?:authentication|job) credential]],
+    launch = [[(?:Task launch for \S+ failed on node (?<node>[\w.-]+)|Application launch failed): ]]
+      .. [[(?<said>Socket timed out|Communication connection failure|Unable to contact|Zero Bytes|Unspecified error)]],
+    message = [[slurm_receive_msgs?: \[+(?<node2>[\w.-]+)\]:\d+\] failed: (?<said2>[^\n]+)]],
+  },
+  context = {goes = [[srun: job \d+ completed|step creation successful]]},
+  confidence = 0.84,
+  when = function(_, log)
+    local hit = log.munge or log.controller or log.launch or log.message
+    if log.goes and log.goes.line > hit.line then return nil end
+    local look = {setting = "slurm-nodes", kind = "os", say = "See which nodes Slurm has put aside and whether its "
+      .. "controller answers; "}
+    if hit == log.munge then
+      look.say = "Let whoever runs the cluster start munge anew on this node, with the same /etc/munge/munge.key and "
+        .. "the same time of day as the controller has; this shows which nodes are out of service."
+      return {hit = hit, title = "Slurm's login between nodes fails",
+        why = "munge, by which Slurm's machines prove who they are, refuses: its daemon is down here, its key is "
+          .. "another, or the clocks differ.", fixes = {look}}
+    elseif hit == log.controller then
+      look.say = look.say .. "then start slurmctld (or the way to it) anew."
+      return {hit = hit, title = "Slurm's controller does not answer",
+        why = "slurmctld, which gives out the jobs, does not answer this machine.", fixes = {look}}
+    end
+    local node = hit.node or hit.node2
+    look.say = look.say .. "then have slurmd started anew on a node that is down, or leave it out (--exclude)."
+    return {hit = hit, title = "a node's slurmd does not answer",
+      why = {"srun could not start the step: a node's slurmd did not answer in time, or its answer did not come back "
+        .. "through a firewall (SrunPortRange).", node and ("It is the node %s."):format(node) or nil}, fixes = {look}}
+  end,
+  doc = {looks = "Task launch for StepId=1.0 failed on node n2: Socket timed out on send/recv operation.",
+    check = "scontrol ping; sinfo -R; slurmd.log and munged.log of the node."},
 }

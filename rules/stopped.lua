@@ -18,15 +18,27 @@ rule {
   confidence = 0.85,
   when = function(_, hit)
     local status = hit.text:match[[statuscode: (\d{3})]]
+    if hit.text:match[[ping health check]] then
+      return {confidence = 0.7, why = "SageMaker gave the endpoint up because its container did not answer "
+        .. "/ping with 200 "
+        .. "in time: it was loading, its own start failed, or its ping answers an error.",
+        fixes = {{argument = "container_startup_health_check_timeout", value = 1800, kind = "os",
+          say = "Give the load its "
+            .. "time, in deploy() (at most 3600 seconds)."},
+          {host = true, say = "Where the container's log (CloudWatch) ends in an error or answers GET /ping "
+            .. "with 4xx or "
+            .. "5xx, mend that first."}}}
+    end
     local port, path = hit.text:match[=[https?://[\w.-]+:(\d+)(/[^"\s]*)]=]
     if not status or status == "503" or status == "502" or status == "504" then
       if hit.text:match[[Kind: Pod, Name: (?:Liveness|Startup)ProbeFailed]] then
         return {why = "Azure ML ended the container because its probe failed while it was loading, or because its own "
           .. "code fails at the start.",
-          fixes = {{host = true, say = "Read the container's own log first (az ml online-deployment get-logs): an "
-              .. "error in init() looks like this too."},
-            {host = true, say = "Where it only loads for long: set liveness_probe.initial_delay and "
-              .. "readiness_probe.initial_delay of the deployment's YAML to 600."}}}
+          fixes = {{setting = "azure-probes", kind = "os", say = "Give the load its time, in the deployment's "
+            .. "YAML, and "
+              .. "update the deployment."},
+            {host = true, say = "Where its own log (az ml online-deployment get-logs) ends in an error of init(), mend "
+              .. "that first."}}}
       end
       return {fixes = {
         {container = "startup-probe", value = {path or "/health", port or 8000}, kind = "os",
