@@ -278,6 +278,12 @@ rule {
           .. "(in apptainer.conf or singularity.conf: use nvidia-container-cli = no), or install "
           .. "nvidia-container-toolkit on the host."}}}
     end
+    if log.hook and log.containerd then
+      return {hit = log.hook, confidence = 0.94, why = "The node's container service is told to start containers by "
+          .. "NVIDIA's runtime, and that program is not on its PATH.",
+        fixes = {{setting = "toolkit-node", kind = "apt:nvidia-container-toolkit", say = "Install "
+          .. "nvidia-container-toolkit on the node, and configure its container service for it."}}}
+    end
     return {confidence = 0.94}
   end,
   why = "The container engine knows no NVIDIA runtime: nvidia-container-toolkit is not installed on the host, or "

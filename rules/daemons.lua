@@ -187,3 +187,54 @@ rule {
   doc = {looks = "/bin/bash: enroot-aufs2ovlfs: command not found.", check = "enroot version; which "
     .. "enroot-aufs2ovlfs."},
 }
+
+rule {
+  id = "container.runtime-config/pyxis",
+  title = "Slurm does not know the container options here",
+  from = {"slurm", "enroot", "shell", "app", "other"},
+  signatures = {
+    absent = [[SPANK plugin "?pyxis"? option "?(?<option>[\w-]+)"? not found]],
+    option = [[(?:srun|sbatch|salloc): (?:error: )?(?:unrecognized|invalid) option (?:-- )?'?]]
+      .. [[(?<option2>--container-[\w-]+)]],
+    prolog = [=[(?:task_prolog can not be executed \(|Could not run slurm task_prolog \[)(?<script>/[^)\]\s]+)[)\]]]=]
+      .. [[:? *No such file or directory]],
+  },
+  explains = {"container.entrypoint-broken", "hf.not-found", "container.no-gpu"},
+  confidence = 0.87,
+  when = function(_, log)
+    local hit = log.absent or log.option or log.prolog
+    if hit == log.prolog then
+      return {hit = hit, confidence = 0.8, title = "Slurm's own script is not in the container",
+        why = "Slurm runs its task prolog inside of the container, and there is no {script} in it.",
+        fixes = {{container = "bind", value = hit.script, kind = "os", say = "Bring the script into the container."}}}
+    end
+    return {hit = hit, why = "The option of the container was not understood: pyxis, the plugin that brings it, is not "
+        .. "loaded on this machine, and the job ran on the node itself.",
+      fixes = {{setting = "pyxis", kind = "os", say = "Have pyxis loaded on the login nodes and every compute "
+        .. "node, with "
+        .. "slurmd started anew after that: this shows whether it is here."}}}
+  end,
+  doc = {looks = "SPANK plugin \"pyxis\" option \"container-image\" not found.",
+    check = "srun --help | grep container-image; plugstack.conf.d/pyxis.conf on the node."},
+}
+
+rule {
+  id = "container.runtime-config/mount-error",
+  from = {"container", "enroot", "orchestrator", "slurm", "app", "other"},
+  signatures = {
+    mount = [[nvidia-container-cli[^\n]{0,40}mount error: (?:stat failed|mount operation failed): (?<path>/\S+): ]]
+      .. [[(?<why>no such file or directory|operation not permitted|permission denied)]],
+  },
+  context = {known = [[/usr/lib/wsl/|/nvidia-persistenced/|driver not loaded|initialization error]]},
+  unless = {"known"},
+  explains = {"container.no-gpu"},
+  confidence = 0.74,
+  why = "NVIDIA's toolkit is to mount {path} of the driver into the container, and cannot: this release of it expects "
+    .. "what this driver or kernel does not offer.",
+  fixes = {{setting = "toolkit-upgrade", kind = "os", say = "Upgrade nvidia-container-toolkit on the host, and start "
+      .. "the container service anew."},
+    {setting = "cdi", kind = "os", say = "Or write a CDI specification, which names what is there, and start the "
+      .. "container by it."}},
+  doc = {looks = "nvidia-container-cli: mount error: stat failed: /proc/driver/nvidia/gpus/...: no such file.",
+    check = "nvidia-container-cli -k -d /dev/tty info; ls of that path on the host."},
+}
