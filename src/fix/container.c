@@ -88,8 +88,7 @@ static struct ff_error *spelled(
 	if (!found)
 		return ff_error_create(FF_EUSAGE, "'%s' is no row of rules/data/container_flags.tsv", what);
 	struct ff_span spelling = ff_table_cell(&table, &row, columns[runtime]);
-	bool guessed = runtime == FF_RUNTIME_UNKNOWN || runtime == FF_RUNTIME_DOCKER;
-	if (!spelling.n && guessed) // what docker does not know is the scheduler's alone
+	if (!spelling.n && runtime == FF_RUNTIME_UNKNOWN) // what docker does not know is the scheduler's alone
 		spelling = ff_table_cell(&table, &row, columns[FF_RUNTIME_KUBERNETES]);
 	if (!spelling.n || (memchr(spelling.p, '%', spelling.n) && !value_texts(value, text)))
 		return NULL;
