@@ -68,6 +68,8 @@ rule {
            .. "torch."},
 }
 
+local refused = {malformed = true, absent = true, empty = true} -- its default is better than such a value
+
 rule {
   id = "env.variable-ignored",
   severity = "warning",
@@ -82,8 +84,10 @@ rule {
     if #said == 0 then return nil end
     local first = list(f"env_notes")[1].name
     return {confidence = 0.8, why = said, evidence = names,
-      fixes = {{host = true, kind = "env:" .. first,
-        say = "Correct or remove what is deprecated, ignored or malformed; use the name that is given."}}}
+      fixes = {refused[list(f"env_notes")[1].kind] and {unset = {first}, effect = {["env_notes"] = {}},
+          say = "Unset it, or give it a value that it can have."}
+        or {host = true, kind = "env:" .. first,
+          say = "Correct or remove what is deprecated, ignored or malformed; use the name that is given."}}}
   end,
   doc = {looks = "A setting has no effect; a warning that a variable is deprecated.",
     check = "env_notes in the report: name, kind and what takes its place."},
@@ -147,11 +151,19 @@ rule {
             say = ("Point %s at a disk that has room, or free space there."):format(disk["for"] == "TMPDIR" and "TMPDIR"
               or "HF_HOME")}}}
       end
+      local work = disk["for"] == "cwd" or disk["for"] == "below cwd"
+      if work and free and disk.writable and not disk.read_only and free < 64 << 20
+        and free * 5 < (disk.total or 0) then
+        return {confidence = 0.8, why = ("%s, where the worker writes, has only %s free."):format(disk.path,
+            size(free)), evidence = {"system.disks"},
+          fixes = {{free = "disk", path = disk.path, say = "Free space there, or let it write to another volume."}}}
+      end
       if disk.inodes == 0 then free = nil end -- file systems without a count
       if free and disk.inodes_free == 0 then
         return {confidence = 0.85, severity = "error",
           why = ("%s has no inode left: no new file can be made."):format(disk.path),
-          fixes = {{free = "disk", say = "Remove files there, or use another volume."}}}
+          fixes = {{free = "disk", variable = caches[disk["for"]] and "HF_HOME" or nil,
+            say = "Remove files there, or use another volume."}}}
       end
     end
   end,

@@ -198,36 +198,6 @@ rule {
     check = "The command line, and variables in it that are empty."},
 }
 
--- ASGI and WSGI servers are given MODULE:NAME.
-rule {
-  id = "engine.arg-invalid/app",
-  title = "the server finds no application under the name that it was given",
-  from = {"server", "shell", "other", "app"},
-  signatures = {
-    attribute = any{
-      [[Error loading ASGI app\. Attribute "(?<called>[\w.]+)" not found in module "(?<module>[\w.]+)"]],
-      [[Failed to find attribute '(?<called2>[\w.]+)' in '(?<module2>[\w.]+)']],
-    },
-    module = [[Error loading ASGI app\. Could not import module "(?<module3>[\w.]+)"]],
-  },
-  when = function(_, log)
-    local hit = log.attribute or log.module
-    local module = hit.module or hit.module2 or hit.module3
-    if hit == log.module then
-      return {hit = hit, confidence = 0.86,
-        why = ("No module %s is found from the folder that the server was started in."):format(module),
-        fixes = {{code = true, kind = "param:app", say = ("Start it in the folder that %s.py lies in, or name that "
-          .. "folder (--app-dir of uvicorn, --chdir of gunicorn)."):format((module:gsub([[\.]], "/")))}}}
-    end
-    local name = hit.called or hit.called2
-    return {hit = hit, confidence = 0.86, why = ("The module %s has no %s."):format(module, name),
-      fixes = {{code = true, kind = "param:app", say = ("Name the application that %s.py makes, which mostly is "
-        .. "called app."):format((module:gsub([[\.]], "/")))}}}
-  end,
-  doc = {looks = "'Error loading ASGI app. Attribute \"ap\" not found in module \"main\"'.",
-    check = "The names that the module has."},
-}
-
 -- ---- before anything starts: the command line that the facts have ----
 
 -- Words that start an engine whose flags the atlas knows by release; the package is what has the version.
@@ -276,26 +246,32 @@ local function wrong_flag(engine, version_here, flag, value)
     instead and ("Write %s instead of %s."):format(instead, flag) or ("Leave %s out."):format(flag)
 end
 
+local function wrong_flags(f, words, evidence)
+  local engine, first = engine_started(words)
+  local version_here = engine and f.pkg(engine)
+  if not version_here or version_here:match[[dev|\+g]] then return nil end
+  local why, say, kind = {}, {}, nil
+  for i = first + 1, #words do
+    local flag, value = words[i]:match[[^(--[a-z][\w-]*)(?:=(.*))?$]]
+    if flag and not value and not (words[i + 1] or "-"):match[[^-]] then value = words[i + 1] end
+    local said, instead
+    if flag and #why < 6 then said, instead = wrong_flag(engine, version_here, flag, value) end
+    why[#why + 1], say[#say + 1] = said, instead
+    kind = kind or said and "param:" .. flag:gsub("^-+", ""):gsub("-", "_")
+  end
+  return #why > 0 and {confidence = 0.85, why = why, evidence = {evidence},
+    fixes = {{code = true, kind = kind, say = table.concat(say, " ")}}} or nil
+end
+
 rule {
   id = "engine.arg-invalid/check",
   severity = "error",
   check = function(f)
-    local words = list(f"process.cmdline")
-    local engine, first = engine_started(words)
-    local version_here = engine and f.pkg(engine)
-    if not version_here or version_here:match[[dev|\+g]] then return nil end
-    local why, say, kind = {}, {}, nil
-    for i = first + 1, #words do
-      local flag, value = words[i]:match[[^(--[a-z][\w-]*)(?:=(.*))?$]]
-      if flag and not value and not (words[i + 1] or "-"):match[[^-]] then value = words[i + 1] end
-      local said, instead
-      if flag and #why < 6 then said, instead = wrong_flag(engine, version_here, flag, value) end
-      why[#why + 1], say[#say + 1] = said, instead
-      kind = kind or said and "param:" .. flag:gsub("^-+", ""):gsub("-", "_")
+    local answer = wrong_flags(f, list(f"process.cmdline"), "process.cmdline")
+    for _, command in ipairs(answer and {} or list(f"workdir.commands")) do
+      answer = answer or wrong_flags(f, list(command.words), {fact = "workdir.commands", value = command.file})
     end
-    if #why == 0 then return nil end
-    return {confidence = 0.85, why = why, evidence = {"process.cmdline"},
-      fixes = {{code = true, kind = kind, say = table.concat(say, " ")}}}
+    return answer
   end,
   doc = {
     looks = "'unrecognized arguments' or 'invalid choice' as soon as the engine starts.",

@@ -323,21 +323,26 @@ rule {
   },
   context = {cuda = [[CUDA out of memory]], killer = [[(?:oom-kill|Out of memory: Kill|OOMKilled)]]},
   unless = {"cuda", "killer"},
-  facts = {"system.limits.as", "system.memory.available"},
+  facts = {"system.limits.as", "system.limits.data", "system.memory.available"},
   specific_over = {"oom.host"},
   explains = {"oom.host"},
   when = function(f, log)
-    local limit, free = f"system.limits.as", f"system.memory.available"
+    local of, free = "as", f"system.memory.available"
+    if type(f"system.limits.as") ~= "number" and type(f"system.limits.data") == "number" then of = "data" end
+    local limit = f("system.limits." .. of)
     local sure = log.go or log.segment -- address space: what they map needs hardly any memory yet
     if type(limit) ~= "number" and not sure then return nil end
     -- memory would run out first
     if type(limit) == "number" and type(free) == "number" and limit > free * 2 then return nil end
     return {hit = sure or log.refused or log.python, confidence = type(limit) == "number" and 0.94 or 0.85,
-      why = {"This process may not have more address space, whatever memory is free: a limit (ulimit -v) refuses it.",
-        "The limit is {fact:system.limits.as} bytes.", "{fact:system.memory.available} bytes of memory are available."},
-      fixes = {{limit = "as", say = "Lift the limit on address space before the worker starts."},
-        {host = true, say = "For good, take it out of the shell's profile, /etc/security/limits.conf (as) or the "
-          .. "service unit (LimitAS)."}}}
+      why = {of == "as"
+          and "This process may not have more address space, whatever memory is free: a limit (ulimit -v) refuses it."
+          or "This process may not have more memory of its own, whatever is free: a limit (ulimit -d) refuses it.",
+        "The limit is {fact:system.limits." .. of .. "} bytes.",
+        "{fact:system.memory.available} bytes of memory are available."},
+      fixes = {{limit = of, say = "Lift that limit before the worker starts."},
+        {host = true, say = ("For good, take it out of the shell's profile, /etc/security/limits.conf (%s) or the "
+          .. "service unit (Limit%s)."):format(of, of:upper())}}}
   end,
   doc = {looks = "Cannot allocate memory while free shows much of it.",
     check = "ulimit -v; Max address space in /proc/PID/limits."},

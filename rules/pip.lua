@@ -10,6 +10,13 @@ local function environment_first(f)
   return {prepend = "PATH", entry = prefix .. "/bin", say = "Start the worker with the environment's own interpreter."}
 end
 
+-- "Please install torch and gguf>=0.10.0": the first of those that is known and not installed.
+local function not_here(f, text)
+  for name in (text:match[[[Pp]lease (?:run )?[`'"]?(?:pip )?install ([^\n]+)]] or ""):gmatch[[[A-Za-z][\w.-]+\w]] do
+    if know.package(name) and f.pkg(name) == false then return name end
+  end
+end
+
 rule {
   id = "pip.module-missing",
   from = {"hub", "engine", "native", "cluster", "server", "app", "other"},
@@ -115,10 +122,10 @@ rule {
           .. "--config python3), then install the package of that program anew."}}}
     end
     local package = know.distribution(module == "" and "package" or top)
+    if hit == log.please and f.pkg(package) then package = not_here(f, hit.text) or package end
     if f.pkg(package) and top ~= "pkg_resources" then -- setuptools 82 and later have none
-      return {hit = hit, confidence = 0.55, why = {"The module " .. module .. " is not found although " .. package
-        .. " is installed: the process runs another interpreter, was started before the install, or the install is "
-        .. "broken.",
+      return {hit = hit, confidence = 0.55, why = {("The module %s is not found although %s is installed: the process "
+        .. "runs another interpreter, was started before the install, or the install is broken."):format(module, package),
       "The interpreter looked at is {fact:python.executable}."},
         fixes = {environment_first(f) or {restart = "process",
           say = "Restart the process, with the interpreter that the package was installed into."},

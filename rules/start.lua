@@ -483,36 +483,3 @@ rule {
   doc = {looks = "NameError: name 'Extension' is not defined, raised in a library's own file.",
     check = "Whether the package that brings the name is installed."},
 }
-
--- Programs of the system, which are packages of the index by name only.
-local SYSTEM = {}
-for name in ([[
-  git cmake ninja make gcc nvcc node npm docker curl wget sudo ffmpeg java rustc cargo python python3 pip pip3 conda uv
-  unzip zip tar ssh mpirun ip]]):gmatch[[[\w-]+]] do
-  SYSTEM[name] = true
-end
-
-rule {
-  id = "pip.module-missing/command",
-  anyone = "system",
-  signatures = {
-    shell = [[^(?:/bin/)?[\w./-]+: (?:line )?(?:\d+: )?(?<tool>[A-Za-z][\w.-]+): (?:command )?not found\s*$]],
-  },
-  facts = {"python.prefix", "env.PATH"},
-  when = function(f, log)
-    local tool = log.shell.tool
-    local package = know.distribution(tool)
-    if SYSTEM[tool] or not know.package(package) then return nil end
-    local have, prefix, path = f.pkg(package), f"python.prefix", f.env"PATH"
-    if have and type(prefix) == "string" and type(path) == "string" and not path:find(prefix .. "/bin", 1, true) then
-      return {confidence = 0.88, title = "a package's command is not on PATH",
-        why = ("%s %s is installed in %s, whose bin folder is not on PATH."):format(package, have, prefix),
-        fixes = {{prepend = "PATH", entry = prefix .. "/bin", say = "Put that folder first on PATH."}}}
-    end
-    if have then return nil end
-    return {confidence = 0.82,
-      why = ("The command %s is not on PATH; the package of that name brings it."):format(tool),
-      fixes = {{install = package, absent = true, say = "Install it into the environment that is on PATH."}}}
-  end,
-  doc = {looks = "bash: uvicorn: command not found.", check = "Which environment's bin folder is on PATH."},
-}

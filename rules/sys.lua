@@ -337,7 +337,8 @@ rule {
     rendezvous = [[The server socket has failed to (?:listen on any local network address|]]
       .. [[bind to)[^\n]*port: (?<port2>\d+)]],
   },
-  when = function(_, log)
+  facts = {"workdir.ports"},
+  when = function(f, log)
     local port
     for _, hit in ipairs{log.in_use or false, log.rendezvous or false, log.program or false} do
       local text = hit and (hit.port or hit.port2 or hit.port3 or hit.text:match[[(?i)\bport[ :=]+(\d{2,5})\b]]
@@ -346,6 +347,8 @@ rule {
       port = port or text
     end
     if not port and log.bound then port = log.bound.bound end
+    local held = list(f"workdir.ports")
+    if not port and #held == 1 then port = held[1].port end
     local other = port and tonumber(port) < 65535 and tonumber(port) + 1
     return {confidence = 0.93, why = {"Another process already listens on that port, as an earlier run of this "
       .. "same worker may.", port and ("It is port %s."):format(port) or nil},

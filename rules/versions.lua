@@ -60,7 +60,7 @@ local CHURN = {marshmallow = true, pkg_resources = true, gradio = true, pydantic
   librosa = true, PIL = true, openai = true, langchain = true, keras = true, jax = true}
 
 local function owned_by(package, class)
-  return (" %s "):format(table.concat(atlas.owners(class), " ")):find(" " .. package .. " ", 1, true)
+  return (" " .. table.concat(atlas.owners(class), " ") .. " "):has(" " .. package .. " ")
 end
 
 local function distribution(module)
@@ -72,6 +72,11 @@ local function package_of(frame)
   local top = frame and (frame.file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
     or frame.file:match[=[[/\\](transformers|peft|accelerate|diffusers|trl|datasets)[/\\](?:\w+[/\\])*\w+\.py$]=])
   return top and distribution(top)
+end
+
+local function beside_script(hit, main) -- a file of the script's own folder is no release of anything
+  local path = hit.text:match[=[\((/[^)\n]+)/\w+(?:/__init__)?\.py\)]=]
+  return path and main and main.file:match[=[^(.*)/[^/]+$]=] == path
 end
 
 -- A name (hit.symbol, or the module hit.module itself) that the installed release does not have, and what imports it;
@@ -172,9 +177,9 @@ rule {
         }}
     end
     hit = log.hub_name or log.hub_module or log.hf_name or log.hf_module or log.attribute
-    if hit and hit.text:match[[partially initialized]] then hit = nil end
+    local frames = hit and hit.event.frames or {}
+    if hit and (hit.text:match[[partially initialized]] or beside_script(hit, frames[1])) then hit = nil end
     if hit then
-      local frames = hit.event.frames or {}
       local importer = package_of(frames[#frames])
       return lacking(f, hit, importer ~= distribution(hit.module) and importer or nil, 0.84)
     end

@@ -4,6 +4,15 @@ local function first_device(say)
   return {set = {CUDA_VISIBLE_DEVICES = "0"}, say = say}
 end
 
+-- "GPU-8f6c..." of another machine: every GPU here has told its own, and none begins so.
+local function is_foreign(f, item)
+  if not item:match[[^GPU-[0-9a-f-]+$]] then return false end
+  for _, gpu in ipairs(f.gpus()) do
+    if type(gpu.uuid) ~= "string" or gpu.uuid:sub(1, #item) == item then return false end
+  end
+  return true
+end
+
 rule {
   id = "visible-devices.wrong",
   from = {"torch", "native", "engine", "app"},
@@ -41,6 +50,13 @@ rule {
         if i and (not highest or i > highest) then highest = i end
       end
       local cuda = f"torch.cuda" ~= false and not (f.pkg"torch" or ""):match[[\+cpu]]
+      for _, item in ipairs(type(set) == "string" and n > 0 and set:split(",") or {}) do
+        if is_foreign(f, item) then
+          return {hit = log.no_device, confidence = 0.9,
+            why = ("CUDA_VISIBLE_DEVICES names %s, and no GPU of this machine has that UUID."):format(item),
+            fixes = {first_device("Name a GPU of this machine (nvidia-smi -L lists them).")}}
+        end
+      end
       local inside = not f"system.container.runtime" or f"cuda.driver_init.code" == 0
       if n > 0 and f"driver.version" and inside and cuda and (not highest or n > highest) then
         return {hit = log.no_device, confidence = 0.66,
@@ -81,6 +97,12 @@ rule {
     if f"gpus.0.planned" then return nil end -- of how many there will be nothing was said
     for _, item in ipairs(v:split(",")) do
       local i = tonumber(item)
+      if is_foreign(f, item) then
+        return {confidence = 0.88, severity = "error",
+          why = ("CUDA_VISIBLE_DEVICES names %s, and no GPU of this machine has that UUID."):format(item),
+          evidence = {"env.CUDA_VISIBLE_DEVICES", "gpus.0.uuid"},
+          fixes = {first_device("Name a GPU of this machine (nvidia-smi -L lists them).")}}
+      end
       if i and i >= n then
         return {confidence = 0.85, why = ("CUDA_VISIBLE_DEVICES names device %d, and this machine has %d, counted "
           .. "from 0."):format(i, n),

@@ -32,7 +32,8 @@ local kinds = {
 
 -- One damaged file, or a shard that is not there, in words and as what is to be fetched again.
 local function damage_of(model)
-  local bad = list(model.damaged)[1]
+  local bad
+  for _, file in ipairs(list(model.damaged)) do bad = bad or file.kind ~= "denied" and file end
   if bad then
     local sizes = bad.kind == "lfs" and "" or bad.wants
       and (": it has %d bytes, and its own header promises %d"):format(bad.size, bad.wants) or ""
@@ -137,7 +138,7 @@ rule {
 -- A package that transformers takes only where a script asks for what it does.
 local function script_needs(cause, package, asks, words, fixes)
   rule {
-    id = cause .. "/script",
+    id = cause .. "/" .. package,
     severity = "warning",
     check = function(f)
       if f.pkg(package) ~= false or not f.pkg"transformers" then return nil end
@@ -159,6 +160,8 @@ script_needs("flash-attn.missing", "flash-attn", {"flash_attention_2"}, "asks fo
 })
 script_needs("accelerate.missing", "accelerate", {"device_map"}, "loads a model with device_map",
   {{install = "accelerate", say = "Install it."}})
+script_needs("pip.module-missing", "gguf", {"gguf_file"}, "loads a GGUF file",
+  {{install = "gguf", say = "Install it."}})
 script_needs("bnb.not-installed", "bitsandbytes", {"load_in_4bit", "load_in_8bit"}, "loads a model in 4 or 8 bits",
   {{install = "bitsandbytes", say = "Install it."}})
 
@@ -308,6 +311,7 @@ rule {
       {"cpu", 600, "seconds of processor time: loading a model takes minutes of it, and serving has no end"},
       {"fsize", 1 << 30, "bytes in one file: a checkpoint, a cached shard or a core dump is larger"},
       {"as", 16 << 30, "bytes of address space: CUDA and torch reserve tens of gigabytes of it, whatever they use"},
+      {"data", 4 << 30, "bytes of memory of its own: torch alone takes gigabytes"},
     }
     for _, row in ipairs(rows) do
       local value = f("system.limits." .. row[1])

@@ -267,8 +267,8 @@ static struct ff_error *write_flag(const struct ff_fix_machine *m, struct flag *
 }
 
 // "--moe-runner-backend triton": as a message spells it, one word or number behind a name; the name alone ("--workers")
-// is a switch, or what takes the place of a name that was wrong. What would run or load what
-// a log names is never taken from one, nor is what takes a path or an address.
+// is a switch, or what takes the place of a name that was wrong; "main:app" is what a server is to load. What would run
+// or load what a log names is never taken from one, nor is what takes a path or an address.
 static bool is_spelled(const char *text)
 {
 	static const char name[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -279,6 +279,9 @@ static bool is_spelled(const char *text)
 	for (size_t i = 0; i < sizeof(loading) / sizeof(*loading); i++)
 		if (memmem(text, n, loading[i], strlen(loading[i])))
 			return false;
+	size_t module = strspn(text, name); // "main:app"
+	if (module && text[module] == ':' && module + 1 + strspn(text + module + 1, name) == length)
+		return length <= VALUE_MAX && text[module + 1];
 	if (n > 2 && n == length)
 		return length <= VALUE_MAX && text[n - 1] != '-';
 	return n > 2 && length <= VALUE_MAX && text[n] == ' ' && text[n + 1] && text[n + 1] != '-' &&

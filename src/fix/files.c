@@ -336,15 +336,18 @@ static bool repo_of_cache(const char *path, struct ff_buf *ret_repo, const char 
 	return !ret_repo->failed && is_repo(ret_repo->p);
 }
 
-static void download(
-	const struct ff_fix_machine *m, const char *repo, const char *file, const char *folder, struct ff_buf *ret)
+static void download(const struct ff_fix_machine *m, const char *repo, const char *file, const char *only,
+	const char *folder, struct ff_buf *ret)
 {
 	ff_buf_printf(ret, "%s download %s", ff_machine_has_hf(m) ? "hf" : "huggingface-cli", repo);
-	if (file) {
+	if (only) {
+		ff_buf_str(ret, " --include ");
+		ff_shell_word(ret, only);
+	} else if (file) {
 		ff_buf_char(ret, ' ');
 		ff_shell_word(ret, file);
 	}
-	ff_buf_str(ret, " --force-download");
+	ff_buf_str(ret, only ? "" : " --force-download");
 	if (folder) {
 		ff_buf_str(ret, " --local-dir ");
 		ff_shell_word(ret, folder);
@@ -386,13 +389,14 @@ struct ff_error *ff_fix_fetch(const struct ff_fix_machine *m, const json_t *inte
 	bool plain = is_plain_path(path);
 	const char *slash = plain ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
 	if (plain && repo_of_cache(path, &of_cache, &file)) {
-		download(m, of_cache.p, file, NULL, &b);
+		download(m, of_cache.p, file, NULL, NULL, &b);
 	} else if (plain && *name && json_is_true(json_object_get(intention, "lfs"))) {
 		pull_lfs(path, name, &b);
 	} else if (is_repo(repo)) {
 		if (slash && slash > path)
 			ff_buf_add(&folder, path, (size_t)(slash - path));
-		download(m, repo, plain && *name ? name : NULL, folder.n ? folder.p : NULL, &b);
+		download(m, repo, plain && *name ? name : NULL, ff_json_text(intention, "only"),
+			folder.n ? folder.p : NULL, &b);
 	} else if (plain && ff_ends(path, ".json")) {
 		return put_away(m, path, fix);
 	} else if (plain && *name) {

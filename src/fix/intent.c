@@ -27,8 +27,10 @@ static const struct intention {
 	{"container", ff_fix_container, NULL, {"value"}},
 	{"setting", ff_fix_setting, NULL, {"index", "need"}},
 	{"free", ff_fix_free, NULL, {"pid", "port", "path", "gpu", "variable", "listed"}},
-	{"fetch", ff_fix_fetch, NULL, {"path", "repo", "lfs"}},
+	{"fetch", ff_fix_fetch, NULL, {"path", "repo", "lfs", "only"}},
 	{"move", ff_fix_move, NULL, {"to"}},
+	{"edit", ff_fix_edit, NULL, {"from", "by"}},
+	{"grant", ff_fix_grant, NULL, {NULL}},
 	{"image", ff_fix_image, NULL, {"need"}},
 	{"remount", ff_fix_remount, NULL, {NULL}},
 	{"renew", ff_fix_renew, NULL, {"python"}},
@@ -76,9 +78,8 @@ bool ff_intention_known(const char *intention, const char *field)
 const char *ff_intention_names(void)
 {
 	return "install, remove, rebuild, conda, set, unset, drop, prepend, flag, argument, limit, container, setting, "
-	       "free, fetch, move, image, remount, renew, system, driver, toolkit, restart, login, code, network, "
-	       "host, "
-	       "hardware, wait";
+	       "free, fetch, move, edit, grant, image, remount, renew, system, driver, toolkit, restart, login, code, "
+	       "network, host, hardware, wait";
 }
 
 // ---- kinds of the contract ----

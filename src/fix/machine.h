@@ -82,6 +82,7 @@ ff_fix_family ff_fix_set, ff_fix_unset, ff_fix_drop, ff_fix_prepend;			   /* var
 ff_fix_family ff_fix_flag, ff_fix_argument;						   /* engine.c */
 ff_fix_family ff_fix_limit, ff_fix_container;						   /* container.c */
 ff_fix_family ff_fix_free, ff_fix_fetch, ff_fix_move, ff_fix_remount, ff_fix_renew;	   /* files.c */
+ff_fix_family ff_fix_edit, ff_fix_grant;						   /* edit.c */
 ff_fix_family ff_fix_system;								   /* system.c */
 ff_fix_family ff_fix_image;								   /* image.c */
 ff_fix_family ff_fix_driver, ff_fix_setting, ff_fix_toolkit, ff_fix_restart, ff_fix_login; /* host.c */

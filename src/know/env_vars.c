@@ -103,6 +103,14 @@ static const char *bad_port(struct ff_span value)
 	return ff_span_u64(value, &port) && port > 0 && port < 65536 ? NULL : "a port number from 1 to 65535 is wanted";
 }
 
+static const char *bad_seed(struct ff_span value)
+{
+	uint64_t seed;
+	return ff_span_eq(value, "random") || (ff_span_u64(value, &seed) && seed <= UINT32_MAX)
+		? NULL
+		: "random, or a number from 0 to 4294967295, is wanted";
+}
+
 static const char *bad_list(struct ff_span value, bool (*good)(struct ff_span), const char *wanted)
 {
 	for (struct ff_span part; ff_span_next(&value, ',', &part);) {
@@ -251,7 +259,7 @@ const char *ff_env_value_bad(const struct ff_env_var *var, struct ff_span value)
 		{"intlist", bad_intlist}, {"path", bad_path}, {"newpath", bad_path}, {"dir", bad_dir},
 		{"home", bad_dir}, {"preload", bad_preload}, {"url", bad_url}, {"token", bad_token},
 		{"archs", bad_archs}, {"cudaver", bad_cudaver}, {"workspace", bad_workspace}, {"caps", bad_caps},
-		{"gpus", bad_gpus}};
+		{"gpus", bad_gpus}, {"seed", bad_seed}};
 	if (!value.n)
 		return NULL;
 	if (ff_span_starts(var->values, "enum:"))

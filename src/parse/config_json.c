@@ -102,6 +102,7 @@ struct ff_error *ff_config_json_parse(const char *file, struct ff_span text, str
 	copy_text(whole, "torch_dtype", s.dtype, sizeof(s.dtype));
 	copy_text(whole, "dtype", s.dtype, sizeof(s.dtype));
 	copy_text(whole, "transformers_version", s.made_by, sizeof(s.made_by));
+	copy_text(whole, "_name_or_path", s.name, sizeof(s.name));
 	s.custom_code = json_object_size(ff_json_at(whole, "auto_map")) > 0;
 	s.transformers = json_array_size(ff_json_at(whole, "architectures")) > 0;
 	read_quantization(whole, &s);

@@ -22,6 +22,7 @@ struct ff_model_tensors {
 	/** Of those: the table of the input's words, the layer that gives the output's (none where both are one), and
 	    the parameters of all other matrices, which are what a quantization makes smaller. */
 	uint64_t input_bytes, input_parameters, output_bytes, output_parameters, matrix_parameters;
+	uint64_t inputs, input_rows; /**< tables of the input's words, unpacked ones; the words of the last */
 };
 
 /** What the layers keep while a sequence is worked on, counted by kind. A layer may be of two kinds (Falcon-H1). */
@@ -41,6 +42,7 @@ struct ff_model_shape {
 	char dtype[16];	       /**< "bfloat16" */
 	char quantization[32]; /**< "gptq", "awq", "bitsandbytes", "fp8"; empty for none */
 	char made_by[24];      /**< the transformers that wrote it: "4.51.0" */
+	char name[97];	       /**< what it was made from: "org/name", or a folder of whoever made it */
 	bool custom_code;      /**< brings classes of its own (auto_map) */
 	bool transformers;     /**< names a class of its architecture, as transformers does */
 	uint64_t quantization_bits;

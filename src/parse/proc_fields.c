@@ -7,7 +7,10 @@
 //	Max open files            1024                 1048576              files
 #include "parse/proc_fields.h"
 
+#include "parse/chars.h"
+
 #include <ctype.h>
+#include <stdio.h>
 
 bool ff_field_text(struct ff_span text, const char *key, struct ff_span *ret)
 {
@@ -214,4 +217,28 @@ struct ff_error *ff_proc_stat_parse(const char *file, struct ff_span text, struc
 		return ff_error_format(file, (uint64_t)(close - text.p), "fewer than 22 fields");
 	*ret = stat;
 	return NULL;
+}
+
+// "   0: 0100007F:0C38 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000  0 41234 1 ..."
+bool ff_tcp_listens(struct ff_span table, uint64_t port, uint64_t *ret_inode)
+{
+	enum { LOCAL = 1, STATE = 3, INODE = 9 };
+	struct ff_span line, word;
+	char wanted[8];
+	snprintf(wanted, sizeof(wanted), ":%04X", (unsigned)(port & 0xffff));
+	while (ff_span_line(&table, &line)) {
+		bool here = false, listens = false;
+		for (unsigned i = 0; i <= INODE; i++) {
+			line = ff_span_trim(line);
+			if (!ff_span_next(&line, ' ', &word))
+				break;
+			here |= i == LOCAL && ff_span_ends(word, wanted);
+			listens |= i == STATE && ff_span_eq(word, "0A");
+			if (i == INODE && ret_inode && here && listens && !ff_span_u64(word, ret_inode))
+				*ret_inode = 0;
+		}
+		if (here && listens)
+			return true;
+	}
+	return false;
 }

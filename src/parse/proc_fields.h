@@ -29,3 +29,6 @@ struct ff_proc_stat {
 };
 
 struct ff_error *ff_proc_stat_parse(const char *file, struct ff_span text, struct ff_proc_stat *ret);
+
+/** Does a socket of /proc/net/tcp or tcp6 listen on this port? *ret_inode (may be NULL) is the socket's number. */
+bool ff_tcp_listens(struct ff_span table, uint64_t port, uint64_t *ret_inode);

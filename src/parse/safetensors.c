@@ -84,6 +84,8 @@ bool ff_model_tensors_join(struct ff_model_tensors *into, const struct ff_model_
 	}
 	into->input_bytes += other->input_bytes;
 	into->input_parameters += other->input_parameters;
+	into->inputs += other->inputs;
+	into->input_rows = other->inputs ? other->input_rows : into->input_rows;
 	into->output_bytes += other->output_bytes;
 	into->output_parameters += other->output_parameters;
 	into->matrix_parameters += other->matrix_parameters;
@@ -152,8 +154,15 @@ static const char *read_tensor(const char *name, const json_t *entry, struct ff_
 		return "has another size than its shape says";
 	if (!ff_model_tensors_add(t, dtype, parameters, ret->end - ret->start))
 		return "is too much";
-	ff_model_tensors_use(t, ff_span_of(name), json_array_size(json_object_get(entry, "shape")), parameters,
-		ret->end - ret->start);
+	const json_t *shape = json_object_get(entry, "shape");
+	uint64_t before = t->input_parameters, rows;
+	ff_model_tensors_use(t, ff_span_of(name), json_array_size(shape), parameters, ret->end - ret->start);
+	bool plain = strcmp(dtype, "F16") == 0 || strcmp(dtype, "BF16") == 0 || strcmp(dtype, "F32") == 0;
+	if (plain && t->input_parameters > before && json_array_size(shape) == 2 &&
+		whole_number(json_array_get(shape, 0), &rows)) {
+		t->inputs++;
+		t->input_rows = rows;
+	}
 	return NULL;
 }
 

@@ -177,6 +177,16 @@ static void put_volumes(struct disks *disks)
 	}
 }
 
+// Volumes that are mounted below the folder of the worker: what it writes goes there.
+static void put_below(struct disks *disks, const char *folder)
+{
+	struct ff_span rest = ff_span_of(disks->mounts ? disks->mounts : "");
+	size_t n = strlen(folder);
+	for (struct ff_mount mount; n > 1 && ff_mount_next(&rest, &mount);)
+		if (ff_starts(mount.point, folder) && mount.point[n] == '/')
+			put_disk(disks, "below cwd", mount.point);
+}
+
 static void put_shm(struct ff_probe_ctx *ctx)
 {
 	struct ff_space space;
@@ -203,8 +213,10 @@ void ff_probe_disks(struct ff_probe_ctx *ctx)
 	put_volumes(&disks);
 	_cleanup_free_ char *cwd = NULL;
 	_cleanup_error_ struct ff_error *err = ff_host_readlink_process(ctx->host, 0, "cwd", &cwd);
-	if (!err)
+	if (!err) {
 		put_disk(&disks, "cwd", cwd);
+		put_below(&disks, cwd);
+	}
 	put_disk(&disks, "root", "/");
 	for (size_t i = 0; i < disks.seen_n; i++)
 		free(disks.seen[i]);

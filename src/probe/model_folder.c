@@ -39,7 +39,7 @@ static json_t *config_of(const struct ff_model_shape *s)
 	const struct {
 		const char *key, *text;
 	} texts[] = {{"type", s->type}, {"dtype", s->dtype}, {"quantization", s->quantization},
-		{"transformers", s->made_by}};
+		{"transformers", s->made_by}, {"name", s->name}};
 	const struct {
 		const char *key;
 		uint64_t value;
@@ -298,6 +298,8 @@ static json_t *look_at(struct ff_probe_ctx *ctx, const char *folder, const char 
 	if (!path)
 		return NULL;
 	_cleanup_error_ struct ff_error *unknown = ff_file_open(ctx->host, path, &f.at);
+	if (unknown && unknown->code == FF_EDENIED)
+		return json_pack("{s:o, s:s}", "file", ff_json_string(name, strlen(name)), "kind", "denied");
 	if (unknown)
 		return NULL;
 	f.size = f.at.bytes.size;

@@ -6,9 +6,8 @@
 // How the source lies: another machine's proxy cannot be asked without a packet, so nothing is said of it; in another
 // network namespace the same address is another place, which is why the worker's own /proc/PID/net is read.
 #include "parse/chars.h"
+#include "parse/proc_fields.h"
 #include "probe/probe.h"
-
-#include <stdio.h>
 
 enum { TABLE_MAX = 8 << 20 };
 
@@ -31,23 +30,6 @@ static uint64_t local_port(const char *address)
 	return ff_span_u64(port, &number) && number < 65536 ? number : 0;
 }
 
-// "   0: 0100007F:0C38 00000000:0000 0A ..."
-static bool listens(struct ff_span table, uint64_t port)
-{
-	char wanted[8];
-	struct ff_span line;
-	snprintf(wanted, sizeof(wanted), ":%04X ", (unsigned)port);
-	while (ff_span_line(&table, &line)) {
-		const char *own = memmem(line.p, line.n, wanted, strlen(wanted));
-		const char *colon = memchr(line.p, ':', line.n);
-		const char *state = own ? memmem(own, (size_t)(line.p + line.n - own), " 0A ", 4) : NULL;
-		// behind the row's number and its colon comes the own address
-		if (state && colon && own - colon < 40 && state - own < 48)
-			return true;
-	}
-	return false;
-}
-
 // False when it is not known.
 static bool is_dead(struct ff_probe_ctx *ctx, uint64_t port)
 {
@@ -59,7 +41,7 @@ static bool is_dead(struct ff_probe_ctx *ctx, uint64_t port)
 			ff_host_read_process(ctx->host, 0, tables[i], TABLE_MAX, &text, &n);
 		if (err && i == 0)
 			return false;
-		if (!err && listens((struct ff_span){text, n}, port))
+		if (!err && ff_tcp_listens((struct ff_span){text, n}, port, NULL))
 			return false;
 	}
 	return true;

@@ -1,12 +1,13 @@
 // workdir: the folder that the worker is started in, as far as it tells what the start will need: models in it, files
-// that hide a package, an environment that is not active, sources that want a compiler; and what its scripts name
-// (workdir_scripts.c).
+// that hide a package, an environment that is not active, sources that want a compiler; what its scripts name
+// (workdir_scripts.c), what its start scripts run (workdir_start.c) and whose ports those take (workdir_ports.c).
 //
 //	{"workdir": {"folder": "/app", "models": [{"path": "/app/model", "because": "folder", "config": {"type": "qwen3",
 //	 "transformers": "4.51.0", "known": false}, "damaged": [{"file": "model.safetensors", "kind": "lfs", "size": 134}],
-//	 "missing": ["model-00002-of-00003.safetensors"], "tokenizer": ["tokenizer.model"], "git": true}],
+//	 "missing": ["model-00002-of-00003.safetensors"], "tokenizer": ["tokenizer.model"], "git": true, "rows": 32000}],
 //	 "shadows": [{"file": "safetensors.py", "module": "safetensors", "package": true}],
-//	 "environment": {"path": "/app/.venv", "active": false}, "sources": ["/app/ext/setup.py"]}}
+//	 "environment": {"path": "/app/.venv", "active": false}, "sources": ["/app/ext/setup.py"],
+//	 "lost": [{"file": "serve.py", "text": "./models/lama", "near": "./models/llama"}]}}
 //
 // How the source lies: the folder is that of `firstfix check`, not always the worker's; a folder named models may hold
 // Python code; a local package may be meant to stand before the installed one. So only files that would break in any
@@ -85,7 +86,8 @@ void ff_workdir_put(json_t *into, const char *key, json_t *list)
 static json_t *tokenizer_of(const struct ff_names *names)
 {
 	static const char *const files[] = {"tokenizer.json", "tokenizer.model", "spiece.model",
-		"sentencepiece.bpe.model", "vocab.json", "vocab.txt", "tekken.json"};
+		"sentencepiece.bpe.model", "vocab.json", "vocab.txt", "tekken.json", "spm.model", "source.spm",
+		"vocab.bpe", "merges.txt", "sentencepiece.model", "tokenizer_config.json"};
 	json_t *list = json_array();
 	for (size_t i = 0; list && i < sizeof(files) / sizeof(files[0]); i++)
 		if (ff_names_have(names, files[i]))
@@ -124,6 +126,10 @@ static void put_model(struct ff_workdir *w, const char *path, const struct ff_na
 	struct ff_model_count count = {0};
 	ff_workdir_put(model, "damaged", ff_model_damage(w->ctx, path, names, &count));
 	put_weights(w, path, names, &count, model);
+	int64_t words;
+	if (count.tensors.inputs == 1 && ff_json_int(config, "vocabulary", &words) &&
+		(uint64_t)words != count.tensors.input_rows)
+		json_object_set_new(model, "rows", json_integer((json_int_t)count.tensors.input_rows));
 	ff_workdir_put(model, "tokenizer", tokenizer_of(names));
 	put_origin(w, path, model);
 	ff_fact_append(w->ctx, "workdir.models", model);
@@ -164,6 +170,10 @@ void ff_workdir_look_at(struct ff_workdir *w, const char *path, const char *beca
 		_cleanup_error_ struct ff_error *err = ff_host_list(w->ctx->host, path, FF_WORKDIR_NAMES_MAX, &names);
 		if (!err && ff_is_model_folder(&names) && w->models++ < FF_WORKDIR_FOUND_MAX)
 			put_model(w, path, &names, because);
+		if (err && err->code == FF_EDENIED && strcmp(because, "folder") != 0)
+			ff_fact_append(w->ctx, "workdir.models",
+				json_pack("{s:o, s:s, s:b}", "path", ff_native_text(path), "because", because, "denied",
+					1));
 	} else if (S_ISREG(st.st_mode) && (ff_ends(path, ".so") || (name && strstr(name, ".so.")))) {
 		if (w->libraries++ < FF_WORKDIR_FOUND_MAX)
 			put_library(w, path);
@@ -171,6 +181,12 @@ void ff_workdir_look_at(struct ff_workdir *w, const char *path, const char *beca
 }
 
 // ---- the folder itself ----
+
+static bool is_package(struct ff_workdir *w, const char *name)
+{
+	_cleanup_free_ char *path = strchr(name, '.') ? NULL : ff_path_printf("%s/%s/__init__.py", w->folder, name);
+	return path && ff_host_mode_is(w->ctx->host, path, S_IFREG);
+}
 
 // Files beside a script come first on sys.path: one that is called like a module that the rest imports hides it.
 static void put_shadows(struct ff_workdir *w)
@@ -182,18 +198,18 @@ static void put_shadows(struct ff_workdir *w)
 					      "random re secrets shutil signal socket ssl string struct subprocess "
 					      "tempfile threading token tokenize traceback types "
 					      "typing uuid warnings weakref ";
-	for (size_t i = 0; w->scripts > 1 && w->others && i < w->names.n; i++) {
+	for (size_t i = 0; w->scripts && w->others && i < w->names.n; i++) {
 		const char *name = w->names.names[i];
-		size_t n = strlen(name);
-		if (n < 4 || n > 40 || !ff_ends(name, ".py"))
+		size_t ending = ff_ends(name, ".py") ? strlen(".py") : 0, n = strlen(name) - ending;
+		if (!n || n > 40 || (ending ? w->scripts < 2 : !is_package(w, name)))
 			continue;
 		char word[48];
-		snprintf(word, sizeof(word), " %.*s ", (int)(n - 3), name);
-		struct ff_span module = {name, n - 3};
+		snprintf(word, sizeof(word), " %.*s ", (int)n, name);
+		struct ff_span module = {name, n};
 		bool package = ff_workdir_known(module) && ff_workdir_installed(w, module);
-		if (package || strstr(parts_of_python, word))
+		if (package || (ending && strstr(parts_of_python, word)))
 			ff_fact_append(w->ctx, "workdir.shadows",
-				json_pack("{s:o, s:s%, s:b}", "file", ff_native_text(name), "module", name, n - 3,
+				json_pack("{s:o, s:s%, s:b}", "file", ff_native_text(name), "module", name, n,
 					"package", package));
 	}
 }
@@ -291,6 +307,8 @@ static void look_at_all(struct ff_workdir *w)
 {
 	read_site(w);
 	ff_workdir_scripts(w);
+	ff_workdir_commands(w);
+	ff_workdir_ports(w);
 	if (ff_host_pid(w->ctx->host))
 		look_at_arguments(w);
 	look_at_variables(w);
@@ -305,9 +323,11 @@ static void look_at_all(struct ff_workdir *w)
 
 void ff_probe_workdir(struct ff_probe_ctx *ctx)
 {
-	struct ff_workdir w = {.ctx = ctx, .seen = json_object()};
+	struct ff_workdir w = {
+		.ctx = ctx, .seen = json_object(), .lost = json_array(), .texts = json_object(), .ports = json_array()};
 	_cleanup_error_ struct ff_error *unknown = ff_host_readlink_process(ctx->host, 0, "cwd", &w.folder);
-	if (!unknown && w.seen && w.folder[0] == '/' && w.folder[1]) {
+	bool whole = w.seen && w.lost && w.texts && w.ports;
+	if (!unknown && whole && w.folder[0] == '/' && w.folder[1]) {
 		ff_step(ctx, w.folder);
 		_cleanup_error_ struct ff_error *large =
 			ff_host_list(ctx->host, w.folder, FF_WORKDIR_NAMES_MAX, &w.names);
@@ -319,5 +339,8 @@ void ff_probe_workdir(struct ff_probe_ctx *ctx)
 	free(w.site);
 	ff_names_deinit(&w.names);
 	json_decref(w.seen);
+	json_decref(w.lost);
+	json_decref(w.texts);
+	json_decref(w.ports);
 	free(w.folder);
 }

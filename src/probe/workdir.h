@@ -13,11 +13,23 @@ struct ff_workdir {
 	struct ff_names *site;		/**< of each folder of python.site */
 	size_t site_n, scripts, others; /**< scripts read; how many of them import what is no part of Python */
 	json_t *seen;			/**< paths that were looked at */
+	json_t *lost;  /**< {"file", "text", "path"} of models that a script names and that are not there */
+	json_t *texts; /**< all other texts of the scripts: what one of them may make itself */
+	json_t *ports; /**< {"file", "port"}: where scripts and start scripts listen */
 	size_t models, libraries;
 };
 
 /** Read the worker's scripts: workdir.scripts, and what the texts in them name. */
 void ff_workdir_scripts(struct ff_workdir *w);
+
+/** Read the scripts that start a worker (start.sh, Procfile): workdir.commands. */
+void ff_workdir_commands(struct ff_workdir *w);
+
+/** A port on which this file of the folder lets a server listen. */
+void ff_workdir_note_port(struct ff_workdir *w, const char *file, uint64_t port);
+
+/** Which of those ports another process holds: workdir.ports. */
+void ff_workdir_ports(struct ff_workdir *w);
 
 /** Look at a path that a script, a variable or a command line names, or that lies in the folder: a model, a library.
     `because` says who named it. */

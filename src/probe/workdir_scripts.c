@@ -1,10 +1,12 @@
 // workdir.scripts: what a worker's own scripts say that they will ask for.
 //
-//	{"file": "serve.py", "asks": ["flash_attention_2", "device_map"], "absent": ["transformers"], "repos": ["team/tiny"]}
+//	{"file": "serve.py", "asks": ["flash_attention_2", "device_map"], "absent": ["transformers"], "repos": ["team/tiny"],
+//	 "tokenizers": ["/app/model"], "apps": ["app"]}
 //
 // With a process (--pid) it is the script of its command line; else those of the folder, without tests.
 // How the source lies: a script may be one of many and never run; what is asked for below `if` or `try` may never be.
 // So imports count only at the beginning of a line, and every finding made of this is a warning.
+#include "base/nearest.h"
 #include "base/table.h"
 #include "parse/chars.h"
 #include "parse/pyscript.h"
@@ -15,7 +17,14 @@
 FF_EMBEDDED(ff_table, modules);
 FF_EMBEDDED(ff_table, packages);
 
-enum { SCRIPTS_MAX = 24, SCRIPT_MAX = 256 << 10, TEXTS_MAX = 64, IMPORTS_MAX = 512, LIST_MAX = 32 };
+enum {
+	SCRIPTS_MAX = 24,
+	SCRIPT_MAX = 256 << 10,
+	TEXTS_MAX = 64,
+	IMPORTS_MAX = 512,
+	LIST_MAX = 32,
+	TEXTS_KEPT_MAX = 1024
+};
 
 static const struct {
 	enum ff_py_word kind;
@@ -30,6 +39,7 @@ static const struct {
 	{FF_PY_GIVEN, "load_in_8bit", "True", false, "load_in_8bit"},
 	{FF_PY_GIVEN, "device_map", "", false, "device_map"},
 	{FF_PY_GIVEN, "trust_remote_code", "True", false, "trust_remote_code"},
+	{FF_PY_GIVEN, "gguf_file", "", false, "gguf_file"},
 	{FF_PY_GIVEN, "weights_only", NULL, false, "weights_only"},
 	{FF_PY_NAME, "torch.load", NULL, false, "torch.load"},
 	{FF_PY_NAME, "load_inline", NULL, true, "cpp_extension"},
@@ -45,8 +55,10 @@ static const struct {
 struct script {
 	struct ff_workdir *w;
 	const char *file, *folder;
-	json_t *asks, *absent, *repos, *own;
+	json_t *asks, *absent, *repos, *own, *tokenizers, *apps;
 	size_t texts, imports;
+	unsigned server; // how deep in brackets the arguments of a server's start lie; 0 elsewhere
+	enum ff_py_word last;
 };
 
 // NULL is a list that nobody asks for.
@@ -138,22 +150,63 @@ static bool is_repo(struct ff_span text)
 		!memchr(slash + 1, '/', (size_t)(text.p + text.n - slash) - 1);
 }
 
-// Names that take a model of the hub.
-static bool takes_model(struct ff_span name)
+static bool ends_in(struct ff_span name, const char *const endings[], size_t n)
 {
-	static const char *const endings[] = {"from_pretrained", "model", "model_id", "repo_id", "MODEL", "MODEL_ID",
-		"LLM", "SentenceTransformer", "snapshot_download", "hf_hub_download", "model_name", "MODEL_NAME"};
-	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+	for (size_t i = 0; i < n; i++)
 		if (ff_span_ends(name, endings[i]))
 			return true;
 	return false;
 }
 
+#define ENDS_IN(name, list) ends_in(name, list, sizeof(list) / sizeof((list)[0]))
+
+// Names that take a model: of the hub or a folder; and those that take a file of this machine.
+static const char *const takes_model[] = {"from_pretrained", "model", "model_id", "repo_id", "MODEL", "MODEL_ID", "LLM",
+	"SentenceTransformer", "snapshot_download", "hf_hub_download", "model_name", "MODEL_NAME"};
+static const char *const takes_file[] = {
+	"torch.load", "load_file", "InferenceSession", "model_path", "MODEL_PATH", "CDLL", "LoadLibrary"};
+
+// Is it a path, and not a repository's id? "models/llama" is one where a folder models lies here.
+static bool is_local(struct ff_workdir *w, struct ff_span text)
+{
+	static const char *const starts[] = {"/", "./", "../"};
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (ff_span_starts(text, starts[i]))
+			return true;
+	const char *slash = memchr(text.p, '/', text.n);
+	_cleanup_free_ char *first = slash ? ff_path_printf("%s/%.*s", w->folder, (int)(slash - text.p), text.p) : NULL;
+	return first && ff_host_mode_is(w->ctx->host, first, S_IFDIR);
+}
+
+static void note_lost(struct script *s, const struct ff_py_token *t, const char *path)
+{
+	bool file = ENDS_IN(t->before, takes_file);
+	if (json_array_size(s->w->lost) >= LIST_MAX || (!file && !ENDS_IN(t->before, takes_model)) ||
+		(!file && !is_local(s->w, t->text)))
+		return;
+	json_t *lost = json_pack("{s:s, s:o, s:o}", "file", s->file, "text", ff_json_string(t->text.p, t->text.n),
+		"path", ff_json_string(path, strlen(path)));
+	if (!lost || json_array_append_new(s->w->lost, lost) < 0)
+		s->w->ctx->out_of_memory = true;
+}
+
+// A text that no call takes as a model may be the name of what the script makes first.
+static void note_other(struct script *s, const struct ff_py_token *t)
+{
+	_cleanup_free_ char *text = ff_span_dup(t->text);
+	if (text && json_object_size(s->w->texts) < TEXTS_KEPT_MAX &&
+		json_object_set_new(s->w->texts, text, json_true()) < 0)
+		s->w->ctx->out_of_memory = true;
+}
+
 static void note_text(struct script *s, const struct ff_py_token *t)
 {
+	static const char *const reads_tokens[] = {"Tokenizer.from_pretrained", "TokenizerFast.from_pretrained"};
+	bool model = ENDS_IN(t->before, takes_model), named = model || ENDS_IN(t->before, takes_file);
+	if (!named)
+		note_other(s, t);
 	if (s->texts >= TEXTS_MAX ||
-		(!memchr(t->text.p, '/', t->text.n) && !takes_model(t->before) &&
-			!memmem(t->text.p, t->text.n, ".so", 3)))
+		(!memchr(t->text.p, '/', t->text.n) && !named && !memmem(t->text.p, t->text.n, ".so", 3)))
 		return;
 	s->texts++;
 	struct ff_span text = ff_span_starts(t->text, "./") ? ff_span_skip(t->text, 2) : t->text;
@@ -163,10 +216,52 @@ static void note_text(struct script *s, const struct ff_py_token *t)
 		: ff_path_printf("%s/%.*s", s->w->folder, (int)text.n, text.p);
 	struct stat st;
 	_cleanup_error_ struct ff_error *absent = path ? ff_host_stat(s->w->ctx->host, path, &st) : &ff_enomem;
+	if (!absent && ENDS_IN(t->before, reads_tokens))
+		add(s, s->tokenizers, ff_span_of(path));
 	if (!absent)
 		ff_workdir_look_at(s->w, path, s->file);
-	else if (is_repo(t->text) && takes_model(t->before))
+	else if (model && is_repo(t->text) && !is_local(s->w, t->text))
 		add(s, s->repos, t->text);
+	else if (absent->code == FF_EABSENT)
+		note_lost(s, t, path);
+}
+
+// uvicorn.run(app, host="0.0.0.0", port=8000), HTTPServer(("", 8000), Handler): a number in the brackets of what starts
+// a server, which stands there alone or is given to a name that says port.
+static void note_server(struct script *s, const struct ff_py_token *t, unsigned depth)
+{
+	static const char *const servers[] = {"uvicorn.run", "app.run", "HTTPServer", "TCPServer", "start_http_server",
+		"make_server", "run_app", "start_server", "create_server", ".launch", "sock.bind", "waitress.serve"};
+	uint64_t port = 0;
+	if (s->server && depth < s->server)
+		s->server = 0;
+	if (t->kind == FF_PY_NAME && ENDS_IN(t->text, servers))
+		s->server = depth + 1;
+	else if (s->server && t->kind == FF_PY_NAME && s->last != FF_PY_GIVEN)
+		ff_span_u64(t->text, &port);
+	else if (s->server && t->kind == FF_PY_GIVEN && ff_span_ends(t->text, "port"))
+		ff_span_u64(t->value, &port);
+	s->last = t->kind;
+	ff_workdir_note_port(s->w, s->file, port);
+}
+
+// "app = FastAPI(title='x')", "async def app(scope, receive, send)": what an ASGI or WSGI server is given. Only at the
+// beginning of a line.
+static void note_apps(struct script *s, struct ff_span text)
+{
+	static const char *const makers[] = {"FastAPI(", "Flask(", "Starlette(", "Quart(", "Sanic(", "Litestar(",
+		"get_asgi_application(", "get_wsgi_application(", "create_app("};
+	for (struct ff_span line; ff_span_line(&text, &line);) {
+		const char *raw = ff_span_starts(line, "async def ") ? memmem(line.p, line.n, "(scope", 6) : NULL;
+		if (raw)
+			add(s, s->apps, ff_span_trim((struct ff_span){line.p + 10, (size_t)(raw - line.p) - 10}));
+		const char *equals = line.n && ff_is_letter(line.p[0]) ? memchr(line.p, '=', line.n) : NULL;
+		struct ff_span name = ff_span_trim(ff_span_first(line, equals ? (size_t)(equals - line.p) : 0));
+		for (size_t i = 0; name.n && i < sizeof(makers) / sizeof(makers[0]); i++)
+			if (memmem(equals, (size_t)(line.p + line.n - equals), makers[i], strlen(makers[i])) &&
+				!memchr(name.p, ' ', name.n) && !memchr(name.p, '.', name.n))
+				add(s, s->apps, name);
+	}
 }
 
 static void read_tokens(struct script *s, struct ff_span text)
@@ -174,6 +269,7 @@ static void read_tokens(struct script *s, struct ff_span text)
 	struct ff_py_script script = {.rest = text};
 	for (struct ff_py_token t; ff_py_script_next(&script, &t);) {
 		note_ask(s, &t);
+		note_server(s, &t, script.depth);
 		if (t.kind == FF_PY_IMPORT)
 			note_import(s, &t);
 		else if (t.kind == FF_PY_STRING)
@@ -183,7 +279,8 @@ static void read_tokens(struct script *s, struct ff_span text)
 
 static void read_script(struct ff_workdir *w, const char *path, const char *name)
 {
-	_cleanup_json_ json_t *asked = json_array(), *absent = json_array(), *repos = json_array(), *own = json_array();
+	_cleanup_json_ json_t *asked = json_array(), *absent = json_array(), *repos = json_array(), *own = json_array(),
+			      *tokenizers = json_array(), *apps = json_array();
 	_cleanup_free_ char *text = NULL, *folder = ff_path_parent(path);
 	size_t n;
 	_cleanup_error_ struct ff_error *err =
@@ -191,16 +288,27 @@ static void read_script(struct ff_workdir *w, const char *path, const char *name
 	if (err)
 		return;
 	w->scripts++;
-	struct script s = {
-		.w = w, .file = name, .folder = folder, .asks = asked, .absent = absent, .repos = repos, .own = own};
+	struct script s = {.w = w,
+		.file = name,
+		.folder = folder,
+		.asks = asked,
+		.absent = absent,
+		.repos = repos,
+		.own = own,
+		.tokenizers = tokenizers,
+		.apps = apps};
 	read_tokens(&s, (struct ff_span){text, n});
-	if (!json_array_size(asked) && !json_array_size(absent) && !json_array_size(repos) && !json_array_size(own))
+	note_apps(&s, (struct ff_span){text, n});
+	if (!json_array_size(asked) && !json_array_size(absent) && !json_array_size(repos) && !json_array_size(own) &&
+		!json_array_size(tokenizers) && !json_array_size(apps))
 		return;
 	json_t *fact = json_pack("{s:o}", "file", ff_json_string(name, strlen(name)));
 	ff_workdir_put(fact, "asks", json_incref(asked));
 	ff_workdir_put(fact, "absent", json_incref(absent));
 	ff_workdir_put(fact, "repos", json_incref(repos));
 	ff_workdir_put(fact, "own", json_incref(own));
+	ff_workdir_put(fact, "tokenizers", json_incref(tokenizers));
+	ff_workdir_put(fact, "apps", json_incref(apps));
 	ff_fact_append(w->ctx, "workdir.scripts", fact);
 }
 
@@ -217,6 +325,38 @@ static void read_running(struct ff_workdir *w)
 		if (path)
 			read_script(w, path, name);
 		return;
+	}
+}
+
+// "./models/lama-chat" beside a folder llama-chat: the path with the name that was meant, or NULL.
+static json_t *near_path(struct ff_workdir *w, const char *text, const char *path)
+{
+	const char *slash = strrchr(text, '/'), *name = strrchr(path, '/');
+	_cleanup_names_ struct ff_names names = {0};
+	_cleanup_free_ char *parent = ff_path_parent(path);
+	_cleanup_error_ struct ff_error *err =
+		parent && name ? ff_host_list(w->ctx->host, parent, FF_WORKDIR_NAMES_MAX, &names) : &ff_enomem;
+	struct ff_nearest nearest = {.wrong = ff_span_of(name ? name + 1 : NULL)};
+	for (size_t i = 0; !err && i < names.n; i++)
+		ff_nearest_try(&nearest, names.names[i]);
+	if (!nearest.best)
+		return NULL;
+	return json_sprintf("%.*s%s", slash ? (int)(slash + 1 - text) : 0, text, nearest.best);
+}
+
+// What no script makes: its text stands nowhere else in them.
+static void put_lost(struct ff_workdir *w)
+{
+	size_t i;
+	json_t *lost;
+	json_array_foreach (w->lost, i, lost) {
+		const char *text = ff_json_text(lost, "text"), *path = ff_json_text(lost, "path");
+		if (!text || !path || json_object_get(w->texts, text))
+			continue;
+		json_t *near = near_path(w, text, path);
+		if (near)
+			json_object_set_new(lost, "near", near);
+		ff_fact_append(w->ctx, "workdir.lost", json_incref(lost));
 	}
 }
 
@@ -237,4 +377,5 @@ void ff_workdir_scripts(struct ff_workdir *w)
 			n++;
 		}
 	}
+	put_lost(w);
 }

@@ -1,0 +1,232 @@
+// workdir.commands: what the scripts of the folder that start a worker (start.sh, Procfile) run, word by word.
+//
+//	exec uvicorn main:ap --port 8000
+//	{"file": "start.sh", "words": ["uvicorn", "main:ap", "--port", "8000"], "absent": true}
+//
+// absent: no folder of PATH has the program. unbound: no word of the module that a server is to load is the name that
+// it is given.
+//
+// How the source lies: nothing is evaluated. So a line counts only where it begins at the margin and is one plain
+// command; behind a `cd` the folder is another, and behind what activates an environment PATH is, and then no more is
+// said of either.
+#include "parse/chars.h"
+#include "probe/python_find.h"
+#include "probe/workdir.h"
+
+enum { FILES_MAX = 8, FILE_MAX = 64 << 10, COMMANDS_MAX = 16, WORDS_MAX = 64, MODULE_MAX = 256 << 10 };
+
+struct starter {
+	struct ff_workdir *w;
+	const char *file;
+	bool moved, other_path; // the folder, PATH is no longer the one of this process
+	size_t commands;
+};
+
+static bool is_one_of(struct ff_span word, const char *list)
+{
+	_cleanup_free_ char *padded = ff_path_printf(" %.*s ", (int)word.n, word.p);
+	return word.n && padded && strstr(list, padded);
+}
+
+// The next word of a plain command; false at its end, and *ret_plain false where a shell would do more than split.
+static bool next_word(struct ff_span *rest, struct ff_buf *ret, bool *ret_plain)
+{
+	*rest = ff_span_trim(*rest);
+	char quote = '\0';
+	size_t i = 0;
+	if (!rest->n || rest->p[0] == '#')
+		return false;
+	for (; i < rest->n && (quote || !ff_is_blank(rest->p[i])); i++) {
+		char c = rest->p[i];
+		if (!quote && strchr(";|&<>(){}", c)) {
+			*ret_plain = false;
+			return false;
+		}
+		if (c == quote || (!quote && (c == '"' || c == '\'')))
+			quote = quote ? '\0' : c;
+		else
+			ff_buf_char(ret, c);
+	}
+	*rest = ff_span_skip(*rest, i);
+	return !ret->failed;
+}
+
+static bool is_assignment(const char *word)
+{
+	const char *equals = strchr(word, '=');
+	size_t n = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+	return equals && n && word + n == equals;
+}
+
+// "exec", "nohup", "timeout 60", "env A=b": what stands before the program that is meant.
+static bool is_before(const json_t *words, const char *word, bool *in_timeout)
+{
+	bool number = *in_timeout && ff_is_digit(*word);
+	*in_timeout = strcmp(word, "timeout") == 0;
+	return !json_array_size(words) &&
+		(number || is_assignment(word) || is_one_of(ff_span_of(word), " exec nohup env time timeout "));
+}
+
+static json_t *words_of(struct ff_span line, bool *ret_plain)
+{
+	json_t *words = json_array();
+	bool in_timeout = false;
+	*ret_plain = true;
+	for (size_t i = 0; words && i < WORDS_MAX; i++) {
+		_cleanup_buf_ struct ff_buf word = {0};
+		if (!next_word(&line, &word, ret_plain))
+			break;
+		if (!is_before(words, word.p ? word.p : "", &in_timeout))
+			json_array_append_new(words, ff_json_string(word.p ? word.p : "", word.n));
+	}
+	return words;
+}
+
+static bool is_on_path(struct ff_host *host, const char *program)
+{
+	const char *path = ff_host_getenv(host, "PATH");
+	struct ff_span rest = ff_span_of(path ? path : "/usr/local/bin:/usr/bin:/bin"), folder;
+	while (ff_span_next(&rest, ':', &folder)) {
+		struct stat st;
+		_cleanup_free_ char *file = ff_path_printf("%.*s/%s", (int)folder.n, folder.p, program);
+		_cleanup_error_ struct ff_error *absent = file ? ff_host_stat(host, file, &st) : &ff_enomem;
+		if (!absent)
+			return true;
+	}
+	return false;
+}
+
+static bool has_word(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+	for (const char *at = strstr(text, word); n && at; at = strstr(at + 1, word)) {
+		bool begins = at == text || !(ff_is_alnum(at[-1]) || at[-1] == '_');
+		if (begins && !ff_is_alnum(at[n]) && at[n] != '_')
+			return true;
+	}
+	return false;
+}
+
+// "main:ap" of uvicorn: the file main.py is here, and nothing in it is called ap.
+static void put_unbound(struct starter *s, json_t *command, const char *program)
+{
+	size_t i;
+	json_t *word;
+	if (s->moved || !is_one_of(ff_span_of(program), " uvicorn gunicorn hypercorn daphne granian "))
+		return;
+	json_array_foreach (json_object_get(command, "words"), i, word) {
+		const char *text = json_string_value(word), *colon = strchr(text, ':');
+		size_t n = colon ? (size_t)(colon - text) : 0;
+		if (!i || !n || *text == '-' ||
+			strspn(text,
+				"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				"0123456789_") != n ||
+			strspn(colon + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") !=
+				strlen(colon + 1))
+			continue;
+		_cleanup_free_ char *path = ff_path_printf("%s/%.*s.py", s->w->folder, (int)n, text), *source = NULL;
+		size_t size;
+		_cleanup_error_ struct ff_error *absent =
+			path ? ff_host_read(s->w->ctx->host, path, MODULE_MAX, &source, &size) : &ff_enomem;
+		if (!absent && !strstr(source, "import *") && !has_word(source, colon + 1))
+			json_object_set(command, "unbound", word);
+		return;
+	}
+}
+
+// "--port 8000", "--port=8000", "-b 0.0.0.0:8000" of a program that serves.
+static void note_ports(struct starter *s, const json_t *words, const char *program)
+{
+	static const char *const flags[] = {"--port", "--bind", "-b"};
+	size_t i;
+	json_t *word;
+	if (!is_one_of(ff_span_of(program),
+		    " uvicorn gunicorn hypercorn granian flask vllm llama-server python python3 "
+		    "text-generation-launcher text-embeddings-router "))
+		return;
+	json_array_foreach (words, i, word) {
+		const char *text = json_string_value(word), *equals = strchr(text, '=');
+		struct ff_span flag = {text, equals ? (size_t)(equals - text) : strlen(text)};
+		const char *next = json_string_value(json_array_get(words, i + 1)), *value = equals ? equals + 1 : next;
+		bool known = false;
+		for (size_t k = 0; k < sizeof(flags) / sizeof(flags[0]); k++)
+			known |= ff_span_eq(flag, flags[k]);
+		const char *colon = known && value ? strrchr(value, ':') : NULL;
+		uint64_t port = 0;
+		if (known && value && ff_span_u64(ff_span_of(colon ? colon + 1 : value), &port))
+			ff_workdir_note_port(s->w, s->file, port);
+	}
+}
+
+static void read_line(struct starter *s, struct ff_span line)
+{
+	static const char grammar[] =
+		" if then else elif fi for while until do done case esac function set export unset "
+		"echo printf exit return trap ulimit umask read shift local eval alias wait sleep "
+		"true false test [ [[ : cd pushd popd source . ";
+	bool plain;
+	_cleanup_json_ json_t *words = words_of(line, &plain);
+	const char *program = json_string_value(json_array_get(words, 0));
+	if (!program || !*program || strpbrk(program, "$`*?\\"))
+		return;
+	s->moved |= is_one_of(ff_span_of(program), " cd pushd ");
+	s->other_path |= is_one_of(ff_span_of(program),
+		" source . eval conda micromamba mamba pyenv module ml pip apt apt-get "
+		"pixi poetry uv ");
+	if (is_one_of(ff_span_of(program), grammar) || s->commands++ >= COMMANDS_MAX)
+		return;
+	json_t *command = json_pack("{s:o, s:O}", "file", ff_json_string(s->file, strlen(s->file)), "words", words);
+	if (!command)
+		return;
+	const char *slash = strrchr(program, '/'), *name = slash ? slash + 1 : program;
+	if (!slash && !s->other_path && !is_on_path(s->w->ctx->host, program))
+		json_object_set_new(command, "absent", json_true());
+	put_unbound(s, command, name);
+	note_ports(s, words, name);
+	ff_fact_append(s->w->ctx, "workdir.commands", command);
+}
+
+// Lines that end in a backslash go on; a Procfile has "web: " before each command.
+static void read_starter(struct starter *s, struct ff_span text, bool procfile)
+{
+	_cleanup_buf_ struct ff_buf whole = {0};
+	for (struct ff_span line; ff_span_line(&text, &line);) {
+		bool goes_on = line.n && line.p[line.n - 1] == '\\', begins = !whole.n;
+		if (begins && line.n && ff_is_blank(line.p[0]))
+			continue;
+		line.n -= goes_on;
+		const char *colon = procfile && begins ? memchr(line.p, ':', line.n) : NULL;
+		ff_buf_span(&whole, colon ? ff_span_skip(line, (size_t)(colon + 1 - line.p)) : line);
+		if (goes_on)
+			continue;
+		s->other_path |= whole.n && (strstr(whole.p, "PATH=") || strstr(whole.p, "activate"));
+		if (whole.n)
+			read_line(s, (struct ff_span){whole.p, whole.n});
+		ff_buf_deinit(&whole);
+		whole = (struct ff_buf){0};
+	}
+}
+
+void ff_workdir_commands(struct ff_workdir *w)
+{
+	if (ff_host_pid(w->ctx->host))
+		return; // its own command line is known
+	for (size_t i = 0, n = 0; i < w->names.n && n < FILES_MAX; i++) {
+		const char *name = w->names.names[i];
+		bool procfile = strcmp(name, "Procfile") == 0;
+		static const char *const starts[] = {
+			"start", "run", "serve", "entrypoint", "docker-entrypoint", "launch"};
+		bool named = procfile;
+		for (size_t k = 0; k < sizeof(starts) / sizeof(starts[0]); k++)
+			named |= ff_starts(name, starts[k]) && (ff_ends(name, ".sh") || strcmp(name, starts[k]) == 0);
+		_cleanup_free_ char *path = named ? ff_path_printf("%s/%s", w->folder, name) : NULL, *text = NULL;
+		size_t size;
+		_cleanup_error_ struct ff_error *absent =
+			path ? ff_host_read(w->ctx->host, path, FILE_MAX, &text, &size) : &ff_enomem;
+		if (absent)
+			continue;
+		n++;
+		struct starter s = {.w = w, .file = name};
+		read_starter(&s, (struct ff_span){text, size}, procfile);
+	}
+}
