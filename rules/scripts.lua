@@ -175,19 +175,20 @@ rule {
 local function unreadable(f, path)
   for _, model in ipairs(list(f"workdir.models")) do
     if model.denied and (not path or ends_in(path, model.path) or plain(path):has(plain(model.path))) then
-      return model, model.path, model.path
+      return model, "the folder"
     end
     for _, file in ipairs(list(model.damaged)) do
-      local whole = model.path .. "/" .. file.file
-      if file.kind == "denied" and (not path or ends_in(whole, path)) then return model, whole, file.file end
+      local asked = not path or ends_in(model.path .. "/" .. file.file, path)
+      if file.kind == "denied" and asked then return model, file.file end
     end
   end
 end
 
 local function unreadable_answer(f, path)
-  local model, file, name = unreadable(f, path)
-  return model and {confidence = 0.9, severity = "warning", why = {("This user may not read %s of %s."):format(name, model.path)},
-    evidence = {{fact = "workdir.models", value = file}},
+  local model, name = unreadable(f, path)
+  return model and {confidence = 0.9, severity = "warning",
+    why = {("This user may not read %s of %s."):format(name, model.path)},
+    evidence = {{fact = "workdir.models", value = name}},
     fixes = {{grant = model.path, effect = {["workdir.models"] = {}}, say = "Let the worker's user read the model's "
       .. "files (or copy them as that user)."}}}
 end
@@ -298,7 +299,8 @@ end
 
 local NOT_FOUND = any{
   [[^(?:/bin/)?[\w./-]+: (?:line )?(?:\d+: )?(?:exec: )?(?<tool>[A-Za-z][\w.-]+): (?:command )?not found\s*$]],
-  [[(?:failed to run command|env:|nohup:) [^\s\w]{1,3}(?<tool2>[A-Za-z][\w.-]*\w)[^\s\w]{1,3}: No such file or directory]],
+  [[(?:failed to run command|env:|nohup:) [^\s\w]{1,3}]]
+    .. [[(?<tool2>[A-Za-z][\w.-]*\w)[^\s\w]{1,3}: No such file or directory]],
   [[FileNotFoundError: \[Errno 2\] No such file or directory: ['"](?<tool3>[A-Za-z][\w-]+)['"]$]],
 }
 
@@ -431,7 +433,8 @@ rule {
   anyone = "request",
   signatures = {fatal = [=[Fatal Python error: \w+: (?:invalid )?(?<variable>PYTHON[A-Z0-9]+)\b]=]},
   when = function(_, log)
-    return {confidence = 0.93, why = "{variable} holds what this Python does not take, so that it ends before it starts.",
+    return {confidence = 0.93,
+      why = "{variable} holds what this Python does not take, so that it ends before it starts.",
       fixes = {{unset = {log.fatal.variable}, say = "Unset it: then its default counts."}}}
   end,
   doc = {looks = "Fatal Python error: config_init_hash_seed: PYTHONHASHSEED must be \"random\" or an integer.",

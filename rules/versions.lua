@@ -75,7 +75,7 @@ local function package_of(frame)
 end
 
 local function beside_script(hit, main) -- a file of the script's own folder is no release of anything
-  local path = hit.text:match[=[\((/[^)\n]+)/\w+(?:/__init__)?\.py\)]=]
+  local path = hit.text:match[=[\((/[^)\n]+?)/\w+(?:/__init__)?\.py\)]=]
   return path and main and main.file:match[=[^(.*)/[^/]+$]=] == path
 end
 
@@ -178,10 +178,9 @@ rule {
     end
     hit = log.hub_name or log.hub_module or log.hf_name or log.hf_module or log.attribute
     local frames = hit and hit.event.frames or {}
-    if hit and (hit.text:match[[partially initialized]] or beside_script(hit, frames[1])) then hit = nil end
-    if hit then
-      local importer = package_of(frames[#frames])
-      return lacking(f, hit, importer ~= distribution(hit.module) and importer or nil, 0.84)
+    if hit and not hit.text:match[[partially initialized]] and not beside_script(hit, frames[1]) then
+      local by = package_of(frames[#frames])
+      return lacking(f, hit, by ~= distribution(hit.module) and by or nil, 0.84)
     end
     hit = log.old_code
     if hit or log.cache_api and log.remote_code then
