@@ -124,8 +124,8 @@ rule {
     local package = know.distribution(module == "" and "package" or top)
     if hit == log.please and f.pkg(package) then package = not_here(f, hit.text) or package end
     if f.pkg(package) and top ~= "pkg_resources" then -- setuptools 82 and later have none
-      return {hit = hit, confidence = 0.55, why = {("The module %s is not found although %s is installed: the "
-        .. "process runs another interpreter, was started before the install, or the install is broken."):format(module, package),
+      return {hit = hit, confidence = 0.55, why = {("The module %s is not found although %s is installed: another "
+        .. "interpreter runs, it was started before the install, or that is broken."):format(module, package),
       "The interpreter looked at is {fact:python.executable}."},
         fixes = {environment_first(f) or {restart = "process",
           say = "Restart the process, with the interpreter that the package was installed into."},

@@ -1,5 +1,6 @@
--- What the scripts of the worker's folder, and those that start it, ask for and do not find: a model under the name that
--- they give, a part of it, a program, an application, a free port. The same is said before the start and of the failure.
+-- What the scripts of the worker's folder, and those that start it, ask for and do not find: a model under the name
+-- that they give, a part of it, a program, an application, a free port. The same is said before the start and of the
+-- failure.
 
 local function in_folder(f, file)
   local folder = f"workdir.folder"
@@ -47,13 +48,14 @@ rule {
       [[Can't load [^\n]{1,40} (?:for|of) ['"](?<path2>[^'"\n]+)]],
       [[Repo id must (?:be in the form|use alphanumeric)[^\n]*?['"](?<path3>[^'"\n]+)['"]\. ]],
       [[No such file or directory: ['"]?(?<path4>[^'"\s]+)]],
+      [[Load model from (?<path5>\S+) failed:[^\n]*File doesn't exist]],
     },
   },
   facts = {"workdir.lost"},
   specific_over = {"hf.not-found", "app.bug"},
   when = function(f, log)
     local hit = log.path
-    local path = hit.path or hit.path2 or hit.path3 or hit.path4
+    local path = hit.path or hit.path2 or hit.path3 or hit.path4 or hit.path5
     for _, lost in ipairs(list(f"workdir.lost")) do
       if lost.near and plain(lost.text) == plain(path) then
         local answer = lost_answer(f, lost)
