@@ -176,7 +176,7 @@ rule {
 
 local function unreadable(f, path)
   for _, model in ipairs(list(f"workdir.models")) do
-    if model.denied and (not path or ends_in(path, model.path) or plain(path):has(plain(model.path))) then
+    if model.denied and (not path or ends_in(model.path, path) or plain(path):has(plain(model.path))) then
       return model, "the folder"
     end
     for _, file in ipairs(list(model.damaged)) do
@@ -201,14 +201,16 @@ rule {
   anyone = "system",
   signatures = {
     file = any{[[No such file or directory: ['"]?(?<path>[^'"\s]+)]],
-      [[\[Errno 13\] Permission denied: ['"](?<path2>[^'"\n]+)]], [[Permission denied \(os error 13\)]]},
+      [[\[Errno 13\] Permission denied: ['"](?<path2>[^'"\n]+)]], [[Permission denied \(os error 13\)]],
+      [[Can't load [^\n]{1,40} (?:for|of) ['"](?<path3>[^'"\n]+)]], [[(?<path4>\S+) is not the path to a directory]],
+      [[Incorrect path_or_model_id: ['"](?<path5>[^'"\n]+)]]},
   },
   facts = {"workdir.models"},
-  specific_over = {"hf.not-found", "hf.incomplete", "app.bug"},
-  explains = {"hf.not-found", "hf.incomplete"},
+  specific_over = {"hf.not-found", "hf.incomplete", "hf.offline", "app.bug"},
+  explains = {"hf.not-found", "hf.incomplete", "hf.offline"},
   when = function(f, log)
     local hit = log.file
-    local answer = unreadable_answer(f, hit.path or hit.path2)
+    local answer = unreadable_answer(f, hit.path or hit.path2 or hit.path3 or hit.path4 or hit.path5)
     if answer then answer.hit, answer.severity = hit, nil end
     return answer
   end,

@@ -483,3 +483,62 @@ rule {
   doc = {looks = "NameError: name 'Extension' is not defined, raised in a library's own file.",
     check = "Whether the package that brings the name is installed."},
 }
+
+-- ---- a start script that the kernel will not run ----
+
+local function starter(f, name)
+  for _, one in ipairs(list(f"workdir.starters")) do
+    if not name or one.file == name:match[=[[^/]+$]=] then return one, (f"workdir.folder" or ".") .. "/" .. one.file end
+  end
+end
+
+local function starter_answer(one, path)
+  if one.crlf then
+    return {confidence = 0.9, severity = "warning",
+      why = ("The first line of %s ends as lines of Windows do: the kernel looks for a program of that name with a "
+        .. "carriage return behind it."):format(one.file), evidence = {{fact = "workdir.starters", value = one.file}},
+      fixes = {{edit = path, line_ends = true, effect = {["workdir.starters"] = {}}, say = "Take those line ends off."}}}
+  end
+  local python = one.interpreter:match[=[/python[\d.]*$]=]
+  return {confidence = 0.88, severity = "warning",
+    why = ("The first line of %s names %s, and that is not there."):format(one.file, one.interpreter),
+    evidence = {{fact = "workdir.starters", value = one.interpreter}},
+    fixes = {python and {edit = path, from = one.interpreter, by = "/usr/bin/env python3",
+      effect = {["workdir.starters"] = {}}, say = "Name the Python that PATH has first."}
+      or {code = true, say = "Name a program that is there."}}}
+end
+
+rule {
+  id = "container.entrypoint-broken/script",
+  title = "a start script cannot be run",
+  anyone = "system",
+  signatures = {
+    file = any{
+      [[(?:^|: )(?<file>[\w./-]+): (?:cannot execute: required file not found|not found|Permission denied)$]],
+      [[(?:^|: )(?<file2>[\w./-]+): [^\n]{1,80}: bad interpreter]],
+      [[env: [^\w\s]{1,3}\w+\\r[^\w\s]{1,3}: No such file]],
+    },
+  },
+  facts = {"workdir.starters"},
+  specific_over = {"python.venv-dead", "pip.module-missing"},
+  when = function(f, log)
+    local hit = log.file
+    local file = hit.file or hit.file2
+    local one, path = starter(f, file)
+    local denied = file and file:match[=[^(?:\.|/).*/[\w.-]+$|^\./]=] and hit.text:match[[Permission denied$]]
+    if denied then
+      return {hit = hit, confidence = 0.82, why = "{file} is no program: its file may not be run.",
+        fixes = {{grant = file, run = true, kind = "os", say = "Let it be run (and keep that in the image)."}}}
+    end
+    if not one then return nil end
+    local answer = starter_answer(one, path)
+    answer.hit, answer.severity = hit, nil
+    return answer
+  end,
+  check = function(f)
+    local one, path = starter(f)
+    return one and starter_answer(one, path)
+  end,
+  doc = {looks = "env: 'bash\\r': No such file or directory; ./start.sh: Permission denied; cannot execute.",
+    check = "ls -l and head -1 of the script; cat -A shows ^M."},
+}

@@ -430,7 +430,8 @@ rule {
   id = "disk.full",
   anyone = {no_space = "code", windows = "system"},
   signatures = {
-    writer = [[(?:PytorchStreamWriter failed writing file|inline_container\.cc:\d+\] \. unexpected pos \d+ vs \d+)]],
+    writer = [[(?:PytorchStreamWriter failed writing file|inline_container\.cc:\d+\] \. unexpected pos \d+ vs \d+|]]
+      .. [[OSError: \d+ requested and \d+ written)]],
     windows = any{
       [=[\[WinError 112\]]=],
       [[os error (?:112|39)\b]],
@@ -458,9 +459,9 @@ rule {
   when = function(f, log)
     if log.watches then return nil end -- a limit of the kernel: sys.ulimit
     if log.writer and not (log.no_space or log.windows) then
-      return {hit = log.writer, confidence = 0.78, why = "torch.save could not write its file to the end: the disk "
-        .. "(or its quota) is full, or a network file system refused.",
-        fixes = {{free = "disk", say = "Free space where the checkpoint is written (df -h and df -i tell), then "
+      return {hit = log.writer, confidence = 0.78, why = "A file could not be written to its end: the disk (or its "
+        .. "quota) is full, or a network file system refused.",
+        fixes = {{free = "disk", say = "Free space where the file is written (df -h and df -i tell), then "
           .. "remove the torn file."}}}
     end
     if log.shm then return nil end -- shared memory, not a disk: oom.shm

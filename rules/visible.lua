@@ -4,11 +4,13 @@ local function first_device(say)
   return {set = {CUDA_VISIBLE_DEVICES = "0"}, say = say}
 end
 
--- "GPU-8f6c..." of another machine: every GPU here has told its own, and none begins so.
+-- "GPU-8f6c..." or "MIG-..." of another machine: every GPU here has told its own, and none begins so; none is divided.
 local function is_foreign(f, item)
-  if not item:match[[^GPU-[0-9a-f-]+$]] then return false end
+  local mig = item:match[[^MIG-]]
+  if not mig and not item:match[[^GPU-[0-9a-f-]+$]] then return false end
   for _, gpu in ipairs(f.gpus()) do
-    if type(gpu.uuid) ~= "string" or gpu.uuid:sub(1, #item) == item then return false end
+    if mig and gpu.mig ~= false then return false end
+    if not mig and (type(gpu.uuid) ~= "string" or gpu.uuid:sub(1, #item) == item) then return false end
   end
   return true
 end

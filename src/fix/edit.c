@@ -2,7 +2,9 @@
 //
 //	{"edit": "/app/serve.py", "from": "./models/lama", "by": "./models/llama"}
 //	                                    ->  sed -i 's|\./models/lama\b|./models/llama|g' /app/serve.py
+//	{"edit": "/app/start.sh", "line_ends": true}  ->  sed -i 's/\r$//' /app/start.sh
 //	{"grant": "/app/model"}             ->  chmod -R a+rX /app/model
+//	{"grant": "/app/start.sh", "run": true}       ->  chmod +x /app/start.sh
 //
 // Both texts and the path come from the facts, or are found in them: a log alone changes no file.
 #include "fix/machine.h"
@@ -46,15 +48,20 @@ struct ff_error *ff_fix_edit(const struct ff_fix_machine *m, const json_t *inten
 		   *by = ff_json_text(intention, "by");
 	_cleanup_buf_ struct ff_buf script = {0}, b = {0};
 	struct ff_error *err = ff_fix_kind(fix, "code", NULL);
+	bool line_ends = json_is_true(json_object_get(intention, "line_ends"));
 	bool gnu = m->platform != FF_PLATFORM_WINDOWS && m->platform != FF_PLATFORM_MACOS;
-	if (err || !gnu || !is_plain(path, PATH_LENGTH_MAX) || !is_plain(from, WORD_LENGTH_MAX) ||
-		!is_plain(by, WORD_LENGTH_MAX))
+	bool words = is_plain(from, WORD_LENGTH_MAX) && is_plain(by, WORD_LENGTH_MAX);
+	if (err || !gnu || !is_plain(path, PATH_LENGTH_MAX) || (!words && !line_ends))
 		return err;
-	ff_buf_str(&script, "s|");
-	sed_text(&script, from, "\\.*[]^$|", true);
-	ff_buf_char(&script, '|');
-	sed_text(&script, by, "\\&|", false);
-	ff_buf_str(&script, "|g");
+	if (line_ends) {
+		ff_buf_str(&script, "s/\\r$//");
+	} else {
+		ff_buf_str(&script, "s|");
+		sed_text(&script, from, "\\.*[]^$|", true);
+		ff_buf_char(&script, '|');
+		sed_text(&script, by, "\\&|", false);
+		ff_buf_str(&script, "|g");
+	}
 	if (script.failed)
 		return &ff_enomem;
 	ff_buf_str(&b, "sed -i ");
@@ -70,8 +77,15 @@ struct ff_error *ff_fix_grant(const struct ff_fix_machine *m, const json_t *inte
 	const char *path = ff_json_text(intention, "grant");
 	_cleanup_buf_ struct ff_buf b = {0};
 	struct ff_error *err = ff_fix_kind(fix, "os", NULL);
-	if (err || m->platform == FF_PLATFORM_WINDOWS || !is_plain(path, PATH_LENGTH_MAX) || *path != '/')
+	if (err || m->platform == FF_PLATFORM_WINDOWS || !is_plain(path, PATH_LENGTH_MAX))
 		return err;
+	if (json_is_true(json_object_get(intention, "run"))) {
+		ff_buf_str(&b, "chmod +x ");
+		ff_shell_word(&b, path);
+		return ff_fix_command(fix, &b);
+	}
+	if (*path != '/')
+		return NULL;
 	ff_buf_printf(&b, "%schmod -R a+rX ", m->root ? "" : "sudo ");
 	ff_shell_word(&b, path);
 	err = ff_fix_side_effect(fix, "Every user of this machine may read them then.");

@@ -2,6 +2,8 @@
 //
 //	exec uvicorn main:ap --port 8000
 //	{"file": "start.sh", "words": ["uvicorn", "main:ap", "--port", "8000"], "absent": true}
+//	#!/opt/venv/bin/python of a script, and nothing is there: workdir.starters
+//	{"file": "serve", "interpreter": "/opt/venv/bin/python"}, {"file": "start.sh", "crlf": true}
 //
 // absent: no folder of PATH has the program. unbound: no word of the module that a server is to load is the name that
 // it is given.
@@ -144,7 +146,12 @@ static void note_ports(struct starter *s, const json_t *words, const char *progr
 		    " uvicorn gunicorn hypercorn granian flask vllm llama-server python python3 "
 		    "text-generation-launcher text-embeddings-router "))
 		return;
+	bool served = false; // python -m http.server 8000
 	json_array_foreach (words, i, word) {
+		uint64_t alone = 0;
+		if (served && ff_span_u64(ff_span_of(json_string_value(word)), &alone))
+			ff_workdir_note_port(s->w, s->file, alone);
+		served |= strcmp(json_string_value(word), "http.server") == 0;
 		const char *text = json_string_value(word), *equals = strchr(text, '=');
 		struct ff_span flag = {text, equals ? (size_t)(equals - text) : strlen(text)};
 		const char *next = json_string_value(json_array_get(words, i + 1)), *value = equals ? equals + 1 : next;
@@ -207,6 +214,28 @@ static void read_starter(struct starter *s, struct ff_span text, bool procfile)
 	}
 }
 
+// What keeps the kernel from running it: an interpreter that is not there, line ends of Windows behind its name.
+static void put_starter(struct ff_workdir *w, const char *name, struct ff_span text)
+{
+	struct ff_span line, program;
+	if (!ff_span_starts(text, "#!/") || !ff_span_next(&text, '\n', &line))
+		return;
+	bool crlf = ff_span_ends(line, "\r");
+	line = ff_span_trim(ff_span_skip(line, 2));
+	ff_span_next(&line, ' ', &program);
+	_cleanup_free_ char *path = ff_span_dup(program);
+	struct stat st;
+	_cleanup_error_ struct ff_error *absent = path ? ff_host_stat(w->ctx->host, path, &st) : &ff_enomem;
+	bool gone = absent && absent->code == FF_EABSENT;
+	json_t *starter = crlf || gone ? json_pack("{s:o}", "file", ff_json_string(name, strlen(name))) : NULL;
+	if (starter && crlf)
+		json_object_set_new(starter, "crlf", json_true());
+	if (starter && gone)
+		json_object_set_new(starter, "interpreter", ff_json_string(path, strlen(path)));
+	if (starter)
+		ff_fact_append(w->ctx, "workdir.starters", starter);
+}
+
 void ff_workdir_commands(struct ff_workdir *w)
 {
 	if (ff_host_pid(w->ctx->host))
@@ -226,6 +255,7 @@ void ff_workdir_commands(struct ff_workdir *w)
 		if (absent)
 			continue;
 		n++;
+		put_starter(w, name, (struct ff_span){text, size});
 		struct starter s = {.w = w, .file = name};
 		read_starter(&s, (struct ff_span){text, size}, procfile);
 	}
