@@ -497,7 +497,8 @@ local function starter_answer(one, path)
     return {confidence = 0.9, severity = "warning",
       why = ("The first line of %s ends as lines of Windows do: the kernel looks for a program of that name with a "
         .. "carriage return behind it."):format(one.file), evidence = {{fact = "workdir.starters", value = one.file}},
-      fixes = {{edit = path, line_ends = true, effect = {["workdir.starters"] = {}}, say = "Take those line ends off."}}}
+      fixes = {{edit = path, line_ends = true, effect = {["workdir.starters"] = {}},
+        say = "Take those line ends off."}}}
   end
   local python = one.interpreter:match[=[/python[\d.]*$]=]
   return {confidence = 0.88, severity = "warning",
