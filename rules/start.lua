@@ -515,22 +515,22 @@ rule {
   anyone = "system",
   signatures = {
     file = any{
-      [[(?:^|: )(?<file>[\w./-]+): (?:cannot execute: required file not found|not found|Permission denied)$]],
+      [[(?:^|: )(?<file>[\w./-]+): (?:cannot execute: required file not found|not found)$]],
       [[(?:^|: )(?<file2>[\w./-]+): [^\n]{1,80}: bad interpreter]],
       [[env: [^\w\s]{1,3}\w+\\r[^\w\s]{1,3}: No such file]],
     },
+    denied = [[(?:^|[\s/])(?:(?:ba|da|z)?sh|[\w.-]+\.sh): (?:line )?(?:\d+: )?]]
+      .. [[(?<script>\./[\w./-]+|[\w./-]+\.(?:sh|py)): Permission denied$]],
   },
   facts = {"workdir.starters"},
   specific_over = {"python.venv-dead", "pip.module-missing"},
   when = function(f, log)
     local hit = log.file
-    local file = hit.file or hit.file2
-    local one, path = starter(f, file)
-    local denied = file and file:match[=[^(?:\.|/).*/[\w.-]+$|^\./]=] and hit.text:match[[Permission denied$]]
-    if denied then
-      return {hit = hit, confidence = 0.82, why = "{file} is no program: its file may not be run.",
-        fixes = {{grant = file, run = true, kind = "os", say = "Let it be run (and keep that in the image)."}}}
+    if not hit then
+      return {hit = log.denied, confidence = 0.82, why = "{script} is no program: its file may not be run.",
+        fixes = {{grant = log.denied.script, run = true, say = "Let it be run (and keep that in the image)."}}}
     end
+    local one, path = starter(f, hit.file or hit.file2)
     if not one then return nil end
     local answer = starter_answer(one, path)
     answer.hit, answer.severity = hit, nil
