@@ -224,3 +224,32 @@ rule {
   doc = {looks = "exit status 0xc000001d.",
     check = "What the processor knows, against what the program was built for."},
 }
+
+-- What the system's own library asks of its partner, which a folder of the search path has in another build.
+rule {
+  id = "cuda.lib-conflict/system",
+  title = "a library of another folder comes before the system's own",
+  anyone = "loader",
+  signatures = {
+    symbol = [=[(?<by>/(?:usr/)?lib(?:64)?/[^\s:]+\.so[^\s:]*|/\S+/lib-dynload/[^\s:]+\.so): undefined symbol: ]=]
+      .. [[(?<symbol>\w+)(?:, version (?<version>\S+))?]],
+  },
+  facts = {"env.LD_LIBRARY_PATH", "env.LD_PRELOAD"},
+  specific_over = {"sys.lib-missing", "ext.abi-mismatch", "pip.broken-install"},
+  when = function(f, log)
+    local path, preload = f.env"LD_LIBRARY_PATH", f.env"LD_PRELOAD"
+    local variable = type(path) == "string" and path ~= "" and "LD_LIBRARY_PATH"
+      or type(preload) == "string" and preload ~= "" and "LD_PRELOAD"
+    if not variable or log.symbol.symbol:match[[(?i)nvjitlink|cublas|cudnn|cusparse|^_ZN(?:2at|3c10|5torch)]] then
+      return nil
+    end
+    local alone = variable == "LD_LIBRARY_PATH" and not path:has":"
+    return {hit = log.symbol, confidence = 0.85,
+      why = ("{by} belongs to the system (or to Python), and what it asks for, {symbol}, is not in the library that "
+        .. "it was given: %s puts a copy from elsewhere in front."):format(variable),
+      fixes = {alone and {drop = variable, entry = path, say = "Take that folder off the search path."}
+        or {unset = {variable}, say = "Unset it, or take the folder out that has libraries of the system's names."}}}
+  end,
+  doc = {looks = "/lib/x86_64-linux-gnu/libssl.so.3: undefined symbol: EVP_..., version OPENSSL_3.0.0.",
+    check = "LD_LIBRARY_PATH: which of its folders has a library of the system (libcrypto, libstdc++, libz)."},
+}

@@ -506,3 +506,40 @@ rule {
     end
   end,
 }
+
+-- ---- a variable that nobody has set ----
+
+local function unset_answer(name, file)
+  return {confidence = 0.85, title = "a variable that the worker reads is not set",
+    why = file and ("%s reads the variable %s and has nothing else to take, and it is not set."):format(file, name)
+      or "The worker reads the variable {variable} and has nothing else to take, and it is not set.",
+    fixes = {{host = true, kind = "env:" .. name, say = ("Set %s before the worker starts."):format(name)}}}
+end
+
+rule {
+  id = "engine.arg-invalid/unset",
+  anyone = "request",
+  signatures = {key = [=[KeyError: ['"](?<variable>[A-Z][A-Z0-9_]{2,60})['"]\s*$]=]},
+  specific_over = {"app.bug"},
+  when = function(_, log)
+    local hit = log.key
+    local frames = hit.event.frames or {}
+    local last = frames[#frames]
+    if (hit.event.tier or 0) < 3 or not last or not last.file:match[=[[/\\]os\.py$|^<frozen os>$]=] then return nil end
+    local answer = unset_answer(hit.variable)
+    answer.hit = hit
+    return answer
+  end,
+  check = function(f)
+    for _, script in ipairs(list(f"workdir.scripts")) do
+      local name = list(script.unset)[1]
+      if name then
+        local answer = unset_answer(name, script.file)
+        answer.severity, answer.evidence = "warning", {{fact = "workdir.scripts", value = name}}
+        return answer
+      end
+    end
+  end,
+  doc = {looks = "File \"<frozen os>\", in __getitem__ ... KeyError: 'MODEL_ID'.",
+    check = "env in the shell, the unit or the pod that starts the worker."},
+}

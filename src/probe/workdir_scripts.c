@@ -1,7 +1,7 @@
 // workdir.scripts: what a worker's own scripts say that they will ask for.
 //
 //	{"file": "serve.py", "asks": ["flash_attention_2", "device_map"], "absent": ["transformers"], "repos": ["team/tiny"],
-//	 "tokenizers": ["/app/model"], "apps": ["app"]}
+//	 "tokenizers": ["/app/model"], "apps": ["app"], "unset": ["MODEL_ID"]}
 //
 // With a process (--pid) it is the script of its command line; else those of the folder, without tests.
 // How the source lies: a script may be one of many and never run; what is asked for below `if` or `try` may never be.
@@ -55,7 +55,7 @@ static const struct {
 struct script {
 	struct ff_workdir *w;
 	const char *file, *folder;
-	json_t *asks, *absent, *repos, *own, *tokenizers, *apps;
+	json_t *asks, *absent, *repos, *own, *tokenizers, *apps, *unset;
 	size_t texts, imports;
 	unsigned server; // how deep in brackets the arguments of a server's start lie; 0 elsewhere
 	enum ff_py_word last;
@@ -264,12 +264,29 @@ static void note_apps(struct script *s, struct ff_span text)
 	}
 }
 
+// os.environ["MODEL_ID"] at the margin, of a name that is not set and that no other text of the scripts gives or asks
+// for: there the script ends. `rest` is what stands behind the text.
+static void note_variable(struct script *s, const struct ff_py_token *t, struct ff_span rest, bool indented)
+{
+	static const char name[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+	_cleanup_free_ char *text = ff_span_dup(t->text);
+	if (!text || indented || !ff_span_eq(t->before, "os.environ") || !rest.n || *rest.p != ']' ||
+		strspn(text, name) != t->text.n || ff_host_getenv(s->w->ctx->host, text) ||
+		json_object_get(s->w->texts, text))
+		return;
+	rest = ff_span_trim(ff_span_skip(rest, 1));
+	if (!ff_span_starts(rest, "=") || ff_span_starts(rest, "=="))
+		add(s, s->unset, t->text);
+}
+
 static void read_tokens(struct script *s, struct ff_span text)
 {
 	struct ff_py_script script = {.rest = text};
 	for (struct ff_py_token t; ff_py_script_next(&script, &t);) {
 		note_ask(s, &t);
 		note_server(s, &t, script.depth);
+		if (t.kind == FF_PY_STRING)
+			note_variable(s, &t, script.rest, script.indented);
 		if (t.kind == FF_PY_IMPORT)
 			note_import(s, &t);
 		else if (t.kind == FF_PY_STRING)
@@ -280,7 +297,7 @@ static void read_tokens(struct script *s, struct ff_span text)
 static void read_script(struct ff_workdir *w, const char *path, const char *name)
 {
 	_cleanup_json_ json_t *asked = json_array(), *absent = json_array(), *repos = json_array(), *own = json_array(),
-			      *tokenizers = json_array(), *apps = json_array();
+			      *tokenizers = json_array(), *apps = json_array(), *unset = json_array();
 	_cleanup_free_ char *text = NULL, *folder = ff_path_parent(path);
 	size_t n;
 	_cleanup_error_ struct ff_error *err =
@@ -296,11 +313,12 @@ static void read_script(struct ff_workdir *w, const char *path, const char *name
 		.repos = repos,
 		.own = own,
 		.tokenizers = tokenizers,
-		.apps = apps};
+		.apps = apps,
+		.unset = unset};
 	read_tokens(&s, (struct ff_span){text, n});
 	note_apps(&s, (struct ff_span){text, n});
 	if (!json_array_size(asked) && !json_array_size(absent) && !json_array_size(repos) && !json_array_size(own) &&
-		!json_array_size(tokenizers) && !json_array_size(apps))
+		!json_array_size(tokenizers) && !json_array_size(apps) && !json_array_size(unset))
 		return;
 	json_t *fact = json_pack("{s:o}", "file", ff_json_string(name, strlen(name)));
 	ff_workdir_put(fact, "asks", json_incref(asked));
@@ -309,6 +327,7 @@ static void read_script(struct ff_workdir *w, const char *path, const char *name
 	ff_workdir_put(fact, "own", json_incref(own));
 	ff_workdir_put(fact, "tokenizers", json_incref(tokenizers));
 	ff_workdir_put(fact, "apps", json_incref(apps));
+	ff_workdir_put(fact, "unset", json_incref(unset));
 	ff_fact_append(w->ctx, "workdir.scripts", fact);
 }
 

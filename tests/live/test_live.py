@@ -7,6 +7,7 @@ import pytest
 import large
 import machines
 import more
+import scripts
 import small
 import untried
 
@@ -24,10 +25,12 @@ FEW = {
     "empty_config",
     "offline_without_the_model",
     "interpreter_of_the_environment_gone",
+    "application_by_another_name",
+    "line_ends_of_windows",
 }
 ALL = os.environ.get("FIRSTFIX_LIVE") == "all"
 LONG = large.SCENARIOS + more.SCENARIOS + untried.SCENARIOS
-SCENARIOS = [s for s in small.SCENARIOS if ALL or s.__name__ in FEW] + (LONG if ALL else [])
+SCENARIOS = [s for s in small.SCENARIOS + scripts.SCENARIOS if ALL or s.__name__ in FEW] + (LONG if ALL else [])
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
