@@ -180,7 +180,8 @@ local function unreadable(f, path)
       return model, "the folder"
     end
     for _, file in ipairs(list(model.damaged)) do
-      local asked = not path or ends_in(model.path .. "/" .. file.file, path)
+      local asked = path and ends_in(model.path .. "/" .. file.file, path)
+        or not path and model.because ~= "folder" -- what merely lies there may be another user's
       if file.kind == "denied" and asked then return model, file.file end
     end
   end
@@ -201,7 +202,7 @@ rule {
   anyone = "system",
   signatures = {
     file = any{[[No such file or directory: ['"]?(?<path>[^'"\s]+)]],
-      [[\[Errno 13\] Permission denied: ['"](?<path2>[^'"\n]+)]], [[Permission denied \(os error 13\)]],
+      [[\[Errno 13\] Permission denied: ['"](?<path2>[^'"\n]+)]],
       [[Can't load [^\n]{1,40} (?:for|of) ['"](?<path3>[^'"\n]+)]], [[(?<path4>\S+) is not the path to a directory]],
       [[Incorrect path_or_model_id: ['"](?<path5>[^'"\n]+)]]},
   },
@@ -210,7 +211,8 @@ rule {
   explains = {"hf.not-found", "hf.incomplete", "hf.offline"},
   when = function(f, log)
     local hit = log.file
-    local answer = unreadable_answer(f, hit.path or hit.path2 or hit.path3 or hit.path4 or hit.path5)
+    local path = hit.path or hit.path2 or hit.path3 or hit.path4 or hit.path5
+    local answer = path and unreadable_answer(f, path)
     if answer then answer.hit, answer.severity = hit, nil end
     return answer
   end,
