@@ -177,10 +177,11 @@ rule {
   why = {"This build of text-embeddings-inference carries kernels for compute capability {built}, and the GPU has "
     .. "{cc}.",
     "It is a {fact:gpus.0.name}."},
-  fixes = {
-    {code = true, kind = "rebuild:tei", say = "Use the image whose tag is made for that capability (turing-, 86-, 89-, "
-      .. "hopper-), or build it with CUDA_COMPUTE_CAP={cc}."},
-  },
+  when = function(_, log)
+    local major, minor = log.cap.cc:match[[^(\d+)(\d)$]]
+    return {fixes = {{image = "tei", arch = major and major .. "." .. minor, kind = "rebuild:tei",
+      say = "Use the image that is made for that capability, or build it with CUDA_COMPUTE_CAP={cc}."}}}
+  end,
   doc = {looks = "Runtime compute cap 75 is not compatible with compile time compute cap 80.",
     check = "The image's tag against the GPU's capability."},
 }
@@ -210,7 +211,7 @@ rule {
   why = {"This release of text-embeddings-inference does not know how this model is built: it looks for a tensor "
     .. "{tensor} that the weights lack.", "It does not know the model type {kind}."},
   fixes = {
-    {code = true, kind = "rebuild:tei", say = "Use the newest image of text-embeddings-inference; where it does not "
+    {image = "tei", kind = "rebuild:tei", say = "Use the newest image of text-embeddings-inference; where it does not "
       .. "know the model either, one of the models that it lists."},
   },
   doc = {looks = "Could not start Candle backend: cannot find tensor embeddings.word_embeddings.weight.",
@@ -349,7 +350,21 @@ rule {
   id = "vllm.arg-unsupported/memory-pools",
   from = {"engine", "torch", "native", "app", "other"},
   signatures = {pool = [[cuda(?:DeviceGetDefaultMemPool|MallocAsync|MemPool\w+|FreeAsync)\b[^\n]{0,60}]]
-    .. [[(?:operation not supported|cudaErrorNotSupported)]]},
+    .. [[(?:operation not supported|cudaErrorNotSupported)]],
+    plain = [[CUDA error: operation not supported]]},
+  context = {
+    asks = [[^Device: cuda:\d+ [^\n]* : cudaMallocAsync|backend:cudaMallocAsync]],
+    comfy = [[ComfyUI|^Device: cuda:\d+ [^\n]* : cudaMallocAsync]],
+  },
+  when = function(_, log)
+    if log.pool then return {hit = log.pool} end
+    if not log.asks then return nil end
+    local first = log.comfy and {flag = "cuda_malloc", engine = "comfyui",
+      say = "Start it with torch's own allocator."}
+      or {unset = {"PYTORCH_CUDA_ALLOC_CONF"}, say = "Take backend:cudaMallocAsync out of the allocator's settings."}
+    return {hit = log.plain, evidence = {log.asks}, fixes = {first, {driver = "upgrade",
+      say = "Or upgrade the driver, in the guest and on the host."}}}
+  end,
   facts = {"gpus.0.name", "driver.version"},
   confidence = 0.78,
   title = "the GPU offers no memory pools here",

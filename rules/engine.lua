@@ -73,6 +73,19 @@ local arguments = {
         {code = true, kind = "param:quantization",
           say = "Or another kernel of that quantization (awq_marlin, gptq_marlin)."}}}
   end},
+  {"automodel", function()
+    return {confidence = 0.8, why = "This release of TGI has no implementation of its own of that model: it falls back "
+      .. "to transformers' AutoModel, which it cannot split over several GPUs.",
+      fixes = {{image = "tgi", kind = "pip:text-generation-inference",
+          say = "Run the newest image of text-generation-inference, which may know the model."},
+        {flag = "tensor_parallel_size", value = 1, toward = "lower", engine = "tgi", say = "Or serve it on one GPU."}}}
+  end},
+  {"load_format", function()
+    return {confidence = 0.86, why = "Weights that bitsandbytes quantizes are read by a loader of their own, and "
+      .. "another one was asked for ({format}).",
+      fixes = {{flag = "load_format", stated = true, spelled = "--load-format bitsandbytes",
+        say = "Name it beside the quantization."}}}
+  end},
   {"sharded", function()
     return {confidence = 0.82, why = "TGI splits this model only in its flash-attention form, which this GPU or this "
       .. "installation "
@@ -110,6 +123,8 @@ rule {
     lora = [[LoRA rank (?<rank>\d+) is greater than max_lora_rank (?<max_rank>\d+)]],
     dtype = [=[torch\.(?<dtype>\w+) is not supported for quantization method (?<qmethod>\w+)\. Supported dtypes: ]=]
       .. [=[\[(?<dtypes>[^\]\n]+)\]]=],
+    automodel = [[sharded is not supported for AutoModel]],
+    load_format = [[only supports? 'bitsandbytes' load format, but got (?<format>\w+)]],
     sharded = [[Sharded \w+ requires Flash Attention enabled models]],
     backend = [[Invalid attention backend: '(?<backend>\w+)']],
     validation = [[ArgumentValidation\("(?<rule>[^"\n]+)]],
@@ -292,7 +307,8 @@ local CPU_BUILD = {
   tei = "Use the image of text-embeddings-inference made for this GPU's architecture, or build it with --features "
     .. "candle-cuda.",
   candle = "Build it with candle's feature cuda.",
-  ctranslate2 = "Install a CTranslate2 wheel with CUDA for this platform, or build it with -DWITH_CUDA=ON.",
+  ctranslate2 = "Install a CTranslate2 wheel with CUDA for this platform, or build it with -DWITH_CUDA=ON "
+    .. "-DWITH_CUDNN=ON.",
   whisper = "Build whisper.cpp with -DGGML_CUDA=1.",
 }
 
@@ -306,7 +322,8 @@ rule {
     ollama_cpu = [[(?:no compatible GPUs were discovered|inference compute"?[^\n]*library=cpu)]],
     tei = [[Starting \w+ model on Cpu]],
     candle = [[the candle crate has not been built with cuda support]],
-    ct2 = [[This CTranslate2 package was not compiled with CUDA support]],
+    ct2 = [[This CTranslate2 package was not compiled with CUDA support|]]
+      .. [[requires the cuDNN library which is not integrated in this build]],
     whisper = [[whisper_backend_init\w*: (?:no GPU found|using CPU backend)]],
   },
   context = {
@@ -320,7 +337,7 @@ rule {
   },
   unless = {"cuda_failed"},
   facts = {"gpus.0.name", "driver.version", "python.packages.llama-cpp-python.version"},
-  explains = {"torch.cpu-build"},
+  explains = {"torch.cpu-build", "pip.module-missing"},
   when = function(f, log)
     if log.cuda_there then
       if not log.no_offload or log.seen or log.none_asked then return nil end

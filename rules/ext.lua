@@ -262,7 +262,8 @@ rule {
     built_for = [[(?:was (?:built|compiled) (?:for|with|against) (?:(?:a different |another )?(?:PyTorch|torch|]]
       .. [[CUDA)|(?:a different|another) version)|xFormers can't load C\+\+/CUDA extensions|xFormers was built for)]],
     have = [[PyTorch (?<wants>\d[\w.+]*) with CUDA \S+ \(you have (?<has>\d[\w.+]*)\)]],
-    dll = [[DLL load failed while importing (?<module>(?!libtriton)\w+): (?!A dynamic link library|%1 is not a valid)]],
+    dll = [[DLL load failed while importing (?<module>(?!libtriton|_turbomind|onnxruntime_pybind11_state)\w+): ]]
+      .. [[(?!A dynamic link library|%1 is not a valid)]],
       -- Windows says the rest in its own language
     libc10 = [[lib(?:c10|c10_cuda|c10_hip|torch|torch_cpu|torch_hip|torch_xpu|torch_cuda_cu|torch_cuda_cpp|]]
       .. [[torch_python)\.so: cannot open shared object file]],

@@ -318,7 +318,7 @@ rule {
   context = {
     mapping = [[(?:CONFIG_MAPPING\[config_dict|raise KeyError\(key\))]],
     llama_cpp = [[(?:llama_model_load|llama_load_model|llama\.cpp|gguf|ggml|ollama)]],
-    by_ollama = [[\bollama\[\d+\]: ]],
+    by_ollama = [[\bollama\[\d+\]: |\bsource=(?:sched|routes|server|llm|runner)\.go:\d|/\.ollama/models/]],
     -- its own programs, no binding of Python
     llama_program = [[(?:main: exiting due to model loading error|\bsrv +(?:load_model|operator|llama_server)|]]
       .. [[llama[-_]server\b|llama-cli\b)]],
@@ -332,8 +332,7 @@ rule {
   when = function(f, log)
     if log.ollama then
       return {hit = log.ollama, confidence = 0.93, why = "This ollama is older than the model.",
-        fixes = {{host = true, kind = "pip:ollama",
-          say = "Upgrade ollama with its installer or image, and start it again."}}}
+        fixes = {{image = "ollama", kind = "pip:ollama", say = "Upgrade ollama, and start it again."}}}
     end
     if log.diffusers then
       return {hit = log.diffusers, why = "The pipeline's model_index.json names {type}, which the installed diffusers "
@@ -377,8 +376,7 @@ rule {
     end
     if hit == log.not_implemented_arch and (hit.type4 or log.by_ollama or (hit.event.emitters or {}).ollama) then
       return {hit = hit, why = "This ollama is older than the model, or cannot import models of that type.",
-        fixes = {{host = true, kind = "pip:ollama",
-            say = "Upgrade ollama with its installer or image, and start it again."},
+        fixes = {{image = "ollama", kind = "pip:ollama", say = "Upgrade ollama, and start it again."},
           {argument = "model", say = "Or import a GGUF file of it that llama.cpp's converter made."}}}
     end
     if hit == log.gguf_tensors or hit == log.not_implemented_arch and log.llama_cpp and not log.engine_frame then
@@ -386,9 +384,9 @@ rule {
         why = "This build of llama.cpp (or what embeds it) is older than the model file: it does not know its "
           .. "architecture, tokenizer or tensors.",
         fixes = log.llama_program and not log.has_frame[[llama_cpp]] and {
-          {code = true, kind = "rebuild:llama.cpp",
-            say = "Upgrade llama.cpp (or the program that embeds it) to a newer build: take its newest release, or "
-              .. "pull and build it again."},
+          {image = "llama.cpp", kind = "rebuild:llama.cpp",
+            say = "Upgrade llama.cpp (or the program that embeds it): take its newest release or image, or pull and "
+              .. "build it again."},
           {argument = "model", say = "Or take a GGUF file that was converted for this build."}} or {
           {install = "llama-cpp-python",
             say = "Upgrade llama.cpp (ollama, llama-cpp-python, LM Studio: the program that embeds it) to a release "
@@ -398,7 +396,7 @@ rule {
     end
     if hit == log.not_implemented_arch and (hit.event.emitters or {}).text_generation_server then
       return {hit = hit, why = "This release of TGI has no implementation of that type of model.",
-        fixes = {{code = true, kind = "pip:text-generation-inference",
+        fixes = {{image = "tgi", kind = "pip:text-generation-inference",
           say = "Run a newer image of text-generation-inference, or an engine that lists this model."}}}
     end
     if hit == log.no_arch then

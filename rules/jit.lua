@@ -113,6 +113,45 @@ rule {
     check = "Which kernel; consumer GPUs have about 100 KB, data-centre ones 164 to 228 KB."},
 }
 
+-- Another attention backend of the same engine, which is compiled for whatever GPU is there.
+local EVERYWHERE = {sglang = "triton", vllm = "TRITON_ATTN"}
+
+rule {
+  id = "vllm.arg-unsupported/kernel-arch",
+  from = {"kernels", "engine", "compiler", "quantizer", "other"},
+  signatures = {
+    only = [[(?i)\b(?<need>only (?:SM ?|sm_|compute capabilit(?:y|ies) )\d[\w.]*[^\n]{0,40}?(?:is|are) supported|]]
+      .. [[only supports? (?:SM ?|sm_|compute capabilit(?:y|ies) )\d[\w.]*[^\n]{0,30}|]]
+      .. [[only supported on (?:SM ?|sm_)\d[\w.]*[^\n]{0,30})]],
+    refuses = [[(?i)(?:unsupported (?:SM|compute capability|CUDA arch(?:itecture)?|GPU arch(?:itecture)?)\b:? ?]]
+      .. [[(?:version )?\(?(?<has>\d[\d.]*)|\b(?:SM ?|sm_)(?<has2>\d[\w.]*) (?:is|are) (?:not|un)(?: yet)? ?]]
+      .. [[supported)]],
+  },
+  facts = {"gpus.0.name", "gpus.0.compute_capability"},
+  title = "this kernel is not made for this GPU",
+  when = function(_, log)
+    local hit = log.only or log.refuses
+    if (hit.event.tier or 0) < 3 then return nil end
+    local attention = log.has_frame[[(?i)attention|flash_attn|\bfmha\b|\bmla\b]]
+    local experts = log.has_frame[[(?i)\bmoe\b|fused_moe|experts]]
+    local engine = log.engine_seen
+    local other = attention and EVERYWHERE[engine or ""]
+    local first = other and {flag = "attention_backend", value = other, engine = engine,
+        say = "Choose an attention backend that is compiled for every GPU."}
+      or experts and engine == "sglang" and {flag = "moe_runner_backend", stated = true,
+        spelled = "--moe-runner-backend triton",
+        say = "Choose a backend of the experts that is compiled for every GPU."}
+      or {code = true, kind = "param:backend", say = "Choose another backend of that operation (attention, experts or "
+        .. "quantization) in the engine's settings."}
+    return {hit = hit, confidence = 0.82, fixes = {first, {hardware = true, say = "Or run it on a GPU that the kernel "
+      .. "is made for."}}}
+  end,
+  why = {"A kernel was chosen that does not run on this GPU: {need}.", "It refuses compute capability {has}.",
+    "It refuses sm_{has2}.", "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
+  doc = {looks = "AssertionError: Only SM 10.x and 11.x are supported; Unsupported compute capability 7.5.",
+    check = "The GPU's compute capability; the backend in the command line (or the engine's own choice)."},
+}
+
 rule {
   id = "vllm.arg-unsupported/flashinfer-arch",
   from = {"kernels", "engine", "compiler", "other"},

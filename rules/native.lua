@@ -197,7 +197,18 @@ rule {
 -- What Windows says of a process that it ended: the status, as hexadecimal, as a positive and as a negative number.
 local function status(hex, positive, negative)
   return [[(?:exit (?:status|code)|[Rr]eturn ?code|exited with code|code)[ :=]{1,3}(?:]] .. any{"0x" .. hex, positive,
-    negative} .. [[)\b]]
+    negative} .. [[)\b|\[WinError ]] .. negative .. [[\]|Windows Error 0x]] .. hex .. [[\b]]
+end
+
+-- Packages whose library is built from source for what the processor at hand has, by the folder in their frames.
+local BUILDS_NATIVE = {llama_cpp = "llama-cpp-python", ctranslate2 = "ctranslate2"}
+
+local function built_here(log)
+  for module, package in pairs(BUILDS_NATIVE) do
+    if log.has_frame([[\b]] .. module .. [=[[/\\]]=]) then
+      return {rebuild = package, say = "Build it here, for what this processor has."}
+    end
+  end
 end
 
 rule {
@@ -219,9 +230,14 @@ rule {
   confidence = 0.86,
   why = "The processor does not know an instruction of the program (STATUS_ILLEGAL_INSTRUCTION): it was built for AVX, "
     .. "AVX2 or AVX-512.",
-  fixes = {{hardware = true, say = "Run on a CPU with AVX2; in a virtual machine pass the host's CPU through."},
-    {code = true, kind = "rebuild:package", say = "Or take a build for this processor."}},
-  doc = {looks = "exit status 0xc000001d.",
+  when = function(_, log)
+    local hardware = {hardware = true,
+      say = "Run on a CPU with AVX2; in a virtual machine pass the host's CPU through."}
+    local build = built_here(log)
+    return {fixes = build and {build, hardware}
+      or {hardware, {code = true, kind = "rebuild:package", say = "Or take a build for this processor."}}}
+  end,
+  doc = {looks = "exit status 0xc000001d; OSError: [WinError -1073741795] Windows Error 0xc000001d.",
     check = "What the processor knows, against what the program was built for."},
 }
 

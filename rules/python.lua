@@ -71,6 +71,7 @@ rule {
     end
     local stands = where_stands(hit.want or "0", hit.list)
     local torch = package:match[[^torch(?:vision|audio)?$]]
+    if (hit.want or ""):match[[\ddev\d]] or (hit.want or ""):match[[\.dev\d]] then return nil end -- pip.conflict/gone
     local placeholder = torch and hit.list:match[[^0\.1\.2]]
     local why, confidence
     if placeholder or torch and stands == "none" then
@@ -104,6 +105,45 @@ rule {
   end,
   doc = {looks = "'Could not find a version that satisfies the requirement ... (from versions: ...)'.",
     check = "Are all the listed versions newer than the one asked for? Then the Python is too new for it."},
+}
+
+rule {
+  id = "app.bug/halted-import",
+  anyone = "interpreter",
+  signatures = {halted = [[import of (?<module>[\w.]+) halted; None in sys\.modules]]},
+  context = {webui = [[modules[/\\](?:launch_utils|initialize|sd_hijack|shared)\w*\.py]]},
+  confidence = 0.82,
+  title = "the program itself forbids that import",
+  why = "Something in the program put None in the place of {module} before it was imported: it was switched off, and "
+    .. "another part imports it all the same.",
+  fixes = {
+    {flag = "xformers", stated = true, spelled = "--xformers", say = "Start the web UI with xformers switched on.",
+      cond = function(_, log) return log.webui ~= nil and log.halted.module:match[[^xformers]] ~= nil end},
+    {code = true, say = "Switch {module} on where the program is started, or take what imports it out."},
+  },
+  doc = {looks = "ModuleNotFoundError: import of xformers halted; None in sys.modules.",
+    check = "Who writes sys.modules[...] = None."},
+}
+
+-- Nightly builds are taken away after a while; others of the same line are there.
+rule {
+  id = "pip.conflict/nightly-gone",
+  from = {"installer"},
+  signatures = {gone = [[satisfies the requirement (?<package>[\w.-]+)==(?<want>\d[\w.]*\.dev\d+\S*) ]]
+    .. [[(?:\(from (?!versions)[^)\n]*\) )?\(from versions:? (?<list>[^)\n]*)\)]]},
+  confidence = 0.8,
+  title = "the nightly build that is asked for is no longer there",
+  when = function(_, log)
+    local newest
+    for one in log.gone.list:gmatch[[[\d][\w.+]*]] do newest = one end
+    return {why = {"{package} {want} is a nightly build, and those are kept for some weeks only.",
+        newest and ("The newest that is offered here is %s."):format(newest) or "None is offered here."},
+      fixes = {newest and {install = log.gone.package, need = "==" .. newest,
+          say = "Take the newest that is offered, or the release that came of that line."},
+        {code = true, kind = "pip:package", say = "Or take the pin out of the requirements (or the script)."}}}
+  end,
+  doc = {looks = "Could not find a version that satisfies the requirement triton==2.0.0.dev20220701 (...).",
+    check = "Is the release a .dev one?"},
 }
 
 -- Modules that went out of Python, and the package that has them.

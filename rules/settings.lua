@@ -2,8 +2,9 @@
 -- package of another release. What decides is where it was raised (where settings are read, or where kernels check a
 -- caller's tensors) and whether the message names what it wants.
 
-local PACKAGES = [=[(?:^|[/\\])(vllm|sglang|lmdeploy|tensorrt_llm|ray|text_generation_server|lmcache|xinference|]=]
-  .. [=[aphrodite|lightllm)[/\\]]=]
+-- The package's folder, not that of an environment of the same name (/envs/vllm/lib/.../site-packages/sglang).
+local PACKAGES = [=[(?:(?:site|dist)-packages[/\\]|^(?!.*(?:site|dist)-packages)(?:.*?[/\\])?)]=]
+  .. [=[(vllm|sglang|lmdeploy|tensorrt_llm|ray|text_generation_server|lmcache|xinference|aphrodite|lightllm)[/\\]]=]
 -- Where settings are read; and where a model is put together out of them.
 local LAUNCH = [=[(?:arg_utils|server_args|arg_groups|_hook|launch\w*|[/\\]config|]=]
   .. [=[[/\\]configs?[/\\](?!models)\w+)(?:[/\\]\w+)?\.py ]=]

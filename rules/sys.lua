@@ -513,7 +513,7 @@ rule {
     other = [[(?<lib>lib[\w+.-]*?\.so[\w.]*): cannot open shared object file]],
     macos = [[Library not loaded: ['"]?(?<dylib>[^'"\n]*?(?<brew>lib[\w+-]+)[\w.]*\.dylib)]],
     windows = [[(?:\[WinError (?:126|127|182|1114)\][^\n]*?|Could not find module '[^'\n]*?)(?<dll>[\w.+-]+\.dll)]],
-    triton = [[DLL load failed while importing (?<dll2>libtriton)]],
+    triton = [[DLL load failed while importing (?<dll2>libtriton|_turbomind|onnxruntime_pybind11_state)]],
   },
   context = {program = [[(?<program>/\S+): error while loading shared libraries]]},
   facts = {"system.os.name"},

@@ -101,6 +101,12 @@ local function lacking(f, hit, importer, unsure)
       or nil}}
 end
 
+-- Since when transformers calls a model's own code differently: tokenizers before their __init__ is done, and so on.
+local function changed_in(text)
+  return text:match[[Tokenizer' object]] and "<4.34" or text:match[[_set_gradient]] and "<4.35"
+    or text:match[[padding_side]] and "<4.45" or "<4.42"
+end
+
 rule {
   id = "hf.version-conflict",
   from = {"hub", "engine"},
@@ -123,8 +129,8 @@ rule {
       .. [[['"](?<symbol>\w+)]],
     -- what generates is no longer part of a configuration
     generation = [['(?<class2>\w+Config)' object has no attribute '(?<symbol>]] .. any{
-      [[forced_[be]os_token_id]], [[no_repeat_ngram_size]], [[num_beams]], [[repetition_penalty]], [[length_penalty]],
-      [[early_stopping]], [[do_sample]],
+      [[(?:no_repeat_ngram_size|num_beams|repetition_penalty|length_penalty|early_stopping|do_sample|torchscript)]],
+      [[(?:forced_[be]os|[be]os|pad|sep|decoder_start)_token_id|is_decoder|(?:add_)?cross_attention\w*|tie_\w+]],
     } .. [[)']],
     custom_config = [['(?<class2>\w+)' object has no attribute '(?<symbol>_attn_implementation\w*]]
       .. [[|get_text_config|_supports_\w+|_no_split_modules|_tp_plan|_tied_weights_keys]]
@@ -187,16 +193,15 @@ rule {
       return {hit = hit or log.cache_api, confidence = 0.82,
         why = {"The model's own code was written for an older transformers and calls an interface that has changed.",
           "transformers is {fact:python.packages.transformers.version}."},
-        fixes = {{install = "transformers", need = "<4.42",
-          say = "Install the transformers release that the model's config.json names "
-            .. "(transformers_version)."}, {code = true,
-            say = "Or take the newest revision of the model's code, if its author has followed."}}}
+        fixes = {{install = "transformers", need = changed_in((hit or log.cache_api).text),
+          say = "Go back to the last transformers that still calls such code as it expects."},
+          {code = true, say = "Or take the newest revision of the model's code, if its author has followed."}}}
     end
     hit = log.generation
     if hit then
       return {hit = hit, confidence = 0.8, why = {
-        "{class2} is asked for {symbol}: up to transformers 4 each configuration had the settings of generation, from "
-          .. "5 on they stand in the GenerationConfig alone. The code was written for an older release.",
+        "{class2} is asked for {symbol}: up to transformers 4 every configuration had it, from 5 on only those that "
+          .. "define it themselves. The code was written for an older release.",
         "transformers is {fact:python.packages.transformers.version}."},
         fixes = {{install = "transformers", need = "<5", say = "Go back to the last transformers 4."},
           {code = true, kind = "pip:package", say = "Or upgrade the code that brings that class."}}}
@@ -297,9 +302,8 @@ rule {
         why = {"The code that came with the model fails inside transformers: it was written for another release.",
           "transformers is {fact:python.packages.transformers.version}."},
         fixes = {{install = "transformers", older = true,
-          say = "Install the transformers release that the model's config.json names "
-            .. "(transformers_version)."}, {install = "transformers",
-            say = "Or upgrade transformers, if the model is newer."}}}
+          say = "Install the transformers release that the model's config.json names (transformers_version)."},
+          {install = "transformers", say = "Or upgrade transformers, if the model is newer."}}}
     end
     hit = log.undefined
     if hit and (hit.event.tier or 0) >= 3 then

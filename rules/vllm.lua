@@ -75,6 +75,8 @@ local function cache_fixes(f, log, engine)
   local to_share = share and {flag = "gpu_memory_utilization", value = share, toward = "raise", engine = engine,
     say = "Give the engine more of the GPU."}
   local static = above and math.min(0.97, math.ceil(above * 100 + 3) / 100) or nil
+  -- where the share is far below the usual one, it is what is wrong
+  if not static and log.sglang and log.static_now and tonumber(log.static_now.static_now) < 0.85 then static = 0.88 end
   local to_static = {flag = "gpu_memory_utilization", value = static, toward = "raise", engine = "sglang",
     say = above and ("Give it more than %.3f of the GPU, which the weights alone take."):format(above)
       or "Give weights and cache more of the GPU."}
@@ -110,6 +112,7 @@ rule {
   },
   context = {
     fraction = [[gpu[-_]memory[-_]utilization['"]?[=: ]+(?<fraction>0\.\d+|1\.0)]],
+    static_now = [[mem_fraction_static=(?<static_now>0?\.\d+)]],
     engine = [[(?:vllm|sglang|text_generation|lmdeploy|tensorrt_llm|llama-server|llama_cpp)]],
   },
   facts = {"gpus.0.memory.total", "gpus.0.name"},
@@ -212,7 +215,7 @@ rule {
       .. [[unexpected keyword argument '(?<arg>\w+)'[^\n]*(?:EngineArgs|LLM|vllm)|]]
       .. [[EngineArgs\.__init__\(\) got an unexpected keyword argument '(?<arg2>\w+)')]],
     quant = [[(?:Unknown quantization method: (?<method>[\w.]+)|]]
-      .. [[Quantization method specified in the model config \([\w-]+\) does not match|]]
+      .. [[Quantization method specified in the model config \((?<config>[\w-]+)\) does not match|]]
       .. [[quantization (?:method )?['"]?(?<method2>\w+)['"]? (?:is )?(?:not|un)supported|Unsupported quantization\b|]]
       .. [[Cannot find the config file for (?:awq|gptq|bitsandbytes|fp8|\w+)$|]]
       .. [[does not support BitsAndBytes quantization|BitsAndBytes[^\n]{0,40} with (?:TP|PP|tensor parallel|]]
@@ -248,7 +251,10 @@ rule {
     local upgrade = {install = package, say = "Upgrade the engine (or use the release whose documentation you follow)."}
     local away = {code = true, kind = "param:" .. argument_name(log, hit),
       say = "Leave that argument out, or spell it as this release does."}
-    local other = {code = true, kind = "param:quantization",
+    local config = log.quant and log.quant.config
+    local other = config and {flag = "quantization", value = config, engine = package,
+      say = "Leave --quantization out, or give it the method that the model's config names."}
+      or {code = true, kind = "param:quantization",
       say = "Use a quantization that this version supports on this GPU, or leave --quantization out."}
     local flag = log.unknown_flag and log.unknown_flag.flags:match[[^--[\w-]+]]
     local known = flag and atlas.flag(package, flag, version_here or nil)

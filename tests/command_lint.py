@@ -30,7 +30,7 @@ def normal(name):
 PACKAGES = {normal(row[0]) for row in rows("packages")}
 TABLES = "\n".join(
     "\t".join(row)
-    for name in ("engine_flags", "container_flags", "host_steps", "system_packages", "env_vars")
+    for name in ("engine_flags", "engine_images", "container_flags", "host_steps", "system_packages", "env_vars")
     for row in rows(name)
 )
 

@@ -393,6 +393,22 @@ local function best(hits)
   return found
 end
 
+local OF_EVERY_HIT = {text = true, name = true}
+
+-- What engines say twice, as a line of their log and as the exception that ends them: the hit of the same signature
+-- that took the same and stands closer to the root.
+local function closest(log, hit)
+  local found = hit
+  for _, other in ipairs(log["\0" .. hit.name] or {}) do
+    local same = (other.event.tier or 0) > (found.event.tier or 0)
+    for name, value in pairs(other) do
+      same = same and (type(value) ~= "string" or OF_EVERY_HIT[name] or hit[name] == value)
+    end
+    if same then found = other end
+  end
+  return found
+end
+
 local function show(value)
   if type(value) == "table" then
     local words = {}
@@ -530,7 +546,7 @@ local function evaluate(rule, raw, events, f)
   local answer = true
   if rule.when then answer = rule.when(f, log) end
   if not answer then return nil end
-  if type(answer) == "table" and answer.hit then hit = answer.hit end
+  if type(answer) == "table" and answer.hit then hit = closest(log, answer.hit) end
   local captures = {}
   for _, other in ipairs(speaking) do
     for name, value in pairs(other) do

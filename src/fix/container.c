@@ -32,14 +32,14 @@ typedef char values[VALUES_MAX][VALUE_MAX];
 // shell and no YAML makes anything else. Anything else is none.
 static bool value_text(const json_t *value, char ret[static VALUE_MAX])
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-";
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/:-";
 	const char *text = json_string_value(value);
 	if (json_is_integer(value) && json_integer_value(value) > 0)
 		return snprintf(ret, VALUE_MAX, "%lld", (long long)json_integer_value(value)) > 0;
 	size_t n = text ? strlen(text) : 0, digits = text ? strspn(text, "0123456789") : 0;
 	if (digits && n - digits <= 1)
 		n = digits;
-	else if (!n || *text == '-' || strspn(text, plain) != n)
+	else if (!n || *text == '-' || text[n - 1] == ':' || strspn(text, plain) != n)
 		return false;
 	if (n >= VALUE_MAX)
 		return false;

@@ -137,8 +137,12 @@ struct ff_error *ff_fix_image(const struct ff_fix_machine *m, const json_t *inte
 {
 	const char *what = ff_json_text(intention, "image"), *need = ff_json_text(intention, "need");
 	bool python = what && strcmp(what, "python") == 0;
+	if (ff_fix_engine_has_image(what))
+		return ff_fix_engine_image(m, intention, fix);
 	if (!what || (!python && strcmp(what, "glibc") != 0 && strcmp(what, "glibcxx") != 0))
-		return ff_error_create(FF_EUSAGE, "'image' must be glibc, glibcxx or python");
+		return ff_error_create(FF_EUSAGE,
+			"'image' must be glibc, glibcxx, python or an engine of "
+			"rules/data/engine_images.tsv");
 	struct ff_error *err = ff_fix_kind(fix, "os", NULL);
 	if (err || (need && !is_version(need)) || (python && !need))
 		return err; // a need that is no version came from a log: the sentence is all there is

@@ -31,7 +31,7 @@ static const struct intention {
 	{"move", ff_fix_move, NULL, {"to"}},
 	{"edit", ff_fix_edit, NULL, {"from", "by", "line_ends"}},
 	{"grant", ff_fix_grant, NULL, {"run"}},
-	{"image", ff_fix_image, NULL, {"need"}},
+	{"image", ff_fix_image, NULL, {"need", "arch"}},
 	{"remount", ff_fix_remount, NULL, {NULL}},
 	{"renew", ff_fix_renew, NULL, {"python"}},
 	{"system", ff_fix_system, NULL, {"need"}},

@@ -85,8 +85,12 @@ ff_fix_family ff_fix_free, ff_fix_fetch, ff_fix_move, ff_fix_remount, ff_fix_ren
 ff_fix_family ff_fix_edit, ff_fix_grant;						   /* edit.c */
 ff_fix_family ff_fix_system;								   /* system.c */
 ff_fix_family ff_fix_image;								   /* image.c */
+ff_fix_family ff_fix_engine_image;							   /* engine_image.c */
 ff_fix_family ff_fix_driver, ff_fix_setting, ff_fix_toolkit, ff_fix_restart, ff_fix_login; /* host.c */
 ff_fix_family ff_fix_words; /* intent.c: a person must act */
+
+/** Has rules/data/engine_images.tsv this engine? */
+bool ff_fix_engine_has_image(const char *engine);
 
 /** Set the command from a buffer (left empty); a failed buffer is &ff_enomem. */
 struct ff_error *ff_fix_command(json_t *fix, struct ff_buf *command);

@@ -230,8 +230,6 @@ static void read_flags(struct ff_said *said, struct ff_span rest, struct ff_span
 		put_setting(said, flag, FF_SPAN("true"));
 }
 
-// ---- marks ----
-
 enum what {
 	ENGINE,
 	VERSION,
@@ -276,6 +274,8 @@ static const struct mark {
 	{"ollama_llama_server ", COMMAND, "ollama"},
 	{"/blobs/sha256-", ENGINE, "ollama"},
 	{"\\blobs\\sha256-", ENGINE, "ollama"},
+	{" source=sched.go:", ENGINE, "ollama"},
+	{" source=server.go:", ENGINE, "ollama"},
 	{"lmdeploy serve ", COMMAND, "lmdeploy"},
 	{"trtllm-serve ", COMMAND, "tensorrt-llm"},
 	{"ComfyUI version: ", VERSION, "comfyui"},
