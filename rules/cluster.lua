@@ -328,12 +328,13 @@ rule {
     backend = [[unable to find (?:backend library for backend )?'(?<backend>\w+)'(?:, try specifying runtime|]]
       .. [[ backend| in any)]],
     library = [[unable to find '(?:libtriton_)(?<backend2>\w+)\.so' or '[^']*' for model]],
+    folder = [[failed to stat file /opt/tritonserver/backends/(?<backend3>\w+)]],
   },
   confidence = 0.87,
   title = "this Triton has no such backend",
   when = function(_, log)
-    local hit = log.backend or log.library
-    local name = hit.backend or hit.backend2
+    local hit = log.backend or log.library or log.folder
+    local name = hit.backend or hit.backend2 or hit.backend3
     local image = TRITON_IMAGES[name]
     return {hit = hit, why = ("The model asks for the backend %s, and this image of Triton Inference Server does not "
       .. "hold it."):format(name),

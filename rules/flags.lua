@@ -179,11 +179,18 @@ rule {
     [[Found argument '(?<got3>[^-'\n][^'\n]*)' which wasn't expected]],
   }},
   context = {llama = SPOKEN[1][2], usage = [[^\s*Usage: \S+ \[OPTIONS\]|For more information,? try '?--help]],
-    tool = context.tool},
+    tool = context.tool, blank = [[The \\?"(?<variable>[A-Z]\w+)\\?" variable is not set\. Defaulting to a blank]]},
   unless = {"tool"},
   when = function(_, log)
     local hit = log.stray
     local got = hit.got or hit.got2 or hit.got3
+    if log.blank then -- the flag whose value it was takes the next word of the command line
+      return {hit = hit, evidence = {log.blank}, confidence = 0.84,
+        why = ("Compose put nothing in the place of %s, so a flag of the command takes the next word as its value, and "
+          .. "%s stands without one."):format(log.blank.variable, got),
+        fixes = {{host = true, kind = "env:" .. log.blank.variable, say = ("Give %s its value in the file .env beside "
+          .. "the compose file, then start it anew."):format(log.blank.variable)}}}
+    end
     if hit.got and not (log.llama or (hit.event.emitters or {})["llama.cpp"]) then return nil end
     local flag
     for _, row in ipairs(STRAY) do flag = flag or got:match(row[1]) and row[2] end

@@ -323,7 +323,7 @@ rule {
     llama_program = [[(?:main: exiting due to model loading error|\bsrv +(?:load_model|operator|llama_server)|]]
       .. [[llama[-_]server\b|llama-cli\b)]],
     engine_frame = [[\b(?:vllm|sglang|text_generation_server|lmdeploy)/]],
-    custom = [[trust_remote_code=True]],
+    custom = [[trust_remote_code=True]], lacking = [[ModuleNotFoundError: No module named]],
     driver = [[NVIDIA driver on your system is too old]],
   },
   unless = {"driver"},
@@ -399,6 +399,7 @@ rule {
         fixes = {{image = "tgi", kind = "pip:text-generation-inference",
           say = "Run a newer image of text-generation-inference, or an engine that lists this model."}}}
     end
+    if hit == log.no_arch and log.lacking and hit.text:has"failed to be inspected" then return nil end
     if hit == log.no_arch then
       return {hit = hit, why = {"This release of the engine has no implementation of {type}.",
         "vLLM is {fact:python.packages.vllm.version}."},

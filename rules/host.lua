@@ -347,3 +347,25 @@ rule {
   doc = {looks = "Cannot allocate memory while free shows much of it.",
     check = "ulimit -v; Max address space in /proc/PID/limits."},
 }
+
+-- Memory of the host that the GPU reads directly cannot be swapped out, and the system gives only so much of it.
+rule {
+  id = "oom.host/pinned",
+  from = {"llama.cpp", "ollama", "engine"},
+  signatures = {buffer = [[unable to allocate (?:CUDA|ROCm|HIP|SYCL)_Host buffer]]},
+  context = {size = [[failed to allocate (?<mib>[\d.]+) MiB of pinned memory]],
+    ollama = [[\bllama runner\b|\bsource=(?:sched|server|routes)\.go:]]},
+  facts = {"system.memory.available", "system.limits.memlock"},
+  confidence = 0.84,
+  title = "the host has no more memory that the GPU may read directly",
+  why = {"llama.cpp asked for pinned memory of the host for what does not go on the GPU, and got none.",
+    "It wanted {mib} MiB."},
+  when = function() return {fixes = {
+    {set = {GGML_CUDA_NO_PINNED = "1"}, say = "Let it take ordinary memory (the server has to see the variable)."},
+    {flag = "gpu_layers", toward = "lower", engine = "llama.cpp", say = "Or take a smaller model or quantization, so "
+      .. "that less is left for the host."},
+    {hardware = true, say = "Or add memory, or end what else holds it."}}}
+  end,
+  doc = {looks = "error loading model: unable to allocate CUDA_Host buffer.",
+    check = "Free memory of the host; ulimit -l; what else is loaded."},
+}

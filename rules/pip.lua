@@ -532,6 +532,13 @@ rule {
   },
   facts = {"gpus.0.memory.total", "gpus.0.memory.free"},
   when = function(f, log)
+    if log.to_quant and not (log.offload or log.enough) and log.has_frame[=[accelerate[/\\]big_modeling]=] then
+      return {hit = log.to_quant, confidence = 0.78, title = "bitsandbytes is older than accelerate takes it to be",
+        why = "It was accelerate that moved the quantized model, as it may from bitsandbytes 0.43.2 on.",
+        fixes = {{install = "bitsandbytes", need = ">=0.43.2", with = {"accelerate", "transformers"},
+          say = "Upgrade bitsandbytes, with accelerate and transformers."},
+          {argument = "device_map", value = "'auto'", say = "Or let accelerate place the model."}}}
+    end
     if log.to_quant and not (log.offload or log.enough) then
       return {hit = log.to_quant, confidence = 0.75, title = "a quantized model was moved with .to()",
         why = "A quantized model stays where it was placed; the code moves it with .to() or .cuda().",

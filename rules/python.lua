@@ -245,6 +245,12 @@ rule {
         fixes = {{install = back, absent = true, say = "Install it."},
           {conda = "python", need = "3.10", say = "Or make an environment with an older Python."}}}
     end
+    if log.importer and log.has_frame[=[pkg_resources[/\\]]=] then -- its own check for it came later
+      return {hit = log.importer, why = {"The installed setuptools is older than this Python: its pkg_resources uses "
+        .. "pkgutil.ImpImporter, which went out of Python with 3.12."},
+        fixes = {{install = "setuptools", say = "Upgrade setuptools."},
+          {conda = "python", need = "3.11", say = "Or make an environment with an older Python."}}}
+    end
     local new, old = log.removed or log.imp or log.importer, log.not_yet or log.typing
     if new or old then
       return {hit = new or old,

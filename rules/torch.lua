@@ -108,7 +108,7 @@ rule {
       [[exllama]], [[awq]], [[mamba]], [[causal_conv1d]], [[tiny-?cuda-?nn]], [[pytorch3d]], [[gsplat]],
       [[diff_gaussian]], [[nvdiffrast]], [[MultiScaleDeformableAttention]], [[onnxruntime]], [[ctranslate2]],
       [[llama_cpp]], [[ggml]], [[tensorrt]], [[fastllm]], [[turbomind]], [[lmdeploy]], [[selective_scan]],
-      [[fused_\w+]], [[bitsandbytes]], [[cupy]],
+      [[fused_\w+]], [[bitsandbytes]], [[cupy]], [[\(at [^)\n]*\.cuh?:\d+\)]],
     },
     torch_frame = [[(?:torch/(?:cuda|nn|_tensor|_ops|functional|utils)|vllm/|sglang/|transformers/|diffusers/)]],
     archs = [[The current PyTorch install supports CUDA capabilities (?<archs>[\w ]*\w)]],

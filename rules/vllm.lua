@@ -58,6 +58,11 @@ end
 -- TGI's warm-up computes a batch of the prompt tokens it allows.
 local function warmup(hit)
   local less = tonumber(hit.tokens) and tonumber(hit.tokens) // 2
+  if less and less < 1024 then -- no prompt to speak of: the weights fill the GPU
+    return {hit = hit, confidence = 0.86,
+      why = "Not even {tokens} {stage} tokens fit beside the weights: the model itself fills the GPU.",
+      fixes = {{flag = "four_bit", engine = "tgi", say = "Load it in 4 bits."}, split("tgi"), bigger}}
+  end
   return {hit = hit, confidence = 0.94,
     why = "TGI computes the largest batch that its settings allow before it serves, and {tokens} {stage} tokens do "
       .. "not fit.",

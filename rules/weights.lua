@@ -201,3 +201,39 @@ rule {
   doc = {looks = "Missing key(s) in state_dict; Unexpected key(s) in state_dict: \"module.conv1.weight\".",
     check = "The first names of the file against those of model.state_dict()."},
 }
+
+-- ---- files that say too little ----
+
+rule {
+  id = "hf.incomplete/model-config",
+  from = {"engine", "pydantic", "hub", "other"},
+  signatures = {json = [[Value error, (?:Expecting value|Unterminated string|Extra data|Invalid control character|]]
+    .. [[Expecting (?:',' delimiter|property name)[^:\n]*): line \d+ column \d+]]},
+  context = {config = [[validation error for (?:Model|Speech|Vllm|Scheduler)\w*Config]]},
+  all = {"config"},
+  confidence = 0.82,
+  title = "a JSON file of the model is empty or broken",
+  why = "The engine read the model's configuration, and a JSON file of it (config.json, generation_config.json, the "
+    .. "tokenizer's or the processor's) holds something else: an empty file, a git-lfs pointer or a page of an error.",
+  fixes = {{fetch = true, say = "Fetch the JSON files of the model anew (hf download with --include '*.json')."},
+    {code = true, kind = "param:model", say = "Or look which one it is: python3 -m json.tool names the file that it "
+      .. "cannot read."}},
+  doc = {looks = "1 validation error for ModelConfig: Value error, Expecting value: line 1 column 1 (char 0).",
+    check = "Sizes and first bytes of the JSON files in the model's folder."},
+}
+
+rule {
+  id = "hf.version-conflict/metadata",
+  from = {"transformers", "engine", "app"},
+  signatures = {none = [['NoneType' object has no attribute 'get']]},
+  context = {asks = [[metadata\.get\(\\?["']format\\?["']\)]]},
+  all = {"asks"},
+  confidence = 0.84,
+  title = "the safetensors file was saved without metadata",
+  why = "transformers asks a safetensors file which framework saved it. This one says nothing, and only newer releases "
+    .. "go on then.",
+  fixes = {{install = "transformers", say = "Upgrade transformers to a release that reads such files."},
+    {code = true, say = "Or save the file anew: save_file(load_file(path), path, metadata={'format': 'pt'})."}},
+  doc = {looks = "AttributeError: 'NoneType' object has no attribute 'get', at metadata.get(\"format\").",
+    check = "__metadata__ in the file's header."},
+}

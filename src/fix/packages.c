@@ -562,6 +562,8 @@ static struct ff_error *new_environment(const struct ff_fix_machine *m, const ch
 	else if (tool) // micromamba knows no channel by itself
 		ff_buf_printf(&b, "%s create -y -n worker -c conda-forge python%s%s", tool, version ? "=" : "",
 			version ? version : "");
+	else if (m->platform == FF_PLATFORM_WINDOWS) // its launcher; there is no python3.10 on the path
+		ff_buf_printf(&b, "py -%s -m venv worker-env", version ? version : "3");
 	else
 		ff_buf_printf(&b, "python%s -m venv worker-env", version ? version : "3");
 	struct ff_error *err = ff_fix_side_effect(fix, "What the worker needs has to be installed into it.");
