@@ -224,6 +224,29 @@ rule {
     check = "chat_template in tokenizer_config.json, or a chat_template.jinja beside it."},
 }
 
+rule {
+  id = "app.bug/image-tokens",
+  from = {"transformers", "engine"},
+  signatures = {tokens = [[(?:Image|Video|Audio) features and (?:image|video|audio) tokens do not match:? ]]
+    .. [[(?:tokens: )?(?<tokens>\d+)\D+(?<features>\d+)]]},
+  confidence = 0.8,
+  title = "the prompt and the pictures given beside it do not go together",
+  when = function(_, log)
+    local none = log.tokens.tokens == "0"
+    return {why = {"The prompt holds places for {tokens} parts of pictures (or sounds), and {features} were given.",
+        none and "It was built without them: the chat template was given text alone."
+          or "A tokenizer that cuts (truncation, max_length) has cut some away, or text and pictures are of two "
+            .. "calls."},
+      fixes = none and {{code = true, say = "Build the prompt by processor.apply_chat_template from messages whose "
+          .. "content holds {'type': 'image'} for each picture."}}
+        or {{argument = "truncation", value = "False", say = "Give prompt and pictures to the processor in one call, "
+          .. "without truncation."},
+          {argument = "max_pixels", say = "Or let pictures become fewer tokens (max_pixels of the processor)."}}}
+  end,
+  doc = {looks = "ValueError: Image features and image tokens do not match: tokens: 0, features 1230.",
+    check = "How often the image's placeholder stands in the prompt."},
+}
+
 -- What stands behind an image's name goes to the program that it starts with: a server already.
 rule {
   id = "engine.arg-invalid/entrypoint",

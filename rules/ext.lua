@@ -500,6 +500,7 @@ rule {
   signatures = {unavailable = [[(?:Flash Attention 2 is not available on CPU|]]
     .. [[torch\.cuda\.is_available\(\) (?:should be True but is|returned|==) False|]]
     .. [[Torch (?:is not able to use GPU|reports CUDA not available)|]]
+    .. [[Your device does not support the current version of Torch/CUDA|]]
     .. [[doesn't support bf16/gpu\. You need to assign use_cpu|No GPU or XPU found\. A GPU or XPU is needed)]]},
   context = {other = [[(?:driver on your system is too old|Found no NVIDIA driver|CUDA unknown error|]]
     .. [[forward compatibility|not yet initialized|nvidia-smi)]], cpu = [[\d\+cpu\b]]},
@@ -529,7 +530,8 @@ rule {
   signatures = {
     lib = [[(?<lib>lib(?:nvrtc|cudart|npp\w+|nvJitLink|cublas\w*|nvcuvid))\.so\.(?<major>\d+)\S*: ]]
       .. [[cannot open shared object]],
-    symbol = [[/torchcodec/libtorchcodec_\w+\.so: undefined symbol: (?<symbol>\w+)]],
+    symbol = [[/torchcodec/libtorchcodec_\w+\.(?:so: undefined symbol: |dylib\b[^\n]*Symbol not found: _?)]]
+      .. [[(?<symbol>\w+)]],
   },
   context = {codec = [[Could not load libtorchcodec|libtorchcodec loading traceback]],
     torch = [[PyTorch version \((?<torch>\d+\.\d+)[\w.]*\+(?<build>cu\d+|cpu)\)]],

@@ -325,8 +325,9 @@ rule {
     engine_frame = [[\b(?:vllm|sglang|text_generation_server|lmdeploy)/]],
     custom = [[trust_remote_code=True]], lacking = [[ModuleNotFoundError: No module named]],
     driver = [[NVIDIA driver on your system is too old]],
+    none_at_all = [[Supported architectures: dict_keys\(\[\]\)]],
   },
-  unless = {"driver"},
+  unless = {"driver", "none_at_all"},
   facts = {"transformers.version", "python.packages.vllm.version"},
   confidence = 0.87,
   when = function(f, log)

@@ -84,3 +84,49 @@ rule {
   doc = {looks = "'Can't get attribute 'T5DenseReluDense' on <module 'transformers.models.t5.modeling_t5''.",
     check = "The release that the file was saved with."},
 }
+
+-- A list of models that is empty says nothing of the model: the engine itself did not come up whole.
+rule {
+  id = "pip.broken-install/engine-source",
+  from = {"engine"},
+  signatures = {empty = [[are not supported for now\. Supported architectures: dict_keys\(\[\]\)]]},
+  context = {unbuilt = [[No module named 'vllm\.(?:_C|_version)']]},
+  facts = {"python.packages.vllm.version"},
+  explains = {"vllm.arg-unsupported", "ext.abi-mismatch"},
+  confidence = 0.84,
+  title = "vLLM runs without its compiled part",
+  when = function(_, log)
+    local frames = log.empty.event.frames or {}
+    local file = (frames[#frames] or {}).file or ""
+    local source = not file:match[[(?:site|dist)-packages]] and file:match[[^(.*)[/\\]vllm[/\\]model_exec]]
+    return {why = {"vLLM knows not one model, because importing its own modules failed.",
+        source and ("It runs out of the folder of its sources (%s), where nothing was compiled."):format(source)},
+      fixes = {source and {code = true, say = ("Start it from another folder than %s, so that the installed vLLM is "
+          .. "imported."):format(source)}
+        or {install = "vllm", fresh = true, say = "Lay vLLM down anew, in the build for this torch."},
+        source and {install = "vllm", fresh = true, say = "Or install it, which compiles those parts or brings them."}
+          or nil}}
+  end,
+  doc = {looks = "Model architectures ['LlamaForCausalLM'] are not supported for now. Supported architectures: "
+    .. "dict_keys([])", check = "python3 -c 'import vllm; print(vllm.__file__)'."},
+}
+
+-- A module of a package is missing and the package is there: another release of it. Which, the atlas says (names.lua);
+-- of packages that it knows by their newer form only, it is the older one that is here.
+rule {
+  id = "pip.conflict/older-package",
+  anyone = "interpreter",
+  role = "symptom",
+  signatures = {module = [[ModuleNotFoundError: No module named '(?<top>openai|pydantic|starlette|anyio|httpx|numpy|]]
+    .. [[google\.genai|langchain|gradio|gradio_client|mistralai|anthropic)\.(?<rest>[\w.]+)']]},
+  when = function(f, log)
+    local package = know.distribution(log.module.top)
+    if not package or (log.module.event.tier or 0) < 3 then return nil end
+    return {confidence = 0.7, why = {("%s is installed, and its release has no part {rest}: what imports it was "
+        .. "written for another one."):format(package),
+        ("%s is {fact:python.packages.%s.version}."):format(package, package)},
+      fixes = {{install = package, say = ("Upgrade %s."):format(package)},
+        {install = package, older = true, say = "Or go back, if what imports it is the older one."}}}
+  end,
+  doc = {looks = "ModuleNotFoundError: No module named 'openai.types'.", check = "pip show of that package."},
+}

@@ -207,8 +207,8 @@ rule {
 rule {
   id = "hf.incomplete/model-config",
   from = {"engine", "pydantic", "hub", "other"},
-  signatures = {json = [[Value error, (?:Expecting value|Unterminated string|Extra data|Invalid control character|]]
-    .. [[Expecting (?:',' delimiter|property name)[^:\n]*): line \d+ column \d+]]},
+  signatures = {json = [[Value error, (?:Expecting value|Unterminated string starting at|Extra data|]]
+    .. [[Invalid control character at|Expecting (?:',' delimiter|property name)[^:\n]*): line \d+ column \d+]]},
   context = {config = [[validation error for (?:Model|Speech|Vllm|Scheduler)\w*Config]]},
   all = {"config"},
   confidence = 0.82,
