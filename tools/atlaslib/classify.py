@@ -46,6 +46,11 @@ REMEDY = (
     r"remove|drop|relaunch with|provide|choose|change|unset|must be >=|without)) (?:the |a |an )?(?:explicit |positive"
     r" |different )?[`'\"]?"
 )
+# What orders, where REMEDY may also describe ("conflicts with --x").
+ORDER = (
+    r"(?i:\b(?:use|set|pass|try|specify|add|raise|lower|increase|decrease|reduce|enable|disable|remove|drop|provide|"
+    r"choose|change|unset|(?:re-?run|re-?launch|re-?start|start)(?: [\w']+){0,3} with)) (?:the |a |an )?[`'\"]?"
+)
 FLAG = r"(--[a-z][a-z0-9]*(?:[-_][\w-]*\w)?)"
 VARIABLE = r"\b([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])\b"
 GPU = re.compile(
@@ -79,7 +84,7 @@ PYTHON = re.compile(r"(not supported on|requires|needs|supported on|use) Python 
 INSTALL = [
     re.compile(p)
     for p in (
-        r"pip3? install (?:-[\w-]+ )*[`'\"]?(?!-)([\w.-]+)",
+        r"pip3? install (?:-[\w-]+ )*[`'\"]?(?!-|\w+\+|https?:)([\w.-]+)",
         r"(?i)(?:please |need to |must |to )install (?:the )?[`'\"]?([\w.-]+)",
         r"(?i)\brequires? (?:the )?(?:following )?[`'\"]?([\w.-]+)[`'\"]? (?:library|package|module)",
         (
@@ -97,7 +102,7 @@ IMPLIED = re.compile(
     r"(?i)[`'\"]?\b([\w.-]+)[`'\"]? (?:library |package )?(?:is|are) (?:not available|required|missing)"
 )
 BOUND = [re.compile(p) for p in (
-    r"[`'\"]?\b([A-Za-z][\w.-]*?)[`'\"]? ?(>=|==|~=|<=|<|>) ?v?(\d[\d.]*)",
+    r"[`'\"]?\b([A-Za-z][\w.-]*?)[`'\"]?(?: versions?)? ?(>=|==|~=|<=|<|>) ?v?(\d[\d.]*)",
     r"(?i)at least ()[`'\"]?([a-z][\w.-]*)[`'\"]? v?(\d[\d.]*)",
     r"(?i)(?:upgrade|update) (?:to )?()[`'\"]?([a-z][\w.-]*)[`'\"]? to (?:at least )?(?:version )?v?(\d[\d.]*)",
     r"(?i)()\b([a-z][\w.-]*) (?:versions? )?v?(\d+\.\d[\d.]*) or (?:newer|later|higher|above)")]
@@ -255,6 +260,12 @@ class Package:
                     return match[1], (value[1].rstrip(".,;:") if value else "")
         return None
 
+    def rather(self, text, setting):
+        """Is the variable what is asked for, and not the setting beside it?"""
+        if re.search(REMEDY + FLAG, text):
+            return False
+        return bool(re.search(REMEDY + VARIABLE, text)) or not re.search(FLAG + "|" + REMEDY + setting, text)
+
     def where(self, message):
         path = message["file"]
         if MODEL.search(path):
@@ -289,18 +300,19 @@ class Package:
         if inner and not re.search(FLAG, text) and not GPU.search(text):
             other = REFUSES.search(text) and where != "model" and self.of_place(message) == "model"
             return ("u", "model", "") if other else ("c", "", "")
-        if GPU.search(text) and not re.search(r"(?i)\btensors?\b", text):
+        ordered = bool(re.search(ORDER + FLAG, text))
+        if GPU.search(text) and not ordered and not re.search(r"(?i)\btensors?\b", text):
             return "h", "", ""
         named = self.named(message, where == "launch" if builds or where else None)
         variable = self.variable(text)
         if (
             variable
-            and (not named or not named[1] or not re.search(FLAG + "|" + REMEDY + named[0], text))
+            and (not named or not named[1] or self.rather(text, named[0]))
             and re.search(r"(?i)\brequires?\b|\bset\b|\bmust\b|\bneeds?\b|=1|=0|\buse\b|support|unset", text)
         ):
             return ("v", *variable)
         refuses = bool(REFUSES.search(text))
-        if named and (refuses or NEEDS.search(text)) and (named[1] or not INTERNAL.search(text)):
+        if named and (refuses or ordered or NEEDS.search(text)) and (named[1] or not INTERNAL.search(text)):
             if named[1] and not (where or builds or "--" in text or named[0] + "=" in text):
                 return "c", "", ""
             return ("q" if refuses else "p"), named[0], "" if named[1] else "g"

@@ -20,13 +20,13 @@ import requests
 
 from . import archive, classify, extract, index, messages
 
-FORMAT = 4
+FORMAT = 5
 MEMORY_MAX, SECONDS_MAX = 3 << 30, 900
 SCHEMA = """create table if not exists file (sha text primary key, record blob);
 create table if not exists release (version text primary key, uploaded text, filename text, metadata text,
     native text, files blob);
 create table if not exists message (path text, sha text, found blob, primary key (path, sha));
-create table if not exists heard (version text primary key);
+create table if not exists heard (version text primary key, files blob);
 create table if not exists python (version text primary key, bounds text);
 create table if not exists wheel (version text, what text, bounds text, primary key (version, what))"""
 HEARD_MAX, HEARD_STEP = 4, 4  # messages are read of the two newest releases and of every fourth before
@@ -77,11 +77,12 @@ def messages_of(path, text):
 
 def hear(db, version, read):
     """Keep the messages of a release."""
+    files = {}
     for path, text in sorted(read[0].items()):
-        sha = hashlib.sha256(text).hexdigest()[:32]
+        sha = files[path] = hashlib.sha256(text).hexdigest()[:32]
         if not db.execute("select 1 from message where path = ? and sha = ?", (path, sha)).fetchone():
             db.execute("insert or ignore into message values (?, ?, ?)", (path, sha, pack(messages_of(path, text))))
-    db.execute("insert or replace into heard values (?)", (str(version),))
+    db.execute("insert or replace into heard values (?, ?)", (str(version), pack(files)))
     db.commit()
 
 
@@ -161,13 +162,26 @@ def package(name, say=print, only=None):
         file, known, heard = files[version], str(version) in have, str(version) in hear_now
         if known and not heard or only and str(version) not in only:
             continue
-        child = multiprocessing.get_context("fork").Process(target=one, args=(name, version, file, known, heard))
-        child.start()
-        child.join(2 * SECONDS_MAX)
-        if child.is_alive():
-            child.kill()
-            child.join()
-        if child.exitcode != 0:
+        if not read_apart(name, version, file, known, heard):
             missing[str(version)] = f"not read ({file['filename']})"
-        say(f"{name} {version}{' NOT READ' if child.exitcode else ''}", flush=True)
+        say(f"{name} {version}{' NOT READ' if str(version) in missing else ''}", flush=True)
     return missing
+
+
+def read_apart(name, version, file, known, heard):
+    """Is it read? In a child process, see one()."""
+    child = multiprocessing.get_context("fork").Process(target=one, args=(name, version, file, known, heard))
+    child.start()
+    child.join(2 * SECONDS_MAX)
+    if child.is_alive():
+        child.kill()
+        child.join()
+    return child.exitcode == 0
+
+
+def listen(name, versions):
+    """Read the messages of these releases and nothing else; those that could not be read."""
+    db = opened(name)
+    have, files = {row[0] for row in db.execute("select version from heard")}, bounds(db, requests.Session(), name)
+    return [str(v) for v, file in files.items()
+            if str(v) in versions and str(v) not in have and not read_apart(name, v, file, True, True)]

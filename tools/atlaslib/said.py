@@ -132,9 +132,11 @@ def heard(db):
     return {row[0] for row in db.execute("select version from heard")}
 
 
-def files_of(db, files):
+def files_of(db, version):
+    """{path: what mine.messages_of() found in it} of a release that was heard."""
     out = {}
-    for path, sha in files.items():
+    packed = db.execute("select files from heard where version = ?", (version,)).fetchone()[0]
+    for path, sha in mine.unpack(packed).items():
         row = db.execute("select found from message where path = ? and sha = ?", (path, sha)).fetchone()
         if row:
             out[path] = mine.unpack(row[0])

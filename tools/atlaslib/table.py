@@ -30,6 +30,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from . import index, mine, said
+from .pack import mask_of
 from .resolve import Release
 
 ENVIRONMENT = dict(
@@ -46,6 +47,7 @@ ENVIRONMENT = dict(
 )
 WORD = re.compile(r"[A-Za-z_][\w.]{0,199}\Z", re.ASCII)
 ROWS_MAX = 3_000_000
+HEAD = ("at", "pa", "ma", "to", "R\t", "Q\t")  # how the lines before the sets start
 
 
 def ranges(mask):
@@ -193,9 +195,7 @@ class Table:
         body = [*self.module_rows(sets), *self.class_rows(sets), *self.function_rows(sets)]
         body += [f"W\t{module}\t{name or ''}\t{sets.of(mask)}" for (module, name), mask in
                  sorted(self.needs.items(), key=lambda kv: (kv[0][0], kv[0][1] or "")) if WORD.match(module)]
-        body += [f"G\t{key:x}\t{check}\t{kind}\t{word}\t{more}\t{sets.of(mask)}"
-                 for key, check, kind, word, more, mask in self.messages.rows()]
-        body += [f"H\t{sets.of(self.heard)}"] if self.heard else []
+        body += message_rows(self.messages, self.heard, sets)
         if len(body) > ROWS_MAX:
             raise ValueError(f"{self.name}: more than {ROWS_MAX} rows")
         return "\n".join(self.head(sets.order) + body) + "\n"
@@ -261,11 +261,47 @@ class Numbers:
         return self.known[mask]
 
 
+def message_rows(messages, heard, sets):
+    rows = [f"G\t{key:x}\t{check}\t{kind}\t{word}\t{more}\t{sets.of(mask)}"
+            for key, check, kind, word, more, mask in messages.rows()]
+    return rows + ([f"H\t{sets.of(heard)}"] if heard else [])
+
+
 def common(a, b):
     n = 0
     while n < min(len(a), len(b)) and a[n] == b[n]:
         n += 1
     return n
+
+
+def cells_of(text, kind):
+    return [line.split("\t")[1:] for line in text.splitlines() if line.startswith(kind + "\t")]
+
+
+def heard_of(text):
+    """{position: version} of the releases whose messages a table has."""
+    sets, versions = [mask_of(row[0]) for row in cells_of(text, "S")], [row[0] for row in cells_of(text, "R")]
+    mask = sum(sets[int(row[0])] for row in cells_of(text, "H"))
+    return {i: v for i, v in enumerate(versions) if mask >> i & 1}
+
+
+def with_messages(name, text, data):
+    """The same table with its messages judged anew, from what of them is in the cache."""
+    db, sets, mask = mine.opened(name), Numbers(), 0
+    messages = said.Said(name, *said.known_packages(data), name in said.engines(data))
+    for position, version in heard_of(text).items():
+        if version in said.heard(db):
+            mask |= 1 << position
+            messages.add(1 << position, said.files_of(db, version))
+    if not mask:
+        raise ValueError("no messages could be read")
+    for row in cells_of(text, "S"):
+        sets.of(mask_of(row[0]))
+    rows = message_rows(messages, mask, sets)
+    lines = [line for line in text.splitlines() if line[:2] not in ("G\t", "H\t", "S\t")]
+    body = next((i for i, line in enumerate(lines) if line[:2] not in HEAD), len(lines))
+    kept = [*lines[:body], *(f"S\t{ranges(m)}" for m in sets.order), *lines[body:], *rows]
+    return "\n".join(kept) + "\n"
 
 
 def build(name, data):
@@ -285,7 +321,7 @@ def build(name, data):
             records[path] = mine.unpack(db.execute("select record from file where sha = ?", (sha,)).fetchone()[0])
         if version in heard:
             table.heard |= 1 << len(table.releases)
-            table.messages.add(1 << len(table.releases), said.files_of(db, files))
+            table.messages.add(1 << len(table.releases), said.files_of(db, version))
         asks = requirements(metadata, pythons.get(version, "")) | wheels.get(version, set())
         table.add(version, day, asks, Release(records, json.loads(native)))
     return table.text()
