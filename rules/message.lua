@@ -29,7 +29,7 @@ end
 
 -- Bounds in a message: "torch>=2.6", "torch >= 2.6", "PyTorch 2.0 or newer", "at least v2.6".
 local BOUNDS = {
-  [=[(?i)[`'"]?([a-z][\w.-]*)[`'"]? ?(>=|==|~=|<=|<|>) ?v?(\d[\w.]*)]=],
+  [=[(?i)[`'"]?([a-z][\w.-]*)[`'"]?(?: versions?)? ?(>=|==|~=|<=|<|>) ?v?(\d[\w.]*)]=],
   [=[(?i)at least ()[`'"]?(?=[a-z])([a-z][\w.-]*)[`'"]? v?(\d[\w.]*)]=],
   [=[(?i)(?:upgrade|update) (?:to )?(?:your )?()[`'"]?([a-z][\w.-]*)[`'"]? to (?:at least )?(?:version )?v?]=]
     .. [[(\d[\w.]*)]],
@@ -60,6 +60,12 @@ local function bound_of(clause, text)
   end
 end
 
+-- "xformers 0.0.29 has a broken ..."; "your transformers version is too old".
+local AGED = {
+  [=[(?i)\b([a-z][\w-]+)(?: version)?(?: is)? v?\d+\.\d]=],
+  [=[(?i)\b([a-z][\w-]+)[`'"]?(?: version| library| package)? (?:is|seems) (?:too old|outdated|out of date)]=],
+}
+
 -- "does not work with transformers>=5. Please downgrade to transformers==4.57" holds two bounds, and asks for one. What
 -- is said not to do, the releases on the other side of it do.
 local function stated_bound(text)
@@ -82,9 +88,11 @@ local function stated_bound(text)
   least = text:match[=[(?i)\bupgrade (?:it )?to (?:at least |version |>= ?)+v?(\d[\d.]*)]=]
     or text:match[=[(?i)\brequires? version ['"(\[]*>= ?v?(\d[\d.]*)]=]
   if not least then return nil end
-  for word in text:gmatch[=[(?i)\b([a-z][\w-]+)(?: version)?(?: is)? v?\d+\.\d]=] do
-    name = package(word)
-    if name then return name, ">=" .. least:gsub([[\.$]], "") end
+  for _, pattern in ipairs(AGED) do
+    for word in text:gmatch(pattern) do
+      name = package(word)
+      if name then return name, ">=" .. least:gsub([[\.$]], "") end
+    end
   end
 end
 
@@ -101,6 +109,7 @@ local REQUESTS = {
   [=[requires? (?:the )?[`'"]?([\w.-]+)[`'"]? (?:library|package)]=],
   [=[[`'"]?([\w.-]+)[`'"]? (?:library |package |dictionary )?(?:is )?not installed]=],
   [=[[`'"]?([\w.-]+)[`'"]? (?:must|needs to|has to) be installed]=],
+  [=[[`'"]?([\w.-]+)[`'"]? (?:library |package )?is not available, (?:please )?install it]=],
   [=[(?:[Cc]ould not|[Ff]ailed to|[Uu]nable to) import [`'"]?([\w-]+)]=],
   [=[requires installation of [`'"]?([\w.-]+)]=],
 }
@@ -115,6 +124,8 @@ local EXPLICIT = {
   [=[[Ii]nstall the [`'"]?([a-z][\w.-]+)[`'"]? package]=],
   [=[the [`'"]([a-z][\w.-]+)[`'"] package is installed]=],
   [=[[Ii]nstall (?:the |either |both )*[`'"]([a-z][\w.-]+)(?:\[[\w,-]+\])?[`'"]]=],
+  [=[[Ii]nstall ([a-z][\w.-]+)\[[\w,-]+\]]=],
+  [=[requires? (?:the )?[`'"]?([a-z][\w.-]+)[`'"]?(?: package| library)?, which is not (?:installed|available)]=],
 }
 local NO_NAME = {git = true, the = true, them = true, it = true, this = true, these = true, following = true,
   from = true, all = true}
@@ -145,12 +156,14 @@ local function at_address(text)
     or text:match([=[(?i)(?:^|\b(?:please|to|must|by|and|first)\s+|[.:;]\s+)install\b[^\n]{0,30}? ]=]
     .. [=[(?:git\+)?https?://[^\s`'"<>)]*?/([\w.-]+?)(?:\.git)?]=]
     .. [=[[/.,`'")]*(?:\s|$)]=])
+  if text:match[[https?://\S+ *&& *cd \S+/]] then return nil end -- a part of what lies there: its name is not told
   return name and not NO_NAME[name:lower()] and name or nil
 end
 
 -- Packages whose absence or age has a rule of its own, which knows what else that message can mean.
-local OWN_RULE = {accelerate = true, bitsandbytes = true, ["flash-attn"] = true, sentencepiece = true, tiktoken = true,
-  protobuf = true, hf_transfer = true}
+local OWN_RULE = {accelerate = "accelerate.missing", bitsandbytes = "bnb.not-installed",
+  ["flash-attn"] = "flash-attn.missing", sentencepiece = "hf.tokenizer-dep", tiktoken = "hf.tokenizer-dep",
+  protobuf = "hf.tokenizer-dep", ["hf-transfer"] = "hf.transfer-missing"}
 
 local function skew_cause(name)
   local hub = {transformers = true, peft = true, accelerate = true, diffusers = true, trl = true, datasets = true,
@@ -171,7 +184,7 @@ local function kept_by_all(name, need)
 end
 
 -- The rules below read the same request: one speaks when it is about a release, the other when the package is missing.
-local function read_request(f, hit)
+local function any_request(f, hit)
   if not hit or not by_library(hit) then return nil end
   local text = message_of(hit)
   local command = text:match[=[(pip3? install [^\n]*)]=]
@@ -180,7 +193,7 @@ local function read_request(f, hit)
   local said = atlas.said(hit)
   -- what its source checks for is not what it asks for, where that has an address
   if said and at_address(text) and not text:lower():gsub("_", "-"):find(said.name, 1, true) then said = nil end
-  if said and said.kind == "i" and not OWN_RULE[said.name] then
+  if said and said.kind == "i" then
     -- what the text has at run time is closer than the source
     local bound = name == said.name and need or (said.more or ""):match[=[[<>=!~].*$]=]
     local have = f.pkg(said.name)
@@ -193,12 +206,18 @@ local function read_request(f, hit)
   if asked and asked ~= name and not (name and TOOLS[asked]) then
     name, need = asked, select(2, stated_bound(command or ""))
   end
-  if not name or OWN_RULE[name] then return nil end
+  if not name then return nil end
   local have = f.pkg(name)
   -- the message's own check failed for another reason
   if have and need and version.matches(have, need) then return nil end
   if need and not have and kept_by_all(name, need) then need = nil end
   return name, need, have
+end
+
+local function read_request(f, hit)
+  local name, need, have, said = any_request(f, hit)
+  if not name or OWN_RULE[name] then return nil end
+  return name, need, have, said
 end
 
 local REQUEST_WORDS = {
@@ -259,6 +278,28 @@ rule {
   doc = {looks = "'X requires Y to be installed', 'please install Y', 'pip install Y' in a library's exception.",
     check = "Is it installed in the interpreter that runs?"},
 }
+
+-- What has a rule of its own is asked for in words that this rule does not know.
+for _, cause in ipairs{"accelerate.missing", "bnb.not-installed", "flash-attn.missing", "hf.tokenizer-dep",
+  "hf.transfer-missing"} do
+  rule {
+    id = cause .. "/asked",
+    anyone = "request",
+    signatures = REQUEST_WORDS,
+    when = function(f, log)
+      local hit = request_hit(log)
+      local name, need, have, said = any_request(f, hit)
+      if not name or have or OWN_RULE[name] ~= cause or message_of(hit):match(OLD) then return nil end
+      return {hit = hit, confidence = said and 0.84 or 0.8, why = {("The message itself asks for %s."):format(name),
+        have == false and ("%s is not installed."):format(name) or nil},
+        fixes = {{install = name, need = need, build = name == "flash-attn" or nil, absent = not need,
+          say = ("Install %s, as the message asks."):format(name)}}}
+    end,
+    why = "",
+    doc = {looks = "'X is not available, please install it', 'X must be installed' in a library's exception.",
+      check = "Is it installed in the interpreter that runs?"},
+  }
+end
 
 rule {
   id = "pip.module-missing/address",

@@ -43,7 +43,7 @@ rule {
         .. [[|module )?is not installed]],
     },
     please = [[(?:ImportError|ModuleNotFoundError|RuntimeError)[^\n]{0,200}[Pp]lease (?:run )?[`'"]?(?:pip ]]
-      .. [[)?install (?:-U |--upgrade )?[`'"]?(?<name2>[\w.-]+)]],
+      .. [[)?install (?!(?:the|an?|latest|it|them|this)\b)(?:-U |--upgrade )?[`'"]?(?<name2>[\w.-]+)]],
   },
   context = {
     ignored = [[(?:Ignore import error|Could not import|will not be available|falling back|optional)]],

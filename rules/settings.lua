@@ -86,13 +86,13 @@ local function named(text, where)
   if wanted then return wanted, nil, true end
   local flag, value = text:match(REMEDY .. [=[(--[a-z][\w-]+)[`'"]?(?:(?:[ =]| to )[`'"]?([\w.:/-]+))?]=])
   if flag then return flag, plain_value(value), true end
-  flag = text:match[[(--[a-z][a-z0-9]*(?:[-_][\w-]+)?)]]
-  if flag then return flag, nil, false end
   local variable = text:match(REMEDY .. VARIABLE)
   if variable then
     local _, to = text:match(REMEDY .. VARIABLE .. NAMED)
     return variable, plain_value(to), true
   end
+  flag = text:match[[(--[a-z][a-z0-9]*(?:[-_][\w-]+)?)]]
+  if flag then return flag, nil, false end
   variable = text:match(VARIABLE)
   if variable then return variable, nil, false end
   if text:match(TYPES) then return nil end
@@ -130,14 +130,15 @@ end
 
 -- What the engine's own source says of its message, where the atlas has read it.
 local function from_source(said, hit, package, where, text)
-  local name, value = named(text, where)
+  local name, value, remedy = named(text, where)
   local plain = name and name:gsub("^-*", ""):gsub("-", "_")
   local fix
   if said.kind == "v" then
     fix = said.more == "-" and {unset = {said.name}, say = ("Leave %s unset."):format(said.name)}
       or as_variable(said.name, plain == said.name and value or said.more, true)
   elseif said.kind == "p" or said.kind == "q" then
-    fix = switched_on(said.name, text, package) or plain == said.name and as_setting(name, value)
+    fix = remedy and name:match[[^[A-Z]+_]] and as_variable(name, value, true)
+      or switched_on(said.name, text, package) or plain == said.name and as_setting(name, value)
       or as_setting(said.name, nil)
   else
     return nil

@@ -457,9 +457,8 @@ rule {
       return {hit = hit, confidence = 0.78, why = {
         "This engine runs on GPUs of compute capability {below} and later only.",
         "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
-        fixes = {
-          {hardware = true,
-            say = "Use a newer GPU, or an engine that still supports this one (llama.cpp, transformers)."}}}
+        fixes = {{hardware = true,
+          say = "Use a newer GPU, or an engine that still supports this one (llama.cpp, transformers)."}}}
     end
     -- a kernel of a library: its data type need not be what is too new
     if hit == log.capability and not hit.text:match[[(?i)\b(?:b?float|bf16|fp\d|half|e\dm\d)]] then
@@ -470,12 +469,14 @@ rule {
             say = "Or choose another kernel (backend) or quantization than the one that the message names."}}}
     end
     local attention = hit == log.flash
+    local flag, told = hit.text:match[=[(?i)\b(?:with|use|set|pass) [`'"]?--([a-z][\w-]*dtype)[ =]([a-z]\w+)]=]
     return {hit = hit, confidence = 0.92, why = {"This GPU is older than what that data type or kernel needs.",
       "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
-      fixes = attention and {{argument = "attn_implementation",
-        say = "Use another attention: attn_implementation='sdpa' (or 'eager'); vLLM: "
-          .. "VLLM_ATTENTION_BACKEND=XFORMERS."}, {hardware = true,
-          say = "Or a GPU of the Ampere generation or later."}}
+      fixes = attention and {{argument = "attn_implementation", say = "Use another attention: "
+          .. "attn_implementation='sdpa' (or 'eager'); vLLM: VLLM_ATTENTION_BACKEND=XFORMERS."},
+        {hardware = true, say = "Or a GPU of the Ampere generation or later."}}
+        or flag and {{flag = flag:gsub("-", "_"), stated = true, spelled = ("--%s %s"):format(flag, told),
+          say = ("Start it with --%s %s, as it says."):format(flag, told)}}
         or {{flag = "dtype", value = "half", engine = log.bf16 and log.bf16.text:has"Bfloat16 is only" and "vllm"
           or nil, say = "Use float16 instead."}, {hardware = true,
           say = "Or a GPU that supports it (bf16: 8.0 and later; fp8: 8.9 and later)."}}}
