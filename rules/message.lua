@@ -125,7 +125,7 @@ local EXPLICIT = {
   [=[the [`'"]([a-z][\w.-]+)[`'"] package is installed]=],
   [=[[Ii]nstall (?:the |either |both )*[`'"]([a-z][\w.-]+)(?:\[[\w,-]+\])?[`'"]]=],
   [=[[Ii]nstall ([a-z][\w.-]+)\[[\w,-]+\]]=],
-  [=[requires? (?:the )?[`'"]?([a-z][\w.-]+)[`'"]?(?: package| library)?, which is not (?:installed|available)]=],
+  [=[requires? (?:the )?[`'"]?([a-z][\w-]+)[`'"]?(?: package| library)?, which is not (?:installed|available)]=],
 }
 local NO_NAME = {git = true, the = true, them = true, it = true, this = true, these = true, following = true,
   from = true, all = true}

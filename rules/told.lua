@@ -11,6 +11,8 @@ local VARIABLE = [=[([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])\b[`'"]?]=]
   .. [=[(?:(?:=[`'"]?| to [`'"]| to (?=\d|(?i:true|false|on|off)\b))([\w./:-]*\w))?]=]
 -- Variables that only make a failure easier to read mend nothing.
 local DIAGNOSES = [[(?:DEBUG|VERBOSE|LOG|TRACE|BLOCKING|FULL_ERROR|_DSA|PROFILE)]]
+-- What is not let in without one is a matter of who asks, and has causes of its own.
+local SECRET = [[(?i)(?:(?:access|auth|hf|hub|api)_(?:token|key)|secret|password)$]]
 -- Makers of variables; of any other a value or the word for it must say that it is one.
 local KNOWN = [[^(?:CUDA|HIP|ROCR|NCCL|TORCH\w*|PYTORCH|TRITON|HF|TRANSFORMERS|VLLM|SGLANG|LMDEPLOY|RAY|DS|NVTE)_]]
 local NO_VALUE = [[^(?:and|or|to|in|with|when|on|is|for|instead|if|only|but|not|an?|at|of|as|the|argument|flag]]
@@ -25,6 +27,7 @@ local function order(text)
   local flag, value = text:match(VERB .. FLAG)
   if flag then
     local name = flag:gsub("-", "_")
+    if name:match(SECRET) then return nil end
     value = value_of(value)
     if value and value:match[[^[a-z]+$]] and text:match("--" .. flag .. "[`'\"]? to ") then value = nil end
     return {code = true, kind = "param:" .. name, say = value and ("Start it with --%s %s."):format(flag, value)
@@ -32,7 +35,7 @@ local function order(text)
   end
   local variable, to = text:match(VERB .. VARIABLE)
   to = value_of(to)
-  if not variable or variable:match(DIAGNOSES) then return nil end
+  if not variable or variable:match(DIAGNOSES) or variable:match(SECRET) then return nil end
   if not to and not variable:match(KNOWN) and not text:match[[(?i)\benv(?:ironment)?\b]] then return nil end
   return to and {set = {[variable] = to}, say = ("Set %s to %s, as the message asks."):format(variable, to)}
     or {code = true, kind = "env:" .. variable, say = ("Set %s as the message says."):format(variable)}, variable
