@@ -101,6 +101,7 @@ INSTALL = [
 IMPLIED = re.compile(
     r"(?i)[`'\"]?\b([\w.-]+)[`'\"]? (?:library |package )?(?:is|are) (?:not available|required|missing)"
 )
+PIP = re.compile(r"pip3? install [^\n`'\"]*")
 BOUND = [re.compile(p) for p in (
     r"[`'\"]?\b([A-Za-z][\w.-]*?)[`'\"]?(?: versions?)? ?(>=|==|~=|<=|<|>) ?v?(\d[\d.]*)",
     r"(?i)at least ()[`'\"]?([a-z][\w.-]*)[`'\"]? v?(\d[\d.]*)",
@@ -291,7 +292,8 @@ class Package:
                 self.variable(text) if re.search(r"(?i)\bset\b|\bexport\b|environment|must be|unset", text) else None
             )
             return ("v", *variable) if variable else ("c", "", "")
-        return self.of_engine(message, text)
+        text = PIP.sub(" ", text)  # its options are pip's
+        return self.of_engine({**message, "m": text}, text)
 
     def of_engine(self, message, text):
         where, function = self.where(message), message["f"].rsplit(".", 1)[-1]
