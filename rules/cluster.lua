@@ -37,9 +37,8 @@ rule {
       say = log.node and "Fetch it by hand on that node: what it says there is the registry's own answer."
         or "Fetch it anew."}
     if log.broken and image then
-      why, fix = "A layer of the image came in part or damaged: the way to the registry breaks off, or a cache "
-        .. "in between "
-        .. "is broken.", again
+      why, fix = "A layer of the image came in part or damaged: the way to the registry breaks off, or a cache in "
+        .. "between is broken.", again
     elseif log.rate then
       why, fix = "The registry limits how often may be pulled without a login.",
         {login = "registry", need = registry, say = "Log in to the registry, or pull from a mirror."}
@@ -84,9 +83,8 @@ rule {
     if log.fewer then
       return {hit = log.fewer, title = "a Slurm node has lost its GPUs",
         why = "Slurm took the node out of service: its slurmd found {seen} GPUs, and {configured} are configured.",
-        fixes = {{host = true, say = "On that node, look at nvidia-smi: where GPUs are missing, mend the driver "
-          .. "(or reboot "
-          .. "it); where all are there, correct gres.conf and restart slurmd. Then resume it: scontrol update "
+        fixes = {{host = true, say = "On that node, look at nvidia-smi: where GPUs are missing, mend the driver (or "
+          .. "reboot it); where all are there, correct gres.conf and restart slurmd. Then resume it: scontrol update "
           .. "nodename=... state=resume."}}}
     end
     if log.refused and not (log.gres or log.node or log.exclusive) then
@@ -298,14 +296,11 @@ rule {
         or ("The container's first process, %s, is not in the image, or not on its PATH."):format(program),
         script and not log.denied and "A script that is there is said to be missing when the interpreter in its first "
           .. "line is not, as with Windows line ends." or nil},
-      fixes = {{container = "entrypoint", value = "python3", kind = "rebuild:image", say = "Start it with "
-        .. "python3: many "
-          .. "images have no program of the name python.", cond = function() return program == "python" end},
-        {setting = "unix-lines", need = script and program:match[=[([^/]+)$]=], kind = "rebuild:image",
-          say = "Give the "
-          .. "script Unix line ends where the image is built from, and build it anew (a script that is there is "
-          .. "said to "
-          .. "be missing when its first line ends in a carriage return).",
+      fixes = {{container = "entrypoint", value = "python3", kind = "rebuild:image", say = "Start it with python3: "
+        .. "many images have no program of the name python.", cond = function() return program == "python" end},
+        {edit = script and program:match[=[([^/]+)$]=], line_ends = true, kind = "rebuild:image",
+          say = "Give the script Unix line ends where the image is built from, and build it anew (a script that is "
+          .. "there is said to be missing when its first line ends in a carriage return).",
           cond = function() return script and not log.denied and program:has("/") end},
         {setting = "image-command", need = image, kind = "rebuild:image", say = "See what the image itself starts and "
           .. "which PATH it sets, and give the command as that has it (the arguments behind the image's name, or "
@@ -369,13 +364,11 @@ rule {
   facts = {"gpus.0.name", "driver.version"},
   confidence = 0.78,
   title = "the GPU offers no memory pools here",
-  why = {"The program allocates from CUDA's memory pools, and this GPU as it is handed over here (a share of a "
-    .. "vGPU, or a "
-    .. "virtual machine without unified memory) has none.", "It is a {fact:gpus.0.name}."},
+  why = {"The program allocates from CUDA's memory pools, and this GPU as it is handed over here (a share of a vGPU, "
+    .. "or a virtual machine without unified memory) has none.", "It is a {fact:gpus.0.name}."},
   fixes = {
     {hardware = true, say = "Use a whole GPU (passed through, or MIG), or let the administrator switch unified "
-      .. "memory on "
-      .. "for that vGPU (enable_uvm=1)."},
+      .. "memory on for that vGPU (enable_uvm=1)."},
     {driver = "upgrade", say = "Or upgrade the driver, in the guest and on the host."},
   },
   doc = {looks = "CUDA runtime error in cudaDeviceGetDefaultMemPool: operation not supported.",

@@ -234,8 +234,7 @@ rule {
   end,
   why = "apptainer was started with --nv (or --rocm) and found no driver on this host to take into the container.",
   fixes = {{hardware = true, say = "Run it on a node that has a GPU and its driver (under Slurm ask for one: "
-    .. "--gres=gpu:1); "
-    .. "a login node mostly has none."},
+    .. "--gres=gpu:1); a login node mostly has none."},
     {driver = "install", say = "If a GPU is built in: install its driver on the host, so that ldconfig finds it."}},
   doc = {looks = "WARNING: Could not find any nv files on this host!", check = "nvidia-smi on that host."},
 }
@@ -286,9 +285,8 @@ rule {
     end
     return {confidence = 0.94}
   end,
-  why = "The container engine knows no NVIDIA runtime: nvidia-container-toolkit is not installed on the host, or "
-    .. "the engine was "
-    .. "not configured for it.",
+  why = "The container engine knows no NVIDIA runtime: nvidia-container-toolkit is not installed on the host, or the "
+    .. "engine was not configured for it.",
   fixes = {
     {setting = "toolkit", kind = "apt:nvidia-container-toolkit",
       say = "Install nvidia-container-toolkit on the host, configure the engine for it and restart the engine."},

@@ -52,9 +52,8 @@ rule {
     return {hit = hit, why = none and "kubectl has no configuration here, so it asks localhost:8080, where no "
       .. "cluster is."
         or "The cluster's own API server does not answer kubectl.",
-      fixes = {{setting = "kubeconfig", kind = "os", say = "Give this user the cluster's configuration (of "
-        .. "kubeadm; that "
-            .. "of k3s is /etc/rancher/k3s/k3s.yaml).", cond = function() return none ~= nil end},
+      fixes = {{setting = "kubeconfig", kind = "os", say = "Give this user the cluster's configuration (of kubeadm; "
+        .. "that of k3s is /etc/rancher/k3s/k3s.yaml).", cond = function() return none ~= nil end},
         {setting = "api-server", kind = "os", say = "On the control plane's node, start the kubelet anew, which starts "
           .. "the API server, and see in its log why that ended (expired certificates, a full disk, swap)."}}}
   end,
@@ -92,20 +91,17 @@ rule {
           .. "container, then the mode."}}}
     elseif hit == log.denied then
       local path = hit.closed or hit.closed2 or hit.closed3
-      return {hit = hit, why = ("The user who starts the container may not reach %s, root included where it "
-        .. "lies on NFS "
-          .. "that squashes root."):format(path),
+      return {hit = hit, why = ("The user who starts the container may not reach %s, root included where it lies on "
+        .. "NFS that squashes root."):format(path),
         fixes = {{setting = "path-rights", need = path, kind = "os", say = "Start it as the user who owns that folder; "
           .. "this shows which folder on the way is closed."}}}
     end
     local path = hit.path or hit.path2 or hit.path3 or hit.path4 or hit.path5
     if hit == log.into_file then
       return {hit = hit, confidence = 0.85, why = "A folder is mounted on a file of the image, or a file on a "
-        .. "folder: the "
-          .. "file was not there on the host, so that a folder of its name was made.",
+        .. "folder: the file was not there on the host, so that a folder of its name was made.",
         fixes = {{host = true, say = "Remove the empty folder of that name on the host, put the file there, and "
-          .. "start the "
-          .. "container anew."}}}
+          .. "start the container anew."}}}
     end
     return {hit = hit, why = ("The container is to be given %s, and there is no such folder on this "
       .. "host."):format(path),
@@ -210,9 +206,8 @@ rule {
     end
     return {hit = hit, why = "The option of the container was not understood: pyxis, the plugin that brings it, is not "
         .. "loaded on this machine, and the job ran on the node itself.",
-      fixes = {{setting = "pyxis", kind = "os", say = "Have pyxis loaded on the login nodes and every compute "
-        .. "node, with "
-        .. "slurmd started anew after that: this shows whether it is here."}}}
+      fixes = {{setting = "pyxis", kind = "os", say = "Have pyxis loaded on the login nodes and every compute node, "
+        .. "with slurmd started anew after that: this shows whether it is here."}}}
   end,
   doc = {looks = "SPANK plugin \"pyxis\" option \"container-image\" not found.",
     check = "srun --help | grep container-image; plugstack.conf.d/pyxis.conf on the node."},

@@ -207,8 +207,8 @@ rule {
     local size = math.tointeger(f"system.shm.size")
     local container = f"system.container.runtime" or (f"system.shm.size" or 1e12) < 256 * 1048576 or log.mp
     return {confidence = sure and 0.93 or container and 0.82 or 0.7,
-      why = {"Shared memory (/dev/shm) ran out: workers, "
-      .. "NCCL and tensor-parallel processes exchange data there; a container has 64 MB of it by default.",
+      why = {"Shared memory (/dev/shm) ran out: workers, NCCL and tensor-parallel processes exchange data there; a "
+      .. "container has 64 MB of it by default.",
       size and ("Here it holds %s."):format(size >= 1 << 30 and ("%.1f GiB"):format(size / (1 << 30))
         or ("%d MiB"):format(size >> 20)) or nil},
       fixes = {enlarge(16),
@@ -270,15 +270,13 @@ rule {
   id = "sys.ulimit/maps",
   anyone = "system",
   rival = {cause = "oom.host", decides = "free memory at that moment, and the number of lines of /proc/PID/maps "
-    .. "against "
-    .. "vm.max_map_count"},
+    .. "against vm.max_map_count"},
   signatures = {maps = [[unable to mmap \d+ bytes from file </?torch_[^\n]*Cannot allocate memory]]},
   facts = {"system.memory.available", "system.shm.size"},
   confidence = 0.74,
   title = "limit of memory maps",
   why = "A tensor in shared memory could not be mapped: each one takes a map of the process, and their number is "
-    .. "limited "
-    .. "by the kernel (vm.max_map_count), whatever memory is free.",
+    .. "limited by the kernel (vm.max_map_count), whatever memory is free.",
   fixes = {
     {setting = "max-map-count", say = "Raise the limit on the host."},
     {code = true, say = "Or share fewer tensors between processes: fewer workers, larger batches of small files."},

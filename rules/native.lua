@@ -1,5 +1,5 @@
 -- What the loader would say of compiled modules that are installed, and of libraries that a script names, before
--- anything is imported: a library that is nowhere, a symbol version that this system does not have.
+-- anything is imported: a library that is nowhere, a symbol version that this system does not have, or two of one kind.
 
 -- A fix after which the loader finds everything.
 local function curing(fix)
@@ -268,4 +268,33 @@ rule {
   end,
   doc = {looks = "/lib/x86_64-linux-gnu/libssl.so.3: undefined symbol: EVP_..., version OPENSSL_3.0.0.",
     check = "LD_LIBRARY_PATH: which of its folders has a library of the system (libcrypto, libstdc++, libz)."},
+}
+
+rule {
+  id = "pip.conflict/openmp",
+  from = {"other", "numbers", "torch"},
+  signatures = {twice = [[OMP: Error #15: Initializing (?<library>\S+?), but found]]},
+  confidence = 0.88,
+  why = "Two packages each brought an OpenMP runtime of their own ({library}), and both are loaded into one process.",
+  fixes = {
+    {set = {KMP_DUPLICATE_LIB_OK = "TRUE"}, say = "Let the process run with both."},
+    {conda = "nomkl", say = "Better: take numpy and torch of this environment from one source, without MKL."},
+  },
+  doc = {looks = "OMP: Error #15: Initializing libiomp5md.dll, but found libiomp5md.dll already initialized.",
+    check = "Which packages bring libiomp5 or libomp."},
+}
+
+rule {
+  id = "pip.conflict/mkl",
+  anyone = "loader",
+  signatures = {symbol = [[undefined symbol: (?<symbol>iJIT_\w+)]]},
+  facts = {"python.packages.mkl.version"},
+  confidence = 0.92,
+  why = {"conda's torch takes {symbol} from MKL, and MKL 2024.1 no longer has it.",
+    "mkl is {fact:python.packages.mkl.version}."},
+  fixes = {
+    {conda = "mkl", need = "<2024.1", say = "Go back to an older MKL in this environment."},
+    {install = "torch", fresh = true, say = "Or install torch from PyPI, which brings its own."},
+  },
+  doc = {looks = "libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent.", check = "conda list mkl."},
 }

@@ -182,10 +182,9 @@ rule {
     local repo = named.repo or named.repo2
     return {hit = log.couldnt, confidence = 0.89, why = ("The worker does not reach the hub, and %s is not in its "
         .. "cache."):format(repo),
-      fixes = {{setting = "hub-fetch", need = repo, kind = "network", say = "Let the worker reach huggingface.co (DNS, "
-          .. "proxy, firewall); where it may not, fetch the model on a machine that does, bring its "
-          .. "~/.cache/huggingface "
-          .. "here, and start with HF_HUB_OFFLINE=1."},
+      fixes = {{setting = "hub-fetch", need = repo, kind = "network", say = "Let the worker reach huggingface.co "
+          .. "(DNS, proxy, firewall); where it may not, fetch the model on a machine that does, bring its "
+          .. "~/.cache/huggingface here, and start with HF_HUB_OFFLINE=1."},
         {container = "dns", kind = "network", say = "Where only names are not resolved in a container, give it a name "
           .. "server that it reaches."},
         {host = true, kind = "env:HF_HOME", say = "Or mount a cache that already holds the model and point HF_HOME at "

@@ -236,20 +236,6 @@ rule {
 }
 
 rule {
-  id = "pip.conflict/openmp",
-  from = {"other", "numbers", "torch"},
-  signatures = {twice = [[OMP: Error #15: Initializing (?<library>\S+?), but found]]},
-  confidence = 0.88,
-  why = "Two packages each brought an OpenMP runtime of their own ({library}), and both are loaded into one process.",
-  fixes = {
-    {set = {KMP_DUPLICATE_LIB_OK = "TRUE"}, say = "Let the process run with both."},
-    {conda = "nomkl", say = "Better: take numpy and torch of this environment from one source, without MKL."},
-  },
-  doc = {looks = "OMP: Error #15: Initializing libiomp5md.dll, but found libiomp5md.dll already initialized.",
-    check = "Which packages bring libiomp5 or libomp."},
-}
-
-rule {
   id = "pip.conflict/user-site",
   from = {"torch", "other"},
   signatures = {

@@ -24,20 +24,19 @@ rule {
     if hit == log.missing then
       return {hit = hit, confidence = 0.85, why = ("The start script hands over to %s, and the image has no such "
           .. "program on its PATH."):format(program),
-        fixes = {{host = true, kind = "rebuild:image", say = ("Name %s by its whole path in the start script, "
-          .. "or install "
-          .. "it in the image (RUN command -v %s in the Dockerfile shows whether it is there)."):format(program,
+        fixes = {{host = true, kind = "rebuild:image", say = ("Name %s by its whole path in the start script, or "
+          .. "install it in the image (RUN command -v %s in the Dockerfile shows whether it is "
+          .. "there)."):format(program,
             program)}}}
     end
     if program:has("/") then
       return {hit = hit, confidence = 0.85, why = ("The file %s lacks the right to be executed, or lies on a mount "
           .. "that forbids it."):format(program),
-        fixes = {{setting = "make-executable", need = program, kind = "rebuild:image", say = "Make it executable, in "
+        fixes = {{grant = program, run = true, kind = "rebuild:image", say = "Make it executable, in "
           .. "the image (as a RUN of its Dockerfile) or on the volume that it comes from."}}}
     end
-    return {hit = hit, confidence = 0.83, why = ("%s is on the PATH, and this user may not run it: its "
-      .. "interpreter lies "
-        .. "in a folder of root's, and the container runs as another user."):format(program),
+    return {hit = hit, confidence = 0.83, why = ("%s is on the PATH, and this user may not run it: its interpreter "
+      .. "lies in a folder of root's, and the container runs as another user."):format(program),
       fixes = {{setting = "scc-anyuid", kind = "rebuild:image", say = "Let the pod run as the image's own user (an "
           .. "administrator of the cluster does it; then start the pod anew).",
           cond = function() return log.openshift ~= nil end},
@@ -69,11 +68,9 @@ rule {
     if hit == log.file then
       local folder = hit.path6:match[[^(/.+)/\d+/[^/]+$]] or hit.path6:match[[^(.+)/]]
       return {hit = hit, confidence = 0.88, title = "the model's file is not in the repository",
-        why = ("Triton looks for "
-          .. "the model in %s, and there is no such file."):format(hit.path6),
-        fixes = {{setting = "list-folder", need = folder, kind = "param:model", say = ("See under what name it "
-          .. "lies there, "
-          .. "and rename it to %s in a folder of its version, or name it as default_model_filename in its "
+        why = ("Triton looks for the model in %s, and there is no such file."):format(hit.path6),
+        fixes = {{setting = "list-folder", need = folder, kind = "param:model", say = ("See under what name it lies "
+          .. "there, and rename it to %s in a folder of its version, or name it as default_model_filename in its "
           .. "config.pbtxt."):format(hit.path6:match[=[([^/]+)$]=])}}}
     end
     local path = hit.path or hit.path2 or hit.path3 or hit.path4 or hit.path5
@@ -86,9 +83,8 @@ rule {
       fixes = {{setting = "kserve-webhook", kind = "param:model", say = "See whether KServe's webhook is set up "
             .. "(without it, or with a storageUri of an unknown form, no initializer is put into the pod), then delete "
             .. "the pod.", cond = function() return models and log.kserve_server ~= nil end},
-        {container = "mount", value = path, kind = "param:model", say = "Mount the model there, started from "
-          .. "the folder "
-          .. "that holds it (in a pod, from a volume of that name)."},
+        {container = "mount", value = path, kind = "param:model", say = "Mount the model there, started from the "
+          .. "folder that holds it (in a pod, from a volume of that name)."},
         {argument = "model", say = "Or name the path under which it is mounted."}}}
   end,
   doc = {looks = "No such file or directory: '/mnt/models'; Local path /mnt/pvc/model does not exist.",
@@ -158,9 +154,8 @@ rule {
   confidence = 0.9,
   why = "The variable HOME is not set, as in units of systemd, cron and some containers, and the program keeps its "
     .. "files below it.",
-  fixes = {{set = {HOME = "/tmp"}, say = "Set HOME to a folder that the worker can write (on a volume, where "
-    .. "models are "
-    .. "to stay)."}},
+  fixes = {{set = {HOME = "/tmp"}, say = "Set HOME to a folder that the worker can write (on a volume, where models "
+    .. "are to stay)."}},
   doc = {looks = "$HOME is not defined; neither $XDG_CACHE_HOME nor $HOME are defined.", check = "env | grep HOME."},
 }
 

@@ -99,8 +99,7 @@ rule {
         .. "a container was given; an older Ray that still runs here, or its folder, does it as well."},
       fixes = {{setting = "ray-anew", kind = "os", say = "End what is left of Ray here and start it with only the "
           .. "processors that this job may use; where the program starts Ray by itself, give ray.init the same "
-          .. "num_cpus "
-          .. "(verl: ray_init.num_cpus)."},
+          .. "num_cpus (verl: ray_init.num_cpus)."},
         {host = true, say = "Then read the last lines of /tmp/ray/session_latest/logs/raylet.out and gcs_server.out."}}}
   end,
   doc = {looks = "Failed to register worker to Raylet: IOError; raylet [exit code=1].",
@@ -130,9 +129,8 @@ rule {
         and "This node lost Ray's head (the GCS), which does not come back under the same address: it died or was "
           .. "started anew without its state." or "The head's GCS, which every node asks first, does not answer.",
       fixes = {{setting = "ray-head-pods", kind = "os", say = "See whether the head's pod runs (its last state too: "
-            .. "OOMKilled?) and its service has an endpoint; once it does, delete the workers' pods so that "
-            .. "they join it. "
-            .. "A network policy or a mesh's sidecar between them keeps it away too.",
+            .. "OOMKilled?) and its service has an endpoint; once it does, delete the workers' pods so that they "
+            .. "join it. A network policy or a mesh's sidecar between them keeps it away too.",
           cond = function() return log.pods ~= nil end},
         {setting = "ray-anew", kind = "os", say = "Start the head anew, then the nodes with 'ray start --address' and "
           .. "the address that it prints; port 6379 must be open between them."}}}

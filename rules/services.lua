@@ -108,8 +108,7 @@ rule {
       return {hit = hit, confidence = 0.85, title = "the NATS server has no JetStream",
         why = "The NATS server was reached and keeps no streams: it was started without -js.",
         fixes = {{setting = "nats", kind = "os", say = "Start NATS with JetStream (of the project's own compose "
-          .. "file, or "
-          .. "this one), in place of the one that runs."}}}
+          .. "file, or this one), in place of the one that runs."}}}
     end
     local host, port, scheme = peer(hit)
     host, port = host or hit.host2, port or hit.port2

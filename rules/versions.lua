@@ -520,21 +520,6 @@ rule {
     check = "Release of the host against what the extension's page asks for."},
 }
 
-rule {
-  id = "pip.conflict/mkl",
-  anyone = "loader",
-  signatures = {symbol = [[undefined symbol: (?<symbol>iJIT_\w+)]]},
-  facts = {"python.packages.mkl.version"},
-  confidence = 0.92,
-  why = {"conda's torch takes {symbol} from MKL, and MKL 2024.1 no longer has it.",
-    "mkl is {fact:python.packages.mkl.version}."},
-  fixes = {
-    {conda = "mkl", need = "<2024.1", say = "Go back to an older MKL in this environment."},
-    {install = "torch", fresh = true, say = "Or install torch from PyPI, which brings its own."},
-  },
-  doc = {looks = "libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent.", check = "conda list mkl."},
-}
-
 -- Nothing but the frames: one library asks another for an attribute or an argument that it does not have.
 local API = {
   attribute = [[AttributeError: (?:type object )?'(?<class>\w+)'(?: object)? has no attribute '(?<symbol>\w+)']],
