@@ -66,6 +66,7 @@ ROWS = (
     Row("vllm", "vllm.engine.async_llm_engine", "AsyncLLMEngine.__init__", LOAD_SELF, "model"),
     Row("vllm", "vllm.v1.engine.llm_engine", "LLMEngine.__init__", LOAD_SELF, "vllm_config"),
     Row("vllm", "vllm.v1.engine.async_llm", "AsyncLLM.__init__", LOAD_SELF, "vllm_config"),
+    Row("vllm", "vllm.v1.engine.async_llm", "AsyncLLM.generate", "firstfix.integrations.vllm:wrap_generate"),
     Row("vllm", "vllm.v1.engine.core", "EngineCore.__init__", QUIET_SELF, "vllm_config"),
     Row("vllm", "vllm.v1.executor.multiproc_executor", "WorkerProc.__init__", QUIET_SELF, "vllm_config"),
     Row("vllm", "vllm.model_executor.model_loader", "get_model", LOAD, "vllm_config"),  # inside of one of these

@@ -73,3 +73,46 @@ def test_every_form_of_the_header(worker, way, form):
 @pytest.mark.parametrize("header", WRONG)
 def test_what_is_no_time_or_of_another_clock_is_none(worker, way, header):
     assert queued(worker, way, header) is None
+
+
+ENGINE = """
+import asyncio, types, firstfix
+from firstfix.integrations import vllm
+class row: broken, name = False, "vllm"
+left = []
+async def generate(self, prompt, stats=True):
+    try:
+        for finished in (False, True):
+            await asyncio.sleep(0)
+            yield types.SimpleNamespace(finished=finished, prompt_token_ids=[1, 2], metrics=stats and
+                types.SimpleNamespace(queued_ts=10.0, scheduled_ts=10.0 + prompt, num_generation_tokens=5))
+    finally:
+        left.append(prompt)
+generate = vllm.wrap_generate(generate, row)
+async def ask(prompt, **more):
+    return [output.finished async for output in generate(None, prompt, **more)]
+async def leave(prompt):
+    outputs = generate(None, prompt)
+    async for output in outputs:
+        break
+    await outputs.aclose()
+async def main():
+    with firstfix.request():
+        WORK
+    assert not row.broken and left
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("work", "queue", "output"), [
+    ("await ask(0.25)", 250, 5),
+    ("await asyncio.gather(ask(0.25), ask(0.75))", 750, 10),  # two prompts of one request wait at the same time
+    ("await ask(0.25); await ask(0.75)", 1000, 10),
+    ("await ask(0.25, stats=None)", None, None),  # --disable-log-stats
+    ("await leave(0.25); assert left == [0.25]", None, None),  # the engine is told at once that nobody listens
+])
+def test_an_engine_tells_how_long_it_let_a_request_wait(worker, work, queue, output):
+    done = worker.run(ENGINE.replace("WORK", work))
+    assert (done.returncode, done.stderr) == (0, "")
+    [end] = worker.events("firstfix.phase.end")
+    assert (end.get("firstfix.request.queue_ms"), end.get("gen_ai.usage.output_tokens")) == (queue, output)

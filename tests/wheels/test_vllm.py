@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -176,3 +177,45 @@ def test_an_engine_of_2024_without_a_gpu(worker, old, tmp_path):  # noqa: F811
     )
     causes = set(re.findall(r"^(\w+\.[\w-]+)$", done.stderr, re.M))
     assert causes and causes <= {"container.no-gpu", "host.no-gpu", "driver.not-loaded"}, done.stderr[-3000:]
+
+
+ASK = """
+import concurrent.futures, json, sys, time, urllib.request
+BASE = "http://127.0.0.1:" + sys.argv[1]
+for _ in range(600):
+    try:
+        urllib.request.urlopen(BASE + "/health", timeout=2)
+        break
+    except OSError:
+        time.sleep(0.5)
+def ask(n):
+    body = json.dumps({"model": "tiny", "prompt": "hello world", "max_tokens": 24, "ignore_eos": True,
+                       "stream": n == 1})
+    request = urllib.request.Request(BASE + "/v1/completions", body.encode(), {"content-type": "application/json"})
+    return urllib.request.urlopen(request, timeout=100).read()
+with concurrent.futures.ThreadPoolExecutor(3) as pool:
+    print(*map(len, pool.map(ask, range(3))))
+"""
+
+
+def test_the_server_tells_how_long_its_engine_let_requests_wait(worker, today, model):  # noqa: F811
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [worker.program, "run", "--report", "off", "--", today, "-m", "vllm.entrypoints.openai.api_server",
+               "--model", model, "--served-model-name", "tiny", "--dtype", "float32", "--max-model-len", "32",
+               "--gpu-memory-utilization", "0.3", "--enforce-eager", "--max-num-seqs", "1", "--port", port]
+    env = {**worker.environment(), "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            asked = subprocess.run([sys.executable, "-c", ASK, port], capture_output=True, text=True, timeout=400)
+        finally:
+            server.terminate()
+            said = server.communicate(timeout=100)[1]
+    assert asked.returncode == 0, asked.stderr[-2000:] + said[-3000:]
+    rows = [row for row in worker.events("firstfix.phase.end") if row.get("http.route") == "/v1/completions"
+            or "completions" in str(row.get("url.path", ""))]
+    assert len(rows) == 3 and all(row["gen_ai.usage.output_tokens"] == 24 for row in rows), rows
+    waits = sorted(row["firstfix.request.queue_ms"] for row in rows)
+    took = sorted(row["firstfix.duration_ms"] for row in rows)
+    assert 0 <= waits[0] < waits[1] < waits[2] < took[2], (waits, took)  # one at a time: the last waits for two
