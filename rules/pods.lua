@@ -159,39 +159,6 @@ rule {
   doc = {looks = "$HOME is not defined; neither $XDG_CACHE_HOME nor $HOME are defined.", check = "env | grep HOME."},
 }
 
--- A start script's own command that could not write, where nothing came up afterwards.
-rule {
-  id = "hf.cache-permission/script",
-  from = {"shell", "app", "other", "container", "system"},
-  signatures = {
-    denied = [[^(?:/(?:usr/)?bin/)?(?<tool>chmod|chown|mkdir|touch|cp|mv|ln|tee|install|rsync|tar): [^\n]{0,80}?]]
-      .. [[['"‘](?<path>/[^'"’\n]+)['"’]: ]]
-      .. [[(?<why>Read-only file system|Permission denied|Operation not permitted)]],
-    bash = [[^(?:\S+/)?[\w.-]+(?:\.sh|sh): (?:line )?\d+: (?<path2>/\S+): (?<why2>Read-only file system|]]
-      .. [[Permission denied)\s*$]],
-  },
-  context = {up = [[(?:Application startup complete|Uvicorn running on|Listening on|"(?:GET|POST) |Starting server|]]
-    .. [[Prompt executed in|Running on local URL)]]},
-  when = function(_, log)
-    local hit = log.denied or log.bash
-    local path, why = hit.path or hit.path2, hit.why or hit.why2
-    if log.up or log.fatal or hit.event.progress or path:match[[^/dev/]] then return nil end
-    if hit == log.bash and not path:match[=[/.*[^/]/]=] then return nil end
-    if hit == log.bash and path:match[[\.(?:sh|bash|py)$|/s?bin/]] then return nil end -- container.entrypoint-broken
-    local read_only = why:has("Read-only")
-    return {hit = hit, confidence = 0.72, why = read_only
-        and ("The start script may not change %s: it is on a volume, or a root, that is mounted "
-          .. "read-only."):format(path)
-        or ("The start script may not write %s: it belongs to another user than the container's."):format(path),
-      fixes = {{container = "writable", kind = "disk", say = "Mount that volume so that it can be written to.",
-          cond = function() return read_only end},
-        {container = "user", kind = "disk", say = "Run the container as root, or give the volume to its user.",
-          cond = function() return not read_only end}}}
-  end,
-  doc = {looks = "mkdir: cannot create directory '/models/cache': Permission denied.",
-    check = "ls -ldn of the folder, id, and findmnt, in the container."},
-}
-
 rule {
   id = "container.entrypoint-broken/no-script",
   title = "the program that Python is to run is not in the container",

@@ -65,7 +65,7 @@ rule {
     server = [[source=amd_linux\.go|source=gpu\.go]],
     in_container = [[(?:docker|podman|root@[0-9a-f]{12}|user name to check for video)]],
     cuda_specs = [[(?:get_cuda_version|cuda_specs|torch\.version\.cuda)]],
-    nvidia = [[(?:NVIDIA GeForce|Tesla|NVIDIA-SMI)]],
+    nvidia = [[(?:NVIDIA (?:GeForce|RTX|GH?B?\d|[AHLBT]\d)|Tesla|NVIDIA-SMI|NVRM: |/dev/nvidia\d)]],
     oom = [[HIP out of memory]],
   },
   unless = {"nvidia", "oom"},
@@ -79,7 +79,7 @@ rule {
       if log.bnb_split and not log.bnb_version and not (f"torch.hip"
         or name:match[[(?i)amd|radeon|gfx|instinct|MI\d]]) then
         local torch = f.pkg"torch"
-        if torch and torch:match[[\+cpu]] or f"torch.cuda" == false then return nil end
+        if name ~= "" or torch and torch:match[[\+c(?:pu|u\d)]] or f"torch.cuda" == false then return nil end
       end
       return {hit = log.bnb_version or log.bnb_split or log.cuda_on_amd, confidence = log.bnb_version and 0.93 or 0.82,
         why = {"torch is a ROCm build (the 'CUDA version' that bitsandbytes names is ROCm's, or it has none), and "

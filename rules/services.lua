@@ -154,6 +154,72 @@ rule {
     .. "redis:6379.", check = "Does the service run, under that name and in the same network? docker compose ps."},
 }
 
+-- ---- any other program that does not reach a peer ----
+
+local NO_WAY = any{[[Connection refused]], [[Connection timed out]], [[No route to host]], [[Network is unreachable]],
+  [[i/o timeout]], [[Could not connect to server]], [[Couldn't connect to server]]}
+-- What stands on the open network is the matter of the rules on hubs, registries and proxies.
+local OUTSIDE = any{[[huggingface]], [[\bhf\.co]], [[pypi]], [[pythonhosted]], [[github]], [[docker\.(?:io|com)]],
+  [[nvcr\.io]], [[ghcr\.io]], [[quay\.io]], [[conda]], [[nvidia\.com]], [[googleapis]], [[amazonaws]],
+  [[(?i)proxy]], [[(?i)daemon]]}
+
+rule {
+  id = "net.peer-unreachable/system",
+  title = "a machine or a service does not answer",
+  role = "symptom",
+  anyone = {curl = "system", ssh = "system", go = "system", lookup = "system", called = "system", failed = "system",
+    upstream = "system"},
+  from = {resolve = {"shell", "git", "app", "other", "system"}, node = {"app", "other", "server", "engine"}},
+  signatures = {
+    curl = [[Failed to connect to (?<host>[\w.-]+) port (?<port>\d+)[^\n]*: (?<said>]] .. NO_WAY .. [[)]],
+    ssh = [[connect to host (?<host2>[\w.-]+) port (?<port2>\d+): (?<said2>]] .. NO_WAY .. [[)]],
+    go = [[dial (?:tcp|udp) (?:\S+->)?(?<host3>[\w.-]+):(?<port3>\d+): (?:connect: )?(?<said3>]] .. NO_WAY .. [[)]],
+    lookup = [[dial tcp: lookup (?<host4>[\w.-]+)(?: on \S+)?: (?<said4>no such host|[^\n]*server misbehaving)]],
+    resolve = [=[(?:Could not resolve host(?:name)?:? |unable to resolve host address ['"‘])(?<host5>[\w.-]+)]=],
+    called = [=[\[Errno \d+\] Connect call failed \('(?<host6>[^']+)', (?<port6>\d+)]=],
+    failed = [[(?:connecting|connect|connection) to (?<host7>[\w.-]+)(?: \([^)\n]*\)\|[^|\n]*\|)?:(?<port7>\d+)\S*]]
+      .. [[(?: failed| \.\.\.)?:? (?:failed: )?(?<said7>]] .. NO_WAY .. [[)]],
+    node = [[\bconnect (?<said9>ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT) (?<host9>[\w.-]+):(?<port9>\d+)]],
+    java = [[ConnectException: (?<said10>Connection (?:refused|timed out))[^\n]*?: [\w.-]*/(?<host10>[\d.]+):]]
+      .. [[(?<port10>\d+)]],
+    upstream = [[connect\(\) failed \(\d+: (?<said8>]] .. NO_WAY .. [[)\) while connecting to upstream[^\n]*]]
+      .. [[upstream: "(?:\w+://)?(?<host8>[\w.-]+):(?<port8>\d+)]],
+  },
+  context = {up = any{[[Application startup complete]], [[Uvicorn running on]], [[^Connected to \w+://]],
+    [[celery@\S+ ready]]}},
+  when = function(_, log)
+    local hit
+    for _, name in ipairs{"curl", "ssh", "go", "lookup", "resolve", "called", "failed", "node", "java", "upstream"} do
+      hit = hit or log[name]
+    end
+    if log.up or hit.event.progress or hit.text:match(OUTSIDE) or hit.event.level == "warning" then return nil end
+    local function part(name) -- of whichever form spoke
+      local value = hit[name]
+      for i = 2, 10 do value = value or hit[name .. i] end
+      return value
+    end
+    local host, port, said = part"host", part"port", part"said" or ""
+    if not port then
+      return {hit = hit, confidence = 0.7, why = ("No machine or service of the name %s is known here."):format(host),
+        fixes = {{host = true, kind = "os", say = ("Correct the name %s, or start that service in the same network or "
+          .. "namespace as the program that asks for it."):format(host)}}}
+    end
+    local where, at = ("%s:%s"):format(host, port), ("port %s of %s"):format(port, host)
+    local refused = said:match[[(?i)refused|connect to server]] or hit == log.called
+    return {hit = hit, confidence = 0.7, why = {refused
+        and ("The machine was reached, and nothing listens on %s."):format(at)
+        or ("No answer comes from %s: the machine is down, or a firewall or a missing route is between."):format(at),
+      is_local(host) and "In a container that address is the container itself." or nil},
+      fixes = {{setting = "reach", need = where, kind = "os", say = refused
+        and ("Start the service that is to listen on %s (and see in its own log why it ended), then try the way to it "
+          .. "from where this program runs."):format(where)
+        or ("Bring the machine up, or open the way to %s (route, firewall, network policy), then try it from where "
+          .. "this program runs."):format(where)}}}
+  end,
+  doc = {looks = "curl: (7) Failed to connect to heron port 8443: Connection refused; dial tcp 10.0.0.9:443: "
+    .. "connect: no route to host.", check = "curl -v telnet://HOST:PORT from where the program runs."},
+}
+
 -- ---- a node of a cluster ----
 
 rule {

@@ -146,11 +146,12 @@ rule {
   doc = {looks = "'File too large', 'File size limit exceeded'.", check = "ulimit -f."},
 }
 
--- Where a server is to listen, as asyncio says it, as a socket's traceback and as a program of Rust or Go.
+-- Where a server is to listen, as asyncio says it, as a socket's traceback, as a program of Rust or Go, and nginx.
 local REFUSED = any{
   [[\[Errno 13\] error while attempting to bind on address \('[^']+', (?<port>\d+)\)]],
   [[(?:listen tcp|bind)\S* \S*:(?<port2>\d+): (?:bind: )?permission denied]],
   [[\('[^']*', (?<port3>\d{1,3})\)[^\n]*Permission denied]],
+  [[\bbind\(\) to \S*:(?<port4>\d+) failed \(13: Permission denied\)]],
 }
 
 rule {
@@ -161,7 +162,7 @@ rule {
   facts = {"process.uid"},
   when = function(_, log)
     local hit = log.refused
-    local port = tonumber(hit.port or hit.port2 or hit.port3)
+    local port = tonumber(hit.port or hit.port2 or hit.port3 or hit.port4)
     if not port or port < 1 or port > 1023 then return nil end
     local other = port + (port < 100 and 8000 or 8800)
     return {confidence = 0.9,

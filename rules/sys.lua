@@ -18,18 +18,21 @@ rule {
     local hit = log.glibc
     local have = f"system.libc.version"
     if hit then
-      local package = hit.file:match[[(?:site|dist)-packages/([A-Za-z0-9_]+)]] or hit.file:match[[([^/]+)$]]
+      local package = hit.file:match[[(?:site|dist)-packages/([A-Za-z0-9_]+)]]
+      local bound = hit.file:match[[^/\.singularity\.d/libs/]] -- the host's own, for --nv and --rocm
       return {hit = hit, evidence = {have and "system.libc.version" or nil},
-        why = ("%s needs %s, and this system's C library is older%s. It cannot be upgraded apart "
+        why = {("%s needs %s, and this system's C library is older%s. It cannot be upgraded apart "
           .. "from the system."):format(hit.file:match[[([^/]+)$]] or hit.file, hit.version,
           have and " (" .. have .. ")" or ""),
+          bound and "apptainer binds that library of the host into the container: the image is older than it." or nil},
         fixes = {
           {image = "glibc", need = hit.version:match[[2\.\d+]],
             effect = {["python.unloadable"] = {}, ["workdir.libraries"] = {}},
             say = "Build the image upon a newer system."},
-          {install = package or "package", older = true, kind = "pip-downgrade:" .. (package or "package"),
-            say = "Or an older release of that package whose wheel was built for this glibc."},
-          {code = true, kind = "rebuild:extension", say = "Or build it from source on this system."},
+          package and {install = package, older = true, kind = "pip-downgrade:" .. package,
+            say = "Or an older release of that package whose wheel was built for this glibc."} or nil,
+          {code = true, kind = "rebuild:extension", say = "Or build it from source on this system.",
+            cond = function() return not bound end},
         }}
     end
     hit = log.libstdcxx

@@ -31,6 +31,9 @@ rule {
   },
   context = {
     renumbered = [=[--gpus[^\n]{1,40}device=\d[^\n]*CUDA_VISIBLE_DEVICES=[1-9]]=],
+    slurm = any{[[\bSLURM_[A-Z]+]], [[\bslurmstepd: ]], [[\bsrun: ]], [[#SBATCH]]},
+    boxed = any{[[\b(?:docker|podman) run\b]], [[\bapptainer\b]], [[\bsingularity\b]], [[\benroot\b]], [[\bpyxis\b]],
+      [[--container-image]]},
     set = [=[CUDA_VISIBLE_DEVICES['"]?\]? ?[=:] ?['"]?(?<set>\d+(?:,\d+)*)]=],
     ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed|world_size|tensor[-_]parallel)]],
   },
@@ -74,6 +77,12 @@ rule {
           why = ("The container is given its GPU by --gpus and counts it from 0; CUDA_VISIBLE_DEVICES is %s, and hides "
             .. "it."):format(set),
           fixes = {first_device("Leave CUDA_VISIBLE_DEVICES out, or count from 0 in it.")}}
+      end
+      if log.slurm and log.boxed then
+        return {hit = log.no_device, confidence = 0.74, evidence = {log.set},
+          why = ("Slurm counts the GPUs of the node in CUDA_VISIBLE_DEVICES (%s), and the container that was handed "
+            .. "the job's own GPUs counts those from 0: the variable came in with the job's environment."):format(set),
+          fixes = {{unset = {"CUDA_VISIBLE_DEVICES"}, say = "Leave the variable out in the container."}}}
       end
       return {hit = log.no_device, confidence = n > 0 and 0.9 or 0.66,
         why = {("CUDA_VISIBLE_DEVICES is %s, and CUDA finds no such device%s."):format(set,

@@ -160,7 +160,8 @@ static const struct {
 		"No such file|No space|not enough space|ermission denied|peration not permitted|Killed|ignal|"
 		"Address already|address already|Cannot allocate|open files|command )?not found|nreachable|efused|"
 		"timed out|exec format|Read-only|Resource temporarily|failed to create new OS thread|tcp://|"
-		"illegal hardware|exit|core dumped|oom-kill|oom_kill|paging file|ancdata|name resolution|Errno|"
+		"illegal hardware|file handle|exit|core dumped|oom-kill|oom_kill|paging file|ancdata|name "
+		"resolution|Errno|"
 		"dial tcp|CERTIFICATE_|traps: |page summary memory|cannot execute"},
 	{"request", NULL}, // the rule reads who asks for what out of the message: it has a `when`
 };

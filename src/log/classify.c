@@ -128,6 +128,7 @@ const struct ff_line_mark ff_line_marks[] = {
 	{"\\t(?:error|fatal|panic)\\t", false},
 	{" \\[(?:error|crit|alert|emerg)\\] ", false},
 	{"[EF]\\d{4} \\d\\d:\\d\\d:\\d\\d\\.\\d+ ", false},
+	{"^[^A-Za-z0-9\\n]{0,9}\\[[EF]\\] ", false},
 	{"```", false}, // shown.c
 	{"<\\|(?:im_start|assistant|user|system|im_end|end|eot_id)", false},
 	{"[=#*-]{3} ?(?:[Rr]esponse|[Aa]nswer|[Cc]ompletion|[Oo]utput|[Pp]rompt|RESPONSE|ANSWER|OUTPUT|PROMPT) "

@@ -91,15 +91,15 @@ static const struct {
 		"(?:-|(?:\\[(?:[^\\]\"]|\"(?:\\\\.|[^\"\\\\])*\")*\\])+)(?: |$)"},
 	{"<", "<\\d{1,3}>(?=[A-Z][a-z]{2} )"},
 	// ##[error]TEXT (Actions), #12 3.456 TEXT (docker build), > TEXT (a quotation), a byte order mark
-	{"#", "##\\[(?<lvl>\\w+)\\]"},
-	{"#", "#\\d{1,3} \\d+\\.\\d{1,3} "},
+	{"#", "##\\[(?<lvl>\\w+)\\]|#\\d{1,3} \\d+\\.\\d{1,3} "},
+	{"!", "!{1,3} *(?<lvl>ERROR|FATAL|CRITICAL)\\b:? *(?=\\w)"}, // !! ERROR: TEXT (start scripts)
 	{">", "(?<quote>)>(?: |$)"},
 	{"\xef", "\\xef\\xbb\\xbf"},
 	// ERROR 05-26 07:50:26 [core.py:396] TEXT (vLLM), ERROR | 2025-03-23 12:10:41 | module:f:138 - TEXT (loguru)
 	{"AAAA", "(?<lvl>" LEVELS ") \\d\\d-\\d\\d " CLOCK " (?:\\[[^\\]]+\\]|\\S+\\.py:\\d+\\])(?: |$)"},
 	{"AAAA", "(?<lvl>" LEVELS ")\\s*\\| " DATE " " CLOCK " \\| [\\w.:<>]+ - "},
 	{"AAAA", "(?<lvl>" LEVELS "):(?:" DATE " " CLOCK ":[\\w.]+:\\d+: |[\\w.]*:)"}, // the first is JAX's
-	{"AAAA", "(?<lvl>" LEVELS "): +"},
+	{"AAAA", "(?|(?<lvl>" LEVELS "): +|(?<lvl>ERROR|FATAL|CRITICAL) +(?=[A-Z]?[a-z]|\\[[a-z]))"},
 	{"A0000 00:00:00", "(?<lvl>[IWEF])\\d{4} " CLOCK " +\\d+ [^\\]]*\\] "},
 	// Mar  4 05:06:07 host python3[7]: TEXT (journald, syslog), Wed 2026-03-04 05:06:07 UTC host python3[7]: TEXT
 	{"Aaa ?0 00:00:00",
