@@ -10,10 +10,10 @@ local WHY = any{
 local PATH = [=[(?<![\w/])(?:\.{0,2}/|~/)?[\w.@%+~-]+(?:/[\w.@%+~-]*)*]=]
 local ENDS = [=[[`'"’”]*(?: failed)?(?:: (?:Cannot \w+: )?| \((?:\d+: )?)$]=]
 local BEHIND = [=[(?i)(?:\[Errno \d+\] [\w -]+:|\b(?:EACCES|EROFS|EPERM): [\w -]+, \w+) ['"]([^'"\n]+)]=]
-local READS = any{[[\b(?:open|stat|lstat|access|opendir|readdir|cd|chdir|read|reading|load|loading|source)\b]]}
+local READS = any{[[\b(?:stat|lstat|access|opendir|readdir|cd|chdir|read|reading|load|loading|source)\b]]}
 local WRITES = [[\.(?:pid|log|lock|sock|db|sqlite3?|tmp)$|/(?:logs?|cache|tmp|run)/]]
 local OWNERS = [[(?i)\b(?:chmod|chown|mkdir|touch|rm|unlink|rename|open|write|cp|mv|ln|install|utime)\b]]
-local CONFIG = [[\.(?:ya?ml|json|conf|cfg|ini|toml|env|pem|key|crt|cert|txt)$]]
+local CONFIG = [[^/etc/|\.(?:ya?ml|json|conf|cfg|ini|toml|env|pem|key|crt|cert|txt)$]]
 local OF_HOST = [[^/(?:var/lib/(?:docker|containerd|kubelet|rancher)|boot|sys|etc/systemd)\b]]
 
 -- The path that the error is about, and what stands before it; nil where the line is of another shape.
@@ -72,7 +72,7 @@ rule {
   signatures = {
     said = "(?:" .. WHY .. [=[)(?: \((?:os error )?\d+\)|(?:,? \w+)?:? ['"][^'"\n]+['"]]=]
       .. [=[| @ \w+ - /\S+|\)?[."']{0,2}\s*$|\))]=],
-    java = [=[\bAccessDeniedException: (?<path>/[^\s:]+)]=],
+    java = [=[\bAccessDeniedException(?:: |\[)(?<path>/[^\s:\]]+)]=],
   },
   context = {
     inside = any{[[entrypoint]], [[\b1#1: ]], [[\bkubelet\b]], [[\bkubectl\b]], [[\bdocker (?:run|compose|logs)\b]],
@@ -86,7 +86,7 @@ rule {
     if log.up or hit.event.progress or (log.fatal and hit.event.kind ~= "exception") then return nil end
     if hit.event.level == "warning" or hit.event.level == "info" then return nil end
     if hit.text:match[[^(?:find|ls|du|grep|cat): ]] then return nil end -- they go on without it
-    local path, before = hit.path, "open "
+    local path, before = hit.path, ""
     if hit ~= log.java then path, before = subject(hit) end
     -- devices, ports, and what the kernel shows are other rules' matter
     if not path or path:match[[^/(?:dev|proc|sys)\b]] or before:match[[(?i)\b(?:bind|listen|connect|dial)\b]] then

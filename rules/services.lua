@@ -172,10 +172,12 @@ rule {
   from = {resolve = {"shell", "git", "app", "other", "system"}, node = {"app", "other", "server", "engine"}},
   signatures = {
     curl = [[Failed to connect to (?<host>[\w.-]+) port (?<port>\d+)[^\n]*: (?<said>]] .. NO_WAY .. [[)]],
-    ssh = [[connect to host (?<host2>[\w.-]+) port (?<port2>\d+): (?<said2>]] .. NO_WAY .. [[)]],
+    ssh = [[connect to (?:host )?(?<host2>[\w.-]+) port (?<port2>\d+)(?: \(tcp\) failed)?: ]]
+      .. "(?<said2>" .. NO_WAY .. ")",
     go = [[dial (?:tcp|udp) (?:\S+->)?(?<host3>[\w.-]+):(?<port3>\d+): (?:connect: )?(?<said3>]] .. NO_WAY .. [[)]],
     lookup = [[dial tcp: lookup (?<host4>[\w.-]+)(?: on \S+)?: (?<said4>no such host|[^\n]*server misbehaving)]],
-    resolve = [=[(?:Could not resolve host(?:name)?:? |unable to resolve host address ['"‘])(?<host5>[\w.-]+)]=],
+    resolve = [=[(?:Could not resolve host(?:name)?:? |unable to resolve host address ['"‘]|]=]
+      .. [=[getaddrinfo (?:ENOTFOUND|EAI_AGAIN) )(?<host5>[\w.-]+)]=],
     called = [=[\[Errno \d+\] Connect call failed \('(?<host6>[^']+)', (?<port6>\d+)]=],
     failed = [[(?:connecting|connect|connection) to (?<host7>[\w.-]+)(?: \([^)\n]*\)\|[^|\n]*\|)?:(?<port7>\d+)\S*]]
       .. [[(?: failed| \.\.\.)?:? (?:failed: )?(?<said7>]] .. NO_WAY .. [[)]],
