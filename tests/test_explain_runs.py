@@ -139,6 +139,15 @@ def access(path, status):
 
 
 @pytest.mark.parametrize(
+    "line", ["!! ERROR: the nest /heron is gone", "[E] the heron fell", "ERROR the heron fell", "FATAL [nest] gone"]
+)
+def test_an_error_in_any_frame_is_a_failure(firstfix, line):
+    answer = explain(firstfix, "the heron stands\n" * 3 + line + "\n")
+    assert answer["verdict"] == "failed-unknown"
+    assert answer["unexplained"][0]["log"] == 4
+
+
+@pytest.mark.parametrize(
     "order",
     [lambda error, answer: error + answer, lambda error, answer: answer + error],
     ids=["error first", "answer first"],
