@@ -7,11 +7,12 @@ rule {
   id = "container.entrypoint-broken/shell",
   from = {"shell", "app", "other", "container", "orchestrator"},
   signatures = {
-    denied = [[^(?:/(?:usr/)?bin/)?(?:ba|da|a|z)?sh: (?:line )?\d+: (?:exec: )?(?<program>[\w./-]+): ]]
+    denied = [[(?:^|\s)(?:/(?:usr/)?bin/)?(?:ba|da|a|z)?sh: (?:line )?\d+: (?:exec: )?(?<program>[\w./-]+): ]]
       .. [[Permission denied\s*$]],
     script = [[^\S+(?:sh|bash): (?:line )?\d+: (?:exec: )?(?<program3>/[\w./-]+(?:\.(?:sh|bash|py)|bin/[\w.-]+)): ]]
       .. [[(?:cannot execute: )?Permission denied\s*$]],
-    missing = [[^(?:/(?:usr/)?bin/)?(?:ba|da|a|z)?sh: (?:line )?\d+: exec: (?<program2>[\w./-]+): not found\s*$]],
+    missing = [[(?:^|\s)(?:/(?:usr/)?bin/)?(?:ba|da|a|z)?sh: (?:line )?\d+: exec: (?<program2>[\w./-]+): ]]
+      .. [[not found\s*$]],
   },
   context = {
     openshift = [[(?i)\boc (?:-n |get |logs |describe )|openshift]],
