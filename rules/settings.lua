@@ -1,6 +1,6 @@
 -- Serving engines that refuse what they were started with and say why: a flag, a variable, a setting, the GPU, a kernel
--- package of another release. What decides is where it was raised (where settings are read, or where kernels check a
--- caller's tensors) and whether the message names what it wants.
+-- package of another release; and what the message of any other library orders. What decides is where it was raised
+-- (where settings are read, or where kernels check a caller's tensors) and whether the message names what it wants.
 
 -- The package's folder, not that of an environment of the same name (/envs/vllm/lib/.../site-packages/sglang).
 local PACKAGES = [=[(?:(?:site|dist)-packages[/\\]|^(?!.*(?:site|dist)-packages)(?:.*?[/\\])?)]=]
@@ -53,11 +53,53 @@ local function refusal(log)
   return hit, package, where, (text:gsub([=[pip3? install [^\n]*]=], ""))
 end
 
+-- ---- orders in a message ----
+
+local BOUND = [=[(?:[.,;:!?](?=\s|$)|[(\n]|\s(?:but|unless|without|because|since|which|that|when|if|or|and|so]=]
+  .. [=[|to|for|as|instead)(?=\s))]=]
+-- What stands behind such a word is not asked for, and what it stands behind is neither.
+local DENIES = [[(?i)(?:\b(?:not|never|cannot|neither|nor|no|incompatible|unsupported|conflicts?|exclusive|combin\w+]]
+  .. [[|together|fail\w*|forbid\w*|disallow\w*|invalid|broken|except|avoid|reject\w*|refus\w*)\b|n't\b)]]
+local DENIED = [[(?i)\b(?:(?:is|are|was|were|be) (?:\w+ )?(?:not|unsupported|incompatible|forbidden|invalid)]]
+  .. [[|do(?:es)? not|cannot|can't|(?:isn|doesn|don)'t|not (?:yet )?supported|unsupported|conflicts?)\b]]
+-- "To use --a, ...", "when you set --a": the condition of something else.
+local CONDITION = [[(?i)(?:(?:^|\s)(?:when|if|while|since|because|after|before|once) (?:you |both |also )?]]
+  .. [[|(?:^|\s)(?:to|you) )$]]
+local STILL = [[(?i)\b(?:need|needs|have|has|had|sure|try|remember|required|must|should|can) (?:to |you )$]]
+-- A bare "with --x" is ordered where something is to be done with it.
+local DOES = [=[(?i)(?<![-\w`'"])(?:re-?run|run|re-?launch|launch|re-?start|start|serve|enabled?|disable|set]=]
+  .. [=[|override|try|skip|choose|select|pair|use|configure|pass|only|requires?|required|needs?|must)(?![-\w])]=]
+
+-- Captures of the first place in a message where `pattern` (a verb, and what it asks for) is an order: not behind a
+-- refusal nor before one ("--a with --b is not supported").
+local function ordered(text, pattern)
+  local from = 1
+  while from <= #text do
+    local rest = text:sub(from)
+    local first, last = rest:find(pattern)
+    if not first then return nil end
+    local before, after = text:sub(1, from + first - 2), rest:sub(last + 1)
+    local clause = before:match("^(?s:.*)" .. BOUND .. "(.*)$") or before
+    local follows = after:sub(1, (after:find(BOUND) or #after + 1) - 1)
+    local condition = before:match(CONDITION) and not before:match(STILL)
+    local idle = rest:sub(first, last):match[[(?i)^with\b]] and not clause:match(DOES)
+    if not condition and not idle and not clause:match(DENIES) and not follows:match(DENIED) then
+      return rest:sub(first, last):match(pattern)
+    end
+    from = from + last
+  end
+end
+
+-- "Please omit --x", "run without --x"; "cannot be used without --x" asks for it.
+local DROP = [[(?i)\b(?:remove|drop|omit|unset|(?:re-?)?(?:run|start|launch)(?: (?!and )[\w']+){0,3} without) ]]
+  .. [[(?:the |your )?[`'"]?]]
+local ONLY_BESIDE = [[(?i)\b(?:not|cannot|can't)\b[^.;,]{0,40} without (?:the |also )?[`'"]?]]
+
 -- ---- what it wants to be set ----
 
 -- What must be said instead stands behind such a word; the flag before it is the one that was refused.
 local REMEDY = [[(?i)\b(?:requires?|use|set|pass|with|needs?|try|specify|add|raise|lower|increase|decrease|]]
-  .. [[reduce|enable(?: it)?(?: with)?|disable|remove|drop|relaunch with|provide) (?:the |a |an )?]]
+  .. [[reduce|enable(?: it)?(?: with)?|disable|provide) (?:the |a |an )?]]
   .. [[(?:explicit |positive )?[`'"]?]]
 local SETTING = [[\b((?:tensor|pipeline|data|expert)_parallel_size(?:_\w+)?|(?:tp|pp|dp|ep|dcp|cp)_size|(?:moe]]
   .. [[|fp8|fp4|attention|decode|prefill|sampling|grammar|speculative|mm|dist_executor|kv_cache)_\w*backend]]
@@ -70,7 +112,8 @@ local NAMED = [=[(?:=| to )[`'"]?([\w.:/-]+)]=]
 
 local function plain_value(value)
   local words = [[(?i)^(?:and|or|to|in|with|when|on|is|for|must|instead|the|if|only|not|but|a|an|at|of|as]]
-    .. [[|above|below|explicitly)$]]
+    .. [[|above|below|explicitly|directly|manually|because|so|since|by|via|using|before|after|during|from|until|then]]
+    .. [[|it|argument|flag|option)$]]
   if not value or value == "" or value:match(words) then return nil end
   return (value:gsub("[.,:;'\"`]+$", ""))
 end
@@ -84,21 +127,23 @@ local TYPES = [[(?i)(?:must be (?:an? |of type |either )?(?:\w+ )?(?:string|str|
 local function named(text, where)
   local wanted = where == "launch" and text:match[=[^[`'"]?([a-z][a-z0-9]*_\w+)[`'"]? is required\b[^.]*\bwhen\b]=]
   if wanted then return wanted, nil, true end
-  local flag, value = text:match(REMEDY .. [=[(--[a-z][\w-]+)[`'"]?(?:(?:[ =]| to )[`'"]?([\w.:/-]+))?]=])
+  local flag, value = ordered(text, REMEDY .. [=[(--[a-z][\w-]+)[`'"]?(?:(?:[ =]| to )[`'"]?([\w.:/-]+))?]=])
   if flag then return flag, plain_value(value), true end
-  local variable = text:match(REMEDY .. VARIABLE)
-  if variable then
-    local _, to = text:match(REMEDY .. VARIABLE .. NAMED)
-    return variable, plain_value(to), true
-  end
+  flag = text:match(ONLY_BESIDE .. [[(--[a-z][\w-]+)]])
+  if flag then return flag, nil, true end
+  flag = ordered(text, DROP .. [[(--[a-z][\w-]+)]])
+  if flag then return flag, nil, "drop" end
+  local variable, to = ordered(text, REMEDY .. VARIABLE .. "(?:" .. NAMED .. ")?")
+  if variable then return variable, plain_value(to), true end
   flag = text:match[[(--[a-z][a-z0-9]*(?:[-_][\w-]+)?)]]
   if flag then return flag, nil, false end
   variable = text:match(VARIABLE)
   if variable then return variable, nil, false end
   if text:match(TYPES) then return nil end
-  local name, to = text:match(REMEDY .. SETTING .. [=[[`'"]?(?: ?(?:==?|to) ?[`'"]?([\w.]+))?]=])
+  local name
+  name, to = ordered(text, REMEDY .. SETTING .. [=[[`'"]?(?: ?(?:==?|to) ?[`'"]?([\w.]+))?]=])
   if not name and where == "launch" then
-    name, to = text:match(REMEDY .. [=[([a-z]\w*_\w+)[`'"]?(?: ?(?:==?|to) ?[`'"]?([\w.]+))?]=])
+    name, to = ordered(text, REMEDY .. [=[([a-z]\w*_\w+)[`'"]?(?: ?(?:==?|to) ?[`'"]?([\w.]+))?]=])
   end
   if name then return name, plain_value(to), true end
   name = text:match(SETTING)
@@ -112,8 +157,11 @@ local function as_variable(name, value, remedy)
   return {unset = {name}, say = ("Leave %s unset, or set it as the message says."):format(name)}
 end
 
-local function as_setting(name, value)
+local function as_setting(name, value, remedy)
   local plain = name:gsub("^-*", ""):gsub("-", "_")
+  if remedy == "drop" then
+    return {code = true, kind = "param:" .. plain, say = ("Start it without %s."):format(name)}
+  end
   return {flag = plain, stated = true, spelled = value and name:sub(1, 1) == "-" and name .. " " .. value or nil,
     say = value and ("Start it with %s set to %s."):format(name, value)
       or ("Change %s as the message says."):format(name)}
@@ -138,8 +186,9 @@ local function from_source(said, hit, package, where, text)
       or as_variable(said.name, plain == said.name and value or said.more, true)
   elseif said.kind == "p" or said.kind == "q" then
     fix = remedy and name:match[[^[A-Z]+_]] and as_variable(name, value, true)
-      or switched_on(said.name, text, package) or plain == said.name and as_setting(name, value)
-      or as_setting(said.name, nil)
+      or switched_on(said.name, text, package)
+      or (plain == said.name or remedy and name:sub(1, 2) == "--") and as_setting(name, value, remedy)
+      or as_setting(text:match("--" .. said.name:gsub("_", "[-_]") .. [[\b]]) or said.name, nil)
   else
     return nil
   end
@@ -173,7 +222,7 @@ rule {
     return {hit = hit, confidence = confidence,
       why = ("%s refuses its settings before it starts, and says which: %s."):format(package, name),
       fixes = {variable and as_variable(name, value, remedy) or not dashed and switched_on(name, text, package)
-        or as_setting(name, value)}}
+        or as_setting(name, value, remedy)}}
   end,
   doc = {
     looks = "ValueError: ... requires --data-parallel-backend mp; NotImplementedError: ... Use --moe-runner-backend "
@@ -281,4 +330,75 @@ rule {
     .. "classification), with a model made for it."}},
   doc = {looks = "'The model does not support Embeddings API'.",
     check = "--runner, --task and the model's architecture."},
+}
+
+-- ---- what the message of any library orders ----
+
+-- The refusals of engines are read above and what is to be installed in message.lua; this is for all else that gives
+-- an order itself ("Restart it with `--max-lora-rank 32`", "set X_TRUST_REMOTE_CODE=1").
+
+local VERB = [[(?i:\b(?:set|export|use|pass|try|specify|add|provide|raise|lower|increase|decrease|reduce|enable]]
+  .. [[|disable|(?:re-?run|re-?launch|re-?start|start)(?: [\w']+){0,3} with) )]]
+  .. [=[(?:(?:the|an?|only|either) |(?i:env\w*(?: var\w*)? ))*[`'"]?]=]
+local A_FLAG = [=[--([a-z][a-z0-9]*(?:[-_][\w-]*\w)?)[`'"]?(?:(?:[ =]| to )[`'"]?([\w./:-]*\w))?]=]
+-- "set X=1", "set X to true"; what stands behind another "to" is what that is good for
+local A_VARIABLE = [=[([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])\b[`'"]?]=]
+  .. [=[(?:(?:=[`'"]?| to [`'"]| to (?=\d|(?i:true|false|on|off)\b))([\w./:-]*\w))?]=]
+-- Variables that only make a failure easier to read mend nothing.
+local DIAGNOSES = [[(?:DEBUG|VERBOSE|LOG|TRACE|BLOCKING|FULL_ERROR|_DSA|PROFILE)]]
+-- What is not let in without one is a matter of who asks, and has causes of its own.
+local SECRET = [[(?i)(?:(?:access|auth|hf|hub|api)_(?:token|key)|secret|password)$]]
+-- Makers of variables; of any other a value or the word for it must say that it is one.
+local KNOWN = [[^(?:CUDA|HIP|ROCR|NCCL|TORCH\w*|PYTORCH|TRITON|HF|TRANSFORMERS|VLLM|SGLANG|LMDEPLOY|RAY|DS|NVTE)_]]
+
+-- (kind of fix, intention) of the first order in a message; nil when it gives none.
+local function order(text)
+  local flag, value = ordered(text, VERB .. A_FLAG)
+  local dropped = not flag and ordered(text, DROP .. A_FLAG)
+  if dropped then
+    return {code = true, kind = "param:" .. dropped:gsub("-", "_"), say = ("Start it without --%s."):format(dropped)},
+      "--" .. dropped
+  end
+  if flag then
+    local name = flag:gsub("-", "_")
+    if name:match(SECRET) then return nil end
+    value = plain_value(value)
+    if value and value:match[[^[a-z]+$]] and text:match("--" .. flag .. "[`'\"]? to ") then value = nil end
+    return {code = true, kind = "param:" .. name, say = value and ("Start it with --%s %s."):format(flag, value)
+      or ("Change --%s as the message says."):format(flag)}, "--" .. flag
+  end
+  local variable, to = ordered(text, VERB .. A_VARIABLE)
+  to = plain_value(to)
+  if not variable or variable:match(DIAGNOSES) or variable:match(SECRET) then return nil end
+  if not to and not variable:match(KNOWN) and not text:match[[(?i)\benv(?:ironment)?\b]] then return nil end
+  return to and {set = {[variable] = to}, say = ("Set %s to %s, as the message asks."):format(variable, to)}
+    or {code = true, kind = "env:" .. variable, say = ("Set %s as the message says."):format(variable)}, variable
+end
+
+rule {
+  id = "engine.arg-invalid/told",
+  anyone = "request",
+  signatures = {
+    flag = "(?:" .. VERB .. "|" .. DROP .. ")" .. [[--[a-z][a-z0-9]+]],
+    variable = VERB .. [[[A-Z][A-Z0-9]*_[A-Z0-9]+]],
+  },
+  context = {cuda = [[(?:out of memory|CUDA error|NCCL error|KV cache blocks|gated repo)]]},
+  unless = {"cuda"},
+  when = function(_, log)
+    local hit
+    for _, name in ipairs{"flag", "variable"} do
+      for _, one in ipairs(log.all(name)) do
+        if one.event.kind == "exception" and (one.event.tier or 0) >= 3 then hit = hit or one end
+      end
+    end
+    local who = hit and hit.event.emitters or {}
+    if not hit or next(who) == nil or who.app or who.pip then return nil end
+    local message = hit.event.message and hit.event.message ~= "" and hit.event.message or hit.text
+    local fix, name = order((message:gsub([=[(?:pip3?|uv|apt(?:-get)?|conda|docker|git) [a-z]+ [^\n]*]=], "")))
+    if not fix then return nil end
+    return {hit = hit, confidence = message:match[[(?i)\binstall\b]] and 0.76 or 0.82,
+      why = ("The message itself says what to change: %s."):format(name), fixes = {fix}}
+  end,
+  doc = {looks = "'Restart it with `--max-lora-rank 32`', 'Set X_ALLOW_Y=1 to ...' in a library's exception.",
+    check = "The command line and the environment of what was started."},
 }
