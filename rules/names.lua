@@ -90,7 +90,7 @@ end
 local function where(what, answer, have)
   local bounds = answer.older or answer.newer
   if answer.older and answer.newer then bounds = answer.older .. " and " .. answer.newer end
-  return ("%s is in %s %s only"):format((what:gsub("^the", "The")), answer.package, bounds)
+  return ("Of the releases that were read, %s is in %s %s only"):format(what, answer.package, bounds)
     .. (have and ("; %s is installed."):format(have) or ".")
 end
 
@@ -177,6 +177,16 @@ local function long_there(answer, have)
   return least and known and version.cmp(least, known) == -1
 end
 
+-- The program's own code passes what no release in use takes any more: nobody would go back that far.
+local function outdated(f, hit, answer)
+  local frames, known = hit.event.frames or {}, LONG_THERE[answer.package]
+  if #frames == 0 or importer_of(hit.event) or not known or not answer.older or answer.newer then return false end
+  for _, pin in ipairs(list(f"requirements.pins")) do
+    if pin.name == answer.package then return false end
+  end
+  return answer.last ~= nil and version.cmp(answer.last, known) == -1
+end
+
 local function answer_of(f, log, want)
   local hit, what, answer, have = asked(f, log)
   if not hit or not answer or (hit.event.tier or 0) < 3 then return nil end
@@ -185,7 +195,7 @@ local function answer_of(f, log, want)
     return nil
   end
   if answer.state == "here" then return had(f, log, hit, what, answer, have) end
-  if answer.state ~= "changed" then return nil end
+  if answer.state ~= "changed" or hit == log.argument and outdated(f, hit, answer) then return nil end
   if hit == log.module and hit.module:match[[^(\w+)\._\1$]] then return nil end -- its compiled half: a broken install
   local importer = importer_of(hit.event)
   if importer == answer.package then -- its own files ask: two releases are mixed, or it passes an argument on
@@ -386,6 +396,21 @@ rule {
   end,
   doc = {looks = "cannot import name 'AutoModelForSequenceClasification' from 'transformers'.",
     check = "dir() of the module; the spelling in the library's documentation."},
+}
+
+rule {
+  id = "app.bug/outdated-argument",
+  anyone = "interpreter",
+  signatures = {argument = WORDS.argument},
+  when = function(f, log)
+    local hit, what, answer, have = asked(f, log)
+    if not answer or answer.state ~= "changed" or not outdated(f, hit, answer) then return nil end
+    return {hit = hit, confidence = 0.84, why = {where(what, answer, have),
+        "The program's own code was written for a release of long ago."},
+      fixes = {{code = true, say = "Take the argument out of the call, or pass what newer releases have for it."}}}
+  end,
+  doc = {looks = "got an unexpected keyword argument, called from the program's own file, of one that releases took "
+    .. "years ago.", check = "The library's change notes for that argument."},
 }
 
 -- What libraries bind when they import an optional package, and leave out where that is not installed.

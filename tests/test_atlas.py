@@ -117,10 +117,9 @@ alias("acme.before", ".plain")
 """
     ),
     "acme/passing.py": "from . import plain\ndef __getattr__(name): return getattr(plain, name)\n",
+    "acme/looped.py": "O = ('hum', 'buzz')\nfor n in O:\n globals()[n] = print\nglobals()['alone'] = 1\n",
     "acme/made_pb2.py": "def build(names): names['Message'] = 1\n_globals = globals()\nbuild(_globals)\n",
-    "acme/old/__init__.py": (
-        "def __getattr__(name):\n    if name == 'old_name':\n        return 1\n    raise AttributeError(name)\n"
-    ),
+    "acme/old/__init__.py": "def __getattr__(w):\n if w == 'old_name':\n  return 1\n raise AttributeError(w)\n",
 }
 ASKED = {
     "acme": [
@@ -196,7 +195,8 @@ def test_says_where_it_cannot_know():
     release = resolve.Release(records(PACKAGE), [])
     assert release.unsure["acme"] == {"slow", "never_defined", "defined"}
     assert {"acme.passing", "acme.made_pb2"} <= release.opens
-    assert not {"acme", "acme.filled", "acme.woken", "acme.lazy"} & release.opens
+    assert not {"acme", "acme.filled", "acme.woken", "acme.lazy", "acme.looped"} & release.opens
+    assert {"hum", "buzz", "alone"} <= release.exports["acme.looped"].keys()
 
 
 def test_the_machines_that_wheels_are_for():

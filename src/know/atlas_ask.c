@@ -64,6 +64,21 @@ void ff_atlas_bounds_of(
 		snprintf(ret + n, FF_ATLAS_BOUNDS_MAX - n, "%llu", (unsigned long long)last + 1);
 }
 
+// Are releases left out between this one and the next, so that nobody knows which of them is the last with a name?
+static bool gap_behind(const struct ff_atlas *a, const struct ff_atlas_package *p, int at)
+{
+	struct ff_version v[2];
+	uint64_t n[2][2] = {{0}};
+	for (int i = 0; i < 2; i++) {
+		if (!ff_version_parse(ff_span_of(ff_atlas_string(a, p->releases[at + i])), &v[i]))
+			return false;
+		for (size_t k = 0; k < 2 && k < v[i].n_release; k++)
+			if (!ff_span_u64(v[i].release[k], &n[i][k]))
+				return false;
+	}
+	return n[0][0] == n[1][0] ? n[1][1] > n[0][1] + 1 : n[1][0] > n[0][0] + 1 || n[1][1] > 0;
+}
+
 // The run of releases with it around `at`. Behind the release in question an upper bound is enough: an installer takes
 // the newest.
 static void write_run(const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t set, int at, bool behind,
@@ -77,7 +92,14 @@ static void write_run(const struct ff_atlas *a, const struct ff_atlas_package *p
 	ret[0] = 0;
 	if (first > 0 && !behind)
 		write_bound(a, p, first, ">=", ret);
-	if (last + 1 < n)
+	if (last + 1 >= n)
+		return;
+	char own[FF_ATLAS_BOUNDS_MAX] = "";
+	if (gap_behind(a, p, last))
+		ff_atlas_bounds_of(a, p, last, true, own);
+	if (*own)
+		snprintf(ret + strlen(ret), FF_ATLAS_BOUNDS_MAX - strlen(ret), "%s%s", *ret ? "," : "", own);
+	else
 		write_bound(a, p, last + 1, "<", ret);
 }
 

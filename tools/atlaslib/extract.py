@@ -96,6 +96,7 @@ class File:
         self.names, self.gone, self.imports, self.all, self.classes, self.functions = {}, set(), [], None, {}, {}
         self.lazy, self.getattr, self.open, self.is_lazy, self.structure = set(), False, False, False, None
         self.scope, self.unsure, self.spaces, self.aliasers, self.aliases = set(), set(), set(), set(), []
+        self.lists, self.looped = {}, {}  # lists of words that the module names; a loop's variable while it runs
         self.block(tree.body, 0)
         self.lazies(tree)
 
@@ -170,10 +171,29 @@ class File:
                     self.add_all(node.value)
                 if isinstance(node.value, ast.Call) and dotted(node.value.func) in SPACES:
                     self.spaces.add(name)
+                self.lists[name] = self.words(node.value)
             if isinstance(target, ast.Subscript):
                 self.is_lazy |= dotted(target) == "sys.modules"
-                self.open |= isinstance(target.value, ast.Call) and dotted(target.value.func) in SPACES
+                if isinstance(target.value, ast.Call) and dotted(target.value.func) in SPACES:
+                    self.bind_by_name(target.slice, where)
         self.call(node.value)
+
+    def words(self, node):
+        """The words of a list that holds nothing else, written out or named before; [] of anything else."""
+        if isinstance(node, ast.Name):
+            return self.lists.get(node.id, [])
+        if not isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+            return []
+        plain = all(isinstance(e, ast.Constant) and isinstance(e.value, str) for e in node.elts)
+        return [e.value for e in node.elts] if plain else []
+
+    def bind_by_name(self, key, where):
+        """`globals()[key] = ..`: a word, or the variable of a loop over words; else nobody sees what it binds."""
+        found = [key.value] if isinstance(key, ast.Constant) and isinstance(key.value, str) \
+            else self.looped.get(key.id, []) if isinstance(key, ast.Name) else []
+        for word in found:
+            self.bind(word, "a", where)
+        self.open |= not found
 
     def on_annassign(self, node, where):
         if isinstance(node.target, ast.Name) and node.value is not None:
@@ -241,7 +261,10 @@ class File:
     def on_for(self, node, where):
         for name in self.targets(node.target):
             self.bind(name, "a", where)
+        if isinstance(node.target, ast.Name):
+            self.looped[node.target.id] = self.words(node.iter)
         self.block(node.body + node.orelse, where | BRANCH)
+        self.looped.clear()
 
     def on_while(self, node, where):
         self.apart(node.body + node.orelse, where | BRANCH)
