@@ -4,8 +4,10 @@ here.
 
 import functools
 import http.server
+import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -73,7 +75,7 @@ def fix(firstfix, machine, tmp_path):
                 **(more or {}),
             },
         )
-        assert done.returncode == code, done.stdout + done.stderr
+        assert code is None or done.returncode == code, done.stdout + done.stderr
         return json.loads(done.stdout) if done.stdout else None, done.stderr
 
     return run
@@ -340,6 +342,48 @@ def test_an_installer_that_does_not_end_is_undone_and_said(fix, machine, tmp_pat
     assert "no answer within 8 s" in said and "what it had begun was undone" in said
     assert tree(machine[1])[0] == was and not list(site.glob(".firstfix-undo-*"))
     assert not list((tmp_path / "state/fixes").glob("*.json"))
+
+
+def test_an_installer_that_does_not_end_in_the_copy_leaves_the_environment(fix, machine, tmp_path, stalling):
+    was, tmp = tree(machine[1])[0], tmp_path / "tmp"
+    tmp.mkdir()
+    stalling[0].stalls = 1  # nobody asks the resolver before
+    doc, _ = fix("--try", "--timeout", "8", code=1, more={**stalling[1], "TMPDIR": str(tmp)},
+                 command=[machine[1], "-c", WORKER])
+    assert {t["result"] for t in doc["tried"]} == {"unknown"} and "within 8 s" in doc["tried"][0]["text"], doc["tried"]
+    assert tree(machine[1])[0] == was and not [p for p in tmp.iterdir() if p.name.startswith("firstfix-try.")]
+
+
+@pytest.fixture
+def busy(machine):
+    """Somebody else's installer at work in the same site folder, while the block lasts: files come and go."""
+    site, done = tree(machine[1])[1], threading.Event()
+
+    def work():
+        for i in itertools.cycle(range(200)):
+            if done.is_set():
+                return
+            path = site / f"heron_{i}"
+            path.mkdir(exist_ok=True)
+            (path / "__init__.py").write_text("x = 1\n")
+            shutil.rmtree(path)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    done.set()
+    thread.join()
+
+
+def test_a_site_folder_that_changes_meanwhile(fix, machine, tmp_path, busy):
+    tmp = tmp_path / "tmp"
+    tmp.mkdir()
+    done = []
+    for _ in range(2):
+        doc, said = fix("--try", code=None, more={"TMPDIR": str(tmp)}, command=[machine[1], "-c", WORKER])
+        done.append(doc["tried"][0]["result"] if doc else said)
+        assert done[-1] in ("passes", "unknown") or "copying the environment" in done[-1], done
+    assert version(machine[1]) == "2.1.3" and not [p for p in tmp.iterdir() if p.name.startswith("firstfix-try.")]
 
 
 @pytest.fixture
