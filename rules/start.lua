@@ -245,6 +245,16 @@ local function refused_value(f, text)
   return found, value
 end
 
+-- The variable below whose folder nothing can be made, as a file stands there.
+local function folder_gone(f, path)
+  for _, note in ipairs(list(f"env_notes")) do
+    local value = note.kind == "malformed" and f.env(note.name)
+    if type(value) == "string" and value:sub(1, 1) == "/" and (path .. "/"):sub(1, #value + 1) == value .. "/" then
+      return note.name, value
+    end
+  end
+end
+
 -- The variable that names certificates which are not there, where Python's ssl was the one to open them.
 local function certificates_gone(f, hit)
   local frames = hit.event.frames or {}
@@ -260,7 +270,7 @@ end
 rule {
   id = "env.variable-ignored/value",
   anyone = {number = "interpreter", missing = "system", bundle = "request", parts = "request", refused = "request",
-    certificates = "system"},
+    certificates = "system", folder = "system"},
   signatures = {
     number = [=[ValueError: (?:invalid literal for int\(\) with base 10|could not convert string to float): ]=]
       .. [=['(?<value>[^'\n]{1,200})']=],
@@ -269,6 +279,8 @@ rule {
     parts = [[Invalid log settings: (?<value3>[^\n]{1,200}?), must be]],
     missing = [=[FileNotFoundError: \[Errno 2\] No such file or directory: ['"](?<value4>/[^'"\n]+)['"]]=],
     certificates = [=[FileNotFoundError: \[Errno 2\] No such file or directory\s*$]=], -- ssl names no file
+    folder = [=[(?:FileExistsError: \[Errno 17\] File exists|NotADirectoryError: \[Errno 20\] Not a directory): ]=]
+      .. [=[['"](?<value5>/[^'"\n]+)['"]]=],
     -- where a variable's whole text stands in it
     refused = [[(?:Error|Exception): [^\n]{0,200}(?:[Ii]nvalid|[Uu]nknown|[Uu]nrecogni[sz]ed|[Uu]nsupported|]]
       .. [[not a valid|not supported|malformed|must be (?:one of|either)|[Cc]ould not parse|[Cc]annot load)]],
@@ -276,16 +288,17 @@ rule {
   context = {reads = [=[os\.(?:environ(?:\.get)?|getenv) ?[(\[] ?["'](?<variable>[A-Z][A-Z0-9_]{2,60})["']]=]},
   specific_over = {"app.bug", "hf.offline", "hf.not-found"},
   when = function(f, log)
-    local hit = log.number or log.bundle or log.parts or log.missing or log.certificates or log.refused
+    local hit = log.number or log.bundle or log.parts or log.missing or log.certificates or log.folder or log.refused
     local value = hit.value or hit.value2 or hit.value3 or hit.value4
     local name = (hit.event.tier or 0) >= 3 and value and setter_of(f, log, value)
     if hit == log.certificates then name, value = certificates_gone(f, hit) end
+    if hit == log.folder then name, value = folder_gone(f, hit.value5) end
     if hit == log.refused and (hit.event.tier or 0) >= 4 then name, value = refused_value(f, hit.text) end
     if not name or hit == log.missing and f.env(name) ~= value then return nil end
     local path = hit == log.bundle or hit == log.missing or hit == log.certificates
     return {hit = hit, confidence = f.env(name) == value and 0.92 or 0.8,
       why = ("%s is set to %s, %s."):format(name, value, path and "and nothing is there"
-        or "which what reads it refuses"),
+        or hit == log.folder and "where no folder can be made" or "which what reads it refuses"),
       fixes = {{unset = {name}, say = path and "Unset it, or name what is there."
         or "Unset it: then its default counts."}}}
   end,

@@ -69,10 +69,19 @@ static const char *bad_bool(struct ff_span value)
 	return "1, on, yes or true is wanted, or their opposites";
 }
 
+static bool is_one_path(struct ff_span value)
+{
+	return ff_span_starts(value, "/") && !memchr(value.p, ':', value.n);
+}
+
 bool ff_env_value_must_exist(const struct ff_env_var *var, struct ff_span value)
 {
-	bool names_one = ff_span_eq(var->values, "home") || ff_span_eq(var->values, "path");
-	return names_one && ff_span_starts(value, "/") && !memchr(value.p, ':', value.n);
+	return (ff_span_eq(var->values, "home") || ff_span_eq(var->values, "path")) && is_one_path(value);
+}
+
+bool ff_env_value_is_folder(const struct ff_env_var *var, struct ff_span value)
+{
+	return (ff_span_eq(var->values, "home") || ff_span_eq(var->values, "dir")) && is_one_path(value);
 }
 
 static const char *bad_int(struct ff_span value)

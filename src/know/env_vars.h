@@ -23,6 +23,9 @@ const char *ff_env_value_bad(const struct ff_env_var *var, struct ff_span value)
 /** True when the value is the absolute path of a file or folder that the variable's readers do not make themselves. */
 bool ff_env_value_must_exist(const struct ff_env_var *var, struct ff_span value);
 
+/** True when the value is the absolute path of one folder, whether or not its readers make it. */
+bool ff_env_value_is_folder(const struct ff_env_var *var, struct ff_span value);
+
 /** What is odd about an environment: [{"name", "kind": "deprecated|malformed|ignored|empty|absent", "text"}]. `env`
     holds strings, or objects for masked ones; `packages` is python.packages, or NULL when not known; `absent` lists
     variables whose path does not exist, or is NULL. Never quotes a secret's value. */

@@ -1,9 +1,47 @@
-// env_notes: variables that are deprecated, ignored by the installed versions, malformed or empty (know/env_vars.h).
+// env_notes: variables that are deprecated, ignored by the installed versions, malformed or empty (know/env_vars.h),
+// and those that want a folder where something else stands.
 // Reads the environment itself, not the facts: a newline in a masked token must be seen too.
 //
 //	[{"name": "CUDA_HOME", "kind": "malformed", "text": "one folder is wanted, not a list"}]
 #include "know/env_vars.h"
 #include "probe/probe.h"
+
+// Of the path as much as is there, which is no folder: a cache below it can never be made. A link to nothing is in the
+// way too, as mkdir() takes it for a file.
+static const char *in_the_way(struct ff_host *host, char *path)
+{
+	struct stat st;
+	for (char *slash; (slash = strrchr(path, '/')) && slash != path; *slash = 0) {
+		_cleanup_error_ struct ff_error *err = ff_host_stat(host, path, &st);
+		if (!err)
+			return S_ISDIR(st.st_mode) ? NULL : "is no folder";
+		_cleanup_free_ char *target = NULL;
+		_cleanup_error_ struct ff_error *no_link = ff_host_readlink(host, path, &target);
+		if (err->code != FF_EABSENT)
+			return NULL;
+		if (!no_link)
+			return "is a link to what is not there";
+	}
+	return NULL;
+}
+
+static void note_place(struct ff_probe_ctx *ctx, const char *name, const json_t *value, json_t *notes)
+{
+	struct ff_env_var var;
+	_cleanup_free_ char *path = NULL;
+	if (!json_is_string(value) || !ff_env_var_find(ff_span_of(name), &var) ||
+		!ff_env_value_is_folder(&var, ff_span_of(json_string_value(value))))
+		return;
+	if (!(path = strdup(json_string_value(value)))) {
+		ctx->out_of_memory = true;
+		return;
+	}
+	const char *why = in_the_way(ctx->host, path);
+	if (why &&
+		json_array_append_new(notes,
+			json_pack("{s:s, s:s, s:s++}", "name", name, "kind", "malformed", "text", path, " ", why)) < 0)
+		ctx->out_of_memory = true;
+}
 
 void ff_probe_env_notes(struct ff_probe_ctx *ctx)
 {
@@ -13,8 +51,13 @@ void ff_probe_env_notes(struct ff_probe_ctx *ctx)
 		return;
 	struct ff_error *err = ff_env_notes(
 		env, ff_json_at(ctx->facts, "python.packages"), ff_json_at(ctx->facts, "env_absent"), &notes);
-	if (err)
+	if (err) {
 		ff_miss(ctx, "env_notes", err);
-	else
-		ff_fact(ctx, "env_notes", notes);
+		return;
+	}
+	const char *name;
+	json_t *value;
+	json_object_foreach ((json_t *)env, name, value)
+		note_place(ctx, name, value, notes);
+	ff_fact(ctx, "env_notes", notes);
 }
