@@ -84,8 +84,8 @@ rule {
     local hit = log.java
     for _, one in ipairs(log.all"said") do hit = one end
     if log.up or hit.event.progress or (log.fatal and hit.event.kind ~= "exception") then return nil end
-    if hit.event.level == "warning" or hit.event.level == "info" then return nil end
-    if hit.text:match[[^(?:find|ls|du|grep|cat): ]] then return nil end -- they go on without it
+    if hit.event.level == "warning" then return nil end -- "info" is what carriers call all that a program prints
+    if hit.text:match[[(?:^|\s)(?:find|ls|du|grep|cat): ]] then return nil end -- they go on without it
     local path, before = hit.path, ""
     if hit ~= log.java then path, before = subject(hit) end
     -- devices, ports, and what the kernel shows are other rules' matter

@@ -111,18 +111,21 @@ BY_BLOCKS = {"near: a block of markdown that a model answered", "near: a turn of
              "near: an answer in a frame", "near: git's log", "a log that was sent in a block, after words"}
 # Which call it was is told by the frames alone.
 BY_CALLS = {"certificates that a variable names and that are gone, as ssl says it",
-            "shared memory that cannot be written to"}
+            "shared memory that cannot be written to",
+            "a prompt of ComfyUI that ends after a lack of memory has not succeeded"}
 # What a shell says is known by its whole line, which a message quotes there. So is what came right later: the worker of
 # that message has failed.
 BY_LINE = {"a command that lies outside of PATH", "a command whose package is not there",
            "near miss: a broker that came up"}
 # A worker's bar stands before the block there: the log has spoken.
 SPOKEN = ("progress bars", "a log that was sent in a block, after words")
+# No server runs its workers under pytest.
+UNSERVED = ("pytest", "a request in which gunicorn's signal ended its worker, as the worker itself tells of it")
 
 
 def is_beyond(form, name, want):
     """What the case rests on does not arrive in this form."""
-    if (form, name) == SPOKEN or form == "one line" and name in BY_LINE:
+    if (form, name) in (SPOKEN, UNSERVED) or form == "one line" and name in BY_LINE:
         return True
     return form in WITHOUT_FRAMES and (want["cause"] in BY_FRAMES or name in BY_BLOCKS | BY_CALLS)
 
