@@ -112,13 +112,14 @@ rule {
 }
 
 -- A module of a package is missing and the package is there: another release of it. Which, the atlas says (names.lua);
--- of packages that it knows by their newer form only, it is the older one that is here.
+-- of packages that it knows by their newer form only, it is the older one that is here. What a package's own private
+-- parts lack is no matter of releases.
 rule {
   id = "pip.conflict/older-package",
   anyone = "interpreter",
   role = "symptom",
   signatures = {module = [[ModuleNotFoundError: No module named '(?<top>openai|pydantic|starlette|anyio|httpx|numpy|]]
-    .. [[google\.genai|langchain|gradio|gradio_client|mistralai|anthropic)\.(?<rest>[\w.]+)']]},
+    .. [[google\.genai|langchain|gradio|gradio_client|mistralai|anthropic)\.(?<rest>(?!_)\w+(?:\.(?!_)\w+)*)']]},
   when = function(f, log)
     local package = know.distribution(log.module.top)
     if not package or (log.module.event.tier or 0) < 3 then return nil end
