@@ -181,7 +181,7 @@ static bool is_local(struct ff_workdir *w, struct ff_span text)
 static void note_lost(struct script *s, const struct ff_py_token *t, const char *path)
 {
 	bool file = ENDS_IN(t->before, takes_file);
-	if (json_array_size(s->w->lost) >= LIST_MAX || (!file && !ENDS_IN(t->before, takes_model)) ||
+	if (!path || json_array_size(s->w->lost) >= LIST_MAX || (!file && !ENDS_IN(t->before, takes_model)) ||
 		(!file && !is_local(s->w, t->text)))
 		return;
 	json_t *lost = json_pack("{s:s, s:o, s:o}", "file", s->file, "text", ff_json_string(t->text.p, t->text.n),
@@ -257,7 +257,7 @@ static void note_apps(struct script *s, struct ff_span text)
 			add(s, s->apps, ff_span_trim((struct ff_span){line.p + 10, (size_t)(raw - line.p) - 10}));
 		const char *equals = line.n && ff_is_letter(line.p[0]) ? memchr(line.p, '=', line.n) : NULL;
 		struct ff_span name = ff_span_trim(ff_span_first(line, equals ? (size_t)(equals - line.p) : 0));
-		for (size_t i = 0; name.n && i < sizeof(makers) / sizeof(makers[0]); i++)
+		for (size_t i = 0; equals && name.n && i < sizeof(makers) / sizeof(makers[0]); i++)
 			if (memmem(equals, (size_t)(line.p + line.n - equals), makers[i], strlen(makers[i])) &&
 				!memchr(name.p, ' ', name.n) && !memchr(name.p, '.', name.n))
 				add(s, s->apps, name);

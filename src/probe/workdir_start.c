@@ -226,7 +226,7 @@ static void put_starter(struct ff_workdir *w, const char *name, struct ff_span t
 	_cleanup_free_ char *path = ff_span_dup(program);
 	struct stat st;
 	_cleanup_error_ struct ff_error *absent = path ? ff_host_stat(w->ctx->host, path, &st) : &ff_enomem;
-	bool gone = absent && absent->code == FF_EABSENT;
+	bool gone = path && absent && absent->code == FF_EABSENT;
 	json_t *starter = crlf || gone ? json_pack("{s:o}", "file", ff_json_string(name, strlen(name))) : NULL;
 	if (starter && crlf)
 		json_object_set_new(starter, "crlf", json_true());
