@@ -113,18 +113,15 @@ rule {
   anyone = "system",
   signatures = {
     exec = [=[\bexec(?:ve|vp?e?)?(?:\(\))?:? ['"]?(?<path>[\w./@+-]*\w)['"]?(?: failed)?: Permission denied]=],
-    shell = [=[^(?:\S*/)?(?:ba|da|z)?sh: (?:line \d+: |\d+: )?(?<path2>/\S*(?:/s?bin/\S+|\.sh)): ]=]
-      .. [[Permission denied\s*$]],
   },
   confidence = 0.72,
   when = function(_, log)
-    local hit = log.exec or log.shell
-    local path = hit.path or hit.path2
+    local hit, path = log.exec, log.exec.path
     if hit.event.progress or path:has("nvidia") then return nil end
     return {hit = hit, why = path .. " may not be executed by the user who starts it: it has no right to run, or lies "
       .. "on a file system that forbids it.",
-      fixes = {{grant = path, run = true, kind = "os", say = "Make it executable (in an image: RUN chmod "
-        .. "a+rx in its Dockerfile)."}}}
+      fixes = {{grant = path, run = true, kind = "os", say = "Make it executable (in an image: as a RUN of its "
+        .. "Dockerfile)."}}}
   end,
   doc = {looks = "slurmstepd: error: execve(): start.sh: Permission denied.", check = "ls -l of the file; findmnt -T."},
 }
