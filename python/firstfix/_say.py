@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any, Mapping
 
-from firstfix import _ring
+from firstfix import _forks, _ring
 from firstfix._settings import settings
 
 HEAVY = "=" * 70
@@ -45,8 +45,10 @@ def _write(text: str) -> None:
         stream = sys.stderr
         if stream is not None:
             encoding = getattr(stream, "encoding", None) or "utf-8"
-            stream.write(text.encode(encoding, "backslashreplace").decode(encoding, "replace"))
-            stream.flush()
+            text = text.encode(encoding, "backslashreplace").decode(encoding, "replace")
+            with _forks.writing:
+                stream.write(text)
+                stream.flush()
     except Exception:
         pass
 

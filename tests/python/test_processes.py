@@ -218,6 +218,32 @@ def late_imports():
                     yield from (f"{node.module}.{name.name}" if package else node.module for name in node.names)
 
 
+def test_a_fork_while_another_thread_writes(worker):
+    """The lock of a stream that takes a line of ours just then is not left closed in the child."""
+    done = worker.run("""
+        import fcntl, os, sys, threading, time
+        import firstfix
+        from firstfix import _say
+        assert firstfix.install()
+        out, full = os.pipe()
+        fcntl.fcntl(full, fcntl.F_SETPIPE_SZ, 4096); os.write(full, b"x" * 4096)
+        sys.stderr = open(full, "w", buffering=1)
+        says = threading.Thread(target=_say.raw, args=("ours",))
+        says.start(); time.sleep(0.2); assert says.is_alive()
+        def drain(): time.sleep(0.3); os.read(out, 4096)
+        threading.Thread(target=drain).start()
+        child = os.fork()
+        if child == 0:
+            print("child", file=sys.stderr); os._exit(0)
+        end = time.monotonic() + 10
+        while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < end: time.sleep(0.01)
+        late = time.monotonic() >= end
+        if late: os.kill(child, 9)
+        says.join(); print(late, os.read(out, 4096))
+    """)
+    assert (done.returncode, done.stdout) == (0, "False b'ours\\nchild\\n'\n"), done.stderr
+
+
 def test_everything_imported_late_is_imported_before_a_fork():
     at_once = {"os", "_thread", "importlib.import_module"}
     at_once |= {f"firstfix.{name}" for name in ("_deaths", "_ends", "_forks", "_imports")}  # by install()
