@@ -77,13 +77,11 @@ rule {
   context = {
     inside = any{[[entrypoint]], [[\b1#1: ]], [[\bkubelet\b]], [[\bkubectl\b]], [[\bdocker (?:run|compose|logs)\b]],
       [[\bpodman run\b]], [[\bcontainer \S+ (?:exited|failed)]], [[CrashLoopBackOff]]},
-    up = [[(?:Application startup complete|Uvicorn running on|Listening on|"(?:GET|POST) |Starting server|]]
-      .. [[Prompt executed in|Running on local URL)]],
   },
   when = function(_, log)
     local hit = log.java
     for _, one in ipairs(log.all"said") do hit = one end
-    if log.up or hit.event.progress or (log.fatal and hit.event.kind ~= "exception") then return nil end
+    if log.came_up or hit.event.progress or (log.fatal and hit.event.kind ~= "exception") then return nil end
     if hit.event.level == "warning" then return nil end -- "info" is what carriers call all that a program prints
     if hit.text:match[[(?:^|\s)(?:find|ls|du|grep|cat): ]] then return nil end -- they go on without it
     local path, before = hit.path, ""

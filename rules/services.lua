@@ -13,7 +13,6 @@ rule {
     killed = [[was sent SIG(?:KILL|ABRT)]],
     oom = [[(?:oom-kill|Out of memory: Kill|invoked oom-killer|OOMKilled)]],
     load = [[(?:[Ll]oading (?:the )?(?:checkpoint|model|weights|pipeline|tokenizer)|Downloading|Fetching \d+ files)]],
-    up = [[(?:Application startup complete|"(?:POST|GET|PUT) [^"\n]*" [12345]\d\d)]],
   },
   unless = {"oom"},
   explains = {"oom.host", "stopped.outside"},
@@ -31,7 +30,7 @@ rule {
     local hit = log.timeout or log.abort
     local starts = log.has_frame[[gunicorn/arbiter\.py]]
     local during = log.abort and (starts and "loading the model" or "computing an answer")
-      or log.up and log.up.line < hit.line and "computing an answer"
+      or log.came_up and log.came_up < hit.line and "computing an answer"
       or log.load and "loading the model" or "loading the model, or computing an answer"
     return {hit = hit, why = {"gunicorn's master heard nothing from the worker" .. (log.timeout and " {pid}" or "")
         .. " for as long as its timeout allows (30 seconds unless set) and ended it: it was " .. during .. ".",

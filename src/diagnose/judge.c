@@ -180,8 +180,18 @@ static void put_event(lua_State *L, const struct ff_events *events, size_t index
 	lua_rawseti(L, -2, (lua_Integer)index);
 }
 
-// {list = {[index] = event}, fatal = event, engine = {name, version, settings}}: events with a hit, the fatal chain,
-// and what the log says that it was started with.
+// The line that first shows one of the runs ready or at work, 0 for none.
+static uint64_t came_up(const struct ff_runs *runs)
+{
+	for (size_t i = 0; i < ff_runs_count(runs); i++) {
+		if (ff_runs_at(runs, i)->up)
+			return ff_runs_at(runs, i)->up;
+	}
+	return 0;
+}
+
+// {list = {[index] = event}, fatal = event, engine = {name, version, settings}, lines, up}: events with a hit, the
+// fatal chain, and what the log says that it was started with.
 static void push_events(lua_State *L, struct ff_rules *rules, const struct ff_scan *scan, const json_t *said)
 {
 	const struct ff_events *events = ff_scan_events(scan);
@@ -204,6 +214,9 @@ static void push_events(lua_State *L, struct ff_rules *rules, const struct ff_sc
 	}
 	lua_setfield(L, -2, "list");
 	set_int(L, "lines", (lua_Integer)ff_scan_lines(scan));
+	uint64_t up = came_up(ff_scan_runs(scan));
+	if (up)
+		set_int(L, "up", (lua_Integer)up);
 	ff_sandbox_push_json(L, ff_json_at(said, "engine"));
 	lua_setfield(L, -2, "engine");
 }

@@ -160,6 +160,11 @@ function methods.fatal(log)
   return log["\0events"].fatal
 end
 
+-- the line that first shows a run of the log ready or at work, nil when none does
+function methods.came_up(log)
+  return log["\0events"].up
+end
+
 function methods.events(log)
   return log["\0events"]
 end

@@ -37,6 +37,7 @@ struct ff_reading {
 	struct ff_hits **hits; // by signature, made when needed
 	struct ff_error *err;
 	bool spoke;	     // a signature that is no context has a hit
+	bool context_only;   // nothing but context was found in the present line
 	bool landed;	     // a landmark that matters stood in the line of the file just read
 	uint32_t told[TOLD]; // hashes of lines that call themselves errors, as far as they are remembered
 	// While a line is matched:
@@ -153,6 +154,7 @@ static void add_hit(struct ff_reading *r, size_t signature, struct ff_regex *reg
 		return;
 	}
 	r->spoke |= !context;
+	r->context_only &= context;
 	struct ff_span text = r->subject;
 	if (text.n > TEXT_MAX)
 		text.n = TEXT_MAX;
@@ -405,6 +407,7 @@ static void on_line(const struct ff_line *read, void *context)
 	find(r, line.text);
 	run = read_landmarks(r, run, &line, &harmless);
 	line.run = run->id;
+	r->context_only = ff_events_count(r->events) == before && line.level < FF_LEVEL_WARNING;
 	confirm_signatures(r);
 	remember(r);
 	bool loud = line.level >= FF_LEVEL_ERROR && ff_events_current(r->events) == FF_EVENT_NO_INNER &&
@@ -415,7 +418,7 @@ static void on_line(const struct ff_line *read, void *context)
 	const struct ff_event *e = after > before ? ff_events_at(r->events, after - 1) : NULL;
 	if (e && harmless && e->first == line.number)
 		ff_events_harmless(r->events, after - 1, line.number);
-	else if (e)
+	else if (e && !r->context_only) // no run waits for a sign of health because of what healthy ones say
 		ff_runs_event(run, r->events, e, line.number);
 }
 

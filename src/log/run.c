@@ -164,6 +164,9 @@ struct ff_run *ff_runs_landmark(struct ff_runs *runs, struct ff_run *run, const 
 		if (mark->kind == FF_LANDMARK_START && !*run->process)
 			name(run->process, sizeof(run->process), ff_span_of(mark->who));
 	}
+	if (!run->up &&
+		(mark->kind == FF_LANDMARK_READY || mark->kind == FF_LANDMARK_WORK || mark->kind == FF_LANDMARK_OVER))
+		run->up = line->number;
 	// SIGTERM is how most of the others end a process: who sent it tells more.
 	if (mark->kind == FF_LANDMARK_STOPPED &&
 		(!run->seen[FF_LANDMARK_STOPPED] || strcmp(run->stopped_by, "outside") == 0))

@@ -28,6 +28,7 @@ struct ff_run {
 	bool counts;		/**< no later run of the same service came to anything: the answer is about this one */
 	// Lines where the newest landmark of a kind stands, 0 for none:
 	uint64_t seen[FF_LANDMARK_KINDS];
+	uint64_t up; /**< line that first shows it ready or at work, 0 for none */
 	// While it is read:
 	unsigned service;
 	bool ailing;	    /**< an event waits for a sign of health */
