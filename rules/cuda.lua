@@ -163,6 +163,28 @@ local function conflict_fixes(f, log)
 end
 
 rule {
+  id = "cuda.lib-missing/jit",
+  title = "the part of the driver that compiles PTX is missing",
+  from = {"native"},
+  anyone = "code",
+  signatures = {code = codes"cuda.lib-missing"},
+  facts = {"system.container.runtime", "env.NVIDIA_DRIVER_CAPABILITIES"},
+  confidence = 0.82,
+  when = function(f)
+    local inside = f"system.container.runtime"
+    local give = {container = "capabilities", say = "Give the container the driver's compute part: the JIT compiler "
+      .. "belongs to it."}
+    local match = {driver = "match", say = "Install the driver's libraries anew, all of one version "
+      .. "(libnvidia-ptxjitcompiler is in libnvidia-compute)."}
+    return {why = "The program carries PTX, which the driver has to compile for this GPU, and the driver's library for "
+        .. "that, libnvidia-ptxjitcompiler, is not found beside libcuda.",
+      fixes = inside == false and {match} or {give, match}}
+  end,
+  doc = {looks = "CUDA error: PTX JIT compiler library not found (221).",
+    check = "ldconfig -p | grep ptxjitcompiler, where the program runs."},
+}
+
+rule {
   id = "cuda.lib-conflict",
   from = {"native", jax = {"jax"}, myelin = {"tensorrt"}},
   anyone = {nccl_symbol = "loader", nvjitlink = "loader", symbol_version = "loader", version = "loader"},

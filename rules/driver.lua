@@ -242,6 +242,7 @@ rule {
     fsp = [[(?:kfspPollForResponse\w*: FSP command timed out|FSP boot command failed|]]
       .. [[failed to wait for GFW[_ ]?boot|]]
       .. [[GPU lockdown (?:is )?not released|kgspBootstrap\w*: [^\n]{0,40}(?:failed|timed out))]],
+    power = [[does not have the necessary power cables connected]],
     bar = [[(?:BAR\d is 0M @ 0x0|This PCI I/O region assigned to your NVIDIA device is invalid|can't (?:assign|]]
       .. [[find)[^\n]{0,30}BAR)]],
   },
@@ -301,6 +302,11 @@ rule {
       return {hit = log.hmm, confidence = 0.8, why = "nvidia_uvm fails in its heterogeneous memory management (HMM).",
         fixes = {{setting = "hmm", say = "Switch HMM off in nvidia_uvm."},
           {driver = "upgrade", say = "Or upgrade the driver."}}}
+    end
+    if log.power then
+      return {hit = log.power, confidence = 0.93, why = "The card says that a power cable is missing.",
+        fixes = {{hardware = true, say = "Switch the host off and plug every power connector of the card in, each "
+          .. "with a cable of its own from the power supply."}}}
     end
     if log.bar then
       return {hit = log.bar, confidence = 0.9, why = "The firmware of the mainboard gave the card no room in the "

@@ -1,5 +1,13 @@
 -- The NVIDIA kernel module that could not be built, signed or loaded for a kernel.
 
+-- The gcc that first knew an option with which kernels are built.
+local function gcc_of(text)
+  for option, release in pairs{["-ftrivial-auto-var-init"] = "12", ["-mharden-sls"] = "12",
+    ["-fmin-function-alignment"] = "14"} do
+    if text:has(option) then return release end
+  end
+end
+
 rule {
   id = "driver.build-failed",
   from = {"driver", "system", "installer", "compiler"},
@@ -62,6 +70,15 @@ rule {
           .. "IGNORE_PREEMPT_RT_PRESENCE=1 set, at one's own risk."}}}
     end
     if log.compiler then
+      local need = gcc_of(log.compiler.text)
+      if need then
+        return {hit = log.compiler, confidence = 0.9, why = ("The kernel was built with a newer gcc than the one that "
+            .. "builds the module here: its options are those of gcc %s."):format(need),
+          fixes = {{setting = "build-gcc", need = need, kind = "driver", say = "Install that gcc, make it the default "
+              .. "one and build the module again."},
+            {host = true, kind = "driver", say = "Else install the compiler release that "
+            .. "/proc/version names, and build the module with CC set to it."}}}
+      end
       return {hit = log.compiler, confidence = 0.88, why = "The compiler that builds the module is not the one "
         .. "that the kernel was built with.",
         fixes = {{host = true, kind = "driver", say = "Install the compiler release that the message names (apt: "

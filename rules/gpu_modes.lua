@@ -75,6 +75,16 @@ rule {
         why = "MIG mode is on: CUDA shows a process one instance at most, which CUDA_VISIBLE_DEVICES names by its "
           .. "UUID."}
     end
+    local ranks = tonumber(log.setting"tensor_parallel_size" or "")
+    if ranks and ranks > 1 then
+      return {evidence = {shown}, confidence = 0.86,
+        title = "MIG mode is on, and the engine wants more GPUs than one process is shown",
+        why = {("The engine splits the model over %d GPUs."):format(ranks),
+          "MIG mode is on: CUDA shows a process one instance, however many there are."},
+        computed = {{value = ranks, of = {ranks}}},
+        fixes = {{flag = "tensor_parallel_size", value = 1, toward = "lower", say = "Run it on one instance."},
+          {setting = "no-mig", say = "Or switch MIG off when no program uses the GPU, and use whole GPUs."}}}
+    end
     local off = {setting = "no-mig", say = "Switch MIG off when no program uses the GPU."}
     local make = {setting = "mig-instance", say = "Or make one instance of the whole GPU."}
     local by_name = {setting = "mig-select", kind = "env:CUDA_VISIBLE_DEVICES",
@@ -87,6 +97,53 @@ rule {
         or "MIG mode is on, and no instance exists or is selected."}
   end,
   doc = {looks = "No CUDA device although the card is there, with MIG enabled.", check = "nvidia-smi -L."},
+}
+
+-- What the codes of the service mean to who meets them.
+local MPS = {
+  {words = [[(?i)max_?clients|MPS client have been exhausted]], full = "as many processes use the GPU through it as "
+    .. "it takes (48 from Volta on, 16 before)"},
+  {words = [[(?i)max_?connections|device connections have been exhausted]], full = "no connection to the GPU is left "
+    .. "for another process"},
+  {words = [[(?i)terminated]], died = "the server ended this process: a fault of one client takes the others along"},
+  {words = [[(?i)rpc_?failure|procedural call]], died = "its server broke off in the middle of a call"},
+}
+
+local function mps_said(text)
+  for _, row in ipairs(MPS) do
+    if text:match(row.words) then return row end
+  end
+  return {}
+end
+
+rule {
+  id = "gpu.mps",
+  title = "CUDA's Multi-Process Service (MPS) does not serve this process",
+  from = {"native"},
+  anyone = "code",
+  signatures = {code = codes"gpu.mps"},
+  facts = {"env.CUDA_MPS_PIPE_DIRECTORY"},
+  explains = {"vllm.engine-died", "driver.unknown-error"},
+  confidence = 0.86,
+  when = function(f, log)
+    local said = mps_said(log.code.text)
+    if said.full then
+      return {why = "The GPU is shared through MPS, and " .. said.full .. ".",
+        fixes = {{code = true, kind = "os", say = "Start fewer worker processes on that GPU, or end those that are "
+            .. "left over."},
+          {restart = "mps", say = "If nothing uses the GPU any more: start MPS anew."}}}
+    end
+    local inside = f"system.container.runtime"
+    local share = {container = "ipc", say = "Give the container the host's shared memory, and the folder of MPS: "
+      .. "-v /tmp/nvidia-mps:/tmp/nvidia-mps.", cond = function() return inside ~= nil and inside ~= false end}
+    local again = {restart = "mps", say = "Start MPS anew on the host."}
+    return {why = {said.died and "The GPU is shared through MPS, and " .. said.died .. "."
+        or "The process was told to use the GPU through MPS, and reaches no MPS daemon.",
+        said.died and "" or "Its pipes are looked for in {fact:env.CUDA_MPS_PIPE_DIRECTORY}."},
+      fixes = said.died and {again, share} or {share, again}}
+  end,
+  doc = {looks = "CUDA error: MPS client failed to connect to the MPS control daemon or the MPS server (805); "
+    .. "cudaErrorMpsMaxClientsReached.", check = "ps -e | grep mps; /var/log/nvidia-mps/control.log and server.log."},
 }
 
 local function fabric_fixes(f, log)
@@ -119,7 +176,7 @@ rule {
     server = [[\b(?:A100|A800|H100|H800|H200|H20|B200|B300|GB200|V100)\b]],
     other_code = [[NumCudaDevices\(\)[^\n]*Error (?<code>\d+)]]},
   facts = {"gpus.0.name", "driver.version"},
-  explains = {"torch.cpu-build", "bnb.cpu-only", "visible-devices.wrong"},
+  explains = {"torch.cpu-build", "bnb.cpu-only", "visible-devices.wrong", "driver.unknown-error"},
   when = function(f, log)
     local hit = log.code or log.config or log.service
     if log.nothing and not log.code then
@@ -183,9 +240,10 @@ rule {
 rule {
   id = "gpu.vgpu",
   from = {"driver", "system", "native", "engine", "framework", "torch"},
-  anyone = {busy = "code"},
+  anyone = {busy = "code", code = "code"},
   signatures = {
     busy = any{codes"gpu.exclusive-mode", [[all CUDA-capable devices are busy or unavailable]]},
+    code = codes"gpu.vgpu",
     license = [[(?:Valid GRID license not found|GRID license[^\n]{0,40}(?:fail|expired|not acquired)|]]
       .. [[nvidia-gridd[^\n]*(?:Failed to acquire|license[^\n]{0,30}(?:denied|expired)))]],
     board = [[vGPU is supported only on VGX capable boards|vGPU validation of the GPU failed]],
@@ -204,8 +262,8 @@ rule {
     end
     local license = {setting = "gridd", kind = "os", say = "Put a valid client token into "
       .. "/etc/nvidia/ClientConfigToken, then start the licence service anew."}
-    if log.license or log.busy and log.unlicensed then
-      return {hit = log.license or log.busy, evidence = {log.unlicensed}, confidence = 0.84,
+    if log.code or log.license or log.busy and log.unlicensed then
+      return {hit = log.code or log.license or log.busy, evidence = {log.unlicensed}, confidence = 0.84,
         title = "the virtual GPU has no licence", fixes = {license},
         why = "The guest's vGPU driver has no licence: after a while it gives CUDA no more of the GPU."}
     end
