@@ -2,6 +2,12 @@
 -- Run it once in the database that the exporter is told; its own create_schema is off (fleet/collector/config.yaml).
 -- doc/FLEET.md says what a record is; what is not of it passes no view and goes with otel_logs after a week.
 
+-- The comment of fleet_worker is the version of all tables here (FF_FLEET_TABLES in src/fleet/source_clickhouse.c):
+-- those of another one are left as they are, for IF NOT EXISTS below would mix the two.
+SELECT throwIf(count() > 0 AND any(comment) != 'firstfix fleet 2', concat('the tables of a fleet in this database are ',
+    'of another version of firstfix: run this in a new one (doc/FLEET.md, "Tables of another version")'))
+FROM system.tables WHERE database = currentDatabase() AND name = 'fleet_worker';
+
 CREATE TABLE IF NOT EXISTS otel_logs
 (
     Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
@@ -43,7 +49,8 @@ CREATE TABLE IF NOT EXISTS fleet_worker
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (fleet, worker)
-TTL toDateTime(intDiv(last, 1000)) + INTERVAL 400 DAY;
+TTL toDateTime(intDiv(last, 1000)) + INTERVAL 400 DAY
+COMMENT 'firstfix fleet 2';
 
 CREATE TABLE IF NOT EXISTS fleet_failure
 (
@@ -274,10 +281,20 @@ SELECT worker, id, hits.id != 0 AS hit,
     multiIf(hit AND hits.own IN (SELECT set FROM known), hits.own, new IN (SELECT set FROM known), new, 0) AS set
 FROM workers LEFT JOIN hits USING (id);
 
--- Keys of which nearly every worker has a value of its own: no statement about them is tried.
+-- Keys of which nearly every worker has a value of its own, and what is beyond 20,000 keys and 4,194,304 values where
+-- workers share nothing (those first that most chunks have): no statement about them is tried.
 CREATE VIEW IF NOT EXISTS fleet_wide AS
-SELECT key, uniq(value) AS values FROM fleet_chunk WHERE fleet = {fleet:String} GROUP BY key
-HAVING values > if(key IN ('host.name', 'k8s.node.name'), 1000000, 4096);
+SELECT key, values
+FROM (
+    SELECT key, values, wide, sum(if(wide, 0, values)) OVER counted AS so_far, sum(NOT wide) OVER counted AS place
+    FROM (
+        SELECT key, uniq(value) AS values, count() AS rows,
+            values > if(key IN ('host.name', 'k8s.node.name'), 1000000, 4096) AS wide
+        FROM fleet_chunk WHERE fleet = {fleet:String} GROUP BY key
+    )
+    WINDOW counted AS (ORDER BY rows DESC, key ROWS UNBOUNDED PRECEDING)
+)
+WHERE wide OR so_far > 4194304 OR place > 20000;
 
 -- What each set of facts says of up to 64 predicates: bits of those that are known, and of those that hold. Known is a
 -- predicate by its key, which may have as many values as there are hosts.

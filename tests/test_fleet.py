@@ -1,8 +1,10 @@
 """firstfix fleet: what is taken of many workers, what is refused, and that each is counted."""
 
+import contextlib
 import http.server
 import json
 import os
+import random
 import sqlite3
 import struct
 import subprocess
@@ -125,6 +127,30 @@ def test_a_key_with_a_value_for_everybody_is_bounded(fleet, tmp_path):
     ]
 
 
+def test_workers_that_share_nothing_are_bounded(fleet, tmp_path):
+    """A value of its own for every fact of every worker: more statements than are kept, and still the one that counts;
+    behind the most values that a database holds nothing more is kept, and that is said.
+    """
+    requests, rng = [], random.Random(5)
+    for n in range(1500):
+        flat = {f"python.packages.p{i}.version": f"{rng.randrange(10**6)}.{rng.randrange(9)}" for i in range(120)}
+        flat["driver.version"] = "535.1" if n % 10 == 0 else "550.2"
+        records = [facts(T0, flat, mark_of(flat))] + ([incident(T0 + HOUR, mark_of(flat))] if n % 10 == 0 else [])
+        requests.append(request(f"w{n}", records))
+    counts = fleet("ingest", write(tmp_path / "logs.json", requests))
+    assert counts["values_dropped"] == 0
+    answer = fleet("explain", "f")
+    assert answer["tested"]["facts"] > 120 * 1400 * 2
+    assert [each["fact"] for each in answer["separating"]] == ["driver.version = 535.1"]
+    with contextlib.closing(sqlite3.connect(tmp_path / "fleet.db")) as database, database:
+        database.execute("insert into pair(id, key, value) values(4194303, 999999, 'of somebody else')")
+    more = {f"more.{i}": "x" for i in range(50)}
+    counts = fleet("ingest", write(tmp_path / "more.json", [request("late", [facts(T0, more, mark_of(more))])]))
+    assert counts["values_dropped"] == 49
+    left = fleet("explain", "f")["left_out"]
+    assert len(left) == 49 and all(each["dropped"] == 1 for each in left)
+
+
 def test_a_key_that_comes_twice_is_counted_and_the_first_stays(fleet, tmp_path):
     body = '{"driver.version": "550.54.15", "driver.version": "570.86.10", "torch.version": "2.6.0"}'
     facts_twice = record("firstfix.facts", T0, body, firstfix__facts__hash=MARK)
@@ -226,6 +252,19 @@ def test_top_and_show(fleet, tmp_path, firstfix):
             assert "bnb.binary-missing" in done.stdout
 
 
+def test_a_failure_is_shown_that_is_behind_all_that_top_lists(fleet, tmp_path):
+    """With what it cost: the starts of its own workers, and no incident of another failure."""
+    rare = [incident(T0, MARK, "e" * 16, "i2"), start(T0 + 2 * HOUR, MARK), incident(T0 + 3 * HOUR, MARK, "0" * 16)]
+    many = [request(f"w{n}", [incident(T0, MARK, f"{n % 1000:016x}", f"i{n}")]) for n in range(2000)]
+    fleet("ingest", write(tmp_path / "logs.json", [*many, request("rare", rare)]))
+    listed = {each["fingerprint"]: each for each in fleet("top")["failures"]}
+    assert len(listed) == 1000 and "e" * 16 not in listed
+    shown = fleet("show", "eee")
+    assert (shown["workers"], shown["incidents"], shown["lost_worker_hours"]) == (1, 1, 2.0)
+    usual = fleet("show", "0" * 16)
+    assert {k: usual[k] for k in listed["0" * 16]} == listed["0" * 16]
+
+
 def test_what_a_failure_costs(fleet, tmp_path):
     """To the next good start; to the newest that is known of the worker; a day at most."""
     started = request("w1", [incident(T0, MARK), start(T0 + HOUR, MARK), start(T0 + 9 * HOUR, MARK)])
@@ -243,6 +282,7 @@ def test_explain_says_what_was_not_answered(firstfix, tmp_path):
                for v, n in (("550", (0, 40)), ("570", (160, 0)))]
     bits = b"".join(struct.pack("<QBQQ", n + 1, n < 40, 3 * (n < 40), 3) for n in range(200))
     told = {
+        "system.tables": [{"database": "default", "comment": "firstfix fleet 2", "n": 1}],
         "AS name, uniqExact(id) AS workers": [{"name": "default", "workers": 200}],
         "AS exemplar": [{"fingerprint": "f" * 16, "cause": "x.y", "title": "t", "exemplar": None, "worker": None}],
         "with_facts": [{"failing": hit, "with_facts": 1, "n": 40 if hit else 160} for hit in (0, 1)],

@@ -164,7 +164,7 @@ function separating(entry, openWorker) {
 function facts(explain, openWorker) {
   if (!explain) return h("p", { class: "empty" }, "Comparing the facts of all workers...");
   if (explain.error) return h("p", { class: "empty" }, explain.error);
-  const { workers, tested, separating: list, not_answered: missed, left_out: left } = explain;
+  const { workers, tested, separating: list, not_answered: missed, left_out: left, left_out_more: more } = explain;
   return [
     h(
       "p",
@@ -179,7 +179,9 @@ function facts(explain, openWorker) {
       h(
         "p",
         { class: "dim" },
-        `Too many values, only the first are compared: ${left.map((each) => each.key).join(", ")}.`,
+        "Not compared, or not all of their values, for there are too many: ",
+        left.slice(0, 5).map((each) => each.key).join(", "),
+        left.length + more > 5 ? ` and ${count(left.length + more - Math.min(left.length, 5))} more.` : ".",
       ),
     list.length === 0 && h("p", {}, "No fact tells them from the others by more than chance would."),
     list.map((each) => separating(each, openWorker)),

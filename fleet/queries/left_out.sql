@@ -1,1 +1,2 @@
-SELECT key, values, values AS dropped FROM fleet_wide(fleet = {fleet:String}) ORDER BY key
+SELECT key, values, values AS dropped, count() OVER () AS keys FROM fleet_wide(fleet = {fleet:String})
+ORDER BY key LIMIT {limit:UInt64}

@@ -207,6 +207,25 @@ static void say_entry(struct ff_page *page, const json_t *entry)
 	ff_page_say(page, FF_MARK_SETTING, "Try on one first", "%s", text(entry, "try.say"));
 }
 
+// "env.REQUEST_ID (5000 values), run.id (4096) and 12 more"
+static void say_left_out(struct ff_page *page, const json_t *doc)
+{
+	enum { NAMED = 5 };
+	const json_t *list = json_object_get(doc, "left_out");
+	_cleanup_buf_ struct ff_buf keys = {0};
+	size_t n = json_array_size(list), named = n < NAMED ? n : NAMED;
+	long long more = (long long)(n - named) + number(doc, "left_out_more");
+	for (size_t i = 0; i < named; i++)
+		ff_buf_printf(&keys, "%s%s (%lld%s)", i ? ", " : "", text(json_array_get(list, i), "key"),
+			number(json_array_get(list, i), "values"), i ? "" : " values");
+	if (more)
+		ff_buf_printf(&keys, " and %lld more", more);
+	page->out.failed |= keys.failed;
+	if (n && !keys.failed)
+		ff_page_say(page, FF_MARK_WARN, "",
+			"Not compared, or not all of their values, for there are too many: %s.", keys.p);
+}
+
 static struct ff_error *write_explain(const json_t *doc, struct ff_page *page, char **ret)
 {
 	const json_t *entries = json_object_get(doc, "separating");
@@ -220,9 +239,7 @@ static struct ff_error *write_explain(const json_t *doc, struct ff_page *page, c
 	if (number(doc, "workers.failing_without_facts"))
 		ff_page_say(page, FF_MARK_WARN, "", "Of %lld more that fail no facts are known.",
 			number(doc, "workers.failing_without_facts"));
-	json_array_foreach (json_object_get(doc, "left_out"), i, row)
-		ff_page_say(page, FF_MARK_WARN, "", "%s has too many values: only the first %lld are compared.",
-			text(row, "key"), number(row, "values"));
+	say_left_out(page, doc);
 	json_array_foreach (json_object_get(doc, "not_answered"), i, row)
 		ff_page_say(page, FF_MARK_WARN, "", "Not answered, %s: %s", text(row, "question"), text(row, "why"));
 	if (json_array_size(entries) == 0) {

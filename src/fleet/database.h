@@ -7,6 +7,7 @@
 struct ff_fleet;
 
 enum { FF_FLEET_VALUES = 4096, FF_FLEET_VALUES_NAMES = 1 << 20, FF_FLEET_KEYS = 20000 };
+#define FF_FLEET_PAIRS "4194304" // of all keys together; in fleet/schema.sql too
 
 /** Open, and where `read_only` is false make, the database. One of a newer firstfix is refused. */
 struct ff_error *ff_fleet_open(const char *path, bool read_only, struct ff_fleet **ret);

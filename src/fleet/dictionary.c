@@ -2,7 +2,7 @@
 //
 // How the source lies: a key may hold a request's id, and so a value of its own for each worker and start. After
 // FF_FLEET_VALUES different ones a key takes no more; what it drops is counted at the key. Names of hosts are as many
-// as there are hosts.
+// as there are hosts. Where every key does so, all keys together take FF_FLEET_PAIRS.
 //
 // The cache is a table of open addressing over whole texts, so that no choice of texts makes two the same; when it is
 // full it is emptied.
@@ -152,7 +152,8 @@ static struct ff_error *make_pair(
 	struct ff_fleet *fleet, const char *key, uint32_t key_number, const char *value, int64_t *ret)
 {
 	static const char count[] = "select n from fact_key where id = ?1",
-			  make[] = "insert into pair(key, value) values(?1, ?2)",
+			  make[] = "insert into pair(key, value) select ?1, ?2 where"
+				   " (select coalesce(max(id), 0) from pair) < " FF_FLEET_PAIRS,
 			  more[] = "update fact_key set n = n + 1 where id = ?1",
 			  drop[] = "update fact_key set dropped = dropped + 1 where id = ?1";
 	int64_t n = 0, nothing;
@@ -162,6 +163,8 @@ static struct ff_error *make_pair(
 	if (n >= most_values(key))
 		return ask(fleet, drop, key_number, NULL, &nothing);
 	err = ask(fleet, make, key_number, value, &nothing);
+	if (!err && !sqlite3_changes(ff_fleet_sql(fleet)))
+		return ask(fleet, drop, key_number, NULL, &nothing);
 	*ret = err ? 0 : sqlite3_last_insert_rowid(ff_fleet_sql(fleet));
 	return err ? err : ask(fleet, more, key_number, NULL, &nothing);
 }

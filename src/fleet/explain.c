@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAIRS_KEPT = 16, SHOWN = 5, RIVALS_SHOWN = 8, NAMES = 10, ALL = FF_PREDICATES + PAIRS_KEPT };
+enum { PAIRS_KEPT = 16, SHOWN = 5, RIVALS_SHOWN = 8, NAMES = 10, LEFT_OUT = 100 };
+enum { ALL = FF_PREDICATES + PAIRS_KEPT };
 
 static const double rival_phi = 0.8, rival_evidence = 3; // e^3: twenty to one
 
@@ -347,8 +348,16 @@ static struct ff_error *count(struct explain *x)
 static json_t *document_of(struct explain *x, json_t *failure)
 {
 	const uint64_t *with = x->counts.workers, *without = x->counts.without;
-	json_t *left_out = NULL;
-	miss(x, "keys with too many values", x->source->ops->rows(x->source, FF_ASK_LEFT_OUT, &x->about, &left_out));
+	json_t *left_out = NULL, *row;
+	size_t i;
+	json_int_t keys = 0;
+	struct ff_fleet_about about = x->about;
+	about.limit = LEFT_OUT;
+	miss(x, "keys with too many values", x->source->ops->rows(x->source, FF_ASK_LEFT_OUT, &about, &left_out));
+	json_array_foreach (left_out, i, row) {
+		keys = json_integer_value(json_object_get(row, "keys"));
+		json_object_del(row, "keys");
+	}
 	json_t *doc = json_pack("{s:s, s:s, s:O, s:O, s:O}", "schema", "firstfix.fleet-explain/1", "fleet",
 		x->about.fleet, "fingerprint", json_object_get(failure, "fingerprint"), "cause",
 		json_object_get(failure, "cause"), "title", json_object_get(failure, "title"));
@@ -360,6 +369,7 @@ static json_t *document_of(struct explain *x, json_t *failure)
 		json_pack("{s:I, s:I}", "facts", (json_int_t)x->tested, "pairs",
 			(json_int_t)(x->tested > 1 ? x->tested * (x->tested - 1) / 2 : 0)));
 	json_object_set_new(doc, "separating", separating(x));
+	json_object_set_new(doc, "left_out_more", json_integer(keys - (json_int_t)json_array_size(left_out)));
 	json_object_set_new(doc, "left_out", left_out ? left_out : json_array());
 	json_object_set(doc, "not_answered", x->missed);
 	return doc;

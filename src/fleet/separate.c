@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OF_ONE_KEY = 4, VERSIONS_LEAST = 3 };
+enum { OF_ONE_KEY = 4, VERSIONS_LEAST = 3, CANDIDATES_MAX = 1 << 16 };
 
 static const double family_error = 0.05, least_ratio = 2, sides = 1.96;
 
@@ -77,6 +77,19 @@ struct singles {
 	struct ff_error *err;
 };
 
+static struct ff_error *keep_best(const struct ff_fact_counts *counts, struct ff_candidates *list);
+
+// Where workers share nothing there is a statement for each value: only the best ones are kept on the way. Which those
+// are does not hang on how many there will be.
+static struct ff_error *keep_few(struct singles *s)
+{
+	if (s->list->n < CANDIDATES_MAX)
+		return NULL;
+	for (size_t i = 0; i < s->list->n; i++)
+		ff_candidate_judge(&s->list->rows[i], 1);
+	return keep_best(s->counts, s->list);
+}
+
 static void consider(struct singles *s, struct ff_predicate p, const uint64_t with[2], const uint64_t all[2])
 {
 	struct ff_candidate c = {.terms = {p},
@@ -88,7 +101,7 @@ static void consider(struct singles *s, struct ff_predicate p, const uint64_t wi
 		return;
 	s->tested++;
 	if ((double)with[1] * (double)all[0] > (double)with[0] * (double)all[1])
-		s->err = add(s->list, &c);
+		s->err = add(s->list, &c) ?: keep_few(s);
 }
 
 static void sum_rows(const struct ff_fact_counts *counts, size_t first, size_t last, uint64_t ret[2])

@@ -51,13 +51,14 @@ struct ff_rollout {
 };
 
 enum ff_fleet_question {
-	FF_ASK_FLEETS, /**< "name", "workers" */
-	FF_ASK_TOP, /**< a fleet's failures: "fingerprint", "cause", "title", "workers", "incidents", "first", "last",
-			    "recent", "before", "lost_ms" */
+	FF_ASK_FLEETS,	/**< "name", "workers" */
+	FF_ASK_TOP,	/**< a fleet's failures, or the one whose fingerprint is given: "fingerprint", "cause", "title",
+			    "workers", "incidents", "first", "last", "recent", "before", "lost_ms" */
 	FF_ASK_FAILURE, /**< those whose fingerprint begins so: "fingerprint", "cause", "title", "exemplar", "worker" */
 	FF_ASK_HOURS,	/**< "hour" (ms), "n" */
 	FF_ASK_HOSTS,	/**< "host", "failing", "workers": most failing first */
-	FF_ASK_LEFT_OUT, /**< keys with too many values: "key", "values", "dropped" */
+	FF_ASK_LEFT_OUT, /**< keys that are not compared whole: "key", "values", "dropped", and how many "keys" there
+			    are of the kind */
 	FF_ASK_CAUSES, /**< the fleet's last `limit` hours with failures: "cause", "hour" (ms), "n", by hour and cause */
 	FF_ASK_FAILING, /**< who has a failure: "worker", "host", "first", "last", "incidents"; those of late first */
 	FF_ASK_WORKER,	/**< "worker", "host", "first", "last", of the one worker that is asked for */

@@ -15,6 +15,8 @@
 #include "fleet/queries.def"
 #undef QUERY
 
+#define FF_FLEET_TABLES "firstfix fleet 2" // fleet/schema.sql
+
 struct clickhouse_source {
 	struct ff_source source;
 	struct ff_clickhouse *ch;
@@ -221,12 +223,40 @@ static void close_source(struct ff_source *source)
 	free(s);
 }
 
+// Tables that are not there, or not those of these queries: said with what makes them, not by a query that fails.
+static struct ff_error *check_tables(struct ff_clickhouse *ch)
+{
+	_cleanup_json_ json_t *nothing = json_object(), *list = NULL;
+	struct ff_error *err = nothing ? ff_clickhouse_ask(ch, ff_fleet_query_tables, nothing, &list) : &ff_enomem;
+	const json_t *row = err ? NULL : json_array_get(list, 0);
+	const char *database = ff_json_text(row, "database"), *comment = ff_json_text(row, "comment");
+	if (err)
+		return err;
+	database = database ? database : "?";
+	if (!number(row, "n"))
+		return ff_error_create(FF_EABSENT,
+			"ClickHouse: database '%s' has no tables of a fleet; make them: clickhouse-client --database "
+			"%s --multiquery < fleet/schema.sql (another database: http://HOST:8123/?database=NAME)",
+			database, database);
+	if (!comment || strcmp(comment, FF_FLEET_TABLES) != 0)
+		return ff_error_create(FF_EUSAGE,
+			"ClickHouse: the fleet's tables in database '%s' are of another version of firstfix ('%s', "
+			"this one asks '%s'): make a new database of fleet/schema.sql and INSERT INTO new.otel_logs "
+			"SELECT * FROM %s.otel_logs (doc/FLEET.md, \"Tables of another version\")",
+			database, comment ? comment : "", FF_FLEET_TABLES, database);
+	return NULL;
+}
+
 struct ff_error *ff_source_clickhouse(const char *url, struct ff_source **ret)
 {
 	static const struct ff_source_ops ops = {rows, counts, bits, names, rollout, close_source};
 	struct clickhouse_source *s = calloc(1, sizeof(*s));
 	struct ff_error *err = s ? ff_clickhouse_open(url, &s->ch) : &ff_enomem;
+	if (!err)
+		err = check_tables(s->ch);
 	if (err) {
+		if (s)
+			ff_clickhouse_close(s->ch);
 		free(s);
 		return err;
 	}

@@ -34,7 +34,8 @@ static const char *const questions[FF_FLEET_QUESTIONS] = {
 		"  and hour <= ?3 / 3600000 - 24) as before,"
 		" failure.id as lost_ms"
 		" from failure join hit on hit.failure = failure.id where failure.fleet = " OF_FLEET
-		" group by failure.id order by workers desc, incidents desc, fingerprint limit ?4",
+		" and (?2 is null or fingerprint = ?2) group by failure.id order by workers desc, incidents desc, "
+		"fingerprint limit ?4",
 	[FF_ASK_FAILURE] =
 		"select fingerprint, cause, title, exemplar, worker.name as worker from failure left join worker"
 		" on worker.id = exemplar_worker where failure.fleet = " OF_FLEET
@@ -67,8 +68,8 @@ static const char *const questions[FF_FLEET_QUESTIONS] = {
 		"hit.failure = " FAILURE
 		" left join fact_set as own on own.id = hit.facts left join fact_set as new on new.id = worker.newest"
 		" where worker.fleet = " OF_FLEET " and worker.name = ?5",
-	[FF_ASK_LEFT_OUT] =
-		"select name as key, n as \"values\", dropped from fact_key where dropped > 0 order by name",
+	[FF_ASK_LEFT_OUT] = "select name as key, n as \"values\", dropped, count(*) over () as keys from fact_key"
+			    " where dropped > 0 order by name limit ?4",
 };
 
 static struct ff_error *prepare(
@@ -164,7 +165,7 @@ static struct ff_error *put_lost(struct sqlite_source *s, const struct ff_fleet_
 	_cleanup_free_ int64_t *lost = NULL;
 	size_t n = 0, i;
 	json_t *row;
-	struct ff_error *err = ff_sqlite_lost(s->fleet, about->fleet, &lost, &n);
+	struct ff_error *err = ff_sqlite_lost(s->fleet, about, &lost, &n);
 	json_array_foreach (failures, i, row) {
 		json_int_t id = json_integer_value(json_object_get(row, "lost_ms"));
 		json_object_set_new(row, "lost_ms", json_integer(!err && id >= 0 && (size_t)id < n ? lost[id] : 0));

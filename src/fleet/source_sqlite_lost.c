@@ -88,30 +88,51 @@ static struct ff_error *walk(
 	return err;
 }
 
-struct ff_error *ff_sqlite_lost(struct ff_fleet *fleet, const char *name, int64_t **ret, size_t *ret_n)
+// ?1 fleet, ?2 fingerprint; both walks in the order of workers. One failure is found by the workers that it hit.
+static const struct {
+	const char *tellings, *starts;
+} walks[] = {
+	{"select telling.worker, failure, at, last_seen from worker cross join telling on telling.worker = worker.id"
+	 " where worker.fleet = (select id from fleet where name = ?1) order by worker.id",
+		"select worker, at from start order by worker, at"},
+	{"select telling.worker, telling.failure, at, last_seen from failure cross join hit on hit.failure = failure.id"
+	 " cross join worker on worker.id = hit.worker cross join telling on telling.worker = hit.worker"
+	 " and telling.failure = failure.id where failure.fleet = (select id from fleet where name = ?1)"
+	 " and fingerprint = ?2 order by hit.worker",
+		"select start.worker, at from failure cross join hit on hit.failure = failure.id cross join start"
+		" on start.worker = hit.worker where failure.fleet = (select id from fleet where name = ?1)"
+		" and fingerprint = ?2 order by hit.worker, at"},
+};
+
+static struct ff_error *prepare(
+	struct ff_fleet *fleet, const char *sql, const struct ff_fleet_about *about, sqlite3_stmt **ret)
 {
-	static const char highest[] = "select coalesce(max(id), 0) from failure",
-			  each_telling[] =
-				  "select telling.worker, failure, at, last_seen from worker cross join telling"
-				  " on telling.worker = worker.id where worker.fleet ="
-				  " (select id from fleet where name = ?1) order by worker.id",
-			  each_start[] = "select worker, at from start order by worker, at";
+	struct ff_error *err = ff_sql_prepare(ff_fleet_sql(fleet), ff_fleet_path(fleet), sql, ret);
+	if (err)
+		return err;
+	sqlite3_bind_text(*ret, 1, about->fleet, -1, SQLITE_STATIC); // out of range where there is no such place
+	sqlite3_bind_text(*ret, 2, about->fingerprint, -1, SQLITE_STATIC);
+	return NULL;
+}
+
+struct ff_error *ff_sqlite_lost(
+	struct ff_fleet *fleet, const struct ff_fleet_about *about, int64_t **ret, size_t *ret_n)
+{
+	bool one = about->fingerprint != NULL, row = false;
 	_cleanup_stmt_ sqlite3_stmt *most = NULL, *tellings = NULL, *all = NULL;
 	_cleanup_free_ int64_t *lost = NULL;
-	bool row = false;
-	struct ff_error *err = ff_sql_prepare(ff_fleet_sql(fleet), ff_fleet_path(fleet), highest, &most);
+	struct ff_error *err = prepare(fleet, "select coalesce(max(id), 0) from failure", about, &most);
 	if (!err)
 		err = ff_sql_step(ff_fleet_sql(fleet), ff_fleet_path(fleet), most, &row);
 	size_t n = err ? 0 : (size_t)sqlite3_column_int64(most, 0) + 1;
 	if (!err && !(lost = calloc(n, sizeof(*lost))))
 		err = &ff_enomem;
 	if (!err)
-		err = ff_sql_prepare(ff_fleet_sql(fleet), ff_fleet_path(fleet), each_telling, &tellings);
+		err = prepare(fleet, walks[one].tellings, about, &tellings);
 	if (!err)
-		err = ff_sql_prepare(ff_fleet_sql(fleet), ff_fleet_path(fleet), each_start, &all);
+		err = prepare(fleet, walks[one].starts, about, &all);
 	if (err)
 		return err;
-	sqlite3_bind_text(tellings, 1, name, -1, SQLITE_STATIC);
 	struct starts starts = {.stmt = all};
 	err = walk(fleet, tellings, &starts, lost, n);
 	free(starts.at);

@@ -183,11 +183,10 @@ struct ff_error *ff_fleet_show(struct ff_source *source, const char *fleet, cons
 		err = source->ops->rows(source, FF_ASK_TOP, &about, &list);
 	if (err)
 		return err;
-	json_array_foreach (list, i, row)
-		if (strcmp(ff_json_text(row, "fingerprint"), about.fingerprint) == 0) {
-			finish_row(row);
-			json_object_update_missing(doc, row);
-		}
+	json_array_foreach (list, i, row) {
+		finish_row(row);
+		json_object_update_missing(doc, row);
+	}
 	const char *exemplar = ff_json_text(doc, "exemplar");
 	json_object_set_new(doc, "exemplar", exemplar ? json_loads(exemplar, 0, NULL) : json_null());
 	json_object_set_new(doc, "schema", json_string("firstfix.fleet-failure/1"));

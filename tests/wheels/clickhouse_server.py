@@ -2,7 +2,7 @@
 `firstfix fleet` use it: clickhouse_server.py PORT-FILE FOLDER SCHEMA.
 
 A query comes in the URL or the body, or as multipart/form-data with its parameters; what comes behind an INSERT in the
-URL is its data.
+URL is its data. The exporter's client says its protocol's version, and then wants more around the blocks of an answer.
 """
 
 import email.parser
@@ -20,6 +20,8 @@ import urllib.parse
 from chdb import session
 
 LOCK = threading.Lock()
+VERSION = "client_protocol_version"
+SIZES = {"UInt8": 1, "UInt32": 4, "UInt64": 8}
 
 
 def split(text):
@@ -81,7 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 )
         except Exception as error:  # what the engine says is the answer
             return self.say(500, str(error).encode())
-        return self.say(200, answer)
+        return self.say(200, versioned(answer) if layout == "Native" and given.get(VERSION) else answer)
 
     def ask(self, sql, layout, names):
         for name, value in names.items():
@@ -95,6 +97,40 @@ class Handler(http.server.BaseHTTPRequestHandler):
             head = re.sub(r"\bVALUES\b.*$", "", sql, flags=re.I | re.S)
             DATABASE.query(f"{head} SELECT * FROM file({quoted(data.name)}, {quoted(layout)})")
         return b""
+
+
+def length(data, at):
+    """A number as Native has it, seven bits a byte, and the place behind it."""
+    n = shift = 0
+    while True:
+        n |= (data[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if data[at - 1] < 128:
+            return n, at
+
+
+def versioned(data):
+    """Blocks of texts and numbers as a client of protocol 54454 or later reads them: with where a block is from, and of
+    each column that it is written as usual.
+    """
+    out, at = b"", 0
+    while at < len(data):
+        begin = at
+        columns, at = length(data, at)
+        rows, at = length(data, at)
+        out += b"\x01\x00\x02\xff\xff\xff\xff\x00" + data[begin:at]
+        for _ in range(columns):
+            begin = at
+            for _ in range(2):  # name, type
+                n, at = length(data, at)
+                kind, at = data[at:at + n].decode(), at + n
+            out += data[begin:at] + b"\x00"
+            begin = at
+            for _ in range(rows):
+                n, at = (SIZES[kind], at) if kind in SIZES else length(data, at)
+                at += n
+            out += data[begin:at]
+    return out
 
 
 def quoted(text):

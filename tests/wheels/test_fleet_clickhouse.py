@@ -7,12 +7,14 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -146,6 +148,29 @@ def test_both_back_ends_say_the_same(firstfix, clickhouse, tmp_path):
     assert several[0] == several[1] and several[0][0] == 2 and "tokyo (30 workers)" in several[0][2]
 
 
+def test_tables_of_another_version_are_refused_with_the_way_out(firstfix, clickhouse):
+    """Neither read nor mixed with today's; a new database gets the logs of the old one by the sentence that is said."""
+    load(clickhouse, [json.dumps(request("w1", [incident(BEGAN, "a" * 16)]))])
+    schema = re.sub(r"^--.*$", "", (TOP / "fleet/schema.sql").read_text(), flags=re.M)
+    first = schema.split(";\n")[0]
+    rows_of(clickhouse, first)  # today's tables are those of the file
+    rows_of(clickhouse, "ALTER TABLE fleet_worker MODIFY COMMENT ''")
+    code, _, said = ask(firstfix, "top", "--clickhouse", clickhouse)
+    assert code == 2 and "another version" in said and "otel_logs SELECT * FROM fleet.otel_logs" in said
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        rows_of(clickhouse, first)
+    assert "another version" in refused.value.read().decode()
+    for statement in ("CREATE DATABASE second", "USE second", *schema.split(";\n")[:-1]):
+        rows_of(clickhouse, statement)
+    assert "no worker is known" in ask(firstfix, "top", "--clickhouse", clickhouse)[2]
+    rows_of(clickhouse, "INSERT INTO second.otel_logs SELECT * FROM fleet.otel_logs")
+    code, answer, _ = ask(firstfix, "top", "--clickhouse", clickhouse)
+    assert code == 0 and json.loads(answer)["workers"] == 1
+    rows_of(clickhouse, "USE system")
+    code, _, said = ask(firstfix, "top", "--clickhouse", clickhouse)
+    assert code == 2 and "no tables of a fleet" in said and "fleet/schema.sql" in said
+
+
 def ingest(firstfix, database, path):
     words = [firstfix, "fleet", "ingest", path, "--database", database, "--json"]
     return json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
@@ -220,7 +245,23 @@ def test_a_key_with_a_value_for_everybody_is_said_and_not_compared(firstfix, cli
     answer = json.loads(answer)
     assert code == 0 and answer["separating"][0]["fact"].startswith("driver.version")
     assert answer["left_out"] == [{"key": "env.REQUEST_ID", "values": 5000, "dropped": 5000}]
-    assert answer["tested"]["facts"] < 100
+    assert answer["tested"]["facts"] < 100 and answer["left_out_more"] == 0
+
+
+def test_workers_that_share_nothing_are_counted_and_said(firstfix, clickhouse):
+    """Every key a worker's own, and among them the fact that separates: it is found, and what is left out is said."""
+    rng, lines = random.Random(8), []
+    for n in range(400):
+        flat = {f"own.{rng.randrange(1 << 60):x}": f"{rng.randrange(1 << 60):x}" for _ in range(100)}
+        flat["driver.version"] = "550.54.15" if n % 10 == 0 else "570.86.10"
+        records = [facts(BEGAN, flat, mark_of(flat))]
+        records += [incident(BEGAN + HOUR, mark_of(flat))] if n % 10 == 0 else []
+        lines.append(json.dumps(request(f"w{n}", records)))
+    load(clickhouse, lines)
+    code, answer, _ = ask(firstfix, "explain", "f", "--clickhouse", clickhouse)
+    answer = json.loads(answer)
+    assert code == 0 and answer["separating"][0]["fact"].startswith("driver.version")
+    assert len(answer["left_out"]) == 100 and answer["left_out_more"] == 400 * 100 + 1 - 20_000 - 100
 
 
 def test_every_panel_of_the_dashboard_has_an_answer(clickhouse, tmp_path):
@@ -267,29 +308,33 @@ def collector_program(tmp_path_factory):
 
 
 def test_a_real_collector_keeps_what_a_fleet_needs(firstfix, clickhouse, collector_program, tmp_path):
-    """Its configuration is the one that is shipped; that exporter for ClickHouse has no server here, whose protocol is
-    more than the engine's, so both back ends get what the exporter for files wrote.
+    """With the configuration that is shipped: its exporter for ClickHouse writes to the engine over HTTP, the one for
+    files what SQLite gets.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     records = tmp_path / "records.json"
     env = os.environ | {
-        "LISTEN": f"127.0.0.1:{port}", "CLICKHOUSE": "http://127.0.0.1:9", "RECORDS": str(records),
+        "LISTEN": f"127.0.0.1:{port}", "CLICKHOUSE": clickhouse.rstrip("/"), "RECORDS": str(records),
         "BATCH_TIMEOUT": "200ms",
     }
-    child = subprocess.Popen(
-        [str(collector_program), "--config", str(TOP / "fleet/collector/config.yaml")], env=env,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )
+    with open(tmp_path / "said", "wb") as said:
+        child = subprocess.Popen(
+            [str(collector_program), "--config", str(TOP / "fleet/collector/config.yaml")], env=env,
+            stdout=subprocess.DEVNULL, stderr=said,
+        )
 
     def listens():
-        assert child.poll() is None
+        assert child.poll() is None, (tmp_path / "said").read_text()[-2000:]
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
     def taken():
         return sum(len(list(columns(line))) for line in records.read_text().splitlines() if line.endswith("}"))
+
+    def written():
+        return rows_of(clickhouse, "SELECT count() FROM otel_logs")[0][0]
     requests = list(made_up(60))
     sent = sum(len(list(columns(json.dumps(each)))) for each in requests)
     requests[0]["resourceLogs"][0]["scopeLogs"][0]["logRecords"].append({"eventName": "http", "timeUnixNano": "1"})
@@ -300,6 +345,9 @@ def test_a_real_collector_keeps_what_a_fleet_needs(firstfix, clickhouse, collect
                 f"http://127.0.0.1:{port}/v1/logs", json.dumps(each).encode(), {"Content-Type": "application/json"}
             )).close()
         until(lambda: taken() == sent, "all records in the file", 60)
+        until(lambda: written() == sent, "all records in ClickHouse", 60)
+    except AssertionError as late:
+        raise AssertionError((tmp_path / "said").read_text()[-3000:]) from late
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait(30)
@@ -307,5 +355,4 @@ def test_a_real_collector_keeps_what_a_fleet_needs(firstfix, clickhouse, collect
     done = subprocess.run(words, check=True, capture_output=True)
     answer = json.loads(done.stdout)
     assert answer["other"] == 0 and answer["facts"] == sum(1 + (n % 4 == 0) for n in range(60))
-    load(clickhouse, records.read_text().splitlines())
     same(firstfix, tmp_path / "f.db", clickhouse, "paris")
