@@ -1,12 +1,5 @@
 -- What only facts can tell, before anything has failed: `firstfix check`. Checks that belong to a failure with a log of
--- its own
--- stand with it in the other files.
-
--- a number of bytes for a person
-local function size(bytes)
-  if bytes >= 1 << 30 then return ("%.1f GiB"):format(bytes / (1 << 30)) end
-  return ("%d MiB"):format(bytes // (1 << 20))
-end
+-- its own stand with it in the other files.
 
 local function folder_of(path)
   return path:match[[^(.*)/[^/]*$]] or path

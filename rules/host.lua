@@ -204,22 +204,21 @@ rule {
         fixes = {{setting = "shm-rights", say = "Let everybody write there, as on any system."}}}
     end
     local sure = log.dataloader or log.hint or log.torch_shm or log.nccl or log.shm_full
-    local size = math.tointeger(f"system.shm.size")
+    local bytes = math.tointeger(f"system.shm.size")
     local container = f"system.container.runtime" or (f"system.shm.size" or 1e12) < 256 * 1048576 or log.mp
     return {confidence = sure and 0.93 or container and 0.82 or 0.7,
       why = {"Shared memory (/dev/shm) ran out: workers, NCCL and tensor-parallel processes exchange data there; a "
       .. "container has 64 MB of it by default.",
-      size and ("Here it holds %s."):format(size >= 1 << 30 and ("%.1f GiB"):format(size / (1 << 30))
-        or ("%d MiB"):format(size >> 20)) or nil},
+      bytes and ("Here it holds %s."):format(size(bytes)) or nil},
       fixes = {enlarge(16),
                {argument = "num_workers", value = 0, say = "Or use fewer worker processes (DataLoader)."}}}
   end,
   applies = {"torch"},
   check = function(f)
-    local size = f"system.shm.size"
-    if not size or size > 256 * 1048576 or size == 0 then return nil end
-    return {confidence = 0.8, severity = "warning", why = ("/dev/shm has only %d MB: several workers, NCCL or "
-      .. "tensor parallelism need gigabytes of it."):format(size // 1048576),
+    local bytes = f"system.shm.size"
+    if not bytes or bytes > 256 * 1048576 or bytes == 0 then return nil end
+    return {confidence = 0.8, severity = "warning", why = ("/dev/shm has only %s: several workers, NCCL or "
+      .. "tensor parallelism need gigabytes of it."):format(size(bytes)),
       fixes = {enlarge(16)}}
   end,
   doc = {looks = "Bus error in a container, 'unable to write to file </torch_...>', NCCL 'Error while creating "

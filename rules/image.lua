@@ -187,19 +187,65 @@ rule {
   end,
 }
 
+-- Models that the image holds whole.
+local function held(f)
+  local models = {}
+  for _, repo in ipairs(list(image_of(f) and f"model.repos")) do
+    if repo.type == "model" and repo.weights and (repo.incomplete or 0) == 0 and not repo.missing then
+      models[#models + 1] = {name = repo.name, bytes = repo.weights, fact = "model.repos"}
+    end
+  end
+  return models
+end
+
+-- What --model says that it will load; nil where the image holds it.
+local function awaited(f)
+  local model = f"planned.model"
+  for _, repo in ipairs(type(model) == "table" and held(f) or {}) do
+    if repo.name == model.name then return nil end
+  end
+  return type(model) == "table" and {name = model.name, bytes = model.bytes, fact = "planned.model"} or nil
+end
+
 rule {
   id = "oom.model-too-big/image",
   check = function(f)
-    local gpus, total = f.gpus(), f"gpus.0.memory.total"
-    if not image_of(f) or #gpus == 0 or not total then return nil end
-    for _, repo in ipairs(list(f"model.repos")) do
-      if repo.type == "model" and repo.weights and repo.weights > total * #gpus then
-        return {confidence = 0.9, why = {("The weights of %s in the image are %d bytes, and the GPU has %d: they do "
-          .. "not fit."):format(repo.name, repo.weights, total)},
-          evidence = {{fact = "model.repos", value = repo.name}, "gpus.0.memory.total"},
+    local gpus, total, models = f.gpus(), f"gpus.0.memory.total", held(f)
+    if #gpus == 0 or not total then return nil end
+    models[#models + 1] = awaited(f)
+    for _, model in ipairs(models) do
+      if model.bytes > total * #gpus then
+        return {confidence = 0.9, why = {("The weights of %s take %s, and the GPU has %s: they do not fit."):format(
+            model.name, size(model.bytes), size(total))},
+          evidence = {{fact = model.fact, value = model.name}, "gpus.0.memory.total"},
           fixes = {{hardware = true, kind = "hardware", say = ("Take a GPU with more memory, or share the model out; "
-            .. "'firstfix fit %s' says what fits."):format(repo.name)}}}
+            .. "'firstfix fit %s' says what fits."):format(model.name)}}}
       end
+    end
+  end,
+}
+
+-- The first start downloads the model, unless the image brings it.
+rule {
+  id = "disk.full/planned",
+  title = "the disk that it is to run on has no room for the model",
+  check = function(f)
+    local free, model = f"planned.disk.free", awaited(f)
+    if not free then return nil end
+    if model and model.bytes > free then
+      return {confidence = 0.9, why = {("%s takes %s, and %s are free where it is to run: its download will break "
+          .. "off."):format(model.name, size(model.bytes), size(free))},
+        evidence = {{fact = "planned.model", value = model.name}, {fact = "planned.disk", value = size(free)}},
+        fixes = {{host = true, kind = "disk", say = ("Give it a disk with more than %s free, or mount a volume and "
+            .. "point HF_HOME at it."):format(size(model.bytes))},
+          {host = true, kind = "rebuild:image", say = "Or bring the model in the image."}}}
+    end
+    if not f"planned.model" and free < 5 << 30 then
+      return {confidence = 0.6, severity = "warning", why = {("%s are free where it is to run; a model of 7 billion "
+          .. "parameters takes 13 GiB in 16 bits (--model says of yours)."):format(size(free))},
+        evidence = {{fact = "planned.disk", value = size(free)}},
+        fixes = {{host = true, kind = "disk",
+          say = "Give it a larger disk, or mount a volume and point HF_HOME at it."}}}
     end
   end,
 }

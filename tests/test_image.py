@@ -16,6 +16,7 @@ import pytest
 
 import elfwriter
 import image_files as images
+import model_files
 
 SITE = "usr/lib/python3.11/site-packages"
 TOKEN = "hf_" + "abcdefghijklmnopqrstuvwxyzABCDEFGH"
@@ -361,6 +362,24 @@ def test_an_archive_that_is_cut_short_while_it_is_read(firstfix, tmp_path):
             assert reader.returncode == 2 and len(text.splitlines()) == 1, text
             return
     pytest.fail("never cut in time")
+
+
+def test_room_for_the_model_that_it_will_load(check, firstfix, saved, tmp_path):
+    image, model = saved([BASE, TOP]), model_files.model(tmp_path / "llama", model_files.LLAMA_8B)
+    code, document = check(image, "--disk", "10G", "--model", model)
+    finding = found(document, "disk.full")
+    assert code == 1 and "15.0 GiB, and 10.0 GiB are free" in finding["why"]
+    for words in (["--disk", "20G", "--model", model], ["--disk", "16.5GB", "--model", model], ["--model", model]):
+        assert "disk.full" not in causes(check(image, *words)[1])
+    assert found(check(image, "--gpu", "rtx3060", "--model", model)[1], "oom.model-too-big")
+    assert "20G or 500GB" in check(image, "--disk", "10 apples")[1]
+    code, said = check(image, "--model", tmp_path / "nosuch")
+    assert code == 2 and "nosuch" in said
+    (tmp_path / "requirements.txt").write_text("vllm==0.8.5\n")
+    words = [firstfix, "check", "--requirements", tmp_path / "requirements.txt", "--disk", "10G", "--model", model]
+    assert "disk.full" in subprocess.run([*words, "--json"], capture_output=True, text=True).stdout
+    alone = subprocess.run([firstfix, "check", "--disk", "10G"], capture_output=True, text=True)
+    assert alone.returncode == 2 and "go with --image" in alone.stderr
 
 
 def test_words_that_are_no_image(check, tmp_path):

@@ -59,6 +59,8 @@ struct ff_collect_options {
 	/** With root, image or requirements: where it is to run, "h100"; GPUs that a root tells of count more */
 	const char *gpu;
 	const char *driver; /**< likewise: the driver there, "550.54.14" */
+	const char *disk;   /**< likewise: the space that is free for what it writes, "20GiB" */
+	const char *model;  /**< likewise: what it will load, a folder, a .gguf file or OWNER/NAME of the hub */
 };
 
 FF_PUBLIC struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_facts **ret);

@@ -30,6 +30,10 @@ const struct ff_here *ff_here(void);
     no plan was said. FF_EUSAGE for a GPU or a driver that is none. */
 struct ff_error *ff_planned_machine(const struct ff_collect_options *options, json_t **ret);
 
+/** Put what is planned and no probe would find into facts: "planned": {"disk": {"free"}, "model": {"name", "bytes"}}.
+    FF_EUSAGE for a size that is none, or the error of a model that cannot be read. */
+struct ff_error *ff_planned_facts(const struct ff_collect_options *options, json_t *facts);
+
 /** Facts of a file of packages, with what is planned; its lines go into an answer by ff_requirements_lines(). */
 struct ff_error *ff_requirements_facts(const char *path, const json_t *planned, json_t **ret);
 void ff_requirements_lines(const json_t *facts, json_t *diagnosis);

@@ -115,6 +115,8 @@ struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_
 	struct ff_error *err = ff_planned_machine(options, &planned);
 	if (!err && options->requirements) {
 		err = ff_requirements_facts(options->requirements, planned, &doc);
+		if (!err)
+			err = ff_planned_facts(options, doc);
 		return err ? err : ff_facts_of_document(doc, ret);
 	}
 	if (!err && options->image)
@@ -133,6 +135,8 @@ struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_
 		err = ff_image_unchanged(image);
 	if (!err)
 		err = check_python(options, doc);
+	if (!err)
+		err = ff_planned_facts(options, doc);
 	return err ? err : ff_facts_of_document(doc, ret);
 }
 

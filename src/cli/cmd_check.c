@@ -82,9 +82,13 @@ static int refuse(const struct check *c, const struct ff_output *output)
 	if (!!c->facts + !!c->collect.root + !!c->collect.image + !!c->collect.requirements + inside > 1)
 		return ff_usage_error(
 			"check", "--facts, --image, --requirements, --root and a container exclude each other");
-	if ((c->collect.gpu || c->collect.driver) && !files)
+	bool planned = c->collect.gpu || c->collect.driver || c->collect.disk || c->collect.model;
+	if (planned && !files)
 		return ff_usage_error("check",
-			"--gpu and --driver go with --image, --requirements or --root: this machine has its own");
+			"--gpu, --driver, --disk and --model go with --image, --requirements or --root: this machine "
+			"has its own, and 'firstfix fit' is for a model on it");
+	if (c->matrix && (c->collect.disk || c->collect.model))
+		return ff_usage_error("check", "--disk and --model go with one place, and not with --matrix");
 	if (c->deep && (c->facts || files || inside))
 		return ff_usage_error("check", "--deep runs programs of this machine, and these are not of it");
 	if (c->deadline_s == 0 || c->deadline_s > DEADLINE_MAX_S)
@@ -114,6 +118,13 @@ int ff_cmd_check(int argc, char **argv)
 			"with --image, --requirements, --root: will it run on this one? h100, rtx5090", &c.collect.gpu},
 		{"driver", 0, FF_OPT_TEXT, "VERSION",
 			"with --image, --requirements, --root: and with this driver? 550.54.14", &c.collect.driver},
+		{"disk", 0, FF_OPT_TEXT, "SIZE",
+			"with --image, --requirements, --root: and with so much free space? 20G, 500GB",
+			&c.collect.disk},
+		{"model", 0, FF_OPT_TEXT, "MODEL",
+			"with --image, --requirements, --root: and this model (as 'firstfix fit' takes it; headers "
+			"alone are read)",
+			&c.collect.model},
 		{"facts", 0, FF_OPT_TEXT, "FILE", "facts of another machine ('firstfix report --json')", &c.facts},
 		FF_ROOT_OPTION(c.collect.root),
 		{"requirements", 0, FF_OPT_TEXT, "FILE",
@@ -133,13 +144,15 @@ int ff_cmd_check(int argc, char **argv)
 		.command = "check",
 		.operands = "",
 		.summary = "what will fail on this machine, before anything does",
-		.details = "An image, before it runs anywhere:\n"
-			   "  docker save worker:1 -o worker.tar\n"
-			   "  firstfix check --image worker.tar --gpu h100 --driver 550.54.14\n"
-			   "Packages, before they are installed:\n"
-			   "  firstfix check --requirements requirements.txt --gpu rtx5090\n"
-			   "Exit code 0: nothing that would fail; 1: something is wrong and was said; 2: wrong use or "
-			   "unreadable input.",
+		.details =
+			"An image, before it runs anywhere:\n"
+			"  docker save worker:1 -o worker.tar\n"
+			"  firstfix check --image worker.tar --gpu h100 --driver 550.54.14\n"
+			"  firstfix check --image worker.tar --gpu h100 --disk 20G --model Qwen/Qwen2.5-7B-Instruct\n"
+			"Packages, before they are installed:\n"
+			"  firstfix check --requirements requirements.txt --gpu rtx5090\n"
+			"Exit code 0: nothing that would fail; 1: something is wrong and was said; 2: wrong use or "
+			"unreadable input.",
 		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
 	};

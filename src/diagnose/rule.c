@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <stdio.h>
 
 enum { RULES_MAX = 4096, SIGNATURES_MAX = 16384, FILE_MAX = 1 << 20 };
 
@@ -103,6 +104,19 @@ static int lua_list(lua_State *L)
 	return 1;
 }
 
+// `size` of rules: 15231271864 -> "14.2 GiB".
+static int lua_size(lua_State *L)
+{
+	char text[32];
+	lua_Integer bytes = (lua_Integer)luaL_checknumber(L, 1);
+	if (bytes >= 1 << 30)
+		snprintf(text, sizeof(text), "%.1f GiB", (double)bytes / 0x1p30);
+	else
+		snprintf(text, sizeof(text), "%lld MiB", bytes >> 20);
+	lua_pushstring(L, text);
+	return 1;
+}
+
 struct ff_error *ff_rules_create(struct ff_rules **ret)
 {
 	struct ff_rules *rules = calloc(1, sizeof(*rules));
@@ -122,6 +136,8 @@ struct ff_error *ff_rules_create(struct ff_rules **ret)
 	ff_sandbox_set(rules->sandbox, "codes");
 	lua_pushcfunction(L, lua_list);
 	ff_sandbox_set(rules->sandbox, "list");
+	lua_pushcfunction(L, lua_size);
+	ff_sandbox_set(rules->sandbox, "size");
 	ff_lua_version_open(L);
 	ff_sandbox_set(rules->sandbox, "version");
 	ff_lua_know_open(L); // patterns are made of tables, too
