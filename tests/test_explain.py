@@ -286,7 +286,7 @@ def test_evidence_is_short_and_has_units(firstfix, tmp_path):
     said = subprocess.run(
         [firstfix, "explain", "--facts", facts], input=OOM, capture_output=True, timeout=60
     ).stdout.decode()
-    assert "gpus.0.memory.total: 22.5 GB" in said and "utilization" not in said
+    assert "gpus.0.memory.total: 22.5 GiB" in said and "utilization" not in said
     said = subprocess.run([firstfix, "check", "--facts", facts], capture_output=True, timeout=60).stdout.decode()
     assert "802 CUDA_ERROR_SYSTEM_NOT_READY system not yet" in said
 

@@ -129,6 +129,19 @@ def test_compressed_keys(fit, tmp_path):
     assert plain["memory"]["cache"] == 8192 * 32 * (32 * (192 + 128)) * 2
 
 
+def test_what_nobody_can_count_is_said(fit, firstfix, tmp_path):
+    """A part that sees: its weights are in the files, what it works on is not; also where all the rest fits."""
+    sees = dict(LLAMA_8B, model_type="some_vl", vision_config={"depth": 32, "hidden_size": 1280})
+    model = model_files.model(tmp_path / "m", sees)
+    [said] = fit(model, "--gpu", "h100", code=0)["not_counted"]
+    assert "sees" in said
+    words = [firstfix, "fit", model, "--gpu", "h100", "--offline"]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert "IT FITS" in shown.upper() and "NOT COUNTED" in shown.upper()
+    blind = model_files.model(tmp_path / "b", dict(LLAMA_8B, vision_config=None))
+    assert fit(blind, "--gpu", "h100", code=0)["not_counted"] == []
+
+
 def test_gguf(fit, tmp_path):
     path = tmp_path / "m-Q4_K_M.gguf"
     block = [("token_embd.weight", [4096, 128256], 12, 295_501_824), ("output.weight", [4096, 128256], 14, 430_940_160)]

@@ -1,6 +1,6 @@
 // The value of a fact as evidence: short, with units, never a dump of an object. The end of the path says what it is.
 //
-//	system.shm.size 67108864                               -> 64 MB
+//	system.shm.size 67108864                               -> 64 MiB
 //	gpus [{"name": "NVIDIA L4", ...}, ...]                 -> 0 NVIDIA L4; 1 NVIDIA L4
 //	cuda.driver_init {"code": 999, "name": "CUDA_ERROR_UNKNOWN"}  -> 999 CUDA_ERROR_UNKNOWN
 #include "emit/report.h"
@@ -42,7 +42,7 @@ static bool is_size(const char *key)
 static void plain(const char *key, const json_t *value, struct ff_buf *out)
 {
 	if (json_is_integer(value) && is_size(key) && json_integer_value(value) >= 1024)
-		ff_value_size(json_integer_value(value), out);
+		ff_value_size_gib(json_integer_value(value), out);
 	else if (!json_is_object(value) && !json_is_array(value))
 		ff_value_text(value, out);
 }

@@ -24,7 +24,7 @@ static int64_t number(const json_t *doc, const char *path)
 static void say_bytes(struct ff_page *page, const char *label, int64_t bytes, const char *beside)
 {
 	_cleanup_buf_ struct ff_buf text = {0};
-	ff_value_size(bytes, &text);
+	ff_value_size_gib(bytes, &text);
 	if (*beside)
 		ff_buf_printf(&text, "  %s", beside);
 	page->out.failed |= text.failed;
@@ -54,7 +54,7 @@ static void say_memory(struct ff_page *page, const json_t *doc)
 		ff_buf_printf(&cache, " of %lld sequences", (long long)sequences);
 	ff_buf_printf(&cache, ", %.1f KiB each", (double)number(doc, "token_bytes") / 1024);
 	ff_buf_str(&room, "of ");
-	ff_value_size(number(doc, "memory.room"), &room);
+	ff_value_size_gib(number(doc, "memory.room"), &room);
 	ff_buf_str(&room, " that may be used");
 	page->out.failed |= weights.failed || cache.failed || room.failed;
 	if (page->out.failed)
@@ -96,12 +96,13 @@ static void say_changes(struct ff_page *page, const json_t *doc)
 		ff_page_say(page, FF_MARK_NONE, "", "and %zu more: --verbose lists them", n - i);
 }
 
-static void say_assumed(struct ff_page *page, const json_t *doc)
+static void say_list(struct ff_page *page, const char *title, const json_t *list)
 {
 	size_t i;
 	json_t *text;
-	ff_page_section(page, "Assumed");
-	json_array_foreach (json_object_get(doc, "assumed"), i, text)
+	if (json_array_size(list))
+		ff_page_section(page, title);
+	json_array_foreach (list, i, text)
 		ff_page_paragraph(page, ff_span_of(json_string_value(text)));
 }
 
@@ -118,8 +119,9 @@ static struct ff_error *write_fit(const json_t *doc, struct ff_page *page, char 
 		say_reach(page, doc);
 	if (!fits)
 		say_changes(page, doc);
+	say_list(page, "Not counted", json_object_get(doc, "not_counted"));
 	if (page->style->verbose || !fits)
-		say_assumed(page, doc);
+		say_list(page, "Assumed", json_object_get(doc, "assumed"));
 	if (command && *command) {
 		ff_page_end_section(page);
 		ff_page_box(page, ff_span_of(command));

@@ -53,8 +53,11 @@ bool ff_value_text(const json_t *value, struct ff_buf *out);
 
 /** The value of a fact as evidence: with units, of objects the fields that tell; false when there is nothing to say. */
 bool ff_evidence_text(const char *path, const json_t *value, struct ff_buf *out);
-/** 33672527872 -> "31.4 GB", as torch counts (1024^3). */
+/** 33672527872 -> "31.4 GB", as torch and the report that this one follows count (1024^3). */
 void ff_value_size(int64_t bytes, struct ff_buf *out);
+
+/** The same by its own name, "31.4 GiB", beside what engines print. */
+void ff_value_size_gib(int64_t bytes, struct ff_buf *out);
 
 bool ff_write_size(struct ff_cell *cell);
 bool ff_write_cudnn(struct ff_cell *cell); /**< "9.1.0" -> "90100" */

@@ -7,23 +7,35 @@
 
 enum { MAX_LISTED = 64 };
 
-void ff_value_size(int64_t bytes, struct ff_buf *out)
+struct unit {
+	double size, from; // from: of so many bytes on; GB of a tenth on, for free VRAM reads beside total VRAM
+	const char *names[2];
+	int decimals;
+};
+
+static void write_size(int64_t bytes, size_t name, struct ff_buf *out)
 {
-	static const struct {
-		double size;
-		const char *format;
-	} units[] = {{0x1p40, "%.1f TB"}, {0x1p30, "%.1f GB"}, {0x1p20, "%.0f MB"}, {0x1p10, "%.0f kB"}};
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	static const struct unit units[] = {{0x1p40, 0x1p40, {"TB", "TiB"}, 1},
+		{0x1p30, 0.1 * 0x1p30, {"GB", "GiB"}, 1}, {0x1p20, 0x1p20, {"MB", "MiB"}, 0},
+		{0x1p10, 0x1p10, {"kB", "KiB"}, 0}};
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		// GB down to 0.1: free VRAM reads beside total VRAM
-		if ((double)bytes >= units[i].size * (i == 1 ? 0.1 : 1)) {
-			ff_buf_printf(out, units[i].format, (double)bytes / units[i].size);
+		if ((double)bytes >= units[i].from) {
+			ff_buf_printf(
+				out, "%.*f %s", units[i].decimals, (double)bytes / units[i].size, units[i].names[name]);
 			return;
 		}
 	}
-#pragma GCC diagnostic pop
 	ff_buf_printf(out, "%lld bytes", (long long)bytes);
+}
+
+void ff_value_size(int64_t bytes, struct ff_buf *out)
+{
+	write_size(bytes, 0, out);
+}
+
+void ff_value_size_gib(int64_t bytes, struct ff_buf *out)
+{
+	write_size(bytes, 1, out);
 }
 
 // What all of the list's texts begin with, or end with; 0 when one is no text.

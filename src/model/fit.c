@@ -228,13 +228,23 @@ static json_t *assumed_of(const struct ff_fit_question *q)
 	if (q->files->sizes_alone)
 		json_array_append_new(
 			list, json_string("The files have no header: parameters follow from their size."));
-	if (s->kept.recurrent && !s->kept.state)
-		json_array_append_new(
-			list, json_string("The state of its recurrent layers is not said and not counted."));
 	if (s->kept.windowed)
 		json_array_append_new(list,
 			json_string("Layers with a window keep no more than it, as vLLM 0.10, transformers 4.56 and "
 				    "llama.cpp of June 2025 do."));
+	return list;
+}
+
+// What is needed beside all of this, by how much nobody can say from the files.
+static json_t *not_counted_of(const struct ff_model_shape *s)
+{
+	json_t *list = json_array();
+	if (s->senses)
+		json_array_append_new(list,
+			json_string("What its part that sees or hears works on: the larger and the more pictures or "
+				    "sounds at once, the more; vLLM tries the largest that the model takes."));
+	if (s->kept.recurrent && !s->kept.state)
+		json_array_append_new(list, json_string("The state of its recurrent layers, which is not said."));
 	return list;
 }
 
@@ -244,8 +254,8 @@ static json_t *document_of(const struct ff_fit_question *q, const struct ff_mode
 {
 	const struct ff_serving_plan *p = &q->plan;
 	bool fits = ff_know_model_fits(need);
-	return json_pack(
-		"{s:s, s:b, s:o, s:{s:s, s:s*, s:I, s:I}, s:s, s:{s:I, s:I, s:i, s:f}, s:o, s:{s:I, s:I}, s:I, s:o}",
+	return json_pack("{s:s, s:b, s:o, s:{s:s, s:s*, s:I, s:I}, s:s, s:{s:I, s:I, s:i, s:f}, s:o, s:{s:I, s:I}, "
+			 "s:I, s:o, s:o}",
 		"schema", "firstfix.fit/1", "fits", fits, "model", model_of(q->files), "gpu", "name", q->gpu->name,
 		"compute_capability", *q->gpu->cc ? q->gpu->cc : NULL, "memory", (json_int_t)q->gpu->memory, "held",
 		(json_int_t)q->gpu->held, "engine", ff_know_serving_name(p->engine), "plan", "context",
@@ -253,7 +263,8 @@ static json_t *document_of(const struct ff_fit_question *q, const struct ff_mode
 		"memory", ff_know_need_json(need), "largest", "context",
 		(json_int_t)ff_know_longest_context(&q->files->model, p), "sequences",
 		(json_int_t)ff_know_most_sequences(&q->files->model, p), "token_bytes",
-		(json_int_t)ff_know_token_bytes(&q->files->model, p), "assumed", assumed_of(q));
+		(json_int_t)ff_know_token_bytes(&q->files->model, p), "assumed", assumed_of(q), "not_counted",
+		not_counted_of(&q->files->model.shape));
 }
 
 static struct ff_error *put_command(const struct ff_fit_question *q, json_t *doc)

@@ -33,6 +33,20 @@ static const json_t *language_part(const json_t *whole)
 	return whole;
 }
 
+// Parts that see or hear, by the names that families give them.
+static bool has_senses(const json_t *whole)
+{
+	static const char *const parts[] = {"vision_config", "audio_config", "visual", "vision_tower",
+		"mm_vision_tower", "audio_encoder_config", "thinker_config.vision_config",
+		"thinker_config.audio_config", "vision_model", "img_processor"};
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const json_t *part = ff_json_at(whole, parts[i]);
+		if (part && !json_is_null(part))
+			return true;
+	}
+	return false;
+}
+
 // Groups of keys are said, or there is one for all heads, or one for each. Falcon's new decoder has groups and says
 // "multi_query" too; its old one repeats the number of heads.
 static uint64_t kv_heads_of(const json_t *doc, uint64_t said, uint64_t heads)
@@ -105,6 +119,7 @@ struct ff_error *ff_config_json_parse(const char *file, struct ff_span text, str
 	copy_text(whole, "_name_or_path", s.name, sizeof(s.name));
 	s.custom_code = json_object_size(ff_json_at(whole, "auto_map")) > 0;
 	s.transformers = json_array_size(ff_json_at(whole, "architectures")) > 0;
+	s.senses = has_senses(whole);
 	read_quantization(whole, &s);
 	ff_config_layers(doc, &s, &s.kept);
 	*ret = s;

@@ -45,6 +45,7 @@ struct ff_model_shape {
 	char name[97];	       /**< what it was made from: "org/name", or a folder of whoever made it */
 	bool custom_code;      /**< brings classes of its own (auto_map) */
 	bool transformers;     /**< names a class of its architecture, as transformers does */
+	bool senses;	       /**< has a part that sees or hears */
 	uint64_t quantization_bits;
 	uint64_t layers, hidden, heads, kv_heads, head_dim, vocabulary, intermediate, experts, context;
 	uint64_t experts_used; /**< of a token */
