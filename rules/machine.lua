@@ -344,6 +344,9 @@ local gpu_only = {"vllm", "sglang", "sgl-kernel", "lmdeploy", "flash-attn", "ten
   "auto-gptq", "autoawq", "gptqmodel", "deep-gemm", "flashinfer-python", "flashinfer", "onnxruntime-gpu",
   "bitsandbytes"}
 
+-- Releases that work on processors too, in their own words: they show no intention.
+local runs_without = {bitsandbytes = ">=0.48"}
+
 local passed = {container = "gpus", say = "On a host with a GPU: start the container with it."}
 local elsewhere = {hardware = true, say = "Run on a machine with an NVIDIA GPU and its driver."}
 
@@ -351,7 +354,10 @@ local elsewhere = {hardware = true, say = "Run on a machine with an NVIDIA GPU a
 -- installs everywhere, and a script that asks whether there is a GPU, or names the CPU too, goes on without one.
 local function gpu_user(f)
   for _, package in ipairs(gpu_only) do
-    if f.pkg(package) then return ("%s %s"):format(package, f.pkg(package)), " needs an NVIDIA GPU" end
+    local found, anywhere = f.pkg(package), runs_without[package]
+    if found and not (anywhere and version.matches(found, anywhere)) then
+      return ("%s %s"):format(package, found), " needs an NVIDIA GPU"
+    end
   end
   local scripts = list(f"workdir.scripts")
   for _, script in ipairs(#scripts <= 3 and scripts or {}) do
