@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hmac
+import io
 import json
 import os
 import sys
@@ -24,6 +25,8 @@ from firstfix import __version__, _program
 
 KEPT_DOCUMENTS = 32
 LOG_MAX = 64 << 20
+LINE_MAX = 2 * LOG_MAX  # of a message: a log's quotes and line ends are two characters each in JSON
+AT_ONCE = 4  # programs; who asks for more waits
 FINDINGS, EVIDENCE, TEXT_MAX = 2, 4, 400
 DEADLINE_S = {"fix": 900.0, "check": 300.0, "explain": 60.0}
 DATA = (
@@ -38,19 +41,23 @@ model fit: fit. A fix: fix with mode=dry-run, then mode=try (in a copy). What fa
 
 _documents: dict[str, str] = {}
 _lock = threading.Lock()
+_running = threading.BoundedSemaphore(AT_ONCE)
 
 
 def ask(words: list[str], text: Optional[str] = None) -> dict[str, Any]:
     """The document that the program gives; its own words where it cannot."""
     try:
-        given = text.encode() if text is not None else None
+        given = text.encode("utf-8", "backslashreplace") if text is not None else None
         whole = [words[0], "--json", *words[1:]]
-        _, said = _program.run(whole, given, deadline=DEADLINE_S.get(words[0], 30.0))
+        with _running:
+            _, said = _program.run(whole, given, deadline=DEADLINE_S.get(words[0], 30.0))
         return dict(json.loads(said))
     except _program.ProgramError as error:
         raise ToolError(str(error)) from None
     except json.JSONDecodeError:
         raise ToolError(f"`firstfix {words[0]}` gave no document") from None
+    except ValueError as error:  # a zero byte, half a surrogate
+        raise ToolError(f"no word of a command: {error}") from None
 
 
 # -- short and whole ---------------------------------------------------------------------------------------------------
@@ -256,6 +263,34 @@ def _guarded(app: Any, token: str) -> Any:
     return guard
 
 
+class _Lines(io.RawIOBase):
+    """Standard input as the SDK reads it: of a line longer than LINE_MAX the rest is left out, and so it is no message.
+    """
+
+    def __init__(self) -> None:
+        self._length = 0
+        self.buffer = io.BufferedReader(self, 1 << 16)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        kept = b""
+        while not kept:
+            data = os.read(0, len(into))
+            if not data:
+                return 0
+            for piece in data.splitlines(keepends=True):
+                room = max(LINE_MAX - self._length, 0)
+                ends = piece.endswith(b"\n")
+                if self._length <= LINE_MAX < self._length + len(piece):
+                    print(f"firstfix mcp: a message of more than {LINE_MAX} bytes is left out", file=sys.stderr)
+                kept += piece if len(piece) <= room else piece[:room] + b"\n" * ends
+                self._length = 0 if ends else self._length + len(piece)
+        into[: len(kept)] = kept
+        return len(kept)
+
+
 def _serve(listen: str, token: str) -> None:
     import uvicorn
 
@@ -279,6 +314,7 @@ def main(words: Optional[list[str]] = None) -> None:
     if given.listen:
         _serve(given.listen, os.environ.get("FIRSTFIX_TOKEN", ""))
     else:
+        sys.stdin = _Lines()  # type: ignore[assignment]
         server().run()
 
 

@@ -24,7 +24,7 @@ from mcp.client.streamable_http import streamable_http_client
 import httpx2 as httpx
 
 async def main():
-    words, asked = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+    words, asked = json.loads(sys.argv[1]), json.load(sys.stdin)
     if words[0].startswith("http"):
         http = httpx.AsyncClient(headers={"Authorization": "Bearer " + words[1]})
         transport = streamable_http_client(words[0], http_client=http)
@@ -64,7 +64,7 @@ def agent(python, firstfix, hooks, tmp_path):  # noqa: F811
     def ask(asked, options=(), server=None):
         words = server or [firstfix, "mcp", "--python", str(python), *options]
         done = subprocess.run(
-            [python, "-I", "-c", CLIENT, json.dumps(words), json.dumps(asked)],
+            [python, "-I", "-c", CLIENT, json.dumps(words)], input=json.dumps(asked),
             capture_output=True, text=True, env=env, timeout=120, check=False,
         )
         assert done.returncode == 0, done.stderr[-3000:]
@@ -146,6 +146,107 @@ def test_over_http_with_a_token_alone(agent, python, firstfix):
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+HOSTILE = [
+    b"rubbish\n", b"\n", b"{}\n", b"[]\n", b"null\n", b"\xff\xfe\x00\n", b'{"jsonrpc": "2.0"}\n',
+    b'{"jsonrpc": "2.0", "id": {"a": 1}, "method": 7}\n', b'{"jsonrpc": "1.0", "id": 1, "method": "tools/list"}\n',
+    b'{"jsonrpc": "2.0", "id": 77, "result": {"an answer": "to nothing"}}\n', b"[" * 100_000 + b"\n",
+    b'{"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 10e400}}\n',
+]
+SHORT_LINES = "from firstfix import mcp; mcp.LINE_MAX = 1 << 20; mcp.main([])"
+
+
+class Raw:
+    """A client that keeps to nothing, over the pipes of a server; `say` is any bytes, `ask` a request."""
+
+    def __init__(self, words, env):
+        self.child = subprocess.Popen(
+            words, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        self.id = 0
+        hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
+        assert "firstfix" in json.dumps(self.ask("initialize", hello)["result"])
+        self.say(b'{"jsonrpc": "2.0", "method": "notifications/initialized"}\n')
+
+    def say(self, data):
+        self.child.stdin.write(data)
+        self.child.stdin.flush()
+
+    def ask(self, method, params):
+        self.id += 1
+        self.say(json.dumps({"jsonrpc": "2.0", "id": self.id, "method": method, "params": params}).encode() + b"\n")
+        for line in self.child.stdout:  # what else it says, of what came before, is an error of that
+            answer = json.loads(line)
+            if answer.get("id") == self.id:
+                return answer
+            assert "error" in answer or "method" in answer, answer
+        raise AssertionError(self.child.stderr.read()[-2000:])
+
+    def close(self):
+        """What it said beside; that it ends with its input, and of itself."""
+        _, said = self.child.communicate(timeout=60)
+        assert self.child.returncode == 0, said[-2000:]
+        return said.decode("utf-8", "replace")
+
+
+def test_rubbish_is_no_end(agent, firstfix, python):
+    raw = Raw([firstfix, "mcp", "--python", str(python)], agent.env)
+    for bad in HOSTILE:
+        raw.say(bad)
+        got = raw.ask("tools/call", {"name": "report", "arguments": {"only": "os"}})
+        assert got["result"]["structuredContent"]["schema"] == "firstfix.facts/1", bad
+    assert "error" in raw.ask("no/such", {}) and "error" in raw.ask("tools/call", {"name": 7})
+    raw.close()
+
+
+def test_a_message_without_end_is_left_out_and_costs_no_memory(agent, python):
+    raw = Raw([python, "-c", SHORT_LINES], agent.env)
+    log = b'{"jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": {"name": "explain", "arguments": {"log": "'
+    raw.say(log)
+    for _ in range(200):
+        raw.say(b"a" * (1 << 20))
+    raw.say(b'"}}}\n')
+    assert "result" in raw.ask("tools/list", {})
+    status = pathlib.Path(f"/proc/{raw.child.pid}/status").read_text()
+    assert int(status.split("VmHWM:")[1].split()[0]) < 180_000, status
+    assert raw.close().count("is left out") == 1
+
+
+WRONG = [
+    ("explain", {"log": 7}, "log"), ("explain", {"log": ["a"]}, "log"), ("explain", {"log": "a\u0000b" * 10}, None),
+    ("explain", {"path": "a\u0000b"}, "null byte"), ("explain", {"path": "/"}, "directory"),
+    ("explain", {"log": "x", "this_machine": "perhaps"}, "this_machine"), ("check", {"engine": "rm -rf"}, "engine"),
+    ("report", {"only": "--help"}, "--help"), ("report", {"only": "x" * 1_000_000}, ""),
+    ("fit", {}, "model"), ("fit", {"model": "a", "context": -1}, "context"),
+    ("fit", {"model": "/nosuch", "context": 10**30}, ""), ("fix", {"mode": "format"}, "mode"),
+    ("fix", {"what": "--apply"}, ""), ("incident", {"id": "../../etc/passwd"}, ""), ("nosuch", {}, "nosuch"),
+    ("playbook", {"cause": "x" * 100_000}, ""), ("explain", {"log": "x" * (64 << 20) + "y"}, "write it to a file"),
+]
+
+
+def test_wrong_types_and_sizes_are_errors_in_words_and_write_nothing(agent, tmp_path):
+    state = tmp_path / "state"
+    _, *answers = agent([each[:2] for each in WRONG])
+    for (tool, arguments, said), answer in zip(WRONG, answers):
+        if said is None:
+            assert answer["schema"] == "firstfix.diagnosis/1"
+            continue
+        assert said in answer["error"] and answer["bytes"] < 20_000, (tool, str(arguments)[:80], answer["error"][:300])
+    assert not state.exists() or not any(state.iterdir())
+
+
+def test_what_is_asked_at_once_waits_its_turn(agent, firstfix, python):
+    raw = Raw([firstfix, "mcp", "--python", str(python)], agent.env)
+    call = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "report", "arguments": {"only": "os"}}}
+    raw.say(b"".join(json.dumps({**call, "id": n}).encode() + b"\n" for n in range(1000, 1200)))
+    most, answered = 0, set()
+    threads = pathlib.Path(f"/proc/{raw.child.pid}/task")
+    while len(answered) < 200:
+        answered.add(json.loads(raw.child.stdout.readline())["id"])
+        most = max(most, sum(len(each.read_text().split()) for each in threads.glob("*/children")))
+    raw.close()
+    assert answered == set(range(1000, 1200)) and 1 <= most <= 4
 
 
 CONFORMANCE = ["@modelcontextprotocol/conformance@0.1.16", "node@22.23.3"]
