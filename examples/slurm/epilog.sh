@@ -2,6 +2,8 @@
 # Epilog of slurmd (slurm.conf: Epilog=/etc/slurm/epilog.d/firstfix.sh): keep what the node looked like when a job ended
 # badly, and drain a node whose GPU was lost meanwhile.
 set -u
+PATH=$(printenv PATH || echo /usr/local/bin:/usr/bin:/bin) # slurmd gives none
+export PATH
 log=${FIRSTFIX_SLURM_LOG:-/var/log/slurm/firstfix}
 [ -n "${SLURM_JOB_GPUS:-}${CUDA_VISIBLE_DEVICES:-}${FIRSTFIX_SLURM_ALWAYS:-}" ] || exit 0
 umask 077

@@ -2,6 +2,8 @@
 # Prolog of slurmd (slurm.conf: Prolog=/etc/slurm/prolog.d/firstfix.sh): a node whose GPUs or driver would fail a job
 # takes none. Exit code 1 drains the node; the job goes back into the queue, and the reason is in the log.
 set -u
+PATH=$(printenv PATH || echo /usr/local/bin:/usr/bin:/bin) # slurmd gives none
+export PATH
 log=${FIRSTFIX_SLURM_LOG:-/var/log/slurm/firstfix}
 [ -n "${SLURM_JOB_GPUS:-}${CUDA_VISIBLE_DEVICES:-}${FIRSTFIX_SLURM_ALWAYS:-}" ] || exit 0 # a job without a GPU
 umask 077

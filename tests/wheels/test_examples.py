@@ -166,6 +166,17 @@ def test_a_node_that_cannot_run_gpu_jobs_is_drained(world, tmp_path):
         shutil.rmtree(log)
 
 
+def test_a_node_is_drained_without_a_path(world, tmp_path):
+    """slurmd gives its scripts no PATH, and the program may lie in /usr/local/bin."""
+    driver = [f"{k}={v}" for k, v in world[1]("cuda-999").items() if k.startswith("FIRSTFIX_")]
+    words = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /usr/local/bin && exec env -i "$@"', tmp_path / "bin"]
+    if subprocess.run([*words, "/bin/true"], capture_output=True, check=False).returncode:
+        pytest.skip("no mounts of one's own here")
+    words += [*driver, f"FIRSTFIX_SLURM_LOG={tmp_path / 'log'}", "SLURM_JOB_GPUS=0", EXAMPLES / "slurm/prolog.sh"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=90)
+    assert done.returncode == 1 and "print ROOT CAUSE" in done.stdout, done
+
+
 def test_a_job_that_failed_leaves_a_report(world, tmp_path):
     done = slurm("epilog.sh", world[1]("rtx5090"), tmp_path, SLURM_JOB_GPUS="0", SLURM_JOB_EXIT_CODE="256")
     assert done.returncode == 0, done
