@@ -282,7 +282,7 @@ def test_explain_says_what_was_not_answered(firstfix, tmp_path):
                for v, n in (("550", (0, 40)), ("570", (160, 0)))]
     bits = b"".join(struct.pack("<QBQQ", n + 1, n < 40, 3 * (n < 40), 3) for n in range(200))
     told = {
-        "system.tables": [{"database": "default", "comment": "firstfix fleet 2", "n": 1}],
+        "system.tables": [{"asked": "default", "said": "firstfix fleet 2", "n": 1}],
         "AS name, uniqExact(id) AS workers": [{"name": "default", "workers": 200}],
         "AS exemplar": [{"fingerprint": "f" * 16, "cause": "x.y", "title": "t", "exemplar": None, "worker": None}],
         "with_facts": [{"failing": hit, "with_facts": 1, "n": 40 if hit else 160} for hit in (0, 1)],

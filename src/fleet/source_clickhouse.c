@@ -229,7 +229,7 @@ static struct ff_error *check_tables(struct ff_clickhouse *ch)
 	_cleanup_json_ json_t *nothing = json_object(), *list = NULL;
 	struct ff_error *err = nothing ? ff_clickhouse_ask(ch, ff_fleet_query_tables, nothing, &list) : &ff_enomem;
 	const json_t *row = err ? NULL : json_array_get(list, 0);
-	const char *database = ff_json_text(row, "database"), *comment = ff_json_text(row, "comment");
+	const char *database = ff_json_text(row, "asked"), *comment = ff_json_text(row, "said");
 	if (err)
 		return err;
 	database = database ? database : "?";
