@@ -77,9 +77,17 @@ rule {
     exclusive = [[(?:srun|sbatch|salloc): (?:error|fatal): [^\n]*\b(?:SLURM_MEM_PER_\w+|--mem[\w-]*)\b[^\n]*]]
       .. [[mutually exclusive]],
   },
-  context = {policy = [[(?:QOS policy|account/partition)]]},
+  context = {policy = [[(?:QOS policy|[Ii]nvalid qos|account/partition)]],
+    tasks = [[used without either --gpus or -n/--ntasks is not allowed]]},
   confidence = 0.88,
   when = function(_, log)
+    if log.tasks then
+      return {hit = log.gres or log.tasks, title = "Slurm cannot count the GPUs of the job",
+        why = "The job asks for GPUs for each task and does not say how many tasks there are, and this release of "
+          .. "Slurm does not assume one.",
+        fixes = {{container = "ntasks", value = 1, kind = "os", say = "Say how many tasks there are (here one; with "
+          .. "one launcher for each node, as many as nodes)."}}}
+    end
     if log.fewer then
       return {hit = log.fewer, title = "a Slurm node has lost its GPUs",
         why = "Slurm took the node out of service: its slurmd found {seen} GPUs, and {configured} are configured.",
@@ -91,20 +99,21 @@ rule {
       local reason = log.refused.reason
       if reason:match[[(?i)socket|timed out|connect|authenticat|munge|controller]] then return nil end
       return {hit = log.refused, confidence = 0.75, why = "Slurm refused the job: {reason}.",
-        fixes = {{host = true, say = "Correct the request that Slurm names (partition, account, QOS, time, memory, "
-          .. "GPUs)."}}}
+        fixes = {{setting = reason:match[[(?i)account|qos|association]] and "slurm-account" or "slurm-offer",
+          kind = "os", say = "Correct the request that Slurm names: this lists what there is."}}}
     end
-    if not log.exclusive then return {} end
+    if not log.exclusive then
+      return {fixes = {{setting = log.policy and "slurm-account" or "slurm-offer", kind = "os", say = log.policy
+        and "Ask for what your account may use (--account, --partition, --qos): this lists it."
+        or "Ask for what a partition has (--partition, --gres, --cpus-per-task, --mem, --time): this lists what each "
+          .. "offers."}}}
+    end
     return {hit = log.exclusive, why = "Two settings of the job's memory exclude each other: one is inherited from the "
       .. "job around it.", fixes = {{unset = {"SLURM_MEM_PER_CPU", "SLURM_MEM_PER_GPU", "SLURM_MEM_PER_NODE"},
         say = "Unset the ones that are not meant before srun, or give one of --mem, --mem-per-cpu and --mem-per-gpu."}}}
   end,
   why = {"Slurm cannot give what the job asks for: no node of that partition has these GPUs (GRES), processors or "
     .. "memory, or the account may not use it."},
-  fixes = {
-    {host = true, say = "Ask for what the partition has: 'sinfo -o \"%P %G %c %m\"' lists its GRES, processors and "
-      .. "memory, and 'sacctmgr show assoc user=$USER' what the account may use."},
-  },
   doc = {looks = "Invalid generic resource (gres) specification, Requested node configuration is not available.",
     check = "sinfo -o '%P %G'; the job's --gres, --constraint, --account and --partition."},
 }
@@ -373,4 +382,25 @@ rule {
   },
   doc = {looks = "CUDA runtime error in cudaDeviceGetDefaultMemPool: operation not supported.",
     check = "nvidia-smi -q | grep -A3 -i virtualization."},
+}
+
+rule {
+  id = "cluster.node-lost/slurm-spool",
+  title = "a Slurm node has lost the folder of its job scripts",
+  from = {"slurm"},
+  signatures = {
+    gone = [[slurmstepd: error: execve\(\): (?<path>/\S+/slurm_script): No such file or directory]],
+  },
+  explains = {"container.entrypoint-broken"},
+  confidence = 0.86,
+  when = function(_, log)
+    local tmp = log.gone.path:match[[^/tmp/]]
+    return {why = {"Slurm wrote the job's script to {path} on the node, and it is not there when it is to start.",
+        tmp and "It lies below /tmp, which other programs clean up." or nil},
+      fixes = {{setting = "slurm-spool", kind = "os", say = "See where that folder lies: an administrator lets it be "
+        .. "one that nobody cleans and starts the node's slurmd anew; until then submit with --exclude and that "
+        .. "node."}}}
+  end,
+  doc = {looks = "slurmstepd: error: execve(): /tmp/slurmd/job00089/slurm_script: No such file or directory.",
+    check = "scontrol show config | grep SlurmdSpoolDir; ls of it on the node."},
 }

@@ -257,13 +257,14 @@ rule {
       .. [[RuntimeClass[^\n]{0,40}nvidia[^\n]{0,40}not found|]]
       .. [[failed to discover GPU vendor from CDI|nvidia-container-runtime: no such file)]],
   },
-  context = {not_loaded = [[driver not loaded]], containerd = [[(?:no runtime for|RuntimeClass|]]
+  context = {not_loaded = [[driver not loaded]], absent = [[nvidia-container-runtime: no such file]],
+    containerd = [[(?:no runtime for|RuntimeClass|]]
     .. [[pod sandbox|kubelet|\bk3s\b)]],
     apptainer = [[(?:\b(?:singularity|apptainer)\b|^container creation failed)]]},
   unless = {"not_loaded"},
   explains = {"container.no-gpu"},
   when = function(_, log)
-    if log.kubernetes and log.containerd then
+    if log.kubernetes and log.containerd and not log.absent then
       return {confidence = 0.94, why = "The node's container service has no runtime of the name nvidia.",
         fixes = {node_runtime,
         {setting = "toolkit", kind = "apt:nvidia-container-toolkit",
@@ -277,9 +278,10 @@ rule {
           .. "(in apptainer.conf or singularity.conf: use nvidia-container-cli = no), or install "
           .. "nvidia-container-toolkit on the host."}}}
     end
-    if log.hook and log.containerd then
-      return {hit = log.hook, confidence = 0.94, why = "The node's container service is told to start containers by "
-          .. "NVIDIA's runtime, and that program is not on its PATH.",
+    if (log.hook or log.absent) and log.containerd then
+      return {hit = log.hook or log.kubernetes, confidence = 0.94,
+        why = "The node's container service is told to start containers by NVIDIA's runtime, and there is no such "
+          .. "program.",
         fixes = {{setting = "toolkit-node", kind = "apt:nvidia-container-toolkit", say = "Install "
           .. "nvidia-container-toolkit on the node, and configure its container service for it."}}}
     end

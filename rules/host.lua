@@ -17,7 +17,7 @@ local function limit_of(f, log)
     limit = math.max(limit or 0, bytes)
   end
   for _, hit in ipairs(log.all"cgroup") do limit = math.max(limit or 0, tonumber(hit.kb) << 10) end
-  if limit and limit >= GIB // 2 then return math.tointeger(limit) end
+  if limit and limit >= GIB // 16 then return math.tointeger(limit) end
   for _, hit in ipairs(log.memcg and log.all"held" or {}) do limit = math.max(limit or 0, tonumber(hit.rss) << 10) end
   return limit and limit >= GIB // 2 and math.tointeger(limit) or nil
 end
@@ -34,7 +34,7 @@ rule {
       .. [[step) memory limit|exceeded memory limit \(\d+|error: \S+: task [\d-]+: Out Of Memory|TERM_MEMLIMIT|]]
       .. [[job killed: v?mem \d+\w+ exceeded limit)]],
     minus9 = [[(?:exit(?:s|ed)?(?: with)?(?: return)? ?code ?[=:]?\s*-9\b|exitcode ?: ?-9|return code = -9|]]
-      .. [[exit(?:ed)? (?:with )?(?:code|status):? ?137|died with <Signals\.SIGKILL|Signal 9 \(SIGKILL\)|]]
+      .. [[exit(?:ed)? (?:with )?(?:code|status):? {0,8}137|died with <Signals\.SIGKILL|Signal 9 \(SIGKILL\)|]]
       .. [[terminated by signal 9|signal: 9|was killed by signal: Killed|returned non-zero exit status 137|]]
       .. [[returncode=-9|signal: killed|code=killed, (?:signal|status)=(?:9/)?KILL|exit status 137|]]
       .. [[received signal 9\b|terminated (?:by|with) signal (?:9\b|SIGKILL)|SIGKILL\(-9\)|killed: signal 9\b|]]
@@ -65,10 +65,12 @@ rule {
     xid = [[NVRM: Xid]],
     box = [[(?i:docker|kubernetes|kubectl|\bpod\b|slurm|runpod|\bcolab)|/workspace/|/app/|root@[0-9a-f]{12}]],
     disk = [[No space left]],
+    slurm = [[/slurm_script: line \d+: +\d+ Killed]],
     shm = [[(?:/dev/shm|Bus error|shared memory)]],
     dataloader = [[DataLoader worker \(pid]],
     kv_cache = [[failed to allocate buffer for kv cache]],
-    named = [[(?:--mem(?:ory)?[= ]|mem_limit: *|\bmemory['"]?: +['"]?)(?<size>\d+)(?<unit>[KMGTkmgt]i?[bB]?)\b]],
+    named = [[(?:--mem(?:ory)?[= ]|mem_limit: *|\bmemory['"]?: +['"]?)(?:(?<size>\d+)(?<unit>[KMGTkmgt]i?[bB]?)|]]
+      .. [[(?<size>\d{9,}))\b]],
     cgroup = [[memory: usage \d+kB, limit (?<kb>\d+)kB]],
     held = [[anon-rss:(?<rss>\d+)kB]],
     memcg = [[(?:CONSTRAINT_MEMCG|Memory cgroup out of memory)]],
@@ -116,7 +118,8 @@ rule {
       .. "weights, more for old .bin checkpoints or with offload."}
     local less = {argument = "low_cpu_mem_usage", value = "True",
       say = "Or need less: safetensors, low_cpu_mem_usage=True, fewer loader processes, less offload to the CPU."}
-    local limited = limit or log.scheduler or hit.text:match[[OOMKilled|Memory cgroup out of memory|oom_memcg=/\S]]
+    local limited = limit or log.scheduler or log.slurm
+      or hit.text:match[[OOMKilled|Memory cgroup out of memory|oom_memcg=/\S]]
     local whole = log.global and not log.memcg -- it was the host's own memory, whatever runs in containers
     local bare = not limited and (whole or not (log.ray or log.box or f"system.container.runtime"))
     local swap = {setting = "swap", kind = "hardware", say = "Give it more memory: swap for now, RAM for good (loading "
@@ -130,6 +133,11 @@ rule {
     if log.kv_cache then
       table.insert(fixes, 1, {flag = "max_model_len", value = 8192, engine = "llama.cpp", toward = "lower",
         say = "Ask for a shorter context: without one, the whole context that the model was trained for is allocated."})
+    end
+    if not sure and hit.text:match[[^\s*Exit Code:]] then -- Kubernetes says OOMKilled where it counted one
+      return {hit = hit, confidence = 0.62, fixes = limit and {more, ram} or {ram, more}, why = {"The container was "
+        .. "ended by SIGKILL, and Kubernetes counted no kill for memory: the kernel took a process below its first "
+        .. "one, or it was ended from outside and did not stop in time."}}
     end
     return {hit = hit, confidence = sure and 0.92 or 0.82, fixes = fixes,
       why = {sure and "Host memory (RAM, or the container's limit) ran out." or "A process ended by SIGKILL "
@@ -155,7 +163,7 @@ rule {
     nccl = [[(?:Error while (?:creating|attaching to) shared memory segment|Call to (?:posix_fallocate|ftruncate|]]
       .. [[shm_open)[^\n]*(?:nccl|No space|Permission denied)|/dev/shm/nccl-\S+[^\n]*(?:No space|failed))]],
     bus = [[(?:Fatal Python error: Bus error|Bus error \(core dumped\)|exit(?:s|]]
-      .. [[ed)?(?: with)?(?: return)? ?(?:code|status) *[:=]? ?(?:135|-7)\b|Signal 7 \(SIGBUS\)|Signals\.SIGBUS|]]
+      .. [[ed)?(?: with)?(?: return)? ?(?:code|status) *[:=]? {0,8}(?:135|-7)\b|Signal 7 \(SIGBUS\)|Signals\.SIGBUS|]]
       .. [[signal(?: number)? 7\b|signal: bus error|with signal SIGBUS|terminated with -7\b|Bus error$)]],
     apart = [[/dev/shm/nccl-\S+[^\n]*(?:No such file or directory|error: 2\b)]],
     shm_full = [[exceeds memory available in /dev/shm|/dev/shm[^\n]{0,80}(?:No space|full|too small)|]]
@@ -239,7 +247,7 @@ rule {
   },
   context = {shares = [[(?i)SemLock|multiprocessing|DataLoader|num_workers|shm_open|\bsem_open|resource_tracker]]},
   facts = {"system.shm.writable"},
-  specific_over = {"hf.cache-permission"},
+  specific_over = {"hf.cache-permission", "sys.path-permission"},
   when = function(f, log)
     local frames = (log.named or log.read_only).event.frames or {}
     local last = frames[#frames]

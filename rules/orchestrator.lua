@@ -89,6 +89,7 @@ rule {
     class = [[storageclass\.storage\.k8s\.io "(?<class>[^"]+)" not found]],
     affinity = [[had volume node affinity conflict]],
     attach = [[Multi-Attach error for volume "(?<volume>[^"]+)"]],
+    attacher = [[AttachVolume\.Attach failed for volume "(?<volume4>[^"]+)"]],
     driver = [[driver name (?<driver>[\w.-]+) not found in the list of registered CSI drivers]],
     source = [[MountVolume\.SetUp failed for volume "(?<volume2>[^"]+)"[^\n]*: (?<kind>secret|configmap) ]]
       .. [["(?<object>[^"]+)" not found]],
@@ -101,7 +102,7 @@ rule {
   confidence = 0.88,
   when = function(_, log)
     local hit = log.claim or log.class or log.source or log.path or log.driver or log.attach or log.affinity
-      or log.unbound or log.mount or log.wait
+      or log.attacher or log.unbound or log.mount or log.wait
     if log.started and log.started.line > hit.line then return nil end
     local claims = {setting = "volume-claims", kind = "os"}
     if hit == log.class or hit == log.unbound then
@@ -125,6 +126,11 @@ rule {
         fixes = {{setting = "attachments", kind = "os", say = "Delete the pod that still holds the volume (this lists "
           .. "where it is attached), let both run on one node, or use a volume of ReadWriteMany; with a Deployment set "
           .. "strategy.type: Recreate."}}}
+    elseif hit == log.attacher then
+      return {confidence = 0.8, why = "The volume {volume4} could not be attached to the pod's node.",
+        fixes = {{setting = "attachments", kind = "os", say = "See whether the attachment is there and what its driver "
+          .. "answers (kubectl describe volumeattachment); where there is none, the driver's controller with its "
+          .. "csi-attacher does not run."}}}
     elseif hit == log.affinity then
       return {why = "The volume lies in another zone than the nodes that the pod may run on.",
         fixes = {{setting = "volume-claims", kind = "os", say = "Let the pod run where its volume is, or make the "
@@ -134,6 +140,7 @@ rule {
         fixes = {{setting = "csi", kind = "os", say = "Install that CSI driver in the cluster (its node plugin must "
           .. "run on this node too): this lists those that are there."}}}
     end
+    claims.say = "See whether the pod's claims are bound, and to what."
     return {hit = hit, confidence = 0.75, why = "The node could not mount a volume of the pod, so nothing of it ran.",
       fixes = {claims, {host = true, say = "Read what the mount itself said (kubectl describe pod, and the node's "
         .. "kubelet): the server's address, its exports, the client package of the node."}}}

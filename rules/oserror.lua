@@ -66,7 +66,7 @@ local function denied(path, before, inside)
 end
 
 rule {
-  id = "hf.cache-permission/system",
+  id = "sys.path-permission",
   role = "symptom",
   anyone = {said = "system"},
   signatures = {
@@ -128,16 +128,25 @@ rule {
   id = "k8s.volume-unavailable/stale",
   title = "a network folder is no longer the one that was mounted",
   role = "symptom",
-  anyone = "system",
+  from = {kubelet = {"orchestrator", "container", "app", "other"}},
+  anyone = {stale = "system", python = "system"},
   signatures = {
     stale = [=[(?<path>/[\w.@%+~/-]*[\w/])['"’]?(?:: | \((?:\d+: )?)Stale (?:NFS )?file handle]=],
     python = [=[\[Errno 116\] Stale file handle(?:: ['"](?<path2>[^'"\n]+))?]=],
+    kubelet = [[mkdir (?<path3>/var/lib/kubelet/pods/[\w.@%+~/-]*\w): file exists]],
   },
   confidence = 0.74,
   when = function(_, log)
-    local hit = log.stale or log.python
+    local hit = log.stale or log.python or log.kubelet
     if hit.event.progress then return nil end
-    local path = hit.path or hit.path2
+    local path = hit.path or hit.path2 or hit.path3
+    if path and path:match[[^/var/lib/kubelet/pods/]] then
+      return {hit = hit, confidence = 0.8, why = {hit == log.kubelet and ("%s is there and cannot be looked at, as a "
+          .. "mount is whose server went away."):format(path)
+          or ("%s is a mount of a network folder that its server knows no more."):format(path)},
+        fixes = {{setting = "kubelet-mount", need = path, kind = "os", say = "Take the mount away on the pod's node, "
+          .. "then delete the pod: the kubelet mounts it anew."}}}
+    end
     return {hit = hit, why = {"The server of a network file system knows a file no more that this machine still holds "
       .. "open: the export was made anew, or the folder removed, while it was mounted.",
       path and ("It is %s."):format(path) or nil},

@@ -138,3 +138,35 @@ rule {
   doc = {looks = "ray.exceptions.RpcError: Timed out while waiting for GCS to become available.",
     check = "ray health-check --address HEAD:6379 on the node; gcs_server.out on the head."},
 }
+
+rule {
+  id = "cluster.version-skew",
+  from = {"cluster", "engine", "app", "other"},
+  signatures = {skew = [[Version mismatch: The cluster was started with:]]},
+  context = {
+    ray = [[^\s*Ray: (?<ray>\d[\w.+-]*)\s*$]], python = [[^\s*Python: (?<python>\d[\d.]*)\s*$]],
+    node = [[This process on node (?<node>[\w.:-]+) was started with]],
+    address = [[Connecting to existing Ray cluster at address: (?<host>[\w.-]+):\d+]],
+  },
+  explains = {"app.bug"},
+  confidence = 0.92,
+  when = function(_, log)
+    local rays, pythons = log.all"ray", log.all"python"
+    local theirs, own = rays[1], rays[2]
+    local here = log.node and log.address and log.node.node == log.address.host
+    local anew = {setting = "ray-stop", kind = "restart", say = "End the Ray that still runs here of another "
+      .. "environment; the program then starts its own."}
+    local same = theirs and own and theirs.ray ~= own.ray and {install = "ray", need = "==" .. theirs.ray,
+      say = "Install the cluster's release of Ray where this process runs."}
+    local python = pythons[1] and pythons[2] and pythons[1].python ~= pythons[2].python
+      and {host = true, say = ("Run this process with the cluster's Python, %s (the same image on every node does "
+        .. "it)."):format(pythons[1].python)}
+    return {why = {"The Ray that this process is to join was started by another release.",
+        theirs and own and ("The cluster runs Ray %s, this process %s."):format(theirs.ray, own.ray) or nil,
+        python and ("The cluster runs Python %s, this process %s."):format(pythons[1].python, pythons[2].python)
+          or nil},
+      fixes = here and {anew, same or python} or {same or python or anew, same and python or nil}}
+  end,
+  doc = {looks = "RuntimeError: Version mismatch: The cluster was started with: Ray: 2.9.3.",
+    check = "ray --version and python --version on the head and here."},
+}

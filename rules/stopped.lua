@@ -1,23 +1,115 @@
--- What ended a worker from outside. Which line shows that a run was stopped stands in rules/data/landmarks.tsv; these
--- rules say what to do.
+-- What ended a worker from outside, and what carriers tell of an end without saying why. Which line shows that a run
+-- was stopped stands in rules/data/landmarks.tsv; these rules say what to do, and take what decides from what
+-- Kubernetes or Slurm keep of the worker (kubectl describe, the header of a job).
+
+-- Whose events these are, and which of the pod's containers they speak of.
+local OF_POD = {
+  assigned = [[Successfully assigned (?<namespace>[\w-]+)/(?<pod>[\w.-]+) to ]],
+  name = [[^\s*Name: +(?<pod>[a-z0-9][\w.-]*)\s*$]],
+  namespace = [[^\s*Namespace: +(?<namespace>[a-z0-9][\w-]*)\s*$]],
+  begun = [[\b(?:Created|Started) container:? (?<container>[a-z0-9][\w.-]*)]],
+  restarted = [[failed container (?<container>[\w.-]+) in pod (?<pod>[\w.-]+)_(?<namespace>[\w-]+)\(]],
+}
+
+local function with_pod(context)
+  for name, pattern in pairs(OF_POD) do context[name] = pattern end
+  return context
+end
+
+-- The command that shows what the container said before it ended; without its name, that of all of them.
+local function own_log(log, say)
+  local back, assigned = log.restarted or {}, log.assigned or {}
+  local pod = back.pod or assigned.pod or (log.name or {}).pod
+  local namespace = back.namespace or assigned.namespace or (log.namespace or {}).namespace
+  local container = back.container
+  local begun = log.all"begun"
+  if not container and #begun > 0 then container = begun[#begun].container end
+  if not pod or not namespace then return {host = true, say = say} end
+  return {container = container and "pod-log" or "pod-logs", value = {namespace, pod, container}, kind = "os",
+    say = say}
+end
+
+-- Who asks whether a worker is well says so in its User-Agent: Kubernetes, SageMaker, Google's and Amazon's balancers.
+local ASKER = [[(?<who>kube-probe|AHC|GoogleHC|ELB-HealthChecker|Consul Health Check)\b]]
+local ASKED = {
+  ill = [["(?:GET|HEAD) (?<path>/\S*) HTTP/[\d.]+" (?<status>[45]\d\d)\b[^\n]*"]] .. ASKER,
+  well = [["(?:GET|HEAD) /\S* HTTP/[\d.]+" 2\d\d\b[^\n]*"]] .. ASKER,
+}
+
+local function means(status)
+  if status == "404" or status == "405" then return "it has no such path" end
+  if status == "401" or status == "403" then return "it wants a login for that path" end
+  if status:sub(1, 1) == "4" then return "its own code refuses the request" end
+  return "its own code, or what stands behind it, fails or takes too long when it is asked"
+end
+
+-- The answer where the worker was asked whether it is well, and answered with errors up to its end; nil where not.
+local function answered_ill(log)
+  local all, well = log.all"ill", log.all"well"
+  local last = all[#all]
+  if #all < 2 and #well == 0 or not last or #well > 0 and well[#well].line > last.line then return nil end
+  local path = last.path:match[[^([^?]+)]]
+  return {confidence = 0.86, severity = "error",
+    why = ("%s asks for %s, and the worker answers %s: %s. It is ended for that."):format(last.who, path, last.status,
+      means(last.status)), evidence = {last},
+    fixes = {{code = true, say = ("Let the program answer GET %s with 200 at once, without a login and without looking "
+      .. "at headers or a body; 'curl -i' of it in the container shows what it says."):format(path)}}}
+end
 
 rule {
   id = "stopped.outside",
   ended = true,
   severity = "warning",
   confidence = 0.85,
+  context = ASKED,
+  when = function(_, hit, log)
+    local ill = answered_ill(log)
+    if ill then return ill end
+    local job = hit.text:match[[\*\*\* (?:JOB|STEP) (\d+)\S* ON \S+ CANCELLED]]
+    return job and {fixes = {{setting = "slurm-job", need = job, kind = "os", say = "See who ended it, and after how "
+      .. "long: its state says 'CANCELLED by' and a user's number."}}} or true
+  end,
   why = "Nobody crashed: the process was told to end (SIGTERM, Ctrl-C, a cancelled job, a deployment). Errors that it "
     .. "printed below that line follow from it.",
   doc = {looks = "received SIGTERM, KeyboardInterrupt, CANCELLED AT, exit code 143.",
     check = "Who sent it: a deployment, a scale-down, a person, an out-of-time harness."},
 }
 
+-- What the description of the pod's probe decides: its path is not the server's, or nobody has acted on it yet.
+local function by_description(hit, log, status)
+  local which, probe = hit.text:match[[(Liveness|Startup) probe failed]], nil
+  for _, one in ipairs(log.all"probe") do
+    if one.which == which then probe = one end
+  end
+  if not probe then return nil end
+  if status == "404" or status == "405" then
+    return {confidence = 0.9, why = ("The server is up and answers %s with %s: it has no such path, and Kubernetes "
+        .. "ends the container for it."):format(probe.path, status),
+      fixes = {{container = "probe-tcp", value = probe.port, kind = "os", say = "Give the probe a path that this "
+        .. "server has; until it is known, ask only whether its port is open."}}}
+  end
+  local times = tonumber(hit.text:match[[\(x(\d+) over ]] or "")
+  if which ~= "Startup" or not times or times >= tonumber(probe.tries) or log.killed then return nil end
+  return {confidence = 0.86, title = "the server does not open its port, and nobody has ended it yet",
+    why = ("The startup probe may fail %s times, and has failed less often: the server has not opened its port, and "
+      .. "Kubernetes waits on."):format(probe.tries),
+    fixes = {own_log(log, "Read what the server is at, or hangs in: more time helps only where it still loads.")}}
+end
+
 rule {
   id = "stopped.probe",
   ended = true,
   confidence = 0.85,
-  when = function(_, hit)
+  context = with_pod{ill = ASKED.ill, well = ASKED.well,
+    -- how kubectl describe writes down what is asked, how often, and when it gives up
+    probe = [[(?<which>Liveness|Startup): +http-get https?://[^:\s]*:(?<port>[\w-]+)(?<path>/\S*) delay=\d+s ]]
+      .. [[timeout=\d+s period=(?<period>\d+)s #success=\d+ #failure=(?<tries>\d+)]],
+    killed = [[failed (?:liveness|startup) probe, will be restarted]],
+  },
+  when = function(_, hit, log)
     local status = hit.text:match[[statuscode: (\d{3})]]
+    local described = by_description(hit, log, status) or answered_ill(log)
+    if described then return described end
     if hit.text:match[[ping health check]] then
       return {confidence = 0.7, why = "SageMaker gave the endpoint up because its container did not answer "
         .. "/ping with 200 "
@@ -90,6 +182,16 @@ rule {
   id = "stopped.time-limit",
   ended = true,
   confidence = 0.92,
+  context = {time = [[#SBATCH +(?:--time[= ]|-t *)(?<time>[\d:-]+)]]},
+  when = function(_, hit, log)
+    local days, hours = (log.time or {time = ""}).time:match[[^(?:(\d+)-)?(\d+)(?::\d+:\d+)?$]]
+    if hit.text:match[[(?i)preempt|reclaim|spot]] or not hours or not log.time.time:match[=[[:-]]=] then return true end
+    local twice = 2 * (24 * tonumber(days ~= "" and days or 0) + tonumber(hours))
+    if twice < 1 then return true end
+    return {fixes = {{container = "time", value = ("%d:00:00"):format(twice), kind = "os", say = "Ask for more time "
+        .. "(here twice), as far as the partition allows (sinfo shows it)."},
+      {code = true, say = "Or save and resume from checkpoints."}}}
+  end,
   why = "The scheduler ended the job: its time was over, or it was preempted.",
   fixes = {
     {host = true, say = "Where its time was over: ask for more (sbatch --time), or save and resume from checkpoints."},
@@ -98,4 +200,39 @@ rule {
   },
   doc = {looks = "DUE TO TIME LIMIT, DUE TO PREEMPTION, job killed: walltime.",
     check = "The job's time limit against what it had done."},
+}
+
+-- What a shell, the kernel or Kubernetes says with an exit code.
+local CODES = {
+  ["126"] = "Code 126 is a shell's for a program that may not be executed.",
+  ["127"] = "Code 127 is a shell's and the loader's for a program, or a library of it, that is not there.",
+  ["128"] = "Code 128 is Kubernetes' for a container that could not be started.",
+  ["134"] = "Code 134 is SIGABRT: the program, or a library in it, ended itself.",
+  ["136"] = "Code 136 is SIGFPE: a division by zero in native code.",
+  ["255"] = "Code 255 is what is left when the node went down under the container, or a program ended with -1.",
+}
+
+rule {
+  id = "run.exited",
+  role = "wrapper",
+  from = {"orchestrator", "container", "systemd", "engine", "server", "app", "other"},
+  signatures = {
+    state = [[^\s*Exit Code: +(?<code>[1-9]\d*)\s*$]],
+    backoff = [[Back-off restarting failed container]],
+    compose = [[^(?<service>[a-z0-9][\w.-]*) exited with code (?<code>[1-9]\d*)\b]],
+    unit = [[\b(?<unit>[\w@.-]+)\.service: [Mm]ain process exited, code=(?:exited|dumped), status=(?<code>[1-9]\d*)]],
+  },
+  context = with_pod{up = [[(?:Application startup complete|Uvicorn running on)]]},
+  when = function(_, log)
+    local hit = log.state or log.compose or log.unit or log.backoff
+    if log.fatal or log.up and hit ~= log.state then return nil end
+    if hit.code == "137" or hit.code == "143" or hit.code == "130" then return nil end -- oom.host, stopped.outside
+    local say = "Read what it said itself before it ended: the cause stands there."
+    local fix = hit == log.compose and {container = "service-log", value = hit.service, kind = "os", say = say}
+      or hit == log.unit and {setting = "unit-log", need = hit.unit, kind = "os", say = say} or own_log(log, say)
+    return {hit = hit, confidence = 0.5, why = {"This only tells that a program ended, and not why.",
+      CODES[hit.code or ""]}, fixes = {fix}}
+  end,
+  doc = {looks = "Last State: Terminated, Reason: Error, Exit Code: 1; worker-1 exited with code 1.",
+    check = "kubectl logs --previous, docker logs, journalctl -u: what the program said itself."},
 }

@@ -101,7 +101,7 @@ rule {
   anyone = "system",
   signatures = {
     sigill = [[(?:Illegal instruction(?! was encountered)|SIGILL|signal(?: number)?[ =:]*4\b|]]
-      .. [[exit(?:ed with)? code:? ?(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],
+      .. [[exit(?:ed with)? code:? {0,8}(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],
     chosen = [[\b(?<variable>[A-Z][A-Z0-9]*_[A-Z0-9_]+)=(?<value>\w+) requested, but the (?:\w+ )?CPU (?:does not]]
       .. [[|lacks)]],
     avx = [[(?:CPU does not (?:have|support) (?:AVX|vector extensions)|does not have AVX or AVX2|]]

@@ -46,6 +46,12 @@ def in_one_message(log):
     )
 
 
+def journal_entry(margin, head):
+    """journalctl -o verbose, and -o export, which has no margin."""
+    fields = "_TRANSPORT=stdout|PRIORITY=6|MESSAGE={}|_PID=711|_CMDLINE=python3 --error-log x: y"
+    return lambda i, line: "\n".join([head.format(i=i), *(margin + f.replace("{}", line) for f in fields.split("|"))])
+
+
 def without_blank(form):
     """journald and syslog do not keep empty lines."""
     return lambda log: form("\n".join(line for line in lines(log) if line.strip()) + "\n")
@@ -453,14 +459,8 @@ FORMS = {
         each(lambda i, line: '{\n\t"PRIORITY" : "6",\n\t"MESSAGE" : ' + json.dumps(line) + ',\n\t"_PID" : "711"\n}')
     ),
     "journald verbose in one message": in_one_message,
-    "journald verbose": without_blank(
-        each(
-            lambda i,
-            line: f"Wed 2026-03-04 05:06:07.{i:06d} UTC [s=1;i={i};b=7;m=8;t=9;x=a]\n    _TRANSPORT=stdout\n"
-            f"    PRIORITY=6\n    SYSLOG_IDENTIFIER=python3\n    MESSAGE={line}\n    _PID=711\n    _CMDLINE=python3 -m"
-            " worker --error-log x: y\n    _SYSTEMD_UNIT=worker.service\n    _SELINUX_CONTEXT=unconfined: z"
-        )
-    ),
+    "journald verbose": without_blank(each(journal_entry("    ", "Wed 2026-03-04 05:06:07.{i:06d} UTC [s=1;i={i}]"))),
+    "journald export": without_blank(each(journal_entry("", "\n__CURSOR=s=1;i={i};b=7"))),
     "syslog 3164": without_blank(before("<11>Mar  4 05:06:{s:02d} gpu-3 worker[711]: ")),
     "syslog 3164 without pid": without_blank(before("Mar  4 05:06:{s:02d} gpu-3 worker: ")),
     "syslog 5424": without_blank(before("<11>1 2026-03-04T05:06:{s:02d}.{us:06d}Z gpu-3 worker 711 - - ")),

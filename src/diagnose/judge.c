@@ -251,8 +251,8 @@ static bool heard(const struct ff_rules *rules, size_t rule, const char *signatu
 	return !said.n || said.relayed || ff_rules_listen(rules, rule, signature, &said);
 }
 
-// All hits of the rule's signatures as a list; false (and nothing pushed) when none of them speaks.
-static bool push_hits(lua_State *L, struct ff_rules *rules, const struct ff_scan *scan, size_t rule)
+// All hits of the rule's signatures as a list. True when one of them speaks.
+static bool push_list(lua_State *L, struct ff_rules *rules, const struct ff_scan *scan, size_t rule)
 {
 	lua_Integer count = 0;
 	bool speaks = false;
@@ -272,6 +272,13 @@ static bool push_hits(lua_State *L, struct ff_rules *rules, const struct ff_scan
 			speaks |= !s->context;
 		}
 	}
+	return speaks;
+}
+
+// The same; false (and nothing pushed) when none of them speaks.
+static bool push_hits(lua_State *L, struct ff_rules *rules, const struct ff_scan *scan, size_t rule)
+{
+	bool speaks = push_list(L, rules, scan, rule);
 	if (!speaks)
 		lua_pop(L, 1);
 	return speaks;
@@ -369,6 +376,18 @@ static bool own_exception(struct ff_rules *rules, const struct ff_scan *scan)
 	return false;
 }
 
+// True when a rule says what happened: that it ended, which wrappers tell, adds nothing.
+static bool named(const struct ff_rules *rules, const struct ff_findings *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const char *severity = ff_json_text(f->list[i].answer, "severity");
+		bool warning = severity && strcmp(severity, "warning") == 0;
+		if (ff_rules_at(rules, f->list[i].rule)->role != FF_ROLE_WRAPPER && f->list[i].tier > 0 && !warning)
+			return true;
+	}
+	return false;
+}
+
 static void drop_wrappers(const struct ff_rules *rules, struct ff_findings *f)
 {
 	size_t kept = 0;
@@ -383,8 +402,9 @@ static void drop_wrappers(const struct ff_rules *rules, struct ff_findings *f)
 
 // ---- runs that were ended from outside ----
 
-static struct ff_error *ask_end(
-	struct ff_rules *rules, size_t rule, const struct ff_event *e, struct ff_findings *ret, json_t *broken)
+// The table of events is at `events` of the stack.
+static struct ff_error *ask_end(struct ff_rules *rules, size_t rule, const struct ff_scan *scan,
+	const struct ff_event *e, int events, struct ff_findings *ret, json_t *broken)
 {
 	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
 	int top = lua_gettop(L);
@@ -393,8 +413,10 @@ static struct ff_error *ask_end(
 		lua_newtable(L);
 		set_text(L, "text", e->message[0] ? e->message : e->qualified);
 		set_int(L, "line", (lua_Integer)e->last);
+		push_list(L, rules, scan, rule);
+		lua_pushvalue(L, events);
 		lua_getfield(L, LUA_REGISTRYINDEX, facts_key);
-		err = ask(rules, rule, 2, ret, broken);
+		err = ask(rules, rule, 4, ret, broken);
 	}
 	lua_settop(L, top);
 	return err;
@@ -407,7 +429,7 @@ static bool ends_so(const struct ff_rule *rule, const struct ff_run *run)
 }
 
 static struct ff_error *judge_ends(
-	struct ff_rules *rules, const struct ff_scan *scan, struct ff_findings *ret, json_t *broken)
+	struct ff_rules *rules, const struct ff_scan *scan, int events, struct ff_findings *ret, json_t *broken)
 {
 	struct ff_error *err = NULL;
 	for (size_t i = 0; i < ff_runs_count(ff_scan_runs(scan)) && !err; i++) {
@@ -416,7 +438,7 @@ static struct ff_error *judge_ends(
 		for (size_t r = 0; r < ff_rules_count(rules) && run->counts && e && !err; r++) {
 			const struct ff_rule *rule = ff_rules_at(rules, r);
 			if (rule->id && rule->ended && run->end == FF_RUN_STOPPED && ends_so(rule, run))
-				err = ask_end(rules, r, e, ret, broken);
+				err = ask_end(rules, r, scan, e, events, ret, broken);
 		}
 	}
 	return err;
@@ -451,11 +473,11 @@ struct ff_error *ff_judge_log(
 		err = ask(rules, i, 3, ret, broken);
 	}
 	if (!err)
-		err = judge_ends(rules, scan, ret, broken);
-	if (own_exception(rules, scan))
-		drop_wrappers(rules, ret);
+		err = judge_ends(rules, scan, events, ret, broken);
 	for (size_t i = 0; i < ret->n; i++)
 		ret->list[i].tier = tier_of(ff_scan_events(scan), &ret->list[i]);
+	if (own_exception(rules, scan) || named(rules, ret))
+		drop_wrappers(rules, ret);
 	lua_settop(L, top);
 	return err;
 }

@@ -571,11 +571,11 @@ local function check(rule, f)
   return finding(rule, answer, nil, {}, f, nil)
 end
 
--- A run that was ended from outside; `hit` is the line that says so.
-local function ended(rule, hit, f)
+-- A run that was ended from outside; `hit` is the line that says so. What the rule's context took stands in the log.
+local function ended(rule, hit, raw, events, f)
   begin_reading()
   hit.event = {}
-  local answer = not rule.when or rule.when(f, hit)
+  local answer = not rule.when or rule.when(f, hit, (log_of(raw, events)))
   return answer and finding(rule, answer, hit, {text = hit.text}, f, nil)
 end
 

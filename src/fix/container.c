@@ -88,8 +88,10 @@ static struct ff_error *spelled(
 	if (!found)
 		return ff_error_create(FF_EUSAGE, "'%s' is no row of rules/data/container_flags.tsv", what);
 	struct ff_span spelling = ff_table_cell(&table, &row, columns[runtime]);
-	if (!spelling.n && runtime == FF_RUNTIME_UNKNOWN) // what docker does not know is the scheduler's alone
+	if (!spelling.n && runtime == FF_RUNTIME_UNKNOWN) // what docker does not know is a scheduler's alone
 		spelling = ff_table_cell(&table, &row, columns[FF_RUNTIME_KUBERNETES]);
+	if (!spelling.n && runtime == FF_RUNTIME_UNKNOWN)
+		spelling = ff_table_cell(&table, &row, columns[FF_RUNTIME_SLURM]);
 	if (!spelling.n || (memchr(spelling.p, '%', spelling.n) && !value_texts(value, text)))
 		return NULL;
 	bool sentence = spelling.n > 4 && memcmp(spelling.p, "say ", 4) == 0;

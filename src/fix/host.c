@@ -75,11 +75,14 @@ static bool is_plain(const char *value)
 	return *value && strlen(value) < VALUE_LENGTH_MAX && strspn(value, plain) == strlen(value);
 }
 
-// A name, a path or an address in a command: of characters that no shell reads otherwise, and no option.
+// A name, a path or an address in a command: of characters that no shell reads otherwise where they stand, and no
+// option. A tilde means a home at the beginning of a word, and behind : and = of an assignment.
 static bool is_word(const char *value)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/:@=-";
-	return *value && *value != '-' && strlen(value) < WORD_LENGTH_MAX && strspn(value, plain) == strlen(value);
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/:@=~-";
+	bool home = memmem(value, strlen(value), ":~", 2) || memmem(value, strlen(value), "=~", 2);
+	return *value && *value != '-' && *value != '~' && !home && strlen(value) < WORD_LENGTH_MAX &&
+		strspn(value, plain) == strlen(value);
 }
 
 static void write_text(struct ff_span text, const char *value, bool sudo, struct ff_buf *ret)

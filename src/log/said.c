@@ -10,8 +10,7 @@
 //
 // How the source lies: usage texts list flags that were not given (they stand in brackets), a requirement names a
 // version that is not there ("requires torch==2.6.0"), and a launcher's log may hold several starts, of which the last
-// counts. Behind the log's head only the engines' own lists of settings are looked for: a worker that was restarted
-// writes a new one.
+// counts. Behind the log's head only the engines' own lists are looked for: a restarted worker writes a new one.
 #include "log/said.h"
 
 #include "base/hash.h"
@@ -289,6 +288,7 @@ static const struct mark {
 	{"#SBATCH ", COMMAND, NULL},
 	{"#SBATCH ", RUNTIME, "slurm"},
 	{"slurmstepd", RUNTIME, "slurm"},
+	{"/slurm_script: ", RUNTIME, "slurm"},
 	{"srun: ", RUNTIME, "slurm"},
 	{"docker run ", RUNTIME, "docker"},
 	{"docker: Error response", RUNTIME, "docker"},

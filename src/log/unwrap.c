@@ -215,15 +215,18 @@ static bool unwrap_member(struct ff_span text, enum ff_pretty *pretty, struct ff
 	return true;
 }
 
-// A line of an entry of journalctl -o verbose. Its message is said; further lines of it stand below its beginning, and
-// nobody says the other fields or the line with time and cursor that begins an entry.
+// A line of an entry of journalctl -o verbose, or of -o export, which has no margin. Its message is said; further
+// lines of it stand below its beginning, and nobody says the other fields, the line with time and cursor that begins
+// an entry, or the empty one that ends it.
 static bool unwrap_field(struct ff_span line, enum ff_pretty *pretty, struct ff_unwrapped *ret)
 {
-	static const char message[] = "    MESSAGE=";
+	static const char margin[] = "    ", message[] = "MESSAGE=";
 	static const char below[] = "            "; // where the message began
 	bool entry = *pretty == FF_PRETTY_ENTRY || *pretty == FF_PRETTY_MESSAGE;
-	size_t lead = strlen(message), key = 4;
-	if (ff_span_starts(line, message) || (*pretty == FF_PRETTY_MESSAGE && ff_span_starts(line, below))) {
+	size_t key = ff_span_starts(line, margin) ? strlen(margin) : 0, begin = key;
+	size_t lead = begin + strlen(message);
+	struct ff_span own = {line.p + begin, line.n - begin};
+	if (ff_span_starts(own, message) || (*pretty == FF_PRETTY_MESSAGE && ff_span_starts(line, below))) {
 		*pretty = FF_PRETTY_MESSAGE;
 		ff_buf_add(&ret->text, line.p + lead, line.n - lead);
 		return true;
@@ -233,9 +236,9 @@ static bool unwrap_field(struct ff_span line, enum ff_pretty *pretty, struct ff_
 	while (key < line.n &&
 		(isupper((unsigned char)line.p[key]) || isdigit((unsigned char)line.p[key]) || line.p[key] == '_'))
 		key++;
-	bool field = ff_span_starts(line, "    ") && key > 4 && key < line.n && line.p[key] == '=';
+	bool field = key > begin && key < line.n && line.p[key] == '=';
 	bool cursor = line.n && line.p[line.n - 1] == ']' && memmem(line.p, line.n, " [s=", 4);
-	*pretty = field || cursor ? FF_PRETTY_ENTRY : FF_PRETTY_NONE;
+	*pretty = field || cursor || !line.n ? FF_PRETTY_ENTRY : FF_PRETTY_NONE;
 	return field || cursor;
 }
 
