@@ -15,7 +15,7 @@ import arrivals
 from test_rule_cases import CASES
 
 # Lines stand between those of a traceback there, so it is lost; what only frames and chains tell cannot be told.
-WITHOUT_FRAMES = {"journald verbose", "several bars"}
+WITHOUT_FRAMES = {"journald verbose", "journald export", "several bars"}
 BY_FRAMES = {"hf.version-conflict", "pip.conflict", "vllm.engine-died", "engine.arg-invalid"}
 EVERY = 1 if os.environ.get("FIRSTFIX_ARRIVALS") == "all" else 48
 
