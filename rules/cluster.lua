@@ -7,6 +7,7 @@ rule {
   signatures = {
     pull = [[(?:Failed to pull image|failed to pull and unpack image|failed to resolve reference) ]]
       .. [[["'\\]*(?<image>[\w./:@-]+)]],
+    source = [[failed to resolve source metadata for (?<image>[\w./:@-]*[\w])]],
     manifest = [[manifest for (?<image2>\S+) not found: manifest unknown]],
     waiting = [[\b(?:ErrImagePull|ImagePullBackOff|InvalidImageName)\b]],
     denied = [[pull access denied for (?<image3>[\w./:-]+)]],
@@ -28,7 +29,8 @@ rule {
   unless = {"room"},
   explains = {"container.no-gpu", "hf.offline", "hf.rate-limit"},
   when = function(_, log)
-    local hit = log.pull or log.manifest or log.denied or log.head or log.import or log.limit or log.waiting
+    local hit = log.pull or log.source or log.manifest or log.denied or log.head or log.import or log.limit
+      or log.waiting
     local image = hit.image or hit.image2 or hit.image3
     local registry = image and image:match[=[^([\w-]+(?:\.[\w-]+)+(?::\d+)?)/]=]
     local why, fix = "The image cannot be fetched, so nothing of it ran.",
@@ -51,7 +53,10 @@ rule {
       why, fix = "The registry refuses this login, or there is none.",
         {login = "registry", need = registry, say = "Log in to the registry with an account that may read that image."}
     elseif log.network then
-      why, fix = "The node does not reach the registry.", {network = true, say = "Let the node reach the registry."}
+      why, fix = "The node does not reach the registry.", image and again
+        or {network = true, say = "Let the node reach the registry."}
+      fix.say = "Let the node reach the registry (its name server, its proxy: that of the container service is set in "
+        .. "its own unit); this shows whether it does."
     elseif image then
       fix = again
     end
@@ -314,10 +319,11 @@ rule {
         {setting = "image-command", need = image, kind = "rebuild:image", say = "See what the image itself starts and "
           .. "which PATH it sets, and give the command as that has it (the arguments behind the image's name, or "
           .. "command and args of the pod).", cond = function() return image and not log.denied end},
-        {host = true, kind = "rebuild:image", say = log.denied
-        and ("Make it executable in the image: RUN chmod +x %s in its Dockerfile."):format(program)
-        or "Correct the command that the container is started with (the arguments behind the image's name, or command "
-          .. "and args of the pod), or the ENTRYPOINT of the image."}}}
+        {grant = program, run = true, kind = "rebuild:image", say = "Make it executable in the image (as a RUN of its "
+          .. "Dockerfile) or on the volume that it comes from.", cond = function() return log.denied ~= nil end},
+        {host = true, kind = "rebuild:image", cond = function() return not log.denied end, say = "Correct the command "
+          .. "that the container is started with (the arguments behind the image's name, or command and args of the "
+          .. "pod), or the ENTRYPOINT of the image."}}}
   end,
   doc = {looks = "exec: \"vllm\": executable file not found in $PATH; exec /start.sh: no such file or directory.",
     check = "docker run --rm --entrypoint ls IMAGE -l PATH"},
@@ -403,4 +409,44 @@ rule {
   end,
   doc = {looks = "slurmstepd: error: execve(): /tmp/slurmd/job00089/slurm_script: No such file or directory.",
     check = "scontrol show config | grep SlurmdSpoolDir; ls of it on the node."},
+}
+
+rule {
+  id = "cluster.node-lost/slurm-node",
+  title = "a node of the job failed under it",
+  from = {"slurm"},
+  signatures = {
+    failed = [[srun: error: Node failure on (?<node>[\w.-]+)]],
+    job = [[\*\*\* (?:JOB|STEP) (?<job>\d+)\S* ON \S+ CANCELLED AT \S+ DUE TO NODE FAIL]],
+  },
+  explains = {"nccl.timeout", "net.peer-unreachable", "stopped.outside"},
+  confidence = 0.9,
+  when = function(_, log)
+    local node = log.failed and log.failed.node
+    return {hit = log.failed or log.job, why = {"Slurm lost a node of the job, and ended the job for it.",
+        node and ("It is %s."):format(node) or nil},
+      fixes = {{setting = node and "slurm-node" or "slurm-job", need = node or log.job.job, kind = "os", say = "See "
+        .. "what the node says of itself (State, Reason); submit the job again without it (--exclude), with --requeue "
+        .. "it goes on by itself."}}}
+  end,
+  doc = {looks = "srun: error: Node failure on gpu7.", check = "scontrol show node; slurmctld's log."},
+}
+
+rule {
+  id = "job.unsatisfiable/mpi",
+  title = "this Slurm has no such kind of MPI",
+  from = {"slurm"},
+  signatures = {
+    kind = [[srun: error: (?:invalid MPI type '|cannot create mpi context for (?:mpi/)?)(?<type>\w+)]],
+  },
+  context = {library = [[can not load PMIx library]]},
+  confidence = 0.88,
+  when = function(_, log)
+    return {why = {"srun is to start the tasks by the plugin {type}, and cannot load it here.",
+        log.library and "The plugin is there, and the PMIx library that it needs is not on this node." or nil},
+      fixes = {{setting = "slurm-mpi", kind = "os", say = "Take one that this lists (--mpi=pmi2; a program that starts "
+        .. "its own processes, as torchrun does, needs none: --mpi=none); else an administrator installs PMIx on every "
+        .. "node."}}}
+  end,
+  doc = {looks = "srun: error: invalid MPI type 'pmix', --mpi=list for acceptable types.", check = "srun --mpi=list."},
 }

@@ -46,6 +46,7 @@ rule {
     cpu_build = [[(?:Torch not compiled with CUDA|\+cpu\b)]],
     visible = [=[CUDA_VISIBLE_DEVICES ?[=:] ?(?:['"]?['"]?\s|-1|''|\[\])]=],
     placed = [[Successfully assigned \S+ to ]],
+    asked = [=[^\s*nvidia\.com/gpu: +[1-9]]=],
     renumbered = [=[--gpus[^\n]{1,40}device=\d[^\n]*CUDA_VISIBLE_DEVICES=[1-9]]=],
     old = [[is too old \(found version]],
     cli = [[nvidia-container-cli(?![^\n]*unknown device)|could not select device driver|]]
@@ -104,6 +105,10 @@ rule {
     -- host.no-gpu, driver.not-loaded: bare machines
     if not (runtime or log.container or slurm or plugin) then return nil end
     local fixes = {all_gpus}
+    if log.asked then -- and got none
+      fixes = {{container = "runtime", kind = "apt:nvidia-container-toolkit", say = "The pod asks for the GPU, so the "
+        .. "node's runtime does not bring it in: start the pod by NVIDIA's runtime class."}, node_runtime}
+    end
     if plugin then fixes[#fixes + 1] = node_runtime; fixes[1], fixes[2] = fixes[2], fixes[1] end
     if f.env"NVIDIA_VISIBLE_DEVICES" == "void" or f.env"NVIDIA_VISIBLE_DEVICES" == "none" then
       table.insert(fixes, 1, {set = {NVIDIA_VISIBLE_DEVICES = "all"},

@@ -26,3 +26,15 @@ rule {
   doc = {looks = "fetching blob: received unexpected HTTP status: 500 Internal Server Error.",
     check = "The registry's status page; a pull of the image elsewhere."},
 }
+
+rule {
+  id = "job.unsatisfiable/space",
+  title = "Hugging Face has no machine free for this Space",
+  from = {"app", "other", "hub"},
+  signatures = {none = [[Scheduling failure: (?:unable to schedule|not enough hardware capacity)]]},
+  confidence = 0.9,
+  why = "The Space was not started: no machine of its hardware is free.",
+  fixes = {{wait = true, say = "Restart the Space later (its owner: Settings, Factory reboot), or choose other "
+    .. "hardware for it."}},
+  doc = {looks = "Scheduling failure: unable to schedule.", check = "The hardware in the Space's settings."},
+}

@@ -32,6 +32,10 @@ local ANSWERS = {
     return "The user who starts the container may run runc and not read it, and runc copies itself before it starts.",
       {setting = "runc-rights", say = "Let every user read it."}
   end},
+  {[[context canceled]], function()
+    return "Who asked for the container gave it up before it had started: the host was too slow, or did away with it.",
+      {wait = true, say = "Start it again; where it stays so, the host (not the program) is to be mended."}
+  end},
   {[[context deadline exceeded|operation timed out]], function()
     return "The container service or its disk was too busy to answer in time.",
       {restart = "containerd", say = "Start the container service anew; where it comes again, see what its disk is at."}
@@ -46,7 +50,7 @@ rule {
   signatures = {
     chain = LAYER .. [[[^\n]{0,600}?(?<answer>function not implemented|device or resource busy|text file busy|]]
       .. [[resource temporarily unavailable|cannot allocate pid|no read access|context deadline exceeded|]]
-      .. [[operation timed out)]],
+      .. [[context canceled|operation timed out)]],
   },
   context = {started = [[kubelet +Started container]]},
   confidence = 0.74,
@@ -56,7 +60,7 @@ rule {
     for _, row in ipairs(ANSWERS) do
       if hit.answer:match("(?i)" .. row[1]) then
         local why, fix = row[2](hit)
-        fix.kind = "os"
+        fix.kind = fix.wait and "wait" or "os"
         return {why = why, fixes = {fix}}
       end
     end
@@ -107,4 +111,42 @@ rule {
   end,
   doc = {looks = "could not open image /x/y.sif: failed to retrieve path: lstat: no such file or directory.",
     check = "ls -l of the image on that node."},
+}
+
+-- apptainer brings some files of the host into every container.
+rule {
+  id = "container.runtime-config/host-file",
+  title = "a file of the host that goes into every container is not there",
+  from = {"apptainer", "app", "other"},
+  signatures = {
+    gone = [[container creation failed: (?:open|stat|lstat) (?<path>/[\w./-]*\w): no such file or directory]],
+  },
+  confidence = 0.86,
+  when = function(_, log)
+    return {why = "{path} is not on this host, or is a link to nothing (as /etc/resolv.conf is while its service is "
+        .. "down).",
+      fixes = {{setting = "path-rights", need = log.gone.path, kind = "os", say = "See where that path ends, and put "
+        .. "the file there; or start the container without the host's files (--contain)."}}}
+  end,
+  doc = {looks = "container creation failed: open /etc/resolv.conf: no such file or directory.",
+    check = "namei -l of that path on the host."},
+}
+
+-- Docker's own list of ports says so of a container's, the system of every other program's.
+rule {
+  id = "sys.port-in-use/container",
+  title = "another container has that port of the host",
+  from = {"container", "app", "other"},
+  signatures = {taken = [[Bind for \S*?:(?<port>\d{2,5}) failed: port is already allocated]]},
+  specific_over = {"sys.port-in-use"},
+  confidence = 0.94,
+  when = function(_, log)
+    local port = log.taken.port
+    return {why = "Docker has given port {port} of the host to another container.",
+      fixes = {{setting = "port-container", need = port, kind = "free-port", say = "Stop that container."},
+        {container = "publish", value = {tonumber(port) + (tonumber(port) < 65535 and 1 or -1), port},
+          kind = "param:port", say = "Or take another port of the host (the first number)."}}}
+  end,
+  doc = {looks = "Bind for 0.0.0.0:8000 failed: port is already allocated.",
+    check = "docker ps --filter publish=8000."},
 }

@@ -198,3 +198,40 @@ rule {
   doc = {looks = "Error: secret \"hf-token\" not found; container has runAsNonRoot and image will run as root.",
     check = "kubectl describe pod; kubectl get secret,configmap -n the pod's namespace."},
 }
+
+-- What a node's network plugin was refused while it connected a pod.
+rule {
+  id = "net.peer-unreachable/pod-network",
+  title = "a pod cannot be connected to the cluster's network",
+  from = {"orchestrator", "container", "app", "other"},
+  signatures = {
+    setup = [[(?:failed to (?:set up|setup) (?:sandbox container "[^"]+" )?network for|(?i:network)plugin cni ]]
+      .. [[failed to set up pod)[^\n]*]],
+  },
+  context = {started = [[kubelet +Started container]]},
+  explains = {"container.no-gpu", "hf.offline"},
+  confidence = 0.84,
+  when = function(_, log)
+    local hit = log.setup
+    if log.started and log.started.line > hit.line then return nil end
+    local peer = hit.text:match[[dial tcp ([\d.]+:\d+): (?:i/o timeout|connect: )]]
+    local range = hit.text:match[[no IP addresses available in range set: ([\d.-]+)]]
+    local plugin = hit.text:match[=[failed to find plugin \\?"([\w-]+)]=]
+    local absent = hit.text:match[[(?:open|stat) (/\S+?): no such file or directory]]
+    local why = peer and ("The plugin asks the cluster's API at %s, and that address is not reached from this "
+        .. "node."):format(peer)
+      or range and ("All addresses of this node's range %s are given away, also to pods that are gone."):format(range)
+      or plugin and ("The plugin %s is not in the node's folder of CNI plugins."):format(plugin)
+      or absent and ("The network's own pod on this node has not written %s: it does not run."):format(absent)
+      or "The node's network plugin failed and says no more."
+    return {hit = hit, why = why, fixes = {
+      {setting = "cni-addresses", kind = "os", say = "Compare, on the node, how many pods there are with how many "
+        .. "addresses are held; files of more are left over: drain the node, remove them, start its kubelet anew.",
+        cond = function() return range ~= nil end},
+      {setting = "node-network", kind = "network", say = "See whether the network's pods and kube-proxy run on that "
+        .. "node, and start those anew that do not; between the nodes no firewall may close the pods' network.",
+        cond = function() return not range end}}}
+  end,
+  doc = {looks = "FailedCreatePodSandBox: failed to set up sandbox container network for pod.",
+    check = "kubectl get pods -n kube-system -o wide; the log of the network's pod on that node."},
+}

@@ -131,11 +131,12 @@ rule {
       .. [[unexpected\)]],
     reserved = [[Additional property (?:devices|gpus|runtime) is not allowed]],
     option = [[Unsupported config option for services[^\n]*'(?:devices|gpus|runtime)']],
+    regex = [['(?:name|devices|gpus|runtime|profiles|include)' does not match any of the regexes: '\^x-']],
   },
   explains = {"container.no-gpu"},
   confidence = 0.9,
-  why = "The compose file asks for a GPU with words that this release of docker-compose does not know (1.28 is the "
-    .. "first that takes deploy.resources.reservations.devices).",
+  why = "The compose file has words that this release of docker-compose does not know (1.28 is the first that takes "
+    .. "deploy.resources.reservations.devices, and none of 1 takes a name).",
   fixes = {{setting = "compose-new", kind = "os", say = "Take the present Compose, and start it with 'docker compose "
     .. "up' (two words)."}},
   doc = {looks = "Additional properties are not allowed ('devices' was unexpected).",
@@ -204,4 +205,29 @@ rule {
   end,
   doc = {looks = "dependency failed to start: container vllm-1 is unhealthy.", check = "docker logs of that "
     .. "container."},
+}
+
+rule {
+  id = "container.runtime-config/compose-names",
+  title = "the compose file names what it does not declare",
+  from = {"container", "app", "other"},
+  signatures = {
+    undefined = [[service "(?<service>[\w.-]+)" refers to undefined (?<what>volume|network|config|secret) ]]
+      .. [[(?<name0>[\w.-]+)]],
+    external = [[network (?<network>[\w.-]+) declared as external, but could not be found]],
+  },
+  confidence = 0.92,
+  when = function(_, log)
+    local hit = log.undefined
+    if not hit then
+      return {hit = log.external, why = "The compose file takes the network {network} as one that is there, and it is "
+        .. "not.", fixes = {{setting = "docker-network", need = log.external.network, kind = "os", say = "Make it."}}}
+    end
+    return {why = ("The service {service} uses the %s {name0}, and the files that were given declare none of that "
+        .. "name."):format(hit.what),
+      fixes = {{container = "declare", value = {hit.what, hit.name0}, kind = "os", say = "Declare it at the top level "
+        .. "of that file (or give the file that declares it too, by a further -f)."}}}
+  end,
+  doc = {looks = "service \"db\" refers to undefined volume db_data: invalid compose project.",
+    check = "docker compose config."},
 }

@@ -69,12 +69,14 @@ rule {
   when = function(_, log)
     local hit = log.enroot or log.apptainer or log.podman or log.setgroups or log.bwrap or log.disabled
     local why = hit.why or hit.why2 or hit.why3 or hit.why4 or hit.text
-    local none = why:match[[(?i)No space left|maximum number of user namespaces]] or hit.text:match[[No space left]]
+    local clone = hit.text:match[[unprivileged_userns_clone]]
+    local none = why:match[[(?i)No space left|maximum number of user namespaces|namespace disabled]]
+      or hit.text:match[[No space left]]
     return {hit = hit, confidence = 0.86, title = "the kernel gives users no namespaces of their own",
       why = none and "This kernel's count of user namespaces is used up or zero (user.max_user_namespaces); no disk is "
         .. "full." or "A user may not make a user namespace here, and without one the container cannot start.",
       fixes = {
-        {setting = none and "userns-count" or "userns-apparmor", kind = "os", say = none
+        {setting = clone and "userns-clone" or none and "userns-count" or "userns-apparmor", kind = "os", say = none
           and "Allow user namespaces on the node." or "Allow them on the node (Ubuntu 23.10 and later keep them from "
             .. "programs without a profile of AppArmor)."},
         {setting = none and "userns-apparmor" or "userns-count", kind = "os", say = "Or, where that is not the reason, "

@@ -179,16 +179,22 @@ rule {
 rule {
   id = "engine.arg-invalid/address",
   title = "the address to listen on is none of this machine's",
-  anyone = "system",
+  from = {go = {"container", "engine", "server", "shell", "app", "other"}},
+  anyone = {absent = "system"},
   signatures = {
     absent = [[\[Errno 99\] (?:error while attempting to bind on address \('(?<host>[^']+)', \d+\)|]]
       .. [[(?i:cannot assign requested address)[^\n]*\('(?<host2>[\d.:a-f]+)', \d+\))]],
+    go = [[\blisten tcp\w* (?<host>[\d.]+):(?<port>\d+): bind: cannot assign requested address]],
   },
   specific_over = {"sys.port-in-use"},
   when = function(_, log)
-    return {confidence = 0.88, why = ("A server is to listen on %s, and no interface of this machine (or container) "
-      .. "has that address."):format(log.absent.host or log.absent.host2),
-      fixes = {{flag = "host", stated = true, spelled = "--host 0.0.0.0",
+    local hit = log.absent or log.go
+    local docker = hit == log.go and hit.text:match[[(?i)error response from daemon|userland proxy]]
+    return {hit = hit, confidence = 0.88, why = ("A server is to listen on %s, and no interface of this machine (or "
+      .. "container) has that address."):format(hit.host or hit.host2),
+      fixes = {{container = "publish", value = {hit.port, hit.port}, kind = "param:host", say = "Publish the port "
+          .. "without an address of the host.", cond = function() return docker end},
+        {flag = "host", stated = true, spelled = "--host 0.0.0.0",
         say = "Listen on every address, and let the firewall or the container decide who comes in."}}}
   end,
   doc = {looks = "[Errno 99] error while attempting to bind on address: cannot assign requested address.",

@@ -16,8 +16,8 @@ local function with_pod(context)
   return context
 end
 
--- The command that shows what the container said before it ended; without its name, that of all of them.
-local function own_log(log, say)
+-- The command that shows what the container said, before it ended or now; without its name, that of all of them.
+local function own_log(log, say, now)
   local back, assigned = log.restarted or {}, log.assigned or {}
   local pod = back.pod or assigned.pod or (log.name or {}).pod
   local namespace = back.namespace or assigned.namespace or (log.namespace or {}).namespace
@@ -25,7 +25,8 @@ local function own_log(log, say)
   local begun = log.all"begun"
   if not container and #begun > 0 then container = begun[#begun].container end
   if not pod or not namespace then return {host = true, say = say} end
-  return {container = container and "pod-log" or "pod-logs", value = {namespace, pod, container}, kind = "os",
+  return {container = now and "pod-says" or container and "pod-log" or "pod-logs",
+    value = {namespace, pod, container}, kind = "os",
     say = say}
 end
 
@@ -93,7 +94,8 @@ local function by_description(hit, log, status)
   return {confidence = 0.86, title = "the server does not open its port, and nobody has ended it yet",
     why = ("The startup probe may fail %s times, and has failed less often: the server has not opened its port, and "
       .. "Kubernetes waits on."):format(probe.tries),
-    fixes = {own_log(log, "Read what the server is at, or hangs in: more time helps only where it still loads.")}}
+    fixes = {own_log(log, "Read what the server is at, or hangs in: more time helps only where it still loads.",
+      true)}}
 end
 
 rule {
@@ -219,7 +221,8 @@ rule {
   signatures = {
     state = [[^\s*Exit Code: +(?<code>[1-9]\d*)\s*$]],
     backoff = [[Back-off restarting failed container]],
-    compose = [[^(?<service>[a-z0-9][\w.-]*) exited with code (?<code>[1-9]\d*)\b]],
+    compose = [[(?:^|\s)(?<service>(?!(?:process|container|child|command|script|job|task|program|worker|it|and|has) )]]
+      .. [[[a-z0-9][\w.-]*) exited with code (?<code>[1-9]\d*)\b]],
     unit = [[\b(?<unit>[\w@.-]+)\.service: [Mm]ain process exited, code=(?:exited|dumped), status=(?<code>[1-9]\d*)]],
   },
   context = with_pod{up = [[(?:Application startup complete|Uvicorn running on)]]},

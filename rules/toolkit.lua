@@ -23,6 +23,7 @@ rule {
   },
   context = {
     rootless = [[bpf_prog_query|/run/user/\d+|rootless]],
+    dropin = [[^\s*(?:└|├)─(?<dropin>[\w.-]+\.conf)]],
     other_cause = [[(?:requirement error|driver not loaded|load library failed|initialization error|file exists)]],
   },
   unless = {"rootless", "other_cause"},
@@ -98,10 +99,16 @@ rule {
         fixes = {{setting = "toolkit-upgrade", say = "Upgrade nvidia-container-toolkit on the node, and restart "
           .. "its container service."}}}
     end
-    return {hit = log.daemon_json or log.config_toml, why = {"The engine cannot read its configuration {file}."},
-      fixes = {{host = true, say = "Correct the file that the message names (its JSON or TOML is malformed, or it "
-        .. "sets what a flag "
-        .. "of the service sets too), then restart the engine."}}}
+    local twice = log.daemon_json and log.daemon_json.text:match[[both as a flag and in the configuration file: (\w+)]]
+    return {hit = log.daemon_json or log.config_toml, why = {"The engine cannot read its configuration {file}.",
+        twice and ("It sets %s, and so does a flag of the service."):format(twice) or nil},
+      fixes = {{setting = "docker-dropin", need = log.dropin and log.dropin.dropin, kind = "os", say = "Take the flag "
+          .. "away: this removes what was added to the service.", cond = function() return twice and log.dropin end},
+        {setting = "docker-config", kind = "os", say = twice and "Take it out of one of the two, then restart the "
+          .. "engine." or "Correct the file where this says so, then restart the engine.",
+          cond = function() return log.daemon_json ~= nil end},
+        {host = true, say = "Correct the file that the message names (its TOML is malformed), then restart the engine.",
+          cond = function() return not log.daemon_json end}}}
   end,
   doc = {looks = "nvidia-container-cli: ldcache error; unresolvable CDI devices; invoking the NVIDIA Container "
     .. "Runtime Hook directly.",
