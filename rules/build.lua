@@ -96,7 +96,7 @@ rule {
       "CUDA_HOME is {fact:env.CUDA_HOME}."}}
   end,
   fixes = {
-    {toolkit = "install",
+    {toolkit = "install", need = "torch",
       say = "Use one complete toolkit: install its development libraries, and let CUDA_HOME name that toolkit."},
     {set = {CUDA_HOME = "{fact:cuda.toolkit.path}"}, say = "Point CUDA_HOME at the installed toolkit."},
     {prepend = "LIBRARY_PATH", entry = "{fact:cuda.toolkit.path}/lib64",
@@ -181,11 +181,19 @@ rule {
   signatures = {
     setup = [[(?:ModuleNotFoundError|ImportError): No module named '?(?<module>torch|numpy|psutil|wheel|]]
       .. [[packaging|setuptools_scm|pybind11|ninja|Cython)'?]],
+    stated = any{ -- a setup.py that looks for torch itself
+      [[(?:requires|needs) (?:PyTorch|torch)[^\n]{0,20} (?:being|to be) installed]],
+      [[please install (?:PyTorch|torch) (?:first|before)]],
+      [[(?:PyTorch|torch)[^\n]{0,20} (?:must|has to|needs to|should) be installed (?:before|first|prior)]],
+      [[Unable to (?:import|detect) torch\b]], [=[(?:PyTorch|[Tt]orch) (?:is )?not (?:found|installed)[.,;]]=],
+    },
   },
+  from = {stated = {"installer", "compiler", "app", "other", "torch", "quantizer", "hub"}},
   context = {
     building = [[(?:Getting requirements to build (?:wheel|editable)|prepare_metadata_for_build_(?:wheel|]]
       .. [[editable)|get_requires_for_build_(?:wheel|editable)|build_meta\.py|pip-build-env-|]]
       .. [[Preparing metadata \(pyproject\.toml\)|Failed to build `|egg_info)]],
+    project = [[(?:^|[$#%>] |RUN )uv (?:sync|add|lock|run)\b]],
     egg = [[(?:pip-install-|pip-req-build-)]],
     collecting = [[Collecting (?<package>[A-Za-z0-9][\w.-]*)]],
     failed = [[(?:Failed to build (?:installable wheels for [^\n]*\()?`?|]]
@@ -197,6 +205,8 @@ rule {
   specific_over = {"pip.module-missing"},
   when = function(f, log)
     if not log.building and not log.egg then return nil end
+    local hit = log.setup or log.stated
+    local module = hit.module or "torch"
     local package = log.folder and log.folder.package3 or log.failed and log.failed.package2
     if not package then
       local all = log.all"collecting"
@@ -204,18 +214,21 @@ rule {
     end
     package = package and package:lower():gsub("_", "-")
     if package == "git" or package == "https" then package = nil end -- "from git+https://..."
-    local torch = log.setup.module == "torch"
+    local torch = module == "torch"
     local inside = package and {install = package, build = true, kind = "param:no_build_isolation",
-      say = ("Build %s in this environment, where %s is installed."):format(package, log.setup.module)}
+      say = ("Build %s in this environment, where %s is installed."):format(package, module)}
       or {code = true, kind = "param:no_build_isolation", say = "Build it with --no-build-isolation."}
-    local first = {install = log.setup.module, say = ("Install %s in this environment first."):format(log.setup.module)}
-    local there = f.pkg(log.setup.module)
-    return {hit = log.setup, confidence = torch and 0.92 or 0.85,
-      title = "a source build does not see the installed " .. log.setup.module,
-      why = {"pip builds from source in an environment of its own, which does not hold {module}: the build imports "
-        .. "it and does not say "
-        .. "so in its requirements.", "torch {fact:torch.version} is installed outside of it."},
-      fixes = there == false and {first, inside} or {inside, first}}
+    local synced = log.project and package and {setting = "uv-no-isolation", need = package,
+      kind = "param:no_build_isolation",
+      say = ("Sync all but %s first, then %s in that environment."):format(package, package)}
+    local first = {install = module, say = ("Install %s in this environment first."):format(module)}
+    local there = f.pkg(module)
+    return {hit = hit, confidence = torch and 0.92 or 0.85,
+      title = "a source build does not see the installed " .. module,
+      why = {("The installer builds from source in an environment of its own, which does not hold %s: the build "
+        .. "imports it and does not say so in its requirements."):format(module),
+        "torch {fact:torch.version} is installed outside of it."},
+      fixes = synced and {synced, inside} or there == false and {first, inside} or {inside, first}}
   end,
   doc = {
     looks = "ModuleNotFoundError: No module named 'torch', below 'Getting requirements to build wheel'.",
@@ -270,6 +283,7 @@ rule {
 
 rule {
   id = "ext.abi-mismatch/jit-cache",
+  role = "symptom", -- where the build itself stands in the log, it is the cause
   signatures = {cache = [[(?<folder>/[^\s:'"]*torch_extensions/[^\s:'"]+)/(?<name2>\w+)\.so: cannot open shared ]]
     .. [[object file]]},
   facts = {"cuda.toolkit.version", "env.CUDA_HOME"},
@@ -281,8 +295,8 @@ rule {
     {move = "{folder}", kind = "rebuild:extension",
       say = "Put its folder out of the way and start once more, with one process; what then fails is the build "
         .. "itself."},
-    {toolkit = "install", say = "The build needs ninja, a C++ compiler and the CUDA toolkit of torch's version "
-      .. "(CUDA_HOME)."},
+    {toolkit = "install", need = "torch",
+      say = "The build needs ninja, a C++ compiler and the CUDA toolkit of torch's version (CUDA_HOME)."},
   },
   doc = {looks = ".../torch_extensions/.../cpu_adam.so: cannot open shared object file.",
     check = "The first error of the first run; ds_report."},

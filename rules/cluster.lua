@@ -218,10 +218,12 @@ rule {
   id = "hf.model-too-new/tei",
   from = {"engine"},
   signatures = {tensor = [[Could not start (?:Candle )?backend: (?:cannot find tensor (?<tensor>[\w.]+)|]]
-    .. [[(?:Model is not supported|unknown variant `(?<kind>[\w-]+)`))]]},
+    .. [[(?:Model is not supported|unknown variant `(?<kind>[\w-]+)`|]]
+    .. [[cannot retrieve (?<layout>non-contiguous) tensors))]]},
   confidence = 0.72,
   why = {"This release of text-embeddings-inference does not know how this model is built: it looks for a tensor "
-    .. "{tensor} that the weights lack.", "It does not know the model type {kind}."},
+    .. "{tensor} that the weights lack.", "It does not know the model type {kind}.",
+    "It does not read tensors that are saved {layout}, as newer releases do."},
   fixes = {
     {image = "tei", kind = "rebuild:tei", say = "Use the newest image of text-embeddings-inference; where it does not "
       .. "know the model either, one of the models that it lists."},

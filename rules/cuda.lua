@@ -358,7 +358,7 @@ rule {
     local cu = f"torch.cuda"
     return {hit = hit, confidence = 0.9, why = {"Something is compiled at install or run time, and there is no "
       .. "CUDA compiler (nvcc, CUDA_HOME) here.", "It should be of torch's CUDA version, {fact:torch.cuda}."},
-      fixes = {{toolkit = "install", need = type(cu) == "string" and cu or nil,
+      fixes = {{toolkit = "install", need = type(cu) == "string" and cu or "torch",
           say = ("Install the CUDA toolkit%s (or use a -devel image)."):format(type(cu) == "string" and " " .. cu
             or "")},
         {code = true, kind = "env:CUDA_HOME", say = "If one is installed: point CUDA_HOME at it."},
@@ -410,10 +410,12 @@ rule {
         say = ("If a toolkit %s is installed, point CUDA_HOME and PATH at it."):format(want)}
         or {code = true, kind = "env:CUDA_HOME", say = "If a toolkit of torch's CUDA version is installed, point "
           .. "CUDA_HOME at it."},
-      {toolkit = "install", need = known and want or nil,
+      {toolkit = "install", need = known and want or "torch",
         say = "Install the toolkit of that CUDA beside the other one."},
       {code = true, kind = "pip:torch", say = "Or install a torch built for the toolkit that is here."}}
-    if log.detected or log.as_tuple or log.unsupported_arch then fixes[1], fixes[2] = fixes[2], fixes[1] end
+    if log.detected or log.as_tuple or log.unsupported_arch or not known then
+      fixes[1], fixes[2] = fixes[2], fixes[1]
+    end
     return {hit = hit, why = {"The CUDA toolkit that compiles is not the one this torch was built with (or is too "
       .. "old for this GPU).", "Toolkit {fact:cuda.toolkit.version}, torch for CUDA {fact:torch.cuda}.",
       "Found {have}, torch was built with {want}.",

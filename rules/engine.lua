@@ -73,6 +73,31 @@ local arguments = {
         {code = true, kind = "param:quantization",
           say = "Or another kernel of that quantization (awq_marlin, gptq_marlin)."}}}
   end},
+  {"compiled", function()
+    return {confidence = 0.88, why = "turbomind's kernels were compiled without {kernels}, the type that the model's "
+      .. "configuration names.",
+      fixes = {{flag = "dtype", value = "float16", engine = "lmdeploy",
+          say = "Load the weights in a type that it has."},
+        {code = true, kind = "param:dtype", say = "Or serve it with the PyTorch engine (PytorchEngineConfig)."}}}
+  end},
+  {"marlin", function(hit, log)
+    local plain = log.has_frame[[awq_marlin]] and "awq" or "gptq"
+    return {confidence = 0.88, why = "The engine took Marlin's kernels for this quantization, and on a GPU of this "
+      .. "generation they know none of its types (min_capability = {capability}).",
+      fixes = {{flag = "quantization", value = plain, engine = "vllm",
+          say = ("Name the plain kernels of %s, which run on it."):format(plain:upper())},
+        {hardware = true, say = "Or use a GPU of capability 8.0 or newer."}}}
+  end},
+  {"kernel_types", function(hit)
+    return {confidence = 0.62, why = "The kernel {kernel} was given numbers of a type that it does not compute in, "
+      .. "though the model was loaded: a part of the engine made them.",
+      fixes = {{install = "vllm", say = "Upgrade the engine, whose release mixes the types."},
+        {flag = "dtype", value = "float16", engine = "vllm", say = "Or name the type, where none was named."}}}
+  end},
+  {"tei_type", function(hit)
+    return {confidence = 0.9, why = "The backend of this image computes on the CPU, and does not know {type}.",
+      fixes = {{flag = "dtype", value = "float32", engine = "tei", say = "Load the model in float32."}}}
+  end},
   {"automodel", function()
     return {confidence = 0.8, why = "This release of TGI has no implementation of its own of that model: it falls back "
       .. "to transformers' AutoModel, which it cannot split over several GPUs.",
@@ -123,6 +148,11 @@ rule {
     lora = [[LoRA rank (?<rank>\d+) is greater than max_lora_rank (?<max_rank>\d+)]],
     dtype = [=[torch\.(?<dtype>\w+) is not supported for quantization method (?<qmethod>\w+)\. Supported dtypes: ]=]
       .. [=[\[(?<dtypes>[^\]\n]+)\]]=],
+    compiled = [[turbomind has not been built with (?<kernels>fp32|bf16|fp16) support]],
+    marlin = [[Marlin does not support weight_bits = \w+\. Only types = \[\] are supported \([^)\n]*]]
+      .. [[min_capability = (?<capability>\d+)]],
+    kernel_types = [[(?<kernel>\w*marlin_gemm) only supports bfloat16 and float16]],
+    tei_type = [[Could not start (?:ORT )?backend: (?:Could not start backend: )?DType (?<type>\w+) is not supported]],
     automodel = [[sharded is not supported for AutoModel]],
     load_format = [[only supports? 'bitsandbytes' load format, but got (?<format>\w+)]],
     sharded = [[Sharded \w+ requires Flash Attention enabled models]],

@@ -239,8 +239,12 @@ local function xformers_for(wants, has)
     return {install = "xformers", with = {torch = "==" .. torch},
       say = "Install the release of xformers for this torch, which stays as it is."}
   end
-  return {code = true, kind = "pip:xformers", say = "Install xformers anew from PyTorch's index for "
-    .. (tag and "its CUDA build, " .. tag or "this build of torch") .. ", in the release for torch " .. torch .. "."}
+  if tag then
+    return {install = "xformers", with = {torch = "==" .. torch}, index = tag, say = ("Install xformers anew from "
+      .. "PyTorch's index for its CUDA build, %s, in the release for torch %s."):format(tag, torch)}
+  end
+  return {code = true, kind = "pip:xformers", say = ("Install xformers anew from PyTorch's index for this build of "
+    .. "torch, in the release for torch %s."):format(torch)}
 end
 
 rule {

@@ -265,6 +265,7 @@ rule {
     if not name or have or newer or need and (skew_cause(name) == "hf" or said and KERNELS[name]) then return nil end
     local plain = [=[(?i)pip3? install (?:--?[a-zA-Z][\w-]* )*['"`]?]=] .. name:gsub("[-_.]", "[-_.]")
     local extra = message_of(hit):match(plain .. [=[\[([\w,-]+)\]]=])
+    if extra and extra:find("pytorch", 1, true) and extra:find(",", 1, true) then extra = "pytorch" end -- or jax
     local others = also_named(message_of(hit), name)
     return {hit = hit, confidence = said and 0.88 or know.package(name) and 0.82 or 0.76,
       why = {("The message itself asks for %s%s."):format(name, need and " " .. need or ""),
@@ -272,6 +273,7 @@ rule {
       values = {package = name},
       fixes = {{install = name, need = need, extra = extra, with = #others > 0 and others or nil,
         absent = not need and not message_of(hit):match(OLD),
+        build = message_of(hit):match[[pip3? install [^\n]*--no-build-isolation]] ~= nil or nil,
         say = ("Install %s, as the message asks."):format(name)}}}
   end,
   why = "",
@@ -289,7 +291,10 @@ for _, cause in ipairs{"accelerate.missing", "bnb.not-installed", "flash-attn.mi
     when = function(f, log)
       local hit = request_hit(log)
       local name, need, have, said = any_request(f, hit)
-      if not name or have or OWN_RULE[name] ~= cause or message_of(hit):match(OLD) then return nil end
+      if not name or have or OWN_RULE[name] ~= cause or message_of(hit):match(OLD)
+        or message_of(hit):match[[but found [\w-]+==]] then
+        return nil
+      end
       return {hit = hit, confidence = said and 0.84 or 0.8, why = {("The message itself asks for %s."):format(name),
         have == false and ("%s is not installed."):format(name) or nil},
         fixes = {{install = name, need = need, build = name == "flash-attn" or nil, absent = not need,

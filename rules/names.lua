@@ -417,11 +417,49 @@ rule {
 local BOUND = {torch = "torch", nn = "torch", np = "numpy", tf = "tensorflow", jnp = "jax", PIL = "pillow",
   librosa = "librosa", sf = "soundfile", cv2 = "opencv-python-headless"}
 
+-- Of which package a name tells that it is only there beside it.
+local TELLS = {
+  {[[Diffusion|DDPO|UNet|VAE]], "diffusers"}, {[[(?i)vllm]], "vllm"}, {[[(?i)deepspeed]], "deepspeed"},
+  {[[(?i)bnb|Linear[48]bit]], "bitsandbytes"}, {[[(?i)gptq]], "gptqmodel"}, {[[(?i)awq]], "autoawq"},
+  {[[^Flax|Jax]], "flax"}, {[[^TF[A-Z]|Keras]], "tensorflow"}, {[[(?i)onnx|^ORT]], "onnxruntime"},
+  {[[(?i)peft|Lora]], "peft"}, {[[(?i)wandb]], "wandb"}, {[[(?i)optuna]], "optuna"},
+}
+
+-- Releases have the name, each only where another package is beside it.
+local function bound_sometimes(hit)
+  local answer = atlas.name(hit.module, hit.symbol)
+  return answer and answer.sometimes
+end
+
+local function optional_part(f, hit)
+  local package = know.distribution(hit.module:match[[^\w+]])
+  if (hit.event.tier or 0) < 3 or not bound_sometimes(hit) then return nil end
+  local name, own = nil, importer_of(hit.event) == package
+  for _, row in ipairs(TELLS) do
+    if hit.symbol:match(row[1]) and row[2] ~= package then name = row[2] break end
+  end
+  if name and f.pkg(name) then name = nil end
+  if not name and not own then return nil end
+  return {hit = hit, confidence = name and 0.84 or 0.6, title = "a part of a package needs another one",
+    why = {("%s has %s only where an optional package is installed beside it, and %s takes it unasked."
+      ):format(package, hit.symbol, own and "one of its own files" or "what imports it"),
+      name and ("By its name that is %s."):format(name) or nil},
+    fixes = {name and {install = name, absent = true, say = ("Install %s beside %s."):format(name, package)}
+      or {code = true, kind = "pip:package", say = ("Install the optional package that %s of %s is for."):format(
+        hit.symbol, package)},
+      {install = package, say = ("Or upgrade %s: newer releases ask first."):format(package)}}}
+end
+
 rule {
   id = "pip.module-missing/left-out",
   anyone = "interpreter",
-  signatures = {undefined = [[NameError: name '(?<symbol>\w+)' is not defined]]},
+  signatures = {
+    undefined = [[NameError: name '(?<symbol>\w+)' is not defined]],
+    name = WORDS.name,
+  },
+  specific_over = {"accelerate.missing", "hf.version-conflict"},
   when = function(f, log)
+    if log.name then return optional_part(f, log.name) end
     local hit = log.undefined
     local importer, symbol = importer_of(hit.event), hit.symbol
     if (hit.event.tier or 0) < 3 or not importer or importer == "" then return nil end
@@ -452,6 +490,7 @@ rule {
     local hit = log.zeros or log.name or log.attribute
     local package, n = importer_of(hit.event)
     if (hit.event.tier or 0) < 3 or not package or package == "" then return nil end
+    if hit == log.name and bound_sometimes(hit) then return nil end -- pip.module-missing/left-out
     if hit ~= log.zeros and (package ~= know.distribution(hit.module:match[[^\w+]])
       or hit.event.frames[n].func ~= "<module>" or hit.text:match[[partially initialized]]) then
       return nil

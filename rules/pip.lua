@@ -180,7 +180,9 @@ rule {
   context = {
     ok = [[Successfully installed]],
     wrong_site = [=[(?:/\.local/(?:bin|lib)/|of binary: (?<binary>\S+))]=],
+    metadata = [[Please use pip ?<]], -- pip.conflict/metadata
   },
+  unless = {"metadata"},
   facts = {"python.conflicts", "python.duplicates", "python.prefix"},
   when = function(f, log)
     if log.shadow_torch then
@@ -353,6 +355,14 @@ rule {
             say = "Rename " .. name .. " (and remove its __pycache__), so that the right one is found."}}}
       end
     end
+    if log.not_package and log.not_package.file:has"." then -- a compiled file of a package
+      local package = know.distribution(log.not_package.file:match[[^\w+]])
+      return {hit = log.not_package, confidence = 0.84, title = "a package's compiled part is of another release",
+        why = ("%s is a compiled file of %s, and lacks a part that the Python files beside it take: two releases lie "
+          .. "over each other, or it was built for something else."):format(log.not_package.file, package),
+        fixes = {{install = package, fresh = true, say = "Lay its files down anew, in one release."},
+          {install = package, say = "If it fails as before: take its newest release."}}}
+    end
     if log.not_package then
       local name = log.not_package.file .. ".py"
       return {hit = log.not_package, confidence = 0.86, title = "an own file shadows a package",
@@ -423,6 +433,9 @@ rule {
   explains = {"bnb.too-old", "pip.module-missing"},
   when = function(f, log)
     local have = f.pkg"accelerate"
+    local upper, found = (log.requires or {text = ""}).text:match([[accelerate\S*<=?(\d[\d.]*\d)[^\n]*]]
+      .. [[but found accelerate==([\d.]+\d)]])
+    if upper and version.cmp(found, upper) ~= -1 then return nil end -- too new: hf.version-conflict
     local hit = log.requires or log.low_cpu or log.quant or log.module or log.name or log.partial
     local torch = f.pkg"torch"
     if have and (log.requires or log.low_cpu or log.quant) and not log.name then
@@ -495,61 +508,6 @@ rule {
   doc = {looks = "'FlashAttention2 has been toggled on, but it cannot be used: the package flash_attn seems to be not "
     .. "installed'.",
     check = "The package; a GPU of at least 8.0."},
-}
-
-rule {
-  id = "quant.offload-unsupported",
-  from = {"hub", "torch", "quantizer", "engine"},
-  signatures = {
-    offload = [[Some modules are dispatched on the CPU or the disk]],
-    enough = [[Make sure you have enough GPU RAM to fit the quantized model]],
-    dispatch = any{
-      [[(?<!['"])llm_int8_enable_fp32_cpu_offload]],
-      [[You (?:can't|cannot) (?:train|move) a model that has been loaded in 8-bit]],
-      [[doesn't support (?:CPU|disk) offload]],
-      [[device_map[^\n]{0,60}(?:contains|includes) (?:a )?(?:CPU|disk)[^\n]{0,60}(?:not supported|unsupported)]],
-    },
-    meta = any{
-      [[Cannot copy out of meta tensor; no data!]],
-      [[Tensor on device meta is not on the expected device]],
-      [[You can't move a model that has some modules offloaded to cpu or disk]],
-    },
-    to_quant = [[`\.to` is not supported for `?(?:4-bit|8-bit)`?]],
-  },
-  facts = {"gpus.0.memory.total", "gpus.0.memory.free"},
-  when = function(f, log)
-    if log.to_quant and not (log.offload or log.enough) and log.has_frame[=[accelerate[/\\]big_modeling]=] then
-      return {hit = log.to_quant, confidence = 0.78, title = "bitsandbytes is older than accelerate takes it to be",
-        why = "It was accelerate that moved the quantized model, as it may from bitsandbytes 0.43.2 on.",
-        fixes = {{install = "bitsandbytes", need = ">=0.43.2", with = {"accelerate", "transformers"},
-          say = "Upgrade bitsandbytes, with accelerate and transformers."},
-          {argument = "device_map", value = "'auto'", say = "Or let accelerate place the model."}}}
-    end
-    if log.to_quant and not (log.offload or log.enough) then
-      return {hit = log.to_quant, confidence = 0.75, title = "a quantized model was moved with .to()",
-        why = "A quantized model stays where it was placed; the code moves it with .to() or .cuda().",
-        fixes = {
-          {argument = "device_map", say = "Place it at load time (device_map={'': 0}) and remove the .to() call."},
-          {install = "accelerate", say = "Or upgrade accelerate and diffusers, which allow it for some types."}}}
-    end
-    local hit = log.offload or log.enough or log.dispatch or log.meta
-    -- the name of the setting alone stands in every dump of a configuration
-    if hit == log.dispatch and hit.event.kind ~= "exception"
-      and hit.text:match[=[enable_fp32_cpu_offload['"]? ?[:=]]=] then
-      return nil
-    end
-    return {hit = hit, confidence = (log.offload or log.enough) and 0.93 or 0.7,
-      why = {"device_map='auto' put part of the quantized model on the CPU or disk, because the GPU has too little "
-        .. "free memory, and the quantizer refuses that.",
-        "Free GPU memory: {fact:gpus.0.memory.free} bytes."},
-      fixes = {{argument = "device_map", value = "{'': 0}",
-        say = "If it fits: force the GPU with device_map={'': 0}; else free GPU memory or take a smaller model."},
-               {free = "gpu", say = "End other processes on that GPU."},
-               {argument = "llm_int8_enable_fp32_cpu_offload",
-                 say = "Or allow it: llm_int8_enable_fp32_cpu_offload=True with an own device_map (slow)."}}}
-  end,
-  doc = {looks = "'Some modules are dispatched on the CPU or the disk'.",
-    check = "Free GPU memory against the quantized size of the model."},
 }
 
 rule {

@@ -128,8 +128,10 @@ rule {
       return {hit = log.fault, confidence = 0.5, why = "A kernel on the AMD GPU accessed memory that is not its "
         .. "own: code of another gfx target (HSA_OVERRIDE_GFX_VERSION), or a fault of this ROCm release.",
         fixes = {{unset = {"HSA_OVERRIDE_GFX_VERSION"}, say = "Unset HSA_OVERRIDE_GFX_VERSION where it is set and "
-          .. "names another family than this GPU's."},
-          {install = "torch", older = true, kind = "pip:torch", say = "Or try a torch of another ROCm release."}}}
+          .. "names another family than this GPU's.", cond = function() return forced ~= false end},
+          {install = "torch", older = true, kind = "pip:torch", say = "Try a torch of another ROCm release."},
+          {host = true, kind = "driver", say = "Bring kernel, linux-firmware and ROCm to releases that are made for "
+            .. "this card."}}}
     end
     if log.device_library or log.target_id then
       return {hit = log.target_id or log.device_library, confidence = 0.84,

@@ -111,6 +111,114 @@ rule {
     .. "dict_keys([])", check = "python3 -c 'import vllm; print(vllm.__file__)'."},
 }
 
+-- diffusers knows the classes that it may load by name; one that came later is none of them.
+rule {
+  id = "hf.version-conflict/component",
+  from = {"diffusers"},
+  signatures = {class = [[The component <class '(?<class>(?!\S+Placeholder)[\w.]+)'> of <class '[\w.]+'> cannot ]]
+    .. [[be loaded as it does not seem to have any of the loading methods]]},
+  facts = {"python.packages.diffusers.version"},
+  confidence = 0.86,
+  why = {"The pipeline's model_index.json names {class}, and this diffusers knows no way to load such a part: it is "
+    .. "older than that class.", "diffusers is {fact:python.packages.diffusers.version}."},
+  fixes = {{install = "diffusers", say = "Upgrade diffusers."},
+    {code = true, say = "Or hand that part over, loaded by hand."}},
+  doc = {looks = "The component <class ...> cannot be loaded as it does not seem to have any of the loading methods.",
+    check = "pip show diffusers."},
+}
+
+rule {
+  id = "hf.weights-mismatch/pipeline",
+  from = {"diffusers", "app"},
+  signatures = {parts = [[Pipeline <class '(?:[\w.]+\.)?(?<pipeline>\w+)'> expected \{(?<wanted>[^}\n]+)\}, but only ]]
+    .. [[\{(?<given>[^}\n]*)\} were passed]]},
+  confidence = 0.82,
+  title = "the folder is of another pipeline than the one that loads it",
+  when = function(_, log)
+    local lacks = {}
+    for part in log.parts.wanted:gmatch[['(\w+)']] do
+      if not log.parts.given:find("'" .. part .. "'", 1, true) then lacks[#lacks + 1] = part end
+    end
+    return {why = ("%s is made of parts that the folder or repository does not have: %s."):format(log.parts.pipeline,
+        table.concat(lacks, ", ")),
+      fixes = {{code = true, kind = "param:model", say = "Load it by the class that its own model_index.json names "
+          .. "(DiffusionPipeline finds it), or hand the missing parts over."},
+        {install = "diffusers", say = "Where that class is the right one: upgrade diffusers, which then finds them."}}}
+  end,
+  doc = {looks = "Pipeline <class ...> expected {...}, but only {...} were passed.",
+    check = "_class_name and the parts in the folder's model_index.json."},
+}
+
+-- distutils reads no release candidates: who gives it one was written before there was one.
+rule {
+  id = "hf.version-conflict/strict-version",
+  anyone = "interpreter",
+  signatures = {number = [[ValueError: invalid version number '(?<number>[^'\n]+)']]},
+  confidence = 0.82,
+  when = function(_, log)
+    local frames = log.number.event.frames or {}
+    local last, by = frames[#frames], nil
+    if not last or not last.file:match[=[(?:distutils|setuptools[/\\]_distutils)[/\\]version\.py$]=] then return nil end
+    for i = #frames - 1, 1, -1 do
+      by = by or atlas.package_of(frames[i])
+    end
+    if not by or by == "" then return nil end
+    return {why = ("%s compares versions by distutils, which cannot read '%s'."):format(by, log.number.number),
+      fixes = {{install = by, say = ("Upgrade %s: newer releases read versions by another way."):format(by)}}}
+  end,
+  doc = {looks = "ValueError: invalid version number '0.17.0rc0', from distutils/version.py.",
+    check = "Which package calls it."},
+}
+
+-- transformers tells the optimizer when it trains; accelerate 0.34.2 and later ask first whether it can hear that.
+rule {
+  id = "hf.version-conflict/optimizer",
+  anyone = "interpreter",
+  signatures = {train = [[AttributeError: '(?<class>\w+)' object has no attribute '(?:train|eval)']]},
+  facts = {"python.packages.accelerate.version"},
+  confidence = 0.9,
+  when = function(_, log)
+    local frames = log.train.event.frames or {}
+    local last = frames[#frames]
+    if not last or not last.file:match[=[accelerate[/\\]optimizer\.py$]=] then return nil end
+    return {why = {"transformers calls train() of the optimizer, and accelerate hands that on to {class}, which has "
+        .. "none: it is older than this transformers.", "accelerate is {fact:python.packages.accelerate.version}."},
+      fixes = {{install = "accelerate", need = ">=0.34.2", say = "Upgrade accelerate."},
+        {install = "transformers", need = "<4.45", say = "Or go back to the transformers of before."}}}
+  end,
+  doc = {looks = "'AdamW' object has no attribute 'train', from accelerate/optimizer.py.",
+    check = "pip show accelerate transformers."},
+}
+
+-- starlette 0.29 put the request first, and 1.0 takes the old order no more: what was the name is the context now.
+rule {
+  id = "pip.conflict/template-response",
+  anyone = "interpreter",
+  signatures = {context = [[TypeError: (?:cannot use 'tuple' as a dict key \()?unhashable type: 'dict']]},
+  confidence = 0.92,
+  specific_over = {"app.bug"},
+  when = function(_, log)
+    local frames = log.context.event.frames or {}
+    local called, caller
+    for i, frame in ipairs(frames) do
+      if frame.func:match[[\bTemplateResponse$]] and frame.file:match[=[starlette[/\\]templating\.py$]=] then
+        called, caller = i, frames[i - 1]
+      end
+    end
+    if not called then return nil end
+    local by = caller and atlas.package_of(caller)
+    return {title = "starlette is newer than the code that calls it",
+      why = {"TemplateResponse() took the name before the request until starlette 1.0; the code that calls it still "
+        .. "gives them in that order.", "starlette is {fact:python.packages.starlette.version}."},
+      fixes = {{install = "starlette", need = "<1", say = "Go back to the last starlette that takes both."},
+        (not by or by == "") and {code = true, say = "Or put the request first: TemplateResponse(request, name, "
+          .. "context)."} or {install = by, say = ("Or upgrade %s."):format(by)}}}
+  end,
+  facts = {"python.packages.starlette.version"},
+  doc = {looks = "TypeError: unhashable type: 'dict', below TemplateResponse() of starlette/templating.py.",
+    check = "pip show starlette; the order of the arguments."},
+}
+
 -- A module of a package is missing and the package is there: another release of it. Which, the atlas says (names.lua);
 -- of packages that it knows by their newer form only, it is the older one that is here. What a package's own private
 -- parts lack is no matter of releases.

@@ -173,7 +173,8 @@ rule {
     local hit = log.required
     if hit then
       local package = hit.package:gsub("_", "-")
-      if package == "accelerate" or package == "bitsandbytes" then return nil end
+      local upper, own = hit.spec:match[[<=?(\d[\d.]*\d)]], package == "accelerate" or package == "bitsandbytes"
+      if own and not (upper and version.cmp(hit.found:match[[==(.+)]], upper) ~= -1) then return nil end
       return {hit = hit, confidence = 0.93,
         why = ("The installed %s is outside what the importing library accepts (%s%s)."):format(hit.found, package,
           hit.spec),

@@ -298,9 +298,8 @@ local function pinned(f, package)
   return nil
 end
 
-local function same_release(log)
-  return {install = engine_of(log) or "vllm", fresh = true,
-    say = "Lay the engine down anew with what it depends on, which brings the releases that it pins."}
+local function brings_pins(log)
+  return {install = engine_of(log) or "vllm", say = "Upgrade the engine: it brings the releases that it pins."}
 end
 
 rule {
@@ -335,12 +334,15 @@ rule {
     if log.import_error then return nil end
     if (hit.event.tier or 0) < 3 and not log.kernels then return nil end
     local package = hit.text:match(plugins) or hit.plugin
-    if not package then return {hit = hit, confidence = 0.7, why = skewed, fixes = {same_release(log)}} end
+    if not package then return {hit = hit, confidence = 0.7, why = skewed, fixes = {brings_pins(log)}} end
     if package == "flashinfer" then package = "flashinfer-python" end
     package = package:lower():gsub("_", "-")
-    return {hit = hit, confidence = 0.8, why = skewed, fixes = {
-      {install = package, need = pinned(f, package), say = "Install the release of it that this engine pins."},
-      same_release(log)}}
+    local pin = pinned(f, package)
+    local own = {install = package, need = pin, say = "Install the release of it that this engine pins."}
+    return {hit = hit, confidence = 0.8, why = skewed,
+      fixes = (pin or not engine_of(log)) and {own, brings_pins(log)} or {brings_pins(log),
+        {code = true, kind = "pip:" .. package, say = "Or install the release of it that the engine's own "
+          .. "requirements name."}}}
   end,
   doc = {looks = "cannot import name ... from 'flashinfer'/'sgl_kernel'/'compressed_tensors'.",
     check = "pip check; the engine's own pins."},

@@ -215,9 +215,13 @@ rule {
   title = "a JSON file of the model is empty or broken",
   why = "The engine read the model's configuration, and a JSON file of it (config.json, generation_config.json, the "
     .. "tokenizer's or the processor's) holds something else: an empty file, a git-lfs pointer or a page of an error.",
-  fixes = {{fetch = true, say = "Fetch the JSON files of the model anew (hf download with --include '*.json')."},
-    {code = true, kind = "param:model", say = "Or look which one it is: python3 -m json.tool names the file that it "
-      .. "cannot read."}},
+  when = function(_, log)
+    local folder = log.setting"model"
+    local whole = {fetch = true, say = "Fetch the JSON files of the model anew (hf download with --include '*.json')."}
+    if type(folder) ~= "string" or not folder:match[[^/[\w./+@-]+\w]] then return {fixes = {whole}} end
+    return {fixes = {{setting = "broken-json", need = folder:gsub("/+$", ""), kind = "param:force_download",
+      say = "Look which file it is, and fetch that one anew."}, whole}}
+  end,
   doc = {looks = "1 validation error for ModelConfig: Value error, Expecting value: line 1 column 1 (char 0).",
     check = "Sizes and first bytes of the JSON files in the model's folder."},
 }
@@ -236,4 +240,79 @@ rule {
     {code = true, say = "Or save the file anew: save_file(load_file(path), path, metadata={'format': 'pt'})."}},
   doc = {looks = "AttributeError: 'NoneType' object has no attribute 'get', at metadata.get(\"format\").",
     check = "__metadata__ in the file's header."},
+}
+
+-- An adapter's configuration has none of these: it is a whole model's (or its generation's), laid down under that name.
+rule {
+  id = "hf.not-found/adapter",
+  anyone = "interpreter",
+  signatures = {key = [[TypeError: (?:Peft|Lora|Prompt\w+|Prefix\w+|IA3)Config\.__init__\(\) got an unexpected ]]
+    .. [[keyword argument '(?<key>_name_or_path|_from_model_config|architectures|auto_map|model_type|hidden_size|]]
+    .. [[vocab_size|torch_dtype|transformers_version|num_hidden_layers|num_layers|add_bias_linear|max_length|]]
+    .. [[(?:bos|eos|pad)_token_id|_attn_implementation|tie_word_embeddings|quantization_config)']]},
+  specific_over = {"hf.version-conflict"},
+  confidence = 0.85,
+  title = "a whole model is loaded as an adapter",
+  why = "peft reads the folder's configuration as an adapter's, and {key} stands in that of a whole model.",
+  fixes = {{code = true, kind = "param:model", say = "Load it as a model, without peft; where the program goes by the "
+      .. "path's name (a \"peft\" or \"lora\" in it), rename the folder."},
+    {code = true, kind = "param:model", say = "Or name the folder of the adapter itself, with the "
+      .. "adapter_config.json that peft saved."}},
+  doc = {looks = "PeftConfig.__init__() got an unexpected keyword argument '_from_model_config'.",
+    check = "adapter_config.json: it has peft_type and base_model_name_or_path."},
+}
+
+rule {
+  id = "quant.offload-unsupported",
+  from = {"hub", "torch", "quantizer", "engine"},
+  signatures = {
+    offload = [[Some modules are dispatched on the CPU or the disk]],
+    enough = [[Make sure you have enough GPU RAM to fit the quantized model]],
+    dispatch = any{
+      [[(?<!['"])llm_int8_enable_fp32_cpu_offload]],
+      [[You (?:can't|cannot) (?:train|move) a model that has been loaded in 8-bit]],
+      [[doesn't support (?:CPU|disk) offload]],
+      [[device_map[^\n]{0,60}(?:contains|includes) (?:a )?(?:CPU|disk)[^\n]{0,60}(?:not supported|unsupported)]],
+    },
+    meta = any{
+      [[Cannot copy out of meta tensor; no data!]],
+      [[Tensor on device meta is not on the expected device]],
+      [[You can't move a model that has some modules offloaded to cpu or disk]],
+    },
+    to_quant = [[`\.to` is not supported for `?(?:4-bit|8-bit)`?]],
+  },
+  facts = {"gpus.0.memory.total", "gpus.0.memory.free"},
+  when = function(f, log)
+    if log.to_quant and not (log.offload or log.enough) and log.has_frame[=[accelerate[/\\]big_modeling]=] then
+      return {hit = log.to_quant, confidence = 0.78, title = "bitsandbytes is older than accelerate takes it to be",
+        why = "It was accelerate that moved the quantized model, as it may from bitsandbytes 0.43.2 on.",
+        fixes = {{install = "bitsandbytes", need = ">=0.43.2", with = {"accelerate", "transformers"},
+          say = "Upgrade bitsandbytes, with accelerate and transformers."},
+          {argument = "device_map", value = "'auto'", say = "Or let accelerate place the model."}}}
+    end
+    if log.to_quant and not (log.offload or log.enough) then
+      return {hit = log.to_quant, confidence = 0.75, title = "a quantized model was moved with .to()",
+        why = "A quantized model stays where it was placed; the code moves it with .to() or .cuda().",
+        fixes = {
+          {argument = "device_map", say = "Place it at load time (device_map={'': 0}) and remove the .to() call."},
+          {install = "accelerate", say = "Or upgrade accelerate and diffusers, which allow it for some types."}}}
+    end
+    local hit = log.offload or log.enough or log.dispatch or log.meta
+    -- the name of the setting alone stands in every dump of a configuration
+    if hit == log.dispatch and hit.event.kind ~= "exception"
+      and hit.text:match[=[enable_fp32_cpu_offload['"]? ?[:=]]=] then
+      return nil
+    end
+    return {hit = hit, confidence = (log.offload or log.enough) and 0.93 or 0.7,
+      why = {"device_map='auto' put part of the quantized model on the CPU or disk, because the GPU has too little "
+        .. "free memory, and the quantizer refuses that.",
+        "Free GPU memory: {fact:gpus.0.memory.free} bytes."},
+      fixes = {{argument = "device_map", value = "{'': 0}",
+        say = "If it fits: force the GPU with device_map={'': 0}; else free GPU memory or take a smaller model."},
+               {free = "gpu", say = "End other processes on that GPU."},
+               {argument = "llm_int8_enable_fp32_cpu_offload",
+                 say = "Or allow it: llm_int8_enable_fp32_cpu_offload=True with an own device_map (slow)."}}}
+  end,
+  doc = {looks = "'Some modules are dispatched on the CPU or the disk'.",
+    check = "Free GPU memory against the quantized size of the model."},
 }

@@ -32,6 +32,8 @@ static int push_answer(lua_State *L, bool known, const struct ff_atlas_answer *a
 	set_text(L, "older", answer->older);
 	set_text(L, "moved", answer->moved);
 	set_text(L, "nearest", answer->nearest);
+	lua_pushboolean(L, answer->sometimes);
+	lua_setfield(L, -2, "sometimes");
 	lua_pushinteger(L, answer->newer_by);
 	lua_setfield(L, -2, "newer_by");
 	lua_pushinteger(L, answer->older_by);

@@ -254,28 +254,80 @@ struct ff_error *ff_fix_restart(const struct ff_fix_machine *m, const json_t *in
 	return what ? take_step(m, "restart", what, NULL, fix, &written) : NULL;
 }
 
+// ---- the toolkit ----
+
+// "12.4" of a torch for CUDA: what it says itself, else its build's name, "2.5.1+cu124".
+static bool cuda_of_torch(const struct ff_fix_machine *m, char *ret, size_t size)
+{
+	const char *cuda = m->facts ? ff_json_text(m->facts, "torch.cuda") : NULL;
+	bool absent;
+	const char *torch = cuda ? NULL : ff_machine_package(m, "torch", &absent),
+		   *tag = torch ? strstr(torch, "+cu") : NULL;
+	size_t n = tag ? strspn(tag + 3, "0123456789") : 0;
+	if (cuda)
+		snprintf(ret, size, "%s", cuda);
+	else if (n == 3)
+		snprintf(ret, size, "%.2s.%c", tag + 3, tag[5]);
+	return cuda || n == 3;
+}
+
+// The conda environment that the interpreter is of, by the facts or by the paths that conda's installers choose.
+static const char *conda_prefix(const struct ff_fix_machine *m)
+{
+	static const char *const marks[] = {"conda", "mamba", "miniforge"};
+	const char *kind = m->facts ? ff_json_text(m->facts, "python.kind") : NULL;
+	if (kind)
+		return strcmp(kind, "conda") == 0 ? ff_json_text(m->facts, "python.prefix") : NULL;
+	const char *prefix = m->said ? ff_json_text(m->said, "python.prefix") : NULL;
+	for (size_t i = 0; prefix && i < COUNT(marks); i++)
+		if (strstr(prefix, marks[i]))
+			return prefix;
+	return NULL;
+}
+
+// A release of the toolkit has a channel of its own at NVIDIA, and needs neither root nor a repository there.
+static struct ff_error *toolkit_of_conda(const char *prefix, const char *version, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf b = {0};
+	ff_buf_str(&b, "conda install -y -p ");
+	ff_shell_word(&b, prefix);
+	ff_buf_printf(&b, " -c nvidia/label/cuda-%s.0 cuda-toolkit", version);
+	struct ff_error *err = ff_fix_command(fix, &b);
+	return err ? err : ff_fix_say_more(fix, "Build with that environment active, so that its nvcc comes first.");
+}
+
 // NVIDIA's own packages bring the compiler and the libraries of one release beside those of others.
+static struct ff_error *toolkit_of_system(const struct ff_fix_machine *m, const char *version, json_t *fix)
+{
+	const char *manager = m->distribution ? ff_fix_package_manager(m->distribution) : "apt";
+	const char *minor = strchr(version, '.') + 1;
+	_cleanup_buf_ struct ff_buf b = {0};
+	if (!manager || (strcmp(manager, "apt") != 0 && strcmp(manager, "dnf") != 0))
+		return NULL;
+	ff_buf_printf(&b, "%s%s install -y cuda-toolkit-%.*s-%s", m->root ? "" : "sudo ",
+		strcmp(manager, "apt") == 0 ? "apt-get" : "dnf", (int)(minor - 1 - version), version, minor);
+	struct ff_error *err = ff_fix_command(fix, &b);
+	return err ? err
+		   : ff_fix_say_more(fix, "The package comes from NVIDIA's CUDA repository, which has to be set up.");
+}
+
 struct ff_error *ff_fix_toolkit(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
-	const char *need = ff_json_text(intention, "need");
-	const char *manager = m->distribution ? ff_fix_package_manager(m->distribution) : "apt";
-	_cleanup_buf_ struct ff_buf b = {0};
+	char of_torch[VALUE_LENGTH_MAX], version[VALUE_LENGTH_MAX];
+	const char *need = ff_json_text(intention, "need"), *prefix = conda_prefix(m);
+	if (need && strcmp(need, "torch") == 0)
+		need = cuda_of_torch(m, of_torch, sizeof(of_torch)) ? of_torch : NULL;
 	if (!need)
 		return NULL;
 	struct ff_error *err = ff_fix_effect(fix, "facts", "cuda.toolkit.version", json_string(need));
 	const char *minor = strchr(need, '.');
-	bool plain = is_plain(need) && minor && minor[1];
 	bool linux_host = m->platform == FF_PLATFORM_LINUX || m->platform == FF_PLATFORM_WSL;
-	if (err || !plain || !linux_host || !manager || (in_container(m) && !m->root))
+	if (err || !is_plain(need) || !minor || !minor[1] || !linux_host)
 		return err;
-	if (strcmp(manager, "apt") != 0 && strcmp(manager, "dnf") != 0)
-		return NULL;
-	ff_buf_printf(&b, "%s%s install -y cuda-toolkit-%.*s-%.*s", m->root ? "" : "sudo ",
-		strcmp(manager, "apt") == 0 ? "apt-get" : "dnf", (int)(minor - need), need,
-		(int)strcspn(minor + 1, "."), minor + 1);
-	err = ff_fix_command(fix, &b);
-	return err ? err
-		   : ff_fix_say_more(fix, "The package comes from NVIDIA's CUDA repository, which has to be set up.");
+	snprintf(version, sizeof(version), "%.*s", (int)(minor + 1 + strcspn(minor + 1, ".") - need), need);
+	if (prefix && prefix[0] == '/')
+		return toolkit_of_conda(prefix, version, fix);
+	return in_container(m) && !m->root ? NULL : toolkit_of_system(m, version, fix);
 }
 
 // A pod gets the login of who runs this as a secret, which its manifest has to name.

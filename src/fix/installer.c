@@ -2,6 +2,7 @@
 //
 //	a pip in the environment                /srv/venv/bin/python -m pip install
 //	made by uv, without one                 uv pip install --python /srv/venv/bin/python; with pip's own index
+//	uv at work in the log, no pip seen      uv pip install
 //	without pip and without uv              /srv/venv/bin/python -m ensurepip && /srv/venv/bin/python -m pip install
 //	a distribution's own Python (PEP 668)   /usr/bin/python3 -m pip install --break-system-packages
 //	somebody else's folder                  sudo /opt/venv/bin/python -m pip install; --user where Python looks there;
@@ -25,7 +26,10 @@ static bool has_tool(const struct ff_fix_machine *m, const char *path)
 enum ff_installer ff_installer_of(const struct ff_fix_machine *m)
 {
 	bool no_pip = false;
-	ff_machine_package(m, "pip", &no_pip);
+	const char *has_pip = ff_machine_package(m, "pip", &no_pip);
+	const char *said = m->said ? ff_json_text(m->said, "installer.name") : NULL;
+	if (!no_pip && !has_pip && said && strcmp(said, "uv") == 0) // environments that uv makes have no pip
+		return FF_INSTALLER_UV;
 	if (!no_pip)
 		return FF_INSTALLER_PIP;
 	if (has_tool(m, "python.tools.uv"))

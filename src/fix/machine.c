@@ -28,6 +28,8 @@ const char *ff_machine_package(const struct ff_fix_machine *m, const char *name,
 	*ret_absent = m->facts && !here && ff_facts_complete(m->facts, "python.packages");
 	if (here)
 		return ff_json_text(here, "version");
+	if (!told && m->said && !*ret_absent) // an installer's words, before what failed
+		told = ff_facts_package(ff_json_at(m->said, "installer.packages"), name);
 	return told ? json_string_value(told) : NULL;
 }
 

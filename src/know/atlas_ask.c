@@ -213,8 +213,8 @@ bool ff_atlas_ask_name(
 		if (!have)
 			from_where_it_lacks(a, &p, modules & ~set, set, ret);
 		ret->moved = ff_atlas_text(a, "N", module, name, NULL);
-		ret->unsure = ret->state == FF_ATLAS_HERE ? ff_atlas_unsure(a, module, name)
-							  : have && is_open(a, &p, module, have);
+		ret->sometimes = ff_atlas_unsure(a, module, name);
+		ret->unsure = ret->state == FF_ATLAS_HERE ? ret->sometimes : have && is_open(a, &p, module, have);
 	} else if (!(open & modules) && name[0] != '_') { // private ones are listed only where they changed
 		ret->state = FF_ATLAS_NEVER;
 		nearest(a, module, name, ret->nearest);

@@ -23,6 +23,8 @@ struct ff_atlas_answer {
 	/** What the release does may differ: the name is bound on one way through the module only, or the module gives
 	    more than its sources show */
 	bool unsure;
+	/** The name's module binds it on one way only, whatever release it is. */
+	bool sometimes;
 	const char *moved;		 /**< the module where it is now, or NULL */
 	char nearest[FF_ATLAS_WORD_MAX]; /**< NEVER: the name that was meant, or "" */
 };

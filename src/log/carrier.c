@@ -149,8 +149,8 @@ static struct ff_error *read_caller(json_t *said, const char *text)
 {
 	static const struct {
 		const char *part, *engine;
-	} callers[] = {{"/vllm/entrypoints/llm.py", "vllm"}, {"/llama_cpp/", "llama-cpp-python"},
-		{"Could not load Llama model from path: ", "llama-cpp-python"}};
+	} callers[] = {{"/vllm/entrypoints/llm.py", "vllm"}, {"/lmdeploy/api.py", "lmdeploy"},
+		{"/llama_cpp/", "llama-cpp-python"}, {"Could not load Llama model from path: ", "llama-cpp-python"}};
 	for (size_t i = 0; i < sizeof(callers) / sizeof(*callers); i++) {
 		if (!strstr(text, callers[i].part))
 			continue;

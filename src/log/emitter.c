@@ -128,6 +128,11 @@ static void add_frames(struct ff_emitters *e, const struct ff_event *event)
 		struct ff_span package = package_of(event->frames[i].file);
 		if (!package.n)
 			continue;
+		if (ff_ends(event->frames[i].file, "setup.py")) { // what an installer builds by
+			add(e, FF_SPAN("pip"));
+			if (ff_span_eq(package, "app"))
+				return;
+		}
 		if (!add_known(e, package))
 			add(e, package);
 		e->native = !event->frames[i].raises;

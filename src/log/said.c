@@ -16,13 +16,14 @@
 #include "base/hash.h"
 #include "base/words.h"
 #include "log/carrier.h"
+#include "log/interpreter.h"
 #include "log/setting_name.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 
 enum { HEAD_MAX = 256 << 10, LIST_MAX = 16 << 10, SETTINGS_MAX = 300, WORD_MAX = 300, NAME_MAX_BYTES = 64 };
-enum { PACKAGES_MAX = 200, HITS_MAX = 40, LATER_MAX = 2000, CRI_TIME_MAX = 40 };
+enum { HITS_MAX = 40, LATER_MAX = 2000, CRI_TIME_MAX = 40 };
 
 struct ff_said {
 	json_t *doc;
@@ -79,32 +80,6 @@ static json_t *object_at(struct ff_said *said, const char *path)
 	return ff_json_at(said->doc, path);
 }
 
-static bool is_word_char(char c)
-{
-	return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
-}
-
-static struct ff_span word_at(struct ff_span text)
-{
-	size_t n = 0;
-	while (n < text.n && (is_word_char(text.p[n]) || text.p[n] == '+'))
-		n++;
-	while (n && text.p[n - 1] == '.')
-		n--;
-	return (struct ff_span){text.p, n};
-}
-
-static struct ff_span version_at(struct ff_span text)
-{
-	while (text.n && (*text.p == ' ' || *text.p == ':' || *text.p == '=' || *text.p == 'v' || *text.p == '`')) {
-		text.p++;
-		text.n--;
-	}
-	struct ff_span word = word_at(text);
-	bool number = word.n >= 3 && isdigit((unsigned char)word.p[0]) && memchr(word.p, '.', word.n);
-	return number ? word : (struct ff_span){NULL, 0};
-}
-
 static void put_setting(struct ff_said *said, struct ff_span name, struct ff_span value)
 {
 	char key[NAME_MAX_BYTES];
@@ -118,31 +93,6 @@ static void put_setting(struct ff_said *said, struct ff_span name, struct ff_spa
 	for (size_t i = 0; i < 2; i++)
 		if (keys[i] && json_object_set_new(settings, keys[i], ff_json_string(value.p, value.n)) < 0)
 			said->failed |= !ff_json_at(said->doc, "engine");
-}
-
-static void put_package(struct ff_said *said, struct ff_span name, struct ff_span version)
-{
-	char key[NAME_MAX_BYTES];
-	json_t *packages = object_at(said, "packages");
-	if (!name.n || name.n >= sizeof(key) || !version.n || json_object_size(packages) >= PACKAGES_MAX)
-		return;
-	for (size_t i = 0; i < name.n; i++)
-		key[i] = name.p[i] == '_' ? '-' : (char)tolower((unsigned char)name.p[i]);
-	key[name.n] = '\0';
-	json_object_set_new(packages, key, ff_json_string(version.p, version.n));
-}
-
-static void add_runtime(struct ff_said *said, const char *name)
-{
-	json_t *list = json_object_get(said->doc, "runtime"), *item;
-	size_t i;
-	json_array_foreach (list, i, item) {
-		if (strcmp(json_string_value(item), name) == 0)
-			return;
-	}
-	if (!list && json_object_set_new(said->doc, "runtime", list = json_array()) < 0)
-		return;
-	json_array_append_new(list, json_string(name));
 }
 
 // ---- lists of settings ----
@@ -191,7 +141,7 @@ static void read_list(struct ff_said *said, struct ff_span text)
 			sign++;
 		struct ff_span name = bare((struct ff_span){text.p, sign});
 		struct ff_span value = sign < end ? bare((struct ff_span){text.p + sign + 1, end - sign - 1}) : name;
-		bool plain = name.n && word_at(name).n == name.n;
+		bool plain = name.n && ff_word_at(name).n == name.n;
 		if (plain && sign < end && !ff_span_eq(value, "None"))
 			put_setting(said, name, value);
 		if (end >= text.n || text.p[end] != ',')
@@ -218,7 +168,7 @@ static void read_flags(struct ff_said *said, struct ff_span rest, struct ff_span
 			continue;
 		const char *sign = memchr(word.p, '=', word.n);
 		struct ff_span name = {word.p + 2, sign ? (size_t)(sign - word.p - 2) : word.n - 2};
-		if (word_at(name).n != name.n)
+		if (ff_word_at(name).n != name.n)
 			continue;
 		if (sign)
 			put_setting(said, name, bare((struct ff_span){sign + 1, word.n - (size_t)(sign + 1 - word.p)}));
@@ -229,23 +179,7 @@ static void read_flags(struct ff_said *said, struct ff_span rest, struct ff_span
 		put_setting(said, flag, FF_SPAN("true"));
 }
 
-enum what {
-	ENGINE,
-	VERSION,
-	LIST,
-	COMMAND,
-	PACKAGE,
-	PYTHON,
-	RUNTIME,
-	PLATFORM,
-	PIP_LINE,
-	HOST,
-	NCCL_HOST,
-	CRI,
-	MEMBER,
-	COMPOSE,
-	DRIVER
-};
+enum what { ENGINE, VERSION, LIST, COMMAND, RUNTIME, PLATFORM, HOST, NCCL_HOST, CRI, MEMBER, COMPOSE, DRIVER };
 
 // What a text in the log's head tells; `name` is the engine, package, runtime or platform.
 static const struct mark {
@@ -278,13 +212,6 @@ static const struct mark {
 	{"lmdeploy serve ", COMMAND, "lmdeploy"},
 	{"trtllm-serve ", COMMAND, "tensorrt-llm"},
 	{"ComfyUI version: ", VERSION, "comfyui"},
-	{"PyTorch version", PACKAGE, "torch"},
-	{"torch version", PACKAGE, "torch"},
-	{"transformers` version", PACKAGE, "transformers"},
-	{"transformers version", PACKAGE, "transformers"},
-	{"bitsandbytes version", PACKAGE, "bitsandbytes"},
-	{"[pip3] ", PIP_LINE, NULL},
-	{"Python version", PYTHON, NULL},
 	{"#SBATCH ", COMMAND, NULL},
 	{"#SBATCH ", RUNTIME, "slurm"},
 	{"slurmstepd", RUNTIME, "slurm"},
@@ -324,26 +251,6 @@ static void put_engine(struct ff_said *said, const char *name)
 		put(said, "engine.name", ff_span_of(name));
 }
 
-// "[pip3] torch==2.3.1+cu121"
-static void read_pip_line(struct ff_said *said, struct ff_span rest)
-{
-	struct ff_span name = word_at(rest), after = {rest.p + name.n, rest.n - name.n};
-	if (ff_span_starts(after, "=="))
-		put_package(said, name, version_at(after));
-}
-
-static void put_python(struct ff_said *said, struct ff_span version)
-{
-	size_t dots = 0, n = 0;
-	for (; n < version.n && (isdigit((unsigned char)version.p[n]) || version.p[n] == '.'); n++) {
-		dots += version.p[n] == '.';
-		if (dots == 2)
-			break;
-	}
-	if (dots && n && version.p[n - 1] != '.')
-		put(said, "python.version", (struct ff_span){version.p, n});
-}
-
 // "2026-03-04T05:06:07.890Z stderr F ": nothing but the time stands in front.
 static void read_cri(struct ff_said *said, const struct mark *m, struct ff_span before)
 {
@@ -356,14 +263,14 @@ static void read_compose(struct ff_said *said, const struct mark *m, struct ff_s
 	before.n -= strlen(m->text);
 	if (!ff_carrier_is_compose(before))
 		return;
-	add_runtime(said, m->name);
+	keep(said, ff_interpreter_runtime(said->doc, m->name));
 	keep(said, ff_carrier_put(said->doc, "docker"));
 }
 
 // `rest` is what follows the mark, up to the end of the bytes; `line` the line it stands in.
 static void take(struct ff_said *said, const struct mark *m, struct ff_span rest, struct ff_span line)
 {
-	struct ff_span in_line = {rest.p, (size_t)(line.p + line.n - rest.p)}, version = version_at(in_line);
+	struct ff_span in_line = {rest.p, (size_t)(line.p + line.n - rest.p)}, version = ff_version_at(in_line);
 	switch (m->what) {
 	case ENGINE:
 		put_engine(said, m->name);
@@ -372,7 +279,7 @@ static void take(struct ff_said *said, const struct mark *m, struct ff_span rest
 		if (version.n) {
 			put_engine(said, m->name);
 			put(said, "engine.version", version);
-			put_package(said, ff_span_of(m->name), version);
+			keep(said, ff_interpreter_package(said->doc, ff_span_of(m->name), version));
 		}
 		break;
 	case LIST:
@@ -383,23 +290,14 @@ static void take(struct ff_said *said, const struct mark *m, struct ff_span rest
 		put_engine(said, m->name);
 		read_flags(said, in_line, line);
 		break;
-	case PACKAGE:
-		put_package(said, ff_span_of(m->name), version);
-		break;
-	case PYTHON:
-		put_python(said, version);
-		break;
-	case PIP_LINE:
-		read_pip_line(said, in_line);
-		break;
 	case RUNTIME:
-		add_runtime(said, m->name);
+		keep(said, ff_interpreter_runtime(said->doc, m->name));
 		break;
 	case PLATFORM:
 		put(said, "platform", ff_span_of(m->name));
 		break;
 	case HOST:
-		put(said, "host", word_at(in_line));
+		put(said, "host", ff_word_at(in_line));
 		break;
 	case NCCL_HOST:
 		put(said, "host", ff_carrier_nccl_host((struct ff_span){line.p, (size_t)(rest.p - line.p)}));
@@ -409,7 +307,7 @@ static void take(struct ff_said *said, const struct mark *m, struct ff_span rest
 		break;
 	case MEMBER:
 		keep(said, ff_carrier_put(said->doc, "kubernetes"));
-		keep(said, ff_carrier_add(said->doc, m->name, word_at(in_line)));
+		keep(said, ff_carrier_add(said->doc, m->name, ff_word_at(in_line)));
 		break;
 	case COMPOSE:
 		read_compose(said, m, (struct ff_span){line.p, (size_t)(rest.p - line.p)});
@@ -461,6 +359,7 @@ static void read_head(struct ff_said *said, struct ff_span lines)
 		return;
 	if (!said->marks.n)
 		make_words(said);
+	keep(said, ff_interpreter_read(said->doc, lines));
 	ff_words_find(&said->marks, lines, on_mark, places);
 	for (size_t i = 0; i < MARKS; i++) {
 		bool once = marks[i].what == RUNTIME || marks[i].what == ENGINE || marks[i].what == PLATFORM;
@@ -527,70 +426,13 @@ void ff_said_settings(struct ff_said *said, struct ff_span lines, size_t from, s
 		ff_words_find(&said->marks, (struct ff_span){lines.p + later.from, to - later.from}, on_later, &later);
 }
 
-// ---- events ----
-
-static bool put_prefix(struct ff_said *said, const char *file)
-{
-	const char *lib = strstr(file, "/lib/python");
-	const char *packages = lib ? strstr(lib, "-packages/") : NULL;
-	if (!lib || !packages || lib == file || file[0] != '/')
-		return false;
-	struct ff_span version = word_at(ff_span_of(lib + strlen("/lib/python")));
-	if (lib - file > 7 && ff_starts(lib - 7, "/.local/")) // a user's own: any interpreter of that version reads it
-		keep(said, ff_json_put(said->doc, "python.user_site", json_true()));
-	else
-		put(said, "python.prefix", (struct ff_span){file, (size_t)(lib - file)});
-	put_python(said, version); // Debian's "python3/dist-packages" has none
-	return true;
-}
-
-static void read_path(struct ff_said *said, const char *file)
-{
-	static const struct {
-		const char *part, *platform, *runtime;
-	} parts[] = {{"\\site-packages\\", "windows", NULL}, {"/Users/", "macos", NULL}, {"/kaggle/", NULL, "kaggle"},
-		{"/content/", NULL, "colab"}, {"ipykernel", NULL, "notebook"}, {"/runpod", NULL, "runpod"}};
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-		if (!strstr(file, parts[i].part))
-			continue;
-		if (parts[i].platform)
-			put(said, "platform", ff_span_of(parts[i].platform));
-		if (parts[i].runtime)
-			add_runtime(said, parts[i].runtime);
-	}
-}
-
-static void read_frames(struct ff_said *said, const struct ff_event *e)
-{
-	for (size_t i = 0; i < e->frame_count; i++) {
-		const char *file = e->frames[i].file, *lib = strcasestr(file, "\\lib\\site-packages\\");
-		read_path(said, file);
-		if (!put_prefix(said, file) && lib && isalpha((unsigned char)file[0]) && ff_starts(file + 1, ":\\"))
-			put(said, "python.prefix",
-				(struct ff_span){file, (size_t)(lib - file)}); // E:\ComfyUI\python_embeded
-	}
-}
-
-// "tokenizers>=0.20 is required ..., but found tokenizers==0.15.2": what is found is what is there.
-static void read_message(struct ff_said *said, const char *message)
-{
-	const char *at = strstr(message, "cannot import name ") ? strstr(message, "' (/") : NULL;
-	if (at) // "cannot import name 'x' from 'y' (/srv/venv/lib/python3.11/site-packages/y.py)"
-		put_prefix(said, at + strlen("' ("));
-	at = strstr(message, "found ");
-	struct ff_span name = at ? word_at(ff_span_of(at + strlen("found "))) : (struct ff_span){NULL, 0};
-	if (name.n && ff_starts(name.p + name.n, "=="))
-		put_package(said, name, version_at(ff_span_of(name.p + name.n)));
-}
-
 struct ff_error *ff_said_finish(struct ff_said *said, const struct ff_events *events, json_t **ret)
 {
 	for (size_t i = 0; i < ff_events_count(events); i++) {
 		const struct ff_event *e = ff_events_at(events, i);
 		if (!e)
 			continue;
-		read_frames(said, e);
-		read_message(said, e->message);
+		keep(said, ff_interpreter_event(said->doc, e));
 		keep(said, ff_carrier_event(said->doc, e));
 	}
 	if (said->failed)

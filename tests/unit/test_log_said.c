@@ -74,7 +74,36 @@ static void rows(void **state)
 	static const char wanted[] = "vllm 0.8.3 requires torch==2.6.0\n";
 	static const char environment[] =
 		"PyTorch version: 2.3.1+cu121\nPython version: 3.11.9 (main)\n[pip3] numpy==1.26.4\n";
+	static const char pip[] =
+		"Requirement already satisfied: torch>=2.0 in /v/lib/python3.11/site-packages (from w) "
+		"(2.5.1+cu124)\nSuccessfully installed heron-ops-1.4.0 triton-3.1.0\n";
+	static const char portable[] = "** Python executable: D:\\AI\\python_embeded\\python.exe\n";
+	static const char webui[] = "venv \"F:\\sd\\venv\\Scripts\\Python.exe\"\n";
+	static const char named[] = "Traceback (most recent call last):\n  File \"D:\\AI\\nodes.py\", line 5, in f\n"
+				    "ImportError: cannot import name 'A' from 'heron' "
+				    "(D:\\AI\\python_embeded\\Lib\\site-packages\\heron\\__init__.py)\n";
+	static const char passing[] =
+		"Traceback (most recent call last):\n"
+		"  File \"/tmp/pip-build-env-x1/overlay/lib/python3.10/site-packages/s/a.py\", line 5, in "
+		"f\nOSError: x\n";
 	static const struct row table[] = {
+		{pip, "installer.packages.torch", "2.5.1+cu124"},
+		{pip, "installer.packages.triton", "3.1.0"},
+		{pip, "installer.packages.heron-ops", "1.4.0"},
+		{pip, "torch", NULL},
+		{portable, "python.prefix", "D:\\AI\\python_embeded"},
+		{portable, "platform", "windows"},
+		{"D:\\AI>.\\python_embeded\\python.exe -s main.py\n", "python.prefix", "D:\\AI\\python_embeded"},
+		{"x>.\\python_embeded\\python.exe -s main.py\n", "python.prefix", NULL},
+		{webui, "python.prefix", "F:\\sd\\venv"},
+		{named, "python.prefix", "D:\\AI\\python_embeded"},
+		{"** Python executable: /srv/v/bin/python\n", "python.executable", "/srv/v/bin/python"},
+		{passing, "python.prefix", NULL},
+		{"torch.__version__  = 2.1.0+cu121\n", "torch", "2.1.0+cu121"},
+		{"u@h:~/w$ uv pip install heron\n", "installer.name", "uv"},
+		{"RUN uv sync --frozen\n", "installer.name", "uv"},
+		{"Otherwise, `uv pip install heron` brings it\n", "installer.name", NULL},
+		{"   The build backend returned an error\n", "installer.name", "uv"},
 		{vllm, "engine.name", "vllm"},
 		{vllm, "engine.version", "0.8.5"},
 		{vllm, "engine.settings.max_model_len", "8192"},

@@ -1,0 +1,209 @@
+-- Builds that stop before anything is compiled: what CMake and setuptools say of the tree, the tools and the libraries.
+
+rule {
+  id = "ext.build-tool",
+  from = {"compiler", "installer", old = {"compiler", "installer", "app"}},
+  signatures = {
+    policy = [[Compatibility with CMake < (?<policy>3\.\d+) has been removed from CMake]],
+    old = [[CMake (?<need>\d+\.\d[\d.]*) or higher is required\.\s+You are running version (?<have>\d[\d.]*)]],
+    ninja = [[unable to find a build program corresponding to "(?<generator>Ninja|Unix Makefiles)"]],
+  },
+  explains = {"pip.broken-install"},
+  confidence = 0.92,
+  when = function(_, log)
+    if log.policy then
+      return {hit = log.policy, title = "the sources are older than the installed CMake",
+        why = "These sources say that they were written for a CMake before {policy}, which CMake 4 no longer plays.",
+        fixes = {{set = {CMAKE_POLICY_VERSION_MINIMUM = log.policy.policy},
+            say = "Let CMake treat them as written for that release, in the environment that builds."},
+          {install = "cmake", need = "<4", say = "Or build with CMake 3, without build isolation."}}}
+    end
+    if log.old then
+      return {hit = log.old, title = "the installed CMake is older than the sources want",
+        why = "The sources want CMake {need}, and {have} runs.",
+        fixes = {{install = "cmake", need = ">=" .. log.old.need, say = "Install a newer CMake into the environment "
+          .. "that builds; it has to come first on PATH."}}}
+    end
+    local ninja = log.ninja.generator == "Ninja"
+    return {hit = log.ninja, title = "CMake's build program is not installed",
+      why = "CMake is to write files for {generator}, and the program that reads them is not on PATH.",
+      fixes = {ninja and {install = "ninja", absent = true, say = "Install it into the environment that builds."}
+        or {system = "build-essential", say = "Install make and the compilers."}}}
+  end,
+  doc = {looks = "'Compatibility with CMake < 3.5 has been removed', 'CMake 3.26 or higher is required'.",
+    check = "cmake --version of the process that builds."},
+}
+
+rule {
+  id = "ext.source-incomplete",
+  from = {"compiler", "installer", submodule = {"compiler", "installer", "app", "other"}},
+  signatures = {
+    folder = [[does not contain a CMakeLists\.txt file]],
+    subdirectory = [[add_subdirectory given source "(?<folder>[^"\n]+)" which is not an existing]],
+    submodule = [[(?:[\w./-]+ (?:git )?submodules? (?:is |are )?(?:not found|missing|not initialized)|]]
+      .. [[Did you forget to run `?git submodule update)]],
+  },
+  context = {sdist = [[(?:\.cache/uv/sdists|pip-install-\w+/|Using cached \S+\.tar\.gz|Downloading \S+\.tar\.gz)]]},
+  explains = {"pip.broken-install"},
+  confidence = 0.88,
+  when = function(_, log)
+    local hit = log.subdirectory or log.submodule or log.folder
+    local downloaded = log.sdist
+    return {hit = hit,
+      why = {"The tree that is built lacks what belongs into it from other repositories (git submodules): it was "
+        .. "cloned without them, or unpacked from an archive that has none.", "Missing is {folder}."},
+      fixes = {not downloaded and {setting = "submodules", kind = "code",
+          say = "Fetch them, in the folder of the clone."}
+        or {code = true, kind = "pip:package", say = "Build from a clone with its submodules (pip install "
+          .. "git+https://... fetches them), or take a release that has a wheel."},
+        {code = true, say = "An archive of the repository (Download ZIP) never has them: clone it."}}}
+  end,
+  doc = {looks = "'does not contain a CMakeLists.txt file', 'CUTLASS submodule not found'.",
+    check = "ls third_party, vendor; git submodule status."},
+}
+
+-- What find_package() calls things, and the header or program by which the table of the distributions' packages has
+-- them.
+local NEEDED = {
+  CURL = "curl/curl.h", OpenSSL = "openssl/ssl.h", ZLIB = "zlib.h", BLAS = "cblas.h", OpenBLAS = "cblas.h",
+  LAPACK = "cblas.h", MPI = "mpi.h", MPI_C = "mpi.h", MPI_CXX = "mpi.h", NUMA = "numa.h", Numa = "numa.h",
+  Boost = "boost/version.hpp", Eigen3 = "Eigen/Core", SndFile = "sndfile.h", glog = "glog/logging.h",
+  Python = "Python.h", Python3 = "Python.h", PythonLibs = "Python.h", Git = "git", OpenGL = "GL/gl.h",
+  Protobuf = "google/protobuf/message.h", PkgConfig = "pkg-config", TBB = "tbb/tbb.h", JPEG = "jpeglib.h",
+  PNG = "png.h", gflags = "gflags/gflags.h", absl = "absl/base/config.h", RapidJSON = "rapidjson/rapidjson.h",
+  OpenCV = "opencv2/core.hpp", Vulkan = "vulkan/vulkan.h", BZip2 = "bzlib.h", LibLZMA = "lzma.h", HDF5 = "hdf5.h",
+}
+-- What a package of Python brings, with its files for CMake.
+local OF_PYTHON = {pybind11 = "pybind11", nanobind = "nanobind"}
+
+rule {
+  id = "sys.lib-missing/cmake",
+  from = {"compiler", "installer"},
+  signatures = {
+    missing = [[Could NOT find (?<library>(?!CUDA|Cuda|Threads|OpenMP|Doxygen|Python\d? \(missing: Interpreter)\w+) ]]
+      .. [[\(missing: (?<parts>[\w ]+)\)]],
+    config = [[asked CMake to find a package configuration file provided by "(?<name2>(?!CUDA|Torch")\w+)", but]],
+    config2 = [[Could not find a package configuration file provided by "(?<name3>(?!CUDA|Torch")\w+)"]],
+  },
+  context = {failed = [[(?:Configuring incomplete, errors occurred|CMake configuration failed|CMake Error)]]},
+  specific_over = {"pip.broken-install"},
+  when = function(_, log)
+    local hit = log.missing or log.config or log.config2
+    if not log.failed then return nil end -- an optional part that is done without
+    local name = hit.library or hit.name2 or hit.name3
+    local python, header = OF_PYTHON[name], NEEDED[name]
+    local why = ("CMake looks for %s, and neither its headers nor its files for CMake are where it looks."):format(name)
+    return {hit = hit, confidence = (python or header) and 0.88 or 0.72, why = why,
+      title = "a library that the build looks for is not installed",
+      fixes = {python and {install = python, absent = true, say = "Install it into the environment that builds."}
+        or {system = header or name, say = "Install its developer package."},
+        {code = true, kind = "pip:package", say = "Or install a prebuilt wheel, so that nothing is compiled."}}}
+  end,
+  doc = {looks = "'Could NOT find CURL (missing: CURL_LIBRARY CURL_INCLUDE_DIR)'.",
+    check = "CMakeError.log; which options leave that part out."},
+}
+
+rule {
+  id = "ext.build-isolation/cmake",
+  from = {"compiler", "installer"},
+  signatures = {torch = [[package configuration file provided by "Torch"]]},
+  confidence = 0.85,
+  title = "a build does not find torch",
+  why = "CMake looks for torch, and its files lie in the environment's own folder, where CMake does not look.",
+  fixes = {
+    {setting = "torch-prefix", kind = "param:no_build_isolation",
+      say = "Name torch's folder to CMake, and build without isolation in the environment that has torch."},
+  },
+  doc = {looks = "Could not find a package configuration file provided by \"Torch\".",
+    check = "python -c 'import torch; print(torch.utils.cmake_prefix_path)'."},
+}
+
+rule {
+  id = "cuda.nvcc-missing/cmake",
+  from = {"compiler", "installer"},
+  signatures = {gone = [[is not a full path (?:to an existing compiler tool|and was not found in the PATH)]]},
+  context = {which = [[The CMAKE_(?<language>CUDA|CXX|C|HIP)_COMPILER:]]},
+  confidence = 0.9,
+  when = function(_, log)
+    local language = log.which and log.which.language
+    if language == "CUDA" then
+      return {why = "CMake is told of a CUDA compiler that is not there.",
+        fixes = {{toolkit = "install", need = "torch", say = "Install the CUDA toolkit (or use a -devel image)."},
+          {code = true, kind = "env:CUDA_HOME", say = "If one is installed: name its nvcc in CUDACXX, and put its "
+            .. "bin folder on PATH."}}}
+    end
+    return nil
+  end,
+  doc = {looks = "The CMAKE_CUDA_COMPILER: nvcc is not a full path and was not found in the PATH.",
+    check = "which nvcc; CUDACXX, CUDA_HOME."},
+}
+
+rule {
+  id = "cuda.lib-missing/tree",
+  from = {"compiler", "installer"},
+  signatures = {file = [[file (?:STRINGS|READ) (?:file )?"(?<path>/[^"\n]+/(?<header>NvInfer\w*\.h|]]
+    .. [[cudnn\w*\.h|nccl\.h))"]]},
+  confidence = 0.88,
+  when = function(_, log)
+    local folder = log.file.path:match[[^(/.+)/include(?:/[^/]+)?/[^/]+$]] or log.file.path:match[[^(/.+)/]]
+    local what = log.file.header:match[[^Nv]] and "TensorRT" or log.file.header:match[[^cudnn]] and "cuDNN" or "NCCL"
+    return {why = "The build reads {header}, and there is no {path}.",
+      fixes = {{code = true, kind = "toolkit", say = ("Put %s's developer files into %s (its tar archive has the "
+          .. "folder include), or name the folder that has them where the build is told of it."):format(what, folder)},
+        {code = true, kind = "pip:package", say = "Or install a prebuilt wheel, so that nothing is compiled."}}}
+  end,
+  doc = {looks = "file STRINGS file \"/usr/local/tensorrt/include/NvInferVersion.h\" cannot be read.",
+    check = "ls of that folder."},
+}
+
+rule {
+  id = "net.peer-unreachable/build",
+  from = {"compiler", "installer"},
+  signatures = {clone = [[Failed to clone repository: '(?<url>https?://[^'\n]+)']]},
+  confidence = 0.85,
+  title = "a build cannot fetch what it needs",
+  why = "The build fetches {url} while it is configured, and could not.",
+  fixes = {
+    {network = true, say = "Let the machine that builds reach that address (proxy: HTTPS_PROXY, also as a build "
+      .. "argument), then build again."},
+    {code = true, say = "Or clone it by hand, and name the folder in FETCHCONTENT_SOURCE_DIR_ and its name."},
+  },
+  doc = {looks = "Failed to clone repository: 'https://github.com/nvidia/cutlass.git'.",
+    check = "git ls-remote of that address."},
+}
+
+-- pip 24.1 refuses metadata that older ones let pass, and says so.
+rule {
+  id = "pip.conflict/metadata",
+  from = {"installer"},
+  signatures = {
+    older = [[Please use pip ?<(?<below>[\d.]+) if you need to use this version]],
+    suffix = [[\.\* suffix can only be used with `==` or `!=` operators]],
+  },
+  confidence = 0.92,
+  title = "pip refuses a package whose metadata is malformed",
+  why = "A release that is asked for has requirements that are no longer valid, and pip 24.1 and later refuse it.",
+  when = function(_, log)
+    local below = log.older and log.older.below or "24.1"
+    return {hit = log.older or log.suffix, fixes = {{install = "pip", need = "<" .. below,
+        say = "Install with an older pip, which lets it pass."},
+      {code = true, kind = "pip:package", say = "Or take a release of that package that was mended."}}}
+  end,
+  doc = {looks = "'Please use pip<24.1 if you need to use this version'.", check = "pip --version."},
+}
+
+rule {
+  id = "sys.lib-missing/msvc",
+  from = {"compiler", "installer"},
+  signatures = {header = [=[Cannot open include file: ['"](?<header>corecrt\.h|io\.h|stdio\.h|stddef\.h|basetsd\.h|]=]
+    .. [=[windows\.h|crtdefs\.h|stdlib\.h|math\.h)['"]]=]},
+  confidence = 0.9,
+  title = "the Windows SDK is not installed",
+  why = "Visual Studio's compiler is there, and {header} of the Windows SDK is not.",
+  fixes = {
+    {setting = "build-tools", kind = "os", say = "Install the C++ build tools whole, with the Windows SDK."},
+    {code = true, kind = "pip:package", say = "Or install a prebuilt wheel, so that nothing is compiled."},
+  },
+  doc = {looks = "fatal error C1083: Cannot open include file: 'corecrt.h'.",
+    check = "C:\\Program Files (x86)\\Windows Kits\\10\\Include."},
+}
