@@ -127,57 +127,6 @@ rule {
   end,
 }
 
-local caches = {HF_HOME = true, HF_HUB_CACHE = true, TRANSFORMERS_CACHE = true, HUGGINGFACE_HUB_CACHE = true}
-
-rule {
-  id = "disk.full/check",
-  severity = "warning",
-  check = function(f)
-    for _, disk in ipairs(list(f"system.disks")) do
-      local cache, free = caches[disk["for"]], disk.free
-      if free and (cache and free < 5 << 30 or disk["for"] == "TMPDIR" and free < 64 << 20) then
-        local full = free < 64 << 20
-        return {confidence = full and 0.9 or 0.6, severity = full and "error" or "warning",
-          why = ("%s (%s) has only %s free; a model of 7 billion parameters takes 13 "
-            .. "GiB in 16 bits."):format(disk["for"], disk.path, size(free)), evidence = {"system.disks"},
-          fixes = {{free = "disk", variable = disk["for"] == "TMPDIR" and "TMPDIR" or "HF_HOME",
-            say = ("Point %s at a disk that has room, or free space there."):format(disk["for"] == "TMPDIR" and "TMPDIR"
-              or "HF_HOME")}}}
-      end
-      local work = disk["for"] == "cwd" or disk["for"] == "below cwd"
-      if work and free and disk.writable and not disk.read_only and free < 64 << 20
-        and free * 5 < (disk.total or 0) then
-        return {confidence = 0.8, why = ("%s, where the worker writes, has only %s free."):format(disk.path,
-            size(free)), evidence = {"system.disks"},
-          fixes = {{free = "disk", path = disk.path, say = "Free space there, or let it write to another volume."}}}
-      end
-      if disk.inodes == 0 then free = nil end -- file systems without a count
-      if free and disk.inodes_free == 0 then
-        return {confidence = 0.85, severity = "error",
-          why = ("%s has no inode left: no new file can be made."):format(disk.path),
-          fixes = {{free = "disk", variable = caches[disk["for"]] and "HF_HOME" or nil,
-            say = "Remove files there, or use another volume."}}}
-      end
-    end
-  end,
-}
-
-rule {
-  id = "hf.cache-permission/check",
-  severity = "warning",
-  check = function(f)
-    for _, disk in ipairs(list(f"system.disks")) do
-      if caches[disk["for"]] and (disk.writable == false or disk.read_only) then
-        return {confidence = 0.8,
-          why = ("%s (%s) cannot be written to: a model that is not there yet cannot "
-            .. "be downloaded."):format(disk["for"], disk.path), evidence = {"system.disks"},
-          fixes = {{host = true, kind = "env:HF_HOME", say = "Point HF_HOME at a folder that this user may write to."},
-            {free = "disk", say = "Or mount the volume writable."}}}
-      end
-    end
-  end,
-}
-
 rule {
   id = "hf.incomplete/check",
   severity = "warning",
@@ -203,8 +152,8 @@ rule {
         or type(repo.config) == "table" and know.least_weights(repo.config))
       if least and least > room then
         return {confidence = 0.6,
-          why = ("The weights of %s take at least %s, and this container may use %s of memory: loading them whole "
-            .. "into host memory will be killed."):format(repo.name, size(least), size(room)),
+          why = ("The weights of %s take at least %.1f GiB, and this container may use %.1f GiB of memory: loading "
+            .. "them whole into host memory will be killed."):format(repo.name, least / (1 << 30), room / (1 << 30)),
           evidence = {"system.memory.limit", "system.memory.total"},
           fixes = {{hardware = true, say = "Give the container more memory."},
             {argument = "low_cpu_mem_usage",

@@ -1,4 +1,4 @@
--- The system below Python: C library, CPU, limits, disks, ports, interpreter.
+-- The system below Python: C library, CPU, limits, ports, interpreter.
 
 rule {
   id = "sys.glibc",
@@ -427,84 +427,6 @@ rule {
     {code = true, kind = "rebuild:package", say = "Or build the package here."},
   },
   doc = {looks = "'exec format error', 'wrong ELF class'.", check = "`uname -m` against the image's architecture."},
-}
-
-rule {
-  id = "disk.full",
-  anyone = {no_space = "code", windows = "system"},
-  signatures = {
-    writer = [[(?:PytorchStreamWriter failed writing file|inline_container\.cc:\d+\] \. unexpected pos \d+ vs \d+|]]
-      .. [[OSError: \d+ requested and \d+ written)]],
-    windows = any{
-      [=[\[WinError 112\]]=],
-      [[os error (?:112|39)\b]],
-      [[There is not enough space on the disk]],
-      [[database or disk is full]],
-    },
-    no_space = codes"disk.full" .. [[|(?:Disk quota exceeded|]]
-      .. [[(?<!MemoryError: )Not enough (?:free )?(?:disk|space)|not enough free disk space)]],
-  },
-  explains = {"pip.module-missing", "hf.incomplete", "pip.broken-install"},
-  context = {
-    shm = [[(?:(?<!memory \()/dev/shm|/torch_\d+|nccl-\w+|SemLock|shared memory(?! \()|shm_open|]]
-      .. [[(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|mp\.Queue|shared memory segment)]],
-    download = [[(?:huggingface|hub|hf_|xet|snapshot_download|models--)]],
-    tmp = [[(?:pip|tempfile|/tmp/|_pip|unpack|setuptools)]],
-    watches = [[(?:inotify|file watchers)]],
-    apptainer = [[\b(?:singularity|apptainer) (?:build|pull|exec|run|shell|-d)|]]
-      .. [=[/(?:singularity|apptainer)[/-]|rootfs-[0-9a-f-]{8,}/]=],
-    build = any{[[\bfailed to solve: process "]], [[The command '/bin/sh -c [^\n]*returned a non-zero code]]},
-    layers = any{[[(?:failed to register layer|ApplyLayer|failed to extract layer|failed to unpack|/var/lib/(?:docker|]]
-      .. [[containerd)/)[^\n]*no space left on device]], [[write /var/lib/docker/[^\n]*: no space left]]},
-    warning = [[UserWarning: Not enough free disk space to download the file]],
-  },
-  confidence = 0.92,
-  when = function(f, log)
-    if log.watches then return nil end -- a limit of the kernel: sys.ulimit
-    if log.writer and not (log.no_space or log.windows) then
-      return {hit = log.writer, confidence = 0.78, why = "A file could not be written to its end: the disk (or its "
-        .. "quota) is full, or a network file system refused.",
-        fixes = {{free = "disk", say = "Free space where the file is written (df -h and df -i tell), then "
-          .. "remove the torn file."}}}
-    end
-    if log.shm then return nil end -- shared memory, not a disk: oom.shm
-    local why, first = {"A file system is full (or its quota or inodes are used up)."}, nil
-    for _, disk in ipairs(f"system.disks" or {}) do
-      if type(disk) == "table" and disk.free and disk.path and disk.free < 1 << 30 then
-        why[#why + 1] = ("%s has %d MiB free (%s)."):format(disk.path, disk.free >> 20,
-          type(disk["for"]) == "string" and disk["for"] or "a disk of this machine")
-      end
-    end
-    local variable = not log.build and (log.download and "HF_HOME" or log.tmp and "TMPDIR") or nil
-    local full = log.no_space
-    local path = full and full.text:match[=[(/[^\s'":,)\]]+)]=]
-    if full and full.text:match[[(?i)quota|Errno 122\b|os error 122\b]] then
-      return {hit = full, why = "The quota of this user (or of this volume) is used up; the disk itself may have room.",
-        fixes = {{setting = "home-usage", kind = "disk", say = "See what fills it, and remove what is not needed: "
-            .. "mostly ~/.cache (pip, huggingface), environments and old checkpoints."},
-          {host = true, kind = "disk", say = "Or keep caches and environments on the volume that is meant for data "
-            .. "(HF_HOME, PIP_CACHE_DIR, TMPDIR), or have the quota raised."}}}
-    end
-    if log.apptainer and not log.download then
-      return {hit = full, why = "apptainer (singularity) unpacks the image into its temporary folder, /tmp unless set, "
-        .. "and that is full.", fixes = {{setting = "apptainer-tmp", kind = "env:APPTAINER_TMPDIR", say = "Let it "
-          .. "unpack in a folder of a disk that has several times the image's size (here the working folder)."}}}
-    end
-    if log.layers or log.build then
-      return {hit = full, why = "The disk on which the container engine keeps images and containers is full.",
-        fixes = {{free = "disk", path = "/var/lib/docker", say = "Remove what no container uses."},
-          {free = "disk", say = "Or enlarge that disk, or move the engine's data to another one (data-root)."}}}
-    end
-    local fixes = {
-      {free = "disk", variable = variable, path = path,
-        say = variable and ("Point %s at a disk that has room, or free space where it points to."):format(variable)
-          or "Free space or enlarge the disk that the path in the message is on (df -h and df -i tell)."},
-      {free = "disk", say = "Free space there, or enlarge the disk.",
-        cond = function() return variable ~= nil end}}
-    return {why = why, fixes = fixes}
-  end,
-  doc = {looks = "'No space left on device', Errno 28, quota exceeded.",
-    check = "df -h and df -i for the path; a path in /dev/shm or torch_* is shared memory instead (oom.shm)."},
 }
 
 -- A library of none of the families that other rules know.

@@ -193,6 +193,17 @@ static struct ff_error *free_gpu(const struct ff_fix_machine *m, const json_t *i
 
 // ---- a disk ----
 
+// The bytes that can be written there: none where no inode is left (a count of 0 is a file system without one).
+static bool room_of(const json_t *disk, int64_t *ret)
+{
+	int64_t all, left;
+	if (!ff_json_int(disk, "free", ret))
+		return false;
+	if (ff_json_int(disk, "inodes", &all) && all > 0 && ff_json_int(disk, "inodes_free", &left) && left == 0)
+		*ret = 0;
+	return true;
+}
+
 // The writable disk that has the most room, if it is much more than where the variable points to now.
 static const char *disk_with_room(const struct ff_fix_machine *m, const char *variable)
 {
@@ -203,7 +214,7 @@ static const char *disk_with_room(const struct ff_fix_machine *m, const char *va
 	json_array_foreach (m->facts ? ff_json_at(m->facts, "system.disks") : NULL, i, disk) {
 		const char *of = ff_json_text(disk, "for"), *type = ff_json_text(disk, "type"),
 			   *path = ff_json_text(disk, "path");
-		if (!path || *path != '/' || !ff_json_int(disk, "free", &free))
+		if (!path || *path != '/' || !room_of(disk, &free))
 			continue;
 		if (of && strcmp(of, variable) == 0) {
 			now = disk;
@@ -221,14 +232,31 @@ static const char *disk_with_room(const struct ff_fix_machine *m, const char *va
 	return ff_json_text(best, "path");
 }
 
-// The disks as they matter once the variable points elsewhere.
+// Where the variable points to now.
+static const char *mount_of(const struct ff_fix_machine *m, const char *variable)
+{
+	size_t i;
+	json_t *disk;
+	json_array_foreach (ff_json_at(m->facts, "system.disks"), i, disk) {
+		const char *of = ff_json_text(disk, "for");
+		if (of && strcmp(of, variable) == 0)
+			return ff_json_text(disk, "mount");
+	}
+	return NULL;
+}
+
+// The disks as they matter once the variable points elsewhere: a volume below the working folder was that variable's
+// too.
 static json_t *other_disks(const struct ff_fix_machine *m, const char *variable)
 {
 	json_t *disks = json_array(), *disk;
+	const char *left = mount_of(m, variable);
 	size_t i;
 	json_array_foreach (ff_json_at(m->facts, "system.disks"), i, disk) {
-		const char *of = ff_json_text(disk, "for");
-		if (disks && !(of && strcmp(of, variable) == 0))
+		const char *of = ff_json_text(disk, "for"), *mount = ff_json_text(disk, "mount");
+		bool its = of && strcmp(of, variable) == 0;
+		bool below = of && strcmp(of, "below cwd") == 0 && mount && left && strcmp(mount, left) == 0;
+		if (disks && !its && !below)
 			json_array_append(disks, disk);
 	}
 	return disks;
