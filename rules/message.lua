@@ -112,6 +112,7 @@ local REQUESTS = {
   [=[[`'"]?([\w.-]+)[`'"]? (?:library |package )?is not available, (?:please )?install it]=],
   [=[(?:[Cc]ould not|[Ff]ailed to|[Uu]nable to) import [`'"]?([\w-]+)]=],
   [=[requires installation of [`'"]?([\w.-]+)]=],
+  [=[(?i)\b(?:upgrad|updat)(?:e|ing) (?:to )?(?:your |the |a |newer |latest |version of )*[`'"]?([\w.-]+)]=],
 }
 
 -- Forms that leave no doubt that a distribution is meant, also one that nobody here knows.
@@ -223,7 +224,7 @@ end
 local REQUEST_WORDS = {
   requires = [[\brequires?\b]],
   installed = [[(?:\binstalled\b|\binstall\b)]],
-  upgrade = [[\b(?:upgrade|downgrade|update)\b]],
+  upgrade = [[\b(?:upgrade|upgrading|downgrade|update)\b]],
   least = [[\bat least\b]],
 }
 
@@ -246,7 +247,7 @@ local function also_named(text, name)
   return list
 end
 
-local OLD = [=[(?i)(?:\bupgrade\b|\bupdate\b|\bnewer\b|\blatest\b| -U\b)]=]
+local OLD = [=[(?i)(?:\bupgrad(?:e|ing)\b|\bupdate\b|\bnewer\b|\blatest\b| -U\b)]=]
 
 -- "requires CUDA with native bfloat16 and torch>=1.13": the bound is the lesser of two conditions.
 local function besides_hardware(hit)
@@ -351,8 +352,9 @@ rule {
   signatures = REQUEST_WORDS,
   when = function(f, log)
     local hit = request_hit(log)
-    local name, need, have, said = read_request(f, hit)
+    local name, need, have, said = any_request(f, hit)
     local newer = name and not need and message_of(hit):match(OLD)
+    if OWN_RULE[name] and not (newer and have) then return nil end -- it knows what else such words can mean
     if not name or not (need or newer) or not (have and newer) and skew_cause(name) ~= "hf" then return nil end
     return {hit = hit, confidence = besides_hardware(hit) and not have and 0.55 or said and 0.88 or 0.82,
       why = {need and ("The message asks for a %s that is %s."):format(name, need)

@@ -369,16 +369,57 @@ local function of_others(f, lack)
   return true
 end
 
+-- Who pins a package wants it; of what is installed only what the worker's scripts import is known to be wanted.
+local function is_wanted(f, package)
+  if f"requirements.kind" then return true end
+  for _, module in ipairs(list(f"workdir.imports")) do
+    if know.distribution(module) == package then return true end
+  end
+  return false
+end
+
 rule {
   id = "pip.conflict/predicted",
   applies = {"torch"},
   title = "a package imports what another one does not have",
-  check = function(f) -- who pins a package wants it; of what is installed nobody knows whether the worker imports it
-    return f"requirements.kind" and predicted(f, of_others) or nil
+  check = function(f)
+    return predicted(f, function(_, lack) return of_others(f, lack) and is_wanted(f, lack.package) end)
   end,
   doc = {looks = "The same of other packages: pytorch-lightning and torchmetrics, flask and werkzeug.",
     check = "Their versions side by side; import of the first one."},
 }
+
+-- What the worker's own scripts take of an installed release that does not have it.
+local function of_scripts(f, want)
+  local why, evidence, fixes = {}, {}, nil
+  for _, script in ipairs(#list(f"workdir.scripts") <= 3 and list(f"workdir.scripts") or {}) do
+    for _, lack in ipairs(list(script.lacks)) do
+      local answer, have = with_version(f, function(v) return atlas.name(lack.module, lack.name, v) end)
+      if answer and have and answer.state == "changed" and #why < 6 and want(answer.package) then
+        local what = ("%s of %s"):format(lack.name, lack.module)
+        why[#why + 1] = ("%s uses %s."):format(script.file, what)
+        why[#why + 1] = where(what, answer, have)
+        evidence[#evidence + 1] = {fact = "workdir.scripts", value = ("%s: %s.%s"):format(script.file, lack.module,
+          lack.name)}
+        fixes = fixes or fixes_for(f, answer, nil, have)
+      end
+    end
+  end
+  return fixes and {confidence = 0.75, why = why, evidence = evidence, fixes = fixes}
+end
+
+for _, row in ipairs{
+  {"hf.version-conflict", function(package) return HF[package] end},
+  {"numpy.abi", function(package) return package == "numpy" end},
+  {"pip.conflict", function(package) return not HF[package] and package ~= "numpy" end},
+} do
+  rule {
+    id = row[1] .. "/script",
+    title = "a script uses what the installed release of a package does not have",
+    severity = "warning",
+    check = function(f) return of_scripts(f, row[2]) end,
+  }
+end
 
 rule {
   id = "app.bug/no-such-name",

@@ -30,7 +30,8 @@ local function problems(f)
   for _, source in ipairs{"python.unloadable", "workdir.libraries"} do
     for _, entry in ipairs(list(f(source))) do
       local function add(what)
-        what.source, what.file, what.package, what.when = source, entry.file, entry.package, entry.when
+        what.source, what.file, what.when = source, entry.file, entry.when
+        what.package = entry.package ~= "python" and entry.package or nil -- a module of Python itself is only a file
         out[#out + 1] = what
       end
       for _, m in ipairs(list(entry.missing)) do add{library = m.library, by = m.needed_by} end
@@ -51,6 +52,14 @@ end
 
 local function evidence(p, what)
   return {{fact = p.source, value = ("%s: %s"):format(name_of(p.by or p.file), what)}}
+end
+
+local function folder_of(path) return type(path) == "string" and path:match[[^(.*)/[^/]*$]] or nil end
+
+-- The folder stands on LD_LIBRARY_PATH.
+local function searched(f, folder)
+  local path = f.env"LD_LIBRARY_PATH"
+  return folder and type(path) == "string" and (":" .. path:gsub([[/+(?=:|$)]], "") .. ":"):has(":" .. folder .. ":")
 end
 
 -- who cannot be imported: the package, or the file itself
@@ -171,10 +180,8 @@ rule {
     for _, p in ipairs(problems(f)) do
       local glibc = p.version and p.version:match[[^GLIBC_]]
       if glibc or p.version and p.version:match[[^(?:GLIBCXX|CXXABI)_]] then
-        local path = f.env"LD_LIBRARY_PATH"
-        local folder = p.path and p.path:match[[^(.*)/[^/]*$]]
-        local shadows = not glibc and folder and type(path) == "string"
-          and (":" .. path .. ":"):has(":" .. folder .. ":")
+        local folder = folder_of(p.path)
+        local shadows = not glibc and searched(f, folder)
         local package = p.package and distribution(f, p.package)
         return {confidence = 0.9, severity = severity(p),
           why = {("%s needs %s, and %s is older."):format(who(p), p.version, glibc and "this system's C library"
@@ -241,18 +248,123 @@ rule {
     check = "What the processor knows, against what the program was built for."},
 }
 
+-- What the C library says of a file that is no library any more: cut off, emptied, stripped after it was patched, or
+-- something else under its name.
+rule {
+  id = "pip.broken-install/elf",
+  title = "a compiled file is damaged",
+  anyone = "loader",
+  signatures = {
+    flaw = [[(?<library>[^\s:'"(]+\.so(?:\.[\w.]+)?): ]] .. any{
+      [[file too short]], [[invalid ELF header]], [[cannot read file data]], [[ELF load command past end of file]],
+      [[ELF load command address/offset not (?:properly |page-)aligned]],
+      [[ELF load command alignment not page-aligned]], [[object file has no (?:loadable segments|dynamic section)]],
+      [[ELF file's phentsize not the expected size]], [[ELF file version ident does not match]],
+    },
+  },
+  specific_over = {"sys.lib-missing", "cuda.lib-missing", "pip.module-missing", "bnb.*"},
+  when = function(f, log)
+    local hit, package = log.flaw, nil
+    local name = name_of(hit.library)
+    for _, t in ipairs(list(f"python.torn")) do
+      if name_of(t.file) == name then package = t.package end
+    end
+    local module = hit.library:match[=[(?:site|dist)-packages/(\w+?)(?:\.libs)?/]=]
+    local frames = hit.event.frames or {}
+    package = package or module and module ~= "nvidia" and distribution(f, module)
+    for i = #frames, 1, -1 do
+      local of = atlas.package_of(frames[i])
+      package = package or of ~= "" and of or nil
+    end
+    local why = ("%s cannot be mapped: the file is cut off, was changed after it was built (stripped), or is "
+      .. "something else under that name."):format(name)
+    if not package or module == "nvidia" then
+      return {hit = hit, confidence = 0.8, why = why, fixes = {module and {install = name, fresh = true,
+          say = "Install the package again that brings it."}
+        or {host = true, kind = "pip:package", say = "Lay that file down anew, from where it came."}}}
+    end
+    return {hit = hit, confidence = 0.91, why = why,
+      fixes = {{install = package, fresh = true, alone = true, say = "Lay its files down anew, in the same release."},
+        {host = true, kind = "disk", say = "Look whether the disk is full before that (df -h)."}}}
+  end,
+  doc = {looks = "libscipy_openblas64_.so: ELF load command address/offset not properly aligned; file too short; "
+      .. "invalid ELF header.", check = "python.torn in the report; `file` on the library."},
+}
+
+-- ---- a library that comes before the one that was meant ----
+
+local FOREIGN = "a library of another folder comes before the system's own"
+local SYSTEM = [[^/(?:usr/)?lib(?:64|32|x32)?/(?!python)]]
+
+-- Versions of the C and C++ libraries, and of CUDA's, are matters of rules of their own.
+local function of_others(version)
+  return not version:match[[^(?:GLIBC|GLIBCXX|CXXABI)_|^lib(?:nv|cu)]]
+end
+
+rule {
+  id = "cuda.lib-conflict/import",
+  title = FOREIGN,
+  check = function(f)
+    for _, p in ipairs(problems(f)) do
+      local folder = p.version and of_others(p.version) and folder_of(p.path)
+      if folder and searched(f, folder) then
+        return {confidence = 0.88, severity = severity(p),
+          why = ("%s needs %s, and %s, which LD_LIBRARY_PATH puts first, does not have it."):format(who(p), p.version,
+            p.path), evidence = evidence(p, p.version),
+          fixes = {curing{drop = "LD_LIBRARY_PATH", entry = folder, say = "Take that folder off LD_LIBRARY_PATH."}}}
+      end
+    end
+  end,
+}
+
+-- The loader names the library that it took, and what that has not: a copy that a variable puts in front.
+local COPY = [[(?<library>/[^\s:]+\.so[^\s:]*): version [`'"](?<version>[A-Za-z_][\w.+-]*)['"`] not found ]]
+  .. [[\(required by (?<user>[^)\s]+)\)]]
+
+local function older_copy(f, hit)
+  local folder, preload, path = folder_of(hit.library), f.env"LD_PRELOAD", f.env"LD_LIBRARY_PATH"
+  local loaded = type(preload) == "string" and preload:has(hit.library)
+  if hit.library:match(SYSTEM) or not loaded and path ~= nil and not searched(f, folder) then return nil end
+  return {hit = hit, confidence = (loaded or path) and 0.94 or 0.8,
+    why = ("%s asks for %s, and the copy that it was given, %s, is of another release: %s puts it in front."):format(
+      hit.user:match[=[[^/]+$]=], hit.version, hit.library, loaded and "LD_PRELOAD" or "the search path"),
+    fixes = {loaded and {unset = {"LD_PRELOAD"}, say = "Unset it, or name only what is made to be preloaded."}
+      or {drop = "LD_LIBRARY_PATH", entry = folder, say = "Take that folder off LD_LIBRARY_PATH."}}}
+end
+
+rule {
+  id = "sys.glibc/copy",
+  title = "an old libstdc++ comes before the system's own",
+  signatures = {version = COPY},
+  facts = {"env.LD_LIBRARY_PATH", "env.LD_PRELOAD", "system.libstdcxx.glibcxx"},
+  when = function(f, log)
+    local hit, own = log.version, f"system.libstdcxx.glibcxx"
+    local need = hit.version:match[[^GLIBCXX_([\d.]+)$]]
+    local other = folder_of(f"system.libstdcxx.path") ~= folder_of(hit.library) -- the facts tell of the system's own
+    if not hit.version:match[[^(?:GLIBCXX|CXXABI)_]] or f.env"LD_LIBRARY_PATH" == nil
+      or other and need and type(own) == "string" and version.cmp(own, need) == -1 then
+      return nil -- which would not do either
+    end
+    return older_copy(f, hit)
+  end,
+  doc = {looks = "/opt/gcc-7/lib64/libstdc++.so.6: version `GLIBCXX_3.4.29' not found (required by ...).",
+    check = "LD_LIBRARY_PATH: which of its folders has a libstdc++."},
+}
+
 -- What the system's own library asks of its partner, which a folder of the search path has in another build.
 rule {
   id = "cuda.lib-conflict/system",
-  title = "a library of another folder comes before the system's own",
+  title = FOREIGN,
   anyone = "loader",
   signatures = {
     symbol = [=[(?<by>/(?:usr/)?lib(?:64)?/[^\s:]+\.so[^\s:]*|/\S+/lib-dynload/[^\s:]+\.so): undefined symbol: ]=]
       .. [[(?<symbol>\w+)(?:, version (?<version>\S+))?]],
+    version = COPY,
   },
   facts = {"env.LD_LIBRARY_PATH", "env.LD_PRELOAD"},
   specific_over = {"sys.lib-missing", "ext.abi-mismatch", "pip.broken-install"},
   when = function(f, log)
+    if log.version then return of_others(log.version.version) and older_copy(f, log.version) or nil end
     local path, preload = f.env"LD_LIBRARY_PATH", f.env"LD_PRELOAD"
     local variable = type(path) == "string" and path ~= "" and "LD_LIBRARY_PATH"
       or type(preload) == "string" and preload ~= "" and "LD_PRELOAD"
@@ -266,7 +378,8 @@ rule {
       fixes = {alone and {drop = variable, entry = path, say = "Take that folder off the search path."}
         or {unset = {variable}, say = "Unset it, or take the folder out that has libraries of the system's names."}}}
   end,
-  doc = {looks = "/lib/x86_64-linux-gnu/libssl.so.3: undefined symbol: EVP_..., version OPENSSL_3.0.0.",
+  doc = {looks = "/lib/x86_64-linux-gnu/libssl.so.3: undefined symbol: EVP_..., version OPENSSL_3.0.0; "
+      .. "/opt/old/lib/libcrypto.so.3: version `OPENSSL_3.3.0' not found (required by ...).",
     check = "LD_LIBRARY_PATH: which of its folders has a library of the system (libcrypto, libstdc++, libz)."},
 }
 

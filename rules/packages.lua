@@ -156,6 +156,43 @@ rule {
   end,
 }
 
+-- Pins of the folder's own file that exclude each other: {why, fix} of the first; with `text`, of one that it names.
+local function pinned_apart(f, text)
+  for _, c in ipairs(list(f"workdir.requirements.conflicts")) do
+    local need = bounds(c.requires)
+    if not text or text:has(c.package) or text:has(wanted_of(c)) then
+      return {why = ("requirements.txt pins %s %s, and %s, which it pins too, asks for %s."):format(wanted_of(c),
+          c.found, c.package, c.requires),
+        evidence = {{fact = "workdir.requirements.conflicts", value = c.pin or c.requires}},
+        fixes = {c.pin and need and {edit = f"workdir.requirements.file", from = c.pin, by = wanted_of(c) .. need,
+            kind = "pip:" .. wanted_of(c), effect = {["workdir.requirements.conflicts"] = {}},
+            say = "Let the file ask for what the other one can live with."}
+          or {code = true, kind = "pip:" .. wanted_of(c), say = "Let the two lines of the file fit each other."}}}
+    end
+  end
+end
+
+rule {
+  id = "pip.conflict/requirements",
+  title = "requirements.txt asks for what no installer can give",
+  severity = "warning",
+  from = {"installer"},
+  signatures = {refused = [[Cannot install (?<what>[^\n]+) because these package versions have conflicting]]},
+  when = function(f, log)
+    local answer = pinned_apart(f, log.refused.what)
+    if not answer then return nil end
+    answer.hit, answer.confidence, answer.severity = log.refused, 0.92, nil
+    return answer
+  end,
+  check = function(f)
+    local answer = pinned_apart(f)
+    if answer then answer.confidence = 0.8 end
+    return answer
+  end,
+  doc = {looks = "ERROR: Cannot install -r requirements.txt (line 2) and tokenizers==0.19.1 because these package "
+    .. "versions have conflicting dependencies.", check = "check --requirements requirements.txt."},
+}
+
 -- Older than what is asked for at least: what imports it mostly does not start. Upper bounds are often caution alone.
 local function too_old(conflict)
   local least = tostring(conflict.requires):match([[>=? ?([\d.]+\d)]])
@@ -357,6 +394,78 @@ rule {
   end,
   doc = {looks = "'No module named torch' although the environment has it; python is another one.",
     check = "VIRTUAL_ENV/bin/python: a link that leads nowhere."},
+}
+
+-- What was installed by another user with a umask of 077: Python passes over what it may not read.
+local function unreadable(f, module)
+  local wanted = module and know.distribution(module)
+  for _, e in ipairs(list(f"python.unreadable")) do
+    if not wanted or normal(e.package) == wanted then
+      return {confidence = 0.9, title = "this user may not read a package",
+        why = ("%s is installed in %s, and this user may not read its files: Python passes over them as if they were "
+          .. "not there."):format(e.package, e.location),
+        evidence = {{fact = "python.unreadable", value = e.package}},
+        fixes = {{grant = e.location, effect = {["python.unreadable"] = {}},
+          say = "Let every user read what is installed there (and install with umask 022)."}}}
+    end
+  end
+end
+
+rule {
+  id = "pip.broken-install/unreadable",
+  anyone = "interpreter",
+  signatures = {
+    module = [=[(?:ModuleNotFoundError|ImportError): No module named ['"]?(?<module>\w+)]=],
+    package = [[PackageNotFoundError: (?:No package metadata was found for )?(?<module2>[\w.-]+)]],
+    denied = [=[PermissionError: \[Errno 13\] Permission denied: '[^'\n]*(?:site|dist)-packages/(?<module3>\w+)]=],
+    bare = any{ -- a folder that may be entered and not read is a package without content
+      [[AttributeError: module '(?<module4>\w+)' has no attribute]],
+      [[cannot import name '\w+' from '(?<module5>\w+)[\w.]*' \(unknown location\)]],
+    },
+  },
+  facts = {"python.unreadable"},
+  specific_over = {"pip.module-missing", "app.bug", "hf.version-conflict", "pip.conflict"},
+  when = function(f, log)
+    local hit = log.module or log.package or log.denied or log.bare
+    local answer = unreadable(f, hit.module or hit.module2 or hit.module3 or hit.module4 or hit.module5)
+    if answer then answer.hit = hit end
+    return answer
+  end,
+  check = function(f)
+    local answer = unreadable(f)
+    if answer then answer.severity, answer.confidence = "warning", 0.8 end -- the worker may do without it
+    return answer
+  end,
+  doc = {looks = "No module named '...', of a package that root sees in the same environment.",
+    check = "ls -ld of its folder in site-packages; id of the worker."},
+}
+
+-- Without pyvenv.cfg the interpreter of an environment is its base's, and does not see what is installed there.
+local function unmarked(f)
+  local folder, binary = f"python.unmarked", f"python.binary"
+  if type(folder) ~= "string" then return nil end
+  return {confidence = 0.93, title = "the environment has lost its pyvenv.cfg",
+    why = ("%s has packages and an interpreter and no pyvenv.cfg: Python takes it for no environment, and sees only "
+      .. "what its base has."):format(folder), evidence = {"python.unmarked"},
+    fixes = {{renew = folder, python = type(binary) == "string" and binary or nil,
+      effect = {["python.unmarked"] = false}, say = "Write it again; what is installed stays."}}}
+end
+
+rule {
+  id = "python.venv-dead/unmarked",
+  anyone = "interpreter",
+  signatures = {module = [=[(?:ModuleNotFoundError|ImportError|python[\d.]*): No module named ['"]?\w+]=]},
+  facts = {"python.unmarked"},
+  specific_over = {"pip.module-missing"},
+  explains = {"pip.module-missing"},
+  when = function(f, log)
+    local answer = unmarked(f)
+    if answer then answer.hit = log.module end
+    return answer
+  end,
+  check = unmarked,
+  doc = {looks = "No module named '...', of a package that lies in the environment.",
+    check = "pyvenv.cfg beside bin; files named *.cfg are often left out of a copy."},
 }
 
 -- A release that was installed without what it declares (--no-deps, an image built from a list): the module that is

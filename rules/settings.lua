@@ -402,3 +402,28 @@ rule {
   doc = {looks = "'Restart it with `--max-lora-rank 32`', 'Set X_ALLOW_Y=1 to ...' in a library's exception.",
     check = "The command line and the environment of what was started."},
 }
+
+-- Images of NVIDIA bring a file of constraints, which pins what the image was tested with for whatever is installed.
+rule {
+  id = "pip.conflict/constraint",
+  title = "a file of constraints forbids what is to be installed",
+  from = {"installer"},
+  signatures = {
+    refused = [[Cannot install [^\n]+ because these package versions have conflicting dependencies]],
+  },
+  context = {constraint = [[The user requested \(constraint\) (?<pin>\S+)]]},
+  facts = {"env.PIP_CONSTRAINT"},
+  when = function(f, log)
+    local file, pinned = f.env"PIP_CONSTRAINT", log.constraint
+    if not pinned then return nil end
+    return {hit = log.refused, confidence = file and 0.93 or 0.88, evidence = {pinned},
+      why = {("pip was given a file of constraints that pins %s, and what is to be installed needs another release.")
+          :format(pinned.pin),
+        "PIP_CONSTRAINT names it: {fact:env.PIP_CONSTRAINT}."},
+      fixes = {file ~= false and {unset = {"PIP_CONSTRAINT"}, say = "Install without the constraints of the image."}
+          or {code = true, say = "Take that line out of the file that the command names with -c."},
+        {host = true, kind = "pip:package", say = "Or take a release that goes with what the file pins."}}}
+  end,
+  doc = {looks = "'The user requested (constraint) numpy==1.24.4', in an image of NVIDIA's.",
+    check = "PIP_CONSTRAINT; /etc/pip/constraint.txt."},
+}

@@ -15,6 +15,17 @@ local function is_foreign(f, item)
   return true
 end
 
+-- CUDA reads the list up to the first word that is neither a number nor a UUID ("all", "none", "-1", "cuda:0"): where
+-- that is the first one, it hides every GPU.
+local function hides_all(set)
+  return type(set) == "string" and not set:match[[^\s*(?:\d|GPU-|MIG-)]]
+end
+
+local function hidden_by(set)
+  return set == "" and "CUDA_VISIBLE_DEVICES is empty: it hides every GPU."
+    or ("CUDA_VISIBLE_DEVICES is %s, which is no device: it hides every GPU."):format(set)
+end
+
 rule {
   id = "visible-devices.wrong",
   from = {"torch", "native", "engine", "app"},
@@ -46,9 +57,8 @@ rule {
     local unset = {unset = {"CUDA_VISIBLE_DEVICES"}, say = "Unset it, or name a device.", automatic = n > 0}
     if not hit then -- no device, although the variable names some: do they exist?
       local set, highest = log.set and log.set.set or f.env"CUDA_VISIBLE_DEVICES", nil
-      if set == "" or set == "-1" then
-        return {hit = log.no_device, confidence = n > 0 and 0.93 or 0.8, fixes = {unset},
-          why = ("CUDA_VISIBLE_DEVICES is %s: it hides every GPU."):format(set == "" and "empty" or set)}
+      if hides_all(set) then
+        return {hit = log.no_device, confidence = n > 0 and 0.93 or 0.8, fixes = {unset}, why = hidden_by(set)}
       end
       for _, item in ipairs(type(set) == "string" and set:split(",") or {}) do
         local i = tonumber(item)
@@ -101,8 +111,8 @@ rule {
   check = function(f)
     local v, n = f.env"CUDA_VISIBLE_DEVICES", #f.gpus()
     if not v or n == 0 then return nil end
-    if v == "" or v == "-1" then
-      return {confidence = 0.85, severity = "error", why = "CUDA_VISIBLE_DEVICES hides every GPU of this machine.",
+    if hides_all(v) then
+      return {confidence = 0.85, severity = "error", why = hidden_by(v),
         fixes = {{unset = {"CUDA_VISIBLE_DEVICES"}, say = "Unset it, or name a device."}}}
     end
     if f"gpus.0.planned" then return nil end -- of how many there will be nothing was said

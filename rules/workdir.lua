@@ -44,6 +44,13 @@ local function damage_of(model)
         say = bad.kind == "lfs" and "Let git-lfs bring the real file."
           or "Take that file away and download it again, then compare its size with the hub's."}}
   end
+  local part = list(model.parts)[1]
+  if part then
+    return {text = ("%s: the folder %s is not there, and %s names it as a part of the model."):format(model.path,
+        part.folder, part.named_by), value = part.folder .. " is missing",
+      fix = {fetch = true, repo = model.repo, path = model.repo and model.path .. "/config.json",
+        only = part.folder .. "/*", say = "Fetch that folder into the same place."}}
+  end
   local shard = list(model.missing)[1]
   if shard then
     return {text = ("%s: %s is not there, and the names of the other shards promise it."):format(model.path, shard),
@@ -73,6 +80,66 @@ rule {
       end
     end
   end,
+}
+
+-- A file below a model that is not there: a folder was left out when the model was copied.
+rule {
+  id = "hf.incomplete/part",
+  title = "a part of the model was left out",
+  anyone = "system",
+  signatures = {gone = [=[No such file or directory: ['"](?<path>[^'"\n]+)['"]]=]},
+  facts = {"workdir.models"},
+  specific_over = {"hf.not-found", "app.bug"},
+  when = function(f, log)
+    for _, model in ipairs(list(f"workdir.models")) do
+      local part = list(model.parts)[1]
+      if part and log.gone.path:has(name_of(model.path) .. "/" .. part.folder) then
+        local damage = damage_of(model)
+        return {hit = log.gone, confidence = 0.9, why = damage.text,
+          evidence = {{fact = "workdir.models", value = damage.value}}, fixes = {damage.fix}}
+      end
+    end
+  end,
+  doc = {looks = "No such file or directory: './model/1_Pooling/config.json'.",
+    check = "modules.json and model_index.json against the folders that are there."},
+}
+
+-- An adapter is weights for another model: transformers loads it by peft, and without that takes it for a whole model
+-- that lost its config.json.
+local function adapter_of(f, path)
+  if f.pkg"peft" ~= false or not f.pkg"transformers" then return nil end
+  local all, named = models(f)
+  for _, model in ipairs(path and list(f"workdir.models") or named and all or {}) do
+    if model.adapter and (not path or name_of(path) == name_of(model.path)) then
+      return {confidence = path and 0.92 or 0.8,
+        why = ("%s is an adapter (it has an adapter_config.json and no config.json): loading it takes peft, which is "
+          .. "not installed."):format(model.path), evidence = {{fact = "workdir.models",
+            value = name_of(model.path) .. ": adapter_config.json"}},
+        fixes = {{install = "peft", say = "Install it."}}}
+    end
+  end
+end
+
+rule {
+  id = "pip.module-missing/adapter",
+  title = "an adapter is loaded without peft",
+  severity = "warning",
+  anyone = "request",
+  signatures = {
+    no_config = [=[(?<path>\S+) does not appear to have a file named config\.json]=],
+    no_type = [=[Unrecognized model in (?<path2>\S+?)\. Should have a `model_type` key]=],
+  },
+  facts = {"workdir.models"},
+  specific_over = {"hf.not-found", "hf.incomplete"},
+  when = function(f, log)
+    local hit = log.no_config or log.no_type
+    local answer = adapter_of(f, hit.path or hit.path2)
+    if answer then answer.hit, answer.severity = hit, nil end
+    return answer
+  end,
+  check = function(f) return adapter_of(f) end,
+  doc = {looks = "'... does not appear to have a file named config.json', of a folder with an adapter_config.json.",
+    check = "Whether peft is installed."},
 }
 
 rule {
@@ -259,7 +326,7 @@ rule {
     if not variable or not f"model.cache.path" then return nil end
     local cached, wanted = {}, nil
     for _, repo in ipairs(list(f"model.repos")) do
-      if (repo.revisions or 0) > 0 then cached[repo.name] = true end
+      if (repo.revisions or 0) > 0 and not repo.gone then cached[repo.name] = true end
     end
     for _, script in ipairs(list(f"workdir.scripts")) do
       for _, repo in ipairs(list(script.repos)) do
@@ -272,14 +339,48 @@ rule {
     if not wanted and not empty then return nil end
     return {confidence = wanted and 0.85 or 0.6,
       why = {("%s is set, so that nothing is downloaded."):format(variable), wanted
-        and ("%s asks for %s, which is not in the cache %s."):format(wanted[2], wanted[1], f"model.cache.path")
-        or ("The cache %s, which %s names, holds no model: only one that is given as a folder can be loaded."):format(
-          f"model.cache.path", f"model.cache.because")},
+        and ("%s asks for %s, which is not (or not whole) in the cache %s."):format(wanted[2], wanted[1],
+          f"model.cache.path")
+        or ("The cache %s, which %s names, holds no whole model: only one that is given as a folder can be loaded.")
+          :format(f"model.cache.path", f"model.cache.because")},
       evidence = {"env." .. variable, "model.cache.path"},
       fixes = {{unset = {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"},
           say = "If the model may be downloaded, unset the variable; else download it beforehand into that cache."},
         {host = true, kind = "env:HF_HOME", say = "Or mount the cache that holds it, and point HF_HOME at it."}}}
   end,
+}
+
+-- A clean-up took the files and left the links of the snapshot: online they would be fetched again.
+rule {
+  id = "hf.offline/pruned",
+  title = "the cache has lost files of the model, and nothing may be fetched",
+  from = {"hub", "engine"},
+  signatures = {
+    lacks = [=[(?<repo>[\w.-]+/[\w.-]+) does not appear to have (?:a file|files) named]=],
+    offline = [[(?:cannot find (?:the )?(?:requested|appropriate) [^\n]{0,60}\b(?:cache|snapshot)|]]
+      .. [[couldn't find (?:it|them) in the cached files)]],
+    nothing = [[AttributeError: 'NoneType' object has no attribute 'endswith']], -- the path of the weights
+  },
+  facts = {"env.HF_HUB_OFFLINE", "model.repos"},
+  specific_over = {"hf.not-found", "hf.offline"},
+  when = function(f, log)
+    local hit = log.lacks or log.offline or log.has_frame[[\bload_state_dict\b]] and log.nothing
+    if not hit then return nil end
+    local variable = f.env"HF_HUB_OFFLINE" and "HF_HUB_OFFLINE"
+      or f.env"TRANSFORMERS_OFFLINE" and "TRANSFORMERS_OFFLINE"
+    for _, repo in ipairs(variable and list(f"model.repos") or {}) do
+      if repo.gone and (not hit.repo or repo.name == hit.repo) then
+        return {hit = hit, confidence = 0.92,
+          why = {("In the cache %s of %s leads nowhere: its file was removed, and the link to it was left."):format(
+            repo.gone[1], repo.name), ("%s forbids to fetch it again."):format(variable)},
+          evidence = {{fact = "model.repos", value = ("%s: %s"):format(repo.name, repo.gone[1])}, "env." .. variable},
+          fixes = {{unset = {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"},
+            say = "Let it be fetched once: unset the variable."}}}
+      end
+    end
+  end,
+  doc = {looks = "'does not appear to have a file named pytorch_model.bin', of a repository in the cache, offline.",
+    check = "ls -lL in the snapshot's folder."},
 }
 
 rule {

@@ -38,6 +38,9 @@ struct ff_error *ff_planned_facts(const struct ff_collect_options *options, json
 struct ff_error *ff_requirements_facts(const char *path, const json_t *planned, json_t **ret);
 void ff_requirements_lines(const json_t *facts, json_t *diagnosis);
 
+/** What excludes each other in the requirements.txt of workdir.folder, into workdir.requirements. */
+struct ff_error *ff_requirements_beside(json_t *doc);
+
 /** Append where secrets stand in these variables and steps (NULL for none): {"in": "ENV HF_TOKEN", "kind": "named"}. */
 struct ff_error *ff_image_secrets_of(const json_t *env, const json_t *history, json_t *list);
 

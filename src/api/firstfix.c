@@ -137,6 +137,8 @@ struct ff_error *ff_collect(const struct ff_collect_options *options, struct ff_
 		err = check_python(options, doc);
 	if (!err)
 		err = ff_planned_facts(options, doc);
+	if (!err && !image && !options->root)
+		err = ff_requirements_beside(doc);
 	return err ? err : ff_facts_of_document(doc, ret);
 }
 

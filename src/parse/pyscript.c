@@ -1,8 +1,9 @@
 // Python source, cut into the few words that tell what a worker will ask of its machine.
 //
 //	import torch                                              -> import torch
-//	model = AutoModel.from_pretrained("./model",              -> given model; name AutoModel.from_pretrained; string ./model
-//	    attn_implementation="flash_attention_2")              -> given attn_implementation; string flash_attention_2
+//	from peft import LoraConfig                               -> import peft; taken LoraConfig
+//	m = AutoModel.from_pretrained("./m",                      -> given m; name AutoModel.from_pretrained; string ./m
+//	    attn_implementation="sdpa")                           -> given attn_implementation; string sdpa
 //
 // How the source lies: an import below `try:` or in a function may fail without harm, so it is called guarded; a text
 // of several lines is documentation; what is given may be computed. Nothing is evaluated.
@@ -89,9 +90,22 @@ static bool ends_line(struct ff_py_script *s)
 	if (!s->depth) {
 		s->inside_line = s->listing = false;
 		s->indented = at(s, 0) == ' ' || at(s, 0) == '\t';
-		s->before = (struct ff_span){0};
+		s->before = s->from = (struct ff_span){0};
 	}
 	return true;
+}
+
+// The name behind an `as`; empty where none stands.
+static struct ff_span take_alias(struct ff_py_script *s)
+{
+	struct ff_py_script ahead = *s;
+	blanks(&ahead);
+	if (!ff_span_eq(take_name(&ahead), "as"))
+		return (struct ff_span){0};
+	blanks(&ahead);
+	struct ff_span alias = take_name(&ahead);
+	*s = ahead;
+	return alias;
 }
 
 static bool take_import(struct ff_py_script *s, struct ff_py_token *ret)
@@ -100,8 +114,15 @@ static bool take_import(struct ff_py_script *s, struct ff_py_token *ret)
 	struct ff_span name = take_name(s);
 	if (!name.n)
 		return s->listing = false;
-	*ret = (struct ff_py_token){.kind = FF_PY_IMPORT, .text = name, .guarded = s->indented};
+	*ret = (struct ff_py_token){.kind = FF_PY_IMPORT, .text = name, .value = take_alias(s), .guarded = s->indented};
 	return true;
+}
+
+static bool take_taken(struct ff_py_script *s, struct ff_span name, struct ff_py_token *ret)
+{
+	take_alias(s);
+	*ret = (struct ff_py_token){.kind = FF_PY_TAKEN, .text = name, .value = s->from, .guarded = s->indented};
+	return !ff_span_eq(name, "import");
 }
 
 // What a word at the start of a line begins: `import a, b`, `from a import b`, anything else.
@@ -113,8 +134,7 @@ static bool is_import(struct ff_py_script *s, struct ff_span word, struct ff_py_
 	}
 	if (!ff_span_eq(word, "from") || !take_import(s, ret))
 		return false;
-	while (s->rest.n && at(s, 0) != '\n' && at(s, 0) != '(') // the names that are taken out of it
-		skip(s, 1);
+	s->from = ret->text;
 	return true;
 }
 
@@ -144,6 +164,8 @@ static bool take_word(struct ff_py_script *s, struct ff_py_token *ret)
 	s->inside_line = true;
 	if (first && (ff_span_eq(name, "import") || ff_span_eq(name, "from")))
 		return is_import(s, name, ret);
+	if (s->from.n)
+		return take_taken(s, name, ret);
 	s->before = name;
 	if (!is_given(s, name, ret))
 		*ret = (struct ff_py_token){.kind = FF_PY_NAME, .text = name};
@@ -171,6 +193,7 @@ bool ff_py_script_next(struct ff_py_script *s, struct ff_py_token *ret)
 			if (take_word(s, ret))
 				return true;
 		} else {
+			s->from = c == ';' ? (struct ff_span){0} : s->from;
 			s->depth += c == '(' || c == '[' || c == '{';
 			s->depth -= (c == ')' || c == ']' || c == '}') && s->depth;
 			skip(s, c == '\\' && s->rest.n > 1 ? 2 : 1);

@@ -4,11 +4,13 @@
 //	{"python": {"unloadable": [{"package": "onnxruntime", "file": ".../libonnxruntime_providers_cuda.so", "when": "gpu",
 //	            "missing": [{"library": "libcublasLt.so.11", "needed_by": "..."}], "missing_versions": [...],
 //	            "missing_symbols": [...], "built_for": {...}}]}}
+// Modules of Python itself (_ssl, _ctypes) are of the package "python".
 // How the source lies: what is missing is missing for this order alone; where a worker does not import torch, torch's
 // own libraries are not there either. libcuda.so.1 is the driver's, which rules of its own speak of.
 #include "probe/cuda_choice.h"
 
 #include "base/table.h"
+#include "probe/python_find.h"
 
 #include <stdio.h>
 
@@ -88,7 +90,13 @@ void ff_cuda_try_imports(struct ff_cuda_libraries *libraries, struct ff_world *w
 {
 	struct imports m = {.libraries = libraries, .world = world};
 	struct ff_table table = ff_table_of(ff_table_import_libraries);
+	_cleanup_free_ char *library = ff_python_library(libraries->ctx);
 	for (struct ff_table_row row; ff_table_next(&table, &row);) {
+		if (ff_span_eq(row.cells[0], "python")) {
+			if (library)
+				try_row(&m, library, &row);
+			continue;
+		}
 		_cleanup_free_ char *package = ff_span_dup(row.cells[0]);
 		const char *site = NULL;
 		_cleanup_free_ char *folder = package ? ff_world_find(libraries->ctx, package, &site) : NULL;

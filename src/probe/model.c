@@ -5,13 +5,13 @@
 //	           "repos": [{"name": "mistralai/Mixtral-8x7B-v0.1", "type": "model", "revisions": 1, "incomplete": 2, "weights": 93405585408,
 //	                      "config": {"type": "mixtral", "layers": 32, ...}}]}}
 //
-// A download that broke off leaves blobs/*.incomplete. The cache may lie on a network
-// mount.
+// A download that broke off leaves blobs/*.incomplete; a clean-up of blobs leaves links into nothing ("gone": their
+// names). The cache may lie on a network mount.
 #include "host/hub_cache.h"
 #include "probe/model_folder.h"
 #include "probe/python_find.h"
 
-enum { REPOS_MAX = 64, NAMES_MAX = 65536 };
+enum { REPOS_MAX = 64, NAMES_MAX = 65536, GONE_MAX = 8 };
 
 static void put_cache(struct ff_probe_ctx *ctx, const char *fact, const struct ff_hub_cache *cache)
 {
@@ -48,6 +48,20 @@ static size_t count_names(struct ff_probe_ctx *ctx, const char *folder, const ch
 	return n;
 }
 
+// Names of a snapshot that lead nowhere.
+static json_t *links_to_nothing(struct ff_probe_ctx *ctx, const char *folder, const struct ff_names *names)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < names->n && json_array_size(list) < GONE_MAX; i++) {
+		struct stat st;
+		_cleanup_free_ char *path = ff_path_printf("%s/%s", folder, names->names[i]);
+		_cleanup_error_ struct ff_error *err = path ? ff_host_stat(ctx->host, path, &st) : &ff_enomem;
+		if (err && err->code == FF_EABSENT)
+			json_array_append_new(list, ff_json_string(names->names[i], strlen(names->names[i])));
+	}
+	return list;
+}
+
 static void put_snapshot(struct ff_probe_ctx *ctx, const char *folder, json_t *entry)
 {
 	_cleanup_names_ struct ff_names names = {0};
@@ -57,6 +71,9 @@ static void put_snapshot(struct ff_probe_ctx *ctx, const char *folder, json_t *e
 	_cleanup_error_ struct ff_error *gone = ff_host_list(ctx->host, folder, NAMES_MAX, &names);
 	if (gone)
 		return;
+	_cleanup_json_ json_t *lost = links_to_nothing(ctx, folder, &names);
+	if (json_array_size(lost))
+		json_object_set(entry, "gone", lost);
 	uint64_t weights = ff_model_weights(ctx, folder, &names);
 	if (weights && weights <= INT64_MAX)
 		json_object_set_new(entry, "weights", json_integer((json_int_t)weights));

@@ -28,5 +28,9 @@ json_t *ff_model_tensors_json(const struct ff_model_count *count);
 /** Shards that the others' names promise and that are not there. */
 json_t *ff_model_missing(const struct ff_names *names);
 
+/** Folders that modules.json (sentence-transformers) or model_index.json (diffusers) names and that are not there:
+    [{"folder": "1_Pooling", "named_by": "modules.json"}]. */
+json_t *ff_model_parts(struct ff_probe_ctx *ctx, const char *folder);
+
 /** Does a model lie there? */
 bool ff_is_model_folder(const struct ff_names *names);

@@ -3,6 +3,7 @@
 //	site-packages/torch-2.3.1.dist-info/METADATA      read up to the first blank line: the description may be megabytes
 //	site-packages/~orch-2.3.0.dist-info/              left behind by a pip that was interrupted: not a package
 //	site-packages/foo.egg-link                        "/src/foo\n.": the package lies there
+//	site-packages/bar-1.0.dist-info/                  of another user, with umask 077: python.unreadable
 //
 // The folder's own name says version and name too, but lies after hand-made copies; METADATA counts.
 #include "probe/packages_read.h"
@@ -50,6 +51,17 @@ static void miss(struct reader *r, struct ff_error *err)
 {
 	r->dists->incomplete = true;
 	ff_miss(r->ctx, "python.packages", err);
+}
+
+// What this user may not read, Python does not find either: {"package": "bar", "location": "/srv/venv/lib/..."}.
+static void miss_denied(struct reader *r, const char *dir, struct ff_error *err)
+{
+	const char *slash = strrchr(dir, '/'), *name = slash ? slash + 1 : dir, *dash = strchr(name, '-');
+	if (err->code == FF_EDENIED && dash && ff_ends(name, ".dist-info"))
+		ff_fact_append(r->ctx, "python.unreadable",
+			json_pack("{s:o, s:s}", "package", ff_json_string(name, (size_t)(dash - name)), "location",
+				r->folder));
+	miss(r, err);
 }
 
 // Takes what is in *d.
@@ -188,7 +200,7 @@ static void read_dist(struct reader *r, const char *dir, const char *file, const
 	struct ff_dist d = {.folder = r->index};
 	struct ff_error *err = path ? read_head(r->ctx->host, path, &head) : &ff_enomem;
 	if (err) {
-		miss(r, err);
+		miss_denied(r, dir, err);
 		return;
 	}
 	read_headers(r, path, (struct ff_span){head.p, head.n}, &d, &keep);

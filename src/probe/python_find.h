@@ -30,6 +30,10 @@ void ff_python_site(struct ff_probe_ctx *ctx, const struct ff_python *python);
     project_folder, own_index, index_from. */
 void ff_python_tools(struct ff_probe_ctx *ctx, const struct ff_python *python);
 
+/** The folder of the standard library, by the facts python.base_prefix and python.version; NULL when it is not known or
+    not there. */
+char *ff_python_library(struct ff_probe_ctx *ctx);
+
 void ff_python_deinit(struct ff_python *python);
 
 #define _cleanup_python_ __attribute__((__cleanup__(ff_python_deinit)))

@@ -224,6 +224,19 @@ static void find_version(struct ff_probe_ctx *ctx, struct ff_python *p, struct v
 	put_text(&p->version, ff_span_of(p->short_version));
 }
 
+// bin/activate and lib/pythonX.Y/site-packages without a pyvenv.cfg: an environment that Python takes for none.
+static void note_unmarked(struct ff_probe_ctx *ctx, const struct ff_python *p)
+{
+	_cleanup_free_ char *bin = ff_path_parent(p->executable), *above = bin ? ff_path_parent(bin) : NULL;
+	if (p->is_venv || !p->lib_name || !above)
+		return;
+	_cleanup_free_ char *activate = ff_path_printf("%s/activate", bin);
+	_cleanup_free_ char *site = ff_path_printf("%s/lib/%s/site-packages", above, p->lib_name);
+	if (activate && site && ff_host_mode_is(ctx->host, activate, S_IFREG) &&
+		ff_host_mode_is(ctx->host, site, S_IFDIR) && !holds_library(ctx, above, p->lib_name))
+		ff_fact_text(ctx, "python.unmarked", above);
+}
+
 struct ff_error *ff_python_inspect(struct ff_probe_ctx *ctx, struct ff_python *p)
 {
 	struct venv_cfg cfg = {0};
@@ -242,6 +255,7 @@ struct ff_error *ff_python_inspect(struct ff_probe_ctx *ctx, struct ff_python *p
 	if (!p->prefix && p->base_prefix)
 		p->prefix = strdup(p->base_prefix);
 	find_version(ctx, p, &cfg);
+	note_unmarked(ctx, p);
 	free(cfg.home);
 	free(cfg.version);
 	return p->prefix && p->lib_name

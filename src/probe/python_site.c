@@ -117,6 +117,20 @@ static bool has_library_in(struct ff_probe_ctx *ctx, const struct ff_python *pyt
 	return path && ff_host_mode_is(ctx->host, path, S_IFREG);
 }
 
+char *ff_python_library(struct ff_probe_ctx *ctx)
+{
+	static const char *const libs[] = {"lib", "lib64"};
+	const char *base = ff_json_text(ctx->facts, "python.base_prefix"),
+		   *version = ff_json_text(ctx->facts, "python.version"), *dot = version ? strchr(version, '.') : NULL;
+	for (size_t i = 0; base && dot && i < sizeof(libs) / sizeof(libs[0]); i++) {
+		int n = (int)(dot + 1 + strspn(dot + 1, "0123456789") - version);
+		_cleanup_free_ char *library = ff_path_printf("%s/%s/python%.*s", base, libs[i], n, version);
+		if (library && ff_host_mode_is(ctx->host, library, S_IFDIR))
+			return ff_take(&library);
+	}
+	return NULL;
+}
+
 static void add_pythonpath(struct site *site)
 {
 	struct ff_span rest = ff_span_of(ff_host_getenv(site->ctx->host, "PYTHONPATH")), entry;

@@ -131,6 +131,9 @@ static void put_model(struct ff_workdir *w, const char *path, const struct ff_na
 		(uint64_t)words != count.tensors.input_rows)
 		json_object_set_new(model, "rows", json_integer((json_int_t)count.tensors.input_rows));
 	ff_workdir_put(model, "tokenizer", tokenizer_of(names));
+	ff_workdir_put(model, "parts", ff_model_parts(w->ctx, path));
+	if (ff_names_have(names, "adapter_config.json") && !ff_names_have(names, "config.json"))
+		json_object_set_new(model, "adapter", json_true());
 	put_origin(w, path, model);
 	ff_fact_append(w->ctx, "workdir.models", model);
 }
@@ -323,10 +326,14 @@ static void look_at_all(struct ff_workdir *w)
 
 void ff_probe_workdir(struct ff_probe_ctx *ctx)
 {
-	struct ff_workdir w = {
-		.ctx = ctx, .seen = json_object(), .lost = json_array(), .texts = json_object(), .ports = json_array()};
+	struct ff_workdir w = {.ctx = ctx,
+		.seen = json_object(),
+		.lost = json_array(),
+		.texts = json_object(),
+		.imports = json_object(),
+		.ports = json_array()};
 	_cleanup_error_ struct ff_error *unknown = ff_host_readlink_process(ctx->host, 0, "cwd", &w.folder);
-	bool whole = w.seen && w.lost && w.texts && w.ports;
+	bool whole = w.seen && w.lost && w.texts && w.imports && w.ports;
 	if (!unknown && whole && w.folder[0] == '/' && w.folder[1]) {
 		ff_step(ctx, w.folder);
 		_cleanup_error_ struct ff_error *large =
@@ -341,6 +348,7 @@ void ff_probe_workdir(struct ff_probe_ctx *ctx)
 	json_decref(w.seen);
 	json_decref(w.lost);
 	json_decref(w.texts);
+	json_decref(w.imports);
 	json_decref(w.ports);
 	free(w.folder);
 }

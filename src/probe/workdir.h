@@ -1,6 +1,7 @@
 // What lies in the folder that a worker is started in.
 #pragma once
 
+#include "parse/pyscript.h"
 #include "probe/model_folder.h"
 
 enum { FF_WORKDIR_NAMES_MAX = 4096, FF_WORKDIR_FOUND_MAX = 24 };
@@ -13,9 +14,10 @@ struct ff_workdir {
 	struct ff_names *site;		/**< of each folder of python.site */
 	size_t site_n, scripts, others; /**< scripts read; how many of them import what is no part of Python */
 	json_t *seen;			/**< paths that were looked at */
-	json_t *lost;  /**< {"file", "text", "path"} of models that a script names and that are not there */
-	json_t *texts; /**< all other texts of the scripts: what one of them may make itself */
-	json_t *ports; /**< {"file", "port"}: where scripts and start scripts listen */
+	json_t *lost;	 /**< {"file", "text", "path"} of models that a script names and that are not there */
+	json_t *texts;	 /**< all other texts of the scripts: what one of them may make itself */
+	json_t *imports; /**< modules of installed packages that scripts import at their margin, each true */
+	json_t *ports;	 /**< {"file", "port"}: where scripts and start scripts listen */
 	size_t models, libraries;
 };
 
@@ -34,6 +36,19 @@ void ff_workdir_ports(struct ff_workdir *w);
 /** Look at a path that a script, a variable or a command line names, or that lies in the folder: a model, a library.
     `because` says who named it. */
 void ff_workdir_look_at(struct ff_workdir *w, const char *path, const char *because);
+
+/** What a script takes of installed packages; both start empty. */
+struct ff_workdir_names {
+	json_t *modules; /**< the name that a module has in the script -> the module */
+	json_t *lacks;	 /**< {"module", "name"} that the installed release does not have */
+	bool careful;	 /**< the script itself asks what is there */
+};
+
+/** A word of the script: what it imports, and what it takes of that. */
+void ff_workdir_note_name(struct ff_workdir *w, struct ff_workdir_names *names, const struct ff_py_token *t);
+
+/** What the scripts import of installed packages: workdir.imports. */
+void ff_workdir_put_imports(struct ff_workdir *w);
 
 /** Does a folder of packages hold this module? */
 bool ff_workdir_installed(const struct ff_workdir *w, struct ff_span module);

@@ -1,7 +1,8 @@
 // workdir.scripts: what a worker's own scripts say that they will ask for.
 //
 //	{"file": "serve.py", "asks": ["flash_attention_2", "device_map"], "absent": ["transformers"], "repos": ["team/tiny"],
-//	 "tokenizers": ["/app/model"], "apps": ["app"], "unset": ["MODEL_ID"]}
+//	 "tokenizers": ["/app/model"], "apps": ["app"], "unset": ["MODEL_ID"],
+//	 "lacks": [{"module": "numpy", "name": "float_"}]}
 //
 // With a process (--pid) it is the script of its command line; else those of the folder, without tests.
 // How the source lies: a script may be one of many and never run; what is asked for below `if` or `try` may never be.
@@ -59,6 +60,7 @@ struct script {
 	size_t texts, imports;
 	unsigned server; // how deep in brackets the arguments of a server's start lie; 0 elsewhere
 	enum ff_py_word last;
+	struct ff_workdir_names names;
 };
 
 // NULL is a list that nobody asks for.
@@ -104,14 +106,8 @@ static bool lies_in(struct script *s, const char *folder, struct ff_span module)
 // A part of Python itself; where its library cannot be found, everything may be one.
 static bool is_standard(struct script *s, struct ff_span module)
 {
-	const char *base = ff_json_text(s->w->ctx->facts, "python.base_prefix");
-	const char *version = ff_json_text(s->w->ctx->facts, "python.version");
-	const char *dot = version ? strchr(version, '.') : NULL;
-	_cleanup_free_ char *lib = base && dot
-		? ff_path_printf(
-			  "%s/lib/python%.*s", base, (int)(dot + 1 + strspn(dot + 1, "0123456789") - version), version)
-		: NULL;
-	return !lib || !ff_host_mode_is(s->w->ctx->host, lib, S_IFDIR) || lies_in(s, lib, module);
+	_cleanup_free_ char *library = ff_python_library(s->w->ctx);
+	return !library || lies_in(s, library, module);
 }
 
 bool ff_workdir_known(struct ff_span module)
@@ -287,6 +283,7 @@ static void read_tokens(struct script *s, struct ff_span text)
 		note_server(s, &t, script.depth);
 		if (t.kind == FF_PY_STRING)
 			note_variable(s, &t, script.rest, script.indented);
+		ff_workdir_note_name(s->w, &s->names, &t);
 		if (t.kind == FF_PY_IMPORT)
 			note_import(s, &t);
 		else if (t.kind == FF_PY_STRING)
@@ -297,7 +294,8 @@ static void read_tokens(struct script *s, struct ff_span text)
 static void read_script(struct ff_workdir *w, const char *path, const char *name)
 {
 	_cleanup_json_ json_t *asked = json_array(), *absent = json_array(), *repos = json_array(), *own = json_array(),
-			      *tokenizers = json_array(), *apps = json_array(), *unset = json_array();
+			      *tokenizers = json_array(), *apps = json_array(), *unset = json_array(),
+			      *lacks = json_array(), *modules = json_object();
 	_cleanup_free_ char *text = NULL, *folder = ff_path_parent(path);
 	size_t n;
 	_cleanup_error_ struct ff_error *err =
@@ -314,11 +312,15 @@ static void read_script(struct ff_workdir *w, const char *path, const char *name
 		.own = own,
 		.tokenizers = tokenizers,
 		.apps = apps,
-		.unset = unset};
+		.unset = unset,
+		.names = {.modules = modules,
+			.lacks = lacks,
+			.careful = memmem(text, n, "hasattr(", 8) || memmem(text, n, "AttributeError", 14)}};
 	read_tokens(&s, (struct ff_span){text, n});
 	note_apps(&s, (struct ff_span){text, n});
 	if (!json_array_size(asked) && !json_array_size(absent) && !json_array_size(repos) && !json_array_size(own) &&
-		!json_array_size(tokenizers) && !json_array_size(apps) && !json_array_size(unset))
+		!json_array_size(tokenizers) && !json_array_size(apps) && !json_array_size(unset) &&
+		!json_array_size(lacks))
 		return;
 	json_t *fact = json_pack("{s:o}", "file", ff_json_string(name, strlen(name)));
 	ff_workdir_put(fact, "asks", json_incref(asked));
@@ -328,6 +330,7 @@ static void read_script(struct ff_workdir *w, const char *path, const char *name
 	ff_workdir_put(fact, "tokenizers", json_incref(tokenizers));
 	ff_workdir_put(fact, "apps", json_incref(apps));
 	ff_workdir_put(fact, "unset", json_incref(unset));
+	ff_workdir_put(fact, "lacks", json_incref(lacks));
 	ff_fact_append(w->ctx, "workdir.scripts", fact);
 }
 
@@ -383,6 +386,7 @@ void ff_workdir_scripts(struct ff_workdir *w)
 {
 	if (ff_host_pid(w->ctx->host)) {
 		read_running(w);
+		ff_workdir_put_imports(w);
 		return;
 	}
 	for (size_t i = 0, n = 0; i < w->names.n && n < SCRIPTS_MAX; i++) {
@@ -397,4 +401,5 @@ void ff_workdir_scripts(struct ff_workdir *w)
 		}
 	}
 	put_lost(w);
+	ff_workdir_put_imports(w);
 }
