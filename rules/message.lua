@@ -7,6 +7,7 @@ local CALLED = {
   pytorch = "torch", ["huggingface_hub"] = "huggingface-hub", sklearn = "scikit-learn", cv2 = "opencv-python-headless",
   pil = "pillow",
   weights = "wandb", flashinfer = "flashinfer-python", ["flash_attn"] = "flash-attn", tensorrt_llm = "tensorrt-llm",
+  deepgemm = "deep-gemm",
 }
 
 -- The distribution that a word of a message means; nil when no such package is known.
@@ -37,7 +38,8 @@ local BOUNDS = {
   [[(?i)(?:requires|needs) ()[`'"]?([a-z][\w.-]*)[`'"]? (?:version )?v?(\d+\.\d[\w.]*)(?: or (?:newer]]
     .. [[|later|higher|above)|\+)]],
   [[(?i)()\b([a-z][\w.-]*) (?:versions? )?v?(\d+\.\d[\w.]*) or (?:newer|later|higher|above)]],
-  [=[(?i)()[`'"]?\b([a-z][\w.-]*)[`'"]? versions? (?:of )?(?:>=|at least) ?v?(\d[\w.]*)]=],
+  [=[(?i)()[`'"]?\b([a-z][\w.-]*)[`'"]?(?: \w+)? versions? (?:of |(?:must|has to|needs to|should) be )?]=]
+    .. [=[(?:>=|at least) ?v?(\d[\w.]*)]=],
 }
 
 -- Where a message asks: an instruction, a condition, and what is left, which only describes.
@@ -107,12 +109,13 @@ local REQUESTS = {
   [[requires? (?:the )?(?:following )?[`'"]?([\w.-]+)[`'"]? (?:library|package|module)?s? ?(?:to be ]]
     .. [[|but )?(?:installed|to function|to be available|it was not found|is not)]],
   [=[requires? (?:the )?[`'"]?([\w.-]+)[`'"]? (?:library|package)]=],
-  [=[[`'"]?([\w.-]+)[`'"]? (?:library |package |dictionary )?(?:is )?not installed]=],
-  [=[[`'"]?([\w.-]+)[`'"]? (?:must|needs to|has to) be installed]=],
+  [=[[`'"]?([\w.-]+)[`'"]? (?:library |package |dictionary )?(?:is )?not (?:being )?installed]=],
+  [=[[`'"]?([\w.-]+)[`'"]? (?:library |package |module )?(?:must|needs to|has to) be installed]=],
   [=[[`'"]?([\w.-]+)[`'"]? (?:library |package )?is not available, (?:please )?install it]=],
   [=[(?:[Cc]ould not|[Ff]ailed to|[Uu]nable to) import [`'"]?([\w-]+)]=],
-  [=[requires installation of [`'"]?([\w.-]+)]=],
   [=[(?i)\b(?:upgrad|updat)(?:e|ing) (?:to )?(?:your |the |a |newer |latest |version of )*[`'"]?([\w.-]+)]=],
+  [=[requires? (?:the )?installation of [`'"]?([\w.-]+)]=],
+  [=[requires? (?:an? |the )?(?:\w+ )?[`'"]?([\w.-]+)[`'"]? installation\b]=],
 }
 
 -- Forms that leave no doubt that a distribution is meant, also one that nobody here knows.
@@ -124,16 +127,30 @@ local EXPLICIT = {
   [=[<([a-z][\w.-]+)> to be installed]=],
   [=[[Ii]nstall the [`'"]?([a-z][\w.-]+)[`'"]? package]=],
   [=[the [`'"]([a-z][\w.-]+)[`'"] package is installed]=],
+  [=[[Tt]he [`'"]?([a-z][\w.-]+)[`'"]? (?:library|package|module) (?:must|needs to|has to) be installed]=],
   [=[[Ii]nstall (?:the |either |both )*[`'"]([a-z][\w.-]+)(?:\[[\w,-]+\])?[`'"]]=],
   [=[[Ii]nstall ([a-z][\w.-]+)\[[\w,-]+\]]=],
   [=[requires? (?:the )?[`'"]?([a-z][\w-]+)[`'"]?(?: package| library)?, which is not (?:installed|available)]=],
+  [=[(?i:could not|cannot|failed to|unable to) import [`'"]?([a-z][\w-]+)\b[^\n]{0,60}]=]
+    .. [=[(?:[Ii]nstall (?:it|this)|is installed)\b]=],
+  [=[requires? (?:the )?installation of [`'"]?([a-z][\w-]+)]=],
 }
 local NO_NAME = {git = true, the = true, them = true, it = true, this = true, these = true, following = true,
-  from = true, all = true}
+  from = true, all = true, requirements = true, dependencies = true, drivers = true, driver = true, packages = true,
+  module = true, package = true, library = true, model = true, file = true, data = true, cuda = true, nvidia = true}
 -- What a build from source needs beside what is asked for.
 local TOOLS = {ninja = true, wheel = true, setuptools = true, packaging = true, pip = true, cmake = true, uv = true}
 
-local function requested(text)
+-- The same where nothing but an import failed, or where the whole message is the request.
+local OF_IMPORTS = {
+  [=[^\s*(?:[Pp]lease |You (?:must|need to) )?(?:pip )?[Ii]nstall [`'"]?([a-z][\w.-]*)[`'"]?]=]
+    .. [=[(?=[.,;:]?\s*$|\s(?:v?\d|version|before|to|for|or|and|via|with|first|package|library)\b)]=],
+  [=[^[`'"]?([a-z][a-z0-9]*(?:[-_][a-z0-9]+)*)[`'"]? (?:package |library |module )?(?:is |was )?not ]=]
+    .. [=[(?:installed|found|available)\b]=],
+}
+local IMPORTS = {ImportError = true, ModuleNotFoundError = true, AssertionError = true}
+
+local function requested(text, raised)
   local plain, tool = text:gsub(ADDRESS, " "), nil
   for _, pattern in ipairs(REQUESTS) do
     for word in plain:gmatch(pattern) do
@@ -142,20 +159,22 @@ local function requested(text)
       tool = tool or name
     end
   end
-  for _, pattern in ipairs(EXPLICIT) do
-    local word = plain:match(pattern)
-    word = word and word:gsub("[.,;:]+$", ""):gsub("_", "-")
-    if word and not NO_NAME[word] and not TOOLS[word] then return word end
+  for _, list in ipairs{EXPLICIT, IMPORTS[raised or ""] and OF_IMPORTS or {}} do
+    for _, pattern in ipairs(list) do
+      local word = plain:match(pattern)
+      word = word and word:gsub("[.,;:]+$", ""):gsub("_", "-")
+      if word and not NO_NAME[word] and not TOOLS[word] and not know.system_package(word) then return word end
+    end
   end
   return tool
 end
 
 -- "install llava by `pip install git+https://..."; "Please install https://github.com/deepseek-ai/DeepEP".
 local function at_address(text)
-  local name = text:match([=[(?i)\binstall (?:the )?[`'"]?([\w.-]+)[`'"]?(?: package)? (?:by|via|with|using|from|at)]=]
-    .. [=[\b[^\n]{0,40}?]=] .. ADDRESS)
+  local name = text:match([=[(?i)\binstall (?:the )?[`'"]?([a-z][\w.-]*)[`'"]?(?: package)? ]=]
+    .. [=[(?:by|via|with|using|from|at)\b[^\n]{0,40}?]=] .. ADDRESS)
     or text:match([=[(?i)(?:^|\b(?:please|to|must|by|and|first)\s+|[.:;]\s+)install\b[^\n]{0,30}? ]=]
-    .. [=[(?:git\+)?https?://[^\s`'"<>)]*?/([\w.-]+?)(?:\.git)?]=]
+    .. [=[(?:git\+)?https?://[^\s`'"<>)]*?/([A-Za-z][\w.-]*?)(?:\.git)?]=]
     .. [=[[/.,`'")]*(?:\s|$)]=])
   if text:match[[https?://\S+ *&& *cd \S+/]] then return nil end -- a part of what lies there: its name is not told
   return name and not NO_NAME[name:lower()] and name or nil
@@ -202,7 +221,7 @@ local function any_request(f, hit)
     if bound and not have and kept_by_all(said.name, bound) then bound = nil end
     return said.name, bound, have, said
   end
-  local asked = command and requested(command) or not name and requested(text)
+  local asked = command and requested(command) or not name and requested(text, hit.event.type)
   -- the command that it gives says what is missing; the bound is of something else
   if asked and asked ~= name and not (name and TOOLS[asked]) then
     name, need = asked, select(2, stated_bound(command or ""))
@@ -226,10 +245,12 @@ local REQUEST_WORDS = {
   installed = [[(?:\binstalled\b|\binstall\b)]],
   upgrade = [[\b(?:upgrade|upgrading|downgrade|update)\b]],
   least = [[\bat least\b]],
+  sure = [[\bmake sure (?:to|you|that)\b]],
+  bound = [[\bneed(?:s|ed)?\b[^\n]{0,30}[<>=]=]],
 }
 
 local function request_hit(log)
-  for _, name in ipairs{"installed", "upgrade", "least", "requires"} do
+  for _, name in ipairs{"installed", "upgrade", "least", "sure", "bound", "requires"} do
     for _, hit in ipairs(log.all(name)) do
       if hit.event.kind == "exception" and (hit.event.tier or 0) >= 3 then return hit end
     end
@@ -323,6 +344,59 @@ rule {
   why = "",
   doc = {looks = "'please install X by `pip install git+https://...`' in a library's exception.",
     check = "Is it installed in the interpreter that runs?"},
+}
+
+-- A program of the system, as a message asks for it.
+local PROGRAM = [=[[`'"]?\b([A-Za-z][\w.+-]*\w)[`'"]?]=]
+local KIND = [[ (?:(?:binary|executable|command|program|tool) )?]]
+local ENDS = [=[(?=[.,;:!?)]|$|\s(?:in|on|to|for|from|and|or|via|using|with|binary|executable|command|program|tool]=]
+  .. [=[|first|installed)\b)]=]
+local PROGRAMS = {
+  PROGRAM .. KIND .. [=[(?:(?:is|was|are|could|can) ?)?(?:not|n't) (?:be )?]=]
+    .. [=[(?:found|installed|available|located|recognized)\b]=],
+  PROGRAM .. KIND .. [=[(?:is|are) (?:required|needed)\b[^\n]{0,80}\b(?:not |PATH)]=],
+  PROGRAM .. KIND .. [=[(?:must|needs to|has to) be (?:installed|available|on|in)\b]=],
+  [=[(?i:(?:do not|don't|does not|doesn't) have )]=] .. PROGRAM .. " installed",
+  [=[(?i:could not|cannot|can't|unable to|failed to) (?:find|locate|run|execute|start) (?:the |an? )?]=]
+    .. PROGRAM .. ENDS,
+  [=[(?i:\b(?:apt(?:-get)?|yum|dnf|apk|brew|zypper)(?: -\w+)* (?:install|add)(?: -\w+)* )]=] .. PROGRAM,
+  [=[(?i:\binstall) (?:the |both )?]=] .. PROGRAM .. ENDS,
+}
+-- What compilers and Python's own headers are missing for has rules that know the build.
+local OF_BUILDS = {gcc = true, cc = true, ["g++"] = true, ["c++"] = true, make = true, cargo = true, rustc = true}
+
+local function program_asked(text)
+  for _, pattern in ipairs(PROGRAMS) do
+    for word in text:gmatch(pattern) do
+      local name = word:lower():gsub([[[.]+$]], "")
+      if know.system_package(name) and not know.package(name) and not OF_BUILDS[name] then return name end
+    end
+  end
+end
+
+rule {
+  id = "sys.lib-missing/asked",
+  anyone = "request",
+  signatures = {
+    installed = [[(?:\binstalled\b|\binstall\b)]],
+    absent = [[(?:Error|Exception|Exit|NotFound): [^\n]*(?:not (?:be )?(?:found|available|located)|(?:find|locate) )]],
+    path = [[(?:Error|Exception|Exit|NotFound): [^\n]*\bPATH\b]],
+  },
+  when = function(_, log)
+    for _, name in ipairs{"absent", "path", "installed"} do
+      for _, hit in ipairs(log.all(name)) do
+        local who, raised = hit.event.emitters or {}, hit.event.kind == "exception" and (hit.event.tier or 0) >= 3
+        local program = raised and not who.app and not who.pip and program_asked(message_of(hit))
+        if program then
+          return {hit = hit, confidence = 0.86,
+            why = ("The program %s is not installed in this system."):format(program),
+            fixes = {{system = program, say = "Install it."}}}
+        end
+      end
+    end
+  end,
+  doc = {looks = "'numactl is required ... but is not installed', 'ffmpeg not found. Please install it' in a library's "
+    .. "exception.", check = "Whether the program is on the PATH of the worker."},
 }
 
 -- What stands in the way, and is to go.

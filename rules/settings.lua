@@ -35,7 +35,7 @@ local SAYS = [[(?:Error|Exception): (?:[^\n]*\b)?]] .. any{
   [[must (?:be|match|equal|not)\b]], [[(?:in)?compatible]], [[cannot ]], [[can't ]], [[needs? ]], [[exclusive]],
   [[conflicts? with]], [[divisible by]], [[expects? ]], [[enable ]], [[disable ]], [[only for ]], [[unset ]],
 }
-local FLAG = [=[Error: [^\n]*[\s`'"(]--[a-z][a-z0-9]*-[a-z0-9-]+]=]
+local FLAG = [=[Error:[^\n]*[\s`'"(]--[a-z][a-z0-9]*-[a-z0-9-]+]=]
 local OTHER_RULES = {cuda = [[(?:out of memory|CUDA error|NCCL error|KV cache blocks|gated repo|trust_remote_code)]]}
 
 -- The message of the exception that ended it, where an engine raised it; without the commands of an installer.
@@ -82,7 +82,8 @@ local function ordered(text, pattern)
     local clause = before:match("^(?s:.*)" .. BOUND .. "(.*)$") or before
     local follows = after:sub(1, (after:find(BOUND) or #after + 1) - 1)
     local condition = before:match(CONDITION) and not before:match(STILL)
-    local idle = rest:sub(first, last):match[[(?i)^with\b]] and not clause:match(DOES)
+    local asked = clause:match[[\S]] and clause or before -- "requires X to be enabled (via --x)"
+    local idle = rest:sub(first, last):match[[(?i)^(?:with|via)\b]] and not asked:match(DOES)
     if not condition and not idle and not clause:match(DENIES) and not follows:match(DENIED) then
       return rest:sub(first, last):match(pattern)
     end
@@ -93,13 +94,14 @@ end
 -- "Please omit --x", "run without --x"; "cannot be used without --x" asks for it.
 local DROP = [[(?i)\b(?:remove|drop|omit|unset|(?:re-?)?(?:run|start|launch)(?: (?!and )[\w']+){0,3} without) ]]
   .. [[(?:the |your )?[`'"]?]]
+local LEAVE = [=[(?i)\bleave (?:the |your )?[`'"]?(--[a-z][\w-]+)[`'"]? (?:unset|out|off|disabled|empty)\b]=]
 local ONLY_BESIDE = [[(?i)\b(?:not|cannot|can't)\b[^.;,]{0,40} without (?:the |also )?[`'"]?]]
 
 -- ---- what it wants to be set ----
 
 -- What must be said instead stands behind such a word; the flag before it is the one that was refused.
 local REMEDY = [[(?i)\b(?:requires?|use|set|pass|with|needs?|try|specify|add|raise|lower|increase|decrease|]]
-  .. [[reduce|enable(?: it)?(?: with)?|disable|provide) (?:the |a |an )?]]
+  .. [[reduce|enable(?: it)?(?: with)?|disable|provide|via) (?:the |a |an )?]]
   .. [[(?:explicit |positive )?[`'"]?]]
 local SETTING = [[\b((?:tensor|pipeline|data|expert)_parallel_size(?:_\w+)?|(?:tp|pp|dp|ep|dcp|cp)_size|(?:moe]]
   .. [[|fp8|fp4|attention|decode|prefill|sampling|grammar|speculative|mm|dist_executor|kv_cache)_\w*backend]]
@@ -131,7 +133,7 @@ local function named(text, where)
   if flag then return flag, plain_value(value), true end
   flag = text:match(ONLY_BESIDE .. [[(--[a-z][\w-]+)]])
   if flag then return flag, nil, true end
-  flag = ordered(text, DROP .. [[(--[a-z][\w-]+)]])
+  flag = ordered(text, DROP .. [[(--[a-z][\w-]+)]]) or ordered(text, LEAVE)
   if flag then return flag, nil, "drop" end
   local variable, to = ordered(text, REMEDY .. VARIABLE .. "(?:" .. NAMED .. ")?")
   if variable then return variable, plain_value(to), true end
@@ -176,13 +178,24 @@ local function switched_on(name, text, package)
   return {flag = name, stated = true, spelled = flag, say = ("Start it with %s."):format(flag)}
 end
 
+-- "X is not supported with V": the variable is what X does not go with.
+local AGAINST = [[(?i)\b(?:not (?:yet |currently )?(?:support\w*|compatible|implemented|available|allowed|work)]]
+  .. [[|incompatible|unsupported|cannot be (?:used|combined)|conflicts?)\b[^.;:\n]{0,40}]]
+  .. [[\b(?:with|when|under|while|if|and) ]]
+  .. [=[(?:the |using |setting )?[`'"]?]=]
+
+local function stands_against(text, variable)
+  return not ordered(text, REMEDY .. "(" .. variable .. [[)\b]]) and text:match(AGAINST .. variable .. [[\b]]) ~= nil
+end
+
 -- What the engine's own source says of its message, where the atlas has read it.
 local function from_source(said, hit, package, where, text)
   local name, value, remedy = named(text, where)
   local plain = name and name:gsub("^-*", ""):gsub("-", "_")
   local fix
   if said.kind == "v" then
-    fix = said.more == "-" and {unset = {said.name}, say = ("Leave %s unset."):format(said.name)}
+    fix = (said.more == "-" or stands_against(text, said.name))
+      and {unset = {said.name}, say = ("Leave %s unset."):format(said.name)}
       or as_variable(said.name, plain == said.name and value or said.more, true)
   elseif said.kind == "p" or said.kind == "q" then
     fix = remedy and name:match[[^[A-Z]+_]] and as_variable(name, value, true)
@@ -337,56 +350,110 @@ rule {
 -- The refusals of engines are read above and what is to be installed in message.lua; this is for all else that gives
 -- an order itself ("Restart it with `--max-lora-rank 32`", "set X_TRUST_REMOTE_CODE=1").
 
-local VERB = [[(?i:\b(?:set|export|use|pass|try|specify|add|provide|raise|lower|increase|decrease|reduce|enable]]
-  .. [[|disable|(?:re-?run|re-?launch|re-?start|start)(?: [\w']+){0,3} with) )]]
-  .. [=[(?:(?:the|an?|only|either) |(?i:env\w*(?: var\w*)? ))*[`'"]?]=]
+local VERB = [[(?i:\b(?:set|export|use|pass(?: in)?|try|specify|add|provide|supply|choose|raise|lower|increase]]
+  .. [[|decrease|reduce|enable|disable|(?:by|try|consider) (?:setting|exporting|using|passing|specifying|adding]]
+  .. [[|providing|raising|lowering|increasing|reducing|enabling|disabling)|(?:re-?run|re-?launch|re-?start|start)]]
+  .. [[(?: [\w']+){0,3} with) )]]
+  .. [=[(?:(?:the|an?|only|either|another|different|larger|smaller|valid) |(?i:env\w*(?: var\w*)? ))*[`'"]?]=]
+-- "Set it with --x", "specify the method by --x"
+local MEANS = VERB .. [=[(?:[^\n.;:!?(]{1,60}? (?i:with|via|using|through|by) (?:the |an? )?[`'"]?)?]=]
 local A_FLAG = [=[--([a-z][a-z0-9]*(?:[-_][\w-]*\w)?)[`'"]?(?:(?:[ =]| to )[`'"]?([\w./:-]*\w))?]=]
 -- "set X=1", "set X to true"; what stands behind another "to" is what that is good for
-local A_VARIABLE = [=[([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])\b[`'"]?]=]
+local CAPITALS = [=[[A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9]]=]
+local A_VARIABLE = "(" .. CAPITALS .. [=[)\b[`'"]?]=]
   .. [=[(?:(?:=[`'"]?| to [`'"]| to (?=\d|(?i:true|false|on|off)\b))([\w./:-]*\w))?]=]
 -- Variables that only make a failure easier to read mend nothing.
 local DIAGNOSES = [[(?:DEBUG|VERBOSE|LOG|TRACE|BLOCKING|FULL_ERROR|_DSA|PROFILE)]]
--- What is not let in without one is a matter of who asks, and has causes of its own.
-local SECRET = [[(?i)(?:(?:access|auth|hf|hub|api)_(?:token|key)|secret|password)$]]
--- Makers of variables; of any other a value or the word for it must say that it is one.
+-- What is not let in without one of the hub's is a matter of who asks, and has causes of its own.
+local HUB = [[(?i)^(?:(?:hf|hub|hugging\w*)_\w*(?:token|key)|(?:auth_)?token)$]]
+local SECRET = [[(?i)(?:token|key|secret|password)$]]
+-- Makers of variables; of any other a value, the word for it or a sentence that begins with the order must say that it
+-- is one.
 local KNOWN = [[^(?:CUDA|HIP|ROCR|NCCL|TORCH\w*|PYTORCH|TRITON|HF|TRANSFORMERS|VLLM|SGLANG|LMDEPLOY|RAY|DS|NVTE)_]]
+local PLAINLY = [=[(?:^|[.!?:;\n,]\s*|\b(?:[Pp]lease|or|and) )(?:[Ss]et|[Ee]xport) (?:the )?[`'"]?]=]
 
--- (kind of fix, intention) of the first order in a message; nil when it gives none.
-local function order(text)
-  local flag, value = ordered(text, VERB .. A_FLAG)
-  local dropped = not flag and ordered(text, DROP .. A_FLAG)
-  if dropped then
-    return {code = true, kind = "param:" .. dropped:gsub("-", "_"), say = ("Start it without --%s."):format(dropped)},
-      "--" .. dropped
+-- A flag that is what the sentence is about: the program's own words on its command line.
+local ABOUT = {
+  [=[(?<![\w-])--[a-z][\w-]+[`'"]? (?:requires?|needs?) (?:the |an? )?[`'"]?--([a-z][\w-]+)]=],
+  [=[(?<![\w-])--([a-z][\w-]+)[`'"]? (?:must be (?:set|provided|given|specified)|is required)\b]=],
+  [=[(?<![\w-])--(?!help\b|version\b)([a-z][\w-]+)[`'"]? (?:cannot|can't|can not|may not|must|requires?|needs?]=]
+    .. [[|expects?|conflicts?|is (?:not|only|incompatible)|does not (?:support|take)|should|has no|selects?]]
+    .. [[|(?:with [^.;:]{1,60} )?supports? [^.;:]{1,60} only|only (?:supports?|works?))\b]],
+  [=[(?i:\b(?:cannot|can't|do not|don't) (?:use|pass|combine|set|specify|mix) )(?:both )?[`'"]?--([a-z][\w-]+)]=],
+  [=[^[`'"]?([a-z]\w*_\w+)[`'"]? must be [^.;]*\b(?:when|with|if|for|unless) [^.;]*(?<![\w-])--[a-z]]=],
+}
+
+-- A variable that is said to be missing.
+local MISSING = {
+  "\\b(" .. CAPITALS .. [=[)\b[`'"]?(?:(?:,? (?:or|and)|,|/) ?[`'"]?]=] .. CAPITALS .. [=[\b[`'"]?)*]=]
+    .. [=[(?:,? (?i:env\w*(?: var\w*)?))? (?:(?:(?:is|was|are|were|has|have) not|isn't|wasn't|aren't) (?:been )?]=]
+    .. [=[(?:set|defined|provided|given|exported|found)\b|(?:must|needs? to|has to|should|have to) be ]=]
+    .. [=[(?:set|defined|provided|given|exported)\b|(?:is|are) (?:required|missing)(?=[.,;:!?]|$| for\b]=]
+    .. [=[| in\b| when\b| to\b))]=],
+  [=[(?i:\b(?:missing|requires?|required|needs?|set|setting|provide|via|through|with)\b[^\n;]{0,40}\benv(?:ironment)?]=]
+    .. [=[(?: ?-?var\w*)?)\b[^A-Z\n;]{0,24}\b(]=] .. CAPITALS .. [=[)\b]=],
+  MEANS .. "(" .. CAPITALS .. [=[)\b[`'"]? (?i:env)]=],
+  [=[(?i:\b(?:check|verify|ensure|make sure) (?:that |whether |if )?(?:your |the )?)[`'"]?(]=] .. CAPITALS .. [=[)\b]=],
+}
+
+local function first_of(text, patterns)
+  for _, pattern in ipairs(patterns) do
+    local found = text:match(pattern)
+    if found then return found end
   end
+end
+
+local function ordered_flag(text)
+  local flag, value = ordered(text, MEANS .. A_FLAG)
+  if flag then
+    value = not flag:match(SECRET) and plain_value(value) or nil
+    if value and value:match[[^[a-z]+$]] and text:match("--" .. flag .. "[`'\"]? to ") then value = nil end
+    return flag, value and ("Start it with --%s %s."):format(flag, value)
+      or ("Change --%s as the message says."):format(flag)
+  end
+  flag = ordered(text, DROP .. A_FLAG) or (ordered(text, LEAVE) or ""):match[[^--(.+)]]
+  if flag then return flag, ("Start it without --%s."):format(flag) end
+  flag = first_of(text, ABOUT)
+  return flag, flag and ("Give --%s as the message says."):format(flag)
+end
+
+local function ordered_variable(text)
+  local name, value = ordered(text, VERB .. A_VARIABLE)
+  value = plain_value(value)
+  local sure = name and (value or name:match(KNOWN) or text:match[[(?i)\benv(?:ironment)?\b]]
+    or text:match(PLAINLY .. name))
+  if not sure then name, value = first_of(text, MISSING), nil end
+  return name, value
+end
+
+-- (intention, what it names) of the first order in a message; nil when it gives none.
+local function order(text)
+  local flag, say = ordered_flag(text)
   if flag then
     local name = flag:gsub("-", "_")
-    if name:match(SECRET) then return nil end
-    value = plain_value(value)
-    if value and value:match[[^[a-z]+$]] and text:match("--" .. flag .. "[`'\"]? to ") then value = nil end
-    return {code = true, kind = "param:" .. name, say = value and ("Start it with --%s %s."):format(flag, value)
-      or ("Change --%s as the message says."):format(flag)}, "--" .. flag
+    return not name:match(HUB) and {code = true, kind = "param:" .. name, say = say} or nil, "--" .. flag
   end
-  local variable, to = ordered(text, VERB .. A_VARIABLE)
-  to = plain_value(to)
-  if not variable or variable:match(DIAGNOSES) or variable:match(SECRET) then return nil end
-  if not to and not variable:match(KNOWN) and not text:match[[(?i)\benv(?:ironment)?\b]] then return nil end
-  return to and {set = {[variable] = to}, say = ("Set %s to %s, as the message asks."):format(variable, to)}
-    or {code = true, kind = "env:" .. variable, say = ("Set %s as the message says."):format(variable)}, variable
+  local name, value = ordered_variable(text)
+  if not name or name:match(DIAGNOSES) or name:match(HUB) then return nil end
+  return value and not name:match(SECRET)
+    and {set = {[name] = value}, say = ("Set %s to %s, as the message asks."):format(name, value)}
+    or {code = true, kind = "env:" .. name, say = ("Set %s as the message says."):format(name)}, name
 end
 
 rule {
   id = "engine.arg-invalid/told",
   anyone = "request",
   signatures = {
+    raised = [=[(?:Error|Exception|Exit|Parameter): [^\n]*(?:(?<![\w-])--[a-z][a-z0-9]|]=]
+      .. [[(?-i:\b[A-Z][A-Z0-9]*_[A-Z0-9]))]],
     flag = "(?:" .. VERB .. "|" .. DROP .. ")" .. [[--[a-z][a-z0-9]+]],
-    variable = VERB .. [[[A-Z][A-Z0-9]*_[A-Z0-9]+]],
+    variable = VERB .. "(?-i:" .. CAPITALS .. ")",
   },
   context = {cuda = [[(?:out of memory|CUDA error|NCCL error|KV cache blocks|gated repo)]]},
   unless = {"cuda"},
   when = function(_, log)
     local hit
-    for _, name in ipairs{"flag", "variable"} do
+    for _, name in ipairs{"raised", "flag", "variable"} do
       for _, one in ipairs(log.all(name)) do
         if one.event.kind == "exception" and (one.event.tier or 0) >= 3 then hit = hit or one end
       end
@@ -396,7 +463,8 @@ rule {
     local message = hit.event.message and hit.event.message ~= "" and hit.event.message or hit.text
     local fix, name = order((message:gsub([=[(?:pip3?|uv|apt(?:-get)?|conda|docker|git) [a-z]+ [^\n]*]=], "")))
     if not fix then return nil end
-    return {hit = hit, confidence = message:match[[(?i)\binstall\b]] and 0.76 or 0.82,
+    local unsure = message:match[[(?i)\binstall\b]] or name:match(SECRET)
+    return {hit = hit, confidence = unsure and 0.76 or 0.82,
       why = ("The message itself says what to change: %s."):format(name), fixes = {fix}}
   end,
   doc = {looks = "'Restart it with `--max-lora-rank 32`', 'Set X_ALLOW_Y=1 to ...' in a library's exception.",

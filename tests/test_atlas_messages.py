@@ -20,6 +20,10 @@ def test_an_order_counts_more_than_what_is_named_beside_it():
         "FP8 shelves require SM89+. Re-run with --shelf-dtype {}.": ("p", "shelf_dtype", ""),
         "This shelf requires an SM100-family GPU": ("h", "", ""),
         "please install torch version < 2.9, found {}": ("i", "torch", "<2.9"),
+        "--rows-each requires shelves to be on (via --fraction).": ("p", "fraction", ""),
+        "Folded shelves are not supported with ACME_NEW_FRONT.": ("v", "ACME_NEW_FRONT", "-"),
+        "This kind of shelf requires a working torch installation": ("i", "torch", ""),
+        "The torch XPU version must be >= 2.9. Please update it.": ("i", "torch", ">=2.9"),
         "This needs a newer one: pip install git+https://example.com/a/torch.git --no-deps": ("u", "", ""),
     }
     assert {text: judge({**around, "m": text}) for text in said_of} == said_of

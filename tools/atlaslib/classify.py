@@ -43,13 +43,13 @@ BUILDS = re.compile(
 REMEDY = (
     r"(?i:\b(?:requires?|use|set|pass|with|needs?|try|specify|add|raise|lower|increase|decrease|reduce|enable(?:"
     r" it)?(?: with)?|disable|"
-    r"remove|drop|relaunch with|provide|choose|change|unset|must be >=|without)) (?:the |a |an )?(?:explicit |positive"
-    r" |different )?[`'\"]?"
+    r"remove|drop|relaunch with|provide|choose|change|unset|leave|via|must be >=|without)) (?:the |a |an )?"
+    r"(?:explicit |positive |different )?[`'\"]?"
 )
 # What orders, where REMEDY may also describe ("conflicts with --x").
 ORDER = (
     r"(?i:\b(?:use|set|pass|try|specify|add|raise|lower|increase|decrease|reduce|enable|disable|remove|drop|provide|"
-    r"choose|change|unset|(?:re-?run|re-?launch|re-?start|start)(?: [\w']+){0,3} with)) (?:the |a |an )?[`'\"]?"
+    r"choose|change|unset|leave|(?:re-?run|re-?launch|re-?start|start)(?: [\w']+){0,3} with)) (?:the |a |an )?[`'\"]?"
 )
 FLAG = r"(--[a-z][a-z0-9]*(?:[-_][\w-]*\w)?)"
 VARIABLE = r"\b([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])\b"
@@ -64,11 +64,17 @@ REFUSES = re.compile(
     r"\bonly [^.]{1,40} (?:is|are) supported|\b(?:is|are) not (?:currently |yet"
     r" )?(?:supported|compatible|implemented|verified|available)|"
     r"\bincompatible with\b|\bimplemented only\b|\bonly (?:implemented|available|works?)\b|\bsupports?"
-    r" (?:only|exactly)\b|\bnot supported\b|\bsupported only\b"
+    r" (?:only|exactly)\b|\bnot supported\b|\bsupported only\b|\bsupports? [^.;:]{1,60} only\b"
+)
+# "X is not supported with V"
+AGAINST = re.compile(
+    r"(?i)\b(?:not (?:yet |currently )?(?:support\w*|compatible|implemented|available|allowed|work)|incompatible|"
+    r"unsupported|cannot be (?:used|combined)|conflicts?)\b[^.;:\n]{0,40}\b(?:with|when|under|while|if|and) "
+    r"(?:the |using |setting )?[`'\"]?$"
 )
 NEEDS = re.compile(
     r"(?i)\brequires?\b|\bneeds?\b|\bis required for\b|\bdivisible by\b|\bcannot be"
-    r" (?:used|combined)\b|\bexpects?\b|\bmust\b|\binvalid\b|"
+    r" (?:used|combined|paired)\b|\bexpects?\b|\bmust\b|\binvalid\b|"
     r"\bexclusive\b|\bconflicts?\b|\bset\b|\buse\b"
 )
 INTERNAL = re.compile(
@@ -92,9 +98,11 @@ INSTALL = [
             r" was not found)"
         ),
         r"(?i)[`'\"]?\b([\w.-]+)[`'\"]? (?:library |package )?(?:is|are) not installed",
-        r"(?i)[`'\"]?([\w.-]+)[`'\"]? (?:must|needs to|has to) be installed",
+        r"(?i)[`'\"]?([\w.-]+)[`'\"]? (?:library |package |module )?(?:must|needs to|has to) be installed",
         r"(?i)could not import [`'\"]?([\w.-]+)",
-        r"(?i)install(?:ing)? [`'\"]([\w.-]+)[`'\"]",
+        r"(?i)\brequires? (?:the )?installation of [`'\"]?([\w.-]+)",
+        r"(?i)\brequires? (?:an? |the )?(?:\w+ )?[`'\"]?([\w.-]+)[`'\"]? installation\b",
+        r"(?i)install(?:ing)? (?:the )?[`'\"]([\w.-]+)[`'\"]",
         r"(?i)\bupgrade (?:your )?[`'\"]?([\w-]+)",
     )
 ]
@@ -106,7 +114,9 @@ BOUND = [re.compile(p) for p in (
     r"[`'\"]?\b([A-Za-z][\w.-]*?)[`'\"]?(?: versions?)? ?(>=|==|~=|<=|<|>) ?v?(\d[\d.]*)",
     r"(?i)at least ()[`'\"]?([a-z][\w.-]*)[`'\"]? v?(\d[\d.]*)",
     r"(?i)(?:upgrade|update) (?:to )?()[`'\"]?([a-z][\w.-]*)[`'\"]? to (?:at least )?(?:version )?v?(\d[\d.]*)",
-    r"(?i)()\b([a-z][\w.-]*) (?:versions? )?v?(\d+\.\d[\d.]*) or (?:newer|later|higher|above)")]
+    r"(?i)()\b([a-z][\w.-]*) (?:versions? )?v?(\d+\.\d[\d.]*) or (?:newer|later|higher|above)",
+    r"(?i)()\b([a-z][\w.-]*)(?: \w+)? versions? (?:must|has to|needs to|should) be (?:>=|at least) ?v?(\d[\d.]*)")]
+BOUNDED = re.compile(r"(?i)\b(?:require|upgrade|install|need|at least|make sure|update|older|newer|version)")
 CALLED = {
     "pytorch": "torch",
     "sklearn": "scikit-learn",
@@ -161,7 +171,7 @@ class Package:
                 if name:
                     extra = re.search(r"(?i)pip3? install [`'\"]?" + re.escape(word) + r"(\[[\w,-]+\])", text)
                     return name, (extra[1] if extra else "") + bounds.get(name, "")
-        if bounds and re.search(r"(?i)\b(?:require|upgrade|install|need|at least|update|older|newer|version)", text):
+        if bounds and BOUNDED.search(text):
             return next(iter(bounds.items()))
         if message["x"] and "Import" in message["t"] + "ModuleNotFound" and len(set(message["x"])) == 1:
             name = self.distribution(message["x"][0])
@@ -256,10 +266,15 @@ class Package:
                         r"[`'\"]?(?:=[`'\"]?|(?: to )(?=[`'\"\d]|true|false|[A-Z])[`'\"]?)([\w./:-]+)",
                         text[match.end() :],
                     )
-                    if re.search(r"(?i)\b(?:unset|remove) [`'\"]?$", text[:match.start(1)]):
+                    if self.against(text, match):
                         return match[1], "-"
                     return match[1], (value[1].rstrip(".,;:") if value else "")
         return None
+
+    def against(self, text, match):
+        """Is the variable that matched to go, or what the rest does not go with?"""
+        before = text[:match.start(1)]
+        return bool(re.search(r"(?i)\b(?:unset|remove) [`'\"]?$", before) or AGAINST.search(before))
 
     def rather(self, text, setting):
         """Is the variable what is asked for, and not the setting beside it?"""
