@@ -101,6 +101,16 @@ static int refuse(const struct check *c, const struct ff_output *output)
 	return 0;
 }
 
+static const char details[] =
+	"An image, before it runs anywhere:\n"
+	"  docker save worker:1 -o worker.tar\n"
+	"  firstfix check --image worker.tar --gpu h100 --driver 550.54.14\n"
+	"  firstfix check --image worker.tar --gpu h100 --disk 20G --model Qwen/Qwen2.5-7B-Instruct\n"
+	"Packages, before they are installed:\n"
+	"  firstfix check --requirements requirements.txt --gpu rtx5090\n"
+	"Exit code 0: nothing that would fail; 1: something is wrong and was said; 2: wrong use or "
+	"unreadable input.";
+
 int ff_cmd_check(int argc, char **argv)
 {
 	struct check c = {.collect.trigger = "check", .deadline_s = DEADLINE_S};
@@ -144,15 +154,7 @@ int ff_cmd_check(int argc, char **argv)
 		.command = "check",
 		.operands = "",
 		.summary = "what will fail on this machine, before anything does",
-		.details =
-			"An image, before it runs anywhere:\n"
-			"  docker save worker:1 -o worker.tar\n"
-			"  firstfix check --image worker.tar --gpu h100 --driver 550.54.14\n"
-			"  firstfix check --image worker.tar --gpu h100 --disk 20G --model Qwen/Qwen2.5-7B-Instruct\n"
-			"Packages, before they are installed:\n"
-			"  firstfix check --requirements requirements.txt --gpu rtx5090\n"
-			"Exit code 0: nothing that would fail; 1: something is wrong and was said; 2: wrong use or "
-			"unreadable input.",
+		.details = details,
 		.options = options,
 		.n_options = sizeof(options) / sizeof(options[0]),
 	};
