@@ -6,8 +6,8 @@
 //	                                              {"module": "numpy", "name": "float_"}
 //
 // Which packages they import at their margin stands in workdir.imports.
-// How the source lies: what stands below `try` or `if` may never be asked for, so that only imports at the margin count,
-// and no attribute of a script that asks for one itself (hasattr, AttributeError). A variable may hide a module's name.
+// How the source lies: what stands below `try` or `if` may never be asked for, so only imports at the margin count, and
+// no attribute of a script that asks for one itself (hasattr, AttributeError). A variable may hide a module's name.
 #include "probe/workdir.h"
 
 #include "know/atlas_ask.h"
