@@ -143,6 +143,7 @@ if __name__ == "__main__":
     DATABASE.query("CREATE DATABASE IF NOT EXISTS fleet")
     DATABASE.query("USE fleet")
     DATABASE.query("SET output_format_json_quote_64bit_integers = 0")
+    DATABASE.query("SET max_query_size = 1000000000")  # parameters are statements here; a server takes them beside
     for each in split(schema.read_text()):
         DATABASE.query(each)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
