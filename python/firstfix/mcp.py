@@ -314,7 +314,7 @@ def main(words: Optional[list[str]] = None) -> None:
     if given.listen:
         _serve(given.listen, os.environ.get("FIRSTFIX_TOKEN", ""))
     else:
-        sys.stdin = _Lines()  # type: ignore[assignment]
+        sys.stdin = _Lines()
         server().run()
 
 
