@@ -12,6 +12,10 @@ from __future__ import annotations
 import _thread
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 # Whatever a function of this package imports by itself (tests/python/test_processes.py looks).
 LATE = (
     "atexit", "binascii", "difflib", "faulthandler", "fcntl", "hashlib", "html", "importlib.metadata", "json",
@@ -22,7 +26,7 @@ LATE = (
     "firstfix._say", "firstfix._table", "firstfix.integrations.llama_cpp",
 )
 WRITE_S = 2.0  # a stderr that nobody reads holds no fork for longer
-writing = _thread.RLock()  # a signal handler may write in the middle of a line
+writing: Any = _thread.RLock()  # a signal handler may write in the middle of a line
 _state = {"settled": False}
 
 

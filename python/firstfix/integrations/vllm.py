@@ -25,8 +25,8 @@ def _tell(request: Request, output: Any, before: float) -> None:
     engine (a proxy, an earlier prompt) is waited besides.
     """
     stats = output.metrics
-    request.tokens(_told(request, INPUT) + len(output.prompt_token_ids or ()),
-                   _told(request, OUTPUT) + (stats.num_generation_tokens if stats else 0) or None)
+    request.tokens(int(_told(request, INPUT)) + len(output.prompt_token_ids or ()),
+                   int(_told(request, OUTPUT)) + (stats.num_generation_tokens if stats else 0) or None)
     if stats and 0 < stats.queued_ts <= stats.scheduled_ts:
         waited = round((stats.scheduled_ts - stats.queued_ts) * 1e3, 3)
         request.set(**{QUEUE: max(_told(request, QUEUE), round(before + waited, 3))})
