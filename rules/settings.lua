@@ -396,6 +396,9 @@ local MISSING = {
   [=[(?i:\b(?:check|verify|ensure|make sure) (?:that |whether |if )?(?:your |the )?)[`'"]?(]=] .. CAPITALS .. [=[)\b]=],
 }
 
+-- "(X is not set)" tells how one knows, and asks for nothing.
+local ASIDE = [=[\([^()]*\bnot (?:been )?(?:set|defined|found)\)]=]
+
 local function first_of(text, patterns)
   for _, pattern in ipairs(patterns) do
     local found = text:match(pattern)
@@ -422,17 +425,15 @@ local function ordered_variable(text)
   value = plain_value(value)
   local sure = name and (value or name:match(KNOWN) or text:match[[(?i)\benv(?:ironment)?\b]]
     or text:match(PLAINLY .. name))
-  if not sure then name, value = first_of(text, MISSING), nil end
+  if not sure then name, value = first_of(text:gsub(ASIDE, ""), MISSING), nil end
   return name, value
 end
 
 -- (intention, what it names) of the first order in a message; nil when it gives none.
 local function order(text)
   local flag, say = ordered_flag(text)
-  if flag then
-    local name = flag:gsub("-", "_")
-    return not name:match(HUB) and {code = true, kind = "param:" .. name, say = say} or nil, "--" .. flag
-  end
+  local setting = flag and flag:gsub("-", "_")
+  if flag and not setting:match(HUB) then return {code = true, kind = "param:" .. setting, say = say}, "--" .. flag end
   local name, value = ordered_variable(text)
   if not name or name:match(DIAGNOSES) or name:match(HUB) then return nil end
   return value and not name:match(SECRET)

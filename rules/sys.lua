@@ -154,9 +154,8 @@ rule {
     blas = [[undefined symbol: (?<symbol>[sdcz](?:gesdd|gemm|getrf|potrf|syev|gels|geqrf|trsm|dot)\w*)]],
     sndfile = [[(?<lib>sndfile|libsndfile) (?:library )?not found]],
     command = [[(?:^|[\s:])(?<tool2>ffmpeg|ffprobe|git|git-lfs|cmake|ninja|make|gcc|g\+\+|sox|espeak|espeak-ng|]]
-      .. [[aria2c|wget|curl|unzip|cargo|rustc|numactl|mpirun): (?:command )?not found\b]],
-    stated = [[(?<tool3>ffmpeg|espeak|espeak-ng|sox|tesseract|git-lfs|poppler) (?:was not found but|]]
-      .. [[is not installed or|not installed on your system|is not installed on|is not recognized as)]],
+      .. [[aria2c|wget|curl|unzip|cargo|rustc|numactl|mpirun)(?:: (?:command )?not found\b|]]
+      .. [['? is not recognized as)]],
     lfs = [[git: 'lfs' is not a git command]],
     compiler = [=[(?:unable to execute '[^'\n]*(?:gcc|g\+\+|cc)'|error: command '[^'\n]*(?:gcc|g\+\+|cc|]=]
       .. [=[cl\.exe)' failed: No such file|Microsoft Visual C\+\+ 14\.0 (?:or greater )?is required|]=]
@@ -233,8 +232,8 @@ rule {
         fixes = {{system = "libopenblas0", say = "Install OpenBLAS."}}}
     end
     if not hit then
-      hit = log.binary or log.lfs or log.stated or log.command
-      local tool = hit == log.lfs and "git-lfs" or hit.tool or hit.tool2 or hit.tool3
+      hit = log.binary or log.lfs or log.command
+      local tool = hit == log.lfs and "git-lfs" or hit.tool or hit.tool2
       return {hit = hit, confidence = hit == log.command and 0.8 or nil,
         why = ("The program %s is not installed in this system."):format(tool),
         fixes = {{system = tool, say = "Install it."}}}
