@@ -247,7 +247,8 @@ def test_what_the_program_went_on_from_by_another_way_did_not_matter(firstfix, h
 
 def test_what_ends_a_container_is_read_where_only_its_state_tells(firstfix):
     state = "    Last State:     Terminated\n      Reason:       Error\n      Exit Code:    {}\n"
-    assert explain(firstfix, state.format(137))["verdict"] == "failed-unknown"
+    assert explain(firstfix, state.format(137))["verdict"] == "failed"
+    assert explain(firstfix, state.format(3))["verdict"] == "failed"
     assert explain(firstfix, state.format(143))["verdict"] == "stopped"
     assert explain(firstfix, state.format(0))["verdict"] != "failed-unknown"
 
@@ -279,7 +280,7 @@ def test_a_service_that_serves_heals_no_other(firstfix):
 
 @pytest.mark.parametrize(("log", "verdict"), [
     ("srun: error: Task launch for 7.0 failed on node heron1: Job credential expired\n", "failed-unknown"),
-    ("slurmstepd: error: execve(): /tmp/slurmd/job7/slurm_script: No such file or directory\n", "failed-unknown"),
+    ("slurmstepd: error: execve(): /opt/heron/serve: No such file or directory\n", "failed-unknown"),
     ("nvidia-installer log file '/var/log/nvidia-installer.log'\n[1.0] NVRM: loading NVIDIA UNIX x86_64 Kernel Module"
      "  550.54\n"
      "-> Installation of the NVIDIA Accelerated Graphics Driver (version: 550.54) is now complete.\n", "healthy"),
