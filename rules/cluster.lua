@@ -452,3 +452,20 @@ rule {
   end,
   doc = {looks = "srun: error: invalid MPI type 'pmix', --mpi=list for acceptable types.", check = "srun --mpi=list."},
 }
+
+rule {
+  id = "cluster.node-lost/slurm-clock",
+  title = "a node of Slurm has another time than the controller",
+  from = {"slurm"},
+  signatures = {expired = [[\bJob credential (?:expired|replayed|revoked)(?:[^\n]* on node (?<node>[\w.-]+))?]]},
+  context = {launch = [[Task launch for \S+ failed on node (?<node>[\w.-]+)]]},
+  confidence = 0.84,
+  when = function(_, log)
+    return {why = {"Slurm signs each job for a few minutes, and the node took the signature for one that is too old or "
+        .. "too new: mostly its clock goes wrong.", log.launch and ("The node is %s."):format(log.launch.node) or nil},
+      fixes = {{setting = "clock", kind = "os", say = "Compare the clocks of the node and of the controller, let NTP "
+        .. "set them, then start munge and slurmd anew there."}}}
+  end,
+  doc = {looks = "srun: error: Task launch for 7.0 failed on node heron1: Job credential expired.",
+    check = "date on both machines; munge -n | ssh NODE unmunge."},
+}

@@ -32,6 +32,15 @@ local ANSWERS = {
     return "The user who starts the container may run runc and not read it, and runc copies itself before it starts.",
       {setting = "runc-rights", say = "Let every user read it."}
   end},
+  {[[ttrpc: closed]], function()
+    return "The process that stands between the container service and the container (its shim) ended as it started.",
+      {restart = "containerd", say = "Start the container service anew; where it comes again, its own log says why the "
+        .. "shim ended."}
+  end},
+  {[[errno 524]], function()
+    return "The kernel has no memory left for programs of its filters (BPF), of which every container has one for "
+      .. "seccomp.", {setting = "bpf-jit", say = "Raise that limit (and end the program that loads more and more)."}
+  end},
   {[[context canceled]], function()
     return "Who asked for the container gave it up before it had started: the host was too slow, or did away with it.",
       {wait = true, say = "Start it again; where it stays so, the host (not the program) is to be mended."}
@@ -50,7 +59,7 @@ rule {
   signatures = {
     chain = LAYER .. [[[^\n]{0,600}?(?<answer>function not implemented|device or resource busy|text file busy|]]
       .. [[resource temporarily unavailable|cannot allocate pid|no read access|context deadline exceeded|]]
-      .. [[context canceled|operation timed out)]],
+      .. [[context canceled|operation timed out|ttrpc: closed|errno 524)]],
   },
   context = {started = [[kubelet +Started container]]},
   confidence = 0.74,

@@ -223,7 +223,8 @@ rule {
     backoff = [[Back-off restarting failed container]],
     compose = [[(?:^|\s)(?<service>(?!(?:process|container|child|command|script|job|task|program|worker|it|and|has) )]]
       .. [[[a-z0-9][\w.-]*) exited with code (?<code>[1-9]\d*)\b]],
-    unit = [[\b(?<unit>[\w@.-]+)\.service: [Mm]ain process exited, code=(?:exited|dumped), status=(?<code>[1-9]\d*)]],
+    unit = [[\b(?<unit>[\w@.-]+)\.service: [Mm]ain process exited, code=(?:exited|dumped), status=(?<code>[1-9]\d*)|]]
+      .. [[\bUnit (?<unit>[\w@.-]+)\.service entered failed state]],
   },
   context = with_pod{up = [[(?:Application startup complete|Uvicorn running on)]]},
   when = function(_, log)

@@ -279,7 +279,7 @@ def test_a_service_that_serves_heals_no_other(firstfix):
 
 
 @pytest.mark.parametrize(("log", "verdict"), [
-    ("srun: error: Task launch for 7.0 failed on node heron1: Job credential expired\n", "failed-unknown"),
+    ("srun: error: Task launch for 7.0 failed on node heron1: Heron is away\n", "failed-unknown"),
     ("slurmstepd: error: execve(): /opt/heron/serve: No such file or directory\n", "failed-unknown"),
     ("nvidia-installer log file '/var/log/nvidia-installer.log'\n[1.0] NVRM: loading NVIDIA UNIX x86_64 Kernel Module"
      "  550.54\n"

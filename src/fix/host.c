@@ -20,11 +20,22 @@ static const char *const branches[] = {"470", "535", "550", "570", "580", "590",
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
+// A log that shows apptainer and no scheduler comes from a machine of one's own, for all that is known.
+static bool on_cluster(const struct ff_fix_machine *m)
+{
+	const json_t *list = m->said ? json_object_get(m->said, "runtime") : NULL, *item;
+	bool scheduled = json_array_size(list) == 0;
+	size_t i;
+	json_array_foreach (list, i, item)
+		scheduled |= strcmp(json_string_value(item), "slurm") == 0;
+	return scheduled;
+}
+
 // Who rents a pod or a node of a cluster cannot reach the host below it.
 static bool out_of_reach(const struct ff_fix_machine *m)
 {
 	return m->runtime == FF_RUNTIME_RUNPOD || m->runtime == FF_RUNTIME_SLURM || m->runtime == FF_RUNTIME_ENROOT ||
-		m->runtime == FF_RUNTIME_APPTAINER;
+		(m->runtime == FF_RUNTIME_APPTAINER && on_cluster(m));
 }
 
 static bool in_container(const struct ff_fix_machine *m)
