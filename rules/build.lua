@@ -181,6 +181,7 @@ rule {
   signatures = {
     setup = [[(?:ModuleNotFoundError|ImportError): No module named '?(?<module>torch|numpy|psutil|wheel|]]
       .. [[packaging|setuptools_scm|pybind11|ninja|Cython)'?]],
+    other = [[ModuleNotFoundError: No module named '(?<module2>(?!pkg_resources|distutils|imp\b|setuptools)\w+)']],
     stated = any{ -- a setup.py that looks for torch itself
       [[(?:requires|needs) (?:PyTorch|torch)[^\n]{0,20} (?:being|to be) installed]],
       [[please install (?:PyTorch|torch) (?:first|before)]],
@@ -206,7 +207,12 @@ rule {
   when = function(f, log)
     if not log.building and not log.egg then return nil end
     local hit = log.setup or log.stated
-    local module = hit.module or "torch"
+    for _, one in ipairs(hit and {} or log.all"other") do -- raised by the build's own script
+      local frames = one.event.frames or {}
+      if #frames > 0 and frames[#frames].file:match[=[^<string>$|(?:^|[/\\])setup\.py$]=] then hit = one end
+    end
+    if not hit then return nil end
+    local module = hit.module or hit.module2 and know.distribution(hit.module2) or "torch"
     local package = log.folder and log.folder.package3 or log.failed and log.failed.package2
     if not package then
       local all = log.all"collecting"

@@ -40,6 +40,7 @@ rule {
   signatures = {
     folder = [[does not contain a CMakeLists\.txt file]],
     subdirectory = [[add_subdirectory given source "(?<folder>[^"\n]+)" which is not an existing]],
+    needed = [[ninja: error: '(?<file>[^'\n]+)', needed by [^\n]+ missing and no known rule to make it]],
     submodule = [[(?:[\w./-]+ (?:git )?submodules? (?:is |are )?(?:not found|missing|not initialized)|]]
       .. [[Did you forget to run `?git submodule update)]],
   },
@@ -47,11 +48,12 @@ rule {
   explains = {"pip.broken-install"},
   confidence = 0.88,
   when = function(_, log)
-    local hit = log.subdirectory or log.submodule or log.folder
+    local hit = log.subdirectory or log.submodule or log.needed or log.folder
     local downloaded = log.sdist
     return {hit = hit,
       why = {"The tree that is built lacks what belongs into it from other repositories (git submodules): it was "
-        .. "cloned without them, or unpacked from an archive that has none.", "Missing is {folder}."},
+        .. "cloned without them, or unpacked from an archive that has none.", "Missing is {folder}.",
+        "Missing is {file}."},
       fixes = {not downloaded and {setting = "submodules", kind = "code",
           say = "Fetch them, in the folder of the clone."}
         or {code = true, kind = "pip:package", say = "Build from a clone with its submodules (pip install "

@@ -166,6 +166,8 @@ rule {
       [[requires (?<req2>[\w.-]+[<>=!~]=?[^\n]+?), (?:but you have|which is incompatible)]],
       [[pip's dependency resolver does not currently take into account]],
     },
+    build = [[there is no version of (?<torch>torch|torchvision|torchaudio)]]
+      .. [[==(?<release>\d[\d.]*)\+(?<tag>cu\d+|cpu)\b]],
     uv = [[(?:No solution found when resolving dependencies|your requirements are unsatisfiable)]],
     contextual = [[pkg_resources\.]] .. any{
       [[ContextualVersionConflict]], [[VersionConflict]], [[DistributionNotFound]],
@@ -195,6 +197,15 @@ rule {
         fixes = {
           {code = true, say = "Start Python from another directory, or rename the file or folder that shadows it."},
           {install = what, fresh = true, say = "If it still fails, reinstall the package."}}}
+    end
+    if log.build and not log.resolver then
+      local what = log.build.torch .. "==" .. log.build.release
+      return {hit = log.build, confidence = 0.88, title = "a build of torch that the index asked does not have",
+        why = "{torch} {release}+{tag} is a build of PyTorch's own index, and another index was asked.",
+        fixes = {{install = log.build.torch, need = "==" .. log.build.release, index = log.build.tag,
+            say = ("Install %s from that index first; what asks for it then finds it."):format(what)},
+          {code = true, kind = "pip:package", say = ("Or name it beside the other one: --extra-index-url "
+            .. "https://download.pytorch.org/whl/%s."):format(log.build.tag)}}}
     end
     local hit = log.resolver or log.uv or log.conda or log.contextual or log.incompatible
     if hit == log.incompatible and log.ok and not log.fatal then

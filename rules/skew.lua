@@ -239,3 +239,24 @@ rule {
   end,
   doc = {looks = "ModuleNotFoundError: No module named 'openai.types'.", check = "pip show of that package."},
 }
+
+-- Settings that pydantic reads from the environment: the name of the field is the variable's.
+rule {
+  id = "env.variable-ignored/settings",
+  from = {"pydantic", "app", "other", "server"},
+  signatures = {field = [[validation errors? for \w*(?:Settings|Config)\s+(?<variable>[A-Z][A-Z0-9_]{2,})\s+]]
+    .. [=[Input should be (?:a |an )?(?:valid )?(?<kind>[a-z]+)[^\n]*input_value='(?<value>[^'\n]*)']=]},
+  confidence = 0.86,
+  title = "an environment variable holds what its program cannot read",
+  when = function(_, log)
+    local name, boolean = log.field.variable, log.field.kind == "boolean"
+    if not log.has_frame[[pydantic_settings]] then return nil end
+    return {why = {"{variable} has to be a {kind}.",
+        log.field.value == "" and "It is set, and empty." or "It is {value}."},
+      fixes = {boolean and {set = {[name] = "false"}, say = "Give it a value: false, or true."}
+        or {unset = {name}, say = "Take it away, so that what the program takes by itself counts."},
+        {code = true, kind = "env:" .. name, say = "Or take it out of the file (.env, compose) that sets it."}}}
+  end,
+  doc = {looks = "1 validation error for Settings, NAME, Input should be a valid boolean, input_value=''.",
+    check = "env of the process; the .env file beside it."},
+}
