@@ -6,7 +6,7 @@
 //	 "platform": "linux|windows|wsl|macos", "runtime": ["docker", "kubernetes", "slurm", "notebook", "colab", ...],
 //	 "packages": {"torch": "2.3.1+cu121"}, "host": "node-1"}
 //
-// and what log/carrier.h reads.
+// and what log/interpreter.h and log/carrier.h read.
 //
 // Settings are those in effect, by the name of their flag with underscores and by their general name, from an engine's
 // own list of them (vLLM's `non-default args`, SGLang's ServerArgs, TGI's Args) or an echoed command line. All of it is
