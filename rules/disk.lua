@@ -128,7 +128,8 @@ rule {
   severity = "warning",
   check = function(f)
     for _, disk in ipairs(list(f"system.disks")) do
-      if caches[disk["for"]] and (disk.writable == false or disk.read_only) then
+      local home = disk["for"] == "HOME" and f"model.cache.because" == "HOME" and f.pkg"huggingface-hub"
+      if (caches[disk["for"]] or home) and (disk.writable == false or disk.read_only) then
         return {confidence = 0.8,
           why = ("%s (%s) cannot be written to: a model that is not there yet cannot "
             .. "be downloaded."):format(disk["for"], disk.path), evidence = {"system.disks"},

@@ -396,6 +396,45 @@ rule {
     check = "VIRTUAL_ENV/bin/python: a link that leads nowhere."},
 }
 
+-- Two records of one package in one folder (a layer of an image that was copied over another): importlib.metadata takes
+-- the first that it meets, whatever is really there.
+local function recorded_twice(f, name, found)
+  for _, d in ipairs(list(f"python.duplicates")) do
+    local first = list(d.copies)[1]
+    for _, copy in ipairs(list(d.copies)) do
+      local stale = copy ~= first and copy.location == first.location and copy.version ~= first.version
+        and (not found or copy.version == found)
+      if stale and (not name or normal(d.package) == name) then
+        return {confidence = found and 0.95 or 0.75, title = "a package is recorded twice",
+          why = ("%s has two records of %s, of %s and of %s: which of them counts is chance, and an installer sees "
+            .. "nothing to do."):format(copy.location, d.package, copy.version, first.version),
+          evidence = {{fact = "python.duplicates", value = ("%s %s"):format(d.package, copy.version)}},
+          fixes = {{move = ("%s/%s-%s.dist-info"):format(copy.location, d.package:gsub("-", "_"), copy.version),
+            kind = "pip:" .. normal(d.package), effect = {["python.duplicates"] = {}},
+            say = "Take the stale record away."}}}
+      end
+    end
+  end
+end
+
+rule {
+  id = "pip.broken-install/recorded-twice",
+  severity = "warning",
+  anyone = "request",
+  signatures = {found = [[is required for a normal functioning of this module, but found (?<package>[\w.-]+)==]]
+    .. [[(?<found>\d[\w.]*\w)]]},
+  facts = {"python.duplicates"},
+  specific_over = {"hf.version-conflict", "pip.conflict"},
+  when = function(f, log)
+    local answer = recorded_twice(f, normal(log.found.package), log.found.found)
+    if answer then answer.hit, answer.severity = log.found, nil end
+    return answer
+  end,
+  check = function(f) return recorded_twice(f) end,
+  doc = {looks = "'... is required, but found X==0.15', and pip says that 0.20 is installed.",
+    check = "ls -d site-packages/X-*.dist-info."},
+}
+
 -- What was installed by another user with a umask of 077: Python passes over what it may not read.
 local function unreadable(f, module)
   local wanted = module and know.distribution(module)

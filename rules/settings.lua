@@ -496,3 +496,39 @@ rule {
   doc = {looks = "'The user requested (constraint) numpy==1.24.4', in an image of NVIDIA's.",
     check = "PIP_CONSTRAINT; /etc/pip/constraint.txt."},
 }
+
+-- From 2 on Python throws docstrings away; libraries that make others of them at import end there.
+local function without_docstrings(f)
+  local level = tonumber(f.env"PYTHONOPTIMIZE" or nil)
+  return level ~= nil and level >= 2
+end
+
+rule {
+  id = "env.variable-ignored/docstrings",
+  title = "Python was told to throw docstrings away",
+  anyone = "interpreter",
+  signatures = {
+    none = any{
+      [['NoneType' object has no attribute '(?:r?split|[lr]?strip|replace|format|splitlines|expandtabs|startswith)']],
+      [[unsupported operand type\(s\) for \+=?: 'NoneType' and 'str']],
+      [[current docstring is:?\s*(?:None)?$]],
+    },
+  },
+  facts = {"env.PYTHONOPTIMIZE"},
+  specific_over = {"app.bug", "pip.broken-install", "hf.version-conflict"},
+  when = function(f, log)
+    if not without_docstrings(f) or (log.none.event.tier or 0) < 3 then return nil end
+    return {hit = log.none, confidence = 0.9,
+      why = {"PYTHONOPTIMIZE is {fact:env.PYTHONOPTIMIZE}: Python keeps no docstrings, and a library builds others of "
+        .. "them while it is imported."}, fixes = {{unset = {"PYTHONOPTIMIZE"}, say = "Unset it, or set it to 1."}}}
+  end,
+  check = function(f)
+    if not without_docstrings(f) or not f.pkg"transformers" then return nil end
+    return {confidence = 0.85, severity = "warning",
+      why = "PYTHONOPTIMIZE is 2 or more: Python keeps no docstrings, of which transformers builds others while it is "
+        .. "imported.", evidence = {"env.PYTHONOPTIMIZE"},
+      fixes = {{unset = {"PYTHONOPTIMIZE"}, say = "Unset it, or set it to 1."}}}
+  end,
+  doc = {looks = "'NoneType' object has no attribute 'split', at the import of a library.",
+    check = "PYTHONOPTIMIZE, and -OO of the command."},
+}

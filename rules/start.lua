@@ -506,13 +506,22 @@ rule {
 
 -- ---- a start script that the kernel will not run ----
 
+-- One without a #! line is run by a shell all the same: that tells only behind a failure.
 local function starter(f, name)
   for _, one in ipairs(list(f"workdir.starters")) do
-    if not name or one.file == name:match[=[[^/]+$]=] then return one, (f"workdir.folder" or ".") .. "/" .. one.file end
+    local meant = not name and not one.bare or name and one.file == name:match[=[[^/]+$]=]
+    if meant then return one, (f"workdir.folder" or ".") .. "/" .. one.file end
   end
 end
 
 local function starter_answer(one, path)
+  if one.bare then
+    return {confidence = 0.94,
+      why = ("%s has no #! line: a shell runs it all the same, and whoever executes it directly gets an error of "
+        .. "format."):format(one.file), evidence = {{fact = "workdir.starters", value = one.file}},
+      fixes = {{edit = path, shebang = true, effect = {["workdir.starters"] = {}},
+        say = "Name the program that runs it in its first line."}}}
+  end
   if one.crlf then
     return {confidence = 0.9, severity = "warning",
       why = ("The first line of %s ends as lines of Windows do: the kernel looks for a program of that name with a "
@@ -538,19 +547,20 @@ rule {
       [[(?:^|: )(?<file>[\w./-]+): (?:cannot execute: required file not found|not found)$]],
       [[(?:^|: )(?<file2>[\w./-]+): [^\n]{1,80}: bad interpreter]],
       [[env: [^\w\s]{1,3}\w+\\r[^\w\s]{1,3}: No such file]],
+      [=[(?:\[Errno 8\] |fork/exec [^\n:]*: |exec: )?[Ee]xec format error: ['"]?(?<file3>[\w./-]+)]=],
     },
     denied = [[(?:^|[\s/])(?:(?:ba|da|z)?sh|[\w.-]+\.sh): (?:line )?(?:\d+: )?]]
       .. [[(?<script>\./[\w./-]+|[\w./-]+\.(?:sh|py)): Permission denied$]],
   },
   facts = {"workdir.starters"},
-  specific_over = {"python.venv-dead", "pip.module-missing"},
+  specific_over = {"python.venv-dead", "pip.module-missing", "sys.arch"},
   when = function(f, log)
     local hit = log.file
     if not hit then
       return {hit = log.denied, confidence = 0.82, why = "{script} is no program: its file may not be run.",
         fixes = {{grant = log.denied.script, run = true, say = "Let it be run (and keep that in the image)."}}}
     end
-    local one, path = starter(f, hit.file or hit.file2)
+    local one, path = starter(f, hit.file or hit.file2 or hit.file3)
     if not one then return nil end
     local answer = starter_answer(one, path)
     answer.hit, answer.severity = hit, nil

@@ -142,6 +142,46 @@ rule {
     check = "Whether peft is installed."},
 }
 
+-- Precisions as people write them, and as torch calls them.
+local PRECISIONS = {fp16 = "float16", f16 = "float16", bf16 = "bfloat16", fp32 = "float32", f32 = "float32",
+  fp64 = "float64"}
+
+local function precision_of(f, name)
+  for _, model in ipairs(name and list(f"workdir.models") or models(f)) do
+    local written = list(model.config).dtype
+    local right = written and (not name or name == written) and PRECISIONS[written]
+    if right then
+      return {confidence = 0.9,
+        why = ("config.json of %s says that the weights are of type %s, and torch calls that %s."):format(model.path,
+          written, right),
+        evidence = {{fact = "workdir.models", value = ("%s: %s"):format(name_of(model.path), written)}},
+        fixes = {{edit = model.path .. "/config.json", from = '"' .. written .. '"', by = '"' .. right .. '"',
+          effect = {["workdir.models"] = {}}, say = "Write the name that torch has."}}}
+    end
+  end
+end
+
+rule {
+  id = "hf.weights-mismatch/dtype",
+  title = "config.json names a precision that torch does not know",
+  anyone = "interpreter",
+  signatures = {dtype = [[AttributeError: module 'torch' has no attribute '(?<dtype>fp16|f16|bf16|fp32|f32|fp64)']]},
+  facts = {"workdir.models"},
+  specific_over = {"app.bug", "pip.conflict"},
+  when = function(f, log)
+    local answer = precision_of(f, log.dtype.dtype)
+    if answer then answer.hit = log.dtype end
+    return answer
+  end,
+  check = function(f)
+    local answer = precision_of(f)
+    if answer then answer.severity = "warning" end
+    return answer
+  end,
+  doc = {looks = "module 'torch' has no attribute 'fp16', raised while a model is loaded.",
+    check = "torch_dtype (dtype) in config.json: float16, bfloat16, float32."},
+}
+
 rule {
   id = "hf.model-too-new/folder",
   severity = "warning",

@@ -3,6 +3,7 @@
 //	{"edit": "/app/serve.py", "from": "./models/lama", "by": "./models/llama"}
 //	                                    ->  sed -i 's|\./models/lama\b|./models/llama|g' /app/serve.py
 //	{"edit": "/app/start.sh", "line_ends": true}  ->  sed -i 's/\r$//' /app/start.sh
+//	{"edit": "/app/start.sh", "shebang": true}    ->  sed -i '1i #!/bin/sh' /app/start.sh
 //	{"grant": "/app/model"}             ->  chmod -R a+rX /app/model
 //	{"grant": "/app/start.sh", "run": true}       ->  chmod +x /app/start.sh
 //
@@ -48,12 +49,15 @@ struct ff_error *ff_fix_edit(const struct ff_fix_machine *m, const json_t *inten
 		   *by = ff_json_text(intention, "by");
 	_cleanup_buf_ struct ff_buf script = {0}, b = {0};
 	struct ff_error *err = ff_fix_kind(fix, "code", NULL);
-	bool line_ends = json_is_true(json_object_get(intention, "line_ends"));
+	bool line_ends = json_is_true(json_object_get(intention, "line_ends")),
+	     shebang = json_is_true(json_object_get(intention, "shebang"));
 	bool gnu = m->platform != FF_PLATFORM_WINDOWS && m->platform != FF_PLATFORM_MACOS;
 	bool words = is_plain(from, WORD_LENGTH_MAX) && is_plain(by, WORD_LENGTH_MAX);
-	if (err || !gnu || !is_plain(path, PATH_LENGTH_MAX) || (!words && !line_ends))
+	if (err || !gnu || !is_plain(path, PATH_LENGTH_MAX) || (!words && !line_ends && !shebang))
 		return err;
-	if (line_ends) {
+	if (shebang) {
+		ff_buf_str(&script, "1i #!/bin/sh");
+	} else if (line_ends) {
 		ff_buf_str(&script, "s/\\r$//");
 	} else {
 		ff_buf_str(&script, "s|");
@@ -68,7 +72,7 @@ struct ff_error *ff_fix_edit(const struct ff_fix_machine *m, const json_t *inten
 	ff_shell_word(&b, script.p);
 	ff_buf_char(&b, ' ');
 	ff_shell_word(&b, path);
-	err = ff_fix_side_effect(fix, "Changes that file wherever it says so.");
+	err = shebang ? NULL : ff_fix_side_effect(fix, "Changes that file wherever it says so.");
 	return err ? err : ff_fix_command(fix, &b);
 }
 

@@ -29,7 +29,7 @@ static const struct intention {
 	{"free", ff_fix_free, NULL, {"pid", "port", "path", "gpu", "variable", "listed"}},
 	{"fetch", ff_fix_fetch, NULL, {"path", "repo", "lfs", "only"}},
 	{"move", ff_fix_move, NULL, {"to"}},
-	{"edit", ff_fix_edit, NULL, {"from", "by", "line_ends"}},
+	{"edit", ff_fix_edit, NULL, {"from", "by", "line_ends", "shebang"}},
 	{"grant", ff_fix_grant, NULL, {"run"}},
 	{"image", ff_fix_image, NULL, {"need", "arch"}},
 	{"remount", ff_fix_remount, NULL, {NULL}},

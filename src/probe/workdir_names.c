@@ -6,8 +6,9 @@
 //	                                              {"module": "numpy", "name": "float_"}
 //
 // Which packages they import at their margin stands in workdir.imports.
-// How the source lies: what stands below `try` or `if` may never be asked for, so only imports at the margin count, and
-// no attribute of a script that asks for one itself (hasattr, AttributeError). A variable may hide a module's name.
+// How the source lies: what stands below `try` or `if` may never be asked for, so that only imports at the margin
+// count, and no attribute of a script that asks for one itself (hasattr, AttributeError). A variable may hide the name
+// of a module; a module may give by __getattr__ what its source does not show.
 #include "probe/workdir.h"
 
 #include "know/atlas_ask.h"

@@ -214,10 +214,23 @@ static void read_starter(struct starter *s, struct ff_span text, bool procfile)
 	}
 }
 
+// It may be executed, and says not by what: {"file": "start.sh", "bare": true}.
+static void put_bare(struct ff_workdir *w, const char *name)
+{
+	struct stat st;
+	_cleanup_free_ char *path = ff_path_printf("%s/%s", w->folder, name);
+	_cleanup_error_ struct ff_error *err = path ? ff_host_stat(w->ctx->host, path, &st) : &ff_enomem;
+	if (!err && (st.st_mode & S_IXUSR) && strcmp(name, "Procfile") != 0)
+		ff_fact_append(w->ctx, "workdir.starters",
+			json_pack("{s:o, s:b}", "file", ff_json_string(name, strlen(name)), "bare", 1));
+}
+
 // What keeps the kernel from running it: an interpreter that is not there, line ends of Windows behind its name.
 static void put_starter(struct ff_workdir *w, const char *name, struct ff_span text)
 {
 	struct ff_span line, program;
+	if (text.n && !ff_span_starts(text, "#!") && text.p[0] != 0x7f)
+		put_bare(w, name);
 	if (!ff_span_starts(text, "#!/") || !ff_span_next(&text, '\n', &line))
 		return;
 	bool crlf = ff_span_ends(line, "\r");
