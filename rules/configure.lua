@@ -1,7 +1,8 @@
 -- Builds that stop before anything is compiled: what CMake and setuptools say of the tree, the tools and the libraries.
 
 rule {
-  id = "ext.build-tool",
+  id = "sys.lib-missing/build-tool",
+  title = "the build's own tool is missing, or of a release that does not go with the sources",
   from = {"compiler", "installer", old = {"compiler", "installer", "app"}},
   signatures = {
     policy = [[Compatibility with CMake < (?<policy>3\.\d+) has been removed from CMake]],
@@ -35,7 +36,8 @@ rule {
 }
 
 rule {
-  id = "ext.source-incomplete",
+  id = "app.bug/source-incomplete",
+  title = "the tree that is built lacks parts",
   from = {"compiler", "installer", submodule = {"compiler", "installer", "app", "other"}},
   signatures = {
     folder = [[does not contain a CMakeLists\.txt file]],

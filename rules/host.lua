@@ -247,7 +247,7 @@ rule {
   },
   context = {shares = [[(?i)SemLock|multiprocessing|DataLoader|num_workers|shm_open|\bsem_open|resource_tracker]]},
   facts = {"system.shm.writable"},
-  specific_over = {"hf.cache-permission", "sys.path-permission"},
+  specific_over = {"hf.cache-permission"},
   when = function(f, log)
     local frames = (log.named or log.read_only).event.frames or {}
     local last = frames[#frames]

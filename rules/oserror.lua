@@ -66,7 +66,7 @@ local function denied(path, before, inside)
 end
 
 rule {
-  id = "sys.path-permission",
+  id = "hf.cache-permission/system",
   role = "symptom",
   anyone = {said = "system"},
   signatures = {

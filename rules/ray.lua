@@ -140,7 +140,8 @@ rule {
 }
 
 rule {
-  id = "cluster.version-skew",
+  id = "pip.conflict/cluster",
+  title = "the two sides of a cluster run different releases",
   from = {"cluster", "engine", "app", "other"},
   signatures = {skew = [[Version mismatch: The cluster was started with:]]},
   context = {

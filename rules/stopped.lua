@@ -215,7 +215,8 @@ local CODES = {
 }
 
 rule {
-  id = "run.exited",
+  id = "vllm.engine-died/exited",
+  title = "a program ended with an exit code, and what it said itself is not in this log",
   role = "wrapper",
   from = {"orchestrator", "container", "systemd", "engine", "server", "app", "other"},
   signatures = {
