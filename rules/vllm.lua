@@ -317,7 +317,7 @@ rule {
     compressed = [[(?:compressed[-_]tensors|xgrammar|outlines|lm[-_]format[-_]enforcer|mistral[-_]common|lmcache|]]
       .. [[triton_kernels|deep_gemm|deep_ep)[^\n]{0,80}(?:has no attribute|cannot import name|]]
       .. [[unexpected keyword)]],
-    reverse = [[cannot import name '\w+' from '(?:vllm|sglang|flashinfer|lmcache|xgrammar|mistral_common|]]
+    reverse = [[cannot import name '\w+' from '(?:vllm|sglang|sgl_kernel|flashinfer|lmcache|xgrammar|mistral_common|]]
       .. [[compressed_tensors|outlines)[\w.]*']],
   },
   context = {import_error = [[(?<lib>lib[\w.-]+\.so[\d.]*): cannot open shared object]]},
@@ -330,7 +330,7 @@ rule {
         why = "This engine asks for {package} {need} or newer, and an older one is installed.",
         fixes = {{install = name, need = ">=" .. log.minimum.need, say = "Upgrade it."}}}
     end
-    local hit = log.kernels or log.plugin or log.compressed or log.reverse
+    local hit = log.reverse or log.kernels or log.plugin or log.compressed
     if log.import_error then return nil end
     if (hit.event.tier or 0) < 3 and not log.kernels then return nil end
     local package = hit.text:match(plugins) or hit.plugin
