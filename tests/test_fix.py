@@ -220,6 +220,7 @@ def test_a_log_of_another_machine_changes_nothing(bare, tmp_path):
     for mode in ("--dry-run", "--apply"):
         done = bare(mode, tmp_path / "log")
         assert done.returncode == 1 and "Nothing was changed" in done.stdout, done.stdout + done.stderr
+        assert "for a person. Facts of: none (not those of this machine: " in done.stdout
 
 
 @pytest.mark.parametrize("words", [["venv/bin/python", "-c", WORKER], ["./venv/bin/python", "-c", WORKER],

@@ -146,5 +146,7 @@ void ff_fix_note_by_hand(struct ff_fix_request *r, const struct ff_fix_plan *pla
 	const char *why = plan->by_hand ? plan->by_hand : "it changes nothing here";
 	const char *because = plan->foreign ? ff_json_text(r->diagnosis, "facts_of.because") : NULL;
 	json_object_set_new(r->answer, "said",
-		json_sprintf("Nothing was changed: this one is for a person (%s).", because ? because : why));
+		because ? json_sprintf("Nothing was changed: this one is for a person. Facts of: %s (%s).",
+				  ff_json_text(r->diagnosis, "facts_of.what"), because)
+			: json_sprintf("Nothing was changed: this one is for a person (%s).", why));
 }
