@@ -111,7 +111,7 @@ def test_other_shells_know_operands(docs):
 
 def test_documents_name_what_is_there():
     missing = []
-    for page in (*TOP.glob("doc/*.md"), TOP / "README.md", TOP / "CONTRIBUTING.md"):
+    for page in (*TOP.glob("doc/*.md"), *TOP.glob("*.md")):
         text = page.read_text(encoding="utf-8")
         for path in re.findall(
             r"`((?:src|tests|tools|rules|python|include|doc|bench|examples)/[A-Za-z0-9_./-]*[a-z0-9])`", text
@@ -123,9 +123,16 @@ def test_documents_name_what_is_there():
     assert not missing
 
 
+def test_internals_name_files_that_are_there():
+    """Most are named without their folder, so that a file may move to another room."""
+    told = set(re.findall(r"\b([a-z_]+\.(?:c|h|def|lua|js|html))\b", (TOP / "doc/INTERNALS.md").read_text("utf-8")))
+    there = {p.name for room in ("src", "include", "rules", "web", "tests") for p in (TOP / room).rglob("*.*")}
+    assert len(told) > 80 and not told - there
+
+
 def told_commands():
     """(page, command, its options) of each line of a document or example that starts the program."""
-    pages = [*TOP.glob("doc/*.md"), TOP / "README.md", *TOP.glob("examples/**/*.Dockerfile"),
+    pages = [*TOP.glob("doc/*.md"), *TOP.glob("*.md"), *TOP.glob("examples/**/*.Dockerfile"),
              *TOP.glob("examples/**/*.yaml"), *TOP.glob("examples/**/*.service"), *TOP.glob("examples/**/*.sh")]
     for page in pages:
         text = page.read_text(encoding="utf-8").replace('", "', " ")
