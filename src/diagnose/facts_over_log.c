@@ -1,6 +1,7 @@
 // Facts outrank words. A check on the facts alone that finds the cause which the log names too is the same finding: its
 // evidence and its fixes, made for this machine, join the log's. One whose rule explains what the log shows takes the
-// place of that line, its symptom. What it finds besides stands behind what the log says of a failure.
+// place of that line, its symptom. Neither where it is about another thing than the line names (concerns.c). What it
+// finds besides stands behind what the log says of a failure.
 //
 //	log:   RuntimeError: CUDA Setup failed despite GPU being available     (bnb.binary-missing, a guess)
 //	facts: BNB_CUDA_VERSION=128, and the package ships 121 only            -> bnb.override-wrong
@@ -25,6 +26,7 @@ static const struct ff_finding *symptom_of(
 	for (size_t i = 0; i < n; i++) {
 		const char *cause = cause_of(rules, &log->list[i]);
 		if (ff_rules_lists(rules, check->rule, "explains", cause) &&
+			!ff_finding_concerns_other(log->list[i].answer, check->answer) &&
 			(!found || log->list[i].tier > found->tier))
 			found = &log->list[i];
 	}
@@ -186,7 +188,7 @@ static struct ff_error *weigh(const struct ff_rules *rules, const struct ff_find
 	bool sure = check->confidence * 100 >= SURE_PERCENT, proved = check->confidence * 100 >= PROVED_PERCENT;
 	struct ff_finding *same = same_cause(rules, check, log, said);
 	if (same)
-		return proved ? merge(same, check) : NULL;
+		return proved && !ff_finding_concerns_other(same->answer, check->answer) ? merge(same, check) : NULL;
 	if (!ff_finding_is_error(rules, check))
 		return NULL;
 	const struct ff_finding *symptom = sure ? symptom_of(rules, check, log, said) : NULL;

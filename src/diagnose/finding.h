@@ -58,6 +58,10 @@ enum ff_failure { FF_FAILURE_NONE, FF_FAILURE_UNNAMED, FF_FAILURE_NAMED };
 struct ff_error *ff_findings_confirm(const struct ff_rules *rules, const struct ff_findings *checks,
 	enum ff_failure failure, struct ff_findings *log);
 
+/** True where the line that a finding of the log rests on names packages, or files of a model, and what a check found
+    is about others. Both are answers. */
+bool ff_finding_concerns_other(const json_t *said, const json_t *check);
+
 /** What checks on facts alone could look at: ["driver 570.86.10", "1 GPU", "no torch found", ..., "41 checks"]; of the
     engine that is asked for, its release. */
 json_t *ff_looked_at(const json_t *facts, const struct ff_rules *rules, const char *engine);

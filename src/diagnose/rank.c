@@ -65,10 +65,13 @@ static bool covers(const struct ff_rules *rules, size_t rule, const char *cause)
 	return ff_rules_lists(rules, rule, "explains", cause) || ff_rules_lists(rules, rule, "specific_over", cause);
 }
 
-// What facts alone show stands, whatever the log's words would explain: only what facts show too explains it.
+// What facts alone show stands, whatever the log's words would explain: only what facts show too explains it. And it
+// explains no line that names another thing.
 static bool outranks(const struct ff_finding *mine, const struct ff_finding *other)
 {
-	return mine->confirmed || !other->confirmed;
+	bool beside = mine->event == FF_EVENT_NO_INNER && other->event != FF_EVENT_NO_INNER;
+	return (mine->confirmed || !other->confirmed) &&
+		!(beside && ff_finding_concerns_other(other->answer, mine->answer));
 }
 
 static void drop_explained(const struct ff_rules *rules, struct ff_findings *f)
