@@ -397,22 +397,33 @@ rule {
 }
 
 -- Two records of one package in one folder (a layer of an image that was copied over another): importlib.metadata takes
--- the first that it meets, whatever is really there.
+-- the first that it meets, whatever is really there. Which one that is depends on the file system: the record that what
+-- failed was given (`found`), or that another package finds too old, is the stale one.
+local function stale_of(f, duplicate, found)
+  local copies = list(duplicate.copies)
+  for _, c in ipairs(list(f"python.conflicts")) do
+    if not found and wanted_of(c) == normal(duplicate.package) then found = c.found end
+  end
+  for i, copy in ipairs(copies) do
+    for k, other in ipairs(copies) do
+      local twice = copy.location == other.location and copy.version ~= other.version
+      if twice and (copy.version == found or not found and k == 1 and i ~= k) then return copy, other end
+    end
+  end
+end
+
 local function recorded_twice(f, name, found)
   for _, d in ipairs(list(f"python.duplicates")) do
-    local first = list(d.copies)[1]
-    for _, copy in ipairs(list(d.copies)) do
-      local stale = copy ~= first and copy.location == first.location and copy.version ~= first.version
-        and (not found or copy.version == found)
-      if stale and (not name or normal(d.package) == name) then
-        return {confidence = found and 0.95 or 0.75, title = "a package is recorded twice",
-          why = ("%s has two records of %s, of %s and of %s: which of them counts is chance, and an installer sees "
-            .. "nothing to do."):format(copy.location, d.package, copy.version, first.version),
-          evidence = {{fact = "python.duplicates", value = ("%s %s"):format(d.package, copy.version)}},
-          fixes = {{move = ("%s/%s-%s.dist-info"):format(copy.location, d.package:gsub("-", "_"), copy.version),
-            kind = "pip:" .. normal(d.package), effect = {["python.duplicates"] = {}},
-            say = "Take the stale record away."}}}
-      end
+    local stale, right
+    if not name or normal(d.package) == name then stale, right = stale_of(f, d, found) end
+    if stale then
+      return {confidence = found and 0.95 or 0.75, title = "a package is recorded twice",
+        why = ("%s has two records of %s, of %s and of %s: which of them counts is chance, and an installer sees "
+          .. "nothing to do."):format(stale.location, d.package, stale.version, right.version),
+        evidence = {{fact = "python.duplicates", value = ("%s %s"):format(d.package, stale.version)}},
+        fixes = {{move = ("%s/%s-%s.dist-info"):format(stale.location, d.package:gsub("-", "_"), stale.version),
+          kind = "pip:" .. normal(d.package), effect = {["python.duplicates"] = {}},
+          say = "Take the stale record away."}}}
     end
   end
 end
