@@ -320,7 +320,7 @@ rule {
 rule {
   id = "hf.not-found/triton-model",
   from = {"tritonserver", "engine"},
-  signatures = {model = [[Python model file not found in '(?<path>[^'\n]+)']]},
+  signatures = {missing = [[Python model file not found in '(?<path>[^'\n]+)']]},
   confidence = 0.88,
   title = "a model's folder lacks its model.py",
   why = "The Python backend looks for the model's code at {path}, and no such file is there.",

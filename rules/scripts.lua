@@ -437,11 +437,11 @@ rule {
   id = "env.variable-ignored/python",
   title = "Python refuses the value of a variable and does not start",
   anyone = "request",
-  signatures = {fatal = [=[Fatal Python error: \w+: (?:invalid )?(?<variable>PYTHON[A-Z0-9]+)\b]=]},
+  signatures = {refused = [=[Fatal Python error: \w+: (?:invalid )?(?<variable>PYTHON[A-Z0-9]+)\b]=]},
   when = function(_, log)
     return {confidence = 0.93,
       why = "{variable} holds what this Python does not take, so that it ends before it starts.",
-      fixes = {{unset = {log.fatal.variable}, say = "Unset it: then its default counts."}}}
+      fixes = {{unset = {log.refused.variable}, say = "Unset it: then its default counts."}}}
   end,
   doc = {looks = "Fatal Python error: config_init_hash_seed: PYTHONHASHSEED must be \"random\" or an integer.",
     check = "The variable that the line names."},

@@ -226,7 +226,7 @@ rule {
       .. [[does not support BitsAndBytes quantization|BitsAndBytes[^\n]{0,40} with (?:TP|PP|tensor parallel|]]
       .. [[pipeline)[^\n]{0,40}not supported|quantization[^\n]{0,60} only supports? [^\n]{0,40}(?:load format|]]
       .. [[dtype))]],
-    model = [[(?:is not supported (?:by|in|on|for) (?:vLLM|V1|SGLang|TGI|this (?:engine|backend|platform))|(?:vLLM|]]
+    lacks = [[(?:is not supported (?:by|in|on|for) (?:vLLM|V1|SGLang|TGI|this (?:engine|backend|platform))|(?:vLLM|]]
       .. [[TGI|SGLang) (?:does not|doesn't) (?:yet )?support|not supported for now|Unsupported model type \w+)]],
     feature = [[(?:(?:VLLM_USE_V1=1|V1 engine|V0 engine)[^\n]{0,60}(?:is )?not supported|]]
       .. [[NotImplementedError: (?!.*torch\.)[^\n]*(?:not (?:implemented|supported)|unsupported)[^\n]*)]],
@@ -242,7 +242,7 @@ rule {
   unless = {"capability", "not_cuda"},
   facts = {"python.packages.vllm.version", "gpus.0.name"},
   when = function(f, log)
-    local hit = log.quant or log.unknown_arg or log.model or log.feature
+    local hit = log.quant or log.unknown_arg or log.lacks or log.feature
     local spoken = log.engine or log.has_frame[[vllm|sglang|text_generation|lmdeploy]]
     if not hit or not spoken and hit ~= log.quant then return nil end
     if not spoken and hit.text:match[[(?i)unsupported quantization]] and not log.has_frame[[transformers]] then

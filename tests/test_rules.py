@@ -102,6 +102,16 @@ def test_a_bad_rule_is_refused_with_its_place(firstfix, tmp_path, text, message)
         assert message in refused.stderr and refused.stdout == ""
 
 
+def test_no_pattern_is_named_like_what_log_has(firstfix, tmp_path):
+    methods = re.findall(r"^function methods\.(\w+)", (TOP / "src/diagnose/prelude.lua").read_text(), re.M)
+    assert {"setting", "serving", "fatal"} <= set(methods)
+    for name in methods:
+        for field in ("signatures = {%s = [[b]]}", "signatures = {a = [[b]]}, context = {%s = [[c]]}"):
+            (tmp_path / "bad.lua").write_text("rule {id = 'x.y', title = 't', why = 'w', " + field % name + "}")
+            refused = run(firstfix, "rules", "lint", tmp_path / "bad.lua")
+            assert refused.returncode == 2 and f"pattern '{name}': log.{name} is something else" in refused.stderr, name
+
+
 def test_a_rule_that_fails_while_it_runs_is_left_out_and_named(firstfix, tmp_path):
     body = "{id = 'site.%s', title = 't', signatures = {a = [[boom]]}, when = function(f, log) %s end}\n"
     (tmp_path / "r.lua").write_text(

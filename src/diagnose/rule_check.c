@@ -57,6 +57,10 @@ static const struct {
 static const char *const roles[] = {"cause", "symptom", "wrapper"};
 static const char *const severities[] = {"error", "warning"};
 static const char *const reserved[] = {"line", "text", "event", "name", "level", "source", "progress", "whole"};
+// What `log` has besides the hits of a rule (prelude.lua): of a signature of such a name that did not hit, a rule would
+// be told the method, which is true.
+static const char *const methods[] = {"all", "came_up", "count", "engine_said", "engine_seen", "events", "fatal",
+	"has_frame", "lines", "model", "newer_engine", "serving", "setting", "weights_by_shards", "where_memory_goes"};
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
@@ -106,6 +110,10 @@ static struct ff_error *check_patterns(lua_State *L, int index, const char *fiel
 	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
 		if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
 			return wrong(field, "a table of name = [[pattern]]");
+		if (one_of(lua_tostring(L, -2), methods, COUNT(methods)))
+			return ff_error_create(FF_EUSAGE,
+				"pattern '%s': log.%s is something else, so call it otherwise", lua_tostring(L, -2),
+				lua_tostring(L, -2));
 		struct ff_regex *regex = NULL;
 		struct ff_error *err = ff_regex_create(lua_tostring(L, -1), true, false, &regex);
 		struct ff_match m;
