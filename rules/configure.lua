@@ -35,12 +35,16 @@ rule {
     check = "cmake --version of the process that builds."},
 }
 
+-- Folders that projects keep others' sources in.
+local THIRD = [[(?i)(?:^|[/_-])(?:third[_-]?party|3rd[_-]?party|vendor(?:ed)?|externals?|extern|submodules?|deps|]]
+  .. [[subprojects|cutlass|composable_kernel)/]]
+
 rule {
   id = "app.bug/source-incomplete",
   title = "the tree that is built lacks parts",
   from = {"compiler", "installer", submodule = {"compiler", "installer", "app", "other"}},
   signatures = {
-    folder = [[does not contain a CMakeLists\.txt file]],
+    folder = [[(?<!")\s+does not contain a CMakeLists\.txt file]], -- in quotation marks it is the tree's own root
     subdirectory = [[add_subdirectory given source "(?<folder>[^"\n]+)" which is not an existing]],
     needed = [[ninja: error: '(?<file>[^'\n]+)', needed by [^\n]+ missing and no known rule to make it]],
     submodule = [[(?:[\w./-]+ (?:git )?submodules? (?:is |are )?(?:not found|missing|not initialized)|]]
@@ -52,6 +56,11 @@ rule {
   when = function(_, log)
     local hit = log.subdirectory or log.submodule or log.needed or log.folder
     local downloaded = log.sdist
+    if hit == log.needed and not downloaded and not hit.file:match(THIRD) then
+      return {hit = hit, confidence = 0.62, why = "A step of the build takes {file}, which is not there and which no "
+        .. "step makes.", fixes = {{code = true, say = "Look whether that file is in the sources (git status), and "
+          .. "what names it; then configure the build anew."}}}
+    end
     return {hit = hit,
       why = {"The tree that is built lacks what belongs into it from other repositories (git submodules): it was "
         .. "cloned without them, or unpacked from an archive that has none.", "Missing is {folder}.",
@@ -80,6 +89,29 @@ local NEEDED = {
 -- What a package of Python brings, with its files for CMake.
 local OF_PYTHON = {pybind11 = "pybind11", nanobind = "nanobind"}
 
+local WRITTEN = [[Build files have been written to: ]]
+
+-- It was configured again, and well.
+local function configured_after(log, hit)
+  local all = log.all"written"
+  return #all > 0 and all[#all].line > hit.line
+end
+
+-- CMake says of an optional part, too, that it is not there: as a remark of its own ("-- "), or in a warning.
+local function stands_in_error(log, hit)
+  if hit.text:match[[^-- |\s-- Could NOT]] then
+    for _, one in ipairs(log.all"wanted") do
+      if one.line > hit.line and one.what:lower() == (hit.library or ""):lower() then return true end
+    end
+    return false
+  end
+  local kind
+  for _, one in ipairs(log.all"header") do
+    if one.line <= hit.line then kind = one.kind end
+  end
+  return kind == nil or kind == "Error"
+end
+
 rule {
   id = "sys.lib-missing/cmake",
   from = {"compiler", "installer"},
@@ -89,11 +121,23 @@ rule {
     config = [[asked CMake to find a package configuration file provided by "(?<name2>(?!CUDA|Torch")\w+)", but]],
     config2 = [[Could not find a package configuration file provided by "(?<name3>(?!CUDA|Torch")\w+)"]],
   },
-  context = {failed = [[(?:Configuring incomplete, errors occurred|CMake configuration failed|CMake Error)]]},
+  context = {
+    failed = [[(?:Configuring incomplete, errors occurred|CMake configuration failed|CMake Error)]],
+    header = [[\bCMake (?<kind>Error|Warning|Deprecation Warning)(?: \(dev\))? at ]], written = WRITTEN,
+    -- what a project's own error names, behind CMake's remark that a part is not there
+    wanted = any{[[^\s+(?:Could (?:NOT|not)|Unable to|Failed to|Cannot) find (?:the )?(?<what>\w+)]],
+      [[^\s+(?<what>\w+) (?:(?:was|is|library|headers?) )*(?:not found|required|missing)]],
+      [[^\s+(?:Please install|Missing) (?:the )?(?<what>\w+)]]},
+  },
   specific_over = {"pip.broken-install"},
   when = function(_, log)
-    local hit = log.missing or log.config or log.config2
-    if not log.failed then return nil end -- an optional part that is done without
+    local hit
+    for _, signature in ipairs{"missing", "config", "config2"} do
+      for _, one in ipairs(log.failed and log.all(signature) or {}) do
+        if not hit and stands_in_error(log, one) then hit = one end
+      end
+    end
+    if not hit or configured_after(log, hit) then return nil end -- an optional part that is done without
     local name = hit.library or hit.name2 or hit.name3
     local python, header = OF_PYTHON[name], NEEDED[name]
     local why = ("CMake looks for %s, and neither its headers nor its files for CMake are where it looks."):format(name)
@@ -164,7 +208,20 @@ rule {
   id = "net.peer-unreachable/build",
   from = {"compiler", "installer"},
   signatures = {clone = [[Failed to clone repository: '(?<url>https?://[^'\n]+)']]},
-  confidence = 0.85,
+  context = {
+    written = WRITTEN,
+    reached = any{ -- the address answered: it is asked for what it does not give
+      [[could not read (?:Username|Password) for]], [[Authentication failed for]], [[[Rr]epository [^\n]*not found]],
+      [[Remote branch \S+ not found]], [[reference is not a tree]], [[pathspec '[^'\n]*' did not match]],
+      [[certificate problem]], [[unable to find remote helper]], [[dubious ownership]],
+    },
+    unreached = any{[[Could not resolve]], [[Failed to connect to]], [[timed out]], [[Connection (?:refused|reset)]],
+      [[RPC failed]], [[early EOF]], [[the remote end hung up]]},
+  },
+  when = function(_, log)
+    if log.reached or configured_after(log, log.clone) then return nil end
+    return {confidence = log.unreached and 0.88 or 0.7}
+  end,
   title = "a build cannot fetch what it needs",
   why = "The build fetches {url} while it is configured, and could not.",
   fixes = {
@@ -184,11 +241,14 @@ rule {
     older = [[Please use pip ?<(?<below>[\d.]+) if you need to use this version]],
     suffix = [[\.\* suffix can only be used with `==` or `!=` operators]],
   },
+  context = {done = [[^Successfully (?:installed|built) \S]]},
   confidence = 0.92,
   title = "pip refuses a package whose metadata is malformed",
   why = "A release that is asked for has requirements that are no longer valid, and pip 24.1 and later refuse it.",
   when = function(_, log)
     local below = log.older and log.older.below or "24.1"
+    local last = log.older or log.suffix
+    if log.done and log.done.line > last.line then return nil end -- pip took another release of it
     return {hit = log.older or log.suffix, fixes = {{install = "pip", need = "<" .. below,
         say = "Install with an older pip, which lets it pass."},
       {code = true, kind = "pip:package", say = "Or take a release of that package that was mended."}}}

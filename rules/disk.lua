@@ -13,7 +13,8 @@ rule {
       [[database or disk is full]],
     },
     no_space = codes"disk.full" .. [[|(?:Disk quota exceeded|]]
-      .. [[(?<!MemoryError: )Not enough (?:free )?(?:disk|space)|not enough free disk space)]],
+      .. [[(?<!MemoryError: )Not enough (?:free )?(?:disk(?! cache| block)|space\b(?=\W*$|[^\n]*(?:]]
+      .. [[\bdisk|drive|volume|\bfile|folder|directory|download|upload| /\w)))|not enough free disk space)]],
   },
   explains = {"pip.module-missing", "hf.incomplete", "pip.broken-install"},
   context = {

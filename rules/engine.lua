@@ -94,7 +94,8 @@ local arguments = {
       fixes = {{install = "vllm", say = "Upgrade the engine, whose release mixes the types."},
         {flag = "dtype", value = "float16", engine = "vllm", say = "Or name the type, where none was named."}}}
   end},
-  {"tei_type", function(hit)
+  {"tei_type", function(hit, log)
+    if log.tei_up and log.tei_up.line > hit.line then return nil end -- another of its backends took the model
     return {confidence = 0.9, why = "The backend of this image computes on the CPU, and does not know {type}.",
       fixes = {{flag = "dtype", value = "float32", engine = "tei", say = "Load the model in float32."}}}
   end},
@@ -162,7 +163,8 @@ rule {
     sliding = [[(?:User-specified max_model_len \((?<len>\d+)\) is greater than the derived max_model_len(?: ]]
       .. [[\((?:[\w.]+=)?(?<derived>\d+))?)]],
   },
-  context = {engine = [[(?:vllm|sglang|text_generation|tgi|lmdeploy|tensorrt_llm)]]},
+  context = {engine = [[(?:vllm|sglang|text_generation|tgi|lmdeploy|tensorrt_llm)]],
+    tei_up = [[(?:^|\.rs:\d+: |router: )Ready\s*$]]},
   facts = {"python.packages.vllm.version", "gpus.0.name"},
   explains = REPLACES,
   when = function(_, log)

@@ -20,7 +20,11 @@ rule {
   explains = {"pip.module-missing", "app.bug", "sys.lib-missing"},
   when = function(_, log)
     local hit = log.hook or log.module or log.lmod or log.unknown or log.activate
-    if not log.lacks or log.lacks.line < hit.line then return nil end -- it did without
+    local lacks = log.all"lacks"
+    lacks = lacks[#lacks]
+    if not lacks or lacks.line < hit.line or lacks.event.progress then return nil end -- it did without
+    local fatal = log.fatal -- what ended it has to be what the environment would have brought
+    if fatal and not (fatal.type or ""):match[[(?:ModuleNotFound|Import|FileNotFound)Error$]] then return nil end
     local module = log.module and log.module.module or log.lmod and log.named and log.named.module
     local base = module and module:match[[^([A-Za-z][A-Za-z_]*\d*)]]
     local why = hit == log.hook and "The script calls conda activate in a shell that conda was not set up for, as "

@@ -18,9 +18,15 @@ rule {
   title = "the image's registry answers with an error of its own",
   from = {"app", "other", "container", "orchestrator"},
   signatures = {
-    answer = [[(?:blob|manifest|image)\b[^\n]*\bunexpected (?:HTTP )?status(?: code)?:? (?<status>5\d\d)]],
+    answer = [[\b(?:blob|manifest|layer|pull\w*)\b[^\n]*\bunexpected (?:HTTP )?status(?: code)?:? (?<status>5\d\d)]],
   },
+  context = {pulled = [[^Status: (?:Downloaded newer image|Image is up to date)]]},
   confidence = 0.86,
+  when = function(_, log)
+    local hit = log.answer
+    if log.fatal or hit.event.kind == "exception" or log.pulled and log.pulled.line > hit.line then return nil end
+    return {}
+  end,
   why = "The registry answered {status}: it is out of order, or cannot give this image (of a very old format, too).",
   fixes = {{wait = true, say = "Ask again in some minutes; where it stays, take a newer tag of that image."}},
   doc = {looks = "fetching blob: received unexpected HTTP status: 500 Internal Server Error.",

@@ -351,9 +351,12 @@ local PROGRAM = [=[[`'"]?\b([A-Za-z][\w.+-]*\w)[`'"]?]=]
 local KIND = [[ (?:(?:binary|executable|command|program|tool) )?]]
 local ENDS = [=[(?=[.,;:!?)]|$|\s(?:in|on|to|for|from|and|or|via|using|with|binary|executable|command|program|tool]=]
   .. [=[|first|installed)\b)]=]
+-- "node not found in graph: 17" is about a thing of the program's own that is called so.
+local NOT_IN = [=[(?!:? [`'"]?\d| (?:in|at|for|among|on|of) (?!(?:the |your |this )*(?i:\$?path\b|system|environment|]=]
+  .. [=[machine|host|container|image|node\b)))]=]
 local PROGRAMS = {
   PROGRAM .. KIND .. [=[(?:(?:is|was|are|could|can) ?)?(?:not|n't) (?:be )?]=]
-    .. [=[(?:found|installed|available|located|recognized)\b]=],
+    .. [=[(?:found|installed|available|located|recognized)\b]=] .. NOT_IN,
   PROGRAM .. KIND .. [=[(?:is|are) (?:required|needed)\b[^\n]{0,80}\b(?:not |PATH)]=],
   PROGRAM .. KIND .. [=[(?:must|needs to|has to) be (?:installed|available|on|in)\b]=],
   [=[(?i:(?:do not|don't|does not|doesn't) have )]=] .. PROGRAM .. " installed",
@@ -365,11 +368,16 @@ local PROGRAMS = {
 -- What compilers and Python's own headers are missing for has rules that know the build.
 local OF_BUILDS = {gcc = true, cc = true, ["g++"] = true, ["c++"] = true, make = true, cargo = true, rustc = true}
 
+-- Programs that are called as things of any program's own are: only beside a word that shows what is meant.
+local COMMON = {node = true, screen = true, tree = true, file = true, patch = true, time = true}
+local MEANT = [=[(?i)\b(?:install\w*|\$?path|binary|executable|command|program|apt|brew)\b|node\.?js]=]
+
 local function program_asked(text)
   for _, pattern in ipairs(PROGRAMS) do
     for word in text:gmatch(pattern) do
       local name = word:lower():gsub([[[.]+$]], "")
-      if know.system_package(name) and not know.package(name) and not OF_BUILDS[name] then return name end
+      local meant = not COMMON[name] or text:match(MEANT)
+      if meant and know.system_package(name) and not know.package(name) and not OF_BUILDS[name] then return name end
     end
   end
 end

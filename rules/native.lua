@@ -266,6 +266,10 @@ rule {
   when = function(f, log)
     local hit, package = log.flaw, nil
     local name = name_of(hit.library)
+    -- libc.so and its like are text for the linker where a compiler is installed, and nobody should load them
+    if hit.text:has"invalid ELF header" and name:match[[^lib(?:c|m|pthread|gcc_s|ncurses\w*|stdc\+\+)\.so$]] then
+      return nil
+    end
     for _, t in ipairs(list(f"python.torn")) do
       if name_of(t.file) == name then package = t.package end
     end

@@ -208,7 +208,7 @@ rule {
     setup = [[(?:failed to (?:set up|setup) (?:sandbox container "[^"]+" )?network for|(?i:network)plugin cni ]]
       .. [[failed to set up pod)[^\n]*]],
   },
-  context = {started = [[kubelet +Started container]]},
+  context = {started = [[(?:kubelet +Started container|"Type":"ContainerStarted")]]},
   explains = {"container.no-gpu", "hf.offline"},
   confidence = 0.84,
   when = function(_, log)

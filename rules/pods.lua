@@ -213,7 +213,7 @@ rule {
   from = {"container", "app", "other"},
   signatures = {
     undefined = [[service "(?<service>[\w.-]+)" refers to undefined (?<what>volume|network|config|secret) ]]
-      .. [[(?<name0>[\w.-]+)]],
+      .. [[(?<name0>[\w.-]+)(?=: invalid compose|\s*$)]],
     external = [[network (?<network>[\w.-]+) declared as external, but could not be found]],
   },
   confidence = 0.92,

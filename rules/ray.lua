@@ -152,6 +152,8 @@ rule {
   explains = {"app.bug"},
   confidence = 0.92,
   when = function(_, log)
+    -- a program that only remarks on it goes on, and ends by something else
+    if log.skew.event.kind ~= "exception" and (log.fatal or log.came_up) then return nil end
     local rays, pythons = log.all"ray", log.all"python"
     local theirs, own = rays[1], rays[2]
     local here = log.node and log.address and log.node.node == log.address.host

@@ -480,11 +480,11 @@ rule {
   signatures = {
     refused = [[Cannot install [^\n]+ because these package versions have conflicting dependencies]],
   },
-  context = {constraint = [[The user requested \(constraint\) (?<pin>\S+)]]},
+  context = {constraint = [[The user requested \(constraint\) (?<pin>\S+)]], done = [[^Successfully installed \S]]},
   facts = {"env.PIP_CONSTRAINT"},
   when = function(f, log)
     local file, pinned = f.env"PIP_CONSTRAINT", log.constraint
-    if not pinned then return nil end
+    if not pinned or log.done and log.done.line > pinned.line then return nil end
     return {hit = log.refused, confidence = file and 0.93 or 0.88, evidence = {pinned},
       why = {("pip was given a file of constraints that pins %s, and what is to be installed needs another release.")
           :format(pinned.pin),

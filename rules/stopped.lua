@@ -76,6 +76,10 @@ rule {
     check = "Who sent it: a deployment, a scale-down, a person, an out-of-time harness."},
 }
 
+-- What kubectl describe says of a container, and of all of them.
+local READY = [[^\s*(?:ContainersReady|Ready:) +True\s*$]]
+local UNREADY = [[^\s*(?:ContainersReady|Ready:) +False\s*$]]
+
 -- What the description of the pod's probe decides: its path is not the server's, or nobody has acted on it yet.
 local function by_description(hit, log, status)
   local which, probe = hit.text:match[[(Liveness|Startup) probe failed]], nil
@@ -107,8 +111,10 @@ rule {
     probe = [[(?<which>Liveness|Startup): +http-get https?://[^:\s]*:(?<port>[\w-]+)(?<path>/\S*) delay=\d+s ]]
       .. [[timeout=\d+s period=(?<period>\d+)s #success=\d+ #failure=(?<tries>\d+)]],
     killed = [[failed (?:liveness|startup) probe, will be restarted]],
+    ready = READY, unready = UNREADY,
   },
   when = function(_, hit, log)
+    if log.ready and not log.unready and not log.killed then return nil end -- it took its time, and is up
     local status = hit.text:match[[statuscode: (\d{3})]]
     local described = by_description(hit, log, status) or answered_ill(log)
     if described then return described end
@@ -227,10 +233,13 @@ rule {
     unit = [[\b(?<unit>[\w@.-]+)\.service: [Mm]ain process exited, code=(?:exited|dumped), status=(?<code>[1-9]\d*)|]]
       .. [[\bUnit (?<unit>[\w@.-]+)\.service entered failed state]],
   },
-  context = with_pod{up = [[(?:Application startup complete|Uvicorn running on)]]},
+  context = with_pod{up = [[(?:Application startup complete|Uvicorn running on)]], ready = READY, unready = UNREADY,
+    completed = [[^\s*Reason: +Completed\s*$]]},
   when = function(_, log)
     local hit = log.state or log.compose or log.unit or log.backoff
     if log.fatal or log.up and hit ~= log.state then return nil end
+    local past = log.ready and not log.unready or log.completed and log.completed.line < hit.line
+    if hit == log.state and past and not log.backoff then return nil end -- of an earlier start: this one is well
     if hit.code == "137" or hit.code == "143" or hit.code == "130" then return nil end -- oom.host, stopped.outside
     local say = "Read what it said itself before it ended: the cause stands there."
     local fix = hit == log.compose and {container = "service-log", value = hit.service, kind = "os", say = say}
