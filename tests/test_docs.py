@@ -130,6 +130,13 @@ def test_internals_name_files_that_are_there():
     assert len(told) > 80 and not told - there
 
 
+def test_the_changelog_says_nothing_twice():
+    lines = [l for l in (TOP / "CHANGELOG.md").read_text("utf-8").splitlines() if l and not l.startswith("#")]
+    begins = [l[:50] for l in lines if len(l) > 50]
+    assert [b for b in set(begins) if begins.count(b) > 1] == []
+    assert all(l.startswith(("- ", "  ")) and len(l) <= 120 for l in lines)
+
+
 def told_commands():
     """(page, command, its options) of each line of a document or example that starts the program."""
     pages = [*TOP.glob("doc/*.md"), *TOP.glob("*.md"), *TOP.glob("examples/**/*.Dockerfile"),
