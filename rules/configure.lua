@@ -109,7 +109,7 @@ local function stands_in_error(log, hit)
   for _, one in ipairs(log.all"header") do
     if one.line <= hit.line then kind = one.kind end
   end
-  return kind == nil or kind == "Error"
+  return kind == "Error"
 end
 
 rule {
