@@ -120,44 +120,40 @@ alias("acme.before", ".plain")
     "acme/looped.py": "O = ('hum', 'buzz')\nfor n in O:\n globals()[n] = print\nglobals()['alone'] = 1\n",
     "acme/made_pb2.py": "def build(names): names['Message'] = 1\n_globals = globals()\nbuild(_globals)\n",
     "acme/old/__init__.py": "def __getattr__(w):\n if w == 'old_name':\n  return 1\n raise AttributeError(w)\n",
+    "acme/gone.py": (
+        """
+import warnings
+_words = [("float", "a"), ("object", "b")]
+_former = {n: "use " + s for n, s in _words}
+_soon = {"str", "bytes"}
+_deprecated = {"cast": 1}
+def __getattr__(name):
+    if name == "old_api":
+        raise AttributeError("gone")
+    if name in _soon:
+        warnings.warn("soon")
+    if name in _former:
+        raise AttributeError(_former[name])
+    if name in _deprecated:
+        warnings.warn("use another")
+        return _deprecated[name]
+    raise AttributeError(name)
+"""
+    ),
 }
 ASKED = {
-    "acme": [
-        "plain",
-        "first",
-        "second",
-        "renamed",
-        "visible",
-        "_hidden",
-        "os",
-        "Thing",
-        "chosen",
-        "_added",
-        "ignored",
-        "guarded",
-        "only_for_checkers",
-        "a",
-        "b",
-        "c",
-        "loop",
-        "temporary",
-        "deep",
-        "TYPE_CHECKING",
-        "opened",
-        "chosen_one",
-        "fast",
-        "defined",
-        "for_the_program",
-        "space",
-        "lazy",
-        "nowhere",
-    ],
+    "acme": """
+        plain first second renamed visible _hidden os Thing chosen _added ignored guarded
+        only_for_checkers a b c loop temporary deep TYPE_CHECKING opened chosen_one fast defined
+        for_the_program space lazy nowhere
+    """.split(),
     "acme.lazy": ["Part", "make_part", "unlisted", "parts", "nowhere"],
     "acme.space": ["inner"],
     "acme.filled": ["first", "second", "typing"],
     "acme.woken": ["second", "first"],
     "acme.before": ["first", "nowhere"],
     "acme.old": ["old_name", "new_name"],
+    "acme.gone": ["float", "object", "str", "bytes", "cast", "old_api", "nowhere"],
 }
 
 

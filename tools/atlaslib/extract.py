@@ -89,6 +89,23 @@ def passes_on(function):
     return passed and not asked
 
 
+def refuses(body):
+    """Does it end in an error, or warn alone?"""
+    return all(isinstance(s, (ast.Raise, ast.Import, ast.ImportFrom))
+               or isinstance(s, ast.Expr) and dotted(getattr(s.value, "func", s)).endswith("warn") for s in body)
+
+
+def refused(function):
+    """What a module's __getattr__ asks for only to say that it is gone: the tables that it looks into, and words."""
+    tables, words = set(), set()
+    for node in ast.walk(function):
+        test = node.test if isinstance(node, ast.If) and refuses(node.body) else None
+        if isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.In, ast.Eq)):
+            tables.add(dotted(test.comparators[0]))
+            words.update(strings(test.comparators[0]))
+    return tables - {"?"}, words
+
+
 class File:
     """Reads one module; `record()` is what the cache keeps."""
 
@@ -96,6 +113,7 @@ class File:
         self.names, self.gone, self.imports, self.all, self.classes, self.functions = {}, set(), [], None, {}, {}
         self.lazy, self.getattr, self.open, self.is_lazy, self.structure = set(), False, False, False, None
         self.scope, self.unsure, self.spaces, self.aliasers, self.aliases = set(), set(), set(), set(), []
+        self.refused = set()  # tables of names that are gone
         self.lists, self.looped = {}, {}  # lists of words that the module names; a loop's variable while it runs
         self.block(tree.body, 0)
         self.lazies(tree)
@@ -150,7 +168,9 @@ class File:
     def on_functiondef(self, node, where):
         if node.name == "__getattr__":
             self.getattr = True
-            self.lazy.update(strings(node))
+            tables, words = refused(node)
+            self.refused |= tables
+            self.lazy.update(set(strings(node)) - words)
             self.open |= passes_on(node)
         if any(isinstance(n, ast.Attribute) and dotted(n) == "sys.modules" for n in ast.walk(node)):
             self.aliasers.add(node.name)
@@ -342,13 +362,19 @@ class File:
                 stack += [(inner, unsure or lone) for inner in getattr(node, field, [])]
         if self.is_lazy or self.getattr:
             sure, all_of = set(), set()
+            self.refused |= {n.id for node, _ in lines if self.is_refused(node) for n in ast.walk(node.value)
+                             if isinstance(n, ast.Name)}
             for node, unsure in lines:
-                if getattr(node, "value", None) is not None and not isinstance(node.value, ast.Constant):
+                if getattr(node, "value", None) is not None and not isinstance(node.value, ast.Constant) \
+                        and not self.is_refused(node):
                     found = strings(node.value, calls=ADDERS)
                     all_of.update(found)
                     sure.update(() if unsure else found)
             self.lazy |= all_of
             self.unsure |= all_of - sure
+
+    def is_refused(self, node):
+        return bool(self.refused & {dotted(t) for t in getattr(node, "targets", ())})
 
     @staticmethod
     def targets(node):
