@@ -153,12 +153,17 @@ static struct ff_span unbox(struct ff_span text)
 	return text;
 }
 
-// An ExceptionGroup draws its members behind bars: "  | Traceback ...", "  +-+---- 1 ----".
+// An ExceptionGroup draws its members behind bars: "  | Traceback ..."; above each stands "  +-+---- 1 ----", and below
+// the last "    +--------", which is no more of its message.
 static struct ff_span behind_bars(struct ff_span text)
 {
-	size_t i = 0;
+	size_t i = 0, rule;
 	while (i < text.n && text.p[i] == ' ')
 		i++;
+	for (rule = i; rule < text.n && text.p[rule] && strchr("+- 0123456789.", text.p[rule]);)
+		rule++;
+	if (i >= 2 && i + 1 < text.n && rule == text.n && text.p[i] == '+' && text.p[i + 1] == '-')
+		return (struct ff_span){text.p + text.n, 0};
 	if (i < 2 || i >= text.n || (text.p[i] != '|' && text.p[i] != '+') || (i + 1 < text.n && text.p[i + 1] != ' '))
 		return text;
 	size_t bars = i + 2 < text.n ? i + 2 : text.n;
