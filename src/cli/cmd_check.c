@@ -105,7 +105,7 @@ static const char details[] =
 	"An image, before it runs anywhere:\n"
 	"  docker save worker:1 -o worker.tar\n"
 	"  firstfix check --image worker.tar --gpu h100 --driver 550.54.14\n"
-	"  firstfix check --image worker.tar --gpu h100 --disk 20G --model Qwen/Qwen2.5-7B-Instruct\n"
+	"  firstfix check --image worker.tar --gpu h100 --disk 20G --model Qwen/Qwen3-8B\n"
 	"Packages, before they are installed:\n"
 	"  firstfix check --requirements requirements.txt --gpu rtx5090\n"
 	"Exit code 0: nothing that would fail; 1: something is wrong and was said; 2: wrong use or "
