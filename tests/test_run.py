@@ -250,7 +250,7 @@ def test_as_json_every_line_of_ours_is_an_object(runner):
     runner.env |= {"FIRSTFIX_LOG": " JSON", "FIRSTFIX_ATTEMPTS": "many\x1b[31m"}
     del runner.env["FIRSTFIX_TOOL"]
     runner.env |= {"FIRSTFIX_NVML": "", "FIRSTFIX_CUDA": ""}
-    ran = runner.python("import time; time.sleep(1.5); raise SystemExit(3)",
+    ran = runner.python("import time; time.sleep(5); raise SystemExit(3)",
                         options=("--check", "--recover=restart", "--incident-timeout=60"), timeout=90)
     lines = objects(ran.stderr)
     by_name = {line["event.name"]: line for line in lines}
