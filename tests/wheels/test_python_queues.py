@@ -45,6 +45,7 @@ class Model:
     def stream(self, n): yield from range(n)
 
 ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100_000_000, log_to_driver=False)
+serve.start(proxy_location="Disabled")  # nobody asks over HTTP, and a busy machine starts no proxy in time
 handle = serve.run(Model.bind(), route_prefix=None)
 assert handle.remote(21).result() == 42
 try: handle.fail.remote().result()
