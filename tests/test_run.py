@@ -103,6 +103,25 @@ def test_cgroup_oom_kill_is_named(runner, tmp_path):
     assert death["cgroup"]["after"]["limit"] == 48 << 20
 
 
+def test_what_the_kernel_says_of_another_process_is_no_evidence(runner):
+    """Of its own victim it tells in three lines, each of which names the process in another way, or not at all."""
+    try:
+        log = open("/dev/kmsg", "w", encoding="ascii", buffering=1)
+    except OSError as error:
+        pytest.skip(f"NO KERNEL LOG: this user may not write there: {error}")
+    with log:
+        p = runner.start(PYTHON, "-c", "print(1, flush=True); input(); raise SystemExit(3)", stdin=subprocess.PIPE)
+        p.stdout.readline()
+        log.write("heron invoked oom-killer: gfp_mask=0x6000c0(GFP_KERNEL), order=0, oom_score_adj=0\n")
+        log.write("oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/h,task_memcg=/h,task=heron,pid=3999999,uid=0\n")
+        log.write("Memory cgroup out of memory: Killed process 3999999 (heron) total-vm:1kB, anon-rss:1kB\n")
+        log.write("Buffer I/O error on dev heron0, logical block 7\n")
+        p.communicate(b"\n", timeout=30)
+    assert p.returncode == 3
+    assert [line for line in runner.deaths()[0]["kmsg"] if "heron0" not in line] == []
+    assert any("heron0" in line for line in runner.deaths()[0]["kmsg"])
+
+
 def test_children_that_die_are_reaped_and_told(runner):
     code = """
 import os, signal, time

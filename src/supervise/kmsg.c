@@ -82,26 +82,39 @@ bool kmsg_numbers_are_ours(void)
 	return !strcmp(name, first_namespace);
 }
 
-// The process that a line is about: "Killed process 77 (python)", "python[77]: segfault at"; 0: none, it is about the
-// machine.
+// The number behind a word that stands in the line, 0 where it does not.
+static pid_t number_behind(const char *line, size_t n, const char *word)
+{
+	const char *at = memmem(line, n, word, strlen(word));
+	return at ? (pid_t)strtol(at + strlen(word), NULL, 10) : 0;
+}
+
+// The process that a line is about: "Killed process 77 (python)", "oom-kill:constraint=...,task=python,pid=77,uid=0",
+// "python[77]: segfault at"; 0: none, it is about the machine; -1: one that has no number there ("python invoked
+// oom-killer: gfp_mask=...").
 static pid_t subject(const char *line, size_t n, bool *ret_oom)
 {
-	static const char killed[] = "Killed process ";
-	const char *at = memmem(line, n, killed, sizeof(killed) - 1), *colon = memmem(line, n, "]: ", 3);
-	*ret_oom = at != NULL;
-	if (at)
-		return (pid_t)strtol(at + sizeof(killed) - 1, NULL, 10);
-	const char *open = colon ? memrchr(line, '[', (size_t)(colon - line)) : NULL;
-	return open && open > line && open[-1] != ' ' ? (pid_t)strtol(open + 1, NULL, 10) : 0;
+	static const char chosen[] = "oom-kill:", asked[] = "invoked oom-killer";
+	pid_t pid = number_behind(line, n, "Killed process ");
+	if (!pid && memmem(line, n, chosen, sizeof(chosen) - 1))
+		pid = number_behind(line, n, ",pid=");
+	if (!pid && memmem(line, n, asked, sizeof(asked) - 1))
+		pid = -1;
+	*ret_oom = pid != 0;
+	const char *colon = memmem(line, n, "]: ", 3),
+		   *open = colon ? memrchr(line, '[', (size_t)(colon - line)) : NULL;
+	if (pid || !open || open == line || open[-1] == ' ')
+		return pid;
+	return (pid_t)strtol(open + 1, NULL, 10);
 }
 
 static bool is_about_us(const char *line, size_t length, const pid_t *pids, size_t n, bool died_oom, bool crashed)
 {
 	bool oom;
 	pid_t pid = subject(line, length, &oom);
-	if (pid <= 0)
+	if (pid == 0)
 		return true;
-	if (!kmsg_numbers_are_ours())
+	if (pid < 0 || !kmsg_numbers_are_ours())
 		return oom ? died_oom : crashed;
 	for (size_t i = 0; i < n; i++)
 		if (pids[i] == pid)
