@@ -89,6 +89,18 @@ static pid_t number_behind(const char *line, size_t n, const char *word)
 	return at ? (pid_t)strtol(at + strlen(word), NULL, 10) : 0;
 }
 
+// 77 of "python[77]: segfault at"; 0 where no name stands before the bracket.
+static pid_t number_in_brackets(const char *line, size_t n)
+{
+	size_t open = 0, close = 0;
+	while (close + 3 <= n && strncmp(line + close, "]: ", 3) != 0) {
+		open = line[close] == '[' ? close : open;
+		close++;
+	}
+	bool named = close + 3 <= n && open && line[open - 1] != ' ';
+	return named ? (pid_t)strtol(line + open + 1, NULL, 10) : 0;
+}
+
 // The process that a line is about: "Killed process 77 (python)", "oom-kill:constraint=...,task=python,pid=77,uid=0",
 // "python[77]: segfault at"; 0: none, it is about the machine; -1: one that has no number there ("python invoked
 // oom-killer: gfp_mask=...").
@@ -101,11 +113,7 @@ static pid_t subject(const char *line, size_t n, bool *ret_oom)
 	if (!pid && memmem(line, n, asked, sizeof(asked) - 1))
 		pid = -1;
 	*ret_oom = pid != 0;
-	const char *colon = memmem(line, n, "]: ", 3),
-		   *open = colon ? memrchr(line, '[', (size_t)(colon - line)) : NULL;
-	if (pid || !open || open == line || open[-1] == ' ')
-		return pid;
-	return (pid_t)strtol(open + 1, NULL, 10);
+	return pid ? pid : number_in_brackets(line, n);
 }
 
 static bool is_about_us(const char *line, size_t length, const pid_t *pids, size_t n, bool died_oom, bool crashed)
