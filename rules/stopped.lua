@@ -233,11 +233,11 @@ rule {
     unit = [[\b(?<unit>[\w@.-]+)\.service: [Mm]ain process exited, code=(?:exited|dumped), status=(?<code>[1-9]\d*)|]]
       .. [[\bUnit (?<unit>[\w@.-]+)\.service entered failed state]],
   },
-  context = with_pod{up = [[(?:Application startup complete|Uvicorn running on)]], ready = READY, unready = UNREADY,
+  context = with_pod{ready = READY, unready = UNREADY,
     completed = [[^\s*Reason: +Completed\s*$]]},
   when = function(_, log)
     local hit = log.state or log.compose or log.unit or log.backoff
-    if log.fatal or log.up and hit ~= log.state then return nil end
+    if log.fatal or log.came_up and hit ~= log.state then return nil end
     local past = log.ready and not log.unready or log.completed and log.completed.line < hit.line
     if hit == log.state and past and not log.backoff then return nil end -- of an earlier start: this one is well
     if hit.code == "137" or hit.code == "143" or hit.code == "130" then return nil end -- oom.host, stopped.outside
