@@ -39,13 +39,20 @@ rule {
 
 rule {
   id = "oom.host/compiler",
-  from = {"compiler", "installer", "kernel"},
+  from = {"compiler", "installer", "kernel", lone = {"compiler", "installer", "shell", "app", "other"}},
   signatures = {
     killed = [[(?:Killed signal terminated program (?:cc1plus|cc1|cicc|as|ptxas)|nvcc error\s*: '(?:cicc|ptxas|]]
       .. [[cudafe\+\+|cc1plus)' died due to signal 9|internal compiler error: Killed \(program cc1plus\))]],
+    lone = [=[^\s*(?:Killed\b|make(?:\[\d+\])?: \*\*\* \[[^\]]+\] (?:Error 137|Killed)\s*$)]=],
   },
+  context = {build = [=[ninja: build stopped: subcommand failed|Error compiling objects for extension|]=]
+    .. [=[\bmake(?:\[\d+\])?: \*\*\* \[]=]},
   facts = {"system.memory.total", "env.MAX_JOBS"},
-  explains = {"cuda.toolkit-mismatch", "pip.broken-install"},
+  explains = {"cuda.toolkit-mismatch", "pip.broken-install", "oom.host"},
+  when = function(_, log)
+    if not log.killed and not (log.build and math.abs(log.build.line - log.lone.line) <= 40) then return nil end
+    return {hit = log.killed or log.lone}
+  end,
   confidence = 0.93,
   why = {"The compiler was killed for want of memory: a build starts as many compilers as there are cores, and "
     .. "each takes several GB.", "MAX_JOBS is {fact:env.MAX_JOBS}."},

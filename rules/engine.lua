@@ -240,14 +240,15 @@ rule {
     none = [[so you must provide a chat template if the tokenizer does not define one]],
     unset = [[Cannot use chat template functions because tokenizer\.chat_template is not set]],
   },
-  context = {server = [[(?:vllm|sglang|lmdeploy|text_generation_server)[/\\.]\w+]]},
+  context = {server = [[(?:vllm|sglang|lmdeploy|text_generation_server)[/\\.]\w+|\bUvicorn running on ]]},
   confidence = 0.84,
   title = "the model's tokenizer has no chat template",
   when = function(_, log)
     local hit = log.none or log.unset
     local served = log.server or log.has_frame[[(?:vllm|sglang|lmdeploy)/]]
-    return {hit = hit, why = "It was asked to chat, and the model's tokenizer comes without a template for that: a "
-      .. "base model, or a repository whose template lies in a file of its own that was not loaded.",
+    -- a server answers such a request as if the request were wrong (400)
+    return {hit = hit, lasts = true, why = "It was asked to chat, and the model's tokenizer comes without a template "
+      .. "for that: a base model, or a repository whose template lies in a file of its own that was not loaded.",
       fixes = {{code = true, kind = "param:chat_template", say = served
           and "Take the model's instruct version, or start the server with --chat-template and the path of a template."
           or "Take the model's instruct version, or set tokenizer.chat_template."}}}

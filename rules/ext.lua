@@ -9,7 +9,8 @@ local BROUGHT_BY = {
   flash_attn_2_cuda = "flash-attn", flash_attn_cuda = "flash-attn", flash_attn_3_cuda = "flash-attn-3",
     dropout_layer_norm = "flash-attn", rotary_emb = "flash-attn",
   fused_layer_norm_cuda = "apex", amp_C = "apex", apex_C = "apex", fused_weight_gradient_mlp_cuda = "apex",
-    awq_ext = "autoawq-kernels", awq_inference_engine = "autoawq",
+    fused_dense_cuda = "apex", fused_dense_lib = "flash-attn", xentropy_cuda_lib = "flash-attn",
+    awq_ext = "autoawq-kernels", awq_inference_engine = "autoawq", exllamav3_ext = "exllamav3",
   causal_conv1d_cuda = "causal-conv1d", selective_scan_cuda = "mamba-ssm", detectron2 = "detectron2", mmcv = "mmcv",
     transformer_engine_torch = "transformer-engine",
   transformer_engine_extensions = "transformer-engine", pointnet2_ops = "pointnet2-ops", vllm_flash_attn = "vllm",
@@ -275,7 +276,8 @@ rule {
       .. [['_OpNamespace' '(?:_C|_C_cache_ops|_moe_C|_vllm_fa\w*|sgl_kernel)' object has no attribute)]],
     no_class = [[Tried to instantiate class '_(?:core_|moe_)?C\.\w+', but it does not exist]],
     flash_c = [[cannot import name '(?:flash_attn_cuda|flash_attn_[23]_cuda|_\w+_C)'|]]
-      .. [[No module named '(?<missing>flash_attn_2_cuda|flash_attn_cuda|fused_layer_norm_cuda|amp_C|]]
+      .. [[No module named '(?<missing>flash_attn_2_cuda|flash_attn_cuda|fused_\w+_cuda|amp_C|apex_C|]]
+      .. [[fused_dense_lib|xentropy_cuda_lib|autogptq_cuda_\d+|exllamav[23]_ext|]]
       .. [[dropout_layer_norm|rotary_emb|exllama_kernels|exllamav2_kernels|awq_ext|awq_inference_engine|_ext|]]
       .. [[pointnet2_ops\._ext|mmcv\._ext|detectron2\._C|MultiScaleDeformableAttention|selective_scan_cuda|]]
       .. [[causal_conv1d_cuda|sgl_kernel\.common_ops|gptqmodel_\w+|quant_cuda|cuda_ext)']],

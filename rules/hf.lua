@@ -321,7 +321,7 @@ rule {
     by_ollama = [[\bollama\[\d+\]: |\bsource=(?:sched|routes|server|llm|runner)\.go:\d|/\.ollama/models/]],
     -- its own programs, no binding of Python
     llama_program = [[(?:main: exiting due to model loading error|\bsrv +(?:load_model|operator|llama_server)|]]
-      .. [[llama[-_]server\b|llama-cli\b)]],
+      .. [[common_init_\w+: |_from_gpt_params: |main: error: unable to load model|llama[-_]server\b|llama-cli\b)]],
     engine_frame = [[\b(?:vllm|sglang|text_generation_server|lmdeploy)/]],
     custom = [[trust_remote_code=True]], lacking = [[ModuleNotFoundError: No module named]],
     driver = [[NVIDIA driver on your system is too old]],

@@ -14,6 +14,19 @@ local TROUBLE = {
 local VOLUME = [[unbound immediate PersistentVolumeClaims|persistentvolumeclaim "[^"]+" not found|volume node ]]
   .. [[affinity conflict|available persistent volumes? to bind]]
 
+-- The taint that keeps the pod away. The control plane's keeps every pod away, so it is the reason only where the line
+-- has no other one; `others` says that it has.
+local function deciding_taint(rest)
+  local others = rest:match[[Insufficient [\w/.-]+|didn't match (?:Pod's )?(?:node|pod) |volume node affinity]] ~= nil
+  local control
+  for taint in rest:gmatch[=[(?:untolerated taint|had taint) \{([\w./-]+)]=] do
+    if not taint:match[[^node-role\.kubernetes\.io/(?:control-plane|master)$]] then return taint, others end
+    control = taint
+  end
+  if others then return nil, others end
+  return control, others
+end
+
 rule {
   id = "job.unsatisfiable/pod",
   from = {"orchestrator", "other", "app"},
@@ -36,7 +49,7 @@ rule {
     if not hit or log.placed and log.placed.line > hit.line then return nil end
     local rest = hit.rest
     local gpu = rest:match[[Insufficient ((?:nvidia|amd)\.com/[\w.-]+)]]
-    local taint = rest:match[=[(?:untolerated taint|had taint) \{([\w./-]+)]=]
+    local taint, others = deciding_taint(rest)
     local tainted = taint and not TROUBLE[taint]
     if gpu and not tainted then return nil end -- container.no-gpu
     if taint and TROUBLE[taint] then
@@ -47,7 +60,7 @@ rule {
           .. "condition (free its disk or memory, restart its kubelet, kubectl uncordon), and do not tolerate the "
           .. "taint."}}}
     end
-    if taint and taint:match[[node-role\.kubernetes\.io/(?:control-plane|master)]] and not gpu then
+    if taint and taint:match[[node-role\.kubernetes\.io/(?:control-plane|master)]] then
       local only = hit.nodes == "1"
       return {hit = hit, confidence = only and 0.9 or 0.75,
         why = "The only nodes that are left are the control plane's, and those take no other pods.",
@@ -55,7 +68,8 @@ rule {
           .. "a node with the GPU."}}}
     end
     if taint then
-      return {hit = hit, confidence = 0.9, title = "the pod does not tolerate the node's taint",
+      return {hit = hit, confidence = others and not gpu and 0.75 or 0.9,
+        title = "the pod does not tolerate the node's taint",
         why = ("The nodes that are left have the taint %s, which keeps pods away that do not "
           .. "tolerate it."):format(taint),
         fixes = {{container = "toleration", value = taint, kind = "os",

@@ -454,17 +454,18 @@ rule {
           {install = "xformers", say = "Or install the xformers build made for this torch."}}}
     end
     if hit == log.capability and hit.below then
-      return {hit = hit, confidence = 0.78, why = {
-        "This engine runs on GPUs of compute capability {below} and later only.",
+      return {hit = hit, confidence = 0.78, why = {"This engine runs on GPUs of capability {below} and later only.",
         "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
         fixes = {{hardware = true,
           say = "Use a newer GPU, or an engine that still supports this one (llama.cpp, transformers)."}}}
     end
     -- a kernel of a library: its data type need not be what is too new
     if hit == log.capability and not hit.text:match[[(?i)\b(?:b?float|bf16|fp\d|half|e\dm\d)]] then
+      local plain = (hit.method or ""):match[[^(awq|gptq)_marlin\b]] -- the same weights, older kernels
       return {hit = hit, confidence = 0.88, why = {"This kernel needs a GPU of another generation.",
         "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
-        fixes = {{hardware = true, say = "Run it on such a GPU."},
+        fixes = {plain and {flag = "quantization", value = plain, say = "Take the plain kernels (and --dtype half)."}
+          or {hardware = true, say = "Run it on such a GPU."},
           {code = true, kind = "param:quantization",
             say = "Or choose another kernel (backend) or quantization than the one that the message names."}}}
     end

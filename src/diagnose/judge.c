@@ -444,12 +444,14 @@ static struct ff_error *judge_ends(
 	return err;
 }
 
-// What a rule says of a worker that goes on (on the CPU, slowly) holds although it goes on.
+// What a rule says of a worker that goes on (on the CPU, slowly) holds although it goes on, and what it says of the
+// server's own settings although the server blames the request.
 static int tier_of(const struct ff_events *events, const struct ff_finding *f)
 {
 	const struct ff_event *e = ff_events_at(events, f->event);
 	int tier = ff_event_tier(events, f->event);
-	return !tier && e && !e->history && json_is_true(json_object_get(f->answer, "lasts")) ? 1 : tier;
+	bool may_last = e && (!e->history || e->refused);
+	return !tier && may_last && json_is_true(json_object_get(f->answer, "lasts")) ? 1 : tier;
 }
 
 struct ff_error *ff_judge_log(

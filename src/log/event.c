@@ -475,6 +475,7 @@ void ff_events_harmless(struct ff_events *events, size_t index, uint64_t by)
 	if (!e)
 		return;
 	e->history = true;
+	e->refused = false;
 	if (!e->progress)
 		e->progress = by;
 }
@@ -484,6 +485,12 @@ void ff_events_outlive(struct ff_events *events, size_t index, uint64_t by)
 	const struct ff_event *e = event_at(events, index);
 	if (e && e->kind != FF_EVENT_KERNEL)
 		ff_events_harmless(events, index, by);
+}
+
+void ff_events_refuse(struct ff_events *events, size_t index, uint64_t by)
+{
+	ff_events_outlive(events, index, by);
+	event_at(events, index)->refused = true;
 }
 
 void ff_events_caught_next(struct ff_events *events, const struct ff_line *line, bool onward)

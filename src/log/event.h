@@ -54,6 +54,7 @@ struct ff_event {
 	uint32_t run;	     /**< the run it stands in */
 	bool onward;	     /**< who printed it said that the program goes on by another way */
 	bool history;	     /**< a later run, or the end of its own, shows that it did not matter */
+	bool refused;	     /**< and that is because a server told its caller that the request was wrong */
 };
 
 #define FF_EVENT_NO_INNER ((size_t)-1)
@@ -87,6 +88,9 @@ void ff_events_harmless(struct ff_events *events, size_t index, uint64_t by);
 
 /** This event did not matter in the end, as the line `by` shows. What the kernel says of the machine stays. */
 void ff_events_outlive(struct ff_events *events, size_t index, uint64_t by);
+
+/** The same where the line `by` tells the caller that the request was wrong, which its server may have made up. */
+void ff_events_refuse(struct ff_events *events, size_t index, uint64_t by);
 
 /** The next traceback of who said this line was caught: where nothing depends on it, or, with `onward`, by a program
     that goes on by another way; that one did not matter where a sign of health follows. */

@@ -206,7 +206,7 @@ void ff_runs_refused(const struct ff_run *run, struct ff_events *events, uint64_
 			continue;
 		bool refused = of_request(e) && e->last + REFUSED_LINES >= number;
 		if (refused || (below && e->kind == FF_EVENT_LINE && e->last + 1 >= below))
-			ff_events_outlive(events, i, number);
+			ff_events_refuse(events, i, number);
 		below = refused ? e->first : 0;
 	}
 }
