@@ -168,7 +168,7 @@ rule {
     no_driver = [[Found no NVIDIA driver on your system]],
     no_device = codes"container.no-gpu" .. [[|(?:No CUDA GPUs are available|]]
       .. [[No visible GPU devices|no supported devices found for platform CUDA)]],
-    no_smi = [[(?:nvidia-smi: command not found|'nvidia-smi' is not recognized)]],
+    no_smi = [[(?:nvidia-smi: command not found|Command 'nvidia-smi' not found|'nvidia-smi' is not recognized)]],
     not_compiled = [[Torch not compiled with CUDA enabled]],
     triton = [[(?:0 active drivers \(\[\]\)\. There should only be one|Found no active (?:triton )?driver)]],
     need = [[(?:No (?:NVIDIA )?GPU found\? ?[^\n]*only supports GPUs|requires a CUDA-capable GPU|GPU is required|]]

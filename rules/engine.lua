@@ -258,6 +258,46 @@ rule {
 }
 
 rule {
+  id = "engine.arg-invalid/model-repository",
+  from = {"tritonserver", "engine"},
+  signatures = {
+    config = [[Poll failed for model directory '(?<model>[^'\n]+)': failed to open text file for read \S+: No such]],
+    version = [[(?:Poll failed for model directory '(?<model2>[^'\n]+)': [^\n]*|]]
+      .. [[failed to load '(?<model3>[^'\n]+)' version \d+: [^\n]*)at least one version must be available]],
+  },
+  confidence = 0.86,
+  title = "a folder of the model repository is not laid out as Triton wants it",
+  when = function(_, log)
+    local hit = log.config or log.version
+    local name = hit.model or hit.model2 or hit.model3
+    return {hit = hit, why = {("Triton takes each folder of --model-repository for a model; %s lacks %s."):format(name,
+        log.config and "its config.pbtxt" or "a folder of a version (1, 2, ...) with the model's file in it")},
+      fixes = {{argument = "model-repository", say = ("Give the folder above the models, each laid out as "
+        .. "%s/config.pbtxt and %s/1/model.onnx (or .plan, .pt, model.py)."):format(name, name)}}}
+  end,
+  doc = {looks = "Poll failed for model directory 'resnet': failed to open text file for read ...config.pbtxt.",
+    check = "ls -R of what --model-repository names."},
+}
+
+rule {
+  id = "dtype.unsupported/nans",
+  from = {"engine", "app", "other", "torch"},
+  signatures = {nans = [[A tensor with (?:all )?NaNs was produced in (?<part>Unet|VAE)]]},
+  confidence = 0.84,
+  title = "half precision gives no numbers on this GPU or with this model",
+  when = function(_, log)
+    local vae = log.nans.part == "VAE"
+    return {why = {"Half precision overflowed in the {part}: some GPUs (the GTX 16 series) have no working half "
+        .. "precision, and some models' VAE cannot do with it."},
+      fixes = {{flag = vae and "full_precision_vae" or "full_precision", engine = "a1111",
+        say = "Compute that part in full precision."},
+        {code = true, say = "Or take a VAE that was mended for half precision, or another checkpoint."}}}
+  end,
+  doc = {looks = "NansException: A tensor with all NaNs was produced in Unet.",
+    check = "--no-half, --no-half-vae and --upcast-sampling among COMMANDLINE_ARGS."},
+}
+
+rule {
   id = "app.bug/image-tokens",
   from = {"transformers", "engine"},
   signatures = {tokens = [[(?:Image|Video|Audio) features and (?:image|video|audio) tokens do not match:? ]]

@@ -226,7 +226,7 @@ rule {
       [[Temporary failure in name resolution]],
       [[cannot find the requested files in the (?:disk|local) cache]],
     },
-    gated = [[gated repo]],
+    gated = [[(?<!private or )gated repo]], -- the hub's library adds those words to whatever it did not find
     optional = [[(?:Could not|Cannot) download `[\w./-]+`:]],
   },
   unless = {"bad_token", "offline", "gated"},
@@ -402,7 +402,7 @@ rule {
   },
   context = {
     limited = HTTP_429 .. [[|Too Many Requests]],
-    http = [[(?:401|403|404) Client Error|gated repo|Repository Not Found]],
+    http = [[(?:401|403|404) Client Error|(?<!private or )gated repo|Repository Not Found]],
     down = [[50[0234] Server Error|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out]],
     up = [[Application startup complete|Uvicorn running on]],
   },

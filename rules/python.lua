@@ -125,6 +125,24 @@ rule {
     check = "Who writes sys.modules[...] = None."},
 }
 
+rule {
+  id = "app.bug/main-guard",
+  anyone = "interpreter",
+  signatures = {bootstrap = [[RuntimeError:\s+An attempt has been made to start a new process before the]]},
+  specific_over = {"app.bug", "vllm.engine-died"},
+  explains = {"vllm.engine-died"},
+  confidence = 0.9,
+  title = "the script starts processes as soon as it is imported",
+  why = "Where children are spawned, each of them imports the script that was started, and that comes again to the "
+    .. "call that starts children: it stands at the outermost level, without the main guard.",
+  fixes = {
+    {code = true, say = "Put what the script does (making the engine, the DataLoader or the pool with it) into a "
+      .. "function, and call that below `if __name__ == \"__main__\":`."},
+  },
+  doc = {looks = "RuntimeError: An attempt has been made to start a new process before the current process has "
+    .. "finished its bootstrapping phase.", check = "What the script calls at its outermost level."},
+}
+
 -- Nightly builds are taken away after a while; others of the same line are there.
 rule {
   id = "pip.conflict/nightly-gone",

@@ -163,6 +163,26 @@ local OUTSIDE = any{[[huggingface]], [[\bhf\.co]], [[pypi]], [[pythonhosted]], [
   [[(?i)proxy]], [[(?i)daemon]]}
 
 rule {
+  id = "net.peer-unreachable/ollama",
+  from = {"ollama", "engine", "shell", "app", "other"},
+  signatures = {
+    client = [[could not connect to (?:the )?(?:ollama app, is it running|a running Ollama instance|ollama server)]],
+    library = [[Failed to connect to Ollama\. Please check that Ollama is downloaded, running and accessible]],
+  },
+  confidence = 0.88,
+  title = "Ollama's server does not run, or at another address",
+  why = "The client asks the server at OLLAMA_HOST (127.0.0.1:11434 when it is not set), and none answers there.",
+  facts = {"env.OLLAMA_HOST"},
+  fixes = {
+    {restart = "ollama", say = "Start the server."},
+    {code = true, kind = "env:OLLAMA_HOST",
+      say = "If it runs in another container or on another host: set OLLAMA_HOST to that one's name and port."},
+  },
+  doc = {looks = "Error: could not connect to ollama app, is it running?",
+    check = "curl http://127.0.0.1:11434/; OLLAMA_HOST of the client."},
+}
+
+rule {
   id = "net.peer-unreachable/system",
   title = "a machine or a service does not answer",
   role = "symptom",

@@ -101,6 +101,24 @@ local function other_model(log, hit, library)
 end
 
 rule {
+  id = "pip.module-missing/mxfp4",
+  from = {"transformers", "app", "other", "torch"},
+  signatures = {plain = [[MXFP4 quantization requires [^\n]*triton[^\n]*dequantiz]]},
+  context = {full = [[(?i)\bout of memory\b|OutOfMemoryError]]},
+  explains = {"oom.model-too-big", "oom.activation", "oom.fragmentation"},
+  title = "the packages that compute with MXFP4 weights are missing",
+  when = function(_, log)
+    return {confidence = log.full and 0.88 or 0.66, severity = not log.full and "warning" or nil, lasts = true,
+      why = {"Without a new triton and the package kernels the weights are unpacked to bfloat16, four times as large.",
+        log.full and "That does not fit the GPU."},
+      fixes = {{install = "kernels", with = {triton = ">=3.4"},
+        say = "Install both, so that the weights stay packed."}}}
+  end,
+  doc = {looks = "MXFP4 quantization requires triton >= 3.4.0 and kernels installed, we will default to dequantizing.",
+    check = "pip list | grep -e triton -e kernels."},
+}
+
+rule {
   id = "hf.weights-mismatch",
   from = {"torch", "hub", "engine", "app", "other"},
   signatures = {
