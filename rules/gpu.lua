@@ -1,13 +1,12 @@
 -- The hardware: what the kernel's Xid lines, ECC counters and temperatures say.
 
 -- NVIDIA's catalogue (rules/data/xid.tsv), and the numbers of it that a rule is for.
-local catalogue = {}
-for n = 1, 400 do catalogue[n] = know.xid(n) or false end
+local catalogue = know.xids()
 
 local function xids(wanted)
   local numbers = {}
-  for n, xid in ipairs(catalogue) do
-    if xid and wanted(xid, n) then numbers[#numbers + 1] = tostring(n) end
+  for _, xid in ipairs(catalogue) do
+    if wanted(xid) then numbers[#numbers + 1] = xid.number end
   end
   return numbers
 end
@@ -145,7 +144,7 @@ local launch_blocking = {set = {CUDA_LAUNCH_BLOCKING = "1"}, kind = "code",
 local suspect = {hardware = true, say = "Only if it appears with unrelated programs: suspect the card."}
 
 -- 109, a context switch that took too long, is the program's as often as the card's.
-local app_list = table.concat(xids(function(xid, n) return xid.cause == "gpu.app-fault" or n == 109 end), "|")
+local app_list = table.concat(xids(function(xid) return xid.cause == "gpu.app-fault" or xid.number == "109" end), "|")
 
 rule {
   id = "gpu.app-fault",
@@ -194,7 +193,7 @@ rule {
   from = {"driver", "system", "native", "container"},
   signatures = {
     xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(table.concat(xids(
-      function(xid, n) return xid.cause == "" and by_action[xid.action] and n ~= 109 end), "|")),
+      function(xid) return xid.cause == "" and by_action[xid.action] and xid.number ~= "109" end), "|")),
     recovery = [[NVRM: Xid \([^)\n]+\): 154, GPU recovery action changed from [^\n]* to \S+ \((?<recovery>[^)\n]+)\)]],
   },
   facts = {"gpus.0.name", "driver.version"},

@@ -21,7 +21,7 @@
 
 #include <lauxlib.h>
 
-enum { NEAREST_WORDS_MAX = 500 };
+enum { NEAREST_WORDS_MAX = 500, XIDS_MAX = 256 };
 
 FF_EMBEDDED(ff_table, modules);
 FF_EMBEDDED(ff_table, from_pretrained);
@@ -183,17 +183,36 @@ static void set_span(lua_State *L, const char *name, struct ff_span text)
 	lua_setfield(L, -2, name);
 }
 
+static void push_xid(lua_State *L, const struct ff_xid_info *info)
+{
+	lua_createtable(L, 0, 5);
+	set_span(L, "number", info->number);
+	set_span(L, "name", info->name);
+	set_span(L, "kind", info->kind);
+	set_span(L, "action", info->action);
+	set_span(L, "cause", info->cause);
+}
+
 static int know_xid(lua_State *L)
 {
 	struct ff_xid_info info;
 	lua_Integer number = luaL_checkinteger(L, 1);
 	if (number < 0 || number > 10000 || !ff_know_xid((unsigned)number, &info))
 		return 0;
-	lua_newtable(L);
-	set_span(L, "name", info.name);
-	set_span(L, "kind", info.kind);
-	set_span(L, "action", info.action);
-	set_span(L, "cause", info.cause);
+	push_xid(L, &info);
+	return 1;
+}
+
+// know.xids() -> the whole catalogue, a list of what know.xid() says
+static int know_xids(lua_State *L)
+{
+	struct ff_xid_info all[XIDS_MAX];
+	size_t n = ff_know_xids(XIDS_MAX, all);
+	lua_createtable(L, (int)n, 0);
+	for (size_t i = 0; i < n; i++) {
+		push_xid(L, &all[i]);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
 	return 1;
 }
 
@@ -409,6 +428,7 @@ void ff_lua_know_open(lua_State *L)
 		{"torch_partner", know_torch_partner},
 		{"torch_wheel", know_torch_wheel},
 		{"xid", know_xid},
+		{"xids", know_xids},
 		{NULL, NULL},
 	};
 	luaL_newlib(L, functions);

@@ -11,6 +11,12 @@ FF_EMBEDDED(ff_table, xid);
 
 enum { XID, NAME, CLASS, ACTION, CAUSE, NOTE };
 
+static struct ff_xid_info info_of(const struct ff_table_row *row)
+{
+	return (struct ff_xid_info){row->cells[XID], row->cells[NAME], row->cells[CLASS], row->cells[ACTION],
+		row->cells[CAUSE], row->cells[NOTE]};
+}
+
 bool ff_know_xid(unsigned number, struct ff_xid_info *ret)
 {
 	char key[16];
@@ -18,7 +24,16 @@ bool ff_know_xid(unsigned number, struct ff_xid_info *ret)
 	struct ff_table_row row;
 	if (!ff_table_find(ff_table_xid, ff_span_of(key), &row))
 		return false;
-	*ret = (struct ff_xid_info){
-		row.cells[NAME], row.cells[CLASS], row.cells[ACTION], row.cells[CAUSE], row.cells[NOTE]};
+	*ret = info_of(&row);
 	return true;
+}
+
+size_t ff_know_xids(size_t max, struct ff_xid_info ret[])
+{
+	struct ff_table table = ff_table_of(ff_table_xid);
+	struct ff_table_row row;
+	size_t n = 0;
+	while (n < max && ff_table_next(&table, &row))
+		ret[n++] = info_of(&row);
+	return n;
 }

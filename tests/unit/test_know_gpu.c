@@ -232,6 +232,11 @@ static void xid_tells_its_meaning(void **state)
 	assert_true(ff_span_eq(info.cause, "gpu.fallen-off"));
 	assert_true(ff_know_xid(43, &info) && ff_span_eq(info.action, "ignore"));
 	assert_false(ff_know_xid(1, &info));
+	struct ff_xid_info all[256];
+	size_t n = ff_know_xids(256, all);
+	assert_in_range(n, 100, 255);
+	assert_true(ff_span_eq(all[0].number, "8") && ff_span_eq(all[1].number, "11"));
+	assert_int_equal(ff_know_xids(1, all), 1);
 }
 
 static void codes_are_found_by_number_and_name(void **state)
