@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "diagnose/book.h"
 #include "diagnose/diagnose.h"
+#include "diagnose/finding.h"
 #include "diagnose/matcher.h"
 
 #include <ctype.h>
@@ -98,7 +99,22 @@ static struct ff_error *put_files(FILE *out, size_t *ret_n)
 
 // ---- rules ----
 
-static struct ff_error *put_rules(FILE *out, const struct ff_rules *rules)
+static struct ff_error *put_reads(FILE *out, struct ff_rules *rules, size_t rule)
+{
+	_cleanup_json_ json_t *paths = NULL;
+	struct ff_error *err = ff_judge_reads(rules, rule, &paths);
+	const char *path;
+	json_t *read;
+	if (err || !json_object_size(paths))
+		return err;
+	fputs(".reads =", out);
+	json_object_foreach (paths, path, read)
+		fprintf(out, " \"%s\\0\"", path);
+	fputs(", ", out);
+	return NULL;
+}
+
+static struct ff_error *put_rules(FILE *out, struct ff_rules *rules)
 {
 	fputs("static const struct ff_rule rules[] = {\n", out);
 	for (size_t i = 0; i < ff_rules_count(rules); i++) {
@@ -112,6 +128,9 @@ static struct ff_error *put_rules(FILE *out, const struct ff_rules *rules)
 		put_text(out, r->file);
 		fprintf(out, ".line = %d, .role = %d, .warning = %d, .has_when = %d, .has_check = %d, .ended = %d, ",
 			r->line, r->role, r->warning, r->has_when, r->has_check, r->ended);
+		struct ff_error *err = r->has_check ? put_reads(out, rules, i) : NULL;
+		if (err)
+			return err;
 		fprintf(out,
 			".ref = LUA_NOREF, .built_in = true, .in_book = true, .first_signature = %zu, .signature_count "
 			"= %zu},\n",

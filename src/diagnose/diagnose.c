@@ -178,7 +178,7 @@ static struct ff_error *judge(const struct ff_diagnose_options *o, const struct 
 	if (!err && o->checks && o->engine)
 		err = ff_rules_narrow(rules, o->engine);
 	if (!err && ground->facts && (o->checks || findings->n || failure))
-		err = ff_judge_checks(rules, o->checks ? findings : &checks, broken);
+		err = ff_judge_checks(rules, ground->facts, o->checks ? findings : &checks, broken);
 	if (!err && scan)
 		err = ff_findings_confirm(rules, &checks, failure, findings);
 	if (err)

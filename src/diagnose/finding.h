@@ -30,8 +30,12 @@ struct ff_error *ff_judge_facts(struct ff_rules *rules, const json_t *facts);
 struct ff_error *ff_judge_log(struct ff_rules *rules, const struct ff_scan *scan, const json_t *said,
 	struct ff_findings *ret, json_t *broken);
 
-/** Evaluate the `check` of every rule against the facts given last. */
-struct ff_error *ff_judge_checks(struct ff_rules *rules, struct ff_findings *ret, json_t *broken);
+/** The facts without which the `check` of a rule has nothing to say, for the book: an object whose keys are their
+    paths, empty where it may speak without any. */
+struct ff_error *ff_judge_reads(struct ff_rules *rules, size_t rule, json_t **ret);
+
+/** Evaluate the `check` of every rule against the facts given last, which are these. */
+struct ff_error *ff_judge_checks(struct ff_rules *rules, const json_t *facts, struct ff_findings *ret, json_t *broken);
 
 /** The same against the facts as they would be after a fix. */
 struct ff_error *ff_judge_checks_after(

@@ -484,15 +484,44 @@ struct ff_error *ff_judge_log(
 	return err;
 }
 
-// Asks every check about the facts that stand in the registry under `key`.
-static struct ff_error *ask_checks(struct ff_rules *rules, const char *key, struct ff_findings *ret, json_t *broken)
+struct ff_error *ff_judge_reads(struct ff_rules *rules, size_t rule, json_t **ret)
+{
+	struct ff_sandbox *sandbox = ff_rules_sandbox(rules);
+	lua_State *L = ff_sandbox_lua(sandbox);
+	int top = lua_gettop(L);
+	struct ff_error *err = open_engine(rules);
+	if (err)
+		return err;
+	push_function(L, "reads");
+	err = ff_rules_push(rules, rule);
+	if (!err)
+		err = ff_sandbox_call(sandbox, 1, 1);
+	if (!err)
+		*ret = ff_sandbox_json(L, -1);
+	lua_settop(L, top);
+	return err;
+}
+
+// A check of the book is not asked, nor its file read, while nothing is known of what it reads.
+static bool worth_asking(const struct ff_rule *rule, const json_t *facts)
+{
+	const char *path = rule->reads;
+	while (path && *path && !ff_json_at(facts, path))
+		path += strlen(path) + 1;
+	return !path || *path;
+}
+
+// Asks the checks about the facts, which stand in the registry under `key`.
+static struct ff_error *ask_checks(
+	struct ff_rules *rules, const json_t *facts, const char *key, struct ff_findings *ret, json_t *broken)
 {
 	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
 	struct ff_error *err = NULL;
 	int top = lua_gettop(L);
 	for (size_t i = 0; !err && i < ff_rules_count(rules); i++) {
+		const struct ff_rule *rule = ff_rules_at(rules, i);
 		lua_settop(L, top);
-		if (!ff_rules_at(rules, i)->id || !ff_rules_at(rules, i)->has_check)
+		if (!rule->id || !rule->has_check || !worth_asking(rule, facts))
 			continue;
 		if (!push_question(L, "check", rules, i, broken))
 			continue;
@@ -503,16 +532,16 @@ static struct ff_error *ask_checks(struct ff_rules *rules, const char *key, stru
 	return err;
 }
 
-struct ff_error *ff_judge_checks(struct ff_rules *rules, struct ff_findings *ret, json_t *broken)
+struct ff_error *ff_judge_checks(struct ff_rules *rules, const json_t *facts, struct ff_findings *ret, json_t *broken)
 {
-	return ask_checks(rules, facts_key, ret, broken);
+	return ask_checks(rules, facts, facts_key, ret, broken);
 }
 
 struct ff_error *ff_judge_checks_after(
 	struct ff_rules *rules, const json_t *facts, struct ff_findings *ret, json_t *broken)
 {
 	struct ff_error *err = put_facts(rules, facts, facts_after_key);
-	return err ? err : ask_checks(rules, facts_after_key, ret, broken);
+	return err ? err : ask_checks(rules, facts, facts_after_key, ret, broken);
 }
 
 bool ff_finding_is_error(const struct ff_rules *rules, const struct ff_finding *finding)

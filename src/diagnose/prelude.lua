@@ -40,7 +40,10 @@ end
 
 for _, library in ipairs{know, atlas} do
   for name, ask in pairs(library) do
-    library[name] = function(...) return note_answer(library == atlas and "atlas" or name, ask(...)) end
+    library[name] = function(...)
+      if read and library == atlas then read.atlas = true end
+      return note_answer(library == atlas and "atlas" or name, ask(...))
+    end
   end
 end
 
@@ -84,49 +87,54 @@ function atlas.said(hit)
   return atlas.message(package, message and message ~= "" and message or hit.text)
 end
 
+local function table_of(value) return type(value) == "table" and value or {} end
+
 local function set_of(list)
   local set = {}
-  for _, name in ipairs(type(list) == "table" and list or {}) do set[name] = true end
+  for _, name in ipairs(table_of(list)) do set[name] = true end
   return set
 end
 
--- f"driver.version" is a value, false where the document says null, nil where nothing is known.
-local function facts(doc)
-  local complete, packages = set_of(doc.complete), {}
-  for name, entry in pairs(get(doc, "python.packages") or {}) do
+-- Entries of packages by their normal names.
+local function packages_of(entries)
+  local packages = {}
+  for name, entry in pairs(table_of(entries)) do
     if type(name) == "string" and type(entry) == "table" then packages[normal(name)] = entry end
   end
-  local f = {doc = doc}
+  return packages
+end
+
+-- f"driver.version" is a value, false where the document says null, nil where nothing is known. `at` reads a path.
+local function facts(doc, at)
+  local complete, packages
+  at = at or function(path) return get(doc, path) end
+  -- false where a part that has no such fact is complete
+  local function unknown(part)
+    complete = complete or set_of(at"complete")
+    return not complete[part] and nil
+  end
+  local f = {}
   -- version of a package; false when it is certainly not installed
   function f.pkg(name)
     note("python.packages." .. name .. ".version")
+    packages = packages or packages_of(at"python.packages")
     local entry = packages[normal(name)]
-    local version = entry and entry.version or get(doc, normal(name):gsub("-", "_") .. ".version")
-    if version then return version end
-    if complete["python.packages"] then return false end
-    return nil
+    return entry and entry.version or at(normal(name):gsub("-", "_") .. ".version") or unknown"python.packages"
   end
   -- an environment variable; false when it is certainly not set
   function f.env(name)
-    note("env." .. name)
-    local value = type(doc.env) == "table" and doc.env[name]
+    local value = f("env." .. name)
     if type(value) == "table" then return "(masked)" end
-    if type(value) == "string" then return value end
-    if complete["env"] then return false end
-    return nil
+    return type(value) == "string" and value or unknown"env"
   end
   -- why a probe has no fact: the text of its first miss of this kind ("timeout", "crash", "denied", ...)
   function f.miss(probe, kind)
-    note("errors")
-    for _, e in ipairs(type(doc.errors) == "table" and doc.errors or {}) do
+    for _, e in ipairs(table_of(f"errors")) do
       if type(e) == "table" and e.probe == probe and e.kind == kind and type(e.text) == "string" then return e.text end
     end
     return nil
   end
-  function f.gpus()
-    note("gpus")
-    return type(doc.gpus) == "table" and doc.gpus or {}
-  end
+  function f.gpus() return table_of(f"gpus") end
   -- compute capabilities of all GPUs; by the table of names where a GPU's own answer is missing
   function f.capabilities()
     local list = {}
@@ -138,7 +146,7 @@ local function facts(doc)
   end
   return setmetatable(f, {__call = function(_, path)
     note(path)
-    return get(doc, path)
+    return at(path)
   end})
 end
 
@@ -571,6 +579,16 @@ local function check(rule, f)
   return finding(rule, answer, nil, {}, f, nil)
 end
 
+-- The facts that a check reads where nothing is known and it says nothing: as long as none of them is known it takes
+-- the same way and says nothing again. None of a check that speaks all the same, or asks the atlas, which the build has
+-- not.
+local function reads(rule)
+  local paths = {}
+  begin_reading()
+  local answer = rule.check(facts({}, function(path) paths[path] = true end))
+  return (answer or read.atlas) and {} or paths
+end
+
 -- A run that was ended from outside; `hit` is the line that says so. What the rule's context took stands in the log.
 local function ended(rule, hit, raw, events, f)
   begin_reading()
@@ -579,4 +597,4 @@ local function ended(rule, hit, raw, events, f)
   return answer and finding(rule, answer, hit, {text = hit.text}, f, nil)
 end
 
-return {facts = facts, evaluate = evaluate, check = check, ended = ended}
+return {facts = facts, evaluate = evaluate, check = check, reads = reads, ended = ended}

@@ -16,6 +16,9 @@ struct ff_rule {
 	enum ff_role role;
 	bool warning; /**< severity "warning": reported, but not an error for the exit code */
 	bool has_when, has_check;
+	/** Of the book: paths of facts, each with its 0 and an empty one behind the last; while none of them is known
+	    `check` says nothing. NULL where it is always asked. */
+	const char *reads;
 	/** Answers for runs that were ended as its cause says ("stopped.outside"), with the line that shows it */
 	bool ended;
 	int ref; /**< the block, in the Lua registry; LUA_NOREF until its file of the book is run */

@@ -64,7 +64,7 @@ static struct ff_error *judge_after(struct trial *t, const char *cause, const js
 	struct ff_error *err = ff_judge_checks_after(t->rules, facts, &after, t->broken);
 	if (!err && !t->asked) {
 		t->asked = true;
-		err = ff_judge_checks(t->rules, &t->before, t->broken);
+		err = ff_judge_checks(t->rules, t->ground->facts, &t->before, t->broken);
 	}
 	if (!err)
 		*ret = verdict(t, &after, cause);

@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!err)
 		err = ff_judge_facts(rules, facts);
 	if (!err)
-		err = ff_judge_checks(rules, &findings, broken);
+		err = ff_judge_checks(rules, facts, &findings, broken);
 	const struct ff_ground ground = {.facts = facts};
 	if (!err)
 		err = ff_findings_fix(rules, &ground, &findings, broken);

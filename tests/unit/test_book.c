@@ -7,18 +7,22 @@
 #include <cmocka.h>
 
 #include "diagnose/book.h"
+#include "diagnose/finding.h"
 
 #include <lauxlib.h>
 
 static const struct ff_book_file files[] = {{"rules/gpu.lua", {"\x1bLua", 4}}};
 static const struct ff_signature signatures[] = {
 	{.rule = 1, .name = "seen", .pattern = "never seen", .built_in = true, .in_book = true}};
-#define RULE(the_id, the_file)                                                                        \
+#define RULE(the_id, the_file, ...)                                                                   \
 	{                                                                                             \
 		.id = (the_id), .cause = (the_id), .title = "", .file = (the_file), .ref = LUA_NOREF, \
-		.built_in = true, .in_book = true                                                     \
+		.built_in = true, .in_book = true, __VA_ARGS__                                        \
 	}
-static const struct ff_rule rules[] = {RULE("gpu.app-fault", "rules/gpu.lua"), RULE("hf.gated", "rules/none.lua")};
+static const struct ff_rule rules[] = {RULE("gpu.app-fault", "rules/gpu.lua", .has_check = true,
+					       .reads = "xids\0"
+							"gpus.0.name\0"),
+	RULE("hf.gated", "rules/none.lua")};
 
 const struct ff_book ff_book = {.lua = "another release",
 	.files = files,
@@ -60,6 +64,33 @@ static void other_rules(void **state)
 	ff_rules_destroy(r);
 }
 
+// How many checks could not be asked: their file is read, and is not what the book says, where one is asked.
+static size_t asked_about(const char *text)
+{
+	struct ff_rules *r = built_in();
+	struct ff_findings findings = {0};
+	json_t *facts = json_loads(text, 0, NULL), *broken = json_array();
+	assert_non_null(facts);
+	assert_null(ff_judge_facts(r, facts));
+	assert_null(ff_judge_checks(r, facts, &findings, broken));
+	size_t n = json_array_size(broken);
+	json_decref(broken);
+	json_decref(facts);
+	ff_findings_deinit(&findings);
+	ff_rules_destroy(r);
+	return n;
+}
+
+// A check is asked where something that it reads is known.
+static void asked_where_known(void **state)
+{
+	(void)state;
+	assert_int_equal(asked_about("{}"), 0);
+	assert_int_equal(asked_about("{\"gpus\": [{}]}"), 0);
+	assert_int_equal(asked_about("{\"gpus\": [{\"name\": null}]}"), 1);
+	assert_int_equal(asked_about("{\"xids\": []}"), 1);
+}
+
 // Nothing is read before a rule is asked for, and a user's rule takes the place of one that never was.
 static void read_when_asked(void **state)
 {
@@ -79,6 +110,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(other_lua),
 		cmocka_unit_test(other_rules),
+		cmocka_unit_test(asked_where_known),
 		cmocka_unit_test(read_when_asked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,13 +47,46 @@ static struct ff_rules *rules_with(const char *facts_text)
 	return rules;
 }
 
+// One that reads a package, one that speaks of what is not known, one that asks the atlas without a fact.
+static const char more[] =
+	"rule {id = 'torch.too-old', why = '', check = function(f) if f.pkg'torch' == '1' then return {} end end}\n"
+	"rule {id = 'pip.module-missing', why = '', check = function(f) if not f.pkg'torch' then return {} end end}\n"
+	"rule {id = 'app.bug', why = '', check = function() if atlas.owners('cuda') then return {} end end}\n";
+
+static void assert_reads(struct ff_rules *rules, size_t rule, const char *const expected[4])
+{
+	json_t *paths = NULL;
+	size_t n = 0;
+	assert_null(ff_judge_reads(rules, rule, &paths));
+	for (; n < 4 && expected[n]; n++)
+		assert_true(json_is_true(json_object_get(paths, expected[n])));
+	assert_int_equal(json_object_size(paths), n);
+	json_decref(paths);
+}
+
+static void a_check_needs_what_it_reads(void **state)
+{
+	(void)state;
+	static const char *const expected[][4] = {
+		{"gpus", "torch.archs"}, {"bitsandbytes.found"}, {"bitsandbytes.found"}};
+	struct ff_rules *rules = rules_with(machine);
+	assert_null(ff_rules_add_text(rules, "more.lua", more, strlen(more)));
+	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
+		assert_reads(rules, i, expected[i]);
+	size_t first = ff_rules_count(rules) - 3;
+	assert_reads(rules, first, (const char *const[4]){"python.packages", "torch.version", "complete"});
+	assert_reads(rules, first + 1, (const char *const[4]){NULL});
+	assert_reads(rules, first + 2, (const char *const[4]){NULL});
+	ff_rules_destroy(rules);
+}
+
 // The finding of a cause on the machine's facts, with these fixes, after its trial.
 static json_t *tried(const char *facts, const char *cause, const char *fixes)
 {
 	struct ff_rules *rules = rules_with(facts);
 	struct ff_findings findings = {0};
-	json_t *broken = json_array();
-	assert_null(ff_judge_checks(rules, &findings, broken));
+	json_t *broken = json_array(), *document = json_loads(facts, 0, NULL);
+	assert_null(ff_judge_checks(rules, document, &findings, broken));
 	assert_int_equal(json_array_size(broken), 0);
 	json_t *answer = NULL;
 	for (size_t i = 0; i < findings.n; i++) {
@@ -64,7 +97,6 @@ static json_t *tried(const char *facts, const char *cause, const char *fixes)
 		assert_int_equal(json_object_set_new(answer, "fixes", json_loads(fixes, 0, NULL)), 0);
 	}
 	assert_non_null(answer);
-	json_t *document = json_loads(facts, 0, NULL);
 	assert_null(ff_findings_try(rules, &(struct ff_ground){.facts = document}, &findings));
 	json_decref(document);
 	json_t *result = json_incref(json_object_get(answer, "fixes"));
@@ -174,6 +206,7 @@ static void wheels_are_known_by_release_and_tag(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_check_needs_what_it_reads),
 		cmocka_unit_test(a_variable_selects_another_library),
 		cmocka_unit_test(a_wheel_brings_its_code),
 		cmocka_unit_test(a_new_error_is_seen),
