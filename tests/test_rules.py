@@ -19,6 +19,10 @@ RuntimeError: quota of alice exceeded
 RuntimeError: quota of bob not exceeded
 == expect
 {"cause": "none"}
+== log the quota again, by the rules that saw it before
+RuntimeError: quota of carol exceeded
+== expect
+{"cause": "site.quota", "why": "carol"}
 """
 
 
@@ -40,7 +44,7 @@ def test_a_folder_of_rules_is_checked_tested_and_used(firstfix, tmp_path):
     assert run(firstfix, "rules", "lint", tmp_path / "site.lua").returncode == 0
     tested = run(firstfix, "rules", "test", tmp_path)
     assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert tested.stdout.count("site.case") == 2
+    assert tested.stdout.count("site.case") == 3
     page = run(firstfix, "playbook", "site.quota", "--rules", tmp_path).stdout
     assert "the quota is used up" in page and "quota of <user> exceeded" in page and "Ask for more." in page
     (tmp_path / "site.case").write_text(CASE.replace('"fix": "disk"', '"fix": "wait"'))

@@ -11,6 +11,7 @@
 
 #include "base/io.h"
 #include "diagnose/diagnose.h"
+#include "diagnose/matcher.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -25,7 +26,14 @@ struct one_case {
 	unsigned line;
 };
 
-static struct ff_error *diagnose_case(const struct one_case *c, const char *dir, json_t **ret)
+// All cases are asked of the same rules: to compile the patterns of a large folder takes seconds.
+struct test {
+	struct ff_rules *rules;
+	struct ff_matcher *matcher;
+	json_t *list; // what came out
+};
+
+static struct ff_error *diagnose_case(const struct test *t, const struct one_case *c, json_t **ret)
 {
 	_cleanup_json_ json_t *facts = NULL;
 	_cleanup_close_ int fd = -1;
@@ -37,13 +45,10 @@ static struct ff_error *diagnose_case(const struct one_case *c, const char *dir,
 			lseek(fd, 0, SEEK_SET);
 	}
 	return err ? err
-		   : ff_diagnose(&(struct ff_diagnose_options){.facts = facts,
-					 .log_fd = fd,
-					 .log_name = c->file,
-					 .rules_dir = dir,
-					 .no_extra_rules = true,
-					 .checks = c->check},
-			     ret);
+		   : ff_diagnose_with(
+			     &(struct ff_diagnose_options){
+				     .facts = facts, .log_fd = fd, .log_name = c->file, .checks = c->check},
+			     t->rules, t->matcher, ret);
 }
 
 // NULL when it came out as expected.
@@ -67,20 +72,20 @@ static char *mismatch(const json_t *want, const json_t *got)
 	return n < 0 ? NULL : text;
 }
 
-static struct ff_error *run_case(const struct one_case *c, const char *dir, json_t *list)
+static struct ff_error *run_case(const struct test *t, const struct one_case *c)
 {
 	_cleanup_json_ json_t *want = NULL, *got = NULL;
 	if (!c->expect.n)
 		return ff_error_create(FF_EUSAGE, "%s:%u: this case has no '== expect'", c->file, c->line);
 	struct ff_error *err = ff_json_parse(c->file, c->expect.p, c->expect.n, &want);
 	if (!err)
-		err = diagnose_case(c, dir, &got);
+		err = diagnose_case(t, c, &got);
 	if (err)
 		return err;
 	_cleanup_free_ char *why = mismatch(want, got);
 	json_t *entry = json_pack("{s:s, s:o, s:b, s:s*}", "file", c->file, "name",
 		ff_json_string(c->name.n ? c->name.p : "", c->name.n), "ok", (int)!why, "why", why);
-	return json_array_append_new(list, entry) < 0 ? &ff_enomem : NULL;
+	return json_array_append_new(t->list, entry) < 0 ? &ff_enomem : NULL;
 }
 
 // Where the body of the section that was just opened goes; NULL for a section of no such name.
@@ -95,7 +100,7 @@ static struct ff_span *section(struct one_case *c, struct ff_span head)
 	return &c->log;
 }
 
-static struct ff_error *run_file(const char *path, struct ff_span text, const char *dir, json_t *list)
+static struct ff_error *run_file(const struct test *t, const char *path, struct ff_span text)
 {
 	struct one_case c = {.file = path};
 	struct ff_span line, *body = NULL;
@@ -114,7 +119,7 @@ static struct ff_error *run_file(const char *path, struct ff_span text, const ch
 		struct ff_span head = {line.p + 3, line.n - 3};
 		bool begins = ff_span_starts(head, "log ") || ff_span_starts(head, "check ");
 		if (begins && open)
-			err = run_case(&c, dir, list);
+			err = run_case(t, &c);
 		if (begins)
 			c.line = number;
 		open |= begins;
@@ -122,7 +127,7 @@ static struct ff_error *run_file(const char *path, struct ff_span text, const ch
 		if (!body && !err)
 			err = ff_error_create(FF_EUSAGE, "%s:%u: no section '%.*s'", path, number, (int)head.n, head.p);
 	}
-	return err || !open ? err : run_case(&c, dir, list);
+	return err || !open ? err : run_case(t, &c);
 }
 
 static int is_case(const struct dirent *entry)
@@ -130,17 +135,17 @@ static int is_case(const struct dirent *entry)
 	return entry->d_name[0] != '.' && ff_ends(entry->d_name, ".case");
 }
 
-static struct ff_error *run_path(const char *path, const char *dir, json_t *list)
+static struct ff_error *run_path(const struct test *t, const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	_cleanup_buf_ struct ff_buf text = {0};
 	if (fd < 0)
 		return ff_error_os(errno, "%s", path);
 	struct ff_error *err = ff_read_all(fd, path, CASE_FILE_MAX, &text);
-	return err ? err : run_file(path, (struct ff_span){text.p ? text.p : "", text.n}, dir, list);
+	return err ? err : run_file(t, path, (struct ff_span){text.p ? text.p : "", text.n});
 }
 
-static struct ff_error *run_folder(const char *folder, const char *dir, json_t *list)
+static struct ff_error *run_folder(const struct test *t, const char *folder)
 {
 	struct dirent **entries = NULL;
 	struct ff_error *err = NULL;
@@ -149,24 +154,37 @@ static struct ff_error *run_folder(const char *folder, const char *dir, json_t *
 		_cleanup_buf_ struct ff_buf path = {0};
 		ff_buf_printf(&path, "%s/%s", folder, entries[i]->d_name);
 		if (!err)
-			err = path.failed ? &ff_enomem : run_path(path.p, dir, list);
+			err = path.failed ? &ff_enomem : run_path(t, path.p);
 		free(entries[i]);
 	}
 	free(entries);
 	return err;
 }
 
-struct ff_error *ff_rules_test(const char *dir, json_t **ret)
+static struct ff_error *run_all(const struct test *t, const char *dir)
 {
-	_cleanup_json_ json_t *list = json_array();
 	_cleanup_buf_ struct ff_buf cases = {0};
 	ff_buf_printf(&cases, "%s/cases", dir);
-	struct ff_error *err = list && !cases.failed ? run_folder(dir, dir, list) : &ff_enomem;
+	struct ff_error *err = t->list && !cases.failed ? run_folder(t, dir) : &ff_enomem;
 	if (!err)
-		err = run_folder(cases.p, dir, list);
-	if (!err && !json_array_size(list))
+		err = run_folder(t, cases.p);
+	if (!err && !json_array_size(t->list))
 		err = ff_error_create(FF_EUSAGE, "%s: there is no *.case in it", dir);
+	return err;
+}
+
+struct ff_error *ff_rules_test(const char *dir, json_t **ret)
+{
+	struct test t = {.list = json_array()};
+	struct ff_error *err = ff_rules_load(dir, true, &t.rules);
 	if (!err)
-		*ret = ff_take(&list);
+		err = ff_matcher_create(t.rules, &t.matcher);
+	if (!err)
+		err = run_all(&t, dir);
+	if (!err)
+		*ret = ff_take(&t.list);
+	ff_matcher_destroy(t.matcher);
+	ff_rules_destroy(t.rules);
+	json_decref(t.list);
 	return err;
 }

@@ -200,16 +200,13 @@ static struct ff_error *load_rules(const struct ff_diagnose_options *o, json_t *
 	return ff_rules_load(NULL, true, ret);
 }
 
-struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
+static struct ff_error *diagnose(const struct ff_diagnose_options *o, struct ff_rules *rules,
+	struct ff_matcher *matcher, json_t *broken, json_t **ret)
 {
-	_cleanup_rules_ struct ff_rules *rules = NULL;
 	_cleanup_scan_ struct ff_scan *scan = NULL;
 	_cleanup_findings_ struct ff_findings findings = {0};
-	_cleanup_json_ json_t *broken = json_array();
 	_cleanup_json_ json_t *said = NULL, *facts = NULL, *facts_of = NULL;
-	struct ff_error *err = load_rules(o, broken, &rules);
-	if (!err && o->log_fd >= 0)
-		err = ff_scan_create(rules, &scan);
+	struct ff_error *err = o->log_fd >= 0 ? ff_scan_create(rules, matcher, &scan) : NULL;
 	if (!err && scan)
 		err = read_log(o, scan);
 	if (!err)
@@ -243,4 +240,19 @@ struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
 		json_object_set_new(doc, "exception", exception);
 	*ret = doc;
 	return NULL;
+}
+
+struct ff_error *ff_diagnose_with(
+	const struct ff_diagnose_options *o, struct ff_rules *rules, struct ff_matcher *matcher, json_t **ret)
+{
+	_cleanup_json_ json_t *broken = json_array();
+	return broken ? diagnose(o, rules, matcher, broken, ret) : &ff_enomem;
+}
+
+struct ff_error *ff_diagnose(const struct ff_diagnose_options *o, json_t **ret)
+{
+	_cleanup_rules_ struct ff_rules *rules = NULL;
+	_cleanup_json_ json_t *broken = json_array();
+	struct ff_error *err = load_rules(o, broken, &rules);
+	return err ? err : diagnose(o, rules, NULL, broken, ret);
 }

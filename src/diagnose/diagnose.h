@@ -41,6 +41,11 @@ bool ff_facts_fit(const json_t *facts, const json_t *said, struct ff_buf *ret_be
 
 struct ff_error *ff_diagnose(const struct ff_diagnose_options *options, json_t **ret);
 
-/** All rules: built-in ones, those of the folders that apply. */
+/** The same by rules that are loaded and a matcher that is made of them, for many diagnoses one after the other. */
 struct ff_rules;
+struct ff_matcher;
+struct ff_error *ff_diagnose_with(
+	const struct ff_diagnose_options *options, struct ff_rules *rules, struct ff_matcher *matcher, json_t **ret);
+
+/** All rules: built-in ones, those of the folders that apply. */
 struct ff_error *ff_rules_load(const char *rules_dir, bool no_extra_rules, struct ff_rules **ret);

@@ -91,6 +91,8 @@ static struct ff_error *make_parts(struct ff_reading *r)
 		err = ff_shown_create(&r->shown);
 	if (!err)
 		r->landmark_seen = calloc(ff_landmarks_count(r->landmarks) + 1, sizeof(*r->landmark_seen));
+	for (size_t i = 0; i < ff_rules_signature_count(r->rules); i++)
+		ff_rules_signature_at(r->rules, i)->seen = 0; // subjects of another log
 	return !err && !r->landmark_seen ? &ff_enomem : err;
 }
 

@@ -30,7 +30,7 @@ struct place {
 struct ff_scan {
 	struct ff_rules *rules;
 	struct ff_chunks *chunks;
-	struct ff_matcher *matcher;
+	struct ff_matcher *matcher, *own_matcher;
 	struct ff_sieve *sieve;
 	struct ff_looks *looks;
 	struct ff_reading *reading;
@@ -62,7 +62,7 @@ void ff_scan_destroy(struct ff_scan *scan)
 	ff_sieve_destroy(scan->sieve);
 	ff_looks_destroy(scan->looks);
 	ff_reading_destroy(scan->reading);
-	ff_matcher_destroy(scan->matcher);
+	ff_matcher_destroy(scan->own_matcher);
 	ff_said_destroy(scan->said);
 	ff_repeats_destroy(scan->repeats);
 	ff_error_destroy(scan->err);
@@ -71,7 +71,7 @@ void ff_scan_destroy(struct ff_scan *scan)
 
 static ff_chunk_fn read_chunk;
 
-struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_scan **ret)
+struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_matcher *matcher, struct ff_scan **ret)
 {
 	_cleanup_scan_ struct ff_scan *scan = calloc(1, sizeof(*scan));
 	if (!scan)
@@ -81,8 +81,9 @@ struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_scan **ret)
 	struct ff_error *err = scan->repeats ? ff_said_create(&scan->said) : &ff_enomem;
 	if (!err)
 		err = ff_chunks_create(read_chunk, scan, &scan->chunks);
-	if (!err)
-		err = ff_matcher_create(rules, &scan->matcher);
+	if (!err && !matcher)
+		err = ff_matcher_create(rules, &scan->own_matcher);
+	scan->matcher = matcher ? matcher : scan->own_matcher;
 	if (!err)
 		err = ff_sieve_create(scan->matcher, &scan->sieve);
 	if (!err)

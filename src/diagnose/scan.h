@@ -8,7 +8,8 @@
 
 struct ff_scan;
 
-struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_scan **ret);
+/** With a matcher made of the rules already, which stays the caller's, or NULL. One scan at a time uses the rules. */
+struct ff_error *ff_scan_create(struct ff_rules *rules, struct ff_matcher *matcher, struct ff_scan **ret);
 void ff_scan_destroy(struct ff_scan *scan);
 
 static inline void ff_cleanup_scan(struct ff_scan **scan)

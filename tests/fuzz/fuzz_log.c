@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ff_findings findings = {0};
 	if (!rules && (ff_rules_load(NULL, true, &rules) || ff_judge_facts(rules, NULL)))
 		abort();
-	if (ff_scan_create(rules, &scan))
+	if (ff_scan_create(rules, NULL, &scan))
 		abort();
 	size_t cut = size ? data[0] % (size + 1) : 0;
 	json_t *broken = json_array();

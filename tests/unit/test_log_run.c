@@ -20,7 +20,7 @@ static struct ff_scan *scan_of(const char *log)
 	struct ff_scan *scan;
 	if (!rules)
 		assert_null(ff_rules_load(NULL, true, &rules));
-	assert_null(ff_scan_create(rules, &scan));
+	assert_null(ff_scan_create(rules, NULL, &scan));
 	assert_null(ff_scan_feed(scan, log, strlen(log)));
 	assert_null(ff_scan_end(scan));
 	return scan;

@@ -178,7 +178,7 @@ static void a_later_start(void **state)
 	struct ff_scan *scan;
 	json_t *doc = NULL;
 	assert_null(ff_rules_load(NULL, true, &rules));
-	assert_null(ff_scan_create(rules, &scan));
+	assert_null(ff_scan_create(rules, NULL, &scan));
 	assert_null(ff_scan_feed(scan, log, strlen(log)));
 	assert_null(ff_scan_end(scan));
 	assert_null(ff_scan_said(scan, &doc));

@@ -39,7 +39,7 @@ static json_t *said_of(const char *log)
 	struct ff_scan *scan;
 	json_t *said = NULL;
 	assert_null(ff_rules_load(NULL, true, &rules));
-	assert_null(ff_scan_create(rules, &scan));
+	assert_null(ff_scan_create(rules, NULL, &scan));
 	assert_null(ff_scan_feed(scan, log, strlen(log)));
 	assert_null(ff_scan_end(scan));
 	assert_null(ff_scan_said(scan, &said));
