@@ -10,6 +10,8 @@ enum { MATCH_LIMIT = 200000, HEAP_LIMIT_KIB = 4096, DEPTH_LIMIT = 2000 };
 enum { USE = 256, USED_BEFORE_JIT = 16 * USE }; // bytes; a match costs as much as so many
 
 struct ff_regex {
+	const char *late; // compiled when it is first matched
+	uint32_t options;
 	pcre2_code *code;
 	pcre2_match_data *data;
 	pcre2_match_context *context;
@@ -50,44 +52,80 @@ static struct ff_error *read_names(struct ff_regex *regex)
 	return NULL;
 }
 
-struct ff_error *ff_regex_create(const char *pattern, bool caseless, bool anchored, struct ff_regex **ret)
+// What it leaves on failure goes with the regex.
+static struct ff_error *compile(struct ff_regex *regex, const char *pattern)
 {
-	struct ff_regex *regex = calloc(1, sizeof(*regex));
-	if (!regex)
-		return &ff_enomem;
 	int code;
 	PCRE2_SIZE at;
 	uint32_t groups = 0;
-	uint32_t options =
-		PCRE2_NEVER_UTF | PCRE2_DUPNAMES | (caseless ? PCRE2_CASELESS : 0) | (anchored ? PCRE2_ANCHORED : 0);
-	regex->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &code, &at, NULL);
+	regex->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, regex->options, &code, &at, NULL);
 	if (!regex->code) {
 		char text[160];
 		pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof(text));
-		free(regex);
 		return ff_error_create(FF_EUSAGE, "%s (at character %zu of '%s')", text, (size_t)at + 1, pattern);
 	}
 	pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &groups);
-	if (groups >= FF_REGEX_GROUPS) {
-		ff_regex_destroy(regex);
+	if (groups >= FF_REGEX_GROUPS)
 		return ff_error_create(FF_EUSAGE, "more than %d groups in '%s'", FF_REGEX_GROUPS - 1, pattern);
-	}
 	regex->data = pcre2_match_data_create(FF_REGEX_GROUPS, NULL);
 	regex->context = pcre2_match_context_create(NULL);
 	struct ff_error *err = regex->data && regex->context ? read_names(regex) : &ff_enomem;
-	if (err) {
-		ff_regex_destroy(regex);
+	if (err)
 		return err;
-	}
 	pcre2_set_match_limit(regex->context, MATCH_LIMIT);
 	pcre2_set_heap_limit(regex->context, HEAP_LIMIT_KIB);
 	pcre2_set_depth_limit(regex->context, DEPTH_LIMIT);
+	return NULL;
+}
+
+static struct ff_regex *allocate(bool caseless, bool anchored)
+{
+	struct ff_regex *regex = calloc(1, sizeof(*regex));
+	if (regex)
+		regex->options = PCRE2_NEVER_UTF | PCRE2_DUPNAMES | (caseless ? PCRE2_CASELESS : 0) |
+			(anchored ? PCRE2_ANCHORED : 0);
+	return regex;
+}
+
+struct ff_error *ff_regex_create(const char *pattern, bool caseless, bool anchored, struct ff_regex **ret)
+{
+	struct ff_regex *regex = allocate(caseless, anchored);
+	struct ff_error *err = regex ? compile(regex, pattern) : &ff_enomem;
+	if (err)
+		ff_regex_destroy(regex);
+	else
+		*ret = regex;
+	return err;
+}
+
+struct ff_error *ff_regex_create_late(const char *pattern, bool caseless, bool anchored, struct ff_regex **ret)
+{
+	struct ff_regex *regex = allocate(caseless, anchored);
+	if (!regex)
+		return &ff_enomem;
+	regex->late = pattern;
 	*ret = regex;
 	return NULL;
 }
 
+// Tried once.
+static void compile_late(struct ff_regex *regex)
+{
+	struct ff_error *err = compile(regex, regex->late);
+	regex->late = NULL;
+	if (err) {
+		pcre2_code_free(regex->code);
+		regex->code = NULL;
+		ff_error_destroy(err);
+	}
+}
+
 static int match(struct ff_regex *regex, struct ff_span subject, size_t from)
 {
+	if (regex->late)
+		compile_late(regex);
+	if (!regex->code)
+		return PCRE2_ERROR_HEAPLIMIT;
 	regex->used += USE + subject.n;
 	if (!regex->tried_jit && regex->used >= USED_BEFORE_JIT) { // a refusal leaves the interpreter
 		regex->tried_jit = true;

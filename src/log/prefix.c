@@ -129,7 +129,10 @@ _Static_assert((int)ROWS < 64, "each row has a bit, and FF_HEAD_WRAPPED one");
 
 struct ff_prefixes {
 	struct ff_regex *regex[ROWS];
-	unsigned source[ROWS], service[ROWS], level[ROWS], part[ROWS], relay[ROWS], quote[ROWS]; // group numbers
+	struct groups {
+		unsigned source, service, level, part, relay, quote; // their numbers
+		bool known;
+	} groups[ROWS];
 	uint64_t begin[256]; // one bit a row: which of them a line may begin with that begins with this character
 };
 
@@ -166,19 +169,13 @@ struct ff_error *ff_prefixes_create(struct ff_prefixes **ret)
 	if (!prefixes)
 		return &ff_enomem;
 	for (size_t i = 0; i < ROWS; i++) {
-		struct ff_error *err = ff_regex_create(rows[i].pattern, false, true, &prefixes->regex[i]);
+		struct ff_error *err = ff_regex_create_late(rows[i].pattern, false, true, &prefixes->regex[i]);
 		if (err) {
 			ff_prefixes_destroy(prefixes);
 			return err;
 		}
 		for (unsigned c = 0; c < 256; c++)
 			prefixes->begin[c] |= (uint64_t)is_like((unsigned char)c, rows[i].like[0]) << i;
-		prefixes->source[i] = ff_regex_group(prefixes->regex[i], "src");
-		prefixes->service[i] = ff_regex_group(prefixes->regex[i], "svc");
-		prefixes->level[i] = ff_regex_group(prefixes->regex[i], "lvl");
-		prefixes->part[i] = ff_regex_group(prefixes->regex[i], "part");
-		prefixes->relay[i] = ff_regex_group(prefixes->regex[i], "relay");
-		prefixes->quote[i] = ff_regex_group(prefixes->regex[i], "quote");
 	}
 	*ret = prefixes;
 	return NULL;
@@ -209,6 +206,24 @@ static void add_service(struct ff_prefix *prefix, struct ff_span name)
 	memcpy(prefix->service, name.p, prefix->service_n);
 }
 
+// Of a row that has matched.
+static const struct groups *groups_of(struct ff_prefixes *prefixes, size_t row)
+{
+	const struct ff_regex *regex = prefixes->regex[row];
+	struct groups *groups = &prefixes->groups[row];
+	if (!groups->known)
+		*groups = (struct groups){
+			.source = ff_regex_group(regex, "src"),
+			.service = ff_regex_group(regex, "svc"),
+			.level = ff_regex_group(regex, "lvl"),
+			.part = ff_regex_group(regex, "part"),
+			.relay = ff_regex_group(regex, "relay"),
+			.quote = ff_regex_group(regex, "quote"),
+			.known = true,
+		};
+	return groups;
+}
+
 static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct ff_prefix *prefix)
 {
 	struct ff_match m;
@@ -218,14 +233,15 @@ static bool strip_one(struct ff_prefixes *prefixes, struct ff_span *text, struct
 		if (!begins_like(head, rows[i].like) || (rows[i].needs && !memchr(head.p, rows[i].needs, head.n)) ||
 			!ff_regex_match(prefixes->regex[i], head, 0, &m) || !m.group[0].n)
 			continue;
-		ff_prefix_add_source(prefix, group(&m, prefixes->source[i]));
-		add_service(prefix, group(&m, prefixes->service[i]));
-		enum ff_level level = ff_level_of(group(&m, prefixes->level[i]));
-		if (level != FF_LEVEL_NONE || prefixes->relay[i])
+		const struct groups *g = groups_of(prefixes, i);
+		ff_prefix_add_source(prefix, group(&m, g->source));
+		add_service(prefix, group(&m, g->service));
+		enum ff_level level = ff_level_of(group(&m, g->level));
+		if (level != FF_LEVEL_NONE || g->relay)
 			prefix->level = level;
-		prefix->quotes += prefixes->quote[i] != 0;
+		prefix->quotes += g->quote != 0;
 		prefix->heads |= 1ull << i;
-		struct ff_span part = group(&m, prefixes->part[i]);
+		struct ff_span part = group(&m, g->part);
 		if (part.n)
 			prefix->part = part.p[0];
 		text->p += m.group[0].n;

@@ -71,9 +71,9 @@ struct ff_error *ff_shown_create(struct ff_shown **ret)
 	struct ff_shown *shown = calloc(1, sizeof(*shown));
 	struct ff_error *err = shown ? NULL : &ff_enomem;
 	for (size_t i = 0; i < ROWS && !err; i++) {
-		err = ff_regex_create(rows[i].open, true, true, &shown->open[i]);
+		err = ff_regex_create_late(rows[i].open, true, true, &shown->open[i]);
 		if (!err)
-			err = ff_regex_create(rows[i].close, true, true, &shown->close[i]);
+			err = ff_regex_create_late(rows[i].close, true, true, &shown->close[i]);
 	}
 	if (err)
 		ff_shown_destroy(shown);

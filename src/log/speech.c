@@ -112,11 +112,11 @@ struct ff_speech {
 struct ff_error *ff_speech_create(struct ff_speech **ret)
 {
 	struct ff_speech *speech = calloc(1, sizeof(*speech));
-	struct ff_error *err = speech ? ff_regex_create(told, false, true, &speech->told) : &ff_enomem;
+	struct ff_error *err = speech ? ff_regex_create_late(told, false, true, &speech->told) : &ff_enomem;
 	for (size_t i = 0; i < PATTERNS && !err; i++) {
-		err = ff_regex_create(patterns[i].before, true, false, &speech->before[i]);
+		err = ff_regex_create_late(patterns[i].before, true, false, &speech->before[i]);
 		if (!err && patterns[i].after)
-			err = ff_regex_create(patterns[i].after, true, true, &speech->after[i]);
+			err = ff_regex_create_late(patterns[i].after, true, true, &speech->after[i]);
 	}
 	if (err)
 		ff_speech_destroy(speech);

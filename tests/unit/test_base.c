@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/regex.h"
 #include "base/since.h"
 #include "base/str.h"
 #include "base/words.h"
@@ -258,9 +259,32 @@ static void texts_that_differ_in_digits_alone_have_one_hash(void **state)
 	}
 }
 
+// The same as one that is compiled at once; one that cannot be compiled matches nothing, and says that it gave up.
+static void a_late_pattern_is_compiled_when_asked(void **state)
+{
+	(void)state;
+	struct ff_regex *late, *broken, *none;
+	struct ff_match m;
+	assert_null(ff_regex_create_late("rank (?<rank>\\d+)", true, true, &late));
+	assert_int_equal(ff_regex_group(late, "rank"), 0);
+	assert_true(ff_regex_match(late, FF_SPAN("Rank 17 of 20"), 0, &m) && !ff_regex_limited(late));
+	assert_int_equal(ff_regex_group(late, "rank"), 1);
+	assert_true(ff_span_eq(m.group[1], "17"));
+	assert_false(ff_regex_match(late, FF_SPAN("a rank 17"), 0, &m) || ff_regex_limited(late));
+	ff_regex_destroy(late);
+	assert_null(ff_regex_create_late("rank (", true, true, &broken));
+	for (int i = 0; i < 2; i++)
+		assert_true(!ff_regex_match(broken, FF_SPAN("rank ("), 0, &m) && ff_regex_limited(broken));
+	ff_regex_destroy(broken);
+	struct ff_error *err = ff_regex_create("rank (", true, true, &none);
+	assert_non_null(err);
+	ff_error_destroy(err);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_late_pattern_is_compiled_when_asked),
 		cmocka_unit_test(span_numbers_reject_everything_else),
 		cmocka_unit_test(span_pieces_include_empty_ones),
 		cmocka_unit_test(buffer_grows_and_finishes_empty),
