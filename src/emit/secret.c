@@ -12,13 +12,16 @@
 #include <stdatomic.h>
 
 enum { MATCH_LIMIT = 200000, MAX_PEM_LINES = 200, MASK_HEAD_MAX = 32 };
+enum { USED_BEFORE_JIT = 16384 }; // bytes; a start masks a few short texts, for which the JIT costs more than it saves
 
-static _Atomic(pcre2_code *) codes[FF_SECRET_FORMS_MAX]; // kept until the process ends
+static _Atomic(pcre2_code *) codes[FF_SECRET_FORMS_MAX][2]; // without the JIT and with it, kept until the process ends
+static atomic_size_t used[FF_SECRET_FORMS_MAX];
 
-static struct ff_error *code_of(size_t form, pcre2_code **ret)
+static struct ff_error *code_of(size_t form, size_t bytes, pcre2_code **ret)
 {
 	const struct ff_secret_form *row = ff_secret_form(form);
-	*ret = atomic_load(&codes[form]);
+	bool jit = atomic_fetch_add(&used[form], bytes) + bytes >= USED_BEFORE_JIT;
+	*ret = atomic_load(&codes[form][jit]);
 	if (*ret)
 		return NULL;
 	int number;
@@ -27,8 +30,9 @@ static struct ff_error *code_of(size_t form, pcre2_code **ret)
 	if (!code)
 		return ff_error_create(FF_EFORMAT, "secrets.tsv: %.*s: pattern error %d at %zu", (int)row->kind.n,
 			row->kind.p, number, at);
-	pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); // where there is no JIT the interpreter does
-	if (atomic_compare_exchange_strong(&codes[form], ret, code))
+	if (jit)
+		pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); // where there is no JIT the interpreter does
+	if (atomic_compare_exchange_strong(&codes[form][jit], ret, code))
 		*ret = code;
 	else
 		pcre2_code_free(code); // another thread was first; *ret is now its code
@@ -71,7 +75,7 @@ static struct ff_error *mask_row(struct scan *scan, size_t form, struct ff_span 
 {
 	const struct ff_secret_form *row = ff_secret_form(form);
 	pcre2_code *code;
-	struct ff_error *err = code_of(form, &code);
+	struct ff_error *err = code_of(form, text.n, &code);
 	if (err)
 		return err;
 	size_t done = 0, from = 0;
@@ -174,7 +178,7 @@ struct ff_error *ff_secret_check(void)
 			FF_EFORMAT, "secrets.tsv: too many rows or hints, or a hint shorter than 3 bytes");
 	for (size_t i = 0; i < ff_secret_forms(); i++) {
 		pcre2_code *code;
-		struct ff_error *err = code_of(i, &code);
+		struct ff_error *err = code_of(i, 0, &code);
 		if (err)
 			return err;
 	}
