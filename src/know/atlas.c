@@ -176,27 +176,34 @@ bool ff_atlas_package_of_module(const struct ff_atlas *a, const char *module, st
 	return false;
 }
 
-bool ff_atlas_same_minor(const char *a, const char *b)
+static bool same_minor(const struct ff_version *x, const struct ff_version *y)
 {
-	struct ff_version x, y;
-	if (!ff_version_parse(ff_span_of(a), &x) || !ff_version_parse(ff_span_of(b), &y))
-		return false;
 	for (size_t i = 0; i < 2; i++) {
 		uint64_t m = 0, n = 0;
-		if ((i < x.n_release && !ff_span_u64(x.release[i], &m)) ||
-			(i < y.n_release && !ff_span_u64(y.release[i], &n)) || m != n)
+		if ((i < x->n_release && !ff_span_u64(x->release[i], &m)) ||
+			(i < y->n_release && !ff_span_u64(y->release[i], &n)) || m != n)
 			return false;
 	}
 	return true;
 }
 
+bool ff_atlas_same_minor(const char *a, const char *b)
+{
+	struct ff_version x, y;
+	return ff_version_parse(ff_span_of(a), &x) && ff_version_parse(ff_span_of(b), &y) && same_minor(&x, &y);
+}
+
 int ff_atlas_position(const struct ff_atlas *a, const struct ff_atlas_package *p, const char *version, bool *same)
 {
 	int at = -1;
+	struct ff_version asked, one;
+	bool is_version = ff_version_parse(ff_span_of(version), &asked);
 	*same = false;
 	for (size_t i = 0; i < p->release_count; i++) {
 		const char *release = ff_atlas_string(a, p->releases[i]);
-		bool minor = ff_atlas_same_minor(version, release), later = ff_version_compare(release, version) > 0;
+		bool both = is_version && ff_version_parse(ff_span_of(release), &one),
+		     minor = both && same_minor(&asked, &one),
+		     later = (both ? ff_version_order(&one, &asked) : ff_version_compare(release, version)) > 0;
 		if (later && (!minor || *same)) // of the minor release the last one before, else the first
 			break;
 		at = (int)i;

@@ -388,10 +388,16 @@ void ff_atlas_lacks(const struct ff_atlas *a, const char *package, const char *h
 	if (!ff_atlas_package(a, package, &p))
 		return;
 	int at = ff_atlas_position(a, &p, have, &same), there = -1;
-	const char *asked = NULL, *other = NULL; // needs of one package stand together
+	const char *module = NULL, *asked = NULL, *other = NULL; // needs of one module, of one package stand together
+	bool known = false;
 	struct ff_atlas_need need;
 	for (size_t i = 0; same && ff_atlas_need_at(a, &p, i, &need); i++) {
-		if (!ff_atlas_in(need.set, at) || !ff_atlas_package_of_module(a, need.module, &q))
+		if (!ff_atlas_in(need.set, at))
+			continue;
+		if (need.module != module)
+			known = ff_atlas_package_of_module(a, need.module, &q);
+		module = need.module;
+		if (!known)
 			continue;
 		if (q.name != asked) {
 			asked = q.name;
