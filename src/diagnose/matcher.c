@@ -22,6 +22,7 @@ struct match {
 struct database {
 	const hs_database_t *db; // NULL for none
 	hs_database_t *made;	 // the same when it was made now; one of the book is used where it lies
+	bool has_room;		 // the scratch is large enough for it
 };
 
 struct ff_matcher {
@@ -77,9 +78,15 @@ static struct ff_error *make_extra(struct ff_rules *rules, size_t from, struct f
 	return err;
 }
 
-static struct ff_error *make_room(struct ff_matcher *m, const struct database *d)
+// Before the first scan with it: Vectorscan reads a database through for its sum, and a healthy log needs few of them.
+static struct ff_error *make_room(struct ff_matcher *m, struct database *d)
 {
-	return hs_alloc_scratch(d->db, &m->scratch) == HS_SUCCESS ? NULL : &ff_enomem;
+	if (d->has_room)
+		return NULL;
+	if (hs_alloc_scratch(d->db, &m->scratch) != HS_SUCCESS)
+		return &ff_enomem;
+	d->has_room = true;
+	return NULL;
 }
 
 static struct ff_error *make_built_in(struct ff_rules *rules, size_t built_in, size_t to, struct ff_matcher *m)
@@ -87,10 +94,9 @@ static struct ff_error *make_built_in(struct ff_rules *rules, size_t built_in, s
 	struct ff_patterns p = {0};
 	struct ff_error *err;
 	if (&ff_book && built_in == ff_book.signature_count && use_book(FF_BOOK_SIGNATURES, &m->built_in)) {
-		if (!use_book(FF_BOOK_FILTER, &m->filter) || !use_book(FF_BOOK_NUMBERS, &m->numbers))
-			return NULL;
-		err = make_room(m, &m->filter);
-		return err ? err : make_room(m, &m->numbers);
+		if (use_book(FF_BOOK_FILTER, &m->filter))
+			use_book(FF_BOOK_NUMBERS, &m->numbers);
+		return NULL;
 	}
 	err = ff_patterns_gather(rules, 0, to, &p);
 	if (!err)
@@ -106,10 +112,6 @@ struct ff_error *ff_matcher_create(struct ff_rules *rules, struct ff_matcher **r
 	struct ff_error *err = m ? make_built_in(rules, built_in, first, m) : &ff_enomem;
 	if (!err)
 		err = make_extra(rules, first, m);
-	if (!err)
-		err = make_room(m, &m->built_in);
-	if (!err && m->extra.db)
-		err = make_room(m, &m->extra);
 	if (err)
 		ff_matcher_destroy(m);
 	else
@@ -150,11 +152,21 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	return 0;
 }
 
-static struct ff_error *scan_one(
-	struct ff_matcher *m, const struct database *d, struct ff_span bytes, const struct scan *s)
+static struct ff_error *scan(
+	struct ff_matcher *m, struct database *d, struct ff_span bytes, match_event_handler on, void *context)
 {
-	hs_error_t code = hs_scan(d->db, bytes.p, (unsigned)bytes.n, 0, m->scratch, on_match, (void *)s);
-	return code == HS_SUCCESS ? NULL : ff_error_create(FF_EOS, "Vectorscan: error %d", code);
+	struct ff_error *err = make_room(m, d);
+	if (err)
+		return err;
+	hs_error_t code = hs_scan(d->db, bytes.p, (unsigned)bytes.n, 0, m->scratch, on, context);
+	if (code == HS_SUCCESS || code == HS_SCAN_TERMINATED)
+		return NULL;
+	return ff_error_create(FF_EOS, "Vectorscan: error %d", code);
+}
+
+static struct ff_error *scan_one(struct ff_matcher *m, struct database *d, struct ff_span bytes, const struct scan *s)
+{
+	return scan(m, d, bytes, on_match, (void *)s);
 }
 
 static void keep(int what, size_t end, void *context)
@@ -178,7 +190,7 @@ static int by_end(const void *a, const void *b)
 }
 
 static struct ff_error *scan_both(
-	struct ff_matcher *m, const struct database *built_in, struct ff_span bytes, const struct scan *s)
+	struct ff_matcher *m, struct database *built_in, struct ff_span bytes, const struct scan *s)
 {
 	const struct scan gather_all = {keep, m};
 	m->n = 0;
@@ -196,7 +208,7 @@ static struct ff_error *scan_both(
 }
 
 static struct ff_error *scan_with(
-	struct ff_matcher *m, const struct database *built_in, struct ff_span bytes, const struct scan *s)
+	struct ff_matcher *m, struct database *built_in, struct ff_span bytes, const struct scan *s)
 {
 	if (!bytes.n)
 		return NULL;
@@ -241,13 +253,10 @@ static int on_any(unsigned id, unsigned long long from, unsigned long long to, u
 	return 1; // one is enough
 }
 
-static struct ff_error *any_in(struct ff_matcher *m, const struct database *d, struct ff_span line, bool *ret)
+static struct ff_error *any_in(struct ff_matcher *m, struct database *d, struct ff_span line, bool *ret)
 {
 	*ret = false;
-	hs_error_t code = line.n ? hs_scan(d->db, line.p, (unsigned)line.n, 0, m->scratch, on_any, ret) : HS_SUCCESS;
-	if (code == HS_SUCCESS || code == HS_SCAN_TERMINATED)
-		return NULL;
-	return ff_error_create(FF_EOS, "Vectorscan: error %d", code);
+	return line.n ? scan(m, d, line, on_any, ret) : NULL;
 }
 
 struct ff_error *ff_matcher_sift(struct ff_matcher *m, struct ff_span lines, ff_match_fn *fn, void *context)
@@ -255,9 +264,7 @@ struct ff_error *ff_matcher_sift(struct ff_matcher *m, struct ff_span lines, ff_
 	struct scan s = {fn, context};
 	if (!ff_matcher_masks(m))
 		return scan_with(m, &m->built_in, lines, &(struct scan){say_digits, &s});
-	hs_error_t code =
-		lines.n ? hs_scan(m->filter.db, lines.p, (unsigned)lines.n, 0, m->scratch, on_sifted, &s) : HS_SUCCESS;
-	return code == HS_SUCCESS ? NULL : ff_error_create(FF_EOS, "Vectorscan: error %d", code);
+	return lines.n ? scan(m, &m->filter, lines, on_sifted, &s) : NULL;
 }
 
 struct ff_error *ff_matcher_extra(struct ff_matcher *m, struct ff_span lines, ff_match_fn *fn, void *context)
@@ -278,12 +285,12 @@ static struct ff_error *make_work(struct ff_matcher *m)
 {
 	struct ff_patterns p = {0};
 	if (&ff_book && use_book(FF_BOOK_WORK, &m->work))
-		return make_room(m, &m->work);
+		return NULL;
 	struct ff_error *err = ff_patterns_work(&p);
 	if (!err)
 		err = make(&p, &portable, &m->work);
 	ff_patterns_deinit(&p);
-	return err ? err : make_room(m, &m->work);
+	return err;
 }
 
 struct ff_error *ff_matcher_works(struct ff_matcher *m, struct ff_span line, bool *ret)
