@@ -20,19 +20,30 @@
 #include "log/setting_name.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 
 enum { HEAD_MAX = 256 << 10, LIST_MAX = 16 << 10, SETTINGS_MAX = 300, WORD_MAX = 300, NAME_MAX_BYTES = 64 };
-enum { HITS_MAX = 40, LATER_MAX = 2000, CRI_TIME_MAX = 40 };
+enum { HITS_MAX = 40, LATER_MAX = 2000, CRI_TIME_MAX = 40, LISTS_MAX = 16 };
+
+// A list that was found behind the head. A worker that is started again and again writes the same ones each time, so
+// they are read at the end, each once.
+struct list {
+	const struct mark *mark;
+	char *text;
+	size_t n;
+	uint64_t hash; // of the text
+};
 
 struct ff_said {
 	json_t *doc;
 	struct ff_words marks; // made when the first bytes come
 	const char *texts[FF_WORDS_MAX];
-	size_t read, settings_at; // bytes before the lines last taken; where settings were read last
-	size_t taken, head;	  // of those lines: how many bytes, and how many of them belong to the head
-	unsigned later;		  // lists behind the head
-	uint64_t list;		  // hash of the one taken last, 0 where something else was
+	size_t read, settings_at;     // bytes before the lines last taken; where settings were read last
+	size_t taken, head;	      // of those lines: how many bytes, and how many of them belong to the head
+	unsigned later;		      // lists behind the head
+	struct list lists[LISTS_MAX]; // in order of where they stood last
+	size_t lists_n;
 	bool failed;
 };
 
@@ -49,10 +60,18 @@ struct ff_error *ff_said_create(struct ff_said **ret)
 	return NULL;
 }
 
+static void forget_lists(struct ff_said *said)
+{
+	while (said->lists_n)
+		free(said->lists[--said->lists_n].text);
+}
+
 void ff_said_destroy(struct ff_said *said)
 {
-	if (said)
-		json_decref(said->doc);
+	if (!said)
+		return;
+	forget_lists(said);
+	json_decref(said->doc);
 	free(said);
 }
 
@@ -97,25 +116,39 @@ static void put_setting(struct ff_said *said, struct ff_span name, struct ff_spa
 
 // ---- lists of settings ----
 
-// Where a value ends: at a comma or the closing bracket of the list itself.
-static size_t value_end(struct ff_span text)
+// Behind the quote that opens at `at`.
+static size_t quote_end(struct ff_span text, size_t at)
 {
+	const char *end = text.p + at, *stop = text.p + text.n;
+	do
+		end = memchr(end + 1, text.p[at], (size_t)(stop - end - 1));
+	while (end && end[-1] == '\\');
+	return end ? (size_t)(end - text.p) : text.n - 1;
+}
+
+// Where a value ends, at a comma or the closing bracket of the list itself, or where the list does.
+static size_t end_of(struct ff_span text, bool value)
+{
+	static const char sign[UCHAR_MAX + 1] = {['\''] = 'q',
+		['"'] = 'q',
+		['('] = '(',
+		['['] = '(',
+		['{'] = '(',
+		[')'] = ')',
+		[']'] = ')',
+		['}'] = ')',
+		[','] = ','};
 	int depth = 0;
-	char quote = 0;
 	for (size_t i = 0; i < text.n; i++) {
-		char c = text.p[i];
-		if (quote) {
-			quote = c == quote && text.p[i - 1] != '\\' ? 0 : quote;
-		} else if (c == '\'' || c == '"') {
-			quote = c;
-		} else if (c == '(' || c == '[' || c == '{') {
+		char c = sign[(unsigned char)text.p[i]];
+		if (!c)
+			continue;
+		if (c == 'q')
+			i = quote_end(text, i);
+		else if (c == '(')
 			depth++;
-		} else if (c == ')' || c == ']' || c == '}') {
-			if (depth-- == 0)
-				return i;
-		} else if (c == ',' && depth == 0) {
+		else if (c == ')' ? depth-- == 0 : value && depth == 0)
 			return i;
-		}
 	}
 	return text.n;
 }
@@ -136,7 +169,7 @@ static void read_list(struct ff_said *said, struct ff_span text)
 	if (text.n > LIST_MAX)
 		text.n = LIST_MAX;
 	for (int n = 0; text.n && n < SETTINGS_MAX; n++) {
-		size_t end = value_end(text), sign = 0;
+		size_t end = end_of(text, true), sign = 0;
 		while (sign < end && text.p[sign] != '=' && text.p[sign] != ':')
 			sign++;
 		struct ff_span name = bare((struct ff_span){text.p, sign});
@@ -380,7 +413,6 @@ void ff_said_read(struct ff_said *said, struct ff_span lines)
 	size_t left = HEAD_MAX - said->read;
 	const char *end = left < lines.n ? memchr(lines.p + left, '\n', lines.n - left) : NULL;
 	said->head = end ? (size_t)(end + 1 - lines.p) : lines.n;
-	said->list = 0;
 	read_head(said, (struct ff_span){lines.p, said->head});
 }
 
@@ -394,7 +426,36 @@ struct later {
 	size_t from; // where the text begins in them
 };
 
-// A later start's list of settings takes the place of an earlier one's; the same one again says nothing new.
+static void read_first_list(struct ff_said *said)
+{
+	struct list *first = said->lists;
+	put_engine(said, first->mark->name);
+	read_list(said, (struct ff_span){first->text, first->n});
+	free(first->text);
+	memmove(first, first + 1, --said->lists_n * sizeof(*first));
+}
+
+// Puts the list behind all others, where it stands already or not: what it says holds over what they say.
+static void put_list(struct ff_said *said, const struct mark *m, struct ff_span text)
+{
+	struct list list = {m, NULL, text.n, ff_hash(text, false)};
+	size_t i = 0;
+	while (i < said->lists_n && (said->lists[i].mark != m || said->lists[i].hash != list.hash))
+		i++;
+	if (i < said->lists_n) {
+		list = said->lists[i];
+		memmove(said->lists + i, said->lists + i + 1, (--said->lists_n - i) * sizeof(list));
+	} else {
+		list.text = ff_span_dup(text);
+		said->failed |= !list.text;
+	}
+	if (said->lists_n == LISTS_MAX)
+		read_first_list(said);
+	if (list.text)
+		said->lists[said->lists_n++] = list;
+}
+
+// A later start's list of settings takes the place of an earlier one's.
 static bool on_later(size_t mark, size_t at, void *context)
 {
 	struct later *later = context;
@@ -402,15 +463,15 @@ static bool on_later(size_t mark, size_t at, void *context)
 	if (marks[mark].what != LIST)
 		return true;
 	at += later->from;
-	size_t left = later->lines.n - at, n = strlen(marks[mark].text) + LIST_MAX;
-	uint64_t hash = ff_hash((struct ff_span){later->lines.p + at, left < n ? left : n}, false);
-	bool far = said->read + at - said->settings_at > HEAD_MAX, again = !far && said->list == hash;
-	said->list = hash;
-	if (far)
+	if (said->read + at - said->settings_at > HEAD_MAX) {
+		forget_lists(said);
 		json_object_clear(ff_json_at(said->doc, "engine.settings"));
+	}
 	said->settings_at = said->read + at;
-	if (!again)
-		take_place(said, &marks[mark], later->lines, at);
+	size_t start = at + strlen(marks[mark].text), left = later->lines.n - start;
+	struct ff_span text = {later->lines.p + start, left < LIST_MAX ? left : LIST_MAX};
+	size_t end = end_of(text, false);
+	put_list(said, &marks[mark], (struct ff_span){text.p, end < text.n ? end + 1 : end});
 	return ++said->later < LATER_MAX;
 }
 
@@ -428,6 +489,8 @@ void ff_said_settings(struct ff_said *said, struct ff_span lines, size_t from, s
 
 struct ff_error *ff_said_finish(struct ff_said *said, const struct ff_events *events, json_t **ret)
 {
+	while (said->lists_n)
+		read_first_list(said);
 	for (size_t i = 0; i < ff_events_count(events); i++) {
 		const struct ff_event *e = ff_events_at(events, i);
 		if (!e)

@@ -160,6 +160,21 @@ static void hostile(void **state)
 	json_decref(doc);
 }
 
+static json_t *scanned(const char *log)
+{
+	struct ff_rules *rules;
+	struct ff_scan *scan;
+	json_t *doc = NULL;
+	assert_null(ff_rules_load(NULL, true, &rules));
+	assert_null(ff_scan_create(rules, NULL, &scan));
+	assert_null(ff_scan_feed(scan, log, strlen(log)));
+	assert_null(ff_scan_end(scan));
+	assert_null(ff_scan_said(scan, &doc));
+	ff_scan_destroy(scan);
+	ff_rules_destroy(rules);
+	return doc;
+}
+
 // A worker that was restarted says its settings anew, far behind the head: those count, and no flag of before.
 static void a_later_start(void **state)
 {
@@ -174,26 +189,43 @@ static void a_later_start(void **state)
 	log[BODY - 1] = 0;
 	memcpy(log, first, sizeof(first) - 1);
 	memcpy(log + BODY / 2 / 64 * 64, second, sizeof(second) - 1);
-	struct ff_rules *rules;
-	struct ff_scan *scan;
-	json_t *doc = NULL;
-	assert_null(ff_rules_load(NULL, true, &rules));
-	assert_null(ff_scan_create(rules, NULL, &scan));
-	assert_null(ff_scan_feed(scan, log, strlen(log)));
-	assert_null(ff_scan_end(scan));
-	assert_null(ff_scan_said(scan, &doc));
+	json_t *doc = scanned(log);
 	assert_string_equal(ff_json_text(doc, "engine.settings.max_model_len"), "4096");
 	assert_string_equal(ff_json_text(doc, "engine.settings.dtype"), "half");
 	assert_null(ff_json_text(doc, "engine.settings.enforce_eager"));
 	json_decref(doc);
-	ff_scan_destroy(scan);
-	ff_rules_destroy(rules);
 	free(log);
+}
+
+// Far behind the head: two lists by turns, with more others between than are kept, and bytes behind them that differ.
+// What was said last holds, and what nobody has said since the first start.
+static void starts_again_and_again(void **state)
+{
+	enum { HEAD = 300 << 10 };
+	_cleanup_buf_ struct ff_buf log = {0};
+	(void)state;
+	while (log.n < HEAD)
+		ff_buf_add(&log, "kkkk kkkkk\n", 11);
+	for (unsigned i = 0; i < 100; i++)
+		ff_buf_printf(&log,
+			"INFO non-default args: {'max_model_len': 4096, 'dtype': 'half', 'seed': %u}\n"
+			"INFO non-default args: {'max_model_len': 8192, 'note': 'a \\'), \\' b'} of start %u\n"
+			"INFO non-default args: {'port': %u, 'only_%u': 1}\n",
+			i % 2, i, i, i % 40);
+	json_t *doc = scanned(log.p);
+	assert_string_equal(ff_json_text(doc, "engine.settings.max_model_len"), "8192");
+	assert_string_equal(ff_json_text(doc, "engine.settings.dtype"), "half");
+	assert_string_equal(ff_json_text(doc, "engine.settings.seed"), "1");
+	assert_string_equal(ff_json_text(doc, "engine.settings.note"), "a \\'), \\' b");
+	assert_string_equal(ff_json_text(doc, "engine.settings.port"), "99");
+	assert_string_equal(ff_json_text(doc, "engine.settings.only_0"), "1");
+	assert_string_equal(ff_json_text(doc, "engine.settings.only_39"), "1");
+	json_decref(doc);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows), cmocka_unit_test(hostile), cmocka_unit_test(a_later_start)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(hostile),
+		cmocka_unit_test(a_later_start), cmocka_unit_test(starts_again_and_again)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
