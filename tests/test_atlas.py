@@ -79,6 +79,38 @@ else:
         raise AttributeError(name)
 """
     ),
+    "acme/replaced/__init__.py": (
+        """
+import sys, types
+from typing import TYPE_CHECKING
+from ..plain import first
+class _LazyModule(types.ModuleType):
+    def __init__(self, name, table, extra):
+        super().__init__(name)
+        self.__dict__.update(extra)
+        self.table = table
+    def __getattr__(self, name):
+        if name not in self.table:
+            raise AttributeError(name)
+        return name
+_import_structure = {"parts": ["Part"]}
+if TYPE_CHECKING:
+    from ..lazy.parts import Part
+else:
+    _here = globals()["__name__"]
+    sys.modules[__name__] = _LazyModule(_here, _import_structure["parts"], extra={"edition": 1, "__path__": __path__})
+"""
+    ),
+    "acme/replaced/below.py": "",
+    "acme/dated.py": (
+        """
+import importlib.metadata
+def __getattr__(name):
+    if name == "edition":
+        return importlib.metadata.version("pytest")
+    raise AttributeError(name)
+"""
+    ),
     "acme/lazy/parts.py": "class Part: pass\ndef make_part(): pass\nunlisted = 1\n",
     "acme/space/inner.py": "inside = 1\n",  # a folder without an __init__
     "acme/filled.py": (
@@ -148,6 +180,8 @@ ASKED = {
         for_the_program space lazy nowhere
     """.split(),
     "acme.lazy": ["Part", "make_part", "unlisted", "parts", "nowhere"],
+    "acme.replaced": ["Part", "edition", "below", "first", "sys", "TYPE_CHECKING", "_LazyModule", "_here"],
+    "acme.dated": ["edition", "pytest"],
     "acme.space": ["inner"],
     "acme.filled": ["first", "second", "typing"],
     "acme.woken": ["second", "first"],

@@ -16,6 +16,7 @@ IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,199}\Z", re.ASCII)
 CATCHES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException", "OSError", "AttributeError"}
 ADDERS = {"append", "add", "extend", "setdefault"}
 SPACES = {"globals", "locals", "vars"}  # what gives a module's names to a function that fills them in
+LAZY = "_LazyModule"  # the class by which Hugging Face's libraries replace their modules
 REGISTERS = {"register_buffer", "register_parameter", "add_module", "register_module"}
 
 
@@ -114,6 +115,7 @@ class File:
         self.lazy, self.getattr, self.open, self.is_lazy, self.structure = set(), False, False, False, None
         self.scope, self.unsure, self.spaces, self.aliasers, self.aliases = set(), set(), set(), set(), []
         self.refused = set()  # tables of names that are gone
+        self.replaced = False  # by an object that gives what its table has and nothing that the module binds
         self.lists, self.looped = {}, {}  # lists of words that the module names; a loop's variable while it runs
         self.block(tree.body, 0)
         self.lazies(tree)
@@ -131,6 +133,7 @@ class File:
             "g": self.getattr,
             "o": self.open,
             "l": self.is_lazy,
+            "r": self.replaced,
             "s": self.structure,
             "c": self.classes,
             "f": self.functions,
@@ -170,7 +173,7 @@ class File:
             self.getattr = True
             tables, words = refused(node)
             self.refused |= tables
-            self.lazy.update(set(strings(node)) - words)
+            self.lazy.update(set(strings(node, calls=ADDERS)) - words)
             self.open |= passes_on(node)
         if any(isinstance(n, ast.Attribute) and dotted(n) == "sys.modules" for n in ast.walk(node)):
             self.aliasers.add(node.name)
@@ -193,7 +196,9 @@ class File:
                     self.spaces.add(name)
                 self.lists[name] = self.words(node.value)
             if isinstance(target, ast.Subscript):
-                self.is_lazy |= dotted(target) == "sys.modules"
+                if dotted(target) == "sys.modules":
+                    self.is_lazy = True
+                    self.replaced |= isinstance(node.value, ast.Call) and dotted(node.value.func).endswith(LAZY)
                 if isinstance(target.value, ast.Call) and dotted(target.value.func) in SPACES:
                     self.bind_by_name(target.slice, where)
         self.call(node.value)
@@ -312,7 +317,7 @@ class File:
         elif name == "setattr" or isinstance(node.func, ast.Attribute) and node.func.attr == "update" \
                 and isinstance(node.func.value, ast.Call) and dotted(node.func.value.func) in SPACES:
             self.open = True
-        elif name.endswith("_LazyModule") or name.endswith("lazy.attach") or name.endswith("attach_stub") \
+        elif name.endswith(LAZY) or name.endswith("lazy.attach") or name.endswith("attach_stub") \
                 or "lazy" in name.rsplit(".", 1)[-1].lower() and [dotted(a) for a in node.args] in ([], ["__name__"]):
             self.is_lazy = True
         elif name.endswith("define_import_structure"):

@@ -20,7 +20,7 @@ import requests
 
 from . import archive, classify, extract, index, messages
 
-FORMAT = 5
+FORMAT = 6
 MEMORY_MAX, SECONDS_MAX = 3 << 30, 900
 SCHEMA = """create table if not exists file (sha text primary key, record blob);
 create table if not exists release (version text primary key, uploaded text, filename text, metadata text,

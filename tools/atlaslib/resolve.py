@@ -79,7 +79,7 @@ class Release:
         if record["o"] or attached and not any(e[3] & TYPING for e in record["i"]):
             self.opens.add(module)
         for name, kind in record["n"].items():
-            if kind.islower() or lazy:
+            if kind.isupper() if record.get("r") else kind.islower() or lazy:
                 out[name] = module
         if record["l"] or record["g"]:
             out.update((name, module) for name in record["z"])
@@ -100,7 +100,7 @@ class Release:
         target, name, alias, where = entry
         if module in self.stubs and name != alias and not self.own(absolute(module, False, target)):
             return  # what a stub imports is for its annotations
-        if where & (INSIDE | GONE):
+        if where & (INSIDE | GONE) or record.get("r") and not where & TYPING:
             return
         if where & TYPING and not (lazy or record["g"] and (not record["z"] or alias in record["z"])):
             return
