@@ -102,6 +102,18 @@ else:
 """
     ),
     "acme/replaced/below.py": "",
+    "acme/attached.py": (
+        """
+import importlib
+def attach(where, names):
+    def __getattr__(name):
+        if name not in names:
+            raise AttributeError(name)
+        return getattr(importlib.import_module(names[name], where), name)
+    return __getattr__, lambda: [*names]
+__getattr__, __dir__ = attach(__package__, {"first": "acme.plain"})
+"""
+    ),
     "acme/dated.py": (
         """
 import importlib.metadata
@@ -181,6 +193,7 @@ ASKED = {
     """.split(),
     "acme.lazy": ["Part", "make_part", "unlisted", "parts", "nowhere"],
     "acme.replaced": ["Part", "edition", "below", "first", "sys", "TYPE_CHECKING", "_LazyModule", "_here"],
+    "acme.attached": ["first", "attach", "second"],
     "acme.dated": ["edition", "pytest"],
     "acme.space": ["inner"],
     "acme.filled": ["first", "second", "typing"],
@@ -225,7 +238,7 @@ def test_says_where_it_cannot_know():
     release = resolve.Release(records(PACKAGE), [])
     assert release.unsure["acme"] == {"slow", "never_defined", "defined"}
     assert {"acme.passing", "acme.made_pb2"} <= release.opens
-    assert not {"acme", "acme.filled", "acme.woken", "acme.lazy", "acme.looped"} & release.opens
+    assert not {"acme", "acme.attached", "acme.filled", "acme.woken", "acme.lazy", "acme.looped"} & release.opens
     assert {"hum", "buzz", "alone"} <= release.exports["acme.looped"].keys()
 
 

@@ -192,6 +192,7 @@ class File:
                 self.bind(name, "a", where)
                 if name == "__all__":
                     self.add_all(node.value)
+                self.getattr |= name == "__getattr__"  # made by a function that is handed the names
                 if isinstance(node.value, ast.Call) and dotted(node.value.func) in SPACES:
                     self.spaces.add(name)
                 self.lists[name] = self.words(node.value)

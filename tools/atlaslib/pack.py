@@ -188,7 +188,7 @@ class Pack:
         module = cells[0]
         self.put(module, fnv("M " + module), sets[int(cells[1])])
         if len(cells) > 2:
-            self.put(module, fnv("o " + module), sets[int(cells[1])])
+            self.put(module, fnv("o " + module), sets[int(cells[2][1:] or cells[1])])
         state.update(module=module, at=fnv("N " + module + " "), names=[])
 
     def listed(self, state):

@@ -76,7 +76,7 @@ class Release:
             return out
         attached = record["n"].get("__getattr__") == "a"  # `__getattr__, __dir__, __all__ = attach(..)`
         lazy = record["l"] or record["o"] or attached
-        if record["o"] or attached and not any(e[3] & TYPING for e in record["i"]):
+        if record["o"]:
             self.opens.add(module)
         for name, kind in record["n"].items():
             if kind.isupper() if record.get("r") else kind.islower() or lazy:
@@ -111,7 +111,7 @@ class Release:
         if not self.own(target):
             if name != "*":
                 out[alias] = "?" + target + ":" + name
-            else:
+            elif not where & TYPING:
                 self.opens.add(module)
             return
         if name != "*":
@@ -125,7 +125,8 @@ class Release:
         out.update((n, target) for n in found)
         if target in self.unsure:
             self.unsure[module] = self.unsure.get(module, set()) | self.unsure[target] & set(found)
-        if target in self.opens:
+        listed = self.records[target].get("a")
+        if target in self.opens and (listed is None or any(n.startswith("*") for n in listed)):
             self.opens.add(module)
 
     def star(self, module, depth=0):

@@ -5,7 +5,7 @@
     Q requirement set              what METADATA asks of others on Linux, extras left out; of "python" too, where its
                                    wheels say more, and of "glibc-x86_64", "glibc-aarch64" ("<0": there is no wheel)
     S set                          the distinct sets, numbered from 0; everything below names one by its number
-    M module set [o]               a module; o: it may give more than is listed
+    M module set [o[set]]          a module; o: it may give more than is listed, in all releases or those of the set
     N name set [module] [?]        what it gives; the module where it is found since it left; ?: bound on one way only
     C class set [o] [bases]        by its bare name
     A attribute set
@@ -215,7 +215,9 @@ class Table:
         for module in sorted(self.modules):
             if not WORD.match(module):
                 continue
-            yield f"M\t{module}\t{sets.of(self.modules[module])}" + ("\to" if module in self.opens else "")
+            mask, opened = self.modules[module], self.opens.get(module, 0)
+            which = "o" if opened == mask else f"o{sets.of(opened)}"
+            yield f"M\t{module}\t{sets.of(mask)}" + (f"\t{which}" if opened else "")
             for name in sorted(by_module.get(module, ())):
                 where = moved.get((module, name))
                 marks = [where or "", "?"] if (module, name) in self.unsure else [where] if where else []
