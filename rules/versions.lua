@@ -1,47 +1,6 @@
 -- Python libraries of releases that do not belong together: a name, an argument or an attribute that one side does not
 -- have.
 
--- Who owns a class that a TypeError or AttributeError names.
-local OWNERS = {
-  {[[^]] .. any{
-    [[Accelerator]], [[AcceleratorState]], [[PartialState]], [[DataLoaderConfiguration]],
-    [[FullyShardedDataParallelPlugin]], [[DeepSpeedPlugin]], [[dispatch_model]], [[GradientAccumulationPlugin]],
-    [[ProjectConfiguration]],
-  } .. [[$]], "accelerate"},
-  {any{
-    [[^(?:SFT|DPO|PPO|ORPO|KTO|CPO|GRPO|RLOO|Reward|Online|BCO)\w*(?:Trainer|Config)$]],
-    [[^(?:AutoModelForCausalLMWithValueHead|DataCollatorForCompletionOnlyLM)$]],
-  }, "trl"},
-  {[[^PeftAdapterMixin$]], "transformers"},
-  {any{
-    [[^(?:Lora|Peft|PromptTuning|PrefixTuning|IA3|AdaLora|Vera|OFT|LoHa|LoKr)\w*(?:Config|Model|Layer|Linear)?$]],
-    [[^(?:get_peft_model|prepare_model_for_kbit_training)$]],
-  }, "peft"},
-  {[[^]] .. any{
-    [[\w*Trainer]], [[\w*TrainingArguments]], [[BitsAndBytesConfig]], [[GenerationConfig]], [[DynamicCache]],
-    [[StaticCache]], [[Cache]], [[PreTrained\w+]], [[GenerationMixin]],
-    [[Auto(?:Tokenizer|Model\w*|Processor|ImageProcessor|VideoProcessor|Config|FeatureExtractor)]],
-    [[Llama\w+]],
-    [[Qwen\w+]],
-    [[Mistral\w+]],
-    [[CLIP\w+]],
-    [[Whisper\w+]],
-    [[Bert\w+]],
-    [[Gemma\w+]],
-  } .. [[$]], "transformers"},
-  {[[^(?:\w*Pipeline|\w*Scheduler|AutoencoderKL\w*|UNet\w+|\w*Transformer2DModel|ControlNet\w*)$]], "diffusers"},
-  {[[^(?:hf_hub_download|snapshot_download|HfApi|HfFolder|InferenceClient)$]], "huggingface-hub"},
-  {[[^(?:Tokenizer|AddedToken)$]], "tokenizers"},
-  {[[^(?:Client|AsyncClient|SyncHttpxClientWrapper)$]], "httpx"},
-  {[[^(?:Starlette|Router|Mount)$]], "starlette"},
-  {[[^(?:Parameter|Option|Argument)$]], "click"},
-  {[[^(?:FieldInfo|ModelField|BaseModel|ModelMetaclass|BaseSettings)$]], "pydantic"},
-  {[[^]] .. any{
-    [[Blocks]], [[Interface]], [[ChatInterface]], [[Chatbot]], [[Dataframe]], [[Textbox]], [[Dropdown]], [[Gallery]],
-    [[Slider]], [[EventListener\w*]], [[Accordion]], [[Radio]], [[Checkbox\w*]],
-  } .. [[$]], "gradio"},
-}
-
 -- The libraries whose mutual skew is hf.version-conflict; any other pair is pip.conflict.
 local HF = {}
 for name in ([[
@@ -49,15 +8,28 @@ for name in ([[
   sentence-transformers evaluate auto-gptq gptqmodel awq unsloth unsloth-zoo llamafactory axolotl lm-eval setfit
   adapters controlnet-aux]]):gmatch[[[\w-]+]] do HF[name] = true end
 
-local function owner_of(class)
-  for _, row in ipairs(OWNERS) do
-    if class:match(row[1]) then return row[2] end
+-- The library that has a class or function of that name. Of several it is the one that the traceback went through, or
+-- the one that the others stand on.
+local STANDS_BELOW = {"huggingface-hub", "tokenizers", "transformers", "accelerate", "diffusers", "peft", "datasets"}
+
+local function owner_of(name, event)
+  local owners, among = atlas.owners(name), {}
+  if #owners < 2 then return owners[1] end
+  for _, owner in ipairs(owners) do among[owner] = true end
+  for i = #(event.frames or {}), 1, -1 do
+    local package = atlas.package_of(event.frames[i])
+    if among[package or ""] then return package end
+  end
+  for _, owner in ipairs(STANDS_BELOW) do
+    if among[owner] then return owner end
   end
 end
 
--- Libraries that rename and remove so often that a name which they do not have is no mistake of the caller.
-local CHURN = {marshmallow = true, pkg_resources = true, gradio = true, pydantic = true, pyarrow = true, moviepy = true,
-  librosa = true, PIL = true, openai = true, langchain = true, keras = true, jax = true}
+-- Does one of Hugging Face's family, or one whose own files import the other, ask?
+local NEWEST = "9999"
+local function written_for(asks, other)
+  return HF[asks] or atlas.beside(asks, nil, other, NEWEST)
+end
 
 local function owned_by(package, class)
   return (" " .. table.concat(atlas.owners(class), " ") .. " "):has(" " .. package .. " ")
@@ -234,10 +206,11 @@ rule {
     if hit then
       local frames = hit.event.frames or {}
       local from = package_of(frames[#frames])
-      local owner = owner_of(hit.class or hit.call) or hit.class == nil and log.remote_code and "transformers"
-      if not HF[owner or ""] then owner = nil end
-      if owner and hit.class and from and from ~= owner and not owned_by(owner, hit.class) then
-        owner = hit.class:match[[(?:Config|Cfg)$]] and from or nil -- a class of the caller's own
+      local owner = owner_of(hit.class or hit.call, hit.event) or hit.class == nil and log.remote_code and "transformers"
+      if not HF[owner or ""] then
+        -- of nobody whose releases are known, so rather the caller's own
+        local own = not owner and from and hit.class and hit.class:match[[(?:Config|Cfg)$]]
+        owner = own and from or nil
       end
       if owner == "transformers" and hit.class and not hit.class:match([[^]] .. any{
         [[\w*Trainer]], [[\w*TrainingArguments]], [[BitsAndBytesConfig]], [[GenerationConfig]], [[GenerationMixin]],
@@ -272,7 +245,7 @@ rule {
     if hit then -- only between two packages: within one it is a bug
       local frames = hit.event.frames or {}
       local from = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
-      local owner = owner_of(hit.class3)
+      local owner = owner_of(hit.class3, hit.event)
       if HF[owner or ""] and from and distribution(from) ~= owner then
         return {hit = hit, confidence = 0.82, why = {
           ("%s calls %s.%s of %s in a way that the installed release does not know."):format(from, hit.class3,
@@ -448,7 +421,8 @@ rule {
     local importer = #frames > 0 and frames[#frames].file:match[=[(?:site|dist)-packages[/\\](\w+)]=]
     local top = hit.module:match[[^\w+]]
     if importer == top then return nil end -- likewise
-    if not importer and not CHURN[top] or hit.module:match[[^torch$]]
+    -- a program's own question the atlas answers (names.lua), or it is a mistake
+    if not importer or hit.module:match[[^torch$]]
       and hit.symbol:match[[^(?:_C|Tensor|nn|cuda|float32|library)$]] then
       return nil
     end
@@ -537,10 +511,12 @@ local function sides(log)
   local asks = package_of(frames[#frames])
   if (hit.event.tier or 0) < 3 or not asks then return nil end
   local lacks
-  if hit == log.attribute then lacks = owner_of(hit.class)
+  if hit == log.attribute then
+    lacks = owner_of(hit.class, hit.event)
+    if lacks and not written_for(asks, lacks) then return nil end -- it was handed what it knows nothing of
   elseif hit == log.module then lacks = distribution(hit.module)
   else
-    lacks = hit.class2 and owner_of(hit.class2)
+    lacks = hit.class2 and owner_of(hit.class2, hit.event)
     for i = lacks and 0 or #frames - 1, 1, -1 do -- who called whom wrongly is not said: the two libraries at the border
       local other = package_of(frames[i])
       if other and other ~= asks then lacks, asks = asks, other break end
