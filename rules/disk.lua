@@ -124,17 +124,30 @@ rule {
   end,
 }
 
+-- A folder for a cache that this user may make; nil where nothing is known of one.
+local function room_elsewhere(f)
+  for _, disk in ipairs(list(f"system.disks")) do
+    if disk["for"] == "TMPDIR" and disk.writable and (disk.free or 0) > 1 << 30 then
+      return disk.path:gsub("/$", "") .. "/huggingface"
+    end
+  end
+end
+
 rule {
   id = "hf.cache-permission/check",
   severity = "warning",
   check = function(f)
+    local elsewhere = room_elsewhere(f)
     for _, disk in ipairs(list(f"system.disks")) do
       local home = disk["for"] == "HOME" and f"model.cache.because" == "HOME" and f.pkg"huggingface-hub"
+        and not f.env"HF_HOME"
       if (caches[disk["for"]] or home) and (disk.writable == false or disk.read_only) then
         return {confidence = 0.8,
           why = ("%s (%s) cannot be written to: a model that is not there yet cannot "
             .. "be downloaded."):format(disk["for"], disk.path), evidence = {"system.disks"},
-          fixes = {{host = true, kind = "env:HF_HOME", say = "Point HF_HOME at a folder that this user may write to."},
+          fixes = {elsewhere and {set = {HF_HOME = elsewhere},
+              say = "Point HF_HOME at a folder that this user may write to."}
+            or {host = true, kind = "env:HF_HOME", say = "Point HF_HOME at a folder that this user may write to."},
             {free = "disk", say = "Or mount the volume writable."}}}
       end
     end

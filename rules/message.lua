@@ -284,7 +284,9 @@ rule {
     local hit = request_hit(log)
     local name, need, have, said = read_request(f, hit)
     local newer = name and not need and message_of(hit):match(OLD) and (have or skew_cause(name) == "hf")
-    if not name or have or newer or need and (skew_cause(name) == "hf" or said and KERNELS[name]) then return nil end
+    -- of one that is surely not here no release is too old
+    local skewed = need and (skew_cause(name) == "hf" or said and KERNELS[name] and have ~= false)
+    if not name or have or newer or skewed then return nil end
     local plain = [=[(?i)pip3? install (?:--?[a-zA-Z][\w-]* )*['"`]?]=] .. name:gsub("[-_.]", "[-_.]")
     local extra = message_of(hit):match(plain .. [=[\[([\w,-]+)\]]=])
     if extra and extra:find("pytorch", 1, true) and extra:find(",", 1, true) then extra = "pytorch" end -- or jax

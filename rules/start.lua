@@ -220,7 +220,10 @@ rule {
 -- holds this very text.
 local function setter_of(f, log, value)
   local read = log.reads and log.reads.variable
-  if read and f.env(read) ~= false then return read end
+  local here = read and f.env(read)
+  -- the facts have those that the table knows: of another one they say nothing, but the line shows its default
+  if here == false and not know.variable(read) and not log.reads.text:find(value, 1, true) then here = nil end
+  if read and here ~= false then return read end
   local found
   for name, held in pairs(f"env" or {}) do
     if held == value then

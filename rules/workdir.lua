@@ -27,7 +27,8 @@ end
 
 local kinds = {
   lfs = "is a git-lfs pointer in place of the file", ["web-page"] = "is a web page, saved under this name",
-  empty = "is empty", short = "is cut short", torn = "does not begin (or end) as its format does",
+  empty = "is empty", short = "is cut short", other = "is another document than its name says",
+  torn = "does not begin (or end) as its format does",
 }
 
 -- One damaged file, or a shard that is not there, in words and as what is to be fetched again.
@@ -61,7 +62,7 @@ end
 
 rule {
   id = "hf.incomplete/folder",
-  explains = {"hf.not-found", "hf.tokenizer-dep"},
+  explains = {"hf.not-found", "hf.tokenizer-dep", "hf.model-too-new"},
   check = function(f)
     local all, named = models(f)
     for _, model in ipairs(all) do
@@ -80,6 +81,34 @@ rule {
       end
     end
   end,
+}
+
+-- A file that is whole JSON and not what its name says: the reader misses the first thing that it asks for.
+rule {
+  id = "hf.incomplete/other-document",
+  title = "a file of the model is another document than its name says",
+  anyone = "interpreter",
+  signatures = {key = [[KeyError: ['"](?<key>added_tokens|weight_map|model)['"]\s*$]]},
+  facts = {"workdir.models"},
+  specific_over = {"app.bug"},
+  when = function(f, log)
+    local hit, frames = log.key, log.key.event.frames or {}
+    local last = frames[#frames]
+    if not last or not last.file:match[[(?:tokenization_utils\w*|/hub|modeling_utils)\.py$]] then return nil end
+    for _, model in ipairs(list(f"workdir.models")) do
+      local damage = damage_of(model)
+      if damage then
+        return {hit = hit, confidence = 0.92, why = damage.text,
+          evidence = {{fact = "workdir.models", value = damage.value}}, fixes = {damage.fix}}
+      end
+    end
+    local file = hit.key == "weight_map" and "The index of the shards" or "tokenizer.json"
+    return {hit = hit, confidence = 0.84,
+      why = ("%s has no part {key}, which each has: it is another document than its name says."):format(file),
+      fixes = {{fetch = true, say = "Take that file away and download it again."}}}
+  end,
+  doc = {looks = "KeyError: 'added_tokens' while a tokenizer is loaded, KeyError: 'weight_map' of an index of shards.",
+    check = "The first lines of tokenizer.json or model.safetensors.index.json."},
 }
 
 -- A file below a model that is not there: a folder was left out when the model was copied.

@@ -9,6 +9,7 @@
 #include "know/bnb.h"
 #include "know/bnb_facts.h"
 #include "know/driver.h"
+#include "know/env_vars.h"
 #include "know/error_code.h"
 #include "know/gpu_arch.h"
 #include "know/model_memory.h"
@@ -166,6 +167,14 @@ static int know_package(lua_State *L)
 		return 1;
 	}
 	return 0;
+}
+
+// know.variable(name) -> whether the table has this variable, so that the facts say when it is not set
+static int know_variable(lua_State *L)
+{
+	struct ff_env_var var;
+	lua_pushboolean(L, ff_env_var_find(ff_span_of(luaL_checkstring(L, 1)), &var));
+	return 1;
 }
 
 static int know_allocator(lua_State *L)
@@ -427,6 +436,7 @@ void ff_lua_know_open(lua_State *L)
 		{"system_package", know_system_package},
 		{"torch_partner", know_torch_partner},
 		{"torch_wheel", know_torch_wheel},
+		{"variable", know_variable},
 		{"xid", know_xid},
 		{"xids", know_xids},
 		{NULL, NULL},

@@ -4,6 +4,7 @@
 //	pytorch_model.bin           a zip since torch 1.6, whose directory stands at its end
 //	version https://git-lfs...  130 bytes in place of any of them: cloned without git-lfs
 //	<!DOCTYPE html>             a proxy's or the hub's sign-in page, saved under the file's name
+//	{"error": "Not Found"}      what a server answered, in place of config.json; or another document than the name says
 //	model-00002-of-00003...     promises two more
 // How the source lies: .bin is anybody's ending (OpenVINO, CTranslate2, a pickle of arguments), so that a beginning
 // counts as wrong only under the names that torch's own weights have; a file that is being written is short, too.
@@ -184,24 +185,39 @@ static const char *gguf_flaw(struct file *f)
 	return cut || f->wants > f->size ? "short" : NULL;
 }
 
+// A document of another kind under this name: one that lacks what its reader asks for first, or what a server answered
+// in place of the file, {"error": "Invalid username or password."}.
+static bool is_other_document(const struct file *f, const json_t *doc)
+{
+	static const struct {
+		const char *end, *key;
+	} wants[] = {{"/tokenizer.json", "model"}, {".index.json", "weight_map"}};
+	bool other = json_object_size(doc) <= 3 && json_is_string(json_object_get(doc, "error"));
+	for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++)
+		other |= ff_ends(f->at.path, wants[i].end) && !json_is_object(json_object_get(doc, wants[i].key));
+	return other;
+}
+
 // Small ones are read as whole. Python's reader takes what others do not: NaN and Infinity, halves of surrogate pairs,
 // and numbers of any length (model_max_length is 10^30 in many a tokenizer_config.json).
-static bool is_broken_json(struct file *f)
+static const char *document_flaw(struct file *f)
 {
 	static const char *const only_python[] = {"NaN", "Infinity", "\\ud", "\\uD"};
 	_cleanup_json_ json_t *doc = NULL;
 	_cleanup_free_ char *text = f->size <= CONFIG_MAX ? malloc(f->size) : NULL;
 	json_error_t why;
 	if (!text || !read_at(f, 0, text, f->size))
-		return false;
+		return NULL;
 	for (size_t i = 0; i < sizeof(only_python) / sizeof(only_python[0]); i++) {
 		if (memmem(text, f->size, only_python[i], strlen(only_python[i])))
-			return false;
+			return NULL;
 	}
 	doc = json_loadb(text, f->size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &why);
-	return !doc &&
-		(json_error_code(&why) == json_error_invalid_syntax ||
-			json_error_code(&why) == json_error_premature_end_of_input);
+	if (doc)
+		return is_other_document(f, doc) ? "other" : NULL;
+	bool broken = json_error_code(&why) == json_error_invalid_syntax ||
+		json_error_code(&why) == json_error_premature_end_of_input;
+	return broken ? "torn" : NULL;
 }
 
 static const char *json_flaw(struct file *f)
@@ -216,7 +232,7 @@ static const char *json_flaw(struct file *f)
 		n--;
 	if (n && end[n - 1] != '}' && end[n - 1] != ']')
 		return "short";
-	return is_broken_json(f) ? "torn" : NULL;
+	return document_flaw(f);
 }
 
 // A SentencePiece model is one protobuf message: fields of a length, one after the other, to the very end. Others that

@@ -21,7 +21,19 @@ static const char *text_of(const char *text)
 	return text ? text : "";
 }
 
-static json_t *package_json(const struct ff_dist *d)
+// "file:///srv/src/mylib" of an editable install, where nothing is any more.
+static bool is_source_gone(struct ff_probe_ctx *ctx, const struct ff_dist *d)
+{
+	static const char local[] = "file://";
+	const char *path =
+		d->editable && d->source_url && ff_starts(d->source_url, local) ? d->source_url + strlen(local) : NULL;
+	struct stat st;
+	_cleanup_error_ struct ff_error *err =
+		path && *path == '/' && !strchr(path, '%') ? ff_host_stat(ctx->host, path, &st) : NULL;
+	return err && err->code == FF_EABSENT;
+}
+
+static json_t *package_json(struct ff_probe_ctx *ctx, const struct ff_dist *d)
 {
 	json_t *package = json_object();
 	json_object_set_new(package, "location", ff_json_string(d->location, strlen(d->location)));
@@ -33,6 +45,8 @@ static json_t *package_json(const struct ff_dist *d)
 		json_object_set_new(package, "commit", ff_json_string(d->commit, strlen(d->commit)));
 	if (d->editable)
 		json_object_set_new(package, "editable", json_true());
+	if (is_source_gone(ctx, d))
+		json_object_set_new(package, "gone", json_true());
 	return package;
 }
 
@@ -49,10 +63,10 @@ static void put_packages(struct ff_probe_ctx *ctx, const struct ff_dists *dists)
 	json_t *packages = json_object(), *duplicates = json_array();
 	for (size_t i = 0, n; i < dists->n; i += n) {
 		n = copies_of(dists, i);
-		json_object_set_new(packages, dists->items[i].name, package_json(&dists->items[i]));
+		json_object_set_new(packages, dists->items[i].name, package_json(ctx, &dists->items[i]));
 		json_t *copies = n > 1 ? json_array() : NULL;
 		for (size_t k = 0; k < n && copies; k++)
-			json_array_append_new(copies, package_json(&dists->items[i + k]));
+			json_array_append_new(copies, package_json(ctx, &dists->items[i + k]));
 		if (copies)
 			json_array_append_new(
 				duplicates, json_pack("{s:s, s:o}", "package", dists->items[i].name, "copies", copies));

@@ -1,6 +1,7 @@
 // workdir: the folder that the worker is started in, as far as it tells what the start will need: models in it, files
 // that hide a package, an environment that is not active, sources that want a compiler; what its scripts name
-// (workdir_scripts.c), what its start scripts run (workdir_start.c) and whose ports those take (workdir_ports.c).
+// (workdir_scripts.c), what its start scripts run (workdir_start.c), whose ports those take (workdir_ports.c) and what
+// its generated code was made for (workdir_generated.c).
 //
 //	{"workdir": {"folder": "/app", "models": [{"path": "/app/model", "because": "folder", "config": {"type": "qwen3",
 //	 "transformers": "4.51.0", "known": false}, "damaged": [{"file": "model.safetensors", "kind": "lfs", "size": 134}],
@@ -318,6 +319,7 @@ static void look_at_all(struct ff_workdir *w)
 	if (w->names.n) {
 		ff_workdir_look_at(w, w->folder, "folder");
 		look_at_source(w, w->folder);
+		ff_workdir_generated(w);
 		look_below(w, w->folder, &w->names, true);
 		put_environment(w);
 		put_shadows(w);

@@ -6,11 +6,12 @@
 //	{"file": "serve", "interpreter": "/opt/venv/bin/python"}, {"file": "start.sh", "crlf": true}
 //
 // absent: no folder of PATH has the program. unbound: no word of the module that a server is to load is the name that
-// it is given.
+// it is given. gone: a file that a flag of the server, or Python's first argument, names, and nothing is there:
+// {"flag": "--ssl-keyfile", "path": "/etc/tls/key.pem"}.
 //
-// How the source lies: nothing is evaluated. So a line counts only where it begins at the margin and is one plain
-// command; behind a `cd` the folder is another, and behind what activates an environment PATH is, and then no more is
-// said of either.
+// How the source lies: nothing is evaluated, and what an earlier command brings is not there yet. So a line counts only
+// where it begins at the margin and is one plain command; behind a `cd` the folder is another, and behind what
+// activates an environment PATH is, and then no more is said of either.
 #include "parse/chars.h"
 #include "probe/python_find.h"
 #include "probe/workdir.h"
@@ -21,6 +22,7 @@ struct starter {
 	struct ff_workdir *w;
 	const char *file;
 	bool moved, other_path; // the folder, PATH is no longer the one of this process
+	bool brought;		// a command that brings files stood before
 	size_t commands;
 };
 
@@ -136,6 +138,57 @@ static void put_unbound(struct starter *s, json_t *command, const char *program)
 	}
 }
 
+// "gunicorn -c conf.py", "uvicorn --log-config=log.ini", "python serve.py": a file that is opened at the start.
+static bool takes_file(struct ff_span program, struct ff_span flag)
+{
+	static const struct {
+		const char *programs, *flags;
+	} files[] = {{" uvicorn vllm ", " --ssl-keyfile --ssl-certfile --ssl-ca-certs --log-config "},
+		{" hypercorn granian ", " --keyfile --certfile --ca-certs --ssl-keyfile --ssl-certificate "},
+		{" gunicorn ", " -c --config --keyfile --certfile --ca-certs --log-config "},
+		{" llama-server llama-cli ", " -m --model --mmproj "}};
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (is_one_of(program, files[i].programs) && is_one_of(flag, files[i].flags))
+			return true;
+	return false;
+}
+
+static bool is_gone(struct starter *s, struct ff_span text)
+{
+	struct stat st;
+	bool whole = text.n && text.p[0] == '/';
+	_cleanup_free_ char *word = ff_span_dup(text), *path = NULL;
+	if (!word || !*word || strpbrk(word, "$`*?~:{") || s->brought || (!whole && s->moved))
+		return false;
+	path = whole ? strdup(word) : ff_path_printf("%s/%s", s->w->folder, word);
+	_cleanup_error_ struct ff_error *err = path ? ff_host_stat(s->w->ctx->host, path, &st) : &ff_enomem;
+	return err && err->code == FF_EABSENT;
+}
+
+static void put_gone(struct starter *s, json_t *command, struct ff_span program)
+{
+	const json_t *words = json_object_get(command, "words");
+	bool python = is_one_of(program, " python python3 ");
+	size_t i;
+	json_t *item;
+	json_array_foreach (words, i, item) {
+		struct ff_span word = ff_span_of(json_string_value(item)), flag = word, path;
+		const char *equals = memchr(word.p, '=', word.n);
+		flag.n = equals ? (size_t)(equals - word.p) : word.n;
+		path = equals ? ff_span_skip(word, flag.n + 1)
+			      : ff_span_of(json_string_value(json_array_get(words, i + 1)));
+		bool script = python && i == 1 && ff_span_ends(word, ".py");
+		if (script)
+			path = word;
+		if (!i || !(script || takes_file(program, flag)) || !is_gone(s, path))
+			continue;
+		json_object_set_new(command, "gone",
+			json_pack("{s:o, s:o}", "flag", script ? json_string("") : ff_json_string(flag.p, flag.n),
+				"path", ff_json_string(path.p, path.n)));
+		return;
+	}
+}
+
 // "--port 8000", "--port=8000", "-b 0.0.0.0:8000" of a program that serves.
 static void note_ports(struct starter *s, const json_t *words, const char *program)
 {
@@ -180,6 +233,9 @@ static void read_line(struct starter *s, struct ff_span line)
 	s->other_path |= is_one_of(ff_span_of(program),
 		" source . eval conda micromamba mamba pyenv module ml pip apt apt-get "
 		"pixi poetry uv ");
+	s->brought |= is_one_of(ff_span_of(program),
+		" git wget curl cp mv ln tar unzip install rsync scp hf huggingface-cli aws gsutil gcloud "
+		"rclone openssl cat tee envsubst sed ");
 	if (is_one_of(ff_span_of(program), grammar) || s->commands++ >= COMMANDS_MAX)
 		return;
 	json_t *command = json_pack("{s:o, s:O}", "file", ff_json_string(s->file, strlen(s->file)), "words", words);
@@ -189,6 +245,7 @@ static void read_line(struct starter *s, struct ff_span line)
 	if (!slash && !s->other_path && !is_on_path(s->w->ctx->host, program))
 		json_object_set_new(command, "absent", json_true());
 	put_unbound(s, command, name);
+	put_gone(s, command, ff_span_of(name));
 	note_ports(s, words, name);
 	ff_fact_append(s->w->ctx, "workdir.commands", command);
 }

@@ -1,0 +1,72 @@
+-- What the command of a server asks for besides the server: packages that its options want, files that they name. The
+-- same is said before the start, of the scripts that hold the command, and of the failure.
+
+-- The packages behind a program's options. A value with a dot is a class, which its module brings.
+local WANTS = {
+  uvicorn = {["--loop"] = {uvloop = "uvloop"}, ["--http"] = {httptools = "httptools"},
+    ["--ws"] = {websockets = "websockets", wsproto = "wsproto"}},
+  hypercorn = {["-k"] = {uvloop = "uvloop", trio = "trio"}, ["--worker-class"] = {uvloop = "uvloop", trio = "trio"}},
+}
+local POOLS = {gevent = "gevent", eventlet = "eventlet"}
+WANTS.celery = {["-P"] = POOLS, ["--pool"] = POOLS}
+local GUNICORN = {gevent = "gevent", eventlet = "eventlet", tornado = "tornado", gevent_pywsgi = "gevent",
+  gevent_wsgi = "gevent"}
+WANTS.gunicorn = {["-k"] = GUNICORN, ["--worker-class"] = GUNICORN}
+-- Modules that are no package's own spelling.
+local BROUGHT = {uvicorn_worker = "uvicorn-worker"}
+
+local function wanted_by(values, value)
+  local module = value:match[=[^([A-Za-z_]\w*)\.[\w.]+$]=]
+  return values[value] or module and (BROUGHT[module] or know.package(know.distribution(module)))
+end
+
+-- The first package that an option of a command wants and that is not here; the option, and its value.
+local function option_missing(f, words)
+  local options = WANTS[tostring(words[1]):match[=[[^/]+$]=] or ""]
+  for i, word in ipairs(options and words or {}) do
+    local flag, value = word:match[=[^(--?[\w-]+)=(.+)$]=]
+    flag, value = flag or word, value or words[i + 1] or ""
+    local package = options[flag] and wanted_by(options[flag], value)
+    if package and f.pkg(package) == false then return package, flag, value end
+  end
+end
+
+rule {
+  id = "pip.module-missing/option",
+  check = function(f)
+    for _, command in ipairs(list(f"workdir.commands")) do
+      local package, flag, value = option_missing(f, list(command.words))
+      if package and not command.absent then
+        return {confidence = 0.85, severity = "warning",
+          why = ("%s starts %s with %s %s, which takes %s, and that is not installed."):format(command.file,
+            command.words[1], flag, value, package),
+          evidence = {{fact = "workdir.commands", value = ("%s: %s %s"):format(command.file, flag, value)}},
+          fixes = {{install = package, absent = true, say = "Install it."}}}
+      end
+    end
+  end,
+}
+
+-- ---- a file that a command names ----
+
+local function gone_answer(flag, path, file)
+  return {confidence = 0.85, title = "the command names a file that is not there",
+    why = ("%s names %s%s, and nothing is there."):format(file, path, flag ~= "" and " (" .. flag .. ")" or ""),
+    fixes = {{code = true, kind = "param:" .. (flag == "" and "script" or flag:gsub("^-+", ""):gsub("-", "_")),
+      say = ("Put %s there, or write where it lies."):format(path)}}}
+end
+
+rule {
+  id = "engine.arg-invalid/file",
+  check = function(f)
+    for _, command in ipairs(list(f"workdir.commands")) do
+      local gone = command.gone
+      if gone then
+        local answer = gone_answer(gone.flag, gone.path, command.file)
+        answer.severity = "warning"
+        answer.evidence = {{fact = "workdir.commands", value = ("%s: %s"):format(command.file, gone.path)}}
+        return answer
+      end
+    end
+  end,
+}

@@ -1,0 +1,95 @@
+-- Code that no package brought: made by a compiler of interfaces (protoc), or linked from a source tree (pip -e).
+
+-- The first file whose library is older than what it was generated for; nil when all go together.
+local function generated_for_newer(f)
+  for _, made in ipairs(list(f"workdir.generated")) do
+    local have = f.pkg(made.package)
+    if have and version.cmp(have, made.version) == -1 then return made, have end
+  end
+end
+
+local function upgrade_for(package, made)
+  local next = tonumber(made:match[[^\d+]]) + (package == "protobuf" and 2 or 1)
+  return {{install = package, need = (">=%s,<%d"):format(made, next), say = ("Upgrade %s to what the code was "
+      .. "generated for."):format(package)},
+    {code = true, say = "Or generate the code again with the compiler of the installed release."}}
+end
+
+rule {
+  id = "pip.conflict/generated",
+  title = "code was generated for a newer library than the installed one",
+  anyone = "request",
+  signatures = {
+    grpc = [[grpc package installed is at version (?<have>\d[\d.]*\d), but the generated code in ]]
+      .. [[(?<file>[\w./-]+\.py) depends on grpcio>=(?<made>\d[\d.]*\d)]],
+    protobuf = [[Protobuf Gencode/Runtime (?:major )?versions[^\n]*?: gencode (?<made2>\d+\.[\d.]*\d) runtime ]]
+      .. [[(?<have2>\d+\.[\d.]*\d)]],
+  },
+  facts = {"workdir.generated"},
+  specific_over = {"hf.tokenizer-dep", "app.bug"},
+  when = function(_, log)
+    local hit = log.grpc or log.protobuf
+    local package, made, have = log.grpc and "grpcio" or "protobuf", hit.made or hit.made2, hit.have or hit.have2
+    local frames = hit.event.frames or {}
+    local own -- code of a package in its own folder is that package's affair
+    for _, frame in ipairs(frames) do
+      own = frame.file:match[[_pb2(?:_grpc)?\.py$]] and not frame.file:match[[(?:site|dist)-packages]] or own
+    end
+    if #frames > 0 and not own or version.cmp(have, made) ~= -1 then return nil end
+    return {hit = hit, confidence = 0.92,
+      why = ("The code was generated for %s %s, and %s is installed."):format(package, made, have),
+      fixes = upgrade_for(package, made)}
+  end,
+  check = function(f)
+    local made, have = generated_for_newer(f)
+    return made and {confidence = 0.9, severity = "warning",
+      why = ("%s was generated for %s %s and refuses older ones; %s is installed."):format(made.file, made.package,
+        made.version, have),
+      evidence = {{fact = "workdir.generated", value = ("%s: %s %s"):format(made.file, made.package, made.version)}},
+      fixes = upgrade_for(made.package, made.version)}
+  end,
+  doc = {looks = "'The grpc package installed is at version 1.62.3, but the generated code in x_pb2_grpc.py depends on "
+    .. "grpcio>=1.68.1'.", check = "GRPC_GENERATED_VERSION and '# Protobuf Python Version' in the generated files."},
+}
+
+-- ---- a source tree that is linked, and is not there any more ----
+
+-- (name, where it lay) of an editable package; with a module the one that must bring it.
+local function source_gone(f, module)
+  local names = {}
+  for name, entry in pairs(list(f"python.packages")) do
+    local same = not module or know.distribution(module):lower():gsub("[_.]", "-") == name
+    if entry.gone and same then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names[1], names[1] and tostring(f"python.packages"[names[1]].source):gsub("^file://", "")
+end
+
+local function source_answer(f, module)
+  local name, path = source_gone(f, module)
+  return name and {confidence = 0.9, title = "the source tree of an editable package is gone",
+    why = ("%s was installed as a link to its source in %s, and nothing is there any more."):format(name, path),
+    evidence = {{fact = "python.packages", value = ("%s: %s"):format(name, path)}},
+    fixes = {{code = true, kind = "pip:" .. name, say = ("Put its source back to %s, or install it again from where it "
+      .. "lies now (pip install -e FOLDER)."):format(path)}}}
+end
+
+rule {
+  id = "pip.broken-install/editable",
+  anyone = "interpreter",
+  signatures = {module = [=[ModuleNotFoundError: No module named '(?<module>[A-Za-z_]\w*)[\w.]*']=]},
+  facts = {"python.packages"},
+  specific_over = {"pip.module-missing"},
+  when = function(f, log)
+    local answer = source_answer(f, log.module.module)
+    if answer then answer.hit = log.module end
+    return answer
+  end,
+  check = function(f)
+    local answer = source_answer(f)
+    if answer then answer.severity = "warning" end
+    return answer
+  end,
+  doc = {looks = "No module named '...' of a package that pip list shows.",
+    check = "direct_url.json of the package, or __editable__*.pth: the folder that it names."},
+}
