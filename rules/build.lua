@@ -138,8 +138,11 @@ rule {
       .. [[version|error: parameter packs not expanded with)]],
     msvc = [[unsupported Microsoft Visual Studio version]],
     host = [[nvcc fatal\s*: [^\n]*host compiler[^\n]* is not supported]],
+    absent = [[nvcc fatal\s*: (?:Failed to preprocess host compiler properties|Cannot find compiler)]],
   },
-  context = {other = [[(?:The detected CUDA version|Installed CUDA version|Unsupported gpu architecture)]]},
+  context = {other = [[(?:The detected CUDA version|Installed CUDA version|Unsupported gpu architecture)]],
+    named = [[^(?:\S+: (?:line )?\d+: )?(?<program>[\w+./-]*(?:gcc|g\+\+|clang|cc1plus)[\w+.-]*): ]]
+      .. [[(?:No such file|command not found|not found)]]},
   unless = {"other"},
   facts = {"cuda.toolkit.version", "env.CC", "system.libc.version"},
   explains = {"cuda.toolkit-mismatch", "pip.broken-install"},
@@ -154,6 +157,14 @@ rule {
           .. "and CXX."},
           {conda = "gxx_linux-64", need = ">={need}", say = "Without root: conda's compilers."},
           {host = true, say = "Or use a newer base image."}}}
+    end
+    if log.absent then
+      return {hit = log.absent, title = "the host compiler that nvcc is to call is not there",
+        why = {"nvcc hands the host's part of each file to a C++ compiler, and could not start the one it was told.",
+          log.named and ("It is called %s."):format(log.named.program) or nil},
+        fixes = {{system = "g++", say = "Install a C++ compiler."},
+          {unset = {"CC", "CXX"}, say = "Then build with it: leave CC and CXX unset, and take -ccbin out of the "
+            .. "build's flags."}}}
     end
     if log.new_gcc then
       local most = log.new_gcc.gcc or log.new_gcc.most and log.new_gcc.most:match[[^\d+]]

@@ -1,5 +1,9 @@
 -- CUDA libraries and toolkits: missing, in the wrong version, or found first in the wrong place; run-time compilers.
 
+-- What was built for a CUDA toolkit of the system and asks for its libraries by itself.
+local FRAMEWORKS = {tensorflow = "tensorflow", tensorflow_core = "tensorflow", mxnet = "mxnet", cupy = "cupy",
+  jaxlib = "jaxlib", paddle = "paddlepaddle-gpu", detectron2 = "detectron2", mmcv = "mmcv", dgl = "dgl"}
+
 rule {
   id = "cuda.lib-missing",
   from = {"native", tf_dlopen = {"framework"}},
@@ -105,7 +109,11 @@ rule {
     end
     local path = {host = true, kind = "env:LD_LIBRARY_PATH", say = "If it is installed already, put the folder of "
       .. lib .. " on LD_LIBRARY_PATH."}
-    local asks = type(extension) == "string" and know.distribution(extension) or "torch"
+    local asker = frames:match[=[packages[/\\](\w+)[/\\][^\n]*\n?$]=]
+    local asks = type(extension) == "string" and know.distribution(extension) or FRAMEWORKS[asker] or "torch"
+    local old = base ~= "cudnn" and soname and tonumber(lib:match[[\.so\.(\d+\.\d+)]] or "")
+    local toolkit = {toolkit = "install", need = old and old < 11 and lib:match[[\.so\.(\d+\.\d+)]] or nil,
+      say = "Install the CUDA toolkit (and cuDNN) of that version."}
     local reinstall = {install = asks, fresh = true, say = other_major
       and ("The program that asks was built for CUDA %s, torch here is for CUDA %s: install builds of one CUDA "
         .. "version."):format(major, torch_cuda)
@@ -117,7 +125,8 @@ rule {
         .. "import torch) before the first session."}
     -- a program of its own: pip's folders are not on its loader's path
     if hit.text:match[[error while loading shared libraries]] or log.no_python then fixes = {path}
-    elseif onnx then fixes = {onnx, pip or path, path} elseif other_major then fixes = {reinstall, pip or path,
+    elseif onnx then fixes = {onnx, pip or path, path} elseif toolkit.need then fixes = {toolkit, reinstall, path}
+    elseif other_major then fixes = {reinstall, pip or path,
       path} else fixes = {pip or reinstall, reinstall, path} end
     local cudnn = base == "cudnn" and log.whisper and lib:match[=[(?:so\.|_)([89])]=]
     local torch8 = cudnn == "9" and version.matches(f.pkg"torch" or "", "<2.4") == true -- brings cuDNN 8
@@ -128,8 +137,7 @@ rule {
         or {install = "ctranslate2", need = ">=4.5",
           say = "Or upgrade ctranslate2: from 4.5 on it takes cuDNN 9, which torch 2.4 and later bring."})
     end
-    table.insert(fixes, log.no_python and 1 or #fixes + 1,
-      {toolkit = "install", say = "Install the CUDA toolkit (and cuDNN) of that version."})
+    if not toolkit.need then table.insert(fixes, log.no_python and 1 or #fixes + 1, toolkit) end
     return {hit = hit, confidence = log.bnb and 0.6 or 0.88,
       why = {lib .. " cannot be loaded: it is not installed, or not where the loader looks.",
         "torch is {fact:torch.version}."}, fixes = fixes}

@@ -134,6 +134,9 @@ local function below_next(release)
   return major and ("<%d.%d"):format(tonumber(major), tonumber(minor) + 1) or "<=" .. release
 end
 
+-- Versions of NumPy's C interface and the releases that offer them; a module runs on its own one and on later ones.
+local API_SINCE = {[0xe] = ">=1.20,<2", [0xf] = ">=1.22,<2", [0x10] = ">=1.23,<2", [0x11] = ">=1.25,<2"}
+
 rule {
   id = "numpy.abi",
   from = {"numpy", "native"},
@@ -151,11 +154,12 @@ rule {
       .. [[object|complex|str|long|unicode|NaN|Inf|infty|product|cumproduct|in1d|trapz|string_|unicode_|cfloat|]]
       .. [[row_stack|sctypes|alltrue|sometrue|asfarray|obj2sctype)`? was (?:removed|a deprecated alias)]],
     numba = [[Numba needs NumPy (?<need>[\d.]+ or (?:less|greater))]],
-    abi_version = [[module compiled against (?:API|ABI) version (?:0x)?\w+ but this version of numpy is]],
+    abi_version = [[module compiled against (?:API|ABI) version (?:0x)?(?<built>\w+) but this version of numpy is ]]
+      .. [[(?:0x)?(?<runs>\w+)]],
   },
   facts = {"python.packages.numpy.version", "torch.version"},
   when = function(f, log)
-    local hit = log.not_available or log.dtype_size or log.multiarray or log.abi_version or log.numba
+    local hit = log.not_available or log.dtype_size or log.abi_version or log.multiarray or log.numba
         or log.module_attr or log.newer_pickle or log.compiled
     if hit == log.compiled and not log.fatal then return nil end -- the notice alone: the import went on
     local have = f.pkg"numpy"
@@ -176,7 +180,10 @@ rule {
     local want, got = tonumber(hit.want), tonumber(hit.got)
     local shrank = hit.text:has("numpy.dtype") and want == 88 and got == 96
     local built_for_two = hit == log.dtype_size and want and (shrank or not hit.text:has("numpy.dtype") and got < want)
-    if hit == log.newer_pickle or built_for_two or hit == log.abi_version then
+    local built = hit == log.abi_version and tonumber(hit.built, 16)
+    local newer = built and built > (tonumber(hit.runs, 16) or 0)
+    if newer and API_SINCE[built] then to_new.need = API_SINCE[built] end
+    if hit == log.newer_pickle or built_for_two or newer then
       return {hit = hit, confidence = 0.82, why = {"A module (or a pickled file) was made with a newer NumPy than the "
         .. "one that runs.", "NumPy is {fact:python.packages.numpy.version}."}, fixes = {to_new, module}}
     end

@@ -203,6 +203,15 @@ local function kept_by_all(name, need)
   return number ~= nil and first ~= nil and first.first ~= nil and version.cmp(number, first.first) == -1
 end
 
+-- The release that the message says is here, where that is not what it asks for.
+local function stated_have(text, name, need)
+  local word = [=[(?:(?:an?|the|your|installation|installed|of|versions?|is|]=] .. name:gsub("[-_.]", "[-_.]")
+    .. [=[)\b[ :,=]*)*]=]
+  local number = text:match([=[(?i)\b(?:detected|found|have|has|got|using|installed|current(?:ly)?)\b[ :,]*]=] .. word
+    .. [=[[`'"(]?v?(\d+\.\d[\w.]*\d)]=])
+  return number and version.matches(number, need) == false and number or nil
+end
+
 -- The rules below read the same request: one speaks when it is about a release, the other when the package is missing.
 local function any_request(f, hit)
   if not hit or not by_library(hit) then return nil end
@@ -228,6 +237,7 @@ local function any_request(f, hit)
   end
   if not name then return nil end
   local have = f.pkg(name)
+  if have == nil and need then have = stated_have(text, name, need) end
   -- the message's own check failed for another reason
   if have and need and version.matches(have, need) then return nil end
   if need and not have and kept_by_all(name, need) then need = nil end

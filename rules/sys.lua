@@ -100,7 +100,8 @@ rule {
     x86_v2 = {"native", "shell"}},
   anyone = "system",
   signatures = {
-    sigill = [[(?:Illegal instruction(?! was encountered)|SIGILL|signal(?: number)?[ =:]*4\b|]]
+    sigill = [[(?:(?<!Warp )Illegal instruction(?! (?:was encountered|parameter|encoding))|]]
+      .. [[SIGILL|signal(?: number)?[ =:]*4\b|]]
       .. [[exit(?:ed with)? code:? {0,8}(?:132|-4)\b|returncode=-4\b|Signals\.SIGILL)]],
     chosen = [[\b(?<variable>[A-Z][A-Z0-9]*_[A-Z0-9_]+)=(?<value>\w+) requested, but the (?:\w+ )?CPU (?:does not]]
       .. [[|lacks)]],
@@ -322,11 +323,23 @@ rule {
     check = "system.limits in the report; pids.max of the cgroup."},
 }
 
+-- A server that takes the next free port says so, or where it serves then.
+local function serves_beside(log, port)
+  if log.onward then return true end
+  for _, hit in ipairs(port and log.all"served" or {}) do
+    local beyond = tonumber(hit.now) - tonumber(port)
+    if beyond > 0 and beyond <= 20 then return true end
+  end
+end
+
 rule {
   id = "sys.port-in-use",
   from = {"server", "engine", "torch", "container", "other", "app"},
   anyone = {in_use = "code"},
-  context = {bound = [[(?:--port[ =]|Uvicorn running on \S+:|(?i:listening on) \S*?:)(?<bound>\d{2,5})\b]]},
+  context = {bound = [[(?:--port[ =]|Uvicorn running on \S+:|(?i:listening on) \S*?:)(?<bound>\d{2,5})\b]],
+    onward = [[(?i)\bport\b[^\n]{0,40}\b(?:in use|taken|occupied|busy|not available)\b[^\n]{0,20}\b(?:try|using)]],
+    served = [[(?i)(?:running|serving|listening|started|available|server)\b[^\n]{0,60}\bhttps?://\S*?:]]
+      .. [[(?<now>\d{2,5})\b]]},
   signatures = {
     program = [[(?:Cannot find empty port in range(?:: (?<port3>\d+)-)?|couldn't bind HTTP server socket|]]
       .. [[Only one usage of each socket address|port is already allocated|but another process is utilizing it|]]
@@ -349,6 +362,7 @@ rule {
       port = port or text
     end
     if not port and log.bound then port = log.bound.bound end
+    if serves_beside(log, port) then return nil end
     local held = list(f"workdir.ports")
     if not port and #held == 1 then port = held[1].port end
     local other = port and tonumber(port) < 65535 and tonumber(port) + 1

@@ -39,6 +39,7 @@ static const struct {
 	{"nvml",
 		"(?:\\bnvml(?:Init|Device|System)\\w*(?:\\(\\w*\\))?:? (?:failed|returned|err(?:or)?)\\b[^\\n]{0,30}?[ "
 		":=(]"
+		"|\\bnvml(?: \\w+)? init failure: "
 		"|NVML error(?: code)?[ :=(]{1,3})",
 		""},
 	{"nccl", "(?:NCCL error(?: code)?[ :=(]{1,3})", ""},

@@ -347,7 +347,7 @@ static struct ff_run *read_landmarks(
 		r->found[kept++] = r->found[i];
 		r->landed |= ff_reading_landmark_matters(kind);
 		*ret_harmless |= kind == FF_LANDMARK_HARMLESS || kind == FF_LANDMARK_NOTE;
-		if (!believed(r, kind))
+		if (!believed(r, kind) || !ff_runs_due(run, ff_landmarks_at(r->landmarks, index), line->number))
 			continue;
 		if (sign_of_worker(kind))
 			ff_shown_works(r->shown, line);

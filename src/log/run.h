@@ -51,6 +51,9 @@ void ff_runs_destroy(struct ff_runs *runs);
 /** The run that a line belongs to. A line of another service, or of a new process of a known role, begins one. */
 struct ff_run *ff_runs_enter(struct ff_runs *runs, const struct ff_line *line);
 
+/** Whether this landmark tells of the run where it stands: a plain "OK" does only below the count of its tests. */
+bool ff_runs_due(const struct ff_run *run, const struct ff_landmark *mark, uint64_t number);
+
 /** A landmark stands in a line of this run. Returns the run that the line belongs to from now on: another one where it
     begins. */
 struct ff_run *ff_runs_landmark(struct ff_runs *runs, struct ff_run *run, const struct ff_line *line, size_t landmark);
