@@ -194,7 +194,7 @@ rule {
 
 rule {
   id = "cuda.lib-conflict",
-  from = {"native", jax = {"jax"}, myelin = {"tensorrt"}},
+  from = {"native", jax = {"jax"}, jax_stub = {"jax", "framework", "native"}, myelin = {"tensorrt"}},
   anyone = {nccl_symbol = "loader", nvjitlink = "loader", symbol_version = "loader", version = "loader"},
   signatures = {
     nvjitlink = [=[(?<file>[^\s:'"]+\.so[\d.]*): undefined symbol: (?<symbol>_{0,2}(?:nvJitLink|nvrtc|cublas|]=]
@@ -205,6 +205,7 @@ rule {
       .. [[nv)\w+\.so[\d.]*)]],
     nccl_symbol = [[undefined symbol: (?<symbol3>nccl(?:CommRegister|CommWindow\w*|MemAlloc|CommSplit|]]
       .. [[CommInitRankConfig|\w+))]],
+    jax_stub = [[There was an error before creating \w+ handle \(30[123]\)]],
     jax = [[Unable to load (?<jax>cuSPARSE|cuBLAS|cuDNN|cuSOLVER|cuFFT|CUPTI|cuda runtime)\. Is it installed\?]],
     myelin = [[Compiled against (?<built>cu\w+ [\d.]+) but running against (?<found>cu\w+ [\d.]+)]],
     multiple = [[(?:Multiple (?:CUDA|cuDNN|libcudart) (?:versions|libraries)|]]
@@ -224,6 +225,12 @@ rule {
   explains = {"ext.abi-mismatch", "cuda.lib-missing"},
   when = function(f, log)
     local hit = log.nvjitlink or log.version or log.symbol_version or log.nccl_symbol or log.myelin or log.multiple
+    if not hit and log.jax_stub then
+      return {hit = log.jax_stub, confidence = 0.74, why = "XLA found no usable CUDA runtime: the library is not "
+        .. "there, or another release of it was found first, in which the functions that it asks for do not exist.",
+        fixes = {{unset = {"LD_LIBRARY_PATH"}, say = "Start once without LD_LIBRARY_PATH."},
+          {install = "jax", extra = "cuda12", say = "Or reinstall JAX with its CUDA libraries."}}}
+    end
     if not hit and log.jax then
       return {hit = log.jax, confidence = 0.66, why = {"JAX finds no usable {jax}: mostly LD_LIBRARY_PATH puts a "
         .. "toolkit's libraries before those that came with its wheels.",
@@ -447,7 +454,7 @@ rule {
   signatures = {
     no_cc = [[(?:Failed to find C compiler\. Please specify via CC|RuntimeError: Failed to find C compiler)]],
     python_h = [[(?:fatal error: Python\.h: No such file|include file 'Python\.h' not found)]],
-    gcc_failed = [[(?:subprocess\.CalledProcessError: Command '\[?'?(?:/usr/bin/)?(?:x86_64-linux-gnu-)?(?:gcc|]]
+    gcc_failed = [[(?:(?:subprocess\.)?CalledProcessError: Command '\[?'?(?:/usr/bin/)?(?:x86_64-linux-gnu-)?(?:gcc|]]
       .. [[cc|clang)[^\n]*(?:triton|cuda_utils|__triton_launcher|torchinductor|/tmp/tmp)[^\n]*|]]
       .. [[returned non-zero exit status 1[^\n]*(?:cuda_utils|triton_launcher))]],
     msvc = [[Command '\['[^\n]*\\cl\.exe'[^\n]*(?:triton|cuda_utils|main\.c|]]
@@ -466,7 +473,8 @@ rule {
     gpu_old = [[Found \S[^\n]*which is too old to be supported by the triton GPU compiler]],
   },
   context = {too_old = [[(?:Feature|Instruction) '[^']+' (?:with [^\n]{0,40} )?requires \.target sm_\d+ or higher]],
-    lacks = [[Feature '[^']+' (?:with [^\n]{0,80} )?not supported on \.target 'sm_\d+\w?']]},
+    lacks = [[Feature '[^']+' (?:with [^\n]{0,80} )?not supported on \.target 'sm_\d+\w?']],
+    cuda_h = [[fatal error: cuda\w*\.h:]]},
   facts = {"python.packages.triton.version", "gpus.0.compute_capability", "env.TRITON_PTXAS_PATH"},
   explains = {"ext.abi-mismatch", "cuda.nvcc-missing", "pip.module-missing"},
   when = function(f, log)
@@ -533,8 +541,16 @@ rule {
         why = "torch.compile needs a triton that fits this torch and GPU.", 
         fixes = {{install = "triton", say = "Install the triton that belongs to this torch."}}}
     end
-    local hit = log.no_cc or log.gcc_failed or log.inductor
-    if hit == log.inductor and log.inductor.text:match[[BackendCompilerFailed]] and not (log.no_cc or log.gcc_failed)
+    if log.gcc_failed and not log.no_cc then
+      return not log.cuda_h and {hit = log.gcc_failed, confidence = 0.78, title = "triton's C compiler ran and failed",
+        why = "Triton compiles a small C file at run time; the compiler is there and failed: mostly Python's headers "
+          .. "are not installed, or its linker does not find the driver's libcuda.",
+        fixes = {{system = "python3-dev", say = "Install Python's headers."},
+          {prepend = "LIBRARY_PATH", entry = "/usr/lib/x86_64-linux-gnu", kind = "env:LD_LIBRARY_PATH",
+            say = "Or, where its own lines say 'cannot find -lcuda', put libcuda's folder on the linker's path."}}}
+    end
+    local hit = log.no_cc or log.inductor
+    if hit == log.inductor and log.inductor.text:match[[BackendCompilerFailed]] and not log.no_cc
       and log.inductor.event.message and not log.inductor.event.message:match[[(?i)compiler|gcc|c\+\+]] then
       return nil end
     local cxx = hit == log.inductor -- on a CPU it writes C++

@@ -378,9 +378,10 @@ rule {
 
 rule {
   id = "driver.not-loaded",
-  from = {"driver", "container", "kernel", "installer", "system", "shell"},
+  from = {"driver", "container", "kernel", "installer", "system", "shell", slurmd = {"slurm"}},
   anyone = {nvml_driver = "code"},
   signatures = {
+    slurmd = [[can't stat gres\.conf file /dev/nvidia\d+: No such file or directory]],
     smi = [[NVIDIA-SMI (?:has failed because it couldn'?t communicate with the NVIDIA driver|]]
       .. [[couldn't find libnvidia-ml\.so library)]],
     udev = [[Process '\S*modprobe nvidia[\w-]*' failed with exit code]],

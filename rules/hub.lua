@@ -41,7 +41,7 @@ rule {
     },
     no_grant = [[Cannot access content at: https://huggingface\.co]],
     refused = [[(?<code>40[13]) Client Error: (?:Unauthorized]]
-      .. [[|Forbidden) for url: https://huggingface\.co/(?!api/whoami)(?:api/models/)?[\w.-]+/[\w.-]+/]],
+      .. [[|Forbidden) for url: https://huggingface\.co/(?!api/whoami)(?:api/models/)?[\w.-]+/(?!resolve/)[\w.-]+/]],
     refused2 = any{
       [[\b(?:Unauthorized|Forbidden|40[13])\b[^\n]{0,80}https://huggingface\.co/[\w.-]+/[\w.-]+/(?:resolve|raw|blob)/]],
       [[https://huggingface\.co/[\w.-]+/[\w.-]+/(?:resolve|raw|blob)/[^\n]{0,120}\b(?:Unauthorized]]
@@ -157,11 +157,9 @@ rule {
     entry = [[(?<!Local)EntryNotFoundError|Entry Not Found for url: (?<entry>\S+)]],
     revision = [[RevisionNotFoundError|Revision Not Found for url]],
     no_file = [[(?<model>\S+) does not appear to have (?:a |files? )(?:file )?named (?<file>[^\s,.]+\.?\w*)]],
-    no_weights = any{
-      [[Error no file named]],
-      [[No (?:model )?weights? files? (?:were )?found]],
-      [[Cannot find any model weights with]],
-    },
+    no_weights = any{[[Error no file named]], [[No (?:model )?weights? files? (?:were )?found]],
+      [[Cannot find any model weights with]]},
+    single = [[\bCalling \w+\.from_pretrained\(\) with the path to a single file or url is not supported]],
     not_local = [[(?<model>\S+) is not a local folder and is not a valid model identifier]],
     invalid_path = [[Incorrect path_or_model_id: ['"](?<model>[^'"]+)]],
     no_config = [[(?:can'?t|cannot|couldn'?t) find (?:a )?(?:'?config\.json'?|adapter_config\.json]]
@@ -206,11 +204,8 @@ rule {
       [[stat: path should be string, bytes, os\.PathLike or integer, not NoneType]],
       [[not a string$]],
     },
-    oserror = any{
-      [[Model path does not exist]],
-      [[Checkpoint (?:file|path|directory) (?:does )?not (?:exist|found)]],
-      [[Invalid (?:model|repository) ID]],
-    },
+    oserror = any{[[Model path does not exist]], [[Invalid (?:model|repository) ID]],
+      [[Checkpoint (?:file|path|directory) (?:does )?not (?:exist|found)]]},
   },
   context = {
     bad_token = [[Invalid credentials in Authorization header|Invalid user token]],
@@ -227,16 +222,18 @@ rule {
       [[cannot find the requested files in the (?:disk|local) cache]],
     },
     gated = [[(?<!private or )gated repo]], -- the hub's library adds those words to whatever it did not find
+    anonymous = [[401 (?:Client Error|Unauthorized)]],
     optional = [[(?:Could not|Cannot) download `[\w./-]+`:]],
   },
   unless = {"bad_token", "offline", "gated"},
+  rival = {cause = "hf.gated", decides = "whether the model's page opens in a browser without an account"},
   confidence = 0.88,
   when = function(_, log)
     -- a file that a model may lack
     if log.rust and log.optional and log.rust.line == log.optional.line then return nil end
     local sure = {"repo_id", "repo_id_plain", "not_found", "entry", "revision", "no_file", "no_weights", "not_local",
-      "invalid_path", "no_config", "tokenizer", "repository_id", "comfy", "a1111",
-                  "tgi", "gguf", "missing_shard", "dataset", "rust", "engine", "oserror"}
+      "invalid_path", "no_config", "tokenizer", "repository_id", "comfy", "a1111", "tgi", "gguf", "missing_shard",
+      "dataset", "rust", "engine", "oserror", "single"}
     local any
     for _, name in ipairs(sure) do any = any or log[name] end
     if not any then -- a tokenizer was given no file: only its frames tell this from a mistake in the caller's own code
@@ -253,7 +250,11 @@ rule {
     local first = log.not_local or log.invalid_path
     local only = first and not (log.repo_id or log.repo_id_plain or log.not_found or log.entry or log.revision
       or log.no_file or log.no_weights)
-    if not (only and first == log.not_local and first.model:match[[^[\w.-]+/[\w.-]+$]]) then return true end
+    -- to who is not logged in, the hub does not tell what is private from what is not there
+    local hidden = log.not_found and log.anonymous and not log.not_found.text:match[[huggingface\.co/[\w.-]+/resolve/]]
+    if not (only and first == log.not_local and first.model:match[[^[\w.-]+/[\w.-]+$]]) then
+      return {confidence = hidden and 0.78 or nil}
+    end
     return {hit = first, confidence = 0.72, why = {
       "{model} is neither a folder here nor a repository that the hub shows to this process: a wrong name, a folder "
         .. "that does not exist in this container, or a private repository asked for without a token."}}

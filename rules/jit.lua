@@ -21,6 +21,7 @@ rule {
       .. [[(?<module>[\w.]+))?']],
     attribute = [[(?:'KernelMetadata' object has no attribute '|'CompiledKernel' object has no attribute '|]]
       .. [[module 'triton(?:\.\w+)*' has no attribute ')(?<attribute>\w+)]],
+    target = [[AssertionError: target must be of GPUTarget type]],
     gone = [[No module named 'triton\.(?!ops)(?<gone>[\w.]+)']],
   },
   context = {perf = [[early_config_prune|estimate_matmul_time]]},
@@ -28,7 +29,7 @@ rule {
   facts = {"python.packages.triton.version", "torch.version"},
   specific_over = {"pip.module-missing", "hf.version-conflict", "pip.conflict", "pip.broken-install", "triton.compile"},
   when = function(f, log)
-    local hit = log.import or log.attribute or log.gone
+    local hit = log.import or log.attribute or log.gone or log.target
     if (hit.event.tier or 0) < 2 then return nil end -- a notice: it goes on without
     local have = f.pkg"triton" or nil
     local module = "triton" .. (hit.module and "." .. hit.module or "")

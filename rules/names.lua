@@ -446,7 +446,7 @@ rule {
   when = function(f, log)
     local hit, what, answer, have = asked(f, log)
     if not answer or answer.state ~= "changed" or not outdated(f, hit, answer) then return nil end
-    return {hit = hit, confidence = 0.84, why = {where(what, answer, have),
+    return {hit = hit, confidence = 0.78, why = {where(what, answer, have),
         "The program's own code was written for a release of long ago."},
       fixes = {{code = true, say = "Take the argument out of the call, or pass what newer releases have for it."}}}
   end,

@@ -7,6 +7,9 @@ local function since(module, name, have)
   return came and came:match[[^>=([\d.]+)$]]
 end
 
+-- Libraries whose classes are made to be derived from.
+local CALLING = {transformers = true, trl = true, accelerate = true, peft = true}
+
 rule {
   id = "torch.too-old",
   from = {wants = {"hub", "engine", "kernels", "quantizer", "other", "app"}},
@@ -259,4 +262,39 @@ rule {
   end,
   doc = {looks = "1 validation error for Settings, NAME, Input should be a valid boolean, input_value=''.",
     check = "env of the process; the .env file beside it."},
+}
+
+-- A library calls a method that somebody's subclass has overridden, and gives it one argument more than that one takes:
+-- the override was written for an older release, before the argument came.
+rule {
+  id = "hf.version-conflict/override",
+  title = "a subclass was written for an older release of the library that calls it",
+  anyone = "interpreter",
+  signatures = {arity = [[TypeError: (?:(?<class>\w+)\.)?(?<call>[a-z_]\w+)\(\) takes (?<takes>\d+) positional ]]
+    .. [[arguments? but (?<given>\d+) were given]]},
+  context = {source = [[\bself\.(?<method>[a-z_]\w+)\([^()\n]*?\b(?<last>\w+)\)\s*$]]},
+  facts = {"python.packages.transformers.version"},
+  when = function(f, log)
+    local hit = log.arity
+    local frames = hit.event.frames or {}
+    local by = atlas.package_of(frames[#frames])
+    if not CALLING[by or ""] or tonumber(hit.given) ~= tonumber(hit.takes) + 1 then return nil end
+    local answer
+    for _, line in ipairs(log.all"source") do
+      if line.method == hit.call then
+        answer = atlas.parameter(by, "Trainer." .. hit.call, line.last, f.pkg(by) or nil) or answer
+      end
+    end
+    local since = answer and answer.state == "changed" and answer.newer and answer.newer:match[[^>=(\d[\d.]*)$]]
+    return {hit = hit, confidence = since and 0.84 or 0.74,
+      why = {("%s calls %s with an argument more than the overriding method takes: that one was written for an older "
+        .. "release."):format(by, hit.call),
+        since and ("Of the releases that were read, %s gives it one more from %s on."):format(by, since) or nil},
+      fixes = {{install = by, need = since and "<" .. since or nil, older = not since or nil,
+          say = ("Go back to the last %s that still calls it as it expects."):format(by)},
+        {code = true, kind = "pip:package", say = "Or upgrade the package that brings the subclass; in a subclass of "
+          .. "your own, let the method take the new argument too."}}}
+  end,
+  doc = {looks = "Trainer.training_step() takes 3 positional arguments but 4 were given, called from "
+    .. "transformers/trainer.py.", check = "The signature of the overridden method in the installed release."},
 }

@@ -115,7 +115,7 @@ rule {
   role = "symptom",
   signatures = {
     frame = [=[(?:File |^|\[)["']?[^\s"']*(?:unsloth|unsloth_zoo|unsloth_compiled_cache)[/\\][\w/\\]+\.py]=],
-    call = [[TypeError: _?unsloth_\w+\(\) (?:takes|got|missing)]],
+    call = [[(?:TypeError: _?unsloth_\w+\(\) (?:takes|got|missing)|RuntimeError: Unsloth: [^\n]*Error patching \w)]],
   },
   facts = {"python.packages.unsloth.version", "python.packages.trl.version", "python.packages.transformers.version"},
   when = function(_, log)
@@ -127,7 +127,7 @@ rule {
     if (e.tier or 0) < 4
       or not (e.type or ""):match([[^]] .. any{
         [[AttributeError]], [[TypeError]], [[NameError]], [[ImportError]], [[UnboundLocalError]], [[KeyError]],
-      } .. [[$]]) then
+      } .. [[$]]) and hit ~= log.call then
       return nil
     end
     if (e.message or ""):match[[NoneType]] then return nil end

@@ -168,7 +168,8 @@ rule {
     header = [[fatal error: (?<header>(?!Python\.h|cu\w*\.h|cu\w+/|nv\w*|torch/|ATen/|c10/|]]
       .. [[thrust/)[\w/.+-]+\.h(?:pp)?): No such file]],
     codec = [[Could not load libtorchcodec]],
-    cffi = [[no library called "(?<cffi>[\w.+-]+)" was found]],
+    cffi = [[(?:no library called "(?<cffi>[\w.+-]+)" was found|]]
+      .. [[find_library\(\) did not manage to locate a library called '(?<cffi2>[\w.+-]+)')]],
     binary = [=[(?:FileNotFoundError: \[Errno 2\][^\n]*|ffmpeg: )['"](?<tool>ffmpeg|ffprobe|git|git-lfs|sox|]=]
       .. [=[espeak|tesseract|ninja|cmake|pdftoppm)['"]]=],
   },
@@ -220,11 +221,12 @@ rule {
         fixes = {{system = name, say = "Install the developer package that brings it."}}}
     end
     if not hit and log.cffi then
-      local name = log.cffi.cffi:lower()
+      local said = log.cffi.cffi or log.cffi.cffi2
+      local name = said:lower()
       local what = name:match[[pango]] and "pango-1.0" or name:match[[cairo]] and "cairo" or name:match[[magic]]
         and "magic"
         or name:match[[sndfile]] and "sndfile" or name:match[[gobject|glib]] and "gobject-2.0" or name
-      return {hit = log.cffi, why = ("The system library %s is not installed."):format(log.cffi.cffi),
+      return {hit = log.cffi, why = ("The system library %s is not installed."):format(said),
         fixes = {{system = what, say = "Install the package that brings it."}}}
     end
     if not hit and log.blas then
