@@ -482,3 +482,31 @@ rule {
     check = "ldd of the program or library: libcuda, libcublas; the options it was built with.",
   },
 }
+
+rule {
+  id = "engine.cpu-build/onnxruntime",
+  title = "onnxruntime was built without GPU support",
+  from = {"native", "framework", "other", "app"},
+  signatures = {
+    absent = [[Specified provider '(?<provider>CUDA|Tensorrt|ROCM|MIGraphX)ExecutionProvider' is not in available ]]
+      .. [[provider]],
+  },
+  severity = "warning",
+  facts = {"python.packages.onnxruntime.version", "python.packages.onnxruntime-gpu.version"},
+  when = function(f, log)
+    local both = f.pkg"onnxruntime" and f.pkg"onnxruntime-gpu"
+    local gpu = {install = "onnxruntime-gpu", fresh = true, say = "Install onnxruntime-gpu, and take the package "
+      .. "onnxruntime away first: both lie in one folder, and the one that came last counts."}
+    if log.absent.provider:match[[ROCM|MIGraphX]] then
+      gpu = {code = true, kind = "pip:onnxruntime-rocm", say = "Install the onnxruntime that AMD builds for this "
+        .. "ROCm, in place of the package onnxruntime."}
+    end
+    return {lasts = true, confidence = 0.84, why = {"The program asks for {provider}, and the onnxruntime that is "
+        .. "imported has no part for it, so it computes on the CPU.",
+        both and "Both onnxruntime and onnxruntime-gpu are installed, and the one for the CPU lies over the other."
+          or nil},
+      fixes = {both and {remove = "onnxruntime", say = "Remove the package for the CPU."} or gpu, both and gpu or nil}}
+  end,
+  doc = {looks = "Specified provider 'CUDAExecutionProvider' is not in available provider names.",
+    check = "onnxruntime.get_available_providers(); pip list | grep onnxruntime."},
+}

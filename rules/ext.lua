@@ -357,6 +357,13 @@ rule {
               .. "again."},
           {install = package, fresh = true, say = "Or install a wheel of " .. package .. " made for this torch."}}}
     end
+    if file:match[=[^/opt/tritonserver/]=] then
+      return {hit = hit, confidence = 0.82, title = "a part of the Triton image is of another release than the rest",
+        why = {("%s lies in Triton's own folder, and what it was built against there is of another release."):format(
+          file:match[[[^/]+$]])},
+        fixes = {{host = true, kind = "os", say = "Start one image of nvcr.io/nvidia/tritonserver whose backends all "
+          .. "came with it (for TensorRT-LLM those ending in -trtllm-python-py3), with no wheel laid over it."}}}
+    end
     return {hit = hit, confidence = weak and 0.72 or 0.9, why = why,
       fixes = {package ~= "package" and {install = package, fresh = true, build = NEEDS_TORCH[package],
             say = "Install the build of " .. package .. " made for this torch, CUDA and Python."}

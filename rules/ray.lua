@@ -17,6 +17,24 @@ local RAY_NODE = "Start Ray on a node that has GPUs so that it counts them (in K
   .. "nvidia.com/gpu in their limits): on the head's own host"
 
 rule {
+  id = "launch.too-many-ranks/ray",
+  title = "Ray's cluster has fewer GPUs than the engine is to be spread over",
+  from = {"cluster", "engine", "app", "other"},
+  signatures = {short = [[The number of required (?:GPUs|\w+s) exceeds the total number of available (?:GPUs|\w+s) in ]]
+    .. [[the (?:placement group|cluster)]]},
+  explains = {"container.no-gpu", "job.unsatisfiable"},
+  confidence = 0.85,
+  why = "Ray's cluster counts fewer GPUs than the engine is to be spread over.",
+  fixes = {
+    {flag = "tensor_parallel_size", toward = "lower", say = "Spread it over as many GPUs as 'ray status' counts, or "
+      .. "let more nodes join."},
+    {setting = "ray-anew", kind = "os", say = RAY_NODE .. "."},
+  },
+  doc = {looks = "The number of required GPUs exceeds the total number of available GPUs in the placement group.",
+    check = "ray status: the GPUs that it counts on each node."},
+}
+
+rule {
   id = "job.unsatisfiable/ray",
   from = {"cluster", "engine", "app", "other"},
   signatures = {
@@ -25,8 +43,6 @@ rule {
     infeasible = [[(?:No available node types can fulfill resource requests?|could not find a node type to ]]
       .. [[satisfy the request:?|cannot be scheduled right now[^\n]*requires) (?<needs2>[\[{][^\n]*)]],
     vllm = [[Current node has no GPU available\.(?: current_node_resource=(?<has2>\{[^}]*\}))?]],
-    short = [[The number of required (?:GPUs|\w+s) exceeds the total number of available (?:GPUs|\w+s) in the ]]
-      .. [[(?:placement group|cluster)]],
   },
   context = {
     served = [[Application '[^'\n]+' is ready at|Deployed app '[^'\n]+' successfully]],
@@ -34,7 +50,7 @@ rule {
   },
   explains = {"container.no-gpu"},
   when = function(_, log)
-    local hit = log.vllm or log.short or log.infeasible or log.replica
+    local hit = log.vllm or log.infeasible or log.replica
     if log.served and log.served.line > hit.line then return nil end
     local count = {setting = "ray-anew", kind = "os", say = RAY_NODE .. "."}
     if hit == log.vllm then
@@ -45,11 +61,6 @@ rule {
             say = "Let the deployment ask for a GPU, so that it is placed where one is (0 and placement_group_bundles "
               .. "with a GPU each where tensor_parallel_size is more than 1).",
             cond = function() return log.replica_actor ~= nil end}, count}}
-    elseif hit == log.short then
-      return {hit = hit, confidence = 0.85, why = "Ray's cluster counts fewer GPUs than the engine is to be "
-        .. "spread over.",
-        fixes = {{flag = "tensor_parallel_size", toward = "lower", kind = "os", say = "Spread it over as many GPUs as "
-          .. "'ray status' counts, or let more nodes join."}, count}}
     end
     local name = hit.needs and lacking(hit.needs, hit.has) or hit.needs2 and lacking(hit.needs2, "")
     if name and name ~= "GPU" then

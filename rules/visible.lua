@@ -143,7 +143,7 @@ rule {
     world = [[(?:world[_ ]size|num_processes|nproc_per_node)[^\n]{0,60}(?:exceeds|larger than|greater than|]]
       .. [[more than)[^\n]{0,40}(?:GPUs|devices)]],
     not_enough = [[(?:NotEnoughCUDADevices|world_size \(\d+\) is less than than max local gpu count|]]
-      .. [[The number of required GPUs exceeds the total number of available GPUs|No slot '\d+' specified on host|]]
+      .. [[No slot '\d+' specified on host|]]
       .. [[GPUs required (?<wanted>\d+) but only (?<there>\d+)|]]
       .. [[(?i:number of gpus)[^\n]{0,20} \(\d+\) more than available|local rank \d+ is out of bounds|]]
       .. [[`?sharded`? is true but only found (?<found>\d+) CUDA devices|]]
