@@ -399,6 +399,11 @@ local MISSING = {
 -- "(X is not set)" tells how one knows, and asks for nothing.
 local ASIDE = [=[\([^()]*\bnot (?:been )?(?:set|defined|found)\)]=]
 
+-- What may be the reason, or one of many: "this may be due to ..., e.g. changing X after the start".
+local GUESS = [=[(?i)\b(?:this |it |which )?(?:may|might|could) be (?:due to|caused by|because)\b]=]
+  .. [=[[^\n;]*?(?:\. |[;\n]|$)]=]
+local SUCH_AS = [=[(?i)\b(?:e\.g\.|for example)[^\n.;]*]=]
+
 local function first_of(text, patterns)
   for _, pattern in ipairs(patterns) do
     local found = text:match(pattern)
@@ -425,7 +430,9 @@ local function ordered_variable(text)
   value = plain_value(value)
   local sure = name and (value or name:match(KNOWN) or text:match[[(?i)\benv(?:ironment)?\b]]
     or text:match(PLAINLY .. name))
-  if not sure then name, value = first_of(text:gsub(ASIDE, ""), MISSING), nil end
+  if not sure then
+    name, value = first_of(text:gsub(GUESS, " "):gsub(SUCH_AS, " "):gsub(ASIDE, ""), MISSING), nil
+  end
   return name, value
 end
 
