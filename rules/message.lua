@@ -212,10 +212,14 @@ local function stated_have(text, name, need)
   return number and version.matches(number, need) == false and number or nil
 end
 
+-- A command that the program ran itself, and that failed: why is said above it, and it asks for nothing.
+local RAN = [=[(?im)^Command: |\bCommand ['"[][^\n]* returned non-zero exit status|^Error code: \d]=]
+
 -- The rules below read the same request: one speaks when it is about a release, the other when the package is missing.
 local function any_request(f, hit)
   if not hit or not by_library(hit) then return nil end
   local text = message_of(hit)
+  if text:match(RAN) then return nil end
   local command = text:match[=[(pip3? install [^\n]*)]=]
   local name, need = stated_bound(command or "")
   if not name then name, need = stated_bound(text) end
@@ -283,7 +287,7 @@ local OLD = [=[(?i)(?:\bupgrad(?:e|ing)\b|\bupdate\b|\bnewer\b|\blatest\b| -U\b)
 -- "requires CUDA with native bfloat16 and torch>=1.13": the bound is the lesser of two conditions.
 local function besides_hardware(hit)
   return message_of(hit):match([=[(?i)\brequires? (?:an? )?[^.,;]{0,20}\b(?:CUDA|GPU|compute capability)]=]
-    .. [=[\b[^.;]*\band\b]=])
+    .. [=[\b[^.;]*\band\b|\brequires? [^;]{0,40}\band an? (?:supported|capable|compatible) (?:device|GPU)\b]=])
 end
 
 rule {

@@ -49,6 +49,7 @@ rule {
     ignored = [[(?:Ignore import error|Could not import|will not be available|falling back|optional)]],
     file = [['[\w.]+' is not a package]],
     isolated = [[(?:Getting requirements to build wheel|pyproject_hooks|pip-build-env-)]],
+    loader = [[ImportError: (?:DLL load failed|[^\n]*(?:cannot open shared object file|undefined symbol))]],
   },
   facts = {"python.executable", "python.kind"},
   when = function(f, log)
@@ -70,6 +71,11 @@ rule {
       or hit == log.stated and (hit.text:match[[pip install (?:-U |--upgrade )?[`'"]?([\w.-]+)]] or hit.library2
         or hit.library3 or hit.library4) or ""
     local top = module:match[[^([^.]+)]] or module
+    -- looked for elsewhere only because the library of the one that is there did not load
+    if hit == log.module and log.loader and (hit.event.tier == 4 and log.loader.event.tier == 5
+      or log.loader.line < hit.line and not know.package(know.distribution(top))) then
+      return nil
+    end
     local own = {bitsandbytes = 1, accelerate = 1, triton = 1, torch_C = 1, flash_attn = 1, sentencepiece = 1,
       tiktoken = 1, hf_transfer = 1, _C = 1, flash_attn_2_cuda = 1, imp = 1, distutils = 1, asyncore = 1,
       fused_layer_norm_cuda = 1, amp_C = 1, exllama_kernels = 1, common_ops = 1}
