@@ -139,6 +139,7 @@ rule {
     msvc = [[unsupported Microsoft Visual Studio version]],
     host = [[nvcc fatal\s*: [^\n]*host compiler[^\n]* is not supported]],
     absent = [[nvcc fatal\s*: (?:Failed to preprocess host compiler properties|Cannot find compiler)]],
+    setup = [[nvcc fatal\s*: [^\n]*Could not set up the environment for Microsoft Visual Studio]],
   },
   context = {other = [[(?:The detected CUDA version|Installed CUDA version|Unsupported gpu architecture)]],
     named = [[^(?:\S+: (?:line )?\d+: )?(?<program>[\w+./-]*(?:gcc|g\+\+|clang|cc1plus)[\w+.-]*): ]]
@@ -176,6 +177,15 @@ rule {
           most and {set = {CC = "gcc-" .. most, CXX = "g++-" .. most, NVCC_PREPEND_FLAGS = "-ccbin g++-" .. most},
             say = ("Build with gcc %s, once it is installed."):format(most)} or newer, most and newer or nil}}
     end
+    if log.setup then
+      return {hit = log.setup, confidence = 0.84, title = "nvcc cannot set Visual Studio's compiler up",
+        why = "nvcc found a cl.exe, and the script that prepares its environment (vcvars64.bat) fails or is not where "
+          .. "that Visual Studio has it: another release than this toolkit knows, or a shell in which another one's "
+          .. "variables are set.",
+        fixes = {{host = true, kind = "env:CC", say = "Build in the 'x64 Native Tools Command Prompt' of a Visual "
+            .. "Studio that this toolkit supports, with DISTUTILS_USE_SDK=1."},
+          newer}}
+    end
     return {title = "this CUDA toolkit is too old for the system's compiler and headers",
       why = {log.host and "nvcc does not accept this host compiler."
         or log.math and "The C library's headers declare {fn} otherwise than this CUDA toolkit's: the toolkit is "
@@ -188,6 +198,29 @@ rule {
     looks = "'unsupported GNU version! gcc versions later than 12', 'unsupported Microsoft Visual Studio version'.",
     check = "nvcc --version, gcc --version, ldd --version.",
   },
+}
+
+rule {
+  id = "container.no-gpu/build-arch",
+  from = {"compiler", "installer", "docker"},
+  signatures = {
+    asked = [[(?:Unsupported gpu architecture 'compute_|CMAKE_CUDA_ARCHITECTURES_NATIVE=|CUDA_ARCHITECTURES=)]]
+      .. [[No CUDA devices found]],
+  },
+  specific_over = {"cuda.toolkit-mismatch"},
+  explains = {"cuda.toolkit-mismatch", "ext.compiler-unsupported", "pip.broken-install"},
+  confidence = 0.92,
+  title = "the build asks which GPU is here, and sees none",
+  why = "The sources are compiled for the GPU of the machine that builds (CMAKE_CUDA_ARCHITECTURES=native), and the "
+    .. "build sees none: while an image is built there are no GPUs.",
+  fixes = {
+    {flag = "CMAKE_CUDA_ARCHITECTURES", stated = true, kind = "param:CMAKE_CUDA_ARCHITECTURES",
+      say = "Name the compute capability that it is for where cmake is called: "
+        .. "-DCMAKE_CUDA_ARCHITECTURES=86, or several (\"80;86;90\")."},
+    {host = true, kind = "container-flag:gpus", say = "Or build where the GPU is seen (in a running container)."},
+  },
+  doc = {looks = "nvcc fatal : Unsupported gpu architecture 'compute_No CUDA devices found.'.",
+    check = "CMAKE_CUDA_ARCHITECTURES in CMakeCache.txt."},
 }
 
 -- pip builds a source distribution in an environment of its own that holds only what pyproject.toml names: the

@@ -366,8 +366,8 @@ rule {
     .. [[(?:operation not supported|cudaErrorNotSupported)]],
     plain = [[CUDA error: operation not supported]]},
   context = {
-    asks = [[^Device: cuda:\d+ [^\n]* : cudaMallocAsync|backend:cudaMallocAsync]],
-    comfy = [[ComfyUI|^Device: cuda:\d+ [^\n]* : cudaMallocAsync]],
+    asks = [[\bcuda:\d+ [^\n]{2,60} : cudaMallocAsync|backend:cudaMallocAsync]],
+    comfy = [[ComfyUI|\bcuda:\d+ [^\n]{2,60} : cudaMallocAsync]],
   },
   when = function(_, log)
     if log.pool then return {hit = log.pool} end

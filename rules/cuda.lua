@@ -407,7 +407,8 @@ rule {
       .. [[at least|of at least) ?(?<need2>\d+\.\d+)|is only supported on CUDA (?<need3>[\d.]+) and above|]]
       .. [[nvcc (?:version )?(?:must be|>=) ?(?<need4>\d+\.\d+))]],
     unsupported_arch = [[(?:nvcc fatal\s*: Unsupported gpu architecture '(?<arch>compute_\w+|sm_\w+)'|]]
-      .. [[Unknown CUDA arch \((?<arch2>[\w.+]+)\) or GPU not supported|Unsupported gpu architecture)]],
+      .. [[Unknown CUDA arch \((?<arch2>[\w.+]+)\) or GPU not supported|Unsupported gpu architecture|]]
+      .. [[nvcc fatal\s*: Value '(?<arch>compute_\w+|sm_\w+|native)' is not defined for option 'gpu-arch)]],
     installed_cuda = [[Installed CUDA version (?<have5>[\d.]+) does not match the version torch was compiled with ]]
       .. [[(?<want5>[\d.]+)]],
   },
@@ -474,7 +475,7 @@ rule {
   },
   context = {too_old = [[(?:Feature|Instruction) '[^']+' (?:with [^\n]{0,40} )?requires \.target sm_\d+ or higher]],
     lacks = [[Feature '[^']+' (?:with [^\n]{0,80} )?not supported on \.target 'sm_\d+\w?']],
-    cuda_h = [[fatal error: cuda\w*\.h:]]},
+    cuda_h = [[fatal error: cuda\w*\.h:]], embedded = [=[\bpython_embed\w*[\\/]]=]},
   facts = {"python.packages.triton.version", "gpus.0.compute_capability", "env.TRITON_PTXAS_PATH"},
   explains = {"ext.abi-mismatch", "cuda.nvcc-missing", "pip.module-missing"},
   when = function(f, log)
@@ -520,6 +521,13 @@ rule {
         fixes = {{set = ptxas_of(f), kind = "env:TRITON_PTXAS_PATH",
             say = "Let triton use the ptxas of a CUDA toolkit that knows the GPU."},
           {install = "triton", with = {"torch"}, say = "Or upgrade triton (with torch)."}}}
+    end
+    local embedded = log.embedded and log.python_h
+    if embedded then
+      return {hit = embedded, confidence = 0.92, evidence = {log.embedded}, why = "Triton compiles against Python's "
+        .. "headers at run time, and Windows' embeddable Python comes without them.",
+        fixes = {{code = true, kind = "os", say = "Install the same release of Python with its installer, and copy its "
+          .. "folders include and libs into python_embeded."}}}
     end
     if log.python_h then
       return {hit = log.python_h, confidence = 0.92, why = "Something is compiled against Python's headers (triton and "

@@ -521,7 +521,8 @@ rule {
     .. [[torch\.cuda\.is_available\(\) (?:should be True but is|returned|==) False|]]
     .. [[Torch (?:is not able to use GPU|reports CUDA not available)|]]
     .. [[Your device does not support the current version of Torch/CUDA|]]
-    .. [[doesn't support bf16/gpu\. You need to assign use_cpu|No GPU or XPU found\. A GPU or XPU is needed)]]},
+    .. [[doesn't support bf16/gpu\. You need to assign use_cpu|No GPU or XPU found\. A GPU or XPU is needed|]]
+    .. [[fp16 mixed precision requires a GPU)]]},
   context = {other = [[(?:driver on your system is too old|Found no NVIDIA driver|CUDA unknown error|]]
     .. [[forward compatibility|not yet initialized|nvidia-smi)]], cpu = [[\d\+cpu\b]]},
   unless = {"other"},

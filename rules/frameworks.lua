@@ -126,6 +126,41 @@ rule {
     check = "pip list | grep -E 'jax|nvidia'."},
 }
 
+-- XLA says beside it what was free; a handle of cuDNN takes less than a GiB.
+local FREE_BESIDE = [[Memory usage: (?<free>\d+) bytes free, (?<total>\d+) bytes total]]
+
+local function enough(hit)
+  local free, total = tonumber(hit and hit.free), tonumber(hit and hit.total)
+  return free and total and free > 4 * 1024 ^ 3 and free > total / 2
+end
+
+rule {
+  id = "cudnn.mismatch/jax-handle",
+  from = {"jax", "tensorflow"},
+  signatures = {cudnn = [[Could not create cudnn handle: CUDNN_STATUS_(?:INTERNAL_ERROR|NOT_INITIALIZED)]]},
+  context = {memory = FREE_BESIDE, modules = [[^\s*(?:\d+\) [^\n]*)?\bcudnn/(?<module>\d[\w.-]*)]]},
+  facts = {"env.LD_LIBRARY_PATH", "python.packages.nvidia-cudnn-cu12.version", "python.packages.jaxlib.version",
+    "driver.version"},
+  title = "cuDNN does not start, with memory enough",
+  when = function(f, log)
+    if not enough(log.memory) then return nil end
+    local foreign = {unset = {"LD_LIBRARY_PATH"}, say = "Start it without the folders of another cuDNN or CUDA (a "
+      .. "module, conda, a toolkit)."}
+    local again = {install = "jax", extra = "cuda12", kind = "pip:nvidia-*",
+      say = "Install JAX anew with the cuDNN and CUDA libraries that it asks for."}
+    return {hit = log.cudnn, confidence = 0.72, evidence = {log.memory, log.modules},
+      why = {("cuDNN does not start, and it is not for want of memory: %s of %s were free."):format(
+          size(log.memory.free), size(log.memory.total)),
+        "Either another cuDNN is loaded than this JAX was built for, or the driver is too old for it.",
+        log.modules and ("The module cudnn %s is loaded."):format(log.modules.module) or nil,
+        "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
+      fixes = (log.modules or f.env"LD_LIBRARY_PATH") and {foreign, again} or {again, foreign,
+        {driver = "upgrade", say = "Or upgrade the driver to what that CUDA wants."}}}
+  end,
+  doc = {looks = "'Could not create cudnn handle: CUDNN_STATUS_INTERNAL_ERROR' with most of the memory free.",
+    check = "Which libcudnn is loaded; pip list | grep -E 'jax|cudnn'."},
+}
+
 -- The handles of cuSOLVER, cuBLAS, cuDNN and cuSPARSE are made at the first use, in what JAX's own pool left.
 rule {
   id = "oom.activation/jax-handle",
@@ -136,10 +171,12 @@ rule {
       .. [[cu\w+ (?<words>internal error|has not been initialized|[\w ]*alloc\w*[\w ]*)]],
     cudnn = [[Could not create cudnn handle: CUDNN_STATUS_(?:INTERNAL_ERROR|NOT_INITIALIZED|ALLOC_FAILED)]],
   },
+  context = {memory = FREE_BESIDE},
   facts = {"gpus.0.memory.free", "env.XLA_PYTHON_CLIENT_PREALLOCATE", "env.LD_LIBRARY_PATH"},
   explains = {"cuda.lib-conflict/jax-start"},
   title = "a CUDA library of JAX could not be started: mostly no GPU memory is left for it",
   when = function(f, log)
+    if enough(log.memory) then return nil end -- cudnn.mismatch/jax-handle
     local path = f.env"LD_LIBRARY_PATH"
     local off = f.env"XLA_PYTHON_CLIENT_PREALLOCATE" == "false"
     local pool = {set = {XLA_PYTHON_CLIENT_PREALLOCATE = "false"},
@@ -496,4 +533,40 @@ rule {
   end,
   doc = {looks = "Unsupported model IR version: 10, max supported IR version: 9; Unknown model file format version.",
     check = "ir_version and opset_import of the model; onnxruntime.__version__."},
+}
+
+rule {
+  id = "dtype.unsupported/accelerate",
+  from = {"accelerate", "hub"},
+  signatures = {bf16 = [[bf16 mixed precision requires PyTorch >= 1\.10 and a supported device]]},
+  facts = {"gpus.0.name", "gpus.0.compute_capability", "torch.version"},
+  rival = {cause = "torch.cpu-build", decides = "torch.version.cuda: none in a build for the CPU"},
+  title = "bf16 is asked for, and accelerate finds no device that has it",
+  when = function(f, log)
+    local cc = f.capabilities()[1]
+    if cc and version.cmp(cc, "8.0") ~= -1 or f"torch.cuda" == false then return nil end -- torch sees no GPU, then
+    return {hit = log.bf16, confidence = cc and 0.92 or 0.74,
+      why = {"accelerate asks torch whether the device computes in bfloat16, and it does not: a GPU of before Ampere, "
+        .. "or a torch that sees no GPU. torch itself is new enough.",
+        "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
+      fixes = {{argument = "mixed_precision", value = "'fp16'", say = "Train in fp16 (also on the command line and in "
+          .. "accelerate's configuration, and the precision that is saved)."},
+        {install = "torch", replace = true, say = "Where the GPU is of Ampere or later: install torch's CUDA build."}}}
+  end,
+  doc = {looks = "'bf16 mixed precision requires PyTorch >= 1.10 and a supported device'.",
+    check = "torch.cuda.is_available(), torch.cuda.is_bf16_supported()."},
+}
+
+rule {
+  id = "engine.plugin-skew/libtpu",
+  from = {"jax", "tensorflow"},
+  signatures = {absent = [[\b(?<call>Tpu\w+) not available in this library]]},
+  facts = {"python.packages.jax.version", "python.packages.jaxlib.version"},
+  confidence = 0.88,
+  title = "libtpu is of another release than jaxlib",
+  why = {"jaxlib asks the TPU's library (libtpu) for {call}, which that one does not have.",
+    "jax is {fact:python.packages.jax.version}.", "jaxlib is {fact:python.packages.jaxlib.version}."},
+  fixes = {{install = "jax", extra = "tpu", say = "Install JAX, jaxlib and libtpu in one release."}},
+  doc = {looks = "'TpuEmbeddingEngine_WriteParameters not available in this library'.",
+    check = "pip list | grep -E 'jax|libtpu'."},
 }

@@ -66,7 +66,8 @@ for _, row in ipairs(causes) do
         .. [[cudaMalloc failed: out of memory|CUDA driver error: out of memory|HIP out of memory)]],
       ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|alloc_tensor_range|]]
         .. [[ggml_gallocr_reserve\w*: failed to allocate CUDA)[^\n]*(?:failed|out of memory|buffer)|]]
-        .. [[unable to allocate CUDA\d* buffer]],
+        .. [[unable to allocate (?:CUDA|Vulkan)\d* buffer|ggml_vulkan: Device memory allocation of size \d+ failed|]]
+        .. [[Error allocating (?:vulkan memory|memory ErrorOutOfDeviceMemory)]],
       exited = [[llama runner exited, you may not have enough available memory]],
     },
     context = {
@@ -81,7 +82,7 @@ for _, row in ipairs(causes) do
       compute = [[(?:ggml_gallocr_reserve|graph_reserve|failed to allocate compute|compute buffer|]]
         .. [[failed to initialize the context|failed to create context|kv.?cache[^\n]*failed|]]
         .. [[llama_kv_cache\w*: failed|ggml_cuda_pool|failed to allocate buffer for kv)]],
-      weights = [[(?:alloc_tensor_range|unable to allocate (?:CUDA|ROCm)?\d* ?(?:backend )?buffer|]]
+      weights = [[(?:alloc_tensor_range|unable to allocate (?:CUDA|ROCm|Vulkan)?\d* ?(?:backend )?buffer|]]
         .. [[error loading model)]],
       llama = [[(?:ggml_backend_cuda|ggml_gallocr|llama_init_from_model|llama_new_context|ggml-cuda(?:\.cu|/)|]]
         .. [[llama runner (?:process has )?terminated|error loading llama server)]],

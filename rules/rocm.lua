@@ -32,7 +32,7 @@ rule {
     hip_other = [[HIP error: (?!device-side|an illegal memory|unspecified launch|]]
       .. [[out of memory|invalid device ordinal|invalid device function|no kernel image|shared object)[^\n]*]],
     tensile = [[(?:Cannot read \S*TensileLibrary|TensileLibrary\S*\.dat[^\n]*(?:No such|not found)|]]
-      .. [[rocBLAS error: (?:Cannot read|Could not)(?![^\n]*No devices found)[^\n]*)]],
+      .. [[(?:rocBLAS|rocBLASLt|hipBLASLt) error: (?:Cannot read|Could not)(?![^\n]*No devices found)[^\n]*)]],
     gfx = [[(?:no (?:kernel|code object)[^\n]{0,60}gfx\d+|gfx\d+\w* is not supported|]]
       .. [[Unsupported (?:AMD )?GPU (?:arch\w*|target)[^\n]{0,40}gfx|unsupported (?:architecture|target):? ?gfx)]],
     bnb_split = [[(?:Could not load bitsandbytes native library: )?'NoneType' object has no attribute 'split']],
@@ -174,6 +174,27 @@ rule {
   end,
   doc = {looks = "HIP error: invalid device function, TensileLibrary not found, a 'CUDA' version 6.x in bitsandbytes.",
     check = "rocminfo | grep gfx; torch.version.hip."},
+}
+
+rule {
+  id = "rocm.mismatch/no-toolkit",
+  from = {root = {"compiler", "installer"}},
+  anyone = {hipcc = "system"},
+  signatures = {
+    root = [[Failed to find ROCm root directory|Could not find the HIP compiler]],
+    hipcc = [[\bhipcc: (?:No such file or directory|command not found|not found)]],
+  },
+  title = "ROCm's compiler is not installed, or not where it is looked for",
+  confidence = 0.84,
+  why = "The build is for AMD's GPUs, and ROCm's compiler (hipcc) is not found: its developer packages are not "
+    .. "installed, or lie elsewhere than in /opt/rocm.",
+  fixes = {
+    {setting = "rocm-path", kind = "env:ROCM_PATH", say = "Where ROCm is installed, name its folder."},
+    {host = true, kind = "driver", say = "Else install ROCm's developer packages (rocm-dev, hip-dev) of the release "
+      .. "that the torch here is built for."},
+  },
+  doc = {looks = "'Failed to find ROCm root directory', 'hipcc: No such file or directory'.",
+    check = "ls /opt/rocm*/bin/hipcc."},
 }
 
 rule {

@@ -19,7 +19,7 @@ rule {
     import = [[cannot import name '(?<attr>(?!_)\w+)' from '(?<module>torch(?:\.[\w.]+)?)' ]],
     module = [[No module named '(?<module>torch\.\w[\w.]*)']],
     wants = [[(?:requires|needs|expects?) (?:PyTorch|torch) ?(?:version )?(?:>=|≥|at least|]]
-      .. [[newer than) ?v?(?<need>\d+\.\d+(?:\.\d+)?)]],
+      .. [[newer than) ?v?(?<need>\d+\.\d+(?:\.\d+)?)(?!\d| and an? (?:supported|capable|compatible) (?:device|GPU))]],
   },
   facts = {"torch.version"},
   specific_over = {"hf.version-conflict", "pip.module-missing", "pip.broken-install"},

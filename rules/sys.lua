@@ -316,7 +316,7 @@ rule {
             .. "TasksMax)."},
         }}
     end
-    if log.mlock_warning and not log.memlock.event.type then return nil end
+    if log.mlock_warning then return nil end -- llama.cpp goes on without
     return {hit = log.memlock, why = "Memory could not be locked: the memlock limit is too low (RDMA and pinned "
       .. "memory need it unlimited).",
       fixes = {{limit = "memlock", kind = "container-flag:ulimit", say = "Lift it."}}}

@@ -88,7 +88,7 @@ def package_words(words):
             value_of = None
         elif word in skip_value:
             value_of = word
-        elif not word.startswith("-"):
+        elif not word.startswith("-") and word != ".":  # the folder that was changed into
             yield word
 
 

@@ -1,0 +1,99 @@
+-- What is there in part: packages without their compiled half or their own record, and files that are not where a
+-- runtime was told to read them.
+
+rule {
+  id = "pip.broken-install/transformer-engine",
+  from = {lost = {"other", "kernels", "native", "app"}},
+  anyone = {stop = "interpreter"},
+  signatures = {
+    stop = [[StopIteration\b]], -- its releases before 2.0: in the frame that looks for the library
+    lost = [[Could not find shared object file for Transformer Engine (?<framework>\w+) lib]],
+  },
+  facts = {"python.packages.transformer-engine.version", "torch.version", "torch.cuda"},
+  specific_over = {"pip.module-missing", "app.bug"},
+  confidence = 0.86,
+  title = "transformer-engine is installed without its part for the framework",
+  when = function(_, log)
+    if not log.lost and not log.has_frame[=[transformer_engine[/\\]\w+[/\\]__init__\.py]=] then return nil end
+    local extra = log.lost and log.lost.framework:match[[^(?i:jax)]] and "jax" or "pytorch"
+    return {hit = log.lost or log.stop,
+      why = {("The package's core is there, and the library that is compiled for %s is not: it was installed without "
+          .. "that extra, or upgraded without it."):format(extra),
+        "transformer-engine is {fact:python.packages.transformer-engine.version}."},
+      fixes = {{install = "transformer-engine", extra = extra, build = true, fresh = true,
+          say = "Install it with that extra, built against the torch that is here."},
+        {remove = "transformer-engine", say = "Or remove it, where the program does without."}}}
+  end,
+  doc = {looks = "StopIteration in transformer_engine/.../__init__.py, _load_library; 'Could not find shared object "
+    .. "file for Transformer Engine torch lib'.", check = "pip list | grep -i transformer.engine: its two parts."},
+}
+
+-- importlib.metadata answers None where the folder X.dist-info is there and its METADATA is not.
+rule {
+  id = "pip.broken-install/no-version",
+  anyone = "interpreter",
+  signatures = {match = [[TypeError: expected string or bytes-like object]]},
+  context = {
+    packaging = [=[(?:packaging|pkg_resources/_vendor/packaging|packaging/_\w+)[/\\](?:version|_parser)\.py]=],
+    asked = [=[\b(?:importlib_version|importlib[._]metadata\.version|version)\(['"](?<package>[A-Za-z][\w.-]*)['"]]=],
+  },
+  facts = {"python.duplicates"},
+  confidence = 0.84,
+  title = "a package is recorded as installed, and its record has no version",
+  when = function(_, log)
+    local hit, name = log.match, log.asked and know.package(log.asked.package:lower():gsub("_", "-"))
+    local there = log.packaging or log.has_frame[=[packaging[/\\]version\.py]=]
+    if (hit.event.tier or 0) < 4 or not there then return nil end
+    return {hit = hit, evidence = {log.asked},
+      why = {"A version is read of what is installed, and there is none: a .dist-info folder without its METADATA is "
+        .. "left from an install or a removal that did not end.", name and ("It is asked for %s."):format(name) or nil},
+      fixes = {name and {install = name, fresh = true, say = "Lay it down anew."}
+        or {setting = "no-version", kind = "pip:package", say = "See which it is, remove that folder, and install the "
+          .. "package anew."}}}
+  end,
+  doc = {looks = "TypeError: expected string or bytes-like object, in packaging/version.py.",
+    check = "pip list: the package whose version is None."},
+}
+
+rule {
+  id = "pip.module-missing/apex",
+  from = {"hub", "framework", "other", "app", "engine"},
+  signatures = {
+    absent = [[Error: (?:NVIDIA )?Apex (?:was|is) not (?:found|installed|available)]],
+    build = [[you must install (?:NVIDIA )?Apex\b]],
+  },
+  specific_over = {"app.bug"},
+  confidence = 0.84,
+  title = "NVIDIA's apex is not installed",
+  when = function(_, log)
+    local hit = log.absent or log.build
+    return (hit.event.tier or 0) >= 4 and {hit = hit} or nil
+  end,
+  why = "The program needs NVIDIA's apex with its compiled parts; it is on no index (the apex of PyPI is another "
+    .. "package), and is built from its repository, for the torch and the CUDA that are here.",
+  fixes = {
+    {setting = "apex", kind = "pip:apex",
+      say = "Build it from NVIDIA's repository, with the CUDA toolkit of this torch.",
+      side_effects = {"The build takes tens of minutes; an image of NVIDIA (nvcr.io/nvidia/pytorch) holds it."}},
+    {code = true, kind = "code", say = "Or set the program to torch's own fused parts, where it can do without."},
+  },
+  doc = {looks = "'Apex was not found. Please see the NeMo README'.", check = "python -c 'import apex, amp_C'."},
+}
+
+rule {
+  id = "hf.not-found/onnx",
+  from = {"onnxruntime", "native", "app", "engine"},
+  signatures = {
+    absent = [[NO_SUCHFILE ?: Load model from (?<file>[^\n]+?) failed]],
+  },
+  title = "the ONNX file that is to be loaded is not there",
+  confidence = 0.9,
+  why = "onnxruntime was told to read {file}, and there is no such file: a relative path counts from the folder in "
+    .. "which the program was started.",
+  fixes = {
+    {flag = "model", stated = true, kind = "param:model",
+      say = "Give it the place of the file, from the root on; download the model where it was never fetched."},
+  },
+  doc = {looks = "'[ONNXRuntimeError] : 3 : NO_SUCHFILE : Load model from model.onnx failed'.",
+    check = "ls of that path, in the folder in which the program was started."},
+}
