@@ -315,13 +315,15 @@ rule {
 
 rule {
   id = "sys.arch/foreign",
-  explains = {"pip.broken-install", "pip.module-missing", "pip.conflict"},
+  explains = {"pip.broken-install", "pip.module-missing", "pip.conflict", "sys.lib-missing"},
   check = function(f)
     for _, e in ipairs(list(f"python.foreign")) do
       if e.because ~= "python" and not shadow_of(f, normal(e.package)) then
         return {confidence = 0.9,
-          why = ("%s %s was built for another machine: its wheel is %s, and this is %s."):format(e.package, e.version,
-            e.tag, f"system.arch" or "another"),
+          why = e.because == "system" and {("%s %s was built for another system: its wheel is %s."):format(e.package,
+              e.version, e.tag), "The C library here is {fact:system.libc.name}."}
+            or ("%s %s was built for another machine: its wheel is %s, and this is %s."):format(e.package, e.version,
+              e.tag, f"system.arch" or "another"),
           evidence = {{fact = "python.foreign", value = ("%s %s: %s"):format(e.package, e.version, e.tag)},
             "system.arch"},
           fixes = {{install = normal(e.package), fresh = true, alone = true, need = "==" .. tostring(e.version),

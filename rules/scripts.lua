@@ -87,11 +87,11 @@ end
 
 local function tokenizer_answer(model, file)
   local name = list(model.config).name
-  local of_hub = type(name) == "string" and name:match[[^[\w-]+/[\w.-]+$]]
+  local of_hub = model.repo or type(name) == "string" and name:match[[^[\w-]+/[\w.-]+$]] or nil
   return {confidence = 0.87, severity = "warning",
     why = {("%s loads a tokenizer from %s, and no file of one lies there."):format(file, model.path)},
     evidence = {{fact = "workdir.models", value = model.path}},
-    fixes = {{fetch = true, path = model.path .. "/tokenizer.json", repo = model.repo or of_hub, only = "tokenizer*",
+    fixes = {{fetch = true, path = of_hub and model.path .. "/tokenizer.json", repo = of_hub, only = "tokenizer*",
       say = "Bring the tokenizer's files into that folder: they belong to the model and were left out."}}}
 end
 

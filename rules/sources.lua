@@ -1,4 +1,5 @@
--- Code that no package brought: made by a compiler of interfaces (protoc), or linked from a source tree (pip -e).
+-- Code that does not come from a package's own folder: made by a compiler of interfaces (protoc), linked from a source
+-- tree (pip install -e), or taken away below its record.
 
 -- The first file whose library is older than what it was generated for; nil when all go together.
 local function generated_for_newer(f)
@@ -35,7 +36,7 @@ rule {
     for _, frame in ipairs(frames) do
       own = frame.file:match[[_pb2(?:_grpc)?\.py$]] and not frame.file:match[[(?:site|dist)-packages]] or own
     end
-    if #frames > 0 and not own or version.cmp(have, made) ~= -1 then return nil end
+    if not own and (log.protobuf or #frames > 0) or version.cmp(have, made) ~= -1 then return nil end
     return {hit = hit, confidence = 0.92,
       why = ("The code was generated for %s %s, and %s is installed."):format(package, made, have),
       fixes = upgrade_for(package, made)}
@@ -59,7 +60,7 @@ local function source_gone(f, module)
   local names = {}
   for name, entry in pairs(list(f"python.packages")) do
     local same = not module or know.distribution(module):lower():gsub("[_.]", "-") == name
-    if entry.gone and same then names[#names + 1] = name end
+    if type(entry) == "table" and entry.gone and same then names[#names + 1] = name end
   end
   table.sort(names)
   return names[1], names[1] and tostring(f"python.packages"[names[1]].source):gsub("^file://", "")
@@ -92,4 +93,40 @@ rule {
   end,
   doc = {looks = "No module named '...' of a package that pip list shows.",
     check = "direct_url.json of the package, or __editable__*.pth: the folder that it names."},
+}
+
+-- ---- a record whose modules are gone ----
+
+local function hollow_answer(f, module)
+  for _, e in ipairs(list(f"python.hollow")) do
+    if not module or tostring(e.file):match[[^\w+]] == module then
+      return {confidence = 0.9,
+        why = ("%s %s is recorded as installed, and its %s is not there: the files were removed without pip."):format(
+          e.package, e.version, e.file),
+        evidence = {{fact = "python.hollow", value = ("%s: %s"):format(e.package, e.file)}},
+        fixes = {{install = e.package, fresh = true, alone = true, need = "==" .. tostring(e.version),
+          say = "Lay its files down anew, in the same release."}}}
+    end
+  end
+end
+
+rule {
+  id = "pip.broken-install/hollow",
+  title = "a package is recorded and its modules are not there",
+  anyone = "interpreter",
+  signatures = {module = [=[ModuleNotFoundError: No module named '(?<module>[A-Za-z_]\w*)[\w.]*']=]},
+  facts = {"python.hollow"},
+  specific_over = {"pip.module-missing"},
+  when = function(f, log)
+    local answer = hollow_answer(f, log.module.module)
+    if answer then answer.hit = log.module end
+    return answer
+  end,
+  check = function(f)
+    local answer = hollow_answer(f)
+    if answer then answer.severity = "warning" end
+    return answer
+  end,
+  doc = {looks = "No module named '...' of a package that pip list shows.",
+    check = "What RECORD of the package names first, against its folder."},
 }

@@ -288,8 +288,8 @@ rule {
     parts = [[Invalid log settings: (?<value3>[^\n]{1,200}?), must be]],
     missing = [=[FileNotFoundError: \[Errno 2\] No such file or directory: ['"](?<value4>/[^'"\n]+)['"]]=],
     certificates = [=[FileNotFoundError: \[Errno 2\] No such file or directory\s*$]=], -- ssl names no file
-    folder = [=[(?:FileExistsError: \[Errno 17\] File exists|NotADirectoryError: \[Errno 20\] Not a directory): ]=]
-      .. [=[['"](?<value5>/[^'"\n]+)['"]]=],
+    folder = [=[(?:FileExistsError: \[Errno 17\] File exists|NotADirectoryError: \[Errno 20\] Not a directory|]=]
+      .. [=[IsADirectoryError: \[Errno 21\] Is a directory): ]=] .. [=[['"](?<value5>/[^'"\n]+)['"]]=],
     -- where a variable's whole text stands in it
     refused = [[(?:Error|Exception): [^\n]{0,200}(?:[Ii]nvalid|[Uu]nknown|[Uu]nrecogni[sz]ed|[Uu]nsupported|]]
       .. [[not a valid|not supported|malformed|must be (?:one of|either)|[Cc]ould not parse|[Cc]annot load)]],
@@ -307,7 +307,8 @@ rule {
     local path = hit == log.bundle or hit == log.missing or hit == log.certificates
     return {hit = hit, confidence = f.env(name) == value and 0.92 or 0.8,
       why = ("%s is set to %s, %s."):format(name, value, path and "and nothing is there"
-        or hit == log.folder and "where no folder can be made" or "which what reads it refuses"),
+        or hit == log.folder and (hit.text:has"Errno 21" and "which is a folder, where a file is wanted"
+          or "where no folder can be made") or "which what reads it refuses"),
       fixes = {{unset = {name}, say = path and "Unset it, or name what is there."
         or "Unset it: then its default counts."}}}
   end,

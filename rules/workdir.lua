@@ -54,7 +54,7 @@ local function damage_of(model)
   end
   local shard = list(model.missing)[1]
   if shard then
-    return {text = ("%s: %s is not there, and the names of the other shards promise it."):format(model.path, shard),
+    return {text = ("%s: %s is not there, and the other shards, or their index, promise it."):format(model.path, shard),
       value = shard .. " is missing", fix = {fetch = true, path = model.repo and model.path .. "/" .. shard,
         repo = model.repo, say = "Fetch the missing file into the same place."}}
   end

@@ -44,9 +44,13 @@ static bool fits_python(struct ff_span tag, struct ff_span abi, uint64_t major, 
 	return stable ? version <= minor : version == minor;
 }
 
-static enum ff_wheel_fit fits_platform(struct ff_span tag, struct ff_span machine)
+static enum ff_wheel_fit fits_platform(struct ff_span tag, const struct ff_wheel_place *place)
 {
-	if (ff_span_starts(tag, "win") || ff_span_starts(tag, "macosx"))
+	struct ff_span machine = place->machine;
+	const char *other = ff_span_eq(place->libc, "musl") ? "manylinux"
+		: ff_span_eq(place->libc, "glibc")	    ? "musllinux"
+							    : NULL;
+	if (ff_span_starts(tag, "win") || ff_span_starts(tag, "macosx") || (other && ff_span_starts(tag, other)))
 		return FF_WHEEL_OTHER_SYSTEM;
 	bool linux_tag =
 		ff_span_starts(tag, "linux_") || ff_span_starts(tag, "manylinux") || ff_span_starts(tag, "musllinux");
@@ -58,7 +62,7 @@ static enum ff_wheel_fit fits_platform(struct ff_span tag, struct ff_span machin
 }
 
 // "cp311-cp311-manylinux_2_17_x86_64": any combination of the parts that dots join.
-static enum ff_wheel_fit fit_of(struct ff_span tag, uint64_t major, uint64_t minor, struct ff_span machine)
+static enum ff_wheel_fit fit_of(struct ff_span tag, uint64_t major, uint64_t minor, const struct ff_wheel_place *place)
 {
 	struct ff_span rest = tag, pythons, abi, platforms, one;
 	bool python = false;
@@ -70,26 +74,25 @@ static enum ff_wheel_fit fit_of(struct ff_span tag, uint64_t major, uint64_t min
 	enum ff_wheel_fit best = FF_WHEEL_OTHER_SYSTEM;
 	bool any = !platforms.n;
 	while (ff_span_next(&platforms, '.', &one)) {
-		enum ff_wheel_fit fit = fits_platform(one, machine);
+		enum ff_wheel_fit fit = fits_platform(one, place);
 		any |= fit == FF_WHEEL_FITS;
 		best = fit < best ? fit : best;
 	}
 	return !any ? best : python ? FF_WHEEL_FITS : FF_WHEEL_OTHER_PYTHON;
 }
 
-enum ff_wheel_fit ff_wheel_fit(
-	struct ff_span wheel, struct ff_span python, struct ff_span machine, struct ff_span *ret_tag)
+enum ff_wheel_fit ff_wheel_fit(struct ff_span wheel, const struct ff_wheel_place *place, struct ff_span *ret_tag)
 {
 	struct ff_headers headers = {.rest = wheel};
 	struct ff_span key, value, first = {NULL, 0};
 	enum ff_wheel_fit fit = FF_WHEEL_FITS;
 	uint64_t major, minor;
-	if (!read_minor(python, &major, &minor))
+	if (!read_minor(place->python, &major, &minor))
 		return FF_WHEEL_FITS;
 	while (ff_header_next(&headers, &key, &value)) {
 		if (!ff_span_same_case(key, "Tag"))
 			continue;
-		enum ff_wheel_fit its = fit_of(value, major, minor, machine);
+		enum ff_wheel_fit its = fit_of(value, major, minor, place);
 		if (its == FF_WHEEL_FITS)
 			return FF_WHEEL_FITS;
 		if (!first.n) {

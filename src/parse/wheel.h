@@ -10,10 +10,13 @@ enum ff_wheel_fit {
 	FF_WHEEL_OTHER_SYSTEM,
 };
 
-/** Can CPython `python` ("3.11") on Linux on `machine` ("x86_64"; empty: any) import what a wheel with this WHEEL file
-    holds? One fitting tag is enough; else *ret_tag is the first one. */
-enum ff_wheel_fit ff_wheel_fit(
-	struct ff_span wheel, struct ff_span python, struct ff_span machine, struct ff_span *ret_tag);
+/** What is to import it: CPython "3.11" on Linux, on "x86_64", with "glibc" or "musl"; empty: any. */
+struct ff_wheel_place {
+	struct ff_span python, machine, libc;
+};
+
+/** Can it import what a wheel with this WHEEL file holds? One fitting tag is enough; else *ret_tag is the first one. */
+enum ff_wheel_fit ff_wheel_fit(struct ff_span wheel, const struct ff_wheel_place *place, struct ff_span *ret_tag);
 
 /** True when it holds no compiled code: a tag for any platform. nvidia-* wheels say "Root-Is-Purelib: true" and are
     none. */

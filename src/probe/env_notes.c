@@ -25,18 +25,31 @@ static const char *in_the_way(struct ff_host *host, char *path)
 	return NULL;
 }
 
+// Bundles of certificates may be folders of them.
+static const char *no_file(struct ff_host *host, const struct ff_env_var *var, struct ff_span value)
+{
+	bool file = ff_span_eq(var->values, "path") || ff_span_eq(var->values, "newpath");
+	_cleanup_free_ char *path = file && ff_span_starts(value, "/") ? ff_span_dup(value) : NULL;
+	return path && !ff_span_ends(var->name, "_BUNDLE") && ff_host_mode_is(host, path, S_IFDIR)
+		? "is a folder, and a file is wanted"
+		: NULL;
+}
+
 static void note_place(struct ff_probe_ctx *ctx, const char *name, const json_t *value, json_t *notes)
 {
 	struct ff_env_var var;
 	_cleanup_free_ char *path = NULL;
-	if (!json_is_string(value) || !ff_env_var_find(ff_span_of(name), &var) ||
-		!ff_env_value_is_folder(&var, ff_span_of(json_string_value(value))))
+	if (!json_is_string(value) || !ff_env_var_find(ff_span_of(name), &var))
+		return;
+	struct ff_span text = ff_span_of(json_string_value(value));
+	const char *why = no_file(ctx->host, &var, text);
+	if (!why && !ff_env_value_is_folder(&var, text))
 		return;
 	if (!(path = strdup(json_string_value(value)))) {
 		ctx->out_of_memory = true;
 		return;
 	}
-	const char *why = in_the_way(ctx->host, path);
+	why = why ? why : in_the_way(ctx->host, path);
 	if (why &&
 		json_array_append_new(notes,
 			json_pack("{s:s, s:s, s:s++}", "name", name, "kind", "malformed", "text", path, " ", why)) < 0)

@@ -32,5 +32,8 @@ json_t *ff_model_missing(const struct ff_names *names);
     [{"folder": "1_Pooling", "named_by": "modules.json"}]. */
 json_t *ff_model_parts(struct ff_probe_ctx *ctx, const char *folder);
 
+/** Add the shards to `missing` that the index names and that are not there: where they were renamed. */
+void ff_model_indexed(struct ff_probe_ctx *ctx, const char *folder, const struct ff_names *names, json_t *missing);
+
 /** Does a model lie there? */
 bool ff_is_model_folder(const struct ff_names *names);

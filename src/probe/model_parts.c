@@ -3,6 +3,7 @@
 //	modules.json      [{"idx": 1, "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]
 //	model_index.json  {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"],
 //	                   "safety_checker": [null, null]}
+//	model.safetensors.index.json  {"weight_map": {"lm_head.weight": "model-00002-of-00002.safetensors"}}
 // How the source lies: a module without settings ("2_Normalize") has an empty folder, which git does not keep; the
 // library does not look into it.
 #include "probe/model_folder.h"
@@ -30,6 +31,24 @@ static void note_part(struct ff_probe_ctx *ctx, const char *folder, const char *
 	if (path && !ff_host_mode_is(ctx->host, path, S_IFDIR) &&
 		json_array_append_new(list, json_pack("{s:s, s:s}", "folder", part, "named_by", by)) < 0)
 		ctx->out_of_memory = true;
+}
+
+void ff_model_indexed(struct ff_probe_ctx *ctx, const char *folder, const struct ff_names *names, json_t *missing)
+{
+	static const char index_name[] = "model.safetensors.index.json";
+	bool counts = ff_names_have(names, index_name) && !ff_names_have(names, "model.safetensors");
+	_cleanup_json_ json_t *index = counts ? read_index(ctx, folder, index_name) : NULL, *told = json_object();
+	const char *tensor, *last = "";
+	json_t *file;
+	json_object_foreach (json_object_get(index, "weight_map"), tensor, file) {
+		const char *name = json_string_value(file);
+		if (!name || strcmp(name, last) == 0 || ff_names_have(names, name) || json_object_get(told, name))
+			continue;
+		last = name;
+		if (json_object_set_new(told, name, json_true()) < 0 ||
+			json_array_append_new(missing, ff_json_string(name, strlen(name))) < 0)
+			ctx->out_of_memory = true;
+	}
 }
 
 json_t *ff_model_parts(struct ff_probe_ctx *ctx, const char *folder)

@@ -5,7 +5,8 @@
 //
 //	{"os": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12 (bookworm)"}, "kernel": "6.1.0", "arch": "x86_64",
 //	 "libc": {"name": "glibc", "version": "2.36", "build": "Debian GLIBC 2.36-9", "path": "/usr/lib/x86_64-linux-gnu/libc.so.6"},
-//	 "libstdcxx": {"path": "/usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30", "glibcxx": "3.4.30", "cxxabi": "1.3.13"}}
+//	 "libstdcxx": {"path": "/usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30", "glibcxx": "3.4.30", "cxxabi": "1.3.13"},
+//	 "zoneinfo": true}
 #include "host/bytes.h"
 #include "host/loader.h"
 #include "parse/banner.h"
@@ -173,6 +174,20 @@ static void put_libstdcxx(struct ff_probe_ctx *ctx, const char *libc)
 		put_version(ctx, "system.libstdcxx.cxxabi", cxxabi);
 }
 
+// Where Python's zoneinfo looks; PYTHONTZPATH says another place.
+static void put_zones(struct ff_probe_ctx *ctx)
+{
+	static const char places[] = "/usr/share/zoneinfo:/usr/lib/zoneinfo:/usr/share/lib/zoneinfo:/etc/zoneinfo";
+	const char *own = ff_host_getenv(ctx->host, "PYTHONTZPATH");
+	struct ff_span rest = ff_span_of(own ? own : places), place;
+	bool found = false;
+	while (rest.n && ff_span_next(&rest, ':', &place)) {
+		_cleanup_free_ char *path = ff_span_dup(place);
+		found |= path && *path == '/' && ff_host_mode_is(ctx->host, path, S_IFDIR);
+	}
+	ff_fact_bool(ctx, "system.zoneinfo", found);
+}
+
 void ff_probe_os(struct ff_probe_ctx *ctx)
 {
 	char libc[PATH_LENGTH];
@@ -180,4 +195,5 @@ void ff_probe_os(struct ff_probe_ctx *ctx)
 	put_kernel(ctx);
 	if (put_libc(ctx, libc))
 		put_libstdcxx(ctx, libc);
+	put_zones(ctx);
 }

@@ -1,12 +1,14 @@
-// python.foreign, torn, noexec: installed packages that cannot be imported here, whatever their metadata says.
+// python.foreign, torn, hollow, noexec: installed packages that cannot be imported here, whatever their metadata says.
 //
 //	{"python": {"foreign": [{"package": "safetensors", "version": "0.4.5", "tag": "cp311-cp311-manylinux_2_17_aarch64",
 //	                         "because": "machine", "location": "/srv/venv/lib/python3.11/site-packages"}],
 //	            "torn": [{"package": "torch", "version": "2.3.1", "file": "torch/lib/libtorch_cpu.so", "kind": "short",
 //	                      "size": 100000000, "recorded": 467114520}],
+//	            "hollow": [{"package": "einops", "version": "0.8.0", "file": "einops"}],
 //	            "noexec": ["/volume/pkgs"]}}
 //
-// From WHEEL and RECORD beside METADATA, of packages with compiled code alone, and only of the copy that is imported.
+// From WHEEL and RECORD beside METADATA, and only of the copy that is imported; all but hollow (the record is there and
+// the modules are not) of packages with compiled code alone.
 // How the source lies: strip makes a library smaller than RECORD says, so a file is short only when bytes that the
 // loader maps are missing; images are slimmed by deleting libraries that are never loaded, so a missing file is a fact
 // and no failure yet.
@@ -19,13 +21,20 @@
 #include "probe/probe.h"
 #include "probe/python_find.h"
 
-enum { NAMES_MAX = 65536, WHEEL_MAX = 64 << 10, RECORD_MAX = 16 << 20, TORN_MAX = 64, TORN_PER_PACKAGE = 16 };
+enum {
+	NAMES_MAX = 65536,
+	WHEEL_MAX = 64 << 10,
+	RECORD_MAX = 16 << 20,
+	TORN_MAX = 64,
+	TORN_PER_PACKAGE = 16,
+	HEAD = 8192
+};
 
 struct wheels {
 	struct ff_probe_ctx *ctx;
 	const char *folder; // of sys.path
-	struct ff_span python, machine;
-	size_t torn;
+	struct ff_wheel_place place;
+	size_t torn, hollow;
 	bool compiled; // something in this folder has compiled code
 };
 
@@ -116,6 +125,37 @@ static void look_at_record(struct wheels *w, const struct dist *d, const char *d
 	}
 }
 
+// The first module that RECORD names, by what `import` looks for: a folder, or a file. A head of it tells.
+static void look_for_modules(struct wheels *w, const struct dist *d, const char *dist_info)
+{
+	char head[HEAD];
+	_cleanup_file_ struct ff_file file = FF_FILE_CLOSED;
+	_cleanup_free_ char *path = ff_path_printf("%s/%s/RECORD", w->folder, dist_info);
+	struct ff_error *err = path ? ff_file_open(w->ctx->host, path, &file) : &ff_enomem;
+	size_t n = err || file.bytes.size > HEAD ? HEAD : (size_t)file.bytes.size;
+	if (!err)
+		err = ff_bytes_read_far(&file.bytes, 0, head, n, "the file");
+	struct ff_span rest = {head, err ? 0 : n}, name, top;
+	ff_error_destroy(err);
+	for (int64_t size; ff_record_next(&rest, &name, &size);) {
+		bool module = ff_span_ends(name, ".py") && size > 0 && !ff_span_starts(name, ".") && name.p[0] != '/' &&
+			!memmem(name.p, name.n, ".dist-info/", strlen(".dist-info/"));
+		if (!module || !ff_span_next(&name, '/', &top))
+			continue;
+		_cleanup_free_ char *at = ff_path_printf("%s/%.*s", w->folder, (int)top.n, top.p),
+				    *compiled = ff_path_printf("%s/%.*sc", w->folder, (int)top.n, top.p);
+		struct stat st;
+		_cleanup_error_ struct ff_error *absent = at ? ff_host_stat(w->ctx->host, at, &st) : &ff_enomem;
+		if (absent && absent->code == FF_EABSENT && compiled &&
+			!ff_host_mode_is(w->ctx->host, compiled, S_IFREG) && w->hollow++ < TORN_MAX) {
+			json_t *hollow = entry_of(w, d);
+			json_object_set_new(hollow, "file", ff_json_string(top.p, top.n));
+			ff_fact_append(w->ctx, "python.hollow", hollow);
+		}
+		return;
+	}
+}
+
 static void look_at(struct wheels *w, const char *dist_info)
 {
 	static const char *const because[] = {[FF_WHEEL_OTHER_PYTHON] = "python",
@@ -129,11 +169,13 @@ static void look_at(struct wheels *w, const char *dist_info)
 		return;
 	_cleanup_error_ struct ff_error *absent = ff_host_read(w->ctx->host, path, WHEEL_MAX, &wheel, &n);
 	struct ff_span text = {wheel, absent ? 0 : n}, tag;
+	d.package = package;
+	if (!absent)
+		look_for_modules(w, &d, dist_info);
 	if (absent || ff_wheel_is_plain(text))
 		return;
-	d.package = package;
 	w->compiled = true;
-	enum ff_wheel_fit fit = ff_wheel_fit(text, w->python, w->machine, &tag);
+	enum ff_wheel_fit fit = ff_wheel_fit(text, &w->place, &tag);
 	if (fit != FF_WHEEL_FITS) {
 		json_t *foreign = entry_of(w, &d);
 		if (foreign) {
@@ -167,8 +209,9 @@ void ff_probe_wheels(struct ff_probe_ctx *ctx)
 	const char *version = ff_json_text(ctx->facts, "python.version");
 	size_t i;
 	struct wheels w = {.ctx = ctx,
-		.python = ff_span_of(version ? version : ""),
-		.machine = ff_span_of(ff_json_text(ctx->facts, "system.arch"))};
+		.place = {.python = ff_span_of(version ? version : ""),
+			.machine = ff_span_of(ff_json_text(ctx->facts, "system.arch")),
+			.libc = ff_span_of(ff_json_text(ctx->facts, "system.libc.name"))}};
 	json_array_foreach (site, i, folder) {
 		w.folder = json_string_value(folder);
 		if (w.folder)

@@ -101,6 +101,8 @@ static void put_weights(struct ff_workdir *w, const char *path, const struct ff_
 	const struct ff_model_count *count, json_t *model)
 {
 	json_t *missing = ff_model_missing(names), *tensors = ff_model_tensors_json(count);
+	if (!json_array_size(missing))
+		ff_model_indexed(w->ctx, path, names, missing);
 	uint64_t bytes = json_array_size(missing) ? 0 : ff_model_weights(w->ctx, path, names);
 	if (bytes && bytes <= INT64_MAX)
 		json_object_set_new(model, "weights", json_integer((json_int_t)bytes));
@@ -132,6 +134,8 @@ static void put_model(struct ff_workdir *w, const char *path, const struct ff_na
 		(uint64_t)words != count.tensors.input_rows)
 		json_object_set_new(model, "rows", json_integer((json_int_t)count.tensors.input_rows));
 	ff_workdir_put(model, "tokenizer", tokenizer_of(names));
+	if (ff_names_have(names, "preprocessor_config.json") || ff_names_have(names, "processor_config.json"))
+		json_object_set_new(model, "processor", json_true());
 	ff_workdir_put(model, "parts", ff_model_parts(w->ctx, path));
 	if (ff_names_have(names, "adapter_config.json") && !ff_names_have(names, "config.json"))
 		json_object_set_new(model, "adapter", json_true());
@@ -192,26 +196,56 @@ static bool is_package(struct ff_workdir *w, const char *name)
 	return path && ff_host_mode_is(w->ctx->host, path, S_IFREG);
 }
 
+// Modules of Python itself that others import.
+static const char parts_of_python[] = " abc ast asyncio bisect calendar collections concurrent contextlib copy "
+				      "dataclasses datetime decimal email enum functools "
+				      "glob hashlib heapq html http importlib inspect io json logging "
+				      "multiprocessing numbers operator pickle platform queue "
+				      "random re secrets shutil signal socket ssl string struct subprocess "
+				      "tempfile threading token tokenize traceback types "
+				      "typing uuid warnings weakref ";
+
+static bool is_part_of_python(struct ff_span module)
+{
+	char word[48];
+	snprintf(word, sizeof(word), " %.*s ", module.n < 40 ? (int)module.n : 0, module.p);
+	return word[1] != ' ' && strstr(parts_of_python, word);
+}
+
+// Folders of PYTHONPATH come before Python's own library, too: an old backport in one hides what it once stood for.
+static void put_hidden(struct ff_workdir *w)
+{
+	struct ff_span rest = ff_span_of(ff_host_getenv(w->ctx->host, "PYTHONPATH")), entry;
+	while (rest.n && ff_span_next(&rest, ':', &entry)) {
+		_cleanup_free_ char *folder =
+			ff_span_starts(entry, "/") && !ff_span_eq(entry, w->folder) ? ff_span_dup(entry) : NULL;
+		_cleanup_names_ struct ff_names names = {0};
+		_cleanup_error_ struct ff_error *err =
+			folder ? ff_host_list(w->ctx->host, folder, FF_WORKDIR_NAMES_MAX, &names) : &ff_enomem;
+		for (size_t i = 0; !err && i < names.n; i++) {
+			struct ff_span module = ff_span_of(names.names[i]);
+			if (!ff_span_ends(module, ".py"))
+				continue;
+			module.n -= strlen(".py");
+			if (is_part_of_python(module))
+				ff_fact_append(w->ctx, "workdir.hidden",
+					json_pack("{s:o, s:o}", "module", ff_json_string(module.p, module.n), "folder",
+						ff_native_text(folder)));
+		}
+	}
+}
+
 // Files beside a script come first on sys.path: one that is called like a module that the rest imports hides it.
 static void put_shadows(struct ff_workdir *w)
 {
-	static const char parts_of_python[] = " abc ast asyncio bisect calendar collections concurrent contextlib copy "
-					      "dataclasses datetime decimal email enum functools "
-					      "glob hashlib heapq html http importlib inspect io json logging "
-					      "multiprocessing numbers operator pickle platform queue "
-					      "random re secrets shutil signal socket ssl string struct subprocess "
-					      "tempfile threading token tokenize traceback types "
-					      "typing uuid warnings weakref ";
 	for (size_t i = 0; w->scripts && w->others && i < w->names.n; i++) {
 		const char *name = w->names.names[i];
 		size_t ending = ff_ends(name, ".py") ? strlen(".py") : 0, n = strlen(name) - ending;
 		if (!n || n > 40 || (ending ? w->scripts < 2 : !is_package(w, name)))
 			continue;
-		char word[48];
-		snprintf(word, sizeof(word), " %.*s ", (int)n, name);
 		struct ff_span module = {name, n};
 		bool package = ff_workdir_known(module) && ff_workdir_installed(w, module);
-		if (package || (ending && strstr(parts_of_python, word)))
+		if (package || (ending && is_part_of_python(module)))
 			ff_fact_append(w->ctx, "workdir.shadows",
 				json_pack("{s:o, s:s%, s:b}", "file", ff_native_text(name), "module", name, n,
 					"package", package));
@@ -324,6 +358,7 @@ static void look_at_all(struct ff_workdir *w)
 		put_environment(w);
 		put_shadows(w);
 	}
+	put_hidden(w);
 }
 
 void ff_probe_workdir(struct ff_probe_ctx *ctx)

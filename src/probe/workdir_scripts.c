@@ -51,14 +51,29 @@ static const struct {
 	{FF_PY_STRING, "cpu", NULL, false, "cpu"},
 	{FF_PY_NAME, ".is_available", NULL, true, "is_available"},
 	{FF_PY_NAME, ".device_count", NULL, true, "is_available"},
+	{FF_PY_TAKEN, "Form", "fastapi", false, "form"},
+	{FF_PY_TAKEN, "File", "fastapi", false, "form"},
+	{FF_PY_TAKEN, "UploadFile", "fastapi", false, "form"},
+	{FF_PY_TAKEN, "EmailStr", "pydantic", false, "email"},
+	{FF_PY_TAKEN, "Jinja2Templates", NULL, false, "templates"},
+	{FF_PY_TAKEN, "SessionMiddleware", NULL, false, "sessions"},
+	{FF_PY_TAKEN, "SummaryWriter", "torch.utils.tensorboard", false, "tensorboard"},
+	{FF_PY_NAME, ".read_excel", NULL, true, "excel"},
+	{FF_PY_NAME, ".to_excel", NULL, true, "excel"},
+	{FF_PY_NAME, ".read_parquet", NULL, true, "parquet"},
+	{FF_PY_NAME, ".to_parquet", NULL, true, "parquet"},
+	{FF_PY_NAME, ".to_markdown", NULL, true, "markdown"},
+	{FF_PY_GIVEN, "http2", "True", false, "http2"},
+	{FF_PY_TAKEN, "ZoneInfo", "zoneinfo", false, "zoneinfo"},
 };
 
 struct script {
 	struct ff_workdir *w;
 	const char *file, *folder;
-	json_t *asks, *absent, *repos, *own, *tokenizers, *apps, *unset;
+	json_t *asks, *absent, *repos, *own, *tokenizers, *processors, *apps, *unset;
 	size_t texts, imports;
-	unsigned server; // how deep in brackets the arguments of a server's start lie; 0 elsewhere
+	unsigned server;    // how deep in brackets the arguments of a server's start lie; 0 elsewhere
+	bool first, object; // of uvicorn.run: nothing was read yet, it is given the application itself
 	enum ff_py_word last;
 	struct ff_workdir_names names;
 };
@@ -198,6 +213,8 @@ static void note_other(struct script *s, const struct ff_py_token *t)
 static void note_text(struct script *s, const struct ff_py_token *t)
 {
 	static const char *const reads_tokens[] = {"Tokenizer.from_pretrained", "TokenizerFast.from_pretrained"};
+	static const char *const reads_processor[] = {"ImageProcessor.from_pretrained",
+		"ImageProcessorFast.from_pretrained", "FeatureExtractor.from_pretrained"};
 	bool model = ENDS_IN(t->before, takes_model), named = model || ENDS_IN(t->before, takes_file);
 	if (!named)
 		note_other(s, t);
@@ -214,12 +231,28 @@ static void note_text(struct script *s, const struct ff_py_token *t)
 	_cleanup_error_ struct ff_error *absent = path ? ff_host_stat(s->w->ctx->host, path, &st) : &ff_enomem;
 	if (!absent && ENDS_IN(t->before, reads_tokens))
 		add(s, s->tokenizers, ff_span_of(path));
+	if (!absent && ENDS_IN(t->before, reads_processor))
+		add(s, s->processors, ff_span_of(path));
 	if (!absent)
 		ff_workdir_look_at(s->w, path, s->file);
 	else if (model && is_repo(t->text) && !is_local(s->w, t->text))
 		add(s, s->repos, t->text);
 	else if (absent->code == FF_EABSENT)
 		note_lost(s, t, path);
+}
+
+// uvicorn.run(app, workers=2): whoever starts other processes must be told where they find the application.
+static void note_object(struct script *s, const struct ff_py_token *t)
+{
+	uint64_t workers = 0;
+	if (!s->server)
+		return;
+	s->object |= s->first && t->kind == FF_PY_NAME;
+	s->first = false;
+	bool more = ff_span_eq(t->text, "reload") ? ff_span_eq(t->value, "True")
+						  : ff_span_eq(t->text, "workers") && ff_span_u64(t->value, &workers);
+	if (s->object && t->kind == FF_PY_GIVEN && more && workers != 1)
+		add(s, s->asks, ff_span_of("workers of an object"));
 }
 
 // uvicorn.run(app, host="0.0.0.0", port=8000), HTTPServer(("", 8000), Handler): a number in the brackets of what starts
@@ -231,9 +264,12 @@ static void note_server(struct script *s, const struct ff_py_token *t, unsigned 
 	uint64_t port = 0;
 	if (s->server && depth < s->server)
 		s->server = 0;
-	if (t->kind == FF_PY_NAME && ENDS_IN(t->text, servers))
+	note_object(s, t);
+	if (t->kind == FF_PY_NAME && ENDS_IN(t->text, servers)) {
 		s->server = depth + 1;
-	else if (s->server && t->kind == FF_PY_NAME && s->last != FF_PY_GIVEN)
+		s->first = ff_span_eq(t->text, "uvicorn.run");
+		s->object = false;
+	} else if (s->server && t->kind == FF_PY_NAME && s->last != FF_PY_GIVEN)
 		ff_span_u64(t->text, &port);
 	else if (s->server && t->kind == FF_PY_GIVEN && ff_span_ends(t->text, "port"))
 		ff_span_u64(t->value, &port);
@@ -294,8 +330,8 @@ static void read_tokens(struct script *s, struct ff_span text)
 static void read_script(struct ff_workdir *w, const char *path, const char *name)
 {
 	_cleanup_json_ json_t *asked = json_array(), *absent = json_array(), *repos = json_array(), *own = json_array(),
-			      *tokenizers = json_array(), *apps = json_array(), *unset = json_array(),
-			      *lacks = json_array(), *modules = json_object();
+			      *tokenizers = json_array(), *processors = json_array(), *apps = json_array(),
+			      *unset = json_array(), *lacks = json_array(), *modules = json_object();
 	_cleanup_free_ char *text = NULL, *folder = ff_path_parent(path);
 	size_t n;
 	_cleanup_error_ struct ff_error *err =
@@ -311,6 +347,7 @@ static void read_script(struct ff_workdir *w, const char *path, const char *name
 		.repos = repos,
 		.own = own,
 		.tokenizers = tokenizers,
+		.processors = processors,
 		.apps = apps,
 		.unset = unset,
 		.names = {.modules = modules,
@@ -319,8 +356,8 @@ static void read_script(struct ff_workdir *w, const char *path, const char *name
 	read_tokens(&s, (struct ff_span){text, n});
 	note_apps(&s, (struct ff_span){text, n});
 	if (!json_array_size(asked) && !json_array_size(absent) && !json_array_size(repos) && !json_array_size(own) &&
-		!json_array_size(tokenizers) && !json_array_size(apps) && !json_array_size(unset) &&
-		!json_array_size(lacks))
+		!json_array_size(tokenizers) && !json_array_size(processors) && !json_array_size(apps) &&
+		!json_array_size(unset) && !json_array_size(lacks))
 		return;
 	json_t *fact = json_pack("{s:o}", "file", ff_json_string(name, strlen(name)));
 	ff_workdir_put(fact, "asks", json_incref(asked));
@@ -328,6 +365,7 @@ static void read_script(struct ff_workdir *w, const char *path, const char *name
 	ff_workdir_put(fact, "repos", json_incref(repos));
 	ff_workdir_put(fact, "own", json_incref(own));
 	ff_workdir_put(fact, "tokenizers", json_incref(tokenizers));
+	ff_workdir_put(fact, "processors", json_incref(processors));
 	ff_workdir_put(fact, "apps", json_incref(apps));
 	ff_workdir_put(fact, "unset", json_incref(unset));
 	ff_workdir_put(fact, "lacks", json_incref(lacks));

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (ff_pth_next(&rest, &a) != FF_PTH_END)
 		;
 	ff_ini_find(text, "home", &a);
-	ff_wheel_fit(text, FF_SPAN("3.11"), FF_SPAN("x86_64"), &a);
+	ff_wheel_fit(text, &(struct ff_wheel_place){FF_SPAN("3.11"), FF_SPAN("x86_64"), FF_SPAN("glibc")}, &a);
 	ff_wheel_is_plain(text);
 	int64_t bytes;
 	for (rest = text; ff_record_next(&rest, &a, &bytes);)
