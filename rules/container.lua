@@ -1,6 +1,11 @@
 -- The way of a GPU into a container or a job.
 
 local all_gpus = {container = "gpus", say = "Start the container or the job with the GPU."}
+-- Triton's words, and those of libraries that do nothing without a GPU.
+local NO_TRITON = [[(?:0 active drivers \(\[\]\)\. There should only be one|Found no active (?:triton )?driver)]]
+local NEED = [=[(?:No (?:NVIDIA )?GPU found\? ?[^\n]*only supports GPUs|requires a CUDA-capable GPU|GPU is required|]=]
+  .. [=[But your machine only has: \[\s*\]|No supported gpu backend found)]=]
+
 local node_runtime = {setting = "toolkit-containerd", kind = "apt:nvidia-container-toolkit",
   say = "Make the NVIDIA runtime the default of the node's container service, then start the pod anew."}
 
@@ -11,6 +16,7 @@ rule {
     no_devices_found = {"orchestrator", "driver", "engine", "framework", "container", "torch", "hub", "app", "other"},
     no_driver = {"torch"}, nvml_missing = {"driver", "engine", "shell", "app", "other", "container", "compiler"},
     permissions = {"driver"}, scheduler = {"orchestrator"}, unknown_device = {"container"},
+    triton = {"triton"}, need = {"torch", "engine", "hub", "app", "other"},
     vllm_platform = {"engine", "torch"}, zero = {"torch", "engine", "hub", "app", "other"}},
   anyone = {insufficient = "code", libcuda = "loader", no_device = "code"},
   signatures = {
@@ -22,7 +28,6 @@ rule {
       .. [[(?:failed|unable|could not) to initialize NVML: (?:could not load NVML library|ERROR_LIBRARY_NOT_FOUND)|]]
       .. [[(?:Could not|Unable to|Failed to) load (?:the )?NVML(?: (?:shared )?library)?|]]
       .. [[No GPU(?:s)? (?:found|detected|available)|]]
-      .. [[But your machine only has: \[\s*\]|No supported gpu backend found|]]
       .. [[No supported GPU\(s\) detected to run this container)]],
     nvml_missing = [[(?:NVML Shared Library Not Found|couldn't find libnvidia-ml\.so library|]]
       .. [[libnvidia-ml\.so(?:\.1)?: cannot open shared object file|]]
@@ -31,6 +36,7 @@ rule {
     libcuda = [[libcuda\.so(?:\.1)?: cannot open shared object file]],
     vllm_platform = [[(?:Failed to infer device type|No platform detected, vLLM is running on UnspecifiedPlatform|]]
       .. [[Device string must not be empty)]],
+    triton = NO_TRITON, need = NEED,
     zero = [[(?:device_count\(\) ?(?:==|=|is|>) ?0|Number of GPUs: 0|GPU count: 0|]]
       .. [[Attempting to deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is False)]],
     insufficient = codes"torch.driver-too-old",
@@ -40,7 +46,7 @@ rule {
   },
   context = {
     container = [[(?:docker|podman|OCI runtime|]]
-      .. [[containerd|kubernetes|kubectl|k8s|/dist-packages/|pod/|/workspace/|/app/|runpod|]]
+      .. [[containerd|kubernetes|kubectl|k8s|/dist-packages/|pod/|(?<![\w~.-])/(?:workspace|app)/|runpod|]]
       .. [[Container image Copyright|NVIDIA Container Toolkit to start)]],
     slurm = [[(?:slurmstepd|srun: |SLURM_JOB_ID|#SBATCH)]],
     cpu_build = [[(?:Torch not compiled with CUDA|\+cpu\b)]],
@@ -96,7 +102,7 @@ rule {
       if not (runtime and driver and cuda and know.driver_runs(driver, cuda) ~= "too-old") then return nil end
     end
     local hit = log.no_driver or log.no_device or log.no_devices_found or log.nvml_missing or log.libcuda
-      or log.insufficient or log.vllm_platform or log.zero
+      or log.insufficient or log.vllm_platform or log.zero or log.triton or log.need
     if log.libcuda and log.build and not (log.no_driver or log.no_device) then return nil end
     local sure = runtime and (#f.gpus() > 0 or driver)
     local plugin = log.device_plugin
@@ -170,9 +176,7 @@ rule {
       .. [[No visible GPU devices|no supported devices found for platform CUDA)]],
     no_smi = [[(?:nvidia-smi: command not found|Command 'nvidia-smi' not found|'nvidia-smi' is not recognized)]],
     not_compiled = [[Torch not compiled with CUDA enabled]],
-    triton = [[(?:0 active drivers \(\[\]\)\. There should only be one|Found no active (?:triton )?driver)]],
-    need = [[(?:No (?:NVIDIA )?GPU found\? ?[^\n]*only supports GPUs|requires a CUDA-capable GPU|GPU is required|]]
-      .. [[But your machine only has: \[\s*\]|No supported gpu backend found)]],
+    triton = NO_TRITON, need = NEED,
   },
   context = {
     container = [[(?:docker|containerd|kubernetes|k8s|/dist-packages/|pod/|runpod)]],
