@@ -224,6 +224,16 @@ rule {
   unless = {"known"},
   explains = {"container.no-gpu"},
   confidence = 0.74,
+  when = function(_, log)
+    local service = log.mount.path:match[[/(docker|containerd)/[^\n]*/proc/driver/nvidia/]]
+    if not service or log.mount.why:match[[denied|permitted]] then return true end
+    return {title = "the driver was exchanged below the container service that runs", why = "What the driver shows of "
+        .. "itself below /proc is not what it was when the container service started: the driver was upgraded or "
+        .. "loaded anew since.",
+      fixes = {{restart = service, say = "Start the container service anew."},
+        {setting = "toolkit-upgrade", kind = "os", say = "If it comes back, upgrade nvidia-container-toolkit on the "
+          .. "host."}}}
+  end,
   why = "NVIDIA's toolkit is to mount {path} of the driver into the container, and cannot: this release of it expects "
     .. "what this driver or kernel does not offer.",
   fixes = {{setting = "toolkit-upgrade", kind = "os", say = "Upgrade nvidia-container-toolkit on the host, and start "

@@ -548,7 +548,9 @@ local function explained(cause, m, f, log, event)
   local weights = cause == "oom.model-too-big" and weights_of(repo)
   local least = repo and not repo.weights and "at least " or ""
   if weights then add(true, "The weights of %s take %s%s.", repo.name, least, gib(weights)) end
-  local token = cause == "oom.activation" and repo and type(repo.config) == "table" and know.kv_bytes(repo.config)
+  local token = cause == "oom.activation" and repo and type(repo.config) == "table" and engine_of(log) ~= "comfyui"
+    and know.kv_bytes(repo.config)
+  token = token and 1000 * token >= 0.01 * G and token -- less says nothing
   if token then add(true, "1,000 tokens of context take %.2f GiB of KV cache in 16 bits.", 1000 * token / G) end
   if token then computed[#computed + 1] = {value = 1000 * token, of = {1000, token}} end
   return why, computed

@@ -367,7 +367,9 @@ rule {
           {container = "label", kind = "container-flag:device",
             say = "Where SELinux confines containers, start it without its label."}}}
     end
-    if log.nvml_unknown or log.nvml_error then return {confidence = 0.88} end
+    if log.nvml_unknown or log.nvml_error then -- as it starts, it has not been seen to work before
+      return {confidence = not log.nvml_unknown and log.nvml_error.text:match[[init failure]] and 0.7 or 0.88}
+    end
     if log.torch_nvml and not (log.unable or f"gpus.0") then -- the library is there, and what it needs is not
       local box = f"system.container.runtime" or log.inside
       return box and {hit = log.torch_nvml, confidence = 0.6, severity = "warning", lasts = true} or nil
