@@ -136,6 +136,30 @@ static void certain_digits_of_a_forgotten_kind(void **state)
 	ff_sieve_destroy(sieve);
 }
 
+// Wherever the digits stand in lines of a kind, and however often they were others there.
+static void certain_digits_anywhere(void **state)
+{
+	enum { LONG = 70000, TIMES = 300 };
+	struct ff_sieve *sieve;
+	_cleanup_buf_ struct ff_buf found = {0}, line = {0};
+	char *expected;
+	(void)state;
+	assert_null(ff_sieve_create(matcher, &sieve));
+	for (unsigned i = 0; i < TIMES; i++) {
+		line.n = 0;
+		for (unsigned k = 0; i % 100 == 99 && k < LONG; k++)
+			ff_buf_char(&line, 'k');
+		ff_buf_printf(&line, "- %u heron - %u egret %u ibis - %u", i % 50 == 7 ? 429 : 400 + i % 20,
+			i % 50 == 8 ? 429 : 400 + i % 20, i, i % 100 == 99 ? 429 : 400 + i % 20);
+		bool certain = i % 50 == 7 || i % 50 == 8 || i % 100 == 99;
+		assert_true(asprintf(&expected, certain ? "%s! 0\n" : "", line.p) >= 0);
+		sift(sieve, (struct ff_span){line.p, line.n}, &found);
+		assert_string_equal(found.p, expected);
+		free(expected);
+	}
+	ff_sieve_destroy(sieve);
+}
+
 // More lines than one batch, longer ones than its room, kinds that push each other out.
 static void many_kinds(void **state)
 {
@@ -202,6 +226,7 @@ int main(void)
 		cmocka_unit_test(many_kinds),
 		cmocka_unit_test(signs_of_work),
 		cmocka_unit_test(certain_digits_of_a_forgotten_kind),
+		cmocka_unit_test(certain_digits_anywhere),
 		cmocka_unit_test(healthy_lines_are_few_candidates),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
