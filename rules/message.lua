@@ -72,7 +72,7 @@ local AGED = {
 -- is said not to do, the releases on the other side of it do.
 local function stated_bound(text)
   local found = {}
-  for _, clause in ipairs(text:gsub([=[(?:[.;!?](?=\s)|,? \bbut\b|,? \bhowever\b)]=], "\n"):split("\n")) do
+  for _, clause in ipairs(text:gsub([=[(?:[.;!?](?=\s)|,? \b(?:but|however|please)\b)]=], "\n"):split("\n")) do
     local name, op, number = bound_of(clause, text)
     if clause:match[[(?i)\b(?:deprecated|removed|dropped) (?:\w+ ){0,3}(?:in|since|from|as of)\b]] then name = nil end
     local order, denied = clause:match(ORDERS) ~= nil, clause:match(DENIES) ~= nil
@@ -115,7 +115,11 @@ local REQUESTS = {
   [=[(?:[Cc]ould not|[Ff]ailed to|[Uu]nable to) import [`'"]?([\w-]+)]=],
   [=[(?i)\b(?:upgrad|updat)(?:e|ing) (?:to )?(?:your |the |a |newer |latest |version of )*[`'"]?([\w.-]+)]=],
   [=[requires? (?:the )?installation of [`'"]?([\w.-]+)]=],
+  [=[(?i)\b(?:use|install|requires?|needs?) (?:a |an )?(?:newer |recent |later )*[`'"]?([\w-]+)[`'"]? ]=]
+    .. [=[(?:version|build|release)s? (?:with|that (?:has|supports|includes)|having)\b]=],
   [=[requires? (?:an? |the )?(?:\w+ )?[`'"]?([\w.-]+)[`'"]? installation\b]=],
+  [=[(?i:make sure|ensure)\b[^\n.;:]{0,70}?[`'"]?\b([\w.-]+)[`'"]? (?:is|are) installed\b]=],
+  [=[[`'"]?\b([\w.-]+)[`'"]? (?:is|are) (?:required|needed)\b[^\n]{0,60} not (?:installed|found|available)\b]=],
 }
 
 -- Forms that leave no doubt that a distribution is meant, also one that nobody here knows.
@@ -134,21 +138,50 @@ local EXPLICIT = {
   [=[(?i:could not|cannot|failed to|unable to) import [`'"]?([a-z][\w-]+)\b[^\n]{0,60}]=]
     .. [=[(?:[Ii]nstall (?:it|this)|is installed)\b]=],
   [=[requires? (?:the )?installation of [`'"]?([a-z][\w-]+)]=],
+  [=[(?<!-)\b[`'"]?([a-z][\w-]+)[`'"]? (?:package|library) (?:is )?(?:needed|required)\b]=],
 }
 local NO_NAME = {git = true, the = true, them = true, it = true, this = true, these = true, following = true,
   from = true, all = true, requirements = true, dependencies = true, drivers = true, driver = true, packages = true,
-  module = true, package = true, library = true, model = true, file = true, data = true, cuda = true, nvidia = true}
+  module = true, package = true, library = true, model = true, file = true, data = true, cuda = true, nvidia = true,
+  distributed = true, python = true, optional = true, external = true, required = true, additional = true, extra = true,
+  missing = true, dependency = true, backend = true, another = true, core = true, kernel = true, new = true,
+  latest = true, such = true, no = true, ["in"] = true, to = true, ["for"] = true, ["and"] = true, by = true, is = true,
+  other = true, some = true, which = true, that = true, your = true, one = true,
+  system = true, source = true, version = true}
 -- What a build from source needs beside what is asked for.
 local TOOLS = {ninja = true, wheel = true, setuptools = true, packaging = true, pip = true, cmake = true, uv = true}
 
 -- The same where nothing but an import failed, or where the whole message is the request.
 local OF_IMPORTS = {
   [=[^\s*(?:[Pp]lease |You (?:must|need to) )?(?:pip )?[Ii]nstall [`'"]?([a-z][\w.-]*)[`'"]?]=]
-    .. [=[(?=[.,;:]?\s*$|\s(?:v?\d|version|before|to|for|or|and|via|with|first|package|library)\b)]=],
+    .. [=[(?=[.,;:]?\s*$|\s(?:v?\d|version|before|to|for|or|and|via|with|first|package|library|locally)\b)]=],
   [=[^[`'"]?([a-z][a-z0-9]*(?:[-_][a-z0-9]+)*)[`'"]? (?:package |library |module )?(?:is |was )?not ]=]
     .. [=[(?:installed|found|available)\b]=],
 }
-local IMPORTS = {ImportError = true, ModuleNotFoundError = true, AssertionError = true}
+-- "hidden_size is required" is asserted as well: only of what cannot be imported.
+local OF_LACKS = {
+  [=[^[`'"]?([a-z][a-z0-9]*(?:[-_][a-z0-9]+)*)[`'"]? (?:is|are) (?:required|needed|missing)\b]=],
+  [=[(?i:\b(?:package|module|library|dependency|dependencies)s?(?: is| are)? ]=]
+    .. [=[(?:not installed|missing|not found|required): ?)[`'"]?([a-z][\w-]+)]=],
+  [=[(?i:\bmissing (?:required |optional )?(?:package|module|library|dependency|dependencies)s?:? )]=]
+    .. [=[[`'"]?([a-z][\w-]+)]=],
+}
+local LACKS = [[^(?:.*\.)?(?:ImportError|ModuleNotFoundError|\w*Dependenc\w+|\w*NotInstalled\w*)$]]
+
+-- 'install "vectors" extra': one of the package that says it.
+local EXTRA = {
+  [=[(?i)\binstall (?:the )?[`'"]?([\w-]+)[`'"]? extra\b]=],
+  [=[(?i)[`'"]([\w-]+)[`'"] extra (?:is|must be|needs to be) (?:required|needed|installed)\b]=],
+}
+
+local function extra_of(hit, text)
+  local frames, extra = hit.event.frames or {}, nil
+  for _, pattern in ipairs(EXTRA) do extra = extra or text:match(pattern) end
+  local file = extra and frames[#frames] and frames[#frames].file
+  local module = file and file:match[=[(?:site|dist)-packages[/\\]([a-z]\w*)[/\\]]=]
+  if not module or text:match[[pip3? install]] then return nil end
+  return know.distribution(module), extra
+end
 
 local function requested(text, raised)
   local plain, tool = text:gsub(ADDRESS, " "), nil
@@ -159,7 +192,9 @@ local function requested(text, raised)
       tool = tool or name
     end
   end
-  for _, list in ipairs{EXPLICIT, IMPORTS[raised or ""] and OF_IMPORTS or {}} do
+  local lacks = (raised or ""):match(LACKS) ~= nil
+  local imports = lacks or raised == "AssertionError"
+  for _, list in ipairs{EXPLICIT, imports and OF_IMPORTS or {}, lacks and OF_LACKS or {}} do
     for _, pattern in ipairs(list) do
       local word = plain:match(pattern)
       word = word and word:gsub("[.,;:]+$", ""):gsub("_", "-")
@@ -173,7 +208,7 @@ end
 local function at_address(text)
   local name = text:match([=[(?i)\binstall (?:the )?[`'"]?([a-z][\w.-]*)[`'"]?(?: package)? ]=]
     .. [=[(?:by|via|with|using|from|at)\b[^\n]{0,40}?]=] .. ADDRESS)
-    or text:match([=[(?i)(?:^|\b(?:please|to|must|by|and|first)\s+|[.:;]\s+)install\b[^\n]{0,30}? ]=]
+    or text:match([=[(?i)(?:^|\b(?:please|to|must|by|and|first|pip3?)\s+|[.:;]\s+)install\b[^\n]{0,30}? ]=]
     .. [=[(?:git\+)?https?://[^\s`'"<>)]*?/([A-Za-z][\w.-]*?)(?:\.git)?]=]
     .. [=[[/.,`'")]*(?:\s|$)]=])
   if text:match[[https?://\S+ *&& *cd \S+/]] then return nil end -- a part of what lies there: its name is not told
@@ -220,7 +255,7 @@ local function any_request(f, hit)
   if not hit or not by_library(hit) then return nil end
   local text = message_of(hit)
   if text:match(RAN) then return nil end
-  local command = text:match[=[(pip3? install [^\n]*)]=]
+  local command = text:match[=[(pip3? install [^\n`]*)]=]
   local name, need = stated_bound(command or "")
   if not name then name, need = stated_bound(text) end
   local said = atlas.said(hit)
@@ -261,10 +296,13 @@ local REQUEST_WORDS = {
   least = [[\bat least\b]],
   sure = [[\bmake sure (?:to|you|that)\b]],
   bound = [[\bneed(?:s|ed)?\b[^\n]{0,30}[<>=]=]],
+  needs = [=[\bneeds? [`'"]?[a-z][\w.-]*[`'"]? v?\d]=],
+  missing = [[\b(?:(?:is|are|package|library) (?:required|needed|missing)]]
+    .. [[|missing (?:\w+ )?(?:package|dependenc|module)|(?:package|module|library) not (?:installed|found))]],
 }
 
 local function request_hit(log)
-  for _, name in ipairs{"installed", "upgrade", "least", "sure", "bound", "requires"} do
+  for _, name in ipairs{"installed", "upgrade", "least", "sure", "bound", "requires", "needs", "missing"} do
     for _, hit in ipairs(log.all(name)) do
       if hit.event.kind == "exception" and (hit.event.tier or 0) >= 3 then return hit end
     end
@@ -282,7 +320,7 @@ local function also_named(text, name)
   return list
 end
 
-local OLD = [=[(?i)(?:\bupgrad(?:e|ing)\b|\bupdate\b|\bnewer\b|\blatest\b| -U\b)]=]
+local OLD = [=[(?i)(?:\bupgrad(?:e|ing)\b|\bupdate\b|\bnewer\b|\blatest\b| -U\b|\bversion (?:with|that)\b)]=]
 
 -- "requires CUDA with native bfloat16 and torch>=1.13": the bound is the lesser of two conditions.
 local function besides_hardware(hit)
@@ -296,6 +334,12 @@ rule {
   signatures = REQUEST_WORDS,
   when = function(f, log)
     local hit = request_hit(log)
+    local ours, part = nil, nil
+    if hit and by_library(hit) then ours, part = extra_of(hit, message_of(hit)) end
+    if ours then
+      return {hit = hit, confidence = 0.82, why = ("The message asks for the part %s of %s."):format(part, ours),
+        fixes = {{install = ours, extra = part, say = ("Install %s with its extra %s."):format(ours, part)}}}
+    end
     local name, need, have, said = read_request(f, hit)
     local newer = name and not need and message_of(hit):match(OLD) and (have or skew_cause(name) == "hf")
     -- of one that is surely not here no release is too old

@@ -92,7 +92,7 @@ local function ordered(text, pattern)
 end
 
 -- "Please omit --x", "run without --x"; "cannot be used without --x" asks for it.
-local DROP = [[(?i)\b(?:remove|drop|omit|unset|(?:re-?)?(?:run|start|launch)(?: (?!and )[\w']+){0,3} without) ]]
+local DROP = [[(?i)\b(?:remove|drop|omit|unset|(?:re-?)?(?:run|start|launch)(?: (?!and )[\w'`]+){0,3} without) ]]
   .. [[(?:the |your )?[`'"]?]]
 local LEAVE = [=[(?i)\bleave (?:the |your )?[`'"]?(--[a-z][\w-]+)[`'"]? (?:unset|out|off|disabled|empty)\b]=]
 local ONLY_BESIDE = [[(?i)\b(?:not|cannot|can't)\b[^.;,]{0,40} without (?:the |also )?[`'"]?]]
@@ -354,14 +354,19 @@ local VERB = [[(?i:\b(?:set|export|use|pass(?: in)?|try|specify|add|provide|supp
   .. [[|decrease|reduce|enable|disable|(?:by|try|consider) (?:setting|exporting|using|passing|specifying|adding]]
   .. [[|providing|raising|lowering|increasing|reducing|enabling|disabling)|(?:re-?run|re-?launch|re-?start|start)]]
   .. [[(?: [\w']+){0,3} with) )]]
-  .. [=[(?:(?:the|an?|only|either|another|different|larger|smaller|valid) |(?i:env\w*(?: var\w*)? ))*[`'"]?]=]
+  .. [=[(?:(?:the|an?|only|either|another|different|larger|smaller|valid|argument|flag|option|switch|parameter) ]=]
+  .. [=[|(?i:env\w*(?: var\w*)? ))*[`'"]?]=]
 -- "Set it with --x", "specify the method by --x"
 local MEANS = VERB .. [=[(?:[^\n.;:!?(]{1,60}? (?i:with|via|using|through|by) (?:the |an? )?[`'"]?)?]=]
-local A_FLAG = [=[--([a-z][a-z0-9]*(?:[-_][\w-]*\w)?)[`'"]?(?:(?:[ =]| to )[`'"]?([\w./:-]*\w))?]=]
+local A_FLAG = [=[--([a-z][a-z0-9]*(?:[-_.][\w.-]*\w)?)]=]
+  .. [=[[`'"]?(?:(?:[ =]| to )[`'"]?([\w./:-]*\w))?]=]
 -- "set X=1", "set X to true"; what stands behind another "to" is what that is good for
 local CAPITALS = [=[[A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9]]=]
 local A_VARIABLE = "(" .. CAPITALS .. [=[)\b[`'"]?]=]
   .. [=[(?:(?:=[`'"]?| to [`'"]| to (?=\d|(?i:true|false|on|off)\b))([\w./:-]*\w))?]=]
+-- "Fast rows require --shelf-kind x", "only supports --rows with shelves"
+local WANTS = [=[(?i:\b(?:requires?|needs?|only supports?) ]=]
+  .. [=[(?:(?:the|an?|either|explicit|argument|flag|option) )*)[`'"]?]=]
 -- Variables that only make a failure easier to read mend nothing.
 local DIAGNOSES = [[(?:DEBUG|VERBOSE|LOG|TRACE|BLOCKING|FULL_ERROR|_DSA|PROFILE)]]
 -- What is not let in without one of the hub's is a matter of who asks, and has causes of its own.
@@ -374,11 +379,13 @@ local PLAINLY = [=[(?:^|[.!?:;\n,]\s*|\b(?:[Pp]lease|or|and) )(?:[Ss]et|[Ee]xpor
 
 -- A flag that is what the sentence is about: the program's own words on its command line.
 local ABOUT = {
-  [=[(?<![\w-])--[a-z][\w-]+[`'"]? (?:requires?|needs?) (?:the |an? )?[`'"]?--([a-z][\w-]+)]=],
+  [=[(?<![\w-])--[a-z][\w.-]+[`'"]? (?:requires?|needs?) (?:the |an? )?[`'"]?--([a-z][\w.-]*\w)]=],
   [=[(?<![\w-])--([a-z][\w-]+)[`'"]? (?:must be (?:set|provided|given|specified)|is required)\b]=],
-  [=[(?<![\w-])--(?!help\b|version\b)([a-z][\w-]+)[`'"]? (?:cannot|can't|can not|may not|must|requires?|needs?]=]
-    .. [[|expects?|conflicts?|is (?:not|only|incompatible)|does not (?:support|take)|should|has no|selects?]]
+  [=[(?<![\w-])--(?!help\b|version\b)([a-z][\w.-]*\w)[`'"]? (?:cannot|can't|can not|may not|must|requires?|needs?]=]
+    .. [[|expects?|conflicts?|is (?:not|only|incompatible)|does not (?:support|take|match)|should|has no|selects?]]
     .. [[|(?:with [^.;:]{1,60} )?supports? [^.;:]{1,60} only|only (?:supports?|works?))\b]],
+  [=[(?i:\bnot (?:yet |currently )?(?:supported|compatible|allowed) (?:with|when using|for) )]=]
+    .. [=[[`'"]?--([a-z][\w.-]*\w)]=],
   [=[(?i:\b(?:cannot|can't|do not|don't) (?:use|pass|combine|set|specify|mix) )(?:both )?[`'"]?--([a-z][\w-]+)]=],
   [=[^[`'"]?([a-z]\w*_\w+)[`'"]? must be [^.;]*\b(?:when|with|if|for|unless) [^.;]*(?<![\w-])--[a-z]]=],
 }
@@ -393,8 +400,26 @@ local MISSING = {
   [=[(?i:\b(?:missing|requires?|required|needs?|set|setting|provide|via|through|with)\b[^\n;]{0,40}\benv(?:ironment)?]=]
     .. [=[(?: ?-?var\w*)?)\b[^A-Z\n;]{0,24}\b(]=] .. CAPITALS .. [=[)\b]=],
   MEANS .. "(" .. CAPITALS .. [=[)\b[`'"]? (?i:env)]=],
+  "\\b(" .. CAPITALS .. [=[)\b[`'"]? (?i:env\w*(?: ?var\w*)? not (?:set|found|defined|provided))\b]=],
+  [=[(?i:\benv\w*(?: ?var\w*)?:? )[`'"]?(]=] .. CAPITALS
+    .. [=[)\b[`'"]? (?i:(?:(?:is|was|has) )?not (?:been )?(?:set|found|defined|provided))\b]=],
+  -- "by the argument a, or the X environment variable"
+  [=[(?i:\b(?:must|required?|requires?|needs?|set|provide|specify|pass|define|configure|supply)\b[^\n;]{0,120}]=]
+    .. [=[(?:\b(?:or|in|via|through|by|using)(?: setting)?|,) (?:the |an? |either (?:the )?)?[`'"]?)(]=] .. CAPITALS
+    .. [=[)\b[`'"]?(?:(?:/|, | or )[`'"]?]=] .. CAPITALS .. [=[\b[`'"]?)* (?i:env)]=],
+  -- a value that it cannot have
+  "\\b(" .. CAPITALS .. [=[)\b[`'"]? (?i:env\w*(?: ?var\w*)? (?:includes?|contains?|has|is|was)]=]
+    .. [=[(?: an?| set to(?: an?)?)? (?:unknown|invalid|unsupported|malformed|not a valid))\b]=],
+  [=[(?i:\b(?:invalid|unknown|unsupported|unexpected) (?:value|setting|option)s?\b[^\n;]{0,40} ]=]
+    .. [=[(?:for|in|of) (?:the )?env\w*(?: ?var\w*)? )[`'"]?(]=] .. CAPITALS .. [=[)\b]=],
   [=[(?i:\b(?:check|verify|ensure|make sure) (?:that |whether |if )?(?:your |the )?)[`'"]?(]=] .. CAPITALS .. [=[)\b]=],
 }
+
+-- What a launcher gives each of its processes is nobody's to set.
+local OF_LAUNCHERS = [[^(?:JSM|SLURM|PMIX?|OMPI|PBS|LSF|LSB|MASTER|LOCAL|WORLD|GROUP|TORCHELASTIC)_]]
+
+-- A flag that only tells something mends nothing.
+local TELLS = [[^(?:list|help|version|verbose|debug|dry_run)$]]
 
 -- "(X is not set)" tells how one knows, and asks for nothing.
 local ASIDE = [=[\([^()]*\bnot (?:been )?(?:set|defined|found)\)]=]
@@ -419,6 +444,8 @@ local function ordered_flag(text)
     return flag, value and ("Start it with --%s %s."):format(flag, value)
       or ("Change --%s as the message says."):format(flag)
   end
+  flag = ordered(text, WANTS .. A_FLAG)
+  if flag then return flag, ("Give --%s as the message says."):format(flag) end
   flag = ordered(text, DROP .. A_FLAG) or (ordered(text, LEAVE) or ""):match[[^--(.+)]]
   if flag then return flag, ("Start it without --%s."):format(flag) end
   flag = first_of(text, ABOUT)
@@ -440,9 +467,11 @@ end
 local function order(text)
   local flag, say = ordered_flag(text)
   local setting = flag and flag:gsub("-", "_")
-  if flag and not setting:match(HUB) then return {code = true, kind = "param:" .. setting, say = say}, "--" .. flag end
+  if flag and not setting:match(HUB) and not setting:match(TELLS) then
+    return {code = true, kind = "param:" .. setting, say = say}, "--" .. flag
+  end
   local name, value = ordered_variable(text)
-  if not name or name:match(DIAGNOSES) or name:match(HUB) then return nil end
+  if not name or name:match(DIAGNOSES) or name:match(HUB) or name:match(OF_LAUNCHERS) then return nil end
   return value and not name:match(SECRET)
     and {set = {[name] = value}, say = ("Set %s to %s, as the message asks."):format(name, value)}
     or {code = true, kind = "env:" .. name, say = ("Set %s as the message says."):format(name)}, name
@@ -471,7 +500,9 @@ rule {
     local message = hit.event.message and hit.event.message ~= "" and hit.event.message or hit.text
     local fix, name = order((message:gsub([=[(?:pip3?|uv|apt(?:-get)?|conda|docker|git) [a-z]+ [^\n]*]=], "")))
     if not fix then return nil end
+    -- "it was not built so, or X is not set": one of two
     local unsure = message:match[[(?i)\binstall\b]] or name:match(SECRET)
+      or message:match("\\bor [`'\"]?" .. name:gsub("[.-]", "[.-]") .. "[`'\"]? is not set")
     return {hit = hit, confidence = unsure and 0.76 or 0.82,
       why = ("The message itself says what to change: %s."):format(name), fixes = {fix}}
   end,
