@@ -8,9 +8,8 @@ local TAKES = {
   {ask = "templates", owner = "starlette", package = "jinja2", words = "makes pages of templates"},
   {ask = "sessions", owner = "starlette", package = "itsdangerous", words = "keeps sessions in signed cookies"},
   {ask = "tensorboard", owner = "torch", package = "tensorboard", words = "writes for TensorBoard"},
-  {ask = "excel", owner = "pandas", package = "openpyxl", words = "reads or writes a workbook of Excel"},
-  {ask = "parquet", owner = "pandas", package = "pyarrow", other = "fastparquet", words = "reads or writes Parquet"},
-  {ask = "markdown", owner = "pandas", package = "tabulate", words = "writes a table of Markdown"},
+  {ask = "excel", owner = "pandas", package = "openpyxl", words = "reads a workbook of Excel"},
+  {ask = "parquet", owner = "pandas", package = "pyarrow", other = "fastparquet", words = "reads Parquet"},
   {ask = "http2", owner = "httpx", package = "h2", words = "asks for HTTP/2"},
 }
 
@@ -143,14 +142,24 @@ rule {
 
 -- ---- a folder of PYTHONPATH that hides a part of Python ----
 
-local function hidden_answer(one)
-  local path = ("%s/%s.py"):format(one.folder, one.module)
-  return {confidence = 0.85, title = "a folder of PYTHONPATH hides a part of Python",
+local function hidden_answer(one, path)
+  return {confidence = 0.75, title = "a folder of PYTHONPATH hides a part of Python",
     why = ("%s, which PYTHONPATH puts first, has a %s.py, and that hides Python's own module."):format(one.folder,
       one.module),
     evidence = {{fact = "workdir.hidden", value = path}},
-    fixes = {{move = path, to = path .. ".away", kind = "code", effect = {["workdir.hidden"] = {}},
-      say = "Take that file away: Python brings the module itself."}}}
+    fixes = {{code = true, say = "Give that file another name, or take the folder off PYTHONPATH."}}}
+end
+
+local function hidden_path(one) return ("%s/%s.py"):format(one.folder, one.module) end
+
+-- Who meant Python's own module and got that file: a package, or Python's library. The project may mean its own.
+local function met_by_others(hit, path)
+  local frames = hit.event.frames or {}
+  local function is_other(frame) return frame and frame.file:match[=[(?:site|dist)-packages|/lib(?:64)?/python3]=] end
+  for i, frame in ipairs(frames) do
+    if frame.file == path then return is_other(frames[i - 1]) end
+  end
+  return hit.text:find(path, 1, true) and is_other(frames[#frames])
 end
 
 rule {
@@ -166,12 +175,12 @@ rule {
   when = function(f, log)
     for _, hit in ipairs{log.attribute or false, log.name or false, log.type or false} do
       for _, one in ipairs(hit and list(f"workdir.hidden") or {}) do
-        local path = ("%s/%s.py"):format(one.folder, one.module)
-        local seen = hit.text:find(path, 1, true)
-        for _, frame in ipairs(hit.event.frames or {}) do seen = seen or frame.file == path end
-        if seen and (hit.event.tier or 0) >= 3 then
-          local answer = hidden_answer(one)
+        local path = hidden_path(one)
+        if (hit.event.tier or 0) >= 3 and met_by_others(hit, path) then
+          local answer = hidden_answer(one, path)
           answer.hit, answer.confidence = hit, 0.93
+          table.insert(answer.fixes, 1, {move = path, to = path .. ".away", kind = "code",
+            effect = {["workdir.hidden"] = {}}, say = "Take that file away: Python brings the module itself."})
           return answer
         end
       end
@@ -179,7 +188,7 @@ rule {
   end,
   check = function(f)
     local one = list(f"workdir.hidden")[1]
-    local answer = one and hidden_answer(one) or nil
+    local answer = one and hidden_answer(one, hidden_path(one)) or nil
     if answer then answer.severity = "warning" end
     return answer
   end,
