@@ -494,6 +494,24 @@ rule {
     check = "pip list | grep mm."},
 }
 
+-- mmcv has packages with and without its compiled operators, and its loader asks for each by name.
+rule {
+  id = "ext.abi-mismatch/mmcv",
+  from = {"other", "app"},
+  signatures = {absent = [[(?<operator>\w+) miss in module _ext\b]]},
+  facts = {"torch.version", "python.packages.mmcv.version"},
+  confidence = 0.86,
+  why = {"The compiled part of mmcv (_ext) has no {operator}: it was built by another release, or without that "
+    .. "operator.", "mmcv is {fact:python.packages.mmcv.version}.", "torch is {fact:torch.version}."},
+  fixes = {
+    {code = true, kind = "pip:mmcv", say = "Remove mmcv and mmcv-full, then install one of them from OpenMMLab's own "
+      .. "index for this torch and CUDA (mim install mmcv)."},
+    {rebuild = "mmcv", kind = "rebuild:extension", say = "Or build it anew from a clean folder, with MMCV_WITH_OPS=1."},
+  },
+  doc = {looks = "AssertionError: active_rotated_filter_forward miss in module _ext.",
+    check = "pip list | grep mmcv: only one of mmcv and mmcv-full."},
+}
+
 rule {
   id = "pip.broken-install/apex",
   anyone = "interpreter",
@@ -522,9 +540,10 @@ rule {
     .. [[Torch (?:is not able to use GPU|reports CUDA not available)|]]
     .. [[Your device does not support the current version of Torch/CUDA|]]
     .. [[doesn't support bf16/gpu\. You need to assign use_cpu|No GPU or XPU found\. A GPU or XPU is needed|]]
-    .. [[fp16 mixed precision requires a GPU)]]},
+    .. [[fp16 mixed precision requires a GPU|Unknown compute capability\. Specify the target compute cap)]]},
   context = {other = [[(?:driver on your system is too old|Found no NVIDIA driver|CUDA unknown error|]]
-    .. [[forward compatibility|not yet initialized|nvidia-smi)]], cpu = [[\d\+cpu\b]]},
+    .. [[forward compatibility|not yet initialized|nvidia-smi|\bDirectML\b|unsupported display driver)]],
+    cpu = [[\d\+cpu\b]]},
   unless = {"other"},
   facts = {"torch.version", "torch.cuda", "gpus.0.name"},
   when = function(f, log)

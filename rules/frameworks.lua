@@ -475,7 +475,8 @@ rule {
 rule {
   id = "cuda.lib-missing/paddle",
   from = {"paddle"},
-  signatures = {cudnn = [[Cannot load (?<what>cudnn|cublas|cudart|nccl)\w* shared library]]},
+  signatures = {cudnn = [[Cannot load (?<what>cudnn|cublas|cudart|nccl)\w* shared library|]]
+    .. [[third-party dynamic library \((?<what>[\w.]+)[^)\n]*\) that Paddle depends on is not configured]]},
   facts = {"env.LD_LIBRARY_PATH", "python.packages.paddlepaddle-gpu.version"},
   confidence = 0.85,
   why = "Paddle does not find {what}: it is not installed, or not on the library path.",
@@ -569,4 +570,27 @@ rule {
   fixes = {{install = "jax", extra = "tpu", say = "Install JAX, jaxlib and libtpu in one release."}},
   doc = {looks = "'TpuEmbeddingEngine_WriteParameters not available in this library'.",
     check = "pip list | grep -E 'jax|libtpu'."},
+}
+
+rule {
+  id = "torch.no-kernel-image/tensorflow",
+  from = {"tensorflow"},
+  signatures = {ptx = [[failed with 'CUDA_ERROR_INVALID_PTX']]},
+  context = {built = [[not built with CUDA kernel binaries compatible with compute capability (?<cc>\d+\.\d+)]]},
+  facts = {"gpus.0.name", "gpus.0.compute_capability", "python.packages.tensorflow.version"},
+  explains = {"torch.ptx-too-new", "torch.driver-too-old"},
+  title = "this TensorFlow has no kernels for this GPU",
+  when = function(_, log)
+    return {hit = log.ptx, confidence = log.built and 0.9 or 0.78, evidence = {log.built},
+      why = {log.built and ("TensorFlow holds no kernels for compute capability %s, and the driver does not take the "
+          .. "code that it has for others (invalid PTX)."):format(log.built.cc)
+        or "The driver does not take TensorFlow's kernels (invalid PTX): they are not made for this GPU.",
+        "tensorflow is {fact:python.packages.tensorflow.version}."},
+      fixes = {
+        {host = true, kind = "os", say = "Use NVIDIA's own image (nvcr.io/nvidia/tensorflow, 25.02 or later), which is "
+          .. "built for it."},
+        {install = "tensorflow", say = "Or the newest release, once its notes name that compute capability."}}}
+  end,
+  doc = {looks = "'cuModuleLoadData(&module, data)' failed with 'CUDA_ERROR_INVALID_PTX'.",
+    check = "tf.sysconfig.get_build_info()['cuda_compute_capabilities']."},
 }

@@ -97,3 +97,47 @@ rule {
   doc = {looks = "'[ONNXRuntimeError] : 3 : NO_SUCHFILE : Load model from model.onnx failed'.",
     check = "ls of that path, in the folder in which the program was started."},
 }
+
+rule {
+  id = "pip.broken-install/llama-cpp",
+  from = {"llama.cpp", "native", "app", "other"},
+  signatures = {absent = [[Shared library with base name '(?<library>\w+)' not found]]},
+  title = "llama-cpp-python is there without its compiled library",
+  confidence = 0.84,
+  when = function(_, log)
+    local installed = log.has_frame[=[(?:site|dist)-packages[/\\]llama_cpp[/\\]]=]
+    local again = {install = "llama-cpp-python", fresh = true,
+      say = "Install it anew, so that the library is built (or take a wheel that holds it)."}
+    local away = {code = true, say = "Start Python in another folder than the sources' (the folder llama_cpp there "
+      .. "stands before the installed package)."}
+    return {hit = log.absent,
+      why = installed and "The installed package has no lib{library}: its build did not end, or left it out."
+        or "The llama_cpp that is imported has no lib{library}: mostly it is the folder of the sources, which stands "
+          .. "before the installed package.",
+      fixes = installed and {again, away} or {away, again}}
+  end,
+  doc = {looks = "FileNotFoundError: Shared library with base name 'llama' not found.",
+    check = "python -c 'import llama_cpp' in another folder; ls of its folder lib."},
+}
+
+-- Windows lets nobody replace a library that a process has loaded; pip has moved the folder away by then (~orch).
+rule {
+  id = "pip.restart-needed/in-use",
+  from = {"installer"},
+  anyone = {held = "system"},
+  signatures = {
+    held = [=[\[WinError (?:5|32)\] [^\n]*site-packages[\\/]+~?(?<package>\w+)[\\/][^'\n]*\.(?:dll|pyd)]=],
+  },
+  context = {pip = [[Could not install packages due to an (?:OSError|EnvironmentError)|failed to remove file]]},
+  all = {"pip"},
+  title = "a program that runs holds the files that pip is to replace",
+  confidence = 0.86,
+  why = "Windows lets nobody replace a library while a program has it loaded: something that runs uses this "
+    .. "environment.",
+  fixes = {
+    {restart = "process", say = "End the programs that use this environment (the app, notebooks, an IDE), delete "
+      .. "folders that begin with ~ in site-packages, and install again."},
+  },
+  doc = {looks = "[WinError 5] Access is denied: '...\\site-packages\\~orch\\lib\\asmjit.dll'.",
+    check = "The task manager: python.exe of that environment."},
+}

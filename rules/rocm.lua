@@ -198,6 +198,39 @@ rule {
 }
 
 rule {
+  id = "rocm.mismatch/runtime",
+  from = {"native", "driver", "system", "app", "other"},
+  signatures = {
+    call = [[hsa api call failure at:? [^\n]*rocminfo]],
+    unsupported = [[ROCR: unsupported GPU]],
+  },
+  context = {wsl = [[WSL environment detected]], loaded = [[ROCk module is loaded]]},
+  facts = {"system.kernel"},
+  title = "ROCm's runtime does not start",
+  when = function(_, log)
+    local hit = log.unsupported or log.call
+    if log.wsl or log.unsupported then
+      return {hit = hit, confidence = 0.84, evidence = {log.wsl},
+        why = "In WSL, ROCm reaches the GPU through the driver of Windows, and it takes only some releases of ROCm and "
+          .. "some GPUs (RX 7900 and later of their kind): this pair is none of them.",
+        fixes = {{host = true, kind = "driver", say = "Install the Adrenalin driver on Windows and, in WSL, the ROCm "
+            .. "release that AMD's page on WSL names for each other."},
+          {hardware = true, say = "Or use Linux without WSL, or DirectML or Vulkan, with a GPU that is not listed "
+            .. "there."}}}
+    end
+    return {hit = hit, confidence = 0.78, evidence = {log.loaded},
+      why = "ROCm's runtime does not get at the GPU: this user may not open /dev/kfd or /dev/dri, they are not in the "
+        .. "container, or kernel driver and ROCm are not of one release.",
+      fixes = {{setting = "gpu-group", kind = "driver", say = "Let this user into the groups that own /dev/kfd and "
+          .. "/dev/dri, and log in anew."},
+        {container = "rocm", say = "In a container: hand the devices over with those groups."},
+        {host = true, kind = "driver", say = "Else bring the host's amdgpu driver to the release of this ROCm."}}}
+  end,
+  doc = {looks = "hsa api call failure at ... rocminfo.cc: HSA_STATUS_ERROR_OUT_OF_RESOURCES; ROCR: unsupported GPU.",
+    check = "groups; ls -l /dev/kfd /dev/dri; the compatibility matrix of ROCm on WSL."},
+}
+
+rule {
   id = "gpu.fallen-off/amdgpu",
   from = {"kernel", "system", "driver"},
   signatures = {

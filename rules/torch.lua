@@ -410,6 +410,7 @@ rule {
         .. [[(?:at least |>= ?)?`?(?<need>\d\.?\d)]],
       [[GPU with CUDA capability (?<cap1>\d+)[ .](?<cap2>\d) is not supported]],
       [[GPUs with compute capability below (?<below>[\d.]+) are not supported]],
+      [[Feature '[^'\n]+' (?:with [^\n]{0,40} )?requires \.target sm_\d+ or higher]],
     },
     flash_dtype = [[FlashAttention only support fp16 and bf16 data type]],
     half_cpu = [=[["']]=] .. any{
@@ -525,4 +526,27 @@ rule {
   end,
   doc = {looks = "CUBLAS_STATUS_NOT_SUPPORTED with CUDA_R_16BF, 'No available kernel. Aborting execution.'",
     check = "The GPU's compute capability and the dtype of the model."},
+}
+
+rule {
+  id = "dtype.unsupported/grad-scaler",
+  from = {"torch", "hub"},
+  signatures = {
+    unscale = [[_amp_(?:foreach_)?non_finite_check_and_unscale_\w*["'] not implemented for '(?<dtype>\w+)']],
+  },
+  facts = {"gpus.0.compute_capability", "torch.version"},
+  confidence = 0.86,
+  title = "fp16 training with weights in bfloat16",
+  when = function(f, log)
+    local cc = f.capabilities()[1]
+    local old = cc and version.cmp(cc, "8.0") == -1
+    local bf16 = {argument = "bf16", value = "True", say = "Train in bf16 (and fp16=False): it scales no gradients."}
+    local half = {argument = "torch_dtype", kind = "param:dtype", value = "torch.float16",
+      say = "Load the model in float16 (float32 where it is trained whole)."}
+    return {hit = log.unscale, fixes = old and {half} or {bf16, half}}
+  end,
+  why = "Training in fp16 scales the gradients, and torch has no such step for {dtype}: the model was loaded in "
+    .. "another type than it is trained in.",
+  doc = {looks = "\"_amp_foreach_non_finite_check_and_unscale_cuda\" not implemented for 'BFloat16'.",
+    check = "The dtype of the parameters; fp16 and bf16 of the trainer."},
 }
