@@ -47,6 +47,7 @@ rule {
     folder = [[(?<!")\s+does not contain a CMakeLists\.txt file]], -- in quotation marks it is the tree's own root
     subdirectory = [[add_subdirectory given source "(?<folder>[^"\n]+)" which is not an existing]],
     needed = [[ninja: error: '(?<file>[^'\n]+)', needed by [^\n]+ missing and no known rule to make it]],
+    header = [[fatal error(?:| C1083): (?:[^\n:]{4,40}: )?'?(?<file>[\w./-]+/[\w./-]+\.(?:hpp|hxx|cuh|h))'?: No such]],
     submodule = [[(?:[\w./-]+ (?:git )?submodules? (?:is |are )?(?:not found|missing|not initialized)|]]
       .. [[Did you forget to run `?git submodule update)]],
   },
@@ -54,7 +55,9 @@ rule {
   explains = {"pip.broken-install"},
   confidence = 0.88,
   when = function(_, log)
-    local hit = log.subdirectory or log.submodule or log.needed or log.folder
+    local header = log.header and log.header.file:match(THIRD) and log.header
+    local hit = log.subdirectory or log.submodule or log.needed or log.folder or header
+    if not hit then return nil end
     local downloaded = log.sdist
     if hit == log.needed and not downloaded and not hit.file:match(THIRD) then
       return {hit = hit, confidence = 0.62, why = "A step of the build takes {file}, which is not there and which no "

@@ -510,3 +510,32 @@ rule {
   doc = {looks = "Specified provider 'CUDAExecutionProvider' is not in available provider names.",
     check = "onnxruntime.get_available_providers(); pip list | grep onnxruntime."},
 }
+
+-- Ollama asks each of its libraries in a process of its own what GPUs there are, and waits half a minute.
+rule {
+  id = "driver.unknown-error/ollama-discovery",
+  from = {"ollama"},
+  signatures = {late = [[failed to finish discovery before timeout|GPU discovery watchdog timed out]]},
+  context = {
+    cpu = [[inference compute"?[^\n]*library=cpu]],
+    hidden = [[CUDA_VISIBLE_DEVICES:-1\b]],
+    gpu = [[inference compute"?[^\n]*library=(?:cuda|rocm|CUDA|ROCm|Vulkan)]],
+  },
+  all = {"cpu"},
+  unless = {"hidden", "gpu"},
+  facts = {"gpus.0.name", "driver.version"},
+  title = "Ollama's search for GPUs did not end in time, and it computes on the CPU",
+  when = function(_, log)
+    return {hit = log.late, evidence = {log.cpu}, confidence = 0.72, severity = "warning", lasts = true}
+  end,
+  why = "The library that looks for GPUs got no answer from the driver in time: the driver was still starting the card "
+    .. "(nothing keeps it awake between programs), is overloaded, or does not answer this container.",
+  fixes = {
+    {restart = "persistenced", kind = "restart", say = "On the host: keep the card awake (nvidia-persistenced), then "
+      .. "start Ollama again."},
+    {restart = "process", say = "If nvidia-smi answers at once, starting Ollama again is enough."},
+    {driver = "upgrade", say = "If it comes again: upgrade the driver."},
+  },
+  doc = {looks = "failure during GPU discovery ... failed to finish discovery before timeout.",
+    check = "How long nvidia-smi takes, on the host and in the container."},
+}

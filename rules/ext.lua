@@ -534,7 +534,7 @@ rule {
 
 rule {
   id = "torch.cpu-build/no-cuda",
-  from = {"torch", "hub", "other", "app"},
+  from = {"torch", "hub", "other", "app", "installer"},
   signatures = {unavailable = [[(?:Flash Attention 2 is not available on CPU|]]
     .. [[torch\.cuda\.is_available\(\) (?:should be True but is|returned|==) False|]]
     .. [[Torch (?:is not able to use GPU|reports CUDA not available)|]]
