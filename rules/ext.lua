@@ -1,26 +1,6 @@
 -- Compiled modules that do not fit what they run with: another torch, another Python, another NumPy, another build of a
 -- sibling.
 
-
--- The module's file name says which distribution brought it where the two differ.
-local BROUGHT_BY = {
-  exllamav2_ext = "exllamav2", exllama_kernels = "auto-gptq", exllamav2_kernels = "auto-gptq",
-    autogptq_cuda_64 = "auto-gptq", autogptq_cuda_256 = "auto-gptq",
-  flash_attn_2_cuda = "flash-attn", flash_attn_cuda = "flash-attn", flash_attn_3_cuda = "flash-attn-3",
-    dropout_layer_norm = "flash-attn", rotary_emb = "flash-attn",
-  fused_layer_norm_cuda = "apex", amp_C = "apex", apex_C = "apex", fused_weight_gradient_mlp_cuda = "apex",
-    fused_dense_cuda = "apex", fused_dense_lib = "flash-attn", xentropy_cuda_lib = "flash-attn",
-    awq_ext = "autoawq-kernels", awq_inference_engine = "autoawq", exllamav3_ext = "exllamav3",
-  causal_conv1d_cuda = "causal-conv1d", selective_scan_cuda = "mamba-ssm", detectron2 = "detectron2", mmcv = "mmcv",
-    transformer_engine_torch = "transformer-engine",
-  transformer_engine_extensions = "transformer-engine", pointnet2_ops = "pointnet2-ops", vllm_flash_attn = "vllm",
-    sgl_kernel = "sgl-kernel", torch_scatter = "torch-scatter",
-  torch_sparse = "torch-sparse", torch_cluster = "torch-cluster", pytorch3d = "pytorch3d", _kernels = "flash-attn",
-    grouped_gemm_backend = "grouped-gemm", awq_v2_ext = "autoawq-kernels",
-  torchtext = "torchtext", torchaudio = "torchaudio", MultiScaleDeformableAttention = "package",
-    inplace_abn = "inplace-abn", natten = "natten", xformers = "xformers", _XLAC = "torch-xla",
-}
-
 local function module_of(file)
   return file:match[[(?:site|dist)-packages/([A-Za-z0-9_]+)/]]
       or file:match[=[([A-Za-z0-9_]+)(?:\.cpython[^/]*|\.abi3)?\.(?:so|pyd)]=] or ""
@@ -28,9 +8,15 @@ end
 
 local function package_of(file)
   local module = module_of(file)
-  local package = BROUGHT_BY[module] or BROUGHT_BY[module:gsub("_C$", "")] or module:gsub("_(?:cuda|C|ext|cpp)$", "")
-  if package == "" then package = "package" end
+  local package = know.distribution(module)
+  if package == module:gsub("_", "-") then package = know.distribution((module:gsub("_(?:cuda|C|ext|cpp)$", ""))) end
+  -- each project that took it over builds it under that name
+  if package == "" or package == "MultiScaleDeformableAttention" then package = "package" end
   return (package:lower():gsub("_", "-"))
+end
+
+local function package_known(module)
+  return module and know.package(know.distribution(module)) and package_of(module .. ".so") or nil
 end
 
 -- The package of the innermost frame that lies in an installed package other than torch itself.
@@ -310,7 +296,7 @@ rule {
     local package = file ~= "" and package_of(file) or (log.vllm_c or log.no_class) and "vllm" or log.built_for
         and log.built_for.text:match[[(?i)(xformers)]] or hit.missing and package_of(hit.missing .. ".so")
             or hit == log.have and "xformers" or hit == log.dll
-                and (package_of_frames(log) or BROUGHT_BY[hit.module] and package_of(hit.module .. ".so"))
+                and (package_of_frames(log) or package_known(hit.module))
                   or "package"
     package = package:lower()
     if log.have and log.have.has:match[[\+cpu]] and not (log.mangled or log.mangled_any) then
