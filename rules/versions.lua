@@ -206,7 +206,8 @@ rule {
     if hit then
       local frames = hit.event.frames or {}
       local from = package_of(frames[#frames])
-      local owner = owner_of(hit.class or hit.call, hit.event) or hit.class == nil and log.remote_code and "transformers"
+      local owner = owner_of(hit.class or hit.call, hit.event)
+        or hit.class == nil and log.remote_code and "transformers"
       if not HF[owner or ""] then
         -- of nobody whose releases are known, so rather the caller's own
         local own = not owner and from and hit.class and hit.class:match[[(?:Config|Cfg)$]]
