@@ -71,7 +71,12 @@ class _LazyModule(types.ModuleType):
         return name
 _import_structure = {"parts": ["Part"]}
 if TYPE_CHECKING:
-    from ..lazy.parts import Part
+    try:
+        raise ImportError
+    except ImportError:
+        from ..starred_all import *
+    else:
+        from ..lazy.parts import Part
 else:
     _here = globals()["__name__"]
     sys.modules[__name__] = _LazyModule(_here, _import_structure["parts"], extra={"edition": 1, "__path__": __path__})

@@ -59,6 +59,7 @@ def test_agrees_with_a_real_import(tmp_path):
 def test_says_where_it_cannot_know():
     release = resolve.Release(records(PACKAGE), [])
     assert release.unsure["acme"] == {"slow", "never_defined", "defined"}
+    assert {"chosen", "_added"} <= release.unsure["acme.replaced"]
     assert {"acme.passing", "acme.made_pb2"} <= release.opens
     assert not {"acme", "acme.attached", "acme.filled", "acme.woken", "acme.lazy", "acme.looped"} & release.opens
     assert {"hum", "buzz", "alone"} <= release.exports["acme.looped"].keys()

@@ -93,7 +93,7 @@ class Release:
             del out[name]
         unsure = set(record.get("q", ())) & out.keys()
         if record["s"] is None and unsure:
-            self.unsure[module] = unsure
+            self.unsure[module] = self.unsure.get(module, set()) | unsure
         return out
 
     def imported(self, module, record, entry, out, lazy):
@@ -123,8 +123,11 @@ class Release:
             return
         found = self.star(target)
         out.update((n, target) for n in found)
-        if target in self.unsure:
-            self.unsure[module] = self.unsure.get(module, set()) | self.unsure[target] & set(found)
+        unsure = self.unsure.get(target, set()) & set(found)
+        if record.get("r") and where & BRANCH:  # what stands in for a library where that is not installed
+            unsure = set(found)
+        if unsure:
+            self.unsure[module] = self.unsure.get(module, set()) | unsure
         listed = self.records[target].get("a")
         if target in self.opens and (listed is None or any(n.startswith("*") for n in listed)):
             self.opens.add(module)
