@@ -8,6 +8,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tarfile
 import zipfile
 import zlib
 
@@ -232,6 +233,35 @@ def test_hostile_archives(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def sdist(files, links=()):
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as archive_:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(text)
+            archive_.addfile(entry, io.BytesIO(text.encode()))
+        for path, target in links:
+            entry = tarfile.TarInfo(path)
+            entry.type, entry.linkname = tarfile.SYMTYPE, target
+            archive_.addfile(entry)
+    return io.BytesIO(made.getvalue())
+
+
+def test_hostile_sdists(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = {"acme-1/acme/__init__.py": "x = 1", "acme-1/../../up.py": "x = 1", "/etc/escape.py": "x = 1",
+             "acme-1/PKG-INFO": "Name: acme\nRequires-Dist: hub>=1\n\nText"}
+    sources, _, metadata = archive.sdist(sdist(files, [("acme-1/acme/link.py", "/etc/passwd")]))
+    assert list(sources) == ["acme/__init__.py"] and "hub>=1" in metadata
+    monkeypatch.setattr(archive, "ENTRIES_MAX", 3)
+    with pytest.raises(ValueError, match="entries"):
+        archive.sdist(sdist({f"acme-1/acme/m{i}.py": "" for i in range(5)}))
+    monkeypatch.setattr(archive, "TOTAL_MAX", 1000)
+    with pytest.raises(ValueError, match="larger"):
+        archive.sdist(sdist({"acme-1/acme/a.bin": "#" * 4001}))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_releases_of_an_index():
     def file(name, when, **more):
         return {"filename": name, "upload-time": when, "size": 1, "url": "u", **more}
@@ -289,7 +319,11 @@ def test_the_same_releases_give_the_same_bytes(tmp_path, monkeypatch):
         for version, files in releases if attempt else releases[::-1]:
             mine.keep(db, version, {"filename": f"acme-{version}.whl", "upload-time": "2024-01-01T00:00:00"},
                       archive.wheel(wheel({**files, "acme-1.dist-info/METADATA": "Requires-Dist: hub (>=1)\n\n"})))
-        made.append(table.build("acme", ROOT / "rules/data"))
+        # in processes of their own, in which sets of words have another order
+        made.append(subprocess.run(
+            [sys.executable, "-c", "import pathlib, sys; from atlaslib import table\n"
+             "sys.stdout.write(table.build('acme', pathlib.Path('../rules/data')))"], cwd=ROOT / "tools",
+            env={**os.environ, "PYTHONHASHSEED": str(attempt + 1)}, capture_output=True, text=True, check=True).stdout)
     assert made[0] == made[1]
     rows = made[0].splitlines()
     assert "Q\thub\t>=1\t0-1" in rows
