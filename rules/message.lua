@@ -136,9 +136,12 @@ local EXPLICIT = {
   [=[[Ii]nstall ([a-z][\w.-]+)\[[\w,-]+\]]=],
   [=[requires? (?:the )?[`'"]?([a-z][\w-]+)[`'"]?(?: package| library)?, which is not (?:installed|available)]=],
   [=[(?i:could not|cannot|failed to|unable to) import [`'"]?([a-z][\w-]+)\b[^\n]{0,60}]=]
-    .. [=[(?:[Ii]nstall (?:it|this)|is installed)\b]=],
+    .. [=[(?:[Ii]nstall(?:ation)? (?:it|this|instructions)|is installed)\b]=],
   [=[requires? (?:the )?installation of [`'"]?([a-z][\w-]+)]=],
   [=[(?<!-)\b[`'"]?([a-z][\w-]+)[`'"]? (?:package|library) (?:is )?(?:needed|required)\b]=],
+  [=[\b(?:package|library|dependency) [`'"]([a-z][\w-]+)[`'"] (?:is|was) not (?:installed|found|available)\b]=],
+  [=[\b(?:needs|requires) [`'"]?([a-z]\w*(?:-\w+)+)[`'"]? ?(?:[>=]= ?v?\d|v?\d+\.\d[\w.]* or ]=]
+    .. [=[(?:newer|later|higher|above))]=],
 }
 local NO_NAME = {git = true, the = true, them = true, it = true, this = true, these = true, following = true,
   from = true, all = true, requirements = true, dependencies = true, drivers = true, driver = true, packages = true,
@@ -166,11 +169,12 @@ local OF_LACKS = {
   [=[(?i:\bmissing (?:required |optional )?(?:package|module|library|dependency|dependencies)s?:? )]=]
     .. [=[[`'"]?([a-z][\w-]+)]=],
 }
-local LACKS = [[^(?:.*\.)?(?:ImportError|ModuleNotFoundError|\w*Dependenc\w+|\w*NotInstalled\w*)$]]
+local LACKS = [[^(?:.*\.)?(?:\w*ImportError|ModuleNotFoundError|\w*Dependenc\w+|\w*NotInstalled\w*)$]]
 
 -- 'install "vectors" extra': one of the package that says it.
 local EXTRA = {
   [=[(?i)\binstall (?:the )?[`'"]?([\w-]+)[`'"]? extra\b]=],
+  [=[(?i)\binstalled [^\n.]{0,30}\bwith (?:the )?[`'"]?([\w-]+)[`'"]? extra\b]=],
   [=[(?i)[`'"]([\w-]+)[`'"] extra (?:is|must be|needs to be) (?:required|needed|installed)\b]=],
 }
 
@@ -231,6 +235,15 @@ end
 local KERNELS = {["flashinfer-python"] = true, ["sgl-kernel"] = true, ["flash-attn"] = true, xgrammar = true,
   ["compressed-tensors"] = true, tilelang = true, ["mooncake-transfer-engine"] = true, nixl = true, lmcache = true,
   ["apache-tvm-ffi"] = true, ["nvidia-cutlass-dsl"] = true, helion = true, triton = true}
+local ENGINES = {"vllm", "sglang", "lmdeploy", "tensorrt_llm", "aphrodite", "mlc_llm", "ktransformers",
+  "text_generation_server"}
+
+local function of_engine(hit)
+  for _, name in ipairs(ENGINES) do
+    if hit.event.emitters[name] then return true end
+  end
+  return false
+end
 
 -- A bound that every release keeps: such a message is printed where the package is not there at all.
 local function kept_by_all(name, need)
@@ -297,12 +310,15 @@ local REQUEST_WORDS = {
   sure = [[\bmake sure (?:to|you|that)\b]],
   bound = [[\bneed(?:s|ed)?\b[^\n]{0,30}[<>=]=]],
   needs = [=[\bneeds? [`'"]?[a-z][\w.-]*[`'"]? v?\d]=],
+  later = [=[\bv?\d+\.\d[\w.]* or (?:newer|later|higher|above)\b]=],
+  pinned = [=[\brequires? [`'"]?[a-z][\w.-]*==\d]=],
   missing = [[\b(?:(?:is|are|package|library) (?:required|needed|missing)]]
     .. [[|missing (?:\w+ )?(?:package|dependenc|module)|(?:package|module|library) not (?:installed|found))]],
 }
 
 local function request_hit(log)
-  for _, name in ipairs{"installed", "upgrade", "least", "sure", "bound", "requires", "needs", "missing"} do
+  for _, name in ipairs{"installed", "upgrade", "least", "sure", "bound", "requires", "needs", "later", "pinned",
+    "missing"} do
     for _, hit in ipairs(log.all(name)) do
       if hit.event.kind == "exception" and (hit.event.tier or 0) >= 3 then return hit end
     end
@@ -320,6 +336,8 @@ local function also_named(text, name)
   return list
 end
 
+-- "You gave no model of torch, or torch is not installed": one of two.
+local GUESS = [[(?i)\beither\b[^\n.]*\bor\b[^\n.]*\bnot installed\b]]
 local OLD = [=[(?i)(?:\bupgrad(?:e|ing)\b|\bupdate\b|\bnewer\b|\blatest\b| -U\b|\bversion (?:with|that)\b)]=]
 
 -- "requires CUDA with native bfloat16 and torch>=1.13": the bound is the lesser of two conditions.
@@ -343,13 +361,14 @@ rule {
     local name, need, have, said = read_request(f, hit)
     local newer = name and not need and message_of(hit):match(OLD) and (have or skew_cause(name) == "hf")
     -- of one that is surely not here no release is too old
-    local skewed = need and (skew_cause(name) == "hf" or said and KERNELS[name] and have ~= false)
-    if not name or have or newer or skewed then return nil end
+    local kernels = said and KERNELS[name] and of_engine(hit) and have ~= false
+    if not name or have or newer or need and (skew_cause(name) == "hf" or kernels) then return nil end
     local plain = [=[(?i)pip3? install (?:--?[a-zA-Z][\w-]* )*['"`]?]=] .. name:gsub("[-_.]", "[-_.]")
     local extra = message_of(hit):match(plain .. [=[\[([\w,-]+)\]]=])
     if extra and extra:find("pytorch", 1, true) and extra:find(",", 1, true) then extra = "pytorch" end -- or jax
     local others = also_named(message_of(hit), name)
-    return {hit = hit, confidence = said and 0.88 or know.package(name) and 0.82 or 0.76,
+    local sure = message_of(hit):match(GUESS) and 0.66 or said and 0.88 or know.package(name) and 0.82 or 0.76
+    return {hit = hit, confidence = sure,
       why = {("The message itself asks for %s%s."):format(name, need and " " .. need or ""),
         have == false and ("%s is not installed."):format(name) or nil},
       values = {package = name},

@@ -92,7 +92,7 @@ local function ordered(text, pattern)
 end
 
 -- "Please omit --x", "run without --x"; "cannot be used without --x" asks for it.
-local DROP = [[(?i)\b(?:remove|drop|omit|unset|(?:re-?)?(?:run|start|launch)(?: (?!and )[\w'`]+){0,3} without) ]]
+local DROP = [[(?i)\b(?:remove|drop|omit|unset|(?:re-?)?(?:run|start|launch)(?: (?!and )[\w'`]+){0,5} without) ]]
   .. [[(?:the |your )?[`'"]?]]
 local LEAVE = [=[(?i)\bleave (?:the |your )?[`'"]?(--[a-z][\w-]+)[`'"]? (?:unset|out|off|disabled|empty)\b]=]
 local ONLY_BESIDE = [[(?i)\b(?:not|cannot|can't)\b[^.;,]{0,40} without (?:the |also )?[`'"]?]]
@@ -375,15 +375,19 @@ local SECRET = [[(?i)(?:token|key|secret|password)$]]
 -- Makers of variables; of any other a value, the word for it or a sentence that begins with the order must say that it
 -- is one.
 local KNOWN = [[^(?:CUDA|HIP|ROCR|NCCL|TORCH\w*|PYTORCH|TRITON|HF|TRANSFORMERS|VLLM|SGLANG|LMDEPLOY|RAY|DS|NVTE)_]]
-local PLAINLY = [=[(?:^|[.!?:;\n,]\s*|\b(?:[Pp]lease|or|and) )(?:[Ss]et|[Ee]xport) (?:the )?[`'"]?]=]
+local PLAINLY = [=[(?:^|[.!?:;\n,]\s*|\b(?:[Pp]lease|or|and|[Nn]eed to|[Mm]ust) )(?:[Ss]et|[Ee]xport) (?:the )?[`'"]?]=]
 
 -- A flag that is what the sentence is about: the program's own words on its command line.
 local ABOUT = {
   [=[(?<![\w-])--[a-z][\w.-]+[`'"]? (?:requires?|needs?) (?:the |an? )?[`'"]?--([a-z][\w.-]*\w)]=],
-  [=[(?<![\w-])--([a-z][\w-]+)[`'"]? (?:must be (?:set|provided|given|specified)|is required)\b]=],
+  [=[(?<![\w-])--([a-z][\w-]+)[`'"]?(?: [A-Z_]+)? (?:(?:must|should) be (?:set|provided|given|specified)]=]
+    .. [=[|is required)\b]=],
   [=[(?<![\w-])--(?!help\b|version\b)([a-z][\w.-]*\w)[`'"]? (?:cannot|can't|can not|may not|must|requires?|needs?]=]
-    .. [[|expects?|conflicts?|is (?:not|only|incompatible)|does not (?:support|take|match)|should|has no|selects?]]
+    .. [[|expects?|conflicts?|is (?:not|only|incompatible)|does not (?:support|take|match)|takes|should]]
+    .. [[|has no|selects?]]
     .. [[|(?:with [^.;:]{1,60} )?supports? [^.;:]{1,60} only|only (?:supports?|works?))\b]],
+  [=[(?<![\w-])--([a-z][\w.-]*\w)[`'"]? was (?:requested|given|specified|passed)\b,? but\b]=],
+  [=[(?i:\b(?:does not|doesn't|do not) support )(?:the )?[`'"]?--([a-z][\w.-]*\w)]=],
   [=[(?i:\bnot (?:yet |currently )?(?:supported|compatible|allowed) (?:with|when using|for) )]=]
     .. [=[[`'"]?--([a-z][\w.-]*\w)]=],
   [=[(?i:\b(?:cannot|can't|do not|don't) (?:use|pass|combine|set|specify|mix) )(?:both )?[`'"]?--([a-z][\w-]+)]=],
@@ -404,10 +408,15 @@ local MISSING = {
   [=[(?i:\benv\w*(?: ?var\w*)?:? )[`'"]?(]=] .. CAPITALS
     .. [=[)\b[`'"]? (?i:(?:(?:is|was|has) )?not (?:been )?(?:set|found|defined|provided))\b]=],
   -- "by the argument a, or the X environment variable"
-  [=[(?i:\b(?:must|required?|requires?|needs?|set|provide|specify|pass|define|configure|supply)\b[^\n;]{0,120}]=]
+  [=[(?i:\b(?:must|required?|requires?|needs?|set|provide|specif(?:y|ied)|pass|define|configure|supply)\b]=]
+    .. [=[[^\n;]{0,120}]=]
     .. [=[(?:\b(?:or|in|via|through|by|using)(?: setting)?|,) (?:the |an? |either (?:the )?)?[`'"]?)(]=] .. CAPITALS
     .. [=[)\b[`'"]?(?:(?:/|, | or )[`'"]?]=] .. CAPITALS .. [=[\b[`'"]?)* (?i:env)]=],
+  [=[(?i:\bnone of [^\n;]{0,40}\benv\w*(?: ?var\w*)? (?:is|are|was|were) (?:set|defined|found):? )]=]
+    .. [=[[`'"\[({]*(]=] .. CAPITALS .. [=[)\b]=],
   -- a value that it cannot have
+  [=[(?i:\b(?:invalid|unknown|unsupported) env\w*(?: ?var\w*)?:? )[`'"]?(]=] .. CAPITALS .. [=[)\b]=],
+  [=[(?i:\benv\w* var\w*:? )[`'"]?(]=] .. CAPITALS .. [=[)\b[^\n;.]{0,40} (?i:must be)\b]=],
   "\\b(" .. CAPITALS .. [=[)\b[`'"]? (?i:env\w*(?: ?var\w*)? (?:includes?|contains?|has|is|was)]=]
     .. [=[(?: an?| set to(?: an?)?)? (?:unknown|invalid|unsupported|malformed|not a valid))\b]=],
   [=[(?i:\b(?:invalid|unknown|unsupported|unexpected) (?:value|setting|option)s?\b[^\n;]{0,40} ]=]
@@ -428,6 +437,11 @@ local ASIDE = [=[\([^()]*\bnot (?:been )?(?:set|defined|found)\)]=]
 local GUESS = [=[(?i)\b(?:this |it |which )?(?:may|might|could) be (?:due to|caused by|because)\b]=]
   .. [=[[^\n;]*?(?:\. |[;\n]|$)]=]
 local SUCH_AS = [=[(?i)\b(?:e\.g\.|for example)[^\n.;]*]=]
+-- "--model MODEL_NAME": what stands for a flag's value
+local PLACE = "--[a-z][\\w-]*[ =]<?" .. CAPITALS .. "\\b"
+-- "Please don't set X here"
+local UNSET = [=[(?i:\b(?:(?:do not|don't|avoid|not) (?:set|setting)|unset) (?:the )?(?:env\w*(?: var\w*)? )?)[`'"]?(]=]
+  .. CAPITALS .. [=[)\b]=]
 
 local function first_of(text, patterns)
   for _, pattern in ipairs(patterns) do
@@ -456,9 +470,9 @@ local function ordered_variable(text)
   local name, value = ordered(text, VERB .. A_VARIABLE)
   value = plain_value(value)
   local sure = name and (value or name:match(KNOWN) or text:match[[(?i)\benv(?:ironment)?\b]]
-    or text:match(PLAINLY .. name))
+    or text:match(PLAINLY .. name) or text:match(name .. "[`'\"]? variable"))
   if not sure then
-    name, value = first_of(text:gsub(GUESS, " "):gsub(SUCH_AS, " "):gsub(ASIDE, ""), MISSING), nil
+    name, value = first_of(text:gsub(GUESS, " "):gsub(SUCH_AS, " "):gsub(ASIDE, ""):gsub(PLACE, ""), MISSING), nil
   end
   return name, value
 end
@@ -470,6 +484,8 @@ local function order(text)
   if flag and not setting:match(HUB) and not setting:match(TELLS) then
     return {code = true, kind = "param:" .. setting, say = say}, "--" .. flag
   end
+  local gone = text:match(UNSET)
+  if gone and not gone:match(HUB) then return {unset = {gone}, say = ("Leave %s unset."):format(gone)}, gone end
   local name, value = ordered_variable(text)
   if not name or name:match(DIAGNOSES) or name:match(HUB) or name:match(OF_LAUNCHERS) then return nil end
   return value and not name:match(SECRET)

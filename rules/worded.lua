@@ -73,7 +73,7 @@ for _, cause in ipairs{"dtype.unsupported", "vllm.arg-unsupported"} do
     id = cause .. "/gpu-asked",
     anyone = "request",
     signatures = {gpu = "(?:Error|Exception): [^\n]*" .. GPU},
-    facts = {"gpus.0.name", "gpus.0.cc"},
+    facts = {"gpus.0.name", "gpus.0.compute_capability"},
     when = function(_, log)
       local hit, text = raised(log.all"gpu")
       if not hit or text:match[[(?i)\btensors?\b]] then return nil end
