@@ -56,8 +56,40 @@ local function gone_answer(flag, path, file)
       say = ("Put %s there, or write where it lies."):format(path)}}}
 end
 
+-- The command whose file is not there: that of the path, or without one of a certificate or key.
+local function command_of(f, path)
+  for _, command in ipairs(list(f"workdir.commands")) do
+    local gone = command.gone
+    local tls = gone and gone.flag:match[[key|cert]]
+    local same = gone and path and (gone.path == path or path:sub(-#gone.path - 1) == "/" .. gone.path)
+    if gone and (same or not path and tls) then return command end
+  end
+end
+
 rule {
   id = "engine.arg-invalid/file",
+  title = "the command names a file that is not there",
+  anyone = "system",
+  signatures = {
+    tls = [[FileNotFoundError: \[Errno 2\] No such file or directory\s*$]], -- OpenSSL's open names none
+    file = any{
+      [[No such file or directory: ['"]?(?<path>[^'"\n]+?)['"]?$]],
+      [=[can't open file ['"](?<path2>[^'"\n]+)['"]: \[Errno 2\]]=],
+      [[^Error: ['"](?<path3>[^'"\n]+)['"] doesn't exist$]],
+    },
+  },
+  facts = {"workdir.commands"},
+  specific_over = {"hf.not-found", "app.bug"},
+  when = function(f, log)
+    local hit = log.file or log.tls
+    local path = log.file and (hit.path or hit.path2 or hit.path3)
+    local command = (path or log.has_frame[[create_ssl_context|load_cert_chain|ssl\.py]]) and command_of(f, path)
+    if not command then return nil end
+    local answer = gone_answer(command.gone.flag, command.gone.path, command.file)
+    answer.hit, answer.confidence = hit, 0.92
+    answer.evidence = {{fact = "workdir.commands", value = ("%s: %s"):format(command.file, command.gone.path)}}
+    return answer
+  end,
   check = function(f)
     for _, command in ipairs(list(f"workdir.commands")) do
       local gone = command.gone
@@ -69,4 +101,6 @@ rule {
       end
     end
   end,
+  doc = {looks = "No such file or directory of a key; python: can't open file '/app/serve.py'.",
+    check = "ls of the path, from the folder that the worker is started in."},
 }

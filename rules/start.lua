@@ -55,6 +55,16 @@ rule {
     check = "head -1 of the script; venvs cannot be moved."},
 }
 
+-- The variable, and the others that name the same proxy.
+local function same_proxy(f, variable)
+  local names = {variable}
+  for _, name in ipairs{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"} do
+    local value = f.env(name)
+    if name ~= variable and value and value == f.env(variable) then names[#names + 1] = name end
+  end
+  return names
+end
+
 rule {
   id = "pip.module-missing/socks",
   anyone = "request",
@@ -67,7 +77,8 @@ rule {
     local dead = f"system.proxy.listening" == false and f"system.proxy.variable"
     local name = log.requests and "PySocks" or "socksio"
     local install = {install = name, say = "Install it."}
-    local unset = dead and {unset = {dead}, say = ("Unset %s: at its port nothing listens either."):format(dead)}
+    local unset = dead and {unset = same_proxy(f, dead),
+      say = ("Unset %s: at its port nothing listens either."):format(dead)}
     return {hit = log.requests or log.httpx, confidence = 0.92,
       why = ("A proxy variable names a SOCKS proxy, and %s, by which Python's client speaks to one, is not "
         .. "installed."):format(name),

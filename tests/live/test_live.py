@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+import foreseen
 import large
 import machines
 import more
@@ -27,10 +28,15 @@ FEW = {
     "interpreter_of_the_environment_gone",
     "application_by_another_name",
     "line_ends_of_windows",
+    "class_of_workers",
+    "forms",
+    "record_without_modules",
+    "workers_of_an_object",
 }
 ALL = os.environ.get("FIRSTFIX_LIVE") == "all"
+SHORT = small.SCENARIOS + scripts.SCENARIOS + foreseen.SCENARIOS
 LONG = large.SCENARIOS + more.SCENARIOS + untried.SCENARIOS
-SCENARIOS = [s for s in small.SCENARIOS + scripts.SCENARIOS if ALL or s.__name__ in FEW] + (LONG if ALL else [])
+SCENARIOS = [s for s in SHORT if ALL or s.__name__ in FEW] + (LONG if ALL else [])
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
