@@ -78,9 +78,11 @@ for _, cause in ipairs{"dtype.unsupported", "vllm.arg-unsupported"} do
       local hit, text = raised(log.all"gpu")
       if not hit or text:match[[(?i)\btensors?\b]] then return nil end
       if (text:match(NARROW) ~= nil) ~= (cause == "dtype.unsupported") then return nil end
-      return {hit = hit, confidence = 0.8,
-        why = {("A library was asked for something that this GPU cannot do: it %s."):format(
-          text:match("(?i)(" .. GPU .. ")")), "This machine has {fact:gpus.0.name}."},
+      -- "... needs Blackwell. Set x: true, or ..." has another way
+      local other = text:match[[(?i)(?:^|[.;:!,(]\s+|\b(?:please|or) )(?:set|use|disable|switch|pass|drop) ]]
+      return {hit = hit, confidence = other and 0.72 or 0.8,
+        why = {("A library was asked for something that this GPU cannot do (\"%s\")."):format(
+          text:match("(?i)(" .. GPU .. ")"):gsub([[\.+$]], "")), "This machine has {fact:gpus.0.name}."},
         fixes = {{hardware = true, say = "Run it on such a GPU, or leave what the message names."}}}
     end,
     doc = {looks = "'num_ctas > 1 requires SM90+', 'requires compute capability 8.0' in a library's exception.",
