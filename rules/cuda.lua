@@ -465,6 +465,7 @@ rule {
       .. [[failed)|Cannot find ptxas)]],
     inductor = [[(?:torch\._inductor\.exc\.\w+: (?:CppCompileError|RuntimeError: Failed to find C compiler|]]
       .. [[InvalidCxxCompiler|FileNotFoundError)|InvalidCxxCompiler: No working C\+\+ compiler found|]]
+      .. [[RuntimeError: Compiler: \S+ is not found|]]
       .. [[BackendCompilerFailed: backend='inductor' raised:)]],
     no_triton = [[(?:Cannot find a working triton installation|TritonMissing|Triton is not available|]]
       .. [[torch\._inductor\.exc\.TritonMissing)]],
@@ -564,7 +565,9 @@ rule {
     local cxx = hit == log.inductor -- on a CPU it writes C++
     return {hit = hit, confidence = 0.9, why = ("%s compiles %s code at run time, and no working compiler for it is "
       .. "installed."):format(cxx and "torch.compile" or "Triton or torch.compile", cxx and "C++" or "C"),
-      fixes = {{system = cxx and "g++" or "gcc", kind = "apt:gcc",
+      fixes = hit.text:match[[Compiler: cl(?:\.exe)? is not found]] and {{setting = "build-tools", kind = "os",
+          say = "Install the Visual Studio Build Tools with the C++ workload, and start in their command prompt."}}
+        or {{system = cxx and "g++" or "gcc", kind = "apt:gcc",
           say = ("Install a %s compiler in the image."):format(cxx and "C++" or "C")},
         {system = "python3-dev", say = "Python's headers too."}}}
   end,

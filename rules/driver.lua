@@ -392,6 +392,7 @@ rule {
     cli = [[nvidia-container-cli(?:\.real)?: initialization error:(?: nvml error:)? (?:driver not loaded|]]
       .. [[load library failed: libnvidia-ml)]],
     installer = [[kernel driver does not appear to be running on this host]],
+    held = [[The Nouveau kernel driver is currently in use by your system]],
     no_module = [[NVRM: (?:The NVIDIA probe routine was not called|]]
       .. [[This can occur when a driver such as)]],
   },
@@ -407,7 +408,7 @@ rule {
     end
     local build = {driver = "build", say = "Build the module for the running kernel (a new kernel without its "
       .. "headers breaks DKMS)."}
-    if (log.no_module or log.no_card) and log.nouveau then
+    if log.held or (log.no_module or log.no_card) and log.nouveau then
       return {confidence = 0.92, why = "Another driver (nouveau) holds the card, so that NVIDIA's cannot take it.",
         fixes = {{driver = "nouveau", say = "Blacklist nouveau, rebuild the initramfs and reboot."}}}
     end

@@ -76,7 +76,8 @@ rule {
     memcg = [[(?:CONSTRAINT_MEMCG|Memory cgroup out of memory)]],
     global = [[(?:CONSTRAINT_NONE|\bglobal_oom|killed as a result of limit of host|(?<!cgroup o)Out of memory: Kill)]],
     first_error = [[^(?:\S*Error|\S*Exception): ]],
-    by_itself = [[(?:kill_process_tree|Received sigquit from a child process|Scheduler hit an exception|]]
+    by_itself = [[(?:kill_process_tree|Received sigquit from a child process|SIGQUIT received|]]
+      .. [[Scheduler hit an exception|]]
       .. [[[Kk]illing (?:all|the|its) (?:\w+ )?(?:processes|children|workers)|Sending SIGKILL)]],
   },
   unless = {"cuda", "disk"},

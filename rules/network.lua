@@ -33,6 +33,12 @@ local function other_authority(log)
         .. "was added there (a .crt in /usr/local/share/ca-certificates; update-ca-certificates)."}}}
 end
 
+local function out_of_date(hit)
+  return {hit = hit, confidence = 0.8, why = "A certificate on the way is out of date, or this machine's clock is "
+    .. "wrong.", fixes = {{setting = "clock", kind = "os", say = "Look at the clock first: it must be the time of "
+      .. "day in UTC, and synchronized."}, {install = "certifi", say = "Else take newer certificates."}}}
+end
+
 rule {
   id = "hf.offline/tls",
   from = {"hub", "engine", "git", "system", "native", "torch", "other", "app"},
@@ -56,7 +62,10 @@ rule {
   when = function(_, log)
     local hit = log.legacy or log.name or log.expired or log.chain or log.issuer or log.rustls or log.go
     local hub = hub_only(hit, log)
-    if not hub then return other_authority(log) end
+    if not hub then
+      local early = hit == log.expired and hit.text:has"not yet valid" and not did_without(hit, log)
+      return early and out_of_date(hit) or other_authority(log)
+    end
     if hit == log.legacy then
       return {hit = hit, confidence = 0.9, title = "a proxy on the way to the hub speaks an old TLS",
         why = "OpenSSL 3 refuses the old form of renegotiation that something between here and the hub (a company's "
@@ -69,9 +78,7 @@ rule {
             .. "runs the network open the way to it, or name the proxy that leads out (HTTPS_PROXY)."},
           {network = true, kind = "env:HF_ENDPOINT", say = "Or set HF_ENDPOINT to a mirror that you trust."}}}
     elseif hit == log.expired then
-      return {hit = hit, confidence = 0.8, why = "A certificate on the way is out of date, or this machine's clock is "
-        .. "wrong.", fixes = {{setting = "clock", kind = "os", say = "Look at the clock first: it must be the time of "
-          .. "day in UTC, and synchronized."}, {install = "certifi", say = "Else take newer certificates."}}}
+      return out_of_date(hit)
     end
     if log.stdlib and hit == log.issuer then
       return {hit = hit, confidence = 0.89, title = "no certificates are installed where the program looks",

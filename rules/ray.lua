@@ -21,7 +21,7 @@ rule {
   title = "Ray's cluster has fewer GPUs than the engine is to be spread over",
   from = {"cluster", "engine", "app", "other"},
   signatures = {short = [[The number of required (?:GPUs|\w+s) exceeds the total number of available (?:GPUs|\w+s) in ]]
-    .. [[the (?:placement group|cluster)]]},
+    .. [[the (?:placement group|cluster)|Cannot provide a placement group of placement_group_specs=]]},
   explains = {"container.no-gpu", "job.unsatisfiable"},
   confidence = 0.85,
   why = "Ray's cluster counts fewer GPUs than the engine is to be spread over.",

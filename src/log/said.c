@@ -262,6 +262,8 @@ static const struct mark {
 	{"kubernetes.io/", RUNTIME, "kubernetes"},
 	{"kubectl ", RUNTIME, "kubernetes"},
 	{"Restart Count:", RUNTIME, "kubernetes"},
+	{"Last State: ", RUNTIME, "kubernetes"},
+	{"CrashLoopBackOff", RUNTIME, "kubernetes"},
 	{"default-scheduler", RUNTIME, "kubernetes"},
 	{"docker-compose ", RUNTIME, "compose"},
 	{"docker compose ", RUNTIME, "compose"},
