@@ -16,7 +16,7 @@ rule {
     no_devices_found = {"orchestrator", "driver", "engine", "framework", "container", "torch", "hub", "app", "other"},
     no_driver = {"torch"}, nvml_missing = {"driver", "engine", "shell", "app", "other", "container", "compiler"},
     permissions = {"driver"}, scheduler = {"orchestrator"}, unknown_device = {"container"},
-    triton = {"triton"}, need = {"torch", "engine", "hub", "app", "other"},
+    triton = {"triton"}, need = {"torch", "engine", "framework", "hub", "app", "other"},
     vllm_platform = {"engine", "torch"}, zero = {"torch", "engine", "hub", "app", "other"}},
   anyone = {insufficient = "code", libcuda = "loader", no_device = "code"},
   signatures = {
@@ -167,7 +167,7 @@ rule {
 rule {
   id = "host.no-gpu",
   rival = {cause = "container.no-gpu", decides = "whether it runs in a container, and nvidia-smi works on its host"},
-  from = {"torch", "engine", "hub", "compiler", "app", "other", no_driver = {"torch"},
+  from = {"torch", "engine", "framework", "hub", "compiler", "app", "other", no_driver = {"torch"},
     no_smi = {"shell", "app", "other"}, not_compiled = {"torch"}, triton = {"triton"}},
   anyone = {no_device = "code"},
   signatures = {

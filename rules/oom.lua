@@ -430,6 +430,7 @@ local fixes_for = {["oom.other-process"] = other_process, ["oom.fragmentation"] 
 
 local oom_signatures = {
   torch = [[(?:(?:CUDA|HIP|XPU|MPS backend) out of memory\.? (?:Tried to allocate|\(MPS allocated)|]]
+    .. [[XPU out of memory, please use `empty_cache`|]]
     .. [[Allocation on device(?: \d+)?(?: would exceed allowed memory| ?$))]],
   warming = [[out of memory occurred when warming up|Capture cuda graph failed: (?:CUDA )?out of memory]],
   library = [[(?:Error out of memory at line \d+ in file|cupy\.cuda\.memory\.OutOfMemoryError|]]

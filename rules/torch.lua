@@ -398,6 +398,7 @@ rule {
     flash = any{
       [[FlashAttention only supports (?:Ampere|Hopper|Turing)[^\n]*]],
       [[FlashAttention-3 (?:only|requires)[^\n]*]],
+      [[FlashInfer requires (?:GPUs? with )?(?:sm|SM)_?\d+[^\n]*]],
       [[Expected is_sm\d+(?: \|\| is_sm\w+)* to be true]],
       [[FlashAttention (?:backward for head dim > \d+ requires|forward only supports head dimension at most)[^\n]*]],
       [[flash[- ]?attention[^\n]{0,60}(?:requires|only support\w*)[^\n]{0,60}(?:Ampere]]
