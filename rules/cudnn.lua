@@ -1,5 +1,12 @@
 -- What cuDNN says when it finds no way to compute, and what frameworks say when they do not find cuDNN.
 
+local NO_ALGORITHM = any{
+  [[Unable to find a valid cuDNN algorithm to run convolution]],
+  [[no valid convolution algorithms available in CuDNN]],
+  [[Failed to get convolution algorithm]],
+  [[No algorithm worked!]],
+}
+
 rule {
   id = "cudnn.mismatch/engine",
   from = {"torch", "framework", "native"},
@@ -9,12 +16,7 @@ rule {
       [[\[cudnn_frontend\] Error: No (?:valid )?execution plans support the graph]],
       [[No valid execution plans (?:built|found)]],
     },
-    algorithm = any{
-      [[Unable to find a valid cuDNN algorithm to run convolution]],
-      [[no valid convolution algorithms available in CuDNN]],
-      [[Failed to get convolution algorithm]],
-      [[No algorithm worked!]],
-    },
+    algorithm = NO_ALGORITHM,
   },
   context = {
     oom = [[out of memory]],
@@ -44,12 +46,7 @@ rule {
   id = "oom.activation/cudnn",
   from = {"torch", "framework", "native"},
   signatures = {
-    algorithm = any{
-      [[Unable to find a valid cuDNN algorithm to run convolution]],
-      [[no valid convolution algorithms available in CuDNN]],
-      [[Failed to get convolution algorithm]],
-      [[No algorithm worked!]],
-    },
+    algorithm = NO_ALGORITHM,
   },
   context = {
     mismatch = [[(?:cuDNN version incompatibility|source was compiled with|VERSION_MISMATCH)]],

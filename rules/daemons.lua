@@ -71,6 +71,7 @@ rule {
       [[Error: statfs (?<path2>/[^\s:]+): no such file or directory]],
       [[mount source (?<path3>/\S+) doesn't exist]],
       [[enroot-mount: failed to mount: (?<path4>/\S+) at \S+: No such file or directory]],
+      [[error mounting "(?<path6>/[^"\n]+)" to rootfs at [^\n]*: no such file or directory]],
     },
     denied = any{
       [[enroot-mount: failed to mount: (?<closed>/\S+) at \S+: Permission denied]],
@@ -96,12 +97,18 @@ rule {
         fixes = {{setting = "path-rights", need = path, kind = "os", say = "Start it as the user who owns that folder; "
           .. "this shows which folder on the way is closed."}}}
     end
-    local path = hit.path or hit.path2 or hit.path3 or hit.path4 or hit.path5
+    local path = hit.path or hit.path2 or hit.path3 or hit.path4 or hit.path5 or hit.path6
     if hit == log.into_file then
       return {hit = hit, confidence = 0.85, why = "A folder is mounted on a file of the image, or a file on a "
         .. "folder: the file was not there on the host, so that a folder of its name was made.",
         fixes = {{host = true, say = "Remove the empty folder of that name on the host, put the file there, and "
           .. "start the container anew."}}}
+    end
+    if path:match[[(?i)/nvidia(?:/|$)]] then -- where the installer of the node's driver puts it
+      return {hit = hit, confidence = 0.82, title = "the node has no NVIDIA driver where its device plugin mounts it",
+        why = ("The container is to be given %s, and the node has none: its driver is not installed, or not "
+          .. "yet."):format(path), fixes = {{driver = "install", say = "Install the driver on the node (a cloud's own "
+            .. "installer of drivers is a DaemonSet), then start the pod anew."}}}
     end
     return {hit = hit, why = ("The container is to be given %s, and there is no such folder on this "
       .. "host."):format(path),

@@ -174,7 +174,8 @@ rule {
     },
     build = [[there is no version of (?<torch>torch|torchvision|torchaudio)]]
       .. [[==(?<release>\d[\d.]*)\+(?<tag>cu\d+|cpu)\b]],
-    uv = [[(?:No solution found when resolving dependencies|your requirements are unsatisfiable)]],
+    uv = [[(?:No solution found when resolving dependencies|your requirements are unsatisfiable|]]
+      .. [[^(?:So, )?[Bb]ecause [^\n]*\bversion solving failed\.)]],
     contextual = [[pkg_resources\.]] .. any{
       [[ContextualVersionConflict]], [[VersionConflict]], [[DistributionNotFound]],
     } .. [[: \((?<dist>[^)]+)\)]],

@@ -247,6 +247,17 @@ static struct ff_error *put_windows_prefix(json_t *said, const char *file)
 	return prefix.n && is_windows(path) && !is_passing(path) ? put(said, "python.prefix", prefix) : NULL;
 }
 
+// ComfyUI's portable bundle keeps its interpreter beside the program's folder, and no frame of the program lies in it.
+static struct ff_error *put_portable(json_t *said, const char *file)
+{
+	struct ff_span path = {file, strnlen(file, WORD_MAX)}, where = cut_at(path, "\\ComfyUI_windows_portable\\");
+	_cleanup_buf_ struct ff_buf b = {0};
+	if (!where.n || !is_windows(path) || ff_json_at(said, "python.prefix"))
+		return NULL;
+	ff_buf_printf(&b, "%.*s\\ComfyUI_windows_portable\\python_embeded\\python.exe", (int)where.n, where.p);
+	return b.failed ? &ff_enomem : put_program(said, b.p);
+}
+
 static struct ff_error *read_path(json_t *said, const char *file)
 {
 	static const struct {
@@ -270,7 +281,9 @@ static struct ff_error *read_file(json_t *said, const char *file)
 {
 	bool found;
 	struct ff_error *err = put_prefix(said, file, &found);
-	return err || found ? err : put_windows_prefix(said, file);
+	if (!err && !found)
+		err = put_windows_prefix(said, file);
+	return err || found ? err : put_portable(said, file);
 }
 
 // "cannot import name 'x' from 'y' (/srv/venv/lib/python3.11/site-packages/y.py)"; "tokenizers>=0.20 is required ...,
