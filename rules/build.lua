@@ -46,12 +46,15 @@ rule {
     lone = [=[^\s*(?:Killed\b|make(?:\[\d+\])?: \*\*\* \[[^\]]+\] (?:Error 137|Killed)\s*$)]=],
   },
   context = {build = [=[ninja: build stopped: subcommand failed|Error compiling objects for extension|]=]
-    .. [=[\bmake(?:\[\d+\])?: \*\*\* \[]=]},
+    .. [=[\bmake(?:\[\d+\])?: \*\*\* \[]=],
+    built = [[Successfully (?:installed|built) |\[100%\] Built target ]]},
   facts = {"system.memory.total", "env.MAX_JOBS"},
   explains = {"cuda.toolkit-mismatch", "pip.broken-install", "oom.host"},
   when = function(_, log)
-    if not log.killed and not (log.build and math.abs(log.build.line - log.lone.line) <= 40) then return nil end
-    return {hit = log.killed or log.lone}
+    local hit = log.killed or log.lone
+    if log.built and log.built.line > hit.line then return nil end -- with fewer of them, say
+    if not log.killed and not (log.build and math.abs(log.build.line - hit.line) <= 40) then return nil end
+    return {hit = hit}
   end,
   confidence = 0.93,
   why = {"The compiler was killed for want of memory: a build starts as many compilers as there are cores, and "

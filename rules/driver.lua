@@ -392,7 +392,7 @@ rule {
     cli = [[nvidia-container-cli(?:\.real)?: initialization error:(?: nvml error:)? (?:driver not loaded|]]
       .. [[load library failed: libnvidia-ml)]],
     installer = [[kernel driver does not appear to be running on this host]],
-    held = [[The Nouveau kernel driver is currently in use by your system]],
+    held = [[^\W*(?:ERROR: +)?The Nouveau kernel driver is currently in use by your system]],
     no_module = [[NVRM: (?:The NVIDIA probe routine was not called|]]
       .. [[This can occur when a driver such as)]],
   },

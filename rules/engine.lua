@@ -283,6 +283,8 @@ rule {
   id = "dtype.unsupported/nans",
   from = {"engine", "app", "other", "torch"},
   signatures = {nans = [[A tensor with (?:all )?NaNs was produced in (?<part>Unet|VAE)]]},
+  context = {again = [[Web UI will now convert VAE into]]}, -- and it goes on
+  unless = {"again"},
   confidence = 0.84,
   title = "half precision gives no numbers on this GPU or with this model",
   when = function(_, log)

@@ -251,11 +251,10 @@ rule {
   facts = {"python.packages.jaxlib.version", "gpus.0.name"},
   explains = {"container.no-gpu", "host.no-gpu"},
   title = "the installed JAX is a CPU-only build",
-  when = function(_, log)
-    -- JAX gives that notice only where it found an NVIDIA device node
-    return {confidence = log.backend and (log.jaxlib and 0.92 or 0.6) or 0.66, lasts = true,
-      severity = not log.backend and "warning" or nil, title = "the installed JAX is a CPU-only build",
-      why = {"The installed jaxlib has no CUDA part, so JAX sees the CPU alone.",
+  when = function(f, log)
+    if not log.backend and #f.gpus() == 0 then return nil end -- a notice on a machine that may mean to use its CPU
+    return {confidence = log.jaxlib and (log.backend and 0.92 or 0.7) or 0.6, lasts = true, why = {
+      "The installed jaxlib has no CUDA part, so JAX sees the CPU alone.",
       "jaxlib is {fact:python.packages.jaxlib.version}."},
       fixes = {{install = "jax", extra = "cuda12", say = "Install JAX with its CUDA plugin."}}}
   end,

@@ -186,7 +186,7 @@ rule {
       [[partially initialized module '(?<shadow>\w+)' has no attribute]],
     },
   },
-  context = {
+  context = {locked = [[Writing lock file|Installing dependencies from lock file|^Resolved \d+ packages in]],
     ok = [[Successfully installed]],
     wrong_site = [=[(?:/\.local/(?:bin|lib)/|of binary: (?<binary>\S+))]=],
     metadata = [[Please use pip ?<]], -- pip.conflict/metadata
@@ -215,6 +215,7 @@ rule {
             .. "https://download.pytorch.org/whl/%s."):format(log.build.tag)}}}
     end
     local hit = log.resolver or log.uv or log.conda or log.contextual or log.incompatible
+    if hit == log.uv and log.locked and log.locked.line > hit.line then return nil end
     if hit == log.incompatible and log.ok and not log.fatal then
       return {hit = hit, confidence = 0.5, severity = "warning",
         why = "pip says that an installed package is outside what another one accepts; it "

@@ -169,8 +169,13 @@ rule {
     client = [[could not connect to (?:the )?(?:ollama app, is it running|a running Ollama instance|ollama server)]],
     library = [[Failed to connect to Ollama\. Please check that Ollama is downloaded, running and accessible]],
   },
+  context = {came = [[^>>> |^NAME +ID +SIZE\b|^pulling manifest|\[GIN\] .* 200 ]]},
   confidence = 0.88,
   title = "Ollama's server does not run, or at another address",
+  when = function(_, log)
+    local hit = log.client or log.library
+    return not (log.came and log.came.line > hit.line) and {hit = hit} or nil
+  end,
   why = "The client asks the server at OLLAMA_HOST (127.0.0.1:11434 when it is not set), and none answers there.",
   facts = {"env.OLLAMA_HOST"},
   fixes = {

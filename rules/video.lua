@@ -1,9 +1,14 @@
 -- The GPU's own encoder and decoder of video (NVENC, NVDEC), as FFmpeg and what is built on it speak of them.
 
+-- FFmpeg's own count of what it has written: it took another encoder.
+local WORKS = [[\bframe= *[1-9]\d* .*\bspeed=]]
+
 rule {
   id = "cuda.lib-missing/video",
   from = {"app", "other", "shell", "native", "framework"},
   signatures = {lib = [[Cannot load (?<lib>libnvidia-encode\.so(?:\.1)?|libnvcuvid\.so(?:\.1)?)]]},
+  context = {works = WORKS},
+  unless = {"works"},
   facts = {"system.container.runtime", "env.NVIDIA_DRIVER_CAPABILITIES"},
   confidence = 0.84,
   title = "the driver's part for video is missing",
@@ -26,7 +31,8 @@ rule {
   from = {"app", "other", "shell", "native", "framework"},
   signatures = {api = [[Driver does not support the required nvenc API version\. Required: (?<need>[\d.]+) Found: ]]
     .. [[(?<have>[\d.]+)]]},
-  context = {least = [[minimum required Nvidia driver for nvenc is (?<driver>\d[\d.]*)]]},
+  context = {works = WORKS, least = [[minimum required Nvidia driver for nvenc is (?<driver>\d[\d.]*)]]},
+  unless = {"works"},
   facts = {"driver.version"},
   confidence = 0.9,
   title = "the driver is too old for this FFmpeg's NVENC",
