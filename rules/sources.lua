@@ -53,6 +53,24 @@ rule {
     .. "grpcio>=1.68.1'.", check = "GRPC_GENERATED_VERSION and '# Protobuf Python Version' in the generated files."},
 }
 
+local NO_MODULE = [=[ModuleNotFoundError: No module named '(?<module>[A-Za-z_]\w*)[\w.]*']=]
+
+-- `when` and `check` of a rule that knows why a module is missing, from the facts alone: of the module that the log
+-- names, and before the start of any.
+local function on_missing(answer_of)
+  local function told(f, log)
+    local answer = answer_of(f, log.module.module)
+    if answer then answer.hit = log.module end
+    return answer
+  end
+  local function foreseen(f)
+    local answer = answer_of(f)
+    if answer then answer.severity = "warning" end
+    return answer
+  end
+  return told, foreseen
+end
+
 -- ---- a source tree that is linked, and is not there any more ----
 
 -- (name, where it lay) of an editable package; with a module the one that must bring it.
@@ -75,22 +93,16 @@ local function source_answer(f, module)
       .. "lies now (pip install -e FOLDER)."):format(path)}}}
 end
 
+local source_told, source_foreseen = on_missing(source_answer)
+
 rule {
   id = "pip.broken-install/editable",
   anyone = "interpreter",
-  signatures = {module = [=[ModuleNotFoundError: No module named '(?<module>[A-Za-z_]\w*)[\w.]*']=]},
+  signatures = {module = NO_MODULE},
   facts = {"python.packages"},
   specific_over = {"pip.module-missing"},
-  when = function(f, log)
-    local answer = source_answer(f, log.module.module)
-    if answer then answer.hit = log.module end
-    return answer
-  end,
-  check = function(f)
-    local answer = source_answer(f)
-    if answer then answer.severity = "warning" end
-    return answer
-  end,
+  when = source_told,
+  check = source_foreseen,
   doc = {looks = "No module named '...' of a package that pip list shows.",
     check = "direct_url.json of the package, or __editable__*.pth: the folder that it names."},
 }
@@ -110,23 +122,17 @@ local function hollow_answer(f, module)
   end
 end
 
+local hollow_told, hollow_foreseen = on_missing(hollow_answer)
+
 rule {
   id = "pip.broken-install/hollow",
   title = "a package is recorded and its modules are not there",
   anyone = "interpreter",
-  signatures = {module = [=[ModuleNotFoundError: No module named '(?<module>[A-Za-z_]\w*)[\w.]*']=]},
+  signatures = {module = NO_MODULE},
   facts = {"python.hollow"},
   specific_over = {"pip.module-missing"},
-  when = function(f, log)
-    local answer = hollow_answer(f, log.module.module)
-    if answer then answer.hit = log.module end
-    return answer
-  end,
-  check = function(f)
-    local answer = hollow_answer(f)
-    if answer then answer.severity = "warning" end
-    return answer
-  end,
+  when = hollow_told,
+  check = hollow_foreseen,
   doc = {looks = "No module named '...' of a package that pip list shows.",
     check = "What RECORD of the package names first, against its folder."},
 }
