@@ -137,6 +137,7 @@ def test_how_long_a_task_waited(worker, tasks):  # noqa: F811
             import sys, time; sys.path.insert(0, {str(tasks)!r})
             import tasks
             first = tasks.busy.delay(3)
+            time.sleep(0.05)  # the queue is a folder, read in the order of names: a millisecond, then a random number
             told = tasks.add.apply_async((1, 2), headers={{"x-request-start": str(time.time())}})
             eta = tasks.add.apply_async((3, 4), countdown=0.1)
             assert (told.get(timeout=120), eta.get(timeout=120), first.get(timeout=120)) == (3, 7, None)
