@@ -27,6 +27,7 @@ local UNKNOWN = {
   [[unrecognized option: {name}$]], [[unknown command line flag '{name}']],
   [[Option ]] .. OPEN .. "{name}" .. SHUT .. [[ does not exist]],
   [[The following arguments? (?:was|were) not expected: {flag}]],
+  [[Some specified arguments are not used by the HfArgumentParser: \['{flag}]],
 }
 local VALUE = {
   [[invalid value (?:'|"){got}(?:'|") for '{flag}]], [["{got}" isn't a valid value for '{flag}]],
@@ -147,7 +148,7 @@ for i, row in ipairs(SPOKEN) do context["spoken" .. i] = row[2] end
 
 rule {
   id = "engine.arg-invalid/flag",
-  from = {"engine", "shell", "other", "app", "server"},
+  from = {"engine", "shell", "other", "app", "server", "hub"},
   signatures = {unknown = numbered("unknown", UNKNOWN), value = numbered("value", VALUE),
     incomplete = numbered("incomplete", INCOMPLETE), absent = numbered("absent", ABSENT),
     clash = numbered("clash", CLASH)},

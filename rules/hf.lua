@@ -380,14 +380,14 @@ rule {
         fixes = {{image = "ollama", kind = "pip:ollama", say = "Upgrade ollama, and start it again."},
           {argument = "model", say = "Or import a GGUF file of it that llama.cpp's converter made."}}}
     end
+    local host = ({koboldcpp = "koboldcpp", localai = "localai"})[log.engine_said]
     if hit == log.gguf_tensors or hit == log.not_implemented_arch and log.llama_cpp and not log.engine_frame then
       return {hit = hit,
         why = "This build of llama.cpp (or what embeds it) is older than the model file: it does not know its "
           .. "architecture, tokenizer or tensors.",
-        fixes = log.llama_program and not log.has_frame[[llama_cpp]] and {
-          {image = "llama.cpp", kind = "rebuild:llama.cpp",
-            say = "Upgrade llama.cpp (or the program that embeds it): take its newest release or image, or pull and "
-              .. "build it again."},
+        fixes = (host or log.llama_program and not log.has_frame[[llama_cpp]]) and {
+          {image = host or "llama.cpp", kind = "rebuild:llama.cpp",
+            say = "Upgrade llama.cpp or what embeds it: take its newest release or image, or build it again."},
           {argument = "model", say = "Or take a GGUF file that was converted for this build."}} or {
           {install = "llama-cpp-python",
             say = "Upgrade llama.cpp (ollama, llama-cpp-python, LM Studio: the program that embeds it) to a release "

@@ -196,8 +196,8 @@ rule {
       fixes = {{limit = "nofile", value = 65536, say = "Raise the limit of open files."},
       {container = "shm-size", value = 16, say = "And enlarge /dev/shm."}}} end
     if log.ray and not (log.bus or log.shm_full or log.torch_shm or log.nccl) then return nil end
-    if log.torch_shm and log.torch_shm.text:match[[unable to mmap [^\n]*Cannot allocate memory]]
-      and not (log.dataloader or log.hint or log.bus or log.shm_full) then return nil end -- sys.ulimit/maps
+    if log.torch_shm and log.torch_shm.text:match[[unable to mmap [^\n]*Cannot allocate memory|Too many open files]]
+      and not (log.dataloader or log.hint or log.bus or log.shm_full) then return nil end -- sys.ulimit
     local apart = log.apart and not (log.dataloader or log.hint or log.torch_shm or log.shm_full or log.bus)
     if apart then
       return {hit = log.apart, confidence = 0.78, title = "the ranks do not share one /dev/shm",

@@ -174,7 +174,7 @@ local LONG_THERE = {transformers = "4.40", torch = "2.3", diffusers = "0.27", ac
 local function long_there(answer, have)
   local least = not have and not answer.older and (answer.newer or ""):match[[^>=([\d.]+)$]]
   local known = LONG_THERE[answer.package]
-  return least and known and version.cmp(least, known) == -1
+  return least and known and version.cmp(least, known) == -1 and least
 end
 
 -- The program's own code passes what no release in use takes any more: nobody would go back that far.
@@ -202,12 +202,15 @@ local function answer_of(f, log, want)
     if hit ~= log.argument then return nil end
     importer = nil
   end
-  if long_there(answer, have) then
+  local least = long_there(answer, have)
+  if least then
     return {hit = hit, confidence = 0.74, why = {where(what, answer, have),
       "As good as every release that is in use has it: most often the import of a part of it failed before, or its "
         .. "files are not those of one release."},
-      fixes = {{install = answer.package, say = ("Upgrade %s, so that its files are those of one new release."):format(
-        answer.package)},
+      -- what imports it was made for this major release of it, and is not known
+      fixes = {{install = answer.package, newest = true,
+        need = (">=%s,<%d"):format(least, tonumber(least:match[[^\d+]]) + 1),
+        say = ("Upgrade %s, so that its files are those of one new release."):format(answer.package)},
         {install = answer.package, fresh = true, say = "If it is new enough: lay its files down anew."}}}
   end
   local sure = (hit == log.name or hit == log.module) and 0.93 or importer and 0.9 or have and 0.86 or 0.8

@@ -148,7 +148,8 @@ rule {
     end
     local old = tonumber((cc or ""):match[[^(\d+)\.]] or "99") < 7
     local extension = (log.extension or log.guard) and not log.not_compatible and covered ~= "none"
-    local to_torch = {install = "torch", arch = cc,
+    local to_torch = (hit.event.emitters or {}).jax and {install = "jax", extra = "cuda12",
+      say = "Install a release of JAX whose jaxlib carries code for this GPU."} or {install = "torch", arch = cc,
       say = old and ("Install a torch whose wheel still carries code for compute capability %s."):format(cc)
         or ("Install a torch build that carries code for this GPU%s."):format(cc and " (compute capability " .. cc
           .. ")" or "")}

@@ -10,10 +10,11 @@ static const struct intention {
 	const char *name;
 	ff_fix_family *write;
 	const char *kind;	// of those that a person acts on
-	const char *fields[12]; // besides say, kind, automatic, side_effects, effect and cond
+	const char *fields[13]; // besides say, kind, automatic, side_effects, effect and cond
 } intentions[] = {
 	{"install", ff_fix_install, NULL,
-		{"need", "with", "fresh", "alone", "build", "extra", "older", "arch", "absent", "replace", "index"}},
+		{"need", "with", "fresh", "alone", "build", "extra", "older", "arch", "absent", "replace", "index",
+			"newest"}},
 	{"remove", ff_fix_remove, NULL, {NULL}},
 	{"rebuild", ff_fix_rebuild, NULL, {"need", "jobs", "arch"}},
 	{"conda", ff_fix_conda, NULL, {"need"}},

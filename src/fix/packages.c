@@ -136,7 +136,7 @@ struct wish {
 	const char *name, *need, *extra, *arch;
 	const char *index; // "cu128", "cpu": a build of PyTorch's own index
 	const char *after; // a command that must come before
-	bool fresh, alone, build, older, upgrade, absent, replace;
+	bool fresh, alone, build, older, newest, upgrade, absent, replace;
 	const json_t *with; // names of packages that must move too, or names with bounds
 };
 
@@ -283,6 +283,7 @@ static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 		.alone = flag(intention, "alone"),
 		.build = flag(intention, "build"),
 		.older = flag(intention, "older"),
+		.newest = flag(intention, "newest"),
 		.absent = flag(intention, "absent"),
 		.with = json_object_get(intention, "with")};
 	if (!ret->name)
@@ -348,7 +349,7 @@ static struct ff_error *within_bounds(
 		err = ff_fix_joint(m, w->name, need, also, joint, fix);
 	if (!err)
 		err = who_moves(m, w->name, also, fix);
-	w->upgrade = !w->need && (!open.n || open.p[0] != '>');
+	w->upgrade = w->newest || (!w->need && (!open.n || open.p[0] != '>'));
 	if (!err && need->n)
 		w->need = need->p;
 	return err;
