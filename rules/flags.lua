@@ -206,6 +206,37 @@ rule {
     check = "The command line, and variables in it that are empty."},
 }
 
+-- Hydra puts a program's configuration together from groups, and the command line changes keys of it.
+rule {
+  id = "engine.arg-invalid/hydra",
+  from = {"app", "hub", "engine", "framework", "other", "shell"},
+  signatures = {
+    override = [[Could not override '(?<key>[\w.@/-]+)']],
+    group = [[In '[\w./-]+': Could not find '(?<choice>[\w./@-]+)']],
+    value = [[Missing mandatory value: (?<mandatory>[\w.]+)]],
+  },
+  context = {known = [[Available options in '(?<of>[\w./-]+)':]]},
+  confidence = 0.88,
+  title = "an override does not go with the program's configuration",
+  when = function(_, log)
+    local hit = log.override or log.group or log.value
+    if log.override then
+      return {hit = hit, why = "The configuration has no key {key}, and Hydra changes only what is there.",
+        fixes = {{code = true, kind = "param:" .. hit.key, say = ("Spell the key as the configuration does, or write "
+          .. "+%s=... to add it."):format(hit.key)}}}
+    elseif log.group then
+      return {hit = hit, evidence = {log.known}, why = "The configuration has no file {choice}.",
+        fixes = {{code = true, kind = "param:" .. hit.choice:match[[^[^/]+]],
+          say = "Choose one of the options that the message lists."}}}
+    end
+    return {hit = hit, why = "The configuration leaves {mandatory} open (???), and nobody gave it.",
+      fixes = {{code = true, kind = "param:" .. hit.mandatory, say = ("Give it on the command line: %s=..."):format(
+        hit.mandatory)}}}
+  end,
+  doc = {looks = "Could not override 'model.tp_size'; Could not find 'model/x'; Missing mandatory value: x.",
+    check = "The program's configuration with --cfg job."},
+}
+
 -- ---- before anything starts: the command line that the facts have ----
 
 -- Words that start an engine whose flags the atlas knows by release; the package is what has the version.

@@ -212,6 +212,17 @@ local function argument_name(log, hit)
   return flag and (flag:gsub("^-*", ""):gsub("-", "_")) or "dtype"
 end
 
+-- A value that the flag does not take: where the newest release does not either, it was to be another one.
+local function other_value(package, choices)
+  local newest = atlas.flag(package, choices.flag)
+  if (",%s,"):format(newest and newest.choices or ""):has("," .. choices.chosen .. ",") then return nil end
+  local like = know.nearest(choices.chosen, choices.known)
+  local name = choices.flag:gsub("^-+", ""):gsub("-", "_")
+  return {flag = like and name, code = not like or nil, stated = like and true, kind = "param:" .. name,
+    spelled = like and choices.flag .. " " .. like,
+    say = ("Give %s one of the values that it takes: %s."):format(choices.flag, choices.known)}
+end
+
 rule {
   id = "vllm.arg-unsupported",
   from = {"engine", quant = {"engine", "hub", "quantizer"}},
@@ -275,7 +286,9 @@ rule {
     end
     if known and known.state == "changed" then upgrade.need = known.newer end
     local first = instead or known and known.state == "changed" and not known.newer
-    local fixes = hit == log.quant and {other, upgrade} or first and {away} or {upgrade, away}
+    local valued = hit == log.unknown_arg and log.choices and other_value(package, log.choices)
+    local fixes = hit == log.quant and {other, upgrade} or first and {away} or valued and {valued, upgrade}
+      or {upgrade, away}
     return {hit = hit, confidence = hit == log.feature and 0.62 or 0.82, why = why, fixes = fixes}
   end,
   doc = {
