@@ -9,6 +9,36 @@ local NEED = [=[(?:No (?:NVIDIA )?GPU found\? ?[^\n]*only supports GPUs|requires
 local node_runtime = {setting = "toolkit-containerd", kind = "apt:nvidia-container-toolkit",
   say = "Make the NVIDIA runtime the default of the node's container service, then start the pod anew."}
 
+-- What docker, BuildKit and podman print of a step of an image's build.
+local STEP = any{[[^Step \d+/\d+ : RUN ]], [[^STEP \d+(?:/\d+)?: RUN ]], [=[^#\d+ \[[^\]\n]*\d+/\d+\] RUN ]=],
+  [=[^ > \[[^\]\n]*\d+/\d+\] RUN ]=], [[The command '/bin/sh -c [^\n]*returned a non-zero code]],
+  [[process "/bin/(?:ba)?sh -c [^\n]*did not complete successfully]]}
+
+rule {
+  id = "container.no-gpu/build",
+  from = {"torch", "engine", "hub", "app", "other", "driver", "native"},
+  anyone = {no_device = "code", libcuda = "loader"},
+  signatures = {
+    libcuda = [[libcuda\.so(?:\.1)?: cannot open shared object file]],
+    no_driver = [[Found no NVIDIA driver on your system]],
+    no_device = codes"container.no-gpu" .. [[|No CUDA GPUs are available]],
+  },
+  context = {step = STEP},
+  specific_over = {"container.no-gpu", "host.no-gpu"},
+  title = "the build of an image has no GPU and no driver",
+  when = function(_, log)
+    if not log.step then return nil end
+    return {hit = log.libcuda or log.no_driver or log.no_device, evidence = {log.step}, confidence = 0.88,
+      why = "A step of an image's build runs without GPUs: driver and devices come in when a container starts.",
+      fixes = {
+        {code = true, say = "Move what needs the GPU (an import that loads the driver, a test) from the Dockerfile "
+          .. "into what the container runs when it starts."},
+        {container = "gpus", say = "And start the container with the GPU."}}}
+  end,
+  doc = {looks = "libcuda.so.1: cannot open shared object file, in a RUN of a Dockerfile.",
+    check = "Which step of the build failed."},
+}
+
 rule {
   id = "container.no-gpu",
   rival = {cause = "host.no-gpu", decides = "whether nvidia-smi shows a GPU on the host"},
@@ -50,7 +80,7 @@ rule {
       .. [[Container image Copyright|NVIDIA Container Toolkit to start)]],
     slurm = [[(?:slurmstepd|srun: |SLURM_JOB_ID|#SBATCH)]],
     cpu_build = [[(?:Torch not compiled with CUDA|\+cpu\b)]],
-    visible = [=[CUDA_VISIBLE_DEVICES ?[=:] ?(?:['"]?['"]?\s|-1|''|\[\])]=],
+    visible = [=[CUDA_VISIBLE_DEVICES ?[=:] ?(?:['"]?['"]?(?:\s|$)|-1|''|\[\])]=],
     placed = [[Successfully assigned \S+ to ]],
     asked = [=[^\s*nvidia\.com/gpu: +[1-9]]=],
     renumbered = [=[--gpus[^\n]{1,40}device=\d[^\n]*CUDA_VISIBLE_DEVICES=[1-9]]=],

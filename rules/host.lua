@@ -160,7 +160,7 @@ rule {
       .. [[Unexpected bus error encountered in worker|insufficient shared memory \(shm\))]],
     torch_shm = [[(?:unable to (?:write to|open|resize|allocate|mmap) (?:file |]]
       .. [[shared memory )?(?:object )?<?/?torch_\d+|could not unlink the shared memory file|]]
-      .. [[unable to open shared memory object|No space left on device[^\n]*/torch_|ftruncate[^\n]*torch_)]],
+      .. [[unable to open shared memory object|No space left on device[^\n]*/torch_\d+_|ftruncate[^\n]*torch_\d)]],
     nccl = [[(?:Error while (?:creating|attaching to) shared memory segment|Call to (?:posix_fallocate|ftruncate|]]
       .. [[shm_open)[^\n]*(?:nccl|No space|Permission denied)|/dev/shm/nccl-\S+[^\n]*(?:No space|failed))]],
     bus = [[(?:Fatal Python error: Bus error|Bus error \(core dumped\)|exit(?:s|]]

@@ -151,6 +151,17 @@ local function by_numbers(m)
   if refused_beside_room(m) then return "oom.fragmentation", 0.5 end
 end
 
+-- The program's own readings rise from one to the next, and none of the steps is the most of it, as when it loads.
+local function rises(log)
+  local first, last, most, falls, all = nil, nil, 0, 0, log.all"readings"
+  for _, hit in ipairs(all) do
+    local now = tonumber(hit.used) * (hit.unit:match"(?i)g" and 1024 or 1)
+    most, falls = math.max(most, now - (last or now)), falls + (now <= (last or 0) and 1 or 0)
+    first, last = first or now, now
+  end
+  return #all >= 5 and last > 1.15 * first and most < 0.5 * (last - first) and falls <= 0.2 * #all
+end
+
 local function classify(m, log, f, event)
   local cause, confidence = by_numbers(m)
   if cause then return cause, confidence end
@@ -164,6 +175,7 @@ local function classify(m, log, f, event)
   if outside_torch(m) then return "oom.activation", 0.7 end
   if loading(log) and not training(log) then return "oom.model-too-big", tail(event, [[ (?:forward|generate|_sample|]]
     .. [[decode|encode|sample)$]]) and 0.6 or 0.84 end
+  if rises(log) then return "oom.leak", 0.75 end
   if training(log) then return "oom.activation", 0.82 end
   if full and log.has_frame[[gradio|fastapi|streamlit|handler|runpod|flask|uvicorn]] then return "oom.leak", 0.6 end
   local ask = m.ask or 0
@@ -203,6 +215,13 @@ local function weights_of(repo)
   local whole = repo.weights or know.least_weights(config)
   local small = not config.quantization_bits and know.least_weights(config, "nf4") or nil
   return whole, small
+end
+
+-- The only model of a cache need not be the one that ran: what is a twentieth of the GPU has not filled it.
+local function model_of(log, f, total)
+  local repo = log.model(f)
+  local weights = weights_of(repo)
+  return not (weights and total and 20 * weights < total) and repo or nil
 end
 
 -- Who runs there; how a setting is spelt depends on it. Nil for a program of the user's own.
@@ -314,7 +333,7 @@ local function too_big(f, log, m)
   local counted = log.serving(f, engine, m.total)
   if counted and counted.fixes then return counted.fixes end
   local gpus, total = #f.gpus(), m.total or f"gpus.0.memory.total" or nil
-  local weights, small = weights_of(log.model(f))
+  local weights, small = weights_of(model_of(log, f, total))
   weights = weights or log.weights_by_shards(m.told.allocated, m.total)
   local split = gpus > 1 and gpus_needed(weights, total, gpus)
   local fits = small and total and small < 0.83 * total
@@ -466,6 +485,7 @@ local oom_context = {
     .. [[train_micro_batch_size_per_gpu)['"]?\s*[:= ]\s*(?<size>\d+)\b]],
   grows = [[(?:memory (?:usage )?(?:grows|increas|leak)|after (?:\d+|several|some|a few) (?:requests|generations|]]
     .. [[images|questions|hours|iterations))]],
+  readings = [[(?i)\bmem(?:ory)?(?:[ _]\w+)?\b[^\n\d]{0,12}(?<used>\d+(?:\.\d+)?) ?(?<unit>[MG])i?B\b]],
   utilisation = [[less than desired GPU memory utilization]],
   shards = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +(?!100%)\d+%]]
     .. [[(?:[^\n]* \| ?(?<done>\d+)/(?<files>\d+) \[)?|ShardCannotStart]],
@@ -545,7 +565,7 @@ local function explained(cause, m, f, log, event)
     why[#why + 1], computed[#computed + 1] = shown, of
     return why, computed
   end
-  local repo = log.model(f)
+  local repo = model_of(log, f, m.total)
   local weights = cause == "oom.model-too-big" and weights_of(repo)
   local least = repo and not repo.weights and "at least " or ""
   if weights then add(true, "The weights of %s take %s%s.", repo.name, least, gib(weights)) end

@@ -25,7 +25,7 @@ rule {
     module = [=[(?:ModuleNotFoundError|ImportError): No module named ['"]?(?<module>[A-Za-z_][\w.]*)['"]?]=],
     wrapped = any{
       [[[Cc]an't]], [[[Cc]ould not]], [[[Cc]annot]], [[[Ff]ailed to]], [[[Uu]nable to]],
-    } .. [=[ import [^\n]{0,80}: No module named ['"](?<module3>[A-Za-z_][\w.]*)['"]]=],
+    } .. [=[ import [^\n]{0,180}:\s+No module named ['"](?<module3>[A-Za-z_][\w.]*)['"]]=],
     interpreter = [[python[\w.]*: No module named (?<module2>[A-Za-z_][\w.]*)]],
     command = [[error: invalid command '(?<tool>bdist_wheel)']],
     xformers = [[Refer to https://github\.com/facebookresearch/xformers for more information on how to install]],

@@ -351,6 +351,7 @@ rule {
     inside = [[(?:(?:^|["' ])/app/|/workspace/|/opt/conda/|root@[0-9a-f]{12}\b)]]},
   unless = {"xid"},
   facts = {"system.container.runtime", "driver.devices"},
+  explains = {"container.no-gpu", "host.no-gpu"},
   when = function(f, log) -- on the host it is the card itself: gpu.fallen-off/handle
     if log.unhealthy then
       return {hit = log.unhealthy, confidence = 0.84, why = "The kubelet has no healthy GPU on this node to give: "

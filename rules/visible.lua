@@ -46,6 +46,7 @@ rule {
     boxed = any{[[\b(?:docker|podman) run\b]], [[\bapptainer\b]], [[\bsingularity\b]], [[\benroot\b]], [[\bpyxis\b]],
       [[--container-image]]},
     set = [=[CUDA_VISIBLE_DEVICES['"]?\]? ?[=:] ?['"]?(?<set>\d+(?:,\d+)*)]=],
+    emptied = [[(?:^|\s)CUDA_VISIBLE_DEVICES=\s*$]],
     ranks = [[(?:nproc_per_node|local_rank|set_device|torchrun|torch\.distributed|world_size|tensor[-_]parallel)]],
   },
   facts = {"env.CUDA_VISIBLE_DEVICES", "gpus"},
@@ -56,7 +57,7 @@ rule {
     hit = log.int_uuid or log.invalid_id or log.printed_empty or hit
     local unset = {unset = {"CUDA_VISIBLE_DEVICES"}, say = "Unset it, or name a device.", automatic = n > 0}
     if not hit then -- no device, although the variable names some: do they exist?
-      local set, highest = log.set and log.set.set or f.env"CUDA_VISIBLE_DEVICES", nil
+      local set, highest = log.set and log.set.set or log.emptied and "" or f.env"CUDA_VISIBLE_DEVICES", nil
       if hides_all(set) then
         return {hit = log.no_device, confidence = n > 0 and 0.93 or 0.8, fixes = {unset}, why = hidden_by(set)}
       end
