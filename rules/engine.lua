@@ -257,6 +257,34 @@ rule {
     check = "chat_template in tokenizer_config.json, or a chat_template.jinja beside it."},
 }
 
+-- A server refuses a request, and says what it has to be started with to take it.
+rule {
+  id = "engine.arg-invalid/started-without",
+  anyone = "request",
+  signatures = {words = any{
+    [[\brequires? [`'"]?(?<first>--[a-z][\w-]+)[`'"]?(?:(?:,| and) [`'"]?(?<second>--[a-z][\w-]+)[`'"]?)? ]]
+      .. [[(?:to be set|flag|option)]],
+    [[This server does not support [^\n]{3,40}\. Start it with(?<out>out)? [`'"](?<first2>--[a-z][\w-]+)]],
+  }},
+  context = {refused = [=[\b(?:400 Bad Request|501 Not Implemented|Error code: (?:400|501)|BadRequestError|]=]
+    .. [=[not_supported_error|["']code["']: (?:400|501)\b)]=]},
+  confidence = 0.85,
+  title = "the server was started without what the request needs",
+  when = function(_, log)
+    local hit = log.words
+    local flag, second = hit.first or hit.first2, hit.second
+    if not log.refused then return nil end -- at the start it is the engine's own refusal
+    local also = second and (" and %s (the one of the model's family)"):format(second) or ""
+    return {hit = hit, lasts = true,
+      why = "The request is well formed, and the server refuses it for how it was started.",
+      fixes = {{flag = flag:gsub("^-+", ""):gsub("-", "_"), stated = true,
+        spelled = not (second or hit.out) and flag or nil,
+        say = ("Start the server with%s %s%s."):format(hit.out or "", flag, also)}}}
+  end,
+  doc = {looks = [["auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set.]],
+    check = "The command line of the server."},
+}
+
 rule {
   id = "engine.arg-invalid/model-repository",
   from = {"tritonserver", "engine"},
