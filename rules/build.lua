@@ -175,10 +175,10 @@ rule {
       return {hit = log.new_gcc, title = "the host compiler is newer than this CUDA toolkit knows",
         why = {"This CUDA toolkit does not accept the installed compiler: it is newer than the toolkit knows.",
           most and ("It takes gcc up to %s."):format(most) or nil, "Toolkit {fact:cuda.toolkit.version}."},
-        fixes = {most and {system = "gcc-" .. most, say = ("Install gcc %s and build with it."):format(most)}
+        fixes = {most and {system = "gcc-" .. most, say = ("Install gcc %s and build with it."):format(most),
+              variables = {CC = "gcc-" .. most, CXX = "g++-" .. most, NVCC_PREPEND_FLAGS = "-ccbin g++-" .. most}}
             or {code = true, kind = "env:CC", say = "Build with an older gcc: install it, and name it in CC and CXX."},
-          most and {set = {CC = "gcc-" .. most, CXX = "g++-" .. most, NVCC_PREPEND_FLAGS = "-ccbin g++-" .. most},
-            say = ("Build with gcc %s, once it is installed."):format(most)} or newer, most and newer or nil}}
+          newer}}
     end
     if log.setup then
       return {hit = log.setup, confidence = 0.84, title = "nvcc cannot set Visual Studio's compiler up",

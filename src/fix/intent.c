@@ -35,7 +35,7 @@ static const struct intention {
 	{"image", ff_fix_image, NULL, {"need", "arch"}},
 	{"remount", ff_fix_remount, NULL, {NULL}},
 	{"renew", ff_fix_renew, NULL, {"python"}},
-	{"system", ff_fix_system, NULL, {"need"}},
+	{"system", ff_fix_system, NULL, {"need", "variables"}},
 	{"driver", ff_fix_driver, "driver", {"need"}},
 	{"toolkit", ff_fix_toolkit, "toolkit", {"need"}},
 	{"restart", ff_fix_restart, "restart", {NULL}},

@@ -3,6 +3,7 @@
 //	{"system": "libGL.so.1"}    debian, root    ->  apt-get update && apt-get install -y libgl1
 //	                            fedora, a user  ->  sudo dnf install -y mesa-libGL
 //	                            in a container, not root  ->  no command; the sentence says what to put into the image
+//	{"system": "gcc-12", "variables": {"CC": "gcc-12"}}  ->  apt-get update && apt-get install -y gcc-12 g++-12 && export CC=gcc-12
 //
 // rules/data/system_packages.tsv says what each distribution calls a thing; what stands in no row gets no command,
 // since a name that was guessed may be anybody's.
@@ -104,8 +105,21 @@ static const char *manager_of(const struct ff_fix_machine *m)
 	return m->distribution ? ff_fix_package_manager(m->distribution) : "apt";
 }
 
+// Variables by which the build finds it, in the shell that builds: a compiler beside the usual one.
+static void write_variables(const json_t *variables, struct ff_buf *ret)
+{
+	const char *name;
+	json_t *value;
+	const char *sign = " && export ";
+	json_object_foreach ((json_t *)variables, name, value) {
+		ff_buf_printf(ret, "%s%s=", sign, name);
+		ff_shell_word(ret, json_string_value(value));
+		sign = " ";
+	}
+}
+
 static struct ff_error *write_command(
-	const struct ff_fix_machine *m, const char *name, struct ff_span packages, json_t *fix)
+	const struct ff_fix_machine *m, const char *name, struct ff_span packages, const json_t *variables, json_t *fix)
 {
 	_cleanup_buf_ struct ff_buf b = {0};
 	size_t i = 0;
@@ -114,6 +128,7 @@ static struct ff_error *write_command(
 	bool container = m->runtime > FF_RUNTIME_SHELL, brew = strcmp(name, "brew") == 0;
 	bool foreign = container && !m->root;
 	write_install(i, m->root || brew || foreign ? "" : "sudo ", packages, &b);
+	write_variables(variables, &b);
 	if (b.failed)
 		return &ff_enomem;
 	if (foreign)
@@ -138,5 +153,5 @@ struct ff_error *ff_fix_system(const struct ff_fix_machine *m, const json_t *int
 	if (err || !known || !manager)
 		return err;
 	struct ff_span packages = ff_table_cell(&table, &row, manager);
-	return packages.n ? write_command(m, manager, packages, fix) : NULL;
+	return packages.n ? write_command(m, manager, packages, json_object_get(intention, "variables"), fix) : NULL;
 }
