@@ -5,6 +5,7 @@
 #include "log/classify.h"
 #include "log/said.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 void ff_patterns_deinit(struct ff_patterns *p)
@@ -60,6 +61,46 @@ static char *unanchored(char *text)
 	return text;
 }
 
+// A repeat that may be long, "{0,40}": its length, and what takes its place, NULL for another text. Vectorscan has a
+// state for each time, which makes up a third of the database, and PCRE2 counts them anyway.
+static size_t long_repeat(const char *p, const char **ret)
+{
+	enum { LONG = 10 };
+	static const char *const without_end[] = {"*", "+"};
+	char *comma = NULL, *end = NULL;
+	unsigned long least = isdigit((unsigned char)p[1]) ? strtoul(p + 1, &comma, 10) : 0;
+	bool both = comma && *comma == ',' && isdigit((unsigned char)comma[1]);
+	unsigned long most = both ? strtoul(comma + 1, &end, 10) : 0;
+	if (!end || *end != '}' || most < LONG || least > 1)
+		return 0;
+	*ret = without_end[least];
+	return (size_t)(end + 1 - p);
+}
+
+// Without the upper ends of long repeats. Takes the pattern, which may be NULL.
+static char *widened(char *text)
+{
+	char *to = text;
+	bool list = false;
+	const char *instead;
+	for (const char *p = text; text && *p;) {
+		size_t n = *p == '{' && !list ? long_repeat(p, &instead) : 0;
+		if (n) {
+			*to++ = *instead;
+			p += n;
+			continue;
+		}
+		if (*p == '[' || *p == ']')
+			list = *p == '[';
+		if (*p == '\\' && p[1])
+			*to++ = *p++;
+		*to++ = *p++;
+	}
+	if (text)
+		*to = 0;
+	return text;
+}
+
 // Vectorscan takes no name twice: the second group of that name has none.
 static char *named_once(const char *pattern)
 {
@@ -99,7 +140,8 @@ static struct ff_error *gather_landmarks(enum ff_landmark_kind only, struct ff_p
 		const struct ff_landmark *mark = ff_landmarks_at(p->landmarks, i);
 		if (mark->kind == FF_LANDMARK_ROLE || (only != FF_LANDMARK_KINDS && mark->kind != only))
 			continue;
-		err = add_made(p, unanchored(strdup(mark->pattern)), HS_FLAG_MULTILINE, FF_LANDMARK_ID + (unsigned)i);
+		err = add_made(
+			p, widened(unanchored(strdup(mark->pattern))), HS_FLAG_MULTILINE, FF_LANDMARK_ID + (unsigned)i);
 	}
 	return err;
 }
@@ -126,8 +168,8 @@ struct ff_error *ff_patterns_gather(struct ff_rules *rules, size_t from, size_t 
 	if (from == 0)
 		ff_patterns_add(&p, ff_said_settings_pattern, HS_FLAG_PREFILTER, FF_SETTINGS_ID);
 	for (size_t i = from; i < to && !err; i++)
-		err = add_made(
-			&p, unanchored(named_once(ff_rules_signature_at(rules, i)->pattern)), 0, (unsigned)i + 1);
+		err = add_made(&p, widened(unanchored(named_once(ff_rules_signature_at(rules, i)->pattern))), 0,
+			(unsigned)i + 1);
 	if (err)
 		ff_patterns_deinit(&p);
 	else
