@@ -13,7 +13,7 @@ struct ff_regex {
 	const char *late; // compiled when it is first matched
 	uint32_t options;
 	pcre2_code *code;
-	pcre2_match_data *data;
+	pcre2_match_data *data; // of the JIT
 	pcre2_match_context *context;
 	char *names[FF_REGEX_GROUPS];
 	size_t used;
@@ -67,9 +67,8 @@ static struct ff_error *compile(struct ff_regex *regex, const char *pattern)
 	pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &groups);
 	if (groups >= FF_REGEX_GROUPS)
 		return ff_error_create(FF_EUSAGE, "more than %d groups in '%s'", FF_REGEX_GROUPS - 1, pattern);
-	regex->data = pcre2_match_data_create(FF_REGEX_GROUPS, NULL);
 	regex->context = pcre2_match_context_create(NULL);
-	struct ff_error *err = regex->data && regex->context ? read_names(regex) : &ff_enomem;
+	struct ff_error *err = regex->context ? read_names(regex) : &ff_enomem;
 	if (err)
 		return err;
 	pcre2_set_match_limit(regex->context, MATCH_LIMIT);
@@ -120,38 +119,52 @@ static void compile_late(struct ff_regex *regex)
 	}
 }
 
-static int match(struct ff_regex *regex, struct ff_span subject, size_t from)
+// Where it has been used often, and is allowed; a refusal leaves the interpreter.
+static void try_jit(struct ff_regex *regex, size_t n)
 {
-	if (regex->late)
-		compile_late(regex);
-	if (!regex->code)
-		return PCRE2_ERROR_HEAPLIMIT;
-	regex->used += USE + subject.n;
-	if (!regex->tried_jit && regex->used >= USED_BEFORE_JIT) { // a refusal leaves the interpreter
-		regex->tried_jit = true;
-		regex->jit = pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE) == 0;
-	}
-	PCRE2_SPTR text = (PCRE2_SPTR)(subject.p ? subject.p : "");
-	return regex->jit ? pcre2_jit_match(regex->code, text, subject.n, from, 0, regex->data, regex->context)
-			  : pcre2_match(regex->code, text, subject.n, from, 0, regex->data, regex->context);
+	regex->used += USE + n;
+	if (regex->tried_jit || regex->used < USED_BEFORE_JIT)
+		return;
+	regex->tried_jit = true;
+	regex->data = pcre2_match_data_create(FF_REGEX_GROUPS, NULL);
+	regex->jit = regex->data && pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE) == 0;
 }
 
-bool ff_regex_match(struct ff_regex *regex, struct ff_span subject, size_t from, struct ff_match *ret)
+static int match(struct ff_regex *regex, struct ff_span subject, size_t from, pcre2_match_data *data)
 {
-	int n = match(regex, subject, from);
-	regex->limited = n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT || n == PCRE2_ERROR_HEAPLIMIT ||
-		n == PCRE2_ERROR_JIT_STACKLIMIT;
-	if (n <= 0)
-		return false;
-	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(regex->data);
-	ret->n = (unsigned)n;
+	PCRE2_SPTR text = (PCRE2_SPTR)(subject.p ? subject.p : "");
+	return regex->jit ? pcre2_jit_match(regex->code, text, subject.n, from, 0, data, regex->context)
+			  : pcre2_match(regex->code, text, subject.n, from, 0, data, regex->context);
+}
+
+static void take_groups(pcre2_match_data *data, struct ff_span subject, unsigned n, struct ff_match *ret)
+{
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
+	ret->n = n;
 	memset(ret->group + n, 0, (FF_REGEX_GROUPS - (size_t)n) * sizeof(*ret->group));
-	for (unsigned i = 0; i < (unsigned)n; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		bool there = at[2 * i] != PCRE2_UNSET && at[2 * i] <= at[2 * i + 1];
 		ret->group[i] = there ? (struct ff_span){subject.p + at[2 * i], at[2 * i + 1] - at[2 * i]}
 				      : (struct ff_span){NULL, 0};
 	}
-	return true;
+}
+
+// The interpreter leaves 20 KiB and more in its match data, so hundreds of patterns do not keep theirs.
+bool ff_regex_match(struct ff_regex *regex, struct ff_span subject, size_t from, struct ff_match *ret)
+{
+	if (regex->late)
+		compile_late(regex);
+	if (regex->code)
+		try_jit(regex, subject.n);
+	pcre2_match_data *data = regex->jit ? regex->data : pcre2_match_data_create(FF_REGEX_GROUPS, NULL);
+	int n = regex->code && data ? match(regex, subject, from, data) : PCRE2_ERROR_HEAPLIMIT;
+	regex->limited = n == PCRE2_ERROR_MATCHLIMIT || n == PCRE2_ERROR_DEPTHLIMIT || n == PCRE2_ERROR_HEAPLIMIT ||
+		n == PCRE2_ERROR_JIT_STACKLIMIT;
+	if (n > 0)
+		take_groups(data, subject, (unsigned)n, ret);
+	if (!regex->jit)
+		pcre2_match_data_free(data);
+	return n > 0;
 }
 
 bool ff_regex_limited(const struct ff_regex *regex)
