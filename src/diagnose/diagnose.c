@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { READ_SIZE = 1 << 18, POLL_MS = 200 };
+enum { READ_SIZE = 1 << 16, POLL_MS = 200 };
 
 static const char system_rules[] = "/etc/firstfix/rules.d";
 
