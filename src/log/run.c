@@ -38,6 +38,8 @@ struct ff_runs {
 	size_t service_count;
 	char role[96]; // the source whose role was looked up last
 	uint64_t role_pid;
+	// At the end, the events of each run: those from `own_from` of it to that of the next one.
+	size_t own[2 * FF_EVENTS_KEPT], own_from[FF_RUNS_KEPT + 1];
 };
 
 const char *const ff_run_end_names[FF_RUN_ENDS] = {"cut", "running", "finished", "stopped", "died"};
@@ -300,46 +302,81 @@ static bool deadly(const struct ff_event *e)
 			(e->kind == FF_EVENT_EXCEPTION && !ordered(e)));
 }
 
+// By its run, which is mostly that of the event before.
+static void sort_events(struct ff_runs *runs, const struct ff_events *events)
+{
+	size_t *from = runs->own_from;
+	for (int places = 0; places < 2; places++) {
+		const struct ff_run *run = NULL;
+		for (size_t i = 0; i < ff_events_count(events); i++) {
+			const struct ff_event *e = ff_events_at(events, i);
+			if (e && (!run || run->id != e->run))
+				run = run_of(runs, e->run);
+			if (!e || !run)
+				continue;
+			if (places)
+				runs->own[from[run - runs->list]++] = i;
+			else
+				from[run - runs->list + 1]++;
+		}
+		for (size_t k = 1; k <= runs->n && !places; k++)
+			from[k] += from[k - 1];
+	}
+	memmove(from + 1, from, runs->n * sizeof(*from));
+	from[0] = 0;
+}
+
+struct own {
+	struct ff_events *events;
+	const size_t *list;
+	size_t n;
+};
+
+static struct own own_of(const struct ff_runs *runs, struct ff_events *events, const struct ff_run *run)
+{
+	const size_t *from = &runs->own_from[run - runs->list];
+	return (struct own){events, runs->own + from[0], from[1] - from[0]};
+}
+
 // The last event that ended it; with `before`, above that line.
-static size_t end_of(const struct ff_events *events, const struct ff_run *run, uint64_t before)
+static size_t end_of(struct own own, uint64_t before)
 {
-	size_t found = FF_EVENT_NO_INNER;
-	for (size_t i = 0; i < ff_events_count(events); i++) {
-		const struct ff_event *e = ff_events_at(events, i);
-		if (e && e->run == run->id && deadly(e) && (!before || e->first < before))
-			found = i;
+	for (size_t i = own.n; i-- > 0;) {
+		const struct ff_event *e = ff_events_at(own.events, own.list[i]);
+		if (deadly(e) && (!before || e->first < before))
+			return own.list[i];
 	}
-	return found;
+	return FF_EVENT_NO_INNER;
 }
 
-static void make_history(struct ff_events *events, const struct ff_run *run, uint64_t from, uint64_t to, uint64_t by)
+static void make_history(struct own own, uint64_t from, uint64_t to, uint64_t by)
 {
-	for (size_t i = 0; i < ff_events_count(events); i++) {
-		const struct ff_event *e = ff_events_at(events, i);
-		if (e && e->run == run->id && e->last >= from && e->first <= to)
-			ff_events_outlive(events, i, by);
+	for (size_t i = 0; i < own.n; i++) {
+		const struct ff_event *e = ff_events_at(own.events, own.list[i]);
+		if (e->last >= from && e->first <= to)
+			ff_events_outlive(own.events, own.list[i], by);
 	}
 }
 
-static void end(struct ff_events *events, struct ff_run *run)
+static void end(struct own own, struct ff_run *run)
 {
 	const uint64_t *seen = run->seen;
 	uint64_t stopped = seen[FF_LANDMARK_STOPPED], finished = seen[FF_LANDMARK_FINISHED],
 		 worked = seen[FF_LANDMARK_WORK];
-	if (stopped && stopped >= worked && end_of(events, run, stopped) == FF_EVENT_NO_INNER && finished <= stopped) {
+	if (stopped && stopped >= worked && end_of(own, stopped) == FF_EVENT_NO_INNER && finished <= stopped) {
 		run->end = FF_RUN_STOPPED;
 		run->at = stopped;
 		run->said = run->stop;
-		make_history(events, run, 0, UINT64_MAX, stopped);
+		make_history(own, 0, UINT64_MAX, stopped);
 		return;
 	}
 	if (finished)
-		make_history(events, run, 0, finished, finished);
-	run->said = end_of(events, run, 0);
+		make_history(own, 0, finished, finished);
+	run->said = end_of(own, 0);
 	uint64_t healthy = worked > seen[FF_LANDMARK_READY] ? worked : seen[FF_LANDMARK_READY];
 	bool died = seen[FF_LANDMARK_DIED] && seen[FF_LANDMARK_DIED] > worked && seen[FF_LANDMARK_DIED] >= finished &&
 		seen[FF_LANDMARK_DIED] > seen[FF_LANDMARK_READY];
-	const struct ff_event *said = ff_events_at(events, run->said);
+	const struct ff_event *said = ff_events_at(own.events, run->said);
 	if (said || died) {
 		run->end = FF_RUN_DIED;
 		run->at = said ? said->last : seen[FF_LANDMARK_DIED];
@@ -351,7 +388,7 @@ static void end(struct ff_events *events, struct ff_run *run)
 		run->end = FF_RUN_FINISHED;
 		run->at = finished > seen[FF_LANDMARK_OVER] ? finished : seen[FF_LANDMARK_OVER];
 		// That it is over clears nothing that came behind the last sign of health.
-		make_history(events, run, 0, finished ? run->at : healthy, run->at);
+		make_history(own, 0, finished ? run->at : healthy, run->at);
 	} else if (worked || seen[FF_LANDMARK_READY]) {
 		run->end = FF_RUN_RUNNING;
 		run->at = worked ? worked : seen[FF_LANDMARK_READY];
@@ -369,7 +406,7 @@ static void choose(struct ff_runs *runs, struct ff_events *events, size_t servic
 		if (!chosen && (run->end != FF_RUN_CUT || run->hurt))
 			chosen = run;
 		else if (chosen)
-			make_history(events, run, 0, UINT64_MAX, chosen->first);
+			make_history(own_of(runs, events, run), 0, UINT64_MAX, chosen->first);
 	}
 	for (size_t i = runs->n; i-- > 0 && !chosen;) {
 		if (runs->list[i].service == service)
@@ -383,8 +420,9 @@ void ff_runs_end(struct ff_runs *runs, struct ff_events *events, uint64_t lines)
 {
 	if (runs->n && !runs->forgotten)
 		runs->list[0].first = 1; // what stands above the first line that was read belongs to it
+	sort_events(runs, events);
 	for (size_t i = 0; i < runs->n; i++)
-		end(events, &runs->list[i]);
+		end(own_of(runs, events, &runs->list[i]), &runs->list[i]);
 	for (size_t i = 0; i < runs->service_count; i++) {
 		struct ff_run *last = run_of(runs, runs->services[i].current);
 		if (last && runs->service_count == 1 && lines > last->last)
