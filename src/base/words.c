@@ -44,12 +44,18 @@ static bool stands(const struct ff_words *words, size_t word, const char *p, siz
 		(words->caseless ? strncasecmp(p, words->list[word], n) : memcmp(p, words->list[word], n)) == 0;
 }
 
-// Those that stand at `at`, which is not the last byte; false to look for no more.
-static bool report(const struct ff_words *words, struct ff_span text, size_t at, ff_word_fn *fn, void *context)
+// Those that may stand at `at`, which is not the last byte; mostly none.
+static uint64_t beginning_at(const struct ff_words *words, struct ff_span text, size_t at)
 {
 	const unsigned char *p = (const unsigned char *)text.p + at;
 	unsigned char third = at + 2 < text.n ? p[2] : 0;
-	uint64_t left = words->begins[0][p[0]] & words->begins[1][p[1]] & words->begins[2][third];
+	return words->begins[0][p[0]] & words->begins[1][p[1]] & words->begins[2][third];
+}
+
+// Those of them that stand there; false to look for no more.
+static bool report(
+	const struct ff_words *words, uint64_t left, struct ff_span text, size_t at, ff_word_fn *fn, void *context)
+{
 	for (; left; left &= left - 1) {
 		size_t word = (size_t)__builtin_ctzll(left);
 		if (stands(words, word, text.p + at, text.n - at) && !fn(word, at, context))
@@ -83,7 +89,9 @@ __attribute__((target("ssse3"))) static size_t find_quickly(
 			all = _mm_and_si128(all, groups_at(words, at, text.p + i + at));
 		unsigned none = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(all, _mm_setzero_si128()));
 		for (unsigned left = ~none & 0xffff; left; left &= left - 1) {
-			if (!report(words, text, i + (size_t)__builtin_ctz(left), fn, context))
+			size_t at = i + (size_t)__builtin_ctz(left);
+			uint64_t some = beginning_at(words, text, at);
+			if (some && !report(words, some, text, at, fn, context))
 				return text.n;
 		}
 	}
@@ -98,7 +106,7 @@ void ff_words_find(const struct ff_words *words, struct ff_span text, ff_word_fn
 	if (__builtin_cpu_supports("ssse3"))
 		i = find_quickly(words, text, fn, context);
 #endif
-	while (i + 1 < text.n && report(words, text, i, fn, context))
+	while (i + 1 < text.n && report(words, beginning_at(words, text, i), text, i, fn, context))
 		i++;
 }
 

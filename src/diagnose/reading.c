@@ -272,7 +272,12 @@ static void capture_rest(struct ff_reading *r, size_t signature)
 	for (size_t i = 0; hits && i < hits->n; i++) {
 		struct ff_hit *hit = &hits->list[i];
 		struct ff_match m;
-		if (!hit->captures && hit->text && ff_regex_match(regex, ff_span_of(hit->text), 0, &m))
+		if (hit->captures || !hit->text)
+			continue;
+		const struct ff_hit *like = ff_hits_like(hits, hit->subject);
+		if (like && like->captures)
+			hit->captures = json_incref(like->captures);
+		else if (ff_regex_match(regex, ff_span_of(hit->text), 0, &m))
 			hit->captures = captures_of(regex, &m);
 	}
 }

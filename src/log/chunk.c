@@ -12,6 +12,10 @@
 
 #include <stdlib.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 struct ff_chunks {
 	ff_chunk_fn *fn;
 	void *context;
@@ -165,20 +169,39 @@ static bool ends_line(char c)
 	return c == '\n' || c == '\r';
 }
 
-// Sixteen bytes at a time: most calls of a scan are for this.
+enum { STEP = 16 };
+
+// Where the first end of a line stands in so many bytes; STEP when none does. Most calls of a scan are for this.
+#if defined(__SSE2__)
+static size_t first_end(const char *p)
+{
+	__m128i text = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i ends =
+		_mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(text, _mm_set1_epi8('\r')));
+	return (size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(ends) | 1u << STEP);
+}
+#else
+static size_t first_end(const char *p)
+{
+	typedef char bytes16 __attribute__((vector_size(STEP)));
+	typedef uint64_t words2 __attribute__((vector_size(STEP)));
+	bytes16 text;
+	memcpy(&text, p, sizeof(text));
+	words2 ends = (words2)((text == '\n') | (text == '\r'));
+	size_t at = 0;
+	while ((ends[0] | ends[1]) && !ends_line(p[at]))
+		at++;
+	return ends[0] | ends[1] ? at : STEP;
+}
+#endif
+
 size_t ff_chunk_line_end(struct ff_span chunk, size_t from)
 {
-	typedef char bytes16 __attribute__((vector_size(16)));
-	typedef uint64_t words2 __attribute__((vector_size(16)));
-	for (; from + sizeof(bytes16) <= chunk.n; from += sizeof(bytes16)) {
-		bytes16 text;
-		memcpy(&text, chunk.p + from, sizeof(text));
-		words2 ends = (words2)((text == '\n') | (text == '\r'));
-		if (!(ends[0] | ends[1]))
-			continue;
-		if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
-			break;
-		return from + (size_t)(ends[0] ? __builtin_ctzll(ends[0]) : 64 + __builtin_ctzll(ends[1])) / 8;
+	while (from + STEP <= chunk.n) {
+		size_t at = first_end(chunk.p + from);
+		from += at;
+		if (at < STEP)
+			return from;
 	}
 	while (from < chunk.n && !ends_line(chunk.p[from]))
 		from++;
