@@ -20,36 +20,30 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-// The last n bytes of a text, fewer than eight. Where eight may be read up to its end, no call is needed for them.
-static uint64_t load_last(struct ff_span text, size_t n)
+static uint64_t word_of(const char *p, size_t n, bool zero_digits)
 {
-	if (!n) // an empty text may be nowhere
-		return 0;
-	const char *end = text.p + text.n;
-	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || text.n < 8)
-		return ff_load(end - n, n);
-	return ff_load(end - 8, 8) >> (8 - n) * 8;
+	uint64_t word = ff_load(p, n);
+	return zero_digits ? ff_zero_digits(word) : word;
 }
 
+// The last bytes are taken as a whole block again, with some of those before them.
 uint64_t ff_hash(struct ff_span text, bool zero_digits)
 {
 	uint64_t a = text.n, b = ~a;
 	const char *p = text.p, *end = text.p + text.n;
-	for (; end - p >= 32; p += 32) {
+	if (text.n < 8)
+		return mix(a ^ (text.n ? word_of(p, text.n, zero_digits) : 0), b); // an empty text may be nowhere
+	if (text.n < 16)
+		return mix(a ^ word_of(p, 8, zero_digits), b ^ word_of(end - 8, 8, zero_digits));
+	for (; end - p > 32; p += 32) {
 		words2 one = load(p, zero_digits), other = load(p + 16, zero_digits);
 		a = mix(a ^ one[0], one[1]);
 		b = mix(b ^ other[0], other[1]);
 	}
-	if (end - p >= 16) {
-		words2 two = load(p, zero_digits);
-		a = mix(a ^ two[0], two[1]);
-		p += 16;
+	words2 last = load(end - 16, zero_digits);
+	if (end - p > 16) {
+		words2 one = load(p, zero_digits);
+		a = mix(a ^ one[0], one[1]);
 	}
-	if (end - p >= 8) {
-		uint64_t word = ff_load(p, 8);
-		b = mix(b, zero_digits ? ff_zero_digits(word) : word);
-		p += 8;
-	}
-	uint64_t last = load_last(text, (size_t)(end - p));
-	return mix(a ^ (zero_digits ? ff_zero_digits(last) : last), b);
+	return mix(a, mix(b ^ last[0], last[1]));
 }
