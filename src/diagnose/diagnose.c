@@ -49,11 +49,10 @@ static bool stopped(const struct ff_diagnose_options *o)
 
 static struct ff_error *read_log(const struct ff_diagnose_options *o, struct ff_scan *scan)
 {
-	_cleanup_free_ char *buffer = malloc(READ_SIZE);
-	if (!buffer)
-		return &ff_enomem;
 	while (!stopped(o)) {
-		ssize_t n = read(o->log_fd, buffer, READ_SIZE);
+		size_t room;
+		char *to = ff_scan_room(scan, &room);
+		ssize_t n = read(o->log_fd, to, room < READ_SIZE ? room : READ_SIZE);
 		if (n == 0)
 			break;
 		if (n < 0 && errno == EINTR)
@@ -64,7 +63,7 @@ static struct ff_error *read_log(const struct ff_diagnose_options *o, struct ff_
 		}
 		if (n < 0)
 			return ff_error_os(errno, "%s", o->log_name);
-		struct ff_error *err = ff_scan_feed(scan, buffer, (size_t)n);
+		struct ff_error *err = ff_scan_filled(scan, (size_t)n);
 		if (err)
 			return err;
 	}

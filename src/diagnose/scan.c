@@ -320,6 +320,16 @@ struct ff_error *ff_scan_feed(struct ff_scan *scan, const char *bytes, size_t n)
 	return ff_chunks_feed(scan->chunks, bytes, n);
 }
 
+char *ff_scan_room(struct ff_scan *scan, size_t *ret_n)
+{
+	return ff_chunks_room(scan->chunks, ret_n);
+}
+
+struct ff_error *ff_scan_filled(struct ff_scan *scan, size_t n)
+{
+	return ff_chunks_filled(scan->chunks, n);
+}
+
 struct ff_error *ff_scan_end(struct ff_scan *scan)
 {
 	struct ff_error *err = ff_chunks_end(scan->chunks);

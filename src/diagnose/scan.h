@@ -22,6 +22,10 @@ static inline void ff_cleanup_scan(struct ff_scan **scan)
 /** Take the next bytes of the log, cut anywhere. */
 struct ff_error *ff_scan_feed(struct ff_scan *scan, const char *bytes, size_t n);
 
+/** The same without a copy: where the next bytes may be put, one at least, and that so many were. */
+char *ff_scan_room(struct ff_scan *scan, size_t *ret_n);
+struct ff_error *ff_scan_filled(struct ff_scan *scan, size_t n);
+
 /** No more bytes: finish what is open, and look for signatures in messages of several lines. */
 struct ff_error *ff_scan_end(struct ff_scan *scan);
 

@@ -90,25 +90,31 @@ static struct ff_error *hand_out(struct ff_chunks *chunks, size_t n)
 	return chunks->fn((struct ff_span){text, strip_escapes(text, n)}, chunks->context);
 }
 
+// So many more bytes stand behind those that are held.
+static struct ff_error *hold(struct ff_chunks *chunks, size_t n)
+{
+	chunks->n += n;
+	if (chunks->n < FF_CHUNK_MAX)
+		return NULL;
+	const char *newline = memrchr(chunks->held, '\n', chunks->n);
+	size_t whole = newline ? (size_t)(newline - chunks->held) + 1 : chunks->n;
+	struct ff_error *err = hand_out(chunks, whole);
+	if (err)
+		return err;
+	memmove(chunks->held, chunks->held + whole, chunks->n - whole);
+	chunks->n -= whole;
+	return NULL;
+}
+
 static struct ff_error *feed(struct ff_chunks *chunks, const char *bytes, size_t n)
 {
-	while (n) {
-		size_t take = n < FF_CHUNK_MAX - chunks->n ? n : FF_CHUNK_MAX - chunks->n;
+	struct ff_error *err = NULL;
+	for (size_t take; n && !err; bytes += take, n -= take) {
+		take = n < FF_CHUNK_MAX - chunks->n ? n : FF_CHUNK_MAX - chunks->n;
 		memcpy(chunks->held + chunks->n, bytes, take);
-		chunks->n += take;
-		bytes += take;
-		n -= take;
-		if (chunks->n < FF_CHUNK_MAX)
-			break;
-		const char *newline = memrchr(chunks->held, '\n', chunks->n);
-		size_t whole = newline ? (size_t)(newline - chunks->held) + 1 : chunks->n;
-		struct ff_error *err = hand_out(chunks, whole);
-		if (err)
-			return err;
-		memmove(chunks->held, chunks->held + whole, chunks->n - whole);
-		chunks->n -= whole;
+		err = hold(chunks, take);
 	}
-	return NULL;
+	return err;
 }
 
 // It was no notebook, or it is all there.
@@ -151,6 +157,21 @@ struct ff_error *ff_chunks_feed(struct ff_chunks *chunks, const char *bytes, siz
 	if (chunks->decoder.encoding == FF_ENCODING_BYTES)
 		return feed_text(chunks, bytes, n);
 	return feed_decoded(chunks, (struct ff_span){bytes, n}, false);
+}
+
+char *ff_chunks_room(struct ff_chunks *chunks, size_t *ret_n)
+{
+	*ret_n = FF_CHUNK_MAX - chunks->n;
+	return chunks->held + chunks->n;
+}
+
+struct ff_error *ff_chunks_filled(struct ff_chunks *chunks, size_t n)
+{
+	if (chunks->decoder.encoding == FF_ENCODING_BYTES && chunks->looked && !chunks->waits)
+		return hold(chunks, n);
+	_cleanup_buf_ struct ff_buf bytes = {0};
+	ff_buf_add(&bytes, chunks->held + chunks->n, n);
+	return bytes.failed ? &ff_enomem : ff_chunks_feed(chunks, bytes.p, bytes.n);
 }
 
 struct ff_error *ff_chunks_end(struct ff_chunks *chunks)

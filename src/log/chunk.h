@@ -21,6 +21,10 @@ void ff_chunks_destroy(struct ff_chunks *chunks);
 
 struct ff_error *ff_chunks_feed(struct ff_chunks *chunks, const char *bytes, size_t n);
 
+/** The same without a copy: where the next bytes may be put, one at least, and that so many were. */
+char *ff_chunks_room(struct ff_chunks *chunks, size_t *ret_n);
+struct ff_error *ff_chunks_filled(struct ff_chunks *chunks, size_t n);
+
 /** No more bytes: hand out what waits for the end of its line. */
 struct ff_error *ff_chunks_end(struct ff_chunks *chunks);
 
