@@ -309,3 +309,44 @@ def test_an_error_is_one_in_the_words_of_every_logger(firstfix, line):
     answer = explain(firstfix, line + "\nno more\n")
     assert answer["verdict"] == "failed-unknown"
     assert "heron" in json.dumps(answer["unexplained"])
+
+
+UNCAUGHT = (
+    'Traceback (most recent call last):\n  File "/srv/train.py", line 3, in <module>\n    import heron\n'
+    "ModuleNotFoundError: No module named 'heron'\n"
+)
+STEP = "step {} loss 3.1\n"
+
+
+def test_a_script_that_works_on_below_its_end_was_started_again(firstfix):
+    steps = "".join(STEP.format(n) for n in range(10, 40, 10))
+    assert explain(firstfix, UNCAUGHT)["verdict"] == "failed"
+    assert explain(firstfix, UNCAUGHT + steps)["verdict"] == "running"
+    assert explain(firstfix, UNCAUGHT + STEP.format(10))["verdict"] == "failed", "the last words of another process"
+    # Others end with it, a rank's is its own, and what a server was asked for is caught.
+    for log in (
+        UNCAUGHT + steps + "train.py exited with code 1\n",
+        "".join("[rank1]: " + line for line in UNCAUGHT.splitlines(True)) + steps,
+        UNCAUGHT.replace("<module>", "infer") + steps,
+    ):
+        assert explain(firstfix, log)["verdict"] == "failed", log
+
+
+@pytest.mark.parametrize(("log", "verdict"), [
+    ("Loading checkpoint shards:  50%|#####     | 2/4 [00:20<00:20, 10.1s/it]\n", "running"),
+    ("Quantizing blocks: 100%|###| 32/32\nQuantized model saved to ./heron-awq\n", "healthy"),
+    ("Wrote transcript to talk.srt\n", "healthy"),
+    ("INFO:hf-to-gguf:Model successfully exported to heron.gguf\n", "healthy"),
+    ("heron: step 3\nsaved checkpoint to out/3\n", "nothing"),
+    (DEAD + "Wrote outputs to /tmp/dump.txt\n", "failed-unknown"),
+    ("systemd[1]: Stopping heron.service - Heron...\nsystemd[1]: heron.service: Deactivated successfully.\n",
+     "stopped"),
+    ("systemd[1]: heron.service: Deactivated successfully.\n", "healthy"),
+    ("GradScaler: scaling down loss scale to 16384.0\n", "nothing"),
+    ("E: Unable to locate package heron-toolkit\n", "failed-unknown"),
+    ("NVRM: Xid (PCI:0000:3b:00): 63, pid='<unknown>', name=<unknown>, Row Remapper: New row marked\n", "nothing"),
+    ("NVRM: Xid (PCI:0000:3b:00): 64, pid='<unknown>', name=<unknown>, Row Remapper failed\n", "failed"),
+], ids=["loads", "quantized", "wrote", "exported", "no end", "a dump of what failed", "stopped unit", "ended unit",
+        "loss scale", "apt", "a repaired row", "a row that was not"])
+def test_how_far_it_came_is_said_in_many_words(firstfix, log, verdict):
+    assert explain(firstfix, log)["verdict"] == verdict

@@ -309,6 +309,9 @@ static void on_landmark(
 	case FF_LANDMARK_ONWARD:
 		ff_events_caught_next(r->events, line, kind == FF_LANDMARK_ONWARD);
 		break;
+	case FF_LANDMARK_SKIPPED:
+		ff_runs_skipped(run, r->events, line->number);
+		break;
 	case FF_LANDMARK_REFUSED:
 		ff_runs_refused(run, r->events, line->number);
 		break;

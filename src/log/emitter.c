@@ -122,6 +122,12 @@ static struct ff_span package_of(const char *file)
 	return found;
 }
 
+// What Python itself raises about a key that the source line of the frame asks for.
+static bool of_interpreter(const char *type)
+{
+	return strcmp(type, "KeyError") == 0;
+}
+
 static void add_frames(struct ff_emitters *e, const struct ff_event *event)
 {
 	for (size_t i = event->frame_count; i-- > 0;) {
@@ -135,7 +141,7 @@ static void add_frames(struct ff_emitters *e, const struct ff_event *event)
 		}
 		if (!add_known(e, package))
 			add(e, package);
-		e->native = !event->frames[i].raises;
+		e->native = !event->frames[i].raises && !of_interpreter(event->type);
 		return;
 	}
 }

@@ -493,6 +493,11 @@ void ff_events_refuse(struct ff_events *events, size_t index, uint64_t by)
 	event_at(events, index)->refused = true;
 }
 
+void ff_events_onward(struct ff_events *events, size_t index)
+{
+	event_at(events, index)->onward = true;
+}
+
 void ff_events_caught_next(struct ff_events *events, const struct ff_line *line, bool onward)
 {
 	struct open *o = open_of(events, line);

@@ -52,7 +52,7 @@ struct ff_event {
 	uint64_t progress;   /**< line number of the first sign of health after it, 0 for none */
 	uint64_t asked;	     /**< the request that it was about (log/request.h), FF_REQUEST_NONE */
 	uint32_t run;	     /**< the run it stands in */
-	bool onward;	     /**< who printed it said that the program goes on by another way */
+	bool onward;	     /**< who printed it said that the program goes on by another way, or without that part */
 	bool history;	     /**< a later run, or the end of its own, shows that it did not matter */
 	bool refused;	     /**< and that is because a server told its caller that the request was wrong */
 };
@@ -95,6 +95,9 @@ void ff_events_refuse(struct ff_events *events, size_t index, uint64_t by);
 /** The next traceback of who said this line was caught: where nothing depends on it, or, with `onward`, by a program
     that goes on by another way; that one did not matter where a sign of health follows. */
 void ff_events_caught_next(struct ff_events *events, const struct ff_line *line, bool onward);
+
+/** Who printed this exception goes on without the part that raised it. */
+void ff_events_onward(struct ff_events *events, size_t index);
 
 /** True when the line just taken was read as one more line of a message. */
 bool ff_events_in_message(const struct ff_events *events);

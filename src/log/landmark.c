@@ -27,7 +27,7 @@ struct ff_landmarks {
 };
 
 static const char *const kinds[FF_LANDMARK_KINDS] = {"session", "start", "role", "load", "ready", "work", "finished",
-	"over", "stopped", "gone", "died", "harmless", "note", "ignored", "onward", "failed", "refused"};
+	"over", "stopped", "gone", "died", "harmless", "note", "ignored", "onward", "skipped", "failed", "refused"};
 
 void ff_landmarks_destroy(struct ff_landmarks *landmarks)
 {

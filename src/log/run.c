@@ -19,7 +19,8 @@ enum {
 	REFUSED_EVENTS = 6,
 	FAILED_LINES = 200,
 	ELSEWHERE_MAX = 256,
-	VERDICT_LINES = 3
+	VERDICT_LINES = 3,
+	WORKS_ON = 3
 };
 
 struct service {
@@ -153,7 +154,7 @@ static bool begins(const struct ff_run *run, const struct ff_landmark *mark, siz
 {
 	if (mark->kind != FF_LANDMARK_SESSION && mark->kind != FF_LANDMARK_START)
 		return false;
-	return !fresh(run) || run->start == index + 1;
+	return run->start == index + 1 || (!fresh(run) && strcmp(mark->who, "any") != 0);
 }
 
 bool ff_runs_due(const struct ff_run *run, const struct ff_landmark *mark, uint64_t number)
@@ -227,13 +228,24 @@ void ff_runs_refused(const struct ff_run *run, struct ff_events *events, uint64_
 	}
 }
 
+void ff_runs_skipped(const struct ff_run *run, struct ff_events *events, uint64_t number)
+{
+	for (size_t i = ff_events_count(events), seen = 0; i-- > 0 && seen++ < REFUSED_EVENTS;) {
+		const struct ff_event *e = ff_events_at(events, i);
+		if (e && e->run == run->id && e->kind == FF_EVENT_EXCEPTION && e->last + REFUSED_LINES >= number) {
+			ff_events_onward(events, i);
+			return;
+		}
+	}
+}
+
 void ff_runs_healthy(struct ff_run *run, struct ff_events *events, uint64_t number, uint64_t request)
 {
 	// What failed once long ago says nothing of a server that has answered so much else since.
 	bool enough = ++run->elsewhere > ELSEWHERE_MAX;
 	run->failing = FF_REQUEST_NONE;
-	run->ailing = run->ailing && ff_events_progress(events, run->id, number, enough ? FF_REQUEST_ANY : request);
-	run->hurt = run->ailing;
+	run->hurt = run->ailing && ff_events_progress(events, run->id, number, enough ? FF_REQUEST_ANY : request);
+	run->ailing = run->ailing && (++run->since < WORKS_ON || run->hurt);
 }
 
 // What was raised since line `from` and nothing has followed was about the request that fails.
@@ -262,6 +274,7 @@ void ff_runs_event(struct ff_run *run, struct ff_events *events, const struct ff
 {
 	run->ailing = true;
 	run->hurt |= event->level >= FF_LEVEL_ERROR;
+	run->since = event->level >= FF_LEVEL_ERROR ? 0 : run->since;
 	// Some servers answer before they print what was raised.
 	if (run->failing && number <= run->failed + FAILED_LINES)
 		about(run, events, run->failed);
@@ -358,8 +371,40 @@ static void make_history(struct own own, uint64_t from, uint64_t to, uint64_t by
 	}
 }
 
+// Nobody caught it: it ended the program whose script stands outermost.
+static bool uncaught(const struct ff_event *e)
+{
+	return e->kind == FF_EVENT_EXCEPTION && e->traceback && !*e->source && e->frame_count &&
+		strcmp(e->frames[0].func, "<module>") == 0;
+}
+
+// What works on below it was started again, or is another program of the same script.
+static void started_again(struct own own, const struct ff_run *run)
+{
+	for (size_t i = 0; run->since >= WORKS_ON && i < own.n; i++) {
+		const struct ff_event *e = ff_events_at(own.events, own.list[i]);
+		uint64_t by = e->progress && uncaught(e) ? e->progress : 0;
+		for (size_t k = own.list[i]; by && k != FF_EVENT_NO_INNER; k = e ? e->inner : FF_EVENT_NO_INNER) {
+			ff_events_outlive(own.events, k, by);
+			e = ff_events_at(own.events, k);
+		}
+	}
+}
+
+// What was left out did not matter where the program came to its end.
+static void left_out(struct own own, const struct ff_run *run)
+{
+	uint64_t over = run->seen[FF_LANDMARK_OVER];
+	for (size_t i = 0; over && i < own.n; i++) {
+		const struct ff_event *e = ff_events_at(own.events, own.list[i]);
+		if (e->onward && e->last < over)
+			ff_events_outlive(own.events, own.list[i], over);
+	}
+}
+
 static void end(struct own own, struct ff_run *run)
 {
+	left_out(own, run);
 	const uint64_t *seen = run->seen;
 	uint64_t stopped = seen[FF_LANDMARK_STOPPED], finished = seen[FF_LANDMARK_FINISHED],
 		 worked = seen[FF_LANDMARK_WORK];
@@ -392,6 +437,7 @@ static void end(struct own own, struct ff_run *run)
 	} else if (worked || seen[FF_LANDMARK_READY]) {
 		run->end = FF_RUN_RUNNING;
 		run->at = worked ? worked : seen[FF_LANDMARK_READY];
+		started_again(own, run);
 	}
 }
 

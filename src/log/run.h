@@ -37,6 +37,7 @@ struct ff_run {
 	uint64_t failing;   /**< the request that failed at `failed`, until something follows */
 	uint64_t failed;    /**< line of its answer */
 	unsigned elsewhere; /**< how often others were answered since */
+	unsigned since;	    /**< signs of health since the last error, counted while one waits */
 	size_t start;	    /**< index of the landmark that began it + 1 */
 	uint64_t pid;	    /**< of its role */
 };
@@ -64,6 +65,9 @@ void ff_runs_stopped(struct ff_run *run, uint64_t number, size_t event);
 /** A server of this run tells its caller in line `number` that the request was wrong: what was raised above for that
     did not matter. */
 void ff_runs_refused(const struct ff_run *run, struct ff_events *events, uint64_t number);
+
+/** This line says that the part whose traceback stands above it is left out. */
+void ff_runs_skipped(const struct ff_run *run, struct ff_events *events, uint64_t number);
 
 /** A sign of health in this line: the run came up, to its good end, or did what it is there for. */
 void ff_runs_healthy(struct ff_run *run, struct ff_events *events, uint64_t number, uint64_t request);

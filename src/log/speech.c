@@ -85,7 +85,12 @@ static const struct {
 	{ITEM "(?:\\[[^\\]]*\\] )?(?:fix|avoid|add|remove|handle|say|support|allow|improve|revert|bump)\\w*\\b", NULL},
 	{"^(?-i:[0-9a-f]{7,40} (?:\\([^)]*\\) )?[A-Z][a-z]+) ", NULL},
 	{ITEM "[\"`][^\"`]*$", NULL},
+	// what is asked and answered in a chat: no call, no assignment, no keyword of Python
+	{"^>>> (?!\\w+[.(=\\[]|(?:import|from|print|for|while|with|def|class|if|try|del|raise|assert) )[^(=]*$", NULL},
+	{"^(?-i:Your|My) [\\w ]{2,30} (?:was|were|got|has been|have been|keeps?(?: getting)?) $", NULL},
+	{"^[^:]{2,60} means (?:that )?[^:.\"]{0,30}$", NULL},
 	// words about a message
+	{"\\b(?:look|search|watch|check) for (?:an? |the )?[\"'`]$", NULL},
 	{"\\b(?:if|when|in case) (?:you|it) (?:see|get|encounter|print|say)s?\\b", NULL},
 	{"\\byou (?:may |might |will |could |can |would |'ll )?(?:also )?(?:see|get)\\b", NULL},
 	{"^(?:\\s*(?:[*-]|\\d{1,3}[.)]) )?(?-i:If|When|Why|Whenever) [^:\"'`]*[\"'`][^\"'`]*$", NULL},
@@ -94,10 +99,13 @@ static const struct {
 };
 
 // Whole lines that the program does not say itself, whatever stands in them: the turn of a conversation, a test and how
-// it went, a command that a shell shows. Each begins with one of `told_begin`, or has `tested` in it.
-static const char told_begin[] = "AaUuHhBb(o-=SXP'\"YTtMm+", tested[] = " ... ";
+// it went, a line of git's log, a command that a shell shows. Each begins with one of `told_begin`, or has `tested` in
+// it.
+static const char told_begin[] = "AaUuHhBb(o-=SXP'\"YTtMm+0123456789cdef", tested[] = " ... ";
 static const char told[] = "(?:(?i:assistant|user|human|bot)> ?"
 			   "|.* \\.\\.\\. (?:ok|skipped)\\b|\\(0\\.\\d+\\) "
+			   "|(?=\\d*[a-f])[0-9a-f]{7,40} (?:\\([^)]*\\) )?"
+			   "(?!Err|Fail|Trac|Exc|Fatal|Crit|Warn|Kill)[A-Z][a-z]+ "
 			   "|(?:ok \\d+ - |--- PASS: |=== RUN |SKIPPED |XFAIL |XPASS |PASSED )"
 			   "|['\"]?You (?:will|may|might|would) (?:get|see) "
 			   "|(?i:(?:the )?model(?:'s)? (?:answer|output|response|reply)\\b[^:]{0,20}: [\"'])"

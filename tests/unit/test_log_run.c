@@ -54,6 +54,8 @@ static void a_start_begins_a_run(void **state)
 	// Several lines of one start are one; the very same line again is another.
 	assert_runs("== vLLM ==\nNVIDIA Release 25.11 (build 1)\n" START UP, "1-4 running*");
 	assert_runs(START START UP, "1-1 cut, 2-3 running*");
+	assert_runs("app: starting service\n" DEAD "app: starting service\n" UP, "1-4 died, 5-6 running*");
+	assert_runs(START DEAD "app: starting service\n" DEAD, "1-8 died*"); // whose start it is, nobody knows
 }
 
 static void a_process_with_a_new_pid_is_a_new_run(void **state)
@@ -92,6 +94,9 @@ static void ends(void **state)
 	assert_runs("Loading model\n", "1-1 cut*");
 	assert_runs(DEAD "Prompt executed in 3.10 seconds\n", "1-4 died*"); // said after failures too
 	assert_runs("Loading model\nPrompt executed in 3.10 seconds\n", "1-2 finished*");
+	assert_runs(DEAD "\nCannot import /c/nest module for custom nodes: no nest\nPrompt executed in 3.10 seconds\n",
+		"1-6 finished*"); // that part is left out
+	assert_runs(DEAD "\nCannot import /c/nest module for custom nodes: no nest\n", "1-5 died*");
 	assert_runs("", "");
 }
 
@@ -109,6 +114,13 @@ static void stopped_from_outside(void **state)
 		{"worker exited with code 143", "outside"},
 		{"Startup probe failed: HTTP probe failed with statuscode: 503", "probe"},
 		{"Warning  Evicted  9s  kubelet  The node was low on resource: memory.", "evicted"},
+		{"Normal  TaintManagerEviction  3s  taint-eviction-controller  Marking for deletion Pod ml/w-0",
+			"evicted"},
+		{"Normal  Preempted  3s  default-scheduler  Preempted by pod 2c11 on node n3", "time-limit"},
+		{"##[error]The operation was canceled.", "outside"},
+		{"INFO autoscaler: scaling down replica w-7c9: idle for 300s", "outside"},
+		{"  File \"/srv/engine/core.py\", line 503, in signal_handler", "outside"},
+		{"worker died with <Signals.SIGTERM>", "outside"},
 	};
 	for (size_t i = 0; i < sizeof(stops) / sizeof(*stops); i++) {
 		char log[1000];

@@ -57,6 +57,12 @@ static const struct {
 	{"[00:01.000 --> 00:04.000]  it says ", true},
 	{"<li>", true},
 	{"12    ", true},
+	{">>> Why does it say ", true},
+	{">>> torch.zeros(1).cuda() # ", false},
+	{">>> import torch; ", false},
+	{"Code 35 means that ", true},
+	{"Your job was ", true},
+	{"Look for \"", true},
 };
 
 static void tells_who_says_it(void **state)
