@@ -35,7 +35,9 @@ local function xid_rule(id, why, fixes, doc, words)
     signatures = {
       words = words,
       xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(list),
-      short = ([=[\bXid[ :=]+(?:\(PCI:[^)]*\): )?(?<number2>%s)\b]=]):format(list),
+      -- not in a list of those that somebody looks for, nor where one is explained
+      short = ([=[(?<!for )(?<!like )(?<!is )\bXid[ :=]+(?:\(PCI:[^)]*\): )?(?<number2>%s)\b]=]
+        .. [=[(?! (?:means|is|are|or|and)\b|[?/]|, ?\d)]=]):format(list),
     },
     from = {"driver", "system", "native", "container", "orchestrator"},
     facts = {"gpus.0.name", "xids"},
@@ -194,7 +196,8 @@ rule {
   signatures = {
     xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(table.concat(xids(
       function(xid) return xid.cause == "" and by_action[xid.action] and xid.number ~= "109" end), "|")),
-    recovery = [[NVRM: Xid \([^)\n]+\): 154, GPU recovery action changed from [^\n]* to \S+ \((?<recovery>[^)\n]+)\)]],
+    recovery = [[NVRM: Xid \([^)\n]+\): 154, (?:pid=[^,\n]*, (?:name=[^,\n]*, )?)?]]
+      .. [[GPU recovery action changed from [^\n]* to \S+ \((?<recovery>[^)\n]+)\)]],
   },
   facts = {"gpus.0.name", "driver.version"},
   explains = {"cuda.launch-failure", "driver.unknown-error", "nccl.timeout"},
@@ -202,7 +205,7 @@ rule {
     local first = recovery(log)
     local xid = log.xid and know.xid(math.tointeger(tonumber(log.xid.number)))
     if not xid then
-      return first and {hit = log.recovery, confidence = 0.72, fixes = {first, first ~= reboot and refused},
+      return first and {hit = log.recovery, confidence = 0.72, fixes = {first, first ~= reboot and refused or nil},
         why = "The driver says what is to be "
         .. "done about that GPU: {recovery}; the Xid before it says why."} or nil
     end

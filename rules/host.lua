@@ -327,7 +327,9 @@ rule {
     segment = [[failed to map segment from shared object: Cannot allocate memory]],
     python = [[(?:Fatal Python error: init_interp_main|_PyObject_\w+)[^\n]*can't allocate memory]],
   },
-  context = {cuda = [[CUDA out of memory]], killer = [[(?:oom-kill|Out of memory: Kill|OOMKilled)]]},
+  context = {cuda = [[CUDA out of memory]], killer = [[(?:oom-kill|Out of memory: Kill|OOMKilled)]],
+    shown = [[^(?:(?:virtual memory|address space|-v:[^(\n]*) *\((?:kbytes|kb)[^)\n]*\) +|Max address space +)]]
+      .. [[(?<limit>\d{5,})\b]]},
   unless = {"cuda", "killer"},
   facts = {"system.limits.as", "system.limits.data", "system.memory.available"},
   specific_over = {"oom.host"},
@@ -337,10 +339,11 @@ rule {
     if type(f"system.limits.as") ~= "number" and type(f"system.limits.data") == "number" then of = "data" end
     local limit = f("system.limits." .. of)
     local sure = log.go or log.segment -- address space: what they map needs hardly any memory yet
-    if type(limit) ~= "number" and not sure then return nil end
+    if type(limit) ~= "number" and not (sure or log.shown) then return nil end
     -- memory would run out first
     if type(limit) == "number" and type(free) == "number" and limit > free * 2 then return nil end
-    return {hit = sure or log.refused or log.python, confidence = type(limit) == "number" and 0.94 or 0.85,
+    return {hit = sure or log.refused or log.python, evidence = {log.shown},
+      confidence = type(limit) == "number" and 0.94 or 0.85,
       why = {of == "as"
           and "This process may not have more address space, whatever memory is free: a limit (ulimit -v) refuses it."
           or "This process may not have more memory of its own, whatever is free: a limit (ulimit -d) refuses it.",

@@ -529,6 +529,35 @@ rule {
     check = "The package; a GPU of at least 8.0."},
 }
 
+-- np.dtype takes 96 bytes in NumPy 1 and 88 in NumPy 2: "got" tells which one is loaded, whatever is installed by then.
+rule {
+  id = "pip.restart-needed/numpy",
+  anyone = "interpreter",
+  signatures = {
+    size = [[numpy\.dtype size changed, may indicate binary incompatibility\. Expected (?<want>88|96) from C header, ]]
+      .. [[got (?<got>88|96) from]],
+  },
+  context = {installed = [[Successfully installed [^\n]*?\bnumpy-(?<major>\d+)\.[\w.]+]],
+    notebook = [[(?:<ipython-input|\bCell In\[|ipykernel|/content/|^In \[\d+\]:)]]},
+  all = {"installed", "notebook"},
+  explains = {"numpy.abi"},
+  specific_over = {"numpy.abi"},
+  confidence = 0.88,
+  when = function(_, log)
+    local before
+    for _, one in ipairs(log.all"installed") do
+      if one.line < log.size.line then before = one end
+    end
+    local fits = before and (before.major == "1" and "96" or "88")
+    return fits and fits == log.size.want and {hit = log.size, evidence = {before}} or nil
+  end,
+  why = "NumPy was exchanged while this process had the other one loaded: the module fits the one that is installed, "
+    .. "and the one in memory is of another size.",
+  fixes = {{restart = "kernel", say = "Restart the kernel, and run the cells from the top without the install."}},
+  doc = {looks = "numpy.dtype size changed, right below 'Successfully installed numpy-1.26.4'.",
+    check = "numpy.__version__ in the kernel against pip show numpy."},
+}
+
 rule {
   id = "pip.restart-needed",
   from = {"installer", "app", "other"},

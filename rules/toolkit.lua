@@ -144,7 +144,7 @@ rule {
   id = "container.sandbox-driver",
   from = {"container", "orchestrator", "kernel"},
   signatures = {
-    nvproxy = [[registering nvproxy driver: unsupported N(?i:vidia) driver version:? ?(?<version>[\d.]+)?]],
+    nvproxy = [[\bnvproxy(?: driver)?: unsupported (?:N(?i:vidia) )?driver version:? ?(?<version>[\d.]+)?]],
     ioctl = [[nvproxy: (?:unknown|unsupported|unimplemented) (?:control command|allocation class|]]
       .. [[frontend ioctl|uvm ioctl|ioctl)[^\n]{0,20}?(?<command>0x[0-9a-f]+)?]],
     mute = [[cannot create sandbox: cannot read client sync file: waiting for sandbox to start: EOF]],

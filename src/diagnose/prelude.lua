@@ -479,7 +479,7 @@ end
 local function fixes_of(list, captures, f, log)
   local out = {}
   for _, fix in ipairs(list or {}) do
-    if not fix.cond or fix.cond(f, log) then
+    if fix and (not fix.cond or fix.cond(f, log)) then -- false: one that a rule leaves out
       local plain = {}
       for name, value in pairs(fix) do
         if name ~= "cond" then plain[name] = value end
