@@ -344,6 +344,14 @@ rule {
   end,
 }
 
+-- the environment beside the script has this module
+local function has_it(f, module)
+  for _, name in ipairs(list(f"workdir.environment.has")) do
+    if name == module then return true end
+  end
+  return false
+end
+
 rule {
   id = "pip.module-missing/script",
   severity = "warning",
@@ -351,15 +359,16 @@ rule {
     for _, script in ipairs(list(f"workdir.scripts")) do
       for _, module in ipairs(list(script.absent)) do
         local package = know.distribution(module)
-        local other = f"workdir.environment.active" == false and f"workdir.environment.path"
-        if f.pkg(package) == false and (other or #list(f"workdir.scripts") <= 3) then
+        local has, active = has_it(f, module), f"workdir.environment.active"
+        local other = has and active == false and f"workdir.environment.path"
+        if f.pkg(package) == false and not (has and active) and (other or #list(f"workdir.scripts") <= 3) then
           return {confidence = other and 0.8 or 0.7,
             why = {("%s imports %s, which the Python that runs does not have."):format(script.file, module),
-              other and ("Beside it lies the environment %s, which is not active."):format(other) or nil},
+              other and ("The environment %s beside it has it, and is not active."):format(other) or nil},
             evidence = {{fact = "workdir.scripts", value = ("%s: %s"):format(script.file, module)},
               "python.executable"},
             fixes = {other and {prepend = "PATH", entry = other .. "/bin",
-              say = "Run it with that environment's Python."}
+              effect = {["workdir.environment.active"] = true}, say = "Run it with that environment's Python."}
               or {install = package, say = "Install it for this Python."},
               other and {install = package, say = "Or install it for the Python that runs."} or nil}}
         end

@@ -139,10 +139,17 @@ static void add_words(struct ff_buf *b, const json_t *value)
 		add_words(b, item);
 }
 
-static bool is_for_package(const json_t *fix)
+// One of them: the first may be another way to the same package, as another environment that has it.
+static bool are_for_package(const json_t *fixes)
 {
-	const char *kind = ff_json_text(fix, "kind");
-	return ff_json_text(fix, "install") || (kind && ff_starts(kind, "pip"));
+	size_t i;
+	json_t *fix;
+	json_array_foreach (fixes, i, fix) {
+		const char *kind = ff_json_text(fix, "kind");
+		if (ff_json_text(fix, "install") || (kind && ff_starts(kind, "pip")))
+			return true;
+	}
+	return false;
 }
 
 bool ff_finding_concerns_other(const json_t *said, const json_t *check)
@@ -154,7 +161,7 @@ bool ff_finding_concerns_other(const json_t *said, const json_t *check)
 		return false;
 	if (file && *file == '/') {
 		paths_of(&naming, file, line);
-	} else if (is_for_package(json_array_get(json_object_get(check, "fixes"), 0))) {
+	} else if (are_for_package(json_object_get(check, "fixes"))) {
 		add_words(&words, json_object_get(check, "why"));
 		add_words(&words, json_object_get(check, "evidence"));
 		add_words(&words, json_object_get(check, "fixes"));

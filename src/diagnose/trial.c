@@ -26,6 +26,18 @@ static bool shows(const struct ff_rules *rules, const struct ff_findings *findin
 	return false;
 }
 
+// One of the same cause about another thing than the log's line names is none that a fix of that line leaves.
+static bool leaves(const struct trial *t, const struct ff_findings *after, const struct ff_finding *f)
+{
+	const char *cause = ff_rules_at(t->rules, f->rule)->cause;
+	for (size_t i = 0; i < after->n; i++) {
+		if (strcmp(ff_rules_at(t->rules, after->list[i].rule)->cause, cause) == 0 &&
+			!ff_finding_concerns_other(f->answer, after->list[i].answer))
+			return true;
+	}
+	return false;
+}
+
 // The first error among `after` that is not `cause`; `known` says whether it was there before.
 static const char *other_error(const struct trial *t, const struct ff_findings *after, const char *cause, bool known)
 {
@@ -43,11 +55,12 @@ static json_t *result(const char *word, json_t *text)
 	return json_pack("{s:s, s:o}", "result", word, "text", text);
 }
 
-static json_t *verdict(const struct trial *t, const struct ff_findings *after, const char *cause)
+static json_t *verdict(const struct trial *t, const struct ff_findings *after, const struct ff_finding *f)
 {
+	const char *cause = ff_rules_at(t->rules, f->rule)->cause;
 	const char *brings = other_error(t, after, cause, false);
 	const char *remains = other_error(t, after, cause, true);
-	if (shows(t->rules, after, cause))
+	if (leaves(t, after, f))
 		return result("leaves-cause", json_sprintf("the facts would still show %s", cause));
 	if (brings)
 		return result("brings", json_sprintf("the facts would show %s", brings));
@@ -58,7 +71,7 @@ static json_t *verdict(const struct trial *t, const struct ff_findings *after, c
 			: json_string("the facts would no longer show it"));
 }
 
-static struct ff_error *judge_after(struct trial *t, const char *cause, const json_t *facts, json_t **ret)
+static struct ff_error *judge_after(struct trial *t, const struct ff_finding *f, const json_t *facts, json_t **ret)
 {
 	_cleanup_findings_ struct ff_findings after = {0};
 	struct ff_error *err = ff_judge_checks_after(t->rules, facts, &after, t->broken);
@@ -67,7 +80,7 @@ static struct ff_error *judge_after(struct trial *t, const char *cause, const js
 		err = ff_judge_checks(t->rules, t->ground->facts, &t->before, t->broken);
 	}
 	if (!err)
-		*ret = verdict(t, &after, cause);
+		*ret = verdict(t, &after, f);
 	return err;
 }
 
@@ -77,7 +90,7 @@ static bool of_variables_alone(const json_t *effect)
 	return json_object_get(effect, "env") && json_object_size(effect) == 1;
 }
 
-static struct ff_error *try_fix(struct trial *t, const char *cause, json_t *fix)
+static struct ff_error *try_fix(struct trial *t, const struct ff_finding *f, json_t *fix)
 {
 	const json_t *effect = json_object_get(fix, "effect");
 	const char *refused = ff_json_text(fix, "refused");
@@ -89,7 +102,7 @@ static struct ff_error *try_fix(struct trial *t, const char *cause, json_t *fix)
 	else if (!err && after == t->ground->facts && after && !of_variables_alone(effect))
 		tried = result("no-effect", json_string("it changes nothing that is known of this machine"));
 	else if (!err && after)
-		err = judge_after(t, cause, after, &tried);
+		err = judge_after(t, f, after, &tried);
 	else if (!err)
 		tried = result("unknown", json_string("what it does to the facts is not known"));
 	json_object_del(fix, "refused");
@@ -144,7 +157,7 @@ static struct ff_error *try_finding(struct trial *t, struct ff_finding *f)
 	size_t i;
 	json_array_foreach (fixes, i, fix) {
 		if (!err)
-			err = try_fix(t, ff_rules_at(t->rules, f->rule)->cause, fix);
+			err = try_fix(t, f, fix);
 	}
 	return err || !json_array_size(fixes) ? err : sort_fixes(f->answer, fixes);
 }

@@ -7,7 +7,7 @@
 //	 "transformers": "4.51.0", "known": false}, "damaged": [{"file": "model.safetensors", "kind": "lfs", "size": 134}],
 //	 "missing": ["model-00002-of-00003.safetensors"], "tokenizer": ["tokenizer.model"], "git": true, "rows": 32000}],
 //	 "shadows": [{"file": "safetensors.py", "module": "safetensors", "package": true}],
-//	 "environment": {"path": "/app/.venv", "active": false}, "sources": ["/app/ext/setup.py"],
+//	 "environment": {"path": "/app/.venv", "active": false, "has": ["einops"]}, "sources": ["/app/ext/setup.py"],
 //	 "lost": [{"file": "serve.py", "text": "./models/lama", "near": "./models/llama"}]}}
 //
 // How the source lies: the folder is that of `firstfix check`, not always the worker's; a folder named models may hold
@@ -252,6 +252,44 @@ static void put_shadows(struct ff_workdir *w)
 	}
 }
 
+static bool lists_module(const struct ff_names *site, const char *module)
+{
+	_cleanup_free_ char *file = ff_path_printf("%s.py", module);
+	return ff_names_have(site, module) || (file && ff_names_have(site, file));
+}
+
+// Of what the scripts import and the Python that runs does not have: what that environment has.
+static void put_environment_has(struct ff_workdir *w, const struct ff_names *site)
+{
+	size_t i, k;
+	json_t *script, *module;
+	json_array_foreach (ff_json_at(w->ctx->facts, "workdir.scripts"), i, script) {
+		json_array_foreach (json_object_get(script, "absent"), k, module) {
+			const char *name = json_string_value(module);
+			if (name && lists_module(site, name))
+				ff_fact_append(w->ctx, "workdir.environment.has", json_incref(module));
+		}
+	}
+}
+
+static void look_into_environment(struct ff_workdir *w, const char *path)
+{
+	_cleanup_names_ struct ff_names lib = {0};
+	_cleanup_free_ char *folder = ff_path_printf("%s/lib", path);
+	_cleanup_error_ struct ff_error *absent =
+		folder ? ff_host_list(w->ctx->host, folder, FF_WORKDIR_NAMES_MAX, &lib) : &ff_enomem;
+	for (size_t i = 0; !absent && i < lib.n; i++) {
+		_cleanup_names_ struct ff_names site = {0};
+		_cleanup_free_ char *at = ff_starts(lib.names[i], "python3.")
+			? ff_path_printf("%s/%s/site-packages", folder, lib.names[i])
+			: NULL;
+		_cleanup_error_ struct ff_error *none =
+			at ? ff_host_list(w->ctx->host, at, 65536, &site) : ff_error_create(FF_EABSENT, "no Python's");
+		if (!none)
+			put_environment_has(w, &site);
+	}
+}
+
 // An environment in the folder that is not the one whose Python runs.
 static void put_environment(struct ff_workdir *w)
 {
@@ -264,6 +302,7 @@ static void put_environment(struct ff_workdir *w)
 			continue;
 		ff_fact_text(w->ctx, "workdir.environment.path", path);
 		ff_fact_bool(w->ctx, "workdir.environment.active", prefix && strcmp(prefix, path) == 0);
+		look_into_environment(w, path);
 		return;
 	}
 }
