@@ -213,7 +213,13 @@ rule {
         fixes = on_path(f, "compat") ~= true and module and module ~= lib and {reboot, drop} or {drop, reboot}}
     end
     if f"driver.version" and f"driver.error.code" ~= 18 then return nil end -- it answers
-    if not module or type(lib) ~= "string" or module == lib or not lib:match[[^\d+\.\d+]] then return nil end
+    local both = module and type(lib) == "string" and lib:match[[^\d+\.\d+]]
+    if not both and f"driver.error.code" == 18 then
+      return {confidence = 0.9, evidence = {"driver.error"},
+        why = "NVML answers 18: its library and the loaded kernel module are of two versions.",
+        fixes = {reboot, {driver = "match", say = "Or reinstall the driver, all of one version."}}}
+    end
+    if not both or module == lib then return nil end
     return {confidence = 0.9, why = ("The kernel module is %s, the user library %s."):format(module, lib),
       fixes = {reboot, {driver = "match", say = "Or reinstall the driver, all of one version."}}}
   end,

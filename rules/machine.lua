@@ -64,6 +64,7 @@ rule {
 
 rule {
   id = "driver.unknown-error/crash",
+  title = "the driver's own library crashes when it is called",
   check = function(f)
     local call, text, probe = silent_call(f, "crash")
     if not call or not call:match[[^(?:nvml|cu[A-Z])]] then return nil end
@@ -77,17 +78,46 @@ rule {
   end,
 }
 
--- What cuInit answers, where no rule of its own speaks of the code.
-local answers = {}
-for _, code in ipairs{1, 2, 3, 46, 100, 101, 304, 999} do answers[code] = true end
+-- What cuInit answers, and the cause that the code names by itself.
+local function init_error(f)
+  local code = f"cuda.driver_init.code"
+  if type(code) ~= "number" or code == 0 then return nil end
+  local known = know.error("cuda", code)
+  return code, f"cuda.driver_init.text" or known and known.words or "a code without words", known and known.cause
+end
+
+-- Causes with a check of their own.
+local spoken = {}
+for _, cause in ipairs{"cuda.stub-loaded", "driver.fabric-manager", "driver.library-mismatch", "driver.forward-compat",
+  "gpu.mps", "gpu.vgpu", "torch.driver-too-old"} do spoken[cause] = true end
+
+for _, one in ipairs{
+  {"gpu.mps", {restart = "mps", say = "Start MPS anew on the host; a container needs its folder and the host's shared "
+    .. "memory."}},
+  {"gpu.vgpu", {setting = "gridd", say = "Give this virtual GPU its licence: start the service that fetches it, and "
+    .. "look at what it says."}},
+  {"torch.driver-too-old", {driver = "upgrade", say = "Upgrade the driver to one that runs this CUDA."}},
+} do
+  rule {
+    id = one[1] .. "/init",
+    explains = {"driver.unknown-error", "torch.cpu-build", "bnb.cpu-only"},
+    check = function(f)
+      local code, text, cause = init_error(f)
+      if cause ~= one[1] then return nil end
+      return {confidence = 0.85, why = ("cuInit answers %d (%s): no program starts on the GPU."):format(code, text),
+        evidence = {"cuda.driver_init.code", "cuda.driver_init.name", "driver.version"}, fixes = {one[2]}}
+    end,
+  }
+end
 
 local function reload(f)
+  local effect = {["cuda.driver_init.code"] = 0}
   if f"system.container.runtime" then
-    return {restart = true,
+    return {restart = true, effect = effect,
       say = "Restart the container; if it stays, reload nvidia_uvm on the host, or reboot it (this stops every "
         .. "program on its GPUs)."}
   end
-  return {restart = "uvm", say = "Reload the module when no program uses a GPU, or reboot the host."}
+  return {restart = "uvm", effect = effect, say = "Reload the module when no program uses a GPU, or reboot the host."}
 end
 
 -- CUDA_VISIBLE_DEVICES and MIG have rules of their own
@@ -102,10 +132,9 @@ end
 rule {
   id = "driver.unknown-error/init",
   check = function(f)
-    local code, n = f"cuda.driver_init.code", #nvml_gpus(f)
-    local text = f"cuda.driver_init.text"
-    if not answers[code] or f"driver.error" or n == 0 and code ~= 999 and code ~= 304 then return nil end
-    text = text or know.error("cuda", code).words
+    local code, text, cause = init_error(f)
+    local n, none = #nvml_gpus(f), code == 100 or code == 101 or code == 3
+    if not code or spoken[cause] or f"driver.error" or n == 0 and none then return nil end
     local modes = 0
     for _, gpu in ipairs(nvml_gpus(f)) do modes = modes + (gpu.compute_mode and gpu.compute_mode ~= "default" and 1
       or 0) end
@@ -122,8 +151,9 @@ rule {
     fixes[#fixes + 1] = reload(f)
     fixes[#fixes + 1] = {driver = "upgrade",
       say = "If it comes back, look at the kernel's NVRM and Xid lines, and reinstall or upgrade the driver."}
-    return {confidence = 0.82, why = why, evidence = {"cuda.driver_init.code", "cuda.driver_init.name",
-      "driver.version", "driver.devices"}, fixes = fixes}
+    return {confidence = 0.82, why = why, title = ("CUDA does not start: cuInit answers %d (%s)"):format(code, text),
+      evidence = {"cuda.driver_init.code", "cuda.driver_init.name", "driver.version", "driver.devices"},
+      fixes = fixes}
   end,
   doc = {looks = "torch.cuda.is_available() is False although nvidia-smi lists the GPUs.",
     check = "cuda.driver_init in the report: what cuInit itself answers."},
@@ -183,6 +213,27 @@ rule {
   end,
 }
 
+-- What nvmlInit answers, where no rule of its own speaks of the code. CUDA may still work.
+rule {
+  id = "driver.unknown-error/nvml",
+  check = function(f)
+    local code = f"driver.error.code"
+    if type(code) ~= "number" or code == 4 or code == 9 or code == 18 then return nil end
+    local words, cuda = f"driver.error.text" or "a code without words", f"cuda.driver_init.code"
+    return {confidence = 0.8, severity = cuda == 0 and "warning" or nil,
+      title = ("the driver's library for management does not start: NVML answers %d (%s)"):format(code, words),
+      why = {("nvmlInit answers %d (%s): nvidia-smi, and what asks it for GPUs, fails too."):format(code, words),
+        cuda == 0 and "CUDA itself starts." or nil},
+      evidence = {"driver.error", "driver.user_library", "driver.kernel_module", "driver.devices"},
+      fixes = {
+        f"system.container.runtime" and {restart = true,
+          say = "Make the container anew (a restart of the same one keeps what was mounted into it)."}
+          or {driver = "match", say = "Install the driver anew, its libraries and its module of one version."},
+        {restart = "host", say = "If it stays: reboot the host, and look at the kernel's NVRM and Xid lines."}}}
+  end,
+  doc = {looks = "nvidia-smi: Failed to initialize NVML: ...", check = "driver.error in the report."},
+}
+
 rule {
   id = "gpu.permission",
   explains = {"torch.cpu-build", "bnb.cpu-only"},
@@ -208,6 +259,7 @@ rule {
 
 rule {
   id = "gpu.fallen-off/nvml",
+  title = "a GPU is lost: it has fallen off the bus",
   explains = {"driver.unknown-error", "torch.cpu-build", "bnb.cpu-only", "container.gpu-lost", "nccl.init"},
   check = function(f)
     local lost, said = {}, nil
@@ -228,6 +280,30 @@ rule {
             .. "host for now."}, {restart = true, say = "A cold restart of the host may bring it back."},
                n > #lost and {host = true, kind = "env:CUDA_VISIBLE_DEVICES",
                  say = "Until then use the GPUs that still answer, by their UUID (nvidia-smi -L)."} or nil}}
+  end,
+}
+
+-- A GPU that NVML lists and that answers with an error; a container may see some of which it may use none (4).
+rule {
+  id = "driver.unknown-error/gpu",
+  check = function(f)
+    local failing, first = {}, nil
+    for _, gpu in ipairs(f.gpus()) do
+      local code = list(gpu.error).code
+      if type(code) == "number" and code ~= 15 and code ~= 4 then
+        failing[#failing + 1], first = tostring(gpu.index or #failing), first or gpu
+      end
+    end
+    if not first then return nil end
+    local n, said = #f.gpus(), first.error
+    return {confidence = 0.8, title = ("a GPU does not answer: NVML says %d (%s) of it"):format(said.code, said.text),
+      why = ("NVML says of GPU %s: %s (error %d). %d of %d GPUs %s so."):format(table.concat(failing, ", "), said.text,
+        said.code, #failing, n, #failing == 1 and "answers" or "answer"),
+      evidence = {("gpus.%s.error"):format(failing[1])},
+      fixes = {{setting = "reset", index = tonumber(failing[1]), say = "Reset that GPU when no program uses it."},
+        {restart = "host", say = "If it stays: reboot the host, and look at the kernel's NVRM and Xid lines."},
+        n > #failing and {host = true, kind = "env:CUDA_VISIBLE_DEVICES",
+          say = "Until then use the GPUs that still answer, by their UUID (nvidia-smi -L)."} or nil}}
   end,
 }
 
@@ -292,6 +368,30 @@ rule {
       fixes = {{free = "gpu", pid = holder and holder.pid,
         say = "End the process that holds it, if it is not the worker that shall run."},
         {host = true, kind = "env:CUDA_VISIBLE_DEVICES", say = "Or use another GPU."}}}
+  end,
+}
+
+-- A program takes the first GPU where nobody tells it another one.
+rule {
+  id = "oom.other-process/first",
+  severity = "warning",
+  check = function(f)
+    local gpus, best = nvml_gpus(f), nil
+    if worker_runs(f) or #gpus < 2 or f.env"CUDA_VISIBLE_DEVICES" ~= false then return nil end
+    for i, gpu in ipairs(gpus) do
+      local total, free = list(gpu.memory).total, list(gpu.memory).free
+      if type(total) ~= "number" or type(free) ~= "number" or total == 0 or gpu.mig == true then return nil end
+      if i == 1 and free * 100 > total * 3 then return nil end
+      if i > 1 and free * 2 > total and (not best or free > best.memory.free) then best = gpu end
+    end
+    if not best or not best.index then return nil end
+    local full = gpus[1]
+    return {confidence = 0.75, title = "the GPU that a program takes first is full, and others are not",
+      why = ("%s has %s of %s free, and a program takes it first; %s has %s free."):format(name_of(full),
+        gib(full.memory.free), gib(full.memory.total), name_of(best), gib(best.memory.free)),
+      evidence = {{fact = ("gpus.%d.memory.free"):format(full.index or 0), value = gib(full.memory.free)},
+        {fact = ("gpus.%d.memory.free"):format(best.index), value = gib(best.memory.free)}},
+      fixes = {{set = {CUDA_VISIBLE_DEVICES = tostring(best.index)}, say = "Start the worker on a GPU with room."}}}
   end,
 }
 

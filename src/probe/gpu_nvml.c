@@ -33,7 +33,7 @@ bool ff_gpu_ok(struct ff_gpu_reader *r, int code)
 	ff_miss(r->ctx, "gpus",
 		ff_error_create(code == NVML_NO_PERMISSION ? FF_EDENIED : FF_EOS, "GPU %u: %s: %s (NVML error %d)",
 			r->index, r->call, text, code));
-	if (code == NVML_GPU_IS_LOST || code == NVML_RESET_REQUIRED) {
+	if (code == NVML_GPU_IS_LOST || code == NVML_RESET_REQUIRED || !r->device) { // without a handle nothing is told
 		r->lost = true;
 		ff_gpu_put(r, "error",
 			json_pack("{s:i, s:o, s:s}", "code", code, "text", ff_json_string(text, strlen(text)), "call",
