@@ -121,7 +121,12 @@ local function below_next(release)
 end
 
 -- Versions of NumPy's C interface and the releases that offer them; a module runs on its own one and on later ones.
-local API_SINCE = {[0xe] = ">=1.20,<2", [0xf] = ">=1.22,<2", [0x10] = ">=1.23,<2", [0x11] = ">=1.25,<2"}
+local API_SINCE = {[0xe] = ">=1.20,<2", [0xf] = ">=1.22,<2", [0x10] = ">=1.23,<2", [0x11] = ">=1.25,<2",
+  [0x12] = ">=2,<3", [0x13] = ">=2.1,<3", [0x14] = ">=2.3,<3", [0x15] = ">=2.4,<3"}
+
+-- Bytes of these types by the headers that a module is built with; from NumPy 2 on no module compares them.
+local SIZE_SINCE = {["numpy.ndarray"] = {[88] = ">=1.20,<2", [96] = ">=1.22,<2"},
+  ["numpy.ufunc"] = {[216] = ">=1.16,<2", [232] = ">=1.22,<2"}}
 
 rule {
   id = "numpy.abi",
@@ -130,8 +135,8 @@ rule {
   signatures = {
     compiled = [[A module that was compiled using NumPy 1\.x cannot be run in]],
     not_available = [[RuntimeError: Numpy is not available]],
-    dtype_size = [[numpy\.(?:dtype|ndarray|]]
-      .. [[ufunc) size changed, may indicate binary incompatibility(?:\. Expected (?<want>\d+) from C ]]
+    dtype_size = [[(?<type>numpy\.(?:dtype|ndarray|]]
+      .. [[ufunc)) size changed, may indicate binary incompatibility(?:\. Expected (?<want>\d+) from C ]]
         .. [[header, got (?<got>\d+))?]],
     multiarray = [[(?:numpy\.core\.multiarray failed to import|numpy\.core\.umath failed to import|]]
       .. [[_ARRAY_API not found|No module named 'numpy\.core\._?multiarray|cannot import name '_?ARRAY_API')]],
@@ -150,7 +155,7 @@ rule {
     if hit == log.compiled and not log.fatal then return nil end -- the notice alone: the import went on
     local have = f.pkg"numpy"
     local to_old = {install = "numpy", need = "<2", say = "Install NumPy 1.x, which such modules were built for."}
-    local to_new = {install = "numpy", need = ">=2",
+    local to_new = {install = "numpy", need = ">=2,<3",
       say = "Upgrade NumPy to the release that the module (or the pickled file) was made with."}
     local module = {code = true, kind = "pip:package",
       say = "Or upgrade the module that the traceback names to a release built for the installed NumPy."}
@@ -168,10 +173,11 @@ rule {
     local built_for_two = hit == log.dtype_size and want and (shrank or not hit.text:has("numpy.dtype") and got < want)
     local built = hit == log.abi_version and tonumber(hit.built, 16)
     local newer = built and built > (tonumber(hit.runs, 16) or 0)
-    if newer and API_SINCE[built] then to_new.need = API_SINCE[built] end
+    to_new.need = newer and API_SINCE[built] or built_for_two and (SIZE_SINCE[hit.type] or {})[want] or to_new.need
     if hit == log.newer_pickle or built_for_two or newer then
-      return {hit = hit, confidence = 0.82, why = {"A module (or a pickled file) was made with a newer NumPy than the "
-        .. "one that runs.", "NumPy is {fact:python.packages.numpy.version}."}, fixes = {to_new, module}}
+      return {hit = hit, confidence = 0.82, title = "what was made with a newer NumPy runs under an older one",
+        why = {"A module (or a pickled file) was made with a newer NumPy than the one that runs.",
+          "NumPy is {fact:python.packages.numpy.version}."}, fixes = {to_new, module}}
     end
     if hit == log.numba then
       local less = hit.need:match[[^([\d.]+) or less]]

@@ -400,7 +400,8 @@ rule {
     local built = log.version and log.version.built
     return {hit = hit, confidence = hit == log.serialized and 0.6 or 0.92, fixes = {
       {code = true, kind = "rebuild:engine", say = "Build the engine again with this TensorRT, on this GPU."},
-      {install = "tensorrt", need = built and "==" .. built .. ".*" or nil, older = true,
+      -- its wheels have four numbers from 10.8 on, and three before
+      {install = "tensorrt", need = built and "==" .. built:match[[^\d+(?:\.\d+){0,2}]] .. ".*" or nil, older = true,
         say = "Or install the TensorRT that built it."}}}
   end,
   doc = {looks = "'The engine plan file is not compatible with this version of TensorRT'.",

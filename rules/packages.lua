@@ -249,7 +249,7 @@ rule {
             {fact = "python.conflicts", value = ("torch requires %s, not installed"):format(requires)}},
           fixes = {{install = package, need = bounds(requires),
             say = "Install the package that brings it, in the version that torch asks for."},
-            {install = "torch", fresh = true, say = "Or install torch again with all that it requires."}}}
+            {install = "torch", fresh = true, say = "Or lay down torch itself anew."}}}
       end
     end
   end,
@@ -383,7 +383,8 @@ rule {
       return {confidence = 0.85, severity = "warning",
         why = {("%s names %s, which is not there."):format(dead.variable, dead.folder),
           here and ("Python is %s instead."):format(here) or nil}, evidence = {"python.dead.folder"},
-        fixes = {{unset = {dead.variable}, say = "Activate an environment that is there, or unset the variable."}}}
+        fixes = {{unset = {dead.variable}, effect = {["python.dead"] = false},
+          say = "Activate an environment that is there, or unset the variable."}}}
     end
     return {confidence = 0.88,
       why = {("The environment %s (%s) has no interpreter any more: it was moved or copied here, or the Python that "
