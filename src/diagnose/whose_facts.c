@@ -62,7 +62,8 @@ static bool prefix_differs(const json_t *facts, const json_t *said, struct ff_bu
 		return false;
 	json_array_foreach (site, i, folder) {
 		const char *path = json_string_value(folder);
-		if (path && strncmp(path, prefix, n) == 0 && ff_starts(path + n, "/lib/python"))
+		bool below = path && strncmp(path, prefix, n) == 0;
+		if (below && (ff_starts(path + n, "/lib/python") || ff_starts(path + n, "/local/lib/python")))
 			return false;
 	}
 	ff_buf_printf(because, "the log's packages lie in %s, which the Python here does not look into", prefix);

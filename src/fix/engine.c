@@ -131,10 +131,25 @@ static bool number_of(const json_t *value, double *ret)
 	return json_is_number(value) || (end && !*end && isfinite(*ret));
 }
 
+// By the engine's own name of it, which logs print: "max_batch_tokens" of "--max-batch-tokens %".
+static const json_t *setting_by_spelling(const struct ff_fix_machine *m, const struct flag *f)
+{
+	char name[FF_ATLAS_WORD_MAX];
+	struct ff_span word = f->known ? f->row.cells[SPELLING] : (struct ff_span){NULL, 0};
+	size_t n = 0;
+	if (!m->settings || !ff_span_starts(word, "--"))
+		return NULL;
+	for (size_t i = 2; i < word.n && word.p[i] != ' ' && n + 1 < sizeof(name); i++)
+		name[n++] = word.p[i] == '-' ? '_' : word.p[i];
+	name[n] = 0;
+	return json_object_get(m->settings, name);
+}
+
 // What is in effect: by the log, else the engine's default.
 static bool value_now(const struct ff_fix_machine *m, const struct flag *f, double *ret, bool *ret_said)
 {
-	const json_t *now = m->settings ? json_object_get(m->settings, f->setting) : NULL;
+	const json_t *own = setting_by_spelling(m, f);
+	const json_t *now = own ? own : m->settings ? json_object_get(m->settings, f->setting) : NULL;
 	struct ff_span usual = f->known ? f->row.cells[DEFAULT] : (struct ff_span){NULL, 0};
 	char text[32];
 	*ret_said = number_of(now, ret);

@@ -111,6 +111,16 @@ static bool is_path(const char *text)
 	return text && text[0] == '/' && !text[strcspn(text, "\n\r")];
 }
 
+// Of a system's own there may be several, and python3 is one of them.
+static char *python_in(const struct ff_fix_machine *m, const char *prefix)
+{
+	const char *version = strcmp(prefix, "/usr") == 0 ? ff_json_text(m->said, "python.version") : NULL;
+	_cleanup_free_ char *program = NULL;
+	if (asprintf(&program, "bin/python%s", version ? version : "3") < 0)
+		program = NULL;
+	return program ? join(prefix, program) : NULL;
+}
+
 // Virtual environments keep it in Scripts; conda, python.org and portable bundles beside their Lib.
 static char *windows_python(const char *prefix)
 {
@@ -135,7 +145,7 @@ static void find_python(struct ff_fix_machine *m)
 	else if (is_path(said))
 		m->python = strdup(said);
 	else if (is_path(prefix))
-		m->python = join(prefix, "bin/python3");
+		m->python = python_in(m, prefix);
 	else if (prefix && m->platform == FF_PLATFORM_WINDOWS)
 		m->python = windows_python(prefix);
 	m->externally_managed = m->facts && json_is_true(ff_json_at(m->facts, "python.externally_managed"));

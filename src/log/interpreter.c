@@ -236,8 +236,11 @@ static struct ff_error *put_prefix(json_t *said, const char *file, bool *ret)
 	struct ff_span version = ff_word_at(ff_span_of(lib + strlen("/lib/python")));
 	bool own =
 		lib - file > 7 && ff_starts(lib - 7, "/.local/"); // a user's: any interpreter of that version reads it
-	struct ff_error *err = own ? ff_json_put(said, "python.user_site", json_true())
-				   : put(said, "python.prefix", (struct ff_span){file, (size_t)(lib - file)});
+	struct ff_span prefix = {file, (size_t)(lib - file)};
+	if (ff_span_eq(prefix, "/usr/local") && ff_starts(packages - 4, "dist")) // Debian's Python lies in /usr
+		prefix = FF_SPAN("/usr");
+	struct ff_error *err =
+		own ? ff_json_put(said, "python.user_site", json_true()) : put(said, "python.prefix", prefix);
 	return err ? err : put_version(said, version); // Debian's "python3/dist-packages" has none
 }
 

@@ -4,7 +4,7 @@
 //	INFO 05-01 [api_server.py:1044] args: Namespace(model='m', max_model_len=8192, dtype='auto')
 //	INFO 05-01 [utils.py:233] non-default args: {'model': 'm', 'max_model_len': 8192}
 //	server_args=ServerArgs(model_path='m', mem_fraction_static=0.88, tp_size=2)
-//	text_generation_launcher: Args { model_id: "m", max_input_tokens: Some(1024), quantize: None }
+//	text_generation_launcher: Args { model_id: "m", max_input_tokens: Some(1024), quantize: None }; or a line each
 //	+ vllm serve m --max-model-len 8192 --enforce-eager
 //	  File "/opt/venv/lib/python3.10/site-packages/torch/nn/modules/module.py", line 1532, in _call_impl
 //
@@ -158,6 +158,8 @@ static struct ff_span bare(struct ff_span value)
 	value = ff_span_trim(value);
 	if (ff_span_starts(value, "Some(") && ff_span_ends(value, ")"))
 		value = ff_span_trim((struct ff_span){value.p + 5, value.n - 6});
+	if (value.n && value.p[value.n - 1] == ',') // "Some(\n        4,\n    )"
+		value.n--;
 	if (value.n >= 2 && (value.p[0] == '\'' || value.p[0] == '"') && value.p[value.n - 1] == value.p[0])
 		value = (struct ff_span){value.p + 1, value.n - 2};
 	return value;
@@ -226,7 +228,10 @@ static const struct mark {
 	{") with config: ", LIST, "vllm"},
 	{"args: Namespace(", LIST, NULL},
 	{"server_args=ServerArgs(", LIST, "sglang"},
+	{"TurbomindEngineConfig(", LIST, "lmdeploy"},
+	{"PytorchEngineConfig(", LIST, "lmdeploy"},
 	{"Args { ", LIST, NULL},
+	{"Args {\n", LIST, NULL},
 	{"text_generation_launcher", ENGINE, "tgi"},
 	{"text_embeddings_router", ENGINE, "tei"},
 	{"vllm serve ", COMMAND, "vllm"},
