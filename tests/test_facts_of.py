@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -129,6 +130,18 @@ def test_given_facts_are_used_and_a_contradiction_is_said(ask, tmp_path):
     facts.write_text(json.dumps({"schema": "firstfix.facts/1", "python": {"version": "3.12.1"}}))
     of = ask(FOREIGN, "--json", "--facts", str(facts))["facts_of"]
     assert of == {"what": "file", "fits": False, "because": "the log's Python is 3.9, and the one here 3.12.1"}
+
+
+def test_facts_come_out_of_a_pipe_that_takes_its_time(firstfix, tmp_path):
+    """As `--facts <(ssh host firstfix report --json)` gives them."""
+    ours, theirs = os.pipe()
+    words = [firstfix, "check", "--json", "--facts", f"/dev/fd/{ours}"]
+    done = subprocess.Popen(words, pass_fds=(ours,), stdout=subprocess.PIPE, text=True)
+    os.close(ours)
+    time.sleep(0.3)
+    os.write(theirs, json.dumps({"schema": "firstfix.facts/1"}).encode())
+    os.close(theirs)
+    assert json.loads(done.communicate(timeout=60)[0])["facts_of"]["what"] == "file"
 
 
 def test_facts_that_rules_have_no_memory_for(firstfix, tmp_path):

@@ -247,7 +247,7 @@ struct ff_error *ff_capture(const struct ff_collect_options *options, const char
 
 struct ff_error *ff_facts_read(const char *path, struct ff_facts **ret)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd = ff_open_named(path);
 	if (fd < 0)
 		return ff_error_create(FF_EUSAGE, "%s: %s", path, strerror(errno));
 	_cleanup_buf_ struct ff_buf text = {0};

@@ -174,7 +174,7 @@ static void each_pin(void *arg, const struct ff_pin *pin)
 
 static struct ff_error *read_file(struct reading *r, const char *path)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd = ff_open_named(path);
 	_cleanup_buf_ struct ff_buf bytes = {0};
 	enum ff_pins_kind kind;
 	if (fd < 0)

@@ -6,6 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+int ff_open_named(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, 0);
+	return fd;
+}
+
 struct ff_error *ff_read_all(int fd, const char *name, size_t max, struct ff_buf *ret)
 {
 	char chunk[16384];

@@ -7,6 +7,10 @@
 #include <limits.h>
 #include <sys/types.h>
 
+/** Open what a user named, without waiting for somebody to write into a FIFO; what its writer is slow to send is waited
+    for when it is read (`--facts <(ssh host firstfix report --json)`). -1 and errno when it cannot be opened. */
+int ff_open_named(const char *path);
+
 /** Read fd to its end into *ret (appended). FF_ELIMIT when more than `max` bytes come. `name` is for messages. */
 struct ff_error *ff_read_all(int fd, const char *name, size_t max, struct ff_buf *ret);
 
