@@ -204,6 +204,24 @@ def test_the_fix_is_for_the_interpreter_that_the_log_names(bare, machine, tmp_pa
     assert str(machine[1].parent) in doc["fix"]["command"]
     assert doc["changes"] == {"numpy": {"from": "2.1.3", "to": "1.26.4"}}, "the versions are of that interpreter"
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to another user")
+@pytest.mark.parametrize("mode", ["--dry-run", "--apply"])
+def test_a_program_of_another_user_that_the_log_names_is_not_run(bare, tmp_path, mode):
+    """Whoever can write into a log that root reads has no program of his own run for it."""
+    site = tmp_path / "evil/lib/python3.11/site-packages"
+    site.mkdir(parents=True)
+    (site / "a.py").touch()
+    (tmp_path / "evil/pyvenv.cfg").write_text("home = /usr/bin\n")
+    (tmp_path / "evil/bin").mkdir()
+    program = tmp_path / "evil/bin/python3"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    os.chown(tmp_path / "evil", 65534, 65534)
+    (tmp_path / "log").write_text(trace(site))
+    done = bare(mode, tmp_path / "log")
+    assert done.returncode == 1 and "may be changed by other users" in done.stdout, done.stdout + done.stderr
+    assert not (tmp_path / "ran").exists()
+
 
 def test_the_path_in_a_message_names_the_interpreter_too(bare, machine, tmp_path):
     """A script of one's own fails at its import: no frame lies in the environment."""

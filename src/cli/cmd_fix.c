@@ -119,7 +119,7 @@ static int dry_run(struct ff_fix_request *r, const json_t *fix)
 {
 	_cleanup_plan_ struct ff_fix_plan plan = {0};
 	struct ff_error *err = ff_fix_plan_for(r, fix, &plan);
-	if (!err)
+	if (!err && !plan.by_hand)
 		err = ff_fix_show_changes(r, &plan);
 	if (!err && plan.by_hand)
 		ff_fix_note_by_hand(r, &plan);

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct ff_error *rendered(struct ff_error *err, char *text, const char *name, json_t **ret)
@@ -100,6 +102,25 @@ static bool is_foreign(const struct ff_fix_request *r)
 	return !r->python && of && strcmp(of, "this machine") != 0 && ff_json_text(r->diagnosis, "facts_of.because");
 }
 
+static bool is_trusted(const char *path, bool follow)
+{
+	struct stat st;
+	bool there = (follow ? stat(path, &st) : lstat(path, &st)) == 0;
+	bool for_all = there && !S_ISLNK(st.st_mode) && (st.st_mode & S_IWOTH);
+	return there && !for_all && (st.st_uid == 0 || st.st_uid == geteuid());
+}
+
+// A log may come from anybody, and a program that it names is run only where its owner could run anything here: the
+// interpreter, what it is a link to, its folder and its environment.
+static bool is_safe_to_run(const char *python)
+{
+	_cleanup_free_ char *folder = strdup(python), *environment = strdup(python);
+	if (!folder || !environment)
+		return false;
+	return is_trusted(python, false) && is_trusted(python, true) && is_trusted(dirname(folder), true) &&
+		is_trusted(dirname(dirname(environment)), true);
+}
+
 static struct ff_error *facts_of_plan(struct ff_fix_request *r, struct ff_fix_plan *plan)
 {
 	const char *known = ff_json_text(r->facts, "python.executable");
@@ -107,6 +128,11 @@ static struct ff_error *facts_of_plan(struct ff_fix_request *r, struct ff_fix_pl
 		return NULL;
 	if (access(plan->python, X_OK) < 0) {
 		plan->by_hand = "its interpreter is not on this machine";
+		return NULL;
+	}
+	if (!r->python && !is_safe_to_run(plan->python)) {
+		plan->by_hand = "its interpreter, which only the log names, may be changed by other users: "
+				"--python takes it";
 		return NULL;
 	}
 	json_t *facts = NULL;
