@@ -192,7 +192,7 @@ end
 local texts = {
   ["oom.other-process"] = "Another process holds most of the GPU's memory.",
   ["oom.fragmentation"] = "What is reserved and free would do together, but it lies in pieces: fragmentation.",
-  ["oom.model-too-big"] = "The weights do not fit this GPU: memory ran out while they were placed.",
+  ["oom.model-too-big"] = "The weights do not fit this GPU, by what was asked for and is free.",
   ["oom.leak"] = "Memory filled up over time: something keeps tensors (history, caches, graphs) between requests.",
 }
 
@@ -547,6 +547,9 @@ end
 local function explained(cause, m, f, log, event)
   local why, computed = {texts[cause] or beside_weights(log, event)}, {}
   if cause == "oom.fragmentation" and refused_beside_room(m) then why[1] = refused end
+  if cause == "oom.model-too-big" and loading(log) then
+    why[1] = "The weights do not fit this GPU: memory ran out while they were placed."
+  end
   local function add(holds, text, ...)
     if holds then why[#why + 1] = text:format(...) end
   end

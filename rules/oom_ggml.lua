@@ -50,13 +50,15 @@ local function decide(log)
 end
 
 local causes = {
-  {"oom.model-too-big", too_big, "The weights do not fit this GPU: memory ran out while they were placed."},
+  {"oom.model-too-big", too_big, "The weights do not fit this GPU: memory ran out while they were placed.",
+    "The GPU has no room for a buffer, and no line says that it is one for the context or for computing: mostly it is "
+      .. "the weights'."},
   {"oom.activation", activation, "The GPU is full when more is asked for: what is computed (KV cache, context, "
     .. "batch) does not fit beside the weights."},
 }
 
 for _, row in ipairs(causes) do
-  local cause, fixes, why = table.unpack(row)
+  local cause, fixes, why, unsaid = table.unpack(row)
   rule {
     id = cause .. "/ggml",
     from = {"native", "engine", "hub", "compiler", "app"},
@@ -95,7 +97,8 @@ for _, row in ipairs(causes) do
       if not (log.exited or log.ggml or log.llama) then return nil end
       local hit, found, confidence = decide(log)
       if found ~= cause then return nil end
-      return {hit = hit, confidence = confidence, why = why, fixes = fixes(f, log)}
+      local told = not unsaid or log.weights or log.exited
+      return {hit = hit, confidence = confidence, why = told and why or unsaid, fixes = fixes(f, log)}
     end,
     doc = {looks = "ggml_backend_cuda_buffer_type_alloc_buffer: ... cudaMalloc failed: out of memory.",
       check = "What was being allocated: a tensor of the model, or a compute buffer."},

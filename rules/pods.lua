@@ -60,8 +60,8 @@ rule {
     servable = [[Could not find base path (?<path2>/\S+) for servable]],
     absent = [[FileNotFoundError: \[Errno 2\] No such file or directory: '(?<path3>/(?:mnt|models?|data|workspace|]]
       .. [[runpod-volume|opt/ml)(?:/[\w./-]*)?)']],
-    triton = [[failed to stat (?:file|directory) (?<path4>/\S+)|failed to open (?:model repository|directory) ]]
-      .. [[(?<path5>/\S+)]],
+    triton = [[failed to stat (?:file|directory) (?<path4>/[^\s"']+)|failed to open (?:model repository|directory) ]]
+      .. [[(?<path5>/[^\s"']+)]],
   },
   context = {kserve_server = [[(?:kserve|kfserving|storage-initializer|InferenceService)]]},
   when = function(f, log)
