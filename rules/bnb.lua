@@ -153,7 +153,7 @@ rule {
         fixes = {{install = "bitsandbytes", fresh = true,
           say = "Install the wheel from PyPI, and start Python outside the source tree."},
                  {rebuild = "bitsandbytes",
-                   say = "Or compile it: cmake -DCOMPUTE_BACKEND=cuda -S . && make && pip install ."}}}
+                   say = "Or compile its native part for CUDA with cmake, and install it from there."}}}
     end
     local asked = wanted and wanted:match[[cuda(\d+)]]
     local shipped = shipped_versions(f)

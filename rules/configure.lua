@@ -70,8 +70,8 @@ rule {
         "Missing is {file}."},
       fixes = {not downloaded and {setting = "submodules", kind = "code",
           say = "Fetch them, in the folder of the clone."}
-        or {code = true, kind = "pip:package", say = "Build from a clone with its submodules (pip install "
-          .. "git+https://... fetches them), or take a release that has a wheel."},
+        or {code = true, kind = "pip:package", say = "Build from a clone with its submodules (pip fetches "
+          .. "them from a git+https:// address), or take a release that has a wheel."},
         {code = true, say = "An archive of the repository (Download ZIP) never has them: clone it."}}}
   end,
   doc = {looks = "'does not contain a CMakeLists.txt file', 'CUTLASS submodule not found'.",

@@ -455,7 +455,7 @@ rule {
         .. "GPU (GPUDirect RDMA), for which the module nvidia-peermem must be loaded, or the card and the IOMMU must "
         .. "allow it.",
         fixes = {{set = {NCCL_NET_GDR_LEVEL = "LOC"}, say = "Do without GPUDirect RDMA."},
-          {host = true, say = "To have it back: load nvidia-peermem on every host (sudo modprobe nvidia-peermem), and "
+          {host = true, say = "To have it back: load the module nvidia-peermem on every host, and "
             .. "do without virtualized translation (ATS, IOMMU) on the way."}}}
     end
     if kind == "route" then

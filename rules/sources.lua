@@ -90,7 +90,7 @@ local function source_answer(f, module)
     why = ("%s was installed as a link to its source in %s, and nothing is there any more."):format(name, path),
     evidence = {{fact = "python.packages", value = ("%s: %s"):format(name, path)}},
     fixes = {{code = true, kind = "pip:" .. name, say = ("Put its source back to %s, or install it again from where it "
-      .. "lies now (pip install -e FOLDER)."):format(path)}}}
+      .. "lies now, as an editable package."):format(path)}}}
 end
 
 local source_told, source_foreseen = on_missing(source_answer)

@@ -137,6 +137,7 @@ def test_case(file, name, log, facts, want, firstfix, tmp_path):
     ill = [(t, faults) for d in found for t in [d["why"], d["title"], *(f.get("say", "") for f in d["fixes"])]
            if (faults := text_lint.faults(t))]
     assert not ill, "a sentence that nobody wrote like that"
+    assert not [f["say"] for d in found for f in d["fixes"] if text_lint.shell(f["say"])]
     wrong = [(f["command"], faults) for d in found for f in d["fixes"]
              if (faults := command_lint.faults(f.get("command", ""), facts, log))]
     assert not wrong, "a command that nobody can copy, or that names what nobody knows"

@@ -75,6 +75,13 @@ def test_a_folder_of_rules_is_checked_tested_and_used(firstfix, tmp_path):
             "bad.lua:1: rule 'x.y': a fix holds no command: say what must become true, with one of: install, ",
         ),
         (
+            (
+                "rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '',\n fixes = {{code = true, say = 'Run"
+                " `pip install x`.'}}}"
+            ),
+            "'say' holds a shell's text",
+        ),
+        (
             "rule {id = 'x.y', title = 't', signatures = {a = [[b]]}, why = '', fixes = {{kind = 'os', say = ''}}}",
             "a fix needs 'say' and one of: install, ",
         ),

@@ -17,3 +17,8 @@ def faults(text):
     found = [name for pattern, name in FAULTS if re.search(pattern, text)]
     sentences = re.split(r"(?<=[.?!]) (?=[A-Z])", text)
     return found + ["a sentence twice"] * (len(set(sentences)) < len(sentences))
+
+
+def shell(text):
+    """What only a shell reads has no place in the sentence beside a command."""
+    return re.findall(r"&&|\|\||\$\(|sudo | \| |pip install |apt-get ", text)

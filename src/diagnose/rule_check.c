@@ -143,6 +143,17 @@ static const char *intention_of(lua_State *L, int fix)
 	return found;
 }
 
+// What only a shell reads: a fix's command is written by src/fix, for the machine, and not in a sentence either.
+static bool is_shell(const char *say)
+{
+	static const char *const signs[] = {
+		"&&", "||", "$(", "sudo ", " | ", "pip install ", "apt-get ", "docker run "};
+	for (size_t i = 0; i < COUNT(signs); i++)
+		if (strstr(say, signs[i]))
+			return true;
+	return false;
+}
+
 static struct ff_error *check_fix_field(lua_State *L, const char *intention, const char *key)
 {
 	if (strcmp(key, "command") == 0)
@@ -154,6 +165,8 @@ static struct ff_error *check_fix_field(lua_State *L, const char *intention, con
 		return wrong(key, "a function");
 	if ((strcmp(key, "say") == 0 || strcmp(key, "kind") == 0) && lua_type(L, -1) != LUA_TSTRING)
 		return wrong(key, "text");
+	if (strcmp(key, "say") == 0 && is_shell(lua_tostring(L, -1)))
+		return ff_error_create(FF_EUSAGE, "'say' holds a shell's text: say what must become true");
 	if (strcmp(key, "kind") == 0 && !ff_fix_kind_ok(lua_tostring(L, -1)))
 		return ff_error_create(FF_EUSAGE, "'%s' is no kind of fix (see causes.tsv)", lua_tostring(L, -1));
 	return NULL;
