@@ -11,6 +11,7 @@
 #include "probe/model_folder.h"
 
 #include "host/bytes.h"
+#include "parse/chars.h"
 #include "parse/model_file.h"
 #include "probe/python_find.h"
 
@@ -82,7 +83,7 @@ json_t *ff_model_config(struct ff_probe_ctx *ctx, const char *folder, const char
 
 // ---- what kind of file it is ----
 
-enum format { OTHER, SAFETENSORS, TORCH, GGUF, JSON, TOKENIZER };
+enum format { OTHER, SAFETENSORS, TORCH, GGUF, JSON, MESSAGE };
 
 static enum format format_of(const char *name)
 {
@@ -93,7 +94,7 @@ static enum format format_of(const char *name)
 		{"adapter_model", ".bin", TORCH}, {"diffusion_pytorch_model", ".bin", TORCH}, {"", ".pt", TORCH},
 		{"", ".pth", TORCH}, {"", ".ckpt", TORCH}, {"", ".index.json", JSON}, {"config", ".json", JSON},
 		{"tokenizer", ".json", JSON}, {"generation_config", ".json", JSON}, {"adapter_config", ".json", JSON},
-		{"tokenizer", ".model", TOKENIZER}, {"spiece", ".model", TOKENIZER}, {"", ".onnx", TOKENIZER}};
+		{"tokenizer", ".model", MESSAGE}, {"spiece", ".model", MESSAGE}, {"", ".onnx", MESSAGE}};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (ff_starts(name, names[i].start) && ff_ends(name, names[i].end))
 			return names[i].format;
@@ -235,29 +236,42 @@ static const char *json_flaw(struct file *f)
 	return document_flaw(f);
 }
 
-// A SentencePiece model is one protobuf message: fields of a length, one after the other, to the very end. Others that
-// are called so (tiktoken's) are lines of text.
-static const char *pieces_flaw(struct file *f)
+static bool take_varint(struct ff_span *rest, uint64_t *ret)
 {
+	*ret = 0;
+	for (unsigned shift = 0; rest->n && shift < 63; shift += 7) {
+		unsigned char c = (unsigned char)*rest->p;
+		*rest = ff_span_skip(*rest, 1);
+		*ret |= (uint64_t)(c & 127) << shift;
+		if (!(c & 128))
+			return true;
+	}
+	return false;
+}
+
+// SentencePiece models and those of ONNX are one protobuf message: fields, one after the other, to the very end, each a
+// number or of a length that stands before it. Others that are called so (tiktoken's) are lines of text.
+static const char *message_flaw(struct file *f)
+{
+	enum { NUMBER = 0, EIGHT_BYTES = 1, LENGTH = 2, FOUR_BYTES = 5 };
 	_cleanup_map_ struct ff_map map = {0};
-	_cleanup_error_ struct ff_error *err = NULL;
-	if (f->head[0] != '\n' || !ff_ends(f->at.path, ".model") || f->size > PIECES_MAX)
+	bool onnx = ff_ends(f->at.path, ".onnx");
+	if (onnx ? f->head[0] != 8 : f->head[0] != '\n' || !ff_ends(f->at.path, ".model") || f->size > PIECES_MAX)
 		return NULL;
-	err = ff_host_map(f->at.host, f->at.path, &map);
-	const unsigned char *text = map.p;
-	for (size_t at = 0; !err && at < map.n;) {
-		uint64_t length = 0;
-		if ((text[at++] & 7) != 2)
-			return NULL; // another kind of field: nothing is said
-		for (unsigned shift = 0; at < map.n && shift < 63; shift += 7) {
-			unsigned char c = text[at++];
-			length |= (uint64_t)(c & 127) << shift;
-			if (!(c & 128))
-				break;
-		}
-		if (length > map.n - at)
+	_cleanup_error_ struct ff_error *err = ff_host_map(f->at.host, f->at.path, &map);
+	for (struct ff_span rest = {map.p, map.n}; !err && rest.n;) {
+		uint64_t tag, length = 0;
+		if (!take_varint(&rest, &tag))
 			return "short";
-		at += (size_t)length;
+		unsigned kind = tag & 7;
+		if ((kind == NUMBER || kind == LENGTH) && !take_varint(&rest, &length))
+			return rest.n ? NULL : "short";
+		if (kind != NUMBER && kind != EIGHT_BYTES && kind != LENGTH && kind != FOUR_BYTES)
+			return NULL; // no message: nothing is said
+		uint64_t behind = kind == EIGHT_BYTES ? 8 : kind == FOUR_BYTES ? 4 : kind == LENGTH ? length : 0;
+		if (behind > rest.n)
+			return "short";
+		rest = ff_span_skip(rest, (size_t)behind);
 	}
 	return NULL;
 }
@@ -293,7 +307,7 @@ static const char *flaw_of(struct file *f, enum format format)
 		[TORCH] = torch_flaw,
 		[GGUF] = gguf_flaw,
 		[JSON] = json_flaw,
-		[TOKENIZER] = pieces_flaw};
+		[MESSAGE] = message_flaw};
 	if (!f->size)
 		return "empty";
 	f->head_n = f->size < HEAD ? (size_t)f->size : HEAD;
@@ -417,4 +431,9 @@ json_t *ff_model_missing(const struct ff_names *names)
 		}
 	}
 	return list;
+}
+
+json_t *ff_model_file_damage(struct ff_probe_ctx *ctx, const char *folder, const char *name)
+{
+	return look_at(ctx, folder, name, NULL);
 }

@@ -22,6 +22,9 @@ uint64_t ff_model_weights(struct ff_probe_ctx *ctx, const char *folder, const st
 json_t *ff_model_damage(
 	struct ff_probe_ctx *ctx, const char *folder, const struct ff_names *names, struct ff_model_count *ret);
 
+/** The same of one file; NULL when it is well, or no model's. */
+json_t *ff_model_file_damage(struct ff_probe_ctx *ctx, const char *folder, const char *name);
+
 /** {"parameters", "matrix_parameters", "wide_parameters"}; NULL where they are not known. */
 json_t *ff_model_tensors_json(const struct ff_model_count *count);
 

@@ -1,7 +1,7 @@
 // workdir: the folder that the worker is started in, as far as it tells what the start will need: models in it, files
 // that hide a package, an environment that is not active, sources that want a compiler; what its scripts name
-// (workdir_scripts.c), what its start scripts run (workdir_start.c), whose ports those take (workdir_ports.c) and what
-// its generated code was made for (workdir_generated.c).
+// (workdir_scripts.c), what its start scripts run (workdir_start.c) and where that code lies (workdir_entries.c), whose
+// ports those take (workdir_ports.c) and what its generated code was made for (workdir_generated.c).
 //
 //	{"workdir": {"folder": "/app", "models": [{"path": "/app/model", "because": "folder", "config": {"type": "qwen3",
 //	 "transformers": "4.51.0", "known": false}, "damaged": [{"file": "model.safetensors", "kind": "lfs", "size": 134}],
@@ -143,6 +143,21 @@ static void put_model(struct ff_workdir *w, const char *path, const struct ff_na
 	ff_fact_append(w->ctx, "workdir.models", model);
 }
 
+// A file of a model that a script opens by its own name.
+static void put_model_file(struct ff_workdir *w, const char *path, const char *because)
+{
+	_cleanup_free_ char *folder = ff_path_parent(path);
+	const char *slash = strrchr(path, '/');
+	json_t *damage = folder && slash && !json_object_get(w->seen, folder)
+		? ff_model_file_damage(w->ctx, folder, slash + 1)
+		: NULL;
+	if (damage && w->models++ < FF_WORKDIR_FOUND_MAX)
+		ff_fact_append(w->ctx, "workdir.models",
+			json_pack("{s:o, s:s, s:[O]}", "path", ff_native_text(folder), "because", because, "damaged",
+				damage));
+	json_decref(damage);
+}
+
 // ---- libraries ----
 
 // A library that a script opens: what ld.so would say of it in this worker's Python.
@@ -185,6 +200,8 @@ void ff_workdir_look_at(struct ff_workdir *w, const char *path, const char *beca
 	} else if (S_ISREG(st.st_mode) && (ff_ends(path, ".so") || (name && strstr(name, ".so.")))) {
 		if (w->libraries++ < FF_WORKDIR_FOUND_MAX)
 			put_library(w, path);
+	} else if (S_ISREG(st.st_mode)) {
+		put_model_file(w, path, because);
 	}
 }
 
@@ -385,6 +402,7 @@ static void look_at_all(struct ff_workdir *w)
 	read_site(w);
 	ff_workdir_scripts(w);
 	ff_workdir_commands(w);
+	ff_workdir_put_scripts(w);
 	ff_workdir_ports(w);
 	if (ff_host_pid(w->ctx->host))
 		look_at_arguments(w);

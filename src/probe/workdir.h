@@ -24,6 +24,18 @@ struct ff_workdir {
 /** Read the worker's scripts: workdir.scripts, and what the texts in them name. */
 void ff_workdir_scripts(struct ff_workdir *w);
 
+/** Read one of them, once; `name` is what it is called from the folder. */
+void ff_workdir_read_script(struct ff_workdir *w, const char *path, const char *name);
+
+/** Read the scripts of the sub-folder that a start leads to, where the folder itself has none. */
+void ff_workdir_entries(struct ff_workdir *w);
+
+/** Where the module or file lies that this command starts: "below", "nowhere", "module" of workdir.commands. */
+void ff_workdir_lead(struct ff_workdir *w, json_t *command, const char *program);
+
+/** What all scripts together say: workdir.lost, workdir.imports. */
+void ff_workdir_put_scripts(struct ff_workdir *w);
+
 /** Read the scripts that start a worker (start.sh, Procfile): workdir.commands. */
 void ff_workdir_commands(struct ff_workdir *w);
 

@@ -1,7 +1,8 @@
 // workdir.scripts: what a worker's own scripts say that they will ask for.
 //
 //	{"file": "serve.py", "asks": ["flash_attention_2", "device_map"], "absent": ["transformers"], "repos": ["team/tiny"],
-//	 "tokenizers": ["/app/model"], "apps": ["app"], "unset": ["MODEL_ID"],
+//	 "tokenizers": ["/app/model"], "apps": ["app"], "celery": ["worker"], "unset": ["MODEL_ID"],
+//	 "schemes": ["postgresql+asyncpg"],
 //	 "lacks": [{"module": "numpy", "name": "float_"}]}
 //
 // With a process (--pid) it is the script of its command line; else those of the folder, without tests.
@@ -69,7 +70,7 @@ static const struct {
 struct script {
 	struct ff_workdir *w;
 	const char *file, *folder;
-	json_t *asks, *absent, *repos, *own, *tokenizers, *processors, *apps, *unset;
+	json_t *asks, *absent, *repos, *own, *tokenizers, *processors, *apps, *celery, *unset, *schemes;
 	size_t texts, imports;
 	unsigned server;    // how deep in brackets the arguments of a server's start lie; 0 elsewhere
 	bool first, object; // of uvicorn.run: nothing was read yet, it is given the application itself
@@ -117,6 +118,21 @@ static bool lies_in(struct script *s, const char *folder, struct ff_span module)
 	return false;
 }
 
+// A folder of data that is called like a package holds no code.
+static bool is_code(struct script *s, const char *folder, struct ff_span module)
+{
+	_cleanup_free_ char *path = ff_path_printf("%s/%.*s", folder, (int)module.n, module.p);
+	_cleanup_names_ struct ff_names names = {0};
+	_cleanup_error_ struct ff_error *err =
+		path ? ff_host_list(s->w->ctx->host, path, FF_WORKDIR_NAMES_MAX, &names) : &ff_enomem;
+	if (err)
+		return true; // a file, or nobody knows
+	for (size_t i = 0; i < names.n; i++)
+		if (ff_ends(names.names[i], ".py") || ff_ends(names.names[i], ".so") || !strchr(names.names[i], '.'))
+			return true;
+	return false;
+}
+
 // A part of Python itself; where its library cannot be found, everything may be one.
 static bool is_standard(struct script *s, struct ff_span module)
 {
@@ -143,7 +159,10 @@ static void note_import(struct script *s, const struct ff_py_token *t)
 		return;
 	if (ff_workdir_installed(s->w, module))
 		s->w->others++;
-	else if (lies_in(s, s->folder, module)) // the script's own, which is told where Python does not look there
+	else if (strcmp(s->folder, s->w->folder) != 0 && lies_in(s, s->w->folder, module))
+		return; // the project's
+	else if (lies_in(s, s->folder, module) &&
+		is_code(s, s->folder, module)) // the script's own, which is told where Python does not look there
 		add(s, ff_host_getenv(s->w->ctx->host, "PYTHONSAFEPATH") ? s->own : NULL, module);
 	else if (ff_workdir_known(module) && !is_standard(s, module))
 		add(s, s->absent, module);
@@ -169,6 +188,16 @@ static bool ends_in(struct ff_span name, const char *const endings[], size_t n)
 }
 
 #define ENDS_IN(name, list) ends_in(name, list, sizeof(list) / sizeof((list)[0]))
+
+static bool holds(struct ff_span text, const char *const words[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (memmem(text.p, text.n, words[i], strlen(words[i])))
+			return true;
+	return false;
+}
+
+#define HOLDS(text, list) holds(text, list, sizeof(list) / sizeof((list)[0]))
 
 // Names that take a model: of the hub or a folder; and those that take a file of this machine.
 static const char *const takes_model[] = {"from_pretrained", "model", "model_id", "repo_id", "MODEL", "MODEL_ID", "LLM",
@@ -276,22 +305,46 @@ static void note_server(struct script *s, const struct ff_py_token *t, unsigned 
 	ff_workdir_note_port(s->w, s->file, port);
 }
 
+// create_engine("postgresql+asyncpg://..."), Celery(broker=os.environ["BROKER_URL"]): how the URL begins, which says
+// what package opens it. Nothing else of it is kept.
+static void note_scheme(struct script *s, const struct ff_py_token *t)
+{
+	static const char *const opens[] = {"create_engine", "create_async_engine", "Celery", "broker", "backend",
+		"url", "URL", "URI", "uri", "dsn"};
+	static const char *const reads[] = {"environ", "environ.get", "getenv"};
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789+_";
+	_cleanup_free_ char *name = ENDS_IN(t->before, reads) ? ff_span_dup(t->text) : NULL;
+	const char *value = name ? ff_host_getenv(s->w->ctx->host, name) : NULL;
+	struct ff_span text = value ? ff_span_of(value) : t->text;
+	const char *end = text.n ? memmem(text.p, text.n, "://", 3) : NULL;
+	struct ff_span scheme = ff_span_first(text, end ? (size_t)(end - text.p) : 0);
+	for (size_t i = 0; i < scheme.n; i++)
+		if (!strchr(plain, scheme.p[i]))
+			return;
+	if (scheme.n && (value || ENDS_IN(t->before, opens)))
+		add(s, s->schemes, scheme);
+}
+
 // "app = FastAPI(title='x')", "async def app(scope, receive, send)": what an ASGI or WSGI server is given. Only at the
 // beginning of a line.
 static void note_apps(struct script *s, struct ff_span text)
 {
 	static const char *const makers[] = {"FastAPI(", "Flask(", "Starlette(", "Quart(", "Sanic(", "Litestar(",
 		"get_asgi_application(", "get_wsgi_application(", "create_app("};
+	static const char *const workers[] = {"Celery("};
 	for (struct ff_span line; ff_span_line(&text, &line);) {
 		const char *raw = ff_span_starts(line, "async def ") ? memmem(line.p, line.n, "(scope", 6) : NULL;
 		if (raw)
 			add(s, s->apps, ff_span_trim((struct ff_span){line.p + 10, (size_t)(raw - line.p) - 10}));
 		const char *equals = line.n && ff_is_letter(line.p[0]) ? memchr(line.p, '=', line.n) : NULL;
 		struct ff_span name = ff_span_trim(ff_span_first(line, equals ? (size_t)(equals - line.p) : 0));
-		for (size_t i = 0; equals && name.n && i < sizeof(makers) / sizeof(makers[0]); i++)
-			if (memmem(equals, (size_t)(line.p + line.n - equals), makers[i], strlen(makers[i])) &&
-				!memchr(name.p, ' ', name.n) && !memchr(name.p, '.', name.n))
-				add(s, s->apps, name);
+		if (!equals || !name.n || memchr(name.p, ' ', name.n) || memchr(name.p, '.', name.n))
+			continue;
+		struct ff_span made = {equals, (size_t)(line.p + line.n - equals)};
+		if (HOLDS(made, makers))
+			add(s, s->apps, name);
+		if (HOLDS(made, workers))
+			add(s, s->celery, name);
 	}
 }
 
@@ -316,8 +369,10 @@ static void read_tokens(struct script *s, struct ff_span text)
 	for (struct ff_py_token t; ff_py_script_next(&script, &t);) {
 		note_ask(s, &t);
 		note_server(s, &t, script.depth);
-		if (t.kind == FF_PY_STRING)
+		if (t.kind == FF_PY_STRING) {
 			note_variable(s, &t, script.rest, script.indented);
+			note_scheme(s, &t);
+		}
 		ff_workdir_note_name(s->w, &s->names, &t);
 		if (t.kind == FF_PY_IMPORT)
 			note_import(s, &t);
@@ -326,18 +381,37 @@ static void read_tokens(struct script *s, struct ff_span text)
 	}
 }
 
-static void read_script(struct ff_workdir *w, const char *path, const char *name)
+// The lists that its fact holds, by their names.
+static json_t *fact_of(struct script *s, bool *ret_any)
+{
+	const struct {
+		const char *key;
+		json_t *list;
+	} lists[] = {{"asks", s->asks}, {"absent", s->absent}, {"repos", s->repos}, {"own", s->own},
+		{"tokenizers", s->tokenizers}, {"processors", s->processors}, {"apps", s->apps}, {"celery", s->celery},
+		{"unset", s->unset}, {"schemes", s->schemes}, {"lacks", s->names.lacks}};
+	json_t *fact = json_pack("{s:o}", "file", ff_json_string(s->file, strlen(s->file)));
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		*ret_any |= json_array_size(lists[i].list) > 0;
+		ff_workdir_put(fact, lists[i].key, json_incref(lists[i].list));
+	}
+	return fact;
+}
+
+void ff_workdir_read_script(struct ff_workdir *w, const char *path, const char *name)
 {
 	_cleanup_json_ json_t *asked = json_array(), *absent = json_array(), *repos = json_array(), *own = json_array(),
 			      *tokenizers = json_array(), *processors = json_array(), *apps = json_array(),
-			      *unset = json_array(), *lacks = json_array(), *modules = json_object();
+			      *celery = json_array(), *unset = json_array(), *schemes = json_array(),
+			      *lacks = json_array(), *modules = json_object();
 	_cleanup_free_ char *text = NULL, *folder = ff_path_parent(path);
 	size_t n;
-	_cleanup_error_ struct ff_error *err =
-		folder ? ff_host_read(w->ctx->host, path, SCRIPT_MAX, &text, &n) : &ff_enomem;
-	if (err)
+	bool any = false;
+	_cleanup_error_ struct ff_error *err = folder && !json_object_get(w->seen, path)
+		? ff_host_read(w->ctx->host, path, SCRIPT_MAX, &text, &n)
+		: &ff_enomem;
+	if (err || json_object_set_new(w->seen, path, json_true()) < 0)
 		return;
-	w->scripts++;
 	struct script s = {.w = w,
 		.file = name,
 		.folder = folder,
@@ -348,27 +422,17 @@ static void read_script(struct ff_workdir *w, const char *path, const char *name
 		.tokenizers = tokenizers,
 		.processors = processors,
 		.apps = apps,
+		.celery = celery,
 		.unset = unset,
+		.schemes = schemes,
 		.names = {.modules = modules,
 			.lacks = lacks,
 			.careful = memmem(text, n, "hasattr(", 8) || memmem(text, n, "AttributeError", 14)}};
 	read_tokens(&s, (struct ff_span){text, n});
 	note_apps(&s, (struct ff_span){text, n});
-	if (!json_array_size(asked) && !json_array_size(absent) && !json_array_size(repos) && !json_array_size(own) &&
-		!json_array_size(tokenizers) && !json_array_size(processors) && !json_array_size(apps) &&
-		!json_array_size(unset) && !json_array_size(lacks))
-		return;
-	json_t *fact = json_pack("{s:o}", "file", ff_json_string(name, strlen(name)));
-	ff_workdir_put(fact, "asks", json_incref(asked));
-	ff_workdir_put(fact, "absent", json_incref(absent));
-	ff_workdir_put(fact, "repos", json_incref(repos));
-	ff_workdir_put(fact, "own", json_incref(own));
-	ff_workdir_put(fact, "tokenizers", json_incref(tokenizers));
-	ff_workdir_put(fact, "processors", json_incref(processors));
-	ff_workdir_put(fact, "apps", json_incref(apps));
-	ff_workdir_put(fact, "unset", json_incref(unset));
-	ff_workdir_put(fact, "lacks", json_incref(lacks));
-	ff_fact_append(w->ctx, "workdir.scripts", fact);
+	_cleanup_json_ json_t *fact = fact_of(&s, &any);
+	if (any)
+		ff_fact_append(w->ctx, "workdir.scripts", json_incref(fact));
 }
 
 // "python3 -u /app/serve.py --port 8000"
@@ -382,7 +446,7 @@ static void read_running(struct ff_workdir *w)
 			continue;
 		_cleanup_free_ char *path = *name == '/' ? strdup(name) : ff_path_printf("%s/%s", w->folder, name);
 		if (path)
-			read_script(w, path, name);
+			ff_workdir_read_script(w, path, name);
 		return;
 	}
 }
@@ -423,7 +487,6 @@ void ff_workdir_scripts(struct ff_workdir *w)
 {
 	if (ff_host_pid(w->ctx->host)) {
 		read_running(w);
-		ff_workdir_put_imports(w);
 		return;
 	}
 	for (size_t i = 0, n = 0; i < w->names.n && n < SCRIPTS_MAX; i++) {
@@ -433,10 +496,17 @@ void ff_workdir_scripts(struct ff_workdir *w)
 		_cleanup_free_ char *path =
 			ff_ends(name, ".py") && !test ? ff_path_printf("%s/%s", w->folder, name) : NULL;
 		if (path) {
-			read_script(w, path, name);
+			ff_workdir_read_script(w, path, name);
+			w->scripts++;
 			n++;
 		}
 	}
-	put_lost(w);
+	ff_workdir_entries(w);
+}
+
+void ff_workdir_put_scripts(struct ff_workdir *w)
+{
+	if (!ff_host_pid(w->ctx->host))
+		put_lost(w);
 	ff_workdir_put_imports(w);
 }

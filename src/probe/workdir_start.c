@@ -6,8 +6,8 @@
 //	{"file": "serve", "interpreter": "/opt/venv/bin/python"}, {"file": "start.sh", "crlf": true}
 //
 // absent: no folder of PATH has the program. unbound: no word of the module that a server is to load is the name that
-// it is given. gone: a file that a flag of the server, or Python's first argument, names, and nothing is there:
-// {"flag": "--ssl-keyfile", "path": "/etc/tls/key.pem"}.
+// it is given. below, nowhere, module: see workdir_entries.c. gone: a file that a flag of the server, or Python's first
+// argument, names, and nothing is there: {"flag": "--ssl-keyfile", "path": "/etc/tls/key.pem"}.
 //
 // How the source lies: nothing is evaluated, and what an earlier command brings is not there yet. So a line counts only
 // where it begins at the margin and is one plain command; behind a `cd` the folder is another, and behind what
@@ -218,12 +218,35 @@ static void note_ports(struct starter *s, const json_t *words, const char *progr
 	}
 }
 
+// gunicorn.conf.py is read where nothing else is said: worker_class = "gevent" is --worker-class gevent.
+static void read_gunicorn(struct starter *s, struct ff_span text)
+{
+	static const char *const settings[][2] = {{"worker_class", "--worker-class"}, {"bind", "--bind"},
+		{"keyfile", "--keyfile"}, {"certfile", "--certfile"}};
+	_cleanup_json_ json_t *words = json_pack("[s]", "gunicorn");
+	struct ff_py_script script = {.rest = text};
+	for (struct ff_py_token t; words && ff_py_script_next(&script, &t);)
+		for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+			if (t.kind != FF_PY_STRING || script.indented || !ff_span_eq(t.before, settings[i][0]))
+				continue;
+			json_array_append_new(words, json_string(settings[i][1]));
+			json_array_append_new(words, ff_json_string(t.text.p, t.text.n));
+		}
+	json_t *command = json_array_size(words) > 1 ? json_pack("{s:s, s:O}", "file", s->file, "words", words) : NULL;
+	if (!command)
+		return;
+	put_gone(s, command, ff_span_of("gunicorn"));
+	note_ports(s, words, "gunicorn");
+	ff_fact_append(s->w->ctx, "workdir.commands", command);
+}
+
 static void read_line(struct starter *s, struct ff_span line)
 {
 	static const char grammar[] =
 		" if then else elif fi for while until do done case esac function set export unset "
 		"echo printf exit return trap ulimit umask read shift local eval alias wait sleep "
 		"true false test [ [[ : cd pushd popd source . ";
+	static const char leading[] = " uvicorn gunicorn hypercorn daphne granian celery python python3 ";
 	bool plain;
 	_cleanup_json_ json_t *words = words_of(line, &plain);
 	const char *program = json_string_value(json_array_get(words, 0));
@@ -246,6 +269,8 @@ static void read_line(struct starter *s, struct ff_span line)
 		json_object_set_new(command, "absent", json_true());
 	put_unbound(s, command, name);
 	put_gone(s, command, ff_span_of(name));
+	if (!s->moved && !s->other_path && is_one_of(ff_span_of(name), leading))
+		ff_workdir_lead(s->w, command, name);
 	note_ports(s, words, name);
 	ff_fact_append(s->w->ctx, "workdir.commands", command);
 }
@@ -312,10 +337,11 @@ void ff_workdir_commands(struct ff_workdir *w)
 		return; // its own command line is known
 	for (size_t i = 0, n = 0; i < w->names.n && n < FILES_MAX; i++) {
 		const char *name = w->names.names[i];
+		bool gunicorn = strcmp(name, "gunicorn.conf.py") == 0;
 		bool procfile = strcmp(name, "Procfile") == 0;
 		static const char *const starts[] = {
 			"start", "run", "serve", "entrypoint", "docker-entrypoint", "launch"};
-		bool named = procfile;
+		bool named = procfile || gunicorn;
 		for (size_t k = 0; k < sizeof(starts) / sizeof(starts[0]); k++)
 			named |= ff_starts(name, starts[k]) && (ff_ends(name, ".sh") || strcmp(name, starts[k]) == 0);
 		_cleanup_free_ char *path = named ? ff_path_printf("%s/%s", w->folder, name) : NULL, *text = NULL;
@@ -325,8 +351,12 @@ void ff_workdir_commands(struct ff_workdir *w)
 		if (absent)
 			continue;
 		n++;
-		put_starter(w, name, (struct ff_span){text, size});
 		struct starter s = {.w = w, .file = name};
+		if (gunicorn) {
+			read_gunicorn(&s, (struct ff_span){text, size});
+			continue;
+		}
+		put_starter(w, name, (struct ff_span){text, size});
 		read_starter(&s, (struct ff_span){text, size}, procfile);
 	}
 }
