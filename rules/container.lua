@@ -207,6 +207,7 @@ rule {
     no_smi = [[(?:nvidia-smi: command not found|Command 'nvidia-smi' not found|'nvidia-smi' is not recognized)]],
     not_compiled = [[Torch not compiled with CUDA enabled]],
     triton = NO_TRITON, need = NEED,
+    saved = [[Attempting to deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is False]],
   },
   context = {
     container = [[(?:docker|containerd|kubernetes|k8s|/dist-packages/|pod/|runpod)]],
@@ -228,6 +229,12 @@ rule {
       return {hit = log.not_compiled, confidence = 0.8, title = "CUDA is asked for on a Mac",
         why = "This is a Mac: there is no CUDA for it, and the program asks for it all the same.",
         fixes = {{code = true, say = "Choose the device that is there: 'mps' or 'cpu' instead of .cuda() and 'cuda'."},
+          {hardware = true, say = "Or run on a machine with an NVIDIA GPU."}}}
+    end
+    if log.saved then
+      return {hit = log.saved, confidence = 0.7,
+        why = "The file was saved from a GPU, and torch finds none on this machine to load it to.",
+        fixes = {{argument = "map_location", value = "'cpu'", say = "Load it for the CPU, in torch.load."},
           {hardware = true, say = "Or run on a machine with an NVIDIA GPU."}}}
     end
     return {confidence = log.mac_path and 0.85 or 0.6, why = "CUDA finds no driver or no GPU on this machine.",

@@ -463,7 +463,7 @@ rule {
     protobuf = any{
       [=[No module named ['"]google\.protobuf['"]]=],
       [[requires the protobuf library]],
-      [[ImportError:[^\n]*protobuf]],
+      [[ImportError:(?![^\n]*from 'google\.protobuf)[^\n]*protobuf]],
       [[local variable 'sentencepiece_model_pb2']],
     },
     gencode = any{

@@ -443,6 +443,7 @@ local PROGRAMS = {
     .. PROGRAM .. ENDS,
   [=[(?i:\b(?:apt(?:-get)?|yum|dnf|apk|brew|zypper)(?: -\w+)* (?:install|add)(?: -\w+)* )]=] .. PROGRAM,
   [=[(?i:\binstall) (?:the |both )?]=] .. PROGRAM .. ENDS,
+  [=[(?i:\bis) ]=] .. PROGRAM .. [=[ installed (?:and )?(?:in|on) (?:your |the |system )*\$?PATH\?]=],
 }
 -- What compilers and Python's own headers are missing for has rules that know the build.
 local OF_BUILDS = {gcc = true, cc = true, ["g++"] = true, ["c++"] = true, make = true, cargo = true, rustc = true}

@@ -392,6 +392,7 @@ rule {
     end
     if log.nowhere then
       local name = log.nowhere.package3
+      if f.pkg(know.distribution(name:match[[^\w+]])) == false then return nil end -- a folder of that name, no package
       return {hit = log.nowhere, confidence = 0.82,
         why = ("%s was found as a bare folder without its __init__.py: an emptied install, or a folder of that name "
           .. "in the working directory that comes first."):format(name),

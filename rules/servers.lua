@@ -1,10 +1,12 @@
 -- What the command of a server asks for besides the server: packages that its options want, files that they name. The
 -- same is said before the start, of the scripts that hold the command, and of the failure.
 
--- The packages behind a program's options. A value with a dot is a class, which its module brings.
+-- The packages behind a program's options, or what tells one of the value. One with a dot is a class, which its module
+-- brings.
 local WANTS = {
   uvicorn = {["--loop"] = {uvloop = "uvloop"}, ["--http"] = {httptools = "httptools"},
-    ["--ws"] = {websockets = "websockets", wsproto = "wsproto"}},
+    ["--ws"] = {websockets = "websockets", wsproto = "wsproto"},
+    ["--log-config"] = function(value) return value:match[[\.ya?ml$]] and "pyyaml" end},
   hypercorn = {["-k"] = {uvloop = "uvloop", trio = "trio"}, ["--worker-class"] = {uvloop = "uvloop", trio = "trio"}},
 }
 local POOLS = {gevent = "gevent", eventlet = "eventlet"}
@@ -16,6 +18,7 @@ WANTS.gunicorn = {["-k"] = GUNICORN, ["--worker-class"] = GUNICORN}
 local BROUGHT = {uvicorn_worker = "uvicorn-worker"}
 
 local function wanted_by(values, value)
+  if type(values) == "function" then return values(value) end
   local module = value:match[=[^([A-Za-z_]\w*)\.[\w.]+$]=]
   return values[value] or module and (BROUGHT[module] or know.package(know.distribution(module)))
 end

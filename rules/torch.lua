@@ -41,7 +41,7 @@ rule {
     local cpu = f"torch.cuda" == false or torch and torch:match[[\+cpu]] or log.version_cpu
     if log.hip and f"torch.hip" or log.mac then return nil end -- no torch for macOS has CUDA: host.no-gpu
     if not hit then return nil end
-    if torch and torch:match[[\+cu\d]] then return nil end
+    if torch and torch:match[[\+cu\d]] or type(f"torch.cuda") == "string" then return nil end
     -- triton comes with CUDA builds only, so that it is rather the GPU that is missing: host.no-gpu
     if hit == log.triton_cpu and not cpu then return nil end
     local sure = (log.not_compiled or log.libtorch_cuda or log.xformers or log.not_linked or cpu) and true

@@ -377,19 +377,42 @@ rule {
   end,
 }
 
+-- A file of the folder that stands before a module of that name; one of Python's own where that is asked for.
+local function hidden_answer(f, own)
+  for _, hidden in ipairs(list(f"workdir.shadows")) do
+    if not own or not hidden.package then
+      return {confidence = 0.8,
+        why = ("%s stands before %s on sys.path when a script of this folder runs: whatever imports %s gets this "
+          .. "file."):format(hidden.file, hidden.package and "the installed package"
+          or "Python's own module", hidden.module), evidence = {{fact = "workdir.shadows", value = hidden.file}},
+        fixes = {{move = hidden.file, to = "my_" .. hidden.file, effect = {["workdir.shadows"] = {}},
+          say = "Give that file another name."}}}
+    end
+  end
+end
+
 rule {
   id = "pip.broken-install/beside",
-  severity = "warning",
-  check = function(f)
-    local hidden = list(f"workdir.shadows")[1]
-    if not hidden then return nil end
-    return {confidence = 0.8,
-      why = ("%s/%s stands before %s on sys.path when a script of this folder runs: whatever imports %s gets this "
-        .. "file."):format(f"workdir.folder" or ".", hidden.file, hidden.package and "the installed package"
-        or "Python's own module", hidden.module), evidence = {{fact = "workdir.shadows", value = hidden.file}},
-      fixes = {{move = hidden.file, to = "my_" .. hidden.file, effect = {["workdir.shadows"] = {}},
-        say = "Give that file another name."}}}
+  anyone = "interpreter",
+  -- so says compiled code, which does not name the module
+  signatures = {name = [[ImportError: cannot import name (?<symbol>[A-Za-z_]\w*)$]]},
+  facts = {"workdir.shadows"},
+  specific_over = {"app.bug", "pip.conflict", "pip.broken-install"},
+  when = function(f, log)
+    local frames = log.name.event.frames or {}
+    local last = frames[#frames]
+    if (log.name.event.tier or 0) < 3 or not last or not last.file:match[[\.pyx$]] then return nil end
+    local answer = hidden_answer(f, true)
+    if answer then answer.hit, answer.confidence = log.name, 0.86 end
+    return answer
   end,
+  check = function(f)
+    local answer = hidden_answer(f, false)
+    if answer then answer.severity = "warning" end
+    return answer
+  end,
+  doc = {looks = "ImportError: cannot import name randbits, raised in a compiled module.",
+    check = "Files of the folder that are called as modules of Python are."},
 }
 
 rule {
