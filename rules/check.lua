@@ -22,8 +22,7 @@ rule {
       [[(?:Invalid|invalid) value for]],
     } .. [[ (?<setting>expandable_segments|max_split_size_mb|garbage_collection_threshold]]
       .. [[|roundup_power2_divisions|pinned_\w+|backend)]],
-    too_small = [[CachingAllocator option (?<option>max_split_size_mb|garbage_collection_threshold]]
-      .. [[|roundup_power2_divisions) too (?:small|big)]],
+    too_small = [[CachingAllocator option (?<option>\w+) too (?:small|big|large)]],
   },
   facts = {"allocator.name", "allocator.value", "torch.version"},
   applies = {"torch"},

@@ -301,7 +301,7 @@ rule {
       .. [[\bstat \S*/nvidia-container-cli: no such file]],
     kubernetes = [[(?:no runtime for [\\"']*nvidia[\\"']* is configured|]]
       .. [[RuntimeClass[^\n]{0,40}nvidia[^\n]{0,40}not found|]]
-      .. [[failed to discover GPU vendor from CDI|nvidia-container-runtime: no such file)]],
+      .. [[failed to discover GPU vendor from CDI|no known GPU vendor found|nvidia-container-runtime: no such file)]],
   },
   context = {not_loaded = [[driver not loaded]], absent = [[nvidia-container-runtime: no such file]],
     containerd = [[(?:no runtime for|RuntimeClass|]]

@@ -53,6 +53,7 @@ rule {
     driver_requires = [[(?:requires|needs) (?:an? )?(?:NVIDIA )?driver (?:version )?(?:>=|of at least|newer than|]]
       .. [[at least) ?(?<need>\d{3}[\d.]*)]],
     ollama = [[your nvidia driver is too old or missing]],
+    low = [[CUDA Driver version found is \d+\. Minimum requirement is \d+|cuda driver too old to use ]],
   },
   context = {
     no_driver = [[Found no NVIDIA driver on your system]],
@@ -65,7 +66,8 @@ rule {
   explains = {"torch.cpu-build", "hf.model-too-new", "bnb.cpu-only", "host.no-gpu", "container.no-gpu", "nccl.init",
     "sys.illegal-instruction", "visible-devices.wrong"},
   when = function(f, log)
-    local hit = log.too_old or log.insufficient or log.jax or log.driver_requires or log.ollama or log.initialise
+    local hit = log.too_old or log.insufficient or log.jax or log.driver_requires or log.ollama or log.low
+      or log.initialise
     local driver, runtime = f"driver.version", f"torch.cuda"
     local verdict, floor, own
     if driver and runtime then verdict, floor, own = know.driver_runs(driver, runtime) end
@@ -160,7 +162,7 @@ rule {
   anyone = {code = "code"},
   signatures = {
     nvml = any{[[Driver/library version mismatch]], [[kernel version [\d.]+ does not match DSO version]]},
-    code = codes"driver.library-mismatch",
+    code = any{codes"driver.library-mismatch", [[\bERROR_LIB_RM_VERSION_MISMATCH\b]]}, -- as Go spells it, too
     api = [[API mismatch: the (?:client|NVIDIA kernel module) has the? ?version(?: (?<client>\d+\.[\d.]*\d))?]],
   },
   context = {
@@ -393,7 +395,8 @@ rule {
     udev = [[Process '\S*modprobe nvidia[\w-]*' failed with exit code]],
     modprobe = [[modprobe: (?:FATAL|ERROR):[^\n]*nvidia|could not insert 'nvidia|Module nvidia not found|]]
       .. [[nvidia(?:-\w+)? kernel module (?:is )?(?:missing|not (?:found|loaded))]],
-    nvml_driver = any{codes"driver.not-loaded", [[Failed to initialize NVML: Driver Not Loaded]],
+    nvml_driver = any{codes"driver.not-loaded", [[\bERROR_DRIVER_NOT_LOADED\b]],
+      [[Failed to initialize NVML: Driver Not Loaded]],
       [[nvml error: driver not loaded]]},
     cli = [[nvidia-container-cli(?:\.real)?: initialization error:(?: nvml error:)? (?:driver not loaded|]]
       .. [[load library failed: libnvidia-ml)]],
@@ -465,7 +468,7 @@ rule {
       .. [[CUDA driver initialization failed, you might not have a CUDA gpu|]]
       .. [[CUDA unknown error - this may be due to an incorrectly set up environment|]]
       .. codes"driver.unknown-error" .. [[|cudaGetDeviceCount[^\n]{0,30}(?:failed|returned|error)[^\n]{0,20}?]]
-      .. [[initialization error|CUDA (?:error:|failed with error) unknown error|]]
+      .. [[initialization error|CUDA (?:(?:driver )?error:|failed with error) unknown error|]]
       .. [[(?:initialization error: cuda error|failed to initialize CUDA): unknown error|]]
       .. [[cuda runtime error \(30\) : unknown error|]]
       .. [[cuInit\S* (?:returned|failed)[^\n]{0,40}unknown error)]],

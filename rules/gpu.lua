@@ -68,7 +68,7 @@ xid_rule("gpu.fallen-off", "The GPU has fallen off the bus: the PCIe link is gon
     {hardware = true, say = "If it comes again, take the host out of service: reseat the card, check power and "
       .. "cooling."}},
   {looks = "Xid 79, 'GPU has fallen off the bus'.", check = "Power cables, temperature, PCIe errors."},
-  codes"gpu.fallen-off" .. [[|(?:GPU is lost(?:\.|,| ?\(|$)|fallen off the bus|ERROR_GPU_IS_LOST)]])
+  codes"gpu.fallen-off" .. [[|(?:GPU is lost(?:[.,"]| ?\(|$)|fallen off the bus|ERROR_GPU_IS_LOST)]])
 
 rule {
   id = "gpu.fallen-off/handle",

@@ -310,7 +310,7 @@ rule {
     attention = [[(?<type>\w+) does not support (?<what>Flash Attention 2\.0|Flash Attention 3|Flex Attention]]
       .. [[|an attention implementation through torch\S*scaled_dot_product_attention) yet]],
     sglang = [[(?:^|[:.] )Unsupported architectures: (?<type>\w+)]],
-    ollama = [[requires a newer version of Ollama]],
+    ollama = [[requires a newer version of Ollama|this model may be incompatible with your version of Ollama]],
     any_key = [=[KeyError: ['"](?<key>[a-z][\w.-]*)['"]\s*$]=],
     diffusers = [[(?:module diffusers(?:\.[\w.]+)? has no attribute |`diffusers` has no class `)(?<type>\w+)]],
     attribute = [[module ['"]?transformers['"]? has no attribute ['"]?(?<type>\w+)]],

@@ -68,9 +68,11 @@ for _, row in ipairs(causes) do
         .. [[cudaMalloc failed: out of memory|CUDA driver error: out of memory|HIP out of memory)]],
       ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|alloc_tensor_range|]]
         .. [[ggml_gallocr_reserve\w*: failed to allocate CUDA)[^\n]*(?:failed|out of memory|buffer)|]]
-        .. [[unable to allocate (?:CUDA|Vulkan)\d* buffer|ggml_vulkan: Device memory allocation of size \d+ failed|]]
+        .. [[unable to allocate (?:CUDA|Vulkan)\d* buffer|]]
+        .. [[failed to allocate buffer for kv cache|ggml_vulkan: Device memory allocation of size \d+ failed|]]
         .. [[Error allocating (?:vulkan memory|memory ErrorOutOfDeviceMemory)]],
-      exited = [[llama runner exited, you may not have enough available memory]],
+      exited = [[llama runner exited, you may not have enough available memory|]]
+        .. [[insufficient memory - required allocations]],
     },
     context = {
       torch = [[(?:CUDA|HIP|XPU) out of memory\.? Tried to allocate]],

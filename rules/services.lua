@@ -254,7 +254,8 @@ rule {
   signatures = {
     dead = [[node with node id: \w+ and address: (?<address>[\w.:-]+)[^\n]*has been marked dead because the detector ]]
       .. [[has missed too many heartbeats]],
-    raylet = [[Raylet is terminated\. Termination is unexpected]],
+    raylet = [[Raylet is terminated\. Termination is unexpected|]]
+      .. [[(?:Task|Actor) failed because the node it was running on is dead or unavailable]],
     mistaken = [[node manager has mistakenly been marked as dead by the GCS]],
     health = [[health check failed due to missing too many heartbeats]],
   },

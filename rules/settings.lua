@@ -351,7 +351,8 @@ rule {
 -- an order itself ("Restart it with `--max-lora-rank 32`", "set X_TRUST_REMOTE_CODE=1").
 
 local VERB = [[(?i:\b(?:set|export|use|pass(?: in)?|try|specify|add|provide|supply|choose|raise|lower|increase]]
-  .. [[|decrease|reduce|enable|disable|(?:by|try|consider) (?:setting|exporting|using|passing|specifying|adding]]
+  .. [[|decrease|reduce|enable|disable]]
+  .. [[|(?:by|try|consider|requires?) (?:setting|exporting|using|passing|specifying|adding]]
   .. [[|providing|raising|lowering|increasing|reducing|enabling|disabling)|(?:re-?run|re-?launch|re-?start|start)]]
   .. [[(?: [\w']+){0,3} with) )]]
   .. [=[(?:(?:the|an?|only|either|another|different|larger|smaller|valid|argument|flag|option|switch|parameter) ]=]
@@ -420,7 +421,7 @@ local MISSING = {
   "\\b(" .. CAPITALS .. [=[)\b[`'"]? (?i:env\w*(?: ?var\w*)? (?:includes?|contains?|has|is|was)]=]
     .. [=[(?: an?| set to(?: an?)?)? (?:unknown|invalid|unsupported|malformed|not a valid))\b]=],
   [=[(?i:\b(?:invalid|unknown|unsupported|unexpected) (?:value|setting|option)s?\b[^\n;]{0,40} ]=]
-    .. [=[(?:for|in|of) (?:the )?env\w*(?: ?var\w*)? )[`'"]?(]=] .. CAPITALS .. [=[)\b]=],
+    .. [=[(?:for|in|of) (?:the )?env\w*(?: ?var\w*)?:? )[`'"]?(]=] .. CAPITALS .. [=[)\b]=],
   [=[(?i:\b(?:check|verify|ensure|make sure) (?:that |whether |if )?(?:your |the )?)[`'"]?(]=] .. CAPITALS .. [=[)\b]=],
 }
 

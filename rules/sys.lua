@@ -345,6 +345,7 @@ rule {
   signatures = {
     program = [[(?:Cannot find empty port in range(?:: (?<port3>\d+)-)?|couldn't bind HTTP server socket|]]
       .. [[Only one usage of each socket address|port is already allocated|but another process is utilizing it|]]
+      .. [[Failed to start the grpc server\. The specified port is (?<port4>\d+)|]]
       .. [[Port \d+ is (?:already in use|in use|occupied|not available)|port \d+ is (?:already in use|]]
       .. [[in use by another)|\[WinError 10013\]|]]
       .. [[bind: An attempt was made to access a socket in a way forbidden by its access permissions)]],
@@ -358,7 +359,8 @@ rule {
   when = function(f, log)
     local port
     for _, hit in ipairs{log.in_use or false, log.rendezvous or false, log.program or false} do
-      local text = hit and (hit.port or hit.port2 or hit.port3 or hit.text:match[[(?i)\bport[ :=]+(\d{2,5})\b]]
+      local text = hit and (hit.port or hit.port2 or hit.port3 or hit.port4
+        or hit.text:match[[(?i)\bport[ :=]+(\d{2,5})\b]]
         or hit.text:match[=[(?:\d|\]|localhost|\*):(\d{2,5})\b]=]
         or hit.text:match[=[\('[^']*', (\d{2,5})\)]=])
       port = port or text

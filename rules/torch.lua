@@ -412,6 +412,7 @@ rule {
         .. [[(?:at least |>= ?)?`?(?<need>\d\.?\d)]],
       [[GPU with CUDA capability (?<cap1>\d+)[ .](?<cap2>\d) is not supported]],
       [[GPUs with compute capability below (?<below>[\d.]+) are not supported]],
+      [[not supported on GPUs with compute capability < (?<below2>[\d.]+)]],
       [[Feature '[^'\n]+' (?:with [^\n]{0,40} )?requires \.target sm_\d+ or higher]],
     },
     flash_dtype = [[FlashAttention only support fp16 and bf16 data type]],
