@@ -249,7 +249,8 @@ rule {
     rocm = [[(?:ROCm|rocm\d|HIP_VERSION|gfx\d{3,4})]],
   },
   facts = {"env.BNB_CUDA_VERSION", "bitsandbytes.binaries", "torch.cuda"},
-  explains = {"bnb.binary-missing", "bnb.cpu-only", "bnb.dependency-missing", "cuda.lib-missing"},
+  explains = {"bnb.binary-missing", "bnb.cpu-only", "bnb.dependency-missing", "bnb.cudart-not-found",
+    "cuda.lib-missing"},
   when = function(f, log)
     -- the override worked
     if not (log.not_found or log.failed or log.empty or log.broken_name or log.dependency) then return nil end
@@ -396,7 +397,7 @@ rule {
       return {confidence = alone and 0.6 or 0.88,
         why = "This bitsandbytes looks for libcudart.so itself, on the library path, and did not find it; so it "
           .. "loaded its CPU library, which lacks the GPU functions.",
-        fixes = {{host = true, kind = "env:LD_LIBRARY_PATH",
+        fixes = {{prepend = "LD_LIBRARY_PATH", holds = "libcudart.so",
           say = "Put the folder that holds libcudart.so on LD_LIBRARY_PATH."},
                  {install = "bitsandbytes",
                    say = "Or upgrade bitsandbytes: since 0.41 it takes the CUDA version from torch."},
@@ -409,7 +410,7 @@ rule {
         .. "so it sees no GPU.",
       fixes = {wsl and {prepend = "LD_LIBRARY_PATH", entry = "/usr/lib/wsl/lib",
         say = "Put the folder of WSL's libcuda.so on LD_LIBRARY_PATH."}
-                 or {host = true, kind = "env:LD_LIBRARY_PATH",
+                 or {prepend = "LD_LIBRARY_PATH", holds = "libcuda.so.1",
                    say = "Put the folder that holds libcuda.so on LD_LIBRARY_PATH."},
                {install = "bitsandbytes", say = "Or upgrade bitsandbytes: since 0.41 it asks torch instead."},
                {driver = "upgrade",
@@ -446,7 +447,7 @@ rule {
         say = "Take foreign CUDA libraries off LD_LIBRARY_PATH: they stand before those that torch brings."}
                or f"torch.cuda" and {install = library,
                  say = "Install the package that brings {lib}, in the release that torch asks for."}
-               or {host = true, kind = "env:LD_LIBRARY_PATH",
+               or {prepend = "LD_LIBRARY_PATH", holds = library,
                  say = "Put the folder that holds {lib} on LD_LIBRARY_PATH (pip's nvidia/*/lib, or the toolkit's "
                    .. "lib64)."},
                {install = "torch",

@@ -157,8 +157,8 @@ rule {
     if log.old_gcc then
       return {hit = log.old_gcc, title = "the host compiler is too old for this CUDA toolkit",
         why = "CUDA {cuda} needs {cc} {need} or later, and {have} is installed.",
-        fixes = {{code = true, kind = "env:CC", say = "Build with a newer compiler: install it, and name it in CC "
-          .. "and CXX."},
+        fixes = {{setting = "gcc-beside", need = log.old_gcc.need:match[[^\d+]], kind = "env:CC", say = "Build with a "
+          .. "newer compiler: install it, and name it in CC and CXX."},
           {conda = "gxx_linux-64", need = ">={need}", say = "Without root: conda's compilers."},
           {host = true, say = "Or use a newer base image."}}}
     end

@@ -8,6 +8,10 @@ rule {
     policy = [[Compatibility with CMake < (?<policy>3\.\d+) has been removed from CMake]],
     old = [[CMake (?<need>\d+\.\d[\d.]*) or higher is required\.\s+You are running version (?<have>\d[\d.]*)]],
     ninja = [[unable to find a build program corresponding to "(?<generator>Ninja|Unix Makefiles)"]],
+    absent = any{[[CMake must be installed to build]], [[\bis `cmake` not installed\?]],
+      [[(?:Cannot|Could not|Couldn't|Failed to) find (?:the )?CMake executable]],
+      [[(?:Cannot|Could not|Couldn't|Failed to) find (?:the )?cmake\b(?! (?:package|module|config))]],
+      [[CMake (?:executable )?(?:was )?not found(?: on PATH|[.,!]|$)]]},
   },
   explains = {"pip.broken-install"},
   confidence = 0.92,
@@ -24,6 +28,14 @@ rule {
         why = "The sources want CMake {need}, and {have} runs.",
         fixes = {{install = "cmake", need = ">=" .. log.old.need, say = "Install a newer CMake into the environment "
           .. "that builds; it has to come first on PATH."}}}
+    end
+    if log.absent then
+      local rust = log.absent.text:has"`cmake`" or log.absent.event.emitters.rust
+      return {hit = log.absent, title = "CMake is not installed where the build runs",
+        why = "The build is driven by CMake, and there is no program of that name on PATH.",
+        fixes = {rust and {system = "cmake", say = "Install it."}
+          or {install = "cmake", absent = true, say = "Install it into the environment that builds."},
+          {system = "build-essential", say = "And the compilers and make, if they are missing too."}}}
     end
     local ninja = log.ninja.generator == "Ninja"
     return {hit = log.ninja, title = "CMake's build program is not installed",

@@ -43,6 +43,7 @@ end
 
 rule {
   id = "torch.driver-too-old",
+  lasts = "start",
   from = {"torch", "native", "driver", "engine", "framework"},
   anyone = {insufficient = "code"},
   signatures = {
@@ -158,6 +159,7 @@ end
 
 rule {
   id = "driver.library-mismatch",
+  lasts = "start",
   from = {"driver", "kernel", "container", "native"},
   anyone = {code = "code"},
   signatures = {
@@ -462,6 +464,7 @@ rule {
 
 rule {
   id = "driver.unknown-error",
+  lasts = "start",
   from = {"torch", "native"},
   signatures = {
     unknown = [[(?:cudaGetDeviceCount\(\)[^\n]*Error (?:2: out of memory|3: initialization error)|]]
@@ -516,6 +519,7 @@ rule {
 
 rule {
   id = "driver.forward-compat",
+  lasts = "start",
   from = {"native", "container", "torch"},
   anyone = {code = "code"},
   signatures = {
@@ -552,6 +556,7 @@ rule {
 
 rule {
   id = "cuda.stub-loaded",
+  lasts = "start",
   from = {"native"},
   anyone = {stub = "code"},
   signatures = {stub = codes"cuda.stub-loaded"},

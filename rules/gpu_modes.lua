@@ -58,12 +58,13 @@ rule {
   context = {
     listed = [[\bMIG \d+g\.\d+gb +Device +\d+: \(UUID: (?<uuid>MIG-[\w/-]+)\)]],
     on = [[^\|[ |]{20,}(?<mode>Enabled) +\|\s*$]], -- the mode's cell in nvidia-smi's table
+    none = [[^No (?:GPU|compute) instances found: Not Found|No MIG devices found]], -- of nvidia-smi mig -lgi, -lci
   },
   facts = {"gpus.0.mig"},
   specific_over = {"visible-devices.wrong", "container.no-gpu", "launch.too-many-ranks"},
   when = function(f, log)
     local name = f"gpus.0.name" or ""
-    local shown = log.listed or log.on
+    local shown = log.listed or log.on or log.none
     if not (log.mig or shown or f"gpus.0.mig" == true or name:match[[\bMIG\b]]) then return nil end
     local uuid, instance = first_instance(f) or log.listed and log.listed.uuid, name:match[[\bMIG\b]]
     if log.on and not uuid then -- which instances there are, if any, only nvidia-smi -L says
@@ -86,12 +87,14 @@ rule {
           {setting = "no-mig", say = "Or switch MIG off when no program uses the GPU, and use whole GPUs."}}}
     end
     local off = {setting = "no-mig", say = "Switch MIG off when no program uses the GPU."}
-    local make = {setting = "mig-instance", say = "Or make one instance of the whole GPU."}
+    local make = {setting = "mig-instance", say = log.none and "Make one instance of the whole GPU."
+      or "Or make one instance of the whole GPU."}
     local by_name = {setting = "mig-select", kind = "env:CUDA_VISIBLE_DEVICES",
       say = "Name an instance by its UUID, as nvidia-smi -L lists it, in CUDA_VISIBLE_DEVICES; its index is then 0."}
     local select = uuid and {set = {CUDA_VISIBLE_DEVICES = uuid}, say = "Select an instance by its UUID."}
     return {evidence = {shown}, confidence = 0.88,
-      fixes = select and {select, off} or instance and {by_name, off} or {off, make, by_name},
+      fixes = select and {select, off} or instance and {by_name, off} or log.none and {make, off}
+        or {off, make, by_name},
       why = (uuid or instance) and "MIG mode is on: CUDA shows a process one instance, which CUDA_VISIBLE_DEVICES "
         .. "names by its UUID."
         or "MIG mode is on, and no instance exists or is selected."}
@@ -118,6 +121,7 @@ end
 
 rule {
   id = "gpu.mps",
+  lasts = "start",
   title = "CUDA's Multi-Process Service (MPS) does not serve this process",
   from = {"native"},
   anyone = "code",
@@ -158,6 +162,7 @@ end
 
 rule {
   id = "driver.fabric-manager",
+  lasts = "start",
   from = {"driver", "system", "native"},
   anyone = {code = "code"},
   signatures = {

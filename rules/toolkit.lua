@@ -195,10 +195,12 @@ rule {
 
 rule {
   id = "container.toolkit-missing/wsl",
+  lasts = "start",
   from = {"native", "driver", "container"},
   signatures = {
     symbol = [[(?:cudaGetDeviceCount\(\)[^\n]*Error 500|driver library init failure: 500|]]
       .. [[CUDA failed with error named symbol not found|]]
+      .. [[failed call to cuInit: [^\n]{0,60}CUDA_ERROR_NOT_FOUND|]]
       .. [[(?:failed to initialize CUDA|initialization error): (?:cuda error: )?named symbol not found)]],
   },
   facts = {"system.kernel", "system.container.runtime", "driver.version"},

@@ -201,11 +201,16 @@ rule {
       [[CUDA error: initialization error]],
       [[cuda runtime error \(3\) : initialization error]],
       [[CUDA_ERROR_NOT_INITIALIZED]],
+      [[CUDA failed with error initialization error]],
     },
   },
+  context = {pool = [[celery[/\\]|billiard[/\\]|\bgunicorn\b[^\n]*preload]]},
   when = function(f, log)
-    local worker = log.has_frame[[multiprocessing|fork|_utils/worker|dataloader\.py]]
-    local bare = log.poison and not log.poison.text:match[[you might not have a CUDA gpu]]
+    local source = log.poison and log.poison.event.source or ""
+    local celery = source:match[[ForkPoolWorker]] or log.pool and not log.pool.text:match[[gunicorn]]
+    local worker = log.pool or source:match[[\bFork(?:Pool|Process)]]
+      or log.has_frame[[multiprocessing|fork|_utils/worker|dataloader\.py]]
+    local bare = log.poison and not log.poison.text:match[[you might not have a CUDA gpu|CUDA failed with]]
     if not log.fork and not (log.poison and worker) and not bare
       and not (log.forkserver and log.forkserver.event.kind == "exception") then
       return nil
@@ -217,6 +222,8 @@ rule {
         .. "allow.",
       fixes = vllm and {{set = {VLLM_WORKER_MULTIPROC_METHOD = "spawn"}, say = "Let vLLM spawn its workers.",
         automatic = true}, {code = true, say = "And keep the start of the engine behind if __name__ == '__main__'."}}
+        or celery and {{code = true, say = "Start Celery's "
+          .. "worker with --pool=solo (or --pool=threads), or load the model in the signal worker_process_init."}}
         or {{code = true,
           say = "Start the workers with torch.multiprocessing.set_start_method('spawn'), or use CUDA only in the "
             .. "children (no CUDA call, not even device_count of an old torch, before the fork)."},

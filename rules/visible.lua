@@ -188,11 +188,14 @@ rule {
     [[No CUDA (?:devices?|GPUs?) (?:detected|found|available|(?:is|are) available)]],
     [[found no CUDA devices]],
     [[requires CUDA,? but (?:it|CUDA) is not available]],
-  }},
+  },
+    none = [=[But your machine only has: \[\s*\]]=],
+    backend = [[No supported gpu backend found]]},
   facts = {"torch.version", "torch.cuda", "driver.version", "gpus"},
   when = function(f, log)
-    if (log.unavailable.event.tier or 0) < 3 or #f.gpus() > 0 or f"torch.cuda" == false then return nil end
-    return true
+    local hit = log.unavailable or log.none or log.backend
+    if (hit.event.tier or 0) < 3 or #f.gpus() > 0 or f"torch.cuda" == false then return nil end
+    return {hit = hit}
   end,
   confidence = 0.6,
   why = {"A library asked torch for a CUDA device and got none: the GPU is not passed in, torch is a CPU-only build, "
@@ -203,4 +206,65 @@ rule {
   },
   doc = {looks = "'CUDA is not available', 'No CUDA devices detected' in a library's exception.",
     check = "nvidia-smi where the worker runs, and torch.version.cuda."},
+}
+
+-- Engines that find no GPU say so in passing, and serve on the CPU.
+local SEEN_NONE = {
+  ollama = any{[[no compatible GPUs were discovered]], [[inference compute"?[^\n]*library=cpu]]},
+  ggml = [[failed to initialize CUDA: no CUDA-capable device is detected]],
+}
+
+local NONE_CONTEXT = {
+  found = any{[[\blibrary=(?:cuda|rocm|metal|vulkan)\b]], [[ggml_cuda_init: found [1-9]\d* ]]},
+  -- rules of their own say why
+  known = any{[[init failure: ]], [[nable to load (?:cudart|nvcuda|cuda|nvml)]], [[unable to load CUDA]],
+    [[failed to initialize CUDA: (?!no CUDA-capable)]], [[driver is too old]], [[skipping (?:unsupported|cuda|rocm)]]},
+  boxed = any{[[/root/\.ollama]], [[^[\w.-]*ollama[\w.-]* +\| ]], [[\[::\]:11434]], [[^/app/]], [[/\.dockerenv]]},
+  unit = [[\bollama\[\d+\]: |/usr/share/ollama|/home/[\w.-]+/\.ollama]],
+  ignored = [[--gpu-layers option will be ignored]],
+}
+
+-- Whether this is the case, in a container (or outside of one, with `boxed` false).
+local function found_none(f, log, boxed)
+  local inside = f"system.container.runtime" or log.boxed and not log.unit
+  if #f.gpus() > 0 or (inside and true or false) ~= boxed then return nil end
+  if log.ggml and not (log.ollama or log.ignored) then return nil end
+  return {hit = log.ollama or log.ggml, confidence = boxed and 0.62 or 0.55, severity = "warning", lasts = true}
+end
+
+local ON_CPU = "The engine looked for a GPU, found none that it can use, and computes on the CPU."
+
+rule {
+  id = "container.no-gpu/engine",
+  title = "the engine finds no GPU in its container and computes on the CPU",
+  rival = {cause = "host.no-gpu", decides = "whether nvidia-smi shows a GPU on the host"},
+  from = {"engine"},
+  signatures = SEEN_NONE,
+  context = NONE_CONTEXT,
+  unless = {"found", "known"},
+  facts = {"system.container.runtime", "driver.version", "driver.devices"},
+  when = function(f, log) return found_none(f, log, true) end,
+  why = ON_CPU,
+  fixes = {{container = "gpus", say = "Where it is to use one: start the container with the GPU."},
+    {setting = "toolkit", kind = "apt:nvidia-container-toolkit", say = "If it was: the host's engine needs NVIDIA's "
+      .. "container toolkit for that."}},
+  doc = {looks = "msg=\"no compatible GPUs were discovered\"; msg=\"inference compute\" library=cpu.",
+    check = "nvidia-smi inside the container."},
+}
+
+rule {
+  id = "host.no-gpu/engine",
+  title = "the engine finds no GPU and computes on the CPU",
+  rival = {cause = "driver.not-loaded", decides = "whether nvidia-smi lists a GPU"},
+  from = {"engine"},
+  signatures = SEEN_NONE,
+  context = NONE_CONTEXT,
+  unless = {"found", "known"},
+  facts = {"driver.version", "pci.gpus"},
+  when = function(f, log) return found_none(f, log, false) end,
+  why = ON_CPU,
+  fixes = {{hardware = true, say = "Run it on a machine with a GPU that it knows, where it is to use one."},
+    {driver = "load", say = "If one is built in and nvidia-smi does not list it: load its driver, or install it."}},
+  doc = {looks = "msg=\"no compatible GPUs were discovered\"; msg=\"inference compute\" library=cpu.",
+    check = "nvidia-smi; lspci."},
 }

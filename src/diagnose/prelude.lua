@@ -537,7 +537,7 @@ local function finding(rule, answer, hit, captures, f, log)
     severity = r.severity,
     event = hit and hit.event.index, line = hit and hit.line, values = r.values,
     rival = r.rival == nil and rule.rival or r.rival or nil,
-    computed = r.computed, lasts = r.lasts, read = {facts = read.facts, tables = read.tables},
+    computed = r.computed, lasts = r.lasts or rule.lasts, read = {facts = read.facts, tables = read.tables},
   }
 end
 

@@ -41,6 +41,7 @@ static const struct {
 	{"facts", T_LIST},
 	{"explains", T_LIST},
 	{"specific_over", T_LIST},
+	{"lasts", T_TEXT},
 	{"also", T_LIST},
 	{"confidence", T_NUMBER01},
 	{"rival", T_RIVAL},

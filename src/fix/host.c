@@ -307,6 +307,8 @@ static struct ff_error *toolkit_of_conda(const char *prefix, const char *version
 	return err ? err : ff_fix_say_more(fix, "Build with that environment active, so that its nvcc comes first.");
 }
 
+static const char repository[] = "The package comes from NVIDIA's CUDA repository, which has to be set up.";
+
 // NVIDIA's own packages bring the compiler and the libraries of one release beside those of others.
 static struct ff_error *toolkit_of_system(const struct ff_fix_machine *m, const char *version, json_t *fix)
 {
@@ -318,16 +320,41 @@ static struct ff_error *toolkit_of_system(const struct ff_fix_machine *m, const 
 	ff_buf_printf(&b, "%s%s install -y cuda-toolkit-%.*s-%s", m->root ? "" : "sudo ",
 		strcmp(manager, "apt") == 0 ? "apt-get" : "dnf", (int)(minor - 1 - version), version, minor);
 	struct ff_error *err = ff_fix_command(fix, &b);
-	return err ? err
-		   : ff_fix_say_more(fix, "The package comes from NVIDIA's CUDA repository, which has to be set up.");
+	return err ? err : ff_fix_say_more(fix, repository);
+}
+
+// Of a torch whose CUDA nothing tells, its interpreter does where the command runs.
+static struct ff_error *toolkit_asked_of_torch(const struct ff_fix_machine *m, const char *prefix, json_t *fix)
+{
+	const char *manager = m->distribution ? ff_fix_package_manager(m->distribution) : "apt";
+	_cleanup_buf_ struct ff_buf b = {0};
+	if (prefix && prefix[0] == '/') {
+		ff_buf_str(&b, "conda install -y -p ");
+		ff_shell_word(&b, prefix);
+		ff_buf_str(&b, " -c nvidia \"cuda-toolkit=$(");
+	} else if (manager && (strcmp(manager, "apt") == 0 || strcmp(manager, "dnf") == 0)) {
+		ff_buf_printf(&b, "%s%s install -y \"cuda-toolkit-$(", m->root ? "" : "sudo ",
+			strcmp(manager, "apt") == 0 ? "apt-get" : "dnf");
+		prefix = NULL;
+	} else {
+		return NULL;
+	}
+	ff_shell_word(&b, m->python ? m->python : "python3");
+	ff_buf_printf(
+		&b, " -c 'import torch; print(torch.version.cuda%s)')\"", prefix ? "" : ".replace(chr(46), chr(45))");
+	struct ff_error *err = ff_fix_command(fix, &b);
+	return err || prefix ? err : ff_fix_say_more(fix, repository);
 }
 
 struct ff_error *ff_fix_toolkit(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	char of_torch[VALUE_LENGTH_MAX], version[VALUE_LENGTH_MAX];
 	const char *need = ff_json_text(intention, "need"), *prefix = conda_prefix(m);
-	if (need && strcmp(need, "torch") == 0)
+	if (need && strcmp(need, "torch") == 0) {
 		need = cuda_of_torch(m, of_torch, sizeof(of_torch)) ? of_torch : NULL;
+		if (!need && !m->facts && m->platform == FF_PLATFORM_LINUX && (m->root || !in_container(m)))
+			return toolkit_asked_of_torch(m, prefix, fix);
+	}
 	if (!need)
 		return NULL;
 	struct ff_error *err = ff_fix_effect(fix, "facts", "cuda.toolkit.version", json_string(need));

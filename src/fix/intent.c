@@ -21,7 +21,7 @@ static const struct intention {
 	{"set", ff_fix_set, NULL, {NULL}},
 	{"unset", ff_fix_unset, NULL, {NULL}},
 	{"drop", ff_fix_drop, NULL, {"entry", "like"}},
-	{"prepend", ff_fix_prepend, NULL, {"entry"}},
+	{"prepend", ff_fix_prepend, NULL, {"entry", "holds"}},
 	{"flag", ff_fix_flag, NULL, {"value", "engine", "toward", "spelled", "stated", "also"}},
 	{"argument", ff_fix_argument, NULL, {"value"}},
 	{"limit", ff_fix_limit, NULL, {"value"}},

@@ -332,11 +332,29 @@ struct ff_error *ff_fix_drop(const struct ff_fix_machine *m, const json_t *inten
 	return err ? err : write_command(m, fix);
 }
 
+// Where a library lies is not known here: the command looks for it. Toolkits have stubs of the same names beside it.
+static struct ff_error *prepend_found(
+	const struct ff_fix_machine *m, const char *name, const char *library, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf b = {0};
+	struct ff_error *err = ff_fix_kind(fix, "env", name);
+	if (err || m->platform == FF_PLATFORM_WINDOWS)
+		return err;
+	ff_buf_printf(&b, "export %s=\"$(dirname \"$(find / -path /proc -prune -o -name ", name);
+	ff_shell_word(&b, library);
+	ff_buf_printf(&b, " -not -path '*/stubs/*' -print -quit 2>/dev/null)\")${%s:+:$%s}\"", name, name);
+	return ff_fix_command(fix, &b);
+}
+
 struct ff_error *ff_fix_prepend(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *entry, *name = path_variable(intention, "prepend", &entry);
+	const char *variable = ff_json_text(intention, "prepend"), *library = ff_json_text(intention, "holds");
+	if (!name && variable && is_variable(variable) && library && *library && is_line(library))
+		return prepend_found(m, variable, library, fix);
 	if (!name)
-		return ff_error_create(FF_EUSAGE, "'prepend' must be a path variable, 'entry' a folder");
+		return ff_error_create(
+			FF_EUSAGE, "'prepend' must be a path variable, 'entry' a folder or 'holds' a library in it");
 	const char *have = value_here(m, name);
 	_cleanup_buf_ struct ff_buf b = {0};
 	struct ff_error *err = ff_fix_kind(fix, "env", name);
