@@ -461,6 +461,7 @@ rule {
 
 rule {
   id = "bnb.too-old",
+  specific_over = {"pip.conflict"},
   from = {"hub", "bitsandbytes", "engine", "quantizer"},
   anyone = {attribute = "interpreter", frozenset = "interpreter"},
   signatures = {

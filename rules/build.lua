@@ -155,10 +155,12 @@ rule {
     local newer = {toolkit = "install", say = "Install a newer CUDA toolkit, of the major version that torch was "
       .. "built with."}
     if log.old_gcc then
+      local need = log.old_gcc.need:match[[^\d+]]
       return {hit = log.old_gcc, title = "the host compiler is too old for this CUDA toolkit",
         why = "CUDA {cuda} needs {cc} {need} or later, and {have} is installed.",
-        fixes = {{setting = "gcc-beside", need = log.old_gcc.need:match[[^\d+]], kind = "env:CC", say = "Build with a "
-          .. "newer compiler: install it, and name it in CC and CXX."},
+        fixes = {{system = "gcc-" .. need, kind = "env:CC",
+            variables = {CC = "gcc-" .. need, CXX = "g++-" .. need, NVCC_PREPEND_FLAGS = "-ccbin g++-" .. need},
+            say = "Build with a newer compiler: install it, and name it in CC and CXX."},
           {conda = "gxx_linux-64", need = ">={need}", say = "Without root: conda's compilers."},
           {host = true, say = "Or use a newer base image."}}}
     end
@@ -205,15 +207,23 @@ rule {
 
 rule {
   id = "container.no-gpu/build-arch",
-  from = {"compiler", "installer", "docker"},
+  from = {"compiler", "installer", "docker", "other", "app", "shell"},
   signatures = {
     asked = [[(?:Unsupported gpu architecture 'compute_|CMAKE_CUDA_ARCHITECTURES_NATIVE=|CUDA_ARCHITECTURES=)]]
       .. [[No CUDA devices found]],
+    rust = [[`nvidia-smi` failed\. Ensure that you have CUDA installed and that `nvidia-smi` is in your PATH]],
   },
   specific_over = {"cuda.toolkit-mismatch"},
   explains = {"cuda.toolkit-mismatch", "ext.compiler-unsupported", "pip.broken-install"},
   confidence = 0.92,
   title = "the build asks which GPU is here, and sees none",
+  when = function(_, log)
+    return not log.rust or {why = "candle's kernels are compiled for the GPU of the machine that builds, which the "
+        .. "build asks nvidia-smi for, and there is none: while an image is built there are no GPUs.",
+      fixes = {{code = true, kind = "env:CUDA_COMPUTE_CAP", say = "Name the compute capability that it is for where "
+        .. "cargo is called: CUDA_COMPUTE_CAP=89 cargo build --release (80 for A100, 86 for A10, 90 for H100, 120 for "
+        .. "RTX 50)."}}}
+  end,
   why = "The sources are compiled for the GPU of the machine that builds (CMAKE_CUDA_ARCHITECTURES=native), and the "
     .. "build sees none: while an image is built there are no GPUs.",
   fixes = {
@@ -253,6 +263,7 @@ rule {
     collecting = [[Collecting (?<package>[A-Za-z0-9][\w.-]*)]],
     failed = [[(?:Failed to build (?:installable wheels for [^\n]*\()?`?|]]
       .. [[error: metadata-generation-failed[^\n]*for |from )(?<package2>[a-z][\w-]+)]],
+    poetry = [[- Installing (?<package4>[a-z][\w.-]*) \([\w.+]+(?: \w+)?\): Failed]],
     folder = [[pip-(?:install|req-build)-\w+/(?<package3>[a-z][\w-]+?)_[0-9a-f]{32}]],
   },
   facts = {"torch.version", "python.executable"},
@@ -267,7 +278,8 @@ rule {
     end
     if not hit then return nil end
     local module = hit.module or hit.module2 and know.distribution(hit.module2) or "torch"
-    local package = log.folder and log.folder.package3 or log.failed and log.failed.package2
+    local package = log.folder and log.folder.package3 or log.poetry and log.poetry.package4
+      or log.failed and log.failed.package2
     if not package then
       local all = log.all"collecting"
       package = #all > 0 and all[#all].package or nil

@@ -81,7 +81,7 @@ rule {
     memory = [[cuMem(?:Create|Map|AddressReserve|SetAccess)\b|expandable_segments|pool_vmm]],
     pool = [[cudaMalloc(?:FromPool)?Async|cuMemAllocAsync|cuda(?:Device\w*)?MemPool\w*|cuda_malloc_async]],
     ipc = [[\bcu(?:da)?Ipc\w+|custom_all_?reduce]],
-    ggml = [[ggml[-_]cuda]], stream = [[unable to create stream: operation not supported]],
+    ggml = [[ggml[-_]cuda]], sglang = [[\bsglang\b]], stream = [[unable to create stream: operation not supported]],
   },
   unless = {"stream"},
   facts = {"gpus.0.name", "system.kernel"},
@@ -98,7 +98,7 @@ rule {
       return {confidence = 0.5, fixes = {other}, why = "CUDA answers that this GPU does not support the call. It is "
         .. "seen on parts of a card (vGPU, MIG), under WSL2 and on Jetson: nvidia-smi -q shows which of them this is."}
     end
-    local fix = off.flag and {flag = off.flag, value = true, say = off.say}
+    local fix = off.flag and {flag = off.flag, engine = log.sglang and "sglang" or "vllm", value = true, say = off.say}
       or off.ggml and log.ggml and {setting = "llama-no-vmm", kind = "rebuild:llama.cpp",
         say = "Build it without that."}
       or {set = {[off.variable] = off.value}, say = off.say}

@@ -295,7 +295,7 @@ rule {
     select2 = [[could not select device driver]],
     runtime = [[(?:[Uu]nknown (?:or invalid )?runtime (?:name|specified)[: ]*['"]?nvidia|]]
       .. [[runtime ['"]?nvidia['"]? (?:is )?not (?:found|configured)|unknown runtime specified nvidia)]],
-    hook = [[nvidia-container-(?:runtime|toolkit|cli)(?:-hook)?['"]?:? (?:executable file )?not found|]]
+    hook = [[nvidia-container-(?:runtime|toolkit|cli)(?:-hook)?['"`]?:? (?:executable file )?not found|]]
       .. [[exec: \\?["']?nvidia-container-(?:cli|runtime)[^\n]*(?:not found|no such file)|]]
       .. [[inject NVIDIA hook: stat \S+: no such file|Command not found: nvidia-container-cli|]]
       .. [[\bstat \S*/nvidia-container-cli: no such file]],
@@ -308,7 +308,7 @@ rule {
     .. [[pod sandbox|kubelet|\bk3s\b)]],
     apptainer = [[(?:\b(?:singularity|apptainer)\b|^container creation failed)]]},
   unless = {"not_loaded"},
-  explains = {"container.no-gpu"},
+  explains = {"container.no-gpu", "container.entrypoint-broken"},
   when = function(_, log)
     if log.kubernetes and log.containerd and not log.absent then
       return {confidence = 0.94, why = "The node's container service has no runtime of the name nvidia.",

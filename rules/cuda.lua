@@ -11,7 +11,7 @@ rule {
   signatures = {
     shared = [[(?<lib>lib(?:cudart|cublas|cublasLt|cudnn\w*|cusparse|cusparseLt|cusolver|cufft|curand]]
       .. [[|nvrtc(?:-builtins)?|nvJitLink|nccl|cupti|nvToolsExt|nvinfer\w*|nvonnxparser|cufile|cudss]]
-      .. [[|nvshmem\w*|cuda_nvrtc)[\w.-]*\.so[\d.]*): cannot open shared object file]],
+      .. [[|nvshmem\w*|cuda_nvrtc|npp(?:c|s|i\w{1,4})|nvjpeg)[\w.-]*\.so[\d.]*): cannot open shared object file]],
     load = any{
       [[Could not load (?:dynamic )?library]],
       [[Unable to load any of]],
@@ -107,8 +107,9 @@ rule {
       pip = {install = "tensorrt", need = major and ("==%s.*"):format(major) or nil,
         say = "Install the TensorRT that brings it."}
     end
-    local path = {host = true, kind = "env:LD_LIBRARY_PATH", say = "If it is installed already, put the folder of "
-      .. lib .. " on LD_LIBRARY_PATH."}
+    local say = "If it is installed already, put the folder of " .. lib .. " on LD_LIBRARY_PATH."
+    local path = lib:match[[^lib[\w.-]+\.so\.\d[\d.]*$]] and {prepend = "LD_LIBRARY_PATH", holds = lib, say = say}
+      or {host = true, kind = "env:LD_LIBRARY_PATH", say = say}
     local asker = frames:match[=[packages[/\\](\w+)[/\\][^\n]*\n?$]=]
     local asks = type(extension) == "string" and know.distribution(extension) or FRAMEWORKS[asker] or "torch"
     local old = base ~= "cudnn" and soname and tonumber(lib:match[[\.so\.(\d+\.\d+)]] or "")

@@ -55,6 +55,7 @@ rule {
       .. [[at least) ?(?<need>\d{3}[\d.]*)]],
     ollama = [[your nvidia driver is too old or missing]],
     low = [[CUDA Driver version found is \d+\. Minimum requirement is \d+|cuda driver too old to use ]],
+    banner = [[was built for NVIDIA Driver Release (?<release>\d{3}[\d.]*) or later, but]],
   },
   context = {
     no_driver = [[Found no NVIDIA driver on your system]],
@@ -62,14 +63,25 @@ rule {
     tegra = [[(?i)\btegra\b|\bL4T\b|jetson]],
     pool = [[CUDA memory pool disabled|failed to allocate pinned system memory|pinned memory pool will not be]],
     vGPU = [[vGPU]],
+    here = [[version (?<here>\d{3}\.[\d.]+) was detected and compatibility mode is UNAVAILABLE]],
   },
   facts = {"driver.version", "driver.cuda", "torch.cuda", "torch.version"},
   explains = {"torch.cpu-build", "hf.model-too-new", "bnb.cpu-only", "host.no-gpu", "container.no-gpu", "nccl.init",
-    "sys.illegal-instruction", "visible-devices.wrong"},
+    "sys.illegal-instruction", "visible-devices.wrong", "driver.library-mismatch"},
   when = function(f, log)
     local hit = log.too_old or log.insufficient or log.jax or log.driver_requires or log.ollama or log.low
       or log.initialise
     local driver, runtime = f"driver.version", f"torch.cuda"
+    if log.banner and log.here then -- NVIDIA's image has tried its cuda-compat already
+      local need = log.banner.release
+      return {hit = log.banner, evidence = {log.here}, confidence = 0.93,
+        why = ("The image is made for driver %s or later, and the host has %s, which it cannot bridge."):format(need,
+          log.here.here),
+        fixes = {{driver = "upgrade", need = need, say = ("Upgrade the NVIDIA driver on the host to %s or "
+            .. "later."):format(need)},
+          {host = true, kind = "pip-downgrade:torch", say = "Or take an older release of that image."}}}
+    end
+    if not hit then return nil end
     local verdict, floor, own
     if driver and runtime then verdict, floor, own = know.driver_runs(driver, runtime) end
     if log.insufficient and not log.too_old and verdict and verdict ~= "too-old" then
@@ -160,7 +172,7 @@ end
 rule {
   id = "driver.library-mismatch",
   lasts = "start",
-  from = {"driver", "kernel", "container", "native"},
+  from = {"driver", "kernel", "container", "native", "enroot", "slurm", "orchestrator"},
   anyone = {code = "code"},
   signatures = {
     nvml = any{[[Driver/library version mismatch]], [[kernel version [\d.]+ does not match DSO version]]},
@@ -391,6 +403,7 @@ rule {
   from = {"driver", "container", "kernel", "installer", "system", "shell", slurmd = {"slurm"}},
   anyone = {nvml_driver = "code"},
   signatures = {
+    nodes = [[Failed to query NVIDIA devices\. Please ensure that the NVIDIA device files]],
     slurmd = [[can't stat gres\.conf file /dev/nvidia\d+: No such file or directory]],
     smi = [[NVIDIA-SMI (?:has failed because it couldn'?t communicate with the NVIDIA driver|]]
       .. [[couldn't find libnvidia-ml\.so library)]],
@@ -482,7 +495,7 @@ rule {
   },
   unless = {"xid"},
   facts = {"driver.version", "driver.devices", "env.CUDA_VISIBLE_DEVICES"},
-  explains = {"torch.cpu-build", "bnb.cpu-only"},
+  explains = {"torch.cpu-build", "bnb.cpu-only", "host.no-gpu", "container.no-gpu"},
   when = function(f, log)
     local text = log.unknown.text
     local uvm = {restart = "uvm", say = "Load nvidia_uvm anew when no program uses a GPU, or reboot the host."}
@@ -528,7 +541,7 @@ rule {
   },
   context = {built = [[built for (?:NVIDIA )?Driver Release (?<need>\d[\d.]+) or later]]},
   facts = {"driver.version", "env.LD_LIBRARY_PATH", "gpus.0.name"},
-  explains = {"torch.cpu-build", "torch.driver-too-old"},
+  explains = {"torch.cpu-build", "torch.driver-too-old", "host.no-gpu", "container.no-gpu"},
   when = function(f, log)
     local up = {driver = "upgrade", need = log.built and log.built.need,
       say = "Upgrade the host's driver to one that runs this CUDA itself."}
@@ -561,6 +574,7 @@ rule {
   anyone = {stub = "code"},
   signatures = {stub = codes"cuda.stub-loaded"},
   facts = {"env.LD_LIBRARY_PATH"},
+  explains = {"host.no-gpu", "container.no-gpu", "torch.cpu-build"},
   specific_over = {"cuda.lib-conflict"},
   when = function(f)
     return {confidence = 0.95, fixes = {without("stubs", "Take the .../stubs folder off LD_LIBRARY_PATH.")}}

@@ -58,7 +58,7 @@ rule {
   context = {
     listed = [[\bMIG \d+g\.\d+gb +Device +\d+: \(UUID: (?<uuid>MIG-[\w/-]+)\)]],
     on = [[^\|[ |]{20,}(?<mode>Enabled) +\|\s*$]], -- the mode's cell in nvidia-smi's table
-    none = [[^No (?:GPU|compute) instances found: Not Found|No MIG devices found]], -- of nvidia-smi mig -lgi, -lci
+    none = [[\bNo (?:GPU|compute) instances found: Not Found|No MIG devices found]], -- of nvidia-smi mig -lgi, -lci
   },
   facts = {"gpus.0.mig"},
   specific_over = {"visible-devices.wrong", "container.no-gpu", "launch.too-many-ranks"},
@@ -181,7 +181,8 @@ rule {
     server = [[\b(?:A100|A800|H100|H800|H200|H20|B200|B300|GB200|V100)\b]],
     other_code = [[NumCudaDevices\(\)[^\n]*Error (?<code>\d+)]]},
   facts = {"gpus.0.name", "driver.version"},
-  explains = {"torch.cpu-build", "bnb.cpu-only", "visible-devices.wrong", "driver.unknown-error"},
+  explains = {"torch.cpu-build", "bnb.cpu-only", "visible-devices.wrong", "driver.unknown-error", "host.no-gpu",
+    "container.no-gpu"},
   when = function(f, log)
     local hit = log.code or log.config or log.service
     if log.nothing and not log.code then

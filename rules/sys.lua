@@ -174,6 +174,7 @@ rule {
       .. [=[espeak|tesseract|ninja|cmake|pdftoppm)['"]]=],
   },
   context = {
+    nvidia = [[\blib(?:npp\w+|nvcuvid|nvrtc|cudart)\.so[\d.]*: cannot open shared object]], -- cuda.lib-missing
     notice = [[torchcodec is not installed correctly so built-in audio decoding will fail]],
     plugin = [[(?:/xorg/modules/|NET/Plugin|TUNER/Plugin|PROFILER/Plugin|libnccl-net|]]
       .. [[Unable to initialize backend 'tpu'|libibverbs)]],
@@ -186,7 +187,7 @@ rule {
       -- an optional part: who imports it says so and goes on without
       local kind = log.codec.event.kind
       local raised = kind == "exception" or log.fatal ~= nil
-      if (log.notice or kind == "warning") and not raised then
+      if log.nvidia or (log.notice or kind == "warning") and not raised then
         return nil
       end
       return {hit = log.codec, confidence = 0.78, severity = not raised and "warning" or nil,

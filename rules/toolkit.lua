@@ -24,7 +24,8 @@ rule {
   context = {
     rootless = [[bpf_prog_query|/run/user/\d+|rootless]],
     dropin = [[^\s*(?:└|├)─(?<dropin>[\w.-]+\.conf)]],
-    other_cause = [[(?:requirement error|driver not loaded|load library failed|initialization error|file exists)]],
+    other_cause = [[(?:requirement error|driver not loaded|nvml error|]]
+      .. [[load library failed|initialization error|file exists)]],
   },
   unless = {"rootless", "other_cause"},
   explains = {"container.no-gpu", "container.toolkit-missing"},
@@ -148,7 +149,8 @@ rule {
     ioctl = [[nvproxy: (?:unknown|unsupported|unimplemented) (?:control command|allocation class|]]
       .. [[frontend ioctl|uvm ioctl|ioctl)[^\n]{0,20}?(?<command>0x[0-9a-f]+)?]],
     mute = [[cannot create sandbox: cannot read client sync file: waiting for sandbox to start: EOF]],
-    kata = [[(?:kata|virtcontainers|cloud-hypervisor|qemu)[^\n]{0,120}vfio[^\n]{0,120}(?:fail|error|not (?:found|]]
+    kata = [[QMP command failed: vfio [^\n]{0,60}(?:is not viable|[Ff]ailed|error)|]]
+      .. [[(?:kata|virtcontainers|cloud-hypervisor|qemu)[^\n]{0,120}vfio[^\n]{0,120}(?:fail|error|not (?:found|]]
       .. [[viable|supported))]],
   },
   explains = {"container.no-gpu", "driver.unknown-error"},

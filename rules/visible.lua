@@ -37,7 +37,7 @@ rule {
     index = [[(?:Device index must not be negative|device >= 0 && device < num_gpus|Expected cuda device index|]]
       .. [[device_index[^\n]{0,40}out of range)]],
     int_uuid = [[invalid literal for int\(\) with base 10: '(?:GPU|MIG)-]],
-    printed_empty = [=[CUDA_VISIBLE_DEVICES(?:=|: ?)(?:['"]['"]|-1\b|<empty>)]=],
+    printed_empty = [=[CUDA_VISIBLE_DEVICES(?:=|: ?)(?:['"]['"]|['"]?-1\b|<empty>)]=],
     no_device = any{codes"container.no-gpu", [[No CUDA GPUs are available]]},
   },
   context = {
@@ -194,8 +194,8 @@ rule {
   facts = {"torch.version", "torch.cuda", "driver.version", "gpus"},
   when = function(f, log)
     local hit = log.unavailable or log.none or log.backend
-    if (hit.event.tier or 0) < 3 or #f.gpus() > 0 or f"torch.cuda" == false then return nil end
-    return {hit = hit}
+    local least = hit == log.none and 1 or 3 -- what was asked for stands in the line above it
+    return (hit.event.tier or 0) >= least and #f.gpus() == 0 and f"torch.cuda" ~= false and {hit = hit}
   end,
   confidence = 0.6,
   why = {"A library asked torch for a CUDA device and got none: the GPU is not passed in, torch is a CPU-only build, "
