@@ -233,6 +233,23 @@ rule {
 }
 
 rule {
+  id = "hf.model-too-new/rust",
+  from = {"engine", "other", "app"},
+  signatures = {
+    variant = [[unknown variant `(?<type>\w+(?:ForCausalLM|ForConditionalGeneration|LMHeadModel))`, expected]],
+  },
+  confidence = 0.84,
+  why = "The program reads the model's config.json, and {type} is none of the architectures that this release has.",
+  fixes = {
+    {code = true, kind = "rebuild:package", say = "Upgrade the program to a release that lists this architecture "
+      .. "(pull and build it again)."},
+    {flag = "model", stated = true, kind = "param:model", say = "Or take a model of one of those that it lists."},
+  },
+  doc = {looks = "unknown variant `Qwen3MoeForCausalLM`, expected one of `MistralForCausalLM`, ...",
+    check = "The list that the message prints."},
+}
+
+rule {
   id = "engine.arg-invalid/mpi",
   from = {"tensorrt_llm", "engine"},
   signatures = {

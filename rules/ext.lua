@@ -287,6 +287,7 @@ rule {
     torchvision = [[(?:torchvision|torchaudio)]],
     glibcxx = [[GLIBCXX|GLIBC_2|CXXABI]],
     mkl = [[undefined symbol: iJIT_]],
+    pinned = [[(?<who>[\w.-]+) \S+ requires torch==(?<pin>\d[\d.]*)\S*, but you have torch ]],
   },
   unless = {"nvjitlink", "cublas_file", "glibcxx", "mkl"},
   specific_over = {"engine.plugin-skew"},
@@ -356,8 +357,10 @@ rule {
         fixes = {{host = true, kind = "os", say = "Start one image of nvcr.io/nvidia/tritonserver whose backends all "
           .. "came with it (for TensorRT-LLM those ending in -trtllm-python-py3), with no wheel laid over it."}}}
     end
+    local pin = log.pinned and log.pinned.who:lower() == package and log.pinned.pin
     return {hit = hit, confidence = weak and 0.72 or 0.9, why = why,
-      fixes = {package ~= "package" and {install = package, fresh = true, build = NEEDS_TORCH[package],
+      fixes = {pin and {install = "torch", need = "==" .. pin, say = "Install the torch that it pins again."}
+          or package ~= "package" and {install = package, fresh = true, build = NEEDS_TORCH[package],
             say = "Install the build of " .. package .. " made for this torch, CUDA and Python."}
           or {code = true, kind = "pip:package", say = "Install the build of the extension made for this torch, CUDA "
             .. "and Python."},

@@ -56,7 +56,7 @@ rule {
       [[incomplete download]],
     },
     gguf = any{
-      [[invalid magic characters]],
+      [[invalid magic characters|GGUF magic invalid|invalid model data \(bad magic\)]],
       [[tensor ['"][^'"]+['"] data is not within the file bounds]],
       [[gguf_init_from_file(?:_impl)?: (?:failed to read|invalid magic)]],
       [[model is corrupted or incomplete]],
@@ -286,6 +286,7 @@ rule {
       [[unknown model architecture: ['"](?<type>[\w.-]+)]],
       [[Unsupported (?:model (?:architecture|type)|architecture):? ['"]?(?<type2>(?!for\b)[\w.-]+)\b(?! for )]],
       [[unsupported architecture \\?"(?<type4>\w+)]],
+      [[GGUF model with architecture (?<type5>[\w.-]+) is not supported]],
       [[Model type (?<type3>[\w.-]+) (?:is )?not (?:currently )?supported(?! (?:for|in|yet)\b)]],
     },
     rope = any{
@@ -381,7 +382,8 @@ rule {
           {argument = "model", say = "Or import a GGUF file of it that llama.cpp's converter made."}}}
     end
     local host = ({koboldcpp = "koboldcpp", localai = "localai"})[log.engine_said]
-    if hit == log.gguf_tensors or hit == log.not_implemented_arch and log.llama_cpp and not log.engine_frame then
+    if hit == log.gguf_tensors or hit == log.not_implemented_arch and log.llama_cpp and not log.engine_frame
+      and not hit.type5 then
       return {hit = hit,
         why = "This build of llama.cpp (or what embeds it) is older than the model file: it does not know its "
           .. "architecture, tokenizer or tensors.",
@@ -407,8 +409,7 @@ rule {
         fixes = {{install = "vllm", say = "Upgrade the engine to a release that lists this architecture."},
           {install = "transformers", say = "And transformers with it."}}}
     end
-    if hit == log.unrecognized and not log.architecture then return {hit = hit, confidence = 0.7} end
-    return {hit = hit}
+    return {hit = hit, confidence = hit == log.unrecognized and not log.architecture and 0.7 or nil}
   end,
   why = "The installed library is older than this model: it does not know its type or a key of its configuration.",
   fixes = {

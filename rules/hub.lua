@@ -93,7 +93,7 @@ rule {
   from = {"hub", "engine", "git", "other"},
   anyone = {header = "interpreter"},
   signatures = {
-    credentials = [[Invalid credentials in Authorization header]],
+    credentials = [[(?:Invalid credentials in Authorization header|Authorization header is correct, but the token)]],
     user_token = [[Invalid user token]],
     not_valid = any{
       [[Invalid token passed]],

@@ -28,6 +28,27 @@ rule {
     .. "file for Transformer Engine torch lib'.", check = "pip list | grep -i transformer.engine: its two parts."},
 }
 
+-- What came over Xet is less, or other, than its own record says: the way was there, the bytes were not.
+rule {
+  id = "hf.incomplete/xet",
+  from = {"hub", "engine", "other", "app"},
+  signatures = {
+    short = [[(?<!['"`])Data processing error: [^\n]{0,400}]]
+      .. [[(?:did not match expected|IncompleteBody|UnexpectedEof|hash mismatch|checksum)]],
+  },
+  specific_over = {"hf.offline", "hf.offline/xet"},
+  confidence = 0.86,
+  title = "the download over the hub's Xet storage came cut short",
+  why = "The hub's Xet storage was reached, and what it sent is not what its own record says: the transfer broke off "
+    .. "or was changed on its way.",
+  fixes = {
+    {set = {HF_HUB_DISABLE_XET = "1"}, say = "Download without Xet, and start the download again."},
+    {install = "hf-xet", say = "Or upgrade hf-xet, whose newer releases try such a piece again."},
+  },
+  doc = {looks = "CAS service error : ... data length 63 did not match expected value 67.",
+    check = "The same file by wget; the version of hf-xet."},
+}
+
 -- importlib.metadata answers None where the folder X.dist-info is there and its METADATA is not.
 rule {
   id = "pip.broken-install/no-version",

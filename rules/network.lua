@@ -139,7 +139,7 @@ rule {
   id = "hf.offline/xet",
   from = {"hub", "engine", "other", "app"},
   signatures = {
-    cas = [[Data processing error: CAS service error\b]],
+    cas = [[(?<!['"`])Data processing error: CAS service error\b]],
     other = [[(?:cas-server|transfer|cas-bridge)\.xethub\.hf\.co[^\n]*]]
       .. [[(?:Status\(40[13]\)|TimedOut|timed out|error sending)]],
   },
@@ -162,6 +162,37 @@ rule {
           .. "hf-xet."}}}
   end,
   doc = {looks = "Data processing error: CAS service error : ...", check = "curl -I https://cas-server.xethub.hf.co."},
+}
+
+-- Rust's reqwest: what it asked for, and the chain of causes below it.
+rule {
+  id = "hf.offline/reqwest",
+  from = {"hub", "engine", "other", "app"},
+  signatures = {sending = [[error sending request for url \((?<url>https?://(?<server>[\w.-]+)[^)\s]*)\)]]},
+  context = {
+    down = [[client error \(Connect\)|dns error|tcp connect error|operation timed out|Connection refused]],
+    authority = [[invalid peer certificate|UnknownIssuer|CERTIFICATE_VERIFY_FAILED|certificate verify failed]],
+    names = [[dns error|lookup address information]],
+    up = UP,
+  },
+  unless = {"authority"},
+  specific_over = {"hf.offline"},
+  when = function(_, log)
+    local hit = log.sending
+    local again = hit.text:match[[(?i)\bretr(?:y|ies|ying)\b]] or log.came_up and log.came_up.line > hit.line
+    if again or did_without(hit, log) or not hit.server:match(HUB) then return nil end
+    return {hit = hit, confidence = log.down and 0.9 or 0.78, evidence = {log.names or log.down},
+      why = {"{server} cannot be reached from here, and what was asked for is not in the cache.",
+        log.names and "Its name is not resolved: no name server answers here." or nil},
+      fixes = {
+        {container = "dns", kind = "network", say = "Give the container a name server that it reaches.",
+          cond = function() return log.names ~= nil end},
+        {network = true, say = "Let this machine reach that server (DNS, proxy, firewall)."},
+        {host = true, kind = "env:HF_HOME", say = "Or mount a cache that already holds the model and point HF_HOME at "
+          .. "it."}}}
+  end,
+  doc = {looks = "error sending request for url (https://huggingface.co/...), 'dns error' below it.",
+    check = "getent hosts huggingface.co, in the same container."},
 }
 
 -- Nothing but the way is missing, and what is wanted is named: then it can be brought by hand.

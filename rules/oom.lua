@@ -141,6 +141,9 @@ local function refused_beside_room(m)
   return m.ask and m.free and m.total and m.free > 3 * m.ask and m.free > 0.3 * m.total and (m.idle or 0) < 0.5 * G
 end
 
+-- Many whole GPUs at once: no batch is that large, two shapes were multiplied that should not be, or a size is garbage.
+local function out_of_scale(m) return m.ask and m.total and m.ask > 20 * m.total end
+
 -- Which cause the numbers speak for.
 local function by_numbers(m)
   local others = m.foreign and m.total and m.foreign > 0.25 * m.total and m.foreign > 1.5 * G
@@ -171,6 +174,7 @@ local function classify(m, log, f, event)
   if tail(event, [[ (?:profile_run|_dummy_(?:sampler_)?run|capture\w*|init_\w*graphs?|initialize_kv_cache\w*|]]
     .. [[determine_\w+|warm_?up\w*|kernel_warmup)$]]) then return "oom.activation", 0.82 end
   if moves_weights(log, event) or builds_weights(event) then return "oom.model-too-big", 0.86 end
+  if out_of_scale(m) then return "oom.activation", 0.6 end
   if m.ask and m.total and m.ask > 0.25 * m.total then return "oom.activation", 0.8 end -- no weight is that large
   if outside_torch(m) then return "oom.activation", 0.7 end
   if loading(log) and not training(log) then return "oom.model-too-big", tail(event, [[ (?:forward|generate|_sample|]]
@@ -199,9 +203,12 @@ local texts = {
 local refused = "More is free than was asked for: it lies in pieces, or a limit refused it (a share of this process)."
 
 -- That the weights are there is said only where a line or a frame shows it.
-local function beside_weights(log, event)
+local function beside_weights(m, log, event)
   local computes = tail(event, [[ (?:forward|backward|generate|_sample|decode|encode|sample|step|training_step|]]
     .. [[capture\w*)$]])
+  if out_of_scale(m) then
+    return "One call asked for more than twenty such GPUs hold: that is a wrong shape rather than a large batch."
+  end
   if log.shards_done or computes then
     return "The weights are loaded; what is computed on top (KV cache, activations, batch, length) does not fit."
   end
@@ -416,6 +423,10 @@ local function keeps_graph(log)
 end
 
 local function activation(f, log, m, event)
+  if out_of_scale(m) then
+    return {{code = true, say = "Print the shapes of what the last frame of your own code computes with: one of them "
+      .. "is not what is meant (all pairs of too many rows, a broadcast, a size read wrong)."}}
+  end
   local engine = engine_of(log)
   local counted = log.serving(f, engine, m.total)
   if counted and counted.context > 1 and counted.fixes then return counted.fixes end
@@ -495,6 +506,8 @@ local oom_context = {
   cache = [[(?:Available KV cache memory: |reserved for KV Cache is )(?<size>[\d.]+ ?GiB)\b]],
   llama = [[(?:ggml_backend_cuda|ggml_gallocr|llama_init_from_model|llama_new_context|ggml-cuda(?:\.cu|/)|]]
     .. [[llama runner (?:process has )?terminated|error loading llama server)]], -- oom_ggml.lua
+  rust_loads = [[^(?: *\d+: )?<?(?:candle_(?:core::safetensors|nn::var_builder)|]]
+    .. [[candle_transformers::\S+::(?:load|new)$|mistralrs_core::pipeline::\S+::load\w*$)]],
   assert_seen = [[(?:device-side assert triggered|srcIndex|illegal memory access)]],
 }
 
@@ -514,6 +527,7 @@ local function without_numbers(log, f, event)
   end
   -- What a server gave back when it was put to sleep was taken in between: by a trainer only where it sleeps in one.
   if log.slept and not training(log) and log.has_frame[[ wake_up$]] then return "oom.other-process", 0.84 end
+  if log.rust_loads then return "oom.model-too-big", 0.82 end -- a backtrace of Rust that ends in the weights' reader
   if moves_weights(log, event) or loading(log) then return "oom.model-too-big", 0.72 end
   return "oom.activation", 0.6
 end
@@ -545,7 +559,7 @@ local function decide(log, f)
 end
 
 local function explained(cause, m, f, log, event)
-  local why, computed = {texts[cause] or beside_weights(log, event)}, {}
+  local why, computed = {texts[cause] or beside_weights(m, log, event)}, {}
   if cause == "oom.fragmentation" and refused_beside_room(m) then why[1] = refused end
   if cause == "oom.model-too-big" and loading(log) then
     why[1] = "The weights do not fit this GPU: memory ran out while they were placed."

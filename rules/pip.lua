@@ -188,6 +188,8 @@ rule {
   },
   context = {locked = [[Writing lock file|Installing dependencies from lock file|^Resolved \d+ packages in]],
     ok = [[Successfully installed]],
+    pins = [[(?<who>[\w.-]+)(?:==| )(?<at>\d[\w.+]*) depends on (?<what>[\w.-]+)(?<bound>==\d[\w.+]*)]]
+      .. [[(?: and you require|\s*$)]],
     wrong_site = [=[(?:/\.local/(?:bin|lib)/|of binary: (?<binary>\S+))]=],
     metadata = [[Please use pip ?<]], -- pip.conflict/metadata
   },
@@ -222,12 +224,19 @@ rule {
           .. "may still work.",
         fixes = {{code = true, kind = "pip:package", say = "Install the two in versions that go together."}}}
     end
-    return {hit = hit, confidence = 0.85,
-      why = "The requirements of two packages exclude each other (or an installed version is outside what another one "
-        .. "accepts).",
-      fixes = {{code = true, kind = "pip:package",
+    local pins, pinned = log.pins
+    if pins and know.package(pins.what:lower()) and know.package(pins.who:lower()) then
+      pinned = {install = pins.what:lower(), need = pins.bound, with = {[pins.who:lower()] = "==" .. pins.at},
+        kind = "pip:" .. pins.what:lower(), say = ("Ask for %s%s, which %s %s wants, instead of another release of it.")
+          :format(pins.what, pins.bound, pins.who, pins.at)}
+    end
+    local fixes = {{code = true, kind = "pip:package",
         say = "Loosen or align the pins that the message names; install into a fresh environment."},
-        {conda = "python", say = "Or give the two programs environments of their own."}}}
+      {conda = "python", say = "Or give the two programs environments of their own."}}
+    if pinned then table.insert(fixes, 1, pinned) end
+    return {hit = hit, confidence = 0.85, evidence = {pins}, fixes = fixes,
+      why = "The requirements of two packages exclude each other (or an installed version is outside what another one "
+        .. "accepts)."}
   end,
   doc = {looks = "ResolutionImpossible, 'has requirement ... but you have', a folder that shadows a package.",
     check = "python.conflicts and python.duplicates in the report."},
@@ -518,9 +527,14 @@ rule {
     if (log.fallback or hit == log.package and (hit.event.tier or 0) < 2) and (hit.event.tier or 0) < 3 then
       return nil
     end
+    local with = {} -- what the model's own code names beside it
+    local names = hit.text:match[[requires the following packages[^\n]*environment: ([\w ,-]+)]] or ""
+    for name in names:gmatch[[[\w-]+]] do
+      if not name:match[[^flash]] then with[#with + 1] = know.package(know.distribution(name)) end
+    end
     return {confidence = 0.9,
       why = "flash_attention_2 was asked for, and the flash-attn package is not installed here.",
-      fixes = {{install = "flash-attn", build = true,
+      fixes = {{install = "flash-attn", build = true, with = with,
         need = (log.asked or log.package or log.fa3).text:match[[(?<![\w-])flash[-_]attn ?([=<>~!]=? ?\d[\w.]*\w)]],
         say = "Install it (a prebuilt wheel for this torch, CUDA and Python saves an hour of compiling)."},
                {argument = "attn_implementation", say = "Or do without: attn_implementation='sdpa'."}}}

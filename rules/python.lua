@@ -250,9 +250,13 @@ rule {
     if log.syntax_walrus and not (log.requires or log.requires2 or log.match or log.imp or log.importer or log.typing
       or log.dynamo or log.python_needed or log.removed or log.not_yet or log.program or log.resolver or log.only) then
       local hit = log.syntax_walrus
-      local old = (f"python.version" or ""):match[[^(3\.[0-8])\b|^(2\.)]]
+      local frames = hit.event.frames or {}
+      local file = #frames > 0 and frames[#frames].file or ""
+      local installed = file:match[[/python(3\.[0-9])/(?:site|dist)-packages/]] -- no draft of its user's
+      local old = (f"python.version" or ""):match[[^(3\.[0-8])\b|^(2\.)]] or installed
       if not old then return nil end
-      return {hit = hit, confidence = 0.6, why = "This Python is older than the syntax that a package uses.",
+      return {hit = hit, confidence = installed and 0.72 or 0.6,
+        why = "This Python is older than the syntax that a package uses.",
         fixes = {{host = true, say = "Use a newer Python (3.10 or later)."}}}
     end
     local back = log.imp and BROUGHT_BACK[log.imp.gone]

@@ -107,3 +107,29 @@ rule {
   doc = {looks = "No such file or directory of a key; python: can't open file '/app/serve.py'.",
     check = "ls of the path, from the folder that the worker is started in."},
 }
+
+-- ---- Triton's repository of models ----
+
+rule {
+  id = "hf.not-found/triton",
+  from = {"server", "engine", "other", "app"},
+  signatures = {
+    file = [[unable to find '(?<path>/[^'\n]+)'[^\n]{0,300} for model '(?<model>[^'\n]+)']],
+    stat = [[failed to stat file (?<path2>/\S+?)(?:: |\s|$)]],
+  },
+  context = {triton = [[model_(?:lifecycle|repository_manager)\.cc|tritonserver|TRITONBACKEND]]},
+  confidence = 0.86,
+  title = "a model of Triton's repository lacks its file",
+  when = function(_, log)
+    local hit = log.file or log.triton and log.stat
+    if not hit then return nil end
+    local path = hit.path or hit.path2
+    return {hit = hit, why = ("Triton looks for %s, and nothing is there."):format(path),
+      fixes = {{flag = "model", stated = true, kind = "param:model",
+          say = ("Put the model's file there, under that name: %s."):format(path)},
+        {code = true, say = "Or name the file that is there in config.pbtxt (default_model_filename), and see that the "
+          .. "folder is mounted at --model-repository."}}}
+  end,
+  doc = {looks = "unable to find '/models/resnet/1/model.onnx' for model 'resnet'.",
+    check = "ls -R of --model-repository, inside the container."},
+}

@@ -61,6 +61,8 @@ rule {
                    say = "Or build the image upon a newer system."}}}
     end
     local minor = hit.minor or hit.minor2
+    -- systems of before 2018 aside, it is another CPU, system or Python: sys.arch, sys.python-version
+    if hit == log.manylinux and not have and tonumber(minor) <= 28 then return nil end
     return {hit = hit, confidence = 0.85, why = "A binary was built for a newer glibc or libstdc++ than this "
       .. "system has.",
       fixes = {{image = "glibc", need = hit.text:match[[GLIBC_(2\.\d+)]] or minor and "2." .. minor,
@@ -253,6 +255,24 @@ rule {
     check = "Which package of this distribution brings that library."},
 }
 
+-- Any other that the table of the distributions' packages has.
+rule {
+  id = "sys.lib-missing/table",
+  anyone = "loader",
+  signatures = {
+    shared = [[(?:error while loading shared libraries|ImportError|OSError): ]]
+      .. [[(?<lib>lib(?!cu(?!rl)|nv|GL|gomp)[\w.+-]+?\.so(?:\.\d+)*): cannot open]],
+  },
+  confidence = 0.88,
+  when = function(_, log)
+    if not know.system_package(log.shared.lib) then return nil end
+    return {why = "The system library {lib} is not installed.",
+      fixes = {{system = log.shared.lib, say = "Install the package that brings {lib}."}}}
+  end,
+  doc = {looks = "error while loading shared libraries: libcurl.so.4: cannot open shared object file.",
+    check = "ldd of the program: 'not found'."},
+}
+
 rule {
   id = "sys.ulimit",
   from = {memlock = {"nccl", "native", "cluster"}, watches = {"server", "other", "app", "engine"}},
@@ -267,7 +287,9 @@ rule {
       .. [[Resource temporarily unavailable[^\n]{0,80}(?:pthread|thread|fork))]],
     threads = [[(?:can't start new thread|pthread_create failed|libgomp: Thread creation failed|]]
       .. [[OpenBLAS blas_thread_init: pthread_create failed|]]
-      .. [[std::system_error[^\n]*Resource temporarily unavailable|BlockingIOError: \[Errno 11\])]],
+      .. [[std::system_error[^\n]*Resource temporarily unavailable|BlockingIOError: \[Errno 11\]|]]
+      .. [[(?:spawn|create|start)\w* [^\n]{0,30}thread[^\n]{0,80}(?:os error 11\)|Os \{ code: 11,)|]] -- Rust
+      .. [[ThreadPoolBuildError[^\n]{0,40}(?:os error 11\b|code: 11,))]],
     not_permitted = [[pthread_create failed for thread \d+ of \d+: Operation not permitted]],
     memlock = [[(?:RLIMIT_MEMLOCK|Unable to pin host memory with error code: -1|failed to (?:mlock|lock) memory|]]
       .. [[mlock[^\n]{0,40}Cannot allocate memory|Please set max locked memory \(ulimit -l\))]],
@@ -307,6 +329,9 @@ rule {
           .. "that starts the worker."}, {set = {OPENBLAS_NUM_THREADS = "1"}, say = "Or start fewer threads a "
           .. "process."}}}
     end
+    local fewer = hit == log.threads and hit and (hit.text:match[[(?i)\bretrying\b]]
+      or log.came_up and log.came_up.line > hit.line)
+    if fewer then return nil end
     if hit then
       local what = log.files and "open files (nofile)" or "threads and processes (nproc or the container's pids limit)"
       return {hit = hit, why = "The limit of " .. what .. " is reached.",
@@ -341,7 +366,7 @@ rule {
   anyone = {in_use = "code"},
   context = {bound = [[(?:--port[ =]|Uvicorn running on \S+:|(?i:listening on) \S*?:)(?<bound>\d{2,5})\b]],
     onward = [[(?i)\bport\b[^\n]{0,40}\b(?:in use|taken|occupied|busy|not available)\b[^\n]{0,20}\b(?:try|using)]],
-    served = [[(?i)(?:running|serving|listening|started|available|server)\b[^\n]{0,60}\bhttps?://\S*?:]]
+    served = [[(?i)(?:running|serving|listening|started|available|server|local url)\b[^\n]{0,60}\bhttps?://\S*?:]]
       .. [[(?<now>\d{2,5})\b]]},
   signatures = {
     program = [[(?:Cannot find empty port in range(?:: (?<port3>\d+)-)?|couldn't bind HTTP server socket|]]
@@ -422,8 +447,11 @@ rule {
     end
     if log.wheel then -- the same words are said of a wheel for another Python
       local wheel = ({amd64 = "x86_64", arm64 = "aarch64"})[log.wheel.machine] or log.wheel.machine
-      if not machine or machine == wheel then return not machine and wheel == "aarch64"
-        and {hit = log.wheel, confidence = 0.5} or nil end
+      if not machine or machine == wheel then
+        local any_python = log.wheel.text:match[[-py3-none-]]
+        return not machine and (wheel == "aarch64" or any_python)
+          and {hit = log.wheel, confidence = any_python and 0.7 or 0.5} or nil
+      end
       return {hit = log.wheel}
     end
     if log.none and not log.no_wheel and not log.platform then

@@ -111,7 +111,8 @@ rule {
       .. [[max_total_num_tokens[^\n]{0,40}(?:<=? ?0|too small))]],
     tgi = [[Not enough memory to handle (?<tokens>\d+) (?<stage>prefill|total) tokens]],
     trtllm = [[Executor creation failed due to insufficient GPU memory]],
-    prefill = [[(?:CacheFull|KV cache[^\n]{0,60}(?:not enough|insufficient|too small)|]]
+    prefill = [[(?:CacheFull|maxTokensInPagedKvCache must be large|]]
+      .. [[KV cache[^\n]{0,60}(?:not enough|insufficient|too small)|]]
       .. [[No enough (?:gpu memory for (?:kv cache|runtime)|free memory blocks)|]]
       .. [[failed to find (?:a )?(?:free )?(?:KV|kv) (?:cache )?slot)]],
   },
@@ -119,6 +120,7 @@ rule {
     fraction = [[gpu[-_]memory[-_]utilization['"]?[=: ]+(?<fraction>0\.\d+|1\.0)]],
     static_now = [[mem_fraction_static=(?<static_now>0?\.\d+)]],
     engine = [[(?:vllm|sglang|text_generation|lmdeploy|tensorrt_llm|llama-server|llama_cpp)]],
+    model_part = [[component could not be created: Model\s*$]],
   },
   facts = {"gpus.0.memory.total", "gpus.0.name"},
   explains = {"oom.activation"},
@@ -126,7 +128,7 @@ rule {
     local hit = log.to_serve or log.max_len or log.no_blocks or log.no_room or log.sglang or log.tgi or log.trtllm
         or log.prefill
     if not hit then return nil end
-    if hit == log.trtllm then return executor(hit) end
+    if hit == log.trtllm then return not log.model_part and executor(hit) or nil end
     if hit == log.tgi then return warmup(hit) end
     -- These three sentences are vLLM's own.
     local engine = (log.to_serve or log.max_len or log.no_blocks) and "vllm" or engine_of(log, hit)
@@ -143,6 +145,27 @@ rule {
       .. "in KV cache'.",
     check = "Weights against GPU memory; max_model_len; gpu_memory_utilization.",
   },
+}
+
+-- Of the parts of TensorRT-LLM's executor it was the first, the weights.
+rule {
+  id = "oom.model-too-big/executor",
+  from = {"engine"},
+  signatures = {part = [[component could not be created: (?<part>Model)\s*$]]},
+  context = {total = [[^Total GPU memory \(GiB\): (?<total>[\d.]+)]],
+    free = [[^Free GPU memory before component creation attempt \(GiB\): (?<free>[\d.]+)]]},
+  confidence = 0.86,
+  specific_over = {"vllm.kv-cache", "oom.activation"},
+  when = function(_, log)
+    return {hit = log.part, evidence = {log.total, log.free}, why = {
+      "TensorRT-LLM could not place the weights: the component that it could not create is the model itself.",
+      log.total and log.free and ("Free were %s of %s GiB."):format(log.free.free, log.total.total) or nil},
+      fixes = {{flag = "tensor_parallel_size", toward = "raise", engine = "tensorrt-llm",
+          say = "Split the model over more GPUs."},
+        {code = true, kind = "param:quantization", say = "Or take a quantized checkpoint of it (FP8, NVFP4, AWQ)."},
+        bigger}}
+  end,
+  doc = {looks = "The following component could not be created: Model.", check = "Size of the weights; nvidia-smi."},
 }
 
 local free_share = {

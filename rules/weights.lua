@@ -85,9 +85,16 @@ local KINDS = {
     return key:match(HEAD) and (differs_in(file, model) == 1 or #file == 1 and #model == 1)
   end, 0.76,
     "The head of the model has another number of classes than the file: {key} is {file} there and {model} here.",
-    function() return {{argument = "ignore_mismatched_sizes", value = "True",
-      say = "Where the head is to be trained anew: let from_pretrained leave it out."},
-      {code = true, say = "Where it is to be used as it is: build the model with the file's num_labels."}} end},
+    function(_, _, log)
+      local same = {code = true, say = "Where it is to be used as it is: build the model with as many classes as the "
+        .. "file has."}
+      if not (log.by_hub or log.has_frame[=[transformers[/\\]]=]) then
+        return {same, {code = true, say = "Where the head is to be trained anew: take its tensors out of the "
+          .. "state_dict, and load the rest with strict=False."}}
+      end
+      return {{argument = "ignore_mismatched_sizes", value = "True",
+        say = "Where the head is to be trained anew: let from_pretrained leave it out."}, same}
+    end},
 }
 
 local function other_model(log, hit, library)
@@ -133,6 +140,7 @@ rule {
     ggml = [[tensor '(?<key4>[\w.]+)' has wrong shape; expected +(?<model4>[\d, ]+), got +(?<file4>[\d, ]+)]],
   },
   specific_over = {"app.bug"},
+  context = {by_hub = [[ignore_mismatched_sizes|from_pretrained|state_dict for \w+For[A-Z]\w+:]]},
   when = function(_, log)
     local hit = log.state or log.diffusers or log.loader or log.ggml
     local key = hit.key or hit.key2 or hit.key4 or "a parameter"
@@ -147,7 +155,7 @@ rule {
     local values = {key = key, file = shown(file), model = shown(model)}
     for _, row in ipairs(KINDS) do
       if row[1](key, file, model) then
-        return {hit = hit, confidence = row[2], why = row[3], fixes = row[4](file, model), values = values}
+        return {hit = hit, confidence = row[2], why = row[3], fixes = row[4](file, model, log), values = values}
       end
     end
     local library = hit == log.diffusers and "diffusers" or hit == log.loader and "vllm" or "transformers"
