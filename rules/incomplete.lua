@@ -28,6 +28,20 @@ rule {
     .. "file for Transformer Engine torch lib'.", check = "pip list | grep -i transformer.engine: its two parts."},
 }
 
+-- The words of the safetensors crate, where a program in Rust prints its error as it is.
+rule {
+  id = "hf.incomplete/crate",
+  from = {"hub", "engine", "other", "app"},
+  signatures = {
+    crate = [[\bSafe[Tt]ensors?(?:Error)?\((?<what>InvalidHeader\w*|HeaderToo\w+|MetadataIncompleteBuffer)]],
+  },
+  confidence = 0.87,
+  why = "A file of weights is not whole, or no safetensors file at all ({what}): cut short, a git-lfs pointer, or a "
+    .. "web page saved under its name.",
+  fixes = {{fetch = true, say = "Take that file away and download it again, then compare its size with the hub's."}},
+  doc = {looks = "Error: SafeTensor(HeaderTooLarge).", check = "The first bytes and the size of the file."},
+}
+
 -- What came over Xet is less, or other, than its own record says: the way was there, the bytes were not.
 rule {
   id = "hf.incomplete/xet",

@@ -195,6 +195,26 @@ rule {
     check = "getent hosts huggingface.co, in the same container."},
 }
 
+-- llama.cpp asks the hub for the manifest of what -hf names; what its library says stands behind the address.
+rule {
+  id = "hf.offline/manifest",
+  from = {"engine", "other", "app"},
+  signatures = {
+    manifest = [[failed to get manifest at https?://(?<server>[\w.-]+)\S*: [^\n]*]]
+      .. [[(?:resolve|connect|[Tt]imeout|timed out)]],
+  },
+  specific_over = {"hf.offline"},
+  confidence = 0.88,
+  why = "What -hf names is to be downloaded, and {server} cannot be reached from here.",
+  fixes = {
+    {network = true, say = "Let this machine reach that server (DNS, proxy, firewall)."},
+    {flag = "model", stated = true, kind = "env:HF_HOME",
+      say = "Or fetch the GGUF file elsewhere, and give it with -m."},
+  },
+  doc = {looks = "error: failed to get manifest at https://huggingface.co/v2/...: Could not resolve hostname.",
+    check = "getent hosts huggingface.co."},
+}
+
 -- Nothing but the way is missing, and what is wanted is named: then it can be brought by hand.
 rule {
   id = "hf.offline/by-hand",

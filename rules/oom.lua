@@ -104,7 +104,7 @@ local function moves_weights(log, event)
   return tail(event, [[nn[/\\]modules[/\\]module\.py <lambda>| (?:_apply|convert|to_empty|load_state_dict|]]
     .. [[_load_from_state_dict|load_weights|create_weights|set_module_tensor\w*|weight_loader|]]
     .. [[load_model)$]])
-    or tail(event, [[transcribe(?:\.py)? (?:__init__|init)$]], 1)
+    or tail(event, [[transcribe(?:\.py)? (?:__init__|init)$|model_patcher\.py (?:partially_)?load$]], 1)
     or log.shards and not log.shards_done and not tail(event, [[[ .](?:training_step|compute_loss|backward)\b]], 100)
 end
 

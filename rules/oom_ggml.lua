@@ -39,8 +39,24 @@ local function activation(f, log)
       say = "Or leave some layers on the CPU."}}
 end
 
+local function other_process(_, log)
+  return {{free = "gpu", listed = true, say = "End the other processes that are yours; nvidia-smi lists them."},
+    {flag = "gpu_layers", value = 0, toward = "lower", engine = engine_of(log), kind = "param:device_map",
+      say = "Or compute on the CPU until the GPU is free."}}
+end
+
+-- Next to nothing was free on any GPU before the first byte was placed: no GPU that it runs on is that small.
+local function held(log)
+  for _, room in ipairs(log.room and log.all"room" or {}) do
+    if tonumber(room.mib) >= 1024 then return false end
+  end
+  return log.room ~= nil
+end
+
 -- What was being allocated decides; where nothing tells, the context is what can be lowered.
 local function decide(log)
+  if held(log) then return log.plain or log.ggml, "oom.other-process", 0.82 end
+  if log.kv then return log.plain or log.ggml or log.kv, "oom.activation", 0.84 end
   if log.exited then return log.exited, "oom.model-too-big", 0.8 end
   local hit = log.plain or log.ggml
   if log.ggml or log.compute or log.weights then
@@ -55,6 +71,8 @@ local causes = {
       .. "the weights'."},
   {"oom.activation", activation, "The GPU is full when more is asked for: what is computed (KV cache, context, "
     .. "batch) does not fit beside the weights."},
+  {"oom.other-process", other_process, "Another process holds the GPU's memory: next to none of it was free before the "
+    .. "model was loaded."},
 }
 
 for _, row in ipairs(causes) do
@@ -86,6 +104,7 @@ for _, row in ipairs(causes) do
       compute = [[(?:ggml_gallocr_reserve|graph_reserve|failed to allocate compute|compute buffer|]]
         .. [[failed to initialize the context|failed to create context|kv.?cache[^\n]*failed|]]
         .. [[llama_kv_cache\w*: failed|ggml_cuda_pool|failed to allocate buffer for kv)]],
+      kv = [[failed to allocate buffer for kv cache]],
       weights = [[(?:alloc_tensor_range|unable to allocate (?:CUDA|ROCm|Vulkan)?\d* ?(?:backend )?buffer|]]
         .. [[error loading model)]],
       llama = [[(?:ggml_backend_cuda|ggml_gallocr|llama_init_from_model|llama_new_context|ggml-cuda(?:\.cu|/)|]]

@@ -535,17 +535,28 @@ rule {
 
 rule {
   id = "sys.noexec/log",
-  anyone = "loader",
+  from = {denied = {"shell", "app", "other", "container", "orchestrator"}},
+  anyone = {segment = "loader"},
   signatures = {
     segment = [[(?<file>/?[\w./+@-]*): failed to map segment from shared object(?!: Cannot allocate)]]
       .. [[(?:: (?<reason>Operation not ]]
       .. [[permitted))?]],
+    denied = [[\bsh: (?:line )?\d+: (?:exec: )?(?<program>/[\w./+@-]+): Permission denied]],
   },
+  context = {mount = [[ on (?<at>/[\w./+@-]*) type \w+ \([^)\n]*\bnoexec\b]]},
   facts = {"system.disks"},
   explains = {"pip.broken-install", "sys.lib-missing", "numpy.abi", "cuda.lib-missing", "pip.module-missing",
     "bnb.binary-missing"},
-  specific_over = {"pip.broken-install"},
+  specific_over = {"pip.broken-install", "container.entrypoint-broken"},
   when = function(f, log)
+    if not log.segment then -- a mount's own options, in the same log
+      local program, at = log.denied.program, log.mount and log.mount.at
+      if not at or at == "/" or program:sub(1, #at) ~= at then return nil end
+      return {confidence = 0.88, evidence = {log.mount},
+        why = {"{program} may not be run: the file system that holds it is mounted noexec."},
+        fixes = {{remount = program, say = "Mount that file system with exec, as its root may."},
+          {host = true, kind = "disk", say = "Or keep the environment on a file system that is mounted with exec."}}}
+    end
     local limit = f"system.limits.as"
     if not log.segment.reason and type(limit) == "number" then
       return {confidence = 0.8, title = "a limit on address space refuses to map a library",

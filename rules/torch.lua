@@ -418,6 +418,8 @@ rule {
       [[requires (?:an? )?(?:\w+ or later )?(?:GPUs? )?(?:with )?(?:CUDA )?(?:compute )?capability (?:of )?]]
         .. [[(?:at least |>= ?)?`?(?<need>\d\.?\d)]],
       [[GPU with CUDA capability (?<cap1>\d+)[ .](?<cap2>\d) is not supported]],
+      [[only supported on (?:GPUs|(?:CUDA )?devices) with (?:CUDA )?compute capability (?:>=?|of at least) ]]
+        .. [[(?<need3>\d+\.\d)]],
       [[GPUs with compute capability below (?<below>[\d.]+) are not supported]],
       [[not supported on GPUs with compute capability < (?<below2>[\d.]+)]],
       [[Feature '[^'\n]+' (?:with [^\n]{0,40} )?requires \.target sm_\d+ or higher]],
@@ -459,6 +461,7 @@ rule {
     local hit = log.bf16 or log.flash or log.fp8 or log.scaled_mm or log.capability or log.xformers
     -- its own kernels did not load or are not in it: ext.abi-mismatch
     if log.xformers and log.not_built then return nil end
+    if hit and hit.need3 and hit.event.kind ~= "exception" then return nil end -- what is left out then, as a notice
     if hit == log.xformers and hit then
       return {hit = hit, confidence = 0.78, why = "xformers has no attention kernel for this dtype, shape or GPU.",
         fixes = {{argument = "attn_implementation", say = "Use torch's own attention (sdpa), or float16 inputs."},

@@ -147,25 +147,25 @@ rule {
   },
 }
 
--- Of the parts of TensorRT-LLM's executor it was the first, the weights.
+-- A parser of tool calls or of thoughts that this release has not: its own list stands behind it.
 rule {
-  id = "oom.model-too-big/executor",
-  from = {"engine"},
-  signatures = {part = [[component could not be created: (?<part>Model)\s*$]]},
-  context = {total = [[^Total GPU memory \(GiB\): (?<total>[\d.]+)]],
-    free = [[^Free GPU memory before component creation attempt \(GiB\): (?<free>[\d.]+)]]},
-  confidence = 0.86,
-  specific_over = {"vllm.kv-cache", "oom.activation"},
+  id = "engine.arg-invalid/parser",
+  from = {"engine", "other", "app"},
+  signatures = {
+    parser = [[invalid (?<what>tool call|reasoning) parser: (?<wish>[\w-]+) \(chose from \{ ?(?<list>[\w, -]+?) ?\}]],
+  },
+  confidence = 0.88,
   when = function(_, log)
-    return {hit = log.part, evidence = {log.total, log.free}, why = {
-      "TensorRT-LLM could not place the weights: the component that it could not create is the model itself.",
-      log.total and log.free and ("Free were %s of %s GiB."):format(log.free.free, log.total.total) or nil},
-      fixes = {{flag = "tensor_parallel_size", toward = "raise", engine = "tensorrt-llm",
-          say = "Split the model over more GPUs."},
-        {code = true, kind = "param:quantization", say = "Or take a quantized checkpoint of it (FP8, NVFP4, AWQ)."},
-        bigger}}
+    local name = log.parser.wish
+    local flag = (log.parser.what == "reasoning" and "reasoning" or "tool_call") .. "_parser"
+    return {why = ("This release has no %s parser %s; those that it has are %s."):format(log.parser.what, name,
+        log.parser.list:gsub(",%s*", ", ")),
+      fixes = {{flag = flag, stated = true, kind = "param:" .. flag,
+          say = ("Give --%s one of these, the one of the model's family."):format(flag:gsub("_", "-"))},
+        {install = "vllm", say = ("Or upgrade the engine to a release that has %s."):format(name)}}}
   end,
-  doc = {looks = "The following component could not be created: Model.", check = "Size of the weights; nvidia-smi."},
+  doc = {looks = "invalid tool call parser: qwen3 (chose from { hermes,mistral,pythonic }).",
+    check = "The list in the message."},
 }
 
 local free_share = {
