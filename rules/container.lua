@@ -71,7 +71,7 @@ rule {
       .. [[Attempting to deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is False)]],
     insufficient = codes"torch.driver-too-old",
     permissions = [[Failed to initialize NVML: Insufficient Permissions]],
-    scheduler = [[Insufficient nvidia\.com/gpu]],
+    scheduler = [[Insufficient (?:nvidia|amd)\.com/[\w.-]+]],
     unknown_device = [[nvidia-container-cli[^\n]*device error: (?<device>[^:\n]+): unknown device]],
   },
   context = {

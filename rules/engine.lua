@@ -451,10 +451,11 @@ rule {
     ct2 = [[This CTranslate2 package was not compiled with CUDA support|]]
       .. [[requires the cuDNN library which is not integrated in this build]],
     whisper = [[whisper_backend_init\w*: (?:no GPU found|using CPU backend)]],
+    layers = [[load_tensors: layer +\d+ assigned to device CPU]],
   },
   context = {
     cuda_there = [[(?:ggml_cuda_init: found [1-9]|load_backend: loaded CUDA backend|found \d+ CUDA devices)]],
-    seen = [[\blibrary=cuda\b]],
+    seen = [[\blibrary=cuda\b|assigned to device (?!CPU)\w]],
     cuda_failed = [[(?:ggml_cuda_init: failed to initialize|cuInit|unable to load cuda driver|nvml vram init failure|]]
       .. [[cudart init failure)]],
     python = [[(?:llama_cpp[/\\.]|Llama\.generate|AVX = \d)]],
@@ -478,9 +479,9 @@ rule {
           or "llama.cpp"
     local fatal = log.candle or log.ct2
     -- it may well be meant to use the CPU
-    if not (gpu or fatal or log.asked or log.ngl or log.no_offload) then return nil end
+    if not (gpu or fatal or log.asked or log.ngl or log.no_offload) or log.none_asked and log.layers then return nil end
     local hit = log.candle or log.ct2 or log.ngl or log.tei or log.ollama_cpu or log.blas or log.no_offload
-        or log.whisper
+        or log.whisper or log.layers
     if log.seen then
       if not log.no_offload then return nil end
       return {hit = log.no_offload, confidence = 0.6, severity = "warning", lasts = true,

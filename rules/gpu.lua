@@ -68,7 +68,8 @@ xid_rule("gpu.fallen-off", "The GPU has fallen off the bus: the PCIe link is gon
     {hardware = true, say = "If it comes again, take the host out of service: reseat the card, check power and "
       .. "cooling."}},
   {looks = "Xid 79, 'GPU has fallen off the bus'.", check = "Power cables, temperature, PCIe errors."},
-  codes"gpu.fallen-off" .. [[|(?:GPU is lost(?:[.,"]| ?\(|$)|fallen off the bus|ERROR_GPU_IS_LOST)]])
+  codes"gpu.fallen-off" .. [[|(?:GPU is lost(?:[.,"]| ?\(|$)|]]
+    .. [[RC all channels for critical error 79|fallen off the bus|ERROR_GPU_IS_LOST)]])
 
 rule {
   id = "gpu.fallen-off/handle",
@@ -99,6 +100,22 @@ xid_rule("gpu.ecc",
     .. [[uncorrectable ECC error|]]
     .. [[Double Bit (?:ECC )?Error|DBE\) has been detected|row remap\w* (?:pending|failure)|]]
     .. [[Remapping Failure Occurred\s*: Yes)]])
+
+-- What nvidia-smi -q lists: rows that were found bad, and are in use until the next reset.
+rule {
+  id = "gpu.ecc/pending",
+  from = {"driver"},
+  signatures = {pending = [[^\s*Pending\s*: Yes\b]], pages = [[^\s*Pending Page Blacklist\s*: Yes\b]]},
+  context = {rows = [[^\s*Remapped Rows\b]]},
+  when = function(_, log) return (log.pages or log.rows) and {hit = log.pages or log.pending} or nil end,
+  confidence = 0.86,
+  why = "Parts of the GPU's memory were found bad and are set aside with the next reset of the GPU: until then "
+    .. "programs may get them.",
+  fixes = {{setting = "reset", kind = "restart", say = "Stop the programs on that GPU and reset it."},
+    {hardware = true, say = "Have it replaced if errors come back."}},
+  doc = {looks = "Remapped Rows, Pending: Yes.", check = "nvidia-smi -q -d ROW_REMAPPER,PAGE_RETIREMENT."},
+}
+
 xid_rule("gpu.gsp", "The GPU's system processor (GSP) does not answer: a known failure of driver "
   .. "releases, sometimes a follow-up of another fault.",
   {{driver = "upgrade", say = "Upgrade the driver."}, {restart = "host", say = "Reboot the host to bring it back."},
@@ -224,15 +241,23 @@ rule {
   signatures = {
     slowdown = [[(?:(?:HW|SW) (?:Thermal |Power Brake )?Slowdown\s*: Active|clocks_(?:throttle|]]
       .. [[event)_reasons\.\w+[^\n]*\bActive|due to thermal violation|thermal violations totaling (?!0\.0)|]]
-      .. [[thermal throttl\w+|GPU (?:is )?(?:thermal )?throttl\w+|SW Power Cap\s*: Active|power brake)]],
+      .. [[thermal throttl\w+|GPU (?:is )?(?:thermal )?throttl\w+|power brake)]],
+    cap = [[SW Power Cap\s*: Active]],
     max_temp = [[GPU Max Operating Temp\s*: (?<max>\d+) C]],
     overheating = [[(?:GPU (?:temperature|overheat\w*)[^\n]{0,40}(?:too high|exceed|critical)|overheating)]],
   },
-  context = {current = [[GPU Current Temp\s*: (?<current>\d+) C]], active = [[Slowdown\s*: Active]]},
+  context = {idle = [[^\s*(?:GPU )?Idle\s*: Active]],
+    current = [[GPU Current Temp\s*: (?<current>\d+) C]], active = [[Slowdown\s*: Active]]},
   facts = {"gpus.0.temperature_c", "gpus.0.throttle"},
   when = function(f, log)
     local hit = log.slowdown or log.overheating
     if hit and hit.text:match[[(?i)not (?:active|throttl)]] then return nil end
+    if not hit and log.cap then -- as every GPU with much to do
+      return not log.idle and {hit = log.cap, confidence = 0.5, severity = "warning",
+        why = "The GPU runs at its power limit, as it does under full load.",
+        fixes = {{hardware = true, say = "Where it is slower than it should be: raise the power limit (nvidia-smi "
+          .. "-pl) if the supply and the cooling allow it."}}} or nil
+    end
     if not hit then
       local max, current = log.max_temp and tonumber(log.max_temp.max), log.current and tonumber(log.current.current)
       if not max or not current or current < max - 3 then return nil end
@@ -241,10 +266,6 @@ rule {
         fixes = {{hardware = true, say = "Improve cooling, or raise the limit in the platform's firmware or "
         .. "thermal daemon."}, {host = true, say = "Check thermald and the platform profile."}}}
     end
-    if hit.text:match[[SW Power Cap]] and not log.overheating then
-      return {hit = hit, confidence = 0.6, severity = "warning", why = "The GPU runs at its power limit.",
-      fixes = {
-        {hardware = true, say = "Raise the power limit (nvidia-smi -pl) if the supply and the cooling allow it."}}} end
     return {hit = hit, confidence = 0.85, why = "The GPU slows itself down for heat or power.",
       fixes = {{hardware = true, say = "Check cooling, fans and power supply; lower the power limit until then."},
       {host = true, say = "Check the platform's thermal policy."}}}

@@ -56,7 +56,8 @@ rule {
       .. [[family \d+ is neither AF_INET|Socket creation failed : Address family not supported)]],
     connect = [[(?:(?:socket|connect|Connection)[^\n]{0,60}(?:refused|timed out|failed)[^\n]{0,80}(?:nccl|rank|]]
       .. [[store|master)|NCCL WARN[^\n]*(?:Connect to|socketStartConnect|socketProgress|Connection (?:refused|]]
-      .. [[closed by remote)|No route to host)|Connection closed by (?:localRank|remote) peer)]],
+      .. [[closed by remote)|No route to host)|]]
+      .. [[socketPollConnect: connect to \S+<\d+> returned|Connection closed by (?:localRank|remote) peer)]],
     version = [[(?:Mismatched NCCL version|NCCL version mismatch|Message truncated : received \d+ bytes instead of)]],
     cumem = [[NCCL WARN Cuda failure[^\n]*'(?<words>[^']+)']],
     rendezvous = [[(?:RendezvousConnectionError|The client socket has (?:timed out|failed to connect to any)|]]
@@ -241,6 +242,16 @@ rule {
   doc = {looks = "NCCL WARN Failed to find CUDA library libcuda.so.", check = "ldconfig -p | grep libcuda."},
 }
 
+-- The exception that a rank ended with while the others went on to wait for it.
+local function raised_before(log, hit)
+  for _, one in ipairs(log.all"raised") do
+    local e = one.event
+    if e.kind == "exception" and one.line < hit.line and (e.tier or 0) >= 3 and not e.progress and #e.frames > 0 then
+      return one
+    end
+  end
+end
+
 rule {
   id = "nccl.timeout",
   from = {"nccl", "torch", "engine", "hub", "cluster"},
@@ -270,6 +281,7 @@ rule {
     xid = [[NVRM: Xid]],
     numel1 = [[NumelIn=1\b]],
     first = [[Watchdog caught collective operation timeout: WorkNCCL\(SeqNum=1,]],
+    raised = [[^(?!c10|[\w.]*(?:Dist\w*|Signal\w*|ChildFailed|Timeout)(?:Error|Exception))[\w.]*(?:Error|Exception): ]],
     server = [[(?:RayWorker(?:Vllm|Wrapper)|VllmWorker|EngineCore|vllm[./]|vLLM is using nccl|]]
       .. [[Avg generation throughput)]],
     scheduler = [[(?:sglang[./]| TP\d+\] |Decode batch)]],
@@ -280,6 +292,12 @@ rule {
     local hit = log.watchdog or log.ran_for or log.monitored or log.stuck or log.vllm_shm or log.store or log.gone
     if hit == log.vllm_shm and hit.text:match[[No available shared]] and not log.fatal then return nil end
     if hit == log.store and not log.fatal then return nil end
+    local raised = raised_before(log, hit)
+    if raised then
+      return {hit = hit, evidence = {raised}, confidence = 0.6, why = "The other ranks waited for one that had ended: "
+        .. "what it raised stands above, before the first of them gave up.",
+        fixes = {{code = true, say = "Mend what that rank raised; the timeouts of the others follow from it."}}}
+    end
     local fixes = {{code = true, say = "Find the rank that did not arrive: look for an exception on another rank, "
       .. "ranks with unequal numbers of steps, or long work on one rank only (tokenizing, saving, evaluation)."},
                    {argument = "timeout", say = "If one rank just works longer, raise the timeout "
@@ -321,6 +339,11 @@ local function ends_at(log, hit)
   return not log.fatal
 end
 
+local function loud(hit)
+  local e = hit and hit.event or {}
+  return e.level == "error" or e.level == "fatal" or e.kind == "exception" or e.kind == "nccl"
+end
+
 rule {
   id = "nccl.p2p",
   from = {"nccl", "native", "kernel", "driver", "system"},
@@ -333,7 +356,6 @@ rule {
     custom_op = [[custom_all_reduce\.cuh:\d+ ']],
     trt_ipc = [[(?:cudaDeviceEnablePeerAccess|peer access is not supported)[^\n]*tensorrt_llm\S*[Ii]pc]],
     iommu = [[NCCL WARN Missing "iommu=pt" from kernel command line]],
-    page_fault = [[nvidia [0-9a-f:.]+: AMD-Vi: Event logged \[IO_PAGE_FAULT]],
     last_line = [[vLLM is using nccl==]],
     complete = [[NCCL INFO[^\n]*Init COMPLETE]],
     idle = [[^(?:Processed prompts|Generating|Inference|Epoch 0|Training): +0%\|[^\n]*\b0/\d+ \[]],
@@ -345,34 +367,29 @@ rule {
     hang = [[(?:stuck|hang|no response|timeout|timedout|time out|timed out)]]},
   facts = {"gpus", "env.NCCL_P2P_DISABLE"},
   when = function(f, log)
-    local own = log.p2p and log.p2p.text:match[[custom_all_reduce|tensorrt_llm.*(?i:ipc|custom)]] or log.custom_op
+    local p2p = log.p2p
+    for _, one in ipairs(log.all"p2p") do p2p = loud(p2p) and p2p or one end
+    local own = p2p and p2p.text:match[[custom_all_reduce|tensorrt_llm.*(?i:ipc|custom)]] or log.custom_op
       or log.trt_ipc
     local plain = {set = {NCCL_P2P_DISABLE = "1"}, say = "If NCCL fails too, do without peer-to-peer."}
-    if own and (log.trt_ipc or log.p2p and log.p2p.text:match[[tensorrt_llm]]) then
-      return {hit = log.trt_ipc or log.p2p, confidence = 0.85, why = "TensorRT-LLM's own all-reduce copies between the "
+    if own and (log.trt_ipc or p2p and p2p.text:match[[tensorrt_llm]]) then
+      return {hit = log.trt_ipc or p2p, confidence = 0.85, why = "TensorRT-LLM's own all-reduce copies between the "
         .. "GPUs directly, and these GPUs cannot.",
         fixes = {{flag = "disable_custom_all_reduce", engine = "tensorrt-llm", value = true,
             say = "Build the engine anew without it (trtllm-build; from 0.14 on choose allreduce_strategy NCCL)."},
           plain}}
     end
-    if own and log.p2p then
-      return {hit = log.p2p, confidence = 0.85, why = "The engine's own all-reduce copies between the GPUs directly, "
+    if own and p2p then
+      return {hit = p2p, confidence = 0.85, why = "The engine's own all-reduce copies between the GPUs directly, "
         .. "and these GPUs cannot.",
         fixes = {{flag = "disable_custom_all_reduce", engine = log.sglang and "sglang" or "vllm", value = true,
           say = "Use NCCL's instead."}, plain}}
     end
-    if log.p2p and (log.p2p.event.level == "error" or log.p2p.event.level == "fatal"
-      or log.p2p.event.kind == "exception") then
-      return {hit = log.p2p, confidence = 0.85, why = "Direct copies between the GPUs do not work on this machine "
+    if loud(p2p) then
+      return {hit = p2p, confidence = 0.85, why = "Direct copies between the GPUs do not work on this machine "
         .. "(IOMMU, ACS, a virtual machine, or cards that cannot).",
         fixes = {{set = {NCCL_P2P_DISABLE = "1"}, automatic = true, say = "Do without peer-to-peer."},
           {host = true, say = "Or switch ACS and IOMMU off (bare metal)."}}}
-    end
-    if log.page_fault then
-      return {hit = log.page_fault, confidence = 0.82, why = "The IOMMU refuses addresses that the GPU reads or "
-        .. "writes: with it translating, direct copies between GPUs go astray.",
-        fixes = {{setting = "iommu-pt", say = "Start the kernel with iommu=pt."},
-          {host = true, say = "Or switch the IOMMU off in the firmware (bare metal)."}}}
     end
     if log.custom_op then
       return {hit = log.custom_op, confidence = 0.75, why = "vLLM's own all-reduce copies between the GPUs "
@@ -400,6 +417,19 @@ rule {
   end,
   doc = {looks = "A hang after 'vLLM is using nccl==...' or Init COMPLETE.",
     check = "nvidia-smi topo -p2p r; NCCL_P2P_DISABLE=1 as a test."},
+}
+
+rule {
+  id = "nccl.p2p/iommu",
+  from = {"kernel", "driver", "system"},
+  signatures = {page_fault = [[nvidia [0-9a-f:.]+: AMD-Vi: Event logged \[IO_PAGE_FAULT]]},
+  explains = {"nccl.timeout", "nccl.init", "gpu.app-fault"},
+  confidence = 0.82,
+  why = "The IOMMU refuses addresses that the GPU reads or writes: with it translating, direct copies between GPUs go "
+    .. "astray.",
+  fixes = {{setting = "iommu-pt", say = "Start the kernel with iommu=pt."},
+    {host = true, say = "Or switch the IOMMU off in the firmware (bare metal)."}},
+  doc = {looks = "nvidia 0000:61:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT ...", check = "cat /proc/cmdline; dmesg."},
 }
 
 -- What an InfiniBand call that fails means: which call it is, and the error that it gives.
@@ -483,7 +513,8 @@ rule {
   id = "nccl.network",
   from = {"nccl", "torch", "engine", "native"},
   context = {call = [[NCCL WARN Call to ibv_\w+ failed]], roce = [[NET/IB : Using [^\n]*/RoCE]],
-    infiniband = [[NET/IB : Using [^\n]*:\d+/IB\b]]},
+    infiniband = [[NET/IB : Using [^\n]*:\d+/IB\b]],
+    unset = [[NCCL WARN (?:Bootstrap : no|[^\n]*(?:Connect to|connect) [^\n]*(?:failed|refused|returned))]]},
   unless = {"call"},
   signatures = {ib = [[(?:NET/IB[^\n]*(?:Got completion|error|status=\d+)|]]
     .. [[ibv_\w+ failed(?! with error Cannot allocate)|Got completion from peer \S+ with (?:error|status)|]]
@@ -491,6 +522,8 @@ rule {
   facts = {"env.NCCL_IB_HCA", "env.NCCL_IB_GID_INDEX"},
   specific_over = {"nccl.init", "nccl.timeout"},
   when = function(f, log) -- a peer that ended looks like a network error to the others
+    local code = not log.ib.text:match[[NET/IB|ibv_|transport retry|protection]]
+    if code and log.unset and log.unset.line < log.ib.line then return nil end -- nccl.init: one rank never came up
     local silent = log.ib.text:match[[(?:error|status=?) ?12\b|transport retry]]
     if silent and not log.infiniband and not f.env"NCCL_IB_GID_INDEX" then -- a way that leads nowhere
       return {confidence = 0.8, evidence = {log.roce},
@@ -507,7 +540,7 @@ rule {
         fixes = {{set = {NCCL_NET_GDR_LEVEL = "LOC"}, say = "Do without GPUDirect RDMA, on every host."},
           {host = true, say = "Then load nvidia_peermem, and switch ACS and IOMMU off (bare metal)."}}}
     end
-    return {confidence = log.ib.text:match[[NET/IB|ibv_|transport retry|protection]] and 0.8 or 0.55}
+    return {confidence = code and 0.55 or 0.8}
   end,
   why = "InfiniBand or RoCE fails after set-up: a link, the GID index, MTU or the switch.",
   fixes = {

@@ -25,7 +25,7 @@ rule {
     if log.exllama then
       return {hit = log.exllama, why = "Weights and cache together do not fit the GPUs that may hold them.",
         fixes = {{argument = "cache_mode", value = "Q4", kind = "param:kv_cache_dtype",
-            say = "Keep the cache in 4 bits, and a shorter one (max_seq_len, cache_size) if need be."}, smaller, bigger}}
+            say = "Keep the cache in 4 bits, and a shorter one (max_seq_len, cache_size)."}, smaller, bigger}}
     end
     return {hit = log.executor, evidence = {log.total, log.free}, why = {
       "TensorRT-LLM could not place the weights: the component that it could not create is the model itself.",

@@ -11,6 +11,10 @@ local TROUBLE = {
   ["node.kubernetes.io/network-unavailable"] = "its network is not set up",
 }
 
+-- A taint that keeps others away from the nodes with GPUs: beside it, one of other nodes is of no matter to a pod that
+-- wants a GPU.
+local OF_GPU = [[(?i)gpu|nvidia|amd\.com|cuda|accelerator|\b(?:t4|l4|l40s?|v100|a10g?|a100|h100|h200|b200)\b]]
+
 local VOLUME = [[unbound immediate PersistentVolumeClaims|persistentvolumeclaim "[^"]+" not found|volume node ]]
   .. [[affinity conflict|available persistent volumes? to bind]]
 
@@ -50,7 +54,7 @@ rule {
     local rest = hit.rest
     local gpu = rest:match[[Insufficient ((?:nvidia|amd)\.com/[\w.-]+)]]
     local taint, others = deciding_taint(rest)
-    local tainted = taint and not TROUBLE[taint]
+    local tainted = taint and not TROUBLE[taint] and (not gpu or taint:match(OF_GPU))
     if gpu and not tainted then return nil end -- container.no-gpu
     if taint and TROUBLE[taint] then
       return {hit = hit, confidence = 0.88, title = "the node takes no pods now",
@@ -111,13 +115,14 @@ rule {
     mount = [[MountVolume\.(?:SetUp|MountDevice) failed for volume "(?<volume3>[^"]+)"[^\n]*]],
     wait = [[Unable to attach or mount volumes: unmounted volumes=[^\n]*timed out waiting]],
   },
-  context = {started = [[kubelet +Started container]]},
+  context = {started = [[kubelet +Started container]],
+    past = [[^\s*(?:Status: +(?:Running|Succeeded)|State: +Running|Reason: +Completed)\s*$]]},
   explains = {"job.unsatisfiable"},
   confidence = 0.88,
   when = function(_, log)
     local hit = log.claim or log.class or log.source or log.path or log.driver or log.attach or log.affinity
       or log.attacher or log.unbound or log.mount or log.wait
-    if log.started and log.started.line > hit.line then return nil end
+    if log.past or log.started and log.started.line > hit.line then return nil end
     local claims = {setting = "volume-claims", kind = "os"}
     if hit == log.class or hit == log.unbound then
       claims.say = "Give the claim a storageClassName that this list has (one marked as default needs none), or make a "

@@ -102,6 +102,60 @@ local function by_description(hit, log, status)
       true)}}
 end
 
+-- Hosts that start a container of one's own and ask it whether it is well, and what each calls the settings for that.
+local function of_host(text)
+  if text:match[[ping health check]] then
+    return {confidence = 0.7, why = "SageMaker gave the endpoint up because its container did not answer /ping with "
+        .. "200 in time: it was loading, its own start failed, or its ping answers an error.",
+      fixes = {{argument = "container_startup_health_check_timeout", value = 1800, kind = "os",
+          say = "Give the load its time, in deploy() (at most 3600 seconds)."},
+        {host = true, say = "Where the container's log (CloudWatch) ends in an error or answers GET /ping with 4xx or "
+          .. "5xx, mend that first."}}}
+  elseif text:match[[STARTUP \w+ probe failed|failed to start and listen on the port]] then
+    return {confidence = 0.78, why = "Cloud Run gave the revision up because its container did not open the port in "
+        .. "PORT in time: it listens on another one or on localhost alone, was still loading, or its own start failed.",
+      fixes = {{setting = "run-logs", kind = "os", say = "Read what the container said itself: where it ends in an "
+          .. "error, mend that."},
+        {code = true, say = "Where it came up: let it listen on 0.0.0.0 at the port that PORT names; where it still "
+          .. "loaded, give the startup probe its time (periodSeconds times failureThreshold, at most 240 s each)."}}}
+  elseif text:match[[unhealthy in \(target-group]] then
+    return {confidence = 0.78, why = "ECS stopped the task because the load balancer's health check failed: the server "
+        .. "was still loading or busy, or has no such path or port.",
+      fixes = {{argument = "healthCheckGracePeriodSeconds", value = 1800, kind = "os", say = "Give the load its time, "
+          .. "in the service."},
+        {host = true, say = "Or correct path, port and timeout of the target group's health check."}}}
+  elseif text:match[[Model server (?:never became ready|exited unexpectedly)]] then
+    return {confidence = 0.72, why = "Vertex AI gave the deployment up because the container ended, or did not answer "
+        .. "its health route with 200 in time: it listens on another port than AIP_HTTP_PORT, has no such route, was "
+        .. "still loading, or its own start failed.",
+      fixes = {{setting = "vertex-logs", kind = "os", say = "Read what the container said itself: where it ends in an "
+          .. "error, mend that."},
+        {argument = "serving_container_health_route", value = "'/health'", kind = "os", say = "Where it came up: name "
+          .. "the route and the port (serving_container_ports) that this server really has, in Model.upload(), and "
+          .. "give a long load its time (deploy_request_timeout in deploy())."}}}
+  end
+end
+
+-- The same, where who deployed it got it as an exception.
+rule {
+  id = "stopped.probe/hosted",
+  title = "the host of the endpoint gave its container up",
+  from = {"app", "other", "orchestrator", "protobuf"}, -- the last for Google's packages: one name space
+  signatures = {
+    sagemaker = [[did not pass the ping health check]],
+    vertex = [[Model server (?:never became ready|exited unexpectedly)]],
+    run = [[The user-provided container failed to start and listen on the port]],
+  },
+  when = function(_, log)
+    local hit = log.run or log.sagemaker or log.vertex
+    local answer = (hit == log.run or hit.event.kind == "exception") and of_host(hit.text)
+    if answer then answer.hit = hit end
+    return answer or nil
+  end,
+  doc = {looks = "400 Model server never became ready; did not pass the ping health check.",
+    check = "What the container said itself (Cloud Logging, CloudWatch); its route and port."},
+}
+
 rule {
   id = "stopped.probe",
   ended = true,
@@ -118,17 +172,8 @@ rule {
     local status = hit.text:match[[statuscode: (\d{3})]]
     local described = by_description(hit, log, status) or answered_ill(log)
     if described then return described end
-    if hit.text:match[[ping health check]] then
-      return {confidence = 0.7, why = "SageMaker gave the endpoint up because its container did not answer "
-        .. "/ping with 200 "
-        .. "in time: it was loading, its own start failed, or its ping answers an error.",
-        fixes = {{argument = "container_startup_health_check_timeout", value = 1800, kind = "os",
-          say = "Give the load its "
-            .. "time, in deploy() (at most 3600 seconds)."},
-          {host = true, say = "Where the container's log (CloudWatch) ends in an error or answers GET /ping "
-            .. "with 4xx or "
-            .. "5xx, mend that first."}}}
-    end
+    local hosted = of_host(hit.text)
+    if hosted then return hosted end
     local port, path = hit.text:match[=[https?://[\w.-]+:(\d+)(/[^"\s]*)]=]
     if not status or status == "503" or status == "502" or status == "504" then
       if hit.text:match[[Kind: Pod, Name: (?:Liveness|Startup)ProbeFailed]] then
@@ -162,12 +207,29 @@ rule {
     check = "How long the load takes against the probe's failureThreshold and periodSeconds."},
 }
 
+-- The pod asks for what it uses, so that it is placed where there is as much; a fifth more than it had.
+local function of_memory(used)
+  local unit = {Ki = 1 << 10, Mi = 1 << 20, Gi = 1 << 30}
+  local size = used and tonumber(used.used) * (unit[used.unit] or 1)
+  local room = size and math.ceil(size * 1.2 / (1 << 30)) or 64
+  local how = size and "a fifth more than it had" or "here a guess"
+  return {{container = "memory-request", kind = "os", value = room, say = ("Let the container ask for the memory that "
+      .. "it uses (%s); a limit is the request where none is given."):format(how)},
+    {hardware = true, say = "Or use a node with more memory."}}
+end
+
 rule {
   id = "stopped.evicted",
   ended = true,
   confidence = 0.88,
-  when = function(_, hit)
+  context = {low = [[The node was low on resource: (?<resource>[\w-]+)\b]],
+    used = [[low on resource: memory\.[^\n]*? was using (?<used>\d+)(?<unit>Ki|Mi|Gi)?]]},
+  when = function(_, hit, log)
     local limit = hit.text:match[[limit of containers (\d+)Gi]]
+    if log.low and log.low.resource == "memory" then
+      return {evidence = {log.low}, fixes = of_memory(log.used), why = "The node ran out of memory, and Kubernetes "
+        .. "evicted the pod that used most above what it had asked for."}
+    end
     if hit.text:match[[(?i)memory|EmptyDir]] then return true end
     return {fixes = {
       {container = "ephemeral", kind = "disk", value = limit and tonumber(limit) * 4 or 100, say = "Let the pod ask "

@@ -434,8 +434,8 @@ rule {
   signatures = {
     vllm = [[(?<known>VLLM_PORT) '?(?<value>tcp://[^'\s]+)'? appears to be a URI]],
     int = [[invalid literal for int\(\) with base 10: '(?<int>tcp://[\d.]+:\d+)']],
-    ollama = [[(?:invalid port|parse)[^\n]{0,60}(?<port>tcp://\d+\.\d+\.\d+\.\d+:\d+)]],
-    option = [[(?:[Ii]nvalid value|not a valid (?:integer|int|port|number)|]]
+    ollama = [[(?:invalid port|pars(?:e|ing))[^\n]{0,60}(?<port>tcp://\d+\.\d+\.\d+\.\d+:\d+)]],
+    option = [[(?:[Ii]nvalid (?:int )?value|not a valid (?:integer|int|port|number)|]]
       .. [[could not parse)[^\n]{0,80}(?<option>tcp://\d+\.\d+\.\d+\.\d+:\d+)]],
   },
   context = {variable = [[\b(?<variable>[A-Z][A-Z0-9_]*_PORT)\b]]},

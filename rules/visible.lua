@@ -136,6 +136,11 @@ rule {
     check = "The variable against nvidia-smi -L; set before the process starts?"},
 }
 
+-- Who starts the processes, where it can be told how many.
+local function launched_by(log)
+  return log.accelerate and "accelerate" or log.deepspeed and "deepspeed" or log.torchrun and "torchrun"
+end
+
 rule {
   id = "launch.too-many-ranks",
   from = {"torch", "engine", "hub", "cluster", "orchestrator", "other", "app"},
@@ -157,6 +162,9 @@ rule {
     .. [[tensor[-_]parallel|]]
     .. [[accelerate launch|deepspeed|tensorrt_llm/runtime|\bmpirun\b|]]
     .. [[Error\w*Error: CUDA error: invalid device ordinal)]],
+    accelerate = [[\baccelerate launch\b|accelerate/(?:state|commands/launch)\.py]],
+    deepspeed = [[\bdeepspeed\.launcher\b|\bdeepspeed --]],
+    sglang = [[server_args=ServerArgs|/sglang/srt/]],
     torchrun = [[\btorchrun\b|torch\.distributed\.(?:run|launch)|torch/distributed/(?:run|launch)\.py]]},
   facts = {"gpus", "env.CUDA_VISIBLE_DEVICES"},
   specific_over = {"visible-devices.wrong"},
@@ -164,12 +172,14 @@ rule {
     if not log.ranks and not log.world and not log.vllm and not log.not_enough then return nil end
     local n = #f.gpus()
     n = n == 0 and log.not_enough and tonumber(log.not_enough.there or log.not_enough.found) or n
-    local engine = log.vllm or log.not_enough and log.not_enough.text:match[[sharded]]
+    local engine = log.vllm or log.sglang or log.not_enough and log.not_enough.text:match[[sharded]]
+    local launcher = launched_by(log)
     local say = "Start as many processes as there are visible GPUs" .. (n > 0 and (" (%d)."):format(n) or ".")
     return {confidence = 0.85, why = "More ranks were started than there are visible GPUs.",
       fixes = {engine and {flag = "tensor_parallel_size", value = n > 0 and n or nil, toward = "lower", say = say,
         kind = "param:nproc_per_node"}
-          or log.torchrun and n == 0 and {flag = "nproc_per_node", value = "gpu", engine = "torchrun", say = say}
+          or launcher and {flag = n > 0 and "nproc_per_node" or "nproc_all", value = n > 0 and n or true, say = say,
+            engine = launcher, kind = "param:nproc_per_node"}
           or {argument = "nproc_per_node", value = n > 0 and n or nil, say = say},
         {unset = {"CUDA_VISIBLE_DEVICES"}, say = "Or make all GPUs of the machine visible.",
           cond = function(facts) return facts.env"CUDA_VISIBLE_DEVICES" and true or false end}}}

@@ -346,6 +346,8 @@ rule {
     kernels = [[(?:Could not load any common_ops library|sgl[-_]kernel(?: is)? (?:not installed|version)|]]
       .. [[sgl_kernel[^\n]{0,60}(?:ImportError|pip install)|flashinfer[^\n]{0,80}(?:[vV]ersions? |(?<!shape )mismatch|]]
       .. [[has no attribute)|flashinfer-cubin version \(\S+\) does not match)]],
+    apart = [[(?<one>flashinfer-(?:jit-cache|cubin)) version \((?<has>[\w.]+)[^)]*\) does not match ]]
+      .. [[(?<other>flashinfer) version \((?<wants>[\w.]+)[^)]*\)]],
     minimum = [[(?<package>[\w-]+) is installed with version \S+,? which is less than the minimum required version ]]
       .. [[(?<need>[\w.]+?)\.? ]],
     plugin = [[(?:Failed to load plugin (?<plugin>\S+)|Error loading plugin|plugin[^\n]{0,40}(?:is not compatible|]]
@@ -365,6 +367,14 @@ rule {
       return {hit = log.minimum, confidence = 0.92,
         why = "This engine asks for {package} {need} or newer, and an older one is installed.",
         fixes = {{install = name, need = ">=" .. log.minimum.need, say = "Upgrade it."}}}
+    end
+    if log.apart then
+      return {hit = log.apart, confidence = 0.9,
+        why = "{one} {has} is beside {other} {wants}, and the two must be of one release.",
+        fixes = {{install = log.apart.one:gsub("_", "-"), need = "==" .. log.apart.wants, kind = "pip:flashinfer",
+            say = "Install it in the release of the other one."},
+          {remove = log.apart.one:gsub("_", "-"), say = "Or leave it out: its kernels are then built when they are "
+            .. "first used."}}}
     end
     local hit = log.reverse or log.kernels or log.plugin or log.compressed
     if log.import_error then return nil end

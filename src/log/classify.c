@@ -37,8 +37,10 @@ static const struct {
 		"\\s*During handling of the above exception, another exception occurred"},
 	{FF_CLASS_CHAIN_CAUSE, "above exception",
 		"\\s*The above exception was the direct cause of the following exception"},
-	{FF_CLASS_KERNEL, "NVRM: |oom-kill:|oom_reaper|Out of memory: Kill|Memory cgroup|traps: |segfault at",
-		".*(?:NVRM: |oom-kill:|oom_reaper|Out of memory: Kill|Memory cgroup out of memory"
+	{FF_CLASS_KERNEL,
+		"NVRM: |AMD-Vi: |DMAR: |oom-kill:|oom_reaper|Out of memory: Kill|Memory cgroup|traps: |segfault at",
+		".*(?:NVRM: |AMD-Vi: Event logged |DMAR: \\[DMA |oom-kill:|oom_reaper|Out of memory: Kill|Memory "
+		"cgroup out of memory"
 		"|traps: .* trap |segfault at [0-9a-f]+ ip)"},
 	{FF_CLASS_NCCL, "NCCL WARN", ".*NCCL WARN (?<m>.*)"},
 	{FF_CLASS_WARNING, "Warning: ", "\\s*\\S+:\\d+: (?<q>(?<t>\\w*Warning)): (?<m>.*)"},
@@ -48,6 +50,12 @@ static const struct {
 		"Error|Exception|Interrupt|Exit|Fault|Failure|Timeout|NotFound|CannotStart|Unavailable|error",
 		"(?:(?: {0,4}|\\t)(?:E {1,7})?|[^:]{0,60} raised )" QUALIFIED "(?<t>[A-Za-z_]\\w*" RAISED
 		"|Exception))(?:\\(\\w+\\))?: +(?<m>\\S.*)"},
+	// Known for an exception by its module, or by the library's own head of the message.
+	{FF_CLASS_EXCEPTION, "exceptions.|errors.",
+		" {0,4}(?<q>(?:[A-Za-z_]\\w*\\.)*(?:exceptions|errors)\\."
+		"(?<t>[A-Z]\\w*)): +(?<m>\\S.*)"},
+	{FF_CLASS_EXCEPTION, "[ONNXRuntimeError]|NVMLError_",
+		" {0,4}" QUALIFIED "(?<t>NVMLError_\\w+|[A-Z]\\w*(?=: \\[ONNXRuntimeError\\]))): +(?<m>\\S.*)"},
 	{FF_CLASS_EXCEPTION, "Error|Exception|Interrupt",
 		"(?: {0,4}|\\t)" QUALIFIED "(?<t>[A-Z]\\w*(?:Error|Exception|Interrupt)))(?:\\(\\w+\\))?:?\\s*$"},
 	{FF_CLASS_LOADER,
@@ -86,7 +94,12 @@ const struct ff_line_mark ff_line_marks[] = {
 	{"Fault:", false},
 	{"Fault\\(", false}, // apart, for "default" is common
 	{"\\w(?:Error|Exception)[ \\t]*$", false},
+	{"(?:exceptions|errors)\\.[A-Z]\\w+: ", false},
+	{": \\[ONNXRuntimeError\\]", false},
+	{"NVMLError_", false},
 	{"NVRM: ", false},
+	{"AMD-Vi: Event logged", false},
+	{"DMAR: \\[DMA ", false},
 	{"oom-kill:", false},
 	{"oom_reaper", false},
 	{"Out of memory: Kill", false},
@@ -135,6 +148,7 @@ const struct ff_line_mark ff_line_marks[] = {
 	 "?[=#*-]{3}",
 		false},
 	{"(?:\\b|m)commit [0-9a-f]{7}", false},
+	{"^==> .* <==", false}, // line.c
 	{"^\\{ ?\"", true},
 	{"[ \\t]\\{ ?\"[\\w@.]+\" ?:", true},
 	{"^[ \\t]+\"(?:textPayload|[Mm]essage|MESSAGE|log|msg)\" ?: \"", true},

@@ -1,7 +1,8 @@
 // Takes a line of a log apart: colours and control characters (escapes.c), carriage returns, wrappers of loggers and
 // collectors (unwrap.c), the prefixes of prefix.c and the log's own (prefix_learned.c), and the bars that trees and
 // boxes are drawn with. A prefix can stand before, inside and behind a wrapper, so the steps repeat a bounded number of
-// times. What a container runtime wrote in parts is put together first.
+// times. What a container runtime wrote in parts is put together first. Where several files were printed one below the
+// other (tail -n +1 slurm-*.out), each is a service of its own.
 //
 //	2026-01-02T03:04:05Z stdout F \e[36m(EngineCore_DP0 pid=164)\e[0m ERROR 01-02 03:04:05 [core.py:1] KeyError: 'x'
 //	-> source "EngineCore_DP0 pid=164", level error, text "KeyError: 'x'"
@@ -29,6 +30,7 @@ struct ff_liner {
 	// A log that was pasted indented:
 	size_t indent;	   // of the lines so far, the least
 	unsigned indented; // lines, as far as it matters
+	char file[64];	   // the name in the head that tail put above these lines
 };
 
 struct reading {
@@ -188,7 +190,8 @@ static void hand_out(struct reading *r, struct ff_span text, const struct ff_pre
 	struct ff_line line = {
 		.number = r->number,
 		.source = {prefix->source, prefix->source_n},
-		.service = {prefix->service, prefix->service_n},
+		.service = prefix->service_n ? (struct ff_span){prefix->service, prefix->service_n}
+					     : ff_span_of(r->liner->file),
 		.level = prefix->level,
 		.heads = prefix->heads,
 		.quotes = prefix->quotes,
@@ -233,9 +236,24 @@ static struct ff_span dedent(struct ff_liner *liner, struct ff_span text)
 	return (struct ff_span){text.p + off, text.n - off};
 }
 
+// "==> slurm-12_3.out <==": what follows is of that file. Paths differ at their ends.
+static void enter_file(struct ff_liner *liner, struct ff_span text)
+{
+	static const char opens[] = "==> ", closes[] = " <==";
+	size_t n = sizeof(opens) - 1 + sizeof(closes) - 1;
+	if (text.n <= n || !ff_span_starts(text, opens) || !ff_span_ends(text, closes))
+		return;
+	struct ff_span name = {text.p + sizeof(opens) - 1, text.n - n};
+	size_t over = name.n < sizeof(liner->file) ? 0 : name.n - sizeof(liner->file) + 1;
+	memcpy(liner->file, name.p + over, name.n - over);
+	liner->file[name.n - over] = 0;
+}
+
 static void read_piece(struct reading *r, struct ff_span text, unsigned depth)
 {
 	r->pieces++;
+	if (!depth)
+		enter_file(r->liner, text);
 	if (read_wrapped(r, text, &r->carried, depth))
 		return;
 	struct ff_prefix prefix = r->carried;
