@@ -266,14 +266,15 @@ rule {
       .. [[(?:to be set|flag|option)]],
     [[This server does not support [^\n]{3,40}\. Start it with(?<out>out)? [`'"](?<first2>--[a-z][\w-]+)]],
   }},
-  context = {refused = [=[\b(?:400 Bad Request|501 Not Implemented|Error code: (?:400|501)|BadRequestError|]=]
-    .. [=[not_supported_error|["']code["']: (?:400|501)\b)]=]},
+  context = {refused = [=[\b(?:Error code: (?:400|501)|BadRequestError|not_supported_error|]=]
+    .. [=[["']code["']: (?:400|501)\b)]=]},
   confidence = 0.85,
   title = "the server was started without what the request needs",
   when = function(_, log)
     local hit = log.words
     local flag, second = hit.first or hit.first2, hit.second
-    if not log.refused then return nil end -- at the start it is the engine's own refusal
+    -- what it raises as it starts is the engine's own refusal
+    if not log.refused and hit.event.kind == "exception" then return nil end
     local also = second and (" and %s (the one of the model's family)"):format(second) or ""
     return {hit = hit, lasts = true,
       why = "The request is well formed, and the server refuses it for how it was started.",

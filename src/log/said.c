@@ -248,7 +248,6 @@ static const struct mark {
 	{" source=sched.go:", ENGINE, "ollama"},
 	{" source=server.go:", ENGINE, "ollama"},
 	{"gpttype_load_model", ENGINE, "koboldcpp"},
-	{"Welcome to KoboldCpp", ENGINE, "koboldcpp"},
 	{"LocalAI version", ENGINE, "localai"},
 	{" backend=llama-cpp", ENGINE, "localai"},
 	{"lmdeploy serve ", COMMAND, "lmdeploy"},
