@@ -116,13 +116,22 @@ static void put_setting(struct ff_said *said, struct ff_span name, struct ff_spa
 
 // ---- lists of settings ----
 
-// Behind the quote that opens at `at`.
+static size_t backslashes_before(struct ff_span text, const char *p)
+{
+	size_t n = 0;
+	while (p - n > text.p && p[-1 - (ptrdiff_t)n] == '\\')
+		n++;
+	return n;
+}
+
+// Behind the quote that opens at `at`; in JSON all of a line's own quotes stand behind as many backslashes.
 static size_t quote_end(struct ff_span text, size_t at)
 {
 	const char *end = text.p + at, *stop = text.p + text.n;
+	size_t escaped = backslashes_before(text, end);
 	do
 		end = memchr(end + 1, text.p[at], (size_t)(stop - end - 1));
-	while (end && end[-1] == '\\');
+	while (end && backslashes_before(text, end) != escaped);
 	return end ? (size_t)(end - text.p) : text.n - 1;
 }
 
@@ -160,8 +169,12 @@ static struct ff_span bare(struct ff_span value)
 		value = ff_span_trim((struct ff_span){value.p + 5, value.n - 6});
 	if (value.n && value.p[value.n - 1] == ',') // "Some(\n        4,\n    )"
 		value.n--;
-	if (value.n >= 2 && (value.p[0] == '\'' || value.p[0] == '"') && value.p[value.n - 1] == value.p[0])
-		value = (struct ff_span){value.p + 1, value.n - 2};
+	size_t quote = 0; // \"m\", as JSON has it
+	while (quote < value.n && value.p[quote] == '\\')
+		quote++;
+	bool open = value.n >= 2 * (quote + 1) && (value.p[quote] == '\'' || value.p[quote] == '"');
+	if (open && value.p[value.n - 1] == value.p[quote])
+		value = (struct ff_span){value.p + quote + 1, value.n - 2 * (quote + 1)};
 	return value;
 }
 
@@ -230,8 +243,7 @@ static const struct mark {
 	{"server_args=ServerArgs(", LIST, "sglang"},
 	{"TurbomindEngineConfig(", LIST, "lmdeploy"},
 	{"PytorchEngineConfig(", LIST, "lmdeploy"},
-	{"Args { ", LIST, NULL},
-	{"Args {\n", LIST, NULL},
+	{"Args {", LIST, NULL},
 	{"text_generation_launcher", ENGINE, "tgi"},
 	{"text_embeddings_router", ENGINE, "tei"},
 	{"vllm serve ", COMMAND, "vllm"},
