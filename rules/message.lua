@@ -1,13 +1,11 @@
 -- Messages that state their own remedy. A library that knows what it lacks says so in its exception: install this,
--- upgrade that, another
--- value of that flag. Read when no rule knows the case better; what is installed decides whether it can be true.
+-- upgrade that. Read when no rule knows the case better; what is installed decides whether it can be true.
 
 -- Distribution names of what messages call otherwise.
 local CALLED = {
   pytorch = "torch", ["huggingface_hub"] = "huggingface-hub", sklearn = "scikit-learn", cv2 = "opencv-python-headless",
-  pil = "pillow",
-  weights = "wandb", flashinfer = "flashinfer-python", ["flash_attn"] = "flash-attn", tensorrt_llm = "tensorrt-llm",
-  deepgemm = "deep-gemm",
+  pil = "pillow", weights = "wandb", flashinfer = "flashinfer-python", ["flash_attn"] = "flash-attn",
+  tensorrt_llm = "tensorrt-llm", deepgemm = "deep-gemm",
 }
 
 -- The distribution that a word of a message means; nil when no such package is known.
@@ -110,7 +108,7 @@ local REQUESTS = {
     .. [[|but )?(?:installed|to function|to be available|it was not found|is not)]],
   [=[requires? (?:the )?[`'"]?([\w.-]+)[`'"]? (?:library|package)]=],
   [=[[`'"]?([\w.-]+)[`'"]? (?:library |package |dictionary )?(?:is )?not (?:being )?installed]=],
-  [=[[`'"]?([\w.-]+)[`'"]? (?:library |package |module )?(?:must|needs to|has to) be installed]=],
+  [=[[`'"]?([\w.-]+)[`'"]? (?:library |package |module )?(?:must|needs? to|ha(?:s|ve) to) be installed]=],
   [=[[`'"]?([\w.-]+)[`'"]? (?:library |package )?is not available, (?:please )?install it]=],
   [=[(?:[Cc]ould not|[Ff]ailed to|[Uu]nable to) import [`'"]?([\w-]+)]=],
   [=[(?i)\b(?:upgrad|updat)(?:e|ing) (?:to )?(?:your |the |a |newer |latest |version of )*[`'"]?([\w.-]+)]=],
@@ -118,14 +116,17 @@ local REQUESTS = {
   [=[(?i)\b(?:use|install|requires?|needs?) (?:a |an )?(?:newer |recent |later )*[`'"]?([\w-]+)[`'"]? ]=]
     .. [=[(?:version|build|release)s? (?:with|that (?:has|supports|includes)|having)\b]=],
   [=[requires? (?:an? |the )?(?:\w+ )?[`'"]?([\w.-]+)[`'"]? installation\b]=],
+  [=[(?i)\b(?:your|the) (?:current |installed )?[`'"]?([\w.-]+)[`'"]? version\b[^\n]{0,80}\b(?:upgrade|update)\b]=],
+  [=[(?i)\bdepends on (?:an? )?(?:newer|later|more recent) (?:version|release) of [`'"]?([\w.-]+)]=],
   [=[(?i:make sure|ensure)\b[^\n.;:]{0,70}?[`'"]?\b([\w.-]+)[`'"]? (?:is|are) installed\b]=],
+  [=[(?i:make sure|ensure) (?:that )?you have [`'"]?([\w.-]+)[`'"]? installed\b]=],
   [=[[`'"]?\b([\w.-]+)[`'"]? (?:is|are) (?:required|needed)\b[^\n]{0,60} not (?:installed|found|available)\b]=],
 }
 
 -- Forms that leave no doubt that a distribution is meant, also one that nobody here knows.
 local EXPLICIT = {
   [=[pip3? install (?:-[\w-]+ )*[`'"]?([a-z][\w.-]+)]=],
-  [=[requires? (?:the )?[`'"]?([a-z][\w.-]+)[`'"]?(?: (?:or|and|/) [`'"]?[\w.-]+[`'"]?)* to be ]=]
+  [=[requires? (?:the )?[`'"]?([a-z][\w.-]+)[`'"]?(?: (?:or|and|/) [`'"]?[\w.-]+[`'"]?)*(?: packages?)? to be ]=]
     .. [=[(?:installed|available)]=],
   [=[requires? (?:the )?[`'"<]([a-z][\w.-]+)[`'">] (?:library|package|module)]=],
   [=[<([a-z][\w.-]+)> to be installed]=],
@@ -142,6 +143,8 @@ local EXPLICIT = {
   [=[\b(?:package|library|dependency) [`'"]([a-z][\w-]+)[`'"] (?:is|was) not (?:installed|found|available)\b]=],
   [=[\b(?:needs|requires) [`'"]?([a-z]\w*(?:-\w+)+)[`'"]? ?(?:[>=]= ?v?\d|v?\d+\.\d[\w.]* or ]=]
     .. [=[(?:newer|later|higher|above))]=],
+  [=[\b([a-z][\w-]+) v?\d+\.\d[\w.]* or (?:newer|later|higher|above)\b[^\n]{0,60}\b(?:upgrade|update) ]=]
+    .. [=[(?:your |the )?\1\b]=],
 }
 local NO_NAME = {git = true, the = true, them = true, it = true, this = true, these = true, following = true,
   from = true, all = true, requirements = true, dependencies = true, drivers = true, driver = true, packages = true,
@@ -164,6 +167,7 @@ local OF_IMPORTS = {
 -- "hidden_size is required" is asserted as well: only of what cannot be imported.
 local OF_LACKS = {
   [=[^[`'"]?([a-z][a-z0-9]*(?:[-_][a-z0-9]+)*)[`'"]? (?:is|are) (?:required|needed|missing)\b]=],
+  [=[(?:^|[\s,;:.][`'"]?)([a-z][a-z0-9]*(?:[-_][a-z0-9]+)*)[`'"]? (?:needs? to|must|ha(?:s|ve) to) be installed\b]=],
   [=[(?i:\b(?:package|module|library|dependency|dependencies)s?(?: is| are)? ]=]
     .. [=[(?:not installed|missing|not found|required): ?)[`'"]?([a-z][\w-]+)]=],
   [=[(?i:\bmissing (?:required |optional )?(?:package|module|library|dependency|dependencies)s?:? )]=]
@@ -226,8 +230,7 @@ local OWN_RULE = {accelerate = "accelerate.missing", bitsandbytes = "bnb.not-ins
 
 local function skew_cause(name)
   local hub = {transformers = true, peft = true, accelerate = true, diffusers = true, trl = true, datasets = true,
-    torch = true,
-               ["huggingface-hub"] = true, tokenizers = true, safetensors = true, spaces = true}
+    torch = true, ["huggingface-hub"] = true, tokenizers = true, safetensors = true, spaces = true}
   return hub[name] and "hf" or "pip"
 end
 
@@ -263,12 +266,25 @@ end
 -- A command that the program ran itself, and that failed: why is said above it, and it asks for nothing.
 local RAN = [=[(?im)^Command: |\bCommand ['"[][^\n]* returned non-zero exit status|^Error code: \d]=]
 
+-- "Docker not installed, install it from https://...": a program, which no registry has.
+local AT_SITE = [=[(?i)\binstall it (?:from|at) https?://]=]
+
+-- The command that a message gives: of several the first that brings more than tools.
+local function command_in(text)
+  local first
+  for command in text:gmatch[=[(pip3? install [^\n`]*)]=] do
+    first = first or command
+    if not TOOLS[requested(command) or ""] then return command end
+  end
+  return first
+end
+
 -- The rules below read the same request: one speaks when it is about a release, the other when the package is missing.
 local function any_request(f, hit)
   if not hit or not by_library(hit) then return nil end
   local text = message_of(hit)
-  if text:match(RAN) then return nil end
-  local command = text:match[=[(pip3? install [^\n`]*)]=]
+  if text:match(RAN) or text:match(AT_SITE) and not (hit.event.type or ""):match(LACKS) then return nil end
+  local command = command_in(text)
   local name, need = stated_bound(command or "")
   if not name then name, need = stated_bound(text) end
   local said = atlas.said(hit)
@@ -550,29 +566,6 @@ rule {
   why = "",
   doc = {looks = "'pyarrow requires NumPy 2.0 or newer, found 1.26.4'.",
     check = "The installed release against the one that is asked for."},
-}
-
-rule {
-  id = "sys.python-version/asked",
-  from = {"installer", "hub", "engine", "other"},
-  signatures = {
-    python = [[(?:requires|needs|(?<!not )supported on|use) Python ?(?<op>[<>=]*) ?(?<need>3\.\d+)]],
-    from = [[is not supported on Python ?<=? ?(?<need2>3\.\d+)]],
-  },
-  when = function(f, log)
-    local hit = log.python or log.from
-    if not by_library(hit) or hit.event.kind ~= "exception" then return nil end
-    local have, need = f"python.version", hit.need or hit.need2
-    if have and version.matches(have, ">=" .. need) then return nil end
-    return {hit = hit, confidence = 0.82, why = {("It asks for Python %s."):format(need),
-      have and ("This is Python %s."):format(have) or nil},
-      fixes = {
-        {host = true, kind = "conda",
-          say = ("Run it with Python %s or later: a new environment (conda create, uv venv --python) with the same "
-            .. "packages."):format(need)}}}
-  end,
-  why = "",
-  doc = {looks = "'requires Python 3.12+'.", check = "python.version."},
 }
 
 rule {

@@ -354,7 +354,7 @@ local VERB = [[(?i:\b(?:set|export|use|pass(?: in)?|try|specify|add|provide|supp
   .. [[|decrease|reduce|enable|disable]]
   .. [[|(?:by|try|consider|requires?) (?:setting|exporting|using|passing|specifying|adding]]
   .. [[|providing|raising|lowering|increasing|reducing|enabling|disabling)|(?:re-?run|re-?launch|re-?start|start)]]
-  .. [[(?: [\w']+){0,3} with) )]]
+  .. [[(?: [\w']+){0,3} with):? )]]
   .. [=[(?:(?:the|an?|only|either|another|different|larger|smaller|valid|argument|flag|option|switch|parameter) ]=]
   .. [=[|(?i:env\w*(?: var\w*)? ))*[`'"]?]=]
 -- "Set it with --x", "specify the method by --x"
@@ -383,7 +383,8 @@ local ABOUT = {
   [=[(?<![\w-])--[a-z][\w.-]+[`'"]? (?:requires?|needs?) (?:the |an? )?[`'"]?--([a-z][\w.-]*\w)]=],
   [=[(?<![\w-])--([a-z][\w-]+)[`'"]?(?: [A-Z_]+)? (?:(?:must|should) be (?:set|provided|given|specified)]=]
     .. [=[|is required)\b]=],
-  [=[(?<![\w-])--(?!help\b|version\b)([a-z][\w.-]*\w)[`'"]? (?:cannot|can't|can not|may not|must|requires?|needs?]=]
+  [=[(?<![\w-])--(?!help\b|version\b)([a-z][\w.-]*\w)[`'"]? (?:option |flag )?]=]
+    .. [=[(?:cannot|can't|can not|may not|must|requires?|needs?]=]
     .. [[|expects?|conflicts?|is (?:not|only|incompatible)|does not (?:support|take|match)|takes|should]]
     .. [[|has no|selects?]]
     .. [[|(?:with [^.;:]{1,60} )?supports? [^.;:]{1,60} only|only (?:supports?|works?))\b]],
@@ -391,7 +392,8 @@ local ABOUT = {
   [=[(?i:\b(?:does not|doesn't|do not) support )(?:the )?[`'"]?--([a-z][\w.-]*\w)]=],
   [=[(?i:\bnot (?:yet |currently )?(?:supported|compatible|allowed) (?:with|when using|for) )]=]
     .. [=[[`'"]?--([a-z][\w.-]*\w)]=],
-  [=[(?i:\b(?:cannot|can't|do not|don't) (?:use|pass|combine|set|specify|mix) )(?:both )?[`'"]?--([a-z][\w-]+)]=],
+  [=[(?i:\b(?:cannot|can't|do not|don't|m(?:ust|ay) not) (?:use|pass|combine|set|specify|mix) )]=]
+    .. [=[(?:both )?[`'"]?--([a-z][\w-]+)]=],
   [=[^[`'"]?([a-z]\w*_\w+)[`'"]? must be [^.;]*\b(?:when|with|if|for|unless) [^.;]*(?<![\w-])--[a-z]]=],
 }
 
@@ -515,7 +517,7 @@ rule {
     local who = hit and hit.event.emitters or {}
     if not hit or next(who) == nil or who.app or who.pip then return nil end
     local message = hit.event.message and hit.event.message ~= "" and hit.event.message or hit.text
-    local fix, name = order((message:gsub([=[(?:pip3?|uv|apt(?:-get)?|conda|docker|git) [a-z]+ [^\n]*]=], "")))
+    local fix, name = order((message:gsub([=[(?:pip3?|uv|apt(?:-get)?|conda|docker|git) [a-z]+ [^\n`]*]=], "")))
     if not fix then return nil end
     -- "it was not built so, or X is not set": one of two
     local unsure = message:match[[(?i)\binstall\b]] or name:match(SECRET)

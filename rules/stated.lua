@@ -107,6 +107,30 @@ rule {
     check = "pip check."},
 }
 
+rule {
+  id = "sys.python-version/asked",
+  from = {"installer", "hub", "engine", "other"},
+  signatures = {
+    python = [[(?:requires|needs|(?<!not )supported on|use) Python ?(?<op>[<>=]*) ?(?<need>3\.\d+)]],
+    from = [[is not supported on Python ?<=? ?(?<need2>3\.\d+)]],
+  },
+  when = function(f, log)
+    local hit = log.python or log.from
+    local who = hit.event.emitters or {} -- the worker's own code may ask for what it likes
+    if next(who) == nil or who.app or hit.event.kind ~= "exception" then return nil end
+    local have, need = f"python.version", hit.need or hit.need2
+    if have and version.matches(have, ">=" .. need) then return nil end
+    return {hit = hit, confidence = 0.82, why = {("It asks for Python %s."):format(need),
+      have and ("This is Python %s."):format(have) or nil},
+      fixes = {
+        {host = true, kind = "conda",
+          say = ("Run it with Python %s or later: a new environment (conda create, uv venv --python) with the same "
+            .. "packages."):format(need)}}}
+  end,
+  why = "",
+  doc = {looks = "'requires Python 3.12+'.", check = "python.version."},
+}
+
 -- unsloth rewrites the code of transformers, trl and peft while they are imported: whatever breaks in what it wrote is
 -- skew first of all.
 rule {
