@@ -118,7 +118,7 @@ local REQUESTS = {
   [=[requires? (?:an? |the )?(?:\w+ )?[`'"]?([\w.-]+)[`'"]? installation\b]=],
   [=[(?i)\b(?:your|the) (?:current |installed )?[`'"]?([\w.-]+)[`'"]? version\b[^\n]{0,80}\b(?:upgrade|update)\b]=],
   [=[(?i)\bdepends on (?:an? )?(?:newer|later|more recent) (?:version|release) of [`'"]?([\w.-]+)]=],
-  [=[(?i:make sure|ensure)\b[^\n.;:]{0,70}?[`'"]?\b([\w.-]+)[`'"]? (?:is|are) installed\b]=],
+  [=[(?i:make sure|ensure|check)\b[^\n.;:]{0,70}?[`'"]?\b([\w.-]+)[`'"]? (?:is|are) installed\b]=],
   [=[(?i:make sure|ensure) (?:that )?you have [`'"]?([\w.-]+)[`'"]? installed\b]=],
   [=[[`'"]?\b([\w.-]+)[`'"]? (?:is|are) (?:required|needed)\b[^\n]{0,60} not (?:installed|found|available)\b]=],
 }
@@ -168,6 +168,7 @@ local OF_IMPORTS = {
 local OF_LACKS = {
   [=[^[`'"]?([a-z][a-z0-9]*(?:[-_][a-z0-9]+)*)[`'"]? (?:is|are) (?:required|needed|missing)\b]=],
   [=[(?:^|[\s,;:.][`'"]?)([a-z][a-z0-9]*(?:[-_][a-z0-9]+)*)[`'"]? (?:needs? to|must|ha(?:s|ve) to) be installed\b]=],
+  [=[(?i:make sure|ensure|check)(?: that)? [`'"]?([a-z][a-z0-9]*(?:[-_][a-z0-9]+)*)[`'"]? (?:is|are) installed\b]=],
   [=[(?i:\b(?:package|module|library|dependency|dependencies)s?(?: is| are)? ]=]
     .. [=[(?:not installed|missing|not found|required): ?)[`'"]?([a-z][\w-]+)]=],
   [=[(?i:\bmissing (?:required |optional )?(?:package|module|library|dependency|dependencies)s?:? )]=]

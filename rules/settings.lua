@@ -383,11 +383,12 @@ local ABOUT = {
   [=[(?<![\w-])--[a-z][\w.-]+[`'"]? (?:requires?|needs?) (?:the |an? )?[`'"]?--([a-z][\w.-]*\w)]=],
   [=[(?<![\w-])--([a-z][\w-]+)[`'"]?(?: [A-Z_]+)? (?:(?:must|should) be (?:set|provided|given|specified)]=]
     .. [=[|is required)\b]=],
-  [=[(?<![\w-])--(?!help\b|version\b)([a-z][\w.-]*\w)[`'"]? (?:option |flag )?]=]
+  [=[(?<![\w-])--(?!help\b|version\b)([a-z][\w.-]*\w)[`'"]? (?:option |flag |value )?]=]
     .. [=[(?:cannot|can't|can not|may not|must|requires?|needs?]=]
     .. [[|expects?|conflicts?|is (?:not|only|incompatible)|does not (?:support|take|match)|takes|should]]
     .. [[|has no|selects?]]
     .. [[|(?:with [^.;:]{1,60} )?supports? [^.;:]{1,60} only|only (?:supports?|works?))\b]],
+  [=[(?i:\b(?:(?:exactly|at least|only) one of|ensure|make sure)(?: that)? )[`'"]?--([a-z][\w.-]*\w)]=],
   [=[(?<![\w-])--([a-z][\w.-]*\w)[`'"]? was (?:requested|given|specified|passed)\b,? but\b]=],
   [=[(?i:\b(?:does not|doesn't|do not) support )(?:the )?[`'"]?--([a-z][\w.-]*\w)]=],
   [=[(?i:\bnot (?:yet |currently )?(?:supported|compatible|allowed) (?:with|when using|for) )]=]
