@@ -55,8 +55,8 @@ end
 
 -- ---- orders in a message ----
 
-local BOUND = [=[(?:[.,;:!?](?=\s|$)|[(\n]|\s(?:but|unless|without|because|since|which|that|when|if|or|and|so]=]
-  .. [=[|to|for|as|instead)(?=\s))]=]
+local BOUND = [=[(?:[.,;:!?](?=\s|$)|\](?=\s+[A-Z][a-z])|[(\n]|\s(?:but|unless|without|because|since|which|that|]=]
+  .. [=[when|if|or|and|so|to|for|as|instead)(?=\s))]=]
 -- What stands behind such a word is not asked for, and what it stands behind is neither.
 local DENIES = [[(?i)(?:\b(?:not|never|cannot|neither|nor|no|incompatible|unsupported|conflicts?|exclusive|combin\w+]]
   .. [[|together|fail\w*|forbid\w*|disallow\w*|invalid|broken|except|avoid|reject\w*|refus\w*)\b|n't\b)]]
@@ -383,11 +383,14 @@ local ABOUT = {
   [=[(?<![\w-])--[a-z][\w.-]+[`'"]? (?:requires?|needs?) (?:the |an? )?[`'"]?--([a-z][\w.-]*\w)]=],
   [=[(?<![\w-])--([a-z][\w-]+)[`'"]?(?: [A-Z_]+)? (?:(?:must|should) be (?:set|provided|given|specified)]=]
     .. [=[|is required)\b]=],
-  [=[(?<![\w-])--(?!help\b|version\b)([a-z][\w.-]*\w)[`'"]? (?:option |flag |value )?]=]
-    .. [=[(?:cannot|can't|can not|may not|must|requires?|needs?]=]
-    .. [[|expects?|conflicts?|is (?:not|only|incompatible)|does not (?:support|take|match)|takes|should]]
+  [=[(?<![\w-])--(?!help\b|version\b)([a-z][\w.-]*\w)[`'"]?]=]
+    .. [=[(?:[ =](?!(?:which|that|and|or|but|it|this|to|you|they|we|when|if)\b)['"]?\w[\w.]*['"]?)? ]=]
+    .. [=[(?:cannot|can't|can not|can only|may not|must|requires?|needs?]=]
+    .. [[|expects?|conflicts?|is (?:not|only|incompatible)|does not (?:yet )?(?:support|take|match)|takes|should]]
     .. [[|has no|selects?]]
     .. [[|(?:with [^.;:]{1,60} )?supports? [^.;:]{1,60} only|only (?:supports?|works?))\b]],
+  [=[(?<![\w-])--([a-z][\w-]+)[`'"]?(?:,? (?:and|or|/) [`'"]?--[a-z][\w-]+[`'"]?)+ are mutually exclusive\b]=],
+  [=[(?i:\b(?:at the same time|mutually exclusive): ?)[`'"]?--([a-z][\w.-]*\w)]=],
   [=[(?i:\b(?:(?:exactly|at least|only) one of|ensure|make sure)(?: that)? )[`'"]?--([a-z][\w.-]*\w)]=],
   [=[(?<![\w-])--([a-z][\w.-]*\w)[`'"]? was (?:requested|given|specified|passed)\b,? but\b]=],
   [=[(?i:\b(?:does not|doesn't|do not) support )(?:the )?[`'"]?--([a-z][\w.-]*\w)]=],
@@ -418,6 +421,9 @@ local MISSING = {
     .. [=[)\b[`'"]?(?:(?:/|, | or )[`'"]?]=] .. CAPITALS .. [=[\b[`'"]?)* (?i:env)]=],
   [=[(?i:\bnone of [^\n;]{0,40}\benv\w*(?: ?var\w*)? (?:is|are|was|were) (?:set|defined|found):? )]=]
     .. [=[[`'"\[({]*(]=] .. CAPITALS .. [=[)\b]=],
+  -- "the limit can be raised via the X env variable"
+  [=[(?i:\bcan be (?:increased|raised|lowered|changed|set|configured|controlled|overridden) (?:via|with|by|using) )]=]
+    .. [=[(?:the )?[`'"]?(]=] .. CAPITALS .. [=[)\b]=],
   -- a value that it cannot have
   [=[(?i:\b(?:invalid|unknown|unsupported) env\w*(?: ?var\w*)?:? )[`'"]?(]=] .. CAPITALS .. [=[)\b]=],
   [=[(?i:\benv\w* var\w*:? )[`'"]?(]=] .. CAPITALS .. [=[)\b[^\n;.]{0,40} (?i:must be)\b]=],
