@@ -112,6 +112,7 @@ rule {
     },
     torch_frame = [[(?:torch/(?:cuda|nn|_tensor|_ops|functional|utils)|vllm/|sglang/|transformers/|diffusers/)]],
     archs = [[The current PyTorch install supports CUDA capabilities (?<archs>[\w ]*\w)]],
+    ggml = [[ggml[-_]cuda]],
     ptx = [[unsupported toolchain]], rocm = [[(?:ROCm error: |found \d+ ROCm devices)]],
     bnb = [[(?:csrc/ops\.cu|libbitsandbytes)]],
   },
@@ -155,6 +156,10 @@ rule {
           .. ")" or "")}
     local rebuild = {code = true, kind = "rebuild:extension",
       say = ("Rebuild the extension for this GPU%s."):format(cc and ", with TORCH_CUDA_ARCH_LIST=" .. cc or "")}
+    if log.ggml then
+      rebuild = log.has_frame[[llama_cpp]] and {rebuild = "llama-cpp-python", say = "Build it on this machine."}
+        or {setting = "llama-cuda", kind = "rebuild:extension", say = "Build it on this machine, for its GPU."}
+    end
     local hardware = {hardware = true, say = "Or use a GPU that this software supports."}
     local why = {log.not_compatible and "torch itself says that its build carries no code for this GPU."
       or extension

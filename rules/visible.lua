@@ -34,6 +34,7 @@ rule {
     ordinal = any{codes"visible-devices.wrong", [=[Invalid CUDA ['"]device=]=]},
     invalid_id = [[(?:CUDA_VISIBLE_DEVICES[^\n]{0,80}(?:invalid|not (?:a )?valid|empty|must be)|]]
       .. [[Invalid value for CUDA_VISIBLE_DEVICES)]],
+    map = [=[deserialize object on CUDA device \d+ but torch\.cuda\.device_count\(\) is [1-9]]=],
     index = [[(?:Device index must not be negative|device >= 0 && device < num_gpus|Expected cuda device index|]]
       .. [[device_index[^\n]{0,40}out of range)]],
     int_uuid = [[invalid literal for int\(\) with base 10: '(?:GPU|MIG)-]],
@@ -52,6 +53,12 @@ rule {
   facts = {"env.CUDA_VISIBLE_DEVICES", "gpus"},
   explains = {"hf.model-too-new"}, -- "failed to be inspected" only wraps it
   when = function(f, log)
+    if log.map then
+      return {hit = log.map, confidence = 0.9, why = "The file was saved from a GPU of a number that is not here, and "
+          .. "torch.load puts each tensor back on the device that it came from.",
+        fixes = {{argument = "map_location", value = "'cuda:0'", kind = "code", say = "Say in torch.load where its "
+          .. "tensors go."}}}
+    end
     local hit, n = log.ordinal or log.index, #f.gpus()
     if hit and log.ranks then return nil end -- launch.too-many-ranks
     hit = log.int_uuid or log.invalid_id or log.printed_empty or hit

@@ -12,6 +12,7 @@
 
 #include <ctype.h>
 #include <lauxlib.h>
+#include <string.h>
 
 enum { WORDS_MIN = 22, CODES_MAX = 64 };
 
@@ -57,13 +58,15 @@ static void add_literal(luaL_Buffer *out, struct ff_span text)
 	}
 }
 
-// NVML_ERROR_DRIVER_NOT_LOADED also as NVMLError_DriverNotLoaded.
+// NVML_ERROR_DRIVER_NOT_LOADED also as NVMLError_DriverNotLoaded (Python) and "NVML: ERROR_DRIVER_NOT_LOADED" (Go).
 static void add_name(luaL_Buffer *out, const struct ff_error_code *code)
 {
 	static const struct ff_span prefix = {"NVML_ERROR_", 11};
 	luaL_addlstring(out, code->name.p, code->name.n);
 	if (!ff_span_eq(code->library, "nvml") || code->name.n <= prefix.n)
 		return;
+	luaL_addstring(out, "|NVML: ");
+	luaL_addlstring(out, code->name.p + strlen("NVML_"), code->name.n - strlen("NVML_"));
 	luaL_addstring(out, "|NVMLError_");
 	for (size_t i = prefix.n; i < code->name.n; i++)
 		if (code->name.p[i] != '_')
