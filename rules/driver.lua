@@ -191,7 +191,7 @@ rule {
     local reboot = {restart = "host", say = "Reboot the host, so that the module of the installed driver is loaded."}
     local match = {driver = "match", say = "Reinstall the driver, so that library and module are of one version."}
     for _, later in ipairs(log.api and not log.code and log.all"loaded" or {}) do
-      if later.line > log.api.line and later.loaded == log.api.client then return nil end -- loaded anew since
+      if later.line >= log.api.line and later.loaded == log.api.client then return nil end -- loaded anew since
     end
     local cuda = log.code and log.code.code ~= "18" and not (log.code.code_name or ""):match[[(?i)NVML]]
     if cuda and not log.nvml then
