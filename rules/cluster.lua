@@ -233,6 +233,24 @@ rule {
 }
 
 rule {
+  id = "hf.cache-permission/tei",
+  from = {"engine", "hub", "other", "app"},
+  anyone = "system",
+  signatures = {denied = [[I/O error Permission denied \(os error 13\)]]},
+  context = {download = [[Could not download model artifacts|\bhf_hub\b]]},
+  confidence = 0.88,
+  why = "What is downloaded may not be written where the cache is: the folder belongs to another user.",
+  when = function(_, log) return log.download ~= nil or nil end,
+  fixes = {
+    {set = {HUGGINGFACE_HUB_CACHE = "/tmp/huggingface", HF_HOME = "/tmp/huggingface"}, kind = "env:HF_HOME",
+      say = "Point the cache at a folder that this user can write, or give the volume to the user of the container."},
+    {free = "disk", say = "Or mount the volume writable and correct its owner."},
+  },
+  doc = {looks = "Could not download model artifacts, caused by: I/O error Permission denied (os error 13).",
+    check = "Owner of the mounted cache (/data); the user that the container runs as."},
+}
+
+rule {
   id = "hf.model-too-new/rust",
   from = {"engine", "other", "app"},
   signatures = {

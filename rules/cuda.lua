@@ -477,7 +477,8 @@ rule {
   },
   context = {too_old = [[(?:Feature|Instruction) '[^']+' (?:with [^\n]{0,40} )?requires \.target sm_\d+ or higher]],
     lacks = [[Feature '[^']+' (?:with [^\n]{0,80} )?not supported on \.target 'sm_\d+\w?']],
-    own_h = [[fatal error: (?<own>(?:stddef|stdarg|stdbool|limits|float|stdint)\.h): No such file]],
+    own_h = [[fatal error: (?:(?<own>(?:stddef|stdarg|stdbool|limits|float|stdint)\.h): No such file|]]
+      .. [[cannot execute [`'‘]?(?<own>cc1\w*)['’]?: )]],
     libc_h = [[fatal error: (?<libc>(?:stdlib|stdio|string|assert|errno|unistd|math|features|bits/\S+|]]
       .. [[sys/\S+)\.h): No]],
     cuda_h = [[fatal error: cuda\w*\.h:]], embedded = [=[\bpython_embed\w*[\\/]]=]},
@@ -557,11 +558,11 @@ rule {
     if log.gcc_failed and (log.libc_h or log.own_h) then
       local header = log.libc_h or log.own_h
       return {hit = header, confidence = 0.9, evidence = {log.gcc_failed},
-        title = "triton's C compiler lacks its headers",
+        title = "triton's C compiler lacks a part of itself",
         why = log.libc_h and "The compiler is there, and the C library's headers are not ({libc}): it was installed "
           .. "without what it recommends."
-          or "The compiler does not find a header of its own ({own}): its package is there in part, or another "
-          .. "compiler's headers come first.",
+          or "The compiler does not find a part of its own ({own}): its package is there in part, or another "
+          .. "compiler's files come first.",
         fixes = {log.libc_h and {system = "build-essential", kind = "apt:gcc", say = "Install the C library's headers."}
           or {system = "gcc", kind = "apt:gcc", say = "Lay the compiler's packages down whole."}}}
     end

@@ -318,7 +318,7 @@ rule {
   },
   context = {
     mapping = [[(?:CONFIG_MAPPING\[config_dict|raise KeyError\(key\))]],
-    llama_cpp = [[(?:llama_model_load|llama_load_model|llama\.cpp|gguf|ggml|ollama)]],
+    llama_cpp = [[(?:error loading model architecture|llama_model_load|llama_load_model|llama\.cpp|gguf|ggml|ollama)]],
     by_ollama = [[\bollama\[\d+\]: |\bsource=(?:sched|routes|server|llm|runner)\.go:\d|/\.ollama/models/]],
     -- its own programs, no binding of Python
     llama_program = [[(?:main: exiting due to model loading error|\bsrv +(?:load_model|operator|llama_server)|]]

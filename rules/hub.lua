@@ -162,7 +162,7 @@ rule {
     single = [[\bCalling \w+\.from_pretrained\(\) with the path to a single file or url is not supported]],
     not_local = [[(?<model>\S+) is not a local folder and is not a valid model identifier]],
     invalid_path = [[Incorrect path_or_model_id: ['"](?<model>[^'"]+)]],
-    no_config = [[(?:can'?t|cannot|couldn'?t) find (?:a )?(?:'?config\.json'?|adapter_config\.json]]
+    no_config = [[(?:can'?t|cannot|couldn'?t) find (?:a )?(?:'?config\.json'?|'?adapter_config\.json'?]]
       .. [[|model_index\.json)(?: (?:at|in) ['"]?(?<model>[^\s'"]+))?]],
     tokenizer = [[Can't load (?:tokenizer|feature extractor|image processor|the configuration]]
       .. [[|the model) (?:for|of) ['"](?<model>(?:(?:/|\./|\.\./|~|[A-Za-z]:\\)[^'"]+|[^'"/\s]+]]

@@ -164,7 +164,7 @@ rule {
     resolver = any{
       [[ResolutionImpossible]],
       [[Cannot install [^\n]+ because these package versions have conflicting dependencies]],
-      [[conflicting dependencies]],
+      [[conflicting dependencies|^error: resolution-too-deep]],
     },
     conda = [[(?:LibMambaUnsatisfiableError|UnsatisfiableError: The following specifications)]],
     incompatible = any{

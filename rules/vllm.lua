@@ -400,7 +400,8 @@ rule {
   role = "wrapper",
   signatures = {
     core = [[(?:Engine core initialization failed|EngineDeadError|EngineCore (?:encountered a fatal error|]]
-      .. [[died unexpectedly|failed to start)|Engine process failed to start|AsyncEngineDeadError|]]
+      .. [[died unexpectedly|failed to start)|Engine process (?:\(pid \d+\) died|failed to start)|]]
+      .. [[AsyncEngineDeadError|]]
       .. [[Background loop (?:has errored already|is not running)|MQEngineDeadError|Engine loop has died|]]
       .. [[WorkerProc initialization failed|Worker proc VllmWorker-?\d* died unexpectedly)]],
     shard = [[(?:ShardCannotStart|Shard \d+ failed to start|Shard process was signaled|WebserverFailed|ShardFailed)]],
