@@ -105,8 +105,8 @@ xid_rule("gpu.ecc",
 rule {
   id = "gpu.ecc/pending",
   from = {"driver"},
-  signatures = {pending = [[^\s*Pending\s*: Yes\b]], pages = [[^\s*Pending Page Blacklist\s*: Yes\b]]},
-  context = {rows = [[^\s*Remapped Rows\b]]},
+  signatures = {pending = [[\bPending\s*: Yes\b]], pages = [[\bPending Page Blacklist\s*: Yes\b]]},
+  context = {rows = [[\bRemapped Rows\b]]},
   when = function(_, log) return (log.pages or log.rows) and {hit = log.pages or log.pending} or nil end,
   confidence = 0.86,
   why = "Parts of the GPU's memory were found bad and are set aside with the next reset of the GPU: until then "
@@ -246,7 +246,7 @@ rule {
     max_temp = [[GPU Max Operating Temp\s*: (?<max>\d+) C]],
     overheating = [[(?:GPU (?:temperature|overheat\w*)[^\n]{0,40}(?:too high|exceed|critical)|overheating)]],
   },
-  context = {idle = [[^\s*(?:GPU )?Idle\s*: Active]],
+  context = {idle = [[\bIdle\s*: Active]],
     current = [[GPU Current Temp\s*: (?<current>\d+) C]], active = [[Slowdown\s*: Active]]},
   facts = {"gpus.0.temperature_c", "gpus.0.throttle"},
   when = function(f, log)

@@ -116,7 +116,7 @@ rule {
     wait = [[Unable to attach or mount volumes: unmounted volumes=[^\n]*timed out waiting]],
   },
   context = {started = [[kubelet +Started container]],
-    past = [[^\s*(?:Status: +(?:Running|Succeeded)|State: +Running|Reason: +Completed)\s*$]]},
+    past = [[(?:^|\s)(?:Status: +(?:Running|Succeeded)|State: +Running|Reason: +Completed)\s*$]]},
   explains = {"job.unsatisfiable"},
   confidence = 0.88,
   when = function(_, log)

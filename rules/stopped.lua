@@ -148,7 +148,7 @@ rule {
   },
   when = function(_, log)
     local hit = log.run or log.sagemaker or log.vertex
-    local answer = (hit == log.run or hit.event.kind == "exception") and of_host(hit.text)
+    local answer = of_host(hit.text)
     if answer then answer.hit = hit end
     return answer or nil
   end,

@@ -115,17 +115,28 @@ BY_CALLS = {"certificates that a variable names and that are gone, as ssl says i
             "a prompt of ComfyUI that ends after a lack of memory has not succeeded"}
 # What a shell says is known by its whole line, which a message quotes there. So is what came right later: the worker of
 # that message has failed.
-BY_LINE = {"a command that lies outside of PATH", "a command whose package is not there",
+BY_LINE = {"a command that lies outside of PATH", "the others time out for a rank whose disk was full",
+           "one node has no interface, and the others lose it", "a command whose package is not there",
            "near miss: a broker that came up"}
 # A worker's bar stands before the block there: the log has spoken.
 SPOKEN = ("progress bars", "a log that was sent in a block, after words")
 # No server runs its workers under pytest.
 UNSERVED = ("pytest", "a request in which gunicorn's signal ended its worker, as the worker itself tells of it")
+# These heads are taken off only where what follows leaves no doubt, so what is known by a whole line is not.
+UNSTAMPED = {"deepspeed", "someone's own", "one line", "stern, coloured, of a set"}
+BY_WHOLE_LINES = {"near miss: what a flag's help names", "near miss: kohya went on without triton"}
+# Each line names its service there, and that counts for more than the head of a file.
+SERVICES = ("compose", "kubectl", "stern", "kubetail", "pm2", "foreman", "deepspeed")
+BY_FILES = "one of several jobs, printed one below the other"
 
 
 def is_beyond(form, name, want):
     """What the case rests on does not arrive in this form."""
     if (form, name) in (SPOKEN, UNSERVED) or form == "one line" and name in BY_LINE:
+        return True
+    if name in BY_WHOLE_LINES and form in UNSTAMPED or (form, name) == ("rich", "a cache whose path is too long"):
+        return True
+    if name == BY_FILES and any(word in form for word in SERVICES):
         return True
     return form in WITHOUT_FRAMES and (want["cause"] in BY_FRAMES or name in BY_BLOCKS | BY_CALLS)
 

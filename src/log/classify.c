@@ -52,10 +52,10 @@ static const struct {
 		"|Exception))(?:\\(\\w+\\))?: +(?<m>\\S.*)"},
 	// Known for an exception by its module, or by the library's own head of the message.
 	{FF_CLASS_EXCEPTION, "exceptions.|errors.",
-		" {0,4}(?<q>(?:[A-Za-z_]\\w*\\.)*(?:exceptions|errors)\\."
+		"(?: {0,4}|\\t)(?<q>(?:[A-Za-z_]\\w*\\.)*(?:exceptions|errors)\\."
 		"(?<t>[A-Z]\\w*)): +(?<m>\\S.*)"},
 	{FF_CLASS_EXCEPTION, "[ONNXRuntimeError]|NVMLError_",
-		" {0,4}" QUALIFIED "(?<t>NVMLError_\\w+|[A-Z]\\w*(?=: \\[ONNXRuntimeError\\]))): +(?<m>\\S.*)"},
+		"(?: {0,4}|\\t)" QUALIFIED "(?<t>NVMLError_\\w+|[A-Z]\\w*(?=: \\[ONNXRuntimeError\\]))): +(?<m>\\S.*)"},
 	{FF_CLASS_EXCEPTION, "Error|Exception|Interrupt",
 		"(?: {0,4}|\\t)" QUALIFIED "(?<t>[A-Z]\\w*(?:Error|Exception|Interrupt)))(?:\\(\\w+\\))?:?\\s*$"},
 	{FF_CLASS_LOADER,
@@ -148,7 +148,7 @@ const struct ff_line_mark ff_line_marks[] = {
 	 "?[=#*-]{3}",
 		false},
 	{"(?:\\b|m)commit [0-9a-f]{7}", false},
-	{"^==> .* <==", false}, // line.c
+	{"==> [^\n]* <==", false}, // line.c
 	{"^\\{ ?\"", true},
 	{"[ \\t]\\{ ?\"[\\w@.]+\" ?:", true},
 	{"^[ \\t]+\"(?:textPayload|[Mm]essage|MESSAGE|log|msg)\" ?: \"", true},

@@ -183,10 +183,24 @@ static bool has_bar(struct ff_span text)
 	return false;
 }
 
+// "==> slurm-12_3.out <==": what follows is of that file. Paths differ at their ends.
+static void enter_file(struct ff_liner *liner, struct ff_span text)
+{
+	static const char opens[] = "==> ", closes[] = " <==";
+	size_t n = sizeof(opens) - 1 + sizeof(closes) - 1;
+	if (text.n <= n || !ff_span_starts(text, opens) || !ff_span_ends(text, closes))
+		return;
+	struct ff_span name = {text.p + sizeof(opens) - 1, text.n - n};
+	size_t over = name.n < sizeof(liner->file) ? 0 : name.n - sizeof(liner->file) + 1;
+	memcpy(liner->file, name.p + over, name.n - over);
+	liner->file[name.n - over] = 0;
+}
+
 static void hand_out(struct reading *r, struct ff_span text, const struct ff_prefix *prefix, unsigned depth)
 {
 	static const struct ff_prefix nothing;
 	read_parts(r, FF_SPAN(""), &nothing, depth); // the last part never came
+	enter_file(r->liner, text);
 	struct ff_line line = {
 		.number = r->number,
 		.source = {prefix->source, prefix->source_n},
@@ -236,24 +250,9 @@ static struct ff_span dedent(struct ff_liner *liner, struct ff_span text)
 	return (struct ff_span){text.p + off, text.n - off};
 }
 
-// "==> slurm-12_3.out <==": what follows is of that file. Paths differ at their ends.
-static void enter_file(struct ff_liner *liner, struct ff_span text)
-{
-	static const char opens[] = "==> ", closes[] = " <==";
-	size_t n = sizeof(opens) - 1 + sizeof(closes) - 1;
-	if (text.n <= n || !ff_span_starts(text, opens) || !ff_span_ends(text, closes))
-		return;
-	struct ff_span name = {text.p + sizeof(opens) - 1, text.n - n};
-	size_t over = name.n < sizeof(liner->file) ? 0 : name.n - sizeof(liner->file) + 1;
-	memcpy(liner->file, name.p + over, name.n - over);
-	liner->file[name.n - over] = 0;
-}
-
 static void read_piece(struct reading *r, struct ff_span text, unsigned depth)
 {
 	r->pieces++;
-	if (!depth)
-		enter_file(r->liner, text);
 	if (read_wrapped(r, text, &r->carried, depth))
 		return;
 	struct ff_prefix prefix = r->carried;

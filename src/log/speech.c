@@ -79,9 +79,9 @@ static const struct {
 	{"^\\s*<(?:li|p|td|th|code|pre|h\\d|span|div|title)\\b[^>]*>", NULL},
 	{"^[^`]*(?:`[^`]*`[^`]*)*(?<!error )`(?!pip |python|export |apt|conda |docker |--)[^`]*$", "[^`]*\\s[^`]*`"},
 	// a help text
-	{"^\\s+--?[a-z][\\w-]*(?:, --[a-z][\\w-]*)?(?:[ =](?:[A-Z_]+|\\{[^}]*\\}|<[^>]*>))?\\s{2,}", NULL},
+	{"^\\s*--?[a-z][\\w-]*(?:, --[a-z][\\w-]*)?(?:[ =](?:[A-Z_]+|\\{[^}]*\\}|<[^>]*>))?\\s{2,}", NULL},
 	// a test that was meant to fail, or was left out
-	{"^[\\w./-]+::\\S+ (?:XFAIL|XPASS|SKIPPED|PASSED)\\b", NULL},
+	{"(?:^|\\s)[\\w./-]+::\\S+ (?:XFAIL|XPASS|SKIPPED|PASSED)\\b", NULL},
 	// a change, told
 	{"\\b(?:fix(?:e[sd])?|avoid(?:s|ed)?|handle[sd]?|closes?|resolve[sd]?)(?:: | )(?:[\"'`(][^\"'`]*)?$", NULL},
 	{ITEM "(?:\\[[^\\]]*\\] )?(?:fix|avoid|add|remove|handle|say|support|allow|improve|revert|bump)\\w*\\b", NULL},
