@@ -192,37 +192,37 @@ static bool ends_line(char c)
 
 enum { STEP = 16 };
 
-// Where the first end of a line stands in so many bytes; STEP when none does. Most calls of a scan are for this.
+// A bit for each of so many bytes that ends a line. Most calls of a scan are for this.
 #if defined(__SSE2__)
-static size_t first_end(const char *p)
+static unsigned ends_in(const char *p)
 {
 	__m128i text = _mm_loadu_si128((const __m128i *)(const void *)p);
-	__m128i ends =
-		_mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(text, _mm_set1_epi8('\r')));
-	return (size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(ends) | 1u << STEP);
+	__m128i newlines = _mm_cmpeq_epi8(text, _mm_set1_epi8('\n')),
+		returns = _mm_cmpeq_epi8(text, _mm_set1_epi8('\r'));
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(newlines, returns));
 }
 #else
-static size_t first_end(const char *p)
+static unsigned ends_in(const char *p)
 {
 	typedef char bytes16 __attribute__((vector_size(STEP)));
 	typedef uint64_t words2 __attribute__((vector_size(STEP)));
 	bytes16 text;
 	memcpy(&text, p, sizeof(text));
-	words2 ends = (words2)((text == '\n') | (text == '\r'));
-	size_t at = 0;
-	while ((ends[0] | ends[1]) && !ends_line(p[at]))
-		at++;
-	return ends[0] | ends[1] ? at : STEP;
+	words2 any = (words2)((text == '\n') | (text == '\r'));
+	unsigned ends = 0;
+	for (unsigned i = 0; i < STEP && (any[0] | any[1]); i++)
+		ends |= (unsigned)ends_line(p[i]) << i;
+	return ends;
 }
 #endif
 
+// Its steps do not wait for each other: where to go on does not depend on what was found.
 size_t ff_chunk_line_end(struct ff_span chunk, size_t from)
 {
-	while (from + STEP <= chunk.n) {
-		size_t at = first_end(chunk.p + from);
-		from += at;
-		if (at < STEP)
-			return from;
+	for (; from + STEP <= chunk.n; from += STEP) {
+		unsigned ends = ends_in(chunk.p + from);
+		if (ends)
+			return from + (size_t)__builtin_ctz(ends);
 	}
 	while (from < chunk.n && !ends_line(chunk.p[from]))
 		from++;
