@@ -219,6 +219,17 @@ static void hand_out(struct reading *r, struct ff_span text, const struct ff_pre
 	} while (text.n);
 }
 
+// How far the first such end of a bar goes, 0 when there is none. Each ends with the only bracket in it.
+static size_t end_of_bar(struct ff_span text, const char *end)
+{
+	size_t n = strlen(end);
+	for (const char *p = text.p; (p = memchr(p, ']', (size_t)(text.p + text.n - p))); p++) {
+		if ((size_t)(p - text.p) + 1 >= n && memcmp(p + 1 - n, end, n) == 0)
+			return (size_t)(p - text.p) + 1;
+	}
+	return 0;
+}
+
 // Length of a progress bar that something else was printed behind, 0 when there is none.
 static size_t bar_length(struct ff_span text)
 {
@@ -226,8 +237,7 @@ static size_t bar_length(struct ff_span text)
 	if (!has_bar(text))
 		return 0;
 	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
-		const char *end = memmem(text.p, text.n, ends[i], strlen(ends[i]));
-		size_t n = end ? (size_t)(end - text.p) + strlen(ends[i]) : 0;
+		size_t n = end_of_bar(text, ends[i]);
 		if (n && n < text.n && isalpha((unsigned char)text.p[n]) && has_bar((struct ff_span){text.p, n}))
 			return n;
 	}
