@@ -6,6 +6,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+// As a file is read.
+static struct ff_error *fill(struct ff_scan *scan, const uint8_t *data, size_t size)
+{
+	struct ff_error *err = NULL;
+	for (size_t n; size && !err; data += n, size -= n) {
+		char *to = ff_scan_room(scan, &n);
+		n = n < size ? n : size;
+		memcpy(to, data, n);
+		err = ff_scan_filled(scan, n);
+	}
+	return err;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct ff_rules *rules;
@@ -18,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t cut = size ? data[0] % (size + 1) : 0;
 	json_t *broken = json_array();
 	ff_error_destroy(ff_scan_feed(scan, (const char *)data, cut));
-	ff_error_destroy(ff_scan_feed(scan, (const char *)data + cut, size - cut));
+	ff_error_destroy(fill(scan, data + cut, size - cut));
 	ff_error_destroy(ff_scan_end(scan));
 	ff_error_destroy(ff_judge_log(rules, scan, NULL, &findings, broken));
 	ff_findings_rank(rules, &findings);
