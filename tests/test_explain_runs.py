@@ -350,3 +350,26 @@ def test_a_script_that_works_on_below_its_end_was_started_again(firstfix):
         "loss scale", "apt", "a repaired row", "a row that was not"])
 def test_how_far_it_came_is_said_in_many_words(firstfix, log, verdict):
     assert explain(firstfix, log)["verdict"] == verdict
+
+
+@pytest.mark.parametrize("line", [
+    "error Command failed with exit code 1.", "npm ERR! code ELIFECYCLE", "npm error code ENOENT",
+    "Unhandled exception. Heron.NestException: gone", "*** stack smashing detected ***: terminated",
+    "double free or corruption (!prev)", "free(): invalid pointer", "malloc(): corrupted top size",
+    "ERROR: LoadError: the nest is gone", "pure virtual method called", "Job failed with exit code 9", "exit status 3",
+    "FAILED: Build did NOT complete successfully", "&&&& FAILED TensorRT.trtexec [v100300]", "Aborted",
+    "terminate called without an active exception", "the heron died with status 139", "Execution halted",
+    "ABORT: the nest is gone", "uncaughtException: the nest is gone",
+])
+def test_a_death_is_one_in_the_words_of_every_runtime(firstfix, line):
+    assert explain(firstfix, f"the heron stands\n{line}\n")["verdict"] == "failed-unknown"
+    assert explain(firstfix, f"the heron stands\n{line}\n{UP}")["verdict"] == "running"
+
+
+@pytest.mark.parametrize("line", [
+    "exit status 0", "the heron exited with status 0", "aborted=0 retries=0", "Job finished with exit code 0",
+    "the first try failed with code 3, the next one did not", "0 builds did not complete", "malloc() tuned",
+    "the call free() is counted", "exit status: see below",
+])
+def test_words_beside_those_of_a_death_are_none(firstfix, line):
+    assert explain(firstfix, f"the heron stands\n{line}\n")["verdict"] in ("nothing", "healthy")
