@@ -3,6 +3,7 @@ logs cut anywhere.
 """
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -373,3 +374,10 @@ def test_a_death_is_one_in_the_words_of_every_runtime(firstfix, line):
 ])
 def test_words_beside_those_of_a_death_are_none(firstfix, line):
     assert explain(firstfix, f"the heron stands\n{line}\n")["verdict"] in ("nothing", "healthy")
+
+
+def test_what_failed_before_stands_in_its_own_run(firstfix):
+    log = (DEAD + "[entrypoint] serve.py exited with code 1, restarting in 10 s\n[entrypoint] next\n") * 2 + UP
+    history = explain(firstfix, log)["history"]
+    failed, started = (int(n) for n in re.findall(r"line (\d+)", history))
+    assert failed < started, history

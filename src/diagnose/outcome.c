@@ -200,10 +200,10 @@ static json_t *history_of(const struct story *story)
 		return NULL;
 	const struct ff_event *said = ff_events_at(ff_scan_events(story->scan), last->said);
 	ff_buf_printf(&text, "failed %zu time%s before", died, died == 1 ? "" : "s");
-	if (said)
+	if (said) // its message may be read on into the lines of the next run
 		ff_buf_printf(&text, "%s with %s%s%.*s (line %llu)", died == 1 ? "" : ", the last time",
 			said->qualified, said->qualified[0] ? ": " : "", (int)strcspn(said->message, "\n"),
-			said->message, (unsigned long long)said->last);
+			said->message, (unsigned long long)(said->last < last->last ? said->last : last->last));
 	if (now && (now->end == FF_RUN_RUNNING || now->end == FF_RUN_FINISHED))
 		ff_buf_printf(&text, "; started well at line %llu", (unsigned long long)now->first);
 	return text.failed ? NULL : ff_json_string(text.p, text.n);
