@@ -381,3 +381,9 @@ def test_what_failed_before_stands_in_its_own_run(firstfix):
     history = explain(firstfix, log)["history"]
     failed, started = (int(n) for n in re.findall(r"line (\d+)", history))
     assert failed < started, history
+
+
+def test_a_goodbye_clears_nothing_that_stands_below_another_way(firstfix):
+    way = "WARNING heron is not available. Falling back to the grebe\n"
+    bye = "INFO:     Application shutdown complete.\n"
+    assert explain(firstfix, UP + way + DEAD + "\n" + bye)["verdict"] == "failed-unknown"

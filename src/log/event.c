@@ -493,9 +493,10 @@ void ff_events_refuse(struct ff_events *events, size_t index, uint64_t by)
 	event_at(events, index)->refused = true;
 }
 
-void ff_events_onward(struct ff_events *events, size_t index)
+void ff_events_skipped(struct ff_events *events, size_t index)
 {
-	event_at(events, index)->onward = true;
+	struct ff_event *e = event_at(events, index);
+	e->onward = e->skipped = true;
 }
 
 void ff_events_caught_next(struct ff_events *events, const struct ff_line *line, bool onward)

@@ -53,6 +53,7 @@ struct ff_event {
 	uint64_t asked;	     /**< the request that it was about (log/request.h), FF_REQUEST_NONE */
 	uint32_t run;	     /**< the run it stands in */
 	bool onward;	     /**< who printed it said that the program goes on by another way, or without that part */
+	bool skipped;	     /**< the latter */
 	bool history;	     /**< a later run, or the end of its own, shows that it did not matter */
 	bool refused;	     /**< and that is because a server told its caller that the request was wrong */
 };
@@ -97,7 +98,7 @@ void ff_events_refuse(struct ff_events *events, size_t index, uint64_t by);
 void ff_events_caught_next(struct ff_events *events, const struct ff_line *line, bool onward);
 
 /** Who printed this exception goes on without the part that raised it. */
-void ff_events_onward(struct ff_events *events, size_t index);
+void ff_events_skipped(struct ff_events *events, size_t index);
 
 /** True when the line just taken was read as one more line of a message. */
 bool ff_events_in_message(const struct ff_events *events);

@@ -233,7 +233,7 @@ void ff_runs_skipped(const struct ff_run *run, struct ff_events *events, uint64_
 	for (size_t i = ff_events_count(events), seen = 0; i-- > 0 && seen++ < REFUSED_EVENTS;) {
 		const struct ff_event *e = ff_events_at(events, i);
 		if (e && e->run == run->id && e->kind == FF_EVENT_EXCEPTION && e->last + REFUSED_LINES >= number) {
-			ff_events_onward(events, i);
+			ff_events_skipped(events, i);
 			return;
 		}
 	}
@@ -397,7 +397,7 @@ static void left_out(struct own own, const struct ff_run *run)
 	uint64_t over = run->seen[FF_LANDMARK_OVER];
 	for (size_t i = 0; over && i < own.n; i++) {
 		const struct ff_event *e = ff_events_at(own.events, own.list[i]);
-		if (e->onward && e->last < over)
+		if (e->skipped && e->last < over)
 			ff_events_outlive(own.events, own.list[i], over);
 	}
 }
