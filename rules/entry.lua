@@ -155,7 +155,8 @@ local function celery_answer(f, module, command, named)
 end
 
 -- Where servers and celery import what they are given by name.
-local LOADERS = [[/(?<who>celery/utils/imports|gunicorn/util|hypercorn/utils|granian/_loader|flask/cli)\.py$]]
+local LOADERS = [[/(?<who>celery/utils/imports|uvicorn/importer|gunicorn/util|hypercorn/utils|granian/_loader|]]
+  .. [[flask/cli)\.py$]]
 
 -- Who imported by name what is not there; nil when the application itself imports it.
 local function loader_of(frames)
@@ -279,11 +280,20 @@ local OPENS = {
   celery = {redis = {"redis"}, rediss = {"redis"}},
 }
 
+-- The packages that bring a dialect which SQLAlchemy does not have itself.
+local DIALECTS = {
+  snowflake = {"snowflake-sqlalchemy"}, bigquery = {"sqlalchemy-bigquery"}, duckdb = {"duckdb-engine"},
+  clickhouse = {"clickhouse-sqlalchemy"}, clickhousedb = {"clickhouse-connect"}, redshift = {"sqlalchemy-redshift"},
+  trino = {"trino"}, databricks = {"databricks-sqlalchemy", "databricks-sql-connector"}, awsathena = {"pyathena"},
+  cockroachdb = {"sqlalchemy-cockroachdb"}, hive = {"pyhive"}, presto = {"pyhive"},
+}
+
 local function opener_missing(f, script)
   for _, scheme in ipairs(list(script.schemes)) do
     for library, schemes in pairs(OPENS) do
       local meant = f.pkg(library) and (library ~= "celery" or #list(script.celery) > 0)
-      local absent = meant and schemes[scheme]
+      local dialect = library == "sqlalchemy" and DIALECTS[scheme:match[=[^[^+]+]=]]
+      local absent = meant and (schemes[scheme] or dialect)
       for _, package in ipairs(absent or {}) do absent = absent and f.pkg(package) == false and absent end
       if absent then return absent[1], scheme, library end
     end
@@ -306,14 +316,6 @@ rule {
   end,
 }
 
--- The packages that bring a dialect which SQLAlchemy does not have itself.
-local DIALECTS = {
-  snowflake = "snowflake-sqlalchemy", bigquery = "sqlalchemy-bigquery", duckdb = "duckdb-engine",
-  clickhouse = "clickhouse-sqlalchemy", clickhousedb = "clickhouse-connect", redshift = "sqlalchemy-redshift",
-  trino = "trino", databricks = "databricks-sqlalchemy", awsathena = "pyathena", cockroachdb = "sqlalchemy-cockroachdb",
-  hive = "pyhive", presto = "pyhive",
-}
-
 local function old_scheme(file)
   return {confidence = 0.9, title = "an address begins with a scheme that SQLAlchemy has no longer",
     why = {"SQLAlchemy 1.4 dropped the scheme postgres://: it is postgresql://.",
@@ -329,7 +331,7 @@ rule {
   specific_over = {"app.bug", "pip.module-missing"},
   when = function(f, log)
     local dialect = log.plugin.dialect
-    local package, answer = DIALECTS[dialect], old_scheme()
+    local package, answer = (DIALECTS[dialect] or {})[1], old_scheme()
     if dialect == "postgres" then return answer end
     if not package or f.pkg(package) or not know.package(package) then return nil end
     return {confidence = 0.88, title = "the package behind an address's scheme is not installed",
@@ -383,6 +385,7 @@ rule {
       [[AttributeError: module '(?<module>\w+)' has no attribute]],
       [=[cannot import name '\w+' from '(?<module2>\w+)[\w.]*']=],
       [=[ModuleNotFoundError: No module named '(?<module3>\w+)\.[\w.]+'; '\w+' is not a package]=],
+      [[TypeError: (?<module4>\w+)\(\) (?:got an unexpected|takes|missing)]], -- slugify's function is called so, too
     },
     inside = [[(?:ModuleNotFoundError|SyntaxError|ImportError|RuntimeError): ]],
   },
@@ -392,7 +395,8 @@ rule {
     local frames = hit.event.frames or {}
     local last = frames[#frames]
     if (hit.event.tier or 0) < 3 or not last then return nil end
-    local answer = namesake(f, hit == log.name and (hit.module or hit.module2 or hit.module3)
+    local answer = namesake(f, hit == log.name and (hit.module or hit.module2 or hit.module3
+        or hit.module4)
       or last.file:match[=[(?:site|dist)-packages/(\w+)(?:/|\.py$)]=])
     if answer then answer.hit = hit end
     return answer

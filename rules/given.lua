@@ -140,13 +140,19 @@ rule {
   signatures = {
     yaml = [=[yaml\.\w+\.(?:Scanner|Parser|Composer|Constructor)Error: (?<what>[^\n]*)[\s\S]{0,400}?]=]
       .. [=[in ['"](?<file>[^'"<\n]+)['"], line (?<at>\d+)]=],
-    tab = [[found character '\\t' that cannot start any token]],
+    toml = [=[TOMLDecodeError: [^\n]*\(at (?:line (?<at2>\d+), column \d+|end of document)\)]=],
   },
+  context = {tab = [[found character '\\t' that cannot start any token]]},
   specific_over = {"app.bug"},
-  all = {"yaml"},
   when = function(_, log)
-    local hit = log.yaml
+    local hit = log.yaml or log.toml
     if (hit.event.tier or 0) < 3 then return nil end
+    if hit == log.toml then
+      return {hit = hit, confidence = 0.86,
+        why = "The file that the worker reads there is no TOML: its reader stops in it.",
+        fixes = {{code = true, kind = "param:config", say = hit.at2 and ("Put its line %s right (texts stand in "
+          .. "quotes)."):format(hit.at2) or "Put its end right: it is cut short, or something is not closed."}}}
+    end
     return {hit = hit, confidence = 0.88, why = {"{file} is no YAML: its reader stops there.",
         log.tab and "A line of it begins with a tab, and YAML is indented with spaces only." or nil},
       fixes = {{code = true, kind = "param:config", say = ("Put %s right near line %s%s."):format(hit.file, hit.at,

@@ -80,10 +80,16 @@ rule {
       [=[can't open file ['"](?<path2>[^'"\n]+)['"]: \[Errno 2\]]=],
       [[^Error: ['"](?<path3>[^'"\n]+)['"] doesn't exist$]],
     },
+    looked = [[ValueError: (?<flag>certfile|keyfile|ca_certs) "(?<path4>[^"\n]+)" does not exist$]],
   },
   facts = {"workdir.commands"},
   specific_over = {"hf.not-found", "app.bug"},
   when = function(f, log)
+    if log.looked then -- gunicorn looks for them itself
+      local answer = gone_answer("--" .. log.looked.flag, log.looked.path4, "gunicorn's configuration")
+      answer.hit, answer.confidence = log.looked, 0.92
+      return answer
+    end
     local hit = log.file or log.tls
     local path = log.file and (hit.path or hit.path2 or hit.path3)
     local command = (path or log.has_frame[[create_ssl_context|load_cert_chain|ssl\.py]]) and command_of(f, path)
