@@ -102,8 +102,7 @@ end
 
 local function moves_weights(log, event)
   return tail(event, [[nn[/\\]modules[/\\]module\.py <lambda>| (?:_apply|convert|to_empty|load_state_dict|]]
-    .. [[_load_from_state_dict|load_weights|create_weights|set_module_tensor\w*|weight_loader|]]
-    .. [[load_model)$]])
+    .. [[_load_from_state_dict|load_weights|create_weights|set_module_tensor\w*|weight_loader|load_model)$]])
     or tail(event, [[transcribe(?:\.py)? (?:__init__|init)$|model_patcher\.py (?:partially_)?load$]], 1)
     or log.shards and not log.shards_done and not tail(event, [[[ .](?:training_step|compute_loss|backward)\b]], 100)
 end
@@ -154,17 +153,6 @@ local function by_numbers(m)
   if refused_beside_room(m) then return "oom.fragmentation", 0.5 end
 end
 
--- The program's own readings rise from one to the next, and none of the steps is the most of it, as when it loads.
-local function rises(log)
-  local first, last, most, falls, all = nil, nil, 0, 0, log.all"readings"
-  for _, hit in ipairs(all) do
-    local now = tonumber(hit.used) * (hit.unit:match"(?i)g" and 1024 or 1)
-    most, falls = math.max(most, now - (last or now)), falls + (now <= (last or 0) and 1 or 0)
-    first, last = first or now, now
-  end
-  return #all >= 5 and last > 1.15 * first and most < 0.5 * (last - first) and falls <= 0.2 * #all
-end
-
 local function classify(m, log, f, event)
   local cause, confidence = by_numbers(m)
   if cause then return cause, confidence end
@@ -179,7 +167,6 @@ local function classify(m, log, f, event)
   if outside_torch(m) then return "oom.activation", 0.7 end
   if loading(log) and not training(log) then return "oom.model-too-big", tail(event, [[ (?:forward|generate|_sample|]]
     .. [[decode|encode|sample)$]]) and 0.6 or 0.84 end
-  if rises(log) then return "oom.leak", 0.75 end
   if training(log) then return "oom.activation", 0.82 end
   if full and log.has_frame[[gradio|fastapi|streamlit|handler|runpod|flask|uvicorn]] then return "oom.leak", 0.6 end
   local ask = m.ask or 0
@@ -206,9 +193,7 @@ local refused = "More is free than was asked for: it lies in pieces, or a limit 
 local function beside_weights(m, log, event)
   local computes = tail(event, [[ (?:forward|backward|generate|_sample|decode|encode|sample|step|training_step|]]
     .. [[capture\w*)$]])
-  if out_of_scale(m) then
-    return "One call asked for more than twenty such GPUs hold: that is a wrong shape rather than a large batch."
-  end
+  if out_of_scale(m) then return "One call asked for more than twenty such GPUs hold: that is a wrong shape." end
   if log.shards_done or computes then
     return "The weights are loaded; what is computed on top (KV cache, activations, batch, length) does not fit."
   end
@@ -227,8 +212,7 @@ end
 -- The only model of a cache need not be the one that ran: what is a twentieth of the GPU has not filled it.
 local function model_of(log, f, total)
   local repo = log.model(f)
-  local weights = weights_of(repo)
-  return not (weights and total and 20 * weights < total) and repo or nil
+  return not (total and 20 * (weights_of(repo) or total) < total) and repo or nil
 end
 
 -- Who runs there; how a setting is spelt depends on it. Nil for a program of the user's own.
@@ -496,7 +480,6 @@ local oom_context = {
     .. [[train_micro_batch_size_per_gpu)['"]?\s*[:= ]\s*(?<size>\d+)\b]],
   grows = [[(?:memory (?:usage )?(?:grows|increas|leak)|after (?:\d+|several|some|a few) (?:requests|generations|]]
     .. [[images|questions|hours|iterations))]],
-  readings = [[(?i)\bmem(?:ory)?(?:[ _]\w+)?\b[^\n\d]{0,12}(?<used>\d+(?:\.\d+)?) ?(?<unit>[MG])i?B\b]],
   utilisation = [[less than desired GPU memory utilization]],
   shards = [[Loading (?:\w+ )?(?:checkpoint shards|pipeline components[.]*|weights): +(?!100%)\d+%]]
     .. [[(?:[^\n]* \| ?(?<done>\d+)/(?<files>\d+) \[)?|ShardCannotStart]],
