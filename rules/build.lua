@@ -127,6 +127,12 @@ rule {
     check = "ninja --version in the process's own environment."},
 }
 
+-- nvcc calls the system's g++ unless it is told another one.
+local function build_with(release, kind, say)
+  local cc, cxx = "gcc-" .. release, "g++-" .. release
+  return {system = cc, kind = kind, say = say, variables = {CC = cc, CXX = cxx, NVCC_PREPEND_FLAGS = "-ccbin " .. cxx}}
+end
+
 -- nvcc names the range of compilers that it accepts in its own headers; what stands outside is refused.
 rule {
   id = "ext.compiler-unsupported",
@@ -158,9 +164,7 @@ rule {
       local need = log.old_gcc.need:match[[^\d+]]
       return {hit = log.old_gcc, title = "the host compiler is too old for this CUDA toolkit",
         why = "CUDA {cuda} needs {cc} {need} or later, and {have} is installed.",
-        fixes = {{system = "gcc-" .. need, kind = "env:CC",
-            variables = {CC = "gcc-" .. need, CXX = "g++-" .. need, NVCC_PREPEND_FLAGS = "-ccbin g++-" .. need},
-            say = "Build with a newer compiler: install it, and name it in CC and CXX."},
+        fixes = {build_with(need, "env:CC", "Build with a newer compiler: install it, and name it in CC and CXX."),
           {conda = "gxx_linux-64", need = ">={need}", say = "Without root: conda's compilers."},
           {host = true, say = "Or use a newer base image."}}}
     end
@@ -177,8 +181,7 @@ rule {
       return {hit = log.new_gcc, title = "the host compiler is newer than this CUDA toolkit knows",
         why = {"This CUDA toolkit does not accept the installed compiler: it is newer than the toolkit knows.",
           most and ("It takes gcc up to %s."):format(most) or nil, "Toolkit {fact:cuda.toolkit.version}."},
-        fixes = {most and {system = "gcc-" .. most, say = ("Install gcc %s and build with it."):format(most),
-              variables = {CC = "gcc-" .. most, CXX = "g++-" .. most, NVCC_PREPEND_FLAGS = "-ccbin g++-" .. most}}
+        fixes = {most and build_with(most, nil, ("Install gcc %s and build with it."):format(most))
             or {code = true, kind = "env:CC", say = "Build with an older gcc: install it, and name it in CC and CXX."},
           newer}}
     end
