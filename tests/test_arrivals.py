@@ -112,7 +112,12 @@ BY_BLOCKS = {"near: a block of markdown that a model answered", "near: a turn of
 # Which call it was is told by the frames alone.
 BY_CALLS = {"certificates that a variable names and that are gone, as ssl says it",
             "shared memory that cannot be written to",
-            "a prompt of ComfyUI that ends after a lack of memory has not succeeded"}
+            "a prompt of ComfyUI that ends after a lack of memory has not succeeded",
+            "the package jwt where PyJWT was meant", "a function that is called like both packages"}
+# No server and no script starts in a notebook.
+STARTED = {"the same of gunicorn, a package below", "a script that imports the package in which it lies",
+           "the same of uvicorn, which names a package below by its first part",
+           "a file of the worker hides a module of Python from compiled code"}
 # What a shell says is known by its whole line, which a message quotes there. So is what came right later: the worker of
 # that message has failed.
 BY_LINE = {"a command that lies outside of PATH", "the others time out for a rank whose disk was full",
@@ -135,6 +140,8 @@ def is_beyond(form, name, want):
     if (form, name) in (SPOKEN, UNSERVED) or form == "one line" and name in BY_LINE:
         return True
     if name in BY_WHOLE_LINES and form in UNSTAMPED or (form, name) == ("rich", "a cache whose path is too long"):
+        return True
+    if name in STARTED and form.startswith(("notebook", "colab", "rich", "pytest")):
         return True
     if name == BY_FILES and any(word in form for word in SERVICES):
         return True
