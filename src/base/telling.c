@@ -250,7 +250,9 @@ bool ff_telling_placeholder(struct ff_span value)
 		return true;
 	if (value.p[0] == '$' || value.p[0] == '%')
 		return is_filled_in(value);
-	return strchr("<{[(|=", value.p[0]) || ff_span_starts(value, "Optional[") ||
+	if (value.p[0] == '=') // "token == other"; keys of 40 letters, digits, "=", "_" and "-" begin so, too
+		return !ff_telling_random(value);
+	return strchr("<{[(|", value.p[0]) || ff_span_starts(value, "Optional[") ||
 		ff_span_starts(value, "\xe2\x80\xa6");
 }
 

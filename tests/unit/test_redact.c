@@ -133,6 +133,7 @@ static void test_secrets_in_text(void **state)
 		{"db_password={letters:9}", "named"},
 		{"export DB_PASSWORD=correct_{letters:8}_horse", "named"},
 		{"client_secret='{alnum:12}'", "named"},
+		{"launch_token = \"={alnum:40}\"", "named"},
 		{"pip install --extra-index-url https://__token__:{alnum:20}@pypi.example.com/simple", "url"},
 		{"\"private_key\": \"-----BEGIN PRIVATE KEY-----\\n{base64:64}\\n{base64:64}\\n-----END PRIVATE "
 		 "KEY-----\\n\"",
