@@ -6,7 +6,7 @@ local G = unit.GiB
 
 local function bytes(text)
   local n, u = (text or ""):match[[([\d.]+)\s*([KMGT]?i?B|bytes)]]
-  return n and tonumber(n) * (unit[u] or 1) or nil
+  return tonumber(n or "") and tonumber(n) * (unit[u] or 1) or nil
 end
 
 local function gib(n) return ("%.2f GiB"):format(n / G) end

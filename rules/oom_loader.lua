@@ -42,8 +42,8 @@ rule {
 rule {
   id = "oom.model-too-big/mlc",
   from = {"engine"},
-  signatures = {words = [[The available single GPU memory is (?<have>[\d.]+) MB, which is less than the sum of model ]]
-    .. [[weight size \((?<weights>[\d.]+) MB\) and temporary buffer size \((?<buffer>[\d.]+) MB\)]]},
+  signatures = {words = [[The available single GPU memory is (?<have>\d+(?:\.\d+)?) MB, which is less than the sum ]]
+    .. [[of model weight size \((?<weights>\d+(?:\.\d+)?) MB\) and temporary buffer size \((?<buffer>[\d.]+) MB\)]]},
   facts = {"gpus.0.name", "gpus.0.memory.free"},
   specific_over = {"engine.arg-invalid"},
   confidence = 0.9,
