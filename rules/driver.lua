@@ -176,7 +176,7 @@ rule {
   anyone = {code = "code"},
   signatures = {
     nvml = any{[[Driver/library version mismatch]], [[kernel version [\d.]+ does not match DSO version]]},
-    code = any{codes"driver.library-mismatch", [[\bERROR_LIB_RM_VERSION_MISMATCH\b]]}, -- as Go spells it, too
+    code = codes"driver.library-mismatch",
     api = [[API mismatch: the (?:client|NVIDIA kernel module) has the? ?version(?: (?<client>\d+\.[\d.]*\d))?]],
   },
   context = {

@@ -71,8 +71,6 @@ static void add_name(luaL_Buffer *out, const struct ff_error_code *code)
 	for (size_t i = prefix.n; i < code->name.n; i++)
 		if (code->name.p[i] != '_')
 			luaL_addlstring(out, code->name.p + i, 1);
-	luaL_addstring(out, "|(?<=NVML: )"); // Go's binding leaves the library's name out
-	luaL_addlstring(out, code->name.p + 5, code->name.n - 5);
 }
 
 static size_t codes_of(lua_State *L, struct ff_error_code codes[CODES_MAX])

@@ -128,11 +128,11 @@ static struct ff_error *write_command(
 	bool container = m->runtime > FF_RUNTIME_SHELL, brew = strcmp(name, "brew") == 0;
 	bool foreign = container && !m->root;
 	write_install(i, m->root || brew || foreign ? "" : "sudo ", packages, &b);
+	if (foreign)
+		return b.failed ? &ff_enomem : say_image(&b, fix);
 	write_variables(variables, &b);
 	if (b.failed)
 		return &ff_enomem;
-	if (foreign)
-		return say_image(&b, fix);
 	struct ff_error *err = ff_fix_command(fix, &b);
 	if (!err && !m->distribution && strcmp(name, "apt") == 0)
 		err = ff_fix_say_more(fix, "The command is for Debian and Ubuntu.");
