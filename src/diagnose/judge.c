@@ -444,34 +444,17 @@ static struct ff_error *judge_ends(
 	return err;
 }
 
-// What torch, ggml, XLA and Ollama say once, as CUDA does not come up: what goes on after it computes on the CPU.
-static bool without_cuda(const json_t *answer)
-{
-	static const char *const words[] = {
-		"CUDA initialization: ", "failed to initialize CUDA", "failed call to cuInit", "init failure: "};
-	const char *text = ff_json_text(json_array_get(json_object_get(answer, "evidence"), 0), "text");
-	for (size_t i = 0; text && i < sizeof(words) / sizeof(*words); i++)
-		if (strstr(text, words[i]))
-			return true;
-	return false;
-}
-
-static bool lasts(const json_t *answer)
-{
-	const char *until = ff_json_text(answer, "lasts");
-	return until ? without_cuda(answer) : json_is_true(json_object_get(answer, "lasts"));
-}
-
 // What a rule says of a worker that goes on (on the CPU, slowly) holds although it goes on, and what it says of the
 // server's own settings although the server blames the request.
 static int tier_of(const struct ff_events *events, const struct ff_finding *f)
 {
 	const struct ff_event *e = ff_events_at(events, f->event);
 	int tier = ff_event_tier(events, f->event);
-	bool may_last = e && (!e->history || e->refused);
-	if (tier || !may_last || !lasts(f->answer))
+	const json_t *lasts = json_object_get(f->answer, "lasts");
+	bool from_start = json_is_string(lasts), may_last = e && (!e->history || e->refused);
+	if (tier || !may_last || (!from_start && !json_is_true(lasts)))
 		return tier;
-	if (ff_json_text(f->answer, "lasts"))
+	if (from_start) // the worker never had what it goes on without
 		json_object_set_new(f->answer, "severity", json_string("warning"));
 	return 1;
 }

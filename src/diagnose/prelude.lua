@@ -185,9 +185,7 @@ function methods.setting(log)
   end
 end
 
-function methods.engine_said(log)
-  return (log["\0events"].engine or {}).name
-end
+function methods.engine_said(log) return (log["\0events"].engine or {}).name end
 
 -- The model that the log's engine was started with, or, where it names none, the only one here: an entry of the facts.
 -- What is not all there tells nothing of its size.
@@ -512,6 +510,9 @@ local function fact_evidence(list, f, out, needs)
   end
 end
 
+-- What torch, XLA, ggml and Ollama say once, as CUDA does not come up: what goes on after it computes on the CPU.
+local NO_CUDA = [[CUDA initialization: |failed to initialize CUDA|failed call to cuInit|init failure: ]]
+
 local function finding(rule, answer, hit, captures, f, log)
   local r = answer == true and {} or answer
   local evidence, needs = {}, {}
@@ -534,10 +535,9 @@ local function finding(rule, answer, hit, captures, f, log)
     title = r.title, confidence = r.confidence or rule.confidence or 0.7,
     why = sentences(r.why or rule.why or "", captures, f),
     fixes = fixes_of(r.fixes or rule.fixes, captures, f, log), evidence = evidence, needs = needs,
-    severity = r.severity,
-    event = hit and hit.event.index, line = hit and hit.line, values = r.values,
-    rival = r.rival == nil and rule.rival or r.rival or nil,
-    computed = r.computed, lasts = r.lasts or rule.lasts, read = {facts = read.facts, tables = read.tables},
+    severity = r.severity, event = hit and hit.event.index, line = hit and hit.line, values = r.values,
+    rival = r.rival == nil and rule.rival or r.rival or nil, read = {facts = read.facts, tables = read.tables},
+    computed = r.computed, lasts = r.lasts or hit and hit.text:match(NO_CUDA) and rule.lasts,
   }
 end
 
