@@ -486,6 +486,23 @@ def test_options_are_read_from_every_kind_of_source():
     assert flag_sources.triton({"a.cc": '{OPTION_ID, "id", Option::ArgStr, "An id"}'})[0]["names"] == ["--id"]
 
 
+def test_an_engine_lists_the_architectures_that_it_serves():
+    registry = """
+_MODELS = {
+    "AquilaForCausalLM": ("llama", "LlamaForCausalLM"),
+    "Qwen3NextForCausalLM": (
+        "qwen3_next", "Qwen3NextForCausalLM"),
+}
+_PREVIOUSLY_SUPPORTED = {"GoneForCausalLM": "0.9.2"}
+"""
+    sources = {"vllm/model_executor/models/registry.py": registry,
+               "sglang/srt/models/one.py": "EntryClass = [\n    AForCausalLM,\n    BModel]\n",
+               "sglang/srt/models/two.py": "EntryClass = CForCausalLM\n",
+               "lmdeploy/turbomind/supported_models.py": "ARCHS = dict(\n    # internlm\n    DModel='internlm',\n)\n"}
+    assert {o["names"][0] for o in flag_sources.python(sources)} == {
+        "AquilaForCausalLM", "Qwen3NextForCausalLM", "AForCausalLM", "BModel", "CForCausalLM", "DModel"}
+
+
 def test_what_a_flag_became_is_another_name_of_it_or_told_by_its_text():
     def release(*options):
         return {name: o for o in options for name in o["names"]}

@@ -70,14 +70,15 @@ static struct ff_error *read_log(const struct ff_diagnose_options *o, struct ff_
 	return ff_scan_end(scan);
 }
 
-// Lua has no null: a variable that is certainly not set arrives as false.
+// Lua has no null: a variable that is certainly not set, and a package that is not installed, arrive as false.
 static void null_for_unset(json_t *evidence)
 {
 	size_t i;
 	json_t *entry;
 	json_array_foreach (evidence, i, entry) {
 		const char *fact = ff_json_text(entry, "fact");
-		if (fact && ff_starts(fact, "env.") && json_is_false(json_object_get(entry, "value")))
+		if (fact && (ff_starts(fact, "env.") || ff_starts(fact, "python.packages.")) &&
+			json_is_false(json_object_get(entry, "value")))
 			json_object_set_new(entry, "value", json_null());
 	}
 }

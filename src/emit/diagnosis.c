@@ -87,13 +87,24 @@ static const struct {
 	{".compute_capability", "This GPU has"},
 };
 
-static const char *label_of(const char *path)
+// "python.packages.vllm.version" is told as "vllm".
+static bool is_package(const char *path)
 {
+	return ff_starts(path, "python.packages.") && ff_ends(path, ".version");
+}
+
+static void add_label(struct ff_buf *out, const char *path)
+{
+	const char *label = path;
+	size_t head = strlen("python.packages."), tail = strlen(".version");
 	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
 		if (ff_ends(path, labels[i].end))
-			return labels[i].label;
+			label = labels[i].label;
 	}
-	return path;
+	if (is_package(path) && strlen(path) > head + tail)
+		ff_buf_printf(out, "%.*s", (int)(strlen(path) - head - tail), path + head);
+	else
+		ff_buf_str(out, label);
 }
 
 // Of libraries that are needed, those that were not found tell something: "libcudart.so.12, libcublas.so.12".
@@ -116,20 +127,24 @@ static void say_fact(struct writer *w, const char *path, const json_t *evidence)
 	_cleanup_buf_ struct ff_buf text = {0};
 	const json_t *value = json_object_get(evidence, "value");
 	const char *label = ff_json_text(evidence, "label");
-	bool env = ff_starts(path, "env."), unset = env && (json_is_false(value) || json_is_null(value));
-	_cleanup_buf_ struct ff_buf missing = {0};
+	bool env = ff_starts(path, "env."), package = is_package(path);
+	bool unset = (env || package) && (json_is_false(value) || json_is_null(value));
+	_cleanup_buf_ struct ff_buf missing = {0}, name = {0};
 	if (json_is_array(value) && missing_text(value, &missing) && missing.p) {
 		ff_page_say(w->page, FF_MARK_NONE, label ? label : "Needed and not found", "%s", missing.p);
 		return;
 	}
 	bool known = value && !unset && ff_evidence_text(path, value, &text);
-	w->page->out.failed |= text.failed;
+	add_label(&name, path);
+	w->page->out.failed |= text.failed || name.failed;
 	if (env && !label)
 		ff_page_say(w->page, FF_MARK_NONE, known ? "Set" : "Not set", "%s%s%s", path + strlen("env."),
 			known ? "=" : "", text.p ? text.p : "");
 	else
-		ff_page_say(w->page, FF_MARK_NONE, label ? label : label_of(path), "%s",
-			known && text.p ? text.p : "not there");
+		ff_page_say(w->page, FF_MARK_NONE, label || !name.p ? label : name.p, "%s",
+			known && text.p	  ? text.p
+				: package ? "not installed"
+					  : "not there");
 }
 
 // What is not listed is counted here, or with all else in the last line.

@@ -1,8 +1,9 @@
 """The options of an inference engine out of its own source: argparse and dataclasses in Python, clap in Rust, tables in
-C++, environment variables in Go. Nothing is executed; what cannot be read is left out.
+C++, environment variables in Go; and the architectures of models that it serves. Nothing is executed; what cannot be
+read is left out.
 
 An option is {"names": ["--tp-size", "--tensor-parallel-size"], "default": "1", "choices": "auto,half", "help": "..."},
-with "switch" where it takes no value; a variable of the environment is one by its name.
+with "switch" where it takes no value; a variable of the environment and an architecture are one by their name.
 """
 
 import ast
@@ -148,14 +149,28 @@ def of_field(field, known, plain):
                   is_switch(inner))
 
 
+# vLLM and LMDeploy keep a registry, in SGLang each module of a model names its classes.
+MODELS = re.compile(r"/models/|/supported_models\.py")
+REGISTERED = re.compile(r"""^\s+['"]?([A-Z]\w{3,59})['"]?\s*(?::\s*[(f]|=\s*['"])""", re.M)
+ENTRY = re.compile(r"^EntryClass\s*=\s*(\[[^\]]*\]|\w+)", re.M)
+
+
+def architectures(text):
+    names = REGISTERED.findall(text) + re.findall(r"\b[A-Z]\w{3,59}", " ".join(ENTRY.findall(text)))
+    return [option([name]) for name in dict.fromkeys(names)]
+
+
 def python(sources):
-    trees = []
-    for _, text in sorted(sources.items()):
+    trees, found = [], []
+    for path, text in sorted(sources.items()):
+        if MODELS.search(path):
+            found += architectures(text)
+            continue
         try:
             trees.append(ast.parse(text))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-    known, found = Known(trees), []
+    known = Known(trees)
     for tree in trees:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":

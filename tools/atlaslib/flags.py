@@ -1,5 +1,5 @@
-"""Which release of which inference engine has which flag and variable, with its default and choices, as tables in
-rules/data/atlas/flags.
+"""Which release of which inference engine has which flag and variable, with its default and choices, and serves which
+architecture of models, as tables in rules/data/atlas/flags.
 
 Read from the wheels and sdists of the index, and from the tags of an engine's repository: a bare clone below the cache
 (git/OWNER+NAME), made where there is none.
@@ -10,8 +10,9 @@ Read from the wheels and sdists of the index, and from the tags of an engine's r
     R           0.8.5                           a release, oldest first (llama.cpp, which numbers builds: the day)
     S           0-3,5                           a set of releases
     X           --tp-size 3 --tensor-parallel-size 0-2|1|| 3|2||s
-                                                a flag or variable, its set, what it became, then where its default and
-                                                choices change: releases, default, choices, "s" for one without a value
+                                                a flag, variable or architecture, its set, what it
+                                                became, then where its default and choices change:
+                                                releases, default, choices, "s" without a value
 """
 
 import difflib
@@ -31,10 +32,12 @@ WORD = re.compile(r"[\w.:/+-]{1,60}\Z")
 USE = re.compile(r"(?i)(?:use|replaced by|renamed to|in favou?r of)\s+(?:the )?[`'\"]?(--[a-z][\w-]+)")
 # Where an engine's options are: the distribution or the repository, the files, how they are read.
 ENGINES = {
-    "vllm": ("vllm", r"vllm/(?:envs|engine/arg_utils|config|config/\w+|entrypoints/(?:\w+/)*cli_args)\.py",
-             flag_sources.python),
-    "sglang": ("sglang", r"sglang/srt/(?:server_args|environ|arg_groups/(?:fields/)?\w+)\.py", flag_sources.python),
-    "lmdeploy": ("lmdeploy", r"lmdeploy/cli/\w+\.py", flag_sources.python),
+    "vllm": ("vllm", r"vllm/(?:envs|engine/arg_utils|config|config/\w+|entrypoints/(?:\w+/)*cli_args"
+             r"|model_executor/models/(?:registry|__init__))\.py", flag_sources.python),
+    "sglang": ("sglang", r"sglang/srt/(?:server_args|environ|arg_groups/(?:fields/)?\w+|models/\w+)\.py",
+               flag_sources.python),
+    "lmdeploy": ("lmdeploy", r"lmdeploy/(?:cli/\w+|pytorch/models/module_map|turbomind/supported_models)\.py",
+                 flag_sources.python),
     "llama.cpp": ("llama-cpp-python", r"vendor/llama\.cpp/(?:common/(?:arg|common)|examples/server/server)\.cpp",
                   flag_sources.llama),
     "tgi": ("huggingface/text-generation-inference", r"launcher/src/main\.rs", flag_sources.rust),
