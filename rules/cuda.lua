@@ -290,10 +290,14 @@ rule {
     local path = f.env"LD_LIBRARY_PATH"
     if m and version.cmp(m.found2, m.built2) == -1 and (type(path) ~= "string" or path == "") then
       local need = m.built2:match[[^(\d+\.\d+)]]
+      local major, minor = tonumber(need:match[[^\d+]]), tonumber(need:match[[\d+$]])
+      local below = ("<%d"):format(major + 1)
+      local wheel = "nvidia-cudnn-cu" .. (log.thirteen and 13 or (major == 8 and minor < 9) and 11 or 12)
       return {confidence = 0.88, why = "The cuDNN that was loaded ({found2}) is older than the one that this program "
         .. "was built with ({built2}): another package's pin or a copy of the system stands first.",
-        fixes = {{install = log.thirteen and "nvidia-cudnn-cu13" or "nvidia-cudnn-cu12",
-          need = (">=%s,<%d"):format(need, tonumber(need:match[[^\d+]]) + 1),
+        fixes = {major < 8 and {conda = "cudnn", need = ">=" .. need .. "," .. below,
+            say = "Put that cuDNN, or a later one of the same major release, in front: conda's, or NVIDIA's archive."}
+          or {install = wheel, need = ">=" .. need .. "," .. below,
           say = "Upgrade cuDNN to the one that it was built with, or a later one of the same major release.",
           side_effects = {"A torch in the same environment pins another cuDNN: give the two environments of their own "
             .. "then."}},

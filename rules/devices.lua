@@ -8,11 +8,16 @@ rule {
   signatures = {
     two = [[Expected all tensors to be on the same device, but (?:found at least two devices, (?<a>[\w:]+) and ]]
       .. [[(?<b>[\w:]+?)!|got \w+ is on (?<b2>[\w:]+), different from other tensors on (?<a2>[\w:]+))]],
+    -- torch before 1.6
+    early = any{
+      [[[Ee]xpected device (?<a4>[\w:]+) but got (?:device )?(?<b4>[\w:]+)]],
+      [[Expected object of (?:backend|device type) (?<a5>\w+) but got (?:backend|device type) (?<b5>\w+)]],
+    },
     type = [[Input type \((?<a3>[\w.]+)\) and weight type \((?<b3>[\w.]+)\) should be the same]],
   },
   specific_over = {"app.bug"},
   when = function(_, log)
-    local hit = log.two or log.type
+    local hit = log.two or log.early or log.type
     if (hit.event.tier or 0) < 3 then return nil end
     if hit == log.type then
       local cpu, gpu = hit.a3:has"cuda" and hit.b3 or hit.a3, hit.a3:has"cuda" ~= hit.b3:has"cuda"
@@ -21,7 +26,7 @@ rule {
         .. "CPU)."):format(cpu), fixes = {{argument = "inputs", value = "inputs.to(model.device)",
         say = "Move the input to where the model is, before it is called."}}}
     end
-    local a, b = hit.a or hit.a2, hit.b or hit.b2
+    local a, b = hit.a or hit.a2 or hit.a4 or hit.a5:lower(), hit.b or hit.b2 or hit.b4 or hit.b5:lower()
     local why = {("One operation got tensors of %s and of %s."):format(a, b)}
     local gpus = a:match[[^cuda]] and b:match[[^cuda]]
     if gpus and log.has_frame(TRAINER) then

@@ -1,9 +1,23 @@
 -- The interpreter: a Python that is too old or too new for what is to run on it.
 
--- The newest Python that a release has wheels for ("3.12" of ">=3.9,<3.13"), where this one is none of them.
+-- The newest Python for which even the oldest release that was read has wheels: older ones had none for later Pythons.
+local function python_of_the_first(package)
+  for minor = 13, 7, -1 do
+    local wheels = atlas.wheels(package, nil, "3." .. minor)
+    if wheels and wheels.newest and not wheels.first then return "3." .. minor end
+  end
+  return nil
+end
+
+-- The newest Python that a release, or else its line, has wheels for ("3.12" of ">=3.9,<3.13"), where this one is none
+-- of them.
 local function python_for(package, want, python)
-  local wheels = want and python and atlas.wheels(package, "==" .. want, python)
-  if not wheels or wheels.lacks ~= "Python" then return nil end
+  if not want or not python then return nil end
+  local line = want:match[[^\d+\.\d+]]
+  local wheels = atlas.wheels(package, "==" .. want, python)
+    or line and atlas.wheels(package, "==" .. line .. ".*", python)
+  if not wheels then return python_of_the_first(package) end
+  if wheels.lacks ~= "Python" then return nil end
   local above = wheels.asks:match[[<3\.(\d+)]]
   return above and "3." .. tonumber(above) - 1 or wheels.asks:match[[>=(3\.\d+)]]
 end
