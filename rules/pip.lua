@@ -156,6 +156,18 @@ rule {
     check = "sys.executable of the process against `which pip`."},
 }
 
+-- What one package alone wants of the release that the user asked for, in pip's list of a conflict.
+local function asked_and_wanted(log)
+  local found
+  for _, one in ipairs(log.asked and log.all"wants" or {}) do
+    if one.what:lower() == log.asked.what:lower() then
+      if found then return nil end
+      found = one
+    end
+  end
+  return found
+end
+
 rule {
   id = "pip.conflict",
   from = {"installer"},
@@ -190,6 +202,9 @@ rule {
     ok = [[Successfully installed]],
     pins = [[(?<who>[\w.-]+)(?:==| )(?<at>\d[\w.+]*) depends on (?<what>[\w.-]+)(?<bound>==\d[\w.+]*)]]
       .. [[(?: and you require|\s*$)]],
+    asked = [[^\s*The user requested (?<what>[\w.-]+)(?:\[[\w,]+\])?(?<bound>[<>=!~][^\n;]*)]],
+    wants = [[^\s*(?<who>[\w.-]+) (?<at>\d[\w.+]*) depends on (?<what>[\w.-]+)(?:\[[\w,]+\])?]]
+      .. [[(?<bound>[<>!~]=?[^\n;]*)]],
     wrong_site = [=[(?:/\.local/(?:bin|lib)/|of binary: (?<binary>\S+))]=],
     metadata = [[Please use pip ?<]], -- pip.conflict/metadata
   },
@@ -224,11 +239,13 @@ rule {
           .. "may still work.",
         fixes = {{code = true, kind = "pip:package", say = "Install the two in versions that go together."}}}
     end
-    local pins, pinned = log.pins
+    local pins = log.pins or asked_and_wanted(log)
+    local pinned
     if pins and know.package(pins.what:lower()) and know.package(pins.who:lower()) then
-      pinned = {install = pins.what:lower(), need = pins.bound, with = {[pins.who:lower()] = "==" .. pins.at},
+      local bound = pins.bound:gsub(" and ", ","):gsub(" ", "")
+      pinned = {install = pins.what:lower(), need = bound, with = {[pins.who:lower()] = "==" .. pins.at},
         kind = "pip:" .. pins.what:lower(), say = ("Ask for %s%s, which %s %s wants, instead of another release of it.")
-          :format(pins.what, pins.bound, pins.who, pins.at)}
+          :format(pins.what, bound, pins.who, pins.at)}
     end
     local fixes = {{code = true, kind = "pip:package",
         say = "Loosen or align the pins that the message names; install into a fresh environment."},

@@ -31,6 +31,8 @@ local STATED = {
     "Upgrade it."},
   {[[requires (?<package2>[\w.-]+)>=(?<need4>[\d.]*\d) to be installed\. Your version is]], "{package2}>={need4}",
     "{package2} is older than what transformers needs here.", "Upgrade it."},
+  {[[We found an older version of (?<package3>[\w-]+) \S+ but we require [\w-]+ to be >= ?(?<need5>[\d.]*\d)]],
+    "{package3}>={need5}", "{package3} is older than what optimum needs here.", "Upgrade it."},
   {[[This example requires a (?:source install from HuggingFace Transformers|minimum version of)]], "transformers",
     "The example script belongs to a newer transformers than the installed one.",
     "Upgrade transformers, or take the script as it was in the installed release."},
