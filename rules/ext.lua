@@ -576,7 +576,7 @@ rule {
   specific_over = {"cuda.lib-missing", "sys.lib-missing"},
   when = function(_, log)
     local torch = log.torch and log.torch.torch or log.plain and log.plain.torch2
-    local need = torch and CODECS[tonumber(torch:match[[^2\.(\d+)$]])]
+    local need = torch and CODECS[tonumber(torch:match[[^2\.(\d+)$]] or "")]
     if log.symbol then
       return {hit = log.symbol, confidence = 0.92, why = {
         torch and ("This torchcodec was built for another torch than %s: it asks for {symbol}, which that one does not "

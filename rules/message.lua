@@ -290,7 +290,8 @@ local function any_request(f, hit)
   if not name then name, need = stated_bound(text) end
   local said = atlas.said(hit)
   -- what its source checks for is not what it asks for, where that has an address
-  if said and at_address(text) and not text:lower():gsub("_", "-"):find(said.name, 1, true) then said = nil end
+  local named = said and said.name
+  if named and at_address(text) and not text:lower():gsub("_", "-"):find(named, 1, true) then said = nil end
   if said and said.kind == "i" then
     -- what the text has at run time is closer than the source
     local bound = name == said.name and need or (said.more or ""):match[=[[<>=!~].*$]=]

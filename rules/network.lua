@@ -179,7 +179,7 @@ rule {
   specific_over = {"hf.offline"},
   when = function(_, log)
     local hit = log.sending
-    local again = hit.text:match[[(?i)\bretr(?:y|ies|ying)\b]] or log.came_up and log.came_up.line > hit.line
+    local again = hit.text:match[[(?i)\bretr(?:y|ies|ying)\b]] or log.came_up and log.came_up > hit.line
     if again or did_without(hit, log) or not hit.server:match(HUB) then return nil end
     return {hit = hit, confidence = log.down and 0.9 or 0.78, evidence = {log.names or log.down},
       why = {"{server} cannot be reached from here, and what was asked for is not in the cache.",

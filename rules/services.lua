@@ -92,7 +92,10 @@ rule {
     login = [[\bACCESS_REFUSED - Login was refused]],
   },
   context = {
-    connected = any{[[^Connected to \w+://]], [[ mingle: (?:all alone|searching)]], [[celery@\S+ ready\.]]},
+    connected = any{[[^Connected to \w+://]], [[ mingle: (?:all alone|searching)]], [[celery@\S+ ready\.]],
+      [[(?i)\b(?:redis|postgres\w*|rabbitmq|kafka|mongo\w*|nats|broker|queue|database|db)\b[\w:. ]{0,30} is (?:now )?]]
+        .. [[(?:up|ready|available|reachable)\b]],
+      [[(?i)\breconnected to \w]]},
     proxy = [[ProxyError]],
     next = [=[^\[Errno -?\d+\] \w]=],
     named = [=[\b(?<broker>(?:redis|amqp)://(?:[\w-]+(?::[\w*-]*)?@)?(?!localhost|127\.)[\w-]+:\d+)]=],

@@ -330,7 +330,7 @@ rule {
           .. "process."}}}
     end
     local fewer = hit == log.threads and hit and (hit.text:match[[(?i)\bretrying\b]]
-      or log.came_up and log.came_up.line > hit.line)
+      or log.came_up and log.came_up > hit.line)
     if fewer then return nil end
     if hit then
       local what = log.files and "open files (nofile)" or "threads and processes (nproc or the container's pids limit)"
