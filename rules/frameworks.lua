@@ -252,7 +252,8 @@ rule {
   explains = {"container.no-gpu", "host.no-gpu"},
   title = "the installed JAX is a CPU-only build",
   when = function(f, log)
-    if not log.backend and #f.gpus() == 0 then return nil end -- a notice on a machine that may mean to use its CPU
+    -- alone it is a notice on a machine that may mean to use its CPU
+    if not log.backend and #f.gpus() == 0 and not log.fatal then return nil end
     return {confidence = log.jaxlib and (log.backend and 0.92 or 0.7) or 0.6, lasts = true, why = {
       "The installed jaxlib has no CUDA part, so JAX sees the CPU alone.",
       "jaxlib is {fact:python.packages.jaxlib.version}."},

@@ -66,6 +66,31 @@ rule {
     check = "torch.version.cuda; a resolver may have replaced the CUDA build."},
 }
 
+-- Who else than torch prints that code: an emitter or words of its line, and what has code for another GPU.
+local NO_KERNEL = {
+  {"jax", nil, {install = "jax", extra = "cuda12",
+    say = "Install a release of JAX whose jaxlib carries code for this GPU."}},
+  {"tensorflow", [[tensorflow/]], {install = "tensorflow",
+    say = "Install a TensorFlow that carries code for this GPU."}},
+  {"paddle", [[\(External\) CUDA error]], {code = true, kind = "pip:paddlepaddle-gpu",
+    say = "Install paddlepaddle-gpu from Paddle's own index, in the build for a CUDA that knows this GPU (the package "
+      .. "index has old ones alone)."}},
+  {"cupy", [[cupy]], {code = true, kind = "pip:cupy", say = "Install the CuPy of a CUDA that knows this GPU "
+    .. "(cupy-cuda12x, cupy-cuda13x)."}},
+  -- a program of its own: Rust, Go, C++
+  {nil, [[DriverError\(|GPUassert|\bpanicked at|MXNetError|CudaAPIError]], nil},
+}
+
+-- The fix for who says it; false for a program that can only be built anew, nil for torch.
+local function of_another(hit)
+  local who = hit.event.emitters or {}
+  if who.torch then return nil end
+  for _, row in ipairs(NO_KERNEL) do
+    if row[1] and who[row[1]] or row[2] and hit.text:match(row[2]) then return row[3] or false end
+  end
+  return nil
+end
+
 rule {
   id = "torch.no-kernel-image",
   from = {"torch", "native", "kernels", "engine", "other"},
@@ -149,8 +174,8 @@ rule {
     end
     local old = tonumber((cc or ""):match[[^(\d+)\.]] or "99") < 7
     local extension = (log.extension or log.guard) and not log.not_compatible and covered ~= "none"
-    local to_torch = (hit.event.emitters or {}).jax and {install = "jax", extra = "cuda12",
-      say = "Install a release of JAX whose jaxlib carries code for this GPU."} or {install = "torch", arch = cc,
+    local another = of_another(hit)
+    local to_torch = another or {install = "torch", arch = cc,
       say = old and ("Install a torch whose wheel still carries code for compute capability %s."):format(cc)
         or ("Install a torch build that carries code for this GPU%s."):format(cc and " (compute capability " .. cc
           .. ")" or "")}
@@ -169,9 +194,9 @@ rule {
     if log.archs then why[#why + 1] = "This torch carries: " .. log.archs.archs .. "." end
     return {hit = hit, confidence = (log.not_compatible or covered == "none") and 0.95 or extension and 0.82 or 0.86,
       why = why,
-      fixes = extension and (old and {hardware, rebuild, to_torch}
+      fixes = extension and not another and (old and {hardware, rebuild, to_torch}
         or {rebuild, {install = "torch", say = "Or install builds (torch and extension) for this GPU."}, hardware})
-        or {to_torch, rebuild, hardware}}
+        or another == false and {rebuild, hardware} or another and {another, hardware} or {to_torch, rebuild, hardware}}
   end,
   applies = {"torch"},
   check = function(f)
