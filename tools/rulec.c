@@ -37,18 +37,20 @@ static void put_text(FILE *out, const char *text)
 	fputs("\", ", out);
 }
 
-// ---- databases ----
+// ---- databases, and the scratch behind them ----
 
-static struct ff_error *put_databases(
-	FILE *out, struct ff_rules *rules, struct ff_span healthy, size_t sizes[FF_BOOK_DATABASES * FF_BOOK_FORMS])
+enum { SCRATCH = FF_BOOK_DATABASES * FF_BOOK_FORMS, IMAGES };
+
+static struct ff_error *put_databases(FILE *out, struct ff_rules *rules, struct ff_span healthy, size_t sizes[IMAGES])
 {
-	struct ff_matcher_image images[FF_BOOK_DATABASES][FF_BOOK_FORMS] = {0};
-	struct ff_error *err = ff_matcher_images(rules, healthy, images);
-	for (size_t i = 0; i < FF_BOOK_DATABASES * FF_BOOK_FORMS; i++) {
-		const struct ff_matcher_image *image = &images[i / FF_BOOK_FORMS][i % FF_BOOK_FORMS];
+	struct ff_matcher_images images = {0};
+	struct ff_error *err = ff_matcher_images(rules, healthy, &images);
+	for (size_t i = 0; i < IMAGES; i++) {
+		const struct ff_matcher_image *image =
+			i == SCRATCH ? &images.scratch : &images.databases[i / FF_BOOK_FORMS][i % FF_BOOK_FORMS];
 		sizes[i] = image->n;
 		if (!err && image->n)
-			put_bytes(out, "database", i, image->bytes, image->n);
+			put_bytes(out, "image", i, image->bytes, image->n);
 		free(image->bytes);
 	}
 	return err;
@@ -155,7 +157,7 @@ static void put_signatures(FILE *out, struct ff_rules *rules)
 
 static struct ff_error *put_book(FILE *out, struct ff_rules *rules, struct ff_span healthy)
 {
-	size_t sizes[FF_BOOK_DATABASES * FF_BOOK_FORMS] = {0}, files = 0;
+	size_t sizes[IMAGES] = {0}, files = 0;
 	fputs("// Made by tools/rulec: do not edit.\n#include \"diagnose/book.h\"\n#include <lauxlib.h>\n", out);
 	struct ff_error *err = put_databases(out, rules, healthy, sizes);
 	if (!err)
@@ -168,12 +170,15 @@ static struct ff_error *put_book(FILE *out, struct ff_rules *rules, struct ff_sp
 	fputs("const struct ff_book ff_book = {\n\t.lua = ", out);
 	put_text(out, lua_ident);
 	fputs("\n\t.databases = {", out);
-	for (size_t i = 0; i < FF_BOOK_DATABASES * FF_BOOK_FORMS; i++) {
+	for (size_t i = 0; i < SCRATCH; i++) {
 		if (sizes[i])
-			fprintf(out, "[%zu][%zu] = {database_%zu, sizeof(database_%zu)}, ", i / FF_BOOK_FORMS,
+			fprintf(out, "[%zu][%zu] = {image_%zu, sizeof(image_%zu)}, ", i / FF_BOOK_FORMS,
 				i % FF_BOOK_FORMS, i, i);
 	}
-	fprintf(out, "},\n\t.files = files, .rules = rules, .signatures = signatures, .file_count = %zu,", files);
+	fputs("},\n", out);
+	if (sizes[SCRATCH])
+		fprintf(out, "\t.scratch = {image_%d, sizeof(image_%d)},\n", SCRATCH, SCRATCH);
+	fprintf(out, "\t.files = files, .rules = rules, .signatures = signatures, .file_count = %zu,", files);
 	fprintf(out, " .rule_count = %zu, .signature_count = %zu};\n", ff_rules_count(rules),
 		ff_rules_signature_count(rules));
 	return NULL;

@@ -25,6 +25,9 @@ struct ff_book_file {
 struct ff_book {
 	const char *lua; /**< lua_ident of the liblua that made the code: another one is not given it */
 	struct ff_span databases[FF_BOOK_DATABASES][FF_BOOK_FORMS]; /**< of Vectorscan, as they lie in memory */
+	/** A scratch that fits them all, to be cloned, for to allocate one Vectorscan reads each database through. Empty
+	    where the build could not make it. */
+	struct ff_span scratch;
 	const struct ff_book_file *files;
 	const struct ff_rule *rules;
 	const struct ff_signature *signatures;

@@ -1,5 +1,6 @@
-// Makes the databases of the book, for the build. Two of them are sieves: of each pattern, the texts that it cannot
-// match without. What needs certain digits has its text in both: the filter tells which kinds of line may have them.
+// Makes the databases of the book and the scratch that they are scanned with, for the build. Two of them are sieves: of
+// each pattern, the texts that it cannot match without. What needs certain digits has its text in both: the filter
+// tells which kinds of line may have them.
 //
 //	cu\w*[^\n]{0,60}\(804\)     FF_BOOK_FILTER: "(000)"; FF_BOOK_NUMBERS: "(804)"
 //	Xid (?<number>79)           FF_BOOK_FILTER: "xid ", and where it stands digits matter
@@ -15,6 +16,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 // What the patterns need, which every sieve asks for: `found` is false where a pattern has no such texts.
 struct need {
@@ -62,6 +64,62 @@ static struct ff_error *image_of(const hs_database_t *db, char **ret, size_t *re
 	*ret_n = n;
 	*ret = ff_take(&image);
 	return NULL;
+}
+
+// ---- the scratch: what scans write into ----
+
+enum { ROOM = 64 << 20 };
+
+// It holds addresses, so it is made where it lay in every other build: the same rules make the same bytes.
+static char *const fixed_place = (char *)(1UL << 45);
+static size_t room_used;
+
+static void *take_room(size_t n)
+{
+	size_t from = room_used, whole = (n + FF_BOOK_ALIGNMENT - 1) / FF_BOOK_ALIGNMENT * FF_BOOK_ALIGNMENT;
+	if (n > ROOM || whole > ROOM - from)
+		return NULL;
+	room_used += whole;
+	return fixed_place + from;
+}
+
+static void leave_room(void *block)
+{
+	(void)block;
+}
+
+// Where this machine cannot use one of them, none is made: programs allocate theirs, and are slower.
+static struct ff_error *copy_scratch(struct ff_matcher_images *images)
+{
+	hs_scratch_t *scratch = NULL;
+	hs_error_t code = HS_SUCCESS;
+	for (size_t i = 0; i < FF_BOOK_DATABASES * FF_BOOK_FORMS && code == HS_SUCCESS; i++) {
+		const void *db = images->databases[i / FF_BOOK_FORMS][i % FF_BOOK_FORMS].bytes;
+		code = db ? hs_alloc_scratch(db, &scratch) : HS_SUCCESS;
+	}
+	size_t n;
+	if (code != HS_SUCCESS || hs_scratch_size(scratch, &n) != HS_SUCCESS)
+		return NULL;
+	// Its size counts what aligns it.
+	images->scratch = (struct ff_matcher_image){malloc(n - FF_BOOK_ALIGNMENT), n - FF_BOOK_ALIGNMENT};
+	if (!images->scratch.bytes)
+		return &ff_enomem;
+	memcpy(images->scratch.bytes, scratch, images->scratch.n);
+	return NULL;
+}
+
+static struct ff_error *make_scratch(struct ff_matcher_images *images)
+{
+	enum { PRIVATE = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
+	void *at = mmap(fixed_place, ROOM, PROT_READ | PROT_WRITE, PRIVATE | MAP_FIXED_NOREPLACE, -1, 0);
+	struct ff_error *err = NULL;
+	if (at == MAP_FAILED)
+		return NULL;
+	if (at == fixed_place && hs_set_scratch_allocator(take_room, leave_room) == HS_SUCCESS)
+		err = copy_scratch(images);
+	hs_set_scratch_allocator(NULL, NULL);
+	munmap(at, ROOM);
+	return err;
 }
 
 // ---- sieves: what one of the patterns needs, as patterns of their own ----
@@ -209,8 +267,8 @@ static void *make(void *making)
 }
 
 // All at once: the signatures alone take as long as the others together.
-static struct ff_error *make_each(const struct ff_patterns *all, const struct need *needs,
-	struct ff_matcher_image ret[FF_BOOK_DATABASES][FF_BOOK_FORMS])
+static struct ff_error *make_each(
+	const struct ff_patterns *all, const struct need *needs, struct ff_matcher_images *ret)
 {
 	enum { MOST = FF_BOOK_DATABASES * FF_BOOK_FORMS };
 	struct making makings[MOST];
@@ -221,7 +279,7 @@ static struct ff_error *make_each(const struct ff_patterns *all, const struct ne
 		bool wide = i % FF_BOOK_FORMS == FF_BOOK_WIDE;
 		if (!wide || architecture_has_wide())
 			makings[n++] = (struct making){all, needs, i / FF_BOOK_FORMS, wide ? &wide_platform : &portable,
-				&ret[i / FF_BOOK_FORMS][i % FF_BOOK_FORMS], NULL};
+				&ret->databases[i / FF_BOOK_FORMS][i % FF_BOOK_FORMS], NULL};
 	}
 	while (started < n && pthread_create(&threads[started], NULL, make, &makings[started]) == 0)
 		started++;
@@ -238,8 +296,7 @@ static struct ff_error *make_each(const struct ff_patterns *all, const struct ne
 	return err;
 }
 
-struct ff_error *ff_matcher_images(
-	struct ff_rules *rules, struct ff_span healthy, struct ff_matcher_image ret[FF_BOOK_DATABASES][FF_BOOK_FORMS])
+struct ff_error *ff_matcher_images(struct ff_rules *rules, struct ff_span healthy, struct ff_matcher_images *ret)
 {
 	struct ff_patterns p = {0};
 	struct ff_error *err = ff_patterns_gather(rules, 0, ff_rules_signature_count(rules), &p);
@@ -250,6 +307,8 @@ struct ff_error *ff_matcher_images(
 		needs[i].found = ff_literals_of(p.text[i], healthy, &needs[i].literals);
 	if (!err)
 		err = make_each(&p, needs, ret);
+	if (!err)
+		err = make_scratch(ret);
 	free(needs);
 	ff_patterns_deinit(&p);
 	return err;

@@ -22,7 +22,7 @@ struct match {
 struct database {
 	const hs_database_t *db; // NULL for none
 	hs_database_t *made;	 // the same when it was made now; one of the book is used where it lies
-	bool has_room;		 // the scratch is large enough for it
+	bool has_room;		 // the scratch is known to be large enough for it
 };
 
 struct ff_matcher {
@@ -32,23 +32,41 @@ struct ff_matcher {
 	struct database extra;	  // users' rules
 	struct database work;	  // signs of work, opened when first asked for
 	hs_scratch_t *scratch;
+	bool wide;	     // the processor takes wide forms
 	struct match *found; // of both databases, to be put in order
 	size_t n, cap;
 };
 
+static bool is_wide(void)
+{
+	hs_platform_info_t host = {0};
+	return hs_populate_platform(&host) == HS_SUCCESS && (host.cpu_features & HS_CPU_FEATURES_AVX2);
+}
+
 // What the build made of the built-in rules. Vectorscan itself refuses what another release of it made.
-static bool use_book(size_t database, struct database *ret)
+static bool use_book(const struct ff_matcher *m, size_t database, struct database *ret)
 {
 	const struct ff_span *forms = ff_book.databases[database];
-	hs_platform_info_t host = {0};
-	bool wide = forms[FF_BOOK_WIDE].n && hs_populate_platform(&host) == HS_SUCCESS &&
-		(host.cpu_features & HS_CPU_FEATURES_AVX2);
+	bool wide = m->wide && forms[FF_BOOK_WIDE].n;
 	const hs_database_t *db = (const void *)forms[wide ? FF_BOOK_WIDE : FF_BOOK_PORTABLE].p;
 	size_t n;
-	bool fits = hs_database_size(db, &n) == HS_SUCCESS;
-	if (fits)
-		ret->db = db;
-	return fits;
+	if (hs_database_size(db, &n) != HS_SUCCESS)
+		return false;
+	*ret = (struct database){.db = db, .has_room = m->scratch};
+	return true;
+}
+
+// With the signatures of the book, and a scratch that fits all of its databases.
+static bool open_book(struct ff_matcher *m)
+{
+	m->wide = is_wide();
+	if (!use_book(m, FF_BOOK_SIGNATURES, &m->built_in))
+		return false;
+	if (ff_book.scratch.n && hs_clone_scratch((const void *)ff_book.scratch.p, &m->scratch) == HS_SUCCESS)
+		m->built_in.has_room = true;
+	if (use_book(m, FF_BOOK_FILTER, &m->filter))
+		use_book(m, FF_BOOK_NUMBERS, &m->numbers);
+	return true;
 }
 
 static struct ff_error *make(const struct ff_patterns *p, const hs_platform_info_t *platform, struct database *ret)
@@ -78,7 +96,7 @@ static struct ff_error *make_extra(struct ff_rules *rules, size_t from, struct f
 	return err;
 }
 
-// Before the first scan with it: Vectorscan reads a database through for its sum, and a healthy log needs few of them.
+// Before the first scan with it, for Vectorscan reads a database through for its sum.
 static struct ff_error *make_room(struct ff_matcher *m, struct database *d)
 {
 	if (d->has_room)
@@ -93,11 +111,8 @@ static struct ff_error *make_built_in(struct ff_rules *rules, size_t built_in, s
 {
 	struct ff_patterns p = {0};
 	struct ff_error *err;
-	if (&ff_book && built_in == ff_book.signature_count && use_book(FF_BOOK_SIGNATURES, &m->built_in)) {
-		if (use_book(FF_BOOK_FILTER, &m->filter))
-			use_book(FF_BOOK_NUMBERS, &m->numbers);
+	if (&ff_book && built_in == ff_book.signature_count && open_book(m))
 		return NULL;
-	}
 	err = ff_patterns_gather(rules, 0, to, &p);
 	if (!err)
 		err = make(&p, &portable, &m->built_in);
@@ -284,7 +299,7 @@ struct ff_error *ff_matcher_certain(struct ff_matcher *m, struct ff_span line, b
 static struct ff_error *make_work(struct ff_matcher *m)
 {
 	struct ff_patterns p = {0};
-	if (&ff_book && use_book(FF_BOOK_WORK, &m->work))
+	if (&ff_book && use_book(m, FF_BOOK_WORK, &m->work))
 		return NULL;
 	struct ff_error *err = ff_patterns_work(&p);
 	if (!err)

@@ -50,13 +50,16 @@ struct ff_error *ff_matcher_certain(struct ff_matcher *matcher, struct ff_span l
     database of their own that is asked only while a run waits for one. */
 struct ff_error *ff_matcher_works(struct ff_matcher *matcher, struct ff_span line, bool *ret);
 
-/** A database of the book as it will lie in the program. */
+/** A database of the book, or its scratch, as it will lie in the program. */
 struct ff_matcher_image {
 	char *bytes; /**< caller frees; NULL when this architecture has no such form */
 	size_t n;
 };
 
+struct ff_matcher_images {
+	struct ff_matcher_image databases[FF_BOOK_DATABASES][FF_BOOK_FORMS], scratch;
+};
+
 /** All of them, for tools/rulec; `ret` holds zeros. `healthy` is a sample of healthy logs in lower case, with zeros for
     digits. */
-struct ff_error *ff_matcher_images(
-	struct ff_rules *rules, struct ff_span healthy, struct ff_matcher_image ret[FF_BOOK_DATABASES][FF_BOOK_FORMS]);
+struct ff_error *ff_matcher_images(struct ff_rules *rules, struct ff_span healthy, struct ff_matcher_images *ret);

@@ -10,6 +10,7 @@
 #include "diagnose/sieve.h"
 #include "log/chunk.h"
 
+#include <hs.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -218,6 +219,31 @@ static void healthy_lines_are_few_candidates(void **state)
 	}
 }
 
+// To allocate one, Vectorscan reads a database through; from the book's own it need not even grow.
+static void the_books_scratch_fits_each_database(void **state)
+{
+	(void)state;
+#ifdef __x86_64__
+	if (!__builtin_cpu_supports("avx2"))
+		skip(); // the build could not try the wide forms
+#endif
+	hs_scratch_t *scratch = NULL;
+	size_t before, after;
+	assert_true(ff_book.scratch.n > 0);
+	assert_int_equal(hs_clone_scratch((const void *)ff_book.scratch.p, &scratch), HS_SUCCESS);
+	assert_int_equal(hs_scratch_size(scratch, &before), HS_SUCCESS);
+	const hs_scratch_t *cloned = scratch;
+	for (size_t i = 0; i < FF_BOOK_DATABASES * FF_BOOK_FORMS; i++) {
+		struct ff_span image = ff_book.databases[i / FF_BOOK_FORMS][i % FF_BOOK_FORMS];
+		if (image.n)
+			assert_int_equal(hs_alloc_scratch((const void *)image.p, &scratch), HS_SUCCESS);
+	}
+	assert_ptr_equal(scratch, cloned);
+	assert_int_equal(hs_scratch_size(scratch, &after), HS_SUCCESS);
+	assert_int_equal(after, before);
+	hs_free_scratch(scratch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +254,7 @@ int main(void)
 		cmocka_unit_test(certain_digits_of_a_forgotten_kind),
 		cmocka_unit_test(certain_digits_anywhere),
 		cmocka_unit_test(healthy_lines_are_few_candidates),
+		cmocka_unit_test(the_books_scratch_fits_each_database),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
