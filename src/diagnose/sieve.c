@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 
-enum { KINDS_BITS = 16, WAYS = 2, BATCH = 4096, TEXT_MAX = 128 << 10, TOLD = 256 };
+enum { KINDS_BITS = 16, WAYS = 2, BATCH = 256, TEXT_MAX = 128 << 10, TOLD = 256 };
 
 // What is known of a kind; the lowest bits of its entry, with what the matcher says of it.
 enum { UNKNOWN = 0, KNOWN = 1 << FF_SIFTED_BITS, STATE_MASK = 2 * KNOWN - 1 };
