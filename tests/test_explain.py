@@ -105,6 +105,34 @@ def test_memory_is_constant(firstfix, piece):
     assert int(peak[1]) < 60 << 10
 
 
+def status_before_its_answer(words):
+    """/proc/PID/status of a program that waits to write into a pipe that is full, and what it then writes."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writer, b" " * 4096)
+    os.set_blocking(writer, True)
+    with subprocess.Popen(words, stdout=writer) as process, open(reader, "rb") as answer:
+        os.close(writer)
+        status, asleep, until = "", 0, time.monotonic() + 30
+        while asleep < 5 and time.monotonic() < until:
+            time.sleep(0.02)
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+            asleep = asleep + 1 if "State:\tS" in status else 0
+        return status, answer.read().strip()
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_a_common_log_takes_little_memory(firstfix, tmp_path):
+    (tmp_path / "facts.json").write_text('{"schema": "firstfix.facts/1"}', encoding="utf-8")
+    (tmp_path / "log").write_bytes(b"INFO step done, loss 0.1, all is well\n" * 26000 + OOM)
+    status, answer = status_before_its_answer(
+        [firstfix, "explain", "--json", "--facts", tmp_path / "facts.json", tmp_path / "log"])
+    assert causes(json.loads(answer))[0].startswith("oom.")
+    assert int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) < 16 << 10
+
+
 def test_a_log_that_never_ends_is_explained_at_ctrl_c(firstfix):
     process = subprocess.Popen(
         [firstfix, "explain", "--no-facts", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE

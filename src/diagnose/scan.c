@@ -54,17 +54,28 @@ struct ff_scan {
 	struct place upto; // ... and these are the lines that may belong to it
 };
 
+// What only the bytes of a log need: rules, which are asked when all were read, need as much again.
+static void read_no_more(struct ff_scan *scan)
+{
+	ff_chunks_destroy(scan->chunks);
+	ff_sieve_destroy(scan->sieve);
+	ff_looks_destroy(scan->looks);
+	ff_matcher_destroy(scan->own_matcher);
+	ff_repeats_destroy(scan->repeats);
+	scan->chunks = NULL;
+	scan->sieve = NULL;
+	scan->looks = NULL;
+	scan->own_matcher = NULL;
+	scan->repeats = NULL;
+}
+
 void ff_scan_destroy(struct ff_scan *scan)
 {
 	if (!scan)
 		return;
-	ff_chunks_destroy(scan->chunks);
-	ff_sieve_destroy(scan->sieve);
-	ff_looks_destroy(scan->looks);
+	read_no_more(scan);
 	ff_reading_destroy(scan->reading);
-	ff_matcher_destroy(scan->own_matcher);
 	ff_said_destroy(scan->said);
-	ff_repeats_destroy(scan->repeats);
 	ff_error_destroy(scan->err);
 	free(scan);
 }
@@ -336,7 +347,11 @@ struct ff_error *ff_scan_end(struct ff_scan *scan)
 	if (err)
 		return err;
 	scan->line += scan->unfinished;
-	return ff_reading_end(scan->reading, scan->line);
+	err = ff_reading_end(scan->reading, scan->line);
+	if (ff_chunks_docker(scan->chunks))
+		ff_said_docker(scan->said);
+	read_no_more(scan);
+	return err;
 }
 
 // ---- what was found ----
@@ -362,8 +377,6 @@ const struct ff_hit *ff_scan_hits(const struct ff_scan *scan, size_t signature, 
 
 struct ff_error *ff_scan_said(struct ff_scan *scan, json_t **ret)
 {
-	if (ff_chunks_docker(scan->chunks))
-		ff_said_docker(scan->said);
 	return ff_said_finish(scan->said, ff_scan_events(scan), ret);
 }
 
