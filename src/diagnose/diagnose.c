@@ -185,7 +185,7 @@ static struct ff_error *judge(const struct ff_diagnose_options *o, const struct 
 		return err;
 	ff_findings_rank(rules, findings);
 	err = ff_findings_fix(rules, ground, findings, broken);
-	return err || !ground->facts ? err : ff_findings_try(rules, ground, findings);
+	return err ? err : ff_findings_try(rules, ground, findings);
 }
 
 // A file of rules that lies where every diagnosis looks must not cost one: it is said, and the built-in rules answer.
@@ -213,7 +213,7 @@ static struct ff_error *diagnose(const struct ff_diagnose_options *o, struct ff_
 		err = scan ? ff_scan_said(scan, &said) : NULL;
 	if (!err)
 		err = ff_whose_facts(o, said, &facts, &facts_of);
-	const struct ff_ground ground = {.facts = facts, .said = said};
+	const struct ff_ground ground = {.facts = facts, .said = said, .scan = scan};
 	if (!err)
 		err = judge(o, &ground, rules, scan, &findings, broken);
 	if (err)

@@ -41,6 +41,11 @@ struct ff_error *ff_judge_checks(struct ff_rules *rules, const json_t *facts, st
 struct ff_error *ff_judge_checks_after(
 	struct ff_rules *rules, const json_t *facts, struct ff_findings *ret, json_t *broken);
 
+/** Evaluate every rule with a hit again, against the facts that the checks were asked about last as they would be
+    after a fix. */
+struct ff_error *ff_judge_log_after(struct ff_rules *rules, const struct ff_scan *scan, const json_t *said,
+	struct ff_findings *ret, json_t *broken);
+
 /** Where an event stands: 5 the deepest of the fatal chain ... 1 a plain line, 0 harmless. */
 int ff_event_tier(const struct ff_events *events, size_t index);
 
@@ -88,6 +93,7 @@ struct ff_error *ff_whose_facts(
 struct ff_ground {
 	const json_t *facts; /**< firstfix.facts/1 */
 	const json_t *said;  /**< what the log says of its own machine */
+	const struct ff_scan *scan;
 };
 
 /** Turn what the answers intend into fixes for this machine. A rule that intends what is no intention is reported in
@@ -96,5 +102,5 @@ struct ff_error *ff_findings_fix(
 	const struct ff_rules *rules, const struct ff_ground *ground, struct ff_findings *findings, json_t *broken);
 
 /** Try the fixes of all findings on paper: sets `tried` {"result", "text"} in each and moves those that change nothing,
-    leave the cause or bring another one behind those that do not. */
+    leave the cause or bring another one behind those that do not. Without facts nothing is tried. */
 struct ff_error *ff_findings_try(struct ff_rules *rules, const struct ff_ground *ground, struct ff_findings *findings);

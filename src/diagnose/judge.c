@@ -459,14 +459,12 @@ static int tier_of(const struct ff_events *events, const struct ff_finding *f)
 	return 1;
 }
 
-struct ff_error *ff_judge_log(
-	struct ff_rules *rules, const struct ff_scan *scan, const json_t *said, struct ff_findings *ret, json_t *broken)
+// Asks the rules with a hit; the table of events is at `events` of the stack, the facts in the registry under `key`.
+static struct ff_error *ask_hits(struct ff_rules *rules, const struct ff_scan *scan, int events, const char *key,
+	struct ff_findings *ret, json_t *broken)
 {
 	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
 	struct ff_error *err = NULL;
-	int top = lua_gettop(L);
-	push_events(L, rules, scan, said);
-	int events = lua_gettop(L);
 	for (size_t i = 0; !err && i < ff_rules_count(rules); i++) {
 		lua_settop(L, events);
 		if (!ff_rules_at(rules, i)->id || !push_hits(L, rules, scan, i))
@@ -476,15 +474,37 @@ struct ff_error *ff_judge_log(
 			continue;
 		lua_pushvalue(L, hits);
 		lua_pushvalue(L, events);
-		lua_getfield(L, LUA_REGISTRYINDEX, facts_key);
+		lua_getfield(L, LUA_REGISTRYINDEX, key);
 		err = ask(rules, i, 3, ret, broken);
 	}
+	return err;
+}
+
+struct ff_error *ff_judge_log(
+	struct ff_rules *rules, const struct ff_scan *scan, const json_t *said, struct ff_findings *ret, json_t *broken)
+{
+	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	int top = lua_gettop(L);
+	push_events(L, rules, scan, said);
+	int events = lua_gettop(L);
+	struct ff_error *err = ask_hits(rules, scan, events, facts_key, ret, broken);
 	if (!err)
 		err = judge_ends(rules, scan, events, ret, broken);
 	for (size_t i = 0; i < ret->n; i++)
 		ret->list[i].tier = tier_of(ff_scan_events(scan), &ret->list[i]);
 	if (own_exception(rules, scan) || named(rules, ret))
 		drop_wrappers(rules, ret);
+	lua_settop(L, top);
+	return err;
+}
+
+struct ff_error *ff_judge_log_after(
+	struct ff_rules *rules, const struct ff_scan *scan, const json_t *said, struct ff_findings *ret, json_t *broken)
+{
+	lua_State *L = ff_sandbox_lua(ff_rules_sandbox(rules));
+	int top = lua_gettop(L);
+	push_events(L, rules, scan, said);
+	struct ff_error *err = ask_hits(rules, scan, lua_gettop(L), facts_after_key, ret, broken);
 	lua_settop(L, top);
 	return err;
 }

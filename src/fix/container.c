@@ -111,7 +111,9 @@ struct ff_error *ff_fix_container(const struct ff_fix_machine *m, const json_t *
 	if (!what)
 		return ff_error_create(FF_EUSAGE, "'container' must be a text");
 	struct ff_error *err = ff_fix_kind(fix, "container-flag", what);
-	return err ? err : spelled(m, m->runtime, what, json_object_get(intention, "value"), fix);
+	if (!err)
+		err = spelled(m, m->runtime, what, json_object_get(intention, "value"), fix);
+	return err ? err : ff_fix_container_effect(m, what, json_object_get(intention, "value"), fix);
 }
 
 // A limit of this process as the facts give it: -1 for no bound, 0 for not known.
@@ -128,13 +130,16 @@ static int64_t limit_here(const struct ff_fix_machine *m, const char *what, cons
 	return ff_json_int(m->facts, path.p, &n) ? n : 0;
 }
 
-static struct ff_error *limit_effect(const char *what, int64_t value, json_t *fix)
+static struct ff_error *limit_becomes(const struct ff_fix_machine *m, const char *what, int64_t value, json_t *fix)
 {
-	_cleanup_buf_ struct ff_buf path = {0};
+	_cleanup_buf_ struct ff_buf path = {0}, name = {0}, then = {0};
 	ff_buf_printf(&path, "system.limits.%s", what);
-	if (path.failed)
+	ff_buf_printf(&name, "the limit %s", what);
+	ff_buf_printf(&then, value < 0 ? "unlimited" : "%lld", (long long)value);
+	if (path.failed || name.failed || then.failed)
 		return &ff_enomem;
-	return ff_fix_effect(fix, "facts", path.p, value < 0 ? json_string("unlimited") : json_integer(value));
+	return ff_fix_fact_becomes(
+		m, path.p, name.p, then.p, value < 0 ? json_string("unlimited") : json_integer(value), fix);
 }
 
 // Root of a container has often lost the right to raise limits.
@@ -166,5 +171,5 @@ struct ff_error *ff_fix_limit(const struct ff_fix_machine *m, const json_t *inte
 	_cleanup_json_ json_t *number = wanted > 0 ? json_integer(wanted) : NULL;
 	bool home = m->runtime == FF_RUNTIME_UNKNOWN && m->python && ff_starts(m->python, "/home"); // nobody's image
 	err = spelled(m, raises || home ? FF_RUNTIME_SHELL : m->runtime, what, number, fix);
-	return err ? err : limit_effect(what, wanted, fix);
+	return err ? err : limit_becomes(m, what, wanted, fix);
 }

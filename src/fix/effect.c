@@ -55,6 +55,17 @@ static struct ff_error *apply_env(json_t *after, const json_t *changes)
 	return NULL;
 }
 
+static bool contains(const json_t *item, const json_t *fields)
+{
+	const char *name;
+	json_t *value;
+	json_object_foreach ((json_t *)fields, name, value) {
+		if (!json_equal(json_object_get(item, name), value))
+			return false;
+	}
+	return true;
+}
+
 // ---- packages ----
 
 static bool same_package(const char *a, const char *b)
@@ -136,6 +147,20 @@ static struct ff_error *set_branch(json_t *after, const char *name, const char *
 	return err;
 }
 
+// What was read of the files of a package is gone with them.
+static void forget_files(json_t *after, const char *name)
+{
+	static const char *const lists[] = {"python.torn", "python.hollow", "python.foreign"};
+	for (size_t k = 0; k < sizeof(lists) / sizeof(*lists); k++) {
+		json_t *list = ff_json_at(after, lists[k]);
+		for (size_t i = json_array_size(list); i-- > 0;) {
+			const char *of = ff_json_text(json_array_get(list, i), "package");
+			if (of && same_package(of, name))
+				json_array_remove(list, i);
+		}
+	}
+}
+
 static struct ff_error *set_package(json_t *after, const char *name, const char *release, bool *ret_known)
 {
 	json_t *packages = ff_json_at(after, "python.packages"), *old;
@@ -148,8 +173,12 @@ static struct ff_error *set_package(json_t *after, const char *name, const char 
 		return err;
 	json_object_foreach_safe(packages, next, key, old)
 	{
-		if (same_package(key, name))
-			json_object_del(packages, key);
+		const char *have = ff_json_text(old, "version");
+		if (!same_package(key, name))
+			continue;
+		if (have && release && strcmp(have, release) == 0)
+			return NULL;
+		json_object_del(packages, key);
 	}
 	forget_conflicts(after, name, release);
 	if (!release)
@@ -187,6 +216,8 @@ static struct ff_error *apply_packages(json_t *after, const json_t *changes, boo
 	json_t *partners = ff_json_at(after, "torch.partners");
 	json_incref(partners); // the branch of torch is replaced
 	json_object_foreach ((json_t *)changes, name, release) {
+		*ret_known = *ret_known && !json_is_true(release);
+		forget_files(after, name);
 		if (!err && *ret_known)
 			err = set_package(after, name, json_string_value(release), ret_known);
 	}
@@ -252,6 +283,30 @@ static struct ff_error *derive(json_t *after, const json_t *before)
 	return err;
 }
 
+static void apply_anew(json_t *after, const json_t *packages)
+{
+	const char *name;
+	json_t *value;
+	json_object_foreach ((json_t *)packages, name, value)
+		forget_files(after, name);
+}
+
+// {"workdir.models.0.damaged": {"file": "model.safetensors"}}: the entry of a list that has these fields is gone.
+static void apply_gone(json_t *after, const json_t *changes)
+{
+	const char *path;
+	json_t *fields, *list;
+	json_object_foreach ((json_t *)changes, path, fields) {
+		list = ff_json_at(after, path);
+		for (size_t i = json_array_size(list); i-- > 0;) {
+			json_t *item = json_array_get(list, i);
+			if (json_is_object(fields) ? json_object_size(item) && contains(item, fields)
+						   : json_equal(item, fields))
+				json_array_remove(list, i);
+		}
+	}
+}
+
 static struct ff_error *apply_facts(json_t *after, const json_t *changes)
 {
 	const char *path;
@@ -276,6 +331,10 @@ struct ff_error *ff_fix_apply(const json_t *facts, const json_t *effect, json_t 
 		err = apply_packages(after, json_object_get(effect, "packages"), &known);
 	if (!err)
 		err = apply_facts(after, json_object_get(effect, "facts"));
+	if (!err)
+		apply_anew(after, json_object_get(effect, "anew"));
+	if (!err)
+		apply_gone(after, json_object_get(effect, "gone"));
 	if (!err && known)
 		err = derive(after, facts);
 	if (err || !known)

@@ -10,41 +10,49 @@ static const struct intention {
 	const char *name;
 	ff_fix_family *write;
 	const char *kind;	// of those that a person acts on
+	const char *open;	// what would decide, where the machine at hand gives it no effect
 	const char *fields[13]; // besides say, kind, automatic, side_effects, effect and cond
 } intentions[] = {
-	{"install", ff_fix_install, NULL,
+	{"install", ff_fix_install, NULL, "which release of it would be taken is not known",
 		{"need", "with", "fresh", "alone", "build", "extra", "older", "arch", "absent", "replace", "index",
 			"newest"}},
-	{"remove", ff_fix_remove, NULL, {NULL}},
-	{"rebuild", ff_fix_rebuild, NULL, {"need", "jobs", "arch"}},
-	{"conda", ff_fix_conda, NULL, {"need"}},
-	{"set", ff_fix_set, NULL, {NULL}},
-	{"unset", ff_fix_unset, NULL, {NULL}},
-	{"drop", ff_fix_drop, NULL, {"entry", "like"}},
-	{"prepend", ff_fix_prepend, NULL, {"entry", "holds"}},
-	{"flag", ff_fix_flag, NULL, {"value", "engine", "toward", "spelled", "stated", "also"}},
-	{"argument", ff_fix_argument, NULL, {"value"}},
-	{"limit", ff_fix_limit, NULL, {"value"}},
-	{"container", ff_fix_container, NULL, {"value"}},
-	{"setting", ff_fix_setting, NULL, {"index", "need"}},
-	{"free", ff_fix_free, NULL, {"pid", "port", "path", "gpu", "variable", "listed"}},
-	{"fetch", ff_fix_fetch, NULL, {"path", "repo", "lfs", "only"}},
-	{"move", ff_fix_move, NULL, {"to"}},
-	{"edit", ff_fix_edit, NULL, {"from", "by", "line_ends", "shebang"}},
-	{"grant", ff_fix_grant, NULL, {"run"}},
-	{"image", ff_fix_image, NULL, {"need", "arch"}},
-	{"remount", ff_fix_remount, NULL, {NULL}},
-	{"renew", ff_fix_renew, NULL, {"python"}},
-	{"system", ff_fix_system, NULL, {"need", "variables"}},
-	{"driver", ff_fix_driver, "driver", {"need"}},
-	{"toolkit", ff_fix_toolkit, "toolkit", {"need"}},
-	{"restart", ff_fix_restart, "restart", {NULL}},
-	{"login", ff_fix_login, "auth", {"need"}},
-	{"code", ff_fix_words, "code", {NULL}},
-	{"network", ff_fix_words, "network", {NULL}},
-	{"host", ff_fix_words, "os", {NULL}},
-	{"hardware", ff_fix_words, "hardware", {NULL}},
-	{"wait", ff_fix_words, "wait", {NULL}},
+	{"remove", ff_fix_remove, NULL, "whether it is installed here is not known", {NULL}},
+	{"rebuild", ff_fix_rebuild, NULL, "whether it compiles and loads here, the build shows",
+		{"need", "jobs", "arch"}},
+	{"conda", ff_fix_conda, NULL, "no table says what this package of conda brings", {"need"}},
+	{"set", ff_fix_set, NULL, "whether the variable is read, the next start shows", {NULL}},
+	{"unset", ff_fix_unset, NULL, "whether the variable is set where the worker runs is not known", {NULL}},
+	{"drop", ff_fix_drop, NULL, "what stands on that variable is not known", {"entry", "like"}},
+	{"prepend", ff_fix_prepend, NULL, "what lies in that folder is not known", {"entry", "holds"}},
+	{"flag", ff_fix_flag, NULL, "whether this value is enough, the next start shows",
+		{"value", "engine", "toward", "spelled", "stated", "also"}},
+	{"argument", ff_fix_argument, NULL, "what the code gives it now is not known", {"value"}},
+	{"limit", ff_fix_limit, NULL, "how high the limit is where the worker runs is not known", {"value"}},
+	{"container", ff_fix_container, NULL, "how the container was started is not known", {"value"}},
+	{"setting", ff_fix_setting, NULL,
+		"what the facts hold of it is not enough: its command shows whether it worked", {"index", "need"}},
+	{"free", ff_fix_free, NULL, "who holds it is not known here",
+		{"pid", "port", "path", "gpu", "variable", "listed"}},
+	{"fetch", ff_fix_fetch, NULL, "whether the copy that is fetched is whole, fetching it shows",
+		{"path", "repo", "lfs", "only"}},
+	{"move", ff_fix_move, NULL, "whether another copy is found then, the next start shows", {"to"}},
+	{"edit", ff_fix_edit, NULL, "what the file holds is not known", {"from", "by", "line_ends", "shebang"}},
+	{"grant", ff_fix_grant, NULL, "how the file's rights are now is not known", {"run"}},
+	{"image", ff_fix_image, NULL, "what the other image brings is in no table", {"need", "arch"}},
+	{"remount", ff_fix_remount, NULL, "how it is mounted is not known", {NULL}},
+	{"renew", ff_fix_renew, NULL, "whether its packages run under that interpreter, the next start shows",
+		{"python"}},
+	{"system", ff_fix_system, NULL, "whether it is installed is not known", {"need", "variables"}},
+	{"driver", ff_fix_driver, "driver", "which driver would be installed is not known", {"need"}},
+	{"toolkit", ff_fix_toolkit, "toolkit", "which toolkit is here is not known", {"need"}},
+	{"restart", ff_fix_restart, "restart", "a restart changes nothing that facts hold: the next start shows",
+		{NULL}},
+	{"login", ff_fix_login, "auth", "whether the account has access, the server shows", {"need"}},
+	{"code", ff_fix_words, "code", "only the changed code can show it", {NULL}},
+	{"network", ff_fix_words, "network", "what is reached from there, only a connection shows", {NULL}},
+	{"host", ff_fix_words, "os", "what must be done there, its administrator decides", {NULL}},
+	{"hardware", ff_fix_words, "hardware", "it takes another machine", {NULL}},
+	{"wait", ff_fix_words, "wait", "time shows it", {NULL}},
 };
 
 static const char *const common[] = {"say", "kind", "automatic", "side_effects", "effect", "cond"};
@@ -238,6 +246,8 @@ struct ff_error *ff_fix_write(const struct ff_fix_machine *machine, const json_t
 		err = ff_fix_kind(fix, what->kind, NULL);
 	if (!err)
 		err = stated_effect(intention, fix);
+	if (!err && !json_object_get(fix, "open"))
+		err = ff_fix_open(fix, "%s", what->open);
 	if (err)
 		return err;
 	const char *made = ff_json_text(fix, "kind");

@@ -110,6 +110,45 @@ struct ff_error *ff_fix_side_effect(json_t *fix, const char *format, ...) __attr
 /** Note what it does to the facts: effect[group][key] = value (stolen; NULL is &ff_enomem). */
 struct ff_error *ff_fix_effect(json_t *fix, const char *group, const char *key, json_t *value);
 
+enum { FF_GOAL_WORDS = 2 };
+
+/** What a fix makes so. */
+struct ff_goal {
+	const char *what;		  /**< "transformers", "port 8000" */
+	const char *now;		  /**< how the facts show it: "4.45.0"; NULL where they do not tell */
+	const char *then;		  /**< how it would be: "4.57.6" */
+	const char *fact;		  /**< the fact's path, NULL for none */
+	const char *words[FF_GOAL_WORDS]; /**< a line that asks for it has all of these; none where no line can */
+	bool required;			  /**< it must be so: that it is not so now is what fails */
+};
+
+struct ff_error *ff_fix_goal(json_t *fix, const struct ff_goal *goal);
+
+/** Say what would decide, where paper cannot. */
+struct ff_error *ff_fix_open(json_t *fix, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** The fact at `path` becomes `value` (stolen), and must: goal and effect in one. */
+struct ff_error *ff_fix_fact_becomes(const struct ff_fix_machine *m, const char *path, const char *what,
+	const char *then, json_t *value, json_t *fix);
+
+/** What a flag of the container (a row of rules/data/container_flags.tsv) does to the facts. */
+struct ff_error *ff_fix_container_effect(
+	const struct ff_fix_machine *m, const char *flag, const json_t *value, json_t *fix);
+
+/** What an install does. */
+struct ff_package_change {
+	const char *name;
+	const char *need;  /**< the bounds that it is asked for with, NULL for none */
+	const char *asked; /**< those of them that the rule or the line sets */
+	bool missing;	   /**< the log says that it is not there */
+	bool fresh;	   /**< its files are laid down anew */
+	bool extra;	   /**< what an extra of it asks for comes along */
+};
+
+/** The effect of an install, but for the releases that the fix has noted already. */
+struct ff_error *ff_fix_package_effect(
+	const struct ff_fix_machine *m, const struct ff_package_change *change, json_t *fix);
+
 /** Is it the name of a package that an index is known to have: installed here from one, or in
     rules/data/packages.tsv? Others are never installed. */
 bool ff_fix_package_known(const struct ff_fix_machine *machine, const char *name);

@@ -121,15 +121,6 @@ static enum fits fits(const struct ff_fix_machine *m, const char *name, const ch
 	return FITS_UNKNOWN;
 }
 
-static struct ff_error *effect_of(json_t *fix, const char *name, const char *need)
-{
-	_cleanup_buf_ struct ff_buf release = {0};
-	ff_fix_release(name, need, &release);
-	if (release.failed)
-		return &ff_enomem;
-	return release.n ? ff_fix_effect(fix, "packages", name, json_string(release.p)) : NULL;
-}
-
 // ---- install ----
 
 struct wish {
@@ -355,6 +346,13 @@ static struct ff_error *within_bounds(
 	return err;
 }
 
+static struct ff_error *effect_of(
+	const struct ff_fix_machine *m, const struct wish *w, const char *need, const char *asked, json_t *fix)
+{
+	return ff_fix_package_effect(
+		m, &(struct ff_package_change){w->name, need, asked, w->absent, w->fresh, w->extra != NULL}, fix);
+}
+
 static struct ff_error *install_plain(
 	const struct ff_fix_machine *m, const struct wish *wanted, enum fits how, json_t *fix)
 {
@@ -369,7 +367,7 @@ static struct ff_error *install_plain(
 		err = within_bounds(m, w, &need, also, joint, fix);
 	if (!err)
 		err = write_install(m, w, also, joint, how, fix);
-	return err || w->fresh ? err : effect_of(fix, w->name, w->need);
+	return err ? err : effect_of(m, w, w->need, wanted->need, fix);
 }
 
 // A need may name the build itself: "==2.5.1+cu121".
@@ -407,8 +405,8 @@ static struct ff_error *install(const struct ff_fix_machine *m, struct wish *w, 
 		return err;
 	if (strcmp(w->name, "torch") == 0)
 		err = install_torch(m, w, fix, &done);
-	if (!err && !done)
-		err = install_plain(m, w, how, fix);
+	if (!err)
+		err = done ? effect_of(m, w, w->need, w->need, fix) : install_plain(m, w, how, fix);
 	return err ? err : ff_installer_notes(m, fix);
 }
 

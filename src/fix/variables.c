@@ -29,24 +29,43 @@ static const char *value_here(const struct ff_fix_machine *m, const char *name)
 	return json_string_value(json_object_get(env, name));
 }
 
-static struct ff_error *put(json_t *fix, const char *name, const char *value)
+// A line that wants it so has the name and the value; one that speaks of the variable as it is, its name. Certainly not
+// set is a state too.
+static struct ff_error *variable_goal(const struct ff_fix_machine *m, const char *name, const char *value, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf fact = {0};
+	const char *have = value_here(m, name);
+	ff_buf_printf(&fact, "env.%s", name);
+	struct ff_goal goal = {.what = name,
+		.now = have && !*have ? "empty" : have,
+		.then = !value	 ? "not set"
+			: *value ? value
+				 : "empty",
+		.fact = fact.p,
+		.words = {name, value && *value ? value : NULL}};
+	return fact.failed ? &ff_enomem : ff_fix_goal(fix, &goal);
+}
+
+static struct ff_error *put(const struct ff_fix_machine *m, json_t *fix, const char *name, const char *value)
 {
 	json_t *set = json_object_get(fix, "set");
 	if (!set && json_object_set_new(fix, "set", set = json_object()) < 0)
 		return &ff_enomem;
 	if (json_object_set_new(set, name, json_string(value)) < 0)
 		return &ff_enomem;
-	return ff_fix_effect(fix, "env", name, json_string(value));
+	struct ff_error *err = ff_fix_effect(fix, "env", name, json_string(value));
+	return err ? err : variable_goal(m, name, value, fix);
 }
 
-static struct ff_error *take_away(json_t *fix, const char *name)
+static struct ff_error *take_away(const struct ff_fix_machine *m, json_t *fix, const char *name)
 {
 	json_t *unset = json_object_get(fix, "unset");
 	if (!unset && json_object_set_new(fix, "unset", unset = json_array()) < 0)
 		return &ff_enomem;
 	if (json_array_append_new(unset, json_string(name)) < 0)
 		return &ff_enomem;
-	return ff_fix_effect(fix, "env", name, json_null());
+	struct ff_error *err = ff_fix_effect(fix, "env", name, json_null());
+	return err ? err : variable_goal(m, name, NULL, fix);
 }
 
 // Where installers and distributions put libraries; with the facts, also below the interpreter's own folders.
@@ -175,7 +194,7 @@ static struct ff_error *clear_way(const struct ff_fix_machine *m, const char *na
 		return NULL;
 	for (size_t i = 0; i < sizeof(own) / sizeof(*own) && !err; i++)
 		if (value_here(m, own[i]))
-			err = take_away(fix, own[i]);
+			err = take_away(m, fix, own[i]);
 	return err;
 }
 
@@ -195,7 +214,7 @@ struct ff_error *ff_fix_set(const struct ff_fix_machine *m, const json_t *intent
 		if (!err && !may_be_set(m, name, text))
 			return NULL; // the sentence says it
 		if (!err)
-			err = put(fix, name, text);
+			err = put(m, fix, name, text);
 		if (!err)
 			err = clear_way(m, name, fix);
 		if (err)
@@ -262,7 +281,7 @@ static struct ff_error *unset_one(const struct ff_fix_machine *m, const char *na
 		rest_of(have, NULL, NULL, &kept);
 	if (kept.failed)
 		return &ff_enomem;
-	return kept.n ? put(fix, name, kept.p) : take_away(fix, name);
+	return kept.n ? put(m, fix, name, kept.p) : take_away(m, fix, name);
 }
 
 struct ff_error *ff_fix_unset(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
@@ -302,7 +321,13 @@ static struct ff_error *drop_in_shell(
 	ff_buf_printf(&b, "export %s=$(printf %%s \"$%s\" | tr : '\\n' | grep -v%sF -e ", name, name, like ? "" : "x");
 	ff_shell_word(&b, like ? like : entry);
 	ff_buf_str(&b, " | paste -sd: -)");
-	return ff_fix_command(fix, &b);
+	_cleanup_buf_ struct ff_buf what = {0};
+	ff_buf_printf(&what, "%s on %s", like ? like : entry, name);
+	if (what.failed)
+		return &ff_enomem;
+	struct ff_error *err =
+		ff_fix_goal(fix, &(struct ff_goal){.what = what.p, .then = "gone", .words = {like ? like : entry}});
+	return err ? err : ff_fix_command(fix, &b);
 }
 
 struct ff_error *ff_fix_drop(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
@@ -328,7 +353,7 @@ struct ff_error *ff_fix_drop(const struct ff_fix_machine *m, const json_t *inten
 	if (kept.n == strlen(have))
 		err = ff_fix_refuse(fix, "%s does not stand on %s", what, name);
 	if (!err)
-		err = kept.n ? put(fix, name, kept.p) : take_away(fix, name);
+		err = kept.n ? put(m, fix, name, kept.p) : take_away(m, fix, name);
 	return err ? err : write_command(m, fix);
 }
 
@@ -343,7 +368,8 @@ static struct ff_error *prepend_found(
 	ff_buf_printf(&b, "export %s=\"$(dirname \"$(find / -path /proc -prune -o -name ", name);
 	ff_shell_word(&b, library);
 	ff_buf_printf(&b, " -not -path '*/stubs/*' -print -quit 2>/dev/null)\")${%s:+:$%s}\"", name, name);
-	return ff_fix_command(fix, &b);
+	err = ff_fix_open(fix, "whether %s lies anywhere on this system, the command finds out", library);
+	return err ? err : ff_fix_command(fix, &b);
 }
 
 struct ff_error *ff_fix_prepend(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
@@ -366,7 +392,7 @@ struct ff_error *ff_fix_prepend(const struct ff_fix_machine *m, const json_t *in
 		ff_buf_printf(&b, "%s%s%s", entry, have && *have ? ":" : "", have ? have : "");
 		if (b.failed)
 			return &ff_enomem;
-		err = put(fix, name, b.p);
+		err = put(m, fix, name, b.p);
 		return err ? err : write_command(m, fix);
 	}
 	if (m->platform == FF_PLATFORM_WINDOWS) {

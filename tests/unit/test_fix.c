@@ -6,6 +6,9 @@
 //	read-only! may not write                                refused, for a reason that holds these words
 //	nothing-                                                no command, and not refused
 //	wsl, shell: sudo modprobe nvidia                        the same on several machines
+//	venv~ {"packages": {"einops": "0.8.2"}}                 what it does to the facts
+//	venv= einops: not installed -> 0.8.2                    its first goal; a ? for what the facts do not tell
+//	nothing? is not known                                   no goal; these words say what would decide
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -95,6 +98,37 @@ static void note_row(const json_t *intention, const char *machine)
 	json_object_set_new(of, machine, json_true());
 }
 
+// Its first goal as a line: "einops: not installed -> 0.8.2".
+static bool has_goal(const json_t *fix, const char *want)
+{
+	const json_t *goal = ff_json_at(fix, "goals.0");
+	const char *now = ff_json_text(goal, "now");
+	char line[600];
+	snprintf(line, sizeof(line), "%s: %s -> %s", ff_json_text(goal, "what"), now ? now : "?",
+		ff_json_text(goal, "then"));
+	return goal && strcmp(line, want) == 0;
+}
+
+static bool has_effect(const char *file, const json_t *fix, const char *want)
+{
+	_cleanup_json_ json_t *effect = parsed(file, want, strlen(want));
+	return json_equal(json_object_get(fix, "effect"), effect);
+}
+
+// What a trial on paper asks of it.
+static void check_effect(const char *file, const json_t *intention, const char *machine, char kind, const char *want)
+{
+	_cleanup_json_ json_t *fix = fix_of(machine, intention);
+	const char *open = ff_json_text(fix, "open");
+	bool good = kind == '~' ? has_effect(file, fix, want)
+		: kind == '='	? has_goal(fix, want)
+				: !json_object_get(fix, "goals") && open && strstr(open, want);
+	if (!good) {
+		_cleanup_free_ char *was = json_dumps(intention, JSON_SORT_KEYS), *got = json_dumps(fix, 0);
+		fail_msg("%s: %s on %s\n  want %c %s\n  got  %s", file, was, machine, kind, want, got);
+	}
+}
+
 static void check_cell(const char *file, const json_t *intention, const char *machine, char kind, const char *want)
 {
 	_cleanup_json_ json_t *fix = fix_of(machine, intention);
@@ -113,10 +147,10 @@ static void check_cell(const char *file, const json_t *intention, const char *ma
 	}
 }
 
-// One row: "MACHINES: COMMAND", "MACHINES! REASON" or "MACHINES-".
+// One row: "MACHINES: COMMAND", "MACHINES! REASON", "MACHINES-", or what a trial asks.
 static void check_row(const char *file, const json_t *intention, char *line)
 {
-	size_t n = strcspn(line, ":!");
+	size_t n = strcspn(line, ":!~=?");
 	char kind = line[n], *save = NULL;
 	if (!kind) {
 		assert_true(n && line[n - 1] == '-');
@@ -126,7 +160,8 @@ static void check_row(const char *file, const json_t *intention, char *line)
 	const char *want = line + n + 1 + (kind != '-' && line[n + 1] == ' ');
 	line[n] = 0;
 	for (char *one = strtok_r(line, ", ", &save); one; one = strtok_r(NULL, ", ", &save))
-		check_cell(file, intention, one, kind, want);
+		strchr("~=?", kind) ? check_effect(file, intention, one, kind, want)
+				    : check_cell(file, intention, one, kind, want);
 }
 
 static void check_file(const char *name)

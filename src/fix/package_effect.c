@@ -1,0 +1,120 @@
+// What an install does to the facts: which release is there afterwards, and whether that is what was asked for.
+//
+//	{"install": "accelerate", "need": ">=0.26"}, 0.20.3 is here   0.20.3  ->  1.15.0
+//	{"install": "redis"}, certainly not here                      not installed  ->  5.2.1
+//	{"install": "torch", "fresh": true}, a file of it is cut short   python.torn  ->  whole
+//
+// Bounds that a rule or a line sets, and that what is here is outside of, are what fails. Of a release that is only
+// newer nobody knows whether it is enough.
+#include "fix/machine.h"
+#include "parse/requirement.h"
+#include "parse/version.h"
+
+enum { VERSION_MAX = 64 };
+
+// What the facts hold against the files of a package.
+static const char *damage(const struct ff_fix_machine *m, const char *name)
+{
+	static const struct {
+		const char *list, *words;
+	} lists[] = {{"python.torn", "damaged"}, {"python.hollow", "without its files"},
+		{"python.foreign", "made for another machine"}};
+	size_t k;
+	json_t *item;
+	for (size_t i = 0; m->facts && i < sizeof(lists) / sizeof(*lists); i++) {
+		json_array_foreach (ff_json_at(m->facts, lists[i].list), k, item) {
+			const char *of = ff_json_text(item, "package");
+			if (of && ff_package_name_equal(ff_span_of(of), ff_span_of(name)))
+				return lists[i].words;
+		}
+	}
+	return NULL;
+}
+
+// The version that the bounds name: "4.51" of ">=4.51,<5", which a line that asks for it has too.
+static const char *bound_of(const char *need, char ret[static VERSION_MAX])
+{
+	const char *at = need ? need + strcspn(need, "0123456789") : "";
+	size_t n = strcspn(at, ",; ");
+	if (!n || n >= VERSION_MAX)
+		return NULL;
+	snprintf(ret, VERSION_MAX, "%.*s", (int)n, at);
+	return ret;
+}
+
+// The release that the fix has noted, or that an installer would take.
+static struct ff_error *note_release(
+	const struct ff_package_change *c, const char *have, json_t *fix, struct ff_buf *ret)
+{
+	const json_t *noted = json_object_get(json_object_get(json_object_get(fix, "effect"), "packages"), c->name);
+	if (json_is_string(noted)) {
+		ff_buf_str(ret, json_string_value(noted));
+		return ret->failed ? &ff_enomem : NULL;
+	}
+	bool stays = c->fresh && have && (!c->need || ff_version_satisfies(have, c->need) == FF_SATISFIES_YES);
+	if (stays)
+		ff_buf_str(ret, have);
+	else
+		ff_fix_release(c->name, c->need, ret);
+	if (ret->failed)
+		return &ff_enomem;
+	if (c->fresh && !ret->n)
+		return NULL;
+	if (c->extra && have && ret->n && strcmp(have, ret->p) == 0)
+		return NULL; // what the extra brings is in no fact
+	return ff_fix_effect(fix, "packages", c->name, ret->n ? json_string(ret->p) : json_true());
+}
+
+static struct ff_error *goal_of(const struct ff_fix_machine *m, const struct ff_package_change *c, const char *have,
+	bool absent, const char *then, json_t *fix)
+{
+	char bound[VERSION_MAX];
+	const char *broken = c->fresh ? damage(m, c->name) : NULL;
+	bool outside = have && c->asked && ff_version_satisfies(have, c->asked) == FF_SATISFIES_NO;
+	struct ff_goal goal = {.what = c->name,
+		.then = then	   ? then
+			: c->asked ? c->asked
+				   : "installed",
+		.required = true};
+	if (broken) {
+		goal.now = broken;
+		goal.then = "laid down anew";
+	} else if (absent) {
+		goal.now = "not installed";
+	} else if (outside) {
+		goal.now = have;
+	} else if (!have && c->asked) {
+		goal.words[0] = c->name;
+		goal.words[1] = bound_of(c->asked, bound);
+	} else {
+		return NULL;
+	}
+	return ff_fix_goal(fix, &goal);
+}
+
+static struct ff_error *say_open(const struct ff_package_change *c, const char *have, const char *then, json_t *fix)
+{
+	if (c->fresh)
+		return ff_fix_open(fix, "whether another copy of %s loads here, `firstfix fix --try` shows", c->name);
+	if (c->extra)
+		return ff_fix_open(fix, "which packages this extra of %s brings, its installer decides", c->name);
+	if (have && then && strcmp(have, then) != 0)
+		return ff_fix_open(
+			fix, "nobody states which release is enough: %s %s would become %s", c->name, have, then);
+	if (have)
+		return ff_fix_open(fix, "nobody states which release is enough, and %s %s is here", c->name, have);
+	return ff_fix_open(fix, "which %s is here is not known", c->name);
+}
+
+struct ff_error *ff_fix_package_effect(const struct ff_fix_machine *m, const struct ff_package_change *c, json_t *fix)
+{
+	bool absent = false;
+	const char *have = ff_machine_package(m, c->name, &absent);
+	_cleanup_buf_ struct ff_buf then = {0};
+	struct ff_error *err = note_release(c, have, fix, &then);
+	if (!err && c->fresh)
+		err = ff_fix_effect(fix, "anew", c->name, json_true());
+	if (!err)
+		err = goal_of(m, c, have, absent || (!have && c->missing), then.p, fix);
+	return err ? err : say_open(c, have, then.p, fix);
+}
