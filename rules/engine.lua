@@ -35,7 +35,7 @@ local function split_over(hit, log)
     why = {"The model cannot be split over that many GPUs: its attention heads (or quantization blocks) are not "
       .. "divisible by "
       .. "the tensor-parallel size.", "It has {heads} heads, and {tp} parts were asked for."},
-    fixes = {{flag = "tensor_parallel_size", value = fits, toward = "lower",
+    fixes = {{flag = "tensor_parallel_size", value = fits, toward = "lower", computed = fits ~= nil,
       engine = hit.heads and "vllm" or engine_of(log),
       say = fits and ("Split it over %d GPUs, with pipeline parallelism for the rest."):format(fits)
         or "Choose a tensor-parallel size that divides the heads, with pipeline parallelism for the rest."}}}

@@ -329,9 +329,9 @@ local function too_big(f, log, m)
   local split = gpus > 1 and gpus_needed(weights, total, gpus)
   local fits = small and total and small < 0.83 * total
   local beside = weights and total and math.max(1, math.ceil((weights - 0.83 * total) / G)) or nil
-  local over = {flag = "tensor_parallel_size", value = split or nil, engine = engine,
+  local over = {flag = "tensor_parallel_size", value = split or nil, engine = engine, computed = not not split,
     say = split and ("Split the model over %d GPUs."):format(split) or "Or split it over several GPUs."}
-  local quant = {flag = "four_bit", engine = engine, kind = "param:quantization",
+  local quant = {flag = "four_bit", engine = engine, kind = "param:quantization", computed = not not fits,
     say = fits and ("Load it in 4 bits: its weights then take about %s."):format(gib(small))
       or "Load it quantized (4 or 8 bits), or choose a smaller model."}
   local offload = {flag = "cpu_offload_gb", value = beside, engine = engine, kind = "param:device_map",

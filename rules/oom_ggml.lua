@@ -15,12 +15,13 @@ local function layers(f, log)
   if log.room and #log.all"room" == 1 then free = free or tonumber(log.room.mib) * MiB end
   if not all or free and not need or free and free >= need * MiB then return nil end
   local fits = math.floor(free and 0.9 * all * free / (need * MiB) or all / 2)
-  return fits > 0 and fits or nil
+  return fits > 0 and fits or nil, free ~= nil
 end
 
 local function too_big(f, log)
-  local fit = layers(f, log)
+  local fit, computed = layers(f, log)
   return {{flag = "gpu_layers", value = fit, toward = "lower", engine = engine_of(log), kind = "param:device_map",
+      computed = fit and computed or false,
       say = fit and ("Keep some layers on the CPU: %d on the GPU."):format(fit)
         or "Keep some layers on the CPU (fewer layers on the GPU)."},
     {code = true, kind = "param:quantization", say = "Or load a smaller quantization of the model."},

@@ -75,7 +75,7 @@ end
 local function cache_fixes(f, log, engine)
   local len, share = tokens_that_fit(log), larger_share(f, log)
   local above = log.above and tonumber(log.above.above)
-  local to_len = {flag = "max_model_len", value = len, toward = "lower", engine = engine,
+  local to_len = {flag = "max_model_len", value = len, toward = "lower", engine = engine, computed = len ~= nil,
     say = len and ("Serve a shorter context: at most %d tokens fit."):format(len) or "Serve a shorter context."}
   local to_share = share and {flag = "gpu_memory_utilization", value = share, toward = "raise", engine = engine,
     say = "Give the engine more of the GPU."}
@@ -83,6 +83,7 @@ local function cache_fixes(f, log, engine)
   -- where the share is far below the usual one, it is what is wrong
   if not static and log.sglang and log.static_now and tonumber(log.static_now.static_now) < 0.85 then static = 0.88 end
   local to_static = {flag = "gpu_memory_utilization", value = static, toward = "raise", engine = "sglang",
+    computed = above ~= nil,
     say = above and ("Give it more than %.3f of the GPU, which the weights alone take."):format(above)
       or "Give weights and cache more of the GPU."}
   local small = {flag = "kv_cache_q8", engine = engine, kind = "param:kv_cache_dtype",

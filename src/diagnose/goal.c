@@ -1,5 +1,5 @@
-// Is what a fix makes so what the failure asks for? The facts show that it is not so and the rule requires it, or a line
-// that the finding rests on asks for it by name.
+// Is what a fix makes so what the failure asks for? The facts show that it is not so and the rule requires it, or a
+// line that the finding rests on asks for it by name.
 //
 //	goal  {"what": "transformers", "now": "4.45.0", "then": "4.57.6", "words": ["transformers", "4.51"], "required": true}
 //	text  transformers is 4.45.0 here and would be 4.57.6
@@ -72,21 +72,24 @@ static bool rests_on(const json_t *goal, const json_t *answer)
 	return false;
 }
 
-static bool decides(const json_t *goal, const json_t *answer)
+static bool decides(const json_t *goal, const json_t *answer, const char *cause)
 {
+	const char *alone = ff_json_text(goal, "cause");
+	if (alone && strcmp(alone, cause) != 0)
+		return false;
 	bool known = json_object_get(goal, "now") != NULL;
 	return (known && (json_is_true(json_object_get(goal, "required")) || rests_on(goal, answer))) ||
 		is_stated(goal, answer);
 }
 
-json_t *ff_goal_decided(const json_t *goals, const json_t *answer)
+json_t *ff_goal_decided(const json_t *goals, const json_t *answer, const char *cause)
 {
 	size_t i;
 	json_t *goal;
 	json_array_foreach ((json_t *)goals, i, goal) {
 		const char *what = ff_json_text(goal, "what"), *now = ff_json_text(goal, "now");
 		const char *then = ff_json_text(goal, "then");
-		if (decides(goal, answer))
+		if (decides(goal, answer, cause))
 			return now ? json_sprintf("%s is %s here and would be %s", what, now, then)
 				   : json_sprintf("a line asks for %s, which would be %s", what, then);
 	}
@@ -98,7 +101,7 @@ json_t *ff_goal_open(const json_t *goals)
 	const json_t *goal = json_array_get(goals, 0);
 	const char *what = ff_json_text(goal, "what"), *now = ff_json_text(goal, "now");
 	const char *then = ff_json_text(goal, "then");
-	if (!goal)
+	if (!goal || json_object_get(goal, "cause"))
 		return NULL;
 	return now ? json_sprintf("%s is %s here and would be %s; neither a check nor a line says that this decides",
 			     what, now, then)

@@ -236,7 +236,7 @@ local function intentions(changes, engine)
       elseif value then also = also or {}; also[setting] = value end
     end
     out[i] = {flag = first, value = change.settings[first], also = also, engine = engine, kind = KINDS[first],
-      say = (i > 1 and "Or: " or "") .. change.say}
+      computed = true, say = (i > 1 and "Or: " or "") .. change.say}
   end
   if #out == 0 then return nil end
   out[#out + 1] = {hardware = true, say = "Or use a GPU with more memory."}

@@ -168,7 +168,10 @@ static struct ff_error *judge_fix(struct trial *t, const struct ff_finding *f, c
 	if (!err && after && !(same && !json_object_get(effect, "env")))
 		err = judge_after(t, f, after, ret);
 	if (!err && !*ret) {
-		json_t *why = ff_goal_decided(json_object_get(fix, "goals"), f->answer);
+		json_t *why = json_is_true(json_object_get(fix, "computed"))
+			? json_string("by the numbers of the log and the facts it is enough")
+			: ff_goal_decided(
+				  json_object_get(fix, "goals"), f->answer, ff_rules_at(t->rules, f->rule)->cause);
 		*ret = why ? result("passes", why) : NULL;
 	}
 	if (!err && !*ret && after && !same)
@@ -181,7 +184,7 @@ static struct ff_error *judge_fix(struct trial *t, const struct ff_finding *f, c
 // What stands between a fix and its trial alone.
 static void forget_inner(json_t *fix)
 {
-	static const char *const inner[] = {"refused", "goals", "open"};
+	static const char *const inner[] = {"refused", "goals", "open", "computed"};
 	for (size_t i = 0; i < sizeof(inner) / sizeof(*inner); i++)
 		json_object_del(fix, inner[i]);
 }

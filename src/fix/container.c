@@ -166,8 +166,14 @@ struct ff_error *ff_fix_limit(const struct ff_fix_machine *m, const json_t *inte
 		raises = true;
 	}
 	struct ff_error *err = shell ? ff_fix_kind(fix, "os", NULL) : ff_fix_kind(fix, "container-flag", "ulimit");
+	if (!err && (soft < 0 || (soft > 0 && wanted > 0 && soft >= wanted)))
+		return soft < 0 ? ff_fix_refuse(fix, "the limit %s is unlimited already", what)
+				: ff_fix_refuse(fix, "the limit %s is %lld already", what, (long long)soft);
+	if (!err && !raises && shell && hard > 0)
+		return ff_fix_refuse(
+			fix, "the hard limit of %s is %lld, and only root may raise it", what, (long long)hard);
 	if (err || (!raises && shell))
-		return err; // only root may go above the hard limit: the sentence says so
+		return err;
 	_cleanup_json_ json_t *number = wanted > 0 ? json_integer(wanted) : NULL;
 	bool home = m->runtime == FF_RUNTIME_UNKNOWN && m->python && ff_starts(m->python, "/home"); // nobody's image
 	err = spelled(m, raises || home ? FF_RUNTIME_SHELL : m->runtime, what, number, fix);

@@ -5,8 +5,8 @@
 //
 // A flag that governs what no fact holds has no effect here; the table says what would decide.
 //
-// How it lies: a container shows of its host's GPUs only the bus and the driver's module. Where it shows neither, nobody
-// knows from within whether the host has one to give.
+// How it lies: a container shows of its host's GPUs only the bus and the driver's module. Where it shows neither,
+// nobody knows from within whether the host has one to give.
 #include "fix/machine.h"
 
 enum { TEXT_MAX = 48 };
@@ -104,6 +104,21 @@ static bool is_empty(const json_t *list)
 	return json_is_array(list) && !json_array_size(list);
 }
 
+// What lists them in here is the bus or the kernel, and not the driver.
+static bool lists_only_bus(const json_t *gpus)
+{
+	size_t i;
+	json_t *gpu;
+	bool any = false;
+	json_array_foreach (gpus, i, gpu) {
+		const char *by = ff_json_text(gpu, "seen_by");
+		if (!by || (strcmp(by, "pci") != 0 && strcmp(by, "kernel") != 0))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 // Its device nodes are missing in here, or the driver's library finds none.
 static bool sees_no_gpu(const json_t *facts)
 {
@@ -111,8 +126,9 @@ static bool sees_no_gpu(const json_t *facts)
 	int64_t code = 0;
 	bool void_of = visible && (!*visible || strcmp(visible, "void") == 0 || strcmp(visible, "none") == 0);
 	bool refused = ff_json_int(facts, "cuda.driver_init.code", &code) && code != 0;
-	return void_of || refused || is_empty(json_object_get(facts, "gpus")) ||
-		is_empty(ff_json_at(facts, "driver.devices")) || ff_json_at(facts, "driver.error");
+	return void_of || refused || lists_only_bus(json_object_get(facts, "gpus")) ||
+		is_empty(json_object_get(facts, "gpus")) || is_empty(ff_json_at(facts, "driver.devices")) ||
+		ff_json_at(facts, "driver.error");
 }
 
 static bool host_has_gpu(const json_t *facts)

@@ -72,7 +72,9 @@ struct ff_error *ff_fix_edit(const struct ff_fix_machine *m, const json_t *inten
 	ff_shell_word(&b, script.p);
 	ff_buf_char(&b, ' ');
 	ff_shell_word(&b, path);
-	err = shebang ? NULL : ff_fix_side_effect(fix, "Changes that file wherever it says so.");
+	err = words ? NULL : ff_fix_script_effect(m, path, shebang, fix);
+	if (!err && !shebang)
+		err = ff_fix_side_effect(fix, "Changes that file wherever it says so.");
 	return err ? err : ff_fix_command(fix, &b);
 }
 

@@ -24,7 +24,7 @@
 FF_EMBEDDED(ff_table, engine_flags);
 
 enum { SETTING, ENGINE, RELEASES, DEFAULT, SPELLING };
-enum { VALUE_MAX = 200 };
+enum { VALUE_MAX = 200, STATED_MIN = 4 };
 
 // What is to be written, and where it comes from.
 struct flag {
@@ -317,6 +317,37 @@ static struct ff_error *write_spelled(const struct ff_fix_machine *m, const char
 	return ff_fix_command(fix, &b);
 }
 
+// A line that states the value asks for it; a short one stands in many lines.
+static struct ff_error *setting_becomes(const struct ff_fix_machine *m, const struct flag *f, json_t *fix)
+{
+	const char *value = f->value.p;
+	double here = 0;
+	bool said = false;
+	char now[32];
+	if (!json_object_get(fix, "command") || !f->value.n)
+		return NULL;
+	value_now(m, f, &here, &said);
+	snprintf(now, sizeof(now), "%g", here);
+	struct ff_goal goal = {.what = f->setting,
+		.now = said ? now : NULL,
+		.then = value,
+		.words = {f->value.n >= STATED_MIN ? value : NULL}};
+	struct ff_error *err = ff_fix_effect(fix, "settings", f->setting, json_string(value));
+	return err ? err : ff_fix_goal(fix, &goal);
+}
+
+// "--moe-runner-backend triton": a line that proposes it has its words.
+static struct ff_error *spelling_becomes(const char *spelled, json_t *fix)
+{
+	char name[VALUE_MAX + 1];
+	size_t n = strcspn(spelled, " ");
+	snprintf(name, sizeof(name), "%.*s", (int)n, spelled);
+	struct ff_goal goal = {.what = name,
+		.then = spelled[n] ? spelled + n + 1 : "given",
+		.words = {name, spelled[n] ? spelled + n + 1 : NULL}};
+	return json_object_get(fix, "command") ? ff_fix_goal(fix, &goal) : NULL;
+}
+
 struct ff_error *ff_fix_flag(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	struct flag f = {.setting = ff_json_text(intention, "flag"), .engine = m->engine};
@@ -331,6 +362,8 @@ struct ff_error *ff_fix_flag(const struct ff_fix_machine *m, const json_t *inten
 		err = write_spelled(m, spelled, fix);
 	else if (!err && !stated)
 		err = write_flag(m, &f, intention, fix);
+	if (!err)
+		err = spelled ? spelling_becomes(spelled, fix) : setting_becomes(m, &f, fix);
 	ff_buf_deinit(&f.value);
 	return err;
 }

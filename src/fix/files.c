@@ -61,6 +61,8 @@ static struct ff_error *free_port(const struct ff_fix_machine *m, const json_t *
 			"fuser -k -TERM %d/tcp || kill $(ss -ltnpH 'sport = :%d' | grep -o 'pid=[0-9]*' | cut -d= -f2)",
 			n, n);
 	err = ff_fix_side_effect(fix, "Ends the process that listens on port %d, whatever it is working on.", n);
+	if (!err)
+		err = ff_fix_port_effect(m, port, fix);
 	return err ? err : ff_fix_command(fix, &b);
 }
 
@@ -185,6 +187,9 @@ static struct ff_error *free_gpu(const struct ff_fix_machine *m, const json_t *i
 	ff_buf_str(&b, m->platform == FF_PLATFORM_WINDOWS ? "taskkill /F" : "kill");
 	for (size_t i = 0; i < n; i++)
 		ff_buf_printf(&b, m->platform == FF_PLATFORM_WINDOWS ? " /PID %d" : " %d", (int)pids[i]);
+	err = ff_fix_processes_effect(m, pids, n, fix);
+	if (err)
+		return err;
 	err = ff_fix_side_effect(fix,
 		n == 1 ? "Ends that process, whatever it is working on."
 		       : "Ends those processes, whatever they are working on.");
@@ -435,6 +440,11 @@ struct ff_error *ff_fix_fetch(const struct ff_fix_machine *m, const json_t *inte
 			"Removes the damaged file; a model that lies in a folder of its own has to be "
 			"copied or downloaded into it again.");
 	}
+	bool brought = b.n && !ff_starts(b.p, "rm ") && !ff_starts(b.p, "del ");
+	if (!err && brought)
+		err = ff_fix_fetch_effect(m, path, ff_json_text(intention, "only"), fix);
+	else if (!err)
+		err = ff_fix_open(fix, "a whole copy has to be brought by who has one");
 	return err || !b.n ? err : ff_fix_command(fix, &b);
 }
 
@@ -454,7 +464,8 @@ struct ff_error *ff_fix_move(const struct ff_fix_machine *m, const json_t *inten
 	ff_buf_char(&b, ' ');
 	if (!ff_path_word(m, &b, is_plain_path(to) ? to : away.p))
 		return NULL;
-	return ff_fix_command(fix, &b);
+	err = ff_fix_goal(fix, &(struct ff_goal){.what = path, .then = "out of the way", .words = {path}});
+	return err ? err : ff_fix_command(fix, &b);
 }
 
 // The file system that a library lies on forbids to run what is on it. Root of the machine, or of a privileged
@@ -472,6 +483,9 @@ struct ff_error *ff_fix_remount(const struct ff_fix_machine *m, const json_t *in
 	ff_buf_printf(&b, "%smount -o remount,exec \"$(findmnt -n -o TARGET -T ", m->root ? "" : "sudo ");
 	ff_shell_word(&b, path);
 	ff_buf_str(&b, ")\"");
+	err = ff_fix_mount_effect(m, path, fix);
+	if (err)
+		return err;
 	err = ff_fix_side_effect(
 		fix, "Counts until the next mount; /etc/fstab or whoever mounts the volume has to drop noexec.");
 	return err ? err : ff_fix_command(fix, &b);
@@ -503,5 +517,6 @@ struct ff_error *ff_fix_renew(const struct ff_fix_machine *m, const json_t *inte
 	ff_buf_str(&b, " -m venv --upgrade ");
 	if (!ff_path_word(m, &b, folder))
 		return NULL;
-	return ff_fix_command(fix, &b);
+	err = ff_fix_renew_effect(m, folder, fix);
+	return err ? err : ff_fix_command(fix, &b);
 }

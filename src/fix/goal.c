@@ -1,8 +1,8 @@
-// What a fix is to make so, in words and as a state of one thing: how the facts show it now, how it would be. A trial on
-// paper asks it where no check finds the cause: what a line of the log asks for, or a rule requires, is met or not.
+// What a fix is to make so, in words and as a state of one thing: how the facts show it now, how it would be. A trial
+// on paper asks it where no check finds the cause: what a line of the log asks for, or a rule requires, is met or not.
 //
 //	{"install": "transformers", "need": ">=4.51"}, 4.45.0 is here
-//	    "goals": [{"what": "transformers", "now": "4.45.0", "then": "4.57.6", "words": ["transformers", "4.51"], "required": true}]
+//	    "goals": [{"what": "transformers", "now": "4.45.0", "then": "4.57.6", "required": true}]
 //	{"flag": "max_num_seqs", "toward": "lower"}
 //	    "open": "how low max_num_seqs must be, the next start shows"
 //
@@ -19,8 +19,8 @@ struct ff_error *ff_fix_goal(json_t *fix, const struct ff_goal *goal)
 	json_t *words = json_array();
 	for (size_t i = 0; i < FF_GOAL_WORDS && goal->words[i]; i++)
 		json_array_append_new(words, json_string(goal->words[i]));
-	json_t *one = json_pack("{s:s, s:s, s:s*, s:s*, s:b, s:o}", "what", goal->what, "then", goal->then, "now",
-		goal->now, "fact", goal->fact, "required", goal->required, "words", words);
+	json_t *one = json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:b, s:o}", "what", goal->what, "then", goal->then, "now",
+		goal->now, "fact", goal->fact, "cause", goal->cause, "required", goal->required, "words", words);
 	return one && json_array_append_new(goals, one) == 0 ? NULL : &ff_enomem;
 }
 

@@ -153,6 +153,8 @@ static struct ff_error *take_step(const struct ff_fix_machine *m, const char *fa
 	*ret_written = true;
 	struct ff_span effect = row.cells[2];
 	struct ff_error *err = ff_fix_command(fix, &b);
+	if (!err)
+		err = ff_fix_step_effect(m, family, what, value, fix);
 	if (!err && effect.n)
 		err = ff_fix_side_effect(fix, "%.*s", (int)effect.n, effect.p);
 	if (!err && host && in_container(m) && m->platform != FF_PLATFORM_WINDOWS)
@@ -212,7 +214,15 @@ static struct ff_error *driver_effect(const struct ff_fix_machine *m, const char
 	if (!err)
 		err = ff_fix_effect(fix, "facts", "driver.kernel_module", json_string(version));
 	bool failed = m->facts && json_is_object(ff_json_at(m->facts, "driver.error"));
-	return err || !failed ? err : ff_fix_effect(fix, "facts", "driver.error", json_null());
+	if (!err && failed)
+		err = ff_fix_effect(fix, "facts", "driver.error", json_null());
+	struct ff_goal goal = {.what = "the driver",
+		.now = m->facts ? ff_json_text(m->facts, "driver.version") : NULL,
+		.then = version,
+		.fact = "driver.version",
+		.words = {need},
+		.required = need != NULL};
+	return err || !need ? err : ff_fix_goal(fix, &goal);
 }
 
 struct ff_error *ff_fix_driver(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
@@ -346,6 +356,24 @@ static struct ff_error *toolkit_asked_of_torch(const struct ff_fix_machine *m, c
 	return err || prefix ? err : ff_fix_say_more(fix, repository);
 }
 
+// A line that misses the compiler asks for all of it.
+static struct ff_error *toolkit_becomes(const struct ff_fix_machine *m, const char *need, json_t *fix)
+{
+	static const char path[] = "cuda.toolkit.version";
+	const char *here = m->facts ? ff_json_text(m->facts, path) : NULL;
+	bool none = m->facts && json_is_false(ff_json_at(m->facts, "cuda.toolkit.nvcc"));
+	struct ff_goal goal = {.what = "the CUDA toolkit",
+		.now = here    ? here
+			: none ? "without nvcc"
+			       : NULL,
+		.then = need,
+		.fact = path,
+		.words = {"nvcc"},
+		.required = true};
+	struct ff_error *err = ff_fix_effect(fix, "facts", path, json_string(need));
+	return err ? err : ff_fix_goal(fix, &goal);
+}
+
 struct ff_error *ff_fix_toolkit(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	char of_torch[VALUE_LENGTH_MAX], version[VALUE_LENGTH_MAX];
@@ -357,7 +385,7 @@ struct ff_error *ff_fix_toolkit(const struct ff_fix_machine *m, const json_t *in
 	}
 	if (!need)
 		return NULL;
-	struct ff_error *err = ff_fix_effect(fix, "facts", "cuda.toolkit.version", json_string(need));
+	struct ff_error *err = toolkit_becomes(m, need, fix);
 	const char *minor = strchr(need, '.');
 	bool linux_host = m->platform == FF_PLATFORM_LINUX || m->platform == FF_PLATFORM_WSL;
 	if (err || !is_plain(need) || !minor || !minor[1] || !linux_host)

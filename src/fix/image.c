@@ -108,7 +108,8 @@ static struct ff_error *write_python(const struct ff_fix_machine *m, const char 
 	ff_buf_printf(&image, "python:%s", need);
 	if (image.failed)
 		return &ff_enomem;
-	return use_image(m, image.p, fix);
+	struct ff_error *err = ff_fix_python_effect(m, need, fix);
+	return err ? err : use_image(m, image.p, fix);
 }
 
 static struct ff_error *write_system(const struct ff_fix_machine *m, const char *column, const char *need, json_t *fix)
@@ -130,7 +131,10 @@ static struct ff_error *write_system(const struct ff_fix_machine *m, const char 
 	struct ff_error *err = use_image(m, image.p, fix);
 	if (err || strcmp(column, "glibc") != 0)
 		return err;
-	return ff_fix_effect(fix, "facts", "system.libc.version", json_stringn(has.p, has.n));
+	_cleanup_free_ char *version = ff_span_dup(has);
+	if (!version)
+		return &ff_enomem;
+	return ff_fix_fact_becomes(m, "system.libc.version", "glibc", version, json_string(version), fix);
 }
 
 struct ff_error *ff_fix_image(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)

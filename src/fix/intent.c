@@ -11,7 +11,7 @@ static const struct intention {
 	ff_fix_family *write;
 	const char *kind;	// of those that a person acts on
 	const char *open;	// what would decide, where the machine at hand gives it no effect
-	const char *fields[13]; // besides say, kind, automatic, side_effects, effect and cond
+	const char *fields[13]; // besides those that all have
 } intentions[] = {
 	{"install", ff_fix_install, NULL, "which release of it would be taken is not known",
 		{"need", "with", "fresh", "alone", "build", "extra", "older", "arch", "absent", "replace", "index",
@@ -55,7 +55,7 @@ static const struct intention {
 	{"wait", ff_fix_words, "wait", "time shows it", {NULL}},
 };
 
-static const char *const common[] = {"say", "kind", "automatic", "side_effects", "effect", "cond"};
+static const char *const common[] = {"say", "kind", "automatic", "side_effects", "effect", "computed", "cond"};
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
@@ -236,9 +236,10 @@ struct ff_error *ff_fix_write(const struct ff_fix_machine *machine, const json_t
 	struct ff_error *err = check_fields(what, intention);
 	if (err)
 		return err;
-	_cleanup_json_ json_t *fix = json_pack("{s:s, s:b, s:O*}", "say", say, "automatic",
+	json_t *computed = json_object_get(intention, "computed");
+	_cleanup_json_ json_t *fix = json_pack("{s:s, s:b, s:O*, s:O*}", "say", say, "automatic",
 		json_is_true(json_object_get(intention, "automatic")), "side_effects",
-		json_object_get(intention, "side_effects"));
+		json_object_get(intention, "side_effects"), "computed", computed);
 	if (!fix || (kind && json_object_set_new(fix, "kind", json_string(kind)) < 0))
 		return &ff_enomem;
 	err = what->write(machine, intention, fix);

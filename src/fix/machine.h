@@ -119,6 +119,7 @@ struct ff_goal {
 	const char *then;		  /**< how it would be: "4.57.6" */
 	const char *fact;		  /**< the fact's path, NULL for none */
 	const char *words[FF_GOAL_WORDS]; /**< a line that asks for it has all of these; none where no line can */
+	const char *cause;		  /**< a line decides it for this cause alone, NULL for any */
 	bool required;			  /**< it must be so: that it is not so now is what fails */
 };
 
@@ -135,6 +136,23 @@ struct ff_error *ff_fix_fact_becomes(const struct ff_fix_machine *m, const char 
 struct ff_error *ff_fix_container_effect(
 	const struct ff_fix_machine *m, const char *flag, const json_t *value, json_t *fix);
 
+/** What a step of rules/data/host_steps.tsv does to the facts; `value` as the command has it, may be NULL. */
+struct ff_error *ff_fix_step_effect(
+	const struct ff_fix_machine *m, const char *family, const char *what, const char *value, json_t *fix);
+
+/** What a download into the folder of `path` does: that file's, or of those that `only` matches. */
+struct ff_error *ff_fix_fetch_effect(const struct ff_fix_machine *m, const char *path, const char *only, json_t *fix);
+
+/** What becomes free with a port, and with the processes that end. */
+struct ff_error *ff_fix_port_effect(const struct ff_fix_machine *m, int64_t port, json_t *fix);
+struct ff_error *ff_fix_processes_effect(const struct ff_fix_machine *m, const int64_t *pids, size_t n, json_t *fix);
+
+/** What becomes of a folder on another mount, of an environment whose interpreter is put back, and of a script that
+    gets a first line (`shebang`) or other line ends. */
+struct ff_error *ff_fix_mount_effect(const struct ff_fix_machine *m, const char *path, json_t *fix);
+struct ff_error *ff_fix_renew_effect(const struct ff_fix_machine *m, const char *folder, json_t *fix);
+struct ff_error *ff_fix_script_effect(const struct ff_fix_machine *m, const char *path, bool shebang, json_t *fix);
+
 /** What an install does. */
 struct ff_package_change {
 	const char *name;
@@ -143,7 +161,12 @@ struct ff_package_change {
 	bool missing;	   /**< the log says that it is not there */
 	bool fresh;	   /**< its files are laid down anew */
 	bool extra;	   /**< what an extra of it asks for comes along */
+	bool chosen;	   /**< the build was chosen for this GPU and driver */
 };
+
+/** The effect of removing a package, and of another Python in an environment of its own. */
+struct ff_error *ff_fix_removal_effect(const struct ff_fix_machine *m, const char *name, json_t *fix);
+struct ff_error *ff_fix_python_effect(const struct ff_fix_machine *m, const char *version, json_t *fix);
 
 /** The effect of an install, but for the releases that the fix has noted already. */
 struct ff_error *ff_fix_package_effect(

@@ -31,6 +31,28 @@ static const char *damage(const struct ff_fix_machine *m, const char *name)
 	return NULL;
 }
 
+// What is here: as a package, as a part of the facts of its own, or as what another package's demand was compared with.
+static const char *version_here(const struct ff_fix_machine *m, const char *name, bool *ret_absent)
+{
+	const char *have = ff_machine_package(m, name, ret_absent);
+	_cleanup_buf_ struct ff_buf own = {0};
+	size_t i;
+	json_t *conflict;
+	for (const char *p = name; *p; p++)
+		ff_buf_char(&own, *p == '-' ? '_' : *p);
+	const json_t *part = m->facts && own.p && !own.failed ? json_object_get(m->facts, own.p) : NULL;
+	const char *whole = part ? ff_json_text(part, "version") : NULL; // torch's has the build
+	if (whole || have || *ret_absent)
+		return whole ? whole : have;
+	json_array_foreach (m->facts ? ff_json_at(m->facts, "python.conflicts") : NULL, i, conflict) {
+		const char *requires = ff_json_text(conflict, "requires");
+		size_t n = strcspn(requires ? requires : "", "<>=!~ ;[");
+		if (requires && ff_package_name_equal((struct ff_span){requires, n}, ff_span_of(name)))
+			return ff_json_text(conflict, "found");
+	}
+	return NULL;
+}
+
 // The version that the bounds name: "4.51" of ">=4.51,<5", which a line that asks for it has too.
 static const char *bound_of(const char *need, char ret[static VERSION_MAX])
 {
@@ -71,6 +93,8 @@ static struct ff_error *goal_of(const struct ff_fix_machine *m, const struct ff_
 	char bound[VERSION_MAX];
 	const char *broken = c->fresh ? damage(m, c->name) : NULL;
 	bool outside = have && c->asked && ff_version_satisfies(have, c->asked) == FF_SATISFIES_NO;
+	bool build =
+		have && then && c->chosen && strcmp(have, then) != 0; // it was chosen to run here, and have was not
 	struct ff_goal goal = {.what = c->name,
 		.then = then	   ? then
 			: c->asked ? c->asked
@@ -81,8 +105,14 @@ static struct ff_error *goal_of(const struct ff_fix_machine *m, const struct ff_
 		goal.then = "laid down anew";
 	} else if (absent) {
 		goal.now = "not installed";
-	} else if (outside) {
+		goal.required = !c->asked || *c->asked != '<'; // an older one is asked of what is there
+		goal.words[0] = c->name;
+	} else if (outside || build) {
 		goal.now = have;
+	} else if (c->fresh) {
+		goal.then = "laid down anew";
+		goal.words[0] = c->name;
+		goal.cause = "pip.broken-install";
 	} else if (!have && c->asked) {
 		goal.words[0] = c->name;
 		goal.words[1] = bound_of(c->asked, bound);
@@ -109,7 +139,7 @@ static struct ff_error *say_open(const struct ff_package_change *c, const char *
 struct ff_error *ff_fix_package_effect(const struct ff_fix_machine *m, const struct ff_package_change *c, json_t *fix)
 {
 	bool absent = false;
-	const char *have = ff_machine_package(m, c->name, &absent);
+	const char *have = version_here(m, c->name, &absent);
 	_cleanup_buf_ struct ff_buf then = {0};
 	struct ff_error *err = note_release(c, have, fix, &then);
 	if (!err && c->fresh)
@@ -117,4 +147,24 @@ struct ff_error *ff_fix_package_effect(const struct ff_fix_machine *m, const str
 	if (!err)
 		err = goal_of(m, c, have, absent || (!have && c->missing), then.p, fix);
 	return err ? err : say_open(c, have, then.p, fix);
+}
+
+struct ff_error *ff_fix_removal_effect(const struct ff_fix_machine *m, const char *name, json_t *fix)
+{
+	bool absent = false;
+	struct ff_goal goal = {
+		.what = name, .now = version_here(m, name, &absent), .then = "gone", .words = {name}, .required = true};
+	struct ff_error *err = ff_fix_effect(fix, "packages", name, json_null());
+	return err ? err : ff_fix_goal(fix, &goal);
+}
+
+// Another Python in an environment of its own; what is installed in this one is not in it, and no fact of it changes.
+struct ff_error *ff_fix_python_effect(const struct ff_fix_machine *m, const char *version, json_t *fix)
+{
+	const char *here = m->facts ? ff_json_text(m->facts, "python.version") : NULL;
+	size_t n = strlen(version);
+	if (here && strncmp(here, version, n) == 0 && (!here[n] || here[n] == '.'))
+		return ff_fix_refuse(fix, "this Python is %s already", here);
+	struct ff_goal goal = {.what = "Python", .now = here, .then = version, .words = {version}, .required = true};
+	return ff_fix_goal(fix, &goal);
 }

@@ -346,11 +346,11 @@ static struct ff_error *within_bounds(
 	return err;
 }
 
-static struct ff_error *effect_of(
-	const struct ff_fix_machine *m, const struct wish *w, const char *need, const char *asked, json_t *fix)
+static struct ff_error *effect_of(const struct ff_fix_machine *m, const struct wish *w, const char *need,
+	const char *asked, bool chosen, json_t *fix)
 {
-	return ff_fix_package_effect(
-		m, &(struct ff_package_change){w->name, need, asked, w->absent, w->fresh, w->extra != NULL}, fix);
+	return ff_fix_package_effect(m,
+		&(struct ff_package_change){w->name, need, asked, w->absent, w->fresh, w->extra != NULL, chosen}, fix);
 }
 
 static struct ff_error *install_plain(
@@ -367,7 +367,7 @@ static struct ff_error *install_plain(
 		err = within_bounds(m, w, &need, also, joint, fix);
 	if (!err)
 		err = write_install(m, w, also, joint, how, fix);
-	return err ? err : effect_of(m, w, w->need, wanted->need, fix);
+	return err ? err : effect_of(m, w, w->need, wanted->need, false, fix);
 }
 
 // A need may name the build itself: "==2.5.1+cu121".
@@ -406,7 +406,7 @@ static struct ff_error *install(const struct ff_fix_machine *m, struct wish *w, 
 	if (strcmp(w->name, "torch") == 0)
 		err = install_torch(m, w, fix, &done);
 	if (!err)
-		err = done ? effect_of(m, w, w->need, w->need, fix) : install_plain(m, w, how, fix);
+		err = done ? effect_of(m, w, w->need, w->need, true, fix) : install_plain(m, w, how, fix);
 	return err ? err : ff_installer_notes(m, fix);
 }
 
@@ -461,7 +461,7 @@ struct ff_error *ff_fix_remove(const struct ff_fix_machine *m, const json_t *int
 	err = ff_fix_command(fix, &b);
 	if (!err && !is_users(m, name))
 		err = ff_installer_by_others(m, fix);
-	return err ? err : ff_fix_effect(fix, "packages", name, json_null());
+	return err ? err : ff_fix_removal_effect(m, name, fix);
 }
 
 // A variable of this one build; cmd.exe knows none of one command, and keeps it.
@@ -566,6 +566,8 @@ static struct ff_error *new_environment(const struct ff_fix_machine *m, const ch
 	else
 		ff_buf_printf(&b, "python%s -m venv worker-env", version ? version : "3");
 	struct ff_error *err = ff_fix_side_effect(fix, "What the worker needs has to be installed into it.");
+	if (!err && version)
+		err = ff_fix_python_effect(m, version, fix);
 	return err ? err : ff_fix_command(fix, &b);
 }
 

@@ -139,6 +139,22 @@ static struct ff_error *write_command(
 	return err;
 }
 
+// The table says that the package brings it; that it is missing, a program's fact or the line says.
+static struct ff_error *thing_comes(const struct ff_fix_machine *m, const char *what, json_t *fix)
+{
+	_cleanup_buf_ struct ff_buf path = {0};
+	ff_buf_printf(&path, "system.programs.%s", what);
+	bool program = path.p && !strchr(what, '.') && m->facts;
+	const json_t *here = program ? ff_json_at(m->facts, path.p) : NULL;
+	struct ff_goal goal = {.what = what,
+		.now = json_is_false(here) ? "not there" : NULL,
+		.then = "installed",
+		.fact = here ? path.p : NULL,
+		.words = {what},
+		.required = true};
+	return path.failed ? &ff_enomem : ff_fix_goal(fix, &goal);
+}
+
 struct ff_error *ff_fix_system(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
 	const char *what = ff_json_text(intention, "system");
@@ -153,5 +169,8 @@ struct ff_error *ff_fix_system(const struct ff_fix_machine *m, const json_t *int
 	if (err || !known || !manager)
 		return err;
 	struct ff_span packages = ff_table_cell(&table, &row, manager);
-	return packages.n ? write_command(m, manager, packages, json_object_get(intention, "variables"), fix) : NULL;
+	if (!packages.n)
+		return NULL;
+	err = thing_comes(m, what, fix);
+	return err ? err : write_command(m, manager, packages, json_object_get(intention, "variables"), fix);
 }

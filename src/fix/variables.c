@@ -29,43 +29,39 @@ static const char *value_here(const struct ff_fix_machine *m, const char *name)
 	return json_string_value(json_object_get(env, name));
 }
 
-// A line that wants it so has the name and the value; one that speaks of the variable as it is, its name. Certainly not
-// set is a state too.
-static struct ff_error *variable_goal(const struct ff_fix_machine *m, const char *name, const char *value, json_t *fix)
+// A value that does harm is gone: a finding rests on it, or a line has it or the variable's name. That a new value does
+// good is no such thing: checks and rules say so, or nobody does.
+static struct ff_error *value_goes(const struct ff_fix_machine *m, const char *name, const char *left, json_t *fix)
 {
 	_cleanup_buf_ struct ff_buf fact = {0};
 	const char *have = value_here(m, name);
 	ff_buf_printf(&fact, "env.%s", name);
 	struct ff_goal goal = {.what = name,
 		.now = have && !*have ? "empty" : have,
-		.then = !value	 ? "not set"
-			: *value ? value
-				 : "empty",
+		.then = left ? left : "not set",
 		.fact = fact.p,
-		.words = {name, value && *value ? value : NULL}};
+		.words = {name}};
 	return fact.failed ? &ff_enomem : ff_fix_goal(fix, &goal);
 }
 
-static struct ff_error *put(const struct ff_fix_machine *m, json_t *fix, const char *name, const char *value)
+static struct ff_error *put(json_t *fix, const char *name, const char *value)
 {
 	json_t *set = json_object_get(fix, "set");
 	if (!set && json_object_set_new(fix, "set", set = json_object()) < 0)
 		return &ff_enomem;
 	if (json_object_set_new(set, name, json_string(value)) < 0)
 		return &ff_enomem;
-	struct ff_error *err = ff_fix_effect(fix, "env", name, json_string(value));
-	return err ? err : variable_goal(m, name, value, fix);
+	return ff_fix_effect(fix, "env", name, json_string(value));
 }
 
-static struct ff_error *take_away(const struct ff_fix_machine *m, json_t *fix, const char *name)
+static struct ff_error *take_away(json_t *fix, const char *name)
 {
 	json_t *unset = json_object_get(fix, "unset");
 	if (!unset && json_object_set_new(fix, "unset", unset = json_array()) < 0)
 		return &ff_enomem;
 	if (json_array_append_new(unset, json_string(name)) < 0)
 		return &ff_enomem;
-	struct ff_error *err = ff_fix_effect(fix, "env", name, json_null());
-	return err ? err : variable_goal(m, name, NULL, fix);
+	return ff_fix_effect(fix, "env", name, json_null());
 }
 
 // Where installers and distributions put libraries; with the facts, also below the interpreter's own folders.
@@ -194,7 +190,7 @@ static struct ff_error *clear_way(const struct ff_fix_machine *m, const char *na
 		return NULL;
 	for (size_t i = 0; i < sizeof(own) / sizeof(*own) && !err; i++)
 		if (value_here(m, own[i]))
-			err = take_away(m, fix, own[i]);
+			err = take_away(fix, own[i]);
 	return err;
 }
 
@@ -214,7 +210,7 @@ struct ff_error *ff_fix_set(const struct ff_fix_machine *m, const json_t *intent
 		if (!err && !may_be_set(m, name, text))
 			return NULL; // the sentence says it
 		if (!err)
-			err = put(m, fix, name, text);
+			err = put(fix, name, text);
 		if (!err)
 			err = clear_way(m, name, fix);
 		if (err)
@@ -281,7 +277,8 @@ static struct ff_error *unset_one(const struct ff_fix_machine *m, const char *na
 		rest_of(have, NULL, NULL, &kept);
 	if (kept.failed)
 		return &ff_enomem;
-	return kept.n ? put(m, fix, name, kept.p) : take_away(m, fix, name);
+	struct ff_error *err = kept.n ? put(fix, name, kept.p) : take_away(fix, name);
+	return err ? err : value_goes(m, name, kept.n ? kept.p : NULL, fix);
 }
 
 struct ff_error *ff_fix_unset(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
@@ -353,7 +350,9 @@ struct ff_error *ff_fix_drop(const struct ff_fix_machine *m, const json_t *inten
 	if (kept.n == strlen(have))
 		err = ff_fix_refuse(fix, "%s does not stand on %s", what, name);
 	if (!err)
-		err = kept.n ? put(m, fix, name, kept.p) : take_away(m, fix, name);
+		err = kept.n ? put(fix, name, kept.p) : take_away(fix, name);
+	if (!err)
+		err = value_goes(m, name, kept.n ? kept.p : NULL, fix);
 	return err ? err : write_command(m, fix);
 }
 
@@ -392,7 +391,7 @@ struct ff_error *ff_fix_prepend(const struct ff_fix_machine *m, const json_t *in
 		ff_buf_printf(&b, "%s%s%s", entry, have && *have ? ":" : "", have ? have : "");
 		if (b.failed)
 			return &ff_enomem;
-		err = put(m, fix, name, b.p);
+		err = put(fix, name, b.p);
 		return err ? err : write_command(m, fix);
 	}
 	if (m->platform == FF_PLATFORM_WINDOWS) {

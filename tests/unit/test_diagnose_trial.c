@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "diagnose/finding.h"
+#include "diagnose/goal.h"
 #include "know/torch_wheel.h"
 
 // Three checks of our own: the built-in rules may change, how a trial works may not.
@@ -168,6 +169,42 @@ static void a_new_driver_and_a_met_requirement_count(void **state)
 		machine, "pip.conflict", "{\"effect\": {\"packages\": {\"Torch\": \"2.6.0+cu124\"}}}", "leaves-cause");
 }
 
+// A cause that no check finds: what the facts show and the fix requires decides, or a line; else it says what would.
+static void what_is_asked_for_decides(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *goal, *line, *result;
+	} rows[] = {
+		{"{'what': 'x', 'now': '1', 'then': '2', 'required': true}", "no word of it", "passes"},
+		{"{'what': 'x', 'now': '1', 'then': '2'}", "no word of it", "unknown"},
+		{"{'what': 'x', 'then': '2', 'required': true}", "no word of it", "unknown"},
+		{"{'what': 'x', 'then': '2', 'words': ['x', '2']}", "x must be 2", "passes"},
+		{"{'what': 'x', 'then': '2', 'words': ['x', '2']}", "x must be 23", "unknown"},
+		{"{'what': 'x', 'then': '2', 'words': ['flash-attn']}", "No module named 'flash_attn'", "passes"},
+		{"{'what': 'V', 'now': '/opt/old', 'then': '2', 'fact': 'env.V'}", "in /opt/old/lib", "passes"},
+		{"{'what': 'V', 'now': 'abc', 'then': '2', 'fact': 'env.V'}", "abc", "unknown"},
+		{"{'what': 'V', 'now': '1', 'then': '2', 'fact': 'driver.version'}", "of a fact", "passes"},
+		{"{'what': 'x', 'then': '2', 'words': ['x'], 'cause': 'pip.conflict'}", "x", "unknown"},
+		{"{'what': 'x', 'then': '2', 'words': ['x'], 'cause': 'app.bug'}", "x", "passes"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char text[300];
+		snprintf(text, sizeof(text), "[%s]", rows[i].goal);
+		for (char *p = text; *p; p++)
+			*p = *p == '\'' ? '"' : *p;
+		json_t *goals = json_loads(text, 0, NULL);
+		json_t *answer = json_pack("{s:[{s:i, s:s}, {s:s}]}", "evidence", "log", 3, "text", rows[i].line,
+			"fact", "driver.version");
+		assert_non_null(goals);
+		json_t *why = ff_goal_decided(goals, answer, "app.bug"), *open = ff_goal_open(goals);
+		if ((why != NULL) != (strcmp(rows[i].result, "passes") == 0))
+			fail_msg("%s: '%s' should be %s", rows[i].goal, rows[i].line, rows[i].result);
+		assert_true(open || json_object_get(json_array_get(goals, 0), "cause"));
+		json_decref(why), json_decref(open), json_decref(answer), json_decref(goals);
+	}
+}
+
 static void fixes_that_fail_go_behind(void **state)
 {
 	(void)state;
@@ -211,6 +248,7 @@ int main(void)
 		cmocka_unit_test(a_wheel_brings_its_code),
 		cmocka_unit_test(a_new_error_is_seen),
 		cmocka_unit_test(a_new_driver_and_a_met_requirement_count),
+		cmocka_unit_test(what_is_asked_for_decides),
 		cmocka_unit_test(fixes_that_fail_go_behind),
 		cmocka_unit_test(wheels_are_known_by_release_and_tag),
 	};
