@@ -31,12 +31,15 @@ static inline void ff_cleanup_fix_machine(struct ff_fix_machine **machine)
 
 /** The fix of an intention as firstfix.diagnosis/1 has it: kind, say, automatic, and where they apply command, set,
     unset, side_effects (a list of sentences), effect (what it does to the facts, see ff_fix_apply()) and refused (why
-    it must not be tried: it changes nothing here, or the facts forbid it). No command where none would be complete.
-    FF_EUSAGE for what is no intention (a rule of a user). */
+    it must not be tried: it changes nothing here, or the facts forbid it). For the trial alone: goals (what it makes so
+    of which thing, see goal.c), open (what would decide where no goal does), computed (the rule worked out that it is
+    enough). No command where none would be complete. FF_EUSAGE for what is no intention (a rule of a user). */
 struct ff_error *ff_fix_write(const struct ff_fix_machine *machine, const json_t *intention, json_t **ret);
 
 /** The facts as they would be after a fix's `effect`: {"packages": {"torch": "2.7.1+cu128", "apex": null}, "env":
-    {"BNB_CUDA_VERSION": null}, "facts": {"driver.version": "570.26"}} (null: gone). What follows from other facts is
+    {"BNB_CUDA_VERSION": null}, "facts": {"driver.version": "570.26"}} (null: gone; true: some release of it), "anew":
+    {"torch": true} the packages whose files are laid down again, "gone": {"workdir.ports": {"port": 8000}} the entry of
+    a list that has these fields, "settings" of the worker's start, which are no facts. What follows from other facts is
     worked out again as the probes would. *ret is NULL when what a check would look at there is not known; it is a new
     reference to `facts` itself when nothing changes. */
 struct ff_error *ff_fix_apply(const json_t *facts, const json_t *effect, json_t **ret);

@@ -74,7 +74,9 @@ struct ff_error *ff_fix_fetch_effect(const struct ff_fix_machine *m, const char 
 	struct ff_error *err = NULL;
 	size_t i;
 	json_t *model;
-	json_array_foreach (slash && m->facts ? ff_json_at(m->facts, "workdir.models") : NULL, i, model) {
+	if (!slash)
+		return NULL;
+	json_array_foreach (m->facts ? ff_json_at(m->facts, "workdir.models") : NULL, i, model) {
 		const char *folder = ff_json_text(model, "path");
 		size_t n = folder ? strlen(folder) : 0;
 		if (!n || strncmp(path, folder, n) != 0 || (path[n] && path[n] != '/'))
@@ -84,7 +86,7 @@ struct ff_error *ff_fix_fetch_effect(const struct ff_fix_machine *m, const char 
 		if (!err && !found)
 			err = note_part(model, i, only, &found, fix);
 	}
-	if (err || !slash)
+	if (err)
 		return err;
 	struct ff_goal goal = {.what = found ? found
 			: only		     ? only
