@@ -376,6 +376,48 @@ def test_words_beside_those_of_a_death_are_none(firstfix, line):
     assert explain(firstfix, f"the heron stands\n{line}\n")["verdict"] in ("nothing", "healthy")
 
 
+@pytest.mark.parametrize("line", [
+    "cuDNN error: CUDNN_STATUS_SUBLIBRARY_LOADING_FAILED", "task failed: nest-44",
+    "the nest could not be reached, exiting",
+    "E0000 00:00:1732412346.123456    4421 nest.cc:88] the heron gave up",
+    "F20261130 11:02:04.123456 4421 nest.cc:7] gone",
+    "Marking task as FAILED. dag_id=heron", "Flow run 'heron' - Finished in state Failed()",
+    "--- FAIL: TestHeron (0.02s)",
+    "Build step 'Execute shell' marked build as failure", "gpu1 : ok=3 changed=1 unreachable=0 failed=1 skipped=0",
+    "[2026-03-02 10:11:12.223] [heron] [critical] the nest is lost", "SEVERE: the nest is lost",
+    "10:11:12.123 [main] ERROR o.e.Heron - the nest is lost",
+    'time=2026-03-02T10:11:12Z level=ERROR msg="nest gone" id=3',
+    "[  FAILED  ] Heron.Nests", "3 failed, 12 passed in 3.21s", "Giving up.", "heron: cannot continue",
+    "Process exited due to an error.", "PHP Fatal error:  no nest", "(1) Normal termination (return value 1)",
+])  # fmt: skip
+def test_a_log_that_ends_in_words_of_failure_is_not_green(firstfix, line):
+    answer = explain(firstfix, f"the heron stands\n{line}\n")
+    assert answer["verdict"] == "failed-unknown" and answer["unexplained"]
+    # Where it works on, it did not end there.
+    assert explain(firstfix, f"the heron stands\n{line}\n{UP}")["verdict"] == "running"
+
+
+@pytest.mark.parametrize("line", [
+    "Tests: 12 passed, 0 failed", "checked 40 files, no errors found", "validation error: 0.031",
+    "word error rate 4.1 %",
+    "WARNING: failed to read the cache", "Cache not found, building it", "failed to reach mirror a, trying mirror b",
+    "INFO the codec could not be loaded", "on_failure: continue", "Missing keys: []",
+    "ok=3 changed=1 unreachable=0 failed=0",
+    "Sample 3: He said that he could not come and that the train was lost.", "Config not found, using defaults",
+    "why does it say permission denied", "could not count tokens\n  1%|#    | 3/400 [00:40<1:25:52, 12.98s/it]",
+])  # fmt: skip
+def test_last_words_that_tell_of_no_failure_are_none(firstfix, line):
+    assert explain(firstfix, f"the heron stands\n{line}\n")["verdict"] in ("nothing", "healthy", "running")
+    assert explain(firstfix, f"{UP}{line}\n")["verdict"] == "running"
+
+
+def test_words_of_failure_tell_of_an_end_only_at_the_end(firstfix):
+    log = "".join(f"heron {n} looks at the nest\n" for n in range(9))
+    assert explain(firstfix, "could not open the nest\n" + log)["verdict"] == "nothing"
+    # A log longer than what is read at once has its last lines too.
+    assert explain(firstfix, log * 1500 + "could not open the nest\n")["verdict"] == "failed-unknown"
+
+
 def test_what_failed_before_stands_in_its_own_run(firstfix):
     log = (DEAD + "[entrypoint] serve.py exited with code 1, restarting in 10 s\n[entrypoint] next\n") * 2 + UP
     history = explain(firstfix, log)["history"]

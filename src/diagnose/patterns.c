@@ -138,7 +138,7 @@ static struct ff_error *gather_landmarks(enum ff_landmark_kind only, struct ff_p
 	struct ff_error *err = NULL;
 	for (size_t i = 0; i < ff_landmarks_count(p->landmarks) && !err; i++) {
 		const struct ff_landmark *mark = ff_landmarks_at(p->landmarks, i);
-		if (mark->kind == FF_LANDMARK_ROLE || (only != FF_LANDMARK_KINDS && mark->kind != only))
+		if (!ff_landmark_sought(mark->kind) || (only != FF_LANDMARK_KINDS && mark->kind != only))
 			continue;
 		err = add_made(
 			p, widened(unanchored(strdup(mark->pattern))), HS_FLAG_MULTILINE, FF_LANDMARK_ID + (unsigned)i);

@@ -36,6 +36,7 @@ struct ff_reading {
 	bool shown_hurt;       // how its run was before it
 	struct ff_hits **hits; // by signature, made when needed
 	struct ff_error *err;
+	uint64_t last_from;  // number of the first of the last lines, 0 as long as it is not known
 	bool spoke;	     // a signature that is no context has a hit
 	bool context_only;   // nothing but context was found in the present line
 	bool landed;	     // a landmark that matters stood in the line of the file just read
@@ -398,6 +399,28 @@ static bool set_aside(struct ff_reading *r, struct ff_run *run, const struct ff_
 	return step == FF_SHOWN_LINE || step == FF_SHOWN_CLOSED || ff_speech_told(r->speech, line->text);
 }
 
+// The line's own words say that something failed.
+static bool words_of_failure(struct ff_reading *r, const struct ff_line *line)
+{
+	size_t at;
+	return (line->level == FF_LEVEL_NONE || line->level >= FF_LEVEL_ERROR) &&
+		ff_landmarks_any(r->landmarks, FF_LANDMARK_LAST, line->text, &at) &&
+		!ff_speech_quoted(r->speech, line->text, at);
+}
+
+// One of the last lines of the log: where nothing else tells how its run went, this one may.
+static void read_last(struct ff_reading *r, struct ff_run *run, const struct ff_line *line)
+{
+	const struct ff_event *e = ff_events_at(r->events, ff_events_current(r->events));
+	if ((e && e->kind != FF_EVENT_LINE) || ff_events_source_code(r->events) || ff_shown_open(r->shown))
+		return;
+	if (ff_landmarks_any(r->landmarks, FF_LANDMARK_UNSAID, line->text, NULL) ||
+		ff_landmarks_any(r->landmarks, FF_LANDMARK_ONWARD, line->text, NULL))
+		ff_runs_last_words(run, 0, FF_EVENT_NO_INNER);
+	else if (line->level >= FF_LEVEL_ERROR || words_of_failure(r, line))
+		ff_runs_last_words(run, line->number, ff_events_place(r->events, line, false));
+}
+
 static void on_line(const struct ff_line *read, void *context)
 {
 	struct ff_reading *r = context;
@@ -406,6 +429,8 @@ static void on_line(const struct ff_line *read, void *context)
 	size_t before = ff_events_count(r->events);
 	bool harmless;
 	line.run = run->id;
+	if (line.drawn)
+		ff_runs_last_words(run, 0, FF_EVENT_NO_INNER);
 	// Another rank's bar is no part of what is open, and does not end it.
 	if (line.drawn && (ff_events_busy(r->events, line.number) || ff_shown_open(r->shown)))
 		return;
@@ -424,6 +449,8 @@ static void on_line(const struct ff_line *read, void *context)
 		!ff_events_source_code(r->events);
 	if (loud && !harmless && !told(r, line.text))
 		ff_events_place(r->events, &line, false);
+	if (r->last_from && line.number >= r->last_from && !harmless)
+		read_last(r, run, &line);
 	size_t after = ff_events_count(r->events);
 	const struct ff_event *e = after > before ? ff_events_at(r->events, after - 1) : NULL;
 	if (e && harmless && e->first == line.number)
@@ -444,6 +471,11 @@ struct ff_error *ff_reading_line(struct ff_reading *r, struct ff_span raw, uint6
 	r->landed = false;
 	ff_liner_read(r->liner, raw, number, on_line, r);
 	return take_error(r);
+}
+
+void ff_reading_last(struct ff_reading *r, uint64_t number)
+{
+	r->last_from = number;
 }
 
 bool ff_reading_landmark_matters(enum ff_landmark_kind kind)
@@ -482,7 +514,7 @@ bool ff_reading_waits(const struct ff_reading *r)
 
 bool ff_reading_works(struct ff_reading *r, struct ff_span raw)
 {
-	return ff_landmarks_any(r->landmarks, FF_LANDMARK_WORK, raw);
+	return ff_landmarks_any(r->landmarks, FF_LANDMARK_WORK, raw, NULL);
 }
 
 enum ff_landmark_kind ff_reading_landmark(const struct ff_reading *r, int what)

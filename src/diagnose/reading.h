@@ -15,6 +15,9 @@ void ff_reading_destroy(struct ff_reading *reading);
     number. */
 struct ff_error *ff_reading_line(struct ff_reading *reading, struct ff_span raw, uint64_t number);
 
+/** From this line on they are the last ones of the log: a program may say there in any words why it ended. */
+void ff_reading_last(struct ff_reading *reading, uint64_t number);
+
 /** True when each line of this kind of landmark matters, however often such lines were read. */
 bool ff_reading_landmark_matters(enum ff_landmark_kind kind);
 

@@ -20,7 +20,7 @@
 
 #include <stdlib.h>
 
-enum { PUT_OFF = 4, AWAY_MAX = 1000 };
+enum { PUT_OFF = 4, AWAY_MAX = 1000, LAST_LINES = 3 };
 
 struct place {
 	size_t at; // start of the line
@@ -295,6 +295,36 @@ static void read_sifted(struct ff_scan *scan, const struct ff_sifted *sifted)
 		read_as(scan, &look.shape);
 }
 
+// ---- the last lines ----
+
+// Where the last lines begin that are not blank.
+static struct place last_lines(const struct ff_scan *scan)
+{
+	struct ff_span text = scan->bytes;
+	struct place place = {text.n, scan->line + 1};
+	for (const char *p = text.p; (p = memchr(p, '\n', (size_t)(text.p + text.n - p))); p++)
+		place.number++;
+	for (int found = 0; place.at > 0 && found < LAST_LINES;) {
+		const char *newline = memrchr(text.p, '\n', place.at - 1);
+		size_t start = newline ? (size_t)(newline - text.p) + 1 : 0;
+		place.number -= text.p[place.at - 1] == '\n';
+		found += ff_span_trim((struct ff_span){text.p + start, place.at - start}).n > 0;
+		place.at = start;
+	}
+	return place;
+}
+
+// They are read whatever stands in them: a program may say in any words why it ended.
+static void read_last(struct ff_scan *scan, struct place from)
+{
+	go_to(scan, from);
+	while (scan->now.at < scan->bytes.n && !scan->err) {
+		if (!scan->read)
+			read_line(scan);
+		next_line(scan);
+	}
+}
+
 static struct ff_error *take_error(struct ff_scan *scan)
 {
 	struct ff_error *err = scan->err;
@@ -312,6 +342,11 @@ static struct ff_error *read_chunk(struct ff_span lines, void *context)
 	skip(scan, (struct place){0, scan->line + 1});
 	scan->away = false;
 	scan->err = ff_sieve_begin(scan->sieve, lines);
+	struct place last = {lines.n, 0};
+	if (ff_chunks_last(scan->chunks)) {
+		last = last_lines(scan);
+		ff_reading_last(scan->reading, last.number);
+	}
 	do {
 		if (!scan->err)
 			scan->err = ff_sieve_next(scan->sieve, &sifted, &n);
@@ -320,6 +355,7 @@ static struct ff_error *read_chunk(struct ff_span lines, void *context)
 	} while (n && !scan->err);
 	walk_to(scan, (struct place){lines.n, 0});
 	come_back(scan, true);
+	read_last(scan, last);
 	go_to(scan, (struct place){lines.n, scan->line + ff_sieve_newlines(scan->sieve) + 1});
 	scan->line = scan->now.number - 1;
 	scan->unfinished = lines.n && lines.p[lines.n - 1] != '\n';

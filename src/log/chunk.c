@@ -16,6 +16,8 @@
 #include <emmintrin.h>
 #endif
 
+enum { KEPT = 4096 }; // bytes that are left for the next chunk, so that the last one has several lines
+
 struct ff_chunks {
 	ff_chunk_fn *fn;
 	void *context;
@@ -23,6 +25,7 @@ struct ff_chunks {
 	bool looked;		// whether it may be a notebook
 	bool waits;		// it may: nothing was handed out yet
 	bool docker;		// lines came in docker's objects
+	bool last;		// nothing is left behind what is handed out
 	struct ff_buf notebook; // its beginning
 	char *held;
 	char *text; // of a container, out of what is held
@@ -61,6 +64,11 @@ bool ff_chunks_docker(const struct ff_chunks *chunks)
 	return chunks->docker;
 }
 
+bool ff_chunks_last(const struct ff_chunks *chunks)
+{
+	return chunks->last;
+}
+
 // Takes them off where the text lies; returns its length without them.
 static size_t strip_escapes(char *text, size_t n)
 {
@@ -96,7 +104,8 @@ static struct ff_error *hold(struct ff_chunks *chunks, size_t n)
 	chunks->n += n;
 	if (chunks->n < FF_CHUNK_MAX)
 		return NULL;
-	const char *newline = memrchr(chunks->held, '\n', chunks->n);
+	const char *newline = memrchr(chunks->held, '\n', chunks->n - KEPT);
+	newline = newline ? newline : memrchr(chunks->held, '\n', chunks->n);
 	size_t whole = newline ? (size_t)(newline - chunks->held) + 1 : chunks->n;
 	struct ff_error *err = hand_out(chunks, whole);
 	if (err)
@@ -179,6 +188,7 @@ struct ff_error *ff_chunks_end(struct ff_chunks *chunks)
 	struct ff_error *err = feed_decoded(chunks, (struct ff_span){NULL, 0}, true);
 	if (!err && chunks->waits)
 		err = let_go(chunks, true);
+	chunks->last = true;
 	if (!err && chunks->n)
 		err = hand_out(chunks, chunks->n);
 	chunks->n = 0;

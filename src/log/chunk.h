@@ -28,6 +28,9 @@ struct ff_error *ff_chunks_filled(struct ff_chunks *chunks, size_t n);
 /** No more bytes: hand out what waits for the end of its line. */
 struct ff_error *ff_chunks_end(struct ff_chunks *chunks);
 
+/** True while the chunk is handed out that ends the log; unless all of the log is shorter, it has several lines. */
+bool ff_chunks_last(const struct ff_chunks *chunks);
+
 /** True once lines arrived in objects as docker's json-file driver writes them. */
 bool ff_chunks_docker(const struct ff_chunks *chunks);
 

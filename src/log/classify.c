@@ -133,14 +133,15 @@ const struct ff_line_mark ff_line_marks[] = {
 	{"signal: killed", false},
 	{"oom[-_]kill event", false},
 	{"terminate called", false},
-	{"\\b(?:ERROR|FATAL|CRITICAL)\\b", false},
+	{"\\b(?:ERROR|FATAL|CRITICAL|SEVERE)\\b", false},
 	// The same in the words of Go's loggers, nginx and klog
 	{"level=(?:error|fatal|panic)", false},
 	{"(?:ERRO|FATA|PANI)\\[\\d{4}\\]", false},
 	{"[MZ0-9] (?:ERR|FTL|PNC) ", false},
 	{"\\t(?:error|fatal|panic)\\t", false},
-	{" \\[(?:error|crit|alert|emerg)\\] ", false},
-	{"[EF]\\d{4} \\d\\d:\\d\\d:\\d\\d\\.\\d+ ", false},
+	{" \\[(?:error|crit|critical|fatal|alert|emerg)\\] ", false},
+	{"[EF]\\d{4} \\d\\d:\\d\\d:\\d\\d+\\.\\d+ ", false},
+	{"[EF]20\\d{6} \\d\\d:\\d\\d:\\d\\d\\.\\d+ ", false},
 	{"^[^A-Za-z0-9\\n]{0,9}\\[[EF]\\] ", false},
 	{"```", false}, // shown.c
 	{"<\\|(?:im_start|assistant|user|system|im_end|end|eot_id)", false},

@@ -27,7 +27,8 @@ struct ff_landmarks {
 };
 
 static const char *const kinds[FF_LANDMARK_KINDS] = {"session", "start", "role", "load", "ready", "work", "finished",
-	"over", "stopped", "gone", "died", "harmless", "note", "ignored", "onward", "skipped", "failed", "refused"};
+	"over", "stopped", "gone", "died", "harmless", "note", "ignored", "onward", "skipped", "failed", "refused",
+	"last", "unsaid"};
 
 void ff_landmarks_destroy(struct ff_landmarks *landmarks)
 {
@@ -112,7 +113,12 @@ bool ff_landmarks_stands(struct ff_landmarks *landmarks, size_t index, struct ff
 	return regex && ff_regex_match(regex, text, 0, &m);
 }
 
-bool ff_landmarks_any(struct ff_landmarks *landmarks, enum ff_landmark_kind kind, struct ff_span text)
+bool ff_landmark_sought(enum ff_landmark_kind kind)
+{
+	return kind != FF_LANDMARK_ROLE && kind != FF_LANDMARK_LAST && kind != FF_LANDMARK_UNSAID;
+}
+
+bool ff_landmarks_any(struct ff_landmarks *landmarks, enum ff_landmark_kind kind, struct ff_span text, size_t *ret_at)
 {
 	struct ff_match m;
 	if (!landmarks->any[kind]) {
@@ -124,7 +130,11 @@ bool ff_landmarks_any(struct ff_landmarks *landmarks, enum ff_landmark_kind kind
 		ff_error_destroy(
 			all.failed || !all.p ? NULL : ff_regex_create(all.p, true, false, &landmarks->any[kind]));
 	}
-	return landmarks->any[kind] && ff_regex_match(landmarks->any[kind], text, 0, &m);
+	if (!landmarks->any[kind] || !ff_regex_match(landmarks->any[kind], text, 0, &m))
+		return false;
+	if (ret_at)
+		*ret_at = (size_t)(m.group[0].p - text.p);
+	return true;
 }
 
 uint64_t ff_landmarks_role(struct ff_landmarks *landmarks, struct ff_span source)

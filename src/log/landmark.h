@@ -23,6 +23,8 @@ enum ff_landmark_kind {
 	FF_LANDMARK_SKIPPED,  /**< the part whose traceback stands above it is left out */
 	FF_LANDMARK_FAILED, /**< a server told its caller that it failed: what is raised beside it was about that request */
 	FF_LANDMARK_REFUSED, /**< a server told its caller that the request was wrong: the traceback above it was its */
+	FF_LANDMARK_LAST,    /**< in the last lines of a log: it failed, as far as these words tell */
+	FF_LANDMARK_UNSAID,  /**< there or below: it did not */
 	FF_LANDMARK_KINDS,
 };
 
@@ -42,8 +44,12 @@ const struct ff_landmark *ff_landmarks_at(const struct ff_landmarks *landmarks, 
 /** True when the landmark stands in the text of a line. */
 bool ff_landmarks_stands(struct ff_landmarks *landmarks, size_t index, struct ff_span text);
 
-/** True when one of this kind does; also in a line that still has its prefixes, where the pattern allows it. */
-bool ff_landmarks_any(struct ff_landmarks *landmarks, enum ff_landmark_kind kind, struct ff_span text);
+/** True when one of this kind does; also in a line that still has its prefixes, where the pattern allows it. `ret_at`,
+    which may be NULL, is where it begins. */
+bool ff_landmarks_any(struct ff_landmarks *landmarks, enum ff_landmark_kind kind, struct ff_span text, size_t *ret_at);
+
+/** True for the kinds that are looked for in every line of a log. */
+bool ff_landmark_sought(enum ff_landmark_kind kind);
 
 /** The pid in a source that a role of the table names itself with; 0 when none does. */
 uint64_t ff_landmarks_role(struct ff_landmarks *landmarks, struct ff_span source);

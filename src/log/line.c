@@ -267,6 +267,8 @@ static void read_piece(struct reading *r, struct ff_span text, unsigned depth)
 		return;
 	struct ff_prefix prefix = r->carried;
 	prefix.part = 0;
+	if (r->liner->unwrapped[depth].level != FF_LEVEL_NONE)
+		prefix.level = r->liner->unwrapped[depth].level;
 	struct ff_span rest = ff_prefixes_strip(r->liner->prefixes, text, &prefix);
 	struct ff_span pasted = depth ? text : dedent(r->liner, text);
 	if (rest.p == text.p && pasted.p != text.p)
@@ -348,6 +350,7 @@ enum ff_level ff_level_of(struct ff_span word)
 		{"F", FF_LEVEL_FATAL},
 		{"C", FF_LEVEL_FATAL},
 		{"FATAL", FF_LEVEL_FATAL},
+		{"SEVERE", FF_LEVEL_ERROR},
 		{"CRIT", FF_LEVEL_FATAL},
 		{"CRITICAL", FF_LEVEL_FATAL},
 		{"2", FF_LEVEL_FATAL},

@@ -7,7 +7,7 @@
 
 #include "base/regex.h"
 
-#define LEVELS "DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|CRITICAL|FATAL|TRACE|EXCEPTION"
+#define LEVELS "DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|CRITICAL|FATAL|SEVERE|TRACE|EXCEPTION"
 #define DATE "\\d{4}[-/]\\d\\d[-/]\\d\\d"
 #define CLOCK "\\d\\d:\\d\\d:\\d\\d(?:[.,]\\d+)?"
 #define ZONE "(?: ?(?:Z|UTC|[+-]\\d\\d:?\\d\\d))?"
@@ -47,7 +47,9 @@ static const struct {
 	{"AAAA[0000] ", "(?<lvl>DEBU|INFO|WARN|ERRO|FATA|PANI)\\[\\d{4}\\] "},
 	{"00/00/0000 00:00:00", "\\d\\d/\\d\\d/\\d{4} " CLOCK " - (?<lvl>" LEVELS ") - [\\w.]+ - +"},
 	{"0000000000.000000 ", "\\d{10}\\.\\d{6} (?<src>[\\w.-]+ [\\w./@-]+\\[\\d+\\]):(?: |$)"},
-	{"00:00:00", CLOCK "(?: - | \\| | )(?:(?<lvl>" LEVELS ") )?"},
+	{"00:00:00",
+		CLOCK "(?: - | \\| | )(?:(?:\\[[^\\]]{1,60}\\] )?(?<lvl>" LEVELS
+		      ") (?: ?[\\w.$]+ - )?)?"}, // logback too
 	// 0: TEXT (srun -l), 10.0.0.4: TEXT (pdsh), 0|worker  | TEXT (pm2)
 	{"0", "(?<src>\\d{1,4}|\\d{1,3}(?:\\.\\d{1,3}){3}):(?: |$)"},
 	{"0", "\\d+\\|(?<svc>[\\w.-]+) *\\|(?: |$)"},
@@ -78,7 +80,8 @@ static const struct {
 	{"[AA", "\\[[A-Z][\\w-]{1,20}\\] ?(?:\\[RANK \\d+\\] )?\\[(?<lvl>" LEVELS "|[IWEF])\\] ?"},
 	{"[00/00/0000-00:00:00", "\\[[\\d/]{10}-" CLOCK "\\] "},
 	{"[AAAA", "\\[(?<lvl>" LEVELS ")\\|[^\\]]*\\](?: [\\d:, -]+)?(?: ?>>)? "},
-	{"[", "\\[ *(?<lvl>" LEVELS "|[IWEF]) *\\] "},
+	// [error] TEXT, also behind a logger's or a thread's name: [engine] [critical] TEXT (spdlog, Boost.Log)
+	{"[", "(?:\\[[\\w.:-]{1,40}\\] )?\\[ *(?<lvl>(?i:" LEVELS ")|[IWEF]) *\\] "},
 	{"[", "\\[[\\w./-]+\\.(?:py|cc|cpp|cu|rs|go|pyx)(?::\\d+)(?::\\w+)?\\](?: |$)"},
 	{" ", " +(?|(?<lvl>" LEVELS ") +(?=\\w)|\\[(?<lvl>" LEVELS ")\\] +)"},
 	// (EngineCore_DP0 pid=164) TEXT, (RayWorkerWrapper pid=12, ip=10.0.0.2) [repeated 3x across cluster] TEXT,
@@ -100,7 +103,7 @@ static const struct {
 	{"AAAA", "(?<lvl>" LEVELS ")\\s*\\| " DATE " " CLOCK " \\| [\\w.:<>]+ - "},
 	{"AAAA", "(?<lvl>" LEVELS "):(?:" DATE " " CLOCK ":[\\w.]+:\\d+: |[\\w.]*:)"}, // the first is JAX's
 	{"AAAA", "(?|(?<lvl>" LEVELS "): +|(?<lvl>ERROR|FATAL|CRITICAL) +(?=[A-Z]?[a-z]|\\[[a-z]))"},
-	{"A0000 00:00:00", "(?<lvl>[IWEF])\\d{4} " CLOCK " +\\d+ [^\\]]*\\] "},
+	{"A0000", "(?<lvl>[IWEF])\\d{4}(?:\\d{4})? \\d\\d:\\d\\d:\\d{2,10}\\.\\d+ +\\d+ [^\\]]*\\] "},
 	// Mar  4 05:06:07 host python3[7]: TEXT (journald, syslog), Wed 2026-03-04 05:06:07 UTC host python3[7]: TEXT
 	{"Aaa ?0 00:00:00",
 		"[A-Z][a-z]{2} [ \\d]\\d " CLOCK

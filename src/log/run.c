@@ -280,6 +280,18 @@ void ff_runs_event(struct ff_run *run, struct ff_events *events, const struct ff
 		about(run, events, run->failed);
 }
 
+static bool showed_health(const struct ff_run *run)
+{
+	return run->seen[FF_LANDMARK_READY] || run->seen[FF_LANDMARK_WORK] || run->seen[FF_LANDMARK_FINISHED] ||
+		run->seen[FF_LANDMARK_OVER];
+}
+
+void ff_runs_last_words(struct ff_run *run, uint64_t number, size_t event)
+{
+	run->last_words = number;
+	run->words = event;
+}
+
 bool ff_runs_wait(const struct ff_runs *runs)
 {
 	for (size_t i = 0; i < runs->service_count; i++) {
@@ -425,10 +437,11 @@ static void end(struct own own, struct ff_run *run)
 	if (said || died) {
 		run->end = FF_RUN_DIED;
 		run->at = said ? said->last : seen[FF_LANDMARK_DIED];
-	} else if (seen[FF_LANDMARK_GONE] && !worked && !finished && !seen[FF_LANDMARK_READY] &&
-		!seen[FF_LANDMARK_OVER]) {
+	} else if ((run->last_words || seen[FF_LANDMARK_GONE]) && !showed_health(run)) {
 		run->end = FF_RUN_DIED;
-		run->at = seen[FF_LANDMARK_GONE];
+		run->at = run->last_words ? run->last_words : seen[FF_LANDMARK_GONE];
+		if (run->last_words)
+			ff_events_raise(own.events, run->words, FF_LEVEL_ERROR);
 	} else if (finished || seen[FF_LANDMARK_OVER]) {
 		run->end = FF_RUN_FINISHED;
 		run->at = finished > seen[FF_LANDMARK_OVER] ? finished : seen[FF_LANDMARK_OVER];

@@ -31,15 +31,17 @@ struct ff_run {
 	uint64_t up; /**< line that first shows it ready or at work, 0 for none */
 	// While it is read:
 	unsigned service;
-	bool ailing;	    /**< an event waits for a sign of health */
-	bool hurt;	    /**< one that is an error does */
-	size_t stop;	    /**< event that says that it was stopped */
-	uint64_t failing;   /**< the request that failed at `failed`, until something follows */
-	uint64_t failed;    /**< line of its answer */
-	unsigned elsewhere; /**< how often others were answered since */
-	unsigned since;	    /**< signs of health since the last error, counted while one waits */
-	size_t start;	    /**< index of the landmark that began it + 1 */
-	uint64_t pid;	    /**< of its role */
+	bool ailing;	     /**< an event waits for a sign of health */
+	bool hurt;	     /**< one that is an error does */
+	size_t stop;	     /**< event that says that it was stopped */
+	uint64_t failing;    /**< the request that failed at `failed`, until something follows */
+	uint64_t failed;     /**< line of its answer */
+	uint64_t last_words; /**< one of the last lines of the log says that it failed, ... */
+	size_t words;	     /**< in this event */
+	unsigned elsewhere;  /**< how often others were answered since */
+	unsigned since;	     /**< signs of health since the last error, counted while one waits */
+	size_t start;	     /**< index of the landmark that began it + 1 */
+	uint64_t pid;	     /**< of its role */
 };
 
 enum { FF_RUNS_KEPT = 64 }; /**< so many of a log's runs: the first few and the newest */
@@ -74,6 +76,10 @@ void ff_runs_healthy(struct ff_run *run, struct ff_events *events, uint64_t numb
 
 /** A server of this run tells its caller in this line that it failed. */
 void ff_runs_failed(struct ff_run *run, struct ff_events *events, uint64_t number, uint64_t request);
+
+/** This line, one of the last of the log, says in plain words that it failed. That counts where the run shows no
+    health, which tells more. 0 for the number: what it said before did not matter. */
+void ff_runs_last_words(struct ff_run *run, uint64_t number, size_t event);
 
 /** A new event of this run, made in line `number`. */
 void ff_runs_event(struct ff_run *run, struct ff_events *events, const struct ff_event *event, uint64_t number);

@@ -333,7 +333,6 @@ bool ff_unwrap(struct ff_span line, enum ff_pretty *pretty, struct ff_unwrapped 
 	bool found = false;
 	for (size_t i = 0; i < sizeof(wrappers) / sizeof(*wrappers) - source && !found && text.n; i++) {
 		ret->text.n = 0;
-		ret->level = FF_LEVEL_NONE;
 		found = wrappers[i](text, ret);
 	}
 	ret->text.n = found ? ret->text.n : 0;

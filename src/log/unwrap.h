@@ -15,5 +15,6 @@ struct ff_unwrapped {
     it a message of several lines. */
 enum ff_pretty { FF_PRETTY_NONE, FF_PRETTY_OBJECT, FF_PRETTY_ENTRY, FF_PRETTY_MESSAGE };
 
-/** False when the line is not wrapped. *pretty is remembered from line to line. */
+/** False when the line is not wrapped; that it names its level is known then too. *pretty is remembered from line to
+    line. */
 bool ff_unwrap(struct ff_span line, enum ff_pretty *pretty, struct ff_unwrapped *ret);

@@ -20,7 +20,7 @@ static void take(const struct ff_line *line, void *context)
 	if (!landmarks)
 		assert_null(ff_landmarks_create(&landmarks));
 	ff_events_line(context, line);
-	if (ff_landmarks_any(landmarks, FF_LANDMARK_READY, line->text))
+	if (ff_landmarks_any(landmarks, FF_LANDMARK_READY, line->text, NULL))
 		ff_events_progress(context, line->run, line->number, 0);
 }
 
