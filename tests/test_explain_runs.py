@@ -139,6 +139,38 @@ def access(path, status):
     return f'INFO:     10.0.0.7:4000 - "POST {path} HTTP/1.1" {status}\n'
 
 
+RAISED = (
+    "ERROR:    Exception in ASGI application\nTraceback (most recent call last):\n"
+    '  File "/srv/app/nest.py", line 41, in draw\n    out = pipe(x)\n'
+)
+OOM = (
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 23.65 GiB"
+    " of which 812.00 MiB is free. Of the allocated memory 21.9 GiB is allocated by PyTorch, and 310.00 MiB is reserved"
+    " by PyTorch but unallocated."
+)
+
+
+@pytest.mark.parametrize("error, verdict", [
+    (OOM, "running"),
+    ("OSError: [Errno 28] No space left on device: '/tmp/heron.wav'", "running"),
+    ("huggingface_hub.errors.HfHubHTTPError: 429 Client Error: Too Many Requests for url: https://huggingface.co/a/b",
+     "running"),
+    ("RuntimeError: CUDA error: an illegal memory access was encountered", "failed"),
+    ("RuntimeError: CUDA error: device-side assert triggered", "failed"),
+    ("RuntimeError: CUDA error: no kernel image is available for execution on the device", "failed"),
+    ("ModuleNotFoundError: No module named 'soundfile'", "failed"),
+], ids=["memory", "disk", "too many requests", "illegal access", "assert", "no kernel image", "module"])
+def test_what_can_pass_is_over_once_the_same_request_is_answered(firstfix, error, verdict):
+    failed = UP + RAISED + error + "\n" + access("/v1/draw", "500 Internal Server Error")
+    assert explain(firstfix, failed)["verdict"] == "failed"
+    answer = explain(firstfix, failed + access("/v1/draw", "200 OK"))
+    assert answer["verdict"] == verdict
+    assert answer["diagnoses"][0]["severity"] == ("warning" if verdict == "running" else "error")
+    # Not by an answer to something else, and not where it failed again.
+    for later in (access("/health", "200 OK"), access("/v1/paint", "200 OK"), access("/v1/draw", "200 OK") + failed):
+        assert explain(firstfix, failed + later)["verdict"] == "failed"
+
+
 @pytest.mark.parametrize(
     "line", ["!! ERROR: the nest /heron is gone", "[E] the heron fell", "ERROR the heron fell", "FATAL [nest] gone"]
 )

@@ -49,6 +49,9 @@ struct ff_error *ff_judge_log_after(struct ff_rules *rules, const struct ff_scan
 /** Where an event stands: 5 the deepest of the fatal chain ... 1 a plain line, 0 harmless. */
 int ff_event_tier(const struct ff_events *events, size_t index);
 
+/** Makes a warning of a finding that is over: it failed requests that were answered later. */
+void ff_finding_over(struct ff_rules *rules, const struct ff_scan *scan, struct ff_finding *finding);
+
 /** True unless the rule or its answer says "warning". */
 bool ff_finding_is_error(const struct ff_rules *rules, const struct ff_finding *finding);
 

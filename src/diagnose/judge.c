@@ -490,8 +490,10 @@ struct ff_error *ff_judge_log(
 	struct ff_error *err = ask_hits(rules, scan, events, facts_key, ret, broken);
 	if (!err)
 		err = judge_ends(rules, scan, events, ret, broken);
-	for (size_t i = 0; i < ret->n; i++)
+	for (size_t i = 0; i < ret->n; i++) {
 		ret->list[i].tier = tier_of(ff_scan_events(scan), &ret->list[i]);
+		ff_finding_over(rules, scan, &ret->list[i]);
+	}
 	if (own_exception(rules, scan) || named(rules, ret))
 		drop_wrappers(rules, ret);
 	lua_settop(L, top);

@@ -70,8 +70,8 @@ bool ff_cause_find(const char *id, struct ff_cause *ret)
 		if (!line.n || line.p[0] == '#' || !ff_span_next(&line, '\t', &cell) || !ff_span_eq(cell, id))
 			continue;
 		*ret = (struct ff_cause){0};
-		struct ff_span *cells[] = {&ret->title, &ret->fix_kinds, &ret->counts_as};
-		for (size_t i = 0; i < 3 && ff_span_next(&line, '\t', &cell); i++)
+		struct ff_span *cells[] = {&ret->title, &ret->fix_kinds, &ret->counts_as, &ret->passes};
+		for (size_t i = 0; i < 4 && ff_span_next(&line, '\t', &cell); i++)
 			*cells[i] = cell;
 		return true;
 	}

@@ -76,5 +76,6 @@ struct ff_error *ff_rules_narrow(struct ff_rules *rules, const char *engine);
 /** What causes.tsv says of a cause; empty spans when it does not know it. */
 struct ff_cause {
 	struct ff_span title, fix_kinds, counts_as;
+	struct ff_span passes; /**< not empty where it can be over by itself */
 };
 bool ff_cause_find(const char *id, struct ff_cause *ret);
