@@ -461,3 +461,14 @@ def test_a_goodbye_clears_nothing_that_stands_below_another_way(firstfix):
     way = "WARNING heron is not available. Falling back to the grebe\n"
     bye = "INFO:     Application shutdown complete.\n"
     assert explain(firstfix, UP + way + DEAD + "\n" + bye)["verdict"] == "failed-unknown"
+
+
+@pytest.mark.parametrize("times", [1, 9, 80])
+def test_a_server_that_is_started_again_fails_requests_for_the_same_cause(firstfix, times):
+    lacks = REFUSED.replace("the prompt is longer than the context of the heron", "As of transformers v4.44, default"
+                            " chat template is no longer allowed, so you must provide a chat template if the tokenizer"
+                            " does not define one.")  # fmt: skip
+    run = UP + (lacks + access("/v1/chat/completions", "400 Bad Request")) * times
+    answers = [explain(firstfix, run * runs) for runs in (1, 2, 3)]
+    assert [[d["cause"] for d in a["diagnoses"]] for a in answers] == [["engine.arg-invalid"]] * 3
+    assert {a["verdict"] for a in answers} == {"failed"}

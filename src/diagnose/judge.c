@@ -161,6 +161,8 @@ static void push_event(lua_State *L, const struct ff_events *events, size_t inde
 	lua_setfield(L, -2, "emitters");
 	lua_pushboolean(L, e->progress != 0);
 	lua_setfield(L, -2, "progress");
+	lua_pushboolean(L, e->refused);
+	lua_setfield(L, -2, "refused");
 	if (e->inner != FF_EVENT_NO_INNER)
 		set_int(L, "inner", (lua_Integer)e->inner);
 	push_frames(L, e);

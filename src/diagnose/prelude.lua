@@ -374,6 +374,9 @@ local function hit_of(raw, events)
   return hit
 end
 
+-- How close to the root of the failure. What a server refused in the run that counts tells more than an older run.
+local function closeness(hit) return (hit.event.tier or 0) + (hit.event.refused and 0.5 or 0) end
+
 local function log_of(raw, events)
   local log, speaking = setmetatable({["\0events"] = events}, {__index = function(log, name)
     local method = methods[name]
@@ -381,12 +384,10 @@ local function log_of(raw, events)
   end}), {}
   for _, entry in ipairs(raw) do
     local hit = hit_of(entry, events)
-    local list = log["\0" .. hit.name]
-    if not list then
-      list = {total = entry.total}
-      log["\0" .. hit.name] = list
-      rawset(log, hit.name, hit)
-    end
+    local list = log["\0" .. hit.name] or {total = entry.total}
+    log["\0" .. hit.name] = list
+    local keep = list[1] and (hit.context or closeness(log[hit.name]) > 0 or closeness(hit) == 0)
+    if not keep then rawset(log, hit.name, hit) end -- one of an older run is no more than an example
     list[#list + 1] = hit
     if not hit.context then speaking[#speaking + 1] = hit end
   end
@@ -397,9 +398,8 @@ end
 local function best(hits)
   local found
   for _, hit in ipairs(hits) do
-    local tier = hit.event.tier or 0
-    local best = found and found.event.tier or 0
-    if not found or tier > best or (tier == best and hit.line < found.line) then found = hit end
+    local closer = found and closeness(hit) - closeness(found) or 1
+    if closer > 0 or (closer == 0 and hit.line < found.line) then found = hit end
   end
   return found
 end
