@@ -465,10 +465,38 @@ def test_a_goodbye_clears_nothing_that_stands_below_another_way(firstfix):
 
 @pytest.mark.parametrize("times", [1, 9, 80])
 def test_a_server_that_is_started_again_fails_requests_for_the_same_cause(firstfix, times):
-    lacks = REFUSED.replace("the prompt is longer than the context of the heron", "As of transformers v4.44, default"
-                            " chat template is no longer allowed, so you must provide a chat template if the tokenizer"
-                            " does not define one.")  # fmt: skip
+    asks = "so you must provide a chat template if the tokenizer does not define one."
+    lacks = REFUSED.replace("the prompt is longer than the context of the heron", asks)
     run = UP + (lacks + access("/v1/chat/completions", "400 Bad Request")) * times
     answers = [explain(firstfix, run * runs) for runs in (1, 2, 3)]
     assert [[d["cause"] for d in a["diagnoses"]] for a in answers] == [["engine.arg-invalid"]] * 3
     assert {a["verdict"] for a in answers} == {"failed"}
+
+
+LOADED = "Loading checkpoint shards: 100%|##########| 2/2 [00:04<00:00,  2.10s/it]\n"
+ANSWERED = (
+    'Traceback (most recent call last):\n  File "app.py", line 3, in <module>\n'
+    "ModuleNotFoundError: No module named 'flash_attn'\n"
+)
+IN_LINE = json.dumps("You get: " + ANSWERED)
+
+
+@pytest.mark.parametrize("log", [
+    "Response:\n" + ANSWERED + "\nPrompt: and now?\n", "### Assistant\n" + ANSWERED + "### Human\n",
+    "Output:\n" + ANSWERED + "Generated 64 tokens in 2.1 s (30.4 tokens/s)\n",
+    "Question: why does it fail\nAnswer:\n" + ANSWERED + "Reference: it is missing\n",
+    '{"choices":[{"message":{"role":"assistant","content":' + IN_LINE + "}}]}\n",
+    'data: {"choices":[{"delta":{"content":' + IN_LINE + "}}]}\n", '{"output_text": ' + IN_LINE + "}\n",
+    "[{'generated_text': " + IN_LINE + "}]\n", '{"prompt": "why", "completion": ' + IN_LINE + "}\n",
+])  # fmt: skip
+def test_a_traceback_that_a_model_tells_of_is_nobodys(firstfix, log):
+    answer = explain(firstfix, LOADED + log)
+    assert answer["verdict"] in ("running", "nothing") and not answer["diagnoses"]
+
+
+@pytest.mark.parametrize("log", [
+    "Response:\nIt stands.\n" + ANSWERED, "Output:\n" + ANSWERED + "Process exited with code 1\n",
+    "stderr:\n" + ANSWERED, '{"error": ' + IN_LINE + "}\n", '{"output": {"error": ' + IN_LINE + "}}\n",
+])  # fmt: skip
+def test_a_traceback_below_or_in_what_a_program_says_is_its_own(firstfix, log):
+    assert explain(firstfix, LOADED + log)["verdict"] == "failed"

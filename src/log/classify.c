@@ -20,7 +20,7 @@ static const struct {
 	{FF_CLASS_MARK, NULL,
 		"[\\s~^|\\xe2\\x94\\x80-\\xe2\\x95\\xaf-]*$|\\s*\\[Previous line repeated \\d+|\\d+ frames\\s*$"
 		"|\\s*\\+[+-]+(?: \\d+ -+)?\\s*$"},
-	{FF_CLASS_TRACEBACK, "Traceback (most", ".{0,80}Traceback \\(most recent call last\\)"},
+	{FF_CLASS_TRACEBACK, "Traceback (most", ".{0,80}Traceback \\(most recent call last\\)(?!:?\\\\n)"},
 	{FF_CLASS_FRAME, "File ",
 		"(?:.{0,80}  |\\s*)File \"(?<file>[^\"]+)\", line (?<line>\\d+)(?:, in (?<func>.+))?"},
 	{FF_CLASS_FRAME, "File ", "\\s*File (?<file>(?:[A-Za-z]:)?[^\\s:]+):(?<line>\\d+),? in (?<func>[^(]+)"},
@@ -148,6 +148,9 @@ const struct ff_line_mark ff_line_marks[] = {
 	{"[=#*-]{3} ?(?:[Rr]esponse|[Aa]nswer|[Cc]ompletion|[Oo]utput|[Pp]rompt|RESPONSE|ANSWER|OUTPUT|PROMPT) "
 	 "?[=#*-]{3}",
 		false},
+	{"(?:[Rr]esponse|RESPONSE|[Aa]ssistant|ASSISTANT|[Aa]nswer|ompletion|[Gg]enerated text|utput)\\]?:[ \\t]*$",
+		false},
+	{"# ?(?:Response|Assistant|Answer|Output)[ \\t]*$", false},
 	{"(?:\\b|m)commit [0-9a-f]{7}", false},
 	{"==> [^\n]* <==", false}, // line.c
 	{"^\\{ ?\"", true},

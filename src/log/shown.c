@@ -3,6 +3,7 @@
 //	```                                                       a block of markdown, to the next ```
 //	<|assistant|>                                             a turn of a chat template, to its end or the next turn
 //	=== Response ===                                          a heading in a frame, to the next one
+//	Response:                                                 a heading, to the next turn of who asks
 //	commit 5f0c1d2                                            git's log: what is indented below
 //	> RuntimeError: CUDA error                                a quotation
 //
@@ -29,6 +30,12 @@ static const struct {
 		"<\\|(?:end|im_end|im_start|eot_id|endoftext|assistant|user|system)\\b", .again = true},
 	{"=#*-", "[=#*-]{3,} ?(?:model |generated )?(?:response|answer|completion|output|prompt|text) ?[=#*-]{3,}$",
 		"[=#*-]{3,}(?: ?[\\w ]+ ?[=#*-]{3,})?$", .again = true},
+	// A heading alone; the next turn, or how fast it was said, shows that the program went on
+	{"RrAaGgMmCcOo#[",
+		"(?:#{1,4} ?|\\[)?(?:(?:model|generated) )?(?:response|assistant|answer|completion|generated(?: "
+		"text)?|output|text)\\]?:?\\s*$",
+		"(?:#{1,4} ?|\\[)?(?:prompt|input|user|human|question|instruction|reference|expected|ground truth)(?: "
+		"\\d+)?\\]?(?::|$)|.*\\b(?:tokens?/s|tokens? per second|generated \\d+ (?:new )?tokens)\\b"},
 	{"Cc", "commit [0-9a-f]{7,40}(?: \\([^)]*\\))?$", "(?!\\s|Author:|Date:|Merge:|AuthorDate:|Commit)\\S",
 		.sure = true},
 };

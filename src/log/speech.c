@@ -21,8 +21,8 @@ enum { BEFORE_MAX = 4096 };
 
 #define FIELD                                                                                                         \
 	"(?:prompts?|contents?|texts?|questions?|answers?|instructions?|completions?|sentences?|passages?|query|quer" \
-	"ies|generated[_ ]text|assistant|user|human|titles?|subject|comments?|caption|transcript|summary|reference|"  \
-	"prediction|review|feedback)"
+	"ies|(?:generated|output|response|decoded)[_ ]text|assistant|user|human|titles?|subject|comments?|caption|"   \
+	"transcript|summary|reference|prediction|review|feedback)"
 #define ITEM "^\\s*(?:[*-]|\\d{1,3}[.)])\\s+"
 
 // `before` is matched against what stands before, whatever the case; its `$` is where the words in doubt begin.

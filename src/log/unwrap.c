@@ -293,6 +293,29 @@ static bool unwrap_csv(struct ff_span text, struct ff_unwrapped *ret)
 	return true;
 }
 
+// The text at `at` stands in the value of a field that holds what a model or its user said: "content": "You get: ...
+static bool somebody_said(struct ff_span text, const char *at)
+{
+	static const char *const fields[] = {"content", "text", "completion", "prompt", "output_text", "generated_text",
+		"response_text", "answer", "question", "instruction", NULL};
+	for (const char *p = at; p > text.p + 1; p--) {
+		if ((*p != '"' && *p != '\'') || p[-1] == '\\')
+			continue;
+		const char *sign = p - 1;
+		while (sign > text.p && (*sign == ' ' || *sign == 'b' || *sign == 'f' || *sign == 'r'))
+			sign--;
+		if (*sign != ':' && *sign != '=')
+			continue;
+		const char *end = sign, *from;
+		while (end > text.p && strchr(" \\\"'", end[-1]))
+			end--;
+		for (from = end; from > text.p && (isalnum((unsigned char)from[-1]) || from[-1] == '_');)
+			from--;
+		return known((struct ff_span){from, (size_t)(end - from)}, fields);
+	}
+	return false;
+}
+
 // A traceback, or several lines, in one.
 static bool unwrap_escaped(struct ff_span text, struct ff_unwrapped *ret)
 {
@@ -306,6 +329,9 @@ static bool unwrap_escaped(struct ff_span text, struct ff_unwrapped *ret)
 		at += 2;
 	}
 	if (escapes < ESCAPED_LINES_MIN && !memmem(text.p, text.n, end, sizeof(end) - 1))
+		return false;
+	at = memmem(text.p, text.n, "\\n", 2);
+	if (!at || somebody_said(text, at))
 		return false;
 	char quote = text.p[text.n - 1];
 	const char *open = quote == '"' || quote == '\'' ? memchr(text.p, quote, text.n - 1) : NULL;
