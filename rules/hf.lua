@@ -84,9 +84,10 @@ rule {
       [[The file might be corrupted]],
     },
   },
+  context = {given = [=[from_pretrained\(\s*['"](?<repo>[A-Za-z0-9][\w.-]*/[\w.-]+)['"]]=]},
   facts = {"model.path"},
   confidence = 0.87,
-  when = function(_, log)
+  when = function(f, log)
     local other = log.checksum or log.onnx or log.foreign or log.header or log.incomplete_meta or log.lfs or log.html
       or log.pickle or log.zip or log.unable_to_load or log.size or log.gguf or log.sp or log.json or log.storage
       or log.tokenizer_json or log.truncated_h5
@@ -112,7 +113,10 @@ rule {
     end
     -- a child that could not be started
     if not other and log.has_frame[[multiprocessing/(?:spawn|reduction|connection)]] then return nil end
-    return true
+    local repo = log.setting"model" or log.given and log.given.repo -- the file itself is not named
+    if not other or type(repo) ~= "string" or not repo:match[=[^[A-Za-z0-9][\w.-]*/[\w.-]+$]=] then return true end
+    return {fixes = {{fetch = true, repo = repo, say = "Download the model's files again; the damaged one is among "
+      .. "them."}, {free = "disk", say = "If it breaks again, look for a full disk or a quota at the cache folder."}}}
   end,
   why = "A model file is not what it should be: cut short, a git-lfs pointer, or a web page saved under its name. The "
     .. "reader found bytes that this format cannot begin or end with.",
@@ -174,27 +178,6 @@ rule {
   end,
   doc = {looks = "gguf_init_from_file: invalid magic number 67676a74; unknown (magic, version) combination.",
     check = "The first four bytes of the file: GGUF is a model of llama.cpp."},
-}
-
-rule {
-  id = "hf.incomplete/shard",
-  anyone = "system",
-  signatures = {
-    shard = any{
-      [[No such file or directory: ]],
-      [[does not appear to have a file named ]],
-    } .. [[['"]?(?<shard>[^'"\s]*-\d{5}-of-\d{5}\.(?:safetensors|bin|gguf))]],
-  },
-  specific_over = {"hf.not-found"},
-  confidence = 0.85,
-  why = "The model's index is there and names {shard}, which is not: the download or copy stopped, or that file was "
-    .. "left out or deleted.",
-  fixes = {
-    {fetch = true, say = "Fetch the missing file into the same place, then compare the list of files with the hub's."},
-    {free = "disk", say = "If it is missing again, look for a full disk or a quota at that folder."},
-  },
-  doc = {looks = "'No such file or directory: .../model-00002-of-00006.safetensors'.",
-    check = "The names in model.safetensors.index.json against the files of the folder."},
 }
 
 rule {

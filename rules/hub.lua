@@ -450,8 +450,8 @@ rule {
       return {hit = hit, confidence = 0.9, why = {
         ("%s names port %d of this machine, and nothing listens there."):format(proxy, f"system.proxy.port")},
         evidence = {"system.proxy.variable", "system.proxy.port"},
-        fixes = {{unset = {proxy}, effect = {["system.proxy.listening"] = true},
-            say = "Unset the variable, or start what should listen there."},
+        fixes = {{unset = f"system.proxy.variables" or {proxy}, effect = {["system.proxy.listening"] = true},
+            say = "Unset what names it, or start what should listen there."},
           {network = true, say = "Or let the hub's traffic take another way out."}}}
     end
     return {hit = hit or log.tokenizer_org, confidence = not hit and 0.6 or hit == log.connect and 0.75 or nil}

@@ -1,5 +1,5 @@
--- Code that does not come from a package's own folder: made by a compiler of interfaces (protoc), linked from a source
--- tree (pip install -e), or taken away below its record.
+-- Code that does not come from a package's own folder: made by a compiler of interfaces (protoc), or taken away below
+-- its record.
 
 -- The first file whose library is older than what it was generated for; nil when all go together.
 local function generated_for_newer(f)
@@ -70,42 +70,6 @@ local function on_missing(answer_of)
   end
   return told, foreseen
 end
-
--- ---- a source tree that is linked, and is not there any more ----
-
--- (name, where it lay) of an editable package; with a module the one that must bring it.
-local function source_gone(f, module)
-  local names = {}
-  for name, entry in pairs(list(f"python.packages")) do
-    local same = not module or know.distribution(module):lower():gsub("[_.]", "-") == name
-    if type(entry) == "table" and entry.gone and same then names[#names + 1] = name end
-  end
-  table.sort(names)
-  return names[1], names[1] and tostring(f"python.packages"[names[1]].source):gsub("^file://", "")
-end
-
-local function source_answer(f, module)
-  local name, path = source_gone(f, module)
-  return name and {confidence = 0.9, title = "the source tree of an editable package is gone",
-    why = ("%s was installed as a link to its source in %s, and nothing is there any more."):format(name, path),
-    evidence = {{fact = "python.packages", value = ("%s: %s"):format(name, path)}},
-    fixes = {{code = true, kind = "pip:" .. name, say = ("Put its source back to %s, or install it again from where it "
-      .. "lies now, as an editable package."):format(path)}}}
-end
-
-local source_told, source_foreseen = on_missing(source_answer)
-
-rule {
-  id = "pip.broken-install/editable",
-  anyone = "interpreter",
-  signatures = {module = NO_MODULE},
-  facts = {"python.packages"},
-  specific_over = {"pip.module-missing"},
-  when = source_told,
-  check = source_foreseen,
-  doc = {looks = "No module named '...' of a package that pip list shows.",
-    check = "direct_url.json of the package, or __editable__*.pth: the folder that it names."},
-}
 
 -- ---- a record whose modules are gone ----
 

@@ -495,8 +495,8 @@ rule {
     return {confidence = 0.85,
       why = ("%s names port %d of this machine, and nothing listens there: no model can be fetched through it."):format(
         variable, f"system.proxy.port"), evidence = {"system.proxy.variable", "system.proxy.port"},
-      fixes = {{unset = {variable}, effect = {["system.proxy.listening"] = true},
-        say = "Unset the variable, or start what should listen there."}}}
+      fixes = {{unset = f"system.proxy.variables" or {variable}, effect = {["system.proxy.listening"] = true},
+        say = "Unset what names it, or start what should listen there."}}}
   end,
 }
 

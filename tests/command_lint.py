@@ -77,6 +77,7 @@ def package_words(words):
         "-f",
         "--find-links",
         "--include-deps",
+        "-e",
     }
     verbs = {"install", "uninstall", "add", "remove", "inject", "runpip", "uninject"}
     at = next((i for i, w in enumerate(words) if w in verbs), None)
@@ -98,6 +99,10 @@ def package_faults(words, facts):
         name = re.match(r"[A-Za-z0-9][\w.-]*", word)
         if not name or normal(name[0]) not in known:
             yield f"package {word!r} is in no table and not installed"
+    sources = [".", *(p["path"] for p in (facts or {}).get("workdir", {}).get("projects", []))]
+    for flag, source in zip(words, words[1:]):
+        if flag == "-e" and source not in sources:
+            yield f"{source!r} is no project that the facts show"
 
 
 def is_installer(words):

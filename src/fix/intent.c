@@ -16,6 +16,7 @@ static const struct intention {
 	{"install", ff_fix_install, NULL, "which release of it would be taken is not known",
 		{"need", "with", "fresh", "alone", "build", "extra", "older", "arch", "absent", "replace", "index",
 			"newest"}},
+	{"link", ff_fix_link, NULL, "whether the file that it leads to is whole, the next start shows", {"source"}},
 	{"remove", ff_fix_remove, NULL, "whether it is installed here is not known", {NULL}},
 	{"rebuild", ff_fix_rebuild, NULL, "whether it compiles and loads here, the build shows",
 		{"need", "jobs", "arch"}},
@@ -86,7 +87,8 @@ bool ff_intention_known(const char *intention, const char *field)
 
 const char *ff_intention_names(void)
 {
-	return "install, remove, rebuild, conda, set, unset, drop, prepend, flag, argument, limit, container, setting, "
+	return "install, link, remove, rebuild, conda, set, unset, drop, prepend, flag, argument, limit, container, "
+	       "setting, "
 	       "free, fetch, move, edit, grant, image, remount, renew, system, driver, toolkit, restart, login, code, "
 	       "network, host, hardware, wait";
 }

@@ -78,6 +78,7 @@ bool ff_plain_for_windows(const char *value);
 typedef struct ff_error *ff_fix_family(const struct ff_fix_machine *machine, const json_t *intention, json_t *fix);
 
 ff_fix_family ff_fix_install, ff_fix_remove, ff_fix_rebuild, ff_fix_conda;		   /* packages.c */
+ff_fix_family ff_fix_link;								   /* link.c */
 ff_fix_family ff_fix_set, ff_fix_unset, ff_fix_drop, ff_fix_prepend;			   /* variables.c */
 ff_fix_family ff_fix_flag, ff_fix_argument;						   /* engine.c */
 ff_fix_family ff_fix_limit, ff_fix_container;						   /* container.c */

@@ -1,7 +1,8 @@
 // system.proxy: a proxy (or a hub of one's own) on this machine that a variable names and where nothing listens.
 //
 //	https_proxy=http://127.0.0.1:3128, and no line of /proc/net/tcp with port 0C38 in state 0A (listening)
-//	{"system": {"proxy": {"variable": "https_proxy", "port": 3128, "listening": false}}}
+//	{"system": {"proxy": {"variable": "https_proxy", "port": 3128, "listening": false,
+//	                      "variables": ["https_proxy", "HTTP_PROXY"]}}}  (all that lead to where nothing listens)
 //
 // How the source lies: another machine's proxy cannot be asked without a packet, so nothing is said of it; in another
 // network namespace the same address is another place, which is why the worker's own /proc/PID/net is read.
@@ -47,17 +48,30 @@ static bool is_dead(struct ff_probe_ctx *ctx, uint64_t port)
 	return true;
 }
 
+static uint64_t dead_port(struct ff_probe_ctx *ctx, const char *name)
+{
+	const char *value = ff_host_getenv(ctx->host, name);
+	uint64_t port = value ? local_port(value) : 0;
+	return port && is_dead(ctx, port) ? port : 0;
+}
+
+// One that is left would be taken in the others' place, so all that lead nowhere are told. What is fetched is fetched
+// by https: of http_proxy alone nothing is said.
 void ff_probe_proxy(struct ff_probe_ctx *ctx)
 {
-	static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HF_ENDPOINT"};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *value = ff_host_getenv(ctx->host, names[i]);
-		uint64_t port = value ? local_port(value) : 0;
-		if (!port || !is_dead(ctx, port))
+	static const char *const names[] = {
+		"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HF_ENDPOINT", "http_proxy", "HTTP_PROXY"};
+	enum { N = sizeof(names) / sizeof(names[0]), HTTPS = 5 };
+	bool known = false;
+	for (size_t i = 0; i < (known ? N : HTTPS); i++) {
+		uint64_t port = dead_port(ctx, names[i]);
+		if (port)
+			ff_fact_append(ctx, "system.proxy.variables", json_string(names[i]));
+		if (!port || known)
 			continue;
+		known = true;
 		ff_fact_text(ctx, "system.proxy.variable", names[i]);
 		ff_fact_int(ctx, "system.proxy.port", (int64_t)port);
 		ff_fact_bool(ctx, "system.proxy.listening", false);
-		return;
 	}
 }

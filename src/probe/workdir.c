@@ -411,6 +411,7 @@ static void look_at_all(struct ff_workdir *w)
 		ff_workdir_look_at(w, w->folder, "folder");
 		look_at_source(w, w->folder);
 		ff_workdir_generated(w);
+		ff_workdir_projects(w);
 		look_below(w, w->folder, &w->names, true);
 		put_environment(w);
 		put_shadows(w);

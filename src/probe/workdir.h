@@ -42,6 +42,9 @@ void ff_workdir_commands(struct ff_workdir *w);
 /** Read for which releases code that was generated was made: workdir.generated. */
 void ff_workdir_generated(struct ff_workdir *w);
 
+/** Read which Python projects lie there: workdir.projects. */
+void ff_workdir_projects(struct ff_workdir *w);
+
 /** A port on which this file of the folder lets a server listen. */
 void ff_workdir_note_port(struct ff_workdir *w, const char *file, uint64_t port);
 
