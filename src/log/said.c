@@ -17,6 +17,7 @@
 #include "base/words.h"
 #include "log/carrier.h"
 #include "log/interpreter.h"
+#include "log/line.h"
 #include "log/setting_name.h"
 
 #include <ctype.h>
@@ -24,7 +25,7 @@
 #include <stdlib.h>
 
 enum { HEAD_MAX = 256 << 10, LIST_MAX = 16 << 10, SETTINGS_MAX = 300, WORD_MAX = 300, NAME_MAX_BYTES = 64 };
-enum { HITS_MAX = 40, LATER_MAX = 2000, CRI_TIME_MAX = 40, LISTS_MAX = 16 };
+enum { HITS_MAX = 40, LATER_MAX = 2000, CRI_TIME_MAX = 40, LISTS_MAX = 16, LIST_LINES_MAX = 400 };
 
 // A list that was found behind the head. A worker that is started again and again writes the same ones each time, so
 // they are read at the end, each once.
@@ -44,6 +45,7 @@ struct ff_said {
 	unsigned later;		      // lists behind the head
 	struct list lists[LISTS_MAX]; // in order of where they stood last
 	size_t lists_n;
+	struct ff_liner *liner; // made when a list goes over lines
 	bool failed;
 };
 
@@ -71,6 +73,7 @@ void ff_said_destroy(struct ff_said *said)
 	if (!said)
 		return;
 	forget_lists(said);
+	ff_liner_destroy(said->liner);
 	json_decref(said->doc);
 	free(said);
 }
@@ -300,6 +303,44 @@ static const struct mark {
 	{"Driver Version: ", DRIVER, NULL},
 };
 
+static void add_line(const struct ff_line *line, void *context)
+{
+	ff_buf_span(context, line->text);
+	ff_buf_char(context, '\n');
+}
+
+// A list that goes over lines, of each of which only what was meant counts: a carrier puts its own before and behind
+// it. `line` is where its first line begins, `text` what follows the mark up to the end of the bytes.
+static struct ff_span joined(
+	struct ff_said *said, const struct mark *m, const char *line, struct ff_span text, struct ff_buf *ret)
+{
+	const char *stop = text.p + text.n, *end = memchr(text.p, '\n', text.n);
+	struct ff_span first = {text.p, end ? (size_t)(end - text.p) : text.n}, rest = {line, (size_t)(stop - line)},
+		       raw;
+	if (!end || end_of(first, false) < first.n)
+		return text;
+	if (!said->liner)
+		keep(said, ff_liner_create(&said->liner));
+	for (uint64_t n = 1; said->liner && n < LIST_LINES_MAX && ff_span_next(&rest, '\n', &raw); n++) {
+		ff_liner_read(said->liner, raw, n, add_line, ret);
+		const char *mark = ret->n ? memmem(ret->p, ret->n, m->text, strlen(m->text)) : NULL;
+		if (!mark)
+			return text;
+		const char *begins = mark + strlen(m->text);
+		first = (struct ff_span){begins, (size_t)(ret->p + ret->n - begins)};
+		if (first.n > LIST_MAX || end_of(first, false) < first.n)
+			break;
+	}
+	return ret->n ? first : text;
+}
+
+static void read_joined(struct ff_said *said, const struct mark *m, const char *line, struct ff_span text)
+{
+	_cleanup_buf_ struct ff_buf whole = {0};
+	read_list(said, joined(said, m, line, text, &whole));
+	said->failed |= whole.failed;
+}
+
 static void put_engine(struct ff_said *said, const char *name)
 {
 	if (name)
@@ -339,7 +380,7 @@ static void take(struct ff_said *said, const struct mark *m, struct ff_span rest
 		break;
 	case LIST:
 		put_engine(said, m->name);
-		read_list(said, rest);
+		read_joined(said, m, line.p, rest);
 		break;
 	case COMMAND:
 		put_engine(said, m->name);
@@ -492,6 +533,9 @@ static bool on_later(size_t mark, size_t at, void *context)
 	said->settings_at = said->read + at;
 	size_t start = at + strlen(marks[mark].text), left = later->lines.n - start;
 	struct ff_span text = {later->lines.p + start, left < LIST_MAX ? left : LIST_MAX};
+	_cleanup_buf_ struct ff_buf whole = {0};
+	const char *line = memrchr(later->lines.p, '\n', at);
+	text = joined(said, &marks[mark], line ? line + 1 : later->lines.p, text, &whole);
 	size_t end = end_of(text, false);
 	put_list(said, &marks[mark], (struct ff_span){text.p, end < text.n ? end + 1 : end});
 	return ++said->later < LATER_MAX;
