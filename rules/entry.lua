@@ -59,6 +59,7 @@ end
 -- The one sub-folder that has the module, as a command tells or a script that makes an application.
 local function below(f, module)
   local command = command_that(f, function(one)
+    if one.below and one.lost == module then return true end
     for _, word in ipairs(one.below and list(one.words) or {}) do
       local given = word:match[=[^([^:]+)]=]
       if given == module or given:sub(1, #module + 1) == module .. "." then return true end
@@ -81,9 +82,36 @@ local function below_answer(f, module, folder)
     why = {("No module %s is found from the folder that the server was started in."):format(module),
       folder and ("It lies in %s."):format(folder) or nil},
     fixes = {sure and {prepend = "PYTHONPATH", entry = in_folder(f, folder), effect = {["workdir.commands"] = {}},
-        say = "Put that folder on Python's path (or name it: --app-dir of uvicorn, --chdir of gunicorn)."}
+        say = "Put that folder on Python's path (or name it: --app-dir of uvicorn, --chdir of gunicorn, --workdir of "
+          .. "celery)."}
       or {code = true, kind = "param:app", say = ("Start it in the folder that %s.py lies in, or name that folder "
-        .. "(--app-dir of uvicorn, --chdir of gunicorn)."):format(path_of(module))}}}
+        .. "(--app-dir of uvicorn, --chdir of gunicorn, --workdir of celery)."):format(path_of(module))}}}
+end
+
+-- The one script that makes an application of this kind ("apps" of servers, "celery").
+local function maker_of(f, kind)
+  local only
+  for _, script in ipairs(list(f"workdir.scripts")) do
+    if #list(script[kind]) > 0 then
+      if only then return nil end
+      only = script.file
+    end
+  end
+  return only
+end
+
+-- flask was given no application, or a module that has none: what makes one.
+local function flask_answer(f, module)
+  local file = maker_of(f, "apps")
+  local right = file and module_of(file)
+  return {confidence = 0.88, title = "flask finds no application",
+    why = {module and ("The module %s makes no application that flask can find by itself."):format(module)
+        or "flask was given no application, and the folder that it was started in has no app.py and no wsgi.py.",
+      file and ("The one that makes an application is %s."):format(file) or nil},
+    fixes = {right and {flag = "app", stated = true, spelled = "--app " .. right, kind = "param:app",
+        say = "Name the module that makes it."}
+      or {code = true, kind = "param:app", say = "Name the module that makes it, and what it is called there "
+        .. "(flask --app MODULE:NAME, or FLASK_APP), or start flask in the folder that it lies in."}}}
 end
 
 rule {
@@ -95,13 +123,25 @@ rule {
       [[Error loading ASGI app\. Attribute "(?<called>[\w.]+)" not found in module "(?<module>[\w.]+)"]],
       [[Failed to find attribute '(?<called2>[\w.]+)' in '(?<module2>[\w.]+)']],
     },
-    module = [[Error loading ASGI app\. Could not import module "(?<module3>[\w.]+)"]],
+    module = any{
+      [[Error loading ASGI app\. Could not import module "(?<module3>[\w.]+)"]],
+      [[Error: Could not import '(?<module4>[\w.]+)'\.\s*$]],
+      [[NoAppError: Cannot load application from '(?<module5>[\w.]+):\w+', module not found]],
+      [[^The module (?<module6>[\w.]+) was not found\.\s*$]],
+    },
+    flask = any{
+      [[Could not locate a Flask application\.]],
+      [[Failed to find Flask application or factory in module '(?<module7>[\w.]+)']],
+    },
   },
+  context = {usage = [[Usage: flask \[OPTIONS\]|flask/cli\.py]]},
   facts = {"workdir.scripts", "workdir.commands", "workdir.folder"},
   when = function(f, log)
-    local hit = log.attribute or log.module
-    local module = hit.module or hit.module2 or hit.module3
+    local hit = log.attribute or log.module or log.flask
+    if hit.module4 and not log.usage then return nil end -- anybody's words
+    local module = hit.module or hit.module2 or hit.module3 or hit.module4 or hit.module5 or hit.module6
     local answer = hit == log.module and below_answer(f, module, below(f, module))
+      or hit == log.flask and flask_answer(f, hit.module7)
       or unbound_answer(f, module, hit.called or hit.called2)
     answer.hit = hit
     return answer
@@ -110,6 +150,9 @@ rule {
     for _, command in ipairs(list(f"workdir.commands")) do
       local module, name = (command.unbound or ""):match[[^(\w+):(\w+)$]]
       if module then return of_command(unbound_answer(f, module, name), command, command.unbound) end
+      if command.below and command.lost then
+        return of_command(below_answer(f, command.lost, command.below), command, command.lost)
+      end
       for _, word in ipairs(command.below and list(command.words) or {}) do
         local lost = word:match[=[^([A-Za-z_][\w.]*):\w+$]=]
         if lost then return of_command(below_answer(f, lost, command.below), command, word) end
@@ -122,27 +165,17 @@ rule {
 
 -- ---- that of celery ----
 
-local function celery_of(f)
-  local only
-  for _, script in ipairs(list(f"workdir.scripts")) do
-    if #list(script.celery) > 0 then
-      if only then return nil end
-      only = script.file
-    end
-  end
-  return only
-end
-
 -- The value of -A that leads nowhere, with the command: of the module, or any.
 local function astray(f, module)
   local command = command_that(f, function(one)
-    return one.nowhere and (not module or one.nowhere == module or one.nowhere:sub(1, #module + 1) == module .. ".")
+    return one.nowhere and list(one.words)[1]:match[[celery$]]
+      and (not module or one.nowhere == module or one.nowhere:sub(1, #module + 1) == module .. ".")
   end)
   return command and command.nowhere, command
 end
 
 local function celery_answer(f, module, command, named)
-  local file = celery_of(f)
+  local file = maker_of(f, "celery")
   local right = file and module_of(file)
   return {confidence = file and 0.9 or 0.84, title = "celery finds no application under the name that it was given",
     why = {("celery is to load its application from %s, and no such module is found from the folder that it is "
@@ -155,7 +188,8 @@ local function celery_answer(f, module, command, named)
 end
 
 -- Where servers and celery import what they are given by name.
-local LOADERS = [[/(?<who>celery/utils/imports|uvicorn/importer|gunicorn/util|hypercorn/utils|granian/_loader|]]
+local LOADERS = [[/(?<who>celery/utils/imports|daphne/(?:cli|utils)|uvicorn/importer|gunicorn/util|]]
+  .. [[hypercorn/utils|granian/_loader|]]
   .. [[flask/cli)\.py$]]
 
 -- Who imported by name what is not there; nil when the application itself imports it.
@@ -190,7 +224,8 @@ rule {
   end,
   check = function(f)
     local named, command = astray(f)
-    return named and celery_of(f) and of_command(celery_answer(f, named, command, named), command, named) or nil
+    if not named or not maker_of(f, "celery") then return nil end
+    return of_command(celery_answer(f, named, command, named), command, named)
   end,
   doc = {looks = "'Unable to load celery application', or No module named '...' raised in gunicorn/util.py.",
     check = "The name that the server is given against the module that makes the application."},

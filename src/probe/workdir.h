@@ -30,8 +30,9 @@ void ff_workdir_read_script(struct ff_workdir *w, const char *path, const char *
 /** Read the scripts of the sub-folder that a start leads to, where the folder itself has none. */
 void ff_workdir_entries(struct ff_workdir *w);
 
-/** Where the module or file lies that this command starts: "below", "nowhere", "module" of workdir.commands. */
-void ff_workdir_lead(struct ff_workdir *w, json_t *command, const char *program);
+/** Where the module or file lies that this command of a folder starts: "below", "nowhere", "lost", "module" of
+    workdir.commands. `flask` is FLASK_APP, or NULL. */
+void ff_workdir_lead(struct ff_workdir *w, json_t *command, const char *program, const char *folder, const char *flask);
 
 /** What all scripts together say: workdir.lost, workdir.imports. */
 void ff_workdir_put_scripts(struct ff_workdir *w);

@@ -123,6 +123,8 @@ static void put_below(struct ff_workdir *w, json_t *command, const char *module,
 		json_object_set_new(command, "below", ff_json_string(only, strlen(only)));
 	else if (anywhere)
 		json_object_set_new(command, "nowhere", ff_json_string(module, strlen(module)));
+	if (only)
+		json_object_set_new(command, "lost", ff_json_string(module, strlen(module)));
 }
 
 static bool mentions(struct ff_workdir *w, const char *path, const char *name)
@@ -133,28 +135,72 @@ static bool mentions(struct ff_workdir *w, const char *path, const char *name)
 	return absent || strstr(text, name);
 }
 
-// "main" of uvicorn main:app, "worker.app" of celery -A worker.app (whose last part may be a name in the module).
-static void lead_to_module(struct ff_workdir *w, json_t *command, struct ff_span text, bool celery, bool placed)
+// What loads an application by its module's name: by which flags, or as a word "module:name".
+static const struct loader {
+	const char *program, *flags[2];
+	bool last_may_be_a_name; // of "worker.app" the module may be worker
+	bool alone;		 // nothing but a project's own code has modules for it
+} loaders[] = {
+	{"celery", {"-A", "--app"}, true, true},
+	{"flask", {"-A", "--app"}, false, true},
+	{"python", {"-m", "-m"}, false, false},
+};
+
+// A start that is being followed.
+struct lead {
+	struct ff_workdir *w;
+	json_t *command;
+	const char *folder; // that it starts in
+	const char *place;  // the folder that it puts on Python's path, NULL for none
+	const struct loader *loader;
+};
+
+static void read_below(const struct lead *l, const char *file)
 {
-	_cleanup_free_ char *module = ff_span_dup(text);
-	_cleanup_free_ char *file = NULL;
-	if (!module || !*module || strspn(module, name_of_module) != text.n || *module == '.')
-		return;
-	file = module_file(w, w->folder, module);
-	char *dot = celery && !file ? strrchr(module, '.') : NULL;
+	size_t n = strlen(l->w->folder);
+	if (strncmp(file, l->w->folder, n) == 0 && file[n] == '/' && strchr(file + n + 1, '/'))
+		ff_workdir_read_script(l->w, file, file + n + 1);
+}
+
+// The module's file, or that of its package where the last part is a name in there.
+static char *file_of(const struct lead *l, const char *folder, char *module)
+{
+	_cleanup_free_ char *file = module_file(l->w, folder, module);
+	char *dot = l->loader && l->loader->last_may_be_a_name && !file ? strrchr(module, '.') : NULL;
 	if (dot) {
 		*dot = '\0';
-		file = module_file(w, w->folder, module);
+		file = module_file(l->w, folder, module);
 		*dot = '.';
-		if (file && !mentions(w, file, dot + 1)) {
-			free(file);
-			file = NULL;
-		}
+		if (file && !mentions(l->w, file, dot + 1))
+			return NULL;
 	}
-	if (file && strchr(file + strlen(w->folder) + 1, '/'))
-		ff_workdir_read_script(w, file, file + strlen(w->folder) + 1);
-	if (!file && !placed && !looks_elsewhere(w) && !ff_workdir_installed(w, top_of(module)))
-		put_below(w, command, module, celery);
+	return ff_take(&file);
+}
+
+// "main" of uvicorn main:app, "worker.app" of celery -A worker.app, "src/web.py" of flask --app src/web.py.
+static void lead_to_module(const struct lead *l, struct ff_span text)
+{
+	struct ff_workdir *w = l->w;
+	if (ff_span_ends(text, ".py"))
+		text.n -= strlen(".py");
+	_cleanup_free_ char *module = ff_span_dup(text), *file = NULL, *place = NULL;
+	bool path = module && strchr(module, '/');
+	if (path)
+		file = ff_path_printf("%s/%s.py", *module == '/' ? "" : l->folder, module + (*module == '/'));
+	if (path && file && ff_host_mode_is(w->ctx->host, file, S_IFREG))
+		read_below(l, file);
+	if (path || !module || !*module || strspn(module, name_of_module) != text.n || *module == '.')
+		return;
+	place = !l->place ? NULL : *l->place == '/' ? strdup(l->place) : ff_path_printf("%s/%s", l->folder, l->place);
+	file = file_of(l, l->folder, module);
+	if (!file && place)
+		file = file_of(l, place, module);
+	if (file)
+		read_below(l, file);
+	bool known = l->place || looks_elsewhere(w) || ff_workdir_installed(w, top_of(module)) ||
+		(l->loader && !l->loader->alone) || strcmp(l->folder, w->folder) != 0;
+	if (!file && !known)
+		put_below(w, l->command, module, l->loader);
 }
 
 // Does the script import the package that it lies in, at the margin? From its own folder that is not found.
@@ -215,29 +261,54 @@ static struct ff_span value_of(const json_t *words, const char *const flags[2])
 	return (struct ff_span){0};
 }
 
-void ff_workdir_lead(struct ff_workdir *w, json_t *command, const char *program)
+// Up to the name of the application: "web:create_app('x')".
+static struct ff_span before_colon(struct ff_span text)
 {
-	static const char *const modules[] = {"-m", "-m"}, *const apps[] = {"-A", "--app"};
-	static const char *const places[] = {"--app-dir", "--chdir", "--pythonpath", "--workdir", "--working-dir"};
-	const json_t *words = json_object_get(command, "words");
-	bool python = ff_starts(program, "python"), celery = strcmp(program, "celery") == 0, placed = false;
-	struct ff_span module = python ? value_of(words, modules)
-		: celery	       ? value_of(words, apps)
-				       : (struct ff_span){0};
+	const char *colon = text.n ? memchr(text.p, ':', text.n) : NULL;
+	return colon ? ff_span_first(text, (size_t)(colon - text.p)) : text;
+}
+
+// The first word of a server that has a colon behind a name: the module before it.
+static struct ff_span positional(const json_t *words)
+{
 	size_t i;
 	json_t *item;
 	json_array_foreach (words, i, item) {
 		struct ff_span word = ff_span_of(json_string_value(item));
-		const char *colon = memchr(word.p, ':', word.n);
-		for (size_t k = 0; k < sizeof(places) / sizeof(places[0]); k++)
-			placed |= ff_span_starts(word, places[k]);
-		if (python && i == 1 && !module.n)
-			lead_to_script(w, command, word);
-		if (!python && !celery && i && !module.n && ff_is_letter(*word.p) && colon)
-			module = ff_span_first(word, (size_t)(colon - word.p));
+		if (i && word.n && ff_is_letter(*word.p) && memchr(word.p, ':', word.n))
+			return before_colon(word);
 	}
-	const char *colon = celery && module.n ? memchr(module.p, ':', module.n) : NULL;
-	module = colon ? ff_span_first(module, (size_t)(colon - module.p)) : module;
+	return (struct ff_span){0};
+}
+
+static char *place_of(const json_t *words)
+{
+	static const char *const places[][2] = {
+		{"--app-dir", "--chdir"}, {"--pythonpath", "--working-dir"}, {"--workdir", "--workdir"}};
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct ff_span place = value_of(words, places[i]);
+		if (place.n)
+			return ff_span_dup(place);
+	}
+	return NULL;
+}
+
+void ff_workdir_lead(struct ff_workdir *w, json_t *command, const char *program, const char *folder, const char *flask)
+{
+	const json_t *words = json_object_get(command, "words");
+	_cleanup_free_ char *place = place_of(words);
+	struct lead l = {.w = w, .command = command, .folder = folder, .place = place};
+	for (size_t i = 0; i < sizeof(loaders) / sizeof(loaders[0]); i++)
+		if (ff_starts(program, loaders[i].program))
+			l.loader = &loaders[i];
+	struct ff_span module = l.loader ? before_colon(value_of(words, l.loader->flags)) : positional(words);
+	if (!module.n && flask && strcmp(program, "flask") == 0)
+		module = before_colon(ff_span_of(flask));
+	const char *second = json_string_value(json_array_get(words, 1));
 	if (module.n)
-		lead_to_module(w, command, module, celery, placed || python);
+		lead_to_module(&l, module);
+	else if (second && ff_starts(program, "python") && strcmp(folder, w->folder) == 0)
+		lead_to_script(w, command, ff_span_of(second));
+	else if (second && ff_starts(program, "python") && ff_ends(second, ".py"))
+		lead_to_module(&l, ff_span_of(second));
 }

@@ -10,8 +10,9 @@
 // argument, names, and nothing is there: {"flag": "--ssl-keyfile", "path": "/etc/tls/key.pem"}.
 //
 // How the source lies: nothing is evaluated, and what an earlier command brings is not there yet. So a line counts only
-// where it begins at the margin and is one plain command; behind a `cd` the folder is another, and behind what
-// activates an environment PATH is, and then no more is said of either.
+// where it begins at the margin and is one plain command, or one behind "cd FOLDER &&"; a `cd` to a folder that is
+// there is followed, behind any other nothing is said of files, and behind what activates an environment nothing of
+// PATH.
 #include "parse/chars.h"
 #include "probe/python_find.h"
 #include "probe/workdir.h"
@@ -21,7 +22,8 @@ enum { FILES_MAX = 8, FILE_MAX = 64 << 10, COMMANDS_MAX = 16, WORDS_MAX = 64, MO
 struct starter {
 	struct ff_workdir *w;
 	const char *file;
-	bool moved, other_path; // the folder, PATH is no longer the one of this process
+	char *folder, *flask;	// where a command starts; FLASK_APP as it is set for it
+	bool moved, other_path; // the folder is not known, PATH is no longer the one of this process
 	bool brought;		// a command that brings files stood before
 	size_t commands;
 };
@@ -32,8 +34,8 @@ static bool is_one_of(struct ff_span word, const char *list)
 	return word.n && padded && strstr(list, padded);
 }
 
-// The next word of a plain command; false at its end, and *ret_plain false where a shell would do more than split.
-static bool next_word(struct ff_span *rest, struct ff_buf *ret, bool *ret_plain)
+// The next word of a plain command; false at its end, also where a shell would do more than split.
+static bool next_word(struct ff_span *rest, struct ff_buf *ret)
 {
 	*rest = ff_span_trim(*rest);
 	char quote = '\0';
@@ -42,17 +44,16 @@ static bool next_word(struct ff_span *rest, struct ff_buf *ret, bool *ret_plain)
 		return false;
 	for (; i < rest->n && (quote || !ff_is_blank(rest->p[i])); i++) {
 		char c = rest->p[i];
-		if (!quote && strchr(";|&<>(){}", c)) {
-			*ret_plain = false;
-			return false;
-		}
+		if (!quote && strchr(";|&<>(){}", c))
+			break;
 		if (c == quote || (!quote && (c == '"' || c == '\'')))
 			quote = quote ? '\0' : c;
 		else
 			ff_buf_char(ret, c);
 	}
+	bool descriptor = i < rest->n && strchr("<>", rest->p[i]) && ret->n && strspn(ret->p, "0123456789") == ret->n;
 	*rest = ff_span_skip(*rest, i);
-	return !ret->failed;
+	return i && !ret->failed && !descriptor; // "2>&1"
 }
 
 static bool is_assignment(const char *word)
@@ -71,15 +72,19 @@ static bool is_before(const json_t *words, const char *word, bool *in_timeout)
 		(number || is_assignment(word) || is_one_of(ff_span_of(word), " exec nohup env time timeout "));
 }
 
-static json_t *words_of(struct ff_span line, bool *ret_plain)
+static json_t *words_of(struct starter *s, struct ff_span *line)
 {
+	static const char flask[] = "FLASK_APP=";
 	json_t *words = json_array();
 	bool in_timeout = false;
-	*ret_plain = true;
 	for (size_t i = 0; words && i < WORDS_MAX; i++) {
 		_cleanup_buf_ struct ff_buf word = {0};
-		if (!next_word(&line, &word, ret_plain))
+		if (!next_word(line, &word))
 			break;
+		if (word.n && ff_starts(word.p, flask)) {
+			free(s->flask);
+			s->flask = strdup(word.p + strlen(flask));
+		}
 		if (!is_before(words, word.p ? word.p : "", &in_timeout))
 			json_array_append_new(words, ff_json_string(word.p ? word.p : "", word.n));
 	}
@@ -128,7 +133,7 @@ static void put_unbound(struct starter *s, json_t *command, const char *program)
 			strspn(colon + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") !=
 				strlen(colon + 1))
 			continue;
-		_cleanup_free_ char *path = ff_path_printf("%s/%.*s.py", s->w->folder, (int)n, text), *source = NULL;
+		_cleanup_free_ char *path = ff_path_printf("%s/%.*s.py", s->folder, (int)n, text), *source = NULL;
 		size_t size;
 		_cleanup_error_ struct ff_error *absent =
 			path ? ff_host_read(s->w->ctx->host, path, MODULE_MAX, &source, &size) : &ff_enomem;
@@ -160,7 +165,7 @@ static bool is_gone(struct starter *s, struct ff_span text)
 	_cleanup_free_ char *word = ff_span_dup(text), *path = NULL;
 	if (!word || !*word || strpbrk(word, "$`*?~:{") || s->brought || (!whole && s->moved))
 		return false;
-	path = whole ? strdup(word) : ff_path_printf("%s/%s", s->w->folder, word);
+	path = whole ? strdup(word) : ff_path_printf("%s/%s", s->folder, word);
 	_cleanup_error_ struct ff_error *err = path ? ff_host_stat(s->w->ctx->host, path, &st) : &ff_enomem;
 	return err && err->code == FF_EABSENT;
 }
@@ -240,19 +245,44 @@ static void read_gunicorn(struct starter *s, struct ff_span text)
 	ff_fact_append(s->w->ctx, "workdir.commands", command);
 }
 
-static void read_line(struct starter *s, struct ff_span line)
+// "cd backend": to a folder that is there.
+static void follow(struct starter *s, const json_t *words)
+{
+	const char *to = json_string_value(json_array_get(words, 1));
+	bool plain = to && *to && !strpbrk(to, "$`*?~") && *to != '-' && (*to == '/' || !s->moved);
+	_cleanup_free_ char *path = !plain ? NULL : *to == '/' ? strdup(to) : ff_path_printf("%s/%s", s->folder, to);
+	s->moved = !path || !ff_host_mode_is(s->w->ctx->host, path, S_IFDIR);
+	if (s->moved)
+		return;
+	free(s->folder);
+	s->folder = ff_take(&path);
+}
+
+// What "python -m uvicorn" starts is uvicorn.
+static const char *meant(const json_t *words, const char *name)
+{
+	const char *flag = json_string_value(json_array_get(words, 1)),
+		   *module = json_string_value(json_array_get(words, 2));
+	bool by_name = ff_starts(name, "python") && flag && strcmp(flag, "-m") == 0 && module;
+	return by_name && is_one_of(ff_span_of(module), " uvicorn gunicorn hypercorn daphne granian celery flask ")
+		? module
+		: name;
+}
+
+// Reads one command and leaves what stands behind it; true where that one only prepares the next.
+static bool read_command(struct starter *s, struct ff_span *line)
 {
 	static const char grammar[] =
 		" if then else elif fi for while until do done case esac function set export unset "
 		"echo printf exit return trap ulimit umask read shift local eval alias wait sleep "
 		"true false test [ [[ : cd pushd popd source . ";
-	static const char leading[] = " uvicorn gunicorn hypercorn daphne granian celery python python3 ";
-	bool plain;
-	_cleanup_json_ json_t *words = words_of(line, &plain);
+	static const char leading[] = " uvicorn gunicorn hypercorn daphne granian celery flask python python3 ";
+	_cleanup_json_ json_t *words = words_of(s, line);
 	const char *program = json_string_value(json_array_get(words, 0));
 	if (!program || !*program || strpbrk(program, "$`*?\\"))
-		return;
-	s->moved |= is_one_of(ff_span_of(program), " cd pushd ");
+		return false;
+	if (is_one_of(ff_span_of(program), " cd pushd popd "))
+		follow(s, words);
 	s->other_path |= is_one_of(ff_span_of(program),
 		" source . eval conda micromamba mamba pyenv module ml pip apt apt-get "
 		"pixi poetry uv ");
@@ -260,19 +290,43 @@ static void read_line(struct starter *s, struct ff_span line)
 		" git wget curl cp mv ln tar unzip install rsync scp hf huggingface-cli aws gsutil gcloud "
 		"rclone openssl cat tee envsubst sed ");
 	if (is_one_of(ff_span_of(program), grammar) || s->commands++ >= COMMANDS_MAX)
-		return;
+		return is_one_of(ff_span_of(program), " cd pushd export set source . ");
 	json_t *command = json_pack("{s:o, s:O}", "file", ff_json_string(s->file, strlen(s->file)), "words", words);
 	if (!command)
-		return;
-	const char *slash = strrchr(program, '/'), *name = slash ? slash + 1 : program;
+		return false;
+	const char *slash = strrchr(program, '/'), *name = meant(words, slash ? slash + 1 : program);
 	if (!slash && !s->other_path && !is_on_path(s->w->ctx->host, program))
 		json_object_set_new(command, "absent", json_true());
 	put_unbound(s, command, name);
 	put_gone(s, command, ff_span_of(name));
 	if (!s->moved && !s->other_path && is_one_of(ff_span_of(name), leading))
-		ff_workdir_lead(s->w, command, name);
+		ff_workdir_lead(s->w, command, name, s->folder, s->flask);
 	note_ports(s, words, name);
 	ff_fact_append(s->w->ctx, "workdir.commands", command);
+	return false;
+}
+
+static void read_line(struct starter *s, struct ff_span line)
+{
+	while (read_command(s, &line)) {
+		line = ff_span_trim(line);
+		size_t n = ff_span_starts(line, "&&") ? 2 : ff_span_starts(line, ";");
+		if (!n)
+			return;
+		line = ff_span_skip(line, n);
+	}
+}
+
+// Each file, and each line of a Procfile, begins in the worker's folder.
+static bool begin(struct starter *s)
+{
+	const char *flask = ff_host_getenv(s->w->ctx->host, "FLASK_APP");
+	free(s->folder);
+	free(s->flask);
+	s->folder = strdup(s->w->folder);
+	s->flask = flask ? strdup(flask) : NULL;
+	s->moved = false;
+	return s->folder;
 }
 
 // Lines that end in a backslash go on; a Procfile has "web: " before each command.
@@ -289,7 +343,7 @@ static void read_starter(struct starter *s, struct ff_span text, bool procfile)
 		if (goes_on)
 			continue;
 		s->other_path |= whole.n && (strstr(whole.p, "PATH=") || strstr(whole.p, "activate"));
-		if (whole.n)
+		if (whole.n && (!procfile || begin(s)))
 			read_line(s, (struct ff_span){whole.p, whole.n});
 		ff_buf_deinit(&whole);
 		whole = (struct ff_buf){0};
@@ -352,11 +406,13 @@ void ff_workdir_commands(struct ff_workdir *w)
 			continue;
 		n++;
 		struct starter s = {.w = w, .file = name};
-		if (gunicorn) {
+		if (begin(&s) && gunicorn) {
 			read_gunicorn(&s, (struct ff_span){text, size});
-			continue;
+		} else if (s.folder) {
+			put_starter(w, name, (struct ff_span){text, size});
+			read_starter(&s, (struct ff_span){text, size}, procfile);
 		}
-		put_starter(w, name, (struct ff_span){text, size});
-		read_starter(&s, (struct ff_span){text, size}, procfile);
+		free(s.folder);
+		free(s.flask);
 	}
 }
