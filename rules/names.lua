@@ -94,6 +94,32 @@ local function where(what, answer, have)
     .. (have and ("; %s is installed."):format(have) or ".")
 end
 
+-- What counts for the cost of a change: what is installed, who asks what of it, and which wheels fit here.
+local function world(f, package, have)
+  local packages = f"python.packages"
+  return {system = {libc = f"system.libc", arch = f"system.arch"}, python = {version = f"python.version",
+    packages = packages or {[package] = {version = have}}, required_by = f"python.required_by"}}
+end
+
+-- The cheapest first, by the search that also tells a command what must move along (know/atlas_solve.h); what no set of
+-- releases is known for stays where the rule had it, behind them.
+local function by_cost(f, fixes, package, importer, have)
+  if not have then return fixes end
+  local known, cost, place = world(f, package, have), {}, {}
+  for i, fix in ipairs(fixes) do
+    -- whoever declares that it cannot live with what is here is not the one that is out of place
+    local asks = fix.install == importer and list(list(f"python.required_by")[package])[importer]
+    local here = fix.install == package or f.pkg(fix.install) and not (asks and version.matches(have, asks) == false)
+    cost[fix] = here and atlas.cost(known, fix.install, fix.need, importer) or math.huge
+    place[fix] = i
+  end
+  table.sort(fixes, function(a, b)
+    if cost[a] ~= cost[b] then return cost[a] < cost[b] end
+    return place[a] < place[b]
+  end)
+  return fixes
+end
+
 local function other_side(f, answer, importer, have)
   if not importer or importer == "" or importer == answer.package or not have then return nil end
   local beside = atlas.beside(importer, f.pkg(importer) or nil, answer.package, have)
@@ -115,31 +141,22 @@ local function installed(f)
   return versions
 end
 
--- What imports it takes names of others too that they do not have: one release of it is less than several of theirs.
-local function lacks_more(f, importer, package)
-  for _, lack in ipairs(atlas.lacks(installed(f))) do
-    if lack.package == importer and lack.other ~= package then return true end
-  end
-end
-
 local function fixes_for(f, answer, importer, have)
-  local newer = answer.newer and {install = answer.package, need = answer.newer,
+  local newer = answer.newer and {install = answer.package, need = answer.newer, importer = importer,
     say = ("Upgrade %s to a release that has it."):format(answer.package)}
-  local older = answer.older and {install = answer.package, need = answer.older, older = true,
+  local older = answer.older and {install = answer.package, need = answer.older, older = true, importer = importer,
     say = ("Go back to a release of %s that still has it."):format(answer.package)}
   local fixes = {}
-  -- the smaller change first; the code of a model is rather older than what runs it
-  if newer and older and (answer.older_by < answer.newer_by or importer == "") then newer, older = older, newer end
+  -- the code of a model, which no release of a package is, is rather older than what runs it
+  if importer == "" then newer, older = older, newer end
   fixes[#fixes + 1] = newer or older
-  local side = other_side(f, answer, importer, have)
-  if side and lacks_more(f, importer, answer.package) then
-    side.say = ("Take a release of %s that fits what is installed: %s is not all that this one lacks."):format(importer,
-      answer.package)
-    table.insert(fixes, 1, side)
-  else
-    fixes[#fixes + 1] = side
-  end
+  fixes[#fixes + 1] = other_side(f, answer, importer, have)
   fixes[#fixes + 1] = newer and older
+  if importer ~= "" then fixes = by_cost(f, fixes, answer.package, importer, have) end
+  local first = fixes[1]
+  if first and first.install == importer then
+    first.say = ("Take a release of %s that asks only for what is installed."):format(importer)
+  end
   if not importer and answer.moved then
     fixes[#fixes + 1] = {code = true,
       say = ("Or import it from %s, where newer releases have it."):format(answer.moved)}

@@ -3,6 +3,8 @@
 #include "diagnose/lua_atlas.h"
 
 #include "diagnose/rule.h"
+#include "diagnose/sandbox.h"
+#include "fix/fix.h"
 #include "know/atlas_ask.h"
 #include "know/atlas_wheel.h"
 
@@ -220,6 +222,20 @@ static int atlas_lacks(lua_State *L)
 	return 1;
 }
 
+// atlas.cost({python = ..., system = ...}, "peft", bounds, importer or nil): what it costs to move that package there,
+// with all that must move along, so that the importer finds what it imports; nil where no set is known to fit
+static int atlas_cost(lua_State *L)
+{
+	const char *package = luaL_checkstring(L, 2);
+	json_t *facts = ff_sandbox_json(L, 1);
+	int cost = ff_fix_cost(facts, package, version_at(L, 3), version_at(L, 4));
+	json_decref(facts);
+	if (cost < 0)
+		return 0;
+	lua_pushinteger(L, cost);
+	return 1;
+}
+
 // atlas.wheels("torch", bounds or nil, python or nil, glibc or nil): newest and first, the releases within the bounds
 // that have a wheel for these (first: only where older ones have none); where none has: release, lacks and asks of the
 // newest
@@ -250,6 +266,7 @@ void ff_lua_atlas_open(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{"attribute", atlas_attribute},
 		{"beside", atlas_beside},
+		{"cost", atlas_cost},
 		{"flag", atlas_flag},
 		{"lacks", atlas_lacks},
 		{"message", atlas_message},

@@ -54,5 +54,10 @@ const char *ff_intention_names(void);
 /** Is there a package of distributions for this library ("libGL.so.1"), program or header? */
 bool ff_fix_system_known(const char *what);
 
+/** What it costs to move an installed package into `need`, with all that the command of such a fix moves along
+    (know/atlas_solve.h); `importer` (NULL: none) must find afterwards what it imports. -1 where no set of releases is
+    known to fit. */
+int ff_fix_cost(const json_t *facts, const char *name, const char *need, const char *importer);
+
 /** True for a kind of fix of the contract ("pip:torch", "driver"). */
 bool ff_fix_kind_ok(const char *kind);

@@ -11,12 +11,12 @@ static const struct intention {
 	ff_fix_family *write;
 	const char *kind;	// of those that a person acts on
 	const char *open;	// what would decide, where the machine at hand gives it no effect
-	const char *fields[13]; // besides those that all have
+	const char *fields[14]; // besides those that all have
 } intentions[] = {
 	{"install", ff_fix_install, NULL, "which release of it would be taken is not known",
 		{"need", "with", "fresh", "alone", "build", "extra", "older", "arch", "absent", "replace", "index",
-			"newest"}},
-	{"link", ff_fix_link, NULL, "whether the file that it leads to is whole, the next start shows", {"source"}},
+			"newest", "importer"}},
+	{"link", ff_fix_link, NULL, "whether the project can be built here, its installation shows", {"source"}},
 	{"remove", ff_fix_remove, NULL, "whether it is installed here is not known", {NULL}},
 	{"rebuild", ff_fix_rebuild, NULL, "whether it compiles and loads here, the build shows",
 		{"need", "jobs", "arch"}},

@@ -40,12 +40,12 @@ struct ff_error *ff_fix_wheel_here(const struct ff_fix_machine *m, const char *n
 		strcmp(what, "glibc") == 0 ? host.glibc : host.python);
 }
 
-struct ff_error *ff_fix_joint(
-	const struct ff_fix_machine *m, const char *name, struct ff_buf *need, json_t *also, json_t *joint, json_t *fix)
+struct ff_error *ff_fix_joint(const struct ff_fix_machine *m, const char *name, const char *importer,
+	struct ff_buf *need, json_t *also, json_t *joint, json_t *fix)
 {
 	struct ff_atlas_solution s;
 	struct ff_error *err = NULL;
-	if (!ff_atlas_solve(ff_atlas(), m->facts, name, need->p, &s) || s.plain)
+	if (!ff_atlas_solve(ff_atlas(), m->facts, name, need->p, importer, &s) || s.plain)
 		return NULL;
 	for (size_t i = 1; i < s.n; i++)
 		if (!ff_fix_package_known(m, s.moves[i].package))
@@ -59,4 +59,14 @@ struct ff_error *ff_fix_joint(
 		err = say(fix, &s.moves[i]);
 	}
 	return err ? err : need->failed ? &ff_enomem : NULL;
+}
+
+int ff_fix_cost(const json_t *facts, const char *name, const char *need, const char *importer)
+{
+	const struct ff_fix_machine m = {.facts = facts};
+	struct ff_atlas_solution s;
+	_cleanup_buf_ struct ff_buf bounds = {0};
+	_cleanup_json_ json_t *also = json_array();
+	_cleanup_error_ struct ff_error *err = facts ? ff_fix_bounds(&m, name, need, &bounds, also) : &ff_enomem;
+	return !err && ff_atlas_solve(ff_atlas(), facts, name, bounds.n ? bounds.p : need, importer, &s) ? s.cost : -1;
 }

@@ -195,9 +195,10 @@ struct ff_error *ff_fix_bounds(
 struct ff_error *ff_fix_wheel_here(const struct ff_fix_machine *m, const char *name, const char *need, json_t *fix);
 
 /** Where a package cannot move into `need` alone: `need` becomes the bounds of the release that fits best, `joint` the
-    bounds of what moves with it by name, and who is in there is taken out of `also`. */
-struct ff_error *ff_fix_joint(const struct ff_fix_machine *m, const char *name, struct ff_buf *need, json_t *also,
-	json_t *joint, json_t *fix);
+    bounds of what moves with it by name, and who is in there is taken out of `also`. `importer` (NULL: none) must find
+    afterwards what it imports. */
+struct ff_error *ff_fix_joint(const struct ff_fix_machine *m, const char *name, const char *importer,
+	struct ff_buf *need, json_t *also, json_t *joint, json_t *fix);
 
 /** Both bounds of an upgrade that nobody set any for: above the release that is here (NULL: not known), below the major
     release after the newest that is known. Appends nothing where no release is known. */

@@ -124,7 +124,7 @@ static enum fits fits(const struct ff_fix_machine *m, const char *name, const ch
 // ---- install ----
 
 struct wish {
-	const char *name, *need, *extra, *arch;
+	const char *name, *need, *extra, *arch, *importer;
 	const char *index; // "cu128", "cpu": a build of PyTorch's own index
 	const char *after; // a command that must come before
 	bool fresh, alone, build, older, newest, upgrade, absent, replace;
@@ -268,6 +268,7 @@ static struct ff_error *read_wish(const json_t *intention, struct wish *ret)
 		.need = ff_json_text(intention, "need"),
 		.extra = ff_json_text(intention, "extra"),
 		.arch = ff_json_text(intention, "arch"),
+		.importer = ff_json_text(intention, "importer"),
 		.index = ff_json_text(intention, "index"),
 		.fresh = flag(intention, "fresh"),
 		.replace = flag(intention, "replace") && !json_object_get(intention, "need"),
@@ -337,7 +338,7 @@ static struct ff_error *within_bounds(
 	if (!err)
 		err = ff_fix_wheel_here(m, w->name, need->p, fix);
 	if (!err && !wants_newer(w->need, absent))
-		err = ff_fix_joint(m, w->name, need, also, joint, fix);
+		err = ff_fix_joint(m, w->name, w->importer, need, also, joint, fix);
 	if (!err)
 		err = who_moves(m, w->name, also, fix);
 	w->upgrade = w->newest || (!w->need && (!open.n || open.p[0] != '>'));

@@ -21,9 +21,10 @@
 #include <stdlib.h>
 
 enum { VARS_MAX = 320, NODES_MAX = 1500 };
-// What a change costs: each package, each release on its way (at most so many) and each major one; three times that for
-// the package that was asked for, which is to stay as near as it can.
-enum { COST_PACKAGE = 25, COST_RELEASE = 10, RELEASES_COUNTED = 15, COST_MAJOR = 50, COST_TARGET = 3 };
+// What a change costs: each package, each release on its way (at most so many, and twice on a way back, which loses
+// what they brought) and each major one; three times that for the package that was asked for, which is to stay as near
+// as it can.
+enum { COST_PACKAGE = 25, COST_RELEASE = 10, RELEASES_COUNTED = 15, COST_MAJOR = 50, BACK = 2, COST_TARGET = 3 };
 
 struct var {
 	struct ff_atlas_package p;
@@ -42,7 +43,7 @@ struct search {
 	int16_t *owners; // of each need: 0 not looked up yet, 1 nobody, else the package's number and 2
 	struct var vars[VARS_MAX];
 	size_t n;
-	int target, order[FF_ATLAS_MOVES_MAX], depth, most, nodes, best_cost, cost;
+	int target, importer, order[FF_ATLAS_MOVES_MAX], depth, most, nodes, best_cost, cost;
 	struct ff_atlas_solution *ret;
 };
 
@@ -182,8 +183,8 @@ static int cost_of(const struct search *s, int of, int to)
 	int cost = COST_PACKAGE;
 	if (v->here >= 0) {
 		int far = abs(to - v->here), majors = abs(major_of(release(s, v, to)) - major_of(v->have));
-		cost += COST_RELEASE * (far > RELEASES_COUNTED ? RELEASES_COUNTED : far) +
-			COST_MAJOR * (majors > 3 ? 3 : majors);
+		far = far > RELEASES_COUNTED ? RELEASES_COUNTED : far;
+		cost += COST_RELEASE * far * (to < v->here ? BACK : 1) + COST_MAJOR * (majors > 3 ? 3 : majors);
 	}
 	return of == s->target ? COST_TARGET * cost : cost;
 }
@@ -210,7 +211,15 @@ static int conflict(const struct search *s, int *ret_move, int *ret_because)
 		*ret_because = of;
 		return 1;
 	}
-	return 0;
+	const struct var *v = s->importer >= 0 ? &s->vars[s->importer] : NULL;
+	int other = v && !v->moved && v->at >= 0 ? unmet_import(s, s->importer, v->at, -1, -1) : -1;
+	if (other < 0)
+		return 0;
+	if (s->vars[other].moved || stays(s, other))
+		return -1;
+	*ret_move = other;
+	*ret_because = s->importer;
+	return 1;
 }
 
 // Does the package at this release fit with those that have moved already?
@@ -341,8 +350,15 @@ static void read_world(struct search *s)
 	}
 }
 
+static int find_named(const struct search *s, const char *package)
+{
+	_cleanup_buf_ struct ff_buf name = {0};
+	ff_package_name_format(ff_span_of(package ? package : ""), &name);
+	return name.n && !name.failed ? find_var(s, name.p) : -1;
+}
+
 bool ff_atlas_solve(const struct ff_atlas *a, const json_t *facts, const char *package, const char *need,
-	struct ff_atlas_solution *ret)
+	const char *importer, struct ff_atlas_solution *ret)
 {
 	*ret = (struct ff_atlas_solution){0};
 	const json_t *python = facts ? json_object_get(facts, "python") : NULL;
@@ -358,9 +374,8 @@ bool ff_atlas_solve(const struct ff_atlas *a, const json_t *facts, const char *p
 	s->need = need && *need ? need : NULL;
 	s->ret = ret;
 	read_world(s);
-	_cleanup_buf_ struct ff_buf name = {0};
-	ff_package_name_format(ff_span_of(package), &name);
-	s->target = name.n && !name.failed ? find_var(s, name.p) : -1;
+	s->target = find_named(s, package);
+	s->importer = find_named(s, importer);
 	if (s->target >= 0)
 		search_target(s);
 	return ret->n > 0;

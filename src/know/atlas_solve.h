@@ -22,8 +22,9 @@ struct ff_atlas_solution {
 	int cost;   /**< packages and releases that move: the smaller, the smaller the change */
 };
 
-/** Move `package` into `need` (bounds; NULL for another release than the one here). Of the facts count python.packages
-    and required_by, and what ff_atlas_host_of() takes. False when the atlas does not know the package, or no set was
+/** Move `package` into `need` (bounds; NULL for another release than the one here). `importer` (NULL: none) is an
+    installed package that must find afterwards all that it imports. Of the facts count python.packages and required_by,
+    and what ff_atlas_host_of() takes. False when the atlas does not know the package, or no set was
     found within the bounds on the search. */
 bool ff_atlas_solve(const struct ff_atlas *a, const json_t *facts, const char *package, const char *need,
-	struct ff_atlas_solution *ret);
+	const char *importer, struct ff_atlas_solution *ret);

@@ -347,7 +347,7 @@ static void sets_of_versions(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct ff_atlas_solution s;
 		_cleanup_json_ json_t *facts = json_pack("{s:o}", "python", world(rows[i].world, rows[i].required_by));
-		bool found = ff_atlas_solve(&atlas, facts, rows[i].package, rows[i].need, &s);
+		bool found = ff_atlas_solve(&atlas, facts, rows[i].package, rows[i].need, NULL, &s);
 		char text[400] = "";
 		for (size_t k = 0; k < s.n; k++)
 			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s%s", k ? " " : "",
@@ -356,7 +356,7 @@ static void sets_of_versions(void **state)
 			fail_msg("row %zu: %s", i, text);
 	}
 	struct ff_atlas_solution s;
-	assert_false(ff_atlas_solve(NULL, NULL, "acme-hub", NULL, &s));
+	assert_false(ff_atlas_solve(NULL, NULL, "acme-hub", NULL, NULL, &s));
 }
 
 static void test_wheels_for_a_machine(void **state)
