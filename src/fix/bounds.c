@@ -12,6 +12,7 @@
 enum { CLAUSES_MAX = 24, NEXT_MAX = 24 };
 
 FF_EMBEDDED(ff_table, releases);
+FF_EMBEDDED(ff_table, torch_floors);
 
 struct clause {
 	struct ff_span whole, version;
@@ -155,6 +156,22 @@ static bool next_major(const char *name, const char *have, const char *need, cha
 	return snprintf(ret, NEXT_MAX, "<%llu", (unsigned long long)here + 1) > 0;
 }
 
+// The first release that the installed torch is too old for: "<5.1" beside torch 2.3.
+static bool torch_bound(const struct ff_fix_machine *m, const char *name, char ret[static NEXT_MAX])
+{
+	bool absent;
+	const char *torch = ff_machine_package(m, "torch", &absent);
+	struct ff_table table = ff_table_of(ff_table_torch_floors);
+	struct ff_table_row row;
+	while (torch && ff_table_next(&table, &row)) {
+		struct ff_span first = row.cells[1];
+		if (ff_package_name_equal(row.cells[0], ff_span_of(name)) &&
+			ff_version_compare_spans(ff_span_of(torch), row.cells[2]) < 0)
+			return snprintf(ret, NEXT_MAX, "<%.*s", (int)first.n, first.p) > 0;
+	}
+	return false;
+}
+
 static bool is_pin(struct ff_span clause)
 {
 	return ff_span_starts(clause, "==") && !memchr(clause.p, '*', clause.n);
@@ -178,10 +195,15 @@ struct ff_error *ff_fix_bounds(
 	bool absent;
 	const char *have = ff_machine_package(m, name, &absent), *by;
 	json_t *spec;
-	char next[NEXT_MAX] = "";
+	char next[NEXT_MAX] = "", floor[NEXT_MAX] = "";
 	add_clauses(&all, ff_span_of(need));
 	if (need && !closed(&all) && next_major(name, have, need, next))
 		add_clauses(&all, ff_span_of(next));
+	if (torch_bound(m, name, floor)) {
+		struct clauses tried = all;
+		add_clauses(&tried, ff_span_of(floor));
+		all = need && possible(name, have, &tried) ? tried : all;
+	}
 	json_object_foreach ((json_t *)required_by(m, name), by, spec) {
 		struct clauses tried = all;
 		add_clauses(&tried, ff_span_of(json_string_value(spec)));
