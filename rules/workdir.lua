@@ -236,7 +236,8 @@ rule {
   id = "hf.tokenizer-dep/folder",
   severity = "warning",
   check = function(f)
-    if not f.pkg"transformers" or f.pkg"sentencepiece" ~= false then return nil end
+    local reads = f.pkg"sentencepiece" == false and "sentencepiece" or f.pkg"protobuf" == false and "protobuf"
+    if not f.pkg"transformers" or not reads then return nil end
     for _, model in ipairs(models(f)) do
       local has = {}
       for _, file in ipairs(list(model.tokenizer)) do has[file] = true end
@@ -244,10 +245,10 @@ rule {
         or has["sentencepiece.bpe.model"] and "sentencepiece.bpe.model"
       if piece and not has["tokenizer.json"] and not has["tekken.json"] then
         return {confidence = 0.85,
-          why = ("The tokenizer of %s is a %s alone, without a tokenizer.json: reading it takes sentencepiece, "
-            .. "which is not installed."):format(model.path, piece),
+          why = ("The tokenizer of %s is a %s alone, without a tokenizer.json: reading it takes %s, which is not "
+            .. "installed."):format(model.path, piece, reads),
           evidence = {{fact = "workdir.models", value = piece}},
-          fixes = {{install = "sentencepiece", with = {"tiktoken", "protobuf"},
+          fixes = {{install = reads, with = reads == "sentencepiece" and {"tiktoken", "protobuf"} or nil,
             say = "Install what reads tokenizers of this form."}}}
       end
     end

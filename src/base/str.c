@@ -99,6 +99,21 @@ bool ff_ends(const char *s, const char *suffix)
 	return ff_span_ends(ff_span_of(s), suffix);
 }
 
+static bool is_of_word(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+bool ff_has_word(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+	for (const char *at = strstr(text, word); n && at; at = strstr(at + 1, word)) {
+		if ((at == text || !is_of_word(at[-1])) && !is_of_word(at[n]))
+			return true;
+	}
+	return false;
+}
+
 static bool reserve(struct ff_buf *b, size_t more)
 {
 	size_t need;

@@ -42,6 +42,9 @@ char *ff_span_dup(struct ff_span s);
 bool ff_starts(const char *s, const char *prefix);
 bool ff_ends(const char *s, const char *suffix);
 
+/** Does the word stand in the text, with no letter, digit or underscore around it? */
+bool ff_has_word(const char *text, const char *word);
+
 /** A byte string that grows; zero-initialised is empty. A failed allocation makes it `failed`, appends do nothing
     from then on and ff_buf_finish() reports it once: check at the end, not at every append. */
 struct ff_buf {

@@ -162,6 +162,9 @@ static const char *bad_token(struct ff_span value)
 		return "white space or a newline around the token makes every request fail";
 	if (value.p[0] == '"' || value.p[0] == '\'')
 		return "the quotes are part of the token";
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] <= ' ' || value.p[i] > '~')
+			return "a character in it is none of a token's, and no request can be made with it";
 	return NULL;
 }
 

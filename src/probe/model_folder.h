@@ -38,5 +38,12 @@ json_t *ff_model_parts(struct ff_probe_ctx *ctx, const char *folder);
 /** Add the shards to `missing` that the index names and that are not there: where they were renamed. */
 void ff_model_indexed(struct ff_probe_ctx *ctx, const char *folder, const struct ff_names *names, json_t *missing);
 
+/** What its settings hold that the installed release does not know: "adapter_unknown" (names in adapter_config.json),
+    "rope_unknown" of `model`. */
+void ff_model_asks(struct ff_probe_ctx *ctx, const char *folder, const struct ff_names *names, json_t *model);
+
+/** {"path", "ir"}: the version of the representation that an ONNX file is in; NULL where its beginning is another. */
+json_t *ff_model_onnx(struct ff_probe_ctx *ctx, const char *path);
+
 /** Does a model lie there? */
 bool ff_is_model_folder(const struct ff_names *names);

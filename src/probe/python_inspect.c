@@ -237,6 +237,40 @@ static void note_unmarked(struct ff_probe_ctx *ctx, const struct ff_python *p)
 		ff_fact_text(ctx, "python.unmarked", above);
 }
 
+// How many distributions lie there besides those that an environment is made with; 0 too where nothing does.
+static size_t distributions(struct ff_probe_ctx *ctx, const char *prefix, const char *lib_name)
+{
+	static const char *const made_with[] = {"pip-", "setuptools-", "wheel-"};
+	_cleanup_names_ struct ff_names names = {0};
+	_cleanup_free_ char *site = ff_path_printf("%s/lib/%s/site-packages", prefix, lib_name);
+	_cleanup_error_ struct ff_error *err = site ? ff_host_list(ctx->host, site, LIB_NAMES_MAX, &names) : &ff_enomem;
+	size_t n = 0;
+	for (size_t i = 0; !err && i < names.n; i++) {
+		bool own = !ff_ends(names.names[i], ".dist-info");
+		for (size_t k = 0; k < sizeof(made_with) / sizeof(made_with[0]); k++)
+			own |= ff_starts(names.names[i], made_with[k]);
+		n += !own;
+	}
+	return n;
+}
+
+// An environment whose interpreter became another release's (its base was upgraded below it): what is installed lies in
+// lib/python3.11, and python3.12 looks into lib/python3.12.
+static void note_left_behind(struct ff_probe_ctx *ctx, const struct ff_python *p)
+{
+	_cleanup_names_ struct ff_names names = {0};
+	_cleanup_free_ char *lib = p->is_venv && p->lib_name ? ff_path_printf("%s/lib", p->prefix) : NULL;
+	_cleanup_error_ struct ff_error *err = lib ? ff_host_list(ctx->host, lib, LIB_NAMES_MAX, &names) : &ff_enomem;
+	for (size_t i = 0; !err && i < names.n; i++) {
+		if (strcmp(names.names[i], p->lib_name) == 0 || !is_versioned(names.names[i]) ||
+			!distributions(ctx, p->prefix, names.names[i]))
+			continue;
+		if (!distributions(ctx, p->prefix, p->lib_name))
+			ff_fact_text(ctx, "python.left_behind", names.names[i]);
+		return;
+	}
+}
+
 struct ff_error *ff_python_inspect(struct ff_probe_ctx *ctx, struct ff_python *p)
 {
 	struct venv_cfg cfg = {0};
@@ -256,6 +290,7 @@ struct ff_error *ff_python_inspect(struct ff_probe_ctx *ctx, struct ff_python *p
 		p->prefix = strdup(p->base_prefix);
 	find_version(ctx, p, &cfg);
 	note_unmarked(ctx, p);
+	note_left_behind(ctx, p);
 	free(cfg.home);
 	free(cfg.version);
 	return p->prefix && p->lib_name

@@ -73,7 +73,7 @@ static void put_tools(struct ff_probe_ctx *ctx)
 static void put_programs(struct ff_probe_ctx *ctx, const struct ff_python *p)
 {
 	static const char *const programs[] = {
-		"gcc", "clang", "cc", "g++", "clang++", "nvcc", "ninja", "git", "git-lfs"};
+		"gcc", "clang", "cc", "g++", "clang++", "nvcc", "ninja", "git", "git-lfs", "ffmpeg"};
 	if (!ff_host_getenv(ctx->host, "PATH"))
 		return;
 	json_t *found = json_object();

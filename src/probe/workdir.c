@@ -137,6 +137,7 @@ static void put_model(struct ff_workdir *w, const char *path, const struct ff_na
 	if (ff_names_have(names, "preprocessor_config.json") || ff_names_have(names, "processor_config.json"))
 		json_object_set_new(model, "processor", json_true());
 	ff_workdir_put(model, "parts", ff_model_parts(w->ctx, path));
+	ff_model_asks(w->ctx, path, names, model);
 	if (ff_names_have(names, "adapter_config.json") && !ff_names_have(names, "config.json"))
 		json_object_set_new(model, "adapter", json_true());
 	put_origin(w, path, model);
@@ -155,6 +156,11 @@ static void put_model_file(struct ff_workdir *w, const char *path, const char *b
 		ff_fact_append(w->ctx, "workdir.models",
 			json_pack("{s:o, s:s, s:[O]}", "path", ff_native_text(folder), "because", because, "damaged",
 				damage));
+	json_t *onnx = !damage && ff_ends(path, ".onnx") && w->models++ < FF_WORKDIR_FOUND_MAX
+		? ff_model_onnx(w->ctx, path)
+		: NULL;
+	if (onnx)
+		ff_fact_append(w->ctx, "workdir.onnx", onnx);
 	json_decref(damage);
 }
 

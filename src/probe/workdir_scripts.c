@@ -65,6 +65,7 @@ static const struct {
 	{FF_PY_NAME, "pandas.read_parquet", NULL, false, "parquet"},
 	{FF_PY_GIVEN, "http2", "True", false, "http2"},
 	{FF_PY_TAKEN, "ZoneInfo", "zoneinfo", false, "zoneinfo"},
+	{FF_PY_NAME, ".apply_chat_template", NULL, true, "chat_template"},
 };
 
 struct script {
@@ -241,9 +242,12 @@ static void note_other(struct script *s, const struct ff_py_token *t)
 static void note_text(struct script *s, const struct ff_py_token *t)
 {
 	static const char *const reads_tokens[] = {"Tokenizer.from_pretrained", "TokenizerFast.from_pretrained"};
+	static const char *const reads_dataset[] = {"load_dataset", "load_dataset_builder"};
 	static const char *const reads_processor[] = {"ImageProcessor.from_pretrained",
 		"ImageProcessorFast.from_pretrained", "FeatureExtractor.from_pretrained"};
 	bool model = ENDS_IN(t->before, takes_model), named = model || ENDS_IN(t->before, takes_file);
+	if (ENDS_IN(t->before, reads_dataset) && ff_span_ends(t->text, ".py"))
+		add(s, s->asks, ff_span_of("dataset script"));
 	if (!named)
 		note_other(s, t);
 	if (s->texts >= TEXTS_MAX ||

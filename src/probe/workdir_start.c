@@ -26,11 +26,12 @@ struct starter {
 	bool moved, other_path; // the folder is not known, PATH is no longer the one of this process
 	bool brought;		// a command that brings files stood before
 	size_t commands;
+	struct ff_span text;
 };
 
 static bool is_one_of(struct ff_span word, const char *list)
 {
-	_cleanup_free_ char *padded = ff_path_printf(" %.*s ", (int)word.n, word.p);
+	_cleanup_free_ char *padded = !word.p ? NULL : ff_path_printf(" %.*s ", (int)word.n, word.p);
 	return word.n && padded && strstr(list, padded);
 }
 
@@ -44,6 +45,13 @@ static bool next_word(struct ff_span *rest, struct ff_buf *ret)
 		return false;
 	for (; i < rest->n && (quote || !ff_is_blank(rest->p[i])); i++) {
 		char c = rest->p[i];
+		bool braced = c == '$' && i + 1 < rest->n && rest->p[i + 1] == '{';
+		const char *end = braced ? memchr(rest->p + i, '}', rest->n - i) : NULL;
+		if (end) { // ${PORT:-8000} is one word
+			ff_buf_span(ret, (struct ff_span){rest->p + i, (size_t)(end + 1 - rest->p) - i});
+			i = (size_t)(end - rest->p);
+			continue;
+		}
 		if (!quote && strchr(";|&<>(){}", c))
 			break;
 		if (c == quote || (!quote && (c == '"' || c == '\'')))
@@ -105,17 +113,6 @@ static bool is_on_path(struct ff_host *host, const char *program)
 	return false;
 }
 
-static bool has_word(const char *text, const char *word)
-{
-	size_t n = strlen(word);
-	for (const char *at = strstr(text, word); n && at; at = strstr(at + 1, word)) {
-		bool begins = at == text || !(ff_is_alnum(at[-1]) || at[-1] == '_');
-		if (begins && !ff_is_alnum(at[n]) && at[n] != '_')
-			return true;
-	}
-	return false;
-}
-
 // "main:ap" of uvicorn: the file main.py is here, and nothing in it is called ap.
 static void put_unbound(struct starter *s, json_t *command, const char *program)
 {
@@ -137,7 +134,7 @@ static void put_unbound(struct starter *s, json_t *command, const char *program)
 		size_t size;
 		_cleanup_error_ struct ff_error *absent =
 			path ? ff_host_read(s->w->ctx->host, path, MODULE_MAX, &source, &size) : &ff_enomem;
-		if (!absent && !strstr(source, "import *") && !has_word(source, colon + 1))
+		if (!absent && !strstr(source, "import *") && !ff_has_word(source, colon + 1))
 			json_object_set(command, "unbound", word);
 		return;
 	}
@@ -194,33 +191,66 @@ static void put_gone(struct starter *s, json_t *command, struct ff_span program)
 	}
 }
 
-// "--port 8000", "--port=8000", "-b 0.0.0.0:8000" of a program that serves.
+// Programs that listen, the flags that say where, and the port that counts where none of them is given; a flag of
+// `elsewhere` means that it does not.
+static const struct {
+	const char *programs, *flags, *elsewhere;
+	uint64_t usual;
+} listeners[] = {{" uvicorn ", " --port ", " --uds --fd --env-file --help --version ", 8000},
+	{" gunicorn ", " --bind -b ", " -c --config --check-config --help --version ", 8000},
+	{" hypercorn ", " --bind -b ", " -c --config --help --version ", 8000},
+	{" daphne ", " --port -p ", " -u --unix-socket --fd -e --endpoint --help --version ", 8000},
+	{" torchrun ", " --master_port --master-port ",
+		" --standalone --rdzv_endpoint --rdzv-endpoint --rdzv_backend --rdzv-backend --help ", 29500},
+	{" accelerate ", " --main_process_port --main-process-port ", "", 0}, {" streamlit ", " --server.port ", "", 0},
+	{" granian flask vllm llama-server mlflow litellm ray text-generation-launcher text-embeddings-router ",
+		" --port ", "", 0},
+	{" python python3 ", " --port --bind -b --master_port --master-port ", "", 0}};
+
+// "8000", "0.0.0.0:8000", "$PORT", "${PORT:-8000}"; 0 where it is none, or where the script itself sets that variable.
+static uint64_t port_of(struct starter *s, const char *value)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+	const char *dollar = strchr(value, '$'), *colon = strrchr(value, ':');
+	uint64_t port = 0;
+	if (!dollar) {
+		ff_span_u64(ff_span_of(colon ? colon + 1 : value), &port);
+		return port;
+	}
+	const char *at = dollar + 1 + (dollar[1] == '{');
+	size_t n = strspn(at, letters);
+	_cleanup_free_ char *name = ff_span_dup((struct ff_span){at, n}), *set = ff_path_printf("%.*s=", (int)n, at);
+	const char *held = name ? ff_host_getenv(s->w->ctx->host, name) : NULL;
+	if (!n || !set || memmem(s->text.p, s->text.n, set, n + 1))
+		return 0;
+	held = held && *held ? held : strncmp(at + n, ":-", 2) == 0 ? at + n + 2 : "";
+	ff_span_u64((struct ff_span){held, strspn(held, "0123456789")}, &port);
+	return port;
+}
+
 static void note_ports(struct starter *s, const json_t *words, const char *program)
 {
-	static const char *const flags[] = {"--port", "--bind", "-b"};
-	size_t i;
+	size_t i, row = 0, rows = sizeof(listeners) / sizeof(listeners[0]);
 	json_t *word;
-	if (!is_one_of(ff_span_of(program),
-		    " uvicorn gunicorn hypercorn granian flask vllm llama-server python python3 "
-		    "text-generation-launcher text-embeddings-router "))
+	while (row < rows && !is_one_of(ff_span_of(program), listeners[row].programs))
+		row++;
+	if (row == rows)
 		return;
-	bool served = false; // python -m http.server 8000
+	bool served = false, said = false; // python -m http.server 8000
 	json_array_foreach (words, i, word) {
-		uint64_t alone = 0;
-		if (served && ff_span_u64(ff_span_of(json_string_value(word)), &alone))
-			ff_workdir_note_port(s->w, s->file, alone);
-		served |= strcmp(json_string_value(word), "http.server") == 0;
 		const char *text = json_string_value(word), *equals = strchr(text, '=');
 		struct ff_span flag = {text, equals ? (size_t)(equals - text) : strlen(text)};
-		const char *next = json_string_value(json_array_get(words, i + 1)), *value = equals ? equals + 1 : next;
-		bool known = false;
-		for (size_t k = 0; k < sizeof(flags) / sizeof(flags[0]); k++)
-			known |= ff_span_eq(flag, flags[k]);
-		const char *colon = known && value ? strrchr(value, ':') : NULL;
-		uint64_t port = 0;
-		if (known && value && ff_span_u64(ff_span_of(colon ? colon + 1 : value), &port))
-			ff_workdir_note_port(s->w, s->file, port);
+		const char *value = equals ? equals + 1 : json_string_value(json_array_get(words, i + 1));
+		bool known = is_one_of(flag, listeners[row].flags);
+		said |= known || is_one_of(flag, listeners[row].elsewhere);
+		if (known && value)
+			ff_workdir_note_port(s->w, s->file, port_of(s, value));
+		else if (served)
+			ff_workdir_note_port(s->w, s->file, port_of(s, text));
+		served |= strcmp(text, "http.server") == 0;
 	}
+	if (!said && json_array_size(words) > 1)
+		ff_workdir_note_port(s->w, s->file, listeners[row].usual);
 }
 
 // gunicorn.conf.py is read where nothing else is said: worker_class = "gevent" is --worker-class gevent.
@@ -393,8 +423,8 @@ void ff_workdir_commands(struct ff_workdir *w)
 		const char *name = w->names.names[i];
 		bool gunicorn = strcmp(name, "gunicorn.conf.py") == 0;
 		bool procfile = strcmp(name, "Procfile") == 0;
-		static const char *const starts[] = {
-			"start", "run", "serve", "entrypoint", "docker-entrypoint", "launch"};
+		static const char *const starts[] = {"start", "run", "serve", "entrypoint", "docker-entrypoint",
+			"launch", "train", "finetune", "worker", "web", "api", "infer"};
 		bool named = procfile || gunicorn;
 		for (size_t k = 0; k < sizeof(starts) / sizeof(starts[0]); k++)
 			named |= ff_starts(name, starts[k]) && (ff_ends(name, ".sh") || strcmp(name, starts[k]) == 0);
@@ -405,7 +435,7 @@ void ff_workdir_commands(struct ff_workdir *w)
 		if (absent)
 			continue;
 		n++;
-		struct starter s = {.w = w, .file = name};
+		struct starter s = {.w = w, .file = name, .text = {text, size}};
 		if (begin(&s) && gunicorn) {
 			read_gunicorn(&s, (struct ff_span){text, size});
 		} else if (s.folder) {
