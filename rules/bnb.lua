@@ -183,7 +183,9 @@ rule {
       say = "Install a torch built for a CUDA version that this bitsandbytes ships."}
     -- without the library that is asked for it may as well be one for ROCm
     local sure = asked and 0.9 or wanted and 0.88 or 0.78
-    return {hit = specific, why = why, fixes = fixes,
+    -- the exception that it then raises ended the run; which library was wanted stands above it
+    local ended = log.setup and log.setup.event.kind == "exception" and log.setup
+    return {hit = ended or specific, evidence = ended and specific and {specific} or nil, why = why, fixes = fixes,
       confidence = specific and sure or (log.setup or log.no_gpu_build) and 0.6 or 0.45}
   end,
   applies = {"torch"},

@@ -445,3 +445,28 @@ rule {
   doc = {looks = "libgomp.so.1: cannot allocate memory in static TLS block.",
     check = "The order of imports; architecture (often aarch64)."},
 }
+
+-- The C++ that a source needs, and the first toolkit whose nvcc knows it.
+local STANDARDS = {["14"] = "9.0", ["17"] = "11.0", ["20"] = "12.0"}
+
+rule {
+  id = "cuda.toolkit-mismatch/standard",
+  title = "the nvcc that compiles is too old for the C++ of the sources",
+  from = {"compiler", "installer", "torch", "engine", "other", "app"},
+  signatures = {standard = [[nvcc fatal\s*: Value '(?:c|gnu)\+\+(?<standard>\d\d)' is not defined for option 'std']]},
+  context = {cache = [[torch_extensions/py\d+_cu(?<major>\d\d)(?<minor>\d)\b]]},
+  facts = {"cuda.toolkit.version", "torch.cuda"},
+  explains = {"pip.broken-install", "triton.compile", "ext.compiler-unsupported"},
+  confidence = 0.92,
+  when = function(f, log)
+    local first = STANDARDS[log.standard.standard]
+    local cached = log.cache and log.cache.major .. "." .. log.cache.minor
+    local torch = type(f"torch.cuda") == "string" and f"torch.cuda" or cached
+    return {why = {"The sources ask nvcc for C++{standard}, and this nvcc does not know it.",
+        first and ("CUDA %s is the first that does."):format(first) or nil,
+        "Toolkit {fact:cuda.toolkit.version}.", torch and ("torch is built for CUDA %s."):format(torch) or nil},
+      fixes = {{toolkit = "install", need = torch or "torch", say = "Install the toolkit of torch's CUDA version."},
+        {code = true, kind = "env:CUDA_HOME", say = "Where a newer one is installed: point CUDA_HOME and PATH at it."}}}
+  end,
+  doc = {looks = "nvcc fatal : Value 'c++17' is not defined for option 'std'.", check = "nvcc --version."},
+}

@@ -55,7 +55,8 @@ rule {
       .. [[no NVIDIA GPU detected|No visible GPU devices|no supported devices found for platform CUDA|]]
       .. [[no nvidia devices detected by library|The NVIDIA Driver was not detected)]],
     no_devices_found = [[(?:No devices found\. Waiting indefinitely|]]
-      .. [[(?:failed|unable|could not) to initialize NVML: (?:could not load NVML library|ERROR_LIBRARY_NOT_FOUND)|]]
+      .. [[(?:failed|unable|could not) to initialize NVML: could not load NVML library|]]
+      .. [[NVML(?: init failed)?: ERROR_LIBRARY_NOT_FOUND|]]
       .. [[(?:Could not|Unable to|Failed to) load (?:the )?NVML(?: (?:shared )?library)?|]]
       .. [[No GPU(?:s)? (?:found|detected|available)|]]
       .. [[No supported GPU\(s\) detected to run this container)]],
@@ -137,7 +138,7 @@ rule {
     local sure = runtime and (#f.gpus() > 0 or driver)
     local plugin = log.device_plugin
       or log.no_devices_found
-      and log.no_devices_found.text:match[[Waiting indefinitely|NVML platform|(?i)initialize NVML: ERROR_LIB]]
+      and log.no_devices_found.text:match[[Waiting indefinitely|NVML platform|(?i)NVML(?: init failed)?: ERROR_LIB]]
     -- host.no-gpu, driver.not-loaded: bare machines
     if not (runtime or log.container or slurm or plugin) then return nil end
     local fixes = {all_gpus}

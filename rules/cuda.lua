@@ -364,7 +364,7 @@ rule {
     if path:match[[:]] or type(home) == "string" and home:match[[:]] then
       return {hit = hit, confidence = 0.93, why = "CUDA_HOME is a list with colons (" .. (path ~= "" and path or home)
         .. "); it must be one folder. nvcc itself may well be there.",
-        fixes = {{set = {CUDA_HOME = f"cuda.toolkit.path" or "/usr/local/cuda"},
+        fixes = {{set = {CUDA_HOME = f"cuda.toolkit.path" or path:match[=[(/[^:]+)/bin/nvcc$]=] or "/usr/local/cuda"},
           say = "Set CUDA_HOME to the one toolkit folder."}}}
     end
     if log.present or f"cuda.toolkit.version" then
@@ -485,7 +485,8 @@ rule {
       .. [[cannot execute [`'‘]?(?<own>cc1\w*)['’]?: )]],
     libc_h = [[fatal error: (?<libc>(?:stdlib|stdio|string|assert|errno|unistd|math|features|bits/\S+|]]
       .. [[sys/\S+)\.h): No]],
-    cuda_h = [[fatal error: cuda\w*\.h:]], embedded = [=[\bpython_embed\w*[\\/]]=]},
+    cuda_h = [[fatal error: cuda\w*\.h:]],
+    embedded = [=[\bpython_embed\w*[\\/]|include file 'Python\.h' not found]=]},
   facts = {"python.packages.triton.version", "gpus.0.compute_capability", "env.TRITON_PTXAS_PATH"},
   explains = {"ext.abi-mismatch", "cuda.nvcc-missing", "pip.module-missing"},
   when = function(f, log)
@@ -537,7 +538,7 @@ rule {
       return {hit = embedded, confidence = 0.92, evidence = {log.embedded}, why = "Triton compiles against Python's "
         .. "headers at run time, and Windows' embeddable Python comes without them.",
         fixes = {{code = true, kind = "os", say = "Install the same release of Python with its installer, and copy its "
-          .. "folders include and libs into python_embeded."}}}
+          .. "folders include and libs beside the python.exe that runs."}}}
     end
     if log.python_h then
       return {hit = log.python_h, confidence = 0.92, why = "Something is compiled against Python's headers (triton and "
@@ -548,9 +549,9 @@ rule {
     if log.libcuda then
       return {hit = log.libcuda, confidence = 0.9, why = "The linker does not find libcuda.so when triton compiles "
         .. "its launcher: the folder of the driver's library is not on its path.", 
-        fixes = {{prepend = "LIBRARY_PATH", entry = "/usr/lib/x86_64-linux-gnu", kind = "env:LD_LIBRARY_PATH",
-            say = "Put the folder that holds libcuda.so on the linker's path (and make libcuda.so beside "
-              .. "libcuda.so.1)."},
+        fixes = {{prepend = "LIBRARY_PATH", holds = "libcuda.so", kind = "env:LD_LIBRARY_PATH",
+            say = "Put the folder that holds libcuda.so on the linker's path (where there is only libcuda.so.1, link "
+              .. "libcuda.so to it)."},
           {install = "triton", say = "Or upgrade triton."}}}
     end
     if (log.no_triton or log.llvm) and not (log.no_cc or log.gcc_failed) then
@@ -575,7 +576,7 @@ rule {
         why = "Triton compiles a small C file at run time; the compiler is there and failed: mostly Python's headers "
           .. "are not installed, or its linker does not find the driver's libcuda.",
         fixes = {{system = "python3-dev", say = "Install Python's headers."},
-          {prepend = "LIBRARY_PATH", entry = "/usr/lib/x86_64-linux-gnu", kind = "env:LD_LIBRARY_PATH",
+          {prepend = "LIBRARY_PATH", holds = "libcuda.so", kind = "env:LD_LIBRARY_PATH",
             say = "Or, where its own lines say 'cannot find -lcuda', put libcuda's folder on the linker's path."}}}
     end
     local hit = log.no_cc or log.inductor

@@ -18,7 +18,7 @@ rule {
   },
   explains = {"pip.module-missing", "hf.incomplete", "pip.broken-install"},
   context = {
-    shm = [[(?:(?<!memory \()/dev/shm|/torch_\d+|nccl-\w+|SemLock|shared memory(?! \()|shm_open|]]
+    shm = [[(?:(?<!memory \()(?<!% )/dev/shm|/torch_\d+|nccl-\w+|SemLock|shared memory(?! \()|shm_open|]]
       .. [[(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|mp\.Queue|shared memory segment)]],
     download = [[(?:huggingface|hub|hf_|xet|snapshot_download|models--)]],
     tmp = [[(?:pip|tempfile|/tmp/|_pip|unpack|setuptools)]],

@@ -165,10 +165,6 @@ local function on_path(f, part)
   return path ~= false and path:has(part) ~= false and path:has(part) ~= nil
 end
 
-local function without(part, say)
-  return {drop = "LD_LIBRARY_PATH", like = part, say = say}
-end
-
 rule {
   id = "driver.library-mismatch",
   lasts = "start",
@@ -197,8 +193,9 @@ rule {
     if cuda and not log.nvml then
       local compat = on_path(f, "compat") == true
       local module, lib = f"driver.kernel_module", f"driver.user_library_version"
-      local drop = without("compat", "Take the cuda-compat folder off LD_LIBRARY_PATH (and out of "
-        .. "ld.so.conf.d), so that the host's libcuda is used.")
+      local drop = {drop = "LD_LIBRARY_PATH", like = "compat",
+        say = "Take the cuda-compat folder off LD_LIBRARY_PATH (and out of "
+        .. "ld.so.conf.d), so that the host's libcuda is used."}
       local upgraded = not compat and module and lib and module ~= lib
       return {hit = log.code, confidence = 0.88,
         fixes = upgraded and {reboot, match, drop} or {drop, reboot, match},
@@ -226,7 +223,8 @@ rule {
       effect = type(lib) == "string" and {["driver.kernel_module"] = lib,
         ["cuda.driver_init.code"] = f"cuda.driver_init.code" and 0 or nil} or nil}
     if f"cuda.driver_init.code" == 803 then
-      local drop = without("compat", "Take the cuda-compat folder off the library path.")
+      local drop = {drop = "LD_LIBRARY_PATH", like = "compat",
+        say = "Take the cuda-compat folder off the library path."}
       return {confidence = 0.92, evidence = {"cuda.driver_init"},
         why = {"cuInit answers 803: the libcuda that is loaded does not belong to the kernel module.",
           "The module is {fact:driver.kernel_module}.", "The library is {fact:driver.user_library_version}."},
@@ -276,7 +274,8 @@ rule {
     left = [[unexpected WPR2 already up|GPU is likely in a bad state and may need to be reset]],
     attach = [[osInitNvMapping: \*\*\* Cannot attach gpu]],
     -- no card of its own stands on the first bus of a machine of metal
-    virtual = [[(?:Hypervisor detected|DMI: (?:QEMU|VMware|Xen|Microsoft Corporation Virtual|Google|Amazon EC2)|]]
+    virtual = [[(?:Hypervisor detected|(?:DMI|Hardware name): ]]
+      .. [[(?:QEMU|VMware|Xen|Microsoft Corporation Virtual|Google|Amazon EC2)|]]
       .. [[paravirtualized kernel on|Qubes|NVRM: GPU 0000:00:(?!0[0-2]\.)[0-9a-f]{2}\.0:)]],
     card = [[\(PCI ID: 10de:(?<device>[0-9a-fA-F]{4})\)]]},
   facts = {"gpus.0.name", "pci.gpus", "driver.version", "driver.kernel_module"},
@@ -426,6 +425,7 @@ rule {
   },
   context = {no_library = [[(?<!stubs/)libcuda\.so(?:\.1)?: cannot open shared object file]],
     missing = [[Module nvidia\S* not found|could not find module by name='nvidia]],
+    unbuilt = [[^nvidia[,/] ?\d[\d.]+: added\b]], -- dkms status
     no_dkms = [['dkms' is currently not installed|dkms: (?:command )?not found]],
     nouveau = [[(?i)\bnouveau\b]], no_card = [[NVRM: No NVIDIA \w]], smi_works = [[\| NVIDIA-SMI \d{3}\.\d]]},
   facts = {"driver.kernel_module", "pci.gpus"},
@@ -456,11 +456,11 @@ rule {
         .. "libcuda is there: no driver is installed on this host.",
         fixes = {{driver = "install", say = "Install the NVIDIA driver on the host."}}}
     end
-    if log.missing then -- there is none to load
+    if log.missing or log.unbuilt then -- there is none to load
       local anew = {driver = "install", say = "Install the driver anew, so that its module is built for this kernel."}
       local fixes = log.no_dkms and {anew, build} or {build, anew}
-      return {confidence = 0.92, evidence = {log.missing}, fixes = fixes, why = "The kernel that runs has no NVIDIA "
-        .. "module: it was built for another kernel, or never."}
+      return {confidence = 0.92, evidence = {log.missing or log.unbuilt}, fixes = fixes,
+        why = "The kernel that runs has no NVIDIA module: it was built for another kernel, or never."}
     end
     return {confidence = 0.92, fixes = {{driver = "load", say = "Load the module on the host."}, build,
         {restart = "host", say = "Or reboot into the kernel that it was built for."}},
@@ -532,63 +532,4 @@ rule {
   end,
   doc = {looks = "'CUDA unknown error - this may be due to an incorrectly set up environment'.",
     check = "/dev/nvidia-uvm, lsmod | grep uvm, suspend in the kernel log."},
-}
-
-rule {
-  id = "driver.forward-compat",
-  lasts = "start",
-  from = {"native", "container", "torch"},
-  anyone = {code = "code"},
-  signatures = {
-    text = [[forward compatibility was attempted on non[- ]supported (?:HW|hardware)]],
-    code = codes"driver.forward-compat",
-  },
-  context = {built = [[built for (?:NVIDIA )?Driver Release (?<need>\d[\d.]+) or later]]},
-  facts = {"driver.version", "env.LD_LIBRARY_PATH", "gpus.0.name"},
-  explains = {"torch.cpu-build", "torch.driver-too-old", "host.no-gpu", "container.no-gpu"},
-  when = function(f, log)
-    local up = {driver = "upgrade", need = log.built and log.built.need,
-      say = "Upgrade the host's driver to one that runs this CUDA itself."}
-    if log.built then return {confidence = 0.93, evidence = {log.built}, fixes = {up}} end
-    return {confidence = 0.93, fixes = {
-      without("compat", "Take the cuda-compat folder off the library path (LD_LIBRARY_PATH, "
-        .. "/etc/ld.so.conf.d), so that the host's libcuda.so.1 is used."),
-      {driver = "upgrade", need = driver_of(f"torch.cuda" or nil),
-        say = "Or upgrade the host's driver to one that runs this CUDA itself."}}}
-  end,
-  why = "A cuda-compat libcuda is loaded in place of the host's, and this GPU does not allow forward compatibility "
-    .. "(only data-centre cards do).",
-  check = function(f)
-    if f"cuda.driver_init.code" ~= 804 then return nil end
-    return {confidence = 0.93, why = "cuInit answers 804: a cuda-compat libcuda was loaded, and this GPU does not "
-      .. "allow forward compatibility.", evidence = {"cuda.driver_init"},
-      fixes = {without("compat", "Take the cuda-compat folder off the library path, so that the host's "
-        .. "libcuda.so.1 is used."),
-        {driver = "upgrade", need = driver_of(f"torch.cuda" or nil),
-          say = "Or upgrade the host's driver to one that runs this CUDA itself."}}}
-  end,
-  doc = {looks = "Error 804: forward compatibility was attempted on non supported HW.",
-    check = "Which libcuda.so.1 is loaded (firstfix report --only cuda)."},
-}
-
-rule {
-  id = "cuda.stub-loaded",
-  lasts = "start",
-  from = {"native"},
-  anyone = {stub = "code"},
-  signatures = {stub = codes"cuda.stub-loaded"},
-  facts = {"env.LD_LIBRARY_PATH"},
-  explains = {"host.no-gpu", "container.no-gpu", "torch.cpu-build"},
-  specific_over = {"cuda.lib-conflict"},
-  when = function(f)
-    return {confidence = 0.95, fixes = {without("stubs", "Take the .../stubs folder off LD_LIBRARY_PATH.")}}
-  end,
-  why = "The toolkit's stub libcuda (made for linking only) was loaded instead of the driver's.",
-  check = function(f)
-    if f"cuda.driver_init.code" ~= 34 then return nil end
-    return {confidence = 0.95, evidence = {"cuda.driver_init"},
-      why = "cuInit answers 34: the toolkit's stub libcuda was loaded instead of the driver's.",
-      fixes = {without("stubs", "Take the .../stubs folder off LD_LIBRARY_PATH.")}}
-  end,
-  doc = {looks = "'CUDA driver is a stub library', error 34.", check = "A stubs folder on LD_LIBRARY_PATH."},
 }

@@ -287,6 +287,7 @@ rule {
     torchvision = [[(?:torchvision|torchaudio)]],
     glibcxx = [[GLIBCXX|GLIBC_2|CXXABI]],
     mkl = [[undefined symbol: iJIT_]],
+    no_operator = [[No operator found for `memory_efficient_attention]],
     pinned = [[(?<who>[\w.-]+) \S+ requires torch==(?<pin>\d[\d.]*)\S*, but you have torch ]],
   },
   unless = {"nvjitlink", "cublas_file", "glibcxx", "mkl"},
@@ -314,7 +315,7 @@ rule {
           {install = "xformers", fresh = true, say = "Then reinstall xformers."}}}
     end
     if log.have and package == "xformers" and not (log.mangled or log.mangled_any) then
-      return {hit = log.have, confidence = 0.9,
+      return {hit = log.no_operator or log.have, confidence = 0.9, evidence = {log.have},
         why = "xformers was built for torch {wants}, and the torch here is {has}.",
         fixes = {xformers_for(log.have.wants, log.have.has),
           {install = "torch", need = "==" .. log.have.wants:match[[^[\d.]+]], say = "Or install the torch that it was "

@@ -1,26 +1,41 @@
 -- JAX, TensorFlow, TensorRT, Paddle, numba and CTranslate2 on CUDA: their own wordings of causes that torch words
 -- otherwise.
 
+-- cuDNN's number in its header: 8907 is 8.9, 91001 is 9.10; JAX wrote 9100 for 9.1.
+local function cudnn_release(number)
+  local n = tonumber(number)
+  local major = n >= 90000 and n // 10000 or n // 1000
+  return ("%d.%d"):format(major, (n - major * (n >= 90000 and 10000 or 1000)) // 100)
+end
+
 rule {
   id = "cudnn.mismatch/jax",
+  lasts = "start",
   from = {"jax"},
   signatures = {
     older = [[Found cuDNN version (?<found>\d+), but JAX was built against version (?<built>\d+)]],
     outdated = [[Outdated cuDNN installation found]], -- JAX 0.4.36 and later; the numbers stand below it
   },
+  context = {minimum = [[^\W*Minimum supported: (?<minimum>\d{4,5})$]]},
   facts = {"env.LD_LIBRARY_PATH", "python.packages.jax.version", "python.packages.nvidia-cudnn-cu12.version"},
   explains = {"container.no-gpu", "host.no-gpu"},
   confidence = 0.93,
-  why = {"JAX loaded a cuDNN that is older than the one it was built for: another copy stands first (another package's "
-    .. "pin, such as torch's, or LD_LIBRARY_PATH).", "Loaded is {found}, built for {built}.",
-    "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
-  fixes = {
-    {install = "nvidia-cudnn-cu12", with = {"jax"}, say = "Upgrade cuDNN's package in this environment to what JAX "
-      .. "asks for.",
-      side_effects = {"A torch in the same environment pins another cuDNN: give JAX an environment of its own then."}},
-    {unset = {"LD_LIBRARY_PATH"}, say = "If it comes from the system: take that folder off LD_LIBRARY_PATH."},
-    {install = "jax", older = true, say = "Or install a JAX built for the cuDNN that is here."},
-  },
+  when = function(_, log)
+    local minimum = log.outdated and log.minimum and cudnn_release(log.minimum.minimum)
+    return {
+      why = {"JAX loaded a cuDNN that is older than the one it was built for: another copy stands first (another "
+        .. "package's pin, such as torch's, or LD_LIBRARY_PATH).", "Loaded is {found}, built for {built}.",
+        "LD_LIBRARY_PATH is {fact:env.LD_LIBRARY_PATH}."},
+      fixes = {
+        {install = "nvidia-cudnn-cu12", with = {"jax"}, need = minimum and ">=" .. minimum,
+          say = "Upgrade cuDNN's package in this environment to what JAX asks for.",
+          side_effects = {"A torch in the same environment pins another cuDNN: give JAX an environment of its own "
+            .. "then."}},
+        {unset = {"LD_LIBRARY_PATH"}, say = "If it comes from the system: take that folder off LD_LIBRARY_PATH."},
+        {install = "jax", older = true, say = "Or install a JAX built for the cuDNN that is here."},
+      },
+    }
+  end,
   doc = {looks = "'Found cuDNN version 8600, but JAX was built against version 8904, which is newer'.",
     check = "Which libcudnn is loaded; pip check."},
 }
@@ -59,6 +74,7 @@ rule {
 
 rule {
   id = "cuda.lib-conflict/jax",
+  lasts = "start",
   from = {"jax"},
   signatures = {
     older = [[Found (?<lib>CUDA|cuBLAS|cuFFT|cuSOLVER|cuSPARSE|CUPTI|cuPTI|]]
@@ -106,6 +122,7 @@ rule {
 
 rule {
   id = "cuda.lib-conflict/jax-start",
+  lasts = "start",
   from = {"jax"},
   signatures = {start = [[(?:CUDA backend|Backend 'cuda') failed to initialize: ]]
     .. [[(?!Found |Unable to (?:load|use CUDA) )(?<reason>[^\n]{0,200})]]},
@@ -479,14 +496,17 @@ rule {
   signatures = {cudnn = [[Cannot load (?<what>cudnn|cublas|cudart|nccl)\w* shared library|]]
     .. [[third-party dynamic library \((?<what>[\w.]+)[^)\n]*\) that Paddle depends on is not configured]]},
   facts = {"env.LD_LIBRARY_PATH", "python.packages.paddlepaddle-gpu.version"},
-  confidence = 0.85,
+  confidence = 0.9,
+  when = function(_, log)
+    local what = log.cudnn.what
+    local lib = what:match[[^lib\S+\.so$]] or ("lib%s.so"):format(what)
+    return {fixes = {
+      {prepend = "LD_LIBRARY_PATH", holds = lib, say = ("Put the folder that holds %s on LD_LIBRARY_PATH: Paddle asks "
+        .. "for it by the name without a number."):format(lib)},
+      {install = "paddlepaddle-gpu", fresh = true, kind = "pip:nvidia-*", say = "Or install the Paddle of the CUDA and "
+        .. "cuDNN that are here: its own index has one for each."}}}
+  end,
   why = "Paddle does not find {what}: it is not installed, or not on the library path.",
-  fixes = {
-    {install = "paddlepaddle-gpu", fresh = true, kind = "pip:nvidia-*",
-      say = "Lay Paddle down anew with what it depends on: its wheels ask for the CUDA libraries they were built "
-        .. "with."},
-    {code = true, kind = "env:LD_LIBRARY_PATH", say = "Or put the folder that holds it on LD_LIBRARY_PATH."},
-  },
   doc = {looks = "Cannot load cudnn shared library. Cannot invoke method cudnnGetVersion.",
     check = "Where libcudnn lies; LD_LIBRARY_PATH."},
 }

@@ -43,10 +43,15 @@ local function xid_rule(id, why, fixes, doc, words)
     facts = {"gpus.0.name", "xids"},
     explains = {"cuda.launch-failure", "cuda.illegal-access", "nccl.timeout", "nccl.init", "driver.unknown-error",
       "container.gpu-lost", "gpu.app-fault"},
-    context = {recovery = [[GPU recovery action changed from [^\n]* to \S+ \((?<recovery>[^)\n]+)\)]]},
+    context = {recovery = [[GPU recovery action changed from [^\n]* to \S+ \((?<recovery>[^)\n]+)\)]],
+      loaded = [[NVRM: loading NVIDIA UNIX[^\n]* (?<branch>\d{3})\.\d]]},
     when = function(_, log)
       local first, list = recovery(log), {}
       for i, fix in ipairs(fixes) do list[i] = fix.setting == "reset" and reset_of(log.xid) or fix end
+      local branch = log.loaded and tonumber(log.loaded.branch)
+      if branch and branch >= 580 and list[1].driver then -- new already: what is newer has to be named
+        list[1], list[2] = list[2], {driver = "upgrade", need = tostring(branch + 1), say = list[1].say}
+      end
       if not first then return {fixes = list} end
       return {evidence = {log.recovery}, fixes = {first, table.unpack(list)}}
     end,

@@ -177,7 +177,7 @@ rule {
   context = {
     mp = [[(?:SemLock|mp\.Queue|(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|shm_open|]]
       -- our own report prints "Shared memory (/dev/shm): 8 GB free"
-      .. [[(?<!memory \()/dev/shm|/torch_\d+|nccl-\w+|shared memory(?! \())]],
+      .. [[(?<!memory \()(?<!% )/dev/shm|/torch_\d+|nccl-\w+|shared memory(?! \())]],
     mmap_file = [[(?:safetensors|\.gguf|truncated)]],
     denied = [[shm_open failed ?: Permission denied|/dev/shm/\S+[^\n]*Permission denied]],
   },

@@ -415,3 +415,40 @@ rule {
   },
   doc = {looks = "libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent.", check = "conda list mkl."},
 }
+
+-- cudarc, by which programs in Rust call CUDA, opens its libraries by names that it makes of the toolkit's version.
+rule {
+  id = "cuda.lib-missing/cudarc",
+  from = {"native", "engine", "framework", "other", "app"},
+  signatures = {
+    guessed = [[Unable to find (?<lib>\w+) lib under the names \[]],
+    opened = [[Unable to dynamically load the "(?<lib2>\w+)" shared library]],
+  },
+  context = {windows = [[(?:^|[\s`'"(])[A-Z]:\\]]},
+  facts = {"env.LD_LIBRARY_PATH", "cuda.toolkit.version"},
+  confidence = 0.88,
+  when = function(_, log)
+    local hit = log.opened or log.guessed
+    local lib = hit.lib or hit.lib2
+    if lib == "cuda" or lib == "nvcuda" then
+      return {hit = hit, confidence = 0.8, title = "the driver's library libcuda is not found",
+        why = "The program looks for libcuda, which belongs to the driver: no driver is installed, or no GPU was "
+          .. "passed into the container.",
+        fixes = {{container = "gpus", say = "In a container: start it with the GPU, which brings the driver's "
+          .. "libraries."}, {driver = "install", say = "On a machine of its own: install the driver."}}}
+    end
+    local path = log.windows and {host = true, kind = "env:PATH", say = ("Put the toolkit's folder bin (it holds %s's "
+        .. ".dll) on PATH, or install the toolkit that it was built for."):format(lib)}
+      or {prepend = "LD_LIBRARY_PATH", holds = ("lib%s.so"):format(lib), say = ("Put the folder of lib%s.so on "
+        .. "LD_LIBRARY_PATH."):format(lib)}
+    local newer = {code = true, kind = "rebuild:cudarc", say = "Upgrade cudarc (cargo update -p cudarc, or what brings "
+      .. "it) and build again: this release does not know how that CUDA names its libraries."}
+    return {hit = hit, why = {"cudarc opens CUDA's libraries at run time, and found {lib} under none of the names that "
+        .. "it tried.", "cudarc opens CUDA's libraries at run time, and did not find {lib2}."},
+      -- a release that guesses was built with the toolkit at hand
+      fixes = log.opened and {path, {toolkit = "install", say = "Or install the CUDA toolkit."}, newer}
+        or {newer, path, {toolkit = "install", say = "Or install the CUDA toolkit."}}}
+  end,
+  doc = {looks = "Unable to dynamically load the \"nvrtc\" shared library - searched for library names: [...].",
+    check = "find / -name 'libnvrtc.so*'; where.exe nvrtc*.dll."},
+}

@@ -476,8 +476,8 @@ local oom_context = {
   slept = [[\b(?:Sleep mode freed|sleep freed) [\d.]+ [GM]iB]],
   slots = [[alloc_req_slots runs out of memory]],
   fraction = [[(?:gpu[-_]memory[-_]utilization|mem[-_]fraction[-_]static)['"]?[=: (]+(?<fraction>0\.\d+)]],
-  batch_size = [[(?:Batch size per device|train_batch_size|micro_batch_size(?:_per_gpu)?|]]
-    .. [[train_micro_batch_size_per_gpu)['"]?\s*[:= ]\s*(?<size>\d+)\b]],
+  batch_size = [[(?:Batch size per device|(?<=['"{ ])batch_size(?=['"])|train_batch_size|]]
+    .. [[micro_batch_size(?:_per_gpu)?|train_micro_batch_size_per_gpu)['"]?\s*[:= ]\s*(?<size>\d+)\b]],
   grows = [[(?:memory (?:usage )?(?:grows|increas|leak)|after (?:\d+|several|some|a few) (?:requests|generations|]]
     .. [[images|questions|hours|iterations))]],
   utilisation = [[less than desired GPU memory utilization]],

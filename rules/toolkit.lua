@@ -73,7 +73,7 @@ rule {
     if log.direct then
       return {hit = log.direct, why = "The toolkit's hook was called by --gpus; on this host its mode allows only "
         .. "the NVIDIA runtime.",
-        fixes = {{container = "runtime", kind = "os", say = "Use the NVIDIA runtime instead of --gpus."}}}
+        fixes = {{container = "runtime-alone", kind = "os", say = "Use the NVIDIA runtime instead of --gpus."}}}
     end
     if log.cgroup_v2 then
       return {hit = log.cgroup_v2, why = "This nvidia-container-cli looks for cgroups of version 1, and the host "
@@ -329,6 +329,17 @@ rule {
   signatures = {exists = [[nvidia-container-cli[^\n]*mount error: file creation failed: (?<path>\S+): file exists]]},
   explains = {"container.toolkit-missing", "container.no-gpu"},
   confidence = 0.92,
+  when = function(_, log)
+    if not log.exists.path:match[[/aarch64-linux-gnu/(?:tegra/)?lib(?:cudnn|nvinfer|nvonnxparser|nvparsers|vpi|cu)\w*]]
+    then return true end
+    return {title = "JetPack mounts its own CUDA libraries over those of the image",
+      why = "The toolkit of JetPack 4 and of early JetPack 5 mounts the host's CUDA, cuDNN and TensorRT into the "
+        .. "container too, and the image brings its own: {path}. An image that is not made for Jetson does.",
+      fixes = {{code = true, kind = "os", say = "Start an image that is made for Jetson, of this JetPack's release "
+          .. "(nvcr.io/nvidia/l4t-base, l4t-tensorrt, l4t-pytorch; the tag begins with the L4T release of "
+          .. "/etc/nv_tegra_release)."},
+        {host = true, kind = "os", say = "Or upgrade JetPack: newer releases mount the driver's files only."}}}
+  end,
   why = "The toolkit mounts the host's driver files into the container, and one is in the image already: {path}.",
   fixes = {
     {host = true, kind = "rebuild:image",

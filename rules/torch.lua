@@ -181,6 +181,10 @@ rule {
           .. ")" or "")}
     local rebuild = {code = true, kind = "rebuild:extension",
       say = ("Rebuild the extension for this GPU%s."):format(cc and ", with TORCH_CUDA_ARCH_LIST=" .. cc or "")}
+    local engine = log.guard and log.engine_seen
+    if engine == "vllm" or engine == "sglang" then -- its wheels choose what their kernels run on
+      rebuild = {install = engine, say = "Upgrade the engine: a newer build has these kernels for this GPU."}
+    end
     if log.ggml then
       rebuild = log.has_frame[[llama_cpp]] and {rebuild = "llama-cpp-python", say = "Build it on this machine."}
         or {setting = "llama-cuda", kind = "rebuild:extension", say = "Build it on this machine, for its GPU."}
@@ -517,7 +521,11 @@ rule {
     local flag, told = hit.text:match[=[(?i)\b(?:with|use|set|pass) [`'"]?--([a-z][\w-]*dtype)[ =]([a-z]\w+)]=]
     return {hit = hit, confidence = 0.92, why = {"This GPU is older than what that data type or kernel needs.",
       "{fact:gpus.0.name}: compute capability {fact:gpus.0.compute_capability}."},
-      fixes = attention and {{argument = "attn_implementation", say = "Use another attention: "
+      fixes = attention and log.engine_said == "tgi" and {{set = {USE_FLASH_ATTENTION = "false"},
+          say = "Start it without flash attention: TGI falls back to plain kernels then, for the models that have "
+          .. "such."},
+        {hardware = true, say = "Or a GPU of the Ampere generation or later."}}
+        or attention and {{argument = "attn_implementation", say = "Use another attention: "
           .. "attn_implementation='sdpa' (or 'eager'); vLLM: VLLM_ATTENTION_BACKEND=XFORMERS."},
         {hardware = true, say = "Or a GPU of the Ampere generation or later."}}
         or flag and {{flag = flag:gsub("-", "_"), stated = true, spelled = ("--%s %s"):format(flag, told),

@@ -58,14 +58,15 @@ static void add_literal(luaL_Buffer *out, struct ff_span text)
 	}
 }
 
-// NVML_ERROR_DRIVER_NOT_LOADED also as NVMLError_DriverNotLoaded (Python) and "NVML: ERROR_DRIVER_NOT_LOADED" (Go).
+// NVML_ERROR_DRIVER_NOT_LOADED also as NVMLError_DriverNotLoaded (Python), and behind what programs in Go put before:
+// "NVML: ERROR_DRIVER_NOT_LOADED", "nvml init failed: ERROR_DRIVER_NOT_LOADED".
 static void add_name(luaL_Buffer *out, const struct ff_error_code *code)
 {
 	static const struct ff_span prefix = {"NVML_ERROR_", 11};
 	luaL_addlstring(out, code->name.p, code->name.n);
 	if (!ff_span_eq(code->library, "nvml") || code->name.n <= prefix.n)
 		return;
-	luaL_addstring(out, "|NVML: ");
+	luaL_addstring(out, "|NVML(?: init failed)?: ");
 	luaL_addlstring(out, code->name.p + strlen("NVML_"), code->name.n - strlen("NVML_"));
 	luaL_addstring(out, "|NVMLError_");
 	for (size_t i = prefix.n; i < code->name.n; i++)

@@ -511,7 +511,7 @@ local function fact_evidence(list, f, out, needs)
 end
 
 -- What torch, XLA, ggml and Ollama say once, as CUDA does not come up: what goes on after it computes on the CPU.
-local NO_CUDA = [[CUDA initialization: |failed to initialize CUDA|failed call to cuInit|init failure: ]]
+local NO_CUDA = [[CUDA initialization: |failed to initialize(?:: | CUDA)|call to cuInit|init failure: |^Outdated ]]
 
 local function finding(rule, answer, hit, captures, f, log)
   local r = answer == true and {} or answer

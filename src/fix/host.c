@@ -68,6 +68,8 @@ static bool find_step(const struct ff_fix_machine *m, const char *family, const 
 	*ret_assumed = false;
 	if (m->platform == FF_PLATFORM_WINDOWS)
 		return find_row(family, what, "windows", ret);
+	if (m->platform == FF_PLATFORM_WSL && find_row(family, what, "wsl", ret))
+		return true;
 	if ((id && find_row(family, what, id, ret)) || (manager && id && find_row(family, what, manager, ret)))
 		return true;
 	if (!id && (find_row(family, what, "ubuntu", ret) || find_row(family, what, "apt", ret))) {
@@ -241,6 +243,9 @@ struct ff_error *ff_fix_driver(const struct ff_fix_machine *m, const json_t *int
 		return err;
 	if (m->platform == FF_PLATFORM_WSL || m->platform == FF_PLATFORM_WINDOWS)
 		return ff_fix_say_more(fix, "The driver is the one of Windows: install it there, from NVIDIA.");
+	if (m->runtime == FF_RUNTIME_RUNPOD)
+		return ff_fix_say_more(
+			fix, "On RunPod that is another pod: filter by CUDA version when you deploy it.");
 	const char *branch = packaged_branch(need, here ? here : said, upgrade);
 	if (branch)
 		err = take_step(m, "driver", what, branch, fix, &written);

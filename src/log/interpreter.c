@@ -124,6 +124,11 @@ static struct ff_error *read_installer(json_t *said, const struct place *at)
 	return put(said, "installer.name", ff_span_of(at->name));
 }
 
+static struct ff_error *read_platform(json_t *said, const struct place *at)
+{
+	return put(said, "platform", ff_span_of(at->name));
+}
+
 // A command that was typed, or a line of a Dockerfile; advice stands in a sentence.
 static struct ff_error *read_typed(json_t *said, const struct place *at)
 {
@@ -342,6 +347,7 @@ static const struct mark {
 	{"Python executable: ", read_program, NULL},
 	{"venv \"", read_program, NULL},
 	{">.\\", read_prompt, NULL},
+	{"\\site-packages\\", read_platform, "windows"},
 };
 
 enum { MARKS = sizeof(marks) / sizeof(*marks), PLACES_MAX = 4000 };

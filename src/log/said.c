@@ -270,6 +270,7 @@ static const struct mark {
 	{"ComfyUI version: ", VERSION, "comfyui"},
 	{"#SBATCH ", COMMAND, NULL},
 	{"#SBATCH ", RUNTIME, "slurm"},
+	{"start container for ", RUNTIME, "runpod"}, // its agent's words
 	{"slurmstepd", RUNTIME, "slurm"},
 	{"/slurm_script: ", RUNTIME, "slurm"},
 	{"srun: ", RUNTIME, "slurm"},
