@@ -425,6 +425,7 @@ rule {
   },
   context = {no_library = [[(?<!stubs/)libcuda\.so(?:\.1)?: cannot open shared object file]],
     missing = [[Module nvidia\S* not found|could not find module by name='nvidia]],
+    slurm = [[(?:srun: (?:job|error)|slurmstepd: |SLURM_JOB_ID)]],
     unbuilt = [[^nvidia[,/] ?\d[\d.]+: added\b]], -- dkms status
     no_dkms = [['dkms' is currently not installed|dkms: (?:command )?not found]],
     nouveau = [[(?i)\bnouveau\b]], no_card = [[NVRM: No NVIDIA \w]], smi_works = [[\| NVIDIA-SMI \d{3}\.\d]]},
@@ -461,6 +462,13 @@ rule {
       local fixes = log.no_dkms and {anew, build} or {build, anew}
       return {confidence = 0.92, evidence = {log.missing or log.unbuilt}, fixes = fixes,
         why = "The kernel that runs has no NVIDIA module: it was built for another kernel, or never."}
+    end
+    if log.slurm and not log.slurmd then
+      return {confidence = 0.72, evidence = {log.slurm},
+        why = "The job runs on a node, or with a device list, in which no NVIDIA driver answers: mostly it asked "
+          .. "for no GPU.",
+        fixes = {{container = "gpus", kind = "os", say = "Ask Slurm for a GPU, and for the partition that has them."},
+          {driver = "load", say = "If the job had one: load the module on that node."}}}
     end
     return {confidence = 0.92, fixes = {{driver = "load", say = "Load the module on the host."}, build,
         {restart = "host", say = "Or reboot into the kernel that it was built for."}},

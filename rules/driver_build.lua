@@ -16,6 +16,7 @@ rule {
       .. [[module verification failed: signature and/or required key missing)]],
     dkms = [[(?:Error! Bad return status for module build on kernel|DKMS[^\n]*nvidia[^\n]*(?:error|fail)|]]
       .. [[Failed to run [`'"]?\S*dkms (?:build|install) -m nvidia|]]
+      .. [[\bdkms (?:build|install)[^\n]* nvidia[\w-]*/\d[^\n]*\breturned [1-9]|]]
       .. [[nvidia[^\n]{0,40}kernel package postinst script subprocess returned error exit status)]],
     headers = [[(?:Your kernel headers for kernel (?<kernel>\S+) cannot be found|]]
       .. [[Unable to find the kernel source tree|]]
@@ -27,7 +28,8 @@ rule {
       .. [[error occurred while performing the step: "Building kernel modules"|]]
       .. [[Unable to load the (?:kernel module 'nvidia|NVIDIA kernel module)|nvidia: version magic '[^']+' should be)]],
     object = [=[\*\*\* \[[^\n\]]*(?:/nvidia[\w./-]*|/kernel-open)/[\w.-]+\.o\] Error \d]=],
-    source = [[\bnvidia\S*/(?:nvidia[\w-]*|common)/\S+\.[ch]:\d+:\d+: (?:fatal )?error: (?<compile>[^\n]{3,120})]],
+    source = [[(?:\bnvidia\S*/(?:nvidia[\w-]*|common)/\S+|^[./]*(?:nvidia[\w-]*|common/inc)/nv[\w-]*)\.[ch]:\d+:\d+: ]]
+      .. [[(?:fatal )?error: (?<compile>[^\n]{3,120})]],
     preempt = [[(?:The kernel you are installing for is a PREEMPT_RT kernel|]]
       .. [[PREEMPT_RT[^\n]{0,60}not (?:currently )?support)]],
     compiler = [[(?:Compiler version check failed|]]

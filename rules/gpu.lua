@@ -34,10 +34,10 @@ local function xid_rule(id, why, fixes, doc, words)
     id = id,
     signatures = {
       words = words,
-      xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),]=]):format(list),
+      xid = ([=[NVRM: Xid \((?<bus>(?:PCI:)?[0-9a-fA-F:.]+)\): (?<number>%s),(?![^\n]*\bNonfatal\b)]=]):format(list),
       -- not in a list of those that somebody looks for, nor where one is explained
       short = ([=[(?<!for )(?<!like )(?<!is )\bXid[ :=]+(?:\(PCI:[^)]*\): )?(?<number2>%s)\b]=]
-        .. [=[(?! (?:means|is|are|or|and)\b|[?/]|, ?\d)]=]):format(list),
+        .. [=[(?! (?:means|is|are|or|and)\b|[?/]|, ?\d|, \w+ Nonfatal\b)]=]):format(list),
     },
     from = {"driver", "system", "native", "container", "orchestrator"},
     facts = {"gpus.0.name", "xids"},

@@ -84,6 +84,7 @@ for _, row in ipairs(causes) do
     anyone = {plain = "code"},
     signatures = {
       plain = codes"oom.*" .. [[|(?:CUDA out of memory|CUDA error: out of memory|]]
+        .. [[CUDA error: the resource allocation failed|]]
         .. [[cudaMalloc failed: out of memory|CUDA driver error: out of memory|HIP out of memory)]],
       ggml = [[(?:ggml_backend_cuda_buffer_type_alloc_buffer|alloc_tensor_range|]]
         .. [[ggml_gallocr_reserve\w*: failed to allocate CUDA)[^\n]*(?:failed|out of memory|buffer)|]]

@@ -228,7 +228,8 @@ rule {
 -- Engines that find no GPU say so in passing, and serve on the CPU.
 local SEEN_NONE = {
   ollama = any{[[no compatible GPUs were discovered]], [[inference compute"?[^\n]*library=cpu]]},
-  ggml = [[failed to initialize CUDA: no CUDA-capable device is detected]],
+  ggml = any{[[failed to initialize CUDA: no CUDA-capable device is detected]],
+    [[no CUDA devices found, CUDA will be disabled]]},
 }
 
 local NONE_CONTEXT = {
@@ -238,7 +239,8 @@ local NONE_CONTEXT = {
     [[failed to initialize CUDA: (?!no CUDA-capable)]], [[driver is too old]], [[skipping (?:unsupported|cuda|rocm)]]},
   boxed = any{[[/root/\.ollama]], [[^[\w.-]*ollama[\w.-]* +\| ]], [[\[::\]:11434]], [[^/app/]], [[/\.dockerenv]]},
   unit = [[\bollama\[\d+\]: |/usr/share/ollama|/home/[\w.-]+/\.ollama]],
-  ignored = [[--gpu-layers option will be ignored]],
+  -- it was asked for a GPU
+  ignored = any{[[--gpu-layers option will be ignored]], [[offloaded [1-9]\d*/\d+ layers to GPU]]},
 }
 
 -- Whether this is the case, in a container (or outside of one, with `boxed` false).

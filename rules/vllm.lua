@@ -112,7 +112,7 @@ rule {
       .. [[max_total_num_tokens[^\n]{0,40}(?:<=? ?0|too small))]],
     tgi = [[Not enough memory to handle (?<tokens>\d+) (?<stage>prefill|total) tokens]],
     trtllm = [[Executor creation failed due to insufficient GPU memory]],
-    prefill = [[(?:CacheFull|maxTokensInPagedKvCache must be large|]]
+    prefill = [[(?:CacheFull|maxTokensInPagedKvCache (?:\(\d+\) )?must be large|]]
       .. [[KV cache[^\n]{0,60}(?:not enough|insufficient|too small)|]]
       .. [[No enough (?:gpu memory for (?:kv cache|runtime)|free memory blocks)|]]
       .. [[failed to find (?:a )?(?:free )?(?:KV|kv) (?:cache )?slot)]],

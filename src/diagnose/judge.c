@@ -243,12 +243,20 @@ static void push_hit(lua_State *L, const struct ff_signature *s, const struct ff
 	lua_setfield(L, -2, "captures");
 }
 
+// "Error running command. ... stderr: UserWarning: ...": who raises this only shows what its child wrote.
+static bool childs_words(const struct ff_event *event, const struct ff_hit *hit)
+{
+	const char *wrote = event->message ? strstr(event->message, "stderr: ") : NULL;
+	return wrote && hit->text && hit->line > event->first && strstr(wrote, hit->text);
+}
+
 // A rule that says whom it listens to is not asked about what others said. What nobody is shown to have said may be
 // theirs.
-static bool heard(const struct ff_rules *rules, size_t rule, const char *signature, const struct ff_event *event)
+static bool heard(const struct ff_rules *rules, size_t rule, const char *signature, const struct ff_event *event,
+	const struct ff_hit *hit)
 {
 	struct ff_emitters said = {.n = 0};
-	if (event)
+	if (event && !childs_words(event, hit))
 		said = ff_event_emitters(event);
 	return !said.n || said.relayed || ff_rules_listen(rules, rule, signature, &said);
 }
@@ -267,7 +275,7 @@ static bool push_list(lua_State *L, struct ff_rules *rules, const struct ff_scan
 		const struct ff_hit *hits = ff_scan_hits(scan, i, &n, &total);
 		for (size_t k = 0; k < n; k++) {
 			const struct ff_event *event = ff_events_at(ff_scan_events(scan), hits[k].event);
-			if (!s->context && !heard(rules, rule, s->name, event))
+			if (!s->context && !heard(rules, rule, s->name, event, &hits[k]))
 				continue;
 			push_hit(L, s, &hits[k], total);
 			lua_rawseti(L, -2, ++count);

@@ -124,6 +124,18 @@ static struct ff_error *read_installer(json_t *said, const struct place *at)
 	return put(said, "installer.name", ff_span_of(at->name));
 }
 
+// "E:\AI\webui" stands on Windows, but for a folder of it that a container or WSL is given.
+static struct ff_error *read_drive(json_t *said, const struct place *at)
+{
+	const char *p = at->before.p;
+	size_t n = at->before.n;
+	bool drive = n && isupper((unsigned char)p[n - 1]) && (n == 1 || !isalnum((unsigned char)p[n - 2])) &&
+		at->rest.n && isalpha((unsigned char)*at->rest.p);
+	if (!drive || memmem(p, n, "docker", 6) || memmem(p, n, "/mnt/", 5) || json_object_get(said, "platform"))
+		return NULL;
+	return put(said, "platform", ff_span_of(at->name));
+}
+
 static struct ff_error *read_platform(json_t *said, const struct place *at)
 {
 	return put(said, "platform", ff_span_of(at->name));
@@ -347,6 +359,7 @@ static const struct mark {
 	{"Python executable: ", read_program, NULL},
 	{"venv \"", read_program, NULL},
 	{">.\\", read_prompt, NULL},
+	{":\\", read_drive, "windows"},
 	{"\\site-packages\\", read_platform, "windows"},
 };
 
