@@ -77,7 +77,8 @@ rule {
   },
   context = {
     container = [[(?:docker|podman|OCI runtime|]]
-      .. [[containerd|kubernetes|kubectl|k8s|/dist-packages/|pod/|(?<![\w~.-])/(?:workspace|app)/|runpod|]]
+      .. [[containerd|kubernetes|kubectl|k8s|/dist-packages/|pod/|(?<![\w~.-])/(?:workspace|app)/|]]
+      .. [[runpod|/\.singularity\.d/|]]
       .. [[Container image Copyright|NVIDIA Container Toolkit to start)]],
     slurm = [[(?:slurmstepd|srun: |SLURM_JOB_ID|#SBATCH)]],
     cpu_build = [[(?:Torch not compiled with CUDA|\+cpu\b)]],
@@ -211,7 +212,7 @@ rule {
     saved = [[Attempting to deserialize object on a CUDA device but torch\.cuda\.is_available\(\) is False]],
   },
   context = {
-    container = [[(?:docker|containerd|kubernetes|k8s|/dist-packages/|pod/|runpod)]],
+    container = [[(?:docker|containerd|kubernetes|k8s|/dist-packages/|pod/|runpod|/\.singularity\.d/)]],
     gpu_seen = [[(?:NVIDIA-SMI \d|corrupted at gpu \d|]]
       .. [[GPU \d+: NVIDIA|NVIDIA GeForce|GeForce RTX|Tesla [A-Z]\d|NVIDIA [AHLBV]\d+)]],
     cpu_build = [[(?:\+cpu\b|Torch not compiled with CUDA)]],

@@ -103,3 +103,55 @@ rule {
     .. "Key was rejected by service.",
     check = "/var/lib/dkms/nvidia/*/build/make.log, /var/log/nvidia-installer.log, mokutil --sb-state."},
 }
+
+-- The container that builds and loads the driver on a node for the GPU operator.
+rule {
+  id = "driver.build-failed/pod",
+  from = {"driver", "system", "installer", "compiler", "orchestrator", "shell", "app", "other"},
+  signatures = {
+    kernel = [[^\W*(?:ERROR: )?Could not resolve Linux kernel version]],
+    modpost = [[(?:GPL-incompatible module nvidia\S* uses GPL-only symbol|]]
+      .. [[modpost: "?\w+"? \[\S*nvidia\S*\.ko\] undefined)]],
+  },
+  context = {pod = [[=+ NVIDIA Software Installer =+]],
+    target = [[Starting installation of NVIDIA driver (?:branch|version) \S+ for Linux kernel version (?<kernel>\S+)]],
+    network = [[(?:Temporary failure (?:in name resolution|resolving)|Could not resolve host|Failed to fetch http)]]},
+  explains = {"driver.build-failed", "driver.not-loaded", "net.dns"},
+  when = function(_, log)
+    if not (log.pod or log.target) then return nil end
+    local kernel = log.target and "kernel " .. log.target.kernel or "running kernel"
+    local other = {setting = "operator-release", kind = "driver", say = "Let the operator install a driver release "
+      .. "that is made for the " .. kernel .. " (RELEASE: one that NVIDIA's registry has an image of for this system)."}
+    if log.kernel then
+      return {hit = log.kernel, confidence = 0.88, title = "the driver's pod finds no packages of the node's kernel",
+        why = {"The driver's pod builds the module on the node, and the package sources that it reaches have no "
+          .. "headers of the " .. kernel .. ".", log.network and "It does not reach those sources at all." or nil},
+        fixes = {{setting = "operator-driver", kind = "driver", say = "Let the pod reach a package source that has "
+            .. "that kernel's headers (a proxy, or a mirror by driver.repoConfig), or boot the node with a kernel that "
+            .. "has them; then start it anew."},
+          {setting = "operator-release", kind = "driver", say = "Or take a driver image that carries a module "
+            .. "built for that kernel (driver.usePrecompiled=true)."}}}
+    end
+    return {hit = log.modpost, confidence = 0.92, fixes = {other},
+      why = "The driver release that the operator installs does not go together with the node's kernel: its module "
+        .. "uses a symbol that only GPL modules may, or that this kernel has not."}
+  end,
+  doc = {looks = "NVIDIA Software Installer: Could not resolve Linux kernel version.",
+    check = "kubectl -n gpu-operator logs daemonset/nvidia-driver-daemonset; uname -r of the node."},
+}
+
+rule {
+  id = "driver.library-mismatch/pod",
+  from = {"driver", "system", "installer", "orchestrator", "shell", "app", "other"},
+  signatures = {held = [[^\W*(?:ERROR: )?Could not unload NVIDIA driver kernel modules, driver is in use]]},
+  title = "the driver's pod cannot replace a driver in use",
+  confidence = 0.85,
+  explains = {"driver.not-loaded"},
+  why = "The node has another NVIDIA driver loaded that programs still use, so the operator's pod cannot replace it.",
+  fixes = {{setting = "operator-drain", kind = "driver", say = "Move the pods that use the GPUs away from that node "
+      .. "and start it anew."},
+    {host = true, kind = "driver", say = "If the driver is installed on the node itself: remove it there, or install "
+      .. "the operator with driver.enabled=false."}},
+  doc = {looks = "Could not unload NVIDIA driver kernel modules, driver is in use.",
+    check = "lsof /dev/nvidia* on the node; cat /proc/driver/nvidia/version."},
+}
