@@ -21,6 +21,7 @@ rule {
     rate = [[(?:toomanyrequests|Too Many Requests|pull rate limit)]],
     network = [[(?:i/o timeout|no such host|TLS handshake timeout|connection refused)]],
     room = [[no space left on device]],
+    squash = [[URL https://registry-1\.docker\.io/v2/library/(?<squash>[\w.+-]+\.(?:sqsh|squashfs|sif))/manifests/]],
     platform = [[no match(?:ing manifest)? for (?:linux/|platform)]],
     broken = [[failed size validation|unexpected commit digest|unexpected EOF|filesystem layer verification failed|]]
       .. [[failed commit on ref|short read]],
@@ -41,6 +42,11 @@ rule {
     if log.broken and image then
       why, fix = "A layer of the image came in part or damaged: the way to the registry breaks off, or a cache in "
         .. "between is broken.", again
+    elseif log.squash then
+      why, fix = ("%s was looked for in a registry: without a path before it, it is the name of an image there "
+        .. "and not a file."):format(log.squash.squash),
+        {container = "image-file", value = "./" .. log.squash.squash, kind = "param:container-image",
+        say = "Write the file's path, beginning with / or ./."}
     elseif log.rate then
       why, fix = "The registry limits how often may be pulled without a login.",
         {login = "registry", need = registry, say = "Log in to the registry, or pull from a mirror."}

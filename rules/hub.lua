@@ -549,7 +549,7 @@ rule {
   from = {writable = {"hub"}},
   anyone = "system",
   signatures = {
-    denied = [[PermissionError: \[Errno 13\][^\n]*?['"](?<path>[^'"\n]*(?:huggingface|\.cache|hub|models--]]
+    denied = [[PermissionError: \[Errno 13\][^\n]*?['"](?<path>[^'"\n]*(?:huggingface|cache|hub|models--]]
       .. [[|transformers|datasets|/data|torch_extensions|triton|vllm|matplotlib|numba|inductor|modelscope]]
       .. [[|nltk_data)[^'"\n]*)]],
     read_only = [[(?:OSError|IOError): \[Errno 30\][^\n]*?(?:['"](?<path>[^'"\n]+))?]],
@@ -565,6 +565,8 @@ rule {
     local hit = log.denied or log.read_only or log.writable or log.lock or log.rust
     -- HF_HOME holds a folder hub; models elsewhere were put there by the variable of that folder alone
     local apart = hit.text:match[=[(?<!/hub)/(?:models|datasets)--\w]=]
+    local homeless = log.denied and (log.denied.path or ""):match[[^/\.(?:cache|config|local|triton)]]
+    local words = log.denied and log.has_frame[[tiktoken]] and {TIKTOKEN_CACHE_DIR = "/tmp/tiktoken"}
     local nameless = hit == log.read_only and not hit.path and #(hit.event.frames or {}) == 0
     local path = hit == log.read_only and hit.text:match[=[['"](/[^'"\n]+)['"]]=]
     local place = path and path:match[=[^(/(?!root|home|tmp|dev)[\w.-]+/[\w.-]+)]=]
@@ -572,7 +574,8 @@ rule {
       {container = "bind", value = place, kind = "disk", say = "Bring that folder of the host into the "
         .. "container, writable.",
         cond = function() return place and not path:match[[(?i)cache|huggingface|models--|/hub]] end},
-      {set = apart and {HF_HUB_CACHE = "/tmp/huggingface/hub", HUGGINGFACE_HUB_CACHE = "/tmp/huggingface/hub"}
+      {set = homeless and {HOME = "/tmp"} or words
+          or apart and {HF_HUB_CACHE = "/tmp/huggingface/hub", HUGGINGFACE_HUB_CACHE = "/tmp/huggingface/hub"}
           or {HF_HOME = "/tmp/huggingface"}, kind = "env:HF_HOME",
         say = "Point the cache at a folder that this user can write, or give the volume to the user of the container."},
       {free = "disk", say = "Or mount the volume writable and correct its owner."}}}
@@ -580,21 +583,4 @@ rule {
   why = "The process may not write where the cache is: a folder of another user, or a read-only file system.",
   doc = {looks = "Errno 13 or 30 for a path in a cache folder.",
     check = "Owner and mount options of HF_HOME; the user that the container runs as."},
-}
-
-rule {
-  id = "hf.transfer-missing",
-  signatures = {
-    transfer = [[Fast download using 'hf_transfer' is enabled \(HF_HUB_ENABLE_HF_TRANSFER=1\) but ]]
-      .. [['hf_transfer' package is not]],
-    transfer2 = [[HF_HUB_ENABLE_HF_TRANSFER[^\n]{0,80}hf_transfer[^\n]{0,40}not (?:available|installed)]],
-  },
-  facts = {"env.HF_HUB_ENABLE_HF_TRANSFER"},
-  confidence = 0.95,
-  why = "HF_HUB_ENABLE_HF_TRANSFER=1 asks for a downloader whose package is not installed.",
-  fixes = {
-    {set = {HF_HUB_ENABLE_HF_TRANSFER = "0"}, say = "Switch it off; downloads work without it.", automatic = true},
-    {install = "hf-transfer", say = "Or install the package."},
-  },
-  doc = {looks = "'hf_transfer' package is not available.", check = "The variable and the package."},
 }

@@ -124,14 +124,14 @@ rule {
         fixes = {{install = "torch", fresh = true, kind = "pip:nvidia-nccl", say = "Install torch anew, with the "
           .. "NCCL that belongs to it."}, {driver = "upgrade", say = "Or upgrade the driver."}}}
     end
-    if log.nvls then return nil end -- nccl.nvls-stale-fabric
+    if log.nvls or log.port then return nil end -- nccl.nvls-stale-fabric, sys.port-in-use
     if log.net_missing then
       return {hit = log.net_missing, confidence = 0.88, why = "NCCL was told to use the network {net} (NCCL_NET), "
         .. "and there is none or its plugin does not load.",
         fixes = {{unset = {"NCCL_NET", "NCCL_NET_PLUGIN"}, say = "Let NCCL choose."},
           {set = {NCCL_DEBUG = "INFO"}, say = "And let it say what it finds."}}}
     end
-    if log.invalid_usage or log.port then return nil end -- app.bug/duplicate-gpu, sys.port-in-use
+    if log.invalid_usage and not (log.interface or {text = ""}).text:match[[no socket interface]] then return nil end
     if log.forced and log.unhandled then
       local name = log.forced.variable
       return {hit = log.unhandled, evidence = {log.forced}, confidence = 0.72, why = {("%s makes NCCL take a "
@@ -555,7 +555,7 @@ rule {
   from = {"nccl", "torch", "native"},
   signatures = {duplicate = [[Duplicate GPU detected : rank \d+ and rank \d+ both on CUDA device (?<device>\w+)]],
     invalid = any{codes"app.bug", [[NCCL error(?: in:)? [^\n]*invalid usage]]}},
-  context = {net = [[NCCL WARN Error: network]]},
+  context = {net = [[NCCL WARN Error: network|no socket interface found]]},
   unless = {"net"},
   specific_over = {"nccl.init"},
   when = function(f, log) return {hit = log.duplicate or log.invalid, confidence = log.duplicate and 0.78 or 0.6} end,

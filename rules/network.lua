@@ -168,17 +168,22 @@ rule {
 rule {
   id = "hf.offline/reqwest",
   from = {"hub", "engine", "other", "app"},
-  signatures = {sending = [[error sending request for url \((?<url>https?://(?<server>[\w.-]+)[^)\s]*)\)]]},
+  signatures = {
+    sending = [[error sending request for url \((?<url>https?://(?<server>[\w.-]+)[^)\s]*)\)]],
+    debug = [[reqwest::Error \{ kind: \w+, url: [^\n]*?host: Some\(Domain\("(?<server>[\w.-]+)"\)\)]], -- hf_transfer
+  },
   context = {
-    down = [[client error \(Connect\)|dns error|tcp connect error|operation timed out|Connection refused]],
+    down = [[client error \(Connect\)|hyper::Error\(Connect|dns error|tcp connect error|operation timed out|]]
+      .. [[Connection refused]],
     authority = [[invalid peer certificate|UnknownIssuer|CERTIFICATE_VERIFY_FAILED|certificate verify failed]],
     names = [[dns error|lookup address information]],
     up = UP,
   },
   unless = {"authority"},
   specific_over = {"hf.offline"},
+  explains = {"hf.incomplete/transfer"},
   when = function(_, log)
-    local hit = log.sending
+    local hit = log.sending or log.debug
     local again = hit.text:match[[(?i)\bretr(?:y|ies|ying)\b]] or log.came_up and log.came_up > hit.line
     if again or did_without(hit, log) or not hit.server:match(HUB) then return nil end
     return {hit = hit, confidence = log.down and 0.9 or 0.78, evidence = {log.names or log.down},
@@ -250,4 +255,43 @@ rule {
   end,
   doc = {looks = "We couldn't connect to 'https://huggingface.co' to load this file.",
     check = "curl -I https://huggingface.co in the container, and on its host."},
+}
+
+rule {
+  id = "hf.transfer-missing",
+  signatures = {
+    transfer = [[Fast download using 'hf_transfer' is enabled \(HF_HUB_ENABLE_HF_TRANSFER=1\) but ]]
+      .. [['hf_transfer' package is not]],
+    transfer2 = [[HF_HUB_ENABLE_HF_TRANSFER[^\n]{0,80}hf_transfer[^\n]{0,40}not (?:available|installed)]],
+  },
+  facts = {"env.HF_HUB_ENABLE_HF_TRANSFER"},
+  confidence = 0.95,
+  why = "HF_HUB_ENABLE_HF_TRANSFER=1 asks for a downloader whose package is not installed.",
+  fixes = {
+    {set = {HF_HUB_ENABLE_HF_TRANSFER = "0"}, say = "Switch it off; downloads work without it.", automatic = true},
+    {install = "hf-transfer", say = "Or install the package."},
+  },
+  doc = {looks = "'hf_transfer' package is not available.", check = "The variable and the package."},
+}
+
+-- hf_transfer does not say what went wrong below it; the plain downloader does, and goes on where it broke off.
+rule {
+  id = "hf.incomplete/transfer",
+  from = {"hub", "engine", "app"},
+  signatures = {
+    failed = [[An error occurred while downloading using .?hf_transfer.?\. Consider disabling ]]
+      .. [[HF_HUB_ENABLE_HF_TRANSFER]],
+  },
+  context = {room = [[No space left on device|os error 28]], denied = [[os error 13]]},
+  unless = {"room", "denied"},
+  explains = {"engine.arg-invalid", "app.bug"},
+  confidence = 0.82,
+  title = "the download broke off in hf_transfer, which does not say why",
+  why = "hf_transfer tries nothing again and hides what the server or the network answered.",
+  fixes = {
+    {set = {HF_HUB_ENABLE_HF_TRANSFER = "0"}, automatic = true, say = "Download without it: the plain downloader tries "
+      .. "again, and names what fails."},
+  },
+  doc = {looks = "An error occurred while downloading using `hf_transfer`. Consider disabling ...",
+    check = "The same download with HF_HUB_ENABLE_HF_TRANSFER=0."},
 }

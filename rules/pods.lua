@@ -82,8 +82,9 @@ rule {
           .. "is not there: no initializer ran in this pod."):format(path)
         or ("%s is not in this container: nothing is mounted there, or the volume has no such folder."):format(path),
       fixes = {{setting = "kserve-webhook", kind = "param:model", say = "See whether KServe's webhook is set up "
-            .. "(without it, or with a storageUri of an unknown form, no initializer is put into the pod), then delete "
-            .. "the pod.", cond = function() return models and log.kserve_server ~= nil end},
+            .. "and whether the service lies in a namespace of its own (in KServe's, or one labelled control-plane, "
+            .. "and with a storageUri of an unknown form no initializer is put into the pod), then make it anew.",
+          cond = function() return models and log.kserve_server ~= nil end},
         {container = "mount", value = path, kind = "param:model", say = "Mount the model there, started from the "
           .. "folder that holds it (in a pod, from a volume of that name)."},
         {argument = "model", say = "Or name the path under which it is mounted."}}}

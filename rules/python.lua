@@ -237,7 +237,8 @@ rule {
       [[does not support Python 3\.\d+]],
       [[Python 3\.\d+ is not (?:yet )?supported]],
     },
-    only = [[only has wheels with the following Python (?:ABI|implementation|version) tags?]],
+    only = [[(?:only has wheels with the following|has no wheels with a matching) Python ]]
+      .. [[(?:ABI|implementation|version) tags?]],
     poetry = [[Unable to find installation candidates for (?<package>[\w.-]+)]],
     resolver = [[(?:current|requested) Python version \((?:Python)?[^)\n]*\) does not satisfy Python]],
     python_needed = any{

@@ -34,6 +34,21 @@ rule {
     check = "ray status: the GPUs that it counts on each node."},
 }
 
+-- vLLM asks Ray for its GPUs all at once, and says every now and then that it still has none.
+local function waiting(log)
+  local all = log.all"waits"
+  local last = all[#all]
+  if log.came_up and log.came_up > last.line or log.fatal then return nil end
+  return {hit = last, confidence = 0.84, title = "Ray's cluster has not as many GPUs free as the engine is spread over",
+    why = {("For %s seconds now the engine waits for a GPU for each of its ranks."):format(last.seconds),
+      "Ray gives them only when all are free at once: there are fewer, another job holds some, or what an earlier run "
+        .. "left still does."},
+    fixes = {{setting = "ray-status", kind = "os", say = "See what each node offers and what holds it: end what holds "
+        .. "it, let another node join, or spread the engine over fewer."},
+      {flag = "tensor_parallel_size", toward = "lower",
+        say = "Or spread it over as many GPUs as 'ray status' counts."}}}
+end
+
 rule {
   id = "job.unsatisfiable/ray",
   from = {"cluster", "engine", "app", "other"},
@@ -42,6 +57,7 @@ rule {
       .. [[(?<needs>[^\n]*?), (?:total )?resources available: (?<has>\{[^}]*\})]],
     infeasible = [[(?:No available node types can fulfill resource requests?|could not find a node type to ]]
       .. [[satisfy the request:?|cannot be scheduled right now[^\n]*requires) (?<needs2>[\[{][^\n]*)]],
+    waits = [[Waiting for creating a placement group of specs for (?<seconds>\d{3,}) seconds\b]],
     vllm = [[Current node has no GPU available\.(?: current_node_resource=(?<has2>\{[^}]*\}))?]],
   },
   context = {
@@ -50,7 +66,8 @@ rule {
   },
   explains = {"container.no-gpu"},
   when = function(_, log)
-    local hit = log.vllm or log.infeasible or log.replica
+    local hit = log.vllm or log.infeasible or log.replica or log.waits
+    if hit == log.waits then return waiting(log) end
     if log.served and log.served.line > hit.line then return nil end
     local count = {setting = "ray-anew", kind = "os", say = RAY_NODE .. "."}
     if hit == log.vllm then

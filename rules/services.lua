@@ -97,6 +97,7 @@ rule {
         .. [[(?:up|ready|available|reachable)\b]],
       [[(?i)\breconnected to \w]]},
     proxy = [[ProxyError]],
+    nodes = [[^\s*\d+ node_[0-9a-f]{20,}|^\s*[\d.]+/[\d.]+ GPU\s*$]],
     next = [=[^\[Errno -?\d+\] \w]=],
     named = [=[\b(?<broker>(?:redis|amqp)://(?:[\w-]+(?::[\w*-]*)?@)?(?!localhost|127\.)[\w-]+:\d+)]=],
   },
@@ -106,6 +107,8 @@ rule {
       or log.endpoint or log.http or log.gcs or log.login or log.jetstream
     if log.connected and log.connected.line > hit.line or log.proxy then return nil end
     if log.http == hit and hit.text:match[[huggingface|hf\.co]] then return nil end -- hf.offline
+    -- Ray asks again for a minute: one unanswered try, and then a cluster whose nodes are counted
+    if hit == log.gcs and log.nodes and log.nodes.line > hit.line then return nil end
     if hit == log.jetstream then
       return {hit = hit, confidence = 0.85, title = "the NATS server has no JetStream",
         why = "The NATS server was reached and keeps no streams: it was started without -js.",

@@ -141,7 +141,8 @@ rule {
   role = "symptom",
   signatures = {
     frame = [=[(?:File |^|\[)["']?[^\s"']*(?:unsloth|unsloth_zoo|unsloth_compiled_cache)[/\\][\w/\\]+\.py]=],
-    call = [[(?:TypeError: _?unsloth_\w+\(\) (?:takes|got|missing)|RuntimeError: Unsloth: [^\n]*Error patching \w)]],
+    call = [[(?:TypeError: _?unsloth_\w+\(\) (?:takes|got|missing)|RuntimeError: Unsloth: [^\n]*]]
+      .. [[(?:Error patching \w|Could not get version for))]],
   },
   facts = {"python.packages.unsloth.version", "python.packages.trl.version", "python.packages.transformers.version"},
   when = function(_, log)
@@ -153,6 +154,7 @@ rule {
     if (e.tier or 0) < 4
       or not (e.type or ""):match([[^]] .. any{
         [[AttributeError]], [[TypeError]], [[NameError]], [[ImportError]], [[UnboundLocalError]], [[KeyError]],
+        [[IndexError]],
       } .. [[$]]) and hit ~= log.call then
       return nil
     end

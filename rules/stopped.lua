@@ -102,6 +102,23 @@ local function by_description(hit, log, status)
       true)}}
 end
 
+-- A probe that runs a command in the container: what that says of itself is no matter of time.
+local function by_command(hit, log)
+  local which, said = hit.text:match[[(Liveness|Startup) probe failed: ([^\n]+)]]
+  local exec
+  for _, one in ipairs(which and log.all"exec" or {}) do
+    if one.which2 == which then exec = one end
+  end
+  local file = said and said:match[[(/[\w./+-]+)['"]?: No such file or directory]]
+  if not exec or not file and not said:match[[(?i)not found|permission denied|no such file]] then return nil end
+  return {confidence = 0.86, evidence = {exec}, title = "the probe's own command fails",
+    why = {("Kubernetes runs `%s` in the container to see whether it is well, and that fails by itself."):format(
+        exec.command), file and ("Nothing in the container makes %s."):format(file) or nil},
+    fixes = {{host = true, kind = "os", say = file and ("Let the worker make %s once it is up, or probe its port "
+      .. "(livenessProbe.tcpSocket) instead."):format(file)
+      or "Give the probe a command that the image has, or probe the port (livenessProbe.tcpSocket) instead."}}}
+end
+
 -- Hosts that start a container of one's own and ask it whether it is well, and what each calls the settings for that.
 local function of_host(text)
   if text:match[[ping health check]] then
@@ -164,13 +181,14 @@ rule {
     -- how kubectl describe writes down what is asked, how often, and when it gives up
     probe = [[(?<which>Liveness|Startup): +http-get https?://[^:\s]*:(?<port>[\w-]+)(?<path>/\S*) delay=\d+s ]]
       .. [[timeout=\d+s period=(?<period>\d+)s #success=\d+ #failure=(?<tries>\d+)]],
+    exec = [=[(?<which2>Liveness|Startup): +exec \[(?<command>[^\]\n]+)\]]=],
     killed = [[failed (?:liveness|startup) probe, will be restarted]],
     ready = READY, unready = UNREADY,
   },
   when = function(_, hit, log)
     if log.ready and not log.unready and not log.killed then return nil end -- it took its time, and is up
     local status = hit.text:match[[statuscode: (\d{3})]]
-    local described = by_description(hit, log, status) or answered_ill(log)
+    local described = by_command(hit, log) or by_description(hit, log, status) or answered_ill(log)
     if described then return described end
     local hosted = of_host(hit.text)
     if hosted then return hosted end

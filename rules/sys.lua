@@ -475,6 +475,19 @@ rule {
   doc = {looks = "'exec format error', 'wrong ELF class'.", check = "`uname -m` against the image's architecture."},
 }
 
+-- A program's own libraries lie beside it where it was unpacked or built, and the loader does not look there.
+local function of_build(log, lib)
+  local program = log.program and log.program.program
+  local folder = program and program:match[=[^(/.+)/[^/]+$]=]
+  return {hit = log.other, confidence = 0.84, title = "the program does not find its own library",
+    why = ("%s is a part of the program itself, and lies where that was unpacked or built; the loader looks "
+      .. "elsewhere."):format(lib),
+    fixes = {{prepend = "LD_LIBRARY_PATH", entry = folder, holds = not folder and lib or nil,
+      say = "Let the loader look in the folder that holds it."},
+      {host = true, kind = "rebuild:package", say = "If it is not there: unpack the whole archive, or after 'make "
+        .. "install' run ldconfig."}}}
+end
+
 -- A library of none of the families that other rules know.
 rule {
   id = "sys.lib-missing/other",
@@ -516,6 +529,7 @@ rule {
         fixes = {{install = at:gsub("_", "-"), fresh = true,
           say = "Reinstall that package, in the image itself and not by copying its folder."}}}
     end
+    if lib:match[[^lib(?:llama|ggml|mtmd|whisper|stable-diffusion)]] then return of_build(log, lib) end
     local package = lib:match[[^(lib[a-zA-Z_+-]+\d*[a-zA-Z_+]*)]]
     if not package then return nil end
     local number = lib:match[=[\.so\.(\d+)]=]

@@ -247,6 +247,14 @@ local function other_value(package, choices)
     say = ("Give %s one of the values that it takes: %s."):format(choices.flag, choices.known)}
 end
 
+-- The engine that has this flag, where it is not the one that was given it.
+local function another_has(package, flag)
+  for _, other in ipairs{"vllm", "sglang", "lmdeploy", "tgi", "llama.cpp"} do
+    local known = other ~= package and atlas.flag(other, flag)
+    if known and known.state ~= "never" then return NAMES[other] or other end
+  end
+end
+
 rule {
   id = "vllm.arg-unsupported",
   from = {"engine", quant = {"engine", "hub", "quantizer"}},
@@ -308,8 +316,13 @@ rule {
         or known.first .. " to " .. known.last)
       away.say = ("Leave %s out."):format(flag)
     end
+    local never = known and known.state == "never" and not instead and another_has(package, flag)
+    if never then
+      why[#why + 1] = ("No release of %s that was read has %s; it is one of %s."):format(name, flag, never)
+      away.say = ("Leave %s out."):format(flag)
+    end
     if known and known.state == "changed" then upgrade.need = known.newer end
-    local first = instead or known and known.state == "changed" and not known.newer
+    local first = instead or never or known and known.state == "changed" and not known.newer
     local valued = hit == log.unknown_arg and log.choices and other_value(package, log.choices)
     local fixes = hit == log.quant and {other, upgrade} or first and {away} or valued and {valued, upgrade}
       or {upgrade, away}
