@@ -7,6 +7,7 @@ rule {
   signatures = {
     pull = [[(?:Failed to pull image|failed to pull and unpack image|failed to resolve reference) ]]
       .. [[["'\\]*(?<image>[\w./:@-]+)]],
+    knative = [[Unable to fetch image \\?["'](?<image4>[\w./:@-]+)\\?["']: failed to resolve image to digest]],
     source = [[failed to resolve source metadata for (?<image>[\w./:@-]*[\w])]],
     manifest = [[manifest for (?<image2>\S+) not found: manifest unknown]],
     waiting = [[\b(?:ErrImagePull|ImagePullBackOff|InvalidImageName)\b]],
@@ -17,7 +18,7 @@ rule {
   },
   context = {
     absent = [[(?:code = NotFound|manifest unknown|: not found\b|error code: 404)]],
-    refused = [[(?:unauthorized|authentication required|denied|403 Forbidden|error code: 40[13])]],
+    refused = [[(?:unauthorized|authentication required|denied|403 Forbidden|error code: 40[13]|status code 40[13])]],
     rate = [[(?:toomanyrequests|Too Many Requests|pull rate limit)]],
     network = [[(?:i/o timeout|no such host|TLS handshake timeout|connection refused)]],
     room = [[no space left on device]],
@@ -30,9 +31,9 @@ rule {
   unless = {"room"},
   explains = {"container.no-gpu", "hf.offline", "hf.rate-limit"},
   when = function(_, log)
-    local hit = log.pull or log.source or log.manifest or log.denied or log.head or log.import or log.limit
-      or log.waiting
-    local image = hit.image or hit.image2 or hit.image3
+    local hit = log.pull or log.knative or log.source or log.manifest or log.denied or log.head or log.import
+      or log.limit or log.waiting
+    local image = hit.image or hit.image2 or hit.image3 or hit.image4
     local registry = image and image:match[=[^([\w-]+(?:\.[\w-]+)+(?::\d+)?)/]=]
     local why, fix = "The image cannot be fetched, so nothing of it ran.",
       {host = true, say = "Look at the registry's answer (kubectl describe pod), and pull it by hand on that node."}

@@ -2,10 +2,12 @@
 
 rule {
   id = "disk.full",
+  from = {torn = {"shell", "enroot", "container", "system", "app", "other"}},
   anyone = {no_space = "code", windows = "system"},
   signatures = {
     writer = [[(?:PytorchStreamWriter failed writing file|inline_container\.cc:\d+\] \. unexpected pos \d+ vs \d+|]]
       .. [[OSError: \d+ requested and \d+ written)]],
+    torn = [[\btar: [^\n]+: Wrote only \d+ of \d+ bytes]],
     windows = any{
       [=[\[WinError 112\]]=],
       [[os error (?:112|39)\b]],
@@ -25,6 +27,8 @@ rule {
     watches = [[(?:inotify|file watchers)]],
     apptainer = [[\b(?:singularity|apptainer) (?:build|pull|exec|run|shell|-d)|]]
       .. [=[/(?:singularity|apptainer)[/-]|rootfs-[0-9a-f-]{8,}/]=],
+    enroot = [[\benroot (?:import|load)\b|\bpyxis: |\[INFO\] Extracting image layers]],
+    sif = [[(?:Creating SIF file|making image from oci|building SIF|\.(?:apptainer|singularity)/cache)]],
     build = any{[[\bfailed to solve: process "]], [[The command '/bin/sh -c [^\n]*returned a non-zero code]]},
     layers = any{[[(?:failed to register layer|ApplyLayer|failed to extract layer|failed to unpack|/var/lib/(?:docker|]]
       .. [[containerd)/)[^\n]*no space left on device]], [[write /var/lib/docker/[^\n]*: no space left]]},
@@ -33,8 +37,15 @@ rule {
   confidence = 0.92,
   when = function(f, log)
     if log.watches then return nil end -- a limit of the kernel: sys.ulimit
-    if log.writer and not (log.no_space or log.windows) then
-      return {hit = log.writer, confidence = 0.78, why = "A file could not be written to its end: the disk (or its "
+    local writer = log.writer or log.torn
+    if writer and not (log.no_space or log.windows) then
+      if log.enroot then
+        return {hit = writer, confidence = 0.86, why = "enroot unpacks the image into its temporary folder, /tmp "
+          .. "unless set, and that is full.", fixes = {{setting = "enroot-tmp", kind = "env:ENROOT_TEMP_PATH",
+          say = "Let it unpack in a folder of a disk that has several times the image's size (here the working "
+            .. "folder)."}}}
+      end
+      return {hit = writer, confidence = 0.78, why = "A file could not be written to its end: the disk (or its "
         .. "quota) is full, or a network file system refused.",
         fixes = {{free = "disk", say = "Free space where the file is written (df -h and df -i tell), then "
           .. "remove the torn file."}}}
@@ -55,6 +66,12 @@ rule {
     local variable = not log.build and (log.download and "HF_HOME" or log.tmp and "TMPDIR") or nil
     local full = log.no_space
     local path = full and full.text:match[=[(/[^\s'":,)\]]+)]=]
+    if full and log.sif and full.text:match[[(?i)quota]] then
+      return {hit = full, why = "apptainer (singularity) keeps the layers and the image that it makes in the home "
+        .. "folder, whose quota they use up.", fixes = {{setting = "apptainer-tmp", kind = "env:APPTAINER_CACHEDIR",
+          say = "Let it keep them in a folder of a volume that is meant for data (here the working folder)."},
+        {setting = "home-usage", kind = "disk", say = "Or see what else fills the home folder."}}}
+    end
     if full and full.text:match[[(?i)quota|Errno 122\b|os error 122\b]] then
       return {hit = full, why = "The quota of this user (or of this volume) is used up; the disk itself may have room.",
         fixes = {{setting = "home-usage", kind = "disk", say = "See what fills it, and remove what is not needed: "

@@ -43,7 +43,13 @@ end
 
 -- What says itself which argument is wrong: the first that matched answers.
 local arguments = {
-  {"heads", split_over}, {"divisible", split_over},
+  {"heads", split_over},
+  {"experts", function(hit, log)
+    local answer = split_over(hit, log)
+    answer.why = "The model's {heads} experts cannot be laid out in equal parts over {tp} GPUs."
+    return answer
+  end},
+  {"divisible", split_over},
   {"assertion", function(hit, log) return log.has_frame[[vllm|sglang]] and split_over(hit, log) or nil end},
   {"batched", function(hit)
     return {confidence = 0.85, why = "Without chunked prefill a prompt is computed in one batch, and {batched} tokens "
@@ -140,6 +146,8 @@ rule {
   signatures = {
     heads = [[Total number of attention heads \((?<heads>\d+)\) must be divisible by tensor parallel size \((?<tp>\d+)]]
       .. [[\)]],
+    experts = [[experts ?(?:=|\() ?(?<heads>\d+)\)? must be divisible by (?:ep|tp|expert parallel)\w*[ _]?(?:size)?]]
+      .. [[ ?(?:=|\() ?(?<tp>\d+)]],
     divisible = [[(?:must be divisible by (?:the )?(?:tensor parallel|tp|world)[ _]?size|]]
       .. [[is not divisible by (?:weight quantization block_[nk]|tp_?size|tensor parallel|min_thread_[nk]|]]
       .. [[tile_[nk]_size)|must be divisible by `?num_shards|is not compatible with sharding on \d+ shards|]]

@@ -397,7 +397,7 @@ rule {
     llm = [[(?:Engine version (?<built2>[\w.]+) (?:does not match|]]
       .. [[is not compatible with) (?:the )?(?:TensorRT-LLM )?version (?<runs2>[\w.]+))]],
     -- what a plugin wrote into the engine is of another length than this release's plugin reads
-    plugin = [[Assertion failed: d == a \+ length]],
+    plugin = [[Assertion failed: (?:d == a \+ length|(?:sizeof\(T\) <=|0 ==)? ?remaining_buffer_size\b)]],
   },
   facts = {"python.packages.tensorrt.version", "python.packages.tensorrt-llm.version"},
   explains = {"engine.plugin-skew", "app.bug"},

@@ -309,13 +309,13 @@ rule {
           or {install = "sentencepiece", absent = true, with = {"tiktoken", "protobuf"},
             say = "Install what reads tokenizers of both forms, then restart the process."}}}
     end
-    hit = log.protobuf
+    hit = log.protobuf and needs_tiktoken and log.tiktoken or log.protobuf -- tried when the other could not be
     if hit then
       local piece = f.pkg"sentencepiece" == false
       return {hit = hit, why = "The tokenizer needs protobuf, and it is not installed.",
         fixes = {piece and {install = "sentencepiece", absent = true, with = {"protobuf"},
           say = "Install protobuf, and sentencepiece, which reads the same tokenizers and is not here either."}
-          or {install = "protobuf", say = "Install protobuf."}}}
+          or {install = "protobuf", with = needs_tiktoken and {"tiktoken"} or nil, say = "Install it."}}}
     end
     hit = log.named or log.dictionary or log.mistral or log.requires or log.sp_missing
     local package = hit and (hit.named or hit.named2 or hit.named3 or hit.named4 or hit.package or ""):lower():gsub("_",

@@ -178,6 +178,7 @@ rule {
     mp = [[(?:SemLock|mp\.Queue|(?:multiprocess(?:ing)?|billiard)/(?:queues|synchronize|context|heap)|shm_open|]]
       -- our own report prints "Shared memory (/dev/shm): 8 GB free"
       .. [[(?<!memory \()(?<!% )/dev/shm|/torch_\d+|nccl-\w+|shared memory(?! \())]],
+    emfile = [[\[Errno 24\] Too many open files]],
     mmap_file = [[(?:safetensors|\.gguf|truncated)]],
     denied = [[shm_open failed ?: Permission denied|/dev/shm/\S+[^\n]*Permission denied]],
   },
@@ -196,7 +197,8 @@ rule {
       fixes = {{limit = "nofile", value = 65536, say = "Raise the limit of open files."},
       {container = "shm-size", value = 16, say = "And enlarge /dev/shm."}}} end
     if log.ray and not (log.bus or log.shm_full or log.torch_shm or log.nccl) then return nil end
-    if log.torch_shm and log.torch_shm.text:match[[unable to mmap [^\n]*Cannot allocate memory|Too many open files]]
+    if log.torch_shm and (log.emfile
+        or log.torch_shm.text:match[[unable to mmap [^\n]*Cannot allocate memory|Too many open files]])
       and not (log.dataloader or log.hint or log.bus or log.shm_full) then return nil end -- sys.ulimit
     local apart = log.apart and not (log.dataloader or log.hint or log.torch_shm or log.shm_full or log.bus)
     if apart then

@@ -224,8 +224,9 @@ rule {
     gated = [[(?<!private or )gated repo]], -- the hub's library adds those words to whatever it did not find
     anonymous = [[401 (?:Client Error|Unauthorized)]],
     optional = [[(?:Could not|Cannot) download `[\w./-]+`:]],
+    again = [[Failed to create model quickly; will retry using slow method]], -- stable-diffusion-webui, which then does
   },
-  unless = {"bad_token", "offline", "gated"},
+  unless = {"bad_token", "offline", "gated", "again"},
   rival = {cause = "hf.gated", decides = "whether the model's page opens in a browser without an account"},
   confidence = 0.88,
   when = function(_, log)

@@ -40,7 +40,8 @@ rule {
     stockout = [[\b(?:GCE_STOCKOUT|ZONE_RESOURCE_POOL_EXHAUSTED|InsufficientInstanceCapacity|SkuNotAvailable|]]
       .. [[GCE quota exceeded|QUOTA_EXCEEDED|VcpuLimitExceeded|OverconstrainedAllocationRequest)\b]],
   },
-  context = {placed = [[Successfully assigned \S+ to ]]},
+  context = {placed = [[Successfully assigned \S+ to ]],
+    pool = [[incompatible with nodepool [^\n]*\bdid not tolerate (?:taint )?(?<taint>[\w./-]+)]]},
   explains = {"container.no-gpu"},
   when = function(_, log)
     if log.stockout then
@@ -54,6 +55,7 @@ rule {
     local rest = hit.rest
     local gpu = rest:match[[Insufficient ((?:nvidia|amd)\.com/[\w.-]+)]]
     local taint, others = deciding_taint(rest)
+    if not taint and log.pool then taint = log.pool.taint end -- of machines that Karpenter could start
     local tainted = taint and not TROUBLE[taint] and (not gpu or taint:match(OF_GPU))
     if gpu and not tainted then return nil end -- container.no-gpu
     if taint and TROUBLE[taint] then

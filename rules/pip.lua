@@ -22,7 +22,8 @@ rule {
   from = {"hub", "engine", "native", "cluster", "server", "app", "other"},
   anyone = {interpreter = "interpreter", package = "interpreter", wrapped = "interpreter"},
   signatures = {
-    module = [=[(?:ModuleNotFoundError|ImportError): No module named ['"]?(?<module>[A-Za-z_][\w.]*)['"]?]=],
+    module = [=[(?:(?:ModuleNotFoundError|ImportError): |(?:Exception|Error): [^\n]{0,80}\breason: )No module ]=]
+      .. [=[named ['"]?(?<module>[A-Za-z_][\w.]*)['"]?]=],
     wrapped = any{
       [[[Cc]an't]], [[[Cc]ould not]], [[[Cc]annot]], [[[Ff]ailed to]], [[[Uu]nable to]],
     } .. [=[ import [^\n]{0,180}:\s+No module named ['"](?<module3>[A-Za-z_][\w.]*)['"]]=],
@@ -294,7 +295,8 @@ rule {
   },
   context = {
     env = [=[/(?:envs|\.?venv|miniconda3?|anaconda3?)/]=],
-    missing = [=[(?:No module named|ImportError)]=],
+    missing = [=[(?:No module named ['"]?(?<module>\w+)|ImportError)]=],
+    apart = [[^pip [\d.]+ from /\S*/\.local/lib/python3]],
   },
   facts = {"python.executable", "python.duplicates"},
   specific_over = {"pip.module-missing"},
@@ -303,6 +305,12 @@ rule {
     local hit = log.local_launcher or log.binary or log.local_lib
     if hit == log.local_lib and not log.env then return nil end
     if hit == log.binary and not log.env then return nil end
+    if log.apart and log.missing.module and not (log.local_launcher or log.binary) then
+      return {hit = hit, evidence = {log.missing}, confidence = 0.78, why = "The command pip belongs to another Python "
+        .. "(of ~/.local) than the one that runs, so what it installs is not seen.",
+        fixes = {{install = know.distribution(log.missing.module), absent = true,
+          say = "Install it by the interpreter that runs it."}}}
+    end
     return {hit = hit, confidence = 0.72,
       why = "Another interpreter or copy runs than the one that was prepared: a launcher or package of ~/.local (or "
         .. "the system) comes before the environment's.",

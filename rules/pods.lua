@@ -11,6 +11,8 @@ rule {
       .. [[Permission denied\s*$]],
     script = [[^\S+(?:sh|bash): (?:line )?\d+: (?:exec: )?(?<program3>/[\w./-]+(?:\.(?:sh|bash|py)|bin/[\w.-]+)): ]]
       .. [[(?:cannot execute: )?Permission denied\s*$]],
+    unread = [[(?:^|\s)(?:/(?:usr/)?bin/)?(?:ba|da|a|z)?sh: (?:line )?\d+: cannot open (?<program4>/\S+): ]]
+      .. [[Permission denied\s*$]],
     missing = [[(?:^|\s)(?:/(?:usr/)?bin/)?(?:ba|da|a|z)?sh: (?:line )?\d+: exec: (?<program2>[\w./-]+): ]]
       .. [[not found\s*$]],
   },
@@ -19,9 +21,17 @@ rule {
     up = [[(?:Application startup complete|Uvicorn running on)]],
   },
   when = function(_, log)
-    local hit = log.denied or log.script or log.missing
+    local hit = log.denied or log.script or log.missing or log.unread
     if log.up and log.up.line > hit.line then return nil end
     local program = hit.program or hit.program2 or hit.program3
+    if hit == log.unread then
+      return {hit = hit, confidence = 0.82, title = "the container may not read a file of its mount",
+        why = "The container may not read {program4}: on a host with SELinux a folder that is mounted needs a label "
+          .. "for containers, else its owner keeps others out.",
+        fixes = {{container = "relabel", value = hit.program4:match[=[^(/.+)/]=] or hit.program4, kind = "os",
+            say = "Mount the folder so that it is labelled for containers (:z)."},
+          {grant = hit.program4, kind = "os", say = "Or let every user read it."}}}
+    end
     if hit == log.missing then
       return {hit = hit, confidence = 0.85, why = ("The start script hands over to %s, and the image has no such "
           .. "program on its PATH."):format(program),

@@ -70,6 +70,28 @@ rule {
   doc = {looks = "ValueError: Template qwen3 does not exist.", check = "src/llamafactory/data/template.py."},
 }
 
+rule {
+  id = "hf.not-found/store",
+  from = {"server", "engine", "app", "other"},
+  signatures = {bento = [[Model '(?<tag>[\w./:-]+)' is not found in BentoML store <\w+ '(?<store>[^'\n]+)'>]]},
+  context = {openllm = [[\bopenllm\b]]},
+  explains = {"app.bug"},
+  confidence = 0.86,
+  title = "the model is not in BentoML's own store",
+  why = "BentoML serves models out of {store} only, and {tag} is not there: it was never brought in, or by another "
+    .. "user or in another container.",
+  when = function(_, log)
+    return {fixes = {log.openllm and {install = "openllm", newest = true, kind = "param:model",
+          say = "Upgrade OpenLLM: newer releases fetch the model by themselves."}
+        or {code = true, kind = "param:model", say = "Bring it into that store as the user who serves (bentoml models "
+          .. "list shows what is there), or mount the folder that holds it there."},
+      {host = true, kind = "env:BENTOML_HOME", say = "Where the model lies elsewhere: point BENTOML_HOME at the folder "
+        .. "above models."}}}
+  end,
+  doc = {looks = "Model 'x:1' is not found in BentoML store <osfs '/root/bentoml/models'>.",
+    check = "bentoml models list, as the user and in the container that serves."},
+}
+
 -- ---- values of which there are few ----
 
 local LIST = [=[(?<list>[\[({][^\])}\n]{2,400}[\])}])]=]
@@ -130,6 +152,46 @@ rule {
   end,
   doc = {looks = "train_batch_size is not equal to micro_batch_per_gpu * gradient_acc_step * world_size 64 != 4 * 8.",
     check = "The sizes in DeepSpeed's configuration, and how many processes were started."},
+}
+
+rule {
+  id = "engine.arg-invalid/built",
+  from = {"engine"},
+  signatures = {
+    built = [[[Ee]ngine (?:is|was) built with [^\n]*?\b(?<setting_of>max_\w+) ?[=:]? ?(?<had>\d+),? (?:while|but|and) ]]
+      .. [[[^\n]*?\b(?<asked>\d+)\b]],
+  },
+  confidence = 0.88,
+  title = "the engine was built for less than it is asked for",
+  why = "The engine was built with {setting_of} {had}, which cannot be changed afterwards, and is asked for {asked}.",
+  when = function(_, log)
+    local hit = log.built
+    return {fixes = {{flag = hit.setting_of, stated = true, spelled = ("--%s %s"):format(hit.setting_of, hit.asked),
+        say = ("Build it again with %s of at least %s."):format(hit.setting_of, hit.asked)},
+      {code = true, kind = "param:" .. hit.setting_of, say = "Or ask for no more than it was built for."}}}
+  end,
+  doc = {looks = "The engine is built with remove_input_padding=True and max_num_tokens=128, while trying to ...",
+    check = "The build's settings in the engine's config.json."},
+}
+
+rule {
+  id = "engine.arg-invalid/slurm-tasks",
+  from = {"hub", "app"},
+  signatures = {tasks = [[You set `(?<setting_of>devices|num_nodes)=(?<asked>\d+)` in Lightning, but the number of ]]
+    .. [[(?:tasks per node|nodes) configured in SLURM `(?<flag>--[\w-]+)=(?<had>\d+)` does not match]]},
+  confidence = 0.9,
+  title = "Lightning and Slurm do not agree on the number of processes",
+  why = "Lightning is to use {setting_of}={asked}, and the job was given {flag}={had}: under Slurm it starts no "
+    .. "process itself, and takes one task for each GPU.",
+  when = function(_, log)
+    local hit = log.tasks
+    local per_node = hit.flag == "--ntasks-per-node"
+    return {fixes = {{container = per_node and "ntasks-per-node" or "nodes", value = tonumber(hit.asked), kind = "os",
+        say = "Ask Slurm for as many, and start the program by srun."},
+      {argument = hit.setting_of, value = hit.had, say = "Or let Lightning use what the job has."}}}
+  end,
+  doc = {looks = "You set `devices=4` in Lightning, but ... SLURM `--ntasks-per-node=1` does not match.",
+    check = "The job's #SBATCH lines against devices and num_nodes of the Trainer."},
 }
 
 -- ---- a configuration that was never filled in ----

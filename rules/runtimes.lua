@@ -123,12 +123,23 @@ rule {
 rule {
   id = "hf.cache-permission/service",
   from = {"engine", "systemd", "app", "other"},
-  signatures = {mkdir = [[Error: (?:could not create directory )?mkdir (?<path>/[^\s:]+): permission denied]]},
+  signatures = {
+    mkdir = [[Error: (?:could not create directory )?mkdir (?<path>/[^\s:]+): permission denied]],
+    open = [[Error: open (?<path>/(?:var/lib|usr/share)/ollama/[^\s:]+): permission denied]],
+  },
   context = {unit = [[(?<unit>[\w@-]+)\.service: (?:Main process exited|Failed with result)]]},
   when = function(_, log)
-    local unit, path = log.unit and log.unit.unit, log.mkdir.path
+    local hit = log.open or log.mkdir
+    local unit, path = log.unit and log.unit.unit, hit.path
+    local own = path:match[[^(/(?:var/lib|usr/share)/ollama)/]] -- what the package made for the service's user
+    if own then
+      return {hit = hit, confidence = 0.88, why = ("{path} lies in the folder of Ollama's service, whose user may not "
+          .. "write there: files in it were made by root or somebody else."):gsub("{path}", path),
+        fixes = {{setting = "own-tree", need = own, kind = "os", say = "Give the whole folder back to the service's "
+          .. "user."}}}
+    end
     local home = path:match[[^/(?:home|root)(?:/|$)]]
-    return {hit = log.mkdir, confidence = unit and 0.9 or 0.8, why = {"The process may not make the folder {path}.",
+    return {hit = hit, confidence = unit and 0.9 or 0.8, why = {"The process may not make the folder {path}.",
         home and unit and "A unit with ProtectHome sees no home folders at all." or nil},
       fixes = {
         {setting = "own-folder", need = path, kind = "os", cond = function() return unit == "ollama" and not home end,

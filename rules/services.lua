@@ -45,6 +45,26 @@ rule {
     check = "How long the load takes against --timeout; the kernel's log (dmesg) for a real OOM kill."},
 }
 
+rule {
+  id = "server.worker-timeout/runner",
+  from = {"engine", "native", "app", "other"},
+  signatures = {slow = [[timed out waiting for llama runner to start(?: - progress (?<progress_of>[\d.]+))?]]},
+  context = {memory = [[out of memory|cudaMalloc failed|model requires more system memory]]},
+  unless = {"memory"},
+  facts = {"env.OLLAMA_LOAD_TIMEOUT"},
+  confidence = 0.85,
+  title = "Ollama gave its runner up while the model loaded",
+  why = {"Ollama ends a runner whose load makes no progress for five minutes, unless OLLAMA_LOAD_TIMEOUT says "
+    .. "otherwise: the model comes from a slow disk or network share, or the machine swaps.",
+    "It had come to {progress_of} of the whole."},
+  fixes = {
+    {set = {OLLAMA_LOAD_TIMEOUT = "30m"}, say = "Give the load more time, in the environment of the server itself."},
+    {host = true, kind = "disk", say = "Or keep the models on a fast local disk (OLLAMA_MODELS)."},
+  },
+  doc = {looks = "error loading llama server: timed out waiting for llama runner to start - progress 0.00 - .",
+    check = "How fast the disk with the models reads; free memory while it loads."},
+}
+
 -- ---- a broker, a database, another service ----
 
 local REFUSED = [[(?i)refused|Err(?:no|or) (?:111|61)\b]]
@@ -97,7 +117,7 @@ rule {
         .. [[(?:up|ready|available|reachable)\b]],
       [[(?i)\breconnected to \w]]},
     proxy = [[ProxyError]],
-    nodes = [[^\s*\d+ node_[0-9a-f]{20,}|^\s*[\d.]+/[\d.]+ GPU\s*$]],
+    nodes = [[\b\d+ node_[0-9a-f]{20,}|\b[\d.]+/[\d.]+ GPU\s*$]],
     next = [=[^\[Errno -?\d+\] \w]=],
     named = [=[\b(?<broker>(?:redis|amqp)://(?:[\w-]+(?::[\w*-]*)?@)?(?!localhost|127\.)[\w-]+:\d+)]=],
   },
@@ -191,6 +211,31 @@ rule {
   },
   doc = {looks = "Error: could not connect to ollama app, is it running?",
     check = "curl http://127.0.0.1:11434/; OLLAMA_HOST of the client."},
+}
+
+-- The store of torch.distributed asks for the master by name; in a cluster that name is a pod's or a service's.
+rule {
+  id = "nccl.init/master",
+  title = "the name of the first rank's host is not known",
+  from = {"torch", "app", "engine", "other"},
+  signatures = {name_of = [[network addresses of \((?<host>[\w.-]*[A-Za-z][\w.-]*), (?<port>\d+)\) cannot be ]]
+    .. [[retrieved \(gai error: -(?:2|3|5)\b]]},
+  context = {failed = [[DistNetworkError|RendezvousConnectionError|client socket has (?:timed out|failed to connect)]]},
+  all = {"failed"},
+  specific_over = {"nccl.init"},
+  confidence = 0.88,
+  when = function(_, log)
+    if log.came_up then return nil end
+    local host = log.name_of.host
+    return {hit = log.failed, evidence = {log.name_of}, why = ("The other ranks are to meet at %s, and no name server "
+        .. "here knows that name: the pod or the host of it does not run yet (or no more), has no service in this "
+        .. "namespace, or is spelled otherwise."):format(host),
+      fixes = {{setting = "resolve", need = host, kind = "network", say = "See whether the name is known where the "
+          .. "other ranks run, and whether the first one runs; in a cluster it needs a headless service of that name."},
+        {host = true, kind = "env:MASTER_ADDR", say = "Or give MASTER_ADDR (--rdzv-endpoint) the address itself."}}}
+  end,
+  doc = {looks = "The IPv4 network addresses of (job-master-0, 23456) cannot be retrieved (gai error: -2 ...).",
+    check = "getent hosts NAME where the other ranks run; kubectl get pods,svc."},
 }
 
 rule {

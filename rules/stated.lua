@@ -133,6 +133,35 @@ rule {
   doc = {looks = "'requires Python 3.12+'.", check = "python.version."},
 }
 
+-- A trainer made out of trl's or transformers' own asks for what the release that it was written for sets itself.
+rule {
+  id = "hf.version-conflict/subclass",
+  from = {"hub"},
+  role = "symptom",
+  signatures = {
+    attribute = [[AttributeError: '(?<class>\w*Trainer)' object has no attribute '(?<symbol>\w+)']],
+  },
+  facts = {"python.packages.trl.version", "python.packages.transformers.version"},
+  when = function(_, log)
+    local frames = log.attribute.event.frames or {}
+    local inner = atlas.package_of(frames[#frames])
+    local outer = frames[#frames - 1] and atlas.package_of(frames[#frames - 1])
+    if (log.attribute.event.tier or 0) < 3 or inner ~= "trl" and inner ~= "transformers" or outer == inner then
+      return nil
+    end
+    return {confidence = 0.72, why = {("%s itself asks its {class} for {symbol}, which the program's own form of that "
+          .. "class does not set: it was written for another release of %s."):format(inner, inner),
+        ("%s is {fact:python.packages.%s.version}."):format(inner, inner)},
+      fixes = {outer and {install = outer, newest = true, say = "Upgrade the package whose trainer it is."}
+          or {install = inner, older = true, say = ("Install the %s that the program's requirements name."):format(
+            inner)},
+        {code = true, kind = "pip:package", say = "Or take the newest state of the program, which follows newer "
+          .. "releases."}}}
+  end,
+  doc = {looks = "AttributeError: 'GRPOTrainer' object has no attribute 'temperature', raised in trl itself.",
+    check = "Which trl the program's requirements name, and which is installed."},
+}
+
 -- unsloth rewrites the code of transformers, trl and peft while they are imported: whatever breaks in what it wrote is
 -- skew first of all.
 rule {

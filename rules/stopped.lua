@@ -57,6 +57,12 @@ local function answered_ill(log)
       .. "at headers or a body; 'curl -i' of it in the container shows what it says."):format(path)}}}
 end
 
+-- A terminal that is closed, or an SSH connection that breaks, tells so to whatever was started in it.
+local hung_up = {why = "Nobody crashed: the terminal or the connection in which it was started is gone, and what runs "
+    .. "in one is told to end (SIGHUP).",
+  fixes = {{setting = "detached", kind = "os", say = "Start it so that it outlives the terminal (this opens a session "
+    .. "that goes on by itself; start it there)."}}}
+
 rule {
   id = "stopped.outside",
   ended = true,
@@ -66,6 +72,7 @@ rule {
   when = function(_, hit, log)
     local ill = answered_ill(log)
     if ill then return ill end
+    if hit.text:match[[(?i)SIGHUP|got signal: 1\b]] then return hung_up end
     local job = hit.text:match[[\*\*\* (?:JOB|STEP) (\d+)\S* ON \S+ CANCELLED]]
     return job and {fixes = {{setting = "slurm-job", need = job, kind = "os", say = "See who ended it, and after how "
       .. "long: its state says 'CANCELLED by' and a user's number."}}} or true

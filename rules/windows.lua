@@ -39,3 +39,35 @@ rule {
   doc = {looks = "Filename longer than 260 characters; [WinError 206]; No such file or directory: 'C:...' (long).",
     check = "reg query HKLM\\SYSTEM\\CurrentControlSet\\Control\\FileSystem /v LongPathsEnabled."},
 }
+
+-- Git's shell on Windows takes every argument that begins with a slash for a path of its own.
+rule {
+  id = "engine.arg-invalid/git-bash",
+  from = {"container", "engine", "app", "other", "shell"},
+  signatures = {path = [[\b(?<made>[A-Z]:[/\\]+Program Files[/\\]+Git[/\\]+(?<meant>[\w./-]+))]]},
+  context = {fails = [[failed to stat|[Nn]o such file|invalid|not found|[Nn]ot absolute|not a directory|]]
+    .. [[too many colons]]},
+  all = {"fails"},
+  explains = {"hf.not-found", "container.no-gpu", "container.entrypoint-broken"},
+  confidence = 0.88,
+  title = "Git Bash made a path of Windows out of one of the container's",
+  why = "The shell of Git for Windows turned /{meant} into {made} before the program saw it.",
+  when = function(_, log)
+    if log.fails.line < log.path.line - 1 or log.fails.line > log.path.line + 1 then return nil end
+    return {fixes = {{set = {MSYS_NO_PATHCONV = "1"},
+        say = "Tell that shell to leave paths alone, then start it again."},
+      {host = true, kind = "env:MSYS_NO_PATHCONV", say = "Or start it from PowerShell, or write two slashes."}}}
+  end,
+  doc = {looks = "failed to stat file C:/Program Files/Git/models.", check = "The shell in which docker was started."},
+}
+
+rule {
+  id = "sys.arch/ape",
+  from = {"shell", "app", "other", "system"},
+  signatures = {ape = [[APE is running on WIN32 inside WSL]]},
+  confidence = 0.93,
+  title = "WSL hands a llamafile to Windows",
+  why = "The file runs on Windows and Linux alike, and WSL takes it for a program of Windows before Linux can.",
+  fixes = {{setting = "wsl-interop", kind = "os", say = "Let WSL leave such files to Linux."}},
+  doc = {looks = "error: APE is running on WIN32 inside WSL.", check = "/proc/sys/fs/binfmt_misc."},
+}
