@@ -305,3 +305,22 @@ enum ff_level ff_level_of_words(const struct ff_classifier *s, struct ff_span te
 	uint64_t found = ff_words_in(&s->loud, text);
 	return found ? level_of_word[__builtin_ctzll(found)] : FF_LEVEL_NONE;
 }
+
+bool ff_documents(const struct ff_classified *classified)
+{
+	return classified->indent &&
+		(!classified->message.n || ff_span_starts(classified->message, "If ") ||
+			ff_span_starts(classified->message, "When "));
+}
+
+bool ff_prose(const struct ff_classified *classified, struct ff_span text)
+{
+	struct ff_span rest = ff_span_trim(text), word;
+	size_t words = 0;
+	bool prompt = false;
+	while (rest.n && ff_span_next(&rest, ' ', &word)) {
+		prompt |= words == 0 && word.n && strchr("#$>%", word.p[word.n - 1]);
+		words += word.n > 0;
+	}
+	return classified->kind == FF_CLASS_OTHER && words >= 3 && !prompt;
+}

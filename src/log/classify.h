@@ -44,6 +44,12 @@ void ff_classify(const struct ff_classifier *classifier, struct ff_span text, st
     exception's words in a string. */
 bool ff_raises(const struct ff_classifier *classifier, struct ff_span source);
 
+/** "    ValueError: If the dimensions do not match." under a docstring's "Raises:", or its name alone. */
+bool ff_documents(const struct ff_classified *classified);
+
+/** Words of nobody else's, three or more: no line of its own, and no prompt of a shell. */
+bool ff_prose(const struct ff_classified *classified, struct ff_span text);
+
 /** The level that the words of a line without a level prefix suggest. */
 enum ff_level ff_level_of_words(const struct ff_classifier *classifier, struct ff_span text);
 

@@ -4,7 +4,7 @@
 //	Traceback (most recent call last):          opens
 //	  File "a.py", line 1, in f                 a frame; one line of source may follow, also without its indentation
 //	KeyError: 'x'                               closes the frames, opens the message
-//	                                            a blank line ends the message
+//	                                            a blank line ends it; one text behind it may be more of its message
 //	During handling of the above exception, another exception occurred:    links the next one to it
 #include "log/event.h"
 
@@ -15,7 +15,8 @@
 
 #include <stdio.h>
 
-enum { SOURCES = 32, STRANGERS_MAX = 3, BUSY_LINES = 40, LINE_TEXT_MAX = 4096, CAUGHT_LINES = 3, RUNS = 64 };
+enum { SOURCES = 32, STRANGERS_MAX = 3, BUSY_LINES = 40, LINE_TEXT_MAX = 4096, CAUGHT_LINES = 3 };
+enum { RUNS = 64, BLANK_MAX = 2 };
 
 enum state { IDLE, FRAMES, MESSAGE };
 
@@ -31,6 +32,9 @@ struct open {
 	enum ff_chain next; // how the next one follows from it
 	enum ff_level level;
 	unsigned indent, lines, strangers;
+	uint64_t heads;	  // what stands before each line of the message
+	unsigned blank;	  // blank lines that the message ends with
+	bool tail;	  // one stood in it
 	bool source_line; // a line of source code may come
 	bool headed;	  // "Traceback" stood above the frames
 	struct ff_buf message;
@@ -106,14 +110,6 @@ const struct ff_event *ff_events_at(const struct ff_events *events, size_t index
 	return event_at(events, index);
 }
 
-static char *text_of(struct ff_events *events, struct ff_span s)
-{
-	char *copy = ff_span_dup(s);
-	if (!copy)
-		events->lost = true;
-	return copy;
-}
-
 static size_t event_add(struct ff_events *events, enum ff_event_kind kind, const struct ff_line *line)
 {
 	struct ff_event *e = ff_event_create(kind, line);
@@ -132,7 +128,8 @@ static size_t event_add(struct ff_events *events, enum ff_event_kind kind, const
 
 static void replace(struct ff_events *events, char **text, struct ff_span by)
 {
-	char *copy = text_of(events, by);
+	char *copy = ff_span_dup(by);
+	events->lost |= !copy;
 	if (copy) {
 		free(*text);
 		*text = copy;
@@ -145,13 +142,19 @@ static struct ff_span cut(struct ff_span text)
 	return (struct ff_span){text.p, text.n < LINE_TEXT_MAX ? text.n : LINE_TEXT_MAX};
 }
 
+static void rejoin(struct ff_event *e, struct open *o)
+{
+	e->rejoined = ff_message_rejoin(&o->message, strlen(e->qualified) + strlen(": "));
+}
+
 static void close_open(struct ff_events *events, struct open *o)
 {
 	struct ff_event *e = event_at(events, o->event);
-	if (e && o->state == MESSAGE)
-		e->rejoined = ff_message_rejoin(&o->message, strlen(e->qualified) + strlen(": "));
-	if (e && o->state == MESSAGE)
+	if (e && o->state == MESSAGE) {
+		if (!o->tail)
+			rejoin(e, o);
 		replace(events, &e->message, (struct ff_span){o->message.p, o->message.n});
+	}
 	bool stack = e && o->state == FRAMES && !o->headed; // shown, not raised
 	if (stack)
 		e->level = FF_LEVEL_NONE;
@@ -217,28 +220,10 @@ static void add_frame(struct ff_events *events, struct open *o, const struct ff_
 	struct ff_event *e = event_at(events, o->event);
 	if (!e)
 		return;
-	if (!e->frames) {
-		e->frames = calloc(FF_FRAMES_MAX, sizeof(*e->frames));
-		if (!e->frames) {
-			events->lost = true;
-			return;
-		}
-	}
-	enum { OUTER = 8 };
-	if (e->frame_count == FF_FRAMES_MAX) { // the innermost tell most: forget one from the middle
-		free(e->frames[OUTER].file);
-		free(e->frames[OUTER].func);
-		memmove(e->frames + OUTER, e->frames + OUTER + 1, (FF_FRAMES_MAX - OUTER - 1) * sizeof(*e->frames));
-		e->frame_count--;
-	}
-	struct ff_frame frame = {
-		text_of(events, classified->file), text_of(events, classified->func), classified->frame_line, false};
-	if (!frame.file || !frame.func) {
-		free(frame.file);
-		free(frame.func);
+	if (!ff_event_add_frame(e, classified->file, classified->func, classified->frame_line)) {
+		events->lost = true;
 		return;
 	}
-	e->frames[e->frame_count++] = frame;
 	o->source_line = !classified->behind;
 	o->strangers = 0;
 }
@@ -256,6 +241,8 @@ static void begin_message(
 	o->state = MESSAGE;
 	o->level = line->level;
 	o->lines = 1;
+	o->heads = line->heads;
+	o->blank = o->tail = 0;
 	ff_buf_span(&o->message, classified->message);
 }
 
@@ -312,6 +299,14 @@ static bool in_frames(
 	return ++o->strangers <= STRANGERS_MAX && classified->indent > 0;
 }
 
+// "CUDA Setup failed. Please run the following command:" and a blank line: what stands behind it is read as more of the
+// message, and is besides an event of its own where a rule knows it, for another program may print it. What a terminal
+// broke is no such message.
+static bool in_tail(const struct open *o, const struct ff_event *e, const struct ff_line *line, bool other)
+{
+	return e->traceback && !e->rejoined && o->blank <= BLANK_MAX && other && line->heads == o->heads;
+}
+
 static bool in_message(
 	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_classified *classified)
 {
@@ -319,13 +314,23 @@ static bool in_message(
 	bool goes_on = classified->kind == FF_CLASS_OTHER || classified->kind == FF_CLASS_LOOSE ||
 		classified->kind == FF_CLASS_CODE || classified->kind == FF_CLASS_LOADER ||
 		(classified->kind == FF_CLASS_MARK && !classified->blank);
-	if (!e || !goes_on || classified->blank || line->level != o->level || o->lines >= FF_MESSAGE_LINES ||
-		o->message.n + line->text.n > FF_MESSAGE_MAX)
+	if (!e || line->level != o->level || o->lines >= FF_MESSAGE_LINES ||
+		o->message.n + o->blank + line->text.n > FF_MESSAGE_MAX)
 		return false;
+	if (classified->blank && !o->tail)
+		rejoin(e, o);
+	o->tail |= classified->blank;
+	o->blank += classified->blank;
+	if (o->tail ? !in_tail(o, e, line, classified->blank || ff_prose(classified, line->text)) : !goes_on)
+		return false;
+	if (classified->blank)
+		return true;
+	for (; o->blank; o->blank--)
+		ff_buf_char(&o->message, '\n');
 	ff_buf_char(&o->message, '\n');
 	ff_buf_span(&o->message, line->text);
 	o->lines++;
-	events->in_message = true;
+	events->in_message = !o->tail;
 	return true;
 }
 
@@ -351,14 +356,6 @@ static void line_event(struct ff_events *events, const struct ff_line *line, con
 		e->level = FF_LEVEL_ERROR;
 }
 
-// "    ValueError: If the dimensions do not match." under a docstring's "Raises:", or its name alone.
-static bool documents(const struct ff_classified *classified)
-{
-	return classified->indent &&
-		(!classified->message.n || ff_span_starts(classified->message, "If ") ||
-			ff_span_starts(classified->message, "When "));
-}
-
 static void in_idle(
 	struct ff_events *events, struct open *o, const struct ff_line *line, const struct ff_classified *classified)
 {
@@ -378,7 +375,7 @@ static void in_idle(
 		}
 		break;
 	case FF_CLASS_EXCEPTION:
-		if (documents(classified))
+		if (ff_documents(classified))
 			return;
 		begin_exception(events, o, line);
 		begin_message(events, o, line, classified);
@@ -409,6 +406,8 @@ void ff_events_line(struct ff_events *events, const struct ff_line *line)
 	events->source_code = events->in_message = false;
 	bool held = o->state == FRAMES ? in_frames(events, o, line, &classified)
 				       : o->state == MESSAGE && in_message(events, o, line, &classified);
+	if (held && o->state == MESSAGE && o->tail)
+		return;
 	if (held) {
 		struct ff_event *e = event_at(events, o->event);
 		if (e)
@@ -557,6 +556,8 @@ static uint64_t state_of(const struct ff_events *events, const struct open *o, u
 	if (open)
 		hash = mix(mix(hash, o->state << 8 | o->level << 4 | o->strangers),
 			o->lines << 8 | o->indent << 2 | (unsigned)o->source_line << 1 | (e && e->frame_count));
+	if (open && o->tail)
+		hash = mix(hash, o->heads ^ o->blank);
 	return hash | 1;
 }
 

@@ -26,14 +26,37 @@ struct ff_event *ff_event_create(enum ff_event_kind kind, const struct ff_line *
 	return NULL;
 }
 
+static void free_frame(struct ff_frame *frame)
+{
+	free(frame->file);
+	free(frame->func);
+}
+
+bool ff_event_add_frame(struct ff_event *e, struct ff_span file, struct ff_span func, uint32_t line)
+{
+	enum { OUTER = 8 };
+	if (!e->frames)
+		e->frames = calloc(FF_FRAMES_MAX, sizeof(*e->frames));
+	struct ff_frame frame = {ff_span_dup(file), ff_span_dup(func), line, false};
+	if (!e->frames || !frame.file || !frame.func) {
+		free_frame(&frame);
+		return false;
+	}
+	if (e->frame_count == FF_FRAMES_MAX) { // the innermost tell most
+		free_frame(&e->frames[OUTER]);
+		memmove(e->frames + OUTER, e->frames + OUTER + 1, (FF_FRAMES_MAX - OUTER - 1) * sizeof(*e->frames));
+		e->frame_count--;
+	}
+	e->frames[e->frame_count++] = frame;
+	return true;
+}
+
 void ff_event_destroy(struct ff_event *e)
 {
 	if (!e)
 		return;
-	for (size_t i = 0; i < e->frame_count; i++) {
-		free(e->frames[i].file);
-		free(e->frames[i].func);
-	}
+	for (size_t i = 0; i < e->frame_count; i++)
+		free_frame(&e->frames[i]);
 	free(e->frames);
 	free(e->source);
 	free(e->type);

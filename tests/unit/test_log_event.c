@@ -11,6 +11,7 @@
 #include "log/event.h"
 #include "log/landmark.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 // As the scanner would: it knows from the landmarks which lines are signs of health.
@@ -283,6 +284,34 @@ static void messages_of_lines_stay_lines(void **state)
 	ff_events_destroy(events);
 }
 
+static void a_message_goes_on_behind_a_blank_line(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *rest, *message;
+	} rows[] = {
+		{"\nPlease run this command:\n\n    python -m shelf\n",
+			"no shelf:\n\nPlease run this command:\n\n    "
+			"python -m shelf"},
+		{"\nbye\n", "no shelf:"},
+		{"\n\n\nPlease run this command\n", "no shelf:"},
+		{"\nroot@pod:/# python serve.py --port 8000\n", "no shelf:"},
+		{"\nINFO 05-01 12:00:00 [api.py:1] a shelf was found\n", "no shelf:"},
+		{"\n[rank1]: Please run this command\n", "no shelf:"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char log[400];
+		snprintf(log, sizeof(log),
+			"Traceback (most recent call last):\n  File \"/a.py\", line 3, in f\n    g()\nRuntimeError: no "
+			"shelf:\n%s",
+			rows[i].rest);
+		struct ff_events *events = events_of(log);
+		assert_string_equal(at(events, 0)->message, rows[i].message);
+		assert_int_equal(at(events, 0)->last, 4);
+		ff_events_destroy(events);
+	}
+}
+
 static void a_headline_alone_is_no_exception(void **state)
 {
 	(void)state;
@@ -349,6 +378,7 @@ int main(void)
 		cmocka_unit_test(kernel_lines_stay_after_health),
 		cmocka_unit_test(notebooks_and_boxes),
 		cmocka_unit_test(messages_of_lines_stay_lines),
+		cmocka_unit_test(a_message_goes_on_behind_a_blank_line),
 		cmocka_unit_test(a_headline_alone_is_no_exception),
 		cmocka_unit_test(bounds_hold),
 		cmocka_unit_test(a_signature_finds_its_event),
