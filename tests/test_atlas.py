@@ -178,7 +178,7 @@ def test_a_message_is_told_by_few_words():
             "s": ["page_size"],
             "v": [],
             "m": [
-                {"t": "ValueError", "m": text, "h": [], "f": "check", "g": [], "k": [], "x": []}
+                {"t": "ValueError", "m": text, "h": [], "f": "check", "g": [], "k": [], "x": [], "l": ""}
                 for text in (
                     "A store of {} needs --page-size {} at least",
                     "A store of {} needs a roof and four walls, said{}",
@@ -372,7 +372,7 @@ def test_a_message_of_one_run_has_half_of_its_key_as_a_check():
     made = pack.Pack()
     made.row_g("acme", ["123456789abcdef0", "", "c", "", "", "0"], [1], {})
     made.row_g("acme", ["23456789abcdef01", "3:1a2b3c4d", "c", "", "", "0"], [1], {})
-    assert [text for _, text in made.shards["acme"].keys.values()] == ["0:9abcdef0\tc\t\t", "3:1a2b3c4d\tc\t\t"]
+    assert [text for _, text in made.shards["acme"].keys.values()] == ["0:9abcdef0\tc\t\t\t", "3:1a2b3c4d\tc\t\t\t"]
 
 
 CORE = {"1.0.0": ["_ZN4acme4openESs", "acme_always"], "2.0.0": ["acme_always", "acme_new"]}

@@ -73,7 +73,7 @@ def test_a_million_messages_are_bounded(monkeypatch):
     assert len(found["m"]) == messages.MESSAGES_MAX
     many = said.Said("acme", {"torch"}, {}, engine=True)
     files = {f"acme/m{i}.py": {"s": [], "v": [], "m": [
-        {"t": "ValueError", "m": f"w{i} n{k} requires torch>=2", "h": [], "f": "f", "g": [], "k": [], "x": []}
+        {"t": "ValueError", "m": f"w{i} n{k} requires torch>=2", "h": [], "f": "f", "g": [], "k": [], "x": [], "l": ""}
         for k in range(4000)]} for i in range(250)}
     monkeypatch.setattr(said, "TEXTS_MAX", 20000)
     many.add(1, files)

@@ -112,17 +112,21 @@ static void set_span(lua_State *L, const char *name, struct ff_span text)
 	lua_setfield(L, -2, name);
 }
 
-// atlas.message("sglang", text) -> {kind = "q", name = "moe_runner_backend", first, last}: what it asks for
+// atlas.message("sglang" or nil, text) -> {package, kind = "q", name = "moe_runner_backend", first, last}: what it asks
+// for; with nil, one that some package prints and does not raise, and its level
 static int atlas_message(lua_State *L)
 {
 	struct ff_atlas_message m;
 	size_t n;
-	const char *package = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 2, &n);
+	const char *package = luaL_optstring(L, 1, NULL), *p = luaL_checklstring(L, 2, &n);
 	const struct ff_atlas *a = ff_atlas();
-	if (!a || !ff_atlas_ask_message(a, package, (struct ff_span){text, n}, &m))
+	struct ff_span text = {p, n};
+	if (!a || !(package ? ff_atlas_ask_message(a, package, text, &m) : ff_atlas_ask_printed(a, text, &m)))
 		return 0;
 	lua_newtable(L);
+	set_span(L, "package", m.package);
 	set_span(L, "kind", (struct ff_span){&m.kind, 1});
+	set_span(L, "level", (struct ff_span){&m.level, m.level ? 1 : 0});
 	set_span(L, "name", m.name);
 	set_span(L, "more", m.more);
 	set_text(L, "first", m.first);

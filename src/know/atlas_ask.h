@@ -92,6 +92,8 @@ struct ff_atlas_message {
 	/** i install, p a setting that is wrong, q one that is not supported, u the same without a sure name, v a variable,
 	    h another GPU, y another Python, c the caller's own doing */
 	char kind;
+	char level;		   /**< how the package says it: 0 raised, e an error in its log, w a warning */
+	struct ff_span package;	   /**< whose message it is */
 	struct ff_span name, more; /**< of what: a distribution and its bounds, a variable and its value ("-": none) */
 	const char *first, *last;  /**< releases that were read and can say it; "" when none is named */
 };
@@ -99,6 +101,9 @@ struct ff_atlas_message {
 /** Is this text one that the package's own code raises? */
 bool ff_atlas_ask_message(
 	const struct ff_atlas *a, const char *package, struct ff_span text, struct ff_atlas_message *ret);
+
+/** Is it one that some package's code warns of or logs as an error? */
+bool ff_atlas_ask_printed(const struct ff_atlas *a, struct ff_span text, struct ff_atlas_message *ret);
 
 /** The answer about a set of releases of `p`; *ret is zeroed before. `have` as in ff_atlas_ask_name. */
 void ff_atlas_answer_set(const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t set, const char *have,

@@ -1,5 +1,5 @@
-// What a library's own message asks for, from the atlas: the tool has read what each release can raise, and keeps of
-// each message only the hash of a few of its words (tools/atlaslib/said.py).
+// What a library's own message asks for, from the atlas: the tool has read what each release can raise, warn of and
+// log as an error, and keeps of each message only the hash of a few of its words (tools/atlaslib/said.py).
 //
 //	"moe_runner_backend=cutlass is not supported for NVFP4 MoE. Use --moe-runner-backend flashinfer_cutlass instead."
 //	-> the run "is not supported for" of sglang, and a second run to be sure; class q, name moe_runner_backend
@@ -10,7 +10,8 @@
 
 #include <stdio.h>
 
-enum { TEXT_MAX = 1500, WORDS_MAX = 200, RUN_MAX = 4, CELLS = 4 };
+enum { TEXT_MAX = 1500, WORDS_MAX = 200, RUN_MAX = 4, PACKAGE_NAME_MAX = 128 };
+enum { CHECK, KIND, NAME, MORE, PACKAGE, CELLS }; // what the text of a message holds, by tabs (tools/atlaslib/pack.py)
 
 static bool is_word(char c)
 {
@@ -63,46 +64,57 @@ static bool stands(struct check check, uint64_t key, const struct ff_span *words
 	return false;
 }
 
-// 0: no message of this key; 1: one that is known by this run alone; 2: one whose second run stands there too.
-static size_t answer(const struct ff_atlas *a, const struct ff_atlas_package *p, uint64_t key,
-	const struct ff_span *words, size_t n, struct ff_atlas_message *ret)
+static bool read_cells(const char *text, struct ff_span cells[static CELLS])
 {
-	struct ff_atlas_entry entry;
-	if (!ff_atlas_find(a, ff_span_of(p->name), key, &entry) || !entry.text)
-		return 0;
-	struct ff_span rest = ff_span_of(entry.text), cells[CELLS];
-	struct check check;
+	struct ff_span rest = ff_span_of(text);
 	for (size_t i = 0; i < CELLS; i++) {
 		const char *tab = memchr(rest.p, '\t', rest.n);
 		size_t size = tab ? (size_t)(tab - rest.p) : rest.n;
 		if (!tab && i + 1 < CELLS)
-			return 0;
+			return false;
 		cells[i] = (struct ff_span){rest.p, size};
 		rest = tab ? (struct ff_span){tab + 1, rest.n - size - 1} : (struct ff_span){rest.p + size, 0};
 	}
-	if (cells[1].n != 1 || !read_check(cells[0], &check) || !stands(check, key, words, n))
+	return cells[KIND].n == 1 || cells[KIND].n == 2; // a letter behind it: it is printed, not raised
+}
+
+// 0: no message of this key; 1: one that is known by this run alone; 2: one whose second run stands there too.
+static size_t answer(const struct ff_atlas *a, struct ff_span shard, uint64_t key, const struct ff_span *words,
+	size_t n, struct ff_atlas_message *ret)
+{
+	struct ff_atlas_entry entry;
+	struct ff_atlas_package p;
+	struct ff_span cells[CELLS];
+	struct check check;
+	char name[PACKAGE_NAME_MAX];
+	if (!ff_atlas_find(a, shard, key, &entry) || !entry.text || !read_cells(entry.text, cells) ||
+		!read_check(cells[CHECK], &check) || !stands(check, key, words, n))
 		return 0;
-	uint64_t set = entry.set & ff_atlas_all(p);
-	*ret = (struct ff_atlas_message){
-		.kind = *cells[1].p, .name = cells[2], .more = cells[3], .first = "", .last = ""};
+	struct ff_span package = cells[PACKAGE].n ? cells[PACKAGE] : shard;
+	snprintf(name, sizeof(name), "%.*s", (int)package.n, package.p);
+	if (!ff_atlas_package(a, name, &p))
+		return 0;
+	*ret = (struct ff_atlas_message){.kind = *cells[KIND].p,
+		.level = cells[KIND].n > 1 ? cells[KIND].p[1] : 0,
+		.package = package,
+		.name = cells[NAME],
+		.more = cells[MORE],
+		.first = "",
+		.last = ""};
+	uint64_t set = entry.set & ff_atlas_all(&p);
 	if (set) {
-		ret->first = ff_atlas_string(a, p->releases[__builtin_ctzll(set)]);
-		ret->last = ff_atlas_string(a, p->releases[63 - __builtin_clzll(set)]);
+		ret->first = ff_atlas_string(a, p.releases[__builtin_ctzll(set)]);
+		ret->last = ff_atlas_string(a, p.releases[63 - __builtin_clzll(set)]);
 	}
 	return check.length ? 2 : 1;
 }
 
-bool ff_atlas_ask_message(
-	const struct ff_atlas *a, const char *package, struct ff_span text, struct ff_atlas_message *ret)
+// Among the messages of a shard: the longest run counts, then what is sure of it, then what names something.
+static bool ask(const struct ff_atlas *a, struct ff_span shard, struct ff_span text, struct ff_atlas_message *ret)
 {
-	struct ff_atlas_package p;
 	struct ff_span words[WORDS_MAX];
-	if (!ff_atlas_package(a, package, &p))
-		return false;
-	size_t n = split(text, words);
-	uint64_t start = ff_atlas_hash(FF_ATLAS_HASH, FF_SPAN("m "));
-	start = ff_atlas_hash(start, ff_span_of(p.name));
-	size_t best = 0; // the longest run counts, then what is sure of it, then what names something
+	size_t n = split(text, words), best = 0;
+	uint64_t start = ff_atlas_hash(ff_atlas_hash(FF_ATLAS_HASH, FF_SPAN("m ")), shard);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t h = start, keys[RUN_MAX + 1];
 		size_t length = 0;
@@ -113,7 +125,7 @@ bool ff_atlas_ask_message(
 		}
 		for (; length > 1; length--) {
 			struct ff_atlas_message one;
-			size_t sure = answer(a, &p, keys[length], words, n, &one);
+			size_t sure = answer(a, shard, keys[length], words, n, &one);
 			size_t score = sure ? 4 * length + 2 * (sure - 1) + (one.name.n > 0) : 0;
 			if (score > best) {
 				best = score;
@@ -122,4 +134,16 @@ bool ff_atlas_ask_message(
 		}
 	}
 	return best > 0;
+}
+
+bool ff_atlas_ask_message(
+	const struct ff_atlas *a, const char *package, struct ff_span text, struct ff_atlas_message *ret)
+{
+	struct ff_atlas_package p;
+	return ff_atlas_package(a, package, &p) && ask(a, ff_span_of(p.name), text, ret);
+}
+
+bool ff_atlas_ask_printed(const struct ff_atlas *a, struct ff_span text, struct ff_atlas_message *ret)
+{
+	return ask(a, FF_SPAN("G"), text, ret);
 }

@@ -54,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct ff_atlas_message m;
 		struct ff_span tail = {(const char *)bytes + size - (size < 200 ? size : 200), size < 200 ? size : 200};
 		ff_atlas_ask_message(&a, "acme-hub", tail, &m);
+		ff_atlas_ask_printed(&a, tail, &m);
 		ff_atlas_ask_message(&a, "acme-hub", FF_SPAN("The store requires --page-size 4 or a larger one"), &m);
 	}
 	ff_error_destroy(err);

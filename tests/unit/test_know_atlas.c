@@ -182,6 +182,18 @@ static void messages(void **state)
 	}
 }
 
+static void printed_messages(void **state)
+{
+	(void)state;
+	struct ff_atlas_message m;
+	assert_true(ff_atlas_ask_printed(&atlas, FF_SPAN("api: The shelf is slow, use --page-size 8 for it"), &m));
+	assert_true(m.level == 'w' && m.kind == 'p' && ff_span_eq(m.package, "acme-hub"));
+	assert_string_equal(m.last, "2.0.1");
+	assert_false(ff_atlas_ask_printed(&atlas, FF_SPAN("The store requires --page-size 4 or a larger one"), &m));
+	assert_false(
+		ff_atlas_ask_message(&atlas, "acme-hub", FF_SPAN("The shelf is slow, use --page-size 8 for it"), &m));
+}
+
 static void symbols(void **state)
 {
 	(void)state;
@@ -403,6 +415,7 @@ int main(void)
 		cmocka_unit_test(one_beside_another),
 		cmocka_unit_test(sets_of_versions),
 		cmocka_unit_test(messages),
+		cmocka_unit_test(printed_messages),
 		cmocka_unit_test(flags),
 		cmocka_unit_test(symbols),
 		cmocka_unit_test(damaged),

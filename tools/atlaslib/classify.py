@@ -5,6 +5,8 @@ nothing but that the caller changes its code.
     support v  a variable, perhaps with value  h  a GPU that can do it         u  something that the engine cannot do
     and no setting names y  a release of Python             c  the caller's own doing
 
+A table has behind it how the message is said where it is not raised: `iw` is a warning, `ie` an error in the log.
+
 What decides: the words of the message, the tests and the failed import around it (a test of
 `server_args.attention_backend` names the setting where the message does not), and where it stands (where settings are
 read, where a model is put together, where it computes). How messages lie: names in them may be anything, so that a
@@ -141,6 +143,12 @@ PLACES = (
     (r"mem_cache", ("hicache_storage_backend",)),
     (r"lora", ("enable_lora",)),
 )
+
+
+def orders(text, name):
+    """Does a message order this setting or variable, and not only tell of it?"""
+    word = re.escape(name).replace("_", "[-_]")
+    return bool(re.search(ORDER + rf"(?:--)?(?i:{word})\b", text))
 
 
 class Package:

@@ -1,25 +1,33 @@
-"""What a module raises: the text of each message with `{}` for what is put in at run time, and what stands around it.
+"""What a module raises, warns of and logs as an error: the text of each message with `{}` for what is put in at run
+time, and what stands around it.
 
 Nothing is executed. A text comes as a literal, an f-string, `%` or `.format()`, a sum of these, or by a name that was
 given one of these shortly before; what a hole holds is filled in where it is a constant of the module. Around it: the
 tests that lead there, the module whose import failed, the class and function. How sources lie: a message may be any
-expression, and be longer than a page, a text may double with each line (a = a + a), and a test may be larger than all
-messages behind it.
+expression, and be longer than a page, a text may double with each line (a = a + a), a test may be larger than all
+messages behind it, and any object may have a method that is called `error`.
 """
 
 import ast
 import itertools
+import re
 
 from .extract import dotted
 
 TEXT_MAX, MESSAGES_MAX, GUARDS_MAX = 600, 4000, 12
 HELD_MAX, NODES_MAX, NAME_MAX = 4 * TEXT_MAX, 1000, 200
 ERRORS = ("Error", "Exception", "Warning")
+# What prints a message and raises none, by the last word of the call: w a warning, e an error.
+WARNS, LOGS = re.compile(r"(?:rank_zero_|_)?warn(?:ing)?(?:_once)?"), re.compile(
+    r"(?P<e>error(?:_once)?|critical|exception|fatal)|warn(?:ing)?(?:_once|_advice)?"
+)
+LOGGER = re.compile(r"(?i)(?:.*[._])?_?log(?:ger|ging)?")
 
 
 class Messages(ast.NodeVisitor):
     """`found` is a list of {"t": type, "m": text, "f": function, "g": names in the tests around, "x": modules whose
-    import failed, "h": names in the holes, "k": strings in the tests}."""
+    import failed, "h": names in the holes, "k": strings in the tests, "l": how it is said: "" raised, "w" a warning,
+    "e" an error in the log}."""
 
     def __init__(self, tree):
         self.found, self.path, self.guards, self.failed = [], [], [], []
@@ -89,15 +97,25 @@ class Messages(ast.NodeVisitor):
             self.add("AssertionError", node.msg)
             self.guards.pop()
 
-    def add(self, kind, node):
+    def visit_Call(self, node):
+        level = printed(dotted(node.func)) if node.args else None
+        if level:
+            self.add("", node.args[0], level, len(node.args) > 1 and level != "W")
+        self.generic_visit(node)
+
+    def add(self, kind, node, level="", filled=False):
+        """`filled`: what the text's `%s` stand for are further arguments."""
         text = self.text(node)
         if text is None or len(self.found) >= MESSAGES_MAX:
             return
+        if filled:
+            text = percent(text[0]), text[1]
         words = [w for guard in self.guards[-4:] for w in guard[0]]
         strings = [s for guard in self.guards[-4:] for s in guard[1]]
         self.found.append(
             {
                 "t": kind,
+                "l": level.lower(),
                 "m": text[0][:TEXT_MAX],
                 "h": text[1][:GUARDS_MAX],
                 "f": ".".join(self.path[-2:]),
@@ -140,6 +158,15 @@ class Messages(ast.NodeVisitor):
         if name in self.constants and len(self.constants[name]) < 80:
             return self.constants[name], []
         return "{}", [name[:NAME_MAX]] if name != "?" else []
+
+
+def printed(name):
+    """How a call by this name says its first argument: "e" and "w" of a logger, "W" of the warnings module, or None."""
+    base, _, last = name.rpartition(".")
+    if WARNS.fullmatch(last) and base in ("", "warnings"):
+        return "W"
+    found = LOGS.fullmatch(last) if LOGGER.fullmatch(base) else None
+    return None if found is None else "e" if found["e"] else "w"
 
 
 def tested(node):

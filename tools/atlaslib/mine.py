@@ -20,7 +20,7 @@ import requests
 
 from . import archive, classify, extract, index, messages
 
-FORMAT = 6
+FORMAT = 7
 MEMORY_MAX, SECONDS_MAX = 3 << 30, 900
 SCHEMA = """create table if not exists file (sha text primary key, record blob);
 create table if not exists release (version text primary key, uploaded text, filename text, metadata text,
@@ -29,7 +29,8 @@ create table if not exists message (path text, sha text, found blob, primary key
 create table if not exists heard (version text primary key, files blob);
 create table if not exists python (version text primary key, bounds text);
 create table if not exists wheel (version text, what text, bounds text, primary key (version, what))"""
-HEARD_MAX, HEARD_STEP = 4, 4  # messages are read of the two newest releases and of every fourth before
+# Messages are read of the two newest releases, of every fourth before, and of the last one of each major release.
+HEARD_MAX, HEARD_STEP = 4, 4
 
 
 def folder():
@@ -64,7 +65,7 @@ def record_of(text):
 
 
 def messages_of(path, text):
-    """What a source raises, and the settings and variables that it knows."""
+    """What a source says, and the settings and variables that it knows."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -137,8 +138,10 @@ def spread(versions):
 
 
 def audible(versions):
-    """The releases whose messages are read."""
-    return (versions[-2:] + versions[:-2][::-1][HEARD_STEP - 1::HEARD_STEP])[:HEARD_MAX]
+    """The releases whose messages are read, of all oldest first."""
+    last = {v.release[0]: v for v in versions}.values()
+    steps = (versions[-2:] + versions[:-2][::-1][HEARD_STEP - 1::HEARD_STEP])[:HEARD_MAX]
+    return [v for v in versions if v in steps or v in last]
 
 
 def bounds(db, session, name):

@@ -18,6 +18,7 @@ MAGIC, BASIS, PRIME, MASK = b"FFATLAS\2", 0xCBF29CE484222325, 0x100000001B3, (1 
 UNSURE, HAS_TEXT = 1 << 31, 1 << 30
 NAMES_MAX, LISTED_MAX, TEXT_MAX = 64, 60000, 1 << 20
 LOW_BITS, GAP_BITS, BUCKET_BITS = 30, 24, 6  # a bucket holds 32 to 64 keys, so their gaps are about 24 bits
+PRINTED = "G"  # the shard of messages that are not raised (said.py): the first package that prints one has it
 SECTIONS = ("shards", "buckets", "records", "values", "sets", "packages", "releases", "requires", "needs", "texts",
             "strings")
 
@@ -239,8 +240,12 @@ class Pack:
         """A message: its key is the table's own, and so is what it asks for. One that no second run makes sure gets
         the lower half of its key as a check, so that no other text is taken for it."""
         key = int(cells[0], 16)
-        self.put(package, key, sets[int(cells[5])])
-        self.say(package, key, "\t".join((cells[1] or f"0:{key & 0xFFFFFFFF:08x}", cells[2], cells[3], cells[4])))
+        shard = PRINTED if len(cells[2]) > 1 else package
+        if shard == PRINTED and shard in self.shards and key in self.shards[shard].keys:
+            return
+        self.put(shard, key, sets[int(cells[5])])
+        check = cells[1] or f"0:{key & 0xFFFFFFFF:08x}"
+        self.say(shard, key, "\t".join((check, *cells[2:5], package if shard == PRINTED else "")))
 
     def row_h(self, package, cells, sets, state):
         self.put(package, fnv("H " + package), sets[int(cells[0])])

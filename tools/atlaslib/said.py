@@ -3,7 +3,8 @@
 A row holds no text: a message is known by a run of at most RUN of its words that no other message of the package has
 (or the fewest), and by a second run to be sure, both as hashes. Words are runs of ASCII letters, digits and underscores
 of one stretch between two holes; a word that touches a hole is none, because at run time it has grown.
-src/know/atlas_message.c reads a log's message the same way.
+src/know/atlas_message.c reads a log's message the same way. The line of a log does not show which package printed it:
+what is not raised is listed under PRINTED, with the package, and only where a second run makes sure of it.
 """
 
 import collections
@@ -15,6 +16,8 @@ from .pack import fnv
 
 RUN, ROWS_MAX, WORDS_MIN, TEXTS_MAX = 4, 60000, 3, 300000
 WORD = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
+PRINTED = "G"  # where a raised message has its package
+LEVELS = ("", "e", "w")  # how a message is said, the weightiest first (messages.py)
 # What a rule may take for a setting where nothing else is known: of an engine, the caller's own doing is listed when it
 # has such words.
 SAYS = re.compile(
@@ -53,6 +56,14 @@ def check_of(run):
     return f"{len(run)}:{fnv(' '.join(run)) & 0xFFFFFFFF:x}" if run else ""
 
 
+def kept(answer, level, text, engine):
+    """Is a message worth a row? One that is printed is where it orders itself what it asks for."""
+    kind, name, _ = answer
+    if level:
+        return kind == "i" or kind in "vpq" and classify.orders(text, name)
+    return kind != "c" or engine and bool(SAYS.search(text))
+
+
 class Said:
     """What a package's releases say; `add` them oldest first."""
 
@@ -75,10 +86,11 @@ class Said:
                 known = path + json.dumps(message, sort_keys=True)
                 if known not in self.judged:
                     self.judged[known] = judge({**message, "file": path})
-                answers.setdefault(message["m"], []).append(self.judged[known])
-        for text, all_of_it in answers.items():
-            mask = self.texts.get(text, (0, None))[0] | bit
-            self.texts[text] = mask, max(sorted(set(all_of_it)), key=all_of_it.count)
+                answers.setdefault(message["m"], {}).setdefault(message["l"], []).append(self.judged[known])
+        for text, levels in answers.items():
+            level = min(levels, key=LEVELS.index)
+            mask = self.texts.get(text, (0, "", None))[0] | bit
+            self.texts[text] = mask, level, max(sorted(set(levels[level])), key=levels[level].count)
 
     def rows(self):
         """[(key, check, class, name, more, mask)] in the order of the keys."""
@@ -87,10 +99,10 @@ class Said:
             count.update(set(runs(text)))
             thirds.update(set(runs(text, 3)))
         out = {}
-        for text, (mask, answer) in sorted(self.texts.items()):
-            kind, name, more = answer
-            if kind == "c" and not (self.engine and SAYS.search(text)) or sum(map(len, stretches(text))) < WORDS_MIN:
+        for text, (mask, level, answer) in sorted(self.texts.items()):
+            if not kept(answer, level, text, self.engine) or sum(map(len, stretches(text))) < WORDS_MIN:
                 continue
+            kind, name, more = answer[0] + level, *answer[1:]
             found = list(dict.fromkeys(runs(text)))
             for run in sorted(
                 found, key=lambda r: (count[r], -len("".join(r)))
@@ -98,17 +110,17 @@ class Said:
                 rest = [r for r in runs(text, 3) if not set(r) <= set(run)]
                 apart = [r for r in rest if not set(r) & set(run)] or rest
                 check = check_of(min(apart, key=lambda r: (thirds[r], r)) if apart else ())
-                if not check and (count[run] > 1 or len(run) < RUN):
+                if not check and (level or count[run] > 1 or len(run) < RUN):
                     continue
-                row = (check, kind, name, more)
-                old = out.get(key_of(self.name, run))
+                row, key = (check, kind, name, more), key_of(PRINTED if level else self.name, run)
+                old = out.get(key)
                 if old is None or old[0] == row:
-                    out[key_of(self.name, run)] = row, mask | (old[1] if old else 0)
+                    out[key] = row, mask | (old[1] if old else 0)
                     break
                 if (
-                    old[0][1:] == row[1:] and len(run) == RUN
+                    old[0][1:] == row[1:] and len(run) == RUN and not level
                 ):  # two messages that ask for the same: what they share is enough
-                    out[key_of(self.name, run)] = ("", kind, name, more), mask | old[1]
+                    out[key] = ("", kind, name, more), mask | old[1]
                     break
         return [(key, *row, mask) for key, (row, mask) in sorted(out.items())][:ROWS_MAX]
 

@@ -281,18 +281,20 @@ def cells_of(text, kind):
 
 
 def heard_of(text):
-    """{position: version} of the releases whose messages a table has."""
+    """The releases whose messages a table has, or would have if it were made today."""
     sets, versions = [mask_of(row[0]) for row in cells_of(text, "S")], [row[0] for row in cells_of(text, "R")]
     mask = sum(sets[int(row[0])] for row in cells_of(text, "H"))
-    return {i: v for i, v in enumerate(versions) if mask >> i & 1}
+    heard = {v for i, v in enumerate(versions) if mask >> i & 1}
+    return heard | {str(v) for v in mine.audible([*map(Version, versions)])}
 
 
 def with_messages(name, text, data):
     """The same table with its messages judged anew, from what of them is in the cache."""
     db, sets, mask = mine.opened(name), Numbers(), 0
     messages = said.Said(name, *said.known_packages(data), name in said.engines(data))
-    for position, version in heard_of(text).items():
-        if version in said.heard(db):
+    wanted = heard_of(text) & said.heard(db)
+    for position, (version, *_) in enumerate(cells_of(text, "R")):
+        if version in wanted:
             mask |= 1 << position
             messages.add(1 << position, said.files_of(db, version))
     if not mask:
