@@ -148,9 +148,10 @@ rule {
 -- A variable whose value a library in C throws away, and says so.
 rule {
   id = "env.variable-ignored/compiled",
-  from = {"torch", "nccl"},
+  from = {"torch", "nccl", "engine"},
   signatures = {
     torch = [=[Warning: [`'"]?(?<variable>[A-Z][A-Z0-9]*_[A-Z0-9_]+)[`'"]? environment variable cannot be parsed]=],
+    go = [[invalid environment variable, using default"? key="?(?<variable3>[A-Z][A-Z0-9_]+)]],
     nccl = [[NCCL WARN (?:NET/IB ?: )?(?<variable2>NCCL_[A-Z0-9_]+)]] .. any{
       [[=\S+ is (?:being ignored|out of range)]],
       [[: unknown value '[^'\n]*', defaulting]],
@@ -158,8 +159,8 @@ rule {
   },
   confidence = 0.84,
   when = function(_, log)
-    local hit = log.torch or log.nccl
-    local name = hit.variable or hit.variable2
+    local hit = log.torch or log.nccl or log.go
+    local name = hit.variable or hit.variable2 or hit.variable3
     return {hit = hit, severity = "warning", why = ("The value of %s is none that is understood, so it does nothing.")
         :format(name), fixes = {{unset = {name}, say = "Leave it unset, or give it one of the values that are named."}}}
   end,
@@ -174,12 +175,16 @@ rule {
   signatures = {
     bigger = [[\bTry (?:using |setting )?an? (?:bigger|larger|smaller|lower|higher) (?<flag>--[a-z][\w-]+) value]],
     wrong = [[\binvalid value for (?<flag2>--[a-z][\w-]+): ]],
+    unsupported = [[\bunsupported (?<flag4>--[a-z][\w-]+) [^\n]*\bsupported (?:types|values|options)\b]],
+    requires = [[^(?:Error: )?(?<flag5>--[a-z][\w-]+) requires (?:an?|the) [^\n]+]],
+    unset = [=[[`'"](?<flag6>--[a-z][\w-]+)[`'"] (?:arg|argument|flag|option) (?:is (?:not set|required|missing)]=]
+      .. [[|must be (?:set|given|provided))]],
     empty = [[(?<flag3>--[a-z][\w-]+) (?:can ?not be empty|must be (?:specified|set|given|provided)\s*$)]],
   },
   confidence = 0.84,
   when = function(_, log)
-    local hit = log.wrong or log.empty or log.bigger
-    local flag = hit.flag or hit.flag2 or hit.flag3
+    local hit = log.wrong or log.empty or log.bigger or log.unsupported or log.unset or log.requires
+    local flag = hit.flag or hit.flag2 or hit.flag3 or hit.flag4 or hit.flag5 or hit.flag6
     return {hit = hit, why = ("The program names the option that it was started with and cannot use: %s."):format(flag),
       fixes = {{flag = flag:gsub("^-+", ""):gsub("-", "_"), stated = true,
         say = ("Give %s another value, as the message says."):format(flag)}}}
@@ -199,4 +204,75 @@ rule {
   fixes = {{host = true,
     say = "Use an image of tritonserver for GPUs, or set the model's instance_group to KIND_CPU."}},
   doc = {looks = "GPU memory allocation not supported.", check = "The image's tag (-cpu-only-); instance_group."},
+}
+
+-- Programs in Rust and Go that load a model by themselves.
+rule {
+  id = "vllm.arg-unsupported/backend",
+  title = "the engine's backend cannot do what is asked for with this model",
+  from = {"engine"},
+  signatures = {
+    start = [[Could not start (?:\w+ )?backend: (?<what>[^\n]{3,80}?) (?:is|are) not supported for (?<model>\w+)]],
+    only = [[Could not start (?:\w+ )?backend: (?<model2>\w+) (?:only supports?|is only supported on) ]]
+      .. [[(?<what2>[^\n]{3,80})]],
+  },
+  confidence = 0.82,
+  why = {"{model} has no {what} in this engine.", "In this engine {model2} goes with {what2} and nothing else."},
+  when = function(_, log)
+    local hit = log.start or log.only
+    local pooling = hit.what and hit.what:match[[(?i)splade|classifier|pool]]
+    return {hit = hit, fixes = {
+      pooling and {flag = "pooling", stated = true, say = "Choose another pooling, or a model that was made for it."}
+        or {code = true, kind = "param:model", say = "Serve another model, or use a newer release of the engine."}}}
+  end,
+  doc = {looks = "Could not start backend: `splade` is not supported for ModernBert.",
+    check = "The model's config.json (architectures), and how the server was started."},
+}
+
+rule {
+  id = "torch.no-kernel-image/tei-feature",
+  title = "text-embeddings-inference was built without the kernels of this GPU",
+  from = {"engine"},
+  signatures = {feature = [=[[Ff]lash attention (?<version>v\d) is not installed\. Use [`'"]flash-attn]=]},
+  facts = {"gpus.0.name", "gpus.0.cc"},
+  confidence = 0.82,
+  why = {"This build has no flash attention {version}, which this GPU and model need.", "It is a {fact:gpus.0.name}."},
+  fixes = {{image = "tei", kind = "rebuild:tei", say = "Use the image that is made for this GPU."}},
+  doc = {looks = "Flash attention v1 is not installed. Use `flash-attn-v1` feature.", check = "The image's tag."},
+}
+
+rule {
+  id = "hf.incomplete/engine",
+  title = "a file of the model is missing or not whole",
+  from = {"engine"},
+  signatures = {
+    weights = [[\bWeights not found: ]],
+    json = [=[[Ff]ailed to parse [`'"](?<file>[\w./-]+\.json)[`'"]]=],
+    split = [[split GGUF [^\n]*\bis missing (?:shard|split)\b]],
+    short = [[tensor \S+ offset\s?\+\s?size \(\d+\) exceeds file size]],
+  },
+  confidence = 0.84,
+  why = "The engine reads the model's files itself, and one of them is not there or cannot be read.",
+  fixes = {{fetch = true, say = "Download the model again, with all of its files."}},
+  doc = {looks = "Weights not found: ...; Failed to parse `config.json`.",
+    check = "The files in the model's folder against those on the hub."},
+}
+
+rule {
+  id = "rocm.mismatch/ollama",
+  title = "this ROCm has nothing for this GPU",
+  from = {"engine"},
+  signatures = {
+    target = [[no rocblas support for gfx target[^\n]*?\b(?<gfx>gfx\w+)]],
+    runtime = [[\bno (?<library>amdhip64|libamdhip64|hip) runtime (?:DLL|library) found]],
+  },
+  confidence = 0.82,
+  when = function(_, log)
+    local hit = log.target or log.runtime
+    return {hit = hit, severity = "warning", lasts = true,
+      why = {"The program's ROCm has no rocblas for {gfx}.", "ROCm's runtime ({library}) is not installed."},
+      fixes = {{host = true, kind = "os", say = hit == log.target and "Run it on a GPU that this ROCm has code for, or "
+        .. "with a release of ROCm that has it." or "Install AMD's driver with ROCm's runtime."}}}
+  end,
+  doc = {looks = "dropping ROCm device - no rocblas support for gfx target.", check = "rocminfo | grep gfx."},
 }

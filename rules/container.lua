@@ -294,7 +294,7 @@ rule {
   from = {"container", "orchestrator", "shell"},
   signatures = {
     select = [=[could not select device driver ['"]?['"]? with capabilities: \[\[gpu\]\]]=],
-    select2 = [[could not select device driver]],
+    select2 = [[could not select device driver(?! \\?['"](?!nvidia)\w)]],
     runtime = [[(?:[Uu]nknown (?:or invalid )?runtime (?:name|specified)[: ]*['"]?nvidia|]]
       .. [[runtime ['"]?nvidia['"]? (?:is )?not (?:found|configured)|unknown runtime specified nvidia)]],
     hook = [[nvidia-container-(?:runtime|toolkit|cli)(?:-hook)?['"`]?:? (?:executable file )?not found|]]

@@ -155,3 +155,173 @@ rule {
   doc = {looks = "nvidia-container-cli: mount error: invalid device node: /dev/nvidia0.",
     check = "ls -l /dev/nvidia*; NVIDIA_DRIVER_CAPABILITIES and NVIDIA_MIG_* in the image."},
 }
+
+-- ---- what a service reads, and what it needs beside it ----
+
+local CORRECT = {host = true, kind = "os", say = "Correct that file (or move it away, so that the service takes its "
+  .. "defaults), then restart the service."}
+
+rule {
+  id = "container.runtime-config/file",
+  title = "a configuration of the container stack cannot be used as it stands",
+  from = {"container", "orchestrator", "systemd", "shell", "other"},
+  signatures = {
+    key = [[\b(?<key>nvidia-(?:container-cli|container-runtime|container-runtime-hook|ctk)\.[a-z][\w.-]*) ]]
+      .. [[(?:value|must|is (?:not|invalid))\b]],
+    runtime = [[(?:unable|failed) to load config for runtime (?<runtime>docker|containerd|crio|cri-o)\b]],
+    source = [[(?:could not|cannot|unable to|failed to) (?:open|read|load|parse) (?:source |the )?config(?:uration)? ]]
+      .. [[file:? [^\n]*?(?<file>/[\w./-]*(?:nvidia-container-runtime|containerd|docker|crio|cdi)[\w./-]*)]],
+    toml = [[(?:invalid plugin config: |failed to (?:load|unmarshal|decode) (?:imported )?TOML]]
+      .. [[|strict mode: fields in the document are missing]]
+      .. [[|unmarshal TOML with unknown fields)]],
+  },
+  specific_over = {"container.runtime-config"},
+  confidence = 0.84,
+  when = function(_, log)
+    local hit = log.key or log.source or log.runtime or log.toml
+    if hit == log.key then
+      return {hit = hit, why = ("%s in /etc/nvidia-container-runtime/config.toml has a value that the toolkit does not "
+        .. "take."):format(hit.key), fixes = {{host = true, kind = "os", say = "Give it a value of the form that the "
+        .. "message asks for, or let nvidia-ctk config write the file anew."}}}
+    elseif hit == log.toml then
+      return {hit = hit, why = "A file of the service's configuration has fields or a form that this release of it "
+        .. "does not know.", fixes = {CORRECT}}
+    end
+    local what = hit.file or hit.runtime
+    return {hit = hit, why = ("The configuration of %s cannot be read."):format(what), fixes = {CORRECT}}
+  end,
+  doc = {looks = "nvidia-container-cli.ldconfig value \"/sbin/ldconfig\" is not host-relative.",
+    check = "The file that is named; containerd config dump, dockerd --validate."},
+}
+
+rule {
+  id = "container.runtime-config/host-lacks",
+  title = "the container service lacks something of its host",
+  from = {"container", "orchestrator", "systemd", "other"},
+  signatures = {
+    kernel = [[\b(?<what>[\w/-]+(?: [\w/-]+){0,2}) (?:is|are)(?:n't| not) (?:enabled|supported|available) ]]
+      .. [[(?:in|by) (?:the|this|your) (?:host )?kernel\b]],
+    program = [[failed to (?:start|run|execute|find) (?<program>[a-z][\w-]*), (?:check|make sure|verify) that [^\n]*]]
+      .. [[\$PATH]],
+    variable = [[\$(?<variable>[A-Z][A-Z0-9_]{3,}) (?:needs to|must|has to) be (?:set|writable)]],
+    mapping = [[user namespaces enabled, but no (?<mapping>[ug]id) mappings? found]],
+  },
+  confidence = 0.84,
+  when = function(_, log)
+    local hit = log.kernel or log.program or log.variable or log.mapping
+    if hit == log.kernel then
+      return {hit = hit, why = "The kernel of this host was built or started without {what}.",
+        fixes = {{host = true, kind = "os", say = "Turn it on (sysctl, the kernel's command line, or another kernel), "
+          .. "or leave the option out that asks for it."}}}
+    elseif hit == log.program then
+      return {hit = hit, why = "The service starts the program {program} and does not find it on its PATH.",
+        fixes = {{host = true, kind = "os", say = "Install the whole package of the service, so that its helpers are "
+          .. "of one release, and restart it."}}}
+    elseif hit == log.variable then
+      return {hit = hit, why = "Where the service is started {variable} is not set, or names a folder of another user.",
+        fixes = {{host = true, kind = "os", say = "Start it by the script that sets it (for a service without root "
+          .. "dockerd-rootless.sh), or set it."}}}
+    end
+    return {hit = hit, why = "The container is to have a user namespace and gets no {mapping} mapping.",
+      fixes = {{host = true, kind = "os", say = "Give the user ranges in /etc/subuid and /etc/subgid, or start the "
+        .. "container without a user namespace of its own."}}}
+  end,
+  doc = {looks = "user namespaces aren't enabled in the kernel; failed to start docker-proxy, check that the current "
+    .. "version is in your $PATH.", check = "zgrep USER_NS /proc/config.gz; the PATH of the service."},
+}
+
+rule {
+  id = "container.image-broken/store",
+  title = "the image is not whole in the service's own store",
+  from = {"container", "orchestrator", "other"},
+  signatures = {
+    digest = [[(?:image|layer|config|blob|manifest)\b[^\n]* does not match expected (?:checksum|digest)]],
+    store = [[could not verify layer data for\b]],
+    old = [[media type \\?"[\w.+/-]*v1\+?\w*\\?" is no longer supported]],
+  },
+  context = {proxy = [[(?:proxyconnect|x509:)]]},
+  unless = {"proxy"},
+  confidence = 0.84,
+  when = function(_, log)
+    return log.old and not (log.digest or log.store) and {title = "the image is of a form that is no longer read",
+      why = "The image was pushed in the first form of Docker's registries, which newer services do not read.",
+      fixes = {{host = true, kind = "os", say = "Take a newer tag of it, or pull it with an older Docker and push it "
+        .. "again from there."}}} or {}
+  end,
+  why = "What is stored, or came from the registry, is not what its digest says: cut short or changed on the way or on "
+    .. "the disk.",
+  fixes = {{host = true, kind = "os", say = "Remove the image (docker image rm), then pull it anew; where it comes "
+    .. "again, look at the disk and at what stands between here and the registry."}},
+  doc = {looks = "image digest sha256:... does not match expected checksum.", check = "docker image rm, then pull."},
+}
+
+rule {
+  id = "sys.arch/image-system",
+  title = "the image is for another operating system",
+  from = {"container", "orchestrator", "other"},
+  signatures = {
+    os = [[cannot download image with operating system \\?"(?<image>\w+)\\?" when requesting \\?"(?<host>\w+)]],
+    os2 = [[image operating system \\?"(?<image2>\w+)\\?" cannot be used on this platform]],
+  },
+  confidence = 0.88,
+  when = function(_, log)
+    local hit = log.os or log.os2
+    return {hit = hit, why = ("The image was made for %s, and this host does not run such containers."):format(
+      hit.image or hit.image2), fixes = {{host = true, kind = "os", say = "Pull the image's variant for this system "
+      .. "(--platform linux/amd64), or another tag."}}}
+  end,
+  doc = {looks = "cannot download image with operating system \"windows\" when requesting \"linux\".",
+    check = "docker manifest inspect IMAGE."},
+}
+
+rule {
+  id = "container.no-gpu/other-vendor",
+  title = "the container engine has no way to give out this vendor's GPUs",
+  from = {"container", "orchestrator", "shell"},
+  signatures = {
+    select = [[could not select device driver \\?['"](?<vendor>amd|intel)]],
+    spec = [[\b(?<vendor2>AMD|Intel) CDI spec not found]],
+  },
+  specific_over = {"container.toolkit-missing"},
+  confidence = 0.88,
+  when = function(_, log)
+    local hit = log.select or log.spec
+    return {hit = hit, why = ("No specification of the %s GPUs of this host is there for the engine."):format(
+      hit.vendor or hit.vendor2), fixes = {{host = true, kind = "os", say = "Install the vendor's container toolkit "
+      .. "and let it write the CDI specification (amd-ctk cdi generate), or pass the devices themselves (--device "
+      .. "/dev/kfd --device /dev/dri)."}}}
+  end,
+  doc = {looks = "could not select device driver \"amd\" with capabilities: [[gpu]].",
+    check = "ls /etc/cdi /var/run/cdi."},
+}
+
+-- What nobody above knows: the innermost layer's words are all that there is.
+rule {
+  id = "container.runtime-config/says",
+  title = "the container runtime refuses to make the container",
+  role = "symptom",
+  from = {"container", "orchestrator", "shell", "app", "other"},
+  signatures = {
+    create = [[(?:OCI runtime create failed|failed to create (?:shim task|task for container)): ]]
+      .. [[(?:[^\n]*: )?(?<said>[^:\n]{8,200})$]],
+    option = [[docker: Error response from daemon: (?!failed to)[^\n]{4,120}]] .. any{
+      [[\bis incompatible with\b]],
+      [[\bshould be (?:larger|smaller|less|greater|lower|higher)\b]],
+      [[\bis not in a separate kernel namespace\b]],
+      [[\bis (?:only )?supported (?:only )?(?:for|on|with|by)\b]],
+      [[\bnot supported (?:for|on|with|by|in)\b]],
+      [[\bcannot be used (?:with|in|on)\b]],
+      [[\bcannot share\b]],
+    },
+  },
+  context = {known = [[(?:no such file or directory|executable file not found|permission denied|not permitted]]
+    .. [[|no space left|cannot allocate memory|context (?:canceled|deadline)|nvidia-container-cli]]
+    .. [[|unknown or invalid runtime)]], started = [[kubelet +Started container]]},
+  unless = {"known", "started"},
+  confidence = 0.62,
+  why = "Nothing of the image ran yet: what the container is to be was read, and the last words say what is not taken.",
+  fixes = {{host = true, kind = "os", say = "Change the option of the container, or the setting of the host, that the "
+    .. "last words name."}},
+  doc = {looks = "OCI runtime create failed: runc create failed: process scheduler can't be used together with "
+    .. "AllowedCPUs.", check = "How the container is started (docker inspect), and the service's configuration."},
+}
