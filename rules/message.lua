@@ -5,7 +5,7 @@
 local CALLED = {
   pytorch = "torch", ["huggingface_hub"] = "huggingface-hub", sklearn = "scikit-learn", cv2 = "opencv-python-headless",
   pil = "pillow", weights = "wandb", flashinfer = "flashinfer-python", ["flash_attn"] = "flash-attn",
-  tensorrt_llm = "tensorrt-llm", deepgemm = "deep-gemm",
+  tensorrt_llm = "tensorrt-llm", deepgemm = "deep-gemm", te = "transformer-engine", flashattention = "flash-attn",
 }
 
 -- The distribution that a word of a message means; nil when no such package is known.
@@ -117,6 +117,7 @@ local REQUESTS = {
     .. [=[(?:version|build|release)s? (?:with|that (?:has|supports|includes)|having)\b]=],
   [=[requires? (?:an? |the )?(?:\w+ )?[`'"]?([\w.-]+)[`'"]? installation\b]=],
   [=[(?i)\b(?:your|the) (?:current |installed )?[`'"]?([\w.-]+)[`'"]? version\b[^\n]{0,80}\b(?:upgrade|update)\b]=],
+  [=[(?i)[`'"]?\b([\w.-]+)[`'"]?(?: version)? is (?:too old|outdated)\b[^\n]{0,40}\b(?:upgrade|update)\b]=],
   [=[(?i)\bdepends on (?:an? )?(?:newer|later|more recent) (?:version|release) of [`'"]?([\w.-]+)]=],
   [=[(?i:make sure|ensure|check)\b[^\n.;:]{0,70}?[`'"]?\b([\w.-]+)[`'"]? (?:is|are) installed\b]=],
   [=[(?i:make sure|ensure) (?:that )?you have [`'"]?([\w.-]+)[`'"]? installed\b]=],

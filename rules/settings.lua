@@ -107,7 +107,7 @@ local SETTING = [[\b((?:tensor|pipeline|data|expert)_parallel_size(?:_\w+)?|(?:t
   .. [[|fp8|fp4|attention|decode|prefill|sampling|grammar|speculative|mm|dist_executor|kv_cache)_\w*backend]]
   .. [[|attention_backend|max_model_len|max_num_seqs|max_num_batched_tokens|gpu_memory_utilization]]
   .. [[|mem_fraction_static|kv_cache_dtype|block_size|page_size|chunked_prefill_size|enable_\w+|disable_\w+]]
-  .. [=[|speculative_\w+|quantization(?=[=`'"])|quant_policy|enforce_eager|load_format|tokenizer_mode]=]
+  .. [=[|(?:num_)?speculative_\w+|quantization(?=[=`'"])|quant_policy|enforce_eager|load_format|tokenizer_mode]=]
   .. [[|\w+_transfer_config|trust_remote_code|object_store_memory|hicache_\w+)\b]]
 local VARIABLE = [[\b((?:VLLM|SGLANG|SGL|TRTLLM|TLLM|LMDEPLOY|LMCACHE|RAY|PYTORCH|NCCL|NVSHMEM)_[A-Z0-9_]+)]]
 local NAMED = [=[(?:=| to )[`'"]?([\w.:/-]+)]=]

@@ -36,10 +36,15 @@ local ORDER = [[(?:^|[.;:!,(]\s*|\b(?:please|try|consider|or|by|to|and|must|shou
 local LIMIT = [[[^\n.;]{0,60}\b(?:(?:minimum|maximum|least|most|largest|smallest) (?:allowed|supported|possible)\b]]
   .. [[|is (?:too (?:small|large|low|high|long|short)|(?:larger|smaller|greater|less|lower|higher) than)\b|must be\b)]]
 
+-- By its name, where that is ordered first: "reduce max_rows or use another attention backend".
+local NAMED = "(?i)" .. ORDER .. [[([a-z]+(?:_[a-z0-9]+)+)\b]]
+
 local function setting_of(text)
   for _, row in ipairs(WORDS) do
-    if text:match("(?i)" .. ORDER .. row[1] .. [[\b]]) or text:match([[(?i)\b]] .. row[1] .. LIMIT) then
-      return row[2]
+    local at = text:find("(?i)" .. ORDER .. row[1] .. [[\b]])
+    if at or text:match([[(?i)\b]] .. row[1] .. LIMIT) then
+      local before = at and text:find(NAMED)
+      return before and before < at and text:match(NAMED) or row[2]
     end
   end
 end
@@ -59,6 +64,37 @@ rule {
   end,
   doc = {looks = "'Increase GPU memory utilization', 'use eager attention' in a library's exception.",
     check = "What the engine was started with, or the model was loaded with."},
+}
+
+-- ---- a setting with its value ----
+
+-- Where a library reads how it was started, not what a caller hands to a function.
+local CONFIGURATION = [=[[/\\](?:schemas?|validat\w+|\w*arg(?:ument)?s(?:_\w+)?|\w*config\w*|settings|\w*options|cli|]=]
+  .. [=[launch\w*)(?:[/\\]\w+){0,2}\.py$]=]
+-- "Please set 'a_b' to false", "Use `a_b: c`"
+local VALUED = [=[(?:(?:^|[.;:!,(]\s*)(?i:please |or |and |either )?|\b(?:[Pp]lease|must|need to|should) )]=]
+  .. [=[(?i:set|use|change|switch) ]=]
+  .. [=[(?:the )?[`'"]?([a-z][a-z0-9]*_\w+)[`'"]?(?: to |\s?[=:]\s?)[`'"]?([\w.+-]+)]=]
+
+rule {
+  id = "engine.arg-invalid/valued",
+  anyone = "request",
+  signatures = {set = [=[(?:Error|Exception): [^\n]*\b(?:set|use|change|switch) (?:the )?[`'"]?[a-z][a-z0-9]*_\w+]=]},
+  context = {memory = [[(?:out of memory|CUDA error|gated repo)]]},
+  unless = {"memory"},
+  when = function(_, log)
+    local hit, text = raised(log.all"set")
+    local frames = hit and hit.event.frames or {}
+    if not hit or not frames[#frames] or not frames[#frames].file:match(CONFIGURATION) then return nil end
+    local name, value = text:match(VALUED)
+    if not name then return nil end
+    return {hit = hit, confidence = 0.8,
+      why = ("It reads how it was started, and the message says what to change: %s."):format(name),
+      fixes = {{code = true, kind = "param:" .. name, say = ("Set %s to %s, as the message says."):format(name,
+        (value:gsub("[.]+$", "")))}}}
+  end,
+  doc = {looks = "'save_strategy and save_steps mismatch. Please set save_strategy to 'steps'' where a library reads "
+    .. "its configuration.", check = "The configuration or the command line of what was started."},
 }
 
 -- ---- the GPU that it asks for ----
