@@ -5,8 +5,8 @@
 //	config.json {"rope_scaling": {"rope_type": "llama3", "factor": 8}} configuration_llama.py wants "two fields"
 //	model.onnx                                                         08 0a: version 10 of ONNX's representation
 //
-// How the source lies: peft takes settings of its later releases from 0.14 on (and says so in its code), so only what is
-// older is told of; code beside a model ("auto_map") has a configuration of its own.
+// How the source lies: peft takes settings of its later releases from 0.14 on (and says so in its code), so only what
+// is older is told of; code beside a model ("auto_map") has a configuration of its own.
 #include "probe/model_folder.h"
 
 #include "host/bytes.h"
