@@ -308,8 +308,8 @@ rule {
     if log.apart and log.missing.module and not (log.local_launcher or log.binary) then
       return {hit = hit, evidence = {log.missing}, confidence = 0.78, why = "The command pip belongs to another Python "
         .. "(of ~/.local) than the one that runs, so what it installs is not seen.",
-        fixes = {{install = know.distribution(log.missing.module), absent = true,
-          say = "Install it by the interpreter that runs it."}}}
+        fixes = {{code = true, kind = "pip:" .. know.distribution(log.missing.module), say = "Install it by the "
+          .. "interpreter that runs it: by that one's own pip (python -m pip), not by the command pip."}}}
     end
     return {hit = hit, confidence = 0.72,
       why = "Another interpreter or copy runs than the one that was prepared: a launcher or package of ~/.local (or "
@@ -335,6 +335,13 @@ local function own_file_twice(event)
   end
 end
 
+-- The file that is being imported, where it is nobody's package and bears the name of one.
+local function called_alike(hit)
+  local file = hit.own
+  if not file or file:match[=[(?:site|dist)-packages|[/\\]lib(?:64)?[/\\]python3]=] then return nil end
+  return file:match[=[([^/\\]+)\.py$]=] == hit.package2 and file or nil
+end
+
 rule {
   id = "pip.broken-install",
   anyone = "interpreter",
@@ -351,7 +358,7 @@ rule {
       [[Importing the numpy C-extensions failed]],
     },
     circular = [[cannot import name '\w+' from partially initialized module '(?<package2>[\w.]+)' \(most ]]
-      .. [[likely due to a circular import\)]],
+      .. [[likely due to a circular import\)(?: \((?<own>[^)\n]+\.py)\))?]],
     opencv = any{
       [[partially initialized module 'cv2' has no attribute]],
       [[recursion is detected during loading of "cv2" binary extensions]],
@@ -371,7 +378,7 @@ rule {
   unless = {"glibc", "cuda", "symbol"},
   specific_over = {"pip.module-missing", "bnb.not-installed", "hf.version-conflict", "hf.model-too-new"},
   when = function(f, log)
-    local own = log.circular and own_file_twice(log.circular.event)
+    local own = log.circular and (own_file_twice(log.circular.event) or called_alike(log.circular))
     if own then
       local name = own:match[=[([^/\\]+)$]=]
       return {hit = log.circular, confidence = 0.88, title = "an own file shadows a package",

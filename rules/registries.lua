@@ -3,9 +3,11 @@
 
 -- ---- a name that two packages enter into transformers' lists ----
 
--- The class of transformers' own that takes the place since some release: its name is the other's.
-local function since(class)
-  local name = class and class:match[[(\w+)$]]
+-- The class of transformers' own that takes the place since some release: its name is the other's, or follows from
+-- that of the entry (aimv2: Aimv2Config).
+local function since(hit)
+  local name = hit.class and hit.class:match[[(\w+)$]]
+    or hit.entry and hit.entry:sub(1, 1):upper() .. hit.entry:sub(2):gsub("-", "_") .. "Config"
   local known = name and atlas.name("transformers", name)
   return known and known.state == "changed" and known.newer and known.newer:match[[^>=([\d.]+)$]]
 end
@@ -33,7 +35,7 @@ rule {
   title = "transformers brings a model of its own by now that another package adds to it",
   when = function(_, log)
     local hit = log.taken or log.named
-    local package, first = enters(hit), since(hit.class)
+    local package, first = enters(hit), since(hit)
     local older = first and {install = "transformers", need = "<" .. first,
       say = "Go back to a release of transformers that leaves that place to it."}
     local upgrade = package and {install = package, newest = true,
@@ -44,7 +46,8 @@ rule {
         .. "has one of that name already: it is newer than what that was written for."):format(hit.entry or
         hit.class:match[[(\w+)$]], package or "the program's own code"),
       "transformers is {fact:python.packages.transformers.version}."},
-      fixes = package and {older or upgrade, older and upgrade or own} or {older or own, older and own or nil}}
+      fixes = package and know.package(package) and (hit.class and {older or upgrade, older and upgrade or own}
+          or {upgrade, older or own}) or {older or own, older and own or nil}}
   end,
   doc = {looks = "ValueError: 'aimv2' is already used by a Transformers config, pick another name.",
     check = "Which transformers the package that adds the model asks for (pip show)."},
@@ -68,6 +71,29 @@ rule {
     {flag = "template", stated = true, say = "Or name the template of the family that the model comes from."},
   },
   doc = {looks = "ValueError: Template qwen3 does not exist.", check = "src/llamafactory/data/template.py."},
+}
+
+-- transformers 5 writes rope's settings for each kind of layer; engines made for 4 look for one set of them.
+rule {
+  id = "hf.model-too-new/rope-type",
+  from = {"engine", "server", "app", "other"},
+  signatures = {rope = [[rope_scaling should have a 'rope_type' key]]},
+  context = {sglang = [[\bsglang\b]]},
+  facts = {"python.packages.vllm.version", "python.packages.transformers.version"},
+  explains = {"vllm.engine-died"},
+  confidence = 0.86,
+  title = "the model's configuration is written for a newer engine",
+  why = {"The engine reads the settings of rotary embedding in the old form, and the model's config.json (or the "
+    .. "transformers beside the engine) has them in the new one.", "vllm is {fact:python.packages.vllm.version}.",
+    "transformers is {fact:python.packages.transformers.version}."},
+  when = function(_, log)
+    return {fixes = {{install = log.sglang and "sglang" or "vllm", newest = true, say = "Upgrade the engine (or its "
+        .. "image), with the transformers that it asks for."},
+      {install = "transformers", need = "<5", say = "Or, where only transformers is newer than the engine wants, go "
+        .. "back to 4."}}}
+  end,
+  doc = {looks = "1 validation error for ModelConfig: Value error, rope_scaling should have a 'rope_type' key.",
+    check = "rope_scaling or rope_parameters in the model's config.json; the engine's release."},
 }
 
 rule {
@@ -119,6 +145,31 @@ rule {
   end,
   doc = {looks = "AssertionError: the model format should be in ['llama', 'hf', 'awq', None].",
     check = "The command line or the configuration against that list."},
+}
+
+-- vLLM reads the value of some flags as an object of its own, and says what is wrong with it in pydantic's words.
+rule {
+  id = "engine.arg-invalid/flag-object",
+  from = {"engine", "shell", "server", "app", "other"},
+  signatures = {
+    flag = [[\berror: argument (?<flag>--[\w-]+)(?:/-{1,2}[\w-]+)*: \d+ validation errors? for (?<kind_of>\w+)]],
+  },
+  context = {
+    want = [[^\s*(?<said>[A-Z][^\[\n]{4,160}?)\.? \[type=\w+, input_value=(?<got>[^,\n]{1,80}), input_type]],
+  },
+  confidence = 0.88,
+  title = "the value of a flag is not what this release reads",
+  when = function(_, log)
+    local hit, want = log.flag, log.want
+    local name = hit.flag:gsub("^-+", ""):gsub("-", "_")
+    return {evidence = {want}, why = {("%s is read as a %s, and what was given is none."):format(hit.flag, hit.kind_of),
+        want and ("It was given %s: %s."):format(want.got, want.said) or nil},
+      fixes = {{code = true, kind = "param:" .. name, say = ("Give %s an object in JSON, in single quotes, with the "
+          .. "keys that this release's --help names."):format(hit.flag)},
+        {code = true, kind = "param:" .. name, say = "Or leave it out."}}}
+  end,
+  doc = {looks = "argument --compilation-config/-O: 1 validation error for CompilationConfig.",
+    check = "The flag's help in that very release."},
 }
 
 -- ---- sizes that must go into one another ----

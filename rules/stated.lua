@@ -89,13 +89,16 @@ local OTHERS = {
     "An older torch (or tensorboard) uses distutils.version, which newer setuptools do not "
       .. "bring along.",
     "Go back to an older setuptools, or upgrade torch."},
+  {[[AlreadyExistsError: Another metric with the same name already exists]], "keras tensorflow",
+    "keras is of another release than the tensorflow below it, and enters its counters a second time.",
+    "Install both in one release."},
 }
 local others = {}
 for i, row in ipairs(OTHERS) do others["o" .. i] = row[1] end
 
 rule {
   id = "pip.conflict/stated",
-  from = {"server", "other"},
+  from = {"server", "other", "framework"},
   signatures = others,
   facts = {"python.conflicts"},
   when = function(_, log)
