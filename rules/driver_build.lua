@@ -109,7 +109,7 @@ rule {
   id = "driver.build-failed/pod",
   from = {"driver", "system", "installer", "compiler", "orchestrator", "shell", "app", "other"},
   signatures = {
-    kernel = [[^\W*(?:ERROR: )?Could not resolve Linux kernel version]],
+    kernel = [[\bCould not resolve Linux kernel version]],
     modpost = [[(?:GPL-incompatible module nvidia\S* uses GPL-only symbol|]]
       .. [[modpost: "?\w+"? \[\S*nvidia\S*\.ko\] undefined)]],
   },
@@ -143,7 +143,7 @@ rule {
 rule {
   id = "driver.library-mismatch/pod",
   from = {"driver", "system", "installer", "orchestrator", "shell", "app", "other"},
-  signatures = {held = [[^\W*(?:ERROR: )?Could not unload NVIDIA driver kernel modules, driver is in use]]},
+  signatures = {held = [[\bCould not unload NVIDIA driver kernel modules, driver is in use]]},
   title = "the driver's pod cannot replace a driver in use",
   confidence = 0.85,
   explains = {"driver.not-loaded"},
