@@ -500,3 +500,13 @@ def test_a_traceback_that_a_model_tells_of_is_nobodys(firstfix, log):
 ])  # fmt: skip
 def test_a_traceback_below_or_in_what_a_program_says_is_its_own(firstfix, log):
     assert explain(firstfix, LOADED + log)["verdict"] == "failed"
+
+
+@pytest.mark.parametrize("indent", ["    ", "\t", "  ", "        "])
+def test_a_paste_that_is_indented_is_the_same_log(firstfix, indent):
+    skip = "[rank2]:W1115 11:42:22.079000 139954085840704 torch/_inductor/select_algorithm.py:1469] [16/384] out of"
+    skip += " resource: shared memory, Required: 122880, Hardware limit: 101376. Reducing block sizes may help.\n"
+    for log in ("SingleProcess AUTOTUNE benchmarking takes 1.9 seconds\n" + skip, UP + DEAD, UP, DEAD + "\n" + DEAD):
+        pasted = "".join(indent + line if line.strip() else line for line in log.splitlines(keepends=True))
+        plain, answer = explain(firstfix, log), explain(firstfix, pasted)
+        assert (answer["verdict"], answer["unexplained"]) == (plain["verdict"], plain["unexplained"])

@@ -1,6 +1,7 @@
 // Gathers the bytes of a log into chunks that end at line ends. A colour can stand in the middle of a message, so
 // escape sequences are taken off here, before anything is looked for; newlines stay where they are counted. So are the
-// objects of docker's json-file, the commonest wrapper of whole logs; others are opened when a line is read.
+// objects of docker's json-file, the commonest wrapper of whole logs; others are opened when a line is read. What all
+// lines of a log are indented by is a paste's.
 //
 //	"Runt" "imeError: \x1b[31mno kernel\x1b[0m\nnext"   ->   "RuntimeError: no kernel\n" "next"
 #include "log/chunk.h"
@@ -25,6 +26,8 @@ struct ff_chunks {
 	bool looked;		// whether it may be a notebook
 	bool waits;		// it may: nothing was handed out yet
 	bool docker;		// lines came in docker's objects
+	bool begun;		// something was handed out
+	size_t indent;		// what all its lines began with: blanks or tabs
 	bool last;		// nothing is left behind what is handed out
 	struct ff_buf notebook; // its beginning
 	char *held;
@@ -87,6 +90,45 @@ static size_t strip_escapes(char *text, size_t n)
 	return kept;
 }
 
+static size_t blanks(struct ff_span line)
+{
+	size_t n = 0;
+	while (n < line.n && (line.p[n] == ' ' || line.p[n] == '\t') && line.p[n] == line.p[0])
+		n++;
+	return n;
+}
+
+// The indentation that all lines have: of a paste. 0 for none, or for so little that a logger may have written it.
+static size_t common_indent(struct ff_span text)
+{
+	enum { BLANKS_MIN = 2, LINES_MIN = 2 };
+	size_t least = SIZE_MAX, lines = 0, min = BLANKS_MIN;
+	struct ff_span line;
+	while (least >= min && ff_span_next(&text, '\n', &line)) {
+		size_t n = blanks(line);
+		if (!ff_span_trim(line).n)
+			continue;
+		min = line.p[0] == '\t' ? 1 : BLANKS_MIN;
+		least = n < least ? n : least;
+		lines++;
+	}
+	return lines >= LINES_MIN && least >= min ? least : 0;
+}
+
+// Takes it off where the text lies; returns its length without it.
+static size_t strip_indent(char *text, size_t n, size_t indent)
+{
+	struct ff_span rest = {text, n}, line;
+	size_t kept = 0;
+	while (rest.n && ff_span_next(&rest, '\n', &line)) {
+		size_t off = blanks(line), all = line.n + (line.p + line.n < text + n);
+		off = off < indent ? off : indent;
+		memmove(text + kept, line.p + off, all - off);
+		kept += all - off;
+	}
+	return kept;
+}
+
 static struct ff_error *hand_out(struct ff_chunks *chunks, size_t n)
 {
 	char *text = chunks->held;
@@ -95,7 +137,13 @@ static struct ff_error *hand_out(struct ff_chunks *chunks, size_t n)
 		text = chunks->text;
 		n = ff_docker_read((struct ff_span){chunks->held, n}, text);
 	}
-	return chunks->fn((struct ff_span){text, strip_escapes(text, n)}, chunks->context);
+	n = strip_escapes(text, n);
+	if (!chunks->begun)
+		chunks->indent = common_indent((struct ff_span){text, n});
+	chunks->begun = true;
+	if (chunks->indent)
+		n = strip_indent(text, n, chunks->indent);
+	return chunks->fn((struct ff_span){text, n}, chunks->context);
 }
 
 // So many more bytes stand behind those that are held.
