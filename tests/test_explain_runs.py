@@ -510,3 +510,36 @@ def test_a_paste_that_is_indented_is_the_same_log(firstfix, indent):
         pasted = "".join(indent + line if line.strip() else line for line in log.splitlines(keepends=True))
         plain, answer = explain(firstfix, log), explain(firstfix, pasted)
         assert (answer["verdict"], answer["unexplained"]) == (plain["verdict"], plain["unexplained"])
+
+
+ASIDE = 'Traceback (most recent call last):\n  File "/srv/app/parts.py", line 38, in load\n    import heron\n'
+WEBUI = "Launching Web UI with arguments: --listen\n"
+
+
+@pytest.mark.parametrize("start, said, up", [
+    (WEBUI, "*** Error loading script: nest.py\n", "Running on local URL:  http://127.0.0.1:7860\n"),
+    ("", '10:00:00-000002 ERROR    Failed to load the extension "nest".\n',
+     "Running on local URL:  http://127.0.0.1:7860\n"),
+    ("INFO 10-02 08:00:00 [api_server.py:1] vLLM API server version 0.9.1\n", "Failed to load plugin heron_resolver\n",
+     "INFO:     Application startup complete.\n"),
+], ids=["web ui", "text generation", "vllm"])
+@pytest.mark.parametrize("error", [
+    "ModuleNotFoundError: No module named 'insightface'",
+    "ImportError: libGL.so.1: cannot open shared object file: No such file or directory",
+])
+def test_a_plugin_that_does_not_load_is_a_warning(firstfix, start, said, up, error):
+    answer = explain(firstfix, start + said + ASIDE + error + "\n\n" + up)
+    assert answer["verdict"] == "running" and answer["diagnoses"][0]["severity"] == "warning"
+    assert "came up without it" in answer["diagnoses"][0]["why"]
+    assert explain(firstfix, start + said + ASIDE + error + "\n")["verdict"] == "failed"
+    assert explain(firstfix, start + ASIDE + error + "\n\n" + up)["verdict"] == "failed"  # nobody said that it is one
+
+
+def test_a_node_that_comfyui_cannot_import_is_left_out(firstfix):
+    log = (
+        "ComfyUI startup time: 2026-01-02 10:00:00\n" + ASIDE + "ImportError: libGL.so.1: cannot open shared object"
+        " file: No such file or directory\n\nCannot import /srv/ComfyUI/custom_nodes/x module for custom nodes:"
+        " libGL.so.1: cannot open shared object file: No such file or directory\n"
+    )
+    assert explain(firstfix, log)["verdict"] == "failed"
+    assert explain(firstfix, log + "To see the GUI go to: http://127.0.0.1:8188\n")["verdict"] == "running"

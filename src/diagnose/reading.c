@@ -308,7 +308,11 @@ static void on_landmark(
 		break;
 	case FF_LANDMARK_IGNORED:
 	case FF_LANDMARK_ONWARD:
-		ff_events_caught_next(r->events, line, kind == FF_LANDMARK_ONWARD);
+	case FF_LANDMARK_APART:
+		ff_events_caught_next(r->events, line,
+			kind == FF_LANDMARK_IGNORED	    ? FF_CAUGHT_IDLE
+				: kind == FF_LANDMARK_APART ? FF_CAUGHT_APART
+							    : FF_CAUGHT_ONWARD);
 		break;
 	case FF_LANDMARK_SKIPPED:
 		ff_runs_skipped(run, r->events, line->number);
@@ -326,7 +330,7 @@ static void on_landmark(
 static bool believed(const struct ff_reading *r, enum ff_landmark_kind kind)
 {
 	bool end = kind == FF_LANDMARK_STOPPED || kind == FF_LANDMARK_DIED || kind == FF_LANDMARK_GONE ||
-		kind == FF_LANDMARK_IGNORED;
+		kind == FF_LANDMARK_IGNORED || kind == FF_LANDMARK_SKIPPED;
 	bool own = ff_events_current(r->events) == FF_EVENT_NO_INNER || ff_events_in_message(r->events);
 	return !ff_events_source_code(r->events) && (end || own);
 }

@@ -26,7 +26,7 @@ struct open {
 	enum state state;
 	uint64_t used;	    // for choosing whom to push out
 	uint64_t caught;    // the line that says that the next exception was caught, 0 for none
-	bool onward;	    // the same line says that the program goes on by another way
+	enum ff_caught how; // as the same line says
 	size_t event;	    // being built
 	size_t previous;    // last finished exception, for the chain
 	enum ff_chain next; // how the next one follows from it
@@ -197,8 +197,9 @@ static void begin_exception(struct ff_events *events, struct open *o, const stru
 	if (e->level == FF_LEVEL_NONE)
 		e->level = FF_LEVEL_ERROR;
 	bool caught = o->caught && line->number - o->caught <= CAUGHT_LINES;
-	e->onward = caught && o->onward;
-	if (caught && !o->onward)
+	e->onward = caught && o->how == FF_CAUGHT_ONWARD;
+	e->apart = caught && o->how == FF_CAUGHT_APART;
+	if (caught && o->how == FF_CAUGHT_IDLE)
 		e->level = FF_LEVEL_WARNING;
 	o->caught = 0;
 	if (o->next != FF_CHAIN_NONE && o->previous != FF_EVENT_NO_INNER) {
@@ -206,6 +207,7 @@ static void begin_exception(struct ff_events *events, struct open *o, const stru
 		e->inner = o->previous;
 		e->chain = o->next;
 		e->onward |= inner && inner->onward; // one traceback in several parts
+		e->apart |= inner && inner->apart;
 	}
 	o->next = FF_CHAIN_NONE;
 	o->event = index;
@@ -498,11 +500,11 @@ void ff_events_skipped(struct ff_events *events, size_t index)
 	e->onward = e->skipped = true;
 }
 
-void ff_events_caught_next(struct ff_events *events, const struct ff_line *line, bool onward)
+void ff_events_caught_next(struct ff_events *events, const struct ff_line *line, enum ff_caught how)
 {
 	struct open *o = open_of(events, line);
 	o->caught = line->number;
-	o->onward = onward;
+	o->how = how;
 }
 
 bool ff_events_in_message(const struct ff_events *events)
@@ -549,7 +551,7 @@ static uint64_t state_of(const struct ff_events *events, const struct open *o, u
 	bool open = o->state != IDLE && number < o->used + BUSY_LINES;
 	if (!open && !caught && o->next == FF_CHAIN_NONE)
 		return 0;
-	uint64_t hash = mix((caught && o->onward) << 5 | caught << 4 | (unsigned)o->next, open);
+	uint64_t hash = mix((caught ? o->how : 0u) << 5 | caught << 4 | (unsigned)o->next, open);
 	for (const char *c = o->source; *c; c++)
 		hash = mix(hash, (unsigned char)*c);
 	const struct ff_event *e = event_at(events, o->event);

@@ -21,6 +21,13 @@ enum ff_chain {
 	FF_CHAIN_CAUSE,	  /**< "The above exception was the direct cause of the following exception" */
 };
 
+/** What becomes of an exception that was caught, as the line above it says. */
+enum ff_caught {
+	FF_CAUGHT_IDLE,	  /**< nothing depends on it */
+	FF_CAUGHT_ONWARD, /**< the program goes on by another way: it did not matter where a sign of health follows */
+	FF_CAUGHT_APART,  /**< a part of the program (a plugin) is left out */
+};
+
 struct ff_frame {
 	char *file, *func; /**< func may be "" */
 	uint32_t line;
@@ -54,6 +61,7 @@ struct ff_event {
 	uint32_t run;	     /**< the run it stands in */
 	bool onward;	     /**< who printed it said that the program goes on by another way, or without that part */
 	bool skipped;	     /**< the latter */
+	bool apart;	     /**< it kept a plugin from being loaded */
 	bool history;	     /**< a later run, or the end of its own, shows that it did not matter */
 	bool refused;	     /**< and that is because a server told its caller that the request was wrong */
 };
@@ -93,9 +101,8 @@ void ff_events_outlive(struct ff_events *events, size_t index, uint64_t by);
 /** The same where the line `by` tells the caller that the request was wrong, which its server may have made up. */
 void ff_events_refuse(struct ff_events *events, size_t index, uint64_t by);
 
-/** The next traceback of who said this line was caught: where nothing depends on it, or, with `onward`, by a program
-    that goes on by another way; that one did not matter where a sign of health follows. */
-void ff_events_caught_next(struct ff_events *events, const struct ff_line *line, bool onward);
+/** The next traceback of who said this line was caught. */
+void ff_events_caught_next(struct ff_events *events, const struct ff_line *line, enum ff_caught how);
 
 /** Who printed this exception goes on without the part that raised it. */
 void ff_events_skipped(struct ff_events *events, size_t index);

@@ -27,8 +27,8 @@ struct ff_landmarks {
 };
 
 static const char *const kinds[FF_LANDMARK_KINDS] = {"session", "start", "role", "load", "ready", "work", "finished",
-	"over", "stopped", "gone", "died", "harmless", "note", "ignored", "onward", "skipped", "failed", "refused",
-	"last", "unsaid"};
+	"over", "stopped", "gone", "died", "harmless", "note", "ignored", "onward", "apart", "skipped", "failed",
+	"refused", "last", "unsaid"};
 
 void ff_landmarks_destroy(struct ff_landmarks *landmarks)
 {

@@ -20,6 +20,7 @@ enum ff_landmark_kind {
 	FF_LANDMARK_NOTE,     /**< an installer's remark */
 	FF_LANDMARK_IGNORED,  /**< the traceback below it was caught */
 	FF_LANDMARK_ONWARD,   /**< in spite of the traceback below it the program goes on by another way */
+	FF_LANDMARK_APART,    /**< the traceback below it kept a plugin from being loaded */
 	FF_LANDMARK_SKIPPED,  /**< the part whose traceback stands above it is left out */
 	FF_LANDMARK_FAILED, /**< a server told its caller that it failed: what is raised beside it was about that request */
 	FF_LANDMARK_REFUSED, /**< a server told its caller that the request was wrong: the traceback above it was its */

@@ -232,10 +232,12 @@ void ff_runs_skipped(const struct ff_run *run, struct ff_events *events, uint64_
 {
 	for (size_t i = ff_events_count(events), seen = 0; i-- > 0 && seen++ < REFUSED_EVENTS;) {
 		const struct ff_event *e = ff_events_at(events, i);
-		if (e && e->run == run->id && e->kind == FF_EVENT_EXCEPTION && e->last + REFUSED_LINES >= number) {
+		if (!e || e->run != run->id || e->last + REFUSED_LINES < number)
+			continue;
+		if (e->kind == FF_EVENT_EXCEPTION || (e->kind == FF_EVENT_LOADER && e->last == number))
 			ff_events_skipped(events, i);
+		if (e->kind == FF_EVENT_EXCEPTION)
 			return;
-		}
 	}
 }
 
