@@ -24,7 +24,7 @@
 FF_EMBEDDED(ff_table, engine_flags);
 
 enum { SETTING, ENGINE, RELEASES, DEFAULT, SPELLING };
-enum { VALUE_MAX = 200, STATED_MIN = 4 };
+enum { VALUE_MAX = 200, STATED_MIN = 4, SHORTEST_STATED = 3 };
 
 // What is to be written, and where it comes from.
 struct flag {
@@ -368,6 +368,17 @@ struct ff_error *ff_fix_flag(const struct ff_fix_machine *m, const json_t *inten
 	return err;
 }
 
+// A line that proposes it has the argument and the value, in quotes or not.
+static struct ff_error *argument_becomes(const char *name, const char *value, json_t *fix)
+{
+	char plain[VALUE_MAX + 1];
+	size_t quoted = *value == '\'' || *value == '"', n = strlen(value);
+	snprintf(plain, sizeof(plain), "%.*s", (int)(n > 2 * quoted ? n - 2 * quoted : n), value + quoted);
+	if (strlen(plain) < SHORTEST_STATED)
+		return NULL;
+	return ff_fix_goal(fix, &(struct ff_goal){.what = name, .then = value, .words = {name, plain}});
+}
+
 // An argument of a call in the worker's own code: what is to be written there.
 struct ff_error *ff_fix_argument(const struct ff_fix_machine *m, const json_t *intention, json_t *fix)
 {
@@ -381,5 +392,6 @@ struct ff_error *ff_fix_argument(const struct ff_fix_machine *m, const json_t *i
 	if (err || value.failed || !value.n)
 		return err ? err : value.failed ? &ff_enomem : NULL;
 	ff_buf_printf(&b, "%s=%s", name, value.p);
-	return ff_fix_command(fix, &b);
+	err = argument_becomes(name, value.p, fix);
+	return err ? err : ff_fix_command(fix, &b);
 }

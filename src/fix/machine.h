@@ -169,6 +169,9 @@ struct ff_package_change {
 struct ff_error *ff_fix_removal_effect(const struct ff_fix_machine *m, const char *name, json_t *fix);
 struct ff_error *ff_fix_python_effect(const struct ff_fix_machine *m, const char *version, json_t *fix);
 
+/** The effect of building a package here; refused where it needs the compiler of CUDA and none is here. */
+struct ff_error *ff_fix_build_effect(const struct ff_fix_machine *m, const char *name, bool for_gpu, json_t *fix);
+
 /** The effect of an install, but for the releases that the fix has noted already. */
 struct ff_error *ff_fix_package_effect(
 	const struct ff_fix_machine *m, const struct ff_package_change *change, json_t *fix);

@@ -168,3 +168,28 @@ struct ff_error *ff_fix_python_effect(const struct ff_fix_machine *m, const char
 	struct ff_goal goal = {.what = "Python", .now = here, .then = version, .words = {version}, .required = true};
 	return ff_fix_goal(fix, &goal);
 }
+
+// Compiled with the compiler of CUDA, whoever builds them for a GPU.
+static bool is_cuda_extension(const char *name)
+{
+	static const char *const names[] = {"apex", "auto-gptq", "bitsandbytes", "causal-conv1d", "detectron2",
+		"exllamav2", "flash-attn", "gptqmodel", "mamba-ssm", "mmcv", "transformer-engine", "vllm", "xformers"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (ff_package_name_equal(ff_span_of(names[i]), ff_span_of(name)))
+			return true;
+	return false;
+}
+
+// The programs that the facts looked for are all noted, those that are not there too.
+static bool lacks_nvcc(const struct ff_fix_machine *m)
+{
+	return m->facts && json_is_false(ff_json_at(m->facts, "system.programs.nvcc")) &&
+		!ff_json_at(m->facts, "cuda.toolkit") && !ff_json_text(m->facts, "torch.hip");
+}
+
+struct ff_error *ff_fix_build_effect(const struct ff_fix_machine *m, const char *name, bool for_gpu, json_t *fix)
+{
+	if ((for_gpu || is_cuda_extension(name)) && lacks_nvcc(m))
+		return ff_fix_refuse(fix, "there is no nvcc here that could compile %s", name);
+	return ff_fix_effect(fix, "anew", name, json_true());
+}

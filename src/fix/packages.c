@@ -534,6 +534,8 @@ struct ff_error *ff_fix_rebuild(const struct ff_fix_machine *m, const json_t *in
 	err = ff_fix_command(fix, &b);
 	if (!err)
 		err = ff_installer_by_others(m, fix);
+	if (!err)
+		err = ff_fix_build_effect(m, name, arch != NULL, fix);
 	return err ? err : ff_fix_side_effect(fix, "%s", build_cost(m));
 }
 
