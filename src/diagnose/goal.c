@@ -1,5 +1,5 @@
 // Is what a fix makes so what the failure asks for? The facts show that it is not so and the rule requires it, or a
-// line that the finding rests on asks for it by name.
+// line that the finding rests on names it.
 //
 //	goal  {"what": "transformers", "now": "4.45.0", "then": "4.57.6", "words": ["transformers", "4.51"], "required": true}
 //	text  transformers is 4.45.0 here and would be 4.57.6
@@ -91,7 +91,7 @@ json_t *ff_goal_decided(const json_t *goals, const json_t *answer, const char *c
 		const char *then = ff_json_text(goal, "then");
 		if (decides(goal, answer, cause))
 			return now ? json_sprintf("%s is %s here and would be %s", what, now, then)
-				   : json_sprintf("a line asks for %s, which would be %s", what, then);
+				   : json_sprintf("a line names %s, which would be %s", what, then);
 	}
 	return NULL;
 }

@@ -180,6 +180,8 @@ static struct ff_error *free_gpu(const struct ff_fix_machine *m, const json_t *i
 	if (!err && !n && json_is_true(json_object_get(intention, "listed")) &&
 		!(m->facts && ff_json_at(m->facts, "gpus.0")))
 		return free_listed(m, gpu, fix);
+	if (!err && n)
+		err = ff_fix_open(fix, "whoever may end those processes must do it");
 	if (!err)
 		err = keep_own(m, pids, &n, fix);
 	if (err || !n)
@@ -306,6 +308,8 @@ static struct ff_error *free_disk(const struct ff_fix_machine *m, const json_t *
 		return use_disk(m, variable, room, fix);
 	_cleanup_buf_ struct ff_buf b = {0};
 	struct ff_error *err = ff_fix_kind(fix, "disk", NULL);
+	if (!err)
+		err = ff_fix_open(fix, "how much can go from there, only whoever fills it knows");
 	if (err || !path)
 		return err;
 	if (ff_starts(path, "/var/lib/docker") || ff_starts(path, "/var/lib/containerd")) {
