@@ -233,3 +233,82 @@ rule {
   doc = {looks = "'requires the protobuf library but it was not found in your environment'.",
     check = "protobuf and sentencepiece in the interpreter that runs."},
 }
+
+-- ---- code that is compiled into a folder from which none may be run ----
+
+-- What compiles for a script, the variable that names its folder, and where that lies otherwise.
+local COMPILES = {TORCHINDUCTOR_CACHE_DIR = "compile", TRITON_CACHE_DIR = "compile"}
+
+rule {
+  id = "sys.noexec/compiled",
+  title = "what is compiled at run time lies on a file system that is mounted noexec",
+  check = function(f)
+    local script = f.pkg"torch" and asked_for(f, "compile")
+    local place = f.env"TORCHINDUCTOR_CACHE_DIR"
+    for _, disk in ipairs(script and list(f"system.disks") or {}) do
+      local name = disk["for"]
+      if disk.noexec and (COMPILES[name] or name == "TMPDIR" and type(place) ~= "string") then
+        return {confidence = 0.85, severity = "warning",
+          why = ("%s uses torch.compile, and %s (%s) lies on a file system that is mounted noexec: what is compiled "
+            .. "there cannot be loaded."):format(script, name, disk.path),
+          evidence = {{fact = "workdir.scripts", value = script}, {fact = "system.disks", value = disk.path}},
+          fixes = {COMPILES[name] and {unset = {name}, say = "Unset it: its default lies elsewhere."} or nil,
+            {remount = disk.path, say = "Mount that volume without noexec."}}}
+      end
+    end
+  end,
+}
+
+-- ---- a part of the model cache that another user closed ----
+
+rule {
+  id = "hf.cache-permission/part",
+  title = "a part of the model cache belongs to another user",
+  check = function(f)
+    local path = f"model.closed"
+    if type(path) ~= "string" then return nil end
+    return {confidence = 0.82, severity = "warning",
+      why = ("The cache may be written to, but not %s in it: what has to be downloaded or locked there fails."):format(
+        path), evidence = {"model.closed"},
+      fixes = {{host = true, kind = "os", say = "Give that folder to the worker's user, or remove it as its owner."}}}
+  end,
+}
+
+-- ---- datasets and the file systems of a later fsspec ----
+
+local function fsspec_bound(f)
+  for _, c in ipairs(list(f"python.conflicts")) do
+    local need = c.package == "datasets" and c.found and c.requires:match[=[^fsspec(?:\[\w+\])?\s*\(?([<>=!~][^;)]*)]=]
+    if need then return need, c.found end
+  end
+end
+
+rule {
+  id = "hf.version-conflict/fsspec",
+  title = "fsspec is newer than this datasets can use",
+  from = {"datasets", "other"},
+  signatures = {
+    own = [[Loading a dataset cached in a LocalFileSystem is not supported]],
+    pattern = [[Invalid pattern: '\*\*' can only be an entire path component]],
+  },
+  facts = {"python.conflicts"},
+  specific_over = {"hf.version-conflict", "pip.conflict", "app.bug"},
+  when = function(f, log)
+    local need, found = fsspec_bound(f)
+    if not need then return nil end
+    return {hit = log.own or log.pattern, confidence = 0.93,
+      why = ("datasets asks for fsspec %s, and %s is installed: it takes this machine's own disk for a remote one.")
+        :format(need, found), evidence = {"python.conflicts"},
+      fixes = {{install = "fsspec", need = need, say = "Install the fsspec that this datasets asks for."},
+        {install = "datasets", say = "Or upgrade datasets."}}}
+  end,
+  check = function(f)
+    local need, found = fsspec_bound(f)
+    if not need or not found or version.matches(found, need) ~= false then return nil end
+    return {confidence = 0.8, severity = "warning",
+      why = ("datasets asks for fsspec %s, and %s is installed."):format(need, found), evidence = {"python.conflicts"},
+      fixes = {{install = "fsspec", need = need, say = "Install the fsspec that this datasets asks for."}}}
+  end,
+  doc = {looks = "'Loading a dataset cached in a LocalFileSystem is not supported'.",
+    check = "fsspec against what datasets requires: pip check."},
+}

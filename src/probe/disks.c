@@ -76,6 +76,8 @@ static void put_mount(json_t *disk, const struct disks *disks, const char *path)
 	json_object_set_new(disk, "network", json_boolean(ff_mount_is_network(&mount)));
 	bool read_only = ff_mount_has(mount.options, "ro") || ff_mount_has(mount.super_options, "ro");
 	json_object_set_new(disk, "read_only", json_boolean(read_only));
+	if (ff_mount_has(mount.options, "noexec"))
+		json_object_set_new(disk, "noexec", json_true());
 }
 
 static void put_number(json_t *into, const char *key, uint64_t value)

@@ -123,6 +123,20 @@ static bool is_repo(const char *name)
 	return ff_starts(name, "models--") || ff_starts(name, "datasets--") || ff_starts(name, "spaces--");
 }
 
+// In a cache that may be written to: a part that may not, as a shell of another user left it.
+static void put_closed(struct ff_probe_ctx *ctx, const char *cache, const char *name)
+{
+	bool whole = false, part = true;
+	_cleanup_free_ char *path = ff_path_printf("%s/%s", cache, name);
+	_cleanup_error_ struct ff_error *err = path && ff_host_mode_is(ctx->host, path, S_IFDIR)
+		? ff_host_writable(ctx->host, path, &part)
+		: &ff_enomem;
+	_cleanup_error_ struct ff_error *unknown =
+		err || part ? &ff_enomem : ff_host_writable(ctx->host, cache, &whole);
+	if (!unknown && whole)
+		ff_fact_text(ctx, "model.closed", path);
+}
+
 static void put_repos(struct ff_probe_ctx *ctx, const char *cache)
 {
 	_cleanup_names_ struct ff_names names = {0};
@@ -137,9 +151,12 @@ static void put_repos(struct ff_probe_ctx *ctx, const char *cache)
 		return;
 	}
 	size_t n = 0;
+	put_closed(ctx, cache, ".locks");
 	for (size_t i = 0; i < names.n && n <= REPOS_MAX; i++) {
 		if (!is_repo(names.names[i]))
 			continue;
+		if (!ff_json_at(ctx->facts, "model.closed"))
+			put_closed(ctx, cache, names.names[i]);
 		if (n++ < REPOS_MAX)
 			ff_fact_append(ctx, "model.repos", repo_entry(ctx, cache, names.names[i]));
 	}
