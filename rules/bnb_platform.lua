@@ -94,7 +94,7 @@ rule {
   },
   context = {
     broken = [[No module named ['"]bitsandbytes\.]],
-    latest = [[the latest version of bitsandbytes]],
+    latest = [[(?:the latest|installed) version of bitsandbytes]],
     cpu = [[Torch not compiled with CUDA]],
     setup = [[CUDA Setup failed|python -m bitsandbytes]],
   },

@@ -19,10 +19,12 @@ local function printed(hit)
   return plain and plain:find(said.name:lower():gsub("[-.]", "_"), 1, true) and said or nil
 end
 
-local function said_at(log, level)
+-- Of the lines that weigh so much the first that is of this level: a question of the atlas for each of a healthy log's
+-- lines would cost more than reading it.
+local function said_at(log, level, tier)
   for _, name in ipairs(NAMES) do
     for _, hit in ipairs(log.all(name)) do
-      local said = printed(hit)
+      local said = (hit.event.tier or 0) >= tier and printed(hit)
       if said and said.level == level then return hit, said end
     end
   end
@@ -62,8 +64,9 @@ for _, cause in ipairs{"pip.module-missing", "pip.conflict", "accelerate.missing
     anyone = "request",
     signatures = ASKS,
     when = function(f, log)
-      local hit, said = said_at(log, "e")
-      if not hit or log.fatal or (hit.event.tier or 0) < 2 or cause_of(f, said) ~= cause then return nil end
+      if log.fatal then return nil end
+      local hit, said = said_at(log, "e", 2)
+      if not hit or cause_of(f, said) ~= cause then return nil end
       return {hit = hit, confidence = 0.74,
         why = ("%s logs this as an error, and asks for %s in it."):format(said.package, said.name),
         fixes = {fix_of(said)}}
@@ -80,9 +83,10 @@ rule {
   context = ASKS,
   specific_over = {"app.bug"},
   when = function(f, log)
-    local hit, warned, said = log.lost, said_at(log, "w")
-    local missing = said and said.kind == "i" and cause_of(f, said)
-    if not hit or not missing or (hit.event.tier or 0) < 3 then return nil end
+    local hit = log.lost
+    if (hit.event.tier or 0) < 3 then return nil end
+    local warned, said = said_at(log, "w", 0)
+    if not said or said.kind ~= "i" or not cause_of(f, said) then return nil end
     local plain = said.name:gsub("[-.]", "_"):gsub("_python$", "")
     if (hit.event.message or ""):lower():find(plain, 1, true) == nil then return nil end
     return {hit = hit, confidence = 0.84, evidence = {hit, warned},

@@ -412,7 +412,7 @@ for _, cause in ipairs{"accelerate.missing", "bnb.not-installed", "flash-attn.mi
       local hit = request_hit(log)
       local name, need, have, said = any_request(f, hit)
       if not name or have or OWN_RULE[name] ~= cause or message_of(hit):match(OLD)
-        or message_of(hit):match[[but found [\w-]+==]] then
+        or message_of(hit):match[[(?i)(?:but found [\w-]+==|\binstalled version of\b)]] then
         return nil
       end
       return {hit = hit, confidence = said and 0.84 or 0.8, why = {("The message itself asks for %s."):format(name),
