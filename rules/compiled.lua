@@ -176,6 +176,8 @@ rule {
     bigger = [[\bTry (?:using |setting )?an? (?:bigger|larger|smaller|lower|higher) (?<flag>--[a-z][\w-]+) value]],
     wrong = [[\binvalid value for (?<flag2>--[a-z][\w-]+): ]],
     unsupported = [[\bunsupported (?<flag4>--[a-z][\w-]+) [^\n]*\bsupported (?:types|values|options)\b]],
+    kind = [[\bunsupported (?<flag7>quantization|pooling|dtype)(?: type| method)?: [^\n]*]]
+      .. [[\b[Ss]upported [\w ]*(?:types|values|methods) are\b]],
     requires = [[^(?:Error: )?(?<flag5>--[a-z][\w-]+) requires (?:an?|the) [^\n]+]],
     unset = [=[[`'"](?<flag6>--[a-z][\w-]+)[`'"] (?:arg|argument|flag|option) (?:is (?:not set|required|missing)]=]
       .. [[|must be (?:set|given|provided))]],
@@ -184,7 +186,8 @@ rule {
   confidence = 0.84,
   when = function(_, log)
     local hit = log.wrong or log.empty or log.bigger or log.unsupported or log.unset or log.requires
-    local flag = hit.flag or hit.flag2 or hit.flag3 or hit.flag4 or hit.flag5 or hit.flag6
+      or log.kind
+    local flag = hit.flag or hit.flag2 or hit.flag3 or hit.flag4 or hit.flag5 or hit.flag6 or hit.flag7
     return {hit = hit, why = ("The program names the option that it was started with and cannot use: %s."):format(flag),
       fixes = {{flag = flag:gsub("^-+", ""):gsub("-", "_"), stated = true,
         say = ("Give %s another value, as the message says."):format(flag)}}}
@@ -247,7 +250,8 @@ rule {
   from = {"engine"},
   signatures = {
     weights = [[\bWeights not found: ]],
-    json = [=[[Ff]ailed to parse [`'"](?<file>[\w./-]+\.json)[`'"]]=],
+    json = [=[(?:[Ff]ailed|[Uu]nable) to parse [`'"]?(?<file>(?:\w*config\w*|tokenizer|special_tokens_map|modules)]=]
+      .. [=[\.json)\b]=],
     split = [[split GGUF [^\n]*\bis missing (?:shard|split)\b]],
     short = [[tensor \S+ offset\s?\+\s?size \(\d+\) exceeds file size]],
   },

@@ -235,7 +235,8 @@ rule {
   title = "the image is not whole in the service's own store",
   from = {"container", "orchestrator", "other"},
   signatures = {
-    digest = [[(?:image|layer|config|blob|manifest)\b[^\n]* does not match expected (?:checksum|digest)]],
+    digest = [[\b(?:image|layer|config|blob|manifest)\b[^\n]* ]]
+      .. [[(?:does not match expected (?:checksum|digest)|verification failed for digest)]],
     store = [[could not verify layer data for\b]],
     old = [[media type \\?"[\w.+/-]*v1\+?\w*\\?" is no longer supported]],
   },
@@ -312,6 +313,7 @@ rule {
       [[\bnot supported (?:for|on|with|by|in)\b]],
       [[\bcannot be used (?:with|in|on)\b]],
       [[\bcannot share\b]],
+      [[\bmust use either\b]],
     },
   },
   context = {known = [[(?:no such file or directory|executable file not found|permission denied|not permitted]]
