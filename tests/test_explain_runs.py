@@ -420,6 +420,8 @@ def test_words_beside_those_of_a_death_are_none(firstfix, line):
     "10:11:12.123 [main] ERROR o.e.Heron - the nest is lost",
     'time=2026-03-02T10:11:12Z level=ERROR msg="nest gone" id=3',
     "[  FAILED  ] Heron.Nests", "3 failed, 12 passed in 3.21s", "Giving up.", "heron: cannot continue",
+    "CUDA error: cudaErrorNotPermitted", "CUDA error 303: shared object initialization failed", "CUDA error 500",
+    "cuMemAlloc failed: 709",
     "Process exited due to an error.", "PHP Fatal error:  no nest", "(1) Normal termination (return value 1)",
 ])  # fmt: skip
 def test_a_log_that_ends_in_words_of_failure_is_not_green(firstfix, line):
@@ -433,6 +435,7 @@ def test_a_log_that_ends_in_words_of_failure_is_not_green(firstfix, line):
     "Tests: 12 passed, 0 failed", "checked 40 files, no errors found", "validation error: 0.031",
     "word error rate 4.1 %",
     "WARNING: failed to read the cache", "Cache not found, building it", "failed to reach mirror a, trying mirror b",
+    "loss error: 0.3", "requests: 1000, failed: 0", "cudaGraph error: none",
     "INFO the codec could not be loaded", "on_failure: continue", "Missing keys: []",
     "ok=3 changed=1 unreachable=0 failed=0",
     "Sample 3: He said that he could not come and that the train was lost.", "Config not found, using defaults",
