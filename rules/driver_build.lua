@@ -28,7 +28,8 @@ rule {
       .. [[error occurred while performing the step: "Building kernel modules"|]]
       .. [[Unable to load the (?:kernel module 'nvidia|NVIDIA kernel module)|nvidia: version magic '[^']+' should be)]],
     object = [=[\*\*\* \[[^\n\]]*(?:/nvidia[\w./-]*|/kernel-open)/[\w.-]+\.o\] Error \d]=],
-    source = [[(?:\bnvidia\S*/(?:nvidia[\w-]*|common)/\S+|^[./]*(?:nvidia[\w-]*|common/inc)/nv[\w-]*)\.[ch]:\d+:\d+: ]]
+    source = [[(?:\bnvidia\S*/(?:nvidia[\w-]*|common)/\S+|]]
+      .. [[(?<![\w/.-])[./]*(?:nvidia[\w-]*|common/inc)/nv[\w-]*)\.[ch]:\d+:\d+: ]]
       .. [[(?:fatal )?error: (?<compile>[^\n]{3,120})]],
     preempt = [[(?:The kernel you are installing for is a PREEMPT_RT kernel|]]
       .. [[PREEMPT_RT[^\n]{0,60}not (?:currently )?support)]],
