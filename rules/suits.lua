@@ -252,8 +252,9 @@ rule {
           why = ("%s uses torch.compile, and %s (%s) lies on a file system that is mounted noexec: what is compiled "
             .. "there cannot be loaded."):format(script, name, disk.path),
           evidence = {{fact = "workdir.scripts", value = script}, {fact = "system.disks", value = disk.path}},
-          fixes = {COMPILES[name] and {unset = {name}, say = "Unset it: its default lies elsewhere."} or nil,
-            {remount = disk.path, say = "Mount that volume without noexec."}}}
+          fixes = {COMPILES[name] and {unset = {name}, say = "Unset it: its default lies elsewhere."}
+              or {set = {TORCHINDUCTOR_CACHE_DIR = "/var/tmp/torchinductor"}, say = "Let it compile elsewhere."},
+            {remount = disk.path, say = "Or mount that volume without noexec."}}}
       end
     end
   end,
@@ -267,10 +268,18 @@ rule {
   check = function(f)
     local path = f"model.closed"
     if type(path) ~= "string" then return nil end
+    local elsewhere
+    local owner = {host = true, kind = "os", say = "Give that folder to the worker's user, or remove it as its owner."}
+    for _, disk in ipairs(list(f"system.disks")) do
+      if disk["for"] == "TMPDIR" and disk.writable and (disk.free or 0) > 1 << 30 then
+        elsewhere = disk.path:gsub("/$", "") .. "/huggingface/hub"
+      end
+    end
     return {confidence = 0.82, severity = "warning",
       why = ("The cache may be written to, but not %s in it: what has to be downloaded or locked there fails."):format(
         path), evidence = {"model.closed"},
-      fixes = {{host = true, kind = "os", say = "Give that folder to the worker's user, or remove it as its owner."}}}
+      fixes = elsewhere and {{set = {HF_HUB_CACHE = elsewhere}, effect = {["model.closed"] = false},
+          say = "Point HF_HUB_CACHE at a folder that this user may write to."}, owner} or {owner}}
   end,
 }
 

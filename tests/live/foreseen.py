@@ -92,4 +92,24 @@ def token_in_a_folder(m):
     return Case("python -c 'from huggingface_hub import get_token; print(get_token())'", "env.variable-ignored")
 
 
+def file_of_a_newer_onnx(m):
+    m.venv("onnx==1.17.0 onnxruntime==1.15.1 numpy==1.26.4")
+    m.write("make.py", "import onnx\nfrom onnx import TensorProto as T, helper as h\n"
+            "x, y = (h.make_tensor_value_info(n, T.FLOAT, [1]) for n in 'xy')\n"
+            "g = h.make_graph([h.make_node('Relu', ['x'], ['y'])], 'g', [x], [y])\n"
+            "onnx.save(h.make_model(g, opset_imports=[h.make_opsetid('', 17)], ir_version=10), 'model.onnx')\n")
+    m.sh("python make.py && rm make.py")
+    m.write("serve.py", "import onnxruntime\nprint(onnxruntime.InferenceSession('model.onnx', "
+            "providers=['CPUExecutionProvider']))\n")
+    return Case("python serve.py", "engine.plugin-skew")
+
+
+def port_of_a_variable(m):
+    m.venv("uvicorn==0.34.0")
+    m.write("server.py", APPLICATION)
+    m.write("start.sh", "exec uvicorn server:app --host 127.0.0.1 --port ${PORT:-18746}\n")
+    m.sh("python -m http.server 18746 --bind 127.0.0.1 >/dev/null 2>&1 & sleep 2")
+    return Case(started("bash start.sh"), "sys.port-in-use", after="sleep 1; " + started("bash start.sh"))
+
+
 SCENARIOS = [f for f in list(globals().values()) if callable(f) and f.__name__ not in ("Case", "started")]
